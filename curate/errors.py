@@ -1,0 +1,45 @@
+"""Every exception the product raises on purpose.
+
+    RadsiftError
+    ├── RecipeError        the recipe or the arguments are wrong: exit code 2, names the field and the fix
+    ├── RunError           the run cannot go on (disk full, engine gone, a bug in a stage): exit code 1
+    │   └── FunnelError    rows were lost or doubled: in != kept + dropped(reason)
+    └── DropRecord         one record cannot go on; carries a Reason, never reaches the user as an exception
+
+Messages are written for people and never carry a source path's PHI, a header value or report text.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from curate.record import Reason
+
+
+class RadsiftError(Exception):
+    """Base of all; catching it catches nothing but what this product raises."""
+
+
+class RecipeError(RadsiftError):
+    """A wrong recipe or argument. ``field`` is the dotted recipe field or the flag; ``fix`` says what to write."""
+
+    def __init__(self, field: str, problem: str, fix: str = "") -> None:
+        super().__init__(f"{field}: {problem}" + (f"\n  fix: {fix}" if fix else ""))
+        self.field = field
+
+
+class RunError(RadsiftError):
+    """The run stopped; what is committed stays committed and the same command goes on from there."""
+
+
+class FunnelError(RunError):
+    """A step broke in = kept + dropped(reason)."""
+
+
+class DropRecord(RadsiftError):
+    """Raised inside a stage for one record. Only the Reason goes on; nothing of the cause's text does."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason.value)
+        self.reason = reason

@@ -1,0 +1,187 @@
+"""The vocabulary of the house: what a record is, the schema of every table, why a record may be dropped.
+
+A *record* is one image-report pair. Its ``key`` is 32 hex digits, an HMAC of the source identity under the
+run's secret (`curate.deid.pseudonym`). Tables are Arrow; every table of the run has one of the schemas below.
+Rows never vanish: a stage marks a row with `drop`, and a dropped row carries no payload to disk.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+
+class Reason(StrEnum):
+    """Why a record was dropped. The value is what the funnel, the tables and the report page print."""
+
+    # -- index: what lies in the archive
+    UNREADABLE_FOLDER = "unreadable_folder"
+    UNREADABLE_FILE = "unreadable_file"
+    SYMLINK = "symlink_not_followed"
+    EMPTY_FILE = "empty_file"
+    NOT_AN_IMAGE = "not_an_image"
+    BAD_HEADER = "bad_header"
+    NO_PIXELS = "dicom_without_pixels"
+    NOT_A_PICTURE = "dicom_not_a_picture"  # segmentation, dose, parametric map: numbers, not a picture of a patient
+    NOT_REPRESENTATIVE = "not_the_chosen_frame_or_slice"
+    # -- index: pairing
+    ORPHAN_IMAGE = "image_without_report"
+    ORPHAN_REPORT = "report_without_image"
+    AMBIGUOUS_REPORT = "several_reports_match"
+    PATIENT_MISMATCH = "report_of_another_patient"
+    EMPTY_REPORT = "empty_report"
+    BAD_ENCODING = "bad_text_encoding"
+    # -- ingest: pixels
+    UNDECODABLE = "undecodable_pixels"
+    TRUNCATED = "truncated_pixels"
+    UNSUPPORTED_SYNTAX = "unsupported_transfer_syntax"
+    TOO_LARGE = "decompression_limit"
+    BLANK = "blank_image"
+    TOO_SMALL = "image_too_small"
+    CHANGED = "file_changed_since_index"
+    CRASHED = "crashed_its_process"
+    TIMED_OUT = "took_too_long"
+    # -- ingest: de-identification; what cannot be proven clean is quarantined
+    BURNED_IN = "quarantine_burned_in_text"
+    PIXELS_UNPROVEN = "quarantine_pixels_unproven"
+    PHI_IN_TEXT = "quarantine_phi_in_text"
+    PHI_IN_OUTPUT = "quarantine_verify_failed"
+    NO_WANTED_SECTION = "no_wanted_section"
+    TEXT_TOO_SHORT = "text_too_short"
+    # -- dedup
+    DUPLICATE_IMAGE = "duplicate_image"
+    NEAR_DUPLICATE_IMAGE = "near_duplicate_image"
+    DUPLICATE_TEXT = "duplicate_text"
+    NEAR_DUPLICATE_TEXT = "near_duplicate_text"
+    # -- select
+    BELOW_CUT = "score_below_cut"
+    UNSCORED = "unscored"
+
+    @property
+    def is_quarantine(self) -> bool:
+        """True where the record was kept back because it could not be proven clean."""
+        return self.value.startswith("quarantine_")
+
+
+DROP_FIELDS = [pa.field("drop_step", pa.string()), pa.field("drop_reason", pa.string())]
+
+# Output of `index`: PHI, so it is only ever written encrypted, under RUN/private.
+INDEX = pa.schema(
+    [
+        pa.field("key", pa.string(), nullable=False),
+        pa.field("patient", pa.string()),  # pseudonyms, 32 hex
+        pa.field("study", pa.string()),
+        pa.field("source", pa.string()),  # the recipe's name of the source
+        pa.field("kind", pa.string()),  # dicom | image | none (a report without an image)
+        pa.field("path", pa.string()),  # absolute path of the image file: PHI
+        pa.field("size", pa.int64()),  # bytes, as indexed
+        pa.field("frame", pa.int32()),  # 0-based frame of the file
+        pa.field("text", pa.string()),  # the raw report: PHI
+        pa.field("phi", pa.list_(pa.string())),  # identifying values known from headers and report columns: PHI
+        pa.field("patient_id", pa.string()),  # as in the source, for the patient's date shift: PHI
+        pa.field("meta", pa.map_(pa.string(), pa.string())),  # columns the recipe asked to carry along
+        pa.field("clean", pa.bool_()),  # member of the declared clean set; null where nothing was declared
+        *DROP_FIELDS,
+    ]
+)
+
+# Output of `ingest`: the payload, written once and never again.
+RECORD = pa.schema(
+    [
+        pa.field("key", pa.string(), nullable=False),
+        pa.field("patient", pa.string()),
+        pa.field("study", pa.string()),
+        pa.field("source", pa.string()),
+        pa.field("image", pa.binary()),  # encoded file: png or jpg
+        pa.field("image_format", pa.string()),
+        pa.field("width", pa.int32()),
+        pa.field("height", pa.int32()),
+        pa.field("bits", pa.int8()),  # 8 or 16 per channel, as stored in `image`
+        pa.field("channels", pa.int8()),  # 1 or 3
+        pa.field("text", pa.string()),  # what the model reads: the wanted sections, cleaned
+        pa.field("sections", pa.map_(pa.string(), pa.string())),  # section name -> cleaned text
+        pa.field("modality", pa.string()),
+        pa.field("body_part", pa.string()),
+        pa.field("view", pa.string()),
+        pa.field("laterality", pa.string()),
+        pa.field("sex", pa.string()),
+        pa.field("age", pa.int16()),  # years, 90 means 90 and over
+        pa.field("date", pa.string()),  # YYYY-MM-DD, shifted by the patient's offset
+        pa.field("meta", pa.map_(pa.string(), pa.string())),
+        pa.field("clean", pa.bool_()),
+        pa.field("pixel_hash", pa.string()),  # 32 hex over shape, dtype and pixels
+        pa.field("phash", pa.uint64()),  # 64-bit perceptual hash
+        pa.field("thumb", pa.binary()),  # 32 x 32 uint8 grey, row-major: confirms a near duplicate
+        pa.field("text_hash", pa.string()),  # 32 hex over the normalised text
+        pa.field("minhash", pa.binary()),  # uint32[MINHASH_SIZE], little endian
+        *DROP_FIELDS,
+    ]
+)
+
+# Output of `dedup`: one row a record that reached it.
+DEDUP = pa.schema(
+    [
+        pa.field("key", pa.string(), nullable=False),
+        pa.field("cluster", pa.string()),  # the kept representative's key; a record alone is its own
+        pa.field("duplicate_of", pa.string()),  # the representative, where this row is dropped
+        *DROP_FIELDS,
+    ]
+)
+
+
+def score_schema(*names: str) -> pa.Schema:
+    """Output of `score`: ``key`` and one float32 column a score, rows as in the scored table."""
+    return pa.schema([pa.field("key", pa.string(), nullable=False), *(pa.field(n, pa.float32()) for n in names)])
+
+
+# Output of `select`.
+SELECTION = pa.schema(
+    [
+        pa.field("key", pa.string(), nullable=False),
+        pa.field("split", pa.string()),  # train | val | test
+        pa.field("score", pa.float32()),
+        pa.field("weight", pa.float32()),  # repeats a trainer should honour
+        *DROP_FIELDS,
+    ]
+)
+
+
+def drop(table: pa.Table, mask: np.ndarray, step: str, reason: Reason) -> pa.Table:
+    """Mark the rows under ``mask`` (bool[n]) that are still live as dropped by ``step`` for ``reason``."""
+    return drop_each(table, [reason if m else None for m in np.asarray(mask, dtype=bool)], step)
+
+
+def drop_each(table: pa.Table, reasons: list[Reason | None], step: str) -> pa.Table:
+    """Mark row i dropped where ``reasons[i]`` is a Reason; rows dropped before keep their first reason."""
+    if len(reasons) != table.num_rows:
+        raise ValueError(f"{len(reasons)} reasons for {table.num_rows} rows")
+    new = pa.array([None if r is None else r.value for r in reasons], pa.string())
+    before = table["drop_reason"]
+    fresh = pc.and_(pc.is_null(before), pc.is_valid(new))
+    table = _set(table, "drop_step", pc.if_else(fresh, pa.scalar(step), table["drop_step"]))
+    return _set(table, "drop_reason", pc.if_else(fresh, new, before))
+
+
+def live(table: pa.Table) -> np.ndarray:
+    """bool[n]: which rows are not dropped."""
+    return np.asarray(pc.is_null(table["drop_reason"]).to_numpy(zero_copy_only=False), dtype=bool)
+
+
+def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Exactly ``schema``: columns it does not name are left behind, absent ones become null.
+
+    This is the gate at the end of a step: a transient column (decoded pixels, header values) cannot reach disk.
+    """
+    n = table.num_rows
+    columns: list[Any] = [
+        table[f.name].cast(f.type) if f.name in table.column_names else pa.nulls(n, f.type) for f in schema
+    ]
+    return pa.table(columns, schema=schema)
+
+
+def _set(table: pa.Table, name: str, values: Any) -> pa.Table:
+    return table.set_column(table.column_names.index(name), name, values)
