@@ -77,7 +77,7 @@ INDEX = pa.schema(
         pa.field("study", pa.string()),
         pa.field("source", pa.string()),  # the recipe's name of the source
         pa.field("kind", pa.string()),  # dicom | image | none (a report without an image)
-        pa.field("path", pa.string()),  # absolute path of the image file: PHI
+        pa.field("path", pa.binary()),  # absolute path of the image file, as the file system's bytes: PHI
         pa.field("size", pa.int64()),  # bytes, as indexed
         pa.field("frame", pa.int32()),  # 0-based frame of the file
         pa.field("text", pa.string()),  # the raw report: PHI
@@ -88,6 +88,9 @@ INDEX = pa.schema(
         *DROP_FIELDS,
     ]
 )
+
+# What the index step writes in the clear: the fate of every record, and nothing else.
+FATE = pa.schema([f for f in INDEX if f.name in ("key", "patient", "study", "source", "drop_step", "drop_reason")])
 
 # Output of `ingest`: the payload, written once and never again.
 RECORD = pa.schema(
@@ -126,6 +129,7 @@ RECORD = pa.schema(
 DEDUP = pa.schema(
     [
         pa.field("key", pa.string(), nullable=False),
+        pa.field("partition", pa.int32()),  # of the ingested record: readers prune by it
         pa.field("cluster", pa.string()),  # the kept representative's key; a record alone is its own
         pa.field("duplicate_of", pa.string()),  # the representative, where this row is dropped
         *DROP_FIELDS,
@@ -142,6 +146,7 @@ def score_schema(*names: str) -> pa.Schema:
 SELECTION = pa.schema(
     [
         pa.field("key", pa.string(), nullable=False),
+        pa.field("partition", pa.int32()),
         pa.field("split", pa.string()),  # train | val | test
         pa.field("score", pa.float32()),
         pa.field("weight", pa.float32()),  # repeats a trainer should honour
@@ -181,6 +186,20 @@ def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
         table[f.name].cast(f.type) if f.name in table.column_names else pa.nulls(n, f.type) for f in schema
     ]
     return pa.table(columns, schema=schema)
+
+
+_PAYLOAD = [f.name for f in RECORD if f.name not in ("key", "patient", "study", "source", "drop_step", "drop_reason")]
+
+
+def without_payload(table: pa.Table) -> pa.Table:
+    """A RECORD table whose dropped rows keep only their pseudonyms and their reason."""
+    alive = pa.array(live(table))
+    for name in _PAYLOAD:
+        column = table[name]
+        if column.null_count < table.num_rows:
+            kept = [v if a else None for v, a in zip(column.to_pylist(), alive.to_pylist(), strict=True)]
+            table = _set(table, name, pa.array(kept, column.type))
+    return table
 
 
 def _set(table: pa.Table, name: str, values: Any) -> pa.Table:

@@ -1,0 +1,1 @@
+"""The composition root: recipes, how they become steps, and the command."""

@@ -1,0 +1,42 @@
+# Two commands do all the set-up: `make demo` and `make test`. Both make the environment first, once.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+DEMO   := demo
+
+.PHONY: demo test test-all check bench clean help
+help:
+	@echo "make demo      environment, a synthetic archive, the whole pipeline on it; opens nothing, prints the report's path"
+	@echo "make test      environment, the tests"
+	@echo "make test-all  the slow ones too"
+	@echo "make check     ruff, mypy --strict, import layers"
+	@echo "make bench     the benchmarks that need no data but their own"
+
+# constraints.txt is the lock: exact versions, and on a machine with a CPU-only torch wheel, that one
+$(VENV)/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[cpu,dev]' -c constraints.txt
+	touch $@
+
+demo: $(VENV)/ready
+	test -d $(DEMO)/archive/truth || $(BIN)/curate synth $(DEMO)/archive --studies 600 --seed 7
+	test -f $(DEMO)/secret.key || $(BIN)/curate secret $(DEMO)/secret.key
+	$(BIN)/curate run pipelines/recipes/demo.yaml
+
+test: $(VENV)/ready
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: $(VENV)/ready
+	$(BIN)/python -m pytest
+
+check: $(VENV)/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+bench: $(VENV)/ready
+	$(BIN)/python -m benchmarks.pipeline
+
+clean:
+	rm -rf $(VENV) $(DEMO) .mypy_cache .ruff_cache .pytest_cache .hypothesis

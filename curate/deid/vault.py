@@ -1,0 +1,61 @@
+"""What must lie on disk and still holds identities (the index) is encrypted under the run's secret.
+
+AES-256-GCM (NIST SP 800-38D) with a random nonce a file; the key is derived from the secret by HMAC, so whoever
+holds the run's folder without the secret holds nothing. The secret itself never travels in a task: a worker is told
+where to read it.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from curate.deid.pseudonym import Pseudonymizer, load_secret
+from curate.errors import RunError
+from curate.storage import commit_bytes, private_folder
+
+_NONCE = 12
+
+
+@dataclass(frozen=True)
+class SecretSource:
+    """Where the secret is read: a file, or the environment where ``file`` is None. Safe to send and to print."""
+
+    file: str | None = None
+    max_shift_days: int = 3650
+
+    def pseudonymizer(self) -> Pseudonymizer:
+        """The pseudonymizer under this secret; RecipeError where it cannot be read."""
+        return _load(self.file, self.max_shift_days)
+
+
+@lru_cache(maxsize=4)
+def _load(file: str | None, max_shift_days: int) -> Pseudonymizer:
+    return Pseudonymizer(load_secret(None if file is None else Path(file)), max_shift_days)
+
+
+def write_sealed(path: Path, table: pa.Table, pseudo: Pseudonymizer) -> None:
+    """Commit ``table`` as an encrypted Parquet file in a folder only its owner may enter."""
+    private_folder(path.parent)
+    sink = io.BytesIO()
+    pq.write_table(table, sink, compression="zstd")
+    nonce = os.urandom(_NONCE)
+    commit_bytes(path, nonce + AESGCM(pseudo.digest("vault")).encrypt(nonce, sink.getvalue(), None))
+
+
+def read_sealed(path: Path, pseudo: Pseudonymizer) -> pa.Table:
+    """The table sealed in ``path``; RunError where the secret is another one or the file was altered."""
+    raw = path.read_bytes()
+    try:
+        plain = AESGCM(pseudo.digest("vault")).decrypt(raw[:_NONCE], raw[_NONCE:], None)
+    except (InvalidTag, ValueError):
+        raise RunError(f"{path.name}: sealed under another secret, or altered; delete RUN/private to index anew") from None
+    return pq.read_table(io.BytesIO(plain))

@@ -1,0 +1,23 @@
+"""No identity leaves a worker in an exception: its text could quote a header value, a path or a report."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+from curate.engine import R, T
+from curate.errors import RadsiftError, RunError
+
+
+def guarded(fn: Callable[[T], R], item: T) -> R:
+    """``fn(item)``; an unforeseen exception goes on as a RunError that names only its type and where it arose."""
+    try:
+        return fn(item)
+    except RadsiftError:
+        raise
+    except Exception as error:  # a bug: reported without its text, never swallowed
+        frames = traceback.extract_tb(error.__traceback__)
+        where = " <- ".join(f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in reversed(frames[-4:]))
+        code = f" (errno {error.errno})" if isinstance(error, OSError) else ""
+        raise RunError(f"{type(error).__name__}{code} at {where}; the text is withheld, it may quote a patient") from None

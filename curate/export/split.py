@@ -1,0 +1,29 @@
+"""Patient-disjoint splits: a patient's pseudonym decides, so a record's split never changes as the archive grows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+SPLITS = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class SplitRules:
+    """Fractions of patients held out; the rest train."""
+
+    val: float = 0.05
+    test: float = 0.05
+
+
+def split_of(patient: str, rules: SplitRules) -> str:
+    """train | val | test for a patient pseudonym (hex digits of an HMAC: uniform)."""
+    u = int(patient[:13], 16) / 16.0**13
+    if u < rules.test:
+        return "test"
+    return "val" if u < rules.test + rules.val else "train"
+
+
+def split_all(patients: Sequence[str], rules: SplitRules) -> list[str]:
+    """`split_of` for each."""
+    return [split_of(p, rules) for p in patients]

@@ -1,0 +1,162 @@
+"""Shards in the img2dataset / open_clip layout: ``NNNNNN.tar`` of ``key.png|jpg``, ``key.txt``, ``key.json``,
+a Parquet index ``NNNNNN.parquet`` beside it, and ``NNNNNN_stats.json``, which is also the shard's done-marker.
+
+Image bytes go out as `ingest` wrote them: nothing is decoded or encoded again. Headers carry no time, owner or
+host, so a shard is the same bytes whenever and wherever it is written.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import tarfile
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from curate.export.split import SPLITS
+from curate.record import live
+from curate.step import part_path, read_parts
+from curate.storage import commit_bytes, commit_json, digest, read_json, read_table, sweep, table_bytes
+
+JSON_FIELDS = (
+    "patient",
+    "study",
+    "source",
+    "width",
+    "height",
+    "bits",
+    "channels",
+    "modality",
+    "body_part",
+    "view",
+    "laterality",
+    "sex",
+    "age",
+    "date",
+)
+INDEX_FIELDS = ("key", *JSON_FIELDS, "text", "pixel_hash", "phash", "text_hash", "split", "score", "weight")
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Which records make one shard: rows of the selection, grouped by the ingest partition that holds them."""
+
+    split: str
+    name: str
+    keys: dict[int, tuple[str, ...]]  # ingest partition -> keys, in order
+
+    @property
+    def records(self) -> int:
+        """How many records the shard holds."""
+        return sum(len(k) for k in self.keys.values())
+
+
+def plan_shards(selection: pa.Table, per_shard: int) -> list[Shard]:
+    """Kept rows of a SELECTION, split by split, cut into shards of ``per_shard`` in ingest order. Keys are HMACs and
+    partitions are sorted by key, so this order is already a shuffle, and a shard reads one or two partitions."""
+    kept = selection.filter(pa.array(live(selection))).select(["key", "partition", "split"]).to_pylist()
+    shards = []
+    for split in SPLITS:
+        rows = [r for r in kept if r["split"] == split]
+        for number, start in enumerate(range(0, len(rows), per_shard)):
+            keys: dict[int, list[str]] = {}
+            for row in rows[start : start + per_shard]:
+                keys.setdefault(row["partition"], []).append(row["key"])
+            shards.append(Shard(split, f"{number:06d}", {p: tuple(k) for p, k in keys.items()}))
+    return shards
+
+
+@dataclass(frozen=True)
+class ExportTask:
+    """One partition is one shard."""
+
+    ingest: str
+    selection: str
+    shards: str
+    per_shard: int
+
+    def rows(self, partition: int) -> int:
+        """Records in the shard."""
+        return plan_shards(read_parts(Path(self.selection)), self.per_shard)[partition].records
+
+    def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
+        """Write the shard's three files; returns key, split, shard of each record."""
+        selection = read_parts(Path(self.selection))
+        shard = plan_shards(selection, self.per_shard)[partition]
+        records = pa.concat_tables([self._read(p, keys) for p, keys in shard.keys.items()])
+        places = {k: i for i, k in enumerate(selection["key"].to_pylist())}
+        chosen = selection.take(pa.array([places[k] for k in records["key"].to_pylist()]))
+        for name in ("split", "score", "weight"):
+            records = records.append_column(name, chosen[name])
+        write_shard(Path(self.shards) / shard.split, shard.name, records)
+        size = records.num_rows
+        return pa.table({"key": records["key"], "split": [shard.split] * size, "shard": [shard.name] * size})
+
+    def _read(self, partition: int, keys: tuple[str, ...]) -> pa.Table:
+        table = read_table(part_path(Path(self.ingest), partition), filters=[("key", "in", list(keys))])
+        place = {k: i for i, k in enumerate(table["key"].to_pylist())}
+        return table.take(pa.array([place[k] for k in keys], pa.int64()))
+
+
+def write_shard(folder: Path, name: str, records: pa.Table) -> None:
+    """RECORD rows with split, score, weight -> the three files of a shard, the stats last."""
+    rows = records.to_pylist()
+    sink = io.BytesIO()
+    with tarfile.open(fileobj=sink, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        for row in rows:
+            for suffix, data in _members(row):
+                info = tarfile.TarInfo(f"{row['key']}.{suffix}")
+                info.size, info.mode = len(data), 0o644
+                tar.addfile(info, io.BytesIO(data))
+    data = sink.getvalue()
+    commit_bytes(folder / f"{name}.tar", data)
+    commit_bytes(folder / f"{name}.parquet", table_bytes(records.select(INDEX_FIELDS)))
+    stats = {"count": len(rows), "successes": len(rows), "bytes": len(data), "sha256": digest(data)}
+    commit_json(folder / f"{name}_stats.json", stats)
+
+
+def _members(row: dict[str, Any]) -> list[tuple[str, bytes]]:
+    facts = {n: row[n] for n in JSON_FIELDS if row[n] is not None}
+    facts |= {"key": row["key"], "caption": row["text"], "weight": row["weight"], "sections": dict(row["sections"] or [])}
+    if row["meta"]:
+        facts["meta"] = dict(row["meta"])
+    if row["score"] is not None:
+        facts["score"] = round(row["score"], 6)
+    text = json.dumps(facts, sort_keys=True, ensure_ascii=False).encode()
+    image = [(row["image_format"], row["image"])] if row["image"] else []
+    return [*image, ("txt", row["text"].encode()), ("json", text)]
+
+
+def claim_shards(shards: Path, step_hash: str) -> bool:
+    """Shards of another selection are removed before the first of this one is written: a reader never finds a mix.
+    False where the folder already belonged to this one."""
+    marker = shards / "export.json"
+    fresh = not marker.exists() or read_json(marker)["hash"] != step_hash
+    if fresh:
+        if shards.exists():
+            shutil.rmtree(shards)
+        commit_json(marker, {"hash": step_hash})
+    sweep(shards)
+    return fresh
+
+
+def shard_table(shards: Path) -> list[dict[str, Any]]:
+    """What was written: split, name, records, bytes of each shard, in order."""
+    found = []
+    for split in SPLITS:
+        for stats in sorted((shards / split).glob("*_stats.json")):
+            facts = read_json(stats)
+            name = stats.name.removesuffix("_stats.json")
+            found.append({"split": split, "name": name, "records": facts["count"], "bytes": facts["bytes"]})
+    return found
+
+
+def read_index(shards: Path) -> pa.Table:
+    """The Parquet indexes of every shard as one table."""
+    return pa.concat_tables([pq.read_table(p) for s in SPLITS for p in sorted((shards / s).glob("*.parquet"))])

@@ -1,0 +1,192 @@
+"""The ingest step: decode, de-identify and verify in one chain in one process, so the first bytes written are clean.
+
+Its stages, in the order nobody can change: `picture` (decode, gate against burned-in text, encode, sign),
+`report` (keep the wanted sections, scrub, sign), `verify` (a second reader looks for the patient in what is about to
+be written). `curate.record.conform` then lets nothing through that RECORD does not name.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+
+from curate.dedup.exact import pixel_hash, text_hash
+from curate.dedup.image import perceptual_hash, thumb
+from curate.dedup.text import minhash
+from curate.deid.pixels import PixelPolicy, gate
+from curate.deid.tags import attributes, identifying_values
+from curate.deid.text import TextRules, scrub
+from curate.deid.vault import SecretSource
+from curate.deid.verify import leaks
+from curate.errors import DropRecord
+from curate.ingest.dicom import Picture, PixelRules, load_dicom
+from curate.ingest.image import encode_jpeg, encode_png, load_image, resize
+from curate.ingest.index import read_index
+from curate.ingest.section import parse_sections, wanted_text
+from curate.record import INDEX, RECORD, Reason, conform, drop_each, without_payload
+from curate.stage import Stage, run_stages
+from curate.step import mark_poison
+
+ATTRIBUTES = ("modality", "body_part", "view", "laterality", "sex", "age", "date")
+
+
+@dataclass(frozen=True)
+class PictureRules:
+    """What is kept of an image: ``format`` png is lossless; jpeg is a declared lossy encode at ``quality``;
+    ``side`` bounds the longer side in pixels (None keeps the original size)."""
+
+    pixels: PixelRules = PixelRules()
+    policy: PixelPolicy = PixelPolicy()
+    format: Literal["png", "jpeg"] = "png"
+    quality: int = 95
+    side: int | None = None
+
+
+@dataclass(frozen=True)
+class ReportRules:
+    """Which sections make the text, and how short it may be (in words)."""
+
+    sections: tuple[str, ...] = ("findings", "impression", "body")
+    min_words: int = 2
+    text: TextRules = TextRules()
+
+
+def ingest_stages(picture: PictureRules, report: ReportRules, secret: SecretSource) -> tuple[Stage, ...]:
+    """The chain, composed once; a recipe tunes the rules and cannot remove or reorder a stage."""
+    return (
+        Stage("picture", partial(_per_row, fn=_Picture(picture, secret), step="picture")),
+        Stage("report", partial(_per_row, fn=_Report(report, secret), step="report")),
+        Stage("verify", partial(_per_row, fn=_verify, step="verify")),
+    )
+
+
+@dataclass(frozen=True)
+class IngestTask:
+    """One partition of the sealed index -> RECORD rows. Small batches, so that memory holds few decoded images."""
+
+    index: str
+    stages: tuple[Stage, ...]
+    secret: SecretSource
+    batch: int = 32
+
+    def rows(self, partition: int) -> int:
+        """Records in the partition."""
+        return int(self._read(partition).num_rows)
+
+    def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
+        """RECORD rows in index order; a dropped row keeps its pseudonyms and its reason, nothing else."""
+        table = self._read(partition)
+        table = drop_each(table, mark_poison([None] * table.num_rows, poison), "picture")
+        if only is not None:
+            table = table.slice(only.start, len(only))
+        done = [
+            without_payload(conform(run_stages(table.slice(i, self.batch), self.stages), RECORD))
+            for i in range(0, table.num_rows, self.batch)
+        ]
+        return pa.concat_tables(done) if done else RECORD.empty_table()
+
+    def _read(self, partition: int) -> pa.Table:
+        return read_index(Path(self.index), partition, self.secret.pseudonymizer())
+
+
+# The transient schema inside the chain: what RECORD will keep, and what only the chain may see.
+_INSIDE = pa.schema([*RECORD, *(f for f in INDEX if f.name not in RECORD.names)])
+
+
+def _per_row(table: pa.Table, fn: Callable[[dict[str, Any]], dict[str, Any]], step: str) -> pa.Table:
+    """``fn`` on every row; a DropRecord it raises becomes the row's reason."""
+    rows: list[dict[str, Any]] = []
+    reasons: list[Reason | None] = []
+    for row in table.to_pylist():
+        try:
+            rows.append(fn(row))
+            reasons.append(None)
+        except DropRecord as dropped:
+            rows.append(row)
+            reasons.append(dropped.reason)
+    return drop_each(pa.Table.from_pylist(rows, _INSIDE), reasons, step)
+
+
+@dataclass(frozen=True)
+class _Picture:
+    rules: PictureRules
+    secret: SecretSource
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        if row["kind"] == "none":
+            return row
+        picture = self._load(row)
+        gated = gate(picture.pixels, picture.dataset, self.rules.policy)
+        if gated.reason is not None:
+            raise DropRecord(gated.reason)
+        pixels = gated.pixels if self.rules.side is None else resize(gated.pixels, self.rules.side)
+        jpeg = self.rules.format == "jpeg"
+        made = {
+            "image": encode_jpeg(pixels, self.rules.quality) if jpeg else encode_png(pixels),
+            "image_format": "jpg" if jpeg else "png",
+            "width": pixels.shape[1],
+            "height": pixels.shape[0],
+            "bits": pixels.dtype.itemsize * 8,
+            "channels": 1 if pixels.ndim == 2 else pixels.shape[2],
+            "pixel_hash": pixel_hash(gated.pixels),
+            "phash": perceptual_hash(pixels),
+            "thumb": thumb(pixels),
+        }
+        if picture.dataset is not None:
+            made |= attributes(picture.dataset, self.secret.pseudonymizer())
+            made["phi"] = list(dict.fromkeys((row["phi"] or []) + identifying_values(picture.dataset)))
+        return {**row, **made}
+
+    def _load(self, row: dict[str, Any]) -> Picture:
+        path = Path(os.fsdecode(row["path"]))
+        try:
+            size = path.stat().st_size
+        except OSError:
+            raise DropRecord(Reason.CHANGED) from None
+        if size != row["size"]:
+            raise DropRecord(Reason.CHANGED)
+        load = load_dicom if row["kind"] == "dicom" else load_image
+        return load(path, row["frame"], self.rules.pixels)
+
+
+@dataclass(frozen=True)
+class _Report:
+    rules: ReportRules
+    secret: SecretSource
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        sections = {n: t for n, t in parse_sections(row["text"] or "").items() if n in self.rules.sections}
+        if not wanted_text(sections, self.rules.sections):
+            raise DropRecord(Reason.NO_WANTED_SECTION)
+        clean = {name: self._scrub(text, row) for name, text in sections.items()}
+        text = wanted_text(clean, self.rules.sections)
+        if len(text.split()) < self.rules.min_words:
+            raise DropRecord(Reason.TEXT_TOO_SHORT)
+        meta = {name: self._scrub(value, row) for name, value in row["meta"] or [] if value}
+        made = {"text": text, "sections": list(clean.items()), "text_hash": text_hash(text), "minhash": minhash(text)}
+        return {**row, **made, **_declared(row, meta), "meta": list(meta.items())}
+
+    def _scrub(self, text: str, row: dict[str, Any]) -> str:
+        return scrub(text, row["phi"] or [], row["patient_id"] or "", self.secret.pseudonymizer(), self.rules.text)
+
+
+def _declared(row: dict[str, Any], meta: dict[str, str]) -> dict[str, Any]:
+    """Attributes the recipe took from report columns, where the image's own header has none."""
+    found: dict[str, Any] = {n: meta[n] for n in ATTRIBUTES if row.get(n) is None and n in meta and n not in ("age", "date")}
+    if row.get("age") is None and meta.get("age", "").split(".")[0].isdigit():
+        found["age"] = min(int(meta["age"].split(".")[0]), 90)
+    return found
+
+
+def _verify(row: dict[str, Any]) -> dict[str, Any]:
+    texts: Sequence[str] = [row["text"], *(t for pair in (row["sections"] or []) + (row["meta"] or []) for t in pair)]
+    written = [*texts, *(str(row[n]) for n in ATTRIBUTES if row[n] is not None)]
+    if leaks([*written, *([row["image"]] if row["image"] else [])], row["phi"] or []):
+        raise DropRecord(Reason.PHI_IN_OUTPUT)
+    return row

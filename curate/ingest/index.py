@@ -1,0 +1,220 @@
+"""The index: every image file and every report of the archive, paired, each with a fate.
+
+Headers come from `curate.ingest.scan`, reports from `curate.ingest.report`, who belongs to whom from
+`curate.ingest.pair`. The index itself names patients, so it lies sealed under RUN/private; what the step writes in the
+clear is each record's pseudonymous key and, where it was dropped, the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import polars as pl
+import pyarrow as pa
+
+from curate.deid.pseudonym import Pseudonymizer
+from curate.deid.vault import SecretSource, read_sealed, write_sealed
+from curate.ingest.pair import PairRules, pair
+from curate.ingest.report import Report, ReportColumns, read_reports
+from curate.ingest.scan import SCAN, read_scan
+from curate.record import FATE, INDEX, Reason, conform, live
+
+STEP = "index"
+
+
+@dataclass(frozen=True)
+class ReportSource:
+    """One file or folder of reports, and which of its columns say what."""
+
+    path: str
+    columns: ReportColumns
+    format: Literal["auto", "csv", "jsonl", "parquet", "txt"] = "auto"
+    name_pattern: str | None = None
+
+
+@dataclass(frozen=True)
+class IndexRules:
+    """How files become records. ``frames``: which frames of a multi-frame file; ``per_series``: which files of a
+    DICOM series; ``unpaired_reports``: 'keep' makes a text-only record of a report without an image."""
+
+    pair: PairRules = PairRules()
+    frames: Literal["first", "middle", "all"] = "middle"
+    per_series: Literal["all", "middle"] = "all"
+    unpaired_reports: Literal["drop", "keep"] = "drop"
+
+
+@dataclass(frozen=True)
+class IndexTask:
+    """The one partition of the index step: pair everything, seal the index, return the fates."""
+
+    chunks: Sequence[tuple[str, tuple[str, ...]]]  # source name, its chunk names
+    scans: str
+    sealed: str
+    reports: Sequence[ReportSource]
+    rules: IndexRules
+    rows_per_partition: int
+    secret: SecretSource
+
+    def rows(self, partition: int) -> int:
+        """One unit of work: the index is made whole."""
+        return 1
+
+    def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
+        """FATE rows sorted by key; the live rows are sealed in partitions of ``rows_per_partition``."""
+        pseudo = self.secret.pseudonymizer()
+        scans = [(name, read_scan(chunks, Path(self.scans), pseudo)) for name, chunks in self.chunks]
+        reports = [r for s in self.reports for r in read_reports(Path(s.path), s.columns, s.format, s.name_pattern)]
+        index = build_index(scans, reports, self.rules, pseudo)
+        alive = index.filter(pa.array(live(index)))
+        for i, start in enumerate(range(0, alive.num_rows, self.rows_per_partition)):
+            write_sealed(sealed_part(Path(self.sealed), i), alive.slice(start, self.rows_per_partition), pseudo)
+        return conform(index, FATE)
+
+
+def sealed_part(folder: Path, partition: int) -> Path:
+    """Where one partition of the sealed index lies."""
+    return folder / f"part-{partition:05d}.sealed"
+
+
+def read_index(folder: Path, partition: int, pseudo: Pseudonymizer) -> pa.Table:
+    """One partition of the index (INDEX): identities and raw report text, in memory only."""
+    return read_sealed(sealed_part(folder, partition), pseudo)
+
+
+def build_index(
+    scans: Sequence[tuple[str, pa.Table]], reports: Sequence[Report], rules: IndexRules, pseudo: Pseudonymizer
+) -> pa.Table:
+    """INDEX rows, sorted by key, so that neither file order nor worker decides anything downstream.
+
+    ``scans``: source name and its SCAN table. Every file and every report that no image uses has exactly one row
+    (a multi-frame file has one a chosen frame).
+    """
+    files = [{**row, "source": name} for name, table in scans for row in table.to_pylist()]
+    _choose_slices(files, rules)
+    usable = [i for i, f in enumerate(files) if not f["reason"]]
+    images = pa.table(
+        {
+            "row": pa.array(range(len(usable)), pa.int64()),
+            **{
+                to: pa.array([files[i][name] or "" for i in usable], pa.string())
+                for to, name in (
+                    ("accession", "accession"),
+                    ("study", "study_uid"),
+                    ("patient", "patient_id"),
+                    ("date", "study_date"),
+                    ("image", "relative"),
+                )
+            },
+        }
+    )
+    image_match, report_match = pair(images, _report_table(reports), rules.pair)
+    for i, match in zip(usable, image_match.sort_by("row").to_pylist(), strict=True):
+        files[i]["report"], files[i]["reason"] = match["report"], match["reason"]
+    rows = [row for file in files for row in _image_rows(file, reports, rules, pseudo)]
+    rows += _unused_reports(reports, report_match.sort_by("row").to_pylist(), rules, pseudo)
+    table = pa.Table.from_pylist(rows, INDEX)
+    return table.take(pa.array(pl.Series(table["key"].to_pylist(), dtype=pl.String).arg_sort()))
+
+
+def _choose_slices(files: list[dict[str, Any]], rules: IndexRules) -> None:
+    """With per_series 'middle', all but the middle instance of a DICOM series are marked, in place."""
+    if rules.per_series == "all":
+        return
+    series: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for file in files:
+        if not file["reason"] and file["series_uid"]:
+            series.setdefault((file["source"], file["series_uid"]), []).append(file)
+    for members in series.values():
+        members.sort(key=lambda f: (f["instance"], f["relative"]))
+        for place, file in enumerate(members):
+            if place != len(members) // 2:
+                file["reason"] = Reason.NOT_REPRESENTATIVE.value
+
+
+def _report_table(reports: Sequence[Report]) -> pa.Table:
+    columns = ("accession", "study", "patient", "date", "image")
+    table = pa.table({c: pa.array([getattr(r, c) for r in reports], pa.string()) for c in columns})
+    table = table.append_column("text", pa.array([r.text for r in reports], pa.string()))
+    table = table.append_column("reason", pa.array([r.reason for r in reports], pa.string()))
+    return table.add_column(0, "row", pa.array(range(len(reports)), pa.int64()))
+
+
+def _image_rows(
+    file: dict[str, Any], reports: Sequence[Report], rules: IndexRules, pseudo: Pseudonymizer
+) -> Iterator[dict[str, Any]]:
+    """One row a chosen frame of a file."""
+    report = None if file.get("report") is None else reports[file["report"]]
+    group = report.group if report else ""
+    person = file["patient_id"] or (report.patient if report else "")
+    study = file["study_uid"] or file["accession"] or (report.row if report else file["relative"])
+    identity = group or person or f"{file['source']}/{file['relative']}"  # who is not known stands alone
+    row = {
+        "patient": pseudo.key("patient", identity.strip().casefold()),
+        "study": pseudo.key("study", study.strip()),
+        "source": file["source"],
+        "kind": file["kind"],
+        "path": file["path"],
+        "size": file["size"],
+        "text": report.text if report else None,
+        "phi": _identities(file, report),
+        "patient_id": person or study,
+        "meta": list(report.meta.items()) if report else [],
+        "clean": report.clean if report else None,
+        "drop_step": STEP if file["reason"] else None,
+        "drop_reason": file["reason"],
+    }
+    count = max(int(file["frames"] or 1), 1)
+    if rules.frames == "all" and not file["reason"]:
+        for frame in range(count):
+            key = pseudo.key("record", file["source"], file["relative"], str(frame))
+            yield {**row, "key": key, "frame": frame}
+    else:
+        frame = count // 2 if rules.frames == "middle" else 0
+        yield {**row, "key": image_key(file["source"], file["relative"], pseudo), "frame": frame}
+
+
+def image_key(source: str, relative: str, pseudo: Pseudonymizer) -> str:
+    """The key of the record made from one file (unless every frame is a record of its own)."""
+    return pseudo.key("record", source, relative)
+
+
+def _unused_reports(
+    reports: Sequence[Report], matches: list[dict[str, Any]], rules: IndexRules, pseudo: Pseudonymizer
+) -> list[dict[str, Any]]:
+    rows = []
+    for report, match in zip(reports, matches, strict=True):
+        if match["used"]:
+            continue
+        reason = match["reason"] or Reason.ORPHAN_REPORT.value
+        if rules.unpaired_reports == "keep" and reason == Reason.ORPHAN_REPORT.value:
+            reason = None
+        study = report.study or report.accession or report.row
+        rows.append(
+            {
+                "key": pseudo.key("report", report.row),
+                "patient": pseudo.key("patient", (report.group or report.patient or report.row).strip().casefold()),
+                "study": pseudo.key("study", study.strip()),
+                "source": "reports",
+                "kind": "none",
+                "text": report.text,
+                "phi": list(report.phi),
+                "patient_id": report.patient or study,
+                "meta": list(report.meta.items()),
+                "clean": report.clean,
+                "drop_step": STEP if reason else None,
+                "drop_reason": reason,
+            }
+        )
+    return rows
+
+
+def _identities(file: dict[str, Any], report: Report | None) -> list[str]:
+    named = ("patient_id", "patient_name", "accession", "study_uid", "series_uid", "sop_uid")
+    values = [file[n] for n in named if file[n]] + (list(report.phi) if report else [])
+    return list(dict.fromkeys(values))
+
+
+__all__ = ["SCAN", "IndexRules", "IndexTask", "ReportSource", "build_index", "image_key", "read_index", "sealed_part"]

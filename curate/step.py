@@ -1,0 +1,261 @@
+"""A Step: a materialised phase of the run, named by the hash of everything that decides its bytes.
+
+    RUN/steps/<name>-<hash>/part-00000.parquet   what the step made of partition 0, committed by an atomic rename
+                            part-00000.json      its counts, sha256 and seconds: the partition's done-marker
+                            manifest.json        the step's done-marker, written last: in = kept + dropped(reason)
+
+The hash covers the step's configuration, its version and its inputs' hashes, never resources: not the engine, not
+the number of workers. So a killed run resumes where it stopped, and gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from curate import __version__
+from curate.engine import Crash, Engine
+from curate.errors import FunnelError, RunError
+from curate.record import Reason
+from curate.storage import commit_bytes, commit_json, digest, read_json, read_table, table_bytes
+
+Progress = Callable[[str, int, int], None]  # step name, partitions done, partitions in all
+
+
+class Task(Protocol):
+    """What a step does to one partition. Picklable; carries no payload and no identity, only where to read."""
+
+    def rows(self, partition: int) -> int:
+        """How many rows the partition has, without decoding any."""
+        ...
+
+    def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
+        """The partition's output rows. ``only`` limits the work to some rows (to find the one that crashes);
+        rows in ``poison`` are not touched but marked CRASHED."""
+        ...
+
+
+@dataclass(frozen=True)
+class Step:
+    """One phase. ``config`` must be JSON; ``inputs`` are the hashes of the steps it reads."""
+
+    name: str
+    task: Task
+    partitions: int
+    config: Mapping[str, Any]
+    inputs: Sequence[str] = ()
+    version: int = 1
+
+    @property
+    def hash(self) -> str:
+        """16 hex digits over name, version, configuration and inputs."""
+        config = json.dumps(self.config, sort_keys=True, default=str)
+        return digest(__version__, self.name, str(self.version), config, *self.inputs)[:16]
+
+    def folder(self, run: Path) -> Path:
+        """Where this step's output lies under the run's folder."""
+        return run / "steps" / f"{self.name}-{self.hash}"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A finished step: what it read, kept and dropped, and the sha256 of each part."""
+
+    step: str
+    hash: str
+    rows_in: int
+    kept: int
+    dropped: Mapping[str, int]
+    parts: Sequence[Mapping[str, Any]]
+    seconds: float
+    reused: bool = field(default=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.rows_in != self.kept + sum(self.dropped.values()):
+            raise FunnelError(f"{self.step}: {self.rows_in} in, {self.kept} kept, {sum(self.dropped.values())} dropped")
+
+
+def part_path(folder: Path, partition: int) -> Path:
+    """The Parquet file of one partition of a step."""
+    return folder / f"part-{partition:05d}.parquet"
+
+
+def load_manifest(folder: Path) -> Manifest | None:
+    """The manifest of a finished step, None where the step is not done."""
+    try:
+        raw = read_json(folder / "manifest.json")
+    except FileNotFoundError:
+        return None
+    return Manifest(**raw, reused=True)
+
+
+def read_parts(folder: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """All parts of a finished step as one table, in partition order."""
+    parts = sorted(folder.glob("part-*.parquet"))
+    return pa.concat_tables([read_table(p, columns) for p in parts])
+
+
+def run_step(step: Step, run: Path, engine: Engine, progress: Progress | None = None) -> Manifest:
+    """Do what is not done of ``step`` on ``engine`` and write its manifest. A finished step returns at once."""
+    folder = step.folder(run)
+    if (done := load_manifest(folder)) is not None:
+        return done
+    started = time.monotonic()
+    todo = [i for i in range(step.partitions) if not _marker(folder, i).exists()]
+    say = progress or (lambda name, n, of: None)
+    say(step.name, step.partitions - len(todo), step.partitions)
+    work = PartitionWork(step.task, str(folder), step.name)
+    for finished, (partition, outcome) in enumerate(engine.map(work, todo), step.partitions - len(todo) + 1):
+        if isinstance(outcome, Crash):
+            _isolate(work, partition, engine)
+        say(step.name, finished, step.partitions)
+    return finish(step, run, time.monotonic() - started)
+
+
+class ModelTask(Task, Protocol):
+    """A task whose work is a model's: CPU batches in, results out (see `Engine.map_model`)."""
+
+    def prepare(self, partition: int) -> Iterable[Any]:
+        """The partition's model batches, in order."""
+        ...
+
+    def model(self) -> Callable[[Any], Any]:
+        """Build the model; called once an actor."""
+        ...
+
+    def assemble(self, partition: int, results: list[Any]) -> pa.Table:
+        """The partition's output rows from its batches' results."""
+        ...
+
+
+def run_model_step(
+    step: Step, task: ModelTask, run: Path, engine: Engine, progress: Progress | None = None
+) -> Manifest:
+    """`run_step` for a model's work: the driver commits the narrow tables, the engine keeps the models busy."""
+    folder = step.folder(run)
+    if (done := load_manifest(folder)) is not None:
+        return done
+    started = last = time.monotonic()
+    todo = [i for i in range(step.partitions) if not _marker(folder, i).exists()]
+    say = progress or (lambda name, n, of: None)
+    say(step.name, step.partitions - len(todo), step.partitions)
+    scored = engine.map_model(task.prepare, task.model, todo)
+    for finished, (partition, results) in enumerate(scored, step.partitions - len(todo) + 1):
+        now = time.monotonic()
+        commit_part(folder, partition, task.assemble(partition, results), now - last)
+        last = now
+        say(step.name, finished, step.partitions)
+    return finish(step, run, time.monotonic() - started)
+
+
+def finish(step: Step, run: Path, seconds: float) -> Manifest:
+    """Add the partitions' counts up and write the manifest, last of all."""
+    folder = step.folder(run)
+    parts = [read_json(_marker(folder, i)) for i in range(step.partitions)]
+    dropped: Counter[str] = Counter()
+    for part in parts:
+        dropped.update(part["dropped"])
+    manifest = Manifest(
+        step=step.name,
+        hash=step.hash,
+        rows_in=sum(p["rows_in"] for p in parts),
+        kept=sum(p["kept"] for p in parts),
+        dropped=dict(sorted(dropped.items())),
+        parts=[{"sha256": p["sha256"], "rows": p["rows_in"]} for p in parts],
+        seconds=round(seconds, 3),
+    )
+    fields = {k: v for k, v in vars(manifest).items() if k != "reused"}
+    commit_json(folder / "manifest.json", fields)
+    return manifest
+
+
+def commit_part(folder: Path, partition: int, table: pa.Table, seconds: float) -> None:
+    """Write one partition's table, then its marker; a partition without a marker is done again."""
+    data = table_bytes(table, row_group=256 if "image" in table.column_names else 64 * 1024)
+    commit_bytes(part_path(folder, partition), data)
+    reasons: list[str | None] = table["drop_reason"].to_pylist() if "drop_reason" in table.column_names else []
+    dropped = Counter(r for r in reasons if r is not None)
+    marker = {
+        "rows_in": table.num_rows,
+        "kept": table.num_rows - sum(dropped.values()),
+        "dropped": dict(sorted(dropped.items())),
+        "sha256": digest(data),
+        "seconds": round(seconds, 3),
+    }
+    commit_json(_marker(folder, partition), marker)
+
+
+@dataclass(frozen=True)
+class PartitionWork:
+    """What a worker does for one partition: run the task, commit the part. Sent to workers, so it holds no data."""
+
+    task: Task
+    folder: str
+    name: str
+
+    def __call__(self, partition: int, poison: Collection[int] = ()) -> int:
+        started = time.monotonic()
+        table = self.task.run(partition, poison=poison)
+        commit_part(Path(self.folder), partition, table, time.monotonic() - started)
+        return int(table.num_rows)
+
+
+@dataclass(frozen=True)
+class _Probe:
+    """Run some rows of a partition and throw the result away: does it crash?"""
+
+    task: Task
+    partition: int
+
+    def __call__(self, rows: range) -> None:
+        self.task.run(self.partition, only=rows)
+
+
+@dataclass(frozen=True)
+class _Poisoned:
+    """The whole partition again, without touching the rows known to crash."""
+
+    work: PartitionWork
+    poison: frozenset[int]
+
+    def __call__(self, partition: int) -> int:
+        return self.work(partition, self.poison)
+
+
+def _isolate(work: PartitionWork, partition: int, engine: Engine) -> None:
+    """A partition crashed its process: bisect to the rows at fault, mark them CRASHED, commit the rest."""
+    guilty: set[int] = set()
+    suspects = [range(work.task.rows(partition))]
+    while suspects:
+        halves = [h for r in suspects for h in _halve(r)]
+        suspects = []
+        for rows, outcome in engine.map(_Probe(work.task, partition), halves, alone=True):
+            if isinstance(outcome, Crash):
+                if len(rows) == 1:
+                    guilty.add(rows[0])
+                else:
+                    suspects.append(rows)
+    for _, outcome in engine.map(_Poisoned(work, frozenset(guilty)), [partition], alone=True):
+        if isinstance(outcome, Crash):
+            raise RunError(f"{work.name}: partition {partition} crashes even without its {len(guilty)} guilty records")
+
+
+def _halve(rows: range) -> list[range]:
+    middle = (rows.start + rows.stop) // 2
+    return [r for r in (range(rows.start, middle), range(middle, rows.stop)) if len(r)]
+
+
+def mark_poison(reasons: list[Reason | None], poison: Collection[int]) -> list[Reason | None]:
+    """``reasons`` with CRASHED at the poisoned rows that have none yet."""
+    return [Reason.CRASHED if r is None and i in poison else r for i, r in enumerate(reasons)]
+
+
+def _marker(folder: Path, partition: int) -> Path:
+    return folder / f"part-{partition:05d}.json"

@@ -1,0 +1,214 @@
+"""Recipe -> Steps. Read this first: it is the whole story of a run, in order.
+
+    scan -> index -> ingest -> dedup -> train-filter -> score -> select -> export
+
+Each step is named by the hash of its configuration and its inputs, so all names are known before any work, and
+`curate plan` tells what is done without doing any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from curate.dedup.task import DedupTask
+from curate.deid.pseudonym import Pseudonymizer
+from curate.engine import Engine
+from curate.export.select import SelectTask
+from curate.export.webdataset import ExportTask, claim_shards, plan_shards
+from curate.ingest.chain import IngestTask, ingest_stages
+from curate.ingest.index import IndexTask
+from curate.ingest.scan import list_chunks, scan
+from curate.step import Manifest, Progress, Step, load_manifest, read_parts, run_model_step, run_step
+from curate.storage import digest, private_folder, sweep
+from filters.task import SCORE, CleanRules, Pool, ScoreTask, TrainTask
+from pipelines.recipe import Recipe
+
+ORDER = ("index", "ingest", "dedup", "train-filter", "score", "select", "export")
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The archive as walked: chunk names by source, and a digest over them and the report files."""
+
+    chunks: tuple[tuple[str, tuple[str, ...]], ...]
+    digest: str
+
+
+class Pipeline:
+    """The steps of one recipe over one listing of its archive."""
+
+    def __init__(self, recipe: Recipe, listing: Listing) -> None:
+        self.recipe, self.listing, self.run = recipe, listing, recipe.out
+        self.secret = recipe.secret_source()
+
+    # -- the steps, in order; a later one names earlier ones by hash ------------------------------------------------
+
+    @cached_property
+    def index(self) -> Step:
+        """Pair every image with its report; the identities are sealed, the fates written."""
+        r = self.recipe
+        config = {"rules": asdict(r.index_rules()), "reports": [asdict(s) for s in r.report_sources()]}
+        config |= {"rows": r.records_per_partition, "secret": digest(self.secret.pseudonymizer().digest("secret-id"))}
+        task = IndexTask(
+            self.listing.chunks,
+            str(scan_folder(self.run)),
+            "",
+            r.report_sources(),
+            r.index_rules(),
+            r.records_per_partition,
+            self.secret,
+        )
+        step = Step("index", task, 1, config, [self.listing.digest])
+        return replace(step, task=replace(task, sealed=str(self.run / "private" / f"index-{step.hash}")))
+
+    @cached_property
+    def ingest(self) -> Step:
+        """Decode, de-identify, verify, sign: the payload is written here, once."""
+        r = self.recipe
+        config = {"picture": asdict(r.picture_rules()), "report": asdict(r.report_rules()), "deid": r.deid.model_dump()}
+        stages = ingest_stages(r.picture_rules(), r.report_rules(), self.secret)
+        sealed = str(self.run / "private" / f"index-{self.index.hash}")
+        return Step("ingest", IngestTask(sealed, stages, self.secret), self.partitions, config, [self.index.hash])
+
+    @cached_property
+    def dedup(self) -> Step:
+        """Exact and near duplicates, from signatures alone."""
+        task = DedupTask(str(self.ingest.folder(self.run)), self.partitions, self.recipe.dedup_rules())
+        return Step("dedup", task, 1, asdict(self.recipe.dedup_rules()), [self.ingest.hash])
+
+    @cached_property
+    def train_filter(self) -> Step | None:
+        """Train the filtering network on the clean set; None where the recipe brings one or wants none."""
+        f = self.recipe.filter
+        if f is None or f.folder is not None:
+            return None
+        rules, clean = self.recipe.train_rules(), CleanRules(f.clean_min_words, f.max_clean)
+        task = TrainTask(self.pool, self.recipe.split_rules(), clean, rules, "")
+        config = {"rules": asdict(rules), "clean": asdict(clean), "split": self.recipe.split.model_dump()}
+        step = Step("train-filter", task, 1, config, [self.ingest.hash, self.dedup.hash])
+        return replace(step, task=replace(task, out=str(step.folder(self.run) / "model")))
+
+    @cached_property
+    def score(self) -> Step | None:
+        """The filter's score of every pair, in its own table."""
+        f = self.recipe.filter
+        if f is None:
+            return None
+        from filters.model import filter_hash, image_side
+
+        trained = self.train_filter.hash if self.train_filter else filter_hash(self.filter_folder)
+        side = image_side(self.filter_folder) if (self.filter_folder / "config.json").exists() else 0
+        device = "auto" if self.recipe.engine.gpus else "cpu"
+        task = ScoreTask(self.pool, str(self.filter_folder), side, f.score_batch, device)
+        return Step("score", task, self.partitions, {"batch": f.score_batch, "score": SCORE}, [self.dedup.hash, trained])
+
+    @cached_property
+    def select(self) -> Step:
+        """Splits and the cut: reads keys and scores."""
+        r = self.recipe
+        scores = str(self.score.folder(self.run)) if self.score else None
+        dedup, ingest = str(self.dedup.folder(self.run)), str(self.ingest.folder(self.run))
+        task = SelectTask(ingest, self.partitions, dedup, scores, r.select_rules(), r.split_rules())
+        config = {"select": r.select.model_dump(), "split": r.split.model_dump()}
+        inputs = [self.ingest.hash, self.dedup.hash, *([self.score.hash] if self.score else [])]
+        return Step("select", task, 1, config, inputs)
+
+    @cached_property
+    def export(self) -> Step:
+        """The shards; one partition is one shard."""
+        per_shard = self.recipe.export.records_per_shard
+        folder = self.select.folder(self.run)
+        shards = len(plan_shards(read_parts(folder), per_shard)) if load_manifest(folder) else 0
+        task = ExportTask(str(self.ingest.folder(self.run)), str(folder), str(self.shards), per_shard)
+        return Step("export", task, shards, {"records_per_shard": per_shard}, [self.ingest.hash, self.select.hash])
+
+    # -- what they share --------------------------------------------------------------------------------------------
+
+    @property
+    def partitions(self) -> int:
+        """Ingest partitions, known once the index is made; 0 before."""
+        done = load_manifest(self.index.folder(self.run))
+        return -(-done.kept // self.recipe.records_per_partition) if done else 0
+
+    @property
+    def pool(self) -> Pool:
+        """What dedup kept."""
+        return Pool(str(self.ingest.folder(self.run)), self.partitions, str(self.dedup.folder(self.run)))
+
+    @property
+    def filter_folder(self) -> Path:
+        """The filter's checkpoint folder, given or trained."""
+        f = self.recipe.filter
+        if f is not None and f.folder is not None:
+            return f.folder
+        step = self.train_filter
+        assert step is not None
+        return step.folder(self.run) / "model"
+
+    @property
+    def shards(self) -> Path:
+        """Where the shards go."""
+        return self.run / "shards"
+
+    def steps(self) -> list[Step]:
+        """All steps of this recipe, in order. Names are final; partition counts of later steps need earlier ones done."""
+        found = (getattr(self, name.replace("-", "_")) for name in ORDER)
+        return [s for s in found if s is not None]
+
+
+def list_archive(recipe: Recipe, pseudo: Pseudonymizer, write: bool = True) -> Listing:
+    """Walk the sources. With ``write``, listings of unread chunks are sealed for `scan`."""
+    folder = scan_folder(recipe.out)
+    if write:
+        private_folder(recipe.out / "private")
+    chunks = tuple((s.name, tuple(list_chunks(s, folder, pseudo, write))) for s in recipe.image_sources())
+    stamps = [f"{p}|{p.stat().st_size}|{p.stat().st_mtime_ns}" for s in recipe.reports for p in _files(s.path)]
+    return Listing(chunks, pseudo.key("listing", *(n for name, names in chunks for n in (name, *names)), *stamps))
+
+
+def run_pipeline(recipe: Recipe, engine: Engine, progress: Progress, until: str = "export") -> tuple[Pipeline, list[Manifest]]:
+    """Every step that is not done, in order, up to and with ``until``; returns the manifests of all of them."""
+    sweep(recipe.out / "steps")
+    pseudo = recipe.secret_source().pseudonymizer()
+    progress("walk", 0, 1)
+    listing = list_archive(recipe, pseudo)
+    progress("walk", 1, 1)
+    scan([n for _, names in listing.chunks for n in names], scan_folder(recipe.out), recipe.secret_source(), engine, progress)
+    manifests: list[Manifest] = []
+    pipeline = Pipeline(recipe, listing)
+    for name in ORDER[: ORDER.index(until) + 1]:
+        step: Step | None = getattr(pipeline, name.replace("-", "_"))
+        if step is not None:
+            manifests.append(_runner(name)(pipeline, step, engine, progress))
+    return pipeline, manifests
+
+
+def _runner(name: str) -> Callable[[Pipeline, Step, Engine, Progress], Manifest]:
+    special: dict[str, Any] = {"score": _run_score, "export": _run_export}
+    return special.get(name, lambda pipeline, step, engine, progress: run_step(step, pipeline.run, engine, progress))
+
+
+def _run_score(pipeline: Pipeline, step: Step, engine: Engine, progress: Progress) -> Manifest:
+    assert isinstance(step.task, ScoreTask)
+    return run_model_step(step, step.task, pipeline.run, engine, progress)
+
+
+def _run_export(pipeline: Pipeline, step: Step, engine: Engine, progress: Progress) -> Manifest:
+    if claim_shards(pipeline.shards, step.hash):
+        import shutil
+
+        shutil.rmtree(step.folder(pipeline.run), ignore_errors=True)
+    return run_step(step, pipeline.run, engine, progress)
+
+
+def scan_folder(run: Path) -> Path:
+    """Sealed listings and headers of the archive's chunks."""
+    return run / "private" / "scan"
+
+
+def _files(path: Path) -> list[Path]:
+    return sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]

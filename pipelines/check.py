@@ -1,0 +1,74 @@
+"""Everything that can be known to be wrong before any work: exit code 2, the field, the fix."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import yaml
+
+from curate.deid.pixels import ocr_available
+from curate.errors import RecipeError
+from curate.ingest.report import check_columns
+from curate.storage import commit_bytes
+from pipelines.recipe import Recipe
+
+
+def check(recipe: Recipe, touch: bool = True) -> None:
+    """Sources readable, columns there, secret good, output writable (``touch``: by making it); RecipeError otherwise."""
+    recipe.secret_source().pseudonymizer()
+    for i, source in enumerate(recipe.images):
+        _readable(source.path, f"images.{i}.path")
+        _apart(source.path, recipe.out, f"images.{i}.path")
+    for i, reports in enumerate(recipe.report_sources()):
+        _readable(Path(reports.path), f"reports.{i}.path")
+        check_columns(Path(reports.path), reports.columns, reports.format)
+    if recipe.filter is not None and recipe.filter.folder is not None:
+        _readable(recipe.filter.folder / "card.json", "filter.folder")
+    if recipe.truth is not None:
+        _readable(recipe.truth.path, "truth.path")
+    if touch:
+        _writable(recipe.out)
+
+
+def save_recipe(recipe: Recipe) -> None:
+    """RUN/recipe.yaml: the resolved recipe, so that `explain` and `report` need the run's folder only. Source
+    locations are made absolute; the secret is named by its file and never copied."""
+    sources = recipe.model_dump(mode="json", exclude_none=True)
+    for source in [*sources["images"], *sources["reports"]]:
+        source["path"] = str(Path(source["path"]).resolve())
+    for name in ("out", "secret"):
+        if name in sources:
+            sources[name] = str(Path(sources[name]).resolve())
+    if recipe.filter is None:
+        sources["filter"] = None
+    commit_bytes(recipe.out / "recipe.yaml", yaml.safe_dump(sources, sort_keys=False, allow_unicode=True).encode())
+
+
+def notes(recipe: Recipe) -> list[str]:
+    """What the user should know at the start though nothing is wrong."""
+    if recipe.images and recipe.deid.burned_in != "trust" and not ocr_available():
+        return ["no OCR engine: images with text-like structure are quarantined, not judged (pip install 'radsift[ocr]')"]
+    return []
+
+
+def _readable(path: Path, field: str) -> None:
+    if not path.exists():
+        raise RecipeError(field, f"{path} does not exist", "correct the path; it is relative to the working directory")
+    if not os.access(path, os.R_OK):
+        raise RecipeError(field, f"{path} cannot be read", "check its permissions")
+
+
+def _apart(source: Path, out: Path, field: str) -> None:
+    if out.resolve().is_relative_to(source.resolve()):
+        raise RecipeError(field, "the output lies inside this source, a second run would read the first's output", "move 'out'")
+
+
+def _writable(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        probe = out / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise RecipeError("out", f"cannot write to {out} ({error.strerror})", "choose a folder you can write") from None

@@ -1,0 +1,256 @@
+"""The command. `curate --help` is its reference; exit codes: 0 done, 1 the run failed, 2 recipe or arguments wrong,
+130 stopped by Ctrl-C (the same command resumes)."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import yaml
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from curate import __version__
+from curate.errors import RadsiftError, RecipeError
+from pipelines.recipe import Recipe, load_recipe
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+out, err = Console(), Console(stderr=True)
+
+RecipeFile = Annotated[Path, typer.Argument(help="recipe YAML")]
+Set = Annotated[list[str] | None, typer.Option("--set", help="override a field: --set select.keep=0.2")]
+RunFolder = Annotated[Path, typer.Argument(help="a run's folder (the recipe's 'out')")]
+SetEngine = Annotated[str | None, typer.Option("--engine", help="local or ray; short for --set engine.kind=...")]
+Workers = Annotated[int | None, typer.Option("--workers", min=1, help="processes or Ray CPUs")]
+
+
+@app.command()
+def run(recipe: RecipeFile, set_: Set = None, engine: SetEngine = None, workers: Workers = None) -> None:
+    """Plan, then run every step that is not done; prints the funnel, writes report/index.html."""
+    from pipelines.check import check
+    from pipelines.summary import funnel, write_report
+
+    made = _load(recipe, set_, engine, workers)
+    check(made)
+    _say_warnings(made)
+    pipeline, manifests = _execute(made)
+    report = write_report(pipeline, manifests)
+    _print_funnel(funnel(manifests))
+    for measure in report.measures:
+        interval = f" [{measure.low:.3f}, {measure.high:.3f}]" if measure.low is not None else ""
+        out.print(f"{measure.name:32} {measure.value:.3f}{interval}", highlight=False)
+    records = sum(s["records"] for s in report.shards)
+    out.print(f"{records} records in {len(report.shards)} shards: {pipeline.shards}", highlight=False, soft_wrap=True)
+    out.print(f"report: {pipeline.run / 'report' / 'index.html'}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def plan(recipe: RecipeFile, set_: Set = None, engine: SetEngine = None, workers: Workers = None) -> None:
+    """What would run, how many records, what is done already; touches nothing."""
+    from curate.step import load_manifest
+    from pipelines.build import Pipeline, list_archive
+    from pipelines.check import check
+
+    made = _load(recipe, set_, engine, workers)
+    check(made, touch=False)
+    listing = list_archive(made, made.secret_source().pseudonymizer(), write=False)
+    pipeline = Pipeline(made, listing)
+    chunks = sum(len(names) for _, names in listing.chunks)
+    out.print(f"{made.name}: {chunks} chunks of files in {len(listing.chunks)} image sources; engine {made.engine.kind}")
+    for step in pipeline.steps():
+        done = load_manifest(step.folder(pipeline.run))
+        parts = len(list(step.folder(pipeline.run).glob("part-*.json")))
+        state = f"done: {done.rows_in} in, {done.kept} kept" if done else f"{parts} parts done" if parts else "to do"
+        out.print(f"  {step.name:13} {step.hash}  {state}", highlight=False)
+
+
+@app.command()
+def status(folder: RunFolder) -> None:
+    """Progress of a run, from another shell."""
+    from curate.step import load_manifest
+
+    steps = sorted((folder / "steps").glob("*-*"), key=lambda p: p.stat().st_mtime) if (folder / "steps").is_dir() else []
+    if not steps:
+        raise RecipeError(str(folder), "holds no run", "give the recipe's 'out' folder")
+    for step in steps:
+        done = load_manifest(step)
+        parts = len(list(step.glob("part-*.json")))
+        out.print(f"  {step.name:32} {'done' if done else 'running or stopped':20} {parts} parts", highlight=False)
+
+
+@app.command()
+def explain(folder: RunFolder, key: Annotated[str, typer.Argument(help="a record's key, as in shards and tables")]) -> None:
+    """One record's story: what every step knew of it, and why it stayed or went."""
+    from pipelines.summary import reason_help, story
+
+    told = story(_pipeline_of(folder), key)
+    if not told:
+        raise RecipeError("KEY", f"no step of this run knows {key[:40]!r}", "keys are 32 hex digits, as in shards/*/*.parquet")
+    for name, row in told:
+        fate = f"{reason_help(row['drop_reason'])}: {row['drop_reason']}" if row.get("drop_reason") else "kept"
+        out.print(f"[bold]{name}[/bold]  {fate}", highlight=False)
+        for field, value in row.items():
+            if field not in ("key", "drop_step", "drop_reason"):
+                out.print(f"    {field}: {value}", highlight=False, markup=False, soft_wrap=True)
+
+
+@app.command()
+def report(folder: RunFolder) -> None:
+    """Draw the report of a finished run again."""
+    from curate.step import load_manifest
+    from pipelines.summary import funnel, write_report
+
+    pipeline = _pipeline_of(folder)
+    manifests = [m for s in pipeline.steps() if (m := load_manifest(s.folder(pipeline.run)))]
+    if not manifests or manifests[-1].step != "export":
+        raise RecipeError(str(folder), "the run is not finished", "run it first: curate run RECIPE")
+    write_report(pipeline, manifests)
+    _print_funnel(funnel(manifests))
+    out.print(f"report: {folder / 'report' / 'index.html'}", highlight=False, soft_wrap=True)
+
+
+@app.command("train-filter")
+def train_filter(
+    recipe: RecipeFile,
+    set_: Set = None,
+    engine: SetEngine = None,
+    workers: Workers = None,
+    to: Annotated[Path | None, typer.Option("--to", help="copy the trained filter's folder here")] = None,
+) -> None:
+    """Train the filtering network on the recipe's clean set (running what must come before it)."""
+    from curate.storage import read_json
+    from pipelines.check import check
+
+    made = _load(recipe, set_, engine, workers)
+    if made.filter is None or made.filter.folder is not None:
+        raise RecipeError("filter", "the recipe trains no filter", "remove filter.folder, or 'filter: null'")
+    if to is not None and to.exists():
+        raise RecipeError("--to", f"{to} exists already", "name a new folder")
+    check(made)
+    _say_warnings(made)
+    pipeline, _ = _execute(made, until="train-filter")
+    folder = pipeline.filter_folder
+    if to is not None:
+        folder = Path(shutil.copytree(folder, to))
+    out.print_json(json.dumps(read_json(folder / "card.json").get("metrics", {})))
+    out.print(f"filter: {folder}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def synth(
+    folder: Annotated[Path, typer.Argument(help="where to write the archive; must be new or empty")],
+    studies: Annotated[int, typer.Option(min=1, help="how many studies")] = 300,
+    seed: Annotated[int, typer.Option(help="same seed, same bytes")] = 0,
+    mismatch: Annotated[float | None, typer.Option(min=0, max=1, help="fraction of studies with another's report")] = None,
+    reviewed: Annotated[float | None, typer.Option(min=0, max=1, help="fraction of right pairs marked reviewed")] = None,
+) -> None:
+    """A synthetic hospital archive with ground truth: planted PHI, duplicates, mismatches, broken files."""
+    from curate.synth.archive import SynthConfig, write_archive
+
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise RecipeError(str(folder), "is not an empty folder", "name a new one; nothing is overwritten")
+    given = {"mismatch": mismatch, "reviewed": reviewed}
+    config = SynthConfig(studies=studies, seed=seed, **{k: v for k, v in given.items() if v is not None})
+    with _bars() as bars:
+        task = bars.add_task("synth", total=studies)
+        counts = write_archive(folder, config, lambda done: bars.update(task, completed=done))
+    for what, n in counts.items():
+        out.print(f"  {what:24} {n}", highlight=False)
+
+
+@app.command()
+def secret(path: Annotated[Path, typer.Argument(help="file to write, mode 0600")]) -> None:
+    """A new random secret for pseudonyms. Keep it: the same secret gives the same pseudonyms."""
+    from curate.deid.pseudonym import write_secret
+
+    write_secret(path)
+    out.print(f"secret: {path}", highlight=False, soft_wrap=True)
+
+
+def main() -> None:
+    """The `curate` command: errors of ours become one message and an exit code, never a traceback."""
+    warnings.filterwarnings("ignore")  # libraries quote values in warnings: no identity may reach a terminal
+    try:
+        app(standalone_mode=True)
+    except RecipeError as error:
+        err.print(f"[bold red]error[/bold red] {error}", highlight=False, soft_wrap=True, markup=True)
+        sys.exit(2)
+    except RadsiftError as error:
+        err.print(f"[bold red]run failed[/bold red] {error}", highlight=False, soft_wrap=True)
+        sys.exit(1)
+    except OSError as error:
+        err.print(f"[bold red]run failed[/bold red] {os.strerror(error.errno or 0)}; free the space or mend the disk, then run again")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        err.print("stopped; the same command goes on from here")
+        sys.exit(130)
+
+
+def _load(path: Path, overrides: list[str] | None, engine: str | None, workers: int | None) -> Recipe:
+    extra = [f"engine.kind={engine}"] if engine else []
+    extra += [f"engine.workers={workers}"] if workers else []
+    return load_recipe(path, [*(overrides or []), *extra])
+
+
+def _execute(recipe: Recipe, until: str = "export"):  # type: ignore[no-untyped-def]
+    from curate.engine import start_engine
+    from pipelines.build import run_pipeline
+    from pipelines.check import save_recipe
+
+    save_recipe(recipe)
+    engine = start_engine(recipe.resources())
+    try:
+        with _bars() as bars:
+            tasks: dict[str, int] = {}
+
+            def progress(name: str, done: int, total: int) -> None:
+                if name not in tasks:
+                    tasks[name] = bars.add_task(name, total=total)
+                bars.update(tasks[name], completed=done, total=total)
+
+            return run_pipeline(recipe, engine, progress, until)
+    finally:
+        engine.close()
+
+
+@contextmanager
+def _bars() -> Iterator[Progress]:
+    columns = (SpinnerColumn(), TextColumn("{task.description:13}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=err) as bars:
+        yield bars
+
+
+def _print_funnel(counts) -> None:  # type: ignore[no-untyped-def]
+    from curate.report.funnel import print_funnel
+
+    print_funnel(counts, out)
+
+
+def _say_warnings(recipe: Recipe) -> None:
+    for warning in recipe.warnings():
+        err.print(f"[bold yellow]warning[/bold yellow] {warning}", highlight=False, soft_wrap=True)
+
+
+def _pipeline_of(folder: Path):  # type: ignore[no-untyped-def]
+    from pipelines.build import Pipeline, list_archive
+
+    path = folder / "recipe.yaml"
+    if not path.is_file():
+        raise RecipeError(str(folder), "holds no run (no recipe.yaml)", "give the recipe's 'out' folder")
+    recipe = load_recipe(path)
+    return Pipeline(recipe, list_archive(recipe, recipe.secret_source().pseudonymizer(), write=False))
+
+
+if __name__ == "__main__":
+    main()
+
+
+__all__ = ["__version__", "app", "main", "yaml"]

@@ -1,0 +1,366 @@
+"""The recipe: one YAML file that says where the studies lie and what to keep.
+
+Frozen, and strict: an unknown field is an error that names the fields there are. Fields tune what the product does;
+none removes or reorders de-identification.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from curate.dedup.resolve import DedupRules
+from curate.deid.pixels import PixelPolicy
+from curate.deid.text import TextRules
+from curate.deid.vault import SecretSource
+from curate.engine import Resources
+from curate.errors import RecipeError
+from curate.export.select import SelectRules
+from curate.export.split import SplitRules
+from curate.ingest.chain import PictureRules, ReportRules
+from curate.ingest.dicom import PixelRules
+from curate.ingest.index import IndexRules, ReportSource
+from curate.ingest.pair import PairRules
+from curate.ingest.report import ReportColumns
+from curate.ingest.scan import ImageSource
+from filters.model import ModelRules
+from filters.train import TrainRules
+
+_Scope = Literal["off", "patient", "archive"]
+Scope = Annotated[_Scope, BeforeValidator(lambda v: "off" if v is False else v)]  # YAML reads a bare `off` as false
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Images(_Part):
+    """A folder of DICOM, PNG, JPEG or TIFF files, of any depth and mixture."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")] = "archive"
+    path: Path
+    follow_symlinks: bool = False
+    exclude: tuple[str, ...] = ()
+
+
+class Columns(_Part):
+    """Which report column says what; a text file a study needs none."""
+
+    text: str | None = None
+    sections: dict[str, str] = {}
+    accession: str | None = None
+    study: str | None = None
+    patient: str | None = None
+    patient_name: str | None = None
+    date: str | None = None
+    image: str | None = None
+    group: str | None = None
+    clean: str | None = None
+    keep: dict[str, str] = {}
+
+
+class Reports(_Part):
+    """A file or folder of reports."""
+
+    path: Path
+    format: Literal["auto", "csv", "jsonl", "parquet", "txt"] = "auto"
+    name_pattern: str | None = None
+    columns: Columns = Columns()
+
+
+class Pair(_Part):
+    """How an image finds its report; the first key both sides have decides."""
+
+    by: tuple[Literal["accession", "study", "patient_date", "image"], ...] = ("accession", "study", "patient_date")
+    require_same_patient: bool = True
+    unpaired_reports: Literal["drop", "keep"] = "drop"
+    frames: Literal["first", "middle", "all"] = "middle"
+    per_series: Literal["all", "middle"] = "all"
+
+
+class Image(_Part):
+    """What is kept of the pixels. png is lossless; jpeg is a declared lossy encode."""
+
+    format: Literal["png", "jpeg"] = "png"
+    quality: Annotated[int, Field(ge=50, le=100)] = 95
+    side: Annotated[int, Field(ge=32)] | None = None
+    bits: Literal[8, 16] = 8
+    window: Literal["dicom", "full"] | tuple[float, float] = "dicom"
+    min_side: int = 16
+    max_bytes: int = 1 << 30
+
+    @model_validator(mode="after")
+    def _jpeg_is_8_bit(self) -> Image:
+        if self.format == "jpeg" and self.bits == 16:
+            raise ValueError("jpeg holds 8 bits; use format: png for 16")
+        return self
+
+
+class Text(_Part):
+    """Which report sections make the text."""
+
+    sections: tuple[str, ...] = ("findings", "impression", "body")
+    min_words: Annotated[int, Field(ge=1)] = 2
+    dates: Literal["mask", "shift"] = "shift"
+
+
+class Deid(_Part):
+    """How burned-in text is treated, and how far dates move. 'trust' believes the source: for public sets only."""
+
+    burned_in: Literal["quarantine", "blank", "trust"] = "quarantine"
+    max_shift_days: Annotated[int, Field(ge=1, le=3650)] = 3650
+
+
+class Dedup(_Part):
+    """Which duplicates are dropped, and how far they are looked for: off, within a patient, over the archive."""
+
+    image_exact: Scope = "archive"
+    image_near: Scope = "patient"
+    text_exact: Scope = "off"
+    text_near: Scope = "off"
+    distance: Annotated[int, Field(ge=0, le=16)] = DedupRules().distance
+    correlation: Fraction = DedupRules().correlation
+    jaccard: Fraction = DedupRules().jaccard
+    keep: Literal["best", "first"] = "best"
+
+
+class Filter(_Part):
+    """The learned filter. ``folder`` uses one trained before; otherwise it is trained on the clean set: records the
+    ``clean`` column of the reports declares, else those that pass the text rules, of the train split only."""
+
+    folder: Path | None = None
+    arch: str = ModelRules().arch
+    checkpoint: str | None = None
+    tokenizer: Literal["open_clip", "wordpiece"] = ModelRules().tokenizer
+    epochs: Annotated[int, Field(ge=0)] = 30
+    batch: Annotated[int, Field(ge=2)] = 64
+    lr: Annotated[float, Field(gt=0)] = 1e-3
+    weight_decay: Annotated[float, Field(ge=0)] = 0.1
+    warmup: int = 20
+    seed: int = 0
+    threads: Annotated[int, Field(ge=1)] = 2
+    vocab: Annotated[int, Field(ge=64)] = 4096
+    holdout: Fraction = 0.1
+    max_clean: Annotated[int, Field(ge=8)] = 100_000
+    clean_min_words: int = 5
+    score_batch: Annotated[int, Field(ge=1)] = 64
+
+
+class Select(_Part):
+    """The cut, over the train split: one of keep (top fraction), threshold, top_k; none keeps everything."""
+
+    keep: Annotated[float, Field(gt=0, le=1)] | None = None
+    threshold: float | None = None
+    top_k: Annotated[int, Field(ge=1)] | None = None
+    by: str = "dfn"
+    filter_eval: bool = False
+
+    @model_validator(mode="after")
+    def _one_cut(self) -> Select:
+        given = [n for n in ("keep", "threshold", "top_k") if getattr(self, n) is not None]
+        if len(given) > 1:
+            raise ValueError(f"give one of keep, threshold, top_k; found {', '.join(given)}")
+        return self
+
+
+class Split(_Part):
+    """Fractions of patients held out."""
+
+    val: Fraction = 0.05
+    test: Fraction = 0.05
+
+
+class Export(_Part):
+    """Shard size in records."""
+
+    records_per_shard: Annotated[int, Field(ge=1)] = 1000
+
+
+class EngineChoice(_Part):
+    """Where the run runs; never changes what it makes."""
+
+    kind: Literal["local", "ray"] = "local"
+    workers: Annotated[int, Field(ge=1)] | None = None
+    address: str | None = None
+    gpus: Annotated[float, Field(ge=0)] = 0.0
+    actors: Annotated[int, Field(ge=1)] = 1
+
+
+class Truth(_Part):
+    """A synthetic archive's ground truth, to measure the filter against; ``source`` is the image source's name."""
+
+    path: Path
+    source: str = "archive"
+
+
+class Recipe(_Part):
+    """The whole job. Paths are relative to the working directory."""
+
+    name: str = "run"
+    out: Path
+    secret: Path | None = None
+    images: tuple[Images, ...] = ()
+    reports: tuple[Reports, ...]
+    pair: Pair = Pair()
+    image: Image = Image()
+    text: Text = Text()
+    deid: Deid = Deid()
+    dedup: Dedup = Dedup()
+    filter: Filter | None = Filter()
+    select: Select = Select()
+    split: Split = Split()
+    export: Export = Export()
+    engine: EngineChoice = EngineChoice()
+    truth: Truth | None = None
+    records_per_partition: Annotated[int, Field(ge=1)] = 500
+
+    @model_validator(mode="after")
+    def _sources_make_sense(self) -> Recipe:
+        names = [s.name for s in self.images]
+        if len(set(names)) != len(names):
+            raise ValueError("two image sources share a name; names are part of every key")
+        if not self.images and self.pair.unpaired_reports == "drop":
+            raise ValueError("no images: give 'images', or 'pair.unpaired_reports: keep' for a text-only run")
+        if self.filter is None and (self.select.keep or self.select.threshold or self.select.top_k):
+            raise ValueError("select cuts by score, but 'filter: null' scores nothing")
+        return self
+
+    # The engine room takes its own frozen rules; these are the only places where the two meet.
+
+    def secret_source(self) -> SecretSource:
+        """Where workers read the secret."""
+        return SecretSource(None if self.secret is None else str(self.secret.resolve()), self.deid.max_shift_days)
+
+    def image_sources(self) -> list[ImageSource]:
+        """The archive's folders."""
+        return [ImageSource(s.name, str(s.path.resolve()), s.follow_symlinks, s.exclude) for s in self.images]
+
+    def report_sources(self) -> list[ReportSource]:
+        """The reports' files."""
+        return [
+            ReportSource(str(r.path.resolve()), ReportColumns(**r.columns.model_dump()), r.format, r.name_pattern)
+            for r in self.reports
+        ]
+
+    def index_rules(self) -> IndexRules:
+        """How files become records."""
+        p = self.pair
+        return IndexRules(PairRules(p.by, p.require_same_patient), p.frames, p.per_series, p.unpaired_reports)
+
+    def picture_rules(self) -> PictureRules:
+        """How pixels are read, gated and kept."""
+        i = self.image
+        pixels = PixelRules(window=i.window, bits=i.bits, max_bytes=i.max_bytes, min_side=i.min_side)
+        return PictureRules(pixels, PixelPolicy(self.deid.burned_in), i.format, i.quality, i.side)
+
+    def report_rules(self) -> ReportRules:
+        """Which text is kept."""
+        return ReportRules(self.text.sections, self.text.min_words, TextRules(dates=self.text.dates))
+
+    def dedup_rules(self) -> DedupRules:
+        """What counts as a duplicate."""
+        return DedupRules(**self.dedup.model_dump())
+
+    def train_rules(self) -> TrainRules:
+        """How the filter is trained; RecipeError where there is none."""
+        if self.filter is None:
+            raise RecipeError("filter", "the recipe has 'filter: null'", "remove it to train one")
+        f = self.filter
+        same = ("epochs", "batch", "lr", "weight_decay", "warmup", "seed", "threads", "holdout", "vocab")
+        model = ModelRules(arch=f.arch, checkpoint=f.checkpoint, tokenizer=f.tokenizer)
+        return TrainRules(model=model, **{n: getattr(f, n) for n in same})
+
+    def select_rules(self) -> SelectRules:
+        """The cut."""
+        return SelectRules(**self.select.model_dump())
+
+    def split_rules(self) -> SplitRules:
+        """The held-out fractions."""
+        return SplitRules(**self.split.model_dump())
+
+    def resources(self) -> Resources:
+        """Where the run runs."""
+        return Resources(**self.engine.model_dump())
+
+    def warnings(self) -> list[str]:
+        """Settings that are less safe than the default, to be said aloud."""
+        said = []
+        if self.deid.burned_in == "trust":
+            said.append("deid.burned_in: trust - pixels are not checked for burned-in text; for public data only")
+        if self.image.format == "jpeg":
+            said.append(f"image.format: jpeg - pixels are encoded once, lossy, at quality {self.image.quality}")
+        return said
+
+
+def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
+    """The recipe in ``path`` with ``dotted.field=value`` overrides; RecipeError names field, value and what is allowed."""
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RecipeError(str(path), f"cannot read it ({error.strerror})", "give the path of a recipe file") from None
+    except UnicodeDecodeError:
+        raise RecipeError(str(path), "is not a text file", "give the path of a YAML recipe") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" at line {mark.line + 1}" if mark else ""
+        raise RecipeError(str(path), f"is not valid YAML{where}", "check indentation and quotes there") from None
+    if not isinstance(raw, dict):
+        raise RecipeError(str(path), "holds no fields", "start from a file in pipelines/recipes")
+    for override in overrides:
+        _override(raw, override)
+    try:
+        return Recipe.model_validate(raw)
+    except ValidationError as error:
+        raise _explain(error) from None
+
+
+def _override(raw: dict[str, Any], text: str) -> None:
+    field, separator, value = text.partition("=")
+    if not separator or not field:
+        raise RecipeError("--set", f"'{text}' is not field=value", "for example --set select.keep=0.2")
+    target: Any = raw
+    names = field.split(".")
+    for name in names[:-1]:
+        if isinstance(target, list):
+            target = target[int(name)] if name.isdigit() and int(name) < len(target) else None
+        elif isinstance(target, dict):
+            target = target.setdefault(name, {})
+        if not isinstance(target, dict | list):
+            raise RecipeError("--set", f"'{field}' does not lead to a field", "fields are those of the recipe file")
+    try:
+        parsed = yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise RecipeError("--set", f"the value of '{field}' is not valid YAML", "quote it") from None
+    if isinstance(target, list):
+        if not names[-1].isdigit() or int(names[-1]) >= len(target):
+            raise RecipeError("--set", f"'{field}' is not in the list", f"it has {len(target)} entries, counted from 0")
+        target[int(names[-1])] = parsed
+    else:
+        target[names[-1]] = parsed
+
+
+def _explain(error: ValidationError) -> RecipeError:
+    first = error.errors()[0]
+    field = ".".join(str(p) for p in first["loc"]) or "recipe"
+    if first["type"] == "extra_forbidden":
+        allowed = _fields_at(first["loc"][:-1])
+        return RecipeError(field, "no such field", f"the fields here are: {', '.join(allowed)}")
+    shown = "" if first["type"] in ("missing", "value_error") else f" (got {first['input']!r})"
+    more = f"; {len(error.errors()) - 1} more" if len(error.errors()) > 1 else ""
+    return RecipeError(field, first["msg"].removeprefix("Value error, ") + shown + more, "correct the field in the recipe")
+
+
+def _fields_at(location: Sequence[int | str]) -> list[str]:
+    model: Any = Recipe
+    for name in location:
+        if isinstance(name, int):
+            continue
+        annotation = model.model_fields[name].annotation
+        options = [annotation, *getattr(annotation, "__args__", ())]
+        model = next((o for o in options if isinstance(o, type) and issubclass(o, BaseModel)), model)
+    return list(model.model_fields)

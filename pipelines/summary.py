@@ -1,0 +1,260 @@
+"""What a finished run has to say: tables on disk -> `curate.report.page.RunReport`."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+import pyarrow as pa
+
+from curate import __version__
+from curate.export.select import cut_of
+from curate.export.webdataset import shard_table
+from curate.ingest.index import image_key
+from curate.record import Reason, live
+from curate.report.funnel import StepCount
+from curate.report.page import DuplicatePair, Histogram, Measure, RunReport, Sample, render_page, report_json
+from curate.step import Manifest, part_path, read_parts
+from curate.storage import commit_bytes, read_json, read_table
+from filters.measure import auroc, bootstrap_interval
+from filters.task import SCORE, train_curve
+from pipelines.build import ORDER, Pipeline
+
+FUNNEL = ("index", "ingest", "dedup", "select", "export")
+SAMPLES = 12  # kept ones shown; dropped ones: this many over all reasons
+PAIRS = 6
+THUMB = 192  # px, longest side
+FACTS = ("modality", "body_part", "view", "width", "height", "bits")
+BREAKDOWN = ("modality", "body_part", "sex", "source")
+
+
+def funnel(manifests: Sequence[Manifest]) -> list[StepCount]:
+    """The counts of the steps that records pass through, in order."""
+    return [
+        StepCount(m.step, m.rows_in, m.kept, dict(m.dropped), m.seconds, m.reused) for m in manifests if m.step in FUNNEL
+    ]
+
+
+def write_report(pipeline: Pipeline, manifests: Sequence[Manifest]) -> RunReport:
+    """Draw RUN/report/index.html and report.json from what the run left on disk."""
+    report = collect(pipeline, manifests)
+    folder = pipeline.run / "report"
+    commit_bytes(folder / "index.html", render_page(report).encode("utf-8"))
+    commit_bytes(folder / "report.json", report_json(report).encode("utf-8"))
+    return report
+
+
+def collect(pipeline: Pipeline, manifests: Sequence[Manifest]) -> RunReport:
+    """Everything the page shows."""
+    recipe = pipeline.recipe
+    selection = read_parts(pipeline.select.folder(pipeline.run))
+    dedup = read_parts(pipeline.dedup.folder(pipeline.run))
+    names = ["key", "drop_step", "drop_reason", *dict.fromkeys((*FACTS, *BREAKDOWN))]
+    records = read_parts(pipeline.ingest.folder(pipeline.run), names)
+    gallery = _Gallery(pipeline, selection)
+    return RunReport(
+        title=recipe.name,
+        recipe_yaml=(pipeline.run / "recipe.yaml").read_text(encoding="utf-8"),
+        versions=versions(),
+        counts=funnel(manifests),
+        histograms=_histograms(selection, pipeline),
+        measures=_measures(pipeline, selection),
+        kept=gallery.samples(_spread(selection.filter(pa.array(live(selection))), SAMPLES)),
+        dropped=gallery.samples(_dropped(records, dedup, selection)),
+        duplicates=gallery.pairs(dedup),
+        shards=shard_table(pipeline.shards),
+        breakdown=_breakdown(records, selection),
+        curves=_curves(pipeline),
+        warnings=recipe.warnings(),
+    )
+
+
+def versions() -> dict[str, str]:
+    """What the run's bytes may depend on."""
+    packages = ("numpy", "opencv-python-headless", "open_clip_torch", "pillow", "pyarrow", "pydicom", "ray", "torch")
+    found = {"radsift": __version__, "python": platform.python_version()}
+    return found | {p: importlib.metadata.version(p) for p in packages}
+
+
+def _spread(table: pa.Table, most: int) -> list[str]:
+    """Keys of at most ``most`` rows, the lowest keys first: keys are HMACs, so that is a fair draw."""
+    return sorted(table["key"].to_pylist())[:most]
+
+
+def _dropped(records: pa.Table, dedup: pa.Table, selection: pa.Table) -> list[str]:
+    """Keys of dropped records that still have a payload to show, every reason in turn."""
+    by_reason: dict[str, list[str]] = {}
+    for table in (dedup, selection):
+        for key, reason in zip(table["key"].to_pylist(), table["drop_reason"].to_pylist(), strict=True):
+            if reason is not None:
+                by_reason.setdefault(reason, []).append(key)
+    share = max(SAMPLES // max(len(by_reason), 1), 2)
+    return [k for reason in sorted(by_reason) for k in sorted(by_reason[reason])[:share]]
+
+
+class _Gallery:
+    """Samples by key: reads a payload row only where it is shown."""
+
+    def __init__(self, pipeline: Pipeline, selection: pa.Table) -> None:
+        self.pipeline = pipeline
+        self.chosen = {r["key"]: r for r in selection.to_pylist()}
+        dedup = read_parts(pipeline.dedup.folder(pipeline.run))
+        self.fates = {r["key"]: r for r in dedup.to_pylist()}
+
+    def samples(self, keys: Sequence[str]) -> list[Sample]:
+        """The records, in the order of ``keys``."""
+        found = self._read(keys)
+        return [self._sample(found[k]) for k in keys]
+
+    def pairs(self, dedup: pa.Table) -> list[DuplicatePair]:
+        """Some duplicates beside what they duplicate, every reason in turn."""
+        rows = [r for r in dedup.to_pylist() if r["duplicate_of"]]
+        chosen: list[dict[str, Any]] = []
+        reasons = sorted({r["drop_reason"] for r in rows})
+        for reason in reasons:
+            of_reason = sorted((r for r in rows if r["drop_reason"] == reason), key=lambda r: str(r["key"]))
+            chosen += of_reason[: max(PAIRS // len(reasons), 1)]
+        found = self._read([k for r in chosen for k in (r["key"], r["duplicate_of"])])
+        return [
+            DuplicatePair(self._sample(found[r["duplicate_of"]]), self._sample(found[r["key"]]), r["drop_reason"])
+            for r in chosen
+        ]
+
+    def _read(self, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
+        parts: dict[int, list[str]] = {}
+        for key in keys:
+            parts.setdefault(self.fates[key]["partition"], []).append(key)
+        columns = ["key", "image", "text", *FACTS]
+        folder = self.pipeline.ingest.folder(self.pipeline.run)
+        tables = [read_table(part_path(folder, p), columns, [("key", "in", k)]) for p, k in sorted(parts.items())]
+        return {r["key"]: r for t in tables for r in t.to_pylist()}
+
+    def _sample(self, row: dict[str, Any]) -> Sample:
+        chosen, fate = self.chosen.get(row["key"], {}), self.fates[row["key"]]
+        facts = {n: str(row[n]) for n in FACTS[:3] if row[n]}
+        if row["width"]:
+            facts["size"] = f"{row['width']} x {row['height']} x {row['bits']} bit"
+        return Sample(
+            key=row["key"],
+            split=chosen.get("split") or "",
+            step=fate["drop_step"] or chosen.get("drop_step") or "",
+            reason=fate["drop_reason"] or chosen.get("drop_reason") or "",
+            score=chosen.get("score"),
+            text=row["text"],
+            thumb=thumbnail(row["image"]) if row["image"] else b"",
+            facts=facts,
+        )
+
+
+def thumbnail(image: bytes) -> bytes:
+    """A JPEG of at most ``THUMB`` px; 16-bit images are stretched to 8 bit for the eye only."""
+    pixels = cv2.imdecode(np.frombuffer(image, np.uint8), cv2.IMREAD_UNCHANGED)
+    if pixels.dtype != np.uint8:
+        pixels = cv2.normalize(pixels, None, 0, 255, cv2.NORM_MINMAX, cv2.CV_8U)
+    scale = min(1.0, THUMB / max(pixels.shape[:2]))
+    size = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
+    small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    return bytes(cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 80])[1])
+
+
+def _histograms(selection: pa.Table, pipeline: Pipeline) -> list[Histogram]:
+    train = np.array(selection["split"].to_pylist()) == "train"
+    scores = selection["score"].to_numpy(zero_copy_only=False)
+    ok = train & ~np.isnan(scores)
+    if not ok.any():
+        return []
+    edges = np.histogram_bin_edges(scores[ok], bins=40)
+    alive = live(selection)
+    kept, dropped = (np.histogram(scores[ok & mask], bins=edges)[0].tolist() for mask in (alive, ~alive))
+    cut = cut_of(selection, pipeline.recipe.select_rules())
+    return [Histogram(SCORE, edges.tolist(), kept, dropped, cut)]
+
+
+def _measures(pipeline: Pipeline, selection: pa.Table) -> list[Measure]:
+    measures = []
+    card = pipeline.filter_folder / "card.json" if pipeline.recipe.filter else None
+    if card is not None and card.exists():
+        found = read_json(card).get("metrics", {})
+        measures += [
+            Measure(f"filter: {name}", float(value), None, None, "on the clean set's held-out patients")
+            for name, value in sorted(found.items())
+            if isinstance(value, int | float)
+        ]
+    if pipeline.recipe.truth is not None and pipeline.recipe.filter is not None:
+        measures += _against_truth(pipeline, selection)
+    return measures
+
+
+def _against_truth(pipeline: Pipeline, selection: pa.Table) -> list[Measure]:
+    """AUROC of the score on each kind of planted fault against right pairs, outside the filter's clean set."""
+    recipe = pipeline.recipe
+    assert recipe.truth is not None
+    pseudo = recipe.secret_source().pseudonymizer()
+    truth = read_table(recipe.truth.path, ["file", "fault", "pair_is_right", "patient_id"])
+    facts = {image_key(recipe.truth.source, r["file"], pseudo): r for r in truth.to_pylist() if r["file"]}
+    seen = set(read_parts(pipeline.train_filter.folder(pipeline.run))["key"].to_pylist()) if pipeline.train_filter else set()
+    rows = [
+        (r["score"], facts[r["key"]], r["drop_reason"])
+        for r in selection.to_pylist()
+        if r["score"] is not None and r["key"] in facts and r["key"] not in seen
+    ]
+    right = [r for r in rows if r[1]["pair_is_right"]]
+    measures = []
+    for fault in ("mismatch", "wrong_side", "negated", "boilerplate"):
+        wrong = [r for r in rows if r[1]["fault"] == fault]
+        if len(wrong) < 2 or len(right) < 2:
+            continue
+        both = right + wrong
+        scores = np.array([r[0] for r in both], dtype=np.float32)
+        positive = np.array([True] * len(right) + [False] * len(wrong))
+        groups = [r[1]["patient_id"] for r in both]
+        low, high = bootstrap_interval(scores, positive, groups=groups)
+        note = f"right pairs ({len(right)}) against planted {fault} ({len(wrong)}), unseen by the filter; 95 % interval over patients"
+        measures.append(Measure(f"AUROC: {fault}", auroc(scores, positive), low, high, note))
+    kept = [r for r in rows if r[2] is None]
+    for name, among in (("before the cut", rows), ("after the cut", kept)):
+        if among:
+            share = sum(bool(r[1]["pair_is_right"]) for r in among) / len(among)
+            measures.append(Measure(f"right pairs {name}", share, None, None, f"of {len(among)} records with known truth"))
+    return measures
+
+
+def _breakdown(records: pa.Table, selection: pa.Table) -> dict[str, list[tuple[str, int, int]]]:
+    kept = set(selection.filter(pa.array(live(selection)))["key"].to_pylist())
+    rows = records.filter(pa.array(live(records))).to_pylist()
+    out: dict[str, list[tuple[str, int, int]]] = {}
+    for name in BREAKDOWN:
+        seen = Counter(str(r[name] or "unknown") for r in rows)
+        stay = Counter(str(r[name] or "unknown") for r in rows if r["key"] in kept)
+        if len(seen) > 1:
+            out[name] = [(value, n, stay[value]) for value, n in sorted(seen.items(), key=lambda x: (-x[1], x[0]))][:20]
+    return out
+
+
+def _curves(pipeline: Pipeline) -> dict[str, list[tuple[float, float]]]:
+    curve = train_curve(pipeline.filter_folder) if pipeline.recipe.filter else []
+    return {"filter training loss": curve} if curve else {}
+
+
+def story(pipeline: Pipeline, key: str) -> list[tuple[str, dict[str, Any]]]:
+    """What each step knows of one record, in order; empty where no step knows the key."""
+    told = []
+    for name in ORDER:
+        step = getattr(pipeline, name.replace("-", "_"))
+        if step is None or not (step.folder(pipeline.run) / "manifest.json").exists():
+            continue
+        for part in sorted(step.folder(pipeline.run).glob("part-*.parquet")):
+            hidden = ("image", "thumb", "minhash")
+            rows = read_table(part, filters=[("key", "=", key)]).to_pylist()
+            told += [(name, {k: v for k, v in r.items() if v is not None and k not in hidden}) for r in rows]
+    return told
+
+
+def reason_help(reason: str) -> str:
+    """Whether a reason is a quarantine or a drop, in words."""
+    return "quarantined" if Reason(reason).is_quarantine else "dropped"

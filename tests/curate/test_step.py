@@ -1,0 +1,139 @@
+"""Steps on both engines: same bytes, resume, a record that kills its process, a bug."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from curate.engine import Engine
+from curate.errors import FunnelError, RunError
+from curate.record import FATE, Reason, drop_each, live
+from curate.stage import Stage, run_stages
+from curate.step import Manifest, Step, load_manifest, mark_poison, part_path, read_parts, run_model_step, run_step
+
+ROWS = 8
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Rows p*ROWS .. p*ROWS+7; a row in ``deadly`` kills the process that touches it, one in ``bad`` is dropped."""
+
+    deadly: tuple[int, ...] = ()
+    bad: tuple[int, ...] = ()
+    broken: bool = False
+
+    def rows(self, partition: int) -> int:
+        return ROWS
+
+    def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
+        if self.broken:
+            raise KeyError("DOE^JANE")
+        reasons: list[Reason | None] = []
+        for row in only or range(ROWS):
+            if partition * ROWS + row in self.deadly and row not in poison:
+                os._exit(9)
+            reasons.append(Reason.BLANK if partition * ROWS + row in self.bad else None)
+        keys = [f"{partition * ROWS + r:032x}" for r in only or range(ROWS)]
+        table = pa.table({n: keys if n == "key" else pa.nulls(len(keys), pa.string()) for n in FATE.names})
+        return drop_each(table, reasons if only else mark_poison(reasons, poison), "numbers")
+
+    def prepare(self, partition: int) -> list[list[int]]:
+        return [[partition * ROWS + r for r in range(s, s + 3) if r < ROWS] for s in range(0, ROWS, 3)]
+
+    def model(self) -> Tripler:
+        return Tripler()
+
+    def assemble(self, partition: int, results: list[list[int]]) -> pa.Table:
+        return pa.table({"key": [f"{n:032x}" for batch in results for n in batch]})
+
+
+class Tripler:
+    def __call__(self, batch: list[int]) -> list[int]:
+        return [3 * n for n in batch]
+
+
+@pytest.fixture(params=["local_engine", pytest.param("ray_engine", marks=pytest.mark.ray)])
+def engine(request: pytest.FixtureRequest) -> Engine:
+    return request.getfixturevalue(request.param)
+
+
+def test_counts_and_bytes_are_the_same_on_every_engine(engine: Engine, tmp_path: Path) -> None:
+    step = Step("numbers", Numbers(bad=(3, 9, 10)), 3, {})
+    manifest = run_step(step, tmp_path, engine)
+    assert (manifest.rows_in, manifest.kept, manifest.dropped) == (24, 21, {"blank_image": 3})
+    # the digests a run in this very process gives
+    direct = [step.task.run(i) for i in range(3)]
+    assert read_parts(step.folder(tmp_path)).equals(pa.concat_tables(direct))
+    assert run_step(step, tmp_path, engine).reused
+
+
+def test_a_deadly_record_is_found_dropped_and_nothing_else_is_lost(engine: Engine, tmp_path: Path) -> None:
+    step = Step("numbers", Numbers(deadly=(5, 17)), 3, {})
+    manifest = run_step(step, tmp_path, engine)
+    assert (manifest.rows_in, manifest.kept) == (24, 22)
+    assert manifest.dropped == {Reason.CRASHED.value: 2}
+    table = read_parts(step.folder(tmp_path))
+    assert [i for i, alive in enumerate(live(table)) if not alive] == [5, 17]
+
+
+def test_an_unforeseen_exception_stops_the_run_without_its_text(engine: Engine, tmp_path: Path) -> None:
+    with pytest.raises(RunError) as caught:
+        run_step(Step("numbers", Numbers(broken=True), 1, {}), tmp_path, engine)
+    assert "KeyError" in str(caught.value) and "DOE" not in str(caught.value)
+
+
+def test_resume_does_only_what_is_not_done(engine: Engine, tmp_path: Path) -> None:
+    step = Step("numbers", Numbers(), 3, {})
+    run_step(step, tmp_path, engine)
+    folder = step.folder(tmp_path)
+    (folder / "manifest.json").unlink()
+    (folder / "part-00001.json").unlink()
+    kept = part_path(folder, 0).stat().st_mtime_ns
+    assert run_step(step, tmp_path, engine).rows_in == 24
+    assert part_path(folder, 0).stat().st_mtime_ns == kept
+
+
+def test_model_batches_are_the_same_on_every_engine(engine: Engine, tmp_path: Path) -> None:
+    task = Numbers()
+    step = Step("triple", task, 4, {})
+    run_model_step(step, task, tmp_path, engine)
+    assert read_parts(step.folder(tmp_path))["key"].to_pylist() == [f"{3 * n:032x}" for n in range(4 * ROWS)]
+
+
+def test_the_hash_covers_what_decides_the_bytes_and_nothing_else() -> None:
+    base = Step("a", Numbers(), 1, {"x": 1}, ["i"])
+    assert base.hash == Step("a", Numbers(), 7, {"x": 1}, ["i"]).hash
+    others = [Step("b", Numbers(), 1, {"x": 1}, ["i"]), Step("a", Numbers(), 1, {"x": 2}, ["i"])]
+    others += [Step("a", Numbers(), 1, {"x": 1}, ["j"]), Step("a", Numbers(), 1, {"x": 1}, ["i"], version=2)]
+    assert len({base.hash, *(s.hash for s in others)}) == 5
+
+
+def test_a_manifest_that_does_not_add_up_is_refused() -> None:
+    with pytest.raises(FunnelError):
+        Manifest("s", "h", 10, 8, {"blank_image": 1}, [], 0.0)
+
+
+def test_no_manifest_is_no_finished_step(tmp_path: Path) -> None:
+    assert load_manifest(tmp_path) is None
+
+
+def test_stages_see_live_rows_only_and_keep_the_order() -> None:
+    table = pa.table({n: list("abc") if n == "key" else pa.nulls(3, pa.string()) for n in FATE.names})
+    first = Stage("first", lambda t: drop_each(t, [None, Reason.BLANK, None], "first"))
+    second = Stage("second", lambda t: drop_each(t, [Reason.TOO_SMALL, None], "second").append_column("n", pa.array([1, 2])))
+    out = run_stages(table, [first, second])
+    assert out["key"].to_pylist() == ["a", "b", "c"]
+    assert out["drop_reason"].to_pylist() == ["image_too_small", "blank_image", None]
+    assert out["drop_step"].to_pylist() == ["second", "first", None]
+    assert out["n"].to_pylist() == [1, None, 2]
+
+
+def test_a_stage_that_loses_a_row_is_a_bug() -> None:
+    table = pa.table({n: list("abc") if n == "key" else pa.nulls(3, pa.string()) for n in FATE.names})
+    with pytest.raises(FunnelError):
+        run_stages(table, [Stage("lossy", lambda t: t.slice(1))])
