@@ -36,7 +36,9 @@ def run_stages(table: pa.Table, stages: Sequence[Stage]) -> pa.Table:
         before = table.filter(pa.array(alive))
         after = stage.fn(before)
         if after.num_rows != before.num_rows or not after["key"].equals(before["key"]):
-            raise FunnelError(f"stage {stage.name}: {before.num_rows} rows in, {after.num_rows} rows out, or other keys")
+            raise FunnelError(
+                f"stage {stage.name}: {before.num_rows} rows in, {after.num_rows} rows out, or other keys"
+            )
         table = after if alive.all() else _merge(table, after, alive)
     return table
 

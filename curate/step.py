@@ -242,8 +242,8 @@ def _isolate(work: PartitionWork, partition: int, engine: Engine) -> None:
                     guilty.add(rows[0])
                 else:
                     suspects.append(rows)
-    for _, outcome in engine.map(_Poisoned(work, frozenset(guilty)), [partition], alone=True):
-        if isinstance(outcome, Crash):
+    for _, last in engine.map(_Poisoned(work, frozenset(guilty)), [partition], alone=True):
+        if isinstance(last, Crash):
             raise RunError(f"{work.name}: partition {partition} crashes even without its {len(guilty)} guilty records")
 
 

@@ -31,7 +31,7 @@ def commit_bytes(path: Path, data: bytes) -> None:
             f.write(data)
             f.flush()
             os.fsync(f.fileno())
-        os.replace(temporary, path)
+        temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -80,7 +80,7 @@ def commit_folder(temporary: Path, final: Path) -> None:
         shutil.rmtree(temporary)
         return
     final.parent.mkdir(parents=True, exist_ok=True)
-    os.replace(temporary, final)
+    temporary.replace(final)
 
 
 def sweep(folder: Path) -> None:

@@ -16,7 +16,7 @@ import pyarrow as pa
 from curate.errors import RunError
 from curate.export.split import SplitRules, split_of
 from curate.record import live, score_schema
-from curate.step import part_path, read_parts
+from curate.step import part_path
 from curate.storage import TEMPORARY, commit_folder, read_table
 from filters.score import Scorer, prepare
 from filters.train import TrainRules, train_filter
@@ -68,7 +68,9 @@ class TrainTask:
         """Trains; returns the clean set's keys, so that the run says what its filter has seen."""
         keys, images, texts, patients = self._clean_set()
         if not keys:
-            raise RunError("the clean set is empty: declare one with reports.columns.clean, or lower filter.clean_min_words")
+            raise RunError(
+                "the clean set is empty: declare one with reports.columns.clean, or lower filter.clean_min_words"
+            )
         out = Path(self.out)
         out.parent.mkdir(parents=True, exist_ok=True)
         temporary = out.with_name(f"{out.name}{TEMPORARY}{uuid.uuid4().hex[:8]}")
@@ -151,6 +153,3 @@ def train_curve(folder: Path) -> list[tuple[float, float]]:
     names = lines[0].split(",")
     at, loss = names.index("step"), names.index("loss")
     return [(float(c[at]), float(c[loss])) for c in (line.split(",") for line in lines[1:]) if c[loss]]
-
-
-__all__ = ["SCORE", "CleanRules", "Pool", "ScoreTask", "TrainTask", "read_parts", "train_curve"]

@@ -8,6 +8,7 @@ Each step is named by the hash of its configuration and its inputs, so all names
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -51,7 +52,7 @@ class Pipeline:
     def index(self) -> Step:
         """Pair every image with its report; the identities are sealed, the fates written."""
         r = self.recipe
-        config = {"rules": asdict(r.index_rules()), "reports": [asdict(s) for s in r.report_sources()]}
+        config: dict[str, Any] = {"rules": asdict(r.index_rules()), "reports": [asdict(s) for s in r.report_sources()]}
         config |= {"rows": r.records_per_partition, "secret": digest(self.secret.pseudonymizer().digest("secret-id"))}
         task = IndexTask(
             self.listing.chunks,
@@ -104,7 +105,9 @@ class Pipeline:
         side = image_side(self.filter_folder) if (self.filter_folder / "config.json").exists() else 0
         device = "auto" if self.recipe.engine.gpus else "cpu"
         task = ScoreTask(self.pool, str(self.filter_folder), side, f.score_batch, device)
-        return Step("score", task, self.partitions, {"batch": f.score_batch, "score": SCORE}, [self.dedup.hash, trained])
+        return Step(
+            "score", task, self.partitions, {"batch": f.score_batch, "score": SCORE}, [self.dedup.hash, trained]
+        )
 
     @cached_property
     def select(self) -> Step:
@@ -155,7 +158,7 @@ class Pipeline:
         return self.run / "shards"
 
     def steps(self) -> list[Step]:
-        """All steps of this recipe, in order. Names are final; partition counts of later steps need earlier ones done."""
+        """All steps of this recipe, in order. Hashes are final; partition counts need the earlier steps done."""
         found = (getattr(self, name.replace("-", "_")) for name in ORDER)
         return [s for s in found if s is not None]
 
@@ -170,14 +173,22 @@ def list_archive(recipe: Recipe, pseudo: Pseudonymizer, write: bool = True) -> L
     return Listing(chunks, pseudo.key("listing", *(n for name, names in chunks for n in (name, *names)), *stamps))
 
 
-def run_pipeline(recipe: Recipe, engine: Engine, progress: Progress, until: str = "export") -> tuple[Pipeline, list[Manifest]]:
+def run_pipeline(
+    recipe: Recipe, engine: Engine, progress: Progress, until: str = "export"
+) -> tuple[Pipeline, list[Manifest]]:
     """Every step that is not done, in order, up to and with ``until``; returns the manifests of all of them."""
     sweep(recipe.out / "steps")
     pseudo = recipe.secret_source().pseudonymizer()
     progress("walk", 0, 1)
     listing = list_archive(recipe, pseudo)
     progress("walk", 1, 1)
-    scan([n for _, names in listing.chunks for n in names], scan_folder(recipe.out), recipe.secret_source(), engine, progress)
+    scan(
+        [n for _, names in listing.chunks for n in names],
+        scan_folder(recipe.out),
+        recipe.secret_source(),
+        engine,
+        progress,
+    )
     manifests: list[Manifest] = []
     pipeline = Pipeline(recipe, listing)
     for name in ORDER[: ORDER.index(until) + 1]:
@@ -188,8 +199,11 @@ def run_pipeline(recipe: Recipe, engine: Engine, progress: Progress, until: str 
 
 
 def _runner(name: str) -> Callable[[Pipeline, Step, Engine, Progress], Manifest]:
-    special: dict[str, Any] = {"score": _run_score, "export": _run_export}
-    return special.get(name, lambda pipeline, step, engine, progress: run_step(step, pipeline.run, engine, progress))
+    return {"score": _run_score, "export": _run_export}.get(name, _run_plain)
+
+
+def _run_plain(pipeline: Pipeline, step: Step, engine: Engine, progress: Progress) -> Manifest:
+    return run_step(step, pipeline.run, engine, progress)
 
 
 def _run_score(pipeline: Pipeline, step: Step, engine: Engine, progress: Progress) -> Manifest:
@@ -199,8 +213,6 @@ def _run_score(pipeline: Pipeline, step: Step, engine: Engine, progress: Progres
 
 def _run_export(pipeline: Pipeline, step: Step, engine: Engine, progress: Progress) -> Manifest:
     if claim_shards(pipeline.shards, step.hash):
-        import shutil
-
         shutil.rmtree(step.folder(pipeline.run), ignore_errors=True)
     return run_step(step, pipeline.run, engine, progress)
 

@@ -15,7 +15,7 @@ from pipelines.recipe import Recipe
 
 
 def check(recipe: Recipe, touch: bool = True) -> None:
-    """Sources readable, columns there, secret good, output writable (``touch``: by making it); RecipeError otherwise."""
+    """Sources readable, columns there, secret good, output writable (``touch`` makes it); RecipeError otherwise."""
     recipe.secret_source().pseudonymizer()
     for i, source in enumerate(recipe.images):
         _readable(source.path, f"images.{i}.path")
@@ -42,13 +42,19 @@ def save_recipe(recipe: Recipe) -> None:
             sources[name] = str(Path(sources[name]).resolve())
     if recipe.filter is None:
         sources["filter"] = None
+    elif recipe.filter.folder is not None:
+        sources["filter"]["folder"] = str(recipe.filter.folder.resolve())
+    if recipe.truth is not None:
+        sources["truth"]["path"] = str(recipe.truth.path.resolve())
     commit_bytes(recipe.out / "recipe.yaml", yaml.safe_dump(sources, sort_keys=False, allow_unicode=True).encode())
 
 
 def notes(recipe: Recipe) -> list[str]:
     """What the user should know at the start though nothing is wrong."""
     if recipe.images and recipe.deid.burned_in != "trust" and not ocr_available():
-        return ["no OCR engine: images with text-like structure are quarantined, not judged (pip install 'radsift[ocr]')"]
+        return [
+            "no OCR engine: images with text-like structure are quarantined, not judged (pip install 'radsift[ocr]')"
+        ]
     return []
 
 
@@ -61,7 +67,9 @@ def _readable(path: Path, field: str) -> None:
 
 def _apart(source: Path, out: Path, field: str) -> None:
     if out.resolve().is_relative_to(source.resolve()):
-        raise RecipeError(field, "the output lies inside this source, a second run would read the first's output", "move 'out'")
+        raise RecipeError(
+            field, "the output lies inside this source, a second run would read the first's output", "move 'out'"
+        )
 
 
 def _writable(out: Path) -> None:

@@ -6,21 +6,35 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-import yaml
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
-from curate import __version__
 from curate.errors import RadsiftError, RecipeError
-from pipelines.recipe import Recipe, load_recipe
+from pipelines.load import load_recipe
+from pipelines.recipe import Recipe
+
+if TYPE_CHECKING:
+    from curate.report.funnel import StepCount
+    from curate.step import Manifest
+    from pipelines.build import Pipeline
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 out, err = Console(), Console(stderr=True)
@@ -64,7 +78,9 @@ def plan(recipe: RecipeFile, set_: Set = None, engine: SetEngine = None, workers
     listing = list_archive(made, made.secret_source().pseudonymizer(), write=False)
     pipeline = Pipeline(made, listing)
     chunks = sum(len(names) for _, names in listing.chunks)
-    out.print(f"{made.name}: {chunks} chunks of files in {len(listing.chunks)} image sources; engine {made.engine.kind}")
+    out.print(
+        f"{made.name}: {chunks} chunks of files in {len(listing.chunks)} image sources; engine {made.engine.kind}"
+    )
     for step in pipeline.steps():
         done = load_manifest(step.folder(pipeline.run))
         parts = len(list(step.folder(pipeline.run).glob("part-*.json")))
@@ -77,7 +93,9 @@ def status(folder: RunFolder) -> None:
     """Progress of a run, from another shell."""
     from curate.step import load_manifest
 
-    steps = sorted((folder / "steps").glob("*-*"), key=lambda p: p.stat().st_mtime) if (folder / "steps").is_dir() else []
+    steps = (
+        sorted((folder / "steps").glob("*-*"), key=lambda p: p.stat().st_mtime) if (folder / "steps").is_dir() else []
+    )
     if not steps:
         raise RecipeError(str(folder), "holds no run", "give the recipe's 'out' folder")
     for step in steps:
@@ -87,13 +105,17 @@ def status(folder: RunFolder) -> None:
 
 
 @app.command()
-def explain(folder: RunFolder, key: Annotated[str, typer.Argument(help="a record's key, as in shards and tables")]) -> None:
+def explain(
+    folder: RunFolder, key: Annotated[str, typer.Argument(help="a record's key, as in shards and tables")]
+) -> None:
     """One record's story: what every step knew of it, and why it stayed or went."""
     from pipelines.summary import reason_help, story
 
     told = story(_pipeline_of(folder), key)
     if not told:
-        raise RecipeError("KEY", f"no step of this run knows {key[:40]!r}", "keys are 32 hex digits, as in shards/*/*.parquet")
+        raise RecipeError(
+            "KEY", f"no step of this run knows {key[:40]!r}", "keys are 32 hex digits, as in shards/*/*.parquet"
+        )
     for name, row in told:
         fate = f"{reason_help(row['drop_reason'])}: {row['drop_reason']}" if row.get("drop_reason") else "kept"
         out.print(f"[bold]{name}[/bold]  {fate}", highlight=False)
@@ -149,8 +171,12 @@ def synth(
     folder: Annotated[Path, typer.Argument(help="where to write the archive; must be new or empty")],
     studies: Annotated[int, typer.Option(min=1, help="how many studies")] = 300,
     seed: Annotated[int, typer.Option(help="same seed, same bytes")] = 0,
-    mismatch: Annotated[float | None, typer.Option(min=0, max=1, help="fraction of studies with another's report")] = None,
-    reviewed: Annotated[float | None, typer.Option(min=0, max=1, help="fraction of right pairs marked reviewed")] = None,
+    mismatch: Annotated[
+        float | None, typer.Option(min=0, max=1, help="fraction of studies with another's report")
+    ] = None,
+    reviewed: Annotated[
+        float | None, typer.Option(min=0, max=1, help="fraction of right pairs marked reviewed")
+    ] = None,
 ) -> None:
     """A synthetic hospital archive with ground truth: planted PHI, duplicates, mismatches, broken files."""
     from curate.synth.archive import SynthConfig, write_archive
@@ -181,17 +207,17 @@ def main() -> None:
     try:
         app(standalone_mode=True)
     except RecipeError as error:
-        err.print(f"[bold red]error[/bold red] {error}", highlight=False, soft_wrap=True, markup=True)
-        sys.exit(2)
+        _fail(2, "error", str(error))
     except RadsiftError as error:
-        err.print(f"[bold red]run failed[/bold red] {error}", highlight=False, soft_wrap=True)
-        sys.exit(1)
+        _fail(1, "run failed", str(error))
     except OSError as error:
-        err.print(f"[bold red]run failed[/bold red] {os.strerror(error.errno or 0)}; free the space or mend the disk, then run again")
-        sys.exit(1)
-    except KeyboardInterrupt:
-        err.print("stopped; the same command goes on from here")
-        sys.exit(130)
+        _fail(1, "run failed", f"{os.strerror(error.errno or 0)}; mend that, then run the same command again")
+
+
+def _fail(code: int, what: str, message: str) -> None:
+    err.print(what, style="bold red", end=": ")
+    err.print(message, highlight=False, soft_wrap=True, markup=False)
+    sys.exit(code)
 
 
 def _load(path: Path, overrides: list[str] | None, engine: str | None, workers: int | None) -> Recipe:
@@ -200,16 +226,17 @@ def _load(path: Path, overrides: list[str] | None, engine: str | None, workers: 
     return load_recipe(path, [*(overrides or []), *extra])
 
 
-def _execute(recipe: Recipe, until: str = "export"):  # type: ignore[no-untyped-def]
+def _execute(recipe: Recipe, until: str = "export") -> tuple[Pipeline, list[Manifest]]:
     from curate.engine import start_engine
     from pipelines.build import run_pipeline
     from pipelines.check import save_recipe
 
     save_recipe(recipe)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's polite stop is as clean as Ctrl-C
     engine = start_engine(recipe.resources())
     try:
         with _bars() as bars:
-            tasks: dict[str, int] = {}
+            tasks: dict[str, TaskID] = {}
 
             def progress(name: str, done: int, total: int) -> None:
                 if name not in tasks:
@@ -217,18 +244,28 @@ def _execute(recipe: Recipe, until: str = "export"):  # type: ignore[no-untyped-
                 bars.update(tasks[name], completed=done, total=total)
 
             return run_pipeline(recipe, engine, progress, until)
+    except KeyboardInterrupt:
+        _fail(130, "stopped", "the same command goes on from here")
+        raise
     finally:
         engine.close()
 
 
 @contextmanager
 def _bars() -> Iterator[Progress]:
-    columns = (SpinnerColumn(), TextColumn("{task.description:13}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description:13}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=err) as bars:
         yield bars
 
 
-def _print_funnel(counts) -> None:  # type: ignore[no-untyped-def]
+def _print_funnel(counts: list[StepCount]) -> None:
     from curate.report.funnel import print_funnel
 
     print_funnel(counts, out)
@@ -239,7 +276,7 @@ def _say_warnings(recipe: Recipe) -> None:
         err.print(f"[bold yellow]warning[/bold yellow] {warning}", highlight=False, soft_wrap=True)
 
 
-def _pipeline_of(folder: Path):  # type: ignore[no-untyped-def]
+def _pipeline_of(folder: Path) -> Pipeline:
     from pipelines.build import Pipeline, list_archive
 
     path = folder / "recipe.yaml"
@@ -251,6 +288,3 @@ def _pipeline_of(folder: Path):  # type: ignore[no-untyped-def]
 
 if __name__ == "__main__":
     main()
-
-
-__all__ = ["__version__", "app", "main", "yaml"]

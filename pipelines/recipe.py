@@ -6,12 +6,10 @@ none removes or reorders de-identification.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from curate.dedup.resolve import DedupRules
 from curate.deid.pixels import PixelPolicy
@@ -295,72 +293,3 @@ class Recipe(_Part):
         if self.image.format == "jpeg":
             said.append(f"image.format: jpeg - pixels are encoded once, lossy, at quality {self.image.quality}")
         return said
-
-
-def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
-    """The recipe in ``path`` with ``dotted.field=value`` overrides; RecipeError names field, value and what is allowed."""
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RecipeError(str(path), f"cannot read it ({error.strerror})", "give the path of a recipe file") from None
-    except UnicodeDecodeError:
-        raise RecipeError(str(path), "is not a text file", "give the path of a YAML recipe") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" at line {mark.line + 1}" if mark else ""
-        raise RecipeError(str(path), f"is not valid YAML{where}", "check indentation and quotes there") from None
-    if not isinstance(raw, dict):
-        raise RecipeError(str(path), "holds no fields", "start from a file in pipelines/recipes")
-    for override in overrides:
-        _override(raw, override)
-    try:
-        return Recipe.model_validate(raw)
-    except ValidationError as error:
-        raise _explain(error) from None
-
-
-def _override(raw: dict[str, Any], text: str) -> None:
-    field, separator, value = text.partition("=")
-    if not separator or not field:
-        raise RecipeError("--set", f"'{text}' is not field=value", "for example --set select.keep=0.2")
-    target: Any = raw
-    names = field.split(".")
-    for name in names[:-1]:
-        if isinstance(target, list):
-            target = target[int(name)] if name.isdigit() and int(name) < len(target) else None
-        elif isinstance(target, dict):
-            target = target.setdefault(name, {})
-        if not isinstance(target, dict | list):
-            raise RecipeError("--set", f"'{field}' does not lead to a field", "fields are those of the recipe file")
-    try:
-        parsed = yaml.safe_load(value)
-    except yaml.YAMLError:
-        raise RecipeError("--set", f"the value of '{field}' is not valid YAML", "quote it") from None
-    if isinstance(target, list):
-        if not names[-1].isdigit() or int(names[-1]) >= len(target):
-            raise RecipeError("--set", f"'{field}' is not in the list", f"it has {len(target)} entries, counted from 0")
-        target[int(names[-1])] = parsed
-    else:
-        target[names[-1]] = parsed
-
-
-def _explain(error: ValidationError) -> RecipeError:
-    first = error.errors()[0]
-    field = ".".join(str(p) for p in first["loc"]) or "recipe"
-    if first["type"] == "extra_forbidden":
-        allowed = _fields_at(first["loc"][:-1])
-        return RecipeError(field, "no such field", f"the fields here are: {', '.join(allowed)}")
-    shown = "" if first["type"] in ("missing", "value_error") else f" (got {first['input']!r})"
-    more = f"; {len(error.errors()) - 1} more" if len(error.errors()) > 1 else ""
-    return RecipeError(field, first["msg"].removeprefix("Value error, ") + shown + more, "correct the field in the recipe")
-
-
-def _fields_at(location: Sequence[int | str]) -> list[str]:
-    model: Any = Recipe
-    for name in location:
-        if isinstance(name, int):
-            continue
-        annotation = model.model_fields[name].annotation
-        options = [annotation, *getattr(annotation, "__args__", ())]
-        model = next((o for o in options if isinstance(o, type) and issubclass(o, BaseModel)), model)
-    return list(model.model_fields)

@@ -15,6 +15,7 @@ import pyarrow as pa
 from curate import __version__
 from curate.export.select import cut_of
 from curate.export.webdataset import shard_table
+from curate.ingest.image import encode_jpeg, resize
 from curate.ingest.index import image_key
 from curate.record import Reason, live
 from curate.report.funnel import StepCount
@@ -36,7 +37,9 @@ BREAKDOWN = ("modality", "body_part", "sex", "source")
 def funnel(manifests: Sequence[Manifest]) -> list[StepCount]:
     """The counts of the steps that records pass through, in order."""
     return [
-        StepCount(m.step, m.rows_in, m.kept, dict(m.dropped), m.seconds, m.reused) for m in manifests if m.step in FUNNEL
+        StepCount(m.step, m.rows_in, m.kept, dict(m.dropped), m.seconds, m.reused)
+        for m in manifests
+        if m.step in FUNNEL
     ]
 
 
@@ -153,13 +156,12 @@ class _Gallery:
 
 def thumbnail(image: bytes) -> bytes:
     """A JPEG of at most ``THUMB`` px; 16-bit images are stretched to 8 bit for the eye only."""
-    pixels = cv2.imdecode(np.frombuffer(image, np.uint8), cv2.IMREAD_UNCHANGED)
+    pixels = np.asarray(cv2.imdecode(np.frombuffer(image, np.uint8), cv2.IMREAD_UNCHANGED))
     if pixels.dtype != np.uint8:
-        pixels = cv2.normalize(pixels, None, 0, 255, cv2.NORM_MINMAX, cv2.CV_8U)
-    scale = min(1.0, THUMB / max(pixels.shape[:2]))
-    size = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
-    small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-    return bytes(cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 80])[1])
+        low, high = int(pixels.min()), int(pixels.max())
+        pixels = ((pixels.astype(np.float32) - low) * (255.0 / max(high - low, 1))).astype(np.uint8)
+    rgb = pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+    return encode_jpeg(resize(np.ascontiguousarray(rgb), THUMB), 80)
 
 
 def _histograms(selection: pa.Table, pipeline: Pipeline) -> list[Histogram]:
@@ -197,7 +199,11 @@ def _against_truth(pipeline: Pipeline, selection: pa.Table) -> list[Measure]:
     pseudo = recipe.secret_source().pseudonymizer()
     truth = read_table(recipe.truth.path, ["file", "fault", "pair_is_right", "patient_id"])
     facts = {image_key(recipe.truth.source, r["file"], pseudo): r for r in truth.to_pylist() if r["file"]}
-    seen = set(read_parts(pipeline.train_filter.folder(pipeline.run))["key"].to_pylist()) if pipeline.train_filter else set()
+    seen = (
+        set(read_parts(pipeline.train_filter.folder(pipeline.run))["key"].to_pylist())
+        if pipeline.train_filter
+        else set()
+    )
     rows = [
         (r["score"], facts[r["key"]], r["drop_reason"])
         for r in selection.to_pylist()
@@ -214,13 +220,15 @@ def _against_truth(pipeline: Pipeline, selection: pa.Table) -> list[Measure]:
         positive = np.array([True] * len(right) + [False] * len(wrong))
         groups = [r[1]["patient_id"] for r in both]
         low, high = bootstrap_interval(scores, positive, groups=groups)
-        note = f"right pairs ({len(right)}) against planted {fault} ({len(wrong)}), unseen by the filter; 95 % interval over patients"
+        note = f"{len(right)} right pairs against {len(wrong)} planted, unseen by the filter; 95 % over patients"
         measures.append(Measure(f"AUROC: {fault}", auroc(scores, positive), low, high, note))
     kept = [r for r in rows if r[2] is None]
     for name, among in (("before the cut", rows), ("after the cut", kept)):
         if among:
             share = sum(bool(r[1]["pair_is_right"]) for r in among) / len(among)
-            measures.append(Measure(f"right pairs {name}", share, None, None, f"of {len(among)} records with known truth"))
+            measures.append(
+                Measure(f"right pairs {name}", share, None, None, f"of {len(among)} records with known truth")
+            )
     return measures
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from curate.errors import RecipeError
 
-SECRET_ENV = "RADSIFT_SECRET"
+SECRET_ENV = "RADSIFT_SECRET"  # noqa: S105  the name of a variable
 _MIN_BYTES = 16
 
 
@@ -31,7 +31,8 @@ class Pseudonymizer:
 
     def digest(self, kind: str, *values: str) -> bytes:
         """32 bytes: HMAC-SHA256 over the kind and the values, each length-prefixed so that none run together."""
-        message = b"".join(len(v := part.encode("utf-8", "surrogatepass")).to_bytes(8, "big") + v for part in (kind, *values))
+        parts = [part.encode("utf-8", "surrogatepass") for part in (kind, *values)]
+        message = b"".join(len(part).to_bytes(8, "big") + part for part in parts)
         return hmac.digest(self.secret, message, "sha256")
 
     def key(self, kind: str, *values: str) -> str:
@@ -68,9 +69,11 @@ def load_secret(path: Path | None) -> bytes:
     else:
         raw = os.environ.get(SECRET_ENV, "").encode().strip()
         if not raw:
-            raise RecipeError("secret", "no secret given", f"curate secret FILE, then 'secret: FILE', or set {SECRET_ENV}")
+            fix = f"curate secret FILE, then 'secret: FILE' in the recipe, or set {SECRET_ENV}"
+            raise RecipeError("secret", "no secret given", fix)
     if len(raw) < _MIN_BYTES:
-        raise RecipeError("secret", f"{len(raw)} bytes are too few, at least {_MIN_BYTES}", "curate secret FILE writes a good one")
+        problem = f"{len(raw)} bytes are too few, at least {_MIN_BYTES}"
+        raise RecipeError("secret", problem, "curate secret FILE writes a good one")
     return raw
 
 

@@ -57,5 +57,7 @@ def read_sealed(path: Path, pseudo: Pseudonymizer) -> pa.Table:
     try:
         plain = AESGCM(pseudo.digest("vault")).decrypt(raw[:_NONCE], raw[_NONCE:], None)
     except (InvalidTag, ValueError):
-        raise RunError(f"{path.name}: sealed under another secret, or altered; delete RUN/private to index anew") from None
+        raise RunError(
+            f"{path.name}: sealed under another secret, or altered; delete RUN/private to index anew"
+        ) from None
     return pq.read_table(io.BytesIO(plain))

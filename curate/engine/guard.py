@@ -16,8 +16,10 @@ def guarded(fn: Callable[[T], R], item: T) -> R:
         return fn(item)
     except RadsiftError:
         raise
-    except Exception as error:  # a bug: reported without its text, never swallowed
+    except Exception as error:  # noqa: BLE001  a bug: reported without its text, never swallowed
         frames = traceback.extract_tb(error.__traceback__)
         where = " <- ".join(f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in reversed(frames[-4:]))
         code = f" (errno {error.errno})" if isinstance(error, OSError) else ""
-        raise RunError(f"{type(error).__name__}{code} at {where}; the text is withheld, it may quote a patient") from None
+        raise RunError(
+            f"{type(error).__name__}{code} at {where}; the text is withheld, it may quote a patient"
+        ) from None

@@ -35,12 +35,12 @@ class RayEngine:
         self._owner = not ray.is_initialized()
         if self._owner:
             _connect(resources)
-        self.cpus = int(ray.cluster_resources().get("CPU", 1))
+        self.cpus = int(_cluster().get("CPU", 1))
         _check_room(resources, self.cpus)
 
     def map(self, fn: Callable[[T], R], items: Sequence[T], alone: bool = False) -> Iterator[tuple[T, R | Crash]]:
         """One Ray task an item, a bounded number in flight; Ray retries a task whose worker died ``_RETRIES`` times."""
-        task = ray.remote(num_cpus=1, max_retries=0 if alone else _RETRIES)(guarded)
+        task: Any = ray.remote(num_cpus=1, max_retries=0 if alone else _RETRIES)(guarded)
         window = 1 if alone else self.cpus * _IN_FLIGHT
         shared, left = ray.put(fn), list(reversed(items))
         running: dict[Any, T] = {}
@@ -77,7 +77,9 @@ class RayEngine:
                 results = parts.pop(int(row["item"]))
                 yield items[int(row["item"])], [results[i] for i in range(len(results)) if results[i] is not None]
         if parts:
-            raise RunError(f"Ray Data returned incomplete batches for {len(parts)} partitions; run the same command again")
+            raise RunError(
+                f"Ray Data returned incomplete batches for {len(parts)} partitions; run the same command again"
+            )
 
     def close(self) -> None:
         """Leave the cluster; a local one is stopped."""
@@ -96,7 +98,8 @@ class _Prepare:
         if not batches:
             return [{"item": row["item"], "place": 0, "of": 1, "batch": b""}]
         return [
-            {"item": row["item"], "place": i, "of": len(batches), "batch": pickle.dumps(b)} for i, b in enumerate(batches)
+            {"item": row["item"], "place": i, "of": len(batches), "batch": pickle.dumps(b)}
+            for i, b in enumerate(batches)
         ]
 
 
@@ -130,7 +133,9 @@ def _connect(resources: Resources) -> None:
     start-up times out on a loaded machine."""
     os.environ.setdefault("RAY_DEDUP_LOGS", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    local = {"num_cpus": resources.workers or os.cpu_count(), "include_dashboard": False} if not resources.address else {}
+    local: dict[str, Any] = (
+        {"num_cpus": resources.workers or os.cpu_count(), "include_dashboard": False} if not resources.address else {}
+    )
     for attempt in (1, 2):
         try:
             ray.init(
@@ -145,7 +150,9 @@ def _connect(resources: Resources) -> None:
             if attempt == 2:
                 where = resources.address or "a local Ray"
                 raise RecipeError(
-                    "engine.address", f"cannot reach {where} ({type(error).__name__})", "check 'ray status', or engine.kind: local"
+                    "engine.address",
+                    f"cannot reach {where} ({type(error).__name__})",
+                    "check 'ray status', or engine.kind: local",
                 ) from None
             ray.shutdown()
     context = ray.data.DataContext.get_current()
@@ -153,12 +160,20 @@ def _connect(resources: Resources) -> None:
     logging.getLogger("ray.data").setLevel(logging.ERROR)
 
 
+def _cluster() -> dict[str, float]:
+    return dict(ray.cluster_resources())  # type: ignore[no-untyped-call]
+
+
 def _check_room(resources: Resources, cpus: int) -> None:
     """Actors that take every CPU starve the decode tasks and Ray Data waits for ever: refuse before starting."""
     if not resources.gpus and resources.actors >= cpus:
         raise RecipeError(
-            "engine.actors", f"{resources.actors} CPU actors leave no CPU of {cpus} to decode", "fewer actors or more workers"
+            "engine.actors",
+            f"{resources.actors} CPU actors leave no CPU of {cpus} to decode",
+            "fewer actors or more workers",
         )
-    gpus = ray.cluster_resources().get("GPU", 0)
+    gpus = _cluster().get("GPU", 0.0)
     if resources.gpus * resources.actors > gpus:
-        raise RecipeError("engine.gpus", f"{resources.actors} actors want more than the cluster's {gpus:g} GPUs", "engine.gpus: 0")
+        raise RecipeError(
+            "engine.gpus", f"{resources.actors} actors want more than the cluster's {gpus:g} GPUs", "engine.gpus: 0"
+        )

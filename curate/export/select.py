@@ -96,7 +96,8 @@ class SelectTask:
             }
         )
         reasons = [
-            None if k else Reason.UNSCORED if np.isnan(s) else Reason.BELOW_CUT for k, s in zip(kept, scores, strict=True)
+            None if k else Reason.UNSCORED if np.isnan(s) else Reason.BELOW_CUT
+            for k, s in zip(kept, scores, strict=True)
         ]
         return drop_each(conform(made, SELECTION), reasons, STEP)
 

@@ -123,7 +123,12 @@ def write_shard(folder: Path, name: str, records: pa.Table) -> None:
 
 def _members(row: dict[str, Any]) -> list[tuple[str, bytes]]:
     facts = {n: row[n] for n in JSON_FIELDS if row[n] is not None}
-    facts |= {"key": row["key"], "caption": row["text"], "weight": row["weight"], "sections": dict(row["sections"] or [])}
+    facts |= {
+        "key": row["key"],
+        "caption": row["text"],
+        "weight": row["weight"],
+        "sections": dict(row["sections"] or []),
+    }
     if row["meta"]:
         facts["meta"] = dict(row["meta"])
     if row["score"] is not None:

@@ -178,7 +178,9 @@ class _Report:
 
 def _declared(row: dict[str, Any], meta: dict[str, str]) -> dict[str, Any]:
     """Attributes the recipe took from report columns, where the image's own header has none."""
-    found: dict[str, Any] = {n: meta[n] for n in ATTRIBUTES if row.get(n) is None and n in meta and n not in ("age", "date")}
+    found: dict[str, Any] = {
+        n: meta[n] for n in ATTRIBUTES if row.get(n) is None and n in meta and n not in ("age", "date")
+    }
     if row.get("age") is None and meta.get("age", "").split(".")[0].isdigit():
         found["age"] = min(int(meta["age"].split(".")[0]), 90)
     return found

@@ -125,7 +125,9 @@ def test_no_manifest_is_no_finished_step(tmp_path: Path) -> None:
 def test_stages_see_live_rows_only_and_keep_the_order() -> None:
     table = pa.table({n: list("abc") if n == "key" else pa.nulls(3, pa.string()) for n in FATE.names})
     first = Stage("first", lambda t: drop_each(t, [None, Reason.BLANK, None], "first"))
-    second = Stage("second", lambda t: drop_each(t, [Reason.TOO_SMALL, None], "second").append_column("n", pa.array([1, 2])))
+    second = Stage(
+        "second", lambda t: drop_each(t, [Reason.TOO_SMALL, None], "second").append_column("n", pa.array([1, 2]))
+    )
     out = run_stages(table, [first, second])
     assert out["key"].to_pylist() == ["a", "b", "c"]
     assert out["drop_reason"].to_pylist() == ["image_too_small", "blank_image", None]

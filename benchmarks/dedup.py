@@ -1,0 +1,277 @@
+"""What the duplicate thresholds find and what they cost: links on real pictures, on edited real reports, and speed.
+
+One command: ``python -m benchmarks.dedup [--hashes 1000000] [--json FILE]``.
+
+The real data is looked for as in tests/realdata.py; without it only the speed of random hashes is measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import platform
+import re
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from itertools import combinations, product
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from curate.dedup import exact, hamming, image, text
+from tests.realdata import ROOT
+
+GRID = list(product((4, 6, 8, 10), (0.95, 0.97, 0.98, 0.99)))
+
+
+def read(path: Path) -> np.ndarray:
+    pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
+    if pixels is None:
+        raise ValueError(f"cannot decode {path.name}")
+    return pixels if pixels.ndim == 2 else cv2.cvtColor(pixels[..., :3], cv2.COLOR_BGR2RGB)
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as f:
+        return list(csv.DictReader(f))
+
+
+class Pictures:
+    """Hash and thumbnail of some pictures, and how many of some pairs of them the thresholds link."""
+
+    def __init__(self, pictures: Iterator[np.ndarray]) -> None:
+        self.thumbs = np.stack([np.frombuffer(image.thumb(p), np.uint8) for p in pictures])
+        self.hashes = np.array([image.thumb_hash(t.reshape(32, 32)) for t in self.thumbs], np.uint64)
+
+    def links(self, pairs: list[tuple[int, int]]) -> dict[str, int]:
+        both = np.array(pairs, np.int64).reshape(-1, 2)
+        bits = np.bitwise_count(self.hashes[both[:, 0]] ^ self.hashes[both[:, 1]])
+        both, bits = both[bits <= 10], bits[bits <= 10]
+        rho = image.correlations(self.thumbs, both)
+        return {f"{d}/{c}": int(((bits <= d) & (rho >= c)).sum()) for d, c in GRID}
+
+
+def equalised() -> tuple[dict[str, list[tuple[int, int]]], Pictures]:
+    """Raw and histogram-equalised radiographs; the same picture listed under two names is no negative."""
+    folder = ROOT / "vision" / "neardup_cxr"
+    rows = table(folder / "pairs.csv")
+    pictures = Pictures(read(folder / r[c]) for r in rows for c in ("raw", "equalized"))
+    return {"raw - equalised": [(2 * i, 2 * i + 1) for i in range(len(rows))]}, pictures
+
+
+def distorted() -> dict[str, Callable[[np.ndarray], np.ndarray]]:
+    def grey(p: np.ndarray) -> np.ndarray:
+        return p if p.ndim == 2 else cv2.cvtColor(p, cv2.COLOR_RGB2GRAY)
+
+    def window(p: np.ndarray, low: float, high: float) -> np.ndarray:
+        a, b = np.percentile(p, [low, high])
+        return np.rint(np.clip((grey(p).astype(float) - a) / max(b - a, 1), 0, 1) * 255).astype(np.uint8)
+
+    def jpeg(p: np.ndarray, quality: int) -> np.ndarray:
+        return cv2.imdecode(cv2.imencode(".jpg", grey(p), [cv2.IMWRITE_JPEG_QUALITY, quality])[1], 0)
+
+    def crop(p: np.ndarray, part: float) -> np.ndarray:
+        h, w = (int(s * part) for s in p.shape[:2])
+        return p[h : p.shape[0] - h, w : p.shape[1] - w]
+
+    return {
+        "16 bit": lambda p: grey(p).astype(np.uint16) * 257,
+        "gamma 0.5": lambda p: np.rint(255 * (grey(p) / 255.0) ** 0.5).astype(np.uint8),
+        "gamma 2": lambda p: np.rint(255 * (grey(p) / 255.0) ** 2).astype(np.uint8),
+        "window 2..98 %": lambda p: window(p, 2, 98),
+        "window 15..85 %": lambda p: window(p, 15, 85),
+        "equalised": lambda p: cv2.equalizeHist(grey(p)),
+        "CLAHE": lambda p: cv2.createCLAHE(2.0, (8, 8)).apply(grey(p)),
+        "JPEG q20": lambda p: jpeg(p, 20),
+        "scaled to 96 px": lambda p: cv2.resize(p, (96, 96), interpolation=cv2.INTER_AREA),
+        "crop 1 % a side": lambda p: crop(p, 0.01),
+        "crop 4 % a side": lambda p: crop(p, 0.04),
+        "mirrored (another picture)": lambda p: np.ascontiguousarray(p[:, ::-1]),
+    }
+
+
+def measure_images() -> list[dict[str, object]]:
+    out: list[dict[str, object]] = []
+
+    def tell(what: str, want: str, pictures: Pictures, pairs: list[tuple[int, int]]) -> None:
+        out.append({"pairs": what, "want": want, "of": len(pairs), **pictures.links(pairs)})
+
+    positive, pictures = equalised()
+    tell("raw - equalised film", "link", pictures, positive["raw - equalised"])
+
+    folder = ROOT / "cxr_pairs"
+    rows = list({r["image"]: r for r in table(folder / "pairs.csv") if r["modality"] == "X-ray"}.values())
+    for name, change in distorted().items():
+        both = Pictures(q for r in rows[::4] for p in [read(folder / r["image"])] for q in (p, change(p)))
+        want = "apart" if "another" in name else "link"
+        tell(f"film - {name}", want, both, [(i, i + 1) for i in range(0, len(both.hashes), 2)])
+
+    labelled = ROOT / "vision" / "cxr_labelled"
+    films = table(labelled / "labels.csv")
+    pictures = Pictures(read(p) for p in [folder / r["image"] for r in rows] + [labelled / r["image"] for r in films])
+    at = {Path(r["orig"]).stem: i for i, r in enumerate(rows)}
+    copies = [(at.get(Path(r["duplicate_of_cxr_pairs_orig"]).stem, -1), len(rows) + j) for j, r in enumerate(films)]
+    tell("copies across data sets (half are crops)", "link", pictures, [c for c in copies if c[0] >= 0])
+    nih = [(len(rows) + j, r["patient_id"]) for j, r in enumerate(films) if r["patient_id"]]
+    same, other = [], []
+    for (i, a), (j, b) in combinations(nih, 2):
+        (same if a == b else other).append((i, j))
+    tell("follow-up films of a patient", "apart", pictures, same)
+    tell("films of different patients", "apart", pictures, other)
+
+    folder = ROOT / "radiology_pairs"
+    slices = table(folder / "pairs.csv")
+    pictures = Pictures(read(folder / r["image"]) for r in slices)
+    alike, case, other = [], [], []
+    for (i, a), (j, b) in combinations(enumerate(slices), 2):
+        one_case = a["group_id"] == b["group_id"]
+        (alike if one_case and a["caption"] == b["caption"] else case if one_case else other).append((i, j))
+    tell("slices of a case, one caption", "either", pictures, alike)
+    tell("slices of a case, other captions", "apart", pictures, case)
+    tell("slices of different cases", "apart", pictures, other)
+
+    folder = ROOT / "vision" / "neardup_ukbench"
+    names = ["ukbench00120.jpg", "ukbench00120_resize.jpg", "ukbench00120_hflip.jpg", "ukbench00120_rotation.jpg"]
+    base = sorted((folder / "base_images").glob("*.jpg"))
+    photos = Pictures(read(p) for p in [*(folder / "mixed_images" / n for n in names), *base])
+    tell("photograph - resized", "link", photos, [(0, 1)])
+    tell("photograph - flipped, rotated", "apart", photos, [(0, 2), (0, 3)])
+    tell("different photographs", "apart", photos, list(combinations(range(4, len(photos.hashes)), 2)))
+    return out
+
+
+def typo(report: str) -> str:
+    """Two letters swapped inside one long word, chosen by the report itself."""
+    words = list(re.finditer(r"[a-z]{6,}", report))
+    at = words[zlib.crc32(report.encode()) % len(words)].start() + 2 if words else 0
+    return report[:at] + report[at + 1] + report[at] + report[at + 2 :] if words else report
+
+
+def exchange(report: str, one: str, other: str) -> str:
+    """Every ``one`` for ``other`` and the reverse, where the report has both."""
+    if one not in report or other not in report:
+        return report
+    return re.sub(f"{one}|{other}", lambda m: other if m[0] == one else one, report)
+
+
+BENIGN: dict[str, Callable[[str], str]] = {
+    "case, blanks, line ends": lambda t: "  " + t.upper().replace(". ", ".\r\n\r\n"),
+    "a sentence added at the end": lambda t: t + " Dictated and electronically signed.",
+    "a heading added": lambda t: "CHEST RADIOGRAPH REPORT: " + t,
+    "a typo (two letters of a word swapped)": lambda t: typo(t),
+}
+CRITICAL: dict[str, Callable[[str], str]] = {
+    "left <-> right": lambda t: re.sub(
+        r"(?i)\b(left|right)\b", lambda m: "right" if m[0].lower() == "left" else "left", t
+    ),
+    "one side changed": lambda t: re.sub(r"(?i)\bright\b", "left", t, count=1),
+    "a negation removed": lambda t: re.sub(r"(?i)\b(no|not|without)\b ?", "", t, count=1),
+    "a negation added": lambda t: re.sub(r"\b(is|are)\b", r"\1 not", t, count=1),
+    "a number changed": lambda t: re.sub(r"\d", lambda m: str((int(m[0]) + 1) % 10), t, count=1),
+    "increased -> decreased": lambda t: re.sub(r"(?i)\bincreased\b", "decreased", t, count=1),
+    "a negation moved": lambda t: re.sub(r"^(.*?)\b[Nn]o (.*)\b(is|are)\b", r"\1\2\3 no", t, count=1),
+    "two findings exchanged": lambda t: exchange(t, "effusion", "pneumothorax"),
+    "two organs exchanged": lambda t: exchange(t, "heart", "lungs"),
+    "a word replaced by its synonym (missed on purpose)": lambda t: re.sub(r"\b[Cc]ardiac\b", "heart", t),
+    "a finding replaced": lambda t: t.replace("effusion", "mass", 1),
+    "normal -> abnormal": lambda t: re.sub(r"(?i)\bnormal\b", "abnormal", t, count=1),
+}
+
+
+def measure_texts() -> list[dict[str, object]]:
+    lines = (ROOT / "reports" / "iu_reports.jsonl").read_text(encoding="utf-8").splitlines()
+    reports = [f"{r['findings']} {r['impression']}" for r in map(json.loads, lines) if len(r["findings"]) > 100]
+    out: list[dict[str, object]] = []
+    for want, edits in (("link", BENIGN), ("apart", CRITICAL)):
+        for name, edit in edits.items():
+            changed = [(t, e) for t in reports[:800] if (e := edit(t)) != t]
+            both = [t for pair in changed for t in pair]
+            signatures = np.frombuffer(b"".join(map(text.minhash, both)), "<u4").reshape(-1, text.MINHASH_SIZE)
+            group = np.repeat(np.arange(len(changed)), 2)
+            found = len(text.near_text_pairs(signatures, both, group=group))
+            similar = text.jaccards(both, np.arange(len(both)).reshape(-1, 2)) >= text.JACCARD
+            out.append({"edit": name, "want": want, "of": len(changed), "linked": found, "similar": int(similar.sum())})
+    return out
+
+
+def measure_speed(n: int) -> list[dict[str, object]]:
+    out: list[dict[str, object]] = []
+
+    def clock(what: str, count: int, unit: str, work: Callable[[], object]) -> None:
+        start = time.process_time()
+        work()
+        out.append({"what": what, "rate": round(count / (time.process_time() - start)), "unit": f"{unit} / cpu-s"})
+
+    rng = np.random.default_rng(0)
+    hashes = rng.integers(0, 2**64, n, dtype=np.uint64)
+    for distance in (4, 6):
+        clock(
+            f"{n:,} random hashes, distance {distance}",
+            n,
+            "hashes",
+            lambda d=distance: list(hamming.hamming_pairs(hashes, d)),
+        )
+    patients = rng.integers(0, n // 5, n)
+    clock(
+        f"{n:,} random hashes of {n // 5:,} patients",
+        n,
+        "hashes",
+        lambda: list(hamming.hamming_pairs(hashes, 6, patients)),
+    )
+    film = rng.integers(0, 4096, (1024, 1024), dtype=np.uint16)
+    clock(
+        "perceptual_hash, 1024 x 1024, 16 bit", 50, "images", lambda: [image.perceptual_hash(film) for _ in range(50)]
+    )
+    clock("pixel_hash, 1024 x 1024, 16 bit", 50, "images", lambda: [exact.pixel_hash(film) for _ in range(50)])
+    thumbs = rng.integers(0, 256, (4096, 1024), dtype=np.uint8)
+    pairs = rng.integers(0, 4096, (20000, 2))
+    clock("thumbnails correlated", 20000, "pairs", lambda: image.correlations(thumbs, pairs))
+    words = [f"w{i}" for i in range(3000)]
+    reports = [" ".join(words[i] for i in rng.integers(0, 3000, 45)) for _ in range(20000)]
+    texts = [*reports, *(r + " again" for r in reports[:2000])]
+    signed: list[bytes] = []
+    clock("minhash, reports of 45 words", len(texts), "docs", lambda: signed.extend(map(text.minhash, texts)))
+    signatures = np.frombuffer(b"".join(signed), "<u4").reshape(-1, text.MINHASH_SIZE)
+    clock(
+        "near_text_pairs, a tenth of them duplicates",
+        len(texts),
+        "docs",
+        lambda: text.near_text_pairs(signatures, texts),
+    )
+    return out
+
+
+def show(title: str, rows: list[dict[str, object]]) -> None:
+    print(f"\n{title}\n")
+    names = list(rows[0])
+    print("| " + " | ".join(names) + " |\n|" + "---|" * len(names))
+    for row in rows:
+        print("| " + " | ".join(str(row[n]) for n in names) + " |")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--hashes", type=int, default=1_000_000)
+    parser.add_argument("--json", type=Path, help="write the results here as well")
+    args = parser.parse_args()
+    cv2.setNumThreads(1)
+    results = {"speed": measure_speed(args.hashes)}
+    if ROOT.is_dir():
+        results |= {"images": measure_images(), "texts": measure_texts()}
+    titles = {
+        "speed": f"Speed ({platform.machine()}, Python {platform.python_version()}, numpy {np.__version__})",
+        "images": "Pairs of pictures linked, by distance / correlation (defaults "
+        f"{image.DISTANCE} / {image.CORRELATION})",
+        "texts": f"Edited reports linked at Jaccard {text.JACCARD}; 'similar' is what Jaccard alone would link",
+    }
+    for name, rows in results.items():
+        show(titles[name], rows)
+    if args.json:
+        args.json.write_text(json.dumps(results, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""Exact duplicates: a hash of the pixels, a hash of what the text says, and the links of equal hashes.
+
+Rows of one hash lie in one bucket of `bucket_of`, so the links of a whole archive are those of its buckets
+together: the work can be spread by bucket.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from hashlib import blake2b
+
+import numpy as np
+import numpy.typing as npt
+
+Pairs = npt.NDArray[np.int64]
+
+# What de-identification leaves where something identifying stood: [NAME], [DATE 2], XXXX, ___, ***. A side or a
+# negation in brackets is somebody's emphasis and stays.
+_PLACEHOLDER = re.compile(
+    r"\[(?!(?:LEFT|RIGHT|BILATERAL|L|R|NO|NOT|NONE|WITHOUT|ABSENT)\])[A-Z][A-Z_ -]*[0-9]*\]|\bX{4,}\b|_{2,}|\*{3,}"
+)
+# Symbols that change what is said ("> 3 cm", "pneumonia?", "+"); every other symbol only separates.
+_MEANT = frozenset("<>≤≥±+%?")
+_POINT = "\ue000"  # private use: holds a decimal point or a minus sign's place while punctuation goes
+_MINUS = "\ue001"
+_NUMBER_POINT = re.compile(r"(?<=\d)\.(?=\d)")
+_NUMBER_MINUS = re.compile(r"(?:(?<=\s)|^)[-\u2212](?=\d)")
+
+
+class _Fold(dict[int, str]):
+    """A `str.translate` table filled as characters turn up: what becomes of each in `normalise`."""
+
+    def __missing__(self, code: int) -> str:
+        char = chr(code)
+        category = unicodedata.category(char)
+        if char == _POINT:
+            out = "."
+        elif char == _MINUS:
+            out = "-"
+        elif char in _MEANT:
+            out = f" {char} "
+        elif category == "Cf":  # soft hyphen, zero-width joiner: invisible, inside words
+            out = ""
+        else:
+            out = " " if category[0] in "PSZC" else char
+        self[code] = out
+        return out
+
+
+_FOLD = _Fold()
+
+
+def pixel_hash(pixels: np.ndarray) -> str:
+    """32 hex digits (BLAKE2b-128) over shape, dtype and the pixels in C order, little endian.
+
+    The same picture at another depth, size or with another channel count is another image.
+    """
+    little = np.ascontiguousarray(pixels, dtype=pixels.dtype.newbyteorder("<"))
+    digest = blake2b(f"{little.dtype.str}{list(pixels.shape)}".encode(), digest_size=16)
+    digest.update(little.data)
+    return digest.hexdigest()
+
+
+def normalise(text: str) -> str:
+    """What two reports must share to say the same: placeholders out, NFKC, case folded, punctuation to one blank.
+
+    Decimal points and minus signs of numbers and the symbols ``< > ≤ ≥ ± + % ?`` stay, since they carry meaning.
+    Idempotent.
+    """
+    text = unicodedata.normalize("NFKC", _PLACEHOLDER.sub(" ", text))
+    text = unicodedata.normalize("NFKC", text.casefold())
+    text = text.replace(_POINT, " ").replace(_MINUS, " ")
+    text = _NUMBER_MINUS.sub(_MINUS, _NUMBER_POINT.sub(_POINT, text))
+    # Invisible characters gone, letters and marks may meet that had been apart: compose them.
+    return " ".join(unicodedata.normalize("NFKC", text.translate(_FOLD)).split())
+
+
+def text_hash(text: str) -> str:
+    """32 hex digits (BLAKE2b-128) over ``normalise(text)``."""
+    return blake2b(normalise(text).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def bucket_of(hashes: Sequence[str], buckets: int) -> npt.NDArray[np.int64]:
+    """int64[n] in [0, buckets): the bucket of each hash (hex digits), by its leading 32 bits."""
+    return np.array([int(h[:8], 16) % buckets for h in hashes], dtype=np.int64)
+
+
+def exact_pairs(ids: npt.NDArray[np.int64], group: npt.NDArray[np.int64] | None = None) -> Pairs:
+    """int64[m, 2]: each row linked to the first row of the same id (and group), so m < n however many are equal.
+
+    ids: int64[n], equal where the hashes are; negative where there is no hash, which is never equal to another.
+    """
+    rows = np.flatnonzero(ids >= 0)
+    where = np.zeros(len(ids), dtype=np.int64) if group is None else group
+    rows = rows[np.lexsort((rows, ids[rows], where[rows]))]
+    if len(rows) == 0:
+        return np.empty((0, 2), dtype=np.int64)
+    fresh = np.ones(len(rows), dtype=bool)
+    fresh[1:] = (ids[rows[1:]] != ids[rows[:-1]]) | (where[rows[1:]] != where[rows[:-1]])
+    first = rows[fresh][np.cumsum(fresh) - 1]
+    return np.stack([first, rows], axis=1)[~fresh]

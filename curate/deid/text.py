@@ -1,0 +1,103 @@
+"""Report text: what identifies is replaced by a typed placeholder, what is clinical stays as it was written.
+
+Two sources of spans: the patient's own values (`text_phi`) and rules for anyone's (`text_rules`, `text_dates`). The
+place for more (a vocabulary gate, a model's second opinion) is `_spans`. A span is widened, never narrowed, where two
+overlap.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from curate.deid.pseudonym import Pseudonymizer
+from curate.deid.text_dates import find_dates
+from curate.deid.text_fold import BARRIER, fold, tidy
+from curate.deid.text_phi import phi_spans
+from curate.deid.text_rules import Span, find_spans
+
+LABELS = ("NAME", "ID", "DATE", "TIME", "PHONE", "EMAIL", "URL", "ADDRESS", "AGE", "FACILITY")
+# A shifted date says that it is one, or a second scrub would shift it again.
+PLACEHOLDER = re.compile(rf"\[(?:{'|'.join(LABELS)})\]|\[DATE:\d{{4}}-\d\d-\d\d\]")
+
+
+@dataclass(frozen=True)
+class TextRules:
+    """``dates``: "shift" writes [DATE:2019-05-02], moved as the patient's header dates are; "mask" writes [DATE]."""
+
+    dates: Literal["mask", "shift"] = "shift"
+
+
+def scrub(text: str, phi: Sequence[str], patient_id: str, pseudo: Pseudonymizer, rules: TextRules) -> str:
+    """``text`` with every identifying value replaced by [NAME] [ID] [DATE] [TIME] [PHONE] [EMAIL] [URL] [ADDRESS] [AGE]
+    [FACILITY].
+
+    ``phi`` are the patient's own values (`curate.deid.tags.identifying_values`, report columns), masked in every
+    variant, also where they are clinical words. Dates without a whole day, or of no known patient (``patient_id``
+    empty), are masked whatever ``rules`` say. Control and zero-width characters are removed. Idempotent: placeholders
+    are left alone, which also means that a source that writes them itself is believed.
+    """
+    shift = pseudo.shift(patient_id) if rules.dates == "shift" and patient_id.strip() else None
+    text = tidy(text)
+    # Ends: every pass that changes anything turns at least one character outside placeholders into a placeholder.
+    while (after := _pass(text, phi, shift)) != text:
+        text = after
+    return text
+
+
+def _pass(text: str, phi: Sequence[str], shift: dt.timedelta | None) -> str:
+    folded, index = fold(text, PLACEHOLDER)
+    out: list[str] = []
+    at = 0
+    for start, end, placeholder in _merged(_spans(folded, phi, shift)):
+        if BARRIER in folded[start:end]:
+            start, end = _clear(folded, start, end)
+        if start < end:
+            first, last = index[start], index[end]
+            out += [text[at:first], placeholder]
+            at = last
+    return "".join([*out, text[at:]])
+
+
+def _clear(folded: str, start: int, end: int) -> tuple[int, int]:
+    """The longest stretch of a span that holds no placeholder; the rest is the next pass's."""
+    pieces = [
+        (m.start() + start, m.end() + start) for m in re.finditer(rf"[^{BARRIER}]*\w[^{BARRIER}]*", folded[start:end])
+    ]
+    return max(pieces, key=lambda p: p[1] - p[0], default=(start, start))
+
+
+def _spans(folded: str, phi: Sequence[str], shift: dt.timedelta | None) -> list[Span]:
+    """(start, end, placeholder) of all finders, sorted, overlapping."""
+    # dates first: of two spans alike, the one that can be shifted is meant
+    found = [(s, e, _dated(day, shift)) for s, e, day in find_dates(folded)]
+    found += [(s, e, f"[{label}]") for finder in (phi_spans(folded, phi), find_spans(folded)) for s, e, label in finder]
+    return sorted((s for s in found if s[0] < s[1]), key=lambda s: (s[0], -s[1]))
+
+
+def _dated(day: dt.date | None, shift: dt.timedelta | None) -> str:
+    if day is None or shift is None:
+        return "[DATE]"
+    try:
+        return f"[DATE:{(day + shift).isoformat()}]"
+    except OverflowError:
+        return "[DATE]"
+
+
+def _merged(spans: list[Span]) -> list[Span]:
+    """Overlapping spans as one, with the longest one's placeholder; a date keeps its day only where it alone is meant."""
+    merged: list[Span] = []
+    widest = 0
+    for start, end, placeholder in spans:
+        if not merged or start >= merged[-1][1]:
+            merged.append((start, end, placeholder))
+            widest = end - start
+            continue
+        first, last, label = merged[-1]
+        if end - start > widest:
+            label, widest = placeholder, end - start
+        merged[-1] = (first, max(last, end), label)
+    return merged

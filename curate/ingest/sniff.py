@@ -1,0 +1,64 @@
+"""Is this file a DICOM file, an image or neither? Decided by its first bytes, never by its name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydicom.valuerep import VR
+
+from curate.errors import DropRecord
+from curate.record import Reason
+
+HEAD_BYTES = 160  # the 128-byte preamble, "DICM" and the first data elements
+_VRS = frozenset(str(vr).encode() for vr in VR if len(str(vr)) == 2)
+_BMP_HEADERS = (12, 40, 52, 56, 64, 108, 124)  # sizes of the known BITMAP*HEADER structures
+
+
+def sniff(path: Path) -> Literal["dicom", "image", "none"]:
+    """Kind of the file by content; reads ``HEAD_BYTES`` bytes.
+
+    DICOM is the "DICM" prefix (PS3.10 7.1) or a data set without preamble that starts in group 0002 or 0008, either
+    byte order. Images are PNG, JPEG, TIFF, BigTIFF, BMP and WebP. "DICM" wins over an image's magic number: the
+    preamble of a dual-personality file holds a TIFF header.
+
+    Raises DropRecord EMPTY_FILE, UNREADABLE_FILE.
+    """
+    try:
+        with path.open("rb") as f:
+            head = f.read(HEAD_BYTES)
+    except OSError:
+        head = None
+    if head is None:
+        raise DropRecord(Reason.UNREADABLE_FILE)
+    if not head:
+        raise DropRecord(Reason.EMPTY_FILE)
+    if head[128:132] == b"DICM":
+        return "dicom"
+    if is_image(head):
+        return "image"
+    return "dicom" if _starts_dataset(head) else "none"
+
+
+def is_image(head: bytes) -> bool:
+    """Does ``head`` (at least 18 bytes) carry the magic number of an image format that `image` reads?"""
+    if head.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")):
+        return True
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return True
+    return head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _BMP_HEADERS
+
+
+def _starts_dataset(head: bytes) -> bool:
+    """A first data element of group 0002 or 0008 whose VR is known, or whose implicit length fits such an element."""
+    if len(head) < 8:
+        return False
+    order: Literal["little", "big"] = "little" if head[1] == 0 else "big"
+    group, element = int.from_bytes(head[:2], order), int.from_bytes(head[2:4], order)
+    if group not in (0x0002, 0x0008) or element > 0x0100:
+        return False
+    if head[4:6] in _VRS:
+        return True
+    # implicit VR: an even length; what may come first in these groups (group length, charset, type, dates) is short
+    length = int.from_bytes(head[4:8], order)
+    return length % 2 == 0 and length <= 1024

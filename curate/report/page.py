@@ -1,0 +1,250 @@
+"""The report page: one HTML file that needs no network and runs no script, and its machine-readable twin.
+
+Everything in a report is untrusted text: the template escapes all of it, images go in as data: URIs and only where
+their first bytes say PNG or JPEG, and a Content-Security-Policy forbids whatever else a page could load or run.
+The page holds no time of its own: the same report gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from numbers import Integral, Real
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined, Template
+from markupsafe import Markup
+
+from curate.errors import RunError
+from curate.report import plot
+from curate.report.funnel import QUARANTINE, StepCount, funnel_gaps, share
+
+MAX_CARDS = 120  # samples drawn in one section
+MAX_ROWS = 400  # rows of one listing
+MAX_VALUES = 14  # values of one breakdown; the others are summed in one row
+_MAX_FLOW = 40  # steps drawn as a funnel; beyond, the table alone
+
+# What HTML or UTF-8 cannot hold: controls, lone surrogates, non-characters.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+_MAGIC = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One record to show. ``step`` and ``reason``: what dropped it, "" if kept; ``thumb``: a small PNG or JPEG, or b"".
+
+    Raises RunError where a quarantined record comes with its text or picture: those must not be written.
+    """
+
+    key: str
+    split: str
+    step: str
+    reason: str
+    score: float | None
+    text: str
+    thumb: bytes
+    facts: dict[str, str]
+
+    def __post_init__(self) -> None:
+        if self.reason in QUARANTINE and (self.text or self.thumb):
+            raise RunError(f"record {self.key} is quarantined ({self.reason}); its payload must not reach the report")
+
+
+@dataclass(frozen=True)
+class DuplicatePair:
+    """A dropped record beside the one kept in its place."""
+
+    kept: Sample
+    dropped: Sample
+    reason: str
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """Counts of a score: n + 1 rising finite ``edges``, n counts kept and dropped; ``cut``: the score to reach.
+
+    All three lists empty say that there were no scores. Raises ValueError where the lengths or edges do not fit.
+    """
+
+    name: str
+    edges: list[float]
+    kept: list[int]
+    dropped: list[int]
+    cut: float | None
+
+    def __post_init__(self) -> None:
+        fits = len(self.kept) == len(self.dropped) == max(0, len(self.edges) - 1) and len(self.edges) != 1
+        if not fits or not all(map(math.isfinite, self.edges)) or sorted(self.edges) != list(self.edges):
+            raise ValueError(f"histogram {self.name}: it takes n + 1 rising finite edges, n counts kept and n dropped")
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One measured value with its interval, such as an AUROC with 95 % bounds; ``note`` says on what and how."""
+
+    name: str
+    value: float
+    low: float | None
+    high: float | None
+    note: str
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """All that the page shows. ``breakdown``: a column -> (value, rows in, rows kept); ``curves``: a name -> (x, y).
+
+    ``shards``: one dict a shard with split, name, records, bytes. ``warnings``: settings and events to be loud about.
+    ``patients``: distinct patients among the kept records, where known.
+    """
+
+    title: str
+    recipe_yaml: str
+    versions: dict[str, str]
+    counts: list[StepCount]
+    histograms: list[Histogram]
+    measures: list[Measure]
+    kept: list[Sample]
+    dropped: list[Sample]
+    duplicates: list[DuplicatePair]
+    shards: list[dict[str, Any]]
+    breakdown: dict[str, list[tuple[str, int, int]]]
+    curves: dict[str, list[tuple[float, float]]]
+    warnings: list[str]
+    patients: int | None = None
+
+
+def render_page(report: RunReport) -> str:
+    """The report as one self-contained HTML document; characters that UTF-8 cannot hold come out as U+FFFD."""
+    page = _template().render(
+        report=report,
+        head=_headline(report.counts),
+        funnel=_funnel(report.counts),
+        gaps=funnel_gaps(report.counts),
+        quarantine=_quarantine(report.counts),
+        breakdown={name: _breakdown(rows) for name, rows in report.breakdown.items() if rows},
+        curves={name: _finite(points) for name, points in report.curves.items()},
+        reasons=sorted(Counter(s.reason for s in report.dropped).items(), key=lambda item: (-item[1], item[0])),
+        splits=_splits(report.shards),
+        total_bytes=sum(int(s.get("bytes", 0)) for s in report.shards),
+    )
+    return _UNPRINTABLE.sub("\ufffd", page)
+
+
+def report_json(report: RunReport) -> str:
+    """The report as JSON: sorted keys, ASCII, no thumbnails; a number that is not finite comes out as null."""
+    return json.dumps(_plain(report), sort_keys=True, indent=1, ensure_ascii=True, allow_nan=False) + "\n"
+
+
+@cache
+def _template() -> Template:
+    env = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    env.filters |= {"count": "{:,}".format, "size": _size, "duration": _duration, "data_uri": _data_uri}
+    env.globals |= {"plot": plot, "share": share, "QUARANTINE": QUARANTINE}
+    env.globals |= {"MAX_CARDS": MAX_CARDS, "MAX_ROWS": MAX_ROWS}
+    return env.from_string(files("curate.report").joinpath("template.html.j2").read_text(encoding="utf-8"))
+
+
+def _plain(value: object) -> object:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value) if f.name != "thumb"}
+    if isinstance(value, dict):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if value is None or isinstance(value, str | bool):
+        return value
+    if isinstance(value, Integral):  # numpy's numbers are registered with these two
+        return int(value)
+    if isinstance(value, Real):
+        return float(value) if math.isfinite(value) else None
+    raise TypeError(f"a report holds a {type(value).__name__}, which JSON cannot")
+
+
+def _headline(counts: Sequence[StepCount]) -> dict[str, int]:
+    rows_in, kept = (counts[0].rows_in, counts[-1].kept) if counts else (0, 0)
+    quarantined, lost = sum(c.quarantined for c in counts), sum(c.lost for c in counts)
+    return {"in": rows_in, "kept": kept, "dropped": lost, "quarantined": quarantined, "other": lost - quarantined}
+
+
+def _funnel(counts: Sequence[StepCount]) -> list[dict[str, Any]]:
+    """A row a step: its bar (kept, dropped, quarantined, on the scale of the largest step) and the flow below it."""
+    if len(counts) > _MAX_FLOW:
+        return []
+    widest = max((c.rows_in for c in counts), default=0) or 1
+    rows = []
+    for c in counts:
+        lost = [("dropped", (c.lost - c.quarantined) / widest), ("quarantine", c.quarantined / widest)]
+        label = (
+            f"{c.step}: {c.rows_in:,} in, {c.kept:,} kept, {c.lost:,} dropped, {c.quarantined:,} of them quarantined"
+        )
+        kept = c.kept / widest
+        rows.append({"count": c, "bar": plot.bar([("kept", kept), *lost], label), "flow": plot.flow(kept, lost)})
+    return rows
+
+
+def _quarantine(counts: Sequence[StepCount]) -> list[tuple[str, str, int]]:
+    """(step, reason, rows) of all that could not be proven clean."""
+    return [(c.step, reason, n) for c in counts for reason, n in c.reasons if reason in QUARANTINE]
+
+
+def _breakdown(rows: Sequence[tuple[str, int, int]]) -> list[tuple[str, int, int]]:
+    """Largest first; what comes after the first few is summed in one row."""
+    ranked = sorted(rows, key=lambda row: (-row[1], row[0]))
+    if len(ranked) <= MAX_VALUES:
+        return ranked
+    rest = ranked[MAX_VALUES - 1 :]
+    others = (f"{len(rest):,} other values", sum(r[1] for r in rest), sum(r[2] for r in rest))
+    return [*ranked[: MAX_VALUES - 1], others]
+
+
+def _finite(points: Sequence[tuple[float, float]]) -> tuple[list[tuple[float, float]], int]:
+    """The points that can be drawn, and how many cannot (a loss that became NaN is worth a word)."""
+    good = [(x, y) for x, y in points if math.isfinite(x) and math.isfinite(y)]
+    return good, len(points) - len(good)
+
+
+def _splits(shards: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One row a split: shards, records, bytes, in the order the splits first appear."""
+    rows: dict[str, dict[str, Any]] = {}
+    for shard in shards:
+        name = str(shard.get("split", ""))
+        row = rows.setdefault(name, {"split": name, "shards": 0, "records": 0, "bytes": 0})
+        row["shards"] += 1
+        row["records"] += int(shard.get("records", 0))
+        row["bytes"] += int(shard.get("bytes", 0))
+    return list(rows.values())
+
+
+def _data_uri(image: bytes) -> Markup:
+    """A data: URI, or "" for bytes that are neither PNG nor JPEG: nothing else is ever handed to an image decoder."""
+    for magic, kind in _MAGIC.items():
+        if image.startswith(magic):
+            return Markup("data:{};base64,{}").format(kind, base64.b64encode(image).decode("ascii"))
+    return Markup("")
+
+
+def _size(n: int) -> str:
+    value, units = float(n), ["B", "kB", "MB", "GB", "TB", "PB"]
+    while value >= 999.5 and len(units) > 1:
+        value, units = value / 1000, units[1:]
+    return f"{value:.0f} {units[0]}" if value >= 99.5 or units[0] == "B" else f"{value:.1f} {units[0]}"
+
+
+def _duration(seconds: float) -> str:
+    if not math.isfinite(seconds) or seconds < 0:
+        return "n/a"
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    hours, minutes = whole // 3600, whole % 3600 // 60
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {whole % 60:02d} s"

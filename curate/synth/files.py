@@ -1,0 +1,137 @@
+"""One image file made whole: painted, stored, damaged as planned, written with its header; bytes in memory."""
+
+from __future__ import annotations
+
+import io
+import unicodedata
+from dataclasses import dataclass, replace
+
+import numpy as np
+from pydicom import dcmwrite, uid
+
+from curate.synth.anatomy import render
+from curate.synth.case import Case, Purpose, rng_for
+from curate.synth.encode import LOSSY, allowed_syntaxes, choose_syntax, encode
+from curate.synth.faults import BROKEN_FILES, Plan, SynthConfig, burn_text, file_fault, garble, truncate
+from curate.synth.identities import Ledger, Patient, Visit, write_date
+from curate.synth.stored import Stored, blank, near_copy, store
+from curate.synth.tags import Subject, make_header
+
+_CINE_FRAMES, _CINE_SHARE = 4, 0.15
+_BARE_SHARE = 0.04  # files without preamble
+
+
+@dataclass(frozen=True)
+class Made:
+    """An image file: its bytes, its transfer syntax (None where it is no DICOM file), and what was planted in it."""
+
+    data: bytes
+    syntax: uid.UID | None
+    ledger: Ledger
+
+
+def make_file(config: SynthConfig, plan: Plan, patient: Patient, visit: Visit, number: int) -> Made:
+    """Image ``number`` of a planned study."""
+    case = plan.source or plan.case
+    ledger, rng = Ledger(), rng_for(config.seed, Purpose.DAMAGE, plan.index, number)
+    fault = file_fault(plan, number)
+    if fault == "empty":
+        return Made(b"", None, ledger)
+    if fault == "not_dicom":
+        return Made(_letter(patient, visit, ledger, rng), None, ledger)
+    stored, syntax = picture(config, case, number)
+    stored, syntax = _twist(stored, syntax, fault, rng)
+    if plan.burned_in:
+        frames = stored.frames.copy()
+        burn_text(frames, _burned_lines(patient, visit, ledger, rng), stored.ink, rng)
+        stored = replace(stored, frames=frames)
+    subject = Subject(config.seed, plan.index, number, case, patient, visit, ledger)
+    bare = rng.random() < _BARE_SHARE and fault not in BROKEN_FILES
+    quality = 70 if fault == "near_duplicate" else 90
+    data, pixel_bytes = write_dicom(subject, stored, syntax, plan.burned_in, bare, quality)
+    if fault == "truncated":
+        data = truncate(data, pixel_bytes)
+    elif fault == "corrupt":
+        data = garble(data, pixel_bytes, rng)
+    elif bare:
+        data = data[132:]  # neither preamble nor DICM: it starts with the file meta information
+    return Made(data, syntax, ledger)
+
+
+def picture(config: SynthConfig, case: Case, number: int) -> tuple[Stored, uid.UID]:
+    """Image ``number`` of a case as stored, and the transfer syntax it is sent in where nothing else decides."""
+    rng = rng_for(config.seed, Purpose.PIXELS, case.index, number)
+    cine = case.scene.modality == "US" and rng.random() < _CINE_SHARE
+    # the frames of a cine loop get generators of their own, beyond those of the images
+    parts = [number + 16 * f for f in range(_CINE_FRAMES if cine else 1)]
+    frames = [render(case, config.seed, part, config.side) for part in parts]
+    stored = store(frames, case.scene.modality, case.scene.body_part, rng)
+    return stored, choose_syntax(allowed_syntaxes(stored), rng)
+
+
+def _twist(stored: Stored, syntax: uid.UID, fault: str, rng: np.random.Generator) -> tuple[Stored, uid.UID]:
+    """The picture and its transfer syntax as the file's fault changes them."""
+    if fault == "exact_duplicate":  # re-sent, maybe by a machine that packs it otherwise; lossy data stays as it is
+        again = choose_syntax(allowed_syntaxes(stored, lossless=True), rng)
+        return stored, syntax if syntax in LOSSY else again
+    if fault == "near_duplicate":
+        copy = near_copy(stored, rng)
+        return copy, uid.JPEGBaseline8Bit if rng.random() < 0.5 else choose_syntax(allowed_syntaxes(copy), rng)
+    if fault == "blank":
+        return blank(stored, rng), syntax
+    if fault == "truncated" and syntax == uid.DeflatedExplicitVRLittleEndian:
+        return stored, uid.ExplicitVRLittleEndian
+    if fault == "corrupt":
+        return stored, choose_syntax(allowed_syntaxes(stored, compressed=True), rng)
+    return stored, syntax
+
+
+def write_dicom(
+    subject: Subject, stored: Stored, syntax: uid.UID, burned: bool, bare: bool, quality: int
+) -> tuple[bytes, int]:
+    """A whole DICOM file, and how many of its last bytes are the value of the pixel data."""
+    rng = rng_for(subject.seed, Purpose.TAGS, subject.index, subject.number)
+    ds = make_header(subject, syntax, len(stored.frames), burned, bare, rng)
+    pixels = encode(stored, syntax, quality)
+    ds.SamplesPerPixel = 3 if stored.colour else 1
+    ds.PhotometricInterpretation = pixels.photometric
+    if stored.colour:
+        ds.PlanarConfiguration = 0
+    ds.Rows, ds.Columns = stored.frames.shape[1:3]
+    ds.BitsAllocated = 8 * stored.frames.dtype.itemsize
+    ds.BitsStored, ds.HighBit = stored.bits_stored, stored.bits_stored - 1
+    ds.PixelRepresentation = int(stored.signed)
+    if stored.rescale:
+        ds.RescaleSlope, ds.RescaleIntercept = stored.rescale
+        ds.RescaleType = "HU"
+    if stored.window:
+        ds.WindowCenter, ds.WindowWidth = stored.window
+    if syntax in LOSSY:
+        ds.LossyImageCompression = "01"
+    ds.add_new("PixelData", pixels.vr, pixels.data)
+    ds["PixelData"].is_undefined_length = syntax.is_encapsulated
+    buffer = io.BytesIO()
+    dcmwrite(buffer, ds, enforce_file_format=True)
+    return buffer.getvalue(), len(pixels.data)
+
+
+def _burned_lines(patient: Patient, visit: Visit, ledger: Ledger, rng: np.random.Generator) -> list[str]:
+    """Name (or the MRN, where the name has no plain letters) and date, as drawn into the picture."""
+    plain = [
+        unicodedata.normalize("NFKD", s).encode("ascii", "ignore").decode() for s in (patient.surname, patient.given)
+    ]
+    surname, given = (s.upper() for s in plain)
+    scratch = Ledger()  # what is drawn is noted with `draw`
+    date = ledger.draw(write_date(visit.date, str(rng.choice(["dash", "us", "dots"])), scratch))
+    if min(len(surname), len(given)) < 6:
+        return [ledger.draw(patient.mrn), date]
+    return [ledger.draw(f"{surname}, {given}", surname, given), f"{date}  {ledger.draw(patient.mrn)}"]
+
+
+def _letter(patient: Patient, visit: Visit, ledger: Ledger, rng: np.random.Generator) -> bytes:
+    """A scanned-in letter that strayed among the images."""
+    text = (
+        f"Dear Dr. {ledger.plant(visit.referring[0])},\n\nregarding {patient.name('full', ledger)} "
+        f"({ledger.plant(patient.mrn)}), seen on {write_date(visit.date, 'long', ledger)}.\n"
+    )
+    return (("%PDF-1.4\n" if rng.random() < 0.5 else "") + text).encode()

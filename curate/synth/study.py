@@ -1,0 +1,101 @@
+"""One study made whole: its files as bytes, its report rows, its truth; a function of the shares and (seed, index)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from curate.synth.case import Purpose, rng_for
+from curate.synth.faults import BROKEN_FILES, OF_WORDS, Plan, SynthConfig, file_fault, make_plan
+from curate.synth.files import Made, make_file
+from curate.synth.identities import Ledger, Patient, Visit, make_patient, make_visit, write_date
+from curate.synth.reports import Author, write_report
+from curate.synth.truth import TruthRow
+
+COLUMNS = ("accession", "patient_id", "patient_name", "study_uid", "study_date", "report", "reviewed")
+_EXTENSIONS = (".dcm", "", ".ima", ".bin", ".jpg")
+
+
+@dataclass(frozen=True)
+class Study:
+    """Files as (posix path under the image folder, bytes), rows of the report table, rows of the truth."""
+
+    files: tuple[tuple[str, bytes], ...]
+    reports: tuple[tuple[str, ...], ...]
+    truth: tuple[TruthRow, ...]
+
+
+def make_study(config: SynthConfig, index: int) -> Study:
+    """Study ``index`` of the archive ``config`` describes, whatever the number of studies is."""
+    plan = make_plan(config, index)
+    patient, visit = make_patient(config.seed, (plan.source or plan.case).patient), make_visit(config.seed, index)
+    words = Ledger()
+    author = Author(patient, visit, words, config.seed)
+    reports = () if plan.fault == "orphan_image" else _write_rows(config, plan, author)
+    if plan.fault == "orphan_report":
+        return Study((), reports, (_truth(plan, patient, visit, None, words),))
+    files, truth = [], []
+    for n in range((plan.source or plan.case).images):
+        path, made = file_path(config, plan, patient, visit, n), make_file(config, plan, patient, visit, n)
+        files.append((path, made.data))
+        row = _truth(plan, patient, visit, made, words, n)
+        row["file"], row["duplicate_of"] = path, _source_path(config, plan, n) if plan.source else None
+        truth.append(row)
+    return Study(tuple(files), reports, tuple(truth))
+
+
+def _write_rows(config: SynthConfig, plan: Plan, author: Author) -> tuple[tuple[str, ...], ...]:
+    """The study's rows of the report table; two where its accession is ambiguous."""
+    case = plan.source or plan.case
+    cases = {"mismatch": [plan.wrong], "ambiguous": [case, plan.wrong]}.get(plan.fault, [case])
+    rows = []
+    for part, told in enumerate(cases):
+        assert told is not None
+        rng = rng_for(config.seed, Purpose.WORDS, case.index, part)
+        text = write_report(told, case.scene.title, plan.fault, author, rng)
+        plant, visit = author.ledger.plant, author.visit
+        name = author.patient.name("comma", author.ledger)
+        ids = plant(visit.accession), plant(author.patient.mrn), name, plant(visit.study_uid)
+        rows.append((*ids, write_date(visit.date, "da", author.ledger), text, "yes" if plan.reviewed else ""))
+    return tuple(rows)
+
+
+def file_path(config: SynthConfig, plan: Plan, patient: Patient, visit: Visit, number: int) -> str:
+    """Posix path under the image folder: patient, study, number; the extension is not always one of DICOM's."""
+    kind = float(rng_for(config.seed, Purpose.TAGS, plan.index, 64 + number).random())
+    right = file_fault(plan, number) in BROKEN_FILES or kind >= 0.15
+    extension = ".dcm" if right else _EXTENSIONS[1 + int(kind / 0.15 * 4)]
+    return f"{patient.mrn}/{visit.accession}/{number + 1:04d}{extension}"
+
+
+def _source_path(config: SynthConfig, plan: Plan, number: int) -> str:
+    assert plan.source is not None
+    source = make_plan(config, plan.source.index)
+    patient, visit = make_patient(config.seed, plan.source.patient), make_visit(config.seed, plan.source.index)
+    return file_path(config, source, patient, visit, number)
+
+
+def _truth(plan: Plan, patient: Patient, visit: Visit, made: Made | None, words: Ledger, number: int = 0) -> TruthRow:
+    """The row of one file, or of a report without any; the file's own name and its source are filled in later."""
+    case = plan.source or plan.case
+    fault = plan.fault if made is None else file_fault(plan, number)
+    wrong = (*OF_WORDS, *BROKEN_FILES, "blank", "orphan_image", "orphan_report", "ambiguous")
+    faults = plan.faults if fault == plan.fault else []
+    strings = {**(made.ledger.strings if made else {}), **words.strings}
+    return {
+        "file": None,
+        "study": plan.index,
+        "accession": visit.accession,
+        "patient_id": patient.mrn,
+        "fault": fault,
+        "faults": faults,
+        "duplicate_of": None,
+        "pair_is_right": fault not in wrong,
+        "reviewed": plan.reviewed,
+        "modality": case.scene.modality,
+        "body_part": case.scene.body_part,
+        "finding": case.finding_name,
+        "side": case.side,
+        "transfer_syntax": made.syntax or "" if made else "",
+        "phi": list(strings),
+        "phi_pixels": list(made.ledger.pixels) if made else [],
+    }

@@ -1,0 +1,101 @@
+"""Encoded images to the square uint8 pixels the towers read, and clean pairs to training batches. No torch here.
+
+The geometry is open_clip's ``longest``: the aspect kept, the longest side made ``side``, the rest padded black.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]
+
+
+def decode(data: bytes | None, side: int) -> Pixels | None:
+    """uint8[side, side, 1] for a grey image, [side, side, 3] RGB for a colour one; None where it does not decode.
+
+    16-bit images are windowed from their least to their greatest value after the resize, never clipped: reading
+    them as 8 bit, as most loaders do, saturates nearly all of a radiograph.
+    """
+    if not data:
+        return None
+    try:
+        raw = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        return None
+    if raw is None or raw.dtype not in (np.uint8, np.uint16):
+        return None
+    image = raw if raw.ndim == 2 or raw.shape[2] != 4 else raw[:, :, :3]  # alpha says nothing about the patient
+    height, width = image.shape[:2]
+    scale = side / max(height, width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    image = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    return _square(_window(image), side)
+
+
+def _window(image: NDArray[Any]) -> Pixels:
+    if image.dtype == np.uint8:
+        return np.asarray(image, np.uint8)
+    low, high = float(image.min()), float(image.max())
+    return np.asarray(np.rint((image - low) * (255 / max(high - low, 1.0))), np.uint8)
+
+
+def _square(image: Pixels, side: int) -> Pixels:
+    """In the middle of a black square; BGR, as OpenCV decodes, to RGB."""
+    channels = 1 if image.ndim == 2 else 3
+    out = np.zeros((side, side, channels), np.uint8)
+    top, left = (side - image.shape[0]) // 2, (side - image.shape[1]) // 2
+    place = out[top : top + image.shape[0], left : left + image.shape[1]]
+    place[...] = image[:, :, None] if channels == 1 else image[:, :, ::-1]
+    return out
+
+
+def stack(images: Sequence[Pixels]) -> Pixels:
+    """uint8[n, side, side, c]: one channel where every image is grey, else three (grey ones repeated)."""
+    channels = max(i.shape[2] for i in images)
+    return np.stack([i if i.shape[2] == channels else np.repeat(i, channels, axis=2) for i in images])
+
+
+def digest(image: bytes, text: str, group: str) -> bytes:
+    """SHA-256 of one pair, each part length-prefixed: the order of training and the data hash are made of these."""
+    parts = (image, text.encode("utf-8", "surrogatepass"), group.encode("utf-8", "surrogatepass"))
+    return hashlib.sha256(b"".join(len(p).to_bytes(8, "big") + p for p in parts)).digest()
+
+
+def hold_out(groups: Sequence[str], share: float, seed: int) -> NDArray[np.bool_]:
+    """bool[n]: whole groups, drawn until they hold ``share`` of the pairs; never all of them, none for share 0."""
+    names, owner, sizes = np.unique(np.asarray(groups), return_inverse=True, return_counts=True)
+    order = np.random.default_rng(seed).permutation(len(names))
+    before = np.cumsum(sizes[order]) - sizes[order]
+    chosen = order[: min(int((before < share * len(groups)).sum()), len(names) - 1)]
+    return np.isin(owner, chosen)
+
+
+def batches(labels: NDArray[np.int64], size: int, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
+    """One epoch: index arrays of exactly ``size`` pairs whose ``labels`` (texts) differ from each other.
+
+    The same text twice in a batch would be taught as wrong for itself. A pair that finds no place in a batch waits
+    for the next; what is left when no full batch can be made sits out this epoch, another part the next time.
+    """
+    fresh = [int(i) for i in rng.permutation(len(labels))]
+    late: list[int] = []
+    while len(fresh) + len(late) >= size:
+        batch: list[int] = []
+        rest: list[int] = []
+        seen: set[int] = set()
+        while (late or fresh) and len(batch) < size:
+            i = late.pop() if late else fresh.pop()
+            if labels[i] in seen:
+                rest.append(i)
+            else:
+                seen.add(int(labels[i]))
+                batch.append(i)
+        if len(batch) < size:
+            return
+        yield np.array(batch)
+        late += rest

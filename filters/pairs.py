@@ -1,0 +1,50 @@
+"""Clean pairs as training holds them: decoded and tokenized, all in memory (a grey 64 px pair takes 4.6 kB)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from curate.errors import RecipeError
+from filters import data
+from filters.model import Filter
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """n pairs. Equal ``labels`` mark texts that read the same to the tokenizer: none is wrong for the other's image."""
+
+    pixels: data.Pixels  # uint8[n, side, side, c]
+    ids: torch.Tensor  # int64[n, context_length]
+    labels: NDArray[np.int64]
+    groups: NDArray[np.str_]
+
+    def images(self, index: NDArray[np.int64]) -> torch.Tensor:
+        """uint8[k, c, side, side] of the pairs ``index``."""
+        return torch.from_numpy(self.pixels[index]).permute(0, 3, 1, 2)
+
+    def texts(self, index: NDArray[np.int64]) -> torch.Tensor:
+        """int64[k, context_length] of the pairs ``index``."""
+        return self.ids[torch.from_numpy(index)]
+
+    def take(self, mask: NDArray[np.bool_]) -> Pairs:
+        """The pairs under ``mask``."""
+        return Pairs(self.pixels[mask], self.ids[torch.from_numpy(mask)], self.labels[mask], self.groups[mask])
+
+
+def decode_pairs(started: Filter, images: Sequence[bytes], texts: Sequence[str], groups: Sequence[str]) -> Pairs:
+    """The pairs whose image decodes, as ``started`` reads them; RecipeError where none does."""
+    decoded = [data.decode(image, started.side) for image in images]
+    good = [i for i, pixels in enumerate(decoded) if pixels is not None]
+    if not good:
+        raise RecipeError(
+            "clean set", f"none of {len(images)} images decodes", "give a clean set of PNG or JPEG images"
+        )
+    ids = started.tokenizer([texts[i] for i in good])
+    labels = np.unique(ids, axis=0, return_inverse=True)[1].reshape(-1)
+    pixels = data.stack([p for p in decoded if p is not None])
+    return Pairs(pixels, torch.from_numpy(ids), labels, np.array([groups[i] for i in good]))

@@ -1,0 +1,254 @@
+"""Pairing against a plain reading of its rules, one image at a time; independence of order; a fate for every row."""
+
+from __future__ import annotations
+
+import csv
+import time
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from curate.errors import RecipeError
+from curate.ingest.pair import IMAGE_MATCH, REPORT_MATCH, PairRules, pair
+from curate.record import Reason
+from tests.realdata import real
+
+FIELDS = ("accession", "study", "patient", "date", "image")
+
+
+def table(rows: list[dict], extra: tuple[str, ...] = ()) -> pa.Table:
+    columns = {"row": pa.array([r.get("row", i) for i, r in enumerate(rows)], pa.int64())}
+    columns |= {f: pa.array([r.get(f, "") for r in rows], pa.string()) for f in FIELDS}
+    return pa.table(columns | {f: pa.array([r.get(f) for r in rows], pa.string()) for f in extra})
+
+
+def run(images, reports, **rules) -> tuple[list, list]:
+    left, right = pair(table(images), table(reports, ("text", "reason")), PairRules(**rules))
+    assert left.schema == IMAGE_MATCH
+    assert right.schema == REPORT_MATCH
+    return [(r["report"], r["reason"]) for r in left.to_pylist()], [(r["used"], r["reason"]) for r in right.to_pylist()]
+
+
+ORPHAN = (False, "report_without_image")
+LONELY = (None, "image_without_report")
+A = {"accession": "A1", "text": "clear"}
+
+
+@pytest.mark.parametrize(
+    ("images", "reports", "image_fates", "report_fates"),
+    [
+        pytest.param([A, A], [A], [(0, None)] * 2, [(True, None)], id="one report, two images"),
+        pytest.param([{}], [A], [LONELY], [ORPHAN], id="orphans"),
+        pytest.param([{"accession": ""}], [{"text": "x"}], [LONELY], [ORPHAN], id="absent is not equal to absent"),
+        pytest.param([{"accession": " A1\0"}], [A], [(0, None)], [(True, None)], id="padding"),
+        pytest.param([{"accession": "a1"}], [A], [LONELY], [ORPHAN], id="case counts in an identity"),
+        pytest.param(
+            [A], [A, A | {"text": "mass"}], [(None, "several_reports_match")], [ORPHAN, ORPHAN], id="two reports"
+        ),
+        pytest.param([A], [A, A | {"text": " Clear\n"}], [(0, None)], [(True, None)] * 2, id="the same report twice"),
+        pytest.param(
+            [A], [A | {"text": "", "reason": "empty_report"}, A], [(1, None)], [(False, "empty_report"), (True, None)],
+            id="an empty one steps aside",
+        ),
+        pytest.param(
+            [A], [A | {"text": "", "reason": "bad_text_encoding"}, A], [(None, "several_reports_match")],
+            [(False, "bad_text_encoding"), ORPHAN], id="an unreadable one may say something else",
+        ),
+        pytest.param(
+            [A], [A | {"text": "", "reason": "empty_report"}], [(0, "empty_report")], [(True, "empty_report")],
+            id="the reason of a bad report is its image's",
+        ),
+        pytest.param(
+            [A | {"patient": "P1"}], [A | {"patient": "p2"}], [(None, "report_of_another_patient")], [ORPHAN],
+            id="two patients",
+        ),
+        pytest.param([A | {"patient": " p1"}], [A | {"patient": "P1"}], [(0, None)], [(True, None)], id="one patient"),
+        pytest.param([A], [A | {"patient": "P1"}], [(0, None)], [(True, None)], id="one side's patient unknown"),
+        pytest.param(
+            [A | {"study": "1.2"}], [A | {"text": "by accession"}, {"study": "1.2", "text": "by study"}],
+            [(0, None)], [(True, None), ORPHAN], id="the first key decides",
+        ),
+        pytest.param(
+            [{"accession": "gone", "study": "1.2"}], [{"study": "1.2"}], [(0, None)], [(True, None)],
+            id="a key that no report has passes on",
+        ),
+    ],
+)  # fmt: skip
+def test_rules(images, reports, image_fates, report_fates):
+    assert run(images, reports) == (image_fates, report_fates)
+
+
+def test_two_patients_may_be_allowed():
+    assert run([A | {"patient": "1"}], [A | {"patient": "2"}], require_same_patient=False)[0] == [(0, None)]
+
+
+@pytest.mark.parametrize(
+    ("image", "report", "same"),
+    [
+        ("20240131", "2024-01-31", True),
+        ("20240131", "2024-01-31T10:11:12", True),
+        ("20240131", "2024/1/31", True),
+        ("20240131101112.000", "31.01.2024", True),
+        ("20240131", "20240131.0", True),
+        ("20240131", "20240130", False),
+        ("20240102", "01/02/2024", False),  # which day is not said
+        ("2024-13-01", "2024-13-01", False),  # no day at all
+        ("", "", False),
+        ("yesterday", "yesterday", False),
+    ],
+)
+def test_a_patient_on_a_day(image, report, same):
+    got = run([{"patient": "p 1", "date": image}], [{"patient": "P 1", "date": report}], by=("patient_date",))[0]
+    assert got == [(0, None) if same else LONELY]
+
+
+@pytest.mark.parametrize(
+    ("asked", "matches"),
+    [
+        ("a/1.png", [0, None, None, None]),
+        ("./a/1.png", [0, None, None, None]),
+        ("a\\1.png", [0, None, None, None]),
+        ("1.png", [None, None, None, None]),  # two images have this name
+        ("2.png", [None, None, 0, None]),
+        ("/data/export/b/2.png", [None, None, 0, None]),
+        ("else/2.png", [None, None, None, None]),  # another file of this name
+        ("c.png", [None, None, None, 0]),
+        ("export/c.png", [None, None, None, 0]),
+        ("", [None, None, None, None]),
+    ],
+)
+def test_a_report_that_names_its_image(asked, matches):
+    images = [{"image": name} for name in ("a/1.png", "b/1.png", "b/2.png", "c.png")]
+    assert [report for report, _ in run(images, [{"image": asked}], by=("image",))[0]] == matches
+
+
+def test_every_frame_of_the_named_file_matches():
+    images = [{"image": "x/1.dcm"}, {"image": "x/1.dcm"}]
+    assert run(images, [{"image": "1.dcm"}], by=("image",))[0] == [(0, None)] * 2
+
+
+def test_without_texts_two_rows_are_two_reports():
+    left, _ = pair(table([A]), table([A, A]), PairRules())
+    assert left["reason"].to_pylist() == ["several_reports_match"]
+
+
+def test_empty_tables():
+    assert run([], []) == ([], [])
+    assert run([A], []) == ([LONELY], [])
+    assert run([], [A]) == ([], [ORPHAN])
+
+
+@pytest.mark.parametrize("by", [(), ("accession", "name")])
+def test_unknown_keys_are_the_recipes_fault(by):
+    with pytest.raises(RecipeError, match="patient_date"):
+        PairRules(by)
+
+
+def test_a_row_twice_is_a_bug():
+    with pytest.raises(ValueError, match="not unique"):
+        pair(table([{"row": 1}, {"row": 1}]), table([]), PairRules())
+
+
+identities = st.fixed_dictionaries(
+    {
+        "accession": st.sampled_from(["", "A", "B", "C "]),
+        "study": st.sampled_from(["", "1", "2"]),
+        "patient": st.sampled_from(["", "p", "P", "q"]),
+        "date": st.sampled_from(["", "20240101", "2024-01-01", "20240102"]),
+        "image": st.sampled_from(["", "a/1", "a/2", "b/1", "1", "3"]),
+    }
+)
+said = st.sampled_from(
+    [("clear", None), ("Clear ", None), ("mass", None), ("", Reason.EMPTY_REPORT), ("", Reason.BAD_ENCODING)]
+).map(lambda s: {"text": s[0], "reason": s[1] and s[1].value})
+reports_of = st.builds(lambda i, s: i | s, identities, said)
+orders = st.permutations(["accession", "study", "patient_date", "image"]).flatmap(
+    lambda p: st.integers(1, 4).map(lambda n: tuple(p[:n]))
+)
+
+
+def value(row: dict, key: str, images: list[dict], is_report: bool) -> object:
+    """What ``row`` is compared by, read plainly off the rules."""
+    if key == "patient_date":
+        return row["patient"] and row["date"] and (row["patient"].lower(), row["date"].replace("-", ""))
+    if key != "image" or not is_report:
+        return row[key].strip()
+    paths = {i["image"] for i in images if i["image"]}
+    if row["image"] in paths or not row["image"]:
+        return row["image"]
+    named = [p for p in paths if p.split("/")[-1] == row["image"].split("/")[-1]]
+    ends = named and (f"/{named[0]}".endswith("/" + row["image"]) or ("/" + row["image"]).endswith(f"/{named[0]}"))
+    return named[0] if len(named) == 1 and ends else ""
+
+
+def expected(image: dict, images: list[dict], reports: list[dict], by, same_patient: bool) -> tuple:
+    for key in by:
+        mine = value(image, key, images, False)
+        match = [r for r in reports if mine and value(r, key, images, True) == mine]
+        if not match:
+            continue
+        if any(r["reason"] != Reason.EMPTY_REPORT.value for r in match):
+            match = [r for r in match if r["reason"] != Reason.EMPTY_REPORT.value]
+        distinct = {r["row"] if r["reason"] == Reason.BAD_ENCODING.value else r["text"].strip().lower() for r in match}
+        if len(distinct) > 1:
+            return None, Reason.AMBIGUOUS_REPORT.value
+        best = min(match, key=lambda r: r["row"])
+        patients = {image["patient"].lower(), best["patient"].lower()} - {""}
+        return (
+            (None, Reason.PATIENT_MISMATCH.value)
+            if same_patient and len(patients) > 1
+            else (best["row"], best["reason"])
+        )
+    return None, Reason.ORPHAN_IMAGE.value
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(identities, max_size=7),
+    st.lists(reports_of, max_size=7),
+    orders,
+    st.booleans(),
+    st.randoms(use_true_random=False),
+)
+def test_pairing_is_what_its_rules_say_in_any_order(images, reports, by, same_patient, random):
+    images = [r | {"row": i * 3} for i, r in enumerate(images)]
+    reports = [r | {"row": i * 2 + 1} for i, r in enumerate(reports)]
+    shuffled = random.sample(images, len(images)), random.sample(reports, len(reports))
+    rules = PairRules(by, same_patient)
+    left, right = pair(table(shuffled[0]), table(shuffled[1], ("text", "reason")), rules)
+    assert left["row"].to_pylist() == [r["row"] for r in images]
+    assert right["row"].to_pylist() == [r["row"] for r in reports]
+    got = [(r["report"], r["reason"]) for r in left.to_pylist()]
+    assert got == [expected(image, images, reports, by, same_patient) for image in images]
+    used = {r["row"] for r in right.to_pylist() if r["used"]}
+    assert {report for report, _ in got if report is not None} <= used
+    for report, fate in zip(reports, right.to_pylist(), strict=True):
+        unused = None if fate["used"] else Reason.ORPHAN_REPORT.value
+        assert fate["reason"] == (report["reason"] or unused)
+
+
+def test_real_captions_find_their_images():
+    for folder, column in (("radiology_pairs", "caption"), ("cxr_pairs", "text")):
+        with (real(folder) / "pairs.csv").open(encoding="utf-8", newline="") as f:
+            rows = list(csv.DictReader(f))
+        reports = [{"image": r["image"], "text": r[column]} for r in rows]
+        images = [{"image": name} for name in sorted({r["image"] for r in rows})]
+        got = run(images, reports, by=("image",))[0]
+        paired = [(images[i]["image"], report) for i, (report, reason) in enumerate(got) if reason is None]
+        assert len(paired) >= 0.99 * len(images)
+        assert all(rows[report]["image"] == image for image, report in paired)
+
+
+def test_a_hundred_thousand_images_pair_in_seconds():
+    n = 100_000
+    rows = [
+        {"accession": f"A{i}" if i % 3 else "", "study": f"1.2.{i}" if i % 2 else "", "patient": f"P{i // 4}",
+         "date": f"2024-01-{i % 28 + 1:02}", "text": f"report {i}"} for i in range(n)
+    ]  # fmt: skip
+    images, reports = table(rows), table(rows, ("text",))
+    start = time.process_time()
+    left, _ = pair(images, reports, PairRules())
+    assert time.process_time() - start < 10
+    assert left["reason"].null_count == n

@@ -1,0 +1,47 @@
+"""A small synthetic archive, a recipe for it, and what two runs must have in common."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from curate.synth.archive import SynthConfig, write_archive
+
+
+def make_archive(folder: Path, studies: int, seed: int = 3, **config: Any) -> Path:
+    write_archive(folder, SynthConfig(studies=studies, seed=seed, side=96, **config))
+    return folder
+
+
+def recipe_for(archive: Path, out: Path, secret: Path, **changes: Any) -> Path:
+    columns = {"text": "report", "accession": "accession", "study": "study_uid", "patient": "patient_id"}
+    columns |= {"patient_name": "patient_name", "date": "study_date", "clean": "reviewed"}
+    recipe: dict[str, Any] = {
+        "name": "small",
+        "out": str(out),
+        "secret": str(secret),
+        "images": [{"name": "archive", "path": str(archive / "dicom")}],
+        "reports": [{"path": str(archive / "reports" / "reports.csv"), "columns": columns}],
+        "image": {"side": 96},
+        "filter": {"epochs": 2, "batch": 8, "vocab": 512},
+        "select": {"keep": 0.5},
+        "split": {"val": 0.1, "test": 0.1},
+        "export": {"records_per_shard": 10},
+        "records_per_partition": 12,
+        "truth": {"path": str(archive / "truth" / "truth.parquet")},
+        "engine": {"workers": 2},
+    }
+    out.parent.mkdir(parents=True, exist_ok=True)
+    path = out.parent / f"{out.name}.yaml"
+    path.write_text(yaml.safe_dump(recipe | changes))
+    return path
+
+
+def fingerprint(run: Path) -> dict[str, str]:
+    """Every byte that must not depend on engine, workers or restarts: shards, and the tables of every step."""
+    files = [p for p in (run / "shards").rglob("*") if p.is_file()] + list((run / "steps").rglob("*.parquet"))
+    files += list((run / "steps").rglob("model/*"))
+    return {str(p.relative_to(run)): hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(files)}

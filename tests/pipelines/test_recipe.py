@@ -1,0 +1,102 @@
+"""A wrong recipe fails before any work, naming the field and the fix."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from curate.errors import RecipeError
+from pipelines.check import check, save_recipe
+from pipelines.load import load_recipe
+
+RECIPES = sorted((Path(__file__).parents[2] / "pipelines" / "recipes").glob("*.yaml"))
+
+
+def write(folder: Path, **changes: object) -> Path:
+    recipe = {"out": str(folder / "run"), "images": [{"path": str(folder)}], "reports": [{"path": str(folder)}]}
+    path = folder / "recipe.yaml"
+    path.write_text(yaml.safe_dump(recipe | changes))
+    return path
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda p: p.stem)
+def test_every_shipped_recipe_is_valid(path: Path) -> None:
+    assert load_recipe(path).name == path.stem
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"selct": {}}, ["selct", "no such field", "select"]),
+        ({"select": {"keep": 1.5}}, ["select.keep", "1.5"]),
+        ({"select": {"keep": 0.5, "top_k": 3}}, ["select", "keep, top_k"]),
+        ({"dedup": {"image_near": "everywhere"}}, ["dedup.image_near", "everywhere", "patient"]),
+        ({"image": {"format": "jpeg", "bits": 16}}, ["image", "png"]),
+        ({"images": [{"path": "a"}, {"path": "b"}]}, ["share a name"]),
+        ({"images": []}, ["no images"]),
+        ({"filter": None, "select": {"keep": 0.2}}, ["scores nothing"]),
+        ({"reports": []}, ["reports"]),
+        ({"deid": {"burned_in": "ignore"}}, ["deid.burned_in", "quarantine"]),
+    ],
+)
+def test_a_wrong_field_is_named_with_what_is_allowed(changes: dict[str, object], words: list[str], tmp_path: Path) -> None:
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(write(tmp_path, **changes))
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_a_bare_off_is_off(tmp_path: Path) -> None:
+    path = tmp_path / "r.yaml"
+    path.write_text(f"out: {tmp_path}/run\nimages: [{{path: .}}]\nreports: [{{path: .}}]\ndedup: {{image_near: off}}\n")
+    assert load_recipe(path).dedup.image_near == "off"
+
+
+def test_overrides_reach_nested_fields_and_lists(tmp_path: Path) -> None:
+    recipe = load_recipe(write(tmp_path), ["select.keep=0.25", "images.0.name=pacs", "split.test=0.2"])
+    assert (recipe.select.keep, recipe.images[0].name, recipe.split.test) == (0.25, "pacs", 0.2)
+    for wrong in ("select.keep", "images.7.name=x", "name.x.y=1", "images.x=1"):
+        with pytest.raises(RecipeError):
+            load_recipe(write(tmp_path), [wrong])
+
+
+@pytest.mark.parametrize("content", ["", "- a\n", "a: [", "\x00"])
+def test_what_is_no_recipe_is_refused(content: str, tmp_path: Path) -> None:
+    path = tmp_path / "r.yaml"
+    path.write_text(content)
+    with pytest.raises(RecipeError):
+        load_recipe(path)
+    with pytest.raises(RecipeError):
+        load_recipe(tmp_path / "absent.yaml")
+
+
+def test_check_refuses_before_any_work(tmp_path: Path, secret_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RADSIFT_SECRET", raising=False)
+    archive = tmp_path / "archive"
+    archive.mkdir()
+    (archive / "reports.csv").write_text("accession,report\nA1,Clear lungs.\n")
+    reports = [{"path": str(archive / "reports.csv"), "columns": {"text": "report", "accession": "accession"}}]
+    good = {"images": [{"path": str(archive)}], "reports": reports, "secret": str(secret_file)}
+    check(load_recipe(write(tmp_path, **good)))
+    wrong: list[tuple[dict[str, object], str]] = [
+        ({"secret": None}, "secret"),
+        ({"secret": str(tmp_path / "absent")}, "secret"),
+        ({"images": [{"path": str(tmp_path / "absent")}]}, "images.0.path"),
+        ({"out": str(archive / "run")}, "images.0.path"),
+        ({"out": "/proc/run"}, "out"),
+        ({"filter": {"folder": str(tmp_path / "absent")}}, "filter.folder"),
+        ({"truth": {"path": str(tmp_path / "absent")}}, "truth.path"),
+        ({"reports": [{**reports[0], "columns": {"text": "repport"}}]}, "repport"),
+    ]
+    for change, field in wrong:
+        with pytest.raises(RecipeError, match=field):
+            check(load_recipe(write(tmp_path, **(good | change))))
+
+
+def test_the_saved_recipe_loads_as_the_same(tmp_path: Path) -> None:
+    recipe = load_recipe(write(tmp_path, select={"keep": 0.3}))
+    recipe.out.mkdir()
+    save_recipe(recipe)
+    assert load_recipe(recipe.out / "recipe.yaml") == recipe

@@ -1,0 +1,287 @@
+"""The main job on a small synthetic archive: funnel, PHI, duplicates, shards that other tools read, resume, engines."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from curate.deid.pseudonym import Pseudonymizer
+from curate.deid.vault import SecretSource
+from curate.engine import Engine
+from curate.export.webdataset import read_index, shard_table
+from curate.ingest.index import image_key
+from curate.record import Reason, live
+from curate.step import Manifest, load_manifest, read_parts
+from pipelines.build import ORDER, Pipeline, run_pipeline
+from pipelines.load import load_recipe
+from pipelines.summary import story, write_report
+from tests.pipelines.archive import fingerprint, make_archive, recipe_for
+
+STUDIES = 60
+
+
+def silent(name: str, done: int, total: int) -> None:
+    pass
+
+
+def curate(*arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pipelines.cli", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=500, check=False, **options)
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_archive(tmp_path_factory.mktemp("archive") / "a", STUDIES, blank=0.04, corrupt=0.04, truncated=0.04)
+
+
+@pytest.fixture(scope="module")
+def finished(
+    archive: Path, secret_file: Path, local_engine: Engine, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Pipeline, list[Manifest]]:
+    from pipelines.check import save_recipe
+
+    recipe = load_recipe(recipe_for(archive, tmp_path_factory.mktemp("runs") / "local", secret_file))
+    recipe.out.mkdir()
+    save_recipe(recipe)
+    pipeline, manifests = run_pipeline(recipe, local_engine, silent)
+    write_report(pipeline, manifests)
+    return pipeline, manifests
+
+
+def truth_of(archive: Path) -> list[dict[str, Any]]:
+    return pq.read_table(archive / "truth" / "truth.parquet").to_pylist()
+
+
+def keys_of(pipeline: Pipeline) -> Pseudonymizer:
+    return pipeline.recipe.secret_source().pseudonymizer()
+
+
+def test_every_row_is_kept_or_dropped_for_a_reason_at_every_step(finished: tuple[Pipeline, list[Manifest]]) -> None:
+    counts = {m.step: m for m in finished[1]}
+    assert list(counts) == list(ORDER)
+    for before, after in (("index", "ingest"), ("ingest", "dedup"), ("dedup", "select"), ("select", "export")):
+        assert counts[before].kept == counts[after].rows_in
+    for manifest in finished[1]:
+        assert set(manifest.dropped) <= {r.value for r in Reason}
+
+
+def test_every_file_and_every_orphan_report_of_the_archive_has_a_fate(
+    finished: tuple[Pipeline, list[Manifest]], archive: Path
+) -> None:
+    pipeline = finished[0]
+    fates = read_parts(pipeline.index.folder(pipeline.run))
+    known = set(fates["key"].to_pylist())
+    pseudo = keys_of(pipeline)
+    files = [r["file"] for r in truth_of(archive) if r["file"]]
+    assert {image_key("archive", f, pseudo) for f in files} <= known
+    orphans = [r for r in truth_of(archive) if not r["file"]]
+    assert fates.num_rows == len(files) + len(orphans)
+
+
+def test_no_planted_identity_is_anywhere_outside_private(
+    finished: tuple[Pipeline, list[Manifest]], archive: Path
+) -> None:
+    planted = {p for r in truth_of(archive) for p in r["phi"]}
+    assert len(planted) > 100
+    run = finished[0].run
+    written = [p for p in run.rglob("*") if p.is_file() and "private" not in p.relative_to(run).parts]
+    texts = {p: _plain(p) for p in written if p.name != "recipe.yaml"}
+    found = {(phi, p.name) for phi in planted for p, data in texts.items() if phi.encode() in data}
+    assert not found
+
+
+def _plain(path: Path) -> bytes:
+    """A file's bytes, and for Parquet also its values uncompressed, where a byte search would be blind."""
+    data = path.read_bytes()
+    if path.suffix == ".parquet":
+        table = pq.read_table(path)
+        data += json.dumps(table.drop_columns([n for n in ("image", "thumb", "minhash") if n in table.column_names]).to_pylist(),
+                           default=str, ensure_ascii=False).encode()  # fmt: skip
+    return data
+
+
+def test_the_sealed_index_holds_no_identity_in_the_clear(
+    finished: tuple[Pipeline, list[Manifest]], archive: Path
+) -> None:
+    private = finished[0].run / "private"
+    assert private.stat().st_mode & 0o077 == 0
+    planted = [p.encode() for r in truth_of(archive)[:40] for p in r["phi"]]
+    for path in private.rglob("*"):
+        if path.is_file():
+            data = path.read_bytes()
+            assert not any(p in data for p in planted)
+
+
+def test_planted_exact_duplicates_are_all_found(finished: tuple[Pipeline, list[Manifest]], archive: Path) -> None:
+    pipeline = finished[0]
+    dedup = {r["key"]: r for r in read_parts(pipeline.dedup.folder(pipeline.run)).to_pylist()}
+    pseudo = keys_of(pipeline)
+    planted = [r for r in truth_of(archive) if "exact_duplicate" in r["faults"] and r["duplicate_of"]]
+    both = [(image_key("archive", r["file"], pseudo), image_key("archive", r["duplicate_of"], pseudo)) for r in planted]
+    judged = [(a, b) for a, b in both if a in dedup and b in dedup]
+    assert judged
+    for a, b in judged:
+        assert dedup[a]["cluster"] == dedup[b]["cluster"]
+        assert dedup[a]["drop_reason"] or dedup[b]["drop_reason"]
+
+
+def test_splits_are_patient_disjoint(finished: tuple[Pipeline, list[Manifest]]) -> None:
+    index = read_index(finished[0].shards)
+    seen: dict[str, str] = {}
+    for patient, split in zip(index["patient"].to_pylist(), index["split"].to_pylist(), strict=True):
+        assert seen.setdefault(patient, split) == split
+
+
+def test_webdataset_reads_the_shards(finished: tuple[Pipeline, list[Manifest]]) -> None:
+    import webdataset as wds
+
+    shards = shard_table(finished[0].shards)
+    index = {r["key"]: r for r in read_index(finished[0].shards).to_pylist()}
+    seen = []
+    for shard in shards:
+        path = finished[0].shards / shard["split"] / f"{shard['name']}.tar"
+        for image, text, facts in wds.WebDataset(str(path), shardshuffle=False).decode("rgb8").to_tuple("png", "txt", "json"):
+            row = index[facts["key"]]
+            assert image.shape[:2] == (row["height"], row["width"])
+            assert text == row["text"] == facts["caption"]
+            seen.append(facts["key"])
+    assert sorted(seen) == sorted(index) and sum(s["records"] for s in shards) == len(seen)
+
+
+def test_datasets_reads_the_shards(finished: tuple[Pipeline, list[Manifest]], tmp_path: Path) -> None:
+    import datasets
+
+    tars = sorted(map(str, finished[0].shards.rglob("*.tar")))
+    loaded = datasets.load_dataset("webdataset", data_files={"all": tars}, split="all", cache_dir=str(tmp_path))
+    index = read_index(finished[0].shards)
+    assert sorted(r["__key__"] for r in loaded) == sorted(index["key"].to_pylist())
+    assert loaded[0]["png"].size[0] > 0 and loaded[0]["txt"]
+
+
+def test_open_clip_train_reads_the_shards(finished: tuple[Pipeline, list[Manifest]]) -> None:
+    from filters import torchvision_ops
+
+    torchvision_ops.ensure()
+    import open_clip
+    from open_clip_train.data import get_wds_dataset
+    from open_clip_train.params import parse_args
+
+    tars = sorted((finished[0].shards / "train").glob("*.tar"))
+    count = pq.read_table(sorted((finished[0].shards / "train").glob("*.parquet"))).num_rows
+    arguments = parse_args(
+        ["--train-data", f"{tars[0].parent}/{{000000..{len(tars) - 1:06d}}}.tar", "--train-num-samples", str(count)]
+        + ["--dataset-type", "webdataset", "--batch-size", "4", "--workers", "1"]
+    )
+    arguments.rank, arguments.world_size, arguments.distributed = 0, 1, False
+    transform = open_clip.transform.image_transform_v2(open_clip.transform.PreprocessCfg(size=64), is_train=False)
+    data = get_wds_dataset(arguments, transform, is_train=True, tokenizer=open_clip.tokenize)
+    images, texts = next(iter(data.dataloader))
+    assert tuple(images.shape) == (4, 3, 64, 64) and texts.shape[0] == 4
+
+
+def test_a_new_cut_rewrites_shards_only(
+    finished: tuple[Pipeline, list[Manifest]], archive: Path, local_engine: Engine, secret_file: Path
+) -> None:
+    pipeline = finished[0]
+    before = fingerprint(pipeline.run)
+    changed = load_recipe(pipeline.run / "recipe.yaml", ["select.keep=0.25"])
+    _, manifests = run_pipeline(changed, local_engine, silent)
+    assert {m.step for m in manifests if not m.reused} == {"select", "export"}
+    fewer = next(m for m in manifests if m.step == "select").kept
+    assert fewer < next(m for m in finished[1] if m.step == "select").kept
+    run_pipeline(pipeline.recipe, local_engine, silent)  # back again: the same shards as before
+    after = fingerprint(pipeline.run)
+    assert {k: v for k, v in after.items() if k in before} == before
+
+
+def test_explain_tells_a_dropped_records_story(finished: tuple[Pipeline, list[Manifest]]) -> None:
+    pipeline = finished[0]
+    table = read_parts(pipeline.dedup.folder(pipeline.run))
+    key = table.filter(pa.array(~live(table)))["key"][0].as_py()
+    told = dict(story(pipeline, key))
+    assert list(told) == ["index", "ingest", "dedup"] and told["dedup"]["duplicate_of"]
+    shown = curate("explain", pipeline.run, key)
+    assert shown.returncode == 0 and told["dedup"]["drop_reason"] in shown.stdout
+    assert curate("explain", pipeline.run, "0" * 32).returncode == 2
+
+
+def test_the_report_measures_the_filter_with_an_interval(finished: tuple[Pipeline, list[Manifest]]) -> None:
+    told = json.loads((finished[0].run / "report" / "report.json").read_text())
+    mismatch = next(m for m in told["measures"] if m["name"] == "AUROC: mismatch")
+    assert 0.0 <= mismatch["low"] <= mismatch["value"] <= mismatch["high"] <= 1.0
+
+
+@pytest.mark.ray
+def test_ray_writes_the_same_bytes(
+    finished: tuple[Pipeline, list[Manifest]], archive: Path, secret_file: Path, ray_engine: Engine, tmp_path: Path
+) -> None:
+    recipe = load_recipe(recipe_for(archive, tmp_path / "ray", secret_file))
+    run_pipeline(recipe, ray_engine, silent)
+    assert fingerprint(recipe.out) == fingerprint(finished[0].run)
+
+
+def test_a_killed_run_resumes_to_the_same_bytes(
+    finished: tuple[Pipeline, list[Manifest]], archive: Path, secret_file: Path, tmp_path: Path
+) -> None:
+    """kill -9 at several moments of one run, each found by watching what it has written, then the same command."""
+    recipe = recipe_for(archive, tmp_path / "killed", secret_file)
+    run, moments = tmp_path / "killed", ("private/scan/*.headers", "steps/ingest-*/part-00001.json")
+    moments += ("steps/dedup-*/part-*", "steps/score-*/part-00000.json", "shards/train/*.tar")
+    for moment in moments:
+        command = [sys.executable, "-m", "pipelines.cli", "run", str(recipe)]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while not any(run.glob(moment)) and process.poll() is None:
+            time.sleep(0.01)
+        time.sleep(random.random() * 0.3)
+        process.kill()
+        process.wait()
+    done = curate("run", recipe)
+    assert done.returncode == 0, done.stderr
+    assert fingerprint(run) == fingerprint(finished[0].run)
+
+
+def test_ctrl_c_stops_cleanly(archive: Path, secret_file: Path, tmp_path: Path) -> None:
+    recipe = recipe_for(archive, tmp_path / "stopped", secret_file)
+    command = [sys.executable, "-m", "pipelines.cli", "run", str(recipe)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while not any((tmp_path / "stopped").glob("steps/ingest-*/part-*.json")):
+        time.sleep(0.01)
+        assert process.poll() is None
+    os.kill(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130 and "the same command goes on" in errors and "Traceback" not in errors
+
+
+def test_status_and_plan_touch_nothing(finished: tuple[Pipeline, list[Manifest]]) -> None:
+    run = finished[0].run
+    before = {p: p.stat().st_mtime_ns for p in run.rglob("*")}
+    planned = curate("plan", run / "recipe.yaml")
+    assert planned.returncode == 0 and planned.stdout.count("done:") == len(ORDER), planned.stderr
+    assert curate("status", run).returncode == 0
+    assert {p: p.stat().st_mtime_ns for p in run.rglob("*")} == before
+    assert load_manifest(finished[0].export.folder(run)) is not None
+
+
+@pytest.mark.parametrize("arguments", [("run", "absent.yaml"), ("run",), ("fly",), ("synth", "."), ("status", ".")])
+def test_wrong_arguments_exit_2_with_a_message(arguments: tuple[str, ...]) -> None:
+    done = curate(*arguments, cwd=Path(__file__).parent)
+    assert done.returncode == 2 and done.stderr.strip() and "Traceback" not in done.stderr
+
+
+def test_a_secret_is_never_overwritten(tmp_path: Path) -> None:
+    assert curate("secret", tmp_path / "s").returncode == 0
+    first = (tmp_path / "s").read_bytes()
+    assert (tmp_path / "s").stat().st_mode & 0o077 == 0
+    assert curate("secret", tmp_path / "s").returncode == 2 and (tmp_path / "s").read_bytes() == first
+    assert SecretSource(str(tmp_path / "s")).pseudonymizer().key("record", "a") != ""
