@@ -44,7 +44,7 @@ class Pictures:
 
     def __init__(self, pictures: Iterator[np.ndarray]) -> None:
         self.thumbs = np.stack([np.frombuffer(image.thumb(p), np.uint8) for p in pictures])
-        self.hashes = np.array([image.thumb_hash(t.reshape(32, 32)) for t in self.thumbs], np.uint64)
+        self.hashes = np.array([image.thumb_hash(t.tobytes()) for t in self.thumbs], np.uint64)
 
     def links(self, pairs: list[tuple[int, int]]) -> dict[str, int]:
         both = np.array(pairs, np.int64).reshape(-1, 2)

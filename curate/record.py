@@ -35,6 +35,7 @@ class Reason(StrEnum):
     PATIENT_MISMATCH = "report_of_another_patient"
     EMPTY_REPORT = "empty_report"
     BAD_ENCODING = "bad_text_encoding"
+    BROKEN_ROW = "malformed_report_row"
     # -- ingest: pixels
     UNDECODABLE = "undecodable_pixels"
     TRUNCATED = "truncated_pixels"

@@ -17,7 +17,7 @@ from curate.errors import RunError
 from curate.export.split import SplitRules, split_of
 from curate.record import live, score_schema
 from curate.step import part_path
-from curate.storage import TEMPORARY, commit_folder, read_table
+from curate.storage import TEMPORARY, commit_folder, read_json, read_table
 from filters.score import Scorer, prepare
 from filters.train import TrainRules, train_filter
 
@@ -111,7 +111,6 @@ class ScoreTask:
 
     pool: Pool
     folder: str
-    side: int
     batch: int
     device: str = "cpu"
 
@@ -127,7 +126,8 @@ class ScoreTask:
     def prepare(self, partition: int) -> Iterator[Any]:
         """Decoded, resized batches of pairs; text-only records have no batch and stay unscored."""
         table = self._paired(partition, ["key", "image", "text"])
-        yield from prepare(table["image"].to_pylist(), table["text"].to_pylist(), self.side, self.batch)
+        side = int(read_json(Path(self.folder) / "card.json")["preprocessing"]["side"])
+        yield from prepare(table["image"].to_pylist(), table["text"].to_pylist(), side, self.batch)
 
     def model(self) -> Callable[[Any], Any]:
         """The scorer, loaded once a process or actor."""

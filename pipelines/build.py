@@ -99,12 +99,11 @@ class Pipeline:
         f = self.recipe.filter
         if f is None:
             return None
-        from filters.model import filter_hash, image_side
+        from filters.model import filter_hash
 
         trained = self.train_filter.hash if self.train_filter else filter_hash(self.filter_folder)
-        side = image_side(self.filter_folder) if (self.filter_folder / "config.json").exists() else 0
         device = "auto" if self.recipe.engine.gpus else "cpu"
-        task = ScoreTask(self.pool, str(self.filter_folder), side, f.score_batch, device)
+        task = ScoreTask(self.pool, str(self.filter_folder), f.score_batch, device)
         return Step(
             "score", task, self.partitions, {"batch": f.score_batch, "score": SCORE}, [self.dedup.hash, trained]
         )

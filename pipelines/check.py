@@ -22,7 +22,7 @@ def check(recipe: Recipe, touch: bool = True) -> None:
         _apart(source.path, recipe.out, f"images.{i}.path")
     for i, reports in enumerate(recipe.report_sources()):
         _readable(Path(reports.path), f"reports.{i}.path")
-        check_columns(Path(reports.path), reports.columns, reports.format)
+        check_columns(Path(reports.path), reports.columns, reports.format, reports.name_pattern)
     if recipe.filter is not None and recipe.filter.folder is not None:
         _readable(recipe.filter.folder / "card.json", "filter.folder")
     if recipe.truth is not None:

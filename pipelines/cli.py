@@ -11,6 +11,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,13 +29,12 @@ from rich.progress import (
 )
 
 from curate.errors import RadsiftError, RecipeError
-from pipelines.load import load_recipe
-from pipelines.recipe import Recipe
 
 if TYPE_CHECKING:
     from curate.report.funnel import StepCount
     from curate.step import Manifest
     from pipelines.build import Pipeline
+    from pipelines.recipe import Recipe
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 out, err = Console(), Console(stderr=True)
@@ -183,8 +183,14 @@ def synth(
 
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise RecipeError(str(folder), "is not an empty folder", "name a new one; nothing is overwritten")
-    given = {"mismatch": mismatch, "reviewed": reviewed}
-    config = SynthConfig(studies=studies, seed=seed, **{k: v for k, v in given.items() if v is not None})
+    usual = SynthConfig()
+    config = replace(
+        usual,
+        studies=studies,
+        seed=seed,
+        mismatch=usual.mismatch if mismatch is None else mismatch,
+        reviewed=usual.reviewed if reviewed is None else reviewed,
+    )
     with _bars() as bars:
         task = bars.add_task("synth", total=studies)
         counts = write_archive(folder, config, lambda done: bars.update(task, completed=done))
@@ -221,6 +227,8 @@ def _fail(code: int, what: str, message: str) -> None:
 
 
 def _load(path: Path, overrides: list[str] | None, engine: str | None, workers: int | None) -> Recipe:
+    from pipelines.load import load_recipe  # here, because it brings torch: `curate --help` need not wait for it
+
     extra = [f"engine.kind={engine}"] if engine else []
     extra += [f"engine.workers={workers}"] if workers else []
     return load_recipe(path, [*(overrides or []), *extra])
@@ -278,6 +286,7 @@ def _say_warnings(recipe: Recipe) -> None:
 
 def _pipeline_of(folder: Path) -> Pipeline:
     from pipelines.build import Pipeline, list_archive
+    from pipelines.load import load_recipe
 
     path = folder / "recipe.yaml"
     if not path.is_file():

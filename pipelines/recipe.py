@@ -121,7 +121,7 @@ class Dedup(_Part):
     image_near: Scope = "patient"
     text_exact: Scope = "off"
     text_near: Scope = "off"
-    distance: Annotated[int, Field(ge=0, le=16)] = DedupRules().distance
+    distance: Annotated[int, Field(ge=0, le=12)] = DedupRules().distance
     correlation: Fraction = DedupRules().correlation
     jaccard: Fraction = DedupRules().jaccard
     keep: Literal["best", "first"] = "best"
@@ -135,11 +135,11 @@ class Filter(_Part):
     arch: str = ModelRules().arch
     checkpoint: str | None = None
     tokenizer: Literal["open_clip", "wordpiece"] = ModelRules().tokenizer
-    epochs: Annotated[int, Field(ge=0)] = 30
+    epochs: Annotated[int, Field(ge=1)] = 40
     batch: Annotated[int, Field(ge=2)] = 64
     lr: Annotated[float, Field(gt=0)] = 1e-3
     weight_decay: Annotated[float, Field(ge=0)] = 0.1
-    warmup: int = 20
+    warmup: Fraction = 0.1
     seed: int = 0
     threads: Annotated[int, Field(ge=1)] = 2
     vocab: Annotated[int, Field(ge=64)] = 4096

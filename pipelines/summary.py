@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from curate import __version__
 from curate.export.select import cut_of
-from curate.export.webdataset import shard_table
+from curate.export.webdataset import read_index, shard_table
 from curate.ingest.image import encode_jpeg, resize
 from curate.ingest.index import image_key
 from curate.record import Reason, live
@@ -71,6 +71,7 @@ def collect(pipeline: Pipeline, manifests: Sequence[Manifest]) -> RunReport:
         dropped=gallery.samples(_dropped(records, dedup, selection)),
         duplicates=gallery.pairs(dedup),
         shards=shard_table(pipeline.shards),
+        patients=len(set(read_index(pipeline.shards)["patient"].to_pylist())) if shard_table(pipeline.shards) else 0,
         breakdown=_breakdown(records, selection),
         curves=_curves(pipeline),
         warnings=recipe.warnings(),

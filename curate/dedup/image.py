@@ -68,12 +68,12 @@ def perceptual_hash(pixels: np.ndarray) -> int:
     pixels: uint8 or uint16, (h, w), (h, w, 1) or RGB (h, w, 3); ValueError for anything else. After Zauner 2010
     (pHash), with ranks for levels and without the first row and column, which all films of one view share.
     """
-    return thumb_hash(_small(pixels))
+    return thumb_hash(thumb(pixels))
 
 
-def thumb_hash(small: Thumbs) -> int:
-    """`perceptual_hash` of a thumbnail, uint8[32, 32]."""
-    grey = ranks(small.reshape(1, PIXELS)).reshape(SIDE, SIDE)
+def thumb_hash(small: bytes) -> int:
+    """`perceptual_hash` of the picture whose `thumb` this is."""
+    grey = ranks(np.frombuffer(small, dtype=np.uint8).reshape(1, PIXELS)).reshape(SIDE, SIDE)
     bits = (_DCT @ grey @ _DCT.T).ravel() > 0
     return int.from_bytes(np.packbits(bits).tobytes(), "big")
 

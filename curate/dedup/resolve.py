@@ -26,7 +26,7 @@ import pyarrow.compute as pc
 
 from curate.dedup.cluster import Links, Rows, represent
 from curate.dedup.exact import exact_pairs, pixel_hash, text_hash
-from curate.dedup.image import CORRELATION, DISTANCE, PIXELS, correlations, near_image_pairs, perceptual_hash, thumb
+from curate.dedup.image import CORRELATION, DISTANCE, PIXELS, correlations, near_image_pairs, thumb, thumb_hash
 from curate.dedup.text import JACCARD, MINHASH_SIZE, minhash, near_text_pairs, near_texts
 from curate.record import DEDUP, Reason, conform
 
@@ -69,7 +69,8 @@ def signatures(pixels: np.ndarray | None, text: str) -> dict[str, object]:
     """The signature columns of one record: pixel_hash, phash, thumb (None without pixels), text_hash, minhash."""
     image: dict[str, object] = {"pixel_hash": None, "phash": None, "thumb": None}
     if pixels is not None:
-        image = {"pixel_hash": pixel_hash(pixels), "phash": perceptual_hash(pixels), "thumb": thumb(pixels)}
+        small = thumb(pixels)
+        image = {"pixel_hash": pixel_hash(pixels), "phash": thumb_hash(small), "thumb": small}
     return {**image, "text_hash": text_hash(text), "minhash": minhash(text)}
 
 

@@ -17,7 +17,7 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from curate.dedup.exact import pixel_hash, text_hash
-from curate.dedup.image import perceptual_hash, thumb
+from curate.dedup.image import thumb, thumb_hash
 from curate.dedup.text import minhash
 from curate.deid.pixels import PixelPolicy, gate
 from curate.deid.tags import attributes, identifying_values
@@ -126,6 +126,7 @@ class _Picture:
         if gated.reason is not None:
             raise DropRecord(gated.reason)
         pixels = gated.pixels if self.rules.side is None else resize(gated.pixels, self.rules.side)
+        small = thumb(pixels)
         jpeg = self.rules.format == "jpeg"
         made = {
             "image": encode_jpeg(pixels, self.rules.quality) if jpeg else encode_png(pixels),
@@ -135,8 +136,8 @@ class _Picture:
             "bits": pixels.dtype.itemsize * 8,
             "channels": 1 if pixels.ndim == 2 else pixels.shape[2],
             "pixel_hash": pixel_hash(gated.pixels),
-            "phash": perceptual_hash(pixels),
-            "thumb": thumb(pixels),
+            "phash": thumb_hash(small),
+            "thumb": small,
         }
         if picture.dataset is not None:
             made |= attributes(picture.dataset, self.secret.pseudonymizer())

@@ -8,7 +8,7 @@ clear is each record's pseudonymous key and, where it was dropped, the reason.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -66,7 +66,11 @@ class IndexTask:
         """FATE rows sorted by key; the live rows are sealed in partitions of ``rows_per_partition``."""
         pseudo = self.secret.pseudonymizer()
         scans = [(name, read_scan(chunks, Path(self.scans), pseudo)) for name, chunks in self.chunks]
-        reports = [r for s in self.reports for r in read_reports(Path(s.path), s.columns, s.format, s.name_pattern)]
+        reports = [
+            replace(r, row=f"{i}/{r.row}")  # two sources may hold files of one name
+            for i, s in enumerate(self.reports)
+            for r in read_reports(Path(s.path), s.columns, s.format, s.name_pattern)
+        ]
         index = build_index(scans, reports, self.rules, pseudo)
         alive = index.filter(pa.array(live(index)))
         for i, start in enumerate(range(0, alive.num_rows, self.rows_per_partition)):

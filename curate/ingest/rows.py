@@ -28,7 +28,7 @@ SUFFIXES: dict[str, Format] = {
     ".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".pq": "parquet",
     ".txt": "txt", ".text": "txt",
 }  # fmt: skip
-BROKEN_ROW = Reason.BAD_ENCODING  # a row with too few or too many cells, a line that is not JSON
+BROKEN_ROW = Reason.BROKEN_ROW  # a row with too few or too many cells, a line that is not JSON
 MAX_CELL = 1 << 22  # characters; an unclosed quote must not swallow the rest of the file
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _DELIMITERS = ",;\t|"

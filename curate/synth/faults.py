@@ -22,6 +22,7 @@ NEEDS_SIDE = ("wrong_side",)
 DUPLICATES = ("exact_duplicate", "near_duplicate")
 BROKEN_FILES = ("truncated", "corrupt", "empty", "not_dicom")
 OF_WORDS = ("mismatch", "wrong_side", "negated", "boilerplate")
+_DELIMITER = 8  # bytes that close a sequence of compressed fragments
 _LOOK_BACK = 256  # how far a duplicate looks for a source before it gives up and is faultless
 
 
@@ -186,7 +187,13 @@ def truncate(data: bytes, pixel_bytes: int) -> bytes:
 
 
 def garble(data: bytes, pixel_bytes: int, rng: np.random.Generator) -> bytes:
-    """Noise over the compressed pixels, or over the file's meta information: nothing can be decoded."""
-    start, stop = (len(data) - pixel_bytes, len(data)) if rng.random() < 0.5 else (132, 300)
+    """Noise over the compressed pixels, or over the file's meta information: nothing can be decoded.
+
+    The first item's header (PS3.5 A.4: 12 bytes of offset table and 8 of item) stays, so that it is the decoder, not
+    the parser, that fails.
+    """
+    start, stop = (len(data) - _DELIMITER - pixel_bytes + 20, len(data) - _DELIMITER)
+    if rng.random() < 0.4:
+        start, stop = 132, 300
     noise = rng.integers(0, 256, stop - start, dtype=np.uint8).tobytes()
     return data[:start] + noise + data[stop:]

@@ -89,7 +89,7 @@ def _twist(stored: Stored, syntax: uid.UID, fault: str, rng: np.random.Generator
 def write_dicom(
     subject: Subject, stored: Stored, syntax: uid.UID, burned: bool, bare: bool, quality: int
 ) -> tuple[bytes, int]:
-    """A whole DICOM file, and how many of its last bytes are the value of the pixel data."""
+    """A whole DICOM file, and the length in bytes of its pixel data's value, which comes last."""
     rng = rng_for(subject.seed, Purpose.TAGS, subject.index, subject.number)
     ds = make_header(subject, syntax, len(stored.frames), burned, bare, rng)
     pixels = encode(stored, syntax, quality)

@@ -190,7 +190,7 @@ RULES = st.builds(
 
 
 @given(ROWS, RULES, st.randoms(use_true_random=False))
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=100)
 def test_the_order_of_rows_changes_nothing(rows: list[tuple[str, str, str, str]], rules: DedupRules, random):
     made = table(*(f"k{i:02} {p} {p + s} {picture} {text or '.'}" for i, (p, s, picture, text) in enumerate(rows)))
     order = list(range(len(rows)))
@@ -201,7 +201,7 @@ def test_the_order_of_rows_changes_nothing(rows: list[tuple[str, str, str, str]]
 
 
 @given(ROWS)
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 def test_one_row_of_each_exact_image_stays_at_most_and_resolving_the_kept_drops_none(rows):
     made = table(*(f"k{i:02} {p} {p + s} {picture} {text or '.'}" for i, (p, s, picture, text) in enumerate(rows)))
     alive = resolve(made, ALL)["drop_reason"].is_null()
