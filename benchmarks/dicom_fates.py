@@ -32,7 +32,7 @@ def syntax_of(path: Path) -> str:
         uid = read_file_meta_info(path).get("TransferSyntaxUID")
     except Exception:  # noqa: BLE001  whatever a malformed file makes pydicom raise, the file states no syntax
         uid = None
-    return f"{uid.name.partition(',')[0]} `{uid}`" if uid else NO_META
+    return f"{uid.keyword or '(unknown to pydicom)'} `{uid}`" if uid else NO_META
 
 
 def fate_of(path: Path) -> str:
@@ -55,7 +55,7 @@ def pydicom_reads(path: Path) -> bool:
         return False
     for plugin in plugins:
         try:
-            pydicom.pixels.pixel_array(path, index=0, decoding_plugin=plugin)
+            pydicom.pixels.pixel_array(pydicom.dcmread(path, force=True), index=0, decoding_plugin=plugin)
         except Exception:  # noqa: BLE001
             continue
         return True

@@ -19,6 +19,7 @@ Box = tuple[int, int, int, int]  # x, y, width, height in pixels
 _KERNEL = 15  # px: wider than any stroke of a letter 48 px high
 _LEVELS = (20, 45, 90, 150)  # contrast of a stroke over its surroundings, of 255: faint text needs the lowest
 _MIN_HEIGHT, _MAX_HEIGHT = 5, 48
+_SMALL_IMAGE_HEIGHT = 14  # no line of text is a tenth of the picture high; ribs and gyri are
 _MOST_PIECES = 1500  # more glyph-like pieces than this at one level is noise; the next level is cleaner
 _LARGE = 700  # px: above, a half-size look finds letters too large for the native one
 
@@ -35,6 +36,10 @@ class Row:
     tone_spread: float
     sharpness: float
     stroke: float
+    stroke_spread: float
+    stable: float
+    contrast: float
+    gap_spread: float
     fill: float
 
 
@@ -62,11 +67,12 @@ def _rows_of(image: Image8, strokes: Image8, edges: Image8, level: int, factor: 
     _, mask = cv2.threshold(strokes, level, 255, cv2.THRESH_BINARY)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     pieces = np.asarray(stats, np.int32)
+    highest = min(_MAX_HEIGHT, max(_SMALL_IMAGE_HEIGHT, min(image.shape) // 10))
     found: list[Row] = []
     for turned in (False, True):
         x, y, w, h, area = (pieces[:, i] for i in ((1, 0, 3, 2, 4) if turned else (0, 1, 2, 3, 4)))
         keep = np.flatnonzero(
-            (h >= _MIN_HEIGHT) & (h <= _MAX_HEIGHT) & (w <= 4 * h) & (area >= 0.12 * w * h) & (area >= h) & (np.arange(len(h)) > 0)
+            (h >= _MIN_HEIGHT) & (h <= highest) & (w <= 4 * h) & (area >= 0.12 * w * h) & (area >= h) & (np.arange(len(h)) > 0)
         )
         if not 3 <= len(keep) <= _MOST_PIECES:
             continue
@@ -105,14 +111,17 @@ def _measured(
     image: Image8, strokes: Image8, edges: Image8, labels: np.ndarray, pieces: np.ndarray, members: np.ndarray, turned: bool,
     level: int, factor: int,
 ) -> Row:  # fmt: skip
-    tones, sharp, thick, fills = [], [], [], []
+    tones, sharp, thick, fills, stable, contrasts = [], [], [], [], [], []
     for label in members.tolist():
         x, y, w, h, area = pieces[label].tolist()
         where = labels[y : y + h, x : x + w] == label
+        here = strokes[y : y + h, x : x + w]
+        contrast = float(np.percentile(here[where], 90))
+        contrasts.append(contrast)
         tones.append(float(np.percentile(image[y : y + h, x : x + w][where], 75)))
-        contrast = float(np.percentile(strokes[y : y + h, x : x + w][where], 90))
         sharp.append(float(np.percentile(edges[y : y + h, x : x + w][where], 90)) / max(contrast, 1.0))
-        inside = cv2.distanceTransform(np.pad(where, 1).astype(np.uint8), cv2.DIST_L1, 3)
+        stable.append(float((here > 0.65 * contrast).sum()) / max(float((here > 0.3 * contrast).sum()), 1.0))
+        inside = cv2.distanceTransform(np.pad(here > 0.5 * contrast, 1).astype(np.uint8), cv2.DIST_L1, 3)
         thick.append(2 * float(inside.max()) / (w if turned else h))
         fills.append(area / (w * h))
     box = pieces[members]
@@ -122,14 +131,20 @@ def _measured(
     ends = box[:, 0] + box[:, 2] if turned else box[:, 1] + box[:, 3]
     starts = box[:, 0] if turned else box[:, 1]
     tall = float(np.median(heights))
+    run = np.sort(box[:, 1] if turned else box[:, 0])
+    steps = np.diff(run)
     return Row(
         box=(x0 * factor, y0 * factor, (x1 - x0) * factor, (y1 - y0) * factor),
         count=len(members),
         level=level,
         height_spread=float(np.median(np.abs(heights - tall)) / tall),
         baseline_spread=float(min(np.median(np.abs(v - np.median(v))) for v in (ends, starts)) / tall),
-        tone_spread=float(np.median(np.abs(np.array(tones) - np.median(tones))) / 255),
+        tone_spread=float(np.median(np.abs(np.array(tones) - np.median(tones))) / max(float(np.median(contrasts)), 1.0)),
         sharpness=float(np.median(sharp)),
         stroke=float(np.median(thick)),
+        stroke_spread=float(np.median(np.abs(np.array(thick) - np.median(thick)))),
+        stable=float(np.median(stable)),
+        contrast=float(np.median(contrasts)) / 255,
+        gap_spread=float(np.median(np.abs(steps - np.median(steps)))) / tall,
         fill=float(np.median(fills)),
     )

@@ -1,8 +1,9 @@
 """Stored values of one frame: pydicom's decoding, with imagecodecs doing the work where it is proven bit-exact.
 
 imagecodecs joins pydicom as one more decoding plugin, so that everything around a decoder (sign correction, unused
-bits, planar order, YBR to RGB) stays pydicom's. It is asked first for the transfer syntaxes of ``FAST``; what it
-refuses, and every other syntax, goes to pydicom's own plugins. `benchmarks/decode.py` measures what that is worth.
+bits, planar order, YBR to RGB) stays pydicom's. It is asked first for the transfer syntaxes of ``FAST``, but for
+12-bit DCT; what it refuses, and every other syntax, goes to pylibjpeg. `benchmarks/decode.py` measures what that is
+worth.
 """
 
 from __future__ import annotations
@@ -32,9 +33,8 @@ _DCT_JPEG = (uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit)
 _JPEG_LS = (uid.JPEGLSLossless, uid.JPEGLSNearLossless)
 _JPEG_2000 = (uid.JPEG2000Lossless, uid.JPEG2000)
 _HTJ2K = (uid.HTJ2KLossless, uid.HTJ2KLosslessRPCL, uid.HTJ2K)
-# Of pydicom's own plugins: not gdcm's, which crashes the process on bad bytes, nor for RLE pylibjpeg's, which panics
-# with a BaseException; on good ones they give the same pixels.
-_FALLBACK = {uid.RLELossless: "pydicom"}
+# Of pydicom's own plugins; not gdcm, which crashes the process on bad bytes and on good ones gives the same pixels.
+_PYDICOM = "pylibjpeg"
 FAST = (uid.RLELossless, *_DCT_JPEG, *_LOSSLESS_JPEG, *_JPEG_LS, *_JPEG_2000)
 
 # What pydicom asks of a plugin's module: the packages it needs by syntax, and `is_available`.
@@ -78,12 +78,8 @@ def decode_frame(file: DicomFile, layout: Layout, frame: int) -> np.ndarray:
     decoder = foreign(Reason.UNSUPPORTED_SYNTAX, get_decoder, file.syntax)
     if file.pixels is None:
         raise DropRecord(Reason.NO_PIXELS)
-    fast = False
     file.source.seek(file.pixels.offset)
-    if file.syntax.is_encapsulated:
-        fast = _check_encapsulated(file, layout, frame)
-    else:
-        _check_native(file, layout, frame)
+    plugins = _plugins(file, layout, frame)
     options = _options(file, layout)
     offset = file.pixels.offset
 
@@ -91,12 +87,12 @@ def decode_frame(file: DicomFile, layout: Layout, frame: int) -> np.ndarray:
         file.source.seek(offset)
         return decoder.as_array(file.source, index=frame, raw=False, decoding_plugin=plugin, **options)[0]
 
-    if fast:
+    for plugin in plugins[:-1]:
         try:
-            return foreign(Reason.UNDECODABLE, decode, PLUGIN)
+            return foreign(Reason.UNDECODABLE, decode, plugin)
         except DropRecord:
-            pass  # what imagecodecs refuses, another decoder may still read
-    return foreign(Reason.UNDECODABLE, decode, _FALLBACK.get(file.syntax, "pylibjpeg"))
+            continue  # what one decoder refuses, the other may still read
+    return foreign(Reason.UNDECODABLE, decode, plugins[-1])
 
 
 def _options(file: DicomFile, layout: Layout) -> dict[str, Any]:
@@ -128,32 +124,32 @@ def _check_native(file: DicomFile, layout: Layout, frame: int) -> None:
         raise DropRecord(Reason.TRUNCATED)
 
 
-def _check_encapsulated(file: DicomFile, layout: Layout, frame: int) -> bool:
-    """Is the frame whole and of the declared size; may the fast decoder try it?
+def _plugins(file: DicomFile, layout: Layout, frame: int) -> tuple[str, ...]:
+    """Which decoders to ask, in order, once the frame is seen to be whole and of the declared size.
 
     Decoders forgive a cut codestream and fill in grey, and believe its own size, whatever the header says: so both
     are looked at before any of them sees it.
     """
-    source = file.source
-    data = foreign(
-        Reason.UNDECODABLE,
-        get_frame,
-        source,
-        frame,
-        number_of_frames=layout.frames,
-        extended_offsets=layout.offsets,
-    )
+    if not file.syntax.is_encapsulated:
+        _check_native(file, layout, frame)
+        return ("",)
+    frames, tables = layout.frames, layout.offsets
+    data = foreign(Reason.UNDECODABLE, get_frame, file.source, frame, number_of_frames=frames, extended_offsets=tables)
     if file.syntax == uid.RLELossless:
-        if _is_cut(file, frame, layout.frames):
+        if _is_cut(file, frame, frames):
             raise DropRecord(Reason.TRUNCATED)
-        return layout.allocated % 8 == 0 and _has_segments(data, layout.samples * layout.allocated // 8)
+        # not pylibjpeg's: on bad bytes it panics, with a BaseException that is out of our reach
+        sound = layout.allocated % 8 == 0 and _has_segments(data, layout.samples * layout.allocated // 8)
+        return (PLUGIN, "pydicom") if sound else ("pydicom",)
     if b"\xff\xd9" not in data[-16:]:  # EOI of JPEG and JPEG-LS, EOC of JPEG 2000
         raise DropRecord(Reason.TRUNCATED)
     size = foreign(Reason.UNDECODABLE, codestream_size, data)
     if size is None or size[:3] != (layout.rows, layout.columns, layout.samples):
         raise DropRecord(Reason.UNDECODABLE)
-    # libjpeg's 8-bit build reads no 12-bit samples, and no lossless JPEG that hides under a DCT syntax
-    return file.syntax in FAST and (file.syntax not in _DCT_JPEG or (size[3] == 8 and layout.allocated == 8))
+    if file.syntax not in FAST:
+        return (_PYDICOM,)
+    # 12-bit DCT: the two differ by one here and there, so pydicom's goes first
+    return (_PYDICOM, PLUGIN) if file.syntax in _DCT_JPEG and size[3] != 8 else (PLUGIN, _PYDICOM)
 
 
 def _is_cut(file: DicomFile, frame: int, frames: int) -> bool:

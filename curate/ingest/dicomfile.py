@@ -32,6 +32,7 @@ from curate.record import Reason
 PIXEL_DATA = 0x7FE00010
 FLOAT_PIXELS = (0x7FE00008, 0x7FE00009)
 UNDEFINED = 0xFFFFFFFF
+_PIXELS = frozenset((PIXEL_DATA, *FLOAT_PIXELS))
 _DEFLATED = DeflatedExplicitVRLittleEndian.encode()
 _HEAD = 4096  # bytes in which the file meta information of any real file ends
 
@@ -85,7 +86,7 @@ def _read(file: BinaryIO, max_bytes: int, tags: list[int] | None) -> DicomFile:
     found: list[tuple[int, str | None, int]] = []
 
     def at_pixels(tag: BaseTag, vr: str | None, length: int) -> bool:
-        if tag == PIXEL_DATA or tag in FLOAT_PIXELS:
+        if tag in _PIXELS:
             found.append((int(tag), vr, length))
         return bool(found)
 

@@ -39,8 +39,10 @@ def read_image_header(path: Path) -> Header:
     """
     with _open(path) as image:
         columns, rows = image.size
-        if foreign(Reason.BAD_HEADER, image.getexif).get(_ORIENTATION) in _TURNED:
-            rows, columns = columns, rows
+        # asked of a PNG without EXIF before its pixels, Pillow would decode them to look behind
+        if image.format != "PNG" or "exif" in image.info:
+            turned = foreign(Reason.BAD_HEADER, image.getexif).get(_ORIENTATION) in _TURNED
+            rows, columns = (columns, rows) if turned else (rows, columns)
         pages = foreign(Reason.BAD_HEADER, getattr, image, "n_frames", 1) if image.format == "TIFF" else 1
         return Header(kind="image", frames=int(pages), rows=rows, columns=columns)
 

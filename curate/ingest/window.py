@@ -33,8 +33,8 @@ def show_grey(stored: np.ndarray, dataset: Dataset, layout: Layout, frame: int, 
     is kept as it is); the frame's own range, by its percentiles 0.5 and 99.5, by its extremes under "full" or where
     those coincide. Pixel Padding does not count for the range. "full" skips VOI LUT and windows.
 
-    16 bits: values after the modality LUT, rounded, minus the frame's smallest; never scaled, except that fractional
-    values and those spanning over 65535 are replaced by stored ones, and stored ones spanning over 65535 lose low bits.
+    16 bits: values after the modality LUT minus the frame's smallest; never scaled, except that fractional values and
+    those spanning over 65535 are replaced by stored ones, and stored ones spanning over 65535 lose low bits.
 
     MONOCHROME1 is inverted. Enhanced multi-frame objects: the frame's functional groups win over the shared ones.
     """
@@ -233,7 +233,8 @@ def _range(stored: np.ndarray, dataset: Dataset, full: bool) -> np.ndarray:
 def _unwindowed(values: np.ndarray, steps: np.ndarray) -> np.ndarray:
     whole = np.rint(values)
     if not np.array_equal(whole, values) or float(whole.max() - whole.min()) > 0xFFFF:
-        whole = steps.astype(np.float64)
+        falling = values.flat[steps.argmin()] > values.flat[steps.argmax()]  # a negative slope: keep bright bright
+        whole = steps.astype(np.float64) * (-1 if falling else 1)
     whole = whole - whole.min()
     excess = max(int(whole.max()).bit_length() - 16, 0)
     return np.asarray((whole.astype(np.int64) >> excess).astype(np.uint16))

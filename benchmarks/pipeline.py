@@ -1,0 +1,118 @@
+"""How fast is the main job: archive -> clean shards, against the floor of a bare decode-resize-encode loop.
+
+    python -m benchmarks.pipeline [--studies 300] [--out benchmarks/results/pipeline.json]
+
+One run, so that the ratios hold on a noisy machine. The floor is one process that decodes with pydicom, windows,
+resizes to 256 px, encodes PNG and writes a tar: it de-identifies nothing, pairs nothing, verifies nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import platform
+import tarfile
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+import yaml
+from PIL import Image
+from pydicom.pixels import apply_modality_lut, apply_voi_lut
+
+from curate.engine import Resources, start_engine
+from curate.synth.archive import SynthConfig, write_archive
+from pipelines.build import run_pipeline
+from pipelines.load import load_recipe
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--studies", type=int, default=300)
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/pipeline.json"))
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        write_archive(work / "archive", SynthConfig(studies=chosen.studies, seed=11, side=512))
+        (work / "secret").write_text("ab" * 32)
+        rows = [measure_floor(work)]
+        for kind, workers in (("local", 1), ("local", 2), ("ray", 2)):
+            rows.append(measure_run(work, kind, workers))
+    for row in rows:
+        row["of floor"] = round(row["images/s"] / rows[0]["images/s"], 2)
+        print("  ".join(f"{k} {v}" for k, v in row.items()))
+    chosen.out.parent.mkdir(parents=True, exist_ok=True)
+    chosen.out.write_text(json.dumps({"machine": machine(), "studies": chosen.studies, "rows": rows}, indent=2) + "\n")
+
+
+def measure_floor(work: Path) -> dict[str, Any]:
+    """Decode, window, resize, encode, tar; files that fail are passed over."""
+    started, done, sink = time.perf_counter(), 0, io.BytesIO()
+    with tarfile.open(fileobj=sink, mode="w") as tar:
+        for path in sorted((work / "archive" / "dicom").rglob("*")):
+            if path.is_file():
+                try:
+                    dataset = pydicom.dcmread(path, force=True)
+                    pixels = apply_voi_lut(apply_modality_lut(dataset.pixel_array, dataset), dataset)
+                except Exception:  # the archive holds planted broken files: whatever they raise, the floor goes on
+                    continue
+                pixels = pixels[len(pixels) // 2] if int(dataset.get("NumberOfFrames") or 1) > 1 else pixels
+                low, high = float(np.min(pixels)), float(np.max(pixels))
+                eight = ((pixels - low) * (255 / max(high - low, 1))).astype(np.uint8)
+                image, encoded = Image.fromarray(eight), io.BytesIO()
+                image.thumbnail((256, 256))
+                image.save(encoded, "PNG")
+                info = tarfile.TarInfo(f"{done}.png")
+                info.size = len(encoded.getvalue())
+                tar.addfile(info, io.BytesIO(encoded.getvalue()))
+                done += 1
+    seconds = time.perf_counter() - started
+    return {"what": "floor, 1 process", "images": done, "seconds": round(seconds, 2), "images/s": round(done / seconds, 1)}
+
+
+def measure_run(work: Path, kind: str, workers: int) -> dict[str, Any]:
+    """The main job without the filter: index, ingest, dedup, select, export."""
+    columns = {"text": "report", "accession": "accession", "study": "study_uid", "patient": "patient_id"}
+    columns |= {"patient_name": "patient_name", "date": "study_date"}
+    recipe = work / "recipe.yaml"
+    fields = {
+        "out": str(work / f"{kind}{workers}"),
+        "secret": str(work / "secret"),
+        "images": [{"path": str(work / "archive" / "dicom")}],
+        "reports": [{"path": str(work / "archive" / "reports" / "reports.csv"), "columns": columns}],
+        "image": {"side": 256},
+        "filter": None,
+        "records_per_partition": 50,
+    }
+    recipe.write_text(yaml.safe_dump(fields))
+    engine = start_engine(Resources(kind="ray" if kind == "ray" else "local", workers=workers))
+    try:
+        list(engine.map(_warm, list(range(workers * 2))))  # imports are not the job
+        started = time.perf_counter()
+        _, manifests = run_pipeline(load_recipe(recipe), engine, lambda name, done, total: None)
+        seconds = time.perf_counter() - started
+    finally:
+        engine.close()
+    images = next(m.rows_in for m in manifests if m.step == "ingest")
+    name = f"curate run, {kind}, {workers} worker{'s' if workers > 1 else ''}"
+    return {"what": name, "images": images, "seconds": round(seconds, 2), "images/s": round(images / seconds, 1)}
+
+
+def _warm(item: int) -> int:
+    import curate.ingest.chain
+
+    time.sleep(0.5)
+    return item + len(curate.ingest.chain.ATTRIBUTES)
+
+
+def machine() -> str:
+    """What this ran on."""
+    return f"{platform.processor() or platform.machine()}, Python {platform.python_version()}"
+
+
+if __name__ == "__main__":
+    main()
