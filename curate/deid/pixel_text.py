@@ -17,8 +17,8 @@ Image8 = npt.NDArray[np.uint8]
 Box = tuple[int, int, int, int]  # x, y, width, height in pixels
 
 _KERNEL = 15  # px: wider than any stroke of a letter 48 px high
-_LEVELS = (20, 45, 90, 150)  # contrast of a stroke over its surroundings, of 255: faint text needs the lowest
-_MIN_HEIGHT, _MAX_HEIGHT = 5, 48
+_LEVELS = (12, 22, 45, 90, 150)  # contrast of a stroke over its surroundings, of 255: faint text needs the lowest
+_MIN_HEIGHT, _MAX_HEIGHT = 4, 48
 _SMALL_IMAGE_HEIGHT = 14  # no line of text is a tenth of the picture high; ribs and gyri are
 _MOST_PIECES = 1500  # more glyph-like pieces than this at one level is noise; the next level is cleaner
 _LARGE = 700  # px: above, a half-size look finds letters too large for the native one
@@ -58,13 +58,14 @@ def _rows_at(image: Image8, factor: int) -> list[Row]:
     found: list[Row] = []
     for operation in (cv2.MORPH_TOPHAT, cv2.MORPH_BLACKHAT):
         strokes = np.asarray(cv2.morphologyEx(image, operation, kernel), np.uint8)
+        joined = cv2.morphologyEx(strokes, cv2.MORPH_CLOSE, np.ones((2, 2), np.uint8))
         for level in _LEVELS:
-            found += _rows_of(image, strokes, edges, level, factor)
+            found += _rows_of(image, strokes, edges, level, factor, joined)
     return found
 
 
-def _rows_of(image: Image8, strokes: Image8, edges: Image8, level: int, factor: int) -> list[Row]:
-    _, mask = cv2.threshold(strokes, level, 255, cv2.THRESH_BINARY)
+def _rows_of(image: Image8, strokes: Image8, edges: Image8, level: int, factor: int, joined) -> list[Row]:
+    _, mask = cv2.threshold(joined, level, 255, cv2.THRESH_BINARY)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     pieces = np.asarray(stats, np.int32)
     highest = min(_MAX_HEIGHT, max(_SMALL_IMAGE_HEIGHT, min(image.shape) // 10))

@@ -12,7 +12,6 @@ import warnings
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
-import gdcm
 import pydicom  # noqa: F401  pydicom sets its logger's level when imported, so ours must come after
 
 from curate.errors import DropRecord
@@ -24,9 +23,6 @@ T = TypeVar("T")
 for _name in ("pydicom", "pylibjpeg", "libjpeg", "openjpeg", "rle", "PIL"):
     logging.getLogger(_name).setLevel(logging.CRITICAL + 1)
 warnings.filterwarnings("ignore", module=r"pydicom(\.|$)")  # for values of a Picture's dataset read by others, later
-gdcm.Trace.WarningOff()
-gdcm.Trace.ErrorOff()
-gdcm.Trace.DebugOff()
 
 
 def foreign(reason: Reason, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -1,0 +1,125 @@
+"""Selection, splits and shards on small tables."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from curate.export.select import SelectRules, choose, cut_of
+from curate.export.split import SplitRules, split_all, split_of
+from curate.export.webdataset import claim_shards, plan_shards, shard_table, write_shard
+from curate.ingest.image import encode_png
+from curate.record import RECORD, SELECTION, Reason, conform, drop, live
+
+KEYS = [f"{i:032x}" for i in range(6)]
+SCORES = np.array([0.1, 0.5, 0.5, np.nan, 0.9, -0.2], np.float32)
+
+
+@pytest.mark.parametrize(
+    ("rules", "kept"),
+    [
+        (SelectRules(), [0, 1, 2, 3, 4, 5]),
+        (SelectRules(top_k=2), [1, 4]),  # a tie is broken by key
+        (SelectRules(top_k=99), [0, 1, 2, 4, 5]),
+        (SelectRules(threshold=0.5), [1, 2, 4]),
+        (SelectRules(keep=0.4), [1, 4]),  # of the five that have a score
+        (SelectRules(keep=1.0), [0, 1, 2, 4, 5]),
+    ],
+)
+def test_choose(rules: SelectRules, kept: list[int]) -> None:
+    assert np.flatnonzero(choose(SCORES, KEYS, rules)).tolist() == kept
+
+
+@given(st.permutations(range(6)), st.floats(0.05, 1.0))
+def test_the_choice_does_not_depend_on_order(order: list[int], keep: float) -> None:
+    chosen = choose(SCORES[order], [KEYS[i] for i in order], SelectRules(keep=keep))
+    straight = choose(SCORES, KEYS, SelectRules(keep=keep))
+    assert {order[i] for i in np.flatnonzero(chosen)} == set(np.flatnonzero(straight))
+
+
+@given(st.lists(st.binary(min_size=16, max_size=16).map(bytes.hex), min_size=1), st.floats(0, 0.5), st.floats(0, 0.5))
+def test_a_patient_is_in_one_split_and_stays_there_as_the_held_out_share_of_val_grows(
+    patients: list[str], val: float, test: float
+) -> None:
+    rules = SplitRules(val, test)
+    assert split_all(patients, rules) == [split_of(p, rules) for p in patients]
+    more = SplitRules(min(val + 0.1, 0.5), test)
+    for patient in patients:
+        if split_of(patient, rules) != "train":
+            assert split_of(patient, more) == split_of(patient, rules)
+
+
+def test_split_shares_are_what_was_asked_for() -> None:
+    patients = [f"{(i * 0x9E3779B97F4A7C15) % 2**64:016x}{0:016x}" for i in range(20000)]
+    found = split_all(patients, SplitRules(0.1, 0.2))
+    assert abs(found.count("test") / 20000 - 0.2) < 0.01 and abs(found.count("val") / 20000 - 0.1) < 0.01
+
+
+def selection() -> pa.Table:
+    rows = {"key": KEYS, "partition": [0, 0, 0, 1, 1, 1], "split": ["train"] * 5 + ["test"], "score": SCORES}
+    table = conform(pa.table({n: rows.get(n, pa.nulls(6)) for n in SELECTION.names}), SELECTION)
+    return drop(table, np.array([True, False, False, False, False, False]), "select", Reason.BELOW_CUT)
+
+
+def test_shards_are_consecutive_and_hold_every_kept_record_once() -> None:
+    shards = plan_shards(selection(), 2)
+    assert [(s.split, s.name, s.records) for s in shards] == [
+        ("train", "000000", 2),
+        ("train", "000001", 2),
+        ("test", "000000", 1),
+    ]
+    assert sorted(k for s in shards for keys in s.keys.values() for k in keys) == KEYS[1:]
+
+
+def test_the_cut_is_the_lowest_kept_train_score() -> None:
+    assert cut_of(selection(), SelectRules(top_k=4)) is not None
+    assert cut_of(selection(), SelectRules()) is None
+    assert cut_of(selection(), SelectRules(threshold=0.3)) == 0.3
+
+
+def records() -> pa.Table:
+    image = encode_png(np.arange(600, dtype=np.uint8).reshape(20, 30))
+    row = {"key": KEYS[0], "patient": "p", "text": "Müde – clear.", "image": image, "image_format": "png", "age": 90}
+    row |= {"sections": [("findings", "clear")], "meta": [("plane", "axial")], "modality": "CT", "width": 30, "height": 20}
+    text_only = {"key": KEYS[1], "patient": "q", "text": "No image."}
+    table = conform(pa.Table.from_pylist([row, text_only], RECORD), RECORD)
+    extra = {"split": ["train"] * 2, "score": pa.array([0.25, None], pa.float32()), "weight": pa.array([1, 1], pa.float32())}
+    for name, values in extra.items():
+        table = table.append_column(name, pa.array(values) if isinstance(values, list) else values)
+    return table
+
+
+def test_a_shard_round_trips_and_is_the_same_bytes_again(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        write_shard(tmp_path / folder / "train", "000000", records())
+    data = (tmp_path / "a/train/000000.tar").read_bytes()
+    assert data == (tmp_path / "b/train/000000.tar").read_bytes()
+    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+        members = {m.name: tar.extractfile(m).read() for m in tar.getmembers()}  # type: ignore[union-attr]
+    assert list(members) == [f"{KEYS[0]}.png", f"{KEYS[0]}.txt", f"{KEYS[0]}.json", f"{KEYS[1]}.txt", f"{KEYS[1]}.json"]
+    assert members[f"{KEYS[0]}.png"] == records()["image"][0].as_py()
+    facts = json.loads(members[f"{KEYS[0]}.json"])
+    assert facts["meta"] == {"plane": "axial"} and facts["score"] == 0.25 and facts["age"] == 90
+    index = pq.read_table(tmp_path / "a/train/000000.parquet")
+    assert index["text"].to_pylist() == ["Müde – clear.", "No image."]
+    assert shard_table(tmp_path / "a")[0]["records"] == 2
+
+
+def test_shards_of_another_selection_are_removed_first(tmp_path: Path) -> None:
+    assert claim_shards(tmp_path / "s", "one")
+    write_shard(tmp_path / "s" / "train", "000000", records())
+    assert not claim_shards(tmp_path / "s", "one") and shard_table(tmp_path / "s")
+    assert claim_shards(tmp_path / "s", "two") and not shard_table(tmp_path / "s")
+
+
+def test_a_dropped_row_never_counts_as_live() -> None:
+    assert live(selection()).tolist() == [False, True, True, True, True, True]
