@@ -71,7 +71,12 @@ def measure_floor(work: Path) -> dict[str, Any]:
                 tar.addfile(info, io.BytesIO(encoded.getvalue()))
                 done += 1
     seconds = time.perf_counter() - started
-    return {"what": "floor, 1 process", "images": done, "seconds": round(seconds, 2), "images/s": round(done / seconds, 1)}
+    return {
+        "what": "floor, 1 process",
+        "images": done,
+        "seconds": round(seconds, 2),
+        "images/s": round(done / seconds, 1),
+    }
 
 
 def measure_run(work: Path, kind: str, workers: int) -> dict[str, Any]:

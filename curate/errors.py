@@ -25,8 +25,11 @@ class RecipeError(RadsiftError):
     """A wrong recipe or argument. ``field`` is the dotted recipe field or the flag; ``fix`` says what to write."""
 
     def __init__(self, field: str, problem: str, fix: str = "") -> None:
-        super().__init__(f"{field}: {problem}" + (f"\n  fix: {fix}" if fix else ""))
-        self.field = field
+        super().__init__(field, problem, fix)  # as given, so that it survives the way back from a worker
+        self.field, self.problem, self.fix = field, problem, fix
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.problem}" + (f"\n  fix: {self.fix}" if self.fix else "")
 
 
 class RunError(RadsiftError):
@@ -41,5 +44,5 @@ class DropRecord(RadsiftError):
     """Raised inside a stage for one record. Only the Reason goes on; nothing of the cause's text does."""
 
     def __init__(self, reason: Reason) -> None:
-        super().__init__(reason.value)
+        super().__init__(reason)
         self.reason = reason

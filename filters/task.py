@@ -145,11 +145,11 @@ class ScoreTask:
 
 
 def train_curve(folder: Path) -> list[tuple[float, float]]:
-    """(step, loss) of a trained filter's metrics.csv, for the report page; empty where there is none."""
+    """(epoch, loss) of a trained filter's metrics.csv, for the report page; empty where there is none."""
     path = folder / "metrics.csv"
     if not path.exists():
         return []
     lines = path.read_text().splitlines()
     names = lines[0].split(",")
-    at, loss = names.index("step"), names.index("loss")
+    at, loss = names.index("epoch"), names.index("loss")
     return [(float(c[at]), float(c[loss])) for c in (line.split(",") for line in lines[1:]) if c[loss]]

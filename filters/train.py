@@ -37,8 +37,8 @@ class TrainRules:
     """How to train. ``warmup`` and ``holdout`` are shares, of the steps and of the pairs."""
 
     model: ModelRules = field(default_factory=ModelRules)
-    epochs: int = 40
-    batch: int = 64
+    epochs: int = 20
+    batch: int = 32
     lr: float = 1e-3
     weight_decay: float = 0.1
     warmup: float = 0.1

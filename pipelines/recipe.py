@@ -203,7 +203,7 @@ class Recipe(_Part):
     out: Path
     secret: Path | None = None
     images: tuple[Images, ...] = ()
-    reports: tuple[Reports, ...]
+    reports: Annotated[tuple[Reports, ...], Field(min_length=1)]
     pair: Pair = Pair()
     image: Image = Image()
     text: Text = Text()

@@ -182,15 +182,22 @@ def _measures(pipeline: Pipeline, selection: pa.Table) -> list[Measure]:
     measures = []
     card = pipeline.filter_folder / "card.json" if pipeline.recipe.filter else None
     if card is not None and card.exists():
-        found = read_json(card).get("metrics", {})
-        measures += [
-            Measure(f"filter: {name}", float(value), None, None, "on the clean set's held-out patients")
-            for name, value in sorted(found.items())
-            if isinstance(value, int | float)
-        ]
+        measures += _held_out(read_json(card).get("metrics", {}))
     if pipeline.recipe.truth is not None and pipeline.recipe.filter is not None:
         measures += _against_truth(pipeline, selection)
     return measures
+
+
+def _held_out(metrics: dict[str, float]) -> list[Measure]:
+    """What the filter's card says of itself; a card without held-out pairs says nothing."""
+    if "holdout_auroc" not in metrics:
+        return []
+    low, high = metrics["holdout_auroc_low"], metrics["holdout_auroc_high"]
+    pairs = f"{metrics['holdout_pairs']:.0f} held-out pairs of the clean set, trained on {metrics['train_pairs']:.0f}"
+    return [
+        Measure("filter: AUROC, own text against another's", metrics["holdout_auroc"], low, high, pairs),
+        Measure("filter: R@1", metrics["holdout_r1"], None, None, pairs),
+    ]
 
 
 def _against_truth(pipeline: Pipeline, selection: pa.Table) -> list[Measure]:

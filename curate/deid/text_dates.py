@@ -63,7 +63,8 @@ _YEARLESS = [
 ]
 _LED = re.compile(
     r"\b(?:on|dated?|from|since|of|until|through|exam|study|film|radiographs?|ct|mri?"
-    r"|compar\w+(?: (?:to|with|is made (?:to|with)))?|prior|dob|admitted|seen)\s*:?\s+((?:0?[1-9]|1[0-2])[/-](?:0?[1-9]|[12]\d|3[01]))(?![\w/]|[.,-]\d)",
+    r"|compar\w+(?: (?:to|with|is made (?:to|with)))?|prior|dob|admitted|seen)\s*:?\s+((?:0?[1-9]"
+    r"|1[0-2])[/-](?:0?[1-9]|[12]\d|3[01]))(?![\w/]|[.,-]\d)",
     re.IGNORECASE,
 )
 

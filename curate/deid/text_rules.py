@@ -20,16 +20,21 @@ def _words(text: str) -> frozenset[str]:
 
 _I = re.IGNORECASE
 _UNIT = (
-    r"(?!\s?(?:mm|cm|ml|cc|mg|mcg|g|kg|hu|ms|msec|sec|mgy|mgy\*cm|mhz|hz|kv|kvp|mas|ma|units?|cells|/u?l|/mm|x10|%|weeks?"
+    r"(?!\s?(?:mm|cm|ml|cc|mg|mcg|g|kg|hu|ms|msec|sec|mgy|mgy\*cm|mhz|hz|kv|kvp|mas|ma|units?|cells|/u?l|/mm|x10"
+    r"|%|weeks?"
     r"|days?|years?|images?|slices?|per)\b)"
 )
 _STREETS = (
-    r"(?:Street|St|Avenue|Ave|Av|Road|Rd|Lane|Ln|Drive|Dr|Boulevard|Blvd|Court|Ct|Way|Place|Pl|Terrace|Ter|Parkway|Pkwy"
-    r"|Highway|Hwy|Circle|Cir|Square|Sq|Trail|Trl|Close|Crescent|Cres|Mews|Row|Alley|Plaza|STREET|AVENUE|AVE|ROAD|RD|LANE"
+    r"(?:Street|St|Avenue|Ave|Av|Road|Rd|Lane|Ln|Drive|Dr|Boulevard|Blvd|Court|Ct|Way|Place|Pl|Terrace|Ter"
+    r"|Parkway|Pkwy"
+    r"|Highway|Hwy|Circle|Cir|Square|Sq|Trail|Trl|Close|Crescent|Cres|Mews|Row|Alley|Plaza|STREET|AVENUE|AVE|ROAD"
+    r"|RD|LANE"
     r"|DRIVE|BLVD|BOULEVARD)\b\.?"
 )
-_STATES = "A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|PA|RI|S[CD]|T[NX]|UT|V[AIT]|W[AIVY]|PR"
-_CITY = rf"(?:\s*,?\s*(?:[A-Z][\w.'-]+\s?){{1,3}},?\s+(?:{_STATES})\b(?:\s+\d{{5}}(?:-\d{{4}})?)?|,\s+[A-Z][a-z]+(?:\s[A-Z][a-z]+)?)?"
+_STATES = "A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|PA|RI|S[CD]|T[NX]|UT"
+          "|V[AIT]|W[AIVY]|PR"
+_CITY = rf"(?:\s*,?\s*(?:[A-Z][\w.'-]+\s?){{1,3}},?\s+(?:{_STATES})\b(?:\s+\d{{5}}(?:-\d{{4}})?)?"
+        rf"|,\s+[A-Z][a-z]+(?:\s[A-Z][a-z]+)?)?"
 
 # (label, pattern, group that is the span). Cues stay, values go.
 _PATTERNS: list[tuple[str, re.Pattern[str], int]] = [
@@ -44,9 +49,12 @@ _PATTERNS: list[tuple[str, re.Pattern[str], int]] = [
     (
         "ID",
         re.compile(
-            r"\b(?:mrn|m\.r\.n\.|medical record|med rec|mr ?#|accession|acc(?= ?[#:n])|patient id|pat id|pid|ssn|nhs|chi|nhc|cip|nass"
-            r"|encounter|account|acct|visit|order|exam id|study id|req(?:uisition)?|policy|member|licen[cs]e|dea|npi|serial|s/n|passport"
-            r"|unit (?:no|number)|chart|file|case|hospital|record|job|document|doc|dictation|specimen|badge|insurance|id|i\.d\.)"
+            r"\b(?:mrn|m\.r\.n\.|medical record|med rec|mr ?#|accession|acc(?= ?[#:n])|patient id|pat id|pid|ssn"
+            r"|nhs|chi|nhc|cip|nass"
+            r"|encounter|account|acct|visit|order|exam id|study id|req(?:uisition)?|policy|member|licen[cs]e|dea"
+            r"|npi|serial|s/n|passport"
+            r"|unit (?:no|number)|chart|file|case|hospital|record|job|document|doc|dictation|specimen|badge"
+            r"|insurance|id|i\.d\.)"
             r"(?:[ ]?(?:id|no|num|number|nr|record|code)\b)?\.?[ ]?(?:[#:=]|\bis\b|-(?=[ ]))*[ \t]*"
             r"((?=[\w./-]*\d)[a-z0-9][\w/-]{2,}(?:\.\d\w*)?)(?!\s?(?:mm|cm))",
             _I,
@@ -59,7 +67,8 @@ _PATTERNS: list[tuple[str, re.Pattern[str], int]] = [
     (
         "PHONE",
         re.compile(
-            r"\b(?:phone|tel(?:ephone)?|fax|pager|beeper|mobile|cell|ext(?:ension)?|call(?: back)?|contact|reached at|whatsapp)"
+            r"\b(?:phone|tel(?:ephone)?|fax|pager|beeper|mobile|cell|ext(?:ension)?|call(?: back)?|contact"
+            r"|reached at|whatsapp)"
             r"(?:[ ]?(?:no|number|#))?\.?\s?[:#]?\s?(\+?\(?\d[\d\s().+/-]{1,20}\d)(?!\w)(?!\s?(?:mm|cm|%))",
             _I,
         ),
@@ -68,7 +77,8 @@ _PATTERNS: list[tuple[str, re.Pattern[str], int]] = [
     (
         "PHONE",
         re.compile(
-            r"(?<![\w.+-])(?:\+\d{1,3}[\s.-]?)?(?:\(\d{2,5}\)[\s.-]?|\d{2,5}[\s.-])\d{3,4}[\s.-]\d{3,4}(?:\s?(?:x|ext\.?)\s?\d+)?(?![\w.-])"
+            r"(?<![\w.+-])(?:\+\d{1,3}[\s.-]?)?(?:\(\d{2,5}\)[\s.-]?|\d{2,5}[\s.-])\d{3,4}[\s.-]\d{3,4}(?:\s?(?:x"
+            r"|ext\.?)\s?\d+)?(?![\w.-])"
         ),
         0,
     ),
@@ -78,7 +88,9 @@ _PATTERNS: list[tuple[str, re.Pattern[str], int]] = [
     (
         "TIME",
         re.compile(
-            r"(?<![\w:./])(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:[.,]\d+)?)?(?:\s?[ap]\.?m\b\.?)?(?:\s?(?:h(?:ou)?rs?|h|[ECMP][SD]T|UTC|GMT|Z)\b)?"
+            r"(?<![\w:./])(?:[01]?\d"
+            r"|2[0-3]):[0-5]\d(?::[0-5]\d(?:[.,]\d+)?)?(?:\s?[ap]\.?m\b\.?)?(?:\s?(?:h(?:ou)?rs?|h|[ECMP][SD]T"
+            r"|UTC|GMT|Z)\b)?"
             r"(?!\s?(?:o'?clock|position)|[:/]?\d)",
             _I,
         ),
@@ -95,9 +107,11 @@ _PATTERNS: list[tuple[str, re.Pattern[str], int]] = [
 ]
 
 _FACILITY = re.compile(
-    r"\b((?:(?:[A-Z][\w.'&-]*|of|the|and|for|de|la|&)[ ]){1,6}?)((?i:hospitals?|medical cent(?:er|re)|clinic|infirmary|"
+    r"\b((?:(?:[A-Z][\w.'&-]*|of|the|and|for|de|la|&)[ ]){1,6}?)((?i:hospitals?|medical cent(?:er|re)|clinic"
+    r"|infirmary|"
     r"health (?:system|cent(?:er|re)|care|network)|healthcare|imaging cent(?:er|re)|cancer cent(?:er|re)|hospice|"
-    r"nursing home|surgery cent(?:er|re)|university|sanatorium|polyclinic|imaging associates|radiology associates|med ctr|trauma cent(?:er|re)|diagnostics|laborator(?:y|ies)|pharmacy|medical group))\b"
+    r"nursing home|surgery cent(?:er|re)|university|sanatorium|polyclinic|imaging associates|radiology associates"
+    r"|med ctr|trauma cent(?:er|re)|diagnostics|laborator(?:y|ies)|pharmacy|medical group))\b"
     r"(?:[ ]of[ ](?:[A-Z][\w.'-]*[ ]?){1,3})?"
 )
 _COMMON = _words("""
@@ -127,32 +141,41 @@ _TITLE = re.compile(
     r"(\.[ \t]?|[ \t])\s{0,2}(?=[^\W\d_])"
 )
 _SIGNED = re.compile(
-    r"\b(?:(?:electronically|digitally|preliminarily|final(?:ly)?)[ ]+)?(?:e-?signed|signed(?: out| off)?|co-?signed|dictated|transcribed"
-    r"|authenticated|typed|attested|countersigned|finali[sz]ed|verified|approved)(?:[ ]+electronically)?(?:[ ]+(?:and|&|/)[ ]*\w+)?"
+    r"\b(?:(?:electronically|digitally|preliminarily|final(?:ly)?)[ ]+)?(?:e-?signed|signed(?: out| off)?"
+    r"|co-?signed|dictated|transcribed"
+    r"|authenticated|typed|attested|countersigned|finali[sz]ed|verified|approved)(?:[ ]+electronically)?(?:[ "
+    r"]+(?:and|&|/)[ ]*\w+)?"
     r"[ ]*(?:\bby\b|:)[ ]*:?\s{0,3}",
     _I,
 )
 _BY = re.compile(
-    r"\b(?:interpreted|reported|read|reviewed|performed|ordered|requested|referred|entered|prepared|released|supervised|examined"
+    r"\b(?:interpreted|reported|read|reviewed|performed|ordered|requested|referred|entered|prepared|released"
+    r"|supervised|examined"
     r"|seen|scanned|acquired|evaluated)[ ]+by[ ]*:?[ ]{0,2}",
     _I,
 )
 _FIELD = re.compile(
-    r"\b(?:patient(?:'s)? name|patient|name|surname|first name|last name|(?:referring|ordering|attending|requesting|primary care"
-    r"|reading|interpreting|admitting|family)[ ](?:physician|doctor|provider|radiologist|clinician|md)|physician|doctor|provider"
-    r"|radiologist|technologist|technician|tech|resident|fellow|consultant|surgeon|attending|transcriptionist|clinician|sonographer"
-    r"|supervisor|analyst|nurse|nurse in charge|therapist|paramedic|cc|attn|attention|dear|from|to|nombre|apellidos|medico|paciente|report by|initials)[ ]*[:=][ \t]{0,24}",
+    r"\b(?:patient(?:'s)? name|patient|name|surname|first name|last name|(?:referring|ordering|attending"
+    r"|requesting|primary care"
+    r"|reading|interpreting|admitting|family)[ ](?:physician|doctor|provider|radiologist|clinician|md)|physician"
+    r"|doctor|provider"
+    r"|radiologist|technologist|technician|tech|resident|fellow|consultant|surgeon|attending|transcriptionist"
+    r"|clinician|sonographer"
+    r"|supervisor|analyst|nurse|nurse in charge|therapist|paramedic|cc|attn|attention|dear|from|to|nombre"
+    r"|apellidos|medico|paciente|report by|initials)[ ]*[:=][ \t]{0,24}",
     _I,
 )
 _TOLD = re.compile(
-    r"\b(?i:discussed|communicated|conveyed|relayed|called|spoken?|speaking|telephoned|paged|phoned|reviewed|faxed|reported)"
+    r"\b(?i:discussed|communicated|conveyed|relayed|called|spoken?|speaking|telephoned|paged|phoned|reviewed"
+    r"|faxed|reported)"
     r"[ ]+(?:(?!with\b|to\b)\w+[ ]+){0,5}(?:with|to)[ ]+(?=[A-Z])"
     r"|\b(?i:notified|informed|contacted|cc|mother|father|wife|husband|son|daughter|brother|sister|spouse|guardian"
     r"|caregiver|named|nurse|paramedic|technician|technologist|attendant|therapist|sonographer|radiographer|physician"
     r"|supervisor),?[ ]+(?:is[ ]+|named[ ]+)?(?=[A-Z])"
 )
 _DEGREE = re.compile(
-    r"(?<![\w.])((?:(?:[A-Z][\w'-]*[a-z]|[A-Z]{2,}|[A-Z]\.?)(?:,?[ ]+)){1,4}?),?[ ]*(?:M\.?D\.?|D\.O\.|DO|MBBS|MBChB|Ph\.?D\.?|R\.N\.|RN|PA-C"
+    r"(?<![\w.])((?:(?:[A-Z][\w'-]*[a-z]|[A-Z]{2,}|[A-Z]\.?)(?:,?[ ]+)){1,4}?),?[ ]*(?:M\.?D\.?|D\.O\.|DO|MBBS"
+    r"|MBChB|Ph\.?D\.?|R\.N\.|RN|PA-C"
     r"|CRNP|ARNP|NP|FRCR|FACR|FRCPC|RDMS|R\.?T\.?\(R\)|D\.?D\.?S|DPM)(?![\w])"
 )
 _STOP = _words("""

@@ -17,7 +17,10 @@ from datetime import date
 _PART = 4  # name parts shorter than this are met by chance in any text
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_CHUNKS = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
-_MONTHS = "january february march april may june july august september october november december".split()  # noqa: SIM905
+_MONTHS = (
+    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
+    "december",
+)  # fmt: skip
 _NO_NAME = frozenset(
     ("hospital clinic center centre medical university institute department radiology imaging health healthcare system "
      "street road avenue lane drive general regional memorial community and the of for").split()
@@ -60,7 +63,7 @@ def _letters(text: str) -> str:
             kept.append(ch)
         elif kind not in ("Mn", "Cf", "Cc") or ch in "\n\t\r":
             kept.append("'" if ch in "'’`´" else " ")
-    words = "".join(kept).replace("'s ", " ").replace("'", "")
+    words = f"{''.join(kept)} ".replace("'s ", " ").replace("'", "")
     return f" {' '.join(words.split())} "
 
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from curate.engine import Engine
-from curate.errors import FunnelError, RunError
+from curate.errors import FunnelError, RecipeError, RunError
 from curate.record import FATE, Reason, drop_each, live
 from curate.stage import Stage, run_stages
 from curate.step import Manifest, Step, load_manifest, mark_poison, part_path, read_parts, run_model_step, run_step
@@ -25,14 +25,14 @@ class Numbers:
 
     deadly: tuple[int, ...] = ()
     bad: tuple[int, ...] = ()
-    broken: bool = False
+    broken: Exception | None = None
 
     def rows(self, partition: int) -> int:
         return ROWS
 
     def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
         if self.broken:
-            raise KeyError("DOE^JANE")
+            raise self.broken
         reasons: list[Reason | None] = []
         for row in only or range(ROWS):
             if partition * ROWS + row in self.deadly and row not in poison:
@@ -83,8 +83,15 @@ def test_a_deadly_record_is_found_dropped_and_nothing_else_is_lost(engine: Engin
 
 def test_an_unforeseen_exception_stops_the_run_without_its_text(engine: Engine, tmp_path: Path) -> None:
     with pytest.raises(RunError) as caught:
-        run_step(Step("numbers", Numbers(broken=True), 1, {}), tmp_path, engine)
+        run_step(Step("numbers", Numbers(broken=KeyError("DOE^JANE")), 1, {}), tmp_path, engine)
     assert "KeyError" in str(caught.value) and "DOE" not in str(caught.value)
+
+
+def test_an_error_meant_for_people_comes_back_whole(engine: Engine, tmp_path: Path) -> None:
+    wrong = RecipeError("filter.batch", "64, but 53 pairs", "a batch of 2 to 39")
+    with pytest.raises(RecipeError) as caught:
+        run_step(Step("numbers", Numbers(broken=wrong), 1, {}), tmp_path, engine)
+    assert str(caught.value) == str(wrong) and caught.value.field == "filter.batch"
 
 
 def test_resume_does_only_what_is_not_done(engine: Engine, tmp_path: Path) -> None:

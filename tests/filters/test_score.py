@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from curate.errors import RunError
+from filters.measure import auroc
+from filters.score import Batch, Scorer, prepare
+from tests.filters.conftest import Trained
+from tests.filters.shapes import pair, pairs
+
+IMAGES, TEXTS, _ = pairs(40, start=5000)
+TEXTS[3] = TEXTS[3] * 12  # longer than the context
+TEXTS[4] = ""
+TEXTS[5] = TEXTS[5] * 2
+
+
+@pytest.fixture(scope="module")
+def scorer(trained: Trained) -> Scorer:
+    return Scorer(str(trained.folder), "cpu")
+
+
+@pytest.fixture(scope="module")
+def alone(scorer: Scorer) -> np.ndarray:
+    """Every pair scored in a batch of its own."""
+    return np.concatenate([scorer(b) for b in prepare(IMAGES, TEXTS, scorer.side, 1)])
+
+
+@settings(max_examples=12, deadline=None)
+@given(order=st.permutations(range(40)), batch=st.integers(1, 40))
+def test_a_score_does_not_depend_on_its_neighbours(scorer: Scorer, alone: np.ndarray, order: list[int], batch: int):
+    batches = prepare([IMAGES[i] for i in order], [TEXTS[i] for i in order], scorer.side, batch)
+    scores = np.concatenate([scorer(b) for b in batches])
+    np.testing.assert_array_equal(scores, alone[order])
+
+
+def test_scores_are_the_cosines_of_open_clips_own_encoding(scorer: Scorer, alone: np.ndarray):
+    model, visual = scorer.filter.model, scorer.filter.model.visual
+    pixels = torch.cat([torch.from_numpy(b.images) for b in prepare(IMAGES, TEXTS, 64, 7)]).permute(0, 3, 1, 2)
+    mean, std = torch.tensor(scorer.filter.preprocessing["mean"]), torch.tensor(scorer.filter.preprocessing["std"])
+    scaled = (pixels.expand(-1, 3, -1, -1) / 255 - mean.reshape(3, 1, 1)) / std.reshape(3, 1, 1)
+    ids = torch.from_numpy(scorer.filter.tokenizer(TEXTS))
+    with torch.no_grad():
+        cosine = (model.encode_image(scaled, normalize=True) * model.encode_text(ids, normalize=True)).sum(dim=1)
+    assert visual.image_size in (64, (64, 64))
+    assert np.abs(cosine.numpy() - alone).max() < 1e-5
+
+
+def test_right_pairs_score_above_shuffled_ones(scorer: Scorer):
+    images, texts, _ = pairs(120, start=9000)
+    right = np.concatenate([scorer(b) for b in prepare(images, texts, scorer.side, 64)])
+    wrong = np.concatenate([scorer(b) for b in prepare(images, texts[1:] + texts[:1], scorer.side, 64)])
+    assert auroc(np.r_[right, wrong], np.arange(240) < 120) > 0.8
+
+
+def test_prepare_keeps_every_row_in_order():
+    images = [IMAGES[0], None, b"broken", pair(1, bits=16)[0], IMAGES[2]]
+    got = list(prepare(images, list("abcde"), 64, 2))
+    assert [b.texts for b in got] == [["a", "b"], ["c", "d"], ["e"]]
+    assert [b.valid.tolist() for b in got] == [[True, False], [False, True], [True]]
+    assert all(b.images.dtype == np.uint8 and b.images.shape[1:] == (64, 64, 1) for b in got)
+    assert list(prepare([], [], 64, 2)) == []
+
+
+def test_12_bits_in_16_show_the_same_picture_as_8():
+    eight, sixteen = (next(prepare([pair(7, bits)[0]], [""], 64, 1)).images.astype(int) for bits in (8, 16))
+    inside = np.s_[0, :, 7:-7, 0]  # an 80 x 64 picture leaves a black border left and right
+    eight, sixteen = eight[inside], sixteen[inside]
+    stretched = (eight - eight.min()) * 255 / (eight.max() - eight.min())
+    assert np.abs(stretched - sixteen).max() < 3
+
+
+def test_what_does_not_decode_is_nan_and_only_that(scorer: Scorer):
+    (batch,) = prepare([IMAGES[0], None, IMAGES[1]], TEXTS[:3], scorer.side, 8)
+    assert np.isnan(scorer(batch)).tolist() == [False, True, False]
+    (nothing,) = prepare([None], ["x"], scorer.side, 8)
+    assert np.isnan(scorer(nothing)).all()
+
+
+def test_a_model_that_answers_nan_is_an_error(trained: Trained):
+    broken = Scorer(str(trained.folder), "cpu")
+    with torch.no_grad():
+        broken.filter.model.text_projection.fill_(float("nan"))
+    with pytest.raises(RunError, match="1 of 1 pairs NaN"):
+        broken(next(prepare(IMAGES[:1], TEXTS[:1], 64, 1)))
+
+
+def test_an_all_black_image_has_a_score(scorer: Scorer):
+    score = scorer(Batch(np.zeros((1, 64, 64, 1), np.uint8), ["left disc"], np.array([True])))
+    assert np.isfinite(score).all() and abs(score[0]) <= 1
+
+
+def test_memory_running_out_halves_the_block_and_loses_nothing(trained: Trained, alone: np.ndarray):
+    tight = Scorer(str(trained.folder), "cpu")
+    encode = tight.filter.encode_images
+
+    def crowded(pixels: torch.Tensor) -> torch.Tensor:
+        if len(pixels) > 4:
+            raise torch.cuda.OutOfMemoryError("as a GPU says it")
+        return encode(pixels)
+
+    tight.filter.encode_images = crowded
+    scores = np.concatenate([tight(b) for b in prepare(IMAGES, TEXTS, 64, 40)])
+    assert tight.block == 4
+    np.testing.assert_allclose(scores, alone, atol=1.1e-5)
