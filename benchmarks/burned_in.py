@@ -26,7 +26,8 @@ from curate.deid.pixel_text import Row, rows, text_rows
 from curate.deid.pixels import _SUSPECT, _suspects, _views, ocr_available
 from curate.deid.quiet import UNPARSEABLE, quiet
 
-TEXTS = ["SMITH JOHN", "DOE^JANE", "1957-03-12", "MRN 4711081", "St. Mary Hospital", "12/03/2024 10:22", "Garcia Lopez, Ana",
+TEXTS = ["SMITH JOHN", "DOE^JANE", "1957-03-12", "MRN 4711081", "St. Mary Hospital", "12/03/2024 10:22",
+         "Garcia Lopez, Ana",
          "ID:0099812", "M 067Y", "ACC 20240301"]  # fmt: skip
 PAD = 25  # the boxes of burned_in_images were measured with this border around the picture
 SIZES, CONTRASTS = (10, 14, 20, 32), (0.2, 0.5, 1.0)
@@ -172,14 +173,13 @@ def report(data: Path) -> None:
     clean = [f for f in flagged if not any(w in f[0] for w in WRITTEN)]
     print(f"DICOM without text withheld: {sum(f[1] for f in clean)} of {len(clean)}:", [n for n, hit in clean if hit])
     real_text(data)
-    slices = [f for _, f in files if f.shape == (512, 512)]
+    slices = [f for name, f in files if f.shape == (512, 512) and not any(w in name for w in WRITTEN)]
     start = time.process_time()
     for frame in slices:
         for view in _views(frame):
             text_rows(view, _SUSPECT)
-    print(
-        f"{1000 * (time.process_time() - start) / max(len(slices), 1):.1f} ms CPU a 512 x 512 slice ({len(slices)} slices)"
-    )
+    spent = 1000 * (time.process_time() - start) / max(len(slices), 1)
+    print(f"{spent:.1f} ms CPU a 512 x 512 slice without text, of {len(slices)}")
 
 
 def real_text(data: Path) -> None:

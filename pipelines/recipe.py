@@ -77,6 +77,7 @@ class Pair(_Part):
     by: tuple[Literal["accession", "study", "patient_date", "image"], ...] = ("accession", "study", "patient_date")
     require_same_patient: bool = True
     unpaired_reports: Literal["drop", "keep"] = "drop"
+    unpaired_images: Literal["drop", "keep"] = "drop"
     frames: Literal["first", "middle", "all"] = "middle"
     per_series: Literal["all", "middle"] = "all"
 
@@ -135,13 +136,13 @@ class Filter(_Part):
     arch: str = ModelRules().arch
     checkpoint: str | None = None
     tokenizer: Literal["open_clip", "wordpiece"] = ModelRules().tokenizer
-    epochs: Annotated[int, Field(ge=1)] = 40
-    batch: Annotated[int, Field(ge=2)] = 64
+    epochs: Annotated[int, Field(ge=1)] = 20
+    batch: Annotated[int, Field(ge=2)] = 32
     lr: Annotated[float, Field(gt=0)] = 1e-3
     weight_decay: Annotated[float, Field(ge=0)] = 0.1
     warmup: Fraction = 0.1
     seed: int = 0
-    threads: Annotated[int, Field(ge=1)] = 2
+    threads: Annotated[int, Field(ge=1)] = 1
     vocab: Annotated[int, Field(ge=64)] = 4096
     holdout: Fraction = 0.1
     max_clean: Annotated[int, Field(ge=8)] = 100_000
@@ -203,7 +204,7 @@ class Recipe(_Part):
     out: Path
     secret: Path | None = None
     images: tuple[Images, ...] = ()
-    reports: Annotated[tuple[Reports, ...], Field(min_length=1)]
+    reports: tuple[Reports, ...] = ()
     pair: Pair = Pair()
     image: Image = Image()
     text: Text = Text()
@@ -224,6 +225,8 @@ class Recipe(_Part):
             raise ValueError("two image sources share a name; names are part of every key")
         if not self.images and self.pair.unpaired_reports == "drop":
             raise ValueError("no images: give 'images', or 'pair.unpaired_reports: keep' for a text-only run")
+        if not self.reports and self.pair.unpaired_images == "drop":
+            raise ValueError("no reports: give 'reports', or 'pair.unpaired_images: keep' for an image-only run")
         if self.filter is None and (self.select.keep or self.select.threshold or self.select.top_k):
             raise ValueError("select cuts by score, but 'filter: null' scores nothing")
         return self
@@ -248,7 +251,8 @@ class Recipe(_Part):
     def index_rules(self) -> IndexRules:
         """How files become records."""
         p = self.pair
-        return IndexRules(PairRules(p.by, p.require_same_patient), p.frames, p.per_series, p.unpaired_reports)
+        pairing = PairRules(p.by, p.require_same_patient)
+        return IndexRules(pairing, p.frames, p.per_series, p.unpaired_reports, p.unpaired_images)
 
     def picture_rules(self) -> PictureRules:
         """How pixels are read, gated and kept."""

@@ -1,8 +1,8 @@
 """Report text: what identifies is replaced by a typed placeholder, what is clinical stays as it was written.
 
-Two sources of spans: the patient's own values (`text_phi`) and rules for anyone's (`text_rules`, `text_dates`). The
-place for more (a vocabulary gate, a model's second opinion) is `_spans`. A span is widened, never narrowed, where two
-overlap.
+Two sources of spans: the patient's own values (`text_phi`) and rules for anyone's (`text_rules`, `text_names`,
+`text_dates`). The place for more (a vocabulary gate, a model's second opinion) is `_spans`. A span is widened, never
+narrowed, where two overlap.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Literal
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.text_dates import find_dates
 from curate.deid.text_fold import BARRIER, fold, tidy
+from curate.deid.text_names import find_names
 from curate.deid.text_phi import phi_spans
 from curate.deid.text_rules import Span, find_spans
 
@@ -74,7 +75,8 @@ def _spans(folded: str, phi: Sequence[str], shift: dt.timedelta | None) -> list[
     """(start, end, placeholder) of all finders, sorted, overlapping."""
     # dates first: of two spans alike, the one that can be shifted is meant
     found = [(s, e, _dated(day, shift)) for s, e, day in find_dates(folded)]
-    found += [(s, e, f"[{label}]") for finder in (phi_spans(folded, phi), find_spans(folded)) for s, e, label in finder]
+    finders = (phi_spans(folded, phi), find_spans(folded), find_names(folded))
+    found += [(s, e, f"[{label}]") for finder in finders for s, e, label in finder]
     return sorted((s for s in found if s[0] < s[1]), key=lambda s: (s[0], -s[1]))
 
 
@@ -88,7 +90,7 @@ def _dated(day: dt.date | None, shift: dt.timedelta | None) -> str:
 
 
 def _merged(spans: list[Span]) -> list[Span]:
-    """Overlapping spans as one, with the longest one's placeholder; a date keeps its day only where it alone is meant."""
+    """Overlapping spans as one, with the longest one's placeholder."""
     merged: list[Span] = []
     widest = 0
     for start, end, placeholder in spans:

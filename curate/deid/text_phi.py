@@ -92,7 +92,8 @@ def _name_spans(text: str, squashed: str, parts: list[str], initials: str) -> It
         )
         minor = f"(?:{minor})" if minor else r"(?!)"
         edges = (_EDGE_L, _EDGE_R) if all(p.isascii() for p in long) else ("", "")
-        run = rf"{edges[0]}(?:{minor}{_BETWEEN})*?(?:{whole})(?:{_BETWEEN}(?:{whole}|{minor}(?![^\W_])))*(?:'s)?{edges[1]}"
+        follow = rf"(?:{_BETWEEN}(?:{whole}|{minor}(?![^\W_])))*(?:'s)?"
+        run = rf"{edges[0]}(?:{minor}{_BETWEEN})*?(?:{whole}){follow}{edges[1]}"
         yield from ((m.start(), m.end(), "NAME") for m in re.finditer(run, text, re.IGNORECASE))
     if len(short) > 1:  # "LI^AN": two short parts name someone only side by side
         pair = "|".join(map(re.escape, short))

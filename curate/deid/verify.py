@@ -21,10 +21,9 @@ _MONTHS = (
     "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
     "december",
 )  # fmt: skip
-_NO_NAME = frozenset(
-    ("hospital clinic center centre medical university institute department radiology imaging health healthcare system "
-     "street road avenue lane drive general regional memorial community and the of for").split()
-)  # fmt: skip
+_PLACES = """hospital clinic center centre medical university institute department radiology imaging health healthcare
+system street road avenue lane drive general regional memorial community and the of for"""
+_NO_NAME = frozenset(_PLACES.split())
 
 
 def leaks(outputs: Sequence[str | bytes], phi: Sequence[str]) -> bool:

@@ -162,7 +162,10 @@ class _Report:
     secret: SecretSource
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
-        sections = {n: t for n, t in parse_sections(row["text"] or "").items() if n in self.rules.sections}
+        if row["text"] is None:
+            text = header_caption(row)
+            return {**row, "text": text, "sections": [("header", text)], **_signed(text)}
+        sections = {n: t for n, t in parse_sections(row["text"]).items() if n in self.rules.sections}
         if not wanted_text(sections, self.rules.sections):
             raise DropRecord(Reason.NO_WANTED_SECTION)
         clean = {name: self._scrub(text, row) for name, text in sections.items()}
@@ -170,11 +173,29 @@ class _Report:
         if len(text.split()) < self.rules.min_words:
             raise DropRecord(Reason.TEXT_TOO_SHORT)
         meta = {name: self._scrub(value, row) for name, value in row["meta"] or [] if value}
-        made = {"text": text, "sections": list(clean.items()), "text_hash": text_hash(text), "minhash": minhash(text)}
-        return {**row, **made, **_declared(row, meta), "meta": list(meta.items())}
+        made = {"text": text, "sections": list(clean.items()), "meta": list(meta.items())}
+        return {**row, **made, **_signed(text), **_declared(row, meta)}
 
     def _scrub(self, text: str, row: dict[str, Any]) -> str:
         return scrub(text, row["phi"] or [], row["patient_id"] or "", self.secret.pseudonymizer(), self.rules.text)
+
+
+_KINDS = {"CR": "radiograph", "DX": "radiograph", "MG": "mammogram", "MR": "MRI", "US": "ultrasound", "CT": "CT"}
+_KINDS |= {"PT": "PET", "NM": "nuclear medicine image", "XA": "angiogram", "RF": "fluoroscopy", "OT": "medical image"}
+
+
+def header_caption(row: dict[str, Any]) -> str:
+    """A caption for an image without a report, from attributes that passed the header's allow-list: 'chest radiograph,
+    PA view, left'. Its section is called ``header``, so that nobody takes it for a radiologist's words."""
+    kind = _KINDS.get(row["modality"] or "OT", f"{row['modality']} image")
+    part = f"{row['body_part'].lower().replace('_', ' ')} " if row["body_part"] else ""
+    sides = {"L": "left", "R": "right", "B": "bilateral"}
+    view = f"{row['view']} view" if row["view"] else ""
+    return ", ".join(x for x in (part + kind, view, sides.get(row["laterality"] or "", "")) if x)
+
+
+def _signed(text: str) -> dict[str, Any]:
+    return {"text_hash": text_hash(text), "minhash": minhash(text)}
 
 
 def _declared(row: dict[str, Any], meta: dict[str, str]) -> dict[str, Any]:

@@ -38,12 +38,14 @@ class ReportSource:
 @dataclass(frozen=True)
 class IndexRules:
     """How files become records. ``frames``: which frames of a multi-frame file; ``per_series``: which files of a
-    DICOM series; ``unpaired_reports``: 'keep' makes a text-only record of a report without an image."""
+    DICOM series; ``unpaired_reports``: 'keep' makes a text-only record of a report without an image;
+    ``unpaired_images``: 'keep' keeps an image without a report, to be captioned from its own header."""
 
     pair: PairRules = PairRules()
     frames: Literal["first", "middle", "all"] = "middle"
     per_series: Literal["all", "middle"] = "all"
     unpaired_reports: Literal["drop", "keep"] = "drop"
+    unpaired_images: Literal["drop", "keep"] = "drop"
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,8 @@ def build_index(
     )
     image_match, report_match = pair(images, _report_table(reports), rules.pair)
     for i, match in zip(usable, image_match.sort_by("row").to_pylist(), strict=True):
-        files[i]["report"], files[i]["reason"] = match["report"], match["reason"]
+        kept = match["reason"] == Reason.ORPHAN_IMAGE.value and rules.unpaired_images == "keep"
+        files[i]["report"], files[i]["reason"] = match["report"], None if kept else match["reason"]
     rows = [row for file in files for row in _image_rows(file, reports, rules, pseudo)]
     rows += _unused_reports(reports, report_match.sort_by("row").to_pylist(), rules, pseudo)
     table = pa.Table.from_pylist(rows, INDEX)

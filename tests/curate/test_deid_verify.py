@@ -64,7 +64,8 @@ def test_without_identities_only_containers_are_judged():
 
 @settings(max_examples=80, deadline=None)
 @given(st.lists(st.sampled_from(["J. Smith", "Smith, John", "03/12/1957", "MRN 0012345", "Mercy General Hospital",
-                                 "lungs clear", "Zoë Müller", "at 10:22", "1.2.840.99.4711", "Dr. Roe"]), max_size=6))  # fmt: skip
+                                 "lungs clear", "Zoë Müller", "at 10:22", "1.2.840.99.4711",
+                                 "Dr. Roe"]), max_size=6))  # fmt: skip
 def test_scrubbed_text_passes(parts):
     text = "; ".join(parts)
     assert not leaks([scrub(text, PHI, "P1", Pseudonymizer(b"0123456789abcdef"), TextRules("mask"))], PHI)

@@ -89,13 +89,13 @@ def test_the_cut_is_the_lowest_kept_train_score() -> None:
 def records() -> pa.Table:
     image = encode_png(np.arange(600, dtype=np.uint8).reshape(20, 30))
     row = {"key": KEYS[0], "patient": "p", "text": "Müde – clear.", "image": image, "image_format": "png", "age": 90}
-    row |= {"sections": [("findings", "clear")], "meta": [("plane", "axial")], "modality": "CT", "width": 30, "height": 20}
+    row |= {"sections": [("findings", "clear")], "meta": [("plane", "axial")], "modality": "CT"}
+    row |= {"width": 30, "height": 20}
     text_only = {"key": KEYS[1], "patient": "q", "text": "No image."}
     table = conform(pa.Table.from_pylist([row, text_only], RECORD), RECORD)
-    extra = {"split": ["train"] * 2, "score": pa.array([0.25, None], pa.float32()), "weight": pa.array([1, 1], pa.float32())}
-    for name, values in extra.items():
-        table = table.append_column(name, pa.array(values) if isinstance(values, list) else values)
-    return table
+    table = table.append_column("split", pa.array(["train", "train"]))
+    table = table.append_column("score", pa.array([0.25, None], pa.float32()))
+    return table.append_column("weight", pa.array([1, 1], pa.float32()))
 
 
 def test_a_shard_round_trips_and_is_the_same_bytes_again(tmp_path: Path) -> None:

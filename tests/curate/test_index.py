@@ -26,7 +26,8 @@ def silent(name: str, done: int, total: int) -> None:
 
 def file(relative: str, **fields: object) -> dict[str, object]:
     usual: dict[str, object] = {f.name: 0 if pa.types.is_integer(f.type) else "" for f in SCAN}
-    return usual | {"path": b"/a/" + relative.encode(), "relative": relative, "kind": "dicom", "reason": None, "frames": 1} | fields
+    usual |= {"path": b"/a/" + relative.encode(), "relative": relative, "kind": "dicom", "reason": None, "frames": 1}
+    return usual | fields
 
 
 def scans(*files: dict[str, object]) -> list[tuple[str, pa.Table]]:

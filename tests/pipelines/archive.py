@@ -12,7 +12,8 @@ from curate.synth.archive import SynthConfig, write_archive
 
 
 def make_archive(folder: Path, studies: int, seed: int = 3, **config: Any) -> Path:
-    write_archive(folder, SynthConfig(studies=studies, seed=seed, side=96, **config))
+    usual = {"side": 96, "reviewed": 1.0, "mismatch": 0.15, "wrong_side": 0.04, "negated": 0.04, "boilerplate": 0.04}
+    write_archive(folder, SynthConfig(studies=studies, seed=seed, **usual | config))
     return folder
 
 

@@ -41,7 +41,9 @@ def test_every_shipped_recipe_is_valid(path: Path) -> None:
         ({"deid": {"burned_in": "ignore"}}, ["deid.burned_in", "quarantine"]),
     ],
 )
-def test_a_wrong_field_is_named_with_what_is_allowed(changes: dict[str, object], words: list[str], tmp_path: Path) -> None:
+def test_a_wrong_field_is_named_with_what_is_allowed(
+    changes: dict[str, object], words: list[str], tmp_path: Path
+) -> None:
     with pytest.raises(RecipeError) as caught:
         load_recipe(write(tmp_path, **changes))
     for word in words:

@@ -1,0 +1,149 @@
+"""Names of people and of facilities, found by the words around them: titles, signatures, degrees, "Medical Center".
+
+For the people a header does not know: clinicians, relatives, other hospitals. Without such a cue a name is not found
+here. Works on folded text (`curate.deid.text_fold`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from curate.deid.header_phi import technical_words
+from curate.deid.text_rules import Span
+
+_I = re.IGNORECASE
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_FACILITY = re.compile(
+    r"\b((?:(?:[A-Z][\w.'&-]*|of|the|and|for|de|la|&)[ ]){1,6}?)((?i:hospitals?|medical cent(?:er|re)|clinic"
+    r"|infirmary|"
+    r"health (?:system|cent(?:er|re)|care|network)|healthcare|imaging cent(?:er|re)|cancer cent(?:er|re)|hospice|"
+    r"nursing home|surgery cent(?:er|re)|university|sanatorium|polyclinic|imaging associates|radiology associates"
+    r"|med ctr|trauma cent(?:er|re)|diagnostics|laborator(?:y|ies)|pharmacy|medical group))\b"
+    r"(?:[ ]of[ ](?:[A-Z][\w.'-]*[ ]?){1,3})?"
+)
+_COMMON = _words("""
+the this that these those an a outside in at from to by of and or for with on same other another no prior
+previous our local referring emergency outpatient inpatient home day any acute during per via followup follow-up
+clinical general patient hospital clinic his her their seen transferred admitted discharged discharge
+hospitalized is was st
+""")
+
+
+def _facilities(text: str) -> Iterator[Span]:
+    for hit in _FACILITY.finditer(text):
+        words = [w.strip(".,'").lower() for w in hit[1].split()]
+        skip = 0  # leading words of the sentence are not of the name
+        while skip < len(words) and words[skip] in _COMMON - {"st"}:
+            skip += 1
+        if any(w not in _COMMON for w in words[skip:]):
+            lead = re.match(rf"(?:\S+[ ]){{{skip}}}", hit[0])
+            yield hit.start() + (lead.end() if lead else 0), hit.end(), "FACILITY"
+
+
+# -- names, by their cues
+_WORD = re.compile(r"[^\W\d_](?:[^\W\d_]|['-](?=[^\W\d_]))*\.?")
+_JOIN = re.compile(r"[ \t]{0,2},?[ \t]{1,2}(?:\n(?=[A-Z]))?|\n(?=[A-Z])|(?<=\.)(?=[A-Z])")
+_TITLE = re.compile(
+    r"\b(Drs?|DRS?|dr|Doctor|doctor|Doctors|Professor|Prof|Mr|MR|Mrs|MRS|Ms|MS|Miss|Mx|Sra?|Dra|Nurse|Sister|Rev)"
+    r"(\.[ \t]?|[ \t])\s{0,2}(?=[^\W\d_])"
+)
+_SIGNED = re.compile(
+    r"\b(?:(?:electronically|digitally|preliminarily|final(?:ly)?)[ ]+)?(?:e-?signed|signed(?: out| off)?"
+    r"|co-?signed|dictated|transcribed"
+    r"|authenticated|typed|attested|countersigned|finali[sz]ed|verified|approved)(?:[ ]+electronically)?(?:[ "
+    r"]+(?:and|&|/)[ ]*\w+)?"
+    r"[ ]*(?:\bby\b|:)[ ]*:?\s{0,3}",
+    _I,
+)
+_BY = re.compile(
+    r"\b(?:interpreted|reported|read|reviewed|performed|ordered|requested|referred|entered|prepared|released"
+    r"|supervised|examined"
+    r"|seen|scanned|acquired|evaluated)[ ]+by[ ]*:?[ ]{0,2}",
+    _I,
+)
+_FIELD = re.compile(
+    r"\b(?:patient(?:'s)? name|patient|name|surname|first name|last name|(?:referring|ordering|attending"
+    r"|requesting|primary care"
+    r"|reading|interpreting|admitting|family)[ ](?:physician|doctor|provider|radiologist|clinician|md)|physician"
+    r"|doctor|provider"
+    r"|radiologist|technologist|technician|tech|resident|fellow|consultant|surgeon|attending|transcriptionist"
+    r"|clinician|sonographer"
+    r"|supervisor|analyst|nurse|nurse in charge|therapist|paramedic|cc|attn|attention|dear|from|to|nombre"
+    r"|apellidos|medico|paciente|report by|initials)[ ]*[:=][ \t]{0,24}",
+    _I,
+)
+_TOLD = re.compile(
+    r"\b(?i:discussed|communicated|conveyed|relayed|called|spoken?|speaking|telephoned|paged|phoned|reviewed"
+    r"|faxed|reported)"
+    r"[ ]+(?:(?!with\b|to\b)\w+[ ]+){0,5}(?:with|to)[ ]+(?=[A-Z])"
+    r"|\b(?i:notified|informed|contacted|cc|mother|father|wife|husband|son|daughter|brother|sister|spouse|guardian"
+    r"|caregiver|named|nurse|paramedic|technician|technologist|attendant|therapist|sonographer|radiographer|physician"
+    r"|supervisor),?[ ]+(?:is[ ]+|named[ ]+)?(?=[A-Z])"
+)
+_DEGREE = re.compile(
+    r"(?<![\w.])((?:(?:[A-Z][\w'-]*[a-z]|[A-Z]{2,}|[A-Z]\.?)(?:,?[ ]+)){1,4}?),?[ ]*(?:M\.?D\.?|D\.O\.|DO|MBBS"
+    r"|MBChB|Ph\.?D\.?|R\.N\.|RN|PA-C"
+    r"|CRNP|ARNP|NP|FRCR|FACR|FRCPC|RDMS|R\.?T\.?\(R\)|D\.?D\.?S|DPM)(?![\w])"
+)
+_STOP = _words("""
+the a an and or on at in by to of for with from as is was were be been has have had who that this via per not no
+patient radiologist resident attending physician doctor nurse technologist team staff service department
+reviewed notified informed called stated agrees agreed reports reported read signed dictated date time dr mr mrs
+ms prof electronically it he she they his her we i will would should may can please see after before during over
+regarding about none unknown same self md do phd rn np
+""")
+
+
+def _names(text: str) -> Iterator[Span]:
+    for hit in _TITLE.finditer(text):
+        spelled_out = hit[1] not in ("DR", "DRS", "MR", "MS", "dr") or hit[2].startswith(".")
+        yield from _take(text, hit.end(), 3, lower=hit[1].lower() in ("dr", "doctor"), sure=spelled_out)
+    for hit in _SIGNED.finditer(text):
+        yield from _take(text, hit.end(), 5, lower=True, sure=True)
+    for hit in _FIELD.finditer(text):
+        yield from _take(text, hit.end(), 5, lower=False, sure=False)
+    for cue in (_BY, _TOLD):
+        for hit in cue.finditer(text):
+            yield from _take(text, hit.end(), 3, lower=False, sure=False)
+    for hit in _DEGREE.finditer(text):
+        if not all(w.strip(".,").lower() in _STOP for w in hit[1].split()):
+            yield hit.start(1), hit.start(1) + len(hit[1].rstrip(" ,")), "NAME"
+
+
+def _take(text: str, at: int, most: int, *, lower: bool, sure: bool) -> Iterator[Span]:
+    """The run of name-like words from ``at``: capitalised ones (any, with ``lower``, for the first two).
+
+    Unless ``sure``, a run that begins with a word of anatomy or imaging is no name ("DR chest", "read by CT").
+    """
+    end, start, taken = at, at, 0
+    while taken < most:
+        word = _WORD.match(text, end if taken == 0 else _joined(text, end))
+        if word is None or word[0].rstrip(".").lower() in _STOP:
+            break
+        plain, capital = word[0].rstrip("."), word[0][0].isupper()
+        if not capital and not (lower and taken < 2):
+            break
+        technical = plain.lower() in technical_words()
+        if technical and ((taken == 0 and not sure) or (taken > 0 and not capital) or taken > 1):
+            break
+        end = word.end() if len(plain) == 1 else word.start() + len(plain)
+        taken += 1
+    if taken:
+        yield start, end, "NAME"
+
+
+def _joined(text: str, at: int) -> int:
+    join = _JOIN.match(text, at)
+    return join.end() if join else len(text)
+
+
+def find_names(text: str) -> Iterator[Span]:
+    """Every facility and every person that a cue points at, overlapping ones too."""
+    yield from _facilities(text)
+    yield from _names(text)
