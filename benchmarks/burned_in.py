@@ -31,8 +31,8 @@ TEXTS = ["SMITH JOHN", "DOE^JANE", "1957-03-12", "MRN 4711081", "St. Mary Hospit
          "ID:0099812", "M 067Y", "ACC 20240301"]  # fmt: skip
 PAD = 25  # the boxes of burned_in_images were measured with this border around the picture
 SIZES, CONTRASTS = (10, 14, 20, 32), (0.2, 0.5, 1.0)
-# Of the DICOM set, those that a person sees text or a marker in; the others are clean.
-WRITTEN = ("GH355", "MR2_", "JPEGLossless_1s", "CR-MONO1", "presidio", "RG", "GREYSCALE", "RGB_IMAGE", "OutOfBounds")
+# Of the grey DICOM set: text that a person reads, and a file that decodes to a pattern. The rest look clean.
+WRITTEN = ("GH355", "presidio", "JPEGLossless_1s_1f_i_16_16_bad")
 
 
 def noise(rng: np.random.Generator, size: int) -> np.ndarray:

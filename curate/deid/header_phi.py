@@ -29,7 +29,8 @@ _PEOPLE_AND_PLACES = re.compile(
     r"|Issuer|Location|Residence|Identifi|Insurance|Locator|Organization|Responsible|Requester|Performer|Verifying"
     r"|Author|Scheduled.*Name|Service$|Title$|OrderNumber|Occupation|Mother|Owner|Contact|IDs?$|UDI|DeviceUID"
 )
-_TECHNICAL = re.compile(r"Technique|Sequence|Organ$|Coding|CodingScheme|PrivateCreator|TransferSyntax")
+_PLACES = re.compile(r"Institution|Department|Address|Location|Residence|Physician|Person|Name|Operator")
+_TECHNICAL = re.compile(r"Tracking|Technique|Sequence|Organ$|Coding|CodingScheme|PrivateCreator|TransferSyntax")
 _TEXT_VRS = frozenset({"PN", "LO", "SH", "ST", "LT", "UT", "UC", "UR", "AE", "CS"})
 # Words that name no one; a header full of them is an anonymised or a test one.
 _GENERIC_WORDS = """
@@ -88,7 +89,8 @@ def _standard(found: DataElement) -> Iterator[str]:
     elif found.VR == "PN":
         yield from _strings(found)
     elif found.VR in _TEXT_VRS and _PEOPLE_AND_PLACES.search(keyword) and not _TECHNICAL.search(keyword):
-        yield from (v for v in _strings(found) if v.strip().casefold() not in technical_words())
+        place = _PLACES.search(keyword) is not None
+        yield from (v for v in _strings(found) if place or re.search(r"\d", v) or _could_name(v))
     elif found.VR == "UN":
         yield from (v for v in _strings(found) if _could_name(v))
 

@@ -17,6 +17,7 @@ def _words(text: str) -> frozenset[str]:
 _EDGE_L, _EDGE_R = r"(?<![^\W_])", r"(?![^\W_])"
 # A word broken by a line end, a hyphen, a no-break space; tidied text has no zero-width characters left.
 _BREAK = r"(?:-?[^\S\n]*\n\s*|[-\xa0'.])?"
+_LOOSE = r"(?:[^\w\0]|_)"  # whatever stands between words, but a placeholder
 _BETWEEN = r"[\s,.^_/\\=-]{0,4}"
 _PARTICLES = _words("""
 de da del della der den van von vom la le los las el al bin ibn ben st san dos das du di mac ter
@@ -121,9 +122,9 @@ def _value_spans(text: str, squashed: str, plain: str, words: list[str]) -> Iter
     core = _squash(plain)
     digits = re.sub(r"\D", "", plain)
     if _squash(plain) in squashed and core and not (core.isdigit() and len(core) < 4):
-        gap = r"[\s./_:()+-]{0,3}" if len(core) > 4 else ""
+        gap = rf"{_LOOSE}{{0,3}}" if len(core) > 4 else ""
         numeric = any(c.isdigit() for c in core) and len(words) < 3
-        pattern = gap.join(map(re.escape, core)) if numeric and gap else r"[\W_]{0,4}".join(map(_word, words))
+        pattern = gap.join(map(re.escape, core)) if numeric and gap else rf"{_LOOSE}{{0,12}}".join(map(_word, words))
         guard = r"(?<!\d[.,])" if core.isdigit() else ""
         yield from _find(text, guard + pattern, _label(plain, words))
     trimmed = digits.lstrip("0")

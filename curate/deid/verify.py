@@ -21,8 +21,9 @@ _MONTHS = (
     "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
     "december",
 )  # fmt: skip
+_LABEL = re.compile(r"\[(?:NAME|ID|DATE|TIME|PHONE|EMAIL|URL|ADDRESS|AGE|FACILITY)(?=[\]:])")
 _PLACES = """hospital clinic center centre medical university institute department radiology imaging health healthcare
-system street road avenue lane drive general regional memorial community and the of for"""
+system street road avenue lane drive general regional memorial community and the of for prof professor doctor miss"""
 _NO_NAME = frozenset(_PLACES.split())
 
 
@@ -74,7 +75,8 @@ def _phrases(value: str) -> Iterator[str]:
         yield from _written(day)
         return
     words = whole.split()
-    if len(whole) >= (3 if whole.isascii() else 2) and not (whole.isdigit() and len(whole) < _PART):
+    solid = whole.replace(" ", "")
+    if len(whole) >= (3 if whole.isascii() else 2) and not (solid.isdigit() and len(solid) < _PART):
         yield whole
     if "^" in value or _looks_like_a_name(words):
         yield from (w for w in words if len(w) >= _PART or (not w.isascii() and len(w) > 1))
@@ -134,6 +136,7 @@ def _output_leaks(output: str | bytes, wanted: _Wanted) -> bool:
 
 
 def _text_leaks(text: str, wanted: _Wanted) -> bool:
+    text = _LABEL.sub("[", text)  # someone may be called Name; what a shifted date says is still read
     flat = _letters(text)
     if any(phrase in flat for phrase in wanted.phrases):
         return True
