@@ -280,8 +280,12 @@ def _print_funnel(counts: list[StepCount]) -> None:
 
 
 def _say_warnings(recipe: Recipe) -> None:
-    for warning in recipe.warnings():
-        err.print(f"[bold yellow]warning[/bold yellow] {warning}", highlight=False, soft_wrap=True)
+    from pipelines.check import notes
+
+    for what, said in (("warning", recipe.warnings()), ("note", notes(recipe))):
+        for line in said:
+            err.print(what, style="bold yellow", end=": ")
+            err.print(line, highlight=False, soft_wrap=True, markup=False)
 
 
 def _pipeline_of(folder: Path) -> Pipeline:

@@ -212,11 +212,8 @@ def _against_truth(pipeline: Pipeline, selection: pa.Table) -> list[Measure]:
         if pipeline.train_filter
         else set()
     )
-    rows = [
-        (r["score"], facts[r["key"]], r["drop_reason"])
-        for r in selection.to_pylist()
-        if r["score"] is not None and r["key"] in facts and r["key"] not in seen
-    ]
+    judged = [r for r in selection.to_pylist() if r["key"] in facts]
+    rows = [(r["score"], facts[r["key"]]) for r in judged if r["score"] is not None and r["key"] not in seen]
     right = [r for r in rows if r[1]["pair_is_right"]]
     measures = []
     for fault in ("mismatch", "wrong_side", "negated", "boilerplate"):
@@ -230,12 +227,12 @@ def _against_truth(pipeline: Pipeline, selection: pa.Table) -> list[Measure]:
         low, high = bootstrap_interval(scores, positive, groups=groups)
         note = f"{len(right)} right pairs against {len(wrong)} planted, unseen by the filter; 95 % over patients"
         measures.append(Measure(f"AUROC: {fault}", auroc(scores, positive), low, high, note))
-    kept = [r for r in rows if r[2] is None]
-    for name, among in (("before the cut", rows), ("after the cut", kept)):
+    pool = [r for r in judged if r["split"] == "train"]
+    for name, among in (("before the cut", pool), ("after the cut", [r for r in pool if r["drop_reason"] is None])):
         if among:
-            share = sum(bool(r[1]["pair_is_right"]) for r in among) / len(among)
+            share = sum(bool(facts[r["key"]]["pair_is_right"]) for r in among) / len(among)
             measures.append(
-                Measure(f"right pairs {name}", share, None, None, f"of {len(among)} records with known truth")
+                Measure(f"right pairs {name}", share, None, None, f"of the train split's {len(among)} records, by known truth")
             )
     return measures
 

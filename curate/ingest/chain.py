@@ -209,7 +209,7 @@ def _declared(row: dict[str, Any], meta: dict[str, str]) -> dict[str, Any]:
 
 
 def _verify(row: dict[str, Any]) -> dict[str, Any]:
-    texts: Sequence[str] = [row["text"], *(t for pair in (row["sections"] or []) + (row["meta"] or []) for t in pair)]
+    texts: Sequence[str] = [row["text"], *(value for _, value in (row["sections"] or []) + (row["meta"] or []))]
     written = [*texts, *(str(row[n]) for n in ATTRIBUTES if row[n] is not None)]
     if leaks([*written, *([row["image"]] if row["image"] else [])], row["phi"] or []):
         raise DropRecord(Reason.PHI_IN_OUTPUT)

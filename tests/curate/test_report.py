@@ -125,18 +125,19 @@ def test_line_breaks_quotes_and_long_cells(tmp_path):
 
 
 BAD = ("", Reason.BAD_ENCODING)
+BROKEN = ("", Reason.BROKEN_ROW)
 
 
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
-        pytest.param("1,a\n2\n3,c\n", [("1", "a"), BAD, ("3", "c")], id="too few cells"),
-        pytest.param("1,a,b\n3,c\n", [BAD, ("3", "c")], id="too many cells"),
+        pytest.param("1,a\n2\n3,c\n", [("1", "a"), BROKEN, ("3", "c")], id="too few cells"),
+        pytest.param("1,a,b\n3,c\n", [BROKEN, ("3", "c")], id="too many cells"),
         pytest.param("1,a,,\n3,c\n", [("1", "a"), ("3", "c")], id="delimiters at the end"),
         pytest.param("\n1,a\n\n\n3,c", [("1", "a"), ("3", "c")], id="empty lines are no rows"),
-        pytest.param('1,"a\n2,b\n3,c\n', [BAD, ("2", "b"), ("3", "c")], id="a quote that never ends"),
-        pytest.param('1,"a\n2,b\n3,"c"\n4,d', [BAD, ("2", "b"), ("3", "c"), ("4", "d")], id="ends at another's"),
-        pytest.param('1,"a"b\n3,c\n', [BAD, ("3", "c")], id="a quote amid a cell"),
+        pytest.param('1,"a\n2,b\n3,c\n', [BROKEN, ("2", "b"), ("3", "c")], id="a quote that never ends"),
+        pytest.param('1,"a\n2,b\n3,"c"\n4,d', [BROKEN, ("2", "b"), ("3", "c"), ("4", "d")], id="ends at another's"),
+        pytest.param('1,"a"b\n3,c\n', [BROKEN, ("3", "c")], id="a quote amid a cell"),
         pytest.param("1,a\0b\n3,c\n", [BAD, ("3", "c")], id="NUL"),
         pytest.param('1,""\n2,  \n', [("1", Reason.EMPTY_REPORT), ("2", Reason.EMPTY_REPORT)], id="no text"),
         pytest.param("", [], id="no rows"),
@@ -149,7 +150,7 @@ def test_broken_csv(tmp_path, body, expected):
 def test_an_unclosed_quote_does_not_swallow_a_large_file(tmp_path):
     texts = [f"report {i} " + "x" * 500 for i in range(MAX_CELL // 400)]
     got = told(put(tmp_path / "r.csv", 'id,text\n0,"open\n' + "".join(f"{i},{t}\n" for i, t in enumerate(texts))))
-    assert got[0] == BAD
+    assert got[0] == BROKEN
     assert got[1:] == [(str(i), text) for i, text in enumerate(texts)]
 
 
@@ -227,7 +228,7 @@ def test_broken_jsonl(tmp_path):
         '{"text": "\\ud800", "id": 3}',
         '{"text": ["b", "c"]}',
     ]
-    expected = [("1", "a"), BAD, BAD, ("2", Reason.EMPTY_REPORT), BAD, ("", "b; c")]
+    expected = [("1", "a"), BROKEN, BROKEN, ("2", Reason.EMPTY_REPORT), BAD, ("", "b; c")]
     assert told(put(tmp_path / "r.jsonl", "\n".join(lines))) == expected
 
 
