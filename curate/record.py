@@ -81,7 +81,7 @@ INDEX = pa.schema(
         pa.field("path", pa.binary()),  # absolute path of the image file, as the file system's bytes: PHI
         pa.field("size", pa.int64()),  # bytes, as indexed
         pa.field("frame", pa.int32()),  # 0-based frame of the file
-        pa.field("text", pa.string()),  # the raw report: PHI
+        pa.field("text", pa.large_string()),  # the raw report: PHI; an archive's reports exceed 2 GB
         pa.field("phi", pa.list_(pa.string())),  # identifying values known from headers and report columns: PHI
         pa.field("patient_id", pa.string()),  # as in the source, for the patient's date shift: PHI
         pa.field("meta", pa.map_(pa.string(), pa.string())),  # columns the recipe asked to carry along

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from curate.deid.header_phi import technical_words
 from curate.deid.text_fold import fold_value
@@ -36,6 +37,16 @@ _ADDRESS = re.compile(r"^\d+\s+[^\W\d_]|\b(?:street|st|ave|avenue|road|rd|lane|l
 def phi_spans(text: str, phi: Sequence[str]) -> Iterator[Span]:
     """Spans of folded ``text`` that hold one of ``phi``, by what each value is: a name, a number, a place, a phrase."""
     squashed = _squash(text)
+    values, parts, initials = _known(tuple(phi))
+    for plain, words in values:
+        yield from _value_spans(text, squashed, plain, words)
+    yield from _name_spans(text, squashed, parts, initials)
+
+
+@lru_cache(maxsize=16)
+def _known(phi: tuple[str, ...]) -> tuple[list[tuple[str, list[str]]], list[str], str]:
+    """What is no name with its words, the parts of names, their initials; kept while one record is scrubbed."""
+    values: list[tuple[str, list[str]]] = []
     parts: dict[str, None] = {}
     initials: dict[str, None] = {}
     for value in dict.fromkeys(phi):
@@ -46,8 +57,8 @@ def phi_spans(text: str, phi: Sequence[str]) -> Iterator[Span]:
                 parts.setdefault(part)
                 initials.setdefault(part[0].upper())
         else:
-            yield from _value_spans(text, squashed, plain, words)
-    yield from _name_spans(text, squashed, list(parts), "".join(c for c in initials if c.isalpha()))
+            values.append((plain, words))
+    return values, list(parts), "".join(c for c in initials if c.isalpha())
 
 
 def _squash(text: str) -> str:
@@ -85,21 +96,26 @@ def _name_spans(text: str, squashed: str, parts: list[str], initials: str) -> It
     long = [p for p in present if len(p) > (2 if p.isascii() else 1) and p.lower() not in _PARTICLES]
     short = [p for p in present if p not in long and len(p) > 1]
     if long:
-        whole = "|".join(sorted(map(_spelled, long), key=len, reverse=True))
-        minor = (
-            "|".join([*map(re.escape, short), rf"(?-i:[{initials}])\.?"])
-            if initials
-            else "|".join(map(re.escape, short))
-        )
-        minor = f"(?:{minor})" if minor else r"(?!)"
-        edges = (_EDGE_L, _EDGE_R) if all(p.isascii() for p in long) else ("", "")
-        follow = rf"(?:{_BETWEEN}(?:{whole}|{minor}(?![^\W_])))*(?:'s)?"
-        run = rf"{edges[0]}(?:{minor}{_BETWEEN})*?(?:{whole}){follow}{edges[1]}"
-        yield from ((m.start(), m.end(), "NAME") for m in re.finditer(run, text, re.IGNORECASE))
+        run = _name_run(tuple(long), tuple(short), initials)
+        yield from ((m.start(), m.end(), "NAME") for m in run.finditer(text))
     if len(short) > 1:  # "LI^AN": two short parts name someone only side by side
         pair = "|".join(map(re.escape, short))
-        run = rf"{_EDGE_L}(?:{pair})[\s,.^_-]{{1,3}}(?:{pair}){_EDGE_R}"
-        yield from ((m.start(), m.end(), "NAME") for m in re.finditer(run, text, re.IGNORECASE))
+        run = re.compile(rf"{_EDGE_L}(?:{pair})[\s,.^_-]{{1,3}}(?:{pair}){_EDGE_R}", re.IGNORECASE)
+        yield from ((m.start(), m.end(), "NAME") for m in run.finditer(text))
+
+
+@lru_cache(maxsize=64)
+def _name_run(long: tuple[str, ...], short: tuple[str, ...], initials: str) -> re.Pattern[str]:
+    """Compiling costs more than searching, and a record's sections ask for the same names."""
+    whole = "|".join(sorted(map(_spelled, long), key=len, reverse=True))
+    minor = (
+        "|".join([*map(re.escape, short), rf"(?-i:[{initials}])\.?"]) if initials else "|".join(map(re.escape, short))
+    )
+    minor = f"(?:{minor})" if minor else r"(?!)"
+    edges = (_EDGE_L, _EDGE_R) if all(p.isascii() for p in long) else ("", "")
+    follow = rf"(?:{_BETWEEN}(?:{whole}|{minor}(?![^\W_])))*(?:'s)?"
+    run = rf"{edges[0]}(?:{minor}{_BETWEEN})*?(?:{whole}){follow}{edges[1]}"
+    return re.compile(run, re.IGNORECASE)
 
 
 def _spelled(part: str) -> str:

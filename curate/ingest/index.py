@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 
@@ -23,6 +24,8 @@ from curate.ingest.scan import SCAN, read_scan
 from curate.record import FATE, INDEX, Reason, conform, live
 
 STEP = "index"
+_BATCH = 20_000  # files at a time
+_NO_FILES = SCAN.append(pa.field("source", pa.string())).empty_table()
 
 
 @dataclass(frozen=True)
@@ -98,47 +101,64 @@ def build_index(
     ``scans``: source name and its SCAN table. Every file and every report that no image uses has exactly one row
     (a multi-frame file has one a chosen frame).
     """
-    files = [{**row, "source": name} for name, table in scans for row in table.to_pylist()]
-    _choose_slices(files, rules)
-    usable = [i for i, f in enumerate(files) if not f["reason"]]
-    images = pa.table(
-        {
-            "row": pa.array(range(len(usable)), pa.int64()),
-            **{
-                to: pa.array([files[i][name] or "" for i in usable], pa.string())
-                for to, name in (
-                    ("accession", "accession"),
-                    ("study", "study_uid"),
-                    ("patient", "patient_id"),
-                    ("date", "study_date"),
-                    ("image", "relative"),
-                )
-            },
-        }
+    files = pa.concat_tables(
+        [t.append_column("source", pa.array([name] * t.num_rows)) for name, t in scans] or [_NO_FILES]
     )
-    image_match, report_match = pair(images, _report_table(reports), rules.pair)
-    for i, match in zip(usable, image_match.sort_by("row").to_pylist(), strict=True):
-        kept = match["reason"] == Reason.ORPHAN_IMAGE.value and rules.unpaired_images == "keep"
-        files[i]["report"], files[i]["reason"] = match["report"], None if kept else match["reason"]
-    rows = [row for file in files for row in _image_rows(file, reports, rules, pseudo)]
-    rows += _unused_reports(reports, report_match.sort_by("row").to_pylist(), rules, pseudo)
-    table = pa.Table.from_pylist(rows, INDEX)
+    files = _with_column(files, "reason", _choose_slices(files, rules))
+    usable = np.flatnonzero(files["reason"].is_null().to_numpy(zero_copy_only=False))
+    image_match, report_match = pair(_pairing_columns(files, usable), _report_table(reports), rules.pair)
+    files = _with_matches(files, usable, image_match.sort_by("row"), rules)
+    # in batches: a million files as Python rows would not fit a small machine
+    tables = [
+        pa.Table.from_pylist([r for f in batch for r in _image_rows(f, reports, rules, pseudo)], INDEX)
+        for batch in (files.slice(i, _BATCH).to_pylist() for i in range(0, files.num_rows, _BATCH))
+    ]
+    unused = _unused_reports(reports, report_match.sort_by("row").to_pylist(), rules, pseudo)
+    table = pa.concat_tables([*tables, pa.Table.from_pylist(unused, INDEX)])
     return table.take(pa.array(pl.Series(table["key"].to_pylist(), dtype=pl.String).arg_sort()))
 
 
-def _choose_slices(files: list[dict[str, Any]], rules: IndexRules) -> None:
-    """With per_series 'middle', all but the middle instance of a DICOM series are marked, in place."""
+def _pairing_columns(files: pa.Table, usable: np.ndarray) -> pa.Table:
+    """What `pair` asks of an image, of the files without a reason against them; ``row`` counts those."""
+    chosen = files.take(pa.array(usable))
+    names = {"accession": "accession", "study": "study_uid", "patient": "patient_id", "date": "study_date"}
+    columns = {to: chosen[name].fill_null("") for to, name in {**names, "image": "relative"}.items()}
+    return pa.table({"row": pa.array(range(len(usable)), pa.int64()), **columns})
+
+
+def _with_matches(files: pa.Table, usable: np.ndarray, matches: pa.Table, rules: IndexRules) -> pa.Table:
+    """``files`` with the report each was given (row of reports, or null) and the reason it was given none."""
+    report = np.full(files.num_rows, -1, dtype=np.int64)
+    report[usable] = matches["report"].fill_null(-1).to_numpy()
+    reason = np.array(files["reason"].to_pylist(), dtype=object)
+    found = matches["reason"].to_pylist()
+    if rules.unpaired_images == "keep":
+        found = [None if r == Reason.ORPHAN_IMAGE.value else r for r in found]
+    reason[usable] = found
+    files = _with_column(files, "reason", pa.array(reason, pa.string()))
+    return files.append_column("report", pa.array(report, mask=report < 0))
+
+
+def _choose_slices(files: pa.Table, rules: IndexRules) -> pa.Array:
+    """The files' reasons; with per_series 'middle', all but the middle instance of a DICOM series get one."""
+    reason = files["reason"].combine_chunks()
     if rules.per_series == "all":
-        return
-    series: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for file in files:
-        if not file["reason"] and file["series_uid"]:
-            series.setdefault((file["source"], file["series_uid"]), []).append(file)
-    for members in series.values():
-        members.sort(key=lambda f: (f["instance"], f["relative"]))
-        for place, file in enumerate(members):
-            if place != len(members) // 2:
-                file["reason"] = Reason.NOT_REPRESENTATIVE.value
+        return reason
+    frame = pl.from_arrow(files.select(["source", "series_uid", "instance", "relative", "reason"]))
+    assert isinstance(frame, pl.DataFrame)
+    series = frame.with_row_index("row").filter(pl.col("reason").is_null() & (pl.col("series_uid") != ""))
+    ranked = series.sort("instance", "relative").with_columns(
+        place=pl.int_range(pl.len()).over("source", "series_uid"), size=pl.len().over("source", "series_uid")
+    )
+    others = ranked.filter(pl.col("place") != pl.col("size") // 2)["row"].to_list()
+    reasons = reason.to_pylist()
+    for row in others:
+        reasons[row] = Reason.NOT_REPRESENTATIVE.value
+    return pa.array(reasons, pa.string())
+
+
+def _with_column(table: pa.Table, name: str, values: pa.Array) -> pa.Table:
+    return table.set_column(table.column_names.index(name), name, values)
 
 
 def _report_table(reports: Sequence[Report]) -> pa.Table:
@@ -173,7 +193,7 @@ def _image_rows(
         "drop_step": STEP if file["reason"] else None,
         "drop_reason": file["reason"],
     }
-    count = max(int(file["frames"] or 1), 1)
+    count = max(file["frames"] or 1, 1)
     if rules.frames == "all" and not file["reason"]:
         for frame in range(count):
             key = pseudo.key("record", file["source"], file["relative"], str(frame))
@@ -222,6 +242,3 @@ def _identities(file: dict[str, Any], report: Report | None) -> list[str]:
     named = ("patient_id", "patient_name", "accession", "study_uid", "series_uid", "sop_uid")
     values = [file[n] for n in named if file[n]] + (list(report.phi) if report else [])
     return list(dict.fromkeys(values))
-
-
-__all__ = ["SCAN", "IndexRules", "IndexTask", "ReportSource", "build_index", "image_key", "read_index", "sealed_part"]
