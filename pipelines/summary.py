@@ -231,9 +231,8 @@ def _against_truth(pipeline: Pipeline, selection: pa.Table) -> list[Measure]:
     for name, among in (("before the cut", pool), ("after the cut", [r for r in pool if r["drop_reason"] is None])):
         if among:
             share = sum(bool(facts[r["key"]]["pair_is_right"]) for r in among) / len(among)
-            measures.append(
-                Measure(f"right pairs {name}", share, None, None, f"of the train split's {len(among)} records, by known truth")
-            )
+            note = f"of the train split's {len(among)} records, by known truth"
+            measures.append(Measure(f"right pairs {name}", share, None, None, note))
     return measures
 
 
