@@ -1,0 +1,93 @@
+"""The main job on real files nobody here wrote; skipped where they are absent."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import webdataset as wds
+
+from curate.engine import Engine
+from curate.export.webdataset import read_index, shard_table
+from curate.record import live
+from curate.step import Manifest, read_parts
+from pipelines.build import Pipeline, run_pipeline
+from pipelines.load import load_recipe
+from pipelines.summary import write_report
+from tests.realdata import real
+
+RECIPES = Path(__file__).parents[2] / "pipelines" / "recipes"
+
+
+def run(name: str, engine: Engine, out: Path, secret: Path, *overrides: str) -> tuple[Pipeline, list[Manifest]]:
+    from pipelines.check import check, save_recipe
+
+    usual = [f"out={out}", f"secret={secret}", "export.records_per_shard=200"]
+    recipe = load_recipe(RECIPES / f"{name}.yaml", [*usual, *overrides])
+    check(recipe)
+    save_recipe(recipe)
+    pipeline, manifests = run_pipeline(recipe, engine, lambda step, done, total: None)
+    write_report(pipeline, manifests)
+    return pipeline, manifests
+
+
+def read_back(pipeline: Pipeline) -> int:
+    """Every shard through webdataset; how many samples came out, each with its text and a decodable image."""
+    index = {r["key"]: r for r in read_index(pipeline.shards).to_pylist()}
+    seen = 0
+    for shard in shard_table(pipeline.shards):
+        path = pipeline.shards / shard["split"] / f"{shard['name']}.tar"
+        for sample in wds.WebDataset(str(path), shardshuffle=False).decode("rgb8"):
+            row = index[sample["__key__"]]
+            assert sample["txt"] == row["text"]
+            if row["width"]:
+                assert sample["png"].shape[:2] == (row["height"], row["width"])
+            seen += 1
+    return seen
+
+
+def check_funnel(manifests: list[Manifest]) -> None:
+    counts = {m.step: m for m in manifests}
+    for before, after in (("index", "ingest"), ("ingest", "dedup"), ("dedup", "select"), ("select", "export")):
+        assert counts[before].kept == counts[after].rows_in
+
+
+def test_every_public_dicom_file_has_a_fate(local_engine: Engine, secret_file: Path, tmp_path: Path) -> None:
+    source = real("dicom")
+    pipeline, manifests = run("dicom", local_engine, tmp_path / "run", secret_file, f"images.0.path={source}")
+    check_funnel(manifests)
+    files = [p for p in source.rglob("*") if p.is_file()]
+    assert manifests[0].rows_in == len(files)
+    assert read_back(pipeline) == manifests[-1].kept > 10
+    names = {r["patient_name"] for r in csv.DictReader((source / "manifest.csv").open(encoding="utf-8"))}
+    parts = {w for n in names for w in n.replace("^", " ").replace("=", " ").split() if len(set(w)) > 4}
+    parts -= {"Patient", "Anonymized"}  # words of the page's own
+    outputs = [p for p in pipeline.run.rglob("*") if p.is_file() and p.suffix in (".tar", ".json", ".html")]
+    assert parts and not {w for w in parts for p in outputs if w.encode() in p.read_bytes()}
+
+
+@pytest.mark.parametrize(("name", "pairs"), [("radiology_pairs", 1487), ("cxr_pairs", 518)])
+def test_a_csv_of_pairs(name: str, pairs: int, local_engine: Engine, secret_file: Path, tmp_path: Path) -> None:
+    source = real(name)
+    overrides = [f"images.0.path={source}/images", f"reports.0.path={source}/pairs.csv", "filter=null", "select={}"]
+    pipeline, manifests = run(name, local_engine, tmp_path / "run", secret_file, *overrides)
+    check_funnel(manifests)
+    assert manifests[0].rows_in >= pairs
+    assert read_back(pipeline) == manifests[-1].kept > pairs // 2
+    cases = {r["group_id"] for r in csv.DictReader((source / "pairs.csv").open(encoding="utf-8"))}
+    patients = set(read_index(pipeline.shards)["patient"].to_pylist())
+    assert not patients & cases and len(patients) <= len(cases)
+
+
+def test_reports_alone(local_engine: Engine, secret_file: Path, tmp_path: Path) -> None:
+    source = real("reports")
+    pipeline, manifests = run("reports_only", local_engine, tmp_path / "run", secret_file, f"reports.0.path={source}")
+    check_funnel(manifests)
+    kept = read_parts(pipeline.dedup.folder(pipeline.run))
+    kept = kept.filter(pa.array(live(kept)))
+    assert read_back(pipeline) == kept.num_rows == manifests[-1].kept
+    flat = [t for p in pipeline.shards.rglob("*.parquet") for t in pq.read_table(p)["text_hash"].to_pylist()]
+    assert len(set(flat)) == len(flat) > 2000
