@@ -1,7 +1,7 @@
 """How much drawn text the fast look sees, how many clean pictures it withholds, and what it costs.
 
     python benchmarks/burned_in.py DATA           the report
-    python benchmarks/burned_in.py DATA --fit     weights for pixel_text.py, from the other half
+    python benchmarks/burned_in.py DATA --fit     weights for pixel_row.py, from the other half
 
 DATA holds vision/brain_tumor_mri, vision/cxr_labelled (its central part, where no markers are), dicom/manifest.csv,
 deid/burned_in_images, radiology_pairs, cxr_pairs. Text is drawn with OpenCV's strokes and Pillow's default font, 10 to
@@ -22,7 +22,8 @@ import numpy as np
 import pydicom
 from PIL import Image, ImageDraw, ImageFont
 
-from curate.deid.pixel_text import Row, rows, text_rows
+from curate.deid.pixel_row import Row
+from curate.deid.pixel_text import rows, text_rows
 from curate.deid.pixels import _SUSPECT, _suspects, _views, ocr_available
 from curate.deid.quiet import UNPARSEABLE, quiet
 

@@ -96,9 +96,13 @@ def load_manifest(folder: Path) -> Manifest | None:
     return Manifest(**raw, reused=True)
 
 
-def read_parts(folder: Path, columns: Sequence[str] | None = None) -> pa.Table:
-    """All parts of a finished step as one table, in partition order."""
+def read_parts(folder: Path, columns: Sequence[str] | None = None, empty: pa.Schema | None = None) -> pa.Table:
+    """All parts of a finished step as one table, in partition order; ``empty`` is the schema of a step whose input
+    was empty, so that it has no parts."""
     parts = sorted(folder.glob("part-*.parquet"))
+    if not parts and empty is not None:
+        table = empty.empty_table()
+        return table.select(columns) if columns else table
     return pa.concat_tables([read_table(p, columns) for p in parts])
 
 

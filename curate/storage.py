@@ -6,18 +6,22 @@ there. Bytes are deterministic: the same table gives the same file.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import io
 import json
 import os
 import shutil
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from curate.errors import RunError
 
 TEMPORARY = ".tmp-"  # files and folders with this in their name are never read; a killed run leaves them behind
 
@@ -81,6 +85,18 @@ def commit_folder(temporary: Path, final: Path) -> None:
         return
     final.parent.mkdir(parents=True, exist_ok=True)
     temporary.replace(final)
+
+
+@contextmanager
+def exclusive(lock: Path) -> Iterator[None]:
+    """Hold ``lock`` alone, for as long as this process lives at most; RunError where another process holds it."""
+    with open(lock, "a") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            where = lock.parent.parent
+            raise RunError(f"another run is at work on {where}; wait for it, or give another 'out'") from None
+        yield
 
 
 def sweep(folder: Path) -> None:

@@ -45,7 +45,7 @@ def read_config(arch: str) -> Config:
         if known is None:
             names = ", ".join(sorted(p.stem for p in CONFIGS.glob("*.json")))
             raise RecipeError(
-                "model.arch",
+                "filter.arch",
                 f"no architecture {arch!r}",
                 f"{names}, a name of open_clip.list_models(), or a .json file",
             )
@@ -58,12 +58,12 @@ def _parse(path: Path) -> Config:
         config = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise RecipeError(
-            "model.arch", f"cannot read {path} ({type(error).__name__})", "a path to an open_clip config"
+            "filter.arch", f"cannot read {path} ({type(error).__name__})", "a path to an open_clip config"
         ) from None
     config = config.get("model_cfg", config) if isinstance(config, dict) else {}
     if not {"embed_dim", "vision_cfg", "text_cfg"} <= set(config):
         raise RecipeError(
-            "model.arch", f"{path} is no open_clip model config", "it needs embed_dim, vision_cfg and text_cfg"
+            "filter.arch", f"{path} is no open_clip model config", "it needs embed_dim, vision_cfg and text_cfg"
         )
     return dict(config)
 
@@ -76,7 +76,7 @@ def build(config: Config) -> torch.nn.Module:
                 f"local-dir:{folder}", load_weights=False, pretrained_text=False, pretrained_image=False
             )
         except (TypeError, ValueError, AssertionError) as error:
-            raise RecipeError("model.arch", f"open_clip cannot build it ({error})", "correct the config") from None
+            raise RecipeError("filter.arch", f"open_clip cannot build it ({error})", "correct the config") from None
     return model
 
 
@@ -120,10 +120,10 @@ def load_weights(model: torch.nn.Module, path: Path, arch: str) -> None:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         detail = lines[1] if len(lines) > 1 else (lines or [type(error).__name__])[0]
         raise RecipeError(
-            "model.checkpoint", f"{path.name} does not fit {arch}: {detail[:300]}", "name its own arch"
+            "filter.checkpoint", f"{path.name} does not fit {arch}: {detail[:300]}", "name its own arch"
         ) from None
     if not all(torch.isfinite(t).all() for t in model.state_dict().values() if t.is_floating_point()):
-        raise RecipeError("model.checkpoint", f"{path.name} holds NaN or infinite weights", "use another checkpoint")
+        raise RecipeError("filter.checkpoint", f"{path.name} holds NaN or infinite weights", "use another checkpoint")
 
 
 def _check_tensors(path: Path) -> None:
@@ -137,17 +137,17 @@ def _check_tensors(path: Path) -> None:
         )
     except FileNotFoundError:
         raise RecipeError(
-            "model.checkpoint", f"no file {path}", "a local .safetensors or .pt file, or a filter folder"
+            "filter.checkpoint", f"no file {path}", "a local .safetensors or .pt file, or a filter folder"
         ) from None
     except pickle.UnpicklingError:
         raise RecipeError(
-            "model.checkpoint", f"{path.name} holds code, not only tensors; refused", "save it as .safetensors"
+            "filter.checkpoint", f"{path.name} holds code, not only tensors; refused", "save it as .safetensors"
         ) from None
     except (OSError, SafetensorError, RuntimeError, EOFError, ValueError, KeyError) as error:
         problem = f"cannot read {path.name} ({type(error).__name__}): corrupt, or a TorchScript archive"
-        raise RecipeError("model.checkpoint", problem, "save its state dict as .safetensors") from None
+        raise RecipeError("filter.checkpoint", problem, "save its state dict as .safetensors") from None
     weights = found.get("state_dict", found) if isinstance(found, dict) else None
     if not weights or not all(isinstance(k, str) and isinstance(v, torch.Tensor) for k, v in weights.items()):
         raise RecipeError(
-            "model.checkpoint", f"{path.name} holds no state dict", "a checkpoint of open_clip or its state dict"
+            "filter.checkpoint", f"{path.name} holds no state dict", "a checkpoint of open_clip or its state dict"
         )

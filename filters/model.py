@@ -59,7 +59,7 @@ class Filter:
         size = visual.image_size if isinstance(visual.image_size, tuple) else (visual.image_size, visual.image_size)
         if size[0] != size[1]:
             raise RecipeError(
-                "model.arch", f"images of {size[0]} x {size[1]} pixels", "an architecture with square images"
+                "filter.arch", f"images of {size[0]} x {size[1]} pixels", "an architecture with square images"
             )
         self.side: int = int(size[0])
         self.preprocessing: dict[str, Any] = {
@@ -133,14 +133,8 @@ def create_filter(rules: ModelRules, texts: Sequence[str], vocab: int, device: s
     start = Path(rules.checkpoint) if rules.checkpoint else None
     if start is not None and start.is_dir():
         return _continue(load_filter(start, device), rules)
-    config = read_config(rules.arch)
+    config = check_rules(rules)
     if rules.tokenizer == "wordpiece":
-        if start is not None:
-            raise RecipeError(
-                "model.tokenizer", "the checkpoint was trained with its own tokenizer", "tokenizer: open_clip"
-            )
-        if "hf_model_name" in config["text_cfg"]:
-            raise RecipeError("model.tokenizer", f"{rules.arch} brings its own text tower", "tokenizer: open_clip")
         tokenizer: TextTokenizer = train_wordpiece(texts, vocab, config["text_cfg"].get("context_length", 77))
         config["text_cfg"] = {**config["text_cfg"], "vocab_size": tokenizer.vocab_size}
     else:
@@ -151,11 +145,25 @@ def create_filter(rules: ModelRules, texts: Sequence[str], vocab: int, device: s
     return Filter(model, tokenizer, config, {}, pick_device(device))
 
 
+def check_rules(rules: ModelRules) -> Config:
+    """The architecture's config; RecipeError, before any work, where there is none or the tokenizer cannot fit."""
+    if rules.checkpoint and Path(rules.checkpoint).is_dir():
+        return read_config(str(Path(rules.checkpoint) / "config.json"))
+    config = read_config(rules.arch)
+    if rules.tokenizer == "wordpiece":
+        if rules.checkpoint:
+            problem = "the checkpoint was trained with its own tokenizer"
+            raise RecipeError("filter.tokenizer", problem, "tokenizer: open_clip")
+        if "hf_model_name" in config["text_cfg"]:
+            raise RecipeError("filter.tokenizer", f"{rules.arch} brings its own text tower", "tokenizer: open_clip")
+    return config
+
+
 def _continue(found: Filter, rules: ModelRules) -> Filter:
     arch, tokenizer = found.card["arch"], found.card["tokenizer"]
     if arch != arch_name(rules.arch) or tokenizer != rules.tokenizer:
         raise RecipeError(
-            "model.checkpoint",
+            "filter.checkpoint",
             f"the filter is a {arch} with the {tokenizer} tokenizer",
             f"arch: {arch}, tokenizer: {tokenizer}",
         )

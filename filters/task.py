@@ -67,10 +67,8 @@ class TrainTask:
     def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
         """Trains; returns the clean set's keys, so that the run says what its filter has seen."""
         keys, images, texts, patients = self._clean_set()
-        if not keys:
-            raise RunError(
-                "the clean set is empty: declare one with reports.columns.clean, or lower filter.clean_min_words"
-            )
+        if not keys and not any(self.pool.read(i, ["key"]).num_rows for i in range(self.pool.partitions)):
+            return pa.table({"key": pa.array([], pa.string())})  # an archive with nothing usable needs no filter
         out = Path(self.out)
         out.parent.mkdir(parents=True, exist_ok=True)
         temporary = out.with_name(f"{out.name}{TEMPORARY}{uuid.uuid4().hex[:8]}")
@@ -126,11 +124,15 @@ class ScoreTask:
     def prepare(self, partition: int) -> Iterator[Any]:
         """Decoded, resized batches of pairs; text-only records have no batch and stay unscored."""
         table = self._paired(partition, ["key", "image", "text"])
+        if not table.num_rows:
+            return
         side = int(read_json(Path(self.folder) / "card.json")["preprocessing"]["side"])
         yield from prepare(table["image"].to_pylist(), table["text"].to_pylist(), side, self.batch)
 
     def model(self) -> Callable[[Any], Any]:
         """The scorer, loaded once a process or actor."""
+        if not (Path(self.folder) / "card.json").exists():
+            return _refuse  # nothing was trained because there is nothing to score
         return Scorer(self.folder, self.device)
 
     def assemble(self, partition: int, results: Iterable[Any]) -> pa.Table:
@@ -142,6 +144,10 @@ class ScoreTask:
     def _paired(self, partition: int, columns: Sequence[str]) -> pa.Table:
         table = self.pool.read(partition, list(dict.fromkeys([*columns, "pixel_hash"])))
         return table.filter(table["pixel_hash"].is_valid())
+
+
+def _refuse(batch: Any) -> Any:
+    raise RunError("there are pairs to score and no filter; run the same command again")
 
 
 def train_curve(folder: Path) -> list[tuple[float, float]]:

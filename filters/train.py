@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from curate.errors import RecipeError, RunError
+from curate.errors import RunError
 from filters import data
 from filters.augment import augment
 from filters.checkpoint import ClipLoss
@@ -29,6 +29,7 @@ from filters.model import Filter, ModelRules, arch_name, create_filter, filter_h
 from filters.pairs import Pairs, decode_pairs
 
 Progress = Callable[[int, int, dict[str, float]], None]
+LEAST_TEXTS = 8  # fewer different texts than this teach nothing
 _MAX_LOGIT_SCALE = math.log(100)  # Radford et al. 2021, section 2.5
 
 
@@ -64,8 +65,8 @@ def train_filter(
     ``progress(epoch, epochs, {"loss": ..., "lr": ...})`` after each epoch. The order of the pairs does not matter.
     Equal inputs, ``seed`` and ``threads`` give equal bytes on one kind of machine.
 
-    Raises RecipeError where the pairs are too few for a batch or the model's parts do not fit, RunError where the
-    loss leaves the numbers.
+    A clean set with fewer different texts than ``batch`` is trained in smaller batches. Raises RunError where it has
+    fewer than `LEAST_TEXTS`, or the loss leaves the numbers; RecipeError where the model's parts do not fit.
     """
     if not len(images) == len(texts) == len(groups):
         raise ValueError(f"{len(images)} images, {len(texts)} texts, {len(groups)} groups")
@@ -90,22 +91,24 @@ def train_filter(
 def _fit(started: Filter, pairs: Pairs, rules: TrainRules, progress: Progress | None) -> list[dict[str, float]]:
     """The training loop; one row of the loss curve an epoch."""
     distinct = len(np.unique(pairs.labels))
-    if distinct < rules.batch or rules.batch < 2:
-        problem = f"{rules.batch}, but {len(pairs.labels)} training pairs hold {distinct} different texts"
-        raise RecipeError("batch", problem, f"a batch of 2 to {distinct}, or a larger clean set")
+    if distinct < LEAST_TEXTS:
+        found = f"the clean set's {len(pairs.labels)} training pairs hold {distinct} different texts"
+        fix = "declare more (reports.columns.clean), or 'filter: null'"
+        raise RunError(f"{found}, a filter needs {LEAST_TEXTS}: {fix}")
+    size = min(rules.batch, distinct)  # no text twice in a batch
     rng, generator = np.random.default_rng(rules.seed), torch.Generator().manual_seed(rules.seed)
     optimizer = _optimizer(started.model, rules)
     curve: list[dict[str, float]] = []
     started.model.train()
     for epoch in range(1, rules.epochs + 1):
         losses: list[float] = []
-        drawn = list(data.batches(pairs.labels, rules.batch, rng))
+        drawn = list(data.batches(pairs.labels, size, rng))
         for index in drawn:
             lr = _set_rate(optimizer, rules, (epoch - 1 + len(losses) / len(drawn)) / rules.epochs)
             losses.append(_step(started, optimizer, pairs, index, generator if rules.augment else None))
             if not math.isfinite(losses[-1]):
                 raise RunError(f"loss {losses[-1]} in epoch {epoch}: lower lr (now {rules.lr}) or raise warmup")
-        curve.append({"epoch": epoch, "loss": float(np.mean(losses)), "lr": lr, "pairs": len(drawn) * rules.batch})
+        curve.append({"epoch": epoch, "loss": float(np.mean(losses)), "lr": lr, "pairs": len(drawn) * size})
         if progress is not None:
             progress(epoch, rules.epochs, {"loss": curve[-1]["loss"], "lr": lr})
     started.model.eval()

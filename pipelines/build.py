@@ -18,13 +18,14 @@ from typing import Any
 from curate.dedup.task import DedupTask
 from curate.deid.pseudonym import Pseudonymizer
 from curate.engine import Engine
+from curate.errors import RecipeError
 from curate.export.select import SelectTask
 from curate.export.webdataset import ExportTask, claim_shards, plan_shards
 from curate.ingest.chain import IngestTask, ingest_stages
 from curate.ingest.index import IndexTask
 from curate.ingest.scan import list_chunks, scan
 from curate.step import Manifest, Progress, Step, load_manifest, read_parts, run_model_step, run_step
-from curate.storage import digest, private_folder, sweep
+from curate.storage import commit_json, digest, exclusive, private_folder, read_json, sweep
 from filters.task import SCORE, CleanRules, Pool, ScoreTask, TrainTask
 from pipelines.recipe import Recipe
 
@@ -172,14 +173,31 @@ def list_archive(recipe: Recipe, pseudo: Pseudonymizer, write: bool = True) -> L
     return Listing(chunks, pseudo.key("listing", *(n for name, names in chunks for n in (name, *names)), *stamps))
 
 
+def last_listing(recipe: Recipe) -> Listing:
+    """What the run's last command walked, without walking again: the archive may have gone or grown since."""
+    try:
+        return Listing((), read_json(recipe.out / "listing.json")["digest"])
+    except FileNotFoundError:
+        raise RecipeError(str(recipe.out), "the run has not begun", "run it first: curate run RECIPE") from None
+
+
 def run_pipeline(
     recipe: Recipe, engine: Engine, progress: Progress, until: str = "export"
 ) -> tuple[Pipeline, list[Manifest]]:
-    """Every step that is not done, in order, up to and with ``until``; returns the manifests of all of them."""
+    """Every step that is not done, in order, up to and with ``until``; returns the manifests of all of them.
+
+    RunError where another run is at work on the same folder.
+    """
+    with exclusive(private_folder(recipe.out / "private") / "lock"):
+        return _run_steps(recipe, engine, progress, until)
+
+
+def _run_steps(recipe: Recipe, engine: Engine, progress: Progress, until: str) -> tuple[Pipeline, list[Manifest]]:
     sweep(recipe.out / "steps")
     pseudo = recipe.secret_source().pseudonymizer()
     progress("walk", 0, 1)
     listing = list_archive(recipe, pseudo)
+    commit_json(recipe.out / "listing.json", {"digest": listing.digest})
     progress("walk", 1, 1)
     scan(
         [n for _, names in listing.chunks for n in names],

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import yaml
 
 from curate.deid.pixels import ocr_available
 from curate.errors import RecipeError
 from curate.ingest.report import check_columns
 from curate.storage import commit_bytes
-from pipelines.recipe import Recipe
+from filters.model import ModelRules, check_rules
+from pipelines.recipe import Filter, Recipe
 
 
 def check(recipe: Recipe, touch: bool = True) -> None:
@@ -23,10 +26,10 @@ def check(recipe: Recipe, touch: bool = True) -> None:
     for i, reports in enumerate(recipe.report_sources()):
         _readable(Path(reports.path), f"reports.{i}.path")
         check_columns(Path(reports.path), reports.columns, reports.format, reports.name_pattern)
-    if recipe.filter is not None and recipe.filter.folder is not None:
-        _readable(recipe.filter.folder / "card.json", "filter.folder")
+    if recipe.filter is not None:
+        _filter(recipe.filter)
     if recipe.truth is not None:
-        _readable(recipe.truth.path, "truth.path")
+        _truth(recipe.truth.path)
     if touch:
         _writable(recipe.out)
 
@@ -56,6 +59,26 @@ def notes(recipe: Recipe) -> list[str]:
             "no OCR engine: images with text-like structure are quarantined, not judged (pip install 'radsift[ocr]')"
         ]
     return []
+
+
+def _filter(chosen: Filter) -> None:
+    if chosen.folder is not None:
+        _readable(chosen.folder / "card.json", "filter.folder")
+        return
+    if chosen.checkpoint is not None:
+        _readable(Path(chosen.checkpoint), "filter.checkpoint")
+    check_rules(ModelRules(chosen.arch, chosen.checkpoint, chosen.tokenizer))
+
+
+def _truth(path: Path) -> None:
+    _readable(path, "truth.path")
+    try:
+        columns = set(pq.read_schema(path).names)
+    except (pa.ArrowInvalid, OSError):
+        raise RecipeError("truth.path", f"{path} is no Parquet file", "truth/truth.parquet of 'curate synth'") from None
+    if missing := {"file", "fault", "pair_is_right", "patient_id"} - columns:
+        lacking = f"{path} lacks {', '.join(sorted(missing))}"
+        raise RecipeError("truth.path", lacking, "truth/truth.parquet of 'curate synth'")
 
 
 def _readable(path: Path, field: str) -> None:

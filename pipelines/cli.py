@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from pipelines.recipe import Recipe
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-out, err = Console(), Console(stderr=True)
+out, err = Console(highlight=False), Console(stderr=True)
 
 RecipeFile = Annotated[Path, typer.Argument(help="recipe YAML")]
 Set = Annotated[list[str] | None, typer.Option("--set", help="override a field: --set select.keep=0.2")]
@@ -60,10 +60,10 @@ def run(recipe: RecipeFile, set_: Set = None, engine: SetEngine = None, workers:
     _print_funnel(funnel(manifests))
     for measure in report.measures:
         interval = f" [{measure.low:.3f}, {measure.high:.3f}]" if measure.low is not None else ""
-        out.print(f"{measure.name:32} {measure.value:.3f}{interval}", highlight=False)
+        out.print(f"{measure.name:32} {measure.value:.3f}{interval}")
     records = sum(s["records"] for s in report.shards)
-    out.print(f"{records} records in {len(report.shards)} shards: {pipeline.shards}", highlight=False, soft_wrap=True)
-    out.print(f"report: {pipeline.run / 'report' / 'index.html'}", highlight=False, soft_wrap=True)
+    out.print(f"{records} records in {len(report.shards)} shards: {_near(pipeline.shards)}", soft_wrap=True)
+    out.print(f"report: {_near(pipeline.run / 'report' / 'index.html')}", soft_wrap=True)
 
 
 @app.command()
@@ -85,7 +85,7 @@ def plan(recipe: RecipeFile, set_: Set = None, engine: SetEngine = None, workers
         done = load_manifest(step.folder(pipeline.run))
         parts = len(list(step.folder(pipeline.run).glob("part-*.json")))
         state = f"done: {done.rows_in} in, {done.kept} kept" if done else f"{parts} parts done" if parts else "to do"
-        out.print(f"  {step.name:13} {step.hash}  {state}", highlight=False)
+        out.print(f"  {step.name:13} {step.hash}  {state}")
 
 
 @app.command()
@@ -101,7 +101,7 @@ def status(folder: RunFolder) -> None:
     for step in steps:
         done = load_manifest(step)
         parts = len(list(step.glob("part-*.json")))
-        out.print(f"  {step.name:32} {'done' if done else 'running or stopped':20} {parts} parts", highlight=False)
+        out.print(f"  {step.name:32} {'done' if done else 'running or stopped':20} {parts} parts")
 
 
 @app.command()
@@ -118,10 +118,10 @@ def explain(
         )
     for name, row in told:
         fate = f"{reason_help(row['drop_reason'])}: {row['drop_reason']}" if row.get("drop_reason") else "kept"
-        out.print(f"[bold]{name}[/bold]  {fate}", highlight=False)
+        out.print(f"[bold]{name}[/bold]  {fate}")
         for field, value in row.items():
             if field not in ("key", "drop_step", "drop_reason"):
-                out.print(f"    {field}: {value}", highlight=False, markup=False, soft_wrap=True)
+                out.print(f"    {field}: {value}", markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -136,7 +136,7 @@ def report(folder: RunFolder) -> None:
         raise RecipeError(str(folder), "the run is not finished", "run it first: curate run RECIPE")
     write_report(pipeline, manifests)
     _print_funnel(funnel(manifests))
-    out.print(f"report: {folder / 'report' / 'index.html'}", highlight=False, soft_wrap=True)
+    out.print(f"report: {_near(pipeline.run / 'report' / 'index.html')}", soft_wrap=True)
 
 
 @app.command("train-filter")
@@ -163,7 +163,7 @@ def train_filter(
     if to is not None:
         folder = Path(shutil.copytree(folder, to))
     out.print_json(json.dumps(read_json(folder / "card.json").get("metrics", {})))
-    out.print(f"filter: {folder}", highlight=False, soft_wrap=True)
+    out.print(f"filter: {_near(folder)}", soft_wrap=True)
 
 
 @app.command()
@@ -195,7 +195,7 @@ def synth(
         task = bars.add_task("synth", total=studies)
         counts = write_archive(folder, config, lambda done: bars.update(task, completed=done))
     for what, n in counts.items():
-        out.print(f"  {what:24} {n}", highlight=False)
+        out.print(f"  {what:24} {n}")
 
 
 @app.command()
@@ -204,7 +204,7 @@ def secret(path: Annotated[Path, typer.Argument(help="file to write, mode 0600")
     from curate.deid.pseudonym import write_secret
 
     write_secret(path)
-    out.print(f"secret: {path}", highlight=False, soft_wrap=True)
+    out.print(f"secret: {path}", soft_wrap=True)
 
 
 def main() -> None:
@@ -222,7 +222,7 @@ def main() -> None:
 
 def _fail(code: int, what: str, message: str) -> None:
     err.print(what, style="bold red", end=": ")
-    err.print(message, highlight=False, soft_wrap=True, markup=False)
+    err.print(message, soft_wrap=True, markup=False)
     sys.exit(code)
 
 
@@ -240,7 +240,8 @@ def _execute(recipe: Recipe, until: str = "export") -> tuple[Pipeline, list[Mani
     from pipelines.check import save_recipe
 
     save_recipe(recipe)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's polite stop is as clean as Ctrl-C
+    # a scheduler's polite stop is as clean as Ctrl-C
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     engine = start_engine(recipe.resources())
     try:
         with _bars() as bars:
@@ -257,6 +258,7 @@ def _execute(recipe: Recipe, until: str = "export") -> tuple[Pipeline, list[Mani
         raise
     finally:
         engine.close()
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
@@ -273,6 +275,11 @@ def _bars() -> Iterator[Progress]:
         yield bars
 
 
+def _near(path: Path) -> Path:
+    """As seen from here, where it lies below."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
 def _print_funnel(counts: list[StepCount]) -> None:
     from curate.report.funnel import print_funnel
 
@@ -285,18 +292,18 @@ def _say_warnings(recipe: Recipe) -> None:
     for what, said in (("warning", recipe.warnings()), ("note", notes(recipe))):
         for line in said:
             err.print(what, style="bold yellow", end=": ")
-            err.print(line, highlight=False, soft_wrap=True, markup=False)
+            err.print(line, soft_wrap=True, markup=False)
 
 
 def _pipeline_of(folder: Path) -> Pipeline:
-    from pipelines.build import Pipeline, list_archive
+    from pipelines.build import Pipeline, last_listing
     from pipelines.load import load_recipe
 
     path = folder / "recipe.yaml"
     if not path.is_file():
         raise RecipeError(str(folder), "holds no run (no recipe.yaml)", "give the recipe's 'out' folder")
-    recipe = load_recipe(path)
-    return Pipeline(recipe, list_archive(recipe, recipe.secret_source().pseudonymizer(), write=False))
+    recipe = load_recipe(path, [f"out={folder.resolve()}"])  # the run's folder may have moved
+    return Pipeline(recipe, last_listing(recipe))
 
 
 if __name__ == "__main__":

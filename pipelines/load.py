@@ -43,7 +43,7 @@ def _override(raw: dict[str, Any], text: str) -> None:
     names = field.split(".")
     for name in names[:-1]:
         if isinstance(target, list):
-            target = target[int(name)] if name.isdigit() and int(name) < len(target) else None
+            target = target[int(name)] if name.isdecimal() and int(name) < len(target) else None
         elif isinstance(target, dict):
             target = target.setdefault(name, {})
         if not isinstance(target, dict | list):
@@ -53,7 +53,7 @@ def _override(raw: dict[str, Any], text: str) -> None:
     except yaml.YAMLError:
         raise RecipeError("--set", f"the value of '{field}' is not valid YAML", "quote it") from None
     if isinstance(target, list):
-        if not names[-1].isdigit() or int(names[-1]) >= len(target):
+        if not names[-1].isdecimal() or int(names[-1]) >= len(target):
             raise RecipeError("--set", f"'{field}' is not in the list", f"it has {len(target)} entries, counted from 0")
         target[int(names[-1])] = parsed
     else:

@@ -6,10 +6,11 @@ none removes or reorders de-identification.
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from curate.dedup.resolve import DedupRules
 from curate.deid.pixels import PixelPolicy
@@ -25,12 +26,19 @@ from curate.ingest.index import IndexRules, ReportSource
 from curate.ingest.pair import PairRules
 from curate.ingest.report import ReportColumns
 from curate.ingest.scan import ImageSource
+from curate.ingest.section import SECTIONS
 from filters.model import ModelRules
 from filters.train import TrainRules
 
 _Scope = Literal["off", "patient", "archive"]
 Scope = Annotated[_Scope, BeforeValidator(lambda v: "off" if v is False else v)]  # YAML reads a bare `off` as false
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+def _section(name: str) -> str:
+    if name not in SECTIONS:
+        raise ValueError(f"no section '{name}'; there are {', '.join(SECTIONS)}")
+    return name
 
 
 class _Part(BaseModel):
@@ -90,8 +98,14 @@ class Image(_Part):
     side: Annotated[int, Field(ge=32)] | None = None
     bits: Literal[8, 16] = 8
     window: Literal["dicom", "full"] | tuple[float, float] = "dicom"
-    min_side: int = 16
-    max_bytes: int = 1 << 30
+    min_side: Annotated[int, Field(ge=1)] = 16
+    max_bytes: Annotated[int, Field(ge=1)] = 1 << 30
+
+    @model_validator(mode="after")
+    def _window_has_a_width(self) -> Image:
+        if isinstance(self.window, tuple) and not (math.isfinite(self.window[0]) and 1 <= self.window[1] < math.inf):
+            raise ValueError(f"window is [center, width] with a width of at least 1, not {list(self.window)}")
+        return self
 
     @model_validator(mode="after")
     def _jpeg_is_8_bit(self) -> Image:
@@ -103,7 +117,11 @@ class Image(_Part):
 class Text(_Part):
     """Which report sections make the text."""
 
-    sections: tuple[str, ...] = ("findings", "impression", "body")
+    sections: Annotated[tuple[Annotated[str, AfterValidator(_section)], ...], Field(min_length=1)] = (
+        "findings",
+        "impression",
+        "body",
+    )
     min_words: Annotated[int, Field(ge=1)] = 2
     dates: Literal["mask", "shift"] = "shift"
 
@@ -156,7 +174,7 @@ class Select(_Part):
     keep: Annotated[float, Field(gt=0, le=1)] | None = None
     threshold: float | None = None
     top_k: Annotated[int, Field(ge=1)] | None = None
-    by: str = "dfn"
+    by: Literal["dfn"] = "dfn"
     filter_eval: bool = False
 
     @model_validator(mode="after")
@@ -172,6 +190,12 @@ class Split(_Part):
 
     val: Fraction = 0.05
     test: Fraction = 0.05
+
+    @model_validator(mode="after")
+    def _something_trains(self) -> Split:
+        if self.val + self.test >= 1:
+            raise ValueError(f"val + test is {self.val + self.test:g}; nothing is left to train on")
+        return self
 
 
 class Export(_Part):
@@ -201,7 +225,7 @@ class Recipe(_Part):
     """The whole job. Paths are relative to the working directory."""
 
     name: str = "run"
-    out: Path
+    out: Annotated[Path, AfterValidator(Path.absolute)]  # workers elsewhere have another working directory
     secret: Path | None = None
     images: tuple[Images, ...] = ()
     reports: tuple[Reports, ...] = ()

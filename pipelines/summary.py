@@ -17,7 +17,7 @@ from curate.export.select import cut_of
 from curate.export.webdataset import read_index, shard_table
 from curate.ingest.image import encode_jpeg, resize
 from curate.ingest.index import image_key
-from curate.record import Reason, live
+from curate.record import RECORD, Reason, live
 from curate.report.funnel import StepCount
 from curate.report.page import DuplicatePair, Histogram, Measure, RunReport, Sample, render_page, report_json
 from curate.step import Manifest, part_path, read_parts
@@ -29,6 +29,7 @@ from pipelines.build import ORDER, Pipeline
 FUNNEL = ("index", "ingest", "dedup", "select", "export")
 SAMPLES = 12  # kept ones shown; dropped ones: this many over all reasons
 PAIRS = 6
+FLATTERED = 0.25  # share of the scored records that the filter was trained on, above which the page says so
 THUMB = 192  # px, longest side
 FACTS = ("modality", "body_part", "view", "width", "height", "bits")
 BREAKDOWN = ("modality", "body_part", "sex", "source")
@@ -58,7 +59,7 @@ def collect(pipeline: Pipeline, manifests: Sequence[Manifest]) -> RunReport:
     selection = read_parts(pipeline.select.folder(pipeline.run))
     dedup = read_parts(pipeline.dedup.folder(pipeline.run))
     names = ["key", "drop_step", "drop_reason", *dict.fromkeys((*FACTS, *BREAKDOWN))]
-    records = read_parts(pipeline.ingest.folder(pipeline.run), names)
+    records = read_parts(pipeline.ingest.folder(pipeline.run), names, empty=RECORD)
     gallery = _Gallery(pipeline, selection)
     return RunReport(
         title=recipe.name,
@@ -74,7 +75,7 @@ def collect(pipeline: Pipeline, manifests: Sequence[Manifest]) -> RunReport:
         patients=len(set(read_index(pipeline.shards)["patient"].to_pylist())) if shard_table(pipeline.shards) else 0,
         breakdown=_breakdown(records, selection),
         curves=_curves(pipeline),
-        warnings=recipe.warnings(),
+        warnings=[*recipe.warnings(), *_flattered(pipeline, selection)],
     )
 
 
@@ -207,11 +208,7 @@ def _against_truth(pipeline: Pipeline, selection: pa.Table) -> list[Measure]:
     pseudo = recipe.secret_source().pseudonymizer()
     truth = read_table(recipe.truth.path, ["file", "fault", "pair_is_right", "patient_id"])
     facts = {image_key(recipe.truth.source, r["file"], pseudo): r for r in truth.to_pylist() if r["file"]}
-    seen = (
-        set(read_parts(pipeline.train_filter.folder(pipeline.run))["key"].to_pylist())
-        if pipeline.train_filter
-        else set()
-    )
+    seen = _clean_set(pipeline)
     judged = [r for r in selection.to_pylist() if r["key"] in facts]
     rows = [(r["score"], facts[r["key"]]) for r in judged if r["score"] is not None and r["key"] not in seen]
     right = [r for r in rows if r[1]["pair_is_right"]]
@@ -234,6 +231,24 @@ def _against_truth(pipeline: Pipeline, selection: pa.Table) -> list[Measure]:
             note = f"of the train split's {len(among)} records, by known truth"
             measures.append(Measure(f"right pairs {name}", share, None, None, note))
     return measures
+
+
+def _clean_set(pipeline: Pipeline) -> set[str]:
+    """Keys the run's own filter was trained on; empty where it was brought."""
+    step = pipeline.train_filter
+    return set(read_parts(step.folder(pipeline.run))["key"].to_pylist()) if step else set()
+
+
+def _flattered(pipeline: Pipeline, selection: pa.Table) -> list[str]:
+    """A filter scores the pairs it was trained on too high; said aloud where they are many."""
+    scored = [
+        k for k, s in zip(selection["key"].to_pylist(), selection["score"].to_pylist(), strict=True) if s is not None
+    ]
+    seen = len(_clean_set(pipeline).intersection(scored))
+    if seen <= len(scored) * FLATTERED:
+        return []
+    share = f"{seen} of {len(scored)} scored records are the filter's own training pairs, and their scores flatter them"
+    return [f"{share}: declare a smaller clean set (reports.columns.clean), or bring a filter (filter.folder)"]
 
 
 def _breakdown(records: pa.Table, selection: pa.Table) -> dict[str, list[tuple[str, int, int]]]:

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from curate.dedup.resolve import DedupRules, resolve
-from curate.record import DEDUP, conform, live
+from curate.record import DEDUP, RECORD, conform, live
 from curate.step import part_path
 from curate.storage import read_table
 
@@ -48,5 +48,5 @@ class DedupTask:
         tables = [read_table(part_path(Path(self.ingest), i), COLUMNS) for i in range(self.partitions)]
         tables = [t.filter(pa.array(live(t))) for t in tables]
         owner = np.repeat(np.arange(self.partitions, dtype=np.int32), [t.num_rows for t in tables])
-        resolved = resolve(pa.concat_tables(tables), self.rules)
+        resolved = resolve(pa.concat_tables(tables or [RECORD.empty_table().select(COLUMNS)]), self.rules)
         return conform(resolved.set_column(1, "partition", pa.array(owner)), DEDUP)

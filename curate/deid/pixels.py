@@ -7,17 +7,20 @@ known regions by manufacturer and model, and for ultrasound region metadata as p
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
+from itertools import islice
 from typing import Any, Literal
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 from pydicom.dataset import Dataset
 
-from curate.deid.pixel_text import Box, Image8, text_rows
+from curate.deid.pixel_row import Box, Image8
+from curate.deid.pixel_text import rows
 from curate.deid.quiet import quiet
 from curate.record import Reason
 
@@ -49,15 +52,16 @@ def gate(pixels: np.ndarray, header: Dataset | None, policy: PixelPolicy) -> Gat
 
     ``pixels``: one frame at its native resolution, [H, W] or [H, W, 3], any integer or float dtype. Reason.BURNED_IN
     where text-like structure is left, Reason.PIXELS_UNPROVEN where none is seen but the header says there is, or the
-    modality is one that is written on, and no OCR engine is there to tell. Policy "trust" returns everything untouched
-    and looks at nothing; the caller must say so. Raises ValueError for another shape.
+    modality is one that is written on, and no OCR engine is there to tell. Policy "quarantine" stops looking at the
+    first text found, so its ``regions`` may not be all there are; "blank" names them all. Policy "trust" returns
+    everything untouched and looks at nothing; the caller must say so. Raises ValueError for another shape.
     """
     if not (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] in (3, 4))):
         raise ValueError(f"one frame of shape [H, W] or [H, W, 3] expected, not {pixels.ndim} dimensions")
     if policy.burned_in == "trust":
         return Gate(pixels, None, ())
     expected = _expected(header)
-    found = _suspects(pixels, insist=expected is not None)
+    found = _suspects(pixels, insist=expected is not None, first=policy.burned_in == "quarantine")
     seen = list(found)
     if policy.burned_in == "blank":
         for _ in range(_ROUNDS):
@@ -74,6 +78,7 @@ def gate(pixels: np.ndarray, header: Dataset | None, policy: PixelPolicy) -> Gat
     return Gate(pixels, None if cleared else Reason.PIXELS_UNPROVEN, tuple(seen))
 
 
+@cache
 def ocr_available() -> bool:
     """Whether the optional text detection (``pip install radsift[ocr]``) is there to confirm or clear suspicions."""
     return find_spec("rapidocr_onnxruntime") is not None
@@ -91,41 +96,66 @@ def _expected(header: Dataset | None) -> Literal["header", "modality"] | None:
     return "modality" if modality in _WRITTEN_ON else None
 
 
-def _suspects(pixels: np.ndarray, *, insist: bool = False) -> list[Box]:
+def _suspects(pixels: np.ndarray, *, insist: bool = False, first: bool = False) -> list[Box]:
     """Boxes of what looks like text in any view of the picture; where there is OCR, of what its detection finds.
 
-    OCR is asked where the fast look suspects something, or always with ``insist``.
+    OCR is asked where the fast look suspects something, or always with ``insist``. With ``first`` the fast look ends
+    at the first box.
     """
-    views = _views(pixels)
-    boxes = [row.box for view in views for row in text_rows(view, _SUSPECT)]
+    suspected = (row.box for view in _views(pixels) for row in rows(view) if row.score > _SUSPECT)
+    boxes = list(islice(suspected, 1 if first else None))
     if ocr_available() and (boxes or insist):
-        boxes = [box for view in views for box in _detected(view)]
+        boxes = [box for view in _views(pixels) for box in _detected(view)]
     return _merged(boxes)
 
 
-def _views(pixels: np.ndarray) -> list[Image8]:
+def _views(pixels: np.ndarray) -> Iterator[Image8]:
     """The picture as uint8[H, W], stretched over its bulk, and over its whole range where that hides much of it.
 
     Text brighter than all anatomy saturates in the first view but keeps its edges; text drawn on saturated ground
     shows in the second only. Colour is looked at by its brightest and its darkest channel.
     """
-    planes = [pixels] if pixels.ndim == 2 else [pixels[..., :3].max(axis=2), pixels[..., :3].min(axis=2)]
-    if pixels.ndim == 3 and np.array_equal(planes[0], planes[1]):
-        planes = planes[:1]
-    views: list[Image8] = []
+    planes = [pixels] if pixels.ndim == 2 else _extremes(pixels)
     for plane in planes:
-        wide = plane.astype(np.float32)
-        wide = np.nan_to_num(wide, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
-        sample = wide[:: max(1, wide.shape[0] // 512), :: max(1, wide.shape[1] // 512)]
-        low, high = (float(v) for v in np.percentile(sample, (0.1, 99.9)))
-        least, most = float(wide.min()), float(wide.max())
-        views.append(_stretched(wide, low, high if high > low else most))
+        if plane.dtype != np.uint8:
+            plane = np.nan_to_num(plane.astype(np.float32), copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+        sample = plane[:: max(1, plane.shape[0] // 512), :: max(1, plane.shape[1] // 512)]
+        low, high = _bulk(sample)
+        least, most = float(plane.min()), float(plane.max())
+        yield _stretched(plane, low, high if high > low else most)
         if most - least > 1.5 * max(high - low, 1.0):
-            views.append(_stretched(wide, least, most))
-    return views
+            yield _stretched(plane, least, most)
 
 
-def _stretched(plane: npt.NDArray[np.float32], low: float, high: float) -> Image8:
+def _extremes(pixels: np.ndarray) -> list[np.ndarray]:
+    """The brightest and the darkest channel of [H, W, 3 or 4], one where they are equal; a fourth channel is alpha."""
+    red, green, blue = (pixels[..., k] for k in range(3))
+    planes = [np.maximum(np.maximum(red, green), blue), np.minimum(np.minimum(red, green), blue)]
+    return planes[:1] if np.array_equal(*planes) else planes
+
+
+def _bulk(sample: np.ndarray) -> tuple[float, float]:
+    """The 0.1th and 99.9th percentile; of bytes by counting, at a tenth of the cost of sorting."""
+    if sample.dtype == np.uint8:
+        counts = cv2.calcHist([np.ascontiguousarray(sample)], [0], None, [256], [0, 256]).ravel()
+        below = np.cumsum(counts, dtype=np.int64)
+        low, high = (_counted(below, part) for part in (0.001, 0.999))
+    else:
+        low, high = (float(v) for v in np.percentile(sample, (0.1, 99.9)))
+    return low, high
+
+
+def _counted(below: np.ndarray, part: float) -> float:
+    """The quantile ``part`` where ``below[v]`` values are ``v`` or less, interpolated between the two nearest."""
+    at = part * (int(below[-1]) - 1)
+    a, b = (float(v) for v in np.searchsorted(below, (math.floor(at), math.ceil(at)), side="right"))
+    return a + (b - a) * (at - math.floor(at))
+
+
+def _stretched(plane: np.ndarray, low: float, high: float) -> Image8:
+    if plane.dtype == np.uint8:
+        table = _stretched(np.arange(256, dtype=np.float32), low, high)
+        return np.asarray(cv2.LUT(plane, table), np.uint8)
     scale = 255.0 / (high - low) if high > low else 0.0
     return np.asarray(np.clip((plane - low) * scale, 0, 255), np.uint8)
 

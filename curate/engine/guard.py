@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +20,7 @@ def guarded(fn: Callable[[T], R], item: T) -> R:
     except Exception as error:  # noqa: BLE001  a bug: reported without its text, never swallowed
         frames = traceback.extract_tb(error.__traceback__)
         where = " <- ".join(f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in reversed(frames[-4:]))
-        code = f" (errno {error.errno})" if isinstance(error, OSError) else ""
+        code = f" ({os.strerror(error.errno)})" if isinstance(error, OSError) and error.errno else ""
         raise RunError(
             f"{type(error).__name__}{code} at {where}; the text is withheld, it may quote a patient"
         ) from None

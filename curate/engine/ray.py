@@ -35,13 +35,11 @@ class RayEngine:
         self._owner = not ray.is_initialized()
         if self._owner:
             _connect(resources)
-        self.cpus = int(_cluster().get("CPU", 1))
-        _check_room(resources, self.cpus)
 
     def map(self, fn: Callable[[T], R], items: Sequence[T], alone: bool = False) -> Iterator[tuple[T, R | Crash]]:
         """One Ray task an item, a bounded number in flight; Ray retries a task whose worker died ``_RETRIES`` times."""
         task: Any = ray.remote(num_cpus=1, max_retries=0 if alone else _RETRIES)(guarded)
-        window = 1 if alone else self.cpus * _IN_FLIGHT
+        window = 1 if alone else max(_cpus(), 1) * _IN_FLIGHT
         shared, left = ray.put(fn), list(reversed(items))
         running: dict[Any, T] = {}
         while left or running:
@@ -57,6 +55,7 @@ class RayEngine:
         """Ray Data: decode tasks -> a pool of model actors. An item is yielded when its last batch came back."""
         if not items:
             return
+        _check_room(self.resources)
         rows = [{"item": i} for i in range(len(items))]
         source = ray.data.from_items(rows, override_num_blocks=len(rows))
         decoded = source.flat_map(_Prepare(prepare, list(items)), num_cpus=1)
@@ -132,6 +131,7 @@ def _connect(resources: Resources) -> None:
     """`address="local"` always starts anew: a stale cluster file would otherwise be joined. One retry: raylet
     start-up times out on a loaded machine."""
     os.environ.setdefault("RAY_DEDUP_LOGS", "0")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing about a hospital's cluster is sent anywhere
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     local: dict[str, Any] = (
         {"num_cpus": resources.workers or os.cpu_count(), "include_dashboard": False} if not resources.address else {}
@@ -152,7 +152,7 @@ def _connect(resources: Resources) -> None:
                 raise RecipeError(
                     "engine.address",
                     f"cannot reach {where} ({type(error).__name__})",
-                    "check 'ray status', or engine.kind: local",
+                    "check 'ray status' and, on a cluster with tokens, RAY_AUTH_MODE=token; or engine.kind: local",
                 ) from None
             ray.shutdown()
     context = ray.data.DataContext.get_current()
@@ -164,8 +164,13 @@ def _cluster() -> dict[str, float]:
     return dict(ray.cluster_resources())  # type: ignore[no-untyped-call]
 
 
-def _check_room(resources: Resources, cpus: int) -> None:
+def _cpus() -> int:
+    return int(_cluster().get("CPU", 0))
+
+
+def _check_room(resources: Resources) -> None:
     """Actors that take every CPU starve the decode tasks and Ray Data waits for ever: refuse before starting."""
+    cpus = _cpus()
     if not resources.gpus and resources.actors >= cpus:
         raise RecipeError(
             "engine.actors",

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from curate.export.split import SplitRules, split_all
-from curate.record import SELECTION, Reason, conform, drop_each, live
+from curate.record import SELECTION, Reason, conform, drop_each, live, score_schema
 from curate.step import part_path, read_parts
 from curate.storage import read_table
 
@@ -111,6 +111,6 @@ class SelectTask:
     def _scores(self, keys: list[str]) -> np.ndarray:
         if self.scores is None:
             return np.full(len(keys), np.nan, dtype=np.float32)
-        table = read_parts(Path(self.scores), ["key", self.rules.by])
+        table = read_parts(Path(self.scores), ["key", self.rules.by], empty=score_schema(self.rules.by))
         by_key = dict(zip(table["key"].to_pylist(), table[self.rules.by].to_pylist(), strict=True))
         return np.array([np.nan if (s := by_key.get(k)) is None else s for k in keys], dtype=np.float32)

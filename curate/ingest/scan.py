@@ -21,7 +21,7 @@ from curate.errors import DropRecord, RunError
 from curate.ingest.dicom import Header, read_header
 from curate.ingest.image import read_image_header
 from curate.ingest.sniff import sniff
-from curate.ingest.walk import Found, chunks, walk
+from curate.ingest.walk import Found, as_text, chunks, walk
 from curate.record import Reason
 from curate.step import Progress
 
@@ -46,7 +46,7 @@ def list_chunks(source: ImageSource, folder: Path, pseudo: Pseudonymizer, write:
     """Walk ``source``; the chunk names in order. With ``write``, a chunk not yet read leaves its listing to be read."""
     names = []
     for chunk in chunks(walk(Path(source.path), source.follow_symlinks, source.exclude)):
-        stamps = (part for f in chunk for part in (_text(f.relative), str(f.size), str(f.mtime_ns), f.reason or ""))
+        stamps = (part for f in chunk for part in (as_text(f.relative), str(f.size), str(f.mtime_ns), f.reason or ""))
         name = pseudo.key("chunk", source.name, str(Path(source.path).resolve()), *stamps)
         if write and not _headers(folder, name).exists():
             write_sealed(_listing(folder, name), _listing_table(chunk), pseudo)
@@ -102,13 +102,10 @@ def scan_file(row: dict[str, Any]) -> dict[str, Any]:
 
 def _listing_table(chunk: list[Found]) -> pa.Table:
     rows = [
-        {"path": os.fsencode(f.path), "relative": _text(f.relative), "size": f.size, "reason": f.reason} for f in chunk
+        {"path": os.fsencode(f.path), "relative": as_text(f.relative), "size": f.size, "reason": f.reason}
+        for f in chunk
     ]
     return pa.Table.from_pylist(rows, pa.schema(list(_FOUND.items())))
-
-
-def _text(path: str) -> str:
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _listing(folder: Path, name: str) -> Path:

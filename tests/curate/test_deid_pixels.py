@@ -64,6 +64,25 @@ def test_every_depth_is_seen_alike(dtype, high):
     assert gate(written.astype(dtype), None, QUARANTINE).reason is Reason.BURNED_IN
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_bytes_and_the_same_values_stored_deep_are_judged_by_the_same_rows(seed):
+    """Bytes are stretched by counts and a table, deeper values by sorting and arithmetic."""
+    written = write(anatomy(seed)[: 400 - seed, : 500 - seed], "DOE^JANE 12345", (150, 200), 230) // 2 + 9
+    found = [gate(written.astype(dtype), None, PixelPolicy("blank")).regions for dtype in (np.uint8, np.uint16)]
+    assert found[0]
+    assert found[0] == found[1]
+
+
+def test_quarantine_may_stop_at_the_first_text_and_blank_names_all():
+    written = write(write(anatomy(), "SMITH^JOHN 1957", (10, 20)), "MRN 4711081", (330, 500))
+    some = gate(written, None, QUARANTINE)
+    every = gate(written, None, PixelPolicy("blank"))
+    assert some.reason is Reason.BURNED_IN
+    assert some.regions
+    for top in (8, 488):
+        assert any(abs(y - top) < 8 for _, y, _, _ in every.regions), top
+
+
 def test_vertical_inverted_and_coloured_text_is_seen():
     written = write(anatomy(), "MRN 4711081", (20, 40))
     assert gate(np.ascontiguousarray(np.rot90(written)), None, QUARANTINE).reason is Reason.BURNED_IN

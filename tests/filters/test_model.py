@@ -71,7 +71,7 @@ def test_a_pickle_with_code_is_refused_and_not_run(tmp_path: Path, small_arch: s
     torch.save(wrap(_Code()), tmp_path / "evil.pt")
     (tmp_path / "bare.pt").write_bytes(pickle.dumps(wrap(_Code())))
     for name in ("evil.pt", "bare.pt"):
-        with pytest.raises(RecipeError, match=f"model.checkpoint: {name} holds code"):
+        with pytest.raises(RecipeError, match=f"filter.checkpoint: {name} holds code"):
             create_filter(ModelRules(small_arch, name, "open_clip"), [], 0, "cpu")
     assert not Path("was_run").exists()
 
@@ -97,9 +97,9 @@ def test_a_damaged_checkpoint_is_named(tmp_path: Path, small_arch: str, name: st
 def test_parts_that_do_not_fit_are_refused(tmp_path: Path, small_arch: str, trained: Trained):
     save_file(_stock(small_arch).state_dict(), tmp_path / "w.safetensors")
     for rules, message in (
-        (ModelRules("no-such"), "model.arch: no architecture 'no-such'"),
+        (ModelRules("no-such"), "filter.arch: no architecture 'no-such'"),
         (ModelRules(str(tmp_path / "gone.json")), "cannot read"),
-        (ModelRules(small_arch, str(tmp_path / "w.safetensors"), "wordpiece"), "model.tokenizer"),
+        (ModelRules(small_arch, str(tmp_path / "w.safetensors"), "wordpiece"), "filter.tokenizer"),
         (ModelRules(small_arch, str(trained.folder)), "fix: arch: radsift-tiny, tokenizer: wordpiece"),
     ):
         with pytest.raises(RecipeError, match=message):

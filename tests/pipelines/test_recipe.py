@@ -37,7 +37,12 @@ def test_every_shipped_recipe_is_valid(path: Path) -> None:
         ({"images": [{"path": "a"}, {"path": "b"}]}, ["share a name"]),
         ({"images": []}, ["no images"]),
         ({"filter": None, "select": {"keep": 0.2}}, ["scores nothing"]),
-        ({"reports": []}, ["reports"]),
+        ({"reports": []}, ["reports", "unpaired_images"]),
+        ({"image": {"window": [40, 0]}}, ["image", "width"]),
+        ({"image": {"min_side": -1}}, ["image.min_side"]),
+        ({"text": {"sections": ["findigs"]}}, ["findigs", "impression"]),
+        ({"split": {"val": 0.5, "test": 0.6}}, ["split", "nothing is left"]),
+        ({"select": {"by": "clip"}}, ["select.by", "dfn"]),
         ({"deid": {"burned_in": "ignore"}}, ["deid.burned_in", "quarantine"]),
     ],
 )
@@ -59,7 +64,7 @@ def test_a_bare_off_is_off(tmp_path: Path) -> None:
 def test_overrides_reach_nested_fields_and_lists(tmp_path: Path) -> None:
     recipe = load_recipe(write(tmp_path), ["select.keep=0.25", "images.0.name=pacs", "split.test=0.2"])
     assert (recipe.select.keep, recipe.images[0].name, recipe.split.test) == (0.25, "pacs", 0.2)
-    for wrong in ("select.keep", "images.7.name=x", "name.x.y=1", "images.x=1"):
+    for wrong in ("select.keep", "images.7.name=x", "name.x.y=1", "images.x=1", "images.²=1"):
         with pytest.raises(RecipeError):
             load_recipe(write(tmp_path), [wrong])
 
@@ -89,6 +94,9 @@ def test_check_refuses_before_any_work(tmp_path: Path, secret_file: Path, monkey
         ({"out": str(archive / "run")}, "images.0.path"),
         ({"out": "/proc/run"}, "out"),
         ({"filter": {"folder": str(tmp_path / "absent")}}, "filter.folder"),
+        ({"filter": {"arch": "nosuch"}}, "filter.arch"),
+        ({"filter": {"checkpoint": str(tmp_path / "absent")}}, "filter.checkpoint"),
+        ({"truth": {"path": str(archive / "reports.csv")}}, "truth.path"),
         ({"truth": {"path": str(tmp_path / "absent")}}, "truth.path"),
         ({"reports": [{**reports[0], "columns": {"text": "repport"}}]}, "repport"),
     ]

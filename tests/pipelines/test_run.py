@@ -255,6 +255,45 @@ def test_a_killed_run_resumes_to_the_same_bytes(
     assert fingerprint(run) == fingerprint(finished[0].run)
 
 
+@pytest.mark.parametrize("content", [{}, {"notes.txt": b"no image"}])
+def test_an_archive_with_nothing_usable_is_a_run_with_nothing_kept(
+    content: dict[str, bytes], secret_file: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "a" / "dicom").mkdir(parents=True)
+    (tmp_path / "a" / "reports").mkdir()
+    header = "accession,patient_id,patient_name,study_uid,study_date,report,reviewed\n"
+    (tmp_path / "a" / "reports" / "reports.csv").write_text(header)
+    for name, data in content.items():
+        (tmp_path / "a" / "dicom" / name).write_bytes(data)
+    done = curate("run", recipe_for(tmp_path / "a", tmp_path / "run", secret_file, truth=None))
+    assert done.returncode == 0, done.stderr
+    assert "0 records in 0 shards" in done.stdout and (tmp_path / "run" / "report" / "index.html").exists()
+
+
+def test_a_moved_run_whose_archive_is_gone_still_explains_itself(
+    finished: tuple[Pipeline, list[Manifest]], archive: Path, secret_file: Path, tmp_path: Path
+) -> None:
+    moved = Path(shutil.copytree(finished[0].run, tmp_path / "moved"))
+    assert archive.is_dir()
+    away = archive.rename(archive.with_name("away"))
+    key = read_index(moved / "shards")["key"][0].as_py()
+    try:
+        told = curate("explain", moved, key)
+    finally:
+        away.rename(archive)
+    assert told.returncode == 0 and "shard" in told.stdout, told.stderr
+    assert curate("report", moved).returncode == 0
+
+
+def test_two_runs_do_not_share_a_folder(archive: Path, secret_file: Path, tmp_path: Path) -> None:
+    from curate.storage import exclusive, private_folder
+
+    recipe = recipe_for(archive, tmp_path / "shared", secret_file)
+    with exclusive(private_folder(tmp_path / "shared" / "private") / "lock"):
+        second = curate("run", recipe)
+    assert second.returncode == 1 and "another run is at work" in second.stderr and "Traceback" not in second.stderr
+
+
 def test_ctrl_c_stops_cleanly(archive: Path, secret_file: Path, tmp_path: Path) -> None:
     recipe = recipe_for(archive, tmp_path / "stopped", secret_file)
     command = [sys.executable, "-m", "pipelines.cli", "run", str(recipe)]
