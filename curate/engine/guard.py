@@ -10,6 +10,8 @@ from pathlib import Path
 from curate.engine import R, T
 from curate.errors import RadsiftError, RunError
 
+_ROOT = Path(__file__).parents[2]  # frames of the product's own say where to look
+
 
 def guarded(fn: Callable[[T], R], item: T) -> R:
     """``fn(item)``; an unforeseen exception goes on as a RunError that names only its type and where it arose."""
@@ -19,7 +21,8 @@ def guarded(fn: Callable[[T], R], item: T) -> R:
         raise
     except Exception as error:  # noqa: BLE001  a bug: reported without its text, never swallowed
         frames = traceback.extract_tb(error.__traceback__)
-        where = " <- ".join(f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in reversed(frames[-4:]))
+        ours = [f for f in frames if _ROOT in Path(f.filename).parents]
+        where = " <- ".join(f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in reversed((ours or frames)[-4:]))
         code = f" ({os.strerror(error.errno)})" if isinstance(error, OSError) and error.errno else ""
         raise RunError(
             f"{type(error).__name__}{code} at {where}; the text is withheld, it may quote a patient"

@@ -115,7 +115,7 @@ def build_index(
     ]
     unused = _unused_reports(reports, report_match.sort_by("row").to_pylist(), rules, pseudo)
     table = pa.concat_tables([*tables, pa.Table.from_pylist(unused, INDEX)])
-    return table.take(pa.array(pl.Series(table["key"].to_pylist(), dtype=pl.String).arg_sort()))
+    return table.take(pa.array(pl.Series(table["key"].to_pylist(), dtype=pl.String).arg_sort().to_numpy()))
 
 
 def _pairing_columns(files: pa.Table, usable: np.ndarray) -> pa.Table:

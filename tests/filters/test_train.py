@@ -59,7 +59,7 @@ def test_torch_is_left_as_it_was(tmp_path: Path):
     expected = torch.rand(1)
     torch.manual_seed(5)
     before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    with pytest.raises(RecipeError):
+    with pytest.raises(RunError):
         train_filter(*pairs(4), tmp_path, replace(QUICK, threads=before[0] + 1))
     assert (torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()) == before
     assert torch.equal(torch.rand(1), expected)
