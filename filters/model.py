@@ -215,6 +215,17 @@ def filter_hash(folder: Path) -> str:
     return total.hexdigest()
 
 
+def checkpoint_hash(checkpoint: str | None) -> str | None:
+    """SHA-256 of what training begins with, a filter's folder or a weights file; None where it begins at random."""
+    if checkpoint is None:
+        return None
+    path = Path(checkpoint)
+    if path.is_dir():
+        return filter_hash(path)
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def pick_device(device: str) -> str:
     """``auto`` resolved; RecipeError where a GPU is asked for and there is none."""
     if device == "auto":

@@ -25,7 +25,7 @@ from filters import data
 from filters.augment import augment
 from filters.checkpoint import ClipLoss
 from filters.holdout import evaluate
-from filters.model import Filter, ModelRules, arch_name, create_filter, filter_hash, save_filter
+from filters.model import Filter, ModelRules, arch_name, checkpoint_hash, create_filter, save_filter
 from filters.pairs import Pairs, decode_pairs
 
 Progress = Callable[[int, int, dict[str, float]], None]
@@ -65,8 +65,9 @@ def train_filter(
     ``progress(epoch, epochs, {"loss": ..., "lr": ...})`` after each epoch. The order of the pairs does not matter.
     Equal inputs, ``seed`` and ``threads`` give equal bytes on one kind of machine.
 
-    A clean set with fewer different texts than ``batch`` is trained in smaller batches. Raises RunError where it has
-    fewer than `LEAST_TEXTS`, or the loss leaves the numbers; RecipeError where the model's parts do not fit.
+    With no ``epochs`` the checkpoint is taken as it is, and the pairs only measure it. A clean set with fewer different
+    texts than ``batch`` is trained in smaller batches. Raises RunError where it has fewer than `LEAST_TEXTS`, or the
+    loss leaves the numbers; RecipeError where the model's parts do not fit.
     """
     if not len(images) == len(texts) == len(groups):
         raise ValueError(f"{len(images)} images, {len(texts)} texts, {len(groups)} groups")
@@ -76,13 +77,14 @@ def train_filter(
         started = create_filter(rules.model, [texts[i] for i in order], rules.vocab, rules.device)
         pairs = decode_pairs(started, [images[i] for i in order], [texts[i] for i in order], [groups[i] for i in order])
         held = data.hold_out(list(pairs.groups), rules.holdout, rules.seed)
-        curve = _fit(started, pairs.take(~held), rules, progress)
+        curve = _fit(started, pairs.take(~held), rules, progress) if rules.epochs else []
         metrics = evaluate(started, pairs.take(held), rules.seed)
     metrics |= {
-        "loss": curve[-1]["loss"],
-        "train_pairs": float((~held).sum()),
+        "train_pairs": float((~held).sum()) if curve else 0.0,
         "undecodable": float(len(order) - len(held)),
     }
+    if curve:
+        metrics["loss"] = curve[-1]["loss"]
     save_filter(started, out, _card(started, rules, hashlib.sha256(b"".join(sorted(digests))).hexdigest(), metrics))
     _write_curve(out / "metrics.csv", curve)
     return metrics
@@ -160,14 +162,7 @@ def _set_rate(optimizer: torch.optim.Optimizer, rules: TrainRules, done: float) 
 
 def _card(trained: Filter, rules: TrainRules, data_hash: str, metrics: dict[str, float]) -> dict[str, Any]:
     """What card.json says. No path and no time: the same filter has the same card wherever it was trained."""
-    start = Path(rules.model.checkpoint) if rules.model.checkpoint else None
-    origin = (
-        None
-        if start is None
-        else filter_hash(start)
-        if start.is_dir()
-        else hashlib.sha256(start.read_bytes()).hexdigest()
-    )
+    origin = checkpoint_hash(rules.model.checkpoint)
     said = asdict(rules) | {
         "model": {"arch": arch_name(rules.model.arch), "checkpoint": origin, "tokenizer": rules.model.tokenizer}
     }
@@ -187,7 +182,7 @@ def _card(trained: Filter, rules: TrainRules, data_hash: str, metrics: dict[str,
 
 def _write_curve(path: Path, curve: list[dict[str, float]]) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(curve[0]), lineterminator="\n")
+        writer = csv.DictWriter(file, ["epoch", "loss", "lr", "pairs"], lineterminator="\n")
         writer.writeheader()
         writer.writerows(curve)
 

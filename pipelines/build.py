@@ -26,6 +26,7 @@ from curate.ingest.index import IndexTask
 from curate.ingest.scan import list_chunks, scan
 from curate.step import Manifest, Progress, Step, load_manifest, read_parts, run_model_step, run_step
 from curate.storage import commit_json, digest, exclusive, private_folder, read_json, sweep
+from filters.model import checkpoint_hash, filter_hash
 from filters.task import SCORE, CleanRules, Pool, ScoreTask, TrainTask
 from pipelines.recipe import Recipe
 
@@ -91,6 +92,7 @@ class Pipeline:
         rules, clean = self.recipe.train_rules(), CleanRules(f.clean_min_words, f.max_clean)
         task = TrainTask(self.pool, self.recipe.split_rules(), clean, rules, "")
         config = {"rules": asdict(rules), "clean": asdict(clean), "split": self.recipe.split.model_dump()}
+        config["checkpoint"] = {"sha256": checkpoint_hash(f.checkpoint)}
         step = Step("train-filter", task, 1, config, [self.ingest.hash, self.dedup.hash])
         return replace(step, task=replace(task, out=str(step.folder(self.run) / "model")))
 
@@ -100,8 +102,6 @@ class Pipeline:
         f = self.recipe.filter
         if f is None:
             return None
-        from filters.model import filter_hash
-
         trained = self.train_filter.hash if self.train_filter else filter_hash(self.filter_folder)
         device = "auto" if self.recipe.engine.gpus else "cpu"
         task = ScoreTask(self.pool, str(self.filter_folder), f.score_batch, device)

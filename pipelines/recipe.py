@@ -148,13 +148,14 @@ class Dedup(_Part):
 
 class Filter(_Part):
     """The learned filter. ``folder`` uses one trained before; otherwise it is trained on the clean set: records the
-    ``clean`` column of the reports declares, else those that pass the text rules, of the train split only."""
+    ``clean`` column of the reports declares, else those that pass the text rules, of the train split only.
+    ``checkpoint`` (any open_clip ``arch``, local file) is where training begins; ``epochs: 0`` uses it as it is."""
 
-    folder: Path | None = None
+    folder: Annotated[Path, AfterValidator(Path.absolute)] | None = None
     arch: str = ModelRules().arch
     checkpoint: str | None = None
     tokenizer: Literal["open_clip", "wordpiece"] = ModelRules().tokenizer
-    epochs: Annotated[int, Field(ge=1)] = 20
+    epochs: Annotated[int, Field(ge=0)] = 20  # 0 takes the checkpoint as it is
     batch: Annotated[int, Field(ge=2)] = 32
     lr: Annotated[float, Field(gt=0)] = 1e-3
     weight_decay: Annotated[float, Field(ge=0)] = 0.1
@@ -166,6 +167,12 @@ class Filter(_Part):
     max_clean: Annotated[int, Field(ge=8)] = 100_000
     clean_min_words: int = 5
     score_batch: Annotated[int, Field(ge=1)] = 64
+
+    @model_validator(mode="after")
+    def _something_to_score_with(self) -> Filter:
+        if self.epochs == 0 and self.checkpoint is None and self.folder is None:
+            raise ValueError("epochs: 0 trains nothing; name a checkpoint to score with as it is")
+        return self
 
 
 class Select(_Part):

@@ -54,6 +54,14 @@ def test_same_pairs_same_seed_same_bytes_whatever_the_order(tmp_path: Path):
     assert filter_hash(tmp_path / "a") == filter_hash(tmp_path / "b") != filter_hash(tmp_path / "c")
 
 
+def test_no_epochs_take_the_checkpoint_as_it_is(tmp_path: Path, trained: Trained):
+    metrics = train_filter(
+        *pairs(20), tmp_path, replace(QUICK, epochs=0, model=ModelRules(checkpoint=str(trained.folder)))
+    )
+    assert metrics["train_pairs"] == 0 and "loss" not in metrics and "holdout_auroc" in metrics
+    assert (tmp_path / "model.safetensors").read_bytes() == (trained.folder / "model.safetensors").read_bytes()
+
+
 def test_torch_is_left_as_it_was(tmp_path: Path):
     torch.manual_seed(5)
     expected = torch.rand(1)

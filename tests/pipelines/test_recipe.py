@@ -42,6 +42,7 @@ def test_every_shipped_recipe_is_valid(path: Path) -> None:
         ({"image": {"min_side": -1}}, ["image.min_side"]),
         ({"text": {"sections": ["findigs"]}}, ["findigs", "impression"]),
         ({"split": {"val": 0.5, "test": 0.6}}, ["split", "nothing is left"]),
+        ({"filter": {"epochs": 0}}, ["filter", "checkpoint"]),
         ({"select": {"by": "clip"}}, ["select.by", "dfn"]),
         ({"deid": {"burned_in": "ignore"}}, ["deid.burned_in", "quarantine"]),
     ],
