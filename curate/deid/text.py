@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from curate.deid.pseudonym import Pseudonymizer
-from curate.deid.text_dates import find_dates
-from curate.deid.text_fold import BARRIER, fold, tidy
+from curate.deid.text_dates import find_dates, header_days
+from curate.deid.text_fold import BARRIER, fold, has_wide, tidy
 from curate.deid.text_names import find_names
 from curate.deid.text_phi import phi_spans
 from curate.deid.text_rules import Span, find_spans
@@ -51,9 +52,12 @@ def scrub(text: str, phi: Sequence[str], patient_id: str, pseudo: Pseudonymizer,
 
 def _pass(text: str, phi: Sequence[str], shift: dt.timedelta | None) -> str:
     folded, index = fold(text, PLACEHOLDER)
+    spans = _spans(folded, phi, shift)
+    if has_wide(text):
+        spans = sorted([*spans, *_wide_spans(text, phi, index)], key=_order)
     out: list[str] = []
     at = 0
-    for start, end, placeholder in _merged(_spans(folded, phi, shift)):
+    for start, end, placeholder in _merged(spans):
         if BARRIER in folded[start:end]:
             start, end = _clear(folded, start, end)
         if start < end:
@@ -61,6 +65,20 @@ def _pass(text: str, phi: Sequence[str], shift: dt.timedelta | None) -> str:
             out += [text[at:first], placeholder]
             at = last
     return "".join([*out, text[at:]])
+
+
+def _order(span: Span) -> tuple[int, int]:
+    return span[0], -span[1]
+
+
+def _wide_spans(text: str, phi: Sequence[str], index: list[int]) -> list[Span]:
+    """The patient's values where the text writes them with other letters: Müller of a MUELLER, Петров of a PETROV."""
+    wide, origin = fold(text, PLACEHOLDER, wide=True)
+    found = []
+    for start, end, label in phi_spans(wide, phi):
+        last = origin[end - 1] + 1  # a letter written as two is taken whole
+        found.append((bisect_left(index, origin[start]), bisect_left(index, last), f"[{label}]"))
+    return [span for span in found if span[0] < span[1]]
 
 
 def _clear(folded: str, start: int, end: int) -> tuple[int, int]:
@@ -74,10 +92,10 @@ def _clear(folded: str, start: int, end: int) -> tuple[int, int]:
 def _spans(folded: str, phi: Sequence[str], shift: dt.timedelta | None) -> list[Span]:
     """(start, end, placeholder) of all finders, sorted, overlapping."""
     # dates first: of two spans alike, the one that can be shifted is meant
-    found = [(s, e, _dated(day, shift)) for s, e, day in find_dates(folded)]
+    found = [(s, e, _dated(day, shift)) for s, e, day in find_dates(folded, header_days(tuple(phi)))]
     finders = (phi_spans(folded, phi), find_spans(folded), find_names(folded))
     found += [(s, e, f"[{label}]") for finder in finders for s, e, label in finder]
-    return sorted((s for s in found if s[0] < s[1]), key=lambda s: (s[0], -s[1]))
+    return sorted((s for s in found if s[0] < s[1]), key=_order)
 
 
 def _dated(day: dt.date | None, shift: dt.timedelta | None) -> str:

@@ -1,10 +1,14 @@
-"""Dates as people write them: found in folded text, and read where they hold a whole day."""
+"""Dates as people write them: found in folded text, and read where they hold a whole day that may be told.
+
+A day of birth is never told, not even shifted: beside a shifted study date it gives the exact age of someone over 90.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 _NAMES = (
     "jan(?:uary|vier|uar)?|ene(?:ro)?|january",
@@ -69,17 +73,50 @@ _LED = re.compile(
 )
 
 
-def find_dates(text: str) -> Iterator[tuple[int, int, dt.date | None]]:
-    """(start, end, day) of every date in folded text; day is None where it names no whole, existing day.
+# What says that a date is of birth, before it and behind it.
+_CUE = (
+    r"(?:(?<![\w.])(?:d\.?\s?o\.?\s?b\b\.?|born|(?:date|day|year|dt)\s+of\s+birth|birth\s?-?(?:date|day|year)?|b\.|bdate"
+    r"|f\.?\s?nac\.?|(?:fecha\s+de\s+)?nac(?:id[oa]|imiento|io)\b|geb(?:oren|urtsdatum|\.)?|nee?(?=\s+(?:le|en)\b)"
+    r"|naissance|nat[oa](?=\s+il\b)|nascid[oa]|nascita|nascimento|fodt)|生年月日|出生(?:日期)?|생년월일"
+    r"|рожд[а-я]+|род(?:ился|илась|\.)|дата\s+рожд\.?|д\.?\s?р\.)"
+    r"(?:['’]?s)?(?:[\s:=,(*#-]|\b(?:on|in|is|was|the|of|el|en|am|im|le|del?|il|dia|dated?|about|circa|c)\b\.?){0,12}"
+)
+_BEFORE = re.compile(_CUE + r"$", re.IGNORECASE)
+_BEHIND = re.compile(r"[\s,(-]{0,3}(?:d\.?o\.?b\b|birth|born\b|geboren|生まれ|生\b|出生|г\.?\s?р\.?)", re.IGNORECASE)
+_DAY_TH = rf"(?:0?[1-9]|[12]\d|3[01]){_ORD}"
+_MON_ANY = rf"(?:{'|'.join(_NAMES)})\b\.?"
+_Y_ANY = r"(?:(?:1[89]|20)\d\d|'?\d\d)"
+# Behind a cue less is enough: a year, a month and a day in letters of any case, three numbers.
+_BIRTH = re.compile(
+    rf"{_CUE}(?P<day>{_MON_ANY}{_SEP}(?:{_DAY_TH}(?:{_SEP}{_Y_ANY})?|{_Y_ANY})|{_DAY_TH}{_SEP}{_MON_ANY}"
+    r"|\d{1,4}\s?[-/.,]\s?\d{1,2}\s?[-/.,]\s?\d{2,4}|(?:1[89]|20)\d\d)(?![^\W_])",
+    re.IGNORECASE,
+)
+_LIFETIME = 85  # years: less than the 90 from which an age identifies, so that no rounding decides
+_DIGITAL = 1990  # a record whose newest date is older was not dated by a machine, and anchors nothing
 
-    10/11/2024 is read month first, as DICOM's home writes it, unless only day first exists. Two-digit years up to 49
-    are of this century.
+
+def find_dates(text: str, header: Sequence[dt.date] = ()) -> Iterator[tuple[int, int, dt.date | None]]:
+    """(start, end, day) of every date in folded text; ``header`` are the days that the source's header holds.
+
+    Day is None, to be masked, where the date names no whole, existing day; where it is of birth: by a cue beside it,
+    by being 85 calendar years and more before the newest date known (text and header), or by being a day of the header
+    more than a year before the header's newest or the text's.
+
+    10/11/2024 is read month first, as DICOM's home writes it, unless only day first exists. A two-digit year is of the
+    latest century that is not over a year after the newest date known, if that is since 1990; else 00 to 29 are of
+    this century, 70 to 99 of the last, and what lies between is not told.
     """
-    for pattern in _PATTERNS:
-        for hit in pattern.finditer(text):
-            day = _read(hit.groupdict())
-            if day is not None or _plausible(hit.groupdict()):
-                yield hit.start(), hit.end(), day
+    hits = [hit for pattern in _PATTERNS for hit in pattern.finditer(text)]
+    known = [day for hit in hits if (day := _read(hit.groupdict(), None)) and _four(hit)]
+    newest = max([*known, *header], default=None)
+    days = [_read(hit.groupdict(), newest) for hit in hits]
+    newest = max([day for day in (*days, newest) if day is not None], default=None)
+    for hit, day in zip(hits, days, strict=True):
+        if day is not None or _plausible(hit.groupdict()):
+            yield hit.start(), hit.end(), None if _of_birth(text, hit, day, header, newest) else day
+    for hit in _BIRTH.finditer(text):
+        yield hit.start("day"), hit.end("day"), None
     for pattern in _YEARLESS:
         for hit in pattern.finditer(text):
             yield hit.start(), hit.end(), None
@@ -87,17 +124,48 @@ def find_dates(text: str) -> Iterator[tuple[int, int, dt.date | None]]:
         yield hit.start(1), hit.end(1), None
 
 
+@lru_cache(maxsize=16)
+def header_days(phi: tuple[str, ...]) -> tuple[dt.date, ...]:
+    """The days among a source's values: DA, DT's date, ISO."""
+    found = (re.fullmatch(r"((?:1[89]|20)\d\d)([-./]?)(\d\d)\2(\d\d)", value.strip()) for value in phi)
+    days = (_day(int(hit[1]), int(hit[3]), int(hit[4])) for hit in found if hit)
+    return tuple(dict.fromkeys(day for day in days if day is not None))
+
+
+def _four(hit: re.Match[str]) -> bool:
+    return len(hit.groupdict().get("y") or "") == 4
+
+
+def _of_birth(
+    text: str, hit: re.Match[str], day: dt.date | None, header: Sequence[dt.date], newest: dt.date | None
+) -> bool:
+    if _BEFORE.search(text[max(0, hit.start() - 48) : hit.start()]) or _BEHIND.match(text, hit.end()):
+        return True
+    if day is None or newest is None:
+        return False
+    return newest.year - day.year >= _LIFETIME or (day in header and (newest - day).days > 366)
+
+
 def _plausible(found: dict[str, str | None]) -> bool:
     """False for 45/67/89, three numbers that no order makes a date of, unless the year is written out."""
-    return found.get("a") is None or len(found["y"] or "") == 4
+    if found.get("a") is None or len(found["y"] or "") == 4:
+        return True
+    return _read_year(found, 2000) is not None
 
 
-def _read(found: dict[str, str | None]) -> dt.date | None:
-    year, day = found.get("y"), found.get("d")
-    if year is None:
-        return None
-    y = int(year.lstrip("'"))
-    y += (2000 if y < 50 else 1900) if y < 100 else 0
+def _read(found: dict[str, str | None], newest: dt.date | None) -> dt.date | None:
+    year = (found.get("y") or "").lstrip("'")
+    if len(year) != 2:
+        return _read_year(found, int(year)) if year else None
+    y = int(year)
+    if newest is not None and newest.year >= _DIGITAL:
+        days = (_read_year(found, century + y) for century in (2000, 1900))
+        return next((day for day in days if day is not None and (day - newest).days <= 366), None)
+    return None if 29 < y < 70 else _read_year(found, y + (2000 if y < 30 else 1900))
+
+
+def _read_year(found: dict[str, str | None], y: int) -> dt.date | None:
+    day = found.get("d")
     if found.get("a") is not None:
         a, b = int(found["a"] or 0), int(found["b"] or 0)
         return _day(y, a, b) or _day(y, b, a)

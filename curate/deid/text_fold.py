@@ -7,13 +7,19 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 from functools import lru_cache
+
+from curate.deid.text_roman import PLAINEST
 
 BARRIER = "\0"  # stands for a placeholder while matching: `tidy` has removed every other control character
 _LETTERS = str.maketrans(
     {"ß": "ss", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ð": "d", "Ð": "D", "æ": "ae", "Æ": "AE"}
     | {"œ": "oe", "Œ": "OE", "ı": "i", "þ": "th", "Þ": "TH", "ħ": "h", "Ħ": "H", "ŋ": "n", "ʼ": "'"}
 )
+# The other way to write them: an umlaut's dots are an e, a ring is an a, Cyrillic and Greek are Latin letters.
+_WIDE = str.maketrans({"ø": "oe", "Ø": "Oe"} | PLAINEST)
+_MARKS = {"\u0308": "e", "\u030a": "a"}
 _QUOTES = frozenset("‘’‛′´`＇")
 
 
@@ -54,36 +60,53 @@ def _plain(ch: str) -> str:
     return "".join(c for c in parts if unicodedata.category(c) != "Mn")
 
 
-def fold_value(value: str) -> str:
+@lru_cache(maxsize=8192)
+def _wide(ch: str) -> str:
+    """As `_plain`, in the other way of writing letters that have one: Mueller, Soerensen, Haakon, Petrov."""
+    parts = unicodedata.normalize("NFKD", ch)
+    if parts[0] in PLAINEST or parts in "øØ":
+        return parts[0].translate(_WIDE)
+    if parts in _MARKS:  # a letter and its mark written apart
+        return _MARKS[parts]
+    marked = len(parts) == 2 and parts[0] in "aouAOU"
+    return _plain(ch) + (_MARKS.get(parts[1], "") if marked else "")
+
+
+def has_wide(text: str) -> bool:
+    """True if ``text`` holds letters with another way of writing them."""
+    return not text.isascii() and any(_wide(ch) != _plain(ch) for ch in set(text))
+
+
+def fold_value(value: str, *, wide: bool = False) -> str:
     """A header value as it is matched against folded text."""
-    return "".join(map(_plain, tidy(value)))
+    return "".join(map(_wide if wide else _plain, tidy(value)))
 
 
-def fold(text: str, protect: re.Pattern[str]) -> tuple[str, list[int]]:
+def fold(text: str, protect: re.Pattern[str], *, wide: bool = False) -> tuple[str, list[int]]:
     """(folded, index): folded[i] came from text[index[i]]; index[len(folded)] is len(text).
 
-    What ``protect`` matches (a placeholder) is one BARRIER, so that no rule can reach into it or across it.
+    What ``protect`` matches (a placeholder) is one BARRIER, so that no rule can reach into it or across it. ``wide``
+    writes ü as ue and Петров as Petrov instead of u and as it is.
     """
     folded: list[str] = []
     index: list[int] = []
     at = 0
     for hit in protect.finditer(text):
-        _append(text, at, hit.start(), folded, index)
+        _append(text[at : hit.start()], at, folded, index, _wide if wide else _plain)
         folded.append(BARRIER)
         index.append(hit.start())
         at = hit.end()
-    _append(text, at, len(text), folded, index)
+    _append(text[at:], at, folded, index, _wide if wide else _plain)
     index.append(len(text))
     return "".join(folded), index
 
 
-def _append(text: str, start: int, end: int, folded: list[str], index: list[int]) -> None:
-    piece = text[start:end]
+def _append(piece: str, start: int, folded: list[str], index: list[int], letter: Callable[[str], str]) -> None:
     if piece.isascii():
         folded.append(piece)
-        index.extend(range(start, end))
+        index.extend(range(start, start + len(piece)))
         return
     for i, ch in enumerate(piece, start):
-        plain = _plain(ch)
+        plain = letter(ch)
         folded.append(plain)
         index.extend([i] * len(plain))

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from curate.deid.header_phi import technical_words
 from curate.deid.text_fold import fold_value
+from curate.deid.text_person import People, people_spans
 from curate.deid.text_rules import Span
 
 
@@ -16,16 +17,7 @@ def _words(text: str) -> frozenset[str]:
 
 
 _EDGE_L, _EDGE_R = r"(?<![^\W_])", r"(?![^\W_])"
-# A word broken by a line end, a hyphen, a no-break space; tidied text has no zero-width characters left.
-_BREAK = r"(?:-?[^\S\n]*\n\s*|[-\xa0'.])?"
 _LOOSE = r"(?:[^\w\0]|_)"  # whatever stands between words, but a placeholder
-_BETWEEN = r"[\s,.^_/\\=-]{0,4}"
-_PARTICLES = _words("""
-de da del della der den van von vom la le los las el al bin ibn ben st san dos das du di mac ter
-""")
-_TITLES = _words("""
-dr mr mrs ms md phd prof miss jr sr ii iii iv esq rn np pa do dds
-""")
 _FACILITY = _words("""
 hospital hospitals clinic center centre ctr medical med health healthcare university infirmary radiology imaging
 institute department dept associates group system general regional memorial community ward unit laboratory lab
@@ -37,28 +29,25 @@ _ADDRESS = re.compile(r"^\d+\s+[^\W\d_]|\b(?:street|st|ave|avenue|road|rd|lane|l
 def phi_spans(text: str, phi: Sequence[str]) -> Iterator[Span]:
     """Spans of folded ``text`` that hold one of ``phi``, by what each value is: a name, a number, a place, a phrase."""
     squashed = _squash(text)
-    values, parts, initials = _known(tuple(phi))
+    values, people = _known(tuple(phi))
     for plain, words in values:
         yield from _value_spans(text, squashed, plain, words)
-    yield from _name_spans(text, squashed, parts, initials)
+    yield from people_spans(text, squashed, people)
 
 
 @lru_cache(maxsize=16)
-def _known(phi: tuple[str, ...]) -> tuple[list[tuple[str, list[str]]], list[str], str]:
-    """What is no name with its words, the parts of names, their initials; kept while one record is scrubbed."""
+def _known(phi: tuple[str, ...]) -> tuple[list[tuple[str, list[str]]], People]:
+    """What is no name with its words, and the people; kept while one record is scrubbed."""
     values: list[tuple[str, list[str]]] = []
-    parts: dict[str, None] = {}
-    initials: dict[str, None] = {}
+    people = People()
     for value in dict.fromkeys(phi):
-        plain = fold_value(value).strip()
-        words = re.findall(r"[^\W_]+(?:['-][^\W_]+)*", plain)
-        if _is_name(plain, words):
-            for part in _name_parts(words):
-                parts.setdefault(part)
-                initials.setdefault(part[0].upper())
-        else:
-            values.append((plain, words))
-    return values, list(parts), "".join(c for c in initials if c.isalpha())
+        for plain in dict.fromkeys(fold_value(value, wide=wide).strip() for wide in (False, True)):
+            words = re.findall(r"[^\W_]+(?:['-][^\W_]+)*", plain)
+            if _is_name(plain, words):
+                people.add(plain)
+            else:
+                values.append((plain, words))
+    return values, people
 
 
 def _squash(text: str) -> str:
@@ -79,59 +68,6 @@ def _is_name(plain: str, words: list[str]) -> bool:
 
 def _letters_only(plain: str) -> bool:
     return re.fullmatch(r"[^\W\d_]+(?:[\s,.'-]+[^\W\d_]+)*\.?", plain) is not None
-
-
-def _name_parts(words: list[str]) -> Iterator[str]:
-    for word in words:
-        if word.lower() in _TITLES:
-            continue
-        yield word
-        if "-" in word:
-            yield from (w for w in word.split("-") if len(w) > 2)
-
-
-def _name_spans(text: str, squashed: str, parts: list[str], initials: str) -> Iterator[Span]:
-    """Runs of the name's parts and initials, in any order and case, that hold at least one whole part."""
-    present = [p for p in parts if _squash(p) in squashed]
-    long = [p for p in present if len(p) > (2 if p.isascii() else 1) and p.lower() not in _PARTICLES]
-    short = [p for p in present if p not in long and len(p) > 1]
-    if long:
-        run = _name_run(tuple(long), tuple(short), initials)
-        yield from ((m.start(), m.end(), "NAME") for m in run.finditer(text))
-    if len(short) > 1:  # "LI^AN": two short parts name someone only side by side
-        pair = "|".join(map(re.escape, short))
-        run = re.compile(rf"{_EDGE_L}(?:{pair})[\s,.^_-]{{1,3}}(?:{pair}){_EDGE_R}", re.IGNORECASE)
-        yield from ((m.start(), m.end(), "NAME") for m in run.finditer(text))
-
-
-@lru_cache(maxsize=64)
-def _name_run(long: tuple[str, ...], short: tuple[str, ...], initials: str) -> re.Pattern[str]:
-    """Compiling costs more than searching, and a record's sections ask for the same names."""
-    whole = "|".join(sorted(map(_spelled, long), key=len, reverse=True))
-    minor = (
-        "|".join([*map(re.escape, short), rf"(?-i:[{initials}])\.?"]) if initials else "|".join(map(re.escape, short))
-    )
-    minor = f"(?:{minor})" if minor else r"(?!)"
-    edges = (_EDGE_L, _EDGE_R) if all(p.isascii() for p in long) else ("", "")
-    follow = rf"(?:{_BETWEEN}(?:{whole}|{minor}(?![^\W_])))*(?:'s)?"
-    run = rf"{edges[0]}(?:{minor}{_BETWEEN})*?(?:{whole}){follow}{edges[1]}"
-    return re.compile(run, re.IGNORECASE)
-
-
-def _spelled(part: str) -> str:
-    """A part as one pattern: broken by a line end or hyphen anywhere, or letter-spaced."""
-    letters = [re.escape(c) for c in part if c.isalnum()]
-    joints = [r"[\W_]{0,2}" if not a.isalnum() else "" for a in part]
-    broken = letters[0]
-    at = 0
-    for c, joint in zip(part[1:], joints[1:], strict=True):
-        if joint:
-            at = 1
-            continue
-        broken += (r"[\W_]{0,2}" if at else _BREAK) + re.escape(c)
-        at = 0
-    spaced = r"[ .]{1,2}".join(letters)
-    return f"{broken}|{spaced}" if len(letters) > 3 else broken
 
 
 def _value_spans(text: str, squashed: str, plain: str, words: list[str]) -> Iterator[Span]:

@@ -18,6 +18,15 @@ _UNIT = (
     r"|%|weeks?"
     r"|days?|years?|images?|slices?|per)\b)"
 )
+_YEARS = r"(?:y(?:ea)?rs?|y/?o|y\.o\.|y|anos?|jahre?|jahrig\w*|jaehrig\w*|ans)\b"
+_ONES = r"(?:one|two|three|four|five|six|seven|eight|nine)"
+# ages over 89, in words
+_OLD = (
+    rf"(?:ninety(?:[\s-]{{1,3}}{_ONES})?|(?:a|one)[\s-]{{1,3}}hundred(?:[\s-]{{1,3}}(?:and[\s-]{{1,3}})?(?:{_ONES}|ten|eleven|twelve"
+    r"|thirteen|fourteen|fifteen))?|noventa(?:\s+y\s+(?:uno?|dos|tres|cuatro|cinco|seis|siete|ocho|nueve))?"
+    r"|quatre-vingt-(?:dix(?:-(?:sept|huit|neuf))?|onze|douze|treize|quatorze|quinze|seize)"
+    r"|(?:ein|zwei|drei|vier|funf|sechs|sieben|acht|neun)?(?:und)?neunzig)"
+)
 _DOMAINS = "com|org|net|edu|gov|info|io|health|hospital|uk|ca|au|fr|nl|jp|lk|eu"
 _STREETS = (
     r"(?:Street|St|Avenue|Ave|Av|Road|Rd|Lane|Ln|Drive|Dr|Boulevard|Blvd|Court|Ct|Way|Place|Pl|Terrace|Ter"
@@ -100,7 +109,26 @@ _PATTERNS: list[tuple[str, re.Pattern[str], int]] = [
     ),
     ("TIME", re.compile(r"(?<![\w.:])(?:1[0-2]|0?[1-9])\s?[ap]\.?m\b\.?(?!\w)", _I), 0),
     ("TIME", re.compile(r"(?<![\w.:])(?:[01]\d|2[0-3])[0-5]\d\s?(?:h(?:ou)?rs?|h)\b", _I), 0),
-    ("AGE", re.compile(r"(?<![\w.])(?:9\d|1[0-4]\d)(?=[\s-]{0,2}(?:y(?:ea)?rs?|y/?o|y\.o\.|y)\b)", _I), 0),
+    ("AGE", re.compile(rf"(?<![\w.])(?:9\d|1[0-4]\d)\+?(?=[\s-]{{0,2}}{_YEARS})", _I), 0),
+    ("AGE", re.compile(rf"\b{_OLD}(?=[\s-]{{0,2}}{_YEARS})", _I), 0),
+    (
+        "AGE",
+        re.compile(
+            rf"\b(?:aged?|edad)[\s:]{{1,2}}(?:(?:of|about|over|above|de)\s)?\s?({_OLD})\b(?!\s?(?:%|mm|cm))", _I
+        ),
+        1,
+    ),
+    ("AGE", re.compile(r"\b(?:super-?)?(?:non?agenarian|cent(?:en|in)arian|nonagenari[oa]|centenari[oa])s?\b", _I), 0),
+    ("AGE", re.compile(r"\bninetieth(?=\s+(?:birthday|year))", _I), 0),
+    (
+        "AGE",
+        re.compile(
+            r"\b(?:his|her|their|patient's)\s+(?:(?:very\s+)?(?:early|mid|middle|late)[\s-]+)?"
+            r"(nineties|9\ds?|'?90'?s|hundreds|1[0-4]0'?s)(?!\w)",
+            _I,
+        ),
+        1,
+    ),
     ("AGE", re.compile(r"\b(?:aged?|age:|edad:?|aged:)\s{0,2}(9\d|1[0-4]\d)\b(?!\s?(?:%|mm|cm))", _I), 1),
     ("ADDRESS", re.compile(rf"\b\d{{1,5}}[A-Za-z]?[ ,]+(?:[A-Z0-9][\w.'-]*\s+){{1,4}}?{_STREETS}" + _CITY), 0),
     ("ADDRESS", re.compile(r"\b(?:Apt|Apartment|Suite|Ste|PO Box|P\.O\. Box|Box)\.?\s?#?\s?\d+\w*" + _CITY), 0),

@@ -8,15 +8,15 @@ image file may hold pixels and nothing else.
 from __future__ import annotations
 
 import re
-import struct
 import unicodedata
-import zlib
 from collections.abc import Iterator, Sequence
 from datetime import date
 
+from curate.deid.verify_ages import tells_an_age
+from curate.deid.verify_files import PNG, jpeg_is_bare, png_is_bare
+from curate.deid.verify_names import blurred, cyrillic_or_greek, latin_spellings, short_names, two_letters, unprovable
+
 _PART = 4  # name parts shorter than this are met by chance in any text
-_PNG = b"\x89PNG\r\n\x1a\n"
-_PNG_CHUNKS = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
 _MONTHS = (
     "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
     "december",
@@ -34,9 +34,20 @@ def leaks(outputs: Sequence[str | bytes], phi: Sequence[str]) -> bool:
     for each part of 4 and more letters of a name, for numbers of 5 and more digits whatever separates their digits, and
     for dates in other written forms. Bytes that begin as PNG or JPEG must hold pixels only: PNG the chunks IHDR, PLTE,
     IDAT, IEND; JPEG no APPn but JFIF and Adobe, no comment; neither a trailing byte. A malformed one is a leak.
+
+    Names are also searched with their umlauts written out and in the Latin spellings of Cyrillic and Greek; those of
+    two letters where they stand capitalised. What cannot be proven clean leaks as well: Latin words beside a person
+    whose name is known in a script of which no romanisation is certain, and in that alone. So do an age over 89 in
+    words, a date of birth, and dates of which one could be the birth of someone over 89.
     """
     wanted = _Wanted(phi)
-    return any(_output_leaks(output, wanted) for output in outputs)
+    texts = [text for output in outputs for text in _readings(output)]
+    return (
+        any(_file_leaks(output) for output in outputs if isinstance(output, bytes))
+        or any(_text_leaks(text, wanted) for text in texts)
+        or (bool(wanted.phrases) and tells_an_age(texts))
+        or unprovable(texts, phi)
+    )
 
 
 class _Wanted:
@@ -48,6 +59,10 @@ class _Wanted:
         for value in phi:
             phrases.update(dict.fromkeys(_phrases(value)))
             digits.update(dict.fromkeys(_digit_runs(value)))
+        self.spellings = tuple(s for w in phrases if cyrillic_or_greek(w) for s in latin_spellings(w))
+        self.short = short_names(phi)
+        self.blurred = {b for p in phrases if p.isascii() and len(p) > 4 and p.isalpha() and len(b := blurred(p)) > 3}
+        phrases |= dict.fromkeys(f for value in phi if not value.isascii() for f in _phrases(_written_out(value)))
         self.phrases = [f" {p} " for p in phrases]
         self.joined = [p for phrase in phrases if len(p := phrase.replace(" ", "")) > 7 and not p.isdigit()]
         self.digits = list(digits)
@@ -55,7 +70,7 @@ class _Wanted:
 
 def _letters(text: str) -> str:
     """Case- and accent-free words of letters and digits, one space between, one at each end."""
-    flat = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold())
+    flat = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold()).translate(_OTHER_LETTERS)
     kept = []
     for ch in flat:
         kind = unicodedata.category(ch)
@@ -65,6 +80,16 @@ def _letters(text: str) -> str:
             kept.append("'" if ch in "'’`´" else " ")
     words = f"{''.join(kept)} ".replace("'s ", " ").replace("'", "")
     return f" {' '.join(words.split())} "
+
+
+_TWO = {"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe", "æ": "ae", "œ": "oe"}
+_OTHER_LETTERS = str.maketrans({"ø": "o", "æ": "ae", "œ": "oe", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i"})
+
+
+def _written_out(text: str) -> str:
+    """Umlauts and ligatures as the two letters that replace them on a plain keyboard."""
+    composed = unicodedata.normalize("NFKC", text).casefold()
+    return "".join(_TWO.get(ch, ch) for ch in composed)
 
 
 def _phrases(value: str) -> Iterator[str]:
@@ -122,23 +147,28 @@ def _ordinal(d: int) -> str:
     return "th" if 10 < d < 20 else {1: "st", 2: "nd", 3: "rd"}.get(d % 10, "th")
 
 
-def _output_leaks(output: str | bytes, wanted: _Wanted) -> bool:
+def _file_leaks(output: bytes) -> bool:
+    if output.startswith(PNG):
+        return not png_is_bare(output)
+    return output.startswith(b"\xff\xd8") and not jpeg_is_bare(output)
+
+
+def _readings(output: str | bytes) -> list[str]:
+    """An output as text, bytes in each way that they could be meant; of a picture nothing."""
     if isinstance(output, str):
-        return _text_leaks(output, wanted)
-    if output.startswith(_PNG):
-        return not _png_is_bare(output)
-    if output.startswith(b"\xff\xd8"):
-        return not _jpeg_is_bare(output)
-    readings = [output.decode("latin-1"), output.decode("utf-8", "replace")]
+        return [output]
+    if output.startswith((PNG, b"\xff\xd8")):
+        return []
+    readings = [output.decode("utf-8", "replace"), output.decode("latin-1")]
     if b"\0" in output:
         readings += [output[i:].decode(code, "replace") for code in ("utf-16-le", "utf-16-be") for i in (0, 1)]
-    return any(_text_leaks(reading, wanted) for reading in dict.fromkeys(readings))
+    return list(dict.fromkeys(readings))
 
 
 def _text_leaks(text: str, wanted: _Wanted) -> bool:
     text = _LABEL.sub("[", text)  # someone may be called Name; what a shifted date says is still read
     flat = _letters(text)
-    if any(phrase in flat for phrase in wanted.phrases):
+    if any(phrase in flat for phrase in wanted.phrases) or _other_letters(text, flat, wanted):
         return True
     # a line end inside a word, letters spaced out, hyphens: nothing between the letters at all
     healed = _letters(re.sub(r"(?<=\w)-?\s*\n\s*(?=\w)|(?<=\w)[-\u00a0](?=\w)", "", text))
@@ -154,66 +184,13 @@ def _text_leaks(text: str, wanted: _Wanted) -> bool:
     )
 
 
-def _png_is_bare(data: bytes) -> bool:
-    """Only pixel chunks, right lengths and CRCs, exactly the pixels the header announces, nothing after the end."""
-    at, order, packed = len(_PNG), [], []
-    while at + 12 <= len(data):
-        size, kind = struct.unpack_from(">I4s", data, at)
-        body = data[at + 8 : at + 8 + size]
-        if kind not in _PNG_CHUNKS or data[at + 8 + size : at + 12 + size] != zlib.crc32(kind + body).to_bytes(
-            4, "big"
-        ):
-            return False
-        order.append((kind, body))
-        packed += [body] if kind == b"IDAT" else []
-        at += 12 + size
-        if kind == b"IEND":
-            break
-    kinds = [kind for kind, _ in order]
-    sound = kinds[:1] == [b"IHDR"] and kinds[-1:] == [b"IEND"] and kinds.count(b"IHDR") == 1 and at == len(data)
-    if not sound or order[-1][1] or any(len(b) % 3 or len(b) > 768 for k, b in order if k == b"PLTE"):
-        return False
-    return _png_pixels_fit(order[0][1], b"".join(packed))
-
-
-def _png_pixels_fit(header: bytes, packed: bytes) -> bool:
-    if len(header) != 13:
-        return False
-    width, height, bits, colour, compression, filtering, interlace = struct.unpack(">IIBBBBB", header)
-    channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}.get(colour)
-    if channels is None or compression or filtering or interlace:
-        return False
-    expected = height * (1 + (width * channels * bits + 7) // 8)
-    inflater = zlib.decompressobj()
-    try:
-        got = inflater.decompress(packed, expected + 1)
-    except zlib.error:
-        return False
-    return len(got) == expected and (inflater.eof or not inflater.flush()) and not inflater.unused_data
-
-
-def _jpeg_is_bare(data: bytes) -> bool:
-    """Only the markers that decoding needs, JFIF without a thumbnail and Adobe's 12 bytes, and EOI as the last byte."""
-    at = 2
-    while at + 4 <= len(data) and data[at] == 0xFF:
-        marker, size = data[at + 1], int.from_bytes(data[at + 2 : at + 4], "big")
-        body = data[at + 4 : at + 2 + size]
-        if not _marker_allowed(marker, body) or len(body) != size - 2:
-            return False
-        at += 2 + size
-        if marker == 0xDA:
-            scan = re.compile(rb"\xff(?!\x00|[\xd0-\xd7]|\xff)").search(data, at)
-            if scan is None:
-                return False
-            at = scan.start()
-            if data[at + 1] == 0xD9:
-                return at + 2 == len(data)
-    return False
-
-
-def _marker_allowed(marker: int, body: bytes) -> bool:
-    if marker == 0xE0:
-        return body[:5] == b"JFIF\0" and len(body) == 14
-    if marker == 0xEE:
-        return body[:5] == b"Adobe" and len(body) == 12
-    return marker in (0xDB, 0xC4, 0xDA, 0xDD) or marker in (0xC0, 0xC1, 0xC2)
+def _other_letters(text: str, flat: str, wanted: _Wanted) -> bool:
+    """Names with their umlauts written out or not, romanised, or of two letters."""
+    out = flat if text.isascii() else _letters(_written_out(text))
+    if out != flat and any(phrase in out for phrase in wanted.phrases):
+        return True
+    if wanted.blurred and not wanted.blurred.isdisjoint(map(blurred, {*flat.split(), *out.split()})):
+        return True
+    if wanted.spellings and any(spelling.search(flat) for spelling in wanted.spellings):
+        return True
+    return two_letters(text, wanted.short)

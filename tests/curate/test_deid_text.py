@@ -16,7 +16,7 @@ from tests.realdata import real
 
 PSEUDO = Pseudonymizer(b"a secret of enough bytes, for tests")
 PHI = ["SMITH^JOHN^A", "SMITH", "JOHN", "MRN-0012345", "19570312", "Mercy General Hospital", "O'BRIEN^JOSÉ",
-       "12 Elm Street, Springfield", "洪^吉洞"]  # fmt: skip
+       "12 Elm Street, Springfield", "洪^吉洞", "Ng^Li", "Иванов^Иван"]  # fmt: skip
 MASK = TextRules(dates="mask")
 
 
@@ -81,6 +81,80 @@ def test_dates_in_every_writing_are_masked_or_moved_alike(text):
     assert clean(f"Compared to {text}.", rules=TextRules()) == f"Compared to [DATE:{moved}]."
 
 
+@pytest.mark.parametrize(
+    "name,text,expected",
+    [
+        ("Müller-Lüdenscheidt^Jürgen", "Herr mueller-luedenscheidt was", "Herr [NAME] was"),
+        ("Müller-Lüdenscheidt^Jürgen", "Muel-\nler, MULLER, Mu\u0308ller", "[NAME]"),
+        ("MUELLER^JUERGEN", "Müller and Jürgen and Muller", "[NAME] and [NAME] and [NAME]"),
+        ("Bär^A", "Baer", "[NAME]"),
+        ("Baer^A", "Bär, bar", "[NAME], bar"),
+        ("Doe^Jane", "do not", "do not"),
+        ("Sørensen^Åse", "Soerensen and Aase and Ase", "[NAME] and [NAME] and [NAME]"),
+        ("Haakon^X", "Håkon", "[NAME]"),
+        ("Weiß^A", "Weiss", "[NAME]"),
+        ("Kjær^A", "Kjaer", "[NAME]"),
+        ("Петров^Иван", "Petrov Ivan was", "[NAME] was"),
+        ("Щербаков^Юрий", "Shcherbakov; Scherbakow; Jurij; Iurii", "[NAME]; [NAME]; [NAME]; [NAME]"),
+        ("Соловьёв^Дмитрий", "Solovyov or Solovev, Dmitry or Dmitriy", "[NAME] or [NAME] or [NAME]"),
+        ("Παπαδόπουλος^Γιώργος", "Papadopoulos or Yiorgos", "[NAME] or [NAME]"),
+        ("Petrov^Ivan", "Петров Иван", "[NAME]"),
+        ("Ng^Li", "Ng is stable, with Li, by LI", "[NAME] is stable, with [NAME], by [NAME]"),
+        ("Ng^Li", "5 ng/mL, 3 NG/mL, ng tube", "5 ng/mL, 3 NG/mL, ng tube"),
+        ("Ng^Li", "NG IS STABLE", "[NAME] IS STABLE"),
+        ("An^Li", "AN OPACITY", "AN OPACITY"),
+        ("Smith^Ben", "Ben fell", "[NAME] fell"),
+        ("De La Cruz^Ana", "De novo", "De novo"),
+        ("CT ONE", "CT was done", "CT was done"),
+    ],
+)
+def test_names_in_other_letters_and_of_two_letters(name, text, expected):
+    assert clean(text, [name]) == expected
+
+
+@pytest.mark.parametrize(
+    "text,expected",
+    [
+        ("Ninety-five year old man", "[AGE] year old man"),
+        ("aged ninety-five", "aged [AGE]"),
+        ("a nonagenarian; centenarian", "a [AGE]; [AGE]"),
+        ("in her late nineties", "in her late [AGE]"),
+        ("one hundred and two years old", "[AGE] years old"),
+        ("rate in the nineties, ninety degrees", "rate in the nineties, ninety degrees"),
+        ("a sixty-five year old", "a sixty-five year old"),
+    ],
+)
+def test_ages_over_89_go_in_words_too(text, expected):
+    assert clean(text, []) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["DOB {05/07/1954}", "DOB: {5/7/34}", "born {5/7/34}", "born on {7 May 1954}", "b. {1954}", "b. {7.5.54}",
+     "nacido el {7 de mayo de 1954}", "date of birth: {May 7, '54}", "{1954年5月7日}生まれ", "born {may 7}",
+     "Geburtsdatum: {07.05.1954}", "{5/7/34}", "{5/7/1934}, seen [DATE:2018-04-15]"],
+)  # fmt: skip
+def test_a_day_of_birth_is_masked_and_never_shifted(text):
+    expected = re.sub(r"\{.*?\}", "[DATE]", text)
+    given_text = re.sub(r"[{}]", "", text).replace("[DATE:2018-04-15]", "2024-03-01")
+    out = scrub(given_text, [], "P1", PSEUDO, TextRules())
+    assert re.sub(r"\[DATE:[\d-]+\]", "[DATE:2018-04-15]", out) == expected
+
+
+def test_a_day_of_birth_is_known_from_the_header():
+    assert clean("5/7/1960", ["19600507", "20240301"], TextRules()) == "[DATE]"
+    assert clean("5/7/1930", ["20240301"], TextRules()) == "[DATE]"
+    assert clean("born at 34 weeks. b. 3 cm nodule", [], TextRules()) == "born at 34 weeks. b. 3 cm nodule"
+
+
+def test_two_digit_years_are_not_in_the_future_of_the_newest_date():
+    moved = {day: PSEUDO.shift_date("P1", day) for day in ("2024-03-01", "1961-05-07", "1999-12-01", "2024-12-01")}
+    for written, day in (("5/7/61", "1961-05-07"), ("12/1/99", "1999-12-01"), ("12/1/24", "2024-12-01")):
+        out = clean(f"{written} and 2024-03-01", [], TextRules())
+        assert out == f"[DATE:{moved[day]}] and [DATE:{moved['2024-03-01']}]"
+    assert clean("5/7/45", [], TextRules()) == "[DATE]"  # nothing says of which century
+
+
 def test_a_date_without_a_day_or_a_patient_is_masked():
     assert clean("in March 2024 and 03/2024", rules=TextRules()) == "in [DATE] and [DATE]"
     assert scrub("on 2024-03-01", [], " ", PSEUDO, TextRules()) == "on [DATE]"
@@ -110,7 +184,7 @@ def test_what_cannot_be_seen_is_removed():
 WORDS = st.sampled_from(
     ["Smith", "JOHN", "Dr.", "03/01/2024", "[NAME]", "[DATE:2024-01-02]", "MRN 1234567", "at", "St. Mary's Hospital",
      "signed by", "chest", "12 Elm Street", "10:22", "555-123-4567", "March", "2024", "1", "[", "DATE",
-     "]", "\n", "-", "é", "x@y.org", "PA", "56560"]
+     "]", "\n", "-", "é", "x@y.org", "PA", "56560", "Ng", "LI", "ö", "Иван", "born", "5/7/34", "1931", "ninety"]
 )  # fmt: skip
 
 

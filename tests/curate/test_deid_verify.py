@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import struct
 import zlib
 
@@ -14,12 +15,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from pydicom import dcmread
 
 from curate.deid.pseudonym import Pseudonymizer
+from curate.deid.tags import identifying_values
 from curate.deid.text import TextRules, scrub
 from curate.deid.verify import leaks
+from tests.realdata import real
 
-PHI = ["SMITH^JOHN^A", "MRN-0012345", "19570312", "1.2.840.99.4711", "Mercy General Hospital", "MÜLLER^ZOË", "洪^吉洞"]
+PHI = ["SMITH^JOHN^A", "MRN-0012345", "19570312", "1.2.840.99.4711", "Mercy General Hospital", "MÜLLER^ZOË",
+       "HONG^GILDONG=洪^吉洞"]  # fmt: skip
 PICTURE = (np.arange(64 * 48).reshape(48, 64) % 251).astype(np.uint8)
 
 
@@ -69,6 +74,79 @@ def test_without_identities_only_containers_are_judged():
 def test_scrubbed_text_passes(parts):
     text = "; ".join(parts)
     assert not leaks([scrub(text, PHI, "P1", Pseudonymizer(b"0123456789abcdef"), TextRules("mask"))], PHI)
+
+
+HELD_BACK = [
+    (["Müller-Lüdenscheidt^Jürgen"], "Herr mueller-luedenscheidt"),
+    (["Müller-Lüdenscheidt^Jürgen"], "Herr Muller"),
+    (["Mueller^Juergen"], "Herr Müller"),
+    (["Mueller^A"], "Herr Muller"),
+    (["Loew^A"], "Löw"),
+    (["Sørensen^Åse"], "Soerensen"),
+    (["Weiß^Anna"], "Weiss"),
+    (["Haakon^Bo"], "Håkon"),
+    (["Петров^Иван"], "Petrov Ivan"),
+    (["Щербаков^Дмитрий"], "seen: Dmitry"),
+    (["Παπαδόπουλος^Γιώργος"], "Papadopoulos"),
+    (["洪^吉洞"], "Gildong is well"),
+    (["やまだ^たろう"], "who is that"),
+    (["קבאני"], "who is that"),
+    (["Ng^Li"], "Ng is stable"),
+    (["Ng^Li"], "with LI."),
+    (["Ли^Анна"], "with Li."),
+    (["ROE^JANE"], "a ninety-five year old"),
+    (["ROE^JANE"], "in her nineties"),
+    (["ROE^JANE"], "nonagenarian"),
+    (["ROE^JANE"], "DOB: [DATE:1941-05-02]"),
+    (["ROE^JANE"], "born on 7 May 1934"),
+    (["ROE^JANE"], "[DATE:1931-05-02] and [DATE:2022-05-02]"),
+]
+
+
+@pytest.mark.parametrize("phi,text", HELD_BACK)
+def test_other_letters_short_names_and_ages_are_noticed(phi, text):
+    assert leaks(["no acute disease", text], phi)
+
+
+@pytest.mark.parametrize("phi,text", HELD_BACK)
+def test_what_the_scrubber_leaves_of_them_passes_unless_it_cannot_be_proven(phi, text):
+    out = scrub(text, phi, "P1", Pseudonymizer(b"0123456789abcdef"), TextRules())
+    unprovable = phi[0][0] in "洪やק"
+    assert leaks([out], phi) == (unprovable or "[DATE:" in text)  # a source's own placeholders are believed by scrub
+
+
+@pytest.mark.parametrize(
+    "phi,text",
+    [
+        (["Hong^Gildong=洪^吉洞", "洪^吉洞", "吉洞"], "The lungs are clear in this patient."),
+        (["洪^吉洞"], "患者は異常なし。CT 5 mm"),
+        (["洪^吉洞"], "chest radiograph, PA view, left"),
+        (["東京大学病院", "ROE^JANE=洪^吉洞"], "The lungs are clear."),
+        (["Петров^Иван"], "The lungs are clear, heart normal."),
+        (["Ng^Li"], "5 ng/mL, 3 NG/ML; feeling li, lithium"),
+        (["ROE^JANE^^MR"], "MR of the knee"),
+        (["Loew^A", "Doe^B"], "low volumes, do not repeat"),
+        (
+            ["ROE^JANE"],
+            "a 67 year old, born at 34 weeks; [DATE:1941-05-02] and [DATE:2022-05-02]; rate in the nineties",
+        ),
+    ],
+)
+def test_clean_text_of_people_with_such_names_is_quiet(phi, text):
+    assert not leaks([text], phi)
+
+
+def test_real_names_with_a_latin_group_are_provable():
+    latin = other = 0
+    for path in sorted((real("dicom")).glob("*/chr*.dcm")):
+        phi = identifying_values(dcmread(path, stop_before_pixels=True))
+        provable = not leaks(["these lungs are clear"], phi)
+        if any(re.match(r"[A-Za-z^]+=", value) for value in phi):
+            assert provable, path.name
+            latin += 1
+        other += not provable
+    assert latin >= 3
+    assert other >= 3
 
 
 def png(**save: object) -> bytes:

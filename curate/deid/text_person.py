@@ -1,0 +1,147 @@
+"""The people a header or a report column names, found in folded text: runs of their names' parts, in any order."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import product
+
+from curate.deid.text_roman import collapsed, is_soft, letters, romanised, spelled
+from curate.deid.text_rules import Span
+
+_EDGE_L, _EDGE_R = r"(?<![^\W_])", r"(?![^\W_])"
+_BETWEEN = r"[\s,.^_/\\=-]{0,4}"
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_PARTICLES = _words("""
+de da del della der den van von vom la le los las el al bin ibn ben st san dos das du di mac ter
+""")
+_TITLES = _words("""
+dr mr mrs ms md phd prof miss jr sr ii iii iv esq rn np pa do dds
+""")
+_SURNAMES = _words("do pa")  # titles that are also names, where the family or given name is nothing else
+# Two letters in a value that may be a room or a device ("CT One"): only of a certain person name are they a name.
+_CODES = _words("""
+ct mr us cr dr dx mg xa rf nm pt sc ot es op io er or ed ge rm us uk of at in on to id no ap pa rt lt
+""")
+# In a text all in capitals nothing tells these words of English from the name, so there they stay.
+_FUNCTION = _words("""
+an as at am be by do go he if in is it me my no of on or so to up us we
+""")
+
+
+@dataclass
+class People:
+    """What is searched for of all the people of one record, in the order it was met."""
+
+    long: dict[str, None] = field(default_factory=dict)  # each names someone alone, in any case
+    roman: dict[str, None] = field(default_factory=dict)  # the same, as patterns: Latin for Cyrillic or Greek
+    short: dict[str, None] = field(default_factory=dict)  # two letters: alone where capitalised
+    minor: dict[str, None] = field(default_factory=dict)  # particles and two letters: beside a part
+    initials: dict[str, None] = field(default_factory=dict)
+
+    def add(self, plain: str) -> None:
+        """Take in a folded person name, "A^B" or words."""
+        certain = "^" in plain or "=" in plain
+        for group in plain.split("="):
+            for position, component in enumerate(group.split("^")):
+                words = re.findall(r"[^\W_]+(?:['-][^\W_]+)*", component)
+                for word in words:
+                    self._part(word, certain, alone=certain and len(words) == 1 and position < 3)
+
+    def _part(self, word: str, certain: bool, alone: bool) -> None:
+        lower = word.lower()
+        if lower in _TITLES and not (alone and lower in _SURNAMES):
+            return
+        self.initials.setdefault(word[0].upper())
+        if lower in _PARTICLES and not alone:
+            self.minor.setdefault(word)
+        elif len(word) == 2 and lower != word.upper():
+            self._two(word, certain)
+        elif len(word) > 1:
+            self._long(word)
+            for half in word.split("-") if "-" in word else ():
+                if len(half) == 2:
+                    self._two(half, certain)
+                elif len(half) > 2:
+                    self._long(half)
+
+    def _long(self, word: str) -> None:
+        self.long.setdefault(word)
+        sounds = letters(word)
+        if sounds is not None:
+            self.roman.setdefault(romanised(sounds))
+            self.initials.update(dict.fromkeys(way[0].upper() for way in sounds[0] if way))
+
+    def _two(self, word: str, certain: bool) -> None:
+        sounds = letters(word)
+        ways = [word] if sounds is None else [word, *("".join(way) for way in product(*sounds))]
+        for way in ways:
+            if len(way) > 1:
+                self.minor.setdefault(way)
+                if certain or way.lower() not in _CODES | _PARTICLES | _FUNCTION:
+                    self.short.setdefault(way)
+
+
+def people_spans(text: str, squashed: str, people: People) -> Iterator[Span]:
+    """Runs of the names' parts and initials, in any order and case, that hold at least one whole part.
+
+    A part of two letters counts alone where it is written as a name, capitalised.
+    """
+    minor = tuple(p for p in people.minor if _squash(p) in squashed)
+    long = _present(people.long, text, squashed)
+    latin = [spelled(p) for p in long if p.isascii()]
+    latin += [pattern for pattern in people.roman if re.search(pattern, text, re.IGNORECASE)]
+    initials = "".join(c for c in people.initials if c.isalpha())
+    if latin:
+        run = _run(tuple(latin), minor, initials, edges=True)
+        yield from ((m.start(), m.end(), "NAME") for m in run.finditer(text))
+    native = [spelled(p) for p in long if not p.isascii()]
+    if native:  # scripts without spaces, endings of cases: no edges
+        run = _run(tuple(native), minor, initials, edges=False)
+        yield from ((m.start(), m.end(), "NAME") for m in run.finditer(text))
+    if len(minor) > 1:  # "LI^AN": in lower case two short parts name someone side by side
+        pair = "|".join(map(re.escape, minor))
+        run = re.compile(rf"{_EDGE_L}(?:{pair})[\s,.^_-]{{1,3}}(?:{pair}){_EDGE_R}", re.IGNORECASE)
+        yield from ((m.start(), m.end(), "NAME") for m in run.finditer(text))
+    yield from _short_spans(text, [p for p in people.short if p in minor])
+
+
+def _present(parts: Iterable[str], text: str, squashed: str) -> list[str]:
+    soft_text = f"{collapsed(squashed)} {collapsed(text)}"
+    return [p for p in parts if _squash(p) in squashed or (is_soft(p) and collapsed(_squash(p)) in soft_text)]
+
+
+def _squash(text: str) -> str:
+    return re.sub(r"[\W_]+", "", text).lower()
+
+
+@lru_cache(maxsize=64)
+def _run(whole: tuple[str, ...], short: tuple[str, ...], initials: str, *, edges: bool) -> re.Pattern[str]:
+    """Compiling costs more than searching, and a record's sections ask for the same names."""
+    full = "|".join(sorted(whole, key=len, reverse=True))
+    minors = [*map(re.escape, short), *([rf"(?-i:[{initials}])\.?"] if initials else [])]
+    minor = f"(?:{'|'.join(minors)})" if minors else r"(?!)"
+    left, right = (_EDGE_L, _EDGE_R) if edges else ("", "")
+    follow = rf"(?:{_BETWEEN}(?:{full}|{minor}(?![^\W_])))*(?:'s)?"
+    return re.compile(rf"{left}(?:{minor}{_BETWEEN})*?(?:{full}){follow}{right}", re.IGNORECASE)
+
+
+def _short_spans(text: str, parts: list[str]) -> Iterator[Span]:
+    """ "Ng is stable" and "with LI", not "5 ng/mL"; in a text all in capitals not where English has the word."""
+    if not parts:
+        return
+    shouted = sum(map(str.isupper, text)) > 9 * sum(map(str.islower, text))
+    for part in parts:
+        if shouted and part.lower() in _FUNCTION:
+            continue
+        upper, title = re.escape(part.upper()), re.escape(part.capitalize())
+        form = rf"(?:{title}|(?<!\d)(?<!\d[ \xa0]){upper})(?![ ]?/[ ]?(?i:[mdcun]?[lg]|kg|h|min|day)\b)"
+        for hit in re.finditer(rf"{_EDGE_L}{form}(?:'s)?{_EDGE_R}", text):
+            yield hit.start(), hit.end(), "NAME"
