@@ -45,11 +45,9 @@ class Reason(StrEnum):
     TOO_SMALL = "image_too_small"
     CHANGED = "file_changed_since_index"
     CRASHED = "crashed_its_process"
-    TIMED_OUT = "took_too_long"
     # -- ingest: de-identification; what cannot be proven clean is quarantined
     BURNED_IN = "quarantine_burned_in_text"
     PIXELS_UNPROVEN = "quarantine_pixels_unproven"
-    PHI_IN_TEXT = "quarantine_phi_in_text"
     PHI_IN_OUTPUT = "quarantine_verify_failed"
     NO_WANTED_SECTION = "no_wanted_section"
     TEXT_TOO_SHORT = "text_too_short"

@@ -23,7 +23,7 @@ from curate.export.select import SelectTask
 from curate.export.webdataset import ExportTask, claim_shards, plan_shards
 from curate.ingest.chain import IngestTask, ingest_stages
 from curate.ingest.index import IndexTask
-from curate.ingest.scan import list_chunks, scan
+from curate.ingest.scan import Walked, list_chunks, scan
 from curate.step import Manifest, Progress, Step, load_manifest, read_parts, run_model_step, run_step
 from curate.storage import commit_json, digest, exclusive, private_folder, read_json, sweep
 from filters.model import checkpoint_hash, filter_hash
@@ -35,9 +35,9 @@ ORDER = ("index", "ingest", "dedup", "train-filter", "score", "select", "export"
 
 @dataclass(frozen=True)
 class Listing:
-    """The archive as walked: chunk names by source, and a digest over them and the report files."""
+    """The archive as walked: its image sources, and a digest over them and the report files."""
 
-    chunks: tuple[tuple[str, tuple[str, ...]], ...]
+    sources: tuple[Walked, ...]
     digest: str
 
 
@@ -57,7 +57,7 @@ class Pipeline:
         config: dict[str, Any] = {"rules": asdict(r.index_rules()), "reports": [asdict(s) for s in r.report_sources()]}
         config |= {"rows": r.records_per_partition, "secret": digest(self.secret.pseudonymizer().digest("secret-id"))}
         task = IndexTask(
-            self.listing.chunks,
+            [(w.name, w.chunks) for w in self.listing.sources],
             str(scan_folder(self.run)),
             "",
             r.report_sources(),
@@ -168,9 +168,9 @@ def list_archive(recipe: Recipe, pseudo: Pseudonymizer, write: bool = True) -> L
     folder = scan_folder(recipe.out)
     if write:
         private_folder(recipe.out / "private")
-    chunks = tuple((s.name, tuple(list_chunks(s, folder, pseudo, write))) for s in recipe.image_sources())
-    stamps = [f"{p}|{p.stat().st_size}|{p.stat().st_mtime_ns}" for s in recipe.reports for p in _files(s.path)]
-    return Listing(chunks, pseudo.key("listing", *(n for name, names in chunks for n in (name, *names)), *stamps))
+    sources = tuple(list_chunks(s, folder, pseudo, write) for s in recipe.image_sources())
+    stamps = [f"{p}|{p.stat().st_size}|{p.stat().st_mtime_ns}" for s in recipe.reports for p in _files(s.path.resolve())]
+    return Listing(sources, pseudo.key("listing", *(n for w in sources for n in (w.name, *w.chunks)), *stamps))
 
 
 def last_listing(recipe: Recipe) -> Listing:
@@ -200,7 +200,7 @@ def _run_steps(recipe: Recipe, engine: Engine, progress: Progress, until: str) -
     commit_json(recipe.out / "listing.json", {"digest": listing.digest})
     progress("walk", 1, 1)
     scan(
-        [n for _, names in listing.chunks for n in names],
+        [n for w in listing.sources for n in w.chunks],
         scan_folder(recipe.out),
         recipe.secret_source(),
         engine,

@@ -77,10 +77,9 @@ def plan(recipe: RecipeFile, set_: Set = None, engine: SetEngine = None, workers
     check(made, touch=False)
     listing = list_archive(made, made.secret_source().pseudonymizer(), write=False)
     pipeline = Pipeline(made, listing)
-    chunks = sum(len(names) for _, names in listing.chunks)
-    out.print(
-        f"{made.name}: {chunks} chunks of files in {len(listing.chunks)} image sources; engine {made.engine.kind}"
-    )
+    out.print(f"{made.name}: engine {made.engine.kind}, out {_near(made.out)}")
+    for source in listing.sources:
+        out.print(f"  {source.name:13} {source.files:,} files, {source.bytes / 1e6:,.1f} MB")
     for step in pipeline.steps():
         done = load_manifest(step.folder(pipeline.run))
         parts = len(list(step.folder(pipeline.run).glob("part-*.json")))

@@ -42,16 +42,29 @@ _FOUND = {"path": pa.binary(), "relative": pa.string(), "size": pa.int64(), "rea
 SCAN = pa.schema([*_FOUND.items(), *_HEADER.items()])
 
 
-def list_chunks(source: ImageSource, folder: Path, pseudo: Pseudonymizer, write: bool = True) -> list[str]:
-    """Walk ``source``; the chunk names in order. With ``write``, a chunk not yet read leaves its listing to be read."""
-    names = []
+@dataclass(frozen=True)
+class Walked:
+    """A source as walked: its chunks' names in order, how many files (bad entries included), how many bytes."""
+
+    name: str
+    chunks: tuple[str, ...]
+    files: int
+    bytes: int
+
+
+def list_chunks(source: ImageSource, folder: Path, pseudo: Pseudonymizer, write: bool = True) -> Walked:
+    """Walk ``source``. With ``write``, a chunk not yet read leaves its listing to be read."""
+    names: list[str] = []
+    files = size = 0
     for chunk in chunks(walk(Path(source.path), source.follow_symlinks, source.exclude)):
         stamps = (part for f in chunk for part in (as_text(f.relative), str(f.size), str(f.mtime_ns), f.reason or ""))
         name = pseudo.key("chunk", source.name, str(Path(source.path).resolve()), *stamps)
         if write and not _headers(folder, name).exists():
             write_sealed(_listing(folder, name), _listing_table(chunk), pseudo)
         names.append(name)
-    return names
+        files += len(chunk)
+        size += sum(f.size for f in chunk)
+    return Walked(source.name, tuple(names), files, size)
 
 
 def scan(names: Sequence[str], folder: Path, secret: SecretSource, engine: Engine, progress: Progress) -> None:

@@ -109,7 +109,9 @@ def test_an_added_file_costs_one_chunk(tmp_path: Path, local_engine: Engine, sec
     (archive / "loop").symlink_to(archive)
     secret = SecretSource(str(secret_file))
     source, pseudo = ImageSource("a", str(archive)), secret.pseudonymizer()
-    names = list_chunks(source, folder, pseudo)
+    walked = list_chunks(source, folder, pseudo)
+    names = walked.chunks
+    assert walked.files == 34 and walked.bytes == sum(p.stat().st_size for p in archive.iterdir() if p.is_file())
     scan(names, folder, secret, local_engine, silent)
     table = read_scan(names, folder, pseudo)
     reasons = dict(zip(table["relative"].to_pylist(), table["reason"].to_pylist(), strict=True))
@@ -118,7 +120,7 @@ def test_an_added_file_costs_one_chunk(tmp_path: Path, local_engine: Engine, sec
     assert reasons["loop"] == "symlink_not_followed" and reasons["broken.png"] is not None
     before = {p.name: p.stat().st_mtime_ns for p in folder.glob("*.headers")}
     (archive / "zz-new.png").write_bytes(encode_png(np.full((20, 20), 99, np.uint8)))
-    again = list_chunks(source, folder, pseudo)
+    again = list_chunks(source, folder, pseudo).chunks
     scan(again, folder, secret, local_engine, silent)
     after = {p.name: p.stat().st_mtime_ns for p in folder.glob("*.headers")}
     assert len(set(after) - set(before)) == 1 and all(after[n] == t for n, t in before.items())

@@ -168,9 +168,9 @@ def test_bytes_that_are_neither_png_nor_jpeg_are_not_embedded(data: bytes) -> No
 @pytest.mark.parametrize("payload", [("a text", b""), ("", picture())])
 def test_a_quarantined_sample_may_not_carry_its_payload(payload: tuple[str, bytes]) -> None:
     with pytest.raises(RunError, match="quarantined") as caught:
-        Sample("k", "", "ingest", "quarantine_phi_in_text", None, *payload, {})
+        Sample("k", "", "ingest", "quarantine_verify_failed", None, *payload, {})
     assert "a text" not in str(caught.value)
-    bare = Sample("k", "", "ingest", "quarantine_phi_in_text", None, "", b"", {})
+    bare = Sample("k", "", "ingest", "quarantine_verify_failed", None, "", b"", {})
     assert "withheld" in Page(render_page(dataclasses.replace(EMPTY, dropped=[bare]))).text
 
 
