@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import sys
@@ -28,6 +27,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from curate.engine.guard import withheld
 from curate.errors import RadsiftError, RecipeError
 
 if TYPE_CHECKING:
@@ -215,8 +215,8 @@ def main() -> None:
         _fail(2, "error", str(error))
     except RadsiftError as error:
         _fail(1, "run failed", str(error))
-    except OSError as error:
-        _fail(1, "run failed", f"{os.strerror(error.errno or 0)}; mend that, then run the same command again")
+    except Exception as error:  # noqa: BLE001  a bug, or a full disk: no traceback, it could quote a patient
+        _fail(1, "run failed", str(withheld(error)))
 
 
 def _fail(code: int, what: str, message: str) -> None:

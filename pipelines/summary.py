@@ -189,15 +189,15 @@ def _measures(pipeline: Pipeline, selection: pa.Table) -> list[Measure]:
     return measures
 
 
-def _held_out(metrics: dict[str, float]) -> list[Measure]:
+def _held_out(metrics: dict[str, Any]) -> list[Measure]:
     """What the filter's card says of itself; a card without held-out pairs says nothing."""
-    if "holdout_auroc" not in metrics:
+    if metrics.get("holdout_auroc") is None:
         return []
     low, high = metrics["holdout_auroc_low"], metrics["holdout_auroc_high"]
     pairs = f"{metrics['holdout_pairs']:.0f} held-out pairs of the clean set, trained on {metrics['train_pairs']:.0f}"
     return [
         Measure("filter: AUROC, own text against another's", metrics["holdout_auroc"], low, high, pairs),
-        Measure("filter: R@1", metrics["holdout_r1"], None, None, pairs),
+        Measure("filter: R@1", metrics.get("holdout_r1") or 0.0, None, None, pairs),
     ]
 
 

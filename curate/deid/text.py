@@ -10,10 +10,11 @@ from __future__ import annotations
 import datetime as dt
 import re
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from curate.deid.header_phi import technical_words
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.text_dates import find_dates, header_days
 from curate.deid.text_fold import BARRIER, fold, has_wide, tidy
@@ -45,9 +46,22 @@ def scrub(text: str, phi: Sequence[str], patient_id: str, pseudo: Pseudonymizer,
     shift = pseudo.shift(patient_id) if rules.dates == "shift" and patient_id.strip() else None
     text = tidy(text)
     # Ends: every pass that changes anything turns at least one character outside placeholders into a placeholder.
-    while (after := _pass(text, phi, shift)) != text:
+    known = dict.fromkeys(phi)
+    while True:
+        known.update(dict.fromkeys(_cued(text)))
+        after = _pass(text, list(known), shift)
+        if after == text:
+            return text
         text = after
-    return text
+
+
+def _cued(text: str) -> Iterator[str]:
+    """Names that a cue gives away ("Dr. Abiodun"), to be found where they stand without one as well."""
+    folded, _ = fold(text, PLACEHOLDER)
+    for start, end, label in find_names(folded):
+        if label == "NAME":
+            words = re.findall(r"[^\W\d_]{4,}", folded[start:end])
+            yield from (w for w in words if w[0].isupper() and w.lower() not in technical_words())
 
 
 def _pass(text: str, phi: Sequence[str], shift: dt.timedelta | None) -> str:

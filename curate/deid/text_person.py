@@ -36,6 +36,9 @@ an as at am be by do go he if in is it me my no of on or so to up us we
 """)
 
 
+_HALVES = re.compile("['-]")
+
+
 @dataclass
 class People:
     """What is searched for of all the people of one record, in the order it was met."""
@@ -66,7 +69,7 @@ class People:
             self._two(word, certain)
         elif len(word) > 1:
             self._long(word)
-            for half in word.split("-") if "-" in word else ():
+            for half in _HALVES.split(word) if _HALVES.search(word) else ():  # also the Donoghue of O'Donoghue
                 if len(half) == 2:
                     self._two(half, certain)
                 elif len(half) > 2:

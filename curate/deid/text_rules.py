@@ -111,6 +111,7 @@ _PATTERNS: list[tuple[str, re.Pattern[str], int]] = [
     ("TIME", re.compile(r"(?<![\w.:])(?:[01]\d|2[0-3])[0-5]\d\s?(?:h(?:ou)?rs?|h)\b", _I), 0),
     ("AGE", re.compile(rf"(?<![\w.])(?:9\d|1[0-4]\d)\+?(?=[\s-]{{0,2}}{_YEARS})", _I), 0),
     ("AGE", re.compile(rf"\b{_OLD}(?=[\s-]{{0,2}}{_YEARS})", _I), 0),
+    ("AGE", re.compile(r"(?<![\w.])(?:9\d|1[0-4]\d)(?=\s?[MF]\b)"), 0),  # "92F"
     (
         "AGE",
         re.compile(

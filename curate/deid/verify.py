@@ -107,6 +107,8 @@ def _phrases(value: str) -> Iterator[str]:
         yield from (w for w in words if len(w) >= _PART or (not w.isascii() and len(w) > 1))
         if len(words) > 1:
             yield f"{words[1]} {words[0]}"
+        after = (_letters(w).strip() for w in re.findall(r"['’]([^\W\d_]+)", value))  # Donoghue of O'Donoghue
+        yield from (w for w in after if len(w) >= _PART)
 
 
 def _looks_like_a_name(words: list[str]) -> bool:

@@ -20,10 +20,13 @@ def guarded(fn: Callable[[T], R], item: T) -> R:
     except RadsiftError:
         raise
     except Exception as error:  # noqa: BLE001  a bug: reported without its text, never swallowed
-        frames = traceback.extract_tb(error.__traceback__)
-        ours = [f for f in frames if _ROOT in Path(f.filename).parents]
-        where = " <- ".join(f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in reversed((ours or frames)[-4:]))
-        code = f" ({os.strerror(error.errno)})" if isinstance(error, OSError) and error.errno else ""
-        raise RunError(
-            f"{type(error).__name__}{code} at {where}; the text is withheld, it may quote a patient"
-        ) from None
+        raise withheld(error) from None
+
+
+def withheld(error: Exception) -> RunError:
+    """The type of an unforeseen exception and where it arose, without its text."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [f for f in frames if _ROOT in Path(f.filename).parents]
+    where = " <- ".join(f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in reversed((ours or frames)[-4:]))
+    code = f" ({os.strerror(error.errno)})" if isinstance(error, OSError) and error.errno else ""
+    return RunError(f"{type(error).__name__}{code} at {where}; the text is withheld, it may quote a patient")

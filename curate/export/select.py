@@ -32,7 +32,7 @@ class SelectRules:
     threshold: float | None = None
     top_k: int | None = None
     by: str = "dfn"
-    filter_eval: bool = False  # cut val and test too
+    filter_eval: bool = False  # cut val and test too: one cut over all three
 
 
 def choose(scores: np.ndarray, keys: Collection[str], rules: SelectRules) -> np.ndarray:

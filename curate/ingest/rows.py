@@ -99,7 +99,7 @@ def read_rows(path: Path, format: Format, wanted: Sequence[str]) -> Iterator[tup
             yield number, row
     except UnicodeDecodeError:  # UTF-16 that breaks off; what follows cannot be lined up again
         yield number + 1, Reason.BAD_ENCODING
-    except (OSError, pa.ArrowException):
+    except (OSError, pa.ArrowException, OverflowError):
         yield number + 1, Reason.UNREADABLE_FILE
 
 
@@ -206,7 +206,16 @@ def _as_bytes(column: pa.Array) -> pa.Array:
     """Strings as the bytes they are: Parquet does not promise that they are UTF-8."""
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
+    if pa.types.is_temporal(column.type):
+        return _temporal(column)
     return column.cast(pa.large_binary()) if pa.types.is_string(column.type) else column
+
+
+def _temporal(column: pa.Array) -> pa.Array:
+    """Days and times as Arrow writes them: Python's own end at the year 9999 and want the time zone's name known."""
+    if pa.types.is_timestamp(column.type):
+        column = column.cast(pa.timestamp(column.type.unit))
+    return column.cast(pa.string())
 
 
 def as_string(value: object) -> str:
@@ -221,7 +230,9 @@ def as_string(value: object) -> str:
         return str(int(value))
     if isinstance(value, list):
         return "; ".join(map(as_string, value))
-    return json.dumps(value, ensure_ascii=False, sort_keys=True) if isinstance(value, dict) else str(value)
+    if isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False, sort_keys=True, default=repr)
+    return str(value)
 
 
 def _mended(values: list[str]) -> Row:

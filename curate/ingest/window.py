@@ -63,7 +63,8 @@ def modality(steps: np.ndarray, dataset: Dataset, frame: int) -> np.ndarray:
         return look_up(steps, item, _little(dataset))
     group = functional_group(dataset, frame, "PixelValueTransformationSequence")
     slope, intercept = _float(group, "RescaleSlope"), _float(group, "RescaleIntercept")
-    return np.asarray(steps.astype(np.float64) * (slope or 1.0) + (intercept or 0.0))
+    with np.errstate(all="ignore"):  # a senseless slope gives infinities, which are dropped as undecodable later
+        return np.asarray(steps.astype(np.float64) * (slope or 1.0) + (intercept or 0.0))
 
 
 def look_up(values: np.ndarray, item: Dataset, little: bool) -> np.ndarray:

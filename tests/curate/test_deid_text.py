@@ -225,3 +225,16 @@ def test_labelled_persons_known_to_the_header_are_all_gone():
         assert not [n for n in names if n.casefold() in out], doc["id"]
         seen += len(names)
     assert seen > 100
+
+
+def test_names_without_their_prefix_or_their_cue_and_short_ages():
+    pseudo = Pseudonymizer(b"s" * 32)
+
+    def clean(text: str, *phi: str) -> str:
+        return scrub(text, phi, "P1", pseudo, TextRules())
+
+    assert clean("Donoghue is calm.", "O'DONOGHUE^MARY") == "[NAME] is calm."
+    assert clean("92F with cough. 92 M. 45F.", "X") == "[AGE]F with cough. [AGE] M. 45F."
+    assert clean("Called to Dr. Abiodun at noon; discussed with abiodun.", "X").count("biodun") == 0
+    twice = clean("Dr. Abiodun agrees. No pneumothorax. Abiodun notified.", "X")
+    assert clean(twice, "X") == twice and "pneumothorax" in twice

@@ -190,3 +190,8 @@ def test_a_jpeg_that_holds_more_than_pixels_leaks():
     progressive = io.BytesIO()
     Image.fromarray(PICTURE).save(progressive, "JPEG", progressive=True)
     assert not leaks([progressive.getvalue()], [])
+
+
+def test_a_surname_without_its_prefix_and_a_short_age_are_seen():
+    assert leaks(["donoghue is calm"], ["O'DONOGHUE^MARY"])
+    assert leaks(["92F with cough"], ["DOE^J"]) and not leaks(["92 m of tubing, 45F"], ["DOE^J"])
