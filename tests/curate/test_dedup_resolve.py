@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from curate.dedup import task
 from curate.dedup.cluster import components, represent
 from curate.dedup.resolve import DedupRules, resolve, signatures
 from curate.dedup.text import MINHASH_SIZE
@@ -18,19 +19,7 @@ from tests.curate.test_dedup_image import scene
 from tests.curate.test_dedup_text import REPORT
 from tests.realdata import real
 
-COLUMNS = [
-    "key",
-    "patient",
-    "study",
-    "width",
-    "height",
-    "text",
-    "pixel_hash",
-    "phash",
-    "thumb",
-    "text_hash",
-    "minhash",
-]
+COLUMNS = [name for name in task.COLUMNS if not name.startswith("drop_")]
 SCHEMA = pa.schema([RECORD.field(name) for name in COLUMNS])
 OFF = DedupRules(image_exact="off", image_near="off")
 ALL = DedupRules("archive", "archive", "archive", "archive")

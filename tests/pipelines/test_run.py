@@ -242,6 +242,7 @@ def test_a_killed_run_resumes_to_the_same_bytes(
     recipe = recipe_for(archive, tmp_path / "killed", secret_file)
     run, moments = tmp_path / "killed", ("private/scan/*.headers", "steps/ingest-*/part-00001.json")
     moments += ("steps/dedup-*/part-*", "steps/score-*/part-00000.json", "shards/train/*.tar")
+    killed = []
     for moment in moments:
         command = [sys.executable, "-m", "pipelines.cli", "run", str(recipe)]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -249,7 +250,8 @@ def test_a_killed_run_resumes_to_the_same_bytes(
             time.sleep(0.01)
         time.sleep(random.random() * 0.3)
         process.kill()
-        process.wait()
+        killed.append(process.wait() == -signal.SIGKILL)
+    assert sum(killed) >= 4, "runs that end before they are killed show nothing"
     done = curate("run", recipe)
     assert done.returncode == 0, done.stderr
     assert fingerprint(run) == fingerprint(finished[0].run)
