@@ -22,9 +22,9 @@ import numpy as np
 import pydicom
 from PIL import Image, ImageDraw, ImageFont
 
-from curate.deid.pixel_row import Row
-from curate.deid.pixel_text import rows, text_rows
-from curate.deid.pixels import _SUSPECT, _suspects, _views, ocr_available
+from curate.deid.pixels.gate import _SUSPECT, _suspects, _views, ocr_available
+from curate.deid.pixels.look import rows, text_rows
+from curate.deid.pixels.row import Row
 from curate.deid.quiet import UNPARSEABLE, quiet
 
 TEXTS = ["SMITH JOHN", "DOE^JANE", "1957-03-12", "MRN 4711081", "St. Mary Hospital", "12/03/2024 10:22",

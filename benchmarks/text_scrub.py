@@ -16,8 +16,8 @@ from collections import Counter
 from pathlib import Path
 
 from curate.deid.pseudonym import Pseudonymizer
-from curate.deid.text import PLACEHOLDER, TextRules, scrub
-from curate.deid.verify import leaks
+from curate.deid.text.scrub import PLACEHOLDER, TextRules, scrub
+from curate.deid.verify.leaks import leaks
 
 PSEUDO = Pseudonymizer(b"a secret for benchmarks only")
 KNOWN = {"PERSON", "ID", "PHONE", "PHONE_NUMBER", "US_SSN", "CREDIT_CARD", "IBAN_CODE", "US_DRIVER_LICENSE"}

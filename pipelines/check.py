@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from curate.deid.pixels import ocr_available
+from curate.deid.pixels.gate import ocr_available
 from curate.errors import RecipeError
 from curate.ingest.report import check_columns
 from curate.storage import commit_bytes

@@ -13,8 +13,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from curate.dedup.resolve import DedupRules
-from curate.deid.pixels import PixelPolicy
-from curate.deid.text import TextRules
+from curate.deid.pixels.gate import PixelPolicy
+from curate.deid.text.scrub import TextRules
 from curate.deid.vault import SecretSource
 from curate.engine import Resources
 from curate.errors import RecipeError

@@ -19,11 +19,11 @@ import pyarrow as pa
 from curate.dedup.exact import pixel_hash, text_hash
 from curate.dedup.image import thumb, thumb_hash
 from curate.dedup.text import minhash
-from curate.deid.pixels import PixelPolicy, gate
-from curate.deid.tags import attributes, identifying_values
-from curate.deid.text import TextRules, scrub
+from curate.deid.header.clean import attributes, identifying_values
+from curate.deid.pixels.gate import PixelPolicy, gate
+from curate.deid.text.scrub import TextRules, scrub
 from curate.deid.vault import SecretSource
-from curate.deid.verify import leaks
+from curate.deid.verify.leaks import leaks
 from curate.errors import DropRecord
 from curate.ingest.dicom import Picture, PixelRules, load_dicom
 from curate.ingest.image import encode_jpeg, encode_png, load_image, resize

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import product
 
-from curate.deid.text_roman import collapsed, is_soft, letters, romanised, spelled
-from curate.deid.text_rules import Span
+from curate.deid.text.roman import collapsed, is_soft, letters, romanised, spelled
+from curate.deid.text.rules import Span
 
 _EDGE_L, _EDGE_R = r"(?<![^\W_])", r"(?![^\W_])"
 _BETWEEN = r"[\s,.^_/\\=-]{0,4}"

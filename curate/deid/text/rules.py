@@ -1,6 +1,6 @@
 """Rules for what identifies in any report, whoever it is of: times, numbers, contacts, addresses, facilities, names.
 
-Each rule is a label and a way to find spans in folded text (`curate.deid.text_fold`). A rule may take too much, never
+Each rule is a label and a way to find spans in folded text (`curate.deid.text.fold`). A rule may take too much, never
 too little where its cue is clear; what keeps clinical text whole is that a cue or a telling shape is always asked for.
 """
 

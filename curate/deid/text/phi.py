@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
-from curate.deid.header_phi import technical_words
-from curate.deid.text_fold import fold_value
-from curate.deid.text_person import People, people_spans
-from curate.deid.text_rules import Span
+from curate.deid.header.phi import technical_words
+from curate.deid.text.fold import fold_value
+from curate.deid.text.person import People, people_spans
+from curate.deid.text.rules import Span
 
 
 def _words(text: str) -> frozenset[str]:

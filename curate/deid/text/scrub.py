@@ -14,13 +14,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from curate.deid.header_phi import technical_words
+from curate.deid.header.phi import technical_words
 from curate.deid.pseudonym import Pseudonymizer
-from curate.deid.text_dates import find_dates, header_days
-from curate.deid.text_fold import BARRIER, fold, has_wide, tidy
-from curate.deid.text_names import find_names
-from curate.deid.text_phi import phi_spans
-from curate.deid.text_rules import Span, find_spans
+from curate.deid.text.dates import find_dates, header_days
+from curate.deid.text.fold import BARRIER, fold, has_wide, tidy
+from curate.deid.text.names import find_names
+from curate.deid.text.phi import phi_spans
+from curate.deid.text.rules import Span, find_spans
 
 LABELS = ("NAME", "ID", "DATE", "TIME", "PHONE", "EMAIL", "URL", "ADDRESS", "AGE", "FACILITY")
 # A shifted date says that it is one, or a second scrub would shift it again.
@@ -38,7 +38,7 @@ def scrub(text: str, phi: Sequence[str], patient_id: str, pseudo: Pseudonymizer,
     """``text`` with every identifying value replaced by [NAME] [ID] [DATE] [TIME] [PHONE] [EMAIL] [URL] [ADDRESS] [AGE]
     [FACILITY].
 
-    ``phi`` are the patient's own values (`curate.deid.tags.identifying_values`, report columns), masked in every
+    ``phi`` are the patient's own values (`curate.deid.header.phi`, report columns), masked in every
     variant, also where they are clinical words. Dates without a whole day, or of no known patient (``patient_id``
     empty), are masked whatever ``rules`` say. Control and zero-width characters are removed. Idempotent: placeholders
     are left alone, which also means that a source that writes them itself is believed.

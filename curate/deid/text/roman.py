@@ -1,6 +1,6 @@
 """Names as other alphabets and habits write them: Cyrillic and Greek in Latin letters, umlauts as two letters.
 
-Looks at folded words (`curate.deid.text_fold`), in which й is и and accents are gone. Alternatives follow what
+Looks at folded words (`curate.deid.text.fold`), in which й is и and accents are gone. Alternatives follow what
 passports (ICAO 9303), BGN/PCGN, ISO 9, ELOT 743 and English, German and French habit write.
 """
 

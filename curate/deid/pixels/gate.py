@@ -1,6 +1,6 @@
 """The gate every picture passes: no text-like structure in it, or it is kept back.
 
-BurnedInAnnotation = NO is not believed, YES is. A fast look (`curate.deid.pixel_text`) clears plain pictures; what it
+BurnedInAnnotation = NO is not believed, YES is. A fast look (`curate.deid.pixels.look`) clears plain pictures; what it
 suspects is put to rapidocr's text detection where that extra is installed, and otherwise quarantined. The place for
 known regions by manufacturer and model, and for ultrasound region metadata as proof, is before the look, in `gate`.
 """
@@ -19,8 +19,8 @@ import cv2
 import numpy as np
 from pydicom.dataset import Dataset
 
-from curate.deid.pixel_row import Box, Image8
-from curate.deid.pixel_text import rows
+from curate.deid.pixels.look import rows
+from curate.deid.pixels.row import Box, Image8
 from curate.deid.quiet import quiet
 from curate.record import Reason
 

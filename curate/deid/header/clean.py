@@ -1,4 +1,4 @@
-"""DICOM headers: an allow-list (`curate.deid.allowed`) tighter than the Basic Profile of PS3.15 Annex E.
+"""DICOM headers: an allow-list (`curate.deid.header.allowed`) tighter than the Basic Profile of PS3.15 Annex E.
 
 What is not known to be harmless is not copied: the lists are of what stays, never of what goes. So private groups,
 curves, overlays, UN elements, new attributes of a later edition and malformed ones all fall away by themselves.
@@ -23,8 +23,8 @@ from pydicom.sr.coding import Code
 from pydicom.tag import Tag
 from pydicom.uid import UID_dictionary  # type: ignore[attr-defined]
 
-from curate.deid import allowed
-from curate.deid.header_phi import identifying_values
+from curate.deid.header import allowed
+from curate.deid.header.phi import identifying_values
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.quiet import UNPARSEABLE, element, quiet
 

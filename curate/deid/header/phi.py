@@ -1,7 +1,7 @@
 """The identifying values of a source header: what is searched for in report text and in everything written.
 
-The opposite of `curate.deid.tags`: there a value must be known harmless to stay, here one must be known generic to
-be left out. Values live in memory only.
+The opposite of `curate.deid.header.clean`: there a value must be known harmless to stay, here one must be known
+generic to be left out. Values live in memory only.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Rows of glyph-like marks in an image, in plain OpenCV: the fast first look for burned-in text.
 
 Strokes that stand out from their surroundings are cut into connected pieces; pieces of a glyph's size that follow one
-another on a line make a row, and `curate.deid.pixel_row` says how much that looks like text. It leans towards seeing
+another on a line make a row, and `curate.deid.pixels.row` says how much that looks like text. It leans towards seeing
 text: an OCR engine's detection may clear a row, nothing clears an image in which no row was looked for.
 """
 
@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from curate.deid.pixel_row import Image8, Look, Row, measured
+from curate.deid.pixels.row import Image8, Look, Row, measured
 
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]

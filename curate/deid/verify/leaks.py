@@ -12,9 +12,9 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from datetime import date
 
-from curate.deid.verify_ages import tells_an_age
-from curate.deid.verify_files import PNG, jpeg_is_bare, png_is_bare
-from curate.deid.verify_names import blurred, cyrillic_or_greek, latin_spellings, short_names, two_letters, unprovable
+from curate.deid.verify.ages import tells_an_age
+from curate.deid.verify.files import PNG, jpeg_is_bare, png_is_bare
+from curate.deid.verify.names import blurred, cyrillic_or_greek, latin_spellings, short_names, two_letters, unprovable
 
 _PART = 4  # name parts shorter than this are met by chance in any text
 _MONTHS = (

@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from PIL import Image
 from pydicom import dcmread
 
+from curate.deid.header.clean import identifying_values
 from curate.deid.pseudonym import Pseudonymizer
-from curate.deid.tags import identifying_values
-from curate.deid.text import TextRules, scrub
-from curate.deid.verify import leaks
+from curate.deid.text.scrub import TextRules, scrub
+from curate.deid.verify.leaks import leaks
 from tests.realdata import real
 
 PHI = ["SMITH^JOHN^A", "MRN-0012345", "19570312", "1.2.840.99.4711", "Mercy General Hospital", "MÜLLER^ZOË",

@@ -17,9 +17,9 @@ from pydicom.sequence import Sequence
 from pydicom.tag import Tag
 from pydicom.uid import CTImageStorage
 
+from curate.deid.header.clean import attributes, clean_header, identifying_values
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.quiet import quiet
-from curate.deid.tags import attributes, clean_header, identifying_values
 from tests.realdata import real
 
 PSEUDO = Pseudonymizer(b"a secret of enough bytes, for tests")

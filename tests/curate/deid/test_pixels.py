@@ -8,7 +8,7 @@ import pydicom
 import pytest
 from pydicom.dataset import Dataset
 
-from curate.deid.pixels import PixelPolicy, gate, ocr_available
+from curate.deid.pixels.gate import PixelPolicy, gate, ocr_available
 from curate.deid.quiet import quiet
 from curate.record import Reason
 from tests.realdata import real

@@ -1,7 +1,7 @@
 """Names of people and of facilities, found by the words around them: titles, signatures, degrees, "Medical Center".
 
 For the people a header does not know: clinicians, relatives, other hospitals. Without such a cue a name is not found
-here. Works on folded text (`curate.deid.text_fold`).
+here. Works on folded text (`curate.deid.text.fold`).
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from curate.deid.header_phi import technical_words
-from curate.deid.text_rules import Span
+from curate.deid.header.phi import technical_words
+from curate.deid.text.rules import Span
 
 _I = re.IGNORECASE
 
