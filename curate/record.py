@@ -49,6 +49,15 @@ class Reason(StrEnum):
     BURNED_IN = "quarantine_burned_in_text"
     PIXELS_UNPROVEN = "quarantine_pixels_unproven"
     PHI_IN_OUTPUT = "quarantine_verify_failed"
+    UNPROVABLE = "quarantine_unprovable"  # nothing was found, and nothing could have been: a script that is not searched
+    TEXT_UNPROVEN = "quarantine_text_unproven"  # a language or a form of which the vocabulary knows too little
+    HEADER_UNPROVEN = "quarantine_header_unproven"  # what the object must hold cannot be told from an identity
+    # -- kinds that must not pass unless the rules say how
+    REFUSED_DIRECTORY = "refused_dicomdir"
+    REFUSED_STRUCTURED = "refused_structured_report"
+    REFUSED_DOCUMENT = "refused_encapsulated_document"
+    REFUSED_CLASS = "refused_unknown_sop_class"
+    REFUSED_KIND = "refused_kind_of_file"
     NO_WANTED_SECTION = "no_wanted_section"
     TEXT_TOO_SHORT = "text_too_short"
     # -- dedup
@@ -64,6 +73,11 @@ class Reason(StrEnum):
     def is_quarantine(self) -> bool:
         """True where the record was kept back because it could not be proven clean."""
         return self.value.startswith("quarantine_")
+
+    @property
+    def is_refusal(self) -> bool:
+        """True where what the record is, not what it holds, keeps it back."""
+        return self.value.startswith("refused_")
 
 
 DROP_FIELDS = [pa.field("drop_step", pa.string()), pa.field("drop_reason", pa.string())]

@@ -1,0 +1,24 @@
+"""What `curate deid` is told: the rules of headers, pixels and text, in one frozen piece."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from curate.deid.header.rules import HeaderRules
+from curate.deid.pixels.gate import PixelPolicy
+from curate.deid.text.scrub import TextRules
+
+
+@dataclass(frozen=True)
+class ReleaseRules:
+    """``sections`` keeps only those sections of a report (None: all of it). A word that the vocabulary does not know stays
+    where it is seen with at least ``k_patients`` patients. ``ocr_sample``: the part of the pictures cleared by the fast
+    look that OCR reads all the same, chosen by key. ``max_bytes`` bounds a decoded frame and an inflated file."""
+
+    header: HeaderRules = field(default_factory=HeaderRules)
+    pixels: PixelPolicy = PixelPolicy()
+    text: TextRules = TextRules()
+    sections: tuple[str, ...] | None = None
+    k_patients: int = 8
+    ocr_sample: float = 0.0
+    max_bytes: int = 1 << 30
