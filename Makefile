@@ -3,19 +3,23 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 DEMO   := demo
+# The 'ocr' extra without its opencv-python, which wants libGL and shares a module name with the headless one we have
+OCR    := rapidocr-onnxruntime onnxruntime pyclipper shapely six flatbuffers
 
-.PHONY: demo test test-all check bench clean help
+.PHONY: demo test test-all check bench bench-deid clean help
 help:
 	@echo "make demo      environment, a synthetic archive, the whole pipeline on it; opens nothing, prints the report's path"
 	@echo "make test      environment, the tests"
 	@echo "make test-all  the slow ones too"
 	@echo "make check     ruff, mypy --strict, import layers"
 	@echo "make bench     the benchmarks that need no data but their own"
+	@echo "make bench-deid  de-identification against its numbers, and against other tools in environments of their own"
 
 # constraints.txt is the lock: exact versions, and on a machine with a CPU-only torch wheel, that one
 $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[cpu,dev]' -c constraints.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps $(OCR) -c constraints.txt
 	touch $@
 
 demo: $(VENV)/ready
@@ -37,6 +41,9 @@ check: $(VENV)/ready
 
 bench: $(VENV)/ready
 	$(BIN)/python -m benchmarks.pipeline
+
+bench-deid: $(VENV)/ready
+	$(BIN)/python -m benchmarks.deid --out benchmarks/results/deid.json
 
 clean:
 	rm -rf $(VENV) $(DEMO) .mypy_cache .ruff_cache .pytest_cache .hypothesis

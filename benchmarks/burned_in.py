@@ -1,11 +1,11 @@
-"""How much drawn text the fast look sees, how many clean pictures it withholds, and what it costs.
+"""How much drawn text the pixel gate blanks or keeps back, how many clean pictures it withholds, and what it costs.
 
-    python benchmarks/burned_in.py DATA           the report
-    python benchmarks/burned_in.py DATA --fit     weights for pixel_row.py, from the other half
+    python -m benchmarks.burned_in [DATA] [--out FILE]    the report; without DATA on synthetic pictures alone
+    python -m benchmarks.burned_in DATA --fit             weights for curate/deid/pixels/row.py
 
-DATA holds vision/brain_tumor_mri, vision/cxr_labelled (its central part, where no markers are), dicom/manifest.csv,
-deid/burned_in_images, radiology_pairs, cxr_pairs. Text is drawn with OpenCV's strokes and Pillow's default font, 10 to
-32 px, at 0.2 to 1.0 of the grey range, where it fits whole. No OCR engine is used.
+Fitting and testing share neither pictures nor fonts: pictures are parted by number (even ones are for fitting),
+synthetic ones by seed, fonts by `benchmarks.drawn_text.fonts`. DATA holds vision/brain_tumor_mri, vision/cxr_labelled
+(its central part, where no markers are), dicom/manifest.csv and deid/burned_in_images.
 """
 
 from __future__ import annotations
@@ -13,204 +13,276 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import platform
 import random
 import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pydicom
-from PIL import Image, ImageDraw, ImageFont
 
-from curate.deid.pixels.gate import _SUSPECT, _suspects, _views, ocr_available
-from curate.deid.pixels.look import rows, text_rows
-from curate.deid.pixels.row import Row
+from benchmarks.drawn_text import VISIBLE_NOISE, VISIBLE_STEP, Box, Line, fonts, lines
+from curate.deid.pixels.gate import Gate, PixelPolicy, gate, ocr_available
+from curate.deid.pixels.look import rows
+from curate.deid.pixels.views import views
 from curate.deid.quiet import UNPARSEABLE, quiet
+from curate.synth.anatomy import render
+from curate.synth.case import draw_case
 
-TEXTS = ["SMITH JOHN", "DOE^JANE", "1957-03-12", "MRN 4711081", "St. Mary Hospital", "12/03/2024 10:22",
-         "Garcia Lopez, Ana",
-         "ID:0099812", "M 067Y", "ACC 20240301"]  # fmt: skip
 PAD = 25  # the boxes of burned_in_images were measured with this border around the picture
-SIZES, CONTRASTS = (10, 14, 20, 32), (0.2, 0.5, 1.0)
+COVERED = 0.9  # of a line's box, to count as blanked
 # Of the grey DICOM set: text that a person reads, and a file that decodes to a pattern. The rest look clean.
 WRITTEN = ("GH355", "presidio", "JPEGLossless_1s_1f_i_16_16_bad")
+Named = tuple[str, np.ndarray]
 
 
-def noise(rng: np.random.Generator, size: int) -> np.ndarray:
-    """Anatomy-like: smooth shapes, texture of several octaves, film grain."""
-    out = np.zeros((size, size), np.float32)
-    for octave in (4, 8, 16, 32, 64):
-        grid = rng.random((octave, octave), np.float32)
-        out += cv2.resize(grid, (size, size), interpolation=cv2.INTER_CUBIC) * (255 / octave)
-    y, x = np.mgrid[:size, :size] / size - 0.5
-    out *= ((x / 0.42) ** 2 + (y / 0.45) ** 2 < 1).astype(np.float32)
-    return np.clip(cv2.GaussianBlur(out, (0, 0), 1.0) + rng.normal(0, 4, out.shape), 0, 255).astype(np.uint8)
-
-
-def clean_pictures(data: Path, half: int, n: int) -> list[np.ndarray]:
-    """Pictures without text: even ones for fitting (half 0), odd ones for the report (half 1)."""
-    found: list[np.ndarray] = []
+def clean_pictures(data: Path | None, half: int, n: int) -> list[Named]:
+    """Pictures without text, named by their set: of a half 0 (for fitting) or 1 (for the report)."""
+    found = [("synthetic", _synthetic(half, k)) for k in range(n)]
+    if data is None:
+        return found
     for folder in sorted((data / "vision" / "brain_tumor_mri" / "Training").glob("*")):
-        found += [cv2.imread(str(p), cv2.IMREAD_GRAYSCALE) for p in sorted(folder.glob("*"))[half::2][:n]]
+        paths = sorted(folder.glob("*"))[half::2][:n]
+        found += [("MR", cv2.imread(str(p), cv2.IMREAD_GRAYSCALE)) for p in paths]
     for folder in sorted((data / "vision" / "cxr_labelled").glob("*/")):
         for path in sorted(folder.glob("*"))[half::2][:n]:
             whole = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
             h, w = whole.shape
-            found.append(np.ascontiguousarray(whole[h // 5 : -h // 5, w // 5 : -w // 5]))
-    rng = np.random.default_rng(half)
-    return found + [noise(rng, 512) for _ in range(n)]
+            found.append(("CR", np.ascontiguousarray(whole[h // 5 : -h // 5, w // 5 : -w // 5])))
+    return found + [("DICOM", frame) for _, frame in dicom_pictures(data)[half::2]]
 
 
-def dicom_pictures(data: Path) -> list[tuple[str, np.ndarray]]:
-    """The first frame of every grey CT, MR, PT, CR, DX and MG file that decodes."""
+def _synthetic(half: int, k: int) -> np.ndarray:
+    """The k-th picture of a synthetic archive, uint8, windowed where it is CT."""
+    case = draw_case(100 + half, k, False, False)
+    image = render(case, 100 + half, 0, 400)
+    if case.scene.modality == "CT":
+        low, high = (-160, 240) if k % 2 else (-1000, 600)
+        image = (image - low) / (high - low)
+    return (np.clip(image, 0, 1) * 255).astype(np.uint8)
+
+
+def dicom_pictures(data: Path) -> list[Named]:
+    """The first frame of every grey CT, MR, PT, CR, DX and MG file that decodes and shows no text."""
     found = []
     for row in csv.DictReader((data / "dicom" / "manifest.csv").open()):
         if row["modality"] not in ("CT", "MR", "PT", "CR", "DX", "MG") or row["samples"] != "1":
             continue
-        try:
-            with quiet():
-                pixels = pydicom.dcmread(data / "dicom" / row["file"], force=True).pixel_array
-        except UNPARSEABLE:
-            continue
-        except RuntimeError:  # what pydicom's decoders raise
-            continue
-        frame = pixels if pixels.ndim == 2 else pixels[0]
-        if min(frame.shape) >= 64:
+        pixels = _decoded(data / "dicom" / row["file"])
+        frame = pixels if pixels is None or pixels.ndim == 2 else pixels[0]
+        if frame is not None and min(frame.shape) >= 64 and not any(w in row["file"] for w in WRITTEN):
             found.append((row["file"], frame))
     return found
 
 
-def draw(picture: np.ndarray, rng: random.Random, size: int, contrast: float) -> tuple[np.ndarray, Row | tuple] | None:
-    """``picture`` with a line of text and the text's box; None where it does not fit whole."""
-    text, (h, w) = rng.choice(TEXTS), picture.shape
-    mask = Image.new("L", (w, h), 0)
-    if rng.random() < 0.5:
-        font = ImageFont.load_default(size)
-        left, _, right, bottom = font.getbbox(text)
-        if right - left > w - 8 or size > h // 8:
-            return None
-        place = (rng.randint(2, w - int(right) - 2), rng.randint(2, h - int(bottom) - 4))
-        ImageDraw.Draw(mask).text(place, text, font=font, fill=255)
-        ink = np.asarray(mask)
-    else:
-        scale, thick = size * 0.75 / 22, 1 if size < 20 else 2
-        (tw, th), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, thick)
-        if tw > w - 8 or size > h // 8:
-            return None
-        ink = np.zeros((h, w), np.uint8)
-        kind = cv2.LINE_AA if rng.random() < 0.7 else cv2.LINE_8
-        place = (rng.randint(2, w - tw - 4), rng.randint(th + 4, h - 6))
-        cv2.putText(ink, text, place, cv2.FONT_HERSHEY_SIMPLEX, scale, 255, thick, kind)
-    ground = float(np.median(picture[ink > 128]))
-    tone = np.clip(ground + contrast * 255 * (1 if ground <= 127 else -1), 0, 255)
-    drawn = picture * (1 - ink / 255.0) + tone * (ink / 255.0)
-    return drawn.astype(np.uint8), cv2.boundingRect(ink)
+def _decoded(path: Path) -> np.ndarray | None:
+    try:
+        with quiet():
+            return np.asarray(pydicom.dcmread(path, force=True).pixel_array)
+    except (*UNPARSEABLE, RuntimeError):  # what pydicom's decoders raise
+        return None
 
 
-def covers(box: tuple, target: tuple) -> bool:
-    wide = min(box[0] + box[2], target[0] + target[2]) - max(box[0], target[0])
-    high = min(box[1] + box[3], target[1] + target[3]) - max(box[1], target[1])
-    return wide > 0.3 * target[2] and high > 0.5 * target[3]
+def eight(frame: np.ndarray) -> np.ndarray:
+    """Its first view: what text is drawn on."""
+    return frame if frame.dtype == np.uint8 else next(views(frame))
 
 
-def drawn_on(pictures: list[np.ndarray], rng: random.Random, each: int) -> list[tuple[int, float, np.ndarray, tuple]]:
-    """Pictures enlarged to 384 px or more, as archives hold them, with one line of text each."""
-    found = []
-    for picture in pictures:
-        factor = max(1, -(-384 // min(picture.shape)))
-        large = cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
-        for _ in range(each):
-            size, contrast = rng.choice(SIZES), rng.choice(CONTRASTS)
-            if (result := draw(large, rng, size, contrast)) is not None:
-                found.append((size, contrast, *result))
+def handled(line: Line, result: Gate) -> str:
+    """ "withheld", "blanked" where the regions cover 90 % of the line's box, else "missed"."""
+    if result.reason is not None:
+        return "withheld"
+    return "blanked" if covered(line.box, result.regions, line.picture.shape) >= COVERED else "missed"
+
+
+def covered(box: Box, regions: Sequence[Box], shape: Sequence[int]) -> float:
+    """The part of ``box`` that lies in ``regions`` as `painted` widens them."""
+    mask = np.zeros(shape[:2], np.uint8)
+    for x, y, w, h in regions:
+        by = max(3, min(w, h) // 2)
+        mask[max(0, y - by) : y + h + by, max(0, x - by) : x + w + by] = 1
+    x, y, w, h = box
+    part = mask[max(0, y) : y + h, max(0, x) : x + w]
+    return float(part.mean()) if part.size else 0.0
+
+
+def wilson(hits: int, n: int) -> tuple[float, float]:
+    """95 % interval of a share (Wilson 1927)."""
+    if not n:
+        return 0.0, 1.0
+    z, p = 1.96, hits / n
+    middle, reach = p + z * z / (2 * n), z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    return float((middle - reach) / (1 + z * z / n)), float((middle + reach) / (1 + z * z / n))
+
+
+def share(hits: int, n: int) -> dict[str, Any]:
+    low, high = wilson(hits, n)
+    return {"hits": hits, "of": n, "share": hits / n if n else None, "interval": [low, high]}
+
+
+def drawn_report(drawn: Sequence[Line], policy: PixelPolicy) -> dict[str, Any]:
+    """Lines blanked or withheld, in all and by what they are; the visible ones, and all."""
+    fates = [handled(line, gate(line.picture, _header(line), policy)) for line in drawn]
+    seen = [(line, fate) for line, fate in zip(drawn, fates, strict=True) if line.visible]
+    by: dict[str, dict[str, Any]] = {}
+    traits: dict[str, Callable[[Line], object]] = {
+        "size": lambda v: v.size, "contrast": lambda v: v.contrast, "kind": lambda v: v.kind,
+        "wording": lambda v: v.wording, "turn": lambda v: v.turn, "font": lambda v: v.font,
+    }  # fmt: skip
+    for name, trait in traits.items():
+        groups: dict[str, list[str]] = {}
+        for line, fate in seen:
+            groups.setdefault(str(trait(line)), []).append(fate)
+        by[name] = {key: share(sum(f != "missed" for f in fs), len(fs)) for key, fs in sorted(groups.items())}
+    return {
+        "visible": share(sum(fate != "missed" for _, fate in seen), len(seen)),
+        "fates": dict(Counter(fate for _, fate in seen)),
+        "visible or not": share(sum(fate != "missed" for fate in fates), len(fates)),
+        "by": by,
+    }
+
+
+def _header(line: Line) -> pydicom.Dataset | None:
+    """A grey ramp as palette where the line was drawn as indices of one."""
+    if line.kind != "palette":
+        return None
+    ds = pydicom.Dataset()
+    ds.PhotometricInterpretation = "PALETTE COLOR"
+    for name in ("Red", "Green", "Blue"):
+        setattr(ds, f"{name}PaletteColorLookupTableDescriptor", [256, 0, 16])
+        setattr(ds, f"{name}PaletteColorLookupTableData", (np.arange(256, dtype="<u2") * 257).tobytes())
+    return ds
+
+
+def clean_report(pictures: Sequence[Named], policy: PixelPolicy) -> dict[str, Any]:
+    """Clean pictures withheld, and those in which something was blanked; by set."""
+    groups: dict[str, list[Gate]] = {}
+    for name, picture in pictures:
+        groups.setdefault("DICOM" if "/" in name else name, []).append(gate(picture, None, policy))
+    every = [result for results in groups.values() for result in results]
+    withheld = {key: share(sum(r.reason is not None for r in rs), len(rs)) for key, rs in groups.items()}
+    return {
+        "withheld": share(sum(r.reason is not None for r in every), len(every)),
+        "withheld by set": withheld,
+        "blanked in": share(sum(r.reason is None and bool(r.regions) for r in every), len(every)),
+    }
+
+
+def cost_report(pictures: Sequence[Named], policy: PixelPolicy) -> dict[str, float]:
+    """ms of CPU a picture, and of a 512 x 512 frame that passes without a second look (median)."""
+    spent, plain = [], []
+    for _, picture in pictures:
+        start = time.process_time()
+        result = gate(picture, None, policy)
+        spent.append(1000 * (time.process_time() - start))
+        if not result.regions and picture.shape == (512, 512):
+            plain.append(spent[-1])
+    return {"mean": float(np.mean(spent)), "plain 512 median": float(np.median(plain)) if plain else 0.0}
+
+
+def real_text(data: Path) -> dict[str, Any]:
+    """Word boxes of burned_in_images: covered by blanking, and by blanking or quarantine; and pictures kept back."""
+    folder = data / "deid" / "burned_in_images"
+    found: dict[str, Any] = {}
+    for name, entry in json.loads((folder / "ground_truth.json").read_text()).items():
+        image = cv2.imread(str(folder / name))
+        boxes = [(b["left"] - PAD, b["top"] - PAD, b["width"], b["height"]) for b in entry.get("boxes", [])]
+        cell: dict[str, Any] = {"boxes": len(boxes)}
+        for label, engine in _engines():
+            result = gate(image, None, PixelPolicy("blank", engine))
+            cell[label] = {
+                "fate": "clean" if result.reason is None else result.reason.value,
+                "blanked": sum(covered(b, result.regions, image.shape) >= COVERED for b in boxes),
+            }
+        found[name] = cell
     return found
 
 
+def _engines() -> list[tuple[str, bool]]:
+    return [("with OCR", True), ("without OCR", False)] if ocr_available() else [("without OCR", False)]
+
+
+def report(data: Path | None, n: int, each: int) -> dict[str, Any]:
+    """Everything above, as one table."""
+    pictures = clean_pictures(data, 1, n)
+    some = [eight(p) for _, p in pictures if 128 <= min(p.shape) <= 1100][:: 2 if data else 1]
+    drawn = list(lines(some, random.Random(1), each, fonts("test")))
+    out: dict[str, Any] = {
+        "machine": f"{platform.processor() or platform.machine()}, Python {platform.python_version()}",
+        "versions": {name: version(name) for name in ("numpy", "opencv-python-headless")},
+        "visible means": f"step >= {VISIBLE_STEP} of the grey range and >= {VISIBLE_NOISE} local deviations",
+        "pictures": len(pictures),
+        "lines": len(drawn),
+    }
+    for label, engine in _engines():
+        out[label] = {
+            "lines, policy blank": drawn_report(drawn, PixelPolicy("blank", engine)),
+            "clean, policy blank": clean_report(pictures, PixelPolicy("blank", engine)),
+            "cpu ms": cost_report(pictures, PixelPolicy("blank", engine)),
+        }
+        out[label]["clean, policy quarantine"] = clean_report(pictures, PixelPolicy("quarantine", engine))
+    if data is not None:
+        out["burned_in_images"] = real_text(data)
+    return out
+
+
 def fit(data: Path) -> None:
-    """Logistic regression on traits and their squares, clean rows against drawn ones; prints the table of weights."""
-    pictures = clean_pictures(data, 0, 60)
-    against = [r.traits for p in pictures for r in rows(p)]
-    against += [
-        r.traits for p in pictures[::3] for r in rows(cv2.resize(p, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC))
+    """Prints the weights of rows and of pairs: logistic regression, rows of clean pictures against rows of lines."""
+    pictures = [eight(p) for _, p in clean_pictures(data, 0, 60) if min(p.shape) >= 64]
+    larger = [
+        cv2.resize(p, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC) for p in pictures[::3] if max(p.shape) < 600
     ]
+    against = [r.traits for p in pictures + larger for r in rows(p)]
     hits = []
-    for _, _, image, target in drawn_on(pictures, random.Random(0), 4):
-        matching = [r for r in rows(image) if covers(r.box, target)]
-        hits += [max(matching, key=lambda r: r.count * r.stable).traits] if matching else []
-    traits = np.array(against + hits)
-    truth = np.r_[np.zeros(len(against)), np.ones(len(hits))]
+    for line in lines([p for p in pictures if 128 <= min(p.shape) <= 1100], random.Random(0), 4, fonts("fit")):
+        if line.visible:
+            on = [
+                r for v in views(line.picture) for r in rows(v) if covered(line.box, [r.box], line.picture.shape) > 0.3
+            ]
+            hits += [r.traits for r in sorted(on, key=lambda r: (-r.count * r.stable, r.box))[:2]]
+    for name, few in (("ROW", False), ("PAIR", True)):
+        no, yes = (np.array([t for t in side if (t[0] < 3) == few]) for side in (against, hits))
+        print(f"# {len(no)} of clean pictures, {len(yes)} of drawn text")
+        _print_weights(name, np.r_[no, yes], np.r_[np.zeros(len(no)), np.ones(len(yes))])
+
+
+def _print_weights(name: str, traits: np.ndarray, truth: np.ndarray) -> None:
     mean, deviation = traits.mean(axis=0), traits.std(axis=0)
+    deviation[deviation < 1e-4] = 1.0  # a pair always counts two
     z = np.clip((traits - mean) / deviation, -4, 4)
     design = np.c_[np.ones(len(z)), z, z * z]
     weights = np.zeros(design.shape[1])
-    for _ in range(60):
+    for _ in range(60):  # Newton steps with a unit ridge
         p = 1 / (1 + np.exp(-np.clip(design @ weights, -30, 30)))
         curve = (design.T * (p * (1 - p) + 1e-6)) @ design + np.eye(len(weights))
         weights += np.linalg.solve(curve, design.T @ (truth - p) - weights)
     k = traits.shape[1]
-    print(f"# {len(against)} rows of clean pictures, {len(hits)} of drawn text")
-    print(f"_BIAS = {weights[0]:.4f}")
+    print(f"_{name}_BIAS = {weights[0]:.4f}")
     for i in range(k):
         print(f"        ({mean[i]:.4f}, {deviation[i]:.4f}, {weights[1 + i]:.4f}, {weights[1 + k + i]:.4f}),")
 
 
-def report(data: Path) -> None:
-    print("OCR engine:", "present" if ocr_available() else "absent", "| threshold", _SUSPECT)
-    pictures = clean_pictures(data, 1, 60)
-    withheld = sum(bool(_suspects(p)) for p in pictures)
-    print(f"clean pictures withheld: {withheld} of {len(pictures)} = {withheld / len(pictures):.2%}")
-    drawn = drawn_on(pictures, random.Random(1), 4)
-    seen = [any(covers(r.box, target) for r in text_rows(image, _SUSPECT)) for _, _, image, target in drawn]
-    kept = [bool(_suspects(image)) for _, _, image, _ in drawn]
-    print(f"drawn lines: {len(drawn)}; line found {np.mean(seen):.2%}; picture kept back {np.mean(kept):.2%}")
-    for size in SIZES:
-        cells = []
-        for contrast in CONTRASTS:
-            which = [k for (s, c, _, _), k in zip(drawn, kept, strict=True) if (s, c) == (size, contrast)]
-            cells.append(f"contrast {contrast}: {sum(which)}/{len(which)}")
-        print(f"  {size} px  " + "  ".join(cells))
-    files = dicom_pictures(data)
-    flagged = [(name, bool(_suspects(frame))) for name, frame in files]
-    clean = [f for f in flagged if not any(w in f[0] for w in WRITTEN)]
-    print(f"DICOM without text withheld: {sum(f[1] for f in clean)} of {len(clean)}:", [n for n, hit in clean if hit])
-    real_text(data)
-    slices = [f for name, f in files if f.shape == (512, 512) and not any(w in name for w in WRITTEN)]
-    start = time.process_time()
-    for frame in slices:
-        for view in _views(frame):
-            text_rows(view, _SUSPECT)
-    spent = 1000 * (time.process_time() - start) / max(len(slices), 1)
-    print(f"{spent:.1f} ms CPU a 512 x 512 slice without text, of {len(slices)}")
-
-
-def real_text(data: Path) -> None:
-    truth = json.loads((data / "deid" / "burned_in_images" / "ground_truth.json").read_text())
-    for name, entry in truth.items():
-        image = cv2.imread(str(data / "deid" / "burned_in_images" / name))
-        found = _suspects(image)
-        boxes = [(b["left"] - PAD, b["top"] - PAD, b["width"], b["height"]) for b in entry.get("boxes", [])]
-        touched = sum(any(covers(f, b) for f in found) for b in boxes)
-        print(f"  {name}: kept back {bool(found)}, words found {touched}/{len(boxes)}")
-    for folder in ("dicom/presidio", "dicom/deid-data"):
-        for path in sorted((data / folder).glob("*.dcm")):
-            try:
-                with quiet():
-                    pixels = pydicom.dcmread(path, force=True).pixel_array
-            except (*UNPARSEABLE, RuntimeError):
-                continue
-            print(f"  {path.name}: kept back {bool(_suspects(pixels))}")
-    for folder in ("radiology_pairs", "cxr_pairs"):
-        paths = sorted((data / folder / "images").glob("*"))[:: 15 if folder == "radiology_pairs" else 5]
-        hits = [bool(_suspects(cv2.imread(str(p)))) for p in paths]
-        print(f"  {folder}: kept back {sum(hits)} of {len(hits)} (most are watermarked or marked)")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", type=Path)
+    parser.add_argument("data", type=Path, nargs="?", help="a folder of real pictures")
     parser.add_argument("--fit", action="store_true", help="print weights instead of the report")
+    parser.add_argument("--out", type=Path, help="write the report there as JSON")
+    parser.add_argument("--pictures", type=int, default=40, help="clean ones a set")
+    parser.add_argument("--each", type=int, default=3, help="lines a picture")
     args = parser.parse_args()
-    (fit if args.fit else report)(args.data)
+    if args.fit:
+        fit(args.data)
+        return
+    text = json.dumps(report(args.data, args.pictures, args.each), indent=1)
+    print(text)
+    if args.out is not None:
+        args.out.parent.mkdir(parents=True, exist_ok=True)
+        args.out.write_text(text + "\n")
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ class Reason(StrEnum):
     BURNED_IN = "quarantine_burned_in_text"
     PIXELS_UNPROVEN = "quarantine_pixels_unproven"
     PHI_IN_OUTPUT = "quarantine_verify_failed"
-    UNPROVABLE = "quarantine_unprovable"  # nothing was found, and nothing could have been: a script that is not searched
+    UNPROVABLE = "quarantine_unprovable"  # nothing was found, and nothing could be: a script that is not searched
     TEXT_UNPROVEN = "quarantine_text_unproven"  # a language or a form of which the vocabulary knows too little
     HEADER_UNPROVEN = "quarantine_header_unproven"  # what the object must hold cannot be told from an identity
     # -- kinds that must not pass unless the rules say how
@@ -78,6 +78,21 @@ class Reason(StrEnum):
     def is_refusal(self) -> bool:
         """True where what the record is, not what it holds, keeps it back."""
         return self.value.startswith("refused_")
+
+
+class Fate(StrEnum):
+    """The three ends of every input of de-identification: written, kept back, or of a kind that must not pass."""
+
+    CLEAN = "CLEAN"
+    QUARANTINED = "QUARANTINED"
+    REFUSED = "REFUSED"
+
+    @classmethod
+    def of(cls, reason: str | None) -> Fate:
+        """The end that ``reason`` (None: there is none against it) stands for."""
+        if reason is None:
+            return cls.CLEAN
+        return cls.REFUSED if Reason(reason).is_refusal else cls.QUARANTINED
 
 
 DROP_FIELDS = [pa.field("drop_step", pa.string()), pa.field("drop_reason", pa.string())]
@@ -134,6 +149,8 @@ RECORD = pa.schema(
         pa.field("thumb", pa.binary()),  # 32 x 32 uint8 grey, row-major: confirms a near duplicate
         pa.field("text_hash", pa.string()),  # 32 hex over the normalised text
         pa.field("minhash", pa.binary()),  # uint32[MINHASH_SIZE], little endian
+        pa.field("actions", pa.map_(pa.string(), pa.int64())),  # "mask NAME", "blank pixels" -> how often
+        pa.field("findings", pa.list_(pa.string())),  # codes of the second reader, where it kept the record back
         *DROP_FIELDS,
     ]
 )
@@ -201,11 +218,12 @@ def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
     return pa.table(columns, schema=schema)
 
 
-_PAYLOAD = [f.name for f in RECORD if f.name not in ("key", "patient", "study", "source", "drop_step", "drop_reason")]
+_CODES = ("key", "patient", "study", "source", "actions", "findings", "drop_step", "drop_reason")
+_PAYLOAD = [f.name for f in RECORD if f.name not in _CODES]
 
 
 def without_payload(table: pa.Table) -> pa.Table:
-    """A RECORD table whose dropped rows keep only their pseudonyms and their reason."""
+    """A RECORD table whose dropped rows keep only their pseudonyms, their reason and codes of what was done."""
     alive = pa.array(live(table))
     for name in _PAYLOAD:
         column = table[name]

@@ -55,7 +55,8 @@ class Pipeline:
         """Pair every image with its report; the identities are sealed, the fates written."""
         r = self.recipe
         config: dict[str, Any] = {"rules": asdict(r.index_rules()), "reports": [asdict(s) for s in r.report_sources()]}
-        config |= {"rows": r.records_per_partition, "secret": digest(self.secret.pseudonymizer().digest("secret-id"))}
+        config |= {"rows": r.records_per_partition, "k": r.deid.k_patients}
+        config |= {"secret": digest(self.secret.pseudonymizer().digest("secret-id"))}
         task = IndexTask(
             [(w.name, w.chunks) for w in self.listing.sources],
             str(scan_folder(self.run)),
@@ -64,6 +65,7 @@ class Pipeline:
             r.index_rules(),
             r.records_per_partition,
             self.secret,
+            r.deid.k_patients,
         )
         step = Step("index", task, 1, config, [self.listing.digest])
         return replace(step, task=replace(task, sealed=str(self.run / "private" / f"index-{step.hash}")))
@@ -73,8 +75,8 @@ class Pipeline:
         """Decode, de-identify, verify, sign: the payload is written here, once."""
         r = self.recipe
         config = {"picture": asdict(r.picture_rules()), "report": asdict(r.report_rules()), "deid": r.deid.model_dump()}
-        stages = ingest_stages(r.picture_rules(), r.report_rules(), self.secret)
         sealed = str(self.run / "private" / f"index-{self.index.hash}")
+        stages = ingest_stages(r.picture_rules(), r.report_rules(), self.secret, sealed)
         return Step("ingest", IngestTask(sealed, stages, self.secret), self.partitions, config, [self.index.hash])
 
     @cached_property

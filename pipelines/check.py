@@ -14,7 +14,7 @@ from curate.errors import RecipeError
 from curate.ingest.report import check_columns
 from curate.storage import commit_bytes
 from filters.model import ModelRules, check_rules
-from pipelines.recipe import Filter, Recipe
+from pipelines.recipe import Deid, Filter, Recipe
 
 
 def check(recipe: Recipe, touch: bool = True) -> None:
@@ -54,11 +54,14 @@ def save_recipe(recipe: Recipe) -> None:
 
 def notes(recipe: Recipe) -> list[str]:
     """What the user should know at the start though nothing is wrong."""
-    if recipe.images and recipe.deid.burned_in != "trust" and not ocr_available():
-        return [
-            "no OCR engine: images with text-like structure are quarantined, not judged (pip install 'radsift[ocr]')"
-        ]
-    return []
+    return ocr_note(recipe.deid) if recipe.images else []
+
+
+def ocr_note(deid: Deid) -> list[str]:
+    """What it means that no OCR engine is there, where it matters."""
+    if deid.burned_in == "trust" or ocr_available():
+        return []
+    return ["no OCR engine: pictures that cannot be cleared by rule are quarantined (pip install 'radsift[ocr]')"]
 
 
 def _filter(chosen: Filter) -> None:

@@ -8,11 +8,11 @@ import shutil
 import signal
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -27,10 +27,11 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from curate.engine.guard import withheld
+from curate.engine.guard import no_core_dumps, withheld
 from curate.errors import RadsiftError, RecipeError
 
 if TYPE_CHECKING:
+    from curate.engine import Engine, Resources
     from curate.report.funnel import StepCount
     from curate.step import Manifest
     from pipelines.build import Pipeline
@@ -198,6 +199,68 @@ def synth(
 
 
 @app.command()
+def deid(
+    source: Annotated[Path, typer.Argument(metavar="SRC", help="folder of DICOM, images and reports, of any depth")],
+    target: Annotated[Path, typer.Argument(metavar="DST", help="new folder for the clean copies")],
+    secret: Annotated[Path | None, typer.Option("--secret", help="the secret's file; else RADSIFT_SECRET")] = None,
+    rules: Annotated[Path | None, typer.Option("--rules", help="YAML of rules; the defaults are the safe ones")] = None,
+    set_: Set = None,
+    log: Annotated[Path | None, typer.Option("--log", help="append one JSON line an input: keys and codes")] = None,
+    crosswalk: Annotated[
+        Path | None, typer.Option("--crosswalk", help="write which key is which file, encrypted; outside DST")
+    ] = None,
+    engine: SetEngine = None,
+    workers: Workers = None,
+    address: Annotated[str | None, typer.Option("--address", help="of a running Ray cluster")] = None,
+) -> None:
+    """De-identify a folder into another: every input ends CLEAN, QUARANTINED or REFUSED in DST/attestation.json.
+
+    Exit code 1 where the second reader found what the rules had left: such inputs are not in DST.
+    """
+    from curate.deid.vault import SecretSource
+    from curate.engine import Resources
+    from curate.release.job import check_folders, release
+    from curate.release.log import write_log
+    from pipelines.check import ocr_note
+    from pipelines.load import load_release
+
+    made = load_release(rules, set_ or [])
+    source_of = SecretSource(None if secret is None else str(secret.resolve()), made.deid.max_shift_days)
+    source_of.pseudonymizer()
+    check_folders(source, target, {"--crosswalk": crosswalk, "--log": log, "--secret": secret})
+    _say(made.warnings(), ocr_note(made.deid))
+    if engine not in (None, "local", "ray"):
+        raise RecipeError("--engine", f"there is no engine '{engine}'", "local or ray")
+    resources = Resources(kind="ray" if engine == "ray" else "local", workers=workers, address=address)
+    with _engine(resources) as (started, progress):
+        attestation = release(source, target, made.rules(), source_of, started, progress, crosswalk)
+    if log is not None:
+        write_log(log, attestation)
+    _print_attestation(attestation)
+    out.print(f"attestation: {_near(target.resolve() / 'attestation.json')}", soft_wrap=True)
+    if not attestation["verification"]["passed"]:
+        _fail(1, "attestation failed", "the second reader found what the rules had left; those inputs were kept back")
+
+
+@app.command()
+def crosswalk(
+    file: Annotated[Path, typer.Argument(help="the file that 'curate deid --crosswalk' wrote")],
+    key: Annotated[list[str] | None, typer.Argument(help="only these keys or pseudonyms of patients")] = None,
+    secret: Annotated[Path | None, typer.Option("--secret", help="the secret's file; else RADSIFT_SECRET")] = None,
+) -> None:
+    """Print a crosswalk as CSV: which key is which source file and patient. What it prints identifies."""
+    import csv
+
+    from curate.deid.vault import SecretSource
+    from curate.release.crosswalk import CROSSWALK, read_crosswalk
+
+    table = read_crosswalk(file, SecretSource(None if secret is None else str(secret)).pseudonymizer())
+    written = csv.DictWriter(sys.stdout, CROSSWALK.names)
+    written.writeheader()
+    written.writerows(r for r in table.to_pylist() if not key or r["key"] in key or r["patient"] in key)
+
+
+@app.command()
 def secret(path: Annotated[Path, typer.Argument(help="file to write, mode 0600")]) -> None:
     """A new random secret for pseudonyms. Keep it: the same secret gives the same pseudonyms."""
     from curate.deid.pseudonym import write_secret
@@ -208,6 +271,7 @@ def secret(path: Annotated[Path, typer.Argument(help="file to write, mode 0600")
 
 def main() -> None:
     """The `curate` command: errors of ours become one message and an exit code, never a traceback."""
+    no_core_dumps()
     warnings.filterwarnings("ignore")  # libraries quote values in warnings: no identity may reach a terminal
     try:
         app(standalone_mode=True)
@@ -234,14 +298,21 @@ def _load(path: Path, overrides: list[str] | None, engine: str | None, workers: 
 
 
 def _execute(recipe: Recipe, until: str = "export") -> tuple[Pipeline, list[Manifest]]:
-    from curate.engine import start_engine
     from pipelines.build import run_pipeline
     from pipelines.check import save_recipe
 
     save_recipe(recipe)
-    # a scheduler's polite stop is as clean as Ctrl-C
+    with _engine(recipe.resources()) as (engine, progress):
+        return run_pipeline(recipe, engine, progress, until)
+
+
+@contextmanager
+def _engine(resources: Resources) -> Iterator[tuple[Engine, Callable[[str, int, int], None]]]:
+    """A started engine and a progress bar a step; Ctrl-C, and a scheduler's polite stop, end in one line."""
+    from curate.engine import start_engine
+
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    engine = start_engine(recipe.resources())
+    engine = start_engine(resources)
     try:
         with _bars() as bars:
             tasks: dict[str, TaskID] = {}
@@ -251,7 +322,7 @@ def _execute(recipe: Recipe, until: str = "export") -> tuple[Pipeline, list[Mani
                     tasks[name] = bars.add_task(name, total=total)
                 bars.update(tasks[name], completed=done, total=total)
 
-            return run_pipeline(recipe, engine, progress, until)
+            yield engine, progress
     except KeyboardInterrupt:
         _fail(130, "stopped", "the same command goes on from here")
         raise
@@ -285,10 +356,25 @@ def _print_funnel(counts: list[StepCount]) -> None:
     print_funnel(counts, out)
 
 
+def _print_attestation(attestation: dict[str, Any]) -> None:
+    from rich.table import Table
+
+    table = Table("", "inputs", box=None, pad_edge=False)
+    for fate, n in attestation["fates"].items():
+        table.add_row(fate, f"{n:,}")
+    for reason, n in sorted(attestation["reasons"].items(), key=lambda item: (-item[1], item[0])):
+        table.add_row(f"  {reason}", f"{n:,}")
+    out.print(table)
+
+
 def _say_warnings(recipe: Recipe) -> None:
     from pipelines.check import notes
 
-    for what, said in (("warning", recipe.warnings()), ("note", notes(recipe))):
+    _say(recipe.warnings(), notes(recipe))
+
+
+def _say(warned: list[str], noted: list[str]) -> None:
+    for what, said in (("warning", warned), ("note", noted)):
         for line in said:
             err.print(what, style="bold yellow", end=": ")
             err.print(line, soft_wrap=True, markup=False)

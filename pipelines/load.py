@@ -4,17 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
 from curate.errors import RecipeError
 from pipelines.recipe import Recipe
+from pipelines.release import ReleaseRecipe
+
+T = TypeVar("T", bound=BaseModel)
 
 
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     """The recipe in ``path`` with ``dotted.field=value`` overrides; RecipeError says what is wrong and the fix."""
+    return validated(_read(path), overrides, Recipe)
+
+
+def load_release(path: Path | None, overrides: Sequence[str] = ()) -> ReleaseRecipe:
+    """As `load_recipe`, for the rules of `curate deid`; without a file, the defaults."""
+    return validated({} if path is None else _read(path), overrides, ReleaseRecipe)
+
+
+def _read(path: Path) -> dict[str, Any]:
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -27,12 +39,17 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
         raise RecipeError(str(path), f"is not valid YAML{where}", "check indentation and quotes there") from None
     if not isinstance(raw, dict):
         raise RecipeError(str(path), "holds no fields", "start from a file in pipelines/recipes")
+    return raw
+
+
+def validated(raw: dict[str, Any], overrides: Sequence[str], model: type[T]) -> T:
+    """``raw`` with the overrides as a ``model``; RecipeError names the field, what is wrong and the fix."""
     for override in overrides:
         _override(raw, override)
     try:
-        return Recipe.model_validate(raw)
+        return model.model_validate(raw)
     except ValidationError as error:
-        raise _explain(error) from None
+        raise _explain(error, model) from None
 
 
 def _override(raw: dict[str, Any], text: str) -> None:
@@ -60,11 +77,11 @@ def _override(raw: dict[str, Any], text: str) -> None:
         target[names[-1]] = parsed
 
 
-def _explain(error: ValidationError) -> RecipeError:
+def _explain(error: ValidationError, model: type[BaseModel]) -> RecipeError:
     first = error.errors()[0]
     field = ".".join(str(p) for p in first["loc"]) or "recipe"
     if first["type"] == "extra_forbidden":
-        allowed = _fields_at(first["loc"][:-1])
+        allowed = _fields_at(first["loc"][:-1], model)
         return RecipeError(field, "no such field", f"the fields here are: {', '.join(allowed)}")
     shown = "" if first["type"] in ("missing", "value_error") else f" (got {first['input']!r})"
     more = f"; {len(error.errors()) - 1} more" if len(error.errors()) > 1 else ""
@@ -73,8 +90,8 @@ def _explain(error: ValidationError) -> RecipeError:
     )
 
 
-def _fields_at(location: Sequence[int | str]) -> list[str]:
-    model: Any = Recipe
+def _fields_at(location: Sequence[int | str], root: type[BaseModel]) -> list[str]:
+    model: Any = root
     for name in location:
         if isinstance(name, int):
             continue

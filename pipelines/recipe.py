@@ -41,11 +41,13 @@ def _section(name: str) -> str:
     return name
 
 
-class _Part(BaseModel):
+class Part(BaseModel):
+    """A part of a recipe: frozen, and no field but its own."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Images(_Part):
+class Images(Part):
     """A folder of DICOM, PNG, JPEG or TIFF files, of any depth and mixture."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")] = "archive"
@@ -54,7 +56,7 @@ class Images(_Part):
     exclude: tuple[str, ...] = ()
 
 
-class Columns(_Part):
+class Columns(Part):
     """Which report column says what; a text file a study needs none."""
 
     text: str | None = None
@@ -70,7 +72,7 @@ class Columns(_Part):
     keep: dict[str, str] = {}
 
 
-class Reports(_Part):
+class Reports(Part):
     """A file or folder of reports."""
 
     path: Path
@@ -79,7 +81,7 @@ class Reports(_Part):
     columns: Columns = Columns()
 
 
-class Pair(_Part):
+class Pair(Part):
     """How an image finds its report; the first key both sides have decides."""
 
     by: tuple[Literal["accession", "study", "patient_date", "image"], ...] = ("accession", "study", "patient_date")
@@ -90,7 +92,7 @@ class Pair(_Part):
     per_series: Literal["all", "middle"] = "all"
 
 
-class Image(_Part):
+class Image(Part):
     """What is kept of the pixels. png is lossless; jpeg is a declared lossy encode."""
 
     format: Literal["png", "jpeg"] = "png"
@@ -114,7 +116,7 @@ class Image(_Part):
         return self
 
 
-class Text(_Part):
+class Text(Part):
     """Which report sections make the text."""
 
     sections: Annotated[tuple[Annotated[str, AfterValidator(_section)], ...], Field(min_length=1)] = (
@@ -126,14 +128,38 @@ class Text(_Part):
     dates: Literal["mask", "shift"] = "shift"
 
 
-class Deid(_Part):
-    """How burned-in text is treated, and how far dates move. 'trust' believes the source: for public sets only."""
+class Deid(Part):
+    """What is done with pixels and words. ``burned_in``: text in pixels is blanked and looked at again ('quarantine'
+    alters no pixel, 'trust' believes the source: for public sets only). ``vocabulary`` masks the words of reports that
+    neither medicine nor the language knows, unless at least ``k_patients`` patients share them. ``ocr_sample``: the
+    part of the pictures cleared by the fast look that OCR reads all the same."""
 
-    burned_in: Literal["quarantine", "blank", "trust"] = "quarantine"
+    burned_in: Literal["blank", "quarantine", "trust"] = "blank"
     max_shift_days: Annotated[int, Field(ge=1, le=3650)] = 3650
+    vocabulary: bool = True
+    k_patients: Annotated[int, Field(ge=2)] = 8
+    second_opinion: Literal["none", "presidio"] = "none"
+    ocr_sample: Fraction = 0.0
+
+    def pixel_policy(self) -> PixelPolicy:
+        """What to do with text in pixels."""
+        return PixelPolicy(self.burned_in)
+
+    def text_rules(self, dates: Literal["mask", "shift"]) -> TextRules:
+        """How report text is scrubbed."""
+        return TextRules(dates=dates, vocabulary=self.vocabulary, second_opinion=self.second_opinion)
+
+    def warnings(self) -> list[str]:
+        """Settings that are less safe than the default, to be said aloud."""
+        said = []
+        if self.burned_in == "trust":
+            said.append("deid.burned_in: trust - pixels are not checked for burned-in text; for public data only")
+        if not self.vocabulary:
+            said.append("deid.vocabulary: false - a name that no cue gives away stays in report text")
+        return said
 
 
-class Dedup(_Part):
+class Dedup(Part):
     """Which duplicates are dropped, and how far they are looked for: off, within a patient, over the archive."""
 
     image_exact: Scope = "archive"
@@ -146,7 +172,7 @@ class Dedup(_Part):
     keep: Literal["best", "first"] = "best"
 
 
-class Filter(_Part):
+class Filter(Part):
     """The learned filter. ``folder`` uses one trained before; otherwise it is trained on the clean set: records the
     ``clean`` column of the reports declares, else those that pass the text rules, of the train split only.
     ``checkpoint`` (any open_clip ``arch``, local file) is where training begins; ``epochs: 0`` uses it as it is."""
@@ -175,7 +201,7 @@ class Filter(_Part):
         return self
 
 
-class Select(_Part):
+class Select(Part):
     """The cut, over the train split: one of keep (top fraction), threshold, top_k; none keeps everything."""
 
     keep: Annotated[float, Field(gt=0, le=1)] | None = None
@@ -192,7 +218,7 @@ class Select(_Part):
         return self
 
 
-class Split(_Part):
+class Split(Part):
     """Fractions of patients held out."""
 
     val: Fraction = 0.05
@@ -205,13 +231,13 @@ class Split(_Part):
         return self
 
 
-class Export(_Part):
+class Export(Part):
     """Shard size in records."""
 
     records_per_shard: Annotated[int, Field(ge=1)] = 1000
 
 
-class EngineChoice(_Part):
+class EngineChoice(Part):
     """Where the run runs; never changes what it makes."""
 
     kind: Literal["local", "ray"] = "local"
@@ -221,14 +247,14 @@ class EngineChoice(_Part):
     actors: Annotated[int, Field(ge=1)] = 1
 
 
-class Truth(_Part):
+class Truth(Part):
     """A synthetic archive's ground truth, to measure the filter against; ``source`` is the image source's name."""
 
     path: Path
     source: str = "archive"
 
 
-class Recipe(_Part):
+class Recipe(Part):
     """The whole job. Paths are relative to the working directory."""
 
     name: str = "run"
@@ -289,11 +315,11 @@ class Recipe(_Part):
         """How pixels are read, gated and kept."""
         i = self.image
         pixels = PixelRules(window=i.window, bits=i.bits, max_bytes=i.max_bytes, min_side=i.min_side)
-        return PictureRules(pixels, PixelPolicy(self.deid.burned_in), i.format, i.quality, i.side)
+        return PictureRules(pixels, self.deid.pixel_policy(), i.format, i.quality, i.side, self.deid.ocr_sample)
 
     def report_rules(self) -> ReportRules:
         """Which text is kept."""
-        return ReportRules(self.text.sections, self.text.min_words, TextRules(dates=self.text.dates))
+        return ReportRules(self.text.sections, self.text.min_words, self.deid.text_rules(self.text.dates))
 
     def dedup_rules(self) -> DedupRules:
         """What counts as a duplicate."""
@@ -322,9 +348,7 @@ class Recipe(_Part):
 
     def warnings(self) -> list[str]:
         """Settings that are less safe than the default, to be said aloud."""
-        said = []
-        if self.deid.burned_in == "trust":
-            said.append("deid.burned_in: trust - pixels are not checked for burned-in text; for public data only")
+        said = self.deid.warnings()
         if self.image.format == "jpeg":
             said.append(f"image.format: jpeg - pixels are encoded once, lossy, at quality {self.image.quality}")
         return said

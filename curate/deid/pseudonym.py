@@ -39,13 +39,25 @@ class Pseudonymizer:
         """32 hex digits (128 bits) standing for ``values`` of this ``kind`` (record, patient, study, ...)."""
         return self.digest(kind, *values)[:16].hex()
 
-    def uid(self, uid: str) -> str:
-        """A valid DICOM UID under 2.25 (PS3.5 B.2) standing for ``uid``; padding is ignored."""
-        return f"2.25.{int.from_bytes(self.digest('uid', uid.strip().rstrip(chr(0)))[:16], 'big')}"
+    def __post_init__(self) -> None:
+        if not 1 <= self.max_shift_days <= MOST_SHIFT_DAYS:
+            problem = f"{self.max_shift_days} days, at least 1 and at most {MOST_SHIFT_DAYS}"
+            raise RecipeError("max_shift_days", problem, "leave it out")
+
+    def uid(self, uid: str, root: str = "2.25") -> str:
+        """A valid DICOM UID of at most 64 characters standing for ``uid``; padding is ignored.
+
+        Under 2.25 it is a 128-bit integer (PS3.5 B.2), under an organisation's ``root`` as many of its decimal digits
+        as fit. RecipeError where ``root`` is none or leaves less than 20 digits, 2^66 values.
+        """
+        number = int.from_bytes(self.digest("uid", uid.strip(_PADDING))[:16], "big")
+        if root == "2.25":
+            return f"2.25.{number}"
+        return f"{root}.{number % 10 ** _room(root)}"
 
     def shift(self, patient_id: str) -> dt.timedelta:
         """The patient's date shift: whole days, never zero, within +-``max_shift_days``."""
-        n = int.from_bytes(self.digest("date-shift", patient_id.strip())[:8], "big") % (2 * self.max_shift_days)
+        n = int.from_bytes(self.digest("date-shift", patient_id.strip(_PADDING))[:8], "big") % (2 * self.max_shift_days)
         days = n - self.max_shift_days
         return dt.timedelta(days=days if days < 0 else days + 1)
 
@@ -57,6 +69,48 @@ class Pseudonymizer:
             return (day + self.shift(patient_id)).isoformat()
         except (ValueError, OverflowError):
             return None
+
+    def shift_da(self, patient_id: str, da: str) -> str | None:
+        """A DICOM DA (YYYYMMDD, or YYYY.MM.DD of ACR-NEMA) moved, as YYYYMMDD; None where it is no such date."""
+        match = _DA.fullmatch(da.strip(_PADDING))
+        moved = self.shift_date(patient_id, "".join(match.groups())) if match else None
+        return moved.replace("-", "") if moved else None
+
+    def shift_dt(self, patient_id: str, value: str) -> str | None:
+        """A DICOM DT moved by whole days, its time of day and its offset from UTC as they were (PS3.5 6.2).
+
+        None where it is no DT or is not known to the day: a year or a month alone cannot be moved by days.
+        """
+        match = _DT.fullmatch(value.strip(_PADDING))
+        if match is None or not is_time(match["time"] or "00"):
+            return None
+        moved = self.shift_da(patient_id, match["day"])
+        return f"{moved}{match['time'] or ''}{match['zone'] or ''}" if moved else None
+
+
+_PADDING = " \0\t\r\n"
+MOST_SHIFT_DAYS = 3650  # ten years either way
+_MOST_UID = 64  # PS3.5 9.1
+_FEWEST_DIGITS = 20
+_ROOT = re.compile(r"[0-2](\.(0|[1-9]\d*))+")
+_DA = re.compile(r"(\d{4})\.?(\d{2})\.?(\d{2})", re.ASCII)
+_DT = re.compile(
+    r"(?P<day>\d{8})(?P<time>\d{2}(?:\d{2}(?:\d{2}(?:\.\d{1,6})?)?)?)?(?P<zone>[+-](?:0\d|1[0-4])[0-5]\d)?", re.ASCII
+)
+_TM = re.compile(r"([01]\d|2[0-3])(?::?([0-5]\d)(?::?([0-5]\d|60)(\.\d{1,6})?)?)?", re.ASCII)
+
+
+def is_time(tm: str) -> bool:
+    """True for a valid DICOM TM: HHMMSS.FFFFFF or a beginning of it (HH:MM:SS of ACR-NEMA too)."""
+    return _TM.fullmatch(tm.strip(_PADDING)) is not None
+
+
+def _room(root: str) -> int:
+    """How many decimal digits fit behind an organisation's root."""
+    room = _MOST_UID - len(root) - 1
+    if not _ROOT.fullmatch(root) or room < _FEWEST_DIGITS:
+        raise RecipeError("uid_root", f"{root!r} is no UID root of at most 43 characters", "2.25, or your own root")
+    return min(room, 39)
 
 
 def load_secret(path: Path | None) -> bytes:

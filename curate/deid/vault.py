@@ -42,13 +42,18 @@ def _load(file: str | None, max_shift_days: int) -> Pseudonymizer:
     return Pseudonymizer(load_secret(None if file is None else Path(file)), max_shift_days)
 
 
-def write_sealed(path: Path, table: pa.Table, pseudo: Pseudonymizer) -> None:
-    """Commit ``table`` as an encrypted Parquet file in a folder only its owner may enter."""
-    private_folder(path.parent)
+def sealed(table: pa.Table, pseudo: Pseudonymizer) -> bytes:
+    """``table`` as an encrypted Parquet file."""
     sink = io.BytesIO()
     pq.write_table(table, sink, compression="zstd")
     nonce = os.urandom(_NONCE)
-    commit_bytes(path, nonce + AESGCM(pseudo.digest("vault")).encrypt(nonce, sink.getvalue(), None))
+    return nonce + AESGCM(pseudo.digest("vault")).encrypt(nonce, sink.getvalue(), None)
+
+
+def write_sealed(path: Path, table: pa.Table, pseudo: Pseudonymizer) -> None:
+    """Commit ``table`` as an encrypted Parquet file in a folder only its owner may enter."""
+    private_folder(path.parent)
+    commit_bytes(path, sealed(table, pseudo))
 
 
 def read_sealed(path: Path, pseudo: Pseudonymizer) -> pa.Table:
@@ -58,6 +63,6 @@ def read_sealed(path: Path, pseudo: Pseudonymizer) -> pa.Table:
         plain = AESGCM(pseudo.digest("vault")).decrypt(raw[:_NONCE], raw[_NONCE:], None)
     except (InvalidTag, ValueError):
         raise RunError(
-            f"{path.name}: sealed under another secret, or altered; delete RUN/private to index anew"
+            f"{path.name}: sealed under another secret, or altered; of a run, delete RUN/private to index anew"
         ) from None
     return pq.read_table(io.BytesIO(plain))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import resource
 import traceback
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 from curate.engine import R, T
@@ -13,8 +15,15 @@ from curate.errors import RadsiftError, RunError
 _ROOT = Path(__file__).parents[2]  # frames of the product's own say where to look
 
 
+@cache
+def no_core_dumps() -> None:
+    """A process that dies leaves no image of its memory: that would hold whatever it was reading."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
 def guarded(fn: Callable[[T], R], item: T) -> R:
     """``fn(item)``; an unforeseen exception goes on as a RunError that names only its type and where it arose."""
+    no_core_dumps()
     try:
         return fn(item)
     except RadsiftError:

@@ -8,12 +8,15 @@ be written). `curate.record.conform` then lets nothing through that RECORD does 
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+import cv2
+import numpy as np
 import pyarrow as pa
 
 from curate.dedup.exact import pixel_hash, text_hash
@@ -21,13 +24,15 @@ from curate.dedup.image import thumb, thumb_hash
 from curate.dedup.text import minhash
 from curate.deid.header.clean import attributes, identifying_values
 from curate.deid.pixels.gate import PixelPolicy, gate
-from curate.deid.text.scrub import TextRules, scrub
+from curate.deid.text.scrub import TextRules, placeholders, scrub
 from curate.deid.vault import SecretSource
-from curate.deid.verify.leaks import leaks
+from curate.deid.verify.finding import Finding, kept_back
+from curate.deid.verify.leaks import findings
+from curate.deid.verify.pixels import pixel_findings
 from curate.errors import DropRecord
 from curate.ingest.dicom import Picture, PixelRules, load_dicom
 from curate.ingest.image import encode_jpeg, encode_png, load_image, resize
-from curate.ingest.index import read_index
+from curate.ingest.index import read_index, read_shared_words
 from curate.ingest.section import parse_sections, wanted_text
 from curate.record import INDEX, RECORD, Reason, conform, drop_each, without_payload
 from curate.stage import Stage, run_stages
@@ -39,13 +44,15 @@ ATTRIBUTES = ("modality", "body_part", "view", "laterality", "sex", "age", "date
 @dataclass(frozen=True)
 class PictureRules:
     """What is kept of an image: ``format`` png is lossless; jpeg is a declared lossy encode at ``quality``;
-    ``side`` bounds the longer side in pixels (None keeps the original size)."""
+    ``side`` bounds the longer side in pixels (None keeps the original size). OCR reads the pictures in which something
+    was blanked once more, and of the others the part ``ocr_sample``, chosen by key."""
 
     pixels: PixelRules = PixelRules()
     policy: PixelPolicy = PixelPolicy()
     format: Literal["png", "jpeg"] = "png"
     quality: int = 95
     side: int | None = None
+    ocr_sample: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -57,12 +64,13 @@ class ReportRules:
     text: TextRules = TextRules()
 
 
-def ingest_stages(picture: PictureRules, report: ReportRules, secret: SecretSource) -> tuple[Stage, ...]:
-    """The chain, composed once; a recipe tunes the rules and cannot remove or reorder a stage."""
+def ingest_stages(picture: PictureRules, report: ReportRules, secret: SecretSource, index: str) -> tuple[Stage, ...]:
+    """The chain, composed once; a recipe tunes the rules and cannot remove or reorder a stage. ``index``: the folder
+    of the sealed index, which also says which words the archive's patients share."""
     return (
         Stage("picture", partial(_per_row, fn=_Picture(picture, secret), step="picture")),
-        Stage("report", partial(_per_row, fn=_Report(report, secret), step="report")),
-        Stage("verify", partial(_per_row, fn=_verify, step="verify")),
+        Stage("report", partial(_per_row, fn=_Report(report, secret, index), step="report")),
+        Stage("verify", _Verify(picture)),
     )
 
 
@@ -96,7 +104,8 @@ class IngestTask:
 
 
 # The transient schema inside the chain: what RECORD will keep, and what only the chain may see.
-_INSIDE = pa.schema([*RECORD, *(f for f in INDEX if f.name not in RECORD.names)])
+_FOR_THE_SECOND_READER = [pa.field("raw", pa.large_string()), pa.field("reread", pa.bool_())]  # the report as it came
+_INSIDE = pa.schema([*RECORD, *(f for f in INDEX if f.name not in RECORD.names), *_FOR_THE_SECOND_READER])
 
 
 def _per_row(table: pa.Table, fn: Callable[[dict[str, Any]], dict[str, Any]], step: str) -> pa.Table:
@@ -138,11 +147,17 @@ class _Picture:
             "pixel_hash": pixel_hash(gated.pixels),
             "phash": thumb_hash(small),
             "thumb": small,
+            "actions": [("blank pixels", len(gated.regions))] if gated.regions else [],
+            "reread": bool(gated.regions) or self._sampled(row["key"]),
         }
         if picture.dataset is not None:
             made |= attributes(picture.dataset, self.secret.pseudonymizer())
             made["phi"] = list(dict.fromkeys((row["phi"] or []) + identifying_values(picture.dataset)))
         return {**row, **made}
+
+    def _sampled(self, key: str) -> bool:
+        """Is this picture one of those that OCR reads whatever the gate said?"""
+        return int(key[:8], 16) < self.rules.ocr_sample * 2**32
 
     def _load(self, row: dict[str, Any]) -> Picture:
         path = Path(os.fsdecode(row["path"]))
@@ -160,6 +175,7 @@ class _Picture:
 class _Report:
     rules: ReportRules
     secret: SecretSource
+    index: str
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         if row["text"] is None:
@@ -173,11 +189,17 @@ class _Report:
         if len(text.split()) < self.rules.min_words:
             raise DropRecord(Reason.TEXT_TOO_SHORT)
         meta = {name: self._scrub(value, row) for name, value in row["meta"] or [] if value}
-        made = {"text": text, "sections": list(clean.items()), "meta": list(meta.items())}
+        masked = Counter(
+            f"mask {label}" for value in (*clean.values(), *meta.values()) for label in placeholders(value)
+        )
+        made = {"text": text, "sections": list(clean.items()), "meta": list(meta.items()), "raw": row["text"]}
+        made["actions"] = [*(row["actions"] or []), *sorted(masked.items())]
         return {**row, **made, **_signed(text), **_declared(row, meta)}
 
     def _scrub(self, text: str, row: dict[str, Any]) -> str:
-        return scrub(text, row["phi"] or [], row["patient_id"] or "", self.secret.pseudonymizer(), self.rules.text)
+        pseudo = self.secret.pseudonymizer()
+        words = read_shared_words(self.index, self.secret)
+        return scrub(text, row["phi"] or [], row["patient_id"] or "", pseudo, self.rules.text, words)
 
 
 _KINDS = {"CR": "radiograph", "DX": "radiograph", "MG": "mammogram", "MR": "MRI", "US": "ultrasound", "CT": "CT"}
@@ -208,9 +230,25 @@ def _declared(row: dict[str, Any], meta: dict[str, str]) -> dict[str, Any]:
     return found
 
 
-def _verify(row: dict[str, Any]) -> dict[str, Any]:
-    texts: Sequence[str] = [row["text"], *(value for _, value in (row["sections"] or []) + (row["meta"] or []))]
-    written = [*texts, *(str(row[n]) for n in ATTRIBUTES if row[n] is not None)]
-    if leaks([*written, *([row["image"]] if row["image"] else [])], row["phi"] or []):
-        raise DropRecord(Reason.PHI_IN_OUTPUT)
-    return row
+@dataclass(frozen=True)
+class _Verify:
+    """The second reader over what is about to be written; what it finds stays beside the row as codes."""
+
+    rules: PictureRules
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        found = [self._found(row) for row in table.to_pylist()]
+        codes = pa.array([[f.value for f in each] or None for each in found], pa.list_(pa.string()))
+        table = table.set_column(table.column_names.index("findings"), "findings", codes)
+        return drop_each(table, [kept_back(each) for each in found], "verify")
+
+    def _found(self, row: dict[str, Any]) -> tuple[Finding, ...]:
+        phi = row["phi"] or []
+        texts: Sequence[str] = [row["text"], *(value for _, value in (row["sections"] or []) + (row["meta"] or []))]
+        written = [*texts, *(str(row[n]) for n in ATTRIBUTES if row[n] is not None)]
+        image = [row["image"]] if row["image"] else []
+        found = findings([*written, *image], phi, [row["raw"]] if row["raw"] else [])
+        if row["reread"] and self.rules.policy.burned_in != "trust":
+            pixels = cv2.imdecode(np.frombuffer(row["image"], np.uint8), cv2.IMREAD_UNCHANGED)
+            found += pixel_findings([np.asarray(pixels)], phi)
+        return found

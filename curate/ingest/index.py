@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +18,7 @@ import polars as pl
 import pyarrow as pa
 
 from curate.deid.pseudonym import Pseudonymizer
+from curate.deid.text.shared import shared_words
 from curate.deid.vault import SecretSource, read_sealed, write_sealed
 from curate.ingest.pair import PairRules, pair
 from curate.ingest.report import Report, ReportColumns, read_reports
@@ -62,6 +64,7 @@ class IndexTask:
     rules: IndexRules
     rows_per_partition: int
     secret: SecretSource
+    k_patients: int = 8  # who must share a word that the vocabulary does not know, for it to stay
 
     def rows(self, partition: int) -> int:
         """One unit of work: the index is made whole."""
@@ -80,6 +83,8 @@ class IndexTask:
         alive = index.filter(pa.array(live(index)))
         for i, start in enumerate(range(0, alive.num_rows, self.rows_per_partition)):
             write_sealed(sealed_part(Path(self.sealed), i), alive.slice(start, self.rows_per_partition), pseudo)
+        words = shared_words(*_told(alive), self.k_patients)
+        write_sealed(_words(Path(self.sealed)), pa.table({"word": pa.array(sorted(words), pa.string())}), pseudo)
         return conform(index, FATE)
 
 
@@ -91,6 +96,12 @@ def sealed_part(folder: Path, partition: int) -> Path:
 def read_index(folder: Path, partition: int, pseudo: Pseudonymizer) -> pa.Table:
     """One partition of the index (INDEX): identities and raw report text, in memory only."""
     return read_sealed(sealed_part(folder, partition), pseudo)
+
+
+@lru_cache(maxsize=1)
+def read_shared_words(folder: str, secret: SecretSource) -> frozenset[str]:
+    """The words that the archive's patients share (`curate.deid.text.shared`); read once a process."""
+    return frozenset(read_sealed(_words(Path(folder)), secret.pseudonymizer())["word"].to_pylist())
 
 
 def build_index(
@@ -116,6 +127,17 @@ def build_index(
     unused = _unused_reports(reports, report_match.sort_by("row").to_pylist(), rules, pseudo)
     table = pa.concat_tables([*tables, pa.Table.from_pylist(unused, INDEX)])
     return table.take(pa.array(pl.Series(table["key"].to_pylist(), dtype=pl.String).arg_sort().to_numpy()))
+
+
+def _words(folder: Path) -> Path:
+    return folder / "words.sealed"
+
+
+def _told(index: pa.Table) -> tuple[Iterator[tuple[str, str]], Iterator[str]]:
+    """(patient, raw report) of every record that has one, and every identifying value that the index knows."""
+    reports = zip(index["patient"].to_pylist(), index["text"].to_pylist(), strict=True)
+    values = (value for row in index["phi"].to_pylist() for value in row or [])
+    return ((patient, text) for patient, text in reports if text), values
 
 
 def _pairing_columns(files: pa.Table, usable: np.ndarray) -> pa.Table:

@@ -4,17 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 
-from curate.record import Reason
+from curate.record import Fate, Reason
 
-
-class Fate(StrEnum):
-    """The three ends of every input."""
-
-    CLEAN = "CLEAN"
-    QUARANTINED = "QUARANTINED"
-    REFUSED = "REFUSED"
+__all__ = ["Fate", "Outcome"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +33,4 @@ class Outcome:
     @property
     def fate(self) -> Fate:
         """CLEAN, QUARANTINED or REFUSED."""
-        if self.reason is None:
-            return Fate.CLEAN
-        return Fate.REFUSED if self.reason.is_refusal else Fate.QUARANTINED
+        return Fate.of(self.reason)

@@ -11,9 +11,10 @@ from curate.deid.text.scrub import TextRules
 
 @dataclass(frozen=True)
 class ReleaseRules:
-    """``sections`` keeps only those sections of a report (None: all of it). A word that the vocabulary does not know stays
-    where it is seen with at least ``k_patients`` patients. ``ocr_sample``: the part of the pictures cleared by the fast
-    look that OCR reads all the same, chosen by key. ``max_bytes`` bounds a decoded frame and an inflated file."""
+    """``sections`` keeps only those sections of a report (None: all of it). A word that the vocabulary does not know
+    stays where it is seen with at least ``k_patients`` patients. ``ocr_sample``: the part of the pictures cleared by
+    the fast look that OCR reads all the same, chosen by key. ``max_bytes`` bounds a decoded frame and an inflated file.
+    """
 
     header: HeaderRules = field(default_factory=HeaderRules)
     pixels: PixelPolicy = PixelPolicy()

@@ -13,14 +13,14 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from numbers import Integral, Real
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined, Template
+from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from curate.errors import RunError
@@ -102,7 +102,7 @@ class RunReport:
     """All that the page shows. ``breakdown``: a column -> (value, rows in, rows kept); ``curves``: a name -> (x, y).
 
     ``shards``: one dict a shard with split, name, records, bytes. ``warnings``: settings and events to be loud about.
-    ``patients``: distinct patients among the kept records, where known.
+    ``patients``: distinct patients among the kept records, where known. ``attestation``: of the de-identification.
     """
 
     title: str
@@ -119,21 +119,26 @@ class RunReport:
     curves: dict[str, list[tuple[float, float]]]
     warnings: list[str]
     patients: int | None = None
+    attestation: Mapping[str, Any] | None = None
 
 
 def render_page(report: RunReport) -> str:
     """The report as one self-contained HTML document; characters that UTF-8 cannot hold come out as U+FFFD."""
-    page = _template().render(
-        report=report,
-        head=_headline(report.counts),
-        funnel=_funnel(report.counts),
-        gaps=funnel_gaps(report.counts),
-        quarantine=_quarantine(report.counts),
-        breakdown={name: _breakdown(rows) for name, rows in report.breakdown.items() if rows},
-        curves={name: _finite(points) for name, points in report.curves.items()},
-        reasons=sorted(Counter(s.reason for s in report.dropped).items(), key=lambda item: (-item[1], item[0])),
-        splits=_splits(report.shards),
-        total_bytes=sum(int(s.get("bytes", 0)) for s in report.shards),
+    page = (
+        environment()
+        .get_template("template.html.j2")
+        .render(
+            report=report,
+            head=_headline(report.counts),
+            funnel=_funnel(report.counts),
+            gaps=funnel_gaps(report.counts),
+            quarantine=_quarantine(report.counts),
+            breakdown={name: _breakdown(rows) for name, rows in report.breakdown.items() if rows},
+            curves={name: _finite(points) for name, points in report.curves.items()},
+            reasons=sorted(Counter(s.reason for s in report.dropped).items(), key=lambda item: (-item[1], item[0])),
+            splits=_splits(report.shards),
+            total_bytes=sum(int(s.get("bytes", 0)) for s in report.shards),
+        )
     )
     return _UNPRINTABLE.sub("\ufffd", page)
 
@@ -144,12 +149,19 @@ def report_json(report: RunReport) -> str:
 
 
 @cache
-def _template() -> Template:
-    env = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+def environment() -> Environment:
+    """The templates of this package, escaping everything."""
+    loader = FunctionLoader(lambda name: files("curate.report").joinpath(name).read_text(encoding="utf-8"))
+    env = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     env.filters |= {"count": "{:,}".format, "size": _size, "duration": _duration, "data_uri": _data_uri}
-    env.globals |= {"plot": plot, "share": share, "QUARANTINE": QUARANTINE}
+    env.globals |= {"plot": plot, "share": share, "QUARANTINE": QUARANTINE, "named": _named}
     env.globals |= {"MAX_CARDS": MAX_CARDS, "MAX_ROWS": MAX_ROWS}
-    return env.from_string(files("curate.report").joinpath("template.html.j2").read_text(encoding="utf-8"))
+    return env
+
+
+def _named(rows: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Counts by reason, the empty one being what is clean."""
+    return [(reason or "clean", n) for reason, n in rows.items()]
 
 
 def _plain(value: object) -> object:

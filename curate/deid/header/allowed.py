@@ -7,6 +7,8 @@ values of PS3.3, the body parts those of PS3.16 Table L-1. A value outside its v
 
 from __future__ import annotations
 
+import re
+
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
@@ -114,7 +116,8 @@ TERMS: dict[str, frozenset[str]] = {
 
 # Makers by the spelling a header begins with; the canonical name is what is written.
 MANUFACTURERS: tuple[tuple[str, str], ...] = (
-    ("siemens", "Siemens"), ("ge ", "GE"), ("ge medical", "GE"), ("general electric", "GE"), ("philips", "Philips"),
+    ("siemens", "Siemens"), ("ge ", "GE"), ("g e ", "GE"),
+    ("ge medical", "GE"), ("general electric", "GE"), ("philips", "Philips"),
     ("toshiba", "Toshiba"), ("canon", "Canon"), ("hitachi", "Hitachi"), ("fuji", "Fujifilm"), ("agfa", "Agfa"),
     ("carestream", "Carestream"), ("kodak", "Kodak"), ("eastman kodak", "Kodak"), ("konica", "Konica Minolta"),
     ("hologic", "Hologic"), ("lorad", "Hologic"), ("samsung", "Samsung"), ("shimadzu", "Shimadzu"),
@@ -123,22 +126,84 @@ MANUFACTURERS: tuple[tuple[str, str], ...] = (
     ("elscint", "Elscint"), ("picker", "Picker"), ("marconi", "Marconi"), ("esaote", "Esaote"), ("aloka", "Aloka"),
 )  # fmt: skip
 
-# Identities that keep their references: remapped, the same source UID always to the same new one.
-UIDS = _words("""
-SOPInstanceUID StudyInstanceUID SeriesInstanceUID FrameOfReferenceUID SynchronizationFrameOfReferenceUID
-ReferencedSOPInstanceUID DimensionOrganizationUID IrradiationEventUID ConcatenationUID
+# Attributes whose list above is the whole of it: any other term is dropped, whatever its words.
+CLOSED = _words("""
+Modality Laterality ImageLaterality FrameLaterality PatientSex PhotometricInterpretation PresentationIntentType
+PresentationLUTShape LossyImageCompression VOILUTFunction QualityControlImage BreastImplantPresent PartialView
+PatientOrientation PixelIntensityRelationship MRAcquisitionType
 """)
-# Names of things in the standard, not of instances: kept only where the standard's registry (PS3.6 Annex A) has them.
-CLASS_UIDS = _words("SOPClassUID ReferencedSOPClassUID")
-DATES = _words("StudyDate SeriesDate AcquisitionDate ContentDate")
 
-# Sequences entered; their items are cleaned by this same list.
-SEQUENCES = _words("""
-SharedFunctionalGroupsSequence PerFrameFunctionalGroupsSequence PixelMeasuresSequence PlanePositionSequence
-PlaneOrientationSequence FrameVOILUTSequence PixelValueTransformationSequence FrameAnatomySequence FrameContentSequence
-CTImageFrameTypeSequence MRImageFrameTypeSequence MRDiffusionSequence DimensionOrganizationSequence
-SequenceOfUltrasoundRegions
+# Words of the defined terms of PS3.3, of all its CS attributes, beyond those of the lists above.
+_IN_TERMS = frozenset(w.lower() for terms in TERMS.values() for t in terms for w in re.split(r"[ _/-]+", t))
+TERM_WORDS = _IN_TERMS | _words("""
+yes no none unknown other on off true false active inactive manual automatic auto semiautomatic fixed moving enabled
+disabled mixed undefined unspecified approved unapproved rejected complete partial final prelim verified unverified
+left right both bilateral anterior posterior upper lower head foot feet first patient image frame volume slice plane
+rectangular circular polygonal bitmap point polyline multipoint circle ellipse ellipsoid polygon closed open planar
+nonplanar contour color colour palette mono stereo binary fractional probability occupancy labelmap labeled map surface
+absolute relative gy cgy physical effective error plan multi beam fraction control session brachy record tissue
+heterogeneity inhomogeneity beam photon electron proton neutron ion static dynamic arc setup treatment prone supine
+decubitus erect sitting standing recumbent table scout axial helical spiral sequenced constant angle continuous
+stationary free stepped kernel filtered back projection iterative fbp osem line film digital screen scanned digitizer
+dsa dv di df ws wsd si drw syn dose level linear sigmoid log table lut identity inverse window pixel display print area
+magnify true size scale fit viewport gradient echo spin inversion recovery saturation spoiled steady state phase
+contrast diffusion directional isotropic bmatrix bvalue none magnetization transfer flow compensation acceleration
+cartesian radial spiral rectilinear reverse single dual triple full half partial readout slab body surface volume
+quadrature coil multicoil array transmit receive hydrogen proton phosphorus sodium carbon fluorine xenon
+frequency encoding decoupling cardiac respiratory gating gate gated triggered trigger retrospective prospective bellows
+belt breath hold navigator ecg ekg vcg pp mg rtc realtime end systole diastole inspiration expiration rest stress tc
+whole reprojection tomo recon emission transmission bgsubtract corrected decy dcal attn scat norm dtim dead time random
+scatter attenuation decay calibration sensitivity counts cnts nmsi bqml cm2 cm2ml propcnt propcps procps mlmin mlminml
+gml smml stddev hu us od ed edw hu mod pct none unspecified energy position list mode delta moments admin start
+frontal lateral sagittal coronal oblique transverse transaxial acquired calculated generated inferred direct indirect
+flat field dark beveled step scintillator storage phosphor film selenium csi cesium iodide gadolinium
+aluminum aluminium copper molybdenum rhodium silver tin niobium europium lead tantalum tungsten wedge butterfly strip
+flat shaped mixed air water bone soft lung rgb mask tid avg rev sub kin log lin logm quantitative
+pulsed continuous boosted average maximum minimum sum mean median mode variable constant current intensity
+white light visible infrared ultraviolet blue green red autofluorescence fluorescein indocyanine
+macula optic disc nerve fundus iris cornea pupil dilated internal external both od os ou
+ok fail pass valid invalid specified optional required mandatory conditional equal like contains begins
+mm cm um deg sec msec ms s hz khz mhz kv ma mas ml l kg g mg mcg min bpm ppm pct percent cps dots db m2 m3
+seq iso ir ascii scoord image text num code container composite waveform date datetime time uidref pname tcoord
+separate contains properties obs context mod inferred selected from has acq has concept modality
+dcmr part10 monochrome rle jpeg mpeg lossy lossless basic color grayscale presentation processing overlay graphic roi
+regular annotation pixel cine playback forward reverse sweeping looping native scaled normalized
+original derived primary secondary localizer reformat reformatted subtraction fluoroscopy fluoro exposure
+single exam study series patient procedure step scheduled performed discontinued completed
+transmit normal abnormal positive negative equivocal detected not attempted
+altered unaltered neutered spayed human veterinary pregnant possibly definitely smoker
+rectum plan planning simulation portal radiograph drr blank fluence target avoidance organ external ptv ctv gtv
+cavity contrast_agent bolus isocenter registration marker fiducial support fixation dose_region control
 """)
+
+# Sample tables that belong to the picture or the measurement; any other value of a bulk VR is dropped.
+BULK = _words("""
+LUTData RedPaletteColorLookupTableData GreenPaletteColorLookupTableData BluePaletteColorLookupTableData
+AlphaPaletteColorLookupTableData SegmentedRedPaletteColorLookupTableData SegmentedGreenPaletteColorLookupTableData
+SegmentedBluePaletteColorLookupTableData SegmentedAlphaPaletteColorLookupTableData BlendingLookupTableData
+WaveformData ChannelMinimumValue ChannelMaximumValue WaveformPaddingValue SpectroscopyData
+PointCoordinatesData DoublePointCoordinatesData PointPositionAccuracy PointsBoundingBoxCoordinates
+SurfacePointsData TrianglePointIndexList EdgePointIndexList VertexPointIndexList PrimitivePointIndexList
+LongPrimitivePointIndexList LongTrianglePointIndexList LongVertexPointIndexList LongEdgePointIndexList
+VectorCoordinateData VectorGridData TrackPointIndexList FloatingPointValues CoordinateData
+SurfacePointNormalData ContourPointsData LookupTableData ModalityLUTData VOILUTData ImageBoxPixelData
+""")
+
+# Picture attributes without which nobody can read the pixels: where one cannot stay, nothing of the file can.
+CORE = _words("""
+SamplesPerPixel PhotometricInterpretation Rows Columns BitsAllocated BitsStored HighBit PixelRepresentation
+""")
+
+# Never copied, whatever the class: what restates the data set, in another form or as it was.
+NEVER = _words("""
+IconImageSequence DigitalSignaturesSequence MACParametersSequence EncryptedAttributesSequence OriginalAttributesSequence
+ModifiedAttributesSequence PrivateDataElementCharacteristicsSequence PrivateInformation DataSetTrailingPadding
+CodingSchemeIdentificationSequence PixelData FloatPixelData DoubleFloatPixelData PixelDataProviderURL
+SpecificCharacterSet TimezoneOffsetFromUTC ICCProfile DataSetSubtype LengthToEnd HL7StructuredDocumentReferenceSequence
+OverlayData CurveData GraphicAnnotationSequence CompoundGraphicSequence EquivalentCodeSequence
+ExtendedOffsetTable ExtendedOffsetTableLengths
+""")
+
 # Sequences of codes and the context groups (PS3.16) their codes must be in; meanings are written from there.
 CODES: dict[str, tuple[str, ...]] = {
     "AnatomicRegionSequence": ("cid4", "cid4009", "cid4031"),
@@ -159,9 +224,24 @@ VIEW_OF_MEANING = {
     "left posterior oblique": "LPO", "right posterior oblique": "RPO",
 }  # fmt: skip
 
-# PS3.16 CID 7050, what was done: Basic Profile, Retain Longitudinal ... Modified Dates, Retain Patient Characteristics.
-METHOD_CODES = (
-    ("113100", "Basic Application Confidentiality Profile"),
-    ("113107", "Retain Longitudinal Temporal Information Modified Dates Option"),
-    ("113108", "Retain Patient Characteristics Option"),
-)
+# PS3.16 CID 7050, what was done; the Basic Profile stands for every file.
+METHODS = {
+    "basic": ("113100", "Basic Application Confidentiality Profile"),
+    "structured": ("113104", "Clean Structured Content Option"),
+    "descriptors": ("113105", "Clean Descriptors Option"),
+    "dates": ("113107", "Retain Longitudinal Temporal Information Modified Dates Option"),
+    "patient_characteristics": ("113108", "Retain Patient Characteristics Option"),
+    "device_identity": ("113109", "Retain Device Identity Option"),
+    "uids": ("113110", "Retain UIDs Option"),
+    "safe_private": ("113111", "Retain Safe Private Option"),
+}
+
+# What an object of an unknown class may keep beside the numbers and terms above: the references, the days, the person.
+GENERAL = _words("""
+SOPClassUID SOPInstanceUID StudyInstanceUID SeriesInstanceUID FrameOfReferenceUID PatientID PatientName PatientBirthDate
+PatientAge StudyDate StudyTime SeriesDate SeriesTime AcquisitionDate AcquisitionTime ContentDate ContentTime
+AccessionNumber StudyID ReferringPhysicianName Manufacturer SequenceOfUltrasoundRegions AnatomicRegionSequence
+RedPaletteColorLookupTableDescriptor GreenPaletteColorLookupTableDescriptor BluePaletteColorLookupTableDescriptor
+RedPaletteColorLookupTableData GreenPaletteColorLookupTableData BluePaletteColorLookupTableData ModalityLUTSequence
+VOILUTSequence FrameIncrementPointer StudyDescription SeriesDescription
+""")

@@ -7,19 +7,24 @@ generic to be left out. Values live in memory only.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from functools import cache
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from functools import cache, lru_cache
 from typing import Any
 
-from pydicom.datadict import DicomDictionary, keyword_for_tag  # type: ignore[attr-defined]
+from pydicom.datadict import DicomDictionary, dictionary_VR, keyword_for_tag  # type: ignore[attr-defined]
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
+from pydicom.sequence import Sequence as Items
 from pydicom.sr.codedict import codes
-from pydicom.tag import BaseTag
 from pydicom.uid import UID_dictionary  # type: ignore[attr-defined]
 
-from curate.deid.quiet import UNPARSEABLE, element, quiet
+from curate.deid.header.iod import iod_of
+from curate.deid.pseudonym import is_time
+from curate.deid.quiet import element, quiet
 
 _SHORTEST = 3
 _MAX_DEPTH = 16
@@ -31,6 +36,11 @@ _PEOPLE_AND_PLACES = re.compile(
 )
 _PLACES = re.compile(r"Institution|Department|Address|Location|Residence|Physician|Person|Name|Operator")
 _TECHNICAL = re.compile(r"Tracking|Technique|Sequence|Organ$|Coding|CodingScheme|PrivateCreator|TransferSyntax")
+_PATIENT_IDS = re.compile(
+    r"^(Other)?PatientIDs?$|^PatientBirthName|^MedicalRecordLocator|^(Issuer)?AccessionNumber$|^AdmissionID$"
+)
+_SHORTEST_PHRASE = 4
+_FEWEST_DIGITS = 5
 _TEXT_VRS = frozenset({"PN", "LO", "SH", "ST", "LT", "UT", "UC", "UR", "AE", "CS"})
 # Words that name no one; a header full of them is an anonymised or a test one.
 _GENERIC_WORDS = """
@@ -45,6 +55,24 @@ carestream hologic samsung
 _GENERIC = frozenset(_GENERIC_WORDS.split())
 
 
+@dataclass(frozen=True)
+class Identity:
+    """What identifies the patient, and everyone else, in one file's header. In memory only; its repr tells nothing.
+
+    ``values`` as of `identifying_values`. ``words``: the folded words of person names and of the patient's identifiers,
+    of two letters and more. ``phrases``: the folded values that are not of one of these words alone, to be searched
+    for as a whole. ``digits``: the digits of numbers and dates among them, of five and more, leading zeros stripped.
+    """
+
+    values: tuple[str, ...]
+    words: frozenset[str]
+    phrases: tuple[str, ...]
+    digits: frozenset[str]
+
+    def __repr__(self) -> str:
+        return "Identity(***)"
+
+
 def identifying_values(ds: Dataset) -> list[str]:
     """Every identifying value of a source header, its file meta included, in the header's order, without repeats.
 
@@ -53,64 +81,156 @@ def identifying_values(ds: Dataset) -> list[str]:
     any depth. Values under 3 characters (2 outside ASCII) and generic ones ("CT", "NONE") are left out.
     Never raises for malformed elements: their raw bytes are taken as Latin-1.
     """
+    return list(identity(ds).values)
+
+
+def identity(ds: Dataset) -> Identity:
+    """The same, sorted by what each is good for."""
     found: dict[str, None] = {}
+    words: set[str] = set()
     with quiet():
         for part in (getattr(ds, "file_meta", None), ds):
-            for value in _walk(part, 0) if part is not None else ():
+            for kind, value in _walk(part, 0, frozenset()) if part is not None else ():
                 for piece in (value, *_pieces(value)):
                     clean = piece.strip(" \0\t\r\n^=")
                     if len(clean) >= (_SHORTEST if clean.isascii() else 2) and not _generic(clean):
                         found.setdefault(clean)
-    return list(found)
+                if kind is Kind.PERSON:
+                    words.update(w for w in _words(value) if len(w) > 1 and w not in _GENERIC)
+    dates_or_uids = re.compile(r"[\d.]+")
+    phrases = (folded(v) for v in found if len(v) >= _SHORTEST_PHRASE and not dates_or_uids.fullmatch(v))
+    digits = {d for v in found if len(d := re.sub(r"[^0-9]", "", v).lstrip("0")) >= _FEWEST_DIGITS and len(d) <= 16}
+    return Identity(tuple(found), frozenset(words), tuple(dict.fromkeys(phrases)), frozenset(digits))
 
 
-def _walk(ds: Dataset, depth: int) -> Iterator[str]:
-    for tag in list(ds.keys()):  # not elements: iterating a Dataset parses, and may raise
-        if tag.group == 0x7FE0:
+def folded(text: str) -> str:
+    """Lower case without accents: how words are compared here."""
+    if text.isascii():
+        return text.lower()
+    apart = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(c for c in apart if not unicodedata.combining(c))
+
+
+def _words(value: str) -> list[str]:
+    return re.findall(r"[^\W_]+", folded(value))
+
+
+class Kind(Enum):
+    """How an attribute may identify: see `_kind`."""
+
+    NOTHING = 0
+    PERSON = 1  # a person's name, or an identifier of the patient
+    PLACE = 2  # institutions, addresses, physicians' identifiers
+    NUMBER = 3  # other identifiers: only where there is a digit in them, or a word that is no technical one
+    DATE = 4
+    UID = 5
+    UNKNOWN = 6  # no attribute of the dictionary: where it could name someone
+
+
+@lru_cache(maxsize=8192)
+def _kind(tag: int) -> Kind:
+    """By the dictionary's attribute, whatever VR the file claims for it."""
+    keyword = keyword_for_tag(tag)
+    if not keyword or tag >> 16 & 1:
+        return Kind.UNKNOWN
+    vr = dictionary_VR(tag)
+    if vr == "PN" or _PATIENT_IDS.search(keyword):
+        return Kind.PERSON
+    if vr == "UI":
+        return Kind.UID
+    if vr in ("DA", "DT"):
+        return Kind.DATE
+    if vr in _TEXT_VRS and _PEOPLE_AND_PLACES.search(keyword) and not _TECHNICAL.search(keyword):
+        return Kind.PLACE if _PLACES.search(keyword) else Kind.NUMBER
+    return Kind.NOTHING
+
+
+def _walk(ds: Dataset, depth: int, above: frozenset[int]) -> Iterator[tuple[Kind, str]]:
+    above |= {id(ds)}  # an object made in memory may hold itself
+    for tag, held in list(ds.items()):  # not the Dataset itself: iterating it parses, and may raise
+        number = int(tag)
+        if number >> 16 == 0x7FE0:
+            continue
+        kind = _kind(number)
+        if _plain(kind, held):
+            continue
+        texts = _ascii(held)
+        if texts is not None:
+            if not (number >> 16 & 1) or number & 0xFF00:  # a private creator names a maker
+                yield from ((kind, v) for v in _wanted(kind, texts, held.VR or ""))
             continue
         found = element(ds, tag)
         if found is None:
-            yield from _raw(ds, tag)
+            yield from ((kind, v) for v in _raw(held) if kind is Kind.PERSON or _could_name(v))
         elif found.VR == "SQ":
-            for item in found.value if depth < _MAX_DEPTH else ():
-                yield from _walk(item, depth + 1)
-        elif tag.is_private:
-            yield from (v for v in _strings(found) if not tag.is_private_creator and _could_name(v))
-        else:
-            yield from _standard(found)
+            for item in found.value if depth < _MAX_DEPTH and isinstance(found.value, Items) else ():
+                if id(item) not in above:
+                    yield from _walk(item, depth + 1, above)
+        elif not tag.is_private_creator:
+            strings = _strings(found, kind not in (Kind.NOTHING, Kind.UNKNOWN))
+            yield from ((kind, v) for v in _wanted(kind, strings, found.VR))
 
 
-def _standard(found: DataElement) -> Iterator[str]:
-    keyword = keyword_for_tag(found.tag)
-    if found.VR == "UI":
-        yield from (v for v in _strings(found) if v not in UID_dictionary)
-    elif found.VR in ("DA", "DT"):
-        yield from (v[:8] if v[:8].isdigit() else v for v in _strings(found))
-    elif found.VR == "PN":
-        yield from _strings(found)
-    elif found.VR in _TEXT_VRS and _PEOPLE_AND_PLACES.search(keyword) and not _TECHNICAL.search(keyword):
-        place = _PLACES.search(keyword) is not None
-        yield from (v for v in _strings(found) if place or re.search(r"\d", v) or _could_name(v))
-    elif found.VR == "UN":
-        yield from (v for v in _strings(found) if _could_name(v))
+_SKIPPED_VRS = frozenset(
+    {"US", "SS", "UL", "SL", "FL", "FD", "CS", "DS", "IS", "AT", "OW", "OF", "OD", "UI", "TM", "AS"}
+)
+_NUMERIC = re.compile(rb"[-+0-9.eE\\ \0]*")
 
 
-def _raw(ds: Dataset, tag: BaseTag) -> Iterator[str]:
-    """An element that does not parse: its bytes, where they read as a value that could name someone."""
-    try:
-        raw: object = ds.get_item(tag)
-    except UNPARSEABLE:
-        return
+def _plain(kind: Kind, held: object) -> bool:
+    """True for raw elements that need no parsing: no attribute that identifies, holding what its VR says."""
+    if not isinstance(held, RawDataElement) or held.value is None or held.VR == "SQ":
+        return False
+    if held.VR == "TM" and kind in (Kind.UNKNOWN, Kind.NOTHING):
+        return is_time(held.value.decode("latin-1"))
+    if kind is Kind.UNKNOWN:  # of private elements most are numbers and tables
+        return held.VR in _SKIPPED_VRS and (held.VR not in ("DS", "IS", "CS", "UI", "TM", "AS") or len(held.value) > 64)
+    if kind is not Kind.NOTHING or held.VR is None or held.VR == "UN":
+        return False
+    return held.VR not in ("DS", "IS") or _NUMERIC.fullmatch(held.value) is not None
+
+
+def _wanted(kind: Kind, texts: Iterable[str], vr: str) -> Iterator[str]:
+    """The values that identify, of an attribute of this kind that the file holds by this VR."""
+    if kind is Kind.UID:
+        yield from (v for v in texts if v not in UID_dictionary and iod_of(v) is None)
+    elif kind is Kind.DATE:
+        yield from (v[:8] if v[:8].isdigit() else v for v in texts)
+    elif kind in (Kind.PERSON, Kind.PLACE) or vr == "PN":
+        yield from texts
+    elif kind is Kind.NUMBER:
+        yield from (v for v in texts if re.search(r"\d", v) or _could_name(v))
+    elif kind is Kind.UNKNOWN or vr == "UN":
+        yield from (v for v in texts if _could_name(v))
+
+
+_STRING_VRS = _TEXT_VRS | {"DA", "DT", "UI"}
+
+
+def _ascii(held: object) -> list[str] | None:
+    """The values of a raw element of a string VR in plain ASCII, which needs no parsing; None for any other."""
+    if not isinstance(held, RawDataElement) or held.VR not in _STRING_VRS or held.value is None:
+        return None
+    raw = held.value
+    if not raw.isascii() or b"\x1b" in raw:
+        return None
+    text = raw.decode("ascii").strip(" \0\t\r\n")
+    return text.split("\\") if text else []
+
+
+def _raw(raw: object) -> Iterator[str]:
+    """An element that does not parse: its bytes, where they read as text."""
     if isinstance(raw, RawDataElement) and isinstance(raw.value, bytes):
-        yield from (v for v in _text_of(raw.value) if _could_name(v))
+        yield from _text_of(raw.value)
 
 
-def _strings(found: DataElement) -> Iterator[str]:
+def _strings(found: DataElement, numbers: bool) -> Iterator[str]:
+    """The values as text; ``numbers`` too, where the attribute identifies and a file holds it by a numeric VR."""
     value: Any = found.value
     for each in [*value] if isinstance(value, (MultiValue, list, tuple)) else [value]:
         if isinstance(each, bytes):
             yield from _text_of(each)
-        elif each is not None and not isinstance(each, int | float):
+        elif each is not None and (numbers or not isinstance(each, int | float)):
             yield str(each)
 
 

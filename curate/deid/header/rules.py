@@ -10,10 +10,10 @@ Retain = Literal["dates", "uids", "patient_characteristics", "device_identity", 
 
 @dataclass(frozen=True)
 class HeaderRules:
-    """``retain``: PS3.15 E.3.6 (dates, moved by the patient's shift), E.3.9 (uids), E.3.7, E.3.8, E.3.10. ``descriptors``:
-    E.3.5, free text kept only through a vocabulary. ``structured_reports``: refused, or cleaned item by item (E.3.4).
-    ``unknown_classes``: refused, or cleaned by a small general allow-list. DICOMDIR and documents are refused.
-    New UIDs begin with ``uid_root``: 2.25 (PS3.5 B.2) or an organisation's own."""
+    """``retain``: PS3.15 E.3.6 (dates, moved by the patient's shift), E.3.9 (uids), E.3.7, E.3.8, E.3.10.
+    ``descriptors``: E.3.5, free text kept only through a vocabulary. ``structured_reports``: refused, or cleaned item
+    by item (E.3.4). ``unknown_classes``: refused, or cleaned by a small general allow-list. DICOMDIR and documents are
+    refused. New UIDs begin with ``uid_root``: 2.25 (PS3.5 B.2) or an organisation's own."""
 
     retain: tuple[Retain, ...] = ("dates", "patient_characteristics")
     descriptors: Literal["clean", "remove"] = "clean"

@@ -1,31 +1,32 @@
-"""The gate every picture passes: no text-like structure in it, or it is kept back.
+"""The gate every picture passes: no text-like structure in it, or it is blanked or kept back.
 
-BurnedInAnnotation = NO is not believed, YES is. A fast look (`curate.deid.pixels.look`) clears plain pictures; what it
-suspects is put to rapidocr's text detection where that extra is installed, and otherwise quarantined. The place for
-known regions by manufacturer and model, and for ultrasound region metadata as proof, is before the look, in `gate`.
+BurnedInAnnotation = NO is not believed, YES is. What is known to hold annotation, by machine or by ultrasound metadata
+(`curate.deid.pixels.regions`), is blanked; the rest is looked at (`curate.deid.pixels.suspects`): a fast look clears
+plain pictures, text detection by the optional OCR engine confirms or clears what that suspects. Found text is blanked
+and looked for again; a picture that still shows text is quarantined.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
-from importlib.util import find_spec
-from itertools import islice
-from typing import Any, Literal
+from functools import partial
+from typing import Literal
 
-import cv2
 import numpy as np
 from pydicom.dataset import Dataset
 
-from curate.deid.pixels.look import rows
-from curate.deid.pixels.row import Box, Image8
-from curate.deid.quiet import quiet
+from curate.deid.pixels import ocr
+from curate.deid.pixels.paint import merged, painted, within
+from curate.deid.pixels.palette import coloured, is_palette
+from curate.deid.pixels.regions import written_in, written_regions
+from curate.deid.pixels.row import Box
+from curate.deid.pixels.suspects import suspects
+from curate.deid.quiet import UNPARSEABLE, quiet
 from curate.record import Reason
 
-# Log-odds above which a row is suspected; with the figures of benchmarks/burned_in.py.
-_SUSPECT = 0.0
+__all__ = ["Gate", "PixelPolicy", "gate", "gate_frames", "ocr_available", "painted"]
+
 _ROUNDS = 3  # looks at a blanked picture before it is given up
 # Modalities whose pictures are written on by habit, so that a fast look alone proves nothing.
 _WRITTEN_ON = frozenset({"US", "IVUS", "ES", "XC", "SC", "DOC"})
@@ -33,9 +34,14 @@ _WRITTEN_ON = frozenset({"US", "IVUS", "ES", "XC", "SC", "DOC"})
 
 @dataclass(frozen=True)
 class PixelPolicy:
-    """What to do with text in pixels: quarantine the picture, blank the text and look again, or trust the source."""
+    """What to do with text in pixels: blank it and look again, quarantine the picture, or trust the source.
 
-    burned_in: Literal["quarantine", "blank", "trust"] = "quarantine"
+    "blank" needs an OCR engine to look again with; without one, what the fast look finds is quarantined and only the
+    regions known to hold annotation are blanked. ``engine`` False does as if there were none.
+    """
+
+    burned_in: Literal["blank", "quarantine", "trust"] = "blank"
+    engine: bool = True
 
 
 @dataclass(frozen=True)
@@ -50,9 +56,10 @@ class Gate:
 def gate(pixels: np.ndarray, header: Dataset | None, policy: PixelPolicy) -> Gate:
     """Clear a picture, blank its text or keep it back.
 
-    ``pixels``: one frame at its native resolution, [H, W] or [H, W, 3], any integer or float dtype. Reason.BURNED_IN
-    where text-like structure is left, Reason.PIXELS_UNPROVEN where none is seen but the header says there is, or the
-    modality is one that is written on, and no OCR engine is there to tell. Policy "quarantine" stops looking at the
+    ``pixels``: one frame at its native resolution, [H, W] or [H, W, 3], any integer or float dtype; indices of a
+    palette where ``header`` (the source's) says PALETTE COLOR. Reason.BURNED_IN where text-like structure is left,
+    Reason.PIXELS_UNPROVEN where none is seen but the header says there is, or the modality is one that is written on,
+    and neither an OCR engine nor a rule is there to tell. Policy "quarantine" blanks nothing and stops looking at the
     first text found, so its ``regions`` may not be all there are; "blank" names them all. Policy "trust" returns
     everything untouched and looks at nothing; the caller must say so. Raises ValueError for another shape.
     """
@@ -60,28 +67,62 @@ def gate(pixels: np.ndarray, header: Dataset | None, policy: PixelPolicy) -> Gat
         raise ValueError(f"one frame of shape [H, W] or [H, W, 3] expected, not {pixels.ndim} dimensions")
     if policy.burned_in == "trust":
         return Gate(pixels, None, ())
-    expected = _expected(header)
-    found = _suspects(pixels, insist=expected is not None, first=policy.burned_in == "quarantine")
+    blank, expected = policy.burned_in == "blank", _expected(header)
+    known = written_regions(header, (pixels.shape[0], pixels.shape[1]))
+    written: list[Box] = []
+    if blank and known:
+        written = written_in(pixels, known)
+        pixels = painted(pixels, written, indices=_indices(pixels, header), margin=0)
+    engine = policy.engine and ocr_available()
+    look = partial(_look, header=header, insist=expected is not None, engine=engine)
+    found = look(pixels, first=not blank)
     seen = list(found)
-    if policy.burned_in == "blank":
-        for _ in range(_ROUNDS):
-            if not found:
-                break
-            pixels = _painted(pixels, found)
-            found = _suspects(pixels, insist=expected is not None)
-            seen += [b for b in found if b not in seen]
+    for _ in range(_ROUNDS if blank and engine else 0):
+        if not found:
+            break
+        pixels = painted(pixels, found, indices=_indices(pixels, header))
+        found = look(pixels)
+        seen += [box for box in found if box not in seen]
+    regions = tuple(written + seen)
     if found:
-        return Gate(pixels, Reason.BURNED_IN, tuple(seen))
-    # An engine that finds nothing clears a habit; it does not clear a header that says there is text, unless some was
-    # found and is gone.
-    cleared = expected is None or (ocr_available() and (expected == "modality" or bool(seen)))
-    return Gate(pixels, None if cleared else Reason.PIXELS_UNPROVEN, tuple(seen))
+        return Gate(pixels, Reason.BURNED_IN, regions)
+    proven = _proven(expected, bool(regions), ruled=blank and bool(known), engine=engine)
+    return Gate(pixels, None if proven else Reason.PIXELS_UNPROVEN, regions)
 
 
-@cache
+def gate_frames(frames: Iterable[np.ndarray], header: Dataset | None, policy: PixelPolicy) -> Iterator[Gate]:
+    """`gate` of every frame in turn; it ends with the first that is kept back, since one such frame holds all back.
+
+    What was blanked in one frame is blanked in all that follow, seen there or not: text that stands still over a
+    moving picture is harder to see in some frames than in others.
+    """
+    still: list[Box] = []
+    for frame in frames:
+        if still:
+            frame = painted(frame, still, indices=_indices(frame, header))
+        result = gate(frame, header, policy)
+        yield Gate(result.pixels, result.reason, (*still, *(b for b in result.regions if b not in still)))
+        if result.reason is not None:
+            return
+        still = merged([*still, *result.regions])
+
+
 def ocr_available() -> bool:
     """Whether the optional text detection (``pip install radsift[ocr]``) is there to confirm or clear suspicions."""
-    return find_spec("rapidocr_onnxruntime") is not None
+    return ocr.available()
+
+
+def _proven(expected: Literal["header", "modality"] | None, seen: bool, ruled: bool, engine: bool) -> bool:
+    """Whether seeing no text (any more) is proof of none.
+
+    It is where none was to be expected. Where the modality is written on by habit, it takes an engine, or a rule that
+    says where the writing is. Where the header says there is text, some must have been found besides, and be gone.
+    """
+    if expected is None:
+        return True
+    if expected == "modality":
+        return engine or ruled
+    return seen and engine
 
 
 def _expected(header: Dataset | None) -> Literal["header", "modality"] | None:
@@ -89,128 +130,24 @@ def _expected(header: Dataset | None) -> Literal["header", "modality"] | None:
     if header is None:
         return None
     with quiet():
-        annotated = str(header.get("BurnedInAnnotation", "")).strip().upper()
-        modality = str(header.get("Modality", "")).strip().upper()
+        annotated, modality = _value(header, "BurnedInAnnotation"), _value(header, "Modality")
     if annotated == "YES":
         return "header"
     return "modality" if modality in _WRITTEN_ON else None
 
 
-def _suspects(pixels: np.ndarray, *, insist: bool = False, first: bool = False) -> list[Box]:
-    """Boxes of what looks like text in any view of the picture; where there is OCR, of what its detection finds.
-
-    OCR is asked where the fast look suspects something, or always with ``insist``. With ``first`` the fast look ends
-    at the first box.
-    """
-    suspected = (row.box for view in _views(pixels) for row in rows(view) if row.score > _SUSPECT)
-    boxes = list(islice(suspected, 1 if first else None))
-    if ocr_available() and (boxes or insist):
-        boxes = [box for view in _views(pixels) for box in _detected(view)]
-    return _merged(boxes)
+def _value(header: Dataset, keyword: str) -> str:
+    try:
+        return str(header.get(keyword, "")).strip().upper()
+    except UNPARSEABLE:
+        return ""
 
 
-def _views(pixels: np.ndarray) -> Iterator[Image8]:
-    """The picture as uint8[H, W], stretched over its bulk, and over its whole range where that hides much of it.
-
-    Text brighter than all anatomy saturates in the first view but keeps its edges; text drawn on saturated ground
-    shows in the second only. Colour is looked at by its brightest and its darkest channel.
-    """
-    planes = [pixels] if pixels.ndim == 2 else _extremes(pixels)
-    for plane in planes:
-        if plane.dtype != np.uint8:
-            plane = np.nan_to_num(plane.astype(np.float32), copy=False, nan=0.0, posinf=0.0, neginf=0.0)
-        sample = plane[:: max(1, plane.shape[0] // 512), :: max(1, plane.shape[1] // 512)]
-        low, high = _bulk(sample)
-        least, most = float(plane.min()), float(plane.max())
-        yield _stretched(plane, low, high if high > low else most)
-        if most - least > 1.5 * max(high - low, 1.0):
-            yield _stretched(plane, least, most)
+def _indices(pixels: np.ndarray, header: Dataset | None) -> bool:
+    return pixels.ndim == 2 and is_palette(header)
 
 
-def _extremes(pixels: np.ndarray) -> list[np.ndarray]:
-    """The brightest and the darkest channel of [H, W, 3 or 4], one where they are equal; a fourth channel is alpha."""
-    red, green, blue = (pixels[..., k] for k in range(3))
-    planes = [np.maximum(np.maximum(red, green), blue), np.minimum(np.minimum(red, green), blue)]
-    return planes[:1] if np.array_equal(*planes) else planes
-
-
-def _bulk(sample: np.ndarray) -> tuple[float, float]:
-    """The 0.1th and 99.9th percentile; of bytes by counting, at a tenth of the cost of sorting."""
-    if sample.dtype == np.uint8:
-        counts = cv2.calcHist([np.ascontiguousarray(sample)], [0], None, [256], [0, 256]).ravel()
-        below = np.cumsum(counts, dtype=np.int64)
-        low, high = (_counted(below, part) for part in (0.001, 0.999))
-    else:
-        low, high = (float(v) for v in np.percentile(sample, (0.1, 99.9)))
-    return low, high
-
-
-def _counted(below: np.ndarray, part: float) -> float:
-    """The quantile ``part`` where ``below[v]`` values are ``v`` or less, interpolated between the two nearest."""
-    at = part * (int(below[-1]) - 1)
-    a, b = (float(v) for v in np.searchsorted(below, (math.floor(at), math.ceil(at)), side="right"))
-    return a + (b - a) * (at - math.floor(at))
-
-
-def _stretched(plane: np.ndarray, low: float, high: float) -> Image8:
-    if plane.dtype == np.uint8:
-        table = _stretched(np.arange(256, dtype=np.float32), low, high)
-        return np.asarray(cv2.LUT(plane, table), np.uint8)
-    scale = 255.0 / (high - low) if high > low else 0.0
-    return np.asarray(np.clip((plane - low) * scale, 0, 255), np.uint8)
-
-
-def _merged(boxes: list[Box]) -> list[Box]:
-    """Boxes that overlap as one, in reading order."""
-    rest, done = sorted(set(boxes)), list[Box]()
-    while rest:
-        x, y, w, h = rest.pop(0)
-        touching = [b for b in rest if b[0] <= x + w and x <= b[0] + b[2] and b[1] <= y + h and y <= b[1] + b[3]]
-        if not touching:
-            done.append((x, y, w, h))
-            continue
-        group = [(x, y, w, h), *touching]
-        rest = [b for b in rest if b not in touching]
-        x0, y0 = min(b[0] for b in group), min(b[1] for b in group)
-        x1, y1 = max(b[0] + b[2] for b in group), max(b[1] + b[3] for b in group)
-        rest.insert(0, (x0, y0, x1 - x0, y1 - y0))
-    return sorted(done, key=lambda b: (b[1], b[0]))
-
-
-def _painted(pixels: np.ndarray, boxes: list[Box]) -> np.ndarray:
-    """A copy with every box, widened by half its height, filled with the median of the ring around it."""
-    out = pixels.copy()
-    height, width = pixels.shape[:2]
-    for x, y, w, h in boxes:
-        pad = max(3, min(w, h) // 2)
-        x0, y0, x1, y1 = max(0, x - pad), max(0, y - pad), min(width, x + w + pad), min(height, y + h + pad)
-        ring = np.concatenate(
-            [
-                pixels[max(0, y0 - 2) : y0, x0:x1].reshape(-1, *pixels.shape[2:]),
-                pixels[y1 : y1 + 2, x0:x1].reshape(-1, *pixels.shape[2:]),
-                pixels[y0:y1, max(0, x0 - 2) : x0].reshape(-1, *pixels.shape[2:]),
-                pixels[y0:y1, x1 : x1 + 2].reshape(-1, *pixels.shape[2:]),
-            ]
-        )
-        fill = np.median(ring, axis=0) if len(ring) else np.zeros(pixels.shape[2:])
-        out[y0:y1, x0:x1] = np.asarray(fill).astype(pixels.dtype)
-    return out
-
-
-@cache
-def _engine() -> Any:  # an untyped optional package
-    from rapidocr_onnxruntime import RapidOCR
-
-    return RapidOCR()
-
-
-def _detected(view: Image8) -> list[Box]:
-    """Boxes of rapidocr's text detection at native resolution, upright and turned by 90 degrees."""
-    found: list[Box] = []
-    for turned in (False, True):
-        image = cv2.rotate(view, cv2.ROTATE_90_CLOCKWISE) if turned else view
-        quads, _ = _engine().text_det(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR))
-        for quad in quads if quads is not None else ():
-            x, y, w, h = cv2.boundingRect(np.asarray(quad, np.float32))
-            found.append((y, view.shape[0] - x - w, h, w) if turned else (x, y, w, h))
-    return found
+def _look(pixels: np.ndarray, header: Dataset | None, *, insist: bool, engine: bool, first: bool = False) -> list[Box]:
+    shown = coloured(pixels, header) if header is not None and _indices(pixels, header) else pixels
+    boxes = suspects(shown, engine=engine, insist=insist, first=first)
+    return merged(within(box, shown.shape) for box in boxes)

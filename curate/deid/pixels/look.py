@@ -25,6 +25,8 @@ _LEVELS = (150, 90, 45, 20)
 _MIN_HEIGHT, _MAX_HEIGHT = 5, 48
 _SMALL_IMAGE_HEIGHT = 14  # no line of text is a tenth of the picture high; ribs and gyri are
 _MOST_PIECES = 2000  # more glyph-like pieces than this at one level is noise; the next level is cleaner
+_MOST_PAIRS = 60  # at one level: more is texture
+_PAIR_HEIGHT = 6  # px
 _LARGE = 700  # px: above, a half-size look finds letters too large for the native one
 
 
@@ -91,7 +93,7 @@ def _glyphs(pieces: Ints, highest: int) -> Flags:
     solid = area >= 0.12 * wide[0] * tall[0]
     glyph: Flags = (tall >= _MIN_HEIGHT) & (tall <= highest) & (wide <= 4 * tall) & solid & (area >= tall)
     for turned in (0, 1):
-        if not 3 <= np.count_nonzero(glyph[turned]) <= _MOST_PIECES:
+        if not 2 <= np.count_nonzero(glyph[turned]) <= _MOST_PIECES:
             glyph[turned] = False
     return glyph
 
@@ -109,11 +111,23 @@ def _chains(pieces: Ints, glyph: Flags) -> Iterator[tuple[Ints, bool]]:
     x += turned * (int((x + w).max()) + 2 * _MAX_HEIGHT)
     order = np.argsort(x, kind="stable")
     i, j = _followers(x[order], y[order], w[order], h[order])
-    if len(i) < 2:
-        return
+    pairs = 0
     for chain in _connected(i.tolist(), j.tolist()):
         members = order[chain]
+        if len(chain) == 2:
+            pairs += 1
+            if pairs > _MOST_PAIRS or not _alike(x, y, w, h, members.tolist()):
+                continue
         yield index[members], bool(turned[members[0]])
+
+
+def _alike(x: Ints, y: Ints, w: Ints, h: Ints, pair: list[int]) -> bool:
+    """Whether two pieces alone may be a word of two letters: with a common foot or head, close, and not too flat."""
+    a, b = pair
+    tall = max(int(h[a]), int(h[b]))
+    level = min(abs(int(y[a] - y[b])), abs(int(y[a] + h[a] - y[b] - h[b]))) <= 1 + tall // 12
+    close = x[b] - (x[a] + w[a]) <= 0.5 * tall
+    return bool(level and close and tall >= _PAIR_HEIGHT and max(int(w[a]), int(w[b])) <= 1.3 * tall)
 
 
 def _followers(x: Ints, y: Ints, w: Ints, h: Ints) -> tuple[Ints, Ints]:
@@ -132,7 +146,7 @@ def _followers(x: Ints, y: Ints, w: Ints, h: Ints) -> tuple[Ints, Ints]:
 
 
 def _connected(i: list[int], j: list[int]) -> Iterator[list[int]]:
-    """Groups of three or more that the pairs (i, j) tie together, each in order, by their first member."""
+    """Groups that the pairs (i, j) tie together, each in order, by their first member."""
     parent = {k: k for k in sorted({*i, *j})}
     for a, b in zip(i, j, strict=True):
         a, b = _root(parent, a), _root(parent, b)
@@ -140,7 +154,7 @@ def _connected(i: list[int], j: list[int]) -> Iterator[list[int]]:
     groups: dict[int, list[int]] = {}
     for k in parent:
         groups.setdefault(_root(parent, k), []).append(k)
-    yield from (group for group in groups.values() if len(group) >= 3)
+    yield from groups.values()
 
 
 def _root(parent: dict[int, int], i: int) -> int:

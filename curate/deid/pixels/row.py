@@ -23,26 +23,46 @@ Box = tuple[int, int, int, int]  # x, y, width, height in pixels
 
 _MEASURED = 10  # pieces of a row whose pixels are looked at: a row's traits are medians
 
-# Traits in the order of `Row.traits`: mean and deviation they are scaled by, weight, weight of the square.
-_MODEL = np.array(
+# Traits in the order of `Row.traits`: mean and deviation they are scaled by, weight, weight of the square. A row of two
+# pieces is judged by weights of its own: what tells text from anatomy there is how the pieces are drawn.
+_ROW = np.array(
     [
-        (6.9930, 3.5346, 1.6858, -0.8817),
-        (2.6572, 0.4643, 0.0149, 0.8921),
-        (1.5172, 0.5665, 0.9838, -0.4073),
-        (3.8552, 0.7203, -0.2037, -0.1587),
-        (0.0852, 0.1011, -0.3020, 0.2236),
-        (0.0235, 0.0511, -1.1208, 0.0928),
-        (0.0788, 0.1189, -0.9531, 0.0432),
-        (0.9337, 0.1579, 1.9429, -0.6924),
-        (0.4966, 0.1769, -1.6257, 0.0531),
-        (0.0826, 0.0714, 0.1692, -0.1525),
-        (0.7303, 0.1614, 1.5391, -0.4035),
-        (0.4215, 0.2421, 0.8124, -0.2828),
-        (0.2482, 0.2351, -0.2527, 0.1534),
-        (0.5414, 0.1199, 0.5923, -0.0100),
+        (5.4150, 2.7875, 1.4956, -0.2732),
+        (2.7543, 0.5223, -0.0650, 0.4795),
+        (1.3255, 0.5399, 0.8496, -0.3828),
+        (3.9114, 0.7175, -0.6947, 0.0267),
+        (0.0894, 0.1041, -0.2502, 0.4292),
+        (0.0308, 0.0571, -0.6187, -0.1430),
+        (0.0811, 0.1506, -1.2959, 0.3045),
+        (0.8814, 0.1880, 2.3055, -0.9071),
+        (0.4605, 0.1988, -2.0972, -0.0469),
+        (0.0568, 0.0613, -0.2337, 0.2588),
+        (0.6787, 0.1739, 2.4847, -0.1878),
+        (0.4629, 0.2817, 2.1293, -0.8673),
+        (0.2398, 0.2375, -0.3500, 0.1746),
+        (0.4861, 0.1181, 0.7816, -0.3682),
     ]
 )
-_BIAS = 4.0258
+_ROW_BIAS = 2.3668
+_PAIR = np.array(
+    [
+        (2.0000, 1.0000, 0.0000, 0.0000),
+        (2.5718, 0.5169, -0.2157, -0.9378),
+        (0.4299, 0.2394, 0.5321, -0.2666),
+        (3.5145, 0.5794, -0.6778, -0.3807),
+        (0.1419, 0.0728, -0.0412, 0.3632),
+        (0.0383, 0.0325, -0.9892, 0.1728),
+        (0.1593, 0.2434, -0.6345, -0.2114),
+        (0.7475, 0.2520, 2.1827, -0.6816),
+        (0.6024, 0.2144, -1.1518, -0.0921),
+        (0.0952, 0.0791, -0.1252, 0.0154),
+        (0.6163, 0.1586, 1.8578, 0.0141),
+        (0.2663, 0.1701, 1.5128, -0.0280),
+        (0.0000, 1.0000, 0.0000, 0.0000),
+        (0.5136, 0.1312, -0.2374, -0.0449),
+    ]
+)
+_PAIR_BIAS = -5.1393
 
 
 @dataclass(frozen=True)
@@ -75,9 +95,10 @@ class Row:
     @property
     def score(self) -> float:
         """Log-odds that this is a line of text, by the fitted weights."""
-        mean, deviation, weight, square = _MODEL.T
+        model, bias = (_PAIR, _PAIR_BIAS) if self.count == 2 else (_ROW, _ROW_BIAS)
+        mean, deviation, weight, square = model.T
         z = np.clip((np.array(self.traits) - mean) / deviation, -4, 4)
-        return float(_BIAS + z @ weight + (z * z) @ square)
+        return float(bias + z @ weight + (z * z) @ square)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,9 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
+from curate.deid.text import guards
+from curate.deid.text.glance import Glance
+
 _NAMES = (
     "jan(?:uary|vier|uar)?|ene(?:ro)?|january",
     "feb(?:ruary|rero|ruar)?|fevr(?:ier)?|fev",
@@ -96,7 +99,9 @@ _LIFETIME = 85  # years: less than the 90 from which an age identifies, so that 
 _DIGITAL = 1990  # a record whose newest date is older was not dated by a machine, and anchors nothing
 
 
-def find_dates(text: str, header: Sequence[dt.date] = ()) -> Iterator[tuple[int, int, dt.date | None]]:
+def find_dates(
+    text: str, header: Sequence[dt.date] = (), glance: Glance | None = None
+) -> Iterator[tuple[int, int, dt.date | None]]:
     """(start, end, day) of every date in folded text; ``header`` are the days that the source's header holds.
 
     Day is None, to be masked, where the date names no whole, existing day; where it is of birth: by a cue beside it,
@@ -107,7 +112,9 @@ def find_dates(text: str, header: Sequence[dt.date] = ()) -> Iterator[tuple[int,
     latest century that is not over a year after the newest date known, if that is since 1990; else 00 to 29 are of
     this century, 70 to 99 of the last, and what lies between is not told.
     """
-    hits = [hit for pattern in _PATTERNS for hit in pattern.finditer(text)]
+    glance = Glance(text) if glance is None else glance
+    rules = zip(_PATTERNS, guards.DATES, strict=True)
+    hits = [hit for pattern, needs in rules for hit in needs.find(pattern, glance)]
     known = [day for hit in hits if (day := _read(hit.groupdict(), None)) and _four(hit)]
     newest = max([*known, *header], default=None)
     days = [_read(hit.groupdict(), newest) for hit in hits]
@@ -115,12 +122,12 @@ def find_dates(text: str, header: Sequence[dt.date] = ()) -> Iterator[tuple[int,
     for hit, day in zip(hits, days, strict=True):
         if day is not None or _plausible(hit.groupdict()):
             yield hit.start(), hit.end(), None if _of_birth(text, hit, day, header, newest) else day
-    for hit in _BIRTH.finditer(text):
+    for hit in guards.BIRTH.find(_BIRTH, glance):
         yield hit.start("day"), hit.end("day"), None
-    for pattern in _YEARLESS:
-        for hit in pattern.finditer(text):
+    for pattern, needs in zip(_YEARLESS, guards.YEARLESS, strict=True):
+        for hit in needs.find(pattern, glance):
             yield hit.start(), hit.end(), None
-    for hit in _LED.finditer(text):
+    for hit in guards.LED.find(_LED, glance):
         yield hit.start(1), hit.end(1), None
 
 

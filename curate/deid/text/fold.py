@@ -20,6 +20,7 @@ _LETTERS = str.maketrans(
 # The other way to write them: an umlaut's dots are an e, a ring is an a, Cyrillic and Greek are Latin letters.
 _WIDE = str.maketrans({"ø": "oe", "Ø": "Oe"} | PLAINEST)
 _MARKS = {"\u0308": "e", "\u030a": "a"}
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _QUOTES = frozenset("‘’‛′´`＇")
 
 
@@ -29,7 +30,7 @@ def tidy(text: str) -> str:
     Line ends become \\n; lone surrogates, private-use and unassigned characters become U+FFFD.
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    if text.isascii() and text.isprintable():
+    if text.isascii() and _CONTROL.search(text) is None:
         return text
     return "".join(_visible(ch) for ch in text)
 

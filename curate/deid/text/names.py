@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterator
 
 from curate.deid.header.phi import technical_words
+from curate.deid.text import guards
+from curate.deid.text.glance import Glance
 from curate.deid.text.rules import Span
 
 _I = re.IGNORECASE
@@ -35,8 +37,8 @@ hospitalized is was st
 """)
 
 
-def _facilities(text: str) -> Iterator[Span]:
-    for hit in _FACILITY.finditer(text):
+def _facilities(text: str, glance: Glance) -> Iterator[Span]:
+    for hit in guards.FACILITY.find(_FACILITY, glance):
         words = [w.strip(".,'").lower() for w in hit[1].split()]
         skip = 0  # leading words of the sentence are not of the name
         while skip < len(words) and words[skip] in _COMMON - {"st"}:
@@ -100,16 +102,16 @@ regarding about none unknown same self md do phd rn np
 """)
 
 
-def _names(text: str) -> Iterator[Span]:
-    for hit in _TITLE.finditer(text):
+def _names(text: str, glance: Glance) -> Iterator[Span]:
+    for hit in guards.TITLE.find(_TITLE, glance):
         spelled_out = hit[1] not in ("DR", "DRS", "MR", "MS", "dr") or hit[2].startswith(".")
         yield from _take(text, hit.end(), 3, lower=hit[1].lower() in ("dr", "doctor"), sure=spelled_out)
-    for hit in _SIGNED.finditer(text):
+    for hit in guards.SIGNED.find(_SIGNED, glance):
         yield from _take(text, hit.end(), 5, lower=True, sure=True)
-    for hit in _FIELD.finditer(text):
+    for hit in guards.FIELD.find(_FIELD, glance):
         yield from _take(text, hit.end(), 5, lower=False, sure=False)
-    for cue in (_BY, _TOLD):
-        for hit in cue.finditer(text):
+    for cue, needs in ((_BY, guards.BY), (_TOLD, guards.TOLD)):
+        for hit in needs.find(cue, glance):
             yield from _take(text, hit.end(), 3, lower=False, sure=False)
     for hit in _DEGREE.finditer(text):
         if not all(w.strip(".,").lower() in _STOP for w in hit[1].split()):
@@ -143,7 +145,8 @@ def _joined(text: str, at: int) -> int:
     return join.end() if join else len(text)
 
 
-def find_names(text: str) -> Iterator[Span]:
+def find_names(text: str, glance: Glance | None = None) -> Iterator[Span]:
     """Every facility and every person that a cue points at, overlapping ones too."""
-    yield from _facilities(text)
-    yield from _names(text)
+    glance = Glance(text) if glance is None else glance
+    yield from _facilities(text, glance)
+    yield from _names(text, glance)

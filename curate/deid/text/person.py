@@ -145,6 +145,7 @@ def _short_spans(text: str, parts: list[str]) -> Iterator[Span]:
         if shouted and part.lower() in _FUNCTION:
             continue
         upper, title = re.escape(part.upper()), re.escape(part.capitalize())
+        inside = r"(?<![.!?:;\0]\s)(?<!^)(?<!\n)" if part.lower() in _FUNCTION else ""
         form = rf"(?:{title}|(?<!\d)(?<!\d[ \xa0]){upper})(?![ ]?/[ ]?(?i:[mdcun]?[lg]|kg|h|min|day)\b)"
-        for hit in re.finditer(rf"{_EDGE_L}{form}(?:'s)?{_EDGE_R}", text):
+        for hit in re.finditer(rf"{inside}{_EDGE_L}{form}(?:'s)?{_EDGE_R}", text):
             yield hit.start(), hit.end(), "NAME"

@@ -8,8 +8,10 @@ from functools import lru_cache
 
 from curate.deid.header.phi import technical_words
 from curate.deid.text.fold import fold_value
+from curate.deid.text.glance import Glance
 from curate.deid.text.person import People, people_spans
 from curate.deid.text.rules import Span
+from curate.deid.text.variants import initials_spans, variant_spans
 
 
 def _words(text: str) -> frozenset[str]:
@@ -26,13 +28,16 @@ school college trust nhs
 _ADDRESS = re.compile(r"^\d+\s+[^\W\d_]|\b(?:street|st|ave|avenue|road|rd|lane|ln|drive|blvd|box|apt)\b", re.IGNORECASE)
 
 
-def phi_spans(text: str, phi: Sequence[str]) -> Iterator[Span]:
+def phi_spans(text: str, phi: Sequence[str], glance: Glance | None = None) -> Iterator[Span]:
     """Spans of folded ``text`` that hold one of ``phi``, by what each value is: a name, a number, a place, a phrase."""
     squashed = _squash(text)
     values, people = _known(tuple(phi))
     for plain, words in values:
         yield from _value_spans(text, squashed, plain, words)
     yield from people_spans(text, squashed, people)
+    if people.long:
+        yield from variant_spans(Glance(text) if glance is None else glance, squashed, people.long)
+        yield from initials_spans(text, people.initials)
 
 
 @lru_cache(maxsize=16)

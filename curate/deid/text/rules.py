@@ -9,6 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from curate.deid.text import guards
+from curate.deid.text.glance import Glance
+
 Span = tuple[int, int, str]
 
 
@@ -138,8 +141,9 @@ _PATTERNS: list[tuple[str, re.Pattern[str], int]] = [
 ]
 
 
-def find_spans(text: str) -> Iterator[Span]:
+def find_spans(text: str, glance: Glance | None = None) -> Iterator[Span]:
     """Every span the rules find in folded text, overlapping ones too; dates and names have their own."""
-    for label, pattern, group in _PATTERNS:
-        for hit in pattern.finditer(text):
+    glance = Glance(text) if glance is None else glance
+    for (label, pattern, group), needs in zip(_PATTERNS, guards.RULES, strict=True):
+        for hit in needs.find(pattern, glance):
             yield hit.start(group), hit.end(group), label

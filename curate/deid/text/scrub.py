@@ -10,31 +10,52 @@ from __future__ import annotations
 import datetime as dt
 import re
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from curate.deid.header.phi import technical_words
 from curate.deid.pseudonym import Pseudonymizer
+from curate.deid.text.contacts import find_contacts
 from curate.deid.text.dates import find_dates, header_days
 from curate.deid.text.fold import BARRIER, fold, has_wide, tidy
+from curate.deid.text.gate import gate_spans
+from curate.deid.text.glance import Glance
+from curate.deid.text.language import require_known_language
 from curate.deid.text.names import find_names
 from curate.deid.text.phi import phi_spans
+from curate.deid.text.presidio import presidio_spans
 from curate.deid.text.rules import Span, find_spans
+from curate.deid.text.seasons import find_vague
 
 LABELS = ("NAME", "ID", "DATE", "TIME", "PHONE", "EMAIL", "URL", "ADDRESS", "AGE", "FACILITY")
 # A shifted date says that it is one, or a second scrub would shift it again.
 PLACEHOLDER = re.compile(rf"\[(?:{'|'.join(LABELS)})\]|\[DATE:\d{{4}}-\d\d-\d\d\]")
+_REPEATED = re.compile(r"(\[NAME\])(?:[ \xa0]{1,2}\[NAME\])+")
 
 
 @dataclass(frozen=True)
 class TextRules:
-    """``dates``: "shift" writes [DATE:2019-05-02], moved as the patient's header dates are; "mask" writes [DATE]."""
+    """How text is scrubbed.
+
+    ``dates``: "shift" writes [DATE:2019-05-02], moved as the patient's header dates are; "mask" writes [DATE].
+    ``vocabulary``: words that neither the vocabulary nor the archive knows go, and a text of mostly such words is
+    withheld. ``second_opinion``: what an installed Presidio finds goes as well.
+    """
 
     dates: Literal["mask", "shift"] = "shift"
+    vocabulary: bool = True
+    second_opinion: Literal["none", "presidio"] = "none"
 
 
-def scrub(text: str, phi: Sequence[str], patient_id: str, pseudo: Pseudonymizer, rules: TextRules) -> str:
+def scrub(
+    text: str,
+    phi: Sequence[str],
+    patient_id: str,
+    pseudo: Pseudonymizer,
+    rules: TextRules,
+    archive: frozenset[str] = frozenset(),
+) -> str:
     """``text`` with every identifying value replaced by [NAME] [ID] [DATE] [TIME] [PHONE] [EMAIL] [URL] [ADDRESS] [AGE]
     [FACILITY].
 
@@ -45,40 +66,72 @@ def scrub(text: str, phi: Sequence[str], patient_id: str, pseudo: Pseudonymizer,
     """
     shift = pseudo.shift(patient_id) if rules.dates == "shift" and patient_id.strip() else None
     text = tidy(text)
+    if rules.vocabulary:
+        require_known_language(fold(text, PLACEHOLDER)[0], archive)
     # Ends: every pass that changes anything turns at least one character outside placeholders into a placeholder.
     known = dict.fromkeys(phi)
     while True:
-        known.update(dict.fromkeys(_cued(text)))
-        after = _pass(text, list(known), shift)
+        after = _pass(text, known, shift, rules, archive)
         if after == text:
             return text
         text = after
 
 
-def _cued(text: str) -> Iterator[str]:
+def placeholders(text: str) -> list[str]:
+    """The labels of the placeholders in a scrubbed text, in order: what an attestation counts."""
+    return [hit[0][1:-1].partition(":")[0] for hit in PLACEHOLDER.finditer(text)]
+
+
+def _cued(folded: str, names: Sequence[Span]) -> Iterator[str]:
     """Names that a cue gives away ("Dr. Abiodun"), to be found where they stand without one as well."""
-    folded, _ = fold(text, PLACEHOLDER)
-    for start, end, label in find_names(folded):
+    for start, end, label in names:
         if label == "NAME":
             words = re.findall(r"[^\W\d_]{4,}", folded[start:end])
             yield from (w for w in words if w[0].isupper() and w.lower() not in technical_words())
 
 
-def _pass(text: str, phi: Sequence[str], shift: dt.timedelta | None) -> str:
+def _pass(
+    text: str, known: dict[str, None], shift: dt.timedelta | None, rules: TextRules, archive: frozenset[str]
+) -> str:
+    """One look at everything; ``known`` takes in the names that a cue gave away."""
     folded, index = fold(text, PLACEHOLDER)
-    spans = _spans(folded, phi, shift)
+    glance = Glance(folded)
+    names = list(find_names(folded, glance))
+    known.update(dict.fromkeys(_cued(folded, names)))
+    phi = list(known)
+    spans = _spans(glance, phi, shift, names, rules)
     if has_wide(text):
         spans = sorted([*spans, *_wide_spans(text, phi, index)], key=_order)
+    merged = _merged(spans)
+    if rules.vocabulary:
+        merged = _gated(text, folded, merged, archive)
     out: list[str] = []
     at = 0
-    for start, end, placeholder in _merged(spans):
+    for start, end, placeholder in merged:
         if BARRIER in folded[start:end]:
             start, end = _clear(folded, start, end)
         if start < end:
             first, last = index[start], index[end]
             out += [text[at:first], placeholder]
             at = last
-    return "".join([*out, text[at:]])
+    after = "".join([*out, text[at:]])
+    return _REPEATED.sub(r"\1", after) if rules.vocabulary else after
+
+
+def _gated(text: str, folded: str, spans: list[Span], archive: frozenset[str]) -> list[Span]:
+    """``spans`` and what the vocabulary gate adds; it leaves alone what they cover."""
+    labels = (hit[0][1:-1] for hit in PLACEHOLDER.finditer(text))
+    barriers = [(i, i + 1, label) for i, label in zip(_barriers(folded), labels, strict=True)]
+    taken = sorted([*barriers, *((s, e, placeholder[1:-1]) for s, e, placeholder in spans)])
+    gated = [(s, e, f"[{label}]") for s, e, label in gate_spans(folded, archive, taken)]
+    return sorted([*spans, *gated])
+
+
+def _barriers(folded: str) -> Iterator[int]:
+    at = folded.find(BARRIER)
+    while at >= 0:
+        yield at
+        at = folded.find(BARRIER, at + 1)
 
 
 def _order(span: Span) -> tuple[int, int]:
@@ -103,11 +156,18 @@ def _clear(folded: str, start: int, end: int) -> tuple[int, int]:
     return max(pieces, key=lambda p: p[1] - p[0], default=(start, start))
 
 
-def _spans(folded: str, phi: Sequence[str], shift: dt.timedelta | None) -> list[Span]:
+def _spans(
+    glance: Glance, phi: Sequence[str], shift: dt.timedelta | None, names: Sequence[Span], rules: TextRules
+) -> list[Span]:
     """(start, end, placeholder) of all finders, sorted, overlapping."""
+    folded = glance.text
     # dates first: of two spans alike, the one that can be shifted is meant
-    found = [(s, e, _dated(day, shift)) for s, e, day in find_dates(folded, header_days(tuple(phi)))]
-    finders = (phi_spans(folded, phi), find_spans(folded), find_names(folded))
+    found = [(s, e, _dated(day, shift)) for s, e, day in find_dates(folded, header_days(tuple(phi)), glance)]
+    finders: list[Iterable[Span]] = [phi_spans(folded, phi, glance), find_spans(folded, glance), names]
+    if rules.vocabulary:
+        finders += [find_contacts(folded, glance), find_vague(folded, glance)]
+    if rules.second_opinion == "presidio":
+        finders.append(presidio_spans(folded))
     found += [(s, e, f"[{label}]") for finder in finders for s, e, label in finder]
     return sorted((s for s in found if s[0] < s[1]), key=_order)
 

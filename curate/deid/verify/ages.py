@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import date
 
+from curate.deid.verify.finding import Finding
+
 _OVER_89_DAYS = 89 * 365 + 22  # between two days this far apart lie 89 years
 _UNIT = r"[\s-]{0,2}(?:years?|yrs?|y/?o|y\.o\.)\b"
 _WORDS = r"(?:ninety|(?:one|a)\s+hundred)(?:[\s-]+(?:and\s+)?(?:one|two|three|four|five|six|seven|eight|nine))?"
@@ -28,15 +30,18 @@ _BORN = re.compile(
 _DAY = re.compile(r"(?<!\d)((?:18|19|20)\d\d)-(\d\d)-(\d\d)(?!\d)")
 
 
-def tells_an_age(texts: Sequence[str]) -> bool:
-    """True if an age over 89, a date of birth, or two days 89 years apart are in what is written of one record.
+def ages_and_births(texts: Sequence[str], *, together: bool = True) -> Iterator[Finding]:
+    """AGE for an age over 89 or two days 89 years apart in what is written of one record, BIRTH for a date of birth.
 
     Shifted days are read like others: intervals survive the shift.
     """
-    if any(_SAID.search(text) or _BORN.search(text) for text in texts):
-        return True
-    days = [day for text in texts for day in _days(text)]
-    return bool(days) and (max(days) - min(days)).days >= _OVER_89_DAYS
+    if any(_SAID.search(text) for text in texts):
+        yield Finding.AGE
+    if any(_BORN.search(text) for text in texts):
+        yield Finding.BIRTH
+    for days in [[d for text in texts for d in _days(text)]] if together else map(list, map(_days, texts)):
+        if days and (max(days) - min(days)).days >= _OVER_89_DAYS:
+            yield Finding.AGE
 
 
 def _days(text: str) -> Iterator[date]:

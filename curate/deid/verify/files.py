@@ -1,75 +1,120 @@
-"""Image files as containers: one that is about to be written may hold pixels and nothing else."""
+"""The second reader of whole files: pictures, tables and texts that are about to be written, container and content."""
 
 from __future__ import annotations
 
-import re
 import struct
-import zlib
+from collections.abc import Iterator, Sequence
+from typing import Any
 
-PNG = b"\x89PNG\r\n\x1a\n"
-_PNG_CHUNKS = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
+import pyarrow as pa
+import pyarrow.parquet as pq
 
+from curate.deid.verify.finding import Finding, sorted_unique
+from curate.deid.verify.leaks import findings, text_findings
+from curate.deid.verify.pictures import PNG, jpeg_is_bare, png_is_bare
+from curate.deid.verify.tiff import tiff_is_bare
 
-def png_is_bare(data: bytes) -> bool:
-    """Only pixel chunks, right lengths and CRCs, exactly the pixels the header announces, nothing after the end."""
-    at, order, packed = len(PNG), [], []
-    while at + 12 <= len(data):
-        size, kind = struct.unpack_from(">I4s", data, at)
-        body = data[at + 8 : at + 8 + size]
-        if kind not in _PNG_CHUNKS or data[at + 8 + size : at + 12 + size] != zlib.crc32(kind + body).to_bytes(
-            4, "big"
-        ):
-            return False
-        order.append((kind, body))
-        packed += [body] if kind == b"IDAT" else []
-        at += 12 + size
-        if kind == b"IEND":
-            break
-    kinds = [kind for kind, _ in order]
-    sound = kinds[:1] == [b"IHDR"] and kinds[-1:] == [b"IEND"] and kinds.count(b"IHDR") == 1 and at == len(data)
-    if not sound or order[-1][1] or any(len(b) % 3 or len(b) > 768 for k, b in order if k == b"PLTE"):
-        return False
-    return _png_pixels_fit(order[0][1], b"".join(packed))
+_TEXT = frozenset({".csv", ".tsv", ".jsonl", ".json", ".txt", ".text"})
+_ROWS = frozenset({".csv", ".tsv", ".jsonl"})  # of many patients
+_PARQUET = b"PAR1"
 
 
-def _png_pixels_fit(header: bytes, packed: bytes) -> bool:
-    if len(header) != 13:
-        return False
-    width, height, bits, colour, compression, filtering, interlace = struct.unpack(">IIBBBBB", header)
-    channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}.get(colour)
-    if channels is None or compression or filtering or interlace:
-        return False
-    expected = height * (1 + (width * channels * bits + 7) // 8)
-    inflater = zlib.decompressobj()
+def file_findings(data: bytes, suffix: str, phi: Sequence[str], sources: Sequence[str] = ()) -> tuple[Finding, ...]:
+    """What identifies in a file about to be written, by its suffix: ".png", ".jpg", ".tif", ".parquet", ".csv",
+    ".jsonl", ".txt", and their kin.
+
+    Pictures may hold pixels only (their pixels are `curate.deid.verify.pixels`'s). Texts must be UTF-8 and are searched
+    as `curate.deid.verify.leaks.findings` does. Of Parquet every string of every column is, its column
+    names, metadata and statistics; bytes of it that no reader sees, page indexes among them, are CONTAINER. So is a
+    file of another kind, or one that is not what its suffix says.
+    """
+    kind = suffix.lower()
+    if kind in (".png", ".jpg", ".jpeg", ".tif", ".tiff"):
+        return () if _picture_is_bare(data, kind) else (Finding.CONTAINER,)
+    if kind == ".parquet":
+        return _parquet(data, phi, sources)
+    if kind not in _TEXT:
+        return (Finding.CONTAINER,)
     try:
-        got = inflater.decompress(packed, expected + 1)
-    except zlib.error:
-        return False
-    return len(got) == expected and (inflater.eof or not inflater.flush()) and not inflater.unused_data
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        return sorted_unique([Finding.CONTAINER, *findings([data], phi, sources)])
+    found = list(
+        text_findings(text.splitlines() if kind in _ROWS else [text], phi, sources, together=kind not in _ROWS)
+    )
+    return sorted_unique([*found, Finding.CONTAINER] if "\0" in text else found)
 
 
-def jpeg_is_bare(data: bytes) -> bool:
-    """Only the markers that decoding needs, JFIF without a thumbnail and Adobe's 12 bytes, and EOI as the last byte."""
-    at = 2
-    while at + 4 <= len(data) and data[at] == 0xFF:
-        marker, size = data[at + 1], int.from_bytes(data[at + 2 : at + 4], "big")
-        body = data[at + 4 : at + 2 + size]
-        if not _marker_allowed(marker, body) or len(body) != size - 2:
+def _picture_is_bare(data: bytes, kind: str) -> bool:
+    if kind == ".png":
+        return data.startswith(PNG) and png_is_bare(data)
+    if kind in (".jpg", ".jpeg"):
+        return data.startswith(b"\xff\xd8") and jpeg_is_bare(data)
+    return tiff_is_bare(data)
+
+
+def _parquet(data: bytes, phi: Sequence[str], sources: Sequence[str]) -> tuple[Finding, ...]:
+    try:
+        file = pq.ParquetFile(pa.BufferReader(data))
+        table = file.read()
+    except (pa.ArrowException, OSError, ValueError):
+        return (Finding.CONTAINER,)
+    values = [v if isinstance(v, str) else v.decode("utf-8", "replace") for v in _strings(table)]
+    found = list(text_findings(values, phi, sources, together=False))
+    found += text_findings(_around(file), phi, sources, together=False)
+    if not _is_whole(data, file):
+        found.append(Finding.CONTAINER)
+    return sorted_unique(found)
+
+
+def _strings(table: pa.Table) -> Iterator[str | bytes]:
+    """Every string and byte string a table holds, dictionaries' unused values among them."""
+    for column in table.columns:
+        for chunk in column.chunks:
+            if pa.types.is_dictionary(chunk.type):
+                yield from _values(chunk.dictionary.to_pylist())
+            yield from _values(chunk.to_pylist())
+
+
+def _values(values: list[Any]) -> Iterator[str | bytes]:
+    for value in values:
+        if isinstance(value, str | bytes):
+            yield value
+        elif isinstance(value, dict):
+            yield from _values([*value.keys(), *value.values()])
+        elif isinstance(value, list | tuple):
+            yield from _values(list(value))
+        elif value is not None and not isinstance(value, bool | float):
+            yield str(value)
+
+
+def _around(file: pq.ParquetFile) -> list[str]:
+    """What a Parquet file says beside its rows: names, key-value metadata, statistics of every column."""
+    meta = file.metadata
+    said = [str(file.schema_arrow.names), str(file.schema), meta.created_by or ""]
+    for pairs in (meta.metadata or {}, *(field.metadata or {} for field in file.schema_arrow)):
+        said += [part.decode("latin-1") for pair in pairs.items() if pair[0] != b"ARROW:schema" for part in pair]
+    for group in range(meta.num_row_groups):
+        for column in range(meta.num_columns):
+            statistics = meta.row_group(group).column(column).statistics
+            if statistics is not None and statistics.has_min_max:
+                said += [str(statistics.min), str(statistics.max)]
+    return said
+
+
+def _is_whole(data: bytes, file: pq.ParquetFile) -> bool:
+    """True if the column chunks follow one another from the first magic to the footer: no bytes that no reader sees."""
+    (footer,) = struct.unpack_from("<I", data, len(data) - 8)
+    meta = file.metadata
+    spans = []
+    for group in range(meta.num_row_groups):
+        for column in range(meta.num_columns):
+            chunk = meta.row_group(group).column(column)
+            start = chunk.dictionary_page_offset if chunk.has_dictionary_page else chunk.data_page_offset
+            spans.append((start, start + chunk.total_compressed_size))
+    end = len(_PARQUET)
+    for start, stop in sorted(spans):
+        if start != end:
             return False
-        at += 2 + size
-        if marker == 0xDA:
-            scan = re.compile(rb"\xff(?!\x00|[\xd0-\xd7]|\xff)").search(data, at)
-            if scan is None:
-                return False
-            at = scan.start()
-            if data[at + 1] == 0xD9:
-                return at + 2 == len(data)
-    return False
-
-
-def _marker_allowed(marker: int, body: bytes) -> bool:
-    if marker == 0xE0:
-        return body[:5] == b"JFIF\0" and len(body) == 14
-    if marker == 0xEE:
-        return body[:5] == b"Adobe" and len(body) == 12
-    return marker in (0xDB, 0xC4, 0xDA, 0xDD) or marker in (0xC0, 0xC1, 0xC2)
+        end = stop
+    return data[:4] == _PARQUET and data[-4:] == _PARQUET and end == len(data) - 8 - footer

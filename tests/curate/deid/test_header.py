@@ -2,165 +2,220 @@
 
 from __future__ import annotations
 
-import json
 import warnings
+from pathlib import Path
 
 import pydicom
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from pydicom.datadict import dictionary_VR, tag_for_keyword
-from pydicom.dataelem import RawDataElement
+from pydicom.data import get_testdata_files
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 from pydicom.sequence import Sequence
-from pydicom.tag import Tag
 from pydicom.uid import CTImageStorage
 
-from curate.deid.header.clean import attributes, clean_header, identifying_values
-from curate.deid.pseudonym import Pseudonymizer
+from curate.deid.header.clean import attributes, clean_header, identifying_values, patient_of
+from curate.deid.header.phi import identity
+from curate.deid.header.rules import HeaderRules
 from curate.deid.quiet import quiet
+from curate.errors import DropRecord, RecipeError
+from tests.curate.deid.header_objects import (
+    EVERYTHING,
+    NOTHING,
+    PLANT,
+    PSEUDO,
+    cleaned,
+    ct,
+    raw,
+    source,
+    written,
+)
 from tests.realdata import real
 
-PSEUDO = Pseudonymizer(b"a secret of enough bytes, for tests")
-PLANT = "Zqxjkwv"
-PLANTED_DATE = "19570312"
-BY_VR = {
-    "DA": PLANTED_DATE,
-    "DT": PLANTED_DATE + "101112.131415",
-    "TM": "101112.131415",
-    "AS": "097Y",
-    "UI": "1.2.826.777.424242",
-    "DS": "424242.25",
-    "IS": "424242",
-    "FD": 424242.25,
-    "FL": 424242.25,
-    "US": 42424,
-    "UL": 424242,
-    "SL": 424242,
-    "UV": 424242,
-}
-CARRIED = [PLANT, PLANT.upper(), PLANTED_DATE, "101112", "097Y", "1.2.826.777.424242", "424242", "42424"]
 
-
-def source(**values: object) -> Dataset:
-    ds = Dataset()
-    with quiet():
-        for keyword, value in values.items():
-            setattr(ds, keyword, value)
-    return ds
-
-
-def raw(tag: int, vr: str, value: str) -> RawDataElement:
-    """An element as read from a file, bytes that need not fit its VR."""
-    data = value.encode()
-    return RawDataElement(Tag(tag), vr, len(data), data, 0, False, True)
-
-
-def planted(tag: int, vr: str) -> Dataset:
-    """A dataset with one attribute of this tag holding a value that cannot be met by chance."""
-    vr = vr.split(" or ")[0]
-    ds = Dataset()
-    if vr == "SQ":
-        ds.add_new(tag, vr, Sequence([source(PatientName=f"{PLANT}^X", CodeMeaning=PLANT, TextValue=PLANT)]))
-    elif vr in ("OB", "OW", "OF", "OD", "UN"):
-        ds.add_new(tag, vr, PLANT.encode() + b" ")
-    else:
-        ds.add_new(tag, vr, BY_VR.get(vr, PLANT.upper() if vr == "CS" else PLANT))
-    return ds
-
-
-def table_rows() -> list[tuple[int, str]]:
-    rows = json.loads((real("deid") / "ps3.15" / "confidentiality_profile_attributes.json").read_text())
-    ids = [r["id"].replace("xx", "02") for r in rows if r["basicProfile"][0] in "XZDU" and "," not in r["id"]]
-    tags = [int(i, 16) for i in ids if all(c in "0123456789abcdef" for c in i)]
-    known = []
-    for tag in tags:
-        try:
-            known.append((tag, dictionary_VR(tag)))
-        except KeyError:
-            known.append((tag, "LO"))
-    assert len(known) > 600
-    return known
-
-
-def test_no_attribute_of_the_basic_profile_is_carried_at_any_level():
-    for tag, vr in table_rows():
-        if tag >> 16 == 0x0002:
-            continue  # file meta is no part of a data set
-        with quiet():
-            ds = planted(tag, vr)
-            nested = Dataset()
-            for keyword in ("SharedFunctionalGroupsSequence", "ReferencedStudySequence", "RequestAttributesSequence"):
-                setattr(nested, keyword, Sequence([planted(tag, vr)]))
-            for each in (ds, nested):
-                each.PatientID = each.PatientID if "PatientID" in each else "4711-0815"
-                text = clean_header(each, PSEUDO).to_json()
-                assert not [v for v in CARRIED if v in text], f"{tag:08x} {vr}"
-                assert "4711-0815" not in text
-
-
-def test_unknown_private_overlay_curve_and_vr_confused_elements_are_absent():
-    ds = source(PatientID="P1", Rows=512, KVP="120")
+def test_unknown_private_overlay_curve_and_vr_confused_elements_are_absent() -> None:
+    ds = ct(PatientID="P1", KVP="120", SeriesNumber="4")
     for tag, vr, value in [
         (0x00091001, "LO", PLANT),
         (0x60000022, "LO", PLANT),
+        (0x60023000, "OW", PLANT + " "),
         (0x50000020, "CS", PLANT.upper()),
         (0x00181030, "LO", PLANT),
         (0x0018FFFE, "UN", PLANT),
-        (0x00280011, "LO", PLANT),  # Columns with text in it
+        (0x00181160, "UN", PLANT),
         (0x00181050, "DS", PLANT),  # a number that is none
         (0x00080060, "CS", PLANT.upper()),  # a Modality that is none
+        (0xFFFCFFFC, "OB", PLANT + " "),
+        (0x7FE00010, "OB", PLANT + " "),
+        (0x00880200, "LO", PLANT),  # an icon
     ]:
         ds[tag] = raw(tag, vr, value)
-    out = clean_header(ds, PSEUDO)
-    assert (out.Rows, out.KVP) == (512, 120)
-    assert PLANT.upper() not in out.to_json().upper()
-    for keyword in ("Columns", "Modality"):
-        assert keyword not in out
+    done = clean_header(ds, PSEUDO)
+    out = done.dataset
+    assert (out.KVP, out.SeriesNumber, out.Modality) == (120, 4, "OT")
+    assert PLANT.upper() not in (written(out).decode("latin-1") + out.to_json()).upper()
+    assert done.actions["remove private"] == 1 and done.actions["replace Modality"] == 1
+    assert not [a for a in done.actions if PLANT.upper() in a.upper()]
 
 
-def test_a_number_that_is_the_patient_id_is_not_copied():
-    out = clean_header(source(PatientID="873245", InstanceNumber="873245", SeriesNumber="4"), PSEUDO)
-    assert "InstanceNumber" not in out
-    assert out.SeriesNumber == 4
+def test_a_number_that_is_an_identifier_of_the_patient_is_not_copied() -> None:
+    ds = ct(
+        PatientID="00873245", InstanceNumber="873245", SeriesNumber="4", AcquisitionNumber="19570312", KVP="873245.0"
+    )
+    out = cleaned(ds)
+    assert out.InstanceNumber is None and out.SeriesNumber == 4
+    assert "KVP" not in out or out.KVP is None
+    assert "19570312" not in out.to_json()
+    assert "DoseCalibrationFactor" not in out
 
 
-def test_uids_are_remapped_alike_everywhere_and_classes_stay():
-    ds = source(SOPClassUID=CTImageStorage, SOPInstanceUID="1.2.3.4", FrameOfReferenceUID="1.2.3.4", PatientID="P")
-    out = clean_header(ds, PSEUDO)
+def test_a_name_in_the_bytes_of_a_number_is_not_copied() -> None:
+    ds = ct(PatientName="SMITHERS^ANN")
+    ds[0x00189345] = raw(0x00189345, "FD", b"SMITHERS")  # CTDIvol: 1.9e+117
+    ds[0x00283002] = raw(0x00283002, "US", b"SMITHE")
+    assert "CTDIvol" in cleaned(ct(CTDIvol=1.5))
+    assert b"SMITHERS" not in written(cleaned(ds))
+
+
+def test_uids_are_remapped_alike_everywhere_and_classes_stay() -> None:
+    ds = ct(SOPInstanceUID="1.2.3.4", FrameOfReferenceUID="1.2.3.4", PatientID="P")
+    ds.ReferencedImageSequence = Sequence(
+        [source(ReferencedSOPClassUID=CTImageStorage, ReferencedSOPInstanceUID="1.2.3.4")]
+    )
+    out = cleaned(ds)
     assert out.SOPClassUID == CTImageStorage
     assert out.SOPInstanceUID == out.FrameOfReferenceUID == PSEUDO.uid("1.2.3.4")
-    ds.SOPClassUID = "1.2.826.0.1.3680043.9.9999.1"
-    assert "SOPClassUID" not in clean_header(ds, PSEUDO)
+    assert out.ReferencedImageSequence[0].ReferencedSOPInstanceUID == PSEUDO.uid("1.2.3.4")
+    assert cleaned(ds, HeaderRules(uid_root="1.2.826.0.1.3680043.10.99")).SOPInstanceUID.startswith(
+        "1.2.826.0.1.3680043.10.99."
+    )
+    kept = cleaned(ds, HeaderRules(retain=("uids",)))
+    assert kept.SOPInstanceUID == "1.2.3.4" == kept.ReferencedImageSequence[0].ReferencedSOPInstanceUID
+    with pytest.raises(RecipeError):
+        cleaned(ds, HeaderRules(uid_root="hospital"))
 
 
-def test_dates_move_by_the_patients_shift_and_ages_stop_at_ninety():
-    ds = source(PatientID="P7", StudyDate="20240301", SeriesDate="20240311", StudyTime="101112", PatientAge="097Y")
-    out = clean_header(ds, PSEUDO)
-    moved = PSEUDO.shift_date("P7", "20240301")
-    assert out.StudyDate == moved.replace("-", "") != "20240301"
-    assert "StudyTime" not in out
-    assert out.PatientAge == "090Y"
-    del ds.PatientID
-    assert "StudyDate" not in clean_header(ds, PSEUDO)
+def test_a_reference_to_an_object_of_a_private_class_is_dropped() -> None:
+    odd = source(ReferencedSOPClassUID="1.2.826.77.1", ReferencedSOPInstanceUID="1.2.3.4")
+    assert "ReferencedImageSequence" not in cleaned(ct(ReferencedImageSequence=Sequence([odd])))
 
 
-def test_code_sequences_are_rewritten_from_their_context_groups():
-    chest = source(CodeValue="T-D3000", CodingSchemeDesignator="SRT", CodeMeaning=PLANT)
-    odd = source(CodeValue=PLANT, CodingSchemeDesignator="99X", CodeMeaning=PLANT)
-    out = clean_header(source(AnatomicRegionSequence=Sequence([odd, chest]), ViewCodeSequence=Sequence([odd])), PSEUDO)
-    assert [i.CodeMeaning for i in out.AnatomicRegionSequence] == ["Thorax"]
-    assert "ViewCodeSequence" not in out
+def test_dates_move_by_the_patients_shift_and_ages_stop_at_ninety() -> None:
+    ds = ct(PatientID="P7", StudyDate="20240301", SeriesDate="20240311", StudyTime="101112", PatientAge="097Y",
+            AcquisitionDateTime="20240301101112.5+0100", PatientBirthDate="19270101", PatientBirthTime="101112",
+            TimezoneOffsetFromUTC="+0100", ContentDate="20241399", AcquisitionTime="999999")  # fmt: skip
+    out = cleaned(ds)
+    moved = PSEUDO.shift_da("P7", "20240301")
+    assert out.StudyDate == moved != "20240301"
+    assert out.AcquisitionDateTime == f"{moved}101112.5+0100"
+    assert (out.StudyTime, out.PatientAge, out.PatientBirthDate) == ("101112", "090Y", "")
+    for absent in ("PatientBirthTime", "TimezoneOffsetFromUTC", "AcquisitionTime"):
+        assert absent not in out
+    assert "ContentDate" not in out or not out.ContentDate
+    assert out.LongitudinalTemporalInformationModified == "MODIFIED"
+    bare = cleaned(ds, NOTHING)
+    assert (bare.StudyDate, bare.StudyTime) == ("", "") and "PatientAge" not in bare and "SeriesDate" not in bare
+    assert bare.LongitudinalTemporalInformationModified == "REMOVED"
 
 
-def test_the_result_says_what_was_done():
-    out = clean_header(source(PatientID="P"), PSEUDO)
-    assert out.PatientIdentityRemoved == "YES"
-    assert [i.CodeValue for i in out.DeidentificationMethodCodeSequence] == ["113100", "113107", "113108"]
+def test_a_file_without_a_patient_is_its_studys() -> None:
+    first, second = ct(StudyDate="20240301"), ct(StudyDate="20240302", StudyInstanceUID="1.2.9")
+    assert patient_of(first) == "1.2.3"
+    one, other = cleaned(first), cleaned(second)
+    assert one.PatientID and one.PatientID != other.PatientID
+    assert one.StudyDate == PSEUDO.shift_da("1.2.3", "20240301")
+    named = cleaned(ct(PatientID=" P7\0", IssuerOfPatientID="Mercy"))
+    assert named.PatientID == named.PatientName == PSEUDO.key("patient", "P7") and "IssuerOfPatientID" not in named
 
 
-def test_attributes_hold_defined_terms_only():
+def test_options_keep_what_they_name_and_no_more() -> None:
+    ds = ct(
+        PatientID="P",
+        PatientSex="F",
+        PatientWeight="71.5",
+        DeviceSerialNumber="SN1234",
+        StationName="CT01",
+        StudyDescription=f"chest {PLANT}",
+        ManufacturerModelName="Somatom Zqx",
+        InstitutionName="Mercy",
+    )
+    out = cleaned(ds)
+    assert (out.PatientSex, out.PatientWeight, out.StudyDescription) == ("F", 71.5, "chest")
+    assert "DeviceSerialNumber" not in out and "StationName" not in out and "InstitutionName" not in out
+    out = cleaned(ds, HeaderRules(retain=("device_identity",)))
+    assert (out.DeviceSerialNumber, out.StationName) == ("SN1234", "CT01")
+    assert not out.PatientSex and "PatientWeight" not in out and "InstitutionName" not in out
+    out = cleaned(ds, HeaderRules(descriptors="remove"))
+    assert "StudyDescription" not in out
+    ds.StationName = "Smith"
+    ds.OperatorsName = "Smith^J"
+    assert "StationName" not in cleaned(ds, EVERYTHING)
+
+
+def test_safe_private_attributes_stay_by_creator_and_value() -> None:
+    ds = ct(PatientID="873245")
+    block = ds.private_block(0x0019, "SIEMENS MR HEADER", create=True)
+    block.add_new(0x0C, "IS", "1000")
+    block.add_new(0x0D, "CS", "DIRECTIONAL")
+    block.add_new(0x0E, "FD", [1.0, 0.0, 0.0])
+    block.add_new(0x09, "LO", "DIRECTIONAL")
+    other = ds.private_block(0x0043, "GEMS_PARM_01", create=True)
+    other.add_new(0x27, "SH", f"1.5:1 {PLANT}")
+    other.add_new(0x39, "IS", [873245, 0, 0, 0])
+    out = cleaned(ds, EVERYTHING)
+    kept = out.private_block(0x0019, "SIEMENS MR HEADER")
+    assert (kept[0x0C].value, kept[0x0D].value, kept[0x0E].value) == (1000, "DIRECTIONAL", [1.0, 0.0, 0.0])
+    assert 0x09 not in kept and not [t for t in list(out.keys()) if t.group == 0x0043]
+    assert not [t for t in list(cleaned(ds).keys()) if t.is_private]
+
+
+def test_a_structured_report_keeps_its_codes_and_numbers_only() -> None:
+    def code(value: str, scheme: str, meaning: str) -> Sequence:
+        return Sequence([source(CodeValue=value, CodingSchemeDesignator=scheme, CodeMeaning=meaning)])
+
+    def item(kind: str, name: str, **values: object) -> Dataset:
+        concept = code(name, "DCM", "x")
+        return source(ValueType=kind, RelationshipType="CONTAINS", ConceptNameCodeSequence=concept, **values)
+
+    unit = code("mm", "UCUM", "millimeter")
+    measured = Sequence([source(NumericValue="12.5", MeasurementUnitsCodeSequence=unit)])
+    tree = [
+        item("TEXT", "121071", TextValue=PLANT),
+        item("PNAME", "121008", PersonName=PLANT),
+        item("CODE", "121005", ConceptCodeSequence=code("121006", "DCM", "Person")),
+        item("NUM", "121206", MeasuredValueSequence=measured),
+        item("NUM", "121033", MeasuredValueSequence=measured),
+        item("DATE", "121031", Date="19570312"),
+        item("TIME", "121069", Time="101112"),
+        item("UIDREF", "112227", UID="1.2.3.4"),
+        item("CONTAINER", "121070", ContentSequence=Sequence([item("TEXT", "121071", TextValue=PLANT)])),
+    ]
+    sr = ct(SOPClassUID="1.2.840.10008.5.1.4.1.1.88.33", ContentSequence=Sequence(tree), VerificationFlag="VERIFIED",
+            VerifyingObserverSequence=Sequence([source(VerifyingObserverName=PLANT)]), PatientID="P")  # fmt: skip
+    out = cleaned(sr, EVERYTHING)
+    assert PLANT not in out.to_json() and "19570312" not in out.to_json() and "101112" not in out.to_json()
+    assert [i.ValueType for i in out.ContentSequence] == ["NUM", "UIDREF", "CONTAINER"]
+    assert out.ContentSequence[0].MeasuredValueSequence[0].NumericValue == 12.5
+    assert out.VerificationFlag == "UNVERIFIED"
+
+
+def test_the_result_says_what_was_done() -> None:
+    out = cleaned(ct(PatientID="P", PatientIdentityRemoved="NO", DeidentificationMethod=PLANT))
+    assert (out.PatientIdentityRemoved, PLANT in out.DeidentificationMethod) == ("YES", False)
+    assert [i.CodeValue for i in out.DeidentificationMethodCodeSequence] == ["113100", "113105", "113107", "113108"]
+    every = cleaned(ct(PatientID="P"), EVERYTHING).DeidentificationMethodCodeSequence
+    assert [i.CodeValue for i in every] == [
+        "113100",
+        "113104",
+        "113105",
+        "113107",
+        "113108",
+        "113109",
+        "113110",
+        "113111",
+    ]
+
+
+def test_attributes_hold_defined_terms_only() -> None:
     ds = source(
         PatientID="P7", Modality="DX", BodyPartExamined="chest", ViewPosition="PA", ImageLaterality="L", PatientSex="F",
         PatientAge="093Y", StudyDate="20240301",
@@ -173,12 +228,12 @@ def test_attributes_hold_defined_terms_only():
     assert set(attributes(wild, PSEUDO).values()) == {None}
 
 
-def test_age_from_birth_date_when_the_age_is_absent():
+def test_age_from_birth_date_when_the_age_is_absent() -> None:
     ds = source(PatientBirthDate="19600401", StudyDate="20240301")
     assert attributes(ds, PSEUDO)["age"] == 63
 
 
-def test_identifying_values_go_into_sequences_private_groups_and_name_parts():
+def test_identifying_values_go_into_sequences_private_groups_and_name_parts() -> None:
     ds = source(
         PatientName="SMITH^JOHN^A", PatientID="MRN-12", AccessionNumber="A9", StudyInstanceUID="1.2.3.99",
         SOPClassUID=CTImageStorage, StudyDate="20240301", InstitutionName="Mercy General", Modality="CT",
@@ -199,39 +254,50 @@ def test_identifying_values_go_into_sequences_private_groups_and_name_parts():
     assert len(found) == len(set(found))
 
 
-def test_real_headers_never_raise_and_lose_every_identifying_value(recwarn):
-    seen = 0
-    for path in sorted(p for p in real("dicom").rglob("*") if p.is_file() and p.suffix not in (".csv", ".md")):
+def test_identifying_values_are_found_by_the_attribute_whatever_the_vr() -> None:
+    ds = Dataset()
+    for tag, vr, value in [
+        (0x00100010, "LO", b"Smith^John"),
+        (0x00100020, "US", b"\x39\x30"),
+        (0x00080080, "IS", b"Mercy General"),
+        (0x00100030, "UN", b"19570312"),
+        (0x00080050, "OB", b"ACC-4711"),
+        (0x00081048, "DS", b"Roe^Jane"),
+    ]:
+        ds[tag] = raw(tag, vr, value)
+    found = identifying_values(ds)
+    for value in ("Smith", "John", "12345", "Mercy General", "19570312", "ACC-4711", "Roe"):
+        assert value in found, value
+    assert {"smith", "john", "12345"} <= identity(ds).words
+    assert "Smith" not in repr(identity(ds))
+
+
+def test_real_headers_never_raise_and_lose_every_identifying_value(recwarn: pytest.WarningsRecorder) -> None:
+    folder = [p for p in real("dicom").rglob("*") if p.is_file() and p.suffix not in (".csv", ".md")]
+    seen = refused = 0
+    bundled = {Path(p).name: Path(p) for p in get_testdata_files()}
+    for path in sorted({**bundled, **{p.name: p for p in folder}}.values()):
         try:
             with quiet():
                 ds = pydicom.dcmread(path, force=True, stop_before_pixels=True)
         except (InvalidDicomError, OSError, EOFError):
             continue
         phi = identifying_values(ds)
-        text = clean_header(ds, PSEUDO).to_json()
-        assert not [v for v in phi if len(v) > 4 and f'"{v}"' in text], path.name
+        try:
+            out = cleaned(ds)
+        except DropRecord:
+            refused += 1
+            continue
+        text = out.to_json()
+        assert not [v for v in phi if len(v) > 4 and f'"{v}"' in text], path
+        assert text.isascii()
         attributes(ds, PSEUDO)
         seen += 1
-    assert seen > 150
+    assert seen > 150 and refused < 60
     assert not [w for w in recwarn if w.category is UserWarning]
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.sampled_from(["PatientName", "StudyDescription", "ImageType", "KVP", "PatientAge", "StudyDate", "Modality"]),
-       st.text(max_size=20), st.integers(0, 5))  # fmt: skip
-def test_no_planted_string_survives_any_nesting(keyword, noise, depth):
-    value = PLANT + noise
-    with quiet():
-        ds = Dataset()
-        tag = tag_for_keyword(keyword)
-        ds[tag] = raw(tag, dictionary_VR(tag), value)
-        for level in range(depth):
-            name = "SharedFunctionalGroupsSequence" if level % 2 else "ReferencedImageSequence"
-            ds = source(**{name: Sequence([ds])})
-        assert PLANT not in clean_header(ds, PSEUDO).to_json()
-
-
-def test_warnings_are_silenced_only_inside():
+def test_warnings_are_silenced_only_inside() -> None:
     with pytest.warns(UserWarning):
         with quiet():
             warnings.warn("inside", stacklevel=1)

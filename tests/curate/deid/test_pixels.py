@@ -13,7 +13,9 @@ from curate.deid.quiet import quiet
 from curate.record import Reason
 from tests.realdata import real
 
-QUARANTINE = PixelPolicy()
+QUARANTINE = PixelPolicy("quarantine")
+FAST = PixelPolicy("blank", engine=False)  # the fast look alone
+needs_ocr = pytest.mark.skipif(not ocr_available(), reason="needs the ocr extra")
 
 
 def anatomy(seed: int = 0, size: int = 512) -> np.ndarray:
@@ -68,7 +70,7 @@ def test_every_depth_is_seen_alike(dtype, high):
 def test_bytes_and_the_same_values_stored_deep_are_judged_by_the_same_rows(seed):
     """Bytes are stretched by counts and a table, deeper values by sorting and arithmetic."""
     written = write(anatomy(seed)[: 400 - seed, : 500 - seed], "DOE^JANE 12345", (150, 200), 230) // 2 + 9
-    found = [gate(written.astype(dtype), None, PixelPolicy("blank")).regions for dtype in (np.uint8, np.uint16)]
+    found = [gate(written.astype(dtype), None, FAST).regions for dtype in (np.uint8, np.uint16)]
     assert found[0]
     assert found[0] == found[1]
 
@@ -76,7 +78,7 @@ def test_bytes_and_the_same_values_stored_deep_are_judged_by_the_same_rows(seed)
 def test_quarantine_may_stop_at_the_first_text_and_blank_names_all():
     written = write(write(anatomy(), "SMITH^JOHN 1957", (10, 20)), "MRN 4711081", (330, 500))
     some = gate(written, None, QUARANTINE)
-    every = gate(written, None, PixelPolicy("blank"))
+    every = gate(written, None, FAST)
     assert some.reason is Reason.BURNED_IN
     assert some.regions
     for top in (8, 488):
@@ -101,6 +103,14 @@ def test_text_far_brighter_than_all_anatomy_is_seen():
     assert gate(picture, None, QUARANTINE).reason is Reason.BURNED_IN
 
 
+def test_without_an_engine_blank_keeps_back_what_the_fast_look_finds():
+    written = write(anatomy(), "SMITH^JOHN 1957", (10, 20))
+    result = gate(written, header(Modality="CT"), FAST)
+    assert result.reason is Reason.BURNED_IN
+    assert result.pixels is written
+
+
+@needs_ocr
 def test_blank_paints_the_text_away_and_leaves_the_rest():
     picture = anatomy()
     written = write(picture, "SMITH^JOHN 1957", (10, 20))
@@ -119,13 +129,12 @@ def test_trust_returns_everything_untouched():
     assert result.reason is None
 
 
-@pytest.mark.skipif(ocr_available(), reason="with an OCR engine these can be cleared")
 @pytest.mark.parametrize("says", [{"BurnedInAnnotation": "YES"}, {"Modality": "US"}])
 def test_what_the_header_makes_likely_is_unproven_without_an_engine(says):
-    assert gate(anatomy(), header(**says), QUARANTINE).reason is Reason.PIXELS_UNPROVEN
+    assert gate(anatomy(), header(**says), FAST).reason is Reason.PIXELS_UNPROVEN
 
 
-@pytest.mark.skipif(not ocr_available(), reason="needs the ocr extra")
+@needs_ocr
 def test_the_engine_clears_what_is_no_text_and_keeps_what_is():
     assert gate(anatomy(), header(Modality="US"), QUARANTINE).reason is None
     assert gate(anatomy(), header(BurnedInAnnotation="YES"), QUARANTINE).reason is Reason.PIXELS_UNPROVEN
@@ -144,7 +153,7 @@ def test_degenerate_pictures_do_not_raise_and_wrong_shapes_do():
 @pytest.mark.parametrize("name", ["0_ORIGINAL.png", "1_ORIGINAL.png", "2_ORIGINAL.png"])
 def test_real_burned_in_pictures_are_kept_back(name):
     picture = cv2.imread(str(real("deid") / "burned_in_images" / name))
-    assert gate(picture, None, QUARANTINE).reason is Reason.BURNED_IN
+    assert gate(picture, None, PixelPolicy("quarantine", engine=False)).reason is Reason.BURNED_IN
 
 
 def test_real_clean_slices_pass():

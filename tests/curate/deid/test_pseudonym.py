@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curate.deid.pseudonym import SECRET_ENV, Pseudonymizer, load_secret, write_secret
+from curate.deid.pseudonym import SECRET_ENV, Pseudonymizer, is_time, load_secret, write_secret
 from curate.deid.vault import SecretSource, read_sealed, write_sealed
 from curate.errors import RecipeError, RunError
 
@@ -46,6 +47,55 @@ def test_a_shift_keeps_intervals_is_bounded_and_never_zero(patient: str, first: 
 @pytest.mark.parametrize("bad", ["", "2024", "20241332", "yesterday", "99999999"])
 def test_what_is_no_date_is_dropped(bad: str) -> None:
     assert P.shift_date("p", bad) is None
+
+
+ROOT = "1.2.826.0.1.3680043.10.999"
+
+
+@given(st.text(min_size=1, max_size=64), st.sampled_from([ROOT, "1.2", "1." + "1" * 41]))
+def test_uids_under_an_organisations_root_are_valid_and_stable(uid: str, root: str) -> None:
+    made = P.uid(uid, root)
+    assert made.startswith(root + ".") and len(made) <= 64 and made == P.uid(uid, root)
+    assert re.fullmatch(r"0|[1-9][0-9]*", made.removeprefix(root + "."))
+
+
+@pytest.mark.parametrize("root", ["", "hospital", "1.02", "1.", "3.1", "1.2" + ".3" * 25])
+def test_a_root_that_is_none_is_told(root: str) -> None:
+    with pytest.raises(RecipeError, match="uid_root"):
+        P.uid("1.2.3", root)
+
+
+@given(st.text(max_size=20), DAYS, st.times(), st.sampled_from(["", "+0100", "-0930"]))
+def test_a_date_and_time_moves_by_the_days_of_its_date_and_keeps_its_time(patient, day, time, zone) -> None:
+    for clock in ("", time.strftime("%H"), time.strftime("%H%M%S"), time.strftime("%H%M%S.%f")):
+        moved = P.shift_dt(patient, f"{day:%Y%m%d}{clock}{zone}")
+        assert moved == f"{P.shift_da(patient, f'{day:%Y%m%d}')}{clock}{zone}"
+    assert P.shift_da(patient, f"{day:%Y.%m.%d}") == P.shift_da(patient, f"{day:%Y%m%d} \0")
+
+
+@pytest.mark.parametrize("bad", ["", "2024", "202403", "20241301", "20240301250000", "20240301+9999", "now",
+                                 "20240301101112.1234567", "٢٠٢٤٠٣٠١", "20240301 101112"])  # fmt: skip
+def test_what_is_no_date_and_time_to_the_day_is_dropped(bad: str) -> None:
+    assert P.shift_dt("p", bad) is None
+
+
+@given(st.text(max_size=12))
+def test_odd_dates_never_raise(value: str) -> None:
+    for made in (P.shift_da("p", value), P.shift_dt("p", value)):
+        assert made is None or made[:8].isdigit()
+
+
+@pytest.mark.parametrize(("tm", "valid"), [("101112", True), ("10", True), ("10:11:12.5", True), ("235960", True),
+                                           ("2511", False), ("1", False), ("101112.1234567", False)])  # fmt: skip
+def test_times(tm: str, valid: bool) -> None:
+    assert is_time(tm) is valid
+
+
+def test_the_shift_is_at_most_ten_years() -> None:
+    for days in (0, -1, 3651):
+        with pytest.raises(RecipeError, match="max_shift_days"):
+            Pseudonymizer(b"s" * 32, days)
+    assert {abs(Pseudonymizer(b"s" * 32, 1).shift(str(i)).days) for i in range(40)} == {1}
 
 
 def test_a_secret_comes_from_a_file_or_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

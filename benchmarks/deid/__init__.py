@@ -1,0 +1,1 @@
+"""What `curate deid` is measured by, one module a claim: `python -m benchmarks.deid`."""

@@ -1,0 +1,98 @@
+"""Every number that `curate deid` promises, measured in one run: headers, files, burned-in text, notes, speed, key.
+
+    python -m benchmarks.deid [--quick] [--only NAME ...] [--no-peers] [--data FOLDER] [--out FILE] [--plot FILE]
+
+The peers (dicom-anonymizer, dicognito, deid, presidio-analyzer) are installed into environments of their own under
+~/.cache/radsift-bench (or $RADSIFT_BENCH_CACHE) and see the same files in the same run. --data names a folder holding
+`dicom` and `deid/text`; without it a `shared/data` folder beside the checkout, and without that those parts see only
+the files that come with pydicom. A standard run takes about 20 minutes on two cores, --quick about 3.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks import burned_in
+from benchmarks.deid import answer_key, burnin, headers, peers, plot, public_text, real, speed, table, text
+
+_BESIDE = Path(__file__).resolve().parents[3] / "shared" / "data"
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a part is told."""
+
+    quick: bool
+    data: Path | None
+    peers: list[peers.Peer]
+    with_peers: bool
+    cache: Path
+    seed: int
+
+
+def _speed(run: Run) -> dict[str, Any]:
+    files, repeats, total = (20, 3, 500) if run.quick else (60, 5, 10_000)
+    return {**speed.measure(run.peers, run.cache, files, repeats), "memory": speed.memory(total)}
+
+
+def _public(run: Run) -> dict[str, Any]:
+    return public_text.measure(run.data, 100 if run.quick else 0) if run.data else {}
+
+
+PARTS: dict[str, Callable[[Run], dict[str, Any]]] = {
+    "headers": lambda run: headers.measure([], run.peers, run.cache),
+    "speed": _speed,
+    "drawn": lambda run: burned_in.report(run.data, 8 if run.quick else 30, 1),
+    "burnin": lambda run: burnin.measure(run.peers, run.cache),
+    "text": lambda run: text.measure(200 if run.quick else 1000, run.seed, run.with_peers, run.cache),
+    "answer_key": lambda run: answer_key.measure(25 if run.quick else 150, 40 if run.quick else 120),
+    "public_text": _public,
+    "real": lambda run: real.measure(run.data, min(2, os.cpu_count() or 1), 40 if run.quick else 0),
+}
+
+
+def main() -> None:
+    """Run the parts, print the table, write JSON and plot."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="fewer files and notes, about 3 minutes")
+    parser.add_argument("--only", nargs="*", choices=list(PARTS), default=[], help="only these parts")
+    parser.add_argument("--peers", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("--data", type=Path, default=_BESIDE if _BESIDE.is_dir() else None)
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/deid.json"))
+    parser.add_argument("--plot", type=Path, default=Path("docs/images/deid.svg"))
+    parser.add_argument("--seed", type=int, default=2024, help="of the notes")
+    chosen = parser.parse_args()
+    warnings.simplefilter("ignore")
+    cache = peers.default_cache()
+    why = {p.name: peers.install(p, cache) for p in peers.DICOM_PEERS} if chosen.peers else {}
+    installed = [p for p in peers.DICOM_PEERS if chosen.peers and not why[p.name]]
+    run = Run(chosen.quick, chosen.data, installed, chosen.peers, cache, chosen.seed)
+    results: dict[str, Any] = {"machine": machine(), "quick": chosen.quick, "peers": why, "seconds": {}}
+    for name in chosen.only or PARTS:
+        start = time.perf_counter()
+        results[name] = PARTS[name](run)
+        results["seconds"][name] = round(time.perf_counter() - start, 1)
+        print(f"{name}: {results['seconds'][name]} s", flush=True)
+    print(table.markdown(results))
+    for path, content in ((chosen.out, json.dumps(results, indent=1) + "\n"), (chosen.plot, plot.svg(results))):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content, encoding="utf-8")
+        print("written:", path)
+
+
+def machine() -> str:
+    """What this ran on."""
+    return f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+
+
+if __name__ == "__main__":
+    main()

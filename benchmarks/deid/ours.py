@@ -1,0 +1,43 @@
+"""Our side of every comparison: a file through `clean_dicom`, in this process."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+
+from curate.deid.header.rules import HeaderRules
+from curate.deid.pixels.gate import PixelPolicy
+from curate.deid.pseudonym import Pseudonymizer
+from curate.release.dicom import clean_dicom
+from curate.release.outcome import Outcome
+from curate.release.rules import ReleaseRules
+
+NAME = "curate deid"
+PSEUDO = Pseudonymizer(b"a secret for benchmarks only, not for use")
+DEFAULT = ReleaseRules()
+TRUSTING = ReleaseRules(pixels=PixelPolicy(burned_in="trust"))  # header work alone, as the peers do it
+REPORTS_TOO = ReleaseRules(header=HeaderRules(structured_reports="clean", unknown_classes="generic"))
+
+
+@dataclass(frozen=True)
+class Done:
+    """One file's end: ``error`` names an exception that came out, which never should."""
+
+    outcome: Outcome | None
+    error: str | None
+    cpu: float  # seconds
+    where: str = ""  # file and line of the exception's last frame
+
+
+def clean(path: Path, rules: ReleaseRules = DEFAULT) -> Done:
+    """One file through `clean_dicom`; whatever it raises is caught and named, so that the benchmark can count it."""
+    start = time.process_time()
+    try:
+        outcome = clean_dicom(path, rules, PSEUDO)
+    except Exception as problem:  # noqa: BLE001  counted as an unhandled exception
+        last = traceback.extract_tb(problem.__traceback__)[-1]
+        where = f"{Path(last.filename).name}:{last.lineno}"
+        return Done(None, type(problem).__name__, time.process_time() - start, where)
+    return Done(outcome, None, time.process_time() - start)

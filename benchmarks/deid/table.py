@@ -1,0 +1,119 @@
+"""The results as Markdown: every number to reach, what was measured, and whether that is enough."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+Row = tuple[str, str, str, str]  # what, wanted, measured, yes | NO | ""
+
+
+def rows(results: dict[str, Any]) -> list[Row]:
+    """One row a promise, in the order in which they were made; parts that were not run are not in it."""
+    makers = {"headers": _headers, "real": _real, "drawn": _drawn, "burnin": _burnin, "text": _text, "speed": _speed,
+              "answer_key": _answer_key, "public_text": _public}  # fmt: skip
+    return [row for name, make in makers.items() if name in results for row in make(results[name])]
+
+
+def markdown(results: dict[str, Any]) -> str:
+    """The rows as a table, and the peers beside."""
+    lines = ["| what | wanted | measured | reached |", "|---|---|---|---|"]
+    lines += ["| " + " | ".join(row) + " |" for row in rows(results)]
+    if side := _beside(results):
+        lines += ["", *side]
+    return "\n".join(lines)
+
+
+def _ok(good: bool) -> str:
+    return "yes" if good else "NO"
+
+
+def _headers(r: dict[str, Any]) -> Iterator[Row]:
+    ours = next(iter(r["tools"].values()))
+    yield (f"adversarial headers, {r['cases']} cases: leaking", "0", str(ours["leaking"]), _ok(not ours["leaking"]))
+    yield ("... unhandled exceptions", "0", str(ours["unhandled exceptions"]), _ok(not ours["unhandled exceptions"]))
+    yield ("... withheld without need", "0", str(ours["withheld without need"]), _ok(not ours["withheld without need"]))
+    yield ("... pixels changed", "0", str(ours["pixels changed"]), _ok(not ours["pixels changed"]))
+
+
+def _real(r: dict[str, Any]) -> Iterator[Row]:
+    leaks, errors, share = len(r["files with surviving identifiers"]), len(r["unhandled exceptions"]), r["share clean"]
+    yield (f"public DICOM, {r['files']} files: with a surviving identifier", "0", str(leaks), _ok(not leaks))
+    yield ("... unhandled exceptions", "0", str(errors), _ok(not errors))
+    yield ("... CR/CT/MR/DX/MG that decode: CLEAN", ">= 95 %", f"{share or 0:.1%}", _ok((share or 0) >= 0.95))
+
+
+def _burnin(r: dict[str, Any]) -> Iterator[Row]:
+    ours = next(iter(r["tools"].values()))
+    yield (f"burned-in text, {r['cases']} kinds: leaking", "0", str(ours["leaks"]), _ok(not ours["leaks"]))
+    withheld = ours["clean pictures withheld"] + ours["clean pictures changed"]
+    yield ("... the same without text: withheld or changed", "0", str(withheld), _ok(not withheld))
+
+
+def _drawn(r: dict[str, Any]) -> Iterator[Row]:
+    best = r.get("with OCR", r["without OCR"])
+    lines, clean = best["lines, policy blank"]["visible"], best["clean, policy blank"]["withheld"]
+    seen = f"{lines['share']:.2%} [{lines['interval'][0]:.1%}, {lines['interval'][1]:.1%}]"
+    what = f"drawn text, {lines['of']} visible lines: blanked or withheld"
+    yield (what, ">= 99 %", seen, _ok(lines["share"] >= 0.99))
+    what = f"... of {clean['of']} clean pictures: withheld"
+    yield (what, "<= 2 %", f"{clean['share']:.2%}", _ok(clean["share"] <= 0.02))
+
+
+def _text(r: dict[str, Any]) -> Iterator[Row]:
+    known = r["curate deid, header known"]
+    what = f"notes, {known['spans']} spans in {known['notes']} notes: recall"
+    yield (what, ">= 99.5 %", f"{known['span recall']:.2%}", _ok(known["span recall"] >= 0.995))
+    leaking = known["leaking notes"]
+    yield ("... leaking notes", "0", str(leaking), _ok(not leaking))
+    lost = known["clinical tokens lost"]
+    yield ("... clinical tokens lost", "<= 1 %", f"{lost:.2%}", _ok(lost <= 0.01))
+    pace = known["notes/cpu-s"] or 0
+    yield ("... notes per CPU-second", ">= 500", f"{pace:.0f}", _ok(pace >= 500))
+
+
+def _speed(r: dict[str, Any]) -> Iterator[Row]:
+    name, pace = next(iter(r["files/cpu-s"].items()))
+    size = f"{r['bytes'] / 1e6:.1f} MB CT, {r['elements']} elements"
+    yield (f"{name}, {size}: files per CPU-second", ">= 60", f"{pace:.0f}", _ok(pace >= 60))
+    if (ratio := r["ratio to the fastest peer"]) is not None:
+        yield ("... to the fastest peer", "> 1", f"{ratio:.2f}", _ok(ratio > 1))
+    if "growth" in r.get("memory", {}):
+        m = r["memory"]
+        grown = f"{m['MB after a tenth']} MB, then {m['MB after all']} MB"
+        yield (f"... memory over {m['files']} files", "flat", grown, _ok(m["growth"] < 0.05))
+
+
+def _answer_key(r: dict[str, Any]) -> Iterator[Row]:
+    yield (
+        f"answer key, {r['actions']} actions: correct",
+        ">= 99.95 %",
+        f"{r['correct']:.3%}",
+        _ok(r["correct"] >= 0.9995),
+    )
+
+
+def _public(r: dict[str, Any]) -> Iterator[Row]:
+    for name, found in r.items():
+        held = f", {found['withheld']} of {found['documents']} documents withheld"
+        yield (f"public text, {name}: spans taken", "said honestly", f"{found['recall']:.1%}{held}", "")
+
+
+def _beside(results: dict[str, Any]) -> list[str]:
+    """Our own tools and the peers on the same files, where there were several."""
+    tools = list(results.get("headers", {}).get("tools", {}))
+    speeds, burned = results.get("speed", {}).get("files/cpu-s", {}), results.get("burnin", {}).get("tools", {})
+    names = list(dict.fromkeys([*tools, *burned, *speeds]))
+    if len(names) < 2:
+        return []
+    lines = ["| tool | header cases that leak | ... beyond what every file holds | header cases withheld or failed "
+             "| burned-in cases that leak | files per CPU-second |", "|---|---:|---:|---:|---:|---:|"]  # fmt: skip
+    for name in names:
+        head, pixels = results.get("headers", {}).get("tools", {}).get(name, {}), burned.get(name, {})
+        cells = (head.get("leaking", ""), head.get("leaking what the case is about", ""), head.get("withheld", ""),
+                 pixels.get("leaks", ""), speeds.get(name, ""))  # fmt: skip
+        lines.append(f"| {name} | " + " | ".join(map(str, cells)) + " |")
+    for name, why in results.get("peers", {}).items():
+        if why:
+            lines.append(f"\n{name}: {why}")
+    return lines

@@ -1,0 +1,84 @@
+"""attestation.json: what was done to how much, what was kept back and why, what the second reader found. No value."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import platform
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from curate import __version__
+from curate.deid.header.table import table_edition
+from curate.deid.pixels.gate import ocr_available
+from curate.deid.verify.finding import fails
+from curate.record import Fate
+
+_PACKAGES = ("cryptography", "imagecodecs", "numpy", "opencv-python-headless", "pillow", "pyarrow", "pydicom")
+_OPTIONAL = ("rapidocr-onnxruntime", "onnxruntime", "presidio-analyzer")
+
+
+def attest(inputs: pa.Table, options: Mapping[str, Any], secret_id: str) -> dict[str, Any]:
+    """The attestation of ``inputs``, as JSON: a row an input, with key, kind, drop_reason, actions (a map of counts),
+    findings (codes), and where there are files out, sha256 and rows (a map of counts).
+
+    ``verification.passed`` is False where the second reader found what the scrubber had left: such inputs were not
+    written, but the rules were not enough.
+    """
+    rows = inputs.to_pylist()
+    fates = Counter(Fate.of(r["drop_reason"]).value for r in rows)
+    findings = Counter(f for r in rows for f in r["findings"] or [])
+    return {
+        "product": {"radsift": __version__, "python": platform.python_version(), **versions()},
+        "table": table_edition(),
+        "options": dict(options),
+        "secret": secret_id,
+        "inputs": len(rows),
+        "fates": {fate.value: fates[fate.value] for fate in Fate},
+        "kinds": _sorted(Counter(r["kind"] or "other" for r in rows)),
+        "reasons": _sorted(Counter(r["drop_reason"] for r in rows if r["drop_reason"])),
+        "report_rows": _sorted(_summed(rows, "rows")),
+        "actions": _sorted(_summed(rows, "actions")),
+        "verification": {
+            "passed": not fails(findings),
+            "ocr": ocr_available(),
+            "findings": _sorted(findings),
+        },
+        "files": [_file(r) for r in rows],
+    }
+
+
+def attestation_bytes(attestation: Mapping[str, Any]) -> bytes:
+    """JSON with sorted keys: the same release gives the same bytes."""
+    return (json.dumps(attestation, indent=1, sort_keys=True, ensure_ascii=True, default=list) + "\n").encode()
+
+
+def versions() -> dict[str, str]:
+    """What the bytes may depend on; an extra that is absent is not named."""
+    found = {p: importlib.metadata.version(p) for p in _PACKAGES}
+    for package in _OPTIONAL:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _file(row: Mapping[str, Any]) -> dict[str, Any]:
+    told = {"key": row["key"], "kind": row["kind"], "fate": Fate.of(row["drop_reason"]).value}
+    optional = {"reason": row["drop_reason"], "findings": row["findings"]} | {n: row.get(n) for n in ("out", "sha256")}
+    return told | {name: value for name, value in optional.items() if value}
+
+
+def _summed(rows: list[dict[str, Any]], column: str) -> Counter[str]:
+    total: Counter[str] = Counter()
+    for row in rows:
+        total.update(dict(row.get(column) or []))
+    return total
+
+
+def _sorted(counts: Mapping[str, int]) -> dict[str, int]:
+    return dict(sorted(counts.items()))

@@ -1,0 +1,75 @@
+"""Retain Safe Private (PS3.15 E.3.10): private elements by creator and number, each with a check of its value."""
+
+from __future__ import annotations
+
+import csv
+import re
+from functools import cache
+from typing import NamedTuple
+
+from pydicom.dataset import Dataset
+from pydicom.tag import BaseTag
+
+from curate.deid.header.checks import Context, Step, binary, numbers
+from curate.deid.header.table import data_lines
+from curate.deid.header.values import BINARY, Held, Value, made, read
+
+
+class Safe(NamedTuple):
+    """A safe private attribute: its VR, and either "number" or the form its text must have as a whole."""
+
+    vr: str
+    most: int
+    check: str
+
+
+@cache
+def safe_attributes() -> dict[tuple[str, int, int], Safe]:
+    """(creator, group, element's last byte) -> what it must be."""
+    reader = csv.DictReader(data_lines("safe_private.csv"))
+    return {
+        (r["creator"], int(r["group"], 16), int(r["element"], 16)): Safe(r["vr"], int(r["most"]), r["check"])
+        for r in reader
+    }
+
+
+@cache
+def _groups() -> frozenset[int]:
+    return frozenset(group for _, group, _ in safe_attributes())
+
+
+def private_elements(ds: Dataset, context: Context) -> dict[BaseTag, Held]:
+    """The safe private elements of ``ds`` whose values hold, with their creators. Call it inside `quiet`."""
+    out: dict[BaseTag, Held] = {}
+    for tag in sorted(t for t in list(ds.keys()) if t >> 16 in _groups() and t & 0xFF00):
+        creator_tag = BaseTag((tag & 0xFFFF0000) | (tag >> 8 & 0xFF))
+        creator = _creator(ds, creator_tag)
+        safe = safe_attributes().get((creator, tag >> 16, tag & 0xFF)) if creator else None
+        value = _checked(ds, tag, safe, context) if safe else None
+        if value is not None and safe is not None:
+            out[creator_tag] = made(creator_tag, "LO", creator)
+            out[tag] = made(tag, safe.vr, value)
+    return out
+
+
+def _creator(ds: Dataset, tag: BaseTag) -> str:
+    value: Value | None = read(ds, tag, ds.get_item(tag), "LO") if tag in ds else None
+    return value[0] if isinstance(value, list) and value and isinstance(value[0], str) else ""
+
+
+def _checked(ds: Dataset, tag: BaseTag, safe: Safe, context: Context) -> str | bytes | None:
+    held = ds.get_item(tag)
+    if held.VR not in (safe.vr, "UN", None):
+        return None
+    value = read(ds, tag, held, safe.vr)
+    if not isinstance(value, list) or not value:
+        return None
+    step = Step(tag, "", (safe.vr,), "number", safe.most, "3", False)
+    if safe.vr in BINARY:
+        return binary(value, step, context, safe.vr)  # type: ignore[arg-type]  # of a binary VR are numbers
+    if not all(isinstance(v, str) for v in value):
+        return None
+    if safe.check == "number":
+        return numbers(value, step, context)  # type: ignore[arg-type]  # looked at above
+    fits = len(value) == 1 and re.fullmatch(safe.check, str(value[0]))
+    return str(value[0]) if fits else None

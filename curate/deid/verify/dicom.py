@@ -1,0 +1,309 @@
+"""The second reader of DICOM: what of the source survives in the bytes that are about to be written.
+
+It reads them with its own parser (`curate.deid.verify.part10`) and takes the source's identifiers by its own means
+(`curate.deid.verify.source`); no list, code or pattern is shared with `curate.deid.header`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from pydicom.datadict import keyword_for_tag
+from pydicom.dataset import Dataset
+from pydicom.uid import UID_dictionary  # type: ignore[attr-defined]
+
+from curate.deid.verify.bytesearch import holds_any
+from curate.deid.verify.dates import day_of
+from curate.deid.verify.direct import direct
+from curate.deid.verify.finding import Finding, sorted_unique
+from curate.deid.verify.flat import BARRIER
+from curate.deid.verify.frames import pixel_faults
+from curate.deid.verify.known import Known
+from curate.deid.verify.names import unprovable
+from curate.deid.verify.part10 import Element, Part10, Unsound, parse, undeclared
+from curate.deid.verify.people import unknown_names
+from curate.deid.verify.source import CLASS_UIDS, TEXT, Carried, carried, identifying, is_generic, needles
+from curate.deid.verify.words import is_known, is_standard
+
+_META = frozenset(range(0x00020000, 0x00020004)) | {0x00020010, 0x00020012, 0x00020013}
+_PSEUDONYM = re.compile(r"(?:[0-9a-fA-F]{16,64})?")
+_FREE = TEXT - {"UR", "AE"}
+_LABELS = TEXT | {"CS", "IS"}
+# Bytes that are part of a picture's description: LUTs, palettes, colour profile, pixel values.
+# waveforms, surfaces.
+_TABLES = re.compile(r"7FE0|0028(?:12|11|3006|2000|010[4-9]|011|012)|54000(?:110|112)|54001010|0066")
+_BINARY = frozenset(["OB", "OW", "OF", "OD", "OL", "OV"])
+_PATIENT = frozenset(
+    {
+        0x00101010,
+        0x00101020,
+        0x00101030,
+        0x00100040,
+        0x00101022,
+        0x00102160,
+        0x001021A0,
+        0x001021C0,
+        0x00102203,
+        0x00102201,
+    }
+    | {
+        0x00102202,
+        0x00102292,
+        0x00102293,
+        0x00102294,
+        0x00102295,
+        0x00102110,
+        0x00102000,
+        0x00100022,
+        0x00100035,
+        0x00101021,
+    }
+)
+# Group 0016 is what a camera noted of itself and of where it was: GPS, lens, maker's notes (PS3.3 C.7.6.22 to 24).
+_DEVICE = re.compile(
+    r"Station|Serial|Device|Gantry|Detector|Plate|Cassette|Generator|Scheduled(?!.*Physician)|UDI|Label|Lot"
+)
+
+
+def dicom_findings(
+    written: bytes,
+    source: Dataset,
+    *,
+    retain: Sequence[str] = (),
+    secondary: bool = False,
+    preamble: bytes = b"",
+) -> tuple[Finding, ...]:
+    """What identifies in ``written``, a whole Part 10 file about to be written of ``source``: codes, sorted, each once.
+
+    ``source`` is the source file's header with its file meta; ``preamble`` its first bytes, if known (a written
+    preamble must be zero whatever it was). ``retain`` names the options of PS3.15 E.3 that were taken: "dates"
+    (modified), "uids", "device_identity", "patient_characteristics", "safe_private". ``secondary`` says that the pixels
+    are a new picture of ours, which changes nothing in what may be in the file.
+
+    CONTAINER where the bytes are no sound Part 10 file or hold anything behind its end, in its preamble, in file meta
+    beside what PS3.10 asks for, in a codestream beside the picture. Never raises for bad data, never changes a value of
+    ``source``.
+    """
+    try:
+        file = parse(written)
+    except Unsound:
+        return (Finding.CONTAINER,)
+    known = carried(source)
+    found = [*_container(file), *pixel_faults(file)]
+    found += _elements(file, known, retain)
+    found += _free_text(file, known, retain)
+    found += _bytes(file, written, known, preamble, retain)
+    return sorted_unique(found)
+
+
+def _container(file: Part10) -> Iterator[Finding]:
+    if file.preamble.strip(b"\0") or any(e.tag not in _META for e in file.meta):
+        yield Finding.CONTAINER
+    removed = next((e.value for e in file.elements if e.tag == 0x00120062 and not e.path), b"")
+    if removed.strip(b" \0") != b"YES":
+        yield Finding.ATTRIBUTE
+    if any(True for _ in undeclared(file.elements)):
+        yield Finding.ATTRIBUTE
+    for element in file.elements:
+        group = element.tag >> 16
+        if group in (0xFFFC, 0xFFFA) or element.tag in (0x04000500, 0x04000561) or not element.tag & 0xFFFF:
+            yield Finding.CONTAINER
+        elif (
+            (not group & 1 and group & 0xFF00 in (0x5000, 0x6000))
+            or (group == 0x7FE0 and element.path)
+            or (element.vr in _BINARY and not _TABLES.match(f"{element.tag:08X}") and element.value and not group & 1)
+        ):
+            yield Finding.ATTRIBUTE
+
+
+def _elements(file: Part10, known: Carried, retain: Sequence[str]) -> Iterator[Finding]:
+    """Values that must not be, each by what its VR says it is."""
+    days: dict[tuple[int, ...], set[object]] = {}
+    for element in (*file.meta, *file.elements):
+        if element.tag >> 16 & 1:
+            yield from _private(element, retain)
+        elif element.vr == "UI":
+            yield from _uids(element, known, retain)
+        elif element.vr == "PN":
+            if not all(_PSEUDONYM.fullmatch(v.strip("^= ")) for v in _values(element)):
+                yield Finding.NAME
+        elif element.vr in ("DA", "DT"):
+            told = {day for v in _values(element) if (day := day_of(v)) is not None}
+            if element.tag in _BIRTHS and element.value.strip(b" \0"):
+                yield Finding.BIRTH
+            elif told:
+                days.setdefault((*element.path, element.tag), set()).update(told)
+        elif (
+            element.vr == "TM"
+            and "dates" not in retain
+            and any((element.tag, v) in known.times for v in _values(element) if v)
+        ):
+            yield Finding.DATE
+        elif element.vr == "UN":
+            yield Finding.ATTRIBUTE
+        elif element.vr == "AS" and any(_over_90(v) for v in _values(element)):
+            yield Finding.AGE
+        elif element.tag in _PATIENT or element.tag >> 16 == 0x0016:
+            if element.value.strip(b" \0") and (element.tag not in _PATIENT or "patient_characteristics" not in retain):
+                yield Finding.ATTRIBUTE
+        elif (
+            element.vr in ("AE", "UR")
+            or (element.vr == "AS" and "patient_characteristics" not in retain)
+            or (element.vr in _LABELS and identifying(element.tag))
+        ):
+            yield from _carried_over(element, known, retain)
+    for path, written in days.items():
+        before = known.days.get(path, set())
+        if written & before and (len(before) == 1 or written <= before):
+            yield Finding.DATE
+
+
+_BIRTHS = frozenset({0x00100030, 0x00100032, 0x00100033, 0x00100034})
+
+
+def _private(element: Element, retain: Sequence[str]) -> Iterator[Finding]:
+    if "safe_private" not in retain or element.vr in ("UN", "DA", "DT", "PN", "UI", "AE"):
+        yield Finding.PRIVATE
+
+
+def _uids(element: Element, known: Carried, retain: Sequence[str]) -> Iterator[Finding]:
+    if "uids" in retain or element.tag in CLASS_UIDS:
+        return
+    if any(v in known.uids for v in _values(element) if v not in UID_dictionary):
+        yield Finding.UID
+
+
+def _carried_over(element: Element, known: Carried, retain: Sequence[str]) -> Iterator[Finding]:
+    if "device_identity" in retain and _DEVICE.search(_keyword(element.tag)):
+        return
+    if any((element.tag, v) in known.same for v in _values(element) if not is_generic(v)):
+        yield Finding.ATTRIBUTE
+
+
+def _keyword(tag: int) -> str:
+    return keyword_for_tag(tag)
+
+
+def _values(element: Element) -> list[str]:
+    text = element.value.decode("latin-1").strip(" \0")
+    return [v.strip(" \0") for v in text.split("\\")] if text else []
+
+
+def _over_90(value: str) -> bool:
+    match = re.fullmatch(r"(\d{3})([DWMY])", value)
+    return match is not None and int(match[1]) / {"Y": 1, "M": 12, "W": 52.1786, "D": 365.25}[match[2]] > 90
+
+
+def _free_text(file: Part10, known: Carried, retain: Sequence[str]) -> Iterator[Finding]:
+    """Free text of the written file against names, numbers and dates of the source, and against its own words."""
+    spoken = [(e, text) for e in file.elements if e.vr in _FREE or e.vr == "CS" if (text := _text(e))]
+    free = [
+        (e, text) for e, text in spoken if e.vr != "CS" and not _is_code(e, text) and not _PSEUDONYM.fullmatch(text)
+    ]
+    own = dict.fromkeys(v for e, _ in free for v in known.free.get(e.tag, ()))
+    people, values = _sought(known, retain)
+    search = Known(people, whole=values)
+    yield from search.in_text(BARRIER.join(text for _, text in free))
+    coded = {w for _, text in spoken for w in re.findall(r"[^\W\d_]{4,}", text.lower())}
+    yield from (Finding.NAME for name in known.people for w in _distinct(name) if w in coded)
+    sources = [text for text in own if not _PSEUDONYM.fullmatch(text)]
+    if sources:
+        before = BARRIER.join(sources)
+        yield from direct([before]).in_text(BARRIER.join(text for _, text in free))
+        words = unknown_names(before)
+        if words and any(w.lower() in words for _, text in free for w in re.findall(r"[^\W\d_]{4,}", text)):
+            yield Finding.WORD
+    if unprovable([text for _, text in free if not all(is_known(w) for w in re.findall(r"[^\W\d_]+", text))], people):
+        yield Finding.UNPROVABLE
+
+
+def _sought(known: Carried, retain: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The people, searched in parts, and what else identifies, searched whole."""
+    births = [day.strftime("%Y%m%d") for day in sorted(known.births)]
+    days = [day.strftime("%Y%m%d") for each in known.days.values() for day in sorted(each)]
+    values = [v for v in known.values if not is_generic(v) and len(v) > 2 and not _common(v)]
+    if "device_identity" in retain:
+        device = {v for tag, v in known.same if _DEVICE.search(_keyword(tag))}
+        values = [v for v in values if v not in device]
+    people = [_without_generic(name) for name in known.people if not is_generic(name)]
+    return people, list(dict.fromkeys([*values, *births, *days]))
+
+
+def _without_generic(name: str) -> str:
+    return re.sub(r"[^\W_]+", lambda word: "" if is_generic(word[0]) and len(word[0]) > 2 else word[0], name)
+
+
+def _common(value: str) -> bool:
+    """True for a value of common words alone: a department called Radiology may be in a description as well."""
+    words = re.findall(r"[^\W_]+", value)
+    return not re.search(r"\d", value) and all(is_known(w) for w in words) and len(words) < 3
+
+
+def _distinct(name: str) -> Iterator[str]:
+    """The parts of a person's name that are no words."""
+    if not is_generic(name):
+        yield from (w for w in re.findall(r"[^\W\d_]{4,}", name.lower()) if not is_known(w))
+
+
+def _text(element: Element) -> str:
+    raw = element.value.strip(b" \0")
+    if raw.isascii():
+        return raw.decode("ascii")
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
+
+
+def _is_code(element: Element, text: str) -> bool:
+    """True for a code's meaning in the words of the standard, and for the code itself."""
+    if element.tag in (0x00080104, 0x00080102, 0x00080103, 0x00080100):
+        return all(is_standard(w) for w in re.findall(r"[a-z]{4,}", text.lower()))
+    return False
+
+
+def _bytes(file: Part10, written: bytes, known: Carried, preamble: bytes, retain: Sequence[str]) -> Iterator[Finding]:
+    """Identifiers of 6 bytes and more anywhere in the file, in any of the encodings they could be in."""
+    sought: dict[bytes, Finding] = {}
+    for value in _sought_raw(known, retain):
+        for raw in needles([value]):
+            sought.setdefault(raw, Finding.NAME if "^" in value or value.isalpha() else Finding.ID)
+    if "uids" not in retain:
+        for uid in sorted(known.uids):
+            raw = uid.encode("latin-1", "replace")
+            if len(raw) > 12:
+                sought.setdefault(raw, Finding.UID)
+    for said in re.findall(rb"[\x20-\x7e]{7,}", preamble):
+        if not all(is_known(w) for w in re.findall(r"[^\W\d_]+", said.decode())):
+            sought.setdefault(said, Finding.CONTAINER)
+    for raw in holds_any(written, sought):
+        yield sought[raw]
+    short = [raw for raw in sought if len(raw) < 7]
+    yield from (sought[raw] for raw in short if raw in file.body)
+
+
+def _sought_raw(known: Carried, retain: Sequence[str]) -> list[str]:
+    """What is distinct enough to be an identity wherever its bytes are met."""
+    values: dict[str, None] = {}
+    for name in known.people:
+        if is_generic(name):
+            continue
+        words = list(_distinct(name))
+        if words:
+            values[name] = None
+            values |= dict.fromkeys(words)
+        elif "^" in name.strip("^"):
+            values[name] = None
+        for group in name.split("="):
+            if not group.isascii() and len(group) > 1:
+                values |= dict.fromkeys([group, *(c for c in group.split("^") if len(c) > 1)])
+    device = {v for tag, v in known.same if _DEVICE.search(_keyword(tag))} if "device_identity" in retain else set()
+    for value in known.values:
+        digits = sum(map(str.isdigit, value))
+        words_of = re.findall(r"[^\W\d_]{4,}", value)
+        if value in device or is_generic(value):
+            continue
+        if (digits > 4 and len(value) > 5 and len(set(value)) > 3) or any(not is_known(w) for w in words_of):
+            values[value] = None
+    return list(values)

@@ -1,0 +1,178 @@
+"""Direct identifiers that the second reader takes from a source text by its own broad means, and looks for again.
+
+Two ways. What has a shape (contacts, numbers, days, addresses) is taken from source and output alike, and what is in
+both was left in. What only a cue gives away (a name behind a title, a facility, a capitalised word of no vocabulary) is
+taken from the source and searched in the output.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from functools import lru_cache
+
+from curate.deid.verify import dates
+from curate.deid.verify.finding import Finding
+from curate.deid.verify.flat import letters, plain
+from curate.deid.verify.people import facilities, people, strangers
+from curate.deid.verify.words import is_known
+
+_UNITS = r"mm|cm|ml|cc|mg|mcg|ug|kg|hu|msec|ms|mgy|mhz|khz|hz|kvp?|mas?|iu|units?|cells|bpm|mmhg|ft|lbs?|x10|ppm|ng|pg"
+_NO_UNIT = rf"(?!\s?(?:{_UNITS}|%)\b|\s?%)"
+_MAIL = re.compile(r"[\w.+'-]{1,99}\s?@\s?[\w-]{1,63}(?:\s?\.\s?[\w-]{1,63}){1,6}")
+_HOST = re.compile(
+    r"(?:https?|ftp)://\S+|\bwww\.\S+"
+    r"|(?<![\w.-])(?:[a-z0-9-]{2,63}\.){1,5}(?:com|org|net|edu|gov|int|info|io|health|uk|de|fr|es|it|jp|ca|au|nl)(?:/\S*)?"
+    r"(?![\w-]|\.\w)",
+    re.IGNORECASE,
+)
+_PHONE = re.compile(
+    r"(?<![\w.+-])(?:\+\d{1,3}[ ./-]?)?(?:\(\d{1,5}\)[ ./-]?|\d{2,5}[ ./-])(?:\d{2,4}[ ./-]){0,2}"
+    r"\d{3,4}[ .-]?\d{0,4}(?![\w-]|\.\d)"
+)
+_CALL = re.compile(
+    r"\b(?:phone|tel|telephone|fax|pager|beeper|mobile|cell|ext|extension|call(?:back)?|whatsapp|contact)\b"
+    r"[ .:#no]{0,6}"
+    r"(\+?\(?\d[\d ()./-]{2,20}\d)",
+    re.IGNORECASE,
+)
+_LONG = re.compile(rf"(?<![\w.,])\d{{6,}}(?![\w]|[.,]\d){_NO_UNIT}", re.IGNORECASE)
+_HYPHENED = re.compile(r"(?<![\w.-])\d{2,}(?:-\d{2,}){2,}(?![\w-]|\.\d)")
+_DOTTED = re.compile(r"(?<![\w.])(?:\d{1,3}(?:\.\d{1,3}){3}|[0-2](?:\.\d{1,40}){4,})(?![\w]|\.\d)")
+_MIXED = re.compile(
+    r"(?<![\w.-])(?=[A-Za-z0-9/_-]{0,40}[A-Za-z])(?=(?:[^\W\d]|[/_-]){0,30}\d)[A-Za-z0-9]+(?:[-/_][A-Za-z0-9]+)*(?![\w-])"
+)
+_CUED_ID = re.compile(
+    r"\b(?:mrn|m\.r\.n\.|medical record|accession|acc|ssn|pid|patient id|nhs|account|acct|encounter|visit|order"
+    r"|serial|s/n"
+    r"|policy|passport|licen[cs]e|specimen|badge|chart|exam id|study id|record|hospital|member|insurance)"
+    r"(?:[ ](?:no|num|number|id|code)\b)?\.?[ ]?[#:=]*[ ]?(?:is[ ])?((?=[\w/-]{0,30}\d{3})[A-Za-z0-9][\w/-]{3,})",
+    re.IGNORECASE,
+)
+_STREET = re.compile(
+    r"(?<![\w.])\d{1,5}[A-Za-z]?,? (?:[NSEW]\.? )?(?:[A-Z][\w'.-]* ){1,4}?"
+    r"(?:Street|St|Avenue|Ave|Road|Rd|Lane|Ln|Drive|Dr|Boulevard"
+    r"|Blvd|Court|Ct|Way|Place|Pl|Terrace|Parkway|Pkwy|Highway|Hwy|Circle|Square|Trail|Close|Crescent|STREET|AVE(?:NUE)?"
+    r"|ROAD|LANE|DRIVE|BLVD)\b"
+)
+_BOX = re.compile(r"\b(?:P\.?O\.? Box|Apt\.?|Apartment|Suite) ?#?\d+\w?", re.IGNORECASE)
+_ZIP = re.compile(r"\b[A-Z]{2} \d{5}(?:-\d{4})?\b")
+
+
+def shaped(text: str) -> dict[tuple[Finding, str], None]:
+    """What of ``text`` identifies by its shape, as (code, canonical form)."""
+    flat = " ".join(plain(text).split())
+    found: dict[tuple[Finding, str], None] = {}
+    for pattern in (_MAIL, _HOST):
+        for hit in pattern.finditer(flat):
+            found[Finding.CONTACT, re.sub(r"\s", "", hit[0]).lower().strip(".,;:)/'")] = None
+    for pattern, group, least in ((_PHONE, 0, 7), (_CALL, 1, 4)):
+        for hit in pattern.finditer(flat):
+            digits = re.sub(r"\D", "", hit[group])
+            if least <= len(digits) <= 16 and not re.fullmatch(
+                r"\d{4}[-/.]\d\d?[-/.]\d\d?|\d\d?[-/.]\d\d?[-/.]\d{4}", hit[group]
+            ):
+                found[Finding.CONTACT, digits] = None
+    for pattern in (_LONG, _HYPHENED, _DOTTED):
+        for hit in pattern.finditer(flat):
+            found[Finding.ID, re.sub(r"\D", "", hit[0])] = None
+    for hit in _MIXED.finditer(flat):
+        if _identifies(hit[0]):
+            found[Finding.ID, re.sub(r"[\W_]", "", hit[0]).lower()] = None
+    for hit in _CUED_ID.finditer(flat):
+        found[Finding.ID, re.sub(r"[\W_]", "", hit[1]).lower()] = None
+    for pattern in (_STREET, _BOX, _ZIP):
+        for hit in pattern.finditer(flat):
+            found[Finding.PLACE, letters(hit[0])] = None
+    return found
+
+
+def _identifies(token: str) -> bool:
+    """True for letters and digits that are a number of something: four digits behind capitals, or five anywhere."""
+    digits = sum(map(str.isdigit, token))
+    if digits < 4 or re.fullmatch(
+        rf"\d+(?:x\d+)+|\d+-?(?:{_UNITS}|s|th|st|nd|rd|[a-z])|\d+-\d+-?(?:{_UNITS})", token, re.IGNORECASE
+    ):
+        return False
+    parts = re.split(r"[-/_]", token)
+    if all(re.fullmatch(r"[A-Za-z]{0,4}\d{1,3}[A-Za-z]{0,3}|[A-Za-z]+", part) or _is_strength(part) for part in parts):
+        return False  # L4-L5, 18F-FDG, 120/80mmHg, ISOVUE300/100
+    if any(re.fullmatch(r"(?:18|19|20)\d\d", part) for part in parts) and digits < 6:
+        return False  # mid-2019
+    return digits >= 5 or re.fullmatch(r"[A-Z]{1,5}-?\d{4,}[A-Z]?", token) is not None
+
+
+def _is_strength(part: str) -> bool:
+    """True for a known word with up to three digits behind it: a contrast agent and its concentration."""
+    match = re.fullmatch(r"([A-Za-z]{5,})\d{1,3}", part)
+    return match is not None and is_known(match[1])
+
+
+@dataclass(frozen=True)
+class Direct:
+    """What the source's own texts ask to look for."""
+
+    shapes: frozenset[tuple[Finding, str]] = frozenset()
+    told: frozenset[str] = frozenset()
+    days: frozenset[date] = frozenset()
+    cued: tuple[tuple[str, Finding], ...] = ()  # flattened phrases
+    capitals: frozenset[str] = field(default=frozenset())  # names that are also words: looked for as names are written
+
+    def in_text(self, text: str) -> Iterator[Finding]:
+        """What of it a text still holds; ``text`` has no shifted dates in it."""
+        if not self:
+            return
+        if self.shapes:
+            digits = {re.sub(r"\D", "", run) for run in re.findall(r"\d(?:[ ()./-]?\d)*", plain(text))}
+            yield from (kind for kind, _ in shaped(text).keys() & self.shapes)
+            yield from (kind for kind, key in self.shapes if len(key) > 6 and key in digits)
+        if self.told and not self.told.isdisjoint(dates.told(plain(text))):
+            yield Finding.DATE
+        if self.cued:
+            flat = letters(text)
+            yield from (kind for phrase, kind in self.cued if phrase in flat)
+        if self.capitals and not self.capitals.isdisjoint(_capitals_inside(text)):
+            yield Finding.NAME
+
+    def __bool__(self) -> bool:
+        return bool(self.shapes or self.told or self.cued or self.capitals)
+
+
+def _capitals_inside(text: str) -> set[str]:
+    """Words that stand capitalised within a sentence of words that are not."""
+    return set(re.findall(r"(?<=[a-z,] )[A-Z][a-z]+(?=[ ,.;:)])", plain(text)))
+
+
+def direct(sources: Sequence[str]) -> Direct:
+    """What identifies in ``sources``, texts as they were before anything was taken out."""
+    shapes: dict[tuple[Finding, str], None] = {}
+    told: set[str] = set()
+    cued: dict[str, Finding] = {}
+    capitals: set[str] = set()
+    for source in sources:
+        taken = _taken(source)
+        shapes |= taken[0]
+        told |= taken[1]
+        cued |= taken[2]
+        capitals |= taken[3]
+    days = frozenset(date.fromisoformat(key) for key in told if re.fullmatch(r"\d{4}-\d\d-\d\d", key))
+    return Direct(frozenset(shapes), frozenset(told), days, tuple(cued.items()), frozenset(capitals))
+
+
+@lru_cache(maxsize=64)
+def _taken(source: str) -> tuple[dict[tuple[Finding, str], None], set[str], dict[str, Finding], set[str]]:
+    text, shifted = dates.set_apart(source)
+    flat = plain(text)
+    cued: dict[str, Finding] = {}
+    capitals: set[str] = set()
+    for name, distinct in (*people(flat), *((word, True) for word in strangers(flat))):
+        if distinct:
+            cued[letters(name)] = Finding.NAME
+        else:
+            capitals.add(name)
+    cued |= {letters(place): Finding.PLACE for place in facilities(flat)}
+    shapes = shaped(text)
+    cued |= {phrase: kind for kind, phrase in shapes if kind is Finding.PLACE}
+    return shapes, dates.told(flat) | {day.isoformat() for day in shifted}, cued, capitals

@@ -1,0 +1,224 @@
+"""A small reader of DICOM Part 10 files, for files about to be written: PS3.10 section 7, PS3.5 section 7 and A.4.
+
+It is strict where a reader of archives is tolerant: what it does not understand is a fault of the file. Of pydicom
+it uses the data dictionary alone, which says the VR of an element written without one.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from struct import Struct
+from struct import error as StructError
+
+from pydicom.datadict import DicomDictionary  # type: ignore[attr-defined]
+
+PIXEL_DATA = 0x7FE00010
+_UNDEFINED = 0xFFFFFFFF
+_ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
+_LONG_VRS = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
+_VRS = frozenset(b"AE AS AT CS DA DS DT FL FD IS LO LT PN SH SL SS ST TM UI UL US".split()) | _LONG_VRS
+_MAX_DEPTH = 64
+IMPLICIT, BIG, DEFLATED = "1.2.840.10008.1.2", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"
+_NATIVE = frozenset({IMPLICIT, BIG, DEFLATED, "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.8.1"})
+_MOST_INFLATED = 1 << 31
+
+
+class Unsound(ValueError):
+    """The bytes are no DICOM file, or not one to be written. Says nothing of what they hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """One element: tag as 0xGGGGEEEE, VR, its value's bytes (b"" of a sequence), the tags of the sequences it is in."""
+
+    tag: int
+    vr: str
+    value: bytes
+    path: tuple[int, ...] = ()
+
+
+@dataclass(slots=True)
+class Part10:
+    """A file in pieces. ``fragments`` are of encapsulated pixel data, the offset table first; ``body`` the bytes before
+    the pixels; ``big`` is big-endian."""
+
+    preamble: bytes
+    meta: list[Element]
+    syntax: str
+    elements: list[Element] = field(default_factory=list)
+    fragments: list[bytes] = field(default_factory=list)
+    pixels: list[Element] = field(default_factory=list)
+    body: bytes = b""
+    encapsulated: bool = False
+    big: bool = False
+
+
+def parse(data: bytes) -> Part10:
+    """The file in pieces; Unsound where anything does not fit, is out of order, doubled, or behind the end."""
+    if len(data) < 140 or data[128:132] != b"DICM":
+        raise Unsound
+    reader = _Reader(data, implicit=False, big=False)
+    try:
+        meta, at = reader.meta(132)
+        syntax = next((e.value.rstrip(b"\0 ").decode("latin-1") for e in meta if e.tag == 0x00020010), "")
+        found = Part10(data[:128], meta, syntax, encapsulated=syntax not in _NATIVE, big=syntax == BIG)
+        if syntax == DEFLATED:
+            inflater = zlib.decompressobj(-15)
+            inner = inflater.decompress(data[at:], _MOST_INFLATED)
+            if not inflater.eof or inflater.unused_data.strip(b"\0"):
+                raise Unsound
+            head, data, at = data[:at], inner, 0
+        else:
+            head = b""
+        reader = _Reader(data, implicit=syntax == IMPLICIT, big=found.big)
+        reader.dataset(at, len(data), (), found.elements)
+    except (StructError, zlib.error, KeyError):
+        raise Unsound from None
+    found.fragments = reader.fragments
+    found.pixels = [e for e in found.elements if e.tag in (PIXEL_DATA, 0x7FE00008, 0x7FE00009) and not e.path]
+    found.body = head + (data[: reader.pixels_at] if reader.pixels_at else data)
+    return found
+
+
+class _Reader:
+    def __init__(self, data: bytes, *, implicit: bool, big: bool) -> None:
+        order = ">" if big else "<"
+        self.data, self.implicit = data, implicit
+        self.tag_of, self.short, self.long = Struct(order + "HH"), Struct(order + "H"), Struct(order + "I")
+        self.fragments: list[bytes] = []
+        self.pixels_at = 0
+
+    def meta(self, at: int) -> tuple[list[Element], int]:
+        """The elements of group 2 and where they end, by its length and by the tags alike."""
+        found: list[Element] = []
+        while at + 8 <= len(self.data) and self.tag_of.unpack_from(self.data, at)[0] == 2:
+            at = self.element(at, len(self.data), (), found)
+        length = found[0] if found else None
+        if length is None or length.tag != 0x00020000 or int.from_bytes(length.value, "little") + 144 != at:
+            raise Unsound
+        return found, at
+
+    def dataset(self, at: int, end: int, path: tuple[int, ...], found: list[Element]) -> None:
+        """Every element of ``data[at:end]``, in ascending order of tags, appended to ``found``, depth first."""
+        last = -1
+        while at < end:
+            group, number = self.tag_of.unpack_from(self.data, at)
+            tag = group << 16 | number
+            if tag <= last or group == 0xFFFE or group < (8 if not path else 4):
+                raise Unsound
+            last = tag
+            at = self.element(at, end, path, found)
+        if at != end:
+            raise Unsound
+
+    def element(self, at: int, end: int, path: tuple[int, ...], found: list[Element]) -> int:
+        group, number = self.tag_of.unpack_from(self.data, at)
+        tag = group << 16 | number
+        vr, length, start = self._implicit(tag, at) if self.implicit else self._explicit(at)
+        if vr == "SQ" or (length == _UNDEFINED and vr == "UN"):
+            found.append(Element(tag, vr, b"", path))
+            if len(path) >= _MAX_DEPTH:
+                raise Unsound
+            return self._sequence(start, end, length, (*path, tag), found)
+        if length == _UNDEFINED:
+            if tag != PIXEL_DATA or path:
+                raise Unsound
+            self.pixels_at = at
+            found.append(Element(tag, vr, b"", path))
+            return self._encapsulated(start, end)
+        if start + length > end or length & 1:
+            raise Unsound
+        if tag == PIXEL_DATA and not path:
+            self.pixels_at = at
+        found.append(Element(tag, vr, self.data[start : start + length], path))
+        return start + length
+
+    def _explicit(self, at: int) -> tuple[str, int, int]:
+        vr = self.data[at + 4 : at + 6]
+        if vr not in _VRS:
+            raise Unsound
+        if vr in _LONG_VRS:
+            return vr.decode(), self.long.unpack_from(self.data, at + 8)[0], at + 12
+        return vr.decode(), self.short.unpack_from(self.data, at + 6)[0], at + 8
+
+    def _implicit(self, tag: int, at: int) -> tuple[str, int, int]:
+        length = self.long.unpack_from(self.data, at + 4)[0]
+        return dictionary_vr(tag) or ("SQ" if length == _UNDEFINED and tag != PIXEL_DATA else "UN"), length, at + 8
+
+    def _sequence(self, at: int, end: int, length: int, path: tuple[int, ...], found: list[Element]) -> int:
+        stop = end if length == _UNDEFINED else at + length
+        if stop > end:
+            raise Unsound
+        while at < stop:
+            tag, size = self._item(at)
+            at += 8
+            if tag == _SEQUENCE_END and length == _UNDEFINED and not size:
+                return at
+            if tag != _ITEM:
+                raise Unsound
+            if size != _UNDEFINED:
+                if at + size > stop:
+                    raise Unsound
+                self.dataset(at, at + size, path, found)
+                at += size
+            else:
+                at = self._open_item(at, stop, path, found)
+        if length == _UNDEFINED:
+            raise Unsound
+        return at
+
+    def _open_item(self, at: int, end: int, path: tuple[int, ...], found: list[Element]) -> int:
+        last = -1
+        while True:
+            group, number = self.tag_of.unpack_from(self.data, at)
+            tag = group << 16 | number
+            if tag == _ITEM_END:
+                return at + 8
+            if tag <= last or group == 0xFFFE:
+                raise Unsound
+            last = tag
+            at = self.element(at, end, path, found)
+
+    def _encapsulated(self, at: int, end: int) -> int:
+        while at < end:
+            tag, size = self._item(at)
+            at += 8
+            if tag == _SEQUENCE_END and not size:
+                return at
+            if tag != _ITEM or at + size > end:
+                raise Unsound
+            self.fragments.append(self.data[at : at + size])
+            at += size
+        raise Unsound
+
+    def _item(self, at: int) -> tuple[int, int]:
+        group, number = self.tag_of.unpack_from(self.data, at)
+        return group << 16 | number, self.long.unpack_from(self.data, at + 4)[0]
+
+
+def dictionary_vr(tag: int) -> str:
+    """The VR the data dictionary (PS3.6) gives a tag, the first where it gives a choice; "" where it has none."""
+    if tag >> 16 & 1:
+        return "LO" if 0x10 <= tag & 0xFFFF <= 0xFF else ""
+    if not tag & 0xFFFF:
+        return "UL"
+    entry = DicomDictionary.get(tag)
+    return "" if entry is None else ("OW" if tag == PIXEL_DATA else str(entry[0]).split(" or ")[0])
+
+
+def dictionary_vrs(tag: int) -> frozenset[str]:
+    """All VRs the data dictionary allows for a tag; empty where it has none."""
+    entry = DicomDictionary.get(tag)
+    return frozenset() if entry is None else frozenset(str(entry[0]).split(" or "))
+
+
+def undeclared(elements: list[Element]) -> Iterator[Element]:
+    """Elements whose VR is not one the dictionary gives their tag, or of tags it has not; private ones aside."""
+    for element in elements:
+        allowed = dictionary_vrs(element.tag)
+        if element.tag >> 16 & 1 or element.vr in allowed or not element.tag & 0xFFFF:
+            continue
+        if not allowed or not ({element.vr} | allowed <= {"US", "SS", "OW", "OB", "UN"}) or element.vr == "UN":
+            yield element

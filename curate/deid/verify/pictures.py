@@ -1,0 +1,88 @@
+"""Image files as containers: one that is about to be written may hold pixels and nothing else."""
+
+from __future__ import annotations
+
+import re
+import struct
+import zlib
+
+PNG = b"\x89PNG\r\n\x1a\n"
+_MARKER = re.compile(rb"\xff(?!\x00|[\xd0-\xd7]|\xff)")
+_LS_MARKER = re.compile(rb"\xff(?![\x00-\x7f]|[\xd0-\xd7]|\xff)")
+_PNG_CHUNKS = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
+
+
+def png_is_bare(data: bytes) -> bool:
+    """Only pixel chunks, right lengths and CRCs, exactly the pixels the header announces, nothing after the end."""
+    at, order, packed = len(PNG), [], []
+    while at + 12 <= len(data):
+        size, kind = struct.unpack_from(">I4s", data, at)
+        body = data[at + 8 : at + 8 + size]
+        if kind not in _PNG_CHUNKS or data[at + 8 + size : at + 12 + size] != zlib.crc32(kind + body).to_bytes(
+            4, "big"
+        ):
+            return False
+        order.append((kind, body))
+        packed += [body] if kind == b"IDAT" else []
+        at += 12 + size
+        if kind == b"IEND":
+            break
+    kinds = [kind for kind, _ in order]
+    sound = kinds[:1] == [b"IHDR"] and kinds[-1:] == [b"IEND"] and kinds.count(b"IHDR") == 1 and at == len(data)
+    if not sound or order[-1][1] or any(len(b) % 3 or len(b) > 768 for k, b in order if k == b"PLTE"):
+        return False
+    return _png_pixels_fit(order[0][1], b"".join(packed))
+
+
+def _png_pixels_fit(header: bytes, packed: bytes) -> bool:
+    if len(header) != 13:
+        return False
+    width, height, bits, colour, compression, filtering, interlace = struct.unpack(">IIBBBBB", header)
+    channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}.get(colour)
+    if channels is None or compression or filtering or interlace:
+        return False
+    expected = height * (1 + (width * channels * bits + 7) // 8)
+    inflater = zlib.decompressobj()
+    try:
+        got = inflater.decompress(packed, expected + 1)
+    except zlib.error:
+        return False
+    return len(got) == expected and (inflater.eof or not inflater.flush()) and not inflater.unused_data
+
+
+def jpeg_is_bare(data: bytes, *, every_process: bool = False) -> bool:
+    """Only the markers that decoding needs, JFIF without a thumbnail and Adobe's 12 bytes, and EOI as the last byte.
+
+    Of the processes baseline, extended and progressive; with ``every_process``, as DICOM has them, lossless and LS.
+    """
+    at, stuffs_bits = 2, False
+    while at + 4 <= len(data) and data[at] == 0xFF:
+        marker, size = data[at + 1], int.from_bytes(data[at + 2 : at + 4], "big")
+        body = data[at + 4 : at + 2 + size]
+        if not _marker_allowed(marker, body, every_process) or len(body) != size - 2:
+            return False
+        at += 2 + size
+        stuffs_bits |= marker == 0xF7
+        if marker == 0xDA:
+            # JPEG-LS stuffs a bit, the others a byte behind 0xFF (ISO/IEC 14495-1 A.1, 10918-1 F.1.2.3)
+            scan = (_LS_MARKER if stuffs_bits else _MARKER).search(data, at)
+            if scan is None:
+                return False
+            at = scan.start()
+            if data[at + 1] == 0xD9:
+                return at + 2 == len(data)
+    return False
+
+
+def _marker_allowed(marker: int, body: bytes, every_process: bool) -> bool:
+    if marker == 0xE0:
+        return body[:5] == b"JFIF\0" and len(body) == 14
+    if marker == 0xEE:
+        return body[:5] == b"Adobe" and len(body) == 12
+    if every_process and marker == 0xE8:  # SPIFF (ISO/IEC 10918-3): a header of numbers, and the end of its directory
+        return (body[:6] == b"SPIFF\0" and len(body) == 30) or body == b"\0\0\0\1\xff\xd8"
+    if every_process and (
+        marker in (0xF7, 0xC3, 0xC7, 0xCB, 0xCC, 0xC5, 0xC6) or (marker == 0xF8 and body[:1] < b"\5")
+    ):
+        return True
+    return marker in (0xDB, 0xC4, 0xDA, 0xDD) or marker in (0xC0, 0xC1, 0xC2)

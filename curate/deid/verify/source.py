@@ -1,0 +1,255 @@
+"""The direct identifiers of a source header, taken by the second reader's own means. They live in memory only."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cache
+from typing import Any
+
+from pydicom.charset import convert_encodings, decode_bytes
+from pydicom.datadict import DicomDictionary  # type: ignore[attr-defined]
+from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
+from pydicom.tag import BaseTag
+from pydicom.uid import UID_dictionary  # type: ignore[attr-defined]
+
+from curate.deid.quiet import UNPARSEABLE, element, quiet
+from curate.deid.verify.dates import day_of
+from curate.deid.verify.finding import Finding
+from curate.deid.verify.part10 import dictionary_vr
+from curate.deid.verify.words import is_known
+
+TEXT = frozenset(["LO", "SH", "ST", "LT", "UT", "UC", "UR", "AE", "PN"])
+_SPOKEN = TEXT | {"CS", "IS", "UN", "OB"}
+_MAX_DEPTH = 64
+_MAX_ELEMENTS = 200_000
+_LONGEST = 256  # a longer run of bytes is a table or a picture, not a value
+_IDENTIFYING = re.compile(
+    r"^PatientName|Address|Telephone|Telecom|Institution|Department|Station|Serial|Accession|^PatientID|OtherPatient|Issuer"
+    r"|Admission|ServiceEpisode|Location|Residence|Insurance|Locator|Occupation|Mother|Owner|Contact|Religious|Ethnic|Region"
+    r"|Country|IDs?$|OrderNumber|AETitle|Person|Organization|UDI|DeviceLabel|LotNumber|Author|Requesting|Referring|Reviewer"
+    r"|Physician|Operator|Performer|Crew|Courier|Custodial|Site|Sponsor|Protocol(?:ID|Name)|Subject|Bulk|Zone|Itinerary"
+    r"|Flight|Route|Port|Vehicle|Container(?:ID|Desc)|Passenger|Assignee|Arbitrary|TextString"
+    r"|TextComments|Narrative|Signature|Certificate|MAC$|Encrypted|Military|Rank|Branch|Uniform|InstanceOrigin|ReasonForTheAttribute|Breed|Species|Pet"
+)
+_HARMLESS = re.compile(
+    r"^Manufacturer|ManufacturerModelName|CodingScheme|ContextGroup|MappingResource|^Bits|PixelSpac|CodeMeaning|CodeValue"
+    r"|BodyPart|FrameLabel|Dimension|ParametersSequence|Photometric|ViewPosition|ProtocolName|SequenceName|Relationship"
+    r"|PixelData|Filter|Kernel|Contrast(?!.*ID)|ScanOptions|PresentationLUT|Supported|Organ(?:Exposed)?$|RegionOf|Regional"
+    r"|^Region(?:Spatial|Data|Flags|Location|Pixel)|Transport|ReportedValues|Import|Segment|MeasurementUnits|Software"
+    r"|^Tracking|UltrasoundRegions|LateralityCode|ScheduledStepAttributes|Procedure(?:Step)?(?:Description|Type)|Window|Modality"
+)
+_GENERIC_WORDS = """
+none null unknown anonymous anonymized anonymised deidentified removed withheld patient name test unnamed nothing
+empty default other yes no not available xxx xxxx male female unspecified radiology hospital clinic department
+imaging physician doctor operator tech technologist admin user guest system scanner station console server local
+localhost any pacs dicom ris his general university center centre medical true false ct mr us cr dx mg xa rf nm pt
+siemens philips toshiba canon hitachi fujifilm agfa kodak carestream hologic samsung ge na issuer phantom modality
+lut
+"""
+_GENERIC = frozenset(_GENERIC_WORDS.split())
+
+
+@dataclass(slots=True)
+class Carried:
+    """What a source header holds that must not be in what is written of it."""
+
+    people: list[str] = field(default_factory=list)  # PN values, whole
+    values: dict[str, Finding] = field(default_factory=dict)  # other direct identifiers
+    same: set[tuple[int, str]] = field(default_factory=set)  # (tag, value) of identifying attributes
+    free: dict[int, list[str]] = field(default_factory=dict)  # free text by tag
+    uids: set[str] = field(default_factory=set)
+    days: dict[tuple[int, ...], set[date]] = field(default_factory=dict)  # by path and tag
+    times: set[tuple[int, str]] = field(default_factory=set)
+    births: set[date] = field(default_factory=set)
+    raw: dict[bytes, Finding] = field(default_factory=dict)  # bytes that no decoding is sure of
+
+
+def carried(source: Dataset) -> Carried:
+    """The direct identifiers of ``source`` and its file meta, at any depth. Never raises for malformed elements."""
+    found = Carried()
+    with quiet():
+        for part in (getattr(source, "file_meta", None), source):
+            if part is not None:
+                for n, (tag, vr, values, path) in enumerate(_walk(part, ["iso8859"], ())):
+                    if n > _MAX_ELEMENTS:
+                        break
+                    _take(found, tag, vr, values, path)
+    return found
+
+
+def _walk(
+    ds: Dataset, encodings: list[str], path: tuple[int, ...]
+) -> Iterator[tuple[int, str, list[str], tuple[int, ...]]]:
+    encodings = _encodings(ds, encodings)
+    for tag in list(ds.keys()):  # not elements: iterating a Dataset parses, and may raise
+        number = int(tag)
+        if number >> 16 in (0x7FE0, 0xFFFC):
+            continue
+        vr, value = _raw(ds, tag)
+        if vr == "SQ" or (vr == "UN" and isinstance(value, bytes) and value[:4] == b"\xfe\xff\x00\xe0"):
+            parsed = element(ds, tag)
+            items = parsed.value if parsed is not None and parsed.VR == "SQ" else None
+            if items is not None and len(path) < _MAX_DEPTH:
+                yield number, "SQ", [], path
+                for item in items:
+                    yield from _walk(item, encodings, (*path, number))
+                continue
+            vr = "UN"
+        yield number, vr, _strings(vr, value, encodings), path
+
+
+def _raw(ds: Dataset, tag: BaseTag) -> tuple[str, object]:
+    """VR and value of an element as they lie there, parsed only where someone did before."""
+    try:
+        lying: Any = ds.get_item(tag)
+        return str(lying.VR or dictionary_vr(int(tag)) or "UN"), lying.value
+    except UNPARSEABLE:
+        return "UN", b""
+
+
+def _encodings(ds: Dataset, outer: list[str]) -> list[str]:
+    if 0x00080005 not in ds:
+        return outer
+    try:
+        return convert_encodings(ds[0x00080005].value)
+    except UNPARSEABLE:
+        return outer
+
+
+def _strings(vr: str, value: object, encodings: list[str]) -> list[str]:
+    """The values of an element as text, stripped; none of numbers and of long bytes that are no text."""
+    if value is None or isinstance(value, int | float):
+        return [str(value)] if vr == "IS" and value is not None else []
+    if isinstance(value, bytes):
+        if vr in ("OB", "OW", "OF", "OD", "OL", "OV", "US", "SS", "UL", "SL", "FL", "FD", "AT", "UV", "SV"):
+            return _printable(value) if vr == "OB" else []
+        text = _decoded(value, encodings) if vr != "UN" else "\\".join(_printable(value))
+        return [v.strip(" \0\t\r\n") for v in (text.split("\\") if vr not in ("ST", "LT", "UT") else [text])]
+    many = list(value) if isinstance(value, (MultiValue, list, tuple)) else [value]
+    return [
+        each
+        for v in many
+        if v is not None
+        for each in ([str(v).strip(" \0")] if not isinstance(v, bytes) else _printable(v))
+    ]
+
+
+def _decoded(value: bytes, encodings: list[str]) -> str:
+    if value.isascii() and b"\x1b" not in value:
+        return value.decode("ascii")
+    try:
+        return decode_bytes(value, encodings, set())
+    except UNPARSEABLE:
+        return value.decode("latin-1")
+
+
+def _printable(value: bytes) -> list[str]:
+    text = value[: _LONGEST + 1].decode("latin-1").strip(" \0")
+    return text.split("\\") if 2 < len(text) <= _LONGEST and text.isprintable() else []
+
+
+def _take(found: Carried, tag: int, vr: str, values: list[str], path: tuple[int, ...]) -> None:
+    private = bool(tag >> 16 & 1)
+    for value in values:
+        if not value:
+            continue
+        if vr == "PN":
+            found.people.append(value)
+            found.same.add((tag, value))
+        elif vr == "UI":
+            if value not in UID_dictionary and tag not in CLASS_UIDS:
+                found.uids.add(value)
+        elif vr in ("DA", "DT"):
+            day = day_of(value)
+            if day is not None:
+                (found.births if tag in _BIRTHS else found.days.setdefault((*path, tag), set())).add(day)
+        elif vr == "TM":
+            found.times.add((tag, value))
+        elif private or vr in _SPOKEN:
+            _take_text(found, tag, vr, value, private)
+        elif vr in ("AS", "DS"):
+            found.same.add((tag, value))
+
+
+def _take_text(found: Carried, tag: int, vr: str, value: str, private: bool) -> None:
+    found.same.add((tag, value))
+    if private or vr in ("UN", "OB"):
+        if tag & 0xFFFF > 0xFF and len(value) <= _LONGEST and _strange(value):
+            found.values.setdefault(value, Finding.PRIVATE if private else Finding.ATTRIBUTE)
+        return
+    if identifying(tag) and vr != "CS" and not is_generic(value):
+        found.values.setdefault(value, Finding.ID if any(map(str.isdigit, value)) else Finding.ATTRIBUTE)
+    if vr in TEXT:
+        found.free.setdefault(tag, []).append(value)
+
+
+def _strange(value: str) -> bool:
+    """True for a private string that could name someone: a long number, a mail, a name, words of no vocabulary only."""
+    if re.fullmatch(r"[-+.\dEe\s]*", value) and not re.fullmatch(r"\d{6,}", value):
+        return False
+    if any(ch in value for ch in "{}<>=") or "1.2.840.10008" in value:
+        return False
+    if re.search(r"\w\^\w|@", value):
+        return True
+    words = re.findall(r"[^\W\d_]{4,}", value)
+    if words:
+        return not any(is_known(w) for w in words)
+    return re.fullmatch(r"[A-Za-z]{0,4}\d{6,16}[A-Za-z]?", value) is not None
+
+
+def is_generic(value: str) -> bool:
+    """True for values that point at no one: generic words, one character repeated, a single digit or letter or two."""
+    words = re.findall(r"[^\W_]+", value.casefold())
+    return not words or all(w in _GENERIC for w in words) or len(set("".join(words))) == 1 or len("".join(words)) < 3
+
+
+@cache
+def identifying(tag: int) -> bool:
+    """True for an attribute whose value tells of a person, a place, a device or a document, by its keyword in PS3.6."""
+    entry = DicomDictionary.get(tag)
+    return entry is not None and bool(_IDENTIFYING.search(entry[4])) and not _HARMLESS.search(entry[4])
+
+
+_BIRTHS = frozenset({0x00100030, 0x00100032, 0x00100033, 0x00100034})
+# What names a class, a syntax or a coding scheme, not an instance (PS3.6): private ones are no one's identity.
+CLASS_UIDS = frozenset(
+    {
+        0x00020002,
+        0x00020010,
+        0x00020012,
+        0x00080016,
+        0x0008001A,
+        0x0008001B,
+        0x00081150,
+        0x0008115A,
+        0x00080062,
+        0x0008010C,
+        0x00080117,
+    }
+    | {0x00080118, 0x00041510, 0x00041512, 0x04000010, 0x04000510, 0x00189004}
+)
+
+
+def needles(values: Sequence[str]) -> Iterator[bytes]:
+    """A value's bytes in the encodings and cases it could lie in a file: 6 bytes and more."""
+    for value in values:
+        for spelled in dict.fromkeys((value, value.upper(), value.lower(), value.title())):
+            encodings = ("ascii", "utf-16-le") if spelled.isascii() else _ENCODINGS
+            for encoding in encodings:
+                try:
+                    raw = spelled.encode(encoding)
+                except UnicodeEncodeError:
+                    continue
+                raw = raw.rstrip(b"\0") if encoding == "utf-16-le" else raw  # so that big-endian holds it as well
+                if len(raw) >= 6 and len(set(raw)) > 2:
+                    yield raw
+
+
+_ENCODINGS = (
+    "utf-8", "latin-1", "utf-16-le", "utf-16-be", "iso2022_jp_2", "shift_jis", "euc_kr", "gb18030", "big5", "iso8859_2",
+    "iso8859_5", "iso8859_6", "iso8859_7", "iso8859_8", "iso8859_9", "koi8_r", "cp1251", "tis_620",
+)  # fmt: skip

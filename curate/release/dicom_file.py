@@ -1,0 +1,93 @@
+"""A DICOM file from nothing: an empty preamble, new file meta information, the cleaned data set, and its end."""
+
+from __future__ import annotations
+
+import io
+
+from pydicom.dataelem import DataElement
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.filewriter import dcmwrite
+from pydicom.tag import Tag
+from pydicom.uid import UID, ExplicitVRLittleEndian
+
+from curate.ingest.codec import Layout
+from curate.ingest.dicomfile import FLOAT_PIXELS, PIXEL_DATA, value
+from curate.ingest.foreign import foreign
+from curate.record import Reason
+
+IMPLEMENTATION = UID("2.25.147706162298752835966268251301177682278")  # of this product, made once (PS3.5 B.2)
+VERSION_NAME = "RADSIFT"
+# US or SS by Pixel Representation (PS3.3 C.7.6.3.1), which readers of old files take for the wrong one.
+_STORED_VALUES = (
+    "SmallestImagePixelValue",
+    "LargestImagePixelValue",
+    "SmallestPixelValueInSeries",
+    "LargestPixelValueInSeries",
+    "PixelPaddingValue",
+    "PixelPaddingRangeLimit",
+)
+# A picture that went through one of these has lost something, whatever it is written as now (PS3.3 C.7.6.1.1.5).
+_LOSSY = frozenset(f"1.2.840.10008.1.2.4.{tail}" for tail in ("50", "51"))
+
+
+def describe(header: Dataset, layout: Layout, tag: int, *, frames: bool) -> None:
+    """Set the Image Pixel attributes of ``header`` to what is written. ``frames``: Number of Frames belongs to it."""
+    header.Rows, header.Columns, header.SamplesPerPixel = layout.rows, layout.columns, layout.samples
+    header.PhotometricInterpretation, header.BitsAllocated = layout.photometric, layout.allocated
+    if tag not in FLOAT_PIXELS:
+        header.BitsStored, header.HighBit = layout.stored, layout.stored - 1
+        header.PixelRepresentation = int(layout.signed)
+        _fit(header, signed=layout.signed)
+    for keyword, present, number in (
+        ("PlanarConfiguration", layout.samples > 1, layout.planar),
+        ("NumberOfFrames", frames, layout.frames),
+    ):
+        if present:
+            setattr(header, keyword, number)
+        elif keyword in header:
+            delattr(header, keyword)
+
+
+def _fit(header: Dataset, *, signed: bool) -> None:
+    """Stored values told in the header: 16 bits, signed as the pixels are; gone where they are not one number."""
+    for keyword in _STORED_VALUES:
+        if keyword not in header:
+            continue
+        number = value(header, keyword)
+        del header[keyword]
+        if isinstance(number, int) and -0x8000 <= number <= 0xFFFF:
+            low = number & 0xFFFF
+            tag = Tag(keyword)
+            header[tag] = DataElement(tag, "SS" if signed else "US", low - 0x10000 if signed and low > 0x7FFF else low)
+
+
+def lossy(header: Dataset, syntax: str) -> None:
+    """Say that the source was compressed with loss, where its transfer syntax shows it."""
+    if syntax in _LOSSY:
+        header.LossyImageCompression = "01"
+
+
+def to_bytes(header: Dataset, pixels: tuple[UID, int, str, bytes] | None) -> bytes:
+    """The file's bytes: ``header`` and, where there are any, the pixels (transfer syntax, tag, VR, value).
+
+    Raises DropRecord HEADER_UNPROVEN where the header holds what its VR cannot.
+    """
+    syntax = pixels[0] if pixels is not None else ExplicitVRLittleEndian
+    for tag in (PIXEL_DATA, *FLOAT_PIXELS):
+        if tag in header:
+            del header[tag]
+    if pixels is not None:
+        element = DataElement(pixels[1], pixels[2], pixels[3])
+        element.is_undefined_length = bool(syntax.is_encapsulated)
+        header[pixels[1]] = element
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = header.SOPClassUID
+    meta.MediaStorageSOPInstanceUID = header.SOPInstanceUID
+    meta.TransferSyntaxUID = syntax
+    meta.ImplementationClassUID = IMPLEMENTATION
+    meta.ImplementationVersionName = VERSION_NAME
+    header.file_meta = meta
+    out = io.BytesIO()
+    options = {"enforce_file_format": True, "implicit_vr": False, "little_endian": True}
+    foreign(Reason.HEADER_UNPROVEN, dcmwrite, out, header, **options)
+    return out.getvalue()

@@ -1,0 +1,132 @@
+"""A JPEG file without anything but its picture, the coded pixels untouched (ITU-T T.81 annex B).
+
+What remains: a plain JFIF header, Adobe's colour transform, and of the tables those that a scan uses. Everything else
+goes: APPn with EXIF, ICC, thumbnails and maker notes, comments, tables that nothing refers to, what follows the end.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+_SOI, _EOI = b"\xff\xd8", b"\xff\xd9"
+_DQT, _DHT, _DRI, _SOS, _APP0, _ADOBE = 0xDB, 0xC4, 0xDD, 0xDA, 0xE0, 0xEE
+_FRAMES = (0xC0, 0xC1, 0xC2)  # baseline, extended and progressive Huffman; others are re-encoded
+_END_OF_SCAN = re.compile(rb"\xff(?!\x00|[\xd0-\xd7]|\xff)")
+_TAIL = 6  # bytes; a shorter stowaway behind a scan's last block is looked for by its letters
+_LETTERS = re.compile(rb"[A-Za-z0-9^ ,.:/_-]{5,}.?\Z", re.DOTALL)
+_RESTART = re.compile(rb"\xff[\xd0-\xd7]")
+
+
+def bare_jpeg(data: bytes) -> bytes | None:
+    """``data`` with the segments that decoding needs and no other, the scans byte for byte; None where it has a form
+    that is not known here, or where a scan looks as if it held more than pixels."""
+    out = [_SOI]
+    tables: dict[tuple[int, int], bytes] = {}
+    components: dict[int, int] = {}  # component -> its quantisation table
+    scans, progressive = 0, False
+    for marker, body, scan in _segments(data):
+        if marker in (_DQT, _DHT):
+            for part in _tables(marker, body):
+                tables[marker, part[0]] = part
+        elif marker == _ADOBE and body[:5] == b"Adobe" and len(body) >= 12:
+            out.append(_segment(_ADOBE, body[:12]))
+        elif marker == _APP0 and body[:5] == b"JFIF\0" and len(body) >= 14:
+            out.append(_segment(_APP0, body[:12] + b"\0\0"))
+        elif marker == _DRI and len(body) == 2:
+            out.append(_segment(_DRI, body))
+        elif marker in _FRAMES and not components and len(body) == 6 + 3 * (body[5] if len(body) > 5 else 0):
+            components = {body[i]: body[i + 2] & 15 for i in range(6, len(body), 3)}
+            progressive = marker == 0xC2
+            out.append(_segment(marker, body))
+        elif marker == _SOS and components:
+            if not scans:
+                wanted = (tables.get((_DQT, n), tables.get((_DQT, n | 16))) for n in sorted(set(components.values())))
+                out += [_segment(_DQT, table) for table in wanted if table is not None]
+            scans += 1
+            used = _huffman(body, progressive)
+            if used is None or _spells(scan):
+                return None
+            out += [_segment(_DHT, tables[_DHT, n]) for n in used if (_DHT, n) in tables]
+            out += [_segment(_SOS, body), scan]
+        elif marker == 0xD9:
+            return b"".join([*out, _EOI]) if scans else None
+        elif not (0xE0 <= marker <= 0xEF or marker == 0xFE):
+            return None
+    return None
+
+
+def cut_short(bare: bytes) -> Iterator[bytes]:
+    """``bare`` with a few bytes less at the end of each scan: where one still decodes to the same picture, its last
+    bytes were no pixels. Of a progressive picture nothing: its later scans may end in what changes no pixel."""
+    segments = list(_located(bare))
+    if any(marker == 0xC2 for marker, *_ in segments):
+        return
+    for marker, _, scan, end in segments:
+        if marker == _SOS and len(scan) > 2 * _TAIL:
+            yield bare[: end - _TAIL] + bare[end:]
+
+
+def _spells(scan: bytes) -> bool:
+    """Does the scan, or what stands before a restart marker, end in what reads as a word? Flat ground repeats one
+    letter, as no word does; before a marker, of which there are many, the word must be a long one."""
+    *inner, last = _RESTART.split(scan)
+    for part, shortest in ((last, 5), *((part, 10) for part in inner)):
+        found = _LETTERS.search(part[-40:])
+        if found is not None and len(found[0]) >= shortest and len(set(found[0])) > 3:
+            return True
+    return False
+
+
+def _segments(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
+    return ((marker, body, scan) for marker, body, scan, _ in _located(data))
+
+
+def _located(data: bytes) -> Iterator[tuple[int, bytes, bytes, int]]:
+    """(marker, body, entropy-coded data behind a start of scan, where that ends) of each segment up to EOI."""
+    at = 2
+    while at + 4 <= len(data) + 2 and data[at : at + 1] == b"\xff":
+        marker = data[at + 1] if at + 1 < len(data) else 0
+        if marker == 0xFF:  # fill
+            at += 1
+            continue
+        if marker == 0xD9:
+            yield marker, b"", b"", at
+            return
+        size = int.from_bytes(data[at + 2 : at + 4], "big")
+        body = data[at + 4 : at + 2 + size]
+        if size < 2 or len(body) != size - 2:
+            return
+        at += 2 + size
+        scan = b""
+        if marker == _SOS:
+            found = _END_OF_SCAN.search(data, at)
+            if found is None:
+                return
+            scan, at = data[at : found.start()], found.start()
+        yield marker, body, scan, at
+
+
+def _tables(marker: int, body: bytes) -> Iterator[bytes]:
+    """The single tables of a DQT or DHT segment, each beginning with the byte that numbers it."""
+    at = 0
+    while at < len(body):
+        size = 1 + (128 if body[at] >> 4 else 64) if marker == _DQT else 17 + sum(body[at + 1 : at + 17])
+        yield body[at : at + size]
+        at += size
+
+
+def _huffman(body: bytes, progressive: bool) -> list[int] | None:
+    """The Huffman tables that a scan header names: DC as 0n, AC as 1n; a progressive scan may use but one kind."""
+    count = body[0] if body else 0
+    if len(body) != 4 + 2 * count:
+        return None
+    pairs = [body[2 + 2 * i] for i in range(count)]
+    first, last = body[-3], body[-2]
+    dc = [pair >> 4 for pair in pairs] if first == 0 else []
+    ac = [16 | (pair & 15) for pair in pairs] if last > 0 or not progressive else []
+    return sorted({*dc, *ac})
+
+
+def _segment(marker: int, body: bytes) -> bytes:
+    return bytes((0xFF, marker)) + (len(body) + 2).to_bytes(2, "big") + body

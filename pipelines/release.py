@@ -1,0 +1,63 @@
+"""The rules of `curate deid`, as a file or as ``--set``: what a recipe says of de-identification, and of headers."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from curate.deid.header.rules import HeaderRules, Retain
+from curate.ingest.section import SECTIONS
+from curate.release.rules import ReleaseRules
+from pipelines.recipe import Deid, Part
+
+
+def _known(names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    for name in names or ():
+        if name not in SECTIONS:
+            raise ValueError(f"no section '{name}'; there are {', '.join(SECTIONS)}")
+    return names
+
+
+class Header(Part):
+    """What of a DICOM header is kept beyond PS3.15's Basic Profile, and what becomes of kinds that are refused."""
+
+    retain: tuple[Retain, ...] = HeaderRules().retain
+    descriptors: Literal["clean", "remove"] = "clean"
+    structured_reports: Literal["refuse", "clean"] = "refuse"
+    unknown_classes: Literal["refuse", "generic"] = "refuse"
+    uid_root: Annotated[str, Field(pattern=r"^(0|[1-9]\d*)(\.(0|[1-9]\d*)){1,11}$", max_length=24)] = "2.25"
+
+
+class ReleaseRecipe(Part):
+    """Everything that `curate deid` can be told. ``dates``: in report text, moved as the header's are, or masked.
+    ``sections``: the only sections of a report that are kept; all by default."""
+
+    header: Header = Header()
+    deid: Deid = Deid()
+    dates: Literal["mask", "shift"] = "shift"
+    sections: Annotated[tuple[str, ...] | None, AfterValidator(_known)] = None
+    max_bytes: Annotated[int, Field(ge=1)] = 1 << 30
+
+    def rules(self) -> ReleaseRules:
+        """The engine room's form of it."""
+        return ReleaseRules(
+            header=HeaderRules(**self.header.model_dump()),
+            pixels=self.deid.pixel_policy(),
+            text=self.deid.text_rules(self.dates),
+            sections=self.sections,
+            k_patients=self.deid.k_patients,
+            ocr_sample=self.deid.ocr_sample,
+            max_bytes=self.max_bytes,
+        )
+
+    def warnings(self) -> list[str]:
+        """Settings that are less safe than the default, to be said aloud."""
+        said = self.deid.warnings()
+        if "uids" in self.header.retain:
+            said.append("header.retain: uids - instance UIDs stay, and lead back to the archive")
+        if "device_identity" in self.header.retain:
+            said.append("header.retain: device_identity - serial numbers and station names stay")
+        if self.header.unknown_classes == "generic":
+            said.append("header.unknown_classes: generic - objects of classes nobody has listed are let through")
+        return said
