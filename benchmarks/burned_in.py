@@ -29,6 +29,7 @@ import pydicom
 from benchmarks.drawn_text import VISIBLE_NOISE, VISIBLE_STEP, Box, Line, fonts, lines
 from curate.deid.pixels.gate import Gate, PixelPolicy, gate, ocr_available
 from curate.deid.pixels.look import rows
+from curate.deid.pixels.row import Row
 from curate.deid.pixels.views import views
 from curate.deid.quiet import UNPARSEABLE, quiet
 from curate.synth.anatomy import render
@@ -232,21 +233,22 @@ def report(data: Path | None, n: int, each: int) -> dict[str, Any]:
 
 
 def fit(data: Path) -> None:
-    """Prints the weights of rows and of pairs: logistic regression, rows of clean pictures against rows of lines."""
+    """Prints the weights of lone pieces, pairs and rows: logistic regression, clean pictures against drawn lines."""
     pictures = [eight(p) for _, p in clean_pictures(data, 0, 60) if min(p.shape) >= 64]
     larger = [
         cv2.resize(p, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC) for p in pictures[::3] if max(p.shape) < 600
     ]
-    against = [r.traits for p in pictures + larger for r in rows(p)]
-    hits = []
+    against = [row for p in pictures + larger for row in rows(p)]
+    hits: list[Row] = []
     for line in lines([p for p in pictures if 128 <= min(p.shape) <= 1100], random.Random(0), 4, fonts("fit")):
         if line.visible:
-            on = [
-                r for v in views(line.picture) for r in rows(v) if covered(line.box, [r.box], line.picture.shape) > 0.3
-            ]
-            hits += [r.traits for r in sorted(on, key=lambda r: (-r.count * r.stable, r.box))[:2]]
-    for name, few in (("ROW", False), ("PAIR", True)):
-        no, yes = (np.array([t for t in side if (t[0] < 3) == few]) for side in (against, hits))
+            found = [r for v in views(line.picture) for r in rows(v)]
+            on = [r for r in found if r.count > 1 and covered(line.box, [r.box], line.picture.shape) > 0.3]
+            hits += sorted(on, key=lambda r: (-r.count * r.stable, r.box))[:2]
+            alone = [r for r in found if r.count == 1 and covered(r.box, [line.box], line.picture.shape) > 0.8]
+            hits += sorted(alone, key=lambda r: (-r.box[2] * r.box[3], r.box))[:3]
+    for name, counts in (("LONE", range(1, 2)), ("PAIR", range(2, 3)), ("ROW", range(3, 10_000))):
+        no, yes = (np.array([r.traits for r in side if r.count in counts]) for side in (against, hits))
         print(f"# {len(no)} of clean pictures, {len(yes)} of drawn text")
         _print_weights(name, np.r_[no, yes], np.r_[np.zeros(len(no)), np.ones(len(yes))])
 

@@ -111,7 +111,8 @@ def words_lost(name: str, texts: list[str], gate: bool, show: int) -> dict[str, 
     print(f"  most often lost in {name}:", ", ".join(f"{w} {n}" for w, n in taken.most_common(show)))
     return {
         "source": name, "gate": gate, "texts": len(texts), "withheld": withheld, "words": words, "lost": lost,
-        "share_lost": lost / max(words, 1), "words_per_text": words / max(len(texts), 1), "texts_per_cpu_s": len(texts) / cpu,
+        "share_lost": lost / max(words, 1), "words_per_text": words / max(len(texts), 1),
+        "texts_per_cpu_s": len(texts) / cpu,
     }  # fmt: skip
 
 

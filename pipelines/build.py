@@ -67,7 +67,7 @@ class Pipeline:
             self.secret,
             r.deid.k_patients,
         )
-        step = Step("index", task, 1, config, [self.listing.digest])
+        step = Step("index", task, 1, config, [self.listing.digest], version=2)
         return replace(step, task=replace(task, sealed=str(self.run / "private" / f"index-{step.hash}")))
 
     @cached_property
@@ -77,7 +77,8 @@ class Pipeline:
         config = {"picture": asdict(r.picture_rules()), "report": asdict(r.report_rules()), "deid": r.deid.model_dump()}
         sealed = str(self.run / "private" / f"index-{self.index.hash}")
         stages = ingest_stages(r.picture_rules(), r.report_rules(), self.secret, sealed)
-        return Step("ingest", IngestTask(sealed, stages, self.secret), self.partitions, config, [self.index.hash])
+        task = IngestTask(sealed, stages, self.secret)
+        return Step("ingest", task, self.partitions, config, [self.index.hash], version=2)
 
     @cached_property
     def dedup(self) -> Step:

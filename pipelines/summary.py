@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from curate import __version__
+from curate.deid.attest import attest, attestation_bytes
 from curate.export.select import cut_of
 from curate.export.webdataset import read_index, shard_table
 from curate.ingest.image import encode_jpeg, resize
@@ -45,9 +46,10 @@ def funnel(manifests: Sequence[Manifest]) -> list[StepCount]:
 
 
 def write_report(pipeline: Pipeline, manifests: Sequence[Manifest]) -> RunReport:
-    """Draw RUN/report/index.html and report.json from what the run left on disk."""
+    """Draw RUN/report/index.html, report.json and attestation.json from what the run left on disk."""
     report = collect(pipeline, manifests)
     folder = pipeline.run / "report"
+    commit_bytes(folder / "attestation.json", attestation_bytes(report.attestation or {}))
     commit_bytes(folder / "index.html", render_page(report).encode("utf-8"))
     commit_bytes(folder / "report.json", report_json(report).encode("utf-8"))
     return report
@@ -76,7 +78,19 @@ def collect(pipeline: Pipeline, manifests: Sequence[Manifest]) -> RunReport:
         breakdown=_breakdown(records, selection),
         curves=_curves(pipeline),
         warnings=[*recipe.warnings(), *_flattered(pipeline, selection)],
+        attestation=_attestation(pipeline),
     )
+
+
+def _attestation(pipeline: Pipeline) -> dict[str, Any]:
+    """What the ingest step did to identities. Each record's own end is in that step's tables."""
+    recipe = pipeline.recipe
+    names = ["key", "drop_reason", "actions", "findings"]
+    records = read_parts(pipeline.ingest.folder(pipeline.run), names, empty=RECORD)
+    records = records.append_column("kind", pa.array(["record"] * records.num_rows, pa.string()))
+    options = {"deid": recipe.deid.model_dump(), "dates": recipe.text.dates, "sections": recipe.text.sections}
+    told = attest(records, options, recipe.secret_source().pseudonymizer().key("secret-id"))
+    return {name: value for name, value in told.items() if name != "files"}
 
 
 def versions() -> dict[str, str]:

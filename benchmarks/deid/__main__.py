@@ -81,12 +81,16 @@ def main() -> None:
         start = time.perf_counter()
         results[name] = PARTS[name](run)
         results["seconds"][name] = round(time.perf_counter() - start, 1)
+        _write(chosen.out, json.dumps(results, indent=1) + "\n")  # what is measured stays, should a later part fail
         print(f"{name}: {results['seconds'][name]} s", flush=True)
     print(table.markdown(results))
-    for path, content in ((chosen.out, json.dumps(results, indent=1) + "\n"), (chosen.plot, plot.svg(results))):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(content, encoding="utf-8")
-        print("written:", path)
+    _write(chosen.plot, plot.svg(results))
+    print("written:", chosen.out, chosen.plot)
+
+
+def _write(path: Path, content: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content, encoding="utf-8")
 
 
 def machine() -> str:

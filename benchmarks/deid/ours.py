@@ -7,10 +7,14 @@ import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
+import pydicom
+
+from curate.deid.header.clean import clean_header
 from curate.deid.header.rules import HeaderRules
 from curate.deid.pixels.gate import PixelPolicy
 from curate.deid.pseudonym import Pseudonymizer
 from curate.release.dicom import clean_dicom
+from curate.release.dicom_file import to_bytes
 from curate.release.outcome import Outcome
 from curate.release.rules import ReleaseRules
 
@@ -19,6 +23,13 @@ PSEUDO = Pseudonymizer(b"a secret for benchmarks only, not for use")
 DEFAULT = ReleaseRules()
 TRUSTING = ReleaseRules(pixels=PixelPolicy(burned_in="trust"))  # header work alone, as the peers do it
 REPORTS_TOO = ReleaseRules(header=HeaderRules(structured_reports="clean", unknown_classes="generic"))
+
+
+def header_alone(path: Path) -> bytes:
+    """What a peer does and no more: the header cleaned, the pixels passed on as they lie, no second reader."""
+    source = pydicom.dcmread(path)
+    header = clean_header(source, PSEUDO).dataset
+    return to_bytes(header, (source.file_meta.TransferSyntaxUID, 0x7FE00010, source["PixelData"].VR, source.PixelData))
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,8 @@ class Cast:
         """A town of one of the locales."""
         while True:
             city = _plain(self.rng.choice(self.fakers).city())
-            if _latin(city) and len(city) > _SHORTEST and city.replace(" ", "").isalpha() and city.count(" ") < 2:
+            words = city.split()
+            if _latin(city) and len(words) < 3 and all(len(w) > _SHORTEST and w.isalpha() for w in words):
                 return city
 
     def street(self) -> str:

@@ -54,9 +54,13 @@ class Ledger:
 
     def name(self, form: str = "{s}^{g}", common: bool = False) -> str:
         """A person: surname and given name, where the form has them, are planted each on its own."""
-        s, g = self.rng.choice(COMMON if common else SURNAMES), self.rng.choice(GIVEN)
+        s, g = self._fresh(COMMON if common else SURNAMES), self._fresh(GIVEN)
         parts = [part for part, mark in ((s, "{s}"), (g, "{g}")) if mark in form]
         return self.plant(form.format(s=s.upper() if "^" in form else s, g=g), *parts)
+
+    def _fresh(self, names: tuple[str, ...]) -> str:
+        """One not planted yet in this case, as long as there are any: a name of its own is told from the patient's."""
+        return self.rng.choice([n for n in names if n not in self.strings] or names)
 
     def number(self, form: str = "########") -> str:
         """``form`` with every # a digit, the first one not zero."""

@@ -1,6 +1,6 @@
 """Recall on public labelled text: every span of every document that the scrubber takes, honestly, label by label.
 
-The sets (`deid/text/*.jsonl`: {text, spans: [{label, text}]}, or {text, phi_values: [{value}]}) are not of radiology,
+The sets (`deid/text/*.jsonl`: {text, spans: [{label, text}]} or {text, phi_values: [...]}) are not all of radiology,
 not all English and not written with this scrubber in mind. A document the scrubber refuses (a language it knows too
 little of) is counted as withheld and its spans as not leaking, and the recall of what it passed is given beside.
 """
@@ -31,11 +31,8 @@ def _set(documents: list[dict[str, Any]]) -> dict[str, Any]:
     total, masked, spans, withheld, cpu = Counter[str](), Counter[str](), 0, 0, 0.0
     for document in documents:
         wanted = [(s["label"], s["text"]) for s in document.get("spans", ())]
-        wanted += [
-            (v.get("label", "PHI"), v["value"])
-            for v in document.get("phi_values", ())
-            if v["value"] in document["text"]
-        ]
+        values = [v for v in document.get("phi_values", ()) if v["text"] in document["text"]]
+        wanted += [(v["label"], v["text"]) for v in values]
         spans += len(wanted)
         start = time.process_time()
         try:

@@ -77,7 +77,8 @@ def _collect(ds: Dataset, found: dict[str, str], depth: int) -> None:
 def _pieces(text: str, vr: str, keyword: str) -> list[str]:
     if vr == "PN":
         whole = re.split(r"[\^= ]+", text)
-        return [p for p in whole if len(p) >= (4 if p.isascii() else 2) and p.casefold() not in _NO_ONE]
+        long = [p for p in whole if len(p) >= (4 if p.isascii() else 2) and p.casefold() not in _NO_ONE]
+        return [p for p in long if len(set(p)) > 1]  # "AAAAAA" is in many a compressed stream
     if vr == "UI":
         known = text.startswith("1.2.840.10008.") or "Class" in keyword or keyword == "ImplementationClassUID"
         return [] if known or len(text) < 12 else [text]

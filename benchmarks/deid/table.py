@@ -73,11 +73,12 @@ def _text(r: dict[str, Any]) -> Iterator[Row]:
 
 
 def _speed(r: dict[str, Any]) -> Iterator[Row]:
-    name, pace = next(iter(r["files/cpu-s"].items()))
-    size = f"{r['bytes'] / 1e6:.1f} MB CT, {r['elements']} elements"
-    yield (f"{name}, {size}: files per CPU-second", ">= 60", f"{pace:.0f}", _ok(pace >= 60))
-    if (ratio := r["ratio to the fastest peer"]) is not None:
-        yield ("... to the fastest peer", "> 1", f"{ratio:.2f}", _ok(ratio > 1))
+    yield (f"headers of {r['bytes'] / 1e6:.1f} MB CT files, {r['elements']} elements: files per CPU-second", "", "", "")
+    for name, pace in r["files/cpu-s"].items():
+        if name.startswith("curate"):
+            yield (f"... {name}", ">= 60", f"{pace:.0f}", _ok(pace >= 60))
+    for name, ratio in r["to the fastest peer"].items():
+        yield (f"... {name}, to the fastest peer", "> 1", f"{ratio:.2f}", _ok(ratio > 1))
     if "growth" in r.get("memory", {}):
         m = r["memory"]
         grown = f"{m['MB after a tenth']} MB, then {m['MB after all']} MB"

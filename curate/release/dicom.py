@@ -10,13 +10,14 @@ from collections import Counter
 from pathlib import Path
 
 from curate.deid.header.clean import clean_header, identifying_values
+from curate.deid.header.iod import is_picture
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.quiet import quiet
 from curate.deid.verify.dicom import dicom_findings
 from curate.deid.verify.finding import kept_back
 from curate.deid.verify.pixels import pixel_findings
 from curate.errors import DropRecord
-from curate.ingest.dicomfile import DicomFile, integer, open_dicom
+from curate.ingest.dicomfile import DicomFile, integer, open_dicom, text
 from curate.record import Reason
 from curate.release.dicom_file import to_bytes
 from curate.release.dicom_pixels import clean_pixels, describe_pixels, second_look
@@ -53,7 +54,7 @@ def _clean(file: DicomFile, rules: ReleaseRules, pseudo: Pseudonymizer) -> Outco
         pixels = clean_pixels(file, rules)
         describe_pixels(header, pixels, file)
         actions.update(pixels.actions)
-    elif integer(source, "Rows", 0) and integer(source, "Columns", 0):
+    elif is_picture(text(header, "SOPClassUID")) or (integer(source, "Rows", 0) and integer(source, "Columns", 0)):
         raise DropRecord(Reason.NO_PIXELS)  # cut off, or kept elsewhere: a picture without its pixels is none
     data = to_bytes(header, pixels.frames.written() if pixels is not None else None)
     found = set(dicom_findings(data, source, retain=rules.header.retain, preamble=_preamble(file)))

@@ -11,14 +11,14 @@ from itertools import islice
 import numpy as np
 from pydicom.encaps import encapsulate, generate_frames
 from pydicom.pixels.decoders.base import get_decoder
-from pydicom.uid import UID, JPEGBaseline8Bit, JPEGTransferSyntaxes
+from pydicom.uid import JPEGBaseline8Bit, JPEGTransferSyntaxes
 
 from curate.errors import DropRecord
 from curate.ingest.codec import Layout, codestream_size, decode_frame
 from curate.ingest.dicomfile import PIXEL_DATA, UNDEFINED, DicomFile, PixelElement
 from curate.ingest.foreign import foreign
 from curate.record import Reason
-from curate.release.dicom_frames import Frames
+from curate.release.dicom_frames import Frames, Written
 from curate.release.dicom_native import mask
 from curate.release.stream import KNOWN, Unparsed, clean_stream
 from curate.release.stream_jpeg import told_colours
@@ -63,10 +63,10 @@ class CodedFrames(Frames):
             self.changes = tuple(dict.fromkeys((*self.changes, "mask unused bits")))
         return masked
 
-    def written(self) -> tuple[UID, int, str, bytes]:
+    def written(self) -> Written:
         if not self.kept or sum(len(s) + 9 for s in self._streams) >= _TABLE:
             raise ValueError("these streams are not to be written")
-        return self._syntax, PIXEL_DATA, "OB", encapsulate(self._streams)
+        return Written(self._syntax, PIXEL_DATA, "OB", encapsulate(self._streams))
 
 
 def _longer(before: bytes, after: bytes) -> bool:

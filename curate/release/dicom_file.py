@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -11,12 +12,14 @@ from pydicom.tag import Tag
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from curate.ingest.codec import Layout
-from curate.ingest.dicomfile import FLOAT_PIXELS, PIXEL_DATA, value
+from curate.ingest.dicomfile import FLOAT_PIXELS, value
 from curate.ingest.foreign import foreign
 from curate.record import Reason
+from curate.release.dicom_frames import Written
 
 IMPLEMENTATION = UID("2.25.147706162298752835966268251301177682278")  # of this product, made once (PS3.5 B.2)
 VERSION_NAME = "RADSIFT"
+_DELIMITER = struct.pack("<HHL", 0xFFFE, 0xE0DD, 0)
 # US or SS by Pixel Representation (PS3.3 C.7.6.3.1), which readers of old files take for the wrong one.
 _STORED_VALUES = (
     "SmallestImagePixelValue",
@@ -67,19 +70,16 @@ def lossy(header: Dataset, syntax: str) -> None:
         header.LossyImageCompression = "01"
 
 
-def to_bytes(header: Dataset, pixels: tuple[UID, int, str, bytes] | None) -> bytes:
-    """The file's bytes: ``header`` and, where there are any, the pixels (transfer syntax, tag, VR, value).
+def to_bytes(header: Dataset, pixels: Written | None) -> bytes:
+    """The file's bytes: ``header``, made by pydicom, and behind it the pixel data element, which PS3.5 7.1 has last.
 
-    Raises DropRecord HEADER_UNPROVEN where the header holds what its VR cannot.
+    The element is laid out here, so that its value is copied once. Raises DropRecord HEADER_UNPROVEN where the header
+    holds what its VR cannot.
     """
-    syntax = pixels[0] if pixels is not None else ExplicitVRLittleEndian
-    for tag in (PIXEL_DATA, *FLOAT_PIXELS):
-        if tag in header:
+    syntax = pixels.syntax if pixels is not None else ExplicitVRLittleEndian
+    for tag in tuple(header.keys()):  # iterating the data set itself would parse it
+        if tag >= FLOAT_PIXELS[0]:
             del header[tag]
-    if pixels is not None:
-        element = DataElement(pixels[1], pixels[2], pixels[3])
-        element.is_undefined_length = bool(syntax.is_encapsulated)
-        header[pixels[1]] = element
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = header.SOPClassUID
     meta.MediaStorageSOPInstanceUID = header.SOPInstanceUID
@@ -90,4 +90,14 @@ def to_bytes(header: Dataset, pixels: tuple[UID, int, str, bytes] | None) -> byt
     out = io.BytesIO()
     options = {"enforce_file_format": True, "implicit_vr": False, "little_endian": True}
     foreign(Reason.HEADER_UNPROVEN, dcmwrite, out, header, **options)
-    return out.getvalue()
+    return b"".join((out.getvalue(), *_element(pixels))) if pixels is not None else out.getvalue()
+
+
+def _element(pixels: Written) -> tuple[bytes | memoryview, ...]:
+    """Explicit VR little endian (PS3.5 7.1.2); of undefined length and delimited where it is encapsulated (A.4)."""
+    length = len(pixels.value) + len(pixels.value) % 2
+    encapsulated = pixels.syntax.is_encapsulated
+    head = struct.pack("<HH2s2xL", pixels.tag >> 16, pixels.tag & 0xFFFF, pixels.vr.encode(), length)
+    if encapsulated:
+        return head[:-4] + b"\xff\xff\xff\xff", pixels.value, _DELIMITER
+    return head, pixels.value, b"\0" * (len(pixels.value) % 2)

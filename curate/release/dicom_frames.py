@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 
 import numpy as np
 from pydicom.uid import UID
 
 from curate.ingest.codec import Layout
+
+
+@dataclass(frozen=True)
+class Written:
+    """A pixel data element. ``value`` may be of odd length, and may be the frames' own memory."""
+
+    syntax: UID
+    tag: int
+    vr: str
+    value: bytes | memoryview
 
 
 class Frames(ABC):
@@ -26,8 +37,8 @@ class Frames(ABC):
         """The 0-based frame's stored values, (rows, columns) or (rows, columns, samples); DropRecord if undecodable."""
 
     @abstractmethod
-    def written(self) -> tuple[UID, int, str, bytes]:
-        """Transfer syntax, tag, VR and the value of the pixel data element, of even length."""
+    def written(self) -> Written:
+        """The pixel data element as it is written."""
 
 
 class WritableFrames(Frames):

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from pydicom.uid import UID, ExplicitVRLittleEndian
+from pydicom.uid import ExplicitVRLittleEndian
 
 from curate.errors import DropRecord
 from curate.ingest.codec import Layout, decode_frame
 from curate.ingest.dicomfile import FLOAT_PIXELS, PIXEL_DATA, UNDEFINED, DicomFile, integer
 from curate.ingest.foreign import foreign
 from curate.record import Reason
-from curate.release.dicom_frames import Frames, WritableFrames
+from curate.release.dicom_frames import Frames, WritableFrames, Written
 
 _MOST_BYTES = 0xFFFFFFFE  # of a value with a defined length, PS3.5 7.1.1
 _SIZES = (8, 16, 32, 64)
@@ -40,14 +40,17 @@ class NativeFrames(WritableFrames):
         return np.moveaxis(values, 0, -1) if values.ndim == 3 and self.layout.planar else values
 
     def put(self, frame: int, pixels: np.ndarray) -> None:
+        if not self._values.flags.writeable:  # still the bytes that were read
+            self._values = self._values.copy()
         self.stored(frame)[...] = pixels
 
-    def written(self) -> tuple[UID, int, str, bytes]:
+    def written(self) -> Written:
         tag, vr = PIXEL_DATA, "OW" if self.layout.allocated > 8 else "OB"
         if self._values.dtype.kind == "f":
             tag, vr = (FLOAT_PIXELS[0], "OF") if self._values.itemsize == 4 else (FLOAT_PIXELS[1], "OD")
-        data = self._values.tobytes()
-        return ExplicitVRLittleEndian, tag, vr, data + b"\0" * (len(data) % 2)
+        return Written(
+            ExplicitVRLittleEndian, tag, vr, np.ascontiguousarray(self._values).reshape(-1).view(np.uint8).data
+        )
 
 
 class BitFrames(WritableFrames):
@@ -69,8 +72,8 @@ class BitFrames(WritableFrames):
         packed = np.packbits(bits, bitorder="little").tobytes()
         self._data[start : start + len(packed)] = packed
 
-    def written(self) -> tuple[UID, int, str, bytes]:
-        return ExplicitVRLittleEndian, PIXEL_DATA, "OB", bytes(self._data) + b"\0" * (len(self._data) % 2)
+    def written(self) -> Written:
+        return Written(ExplicitVRLittleEndian, PIXEL_DATA, "OB", bytes(self._data))
 
     @property
     def _count(self) -> int:
@@ -94,8 +97,8 @@ class SubsampledFrames(Frames):
     def stored(self, frame: int) -> np.ndarray:
         return decode_frame(self._file, self.layout, frame)
 
-    def written(self) -> tuple[UID, int, str, bytes]:
-        return ExplicitVRLittleEndian, PIXEL_DATA, "OB", self._data + b"\0" * (len(self._data) % 2)
+    def written(self) -> Written:
+        return Written(ExplicitVRLittleEndian, PIXEL_DATA, "OB", self._data)
 
 
 def read_native(file: DicomFile, layout: Layout) -> Frames:
@@ -158,7 +161,7 @@ def mask(values: np.ndarray, layout: Layout) -> np.ndarray:
     """Integer ``values`` with the bits above Bits Stored zero, or the sign where pixels are signed (PS3.5 8.1.1)."""
     unused = 8 * values.dtype.itemsize - layout.stored
     if unused <= 0:
-        return values if values.flags.writeable else values.copy()
+        return values
     if layout.signed:
         signed = values.view(values.dtype.str.replace("u", "i"))
         return np.asarray((signed << unused) >> unused).view(values.dtype)

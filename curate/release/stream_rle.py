@@ -37,7 +37,7 @@ def clean_rle(data: bytes, layout: Layout) -> bytes:
 def _again(part: bytes, layout: Layout) -> bytes:
     count = layout.rows * layout.columns
     try:
-        plane: bytes = foreign(Reason.UNDECODABLE, imagecodecs.packbits_decode, part)
+        plane: bytes | bytearray = foreign(Reason.UNDECODABLE, imagecodecs.packbits_decode, part)
     except DropRecord:  # the decoder wants every byte to be a run; what follows the last one may be anything
         plane = foreign(Reason.UNDECODABLE, imagecodecs.packbits_decode, part[: _end(part, count)])
     if len(plane) < count:

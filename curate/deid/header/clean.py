@@ -23,7 +23,7 @@ from curate.deid.header.plan import Plan, item_plan, plan_for
 from curate.deid.header.private import private_elements
 from curate.deid.header.rules import HeaderRules
 from curate.deid.header.said import object_of, patient_of, say
-from curate.deid.header.values import Held, header, made, read, same_vr, sequence
+from curate.deid.header.values import Held, header, made, read, same_vr, sequence, value_of
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.quiet import quiet
 
@@ -66,7 +66,7 @@ def clean_header(ds: Dataset, pseudo: Pseudonymizer, rules: HeaderRules = _DEFAU
 
 def _signed(ds: Dataset) -> bool:
     tag = BaseTag(0x00280103)
-    return tag in ds and read(ds, tag, ds.get_item(tag), "US") == [1]
+    return value_of(ds, tag, "US") == [1]
 
 
 def _walk(ds: Dataset, plan: Plan, context: Context, depth: int, above: frozenset[int]) -> dict[BaseTag, Held]:

@@ -16,7 +16,7 @@ from pydicom.tag import BaseTag
 
 from curate.deid.header import allowed
 from curate.deid.header.phi import Identity
-from curate.deid.header.values import Held, Value, header, made, read
+from curate.deid.header.values import Held, header, made, value_of
 from curate.deid.header.words import clean_text
 
 _VALUE, _SCHEME, _MEANING, _LONG = (BaseTag(t) for t in (0x00080100, 0x00080102, 0x00080104, 0x00080119))
@@ -147,7 +147,5 @@ def code_item(code: Code) -> Dataset:
 
 
 def _text(item: Dataset, tag: BaseTag, vr: str) -> str:
-    if tag not in item:
-        return ""
-    value: Value | None = read(item, tag, item.get_item(tag), vr)
+    value = value_of(item, tag, vr)
     return value[0] if isinstance(value, list) and value and isinstance(value[0], str) else ""

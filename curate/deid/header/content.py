@@ -13,7 +13,7 @@ from pydicom.tag import BaseTag
 
 from curate.deid.header.checks import Context
 from curate.deid.header.codes import code_of
-from curate.deid.header.values import Held, header, made, read, sequence
+from curate.deid.header.values import Held, header, made, sequence, value_of
 
 _VALUE_TYPE, _CONCEPT_NAME, _CONTENT = BaseTag(0x0040A040), BaseTag(0x0040A043), BaseTag(0x0040A730)
 _CODE = BaseTag(0x0040A168)
@@ -66,7 +66,7 @@ def _item(item: Dataset, context: Context, depth: int, above: frozenset[int], wa
 def _nested(item: Dataset, context: Context, depth: int, above: frozenset[int], walk: Walk) -> list[Dataset]:
     if _CONTENT not in item:
         return []
-    below = read(item, _CONTENT, item.get_item(_CONTENT), "SQ")
+    below = value_of(item, _CONTENT, "SQ")
     if not isinstance(below, list):
         return []
     datasets = [b for b in below if isinstance(b, Dataset)]
@@ -77,12 +77,12 @@ def _code(item: Dataset, tag: BaseTag, context: Context) -> str | None:
     """The value of the one code of a code sequence of an item, None where it may not stay."""
     if tag not in item:
         return None
-    codes = read(item, tag, item.get_item(tag), "SQ")
+    codes = value_of(item, tag, "SQ")
     first = codes[0] if isinstance(codes, list) and codes else None
     code = code_of(first, context.who) if isinstance(first, Dataset) else None
     return code.value if code else None
 
 
 def _first(item: Dataset, tag: BaseTag) -> str:
-    value = read(item, tag, item.get_item(tag), "CS") if tag in item else None
+    value = value_of(item, tag, "CS")
     return str(value[0]).upper() if isinstance(value, list) and value else ""

@@ -34,6 +34,7 @@ _DOCUMENTS = frozenset(
     "encapsulated-pdf encapsulated-cda encapsulated-stl encapsulated-obj encapsulated-mtl".split()  # noqa: SIM905
 )
 # Older trial classes of structured reports, of which PS3.3 knows no more than that they were.
+_ROWS = 0x00280010
 _STRUCTURED_ROOT = "1.2.840.10008.5.1.4.1.1.88."
 
 
@@ -99,6 +100,13 @@ def attributes_of(iod: str) -> dict[int, Need]:
             ):
                 found[int(tag)] = here
     return found
+
+
+def is_picture(sop_class: str) -> bool:
+    """Whether an object of this class cannot be without pixels: its Image Pixel module is mandatory."""
+    iod = iod_of(sop_class)
+    need = attributes_of(iod).get(_ROWS) if iod is not None else None
+    return need is not None and need.mandatory
 
 
 @cache

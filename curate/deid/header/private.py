@@ -12,7 +12,7 @@ from pydicom.tag import BaseTag
 
 from curate.deid.header.checks import Context, Step, binary, numbers
 from curate.deid.header.table import data_lines
-from curate.deid.header.values import BINARY, Held, Value, made, read
+from curate.deid.header.values import BINARY, Held, made, raw, read, value_of
 
 
 class Safe(NamedTuple):
@@ -53,13 +53,13 @@ def private_elements(ds: Dataset, context: Context) -> dict[BaseTag, Held]:
 
 
 def _creator(ds: Dataset, tag: BaseTag) -> str:
-    value: Value | None = read(ds, tag, ds.get_item(tag), "LO") if tag in ds else None
+    value = value_of(ds, tag, "LO")
     return value[0] if isinstance(value, list) and value and isinstance(value[0], str) else ""
 
 
 def _checked(ds: Dataset, tag: BaseTag, safe: Safe, context: Context) -> str | bytes | None:
-    held = ds.get_item(tag)
-    if held.VR not in (safe.vr, "UN", None):
+    held = raw(ds, tag)
+    if held is None or held.VR not in (safe.vr, "UN", None):
         return None
     value = read(ds, tag, held, safe.vr)
     if not isinstance(value, list) or not value:

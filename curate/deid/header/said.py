@@ -12,7 +12,7 @@ from curate.deid.header.codes import code_item
 from curate.deid.header.iod import iod_of, kind_of
 from curate.deid.header.plan import GENERIC
 from curate.deid.header.rules import HeaderRules
-from curate.deid.header.values import Held, made, read, sequence
+from curate.deid.header.values import Held, made, sequence, value_of
 from curate.errors import DropRecord
 from curate.record import Reason
 
@@ -36,9 +36,7 @@ _REFUSALS = {
 
 def _text(ds: Dataset | None, tag: int, vr: str) -> str:
     """The first value of an element as a string, "" where absent, malformed or of another VR."""
-    if ds is None or tag not in ds:
-        return ""
-    value = read(ds, BaseTag(tag), ds.get_item(BaseTag(tag)), vr)
+    value = value_of(ds, BaseTag(tag), vr) if ds is not None else None
     return str(value[0]) if isinstance(value, list) and value and isinstance(value[0], str) else ""
 
 

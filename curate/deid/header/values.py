@@ -56,6 +56,20 @@ def same_vr(found: str | None, standard: Sequence[str], signed: bool = False) ->
     return "SS" if signed and "SS" in standard else standard[0]
 
 
+def raw(ds: Dataset, tag: BaseTag) -> Held | None:
+    """The element as the file has it; None where it is absent, or cannot even be looked up (a VR of no kind)."""
+    try:
+        return ds.get_item(tag) if tag in ds else None
+    except UNPARSEABLE:
+        return None
+
+
+def value_of(ds: Dataset, tag: BaseTag, vr: str) -> Value | None:
+    """`read` of the element of this tag; None where it is absent, too."""
+    held = raw(ds, tag)
+    return None if held is None else read(ds, tag, held, vr)
+
+
 def read(ds: Dataset, tag: BaseTag, held: Held, vr: str) -> Value | None:
     """The element's value by this VR; None where it has none, or does not parse."""
     if isinstance(held, RawDataElement) and held.value is not None:

@@ -1,7 +1,8 @@
 """Rows of glyph-like marks in an image, in plain OpenCV: the fast first look for burned-in text.
 
 Strokes that stand out from their surroundings are cut into connected pieces; pieces of a glyph's size that follow one
-another on a line make a row, and `curate.deid.pixels.row` says how much that looks like text. It leans towards seeing
+another on a line make a row, and `curate.deid.pixels.row` says how much that looks like text. Small or bold letters run
+together: a piece with sharp edges is a row by itself, be it a word in one piece or a letter. It leans towards seeing
 text: an OCR engine's detection may clear a row, nothing clears an image in which no row was looked for.
 """
 
@@ -14,7 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from curate.deid.pixels.row import Image8, Look, Row, measured
+from curate.deid.pixels.row import Box, Image8, Look, Row, measured
 
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -27,6 +28,10 @@ _SMALL_IMAGE_HEIGHT = 14  # no line of text is a tenth of the picture high; ribs
 _MOST_PIECES = 2000  # more glyph-like pieces than this at one level is noise; the next level is cleaner
 _MOST_PAIRS = 60  # at one level: more is texture
 _PAIR_HEIGHT = 6  # px
+# A lone piece is measured where its strokes' mean gradient is this much of their contrast, the sharpest of a level.
+_LONE_SHARP, _MOST_LONE = 0.65, 16
+_LONE_LONG, _LONE_FILL = 16, 0.85  # length over height of a word in one piece; fuller pieces are bars and dots
+_LONE_HEIGHT = 40  # px: a single letter higher than this is the side marker of a radiograph, at its full size
 _LARGE = 700  # px: above, a half-size look finds letters too large for the native one
 
 
@@ -53,9 +58,10 @@ def _rows_at(image: Image8, factor: int) -> Iterator[Row]:
     edges = np.asarray(cv2.morphologyEx(image, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)), np.uint8)
     floor = min(3.5 * _noise(image), 45)  # grain makes glyphs of its own; strong text is looked for in any
     tops = [np.asarray(cv2.morphologyEx(image, op, kernel), np.uint8) for op in (cv2.MORPH_TOPHAT, cv2.MORPH_BLACKHAT)]
+    known: tuple[set[Box], set[Box]] = (set(), set())  # lone pieces of either polarity, measured at a higher level
     for level in (v for v in _LEVELS if v >= floor):
-        for strokes in tops:
-            yield from _rows_of(image, strokes, edges, level, factor)
+        for strokes, seen in zip(tops, known, strict=True):
+            yield from _rows_of(image, strokes, edges, level, factor, seen)
 
 
 def _noise(image: Image8) -> float:
@@ -69,7 +75,7 @@ def _noise(image: Image8) -> float:
     return float(np.searchsorted(below, below[-1] / 2)) * 1.4826 / math.sqrt(2)
 
 
-def _rows_of(image: Image8, strokes: Image8, edges: Image8, level: int, factor: int) -> Iterator[Row]:
+def _rows_of(image: Image8, strokes: Image8, edges: Image8, level: int, factor: int, seen: set[Box]) -> Iterator[Row]:
     """The rows among the pieces of ``strokes`` above ``level``; only the part of the picture that has any is cut up."""
     _, mask = cv2.threshold(strokes, level, 255, cv2.THRESH_BINARY)
     marked = cv2.countNonZero(mask)
@@ -85,6 +91,32 @@ def _rows_of(image: Image8, strokes: Image8, edges: Image8, level: int, factor: 
     highest = min(_MAX_HEIGHT, max(_SMALL_IMAGE_HEIGHT, min(image.shape) // 10))
     for members, turned in _chains(pieces, _glyphs(pieces, highest)):
         yield measured(look, pieces[members].tolist(), (members + 1).tolist(), turned)
+    if factor > 1:
+        return
+    for k in _lone(look, pieces, min(highest, _LONE_HEIGHT)):
+        x, y, w, h, _ = piece = pieces[k].tolist()
+        if (x + x0, y + y0, w, h) not in seen:
+            seen.add((x + x0, y + y0, w, h))
+            yield measured(look, [piece], [k + 1], h > w)
+
+
+def _lone(look: Look, pieces: Ints, highest: int) -> list[int]:
+    """Indices of the pieces that may be text by themselves, the sharpest of a level."""
+    short, long, area = pieces[:, 2:4].min(axis=1), pieces[:, 2:4].max(axis=1), pieces[:, 4]
+    fill = area / (short * long)
+    shaped = (short >= _MIN_HEIGHT) & (short <= highest) & (long <= _LONE_LONG * short) & (long >= _PAIR_HEIGHT)
+    index = np.flatnonzero(shaped & (fill >= 0.12) & (fill <= _LONE_FILL) & (area >= 2 * short))
+    if not len(index):
+        return []
+    wanted = np.zeros(len(pieces) + 1, np.bool_)
+    wanted[index + 1] = True
+    labels = look.labels.ravel()
+    at = np.flatnonzero(labels)
+    at = at[wanted[labels[at]]]
+    sums = [np.bincount(labels[at], plane.ravel()[at], len(pieces) + 1) for plane in (look.edges, look.strokes)]
+    sharp = sums[0][index + 1] / sums[1][index + 1]
+    order = np.argsort(-sharp, kind="stable")[:_MOST_LONE]
+    return sorted(int(k) for k in index[order[sharp[order] >= _LONE_SHARP]])
 
 
 def _glyphs(pieces: Ints, highest: int) -> Flags:

@@ -28,6 +28,7 @@ _OVERLAP = 96  # px: a line 48 px high is whole, with its surroundings, in one o
 _INSIDE = 0.3  # probability above which a pixel belongs to a line, as the package itself sets it
 # A brain is to the network a letter a slice high: nothing higher than this is a line, in pixels or of the shorter side.
 _HIGHEST, _HIGHEST_PART = 44, 1 / 32
+_SMALL_HIGHEST = 60  # px in the picture, of a line that is looked for at twice its size
 _GROWN = 1.6  # the network marks a line's core; its offset is this times area over perimeter (section 3.5)
 
 
@@ -44,11 +45,14 @@ def available() -> bool:
     return find_spec(_PACKAGE) is not None
 
 
-def detected(view: Image8, where: Sequence[Box] | None = None, *, least: float = 0.5) -> list[Found]:
+def detected(
+    view: Image8, where: Sequence[Box] | None = None, *, least: float = 0.5, highest: float | None = None
+) -> list[Found]:
     """Lines of text in ``view`` (uint8[H, W]), upright and downwards, best first.
 
     ``where``: the parts to look at, at native resolution (None: everything); a part is read in overlapping tiles where
-    it is large. ``least``: the mean probability a line must have.
+    it is large. ``least``: the mean probability a line must have. ``highest``: px, no line is higher (None: 44, or a
+    32nd of the shorter side).
     """
     height, width = view.shape
     parts = [(0, 0, width, height)] if where is None else [within(box, view.shape) for box in where]
@@ -56,18 +60,19 @@ def detected(view: Image8, where: Sequence[Box] | None = None, *, least: float =
     aside = np.ascontiguousarray(np.rot90(view))
     turned = _map(aside, [(y, width - x - w, h, w) for x, y, w, h in parts])
     found += [Found((width - y - h, x, h, w), score) for (x, y, w, h), score in _lines(turned, least)]
-    highest = max(_HIGHEST, _HIGHEST_PART * min(height, width))
+    if highest is None:
+        highest = max(_HIGHEST, _HIGHEST_PART * min(height, width))
     return sorted((f for f in found if min(f.box[2:]) <= highest), key=lambda f: (-f.score, f.box))
 
 
 def detected_small(view: Image8, around: Box, *, least: float = 0.5) -> list[Found]:
-    """Lines half as high as `detected` sees, in the part ``around`` of ``view`` at twice its size.
+    """Lines down to half as high as `detected` sees, in the part ``around`` of ``view`` at twice its size.
 
     Twice as large, much anatomy looks written on: this may confirm a suspicion, it raises none.
     """
     x, y, w, h = within(around, view.shape)
     part = cv2.resize(view[y : y + h, x : x + w], None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
-    lines = detected(np.asarray(part, np.uint8), least=least)
+    lines = detected(np.asarray(part, np.uint8), least=least, highest=2 * _SMALL_HIGHEST)
     return [Found((x + a // 2, y + b // 2, -(-c // 2), -(-d // 2)), score) for (a, b, c, d), score in lines]
 
 

@@ -1,88 +1,132 @@
 """Where a picture looks written on: the fast look's rows, weighed with what text detection says of them.
 
-Without an OCR engine a row is suspected where its log-odds say so. With one the fast look leans further towards seeing,
-and its rows only decide where the engine reads: the engine's lines count, and of the rows those that are sure by
-themselves, since faint or oddly cut lettering escapes the network more often than it escapes the rows.
+Without an OCR engine a row is suspected where its log-odds say so. With one the fast look leans far towards seeing:
+the surroundings of whatever might be text are shown to the engine, enlarged, and a row counts where the engine sees a
+line, or where it is sure by itself, since faint or oddly cut lettering escapes the network more often than it escapes
+the rows. Text seldom comes alone: where some was found the engine reads the whole picture, and what stands on a found
+line belongs to it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from curate.deid.pixels import ocr
 from curate.deid.pixels.look import rows
-from curate.deid.pixels.paint import merged
+from curate.deid.pixels.paint import merged, within
 from curate.deid.pixels.row import Box, Image8, Row
 from curate.deid.pixels.views import views
 
-# Log-odds of a row; with the figures of benchmarks/burned_in.py.
-SUSPECT = 1.2  # text, where nothing else can tell
-LEAN = -3.0  # worth the engine's look
-SURE = 1.0  # text, whatever the engine says
+# Log-odds of one piece alone, of two and of more; chosen on the half of pictures and fonts for fitting in
+# benchmarks/burned_in.py, which reports on the other.
+SUSPECT = (3.0, 3.0, 2.5)  # text, where nothing else can tell
+JOINT = 1.0  # the same, of a row and the likeliest single piece on it, added up
+SURE = 1.0  # so much more is text whatever the engine says
+LEAN = (-1.0, -2.0, -3.0)  # worth the engine's look
 READ = 0.5  # mean probability of the engine's line
 _WHOLE = 800_000  # pixels: a picture up to this size is read whole
 _BAND = 128  # px: annotation of a large picture stands along its borders
 _AROUND = 48  # px: what is shown to the engine around a row
-_MOST = 12  # rows a view that are shown enlarged, the likeliest first
-_SAME = 0.3  # intersection over union of a row and the line that confirms it
+_SHOWN, _SHOWN_PART = 150_000, 1 / 16  # pixels of a view that are shown enlarged, the likeliest first; or of its size
+_ON, _PIECE_ON = 0.5, 0.7  # of a row, within the line that confirms it; of a single piece, on the row it adds to
+_TALL = 48  # px: no letter is higher
 
 
 def suspects(pixels: np.ndarray, *, engine: bool, insist: bool = False, first: bool = False) -> list[Box]:
     """Boxes of what looks like text in any view of ``pixels`` ([H, W] or [H, W, 3], any dtype).
 
     ``engine``: whether the OCR engine is there to ask. ``insist``: it reads the whole picture whatever the fast
-    look says. With ``first`` the look ends at the first view, and without an engine at the first box, that shows text.
+    look says. With ``first`` the look ends at the first view that shows text.
     """
     found: list[Box] = []
     for view in views(pixels):
-        found += _read(view, insist) if engine else _seen(view, first)
+        leaning = _leaning(view)
+        found += _read(view, leaning, insist) if engine else [c.row.box for c in leaning if c.excess > 0]
         if first and found:
             break
     return found
 
 
-def _seen(view: Image8, first: bool) -> list[Box]:
-    boxes = []
-    for row in rows(view):
-        if row.score > SUSPECT:
-            boxes.append(row.box)
-            if first:
-                break
-    return boxes
+class Candidate(NamedTuple):
+    """A row that leans towards text, and by how much its log-odds exceed what is taken for text."""
+
+    excess: float
+    row: Row
 
 
-def _read(view: Image8, insist: bool) -> list[Box]:
-    leaning = [row for row in rows(view) if row.score > LEAN]
-    if not leaning and not insist:
-        return []
-    where = None if insist or view.size <= _WHOLE else _parts(view.shape, leaning)
-    read = [line.box for line in ocr.detected(view, where, least=READ)]
-    found = [_lengthened(box) for box in read]
-    rest: list[Row] = []
-    for rank, row in enumerate(sorted(leaning, key=lambda row: (-row.score, row.box))):
-        lines = _enlarged(view, row) if rank < _MOST else []
-        if row.score > SURE or any(_overlap(row.box, line) >= _SAME for line in [*lines, *read]):
-            found += [_lengthened(box) for box in (row.box, *lines)]
+def _leaning(view: Image8) -> list[Candidate]:
+    """The likeliest first."""
+    leaning = [(row.score, row) for row in rows(view)]
+    leaning = [(score, row) for score, row in leaning if score > LEAN[min(row.count, 3) - 1]]
+    alone = [(score, row.box) for score, row in leaning if row.count == 1]
+    found = []
+    for score, row in leaning:
+        excess = score - SUSPECT[min(row.count, 3) - 1]
+        if row.count > 1:
+            on = [s for s, box in alone if _shared(box, row.box) >= _PIECE_ON * box[2] * box[3]]
+            excess = max([excess, *(score + s - JOINT for s in on)])
+        found.append(Candidate(excess, row))
+    return sorted(found, key=lambda c: (-c.excess, c.row.box))
+
+
+def _read(view: Image8, leaning: Sequence[Candidate], insist: bool) -> list[Box]:
+    boxes = [candidate.row.box for candidate in leaning]
+    lines = [line.box for part in _shown(view, boxes) for line in ocr.detected_small(view, part, least=READ)]
+    found: list[Box] = []
+    rest: list[Box] = []
+    for excess, row in leaning:
+        of_it = [line for line in lines if _confirms(line, row)]
+        if of_it or excess > SURE:
+            found += [_lengthened(box) for box in (row.box, *of_it)]
         else:
-            rest.append(row)
-    return found + [row.box for row in rest if any(_beside(row.box, box) for box in found)]
+            rest.append(row.box)
+    if found or insist:
+        where = None if insist or view.size <= _WHOLE else _parts(view.shape, boxes)
+        found += [_lengthened(line.box) for line in ocr.detected(view, where, least=READ)]
+    return _with_neighbours(found, rest)
 
 
-def _enlarged(view: Image8, row: Row) -> list[Box]:
-    """The lines that the engine sees where the row is, shown that part at twice its size."""
-    x, y, w, h = row.box
-    around = (x - _AROUND, y - _AROUND, w + 2 * _AROUND, h + 2 * _AROUND)
-    lines = (line.box for line in ocr.detected_small(view, around, least=READ))
-    thick = 2 * min(w, h) + 6
-    return [box for box in lines if _overlap(row.box, box) > 0 and min(box[2:]) <= thick]
+def _shown(view: Image8, leaning: Sequence[Box]) -> list[Box]:
+    """The surroundings of the likeliest rows, as many as there is time for; the others are judged by the rows alone."""
+    most = max(_SHOWN, int(_SHOWN_PART * view.size))
+    parts: list[Box] = []
+    for box in leaning:
+        wider = merged([*parts, within(_around(box), view.shape)])
+        if parts and sum(w * h for _, _, w, h in wider) > most:
+            break
+        parts = wider
+    return parts
+
+
+def _around(box: Box) -> Box:
+    x, y, w, h = box
+    return x - _AROUND, y - _AROUND, w + 2 * _AROUND, h + 2 * _AROUND
+
+
+def _confirms(line: Box, row: Row) -> bool:
+    """Whether the engine's line lies on the row and is about as thick."""
+    thick = max(row.box[2:]) if row.count == 1 else min(row.box[2:])
+    shared = _shared(row.box, line)
+    return shared >= _ON * row.box[2] * row.box[3] and min(line[2:]) <= 2 * min(thick, _TALL) + 6
 
 
 def _lengthened(box: Box) -> Box:
     """The box with room for a letter at either end: the outermost may have stuck to something and been left out."""
     x, y, w, h = box
     return (x - h, y, w + 2 * h, h) if w >= h else (x, y - w, w, h + 2 * w)
+
+
+def _with_neighbours(found: list[Box], rest: list[Box]) -> list[Box]:
+    """``found`` and whatever of ``rest`` stands on a line with it, or with what does."""
+    found, new = list(found), list(found)
+    while new:
+        joined = [box for box in rest if any(_beside(box, other) for other in new)]
+        rest = [box for box in rest if box not in joined]
+        found, new = found + joined, joined
+    return found
 
 
 def _beside(a: Box, b: Box) -> bool:
@@ -96,19 +140,16 @@ def _beside(a: Box, b: Box) -> bool:
     return False
 
 
-def _overlap(a: Box, b: Box) -> float:
-    """Intersection over union."""
+def _shared(a: Box, b: Box) -> int:
     wide = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
     high = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
-    both = max(wide, 0) * max(high, 0)
-    return both / (a[2] * a[3] + b[2] * b[3] - both)
+    return max(wide, 0) * max(high, 0)
 
 
-def _parts(shape: Sequence[int], leaning: list[Row]) -> list[Box] | None:
+def _parts(shape: Sequence[int], leaning: Sequence[Box]) -> list[Box] | None:
     """The rows' surroundings and the bands along the borders; None (everything) where that is as much to read."""
     height, width = shape
-    around = [(x - _AROUND, y - _AROUND, w + 2 * _AROUND, h + 2 * _AROUND) for x, y, w, h in (r.box for r in leaning)]
     bands = [(0, 0, width, _BAND), (0, height - _BAND, width, _BAND),
              (0, 0, _BAND, height), (width - _BAND, 0, _BAND, height)]  # fmt: skip
-    parts = [*merged(around), *bands]
+    parts = [*merged(_around(box) for box in leaning), *bands]
     return parts if sum(w * h for _, _, w, h in parts) < height * width else None

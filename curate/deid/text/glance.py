@@ -10,11 +10,14 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import count
 from typing import Literal
 
 _WORDS = re.compile(r"[^\W\d_]+")
+_COUNT = count(1)
+_FIRES: dict[str, set[int]] = {}  # word: the guards that it lets run; filled as they are made
 _DIGITS = re.compile(r"[(+]{0,2}(\d+)")
-_NUMBERS = re.compile(r"\d[\d\s().,:+/-]{0,24}")
+_NUMBERS = re.compile(r"\d[\d\s().,:+/-]*")
 
 
 @dataclass(frozen=True)
@@ -24,11 +27,33 @@ class Glance:
     text: str
 
     @cached_property
-    def words(self) -> dict[str, list[int]]:
-        """Its words in lower case, runs of letters, with where they begin."""
-        found: dict[str, list[int]] = {}
-        for hit in _WORDS.finditer(self.text):
-            found.setdefault(hit[0].lower(), []).append(hit.start())
+    def lower(self) -> str:
+        """The text in lower case, a character for each of its."""
+        lower = self.text.lower()
+        if len(lower) == len(self.text):
+            return lower
+        return "".join(low if len(low := c.lower()) == 1 else c for c in self.text)
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """Its words in lower case, runs of letters."""
+        return frozenset(_WORDS.findall(self.lower))
+
+    @cached_property
+    def fired(self) -> frozenset[int]:
+        """The guards of which it has a word, by number."""
+        return frozenset().union(*(_FIRES[word] for word in self.words & _FIRES.keys()))
+
+    def places(self, word: str) -> list[int]:
+        """Where one of its ``words`` begins."""
+        found, lower, size = [], self.lower, len(word)
+        at = lower.find(word)
+        while at >= 0:
+            end = at + size
+            inside = (at > 0 and lower[at - 1].isalpha()) or (end < len(lower) and lower[end].isalpha())
+            if not inside:
+                found.append(at)
+            at = lower.find(word, at + 1)
         return found
 
     @cached_property
@@ -71,9 +96,10 @@ class Guard:
     numbers: re.Pattern[str] | None = None
     signs: tuple[str, ...] = ()
     led: Literal["", "words", "digits", "codes"] = ""
+    number: int = 0  # its place among all guards
 
     def lets(self, glance: Glance) -> bool:
-        if self.words and not self.words.isdisjoint(glance.words):
+        if self.words and self.number in glance.fired:
             return True
         if self.numbers is not None and glance.numbers and self.numbers.search(glance.numbers):
             return True
@@ -88,19 +114,26 @@ class Guard:
             return ()
         if not self.led:
             return pattern.finditer(glance.text)
-        starts = self._starts(glance) if self.led == "words" else glance.digits if self.led == "digits" else glance.codes
+        starts = (
+            self._starts(glance) if self.led == "words" else glance.digits if self.led == "digits" else glance.codes
+        )
         return [hit for at in starts if (hit := pattern.match(glance.text, at)) is not None]
 
     def _starts(self, glance: Glance) -> list[int]:
-        starts = [at for word in self.words & glance.words.keys() for at in glance.words[word]]
+        starts = [at for word in self.words & glance.words for at in glance.places(word)]
         starts += [hit.start() for sign in self.signs for hit in re.finditer(re.escape(sign), glance.text)]
         return sorted(starts)
 
 
-def guard(words: str = "", numbers: str = "", signs: str = "", led: Literal["", "words", "digits", "codes"] = "") -> Guard:
+def guard(
+    words: str = "", numbers: str = "", signs: str = "", led: Literal["", "words", "digits", "codes"] = ""
+) -> Guard:
     """A Guard from words and signs between blanks and the pattern of a number."""
     pattern = re.compile(numbers) if numbers else None
-    return Guard(frozenset(words.split()), pattern, tuple(signs.split()), led)
+    made = Guard(frozenset(words.split()), pattern, tuple(signs.split()), led, next(_COUNT))
+    for word in made.words:
+        _FIRES.setdefault(word, set()).add(made.number)
+    return made
 
 
 ANY_DIGIT = guard(numbers=r"\d")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from curate.deid.text.gate import is_shouted
+from curate.deid.text.tokens import is_shouted
 from curate.deid.text.vocabulary import Kind, kind
 from curate.errors import DropRecord
 from curate.record import Reason
@@ -19,7 +19,8 @@ _FEWEST_LETTERS = 12
 def require_known_language(text: str, archive: frozenset[str] = frozenset()) -> None:
     """DropRecord(TEXT_UNPROVEN) where folded ``text`` is mostly of words or letters that the vocabulary does not know.
 
-    Counted are words in small letters, whose share of names is small; all words of a text all in capitals. A short text passes: what is unknown in it is masked word by word.
+    Counted are words in small letters, whose share of names is small; all words of a text all in capitals. A short text
+    passes: what is unknown in it is masked word by word.
     """
     words = _WORD.findall(text.lower() if is_shouted(text) else text)
     if not text.isascii():

@@ -113,7 +113,7 @@ def _names(text: str, glance: Glance) -> Iterator[Span]:
     for cue, needs in ((_BY, guards.BY), (_TOLD, guards.TOLD)):
         for hit in needs.find(cue, glance):
             yield from _take(text, hit.end(), 3, lower=False, sure=False)
-    for hit in _DEGREE.finditer(text):
+    for hit in guards.DEGREE.find(_DEGREE, glance):
         if not all(w.strip(".,").lower() in _STOP for w in hit[1].split()):
             yield hit.start(1), hit.start(1) + len(hit[1].rstrip(" ,")), "NAME"
 

@@ -121,6 +121,7 @@ def _present(parts: Iterable[str], text: str, squashed: str) -> list[str]:
     return [p for p in parts if _squash(p) in squashed or (is_soft(p) and collapsed(_squash(p)) in soft_text)]
 
 
+@lru_cache(maxsize=4096)
 def _squash(text: str) -> str:
     return re.sub(r"[\W_]+", "", text).lower()
 

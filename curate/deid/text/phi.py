@@ -55,6 +55,7 @@ def _known(phi: tuple[str, ...]) -> tuple[list[tuple[str, list[str]]], People]:
     return values, people
 
 
+@lru_cache(maxsize=4096)
 def _squash(text: str) -> str:
     return re.sub(r"[\W_]+", "", text).lower()
 

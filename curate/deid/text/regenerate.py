@@ -17,7 +17,7 @@ import io
 import pickle
 import re
 import sys
-import xml.etree.ElementTree as ET  # noqa: S405  a file of a named package, read by whoever rebuilds the lists
+import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -86,7 +86,7 @@ def _write(name: str, head: str, words: Iterable[str]) -> None:
     with gzip.GzipFile(fileobj=buffer, mode="wb", compresslevel=9, mtime=0) as packed:
         packed.write("\n".join([*lines, *words, ""]).encode("ascii"))
     (DATA / name).write_bytes(buffer.getvalue())
-    print(name, len(buffer.getvalue()), "bytes")  # noqa: T201  a tool's own output
+    print(name, len(buffer.getvalue()), "bytes")
 
 
 def general_words(web2: frozenset[str], rank: dict[str, int], names: frozenset[str]) -> Iterator[str]:
@@ -112,8 +112,8 @@ def main() -> None:
     _write("given.txt.gz", f"Given names of the {census} Women's, then men's.", dict.fromkeys(given))
     _write(
         "general.txt.gz",
-        """English words that Webster's Second (1934; public domain; english-words 2.0.2) writes in lower case, and their
-inflections, as far as today's English has them (symspellpy 6.10.1, frequency_dictionary_en_82_765, MIT).
+        """English words that Webster's Second (1934; public domain; english-words 2.0.2) writes in lower case, and
+their inflections, as far as today's English has them (symspellpy 6.10.1, frequency_dictionary_en_82_765, MIT).
 Rare words that are also names of the census are left out.""",
         sorted(general_words(web2, rank, names)),
     )
@@ -122,7 +122,7 @@ Rare words that are also names of the census are left out.""",
     drugs = {word for word in _drugs(folder) if word not in names}
     _write(
         "medical.txt.gz",
-        """Words of medicine: the terms of ICD-10-CM, April 2026 (CDC/NCHS, public domain; carried by simple-icd-10-cm 1.5.0);
+        """Words of medicine: the terms of ICD-10-CM, April 2026 (CDC/NCHS, public domain; simple-icd-10-cm 1.5.0);
 substances of DrugBank's open vocabulary (CC0; carried by drug-named-entity-recognition 2.0.9); long words of
 Webster's Second (1934; public domain; english-words 2.0.2) built of medicine's morphemes. None that is a rare word
 and a name of the census.""",

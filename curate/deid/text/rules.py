@@ -64,7 +64,7 @@ _PATTERNS: list[tuple[str, re.Pattern[str], int]] = [
             r"|encounter|account|acct|visit|order|exam id|study id|req(?:uisition)?|policy|member|licen[cs]e|dea"
             r"|npi|serial|s/n|passport"
             r"|unit (?:no|number)|chart|file|case|hospital|record|job|document|doc|dictation|specimen|badge"
-            r"|insurance|id|i\.d\.)"
+            r"|insurance|id|i\.d\.)(?![a-z])"
             r"(?:[ ]?(?:id|no|num|number|nr|record|code)\b)?\.?[ ]?(?:[#:=]|\bis\b|-(?=[ ]))*[ \t]*"
             r"((?=[\w./-]{0,32}\d)[a-z0-9][\w/-]{2,}(?:\.\d\w*)?)(?!\s?(?:mm|cm))",
             _I,

@@ -69,9 +69,9 @@ def scrub(
     if rules.vocabulary:
         require_known_language(fold(text, PLACEHOLDER)[0], archive)
     # Ends: every pass that changes anything turns at least one character outside placeholders into a placeholder.
-    known = dict.fromkeys(phi)
+    phi, known = tuple(dict.fromkeys(phi)), dict[str, None]()
     while True:
-        after = _pass(text, known, shift, rules, archive)
+        after = _pass(text, phi, known, shift, rules, archive)
         if after == text:
             return text
         text = after
@@ -83,22 +83,27 @@ def placeholders(text: str) -> list[str]:
 
 
 def _cued(folded: str, names: Sequence[Span]) -> Iterator[str]:
-    """Names that a cue gives away ("Dr. Abiodun"), to be found where they stand without one as well."""
+    """Names that a cue gives away ("Dr. Abiodun"), in lower case: to be found where they stand without one as well."""
     for start, end, label in names:
         if label == "NAME":
             words = re.findall(r"[^\W\d_]{4,}", folded[start:end])
-            yield from (w for w in words if w[0].isupper() and w.lower() not in technical_words())
+            yield from (low for w in words if w[0].isupper() and (low := w.lower()) not in technical_words())
 
 
 def _pass(
-    text: str, known: dict[str, None], shift: dt.timedelta | None, rules: TextRules, archive: frozenset[str]
+    text: str,
+    phi: tuple[str, ...],
+    known: dict[str, None],
+    shift: dt.timedelta | None,
+    rules: TextRules,
+    archive: frozenset[str],
 ) -> str:
     """One look at everything; ``known`` takes in the names that a cue gave away."""
     folded, index = fold(text, PLACEHOLDER)
     glance = Glance(folded)
     names = list(find_names(folded, glance))
     known.update(dict.fromkeys(_cued(folded, names)))
-    phi = list(known)
+    names += [(at, at + len(w), "NAME") for w in known if w in glance.words for at in glance.places(w)]
     spans = _spans(glance, phi, shift, names, rules)
     if has_wide(text):
         spans = sorted([*spans, *_wide_spans(text, phi, index)], key=_order)
@@ -138,7 +143,7 @@ def _order(span: Span) -> tuple[int, int]:
     return span[0], -span[1]
 
 
-def _wide_spans(text: str, phi: Sequence[str], index: list[int]) -> list[Span]:
+def _wide_spans(text: str, phi: tuple[str, ...], index: list[int]) -> list[Span]:
     """The patient's values where the text writes them with other letters: Müller of a MUELLER, Петров of a PETROV."""
     wide, origin = fold(text, PLACEHOLDER, wide=True)
     found = []
@@ -157,12 +162,12 @@ def _clear(folded: str, start: int, end: int) -> tuple[int, int]:
 
 
 def _spans(
-    glance: Glance, phi: Sequence[str], shift: dt.timedelta | None, names: Sequence[Span], rules: TextRules
+    glance: Glance, phi: tuple[str, ...], shift: dt.timedelta | None, names: Sequence[Span], rules: TextRules
 ) -> list[Span]:
     """(start, end, placeholder) of all finders, sorted, overlapping."""
     folded = glance.text
     # dates first: of two spans alike, the one that can be shifted is meant
-    found = [(s, e, _dated(day, shift)) for s, e, day in find_dates(folded, header_days(tuple(phi)), glance)]
+    found = [(s, e, _dated(day, shift)) for s, e, day in find_dates(folded, header_days(phi), glance)]
     finders: list[Iterable[Span]] = [phi_spans(folded, phi, glance), find_spans(folded, glance), names]
     if rules.vocabulary:
         finders += [find_contacts(folded, glance), find_vague(folded, glance)]

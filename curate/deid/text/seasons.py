@@ -12,17 +12,21 @@ from curate.deid.text import guards
 from curate.deid.text.glance import Glance
 
 _MONTH = (
-    r"(?:January|February|April|June|July|August|September|October|November|December|Jan|Feb|Apr|Jun|Jul|Aug|Sept?|Oct|Nov"
-    r"|Dec|JANUARY|FEBRUARY|APRIL|JUNE|JULY|AUGUST|SEPTEMBER|OCTOBER|NOVEMBER|DECEMBER|JAN|FEB|APR|JUN|JUL|AUG|SEPT|OCT|NOV|DEC)"
+    r"(?:January|February|April|June|July|August|September|October|November|December|Jan|Feb|Apr|Jun|Jul"
+    r"|Aug|Sept?|Oct|Nov"
+    r"|Dec|JANUARY|FEBRUARY|APRIL|JUNE|JULY|AUGUST|SEPTEMBER|OCTOBER|NOVEMBER|DECEMBER|JAN|FEB|APR|JUN|JUL"
+    r"|AUG|SEPT|OCT|NOV|DEC)"
 )
 _ANY = (
-    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?"
+    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?"
+    r"|oct(?:ober)?|nov(?:ember)?"
     r"|dec(?:ember)?)"
 )
 _YEAR = r"(?:(?:19|20)\d\d|'\d\d)"
 _SEASON = r"(?:spring|summer|fall|autumn|winter)"
 _UNIT = (
-    r"(?!\s?(?:mm|cm|ml|cc|mg|mcg|g\b|hu\b|ms\b|mgy|units?|cells|/|x\d|%|ng|pg|kcal|cal|mhz|images?|steps|u/|iu|ppm|rpm|ft|feet"
+    r"(?!\s?(?:mm|cm|ml|cc|mg|mcg|g\b|hu\b|ms\b|mgy|units?|cells|/|x\d|%|ng|pg|kcal|cal|mhz|images?|steps"
+    r"|u/|iu|ppm|rpm|ft|feet"
     r"|copies|counts?|[.,]\d|-\d{3}))"
 )
 _DAY = r"(?:0?[1-9]|[12]\d|3[01])"
@@ -31,28 +35,56 @@ _PATTERNS = [
     for pattern, flags in (
         (rf"\b{_MONTH}\b\.?(?:\s{{1,2}}(?:of\s)?{_YEAR}\b)?", 0),
         (rf"\b(?i:{_ANY})\.?(?:[ ,/-]|\sof\s){{1,2}}'?(?:19|20)?\d\d\b{_UNIT}", 0),
-        (r"(?<=\b(?i:in|of|by|to)[ -])(?:March|May|MARCH|MAY)\b|(?<=\b(?i:mid|and)[ -])(?:March|May|MARCH|MAY)\b|(?<=\b(?i:last|this|next|from|late)[ -])(?:March|May|MARCH|MAY)\b|(?<=\b(?i:since|until|early)[ -])(?:March|May|MARCH|MAY)\b", 0),
-        (r"(?<=\b(?:last|next|this|late)[ -])(?:january|february|april|june|july|august|september|october|november|december|march)\b|(?<=\b(?:since|early)[ -])(?:january|february|april|june|july|august|september|october|november|december|march)\b|(?<=\bin[ -])(?:january|february|april|june|july|august|september|october|november|december|march)\b", re.I),
+        (
+            r"(?<=\b(?i:in|of|by|to)[ -])(?:March|May|MARCH|MAY)\b|(?<=\b(?i:mid|and)[ -])(?:March|May|MARCH"
+            r"|MAY)\b|(?<=\b(?i:last|this|next|from|late)[ -])(?:March|May|MARCH|MAY)\b|(?<=\b(?i:since|until"
+            r"|early)[ -])(?:March|May|MARCH|MAY)\b",
+            0,
+        ),
+        (
+            r"(?<=\b(?:last|next|this|late)[ -])(?:january|february|april|june|july|august|september|october"
+            r"|november|december|march)\b|(?<=\b(?:since|early)[ -])(?:january|february|april|june|july|august"
+            r"|september|october|november|december|march)\b|(?<=\bin[ -])(?:january|february|april|june|july"
+            r"|august|september|october|november|december|march)\b",
+            re.I,
+        ),
         (rf"\b{_DAY}(?:st|nd|rd|th)?[ -](?:of )?{_ANY}\b(?!\s(?:be|have|represent|reflect|not|also|need)\b)", re.I),
         (rf"\b{_ANY}[ -]{_DAY}(?:st|nd|rd|th)\b", re.I),
-        (rf"\b(?:q[1-4]|[1-4]q|(?:first|second|third|fourth|1st|2nd|3rd|4th)\s(?:quarter|half)(?:\sof)?)[ ,/-]{{0,2}}(?:fy)?{_YEAR}\b", re.I),
+        (
+            rf"\b(?:q[1-4]|[1-4]q|(?:first|second|third|fourth|1st|2nd|3rd|4th)\s(?:quarter"
+            rf"|half)(?:\sof)?)[ ,/-]{{0,2}}(?:fy)?{_YEAR}\b",
+            re.I,
+        ),
         (rf"\b(?:early|mid|late)?[ -]?{_SEASON}(?:\sof)?[ ,]{{1,2}}{_YEAR}", re.I),
         (rf"\b(?:last|this|next|previous)\s{_SEASON}\b", re.I),
         (
-            r"\b(?:christmas|xmas|thanksgiving|easter|halloween|hanukkah|ramadan|passover|diwali|eid|epiphany|pentecost|boxing day|labou?r day"
-            r"|memorial day|independence day|veterans day|presidents'? day|columbus day|canada day|australia day|anzac day|bank holiday|mother's day"
-            r"|father's day|new year'?s?(?: eve| day)?|valentine'?s(?: day)?|st\.? patrick'?s day|good friday|fourth of july|4th of july|juneteenth"
-            rf"|martin luther king day|mlk day|guy fawkes(?: night)?|midsummer)\b(?:\s(?:eve|day|weekend|week|monday))?(?:\s(?:of\s)?{_YEAR})?",
+            r"\b(?:christmas|xmas|thanksgiving|easter|halloween|hanukkah|ramadan|passover|diwali|eid|epiphany"
+            r"|pentecost|boxing day|labou?r day"
+            r"|memorial day|independence day|veterans day|presidents'? day|columbus day|canada day|australia day"
+            r"|anzac day|bank holiday|mother's day"
+            r"|father's day|new year'?s?(?: eve| day)?|valentine'?s(?: day)?|st\.? patrick'?s day|good friday"
+            r"|fourth of july|4th of july|juneteenth"
+            rf"|martin luther king day|mlk day|guy fawkes(?: night)?|midsummer)\b(?:\s(?:eve|day|weekend|week"
+            rf"|monday))?(?:\s(?:of\s)?{_YEAR})?",
             re.I,
         ),
         (r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)days?\b", re.I),
-        (r"(?<![\w.,/=-])(?<!b )(?<!t[eri] )(?:19[2-9]\d|20[0-4]\d)(?:s|(?:\s?[-/]\s?(?:19|20)?\d\d))?(?![\w])" + _UNIT, re.I),
-        (rf"(?<![\w'])'\d\d(?!\w)", 0),
+        (
+            r"(?<![\w.,/=-])(?<!b )(?<!t[eri] )(?:19[2-9]\d|20[0-4]\d)(?:s|(?:\s?[-/]\s?(?:19|20)?\d\d))?(?![\w])"
+            + _UNIT,
+            re.I,
+        ),
+        (r"(?<![\w'])'\d\d(?!\w)", 0),
         # month and day in numbers, where no fraction, score or place in a series is meant
-        (rf"(?<![\w/.,(-])(?<!grade )(?<!score )(?<!strength )(?<!image )(?<!series )(?<!im )(?<!se )(?:0?[1-9]|1[0-2])/(?:1[1-9]|2\d|3[01])(?![\w/%]|[.,]\d|\s(?:nodes?|lymph|cores?|images?|strength|power|score|points?|mm|cm|ribs?))", re.I),
-        (rf"(?<![\w.,-])(?:0[1-9]|1[0-2])[-/](?:0[1-9]|[12]\d|3[01])(?![\w/%-]|[.,]\d)", 0),
+        (
+            r"(?<![\w/.,(-])(?<!grade )(?<!score )(?<!strength )(?<!image )(?<!series )(?<!im )(?<!se )(?:0?[1-9]"
+            r"|1[0-2])/(?:1[1-9]|2\d|3[01])(?![\w/%]|[.,]\d|\s(?:nodes?|lymph|cores?|images?|strength|power|score"
+            r"|points?|mm|cm|ribs?))",
+            re.I,
+        ),
+        (r"(?<![\w.,-])(?:0[1-9]|1[0-2])[-/](?:0[1-9]|[12]\d|3[01])(?![\w/%-]|[.,]\d)", 0),
     )
-]  # fmt: skip
+]
 
 
 def find_vague(text: str, glance: Glance | None = None) -> Iterator[tuple[int, int, str]]:

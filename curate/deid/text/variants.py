@@ -1,4 +1,5 @@
-"""The patient's name as others get it wrong: inflected, misspelled by a letter, cut in two, by a nickname or initials.
+"""The patient's name as others get it wrong: inflected, misspelled by a letter, cut in two, by a nickname or
+initials.
 
 Looks at whole words of folded text; the name as the header writes it is `curate.deid.text.person`'s.
 """
@@ -19,29 +20,52 @@ _DOTTED = re.compile(r"(?<![\w.])(?:[A-Z]\.[ -]?){2,4}(?!\w)")
 
 # A line a name: the long forms of one and what people make of it.
 _NICKNAMES = """
-alexander alex al sandy sasha alec xander | alexandra alex sandra sandy lexi | abigail abby gail | albert al bert bertie | alfred al fred alfie
-andrew andy drew | anthony tony | antonio tony toni | arthur art artie | barbara barb babs barbie | benjamin ben benny benji | bernard bernie
-bradley brad | caroline carrie carol | catherine cathy kate katie cat kitty | charles charlie chuck chas | charlotte charlie lottie
-christine chris chrissy tina | christina chris chrissy tina | christopher chris kit topher | cynthia cindy | daniel dan danny | david dave davy
-deborah deb debbie | dolores lola | donald don donny | dorothy dot dotty dottie dolly | douglas doug | edward ed eddie ted teddy ned
-eleanor ellie nell nora | elizabeth liz lizzie beth betty betsy eliza lisa libby | emily em emmy | eugene gene | florence flo florrie
-frances fran frannie francie | francis frank fran | francisco paco pancho frank | franklin frank | frederick fred freddie rick | gabriel gabe
-gabriella gabby | gerald gerry jerry | geoffrey geoff jeff | gertrude trudy gertie | gregory greg | guillermo memo bill | harold harry hal
-helen nell ellie | henry hank harry hal | isabella bella izzy | jacob jake | jacqueline jackie | james jim jimmy jamie | janet jan
-jeffrey jeff | jennifer jen jenny | jessica jess jessie | jesus chuy | joan joanie | john johnny jack jon | jonathan jon jonny | jose pepe
-joseph joe joey jo | josephine jo josie | joshua josh | judith judy judie | katherine kathy kate katie kat kit | kathleen kathy kath kate
-kenneth ken kenny | kimberly kim | lawrence larry | laurence larry | leonard len lenny leo | lillian lily lil | louis lou louie | louise lou
-lucille lucy | madeline maddie | manuel manny manolo | margaret maggie meg peggy marge margie greta daisy rita | martha marty patty | martin marty
-mary molly polly mae may | matthew matt matty | megan meg | melissa mel missy | michael mike mick mickey mikey | michelle shelly mich
-mildred millie | mitchell mitch | mohammed mo mohamed | muhammad mo | nancy nan | natalie nat | nathan nate nat | nathaniel nate nat
-nicholas nick nicky | nicole nicky nikki | oliver ollie | olivia liv livvy | pamela pam | patricia pat patty trish tricia | patrick pat paddy rick
-peter pete | philip phil pip | phillip phil | phyllis phyl | rachel rae | raymond ray | rebecca becky becca | richard rick dick rich ricky richie
-robert bob bobby rob robbie bert | roberto bob beto | roger rog | ronald ron ronnie | rosemary rose rosie | russell russ | ruth ruthie
-samantha sam sammy | samuel sam sammy | sarah sally sadie | sophia sophie | stanley stan | stephen steve stevie | steven steve stevie
-stephanie steph stevie | susan sue susie suzy | sylvia syl | terence terry | teresa terry tess tessa | theodore ted teddy theo | theresa terry tess
-thomas tom tommy | timothy tim timmy | valerie val | veronica ronnie vera | victor vic | victoria vicky tori | vincent vince vinny | virginia ginny
-walter walt wally | wilhelm willi bill | william bill billy will willie liam wills | winifred winnie | zachary zach zack | ignacio nacho
-ekaterina katya | dmitry dima | vladimir vova volodya | mikhail misha | natalia natasha | yevgeny zhenya | sergei seryozha
+alexander alex al sandy sasha alec xander | alexandra alex sandra sandy lexi | abigail abby gail | albert al
+bert bertie | alfred al fred alfie
+andrew andy drew | anthony tony | antonio tony toni | arthur art artie | barbara barb babs barbie | benjamin
+ben benny benji | bernard bernie
+bradley brad | caroline carrie carol | catherine cathy kate katie cat kitty | charles charlie chuck chas |
+charlotte charlie lottie
+christine chris chrissy tina | christina chris chrissy tina | christopher chris kit topher | cynthia cindy |
+daniel dan danny | david dave davy
+deborah deb debbie | dolores lola | donald don donny | dorothy dot dotty dottie dolly | douglas doug | edward
+ed eddie ted teddy ned
+eleanor ellie nell nora | elizabeth liz lizzie beth betty betsy eliza lisa libby | emily em emmy | eugene
+gene | florence flo florrie
+frances fran frannie francie | francis frank fran | francisco paco pancho frank | franklin frank | frederick
+fred freddie rick | gabriel gabe
+gabriella gabby | gerald gerry jerry | geoffrey geoff jeff | gertrude trudy gertie | gregory greg | guillermo
+memo bill | harold harry hal
+helen nell ellie | henry hank harry hal | isabella bella izzy | jacob jake | jacqueline jackie | james jim
+jimmy jamie | janet jan
+jeffrey jeff | jennifer jen jenny | jessica jess jessie | jesus chuy | joan joanie | john johnny jack jon |
+jonathan jon jonny | jose pepe
+joseph joe joey jo | josephine jo josie | joshua josh | judith judy judie | katherine kathy kate katie kat
+kit | kathleen kathy kath kate
+kenneth ken kenny | kimberly kim | lawrence larry | laurence larry | leonard len lenny leo | lillian lily lil
+| louis lou louie | louise lou
+lucille lucy | madeline maddie | manuel manny manolo | margaret maggie meg peggy marge margie greta daisy
+rita | martha marty patty | martin marty
+mary molly polly mae may | matthew matt matty | megan meg | melissa mel missy | michael mike mick mickey
+mikey | michelle shelly mich
+mildred millie | mitchell mitch | mohammed mo mohamed | muhammad mo | nancy nan | natalie nat | nathan nate
+nat | nathaniel nate nat
+nicholas nick nicky | nicole nicky nikki | oliver ollie | olivia liv livvy | pamela pam | patricia pat patty
+trish tricia | patrick pat paddy rick
+peter pete | philip phil pip | phillip phil | phyllis phyl | rachel rae | raymond ray | rebecca becky becca |
+richard rick dick rich ricky richie
+robert bob bobby rob robbie bert | roberto bob beto | roger rog | ronald ron ronnie | rosemary rose rosie |
+russell russ | ruth ruthie
+samantha sam sammy | samuel sam sammy | sarah sally sadie | sophia sophie | stanley stan | stephen steve
+stevie | steven steve stevie
+stephanie steph stevie | susan sue susie suzy | sylvia syl | terence terry | teresa terry tess tessa |
+theodore ted teddy theo | theresa terry tess
+thomas tom tommy | timothy tim timmy | valerie val | veronica ronnie vera | victor vic | victoria vicky tori
+| vincent vince vinny | virginia ginny
+walter walt wally | wilhelm willi bill | william bill billy will willie liam wills | winifred winnie |
+zachary zach zack | ignacio nacho
+ekaterina katya | dmitry dima | vladimir vova volodya | mikhail misha | natalia natasha | yevgeny zhenya |
+sergei seryozha
 """
 
 
@@ -62,23 +86,25 @@ def variant_spans(glance: Glance, squashed: str, parts: Iterable[str]) -> Iterat
     """
     lowered = dict.fromkeys(part.lower() for part in parts if len(part) > 2)
     long = [part for part in lowered if len(part) >= _SHORTEST and part.isalpha()]
-    called = frozenset(nick for part in lowered for nick in _nicknames().get(part, ()))
-    for word, places in glance.words.items():
-        if word in lowered:
-            continue
-        known = bool(kind(word) & (Kind.KNOWN | Kind.EPONYM))
-        stem = word.removesuffix("s")
-        if stem in lowered or stem.removesuffix("e") in lowered:
-            wanted = places if not known else [at for at in places if glance.text[at].isupper()]
-        elif word in called:
-            wanted = [at for at in places if _named(glance.text, at, kind(word))]
-        elif not known and len(word) >= _SHORTEST - 1 and any(_near(word, part) for part in long):
-            wanted = places
-        else:
-            continue
-        yield from ((at, at + len(word), "NAME") for at in wanted)
+    called = {nick for part in lowered for nick in _nicknames().get(part, ())}
+    endings = {part + ending for part in lowered for ending in ("s", "es")}
+    for word in sorted(glance.words & (called | endings)):
+        if word not in lowered:
+            check = _named if word in called else _inflected
+            yield from (
+                (at, at + len(word), "NAME") for at in glance.places(word) if check(glance.text, at, kind(word))
+            )
+    unknown = [w for w in glance.words if len(w) >= _SHORTEST - 1 and not kind(w) & (Kind.KNOWN | Kind.EPONYM)]
+    for word in sorted(unknown):
+        if word not in lowered and any(_near(word, part) for part in long):
+            yield from ((at, at + len(word), "NAME") for at in glance.places(word))
     cut = [part for part in long if part not in glance.words and part in squashed]
     yield from _halves(glance.text, frozenset(cut))
+
+
+def _inflected(text: str, at: int, what: int) -> bool:
+    """ "Smiths", but "marks" only where it is capitalised."""
+    return not what & (Kind.KNOWN | Kind.EPONYM) or text[at].isupper()
 
 
 def _named(text: str, at: int, what: int) -> bool:
@@ -115,6 +141,8 @@ def _near(word: str, part: str) -> bool:
 def initials_spans(text: str, initials: Iterable[str]) -> Iterator[Span]:
     """ "W.T.A." of the patient's own letters."""
     own = frozenset(initials)
+    if len(own) < 2:
+        return
     for hit in _DOTTED.finditer(text):
-        if own.issuperset(c for c in hit[0] if c.isalpha()) and len(own) > 1:
+        if own.issuperset(c for c in hit[0] if c.isalpha()):
             yield hit.start(), hit.end(), "NAME"

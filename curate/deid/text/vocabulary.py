@@ -132,7 +132,7 @@ def kind(word: str) -> int:
     hand, eponyms = _sections("radiology"), _sections("eponyms")
     found = 0
     if word in hand["function"]:
-        return Kind.KNOWN | Kind.CLINICAL | Kind.FUNCTION
+        return Kind.KNOWN | Kind.CLINICAL | Kind.FUNCTION | (Kind.NAME if word in _surnames() else 0)
     if word in _sections("places")["places"] and word not in _by_hand():
         return Kind.NAME | Kind.FREQUENT | (Kind.BOUND if word in eponyms["bound"] else 0)
     rank = _surnames().get(word)

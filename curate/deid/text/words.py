@@ -28,6 +28,7 @@ def stems(word: str) -> Iterator[str]:
             if ending in ("ed", "ing", "er", "est") and stem[-1] == stem[-2] and stem[-1] in _DOUBLED:
                 yield stem[:-1]
 
+
 # Prefixes and combining forms that stand before a word of medicine or of English.
 PREFIXES = frozenset(
     """
