@@ -234,7 +234,7 @@ def report(data: Path | None, n: int, each: int) -> dict[str, Any]:
 
 def fit(data: Path) -> None:
     """Prints the weights of lone pieces, pairs and rows: logistic regression, clean pictures against drawn lines."""
-    pictures = [eight(p) for _, p in clean_pictures(data, 0, 60) if min(p.shape) >= 64]
+    pictures = [eight(p) for _, p in clean_pictures(data, 0, 80) if min(p.shape) >= 64]
     larger = [
         cv2.resize(p, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC) for p in pictures[::3] if max(p.shape) < 600
     ]

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import struct
 
 from pydicom.dataelem import DataElement
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.filewriter import dcmwrite
+from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
@@ -16,6 +14,7 @@ from curate.ingest.dicomfile import FLOAT_PIXELS, value
 from curate.ingest.foreign import foreign
 from curate.record import Reason
 from curate.release.dicom_frames import Written
+from curate.release.dicom_write import explicit, written
 
 IMPLEMENTATION = UID("2.25.147706162298752835966268251301177682278")  # of this product, made once (PS3.5 B.2)
 VERSION_NAME = "RADSIFT"
@@ -71,26 +70,26 @@ def lossy(header: Dataset, syntax: str) -> None:
 
 
 def to_bytes(header: Dataset, pixels: Written | None) -> bytes:
-    """The file's bytes: ``header``, made by pydicom, and behind it the pixel data element, which PS3.5 7.1 has last.
+    """The file's bytes: preamble, file meta, ``header``, and behind it the pixel data, which PS3.5 7.1 has last.
 
-    The element is laid out here, so that its value is copied once. Raises DropRecord HEADER_UNPROVEN where the header
-    holds what its VR cannot.
+    Raises DropRecord HEADER_UNPROVEN where the header holds what its VR cannot.
     """
     syntax = pixels.syntax if pixels is not None else ExplicitVRLittleEndian
     for tag in tuple(header.keys()):  # iterating the data set itself would parse it
         if tag >= FLOAT_PIXELS[0]:
             del header[tag]
-    meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = header.SOPClassUID
-    meta.MediaStorageSOPInstanceUID = header.SOPInstanceUID
-    meta.TransferSyntaxUID = syntax
-    meta.ImplementationClassUID = IMPLEMENTATION
-    meta.ImplementationVersionName = VERSION_NAME
-    header.file_meta = meta
-    out = io.BytesIO()
-    options = {"enforce_file_format": True, "implicit_vr": False, "little_endian": True}
-    foreign(Reason.HEADER_UNPROVEN, dcmwrite, out, header, **options)
-    return b"".join((out.getvalue(), *_element(pixels))) if pixels is not None else out.getvalue()
+    meta = _meta(header.SOPClassUID, header.SOPInstanceUID, syntax)
+    body = foreign(Reason.HEADER_UNPROVEN, written, header)
+    return b"".join((bytes(128), b"DICM", meta, body, *(_element(pixels) if pixels is not None else ())))
+
+
+def _meta(sop_class: str, sop_instance: str, syntax: str) -> bytes:
+    """File Meta Information of PS3.10 7.1, with what it must hold and nothing else."""
+    values = ((2, "UI", sop_class), (3, "UI", sop_instance), (0x10, "UI", syntax), (0x12, "UI", IMPLEMENTATION))
+    rest = b"".join(explicit(0x00020000 | e, vr, v.encode() + b"\0" * (len(v) % 2)) for e, vr, v in values)
+    name = VERSION_NAME.encode() + b" " * (len(VERSION_NAME) % 2)
+    rest = explicit(0x00020001, "OB", b"\x00\x01") + rest + explicit(0x00020013, "SH", name)
+    return explicit(0x00020000, "UL", struct.pack("<L", len(rest))) + rest
 
 
 def _element(pixels: Written) -> tuple[bytes | memoryview, ...]:

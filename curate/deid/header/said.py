@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 from pydicom.tag import BaseTag
+from pydicom.uid import SecondaryCaptureImageStorage
 
 from curate.deid.header import allowed
 from curate.deid.header.checks import Context
@@ -17,6 +18,7 @@ from curate.errors import DropRecord
 from curate.record import Reason
 
 _SOP_CLASS, _SOP_INSTANCE = BaseTag(0x00080016), BaseTag(0x00080018)
+_CONVERSION = BaseTag(0x00080064)
 _STUDY, _SERIES = BaseTag(0x0020000D), BaseTag(0x0020000E)
 _PATIENT_NAME, _PATIENT_ID = BaseTag(0x00100010), BaseTag(0x00100020)
 _VERIFICATION, _VERIFIER = BaseTag(0x0040A493), BaseTag(0x0040A073)
@@ -79,6 +81,9 @@ def patient_of(ds: Dataset) -> str:
 def say(out: dict[BaseTag, Held], ds: Dataset, context: Context, iod: str) -> None:
     """Write into ``out`` the class, the references, the pseudonym, and what was done (PS3.15 E.1.1, CID 7050)."""
     _identify(out, ds, context)
+    if iod == GENERIC and _SOP_CLASS not in out:  # a maker's own class would name the maker, and nobody could read it
+        out[_SOP_CLASS] = made(_SOP_CLASS, "UI", SecondaryCaptureImageStorage)
+        out.setdefault(_CONVERSION, made(_CONVERSION, "CS", "WSD"))
     patient = context.pseudo.key("patient", context.patient) if context.patient else ""
     dates = "dates" in context.rules.retain and bool(context.patient)
     for tag, vr, value in (

@@ -43,6 +43,12 @@ _NEVER = frozenset(
 _DATE_LIKE = re.compile(
     r"\d+[-/.:]\d+[-/.:]\d+|\d+[-/:]\d+|\d{4,}|\d{1,2}[-./ ]?(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
 )
+# 45 CFR 164.514(b)(2)(i)(C): an age over 89 is not told, in whatever words
+_OLD = re.compile(
+    r"(?<![\w.])(?:9\d|1[0-4]\d)[\s-]{0,2}(?:y(?:ea)?rs?|y\.?\s?/?o\.?|y)(?:[\s-]{1,2}old)?\b"
+    r"|\bage[d:]?\s{0,2}(?:9\d|1[0-4]\d)\b|(?<![\w.])(?:9\d|1[0-4]\d)\s?[MF]\b",
+    re.IGNORECASE,
+)
 _WORD = re.compile(r"[^\W_]+")
 _MOST_DIGITS = 3
 _LONGEST_TEXT = 1024
@@ -50,7 +56,7 @@ _LONGEST_TEXT = 1024
 
 def clean_text(text: str, who: Identity) -> str:
     """The words and numbers of ``text`` that may stay, in their order; "" where none does."""
-    plain = _without_phrases(_unaccented(text[:_LONGEST_TEXT]), who)
+    plain = _OLD.sub(" ", _without_phrases(_unaccented(text[:_LONGEST_TEXT]), who))
     kept = [chunk for token in plain.split() for chunk in [_token(token, who)] if chunk]
     result = " ".join(" ".join(_measured(kept)).split())
     return "" if not re.search(r"[A-Za-z]", result) or holds_phrase(result, who) else result

@@ -23,13 +23,14 @@ Flags = npt.NDArray[np.bool_]
 _KERNEL = 15  # px: wider than any stroke of a letter 48 px high
 # Contrast of a stroke over its surroundings, of 255: faint text needs the lowest; the strongest shows most, for least.
 _LEVELS = (150, 90, 45, 20)
+_GRAINS = 3.5  # standard deviations of the grain that a stroke stands out by
 _MIN_HEIGHT, _MAX_HEIGHT = 5, 48
 _SMALL_IMAGE_HEIGHT = 14  # no line of text is a tenth of the picture high; ribs and gyri are
 _MOST_PIECES = 2000  # more glyph-like pieces than this at one level is noise; the next level is cleaner
 _MOST_PAIRS = 60  # at one level: more is texture
 _PAIR_HEIGHT = 6  # px
 # A lone piece is measured where its strokes' mean gradient is this much of their contrast, the sharpest of a level.
-_LONE_SHARP, _MOST_LONE = 0.65, 16
+_LONE_SHARP, _MOST_LONE = 0.7, 16
 _LONE_LONG, _LONE_FILL = 16, 0.85  # length over height of a word in one piece; fuller pieces are bars and dots
 _LONE_HEIGHT = 40  # px: a single letter higher than this is the side marker of a radiograph, at its full size
 _LARGE = 700  # px: above, a half-size look finds letters too large for the native one
@@ -40,28 +41,43 @@ def text_rows(image: Image8, threshold: float) -> list[Row]:
     return sorted((r for r in rows(image) if r.score > threshold), key=lambda r: (-r.score, r.box))
 
 
-def rows(image: Image8) -> Iterator[Row]:
+def rows(image: Image8, *, eager: bool = False) -> Iterator[Row]:
     """Candidate rows, horizontal and vertical, bright and dark, at native size (and half size for large images).
 
     They are looked for as they are asked for, the cheapest places first: who needs one only need not pay for all.
+    ``eager``: also fainter than the picture's grain, where that part of it is quiet; much there is noise of coding.
     """
     if min(image.shape) < 2 * _MIN_HEIGHT:
         return
     if min(image.shape) >= _LARGE:
         half = cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-        yield from _rows_at(np.asarray(half, np.uint8), 2)
-    yield from _rows_at(image, 1)
+        yield from _rows_at(np.asarray(half, np.uint8), 2, eager)
+    yield from _rows_at(image, 1, eager)
 
 
-def _rows_at(image: Image8, factor: int) -> Iterator[Row]:
+def _rows_at(image: Image8, factor: int, eager: bool) -> Iterator[Row]:
     kernel = np.ones((_KERNEL, _KERNEL), np.uint8)
     edges = np.asarray(cv2.morphologyEx(image, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)), np.uint8)
-    floor = min(3.5 * _noise(image), 45)  # grain makes glyphs of its own; strong text is looked for in any
+    floor = min(_GRAINS * _noise(image), 45)  # grain makes glyphs of its own; strong text is looked for in any
     tops = [np.asarray(cv2.morphologyEx(image, op, kernel), np.uint8) for op in (cv2.MORPH_TOPHAT, cv2.MORPH_BLACKHAT)]
     known: tuple[set[Box], set[Box]] = (set(), set())  # lone pieces of either polarity, measured at a higher level
-    for level in (v for v in _LEVELS if v >= floor):
+    for level in (v for v in _LEVELS if eager or v >= floor):
+        if level < floor:  # faint text on the air beside a grainy body
+            tops = [np.asarray(cv2.bitwise_and(strokes, _quiet(image, level)), np.uint8) for strokes in tops]
         for strokes, seen in zip(tops, known, strict=True):
             yield from _rows_of(image, strokes, edges, level, factor, seen)
+
+
+def _quiet(image: Image8, level: int) -> Image8:
+    """255 where the grain is finer than ``level`` asks for: few of the neighbours around differ by more, 0 elsewhere.
+
+    Where as many differ as on average in grain, it is grain; strokes of a line of text are fewer.
+    """
+    steps = np.zeros_like(image)
+    cv2.absdiff(image[:, 1:], image[:, :-1], dst=steps[:, 1:])
+    _, far = cv2.threshold(steps, level / _GRAINS * math.sqrt(2) / 1.4826, 255, cv2.THRESH_BINARY)
+    share = cv2.blur(far, (2 * _KERNEL + 1, 2 * _KERNEL + 1))
+    return np.asarray(cv2.threshold(share, 0.4 * 255, 255, cv2.THRESH_BINARY_INV)[1], np.uint8)
 
 
 def _noise(image: Image8) -> float:

@@ -65,15 +65,20 @@ def detected(
     return sorted((f for f in found if min(f.box[2:]) <= highest), key=lambda f: (-f.score, f.box))
 
 
-def detected_small(view: Image8, around: Box, *, least: float = 0.5) -> list[Found]:
-    """Lines down to half as high as `detected` sees, in the part ``around`` of ``view`` at twice its size.
+def detected_small(view: Image8, around: Box, *, times: int = 2, least: float = 0.5) -> list[Found]:
+    """Lines smaller or fainter than `detected` sees, in the part ``around`` of ``view`` at ``times`` its size.
 
-    Twice as large, much anatomy looks written on: this may confirm a suspicion, it raises none.
+    So enlarged, much anatomy looks written on: this may confirm a suspicion, it raises none.
     """
     x, y, w, h = within(around, view.shape)
-    part = cv2.resize(view[y : y + h, x : x + w], None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
-    lines = detected(np.asarray(part, np.uint8), least=least, highest=2 * _SMALL_HIGHEST)
-    return [Found((x + a // 2, y + b // 2, -(-c // 2), -(-d // 2)), score) for (a, b, c, d), score in lines]
+    if not w * h:
+        return []
+    part = cv2.resize(view[y : y + h, x : x + w], None, fx=times, fy=times, interpolation=cv2.INTER_CUBIC)
+    lines = detected(np.asarray(part, np.uint8), least=least, highest=times * _SMALL_HIGHEST)
+    return [
+        Found((x + a // times, y + b // times, -(-c // times), -(-d // times)), score)
+        for (a, b, c, d), score in lines
+    ]
 
 
 def _map(view: Image8, parts: Sequence[Box]) -> npt.NDArray[np.float32]:

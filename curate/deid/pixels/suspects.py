@@ -32,6 +32,7 @@ _BAND = 128  # px: annotation of a large picture stands along its borders
 _AROUND = 48  # px: what is shown to the engine around a row
 _SHOWN, _SHOWN_PART = 150_000, 1 / 16  # pixels of a view that are shown enlarged, the likeliest first; or of its size
 _ON, _PIECE_ON = 0.5, 0.7  # of a row, within the line that confirms it; of a single piece, on the row it adds to
+_SMALL = 16  # px: letters up to this high are shown larger still
 _TALL = 48  # px: no letter is higher
 
 
@@ -43,7 +44,7 @@ def suspects(pixels: np.ndarray, *, engine: bool, insist: bool = False, first: b
     """
     found: list[Box] = []
     for view in views(pixels):
-        leaning = _leaning(view)
+        leaning = _leaning(view, engine)
         found += _read(view, leaning, insist) if engine else [c.row.box for c in leaning if c.excess > 0]
         if first and found:
             break
@@ -57,9 +58,9 @@ class Candidate(NamedTuple):
     row: Row
 
 
-def _leaning(view: Image8) -> list[Candidate]:
+def _leaning(view: Image8, eager: bool) -> list[Candidate]:
     """The likeliest first."""
-    leaning = [(row.score, row) for row in rows(view)]
+    leaning = [(row.score, row) for row in rows(view, eager=eager)]
     leaning = [(score, row) for score, row in leaning if score > LEAN[min(row.count, 3) - 1]]
     alone = [(score, row.box) for score, row in leaning if row.count == 1]
     found = []
@@ -74,7 +75,13 @@ def _leaning(view: Image8) -> list[Candidate]:
 
 def _read(view: Image8, leaning: Sequence[Candidate], insist: bool) -> list[Box]:
     boxes = [candidate.row.box for candidate in leaning]
-    lines = [line.box for part in _shown(view, boxes) for line in ocr.detected_small(view, part, least=READ)]
+    small = [box for box in boxes if min(box[2:]) <= _SMALL]
+    lines = [
+        line.box
+        for times, some, room in ((2, boxes, _AROUND), (3, small, _AROUND // 2))
+        for part in _shown(view, some, room)
+        for line in ocr.detected_small(view, part, times=times, least=READ)
+    ]
     found: list[Box] = []
     rest: list[Box] = []
     for excess, row in leaning:
@@ -89,21 +96,21 @@ def _read(view: Image8, leaning: Sequence[Candidate], insist: bool) -> list[Box]
     return _with_neighbours(found, rest)
 
 
-def _shown(view: Image8, leaning: Sequence[Box]) -> list[Box]:
+def _shown(view: Image8, leaning: Sequence[Box], room: int) -> list[Box]:
     """The surroundings of the likeliest rows, as many as there is time for; the others are judged by the rows alone."""
     most = max(_SHOWN, int(_SHOWN_PART * view.size))
     parts: list[Box] = []
     for box in leaning:
-        wider = merged([*parts, within(_around(box), view.shape)])
+        wider = merged([*parts, within(_around(box, room), view.shape)])
         if parts and sum(w * h for _, _, w, h in wider) > most:
             break
         parts = wider
     return parts
 
 
-def _around(box: Box) -> Box:
+def _around(box: Box, room: int) -> Box:
     x, y, w, h = box
-    return x - _AROUND, y - _AROUND, w + 2 * _AROUND, h + 2 * _AROUND
+    return x - room, y - room, w + 2 * room, h + 2 * room
 
 
 def _confirms(line: Box, row: Row) -> bool:
@@ -151,5 +158,5 @@ def _parts(shape: Sequence[int], leaning: Sequence[Box]) -> list[Box] | None:
     height, width = shape
     bands = [(0, 0, width, _BAND), (0, height - _BAND, width, _BAND),
              (0, 0, _BAND, height), (width - _BAND, 0, _BAND, height)]  # fmt: skip
-    parts = [*merged(_around(box) for box in leaning), *bands]
+    parts = [*merged(_around(box, _AROUND) for box in leaning), *bands]
     return parts if sum(w * h for _, _, w, h in parts) < height * width else None

@@ -55,8 +55,12 @@ def words_of(text: str, archive: frozenset[str], taken: Sequence[Span]) -> list[
             begun, reached, label = taken[next_taken] if next_taken < last else _BEYOND
         gap = text[at:start]
         first = at == 0 or (gap != " " and _breaks(gap))
-        if first and found and gap in (".", ". ") and (len(found[-1].text) == 1 or found[-1].lower in roles.TITLES):
-            first = found[-1].first and found[-1].lower not in roles.TITLES  # "Dr. Young", "J. Young"
+        if first and found and gap in (".", ". ") and found[-1].text != BARRIER:
+            before = found[-1]
+            if before.lower in roles.TITLES:  # "Dr. Young"
+                first = False
+            elif len(before.text) == 1:  # "J. Young"
+                first = before.first
         at = end
         if begun < end:
             person = label == "NAME"
@@ -109,7 +113,7 @@ def _look(piece: str) -> tuple[str, int, bool, int]:
     plain = known and not what & Kind.FREQUENT and piece.islower()
     clinical = known and what & Kind.CLINICAL and not what & (Kind.NAME | Kind.BOUND) and lower not in roles.PLACES
     function = what & Kind.FUNCTION and not (what & Kind.NAME and piece.istitle())
-    return lower, what, bool(plain or clinical or function), _ALPHA
+    return lower, what, bool(plain or clinical or function or lower in roles.TITLES), _ALPHA
 
 
 def _is_letter_kept(ch: str) -> bool:

@@ -13,6 +13,7 @@ from pydicom.datadict import keyword_for_tag
 from pydicom.dataset import Dataset
 from pydicom.uid import UID_dictionary  # type: ignore[attr-defined]
 
+from curate.deid.verify.ages import ages_and_births
 from curate.deid.verify.bytesearch import holds_any
 from curate.deid.verify.dates import day_of
 from curate.deid.verify.direct import direct
@@ -205,6 +206,7 @@ def _free_text(file: Part10, known: Carried, retain: Sequence[str]) -> Iterator[
     people, values = _sought(known, retain)
     search = Known(people, whole=values)
     yield from search.in_text(BARRIER.join(text for _, text in free))
+    yield from ages_and_births([text for _, text in free], together=False)
     coded = {w for _, text in spoken for w in re.findall(r"[^\W\d_]{4,}", text.lower())}
     yield from (Finding.NAME for name in known.people for w in _distinct(name) if w in coded)
     sources = [text for text in own if not _PSEUDONYM.fullmatch(text)]

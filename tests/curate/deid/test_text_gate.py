@@ -94,6 +94,11 @@ def test_runs_of_words_become_one_placeholder():
     assert clean("Told [NAME] Okonkwo.") == "Told [NAME]."
 
 
+def test_a_sentence_behind_a_placeholder_begins_anew():
+    assert clean("See 17-Aug-2019. Questions: none.") == "See [DATE]. Questions: none."
+    assert clean("Discussed with Dr. H. Krzeminski by telephone.") == "Discussed with Dr. [NAME] by telephone."
+
+
 def test_words_of_the_archive_stay_but_names_of_people_do_not():
     archive = frozenset({"veriphy", "young"})
     assert clean("Sent by Veriphy today.", archive=archive) == "Sent by Veriphy today."
