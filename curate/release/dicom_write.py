@@ -33,9 +33,9 @@ def explicit(tag: int, vr: str, value: bytes) -> bytes:
 
 
 def _element(ds: Dataset, tag: BaseTag) -> bytes:
-    held = ds.get_item(tag)
+    held: RawDataElement | DataElement = ds.get_item(tag)
     if isinstance(held, RawDataElement):
-        final = held.is_little_endian and not held.is_implicit_VR and held.VR not in (None, "SQ")
+        final = held.is_little_endian and not held.is_implicit_VR and held.VR and held.VR != "SQ"
         if final and held.value is not None and len(held.value) % 2 == 0:
             return explicit(tag, str(held.VR), held.value)
         held = ds[tag]

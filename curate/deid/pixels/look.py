@@ -36,11 +36,6 @@ _LONE_HEIGHT = 40  # px: a single letter higher than this is the side marker of 
 _LARGE = 700  # px: above, a half-size look finds letters too large for the native one
 
 
-def text_rows(image: Image8, threshold: float) -> list[Row]:
-    """The candidate rows of ``image`` (uint8[H, W]) that score above ``threshold``, best first."""
-    return sorted((r for r in rows(image) if r.score > threshold), key=lambda r: (-r.score, r.box))
-
-
 def rows(image: Image8, *, eager: bool = False) -> Iterator[Row]:
     """Candidate rows, horizontal and vertical, bright and dark, at native size (and half size for large images).
 

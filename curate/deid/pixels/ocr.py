@@ -76,8 +76,7 @@ def detected_small(view: Image8, around: Box, *, times: int = 2, least: float = 
     part = cv2.resize(view[y : y + h, x : x + w], None, fx=times, fy=times, interpolation=cv2.INTER_CUBIC)
     lines = detected(np.asarray(part, np.uint8), least=least, highest=times * _SMALL_HIGHEST)
     return [
-        Found((x + a // times, y + b // times, -(-c // times), -(-d // times)), score)
-        for (a, b, c, d), score in lines
+        Found((x + a // times, y + b // times, -(-c // times), -(-d // times)), score) for (a, b, c, d), score in lines
     ]
 
 

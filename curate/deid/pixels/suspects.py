@@ -22,9 +22,9 @@ from curate.deid.pixels.views import views
 
 # Log-odds of one piece alone, of two and of more; chosen on the half of pictures and fonts for fitting in
 # benchmarks/burned_in.py, which reports on the other.
-SUSPECT = (3.0, 3.0, 2.5)  # text, where nothing else can tell
-JOINT = 1.0  # the same, of a row and the likeliest single piece on it, added up
-SURE = 1.0  # so much more is text whatever the engine says
+SUSPECT = (3.0, 2.5, 2.0)  # text, where nothing else can tell
+JOINT = 0.5  # the same, of a row and the likeliest single piece on it, added up
+SURE = 1.5  # so much more is text whatever the engine says
 LEAN = (-1.0, -2.0, -3.0)  # worth the engine's look
 READ = 0.5  # mean probability of the engine's line
 _WHOLE = 800_000  # pixels: a picture up to this size is read whole
@@ -78,8 +78,8 @@ def _read(view: Image8, leaning: Sequence[Candidate], insist: bool) -> list[Box]
     small = [box for box in boxes if min(box[2:]) <= _SMALL]
     lines = [
         line.box
-        for times, some, room in ((2, boxes, _AROUND), (3, small, _AROUND // 2))
-        for part in _shown(view, some, room)
+        for times, some in ((2, boxes), (3, small))
+        for part in _shown(view, some)
         for line in ocr.detected_small(view, part, times=times, least=READ)
     ]
     found: list[Box] = []
@@ -96,21 +96,21 @@ def _read(view: Image8, leaning: Sequence[Candidate], insist: bool) -> list[Box]
     return _with_neighbours(found, rest)
 
 
-def _shown(view: Image8, leaning: Sequence[Box], room: int) -> list[Box]:
+def _shown(view: Image8, leaning: Sequence[Box]) -> list[Box]:
     """The surroundings of the likeliest rows, as many as there is time for; the others are judged by the rows alone."""
     most = max(_SHOWN, int(_SHOWN_PART * view.size))
     parts: list[Box] = []
     for box in leaning:
-        wider = merged([*parts, within(_around(box, room), view.shape)])
+        wider = merged([*parts, within(_around(box), view.shape)])
         if parts and sum(w * h for _, _, w, h in wider) > most:
             break
         parts = wider
     return parts
 
 
-def _around(box: Box, room: int) -> Box:
+def _around(box: Box) -> Box:
     x, y, w, h = box
-    return x - room, y - room, w + 2 * room, h + 2 * room
+    return x - _AROUND, y - _AROUND, w + 2 * _AROUND, h + 2 * _AROUND
 
 
 def _confirms(line: Box, row: Row) -> bool:
@@ -158,5 +158,5 @@ def _parts(shape: Sequence[int], leaning: Sequence[Box]) -> list[Box] | None:
     height, width = shape
     bands = [(0, 0, width, _BAND), (0, height - _BAND, width, _BAND),
              (0, 0, _BAND, height), (width - _BAND, 0, _BAND, height)]  # fmt: skip
-    parts = [*merged(_around(box, _AROUND) for box in leaning), *bands]
+    parts = [*merged(_around(box) for box in leaning), *bands]
     return parts if sum(w * h for _, _, w, h in parts) < height * width else None
