@@ -101,6 +101,8 @@ def _rows_of(image: Image8, strokes: Image8, edges: Image8, level: int, factor: 
     look = Look(image[part], strokes[part], edges[part], np.asarray(labels), level, (x0, y0), factor)
     highest = min(_MAX_HEIGHT, max(_SMALL_IMAGE_HEIGHT, min(image.shape) // 10))
     for members, turned in _chains(pieces, _glyphs(pieces, highest)):
+        if factor > 1 and len(members) == 2:  # too large for a word of two letters: a side marker's parts
+            continue
         yield measured(look, pieces[members].tolist(), (members + 1).tolist(), turned)
     if factor > 1:
         return

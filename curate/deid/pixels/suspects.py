@@ -23,8 +23,8 @@ from curate.deid.pixels.views import views
 # Log-odds of one piece alone, of two and of more; chosen on the half of pictures and fonts for fitting in
 # benchmarks/burned_in.py, which reports on the other.
 SUSPECT = (3.0, 2.5, 2.0)  # text, where nothing else can tell
-JOINT = 0.5  # the same, of a row and the likeliest single piece on it, added up
-SURE = 1.5  # so much more is text whatever the engine says
+JOINT = 1.0  # the same, of a row and the likeliest single piece on it, added up
+SURE = 1.0  # so much more is text whatever the engine says
 LEAN = (-1.0, -2.0, -3.0)  # worth the engine's look
 READ = 0.5  # mean probability of the engine's line
 _WHOLE = 800_000  # pixels: a picture up to this size is read whole

@@ -21,6 +21,7 @@ _LETTERS = str.maketrans(
 _WIDE = str.maketrans({"ø": "oe", "Ø": "Oe"} | PLAINEST)
 _MARKS = {"\u0308": "e", "\u030a": "a"}
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
 _QUOTES = frozenset("‘’‛′´`＇")
 
 
@@ -32,7 +33,7 @@ def tidy(text: str) -> str:
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if text.isascii() and _CONTROL.search(text) is None:
         return text
-    return "".join(_visible(ch) for ch in text)
+    return "".join(map(_visible, text))
 
 
 @lru_cache(maxsize=8192)
@@ -80,6 +81,8 @@ def has_wide(text: str) -> bool:
 
 def fold_value(value: str, *, wide: bool = False) -> str:
     """A header value as it is matched against folded text."""
+    if value.isascii():
+        return tidy(value).replace("`", "'")
     return "".join(map(_wide if wide else _plain, tidy(value)))
 
 
@@ -91,6 +94,7 @@ def fold(text: str, protect: re.Pattern[str], *, wide: bool = False) -> tuple[st
     """
     folded: list[str] = []
     index: list[int] = []
+    text = text.replace("`", "'")
     at = 0
     for hit in protect.finditer(text):
         _append(text[at : hit.start()], at, folded, index, _wide if wide else _plain)
@@ -103,11 +107,15 @@ def fold(text: str, protect: re.Pattern[str], *, wide: bool = False) -> tuple[st
 
 
 def _append(piece: str, start: int, folded: list[str], index: list[int], letter: Callable[[str], str]) -> None:
-    if piece.isascii():
-        folded.append(piece)
-        index.extend(range(start, start + len(piece)))
-        return
-    for i, ch in enumerate(piece, start):
-        plain = letter(ch)
-        folded.append(plain)
-        index.extend([i] * len(plain))
+    at = 0
+    for hit in _BEYOND_ASCII.finditer(piece) if not piece.isascii() else ():
+        begin, end = hit.span()
+        folded.append(piece[at:begin])
+        index.extend(range(start + at, start + begin))
+        for i in range(begin, end):
+            plain = letter(piece[i])
+            folded.append(plain)
+            index.extend([start + i] * len(plain))
+        at = end
+    folded.append(piece[at:])
+    index.extend(range(start + at, start + len(piece)))

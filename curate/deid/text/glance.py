@@ -13,10 +13,16 @@ from functools import cached_property
 from itertools import count
 from typing import Literal
 
+from curate.deid.text.roman import collapsed
+
 _WORDS = re.compile(r"[^\W\d_]+")
+_TOKENS = re.compile(r"[^\W_]+")
+_BREAK = re.compile(r"-?[^\S\n]*\n\s*|[-\xa0'.]")
+_SPELLED = re.compile(r"[ .]{1,2}")
 _COUNT = count(1)
 _FIRES: dict[str, set[int]] = {}  # word: the guards that it lets run; filled as they are made
 _DIGITS = re.compile(r"[(+]{0,2}(\d+)")
+_SHOUTED = 9  # as many capitals for each small letter
 _NUMBERS = re.compile(r"\d[\d\s().,:+/-]*")
 
 
@@ -38,6 +44,82 @@ class Glance:
     def words(self) -> frozenset[str]:
         """Its words in lower case, runs of letters."""
         return frozenset(_WORDS.findall(self.lower))
+
+    @cached_property
+    def tokens(self) -> list[tuple[int, int]]:
+        """Where its runs of letters and digits begin and end."""
+        return [hit.span() for hit in _TOKENS.finditer(self.text)]
+
+    @cached_property
+    def lowered(self) -> list[str]:
+        """The tokens in lower case."""
+        lower = self.lower
+        return [lower[start:end] for start, end in self.tokens]
+
+    def token(self, i: int) -> str:
+        return self.lowered[i]
+
+    def written(self, i: int) -> str:
+        start, end = self.tokens[i]
+        return self.text[start:end]
+
+    def gap(self, i: int) -> str:
+        """What stands between a token and the next."""
+        return self.text[self.tokens[i][1] : self.tokens[i + 1][0]]
+
+    @cached_property
+    def spaced(self) -> str:
+        """The tokens in lower case with a blank between them."""
+        return " ".join(self.lowered)
+
+    @cached_property
+    def shouted(self) -> bool:
+        """True for a text all in capitals."""
+        return sum(map(str.isupper, self.text)) > _SHOUTED * sum(map(str.islower, self.text))
+
+    @cached_property
+    def squashed(self) -> str:
+        """Its letters and digits alone, in lower case."""
+        return self.spaced.replace(" ", "")
+
+    @cached_property
+    def letters(self) -> list[int]:
+        """Where each character of ``squashed`` stands in the text."""
+        return [at for start, end in self.tokens for at in range(start, end)]
+
+    @cached_property
+    def by_token(self) -> dict[str, list[int]]:
+        """A token in lower case: which of ``tokens`` are it."""
+        found: dict[str, list[int]] = {}
+        for i, token in enumerate(self.lowered):
+            found.setdefault(token, []).append(i)
+        return found
+
+    @cached_property
+    def soft(self) -> dict[str, list[str]]:
+        """The distinct tokens by what they are where ae, oe and ue are a, o and u."""
+        found: dict[str, list[str]] = {}
+        for token in self.by_token:
+            found.setdefault(collapsed(token), []).append(token)
+        return found
+
+    @cached_property
+    def joints(self) -> dict[int, bool]:
+        """The tokens that may go on in the next one: broken by a hyphen or a line's end (False), or spelled (True)."""
+        found: dict[int, bool] = {}
+        tokens, text = self.tokens, self.text
+        for i in range(len(tokens) - 1):
+            start, end = tokens[i]
+            after, stop = tokens[i + 1]
+            gap = text[end:after]
+            if gap == " ":
+                if end - start == 1 and stop - after == 1:
+                    found[i] = True
+            elif _BREAK.fullmatch(gap):
+                found[i] = False
+            elif end - start == 1 and stop - after == 1 and _SPELLED.fullmatch(gap):
+                found[i] = True
+        return found
 
     @cached_property
     def fired(self) -> frozenset[int]:

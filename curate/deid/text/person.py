@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import product
 
-from curate.deid.text.roman import collapsed, is_soft, letters, romanised, spelled
+from curate.deid.text.glance import Glance
+from curate.deid.text.roman import letters, romanised, spelled
 from curate.deid.text.rules import Span
+from curate.deid.text.runs import Parts, parts_of, run_spans
 
 _EDGE_L, _EDGE_R = r"(?<![^\W_])", r"(?![^\W_])"
 _BETWEEN = r"[\s,.^_/\\=-]{0,4}"
@@ -37,6 +39,10 @@ an as at am be by do go he if in is it me my no of on or so to up us we
 
 
 _HALVES = re.compile("['-]")
+_BESIDE = re.compile(r"[\s,.^_-]{1,3}")
+_MEASURED = re.compile(r"[ ]?/[ ]?(?:[mdcun]?[lg]|kg|h|min|day)\b", re.IGNORECASE)
+_COUNTED = re.compile(r"\d[ \xa0]?$")
+_BEGINS = re.compile(r"^$|\n$|[.!?:;\0]\s$")
 
 
 @dataclass
@@ -48,6 +54,16 @@ class People:
     short: dict[str, None] = field(default_factory=dict)  # two letters: alone where capitalised
     minor: dict[str, None] = field(default_factory=dict)  # particles and two letters: beside a part
     initials: dict[str, None] = field(default_factory=dict)
+
+    @cached_property
+    def parts(self) -> Parts:
+        """As they are looked up; asked for when all are taken in."""
+        return parts_of(self.long, self.minor, self.initials)
+
+    @cached_property
+    def native(self) -> list[str]:
+        """The parts of other scripts."""
+        return [part for part in self.long if not part.isascii()]
 
     def add(self, plain: str) -> None:
         """Take in a folded person name, "A^B" or words."""
@@ -92,43 +108,40 @@ class People:
                     self.short.setdefault(way)
 
 
-def people_spans(text: str, squashed: str, people: People) -> Iterator[Span]:
+def people_spans(glance: Glance, people: People) -> Iterator[Span]:
     """Runs of the names' parts and initials, in any order and case, that hold at least one whole part.
 
     A part of two letters counts alone where it is written as a name, capitalised.
     """
-    minor = tuple(p for p in people.minor if _squash(p) in squashed)
-    long = _present(people.long, text, squashed)
-    latin = [spelled(p) for p in long if p.isascii()]
-    latin += [pattern for pattern in people.roman if re.search(pattern, text, re.IGNORECASE)]
-    initials = "".join(c for c in people.initials if c.isalpha())
-    if latin:
-        run = _run(tuple(latin), minor, initials, edges=True)
+    text, squashed = glance.text, glance.squashed
+    yield from run_spans(glance, people.parts)
+    initials = "".join(people.parts.initials)
+    minor = [p for p in people.minor if p.lower() in squashed]
+    roman = [pattern for pattern in people.roman if re.search(pattern, text, re.IGNORECASE)]
+    if roman:
+        latin = [spelled(p) for p in people.long if p.isascii()]
+        run = _run((*latin, *roman), tuple(minor), initials, edges=True)
         yield from ((m.start(), m.end(), "NAME") for m in run.finditer(text))
-    native = [spelled(p) for p in long if not p.isascii()]
+    native = [spelled(p) for p in people.native if p.lower() in squashed]
     if native:  # scripts without spaces, endings of cases: no edges
-        run = _run(tuple(native), minor, initials, edges=False)
+        run = _run(tuple(native), tuple(minor), initials, edges=False)
         yield from ((m.start(), m.end(), "NAME") for m in run.finditer(text))
-    if len(minor) > 1:  # "LI^AN": in lower case two short parts name someone side by side
-        pair = "|".join(map(re.escape, minor))
-        run = re.compile(rf"{_EDGE_L}(?:{pair})[\s,.^_-]{{1,3}}(?:{pair}){_EDGE_R}", re.IGNORECASE)
-        yield from ((m.start(), m.end(), "NAME") for m in run.finditer(text))
-    yield from _short_spans(text, [p for p in people.short if p in minor])
+    if len(minor) > 1:
+        yield from _pairs(glance, people.parts.minor)
+    yield from _short_spans(glance, people.short)
 
 
-def _present(parts: Iterable[str], text: str, squashed: str) -> list[str]:
-    soft_text = f"{collapsed(squashed)} {collapsed(text)}"
-    return [p for p in parts if _squash(p) in squashed or (is_soft(p) and collapsed(_squash(p)) in soft_text)]
-
-
-@lru_cache(maxsize=4096)
-def _squash(text: str) -> str:
-    return re.sub(r"[\W_]+", "", text).lower()
+def _pairs(glance: Glance, minor: frozenset[str]) -> Iterator[Span]:
+    """ "LI^AN": in lower case two short parts name someone side by side."""
+    for part in minor & glance.by_token.keys():
+        for i in glance.by_token[part]:
+            if i + 1 < len(glance.tokens) and glance.token(i + 1) in minor and _BESIDE.fullmatch(glance.gap(i)):
+                yield glance.tokens[i][0], glance.tokens[i + 1][1], "NAME"
 
 
 @lru_cache(maxsize=64)
 def _run(whole: tuple[str, ...], short: tuple[str, ...], initials: str, *, edges: bool) -> re.Pattern[str]:
-    """Compiling costs more than searching, and a record's sections ask for the same names."""
+    """The run as a pattern, for what cannot be looked up: other scripts, and Latin letters for them."""
     full = "|".join(sorted(whole, key=len, reverse=True))
     minors = [*map(re.escape, short), *([rf"(?-i:[{initials}])\.?"] if initials else [])]
     minor = f"(?:{'|'.join(minors)})" if minors else r"(?!)"
@@ -137,16 +150,17 @@ def _run(whole: tuple[str, ...], short: tuple[str, ...], initials: str, *, edges
     return re.compile(rf"{left}(?:{minor}{_BETWEEN})*?(?:{full}){follow}{right}", re.IGNORECASE)
 
 
-def _short_spans(text: str, parts: list[str]) -> Iterator[Span]:
+def _short_spans(glance: Glance, parts: Iterable[str]) -> Iterator[Span]:
     """ "Ng is stable" and "with LI", not "5 ng/mL"; in a text all in capitals not where English has the word."""
-    if not parts:
-        return
-    shouted = sum(map(str.isupper, text)) > 9 * sum(map(str.islower, text))
-    for part in parts:
-        if shouted and part.lower() in _FUNCTION:
-            continue
-        upper, title = re.escape(part.upper()), re.escape(part.capitalize())
-        inside = r"(?<![.!?:;\0]\s)(?<!^)(?<!\n)" if part.lower() in _FUNCTION else ""
-        form = rf"(?:{title}|(?<!\d)(?<!\d[ \xa0]){upper})(?![ ]?/[ ]?(?i:[mdcun]?[lg]|kg|h|min|day)\b)"
-        for hit in re.finditer(rf"{inside}{_EDGE_L}{form}(?:'s)?{_EDGE_R}", text):
-            yield hit.start(), hit.end(), "NAME"
+    text = glance.text
+    for part in dict.fromkeys(part.lower() for part in parts):
+        for i in glance.by_token.get(part, ()):
+            start, end = glance.tokens[i]
+            form = text[start:end]
+            if not form[0].isupper() or _MEASURED.match(text, end):
+                continue
+            if part in _FUNCTION and (glance.shouted or _BEGINS.search(text[max(0, start - 2) : start])):
+                continue
+            if form == part.capitalize() or (form.isupper() and not _COUNTED.search(text[max(0, start - 2) : start])):
+                possessive = text[end : end + 2].lower() == "'s" and not text[end + 2 : end + 3].isalnum()
+                yield start, end + 2 * possessive, "NAME"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 from curate.deid.header.phi import technical_words
-from curate.deid.text.fold import fold_value
+from curate.deid.text.fold import BARRIER, fold_value
 from curate.deid.text.glance import Glance
 from curate.deid.text.person import People, people_spans
 from curate.deid.text.rules import Span
@@ -18,41 +20,84 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_EDGE_L, _EDGE_R = r"(?<![^\W_])", r"(?![^\W_])"
-_LOOSE = r"(?:[^\w\0]|_)"  # whatever stands between words, but a placeholder
 _FACILITY = _words("""
 hospital hospitals clinic center centre ctr medical med health healthcare university infirmary radiology imaging
 institute department dept associates group system general regional memorial community ward unit laboratory lab
 school college trust nhs
 """)
+_WORD = re.compile(r"[^\W_]+(?:['-][^\W_]+)*")
 _ADDRESS = re.compile(r"^\d+\s+[^\W\d_]|\b(?:street|st|ave|avenue|road|rd|lane|ln|drive|blvd|box|apt)\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class _Value:
+    """A value that is no name, as it is looked for: letters and digits alone, and what may stand between them."""
+
+    core: str
+    gaps: Mapping[int, int]  # behind which character of the core how many others may stand
+    label: str
+    numbers: tuple[str, ...]  # its digits alone
+    places: tuple[tuple[str, Mapping[int, int]], ...]  # a facility's own words
 
 
 def phi_spans(text: str, phi: Sequence[str], glance: Glance | None = None) -> Iterator[Span]:
     """Spans of folded ``text`` that hold one of ``phi``, by what each value is: a name, a number, a place, a phrase."""
-    squashed = _squash(text)
+    glance = Glance(text) if glance is None else glance
     values, people = _known(tuple(phi))
-    for plain, words in values:
-        yield from _value_spans(text, squashed, plain, words)
-    yield from people_spans(text, squashed, people)
+    for value in values:
+        yield from _value_spans(glance, value)
+    yield from people_spans(glance, people)
     if people.long:
-        yield from variant_spans(Glance(text) if glance is None else glance, squashed, people.long)
+        yield from variant_spans(glance, people.long)
         yield from initials_spans(text, people.initials)
 
 
-@lru_cache(maxsize=16)
-def _known(phi: tuple[str, ...]) -> tuple[list[tuple[str, list[str]]], People]:
-    """What is no name with its words, and the people; kept while one record is scrubbed."""
-    values: list[tuple[str, list[str]]] = []
+@lru_cache(maxsize=256)
+def _known(phi: tuple[str, ...]) -> tuple[list[_Value], People]:
+    """What is no name, and the people; kept, since a patient's texts come one after the other."""
+    values: list[_Value] = []
     people = People()
     for value in dict.fromkeys(phi):
         for plain in dict.fromkeys(fold_value(value, wide=wide).strip() for wide in (False, True)):
-            words = re.findall(r"[^\W_]+(?:['-][^\W_]+)*", plain)
+            words = _WORD.findall(plain)
             if _is_name(plain, words):
                 people.add(plain)
-            else:
-                values.append((plain, words))
+            elif words:
+                values.append(_value(plain, words))
     return values, people
+
+
+def _value(plain: str, words: list[str]) -> _Value:
+    core = _squash(plain)
+    label = _label(plain, words)
+    digits = re.sub(r"[^0-9]", "", plain)
+    numbers = tuple(n for n in dict.fromkeys((digits, digits.lstrip("0"))) if len(n) > 4 and n != core)  # noqa: PLR2004
+    places = tuple((_squash(word), _gaps([word], 0)) for word in _own_words(words))
+    if core.isdigit() and len(core) < 4:  # noqa: PLR2004  "12" is too little
+        core = ""
+    loose = any(c.isdigit() for c in core) and len(words) < 3 and len(core) > 4  # noqa: PLR2004
+    gaps = dict.fromkeys(range(len(core)), 3) if loose else _gaps(words, 12)
+    return _Value(core, gaps, label, numbers, places)
+
+
+def _gaps(words: list[str], between: int) -> dict[int, int]:
+    """Where a phrase may be broken: two characters inside "O'Neill", ``between`` behind a word."""
+    found: dict[int, int] = {}
+    at = 0
+    for word in words:
+        for piece in re.split("['-]", word):
+            at += len(piece)
+            found[at - 1] = 2
+        found[at - 1] = between
+    return found
+
+
+def _own_words(words: list[str]) -> list[str]:
+    """A facility's own name: "Mercy General Hospital" is also "Mercy General", and "Mercy"."""
+    if not any(w.lower() in _FACILITY for w in words):
+        return []
+    own = [w for w in words if w.lower() not in _FACILITY and w.lower() not in technical_words() and len(w) > 3]  # noqa: PLR2004
+    return [w for w in own if not any(c.isdigit() for c in w)]
 
 
 @lru_cache(maxsize=4096)
@@ -76,40 +121,48 @@ def _letters_only(plain: str) -> bool:
     return re.fullmatch(r"[^\W\d_]+(?:[\s,.'-]+[^\W\d_]+)*\.?", plain) is not None
 
 
-def _value_spans(text: str, squashed: str, plain: str, words: list[str]) -> Iterator[Span]:
-    core = _squash(plain)
-    digits = re.sub(r"\D", "", plain)
-    if _squash(plain) in squashed and core and not (core.isdigit() and len(core) < 4):
-        gap = rf"{_LOOSE}{{0,3}}" if len(core) > 4 else ""
-        numeric = any(c.isdigit() for c in core) and len(words) < 3
-        pattern = gap.join(map(re.escape, core)) if numeric and gap else rf"{_LOOSE}{{0,12}}".join(map(_word, words))
-        guard = r"(?<!\d[.,])" if core.isdigit() else ""
-        yield from _find(text, guard + pattern, _label(plain, words))
-    trimmed = digits.lstrip("0")
-    for number in dict.fromkeys((digits, trimmed)):
-        if len(number) > 4 and number != core and number in squashed:
-            yield from _find(text, r"[\s./_-]?".join(number), "ID")
-    yield from _places(text, squashed, words)
+def _value_spans(glance: Glance, value: _Value) -> Iterator[Span]:
+    squashed = glance.squashed
+    if value.core and value.core in squashed:
+        guarded = value.core.isdigit()
+        yield from ((s, e, value.label) for s, e in _found(glance, value.core, value.gaps, guarded=guarded))
+    for number in value.numbers:
+        if number in squashed:
+            gaps = dict.fromkeys(range(len(number)), 1)
+            yield from ((s, e, "ID") for s, e in _found(glance, number, gaps, signs=frozenset(" \t\n\xa0./_-")))
+    for word, gaps in value.places:
+        if word in squashed:
+            for start, end in _found(glance, word, gaps):
+                possessive = glance.text[end : end + 2].lower() == "'s" and not glance.text[end + 2 : end + 3].isalnum()
+                yield start, end + 2 * possessive, "FACILITY"
 
 
-def _word(word: str) -> str:
-    return r"[\W_]{0,2}".join(map(re.escape, re.split(r"['-]", word)))
+def _found(
+    glance: Glance, core: str, gaps: Mapping[int, int], *, signs: frozenset[str] | None = None, guarded: bool = False
+) -> Iterator[tuple[int, int]]:
+    """Where ``core`` stands from the beginning of a token to the end of one, with no more between than ``gaps`` say.
+
+    ``signs``: what may stand there; else anything but a placeholder. ``guarded``: not behind "1.".
+    """
+    text, letters = glance.text, glance.letters
+    at = glance.squashed.find(core)
+    while at >= 0:
+        places = letters[at : at + len(core)]
+        start, end = places[0], places[-1] + 1
+        bound = not text[max(0, start - 1) : start].isalnum() and not text[end : end + 1].isalnum()
+        behind = guarded and start > 1 and text[start - 1] in ".," and text[start - 2].isdigit()
+        if bound and not behind and (end - start == len(core) or _spread(text, places, gaps, signs)):
+            yield start, end
+        at = glance.squashed.find(core, at + 1)
 
 
-def _places(text: str, squashed: str, words: list[str]) -> Iterator[Span]:
-    """A facility by its own name: "Mercy General Hospital" is also "Mercy General", and "Mercy"."""
-    lowered = [w.lower() for w in words]
-    if not any(w in _FACILITY for w in lowered):
-        return
-    own = [w for w in words if w.lower() not in _FACILITY and w.lower() not in technical_words() and len(w) > 3]
-    for word in own:
-        if not any(c.isdigit() for c in word) and _squash(word) in squashed:
-            yield from _find(text, _word(word) + "(?:'s)?", "FACILITY")
-
-
-def _find(text: str, pattern: str, label: str) -> Iterator[Span]:
-    for hit in re.finditer(f"{_EDGE_L}{pattern}{_EDGE_R}", text, re.IGNORECASE):
-        yield hit.start(), hit.end(), label
+def _spread(text: str, places: list[int], gaps: Mapping[int, int], signs: frozenset[str] | None) -> bool:
+    for n, (one, other) in enumerate(pairwise(places)):
+        if other - one > 1:
+            gap = text[one + 1 : other]
+            if len(gap) > gaps.get(n, 0) or BARRIER in gap or not (signs is None or signs.issuperset(gap)):
+                return False
+    return True
 
 
 def _label(plain: str, words: list[str]) -> str:

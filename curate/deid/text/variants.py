@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from functools import cache
+from functools import cache, lru_cache
 
 from curate.deid.text.glance import Glance
 from curate.deid.text.rules import Span
@@ -79,11 +79,8 @@ def _nicknames() -> dict[str, frozenset[str]]:
     return found
 
 
-def variant_spans(glance: Glance, squashed: str, parts: Iterable[str]) -> Iterator[Span]:
-    """Spans of a folded text that stand for one of a name's ``parts`` (folded words of any case).
-
-    ``squashed``: the text's letters and digits alone, in lower case.
-    """
+def variant_spans(glance: Glance, parts: Iterable[str]) -> Iterator[Span]:
+    """Spans of a folded text that stand for one of a name's ``parts`` (folded words of any case)."""
     lowered = dict.fromkeys(part.lower() for part in parts if len(part) > 2)
     long = [part for part in lowered if len(part) >= _SHORTEST and part.isalpha()]
     called = {nick for part in lowered for nick in _nicknames().get(part, ())}
@@ -94,12 +91,16 @@ def variant_spans(glance: Glance, squashed: str, parts: Iterable[str]) -> Iterat
             yield from (
                 (at, at + len(word), "NAME") for at in glance.places(word) if check(glance.text, at, kind(word))
             )
-    unknown = [w for w in glance.words if len(w) >= _SHORTEST - 1 and not kind(w) & (Kind.KNOWN | Kind.EPONYM)]
-    for word in sorted(unknown):
+    for word in sorted(_unknown(glance.words)) if long else ():
         if word not in lowered and any(_near(word, part) for part in long):
             yield from ((at, at + len(word), "NAME") for at in glance.places(word))
-    cut = [part for part in long if part not in glance.words and part in squashed]
+    cut = [part for part in long if part not in glance.words and part in glance.squashed]
     yield from _halves(glance.text, frozenset(cut))
+
+
+@lru_cache(maxsize=8)
+def _unknown(words: frozenset[str]) -> list[str]:
+    return [w for w in words if len(w) >= _SHORTEST - 1 and not kind(w) & (Kind.KNOWN | Kind.EPONYM)]
 
 
 def _inflected(text: str, at: int, what: int) -> bool:
@@ -127,7 +128,7 @@ def _halves(text: str, long: frozenset[str]) -> Iterator[Span]:
 def _near(word: str, part: str) -> bool:
     """True at one letter's difference: another, one more, one less, or two in the other order."""
     size = len(word) - len(part)
-    if abs(size) > 1:
+    if abs(size) > 1 or (word[0] != part[0] and word[-1] != part[-1]):
         return False
     at = 0
     while at < min(len(word), len(part)) and word[at] == part[at]:

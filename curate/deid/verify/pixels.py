@@ -104,7 +104,7 @@ def _lines(frame: np.ndarray) -> Iterator[tuple[str, float]]:
     for n, view in enumerate(_views(frame)):
         for tile in _tiles(view):
             turns = [tile, np.asarray(cv2.rotate(tile, cv2.ROTATE_90_CLOCKWISE), np.uint8)]
-            for turned in turns[: 1 + (n % 2 == 0)]:  # what is upside down the engine turns by itself
+            for turned in turns[: 2 if n == 0 else 1]:  # what is upside down the engine turns by itself
                 read, _ = _engine()(cv2.cvtColor(turned, cv2.COLOR_GRAY2BGR))
                 for _, text, confidence in read or ():
                     if float(confidence) >= _UNSURE:
@@ -112,7 +112,7 @@ def _lines(frame: np.ndarray) -> Iterator[tuple[str, float]]:
 
 
 def _views(frame: np.ndarray) -> Iterator[Image8]:
-    """The picture in grey over its whole range, over its bulk where that is narrower, and inverted."""
+    """The picture in grey over its whole range, and over its bulk where narrower. Dark text reads as bright does."""
     colour = frame.ndim == 3 and frame.shape[2] >= 3
     planes = [frame[..., :3].max(axis=2), frame[..., :3].min(axis=2)] if colour else [np.squeeze(frame)]
     for plane in planes[: 1 if len(planes) > 1 and np.array_equal(planes[0], planes[1]) else 2]:
@@ -123,7 +123,6 @@ def _views(frame: np.ndarray) -> Iterator[Image8]:
         low, high = (float(v) for v in np.quantile(values[::4, ::4], (0.005, 0.995)))
         whole = _scaled(values, least, most)
         yield whole
-        yield np.asarray(255 - whole, np.uint8)
         if high > low and most - least > 1.5 * (high - low):
             yield _scaled(values, low, high)
 
@@ -146,4 +145,4 @@ def _tiles(view: Image8) -> Iterator[Image8]:
 def _engine() -> Any:  # an untyped optional package
     from rapidocr_onnxruntime import RapidOCR
 
-    return RapidOCR()
+    return RapidOCR(intra_op_num_threads=1, inter_op_num_threads=1)  # the workers are the threads
