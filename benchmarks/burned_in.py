@@ -25,6 +25,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from importlib.metadata import version
 from itertools import repeat
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -142,7 +143,8 @@ Judge = Callable[[Sequence[np.ndarray], Sequence[str], PixelPolicy], list[Judged
 
 def judge(workers: int) -> Judge:
     """`judged` of many pictures by so many processes; the answers do not depend on how many."""
-    pool = ProcessPoolExecutor(workers)
+    # Spawned, not forked: OpenCV's threads of this process would be missing in a fork, which waits for them.
+    pool = ProcessPoolExecutor(workers, get_context("spawn"))
     return lambda pictures, kinds, policy: list(pool.map(judged, pictures, kinds, repeat(policy), chunksize=4))
 
 

@@ -7,8 +7,9 @@ import re
 from curate.deid.text import roles
 from curate.deid.text.fold import BARRIER
 from curate.deid.text.tokens import Word
-from curate.deid.text.vocabulary import Kind
+from curate.deid.text.vocabulary import Kind, eponyms
 
+_GRADE = re.compile(r"[IVX]{1,4}[A-Fa-f]?|[A-D][1-4]?|\d{1,2}[A-Fa-f]?|I{1,3}F")
 _BESIDE = re.compile(r"[ \xa0]{1,2}|[ ]?[,&^_/-][ ]?|'|\.[ ]?|\n")
 
 
@@ -42,10 +43,39 @@ def before_noun(words: list[Word], i: int, text: str) -> bool:
         if (
             len(word.text) > 1
             and not word.kind & (Kind.BOUND | Kind.EPONYM)
-            and word.lower not in ("and", "de", "type", "0", "s")
+            and word.lower not in ("and", "de", "in", "the", "type", "0", "s")
         ):
             return False
     return False
+
+
+def is_eponym(words: list[Word], i: int, text: str) -> bool:
+    """Before its noun, behind it ("pouch of Douglas"), in a pair ("Spetzler-Martin"), or graded ("Bosniak IIF")."""
+    word = words[i]
+    before = words[i - 1] if i else None
+    after = words[i + 1] if i + 1 < len(words) else None
+    if before is not None and _paired(before, word, text) and not titled(words, i - 1):
+        return True
+    if after is not None and _paired(word, after, text) and not titled(words, i):
+        return True
+    if after is not None and after.lower in eponyms("surely") and text[word.end : after.start] == " ":
+        unsure = word.text.endswith("'s") or not word.text.istitle() or after.text != after.lower
+        if not unsure and not titled(words, i):
+            return True
+    if not word.kind & (Kind.BOUND | Kind.EPONYM):
+        return False
+    if before is not None and before.lower == "of" and i > 1 and words[i - 2].lower in eponyms("of"):
+        return not word.first
+    if after is not None and not after.first and word.lower in eponyms("graded") and not titled(words, i):
+        behind = text[word.end : after.start]
+        if behind in (" ", "-") and (_GRADE.fullmatch(after.text) or after.lower in ("grade", "class", "type")):
+            return True
+    return before_noun(words, i, text)
+
+
+def _paired(one: Word, other: Word, text: str) -> bool:
+    gap = text[one.end : other.start]
+    return gap in ("-", " ", " - ", "/") and f"{one.lower}-{other.lower}" in eponyms("pairs")
 
 
 def acts_as_person(words: list[Word], i: int, text: str, *, plain: bool) -> bool:

@@ -16,10 +16,10 @@ from curate.deid.text.context import (
     acts_as_person,
     alone,
     among_small,
-    before_noun,
     beside,
     enclosed,
     in_heading,
+    is_eponym,
     of_place,
     titled,
     told,
@@ -53,9 +53,11 @@ def _goes(words: list[Word], i: int, text: str, level: bool) -> bool:
     if len(form) == 1:
         return True  # of another script
     frequent = bool(what & Kind.FREQUENT)
-    noun = bool(what & (Kind.BOUND | Kind.EPONYM)) and before_noun(words, i, text)
-    if noun or (what & Kind.EPONYM and not frequent):
+    if is_eponym(words, i, text):
+        word.settled = True
         return False
+    if what & Kind.EPONYM and not frequent:
+        return form.istitle() and not level and (told(words, i) or acts_as_person(words, i, text, plain=False))
     if not what & Kind.KNOWN:
         return True
     if what & Kind.FUNCTION:

@@ -17,10 +17,15 @@ from curate.deid.text.roman import collapsed
 
 _WORDS = re.compile(r"[^\W\d_]+")
 _TOKENS = re.compile(r"[^\W_]+")
-_BREAK = re.compile(r"-?[^\S\n]*\n\s*|[-\xa0'.]")
-_SPELLED = re.compile(r"[ .]{1,2}")
+_JOINTS = re.compile(
+    r"(?<=[^\W_])(?:(?:-?[^\S\n]*\n\s*|[-\xa0'.])(?=[^\W_])"
+    r"|(?<![^\W_][^\W_])(?P<spelled>[ .]{1,2})(?=[^\W_](?![^\W_])))"
+)
 _COUNT = count(1)
-_FIRES: dict[str, set[int]] = {}  # word: the guards that it lets run; filled as they are made
+# What lets which guards run; filled as they are made.
+_FIRES: dict[str, set[int]] = {}
+_SIGNED: dict[str, set[int]] = {}
+_NUMBERED: dict[re.Pattern[str], set[int]] = {}
 _DIGITS = re.compile(r"[(+]{0,2}(\d+)")
 _SHOUTED = 9  # as many capitals for each small letter
 _NUMBERS = re.compile(r"\d[\d\s().,:+/-]*")
@@ -46,20 +51,61 @@ class Glance:
         return frozenset(_WORDS.findall(self.lower))
 
     @cached_property
-    def tokens(self) -> list[tuple[int, int]]:
-        """Where its runs of letters and digits begin and end."""
-        return [hit.span() for hit in _TOKENS.finditer(self.text)]
+    def lowered(self) -> list[str]:
+        """Its tokens, runs of letters and digits, in lower case."""
+        return _TOKENS.findall(self.lower)
 
     @cached_property
-    def lowered(self) -> list[str]:
-        """The tokens in lower case."""
-        lower = self.lower
-        return [lower[start:end] for start, end in self.tokens]
+    def tokens(self) -> list[tuple[int, int]]:
+        """Where the tokens begin and end."""
+        return [hit.span() for hit in _TOKENS.finditer(self.lower)]
 
-    def token(self, i: int) -> str:
-        return self.lowered[i]
+    @cached_property
+    def vocabulary(self) -> frozenset[str]:
+        """The distinct tokens."""
+        return frozenset(self.lowered)
+
+    @cached_property
+    def by_token(self) -> dict[str, list[int]]:
+        """A token: which of ``tokens`` are it."""
+        found: dict[str, list[int]] = {}
+        for i, token in enumerate(self.lowered):
+            found.setdefault(token, []).append(i)
+        return found
+
+    @cached_property
+    def spaced(self) -> str:
+        """The tokens with a blank between them."""
+        return " ".join(self.lowered)
+
+    @cached_property
+    def squashed(self) -> str:
+        """The tokens with nothing between them."""
+        return "".join(self.lowered)
+
+    @cached_property
+    def letters(self) -> list[int]:
+        """Where each character of ``squashed`` stands in the text."""
+        return [at for start, end in self.tokens for at in range(start, end)]
+
+    @cached_property
+    def soft(self) -> list[str]:
+        """The tokens where ae, oe and ue are a, o and u."""
+        return collapsed(self.spaced).split(" ")
+
+    @cached_property
+    def shouted(self) -> bool:
+        """True for a text all in capitals."""
+        return sum(map(str.isupper, self.text)) > _SHOUTED * sum(map(str.islower, self.text))
+
+    @cached_property
+    def joints(self) -> dict[int, bool]:
+        """The tokens that may go on in the next one: broken by a hyphen or a line's end (False), or spelled (True)."""
+        ends = {end: i for i, (_, end) in enumerate(self.tokens)}
+        return {ends[hit.start()]: hit["spelled"] is not None for hit in _JOINTS.finditer(self.text)}
 
     def written(self, i: int) -> str:
+        """A token as the text has it."""
         start, end = self.tokens[i]
         return self.text[start:end]
 
@@ -68,75 +114,30 @@ class Glance:
         return self.text[self.tokens[i][1] : self.tokens[i + 1][0]]
 
     @cached_property
-    def spaced(self) -> str:
-        """The tokens in lower case with a blank between them."""
-        return " ".join(self.lowered)
-
-    @cached_property
-    def shouted(self) -> bool:
-        """True for a text all in capitals."""
-        return sum(map(str.isupper, self.text)) > _SHOUTED * sum(map(str.islower, self.text))
-
-    @cached_property
-    def squashed(self) -> str:
-        """Its letters and digits alone, in lower case."""
-        return self.spaced.replace(" ", "")
-
-    @cached_property
-    def letters(self) -> list[int]:
-        """Where each character of ``squashed`` stands in the text."""
-        return [at for start, end in self.tokens for at in range(start, end)]
-
-    @cached_property
-    def by_token(self) -> dict[str, list[int]]:
-        """A token in lower case: which of ``tokens`` are it."""
-        found: dict[str, list[int]] = {}
-        for i, token in enumerate(self.lowered):
-            found.setdefault(token, []).append(i)
-        return found
-
-    @cached_property
-    def soft(self) -> dict[str, list[str]]:
-        """The distinct tokens by what they are where ae, oe and ue are a, o and u."""
-        found: dict[str, list[str]] = {}
-        for token in self.by_token:
-            found.setdefault(collapsed(token), []).append(token)
-        return found
-
-    @cached_property
-    def joints(self) -> dict[int, bool]:
-        """The tokens that may go on in the next one: broken by a hyphen or a line's end (False), or spelled (True)."""
-        found: dict[int, bool] = {}
-        tokens, text = self.tokens, self.text
-        for i in range(len(tokens) - 1):
-            start, end = tokens[i]
-            after, stop = tokens[i + 1]
-            gap = text[end:after]
-            if gap == " ":
-                if end - start == 1 and stop - after == 1:
-                    found[i] = True
-            elif _BREAK.fullmatch(gap):
-                found[i] = False
-            elif end - start == 1 and stop - after == 1 and _SPELLED.fullmatch(gap):
-                found[i] = True
-        return found
-
-    @cached_property
     def fired(self) -> frozenset[int]:
-        """The guards of which it has a word, by number."""
-        return frozenset().union(*(_FIRES[word] for word in self.words & _FIRES.keys()))
+        """The guards that let their rule run, by number."""
+        found: set[int] = set()
+        for word in self.words & _FIRES.keys():
+            found |= _FIRES[word]
+        if self.numbers:
+            for pattern, guards in _NUMBERED.items():
+                if pattern.search(self.numbers):
+                    found |= guards
+        for sign, guards in _SIGNED.items():
+            if sign in self.text:
+                found |= guards
+        return frozenset(found)
+
+    @cached_property
+    def _at(self) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = {}
+        for hit in _WORDS.finditer(self.lower):
+            found.setdefault(hit[0], []).append(hit.start())
+        return found
 
     def places(self, word: str) -> list[int]:
         """Where one of its ``words`` begins."""
-        found, lower, size = [], self.lower, len(word)
-        at = lower.find(word)
-        while at >= 0:
-            end = at + size
-            inside = (at > 0 and lower[at - 1].isalpha()) or (end < len(lower) and lower[end].isalpha())
-            if not inside:
-                found.append(at)
-            at = lower.find(word, at + 1)
-        return found
+        return self._at.get(word, [])
 
     @cached_property
     def numbers(self) -> str:
@@ -181,18 +182,11 @@ class Guard:
     number: int = 0  # its place among all guards
 
     def lets(self, glance: Glance) -> bool:
-        if self.words and self.number in glance.fired:
-            return True
-        if self.numbers is not None and glance.numbers and self.numbers.search(glance.numbers):
-            return True
-        for sign in self.signs:  # noqa: SIM110  a generator costs more than what it asks
-            if sign in glance.text:
-                return True
-        return False
+        return self.number in glance.fired
 
     def find(self, pattern: re.Pattern[str], glance: Glance) -> Iterable[re.Match[str]]:
         """The matches of a rule's ``pattern``; where it is led by something, they may overlap."""
-        if not self.lets(glance):
+        if self.number not in glance.fired:
             return ()
         if not self.led:
             return pattern.finditer(glance.text)
@@ -215,6 +209,10 @@ def guard(
     made = Guard(frozenset(words.split()), pattern, tuple(signs.split()), led, next(_COUNT))
     for word in made.words:
         _FIRES.setdefault(word, set()).add(made.number)
+    for sign in made.signs:
+        _SIGNED.setdefault(sign, set()).add(made.number)
+    if pattern is not None:
+        _NUMBERED.setdefault(pattern, set()).add(made.number)
     return made
 
 

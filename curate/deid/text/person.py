@@ -133,9 +133,9 @@ def people_spans(glance: Glance, people: People) -> Iterator[Span]:
 
 def _pairs(glance: Glance, minor: frozenset[str]) -> Iterator[Span]:
     """ "LI^AN": in lower case two short parts name someone side by side."""
-    for part in minor & glance.by_token.keys():
+    for part in minor & glance.vocabulary:
         for i in glance.by_token[part]:
-            if i + 1 < len(glance.tokens) and glance.token(i + 1) in minor and _BESIDE.fullmatch(glance.gap(i)):
+            if i + 1 < len(glance.tokens) and glance.lowered[i + 1] in minor and _BESIDE.fullmatch(glance.gap(i)):
                 yield glance.tokens[i][0], glance.tokens[i + 1][1], "NAME"
 
 
@@ -154,7 +154,7 @@ def _short_spans(glance: Glance, parts: Iterable[str]) -> Iterator[Span]:
     """ "Ng is stable" and "with LI", not "5 ng/mL"; in a text all in capitals not where English has the word."""
     text = glance.text
     for part in dict.fromkeys(part.lower() for part in parts):
-        for i in glance.by_token.get(part, ()):
+        for i in glance.by_token[part] if part in glance.vocabulary else ():
             start, end = glance.tokens[i]
             form = text[start:end]
             if not form[0].isupper() or _MEASURED.match(text, end):

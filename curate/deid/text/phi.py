@@ -58,13 +58,25 @@ def _known(phi: tuple[str, ...]) -> tuple[list[_Value], People]:
     values: list[_Value] = []
     people = People()
     for value in dict.fromkeys(phi):
-        for plain in dict.fromkeys(fold_value(value, wide=wide).strip() for wide in (False, True)):
-            words = _WORD.findall(plain)
-            if _is_name(plain, words):
-                people.add(plain)
-            elif words:
-                values.append(_value(plain, words))
+        for read in _read(value):
+            if isinstance(read, _Value):
+                values.append(read)
+            else:
+                people.add(read)
     return values, people
+
+
+@lru_cache(maxsize=1024)
+def _read(value: str) -> list[str | _Value]:
+    """A value in both ways of writing its letters: a name folded, anything else as it is looked for."""
+    found: list[str | _Value] = []
+    for plain in dict.fromkeys(fold_value(value, wide=wide).strip() for wide in (False, True)):
+        words = _WORD.findall(plain)
+        if _is_name(plain, words):
+            found.append(plain)
+        elif words:
+            found.append(_value(plain, words))
+    return found
 
 
 def _value(plain: str, words: list[str]) -> _Value:

@@ -16,6 +16,7 @@ from curate.deid.text.rules import Span
 
 _BETWEEN = re.compile(r"[\s,.^_/\\=-]{0,4}")
 _HALVES = re.compile("['-]")
+_WIDEST = 2  # characters between the halves of a compound
 _FEWEST_SPACED = 4  # letters that may stand one by one
 Range = tuple[int, int]  # first and last token
 
@@ -56,49 +57,57 @@ def run_spans(glance: Glance, parts: Parts) -> Iterator[Span]:
 
 
 def _words(glance: Glance, parts: Parts) -> Iterator[Range]:
-    by_token = glance.by_token
-    for part in by_token.keys() & parts.whole:
-        yield from ((i, i) for i in by_token[part])
-    if parts.soft:
-        for token in glance.soft.keys() & parts.soft:
-            yield from ((i, i) for word in glance.soft[token] for i in by_token[word])
+    for part in parts.whole & glance.vocabulary:
+        yield from ((i, i) for i in glance.by_token[part])
+    if parts.soft and not parts.soft.isdisjoint(glance.soft):
+        yield from ((i, i) for i, token in enumerate(glance.soft) if token in parts.soft)
 
 
 def _compounds(glance: Glance, parts: Parts) -> Iterator[Range]:
     for pieces in parts.compound:
-        for i in glance.by_token.get(pieces[0], ()):
-            end = i + len(pieces) - 1
-            if end < len(glance.tokens) and all(glance.token(i + n) == piece for n, piece in enumerate(pieces)):
-                if all(len(glance.gap(j)) <= 2 for j in range(i, end)):  # noqa: PLR2004  "O' Brien", "Al - Masri" not
-                    yield i, end
+        for i in glance.by_token[pieces[0]] if pieces[0] in glance.vocabulary else ():
+            end = i + len(pieces)
+            if tuple(glance.lowered[i:end]) == pieces and all(len(glance.gap(j)) <= _WIDEST for j in range(i, end - 1)):
+                yield i, end - 1
 
 
 def _broken(glance: Glance, parts: Parts) -> Iterator[Range]:
-    if not glance.joints:
+    if not _is_crossed(glance, parts):
         return
     beginnings = {part[:1] for part in parts.whole}
     longest = max(map(len, parts.whole), default=0) + 3
     for i in glance.joints:
-        joined, end, spaced = glance.token(i), i, False
+        joined, end, spelled = glance.lowered[i], i, False
         if joined[:1] not in beginnings:
             continue
         while end in glance.joints and len(joined) < longest:
-            spaced = spaced or glance.joints[end]
+            spelled = spelled or glance.joints[end]
             end += 1
-            joined += glance.token(end)
-            if spaced and (len(joined) < _FEWEST_SPACED or len(joined) != end - i + 1):
+            joined += glance.lowered[end]
+            if spelled and (len(joined) < _FEWEST_SPACED or len(joined) != end - i + 1):
                 continue
             if joined in parts.whole or (parts.soft and collapsed(joined) in parts.soft):
                 yield i, end
 
 
+def _is_crossed(glance: Glance, parts: Parts) -> bool:
+    """True if a part can be read across the tokens' borders."""
+    squashed, spaced = glance.squashed, glance.spaced
+    if any(part in squashed and squashed.count(part) > spaced.count(part) for part in parts.whole):
+        return True
+    if not parts.soft:
+        return False
+    squashed, spaced = collapsed(squashed), collapsed(spaced)
+    return any(part in squashed and squashed.count(part) > spaced.count(part) for part in parts.soft)
+
+
 def _grown(glance: Glance, parts: Parts) -> Iterator[Range]:
     """ "JohnSmith", "SmithJ": tokens that are parts and nothing else."""
     for part in parts.whole:
-        if glance.spaced.count(part) > len(glance.by_token.get(part, ())):
-            for token, places in glance.by_token.items():
-                if len(token) > len(part) and part in token:
-                    yield from ((i, i) for i in places if _only_parts(glance.written(i), parts))
+        if part in glance.spaced and glance.spaced.count(part) > glance.lowered.count(part):
+            for i, token in enumerate(glance.lowered):
+                if part in token and len(token) > len(part) and _only_parts(glance.written(i), parts):
+                    yield i, i
 
 
 def _only_parts(token: str, parts: Parts, *, whole: bool = False) -> bool:
@@ -129,7 +138,7 @@ def _extended(glance: Glance, parts: Parts, first: int, last: int, hits: dict[in
             break
     end = glance.tokens[last][1]
     text = glance.text
-    if text[end : end + 1] == "." and len(glance.token(last)) == 1 and not text[end + 1 : end + 2].isalnum():
+    if text[end : end + 1] == "." and len(glance.lowered[last]) == 1 and not text[end + 1 : end + 2].isalnum():
         end += 1
     elif text[end : end + 2].lower() == "'s" and not text[end + 2 : end + 3].isalnum():
         end += 2
@@ -137,7 +146,7 @@ def _extended(glance: Glance, parts: Parts, first: int, last: int, hits: dict[in
 
 
 def _belongs(glance: Glance, parts: Parts, i: int) -> bool:
-    token = glance.token(i)
+    token = glance.lowered[i]
     if token in parts.whole or token in parts.minor:
         return True
     return len(token) == 1 and glance.written(i) in parts.initials

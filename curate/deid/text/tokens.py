@@ -15,7 +15,7 @@ from curate.deid.text.fold import BARRIER
 from curate.deid.text.rules import Span
 from curate.deid.text.vocabulary import Kind, kind
 
-_TOKEN = re.compile(rf"{BARRIER}|[^\W_]+(?:['.](?=[^\W_])[^\W_]+)*")
+_TOKEN = re.compile(rf"({BARRIER}|[^\W_]+(?:['.](?=[^\W_])[^\W_]+)*)")
 _BREAK = re.compile(r"[.!?:;\n()\[\]{}\"*=<>|\t]|(?:^|\s)[-+](?:\s|$)")
 _BEYOND: Span = (sys.maxsize, sys.maxsize, "")
 _ALPHA, _DIGITS, _DOTS = range(3)  # shapes of a token
@@ -47,13 +47,14 @@ def words_of(text: str, archive: frozenset[str], taken: Sequence[Span]) -> list[
     found: list[Word] = []
     at, next_taken, last = 0, -1, len(taken)
     begun, reached, label = 0, 0, ""
-    for hit in _TOKEN.finditer(text):
-        start, end = hit.span()
-        token = hit[0]
+    pieces = _TOKEN.split(text)  # what stands between the tokens, and they
+    for n in range(1, len(pieces), 2):
+        gap, token = pieces[n - 1], pieces[n]
+        start = at + len(gap)
+        end = start + len(token)
         while reached <= start:
             next_taken += 1
             begun, reached, label = taken[next_taken] if next_taken < last else _BEYOND
-        gap = text[at:start]
         first = at == 0 or (gap != " " and _breaks(gap))
         if first and found and gap in (".", ". ") and found[-1].text != BARRIER:
             before = found[-1]

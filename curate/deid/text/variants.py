@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from functools import cache, lru_cache
+from functools import cache
 
 from curate.deid.text.glance import Glance
 from curate.deid.text.rules import Span
 from curate.deid.text.vocabulary import Kind, kind
 
 _SHORTEST = 5  # letters of a part that a neighbour of one letter's difference, or two halves, may stand for
+_ORDINARY: set[str] = set()  # words that turned out to be of the vocabulary: most words of most texts
 _HALVES = re.compile(r"([^\W\d_]+)[ \xa0'-]{1,2}(?:\n)?(?=([^\W\d_]+))|([^\W\d_]+)\n(?=([^\W\d_]+))")
 _DOTTED = re.compile(r"(?<![\w.])(?:[A-Z]\.[ -]?){2,4}(?!\w)")
 
@@ -98,9 +99,11 @@ def variant_spans(glance: Glance, parts: Iterable[str]) -> Iterator[Span]:
     yield from _halves(glance.text, frozenset(cut))
 
 
-@lru_cache(maxsize=8)
 def _unknown(words: frozenset[str]) -> list[str]:
-    return [w for w in words if len(w) >= _SHORTEST - 1 and not kind(w) & (Kind.KNOWN | Kind.EPONYM)]
+    found = [w for w in words - _ORDINARY if len(w) >= _SHORTEST - 1]
+    strange = [w for w in found if not kind(w) & (Kind.KNOWN | Kind.EPONYM)]
+    _ORDINARY.update(set(found).difference(strange))
+    return strange
 
 
 def _inflected(text: str, at: int, what: int) -> bool:

@@ -126,23 +126,29 @@ def unusual_words(text: str) -> list[str]:
     return [w for w in words if len(w) > 1 and not kind(w) & (Kind.KNOWN | Kind.EPONYM | Kind.NAME)]
 
 
+@cache
+def eponyms(section: str) -> frozenset[str]:
+    """A section of the list of eponyms; see its head."""
+    return _sections("eponyms")[section]
+
+
 @lru_cache(maxsize=200_000)
 def kind(word: str) -> int:
     """Everything that is known of a folded lower-case word, in one look: the bits of `Kind`."""
-    hand, eponyms = _sections("radiology"), _sections("eponyms")
+    hand, listed = _sections("radiology"), _sections("eponyms")
     found = 0
     if word in hand["function"]:
         return Kind.KNOWN | Kind.CLINICAL | Kind.FUNCTION | (Kind.NAME if word in _surnames() else 0)
     if word in _sections("places")["places"] and word not in _by_hand():
-        return Kind.NAME | Kind.FREQUENT | (Kind.BOUND if word in eponyms["bound"] else 0)
+        return Kind.NAME | Kind.FREQUENT | (Kind.BOUND if word in listed["bound"] else 0)
     rank = _surnames().get(word)
     if rank is not None or word in _given():
         found |= Kind.NAME
         if word in _given() or (rank is not None and rank < _COMMON_RANK):
             found |= Kind.FREQUENT
-    found |= Kind.EPONYM if word in eponyms["free"] else 0
-    found |= Kind.BOUND if word in eponyms["bound"] else 0
-    found |= Kind.NOUN if word in eponyms["nouns"] else 0
+    found |= Kind.EPONYM if word in listed["free"] else 0
+    found |= Kind.BOUND if word in listed["bound"] or word in listed["objects"] else 0
+    found |= Kind.NOUN if word in listed["nouns"] else 0
     if word in hand["medical"] or word in hand["plain"] or word in hand["short"]:
         found |= Kind.BY_HAND
     if word in hand["medical"]:
