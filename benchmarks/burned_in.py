@@ -305,7 +305,7 @@ def report(data: Path | None, n: int, each: int, workers: int) -> dict[str, Any]
     some = [eight(p) for _, p in pictures if 128 <= min(p.shape) <= 1100]
     drawn = list(lines(some, random.Random(1), each, fonts("test")))
     if data is not None:
-        pictures += pair_pictures(data, 1, 2 * n)
+        pictures += pair_pictures(data, 1, n)
     out: dict[str, Any] = {
         "machine": f"{platform.processor() or platform.machine()}, Python {platform.python_version()}",
         "versions": {name: version(name) for name in ("numpy", "opencv-python-headless")},
@@ -371,7 +371,7 @@ def main() -> None:
     parser.add_argument("data", type=Path, nargs="?", help="a folder of real pictures")
     parser.add_argument("--fit", action="store_true", help="print weights instead of the report")
     parser.add_argument("--out", type=Path, help="write the report there as JSON")
-    parser.add_argument("--pictures", type=int, default=30, help="clean ones a set")
+    parser.add_argument("--pictures", type=int, default=26, help="clean ones a set")
     parser.add_argument("--each", type=int, default=2, help="lines a picture")
     parser.add_argument("--workers", type=int, default=2, help="processes")
     args = parser.parse_args()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from curate.deid.text import roles
 from curate.deid.text.fold import BARRIER
@@ -10,6 +11,9 @@ from curate.deid.text.tokens import Word
 from curate.deid.text.vocabulary import Kind, eponyms
 
 _GRADE = re.compile(r"[IVX]{1,4}[A-Fa-f]?|[A-D][1-4]?|\d{1,2}[A-Fa-f]?|I{1,3}F")
+_COUNTING = frozenset(
+    "type grade class stage category group hepatitis vitamin influenza factor zone level segment part phase option".split()  # noqa: SIM905
+)
 _BESIDE = re.compile(r"[ \xa0]{1,2}|[ ]?[,&^_/-][ ]?|'|\.[ ]?|\n")
 
 
@@ -36,6 +40,8 @@ def before_noun(words: list[Word], i: int, text: str) -> bool:
     if after is not None and after.kind & Kind.EPONYM and text[words[i].end : after.start] == "-":
         return True
     for word in words[i + 1 : i + 4]:
+        if word.first:
+            return False
         if word.kind & Kind.NOUN and not word.text[:1].isupper():
             return True
         if word.kind & Kind.NOUN and word.lower not in ("line", "stone", "ring", "law", "bag"):
@@ -43,10 +49,15 @@ def before_noun(words: list[Word], i: int, text: str) -> bool:
         if (
             len(word.text) > 1
             and not word.kind & (Kind.BOUND | Kind.EPONYM)
-            and word.lower not in ("and", "de", "in", "the", "type", "0", "s")
+            and word.lower not in ("and", "de", "type", "0", "s")
         ):
             return False
     return False
+
+
+@cache
+def _paired_words() -> frozenset[str]:
+    return frozenset(word for pair in eponyms("pairs") for word in pair.split("-"))
 
 
 def is_eponym(words: list[Word], i: int, text: str) -> bool:
@@ -54,10 +65,11 @@ def is_eponym(words: list[Word], i: int, text: str) -> bool:
     word = words[i]
     before = words[i - 1] if i else None
     after = words[i + 1] if i + 1 < len(words) else None
-    if before is not None and _paired(before, word, text) and not titled(words, i - 1):
-        return True
-    if after is not None and _paired(word, after, text) and not titled(words, i):
-        return True
+    if word.lower in _paired_words():
+        if before is not None and _paired(before, word, text) and not titled(words, i - 1):
+            return True
+        if after is not None and _paired(word, after, text) and not titled(words, i):
+            return True
     if after is not None and after.lower in eponyms("surely") and text[word.end : after.start] == " ":
         unsure = word.text.endswith("'s") or not word.text.istitle() or after.text != after.lower
         if not unsure and not titled(words, i):
@@ -123,6 +135,41 @@ def acts_as_person(words: list[Word], i: int, text: str, *, plain: bool) -> bool
         return True  # "Hill, J."
     name = bool(after.kind & Kind.NAME) and not after.kind & Kind.CLINICAL and after.text[:1].isupper()
     return not plain and name and beside(text, word, after)
+
+
+def is_human(words: list[Word], i: int) -> bool:
+    """ "Foot was unable to lie flat": by what follows it, a name at the head of a sentence."""
+    if not words[i].kind & Kind.NAME or words[i].lower in roles.OPENERS or words[i].lower in roles.CAPITALS:
+        return False
+    behind = [word.lower for word in words[i + 1 : i + 4]]
+    if not behind or words[i + 1].first:
+        return False
+    if behind[0] in roles.HAVING and len(behind) > 1:
+        state = behind[2] if behind[1] == "not" and len(behind) > 2 else behind[1]  # noqa: PLR2004
+        return state in roles.HUMAN_STATES
+    return behind[0] in roles.HUMANLY
+
+
+def initialled(words: list[Word], i: int, text: str) -> bool:
+    """ "by L. Foot", "cc: M. Olive", "V. Cost reviewed"; not "Child-Pugh B. Ascites"."""
+    if i == 0 or not is_initial(words, i - 1) or text[words[i - 1].end : words[i].start] not in (".", ". "):
+        return False
+    start = i - 1
+    while start > 0 and is_initial(words, start - 1) and text[words[start - 1].end : words[start].start] in (".", ". ", ""):
+        start -= 1
+    if words[start].first:
+        after = words[i + 1].lower if i + 1 < len(words) and not words[i + 1].first else ""
+        return start < i - 1 or after in roles.ACTS or is_human(words, i)
+    before = words[start - 1]
+    told_of = before.lower in roles.LINKS or before.lower in roles.LEADS or before.lower in roles.TITLES
+    return before.person or told_of or before.lower in roles.OPENERS
+
+
+def is_initial(words: list[Word], i: int) -> bool:
+    """A capital letter that no word before it counts by: "grade B" and "Weber C" are none."""
+    before = words[i - 1].lower if i else ""
+    counted = before in _COUNTING or before in eponyms("graded")
+    return len(words[i].text) == 1 and words[i].text.isupper() and not counted
 
 
 def among_small(words: list[Word], i: int) -> bool:

@@ -70,7 +70,9 @@ _YEARLESS = [
 ]
 _LED = re.compile(
     r"\b(?:on|dated?|from|since|of|until|through|exam|study|film|radiographs?|ct|mri?"
-    r"|compar\w+(?: (?:to|with|is made (?:to|with)))?|prior|dob|admitted|seen)\s*:?\s+((?:0?[1-9]"
+    r"|compar\w+(?: (?:to|with|is made (?:to|with)))?|prior|dob|admitted|seen|performed|obtained|done|taken)"
+    r"\s*:?\s+(?:(?:the|prior|previous|outside|stud(?:y|ies)|exam|examination|films?|scan|ct|mri?|radiographs?|x-?rays?|of|on|from"
+    r"|dated|to|with)\s+){0,4}((?:0?[1-9]"
     r"|1[0-2])[/-](?:0?[1-9]|[12]\d|3[01]))(?![\w/]|[.,-]\d)",
     re.IGNORECASE,
 )

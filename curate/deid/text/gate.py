@@ -19,7 +19,10 @@ from curate.deid.text.context import (
     beside,
     enclosed,
     in_heading,
+    initialled,
     is_eponym,
+    is_human,
+    is_initial,
     of_place,
     titled,
     told,
@@ -29,6 +32,9 @@ from curate.deid.text.rules import Span
 from curate.deid.text.tokens import Word, is_shouted, words_of
 from curate.deid.text.vocabulary import Kind
 
+_GIVEN_FUNCTION = frozenset("will may do no so an but than van like bill rob sue mark".split())  # noqa: SIM905
+_DEPARTMENTS = ("ology", "surgery", "medicine", "therapy", "care")
+_ADJECTIVES = ("al", "ic", "ar", "ous", "ed", "ing", "ive", "ly", "ology", "graphy")
 _CAPITALISED = re.compile(r"[A-Z][a-z]")
 
 
@@ -60,6 +66,8 @@ def _goes(words: list[Word], i: int, text: str, level: bool) -> bool:
         return form.istitle() and not level and (told(words, i) or acts_as_person(words, i, text, plain=False))
     if not what & Kind.KNOWN:
         return True
+    if form.istitle() and not level and initialled(words, i, text):
+        return not _is_opener(word)
     if what & Kind.FUNCTION:
         after = words[i + 1].lower if i + 1 < len(words) else ""
         return form.istitle() and not level and (after in roles.SURELY | {"called"} if word.first else alone(words, i))
@@ -73,42 +81,64 @@ def _goes(words: list[Word], i: int, text: str, level: bool) -> bool:
         return bool(what & Kind.NAME)
     if word.first:
         rare = frequent and not what & Kind.BY_HAND
+        if form.istitle() and is_human(words, i):
+            return True
         return frequent and (rare or enclosed(words, i, text) or acts_as_person(words, i, text, plain=False))
     if word.lower in roles.PLACES:
         return True
     if word.lower in roles.COUNTED and i + 1 < len(words) and words[i + 1].lower == "0":
         return False
+    if form.istitle() and what & Kind.NAME and not _is_opener(word) and _is_subject(words, i, text):
+        return not word.lower.endswith(_DEPARTMENTS)
     if what & Kind.CLINICAL or word.lower in roles.CAPITALS:
         return frequent and (titled(words, i) or alone(words, i) or told(words, i) or of_place(words, i))
     return not in_heading(words, i, text)
 
 
+def _is_subject(words: list[Word], i: int, text: str) -> bool:
+    return told(words, i) or is_human(words, i) or acts_as_person(words, i, text, plain=False)
+
+
 def _spread(words: list[Word], text: str, level: bool) -> None:
-    """A name's neighbours: initials, and capitalised words that may be its other half."""
+    """A name's neighbours: initials, particles, and capitalised words that may be its other half."""
     for step in (1, -1):
         for j in range(len(words))[::step]:  # a neighbour just taken in is asked for its own in turn
             i = j + step
             if not words[j].person or not 0 <= i < len(words) or words[i].masked:
                 continue
             one, other = (words[j], words[i]) if step == 1 else (words[i], words[j])
-            if beside(text, one, other) and _goes_along(words[i], words[j], text[one.end : other.start], level):
-                words[i].masked = words[i].person = True
-            elif words[i].lower in ("and", "&") and 0 <= i + step < len(words) and beside(text, one, other):
+            if not beside(text, one, other) or (len(words[i].text) == 1 and step == -1 and not is_initial(words, i)):
+                continue
+            gap = text[one.end : other.start]
+            if _goes_along(words[i], words[j], gap, level) or (not level and _is_half(words, i, j, gap)):
+                _take(words[i])
+            elif words[i].lower == "and" and 0 <= i + step < len(words):
                 mate = words[i + step]  # "Fine and Mcfall concur"
                 listed = mate.text.istitle() and bool(mate.kind & Kind.FREQUENT) and not level and not mate.masked
                 if listed and not mate.kind & Kind.FUNCTION and text[mate.end : mate.end + 1] != "-":
-                    mate.masked = mate.person = True
+                    _take(mate)
+            elif step == 1 and not level and words[i].lower in roles.PARTICLES and gap in (" ", "-"):
+                k = i + 1  # "Ngozi de Olive"
+                while k < len(words) and words[k].lower in roles.PARTICLES and words[k].text.islower() and k < i + 2:
+                    k += 1
+                if k < len(words) and not words[k].first and words[k].text[:1].isupper() and words[i].text.islower():
+                    for word in words[i : k + 1]:
+                        _take(word)
+            elif step == -1 and not level and _leads(words, i, gap):
+                _take(words[i])  # "Stone van Nowak"
 
 
 def _goes_along(word: Word, name: Word, gap: str, level: bool) -> bool:
     if word.text == BARRIER:
         return False
     if word.kind & Kind.FUNCTION:
-        return word.text.istitle() and not word.first and not level and gap == " " and bool(word.kind & Kind.NAME)
+        return word.text.istitle() and not word.first and not level and gap in (" ", ". ") and bool(word.kind & Kind.NAME)
     if not word.text[:1].isupper():
         plain = not word.kind & (Kind.CLINICAL | Kind.BY_HAND)
         named = plain or (name.kind & Kind.NAME and not word.kind & Kind.CLINICAL)
         return level and bool(word.kind & Kind.FREQUENT) and bool(named) and gap in (" ", "-")
+    if word.lower in roles.OPENERS and word.start < name.start and word.first:
+        return False
     if len(word.text) == 1:
         return gap.strip(" \xa0.,") == "" and word.text.isalpha()
     if (
@@ -123,6 +153,54 @@ def _goes_along(word: Word, name: Word, gap: str, level: bool) -> bool:
     if word.lower in roles.OF_PLACES and not word.first and gap in (" ", "\xa0", "-"):
         return True
     return bool(word.kind & Kind.NAME) and (not word.kind & Kind.CLINICAL or bool(word.kind & Kind.FREQUENT))
+
+
+def _take(word: Word) -> None:
+    word.masked = word.person = True
+
+
+def _leads(words: list[Word], i: int, gap: str) -> bool:
+    """A particle in small letters before a name: at its beginning, or behind another capitalised word."""
+    word = words[i]
+    if word.lower not in roles.PARTICLES or not word.text.islower() or gap not in (" ", "-", "'"):
+        return False
+    if word.lower not in ("de", "do", "la", "e", "y", "das", "du", "st", "den"):
+        return True
+    return i > 0 and words[i - 1].text[:1].isupper() and not words[i].first
+
+
+def _is_half(words: list[Word], i: int, j: int, gap: str) -> bool:
+    """A known word, capitalised as a name beside one that no vocabulary knows: "Tongue Novak", "Novak Foot"."""
+    word, name = words[i], words[j]
+    if word.settled and word.kind & (Kind.BOUND | Kind.EPONYM):
+        return False
+    if gap == "-" and word.text.istitle() and len(word.text) > 1 and name.text[:1].isupper():
+        return True
+    if i > j and len(name.text) == 1 and gap == ". " and word.text.istitle() and not _is_opener(word):
+        return True  # "Aoife J. Foot"
+    if not word.text.istitle() or len(word.text) < 2 or gap not in (" ", "\xa0", "-", " - ", ", ", " & "):  # noqa: PLR2004
+        return False
+    if word.lower in roles.TITLES or word.lower in roles.KIN or (gap == ", " and i > j and word.first):
+        return False
+    particle = i < j and name.lower in roles.PARTICLES  # "Stone van Nowak"
+    if (name.text == BARRIER and gap != " ") or (name.text != BARRIER and not name.text[:1].isupper() and not particle):
+        return False
+    if i > j:
+        return not word.first and not _is_opener(word)
+    if word.kind & Kind.FUNCTION and word.lower not in _GIVEN_FUNCTION:
+        return False
+    if name.text == BARRIER or name.kind & Kind.KNOWN or gap == ", ":
+        ordinary = word.first and bool(word.kind & (Kind.CLINICAL | Kind.BY_HAND))
+        return not ordinary and not _is_opener(word) and name.text != BARRIER
+    return not _is_opener(word)
+
+
+def _is_opener(word: Word) -> bool:
+    if word.kind & Kind.FUNCTION and word.lower not in _GIVEN_FUNCTION:
+        return True
+    if word.lower in roles.OPENERS or word.lower in roles.CAPITALS or word.lower in roles.ACTS:
+        return True
+    return word.first and word.lower.endswith(_ADJECTIVES)
 
 
 def _runs(words: list[Word], text: str) -> Iterator[Span]:

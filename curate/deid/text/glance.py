@@ -130,14 +130,25 @@ class Glance:
 
     @cached_property
     def _at(self) -> dict[str, list[int]]:
-        found: dict[str, list[int]] = {}
-        for hit in _WORDS.finditer(self.lower):
-            found.setdefault(hit[0], []).append(hit.start())
-        return found
+        return {}
 
     def places(self, word: str) -> list[int]:
         """Where one of its ``words`` begins."""
-        return self._at.get(word, [])
+        found = self._at.get(word)
+        if found is None:
+            found = self._at[word] = self._places(word)
+        return found
+
+    def _places(self, word: str) -> list[int]:
+        found, lower, size = [], self.lower, len(word)
+        at = lower.find(word)
+        while at >= 0:
+            end = at + size
+            inside = (at > 0 and lower[at - 1].isalpha()) or (end < len(lower) and lower[end].isalpha())
+            if not inside:
+                found.append(at)
+            at = lower.find(word, at + 1)
+        return found
 
     @cached_property
     def numbers(self) -> str:

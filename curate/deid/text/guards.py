@@ -79,6 +79,7 @@ YEARLESS = (guard(_MONTHS, led="words"), guard(_MONTHS))
 LED = guard(
     """on date dated from since of until through exam study film radiograph radiographs ct mr mri prior dob admitted
 seen compared
+    performed obtained done taken
     comparison comparisons compare compares comparing comparable comparative comparatively comparably""",
     led="words",
 )
@@ -118,6 +119,9 @@ FACILITY = guard(
 university sanatorium polyclinic
     radiology med trauma diagnostics laboratory laboratories pharmacy"""
 )
+
+COPIED = guard("cc copies copy", led="words")
+FIRM = guard("son sons daughter daughters bros brothers co company partners ltd llc llp gmbh pllc plc inc")
 
 _PAGER = """pager pagers paged beeper bleep bleeps bleeped page ext extension extn vocera spectralink ascom dect voalte
 phone tel telephone
@@ -175,4 +179,6 @@ valentine valentines
     guard(signs="'"),
     guard(numbers=r"\d/\d", led="digits"),
     guard(numbers=r"\d[-/]\d", led="digits"),
+    guard(numbers=r"\d/\d", led="digits"),
+    guard(numbers=r"\d/\d", led="digits"),
 )

@@ -29,6 +29,10 @@ _FACILITY = re.compile(
     r"|med ctr|trauma cent(?:er|re)|diagnostics|laborator(?:y|ies)|pharmacy|medical group))\b"
     r"(?:[ ]of[ ](?:[A-Z][\w.'-]*[ ]?){1,3})?"
 )
+_FIRM = re.compile(
+    r"(?<![\w'])((?:[A-Z][\w'.-]*(?:,[ ]|[ ]&[ ]|[ ]and[ ]|[ ])){0,3})[A-Z][\w'-]*,?[ ](?:(?:&|and)[ ]"
+    r"(?:Sons?|Daughters?|Bros|Brothers|Co|Company|Partners)|Ltd|LLC|LLP|GmbH|PLLC|PLC|Inc)\b\.?"
+)
 _COMMON = _words("""
 the this that these those an a outside in at from to by of and or for with on same other another no prior
 previous our local referring emergency outpatient inpatient home day any acute during per via followup follow-up
@@ -38,6 +42,8 @@ hospitalized is was st
 
 
 def _facilities(text: str, glance: Glance) -> Iterator[Span]:
+    for hit in guards.FIRM.find(_FIRM, glance):
+        yield hit.start(), hit.end(), "FACILITY"
     for hit in guards.FACILITY.find(_FACILITY, glance):
         words = [w.strip(".,'").lower() for w in hit[1].split()]
         skip = 0  # leading words of the sentence are not of the name
@@ -88,6 +94,8 @@ _TOLD = re.compile(
     r"|caregiver|named|nurse|paramedic|technician|technologist|attendant|therapist|sonographer|radiographer|physician"
     r"|supervisor),?[ ]+(?:is[ ]+|named[ ]+)?(?=[A-Z])"
 )
+_COPIED = re.compile(r"\b(?i:cc|copies[ ]to|copy[ ]to)\b[ ]?:?[ ]+(?=[A-Z])")
+_NEXT = re.compile(r"[ ]?[;,][ ]?(?=[A-Z])")
 _DEGREE = re.compile(
     r"(?<![\w.])((?:(?:[A-Z][\w'-]*[a-z]|[A-Z]{2,}|[A-Z]\.?)(?:,?[ ]+)){1,4}?),?[ ]*(?:M\.?D\.?|D\.O\.|DO|MBBS"
     r"|MBChB|Ph\.?D\.?|R\.N\.|RN|PA-C"
@@ -113,9 +121,22 @@ def _names(text: str, glance: Glance) -> Iterator[Span]:
     for cue, needs in ((_BY, guards.BY), (_TOLD, guards.TOLD)):
         for hit in needs.find(cue, glance):
             yield from _take(text, hit.end(), 3, lower=False, sure=False)
+    for hit in guards.COPIED.find(_COPIED, glance):
+        yield from _list_of(text, hit.end())
     for hit in guards.DEGREE.find(_DEGREE, glance):
         if not all(w.strip(".,").lower() in _STOP for w in hit[1].split()):
             yield hit.start(1), hit.start(1) + len(hit[1].rstrip(" ,")), "NAME"
+
+
+def _list_of(text: str, at: int) -> Iterator[Span]:
+    """Names with commas or semicolons between them."""
+    while True:
+        found = list(_take(text, at, 4, lower=False, sure=True))
+        yield from found
+        further = _NEXT.match(text, found[-1][1]) if found else None
+        if further is None:
+            return
+        at = further.end()
 
 
 def _take(text: str, at: int, most: int, *, lower: bool, sure: bool) -> Iterator[Span]:
@@ -126,7 +147,8 @@ def _take(text: str, at: int, most: int, *, lower: bool, sure: bool) -> Iterator
     end, start, taken = at, at, 0
     while taken < most:
         word = _WORD.match(text, end if taken == 0 else _joined(text, end))
-        if word is None or word[0].rstrip(".").lower() in _STOP:
+        titled = sure and not lower and taken == 0 and word is not None and word[0].istitle()
+        if word is None or (word[0].rstrip(".").lower() in _STOP and not (titled and len(word[0]) > 4)):  # noqa: PLR2004
             break
         plain, capital = word[0].rstrip("."), word[0][0].isupper()
         if not capital and not (lower and taken < 2):

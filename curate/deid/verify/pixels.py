@@ -24,6 +24,7 @@ from curate.deid.verify.known import kind_of
 Image8 = npt.NDArray[np.uint8]
 
 _SURE, _ENOUGH = 0.6, 3  # confidence of a line, and its letters and digits, from which it is text
+_LEAST_SIDE = 480  # px
 _UNSURE = 0.3  # enough where the line is like a known value
 _TILE, _OVERLAP = 1024, 96  # px; a line longer than the overlap is still read in part
 _ALIKE = 0.8  # of difflib's ratio: one letter of five may be misread
@@ -145,4 +146,5 @@ def _tiles(view: Image8) -> Iterator[Image8]:
 def _engine() -> Any:  # an untyped optional package
     from rapidocr_onnxruntime import RapidOCR
 
-    return RapidOCR(intra_op_num_threads=1, inter_op_num_threads=1)  # the workers are the threads
+    # the workers are the threads; enlarging small pictures more than this costs much and reads no more
+    return RapidOCR(intra_op_num_threads=1, inter_op_num_threads=1, det_limit_side_len=_LEAST_SIDE)
