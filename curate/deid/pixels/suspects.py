@@ -21,12 +21,13 @@ from curate.deid.pixels.row import Box, Image8, Row
 from curate.deid.pixels.views import views
 
 # Log-odds of one piece alone, of two and of more; chosen on the half of pictures and fonts for fitting in
-# benchmarks/burned_in.py, which reports on the other.
-SUSPECT = (3.0, 2.5, 2.0)  # text, where nothing else can tell
-JOINT = 1.0  # the same, of a row and the likeliest single piece on it, added up
-SURE = 1.0  # so much more is text whatever the engine says
+# benchmarks/burned_in.py (on pictures the weights have not seen), which reports on the other half.
+SUSPECT = (3.3, 2.8, 2.3)  # text, where nothing else can tell
+JOINT = 1.3  # the same, of a row and the likeliest single piece on it, added up
+SURE = 0.7  # so much more is text whatever the engine says
 LEAN = (-1.0, -2.0, -3.0)  # worth the engine's look
-READ = 0.5  # mean probability of the engine's line
+NEAR = -2.0  # so little less than text is worth a look at three times its size, which takes anatomy for text more often
+READ, READ_SMALL = 0.5, 0.8  # mean probability of the engine's line; where it was shown at three times its size
 _WHOLE = 800_000  # pixels: a picture up to this size is read whole
 _BAND = 128  # px: annotation of a large picture stands along its borders
 _AROUND = 48  # px: what is shown to the engine around a row
@@ -75,12 +76,12 @@ def _leaning(view: Image8, eager: bool) -> list[Candidate]:
 
 def _read(view: Image8, leaning: Sequence[Candidate], insist: bool) -> list[Box]:
     boxes = [candidate.row.box for candidate in leaning]
-    small = [box for box in boxes if min(box[2:]) <= _SMALL]
+    small = [row.box for excess, row in leaning if excess > NEAR and min(row.box[2:]) <= _SMALL]
     lines = [
         line.box
-        for times, some in ((2, boxes), (3, small))
+        for times, some, least in ((2, boxes, READ), (3, small, READ_SMALL))
         for part in _shown(view, some)
-        for line in ocr.detected_small(view, part, times=times, least=READ)
+        for line in ocr.detected_small(view, part, times=times, least=least)
     ]
     found: list[Box] = []
     rest: list[Box] = []

@@ -11,8 +11,8 @@ from curate.deid.text.tokens import Word
 from curate.deid.text.vocabulary import Kind, eponyms
 
 _GRADE = re.compile(r"[IVX]{1,4}[A-Fa-f]?|[A-D][1-4]?|\d{1,2}[A-Fa-f]?|I{1,3}F")
-_COUNTING = frozenset(
-    "type grade class stage category group hepatitis vitamin influenza factor zone level segment part phase option".split()  # noqa: SIM905
+_COUNTING = roles.words(
+    "type grade class stage category group hepatitis vitamin influenza factor zone level segment part phase option"
 )
 _BESIDE = re.compile(r"[ \xa0]{1,2}|[ ]?[,&^_/-][ ]?|'|\.[ ]?|\n")
 
@@ -145,7 +145,7 @@ def is_human(words: list[Word], i: int) -> bool:
     if not behind or words[i + 1].first:
         return False
     if behind[0] in roles.HAVING and len(behind) > 1:
-        state = behind[2] if behind[1] == "not" and len(behind) > 2 else behind[1]  # noqa: PLR2004
+        state = behind[2] if behind[1] == "not" and len(behind) > 2 else behind[1]
         return state in roles.HUMAN_STATES
     return behind[0] in roles.HUMANLY
 
@@ -155,7 +155,11 @@ def initialled(words: list[Word], i: int, text: str) -> bool:
     if i == 0 or not is_initial(words, i - 1) or text[words[i - 1].end : words[i].start] not in (".", ". "):
         return False
     start = i - 1
-    while start > 0 and is_initial(words, start - 1) and text[words[start - 1].end : words[start].start] in (".", ". ", ""):
+    while (
+        start > 0
+        and is_initial(words, start - 1)
+        and text[words[start - 1].end : words[start].start] in (".", ". ", "")
+    ):
         start -= 1
     if words[start].first:
         after = words[i + 1].lower if i + 1 < len(words) and not words[i + 1].first else ""

@@ -132,7 +132,9 @@ def _goes_along(word: Word, name: Word, gap: str, level: bool) -> bool:
     if word.text == BARRIER:
         return False
     if word.kind & Kind.FUNCTION:
-        return word.text.istitle() and not word.first and not level and gap in (" ", ". ") and bool(word.kind & Kind.NAME)
+        return (
+            word.text.istitle() and not word.first and not level and gap in (" ", ". ") and bool(word.kind & Kind.NAME)
+        )
     if not word.text[:1].isupper():
         plain = not word.kind & (Kind.CLINICAL | Kind.BY_HAND)
         named = plain or (name.kind & Kind.NAME and not word.kind & Kind.CLINICAL)
@@ -174,11 +176,16 @@ def _is_half(words: list[Word], i: int, j: int, gap: str) -> bool:
     word, name = words[i], words[j]
     if word.settled and word.kind & (Kind.BOUND | Kind.EPONYM):
         return False
-    if gap == "-" and word.text.istitle() and len(word.text) > 1 and name.text[:1].isupper():
+    if gap == "-" and word.text.istitle() and word.text.isalpha() and len(word.text) > 1 and name.text[:1].isupper():
         return True
     if i > j and len(name.text) == 1 and gap == ". " and word.text.istitle() and not _is_opener(word):
         return True  # "Aoife J. Foot"
-    if not word.text.istitle() or len(word.text) < 2 or gap not in (" ", "\xa0", "-", " - ", ", ", " & "):  # noqa: PLR2004
+    if (
+        not word.text.istitle()
+        or not word.text.isalpha()
+        or len(word.text) < 2
+        or gap not in (" ", "\xa0", "-", " - ", ", ", " & ")
+    ):
         return False
     if word.lower in roles.TITLES or word.lower in roles.KIN or (gap == ", " and i > j and word.first):
         return False
@@ -186,7 +193,8 @@ def _is_half(words: list[Word], i: int, j: int, gap: str) -> bool:
     if (name.text == BARRIER and gap != " ") or (name.text != BARRIER and not name.text[:1].isupper() and not particle):
         return False
     if i > j:
-        return not word.first and not _is_opener(word)
+        noun = word.kind & Kind.NOUN and word.kind & Kind.CLINICAL and not word.kind & Kind.NAME  # "Xxx Disease"
+        return not word.first and not noun and not _is_opener(word)
     if word.kind & Kind.FUNCTION and word.lower not in _GIVEN_FUNCTION:
         return False
     if name.text == BARRIER or name.kind & Kind.KNOWN or gap == ", ":

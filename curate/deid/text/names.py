@@ -37,7 +37,7 @@ _COMMON = _words("""
 the this that these those an a outside in at from to by of and or for with on same other another no prior
 previous our local referring emergency outpatient inpatient home day any acute during per via followup follow-up
 clinical general patient hospital clinic his her their seen transferred admitted discharged discharge
-hospitalized is was st
+hospitalized is was st physical exam examination history vitals labs blood tests results findings data
 """)
 
 
@@ -148,7 +148,7 @@ def _take(text: str, at: int, most: int, *, lower: bool, sure: bool) -> Iterator
     while taken < most:
         word = _WORD.match(text, end if taken == 0 else _joined(text, end))
         titled = sure and not lower and taken == 0 and word is not None and word[0].istitle()
-        if word is None or (word[0].rstrip(".").lower() in _STOP and not (titled and len(word[0]) > 4)):  # noqa: PLR2004
+        if word is None or (word[0].rstrip(".").lower() in _STOP and not (titled and len(word[0]) > 4)):
             break
         plain, capital = word[0].rstrip("."), word[0][0].isupper()
         if not capital and not (lower and taken < 2):

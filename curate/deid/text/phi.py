@@ -83,11 +83,11 @@ def _value(plain: str, words: list[str]) -> _Value:
     core = _squash(plain)
     label = _label(plain, words)
     digits = re.sub(r"[^0-9]", "", plain)
-    numbers = tuple(n for n in dict.fromkeys((digits, digits.lstrip("0"))) if len(n) > 4 and n != core)  # noqa: PLR2004
+    numbers = tuple(n for n in dict.fromkeys((digits, digits.lstrip("0"))) if len(n) > 4 and n != core)
     places = tuple((_squash(word), _gaps([word], 0)) for word in _own_words(words))
-    if core.isdigit() and len(core) < 4:  # noqa: PLR2004  "12" is too little
+    if core.isdigit() and len(core) < 4:
         core = ""
-    loose = any(c.isdigit() for c in core) and len(words) < 3 and len(core) > 4  # noqa: PLR2004
+    loose = any(c.isdigit() for c in core) and len(words) < 3 and len(core) > 4
     gaps = dict.fromkeys(range(len(core)), 3) if loose else _gaps(words, 12)
     return _Value(core, gaps, label, numbers, places)
 
@@ -108,7 +108,7 @@ def _own_words(words: list[str]) -> list[str]:
     """A facility's own name: "Mercy General Hospital" is also "Mercy General", and "Mercy"."""
     if not any(w.lower() in _FACILITY for w in words):
         return []
-    own = [w for w in words if w.lower() not in _FACILITY and w.lower() not in technical_words() and len(w) > 3]  # noqa: PLR2004
+    own = [w for w in words if w.lower() not in _FACILITY and w.lower() not in technical_words() and len(w) > 3]
     return [w for w in own if not any(c.isdigit() for c in w)]
 
 
@@ -140,8 +140,8 @@ def _value_spans(glance: Glance, value: _Value) -> Iterator[Span]:
         yield from ((s, e, value.label) for s, e in _found(glance, value.core, value.gaps, guarded=guarded))
     for number in value.numbers:
         if number in squashed:
-            gaps = dict.fromkeys(range(len(number)), 1)
-            yield from ((s, e, "ID") for s, e in _found(glance, number, gaps, signs=frozenset(" \t\n\xa0./_-")))
+            apart = dict.fromkeys(range(len(number)), 1)
+            yield from ((s, e, "ID") for s, e in _found(glance, number, apart, signs=frozenset(" \t\n\xa0./_-")))
     for word, gaps in value.places:
         if word in squashed:
             for start, end in _found(glance, word, gaps):

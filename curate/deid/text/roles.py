@@ -118,14 +118,16 @@ COUNTED = words(
 # Between the parts of a name, in small letters.
 PARTICLES = words(
     """
-    van von der den ter ten de di da do dos das du del della la le las los san st al el bin ibn ben abu ap af av zu zur
+    van von der den ter ten de di da do dos das du del della la le las los san st al el bin ibn ben abu ap af av zu
+    zur
     zum y e mac mc ni nic ui ua bint
     """
 )
 # Behind a name at the head of a sentence: what only people do.
 HUMANLY = words(
     """
-    tripped fell wishes wished says said tolerated tolerates refused refuses declined declines lives lived denies denied
+    tripped fell wishes wished says said tolerated tolerates refused refuses declined declines lives lived denies
+    denied
     complains complained drove walked slipped smokes smoked thinks believes asked asks agreed agrees insisted insists
     claims claimed recalls remembers consented admits
     """
@@ -135,20 +137,26 @@ HAVING = words("was is has had will could cannot can would")
 HUMAN_STATES = words(
     """
     unable able unwilling willing afraid scared anxious calm upset cooperative uncooperative confused tearful pleasant
-    combative aware happy satisfied agreeable reluctant nervous tired told informed bring return drive come attend agreed
-    declined refused consented walked fallen complained accompanied dizzy asleep awake claustrophobic hesitant lie hold
+    combative aware happy satisfied agreeable reluctant nervous tired told informed bring return drive come attend
+    agreed
+    declined refused consented walked fallen complained accompanied dizzy asleep awake claustrophobic hesitant lie
+    hold
     tolerate sit stand remember speak recall breathe travelled traveled
     """
 )
 # Words that begin a sentence before a name without being its first half.
 OPENERS = words(
     """
-    per patient called told spoke discussed seen read by from with via as dear thanks thank attending coach interpreter
-    technologist radiographer sonographer teacher driver employer neighbor neighbour friend cousin uncle aunt niece nephew
+    per patient called told spoke discussed seen read by from with via as dear thanks thank attending coach
+    interpreter
+    technologist radiographer sonographer teacher driver employer neighbor neighbour friend cousin uncle aunt niece
+    nephew
     grandmother grandfather son daughter brother sister mother father husband wife partner colleague consultant fellow
     resident registrar surgeon physician pharmacist midwife nurse doctor professor dictated signed reviewed approved
-    verified transcribed prior previous outside compared comparison note history regards best sincerely cc attn attention
+    verified transcribed prior previous outside compared comparison note history regards best sincerely cc attn
+    attention
     sent requested referred performed dr mr mrs ms miss prof sir madam known transferred images films film study scan
-    chest clinic hospital practice office copy copies fax call page paged contact address now please also only both same
+    chest clinic hospital practice office copy copies fax call page paged contact address now please also only both
+    same
     """
 )

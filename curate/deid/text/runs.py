@@ -121,7 +121,9 @@ def _only_parts(token: str, parts: Parts, *, whole: bool = False) -> bool:
         return True
     if whole:
         return False
-    minors = [part for part in parts.minor if lower.startswith(part)] + ([token[0]] if token[0] in parts.initials else [])
+    minors = [part for part in parts.minor if lower.startswith(part)] + (
+        [token[0]] if token[0] in parts.initials else []
+    )
     return any(_only_parts(token[len(part) :], parts) for part in minors)
 
 

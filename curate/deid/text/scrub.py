@@ -27,10 +27,13 @@ from curate.deid.text.phi import phi_spans
 from curate.deid.text.presidio import presidio_spans
 from curate.deid.text.rules import Span, find_spans
 from curate.deid.text.seasons import find_vague
+from curate.errors import DropRecord
+from curate.record import Reason
 
 LABELS = ("NAME", "ID", "DATE", "TIME", "PHONE", "EMAIL", "URL", "ADDRESS", "AGE", "FACILITY")
 # A shifted date says that it is one, or a second scrub would shift it again.
 PLACEHOLDER = re.compile(rf"\[(?:{'|'.join(LABELS)})\]|\[DATE:\d{{4}}-\d\d-\d\d\]")
+_NO_PROSE = re.compile(r"\S{1000}")  # no word, number or address is as long: encoded bytes, in which nothing is found
 _REPEATED = re.compile(r"(\[NAME\])(?:[ \xa0]{1,2}\[NAME\])+")
 
 
@@ -66,6 +69,8 @@ def scrub(
     """
     shift = pseudo.shift(patient_id) if rules.dates == "shift" and patient_id.strip() else None
     text = tidy(text)
+    if _NO_PROSE.search(text):
+        raise DropRecord(Reason.TEXT_UNPROVEN)
     if rules.vocabulary:
         require_known_language(fold(text, PLACEHOLDER)[0], archive)
     # Ends: every pass that changes anything turns at least one character outside placeholders into a placeholder.

@@ -85,7 +85,8 @@ _PATTERNS = [
         (r"(?<![\w.,-])(?:0[1-9]|1[0-2])[-/](?:0[1-9]|[12]\d|3[01])(?![\w/%-]|[.,]\d)", 0),
         # behind what is masked already (a facility, a name), and before what was made that day
         (
-            rf"(?:(?<=\0 )|(?<=\0, )|(?<=\0 on )|(?<=\0 from )|(?<=\0 dated )|(?<=\0 of )|(?<=\0 and ))(?:0?[1-9]|1[0-2])/{_DAY}"
+            r"(?:(?<=\0 )|(?<=\0, )|(?<=\0 on )|(?<=\0 from )|(?<=\0 dated )|(?<=\0 of )|(?<=\0 and ))"
+            rf"(?:0?[1-9]|1[0-2])/{_DAY}"
             r"(?![\w/%]|[.,]\d|\s(?:strength|power|nodes?|score|points?|pain))",
             re.I,
         ),

@@ -148,7 +148,7 @@ def kind(word: str) -> int:
             found |= Kind.FREQUENT
     found |= Kind.EPONYM if word in listed["free"] else 0
     found |= Kind.BOUND if word in listed["bound"] or word in listed["objects"] else 0
-    found |= Kind.NOUN | Kind.KNOWN if word in listed["nouns"] else 0
+    found |= Kind.NOUN | Kind.KNOWN | Kind.BY_HAND if word in listed["nouns"] else 0
     if word in hand["medical"] or word in hand["plain"] or word in hand["short"]:
         found |= Kind.BY_HAND
     if word in hand["medical"]:

@@ -8,8 +8,9 @@ from itertools import pairwise
 
 from curate.deid.verify.words import is_known, is_standard
 
-_WORD = r"[^\W\d_]+(?:['’-][^\W\d_]+)*"
-_NAME = r"[A-Z][^\W\d_]*(?:['’-][^\W\d_]+)*"  # in text without accents
+# Bounded, and begun at a word's begin: what is no text ("AAAA...", base64) must not cost the square of its length.
+_WORD = r"[^\W\d_]{1,60}(?:['’-][^\W\d_]{1,60}){0,5}"
+_NAME = r"(?<![^\W\d_])[A-Z][^\W\d_]{0,60}(?:['’-][^\W\d_]{1,60}){0,5}"  # in text without accents
 _RUN = rf"{_NAME}\.?(?:,?[ \t]{{1,2}}{_NAME}\.?){{0,3}}"
 _TITLED = re.compile(
     rf"\b(?:Dr|DR|Drs|Doctor|Prof|Professor|Mr|MR|Mrs|MRS|Ms|MS|Miss|Mx|Sra?|Dra|Herr|Frau|Nurse|Sister|Rev)(\.)?\s{{1,2}}({_RUN})"
@@ -21,7 +22,7 @@ _BY = re.compile(
 )
 _TOLD = re.compile(
     r"\b(?i:discussed|communicated|conveyed|relayed|spoken?|speaking|called|paged|telephoned|faxed|notified|informed|contacted)"
-    rf"(?: \w+){{0,5}}? (?i:with|to) ({_RUN})|\b(?i:notified|informed|contacted|attn:?|dear|cc:?|named) ({_RUN})"
+    rf"(?: \w{{1,60}}){{0,5}}? (?i:with|to) ({_RUN})|\b(?i:notified|informed|contacted|attn:?|dear|cc:?|named) ({_RUN})"
 )
 _FIELD = re.compile(
     r"\b(?i:patient(?:'s)? name|surname|(?:first|last|full) name|(?:referring|ordering|attending|requesting|reading"
@@ -47,7 +48,7 @@ _KIND = (
     r"|radiology associates|medical group)"
 )
 _FACILITY = re.compile(
-    rf"((?:[A-Z][\w'.&-]*(?:,? (?:of|the|and|for|de|la|del) | )){{1,6}}?)(?i:{_KIND})\b(?: of ({_RUN}))?"
+    rf"((?:(?<!\w)[A-Z][\w'.&-]{{0,60}}(?:,? (?:of|the|and|for|de|la|del) | )){{1,6}}?)(?i:{_KIND})\b(?: of ({_RUN}))?"
 )
 _GENERIC_WORDS = """
 the this that an a our outside local referring emergency prior previous other another same general community

@@ -255,3 +255,32 @@ def test_a_second_opinion_that_is_not_installed_is_named():
 def test_gate_spans_leave_alone_what_is_taken():
     text = "Seen by Okonkwo Young."
     assert list(gate_spans(text, taken=[(8, 15, "NAME")])) == [(16, 21, "NAME")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Read with {Tongue Nowakowska}. I agree with {Nowakowska Tongue}. Seen by {Foot}.",
+        "Her friend {Marrow van Haddadian} drove her. {V. Cost} reviewed the images.",
+        "Known to {Just & Sons}. cc {Vasconcelos}; {Rope}; {Trust, Self}.",
+        "Compared to {Brackenridge General} {10/5}, no change. The outside CT from {10/5} and {10/9} was seen.",
+    ],
+)
+def test_a_word_that_is_half_a_name_goes_with_it(text):
+    out = PLACEHOLDER.sub(" ", clean(re.sub(r"[{}]", "", text)))
+    planted = {w for span in re.findall(r"\{(.*?)\}", text) for w in re.findall(r"[^\W_]{3,}|\d+/\d+", span)}
+    assert not [w for w in planted if w in out], out
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Free fluid in the pouch of Douglas; the circle of Willis is patent. Abscess in the space of Retzius.",
+        "Spetzler-Martin grade 2; Child-Pugh B. Garden III; Bosniak IIF cyst. Gustilo IIIA; Salter-Harris II fracture.",
+        "May-Thurner syndrome. Nissen fundoplication. Pavlik harness. Thurston Holland fragment. Hampton hump.",
+        "Coffee bean sign. Apple core lesion. Panda sign. Scottie dog sign. Bird beak sign. Winking owl sign.",
+    ],
+)
+def test_eponyms_and_what_signs_are_named_after_stay(text):
+    assert clean(text) == text
+    assert clean(text.upper()) == text.upper()
