@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from curate.deid.header.phi import technical_words
 from curate.deid.text import roles
 from curate.deid.text.context import (
     acts_as_person,
@@ -63,7 +64,8 @@ def _goes(words: list[Word], i: int, text: str, level: bool) -> bool:
         word.settled = True
         return False
     if what & Kind.EPONYM and not frequent:
-        return form.istitle() and not level and (told(words, i) or acts_as_person(words, i, text, plain=False))
+        named = bool(what & Kind.NAME) or told(words, i) or acts_as_person(words, i, text, plain=False)
+        return form.istitle() and not level and named
     if not what & Kind.KNOWN:
         return True
     if form.istitle() and not level and initialled(words, i, text):
@@ -90,9 +92,16 @@ def _goes(words: list[Word], i: int, text: str, level: bool) -> bool:
         return False
     if form.istitle() and what & Kind.NAME and not _is_opener(word) and _is_subject(words, i, text):
         return not word.lower.endswith(_DEPARTMENTS)
+    if form.istitle() and _is_rare(word):
+        return not in_heading(words, i, text)
     if what & Kind.CLINICAL or word.lower in roles.CAPITALS:
         return frequent and (titled(words, i) or alone(words, i) or told(words, i) or of_place(words, i))
     return not in_heading(words, i, text)
+
+
+def _is_rare(word: Word) -> bool:
+    """A word that only the large lists know: capitalised inside a sentence it is likelier a name that looks like one."""
+    return not word.kind & Kind.BY_HAND and word.lower not in roles.CAPITALS and word.lower not in technical_words()
 
 
 def _is_subject(words: list[Word], i: int, text: str) -> bool:
@@ -114,7 +123,12 @@ def _spread(words: list[Word], text: str, level: bool) -> None:
                 _take(words[i])
             elif words[i].lower == "and" and 0 <= i + step < len(words):
                 mate = words[i + step]  # "Fine and Mcfall concur"
-                listed = mate.text.istitle() and bool(mate.kind & Kind.FREQUENT) and not level and not mate.masked
+                named = (
+                    bool(mate.kind & Kind.FREQUENT)
+                    or _is_rare(mate)
+                    or bool(mate.kind & Kind.NAME and not mate.kind & Kind.CLINICAL)
+                )
+                listed = mate.text.istitle() and named and not level and not mate.masked
                 if listed and not mate.kind & Kind.FUNCTION and text[mate.end : mate.end + 1] != "-":
                     _take(mate)
             elif step == 1 and not level and words[i].lower in roles.PARTICLES and gap in (" ", "-"):
