@@ -95,7 +95,7 @@ def _fit(started: Filter, pairs: Pairs, rules: TrainRules, progress: Progress | 
     distinct = len(np.unique(pairs.labels))
     if distinct < LEAST_TEXTS:
         found = f"the clean set's {len(pairs.labels)} training pairs hold {distinct} different texts"
-        fix = "declare more (reports.columns.clean), or 'filter: null'"
+        fix = "declare more (reports.columns.clean), or train none: --set filter=null --set select={}"
         raise RunError(f"{found}, a filter needs {LEAST_TEXTS}: {fix}")
     size = min(rules.batch, distinct)  # no text twice in a batch
     rng, generator = np.random.default_rng(rules.seed), torch.Generator().manual_seed(rules.seed)

@@ -204,7 +204,9 @@ def deid(
     target: Annotated[Path, typer.Argument(metavar="DST", help="new folder for the clean copies")],
     secret: Annotated[Path | None, typer.Option("--secret", help="the secret's file; else RADSIFT_SECRET")] = None,
     rules: Annotated[Path | None, typer.Option("--rules", help="YAML of rules; the defaults are the safe ones")] = None,
-    set_: Set = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="override a rule: --set header.retain=[dates]")
+    ] = None,
     log: Annotated[Path | None, typer.Option("--log", help="append one JSON line an input: keys and codes")] = None,
     crosswalk: Annotated[
         Path | None, typer.Option("--crosswalk", help="write which key is which file, encrypted; outside DST")

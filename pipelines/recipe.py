@@ -285,7 +285,7 @@ class Recipe(Part):
         if not self.reports and self.pair.unpaired_images == "drop":
             raise ValueError("no reports: give 'reports', or 'pair.unpaired_images: keep' for an image-only run")
         if self.filter is None and (self.select.keep or self.select.threshold or self.select.top_k):
-            raise ValueError("select cuts by score, but 'filter: null' scores nothing")
+            raise ValueError("select cuts by score, but 'filter: null' scores nothing; 'select: {}' keeps everything")
         return self
 
     # The engine room takes its own frozen rules; these are the only places where the two meet.

@@ -116,6 +116,8 @@ def _room(root: str) -> int:
 def load_secret(path: Path | None) -> bytes:
     """The run's secret from a file, else from the environment; RecipeError where neither holds a good one."""
     if path is not None:
+        if path.is_dir():
+            raise RecipeError("secret", f"{path} is a folder", "name the file that holds it")
         try:
             raw = path.read_bytes().strip()
         except OSError as error:
@@ -123,7 +125,7 @@ def load_secret(path: Path | None) -> bytes:
     else:
         raw = os.environ.get(SECRET_ENV, "").encode().strip()
         if not raw:
-            fix = f"curate secret FILE, then 'secret: FILE' in the recipe, or set {SECRET_ENV}"
+            fix = f"curate secret FILE, then --secret FILE ('secret: FILE' in a recipe), or set {SECRET_ENV}"
             raise RecipeError("secret", "no secret given", fix)
     if len(raw) < _MIN_BYTES:
         problem = f"{len(raw)} bytes are too few, at least {_MIN_BYTES}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -29,7 +30,7 @@ CROSSWALK = pa.schema(
 
 def write_crosswalk(path: Path, listings: Iterable[pa.Table], pseudo: Pseudonymizer) -> int:
     """Seal the crosswalk of all listed files into ``path`` under the run's secret; the number of rows."""
-    rows = [_row(row["relative"], Path(os.fsdecode(row["path"])), pseudo) for t in listings for row in t.to_pylist()]
+    rows = [_row(row, pseudo) for table in listings for row in table.to_pylist()]
     commit_bytes(path, sealed(pa.Table.from_pylist(rows, CROSSWALK), pseudo))
     path.chmod(0o600)
     return len(rows)
@@ -42,10 +43,12 @@ def read_crosswalk(path: Path, pseudo: Pseudonymizer) -> pa.Table:
     return read_sealed(path, pseudo)
 
 
-def _row(relative: str, path: Path, pseudo: Pseudonymizer) -> dict[str, str | None]:
+def _row(listed: dict[str, Any], pseudo: Pseudonymizer) -> dict[str, str | None]:
+    path, relative = Path(os.fsdecode(listed["path"])), listed["relative"]
     row: dict[str, str | None] = {"key": file_key(relative, pseudo), "path": relative}
     try:
-        if sniff(path) == "dicom":
+        # what the walk refused (a link, a pipe) is not opened here, either
+        if not listed["reason"] and sniff(path) == "dicom":
             header = read_header(path)
             patient = header.patient_id
             row |= {"patient_id": patient, "study_uid": header.study_uid}

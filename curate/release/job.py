@@ -50,6 +50,8 @@ def check_folders(source: Path, target: Path, outside: Mapping[str, Path | None]
             raise RecipeError(flag, "lies inside DST, which is what is handed out", "name a file elsewhere")
         if path is not None and path.resolve().is_relative_to(here):
             raise RecipeError(flag, "lies inside SRC, and would be read as an input", "name a file elsewhere")
+        if path is not None and path.is_dir():
+            raise RecipeError(flag, f"{path} is a folder", "name a file")
         if path is not None and not path.resolve().parent.is_dir():
             raise RecipeError(flag, f"{path.parent} is not a folder", "name a file in a folder there is")
     if target.exists() and not target.is_dir():

@@ -20,6 +20,8 @@ from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.text.dates import find_dates
 from curate.deid.text.fold import fold_value
 from curate.deid.text.scrub import placeholders, scrub
+from curate.deid.text.vocabulary import Kind as Vocabulary
+from curate.deid.text.vocabulary import kind
 from curate.errors import DropRecord
 from curate.ingest.section import canonical, parse_sections
 from curate.record import Reason
@@ -130,6 +132,9 @@ class Cells:
         plain = cell.lower()
         if plain in _SEXES or plain in _TERMS or _FLAG.fullmatch(cell):
             return None if plain in {v.lower() for v in row.phi} else cell
+        if kind is not Kind.REPORT and _only_names(cell):
+            row.actions["mask NAME"] += 1
+            return "[NAME]"
         if _NUMBER.fullmatch(cell) and self._measures(cell, kind, row):
             return cell
         if kind is not Kind.REPORT and re.fullmatch(r"[-+]?[\d.,]+(?:e[-+]?\d+)?", cell, re.IGNORECASE):
@@ -287,3 +292,12 @@ def check_wanted(row: Row) -> None:
     """DropRecord NO_WANTED_SECTION where a report was there and none of the sections asked for."""
     if row.unwanted and not row.wanted:
         raise DropRecord(Reason.NO_WANTED_SECTION)
+
+
+def _only_names(cell: str) -> bool:
+    """A cell of one to four capitalised words that could all be names: in no sentence, they are taken for names."""
+    words = re.findall(r"[^\W\d_]{2,}", cell)
+    if not 1 <= len(words) <= 4 or re.search(r"\d", cell) or not all(w[0].isupper() for w in words):
+        return False
+    kinds = [kind(fold_value(w).lower()) for w in words]
+    return all(k & Vocabulary.NAME and not k & Vocabulary.CLINICAL for k in kinds)

@@ -13,7 +13,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
-from curate.deid.text.vocabulary import is_general, is_medical
+from curate.deid.text import vocabulary
 from curate.ingest.section import canonical
 
 
@@ -91,14 +91,14 @@ _NAMED: tuple[tuple[Kind, re.Pattern[str]], ...] = tuple(
         ),
         (Kind.FILE, r"(?:file|images?|img|dicom|png|jpe?g) ?(?:path|name|file|url|location)s?|files?|paths?|filename"
                     r"|filepath|imagepath|folder|directory"),
-        (Kind.DATE, r"date\w*|\w+date|datetime|timestamp|day|fecha|datum|dt|year|month|when|created|modified|updated"),
+        (Kind.DATE, r"date\w*|\w+date|dod|death|discharged?|admit(?:ted)?|datetime|timestamp|day|fecha|datum|dt|year|month|when|created|modified|updated"),
         (Kind.TIME, r"time|times|\w+time|hora|heure|uhrzeit|hour|clock"),
         (Kind.AGE, r"age|ages|\w*patientage|edad|alter|age (?:years|yrs)"),
         (Kind.PLACE, _PLACE),
-        (Kind.NAME, _PERSON),
+        (Kind.NAME, rf"{_PERSON}|rad|nok|maiden|beneficiary|next of kin"),
         (
             Kind.ID,
-            rf"ids?|identifi\w+|uuid|guid|barcode|key|keys|encounter|visit|requisition|index|idx|rowid|unnamed|hash"
+            rf"ids?|identifi\w+|csn|fin|policy|plate|vin|nric|hn|ic|uuid|guid|barcode|key|keys|encounter|visit|requisition|index|idx|rowid|unnamed|hash"
             rf"|(?:{_OF_A_RECORD}) ?(?:no|nr|num|number|code|ids?)",
         ),
         (
@@ -131,6 +131,15 @@ kg icd cpt snomed loinc mesh radlex orig cols bool config uuid guid filename fil
 os ae aet
 """
 _NAMES = frozenset(_NAME_WORDS.split())
+# Words of column names that are somebody's name, too.
+_COLUMN_WORDS = frozenset(
+    """body part patient kind wait class hand head page case key price view current comment keep value type level code
+    field line power rate read reader ready score size step time top total unit way week worth month day may mean min
+    max cross side left right high low long short small large best good hard main major minor new old first last next
+    note park pool post rank rest ring room round rule sample scale short start stop store store table tag test trial
+    true type user visit ward year center site image series slice phase dose mark lead link list load loss
+    lot""".split()  # noqa: SIM905
+)
 
 
 def words_of(name: str) -> list[str]:
@@ -225,7 +234,9 @@ def safe_name(name: str) -> str | None:
 
 
 def _known(word: str) -> bool:
-    return (
-        word.isdigit() or len(word) == 1 or word in _NAMES or is_medical(word) or is_general(word)
-        or kind_of_name(word) not in (Kind.TEXT, Kind.ID)
-    )  # fmt: skip
+    if word.isdigit() or len(word) == 1 or word in _NAMES or kind_of_name(word) not in (Kind.TEXT, Kind.ID):
+        return True
+    what = vocabulary.kind(word)
+    if what & vocabulary.Kind.NAME and word not in _COLUMN_WORDS:
+        return bool(what & vocabulary.Kind.BY_HAND and not what & vocabulary.Kind.FREQUENT)
+    return vocabulary.is_medical(word) or vocabulary.is_general(word)

@@ -14,7 +14,7 @@ from functools import lru_cache
 
 from curate.deid.header.allowed import BODY_PARTS
 from curate.deid.header.phi import Identity, folded, technical_words
-from curate.deid.text.vocabulary import is_given_name, is_medical, is_surname
+from curate.deid.text.vocabulary import Kind, is_given_name, is_medical, is_surname, kind
 
 # Words of protocols that are in no dictionary, and the units numbers stand with.
 _PROTOCOL = frozenset(
@@ -24,7 +24,7 @@ _PROTOCOL = frozenset(
     surview survey screening tomo combo thins thin thick low high dose asl swi svs csi gad gd fgd fdg psma dotatate
     nac ac osem tfe ffe bffe fiesta fgre lava cube space mprage spgr bravo flash trufi tirm spair fatsat fat sat dyn
     chest abd abdo pelv ext routine single multi phase frame left right both upper lower all image images series
-    view views with without no not non and or of the in on to from by for wwo""".split()  # noqa: SIM905
+    port portable view views with without no not non and or of the in on to from by for wwo""".split()  # noqa: SIM905
 ) | {w.lower() for term in BODY_PARTS for w in term.split()}
 _WITHOUT = frozenset({"w/o", "w/wo", "wo/w", "w/", "w/c"})  # half of it would say the opposite
 _UNITS = frozenset(
@@ -39,6 +39,10 @@ _NEVER = frozenset(
     """january february march april may june july august september october november december jan feb mar apr jun jul
     aug sep sept oct nov dec monday tuesday wednesday thursday friday saturday sunday mon tue wed thu fri sat sun
     mr mrs ms miss dr prof sir born dob patient name physician doctor operator mrn""".split()  # noqa: SIM905
+)
+_CUES = frozenset(
+    """dr drs mr mrs ms miss mx prof sir doctor physician patient pt name named operator tech technologist nurse wife
+    husband son daughter mother father brother sister for by attn cc""".split()  # noqa: SIM905
 )
 _DATE_LIKE = re.compile(
     r"\d+[-/.:]\d+[-/.:]\d+|\d+[-/:]\d+|\d{4,}|\d{1,2}[-./ ]?(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
@@ -57,7 +61,8 @@ _LONGEST_TEXT = 1024
 def clean_text(text: str, who: Identity) -> str:
     """The words and numbers of ``text`` that may stay, in their order; "" where none does."""
     plain = _OLD.sub(" ", _without_phrases(_unaccented(text[:_LONGEST_TEXT]), who))
-    kept = [chunk for token in plain.split() for chunk in [_token(token, who)] if chunk]
+    tokens = plain.split()
+    kept = [chunk for chunk in _in_context(tokens, [_token(token, who) for token in tokens]) if chunk]
     result = " ".join(" ".join(_measured(kept)).split())
     return "" if not re.search(r"[A-Za-z]", result) or holds_phrase(result, who) else result
 
@@ -95,9 +100,38 @@ def known(word: str, who: Identity) -> bool:
 def _known(word: str) -> bool:
     if word in _NEVER or not word.isascii():
         return False
-    if word in _PROTOCOL or (len(word) > 1 and is_medical(word)):
+    if word in _PROTOCOL:
+        return True
+    what = kind(word)
+    if what & Kind.NAME and (not what & Kind.BY_HAND or what & (Kind.EPONYM | Kind.BOUND)):
+        return False  # an eponym, or a rare word, that is also somebody's name
+    if len(word) > 1 and is_medical(word):
         return True
     return word in technical_words() and not is_surname(word) and not is_given_name(word)
+
+
+def _is_name(token: str) -> bool:
+    """A kept token that holds a word which is a name, too: a stone, a hill, something gray."""
+    words = (w.lower() for w in re.findall(r"[A-Za-z]{2,}", token))
+    return any(w not in _PROTOCOL and kind(w) & Kind.NAME for w in words)
+
+
+def _in_context(tokens: list[str], kept: list[str]) -> list[str]:
+    """``kept`` without the words that are names where they stand: behind a cue, beside a word that had to go."""
+    gone = [not k and bool(re.search(r"[^\W\d_]{3,}", t)) for t, k in zip(tokens, kept, strict=True)]
+    cue = [folded(t).strip(".,;:()[]") in _CUES for t in tokens]
+    again = True
+    while again:
+        again = False
+        for i, token in enumerate(kept):
+            beside = any(0 <= j < len(kept) and gone[j] and not cue[j] for j in (i - 1, i + 1))
+            if (
+                token
+                and _is_name(token)
+                and (beside or (i > 0 and cue[i - 1]) or (i > 1 and cue[i - 2] and gone[i - 1]))
+            ):
+                kept[i], gone[i], again = "", True, True
+    return kept
 
 
 def _token(token: str, who: Identity) -> str:

@@ -100,7 +100,7 @@ def _goes(words: list[Word], i: int, text: str, level: bool) -> bool:
 
 
 def _is_rare(word: Word) -> bool:
-    """A word that only the large lists know: capitalised inside a sentence it is likelier a name that looks like one."""
+    """A word that only the large lists know: capitalised inside a sentence it is likelier a name that looks so."""
     return not word.kind & Kind.BY_HAND and word.lower not in roles.CAPITALS and word.lower not in technical_words()
 
 

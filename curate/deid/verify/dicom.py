@@ -63,7 +63,7 @@ _PATIENT = frozenset(
 )
 # Group 0016 is what a camera noted of itself and of where it was: GPS, lens, maker's notes (PS3.3 C.7.6.22 to 24).
 _DEVICE = re.compile(
-    r"Station|Serial|Device|Gantry|Detector|Plate|Cassette|Generator|Scheduled(?!.*Physician)|UDI|Label|Lot"
+    r"Station|Serial|Device(?!Sequence)|Gantry|Detector|Plate|Cassette|Generator|Scheduled(?!.*Physician)|UDI|Label|Lot"
 )
 
 
@@ -90,7 +90,7 @@ def dicom_findings(
         file = parse(written)
     except Unsound:
         return (Finding.CONTAINER,)
-    known = carried(source)
+    known = carried(source, _DEVICE if "device_identity" in retain else None)
     found = [*_container(file), *pixel_faults(file)]
     found += _elements(file, known, retain)
     found += _free_text(file, known, retain)
@@ -225,9 +225,6 @@ def _sought(known: Carried, retain: Sequence[str]) -> tuple[list[str], list[str]
     births = [day.strftime("%Y%m%d") for day in sorted(known.births)]
     days = [day.strftime("%Y%m%d") for each in known.days.values() for day in sorted(each)]
     values = [v for v in known.values if not is_generic(v) and len(v) > 2 and not _common(v)]
-    if "device_identity" in retain:
-        device = {v for tag, v in known.same if _DEVICE.search(_keyword(tag))}
-        values = [v for v in values if v not in device]
     people = [_without_generic(name) for name in known.people if not is_generic(name)]
     return people, list(dict.fromkeys([*values, *births, *days]))
 

@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 from pydicom.charset import convert_encodings, decode_bytes
-from pydicom.datadict import DicomDictionary  # type: ignore[attr-defined]
+from pydicom.datadict import DicomDictionary, keyword_for_tag  # type: ignore[attr-defined]
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag
@@ -36,7 +36,7 @@ _IDENTIFYING = re.compile(
     r"|TextComments|Narrative|Signature|Certificate|MAC$|Encrypted|Military|Rank|Branch|Uniform|InstanceOrigin|ReasonForTheAttribute|Breed|Species|Pet"
 )
 _HARMLESS = re.compile(
-    r"^Manufacturer|ManufacturerModelName|CodingScheme|ContextGroup|MappingResource|^Bits|PixelSpac|CodeMeaning|CodeValue"
+    r"^StackID$|^Manufacturer|ManufacturerModelName|CodingScheme|ContextGroup|MappingResource|^Bits|PixelSpac|CodeMeaning|CodeValue"
     r"|BodyPart|FrameLabel|Dimension|ParametersSequence|Photometric|ViewPosition|ProtocolName|SequenceName|Relationship"
     r"|PixelData|Filter|Kernel|Contrast(?!.*ID)|ScanOptions|PresentationLUT|Supported|Organ(?:Exposed)?$|RegionOf|Regional"
     r"|^Region(?:Spatial|Data|Flags|Location|Pixel)|Transport|ReportedValues|Import|Segment|MeasurementUnits|Software"
@@ -68,8 +68,9 @@ class Carried:
     raw: dict[bytes, Finding] = field(default_factory=dict)  # bytes that no decoding is sure of
 
 
-def carried(source: Dataset) -> Carried:
-    """The direct identifiers of ``source`` and its file meta, at any depth. Never raises for malformed elements."""
+def carried(source: Dataset, spared: re.Pattern[str] | None = None) -> Carried:
+    """The direct identifiers of ``source`` and its file meta, at any depth, but for the attributes whose keyword has
+    ``spared`` in it. Never raises for malformed elements."""
     found = Carried()
     with quiet():
         for part in (getattr(source, "file_meta", None), source):
@@ -77,7 +78,8 @@ def carried(source: Dataset) -> Carried:
                 for n, (tag, vr, values, path) in enumerate(_walk(part, ["iso8859"], ())):
                     if n > _MAX_ELEMENTS:
                         break
-                    _take(found, tag, vr, values, path)
+                    if spared is None or not spared.search(keyword_for_tag(tag)):
+                        _take(found, tag, vr, values, path)
     return found
 
 
