@@ -91,7 +91,8 @@ _NAMED: tuple[tuple[Kind, re.Pattern[str]], ...] = tuple(
         ),
         (Kind.FILE, r"(?:file|images?|img|dicom|png|jpe?g) ?(?:path|name|file|url|location)s?|files?|paths?|filename"
                     r"|filepath|imagepath|folder|directory"),
-        (Kind.DATE, r"date\w*|\w+date|dod|death|discharged?|admit(?:ted)?|datetime|timestamp|day|fecha|datum|dt|year|month|when|created|modified|updated"),
+        (Kind.DATE, r"date\w*|\w+date|dod|death|discharged?|admit(?:ted)?|datetime|timestamp"
+                    r"|day|fecha|datum|dt|year|month|when|created|modified|updated"),
         (Kind.TIME, r"time|times|\w+time|hora|heure|uhrzeit|hour|clock"),
         (Kind.AGE, r"age|ages|\w*patientage|edad|alter|age (?:years|yrs)"),
         (Kind.PLACE, _PLACE),
