@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from curate.deid.header.phi import technical_words
 from curate.deid.text import roles
 from curate.deid.text.context import (
     acts_as_person,
@@ -36,6 +35,7 @@ from curate.deid.text.vocabulary import Kind
 _GIVEN_FUNCTION = frozenset("will may do no so an but than van like bill rob sue mark".split())  # noqa: SIM905
 _DEPARTMENTS = ("ology", "surgery", "medicine", "therapy", "care")
 _ADJECTIVES = ("al", "ic", "ar", "ous", "ed", "ing", "ive", "ly", "ology", "graphy")
+_SURELY = roles.SURELY | {"called", "paged"}
 _CAPITALISED = re.compile(r"[A-Z][a-z]")
 
 
@@ -70,9 +70,11 @@ def _goes(words: list[Word], i: int, text: str, level: bool) -> bool:
         return True
     if form.istitle() and not level and initialled(words, i, text):
         return not _is_opener(word)
+    if form.istitle() and not level and titled(words, i) and what & Kind.NAME and words[i - 1].text != "MR":
+        return True  # "Dr May"
     if what & Kind.FUNCTION:
         after = words[i + 1].lower if i + 1 < len(words) else ""
-        return form.istitle() and not level and (after in roles.SURELY | {"called"} if word.first else alone(words, i))
+        return form.istitle() and not level and (after in _SURELY if word.first else alone(words, i))
     if level:
         return frequent and (not what & Kind.BY_HAND or acts_as_person(words, i, text, plain=True))
     if form.islower():
@@ -83,7 +85,8 @@ def _goes(words: list[Word], i: int, text: str, level: bool) -> bool:
         return bool(what & Kind.NAME)
     if word.first:
         rare = frequent and not what & Kind.BY_HAND
-        if form.istitle() and is_human(words, i):
+        after = words[i + 1].lower if i + 1 < len(words) else ""
+        if form.istitle() and (is_human(words, i) or (not what & Kind.BY_HAND and after in _SURELY)):
             return True
         return frequent and (rare or enclosed(words, i, text) or acts_as_person(words, i, text, plain=False))
     if word.lower in roles.PLACES:
@@ -101,7 +104,7 @@ def _goes(words: list[Word], i: int, text: str, level: bool) -> bool:
 
 def _is_rare(word: Word) -> bool:
     """A word that only the large lists know: capitalised inside a sentence it is likelier a name that looks so."""
-    return not word.kind & Kind.BY_HAND and word.lower not in roles.CAPITALS and word.lower not in technical_words()
+    return not word.kind & Kind.BY_HAND and word.lower not in roles.CAPITALS
 
 
 def _is_subject(words: list[Word], i: int, text: str) -> bool:
