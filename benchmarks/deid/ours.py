@@ -15,6 +15,7 @@ from curate.deid.pixels.gate import PixelPolicy
 from curate.deid.pseudonym import Pseudonymizer
 from curate.release.dicom import clean_dicom
 from curate.release.dicom_file import to_bytes
+from curate.release.dicom_frames import Written
 from curate.release.outcome import Outcome
 from curate.release.rules import ReleaseRules
 
@@ -29,7 +30,8 @@ def header_alone(path: Path) -> bytes:
     """What a peer does and no more: the header cleaned, the pixels passed on as they lie, no second reader."""
     source = pydicom.dcmread(path)
     header = clean_header(source, PSEUDO).dataset
-    return to_bytes(header, (source.file_meta.TransferSyntaxUID, 0x7FE00010, source["PixelData"].VR, source.PixelData))
+    pixels = Written(source.file_meta.TransferSyntaxUID, 0x7FE00010, source["PixelData"].VR, source.PixelData)
+    return to_bytes(header, pixels)
 
 
 @dataclass(frozen=True)
