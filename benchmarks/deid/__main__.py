@@ -51,7 +51,7 @@ def _public(run: Run) -> dict[str, Any]:
 PARTS: dict[str, Callable[[Run], dict[str, Any]]] = {
     "headers": lambda run: headers.measure([], run.peers, run.cache),
     "speed": _speed,
-    "drawn": lambda run: burned_in.report(run.data, 8 if run.quick else 30, 1),
+    "drawn": lambda run: burned_in.report(run.data, 8 if run.quick else 30, 1, min(2, os.cpu_count() or 1)),
     "burnin": lambda run: burnin.measure(run.peers, run.cache),
     "text": lambda run: text.measure(200 if run.quick else 1000, run.seed, run.with_peers, run.cache),
     "answer_key": lambda run: answer_key.measure(25 if run.quick else 150, 40 if run.quick else 120),

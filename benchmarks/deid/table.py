@@ -51,13 +51,15 @@ def _burnin(r: dict[str, Any]) -> Iterator[Row]:
 
 
 def _drawn(r: dict[str, Any]) -> Iterator[Row]:
-    best = r.get("with OCR", r["without OCR"])
-    lines, clean = best["lines, policy blank"]["visible"], best["clean, policy blank"]["withheld"]
-    seen = f"{lines['share']:.2%} [{lines['interval'][0]:.1%}, {lines['interval'][1]:.1%}]"
-    what = f"drawn text, {lines['of']} visible lines: blanked or withheld"
-    yield (what, ">= 99 %", seen, _ok(lines["share"] >= 0.99))
-    what = f"... of {clean['of']} clean pictures: withheld"
-    yield (what, "<= 2 %", f"{clean['share']:.2%}", _ok(clean["share"] <= 0.02))
+    for way in ("with OCR", "without OCR"):
+        if way not in r:
+            continue
+        lines, clean = r[way]["lines"]["visible"], r[way]["clean pictures"]["all"]["withheld"]
+        seen = f"{lines['share']:.2%} [{lines['interval'][0]:.1%}, {lines['interval'][1]:.1%}]"
+        what = f"drawn text, {lines['of']} visible lines, {way}: blanked or withheld"
+        yield (what, ">= 99 %", seen, _ok(lines["share"] >= 0.99))
+        kept = f"{clean['share']:.2%} [{clean['interval'][0]:.1%}, {clean['interval'][1]:.1%}]"
+        yield (f"... of {clean['of']} clean pictures, {way}: withheld", "<= 2 %", kept, _ok(clean["share"] <= 0.02))
 
 
 def _text(r: dict[str, Any]) -> Iterator[Row]:
