@@ -82,7 +82,8 @@ def _goes(words: list[Word], i: int, text: str, level: bool) -> bool:
     if form.isupper():
         return not what & Kind.CLINICAL and bool(what & Kind.NAME) and not word.first and among_small(words, i)
     if what & Kind.SHORT:  # "Li", "Ng": as abbreviations they are all in capitals
-        return bool(what & Kind.NAME)
+        lone = not word.first and not _by_number(words, i) and not in_heading(words, i, text)
+        return bool(what & Kind.NAME) or (form.istitle() and lone)
     if word.first:
         rare = frequent and not what & Kind.BY_HAND
         after = words[i + 1].lower if i + 1 < len(words) else ""
@@ -100,6 +101,11 @@ def _goes(words: list[Word], i: int, text: str, level: bool) -> bool:
     if what & Kind.CLINICAL or word.lower in roles.CAPITALS:
         return frequent and (titled(words, i) or alone(words, i) or told(words, i) or of_place(words, i))
     return not in_heading(words, i, text)
+
+
+def _by_number(words: list[Word], i: int) -> bool:
+    """Beside a number, as units and isotopes are: "8 Fr", "Tc-99m"."""
+    return any(0 <= j < len(words) and words[j].lower == "0" for j in (i - 1, i + 1))
 
 
 def _is_rare(word: Word) -> bool:

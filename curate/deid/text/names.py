@@ -75,6 +75,12 @@ _BY = re.compile(
     r"|seen|scanned|acquired|evaluated)[ ]+by[ ]*:?[ ]{0,2}",
     _I,
 )
+# An account's name, as it is typed: in small letters, of any word.
+_USER = re.compile(
+    r"\b(?:marked|annotated|labell?ed|flagged|uploaded|saved|edited|entered|logged)[ ]+by[ ]+"
+    r"(?!(?:the|an?|his|her|our|their)\b)([^\W\d_]{2,})(?=[ ]+(?:on|at|in)[ ]+(?:the[ ]+)?[a-z]|[.,;]|$)",
+    _I,
+)
 _FIELD = re.compile(
     r"\b(?:patient(?:'s)? name|patient|name|surname|first name|last name|(?:referring|ordering|attending"
     r"|requesting|primary care"
@@ -111,6 +117,9 @@ regarding about none unknown same self md do phd rn np
 
 
 def _names(text: str, glance: Glance) -> Iterator[Span]:
+    for hit in _USER.finditer(text) if " by " in text else ():
+        if hit[1].lower() not in technical_words():
+            yield hit.start(1), hit.end(1), "NAME"
     for hit in guards.TITLE.find(_TITLE, glance):
         spelled_out = hit[1] not in ("DR", "DRS", "MR", "MS", "dr") or hit[2].startswith(".")
         yield from _take(text, hit.end(), 3, lower=hit[1].lower() in ("dr", "doctor"), sure=spelled_out)

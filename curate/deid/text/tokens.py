@@ -114,7 +114,7 @@ def _look(piece: str) -> tuple[str, int, bool, int]:
     plain = known and not what & Kind.FREQUENT and piece.islower()
     clinical = known and what & Kind.CLINICAL and not what & (Kind.NAME | Kind.BOUND) and lower not in roles.PLACES
     if clinical and piece.istitle():  # capitalised, a word that only the large lists know may be a name that looks so
-        clinical = bool(what & Kind.BY_HAND) or lower in roles.CAPITALS
+        clinical = bool(what & Kind.BY_HAND and not what & Kind.SHORT) or lower in roles.CAPITALS
     function = what & Kind.FUNCTION and not (what & Kind.NAME and piece.istitle())
     return lower, what, bool(plain or clinical or function or lower in roles.TITLES), _ALPHA
 
