@@ -78,10 +78,10 @@ def column_names(path: Path, format: Format) -> list[str]:
             return []
     with _open(path) as lines:
         if format == "csv":
-            return _header(lines)[0]
+            return csv_header(lines)[0]
         names: dict[str, None] = {}
         for _, line in zip(range(_JSON_LOOK_AHEAD), lines, strict=False):
-            record = _json(line)
+            record = json_object(line)
             names.update(dict.fromkeys(record or {}))
         return list(names)
 
@@ -112,7 +112,7 @@ def _open(path: Path) -> IO[str]:
     return path.open(encoding="utf-8-sig", errors="surrogateescape", newline="")
 
 
-def _header(lines: Iterator[str]) -> tuple[list[str], str]:
+def csv_header(lines: Iterator[str]) -> tuple[list[str], str]:
     """The names in the first row that is not empty, and the delimiter that splits it into most; [] where it is none."""
     record = next((line for line in lines if line.strip()), "")
     while record.count('"') % 2 and len(record) < MAX_CELL and (more := next(lines, "")):
@@ -152,27 +152,34 @@ class _Lines:
         self._again.extend(reversed(self.taken[1:]))
 
 
+def csv_records(lines: Iterator[str], width: int, delimiter: str) -> Iterator[list[str] | None]:
+    """The cells of every record of ``width`` named columns, None where it is broken: too few or too many cells, or a
+    quote that never ends. Of a broken record only the first line is lost. Empty lines are no records."""
+    again = _Lines(lines)
+    rows = _reader(again, delimiter)
+    while True:
+        again.taken.clear()
+        try:
+            cells = next(rows)
+        except StopIteration:
+            return
+        except csv.Error:
+            cells = None
+        if cells is not None and not cells:
+            continue
+        if cells is None or len(cells) < width or any(cells[width:]):
+            again.give_back()
+            yield None
+        else:
+            yield cells
+
+
 def _csv_rows(path: Path, wanted: Sequence[str]) -> Iterator[Row]:
     with _open(path) as stream:
-        names, delimiter = _header(stream)
+        names, delimiter = csv_header(stream)
         places = [names.index(name) if name in names else -1 for name in wanted]
-        lines = _Lines(stream)
-        rows = _reader(lines, delimiter)
-        while True:
-            lines.taken.clear()
-            try:
-                cells = next(rows)
-            except StopIteration:
-                return
-            except csv.Error:
-                cells = None
-            if cells is not None and not cells:
-                continue  # an empty line is no row
-            if cells is None or len(cells) < len(names) or any(cells[len(names) :]):
-                lines.give_back()
-                yield BROKEN_ROW
-            else:
-                yield _mended([cells[i] if i >= 0 else "" for i in places])
+        for cells in csv_records(stream, len(names), delimiter):
+            yield BROKEN_ROW if cells is None else _mended([cells[i] if i >= 0 else "" for i in places])
 
 
 def _json_rows(path: Path, wanted: Sequence[str]) -> Iterator[Row]:
@@ -180,11 +187,12 @@ def _json_rows(path: Path, wanted: Sequence[str]) -> Iterator[Row]:
         for line in lines:
             if not line.strip():
                 continue
-            record = _json(line)
+            record = json_object(line)
             yield BROKEN_ROW if record is None else _mended([as_string(record.get(name)) for name in wanted])
 
 
-def _json(line: str) -> dict[str, Any] | None:
+def json_object(line: str) -> dict[str, Any] | None:
+    """The JSON object a line holds, None where it holds anything else."""
     try:
         record = json.loads(line)
     except (ValueError, RecursionError):

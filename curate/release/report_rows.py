@@ -6,13 +6,11 @@ nesting, so here a record is a dict: of a CSV str to str, of JSON lines and Parq
 
 from __future__ import annotations
 
-import csv
 import gzip
 import io
-import json
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -21,13 +19,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curate.errors import DropRecord
-from curate.ingest.rows import BROKEN_ROW, MAX_CELL, SUFFIXES, Format, decode, mend
+from curate.ingest.rows import BROKEN_ROW, SUFFIXES, Format, csv_header, csv_records, decode, json_object, mend
 from curate.record import Reason
 
 Record = dict[str, Any] | Reason
 _GZIP, _PARQUET = b"\x1f\x8b", b"PAR1"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
-_DELIMITERS = ",;\t|"
 _MAX_TEXT = 1 << 24  # bytes: a text file beyond this is not one report
 _MAX_LINE = 1 << 24  # characters: a line without an end must not fill the memory
 _BATCH = 1024
@@ -87,7 +84,7 @@ def _opened(file: Any, kind: Format) -> Records:
         lines = _lines(_decoded(file))
         if kind == "jsonl":
             return Records(kind, (), (), _json_rows(lines))
-        names, delimiter = _header(lines)
+        names, delimiter = csv_header(lines)
     if not names:
         raise DropRecord(Reason.BAD_ENCODING)
     columns = _unique(names)
@@ -179,72 +176,16 @@ def _unique(names: list[str]) -> tuple[str, ...]:
     return tuple(columns)
 
 
-def _header(lines: Iterator[str]) -> tuple[list[str], str]:
-    """The names in the first row that is not empty, and the delimiter that splits it into most."""
-    record = next((line for line in lines if line.strip()), "")
-    while record.count('"') % 2 and len(record) < MAX_CELL and (more := next(lines, "")):
-        record += more  # a name with a line break in it
-    splits: list[tuple[list[str], str]] = [([], ",")]
-    for delimiter in _DELIMITERS:
-        with suppress(csv.Error):
-            splits.append((next(_reader(io.StringIO(record, newline=""), delimiter), []), delimiter))
-    names, delimiter = max(splits, key=lambda split: len(split[0]))
-    return [(mend(name) or "?").strip() for name in names], delimiter
-
-
-def _reader(lines: Iterator[str], delimiter: str) -> Iterator[list[str]]:
-    csv.field_size_limit(max(MAX_CELL, csv.field_size_limit()))
-    return csv.reader(lines, delimiter=delimiter, strict=True)
-
-
-class _Again:
-    """Lines that remember which ones a record took, so that all but the first of a broken one come again."""
-
-    def __init__(self, lines: Iterator[str]) -> None:
-        self._lines, self._again = lines, list[str]()
-        self.taken: list[str] = []
-
-    def __iter__(self) -> _Again:
-        return self
-
-    def __next__(self) -> str:
-        line = self._again.pop() if self._again else next(self._lines)
-        self.taken.append(line)
-        return line
-
-    def give_back(self) -> None:
-        self._again.extend(reversed(self.taken[1:]))
-
-
 def _csv_rows(lines: Iterator[str], columns: tuple[str, ...], delimiter: str) -> Iterator[Record]:
-    again = _Again(lines)
-    rows = _reader(again, delimiter)
-    while True:
-        again.taken.clear()
-        try:
-            cells = next(rows)
-        except StopIteration:
-            return
-        except csv.Error:
-            cells = None
-        if cells is not None and not cells:
-            continue  # an empty line is no row
-        if cells is None or len(cells) < len(columns) or any(cells[len(columns) :]):
-            again.give_back()
-            yield BROKEN_ROW
-        else:
-            yield _mended(dict(zip(columns, cells, strict=False)))
+    for cells in csv_records(lines, len(columns), delimiter):
+        yield BROKEN_ROW if cells is None else _mended(dict(zip(columns, cells, strict=False)))
 
 
 def _json_rows(lines: Iterator[str]) -> Iterator[Record]:
     for line in lines:
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-        except (ValueError, RecursionError):
-            record = None
-        yield _mended(record) if isinstance(record, dict) else BROKEN_ROW
+        if line.strip():
+            record = json_object(line)
+            yield BROKEN_ROW if record is None else _mended(record)
 
 
 def _parquet(file: Any) -> Records:
