@@ -198,7 +198,7 @@ def _parquet(file: Any) -> Records:
 
 def _parquet_rows(parquet: Any, columns: tuple[str, ...]) -> Iterator[Record]:
     with _reading():
-        for batch in parquet.iter_batches(batch_size=_BATCH):
+        for batch in parquet.iter_batches(batch_size=_BATCH, use_threads=False):
             lists = [_plain(column).to_pylist() for column in batch.columns]
             for values in zip(*lists, strict=True):
                 yield _mended(dict(zip(columns, values, strict=True)))

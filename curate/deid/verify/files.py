@@ -56,7 +56,7 @@ def _picture_is_bare(data: bytes, kind: str) -> bool:
 def _parquet(data: bytes, phi: Sequence[str], sources: Sequence[str]) -> tuple[Finding, ...]:
     try:
         file = pq.ParquetFile(pa.BufferReader(data))
-        table = file.read()
+        table = file.read(use_threads=False)
     except (pa.ArrowException, OSError, ValueError):
         return (Finding.CONTAINER,)
     values = [v if isinstance(v, str) else v.decode("utf-8", "replace") for v in _strings(table)]
