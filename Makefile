@@ -6,7 +6,7 @@ DEMO   := demo
 # The 'ocr' extra without its opencv-python, which wants libGL and shares a module name with the headless one we have
 OCR    := rapidocr-onnxruntime onnxruntime pyclipper shapely six flatbuffers
 
-.PHONY: demo test test-all check bench bench-deid clean help
+.PHONY: demo test test-all check bench bench-deid bench-filters clean help
 help:
 	@echo "make demo      environment, a synthetic archive, the whole pipeline on it; opens nothing, prints the report's path"
 	@echo "make test      environment, the tests"
@@ -14,6 +14,7 @@ help:
 	@echo "make check     ruff, mypy --strict, import layers"
 	@echo "make bench     the benchmarks that need no data but their own"
 	@echo "make bench-deid  de-identification against its numbers, and against other tools in environments of their own"
+	@echo "make bench-filters  every filter against its numbers, on synthetic and real pairs, over five seeds"
 
 # constraints.txt is the lock: exact versions, and on a machine with a CPU-only torch wheel, that one
 $(VENV)/ready: pyproject.toml constraints.txt
@@ -44,6 +45,9 @@ bench: $(VENV)/ready
 
 bench-deid: $(VENV)/ready
 	$(BIN)/python -m benchmarks.deid --out benchmarks/results/deid.json
+
+bench-filters: $(VENV)/ready
+	$(BIN)/python -m benchmarks.filters
 
 clean:
 	rm -rf $(VENV) $(DEMO) .mypy_cache .ruff_cache .pytest_cache .hypothesis

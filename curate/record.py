@@ -68,6 +68,10 @@ class Reason(StrEnum):
     # -- select
     BELOW_CUT = "score_below_cut"
     UNSCORED = "unscored"
+    NOT_IN_ALL = "below_another_cut"  # in the top of the main score, but not of every column that must agree
+    OVER_CAP = "concept_cap"  # enough better records say the same
+    DISPLACED = "made_room_for_floor"  # above the cut, but a subgroup below its floor took the place
+    NOT_DRAWN = "not_drawn"  # sampling with repeats drew others
 
     @property
     def is_quarantine(self) -> bool:

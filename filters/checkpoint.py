@@ -1,31 +1,59 @@
-"""Architectures and weights: an open_clip config by name or path, weights from a file that can hold no code."""
+"""Architectures: an open_clip config by name, by path, from a folder or the hub; built with nothing downloaded unasked.
+
+A config may carry two things open_clip's own does not: ``preprocess_cfg`` (the pixels' mean and deviation), and in
+``text_cfg`` an ``hf_config``, the transformers configuration of a text tower, so that a filter's folder needs no hub.
+"""
 
 from __future__ import annotations
 
 import json
 import logging
-import pickle
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 
 from curate.errors import RecipeError
-from filters import torchvision_ops
+from filters import tiny_eva, torchvision_ops
+from filters.hub import fetch_folder, fetch_tag, find_weights, is_hub_name
+from filters.weights import is_script, read_state
 
 torchvision_ops.ensure()
-import open_clip  # noqa: E402
+import open_clip as open_clip  # noqa: E402
 from open_clip import ClipLoss as ClipLoss  # noqa: E402  open_clip comes in here only, after `ensure`
 from open_clip.factory import load_checkpoint  # noqa: E402
+from open_clip.loss import SigLipLoss as SigLipLoss  # noqa: E402
+from open_clip.pretrained import get_pretrained_cfg, list_pretrained_tags_by_model  # noqa: E402
 
 CONFIGS = Path(__file__).parent / "configs"
+tiny_eva.register()
+TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.txt",
+    "vocab.json",
+    "merges.txt",
+    "spiece.model",
+    "sentencepiece.bpe.model",
+    "tokenizer.model",
+)
 
 Config = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Source:
+    """An architecture with what belongs to it: tokenizer files by name, and its weights where it brings them."""
+
+    config: Config
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    weights: Path | None = None
 
 
 def read_config(arch: str) -> Config:
@@ -33,72 +61,161 @@ def read_config(arch: str) -> Config:
 
     RecipeError where there is no such architecture, or the file is no model config.
     """
-    if not arch.endswith(".json"):
-        ours = CONFIGS / f"{arch}.json"
-        known = (
-            _parse(ours)
-            if ours.is_file()
-            else None
-            if ":" in arch
-            else open_clip.get_model_config(arch.replace("/", "-"))
+    return read_source(arch).config
+
+
+def read_source(arch: str) -> Source:
+    """``arch`` as `read_config` takes it, a folder in open_clip's layout, or a hub name (`filters.hub`)."""
+    if arch.startswith("hf-hub:"):
+        return read_source(str(fetch_folder(arch)))
+    if is_hub_name(arch):
+        name, weights = fetch_tag(arch)
+        return Source(_named(name), {}, weights)
+    path = Path(arch)
+    if arch.endswith(".json"):
+        return Source(_parse(path), tokenizer_files(path))
+    if (path / "open_clip_config.json").is_file():
+        config = path / "open_clip_config.json"
+        return Source(_parse(config), tokenizer_files(config), find_weights(path))
+    return Source(_named(arch))
+
+
+def _named(arch: str) -> Config:
+    """One of ours or of open_clip's, with the pixel statistics its released weights agree on."""
+    ours = CONFIGS / f"{arch}.json"
+    if ours.is_file():
+        return _parse(ours)
+    name = arch.replace("/", "-")
+    known = open_clip.get_model_config(name)
+    if known is None:
+        names = ", ".join(sorted(p.stem for p in CONFIGS.glob("*.json")))
+        raise RecipeError(
+            "filter.arch",
+            f"no architecture {arch!r}",
+            f"{names}, lit, a name of open_clip.list_models(), or a .json file",
         )
-        if known is None:
-            names = ", ".join(sorted(p.stem for p in CONFIGS.glob("*.json")))
-            raise RecipeError(
-                "filter.arch",
-                f"no architecture {arch!r}",
-                f"{names}, a name of open_clip.list_models(), or a .json file",
-            )
-        return dict(known)
-    return _parse(Path(arch))
+    said = [get_pretrained_cfg(name, tag) for tag in list_pretrained_tags_by_model(name)]
+    statistics = {(tuple(s["mean"]), tuple(s["std"])) for s in said if s.get("mean") and s.get("std")}
+    if len(statistics) == 1:
+        mean, std = statistics.pop()
+        known = known | {"preprocess_cfg": {"mean": list(mean), "std": list(std)}}
+    return dict(known)
 
 
 def _parse(path: Path) -> Config:
     try:
-        config = json.loads(path.read_text("utf-8"))
+        found = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise RecipeError(
             "filter.arch", f"cannot read {path} ({type(error).__name__})", "a path to an open_clip config"
         ) from None
-    config = config.get("model_cfg", config) if isinstance(config, dict) else {}
-    if not {"embed_dim", "vision_cfg", "text_cfg"} <= set(config):
+    config = found.get("model_cfg", found) if isinstance(found, dict) else {}
+    if not isinstance(config, dict) or not {"embed_dim", "vision_cfg", "text_cfg"} <= set(config):
         raise RecipeError(
             "filter.arch", f"{path} is no open_clip model config", "it needs embed_dim, vision_cfg and text_cfg"
         )
-    return dict(config)
+    said = found.get("preprocess_cfg", {})
+    if {"mean", "std"} <= set(said):
+        config["preprocess_cfg"] = {"mean": list(said["mean"]), "std": list(said["std"])}
+    return _with_text_tower(dict(config), path.parent)
+
+
+def _with_text_tower(config: Config, folder: Path) -> Config:
+    """The transformers config that ``hf_model_name`` points to, taken in; a name with no local folder stays a name."""
+    text = config["text_cfg"]
+    if "hf_model_name" not in text or "hf_config" in text:
+        return config
+    for place in _places(text["hf_model_name"], folder):
+        try:
+            found = json.loads((place / "config.json").read_text("utf-8"))
+        except (OSError, ValueError):
+            continue
+        if isinstance(found, dict) and "model_type" in found:
+            config["text_cfg"] = text | {"hf_config": found, "hf_model_name": Path(text["hf_model_name"]).name}
+            break
+    return config
+
+
+def _places(name: str, folder: Path) -> tuple[Path, ...]:
+    """Where the files of a text tower called ``name`` may lie, for a config in ``folder``."""
+    return Path(name), folder / name, folder / Path(name).name, folder
+
+
+def tokenizer_files(config: Path) -> dict[str, bytes]:
+    """The transformers tokenizer that lies with a model config, or where its text tower does; {} where none does."""
+    try:
+        found = json.loads(config.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    text = found.get("model_cfg", found).get("text_cfg", {})
+    for key in ("hf_tokenizer_name", "hf_model_name"):
+        for place in reversed(_places(text[key], config.parent)) if text.get(key) else ():
+            files = {name: (place / name).read_bytes() for name in TOKENIZER_FILES if (place / name).is_file()}
+            if files:
+                return files
+    return {}
 
 
 def build(config: Config) -> torch.nn.Module:
     """The model of an open_clip config with random weights, in float32 on the CPU; nothing is downloaded."""
-    with _as_folder(config) as folder:
+    with _as_folder(config, {}) as folder:
         try:
             model: torch.nn.Module = open_clip.create_model(
                 f"local-dir:{folder}", load_weights=False, pretrained_text=False, pretrained_image=False
             )
-        except (TypeError, ValueError, AssertionError) as error:
+        except OSError:  # transformers, looking for the configuration of a text tower
+            name = config["text_cfg"].get("hf_model_name")
+            fix = "text_cfg.hf_model_name: a local folder with its config.json and tokenizer files"
+            raise RecipeError("filter.arch", f"no configuration of the text tower {name!r}", fix) from None
+        except (TypeError, ValueError, RuntimeError, AssertionError) as error:
             raise RecipeError("filter.arch", f"open_clip cannot build it ({error})", "correct the config") from None
     return model
 
 
-def stock_tokenizer(config: Config) -> Callable[..., torch.Tensor]:
-    """The tokenizer open_clip pairs with this config."""
-    with _as_folder(config) as folder:
-        found: Callable[..., torch.Tensor] = open_clip.get_tokenizer(f"local-dir:{folder}")
-    return found
+def stock_tokenizer(config: Config, files: Mapping[str, bytes] | None = None) -> Callable[..., torch.Tensor]:
+    """The tokenizer open_clip pairs with this config; ``files`` are a transformers tokenizer's where it needs one."""
+    wanted = config["text_cfg"].get("hf_tokenizer_name") or ""
+    with _as_folder(config, files or {}) as folder:
+        try:
+            if wanted and not files:
+                found = open_clip.tokenizer.HFTokenizer(
+                    wanted,
+                    context_length=config["text_cfg"].get("context_length", 77),
+                    tokenizer_mode=config["text_cfg"].get("tokenizer_mode"),
+                    **config["text_cfg"].get("tokenizer_kwargs", {}),
+                )
+            else:
+                found = open_clip.get_tokenizer(f"local-dir:{folder}")
+        except (OSError, ValueError) as error:
+            fix = "tokenizer.json and tokenizer_config.json beside the config"
+            raise RecipeError("filter.tokenizer", f"no tokenizer {wanted!r} ({type(error).__name__})", fix) from None
+    tokenizer: Callable[..., torch.Tensor] = found
+    return tokenizer
 
 
 @contextmanager
-def _as_folder(config: Config) -> Iterator[str]:
+def _as_folder(config: Config, files: Mapping[str, bytes]) -> Iterator[str]:
     """A config as the folder open_clip's ``local-dir:`` reads, so that its registry of names stays as it is.
 
     What open_clip logs meanwhile (no weights in the folder) is not news, and is kept quiet.
     """
+    config = dict(config)
+    statistics = config.pop("preprocess_cfg", {})
     root = logging.getLogger()
     root.addFilter(_is_not_of_open_clip)
     try:
-        with tempfile.TemporaryDirectory() as folder:
-            (Path(folder) / "open_clip_config.json").write_text(json.dumps({"model_cfg": config}), "utf-8")
-            yield folder
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            tower = config["text_cfg"].get("hf_config")
+            if tower is not None:
+                (folder / "config.json").write_text(json.dumps(tower), "utf-8")
+                text = {k: v for k, v in config["text_cfg"].items() if k != "hf_config"}
+                config["text_cfg"] = text | {"hf_model_name": name}
+            for file, content in files.items():
+                (folder / file).write_bytes(content)
+            said = {"model_cfg": config, "preprocess_cfg": statistics}
+            (folder / "open_clip_config.json").write_text(json.dumps(said), "utf-8")
+            yield name
     finally:
         root.removeFilter(_is_not_of_open_clip)
 
@@ -110,44 +227,27 @@ def _is_not_of_open_clip(record: logging.LogRecord) -> bool:
 def load_weights(model: torch.nn.Module, path: Path, arch: str) -> None:
     """Weights of ``path`` into ``model``, through open_clip's conversions of other projects' formats.
 
-    RecipeError where the file is missing, unreadable, holds anything but tensors (a pickle can run code: it is
-    refused before open_clip sees it), or was made for another architecture than ``arch``.
+    RecipeError where the file is missing, unreadable, holds anything but tensors (a pickle can run code: open_clip
+    is given only what `filters.weights.read_state` has read), or was made for another architecture than ``arch``.
     """
-    _check_tensors(path)
+    state = read_state(path)
     try:
-        load_checkpoint(model, str(path), strict=True, weights_only=True)
+        if is_script(path):  # open_clip would run it
+            with tempfile.NamedTemporaryFile(suffix=".pt") as plain:
+                torch.save(state, plain.name)
+                load_checkpoint(model, plain.name, strict=True, weights_only=True)
+        else:
+            load_checkpoint(model, str(path), strict=True, weights_only=True)
     except (RuntimeError, AssertionError, KeyError, AttributeError, IndexError, ValueError) as error:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         detail = lines[1] if len(lines) > 1 else (lines or [type(error).__name__])[0]
         raise RecipeError(
             "filter.checkpoint", f"{path.name} does not fit {arch}: {detail[:300]}", "name its own arch"
         ) from None
+    check_finite(model, path.name)
+
+
+def check_finite(model: torch.nn.Module, name: str) -> None:
+    """RecipeError where weights are NaN or infinite."""
     if not all(torch.isfinite(t).all() for t in model.state_dict().values() if t.is_floating_point()):
-        raise RecipeError("filter.checkpoint", f"{path.name} holds NaN or infinite weights", "use another checkpoint")
-
-
-def _check_tensors(path: Path) -> None:
-    """Read once by the loaders that run no code; open_clip's own falls back to an unsafe one on some errors."""
-    found: Any
-    try:
-        found = (
-            load_file(path)
-            if path.suffix == ".safetensors"
-            else torch.load(path, map_location="cpu", weights_only=True)
-        )
-    except FileNotFoundError:
-        raise RecipeError(
-            "filter.checkpoint", f"no file {path}", "a local .safetensors or .pt file, or a filter folder"
-        ) from None
-    except pickle.UnpicklingError:
-        raise RecipeError(
-            "filter.checkpoint", f"{path.name} holds code, not only tensors; refused", "save it as .safetensors"
-        ) from None
-    except (OSError, SafetensorError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        problem = f"cannot read {path.name} ({type(error).__name__}): corrupt, or a TorchScript archive"
-        raise RecipeError("filter.checkpoint", problem, "save its state dict as .safetensors") from None
-    weights = found.get("state_dict", found) if isinstance(found, dict) else None
-    if not weights or not all(isinstance(k, str) and isinstance(v, torch.Tensor) for k, v in weights.items()):
-        raise RecipeError(
-            "filter.checkpoint", f"{path.name} holds no state dict", "a checkpoint of open_clip or its state dict"
-        )
+        raise RecipeError("filter.checkpoint", f"{name} holds NaN or infinite weights", "use another checkpoint")

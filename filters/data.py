@@ -22,6 +22,12 @@ def decode(data: bytes | None, side: int) -> Pixels | None:
     16-bit images are windowed from their least to their greatest value after the resize, never clipped: reading
     them as 8 bit, as most loaders do, saturates nearly all of a radiograph.
     """
+    raw = read(data)
+    return None if raw is None else square(raw, side)
+
+
+def read(data: bytes | None) -> NDArray[Any] | None:
+    """The picture as encoded, uint8 or uint16[h, w] or [h, w, 3] BGR; None where it does not decode."""
     if not data:
         return None
     try:
@@ -30,12 +36,26 @@ def decode(data: bytes | None, side: int) -> Pixels | None:
         return None
     if raw is None or raw.dtype not in (np.uint8, np.uint16):
         return None
-    image = raw if raw.ndim == 2 or raw.shape[2] != 4 else raw[:, :, :3]  # alpha says nothing about the patient
-    height, width = image.shape[:2]
-    scale = side / max(height, width)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    image = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    return _square(_window(image), side)
+    image: NDArray[Any] = raw
+    return image if raw.ndim == 2 or raw.shape[2] != 4 else image[:, :, :3]  # alpha says nothing about the patient
+
+
+def native(image: NDArray[Any], most: int) -> Pixels:
+    """A picture that was `read`, uint8[h, w, 1] or RGB [h, w, 3] in its own aspect, at most ``most`` pixels a side."""
+    windowed = _window(_resize(image, min(most / max(image.shape[:2]), 1.0)))
+    return windowed[:, :, None] if windowed.ndim == 2 else np.ascontiguousarray(windowed[:, :, ::-1])
+
+
+def square(image: NDArray[Any], side: int) -> Pixels:
+    """A picture that was `read`, letterboxed to uint8[side, side, c]."""
+    return _square(_window(_resize(image, side / max(image.shape[:2]))), side)
+
+
+def _resize(image: NDArray[Any], scale: float) -> NDArray[Any]:
+    size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
+    if size == (image.shape[1], image.shape[0]):
+        return image
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR))
 
 
 def _window(image: NDArray[Any]) -> Pixels:

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
-import torch
 
 from filters.measure import auroc, bootstrap_interval, retrieval
-from filters.model import Filter
-from filters.pairs import Pairs
+from filters.pairs import Encoder, Pairs, embed
 
-_CHUNK = 64
 _SHUFFLES = 16  # wrong texts an image is measured against
 
 
-@torch.inference_mode()
-def evaluate(trained: Filter, pairs: Pairs, seed: int) -> dict[str, float]:
+def evaluate(trained: Encoder, pairs: Pairs, seed: int) -> dict[str, float]:
     """On the held-out patients: retrieval, and matched pairs against texts of other patients."""
     n = len(pairs.labels)
     if n < 2:
         return {"holdout_pairs": float(n)}
-    chunks = np.array_split(np.arange(n), math.ceil(n / _CHUNK))
-    left = torch.cat([trained.encode_images(pairs.images(c)) for c in chunks]).cpu().numpy()
-    right = torch.cat([trained.encode_ids(pairs.texts(c)) for c in chunks]).cpu().numpy()
+    left, right = (rows.numpy() for rows in embed(trained, pairs))
     order = np.arange(n)
     shuffled = [np.roll(order, -shift) for shift in range(1, min(_SHUFFLES, n - 1) + 1)]
     partner = np.concatenate([order, *shuffled])

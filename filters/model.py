@@ -1,167 +1,143 @@
-"""A Filter: an open_clip model with its tokenizer and card, and the folder it lives in.
+"""A Filter's folder: how one begins, is written, and is read again.
 
-The folder holds ``model.safetensors``, ``config.json`` (open_clip's model config), ``tokenizer.json`` where the
-tokenizer is ours, ``card.json`` (what it was trained on and how, its metrics, its preprocessing). Its hash names it.
+The folder holds ``model.safetensors``, ``config.json`` (open_clip's model config), ``tokenizer.json`` and what else the
+tokenizer needs, ``card.json`` (what it was trained on and how, its metrics, its preprocessing). SigLIP in transformers'
+layout and LiT write their own ``config.json``. The folder's hash names the filter.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import torch
 from safetensors.torch import save_file
 
 from curate.errors import RecipeError
-from filters.checkpoint import Config, build, load_weights, read_config, stock_tokenizer
+from filters import lit
+from filters.checkpoint import Config, Source, build, load_weights, read_config, read_source, tokenizer_files
+from filters.encoder import Filter as Filter
+from filters.encoder import OwnFolder
+from filters.encoder import StockTokenizer as StockTokenizer
+from filters.hub import is_hub_name
+from filters.siglip2 import load_siglip, siglip_config
 from filters.tokenizer import TextTokenizer, WordPiece, train_wordpiece
 
-_LENGTHS = (16, 32)  # texts are cut to the first of these that holds them, else kept whole: few shapes, little waste
+AUTO = "auto"  # the architecture the checkpoint's folder names
+_SIGLIP_SCALE, _SIGLIP_BIAS = math.log(10), -10.0  # Zhai et al. 2023, section 3.2
 
 
 @dataclass(frozen=True)
 class ModelRules:
     """What to train from: an architecture, weights to begin with, and whose tokenizer."""
 
-    arch: str = "radsift-tiny"  # of filters/configs, any of open_clip's, or a path to an open_clip model config
-    checkpoint: str | None = None  # a local .safetensors or .pt file, or a filter folder; None begins at random
-    tokenizer: Literal["open_clip", "wordpiece"] = "wordpiece"
+    # of filters/configs, any of open_clip's, a path to an open_clip model config, "hf-hub:org/name",
+    # "ViT-B-32:laion2b_s34b_b79k", "lit" (frozen towers), or "auto": what the checkpoint's folder says
+    arch: str = "radsift-tiny"
+    # a local .safetensors or .pt file, a filter folder, or a folder in open_clip's or (SigLIP) transformers' layout;
+    # None begins at random, or with what a hub name brings
+    checkpoint: str | None = None
+    tokenizer: Literal["open_clip", "wordpiece"] = "wordpiece"  # the architecture's own, or one trained on the texts
 
 
-class StockTokenizer:
-    """open_clip's tokenizer for an architecture, as a `filters.tokenizer.TextTokenizer`."""
-
-    def __init__(self, config: Config) -> None:
-        self._tokenizer = stock_tokenizer(config)
-        self.context_length: int = config["text_cfg"].get("context_length", 77)
-        self.vocab_size = int(getattr(self._tokenizer, "vocab_size", 0))
-
-    def __call__(self, texts: Sequence[str]) -> np.ndarray:
-        if not texts:
-            return np.zeros((0, self.context_length), np.int64)
-        return np.asarray(self._tokenizer(list(texts), context_length=self.context_length), np.int64)
-
-
-class Filter:
-    """A model ready to encode. ``card`` is what card.json says; an empty one belongs to a filter in training."""
-
-    def __init__(
-        self, model: torch.nn.Module, tokenizer: TextTokenizer, config: Config, card: dict[str, Any], device: str
-    ) -> None:
-        self.model = model.to(device).eval()
-        self.tokenizer, self.config, self.card, self.device = tokenizer, config, card, device
-        visual: Any = model.visual
-        size = visual.image_size if isinstance(visual.image_size, tuple) else (visual.image_size, visual.image_size)
-        if size[0] != size[1]:
-            raise RecipeError(
-                "filter.arch", f"images of {size[0]} x {size[1]} pixels", "an architecture with square images"
-            )
-        self.side: int = int(size[0])
-        self.preprocessing: dict[str, Any] = {
-            "side": self.side,
-            "resize": "longest, padded with 0, area when shrinking",
-            "window": "16 bit: least to greatest value",
-            "mean": list(getattr(visual, "image_mean", None) or (0.48145466, 0.4578275, 0.40821073)),
-            "std": list(getattr(visual, "image_std", None) or (0.26862954, 0.26130258, 0.27577711)),
-        }
-        shape = (1, 3, 1, 1)
-        self._mean = torch.tensor(self.preprocessing["mean"], device=device).reshape(shape) * 255
-        self._scale = 1 / (torch.tensor(self.preprocessing["std"], device=device).reshape(shape) * 255)
-
-    def encode_images(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Unit rows float32[n, d] of uint8[n, c, side, side], c being 1 (grey) or 3 (RGB). Gradients flow."""
-        x = (pixels.to(self.device).float() - self._mean) * self._scale  # grey becomes three channels here
-        encoded: Any = self.model.encode_image
-        return torch.nn.functional.normalize(encoded(x).float(), dim=-1)
-
-    def encode_texts(self, texts: Sequence[str]) -> torch.Tensor:
-        """Unit rows float32[n, d] of ``texts``, each cut to the tokenizer's context length."""
-        return self.encode_ids(torch.from_numpy(self.tokenizer(texts)))
-
-    def encode_ids(self, ids: torch.Tensor) -> torch.Tensor:
-        """Unit rows float32[n, d] of the tokenizer's int64[n, context_length]. Gradients flow."""
-        ids = ids.to(self.device)
-        length = int(self.lengths(ids).max()) if len(ids) else ids.shape[1]
-        whole: Any = self.model.encode_text
-        encoded = whole(ids) if length == ids.shape[1] else _encode_short(self.model, ids[:, :length])
-        return torch.nn.functional.normalize(encoded.float(), dim=-1)
-
-    def lengths(self, ids: torch.Tensor) -> torch.Tensor:
-        """int64[n]: the columns each row needs; all of them where the tower does not allow cutting."""
-        width = ids.shape[1]
-        full = torch.full((len(ids),), width, device=ids.device)
-        if not _is_cuttable(self.model):
-            return full
-        end = ids.argmax(dim=1) + 1
-        for cut in sorted(_LENGTHS, reverse=True):
-            if cut < width:
-                full = torch.where(end <= cut, cut, full)
-        return full
-
-
-def _is_cuttable(model: torch.nn.Module) -> bool:
-    """A causal tower that pools at the highest id, the end of text, sees nothing of what follows: cutting is exact."""
-    return (
-        isinstance(getattr(model, "attn_mask", None), torch.Tensor) and getattr(model, "text_pool_type", "") == "argmax"
-    )
-
-
-def _encode_short(model: Any, ids: torch.Tensor) -> torch.Tensor:
-    """open_clip's ``CLIP.encode_text`` on the first columns only, which it cannot do by itself."""
-    n = ids.shape[1]
-    dtype = model.transformer.get_cast_dtype()
-    x = model.token_embedding(ids).to(dtype) + model.positional_embedding[:n].to(dtype)
-    x = model.ln_final(model.transformer(x, attn_mask=model.attn_mask[:n, :n]))
-    x = x[torch.arange(len(ids), device=ids.device), ids.argmax(dim=1)]
-    if model.text_projection is None:
-        return torch.as_tensor(x)
-    return torch.as_tensor(
-        model.text_projection(x) if isinstance(model.text_projection, torch.nn.Linear) else x @ model.text_projection
-    )
-
-
-def create_filter(rules: ModelRules, texts: Sequence[str], vocab: int, device: str = "auto") -> Filter:
+def create_filter(
+    rules: ModelRules, texts: Sequence[str], vocab: int, device: str = "auto", objective: str = "clip"
+) -> Filter:
     """A filter to train: from ``rules.checkpoint``, or at random under torch's current seed.
 
-    ``texts`` train the tokenizer where it is ours and new. RecipeError where the parts do not fit each other.
+    ``texts`` train the tokenizer where it is ours and new. ``objective`` siglip gives it a learned bias. RecipeError
+    where the parts do not fit each other.
     """
+    found = _create(rules, texts, vocab, device)
+    if objective == "siglip":
+        _add_bias(found, fresh=rules.checkpoint is None and not is_hub_name(rules.arch))
+    return found
+
+
+def _create(rules: ModelRules, texts: Sequence[str], vocab: int, device: str) -> Filter:
     start = Path(rules.checkpoint) if rules.checkpoint else None
-    if start is not None and start.is_dir():
+    if start is not None and (start / "card.json").is_file():
         return _continue(load_filter(start, device), rules)
-    config = check_rules(rules)
+    _check_own(rules, start)
+    if rules.arch == lit.ARCH:
+        return _wrap(lit.create(), pick_device(device))
+    if start is not None and siglip_config(start) is not None:
+        return _wrap(load_siglip(start), pick_device(device))
+    source = _source(rules, start)
+    config = source.config
     if rules.tokenizer == "wordpiece":
         tokenizer: TextTokenizer = train_wordpiece(texts, vocab, config["text_cfg"].get("context_length", 77))
         config["text_cfg"] = {**config["text_cfg"], "vocab_size": tokenizer.vocab_size}
     else:
-        tokenizer = StockTokenizer(config)
+        tokenizer = StockTokenizer(config, source.files)
     model = build(config)
-    if start is not None:
-        load_weights(model, start, rules.arch)
+    if source.weights is not None:
+        load_weights(model, source.weights, rules.arch)
     return Filter(model, tokenizer, config, {}, pick_device(device))
+
+
+def _source(rules: ModelRules, start: Path | None) -> Source:
+    if start is None:
+        return read_source(rules.arch)
+    if start.is_dir():
+        return read_source(str(start))
+    found = read_source(rules.arch)
+    return Source(found.config, found.files, start)
+
+
+def _wrap(parts: tuple[Any, TextTokenizer], device: str) -> Filter:
+    model, tokenizer = parts
+    return Filter(model, tokenizer, model.config, {}, device)
 
 
 def check_rules(rules: ModelRules) -> Config:
     """The architecture's config; RecipeError, before any work, where there is none or the tokenizer cannot fit."""
-    if rules.checkpoint and Path(rules.checkpoint).is_dir():
-        return read_config(str(Path(rules.checkpoint) / "config.json"))
-    config = read_config(rules.arch)
-    if rules.tokenizer == "wordpiece":
-        if rules.checkpoint:
-            problem = "the checkpoint was trained with its own tokenizer"
-            raise RecipeError("filter.tokenizer", problem, "tokenizer: open_clip")
-        if "hf_model_name" in config["text_cfg"]:
-            raise RecipeError("filter.tokenizer", f"{rules.arch} brings its own text tower", "tokenizer: open_clip")
-    return config
+    start = Path(rules.checkpoint) if rules.checkpoint else None
+    if start is not None and (start / "card.json").is_file():
+        return _folder_config(start)
+    _check_own(rules, start)
+    if rules.arch == lit.ARCH:
+        return lit.find_towers()
+    if start is not None and start.is_dir():
+        return siglip_config(start) or read_source(str(start)).config
+    return read_config(rules.arch)
+
+
+def _check_own(rules: ModelRules, start: Path | None) -> None:
+    """Whether architecture, checkpoint and tokenizer go together, as far as their names say."""
+    folder = start is not None and start.is_dir()
+    if (
+        folder
+        and siglip_config(Path(str(start))) is None
+        and not (Path(str(start)) / "open_clip_config.json").is_file()
+    ):
+        problem = f"{start} is neither a filter's folder nor one of open_clip's or SigLIP's layout"
+        raise RecipeError("filter.checkpoint", problem, "card.json, open_clip_config.json or config.json in it")
+    if rules.arch == AUTO and not folder:
+        raise RecipeError(
+            "filter.arch", "auto reads the checkpoint's folder, and there is none", "checkpoint: a folder"
+        )
+    if folder and rules.arch != AUTO:
+        raise RecipeError("filter.arch", f"{start} brings its own architecture, not {rules.arch}", "arch: auto")
+    if start is not None and (rules.arch == lit.ARCH or is_hub_name(rules.arch)):
+        raise RecipeError("filter.checkpoint", f"{rules.arch} brings its own weights", "no checkpoint")
+    if rules.tokenizer != "wordpiece":
+        return
+    if rules.checkpoint:
+        problem = "the checkpoint was trained with its own tokenizer"
+        raise RecipeError("filter.tokenizer", problem, "tokenizer: open_clip")
+    if rules.arch == lit.ARCH or is_hub_name(rules.arch) or "hf_model_name" in read_config(rules.arch)["text_cfg"]:
+        raise RecipeError("filter.tokenizer", f"{rules.arch} brings its own text tower", "tokenizer: open_clip")
 
 
 def _continue(found: Filter, rules: ModelRules) -> Filter:
     arch, tokenizer = found.card["arch"], found.card["tokenizer"]
-    if arch != arch_name(rules.arch) or tokenizer != rules.tokenizer:
+    if (rules.arch not in (arch, AUTO) and arch_name(rules.arch) != arch) or tokenizer != rules.tokenizer:
         raise RecipeError(
             "filter.checkpoint",
             f"the filter is a {arch} with the {tokenizer} tokenizer",
@@ -170,20 +146,51 @@ def _continue(found: Filter, rules: ModelRules) -> Filter:
     return found
 
 
+def _add_bias(found: Filter, fresh: bool) -> None:
+    """The sigmoid loss's bias, where the model has none, and for a random model its temperature."""
+    model: Any = found.model
+    if getattr(model, "logit_bias", None) is not None:
+        return
+    with torch.no_grad():
+        model.logit_bias = torch.nn.Parameter(torch.full_like(model.logit_scale, _SIGLIP_BIAS))
+        if fresh:
+            model.logit_scale.fill_(_SIGLIP_SCALE)
+    found.config["init_logit_bias"] = _SIGLIP_BIAS
+    if fresh:
+        found.config["init_logit_scale"] = _SIGLIP_SCALE
+
+
 def arch_name(arch: str) -> str:
     """The architecture's name without its path: what a card may say."""
     return Path(arch).stem if arch.endswith(".json") else arch
 
 
+def arch_of(rules: ModelRules, found: Filter) -> str:
+    """What a card calls the architecture of a filter begun by ``rules``."""
+    if rules.arch != AUTO:
+        return arch_name(rules.arch)
+    return str(found.card.get("arch") or found.config.get("model_type") or AUTO)
+
+
 def save_filter(found: Filter, folder: Path, card: dict[str, Any]) -> None:
     """Write the filter's folder; the same filter gives the same bytes."""
     folder.mkdir(parents=True, exist_ok=True)
-    weights = {k: v.detach().cpu().contiguous().clone() for k, v in found.model.state_dict().items()}
-    save_file(weights, folder / "model.safetensors")
+    for name, content in getattr(found.tokenizer, "files", {}).items():
+        (folder / name).write_bytes(content)
     if isinstance(found.tokenizer, WordPiece):
         found.tokenizer.save(folder / "tokenizer.json")
-    for name, content in (("config.json", found.config), ("card.json", card)):
-        (folder / name).write_text(json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n", "utf-8")
+    if isinstance(found.model, OwnFolder):
+        found.model.save(folder)
+    else:
+        weights = {k: v.detach().cpu().contiguous().clone() for k, v in found.model.state_dict().items()}
+        save_file(weights, folder / "model.safetensors")
+        write_json(folder / "config.json", found.config)
+    write_json(folder / "card.json", card)
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Sorted, indented, no NaN: equal content gives equal bytes."""
+    path.write_text(json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n", "utf-8")
 
 
 def load_filter(folder: Path, device: str = "auto") -> Filter:
@@ -197,12 +204,24 @@ def load_filter(folder: Path, device: str = "auto") -> Filter:
     except (OSError, ValueError, KeyError, TypeError) as error:
         problem = f"{folder} is not a filter folder (card.json: {type(error).__name__})"
         raise RecipeError("filter", problem, "a folder `curate train-filter` wrote") from None
-    config = read_config(str(folder / "config.json"))
+    if siglip_config(folder) is not None or lit.is_folder(folder):
+        model, own = load_siglip(folder) if siglip_config(folder) else lit.load(folder)
+        return Filter(model, own, model.config, card, pick_device(device))
+    config = _folder_config(folder)
     context = config["text_cfg"].get("context_length", 77)
-    tokenizer: TextTokenizer = WordPiece.load(folder / "tokenizer.json", context) if ours else StockTokenizer(config)
-    model = build(config)
-    load_weights(model, folder / "model.safetensors", arch)
-    return Filter(model, tokenizer, config, card, pick_device(device))
+    files = tokenizer_files(folder / "config.json")
+    tokenizer: TextTokenizer = (
+        WordPiece.load(folder / "tokenizer.json", context) if ours else StockTokenizer(config, files)
+    )
+    built = build(config)
+    load_weights(built, folder / "model.safetensors", arch)
+    return Filter(built, tokenizer, config, card, pick_device(device))
+
+
+def _folder_config(folder: Path) -> Config:
+    """config.json of a filter's folder, of whatever kind."""
+    found = siglip_config(folder) or lit.read(folder)
+    return found if found is not None else read_config(str(folder / "config.json"))
 
 
 def filter_hash(folder: Path) -> str:

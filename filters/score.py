@@ -1,118 +1,100 @@
-"""Score pairs: the cosine of image and text under a filter, the number the whole product turns on.
+"""Score pairs under one or several filters in one pass over the images.
 
 `prepare` is the CPU half, numpy only, so that it runs beside the data and its batches travel as Arrow; `Scorer` is
-the half with the model, loaded once a process. A record's score depends on the record and the filter alone: rows are
-encoded in blocks of one fixed shape, padded, and each text by its own length, so its neighbours do not matter.
+the half with the models, loaded once a process. A record's score depends on the record and the filters alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from curate.errors import RunError
 from filters import data
-from filters.model import Filter, load_filter
+from filters.method import Batch, Method, Scores, load_method, read_card
 
-_BLOCK = {"cpu": 16, "cuda": 256}  # rows encoded at a time; 16 already reach the CPU's best rate
+NATIVE_MOST = 1024  # px, longest side of an image carried in its own aspect
 DECIMALS = 5  # of a score: above the noise of float32 sums (about 1e-7) by far
 
 
-@dataclass(frozen=True, eq=False)
-class Batch:
-    """``images`` uint8[n, side, side, c], c 1 (grey) or 3 (RGB); ``texts`` n strings; ``valid`` bool[n]: decoded."""
+@dataclass(frozen=True)
+class Needs:
+    """What the filters read: images at ``sides`` (letterboxed), and of their own aspect where ``native``."""
 
-    images: data.Pixels
-    texts: list[str]
-    valid: NDArray[np.bool_]
+    sides: tuple[int, ...]
+    native: bool = False
+
+    @classmethod
+    def of(cls, folders: Iterable[Path]) -> Needs:
+        """What the filters in ``folders`` say on their cards; nothing is loaded."""
+        said = [read_card(folder).get("preprocessing", {}) for folder in folders]
+        sides = {int(side) for p in said for side in p.get("sides", [p["side"]] if "side" in p else [])}
+        return cls(tuple(sorted(sides)), any(p.get("native", False) for p in said))
 
 
-def prepare(images: Sequence[bytes | None], texts: Sequence[str], side: int, batch: int) -> Iterator[Batch]:
-    """Decode, window and resize (`filters.data.decode`): batches of at most ``batch`` rows, in order, none left out.
+def prepare(images: Sequence[bytes | None], texts: Sequence[str], needs: Needs, batch: int) -> Iterator[Batch]:
+    """Decode once, window and resize (`filters.data`): batches of at most ``batch`` rows, in order, none left out.
 
-    An image that is None or does not decode becomes a black one with ``valid`` False; its score will be NaN.
+    An image that is None or does not decode becomes a black one with ``valid`` False; its scores will be NaN.
     """
     if len(images) != len(texts):
         raise ValueError(f"{len(images)} images, {len(texts)} texts")
-    black = np.zeros((side, side, 1), np.uint8)
     for start in range(0, len(images), batch):
-        decoded = [data.decode(image, side) for image in images[start : start + batch]]
-        pixels = data.stack([black if d is None else d for d in decoded])
-        yield Batch(pixels, list(texts[start : start + batch]), np.array([d is not None for d in decoded]))
+        yield _batch(images[start : start + batch], list(texts[start : start + batch]), needs)
+
+
+def _batch(images: Sequence[bytes | None], texts: list[str], needs: Needs) -> Batch:
+    read = [data.read(image) for image in images]
+    valid = np.array([r is not None for r in read], dtype=bool)
+    squares: dict[int, data.Pixels] = {}
+    for side in needs.sides:
+        black = np.zeros((side, side, 1), np.uint8)
+        squares[side] = data.stack([black if r is None else data.square(r, side) for r in read])
+    native = [None if r is None else data.native(r, NATIVE_MOST) for r in read] if needs.native else None
+    return Batch(squares, texts, valid, native)
 
 
 class Scorer:
-    """A filter loaded once and called with batches; bfloat16 autocast on a GPU, float32 on a CPU.
+    """Filters loaded once and called with batches: columns ``name`` and ``name_suffix``, float32[n] each.
 
-    ``threads`` are torch's, for the process. Where a block does not fit the GPU's memory it is halved and stays so.
+    ``threads`` are torch's, for the process. NaN stands where a filter cannot say; RunError where one answers NaN for
+    a record that it could read.
     """
 
-    def __init__(self, folder: str, device: str = "auto", threads: int = 1) -> None:
+    def __init__(self, folders: Mapping[str, str], device: str = "auto", threads: int = 1) -> None:
         torch.set_num_threads(threads)
-        self.filter: Filter = load_filter(Path(folder), device)
-        self.block = _BLOCK[torch.device(self.filter.device).type]
-
-    @property
-    def side(self) -> int:
-        """The side in pixels `prepare` must be given."""
-        return self.filter.side
+        cv2.setNumThreads(threads)
+        self.methods: dict[str, Method] = {name: load_method(Path(f), device) for name, f in folders.items()}
+        self.needs = Needs(
+            tuple(sorted({side for m in self.methods.values() for side in m.sides})),
+            any(m.native for m in self.methods.values()),
+        )
+        self.columns = [column(name, s) for name, m in self.methods.items() for s in m.columns]
 
     @torch.inference_mode()
-    def __call__(self, batch: Batch) -> NDArray[np.float32]:
-        """float32[n] cosines in -1..1, rounded to `DECIMALS`; NaN exactly where ``valid`` is False.
+    def __call__(self, batch: Batch) -> Scores:
+        """Every filter's columns, rounded to `DECIMALS`."""
+        found: Scores = {}
+        for name, method in self.methods.items():
+            for suffix, values in method(batch).items():
+                found[column(name, suffix)] = _checked(name, method, values, batch)
+        return found
 
-        RunError where the model answers NaN for a valid record.
-        """
-        scores = np.full(len(batch.texts), np.nan, np.float32)
-        if not batch.valid.any():
-            return scores
-        images = torch.from_numpy(batch.images[batch.valid]).permute(0, 3, 1, 2)
-        texts = [text for text, valid in zip(batch.texts, batch.valid, strict=True) if valid]
-        cosine = (self.embed_images(images) * self.embed_texts(texts)).sum(axis=1)
-        if np.isnan(cosine).any():
-            raise RunError(f"the filter scores {int(np.isnan(cosine).sum())} of {len(texts)} pairs NaN: train it again")
-        scores[batch.valid] = np.round(np.clip(cosine, -1, 1), DECIMALS)
-        return scores
 
-    def embed_images(self, pixels: torch.Tensor) -> NDArray[np.float32]:
-        """Unit rows float32[n, d] of uint8[n, c, side, side]."""
-        return self._blocks(self.filter.encode_images, pixels)
+def column(name: str, suffix: str) -> str:
+    """The score table's column of a filter's ``suffix``; "" is the filter's own score."""
+    return f"{name}_{suffix}" if suffix else name
 
-    def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Unit rows float32[n, d]; texts of one length are encoded together, so that each is cut by its own."""
-        ids = torch.from_numpy(self.filter.tokenizer(texts))
-        lengths = self.filter.lengths(ids)
-        out: NDArray[np.float32] | None = None
-        for length in torch.unique(lengths):
-            mine = lengths == length
-            rows = self._blocks(self.filter.encode_ids, ids[mine])
-            out = np.empty((len(ids), rows.shape[1]), np.float32) if out is None else out
-            out[mine.numpy()] = rows
-        return np.empty((0, 0), np.float32) if out is None else out
 
-    def _blocks(self, encode: Callable[[torch.Tensor], torch.Tensor], rows: torch.Tensor) -> NDArray[np.float32]:
-        """``encode`` on blocks of one shape, the last padded with its first row; halved when memory is out."""
-        parts: list[torch.Tensor] = []
-        done = 0
-        while done < len(rows):
-            part = rows[done : done + self.block]
-            padding = part[:1].expand(self.block - len(part), *part.shape[1:])
-            try:
-                with torch.autocast("cuda", torch.bfloat16, enabled=self.filter.device.startswith("cuda")):
-                    encoded = encode(torch.cat([part, padding])).cpu()
-            except torch.cuda.OutOfMemoryError:
-                if self.block == 1:
-                    raise RunError("one image does not fit the GPU's memory: device: cpu, or a smaller arch") from None
-                self.block //= 2
-                torch.cuda.empty_cache()
-                continue
-            parts.append(encoded[: len(part)])
-            done += len(part)
-        joined: Any = torch.cat(parts).numpy()
-        return np.asarray(joined, np.float32)
+def _checked(name: str, method: Method, values: np.ndarray, batch: Batch) -> np.ndarray:
+    rounded = np.round(np.asarray(values, np.float32), DECIMALS) if values.ndim == 1 else values.astype(np.float16)
+    readable = batch.valid if method.sides or method.native else np.ones(len(batch.texts), dtype=bool)
+    bad = int((~np.isfinite(rounded[readable])).sum())
+    if bad:
+        raise RunError(f"filter {name!r} scores {bad} of {len(rounded)} pairs NaN: train it again")
+    return rounded

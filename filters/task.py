@@ -1,11 +1,10 @@
-"""The filter's two steps: train it on the clean set, score every record that dedup kept."""
+"""The filters' two steps: train one on the clean set, score every record that dedup kept under all of them."""
 
 from __future__ import annotations
 
 import shutil
 import uuid
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,22 +14,18 @@ import pyarrow as pa
 
 from curate.errors import RunError
 from curate.export.split import SplitRules, split_of
-from curate.record import live, score_schema
+from curate.record import live
 from curate.step import part_path
-from curate.storage import TEMPORARY, commit_folder, read_json, read_table
-from filters.score import Scorer, prepare
-from filters.train import TrainRules, train_filter
+from curate.storage import TEMPORARY, commit_folder, read_table
+from filters.clean import CleanRules, agreeing, clean_keys, seen_in_evaluation, shard_records
+from filters.drift import score_reference
+from filters.findings import concept
+from filters.method import NO_RECORDS, Records, TrainingSet, add_to_card, module_of
+from filters.train import TrainRules
 
-SCORE = "dfn"
-
-
-@dataclass(frozen=True)
-class CleanRules:
-    """The clean set where no column declares one: texts of at least ``min_words`` words that no two patients share
-    (a text many patients share is boilerplate). At most ``most`` records, lowest keys first."""
-
-    min_words: int = 5
-    most: int = 100_000
+FINDINGS = "findings"  # the score table's one column that is no score: what the text claims, `filters.findings.concept`
+_SAMPLE = 1000  # records of the pool whose scores the card remembers
+_POOL = ("key", "image", "text", "patient")
 
 
 @dataclass(frozen=True)
@@ -49,16 +44,35 @@ class Pool:
         wanted = set(keys)
         return table.filter(pa.array([k in wanted for k in table["key"].to_pylist()], pa.bool_()))
 
+    def rows(self, columns: Sequence[str]) -> list[dict[str, Any]]:
+        """Of every partition; for narrow columns."""
+        return [r for i in range(self.partitions) for r in self.read(i, columns).to_pylist()]
+
+    def records(self, keys: Collection[str]) -> Records:
+        """The pairs under ``keys``, by key."""
+        found: list[dict[str, Any]] = []
+        for i in range(self.partitions):
+            table = self.read(i, _POOL)
+            found += table.filter(pa.array([k in keys for k in table["key"].to_pylist()], pa.bool_())).to_pylist()
+        found.sort(key=lambda r: str(r["key"]))
+        columns = ([r[c] for r in found] for c in _POOL)
+        return Records(*columns)
+
 
 @dataclass(frozen=True)
 class TrainTask:
-    """One unit: choose the clean set, train, leave the filter's folder in ``out``."""
+    """One unit: choose the clean set, train one filter, leave its folder in ``out``.
+
+    ``unlabelled``: how many records of the pool's train split, lowest keys first, the method may look at besides.
+    """
 
     pool: Pool
     splits: SplitRules
     clean: CleanRules
-    rules: TrainRules
+    method: str
+    rules: Any
     out: str
+    unlabelled: int = 20_000
 
     def rows(self, partition: int) -> int:
         """One unit of work."""
@@ -66,49 +80,67 @@ class TrainTask:
 
     def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
         """Trains; returns the clean set's keys, so that the run says what its filter has seen."""
-        keys, images, texts, patients = self._clean_set()
-        if not keys and not any(self.pool.read(i, ["key"]).num_rows for i in range(self.pool.partitions)):
-            return pa.table({"key": pa.array([], pa.string())})  # an archive with nothing usable needs no filter
         out = Path(self.out)
         out.parent.mkdir(parents=True, exist_ok=True)
         temporary = out.with_name(f"{out.name}{TEMPORARY}{uuid.uuid4().hex[:8]}")
         temporary.mkdir()
         try:
-            train_filter(images, texts, patients, temporary, self.rules)
-            commit_folder(temporary, out)
+            data = self._data(temporary / "clean")
+            if data is None:  # an archive with nothing usable needs no filter
+                return pa.table({"key": pa.array([], pa.string())})
+            module_of(self.method).train(data, temporary / "filter", self.rules)
+            remember_pool(temporary / "filter", data.pool)
+            commit_folder(temporary / "filter", out)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
-        return pa.table({"key": pa.array(keys, pa.string())})
+        return pa.table({"key": pa.array(data.clean.keys, pa.string())})
 
-    def _clean_set(self) -> tuple[list[str], list[bytes], list[str], list[str]]:
-        chosen = self._chosen()
-        found: list[dict[str, Any]] = []
-        for i in range(self.pool.partitions):
-            table = self.pool.read(i, ["key", "image", "text", "patient"])
-            found += table.filter(pa.array([k in chosen for k in table["key"].to_pylist()], pa.bool_())).to_pylist()
-        found.sort(key=lambda r: str(r["key"]))
-        columns = ("key", "image", "text", "patient")
-        keys, images, texts, patients = ([r[c] for r in found] for c in columns)
-        return keys, images, texts, patients
+    def _data(self, scratch: Path) -> TrainingSet | None:
+        """The clean set and the unlabelled pool, both without what is, or nearly is, in an evaluation split."""
+        names = ["key", "patient", "clean", "text", "text_hash", "pixel_hash", "phash"]
+        rows = self.pool.rows(names)
+        if not rows:
+            return None
+        rows = [r for r in rows if r["pixel_hash"]]
+        held = [r for r in rows if split_of(r["patient"], self.splits) != "train"]
+        rows = [r for r in rows if split_of(r["patient"], self.splits) == "train"]
+        leaked = seen_in_evaluation(rows, held)
+        rows = [r for r in rows if r["key"] not in leaked]
+        unlabelled = set(sorted(r["key"] for r in rows)[: self.unlabelled])
+        pool = self.pool.records(unlabelled) if unlabelled else NO_RECORDS
+        return TrainingSet(self._clean(rows, held, scratch), pool)
 
-    def _chosen(self) -> set[str]:
-        columns = ["key", "patient", "clean", "text", "text_hash", "pixel_hash"]
-        rows = [r for i in range(self.pool.partitions) for r in self.pool.read(i, columns).to_pylist()]
-        rows = [r for r in rows if r["pixel_hash"] and split_of(r["patient"], self.splits) == "train"]
-        declared = [r for r in rows if r["clean"]]
-        if not any(r["clean"] is not None for r in rows):
-            sharing = Counter(text for _, text in {(r["patient"], r["text_hash"]) for r in rows})
-            long_enough = (r for r in rows if len(r["text"].split()) >= self.clean.min_words)
-            declared = [r for r in long_enough if sharing[r["text_hash"]] == 1]
-        return set(sorted(r["key"] for r in declared)[: self.clean.most])
+    def _clean(self, rows: list[dict[str, Any]], held: list[dict[str, Any]], scratch: Path) -> Records:
+        if self.clean.folder is not None:
+            brought = shard_records(Path(self.clean.folder))
+            known = {r["key"] for r in held}
+            return brought.take([i for i, key in enumerate(brought.keys) if key not in known]).sorted()
+        chosen = self.pool.records(set(clean_keys(rows, self.clean)))
+        if not self.clean.folds:
+            return chosen
+        quick = TrainRules(epochs=10, threads=getattr(self.rules, "threads", 1))
+        return agreeing(chosen, self.clean, quick, scratch)
+
+
+def remember_pool(folder: Path, pool: Records) -> None:
+    """Put on the filter's card how it scores a sample of its pool, lowest keys first: what `filters.drift` compares a
+    new archive with."""
+    from filters.score import Scorer, prepare
+
+    sample = pool.sorted().take(range(min(len(pool), _SAMPLE)))
+    scorer = Scorer({"s": str(folder)}, "cpu")
+    parts = [scorer(b)["s"] for b in prepare(sample.images, sample.texts, scorer.needs, 64)]
+    scores = np.concatenate([np.zeros(0, np.float32), *parts])
+    if np.isfinite(scores).any():
+        add_to_card(folder, pool_scores=score_reference(scores).to_json())
 
 
 @dataclass(frozen=True)
 class ScoreTask:
-    """Every record that dedup kept gets the filter's score, by key."""
+    """Every record that dedup kept gets every filter's scores, by key, in one pass over the images."""
 
     pool: Pool
-    folder: str
+    folders: Mapping[str, str]  # filter's name -> its folder
     batch: int
     device: str = "cpu"
 
@@ -123,27 +155,47 @@ class ScoreTask:
 
     def prepare(self, partition: int) -> Iterator[Any]:
         """Decoded, resized batches of pairs; text-only records have no batch and stay unscored."""
+        from filters.score import Needs, prepare
+
         table = self._paired(partition, ["key", "image", "text"])
         if not table.num_rows:
             return
-        side = int(read_json(Path(self.folder) / "card.json")["preprocessing"]["side"])
-        yield from prepare(table["image"].to_pylist(), table["text"].to_pylist(), side, self.batch)
+        needs = Needs.of(Path(folder) for folder in self.folders.values())
+        yield from prepare(table["image"].to_pylist(), table["text"].to_pylist(), needs, self.batch)
 
     def model(self) -> Callable[[Any], Any]:
         """The scorer, loaded once a process or actor."""
-        if not (Path(self.folder) / "card.json").exists():
+        from filters.score import Scorer
+
+        if not all((Path(folder) / "card.json").exists() for folder in self.folders.values()):
             return _refuse  # nothing was trained because there is nothing to score
-        return Scorer(self.folder, self.device)
+        return Scorer(self.folders, self.device)
 
     def assemble(self, partition: int, results: Iterable[Any]) -> pa.Table:
-        """(key, score) of the partition's pairs."""
-        keys = self._paired(partition, ["key", "pixel_hash"])["key"]
-        scores = np.concatenate([np.zeros(0, np.float32), *results])
-        return pa.table([keys, pa.array(scores, pa.float32())], schema=score_schema(SCORE))
+        """(key, findings, score...) of the partition's pairs."""
+        table = self._paired(partition, ["key", "text"])
+        parts = list(results) or [self._nothing()]
+        columns = {name: _column(np.concatenate([part[name] for part in parts])) for name in parts[0]}
+        claimed = pa.array([concept(text) for text in table["text"].to_pylist()], pa.string())
+        return pa.table({"key": table["key"], FINDINGS: claimed, **columns})
+
+    def _nothing(self) -> dict[str, np.ndarray]:
+        """Every column, without a row: a partition of texts alone has the schema of the others."""
+        from filters.score import Scorer
+
+        return {name: np.zeros(0, np.float32) for name in Scorer(self.folders, self.device).columns}
 
     def _paired(self, partition: int, columns: Sequence[str]) -> pa.Table:
         table = self.pool.read(partition, list(dict.fromkeys([*columns, "pixel_hash"])))
         return table.filter(table["pixel_hash"].is_valid())
+
+
+def _column(values: np.ndarray) -> pa.Array:
+    """A score as float32; an embedding, float16[n, d], as a list of fixed size."""
+    if values.ndim == 1:
+        return pa.array(values, pa.float32())
+    flat = pa.array(np.ascontiguousarray(values, np.float16).ravel(), pa.float16())
+    return pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
 
 
 def _refuse(batch: Any) -> Any:

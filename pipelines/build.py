@@ -1,6 +1,6 @@
 """Recipe -> Steps. Read this first: it is the whole story of a run, in order.
 
-    scan -> index -> ingest -> dedup -> train-filter -> score -> select -> export
+    scan -> index -> ingest -> dedup -> train-filter (each) -> score -> select -> export
 
 Each step is named by the hash of its configuration and its inputs, so all names are known before any work, and
 `curate plan` tells what is done without doing any.
@@ -27,7 +27,7 @@ from curate.ingest.scan import Walked, list_chunks, scan
 from curate.step import Manifest, Progress, Step, load_manifest, read_parts, run_model_step, run_step
 from curate.storage import commit_json, digest, exclusive, private_folder, read_json, sweep
 from filters.model import checkpoint_hash, filter_hash
-from filters.task import SCORE, CleanRules, Pool, ScoreTask, TrainTask
+from filters.task import Pool, ScoreTask, TrainTask
 from pipelines.recipe import Recipe
 
 ORDER = ("index", "ingest", "dedup", "train-filter", "score", "select", "export")
@@ -87,30 +87,35 @@ class Pipeline:
         return Step("dedup", task, 1, asdict(self.recipe.dedup_rules()), [self.ingest.hash])
 
     @cached_property
-    def train_filter(self) -> Step | None:
-        """Train the filtering network on the clean set; None where the recipe brings one or wants none."""
-        f = self.recipe.filter
-        if f is None or f.folder is not None:
-            return None
-        rules, clean = self.recipe.train_rules(), CleanRules(f.clean_min_words, f.max_clean)
-        task = TrainTask(self.pool, self.recipe.split_rules(), clean, rules, "")
-        config = {"rules": asdict(rules), "clean": asdict(clean), "split": self.recipe.split.model_dump()}
-        config["checkpoint"] = {"sha256": checkpoint_hash(f.checkpoint)}
-        step = Step("train-filter", task, 1, config, [self.ingest.hash, self.dedup.hash])
+    def train_filters(self) -> dict[str, Step]:
+        """Train each filter that the recipe does not bring, on the clean set; by the filter's name."""
+        return {name: self._train(name) for name, f in self.recipe.filters.items() if f.folder is None}
+
+    def _train(self, name: str) -> Step:
+        f, clean = self.recipe.filters[name], self.recipe.clean.rules()
+        rules = f.rules()
+        task = TrainTask(self.pool, self.recipe.split_rules(), clean, f.method, rules, "")
+        config: dict[str, Any] = {"method": f.method, "rules": asdict(rules), "clean": asdict(clean)}
+        config |= {"split": self.recipe.split.model_dump(), "checkpoint": {"sha256": _checkpoint_hash(rules)}}
+        if clean.folder is not None:
+            config["clean"]["folder"] = {"sha256": filter_hash(Path(clean.folder))}
+        step = Step(f"train-{name}", task, 1, config, [self.ingest.hash, self.dedup.hash])
         return replace(step, task=replace(task, out=str(step.folder(self.run) / "model")))
 
     @cached_property
     def score(self) -> Step | None:
-        """The filter's score of every pair, in its own table."""
-        f = self.recipe.filter
-        if f is None:
+        """Every filter's scores of every pair, in one table, from one pass over the images."""
+        folders = self.filter_folders
+        if not folders:
             return None
-        trained = self.train_filter.hash if self.train_filter else filter_hash(self.filter_folder)
-        device = "auto" if self.recipe.engine.gpus else "cpu"
-        task = ScoreTask(self.pool, str(self.filter_folder), f.score_batch, device)
-        return Step(
-            "score", task, self.partitions, {"batch": f.score_batch, "score": SCORE}, [self.dedup.hash, trained]
-        )
+        trained = [
+            self.train_filters[name].hash if name in self.train_filters else filter_hash(folder)
+            for name, folder in folders.items()
+        ]
+        device, batch = "auto" if self.recipe.engine.gpus else "cpu", self.recipe.score_batch
+        task = ScoreTask(self.pool, {name: str(folder) for name, folder in folders.items()}, batch, device)
+        config = {"batch": batch, "filters": list(folders)}
+        return Step("score", task, self.partitions, config, [self.dedup.hash, *trained], version=2)
 
     @cached_property
     def select(self) -> Step:
@@ -121,7 +126,7 @@ class Pipeline:
         task = SelectTask(ingest, self.partitions, dedup, scores, r.select_rules(), r.split_rules())
         config = {"select": r.select.model_dump(), "split": r.split.model_dump()}
         inputs = [self.ingest.hash, self.dedup.hash, *([self.score.hash] if self.score else [])]
-        return Step("select", task, 1, config, inputs)
+        return Step("select", task, 1, config, inputs, version=2)
 
     @cached_property
     def export(self) -> Step:
@@ -146,14 +151,13 @@ class Pipeline:
         return Pool(str(self.ingest.folder(self.run)), self.partitions, str(self.dedup.folder(self.run)))
 
     @property
-    def filter_folder(self) -> Path:
-        """The filter's checkpoint folder, given or trained."""
-        f = self.recipe.filter
-        if f is not None and f.folder is not None:
-            return f.folder
-        step = self.train_filter
-        assert step is not None
-        return step.folder(self.run) / "model"
+    def filter_folders(self) -> dict[str, Path]:
+        """Each filter's folder, given or trained, by the filter's name."""
+        trained = self.train_filters
+        return {
+            name: f.folder if f.folder is not None else trained[name].folder(self.run) / "model"
+            for name, f in self.recipe.filters.items()
+        }
 
     @property
     def shards(self) -> Path:
@@ -162,8 +166,14 @@ class Pipeline:
 
     def steps(self) -> list[Step]:
         """All steps of this recipe, in order. Hashes are final; partition counts need the earlier steps done."""
-        found = (getattr(self, name.replace("-", "_")) for name in ORDER)
-        return [s for s in found if s is not None]
+        return [step for name in ORDER for step in self.named(name)]
+
+    def named(self, name: str) -> list[Step]:
+        """The steps under one name of `ORDER`: none, one, or one a filter."""
+        if name == "train-filter":
+            return list(self.train_filters.values())
+        step: Step | None = getattr(self, name)
+        return [] if step is None else [step]
 
 
 def list_archive(recipe: Recipe, pseudo: Pseudonymizer, write: bool = True) -> Listing:
@@ -214,9 +224,7 @@ def _run_steps(recipe: Recipe, engine: Engine, progress: Progress, until: str) -
     manifests: list[Manifest] = []
     pipeline = Pipeline(recipe, listing)
     for name in ORDER[: ORDER.index(until) + 1]:
-        step: Step | None = getattr(pipeline, name.replace("-", "_"))
-        if step is not None:
-            manifests.append(_runner(name)(pipeline, step, engine, progress))
+        manifests += [_runner(name)(pipeline, step, engine, progress) for step in pipeline.named(name)]
     return pipeline, manifests
 
 
@@ -237,6 +245,12 @@ def _run_export(pipeline: Pipeline, step: Step, engine: Engine, progress: Progre
     if claim_shards(pipeline.shards, step.hash):
         shutil.rmtree(step.folder(pipeline.run), ignore_errors=True)
     return run_step(step, pipeline.run, engine, progress)
+
+
+def _checkpoint_hash(rules: Any) -> str | None:
+    """Of what a filter's training begins with, so that other weights under the same path are another step."""
+    model = getattr(getattr(rules, "train", None), "model", rules)
+    return checkpoint_hash(getattr(model, "checkpoint", None))
 
 
 def scan_folder(run: Path) -> Path:

@@ -13,8 +13,10 @@ from curate.deid.pixels.gate import ocr_available
 from curate.errors import RecipeError
 from curate.ingest.report import check_columns
 from curate.storage import commit_bytes
-from filters.model import ModelRules, check_rules
-from pipelines.recipe import Deid, Filter, Recipe
+from filters.method import method_of, read_card
+from filters.model import check_rules
+from pipelines.recipe import Deid, Recipe
+from pipelines.scoring import Filter
 
 
 def check(recipe: Recipe, touch: bool = True) -> None:
@@ -26,8 +28,10 @@ def check(recipe: Recipe, touch: bool = True) -> None:
     for i, reports in enumerate(recipe.report_sources()):
         _readable(Path(reports.path), f"reports.{i}.path")
         check_columns(Path(reports.path), reports.columns, reports.format, reports.name_pattern)
-    if recipe.filter is not None:
-        _filter(recipe.filter)
+    if recipe.clean.folder is not None:
+        _readable(recipe.clean.folder, "clean.folder")
+    for name, chosen in recipe.filters.items():
+        _filter(chosen, f"filters.{name}")
     if recipe.truth is not None:
         _truth(recipe.truth.path)
     if touch:
@@ -43,10 +47,6 @@ def save_recipe(recipe: Recipe) -> None:
     for name in ("out", "secret"):
         if name in sources:
             sources[name] = str(Path(sources[name]).resolve())
-    if recipe.filter is None:
-        sources["filter"] = None
-    elif recipe.filter.folder is not None:
-        sources["filter"]["folder"] = str(recipe.filter.folder.resolve())
     if recipe.truth is not None:
         sources["truth"]["path"] = str(recipe.truth.path.resolve())
     commit_bytes(recipe.out / "recipe.yaml", yaml.safe_dump(sources, sort_keys=False, allow_unicode=True).encode())
@@ -64,13 +64,19 @@ def ocr_note(deid: Deid) -> list[str]:
     return ["no OCR engine: pictures that cannot be cleared by rule are quarantined (pip install 'radsift[ocr]')"]
 
 
-def _filter(chosen: Filter) -> None:
+def _filter(chosen: Filter, field: str) -> None:
     if chosen.folder is not None:
-        _readable(chosen.folder / "card.json", "filter.folder")
+        _readable(chosen.folder / "card.json", f"{field}.folder")
+        found = method_of(read_card(chosen.folder))
+        if found != chosen.method:
+            raise RecipeError(f"{field}.method", f"the folder holds a filter of method {found}", f"method: {found}")
         return
-    if chosen.checkpoint is not None:
-        _readable(Path(chosen.checkpoint), "filter.checkpoint")
-    check_rules(ModelRules(chosen.arch, chosen.checkpoint, chosen.tokenizer))
+    train = getattr(chosen.rules(), "train", None)
+    checkpoint = chosen.given.get("checkpoint")
+    if checkpoint is not None and ":" not in str(checkpoint):
+        _readable(Path(checkpoint), f"{field}.checkpoint")
+    if train is not None:
+        check_rules(train.model)
 
 
 def _truth(path: Path) -> None:

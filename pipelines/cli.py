@@ -147,23 +147,25 @@ def train_filter(
     workers: Workers = None,
     to: Annotated[Path | None, typer.Option("--to", help="copy the trained filter's folder here")] = None,
 ) -> None:
-    """Train the filtering network on the recipe's clean set (running what must come before it)."""
+    """Train the recipe's filters on its clean set (running what must come before)."""
     from curate.storage import read_json
     from pipelines.check import check
 
     made = _load(recipe, set_, engine, workers)
-    if made.filter is None or made.filter.folder is not None:
-        raise RecipeError("filter", "the recipe trains no filter", "remove filter.folder, or 'filter: null'")
+    trained = [name for name, f in made.filters.items() if f.folder is None]
+    if not trained:
+        raise RecipeError("filters", "the recipe trains no filter", "name one without a folder, such as 'ours: {}'")
     if to is not None and to.exists():
         raise RecipeError("--to", f"{to} exists already", "name a new folder")
     check(made)
     _say_warnings(made)
     pipeline, _ = _execute(made, until="train-filter")
-    folder = pipeline.filter_folder
-    if to is not None:
-        folder = Path(shutil.copytree(folder, to))
-    out.print_json(json.dumps(read_json(folder / "card.json").get("metrics", {})))
-    out.print(f"filter: {_near(folder)}", soft_wrap=True)
+    for name in trained:
+        folder = pipeline.filter_folders[name]
+        if to is not None:
+            folder = Path(shutil.copytree(folder, to / name if len(trained) > 1 else to))
+        out.print_json(json.dumps(read_json(folder / "card.json").get("metrics", {})))
+        out.print(f"filter: {_near(folder)}", soft_wrap=True)
 
 
 @app.command()

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from curate.dedup.resolve import DedupRules
 from curate.deid.pixels.gate import PixelPolicy
 from curate.deid.text.scrub import TextRules
 from curate.deid.vault import SecretSource
 from curate.engine import Resources
-from curate.errors import RecipeError
-from curate.export.select import SelectRules
+from curate.export.rules import SelectRules
 from curate.export.split import SplitRules
 from curate.ingest.chain import PictureRules, ReportRules
 from curate.ingest.dicom import PixelRules
@@ -27,24 +26,17 @@ from curate.ingest.pair import PairRules
 from curate.ingest.report import ReportColumns
 from curate.ingest.scan import ImageSource
 from curate.ingest.section import SECTIONS
-from filters.model import ModelRules
-from filters.train import TrainRules
+from pipelines.part import Fraction, Part
+from pipelines.scoring import CleanSet, Filter, FilterName, Select
 
 _Scope = Literal["off", "patient", "archive"]
 Scope = Annotated[_Scope, BeforeValidator(lambda v: "off" if v is False else v)]  # YAML reads a bare `off` as false
-Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
 def _section(name: str) -> str:
     if name not in SECTIONS:
         raise ValueError(f"no section '{name}'; there are {', '.join(SECTIONS)}")
     return name
-
-
-class Part(BaseModel):
-    """A part of a recipe: frozen, and no field but its own."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Images(Part):
@@ -60,7 +52,7 @@ class Columns(Part):
     """Which report column says what; a text file a study needs none."""
 
     text: str | None = None
-    sections: dict[str, str] = {}
+    sections: dict[str, str] = Field(default_factory=dict)
     accession: str | None = None
     study: str | None = None
     patient: str | None = None
@@ -69,7 +61,7 @@ class Columns(Part):
     image: str | None = None
     group: str | None = None
     clean: str | None = None
-    keep: dict[str, str] = {}
+    keep: dict[str, str] = Field(default_factory=dict)
 
 
 class Reports(Part):
@@ -172,52 +164,6 @@ class Dedup(Part):
     keep: Literal["best", "first"] = "best"
 
 
-class Filter(Part):
-    """The learned filter. ``folder`` uses one trained before; otherwise it is trained on the clean set: records the
-    ``clean`` column of the reports declares, else those that pass the text rules, of the train split only.
-    ``checkpoint`` (any open_clip ``arch``, local file) is where training begins; ``epochs: 0`` uses it as it is."""
-
-    folder: Annotated[Path, AfterValidator(Path.absolute)] | None = None
-    arch: str = ModelRules().arch
-    checkpoint: str | None = None
-    tokenizer: Literal["open_clip", "wordpiece"] = ModelRules().tokenizer
-    epochs: Annotated[int, Field(ge=0)] = 20  # 0 takes the checkpoint as it is
-    batch: Annotated[int, Field(ge=2)] = 32
-    lr: Annotated[float, Field(gt=0)] = 1e-3
-    weight_decay: Annotated[float, Field(ge=0)] = 0.1
-    warmup: Fraction = 0.1
-    seed: int = 0
-    threads: Annotated[int, Field(ge=1)] = 1
-    vocab: Annotated[int, Field(ge=64)] = 4096
-    holdout: Fraction = 0.1
-    max_clean: Annotated[int, Field(ge=8)] = 100_000
-    clean_min_words: int = 5
-    score_batch: Annotated[int, Field(ge=1)] = 64
-
-    @model_validator(mode="after")
-    def _something_to_score_with(self) -> Filter:
-        if self.epochs == 0 and self.checkpoint is None and self.folder is None:
-            raise ValueError("epochs: 0 trains nothing; name a checkpoint to score with as it is")
-        return self
-
-
-class Select(Part):
-    """The cut, over the train split: one of keep (top fraction), threshold, top_k; none keeps everything."""
-
-    keep: Annotated[float, Field(gt=0, le=1)] | None = None
-    threshold: float | None = None
-    top_k: Annotated[int, Field(ge=1)] | None = None
-    by: Literal["dfn"] = "dfn"
-    filter_eval: bool = False
-
-    @model_validator(mode="after")
-    def _one_cut(self) -> Select:
-        given = [n for n in ("keep", "threshold", "top_k") if getattr(self, n) is not None]
-        if len(given) > 1:
-            raise ValueError(f"give one of keep, threshold, top_k; found {', '.join(given)}")
-        return self
-
-
 class Split(Part):
     """Fractions of patients held out."""
 
@@ -267,7 +213,9 @@ class Recipe(Part):
     text: Text = Text()
     deid: Deid = Deid()
     dedup: Dedup = Dedup()
-    filter: Filter | None = Filter()
+    clean: CleanSet = CleanSet()
+    filters: dict[FilterName, Filter] = Field(default_factory=lambda: {"ours": Filter(method="ours")})
+    score_batch: Annotated[int, Field(ge=1)] = 64
     select: Select = Select()
     split: Split = Split()
     export: Export = Export()
@@ -284,9 +232,37 @@ class Recipe(Part):
             raise ValueError("no images: give 'images', or 'pair.unpaired_reports: keep' for a text-only run")
         if not self.reports and self.pair.unpaired_images == "drop":
             raise ValueError("no reports: give 'reports', or 'pair.unpaired_images: keep' for an image-only run")
-        if self.filter is None and (self.select.keep or self.select.threshold or self.select.top_k):
-            raise ValueError("select cuts by score, but 'filter: null' scores nothing; 'select: {}' keeps everything")
+        cuts = self.select_rules().cuts
+        if not self.filters and cuts:
+            raise ValueError("select cuts by score, but 'filters: {}' scores nothing; 'select: {}' keeps everything")
+        if len(self.filters) > 1 and "ours" not in self.filters and cuts and self.select.by is None:
+            raise ValueError(f"select.by: name the score to cut by, of {', '.join(self.filters)}")
+        if cuts:
+            self._columns_of_filters()
         return self
+
+    def _columns_of_filters(self) -> None:
+        """Every column that the cut reads is a filter's, and what is called a probability can be one."""
+        for column in self.select_rules().score_columns:
+            if not any(column == name or column.startswith(f"{name}_") for name in self.filters):
+                raise ValueError(f"select.by: no filter makes '{column}'; there are {', '.join(self.filters)}")
+        told = self.select.probability or self.select_rules().by
+        if self.select.precision is not None and not (
+            isinstance(told, str)
+            and (told.endswith("_p") or (told in self.filters and self.filters[told].method == "ours"))
+        ):
+            raise ValueError(
+                "select.precision: it needs a probability: that of 'ours', or a sigmoid filter's column _p"
+            )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_filters_name_may_be_its_method(cls, raw: Any) -> Any:
+        if isinstance(raw, dict) and isinstance(raw.get("filters"), dict):
+            named = {k: {"method": k, **v} if isinstance(v, dict) else v for k, v in raw["filters"].items()}
+            named = {k: {"method": k} if v is None else v for k, v in named.items()}
+            raw = {**raw, "filters": named}
+        return raw
 
     # The engine room takes its own frozen rules; these are the only places where the two meet.
 
@@ -325,18 +301,9 @@ class Recipe(Part):
         """What counts as a duplicate."""
         return DedupRules(**self.dedup.model_dump())
 
-    def train_rules(self) -> TrainRules:
-        """How the filter is trained; RecipeError where there is none."""
-        if self.filter is None:
-            raise RecipeError("filter", "the recipe has 'filter: null'", "remove it to train one")
-        f = self.filter
-        same = ("epochs", "batch", "lr", "weight_decay", "warmup", "seed", "threads", "holdout", "vocab")
-        model = ModelRules(arch=f.arch, checkpoint=f.checkpoint, tokenizer=f.tokenizer)
-        return TrainRules(model=model, **{n: getattr(f, n) for n in same})
-
     def select_rules(self) -> SelectRules:
         """The cut."""
-        return SelectRules(**self.select.model_dump())
+        return self.select.rules(list(self.filters))
 
     def split_rules(self) -> SplitRules:
         """The held-out fractions."""

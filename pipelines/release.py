@@ -9,7 +9,8 @@ from pydantic import AfterValidator, Field
 from curate.deid.header.rules import HeaderRules, Retain
 from curate.ingest.section import SECTIONS
 from curate.release.rules import ReleaseRules
-from pipelines.recipe import Deid, Part
+from pipelines.part import Part
+from pipelines.recipe import Deid
 
 
 def _known(names: tuple[str, ...] | None) -> tuple[str, ...] | None:

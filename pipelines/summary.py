@@ -17,20 +17,18 @@ from curate.deid.attest import attest, attestation_bytes
 from curate.export.select import cut_of
 from curate.export.webdataset import read_index, shard_table
 from curate.ingest.image import encode_jpeg, resize
-from curate.ingest.index import image_key
 from curate.record import RECORD, Reason, live
 from curate.report.funnel import StepCount
-from curate.report.page import DuplicatePair, Histogram, Measure, RunReport, Sample, render_page, report_json
+from curate.report.page import DuplicatePair, Histogram, RunReport, Sample, render_page, report_json
 from curate.step import Manifest, part_path, read_parts
-from curate.storage import commit_bytes, read_json, read_table
-from filters.measure import auroc, bootstrap_interval
-from filters.task import SCORE, train_curve
+from curate.storage import commit_bytes, read_table
+from filters.task import train_curve
 from pipelines.build import ORDER, Pipeline
+from pipelines.measures import drifts, flattered, keep_rates, measures, reliabilities
 
 FUNNEL = ("index", "ingest", "dedup", "select", "export")
 SAMPLES = 12  # kept ones shown; dropped ones: this many over all reasons
 PAIRS = 6
-FLATTERED = 0.25  # share of the scored records that the filter was trained on, above which the page says so
 THUMB = 192  # px, longest side
 FACTS = ("modality", "body_part", "view", "width", "height", "bits")
 BREAKDOWN = ("modality", "body_part", "sex", "source")
@@ -60,16 +58,18 @@ def collect(pipeline: Pipeline, manifests: Sequence[Manifest]) -> RunReport:
     recipe = pipeline.recipe
     selection = read_parts(pipeline.select.folder(pipeline.run))
     dedup = read_parts(pipeline.dedup.folder(pipeline.run))
-    names = ["key", "drop_step", "drop_reason", *dict.fromkeys((*FACTS, *BREAKDOWN))]
+    names = ["key", "drop_step", "drop_reason", *dict.fromkeys((*FACTS, *BREAKDOWN, "age"))]
     records = read_parts(pipeline.ingest.folder(pipeline.run), names, empty=RECORD)
     gallery = _Gallery(pipeline, selection)
+    rates, drifted = keep_rates(pipeline, records, selection), drifts(pipeline)
+    told = [*(rates.warnings() if rates else []), *(d.message for d in drifted if d.level == "warn")]
     return RunReport(
         title=recipe.name,
         recipe_yaml=(pipeline.run / "recipe.yaml").read_text(encoding="utf-8"),
         versions=versions(),
         counts=funnel(manifests),
         histograms=_histograms(selection, pipeline),
-        measures=_measures(pipeline, selection),
+        measures=measures(pipeline, selection),
         kept=gallery.samples(_spread(selection.filter(pa.array(live(selection))), SAMPLES)),
         dropped=gallery.samples(_dropped(records, dedup, selection)),
         duplicates=gallery.pairs(dedup),
@@ -77,8 +77,11 @@ def collect(pipeline: Pipeline, manifests: Sequence[Manifest]) -> RunReport:
         patients=len(set(read_index(pipeline.shards)["patient"].to_pylist())) if shard_table(pipeline.shards) else 0,
         breakdown=_breakdown(records, selection),
         curves=_curves(pipeline),
-        warnings=[*recipe.warnings(), *_flattered(pipeline, selection)],
+        warnings=[*recipe.warnings(), *flattered(pipeline, selection), *told],
         attestation=_attestation(pipeline),
+        fairness=rates,
+        reliability=reliabilities(pipeline),
+        drift=drifted,
     )
 
 
@@ -190,79 +193,9 @@ def _histograms(selection: pa.Table, pipeline: Pipeline) -> list[Histogram]:
     alive = live(selection)
     kept, dropped = (np.histogram(scores[ok & mask], bins=edges)[0].tolist() for mask in (alive, ~alive))
     cut = cut_of(selection, pipeline.recipe.select_rules())
-    return [Histogram(SCORE, edges.tolist(), kept, dropped, cut)]
-
-
-def _measures(pipeline: Pipeline, selection: pa.Table) -> list[Measure]:
-    measures = []
-    card = pipeline.filter_folder / "card.json" if pipeline.recipe.filter else None
-    if card is not None and card.exists():
-        measures += _held_out(read_json(card).get("metrics", {}))
-    if pipeline.recipe.truth is not None and pipeline.recipe.filter is not None:
-        measures += _against_truth(pipeline, selection)
-    return measures
-
-
-def _held_out(metrics: dict[str, Any]) -> list[Measure]:
-    """What the filter's card says of itself; a card without held-out pairs says nothing."""
-    if metrics.get("holdout_auroc") is None:
-        return []
-    low, high = metrics["holdout_auroc_low"], metrics["holdout_auroc_high"]
-    pairs = f"{metrics['holdout_pairs']:.0f} held-out pairs of the clean set, trained on {metrics['train_pairs']:.0f}"
-    return [
-        Measure("filter: AUROC, own text against another's", metrics["holdout_auroc"], low, high, pairs),
-        Measure("filter: R@1", metrics.get("holdout_r1") or 0.0, None, None, pairs),
-    ]
-
-
-def _against_truth(pipeline: Pipeline, selection: pa.Table) -> list[Measure]:
-    """AUROC of the score on each kind of planted fault against right pairs, outside the filter's clean set."""
-    recipe = pipeline.recipe
-    assert recipe.truth is not None
-    pseudo = recipe.secret_source().pseudonymizer()
-    truth = read_table(recipe.truth.path, ["file", "fault", "pair_is_right", "patient_id"])
-    facts = {image_key(recipe.truth.source, r["file"], pseudo): r for r in truth.to_pylist() if r["file"]}
-    seen = _clean_set(pipeline)
-    judged = [r for r in selection.to_pylist() if r["key"] in facts]
-    rows = [(r["score"], facts[r["key"]]) for r in judged if r["score"] is not None and r["key"] not in seen]
-    right = [r for r in rows if r[1]["pair_is_right"]]
-    measures = []
-    for fault in ("mismatch", "wrong_side", "negated", "boilerplate"):
-        wrong = [r for r in rows if r[1]["fault"] == fault]
-        if len(wrong) < 2 or len(right) < 2:
-            continue
-        both = right + wrong
-        scores = np.array([r[0] for r in both], dtype=np.float32)
-        positive = np.array([True] * len(right) + [False] * len(wrong))
-        groups = [r[1]["patient_id"] for r in both]
-        low, high = bootstrap_interval(scores, positive, groups=groups)
-        note = f"{len(right)} right pairs against {len(wrong)} planted, unseen by the filter; 95 % over patients"
-        measures.append(Measure(f"AUROC: {fault}", auroc(scores, positive), low, high, note))
-    pool = [r for r in judged if r["split"] == "train"]
-    for name, among in (("before the cut", pool), ("after the cut", [r for r in pool if r["drop_reason"] is None])):
-        if among:
-            share = sum(bool(facts[r["key"]]["pair_is_right"]) for r in among) / len(among)
-            note = f"of the train split's {len(among)} records, by known truth"
-            measures.append(Measure(f"right pairs {name}", share, None, None, note))
-    return measures
-
-
-def _clean_set(pipeline: Pipeline) -> set[str]:
-    """Keys the run's own filter was trained on; empty where it was brought."""
-    step = pipeline.train_filter
-    return set(read_parts(step.folder(pipeline.run))["key"].to_pylist()) if step else set()
-
-
-def _flattered(pipeline: Pipeline, selection: pa.Table) -> list[str]:
-    """A filter scores the pairs it was trained on too high; said aloud where they are many."""
-    scored = [
-        k for k, s in zip(selection["key"].to_pylist(), selection["score"].to_pylist(), strict=True) if s is not None
-    ]
-    seen = len(_clean_set(pipeline).intersection(scored))
-    if seen <= len(scored) * FLATTERED:
-        return []
-    share = f"{seen} of {len(scored)} scored records are the filter's own training pairs, and their scores flatter them"
-    return [f"{share}: declare a smaller clean set (reports.columns.clean), or bring a filter (filter.folder)"]
+    by = pipeline.recipe.select_rules().by
+    name = by if isinstance(by, str) else " + ".join(by)
+    return [Histogram(name, edges.tolist(), kept, dropped, cut)]
 
 
 def _breakdown(records: pa.Table, selection: pa.Table) -> dict[str, list[tuple[str, int, int]]]:
@@ -278,22 +211,25 @@ def _breakdown(records: pa.Table, selection: pa.Table) -> dict[str, list[tuple[s
 
 
 def _curves(pipeline: Pipeline) -> dict[str, list[tuple[float, float]]]:
-    curve = train_curve(pipeline.filter_folder) if pipeline.recipe.filter else []
-    return {"filter training loss": curve} if curve else {}
+    found = {name: train_curve(folder) for name, folder in pipeline.filter_folders.items()}
+    return {f"training loss: {name}": curve for name, curve in found.items() if curve}
 
 
 def story(pipeline: Pipeline, key: str) -> list[tuple[str, dict[str, Any]]]:
     """What each step knows of one record, in order; empty where no step knows the key."""
     told = []
     for name in ORDER:
-        step = getattr(pipeline, name.replace("-", "_"))
-        if step is None or not (step.folder(pipeline.run) / "manifest.json").exists():
-            continue
-        for part in sorted(step.folder(pipeline.run).glob("part-*.parquet")):
-            hidden = ("image", "thumb", "minhash")
-            rows = read_table(part, filters=[("key", "=", key)]).to_pylist()
-            told += [(name, {k: v for k, v in r.items() if v is not None and k not in hidden}) for r in rows]
+        for step in pipeline.named(name):
+            if not (step.folder(pipeline.run) / "manifest.json").exists():
+                continue
+            for part in sorted(step.folder(pipeline.run).glob("part-*.parquet")):
+                rows = read_table(part, filters=[("key", "=", key)]).to_pylist()
+                told += [(step.name, {k: v for k, v in r.items() if v is not None and _is_told(k)}) for r in rows]
     return told
+
+
+def _is_told(column: str) -> bool:
+    return column not in ("image", "thumb", "minhash") and not column.endswith("_embedding")
 
 
 def reason_help(reason: str) -> str:

@@ -13,6 +13,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 from curate.engine import CRASH, Crash, R, Resources, T
+from curate.engine.ahead import one_ahead
 from curate.engine.guard import guarded
 
 _IN_FLIGHT = 2  # items a worker: enough to keep it busy, few enough that memory stays bounded
@@ -43,7 +44,7 @@ class LocalEngine:
     def map_model(
         self, prepare: Callable[[T], Iterable[Any]], model: Callable[[], Callable[[Any], R]], items: Sequence[T]
     ) -> Iterator[tuple[T, list[R]]]:
-        """Each worker keeps one model; decode and model share its process."""
+        """Each worker keeps one model; decode runs in a thread beside it."""
         from curate.errors import RunError
 
         for item, result in self.map(_ModelWork(prepare, model), items):
@@ -97,7 +98,7 @@ class _ModelWork:
 
     def __call__(self, item: Any) -> list[Any]:
         model = _models.get(repr(self.model)) or _models.setdefault(repr(self.model), self.model())
-        return [model(batch) for batch in self.prepare(item)]
+        return [model(batch) for batch in one_ahead(self.prepare(item))]
 
 
 _models: dict[str, Callable[[Any], Any]] = {}

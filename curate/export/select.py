@@ -1,4 +1,4 @@
-"""Choose by score. Reads keys and scores only: changing the cut never touches an image.
+"""Choose by score. Reads keys, scores and a few facts only: changing the cut never touches an image.
 
 The cut is taken over the train split. Validation and test keep every record: a filtered evaluation set would
 measure the filter, not the model.
@@ -6,58 +6,52 @@ measure the filter, not the model.
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
-from curate.export.split import SplitRules, split_all
-from curate.record import SELECTION, Reason, conform, drop_each, live, score_schema
-from curate.step import part_path, read_parts
-from curate.storage import read_table
+from curate.errors import RecipeError, RunError
+from curate.export.choose import REASONS, Choice, choose, decide
+from curate.export.cut import combined
+from curate.export.labels import Labels
+from curate.export.narrow import columns_in, fixed_bytes, narrow
+from curate.export.rules import Floor, SelectRules
+from curate.export.split import SPLITS, SplitRules, split_of
+from curate.record import SELECTION, conform, live
+
+__all__ = ["Floor", "SelectRules", "SelectTask", "choose", "cut_of", "floor_counts"]
 
 STEP = "select"
-
-
-@dataclass(frozen=True)
-class SelectRules:
-    """Exactly one of ``keep`` (top fraction), ``threshold`` (score >=) and ``top_k``, or none: keep everything.
-
-    ``by`` is the score column. Ties at the cut are broken by key, so the choice is the same everywhere.
-    """
-
-    keep: float | None = None
-    threshold: float | None = None
-    top_k: int | None = None
-    by: str = "dfn"
-    filter_eval: bool = False  # cut val and test too: one cut over all three
-
-
-def choose(scores: np.ndarray, keys: Collection[str], rules: SelectRules) -> np.ndarray:
-    """bool[n]: which records to keep by float32[n] ``scores``; NaN (unscored) is never kept unless nothing is cut."""
-    if rules.keep is None and rules.threshold is None and rules.top_k is None:
-        return np.ones(len(scores), dtype=bool)
-    scored = ~np.isnan(scores)
-    if rules.threshold is not None:
-        return np.asarray(scored & (scores >= rules.threshold))
-    wanted = rules.top_k if rules.top_k is not None else round((rules.keep or 0.0) * int(scored.sum()))
-    order = np.lexsort((np.array(list(keys), dtype=str), np.where(scored, -scores, np.inf)))
-    kept = np.zeros(len(scores), dtype=bool)
-    kept[order[: min(wanted, int(scored.sum()))]] = True
-    return kept
+FACTS = ("modality", "body_part", "view", "sex", "age", "source")
+_TOLD = b"radsift.select"
+_DIGIT = np.full(256, -1, np.int64)  # the value of a hex digit
+_DIGIT[np.frombuffer(b"0123456789abcdef", np.uint8)] = range(16)
+_DIGIT[np.frombuffer(b"ABCDEF", np.uint8)] = range(10, 16)
+_SCORE = "the score"  # as `decide` is given it: what the rules combine is combined already
 
 
 def cut_of(selection: pa.Table, rules: SelectRules) -> float | None:
-    """The lowest kept train score: the line in the histogram. None where nothing was cut."""
-    if rules.keep is None and rules.threshold is None and rules.top_k is None:
+    """The lowest kept train score: the line in the histogram. None where nothing was cut, or not by one line."""
+    if not rules.cuts or rules.balance or rules.floored is not None:
         return None
     if rules.threshold is not None:
         return rules.threshold
-    split = np.array(selection["split"].to_pylist())
-    scores = selection["score"].to_numpy(zero_copy_only=False)[live(selection) & (split == "train")]
+    train = pc.equal(selection["split"], "train").to_numpy(zero_copy_only=False)
+    scores = selection["score"].to_numpy(zero_copy_only=False)[live(selection) & train]
     return float(scores.min()) if len(scores) else None
+
+
+def floor_counts(selection: pa.Table) -> tuple[int, int]:
+    """(records that floors let in below the cut, records that went for them), as `SelectTask` noted."""
+    told = json.loads((selection.schema.metadata or {}).get(_TOLD, b"{}"))
+    return int(told.get("added", 0)), int(told.get("displaced", 0))
 
 
 @dataclass(frozen=True)
@@ -76,41 +70,116 @@ class SelectTask:
         return 1
 
     def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
-        """SELECTION rows of all records that dedup kept."""
-        table = read_parts(Path(self.dedup))
-        table = table.filter(pa.array(live(table))).select(["key", "partition"])
-        keys: list[str] = table["key"].to_pylist()
-        patients = self._patients()
-        split = split_all([patients[k] for k in keys], self.splits)
-        scores = self._scores(keys)
-        cut_here = np.array([self.rules.filter_eval or s == "train" for s in split], dtype=bool)
-        kept = ~cut_here
-        kept[cut_here] = choose(scores[cut_here], [k for k, c in zip(keys, cut_here, strict=True) if c], self.rules)
-        made = pa.table(
-            {
-                "key": table["key"],
-                "partition": table["partition"],
-                "split": pa.array(split, pa.string()),
-                "score": pa.array(scores, pa.float32(), from_pandas=True),
-                "weight": pa.array(np.ones(len(keys), dtype=np.float32)),
-            }
-        )
-        reasons = [
-            None if k else Reason.UNSCORED if np.isnan(s) else Reason.BELOW_CUT
-            for k, s in zip(kept, scores, strict=True)
-        ]
-        return drop_each(conform(made, SELECTION), reasons, STEP)
+        """SELECTION rows of all records that dedup kept; RecipeError where a column the rules name is not there."""
+        table = narrow(Path(self.dedup), ("key", "partition", "drop_reason"))
+        alive = live(table)
+        table = table if alive.all() else table.filter(pa.array(alive))
+        keys = table["key"].combine_chunks()
+        facts = self._facts(keys)
+        split = splits_of(facts["patient"], self.splits)
+        cut_here = np.ones(len(keys), bool) if self.rules.filter_eval else split == SPLITS.index("train")
+        columns = self._columns(keys, facts)
+        scores = self._score(columns, cut_here)
+        choice = self._choose(columns | {_SCORE: scores}, keys, cut_here)
+        return _table(table, split, scores, cut_here, choice)
 
-    def _patients(self) -> dict[str, str]:
-        out: dict[str, str] = {}
-        for i in range(self.partitions):
-            part = read_table(part_path(Path(self.ingest), i), ["key", "patient"])
-            out.update(zip(part["key"].to_pylist(), part["patient"].to_pylist(), strict=True))
+    def _score(self, columns: Mapping[str, Any], among: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """float32[n] of all records, those that are not cut placed among those that are."""
+        lacks = isinstance(self.rules.by, str) and self.rules.by not in columns
+        return np.full(len(among), np.nan, np.float32) if lacks else combined(columns, self.rules.by, among)
+
+    def _choose(self, columns: Mapping[str, Any], keys: pa.Array, cut_here: NDArray[np.bool_]) -> Choice:
+        """The choice among those that are cut, by the score that is there already."""
+        rows = np.flatnonzero(cut_here)
+        taken = {n: c.take(rows) if isinstance(c, Labels) else c[rows] for n, c in columns.items()}
+        return decide(taken, fixed_bytes(keys)[rows], replace(self.rules, by=_SCORE))
+
+    def _facts(self, keys: pa.Array) -> dict[str, pa.Array]:
+        """Patients and subgroups of ``keys``, in their order."""
+        known = narrow(Path(self.ingest), ("key", "patient", *FACTS), coded=[n for n in FACTS if n != "age"])
+        if not known.num_rows:
+            return {name: pa.nulls(len(keys), pa.string()) for name in ("patient", *FACTS)}
+        rows = _rows_of(keys, known["key"])
+        if rows is not None and rows.null_count:
+            raise RunError(f"dedup names {rows.null_count} records that ingest does not have: delete its folder")
+        wanted = {"age" if name == "age_band" else name for name in self.rules.fact_columns} | {"patient"}
+        return {name: _taken(known[name], rows) for name in ("patient", *FACTS) if name in wanted}
+
+    def _columns(self, keys: pa.Array, facts: Mapping[str, pa.Array]) -> dict[str, Any]:
+        """What `decide` reads: float32 scores, text columns as `Labels`, ages in years."""
+        out: dict[str, Any] = {n: Labels.of(c) for n, c in facts.items() if n not in ("patient", "age")}
+        if "age" in facts:
+            out["age"] = facts["age"].cast(pa.float32()).to_numpy(zero_copy_only=False)
+        wanted = [*self.rules.score_columns, *(["findings"] if self.rules.reads_findings else [])]
+        there = columns_in(Path(self.scores)) if self.scores is not None else []
+        if not there:  # nothing was scored
+            empty = np.full(len(keys), np.nan, np.float32)
+            nothing = Labels(np.zeros(len(keys), np.int32), ("",))
+            return out | {n: nothing if n == "findings" else empty for n in wanted}
+        if self.rules.by == "dfn" and not self.rules.cuts and "dfn" not in there:
+            return out  # nothing is cut, and no score is named
+        self._refuse_missing(wanted, there)
+        known = narrow(Path(self.scores or ""), there, coded=[n for n in there if n == "findings"])
+        rows = _rows_of(keys, known["key"])
+        for name in wanted:
+            column = _taken(known[name], rows)
+            text = name == "findings"
+            out[name] = Labels.of(column) if text else column.cast(pa.float32()).to_numpy(zero_copy_only=False)
         return out
 
-    def _scores(self, keys: list[str]) -> np.ndarray:
-        if self.scores is None:
-            return np.full(len(keys), np.nan, dtype=np.float32)
-        table = read_parts(Path(self.scores), ["key", self.rules.by], empty=score_schema(self.rules.by))
-        by_key = dict(zip(table["key"].to_pylist(), table[self.rules.by].to_pylist(), strict=True))
-        return np.array([np.nan if (s := by_key.get(k)) is None else s for k in keys], dtype=np.float32)
+    def _refuse_missing(self, wanted: list[str], there: list[str]) -> None:
+        lacking = [name for name in wanted if name not in there]
+        if lacking:
+            scores = ", ".join(name for name in there if name not in ("key", "findings")) or "none"
+            fields = {"findings": "select.cap, balance or floor"} | dict.fromkeys(self.rules.all_of, "select.all_of")
+            field = fields.get(lacking[0], "select.by")
+            fix = f"name one of {scores}" if lacking[0] != "findings" else "add a filter that reads findings"
+            raise RecipeError(field, f"the scores have no column '{lacking[0]}'; there are {scores}", fix)
+
+
+def splits_of(patients: pa.Array, rules: SplitRules) -> NDArray[np.int8]:
+    """int8[n] into SPLITS, as `split_of` says of each patient pseudonym; its 13 digits are read for all at once."""
+    raw = fixed_bytes(patients)
+    digits = _DIGIT[np.ascontiguousarray(raw).view(np.uint8).reshape(len(raw), -1 if len(raw) else 1)[:, :13]]
+    if digits.shape[1] < 13 or (digits < 0).any():
+        return np.array([SPLITS.index(split_of(p, rules)) for p in patients.to_pylist()], dtype=np.int8)
+    place = np.zeros(len(raw), dtype=np.int64)
+    for digit in digits.T:
+        place = place * 16 + digit
+    u = place / 16.0**13
+    held = [SPLITS.index(name) for name in ("test", "val", "train")]
+    return np.where(u < rules.test, held[0], np.where(u < rules.test + rules.val, held[1], held[2])).astype(np.int8)
+
+
+def _rows_of(keys: pa.Array, known: pa.ChunkedArray) -> pa.Array | None:
+    """int32[n]: where each key lies in ``known``, null where it does not; None where the two are the same."""
+    return None if keys.equals(known.combine_chunks()) else pc.index_in(keys, value_set=known)
+
+
+def _taken(column: pa.ChunkedArray, rows: pa.Array | None) -> pa.Array:
+    whole = column.combine_chunks()
+    return whole if rows is None else whole.take(rows)
+
+
+def _table(
+    table: pa.Table, split: NDArray[np.int8], scores: NDArray[np.float32], cut_here: NDArray[np.bool_], choice: Choice
+) -> pa.Table:
+    reason, weight = np.zeros(len(split), np.int8), np.ones(len(split), np.float32)
+    reason[cut_here], weight[cut_here] = choice.reason, choice.weight
+    dropped = pa.array(reason, mask=reason == 0)
+    made = {
+        "key": table["key"],
+        "partition": table["partition"],
+        "split": _named(pa.array(split), SPLITS),
+        "score": pa.array(scores, pa.float32(), from_pandas=True),
+        "weight": pa.array(weight, pa.float32()),
+        "drop_step": pc.if_else(dropped.is_null(), pa.scalar(None, pa.string()), STEP),
+        "drop_reason": _named(dropped, [r.value if r else "" for r in REASONS]),
+    }
+    counts = json.dumps({"added": choice.added, "displaced": choice.displaced}).encode()
+    out = conform(pa.table(made), SELECTION)
+    return out.replace_schema_metadata({_TOLD: counts}) if choice.added else out
+
+
+def _named(codes: pa.Array, names: Collection[str]) -> pa.Array:
+    return pa.DictionaryArray.from_arrays(codes, pa.array(list(names), pa.string())).cast(pa.string())

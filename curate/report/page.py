@@ -25,7 +25,9 @@ from markupsafe import Markup
 
 from curate.errors import RunError
 from curate.report import plot
+from curate.report.fairness import Fairness, KeepRate
 from curate.report.funnel import QUARANTINE, StepCount, funnel_gaps, share
+from curate.report.trust import Drift, Reliability
 
 MAX_CARDS = 120  # samples drawn in one section
 MAX_ROWS = 400  # rows of one listing
@@ -103,6 +105,7 @@ class RunReport:
 
     ``shards``: one dict a shard with split, name, records, bytes. ``warnings``: settings and events to be loud about.
     ``patients``: distinct patients among the kept records, where known. ``attestation``: of the de-identification.
+    ``fairness``: keep rates of the cut by score; ``reliability`` and ``drift``: of the filters' probabilities.
     """
 
     title: str
@@ -120,6 +123,9 @@ class RunReport:
     warnings: list[str]
     patients: int | None = None
     attestation: Mapping[str, Any] | None = None
+    fairness: Fairness | None = None
+    reliability: Sequence[Reliability] = ()
+    drift: Sequence[Drift] = ()
 
 
 def render_page(report: RunReport) -> str:
@@ -154,9 +160,20 @@ def environment() -> Environment:
     loader = FunctionLoader(lambda name: files("curate.report").joinpath(name).read_text(encoding="utf-8"))
     env = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     env.filters |= {"count": "{:,}".format, "size": _size, "duration": _duration, "data_uri": _data_uri}
-    env.globals |= {"plot": plot, "share": share, "QUARANTINE": QUARANTINE, "named": _named}
+    env.globals |= {
+        "plot": plot,
+        "share": share,
+        "QUARANTINE": QUARANTINE,
+        "named": _named,
+        "shown_rates": _shown_rates,
+    }
     env.globals |= {"MAX_CARDS": MAX_CARDS, "MAX_ROWS": MAX_ROWS}
     return env
+
+
+def _shown_rates(rates: Sequence[KeepRate]) -> list[KeepRate]:
+    """The largest subgroups, and every one that lags behind, up to the rows of a listing."""
+    return [r for i, r in enumerate(rates) if i < MAX_VALUES or r.behind][:MAX_ROWS]
 
 
 def _named(rows: Mapping[str, int]) -> list[tuple[str, int]]:

@@ -12,6 +12,8 @@ from itertools import pairwise
 
 from markupsafe import Markup
 
+from curate.report.trust import ReliabilityBin
+
 Part = tuple[str, float]  # (CSS class, share of the full width, 0..1)
 
 _W, _H = 540, 230  # user units; the plots are drawn near this size, so text stays readable on a phone
@@ -141,6 +143,47 @@ def interval(value: float, low: float | None, high: float | None, label: str) ->
     if math.isfinite(value):
         shapes += Markup('<circle class="kept" cx="{:.3f}%" cy="11" r="4"/>').format(at(value))
     return Markup('<svg class="interval" role="img" aria-label="{}">{}</svg>').format(label, shapes), start, end
+
+
+def rate(value: float, low: float, high: float, mark: float, label: str) -> Markup:
+    """A share in 0..1 as a dot with its interval, as wide as its container, a line at ``mark``."""
+    shapes = Markup('<line class="track" x1="0" x2="100%" y1="11" y2="11"/>')
+    shapes += Markup('<line class="mark" x1="{0:.2f}%" x2="{0:.2f}%" y1="1" y2="21"/>').format(100 * mark)
+    for x1, x2, y1, y2 in ((low, high, 11, 11), (low, low, 6, 16), (high, high, 6, 16)):
+        line = Markup('<line class="whisker" x1="{:.3f}%" x2="{:.3f}%" y1="{}" y2="{}"/>')
+        shapes += line.format(100 * x1, 100 * x2, y1, y2)
+    shapes += Markup('<circle class="kept" cx="{:.3f}%" cy="11" r="4"/>').format(100 * value)
+    return Markup('<svg class="interval" role="img" aria-label="{}">{}</svg>').format(label, shapes)
+
+
+def reliability(bins: Sequence[ReliabilityBin], label: str) -> Markup:
+    """Share that is right over the probability said, both 0..1, with intervals; on the dashed line they agree."""
+    shapes = _axes(0.0, 1.0, 0.0, 1.0)
+    diagonal = Markup('<line class="cut" x1="{:.1f}" y1="{:.1f}" x2="{:.1f}" y2="{:.1f}"/>')
+    shapes += diagonal.format(_x(0, 0, 1), _y(0, 0, 1), _x(1, 0, 1), _y(1, 0, 1))
+    for b in bins:
+        x = _x(b.predicted, 0, 1)
+        title = f"{b.n:,} pairs said {number(b.predicted)}: {number(b.observed)} right"
+        whisker = Markup('<line class="whisker" x1="{0:.1f}" x2="{0:.1f}" y1="{1:.1f}" y2="{2:.1f}"/>')
+        shapes += Markup("<g><title>{}</title>{}{}</g>").format(
+            title,
+            whisker.format(x, _y(b.lower, 0, 1), _y(b.upper, 0, 1)),
+            Markup('<circle class="kept" cx="{:.1f}" cy="{:.1f}" r="4"/>').format(x, _y(b.observed, 0, 1)),
+        )
+    return _figure(shapes, label)
+
+
+def shares(expected: Sequence[float], found: Sequence[float], label: str) -> Markup:
+    """Two shares of each bin side by side, the bins numbered from 1: what was expected, what was found."""
+    top = max(*expected, *found, 1e-9)
+    shapes, width = _axes(0.5, len(found) + 0.5, 0.0, top), (_W - _LEFT - _RIGHT) / len(found)
+    for i, pair in enumerate(zip(expected, found, strict=True)):
+        left = _LEFT + i * width
+        for j, (css, value) in enumerate(zip(("dropped", "kept"), pair, strict=True)):
+            y = _y(value, 0, top)
+            bar_ = Markup('<rect class="{}" x="{:.2f}" y="{:.2f}" width="{:.2f}" height="{:.2f}"/>')
+            shapes += bar_.format(css, left + width * (0.1 + 0.4 * j), y, 0.38 * width, max(_H - _BOTTOM - y, 0.0))
+    return _figure(shapes, label)
 
 
 def _widened(low: float, high: float) -> tuple[float, float]:

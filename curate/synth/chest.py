@@ -6,6 +6,8 @@ patient's right and +1 on the patient's left.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from curate.synth.canvas import Canvas, Image, Shape, blob, ellipse, mirror, mix, scale, smooth
@@ -28,16 +30,25 @@ def chest_film(
     view: Canvas, finding: str, side: str, size: str, body: np.random.Generator, spot: np.random.Generator
 ) -> Image:
     """A frontal chest film, float32[h, w]. ``body`` gives the patient's build, ``spot`` where the finding lies."""
+    return chest_film_of(view, [(finding, side, size)] if finding else [], body, spot)
+
+
+def chest_film_of(
+    view: Canvas, seen: Sequence[tuple[str, str, str]], body: np.random.Generator, spot: np.random.Generator
+) -> Image:
+    """A chest film with several findings, each (name, side, size); at most one a lung, beside a large heart."""
     image = view.plain(_AIR)
     mix(image, _SOFT_TISSUE, view.fill(_torso(body.uniform(0.92, 1.06)), soft=0.03))
     lungs = [_lung(sign, body) for sign in (-1.0, 1.0)]
     field = view.fill(*lungs, soft=0.012)
     mix(image, _LUNG + body.uniform(-0.04, 0.04), field)
     _bones_and_vessels(view, image, field, body)
-    _heart(view, image, body, finding == "cardiomegaly", size)
-    if side:
-        lung = lungs[0] if side == "right" else lungs[1]
-        _FINDINGS[finding](view, image, lung, sign_of(side), size, spot)
+    heart = next((size for name, _, size in seen if name == "cardiomegaly"), "")
+    _heart(view, image, body, bool(heart), heart)
+    for name, side, size in seen:
+        if side:
+            lung = lungs[0] if side == "right" else lungs[1]
+            _FINDINGS[name](view, image, lung, sign_of(side), size, spot)
     return image
 
 

@@ -10,11 +10,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curate.export.select import SelectRules, choose, cut_of
+from curate.export.select import SelectRules, cut_of
 from curate.export.split import SplitRules, split_all, split_of
 from curate.export.webdataset import claim_shards, plan_shards, shard_table, write_shard
 from curate.ingest.image import encode_png
@@ -22,28 +21,6 @@ from curate.record import RECORD, SELECTION, Reason, conform, drop, live
 
 KEYS = [f"{i:032x}" for i in range(6)]
 SCORES = np.array([0.1, 0.5, 0.5, np.nan, 0.9, -0.2], np.float32)
-
-
-@pytest.mark.parametrize(
-    ("rules", "kept"),
-    [
-        (SelectRules(), [0, 1, 2, 3, 4, 5]),
-        (SelectRules(top_k=2), [1, 4]),  # a tie is broken by key
-        (SelectRules(top_k=99), [0, 1, 2, 4, 5]),
-        (SelectRules(threshold=0.5), [1, 2, 4]),
-        (SelectRules(keep=0.4), [1, 4]),  # of the five that have a score
-        (SelectRules(keep=1.0), [0, 1, 2, 4, 5]),
-    ],
-)
-def test_choose(rules: SelectRules, kept: list[int]) -> None:
-    assert np.flatnonzero(choose(SCORES, KEYS, rules)).tolist() == kept
-
-
-@given(st.permutations(range(6)), st.floats(0.05, 1.0))
-def test_the_choice_does_not_depend_on_order(order: list[int], keep: float) -> None:
-    chosen = choose(SCORES[order], [KEYS[i] for i in order], SelectRules(keep=keep))
-    straight = choose(SCORES, KEYS, SelectRules(keep=keep))
-    assert {order[i] for i in np.flatnonzero(chosen)} == set(np.flatnonzero(straight))
 
 
 @given(st.lists(st.binary(min_size=16, max_size=16).map(bytes.hex), min_size=1), st.floats(0, 0.5), st.floats(0, 0.5))

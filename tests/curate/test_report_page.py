@@ -19,6 +19,7 @@ from PIL import Image
 
 from curate.errors import RunError
 from curate.report import plot
+from curate.report.fairness import Fairness, KeepRate
 from curate.report.funnel import StepCount
 from curate.report.page import (
     MAX_CARDS,
@@ -30,6 +31,7 @@ from curate.report.page import (
     render_page,
     report_json,
 )
+from curate.report.trust import Drift, Reliability, ReliabilityBin
 
 EMPTY = RunReport("run", "", {}, [], [], [], [], [], [], [], {}, {}, [])
 HOSTILE = [
@@ -82,6 +84,7 @@ def report(word: str = "word") -> RunReport:
     """One of everything, with ``word`` in every place that takes text from outside."""
     sample = Sample(word, word, "", "", 0.5, word, picture(), {word: word})
     lost = Sample(word, "", word, word, None, word, picture("JPEG"), {word: word})
+    rate = KeepRate(word, word, 6, 1, 1 / 6, 0.03, 0.25, True)
     return RunReport(
         title=word,
         recipe_yaml=word,
@@ -97,6 +100,9 @@ def report(word: str = "word") -> RunReport:
         curves={word: [(0.0, 2.0), (1.0, 1.0)]},
         warnings=[word],
         patients=3,
+        fairness=Fairness(12, 4, 1 / 3, {word: (rate, dataclasses.replace(rate, behind=False))}),
+        reliability=[Reliability(word, (ReliabilityBin(0.1, 0.5, 9, 0.3, 0.4, 0.2, 0.6),), 0.1, 0.2, word)],
+        drift=[Drift(word, word, 0.3, word, word, (0.5, 0.5), (0.2, 0.8))],
     )
 
 
@@ -196,7 +202,7 @@ def test_rows_lost_between_two_steps_are_a_loud_warning() -> None:
 
 def test_an_empty_report_has_every_section_and_says_so() -> None:
     page = Page(render_page(EMPTY))
-    assert sum(tag == "section" for tag, _ in page.tags) == 10
+    assert sum(tag == "section" for tag, _ in page.tags) == 11
     for said in ("No step has counted", "scored nothing", "No dropped", "No kept", "No duplicates", "No shards"):
         assert said in page.text
 

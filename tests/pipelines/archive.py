@@ -27,7 +27,7 @@ def recipe_for(archive: Path, out: Path, secret: Path, **changes: Any) -> Path:
         "images": [{"name": "archive", "path": str(archive / "dicom")}],
         "reports": [{"path": str(archive / "reports" / "reports.csv"), "columns": columns}],
         "image": {"side": 96},
-        "filter": {"epochs": 2, "batch": 8, "vocab": 512},
+        "filters": {"dfn": {"epochs": 2, "batch": 8, "vocab": 512}},
         "select": {"keep": 0.5},
         "split": {"val": 0.1, "test": 0.1},
         "export": {"records_per_shard": 10},

@@ -82,7 +82,7 @@ def test_every_public_dicom_file_has_a_fate(most: int, local_engine: Engine, sec
 @pytest.mark.parametrize(("name", "pairs"), [("radiology_pairs", 1487), ("cxr_pairs", 518)])
 def test_a_csv_of_pairs(name: str, pairs: int, local_engine: Engine, secret_file: Path, tmp_path: Path) -> None:
     source = real(name)
-    overrides = [f"images.0.path={source}/images", f"reports.0.path={source}/pairs.csv", "filter=null", "select={}"]
+    overrides = [f"images.0.path={source}/images", f"reports.0.path={source}/pairs.csv", "filters={}", "select={}"]
     pipeline, manifests = run(name, local_engine, tmp_path / "run", secret_file, *overrides)
     check_funnel(manifests)
     assert manifests[0].rows_in >= pairs

@@ -103,7 +103,7 @@ def test_a_run_leaves_no_identity_behind(archive: Path, secret_file: Path, short
     home = short / f"r{engine}"
     home.mkdir()
     recipe = recipe_for(archive, home / "run", secret_file)
-    said = run(home, "run", recipe, "--set", "filter=null", "--set", "select={}", "--engine", engine, "--workers", "3")
+    said = run(home, "run", recipe, "--set", "filters={}", "--set", "select={}", "--engine", engine, "--workers", "3")
     assert_silent(home, said, archive)
 
 

@@ -1,0 +1,1 @@
+"""The learned filters against their numbers."""

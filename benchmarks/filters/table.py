@@ -1,0 +1,105 @@
+"""The results as Markdown, means over seeds with 95 % intervals of Student's t."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from benchmarks.filters.pool import FAULTS
+
+_T = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365, 9: 2.306, 10: 2.262}  # 0.975 quantiles
+WANTED = {"mismatch": 0.95, "side": 0.92, "negation": 0.85, "boilerplate": 0.95, "blank": 0.95, "nonradiology": 0.95}
+
+
+def interval(values: list[float]) -> tuple[float, float]:
+    """(mean, half width) over seeds; the half width is nan for one seed."""
+    known = np.array([v for v in values if v is not None and math.isfinite(v)])
+    if not len(known):
+        return math.nan, math.nan
+    half = _T.get(len(known), 2.0) * known.std(ddof=1) / math.sqrt(len(known)) if len(known) > 1 else math.nan
+    return float(known.mean()), float(half)
+
+
+def said(values: list[float]) -> str:
+    """``0.912 ± 0.010``."""
+    mean, half = interval(values)
+    return "–" if math.isnan(mean) else f"{mean:.3f}" + ("" if math.isnan(half) else f" ± {half:.3f}")
+
+
+def methods(results: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """name -> what each seed found."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for part in ("induced", "synthetic"):
+        for seed in results.get(part, {}).values():
+            for name, told in seed["methods"].items():
+                if name != "random" or part == "induced":
+                    found.setdefault(name, []).append(told)
+    return found
+
+
+def markdown(results: dict[str, Any]) -> str:
+    """All tables that there are results for."""
+    makers: tuple[Callable[[dict[str, Any]], Iterator[str]], ...] = (_by_fault, _induced, _poison, _real, _rest)
+    return "\n".join(line for make in makers for line in make(results))
+
+
+def _by_fault(results: dict[str, Any]) -> Iterator[str]:
+    if not (found := methods(results)):
+        return
+    yield "| filter | precision | " + " | ".join(FAULTS) + " | CPU-s |"
+    yield "|---|---|" + "---|" * (len(FAULTS) + 1)
+    for name, seeds in sorted(found.items(), key=lambda x: -interval([s["precision"] for s in x[1]])[0]):
+        cells = [said([s["auroc"][f] for s in seeds if "auroc" in s]) for f in FAULTS]
+        cost = interval([s["cpu-s"]["train"] + s["cpu-s"]["score"] for s in seeds if "cpu-s" in s])[0]
+        shown = "–" if math.isnan(cost) else f"{cost:.0f}"
+        yield f"| {name} | {said([s['precision'] for s in seeds])} | {' | '.join(cells)} | {shown} |"
+    yield ""
+
+
+def _induced(results: dict[str, Any]) -> Iterator[str]:
+    seeds = [s["induced"] for s in results.get("induced", {}).values() if "induced" in s]
+    if not seeds:
+        return
+    names = [n for n in ("all", "random", "pool CLIP", "plain DFN", "ours", "oracle") if all(n in s for s in seeds)]
+    kinds = list(seeds[0][names[0]])
+    yield "| kept by | " + " | ".join(kinds) + " |"
+    yield "|---|" + "---|" * len(kinds)
+    for name in names:
+        yield f"| {name} | " + " | ".join(said([s[name][k] for s in seeds]) for k in kinds) + " |"
+    yield ""
+
+
+def _poison(results: dict[str, Any]) -> Iterator[str]:
+    seeds = list(results.get("poison", {}).values())
+    if not seeds:
+        return
+    yield "| shuffled texts in the training set | precision of plain DFN |"
+    yield "|---|---|"
+    for share in seeds[0]:
+        yield f"| {float(share):.0%} | {said([s[share] for s in seeds])} |"
+    yield ""
+
+
+def _real(results: dict[str, Any]) -> Iterator[str]:
+    seeds = list(results.get("real", {}).values())
+    if not seeds:
+        return
+    yield "| recorded mismatches | filter | AUROC | precision | AUROC, the set's own faults |"
+    yield "|---|---|---|---|---|"
+    for kind in seeds[0]:
+        for name in (n for n in seeds[0][kind] if n != "pairs"):
+            told = [s[kind][name] for s in seeds]
+            cells = (said([t[k] for t in told]) for k in ("auroc", "precision", "auroc natural faults"))
+            yield f"| {kind} | {name} | {' | '.join(cells)} |"
+    yield ""
+
+
+def _rest(results: dict[str, Any]) -> Iterator[str]:
+    for rate in results.get("rate", {}).values():
+        whole, share = rate["end to end"], rate["share"]
+        yield f"Scoring on one CPU: {whole:.0f} pairs/s end to end, {share:.1%} of the model alone."
+    for one in results.get("reselect", {}).values():
+        yield f"Another cut over a million scores: {one}."

@@ -1,0 +1,180 @@
+"""The choice itself: a pure function of columns, keys and rules; no table, no file, no order.
+
+    scored? -> in the top of every other column? -> under its concept's cap? -> the cut -> floors -> draws
+
+Rows are worked on in key order, whatever order they come in, and every sort is stable: so ties break by key, and not
+even the last bit of a sum depends on the order of the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from curate.export.balance import balanced, floor_rows, make_room, over_cap
+from curate.export.cut import best_first, combined, in_top, probability_cut
+from curate.export.labels import Labels, rarest_finding, subgroups
+from curate.export.repeat import Words, key_words, soft_cap
+from curate.export.rules import SelectRules
+from curate.record import Reason
+
+# What `Choice.reason` counts in; 0 is kept.
+REASONS = (
+    None,
+    Reason.UNSCORED,
+    Reason.NOT_IN_ALL,
+    Reason.OVER_CAP,
+    Reason.BELOW_CUT,
+    Reason.DISPLACED,
+    Reason.NOT_DRAWN,
+)
+_UNSCORED, _NOT_IN_ALL, _OVER_CAP, _BELOW_CUT, _DISPLACED, _NOT_DRAWN = range(1, len(REASONS))
+
+Bools = NDArray[np.bool_]
+Rows = NDArray[np.int64]
+Scores = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """``kept`` bool[n]; ``weight`` float32[n], how often a trainer should see it, 0 where not kept; ``reason`` int8[n]
+    into `REASONS`; ``line``: the lowest score kept by one cut for all, None where there is no such line; ``added`` and
+    ``displaced``: records that floors brought in and sent away."""
+
+    kept: Bools
+    weight: NDArray[np.float32]
+    reason: NDArray[np.int8]
+    line: float | None
+    added: int
+    displaced: int
+
+
+def choose(columns: Mapping[str, Any], keys: Any, rules: SelectRules) -> tuple[Bools, NDArray[np.float32]]:
+    """(kept bool[n], weight float32[n]) of records with distinct ASCII ``keys`` (n strings).
+
+    ``columns``: float[n] scores, NaN meaning unscored and never kept unless nothing is cut; text columns (strings or
+    `Labels`) ``findings`` and subgroups, ``age`` in years, as far as ``rules`` name them. KeyError where one lacks.
+    """
+    choice = decide(columns, keys, rules)
+    return choice.kept, choice.weight
+
+
+def decide(columns: Mapping[str, Any], keys: Any, rules: SelectRules) -> Choice:
+    """`choose`, with what became of each record."""
+    words = key_words(keys)
+    n = len(words)
+    if not rules.cuts:
+        return Choice(np.ones(n, bool), np.ones(n, np.float32), np.zeros(n, np.int8), None, 0, 0)
+    order = _key_order(words)
+    if order is None:
+        return _decide(columns, words, rules)
+    made = _decide({name: _take(name, values, order) for name, values in columns.items()}, words[order], rules)
+    back = np.empty(n, dtype=np.int64)
+    back[order] = np.arange(n)
+    kept, weight, reason = made.kept[back], made.weight[back], made.reason[back]
+    return Choice(kept, weight, reason, made.line, made.added, made.displaced)
+
+
+def _decide(columns: Mapping[str, Any], words: Words, rules: SelectRules) -> Choice:
+    """`decide` of rows in key order."""
+    n = len(words)
+    scores = combined(columns, rules.by, np.ones(n, bool))
+    scored = ~np.isnan(scores)
+    for name in rules.score_columns:
+        scored &= ~np.isnan(np.asarray(columns[name], np.float32))
+    reason = np.where(scored, 0, _UNSCORED).astype(np.int8)
+    for name, fraction in rules.all_of.items():
+        reason[scored & (reason == 0) & ~in_top(np.asarray(columns[name], np.float32), fraction)] = _NOT_IN_ALL
+    ranked = best_first(scores, reason == 0)
+    capped = ranked[:0]
+    if rules.cap is not None:
+        capped = over_cap(ranked, Labels.of(columns["findings"]), rules.cap)
+        reason[capped] = _OVER_CAP
+        ranked = ranked[reason[ranked] == 0]
+    kept = _cut(columns, scores, int(scored.sum()), ranked, rules)
+    reason[ranked[~kept[ranked]]] = _BELOW_CUT
+    lowest = float(scores[kept].min()) if kept.any() else None
+    if lowest is not None:
+        reason[capped[scores[capped] < np.float32(lowest)]] = _BELOW_CUT  # the cap is not why these went
+    shut = scored.copy()
+    shut[ranked] = False
+    kept, must, added, displaced = _with_floors(columns, scores, shut, ranked, kept, reason, rules)
+    weight = kept.astype(np.float32)
+    if rules.repeats > 1:
+        rows = np.flatnonzero(kept)
+        drawn = soft_cap(scores[rows], words[rows], rules.repeats, rules.temperature, rules.seed)
+        weight[rows] = np.maximum(drawn, must[rows])  # what a floor holds is not drawn away
+        reason[kept & (weight == 0)] = _NOT_DRAWN
+        kept = weight > 0
+    one_line = not rules.balance and rules.floored is None
+    return Choice(kept, weight, reason, lowest if one_line else None, added, displaced)
+
+
+def _cut(columns: Mapping[str, Any], scores: Scores, all_scored: int, ranked: Rows, rules: SelectRules) -> Bools:
+    """bool[n]: what the main cut keeps of ``ranked``. The share ``keep`` is of ``all_scored``."""
+    chosen = ranked
+    if rules.threshold is not None:
+        chosen = ranked[scores[ranked] >= np.float32(rules.threshold)]
+    elif rules.precision is not None:
+        name = rules.probability or (rules.by if isinstance(rules.by, str) else "the weighted columns")
+        source = columns[rules.probability] if rules.probability else scores
+        line = probability_cut(scores[ranked], np.asarray(source, np.float32)[ranked], rules.precision, name)
+        chosen = ranked[:0] if line is None else ranked[scores[ranked] >= np.float32(line)]
+    elif rules.keep is not None or rules.top_k is not None:
+        wanted = rules.top_k if rules.top_k is not None else round((rules.keep or 0.0) * all_scored)
+        chosen = ranked[:wanted]
+        if rules.balance and wanted < len(ranked):
+            strata = rarest_finding(Labels.of(columns["findings"]), ranked)
+            chosen = balanced(ranked, strata, wanted, rules.balance)
+    kept = np.zeros(len(scores), dtype=bool)
+    kept[chosen] = True
+    return kept
+
+
+def _with_floors(
+    columns: Mapping[str, Any],
+    scores: Scores,
+    shut: Bools,
+    ranked: Rows,
+    kept: Bools,
+    reason: NDArray[np.int8],
+    rules: SelectRules,
+) -> tuple[Bools, Bools, int, int]:
+    """(kept, what floors hold bool[n], records added, records displaced); ``reason`` is brought up to date.
+
+    Floors count over all that is scored; what other columns or a cap ``shut`` out comes in last.
+    """
+    must = np.zeros(len(kept), dtype=bool)
+    floor = rules.floored
+    if floor is None:
+        return kept, must, 0, 0
+    ranked = np.concatenate([ranked, best_first(scores, shut)])
+    must[floor_rows(ranked, [subgroups(name, columns) for name in floor.names], floor.keep)] = True
+    added, gone = make_room(kept, must, ranked, rules.keep is not None or rules.top_k is not None)
+    kept = kept.copy()
+    kept[added], kept[gone] = True, False
+    reason[added], reason[gone] = 0, _DISPLACED
+    return kept, must, len(added), len(gone)
+
+
+def _key_order(words: Words) -> Rows | None:
+    """The rows in key order; None where they are, as those of a run always are."""
+    tied = np.ones(max(len(words) - 1, 0), dtype=bool)
+    for column in words.T:
+        if (column[1:][tied] < column[:-1][tied]).any():
+            return np.asarray(np.lexsort(words.T[::-1]))
+        tied &= column[1:] == column[:-1]
+        if not tied.any():
+            break
+    return None
+
+
+def _take(name: str, values: Any, rows: Rows) -> Any:
+    if isinstance(values, Labels):
+        return values.take(rows)
+    held = np.asarray(values, np.float64 if name == "age" else None)
+    return Labels.of(values).take(rows) if held.dtype.kind in "USO" else held[rows]

@@ -1,0 +1,66 @@
+"""Sampling with repeats: a better pair is seen more often, up to a cap (soft-cap sampling).
+
+The draw is a record's own: its expected number is rounded up or down by a hash of seed and key, so that it does not
+depend on the order of the table, and the noise is less than that of independent draws of the same expectation.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Words = NDArray[np.uint64]
+
+_LOWEST = -400.0  # exponents below are as good as never, and their sums stay above zero
+
+
+def key_words(keys: Any) -> Words:
+    """uint64[n, w]: keys (ASCII strings) as big-endian words, zero-padded, so that words sort as the keys do."""
+    raw = np.asarray(keys if isinstance(keys, np.ndarray) else list(keys), dtype=np.bytes_)
+    width = max(8, -(-raw.dtype.itemsize // 8) * 8)
+    wide = np.ascontiguousarray(raw.astype(f"S{width}"))
+    return wide.view(">u8").reshape(len(raw), width // 8).astype(np.uint64)
+
+
+def uniform(words: Words, seed: int) -> NDArray[np.float64]:
+    """float64[n] in [0, 1), one a key, the same for a key and a seed everywhere (splitmix64, Steele et al. 2014)."""
+    state = np.full(len(words), np.uint64(seed % 2**64))
+    for column in words.T:
+        state = _mix(state ^ column)
+    return (state >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
+def _mix(z: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    z = z + np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+def soft_cap(
+    scores: NDArray[Any], words: Words, repeats: int, temperature: float | None = None, seed: int = 0
+) -> NDArray[np.int64]:
+    """int64[n]: how often each record is drawn, 0 to ``repeats``, about n in all.
+
+    ``scores`` float[n] without NaN, ``words`` as `key_words`. Expected numbers are in proportion to
+    exp(score / temperature) but for those at the cap; ``temperature`` None is the scores' standard deviation.
+    """
+    values = np.asarray(scores, dtype=np.float64)
+    if not len(values):
+        return np.zeros(0, dtype=np.int64)
+    scale = temperature if temperature is not None else float(values.std())
+    below = np.maximum((values - values.max()) / scale, _LOWEST) if scale > 0 else np.zeros(len(values))
+    odds = np.exp(below)
+    expected = _capped_shares(odds, len(values), repeats)
+    return np.minimum(np.floor(expected + uniform(words, seed)), repeats).astype(np.int64)
+
+
+def _capped_shares(odds: NDArray[np.float64], total: int, cap: int) -> NDArray[np.float64]:
+    """float64[n] = min(cap, c * odds) with c such that they sum to ``total`` (or all at the cap)."""
+    falling = np.sort(odds)[::-1]
+    rest = np.cumsum(falling[::-1])[::-1]
+    c = (total - cap * np.arange(len(falling))) / rest  # were the first 0, 1, 2... of them at the cap
+    first = np.flatnonzero(c * falling <= cap * (1 + 1e-9))[0]  # the last always fits, since total <= cap * n
+    return np.asarray(np.minimum(cap, c[first] * odds))

@@ -1,0 +1,129 @@
+"""The clean set: right pairs to train a filter on, and proof that no evaluation record is among them.
+
+Three ways to it: a column of the reports says who is clean; a folder of shards, from an earlier run, is clean as a
+whole; or it is built from the pool itself by rules and by the agreement of networks that have not seen the pair.
+"""
+
+from __future__ import annotations
+
+import tarfile
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from curate.dedup.hamming import hamming_pairs
+from curate.errors import RecipeError
+from filters.data import hold_out
+from filters.method import NO_RECORDS, Records
+from filters.train import TrainRules, train_filter
+
+_NEAR = 3  # bits of 64 by which the perceptual hashes of one picture may differ
+_IMAGES = (".png", ".jpg", ".jpeg")
+
+
+@dataclass(frozen=True)
+class CleanRules:
+    """Where the clean set is not declared by a column: ``folder`` of an earlier run's shards, or the pool's texts of
+    at least ``min_words`` words that no two patients share (what many share is boilerplate). With ``folds``, of those
+    the part ``agree`` on which networks trained on the other folds agree most. At most ``most``, lowest keys first."""
+
+    folder: str | None = None
+    min_words: int = 5
+    most: int = 100_000
+    folds: int = 0
+    agree: float = 0.5
+
+
+def clean_keys(rows: Sequence[dict[str, Any]], rules: CleanRules) -> list[str]:
+    """Keys of the pool's clean set among ``rows`` (key, patient, clean, text, text_hash) of the train split."""
+    declared = [r for r in rows if r["clean"]]
+    if not any(r["clean"] is not None for r in rows):
+        sharing = Counter(text for _, text in {(r["patient"], r["text_hash"]) for r in rows})
+        long_enough = (r for r in rows if len(r["text"].split()) >= rules.min_words)
+        declared = [r for r in long_enough if sharing[r["text_hash"]] == 1]
+    return sorted(r["key"] for r in declared)[: rules.most]
+
+
+def seen_in_evaluation(rows: Sequence[dict[str, Any]], held: Sequence[dict[str, Any]]) -> set[str]:
+    """Keys of ``rows`` that are, by key, by pixel hash or as a near-duplicate picture, in ``held``; both hold key,
+    pixel_hash and phash."""
+    keys, pixels = {r["key"] for r in held}, {r["pixel_hash"] for r in held if r["pixel_hash"]}
+    found = {r["key"] for r in rows if r["key"] in keys or r["pixel_hash"] in pixels}
+    told = [[r for r in part if r["phash"] is not None] for part in (rows, held)]
+    if all(told):
+        hashes = np.array([r["phash"] for part in told for r in part], dtype=np.uint64)
+        n = len(told[0])
+        for pairs in hamming_pairs(hashes, _NEAR):  # rows sorted: the left is the lower
+            found |= {told[0][int(i)]["key"] for i, j in pairs if i < n <= j}
+    return found
+
+
+def agreeing(records: Records, rules: CleanRules, train: TrainRules, folder: Path) -> Records:
+    """The part ``rules.agree`` of ``records`` that filters trained on the other folds score highest.
+
+    Whole patients are folded; each fold is scored by the one network that has not seen it, and cut by itself, for the
+    scores of two networks are on two scales.
+    """
+    from filters.score import Needs, Scorer, prepare
+
+    fold = np.zeros(len(records), np.int64)
+    for k in range(1, rules.folds):
+        left = np.flatnonzero(fold == 0)
+        mask = hold_out([records.groups[i] for i in left], 1 / (rules.folds - k + 1), train.seed + k)
+        fold[left[mask]] = k
+    kept: list[int] = []
+    for k in range(rules.folds):
+        inside, mine = np.flatnonzero(fold != k), np.flatnonzero(fold == k)
+        seen, out = records.take(inside), folder / f"fold-{k}"
+        train_filter(seen.images, seen.texts, seen.groups, out, replace(train, holdout=0.0))
+        scorer = Scorer({"fold": str(out)}, train.device, train.threads)
+        others = records.take(mine)
+        scores = np.concatenate([scorer(b)["fold"] for b in prepare(others.images, others.texts, Needs.of([out]), 64)])
+        order = np.argsort(np.where(np.isnan(scores), -np.inf, scores), kind="stable")[::-1]
+        kept += [int(mine[i]) for i in order[: round(rules.agree * len(mine))]]
+    return records.take(sorted(kept))
+
+
+def shard_records(folder: Path) -> Records:
+    """All pairs of a folder of shards (``*.tar`` with ``key.png`` or ``.jpg`` and ``key.txt``), patients from the
+    Parquet index beside each. RecipeError where there is none, or one cannot be read."""
+    found = [_tar(path) for path in sorted(folder.rglob("*.tar"))]
+    if not found:
+        raise RecipeError("clean.folder", f"{folder} holds no shards", "the 'shards' folder of a run")
+    columns = ([x for part in found for x in getattr(part, name)] for name in ("keys", "images", "texts", "groups"))
+    return Records(*columns)
+
+
+def _tar(path: Path) -> Records:
+    images: dict[str, bytes] = {}
+    texts: dict[str, str] = {}
+    try:
+        with tarfile.open(path) as tar:
+            for member in tar:
+                held = tar.extractfile(member)
+                if held is None:
+                    continue
+                stem, suffix = Path(member.name).stem, Path(member.name).suffix
+                if suffix in _IMAGES:
+                    images[stem] = held.read()
+                elif suffix == ".txt":
+                    texts[stem] = held.read().decode("utf-8", "replace")
+        index = path.with_suffix(".parquet")
+        patients = _patients(index) if index.exists() else {}
+    except (OSError, tarfile.TarError) as error:
+        raise RecipeError("clean.folder", f"{path} cannot be read ({type(error).__name__})", "write it again") from None
+    keys = sorted(images.keys() & texts.keys())
+    if not keys:
+        return NO_RECORDS
+    return Records(keys, [images[k] for k in keys], [texts[k] for k in keys], [patients.get(k, k) for k in keys])
+
+
+def _patients(index: Path) -> dict[str, str]:
+    table = pq.read_table(index, columns=["key", "patient"], partitioning=None)
+    rows: Iterable[tuple[str, str]] = zip(table["key"].to_pylist(), table["patient"].to_pylist(), strict=True)
+    return dict(rows)

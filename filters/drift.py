@@ -1,0 +1,173 @@
+"""Is a new archive like the pool a filter was trained on? Scores by PSI, embeddings by their Gaussians' distance.
+
+The references are small and go on the filter's card as JSON. A warning is not a verdict on the archive: it says that
+thresholds and probabilities read from the old pool no longer mean what they did.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from curate.errors import RunError
+from curate.report.trust import Drift
+
+WATCH, WARN = 0.1, 0.2  # the customary levels of the PSI (Siddiqi 2006)
+FEWEST = 20  # values below which nothing is said
+_BINS = 10
+_FIX = (
+    "train the filter again on this archive (leave out filter.folder), or cut by keep or top_k, which do not rest on "
+    "the old pool's scores"
+)
+
+
+@dataclass(frozen=True)
+class ScoreReference:
+    """A pool's scores: inner ``edges`` of bins that held about equal numbers, their ``shares``, and how many."""
+
+    edges: tuple[float, ...]
+    shares: tuple[float, ...]
+    n: int
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        return {"edges": list(self.edges), "shares": list(self.shares), "n": self.n}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> ScoreReference:
+        """Of `to_json`'s values; KeyError, TypeError or ValueError where they are not."""
+        edges, shares = (tuple(float(v) for v in value[name]) for name in ("edges", "shares"))
+        if len(shares) != len(edges) + 1 or list(edges) != sorted(edges):
+            raise ValueError("a score reference takes rising edges and one share more")
+        return cls(edges, shares, int(value["n"]))
+
+
+@dataclass(frozen=True)
+class EmbeddingReference:
+    """A pool's embeddings: ``mean`` and ``std`` of each dimension, and how many."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    n: int
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> EmbeddingReference:
+        """Of `to_json`'s values; KeyError, TypeError or ValueError where they are not."""
+        mean, std = (tuple(float(v) for v in value[name]) for name in ("mean", "std"))
+        if len(mean) != len(std) or not mean:
+            raise ValueError("an embedding reference takes a mean and a deviation of each dimension")
+        return cls(mean, std, int(value["n"]))
+
+
+def score_reference(scores: ArrayLike, bins: int = _BINS) -> ScoreReference:
+    """Of a pool's float[n] scores, NaN left out; fewer ``bins`` where scores tie. RunError where none is left."""
+    s = _finite(scores)
+    edges = np.unique(np.quantile(s, np.linspace(0, 1, bins + 1)[1:-1], method="inverted_cdf"))
+    edges = edges[edges < s.max()]  # edges are scores, each of its own bin, and none is the highest: no bin is empty
+    shares = _shares(s, edges)
+    return ScoreReference(tuple(edges.tolist()), tuple(shares.tolist()), len(s))
+
+
+def score_drift(reference: ScoreReference, scores: ArrayLike, name: str = "score") -> Drift:
+    """The population stability index of ``scores`` float[n] (NaN left out) against the reference.
+
+    PSI = sum((q - p) ln(q / p)) over bins; below 0.1 none, to 0.2 watch, above warn. Half a record is added to every
+    bin, so that an empty one does not make it infinite. Two samples of one population differ as well: a level is only
+    given where the PSI is above the 95 % point of what such samples show (chi-square; Yurdakul & Naranjo 2020).
+    """
+    s = np.asarray(scores, np.float64).ravel()
+    s = s[~np.isnan(s)]
+    if len(s) < FEWEST:
+        return Drift(
+            name, "PSI", float("nan"), "none", f"{len(s)} scores of '{name}' are too few to tell a drift from."
+        )
+    edges, bins = np.array(reference.edges), len(reference.shares)
+    p = _smoothed(np.array(reference.shares), reference.n, bins)
+    found = _shares(s, edges)
+    q = _smoothed(found, len(s), bins)
+    value = float(((q - p) * np.log(q / p)).sum())
+    noise = _chi_square_95(bins - 1) * (1 / max(reference.n, 1) + 1 / len(s))
+    level = _level(value) if value > noise else "none"
+    return Drift(name, "PSI", value, level, _said(name, "PSI", value, level), reference.shares, tuple(found.tolist()))
+
+
+def embedding_reference(embeddings: ArrayLike) -> EmbeddingReference:
+    """Of a pool's float[n, d]; rows that are not finite are left out. RunError where none is left."""
+    x = _rows(embeddings)
+    if not len(x):
+        raise RunError("there are no embeddings to make a reference of")
+    return EmbeddingReference(tuple(x.mean(axis=0).tolist()), tuple(x.std(axis=0).tolist()), len(x))
+
+
+def embedding_drift(reference: EmbeddingReference, embeddings: ArrayLike, name: str = "embedding") -> Drift:
+    """Squared Frechet distance of two Gaussians with diagonal covariances (Dowson & Landau 1982), float[n, d] against
+    the reference, as a share of the reference's variance: |m - m'|^2 + |s - s'|^2 over |s|^2.
+
+    Levels as the PSI's. What two samples of one population show on average is taken off.
+    """
+    x = _rows(embeddings)
+    mean, std = np.array(reference.mean), np.array(reference.std)
+    measure = "Frechet distance"
+    if len(x) < FEWEST:
+        return Drift(name, measure, float("nan"), "none", f"{len(x)} of '{name}' are too few to tell a drift from.")
+    if x.shape[1] != len(mean):
+        raise RunError(f"'{name}' has {x.shape[1]} dimensions, the filter's card {len(mean)}: use the filter's own")
+    total = max(float((std**2).sum()), 1e-12)
+    apart = float(((x.mean(axis=0) - mean) ** 2).sum() + ((x.std(axis=0) - std) ** 2).sum()) / total
+    value = max(0.0, apart - 1.5 * (1 / max(reference.n, 1) + 1 / len(x)))  # means: 1, deviations: 1/2 (normal)
+    level = _level(value)
+    return Drift(name, measure, value, level, _said(name, measure, value, level))
+
+
+def _level(value: float) -> str:
+    return "none" if value < WATCH else "watch" if value <= WARN else "warn"
+
+
+def _said(name: str, measure: str, value: float, level: str) -> str:
+    told = f"{measure} of '{name}' against the pool its filter was trained on: {value:.2f}"
+    if level == "none":
+        return f"{told}. No drift."
+    if level == "watch":
+        return f"{told}. Some drift: look at the histogram; if it grows, {_FIX}."
+    return f"{told}. This archive is unlike that pool, and thresholds and probabilities do not carry over: {_FIX}."
+
+
+def _shares(s: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.float64]:
+    """float64[edges + 1]: share of ``s`` up to each edge (with it) and above the last."""
+    return np.bincount(np.searchsorted(edges, s, side="left"), minlength=len(edges) + 1) / len(s)
+
+
+def _smoothed(shares: NDArray[np.float64], n: int, bins: int) -> NDArray[np.float64]:
+    return np.asarray((shares * n + 0.5) / (n + 0.5 * bins))
+
+
+def _chi_square_95(degrees: int) -> float:
+    """95 % point of the chi-square distribution (Wilson & Hilferty 1931)."""
+    if degrees < 1:
+        return 0.0
+    part = 2 / (9 * degrees)
+    return degrees * (1 - part + 1.6448536 * math.sqrt(part)) ** 3
+
+
+def _finite(scores: ArrayLike) -> NDArray[np.float64]:
+    s = np.asarray(scores, np.float64).ravel()
+    s = s[np.isfinite(s)]
+    if not len(s):
+        raise RunError("there are no scores to make a reference of")
+    return s
+
+
+def _rows(embeddings: ArrayLike) -> NDArray[np.float64]:
+    x = np.asarray(embeddings, np.float64)
+    if x.ndim != 2:
+        raise ValueError(f"embeddings are n x d, not of shape {x.shape}")
+    return np.asarray(x[np.isfinite(x).all(axis=1)])

@@ -1,0 +1,116 @@
+"""What a report says of its picture: findings with state, side, size, level, found by rules and a lexicon."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, cast
+
+from filters.findings.attach import attach
+from filters.findings.items import NOTHING_WRONG, Item, find_items
+from filters.findings.lexicon import lexicon
+from filters.findings.scan import Sentence, scan
+from filters.findings.scope import apply_cues
+
+State = Literal["present", "absent", "uncertain"]
+Side = Literal["left", "right", "both", ""]
+Size = Literal["", "small", "moderate", "large"]
+REGIONS = frozenset({"chest", "neuro", "spine", "abdomen", "pelvis", "msk", "neck", "breast"})
+_REMEMBERED = 4  # organs of earlier sentences a bare "nodule" may belong to
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One statement. ``span`` is where in the text; ``historic`` ones are not about this picture.
+
+    The finding "abnormality" is only ever absent: a report that says nothing is wrong.
+    """
+
+    finding: str
+    state: State
+    side: Side
+    size: Size
+    level: str  # of the spine: "L4-L5"
+    span: tuple[int, int]
+    historic: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Said:
+    """A claim with the sentence and the item it was read from: what `edit` needs."""
+
+    claim: Claim
+    sentence: Sentence
+    item: Item
+
+
+def extract(text: str) -> tuple[Claim, ...]:
+    """The claims of ``text`` in its order; () where nothing is known. Any text will do: 10,000 words take 0.1 s.
+
+    Negation, doubt and history reach as far as their clause (Chapman et al. 2001, Harkema et al. 2009). Sections
+    headed history, indication, comparison or technique give historic claims.
+    """
+    return tuple(said.claim for said in read(text))
+
+
+def read(text: str) -> Iterator[Said]:
+    """The claims with their origin."""
+    words = lexicon()
+    low, sentences = scan(text)
+    earlier: list[str] = []
+    for sentence in sentences:
+        if not sentence.tokens:
+            continue
+        items = find_items(words, low, sentence, earlier)
+        if items:
+            apply_cues(sentence.tokens, items)
+            attach(words, low, sentence.tokens, items)
+            for item in items:
+                yield from _claims(sentence, item)
+        earlier += [t.said.organ for t in sentence.tokens if t.said.organ]
+        del earlier[:-_REMEMBERED]
+
+
+def _claims(sentence: Sentence, item: Item) -> Iterator[Said]:
+    if item.normal and item.deny:
+        return  # "not normal" says that something is wrong, not what
+    state: State = "absent" if item.deny or item.normal else "uncertain" if item.doubt else "present"
+    if item.names[0] == NOTHING_WRONG and state != "absent":
+        return
+    token = sentence.tokens[item.at]
+    start, stop = token.start, token.stop
+    if item.organ >= 0:
+        organ = sentence.tokens[item.organ]
+        start, stop = min(start, organ.start), max(stop, organ.stop)
+    side, size = cast(Side, item.side), cast(Size, item.size)
+    for name in item.names:
+        claim = Claim(name, state, side, size, item.level, (start, stop), item.past or sentence.past)
+        yield Said(claim, sentence, item)
+
+
+def regions(text: str) -> frozenset[str]:
+    """The regions of the body whose organs or findings ``text`` names, affirmed or denied: chest, neuro, spine,
+    abdomen, pelvis, msk (bones and joints), neck, breast."""
+    words = lexicon()
+    found = {c.finding for c in extract(text)}
+    found |= {words.denied[t.said.organ][0] for s in scan(text)[1] for t in s.tokens if t.said.organ}
+    return frozenset(words.findings[name].region for name in found) & REGIONS
+
+
+def concept(text: str) -> str:
+    """What the picture shows in one canonical string: "finding@side;..." of what is present, sorted.
+
+    "normal" where the text only denies, "" where nothing is known. Doubtful and historic claims and devices are
+    left out.
+    """
+    claims = [c for c in extract(text) if not c.historic]
+    findings = lexicon().findings
+    present = {
+        f"{c.finding}@{c.side}" if c.side else c.finding
+        for c in claims
+        if c.state == "present" and not findings[c.finding].device
+    }
+    if present:
+        bare = {p for p in present if "@" not in p and any(q.startswith(p + "@") for q in present)}
+        return ";".join(sorted(present - bare))
+    return "normal" if any(c.state == "absent" for c in claims) else ""

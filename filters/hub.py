@@ -1,0 +1,70 @@
+"""Hub names: ``hf-hub:org/name``, or ``ViT-B-32:laion2b_s34b_b79k``, an open_clip architecture and its weights' tag.
+
+Where there is no network the names stand for nothing, and the error says what to give instead.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from curate.errors import RecipeError
+from filters.torchvision_ops import ensure
+
+_WEIGHTS = ("open_clip_model.safetensors", "model.safetensors", "open_clip_pytorch_model.bin", "pytorch_model.bin")
+_FILES = ("open_clip_config.json", "config.json")
+
+
+def is_hub_name(arch: str) -> bool:
+    """Whether ``arch`` names weights on the hub rather than an architecture alone."""
+    return arch.startswith("hf-hub:") or (":" in arch and not arch.endswith(".json"))
+
+
+def fetch_folder(arch: str) -> Path:
+    """The local snapshot of ``hf-hub:org/name``: configuration, tokenizer, weights. RecipeError without a network."""
+    ensure()
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
+    patterns = ["*.json", "*.txt", "*.model", "*.safetensors"]
+    name = arch.removeprefix("hf-hub:")
+    try:
+        folder = Path(snapshot_download(name, allow_patterns=patterns))
+        if not any(folder.glob("*.safetensors")):
+            folder = Path(snapshot_download(name, allow_patterns=[*patterns, *_WEIGHTS]))
+    except (OSError, HfHubHTTPError, HFValidationError, ValueError) as error:
+        raise _no_hub(arch, error) from None
+    return folder
+
+
+def fetch_tag(arch: str) -> tuple[str, Path]:
+    """The architecture's name and the local weights file of ``ARCH:tag``, one of ``open_clip.list_pretrained()``."""
+    ensure()
+    from open_clip.pretrained import download_pretrained, get_pretrained_cfg, list_pretrained_tags_by_model
+
+    name, _, tag = arch.partition(":")
+    chosen = get_pretrained_cfg(name, tag)
+    if not chosen:
+        tags = ", ".join(list_pretrained_tags_by_model(name)) or "no tags: correct the name before the colon"
+        raise RecipeError("filter.arch", f"open_clip knows no weights {arch!r}", tags)
+    try:
+        path = Path(download_pretrained(chosen))
+    except (OSError, RuntimeError, ValueError) as error:
+        raise _no_hub(arch, error) from None
+    return name, path
+
+
+def find_weights(folder: Path) -> Path:
+    """The weights of a snapshot or of any folder in open_clip's layout; RecipeError where there are none."""
+    for name in _WEIGHTS:
+        if (folder / name).is_file():
+            return folder / name
+    others = sorted(p for p in folder.glob("*") if p.suffix in (".safetensors", ".bin", ".pt", ".pth"))
+    if len(others) != 1:
+        found = ", ".join(p.name for p in others) or "no weights"
+        raise RecipeError("filter.checkpoint", f"{folder} holds {found}", f"one of {', '.join(_WEIGHTS)}")
+    return others[0]
+
+
+def _no_hub(arch: str, error: Exception) -> RecipeError:
+    local = "arch: auto with checkpoint: a folder holding " + " or ".join(_FILES) + " and the weights"
+    return RecipeError("filter.arch", f"cannot fetch {arch!r} ({type(error).__name__})", local)

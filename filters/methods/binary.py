@@ -1,0 +1,206 @@
+"""The binary filter: a classifier that tells clean pairs from the pool's (Fang et al., arXiv 2309.17425).
+
+That paper's finding is the reason it is here: it learns what clean pairs look like, not whether the text is the
+image's, and so filters worse than a network trained on the pairs themselves. Column "": the classifier's log-odds, on
+frozen embeddings of image and text and their product.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import shutil
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from curate.errors import RecipeError, RunError
+from filters import data
+from filters.blocks import Blocks
+from filters.measure import auroc
+from filters.method import Batch, Progress, Records, Scores, TrainingSet, determinism, read_card, write_card
+from filters.methods import blip_files as files
+from filters.methods.blip_holdout import decode
+from filters.model import Filter, checkpoint_hash, load_filter, pick_device
+from filters.train import TrainRules, train_filter
+
+LEAST = 8  # clean and pool pairs, each, below which nothing is learned
+_TOWERS = "towers"  # prefix of the embedding filter's files
+
+
+@dataclass(frozen=True)
+class Rules:
+    """``encoder``: a filter's folder whose embeddings are classified; None trains towers on clean and pool pairs alike,
+    at most ``share`` pool pairs a clean one: the paper's are generic too, and towers that know the clean pairs by
+    heart would give them away. ``hidden``: width of the classifier's hidden layer, 0 for logistic regression."""
+
+    encoder: str | None = None
+    share: float = 3.0
+    hidden: int = 64
+    epochs: int = 30
+    batch: int = 128
+    lr: float = 3e-3
+    weight_decay: float = 0.05
+    holdout: float = 0.2
+    seed: int = 0
+    threads: int = 2
+    device: str = "auto"
+
+
+class Classifier(torch.nn.Module):
+    """float32[n, 3 d] features to log-odds float32[n]; standardised by the training set's mean and scale."""
+
+    def __init__(self, width: int, hidden: int) -> None:
+        super().__init__()
+        self.mean, self.scale = torch.nn.Buffer(torch.zeros(width)), torch.nn.Buffer(torch.ones(width))
+        first = torch.nn.Linear(width, hidden or 1)
+        self.layers = torch.nn.Sequential(first, torch.nn.GELU(), torch.nn.Linear(hidden, 1)) if hidden else first
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """See the class."""
+        return torch.as_tensor(self.layers((features - self.mean) * self.scale)[:, 0])
+
+
+class Binary:
+    """A `filters.method.Method`."""
+
+    native = False
+    columns: tuple[str, ...] = ("",)
+
+    def __init__(self, towers: Filter, classifier: Classifier) -> None:
+        self.towers, self.classifier = towers, classifier.to(towers.device).eval()
+        self.blocks = Blocks(towers.device)
+        self.sides: tuple[int, ...] = (towers.side,)
+
+    def __call__(self, batch: Batch) -> Scores:
+        """float32[n] log-odds; NaN exactly where the image did not decode."""
+        out = np.full(len(batch.texts), np.nan, np.float32)
+        if batch.valid.any():
+            texts = [t for t, valid in zip(batch.texts, batch.valid, strict=True) if valid]
+            found = features(self.towers, self.blocks, batch.pixels(self.towers.side)[batch.valid], texts)
+            with torch.inference_mode():
+                rows = torch.from_numpy(found)
+                out[batch.valid] = self.blocks(lambda f: self.classifier(f.to(self.towers.device)), rows)
+        return {"": out}
+
+
+@torch.inference_mode()
+def features(towers: Filter, blocks: Blocks, pixels: torch.Tensor, texts: list[str]) -> NDArray[np.float32]:
+    """float32[n, 3 d]: the unit vectors of image and text, and their product times d, whose mean is the cosine."""
+    left = blocks(towers.encode_images, pixels)
+    ids = torch.from_numpy(np.asarray(towers.tokenizer(texts), np.int64))
+    lengths = towers.lengths(ids.to(towers.device)).cpu()
+    right = np.empty_like(left)
+    for length in torch.unique(lengths):
+        mine = lengths == length
+        right[mine.numpy()] = blocks(towers.encode_ids, ids[mine])
+    return np.concatenate([left, right, left * right * left.shape[1]], axis=1)
+
+
+def train(data_: TrainingSet, out: Path, rules: Rules, progress: Progress | None = None) -> dict[str, float]:
+    """Train the classifier, clean against pool, and write the filter's folder, its towers included.
+
+    RunError where either side has fewer than eight pairs or the loss leaves the numbers; RecipeError where no image
+    decodes or the encoder is no filter.
+    """
+    if min(len(data_.clean), len(data_.pool)) < LEAST:
+        found = f"{len(data_.clean)} clean and {len(data_.pool)} pool pairs"
+        raise RunError(f"{found}: the binary filter tells one from the other and needs {LEAST} of each")
+    out.mkdir(parents=True, exist_ok=True)
+    clean, pool = data_.clean.sorted(), _some(data_.pool.sorted(), round(rules.share * len(data_.clean)))
+    towers = _encoder(rules, clean, pool, out)
+    with determinism(rules.seed, rules.threads):
+        rows = [_rows(towers, records) for records in (clean, pool)]
+        classifier = Classifier(rows[0][0].shape[1], rules.hidden)
+        metrics = _fit(classifier, rows, rules, progress)
+    files.save_weights(classifier.state_dict(), out / "model.safetensors")
+    said = replace(rules, encoder=checkpoint_hash(rules.encoder))
+    write_card(out, "binary", said, data_, metrics, preprocessing=towers.preprocessing)
+    return metrics
+
+
+def load(folder: Path, device: str = "auto") -> Binary:
+    """The filter in ``folder``; RecipeError naming the file where one is missing, damaged or of another shape."""
+    hidden = read_card(folder).get("rules", {}).get("hidden")
+    if not isinstance(hidden, int):
+        raise RecipeError("filter", f"{folder.name}/card.json says no rules.hidden", "train the filter again")
+    towers = _unpack(folder, pick_device(device))
+    width = 3 * int(towers.config["embed_dim"])
+    classifier = Classifier(width, hidden)
+    files.fill(classifier, files.read_weights(folder), f"{folder.name}/model.safetensors", {})
+    return Binary(towers, classifier)
+
+
+def _some(pool: Records, most: int) -> Records:
+    """At most ``most`` of the pool, drawn by the hash of their keys."""
+    drawn = sorted(range(len(pool)), key=lambda i: hashlib.sha256(pool.keys[i].encode()).digest())
+    return pool.take(sorted(drawn[:most]))
+
+
+def _encoder(rules: Rules, clean: Records, pool: Records, out: Path) -> Filter:
+    """The towers, copied into the filter's folder file by file under a prefix."""
+    with tempfile.TemporaryDirectory(prefix=".towers-", dir=out) as temporary:
+        source = Path(rules.encoder) if rules.encoder else Path(temporary)
+        if rules.encoder is None:
+            how = TrainRules(seed=rules.seed, threads=rules.threads, device=rules.device)
+            train_filter(clean.images + pool.images, clean.texts + pool.texts, clean.groups + pool.groups, source, how)
+        found = load_filter(source, rules.device)
+        for path in sorted(source.iterdir()):
+            if path.name in ("model.safetensors", "config.json", "card.json", "tokenizer.json"):
+                shutil.copyfile(path, out / f"{_TOWERS}.{path.name}")
+    return found
+
+
+def _unpack(folder: Path, device: str) -> Filter:
+    """`load_filter` of the prefixed files, which it wants in a folder of their own."""
+    with tempfile.TemporaryDirectory() as temporary:
+        for path in folder.glob(f"{_TOWERS}.*"):
+            (Path(temporary) / path.name.removeprefix(f"{_TOWERS}.")).symlink_to(path.resolve())
+        return load_filter(Path(temporary), device)
+
+
+def _rows(towers: Filter, records: Records) -> tuple[torch.Tensor, list[str]]:
+    pixels, good = decode(records, towers.side)
+    kept = records.take(good)
+    shown = torch.from_numpy(pixels).permute(0, 3, 1, 2)
+    return torch.from_numpy(features(towers, Blocks(towers.device), shown, kept.texts)), kept.groups
+
+
+def _fit(
+    classifier: Classifier, rows: list[tuple[torch.Tensor, list[str]]], rules: Rules, progress: Progress | None
+) -> dict[str, float]:
+    """Cross-entropy with both sides weighing the same; measured on held-out patients."""
+    x = torch.cat([r for r, _ in rows])
+    y = torch.cat([torch.full((len(r),), float(i == 0)) for i, (r, _) in enumerate(rows)])
+    held = torch.from_numpy(data.hold_out([g for _, groups in rows for g in groups], rules.holdout, rules.seed))
+    train_x, train_y = x[~held], y[~held]
+    classifier.mean.copy_(train_x.mean(0))
+    classifier.scale.copy_(1 / train_x.std(0).clamp(min=1e-3))
+    weight = torch.where(train_y > 0, 0.5 / train_y.mean(), 0.5 / (1 - train_y.mean()))
+    optimizer = torch.optim.AdamW(classifier.parameters(), lr=rules.lr, weight_decay=rules.weight_decay)
+    generator = torch.Generator().manual_seed(rules.seed)
+    loss = torch.zeros(())
+    for epoch in range(1, rules.epochs + 1):
+        for part in optimizer.param_groups:
+            part["lr"] = rules.lr * 0.5 * (1 + math.cos(math.pi * (epoch - 1) / rules.epochs))
+        order = torch.randperm(len(train_x), generator=generator)
+        for index in (order[i : i + rules.batch] for i in range(0, len(order), rules.batch)):
+            loss = torch.nn.functional.binary_cross_entropy_with_logits(
+                classifier(train_x[index]), train_y[index], weight[index]
+            )
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+        if not math.isfinite(float(loss.detach())):
+            raise RunError(f"loss {float(loss.detach())} in epoch {epoch}: lower lr (now {rules.lr})")
+        if progress is not None:
+            progress(epoch, rules.epochs, {"loss": float(loss.detach())})
+    classifier.eval()
+    with torch.no_grad():
+        found = classifier(x[held]).numpy()
+    out = {"loss": float(loss.detach()), "train_pairs": float(len(train_x)), "holdout_pairs": float(held.sum())}
+    return out | {"holdout_auroc_clean_against_pool": auroc(found, y[held].numpy() > 0)}

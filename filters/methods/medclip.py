@@ -1,0 +1,232 @@
+"""MedCLIP (Wang et al., arXiv 2210.10163): does the picture show what the text claims, finding by finding?
+
+Texts are read by `filters.findings`, pictures by a small network trained on what right pairs say and on unpaired
+pictures and texts of the pool (section 3.3). Columns: "" the log-odds that the pair is right, learned on held-out
+patients; "contradiction" the claim the picture speaks against most; "omission" what the picture shows and the text
+leaves out. Of all, more is better; 0 is what an average pair of nothing known would have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from curate.errors import RecipeError, RunError
+from filters import data
+from filters.findings import edit
+from filters.measure import auroc
+from filters.method import Batch, Progress, Records, Scores, TrainingSet, determinism, read_card, write_card
+from filters.methods.medclip_judge import FEATURES, evidence, logistic, prior_of
+from filters.methods.medclip_net import MedClipNet
+from filters.methods.medclip_slots import Slots, learn_slots, read_claims
+from filters.methods.medclip_train import FitRules, fit
+from filters.model import pick_device
+
+_LEAST = 16  # clean pairs
+_BLOCK = 64
+
+
+@dataclass(frozen=True)
+class Rules:
+    """``least``: texts of the clean set that must affirm a finding for it to be learned, ``most``: findings learned.
+
+    ``pool``: at most this many unpaired pictures and texts of the pool are used. ``held``: share of the clean set,
+    whole patients, on which the score is calibrated.
+    """
+
+    side: int = 64
+    width: int = 16
+    embed: int = 64
+    least: int = 6
+    most: int = 96
+    epochs: int = 30
+    least_steps: int = 300  # of small clean sets, whatever the epochs
+    batch: int = 64
+    lr: float = 3e-3
+    weight_decay: float = 0.05
+    match: float = 0.2
+    unlabelled: float = 0.3
+    pool: int = 4000
+    held: float = 0.15
+    seed: int = 0
+    threads: int = 1
+    device: str = "auto"
+
+
+def train(training: TrainingSet, out: Path, rules: Rules, progress: Progress | None = None) -> dict[str, float]:
+    """Train on the clean pairs and the unpaired pool; RunError where the clean texts affirm too little."""
+    clean = _Decoded.of(training.clean.sorted(), rules.side)
+    if len(clean.texts) < _LEAST:
+        raise RunError(
+            f"the clean set has {len(clean.texts)} pairs with an image, medclip needs {_LEAST}: declare more"
+        )
+    slots = learn_slots(clean.texts, rules.least, rules.most)
+    if not slots.findings:
+        raise RunError(
+            f"no finding is affirmed by {rules.least} texts of the clean set: lower least, or give more pairs"
+        )
+    pool = _Decoded.of(_some(training.pool.sorted(), rules), rules.side)
+    held = data.hold_out(clean.groups, rules.held, rules.seed)
+    with determinism(rules.seed, rules.threads):
+        device = pick_device(rules.device)
+        net = MedClipNet(slots, rules.width, rules.embed).to(device)
+        claims = read_claims(slots, clean.texts)
+        taught = np.flatnonzero(~held)
+        how = FitRules(
+            rules.epochs,
+            rules.least_steps,
+            rules.batch,
+            rules.lr,
+            rules.weight_decay,
+            rules.match,
+            rules.unlabelled,
+            rules.seed,
+        )
+        loss = fit(
+            net,
+            slots,
+            (clean.pixels[taught], claims.take(taught)),
+            (pool.pixels, read_claims(slots, pool.texts)),
+            how,
+            device,
+            progress,
+        )
+        prior = prior_of(claims)
+        judge = MedClip(net, slots, prior, np.zeros(len(FEATURES) + 1), rules.side, device)
+        judge.weights, metrics = _calibrate(judge, clean, np.flatnonzero(held) if held.sum() >= _LEAST else taught)
+    out.mkdir(parents=True, exist_ok=True)
+    save_file(
+        {k: v.detach().cpu().contiguous().clone() for k, v in net.state_dict().items()}, out / "model.safetensors"
+    )
+    metrics |= {"loss": loss, "train_pairs": float(len(taught)), "findings": float(len(slots.findings))}
+    more = {
+        "preprocessing": {"side": rules.side},
+        "findings": list(slots.findings),
+        "regions": list(slots.regions),
+        "prior": [round(float(p), 5) for p in prior],
+        "calibration": [round(float(w), 5) for w in judge.weights],
+    }
+    write_card(out, "medclip", rules, training, metrics, **more)
+    return metrics
+
+
+def load(folder: Path, device: str = "auto") -> MedClip:
+    """The filter `train` wrote; RecipeError where the folder is another's or damaged."""
+    card = read_card(folder)
+    try:
+        slots, rules = Slots(tuple(card["findings"]), tuple(card["regions"])), card["rules"]
+        net = MedClipNet(slots, int(rules["width"]), int(rules["embed"]))
+        net.load_state_dict(load_file(folder / "model.safetensors"))
+        prior, weights = np.array(card["prior"], np.float64), np.array(card["calibration"], np.float64)
+        side = int(rules["side"])
+    except (KeyError, TypeError, ValueError, RuntimeError, OSError, SafetensorError) as error:
+        problem = f"{folder} is no medclip filter ({type(error).__name__})"
+        raise RecipeError("filter", problem, "train it again") from None
+    return MedClip(net, slots, prior, weights, side, pick_device(device))
+
+
+class MedClip:
+    """The trained filter, a `filters.method.Method`."""
+
+    native = False
+    columns: tuple[str, ...] = ("", "contradiction", "omission")
+
+    def __init__(
+        self,
+        net: MedClipNet,
+        slots: Slots,
+        prior: NDArray[np.float64],
+        weights: NDArray[np.float64],
+        side: int,
+        device: str,
+    ) -> None:
+        self.net, self.slots, self.prior, self.weights = net.to(device).eval(), slots, prior, weights
+        self.sides: tuple[int, ...] = (side,)
+        self.device = device
+
+    def __call__(self, batch: Batch) -> Scores:
+        """float32[n] a column, NaN where the image did not decode."""
+        scores = {name: np.full(len(batch.texts), np.nan, np.float32) for name in self.columns}
+        if not batch.valid.any():
+            return scores
+        rows = np.flatnonzero(batch.valid)
+        found = self.features(batch.images[self.sides[0]][rows], [batch.texts[i] for i in rows])
+        odds = found @ self.weights[1:] + self.weights[0]
+        if not np.isfinite(odds).all():
+            raise RunError(f"medclip scores {int((~np.isfinite(odds)).sum())} of {len(rows)} pairs NaN: train it again")
+        for name, values in zip(self.columns, (odds, found[:, 1], found[:, 3]), strict=True):
+            scores[name][rows] = np.round(values, 5)
+        return scores
+
+    def features(self, pixels: data.Pixels, texts: Sequence[str]) -> NDArray[np.float64]:
+        """float64[n, 6]: what `FEATURES` names, in that order."""
+        logits, images = self._see(pixels)
+        claims = read_claims(self.slots, texts)
+        with torch.inference_mode():
+            spoken = self.net.embed_claims(torch.from_numpy(claims.said).to(self.device)).cpu().numpy()
+        match = np.einsum("ij,ij->i", images, spoken.astype(np.float64)) * (claims.said != 0).any(axis=1)
+        *found, place = evidence(logits, claims, self.prior, 1 + 3 * len(self.slots.findings))
+        return np.column_stack([*found, match, place])
+
+    @torch.inference_mode()
+    def _see(self, pixels: data.Pixels) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Logits and embeddings, in blocks of one shape so that a record's values do not depend on the others."""
+        logits, images = [], []
+        for start in range(0, len(pixels), _BLOCK):
+            part = torch.from_numpy(pixels[start : start + _BLOCK]).permute(0, 3, 1, 2).float()
+            part = part.mean(dim=1, keepdim=True).round()  # as in training; grey given as colour is the same
+            filled = torch.cat([part, part[:1].expand(_BLOCK - len(part), -1, -1, -1)]).to(self.device)
+            z, e = self.net(filled)
+            logits.append(z[: len(part)].cpu().numpy().astype(np.float64))
+            images.append(e[: len(part)].cpu().numpy().astype(np.float64))
+        return np.concatenate(logits), np.concatenate(images)
+
+
+@dataclass(frozen=True, eq=False)
+class _Decoded:
+    pixels: data.Pixels
+    texts: list[str]
+    groups: list[str]
+
+    @classmethod
+    def of(cls, records: Records, side: int) -> _Decoded:
+        """The records whose image decodes, in grey."""
+        found = [data.decode(image, side) for image in records.images]
+        good = [i for i, pixels in enumerate(found) if pixels is not None]
+        grey = [np.rint(p.mean(axis=2, keepdims=True)).astype(np.uint8) for p in found if p is not None]
+        pixels = np.stack(grey) if grey else np.zeros((0, side, side, 1), np.uint8)
+        return cls(pixels, [records.texts[i] for i in good], [records.groups[i] for i in good])
+
+
+def _some(pool: Records, rules: Rules) -> Records:
+    order = np.random.default_rng(rules.seed).permutation(len(pool))[: rules.pool]
+    return pool.take(np.sort(order))
+
+
+def _calibrate(
+    judge: MedClip, clean: _Decoded, rows: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], dict[str, float]]:
+    """Logistic regression of right against wrong on ``rows``: wrong are other patients' texts and edited ones."""
+    rng = np.random.default_rng(len(rows))
+    pixels: list[int] = []
+    texts: list[str] = []
+    right: list[bool] = []
+    for i in (int(r) for r in rows):
+        wrong = [edit(clean.texts[i], kind, rng) for kind in ("side", "negation", "drop")]
+        others = (int(k) for k in rng.choice(rows, 3))
+        wrong += [clean.texts[j] for j in others if clean.groups[j] != clean.groups[i]]
+        said = [t for t in wrong if t is not None and t != clean.texts[i]]
+        pixels += [i] * (len(said) + 1)
+        texts += [clean.texts[i], *said]
+        right += [True, *(False for _ in said)]
+    found, truth = judge.features(clean.pixels[pixels], texts), np.array(right)
+    weights = logistic(found, truth)
+    scores = found @ weights[1:] + weights[0]
+    return weights, {"holdout_auroc": auroc(scores, truth), "holdout_pairs": float(len(rows))}

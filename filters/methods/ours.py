@@ -1,0 +1,236 @@
+"""Ours: a learned mixture of filters, calibrated to the probability that a pair is right, that says what is wrong.
+
+Each part is trained on most of the clean set. On the rest, which no part has seen, every fault is planted
+(`filters.plant`), every part scores it, and a mixture learns from the parts' columns which fault a pair has, if any
+(`filters.mixture`). Then the parts are trained again with the pool's surest pairs beside the clean ones: a filter is
+as good as its training set is clean (2309.17425), and larger where it can be so without losing that. Last, how common
+each fault is in the pool is estimated from the pool itself (Saerens, Latinne & Decaestecker 2002), so that the
+probability is one of this archive.
+
+Columns: "" the probability that the pair is right; "mismatch", "side", "negation", "omission", "boilerplate",
+"blank", "nonradiology": the probability of that fault, where alone more is worse.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from curate.errors import RecipeError, RunError
+from filters.calibrate import reliability
+from filters.data import hold_out
+from filters.findings import concept
+from filters.measure import auroc
+from filters.method import (
+    Batch,
+    Progress,
+    Records,
+    Scores,
+    TrainingSet,
+    load_method,
+    make_rules,
+    module_of,
+    read_card,
+    write_card,
+)
+from filters.mixture import Mixture, fit
+from filters.plant import FAULTS, RIGHT, Planted, plant
+from filters.score import Needs, Scorer, column, prepare
+
+_LEAST = 40  # clean pairs, below which there is nothing to hold out
+_ROUNDS_OF_EM = 50
+_BATCH = 64
+
+
+@dataclass(frozen=True)
+class Rules:
+    """``parts``: the filters mixed, each under its method's own rules (``part_rules``: fields by method).
+
+    ``held``: share of the clean set, whole patients, that teaches the mixture. ``rounds`` of training again with the
+    share ``grow`` of the pool that scores best, at most ``concept_cap`` of one concept's share in the clean set.
+    """
+
+    parts: tuple[str, ...] = ("dfn", "medclip", "text_quality", "image_quality")
+    part_rules: Mapping[str, Mapping[str, Any]] | None = None
+    held: float = 0.3
+    rounds: int = 1
+    grow: float = 0.12
+    copies: int = 2
+    seed: int = 0
+    threads: int = 1
+    device: str = "auto"
+
+
+def train(data: TrainingSet, out: Path, rules: Rules, progress: Progress | None = None) -> dict[str, float]:
+    """Train the parts, the mixture and its calibration; RunError where the clean set is too small to hold any out."""
+    clean, pool = data.clean.sorted(), data.pool.sorted()
+    if len(clean) < _LEAST:
+        raise RunError(f"the clean set has {len(clean)} pairs, 'ours' needs {_LEAST}: declare more, or use 'dfn'")
+    held = hold_out(clean.groups, rules.held, rules.seed)
+    taught, rest = clean.take(np.flatnonzero(held)), clean.take(np.flatnonzero(~held))
+    planted = plant(taught, rules.seed, rules.copies)
+    grown = rest
+    for round_ in range(rules.rounds + 1):
+        shutil.rmtree(out / "parts", ignore_errors=True)
+        _train_parts(TrainingSet(grown, pool), out / "parts", rules)
+        scorer = _scorer(out / "parts", rules)
+        features = _features(scorer, planted.records)
+        mixture = fit(
+            features, scorer.columns, [f or "right" for f in planted.faults], planted.records.groups, rules.seed
+        )
+        if progress is not None:
+            progress(round_ + 1, rules.rounds + 1, {"auroc": _auroc(mixture, features, planted)})
+        if not len(pool):
+            break
+        of_pool = _features(scorer, pool)
+        if round_ < rules.rounds:
+            grown = _grow(rest, clean, pool, mixture.probability(of_pool), rules)
+    prior = _pool_prior(mixture, of_pool) if len(pool) else {}
+    (out / "mixture.json").write_text(json.dumps({"mixture": mixture.to_json(), "prior": prior}, sort_keys=True) + "\n")
+    metrics = {
+        "holdout_pairs": float(len(taught)),
+        "train_pairs": float(len(grown)),
+        **_metrics(mixture, features, planted),
+    }
+    drawn = reliability(
+        mixture.probability(features),
+        [f == RIGHT for f in planted.faults],
+        planted.records.groups,
+        note=f"{len(taught)} held-out clean pairs and faults planted in them",
+    )
+    more = {"preprocessing": _preprocessing(out / "parts"), "faults": list(FAULTS), "prior": prior}
+    more["reliability"] = asdict(drawn)
+    write_card(out, "ours", rules, data, metrics, **more)
+    return metrics
+
+
+def _train_parts(data: TrainingSet, folder: Path, rules: Rules) -> None:
+    for name in rules.parts:
+        module = module_of(name)
+        given = {**_PART_DEFAULTS.get(name, {}), **(rules.part_rules or {}).get(name, {})}
+        common = {"seed": rules.seed, "threads": rules.threads, "device": rules.device}
+        known = set(_fields(name))
+        made = make_rules(name, {**{k: v for k, v in common.items() if k in known}, **given})
+        module.train(data, folder / name, made)
+
+
+# what a part is trained with inside the mixture, beyond its own defaults
+_PART_DEFAULTS: dict[str, dict[str, Any]] = {}
+
+
+def _fields(name: str) -> list[str]:
+    from filters.method import field_names
+
+    return field_names(module_of(name).Rules)
+
+
+def _scorer(folder: Path, rules: Rules) -> Scorer:
+    return Scorer({name: str(folder / name) for name in rules.parts}, rules.device, rules.threads)
+
+
+def _features(scorer: Scorer, records: Records) -> NDArray[np.float64]:
+    """float64[n, k]: every column of every part."""
+    batches = [scorer(b) for b in prepare(records.images, records.texts, scorer.needs, _BATCH)]
+    return np.column_stack([np.concatenate([b[c] for b in batches]) for c in scorer.columns]).astype(np.float64)
+
+
+def _grow(rest: Records, clean: Records, pool: Records, right: NDArray[np.float64], rules: Rules) -> Records:
+    """``rest`` and the pool's surest pairs; no concept takes a larger share of them than twice that of the clean
+    set, for what a filter likes best is what is easy."""
+    known = set(clean.keys)
+    wanted = round(rules.grow * len(pool))
+    share: dict[str, float] = {}
+    for text in clean.texts:
+        share[concept(text)] = share.get(concept(text), 0.0) + 1 / len(clean)
+    room = {c: max(2.0, 2 * s * wanted) for c, s in share.items()}
+    chosen: list[int] = []
+    for i in np.argsort(-right, kind="stable"):
+        if len(chosen) == wanted:
+            break
+        said = concept(pool.texts[i])
+        if pool.keys[i] not in known and room.get(said, 2.0) >= 1:
+            room[said] = room.get(said, 2.0) - 1
+            chosen.append(int(i))
+    more = pool.take(sorted(chosen))
+    return Records(
+        rest.keys + more.keys, rest.images + more.images, rest.texts + more.texts, rest.groups + more.groups
+    ).sorted()
+
+
+def _pool_prior(mixture: Mixture, features: NDArray[np.float64]) -> dict[str, float]:
+    """How common each class is in the pool, by EM over the mixture's posteriors, as a factor on its own prior."""
+    names = list(mixture.classes)
+    posterior = mixture.posterior(features)
+    own = np.asarray(mixture.prior, np.float64)
+    prior = own.copy()
+    for _ in range(_ROUNDS_OF_EM):
+        weighted = posterior * (prior / own)
+        prior = (weighted / weighted.sum(axis=1, keepdims=True)).mean(axis=0)
+    return {name: float(p / o) for name, p, o in zip(names, prior, own, strict=True)}
+
+
+def _auroc(mixture: Mixture, features: NDArray[np.float64], planted: Planted) -> float:
+    return auroc(mixture.probability(features), [f == RIGHT for f in planted.faults])
+
+
+def _metrics(mixture: Mixture, features: NDArray[np.float64], planted: Planted) -> dict[str, float]:
+    """AUROC of right pairs against each planted fault. The mixture was fitted on these pairs, its parts were not."""
+    right, faults = mixture.probability(features), np.array(planted.faults)
+    found = {"planted_auroc": _auroc(mixture, features, planted)}
+    for fault in FAULTS:
+        some = (faults == RIGHT) | (faults == fault)
+        if (faults == fault).any():
+            found[f"planted_auroc_{fault}"] = auroc(right[some], faults[some] == RIGHT)
+    return found
+
+
+def _preprocessing(folder: Path) -> dict[str, Any]:
+    needs = Needs.of(sorted(folder.iterdir()))
+    return {"sides": list(needs.sides), "native": needs.native}
+
+
+def load(folder: Path, device: str = "auto") -> Ours:
+    """The mixture in ``folder`` and its parts; RecipeError where a file is missing or damaged."""
+    card = read_card(folder)
+    try:
+        said = json.loads((folder / "mixture.json").read_text("utf-8"))
+        mixture = Mixture.from_json(said["mixture"])
+        prior = {str(k): float(v) for k, v in said["prior"].items()}
+        parts = [str(name) for name in card["rules"]["parts"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        problem = f"cannot be read ({type(error).__name__})"
+        raise RecipeError(str(folder / "mixture.json"), problem, "train the filter again") from None
+    methods = {name: load_method(folder / "parts" / name, device) for name in parts}
+    return Ours(methods, mixture, prior)
+
+
+class Ours:
+    """A `Method` over other methods."""
+
+    columns = ("", *FAULTS)
+
+    def __init__(self, parts: dict[str, Any], mixture: Mixture, prior: Mapping[str, float]) -> None:
+        self.parts, self.mixture = parts, mixture
+        self.sides = tuple(sorted({side for m in parts.values() for side in m.sides}))
+        self.native = any(m.native for m in parts.values())
+        self.factor = np.array([prior.get(name, 1.0) for name in mixture.classes])
+
+    def __call__(self, batch: Batch) -> Scores:
+        """float32[n] a column; NaN where the image did not decode."""
+        told = {column(n, s): v for n, m in self.parts.items() for s, v in m(batch).items()}
+        features = np.column_stack([np.round(told[name], 5) for name in self.mixture.names]).astype(np.float64)
+        weighted = self.mixture.posterior(features) * self.factor
+        share = weighted / weighted.sum(axis=1, keepdims=True)
+        share[~batch.valid] = np.nan
+        at = {name: k for k, name in enumerate(self.mixture.classes)}
+        found = {"": share[:, at["right"]]}
+        for fault in FAULTS:
+            found[fault] = share[:, at[fault]] if fault in at else np.where(batch.valid, 0.0, np.nan)
+        return {name: values.astype(np.float32) for name, values in found.items()}

@@ -1,0 +1,216 @@
+"""Two towers and their cosine: CLIP (2103.00020), EVA-CLIP (2303.15389), SigLIP (2303.15343), SigLIP 2 (2502.14786),
+and the data filtering network (DFN, 2309.17425), which is a CLIP trained on a small clean set.
+
+One trained or loaded pair of towers gives several scores:
+
+    ""         the cosine of image and text; for a sigmoid-trained filter too, whose probability is ``p``
+    "p"        sigma(t cos + b), of a sigmoid-trained filter alone
+    "negclip"  the cosine less the pair's usual closeness to others: s-CLIPLoss of 2405.19547, over a fixed bank
+    "normsim"  the image's largest cosine with a clean image of the bank: NormSim-infinity of the same paper
+    "margin"   the text's cosine less the best of its own edited versions': another side, a denied finding
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from curate.errors import RecipeError
+from filters.blocks import Blocks
+from filters.findings import EDITS, edit
+from filters.method import Batch, Progress, Records, Scores, TrainingSet, read_card, write_card
+from filters.model import Filter, load_filter
+from filters.score import Needs, prepare
+from filters.train import TrainRules, train_filter
+
+_BANK = "bank.safetensors"
+_EMBEDDINGS = ("image_embedding", "text_embedding")
+
+_NATIVE = 16  # images of their own aspect encoded at a time
+_EDITS = 3  # edited versions a text is held against, of each kind that applies
+
+# what a name of the recipe means where the recipe says no more
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "clip": {"method": "clip", "epochs": 0},
+    "dfn": {},
+    "eva": {
+        "method": "eva",
+        "arch": "radsift-tiny-eva",
+        "layer_decay": 0.75,
+        "patch_dropout": 0.25,
+        "optimizer": "lamb",
+        "ema": 0.99,
+    },
+    "siglip": {"method": "siglip", "objective": "siglip"},
+    "siglip2": {"method": "siglip2", "objective": "siglip", "caption": 0.5, "distill": 0.5},
+}
+
+
+@dataclass(frozen=True)
+class Rules:
+    """``train``: how the towers are trained. ``bank``: clean pairs kept for the scores that compare, 0 for none.
+    ``pretrain``: epochs over the unlabelled pool before the clean set: noisy pairs make a poor filter and a good
+    start. ``embeddings``: unit rows of images and texts are kept in the score table, as float16."""
+
+    method: str = "dfn"
+    train: TrainRules = field(default_factory=TrainRules)
+    bank: int = 512
+    pretrain: int = 0
+    embeddings: bool = False
+
+
+def train(data: TrainingSet, out: Path, rules: Rules, progress: Progress | None = None) -> dict[str, float]:
+    """Train on ``data.clean``, begun on the pool where ``pretrain`` says so. The bank is drawn from the clean set, by
+    hash."""
+    clean = data.clean.sorted()
+    with _begun(data.pool, rules) as begun:
+        metrics = train_filter(clean.images, clean.texts, clean.groups, out, begun, progress)
+    card = read_card(out)
+    found = load_filter(out, rules.train.device)
+    more = {k: card[k] for k in ("arch", "tokenizer")}
+    more["preprocessing"] = {**card["preprocessing"], "native": found.native}
+    write_card(out, rules.method, rules, data, metrics, **more)
+    if rules.bank:
+        _write_bank(out, found, clean, rules.bank)
+    return metrics
+
+
+@contextmanager
+def _begun(pool: Records, rules: Rules) -> Iterator[TrainRules]:
+    """The rules to train on the clean set with: from a checkpoint made on the pool, where one is wanted."""
+    if not rules.pretrain or not len(pool) or rules.train.model.checkpoint is not None:
+        yield rules.train
+        return
+    with TemporaryDirectory() as folder:
+        pairs = pool.sorted()
+        first = replace(rules.train, epochs=rules.pretrain, holdout=0.0, ema=0.0)
+        train_filter(pairs.images, pairs.texts, pairs.groups, Path(folder), first)
+        yield replace(rules.train, model=replace(rules.train.model, checkpoint=folder))
+
+
+def _write_bank(out: Path, found: Filter, clean: Records, most: int) -> None:
+    order = sorted(range(len(clean)), key=lambda i: hashlib.sha256(clean.images[i] + clean.texts[i].encode()).digest())
+    chosen, towers = clean.take(sorted(order[:most])), Towers(found, None)
+    needs = Needs(towers.sides, towers.native)
+    rows = [towers.embed(b) for b in prepare(chosen.images, chosen.texts, needs, 64)]
+    valid = np.concatenate([np.isfinite(left[:, 0]) for left, _ in rows])
+    left, right = (np.concatenate(part)[valid].astype(np.float16) for part in zip(*rows, strict=True))
+    save_file({"images": left, "texts": right}, out / _BANK)
+
+
+def load(folder: Path, device: str = "auto") -> Towers:
+    """The towers in ``folder`` and their bank; RecipeError where a file is missing, damaged or of another width."""
+    found, path = load_filter(folder, device), folder / _BANK
+    keep = bool(read_card(folder).get("rules", {}).get("embeddings", False))
+    if not path.exists():
+        return Towers(found, None, keep)
+    try:
+        bank = load_file(path)
+        images, texts = (np.asarray(bank[name], np.float32) for name in ("images", "texts"))
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        raise RecipeError(str(path), f"cannot be read ({type(error).__name__})", "train the filter again") from None
+    return Towers(found, (images, texts), keep)
+
+
+class Towers:
+    """A `Method` over a `Filter`."""
+
+    def __init__(
+        self, found: Filter, bank: tuple[NDArray[np.float32], NDArray[np.float32]] | None, keep: bool = False
+    ) -> None:
+        self.filter, self.bank, self.blocks = found, bank, Blocks(found.device)
+        self.native = found.native
+        self.sides: tuple[int, ...] = () if found.native else (found.side,)
+        self.scale, bias = found.logit()
+        self.is_sigmoid = bias != 0
+        more = [*(["p"] if self.is_sigmoid else []), *(["negclip", "normsim"] if bank is not None else [])]
+        self.columns = ("", *more, "margin", *(_EMBEDDINGS if keep else ()))
+
+    def __call__(self, batch: Batch) -> Scores:
+        """float32[n] a column; NaN where the image did not decode."""
+        left, right = self.embed(batch)
+        cosine = _cosine(left, right)
+        out: Scores = {"": cosine, "margin": cosine - self._best_edit(batch.texts, left)}
+        if self.is_sigmoid:
+            out["p"] = self.filter.probability(cosine)
+        if self.bank is not None:
+            others = [_usual(left, self.bank[1], self.scale), _usual(right, self.bank[0], self.scale)]
+            out["negclip"] = np.asarray(cosine - (others[0] + others[1]) / 2, np.float32)
+            out["normsim"] = np.asarray((left @ self.bank[0].T).max(axis=1), np.float32)
+        out |= dict(zip(_EMBEDDINGS, (left, right), strict=True))
+        return {name: out[name].astype(np.float32) for name in self.columns}
+
+    def embed(self, batch: Batch) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Unit rows float32[n, d] of images (NaN where one did not decode) and texts."""
+        right = self.embed_texts(batch.texts)
+        left: NDArray[np.float32] = np.full(right.shape, np.nan, np.float32)
+        if batch.valid.any():
+            left[batch.valid] = self._embed_images(batch)
+        return left, right
+
+    @torch.inference_mode()
+    def _embed_images(self, batch: Batch) -> NDArray[np.float32]:
+        if not self.native:
+            pixels = batch.pixels(self.filter.side)[torch.from_numpy(batch.valid)]
+            return self.blocks(self.filter.encode_images, pixels)
+        images = [image for image in batch.native or [] if image is not None]
+        chunks = [images[i : i + _NATIVE] for i in range(0, len(images), _NATIVE)]
+        rows: Any = torch.cat([self.filter.encode_native(chunk).float().cpu() for chunk in chunks]).numpy()
+        return np.asarray(rows, np.float32)
+
+    def embed_texts(self, texts: list[str]) -> NDArray[np.float32]:
+        """Unit rows float32[n, d]; texts of one length are encoded together, so that each is cut by its own."""
+        ids = torch.from_numpy(self.filter.tokenizer(texts))
+        lengths = self.filter.lengths(ids).cpu()
+        out: NDArray[np.float32] | None = None
+        for length in torch.unique(lengths):
+            mine = lengths == length
+            rows = self.blocks(self.filter.encode_ids, ids[mine])
+            out = np.empty((len(ids), rows.shape[1]), np.float32) if out is None else out
+            out[mine.numpy()] = rows
+        return np.empty((0, 0), np.float32) if out is None else out
+
+    def _best_edit(self, texts: list[str], left: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The largest cosine of an image with an edited version of its text; where no edit applies, the text's
+        nearest other of the bank's, or 0."""
+        edited = [(i, version) for i, text in enumerate(texts) for version in _edits(text)]
+        best = np.full(len(texts), -np.inf, np.float32)
+        if edited:
+            rows = [i for i, _ in edited]
+            cosine = _cosine(left[rows], self.embed_texts([version for _, version in edited]))
+            np.maximum.at(best, rows, cosine)
+        none = np.isneginf(best)
+        if none.any():
+            best[none] = 0.0 if self.bank is None else (left[none] @ self.bank[1].T).mean(axis=1)
+        best[np.isnan(left[:, 0])] = np.nan
+        return best
+
+
+def _edits(text: str) -> list[str]:
+    """Edited versions of a text, the same ones wherever it is met."""
+    seed = int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:8], "big")
+    rng = np.random.default_rng(seed)
+    found = [edit(text, kind, rng) for kind in EDITS if kind != "severity" for _ in range(_EDITS)]
+    return sorted({version for version in found if version is not None and version != text})
+
+
+def _usual(rows: NDArray[np.float32], bank: NDArray[np.float32], scale: float) -> NDArray[np.float32]:
+    """float32[n]: how close each row usually comes to the bank's, in cosines: the soft maximum over it."""
+    logits = np.asarray(rows @ bank.T, np.float64) * scale
+    top = logits.max(axis=1, keepdims=True)
+    return np.asarray((top[:, 0] + np.log(np.exp(logits - top).mean(axis=1))) / scale, np.float32)
+
+
+def _cosine(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(np.clip((left * right).sum(axis=1), -1, 1), np.float32)

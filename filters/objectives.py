@@ -1,0 +1,66 @@
+"""The contrastive losses: softmax (CLIP) and sigmoid (SigLIP), with further texts that are wrong for every image.
+
+Without further texts they are open_clip's own. ``blocked`` takes pairs out that are not the wrong pairs they look like.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch.nn.functional import cross_entropy, logsigmoid
+
+from filters.checkpoint import ClipLoss, SigLipLoss
+
+
+def contrastive(
+    objective: str,
+    left: torch.Tensor,
+    right: torch.Tensor,
+    scale: torch.Tensor,
+    bias: torch.Tensor | None,
+    extra: torch.Tensor | None = None,
+    blocked: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """The loss of n images ``left`` and texts ``right``, unit rows float[n, d], pair i being right.
+
+    ``scale`` is t itself, not its logarithm. ``extra`` float[m, d] are texts that are wrong: further columns of the
+    images' softmax (Yuksekgonul et al., 2210.01936), further negatives of the sigmoid. ``blocked`` bool[n, n + m]
+    marks pairs that count neither as right nor as wrong; never its diagonal.
+    """
+    if extra is None and blocked is None:
+        plain = SigLipLoss() if objective == "siglip" else ClipLoss()
+        loss: torch.Tensor = plain(left, right, scale, bias)
+        return loss
+    texts = right if extra is None else torch.cat([right, extra])
+    logits = scale * left @ texts.T
+    logits = logits if bias is None else logits + bias
+    return _sigmoid(logits, blocked) if objective == "siglip" else _softmax(logits, blocked)
+
+
+def _softmax(logits: torch.Tensor, blocked: torch.Tensor | None) -> torch.Tensor:
+    """Images against all texts, and the right texts against all images: an edited text has no image to find."""
+    n = len(logits)
+    logits = logits if blocked is None else logits.masked_fill(blocked, float("-inf"))
+    own = torch.arange(n, device=logits.device)
+    return (cross_entropy(logits, own) + cross_entropy(logits[:, :n].T, own)) / 2
+
+
+def _sigmoid(logits: torch.Tensor, blocked: torch.Tensor | None) -> torch.Tensor:
+    return elementwise(logits).masked_fill(_none(logits) if blocked is None else blocked, 0).sum() / len(logits)
+
+
+def elementwise(logits: torch.Tensor) -> torch.Tensor:
+    """float[n, m]: the sigmoid loss of every pair, pair (i, i) being right and all others wrong."""
+    sign = 2 * torch.eye(*logits.shape, device=logits.device, dtype=logits.dtype) - 1
+    return -logsigmoid(sign * logits)
+
+
+def _none(logits: torch.Tensor) -> torch.Tensor:
+    return torch.zeros_like(logits, dtype=torch.bool)
+
+
+def same_text(ids: torch.Tensor, extra: torch.Tensor | None = None) -> torch.Tensor:
+    """bool[n, n + m]: which texts, though not an image's own, read as its own does; ``ids`` int64[n, length]."""
+    texts = ids if extra is None else torch.cat([ids, extra])
+    same = (ids[:, None, :] == texts[None, :, :]).all(-1)
+    same[:, : len(ids)].fill_diagonal_(False)
+    return same

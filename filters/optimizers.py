@@ -1,0 +1,87 @@
+"""Optimizers and the rate's course: AdamW or LAMB, warm-up and cosine, layer-wise decay, averaged weights."""
+
+from __future__ import annotations
+
+import copy
+import math
+from typing import Any
+
+import torch
+
+from filters.anatomy import depths
+from filters.torchvision_ops import ensure
+from filters.train_rules import TrainRules
+
+_BETAS, _EPS = (0.9, 0.98), 1e-6  # Radford et al. 2021, table 19; EVA-CLIP, table 8
+
+
+def make_optimizer(
+    model: torch.nn.Module, rules: TrainRules, others: tuple[torch.nn.Module, ...] = ()
+) -> torch.optim.Optimizer:
+    """Over the model's trained parameters, and those of ``others`` (heads that only training knows) undecayed in rate.
+
+    Gains, biases and the temperature are not decayed in weight, as in open_clip. Each group's ``scale`` is its share
+    of the rate: ``layer_decay`` to the power of its depth below the head (EVA-CLIP, table 8; BEiT, 2106.08254).
+    """
+    depth = depths(model)
+    groups: dict[tuple[bool, float], list[torch.nn.Parameter]] = {(False, 1.0): [], (True, 1.0): []}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            decayed = not (parameter.ndim < 2 or "logit_scale" in name)
+            groups.setdefault((decayed, rules.layer_decay ** depth[name]), []).append(parameter)
+    for other in others:
+        for parameter in other.parameters():
+            groups[(parameter.ndim >= 2, 1.0)].append(parameter)
+    parts = [
+        {"params": parameters, "weight_decay": rules.weight_decay if decayed else 0.0, "scale": scale}
+        for (decayed, scale), parameters in groups.items()
+        if parameters
+    ]
+    if rules.optimizer == "lamb":
+        ensure()
+        from timm.optim import Lamb
+
+        # the gradient's norm is bounded once, by the loop
+        lamb: torch.optim.Optimizer = Lamb(parts, lr=rules.lr, betas=_BETAS, eps=_EPS, max_grad_norm=None)
+        return lamb
+    return torch.optim.AdamW(parts, lr=rules.lr, betas=_BETAS, eps=_EPS)
+
+
+def set_rate(optimizer: torch.optim.Optimizer, lr: float, warmup: float, done: float) -> float:
+    """Linear warm-up over the share ``warmup`` of the steps, then half a cosine down to zero; the head's rate."""
+    if done < warmup:
+        share = (done + 1e-3) / warmup
+    else:
+        share = 0.5 * (1 + math.cos(math.pi * (done - warmup) / max(1 - warmup, 1e-9)))
+    for part in optimizer.param_groups:
+        part["lr"] = lr * share * part["scale"]
+    return lr * share
+
+
+class Averaged:
+    """An exponential moving average of a model's weights and of its running statistics.
+
+    Early on the decay is lower, (1 + k) / (10 + k) at step k, so that the random beginning is soon forgotten.
+    """
+
+    def __init__(self, model: torch.nn.Module, decay: float) -> None:
+        self.model = copy.deepcopy(model).eval().requires_grad_(False)
+        self._decay, self._steps = decay, 0
+
+    @torch.no_grad()
+    def update(self, model: torch.nn.Module) -> None:
+        """After a step of ``model``."""
+        decay = min(self._decay, (1 + self._steps) / (10 + self._steps))
+        self._steps += 1
+        for mine, its in zip(self.model.parameters(), model.parameters(), strict=True):
+            mine.lerp_(its.detach(), 1 - decay)
+        for kept, its_own in zip(self.model.buffers(), model.buffers(), strict=True):
+            if kept.is_floating_point():
+                kept.lerp_(its_own, 1 - decay)
+            else:
+                kept.copy_(its_own)
+
+    @torch.no_grad()
+    def copy_to(self, model: Any) -> None:
+        """The average becomes the model."""
+        model.load_state_dict(self.model.state_dict())

@@ -1,0 +1,131 @@
+"""Weights from a file that can hold no code: safetensors, a state dict, or the TorchScript archives OpenAI released."""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+from pathlib import Path
+from typing import IO, Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from curate.errors import RecipeError
+
+State = dict[str, torch.Tensor]
+_STORAGES = {
+    "FloatStorage": torch.float32,
+    "HalfStorage": torch.float16,
+    "BFloat16Storage": torch.bfloat16,
+    "DoubleStorage": torch.float64,
+    "LongStorage": torch.int64,
+    "IntStorage": torch.int32,
+    "BoolStorage": torch.bool,
+}
+# what an archive of OpenAI's holds beside its weights, wherever in the model
+_NOT_WEIGHTS = ("input_resolution", "context_length", "vocab_size", "attn_mask")
+
+
+def read_state(path: Path) -> State:
+    """The state dict of ``path``, by loaders that run no code; one level of ``state_dict`` is opened.
+
+    RecipeError where the file is missing, unreadable, or holds anything but tensors.
+    """
+    found: Any
+    try:
+        found = _read_script(path) if is_script(path) else _read_plain(path)
+    except FileNotFoundError:
+        raise RecipeError(
+            "filter.checkpoint", f"no file {path}", "a local .safetensors or .pt file, or a filter folder"
+        ) from None
+    except pickle.UnpicklingError:
+        raise RecipeError(
+            "filter.checkpoint", f"{path.name} holds code, not only tensors; refused", "save it as .safetensors"
+        ) from None
+    except (OSError, SafetensorError, RuntimeError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        problem = f"cannot read {path.name} ({type(error).__name__}): corrupt"
+        raise RecipeError("filter.checkpoint", problem, "save its state dict as .safetensors") from None
+    weights = found.get("state_dict", found) if isinstance(found, dict) else None
+    if not weights or not all(isinstance(k, str) and isinstance(v, torch.Tensor) for k, v in weights.items()):
+        raise RecipeError(
+            "filter.checkpoint", f"{path.name} holds no state dict", "a checkpoint of open_clip or its state dict"
+        )
+    return dict(weights)
+
+
+def _read_plain(path: Path) -> Any:
+    if path.suffix == ".safetensors":
+        return load_file(path)
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def is_script(path: Path) -> bool:
+    """Whether the file is a TorchScript archive: it carries its program in ``code/``, a state dict does not."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return any("/code/" in name for name in archive.namelist())
+
+
+def _read_script(path: Path) -> State:
+    """The tensors of a TorchScript archive, read beside its program: nothing in ``code/`` is looked at."""
+    with zipfile.ZipFile(path) as archive:
+        root = next(name for name in archive.namelist() if name.endswith("/data.pkl")).removesuffix("data.pkl")
+        with archive.open(f"{root}data.pkl") as file:
+            module = _Tensors(file, archive, root).load()
+    state: State = {}
+    _collect(module, "", state)
+    return {name: tensor for name, tensor in state.items() if name.rpartition(".")[2] not in _NOT_WEIGHTS}
+
+
+class _Module:
+    """A scripted module with its attributes and nothing else: no method of it exists here."""
+
+    def __setstate__(self, state: Any) -> None:
+        self.attributes: dict[str, Any] = state if isinstance(state, dict) else {}
+
+
+class _Tensors(pickle.Unpickler):
+    """An unpickler for which only tensors, plain containers and inert modules exist."""
+
+    def __init__(self, file: IO[bytes], archive: zipfile.ZipFile, root: str) -> None:
+        super().__init__(file)
+        self._archive, self._root = archive, root
+
+    def find_class(self, module: str, name: str) -> Any:
+        if module.startswith("__torch__"):
+            return _Module
+        if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
+            return _rebuild
+        if (module, name) == ("collections", "OrderedDict"):
+            return dict
+        if module == "torch" and name in _STORAGES:
+            return _STORAGES[name]
+        if module == "torch.jit._pickle" and name.startswith(("build_", "restore_type_tag")):
+            return _first
+        raise pickle.UnpicklingError(f"{module}.{name}")
+
+    def persistent_load(self, pid: Any) -> torch.Tensor:
+        _, dtype, key, _, count = pid
+        raw = bytearray(self._archive.read(f"{self._root}data/{int(key)}"))
+        if int(count) == 0:
+            return torch.empty(0, dtype=dtype)
+        return torch.frombuffer(raw, dtype=dtype, count=int(count))
+
+
+def _rebuild(storage: torch.Tensor, offset: int, size: Any, stride: Any, *_: Any) -> torch.Tensor:
+    return storage.as_strided(tuple(size), tuple(stride), int(offset)).clone()
+
+
+def _first(value: Any, *_: Any) -> Any:
+    return value
+
+
+def _collect(module: Any, prefix: str, out: State) -> None:
+    """Names as `torch.nn.Module.state_dict` gives them."""
+    for name, value in getattr(module, "attributes", {}).items():
+        if isinstance(value, torch.Tensor):
+            out[prefix + name] = value
+        elif isinstance(value, _Module):
+            _collect(value, f"{prefix}{name}.", out)

@@ -1,0 +1,149 @@
+"""How good the filters are, as the report page says it: on held-out pairs, and against known truth where there is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from curate.ingest.index import image_key
+from curate.record import live
+from curate.report.fairness import Fairness, fairness
+from curate.report.page import Measure
+from curate.report.trust import Drift, Reliability, ReliabilityBin
+from curate.step import read_parts
+from curate.storage import read_json, read_table
+from filters.drift import ScoreReference, score_drift
+from filters.measure import auroc, bootstrap_interval
+from filters.task import FINDINGS
+from pipelines.build import Pipeline
+
+_FLATTERED = 0.25  # share of the scored records that a filter was trained on, above which the page says so
+_FAULTS = ("mismatch", "wrong_side", "negated", "boilerplate")
+
+
+def measures(pipeline: Pipeline, selection: pa.Table) -> list[Measure]:
+    """What each filter's card says of itself, and every score against the truth where the recipe names one."""
+    found: list[Measure] = []
+    for name, folder in pipeline.filter_folders.items():
+        if (folder / "card.json").exists():
+            found += _held_out(name, read_json(folder / "card.json").get("metrics", {}))
+    if pipeline.recipe.truth is not None and pipeline.score is not None:
+        found += _against_truth(pipeline, selection)
+    return found
+
+
+def _held_out(name: str, metrics: dict[str, Any]) -> list[Measure]:
+    """What the filter's card says of itself; a card without held-out pairs says nothing."""
+    if metrics.get("holdout_auroc") is None:
+        return []
+    low, high = metrics["holdout_auroc_low"], metrics["holdout_auroc_high"]
+    pairs = f"{metrics['holdout_pairs']:.0f} held-out pairs of the clean set, trained on {metrics['train_pairs']:.0f}"
+    told = [Measure(f"{name}: AUROC, own text against another's", metrics["holdout_auroc"], low, high, pairs)]
+    if metrics.get("holdout_r1") is not None:
+        told.append(Measure(f"{name}: R@1", metrics["holdout_r1"], None, None, pairs))
+    return told
+
+
+def _against_truth(pipeline: Pipeline, selection: pa.Table) -> list[Measure]:
+    """AUROC of every filter on each kind of planted fault against right pairs, outside the clean set."""
+    recipe = pipeline.recipe
+    assert recipe.truth is not None and pipeline.score is not None
+    pseudo = recipe.secret_source().pseudonymizer()
+    truth = read_table(recipe.truth.path, ["file", "fault", "pair_is_right", "patient_id"])
+    facts = {image_key(recipe.truth.source, r["file"], pseudo): r for r in truth.to_pylist() if r["file"]}
+    seen = _clean_set(pipeline)
+    names = list(recipe.filters)
+    scored = _scored(pipeline, names).to_pylist()
+    rows = [{**r, **facts[r["key"]]} for r in scored if r["key"] in facts and r["key"] not in seen]
+    found = [m for name in names for m in _by_fault(name, rows)]
+    pool = [r for r in selection.to_pylist() if r["key"] in facts and r["split"] == "train"]
+    for when, among in (("before the cut", pool), ("after the cut", [r for r in pool if r["drop_reason"] is None])):
+        if among:
+            share = sum(bool(facts[r["key"]]["pair_is_right"]) for r in among) / len(among)
+            note = f"of the train split's {len(among)} records, by known truth"
+            found.append(Measure(f"right pairs {when}", share, None, None, note))
+    return found
+
+
+def drifts(pipeline: Pipeline) -> list[Drift]:
+    """How far this archive's scores lie from those of the pool each filter was trained on, as its card remembers."""
+    if pipeline.score is None:
+        return []
+    found = []
+    for name, folder in pipeline.filter_folders.items():
+        said = read_json(folder / "card.json").get("pool_scores") if (folder / "card.json").exists() else None
+        if said is not None:
+            scores = _scored(pipeline, [name])[name].to_numpy()
+            found.append(score_drift(ScoreReference.from_json(said), scores, name))
+    return found
+
+
+def reliabilities(pipeline: Pipeline) -> list[Reliability]:
+    """The reliability diagrams that filters carry on their cards."""
+    found = []
+    for name, folder in pipeline.filter_folders.items():
+        said = read_json(folder / "card.json").get("reliability") if (folder / "card.json").exists() else None
+        if said is not None:
+            bins = tuple(ReliabilityBin(**b) for b in said["bins"])
+            found.append(Reliability(name, bins, said["ece"], said["brier"], said["note"]))
+    return found
+
+
+def _scored(pipeline: Pipeline, columns: list[str]) -> pa.Table:
+    """``key`` and ``columns`` of the score table; no rows where there was nothing to score."""
+    assert pipeline.score is not None
+    kinds = {name: pa.string() if name == FINDINGS else pa.float32() for name in columns}
+    empty = pa.schema([("key", pa.string()), *kinds.items()])
+    return read_parts(pipeline.score.folder(pipeline.run), ["key", *columns], empty)
+
+
+def keep_rates(pipeline: Pipeline, records: pa.Table, selection: pa.Table) -> Fairness | None:
+    """Keep rates of the cut by subgroup, over the records it cut; None where nothing was."""
+    rules = pipeline.recipe.select_rules()
+    if pipeline.score is None or not rules.cuts:
+        return None
+    scored = _scored(pipeline, [FINDINGS])
+    names = ["key", "modality", "body_part", "view", "sex", "age", "source"]
+    chosen = selection.select(["key", "split", "drop_reason"])
+    table = chosen.join(scored, "key", join_type="inner").join(records.select(names), "key", join_type="inner")
+    if not rules.filter_eval:
+        table = table.filter(pc.equal(table["split"], "train"))
+    table = table.sort_by("key")
+    return fairness({n: table[n] for n in (*names[1:], FINDINGS)}, live(table))
+
+
+def _by_fault(name: str, rows: list[dict[str, Any]]) -> list[Measure]:
+    known = [r for r in rows if r[name] is not None and np.isfinite(r[name])]
+    right = [r for r in known if r["pair_is_right"]]
+    found = []
+    for fault in _FAULTS:
+        wrong = [r for r in known if r["fault"] == fault]
+        if len(wrong) < 2 or len(right) < 2:
+            continue
+        scores = np.array([r[name] for r in right + wrong], dtype=np.float32)
+        positive = np.array([True] * len(right) + [False] * len(wrong))
+        low, high = bootstrap_interval(scores, positive, groups=[r["patient_id"] for r in right + wrong])
+        note = f"{len(right)} right pairs against {len(wrong)} planted, unseen by the filter; 95 % over patients"
+        found.append(Measure(f"{name}: AUROC on {fault}", auroc(scores, positive), low, high, note))
+    return found
+
+
+def _clean_set(pipeline: Pipeline) -> set[str]:
+    """Keys that the run's own filters were trained on; empty where all were brought."""
+    steps = pipeline.train_filters.values()
+    return {key for step in steps for key in read_parts(step.folder(pipeline.run))["key"].to_pylist()}
+
+
+def flattered(pipeline: Pipeline, selection: pa.Table) -> list[str]:
+    """A filter scores the pairs it was trained on too high; said aloud where they are many."""
+    scored = [
+        k for k, s in zip(selection["key"].to_pylist(), selection["score"].to_pylist(), strict=True) if s is not None
+    ]
+    seen = len(_clean_set(pipeline).intersection(scored))
+    if seen <= len(scored) * _FLATTERED:
+        return []
+    share = f"{seen} of {len(scored)} scored records are the filter's own training pairs, and their scores flatter them"
+    return [f"{share}: declare a smaller clean set (reports.columns.clean), or bring a filter (filters.NAME.folder)"]

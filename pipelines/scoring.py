@@ -1,0 +1,115 @@
+"""The part of a recipe that learns: the clean set, the filters, and the cut by their scores."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from curate.export.rules import SelectRules
+from filters.clean import CleanRules
+from filters.method import METHODS, field_names, make_rules, module_of
+from pipelines.part import Fraction, Part
+
+FilterName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
+
+
+class CleanSet(Part):
+    """What the filters are trained on: records the ``clean`` column of the reports declares, else all of ``folder``
+    (the shards of an earlier run), else those of the train split whose text has ``min_words`` words and no second
+    patient; with ``folds`` networks trained on the others' folds keep the part ``agree`` of them."""
+
+    folder: Annotated[Path, AfterValidator(Path.absolute)] | None = None
+    min_words: Annotated[int, Field(ge=1)] = 5
+    most: Annotated[int, Field(ge=8)] = 100_000
+    folds: Annotated[int, Field(ge=0, le=10)] = 0
+    agree: Annotated[float, Field(gt=0, le=1)] = 0.5
+
+    @model_validator(mode="after")
+    def _at_least_two_folds(self) -> CleanSet:
+        if self.folds == 1:
+            raise ValueError("folds: 1 leaves nothing to train on; 0 (none) or 2 and more")
+        return self
+
+    def rules(self) -> CleanRules:
+        """As the filters take it."""
+        folder = None if self.folder is None else str(self.folder)
+        return CleanRules(folder, self.min_words, self.most, self.folds, self.agree)
+
+
+class Filter(BaseModel):
+    """One filter, by its ``method``, with the fields of that method (docs/filters.md). ``folder`` uses one that was
+    trained before."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    method: str
+    folder: Annotated[Path, AfterValidator(Path.absolute)] | None = None
+
+    @model_validator(mode="after")
+    def _fields_of_the_method(self) -> Filter:
+        if self.method not in METHODS:
+            raise ValueError(f"there is no method '{self.method}'; there are {', '.join(METHODS)}")
+        if self.folder is not None:
+            if self.given:
+                raise ValueError(f"'{sorted(self.given)[0]}' is of training, and folder brings a trained filter")
+            return self
+        made = self.rules()
+        train = getattr(made, "train", None)
+        if train is not None and train.epochs == 0 and train.model.checkpoint is None:
+            raise ValueError("epochs: 0 trains nothing; name a checkpoint to score with as it is, or a folder")
+        return self
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The method's own fields."""
+        return dict(self.model_extra or {})
+
+    def rules(self) -> Any:
+        """As the method takes it; ValueError names a wrong field."""
+        known = field_names(module_of(self.method).Rules)
+        usual = {"threads": 1} if "threads" in known else {}
+        return make_rules(self.method, {**usual, **self.given})
+
+
+class Floor(Part):
+    """Every subgroup of ``by`` keeps at least the share ``keep`` of its scored records."""
+
+    by: str | tuple[str, ...]
+    keep: Fraction
+
+
+class Select(Part):
+    """The cut, over the train split: one of keep (top fraction), threshold, top_k, precision (of the probability
+    column); none keeps everything. ``by`` is a score's column or weights over several; unset, the only filter or the
+    one named ours. The other fields shape what is kept, as `curate.export.rules.SelectRules` says."""
+
+    by: str | dict[str, float] | None = None
+    keep: Annotated[float, Field(gt=0, le=1)] | None = None
+    threshold: float | None = None
+    top_k: Annotated[int, Field(ge=1)] | None = None
+    precision: Fraction | None = None
+    probability: str | None = None
+    all_of: dict[str, Fraction] = Field(default_factory=dict)
+    cap: Annotated[int, Field(ge=1)] | None = None
+    balance: Fraction = 0.0
+    floor: Floor | None = None
+    repeats: Annotated[int, Field(ge=1)] = 1
+    temperature: Annotated[float, Field(gt=0)] | None = None
+    seed: int = 0
+    filter_eval: bool = False
+
+    @model_validator(mode="after")
+    def _one_cut(self) -> Select:
+        names = ("keep", "threshold", "top_k", "precision")
+        given = [n for n in names if getattr(self, n) is not None]
+        if len(given) > 1:
+            raise ValueError(f"give one of {', '.join(names)}; found {', '.join(given)}")
+        self.rules(["ours"])
+        return self
+
+    def rules(self, filters: list[str]) -> SelectRules:
+        """As the engine room takes it; ``filters`` are the names there are."""
+        by = self.by or ("ours" if "ours" in filters else filters[0] if filters else "")
+        return SelectRules(**{**self.model_dump(), "by": by})

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from curate.errors import RecipeError, RunError
+from filters.measure import auroc
+from filters.method import Records, TrainingSet, load_method, read_card
+from filters.methods import binary
+from filters.model import filter_hash, load_filter
+from tests.filters.conftest import Trained
+from tests.filters.methods.blip_films import batch
+from tests.filters.shapes import pairs
+
+QUICK = binary.Rules(hidden=16, threads=1, device="cpu")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def shapes(n: int, start: int, boilerplate: bool = False) -> Records:
+    images, texts, groups = pairs(n, start)
+    texts = [f"Normal study. No acute process. {i % 3} of 3." for i in range(n)] if boilerplate else texts
+    return Records([f"{start + i:032x}" for i in range(n)], images, texts, groups)
+
+
+@pytest.fixture(scope="module")
+def data() -> TrainingSet:
+    """The pool's texts say nothing of its images: a fault that the looks of a pair give away."""
+    return TrainingSet(shapes(80, 5000), shapes(120, 6000, boilerplate=True))
+
+
+@pytest.fixture(scope="module")
+def folder(data: TrainingSet, trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("binary") / "f"
+    binary.train(data, out, replace(QUICK, encoder=str(trained.folder)))
+    return out
+
+
+def test_it_tells_clean_from_pool_by_its_looks(folder: Path):
+    loaded = load_method(folder, "cpu")
+    right, wrong = shapes(30, 9000), shapes(30, 9100, boilerplate=True)
+    scores = np.concatenate([loaded(batch(r, 64))[""] for r in (right, wrong)])
+    assert auroc(scores, np.arange(60) < 30) > 0.95
+    assert read_card(folder)["metrics"]["holdout_auroc_clean_against_pool"] > 0.9
+
+
+def test_the_score_is_the_classifiers_log_odds(folder: Path, trained: Trained):
+    records = shapes(20, 9000)
+    seen, towers = batch(records, 64), load_filter(trained.folder, "cpu")
+    left = towers.encode_images(seen.pixels(64)).detach().double()
+    right = towers.encode_texts(records.texts).detach().double()
+    x = torch.cat([left, right, left * right * left.shape[1]], 1)
+    w = {k: v.double() for k, v in load_file(folder / "model.safetensors").items()}
+    hidden = torch.nn.functional.gelu(((x - w["mean"]) * w["scale"]) @ w["layers.0.weight"].T + w["layers.0.bias"])
+    expected = (hidden @ w["layers.2.weight"].T + w["layers.2.bias"])[:, 0]
+    assert np.abs(binary.load(folder, "cpu")(seen)[""] - expected.numpy()).max() < 1e-4
+
+
+def test_same_pairs_same_bytes_whatever_the_order(folder: Path, trained: Trained, tmp_path: Path, data: TrainingSet):
+    rng = np.random.default_rng(0)
+    mixed = TrainingSet(*(r.take(rng.permutation(len(r))) for r in (data.clean, data.pool)))
+    binary.train(mixed, tmp_path, replace(QUICK, encoder=str(trained.folder)))
+    assert filter_hash(tmp_path) == filter_hash(folder)
+
+
+def test_logistic_regression_over_towers_of_its_own(tmp_path: Path, data: TrainingSet):
+    metrics = binary.train(data, tmp_path, replace(QUICK, hidden=0, epochs=3, share=0.5))
+    assert metrics["train_pairs"] + metrics["holdout_pairs"] == 120, "at most half a pool pair a clean one"
+    assert load_file(tmp_path / "model.safetensors")["layers.weight"].shape[0] == 1
+    scores = binary.load(tmp_path, "cpu")(batch(shapes(20, 9000), 64))[""]
+    assert np.isfinite(scores).all() and np.std(scores) > 0
+    assert not [p for p in tmp_path.iterdir() if p.is_dir()]
+
+
+def test_a_score_is_the_records_own(folder: Path):
+    loaded = binary.load(folder, "cpu")
+    records = shapes(20, 9000)
+    records.images[3] = b"no image"
+    records.texts[5] = "disc " * 10_000
+    whole = loaded(batch(records, 64))[""]
+    assert np.flatnonzero(np.isnan(whole)).tolist() == [3]
+    assert abs(float(loaded(batch(records.take([11]), 64))[""][0]) - float(whole[11])) < 1e-5
+
+
+def test_what_cannot_be_trained_or_loaded_says_so(folder: Path, tmp_path: Path, data: TrainingSet):
+    with pytest.raises(RunError, match=r"80 clean and 0 pool pairs: .* needs 8 of each"):
+        binary.train(TrainingSet(data.clean), tmp_path / "x", QUICK)
+    with pytest.raises(RecipeError, match="is not a filter folder"):
+        binary.train(data, tmp_path / "y", replace(QUICK, encoder=str(tmp_path)))
+    for path in folder.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    save_file({k: v[:1] for k, v in load_file(folder / "model.safetensors").items()}, tmp_path / "model.safetensors")
+    with pytest.raises(RecipeError, match=r"model\.safetensors does not fit its config"):
+        binary.load(tmp_path, "cpu")
