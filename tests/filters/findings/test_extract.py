@@ -42,6 +42,7 @@ CLAIMS = {
     "Negative for rib fracture.": {"rib fracture|absent"},
     "Hydronephrosis is not seen.": {"hydronephrosis|absent"},
     "The effusion has resolved.": {"pleural effusion|absent"},
+    "Partially resolved left effusion.": {"pleural effusion|present|left"},
     "Residual left effusion, partially drained.": {"pleural effusion|present|left"},
     "Bowel is free of obstruction; there is ascites.": {"ascites|present"},
     "No significant change in the left effusion.": {"pleural effusion|present|left"},
@@ -52,6 +53,9 @@ CLAIMS = {
     "Vertebral body heights are maintained.": {"compression fracture|absent"},
     "No acute cardiopulmonary process.": {"abnormality|absent"},
     "Unremarkable study.": {"abnormality|absent"},
+    "The midline is central.": {"midline shift|absent"},
+    "The trachea is midline.": {"mediastinal shift|absent"},
+    "Central lung opacity.": {"lung opacity|present"},
     # doubt
     "Possible pneumonia in the right lower lobe.": {"pneumonia|uncertain|right"},
     "A small apical pneumothorax cannot be excluded.": {"pneumothorax|uncertain|small"},
