@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -96,7 +96,7 @@ class Pipeline:
         rules = f.rules()
         task = TrainTask(self.pool, self.recipe.split_rules(), clean, f.method, rules, "")
         config: dict[str, Any] = {"method": f.method, "rules": asdict(rules), "clean": asdict(clean)}
-        config |= {"split": self.recipe.split.model_dump(), "checkpoint": {"sha256": _checkpoint_hash(rules)}}
+        config |= {"split": self.recipe.split.model_dump(), "weights": _weights(rules)}
         if clean.folder is not None:
             config["clean"]["folder"] = {"sha256": filter_hash(Path(clean.folder))}
         step = Step(f"train-{name}", task, 1, config, [self.ingest.hash, self.dedup.hash])
@@ -247,10 +247,17 @@ def _run_export(pipeline: Pipeline, step: Step, engine: Engine, progress: Progre
     return run_step(step, pipeline.run, engine, progress)
 
 
-def _checkpoint_hash(rules: Any) -> str | None:
-    """Of what a filter's training begins with, so that other weights under the same path are another step."""
-    model = getattr(getattr(rules, "train", None), "model", rules)
-    return checkpoint_hash(getattr(model, "checkpoint", None))
+def _weights(rules: Any) -> dict[str, str | None]:
+    """Hashes of the folders and files that a filter's training begins with, so that other weights under the same path
+    are another step."""
+    found: dict[str, str | None] = {}
+    for part in fields(rules):
+        value = getattr(rules, part.name)
+        if is_dataclass(value):
+            found |= _weights(value)
+        elif part.name in ("checkpoint", "captioner", "encoder", "reference"):
+            found[part.name] = checkpoint_hash(value)
+    return found
 
 
 def scan_folder(run: Path) -> Path:

@@ -72,9 +72,9 @@ def _filter(chosen: Filter, field: str) -> None:
             raise RecipeError(f"{field}.method", f"the folder holds a filter of method {found}", f"method: {found}")
         return
     train = getattr(chosen.rules(), "train", None)
-    checkpoint = chosen.given.get("checkpoint")
-    if checkpoint is not None and ":" not in str(checkpoint):
-        _readable(Path(checkpoint), f"{field}.checkpoint")
+    for name in ("checkpoint", "captioner", "encoder", "reference"):
+        if chosen.given.get(name) is not None:
+            _readable(Path(chosen.given[name]), f"{field}.{name}")
     if train is not None:
         check_rules(train.model)
 

@@ -14,80 +14,16 @@ import argparse
 import json
 import os
 import platform
-import time
-from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 from benchmarks.filters import plot, table
-from benchmarks.filters.methods import CONTENDERS
 from benchmarks.filters.synthetic import Size
+from benchmarks.filters.units import ONCE, PARTS, QUICK, unit
 
-PARTS = ("synthetic", "induced", "poison", "real", "rate", "reselect")
-_INDUCED = ("pool CLIP", "plain DFN", "ours")
-_QUICK = Size(pool=2500, clean=300, held=300, samples=2500)
 _BESIDE = Path(__file__).resolve().parents[3] / "shared" / "data"
-
-
-def _synthetic(seed: int, size: Size, data: Path | None) -> Any:
-    from benchmarks.filters.synthetic import measure
-
-    names = [c.name for c in CONTENDERS if c.name not in _INDUCED]
-    return measure(seed, size, names, induced=False)
-
-
-def _induced(seed: int, size: Size, data: Path | None) -> Any:
-    from benchmarks.filters.synthetic import measure
-
-    return measure(seed, size, list(_INDUCED), induced=True)
-
-
-def _poison(seed: int, size: Size, data: Path | None) -> Any:
-    from benchmarks.filters.synthetic import poison
-
-    return poison(seed, size)
-
-
-def _real(seed: int, size: Size, data: Path | None) -> Any:
-    from benchmarks.filters.real import lit_contenders, measure
-
-    assert data is not None
-    return {
-        f"{share:.0%} {'near' if near else 'random'}": measure(data, seed, share, near, lit_contenders())
-        for share in (0.3, 0.6)
-        for near in (False, True)
-    }
-
-
-def _rate(seed: int, size: Size, data: Path | None) -> Any:
-    from benchmarks.filters.rate import on_cpu
-
-    return on_cpu()
-
-
-def _reselect(seed: int, size: Size, data: Path | None) -> Any:
-    from benchmarks.reselect import measure
-
-    return measure(1_000_000)
-
-
-_RUN: dict[str, Callable[[int, Size, Path | None], Any]] = {
-    "synthetic": _synthetic,
-    "induced": _induced,
-    "poison": _poison,
-    "real": _real,
-    "rate": _rate,
-    "reselect": _reselect,
-}
-_ONCE = ("rate", "reselect")
-
-
-def _unit(part: str, seed: int, size: Size, data: Path | None) -> tuple[str, int, Any, float]:
-    began = time.monotonic()
-    return part, seed, _RUN[part](seed, size, data), time.monotonic() - began
 
 
 def main() -> None:
@@ -102,18 +38,18 @@ def main() -> None:
     parser.add_argument("--plot", type=Path, default=Path("docs/images/filters.svg"))
     parser.add_argument("--fresh", action="store_true", help="forget the units that are done")
     options = parser.parse_args()
-    size = _QUICK if options.quick else Size()
+    size = QUICK if options.quick else Size()
     results = {} if options.fresh or not options.out.exists() else json.loads(options.out.read_text("utf-8"))
     results["machine"] = {"cpu": platform.processor() or platform.machine(), "torch": version("torch")}
     results["size"] = vars(size)
     todo = [
         (part, seed)
         for part in options.only
-        for seed in range(1, 2 if part in _ONCE else options.seeds + 1)
+        for seed in range(1, 2 if part in ONCE else options.seeds + 1)
         if str(seed) not in results.get(part, {}) and (part != "real" or options.data is not None)
     ]
     with ProcessPoolExecutor(options.jobs, get_context("spawn"), max_tasks_per_child=1) as pool:
-        waiting = [pool.submit(_unit, part, seed, size, options.data) for part, seed in todo]
+        waiting = [pool.submit(unit, part, seed, size, options.data) for part, seed in todo]
         for done in as_completed(waiting):
             part, seed, found, seconds = done.result()
             results.setdefault(part, {})[str(seed)] = found
