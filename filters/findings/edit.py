@@ -1,6 +1,6 @@
 """A report turned into one that says something else of the picture: hard negatives that need no labels.
 
-After the text edits of NegBERT-like studies and of the negatives CLIP is blind to (Yuksekgonul et al. 2023): the words
+Contrastive models hardly see such changes unless they are shown them (Yuksekgonul et al. 2023): the words
 stay almost the same, the meaning does not. Each kind of edit is one fault that real archives have.
 """
 

@@ -115,7 +115,8 @@ def _run(tokens: list[Token], i: int, step: int) -> list[int]:
     k = i + step
     while 0 <= k < len(tokens):
         said = tokens[k].said
-        if said.finding or said.head or said.cue in ("normal", "normal_after", "stop"):
+        praised = said.cue in ("normal", "normal_after") and not said.organ  # "midline" is an organ too
+        if said.finding or said.head or praised or said.cue == "stop":
             break
         if step > 0 and said.cue == "comma":
             break
