@@ -3,9 +3,10 @@
     python -m benchmarks.burned_in [DATA] [--out FILE]    the report; without DATA on synthetic pictures alone
     python -m benchmarks.burned_in DATA --fit             weights for curate/deid/pixels/row.py
 
-The shipped weights are what ``--fit`` printed; the thresholds of `curate.deid.pixels.suspects` were chosen on pictures
-and fonts of the same half. Fitting and testing share neither: pictures are parted by number (even ones are for
-fitting), those of pairs by group, synthetic ones by seed, fonts by `benchmarks.drawn_text.fonts`. DATA holds
+The shipped weights of a row's traits are what ``--fit`` printed, those of the network that looks at its pixels what
+`benchmarks.burned_in_fit` wrote; the thresholds of `curate.deid.pixels.suspects` were chosen beside them. Fitting and
+testing share neither pictures nor fonts: pictures are parted by number (the first half of each folder is for fitting),
+those of pairs by group, synthetic ones by seed, fonts by `benchmarks.drawn_text.fonts`. DATA holds
 vision/brain_tumor_mri, vision/cxr_labelled, radiology_pairs, cxr_pairs, dicom/manifest.csv and deid/burned_in_images.
 Where publishers or technologists wrote on the borders, a picture counts as clean in its central part only (`PARTS`),
 with nothing left out there; of the DICOM files those in which a person reads text or a letter (`WRITTEN`) are left out.
@@ -19,6 +20,7 @@ import csv
 import json
 import platform
 import random
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -27,7 +29,7 @@ from importlib.metadata import version
 from itertools import repeat
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import cv2
 import numpy as np
@@ -50,8 +52,10 @@ PARTS = {"cxr_labelled": (0.2, 0.2), "radiology_pairs": (0.14, 0.1), "cxr_pairs"
 # Ultrasound of different machines; text stands around the scan, so that its central part is looked at.
 ULTRASOUND = ("GREYSCALE_IMAGE", "GH364", "JPEGExtended_3s_1f", "OBXXXX1A.dcm", "examples_ybr_color", "1s_1f_8b",
               "US-ALOKA-16.dcm", "US1_UNCR", "color-pl")  # fmt: skip
+_LEAST_SIDE = 120  # px of a central part
 FULL = (2500, 2000)  # px: a radiograph as the detector gives it
 Named = tuple[str, np.ndarray]
+T = TypeVar("T")
 
 
 def clean_pictures(data: Path | None, half: int, n: int) -> list[Named]:
@@ -60,40 +64,61 @@ def clean_pictures(data: Path | None, half: int, n: int) -> list[Named]:
     if data is None:
         return found
     for folder in sorted((data / "vision" / "brain_tumor_mri" / "Training").glob("*")):
-        paths = sorted(folder.glob("*"))[half::2][:n]
-        found += [("MR", cv2.imread(str(p), cv2.IMREAD_GRAYSCALE)) for p in paths]
+        found += [("MR", _read(p, cv2.IMREAD_GRAYSCALE)) for p in _of_half(folder, half, n)]
     for folder in sorted((data / "vision" / "cxr_labelled").glob("*/")):
-        found += [("CR", _central(path, "cxr_labelled")) for path in sorted(folder.glob("*"))[half::2][:n]]
+        found += [("CR", _central(path, "cxr_labelled")) for path in _of_half(folder, half, n)]
     return found + [("DICOM", frame) for _, frame in dicom_pictures(data)[half::2]]
 
 
-def pair_pictures(data: Path, half: int, n: int) -> list[Named]:
-    """The central parts of pictures of pairs: ``n`` groups of each set that belong to the half, a picture a group."""
+def _of_half(folder: Path, half: int, n: int) -> list[Path]:
+    """``n`` files, evenly spread over the first or the second half of a folder in the order of the numbers in names.
+
+    Neighbours by number are often slices of one patient: they stay in one half.
+    """
+    paths = sorted(folder.glob("*"), key=lambda p: [int(t) if t.isdigit() else t for t in re.split(r"(\d+)", p.name)])
+    middle = len(paths) // 2
+    return spread(paths[middle:] if half else paths[:middle], n)
+
+
+def spread(things: Sequence[T], n: int) -> list[T]:
+    """``n`` of them, evenly spread; all where they are fewer."""
+    return [things[k * len(things) // n] for k in range(n)] if len(things) > n else list(things)
+
+
+def pair_pictures(data: Path, half: int, n: int, each: int = 1) -> list[Named]:
+    """The central parts of pictures of pairs: ``n`` groups of each set that belong to the half, ``each`` of a group.
+
+    Of small pictures the publisher's writing takes more than the borders; they are left out.
+    """
     found = []
     for name in ("radiology_pairs", "cxr_pairs"):
-        rows_ = sorted(
-            csv.DictReader((data / name / "pairs.csv").open()), key=lambda row: (row["group_id"], row["image"])
-        )
-        firsts = {row["group_id"]: row["image"] for row in reversed(rows_)}
-        chosen = [firsts[group] for group in sorted(firsts)][half::2][:n]
+        images: dict[str, dict[str, None]] = {}
+        for row in csv.DictReader((data / name / "pairs.csv").open()):
+            images.setdefault(row["group_id"], {})[row["image"]] = None
+        groups = spread([images[group] for group in sorted(images)][half::2], n)
+        chosen = [image for group in groups for image in sorted(group)[:each]]
         found += [(name, _central(data / name / image, name)) for image in chosen]
-    return found
+    return [(name, picture) for name, picture in found if min(picture.shape) >= _LEAST_SIDE]
 
 
 def _central(path: Path, name: str) -> np.ndarray:
-    whole = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    whole = _read(path, cv2.IMREAD_GRAYSCALE)
     y, x = (int(part * side) for part, side in zip(PARTS[name], whole.shape, strict=True))
     return np.ascontiguousarray(whole[y : whole.shape[0] - y, x : whole.shape[1] - x])
+
+
+def _read(path: Path, how: int = cv2.IMREAD_COLOR) -> np.ndarray:
+    return np.asarray(cv2.imread(str(path), how), np.uint8)
 
 
 def _synthetic(half: int, k: int) -> np.ndarray:
     """The k-th picture of a synthetic archive, uint8, windowed where it is CT."""
     case = draw_case(100 + half, k, False, False)
-    image = render(case, 100 + half, 0, 400)
+    image: np.ndarray = render(case, 100 + half, 0, 400)
     if case.scene.modality == "CT":
         low, high = (-160, 240) if k % 2 else (-1000, 600)
         image = (image - low) / (high - low)
-    return (np.clip(image, 0, 1) * 255).astype(np.uint8)
+    return np.asarray(np.clip(image, 0, 1) * 255, np.uint8)
 
 
 def dicom_pictures(data: Path) -> list[Named]:
@@ -281,7 +306,7 @@ def real_text(data: Path) -> dict[str, Any]:
     folder = data / "deid" / "burned_in_images"
     found: dict[str, Any] = {}
     for name, entry in json.loads((folder / "ground_truth.json").read_text()).items():
-        image = cv2.imread(str(folder / name))
+        image = _read(folder / name)
         boxes = [(b["left"] - PAD, b["top"] - PAD, b["width"], b["height"]) for b in entry.get("boxes", [])]
         cell: dict[str, Any] = {"boxes": len(boxes)}
         for label, engine in _engines():

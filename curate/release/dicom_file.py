@@ -9,6 +9,8 @@ from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
+from curate.deid.header.values import made
+from curate.errors import DropRecord
 from curate.ingest.codec import Layout
 from curate.ingest.dicomfile import FLOAT_PIXELS, value
 from curate.ingest.foreign import foreign
@@ -18,6 +20,7 @@ from curate.release.dicom_write import explicit, written
 
 IMPLEMENTATION = UID("2.25.147706162298752835966268251301177682278")  # of this product, made once (PS3.5 B.2)
 VERSION_NAME = "RADSIFT"
+_PHOTOMETRIC, _PLANAR, _FRAMES = 0x00280004, 0x00280006, 0x00280008
 _DELIMITER = struct.pack("<HHL", 0xFFFE, 0xE0DD, 0)
 # US or SS by Pixel Representation (PS3.3 C.7.6.3.1), which readers of old files take for the wrong one.
 _STORED_VALUES = (
@@ -34,20 +37,25 @@ _LOSSY = frozenset(f"1.2.840.10008.1.2.4.{tail}" for tail in ("50", "51"))
 
 def describe(header: Dataset, layout: Layout, tag: int, *, frames: bool) -> None:
     """Set the Image Pixel attributes of ``header`` to what is written. ``frames``: Number of Frames belongs to it."""
-    header.Rows, header.Columns, header.SamplesPerPixel = layout.rows, layout.columns, layout.samples
-    header.PhotometricInterpretation, header.BitsAllocated = layout.photometric, layout.allocated
+    numbers = {0x00280002: layout.samples, 0x00280010: layout.rows, 0x00280011: layout.columns}
+    numbers[0x00280100] = layout.allocated
+    if layout.samples > 1:
+        numbers[_PLANAR] = layout.planar
+    elif _PLANAR in header:
+        del header[_PLANAR]
     if tag not in FLOAT_PIXELS:
-        header.BitsStored, header.HighBit = layout.stored, layout.stored - 1
-        header.PixelRepresentation = int(layout.signed)
+        numbers |= {0x00280101: layout.stored, 0x00280102: layout.stored - 1, 0x00280103: int(layout.signed)}
+    for number, told in numbers.items():  # as they are written, which spares pydicom's making and writing of elements
+        if not 0 <= told <= 0xFFFF:
+            raise DropRecord(Reason.HEADER_UNPROVEN)
+        header[number] = made(number, "US", struct.pack("<H", told))
+    header[_PHOTOMETRIC] = made(_PHOTOMETRIC, "CS", layout.photometric)
+    if tag not in FLOAT_PIXELS:
         _fit(header, signed=layout.signed)
-    for keyword, present, number in (
-        ("PlanarConfiguration", layout.samples > 1, layout.planar),
-        ("NumberOfFrames", frames, layout.frames),
-    ):
-        if present:
-            setattr(header, keyword, number)
-        elif keyword in header:
-            delattr(header, keyword)
+    if frames:
+        header[_FRAMES] = made(_FRAMES, "IS", str(layout.frames))
+    elif _FRAMES in header:
+        del header[_FRAMES]
 
 
 def _fit(header: Dataset, *, signed: bool) -> None:
@@ -76,7 +84,7 @@ def to_bytes(header: Dataset, pixels: Written | None) -> bytes:
     """
     syntax = pixels.syntax if pixels is not None else ExplicitVRLittleEndian
     for tag in tuple(header.keys()):  # iterating the data set itself would parse it
-        if tag >= FLOAT_PIXELS[0]:
+        if int(tag) >= FLOAT_PIXELS[0]:
             del header[tag]
     meta = _meta(header.SOPClassUID, header.SOPInstanceUID, syntax)
     body = foreign(Reason.HEADER_UNPROVEN, written, header)

@@ -20,7 +20,11 @@ _ITEM, _LONGEST = 0xFFFEE000, 0xFFFF
 
 def written(ds: Dataset) -> bytes:
     """Every element of ``ds``, in tag order. Raises ValueError, or what pydicom does, for what a VR cannot hold."""
-    return b"".join(_element(ds, tag) for tag in sorted(ds.keys()))
+    return b"".join(_element(ds, tag, held) for tag, held in sorted(ds.items(), key=_tag_of))
+
+
+def _tag_of(element: tuple[BaseTag, RawDataElement | DataElement]) -> int:
+    return int(element[0])  # a plain one: BaseTags are compared in Python
 
 
 def explicit(tag: int, vr: str, value: bytes) -> bytes:
@@ -32,8 +36,7 @@ def explicit(tag: int, vr: str, value: bytes) -> bytes:
     return struct.pack("<HH2sH", tag >> 16, tag & 0xFFFF, vr.encode(), len(value)) + value
 
 
-def _element(ds: Dataset, tag: BaseTag) -> bytes:
-    held: RawDataElement | DataElement = ds.get_item(tag)
+def _element(ds: Dataset, tag: BaseTag, held: RawDataElement | DataElement) -> bytes:
     if isinstance(held, RawDataElement):
         final = held.is_little_endian and not held.is_implicit_VR and held.VR and held.VR != "SQ"
         if final and held.value is not None and len(held.value) % 2 == 0:

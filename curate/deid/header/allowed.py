@@ -194,8 +194,13 @@ CORE = _words("""
 SamplesPerPixel PhotometricInterpretation Rows Columns BitsAllocated BitsStored HighBit PixelRepresentation
 """)
 
-# Never copied, whatever the class: what restates the data set, in another form or as it was.
+# Never copied, whatever the class: what restates the data set, in another form or as it was; and what tells of a
+# person's life, of a visit or of who answers for something, in whatever words.
 NEVER = _words("""
+Occupation PatientBreedDescription PatientSpeciesDescription ResponsiblePersonRole TypeOfPatientID
+ServiceEpisodeDescription ContactDisplayName RTPhysicianIntentNarrative SOPAuthorizationComment NTPSourceAddress
+AuthorizationEquipmentCertificationNumber ContainerDescription ReferenceLocationDescription ReferenceLocationLabel
+BreedRegistrationNumber CertificateType ReasonForTheAttributeModification
 IconImageSequence DigitalSignaturesSequence MACParametersSequence EncryptedAttributesSequence OriginalAttributesSequence
 ModifiedAttributesSequence PrivateDataElementCharacteristicsSequence PrivateInformation DataSetTrailingPadding
 CodingSchemeIdentificationSequence PixelData FloatPixelData DoubleFloatPixelData PixelDataProviderURL

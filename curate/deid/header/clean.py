@@ -7,6 +7,7 @@ class does not have, malformed ones. What is copied has passed the check of its 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pydicom.datadict import keyword_for_tag
 from pydicom.dataset import Dataset
@@ -61,7 +62,11 @@ def clean_header(ds: Dataset, pseudo: Pseudonymizer, rules: HeaderRules = _DEFAU
         if "safe_private" in rules.retain:
             out |= private_elements(ds, context)
         say(out, ds, context, iod)
-    return Cleaned(header(dict(sorted(out.items()))), dict(sorted(context.actions.items())))
+    return Cleaned(header(dict(sorted(out.items(), key=_tag_of))), dict(sorted(context.actions.items())))
+
+
+def _tag_of(element: tuple[BaseTag, Held]) -> int:
+    return int(element[0])
 
 
 def _signed(ds: Dataset) -> bool:
@@ -74,10 +79,11 @@ def _walk(ds: Dataset, plan: Plan, context: Context, depth: int, above: frozense
     out: dict[BaseTag, Held] = {}
     actions = context.actions
     for tag, held in list(ds.items()):  # not the Dataset itself: iterating it parses, and may raise
-        step = plan.get(tag)
+        number = int(tag)  # a plain one: a BaseTag is hashed and compared in Python
+        step = plan.get(number)
         if step is None:
-            if tag not in _CODE:
-                actions[_removal(tag)] += 1
+            if number not in _CODE:
+                actions[_removal(number)] += 1
             continue
         verb = step.verb
         if verb == "strike":
@@ -92,6 +98,7 @@ def _walk(ds: Dataset, plan: Plan, context: Context, depth: int, above: frozense
     return out
 
 
+@lru_cache(maxsize=8192)
 def _removal(tag: int) -> str:
     return "remove private" if tag >> 16 & 1 else f"remove {keyword_for_tag(tag) or 'unknown'}"
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydicom.datadict import DicomDictionary, dictionary_VR, keyword_for_tag  # type: ignore[attr-defined]
 from pydicom.dataelem import DataElement, RawDataElement
@@ -27,6 +27,7 @@ from curate.deid.pseudonym import is_time
 from curate.deid.quiet import element, quiet
 
 _SHORTEST = 3
+_REMEMBERED = 64  # bytes: shorter values, which the files of a series and of a hospital share, are looked at once
 _MAX_DEPTH = 16
 _LONGEST_PRIVATE = 256  # longer private strings are tables and protocols, not values that recur in a report
 _PEOPLE_AND_PLACES = re.compile(
@@ -90,17 +91,43 @@ def identity(ds: Dataset) -> Identity:
     words: set[str] = set()
     with quiet():
         for part in (getattr(ds, "file_meta", None), ds):
-            for kind, value in _walk(part, 0, frozenset()) if part is not None else ():
-                for piece in (value, *_pieces(value)):
-                    clean = piece.strip(" \0\t\r\n^=")
-                    if len(clean) >= (_SHORTEST if clean.isascii() else 2) and not _generic(clean):
-                        found.setdefault(clean)
-                if kind is Kind.PERSON:
-                    words.update(w for w in _words(value) if len(w) > 1 and w not in _GENERIC)
-    dates_or_uids = re.compile(r"[\d.]+")
-    phrases = (folded(v) for v in found if len(v) >= _SHORTEST_PHRASE and not dates_or_uids.fullmatch(v))
-    digits = {d for v in found if len(d := re.sub(r"[^0-9]", "", v).lstrip("0")) >= _FEWEST_DIGITS and len(d) <= 16}
-    return Identity(tuple(found), frozenset(words), tuple(dict.fromkeys(phrases)), frozenset(digits))
+            for told in _walk(part, 0, frozenset()) if part is not None else ():
+                found |= dict.fromkeys(told.values)
+                words.update(told.words)
+    forms = [(_forms if len(v) <= _REMEMBERED else _forms.__wrapped__)(v) for v in found]
+    phrases = dict.fromkeys(phrase for phrase, _ in forms if phrase)
+    return Identity(tuple(found), frozenset(words), tuple(phrases), frozenset(d for _, d in forms if d))
+
+
+class Told(NamedTuple):
+    """What one element tells: identifying values, and words of person names and of the patient's identifiers."""
+
+    values: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+
+
+_NOTHING = Told()
+
+
+@lru_cache(maxsize=8192)
+def _forms(value: str) -> tuple[str, str]:
+    """An identifying value as a phrase to search for, and its digits; "" where it is none or has too few or many."""
+    phrase = folded(value) if len(value) >= _SHORTEST_PHRASE and not re.fullmatch(r"[\d.]+", value) else ""
+    digits = re.sub(r"[^0-9]", "", value).lstrip("0")
+    return phrase, digits if _FEWEST_DIGITS <= len(digits) <= 16 else ""
+
+
+def _told(kind: Kind, texts: Iterable[str]) -> Told:
+    values: dict[str, None] = {}
+    words: dict[str, None] = {}
+    for value in texts:
+        for piece in (value, *_pieces(value)):
+            clean = piece.strip(" \0\t\r\n^=")
+            if len(clean) >= (_SHORTEST if clean.isascii() else 2) and not _generic(clean):
+                values.setdefault(clean)
+        if kind is Kind.PERSON:
+            words |= dict.fromkeys(w for w in _words(value) if len(w) > 1 and w not in _GENERIC)
+    return Told(tuple(values), tuple(words))
 
 
 def folded(text: str) -> str:
@@ -145,49 +172,60 @@ def _kind(tag: int) -> Kind:
     return Kind.NOTHING
 
 
-def _walk(ds: Dataset, depth: int, above: frozenset[int]) -> Iterator[tuple[Kind, str]]:
+def _walk(ds: Dataset, depth: int, above: frozenset[int]) -> Iterator[Told]:
     above |= {id(ds)}  # an object made in memory may hold itself
     for tag, held in list(ds.items()):  # not the Dataset itself: iterating it parses, and may raise
         number = int(tag)
         if number >> 16 == 0x7FE0:
             continue
-        kind = _kind(number)
-        if _plain(kind, held):
-            continue
-        texts = _ascii(held)
-        if texts is not None:
-            if not (number >> 16 & 1) or number & 0xFF00:  # a private creator names a maker
-                yield from ((kind, v) for v in _wanted(kind, texts, held.VR or ""))
-            continue
-        found = element(ds, tag)
+        if isinstance(held, RawDataElement) and held.VR and held.VR != "SQ" and isinstance(held.value, bytes):
+            told = (_unparsed if len(held.value) <= _REMEMBERED else _unparsed.__wrapped__)(number, held.VR, held.value)
+            if told is not None:
+                yield told
+                continue
+        kind, found = _kind(number), element(ds, tag)
         if found is None:
-            yield from ((kind, v) for v in _raw(held) if kind is Kind.PERSON or _could_name(v))
+            yield _told(kind, (v for v in _raw(held) if kind is Kind.PERSON or _could_name(v)))
         elif found.VR == "SQ":
             for item in found.value if depth < _MAX_DEPTH and isinstance(found.value, Items) else ():
                 if id(item) not in above:
                     yield from _walk(item, depth + 1, above)
         elif not tag.is_private_creator:
             strings = _strings(found, kind not in (Kind.NOTHING, Kind.UNKNOWN))
-            yield from ((kind, v) for v in _wanted(kind, strings, found.VR))
+            yield _told(kind, _wanted(kind, strings, found.VR))
+
+
+@lru_cache(maxsize=16384)
+def _unparsed(tag: int, vr: str, raw: bytes) -> Told | None:
+    """What an element tells by its bytes; None where these have to be parsed."""
+    kind = _kind(tag)
+    if _plain(kind, vr, raw):
+        return _NOTHING
+    texts = _ascii(vr, raw)
+    if texts is None:
+        return None
+    creator = tag >> 16 & 1 and not tag & 0xFF00  # a private creator names a maker
+    return _NOTHING if creator else _told(kind, _wanted(kind, texts, vr))
 
 
 _SKIPPED_VRS = frozenset(
     {"US", "SS", "UL", "SL", "FL", "FD", "CS", "DS", "IS", "AT", "OW", "OF", "OD", "UI", "TM", "AS"}
 )
 _NUMERIC = re.compile(rb"[-+0-9.eE\\ \0]*")
+_DECIMALS = re.compile(rb" *[+-]?\d+\.?\d*(?:[eE][+-]?\d+)? *(?:\\ *[+-]?\d+\.?\d*(?:[eE][+-]?\d+)? *)*")
 
 
-def _plain(kind: Kind, held: object) -> bool:
+def _plain(kind: Kind, vr: str, raw: bytes) -> bool:
     """True for raw elements that need no parsing: no attribute that identifies, holding what its VR says."""
-    if not isinstance(held, RawDataElement) or held.value is None or held.VR == "SQ":
-        return False
-    if held.VR == "TM" and kind in (Kind.UNKNOWN, Kind.NOTHING):
-        return is_time(held.value.decode("latin-1"))
+    if vr == "TM" and kind in (Kind.UNKNOWN, Kind.NOTHING):
+        return is_time(raw.decode("latin-1"))
     if kind is Kind.UNKNOWN:  # of private elements most are numbers and tables
-        return held.VR in _SKIPPED_VRS and (held.VR not in ("DS", "IS", "CS", "UI", "TM", "AS") or len(held.value) > 64)
-    if kind is not Kind.NOTHING or held.VR is None or held.VR == "UN":
+        if vr == "DS" and _DECIMALS.fullmatch(raw):
+            return True
+        return vr in _SKIPPED_VRS and (vr not in ("DS", "IS", "CS", "UI", "TM", "AS") or len(raw) > 64)
+    if kind is not Kind.NOTHING or vr == "UN":
         return False
-    return held.VR not in ("DS", "IS") or _NUMERIC.fullmatch(held.value) is not None
+    return vr not in ("DS", "IS") or _NUMERIC.fullmatch(raw) is not None
 
 
 def _wanted(kind: Kind, texts: Iterable[str], vr: str) -> Iterator[str]:
@@ -207,12 +245,9 @@ def _wanted(kind: Kind, texts: Iterable[str], vr: str) -> Iterator[str]:
 _STRING_VRS = _TEXT_VRS | {"DA", "DT", "UI"}
 
 
-def _ascii(held: object) -> list[str] | None:
+def _ascii(vr: str, raw: bytes) -> list[str] | None:
     """The values of a raw element of a string VR in plain ASCII, which needs no parsing; None for any other."""
-    if not isinstance(held, RawDataElement) or held.VR not in _STRING_VRS or held.value is None:
-        return None
-    raw = held.value
-    if not raw.isascii() or b"\x1b" in raw:
+    if vr not in _STRING_VRS or not raw.isascii() or b"\x1b" in raw:
         return None
     text = raw.decode("ascii").strip(" \0\t\r\n")
     return text.split("\\") if text else []

@@ -6,6 +6,7 @@ chosen strikes is struck (`curate.deid.header.table`); the rest stays if its val
 
 from __future__ import annotations
 
+import re
 from functools import cache, lru_cache
 
 from pydicom.datadict import dictionary_VM, dictionary_VR, keyword_for_tag, tag_for_keyword
@@ -29,6 +30,9 @@ _VERB_OF_VR = {
     "US": "number", "SS": "number", "UL": "number", "SL": "number", "FL": "number", "FD": "number", "UV": "number",
     "SV": "number", "AT": "number", "OB": "bulk", "OW": "bulk", "OF": "bulk", "OD": "bulk", "OL": "bulk", "OV": "bulk",
 }  # fmt: skip
+_CAMERA = 0x0016  # what a camera notes of itself and of where it was (PS3.3 C.7.6.22 to 24)
+# Identifiers by their keyword: no vocabulary makes one harmless. A stack's is a number within its own picture.
+_IDENTIFIERS = re.compile(r"(?<!^Stack)IDs?$|Issuer$|DeviceLabel$")
 _CLASS_NAMES = ("SOPClassUID", "ContextUID", "TransferSyntaxUID", "CodingSchemeUID", "SOPClassesInStudy")
 
 
@@ -84,7 +88,7 @@ def _step(tag: int, kind: str, mandatory: bool, rules: HeaderRules) -> Step:
 def _verb(tag: int, keyword: str, vr: str, treated: Treatment, rules: HeaderRules) -> str:
     if keyword in _OWN:
         return _OWN[keyword]
-    if keyword in allowed.NEVER or vr in ("PN", "UN", "AE", "UR") or tag >> 16 & 1:
+    if keyword in allowed.NEVER or vr in ("PN", "UN", "AE", "UR") or tag >> 16 & 1 or tag >> 16 == _CAMERA:
         return "strike"
     if treated == "strike":
         return "strike"
@@ -96,7 +100,8 @@ def _verb(tag: int, keyword: str, vr: str, treated: Treatment, rules: HeaderRule
         return "shift" if vr in ("DA", "DT", "TM") and "dates" in rules.retain else "strike"
     if treated == "keep" and vr in ("LO", "SH", "ST", "LT", "UT", "UC"):
         return "device"
-    return _VERB_OF_VR.get(vr, "strike")
+    verb = _VERB_OF_VR.get(vr, "strike")
+    return "strike" if verb in ("clean", "term") and _IDENTIFIERS.search(keyword) else verb
 
 
 def _verb_of_uid(keyword: str, treated: Treatment, rules: HeaderRules) -> str:

@@ -161,7 +161,7 @@ def made(tag: int, vr: str, value: str | bytes) -> RawDataElement:
     raw = value if isinstance(value, bytes) else value.encode("utf-8")
     if len(raw) & 1:
         raw += b"\0" if vr == "UI" or vr in BULK else b" "
-    return RawDataElement(BaseTag(tag), vr, len(raw), raw, 0, False, True)
+    return RawDataElement(tag if isinstance(tag, BaseTag) else BaseTag(tag), vr, len(raw), raw, 0, False, True)
 
 
 def sequence(tag: int, items: list[Dataset]) -> DataElement:

@@ -60,7 +60,14 @@ _LONGEST_TEXT = 1024
 
 def clean_text(text: str, who: Identity) -> str:
     """The words and numbers of ``text`` that may stay, in their order; "" where none does."""
-    plain = _OLD.sub(" ", _without_phrases(_unaccented(text[:_LONGEST_TEXT]), who))
+    return _cleaned(text[:_LONGEST_TEXT], who.words, who.phrases, who.digits)
+
+
+@lru_cache(maxsize=1024)
+def _cleaned(text: str, words: frozenset[str], phrases: tuple[str, ...], digits: frozenset[str]) -> str:
+    """The same, once for all files of a series, which name the same people and say the same."""
+    who = Identity((), words, phrases, digits)
+    plain = _OLD.sub(" ", _without_phrases(_unaccented(text), who))
     tokens = plain.split()
     kept = [chunk for chunk in _in_context(tokens, [_token(token, who) for token in tokens]) if chunk]
     result = " ".join(" ".join(_measured(kept)).split())

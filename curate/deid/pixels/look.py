@@ -59,8 +59,8 @@ def _rows_at(image: Image8, factor: int, eager: bool) -> Iterator[Row]:
     for level in (v for v in _LEVELS if eager or v >= floor):
         if level < floor:  # faint text on the air beside a grainy body
             tops = [np.asarray(cv2.bitwise_and(strokes, _quiet(image, level)), np.uint8) for strokes in tops]
-        for strokes, seen in zip(tops, known, strict=True):
-            yield from _rows_of(image, strokes, edges, level, factor, seen)
+        for dark, strokes, seen in zip((False, True), tops, known, strict=True):
+            yield from _rows_of(image, strokes, edges, level, factor, dark, seen)
 
 
 def _quiet(image: Image8, level: int) -> Image8:
@@ -86,7 +86,9 @@ def _noise(image: Image8) -> float:
     return float(np.searchsorted(below, below[-1] / 2)) * 1.4826 / math.sqrt(2)
 
 
-def _rows_of(image: Image8, strokes: Image8, edges: Image8, level: int, factor: int, seen: set[Box]) -> Iterator[Row]:
+def _rows_of(
+    image: Image8, strokes: Image8, edges: Image8, level: int, factor: int, dark: bool, seen: set[Box]
+) -> Iterator[Row]:
     """The rows among the pieces of ``strokes`` above ``level``; only the part of the picture that has any is cut up."""
     _, mask = cv2.threshold(strokes, level, 255, cv2.THRESH_BINARY)
     marked = cv2.countNonZero(mask)
@@ -98,7 +100,7 @@ def _rows_of(image: Image8, strokes: Image8, edges: Image8, level: int, factor: 
     kind = cv2.CV_16U if marked < 0xFFFF else cv2.CV_32S  # half the memory is half the time
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask[part], connectivity=8, ltype=kind)
     pieces = np.asarray(stats, np.int64)[1:]  # label 0 is the background
-    look = Look(image[part], strokes[part], edges[part], np.asarray(labels), level, (x0, y0), factor)
+    look = Look(image[part], strokes[part], edges[part], np.asarray(labels), level, (x0, y0), factor, dark)
     highest = min(_MAX_HEIGHT, max(_SMALL_IMAGE_HEIGHT, min(image.shape) // 10))
     for members, turned in _chains(pieces, _glyphs(pieces, highest)):
         if factor > 1 and len(members) == 2:  # too large for a word of two letters: a side marker's parts

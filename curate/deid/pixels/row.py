@@ -104,6 +104,7 @@ class Row:
     gap_spread: float
     fill: float
     crossings: float
+    dark: bool = False
 
     @property
     def traits(self) -> list[float]:
@@ -133,7 +134,8 @@ class Look:
     """A part of the picture at one polarity and contrast level.
 
     The grey image, the strokes in it, its edges (uint8[H, W]) and the labels of the connected pieces of its strokes
-    (uint16 or int32 [H, W]). ``at`` is the part's corner (x, y) in the image, ``factor`` how often that was halved.
+    (uint16 or int32 [H, W]). ``at`` is the part's corner (x, y) in the image, ``factor`` how often that was halved;
+    ``dark`` strokes are darker than their ground.
     """
 
     image: Image8
@@ -143,6 +145,7 @@ class Look:
     level: int
     at: tuple[int, int]
     factor: int
+    dark: bool = False
 
 
 def measured(look: Look, pieces: list[list[int]], labels: list[int], turned: bool) -> Row:
@@ -176,6 +179,7 @@ def measured(look: Look, pieces: list[list[int]], labels: list[int], turned: boo
         gap_spread=_spread(steps) / tall if steps else 0.0,
         fill=_median(fill),
         crossings=crossings,
+        dark=look.dark,
     )
 
 

@@ -1,6 +1,7 @@
 """Where a picture looks written on: the fast look's rows, weighed with what text detection says of them.
 
-Without an OCR engine a row is suspected where its log-odds say so. With one the fast look leans far towards seeing:
+Without an OCR engine a row is suspected where a small network that sees its pixels says so
+(`curate.deid.pixels.network`). With one the fast look leans far towards seeing:
 the surroundings of whatever might be text are shown to the engine, enlarged, and a row counts where the engine sees a
 line, or where it is sure by itself, since faint or oddly cut lettering escapes the network more often than it escapes
 the rows. Text seldom comes alone: where some was found the engine reads the whole picture, and what stands on a found
@@ -16,13 +17,16 @@ import numpy as np
 
 from curate.deid.pixels import ocr
 from curate.deid.pixels.look import rows
+from curate.deid.pixels.network import log_odds
 from curate.deid.pixels.paint import merged, within
 from curate.deid.pixels.row import Box, Image8, Row
 from curate.deid.pixels.views import views
 
-# Log-odds of one piece alone, of two and of more; chosen on the half of pictures and fonts for fitting in
-# benchmarks/burned_in.py (on pictures the weights have not seen), which reports on the other half.
-SUSPECT = (3.3, 2.8, 2.3)  # text, where nothing else can tell
+# Log-odds by the traits below which the network is not asked about a row, and by the network above which one is text.
+ASKED, DRAWN = -3.0, 2.0
+# Log-odds by the traits, of one piece alone, of two and of more; chosen on the half of pictures and fonts for fitting
+# in benchmarks/burned_in.py (on pictures the weights have not seen), which reports on the other half.
+SUSPECT = (3.3, 2.8, 2.3)  # text, as far as the traits tell
 JOINT = 1.3  # the same, of a row and the likeliest single piece on it, added up
 SURE = 0.7  # so much more is text whatever the engine says
 LEAN = (-1.0, -2.0, -3.0)  # worth the engine's look
@@ -45,8 +49,7 @@ def suspects(pixels: np.ndarray, *, engine: bool, insist: bool = False, first: b
     """
     found: list[Box] = []
     for view in views(pixels):
-        leaning = _leaning(view, engine)
-        found += _read(view, leaning, insist) if engine else [c.row.box for c in leaning if c.excess > 0]
+        found += _read(view, _leaning(view), insist) if engine else _drawn(view)
         if first and found:
             break
     return found
@@ -59,9 +62,15 @@ class Candidate(NamedTuple):
     row: Row
 
 
-def _leaning(view: Image8, eager: bool) -> list[Candidate]:
+def _drawn(view: Image8) -> list[Box]:
+    """What is text by the look alone: the rows that are not unlikely by their traits, by what the network sees."""
+    asked = [row for row in rows(view) if row.score > ASKED]
+    return [row.box for row, odds in zip(asked, log_odds(view, asked), strict=True) if odds > DRAWN]
+
+
+def _leaning(view: Image8) -> list[Candidate]:
     """The likeliest first."""
-    leaning = [(row.score, row) for row in rows(view, eager=eager)]
+    leaning = [(row.score, row) for row in rows(view, eager=True)]
     leaning = [(score, row) for score, row in leaning if score > LEAN[min(row.count, 3) - 1]]
     alone = [(score, row.box) for score, row in leaning if row.count == 1]
     found = []

@@ -10,6 +10,8 @@ import numpy as np
 
 from curate.deid.pixels.row import Image8
 
+_COUNTED = 2  # bytes: integers this wide are counted and looked up instead of sorted and reckoned with
+
 
 def views(pixels: np.ndarray) -> Iterator[Image8]:
     """The picture as uint8[H, W], stretched over its bulk, and over its whole range where that hides much of it.
@@ -20,7 +22,7 @@ def views(pixels: np.ndarray) -> Iterator[Image8]:
     """
     planes = [pixels] if pixels.ndim == 2 else _extremes(pixels)
     for plane in planes:
-        if plane.dtype != np.uint8:
+        if plane.dtype.kind not in "iu" or plane.dtype.itemsize > _COUNTED:
             plane = np.nan_to_num(plane.astype(np.float32), copy=False, nan=0.0, posinf=0.0, neginf=0.0)
         sample = plane[:: max(1, plane.shape[0] // 512), :: max(1, plane.shape[1] // 512)]
         low, high = _bulk(sample)
@@ -39,14 +41,17 @@ def _extremes(pixels: np.ndarray) -> list[np.ndarray]:
 
 
 def _bulk(sample: np.ndarray) -> tuple[float, float]:
-    """The 0.1th and 99.9th percentile; of bytes by counting, at a tenth of the cost of sorting."""
+    """The 0.1th and 99.9th percentile; of integers of 8 and 16 bits by counting, at a tenth of the cost of sorting."""
     if sample.dtype == np.uint8:
-        counts = cv2.calcHist([np.ascontiguousarray(sample)], [0], None, [256], [0, 256]).ravel()
-        below = np.cumsum(counts, dtype=np.int64)
-        low, high = (_counted(below, part) for part in (0.001, 0.999))
+        least, counts = 0, cv2.calcHist([np.ascontiguousarray(sample)], [0], None, [256], [0, 256]).ravel()
+    elif sample.dtype.kind in "iu":
+        least = int(sample.min())
+        counts = np.bincount((sample.astype(np.int64) - least).ravel())
     else:
         low, high = (float(v) for v in np.percentile(sample, (0.1, 99.9)))
-    return low, high
+        return low, high
+    below = np.cumsum(counts, dtype=np.int64)
+    return least + _counted(below, 0.001), least + _counted(below, 0.999)
 
 
 def _counted(below: np.ndarray, part: float) -> float:
@@ -61,5 +66,9 @@ def stretched(plane: np.ndarray, low: float, high: float) -> Image8:
     if plane.dtype == np.uint8:
         table = stretched(np.arange(256, dtype=np.float32), low, high)
         return np.asarray(cv2.LUT(plane, table), np.uint8)
+    if plane.dtype.kind in "iu" and plane.dtype.itemsize <= _COUNTED:
+        least, most = int(plane.min()), int(plane.max())
+        table = stretched(np.arange(least, most + 1, dtype=np.float32), low, high)
+        return np.asarray(table.take(plane.astype(np.intp) - least), np.uint8)
     scale = 255.0 / (high - low) if high > low else 0.0
     return np.asarray(np.clip((plane - low) * scale, 0, 255), np.uint8)

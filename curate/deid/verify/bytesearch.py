@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -21,32 +21,21 @@ def holds_any(data: bytes, needles: Mapping[bytes, object]) -> list[bytes]:
     if not long or whole < 4:
         return [needle for needle in long if needle in data]
     words = np.frombuffer(data, np.uint32, whole // 4)
-    wanted, owner, offset = _words(long)
+    wanted = _words(long)
     table = np.zeros(1 << 16, np.bool_)
     table[_hash(wanted)] = True
     places = np.flatnonzero(table.take(_hash(words)))
-    met = places[np.isin(words[places], wanted)]
     found = {needle for needle in long if needle in data[whole - len(needle) - 4 :]}
     order = np.argsort(wanted, kind="stable")
-    for place in _few_of_each(words, met):
-        word = int(words[place[0]])
-        low = int(np.searchsorted(wanted[order], word, "left"))
-        high = int(np.searchsorted(wanted[order], word, "right"))
-        for k in order[low:high]:
-            needle = long[owner[k]]
-            starts = place * 4 - offset[k]
-            if needle not in found and any(data.startswith(needle, s) for s in starts.tolist() if s >= 0):
+    in_order = wanted[order]
+    low, high = (np.searchsorted(in_order, words[places], side) for side in ("left", "right"))
+    met = np.flatnonzero(high > low)
+    for place, first, last in zip(places[met].tolist(), low[met].tolist(), high[met].tolist(), strict=True):
+        for k in order[first:last].tolist():
+            needle, start = long[k // 4], 4 * place - k % 4
+            if needle not in found and start >= 0 and data.startswith(needle, start):
                 found.add(needle)
     return [needle for needle in long if needle in found]
-
-
-def _few_of_each(words: np.ndarray, met: np.ndarray) -> Iterable[np.ndarray]:
-    """The places of every different word, grouped."""
-    if not len(met):
-        return []
-    order = np.argsort(words[met], kind="stable")
-    met = met[order]
-    return np.split(met, np.flatnonzero(np.diff(words[met])) + 1)
 
 
 def _hash(words: np.ndarray) -> np.ndarray:
@@ -54,12 +43,6 @@ def _hash(words: np.ndarray) -> np.ndarray:
     return mixed
 
 
-def _words(needles: list[bytes]) -> tuple[np.ndarray, list[int], list[int]]:
-    """The first four words of each needle, at its offsets 0 to 3, with the needle's index and the offset."""
-    joined, owner, offset = bytearray(), [], []
-    for i, needle in enumerate(needles):
-        for k in range(4):
-            joined += needle[k : k + 4]
-            owner.append(i)
-            offset.append(k)
-    return np.frombuffer(bytes(joined), np.uint32), owner, offset
+def _words(needles: list[bytes]) -> np.ndarray:
+    """The first four words of each needle, at its offsets 0 to 3: the k-th is of needle k // 4, at its byte k % 4."""
+    return np.frombuffer(b"".join(n[k : k + 4] for n in needles for k in range(4)), np.uint32)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from pydicom.datadict import keyword_for_tag
 from pydicom.dataset import Dataset
@@ -204,11 +205,11 @@ def _free_text(file: Part10, known: Carried, retain: Sequence[str]) -> Iterator[
     ]
     own = dict.fromkeys(v for e, _ in free for v in known.free.get(e.tag, ()))
     people, values = _sought(known, retain)
-    search = Known(people, whole=values)
-    yield from search.in_text(BARRIER.join(text for _, text in free))
+    yield from _search(tuple(people), tuple(values)).in_text(BARRIER.join(text for _, text in free))
     yield from ages_and_births([text for _, text in free], together=False)
-    coded = {w for _, text in spoken for w in re.findall(r"[^\W\d_]{4,}", text.lower())}
-    yield from (Finding.NAME for name in known.people for w in _distinct(name) if w in coded)
+    if distinct := {w for name in known.people for w in _distinct(name)}:
+        said = BARRIER.join(text for _, text in spoken).lower()
+        yield from (Finding.NAME for w in re.findall(r"[^\W\d_]{4,}", said) if w in distinct)
     sources = [text for text in own if not _PSEUDONYM.fullmatch(text)]
     if sources:
         before = BARRIER.join(sources)
@@ -218,6 +219,12 @@ def _free_text(file: Part10, known: Carried, retain: Sequence[str]) -> Iterator[
             yield Finding.WORD
     if unprovable([text for _, text in free if not all(is_known(w) for w in re.findall(r"[^\W\d_]+", text))], people):
         yield Finding.UNPROVABLE
+
+
+@lru_cache(maxsize=64)
+def _search(people: tuple[str, ...], values: tuple[str, ...]) -> Known:
+    """Made once for all files of a series, which tell of the same people."""
+    return Known(people, whole=values)
 
 
 def _sought(known: Carried, retain: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -266,7 +273,7 @@ def _bytes(file: Part10, written: bytes, known: Carried, preamble: bytes, retain
     """Identifiers of 6 bytes and more anywhere in the file, in any of the encodings they could be in."""
     sought: dict[bytes, Finding] = {}
     for value in _sought_raw(known, retain):
-        for raw in needles([value]):
+        for raw in needles(value):
             sought.setdefault(raw, Finding.NAME if "^" in value or value.isalpha() else Finding.ID)
     if "uids" not in retain:
         for uid in sorted(known.uids):

@@ -98,6 +98,7 @@ def two_letters(text: str, names: Sequence[str]) -> bool:
     return False
 
 
+@lru_cache(maxsize=8192)
 def _script(ch: str) -> str:
     """ "LATIN", "?" for Cyrillic and Greek, "" for what is no letter, else the script's name."""
     if not unicodedata.category(ch).startswith("L"):

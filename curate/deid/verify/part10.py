@@ -9,8 +9,10 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from struct import Struct
 from struct import error as StructError
+from typing import NamedTuple
 
 from pydicom.datadict import DicomDictionary  # type: ignore[attr-defined]
 
@@ -29,8 +31,7 @@ class Unsound(ValueError):
     """The bytes are no DICOM file, or not one to be written. Says nothing of what they hold."""
 
 
-@dataclass(frozen=True, slots=True)
-class Element:
+class Element(NamedTuple):
     """One element: tag as 0xGGGGEEEE, VR, its value's bytes (b"" of a sequence), the tags of the sequences it is in."""
 
     tag: int
@@ -198,6 +199,7 @@ class _Reader:
         return group << 16 | number, self.long.unpack_from(self.data, at + 4)[0]
 
 
+@lru_cache(maxsize=8192)
 def dictionary_vr(tag: int) -> str:
     """The VR the data dictionary (PS3.6) gives a tag, the first where it gives a choice; "" where it has none."""
     if tag >> 16 & 1:
@@ -208,6 +210,7 @@ def dictionary_vr(tag: int) -> str:
     return "" if entry is None else ("OW" if tag == PIXEL_DATA else str(entry[0]).split(" or ")[0])
 
 
+@lru_cache(maxsize=8192)
 def dictionary_vrs(tag: int) -> frozenset[str]:
     """All VRs the data dictionary allows for a tag; empty where it has none."""
     entry = DicomDictionary.get(tag)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cache
+from functools import cache, lru_cache
+from itertools import islice
 from typing import Any
 
 from pydicom.charset import convert_encodings, decode_bytes
 from pydicom.datadict import DicomDictionary, keyword_for_tag  # type: ignore[attr-defined]
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag
@@ -26,6 +28,7 @@ TEXT = frozenset(["LO", "SH", "ST", "LT", "UT", "UC", "UR", "AE", "PN"])
 _SPOKEN = TEXT | {"CS", "IS", "UN", "OB"}
 _MAX_DEPTH = 64
 _MAX_ELEMENTS = 200_000
+_REMEMBERED = 64  # bytes: shorter elements, which the files of a series share, are read once
 _LONGEST = 256  # a longer run of bytes is a table or a picture, not a value
 _IDENTIFYING = re.compile(
     r"^PatientName|Address|Telephone|Telecom|Institution|Department|Station|Serial|Accession|^PatientID|OtherPatient|Issuer"
@@ -40,6 +43,8 @@ _HARMLESS = re.compile(
     r"|BodyPart|FrameLabel|Dimension|ParametersSequence|Photometric|ViewPosition|ProtocolName|SequenceName|Relationship"
     r"|PixelData|Filter|Kernel|Contrast(?!.*ID)|ScanOptions|PresentationLUT|Supported|Organ(?:Exposed)?$|RegionOf|Regional"
     r"|^Region(?:Spatial|Data|Flags|Location|Pixel)|Transport|ReportedValues|Import|Segment|MeasurementUnits|Software"
+    r"|RadiopharmaceuticalRoute|TimeOfFlight|BulkMotion|NonUniform|Polarization|ImmersionMedia|SpatialLocations"
+    r"|TissueLocation|TreatmentSite|SensingRegion|SourceLocation|ContactMethod"
     r"|^Tracking|UltrasoundRegions|LateralityCode|ScheduledStepAttributes|Procedure(?:Step)?(?:Description|Type)|Window|Modality"
 )
 _GENERIC_WORDS = """
@@ -75,33 +80,64 @@ def carried(source: Dataset, spared: re.Pattern[str] | None = None) -> Carried:
     with quiet():
         for part in (getattr(source, "file_meta", None), source):
             if part is not None:
-                for n, (tag, vr, values, path) in enumerate(_walk(part, ["iso8859"], ())):
-                    if n > _MAX_ELEMENTS:
-                        break
-                    if spared is None or not spared.search(keyword_for_tag(tag)):
-                        _take(found, tag, vr, values, path)
+                for tag, taken, path in islice(_walk(part, ["iso8859"], ()), _MAX_ELEMENTS):
+                    if taken and (spared is None or not spared.search(keyword_for_tag(tag))):
+                        _put(found, tag, taken, path)
     return found
 
 
-def _walk(
-    ds: Dataset, encodings: list[str], path: tuple[int, ...]
-) -> Iterator[tuple[int, str, list[str], tuple[int, ...]]]:
+def _put(found: Carried, tag: int, taken: Taken, path: tuple[int, ...]) -> None:
+    for place, value in taken:
+        if isinstance(place, Finding):
+            found.values.setdefault(value, place)
+        elif place == "same":
+            found.same.add((tag, value))
+        elif place == "free":
+            found.free.setdefault(tag, []).append(value)
+        elif place == "person":
+            found.people.append(value)
+        elif place == "day":
+            found.days.setdefault((*path, tag), set()).add(value)
+        elif place == "birth":
+            found.births.add(value)
+        elif place == "uid":
+            found.uids.add(value)
+        else:
+            found.times.add((tag, value))
+
+
+# What an element tells: where in `Carried` it belongs, or the code it is a value of, and the text or day.
+Taken = tuple[tuple[str | Finding, Any], ...]
+
+
+def _walk(ds: Dataset, encodings: list[str], path: tuple[int, ...]) -> Iterator[tuple[int, Taken, tuple[int, ...]]]:
     encodings = _encodings(ds, encodings)
-    for tag in list(ds.keys()):  # not elements: iterating a Dataset parses, and may raise
+    for tag, lying in list(ds.items()):  # not the Dataset itself: iterating it parses, and may raise
         number = int(tag)
         if number >> 16 in (0x7FE0, 0xFFFC):
             continue
+        if isinstance(lying, RawDataElement) and isinstance(lying.value, bytes) and len(lying.value) <= _REMEMBERED:
+            vr = lying.VR or dictionary_vr(number) or "UN"
+            if vr not in ("SQ", "UN") and lying.value.isascii() and b"\x1b" not in lying.value:
+                yield number, _of_ascii(number, vr, lying.value), path
+                continue
         vr, value = _raw(ds, tag)
         if vr == "SQ" or (vr == "UN" and isinstance(value, bytes) and value[:4] == b"\xfe\xff\x00\xe0"):
             parsed = element(ds, tag)
             items = parsed.value if parsed is not None and parsed.VR == "SQ" else None
             if items is not None and len(path) < _MAX_DEPTH:
-                yield number, "SQ", [], path
+                yield number, (), path
                 for item in items:
                     yield from _walk(item, encodings, (*path, number))
                 continue
             vr = "UN"
-        yield number, vr, _strings(vr, value, encodings), path
+        yield number, tuple(_taken(number, vr, _strings(vr, value, encodings))), path
+
+
+@lru_cache(maxsize=16384)
+def _of_ascii(tag: int, vr: str, value: bytes) -> Taken:
+    """What a short element in ASCII tells, which is the same in every file that holds it."""
+    return tuple(_taken(tag, vr, _strings(vr, value, [])))
 
 
 def _raw(ds: Dataset, tag: BaseTag) -> tuple[str, object]:
@@ -154,39 +190,39 @@ def _printable(value: bytes) -> list[str]:
     return text.split("\\") if 2 < len(text) <= _LONGEST and text.isprintable() else []
 
 
-def _take(found: Carried, tag: int, vr: str, values: list[str], path: tuple[int, ...]) -> None:
+def _taken(tag: int, vr: str, values: list[str]) -> Iterator[tuple[str | Finding, Any]]:
     private = bool(tag >> 16 & 1)
     for value in values:
         if not value:
             continue
         if vr == "PN":
-            found.people.append(value)
-            found.same.add((tag, value))
+            yield "person", value
+            yield "same", value
         elif vr == "UI":
             if value not in UID_dictionary and tag not in CLASS_UIDS:
-                found.uids.add(value)
+                yield "uid", value
         elif vr in ("DA", "DT"):
             day = day_of(value)
             if day is not None:
-                (found.births if tag in _BIRTHS else found.days.setdefault((*path, tag), set())).add(day)
+                yield "birth" if tag in _BIRTHS else "day", day
         elif vr == "TM":
-            found.times.add((tag, value))
+            yield "time", value
         elif private or vr in _SPOKEN:
-            _take_text(found, tag, vr, value, private)
+            yield from _text_taken(tag, vr, value, private)
         elif vr in ("AS", "DS"):
-            found.same.add((tag, value))
+            yield "same", value
 
 
-def _take_text(found: Carried, tag: int, vr: str, value: str, private: bool) -> None:
-    found.same.add((tag, value))
+def _text_taken(tag: int, vr: str, value: str, private: bool) -> Iterator[tuple[str | Finding, Any]]:
+    yield "same", value
     if private or vr in ("UN", "OB"):
         if tag & 0xFFFF > 0xFF and len(value) <= _LONGEST and _strange(value):
-            found.values.setdefault(value, Finding.PRIVATE if private else Finding.ATTRIBUTE)
+            yield Finding.PRIVATE if private else Finding.ATTRIBUTE, value
         return
     if identifying(tag) and vr != "CS" and not is_generic(value):
-        found.values.setdefault(value, Finding.ID if any(map(str.isdigit, value)) else Finding.ATTRIBUTE)
+        yield Finding.ID if any(map(str.isdigit, value)) else Finding.ATTRIBUTE, value
     if vr in TEXT:
-        found.free.setdefault(tag, []).append(value)
+        yield "free", value
 
 
 def _strange(value: str) -> bool:
@@ -205,6 +241,11 @@ def _strange(value: str) -> bool:
 
 def is_generic(value: str) -> bool:
     """True for values that point at no one: generic words, one character repeated, a single digit or letter or two."""
+    return (_is_generic if len(value) <= _REMEMBERED else _is_generic.__wrapped__)(value)
+
+
+@lru_cache(maxsize=8192)
+def _is_generic(value: str) -> bool:
     words = re.findall(r"[^\W_]+", value.casefold())
     return not words or all(w in _GENERIC for w in words) or len(set("".join(words))) == 1 or len("".join(words)) < 3
 
@@ -236,19 +277,23 @@ CLASS_UIDS = frozenset(
 )
 
 
-def needles(values: Sequence[str]) -> Iterator[bytes]:
+@lru_cache(maxsize=2048)
+def needles(value: str) -> tuple[bytes, ...]:
     """A value's bytes in the encodings and cases it could lie in a file: 6 bytes and more."""
-    for value in values:
-        for spelled in dict.fromkeys((value, value.upper(), value.lower(), value.title())):
-            encodings = ("ascii", "utf-16-le") if spelled.isascii() else _ENCODINGS
-            for encoding in encodings:
-                try:
-                    raw = spelled.encode(encoding)
-                except UnicodeEncodeError:
-                    continue
-                raw = raw.rstrip(b"\0") if encoding == "utf-16-le" else raw  # so that big-endian holds it as well
-                if len(raw) >= 6 and len(set(raw)) > 2:
-                    yield raw
+    return tuple(dict.fromkeys(_encoded(value)))
+
+
+def _encoded(value: str) -> Iterator[bytes]:
+    for spelled in dict.fromkeys((value, value.upper(), value.lower(), value.title())):
+        encodings = ("ascii", "utf-16-le") if spelled.isascii() else _ENCODINGS
+        for encoding in encodings:
+            try:
+                raw = spelled.encode(encoding)
+            except UnicodeEncodeError:
+                continue
+            raw = raw.rstrip(b"\0") if encoding == "utf-16-le" else raw  # so that big-endian holds it as well
+            if len(raw) >= 6 and len(set(raw)) > 2:
+                yield raw
 
 
 _ENCODINGS = (
