@@ -166,8 +166,9 @@ _LEVELS = re.compile(
 def find_contacts(text: str, glance: Glance | None = None) -> Iterator[Span]:
     """Spans of folded text that these rules find, overlapping ones too."""
     glance = Glance(text) if glance is None else glance
+    fired = glance.fired
     for (label, pattern, group), needs in zip(_PATTERNS, guards.CONTACTS, strict=True):
-        for hit in needs.find(pattern, glance):
+        for hit in needs.find(pattern, glance) if needs.number in fired else ():
             if not _harmless(label, hit[group]):
                 yield hit.start(group), hit.end(group), label
 

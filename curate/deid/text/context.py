@@ -33,18 +33,19 @@ def enclosed(words: list[Word], i: int, text: str) -> bool:
 
 
 def before_noun(words: list[Word], i: int, text: str) -> bool:
-    """An eponym's noun within the next three words ("Baker cyst", "Hill-Sachs lesion", "Swan-Ganz line tip")."""
+    """An eponym's noun within the next four words ("Baker cyst", "Hill-Sachs lesion", "Swan-Ganz line tip")."""
     if titled(words, i):
         return False
     after = words[i + 1] if i + 1 < len(words) else None
     if after is not None and after.kind & Kind.EPONYM and text[words[i].end : after.start] == "-":
         return True
-    for word in words[i + 1 : i + 4]:
+    for word in words[i + 1 : i + 5]:
         if word.first:
             return False
         if word.kind & Kind.NOUN and not word.text[:1].isupper():
             return True
-        if word.kind & Kind.NOUN and word.lower not in ("line", "stone", "ring", "law", "bag"):
+        surname = word.text.istitle() and word.kind & Kind.FREQUENT  # "James Fields"
+        if word.kind & Kind.NOUN and not surname and word.lower not in ("line", "stone", "ring", "law", "bag"):
             return True
         if (
             len(word.text) > 1
@@ -134,6 +135,7 @@ def acts_as_person(words: list[Word], i: int, text: str, *, plain: bool) -> bool
     if not plain and gap == ", " and len(after.text) == 1 and text[after.end : after.end + 1] == ".":
         return True  # "Hill, J."
     name = bool(after.kind & Kind.NAME) and not after.kind & Kind.CLINICAL and after.text[:1].isupper()
+    name = name and after.lower not in roles.LICENSED
     return not plain and name and beside(text, word, after)
 
 
@@ -163,10 +165,10 @@ def initialled(words: list[Word], i: int, text: str) -> bool:
         start -= 1
     if words[start].first:
         after = words[i + 1].lower if i + 1 < len(words) and not words[i + 1].first else ""
-        return start < i - 1 or after in roles.ACTS or is_human(words, i)
+        return start < i - 1 or after in roles.ACTS or after.startswith("present") or is_human(words, i)
     before = words[start - 1]
     told_of = before.lower in roles.LINKS or before.lower in roles.LEADS or before.lower in roles.TITLES
-    return before.person or told_of or before.lower in roles.OPENERS
+    return before.person or told_of or before.lower in roles.OPENERS or before.lower in roles.MARKING
 
 
 def is_initial(words: list[Word], i: int) -> bool:

@@ -116,7 +116,8 @@ def find_dates(
     """
     glance = Glance(text) if glance is None else glance
     rules = zip(_PATTERNS, guards.DATES, strict=True)
-    hits = [hit for pattern, needs in rules for hit in needs.find(pattern, glance)]
+    fired = glance.fired
+    hits = [hit for pattern, needs in rules if needs.number in fired for hit in needs.find(pattern, glance)]
     known = [day for hit in hits if (day := _read(hit.groupdict(), None)) and _four(hit)]
     newest = max([*known, *header], default=None)
     days = [_read(hit.groupdict(), newest) for hit in hits]
@@ -133,7 +134,7 @@ def find_dates(
         yield hit.start(1), hit.end(1), None
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=256)
 def header_days(phi: tuple[str, ...]) -> tuple[dt.date, ...]:
     """The days among a source's values: DA, DT's date, ISO."""
     found = (re.fullmatch(r"((?:1[89]|20)\d\d)([-./]?)(\d\d)\2(\d\d)", value.strip()) for value in phi)
@@ -184,6 +185,7 @@ def _read_year(found: dict[str, str | None], y: int) -> dt.date | None:
     return _day(y, month, int(day))
 
 
+@lru_cache(maxsize=256)
 def _month(name: str) -> int:
     return next((i for i, p in enumerate(_MONTHS, 1) if p.fullmatch(name)), 0)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from curate.deid.text.roman import PLAINEST
@@ -21,6 +21,7 @@ _LETTERS = str.maketrans(
 _WIDE = str.maketrans({"ø": "oe", "Ø": "Oe"} | PLAINEST)
 _MARKS = {"\u0308": "e", "\u030a": "a"}
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_NO_TEXT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\U0010ffff]")  # may be
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
 _QUOTES = frozenset("‘’‛′´`＇")
 
@@ -33,7 +34,7 @@ def tidy(text: str) -> str:
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if text.isascii() and _CONTROL.search(text) is None:
         return text
-    return "".join(map(_visible, text))
+    return _NO_TEXT.sub(lambda hit: _visible(hit[0]), text)
 
 
 @lru_cache(maxsize=8192)
@@ -76,7 +77,7 @@ def _wide(ch: str) -> str:
 
 def has_wide(text: str) -> bool:
     """True if ``text`` holds letters with another way of writing them."""
-    return not text.isascii() and any(_wide(ch) != _plain(ch) for ch in set(text))
+    return not text.isascii() and any(_wide(ch) != _plain(ch) for ch in set(text) if ch > "\x7f")
 
 
 def fold_value(value: str, *, wide: bool = False) -> str:
@@ -86,7 +87,7 @@ def fold_value(value: str, *, wide: bool = False) -> str:
     return "".join(map(_wide if wide else _plain, tidy(value)))
 
 
-def fold(text: str, protect: re.Pattern[str], *, wide: bool = False) -> tuple[str, list[int]]:
+def fold(text: str, protect: re.Pattern[str], *, wide: bool = False) -> tuple[str, Sequence[int]]:
     """(folded, index): folded[i] came from text[index[i]]; index[len(folded)] is len(text).
 
     What ``protect`` matches (a placeholder) is one BARRIER, so that no rule can reach into it or across it. ``wide``
@@ -95,6 +96,8 @@ def fold(text: str, protect: re.Pattern[str], *, wide: bool = False) -> tuple[st
     folded: list[str] = []
     index: list[int] = []
     text = text.replace("`", "'")
+    if text.isascii() and protect.search(text) is None:
+        return text, range(len(text) + 1)
     at = 0
     for hit in protect.finditer(text):
         _append(text[at : hit.start()], at, folded, index, _wide if wide else _plain)

@@ -1,34 +1,31 @@
-"""One cheap look at a text that says which rules can possibly find something in it: most can not, in most texts.
-
-A rule is asked only if its `Guard` lets it. A guard may let a rule run in vain; it must never hold one back that would
-have found something, which the tests check rule by rule.
-"""
+"""One look at a text for all who search it: its words and numbers, where they stand, and which rules they call for."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import count
-from typing import Literal
 
 from curate.deid.text.roman import collapsed
 
-_WORDS = re.compile(r"[^\W\d_]+")
 _TOKENS = re.compile(r"[^\W_]+")
+# The same for ASCII in lower case: what is not of the word becomes a blank.
+_LETTERS = {i: chr(i) if chr(i).isalpha() else " " for i in range(128)}
+_NO_LETTER = re.compile(r"[\W\d_]")
+_LETTERS_AND_DIGITS = {i: chr(i) if chr(i).isalnum() else " " for i in range(128)}
 _JOINTS = re.compile(
     r"(?<=[^\W_])(?:(?:-?[^\S\n]*\n\s*|[-\xa0'.])(?=[^\W_])"
     r"|(?<![^\W_][^\W_])(?P<spelled>[ .]{1,2})(?=[^\W_](?![^\W_])))"
 )
-_COUNT = count(1)
-# What lets which guards run; filled as they are made.
-_FIRES: dict[str, set[int]] = {}
-_SIGNED: dict[str, set[int]] = {}
-_NUMBERED: dict[re.Pattern[str], set[int]] = {}
-_DIGITS = re.compile(r"[(+]{0,2}(\d+)")
+# What lets which guards run, by number; filled as they are made (`curate.deid.text.needs`).
+FIRES: dict[str, list[int]] = {}
+CUES: set[str] = set()  # the keys of FIRES
+SIGNED: dict[str, list[int]] = {}
+SHAPED: dict[str, list[int]] = {}
+_DIGITS, _PLAIN_DIGITS = re.compile(r"\d+"), re.compile(r"[0-9]+")
 _SHOUTED = 9  # as many capitals for each small letter
-_NUMBERS = re.compile(r"\d[\d\s().,:+/-]*")
+_NUMBERS, _PLAIN_NUMBERS = re.compile(r"\d[\d\s().,:+/-]*"), re.compile(r"[0-9][0-9 \t\n().,:+/-]*")
+_SHAPE = {i: "0" if chr(i).isdigit() else "" if chr(i).isspace() else chr(i) for i in range(128)}
 
 
 @dataclass(frozen=True)
@@ -46,31 +43,38 @@ class Glance:
         return "".join(low if len(low := c.lower()) == 1 else c for c in self.text)
 
     @cached_property
+    def spread(self) -> str:
+        """The lower-case text with a blank for whatever is no letter, and one at either end."""
+        lower = self.lower
+        return f" {lower.translate(_LETTERS) if lower.isascii() else _NO_LETTER.sub(' ', lower)} "
+
+    @cached_property
     def words(self) -> frozenset[str]:
         """Its words in lower case, runs of letters."""
-        return frozenset(_WORDS.findall(self.lower))
+        return frozenset(self.spread.split())
 
     @cached_property
     def lowered(self) -> list[str]:
         """Its tokens, runs of letters and digits, in lower case."""
-        return _TOKENS.findall(self.lower)
+        lower = self.lower
+        return lower.translate(_LETTERS_AND_DIGITS).split() if lower.isascii() else _TOKENS.findall(lower)
 
     @cached_property
     def tokens(self) -> list[tuple[int, int]]:
         """Where the tokens begin and end."""
-        return [hit.span() for hit in _TOKENS.finditer(self.lower)]
+        lower, found, end = self.lower, list[tuple[int, int]](), 0
+        for token in self.lowered:
+            begin = lower.find(token, end)
+            end = begin + len(token)
+            found.append((begin, end))
+        return found
 
-    @cached_property
-    def vocabulary(self) -> frozenset[str]:
-        """The distinct tokens."""
-        return frozenset(self.lowered)
-
-    @cached_property
-    def by_token(self) -> dict[str, list[int]]:
-        """A token: which of ``tokens`` are it."""
-        found: dict[str, list[int]] = {}
-        for i, token in enumerate(self.lowered):
-            found.setdefault(token, []).append(i)
+    def which(self, token: str) -> list[int]:
+        """Which of ``tokens`` are this one."""
+        found, lowered, at = list[int](), self.lowered, -1
+        for _ in range(lowered.count(token)):
+            at = lowered.index(token, at + 1)
+            found.append(at)
         return found
 
     @cached_property
@@ -89,9 +93,14 @@ class Glance:
         return [at for start, end in self.tokens for at in range(start, end)]
 
     @cached_property
-    def soft(self) -> list[str]:
-        """The tokens where ae, oe and ue are a, o and u."""
-        return collapsed(self.spaced).split(" ")
+    def soft(self) -> str:
+        """``spaced`` where ae, oe and ue are a, o and u."""
+        return collapsed(self.spaced)
+
+    @cached_property
+    def soft_squashed(self) -> str:
+        """``squashed``, likewise."""
+        return collapsed(self.squashed)
 
     @cached_property
     def shouted(self) -> bool:
@@ -114,119 +123,78 @@ class Glance:
         return self.text[self.tokens[i][1] : self.tokens[i + 1][0]]
 
     @cached_property
-    def fired(self) -> frozenset[int]:
-        """The guards that let their rule run, by number."""
-        found: set[int] = set()
-        for word in self.words & _FIRES.keys():
-            found |= _FIRES[word]
-        if self.numbers:
-            for pattern, guards in _NUMBERED.items():
-                if pattern.search(self.numbers):
-                    found |= guards
-        for sign, guards in _SIGNED.items():
-            if sign in self.text:
-                found |= guards
-        return frozenset(found)
+    def fired(self) -> dict[int, list[str]]:
+        """The guards that let their rule run, by number, and which of their words are there."""
+        found: dict[int, list[str]] = {}
+        for word in CUES.intersection(self.words):
+            for number in FIRES[word]:
+                if number in found:
+                    found[number].append(word)
+                else:
+                    found[number] = [word]
+        for signs, text in ((SIGNED, self.text), (SHAPED, self.shapes)):
+            for sign, guards in signs.items() if text else ():
+                if sign in text:
+                    for number in guards:
+                        found.setdefault(number, [])
+        return found
 
     @cached_property
-    def _at(self) -> dict[str, list[int]]:
+    def _places(self) -> dict[str, list[int]]:
         return {}
 
     def places(self, word: str) -> list[int]:
         """Where one of its ``words`` begins."""
-        found = self._at.get(word)
-        if found is None:
-            found = self._at[word] = self._places(word)
-        return found
-
-    def _places(self, word: str) -> list[int]:
-        found, lower, size = [], self.lower, len(word)
-        at = lower.find(word)
+        known = self._places.get(word)
+        if known is not None:
+            return known
+        spread, alone = self.spread, f" {word} "
+        found = self._places[word] = list[int]()
+        at = spread.find(alone)
         while at >= 0:
-            end = at + size
-            inside = (at > 0 and lower[at - 1].isalpha()) or (end < len(lower) and lower[end].isalpha())
-            if not inside:
-                found.append(at)
-            at = lower.find(word, at + 1)
+            found.append(at)
+            at = spread.find(alone, at + len(word) + 1)
         return found
 
     @cached_property
     def numbers(self) -> str:
         """Its digits with what stands between them, one number a line."""
-        return "|".join(_NUMBERS.findall(self.text))
+        return "|".join((_PLAIN_NUMBERS if self.text.isascii() else _NUMBERS).findall(self.text))
+
+    @cached_property
+    def shapes(self) -> str:
+        """The numbers without blanks, and 0 for every digit."""
+        numbers = self.numbers
+        if numbers.isascii():
+            return numbers.translate(_SHAPE)
+        return "".join("0" if c.isdecimal() else "" if c.isspace() else c for c in numbers)
 
     @cached_property
     def digits(self) -> list[int]:
         """Where its runs of digits begin, and the brackets and plus signs before them."""
-        found: list[int] = []
-        for hit in _DIGITS.finditer(self.text):
-            first, at = hit.span(1)[0], hit.start()
-            found += [at, first] if at < first else [at]
-            if at + 1 < first:
-                found.append(at + 1)
+        found, text = list[int](), self.text
+        for hit in (_PLAIN_DIGITS if text.isascii() else _DIGITS).finditer(text):
+            first = at = hit.start()
+            while at > 0 and at > first - 2 and text[at - 1] in "(+":
+                at -= 1
+            found += range(at, first + 1)
         return found
 
     @cached_property
     def codes(self) -> list[int]:
         """Where the runs of letters, digits, hyphens and slashes that hold a digit begin, and their parts."""
-        found: dict[int, None] = {}
-        for at in self.digits:
-            while at > 0 and (self.text[at - 1].isalnum() or self.text[at - 1] in "_-/"):
-                if self.text[at - 1] in "-/":
+        found, text = dict[int, None](), self.text
+        for hit in (_PLAIN_DIGITS if text.isascii() else _DIGITS).finditer(text):
+            at, end = hit.span()
+            if not (_runs_on(text[at - 1 : at]) or _runs_on(text[end : end + 1])):
+                continue  # a plain number
+            while at > 0 and _runs_on(text[at - 1]):
+                if text[at - 1] in "-/":
                     found[at] = None
                 at -= 1
             found[at] = None
         return sorted(found)
 
 
-@dataclass(frozen=True)
-class Guard:
-    """Lets a rule run where one of ``words`` (lower case) is there, ``numbers`` is found in the text's numbers, or one
-    of ``signs`` is in the text. ``led``: the rule's pattern begins with one of the words or signs, or with digits
-    (maybe in brackets, behind a plus), or is a code of letters and digits, and is tried only where such stand.
-    """
-
-    words: frozenset[str] = frozenset()
-    numbers: re.Pattern[str] | None = None
-    signs: tuple[str, ...] = ()
-    led: Literal["", "words", "digits", "codes"] = ""
-    number: int = 0  # its place among all guards
-
-    def lets(self, glance: Glance) -> bool:
-        return self.number in glance.fired
-
-    def find(self, pattern: re.Pattern[str], glance: Glance) -> Iterable[re.Match[str]]:
-        """The matches of a rule's ``pattern``; where it is led by something, they may overlap."""
-        if self.number not in glance.fired:
-            return ()
-        if not self.led:
-            return pattern.finditer(glance.text)
-        starts = (
-            self._starts(glance) if self.led == "words" else glance.digits if self.led == "digits" else glance.codes
-        )
-        return [hit for at in starts if (hit := pattern.match(glance.text, at)) is not None]
-
-    def _starts(self, glance: Glance) -> list[int]:
-        starts = [at for word in self.words & glance.words for at in glance.places(word)]
-        starts += [hit.start() for sign in self.signs for hit in re.finditer(re.escape(sign), glance.text)]
-        return sorted(starts)
-
-
-def guard(
-    words: str = "", numbers: str = "", signs: str = "", led: Literal["", "words", "digits", "codes"] = ""
-) -> Guard:
-    """A Guard from words and signs between blanks and the pattern of a number."""
-    pattern = re.compile(numbers) if numbers else None
-    made = Guard(frozenset(words.split()), pattern, tuple(signs.split()), led, next(_COUNT))
-    for word in made.words:
-        _FIRES.setdefault(word, set()).add(made.number)
-    for sign in made.signs:
-        _SIGNED.setdefault(sign, set()).add(made.number)
-    if pattern is not None:
-        _NUMBERED.setdefault(pattern, set()).add(made.number)
-    return made
-
-
-ANY_DIGIT = guard(numbers=r"\d")
-CODES = guard(numbers=r"\d", led="codes")
-DIGITS_FIRST = guard(numbers=r"\d", led="digits")
+def _runs_on(ch: str) -> bool:
+    return ch.isalnum() or (ch != "" and ch in "_-/")

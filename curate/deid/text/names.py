@@ -23,7 +23,7 @@ def _words(text: str) -> frozenset[str]:
 
 _FACILITY = re.compile(
     r"\b((?:(?:[A-Z][\w.'&-]*|of|the|and|for|de|la|&)[ ]){1,6}?)((?i:hospitals?|medical cent(?:er|re)|clinic"
-    r"|infirmary|"
+    r"|infirmary|institute|"
     r"health (?:system|cent(?:er|re)|care|network)|healthcare|imaging cent(?:er|re)|cancer cent(?:er|re)|hospice|"
     r"nursing home|surgery cent(?:er|re)|university|sanatorium|polyclinic|imaging associates|radiology associates"
     r"|med ctr|trauma cent(?:er|re)|diagnostics|laborator(?:y|ies)|pharmacy|medical group))\b"
@@ -78,9 +78,13 @@ _BY = re.compile(
 # An account's name, as it is typed: in small letters, of any word.
 _USER = re.compile(
     r"\b(?:marked|annotated|labell?ed|flagged|uploaded|saved|edited|entered|logged)[ ]+by[ ]+"
-    r"(?!(?:the|an?|his|her|our|their)\b)([^\W\d_]{2,})(?=[ ]+(?:on|at|in)[ ]+(?:the[ ]+)?[a-z]|[.,;]|$)",
+    r"(?!(?:the|an?|his|her|our|their)\b)([^\W\d_]{2,})(?=[ ]+(?:on|at|in)[ ]+(?:the[ ]+)?([a-z]+)|[.,;]|$)",
     _I,
 )
+_MACHINES = _words("""
+workstation workstations station console terminal pacs ris system scanner computer screen monitor viewer server film
+image images archive portal tablet laptop film plate
+""")
 _FIELD = re.compile(
     r"\b(?:patient(?:'s)? name|patient|name|surname|first name|last name|(?:referring|ordering|attending"
     r"|requesting|primary care"
@@ -92,6 +96,9 @@ _FIELD = re.compile(
     r"|apellidos|medico|paciente|report by|initials)[ ]*[:=][ \t]{0,24}",
     _I,
 )
+_OPEN = re.compile(r"(?:patient|name|surname|from|to|dear|attn|attention|initials|paciente|cc)\b", _I)  # or anything
+_PAIR = re.compile(r"[A-Z][a-z]+,[ ][A-Z][a-z]+")
+_TITLED = re.compile(r"[A-Z][a-z]+(?:,|[ ]+[A-Z]|[ ]?[.;]?[ ]?(?:\n|$))")
 _TOLD = re.compile(
     r"\b(?i:discussed|communicated|conveyed|relayed|called|spoken?|speaking|telephoned|paged|phoned|reviewed"
     r"|faxed|reported)"
@@ -100,11 +107,14 @@ _TOLD = re.compile(
     r"|caregiver|named|nurse|paramedic|technician|technologist|attendant|therapist|sonographer|radiographer|physician"
     r"|supervisor),?[ ]+(?:is[ ]+|named[ ]+)?(?=[A-Z])"
 )
+_SHOUTED = re.compile(
+    r"\b(?:Pt|Patient)\.?[ ]+([A-Z]{2,}(?:[ ]+[A-Z]{2,}){1,2})(?=[ ,]+(?:[a-z]|\d))"
+)  # "Pt ROE ANN is"
 _COPIED = re.compile(r"\b(?i:cc|copies[ ]to|copy[ ]to)\b[ ]?:?[ ]+(?=[A-Z])")
 _NEXT = re.compile(r"[ ]?[;,][ ]?(?=[A-Z])")
 _DEGREE = re.compile(
-    r"(?<![\w.])((?:(?:[A-Z][\w'-]*[a-z]|[A-Z]{2,}|[A-Z]\.?)(?:,?[ ]+)){1,4}?),?[ ]*(?:M\.?D\.?|D\.O\.|DO|MBBS"
-    r"|MBChB|Ph\.?D\.?|R\.N\.|RN|PA-C"
+    r"(?<![\w.])((?:(?:[A-Z][\w'-]*[a-z]|[A-Z]{2,}(?:['-][A-Z]{2,})*|[A-Z]\.?)(?:,?[ ]+)){1,4}?),?[ ]*"
+    r"(?:M\.?D\.?|D\.O\.|DO|MBBS|MBChB|Ph\.?D\.?|R\.N\.|RN|PA-C"
     r"|CRNP|ARNP|NP|FRCR|FACR|FRCPC|RDMS|R\.?T\.?\(R\)|D\.?D\.?S|DPM)(?![\w])"
 )
 _STOP = _words("""
@@ -117,8 +127,8 @@ regarding about none unknown same self md do phd rn np
 
 
 def _names(text: str, glance: Glance) -> Iterator[Span]:
-    for hit in _USER.finditer(text) if " by " in text else ():
-        if hit[1].lower() not in technical_words():
+    for hit in guards.USER.find(_USER, glance):
+        if hit[1].lower() not in technical_words() or (hit[2] or "").lower() in _MACHINES:
             yield hit.start(1), hit.end(1), "NAME"
     for hit in guards.TITLE.find(_TITLE, glance):
         spelled_out = hit[1] not in ("DR", "DRS", "MR", "MS", "dr") or hit[2].startswith(".")
@@ -126,10 +136,17 @@ def _names(text: str, glance: Glance) -> Iterator[Span]:
     for hit in guards.SIGNED.find(_SIGNED, glance):
         yield from _take(text, hit.end(), 5, lower=True, sure=True)
     for hit in guards.FIELD.find(_FIELD, glance):
-        yield from _take(text, hit.end(), 5, lower=False, sure=False)
+        # "Attending radiologist: Back, Henry": a capital behind someone's role is theirs, whatever it means
+        role = _OPEN.match(hit[0]) is None
+        yield from _take(text, hit.end(), 5, lower=False, sure=role and _TITLED.match(text, hit.end()) is not None)
+        if role and (pair := _PAIR.match(text, hit.end())) is not None:
+            yield pair.start(), pair.end(), "NAME"
     for cue, needs in ((_BY, guards.BY), (_TOLD, guards.TOLD)):
         for hit in needs.find(cue, glance):
             yield from _take(text, hit.end(), 3, lower=False, sure=False)
+    for hit in guards.PATIENT.find(_SHOUTED, glance):
+        if not all(w.lower() in technical_words() for w in hit[1].split()):
+            yield hit.start(1), hit.end(1), "NAME"
     for hit in guards.COPIED.find(_COPIED, glance):
         yield from _list_of(text, hit.end())
     for hit in guards.DEGREE.find(_DEGREE, glance):

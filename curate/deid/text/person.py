@@ -133,8 +133,8 @@ def people_spans(glance: Glance, people: People) -> Iterator[Span]:
 
 def _pairs(glance: Glance, minor: frozenset[str]) -> Iterator[Span]:
     """ "LI^AN": in lower case two short parts name someone side by side."""
-    for part in minor & glance.vocabulary:
-        for i in glance.by_token[part]:
+    for part in sorted(minor):
+        for i in glance.which(part):
             if i + 1 < len(glance.tokens) and glance.lowered[i + 1] in minor and _BESIDE.fullmatch(glance.gap(i)):
                 yield glance.tokens[i][0], glance.tokens[i + 1][1], "NAME"
 
@@ -154,7 +154,7 @@ def _short_spans(glance: Glance, parts: Iterable[str]) -> Iterator[Span]:
     """ "Ng is stable" and "with LI", not "5 ng/mL"; in a text all in capitals not where English has the word."""
     text = glance.text
     for part in dict.fromkeys(part.lower() for part in parts):
-        for i in glance.by_token[part] if part in glance.vocabulary else ():
+        for i in glance.which(part):
             start, end = glance.tokens[i]
             form = text[start:end]
             if not form[0].isupper() or _MEASURED.match(text, end):

@@ -26,6 +26,7 @@ institute department dept associates group system general regional memorial comm
 school college trust nhs
 """)
 _WORD = re.compile(r"[^\W_]+(?:['-][^\W_]+)*")
+_NO_DIGIT = re.compile(r"[^0-9]")
 _ADDRESS = re.compile(r"^\d+\s+[^\W\d_]|\b(?:street|st|ave|avenue|road|rd|lane|ln|drive|blvd|box|apt)\b", re.IGNORECASE)
 
 
@@ -70,7 +71,8 @@ def _known(phi: tuple[str, ...]) -> tuple[list[_Value], People]:
 def _read(value: str) -> list[str | _Value]:
     """A value in both ways of writing its letters: a name folded, anything else as it is looked for."""
     found: list[str | _Value] = []
-    for plain in dict.fromkeys(fold_value(value, wide=wide).strip() for wide in (False, True)):
+    ways = (False,) if value.isascii() else (False, True)
+    for plain in dict.fromkeys(fold_value(value, wide=wide).strip() for wide in ways):
         words = _WORD.findall(plain)
         if _is_name(plain, words):
             found.append(plain)
@@ -81,10 +83,11 @@ def _read(value: str) -> list[str | _Value]:
 
 def _value(plain: str, words: list[str]) -> _Value:
     core = _squash(plain)
-    label = _label(plain, words)
-    digits = re.sub(r"[^0-9]", "", plain)
+    digits = _NO_DIGIT.sub("", plain)
     numbers = tuple(n for n in dict.fromkeys((digits, digits.lstrip("0"))) if len(n) > 4 and n != core)
-    places = tuple((_squash(word), _gaps([word], 0)) for word in _own_words(words))
+    bare = bool(digits) and plain.isalnum()  # a number or a code, as most values are that are no name
+    label = "ID" if bare else _label(plain, words)
+    places = tuple((_squash(word), _gaps([word], 0)) for word in ([] if bare else _own_words(words)))
     if core.isdigit() and len(core) < 4:
         core = ""
     loose = any(c.isdigit() for c in core) and len(words) < 3 and len(core) > 4

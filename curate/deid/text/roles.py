@@ -10,7 +10,7 @@ def words(text: str) -> frozenset[str]:
 # Before a name.
 TITLES = words(
     """
-    dr drs mr mrs ms miss mx prof professor doctor nurse sister rev fr sir madam dame rn
+    dr drs mr mrs ms miss mx prof professor doctor nurse sister rev fr sir madam dame rn pt
     """
 )
 # What people do: the verb behind a name.
@@ -160,3 +160,108 @@ OPENERS = words(
     same
     """
 )
+
+
+# Behind "Nurse" these go on with what someone is.
+POSTS = words("practitioner practitioners manager anesthetist coordinator specialist navigator assistant station in of")
+# People that are no one in particular, as the subject of a sentence: with them it is no name that acts.
+HUMANS = words(
+    """
+    patient patients pt pts he she they we i you it who someone somebody nobody everyone anyone mother father
+    parent parents mom mum dad wife husband son daughter brother sister sibling siblings twin partner spouse
+    family relative relatives grandmother grandfather grandparents aunt uncle cousin friend neighbour neighbor
+    caregiver caretaker carer guardian child children infant baby toddler boy girl man woman men women adult
+    teenager adolescent lady gentleman individual person people victim driver passenger pedestrian cyclist
+    teacher coach employer coworker colleague bystander bystanders witness witnesses staff team teams nurse
+    nurses doctor doctors physician physicians provider providers clinician clinicians radiologist radiologists
+    resident residents fellow fellows intern consultant consultants registrar attending surgeon surgeons
+    anesthesia anaesthesia anesthesiologist technologist technologists technician technicians tech techs
+    sonographer sonographers radiographer radiographers therapist therapists pharmacist pharmacy paramedic
+    paramedics police transport security ward floor clinic lab laboratory office hospital service department
+    unit operator operators author authors reader readers interpreter secretary receptionist clerk volunteer
+    volunteers student students manager management ortho neuro vascular interventional trauma nursing derm psych
+    peds onc renal pulmonary cardiac thoracic plastics hospice transplant hospitalist dietician
+    """
+)
+# Behind the subject of a sentence, what only people do: by itself ...
+DOES = words(
+    """
+    tripped wishes wished says said refuses lives lived denies complains walked walks smokes thinks believes insists
+    insisted claims claimed recalls remembers agrees disagrees asks knows knew hopes hoped wants wanted feels cried
+    cries screamed slept sleeps smiled laughed drove drives ate drank sat spoke speaks travelled traveled travels swam
+    jumped climbed sings apologised apologized promised forgot understands understood prefers preferred worries worried
+    emailed texted wrote writes vomited coughed fainted consents concurs concurred
+    """
+)
+# ... or to someone or something ("held the child"), where "held for now" may be said of a drug ...
+DOES_TO = words(
+    """
+    held holds brought brings carried carries lifted lifts took gave fed feeds told tells asked asks signed signs wrote
+    writes accompanied accompanies wheeled wheels moved pushed drove drives bought buys sold dropped picked met meets
+    saw sees watched watches heard hears wanted wants loved loves liked likes visited visits thanked thanks translated
+    translates interpreted explained explains restrained comforted calmed distracted positioned repositioned prepared
+    assisted assists supervised supervises attended attends performed performs reviewed reviews read reads dictated
+    dictates ordered orders requested requests injected injects inserted inserts placed sent sends shared shares faxed
+    emailed uploaded mailed delivered delivers collected collects fetched joined noted recommended recommends discussed
+    discusses confirmed reported informed informs notified notifies approved verified witnessed
+    """
+)
+# Behind these stands who did it, if only by an initial: "image 3 is annotated A. More".
+MARKING = words("annotated labelled labeled marked initialled initialed signed reads says by author initials tech")
+# ... or is
+MOODS = words(
+    """
+    unable unwilling willing afraid scared anxious upset cooperative uncooperative tearful combative happy agreeable
+    reluctant nervous claustrophobic crying sobbing screaming told informed notified
+    """
+)
+CALLED = words("called calls paged pages phoned telephoned rang")
+OBJECTS = words(
+    """
+    the a an his her him them their us our me my this that these those it himself herself themselves everyone someone
+    """
+)
+# ... and what they will do.
+MODALS = words("will would can could may might must shall should did does")
+ADVERBS = words("not also then now probably soon later still always never only")
+DO = words(
+    """
+    bring call tell ask sign write accompany wheel drive buy pick meet watch hear know want visit thank translate
+    interpret restrain comfort attend dictate order request share fax email upload mail deliver collect fetch walk speak
+    talk phone telephone page text contact inform notify discuss join wait sleep eat drink try agree decline refuse
+    consent decide
+    """
+)
+VERBS = DOES | DOES_TO | CALLED | MODALS | words("was is has had cannot")
+DO_TO = words("hold carry lift take give feed help move push send drop leave explain")
+# Words of grammar that may stand before a verb at the head of a sentence; others before one are names: "Per held the".
+BEFORE_VERBS = words(
+    """
+    this that these those and or nor but so if as than then to too not none it he she they we you i who whom which what
+    when where why how there here also both each either neither every any some all such same other another more most
+    less least few many much very only just still yet again once now because before after since though until unless
+    whereas whether while next past one two three however therefore thus hence although already always never often yes
+    ok okay ever even further otherwise perhaps quite rather really please
+    """
+)
+# Written with a capital in the middle of sentences, and no one: sides and numbered things, peoples, makes, products.
+LICENSED = words(
+    """
+    left right medial image images figure fig table series contrast stable grade stage type class female male
+    african american asian caucasian hispanic latino latina european english spanish roman medicare medicaid internet
+    doppler gram onyx gelfoam amplatzer watchman pleurx pleurovac permacath mediport infusaport powerport portacath
+    hemovac dobhoff dobbhoff corpak hickman broviac groshong foley malecot omnipaque isovue visipaque optiray ultravist
+    gadavist dotarem magnevist multihance prohance eovist omniscan feraheme gastrografin gastroview cystografin kinevac
+    lexiscan definity lumason cardiolite myoview plavix lasix coumadin eliquis xarelto lovenox pradaxa tylenol advil
+    motrin aspirin benadryl valium ativan versed zofran protonix lipitor synthroid humira keytruda opdivo avastin
+    gleevec herceptin tamiflu botox mirena essure zometa fosamax
+    """
+)
+# What begins a sentence or goes on with it, and is hardly ever someone's name: where a full stop was forgotten.
+GRAMMAR = words(
+    """
+    the a there this that these those it its he she they we you i his her their my your in at with within without is
+    are was were has have had be been and or but if for from of to by as not
+    """
+)
+DEPARTMENTS = ("ology", "surgery", "medicine", "therapy", "care", "graphy", "diatrics", "pedics", "trics")

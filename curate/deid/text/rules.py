@@ -46,11 +46,20 @@ _CITY = (
     r"|,\s+[A-Z][a-z]+(?:\s[A-Z][a-z]+)?)?"
 )
 
+_PATH = r"(?:/(?:[^\s\0]*[^\s\0.,;:!?)])?)?"
 # (label, pattern, group that is the span). Cues stay, values go.
 _PATTERNS: list[tuple[str, re.Pattern[str], int]] = [
-    ("EMAIL", re.compile(r"(?<![\w.+'-])[\w.+'-]{1,99}\s?@\s?[\w-]{1,63}(?:\s?\.\s?[\w-]{1,63}){1,6}", _I), 0),
-    ("URL", re.compile(r"\b(?:https?|ftp)://[^\s\0<>\"]+|\bwww\.[^\s\0<>\"]+", _I), 0),
-    ("URL", re.compile(rf"(?<![\w.-])(?:[a-z0-9-]{{1,63}}\.){{1,6}}(?:{_DOMAINS})\b(?:/[^\s\0]*)?", _I), 0),
+    (
+        "EMAIL",
+        re.compile(r"(?<![\w.+'-])[\w.+'-]{1,99}\s?@\s?[\w-]{1,63}(?:\s?\.(?:\s(?-i:(?=[a-z])))?[\w-]{1,63}){1,6}", _I),
+        0,
+    ),
+    ("URL", re.compile(r"\b(?:(?:https?|ftp)://|www\.)[^\s\0<>\"]*[^\s\0<>\".,;:!?)]", _I), 0),
+    (
+        "URL",
+        re.compile(rf"(?<![\w.-])(?:[a-z0-9-]{{1,63}}\.){{1,6}}(?:{_DOMAINS})\b{_PATH}", _I),
+        0,
+    ),
     ("ID", re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.])"), 0),  # an address of IPv4
     ("ID", re.compile(r"(?<![\d.])[0-2](?:\.\d+){4,}"), 0),  # a UID
     ("ID", re.compile(r"\b(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}\b", _I), 0),
@@ -144,6 +153,7 @@ _PATTERNS: list[tuple[str, re.Pattern[str], int]] = [
 def find_spans(text: str, glance: Glance | None = None) -> Iterator[Span]:
     """Every span the rules find in folded text, overlapping ones too; dates and names have their own."""
     glance = Glance(text) if glance is None else glance
+    fired = glance.fired
     for (label, pattern, group), needs in zip(_PATTERNS, guards.RULES, strict=True):
-        for hit in needs.find(pattern, glance):
+        for hit in needs.find(pattern, glance) if needs.number in fired else ():
             yield hit.start(group), hit.end(group), label

@@ -57,15 +57,16 @@ def run_spans(glance: Glance, parts: Parts) -> Iterator[Span]:
 
 
 def _words(glance: Glance, parts: Parts) -> Iterator[Range]:
-    for part in parts.whole & glance.vocabulary:
-        yield from ((i, i) for i in glance.by_token[part])
-    if parts.soft and not parts.soft.isdisjoint(glance.soft):
-        yield from ((i, i) for i, token in enumerate(glance.soft) if token in parts.soft)
+    for part in parts.whole:
+        if part in glance.spaced:
+            yield from ((i, i) for i in glance.which(part))
+    if any(part in glance.soft for part in parts.soft):
+        yield from ((i, i) for i, token in enumerate(glance.soft.split(" ")) if token in parts.soft)
 
 
 def _compounds(glance: Glance, parts: Parts) -> Iterator[Range]:
     for pieces in parts.compound:
-        for i in glance.by_token[pieces[0]] if pieces[0] in glance.vocabulary else ():
+        for i in glance.which(pieces[0]):
             end = i + len(pieces)
             if tuple(glance.lowered[i:end]) == pieces and all(len(glance.gap(j)) <= _WIDEST for j in range(i, end - 1)):
                 yield i, end - 1
@@ -97,7 +98,7 @@ def _is_crossed(glance: Glance, parts: Parts) -> bool:
         return True
     if not parts.soft:
         return False
-    squashed, spaced = collapsed(squashed), collapsed(spaced)
+    squashed, spaced = glance.soft_squashed, glance.soft
     return any(part in squashed and squashed.count(part) > spaced.count(part) for part in parts.soft)
 
 

@@ -33,7 +33,8 @@ from curate.record import Reason
 LABELS = ("NAME", "ID", "DATE", "TIME", "PHONE", "EMAIL", "URL", "ADDRESS", "AGE", "FACILITY")
 # A shifted date says that it is one, or a second scrub would shift it again.
 PLACEHOLDER = re.compile(rf"\[(?:{'|'.join(LABELS)})\]|\[DATE:\d{{4}}-\d\d-\d\d\]")
-_NO_PROSE = re.compile(r"\S{1000}")  # no word, number or address is as long: encoded bytes, in which nothing is found
+_NO_PROSE = 1000  # characters: no word, number or address is as long: encoded bytes, in which nothing is found
+_LONG_WORD = re.compile(r"[^\W\d_]{4,}")
 _REPEATED = re.compile(r"(\[NAME\])(?:[ \xa0]{1,2}\[NAME\])+")
 
 
@@ -69,7 +70,7 @@ def scrub(
     """
     shift = pseudo.shift(patient_id) if rules.dates == "shift" and patient_id.strip() else None
     text = tidy(text)
-    if _NO_PROSE.search(text):
+    if len(text) >= _NO_PROSE and max(map(len, text.split()), default=0) >= _NO_PROSE:
         raise DropRecord(Reason.TEXT_UNPROVEN)
     if rules.vocabulary:
         require_known_language(fold(text, PLACEHOLDER)[0], archive)
@@ -89,10 +90,11 @@ def placeholders(text: str) -> list[str]:
 
 def _cued(folded: str, names: Sequence[Span]) -> Iterator[str]:
     """Names that a cue gives away ("Dr. Abiodun"), in lower case: to be found where they stand without one as well."""
+    technical = technical_words()
     for start, end, label in names:
         if label == "NAME":
-            words = re.findall(r"[^\W\d_]{4,}", folded[start:end])
-            yield from (low for w in words if w[0].isupper() and (low := w.lower()) not in technical_words())
+            words = _LONG_WORD.findall(folded, start, end)
+            yield from (low for w in words if w[0].isupper() and (low := w.lower()) not in technical)
 
 
 def _pass(
@@ -108,7 +110,8 @@ def _pass(
     glance = Glance(folded)
     names = list(find_names(folded, glance))
     known.update(dict.fromkeys(_cued(folded, names)))
-    names += [(at, at + len(w), "NAME") for w in known if w in glance.words for at in glance.places(w)]
+    if known:
+        names += [(at, at + len(w), "NAME") for w in known if w in glance.words for at in glance.places(w)]
     spans = _spans(glance, phi, shift, names, rules)
     if has_wide(text):
         spans = sorted([*spans, *_wide_spans(text, phi, index)], key=_order)
@@ -130,11 +133,13 @@ def _pass(
 
 def _gated(text: str, folded: str, spans: list[Span], archive: frozenset[str]) -> list[Span]:
     """``spans`` and what the vocabulary gate adds; it leaves alone what they cover."""
-    labels = (hit[0][1:-1] for hit in PLACEHOLDER.finditer(text))
-    barriers = [(i, i + 1, label) for i, label in zip(_barriers(folded), labels, strict=True)]
-    taken = sorted([*barriers, *((s, e, placeholder[1:-1]) for s, e, placeholder in spans)])
+    taken = [(s, e, placeholder[1:-1]) for s, e, placeholder in spans]
+    if BARRIER in folded:
+        labels = (hit[0][1:-1] for hit in PLACEHOLDER.finditer(text))
+        taken += [(i, i + 1, label) for i, label in zip(_barriers(folded), labels, strict=True)]
+        taken.sort()
     gated = [(s, e, f"[{label}]") for s, e, label in gate_spans(folded, archive, taken)]
-    return sorted([*spans, *gated])
+    return sorted([*spans, *gated]) if gated else spans
 
 
 def _barriers(folded: str) -> Iterator[int]:
@@ -148,7 +153,7 @@ def _order(span: Span) -> tuple[int, int]:
     return span[0], -span[1]
 
 
-def _wide_spans(text: str, phi: tuple[str, ...], index: list[int]) -> list[Span]:
+def _wide_spans(text: str, phi: tuple[str, ...], index: Sequence[int]) -> list[Span]:
     """The patient's values where the text writes them with other letters: Müller of a MUELLER, Петров of a PETROV."""
     wide, origin = fold(text, PLACEHOLDER, wide=True)
     found = []

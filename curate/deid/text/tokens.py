@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
 from string import ascii_lowercase, ascii_uppercase
 
 from curate.deid.text import roles
@@ -16,10 +17,14 @@ from curate.deid.text.rules import Span
 from curate.deid.text.vocabulary import Kind, kind
 
 _TOKEN = re.compile(rf"({BARRIER}|[^\W_]+(?:['.](?=[^\W_])[^\W_]+)*)")
+_PLAIN_TOKEN = re.compile(rf"({BARRIER}|[A-Za-z0-9]+(?:['.][A-Za-z0-9]+)*)")  # the same for ASCII
 _BREAK = re.compile(r"[.!?:;\n()\[\]{}\"*=<>|\t]|(?:^|\s)[-+](?:\s|$)")
+_ROMAN = re.compile(r"(?:I{2,3}|I[VX]|VI{1,3}|X{1,2}I{1,3}|XI?V|XVI{1,3}|XI?X|XX)[A-Da-d]?")  # segment IVa
 _BEYOND: Span = (sys.maxsize, sys.maxsize, "")
 _ALPHA, _DIGITS, _DOTS = range(3)  # shapes of a token
 _SMALL, _LARGE = ascii_lowercase.encode(), ascii_uppercase.encode()
+_LONGEST_NAME = 8  # letters: a longer word of medicine is hardly ever a name as well
+_LONGEST_SHORT = 4  # letters of a title that is cut short, as "Dr" and "Prof" are
 _SHOUTED = 9  # as many capitals for each small letter
 
 
@@ -45,39 +50,43 @@ def is_shouted(text: str) -> bool:
 
 def words_of(text: str, archive: frozenset[str], taken: Sequence[Span]) -> list[Word]:
     found: list[Word] = []
-    at, next_taken, last = 0, -1, len(taken)
+    add, next_taken, last = found.append, -1, len(taken)
     begun, reached, label = 0, 0, ""
-    pieces = _TOKEN.split(text)  # what stands between the tokens, and they
-    for n in range(1, len(pieces), 2):
-        gap, token = pieces[n - 1], pieces[n]
-        start = at + len(gap)
-        end = start + len(token)
+    pieces = (_PLAIN_TOKEN if text.isascii() else _TOKEN).split(text)  # what stands between the tokens, and they
+    ends = list(accumulate(map(len, pieces)))
+    tokens = pieces[1::2]
+    for gap, token, start, end, look in zip(
+        pieces[::2], tokens, ends[::2], ends[1::2], map(_look, tokens), strict=False
+    ):
         while reached <= start:
             next_taken += 1
             begun, reached, label = taken[next_taken] if next_taken < last else _BEYOND
-        first = at == 0 or (gap != " " and _breaks(gap))
+        first = gap != " " and _breaks(gap)
         if first and found and gap in (".", ". ") and found[-1].text != BARRIER:
-            before = found[-1]
-            if before.lower in roles.TITLES:  # "Dr. Young"
-                first = False
-            elif len(before.text) == 1:  # "J. Young"
-                first = before.first
-        at = end
+            first = _begins_behind(found[-1])
         if begun < end:
-            person = label == "NAME"
-            found.append(Word(start, end, BARRIER, BARRIER, 0, first, person, True, person))
+            add(Word(start, end, BARRIER, BARRIER, 0, first, label == "NAME", True, label == "NAME"))
             continue
-        lower, what, settled, shape = _look(token)
+        lower, what, settled, shape = look
         if shape == _ALPHA:
             if archive and lower in archive and not what & Kind.NAME:
                 what, settled = what | Kind.KNOWN | Kind.CLINICAL, True
-            found.append(Word(start, end, token, lower, what, first, False, settled, False))
+            add(Word(start, end, token, lower, what, first, False, settled, False))
         elif shape == _DIGITS:
             known = is_code_known(text, start, end) or token.lower() in archive
-            found.append(Word(start, end, token, "0", Kind.KNOWN, first, not known, True, False))
+            add(Word(start, end, token, "0", Kind.KNOWN, first, not known, True, False))
         else:
             found += _dotted(start, token, first, archive)
+    if found:
+        found[0].first = True
     return found
+
+
+def _begins_behind(before: Word) -> bool:
+    """Behind a full stop: not in "Dr. Young", nor in "J. Young"."""
+    if before.lower in roles.TITLES:
+        return len(before.text) > _LONGEST_SHORT
+    return before.first if len(before.text) == 1 and before.text.isalpha() else True
 
 
 @lru_cache(maxsize=4096)
@@ -103,6 +112,8 @@ def _look(piece: str) -> tuple[str, int, bool, int]:
     if "." in piece:
         return "", 0, False, _DOTS
     lower = piece.lower()
+    if _ROMAN.fullmatch(piece):
+        return lower, Kind.KNOWN | Kind.CLINICAL, True, _ALPHA
     if lower.endswith("'s") and len(lower) > 3:
         lower = lower[:-2]
     what = kind(lower)
@@ -112,11 +123,26 @@ def _look(piece: str) -> tuple[str, int, bool, int]:
         return lower, what, piece.isascii() or _is_letter_kept(piece), _ALPHA
     known = bool(what & Kind.KNOWN)
     plain = known and not what & Kind.FREQUENT and piece.islower()
-    clinical = known and what & Kind.CLINICAL and not what & (Kind.NAME | Kind.BOUND) and lower not in roles.PLACES
-    if clinical and piece.istitle():  # capitalised, a word that only the large lists know may be a name that looks so
-        clinical = bool(what & Kind.BY_HAND and not what & Kind.SHORT) or lower in roles.CAPITALS
-    function = what & Kind.FUNCTION and not (what & Kind.NAME and piece.istitle())
-    return lower, what, bool(plain or clinical or function or lower in roles.TITLES), _ALPHA
+    clinical = is_clinical(lower, what)
+    function = what & Kind.FUNCTION
+    if piece.istitle():  # whatever it means, it may be a name that looks so
+        clinical = known and (lower in roles.LICENSED or (clinical and _is_licensed(lower, what)))
+        function = function and lower in roles.GRAMMAR and not what & Kind.NAME
+    title = lower in roles.TITLES and not (piece.istitle() and len(piece) > _LONGEST_SHORT)
+    return lower, what, bool(plain or clinical or function or title), _ALPHA
+
+
+def is_clinical(lower: str, what: int) -> bool:
+    """True for a word of reports that is no name, eponym or place besides."""
+    clinical = what & Kind.KNOWN and what & Kind.CLINICAL and not what & (Kind.NAME | Kind.BOUND)
+    return bool(clinical) and lower not in roles.PLACES
+
+
+def _is_licensed(lower: str, what: int) -> bool:
+    """True for a word of reports that may be capitalised anywhere and is no one even so."""
+    if not what & Kind.BY_HAND or what & (Kind.SHORT | Kind.EPONYM) or lower in roles.CAPITALS:
+        return False
+    return len(lower) > _LONGEST_NAME or lower.endswith(roles.DEPARTMENTS)
 
 
 def _is_letter_kept(ch: str) -> bool:

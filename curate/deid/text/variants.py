@@ -18,6 +18,7 @@ _SHORTEST = 5  # letters of a part that a neighbour of one letter's difference, 
 _ORDINARY: set[str] = set()  # words that turned out to be of the vocabulary: most words of most texts
 _HALVES = re.compile(r"([^\W\d_]+)[ \xa0'-]{1,2}(?:\n)?(?=([^\W\d_]+))|([^\W\d_]+)\n(?=([^\W\d_]+))")
 _DOTTED = re.compile(r"(?<![\w.])(?:[A-Z]\.[ -]?){2,4}(?!\w)")
+_DOTS = re.compile(r"\.[ -]?[A-Z]\.")  # quicker to look for
 
 # A line a name: the long forms of one and what people make of it.
 _NICKNAMES = """
@@ -145,7 +146,7 @@ def _near(word: str, part: str) -> bool:
 def initials_spans(text: str, initials: Iterable[str]) -> Iterator[Span]:
     """ "W.T.A." of the patient's own letters."""
     own = frozenset(initials)
-    if len(own) < 2:
+    if len(own) < 2 or _DOTS.search(text) is None:
         return
     for hit in _DOTTED.finditer(text):
         if own.issuperset(c for c in hit[0] if c.isalpha()):

@@ -163,11 +163,10 @@ def kind(word: str) -> int:
         found |= Kind.KNOWN
         if word in technical_words() and not found & Kind.NAME:
             found |= Kind.CLINICAL
-    elif _inflected(word, _by_hand()) and not found & Kind.FREQUENT:
+    elif not found & Kind.FREQUENT and _inflected(word, _by_hand()):
         found |= Kind.KNOWN | (0 if found & Kind.NAME else Kind.CLINICAL)
-    elif word in _medical() or _inflected(word, _all()) or _built(word, _all()):
-        found |= Kind.KNOWN if not found & Kind.NAME else 0
-        found |= Kind.CLINICAL if not found & Kind.NAME else 0
+    elif not found & Kind.NAME and (word in _medical() or _inflected(word, _all()) or _built(word, _all())):
+        found |= Kind.KNOWN | Kind.CLINICAL
     return found
 
 

@@ -16,11 +16,12 @@ _ENDINGS = (
     ("or", ("e", "")), ("ability", ("able",)), ("ibility", ("ible",)), ("ata", ("a",)), ("omas", ("oma",)),
 )  # fmt: skip
 _DOUBLED = frozenset("bdfgklmnprstvz")
+_BY_LETTER = {last: [row for row in _ENDINGS if row[0][-1] == last] for last in {ending[-1] for ending, _ in _ENDINGS}}
 
 
 def stems(word: str) -> Iterator[str]:
     """What ``word`` (lower case) may be an inflection of, without asking whether it is a word: opacities -> opacity."""
-    for ending, forms in _ENDINGS:
+    for ending, forms in _BY_LETTER.get(word[-1:], ()):
         if word.endswith(ending) and len(word) > len(ending) + 2:
             stem = word[: -len(ending)]
             for form in forms:

@@ -160,6 +160,7 @@ def _guarded():
     yield from zip(dates._YEARLESS, guards.YEARLESS, strict=True)
     yield from ((dates._BIRTH, guards.BIRTH), (dates._LED, guards.LED), (names._TITLE, guards.TITLE))
     yield from ((names._SIGNED, guards.SIGNED), (names._BY, guards.BY), (names._FIELD, guards.FIELD))
+    yield from ((names._FIRM, guards.FIRM), (names._USER, guards.USER), (names._SHOUTED, guards.PATIENT))
     yield from ((names._TOLD, guards.TOLD), (names._FACILITY, guards.FACILITY), (names._DEGREE, guards.DEGREE))
 
 
@@ -170,7 +171,10 @@ PIECES = st.sampled_from(
       "aged ninety", "a@b.org", "1.2.840.1.2",
      "192.168.0.1", "00:1a:2b:3c:4d:5e", "s/n AB12", "cc: Jo", "on 4/5", "2014", "'19", "room 4B",
      "Jo Roe, MD", "#12345",
-      "Mercy Hospital", "12:30", "5 pm"]
+      "Mercy Hospital", "12:30", "5 pm", "mid fall 2019", "winter 2018", "st. patrick's day", "4th of july",
+      "last summer", "Acme & Sons", "Roe Smith Hospital of Ohio", "born in May 1950", "d.o.b. 5/7/34", "geb. 7.5.1934",
+      "00 44 20 7946", "017 1234567", "1430 hours", "17.30 Uhr", "aged 94", "13 high street", "00:1a:2b:3c:4d:5e",
+      "5/2019", "2019-05", "12/24 CT", "Springfield, PA 56560", "PO Box 12", "1,234,567", "(617) 555", "12-34-56", "https://x.org/a."]
 )  # fmt: skip
 
 
