@@ -44,7 +44,7 @@ bench: $(VENV)/ready
 	$(BIN)/python -m benchmarks.pipeline
 
 bench-deid: $(VENV)/ready
-	$(BIN)/python -m benchmarks.deid --out benchmarks/results/deid.json
+	PYTHONHASHSEED=0 $(BIN)/python -m benchmarks.deid --out benchmarks/results/deid.json
 
 bench-filters: $(VENV)/ready
 	$(BIN)/python -m benchmarks.filters

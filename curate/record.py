@@ -66,6 +66,7 @@ class Reason(StrEnum):
     DUPLICATE_TEXT = "duplicate_text"
     NEAR_DUPLICATE_TEXT = "near_duplicate_text"
     # -- select
+    NO_TEXT_BELIEVED = "neither_text_believed"  # by CapFilt: not its own text, and none was made that is better
     BELOW_CUT = "score_below_cut"
     UNSCORED = "unscored"
     NOT_IN_ALL = "below_another_cut"  # in the top of the main score, but not of every column that must agree
@@ -184,6 +185,7 @@ SELECTION = pa.schema(
         pa.field("split", pa.string()),  # train | val | test
         pa.field("score", pa.float32()),
         pa.field("weight", pa.float32()),  # repeats a trainer should honour
+        pa.field("text_from", pa.string()),  # original | synthetic | unbelieved; null: none was proposed
         *DROP_FIELDS,
     ]
 )

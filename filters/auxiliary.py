@@ -37,6 +37,15 @@ class Captioner(torch.nn.Module):
 
         Padding is neither read nor predicted: nothing follows the end of a text.
         """
+        logits, wanted = self._logits(tokens, ids)
+        return cross_entropy(logits.flatten(0, 1), wanted.flatten(), ignore_index=self.pad)
+
+    def each(self, tokens: torch.Tensor, ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """As `forward`, a text at a time: the cross-entropy summed over its tokens, their number; both float32[n]."""
+        return token_sums(*self._logits(tokens, ids), self.pad)
+
+    def _logits(self, tokens: torch.Tensor, ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Logits float32[n, length - 1, vocab], and the ids they are to predict."""
         longest = max(2, int((ids != self.pad).sum(1).max()))
         ids = ids[:, :longest].to(tokens.device)
         given, wanted = ids[:, :-1], ids[:, 1:]
@@ -44,8 +53,16 @@ class Captioner(torch.nn.Module):
         mask = torch.triu(torch.full((length, length), float("-inf"), device=ids.device), diagonal=1)
         x = self.embedding(given) + self.position[:length]
         x = self.decoder(x, self.read(tokens.float()), tgt_mask=mask, tgt_is_causal=True)
-        logits = x @ self.embedding.weight.T
-        return cross_entropy(logits.flatten(0, 1).float(), wanted.flatten(), ignore_index=self.pad)
+        return (x @ self.embedding.weight.T).float(), wanted
+
+
+def token_sums(logits: torch.Tensor, wanted: torch.Tensor, pad: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Cross-entropy summed over each row's tokens, and their number, both float32[n]; padding counts for nothing.
+
+    ``logits`` float[n, length, vocab], ``wanted`` int64[n, length].
+    """
+    each = cross_entropy(logits.float().mT, wanted, ignore_index=pad, reduction="none")
+    return each.sum(1), (wanted != pad).sum(1).float()
 
 
 class Agreement(torch.nn.Module):
@@ -66,13 +83,23 @@ class Agreement(torch.nn.Module):
         self.register_buffer("centre", torch.zeros(_PROTOTYPES))
 
     def forward(self, local: torch.Tensor, whole: torch.Tensor) -> torch.Tensor:
-        """The cross-entropy of the student's rows ``local`` to the teacher's ``whole``, both float[n, d]."""
+        """The mean cross-entropy of the student's rows ``local`` to the teacher's ``whole``, both float[n, d]."""
+        each, answers = self.each(local, whole)
+        self.follow(answers.mean(0))
+        return each.mean()
+
+    def each(self, local: torch.Tensor, whole: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """As `forward`, float[n] a row at a time, with the teacher's answers float[n, prototypes]; changes nothing."""
         with torch.no_grad():
-            answers = self.averaged.model(normalize(whole.detach().float(), dim=-1))
+            answers = self.averaged.model(normalize(whole.detach().float(), dim=-1)).float()  # of autocast's half
             target = softmax((answers - self.centre) / _TEACHER_HEAT, dim=-1)
-            self.centre.lerp_(answers.mean(0), 1 - _CENTRE)
-        said = log_softmax(self.head(normalize(local.float(), dim=-1)) / _STUDENT_HEAT, dim=-1)
-        return -(target * said).sum(-1).mean()
+        said = log_softmax(self.head(normalize(local.float(), dim=-1)).float() / _STUDENT_HEAT, dim=-1)
+        return -(target * said).sum(-1), answers
+
+    @torch.no_grad()
+    def follow(self, answers: torch.Tensor) -> None:
+        """The centre moves towards the mean ``answers`` float[prototypes] of a batch."""
+        self.centre.lerp_(answers, 1 - _CENTRE)
 
     def update(self) -> None:
         """After a step: the teacher's head follows."""

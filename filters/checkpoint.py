@@ -169,7 +169,16 @@ def build(config: Config) -> torch.nn.Module:
             raise RecipeError("filter.arch", f"no configuration of the text tower {name!r}", fix) from None
         except (TypeError, ValueError, RuntimeError, AssertionError) as error:
             raise RecipeError("filter.arch", f"open_clip cannot build it ({error})", "correct the config") from None
+    if isinstance(model, open_clip.CoCa):
+        _begin_decoder(model)
     return model
+
+
+@torch.no_grad()
+def _begin_decoder(model: Any) -> None:
+    """What open_clip 3.3 leaves as the memory was, since its decoder's own initialisation is never called."""
+    projection = model.text_decoder.text_projection
+    torch.nn.init.normal_(projection, std=projection.shape[0] ** -0.5)
 
 
 def stock_tokenizer(config: Config, files: Mapping[str, bytes] | None = None) -> Callable[..., torch.Tensor]:

@@ -102,7 +102,12 @@ def batches(labels: NDArray[np.int64], size: int, rng: np.random.Generator) -> I
     The same text twice in a batch would be taught as wrong for itself. A pair that finds no place in a batch waits
     for the next; what is left when no full batch can be made sits out this epoch, another part the next time.
     """
-    fresh = [int(i) for i in rng.permutation(len(labels))]
+    return ordered_batches(labels, size, rng.permutation(len(labels)))
+
+
+def ordered_batches(labels: NDArray[np.int64], size: int, order: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    """`batches` of the pairs as ``order`` names them, its last ones first."""
+    fresh = order.tolist()
     late: list[int] = []
     while len(fresh) + len(late) >= size:
         batch: list[int] = []

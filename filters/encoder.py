@@ -90,8 +90,7 @@ class Filter:
 
     def encode_images(self, pixels: torch.Tensor) -> torch.Tensor:
         """Unit rows float32[n, d] of uint8[n, c, side, side], c being 1 (grey) or 3 (RGB). Gradients flow."""
-        encoded: Any = self.model.encode_image
-        return torch.nn.functional.normalize(encoded(self.scaled(pixels)).float(), dim=-1)
+        return image_rows(self.model, self.scaled(pixels))
 
     def encode_native(self, images: Sequence[Pixels]) -> torch.Tensor:
         """Unit rows float32[n, d] of images uint8[h, w, c] in their own aspect (`native` filters only)."""
@@ -105,28 +104,11 @@ class Filter:
 
     def encode_ids(self, ids: torch.Tensor) -> torch.Tensor:
         """Unit rows float32[n, d] of the tokenizer's int64[n, context_length]. Gradients flow."""
-        ids = ids.to(self.device)
-        length = int(self.lengths(ids).max()) if len(ids) else ids.shape[1]
-        whole: Any = self.model.encode_text
-        short = length < ids.shape[1] and _pad_of(self.model) is None
-        encoded = _encode_short(self.model, ids[:, :length]) if short else whole(ids[:, :length])
-        return torch.nn.functional.normalize(encoded.float(), dim=-1)
+        return text_rows(self.model, ids.to(self.device))
 
     def lengths(self, ids: torch.Tensor) -> torch.Tensor:
         """int64[n]: the columns each row needs; all of them where the tower does not allow cutting."""
-        width = ids.shape[1]
-        full = torch.full((len(ids),), width, device=ids.device)
-        pad = _pad_of(self.model)
-        if pad is not None:
-            end = width - (ids.flip(1) != pad).int().argmax(dim=1)
-        elif _is_causal(self.model):
-            end = ids.argmax(dim=1) + 1
-        else:
-            return full
-        for cut in sorted(_LENGTHS, reverse=True):
-            if cut < width:
-                full = torch.where(end <= cut, cut, full)
-        return full
+        return _lengths(self.model, ids)
 
     def logit(self) -> tuple[float, float]:
         """(t, b): the pair's logit is t * cosine + b. A model of the softmax loss alone has no bias, and b is 0."""
@@ -139,6 +121,35 @@ class Filter:
         scale, bias = self.logit()
         logit = np.clip(scale * np.asarray(cosine, np.float64) + bias, -700, 700)  # exp(710) is no float64
         return np.asarray(1 / (1 + np.exp(-logit)), np.float32)
+
+
+def image_rows(model: Any, x: torch.Tensor) -> torch.Tensor:
+    """Unit rows float32[n, d] of normalised float32[n, 3, side, side]. Gradients flow."""
+    return torch.nn.functional.normalize(model.encode_image(x).float(), dim=-1)
+
+
+def text_rows(model: Any, ids: torch.Tensor) -> torch.Tensor:
+    """Unit rows float32[n, d] of int64[n, context_length] on the model's device, cut to what the batch needs."""
+    length = int(_lengths(model, ids).max()) if len(ids) else ids.shape[1]
+    short = length < ids.shape[1] and _pad_of(model) is None
+    encoded = _encode_short(model, ids[:, :length]) if short else model.encode_text(ids[:, :length])
+    return torch.nn.functional.normalize(encoded.float(), dim=-1)
+
+
+def _lengths(model: torch.nn.Module, ids: torch.Tensor) -> torch.Tensor:
+    width = ids.shape[1]
+    full = torch.full((len(ids),), width, device=ids.device)
+    pad = _pad_of(model)
+    if pad is not None:
+        end = width - (ids.flip(1) != pad).int().argmax(dim=1)
+    elif _is_causal(model):
+        end = ids.argmax(dim=1) + 1
+    else:
+        return full
+    for cut in sorted(_LENGTHS, reverse=True):
+        if cut < width:
+            full = torch.where(end <= cut, cut, full)
+    return full
 
 
 def _is_causal(model: torch.nn.Module) -> bool:

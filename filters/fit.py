@@ -88,7 +88,7 @@ def _batch_size(phase: Phase, rules: TrainRules) -> int:
     distinct = len(np.unique(phase.pairs.labels))
     if distinct < LEAST_TEXTS:
         found = f"the clean set's {len(phase.pairs.labels)} training pairs hold {distinct} different texts"
-        fix = "declare more (reports.columns.clean), or train none: --set filter=null --set select={}"
+        fix = "declare more (reports.columns.clean), or train none: --set filters={} --set select={}"
         raise RunError(f"{found}, a filter needs {LEAST_TEXTS}: {fix}")
     most = distinct if phase.reference is None else max(2, math.floor(distinct * (1 - rules.filter_ratio)))
     return min(rules.batch, most)

@@ -128,8 +128,12 @@ def module_of(method: str) -> Any:
 
 
 def load_method(folder: Path, device: str = "auto") -> Method:
-    """The filter in ``folder``, whatever its method; RecipeError where it is no filter's folder."""
-    loaded: Method = module_of(method_of(read_card(folder))).load(folder, device)
+    """The filter in ``folder``, whatever its method; RecipeError, naming folder and file, where it cannot be read."""
+    try:
+        loaded: Method = module_of(method_of(read_card(folder))).load(folder, device)
+    except RecipeError as error:
+        said = error.problem if str(folder) in f"{error.field} {error.problem}" else f"{error.problem} (in {folder})"
+        raise RecipeError(error.field, said, error.fix or "train the filter again") from None
     return loaded
 
 
@@ -138,10 +142,15 @@ def make_rules(method: str, given: Mapping[str, Any]) -> Any:
     their path. ValueError names a field that is unknown or of a wrong type."""
     module = module_of(method)
     presets = getattr(module, "PRESETS", {}).get(method, {})
-    known = field_names(module.Rules)
+    return fill_rules(method, module.Rules, {**presets, **given})
+
+
+def fill_rules(name: str, rules: type, given: Mapping[str, Any]) -> Any:
+    """A dataclass of rules from flat fields, as `make_rules` does; ``name`` is what errors call it."""
+    known = field_names(rules)
     if unknown := sorted(set(given) - set(known)):
-        raise ValueError(f"{method} has no field '{unknown[0]}'; the fields are {', '.join(known)}")
-    return _filled(module.Rules, {**presets, **given})
+        raise ValueError(f"{name} has no field '{unknown[0]}'; the fields are {', '.join(known)}")
+    return _filled(rules, given)
 
 
 def field_names(rules: type) -> list[str]:

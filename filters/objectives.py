@@ -10,6 +10,8 @@ from torch.nn.functional import cross_entropy, logsigmoid
 
 from filters.checkpoint import ClipLoss, SigLipLoss
 
+_MATCH_SCALE = 10.0  # of the meanings' cosines: texts of one meaning share the target, others get next to none
+
 
 def contrastive(
     objective: str,
@@ -52,6 +54,13 @@ def elementwise(logits: torch.Tensor) -> torch.Tensor:
     """float[n, m]: the sigmoid loss of every pair, pair (i, i) being right and all others wrong."""
     sign = 2 * torch.eye(*logits.shape, device=logits.device, dtype=logits.dtype) - 1
     return -logsigmoid(sign * logits)
+
+
+def soft_match(logits: torch.Tensor, meaning: torch.Tensor) -> torch.Tensor:
+    """MedCLIP's semantic matching, one way (2210.10163, equations 3 to 6): the mean cross-entropy of ``logits`` to the
+    softmax of ``meaning``, the cosines of what row and column mean; both float[n, m]."""
+    wanted = torch.softmax(meaning * _MATCH_SCALE, dim=1)
+    return -(wanted * torch.log_softmax(logits, dim=1)).sum(dim=1).mean()
 
 
 def _none(logits: torch.Tensor) -> torch.Tensor:

@@ -4,19 +4,35 @@ from __future__ import annotations
 
 import copy
 import math
-from typing import Any
+from typing import Any, Literal, Protocol
 
 import torch
 
 from filters.anatomy import depths
 from filters.torchvision_ops import ensure
-from filters.train_rules import TrainRules
+
+
+class RateRules(Protocol):
+    """What an optimizer is made from."""
+
+    @property
+    def lr(self) -> float: ...
+
+    @property
+    def weight_decay(self) -> float: ...
+
+    @property
+    def layer_decay(self) -> float: ...
+
+    @property
+    def optimizer(self) -> Literal["adamw", "lamb"]: ...
+
 
 _BETAS, _EPS = (0.9, 0.98), 1e-6  # Radford et al. 2021, table 19; EVA-CLIP, table 8
 
 
 def make_optimizer(
-    model: torch.nn.Module, rules: TrainRules, others: tuple[torch.nn.Module, ...] = ()
+    model: torch.nn.Module, rules: RateRules, others: tuple[torch.nn.Module, ...] = ()
 ) -> torch.optim.Optimizer:
     """Over the model's trained parameters, and those of ``others`` (heads that only training knows) undecayed in rate.
 
@@ -58,26 +74,38 @@ def set_rate(optimizer: torch.optim.Optimizer, lr: float, warmup: float, done: f
     return lr * share
 
 
-class Averaged:
+class Averaged(torch.nn.Module):
     """An exponential moving average of a model's weights and of its running statistics.
 
-    Early on the decay is lower, (1 + k) / (10 + k) at step k, so that the random beginning is soon forgotten.
+    Early on the decay is lower, (1 + k) / (10 + k) at step k, so that the random beginning is soon forgotten. Its
+    state holds k too: a training that goes on from it goes on the same.
     """
 
+    steps: torch.Tensor
+
     def __init__(self, model: torch.nn.Module, decay: float) -> None:
+        super().__init__()
         self.model = copy.deepcopy(model).eval().requires_grad_(False)
-        self._decay, self._steps = decay, 0
+        self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
+        self._decay = decay
+
+    def train(self, mode: bool = True) -> Averaged:
+        """Never in training: it is only asked."""
+        super().train(mode)
+        self.model.eval()
+        return self
 
     @torch.no_grad()
     def update(self, model: torch.nn.Module) -> None:
         """After a step of ``model``."""
-        decay = min(self._decay, (1 + self._steps) / (10 + self._steps))
-        self._steps += 1
+        k = int(self.steps)
+        decay = min(self._decay, (1 + k) / (10 + k))
+        self.steps += 1
         for mine, its in zip(self.model.parameters(), model.parameters(), strict=True):
             mine.lerp_(its.detach(), 1 - decay)
         for kept, its_own in zip(self.model.buffers(), model.buffers(), strict=True):
-            if kept.is_floating_point():
-                kept.lerp_(its_own, 1 - decay)
+            if kept.is_floating_point():  # what is equal stays: an infinite mask would become NaN
+                kept.copy_(torch.where(kept == its_own, kept, kept.lerp(its_own, 1 - decay)))
             else:
                 kept.copy_(its_own)
 

@@ -168,7 +168,7 @@ class ScoreTask:
         from filters.score import Scorer
 
         if not all((Path(folder) / "card.json").exists() for folder in self.folders.values()):
-            return _refuse  # nothing was trained because there is nothing to score
+            return refuse  # nothing was trained because there is nothing to score
         return Scorer(self.folders, self.device)
 
     def assemble(self, partition: int, results: Iterable[Any]) -> pa.Table:
@@ -198,7 +198,8 @@ def _column(values: np.ndarray) -> pa.Array:
     return pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
 
 
-def _refuse(batch: Any) -> Any:
+def refuse(batch: Any) -> Any:
+    """In the place of a model where no filter was trained."""
     raise RunError("there are pairs to score and no filter; run the same command again")
 
 

@@ -1,6 +1,6 @@
 """Recipe -> Steps. Read this first: it is the whole story of a run, in order.
 
-    scan -> index -> ingest -> dedup -> train-filter (each) -> score -> select -> export
+    scan -> index -> ingest -> dedup -> train-filter (each) -> score -> (capfilt) -> select -> export
 
 Each step is named by the hash of its configuration and its inputs, so all names are known before any work, and
 `curate plan` tells what is done without doing any.
@@ -9,7 +9,6 @@ Each step is named by the hash of its configuration and its inputs, so all names
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -26,11 +25,12 @@ from curate.ingest.index import IndexTask
 from curate.ingest.scan import Walked, list_chunks, scan
 from curate.step import Manifest, Progress, Step, load_manifest, read_parts, run_model_step, run_step
 from curate.storage import commit_json, digest, exclusive, private_folder, read_json, sweep
+from filters.capfilt import CapfiltTask
 from filters.model import checkpoint_hash, filter_hash
 from filters.task import Pool, ScoreTask, TrainTask
 from pipelines.recipe import Recipe
 
-ORDER = ("index", "ingest", "dedup", "train-filter", "score", "select", "export")
+ORDER = ("index", "ingest", "dedup", "train-filter", "score", "capfilt", "select", "export")
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,9 @@ class Listing:
 class Pipeline:
     """The steps of one recipe over one listing of its archive."""
 
-    def __init__(self, recipe: Recipe, listing: Listing) -> None:
+    def __init__(self, recipe: Recipe, listing: Listing, shards: Path | None = None) -> None:
         self.recipe, self.listing, self.run = recipe, listing, recipe.out
+        self.shards = shards or recipe.out / "shards"  # where they go
         self.secret = recipe.secret_source()
 
     # -- the steps, in order; a later one names earlier ones by hash ------------------------------------------------
@@ -118,15 +119,31 @@ class Pipeline:
         return Step("score", task, self.partitions, config, [self.dedup.hash, *trained], version=2)
 
     @cached_property
+    def capfilt(self) -> Step | None:
+        """Other texts, by a captioner, and what is believed of them and of the records' own; None unless asked for."""
+        said = self.recipe.capfilt
+        if said is None:
+            return None
+        folder = said.folder or self.filter_folders[said.filter]
+        own = self.train_filters.get(said.filter)
+        device, batch = "auto" if self.recipe.engine.gpus else "cpu", self.recipe.score_batch
+        filters = {name: str(path) for name, path in self.filter_folders.items()}
+        task = CapfiltTask(self.pool, str(folder), batch, said.rules(), device, filters)
+        inputs = [self.dedup.hash, own.hash if own else filter_hash(folder), *([self.score.hash] if self.score else [])]
+        return Step("capfilt", task, self.partitions, {"batch": batch, "rules": asdict(said.rules())}, inputs)
+
+    @cached_property
     def select(self) -> Step:
         """Splits and the cut: reads keys and scores."""
         r = self.recipe
         scores = str(self.score.folder(self.run)) if self.score else None
         dedup, ingest = str(self.dedup.folder(self.run)), str(self.ingest.folder(self.run))
-        task = SelectTask(ingest, self.partitions, dedup, scores, r.select_rules(), r.split_rules())
-        config = {"select": r.select.model_dump(), "split": r.split.model_dump()}
-        inputs = [self.ingest.hash, self.dedup.hash, *([self.score.hash] if self.score else [])]
-        return Step("select", task, 1, config, inputs, version=2)
+        unbelieved = r.capfilt.unbelieved if r.capfilt else "drop"
+        rules = r.select_rules(), r.split_rules()
+        task = SelectTask(ingest, self.partitions, dedup, scores, *rules, self.texts, unbelieved)
+        config = {"select": r.select.model_dump(), "split": r.split.model_dump(), "unbelieved": unbelieved}
+        inputs = [self.ingest.hash, self.dedup.hash, *(s.hash for s in (self.score, self.capfilt) if s)]
+        return Step("select", task, 1, config, inputs, version=3)
 
     @cached_property
     def export(self) -> Step:
@@ -134,8 +151,9 @@ class Pipeline:
         per_shard = self.recipe.export.records_per_shard
         folder = self.select.folder(self.run)
         shards = len(plan_shards(read_parts(folder), per_shard)) if load_manifest(folder) else 0
-        task = ExportTask(str(self.ingest.folder(self.run)), str(folder), str(self.shards), per_shard)
-        return Step("export", task, shards, {"records_per_shard": per_shard}, [self.ingest.hash, self.select.hash])
+        task = ExportTask(str(self.ingest.folder(self.run)), str(folder), str(self.shards), per_shard, self.texts)
+        inputs = [self.ingest.hash, self.select.hash]  # that of select covers the texts
+        return Step("export", task, shards, {"records_per_shard": per_shard}, inputs, version=2)
 
     # -- what they share --------------------------------------------------------------------------------------------
 
@@ -151,6 +169,11 @@ class Pipeline:
         return Pool(str(self.ingest.folder(self.run)), self.partitions, str(self.dedup.folder(self.run)))
 
     @property
+    def texts(self) -> str | None:
+        """Where the texts that were proposed lie."""
+        return str(self.capfilt.folder(self.run)) if self.capfilt else None
+
+    @property
     def filter_folders(self) -> dict[str, Path]:
         """Each filter's folder, given or trained, by the filter's name."""
         trained = self.train_filters
@@ -158,11 +181,6 @@ class Pipeline:
             name: f.folder if f.folder is not None else trained[name].folder(self.run) / "model"
             for name, f in self.recipe.filters.items()
         }
-
-    @property
-    def shards(self) -> Path:
-        """Where the shards go."""
-        return self.run / "shards"
 
     def steps(self) -> list[Step]:
         """All steps of this recipe, in order. Hashes are final; partition counts need the earlier steps done."""
@@ -224,25 +242,15 @@ def _run_steps(recipe: Recipe, engine: Engine, progress: Progress, until: str) -
     manifests: list[Manifest] = []
     pipeline = Pipeline(recipe, listing)
     for name in ORDER[: ORDER.index(until) + 1]:
-        manifests += [_runner(name)(pipeline, step, engine, progress) for step in pipeline.named(name)]
+        manifests += [execute_step(pipeline, step, engine, progress) for step in pipeline.named(name)]
     return pipeline, manifests
 
 
-def _runner(name: str) -> Callable[[Pipeline, Step, Engine, Progress], Manifest]:
-    return {"score": _run_score, "export": _run_export}.get(name, _run_plain)
-
-
-def _run_plain(pipeline: Pipeline, step: Step, engine: Engine, progress: Progress) -> Manifest:
-    return run_step(step, pipeline.run, engine, progress)
-
-
-def _run_score(pipeline: Pipeline, step: Step, engine: Engine, progress: Progress) -> Manifest:
-    assert isinstance(step.task, ScoreTask)
-    return run_model_step(step, step.task, pipeline.run, engine, progress)
-
-
-def _run_export(pipeline: Pipeline, step: Step, engine: Engine, progress: Progress) -> Manifest:
-    if claim_shards(pipeline.shards, step.hash):
+def execute_step(pipeline: Pipeline, step: Step, engine: Engine, progress: Progress) -> Manifest:
+    """What is not done of one step."""
+    if isinstance(step.task, ScoreTask | CapfiltTask):
+        return run_model_step(step, step.task, pipeline.run, engine, progress)
+    if isinstance(step.task, ExportTask) and claim_shards(pipeline.shards, step.hash):
         shutil.rmtree(step.folder(pipeline.run), ignore_errors=True)
     return run_step(step, pipeline.run, engine, progress)
 

@@ -13,6 +13,7 @@ from curate.deid.pixels.gate import ocr_available
 from curate.errors import RecipeError
 from curate.ingest.report import check_columns
 from curate.storage import commit_bytes
+from filters.capfilt import check_captioner
 from filters.method import method_of, read_card
 from filters.model import check_rules
 from pipelines.recipe import Deid, Recipe
@@ -32,6 +33,8 @@ def check(recipe: Recipe, touch: bool = True) -> None:
         _readable(recipe.clean.folder, "clean.folder")
     for name, chosen in recipe.filters.items():
         _filter(chosen, f"filters.{name}")
+    if recipe.capfilt is not None:
+        _captioner(recipe)
     if recipe.truth is not None:
         _truth(recipe.truth.path)
     if touch:
@@ -77,6 +80,16 @@ def _filter(chosen: Filter, field: str) -> None:
             _readable(Path(chosen.given[name]), f"{field}.{name}")
     if train is not None:
         check_rules(train.model)
+
+
+def _captioner(recipe: Recipe) -> None:
+    """The BLIP that is to write, where it is brought, can; one that is trained will."""
+    assert recipe.capfilt is not None
+    named = recipe.filters.get(recipe.capfilt.filter)
+    folder = recipe.capfilt.folder or (named.folder if named else None)
+    if folder is not None:
+        _readable(folder / "card.json", "capfilt.filter")
+        check_captioner(folder, "capfilt.filter")
 
 
 def _truth(path: Path) -> None:

@@ -17,10 +17,15 @@ from curate.step import read_parts
 from curate.storage import read_json, read_table
 from filters.drift import ScoreReference, score_drift
 from filters.measure import auroc, bootstrap_interval
+from filters.method import method_of
 from filters.task import FINDINGS
 from pipelines.build import Pipeline
 
 _FLATTERED = 0.25  # share of the scored records that a filter was trained on, above which the page says so
+_AGAINST = {  # what a method's held-out AUROC is of
+    "image_quality": "clean pictures against drawn ones",
+    "medclip": "own text against another's and edited ones",
+}
 _FAULTS = ("mismatch", "wrong_side", "negated", "boilerplate")
 
 
@@ -29,19 +34,22 @@ def measures(pipeline: Pipeline, selection: pa.Table) -> list[Measure]:
     found: list[Measure] = []
     for name, folder in pipeline.filter_folders.items():
         if (folder / "card.json").exists():
-            found += _held_out(name, read_json(folder / "card.json").get("metrics", {}))
+            card = read_json(folder / "card.json")
+            found += _held_out(name, _AGAINST.get(method_of(card), "own text against another's"), card["metrics"])
     if pipeline.recipe.truth is not None and pipeline.score is not None:
         found += _against_truth(pipeline, selection)
     return found
 
 
-def _held_out(name: str, metrics: dict[str, Any]) -> list[Measure]:
+def _held_out(name: str, what: str, metrics: dict[str, Any]) -> list[Measure]:
     """What the filter's card says of itself; a card without held-out pairs says nothing."""
     if metrics.get("holdout_auroc") is None:
         return []
-    low, high = metrics["holdout_auroc_low"], metrics["holdout_auroc_high"]
-    pairs = f"{metrics['holdout_pairs']:.0f} held-out pairs of the clean set, trained on {metrics['train_pairs']:.0f}"
-    told = [Measure(f"{name}: AUROC, own text against another's", metrics["holdout_auroc"], low, high, pairs)]
+    low, high = metrics.get("holdout_auroc_low"), metrics.get("holdout_auroc_high")
+    counts = [metrics.get(key) for key in ("holdout_pairs", "train_pairs")]
+    held, trained = ("" if n is None else f"{n:.0f} " for n in counts)
+    pairs = f"{held}held-out pairs of the clean set, trained on {trained or 'the '}others"
+    told = [Measure(f"{name}: AUROC, {what}", metrics["holdout_auroc"], low, high, pairs)]
     if metrics.get("holdout_r1") is not None:
         told.append(Measure(f"{name}: R@1", metrics["holdout_r1"], None, None, pairs))
     return told
@@ -51,21 +59,30 @@ def _against_truth(pipeline: Pipeline, selection: pa.Table) -> list[Measure]:
     """AUROC of every filter on each kind of planted fault against right pairs, outside the clean set."""
     recipe = pipeline.recipe
     assert recipe.truth is not None and pipeline.score is not None
-    pseudo = recipe.secret_source().pseudonymizer()
-    truth = read_table(recipe.truth.path, ["file", "fault", "pair_is_right", "patient_id"])
-    facts = {image_key(recipe.truth.source, r["file"], pseudo): r for r in truth.to_pylist() if r["file"]}
+    facts = truths(pipeline)
     seen = _clean_set(pipeline)
     names = list(recipe.filters)
     scored = _scored(pipeline, names).to_pylist()
     rows = [{**r, **facts[r["key"]]} for r in scored if r["key"] in facts and r["key"] not in seen]
     found = [m for name in names for m in _by_fault(name, rows)]
     pool = [r for r in selection.to_pylist() if r["key"] in facts and r["split"] == "train"]
-    for when, among in (("before the cut", pool), ("after the cut", [r for r in pool if r["drop_reason"] is None])):
+    kept = [r for r in pool if r["drop_reason"] is None and r["text_from"] != "synthetic"]  # of those no truth is known
+    for when, among in (("before the cut", pool), ("after the cut", kept)):
         if among:
             share = sum(bool(facts[r["key"]]["pair_is_right"]) for r in among) / len(among)
             note = f"of the train split's {len(among)} records, by known truth"
             found.append(Measure(f"right pairs {when}", share, None, None, note))
     return found
+
+
+def truths(pipeline: Pipeline) -> dict[str, dict[str, Any]]:
+    """What the recipe's truth says of each record, by key: fault, pair_is_right, patient_id; {} without a truth."""
+    recipe = pipeline.recipe
+    if recipe.truth is None:
+        return {}
+    pseudo = recipe.secret_source().pseudonymizer()
+    rows = read_table(recipe.truth.path, ["file", "fault", "pair_is_right", "patient_id"]).to_pylist()
+    return {image_key(recipe.truth.source, r["file"], pseudo): r for r in rows if r["file"]}
 
 
 def drifts(pipeline: Pipeline) -> list[Drift]:

@@ -27,7 +27,8 @@ from curate.ingest.report import ReportColumns
 from curate.ingest.scan import ImageSource
 from curate.ingest.section import SECTIONS
 from pipelines.part import Fraction, Part
-from pipelines.scoring import CleanSet, Filter, FilterName, Select
+from pipelines.scoring import Capfilt, CleanSet, Filter, FilterName, Select
+from pipelines.training import Compare, EvaluationSet, Train
 
 _Scope = Literal["off", "patient", "archive"]
 Scope = Annotated[_Scope, BeforeValidator(lambda v: "off" if v is False else v)]  # YAML reads a bare `off` as false
@@ -216,11 +217,15 @@ class Recipe(Part):
     clean: CleanSet = CleanSet()
     filters: dict[FilterName, Filter] = Field(default_factory=lambda: {"ours": Filter(method="ours")})
     score_batch: Annotated[int, Field(ge=1)] = 64
+    capfilt: Capfilt | None = None
     select: Select = Select()
     split: Split = Split()
     export: Export = Export()
     engine: EngineChoice = EngineChoice()
     truth: Truth | None = None
+    evaluation: tuple[EvaluationSet, ...] = ()
+    train: Train = Train()
+    compare: Compare = Compare()
     records_per_partition: Annotated[int, Field(ge=1)] = 500
 
     @model_validator(mode="after")
@@ -239,7 +244,16 @@ class Recipe(Part):
             raise ValueError(f"select.by: name the score to cut by, of {', '.join(self.filters)}")
         if cuts:
             self._columns_of_filters()
+        if self.capfilt is not None and self.capfilt.folder is None:
+            self._writes(self.capfilt.filter)
         return self
+
+    def _writes(self, name: str) -> None:
+        """The filter that CapFilt names is a blip."""
+        blips = [n for n, f in self.filters.items() if f.method == "blip"]
+        if name not in blips:
+            there = f"of {', '.join(blips)}" if blips else "here there is none"
+            raise ValueError(f"capfilt.filter: '{name}' is no blip filter of the recipe, {there}; or give a folder")
 
     def _columns_of_filters(self) -> None:
         """Every column that the cut reads is a filter's, and what is called a probability can be one."""

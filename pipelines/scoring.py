@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from curate.export.rules import SelectRules
+from filters.capfilt import CapfiltRules
 from filters.clean import CleanRules
 from filters.method import METHODS, field_names, make_rules, module_of
 from pipelines.part import Fraction, Part
@@ -71,6 +72,39 @@ class Filter(BaseModel):
         known = field_names(module_of(self.method).Rules)
         usual = {"threads": 1} if "threads" in known else {}
         return make_rules(self.method, {**usual, **self.given})
+
+
+class Capfilt(Part):
+    """CapFilt, where the recipe names it: the blip ``filter``, by its name in ``filters`` or by a folder (a path with a
+    slash), proposes a text for every image of the splits that are cut; the matching head judges it and the record's
+    own. ``unbelieved``: what becomes of a record of which it believes neither. The rest: `filters.capfilt`."""
+
+    filter: Annotated[str, AfterValidator(lambda v: str(Path(v).absolute()) if "/" in v else v)]
+    unbelieved: Literal["drop", "keep"] = "drop"
+    decoder: Literal["nucleus", "beam"] = "nucleus"
+    top_p: Annotated[float, Field(gt=0, le=1)] = CapfiltRules.top_p
+    beams: Annotated[int, Field(ge=1)] = CapfiltRules.beams
+    shortest: Annotated[int, Field(ge=1)] = CapfiltRules.shortest
+    longest: Annotated[int, Field(ge=2)] = CapfiltRules.longest
+    threshold: float = CapfiltRules.threshold
+    better: Annotated[float, Field(ge=0)] | None = None
+    least_groups: Annotated[int, Field(ge=0)] = CapfiltRules.least_groups
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _shortest_is_shorter(self) -> Capfilt:
+        if self.shortest >= self.longest:
+            raise ValueError(f"shortest: {self.shortest} tokens, but longest is {self.longest}")
+        return self
+
+    @property
+    def folder(self) -> Path | None:
+        """Of a filter that is brought; None where it is one of the recipe's."""
+        return Path(self.filter) if "/" in self.filter else None
+
+    def rules(self) -> CapfiltRules:
+        """As the step takes it."""
+        return CapfiltRules(**self.model_dump(exclude={"filter", "unbelieved"}))
 
 
 class Floor(Part):

@@ -11,10 +11,12 @@ from typing import Any
 import cv2
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from curate import __version__
 from curate.deid.attest import attest, attestation_bytes
 from curate.export.select import cut_of
+from curate.export.texts import carry, proposals
 from curate.export.webdataset import read_index, shard_table
 from curate.ingest.image import encode_jpeg, resize
 from curate.record import RECORD, Reason, live
@@ -22,8 +24,10 @@ from curate.report.funnel import StepCount
 from curate.report.page import DuplicatePair, Histogram, RunReport, Sample, render_page, report_json
 from curate.step import Manifest, part_path, read_parts
 from curate.storage import commit_bytes, read_table
+from filters.capfilt import CAPFILT
 from filters.task import train_curve
 from pipelines.build import ORDER, Pipeline
+from pipelines.final import final_curves
 from pipelines.measures import drifts, flattered, keep_rates, measures, reliabilities
 
 FUNNEL = ("index", "ingest", "dedup", "select", "export")
@@ -75,7 +79,7 @@ def collect(pipeline: Pipeline, manifests: Sequence[Manifest]) -> RunReport:
         duplicates=gallery.pairs(dedup),
         shards=shard_table(pipeline.shards),
         patients=len(set(read_index(pipeline.shards)["patient"].to_pylist())) if shard_table(pipeline.shards) else 0,
-        breakdown=_breakdown(records, selection),
+        breakdown=_breakdown(records, selection) | _texts(pipeline, selection),
         curves=_curves(pipeline),
         warnings=[*recipe.warnings(), *flattered(pipeline, selection), *told],
         attestation=_attestation(pipeline),
@@ -154,11 +158,17 @@ class _Gallery:
         columns = ["key", "image", "text", *FACTS]
         folder = self.pipeline.ingest.folder(self.pipeline.run)
         tables = [read_table(part_path(folder, p), columns, [("key", "in", k)]) for p, k in sorted(parts.items())]
-        return {r["key"]: r for t in tables for r in t.to_pylist()}
+        rows = {r["key"]: r for t in tables for r in t.to_pylist()}
+        told = (proposals(self.pipeline.texts, p, tuple(k)) for p, k in sorted(parts.items()))
+        proposed = {key: row for found in told for key, row in found.items()}
+        from_ = {k: self.chosen.get(k, {}).get("text_from") for k in keys}
+        return {k: carry({**row, "text_from": from_[k]}, proposed.get(k)) for k, row in rows.items()}
 
     def _sample(self, row: dict[str, Any]) -> Sample:
         chosen, fate = self.chosen.get(row["key"], {}), self.fates[row["key"]]
         facts = {n: str(row[n]) for n in FACTS[:3] if row[n]}
+        if row["text_from"]:
+            facts["text"] = row["text_from"]
         if row["width"]:
             facts["size"] = f"{row['width']} x {row['height']} x {row['bits']} bit"
         return Sample(
@@ -210,9 +220,25 @@ def _breakdown(records: pa.Table, selection: pa.Table) -> dict[str, list[tuple[s
     return out
 
 
+def _texts(pipeline: Pipeline, selection: pa.Table) -> dict[str, list[tuple[str, int, int]]]:
+    """Of the records that CapFilt looked at for the cut: whose text was believed, and why a text was withheld."""
+    if pipeline.capfilt is None:
+        return {}
+    said = read_parts(pipeline.capfilt.folder(pipeline.run), ["key", "chosen", "withheld"], empty=CAPFILT)
+    fates = selection.select(["key", "text_from", "drop_reason"]).filter(pc.is_valid(selection["text_from"]))
+    rows = fates.join(said, "key", join_type="inner").to_pylist()
+    out: dict[str, list[tuple[str, int, int]]] = {}
+    for title, column in (("text believed (CapFilt)", "chosen"), ("synthetic text withheld", "withheld")):
+        seen = Counter(r[column] for r in rows if r[column])
+        stay = Counter(r[column] for r in rows if r["drop_reason"] is None)
+        out |= {title: [(value, n, stay[value]) for value, n in sorted(seen.items())]} if seen else {}
+    return out
+
+
 def _curves(pipeline: Pipeline) -> dict[str, list[tuple[float, float]]]:
     found = {name: train_curve(folder) for name, folder in pipeline.filter_folders.items()}
-    return {f"training loss: {name}": curve for name, curve in found.items() if curve}
+    learned = {f"training loss: {name}": curve for name, curve in found.items() if curve}
+    return learned | final_curves(pipeline.run)
 
 
 def story(pipeline: Pipeline, key: str) -> list[tuple[str, dict[str, Any]]]:

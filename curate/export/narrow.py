@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
@@ -64,6 +65,17 @@ def fixed_bytes(column: pa.Array) -> NDArray[np.bytes_]:
         data = np.frombuffer(column.buffers()[2], np.uint8)[offsets[0] : offsets[-1]]
         return data.view(f"S{width}")
     return np.asarray(column.to_pylist(), dtype=np.bytes_)
+
+
+def rows_of(keys: pa.Array, known: pa.ChunkedArray) -> pa.Array | None:
+    """int32[n]: where each key lies in ``known``, null where it does not; None where the two are the same."""
+    return None if keys.equals(known.combine_chunks()) else pc.index_in(keys, value_set=known)
+
+
+def taken(column: pa.ChunkedArray, rows: pa.Array | None) -> pa.Array:
+    """The values at ``rows`` as `rows_of` gives them, null where a row is."""
+    whole = column.combine_chunks()
+    return whole if rows is None else whole.take(rows)
 
 
 def _parts(folder: Path) -> list[_Part]:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -21,10 +21,11 @@ from curate.errors import RecipeError, RunError
 from curate.export.choose import REASONS, Choice, choose, decide
 from curate.export.cut import combined
 from curate.export.labels import Labels
-from curate.export.narrow import columns_in, fixed_bytes, narrow
+from curate.export.narrow import columns_in, fixed_bytes, narrow, rows_of, taken
 from curate.export.rules import Floor, SelectRules
 from curate.export.split import SPLITS, SplitRules, split_of
-from curate.record import SELECTION, conform, live
+from curate.export.texts import TEXT_FROM, Texts, read_texts
+from curate.record import SELECTION, Reason, conform, live
 
 __all__ = ["Floor", "SelectRules", "SelectTask", "choose", "cut_of", "floor_counts"]
 
@@ -34,6 +35,7 @@ _TOLD = b"radsift.select"
 _DIGIT = np.full(256, -1, np.int64)  # the value of a hex digit
 _DIGIT[np.frombuffer(b"0123456789abcdef", np.uint8)] = range(16)
 _DIGIT[np.frombuffer(b"ABCDEF", np.uint8)] = range(10, 16)
+_REASONS = (*REASONS, Reason.NO_TEXT_BELIEVED)
 _SCORE = "the score"  # as `decide` is given it: what the rules combine is combined already
 
 
@@ -56,7 +58,11 @@ def floor_counts(selection: pa.Table) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class SelectTask:
-    """Records that dedup kept, their scores and their patients -> SELECTION, in ingest order."""
+    """Records that dedup kept, their scores and their patients -> SELECTION, in ingest order.
+
+    ``texts``: the folder of a step that proposed other texts (`curate.export.texts`), for the splits that are cut;
+    ``unbelieved``: whether a record of which no text is believed is dropped or keeps its own.
+    """
 
     ingest: str
     partitions: int
@@ -64,6 +70,8 @@ class SelectTask:
     scores: str | None
     rules: SelectRules
     splits: SplitRules
+    texts: str | None = None
+    unbelieved: Literal["drop", "keep"] = "drop"
 
     def rows(self, partition: int) -> int:
         """The cut is global: one unit."""
@@ -78,10 +86,13 @@ class SelectTask:
         facts = self._facts(keys)
         split = splits_of(facts["patient"], self.splits)
         cut_here = np.ones(len(keys), bool) if self.rules.filter_eval else split == SPLITS.index("train")
-        columns = self._columns(keys, facts)
+        columns, texts = self._columns(keys, facts), read_texts(self.texts, keys, cut_here)
+        columns = texts.rescored(columns)
+        doubted = texts.unbelieved if self.unbelieved == "drop" else np.zeros(len(keys), bool)
+        cut_here &= ~doubted
         scores = self._score(columns, cut_here)
         choice = self._choose(columns | {_SCORE: scores}, keys, cut_here)
-        return _table(table, split, scores, cut_here, choice)
+        return _table(table, split, scores, texts, _spread(choice, cut_here, doubted))
 
     def _score(self, columns: Mapping[str, Any], among: NDArray[np.bool_]) -> NDArray[np.float32]:
         """float32[n] of all records, those that are not cut placed among those that are."""
@@ -99,11 +110,11 @@ class SelectTask:
         known = narrow(Path(self.ingest), ("key", "patient", *FACTS), coded=[n for n in FACTS if n != "age"])
         if not known.num_rows:
             return {name: pa.nulls(len(keys), pa.string()) for name in ("patient", *FACTS)}
-        rows = _rows_of(keys, known["key"])
+        rows = rows_of(keys, known["key"])
         if rows is not None and rows.null_count:
             raise RunError(f"dedup names {rows.null_count} records that ingest does not have: delete its folder")
         wanted = {"age" if name == "age_band" else name for name in self.rules.fact_columns} | {"patient"}
-        return {name: _taken(known[name], rows) for name in ("patient", *FACTS) if name in wanted}
+        return {name: taken(known[name], rows) for name in ("patient", *FACTS) if name in wanted}
 
     def _columns(self, keys: pa.Array, facts: Mapping[str, pa.Array]) -> dict[str, Any]:
         """What `decide` reads: float32 scores, text columns as `Labels`, ages in years."""
@@ -120,9 +131,9 @@ class SelectTask:
             return out  # nothing is cut, and no score is named
         self._refuse_missing(wanted, there)
         known = narrow(Path(self.scores or ""), there, coded=[n for n in there if n == "findings"])
-        rows = _rows_of(keys, known["key"])
+        rows = rows_of(keys, known["key"])
         for name in wanted:
-            column = _taken(known[name], rows)
+            column = taken(known[name], rows)
             text = name == "findings"
             out[name] = Labels.of(column) if text else column.cast(pa.float32()).to_numpy(zero_copy_only=False)
         return out
@@ -151,30 +162,27 @@ def splits_of(patients: pa.Array, rules: SplitRules) -> NDArray[np.int8]:
     return np.where(u < rules.test, held[0], np.where(u < rules.test + rules.val, held[1], held[2])).astype(np.int8)
 
 
-def _rows_of(keys: pa.Array, known: pa.ChunkedArray) -> pa.Array | None:
-    """int32[n]: where each key lies in ``known``, null where it does not; None where the two are the same."""
-    return None if keys.equals(known.combine_chunks()) else pc.index_in(keys, value_set=known)
-
-
-def _taken(column: pa.ChunkedArray, rows: pa.Array | None) -> pa.Array:
-    whole = column.combine_chunks()
-    return whole if rows is None else whole.take(rows)
+def _spread(choice: Choice, among: NDArray[np.bool_], doubted: NDArray[np.bool_]) -> Choice:
+    """The choice ``among`` some as one over all: the others stay, those that are ``doubted`` go."""
+    reason, weight = np.zeros(len(among), np.int8), np.ones(len(among), np.float32)
+    reason[among], weight[among] = choice.reason, choice.weight
+    reason[doubted], weight[doubted] = _REASONS.index(Reason.NO_TEXT_BELIEVED), 0
+    return replace(choice, kept=reason == 0, weight=weight, reason=reason)
 
 
 def _table(
-    table: pa.Table, split: NDArray[np.int8], scores: NDArray[np.float32], cut_here: NDArray[np.bool_], choice: Choice
+    table: pa.Table, split: NDArray[np.int8], scores: NDArray[np.float32], texts: Texts, choice: Choice
 ) -> pa.Table:
-    reason, weight = np.zeros(len(split), np.int8), np.ones(len(split), np.float32)
-    reason[cut_here], weight[cut_here] = choice.reason, choice.weight
-    dropped = pa.array(reason, mask=reason == 0)
+    dropped = pa.array(choice.reason, mask=choice.kept)
     made = {
         "key": table["key"],
         "partition": table["partition"],
         "split": _named(pa.array(split), SPLITS),
         "score": pa.array(scores, pa.float32(), from_pandas=True),
-        "weight": pa.array(weight, pa.float32()),
+        "weight": pa.array(choice.weight, pa.float32()),
+        "text_from": _named(pa.array(texts.chosen, mask=texts.chosen < 0), TEXT_FROM),
         "drop_step": pc.if_else(dropped.is_null(), pa.scalar(None, pa.string()), STEP),
-        "drop_reason": _named(dropped, [r.value if r else "" for r in REASONS]),
+        "drop_reason": _named(dropped, [r.value if r else "" for r in _REASONS]),
     }
     counts = json.dumps({"added": choice.added, "displaced": choice.displaced}).encode()
     out = conform(pa.table(made), SELECTION)

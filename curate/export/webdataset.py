@@ -1,7 +1,8 @@
 """Shards in the img2dataset / open_clip layout: ``NNNNNN.tar`` of ``key.png|jpg``, ``key.txt``, ``key.json``,
 a Parquet index ``NNNNNN.parquet`` beside it, and ``NNNNNN_stats.json``, which is also the shard's done-marker.
 
-Image bytes go out as `ingest` wrote them: nothing is decoded or encoded again. Headers carry no time, owner or
+Image bytes go out as `ingest` wrote them: nothing is decoded or encoded again. The text is the record's own, or the one
+that was chosen in its place (`curate.export.texts`), and the JSON says so. Headers carry no time, owner or
 host, so a shard is the same bytes whenever and wherever it is written.
 """
 
@@ -11,7 +12,7 @@ import io
 import json
 import shutil
 import tarfile
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curate.export.split import SPLITS
-from curate.record import live
+from curate.export.texts import CARRIED, carry, proposals
+from curate.record import RECORD, SELECTION, live
 from curate.step import part_path, read_parts
 from curate.storage import commit_bytes, commit_json, digest, read_json, read_table, sweep, table_bytes
 
@@ -40,7 +42,9 @@ JSON_FIELDS = (
     "age",
     "date",
 )
-INDEX_FIELDS = ("key", *JSON_FIELDS, "text", "pixel_hash", "phash", "text_hash", "split", "score", "weight")
+_FIELDS = ("key", *JSON_FIELDS, "text", "pixel_hash", "phash", "text_hash")
+INDEX = pa.schema([*(RECORD.field(n) for n in _FIELDS), *(SELECTION.field(n) for n in ("split", "score", "weight")),
+                   *CARRIED])  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -74,12 +78,13 @@ def plan_shards(selection: pa.Table, per_shard: int) -> list[Shard]:
 
 @dataclass(frozen=True)
 class ExportTask:
-    """One partition is one shard."""
+    """One partition is one shard. ``texts``: the folder of a step that proposed other texts."""
 
     ingest: str
     selection: str
     shards: str
     per_shard: int
+    texts: str | None = None
 
     def rows(self, partition: int) -> int:
         """Records in the shard."""
@@ -92,9 +97,10 @@ class ExportTask:
         records = pa.concat_tables([self._read(p, keys) for p, keys in shard.keys.items()])
         places = {k: i for i, k in enumerate(selection["key"].to_pylist())}
         chosen = selection.take(pa.array([places[k] for k in records["key"].to_pylist()]))
-        for name in ("split", "score", "weight"):
+        for name in ("split", "score", "weight", "text_from"):
             records = records.append_column(name, chosen[name])
-        write_shard(Path(self.shards) / shard.split, shard.name, records)
+        proposed = {k: row for p, keys in shard.keys.items() for k, row in proposals(self.texts, p, keys).items()}
+        write_shard(Path(self.shards) / shard.split, shard.name, records, proposed)
         size = records.num_rows
         return pa.table({"key": records["key"], "split": [shard.split] * size, "shard": [shard.name] * size})
 
@@ -104,9 +110,12 @@ class ExportTask:
         return table.take(pa.array([place[k] for k in keys], pa.int64()))
 
 
-def write_shard(folder: Path, name: str, records: pa.Table) -> None:
-    """RECORD rows with split, score, weight -> the three files of a shard, the stats last."""
-    rows = records.to_pylist()
+def write_shard(
+    folder: Path, name: str, records: pa.Table, proposed: Mapping[str, Mapping[str, Any]] | None = None
+) -> None:
+    """RECORD rows with split, score, weight and text_from, and the texts ``proposed`` for them by key -> the three
+    files of a shard, the stats last."""
+    rows = [carry(row, (proposed or {}).get(row["key"])) for row in records.to_pylist()]
     sink = io.BytesIO()
     with tarfile.open(fileobj=sink, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         for row in rows:
@@ -116,9 +125,14 @@ def write_shard(folder: Path, name: str, records: pa.Table) -> None:
                 tar.addfile(info, io.BytesIO(data))
     data = sink.getvalue()
     commit_bytes(folder / f"{name}.tar", data)
-    commit_bytes(folder / f"{name}.parquet", table_bytes(records.select(INDEX_FIELDS)))
+    commit_bytes(folder / f"{name}.parquet", table_bytes(_index(rows)))
     stats = {"count": len(rows), "successes": len(rows), "bytes": len(data), "sha256": digest(data)}
     commit_json(folder / f"{name}_stats.json", stats)
+
+
+def _index(rows: list[dict[str, Any]]) -> pa.Table:
+    """The shard's Parquet index, all `INDEX` columns."""
+    return pa.table({f.name: pa.array([row[f.name] for row in rows], f.type) for f in INDEX}, schema=INDEX)
 
 
 def _members(row: dict[str, Any]) -> list[tuple[str, bytes]]:
@@ -131,8 +145,10 @@ def _members(row: dict[str, Any]) -> list[tuple[str, bytes]]:
     }
     if row["meta"]:
         facts["meta"] = dict(row["meta"])
-    if row["score"] is not None:
-        facts["score"] = round(row["score"], 6)
+    facts |= {name: round(row[name], 6) for name in ("score", "itm_original", "itm_synthetic") if row[name] is not None}
+    facts |= {name: row[name] for name in ("text_from", "caption_original", "synthetic") if row[name] is not None}
+    if row["provenance"] is not None:
+        facts["provenance"] = json.loads(row["provenance"])
     text = json.dumps(facts, sort_keys=True, ensure_ascii=False).encode()
     image = [(row["image_format"], row["image"])] if row["image"] else []
     return [*image, ("txt", row["text"].encode()), ("json", text)]

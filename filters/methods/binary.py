@@ -160,7 +160,11 @@ def _unpack(folder: Path, device: str) -> Filter:
     with tempfile.TemporaryDirectory() as temporary:
         for path in folder.glob(f"{_TOWERS}.*"):
             (Path(temporary) / path.name.removeprefix(f"{_TOWERS}.")).symlink_to(path.resolve())
-        return load_filter(Path(temporary), device)
+        try:
+            return load_filter(Path(temporary), device)
+        except RecipeError as error:
+            problem = error.problem.replace(temporary, str(folder))
+            raise RecipeError(error.field, f"{folder.name}/{_TOWERS}.*: {problem}", error.fix) from None
 
 
 def _rows(towers: Filter, records: Records) -> tuple[torch.Tensor, list[str]]:

@@ -110,7 +110,7 @@ def load(folder: Path, device: str = "auto") -> ImageQuality:
         if bank.middle.shape != (len(NAMES),):
             raise ValueError(bank.middle.shape)
     except (KeyError, TypeError, ValueError, OSError, SafetensorError) as error:
-        problem = f"{folder} is no image_quality filter ({type(error).__name__})"
+        problem = f"{folder}: card.json and bank.safetensors are no image_quality filter ({type(error).__name__})"
         raise RecipeError("filter", problem, "train it again") from None
     return ImageQuality(bank, side)
 

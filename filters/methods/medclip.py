@@ -127,7 +127,7 @@ def load(folder: Path, device: str = "auto") -> MedClip:
         prior, weights = np.array(card["prior"], np.float64), np.array(card["calibration"], np.float64)
         side = int(rules["side"])
     except (KeyError, TypeError, ValueError, RuntimeError, OSError, SafetensorError) as error:
-        problem = f"{folder} is no medclip filter ({type(error).__name__})"
+        problem = f"{folder}: card.json and model.safetensors are no medclip filter ({type(error).__name__})"
         raise RecipeError("filter", problem, "train it again") from None
     return MedClip(net, slots, prior, weights, side, pick_device(device))
 

@@ -21,6 +21,7 @@ from filters.data import Pixels
 from filters.method import Progress
 from filters.methods.medclip_net import MedClipNet
 from filters.methods.medclip_slots import Claims, Slots
+from filters.objectives import soft_match
 
 _AVERAGE = 0.98  # of the network that labels the pool
 _WARMUP = 0.1
@@ -157,11 +158,7 @@ def _match_loss(
     scale = net.temperature.exp().clamp(max=50.0)
     meaning = torch.nn.functional.normalize(shown, dim=-1) @ torch.nn.functional.normalize(spoken, dim=-1).T
     likeness = images @ net.embed_claims(said).T * scale
-    total = torch.zeros((), device=images.device)
-    for target, logits in ((meaning, likeness), (meaning.T, likeness.T)):
-        wanted = torch.softmax(target * 10.0, dim=1)
-        total = total - (wanted * torch.log_softmax(logits, dim=1)).sum(dim=1).mean()
-    return total / 2
+    return (soft_match(likeness, meaning) + soft_match(likeness.T, meaning.T)) / 2
 
 
 def _rate(done: float) -> float:

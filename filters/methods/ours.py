@@ -8,7 +8,9 @@ each fault is in the pool is estimated from the pool itself (Saerens, Latinne & 
 probability is one of this archive.
 
 Columns: "" the probability that the pair is right; "mismatch", "side", "negation", "omission", "boilerplate",
-"blank", "nonradiology": the probability of that fault, where alone more is worse.
+"blank", "nonradiology": the probability of that fault, where alone more is worse. "duplicate" is no class of the
+mixture, for a copy of a right pair is right: it is read off the pool by rule (`filters.copies`), 1 - 1/m of a pair that
+m pairs of the pool, itself with them, nearly repeat in picture and claims; the other columns do not depend on it.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from numpy.typing import NDArray
 
 from curate.errors import RecipeError, RunError
 from filters.calibrate import reliability
+from filters.copies import Copies
 from filters.data import hold_out
 from filters.findings import concept
 from filters.measure import auroc
@@ -47,6 +50,7 @@ from filters.score import Needs, Scorer, column, prepare
 _LEAST = 40  # clean pairs, below which there is nothing to hold out
 _ROUNDS_OF_EM = 50
 _BATCH = 64
+_SIDE = 64  # px at which copies are looked for where no part reads images
 
 
 @dataclass(frozen=True)
@@ -105,8 +109,9 @@ def train(data: TrainingSet, out: Path, rules: Rules, progress: Progress | None 
         planted.records.groups,
         note=f"{len(taught)} held-out clean pairs and faults planted in them",
     )
-    more = {"preprocessing": _preprocessing(out / "parts"), "faults": list(FAULTS), "prior": prior}
-    more["reliability"] = asdict(drawn)
+    about = _preprocessing(out / "parts")
+    _copies(clean, pool, max(about["sides"])).save(out)
+    more = {"preprocessing": about, "faults": [*FAULTS, "duplicate"], "prior": prior, "reliability": asdict(drawn)}
     write_card(out, "ours", rules, data, metrics, **more)
     return metrics
 
@@ -193,7 +198,13 @@ def _metrics(mixture: Mixture, features: NDArray[np.float64], planted: Planted) 
 
 def _preprocessing(folder: Path) -> dict[str, Any]:
     needs = Needs.of(sorted(folder.iterdir()))
-    return {"sides": list(needs.sides), "native": needs.native}
+    return {"sides": list(needs.sides or (_SIDE,)), "native": needs.native}
+
+
+def _copies(clean: Records, pool: Records, side: int) -> Copies:
+    """What there are copies of: all pairs of the pool and of the clean set whose image decodes."""
+    images, texts = [*clean.images, *pool.images], [*clean.texts, *pool.texts]
+    return Copies.of(prepare(images, texts, Needs((side,)), _BATCH), side)
 
 
 def load(folder: Path, device: str = "auto") -> Ours:
@@ -208,17 +219,17 @@ def load(folder: Path, device: str = "auto") -> Ours:
         problem = f"cannot be read ({type(error).__name__})"
         raise RecipeError(str(folder / "mixture.json"), problem, "train the filter again") from None
     methods = {name: load_method(folder / "parts" / name, device) for name in parts}
-    return Ours(methods, mixture, prior)
+    return Ours(methods, mixture, prior, Copies.load(folder))
 
 
 class Ours:
     """A `Method` over other methods."""
 
-    columns = ("", *FAULTS)
+    columns = ("", *FAULTS, "duplicate")
 
-    def __init__(self, parts: dict[str, Any], mixture: Mixture, prior: Mapping[str, float]) -> None:
-        self.parts, self.mixture = parts, mixture
-        self.sides = tuple(sorted({side for m in parts.values() for side in m.sides}))
+    def __init__(self, parts: dict[str, Any], mixture: Mixture, prior: Mapping[str, float], copies: Copies) -> None:
+        self.parts, self.mixture, self.copies = parts, mixture, copies
+        self.sides = tuple(sorted({side for m in parts.values() for side in m.sides})) or (_SIDE,)
         self.native = any(m.native for m in parts.values())
         self.factor = np.array([prior.get(name, 1.0) for name in mixture.classes])
 
@@ -226,6 +237,10 @@ class Ours:
         """float32[n] a column; NaN where the image did not decode."""
         told = {column(n, s): v for n, m in self.parts.items() for s, v in m(batch).items()}
         features = np.column_stack([np.round(told[name], 5) for name in self.mixture.names]).astype(np.float64)
+        if (lost := np.isnan(features[batch.valid]).any(axis=0)).any():  # the mixture would take it for missing
+            raise RunError(
+                f"'{self.mixture.names[int(lost.argmax())]}', a part of 'ours', is NaN: train the filter again"
+            )
         weighted = self.mixture.posterior(features) * self.factor
         share = weighted / weighted.sum(axis=1, keepdims=True)
         share[~batch.valid] = np.nan
@@ -233,4 +248,5 @@ class Ours:
         found = {"": share[:, at["right"]]}
         for fault in FAULTS:
             found[fault] = share[:, at[fault]] if fault in at else np.where(batch.valid, 0.0, np.nan)
+        found["duplicate"] = self.copies(batch.images[max(self.sides)], batch.texts, batch.valid)
         return {name: values.astype(np.float32) for name, values in found.items()}

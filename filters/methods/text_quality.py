@@ -120,8 +120,11 @@ def load(folder: Path, device: str = "auto") -> TextQuality:
             int(card["groups"]),
         )
         scale = np.array([card["scale"][name] for name in _PARTS], np.float64)
+        for keys, share in ((tables.sentences, tables.sentence_share), (tables.words, tables.word_share)):
+            if keys.ndim != 1 or keys.shape != share.shape or not np.isfinite(share).all():
+                raise ValueError
     except (KeyError, TypeError, ValueError, OSError, SafetensorError) as error:
-        problem = f"{folder} is no text_quality filter ({type(error).__name__})"
+        problem = f"{folder}: card.json and tables.safetensors are no text_quality filter ({type(error).__name__})"
         raise RecipeError("filter", problem, "train it again") from None
     return TextQuality(tables, scale)
 

@@ -118,6 +118,14 @@ def load(folder: Path, device: str = "auto") -> Towers:
     try:
         bank = load_file(path)
         images, texts = (np.asarray(bank[name], np.float32) for name in ("images", "texts"))
+        if (
+            images.shape != texts.shape
+            or images.ndim != 2
+            or images.shape[1] != found.config.get("embed_dim", images.shape[1])
+        ):
+            raise ValueError
+        if not (np.isfinite(images).all() and np.isfinite(texts).all()):
+            raise ValueError
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise RecipeError(str(path), f"cannot be read ({type(error).__name__})", "train the filter again") from None
     return Towers(found, (images, texts), keep)
@@ -189,7 +197,8 @@ class Towers:
         if edited:
             rows = [i for i, _ in edited]
             cosine = _cosine(left[rows], self.embed_texts([version for _, version in edited]))
-            np.maximum.at(best, rows, cosine)
+            with np.errstate(invalid="ignore"):  # of an image that did not decode
+                np.maximum.at(best, rows, cosine)
         none = np.isneginf(best)
         if none.any():
             best[none] = 0.0 if self.bank is None else (left[none] @ self.bank[1].T).mean(axis=1)

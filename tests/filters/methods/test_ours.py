@@ -52,6 +52,18 @@ def test_it_says_which_fault_a_pair_has_and_all_add_up_to_one(scores: Scores):
         assert (named[told == fault] == fault).mean() > 0.5, fault
 
 
+def test_a_copy_is_told_as_such_and_nothing_else_changes_for_it(folder: Path, scores: Scores):
+    pool = films(200, 92, 0.3)  # what it was trained beside
+    scorer = Scorer({"ours": str(folder)}, "cpu")
+    told = np.concatenate(
+        [scorer(b)["ours_duplicate"] for b in prepare(pool.records.images, pool.records.texts, scorer.needs, 64)]
+    )
+    fault = np.array(pool.fault)
+    assert (told[fault == "duplicate"] >= 0.5).all()
+    assert auroc(told, fault == "duplicate") > 0.95
+    assert (scores["ours_duplicate"] == 0).all(), "pictures of another pool are nobody's copies"
+
+
 def test_the_card_says_what_it_learned_from_and_how_well(folder: Path):
     card = read_card(folder)
     assert card["method"] == "ours" and card["data"]["pairs"] == 160 and card["data"]["pool"] == 200

@@ -1,0 +1,121 @@
+"""Evaluation data, however it lies: a run, a folder of shards, clip_benchmark's layout, a table, a folder a class."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from curate.errors import RecipeError
+from curate.ingest.rows import SUFFIXES
+from filters.evaluate.clip_benchmark import is_clip_benchmark, read_clip_benchmark
+from filters.evaluate.sets import FACTS, EvalSet, Lazy, gather, matches, unique
+from filters.evaluate.tables import class_folders, read_classes, read_pairs
+from filters.training.shards import Shards, open_shards
+
+_HASHES = ("pixel_hash", "phash")
+
+
+def read_set(path: Path, split: str = "test") -> EvalSet:
+    """The records of ``split`` under ``path``, in the order of their keys.
+
+    ``path`` is a run's folder, a folder of shards, one in clip_benchmark's layout, a table (CSV, JSONL, Parquet) with
+    columns for image and text or label or a folder with just one such table, or a folder with a subfolder a class. A
+    set that knows no splits is taken whole. RecipeError where it is none of these or holds no record; what is wrong
+    with one record leaves it out and is counted in ``skipped``.
+    """
+    found = _read(path, split)
+    if not len(found):
+        why = ", ".join(f"{n} {reason}" for reason, n in sorted(found.skipped.items())) or "it is empty"
+        raise RecipeError("data", f"{path} holds no record to evaluate on ({why})", "look at the files named there")
+    return found.sorted()
+
+
+def _read(path: Path, split: str) -> EvalSet:
+    if not path.exists():
+        raise RecipeError("data", f"{path} does not exist", "a run's folder, shards, a table or a folder of images")
+    if path.is_file():
+        if path.suffix.lower() not in SUFFIXES or SUFFIXES[path.suffix.lower()] == "txt":
+            raise RecipeError("data", f"{path} is no table", "a .csv, .tsv, .jsonl or .parquet file, or a folder")
+        return read_pairs(path, split)
+    if (path / "shards").is_dir():
+        return _shards(path / "shards", split, path.name)
+    if is_clip_benchmark(path, split):
+        return read_clip_benchmark(path, split)
+    if any(path.glob("*.tar")) or any(p.is_dir() and any(p.glob("*.tar")) for p in path.iterdir()):
+        return _shards(path, split, path.name)
+    tables = sorted(p for p in path.iterdir() if SUFFIXES.get(p.suffix.lower(), "txt") != "txt")
+    if len(tables) == 1:
+        return read_pairs(tables[0], split)
+    if tables:
+        raise RecipeError("data", f"{path} holds {len(tables)} tables", f"name one, such as {tables[0]}")
+    inside = next((p for p in sorted(path.iterdir()) if p.is_dir() and matches(p.name, split)), path)
+    if class_folders(inside):
+        return read_classes(inside, path.name)
+    fix = "shards (.tar), a table with image and text columns, or a subfolder of images a class"
+    raise RecipeError("data", f"{path} holds nothing that is known", fix)
+
+
+def _shards(folder: Path, split: str, name: str) -> EvalSet:
+    """This product's or img2dataset's shards: facts from each record's .json, hashes from the index beside the tar."""
+    parts = [p for p in sorted(folder.iterdir()) if p.is_dir() and any(p.glob("*.tar"))]
+    chosen = next((p for p in parts if matches(p.name, split)), None)
+    if chosen is None and not any(folder.glob("*.tar")):
+        held = ", ".join(p.name for p in parts) or "none"
+        raise RecipeError("data", f"{folder} holds no split {split!r} (found: {held})", "--split with one of these")
+    return shard_set(chosen or folder, name)
+
+
+def shard_set(folder: Path, name: str) -> EvalSet:
+    """Every readable pair of the tars directly in ``folder``."""
+    shards = open_shards(folder)
+    index = read_hashes(shards)
+    rows, patients = [], []
+    texts: list[tuple[str, ...]] = []
+    for i, key in enumerate(shards.keys.tolist()):
+        sample = shards.read(i)
+        meta = sample.facts.get("meta")
+        rows.append({**(meta if isinstance(meta, dict) else {}), **_known(sample.facts)})
+        texts.append((sample.text.strip(),))
+        patients.append(str(sample.facts.get("patient") or index.get(key, {}).get("patient") or ""))
+    keys = unique([str(k) for k in shards.keys])
+    return EvalSet(
+        name=name,
+        keys=keys,
+        images=[Lazy(partial(_image, shards, i)) for i in range(len(keys))],
+        texts=texts,
+        groups=[p or k for p, k in zip(patients, keys, strict=True)],
+        facts=gather(rows),
+        known_patients=any(patients),
+        hashes={n: [index.get(str(k), {}).get(n) for k in shards.keys] for n in _HASHES} if index else {},
+        skipped=shards.skipped.copy(),
+    )
+
+
+def _known(facts: dict[str, Any]) -> dict[str, Any]:
+    return {n: facts[n] for n in (*FACTS, "age") if facts.get(n) is not None}
+
+
+def _image(shards: Shards, i: int) -> bytes:
+    return shards.read(i).image
+
+
+def read_hashes(shards: Shards) -> dict[str, dict[str, Any]]:
+    """Of each record the index tells of: patient, pixel_hash, phash, text_hash. {} where no shard has an index."""
+    wanted = ("key", "patient", *_HASHES, "text_hash")
+    found: dict[str, dict[str, Any]] = {}
+    for name in shards.tars:
+        path = (shards.folder / name).with_suffix(".parquet")
+        if not path.is_file():
+            continue
+        try:
+            columns = [n for n in wanted if n in pq.read_schema(path).names]
+            rows = pq.read_table(path, columns=columns, partitioning=None).to_pylist() if "key" in columns else []
+        except (OSError, pa.ArrowException) as error:
+            problem = f"{path} cannot be read ({type(error).__name__})"
+            raise RecipeError("data", problem, "write the shards again, or remove the index") from None
+        found |= {str(r["key"]): r for r in rows}
+    return found

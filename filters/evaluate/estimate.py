@@ -1,0 +1,163 @@
+"""Metrics that can be taken under any weights of the records: one bootstrap serves all, and a subgroup is a mask.
+
+A `Metric` maps weights float64[r, n] (how often each of n records counts in each of r draws) to float64[r]. The plain
+value is the one of weights 1; intervals come of `filters.measure.resampled`, which draws whole patients (Efron 1979).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from filters.measure import _weighted as weighted_auroc
+from filters.measure import _weighted_auprc as weighted_auprc
+from filters.measure import resampled
+
+Weights = NDArray[np.float64]
+Measure = Callable[[Weights], Weights]
+LEVEL = 0.95
+
+
+@dataclass(frozen=True, eq=False)
+class Metric:
+    """``rows`` bool[n]: the records it is taken over."""
+
+    measure: Measure
+    rows: NDArray[np.bool_]
+
+
+def estimates(
+    metrics: Mapping[str, Metric], groups: Sequence[str], draws: int, seed: int, mask: NDArray[np.bool_] | None = None
+) -> dict[str, dict[str, Any]]:
+    """Of each metric ``value``, ``low``, ``high`` (95 %) and ``n``, over the records under ``mask``.
+
+    Values that are no numbers (a draw of one class alone) are left out; None where none is left.
+    """
+    inside = np.ones((1, len(groups))) if mask is None else mask[None, :].astype(np.float64)
+    values = {name: float(m.measure(inside)[0]) for name, m in metrics.items()}
+    drawn: dict[str, list[Weights]] = {name: [] for name in metrics}
+    for weights in resampled(groups, draws, seed):
+        for name, m in metrics.items():
+            drawn[name].append(m.measure(weights * inside))
+    return {
+        name: {"value": _number(values[name]), **_bounds(drawn[name]), "n": int((m.rows & (inside[0] > 0)).sum())}
+        for name, m in metrics.items()
+    }
+
+
+def _bounds(drawn: list[Weights]) -> dict[str, float | None]:
+    known = np.concatenate(drawn) if drawn else np.empty(0)
+    known = known[np.isfinite(known)]
+    if not len(known):
+        return {"low": None, "high": None}
+    low, high = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return {"low": _number(float(low)), "high": _number(float(high))}
+
+
+def _number(value: float) -> float | None:
+    return round(value, 6) if np.isfinite(value) else None
+
+
+def mean(values: ArrayLike) -> Metric:
+    """The mean of ``values`` float64[n]; NaN marks a record that does not count."""
+    v = np.asarray(values, np.float64)
+    rows = np.isfinite(v)
+    known = v[rows]
+
+    def measure(weights: Weights) -> Weights:
+        part = weights[:, rows]
+        return ratio(part @ known, part.sum(axis=1))
+
+    return Metric(measure, rows)
+
+
+def median(values: ArrayLike) -> Metric:
+    """The lower median of ``values``, as `mean`."""
+    v = np.asarray(values, np.float64)
+    rows = np.isfinite(v)
+    order = np.flatnonzero(rows)[np.argsort(v[rows], kind="stable")]
+    ranked = v[order]
+
+    def measure(weights: Weights) -> Weights:
+        total = np.cumsum(weights[:, order], axis=1)
+        if not len(order):
+            return np.full(len(weights), np.nan)
+        place = (total >= total[:, -1:] / 2).argmax(axis=1)
+        return np.where(total[:, -1] > 0, ranked[place], np.nan)
+
+    return Metric(measure, rows)
+
+
+def auroc(scores: NDArray[Any], truth: NDArray[Any]) -> Metric:
+    """Area under the ROC curve; ``truth`` float[n] is 1, 0, or NaN where a record does not count."""
+    return _ranked(weighted_auroc, scores, truth)
+
+
+def auprc(scores: NDArray[Any], truth: NDArray[Any]) -> Metric:
+    """Average precision; as `auroc`."""
+    return _ranked(weighted_auprc, scores, truth)
+
+
+def _ranked(kind: Callable[..., Weights], scores: NDArray[Any], truth: NDArray[Any]) -> Metric:
+    rows = np.isfinite(truth)
+    s, y = np.asarray(scores[rows], np.float64), truth[rows] > 0
+    return Metric(lambda weights: kind(s, y, weights[:, rows]), rows)
+
+
+def f1(predicted: NDArray[np.bool_], truth: NDArray[Any]) -> Metric:
+    """2 tp / (2 tp + fp + fn); NaN where there is no positive in truth or prediction."""
+    rows = np.isfinite(truth)
+    p, y = predicted[rows], truth[rows] > 0
+    both, either = (p & y).astype(np.float64), p.astype(np.float64) + y
+
+    def measure(weights: Weights) -> Weights:
+        part = weights[:, rows]
+        return ratio(2 * (part @ both), part @ either)
+
+    return Metric(measure, rows)
+
+
+def average(metrics: Sequence[Metric]) -> Metric:
+    """The unweighted ("macro") mean of ``metrics``; in each draw of those that have a value there."""
+    rows = np.logical_or.reduce([m.rows for m in metrics])
+
+    def measure(weights: Weights) -> Weights:
+        values = np.stack([m.measure(weights) for m in metrics])
+        known = np.isfinite(values)
+        return ratio(np.where(known, values, 0).sum(axis=0), known.sum(axis=0).astype(np.float64))
+
+    return Metric(measure, rows)
+
+
+def ratio(above: Weights, below: Weights) -> Weights:
+    """``above / below``, NaN where ``below`` is 0."""
+    return np.asarray(np.where(below > 0, above / np.where(below > 0, below, 1), np.nan))
+
+
+def classified(
+    labels: NDArray[np.int64], scores: NDArray[Any], rows: NDArray[np.bool_] | None = None
+) -> dict[str, Metric]:
+    """Of scores float[n, c] for ``labels`` int64[n] (-1: does not count): accuracy, and the macro means over classes
+    of recall (balanced accuracy), AUROC and AUPRC of each class against the rest, and F1 of the highest score."""
+    counted = labels >= 0 if rows is None else (labels >= 0) & rows
+    best = scores.argmax(axis=1)
+    present = [c for c in range(scores.shape[1]) if (labels[counted] == c).any()]
+    one = {c: np.where(counted, (labels == c).astype(np.float64), np.nan) for c in present}
+    hit = np.where(counted, (best == labels).astype(np.float64), np.nan)
+    return {
+        "accuracy": mean(hit),
+        "balanced_accuracy": recall(labels, hit),
+        "auroc": average([auroc(scores[:, c], one[c]) for c in present]),
+        "auprc": average([auprc(scores[:, c], one[c]) for c in present]),
+        "f1": average([f1(best == c, one[c]) for c in present]),
+    }
+
+
+def recall(labels: NDArray[np.int64], hit: Weights) -> Metric:
+    """Balanced accuracy: the macro mean over classes of the mean ``hit`` (float64[n], NaN does not count)."""
+    present = np.unique(labels[np.isfinite(hit)])
+    return average([mean(np.where(labels == c, hit, np.nan)) for c in present])

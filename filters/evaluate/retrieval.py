@@ -1,0 +1,96 @@
+"""Images found by their texts and texts by their images; a copy of the right text is right both ways."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from curate.dedup.exact import text_hash
+from filters.encoder import Filter
+from filters.evaluate.encode import Encoded, Rows, text_rows
+from filters.evaluate.estimate import Measure, Metric, Weights, mean, median
+
+KS = (1, 5, 10)
+_TIE = 1e-6  # cosines as near as this are one: sums of float32 differ so much from order to order
+_CHUNK = 1 << 23  # cosines held at a time: 32 MiB, and masks beside them
+
+
+def retrieval(model: Filter, found: Encoded) -> dict[str, dict[str, Metric]]:
+    """R@1, R@5, R@10 and median rank of both directions; {} where fewer than two different texts are.
+
+    A text is one candidate however many records have it (`curate.dedup.exact.normalise` decides what is the same), and
+    every image of it is right for it. The rank of a query is 1 + the wrong candidates that are at least as near as the
+    nearest right one: a tie counts against the model, so that a collapsed one finds nothing.
+    """
+    owner, text = captions(found.data.texts)
+    if len(owner) == 0 or text.max() < 1:
+        return {}
+    rows = text_rows(model, distinct(found.data.texts, text))
+    return of_rows(found.images, rows, owner, text)
+
+
+def captions(texts: Sequence[Sequence[str]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(int64[m] the record, int64[m] the number of the text) of every caption; equal texts have one number."""
+    owner = np.array([i for i, part in enumerate(texts) for _ in part], np.int64)
+    hashes = [text_hash(t) for part in texts for t in part]
+    number = np.unique(np.array(hashes, np.str_), return_inverse=True)[1].reshape(-1) if hashes else owner
+    return owner, number.astype(np.int64)
+
+
+def distinct(texts: Sequence[Sequence[str]], number: NDArray[np.int64]) -> list[str]:
+    """The text of each number: of those that count as one, the first in the alphabet."""
+    chosen: dict[int, str] = {}
+    for text, k in zip((t for part in texts for t in part), number.tolist(), strict=True):
+        chosen[k] = min(chosen.get(k, text), text)
+    return [chosen[k] for k in range(len(chosen))]
+
+
+def of_rows(
+    images: Rows, texts: Rows, owner: NDArray[np.int64], text: NDArray[np.int64]
+) -> dict[str, dict[str, Metric]]:
+    """As `retrieval`, of unit rows: caption i of image ``owner[i]`` is the text ``text[i]``."""
+    n = len(images)
+    to_text = ranks(images, texts, owner, text)
+    to_image = ranks(texts, images, text, owner)[text]
+    return {
+        "retrieval/image_to_text": {**{f"r{k}": mean(_hit(to_text, k)) for k in KS}, "median_rank": median(to_text)},
+        "retrieval/text_to_image": {
+            **{f"r{k}": _of_captions(mean(_hit(to_image, k)), owner, n) for k in KS},
+            "median_rank": _of_captions(median(to_image), owner, n),
+        },
+    }
+
+
+def _hit(rank: Weights, k: int) -> Weights:
+    return np.where(np.isfinite(rank), rank <= k, np.nan)
+
+
+def _of_captions(metric: Metric, owner: NDArray[np.int64], n: int) -> Metric:
+    """A metric over captions as one over records: a caption counts as often as its record."""
+    inner: Measure = metric.measure
+    rows = np.zeros(n, bool)
+    rows[owner] = True
+    return Metric(lambda weights: inner(weights[:, owner]), rows)
+
+
+def ranks(queries: Rows, candidates: Rows, asks: NDArray[np.int64], right: NDArray[np.int64]) -> Weights:
+    """float64[q]: the rank of the nearest right candidate of each query; 1 is best, NaN where none is right.
+
+    Candidate ``right[i]`` is right for query ``asks[i]``. Never more than `_CHUNK` cosines are held.
+    """
+    out = np.full(len(queries), np.nan)
+    order = np.argsort(asks, kind="stable")
+    asks, right = asks[order], right[order]
+    size = max(1, _CHUNK // max(len(candidates), 1))
+    for start in range(0, len(queries), size):
+        a, b = np.searchsorted(asks, [start, start + size])
+        rows, columns = asks[a:b] - start, right[a:b]
+        near = queries[start : start + size] @ candidates.T
+        best = np.full(len(near), np.inf, np.float32)
+        np.minimum.at(best, rows, -near[rows, columns])  # the greatest cosine, its sign turned
+        near[rows, columns] = -np.inf
+        above = (near >= -best[:, None] - _TIE).sum(axis=1)
+        out[start : start + size] = np.where(np.isfinite(best), 1 + above, np.nan)
+    return out

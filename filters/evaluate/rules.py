@@ -1,0 +1,48 @@
+"""What is measured, and how."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from curate.errors import RecipeError
+
+TASKS = ("zero_shot", "findings", "retrieval", "linear_probe", "few_shot", "language")
+
+
+@dataclass(frozen=True)
+class EvaluateRules:
+    """Which tasks, and how they are measured. A task a set has nothing for is left out of the results."""
+
+    tasks: tuple[str, ...] = TASKS
+    facts: tuple[str, ...] | None = (
+        None  # facts told by zero-shot and probes; None: every one with a few frequent values
+    )
+    least: int = 10  # records that a value of a fact, or each side of a finding, needs to be counted
+    most_values: int = 20  # of a fact; one with more is no classification but free text
+    draws: int = 1000  # bootstrap samples of whole patients
+    seed: int = 0
+    probe_test: float = 0.5  # share of the patients a probe is measured on, where no training set is given
+    probe_most: int = 10_000  # records a probe is trained on at most
+    shots: tuple[int, ...] = (1, 2, 4, 8, 16)
+    shot_draws: int = 5
+    subgroups: tuple[str, ...] = ("modality", "body_part", "view", "sex", "age_band", "source")
+    subgroup_least: int = 30  # records of the smallest subgroup that is told
+    batch: int = 64
+    threads: int = 1
+    device: str = "auto"
+
+
+def check_evaluate_rules(rules: EvaluateRules) -> None:
+    """RecipeError where a value is out of its range; before any work."""
+    unknown = sorted(set(rules.tasks) - set(TASKS))
+    if unknown:
+        raise RecipeError("evaluate.tasks", f"{', '.join(unknown)}: no such task", f"of {', '.join(TASKS)}")
+    for name in ("least", "draws", "probe_most", "shot_draws", "subgroup_least", "batch", "threads"):
+        if getattr(rules, name) < 1:
+            raise RecipeError(f"evaluate.{name}", f"{getattr(rules, name)}", "1 or more")
+    if rules.most_values < 2:
+        raise RecipeError("evaluate.most_values", f"{rules.most_values}", "2 or more")
+    if not 0 < rules.probe_test < 1:
+        raise RecipeError("evaluate.probe_test", f"{rules.probe_test}", "a share, above 0 and below 1")
+    if any(k < 1 for k in rules.shots):
+        raise RecipeError("evaluate.shots", f"{list(rules.shots)}", "1 or more each")

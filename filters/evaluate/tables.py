@@ -1,0 +1,149 @@
+"""Sets of image files: a table that names them, or a folder with a subfolder a class."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from curate.errors import RecipeError
+from curate.ingest.rows import SUFFIXES, column_names, read_rows
+from curate.record import Reason
+from filters.evaluate.sets import MOST_TEXT, EvalSet, file_image, gather, inside, matches, plain, unique
+
+IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
+COLUMNS = {
+    "image": ("image", "image_path", "path", "file", "filename", "file_name", "filepath"),
+    "text": ("text", "caption", "report", "impression", "findings"),
+    "label": ("label", "class", "target"),
+    "patient": ("group_id", "patient", "patient_id", "subject_id", "patientid"),
+    "key": ("key", "image_id", "id"),
+    "split": ("split", "fold"),
+}  # what a column is called, the likeliest first
+_IDS = {*COLUMNS["patient"], *COLUMNS["key"]}  # names of people and things, no facts about them
+_NAMES = {"region": "body_part", "location_category": "body_part", "plane": "view", "gender": "sex", "site": "source"}
+
+
+def read_pairs(table: Path, split: str) -> EvalSet:
+    """The rows of ``split`` (all, where there is no such column) whose image lies in the table's folder.
+
+    RecipeError where the table has no column of images, or none of texts or labels, or knows no such split.
+    """
+    rows, columns, skipped = _rows(table)
+    if "image" not in columns or not {"text", "label"} & columns.keys():
+        want = "a column 'image' with paths below the table's folder, and 'text' or 'label'"
+        raise RecipeError("data", f"{table} has the columns {', '.join(rows[0]) if rows else 'none'}", want)
+    rows = _of_split(table, rows, columns.get("split"), split)
+    root, kept, images = table.parent, [], []
+    for row in rows:
+        path = inside(root, row[columns["image"]])
+        text = row.get(columns.get("text", ""), "").strip()
+        label = row.get(columns.get("label", ""), "").strip()
+        why = (
+            "with an image that is not in the table's folder" if path is None
+            else "without a text or a label" if not (text or label)
+            else "with a text of over a megabyte" if len(text) > MOST_TEXT
+            else ""
+        )  # fmt: skip
+        if why or path is None:
+            skipped[why] += 1
+            continue
+        kept.append(row)
+        images.append(path)
+    return _assembled(table.parent.name, kept, images, columns, skipped)
+
+
+def _rows(table: Path) -> tuple[list[dict[str, str]], dict[str, str], Counter[str]]:
+    """(rows, role -> column, what was left out) of the whole table, every value a string."""
+    form = SUFFIXES[table.suffix.lower()]
+    try:
+        names = list(dict.fromkeys(column_names(table, form)))
+        found = [row for _, row in read_rows(table, form, names)]
+    except OSError as error:
+        raise RecipeError("data", f"{table} cannot be read ({type(error).__name__})", "write it again") from None
+    skipped: Counter[str] = Counter()
+    rows = []
+    for row in found:
+        if isinstance(row, Reason):
+            skipped[f"in rows that cannot be read ({row.value})"] += 1
+        else:
+            rows.append(dict(zip(names, row, strict=True)))
+    low = {n.strip().lower(): n for n in reversed(names)}
+    found_as = {role: [low[a] for a in wanted if a in low] for role, wanted in COLUMNS.items()}
+    return rows, {role: names[0] for role, names in found_as.items() if names}, skipped
+
+
+def _of_split(table: Path, rows: list[dict[str, str]], column: str | None, split: str) -> list[dict[str, str]]:
+    if column is None:
+        return rows
+    chosen = [r for r in rows if matches(r[column], split)]
+    if rows and not chosen:
+        held = ", ".join(sorted({r[column] for r in rows})[:8])
+        raise RecipeError("data", f"{table} has no split {split!r} (found: {held})", "--split with one of these")
+    return chosen
+
+
+def _assembled(
+    name: str, rows: Sequence[dict[str, str]], images: Sequence[Path], columns: dict[str, str], skipped: Counter[str]
+) -> EvalSet:
+    taken = {c for role, c in columns.items() if role != "label"} | {
+        n for n in (rows[0] if rows else ()) if n.lower() in _IDS
+    }
+    facts = [{_NAMES.get(c.lower(), c.lower()): v for c, v in row.items() if c not in taken} for row in rows]
+    texts = [plain(row.get(columns.get("text", ""), "")).strip() for row in rows]
+    labels = [row.get(columns.get("label", ""), "").strip() for row in rows]
+    classes = tuple(sorted({x for x in labels if x}))
+    patients = [row.get(columns.get("patient", ""), "").strip() for row in rows]
+    keys = unique([row.get(columns.get("key", ""), "").strip() or row[columns["image"]] for row in rows])
+    if "label" in columns:
+        for fact in facts:
+            fact.pop(columns["label"].lower(), None)  # what the classes say need not be said as a fact
+    return EvalSet(
+        name=name,
+        keys=keys,
+        images=[file_image(p) for p in images],
+        texts=[(t,) if t else () for t in texts],
+        groups=[p or k for p, k in zip(patients, keys, strict=True)],
+        facts=gather(facts),
+        known_patients=any(patients),
+        labels=[classes.index(x) if x else -1 for x in labels] if classes else None,
+        classes=tuple(words(c) for c in classes),
+        skipped=skipped,
+    )
+
+
+def class_folders(folder: Path) -> list[Path]:
+    """Subfolders that hold images, by name."""
+    return [p for p in sorted(folder.iterdir()) if p.is_dir() and any(_images(p))]
+
+
+def read_classes(folder: Path, name: str) -> EvalSet:
+    """Every image of the subfolders of ``folder``; a subfolder's name is the class."""
+    found = class_folders(folder)
+    classes = [words(p.name) for p in found]
+    keys: list[str] = []
+    images: list[Path] = []
+    labels: list[int] = []
+    skipped: Counter[str] = Counter()
+    for number, part in enumerate(found):
+        for file in _images(part):
+            path = inside(folder, f"{part.name}/{file.name}")
+            if path is None:
+                skipped["with an image that leads out of the folder"] += 1
+                continue
+            keys.append(f"{part.name}/{file.name}")
+            images.append(path)
+            labels.append(number)
+    return EvalSet(
+        name=name, keys=keys, images=[file_image(p) for p in images], texts=[()] * len(keys), groups=list(keys),
+        known_patients=False, labels=labels, classes=tuple(classes), skipped=skipped,
+    )  # fmt: skip
+
+
+def _images(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.iterdir() if p.suffix.lower() in IMAGES)
+
+
+def words(name: str) -> str:
+    """A class's name as it is said: ``glioma_tumor`` is "glioma tumor"."""
+    return " ".join(plain(name).replace("_", " ").split())

@@ -1,0 +1,211 @@
+"""A finished model's card: README.md as model hubs read it, and the same facts on card.json.
+
+What it tells: how the model was trained and on what, by hashes that name the data and the filters without showing
+them; how well it did, with intervals; what it is for and what it is not. No path, no time, nothing of a person.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from curate.errors import RecipeError
+from curate.storage import commit_bytes
+from filters.method import add_to_card, read_card
+
+_TAGS = ["clip", "medical", "radiology", "image-text-retrieval", "radsift"]
+_HUB_NAMES = {"auroc": "roc_auc", "auprc": "average_precision", "f1": "f1", "accuracy": "accuracy"}  # of metrics
+_TASK = "zero-shot-image-classification"
+
+USE = """\
+Research on image-text models of radiology: zero-shot classification, retrieval, linear probes, the start of further
+training. The texts it knows are reports and captions of the kind it was trained on."""
+
+LIMITS = """\
+- Not a medical device. Not for diagnosis, triage, treatment or any other decision about a patient.
+- Its numbers hold for data like its evaluation sets'. Other sites, devices, populations, languages and ways of
+  reporting have not been measured unless a table below says so.
+- It was trained on what reports say, and inherits their omissions and errors; filtering lowers these, and may leave
+  rare findings and groups with fewer examples.
+- Images are seen at a low resolution: what is small is not seen. Sides, negations and degrees are weak points of such
+  models; look at the probes among the metrics before relying on them.
+- De-identified data went in; a model may still remember what it has seen often. Share it as the data may be shared."""
+
+
+@dataclass(frozen=True)
+class CardFacts:
+    """What the training itself does not know.
+
+    ``licence`` is a hub's identifier ("other" until someone decides), ``notes`` what must be said about the licences
+    of data, checkpoints and towers. ``data``: the export step's hash and counts, plain values by name. ``filters``:
+    name to hash (`filters.model.filter_hash`). ``evaluation``: name of a set to what `filters.evaluate` found on it.
+    """
+
+    title: str = "An image-text model of radiology"
+    licence: str = "other"
+    notes: tuple[str, ...] = ()
+    data: Mapping[str, Any] = field(default_factory=dict)
+    filters: Mapping[str, str] = field(default_factory=dict)
+    evaluation: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+def write_card(folder: Path, facts: CardFacts) -> None:
+    """README.md into a finished model's ``folder``, and ``facts`` on its card.json; the same facts, the same bytes.
+
+    RecipeError where ``folder`` has no card.json, or a fact is a path.
+    """
+    evaluation = {name: _numbers(found) for name, found in sorted(facts.evaluation.items())}
+    told = {
+        "title": facts.title,
+        "licence": {"id": facts.licence, "notes": list(facts.notes)},
+        "export": dict(facts.data),
+        "filters": dict(facts.filters),
+        "evaluation": evaluation,
+    }
+    _check(told)
+    weights = folder / "model.safetensors"
+    if weights.is_file():
+        with weights.open("rb") as file:
+            told["weights"] = hashlib.file_digest(file, "sha256").hexdigest()
+    add_to_card(folder, **told)
+    text = _front(facts, evaluation) + "\n".join(_body(facts.title, read_card(folder)))
+    commit_bytes(folder / "README.md", text.encode())
+
+
+def _numbers(found: Mapping[str, Any]) -> dict[str, Any]:
+    """The tasks' values and intervals, the leakage's counts; of subgroups the results' own page tells."""
+    tasks = {
+        task: {name: {k: _finite(v) for k, v in sorted(metric.items())} for name, metric in metrics.items()}
+        for task, metrics in found.get("tasks", found).items()
+    }
+    leakage = found.get("leakage")
+    return {"tasks": tasks} | ({"leakage": dict(leakage)} if leakage else {})
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _check(told: Any) -> None:
+    """RecipeError where a path would be told: it may name a place or a person."""
+    for value in _strings(told):
+        if Path(value).is_absolute() or value.startswith("~") or ":\\" in value:
+            raise RecipeError("card", "a path does not belong on a model's card", "a name or a hash")
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield str(key)
+            yield from _strings(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _strings(inner)
+    elif isinstance(value, str):
+        yield value
+
+
+def _front(facts: CardFacts, evaluation: Mapping[str, Any]) -> str:
+    """The hub's front matter."""
+    rows = [(data, *row) for data, found in evaluation.items() for row in _rows(found)]
+    said: dict[str, Any] = {
+        "library_name": "open_clip",
+        "pipeline_tag": _TASK,
+        "license": facts.licence,
+        "tags": _TAGS,
+    }
+    if rows:
+        said["metrics"] = sorted({_hub(name) for _, _, name, _ in rows})
+        results = [
+            {
+                "task": {"type": _TASK, "name": task},
+                "dataset": {"type": data, "name": data},
+                "metrics": [{"type": _hub(name), "name": name, "value": metric["value"]}],
+            }
+            for data, task, name, metric in rows
+            if metric.get("value") is not None
+        ]
+        said["model-index"] = [{"name": facts.title, "results": results}]
+    return f"---\n{yaml.safe_dump(said, sort_keys=False, allow_unicode=True)}---\n"
+
+
+def _hub(name: str) -> str:
+    return _HUB_NAMES.get(name.lower(), name)
+
+
+def _rows(found: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for task, metrics in found["tasks"].items():
+        for name, metric in metrics.items():
+            yield task, name, metric
+
+
+def _body(title: str, card: Mapping[str, Any]) -> Iterator[str]:
+    yield f"\n# {title}\n"
+    yield "Trained by radsift on image-text pairs that were de-identified, deduplicated and filtered by it.\n"
+    yield from ("## Intended use\n", USE, "\n## Limits\n", LIMITS, "\n## Training\n")
+    yield from _table(("", ""), _training(card))
+    made_of = [*_flat(card.get("export", {})), *_flat(card.get("filters", {}), "filter ")]
+    if made_of:
+        yield "\n## Data and filters\n"
+        yield from _table(("", ""), made_of)
+    for name, found in card.get("evaluation", {}).items():
+        yield f"\n## Evaluation: {name}\n"
+        lines = [(task, metric, _interval(value), _cell(value.get("n"))) for task, metric, value in _rows(found)]
+        yield from _table(("task", "metric", "value (95 % interval)", "n"), lines)
+        if "leakage" in found:
+            yield "\nSeen in training: " + ", ".join(f"{k} {v}" for k, v in found["leakage"].items()) + "."
+    licence = card.get("licence", {})
+    yield f"\n## Licence\n\n`{licence.get('id', 'other')}`\n"
+    yield from (f"- {note}" for note in licence.get("notes", []))
+    yield ""
+
+
+def _training(card: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What the training wrote on card.json, the rules that were used among it."""
+    data, rules, pixels = card.get("data", {}), card.get("rules", {}), card.get("preprocessing", {})
+    told = {
+        "architecture": card.get("arch"),
+        "objective": card.get("objective"),
+        "tokenizer": card.get("tokenizer"),
+        "image side": pixels.get("side"),
+        "training data": data.get("sha256"),
+        "records": data.get("records"),
+        "samples seen": data.get("pairs seen"),
+        "weights": card.get("weights"),
+    }
+    used = ("batch", "lr", "optimizer", "weight_decay", "layer_decay", "patch_dropout", "ema", "seed")
+    told |= {name.replace("_", " "): rules.get(name) for name in used}
+    told |= {f"last {k}": v for k, v in card.get("metrics", {}).items() if k in ("loss", "contrast", "caption")}
+    return [(name, _cell(value)) for name, value in told.items() if value is not None]
+
+
+def _flat(found: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:
+    for name, value in found.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{before}{name} ")
+        else:
+            yield f"{before}{name}", _cell(value)
+
+
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    yield f"| {' | '.join(head)} |"
+    yield f"|{'---|' * len(head)}"
+    for row in rows:
+        yield f"| {' | '.join(cell.replace('|', '/') for cell in row)} |"
+
+
+def _interval(metric: Mapping[str, Any]) -> str:
+    value, low, high = (metric.get(k) for k in ("value", "low", "high"))
+    return _cell(value) if low is None or high is None else f"{_cell(value)} ({_cell(low)} to {_cell(high)})"
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

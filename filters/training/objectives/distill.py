@@ -1,0 +1,95 @@
+"""Distillation (open_clip's DistillClipLoss): beside the contrast, a frozen teacher's similarities are to be met.
+
+The teacher may be any model's folder that `filters.model.load_filter` reads. It sees the very pixels the learner
+sees, augmented alike, brought to its own side and statistics; texts it reads by its own tokenizer (the loader asks it,
+through the labeller), so that no two vocabularies need agree. Widths need not agree either: what is compared are the
+similarities within the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from curate.errors import RecipeError
+from filters.checkpoint import open_clip
+from filters.encoder import Filter, image_rows, text_rows
+from filters.model import load_filter
+from filters.tokenizer import TextTokenizer
+from filters.training.objective import Features, Labeller, Labels, Seen
+from filters.training.rules import TrainingRules
+from filters.training.world import World
+
+
+@dataclass(frozen=True)
+class TeacherIds:
+    """The `Labeller`: the texts read, as the teacher's tokenizer has them."""
+
+    tokenizer: TextTokenizer
+
+    def __call__(self, own: Sequence[str], read: Sequence[str]) -> Labels:
+        """ "teacher_ids" int64[n, the teacher's context_length]."""
+        return {"teacher_ids": self.tokenizer(read)}
+
+
+class Distill:
+    """The softmax loss, and ``rules.distill`` times the cross-entropy to the teacher's softmax, both ways."""
+
+    labeller: Labeller | None
+
+    def __init__(self, learner: Filter, rules: TrainingRules) -> None:
+        """RecipeError where ``rules.teacher`` is no model's folder, or a damaged one."""
+        if rules.teacher is None:
+            raise RecipeError("train.teacher", "no teacher", "a trained model's folder, with objective: distill")
+        try:
+            teacher = load_filter(Path(rules.teacher), learner.device)
+        except RecipeError as error:
+            raise RecipeError("train.teacher", error.problem, "a trained model's folder") from None
+        teacher.model.requires_grad_(False)
+        self.labeller = TeacherIds(teacher.tokenizer)
+        self.heads = torch.nn.Module()  # the teacher is no part of a checkpoint: it is a folder that stays as it is
+        self._teacher, self._weight = teacher, rules.distill
+        self._scale = teacher.logit()[0]
+        self._views = _statistics(learner), _statistics(teacher)
+
+    def features(self, model: torch.nn.Module, seen: Seen) -> Features:
+        """Unit rows "image" and "text" of the learner; "teacher_image", "teacher_text" of the teacher, no gradient."""
+        with torch.no_grad():
+            image = image_rows(self._teacher.model, self._view(seen.pixels))
+            text = text_rows(self._teacher.model, seen.labels["teacher_ids"])
+        rows = {"image": image_rows(model, seen.pixels), "text": text_rows(model, seen.ids)}
+        return rows | {"teacher_image": image, "teacher_text": text}
+
+    def _view(self, pixels: torch.Tensor) -> torch.Tensor:
+        """The learner's normalised pixels as the teacher reads them."""
+        (mean, std), (its_mean, its_std) = self._views
+        side = self._teacher.side
+        if pixels.shape[-1] != side:
+            pixels = torch.nn.functional.interpolate(pixels, (side, side), mode="bilinear", antialias=True)
+        return pixels * (std / its_std) + (mean - its_mean) / its_std
+
+    def loss(self, features: Features, model: Any, world: World) -> dict[str, torch.Tensor]:
+        """open_clip's DistillClipLoss: "contrast" + weight * "distill"."""
+        loss = open_clip.DistillClipLoss(local_loss=True, gather_with_grad=True, rank=world.rank, world_size=world.size)
+        contrast, distill = loss(
+            features["image"],
+            features["text"],
+            model.logit_scale.exp(),
+            features["teacher_image"].detach(),
+            features["teacher_text"].detach(),
+            self._scale,
+        )
+        return {"loss": contrast + self._weight * distill, "contrast": contrast, "distill": distill}
+
+    def update(self, model: torch.nn.Module) -> None:
+        """Nothing follows a step."""
+
+
+def _statistics(found: Filter) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean and deviation float32[1, 3, 1, 1] of pixels in 0..1."""
+    mean, std = (torch.tensor(found.preprocessing[k], device=found.device) for k in ("mean", "std"))
+    return mean.reshape(1, 3, 1, 1), std.reshape(1, 3, 1, 1)

@@ -1,0 +1,238 @@
+"""A folder of shards as training reads it: where each record's members lie, so that any record is one read away.
+
+Any WebDataset of ``key.png|jpg|...``, ``key.txt``, ``key.json`` serves, this product's or img2dataset's; a Parquet
+index beside a shard says how often a record is to be seen (``weight``) and of which study it is.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+import tarfile
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from curate.errors import RecipeError, RunError
+from curate.storage import digest
+
+_IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
+_BLOCK = 512
+_FILES = b"0\0"
+_PLAIN = frozenset((*_FILES, *b"5"))  # files and folders; anything else changes what the next header means
+_MOST_TEXT = 1 << 20  # bytes of a text or its facts that are read
+PARTS = ("image", "text", "facts")
+Spans = dict[str, tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One record as written: ``image`` encoded bytes, ``facts`` what its .json says."""
+
+    key: str
+    image: bytes
+    text: str
+    facts: dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Shards:
+    """n records. ``spans`` int64[n, 3, 2]: offset and size of image, text and facts in the tar, size 0 where absent."""
+
+    folder: Path
+    tars: tuple[str, ...]
+    keys: NDArray[np.str_]
+    tar: NDArray[np.int32]
+    spans: NDArray[np.int64]
+    texts: NDArray[np.int64]  # equal numbers are equal texts
+    weights: NDArray[np.float32]  # how often an epoch shows the record, on the average
+    studies: NDArray[np.int64]
+    skipped: Counter[str] = field(default_factory=Counter)  # why records were left out, and how many
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def take(self, index: NDArray[Any], weights: NDArray[np.float32] | None = None) -> Shards:
+        """The records under a mask or at places ``index``; ``weights`` replace theirs."""
+        kept = {n: getattr(self, n)[index] for n in ("keys", "tar", "spans", "texts", "weights", "studies")}
+        if weights is not None:
+            kept["weights"] = np.asarray(weights, np.float32)
+        return replace(self, **kept)
+
+    def read(self, i: int) -> Sample:
+        """Record ``i``. RunError where the shard is not as it was when it was opened."""
+        name = self.tars[self.tar[i]]
+        file = _open(str(self.folder / name))
+        image, text, facts = (
+            os.pread(file, int(size), int(start)) if size else b"" for start, size in self.spans[i].tolist()
+        )
+        if len(image) != self.spans[i, 0, 1]:
+            raise RunError(f"{name} is shorter than it was when training began; write the shards again")
+        return Sample(str(self.keys[i]), image, text.decode("utf-8", "replace"), _facts(facts))
+
+    def text(self, i: int) -> str:
+        """The text of record ``i`` alone."""
+        start, size = self.spans[i, 1].tolist()
+        return os.pread(_open(str(self.folder / self.tars[self.tar[i]])), size, start).decode("utf-8", "replace")
+
+    @property
+    def hash(self) -> str:
+        """16 hex digits over keys, texts' and images' places and weights: other data is another training."""
+        parts = (self.spans.tobytes(), self.texts.tobytes(), self.weights.tobytes())
+        return digest("\n".join(self.keys), *(p.hex() for p in parts))[:16]
+
+
+def open_shards(folder: Path) -> Shards:
+    """The shards directly in ``folder``, or in its ``train``. RecipeError where it holds none that can be read.
+
+    What one record or one shard lacks (no image, an empty text, a tar cut short) is counted in ``skipped``.
+    """
+    inside = folder / "train" if (folder / "train").is_dir() else folder
+    paths = sorted(inside.glob("*.tar"))
+    if not paths:
+        fix = "the 'shards' folder of a run, or a folder of .tar files"
+        raise RecipeError("shards", f"{folder} holds no .tar files", fix)
+    skipped: Counter[str] = Counter()
+    found = [_read_tar(path, number, skipped) for number, path in enumerate(paths)]
+    joined = {name: np.concatenate([part[name] for part in found]) for name in found[0]}
+    if not len(joined["keys"]):
+        why = ", ".join(f"{n} {reason}" for reason, n in sorted(skipped.items())) or "they are empty"
+        raise RecipeError("shards", f"no record of {inside} has an image and a text ({why})", "write the shards again")
+    return Shards(inside, tuple(p.name for p in paths), skipped=skipped, **joined)
+
+
+def _read_tar(path: Path, number: int, skipped: Counter[str]) -> dict[str, NDArray[Any]]:
+    keys: list[str] = []
+    spans: list[list[tuple[int, int]]] = []
+    texts: list[int] = []
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if size else b""
+        for key, members in _samples(path, data, skipped):
+            start, length = members.get("text", (0, 0))
+            text = bytes(data[start : start + length]).strip()
+            why = "without an image" if "image" not in members else "" if text else "without a text"
+            if why or length > _MOST_TEXT:
+                skipped[why or "with a text of over a megabyte"] += 1
+                continue
+            keys.append(key)
+            spans.append([members.get(part, (0, 0)) for part in PARTS])
+            texts.append(_number(text))
+    index = _index(path, keys)
+    return {
+        "keys": np.array(keys, np.str_),
+        "tar": np.full(len(keys), number, np.int32),
+        "spans": np.array(spans, np.int64).reshape(-1, len(PARTS), 2),
+        "texts": np.array(texts, np.int64),
+        **index,
+    }
+
+
+def _samples(path: Path, data: Any, skipped: Counter[str]) -> Iterator[tuple[str, Spans]]:
+    """Records in the tar's order: a run of members of one stem is a record, as WebDataset has it."""
+    current, members = "", Spans()
+    for name, start, size in _members(path, data, skipped):
+        stem, _, suffix = name.rpartition("/")[2].partition(".")
+        stem = name[: len(name) - len(suffix) - 1]
+        if stem != current:
+            if members:
+                yield current, members
+            current, members = stem, Spans()
+        last = "." + suffix.rpartition(".")[2].lower()
+        part = "image" if last in _IMAGES else {".txt": "text", ".json": "facts"}.get(last)
+        if part is not None:
+            members.setdefault(part, (start, size))
+    if members:
+        yield current, members
+
+
+def _members(path: Path, data: Any, skipped: Counter[str]) -> Iterator[tuple[str, int, int]]:
+    """(name, offset, size) of every whole file. Headers are read directly, fifty times faster than tarfile does;
+    a tar with long names or other extensions goes through tarfile."""
+    at = 0
+    while at + _BLOCK <= len(data):
+        head = data[at : at + _BLOCK]
+        if head[0] == 0:
+            return
+        try:
+            size = int(head[124:136].strip(b" \0") or b"0", 8)
+        except ValueError:
+            size = -1
+        if head[156] not in _PLAIN or size < 0 or not _sums(head):
+            yield from _slowly(path, at, skipped)
+            return
+        if at + _BLOCK + size > len(data):
+            break
+        if head[156] in _FILES:
+            prefix = head[345:500].rstrip(b"\0") if head[257:262] == b"ustar" and head[263:265] == b"00" else b""
+            name = (prefix + b"/" if prefix else b"") + head[:100].rstrip(b"\0")
+            yield name.decode("utf-8", "replace"), at + _BLOCK, size
+        at += _BLOCK + -(-size // _BLOCK) * _BLOCK
+    skipped["in shards cut short (at least)"] += 1  # a whole tar ends with a block of zeros
+
+
+def _sums(head: bytes) -> bool:
+    """Whether the header's checksum is right: without it the bytes are no header."""
+    told = head[148:156].strip(b" \0")
+    return told.isdigit() and int(told, 8) == sum(head) - sum(head[148:156]) + 8 * 32
+
+
+def _slowly(path: Path, after: int, skipped: Counter[str]) -> Iterator[tuple[str, int, int]]:
+    size = path.stat().st_size
+    try:
+        with tarfile.open(path, "r:") as tar:
+            for member in tar:
+                if member.offset >= after and member.isfile() and member.offset_data + member.size <= size:
+                    name = member.name.encode("utf-8", "replace").decode("utf-8")
+                    yield name, member.offset_data, member.size
+    except (tarfile.TarError, OSError, EOFError):
+        skipped["in shards cut short (at least)"] += 1
+
+
+def _index(path: Path, keys: list[str]) -> dict[str, NDArray[Any]]:
+    """Weights and studies from the Parquet index beside the tar; 1, and a study a record, where there is none."""
+    beside = path.with_suffix(".parquet")
+    facts: dict[str, tuple[float, str]] = {}
+    if beside.is_file():
+        try:
+            names = [n for n in ("key", "weight", "study") if n in pq.read_schema(beside).names]
+            rows = pq.read_table(beside, columns=names, partitioning=None).to_pylist() if "key" in names else []
+        except (OSError, pa.ArrowInvalid) as error:
+            problem = f"{beside} cannot be read ({type(error).__name__})"
+            raise RecipeError("shards", problem, "write the shards again, or remove the index") from None
+        facts = {str(r["key"]): (float(r.get("weight") or 0), str(r.get("study") or r["key"])) for r in rows}
+        if "weight" not in names:
+            facts = {k: (1.0, study) for k, (_, study) in facts.items()}
+    told = [facts.get(key, (1.0, key)) for key in keys]
+    return {
+        "weights": np.array([w for w, _ in told], np.float32),
+        "studies": np.array([_number(study) for _, study in told], np.int64),
+    }
+
+
+def _number(value: bytes | str) -> int:
+    """60 bits of a digest: equal values are equal numbers."""
+    return int(digest(value)[:15], 16)
+
+
+def _facts(data: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(data) if len(data) <= _MOST_TEXT else {}
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+@lru_cache(maxsize=256)
+def _open(path: str) -> int:
+    """An open file a path and process, read with pread only: forked processes share the file's position."""
+    return os.open(path, os.O_RDONLY | os.O_CLOEXEC)

@@ -1,0 +1,1 @@
+"""The commands, by what they are about; `pipelines.cli` makes one program of them."""

@@ -1,0 +1,93 @@
+"""Commands of de-identification alone: a folder to a folder, the secret, the crosswalk."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from curate.errors import RecipeError
+from pipelines.commands.screen import SetEngine, Workers, fail, near, out, running_engine, say
+
+
+def deid(
+    source: Annotated[Path, typer.Argument(metavar="SRC", help="folder of DICOM, images and reports, of any depth")],
+    target: Annotated[Path, typer.Argument(metavar="DST", help="new folder for the clean copies")],
+    secret: Annotated[Path | None, typer.Option("--secret", help="the secret's file; else RADSIFT_SECRET")] = None,
+    rules: Annotated[Path | None, typer.Option("--rules", help="YAML of rules; the defaults are the safe ones")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="override a rule: --set header.retain=[dates]")
+    ] = None,
+    log: Annotated[Path | None, typer.Option("--log", help="append one JSON line an input: keys and codes")] = None,
+    crosswalk: Annotated[
+        Path | None, typer.Option("--crosswalk", help="write which key is which file, encrypted; outside DST")
+    ] = None,
+    engine: SetEngine = None,
+    workers: Workers = None,
+    address: Annotated[str | None, typer.Option("--address", help="of a running Ray cluster")] = None,
+) -> None:
+    """De-identify a folder into another: every input ends CLEAN, QUARANTINED or REFUSED in DST/attestation.json.
+
+    Exit code 1 where the second reader found what the rules had left: such inputs are not in DST.
+    """
+    from curate.deid.vault import SecretSource
+    from curate.engine import Resources
+    from curate.release.job import check_folders, release
+    from curate.release.log import write_log
+    from pipelines.check import ocr_note
+    from pipelines.load import load_release
+
+    made = load_release(rules, set_ or [])
+    source_of = SecretSource(None if secret is None else str(secret.resolve()), made.deid.max_shift_days)
+    source_of.pseudonymizer()
+    check_folders(source, target, {"--crosswalk": crosswalk, "--log": log, "--secret": secret})
+    say(made.warnings(), ocr_note(made.deid))
+    if engine not in (None, "local", "ray"):
+        raise RecipeError("--engine", f"there is no engine '{engine}'", "local or ray")
+    resources = Resources(kind="ray" if engine == "ray" else "local", workers=workers, address=address)
+    with running_engine(resources) as (started, progress):
+        attestation = release(source, target, made.rules(), source_of, started, progress, crosswalk)
+    if log is not None:
+        write_log(log, attestation)
+    print_attestation(attestation)
+    out.print(f"attestation: {near(target.resolve() / 'attestation.json')}", soft_wrap=True)
+    if not attestation["verification"]["passed"]:
+        fail(1, "attestation failed", "the second reader found what the rules had left; those inputs were kept back")
+
+
+def crosswalk(
+    file: Annotated[Path, typer.Argument(help="the file that 'curate deid --crosswalk' wrote")],
+    key: Annotated[list[str] | None, typer.Argument(help="only these keys or pseudonyms of patients")] = None,
+    secret: Annotated[Path | None, typer.Option("--secret", help="the secret's file; else RADSIFT_SECRET")] = None,
+) -> None:
+    """Print a crosswalk as CSV: which key is which source file and patient. What it prints identifies."""
+    import csv
+
+    from curate.deid.vault import SecretSource
+    from curate.release.crosswalk import CROSSWALK, read_crosswalk
+
+    table = read_crosswalk(file, SecretSource(None if secret is None else str(secret)).pseudonymizer())
+    written = csv.DictWriter(sys.stdout, CROSSWALK.names)
+    written.writeheader()
+    written.writerows(r for r in table.to_pylist() if not key or r["key"] in key or r["patient"] in key)
+
+
+def secret(path: Annotated[Path, typer.Argument(help="file to write, mode 0600")]) -> None:
+    """A new random secret for pseudonyms. Keep it: the same secret gives the same pseudonyms."""
+    from curate.deid.pseudonym import write_secret
+
+    write_secret(path)
+    out.print(f"secret: {path}", soft_wrap=True)
+
+
+def print_attestation(attestation: dict[str, Any]) -> None:
+    from rich.table import Table
+
+    table = Table("", "inputs", box=None, pad_edge=False)
+    for fate, n in attestation["fates"].items():
+        table.add_row(fate, f"{n:,}")
+    for reason, n in sorted(attestation["reasons"].items(), key=lambda item: (-item[1], item[0])):
+        table.add_row(f"  {reason}", f"{n:,}")
+    out.print(table)

@@ -1,0 +1,144 @@
+"""Commands on a run: do it, plan it, watch it, explain a record, draw its report; and an archive to try it on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from curate.errors import RecipeError
+from pipelines.commands.screen import (
+    RecipeFile,
+    RunFolder,
+    Set,
+    SetEngine,
+    Workers,
+    execute,
+    load,
+    near,
+    out,
+    pipeline_of,
+    print_funnel,
+    progress_bars,
+    say_warnings,
+)
+
+
+def run(recipe: RecipeFile, set_: Set = None, engine: SetEngine = None, workers: Workers = None) -> None:
+    """Plan, then run every step that is not done; prints the funnel, writes report/index.html."""
+    from pipelines.check import check
+    from pipelines.summary import funnel, write_report
+
+    made = load(recipe, set_, engine, workers)
+    check(made)
+    say_warnings(made)
+    pipeline, manifests = execute(made)
+    report = write_report(pipeline, manifests)
+    print_funnel(funnel(manifests))
+    for measure in report.measures:
+        interval = f" [{measure.low:.3f}, {measure.high:.3f}]" if measure.low is not None else ""
+        out.print(f"{measure.name:32} {measure.value:.3f}{interval}")
+    records = sum(s["records"] for s in report.shards)
+    out.print(f"{records} records in {len(report.shards)} shards: {near(pipeline.shards)}", soft_wrap=True)
+    out.print(f"report: {near(pipeline.run / 'report' / 'index.html')}", soft_wrap=True)
+
+
+def plan(recipe: RecipeFile, set_: Set = None, engine: SetEngine = None, workers: Workers = None) -> None:
+    """What would run, how many records, what is done already; touches nothing."""
+    from curate.step import load_manifest
+    from pipelines.build import Pipeline, list_archive
+    from pipelines.check import check
+
+    made = load(recipe, set_, engine, workers)
+    check(made, touch=False)
+    listing = list_archive(made, made.secret_source().pseudonymizer(), write=False)
+    pipeline = Pipeline(made, listing)
+    out.print(f"{made.name}: engine {made.engine.kind}, out {near(made.out)}")
+    for source in listing.sources:
+        out.print(f"  {source.name:13} {source.files:,} files, {source.bytes / 1e6:,.1f} MB")
+    for step in pipeline.steps():
+        done = load_manifest(step.folder(pipeline.run))
+        parts = len(list(step.folder(pipeline.run).glob("part-*.json")))
+        state = f"done: {done.rows_in} in, {done.kept} kept" if done else f"{parts} parts done" if parts else "to do"
+        out.print(f"  {step.name:13} {step.hash}  {state}")
+
+
+def status(folder: RunFolder) -> None:
+    """Progress of a run, from another shell."""
+    from curate.step import load_manifest
+
+    steps = (
+        sorted((folder / "steps").glob("*-*"), key=lambda p: p.stat().st_mtime) if (folder / "steps").is_dir() else []
+    )
+    if not steps:
+        raise RecipeError(str(folder), "holds no run", "give the recipe's 'out' folder")
+    for step in steps:
+        done = load_manifest(step)
+        parts = len(list(step.glob("part-*.json")))
+        out.print(f"  {step.name:32} {'done' if done else 'running or stopped':20} {parts} parts")
+
+
+def explain(
+    folder: RunFolder, key: Annotated[str, typer.Argument(help="a record's key, as in shards and tables")]
+) -> None:
+    """One record's story: what every step knew of it, and why it stayed or went."""
+    from pipelines.summary import reason_help, story
+
+    told = story(pipeline_of(folder), key)
+    if not told:
+        raise RecipeError(
+            "KEY", f"no step of this run knows {key[:40]!r}", "keys are 32 hex digits, as in shards/*/*.parquet"
+        )
+    for name, row in told:
+        fate = f"{reason_help(row['drop_reason'])}: {row['drop_reason']}" if row.get("drop_reason") else "kept"
+        out.print(f"[bold]{name}[/bold]  {fate}")
+        for field, value in row.items():
+            if field not in ("key", "drop_step", "drop_reason"):
+                out.print(f"    {field}: {value}", markup=False, soft_wrap=True)
+
+
+def report(folder: RunFolder) -> None:
+    """Draw the report of a finished run again."""
+    from curate.step import load_manifest
+    from pipelines.summary import funnel, write_report
+
+    pipeline = pipeline_of(folder)
+    manifests = [m for s in pipeline.steps() if (m := load_manifest(s.folder(pipeline.run)))]
+    if not manifests or manifests[-1].step != "export":
+        raise RecipeError(str(folder), "the run is not finished", "run it first: curate run RECIPE")
+    write_report(pipeline, manifests)
+    print_funnel(funnel(manifests))
+    out.print(f"report: {near(pipeline.run / 'report' / 'index.html')}", soft_wrap=True)
+
+
+def synth(
+    folder: Annotated[Path, typer.Argument(help="where to write the archive; must be new or empty")],
+    studies: Annotated[int, typer.Option(min=1, help="how many studies")] = 300,
+    seed: Annotated[int, typer.Option(help="same seed, same bytes")] = 0,
+    mismatch: Annotated[
+        float | None, typer.Option(min=0, max=1, help="fraction of studies with another's report")
+    ] = None,
+    reviewed: Annotated[
+        float | None, typer.Option(min=0, max=1, help="fraction of right pairs marked reviewed")
+    ] = None,
+) -> None:
+    """A synthetic hospital archive with ground truth: planted PHI, duplicates, mismatches, broken files."""
+    from curate.synth.archive import SynthConfig, write_archive
+
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise RecipeError(str(folder), "is not an empty folder", "name a new one; nothing is overwritten")
+    usual = SynthConfig()
+    config = replace(
+        usual,
+        studies=studies,
+        seed=seed,
+        mismatch=usual.mismatch if mismatch is None else mismatch,
+        reviewed=usual.reviewed if reviewed is None else reviewed,
+    )
+    with progress_bars() as bars:
+        task = bars.add_task("synth", total=studies)
+        counts = write_archive(folder, config, lambda done: bars.update(task, completed=done))
+    for what, n in counts.items():
+        out.print(f"  {what:24} {n}")

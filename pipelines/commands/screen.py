@@ -1,0 +1,163 @@
+"""What commands share: where they print, their options, a started engine with its bars, one line for what fails."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from curate.errors import RecipeError
+
+if TYPE_CHECKING:
+    from curate.engine import Engine, Resources
+    from curate.report.funnel import StepCount
+    from curate.step import Manifest
+    from pipelines.build import Pipeline
+    from pipelines.recipe import Recipe
+
+out, err = Console(highlight=False), Console(stderr=True)
+
+RecipeFile = Annotated[Path, typer.Argument(help="recipe YAML")]
+Set = Annotated[list[str] | None, typer.Option("--set", help="override a field: --set select.keep=0.2")]
+RunFolder = Annotated[Path, typer.Argument(help="a run's folder (the recipe's 'out')")]
+SetEngine = Annotated[str | None, typer.Option("--engine", help="local or ray; short for --set engine.kind=...")]
+Workers = Annotated[int | None, typer.Option("--workers", min=1, help="processes or Ray CPUs")]
+
+
+def fail(code: int, what: str, message: str) -> None:
+    err.print(what, style="bold red", end=": ")
+    err.print(message, soft_wrap=True, markup=False)
+    sys.exit(code)
+
+
+def load(path: Path, overrides: list[str] | None, engine: str | None, workers: int | None) -> Recipe:
+    from pipelines.load import load_recipe  # here, because it brings torch: `curate --help` need not wait for it
+
+    extra = [f"engine.kind={engine}"] if engine else []
+    extra += [f"engine.workers={workers}"] if workers else []
+    return load_recipe(path, [*(overrides or []), *extra])
+
+
+def execute(recipe: Recipe, until: str = "export") -> tuple[Pipeline, list[Manifest]]:
+    from pipelines.build import run_pipeline
+    from pipelines.check import save_recipe
+
+    save_recipe(recipe)
+    with running_engine(recipe.resources()) as (engine, progress):
+        return run_pipeline(recipe, engine, progress, until)
+
+
+@contextmanager
+def running_engine(resources: Resources) -> Iterator[tuple[Engine, Callable[[str, int, int], None]]]:
+    """A started engine and a progress bar a step; Ctrl-C, and a scheduler's polite stop, end in one line."""
+    from curate.engine import start_engine
+
+    engine = start_engine(resources)
+    try:
+        with stoppable(), progress_bars() as bars:
+            tasks: dict[str, TaskID] = {}
+
+            def progress(name: str, done: int, total: int) -> None:
+                if name not in tasks:
+                    tasks[name] = bars.add_task(name, total=total)
+                bars.update(tasks[name], completed=done, total=total)
+
+            yield engine, progress
+    finally:
+        engine.close()
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Ctrl-C, and a scheduler's polite stop, end in one line."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    except KeyboardInterrupt:
+        fail(130, "stopped", "the same command goes on from here")
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def step_bar(name: str) -> Iterator[Callable[[int, int, Mapping[str, float]], None]]:
+    """One bar that takes (steps done, steps in all, numbers to show beside it)."""
+    shown = {"loss": "loss {:.3f}", "pairs/s": "{:.0f} pairs/s"}
+    with stoppable(), Progress(*_columns(), TextColumn("{task.fields[told]}"), console=err) as bars:
+        task = bars.add_task(name, total=None, told="")
+
+        def progress(done: int, total: int, numbers: Mapping[str, float]) -> None:
+            told = "  ".join(form.format(numbers[n]) for n, form in shown.items() if n in numbers)
+            bars.update(task, completed=done, total=total, told=told)
+
+        yield progress
+
+
+@contextmanager
+def progress_bars() -> Iterator[Progress]:
+    with Progress(*_columns(), console=err) as bars:
+        yield bars
+
+
+def _columns() -> tuple[ProgressColumn, ...]:
+    return (
+        SpinnerColumn(),
+        TextColumn("{task.description:13}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+
+
+def near(path: Path) -> Path:
+    """As seen from here, where it lies below."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def print_funnel(counts: list[StepCount]) -> None:
+    from curate.report.funnel import print_funnel
+
+    print_funnel(counts, out)
+
+
+def say_warnings(recipe: Recipe) -> None:
+    from pipelines.check import notes
+
+    say(recipe.warnings(), notes(recipe))
+
+
+def say(warned: list[str], noted: list[str]) -> None:
+    for what, said in (("warning", warned), ("note", noted)):
+        for line in said:
+            err.print(what, style="bold yellow", end=": ")
+            err.print(line, soft_wrap=True, markup=False)
+
+
+def pipeline_of(folder: Path) -> Pipeline:
+    from pipelines.build import Pipeline, last_listing
+    from pipelines.load import load_recipe
+
+    path = folder / "recipe.yaml"
+    if not path.is_file():
+        raise RecipeError(str(folder), "holds no run (no recipe.yaml)", "give the recipe's 'out' folder")
+    recipe = load_recipe(path, [f"out={folder.resolve()}"])  # the run's folder may have moved
+    return Pipeline(recipe, last_listing(recipe))

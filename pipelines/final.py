@@ -1,0 +1,88 @@
+"""From a finished run's shards to the final model: train, write its card, export it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from curate.engine import Resources
+from curate.export.webdataset import shard_table
+from curate.storage import TEMPORARY, commit_folder, digest, read_json
+from filters.model import filter_hash
+from filters.training.card import CardFacts, write_card
+from filters.training.curve import Progress, read_curve
+from filters.training.export import export_open_clip
+from filters.training.export_transformers import export_transformers
+from filters.training.job import TrainingJob
+from filters.training.launch import launch, launch_on
+from pipelines.training import Train
+
+
+def train_folder(run: Path, shards: Path, train: Train) -> Path:
+    """Where the model of these rules on these shards goes."""
+    made = json.dumps(asdict(train.rules()), sort_keys=True)
+    return run / "train" / digest(made, shards_hash(shards))[:12]
+
+
+def shards_hash(shards: Path) -> str:
+    """The export that wrote the shards; of shards from elsewhere the names and sizes."""
+    marker = shards / "export.json"
+    if marker.is_file():
+        return str(read_json(marker)["hash"])
+    return digest(*(f"{p.relative_to(shards)}|{p.stat().st_size}" for p in sorted(shards.rglob("*.tar"))))[:16]
+
+
+def train_final(
+    train: Train,
+    shards: Path,
+    run: Path,
+    resources: Resources,
+    filters: dict[str, Path],
+    progress: Progress | None = None,
+) -> Path:
+    """Train on ``shards``, or go on; card and exports beside the model. Returns the training's folder."""
+    out = train_folder(run, shards, train)
+    facts = {"export": shards_hash(shards), "shards": str(len(list(shards.rglob("*.tar"))))}
+    job = TrainingJob(
+        str(shards), str(out), train.rules(), workers=train.loaders, every=train.checkpoint_every, facts=facts
+    )
+    if resources.kind == "ray":
+        from curate.engine.ray_train import run_ranks
+
+        def on_ray(fn: Any, argument: Any) -> None:
+            run_ranks(fn, argument, train.processes, resources, out / "ray")
+
+        launch_on(on_ray, job, train.processes, progress)
+    else:
+        launch(job, train.processes, progress)
+    told = [{k: s[k] for k in ("split", "records")} for s in shard_table(shards)]
+    counts = {split: sum(s["records"] for s in told if s["split"] == split) for split in {s["split"] for s in told}}
+    hashes = {name: filter_hash(folder) for name, folder in filters.items() if folder.is_dir()}
+    write_card(out / "model", CardFacts(licence=train.licence, data=dict(sorted(counts.items())), filters=hashes))
+    for name in train.export:
+        _export(out, name)
+    return out
+
+
+def _export(out: Path, name: str) -> None:
+    """OUT/<name>, whole or not at all."""
+    final = out / name
+    if final.exists():
+        return
+    temporary = out / f"{name}{TEMPORARY}"
+    shutil.rmtree(temporary, ignore_errors=True)
+    {"open_clip": export_open_clip, "transformers": export_transformers}[name](out / "model", temporary)
+    commit_folder(temporary, final)
+
+
+def final_curves(run: Path) -> dict[str, list[tuple[float, float]]]:
+    """Loss and rate by step of every model trained in the run, for its page."""
+    found: dict[str, list[tuple[float, float]]] = {}
+    for out in sorted((run / "train").glob("*")) if (run / "train").is_dir() else []:
+        rows = read_curve(out)
+        for what in ("loss", "lr") if rows else ():
+            found[f"final model {out.name}: {what}"] = [(r["step"], r[what]) for r in rows]
+    return found

@@ -1,0 +1,85 @@
+"""The parts of a recipe that train the final model and ask what it is worth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from curate.errors import RecipeError
+from filters.compare.outcome import ALL
+from filters.evaluate.rules import EvaluateRules
+from filters.method import fill_rules
+from filters.training.rules import TrainingRules, check_training_rules
+from pipelines.part import Part
+from pipelines.scoring import Select
+
+RANDOM, ORACLE, CHOSEN = "random", "oracle", "recipe"  # selections of every comparison, beside the unfiltered pool
+
+
+class EvaluationSet(Part):
+    """Data that no filter and no model may have seen: what of the pool is in it, by key, pixels, near-duplicate picture
+    or patient, is dropped. Anything that `curate evaluate` reads."""
+
+    path: Annotated[Path, AfterValidator(Path.absolute)]
+    split: str = "test"
+
+
+class Train(BaseModel):
+    """The final model, with the fields of `filters.training.rules` (docs/training.md). The fields below decide how it
+    is trained, not what it becomes: ``processes`` of torch, ``loaders`` that decode for each, ``checkpoint_every``
+    steps (0: twenty in all); ``export`` to layouts of other libraries, and what its card says of its licence."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    processes: Annotated[int, Field(ge=1)] = 1
+    loaders: Annotated[int, Field(ge=0)] = 1
+    checkpoint_every: Annotated[int, Field(ge=0)] = 0
+    export: tuple[Literal["open_clip", "transformers"], ...] = ("open_clip",)
+    licence: str = "other"
+
+    @model_validator(mode="after")
+    def _rules_are_right(self) -> Train:
+        try:
+            check_training_rules(self.rules())
+        except RecipeError as error:
+            raise ValueError(f"{error.field.removeprefix('train.')}: {error.problem}; {error.fix}") from None
+        return self
+
+    def rules(self) -> TrainingRules:
+        """As the training takes it; ValueError names a wrong field."""
+        rules: TrainingRules = fill_rules("train", TrainingRules, dict(self.model_extra or {}))
+        return rules
+
+
+class Compare(Part):
+    """``selections`` are compared beside the unfiltered pool, a random part of it, the top by each filter and the
+    recipe's own cut; where truth is known, beside its right pairs too. All keep ``keep`` of the train split (null: as
+    much as the recipe's cut keeps) and train on ``samples`` pairs (null: twenty passes over what is kept), with
+    ``seeds`` seeds. ``fractions`` are further sizes of the recipe's cut; ``budgets`` shares of the samples at which
+    it and the pool are trained again. ``train`` and ``evaluate`` override the fields of those parts."""
+
+    seeds: Annotated[int, Field(ge=1)] = 3
+    keep: Annotated[float, Field(gt=0, lt=1)] | None = None
+    samples: Annotated[int, Field(ge=1)] | None = None
+    selections: dict[str, Select] = Field(default_factory=dict)
+    fractions: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = ()
+    budgets: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = ()
+    headline: tuple[str, str] = ("retrieval/image_to_text", "r10")
+    train: dict[str, Any] = Field(default_factory=dict)
+    evaluate: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("selections")
+    @classmethod
+    def _names_are_free(cls, given: dict[str, Select]) -> dict[str, Select]:
+        taken = {ALL, RANDOM, ORACLE, CHOSEN} & set(given)
+        if taken:
+            raise ValueError(f"'{sorted(taken)[0]}' is a selection that is always there; choose another name")
+        return given
+
+    def rules(self) -> EvaluateRules:
+        """How cells are measured: no probes unless asked for, they cost more than the training of a small model."""
+        usual = {"tasks": ("zero_shot", "findings", "retrieval", "language"), "draws": 1}
+        rules: EvaluateRules = fill_rules("compare.evaluate", EvaluateRules, usual | self.evaluate)
+        return rules
