@@ -65,6 +65,9 @@ class Reason(StrEnum):
     NEAR_DUPLICATE_IMAGE = "near_duplicate_image"
     DUPLICATE_TEXT = "duplicate_text"
     NEAR_DUPLICATE_TEXT = "near_duplicate_text"
+    # -- dedup: kept apart from what filters and models are measured on
+    IN_EVALUATION = "in_evaluation_set"
+    EVALUATION_PATIENT = "patient_in_evaluation_set"
     # -- select
     NO_TEXT_BELIEVED = "neither_text_believed"  # by CapFilt: not its own text, and none was made that is better
     BELOW_CUT = "score_below_cut"

@@ -1,6 +1,6 @@
 """Recipe -> Steps. Read this first: it is the whole story of a run, in order.
 
-    scan -> index -> ingest -> dedup -> train-filter (each) -> score -> (capfilt) -> select -> export
+    scan -> index -> ingest -> (evaluation ->) dedup -> train-filter (each) -> score -> (capfilt) -> select -> export
 
 Each step is named by the hash of its configuration and its inputs, so all names are known before any work, and
 `curate plan` tells what is done without doing any.
@@ -26,11 +26,12 @@ from curate.ingest.scan import Walked, list_chunks, scan
 from curate.step import Manifest, Progress, Step, load_manifest, read_parts, run_model_step, run_step
 from curate.storage import commit_json, digest, exclusive, private_folder, read_json, sweep
 from filters.capfilt import CapfiltTask
+from filters.evaluate.marks import MarksTask
 from filters.model import checkpoint_hash, filter_hash
 from filters.task import Pool, ScoreTask, TrainTask
 from pipelines.recipe import Recipe
 
-ORDER = ("index", "ingest", "dedup", "train-filter", "score", "capfilt", "select", "export")
+ORDER = ("index", "ingest", "evaluation", "dedup", "train-filter", "score", "capfilt", "select", "export")
 
 
 @dataclass(frozen=True)
@@ -82,10 +83,21 @@ class Pipeline:
         return Step("ingest", task, self.partitions, config, [self.index.hash], version=2)
 
     @cached_property
+    def evaluation(self) -> Step | None:
+        """Signatures of the evaluation sets, that nothing may learn from; None where the recipe names none."""
+        sets = self.recipe.evaluation
+        if not sets:
+            return None
+        task = MarksTask(tuple((str(s.path), s.split) for s in sets))
+        return Step("evaluation", task, len(sets), {"splits": [s.split for s in sets]}, [stamp(s.path) for s in sets])
+
+    @cached_property
     def dedup(self) -> Step:
-        """Exact and near duplicates, from signatures alone."""
-        task = DedupTask(str(self.ingest.folder(self.run)), self.partitions, self.recipe.dedup_rules())
-        return Step("dedup", task, 1, asdict(self.recipe.dedup_rules()), [self.ingest.hash])
+        """Exact and near duplicates, and what is in an evaluation set, from signatures alone."""
+        held = self.evaluation
+        ingest, rules = str(self.ingest.folder(self.run)), self.recipe.dedup_rules()
+        task = DedupTask(ingest, self.partitions, rules, str(held.folder(self.run)) if held else None)
+        return Step("dedup", task, 1, asdict(rules), [self.ingest.hash, *([held.hash] if held else [])], version=2)
 
     @cached_property
     def train_filters(self) -> dict[str, Step]:
@@ -271,6 +283,12 @@ def _weights(rules: Any) -> dict[str, str | None]:
 def scan_folder(run: Path) -> Path:
     """Sealed listings and headers of the archive's chunks."""
     return run / "private" / "scan"
+
+
+def stamp(path: Path) -> str:
+    """A digest of the names, sizes and times of the files under ``path``: whether they are still the same."""
+    found = [(p, p.stat()) for p in _files(path)]
+    return digest(*(f"{p.relative_to(path)}|{s.st_size}|{s.st_mtime_ns}" for p, s in found))[:16]
 
 
 def _files(path: Path) -> list[Path]:

@@ -33,6 +33,8 @@ def check(recipe: Recipe, touch: bool = True) -> None:
         _readable(recipe.clean.folder, "clean.folder")
     for name, chosen in recipe.filters.items():
         _filter(chosen, f"filters.{name}")
+    for i, held in enumerate(recipe.evaluation):
+        _readable(held.path, f"evaluation.{i}.path")
     if recipe.capfilt is not None:
         _captioner(recipe)
     if recipe.truth is not None:
@@ -50,6 +52,8 @@ def save_recipe(recipe: Recipe) -> None:
     for name in ("out", "secret"):
         if name in sources:
             sources[name] = str(Path(sources[name]).resolve())
+    for part in sources.get("evaluation", []):
+        part["path"] = str(Path(part["path"]).resolve())
     if recipe.truth is not None:
         sources["truth"]["path"] = str(recipe.truth.path.resolve())
     commit_bytes(recipe.out / "recipe.yaml", yaml.safe_dump(sources, sort_keys=False, allow_unicode=True).encode())

@@ -1,0 +1,51 @@
+"""The step that reads a recipe's evaluation sets and leaves their signatures, so that the pool can be kept apart."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pyarrow as pa
+
+from curate.dedup.exact import pixel_hash
+from curate.dedup.held import HELD
+from curate.dedup.image import thumb, thumb_hash
+from filters import data
+from filters.evaluate.data import read_set
+from filters.evaluate.sets import EvalSet
+
+
+@dataclass(frozen=True)
+class MarksTask:
+    """Partition i is the i-th set, (folder or file, split)."""
+
+    sets: tuple[tuple[str, str], ...]
+
+    def rows(self, partition: int) -> int:
+        """One unit of work a set."""
+        return 1
+
+    def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
+        """`HELD` rows: what the set's own index tells of each record, and what its picture does."""
+        path, split = self.sets[partition]
+        return pa.Table.from_pylist(list(_marks(read_set(Path(path), split))), schema=HELD)
+
+
+def _marks(found: EvalSet) -> Iterator[dict[str, Any]]:
+    told = found.hashes.get("pixel_hash", [None] * len(found))
+    patients = found.groups if found.known_patients else [None] * len(found)
+    for key, image, patient, mark in zip(found.keys, found.images, patients, told, strict=True):
+        row: dict[str, Any] = {"key": key, "patient": patient, "pixel_hash": mark}
+        raw = data.read(image())
+        if raw is None:
+            yield row
+            continue
+        rgb = raw if raw.ndim == 2 else np.ascontiguousarray(cv2.cvtColor(raw, cv2.COLOR_BGR2RGB))
+        small, own = thumb(rgb), pixel_hash(rgb)
+        yield {**row, "pixel_hash": mark or own, "phash": thumb_hash(small), "thumb": small}
+        if mark is not None and mark != own:  # the index tells of the picture before it was made smaller
+            yield {"key": key, "pixel_hash": own}
