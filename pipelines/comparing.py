@@ -7,8 +7,8 @@ seen is run on each, with several seeds, and measured on the same held-out recor
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +26,9 @@ from filters.compare.page import render, report
 from filters.method import fill_rules
 from filters.training.job import TrainingJob
 from filters.training.rules import TrainingRules
+from filters.training.shards import open_shards
 from pipelines.build import Pipeline, execute_step
 from pipelines.measures import truths
-from pipelines.recipe import Recipe
 from pipelines.scoring import Select
 from pipelines.training import CHOSEN, ORACLE, RANDOM
 
@@ -43,7 +43,7 @@ def compare_run(pipeline: Pipeline, engine: Engine, progress: Progress) -> dict[
     execute_step(pool, pool.export, engine, progress)  # how many shards there are is known only now
     table = read_parts(pool.select.folder(pool.run))
     folder = compare_folder(pipeline)
-    cells = list(_cells(pipeline, pool, table, folder, engine, progress))
+    cells = _cells(pipeline, pool, table, folder, engine, progress)
     todo = [cell for cell in cells if not (cell.out / RESULTS).exists()]
     progress(_STEP, len(cells) - len(todo), len(cells))
     for done, (cell, outcome) in enumerate(engine.map(run_cell, todo), len(cells) - len(todo) + 1):
@@ -75,58 +75,91 @@ def _exam_names(cells: list[Cell]) -> list[str]:
     return [exam.name for exam in cells[0].exams]
 
 
+@dataclass(frozen=True)
+class _Chosen:
+    """A selection: key -> weight of the records it keeps of the train split."""
+
+    name: str
+    family: str
+    weights: Mapping[str, float]
+    budget: float = 1.0
+
+
 def _cells(
     pipeline: Pipeline, pool: Pipeline, table: pa.Table, folder: Path, engine: Engine, progress: Progress
-) -> Iterator[Cell]:
-    """Every training of the comparison, its keys written down."""
+) -> list[Cell]:
+    """Every training of the comparison, its keys written down. All see as many pairs in batches of one size."""
     recipe, said = pipeline.recipe, pipeline.recipe.compare
     truth = {key: bool(row["pair_is_right"]) for key, row in truths(pipeline).items()}
     keys = [k for k, s in zip(table["key"].to_pylist(), table["split"].to_pylist(), strict=True) if s == "train"]
-    chosen = _weights(pipeline, engine, progress)
-    if not chosen or len(chosen) == len(keys):
-        raise RecipeError("select", f"the cut keeps {len(chosen)} of {len(keys)} records", "a cut between the two")
-    keep = said.keep or len(chosen) / len(keys)
-    least = round(keep * len(keys))
-    samples = said.samples or 20 * least
+    fixed = _selections(pipeline, keys, engine, progress)
+    size = round((said.keep or len(fixed[-1].weights) / len(keys)) * len(keys))
     exams = _exams(pool, truth, table, folder)
-    made: list[tuple[str, str, float, dict[str, float], float]] = [(ALL, ALL, 1.0, dict.fromkeys(keys, 1.0), 1.0)]
-    named = {f"top by {n}": Select(by=n) for n in recipe.filters if n != recipe.select_rules().by} | said.selections
-    for name, select in named.items():
-        told = select if select.rules([]).cuts else select.model_copy(update={"keep": keep})
-        weights = _weights(_cut(pipeline, told), engine, progress)
-        made.append((name, name, len(weights) / len(keys), weights, 1.0))
-    own = chosen if said.keep is None else _weights(_cut(pipeline, _resized(recipe, said.keep)), engine, progress)
-    made.append((CHOSEN, CHOSEN, len(own) / len(keys), own, 1.0))
-    for share in said.fractions:
-        weights = _weights(_cut(pipeline, _resized(recipe, share)), engine, progress)
-        made.append((f"{CHOSEN}, {share:.0%} kept", CHOSEN, len(weights) / len(keys), weights, 1.0))
-    made += [(n, n, f, w, b) for b in said.budgets for n, _, f, w, _ in made if n in (ALL, CHOSEN)]
-    for seed in range(1, said.seeds + 1):
-        drawn = np.random.default_rng([seed, 7]).permutation(len(keys))
-        random = {keys[i]: 1.0 for i in drawn[:least]}
-        right = [k for k in keys if truth.get(k)]
-        oracle = {right[i]: 1.0 for i in np.random.default_rng([seed, 8]).permutation(len(right))[:least]}
-        extra = [(RANDOM, RANDOM, keep, random, 1.0)] + ([(ORACLE, ORACLE, keep, oracle, 1.0)] if right else [])
-        for name, family, fraction, weights, budget in [*made, *extra]:
-            place = folder / _slug(name) / f"{seed}-{budget:g}"
-            job = _job(recipe, pool, place, weights, seed, math.ceil(samples * budget))
-            known = [truth[k] for k in weights if k in truth]
-            right_share = float(np.mean(known)) if known else None
-            yield Cell(name, family, seed, fraction, budget, right_share, job, exams, said.rules())
-
-
-def _job(
-    recipe: Recipe, pool: Pipeline, place: Path, weights: dict[str, float], seed: int, samples: int
-) -> TrainingJob:
-    given = {**(recipe.train.model_extra or {}), "threads": 1, **recipe.compare.train, "seed": seed, "samples": samples}
+    found = [(seed, c) for seed in range(1, said.seeds + 1) for c in [*fixed, *_drawn(keys, truth, size, seed)]]
+    given = {**(recipe.train.model_extra or {}), "threads": 1, **said.train, "samples": said.samples or 20 * size}
     rules: TrainingRules = fill_rules("compare.train", TrainingRules, given)
-    smallest = sum(1 for w in weights.values() if w > 0)
-    rules = replace(rules, batch=min(rules.batch, max(2, smallest // 2)))
-    only = place / "keys.parquet"
-    commit_bytes(
-        only, table_bytes(pa.table({"key": list(weights), "weight": pa.array(weights.values(), pa.float32())}))
-    )
-    return TrainingJob(str(pool.shards), str(place), rules, str(only), device="auto" if recipe.engine.gpus else "cpu")
+    rules = replace(rules, batch=min(rules.batch, max(2, _least_texts(pool, [c for _, c in found]) // 2)))
+    cells = []
+    for seed, chosen in found:
+        place = folder / _slug(chosen.name) / f"{seed}-{chosen.budget:g}"
+        weights = pa.array(chosen.weights.values(), pa.float32())
+        commit_bytes(place / "keys.parquet", table_bytes(pa.table({"key": list(chosen.weights), "weight": weights})))
+        job = TrainingJob(
+            str(pool.shards),
+            str(place),
+            replace(rules, seed=seed, samples=math.ceil(chosen.budget * (rules.samples or 0))),
+            str(place / "keys.parquet"),
+            device="auto" if recipe.engine.gpus else "cpu",
+        )
+        known = [truth[k] for k in chosen.weights if k in truth]
+        right = float(np.mean(known)) if known else None
+        fraction = len(chosen.weights) / len(keys)
+        cells.append(Cell(chosen.name, chosen.family, seed, fraction, chosen.budget, right, job, exams, said.rules()))
+    return cells
+
+
+def _selections(pipeline: Pipeline, keys: list[str], engine: Engine, progress: Progress) -> list[_Chosen]:
+    """Those that are the same for every seed; the recipe's own cut is the last but for sizes and budgets.
+
+    RecipeError where that cuts nothing, or everything.
+    """
+    recipe, said = pipeline.recipe, pipeline.recipe.compare
+
+    def kept(select: Select) -> dict[str, float]:
+        return _weights(_cut(pipeline, select), engine, progress)
+
+    own = kept(recipe.select if said.keep is None else _resized(recipe.select, said.keep))
+    if not own or len(own) == len(keys):
+        raise RecipeError("select", f"the cut keeps {len(own)} of {len(keys)} records", "a cut between the two")
+    keep = len(own) / len(keys)
+    others = {f"top by {n}": Select(by=n) for n in recipe.filters if n != recipe.select_rules().by} | said.selections
+    found = [_Chosen(ALL, ALL, dict.fromkeys(keys, 1.0))]
+    for name, select in others.items():
+        cuts = select.rules(list(recipe.filters)).cuts
+        found.append(_Chosen(name, name, kept(select if cuts else _resized(select, keep))))
+    sizes = [(f"{CHOSEN}, {share:.0%} kept", kept(_resized(recipe.select, share))) for share in said.fractions]
+    found += [_Chosen(name, CHOSEN, weights) for name, weights in sizes]
+    found += [
+        _Chosen(c.name, c.family, c.weights, b) for b in said.budgets for c in (found[0], _Chosen(CHOSEN, CHOSEN, own))
+    ]
+    return [*found, _Chosen(CHOSEN, CHOSEN, own)]
+
+
+def _drawn(keys: list[str], truth: dict[str, bool], size: int, seed: int) -> list[_Chosen]:
+    """Those that each seed draws anew: any records, and right ones where they are known."""
+    right = [k for k in keys if truth.get(k)]
+    found = []
+    for number, (name, among) in enumerate(((RANDOM, keys), (ORACLE, right))):
+        order = np.random.default_rng([seed, number]).permutation(len(among))[:size]
+        found += [_Chosen(name, name, {among[i]: 1.0 for i in order})] if among else []
+    return found
+
+
+def _least_texts(pool: Pipeline, chosen: list[_Chosen]) -> int:
+    """Different texts of the smallest selection: no batch can hold more."""
+    shards = open_shards(pool.shards)
+    texts = dict(zip(shards.keys.tolist(), shards.texts.tolist(), strict=True))
+    return min(len({texts[k] for k, w in c.weights.items() if w > 0 and k in texts}) for c in chosen)
 
 
 def _exams(pool: Pipeline, truth: dict[str, bool], table: pa.Table, folder: Path) -> tuple[Exam, ...]:
@@ -148,10 +181,9 @@ def _cut(pipeline: Pipeline, select: Select) -> Pipeline:
     return Pipeline(recipe, pipeline.listing, pipeline.shards)
 
 
-def _resized(recipe: Recipe, keep: float) -> Select:
-    """The recipe's cut, keeping another share."""
-    others = {"keep": keep, "threshold": None, "top_k": None, "precision": None}
-    return recipe.select.model_copy(update={k: v for k, v in others.items() if k in type(recipe.select).model_fields})
+def _resized(select: Select, keep: float) -> Select:
+    """The same cut, keeping another share."""
+    return select.model_copy(update={"keep": keep, "threshold": None, "top_k": None, "precision": None})
 
 
 def _weights(pipeline: Pipeline, engine: Engine, progress: Progress) -> dict[str, float]:

@@ -88,6 +88,7 @@ class Trainer:
         total = steps.plan.steps
         sums: defaultdict[str, torch.Tensor | float] = defaultdict(float)
         skipped: Counter[str] = Counter()
+        counts: Counter[str] = Counter()  # a loss may begin in the middle of a window
         began = waited = time.monotonic()
         waiting, count, rate = 0.0, 0, 0.0
         self.model.train()
@@ -95,7 +96,7 @@ class Trainer:
             waiting += time.monotonic() - waited
             rate = set_rate(self.optimizer, self.rules.lr, self.rules.warmup, self.step / total)
             for name, value in self._step(batch, total).items():
-                sums[name] = sums[name] + value
+                sums[name], counts[name] = sums[name] + value, counts[name] + 1
             skipped += batch.skipped
             self.step, count = self.step + 1, count + 1
             if self.step % window == 0 or self.step == total:
@@ -106,16 +107,17 @@ class Trainer:
                     "epoch": batch.epoch + 1,
                     "pairs": self.step * self.rules.batch,
                 }
-                row |= self._means(sums, count) | {"lr": rate, "scale": float(self.model.logit_scale.detach().exp())}
+                row |= self._means(sums, counts) | {"lr": rate, "scale": float(self.model.logit_scale.detach().exp())}
                 pace = count * self.rules.batch / seconds
                 yield Told(self.step, row | {"pairs/s": pace, "waiting": waiting / seconds}, skipped)
                 sums.clear()
+                counts.clear()
                 skipped = Counter()
                 waiting, count, began = 0.0, 0, time.monotonic()
             waited = time.monotonic()
 
-    def _means(self, sums: dict[str, torch.Tensor | float], count: int) -> Row:
-        means = {name: self.world.total(float(value)) / self.world.size / count for name, value in sums.items()}
+    def _means(self, sums: dict[str, torch.Tensor | float], counts: Counter[str]) -> Row:
+        means = {name: self.world.total(float(value)) / self.world.size / counts[name] for name, value in sums.items()}
         if not math.isfinite(means["loss"]):
             fix = "lower train.lr or raise train.warmup; the last checkpoint is from before"
             raise RunError(f"loss {means['loss']} in the steps up to {self.step}: {fix}")

@@ -59,7 +59,7 @@ def test_long_names_go_through_tarfile(tmp_path: Path) -> None:
 
 
 def test_nothing_to_read_names_the_fix(tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match="holds no .tar files"):
+    with pytest.raises(RecipeError, match=r"holds no \.tar files"):
         open_shards(tmp_path)
     (tmp_path / "0.tar").write_bytes(b"not a tar at all" * 100)
     with pytest.raises(RecipeError, match="no record of"):

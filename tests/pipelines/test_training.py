@@ -1,0 +1,191 @@
+"""From an archive to a final model, what it is worth, and whether filtering paid: the commands on a small run."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from curate.engine import Engine
+from curate.errors import RecipeError
+from curate.export.webdataset import read_index
+from curate.record import Reason
+from filters.training.curve import read_curve
+from pipelines.build import Pipeline, run_pipeline
+from pipelines.check import check, save_recipe
+from pipelines.comparing import compare_run
+from pipelines.evaluation import evaluate_command
+from pipelines.final import train_final
+from pipelines.load import load_recipe
+from pipelines.summary import funnel, write_report
+from tests.pipelines.archive import fingerprint, make_archive, recipe_for
+
+TRAIN = {"arch": "radsift-tiny-vit", "epochs": 2, "batch": 8, "vocab": 300, "threads": 1, "loaders": 0}
+COMPARE = {
+    "seeds": 2,
+    "samples": 32,
+    "budgets": [0.5],
+    "fractions": [0.3],
+    "selections": {"short": {"by": "dfn", "top_k": 12}},
+}
+
+
+def silent(*_: Any) -> None:
+    pass
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("training")
+
+
+@pytest.fixture(scope="module")
+def recipe(folder: Path, secret_file: Path) -> Path:
+    archive = make_archive(folder / "archive", 60, seed=7)
+    changes: dict[str, Any] = {"train": {**TRAIN, "export": ["open_clip", "transformers"]}, "compare": COMPARE}
+    return recipe_for(archive, folder / "run", secret_file, **changes)
+
+
+@pytest.fixture(scope="module")
+def finished(recipe: Path, local_engine: Engine) -> Pipeline:
+    made = load_recipe(recipe)
+    check(made)
+    save_recipe(made)
+    return run_pipeline(made, local_engine, silent)[0]
+
+
+@pytest.fixture(scope="module")
+def trained(finished: Pipeline) -> Path:
+    made = finished.recipe
+    return train_final(made.train, finished.shards, made.out, made.resources(), finished.filter_folders)
+
+
+def curate(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pipelines.cli", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=500, check=False)
+
+
+def test_the_model_says_what_it_was_trained_on(finished: Pipeline, trained: Path) -> None:
+    card = json.loads((trained / "model" / "card.json").read_text())
+    index = read_index(finished.shards).to_pylist()
+    assert card["data"]["records"] == sum(r["split"] == "train" for r in index)
+    assert card["data"]["export"] == finished.export.hash
+    assert set(card["filters"]) == {"dfn", "text_quality"}
+    readme = (trained / "model" / "README.md").read_text()
+    assert str(finished.run) not in readme and "Not a medical device" in readme
+    assert {r["step"] for r in read_curve(trained)} and (trained / "tensorboard").is_dir()
+
+
+def test_the_model_loads_in_other_libraries_unchanged(trained: Path) -> None:
+    import open_clip
+    from transformers import AutoModel
+
+    model, _, _ = open_clip.create_model_and_transforms(f"local-dir:{trained / 'open_clip'}")
+    tokens = open_clip.get_tokenizer(f"local-dir:{trained / 'open_clip'}")(["No effusion."])
+    assert model.encode_text(tokens).shape == (1, 128)
+    assert AutoModel.from_pretrained(trained / "transformers").config.projection_dim == 128
+
+
+def test_the_report_page_draws_loss_and_rate(finished: Pipeline, trained: Path) -> None:
+    manifests = run_pipeline(finished.recipe, _never(), silent)[1]
+    write_report(finished, manifests)
+    page = (finished.run / "report" / "index.html").read_text()
+    assert f"final model {trained.name}: loss" in page and f"final model {trained.name}: lr" in page
+
+
+def _never() -> Any:
+    """An engine that has nothing to do: everything is done."""
+
+    class Idle:
+        def map(self, fn: Any, items: Any, alone: bool = False) -> Any:
+            assert not list(items)
+            return iter(())
+
+        map_model = map
+
+    return Idle()
+
+
+def test_a_run_is_evaluated_with_its_leakage(finished: Pipeline, trained: Path, folder: Path) -> None:
+    results = evaluate_command(trained, finished.run, folder / "evaluated", finished.run)
+    assert results["data"]["records"] == len(
+        [r for r in read_index(finished.shards).to_pylist() if r["split"] == "test"]
+    )
+    assert results["leakage"]["leaked"] == 0  # splits are by patient, and duplicates are gone
+    assert results["tasks"]["retrieval/image_to_text"]["r1"]["low"] is not None
+    assert "</html>" in (folder / "evaluated" / "index.html").read_text()
+
+
+def test_what_an_evaluation_set_holds_is_kept_out(
+    finished: Pipeline, recipe: Path, folder: Path, local_engine: Engine
+) -> None:
+    """The run's test split given back as an evaluation set: its records and its patients go, each for a reason."""
+    copied = folder / "held"
+    if not copied.exists():
+        shutil.copytree(finished.shards / "test", copied)
+    held = pq.read_table(next(copied.glob("*.parquet")), partitioning=None).to_pylist()
+    made = load_recipe(recipe, [f"evaluation=[{{path: {copied}}}]", "filters={}", "select={}"])
+    pipeline, manifests = run_pipeline(made, local_engine, silent)
+    counts = next(m for m in manifests if m.step == "dedup").dropped
+    assert counts[Reason.IN_EVALUATION.value] >= len(held)
+    left = read_index(pipeline.shards).to_pylist()
+    assert not {r["patient"] for r in held} & {r["patient"] for r in left}
+    assert not {r["key"] for r in held} & {r["key"] for r in left}
+    assert any(Reason.IN_EVALUATION.value in dict(c.dropped) for c in funnel(manifests))
+
+
+def test_compare_trains_every_cell_once_and_writes_the_page(finished: Pipeline, local_engine: Engine) -> None:
+    before = fingerprint(finished.run)
+    found = compare_run(finished, local_engine, silent)
+    names = {s["selection"] for s in found["selections"]}
+    assert names == {"all", "random", "recipe", "recipe, 30% kept", "top by text_quality", "short", "oracle"}
+    assert len(found["cells"]) == 2 * (7 + 2)
+    share = {s["selection"]: s["right"] for s in found["selections"]}
+    assert share["oracle"] == 1.0 and share["all"] < 1.0
+    assert {s["samples"] for s in found["selections"] if s["budget"] == 1} == {32}
+    sizes = {s["selection"]: s["pairs"] for s in found["selections"]}
+    assert sizes["short"] == 12 and sizes["recipe"] == sizes["random"] < sizes["all"]
+    page = (found["folder"] / "index.html").read_text()
+    assert "Did filtering pay?" in page and "too few" in page
+    again = compare_run(finished, _never(), silent)
+    assert again["cells"] == found["cells"]
+    assert {k: v for k, v in fingerprint(finished.run).items() if k in before} == before  # nothing of the run changed
+
+
+def test_commands(finished: Pipeline, trained: Path, recipe: Path, folder: Path) -> None:
+    done = curate("train", recipe, "--to", folder / "copied")
+    assert done.returncode == 0, done.stderr
+    assert (folder / "copied" / "model.safetensors").read_bytes() == (
+        trained / "model" / "model.safetensors"
+    ).read_bytes()
+    done = curate("evaluate", folder / "copied", finished.run, "--to", folder / "results", "--set", "draws=50")
+    assert done.returncode == 0, done.stderr
+    assert "retrieval/image_to_text" in done.stdout
+    for arguments, wanted in (
+        (("train", recipe, "--set", "train.lrr=1"), "train has no field 'lrr'"),
+        (("train", recipe, "--set", "train.warmup=3"), "a share"),
+        (("train", recipe, "--shards", folder / "nowhere"), "nowhere"),
+        (("evaluate", folder / "nowhere", finished.run), "nowhere"),
+        (("evaluate", folder / "copied", finished.run, "--set", "drawz=1"), "drawz"),
+        (("compare", recipe, "--set", "compare.selections={all: {}}"), "always there"),
+    ):
+        done = curate(*arguments)
+        assert done.returncode == 2, (arguments, done.returncode, done.stderr)
+        assert wanted in done.stderr and "Traceback" not in done.stderr
+
+
+def test_too_few_pairs_for_a_batch(finished: Pipeline, recipe: Path) -> None:
+    done = curate("train", recipe, "--set", "train.batch=5000")
+    assert done.returncode == 1 and "do not fill a batch of 5000" in done.stderr
+
+
+def test_a_comparison_needs_a_cut(finished: Pipeline, recipe: Path, local_engine: Engine) -> None:
+    made = load_recipe(recipe, ["select={}"])
+    with pytest.raises(RecipeError, match="keeps"):
+        compare_run(Pipeline(made, finished.listing), local_engine, silent)
