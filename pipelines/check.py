@@ -22,6 +22,8 @@ from pipelines.scoring import Filter
 
 def check(recipe: Recipe, touch: bool = True) -> None:
     """Sources readable, columns there, secret good, output writable (``touch`` makes it); RecipeError otherwise."""
+    if recipe.trains_alone:
+        raise RecipeError("images", "the recipe trains on shards alone", "curate train, or name images and reports")
     recipe.secret_source().pseudonymizer()
     for i, source in enumerate(recipe.images):
         _readable(source.path, f"images.{i}.path")

@@ -233,9 +233,9 @@ class Recipe(Part):
         names = [s.name for s in self.images]
         if len(set(names)) != len(names):
             raise ValueError("two image sources share a name; names are part of every key")
-        if not self.images and self.pair.unpaired_reports == "drop":
+        if not self.images and self.pair.unpaired_reports == "drop" and not self.trains_alone:
             raise ValueError("no images: give 'images', or 'pair.unpaired_reports: keep' for a text-only run")
-        if not self.reports and self.pair.unpaired_images == "drop":
+        if not self.reports and self.pair.unpaired_images == "drop" and not self.trains_alone:
             raise ValueError("no reports: give 'reports', or 'pair.unpaired_images: keep' for an image-only run")
         cuts = self.select_rules().cuts
         if not self.filters and cuts:
@@ -247,6 +247,11 @@ class Recipe(Part):
         if self.capfilt is not None and self.capfilt.folder is None:
             self._writes(self.capfilt.filter)
         return self
+
+    @property
+    def trains_alone(self) -> bool:
+        """Whether there is no archive, only shards to train on."""
+        return self.train.shards is not None and not self.images and not self.reports
 
     def _writes(self, name: str) -> None:
         """The filter that CapFilt names is a blip."""

@@ -29,10 +29,12 @@ class EvaluationSet(Part):
 class Train(BaseModel):
     """The final model, with the fields of `filters.training.rules` (docs/training.md). The fields below decide how it
     is trained, not what it becomes: ``processes`` of torch, ``loaders`` that decode for each, ``checkpoint_every``
-    steps (0: twenty in all); ``export`` to layouts of other libraries, and what its card says of its licence."""
+    steps (0: twenty in all); ``export`` to layouts of other libraries, and what its card says of its licence.
+    ``shards`` are trained on in place of a run's: such a recipe needs no images and no reports."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
+    shards: Annotated[Path, AfterValidator(Path.absolute)] | None = None
     processes: Annotated[int, Field(ge=1)] = 1
     loaders: Annotated[int, Field(ge=0)] = 1
     checkpoint_every: Annotated[int, Field(ge=0)] = 0

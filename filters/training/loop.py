@@ -44,6 +44,8 @@ class Trainer:
         set_patch_dropout(self.model, rules.patch_dropout)
         if rules.grad_checkpointing:
             learner.model.set_grad_checkpointing()  # type: ignore[operator]
+        if rules.compile:
+            _compile_towers(self.model)
         self.averaged = Averaged(self.model, rules.ema) if rules.ema else None
         self.optimizer = make_optimizer(self.model, rules, (objective.heads,))
         self.trained = [p for group in self.optimizer.param_groups for p in group["params"]]
@@ -181,3 +183,14 @@ class Trainer:
             torch.autograd.backward([again[n] for n in flowing], gradients)
             start = stop
         return losses
+
+
+def _compile_towers(model: torch.nn.Module) -> None:
+    """Each tower compiled in place, where the architecture has it under open_clip's names: weights keep their names.
+
+    What runs again and again is inside them; a text's few lengths (`filters.encoder`) are compiled one by one.
+    """
+    for name in ("visual", "transformer", "text"):
+        tower = getattr(model, name, None)
+        if isinstance(tower, torch.nn.Module):
+            tower.compile(dynamic=False)

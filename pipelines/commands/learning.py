@@ -74,18 +74,19 @@ def train(
     from pipelines.summary import write_report
 
     more = [f"train.processes={processes}"] if processes else []
+    more += [f"train.shards={json.dumps(str(shards.absolute()))}"] if shards else []
     made = load(recipe, [*(set_ or []), *more], engine, workers)
     if to is not None and to.exists():
         raise RecipeError("--to", f"{to} exists already", "name a new folder")
     pipeline = None
-    if shards is None:
+    if made.train.shards is None:
         check(made)
         say_warnings(made)
         pipeline, _ = execute(made)
     else:
         made.out.mkdir(parents=True, exist_ok=True)
         save_recipe(made)
-    source = pipeline.shards if pipeline else shards.absolute() if shards else made.out
+    source = pipeline.shards if pipeline else made.train.shards or made.out
     filters = pipeline.filter_folders if pipeline else {}
     with step_bar("train") as progress:
         folder = train_final(made.train, source, made.out, made.resources(), filters, progress)

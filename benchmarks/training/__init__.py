@@ -1,0 +1,1 @@
+"""Training the final model against its numbers: the loader, the losses, what filtering paid."""
