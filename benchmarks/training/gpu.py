@@ -15,8 +15,7 @@ import json
 import os
 import statistics
 import tempfile
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -39,26 +38,23 @@ from filters.training.world import World
 # dense bf16 TFLOP/s by a part of the GPU's name
 PEAK = {"H200": 989.0, "H100": 989.0, "A100": 312.0}
 DEFAULTS = {"ViT-B-32": 1024, "ViT-L-14": 256}  # architecture: pairs a step
+_WORKERS = max(1, (os.cpu_count() or 1) - 2)
 _WINDOW = 10  # steps; the first two windows compile and warm up
 
 
-def flops(arch: str, pairs: int = 2, context: int | None = None) -> float:
+def flops(arch: str, context: int | None = None, pairs: int = 2) -> float:
     """FLOPs a pair of a training step (2 a multiply-add), texts ``context`` tokens long (None: the architecture's).
 
-    Both towers forward and backward; the contrast itself, 0.1 % of it at a batch of a thousand, is left out.
+    Both towers forward and backward; the contrast itself, a thousandth of it at a batch of a thousand, is left out.
     """
     config = read_config(arch)
-    model: Any = build(config).to("meta").train()
     side, tokens = config["vision_cfg"]["image_size"], context or config["text_cfg"].get("context_length", 77)
-    text = model if hasattr(model, "attn_mask") else model.text
-    text.context_length, full = tokens, getattr(text, "attn_mask", None)
-    if full is not None:
-        text.attn_mask = full[:tokens, :tokens]
-    text.positional_embedding = torch.nn.Parameter(text.positional_embedding[:tokens])
+    config["text_cfg"] = {**config["text_cfg"], "context_length": tokens}
+    model: Any = build(config).to("meta").train()
     with FlopCounterMode(display=False) as counter:
         image = model.encode_image(torch.empty(pairs, 3, side, side, device="meta"))
-        words = model.encode_text(torch.zeros(pairs, tokens, dtype=torch.long, device="meta"))
-        (image.sum() + words.sum()).backward()
+        text = model.encode_text(torch.zeros(pairs, tokens, dtype=torch.long, device="meta"))
+        (image.sum() + text.sum()).backward()
     return counter.get_total_flops() / pairs
 
 
@@ -68,51 +64,68 @@ def peak(name: str) -> float | None:
 
 
 class Resident(Steps):
-    """Every step is the same batch, which lies on the device."""
+    """Every step is the first one's batch, which lies on the device."""
+
+    def __init__(self, steps: Steps) -> None:
+        super().__init__(steps.plan, steps.rules, steps.side, steps.tokenizer, steps.world)
+        made, device = steps[0], steps.world.device
+        self.batch = replace(made, pixels=made.pixels.to(device), ids=made.ids.to(device))
 
     def __getitem__(self, i: int) -> Batch:
         return self.batch
 
-    def hold(self, device: str) -> Resident:
-        """Make the one batch: the plan's first, as the loader would."""
-        made = Steps.__getitem__(self, 0)
-        self.batch = replace(made, pixels=made.pixels.to(device), ids=made.ids.to(device), skipped=Counter())
-        return self
 
-
-def paces(learner: Filter, rules: TrainingRules, steps: Steps, workers: int, window: int = _WINDOW) -> list[float]:
-    """Pairs/s of every window of steps after the second."""
+def pace(learner: Filter, rules: TrainingRules, steps: Steps, workers: int, window: int = _WINDOW) -> float:
+    """Pairs/s: the median of the windows after the second, in which all is compiled."""
     trainer = Trainer(learner, make_objective(learner, rules, ["-"]), rules, steps.world)
     rows = [told.row["pairs/s"] for told in trainer.run(steps, workers, window)]
-    return rows[2:] or rows[-1:]
+    return statistics.median(rows[2:] or rows[-1:])
 
 
-def measure(
-    arch: str, shards: Path, batch: int, steps: int, workers: int, device: str = "cuda", fast: bool = True
-) -> dict[str, Any]:
+def measure(arch: str, shards: Path, rules: TrainingRules, workers: int, device: str = "cuda") -> dict[str, Any]:
     """Pairs/s, GFLOPs a pair and share of peak of ``arch``, from the device's memory and from ``shards``."""
-    rules = TrainingRules(
-        model=ModelRules(arch), batch=batch, samples=batch * steps, compile=fast, precision="bf16", threads=1
-    )
     found = open_shards(shards)
-    plan = make_plan(found, rules)
-    sample = [found.text(i) for i in range(min(len(found), 1000))]
-    sources: dict[str, Callable[[Steps], Steps]] = {"on the device": lambda s: s.hold(device), "shards": lambda s: s}  # type: ignore[attr-defined]
-    out: dict[str, Any] = {"arch": arch, "batch": batch}
-    for name, prepared in sources.items():
-        learner = create_filter(rules.model, sample, rules.vocab, device)
-        kind = Resident if name == "on the device" else Steps
-        made = kind(plan, rules, learner.side, learner.tokenizer, World(device=device))
-        tokens = int(learner.lengths(made[0].ids.to(device)).max()) if kind is Steps else 0
-        pace = statistics.median(paces(learner, rules, prepared(made), workers if kind is Steps else 0))
-        out[name] = {"pairs/s": pace}
-        out["tokens"] = tokens or out.get("tokens", 0)
-        del learner, made
-    work = flops(arch, context=out["tokens"])
+    texts = [found.text(i) for i in range(min(len(found), 1000))]
+    paces, tokens = {}, 0
+    for name in ("on the device", "from shards"):
+        learner = create_filter(rules.model, texts, rules.vocab, device)
+        steps = Steps(make_plan(found, rules), rules, learner.side, learner.tokenizer, World(device=device))
+        if name == "on the device":
+            steps, workers_now = Resident(steps), 0
+            tokens = int(learner.lengths(steps[0].ids).max())
+        else:
+            workers_now = workers
+        paces[name] = pace(learner, rules, steps, workers_now)
+    work = flops(arch, context=tokens)
     most = peak(torch.cuda.get_device_name()) if device.startswith("cuda") else None
-    for name in sources:
-        out[name]["share of peak"] = None if most is None else out[name]["pairs/s"] * work / most
-    return out | {"GFLOP/pair": work / 1e9}
+    return {
+        "arch": Path(arch).stem,
+        "batch": rules.batch,
+        "tokens": tokens,
+        "GFLOP/pair": work / 1e9,
+        "pairs/s": paces,
+        "share of peak": {name: None if most is None else rate * work / most for name, rate in paces.items()},
+    }
+
+
+def _rules(arch: str, batch: int, steps: int) -> TrainingRules:
+    return TrainingRules(
+        model=ModelRules(arch), batch=batch, samples=batch * steps, compile=True, precision="bf16", threads=1
+    )
+
+
+def run(
+    batches: Mapping[str, int], steps: int = 60, workers: int = _WORKERS, records: int = 8192, work: Path | None = None
+) -> dict[str, Any]:
+    """The figures of each architecture, ``batches`` pairs a step; the FLOPs alone where there is no GPU."""
+    found: dict[str, Any] = {"gpu": None, "GFLOP/pair": {arch: flops(arch) / 1e9 for arch in batches}}
+    if not torch.cuda.is_available():
+        return found
+    found["gpu"] = torch.cuda.get_device_name()
+    with tempfile.TemporaryDirectory() as folder:
+        shards = film_shards(work or Path(folder), records)
+        found["measured"] = [measure(arch, shards, _rules(arch, n, steps), workers) for arch, n in batches.items()]
+    return found
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -121,21 +134,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--arch", nargs="*", default=list(DEFAULTS))
     parser.add_argument("--batch", nargs="*", type=int, default=list(DEFAULTS.values()), help="one an architecture")
     parser.add_argument("--steps", type=int, default=60)
-    parser.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 1) - 2))
+    parser.add_argument("--workers", type=int, default=_WORKERS)
     parser.add_argument("--records", type=int, default=8192, help="films in the shards")
     parser.add_argument("--work", type=Path, help="where the shards are kept; a folder that goes with the run, if none")
     parser.add_argument("--out", type=Path, help="write the figures here, too")
     options = parser.parse_args(arguments)
-    found: dict[str, Any] = {"gpu": None, "GFLOP/pair": {arch: flops(arch) / 1e9 for arch in options.arch}}
-    if torch.cuda.is_available():
-        found["gpu"] = torch.cuda.get_device_name()
-        with tempfile.TemporaryDirectory() as folder:
-            shards = film_shards(options.work or Path(folder), options.records)
-            found["measured"] = [
-                measure(arch, shards, batch, options.steps, options.workers)
-                for arch, batch in zip(options.arch, options.batch, strict=True)
-            ]
-    else:
+    batches = dict(zip(options.arch, options.batch, strict=False))
+    found = run(batches, options.steps, options.workers, options.records, options.work)
+    if found["gpu"] is None:
         print("torch sees no GPU here: nothing is measured, only the FLOPs are counted")
     text = json.dumps(found, indent=1)
     if options.out is not None:

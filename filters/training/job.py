@@ -29,7 +29,7 @@ from filters.model import arch_of, checkpoint_hash, create_filter, load_filter, 
 from filters.training.curve import WALL, Curve, Progress
 from filters.training.loader import Steps
 from filters.training.loop import Trainer
-from filters.training.objectives import make_objective
+from filters.training.objectives import SIGMOID, make_objective
 from filters.training.plan import Plan, make_plan
 from filters.training.rules import TrainingRules, check_training_rules, rules_from
 from filters.training.shards import Shards, open_shards
@@ -38,7 +38,6 @@ from filters.training.world import World, find_world, leave
 
 _PACKAGES = ("torch", "open_clip_torch", "tokenizers", "opencv-python-headless")
 _TEXTS = 200_000  # of the training set, that a tokenizer and a vocabulary of findings are learned from
-_SIGMOID = ("siglip", "siglip2")
 
 
 @dataclass(frozen=True)
@@ -94,6 +93,9 @@ def check_job(job: TrainingJob, processes: int = 1) -> Plan:
     if job.rules.batch % (processes * job.rules.accumulate):
         problem = f"{processes} processes of {job.rules.accumulate} micro-batches share {job.rules.batch} pairs"
         raise RecipeError("train.batch", problem, f"a multiple of {processes * job.rules.accumulate}")
+    if job.rules.drawn % processes:
+        problem = f"{processes} processes share the {job.rules.drawn} pairs that batches are chosen from"
+        raise RecipeError("train.filter_ratio", problem, f"batch / (1 - filter_ratio) a multiple of {processes}")
     return make_plan(_chosen(job), job.rules)
 
 
@@ -106,7 +108,7 @@ def _run(job: TrainingJob, world: World, progress: Progress | None) -> dict[str,
         return dict(read_json(out / "model" / "card.json"))
     with determinism(job.rules.seed, job.rules.threads):
         sample = [shards.text(int(i)) for i in np.linspace(0, len(shards) - 1, min(len(shards), _TEXTS))]
-        kind = "siglip" if job.rules.objective in _SIGMOID else "clip"
+        kind = "siglip" if job.rules.objective in SIGMOID else "clip"
         learner = create_filter(job.rules.model, sample, job.rules.vocab, world.device, kind)
         torch.manual_seed(job.rules.seed)  # what was drawn so far depends on the weights that were given
         trainer = Trainer(learner, make_objective(learner, job.rules, sample), job.rules, world)
@@ -128,7 +130,8 @@ def _train(
     """The rest of the steps, the curve and the checkpoints; the last row. ``skipped`` takes in what is found."""
     out, labeller = Path(job.out), trainer.objective.labeller
     learner = trainer.learner
-    steps = Steps(plan, job.rules, learner.side, learner.tokenizer, world, labeller, trainer.step)
+    reference = trainer.curator.tokenizer if trainer.curator is not None else None
+    steps = Steps(plan, job.rules, learner.side, learner.tokenizer, world, labeller, trainer.step, reference)
     every = job.every or max(1, plan.steps // 20)
     every = -(-every // job.window) * job.window
     curve = Curve(out, trainer.step) if world.first else None
@@ -166,7 +169,7 @@ def _save(
             "sha256": plan.shards.hash,
             "records": len(plan.shards),
             "shown": int((plan.shards.weights > 0).sum()),
-            "pairs seen": plan.samples,
+            "pairs seen": plan.steps * job.rules.batch,
             "skipped": dict(sorted(skipped.items())),
             **job.facts,
         },
@@ -213,7 +216,7 @@ def _claim(out: Path, identity: str, world: World) -> None:
 
 def _begun_with(rules: TrainingRules) -> list[str]:
     """Hashes of the weights that training begins with, and of its teacher."""
-    paths = (rules.model.checkpoint, rules.teacher)
+    paths = (rules.model.checkpoint, rules.teacher, rules.reference)
     return [checkpoint_hash(path) or "" for path in paths]
 
 

@@ -42,6 +42,7 @@ class Batch:
     pixels: torch.Tensor  # uint8[n, c, side, side], c 1 (all grey) or 3
     ids: torch.Tensor  # int64[n, context_length]
     labels: dict[str, torch.Tensor]
+    reference_ids: torch.Tensor | None  # the same texts as a reference's tokenizer has them, where there is one
     skipped: Counter[str]  # records that others had to stand in for, by reason
 
 
@@ -57,9 +58,10 @@ class Steps(Dataset[Batch]):
         world: World,
         labeller: Labeller | None = None,
         first: int = 0,
+        reference: TextTokenizer | None = None,
     ) -> None:
         self.plan, self.rules, self.side, self.tokenizer = plan, rules, side, tokenizer
-        self.world, self.labeller, self.first = world, labeller, first
+        self.world, self.labeller, self.first, self.reference = world, labeller, first, reference
 
     def __len__(self) -> int:
         return self.plan.steps - self.first
@@ -83,6 +85,7 @@ class Steps(Dataset[Batch]):
             torch.from_numpy(data.stack([pixels for pixels, _, _ in seen])).permute(0, 3, 1, 2),
             torch.from_numpy(self.tokenizer(read)),
             {name: torch.from_numpy(np.ascontiguousarray(rows)) for name, rows in labels.items()},
+            torch.from_numpy(self.reference(read)) if self.reference is not None else None,
             skipped,
         )
 

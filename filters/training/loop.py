@@ -16,6 +16,7 @@ from curate.errors import RunError
 from filters.anatomy import set_patch_dropout
 from filters.encoder import Filter
 from filters.optimizers import Averaged, make_optimizer, set_rate
+from filters.training.curation import Curator
 from filters.training.curve import Row
 from filters.training.loader import Batch, Steps, load
 from filters.training.objective import Features, Objective, Seen
@@ -50,6 +51,7 @@ class Trainer:
         self.optimizer = make_optimizer(self.model, rules, (objective.heads,))
         self.trained = [p for group in self.optimizer.param_groups for p in group["params"]]
         self.bf16 = rules.precision == "bf16" or (rules.precision == "auto" and learner.device.startswith("cuda"))
+        self.curator = Curator(rules, learner.device) if rules.reference is not None else None
         self.step = 0
 
     # -- state ------------------------------------------------------------------------------------------------------
@@ -127,6 +129,8 @@ class Trainer:
 
     def _step(self, batch: Batch, total: int) -> dict[str, torch.Tensor]:
         """One update; the losses of this process by name."""
+        if self.curator is not None:
+            batch = self.curator(batch, self.learner, self.world)
         parts = self._micro(batch, self.step / total)
         if len(parts) == 1:
             losses = self._loss(self._features(parts[0], 0))

@@ -58,11 +58,11 @@ def make_plan(shards: Shards, rules: TrainingRules) -> Plan:
     """As long as the rules say. RunError where the records do not fill one batch of differing texts."""
     shown = shards.weights > 0
     distinct = len(np.unique(shards.texts[shown]))
-    if distinct < rules.batch:
+    if distinct < rules.drawn:
         found = f"{int(shown.sum())} pairs with {distinct} different texts"
-        raise RunError(f"{found} do not fill a batch of {rules.batch}: lower train.batch, or keep more")
+        raise RunError(f"{found} do not fill a batch of {rules.drawn}: lower train.batch, or keep more")
     words = key_words(shards.keys)
-    plan = Plan(shards, words, rules.batch, 0, rules.seed, rules.one_a_study)
+    plan = Plan(shards, words, rules.drawn, 0, rules.seed, rules.one_a_study)
     if rules.samples is not None:
         steps = math.ceil(rules.samples / rules.batch)
     else:

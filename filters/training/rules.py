@@ -10,7 +10,7 @@ from curate.errors import RecipeError
 from filters.model import ModelRules
 
 ObjectiveName = Literal["clip", "siglip", "coca", "siglip2", "medclip", "distill"]
-_SHARES = ("warmup", "patch_dropout", "ema", "unpaired", "distill_after")
+_SHARES = ("warmup", "patch_dropout", "ema", "unpaired", "distill_after", "filter_ratio")
 
 
 @dataclass(frozen=True)
@@ -48,14 +48,23 @@ class TrainingRules:
     distill: float = 1.0  # weight of the teacher (distill), of agreement with itself (siglip2)
     distill_after: float = 0.8  # of the training, before self-distillation begins (SigLIP 2, 2502.14786, section 2.3)
     teacher: str | None = None  # a model's folder (distill)
+    # a model's folder: batches are chosen from larger ones, what the model finds hard and this one easy
+    reference: str | None = None  # (JEST, 2406.17711; ACID, 2411.18674)
+    filter_ratio: float = 0.5  # of the drawn pairs left out
+    chunks: int = 4  # in which a batch is chosen
     unpaired: float = 0.0  # share of rows whose text is another record's (medclip)
+
+    @property
+    def drawn(self) -> int:
+        """Pairs of a step before any are left out: 2406.17711's B = b / (1 - f)."""
+        return self.batch if self.reference is None else round(self.batch / (1 - self.filter_ratio))
 
 
 def check_training_rules(rules: TrainingRules) -> None:
     """RecipeError where a value is out of its range or two do not go together; before any work."""
     for name in _SHARES:
         value = getattr(rules, name)
-        if not 0 <= value <= 1 or (value == 1 and name in ("patch_dropout", "ema")):
+        if not 0 <= value <= 1 or (value == 1 and name in ("patch_dropout", "ema", "filter_ratio")):
             raise RecipeError(f"train.{name}", f"{value}", "a share, from 0 to below 1")
     if not 0 < rules.layer_decay <= 1:
         raise RecipeError("train.layer_decay", f"{rules.layer_decay}", "above 0, at most 1 (none)")
@@ -66,6 +75,8 @@ def check_training_rules(rules: TrainingRules) -> None:
         raise RecipeError("train.samples", f"{rules.samples}", "1 or more, or null for epochs")
     if rules.epochs < 1:
         raise RecipeError("train.epochs", f"{rules.epochs}", "1 or more")
+    if rules.chunks < 1:
+        raise RecipeError("train.chunks", f"{rules.chunks}", "1 or more")
     if not rules.lr > 0:
         raise RecipeError("train.lr", f"{rules.lr}", "above 0")
     if not rules.texts:

@@ -248,3 +248,18 @@ class _Words:
 def test_wrong_rules_name_their_field(values: dict[str, object], field: str) -> None:
     with pytest.raises(RecipeError, match=rf"train\.{field}"):
         check_training_rules(replace(TrainingRules(), **values))
+
+
+def test_batches_are_chosen_by_a_reference(shards: Path, tmp_path: Path, rules: TrainingRules) -> None:
+    """JEST: of twice as many pairs drawn half are trained on, the same ones every time."""
+    run_job(job(shards, tmp_path / "reference", rules))
+    chosen = replace(rules, reference=str(tmp_path / "reference" / "model"), samples=96)
+    plan = make_plan(open_shards(shards), chosen)
+    assert (plan.batch, plan.steps) == (32, 6)
+    card = run_job(job(shards, tmp_path / "out", chosen))
+    assert card["data"]["pairs seen"] == 96
+    assert losses(tmp_path / "out")[-1]["pairs"] == 96
+    again = job(shards, tmp_path / "again", chosen)
+    run_job(again)
+    weights = [(tmp_path / n / "model" / "model.safetensors").read_bytes() for n in ("out", "again")]
+    assert weights[0] == weights[1]

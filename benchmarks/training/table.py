@@ -1,0 +1,127 @@
+"""The results as Markdown: what was wanted, what was measured, with 95 % intervals of Student's t over seeds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from benchmarks.training.answers import Name, cells_of, enough, gap, rows
+from benchmarks.training.real import HELD, OUTSIDE, SHARES
+from benchmarks.training.synthetic import SAME
+from filters.compare.outcome import Estimate
+
+_RATIO, _PARITY, _GAP, _BUDGET, _WAITING = 0.95, 1e-5, 0.95, 0.25, 0.01
+SYNTHETIC: dict[str, Name] = {
+    "R@10": (SAME, "retrieval", "r10"),
+    "R@1": (SAME, "retrieval", "r1"),
+    "findings, AUROC": (SAME, "findings", "auroc"),
+    "side": (SAME, "side", "preferred"),
+}
+REAL: dict[str, Name] = {
+    "image to text R@10": (HELD, "retrieval/image_to_text", "r10"),
+    "text to image R@10": (HELD, "retrieval/text_to_image", "r10"),
+    "modality": (HELD, "zero_shot/modality", "auroc"),
+    "plane": (HELD, "zero_shot/view", "auroc"),
+    "region": (HELD, "zero_shot/body_part", "auroc"),
+    "tumours": (OUTSIDE, "zero_shot/classes", "auroc"),
+    "tumours, probe": (OUTSIDE, "linear_probe/classes", "accuracy"),
+}
+HEADLINE = "R@10"
+Results = dict[str, Any]
+Line = tuple[str, str, str, bool | None]
+
+
+def markdown(results: Results) -> str:
+    """The promises, then every selection's numbers, as far as there are results."""
+    makers: tuple[Callable[[Results], Iterator[Line]], ...] = (_loader, _steps, _parity, _paid, _gpu)
+    promised = [line for make in makers for line in make(results)]
+    lines = ["| what | wanted | measured | reached |", "|---|---|---|---|"] if promised else []
+    for what, wanted, measured, reached in promised:
+        lines.append(f"| {what} | {wanted} | {measured} | {'–' if reached is None else 'yes' if reached else 'no'} |")
+    tables = [_selections("Synthetic pool", cells_of(results, "synthetic"), SYNTHETIC)]
+    tables += [
+        _selections(f"Real pairs, {share:.0%} mismatches", cells_of(results, "real", f"{share:.0%}"), REAL)
+        for share in SHARES
+    ]
+    return "\n".join(lines + [line for part in tables for line in part])
+
+
+def said(found: Estimate, digits: int = 3) -> str:
+    """``0.912 [0.902, 0.922]``; no interval for one seed."""
+    if math.isnan(found.value):
+        return "–"
+    shown = f"{found.value:.{digits}f}"
+    return shown if found.low is None else f"{shown} [{found.low:.{digits}f}, {found.high:.{digits}f}]"
+
+
+def _loader(results: Results) -> Iterator[Line]:
+    for told in results.get("loader", {}).values():
+        for case, rates in told.items():
+            ratio = rates["ratio"]
+            yield f"loader against webdataset, {case}", f"≥ {_RATIO}", f"{ratio:.2f}", ratio >= _RATIO
+
+
+def _steps(results: Results) -> Iterator[Line]:
+    for told in results.get("steps", {}).values():
+        for arch, row in told.items():
+            what = f"share of a step spent waiting for data, {arch}, batches of {row['batch']}, two workers"
+            yield what, f"≤ {_WAITING:.0%}", f"{row['waiting']:.2%}", row["waiting"] <= _WAITING
+
+
+def _parity(results: Results) -> Iterator[Line]:
+    for told in results.get("parity", {}).values():
+        for what, apart in told.items():
+            exact = what.startswith("weights")
+            reached = apart == 0 if exact else apart < _PARITY
+            yield f"difference: {what}", "0" if exact else f"< {_PARITY:g}", f"{apart:.1e}", reached
+
+
+def _paid(results: Results) -> Iterator[Line]:
+    cells = cells_of(results, "synthetic")
+    if not cells:
+        return
+    for title, name in SYNTHETIC.items():
+        found, promised = gap(cells, name), title == HEADLINE
+        what = f"synthetic pool, ours on the way from all to oracle, {title}"
+        yield what, f"≥ {_GAP}" if promised else "", said(found, 2), found.value >= _GAP if promised else None
+    for title, name in SYNTHETIC.items():
+        least, promised = enough(cells, name), title == HEADLINE
+        what = f"synthetic pool, samples with which ours equals all, {title}"
+        shown = "more than were tried" if least is None else f"{least:.0%}"
+        reached = (least is not None and least <= _BUDGET) if promised else None
+        yield what, f"≤ {_BUDGET:.0%}" if promised else "", shown, reached
+
+
+def _gpu(results: Results) -> Iterator[Line]:
+    for told in results.get("gpu", {}).values():
+        for row in told.get("measured", ()):
+            for source, rate in row["pairs/s"].items():
+                share = row["share of peak"][source]
+                shown = f"{rate:,.0f} pairs/s" + ("" if share is None else f", {share:.0%} of peak")
+                yield f"{row['arch']} on {told['gpu']}, {source}", "", shown, None
+        if not told.get("gpu"):
+            counted = ", ".join(f"{arch} {giga:.0f} GFLOP a pair" for arch, giga in told["GFLOP/pair"].items())
+            yield "training on a GPU", "", f"none here; {counted}", None
+
+
+def _selections(title: str, cells: list[dict[str, Any]], names: dict[str, Name]) -> Iterator[str]:
+    """A table of every selection; in brackets the interval, after it the difference to all, where it is certain."""
+    found = {name: told for name, at in names.items() if (told := rows(cells, at))}
+    if not found:
+        return
+    yield ""
+    yield f"| {title} | right | {' | '.join(found)} |"
+    yield "|---|---|" + "---|" * len(found)
+    for place, row in enumerate(next(iter(found.values()))):
+        right = [c["right"] for c in cells if c["selection"] == row.selection and c["budget"] == 1]
+        cols = [told[place] for told in found.values()]
+        shown = " | ".join(said(r.estimate) + _against_all(r.gain) for r in cols)
+        yield f"| {row.selection} | {sum(right) / len(right):.0%} | {shown} |"
+
+
+def _against_all(gain: Estimate | None) -> str:
+    """The difference to the unfiltered pool, seed by seed."""
+    if gain is None or gain.low is None:
+        return ""
+    return f" ({gain.value:+.3f})" if gain.certain else f" ({gain.value:+.3f}, within noise)"

@@ -1,0 +1,109 @@
+"""From numbers a seed to answers: intervals, differences seed by seed, what was enough."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from filters.compare.outcome import compare, efficiency, estimate, measures, t95
+from tests.filters.compare.results import NAME, cell
+
+VALUES = st.lists(st.floats(-100, 100), min_size=2, max_size=12)
+
+
+@pytest.mark.parametrize(
+    ("freedom", "point"),
+    [(1, 12.706), (2, 4.303), (4, 2.776), (9, 2.262), (15, 2.131), (20, 2.086), (30, 2.042), (60, 2.000), (120, 1.980)],
+)
+def test_students_t_by_its_table(freedom: int, point: float) -> None:
+    assert t95(freedom) == pytest.approx(point, rel=0.005)
+
+
+def test_an_estimate_by_hand() -> None:
+    """Mean 3, standard deviation 1.5811, so 2.776 * 1.5811 / sqrt(5) = 1.963 either way."""
+    found = estimate([1, 2, 3, 4, 5])
+    assert (found.value, found.n) == (3.0, 5)
+    assert found.low == pytest.approx(1.037, abs=1e-3) and found.high == pytest.approx(4.963, abs=1e-3)
+
+
+def test_an_interval_holds_the_truth_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(0)
+    held = [(e := estimate(rng.normal(2, 1, 5).tolist())).low <= 2 <= e.high for _ in range(2000)]  # type: ignore[operator]
+    assert np.mean(held) == pytest.approx(0.95, abs=0.015)
+
+
+@given(VALUES, st.floats(0.1, 10), st.floats(-50, 50))
+def test_other_units_give_the_same_answer(values: list[float], scale: float, shift: float) -> None:
+    plain, other = estimate(values), estimate([scale * v + shift for v in values])
+    for a, b in ((plain.value, other.value), (plain.low, other.low), (plain.high, other.high)):
+        assert b == pytest.approx(scale * a + shift, abs=1e-6)
+
+
+def test_what_is_missing_does_not_count() -> None:
+    assert estimate([1.0, math.nan, 3.0]) == estimate([1.0, 3.0])
+    one, none = estimate([0.5]), estimate([])
+    assert (one.value, one.low, one.n, one.certain) == (0.5, None, 1, False)
+    assert math.isnan(none.value) and none.n == 0 and not none.certain
+
+
+def test_differences_are_paired_by_seed() -> None:
+    """Seeds that differ far more than selections do: apart nothing can be told, seed by seed all."""
+    rows = [("all", s, 0.1 * s) for s in range(1, 6)] + [("ours", s, 0.1 * s + 0.02 + 0.001 * s) for s in range(1, 6)]
+    results = [cell(*row) for row in rows]
+    random.Random(0).shuffle(results)
+    found = {r.selection: r for r in compare(results, NAME)}
+    assert found["all"].gain is None
+    ours = found["ours"]
+    assert ours.estimate.low is not None and ours.estimate.low < found["all"].estimate.value
+    assert ours.gain is not None and ours.gain.value == pytest.approx(0.023) and ours.gain.certain
+    assert not estimate([0.2, -0.1, 0.05]).certain
+
+
+def test_only_shared_seeds_and_whole_budgets_are_compared() -> None:
+    results = [cell("all", 1, 0.3), cell("all", 2, 0.5), cell("ours", 2, 0.6), cell("ours", 3, 0.9)]
+    results += [cell("ours", 2, 0.0, budget=0.25), cell("all", 4, None)]
+    found = {r.selection: r for r in compare(results, NAME)}
+    gain = found["ours"].gain
+    assert gain is not None and gain.n == 1 and gain.value == pytest.approx(0.1)
+    assert found["ours"].estimate.value == pytest.approx(0.75) and found["all"].estimate.n == 2
+
+
+def test_measures_are_what_every_cell_has() -> None:
+    both = [cell("all", 1, 0.3), cell("ours", 1, 0.4)]
+    both[0]["tasks"]["held out"] |= {"findings": {"auroc": 0.7}, "findings/edema": {"auroc": 0.7}}
+    both[1]["tasks"]["held out"] |= {"findings/edema": {"auroc": 0.7}}
+    assert measures(both) == [NAME, ("held out", NAME[1], "median_rank")]
+    assert measures([]) == []
+
+
+def test_the_least_that_was_enough() -> None:
+    results = [cell("all", s, 0.40) for s in (1, 2)]
+    results += [cell("ours", s, 0.55 + 0.01 * s) for s in (1, 2)]
+    results += [cell("ours", s, v, b) for s in (1, 2) for b, v in ((0.1, 0.30), (0.25, 0.41), (0.5, 0.5))]
+    results += [cell("ours, 10% kept", s, 0.39 + 0.02 * s, family="ours", fraction=0.1) for s in (1, 2)]
+    pool, samples = efficiency(results, NAME, "ours")
+    assert (samples.share, samples.tried) == (0.25, (0.1, 0.25, 0.5, 1.0))
+    assert (pool.share, pool.tried) == (0.1, (0.1, 0.2))
+    pool, samples = efficiency([r for r in results if r["selection"] == "all"], NAME, "ours")
+    assert samples.share is None and samples.tried == () and pool.share is None
+
+
+def test_nothing_tried_was_enough() -> None:
+    results = [cell("all", 1, 0.9), cell("ours", 1, 0.5), cell("ours", 1, 0.95, 0.1)]
+    assert efficiency(results, NAME, "ours")[1].share == 0.1
+    results = [cell("all", 1, 0.9), cell("ours", 1, 0.5), cell("ours", 1, None, 0.1)]
+    assert efficiency(results, NAME, "ours")[1].share is None
+
+
+def test_a_lower_median_rank_is_better() -> None:
+    name = (*NAME[:2], "median_rank")
+    ranks = {"all": (1.0, 9.0), "ours": (1.0, 4.0)}
+    results = [cell(s, 1, 0.5, b) for s, (b, _) in ranks.items()] + [cell("ours", 1, 0.5, 0.25)]
+    for result, rank in zip(results, (9.0, 4.0, 12.0), strict=True):
+        result["tasks"]["held out"][NAME[1]]["median_rank"] = rank
+    assert efficiency(results, name, "ours")[1].share == 1.0
