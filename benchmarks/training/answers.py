@@ -30,9 +30,7 @@ def gap(cells: Sequence[dict[str, Any]], name: Name, selection: str = OURS) -> E
     """How much of the way from the unfiltered pool to the oracle a selection goes, 1 being all of it: the ratio of
     the mean differences, its interval by drawing seeds (percentiles of a bootstrap)."""
     whole = [c for c in cells if c["budget"] == 1]
-    by = {
-        s: {c["seed"]: value(c, name) for c in whole if c["selection"] == s} for s in (ALL, selection, ORACLE)
-    }
+    by = {s: {c["seed"]: value(c, name) for c in whole if c["selection"] == s} for s in (ALL, selection, ORACLE)}
     seeds = sorted(set.intersection(*(set(v) for v in by.values())))
     if not seeds:
         return Estimate(math.nan, None, None, 0)

@@ -1,5 +1,9 @@
 """What must not differ: our losses and open_clip's, two processes and one, a training that was killed and one that was
-not."""
+not.
+
+With a ViT: a ResNet's batch normalisation has the statistics of each process's own half, so that two processes are
+another training than one, whatever the loss.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +39,7 @@ _LOSSES: dict[ObjectiveName, Callable[[], Any]] = {"clip": ClipLoss, "siglip": S
 _WAIT = 300.0  # seconds for the process that is to be killed to get half way
 
 
-def measure(work: Path, arch: str = "radsift-tiny", records: int = 256) -> dict[str, float]:
+def measure(work: Path, arch: str = "radsift-tiny-vit", records: int = 256) -> dict[str, float]:
     """Each the greatest absolute difference: of losses and gradients, of the curves' losses, of final weights."""
     folder = work / "parity"
     shutil.rmtree(folder, ignore_errors=True)

@@ -40,12 +40,17 @@ def _panels(results: dict[str, Any]) -> list[tuple[str, Panel, float | None]]:
         name = SYNTHETIC["R@10"]
         budgets = sorted({c["budget"] for c in cells})
         panel = [
-            (f"{selection}, {budget:.0%}", estimate([value(c, name) for c in cells if (c["selection"], c["budget"]) == (selection, budget)]))
+            (
+                f"{selection}, {budget:.0%}",
+                estimate([value(c, name) for c in cells if (c["selection"], c["budget"]) == (selection, budget)]),
+            )
             for selection in (ALL, OURS)
             for budget in budgets
         ]
         whole = dict(panel)[f"{ALL}, 100%"].value
-        found.append(("Synthetic pool, R@10 by share of the samples seen; the line: all with all of them", panel, whole))
+        found.append(
+            ("Synthetic pool, R@10 by share of the samples seen; the line: all with all of them", panel, whole)
+        )
     for share in SHARES:
         cells = cells_of(results, "real", f"{share:.0%}")
         for title in ("image to text R@10", "region"):

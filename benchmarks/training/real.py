@@ -53,7 +53,11 @@ QUICK = Size(640, 0.3)
 def measure(seed: int, size: Size, data: Path, work: Path) -> dict[str, Any]:
     """Of each share of mismatches ``cells`` and ``filters``, as of the synthetic pool."""
     rows = _rows(data)
-    rows = [r for r, some in zip(rows, hold_out([r["group_id"] for r in rows], size.part, 0), strict=True) if some or size.part == 1]
+    rows = [
+        r
+        for r, some in zip(rows, hold_out([r["group_id"] for r in rows], size.part, 0), strict=True)
+        if some or size.part == 1
+    ]
     held, clean, pool = _split(rows, seed)
     lit = frozen.installed()
     found: dict[str, Any] = {"size": asdict(size), "towers": "frozen, pretrained" if lit else "from scratch"}

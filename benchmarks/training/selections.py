@@ -86,9 +86,7 @@ def cells(
             told = replace(rules, seed=ground.seed, samples=round(budget * rules.samples))
             job = TrainingJob(str(ground.shards), str(out), told, only, device="cpu")
             share = float(ground.right[index].mean())
-            made.append(
-                Cell(name, name, ground.seed, len(index) / ground.pool, budget, share, job, exams, measured)
-            )
+            made.append(Cell(name, name, ground.seed, len(index) / ground.pool, budget, share, job, exams, measured))
     return made
 
 

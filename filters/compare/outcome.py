@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -42,6 +42,13 @@ def estimate(values: Sequence[float]) -> Estimate:
     return Estimate(mean, mean - half, mean + half, n)
 
 
+def within(found: Estimate) -> Estimate:
+    """The interval of a share ends where shares do."""
+    if found.low is None or found.high is None:
+        return found
+    return replace(found, low=max(found.low, 0.0), high=min(found.high, 1.0))
+
+
 def t95(freedom: int) -> float:
     """The two-sided 95 % point of Student's t."""
     return _T95[freedom - 1] if freedom <= len(_T95) else 1.96 + 2.4 / freedom
@@ -77,7 +84,8 @@ def compare(results: Sequence[Result], name: tuple[str, str, str]) -> list[Row]:
         mine = {r["seed"]: value(r, name) for r in whole if r["selection"] == selection}
         shared = sorted(set(mine) & set(base))
         gain = estimate([mine[s] - base[s] for s in shared]) if selection != ALL and shared else None
-        rows.append(Row(selection, estimate(list(mine.values())), gain))
+        found = estimate(list(mine.values()))
+        rows.append(Row(selection, found if name[2] == "median_rank" else within(found), gain))
     return rows
 
 

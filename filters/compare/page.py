@@ -94,7 +94,7 @@ def _law(results: Sequence[Mapping[str, Any]], name: tuple[str, str, str], selec
     if name[2] == "median_rank":
         return None
     mine = [r for r in results if r["selection"] == selection]
-    points = [(float(r["samples"]), 1 - value(r, name)) for r in mine]
+    points = [(float(r["samples"]), 1 - v) for r in mine if math.isfinite(v := value(r, name))]
     try:
         law = scaling.fit([c for c, _ in points], [e for _, e in points])
     except RunError:

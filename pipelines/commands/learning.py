@@ -163,7 +163,7 @@ def _print_comparison(found: dict[str, Any]) -> None:
         table.add_row(row["selection"], known, f"{row['value']:.3f}", escape(interval), against)
     out.print(table)
     for told in found["efficiency"].get(found["chosen"], []):
-        if told["share"] is not None:
+        if told["share"] is not None and len(told["tried"]) > 1:
             out.print(f"{told['share']:.0%} of {told['of']} were enough to do as well as all")
 
 

@@ -1,0 +1,124 @@
+"""A cell is trained and measured once, whatever stops it on the way, and wherever it runs."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from curate.engine import Engine
+from filters.compare.cells import RESULTS, Cell, Exam, read_cell, run_cell
+from filters.compare.outcome import measures
+from filters.evaluate.rules import EvaluateRules
+from filters.model import ModelRules
+from filters.training.job import TrainingJob
+from filters.training.rules import TrainingRules
+from filters.training.shards import open_shards
+from tests.filters.training.shards import write_films
+
+_RUN = "import pickle, sys; from filters.compare.cells import run_cell; run_cell(pickle.load(open(sys.argv[1], 'rb')))"
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cells")
+    write_films(folder / "train", 96)
+    write_films(folder / "test", 40, seed=4)
+    return folder
+
+
+@pytest.fixture
+def cell(shards: Path, tmp_path: Path, small_arch: str) -> Cell:
+    only = tmp_path / "keys.parquet"
+    keys = open_shards(shards / "train").keys[:48].tolist()
+    pq.write_table(pa.table({"key": keys, "weight": [1.0] * 48}), only)
+    rules = TrainingRules(model=ModelRules(small_arch), batch=16, samples=64, threads=1, vocab=300, seed=2)
+    job = TrainingJob(str(shards), str(tmp_path / "cell"), rules, str(only), device="cpu", window=1, every=1)
+    asked = EvaluateRules(tasks=("retrieval", "language"), draws=1)
+    return Cell("ours", "ours", 2, 0.5, 1.0, 0.9, job, (Exam("held out", str(shards)),), asked)
+
+
+def at(cell: Cell, out: Path) -> Cell:
+    return replace(cell, job=replace(cell.job, out=str(out)))
+
+
+def written(out: Path) -> dict[str, int]:
+    return {str(p): p.stat().st_mtime_ns for p in sorted(out.rglob("*")) if p.is_file()}
+
+
+def test_a_cell_says_what_it_was_and_what_it_found(cell: Cell) -> None:
+    assert run_cell(cell) == "ours"
+    found = read_cell(cell)
+    assert {k: found[k] for k in ("selection", "seed", "fraction", "budget", "right")} == {
+        "selection": "ours", "seed": 2, "fraction": 0.5, "budget": 1.0, "right": 0.9,
+    }  # fmt: skip
+    assert found["pairs"] == 48 and found["samples"] == 64 and found["cpu_seconds"] > 0
+    ranks = found["tasks"]["held out"]["retrieval/image_to_text"]
+    assert 0 <= ranks["r1"] <= ranks["r5"] <= ranks["r10"] <= 1 <= ranks["median_rank"]
+    assert {t for _, t, _ in measures([found])} >= {"retrieval/text_to_image", "language/side"}
+
+
+def test_what_is_done_is_left_alone(cell: Cell) -> None:
+    run_cell(cell)
+    before = written(cell.out)
+    assert run_cell(cell) == "ours" and written(cell.out) == before
+
+
+def test_a_trained_cell_is_only_measured(cell: Cell) -> None:
+    run_cell(cell)
+    before, found = written(cell.out), read_cell(cell)
+    (cell.out / RESULTS).unlink()
+    run_cell(cell)
+    changed = {p for p, t in written(cell.out).items() if before.get(p) != t}
+    assert changed == {str(cell.out / RESULTS)} and read_cell(cell)["tasks"] == found["tasks"]
+
+
+def test_an_exam_of_some_keys(cell: Cell, shards: Path, tmp_path: Path) -> None:
+    held = open_shards(shards / "test").keys
+    pq.write_table(pa.table({"key": held[:9].tolist()}), tmp_path / "some.parquet")
+    exams = (Exam("some", str(shards), only=str(tmp_path / "some.parquet")), Exam("all", str(shards)))
+    run_cell(replace(cell, exams=exams))
+    tasks = read_cell(cell)["tasks"]
+    assert set(tasks) == {"some", "all"}
+    assert tasks["some"]["retrieval/image_to_text"]["median_rank"] <= 9
+    assert tasks["some"]["retrieval/image_to_text"]["r10"] == 1.0 > tasks["all"]["retrieval/image_to_text"]["r10"]
+
+
+def test_a_killed_cell_goes_on_to_the_same_model(cell: Cell, tmp_path: Path) -> None:
+    longer = replace(cell.job.rules, samples=640)
+    whole, broken = (
+        replace(at(cell, tmp_path / n), job=replace(cell.job, out=str(tmp_path / n), rules=longer))
+        for n in ("whole", "broken")
+    )
+    (tmp_path / "cell.pickle").write_bytes(pickle.dumps(broken))
+    running = subprocess.Popen([sys.executable, "-c", _RUN, str(tmp_path / "cell.pickle")], start_new_session=True)
+    until = time.monotonic() + 120
+    while not (broken.out / "checkpoint.pt").exists() and running.poll() is None and time.monotonic() < until:
+        time.sleep(0.01)
+    os.killpg(running.pid, signal.SIGKILL)
+    running.wait()
+    assert (broken.out / "checkpoint.pt").exists() and not (broken.out / RESULTS).exists()
+    for each in (whole, broken):
+        run_cell(each)
+    assert read_cell(whole)["tasks"] == read_cell(broken)["tasks"]
+    weights = [(c.out / "model" / "model.safetensors").read_bytes() for c in (whole, broken)]
+    assert weights[0] == weights[1]
+
+
+@pytest.mark.ray
+def test_cells_on_ray_are_the_cells_of_this_process(cell: Cell, tmp_path: Path, ray_engine: Engine) -> None:
+    made = [replace(at(cell, tmp_path / n), selection=n) for n in ("one", "two")]
+    told = {c.selection: outcome for c, outcome in ray_engine.map(run_cell, made)}
+    assert told == {"one": "one", "two": "two"}
+    here = at(cell, tmp_path / "here")
+    run_cell(here)
+    assert all(read_cell(c)["tasks"] == read_cell(here)["tasks"] for c in made)
