@@ -94,7 +94,7 @@ def exclusive(lock: Path) -> Iterator[None]:
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            where = lock.parent.parent
+            where = lock.parent.parent if lock.parent.name == "private" else lock.parent
             raise RunError(f"another run is at work on {where}; wait for it, or give another 'out'") from None
         yield
 

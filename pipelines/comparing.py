@@ -19,7 +19,7 @@ from curate.engine import Crash, Engine
 from curate.errors import RecipeError, RunError
 from curate.record import live
 from curate.step import Progress, load_manifest, read_parts
-from curate.storage import commit_bytes, commit_json, digest, table_bytes
+from curate.storage import commit_bytes, commit_json, digest, exclusive, private_folder, table_bytes
 from filters.compare.cells import RESULTS, Cell, Exam, read_cell, run_cell
 from filters.compare.outcome import ALL
 from filters.compare.page import render, report
@@ -36,7 +36,15 @@ _STEP = "compare"
 
 
 def compare_run(pipeline: Pipeline, engine: Engine, progress: Progress) -> dict[str, Any]:
-    """Every cell that is not done, on ``engine``; RUN/compare/<hash>/index.html and results.json. What they hold."""
+    """Every cell that is not done, on ``engine``; RUN/compare/<hash>/index.html and results.json. What they hold.
+
+    RunError where another command is at work on the run.
+    """
+    with exclusive(private_folder(pipeline.run / "private") / "lock"):
+        return _compare(pipeline, engine, progress)
+
+
+def _compare(pipeline: Pipeline, engine: Engine, progress: Progress) -> dict[str, Any]:
     recipe = pipeline.recipe
     pool = pool_pipeline(pipeline)
     execute_step(pool, pool.select, engine, progress)

@@ -12,6 +12,7 @@ import json
 import shutil
 import uuid
 from collections import Counter
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -22,7 +23,7 @@ import pyarrow.parquet as pq
 import torch
 
 from curate.errors import RecipeError, RunError
-from curate.storage import TEMPORARY, commit_folder, commit_json, digest, read_json
+from curate.storage import TEMPORARY, commit_folder, commit_json, digest, exclusive, read_json
 from filters.encoder import Filter
 from filters.method import determinism
 from filters.model import arch_of, checkpoint_hash, create_filter, load_filter, pick_device, save_filter
@@ -81,8 +82,11 @@ def run_job(job: TrainingJob, progress: Progress | None = None) -> dict[str, Any
     RecipeError or RunError where rules, shards or an earlier training in OUT do not fit; the loss's end is one too.
     """
     world = find_world(pick_device(job.device))
+    out = Path(job.out)
+    out.mkdir(parents=True, exist_ok=True)
     try:
-        return _run(job, world, progress)
+        with exclusive(out / "lock") if world.first else nullcontext():
+            return _run(job, world, progress)
     finally:
         leave(world)
 

@@ -155,6 +155,14 @@ def test_a_folder_is_one_trainings(shards: Path, tmp_path: Path, rules: Training
         run_job(job(shards, tmp_path, replace(rules, samples=32)))
 
 
+def test_a_folder_has_one_training_at_a_time(shards: Path, tmp_path: Path, rules: TrainingRules) -> None:
+    def again(step, steps, row):
+        with pytest.raises(RunError, match="another"):
+            run_job(job(shards, tmp_path, rules))
+
+    run_job(job(shards, tmp_path, replace(rules, samples=32)), again)
+
+
 def test_a_damaged_checkpoint_gives_way_to_the_one_before(shards: Path, tmp_path: Path, rules: TrainingRules) -> None:
     out = tmp_path / "out"
     stopped: list[int] = []
