@@ -6,14 +6,18 @@ The geometry is open_clip's ``longest``: the aspect kept, the longest side made 
 from __future__ import annotations
 
 import hashlib
+import io
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 Pixels = NDArray[np.uint8]
+_MOST_PIXELS = 1 << 27  # of an encoded picture: a mammogram has 25 million
 
 
 def decode(data: bytes | None, side: int) -> Pixels | None:
@@ -28,7 +32,7 @@ def decode(data: bytes | None, side: int) -> Pixels | None:
 
 def read(data: bytes | None) -> NDArray[Any] | None:
     """The picture as encoded, uint8 or uint16[h, w] or [h, w, 3] BGR; None where it does not decode."""
-    if not data:
+    if not data or not _bounded(data):
         return None
     try:
         raw = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
@@ -38,6 +42,19 @@ def read(data: bytes | None) -> NDArray[Any] | None:
         return None
     image: NDArray[Any] = raw
     return image if raw.ndim == 2 or raw.shape[2] != 4 else image[:, :, :3]  # alpha says nothing about the patient
+
+
+def _bounded(data: bytes) -> bool:
+    """Whether the picture says, before it is decoded, that it has at most `_MOST_PIXELS`."""
+    if data[:8] == b"\x89PNG\r\n\x1a\n" and len(data) >= 24:
+        return int.from_bytes(data[16:20], "big") * int.from_bytes(data[20:24], "big") <= _MOST_PIXELS
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            width, height = Image.open(io.BytesIO(data)).size
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return False
+    return width * height <= _MOST_PIXELS
 
 
 def native(image: NDArray[Any], most: int) -> Pixels:

@@ -25,10 +25,11 @@ from filters.compare.outcome import ALL
 from filters.compare.page import render, report
 from filters.method import fill_rules
 from filters.training.job import TrainingJob
-from filters.training.rules import TrainingRules
+from filters.training.rules import TrainingRules, check_training_rules
 from filters.training.shards import open_shards
 from pipelines.build import Pipeline, execute_step
 from pipelines.measures import truths
+from pipelines.recipe import Recipe
 from pipelines.scoring import Select
 from pipelines.training import CHOSEN, ORACLE, RANDOM
 
@@ -66,6 +67,26 @@ def _compare(pipeline: Pipeline, engine: Engine, progress: Progress) -> dict[str
     return {**found, "folder": folder}
 
 
+def check_compare(recipe: Recipe) -> None:
+    """What is known to be wrong before any work: RecipeError."""
+    training_rules(recipe)
+    if not recipe.select_rules().cuts:
+        raise RecipeError("select", "the recipe cuts nothing, so there is nothing to compare", "select: {keep: 0.3}")
+    if not recipe.evaluation and not recipe.split.test:
+        raise RecipeError("split.test", "no record is held out to measure on", "split: {test: 0.1}, or evaluation sets")
+
+
+def training_rules(recipe: Recipe) -> TrainingRules:
+    """How every cell is trained, but for its seed and its length. RecipeError where a field is wrong."""
+    said = {**(recipe.train.model_extra or {}), "threads": 1, **recipe.compare.train}
+    try:
+        rules: TrainingRules = fill_rules("compare.train", TrainingRules, said)
+    except ValueError as error:
+        raise RecipeError("compare.train", str(error), "a field of train") from None
+    check_training_rules(rules)
+    return rules
+
+
 def pool_pipeline(pipeline: Pipeline) -> Pipeline:
     """The same run with nothing cut, its shards in RUN/compare/pool."""
     recipe = pipeline.recipe.model_copy(update={"select": Select(), "capfilt": None})
@@ -101,11 +122,13 @@ def _cells(
     truth = {key: bool(row["pair_is_right"]) for key, row in truths(pipeline).items()}
     keys = [k for k, s in zip(table["key"].to_pylist(), table["split"].to_pylist(), strict=True) if s == "train"]
     fixed = _selections(pipeline, keys, engine, progress)
+    for chosen in fixed:
+        if not any(weight > 0 for weight in chosen.weights.values()):
+            raise RecipeError("compare.selections", f"'{chosen.name}' keeps nothing", "a cut that keeps some")
     size = round((said.keep or len(fixed[-1].weights) / len(keys)) * len(keys))
     exams = _exams(pool, truth, table, folder)
     found = [(seed, c) for seed in range(1, said.seeds + 1) for c in [*fixed, *_drawn(keys, truth, size, seed)]]
-    given = {**(recipe.train.model_extra or {}), "threads": 1, **said.train, "samples": said.samples or 20 * size}
-    rules: TrainingRules = fill_rules("compare.train", TrainingRules, given)
+    rules = replace(training_rules(recipe), samples=said.samples or 20 * size)
     rules = replace(rules, batch=min(rules.batch, max(2, _least_texts(pool, [c for _, c in found]) // 2)))
     cells = []
     for seed, chosen in found:
@@ -145,7 +168,7 @@ def _selections(pipeline: Pipeline, keys: list[str], engine: Engine, progress: P
     for name, select in others.items():
         cuts = select.rules(list(recipe.filters)).cuts
         found.append(_Chosen(name, name, kept(select if cuts else _resized(select, keep))))
-    sizes = [(f"{CHOSEN}, {share:.0%} kept", kept(_resized(recipe.select, share))) for share in said.fractions]
+    sizes = [(f"{CHOSEN}, {100 * share:g}% kept", kept(_resized(recipe.select, share))) for share in said.fractions]
     found += [_Chosen(name, CHOSEN, weights) for name, weights in sizes]
     found += [
         _Chosen(c.name, c.family, c.weights, b) for b in said.budgets for c in (found[0], _Chosen(CHOSEN, CHOSEN, own))
@@ -172,7 +195,9 @@ def _least_texts(pool: Pipeline, chosen: list[_Chosen]) -> int:
 
 def _exams(pool: Pipeline, truth: dict[str, bool], table: pa.Table, folder: Path) -> tuple[Exam, ...]:
     """The recipe's evaluation sets, and the held-out split of the run: of it the right pairs, where truth is known."""
-    given = [Exam(e.path.name, str(e.path), e.split) for e in pool.recipe.evaluation]
+    given = [
+        Exam(name, str(e.path), e.split) for name, e in zip(_named(pool.recipe), pool.recipe.evaluation, strict=True)
+    ]
     rows = zip(table["key"].to_pylist(), table["split"].to_pylist(), strict=True)
     held = [k for k, split in rows if split == "test" and truth.get(k, not truth)]
     if held:
@@ -182,6 +207,16 @@ def _exams(pool: Pipeline, truth: dict[str, bool], table: pa.Table, folder: Path
     if not given:
         raise RecipeError("split.test", "no record is held out to measure on", "split: {test: 0.1}, or evaluation sets")
     return tuple(given)
+
+
+def _named(recipe: Recipe) -> list[str]:
+    """Names of the evaluation sets: the last part of the path, with as much before it as tells them apart."""
+    paths = [e.path for e in recipe.evaluation]
+    for parts in range(1, 1 + max((len(p.parts) for p in paths), default=0)):
+        names = ["/".join(p.parts[-parts:]) for p in paths]
+        if len(set(names)) == len(names):
+            return names
+    return [f"{p.name} {i}, {e.split}" for i, (p, e) in enumerate(zip(paths, recipe.evaluation, strict=True), 1)]
 
 
 def _cut(pipeline: Pipeline, select: Select) -> Pipeline:
@@ -203,4 +238,6 @@ def _weights(pipeline: Pipeline, engine: Engine, progress: Progress) -> dict[str
 
 
 def _slug(name: str) -> str:
-    return "".join(c if c.isalnum() else "-" for c in name)
+    """A folder's name: readable, and another for another name."""
+    plain = "".join(c if c.isascii() and c.isalnum() else "-" for c in name)[:40]
+    return f"{plain}-{digest(name)[:6]}"

@@ -11,13 +11,14 @@ from typing import Any
 from curate.engine import Resources
 from curate.export.webdataset import shard_table
 from curate.storage import TEMPORARY, commit_folder, digest, read_json
-from filters.model import filter_hash
+from filters.model import create_filter, filter_hash
 from filters.training.card import CardFacts, write_card
 from filters.training.curve import Progress, read_curve
-from filters.training.export import export_open_clip
-from filters.training.export_transformers import export_transformers
+from filters.training.export import check_open_clip, export_open_clip
+from filters.training.export_transformers import check_transformers, export_transformers
 from filters.training.job import TrainingJob
 from filters.training.launch import launch, launch_on
+from filters.training.objectives import SIGMOID
 from pipelines.training import Train
 
 
@@ -45,6 +46,7 @@ def train_final(
 ) -> Path:
     """Train on ``shards``, or go on; card and exports beside the model. Returns the training's folder."""
     out = train_folder(run, shards, train)
+    _check_exports(train)
     facts = {"export": shards_hash(shards), "shards": str(len(list(shards.rglob("*.tar"))))}
     job = TrainingJob(
         str(shards), str(out), train.rules(), workers=train.loaders, every=train.checkpoint_every, facts=facts
@@ -61,17 +63,36 @@ def train_final(
     told = [{k: s[k] for k in ("split", "records")} for s in shard_table(shards)]
     counts = {split: sum(s["records"] for s in told if s["split"] == split) for split in {s["split"] for s in told}}
     hashes = {name: filter_hash(folder) for name, folder in filters.items() if folder.is_dir()}
-    write_card(out / "model", CardFacts(licence=train.licence, data=dict(sorted(counts.items())), filters=hashes))
+    write_card(
+        out / "model",
+        CardFacts(
+            curated=(shards / "export.json").is_file(),
+            licence=train.licence,
+            data=dict(sorted(counts.items())),
+            filters=hashes,
+        ),
+    )
     for name in train.export:
         _export(out, name)
     return out
+
+
+def _check_exports(train: Train) -> None:
+    """RecipeError, before hours of training, where a layout has no place for the architecture."""
+    rules = train.rules()
+    if not train.export:
+        return
+    texts = [f"{word} {number}" for word in ("no effusion", "small nodule") for number in range(8)]
+    built = create_filter(rules.model, texts, rules.vocab, "cpu", "siglip" if rules.objective in SIGMOID else "clip")
+    for name in train.export:
+        {"open_clip": check_open_clip, "transformers": check_transformers}[name](built)
 
 
 def _export(out: Path, name: str) -> None:
     """OUT/<name>, whole or not at all."""
     final = out / name
     if final.exists():
-        return
+        shutil.rmtree(final)  # its card may say other things now
     temporary = out / f"{name}{TEMPORARY}"
     shutil.rmtree(temporary, ignore_errors=True)
     {"open_clip": export_open_clip, "transformers": export_transformers}[name](out / "model", temporary)

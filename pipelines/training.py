@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 
 from curate.errors import RecipeError
 from filters.compare.outcome import ALL
-from filters.evaluate.rules import EvaluateRules
+from filters.evaluate.rules import EvaluateRules, check_evaluate_rules
 from filters.method import fill_rules
 from filters.training.rules import TrainingRules, check_training_rules
 from pipelines.part import Part
@@ -79,6 +79,17 @@ class Compare(Part):
         if taken:
             raise ValueError(f"'{sorted(taken)[0]}' is a selection that is always there; choose another name")
         return given
+
+    @model_validator(mode="after")
+    def _what_is_overridden_can_be(self) -> Compare:
+        for name in {"seed", "samples", "epochs"} & set(self.train):
+            raise ValueError(f"train: {name} is the comparison's to say: compare.seeds, compare.samples")
+        try:
+            check_evaluate_rules(self.rules())
+            fill_rules("train", TrainingRules, self.train)
+        except RecipeError as error:
+            raise ValueError(f"{error.field}: {error.problem}; {error.fix}") from None
+        return self
 
     def rules(self) -> EvaluateRules:
         """How cells are measured: no probes unless asked for, they cost more than the training of a small model."""

@@ -25,8 +25,8 @@ def asked_once() -> Iterator[None]:
     """While it lasts, every `LitModel` of this process remembers its towers' features, by the bytes of each row."""
     before = LitModel.image_features, LitModel.text_features
     pad = LitModel.masked_pad
-    LitModel.image_features = _remembering(before[0], lambda row: row)  # type: ignore[method-assign]
-    LitModel.text_features = _remembering(before[1], lambda row: row[row != pad])  # type: ignore[method-assign]
+    LitModel.image_features = _remembering(before[0], lambda row: row)  # type: ignore[method-assign,assignment]
+    LitModel.text_features = _remembering(before[1], lambda row: row[row != pad])  # type: ignore[method-assign,assignment]
     try:
         yield
     finally:

@@ -55,7 +55,7 @@ def flops(arch: str, context: int | None = None, pairs: int = 2) -> float:
         image = model.encode_image(torch.empty(pairs, 3, side, side, device="meta"))
         text = model.encode_text(torch.zeros(pairs, tokens, dtype=torch.long, device="meta"))
         (image.sum() + text.sum()).backward()
-    return counter.get_total_flops() / pairs
+    return float(counter.get_total_flops() / pairs)
 
 
 def peak(name: str) -> float | None:

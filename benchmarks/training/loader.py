@@ -33,13 +33,17 @@ from filters.training.world import World
 SIDE, _BATCH, _CONTEXT = 224, 64, 64
 
 
-def measure(work: Path, records: int = 2048, repeats: int = 5) -> dict[str, Any]:
-    """Records/s of both by kind of image and number of workers, in turn; ``ratio`` is ours over theirs, of medians."""
-    found = {}
-    for kind in ("png", "jpeg"):
+def measure(
+    work: Path, records: int = 2048, repeats: int = 5, kinds: tuple[str, ...] = ("png", "jpeg"), most: int = 2
+) -> dict[str, Any]:
+    """Records/s of both by kind of image and number of workers up to ``most``, in turn; ``ratio`` is ours over theirs,
+    of medians."""
+    found: dict[str, Any] = {}
+    for kind in kinds:
         folder = film_shards(work, records, kind)
-        tokenizer = train_wordpiece([open_shards(folder).text(i) for i in range(200)], 4096, _CONTEXT)
-        for workers in (0, 1, 2):
+        shards = open_shards(folder)
+        tokenizer = train_wordpiece([shards.text(i) for i in range(min(len(shards), 500))], 4096, _CONTEXT)
+        for workers in range(most + 1):
             rates: dict[str, list[float]] = {"ours": [], "webdataset": []}
             for _ in range(repeats):
                 rates["ours"].append(_rate(_ours(folder, tokenizer, workers)))
@@ -73,13 +77,14 @@ def _theirs(folder: Path, tokenizer: TextTokenizer, workers: int) -> Iterable[An
         .map(Prepare(SIDE))
         .batched(_BATCH, collation_fn=Collate(tokenizer), partial=False)
     )
-    return webdataset.WebLoader(
+    loader: Iterable[Any] = webdataset.WebLoader(
         dataset,
         batch_size=None,
         num_workers=workers,
         prefetch_factor=4 if workers else None,
         multiprocessing_context="forkserver" if workers else None,
     )
+    return loader
 
 
 @dataclass(frozen=True)

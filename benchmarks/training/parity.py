@@ -45,7 +45,7 @@ def measure(work: Path, arch: str = "radsift-tiny-vit", records: int = 256) -> d
     shutil.rmtree(folder, ignore_errors=True)
     shards = write_shards(folder / "shards", make_pool(records, 2, clean=1.0, workers=1).records, per_shard=100)
     rules = TrainingRules(model=ModelRules(arch), batch=32, samples=320, threads=1, vocab=1024)
-    found = {}
+    found: dict[str, float] = {}
     for name in _LOSSES:
         loss, gradient = against_open_clip(name, arch)
         found |= {f"{name}, loss against open_clip": loss, f"{name}, gradient against open_clip": gradient}

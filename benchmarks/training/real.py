@@ -90,7 +90,7 @@ def _compared(
         filters[contender.name] = {**cost, "kept": len(kept), "right": float(ground.right[kept].mean())}
     chosen[ORACLE] = np.flatnonzero(ground.right)
     model = ModelRules("lit", tokenizer="open_clip") if lit else ModelRules()
-    rules = TrainingRules(model=model, batch=64, samples=size.samples, threads=1, augment=not lit)
+    rules = TrainingRules(model=model, batch=32, samples=size.samples, threads=1, augment=not lit)
     asked = EvaluateRules(
         tasks=("zero_shot", "retrieval", "linear_probe"), facts=("modality", "view", "body_part"), draws=1
     )

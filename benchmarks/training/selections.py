@@ -15,7 +15,7 @@ from benchmarks.filters.methods import Contender, run
 from benchmarks.training.shards import write_keys
 from curate.export.choose import choose
 from curate.export.rules import SelectRules
-from curate.storage import commit_json
+from curate.storage import commit_json, digest
 from filters.compare.cells import Cell, Exam, read_cell, run_cell
 from filters.compare.outcome import ALL
 from filters.evaluate.rules import EvaluateRules
@@ -82,8 +82,8 @@ def cells(
     for name, index in chosen.items():
         only = write_keys(ground.place / f"keys-{name.replace(' ', '-')}.parquet", (ground.keys[i] for i in index))
         for budget in (1.0, *budgets.get(name, ())):
-            out = ground.place / f"{name.replace(' ', '-')}-{budget:g}"
             told = replace(rules, seed=ground.seed, samples=round(budget * rules.samples))
+            out = ground.place / f"{name.replace(' ', '-')}-{budget:g}-{digest(repr(told))[:6]}"
             job = TrainingJob(str(ground.shards), str(out), told, only, device="cpu")
             share = float(ground.right[index].mean())
             made.append(Cell(name, name, ground.seed, len(index) / ground.pool, budget, share, job, exams, measured))

@@ -54,4 +54,5 @@ def write_keys(path: Path, keys: Iterable[str]) -> str:
 def as_jpeg(image: bytes, quality: int = 95) -> bytes:
     """A grey picture as JPEG."""
     pixels = cv2.imdecode(np.frombuffer(image, np.uint8), cv2.IMREAD_UNCHANGED)
+    assert pixels is not None
     return cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()

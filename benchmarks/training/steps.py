@@ -16,7 +16,7 @@ from filters.training.rules import TrainingRules
 
 WORKERS = 2
 # architecture, pairs a step, steps, steps a window of the curve: a large model takes seconds a step
-_CASES = (("radsift-tiny", 64, 40, 5), ("ViT-B-32", 16, 8, 2))
+_CASES = (("radsift-tiny", 64, 40, 5), ("ViT-B-32", 8, 6, 2))
 
 
 def measure(work: Path, records: int = 2048, cases: tuple[tuple[str, int, int, int], ...] = _CASES) -> dict[str, Any]:

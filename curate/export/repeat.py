@@ -17,8 +17,11 @@ _LOWEST = -400.0  # exponents below are as good as never, and their sums stay ab
 
 
 def key_words(keys: Any) -> Words:
-    """uint64[n, w]: keys (ASCII strings) as big-endian words, zero-padded, so that words sort as the keys do."""
-    raw = np.asarray(keys if isinstance(keys, np.ndarray) else list(keys), dtype=np.bytes_)
+    """uint64[n, w]: keys (strings, UTF-8) as big-endian words, zero-padded, so that words sort as the keys do."""
+    try:
+        raw = np.asarray(keys if isinstance(keys, np.ndarray) else list(keys), dtype=np.bytes_)
+    except UnicodeEncodeError:  # keys that are not ours
+        raw = np.asarray([str(key).encode("utf-8", "surrogatepass") for key in keys], dtype=np.bytes_)
     width = max(8, -(-raw.dtype.itemsize // 8) * 8)
     wide = np.ascontiguousarray(raw.astype(f"S{width}"))
     return wide.view(">u8").reshape(len(raw), width // 8).astype(np.uint64)

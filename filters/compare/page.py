@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from curate.errors import RunError
+from curate.errors import RecipeError, RunError
 from curate.report.page import environment
 from filters.compare import scaling
 from filters.compare.outcome import ALL, Estimate, Row, compare, efficiency, estimate, measures, value
@@ -30,13 +30,16 @@ def report(
 ) -> dict[str, Any]:
     """Plain JSON of every cell: tables by measure, what was enough, costs, the law where there are sizes for one.
 
-    ``headline`` (task, metric) of the first exam is what efficiency and scaling are told by; where no cell has it, the
-    first measure there is. ``filter_seconds``: what training and scoring the filters cost, wall time.
+    ``headline`` (task, metric) of the first exam is what efficiency and scaling are told by; RecipeError where there is
+    none of that name. ``filter_seconds``: what training and scoring the filters cost, wall time.
     """
     names = measures(results)
     if not names:
         raise RunError("no cell has a number: the held-out records have no texts, facts or findings to ask for")
-    head = (exams[0], *headline) if (exams[0], *headline) in names else names[0]
+    head = (exams[0], *headline)
+    if head not in names:
+        there = ", ".join(f"[{t}, {m}]" for e, t, m in names if e == exams[0])
+        raise RecipeError("compare.headline", f"{exams[0]} has no {headline[0]}, {headline[1]}", f"one of {there}")
     tables = [
         {"exam": e, "task": t, "metric": m, "rows": [_row(r) for r in compare(results, (e, t, m))]} for e, t, m in names
     ]

@@ -35,7 +35,8 @@ def estimates(
 ) -> dict[str, dict[str, Any]]:
     """Of each metric ``value``, ``low``, ``high`` (95 %) and ``n``, over the records under ``mask``.
 
-    Values that are no numbers (a draw of one class alone) are left out; None where none is left.
+    Values that are no numbers (a draw of one class alone) are left out; None where none is left, and no interval of
+    one patient alone.
     """
     inside = np.ones((1, len(groups))) if mask is None else mask[None, :].astype(np.float64)
     values = {name: float(m.measure(inside)[0]) for name, m in metrics.items()}
@@ -44,9 +45,18 @@ def estimates(
         for name, m in metrics.items():
             drawn[name].append(m.measure(weights * inside))
     return {
-        name: {"value": _number(values[name]), **_bounds(drawn[name]), "n": int((m.rows & (inside[0] > 0)).sum())}
+        name: {
+            "value": _number(values[name]),
+            **_bounds(drawn[name] if _drawable(m.rows & (inside[0] > 0), groups) else []),
+            "n": int((m.rows & (inside[0] > 0)).sum()),
+        }
         for name, m in metrics.items()
     }
+
+
+def _drawable(rows: NDArray[np.bool_], groups: Sequence[str]) -> bool:
+    """Whether there are two patients to draw from: one, drawn again and again, varies in nothing."""
+    return len({groups[int(i)] for i in np.flatnonzero(rows)}) > 1
 
 
 def _bounds(drawn: list[Weights]) -> dict[str, float | None]:

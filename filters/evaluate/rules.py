@@ -40,6 +40,10 @@ def check_evaluate_rules(rules: EvaluateRules) -> None:
     for name in ("least", "draws", "probe_most", "shot_draws", "subgroup_least", "batch", "threads"):
         if getattr(rules, name) < 1:
             raise RecipeError(f"evaluate.{name}", f"{getattr(rules, name)}", "1 or more")
+    if rules.seed < 0:
+        raise RecipeError("evaluate.seed", f"{rules.seed}", "0 or more")
+    if rules.device != "auto" and rules.device.partition(":")[0] not in ("cpu", "cuda"):
+        raise RecipeError("evaluate.device", f"{rules.device}", "auto, cpu or cuda")
     if rules.most_values < 2:
         raise RecipeError("evaluate.most_values", f"{rules.most_values}", "2 or more")
     if not 0 < rules.probe_test < 1:

@@ -35,7 +35,7 @@ LIMITS = """\
   rare findings and groups with fewer examples.
 - Images are seen at a low resolution: what is small is not seen. Sides, negations and degrees are weak points of such
   models; look at the probes among the metrics before relying on them.
-- De-identified data went in; a model may still remember what it has seen often. Share it as the data may be shared."""
+- A model may remember what it has seen often, de-identified or not. Share it as the data may be shared."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,7 @@ class CardFacts:
     """
 
     title: str = "An image-text model of radiology"
+    curated: bool = False  # the shards are those of a run of this product
     licence: str = "other"
     notes: tuple[str, ...] = ()
     data: Mapping[str, Any] = field(default_factory=dict)
@@ -63,6 +64,7 @@ def write_card(folder: Path, facts: CardFacts) -> None:
     evaluation = {name: _numbers(found) for name, found in sorted(facts.evaluation.items())}
     told = {
         "title": facts.title,
+        "curated": facts.curated,
         "licence": {"id": facts.licence, "notes": list(facts.notes)},
         "export": dict(facts.data),
         "filters": dict(facts.filters),
@@ -147,7 +149,8 @@ def _rows(found: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]
 
 def _body(title: str, card: Mapping[str, Any]) -> Iterator[str]:
     yield f"\n# {title}\n"
-    yield "Trained by radsift on image-text pairs that were de-identified, deduplicated and filtered by it.\n"
+    told = "that were de-identified, deduplicated and filtered by it" if card.get("curated") else "from elsewhere"
+    yield f"Trained by radsift on image-text pairs {told}.\n"
     yield from ("## Intended use\n", USE, "\n## Limits\n", LIMITS, "\n## Training\n")
     yield from _table(("", ""), _training(card))
     made_of = [*_flat(card.get("export", {})), *_flat(card.get("filters", {}), "filter ")]

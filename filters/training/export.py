@@ -32,7 +32,7 @@ def export_open_clip(model_folder: Path, out: Path) -> None:
     RecipeError where ``out`` holds something, or open_clip cannot build the architecture by itself.
     """
     found = load_filter(model_folder, "cpu")
-    _check(found)
+    check_open_clip(found)
     config = {k: v for k, v in found.config.items() if k != "preprocess_cfg"}
     files = own_files(found)
     if files:  # of a local-dir any name will do: open_clip reads the tokenizer from the folder itself
@@ -60,7 +60,7 @@ def export_open_clip(model_folder: Path, out: Path) -> None:
 _HERE = "tokenizer"  # on the hub: the repository's own name
 
 
-def _check(found: Filter) -> None:
+def check_open_clip(found: Filter) -> None:
     """Whether open_clip alone can build it."""
     text, vision = found.config.get("text_cfg", {}), found.config.get("vision_cfg", {})
     if isinstance(found.model, OwnFolder):

@@ -22,6 +22,13 @@ _FIT = "a ViT with open_clip's own text tower (ViT-*, radsift-tiny-vit), SigLIP'
 begun from SigLIP's own folder"
 
 
+def check_transformers(found: Filter) -> None:
+    """RecipeError where transformers has no class for the architecture."""
+    not_clip, not_siglip = why_not_clip(found), why_not_siglip(found)
+    if not isinstance(found.model, Siglip) and not_clip is not None and not_siglip is not None:
+        raise RecipeError("export", f"not in transformers' layout: {not_clip}; {not_siglip}", _FIT)
+
+
 def export_transformers(model_folder: Path, out: Path) -> None:
     """``out`` for transformers: config.json, model.safetensors, preprocessor_config.json, the tokenizer's files.
 
@@ -36,10 +43,8 @@ def export_transformers(model_folder: Path, out: Path) -> None:
             found.model.save(folder)
             _write(folder, getattr(found.tokenizer, "files", {}))
         return
-    not_clip, not_siglip = why_not_clip(found), why_not_siglip(found)
-    if not_clip is not None and not_siglip is not None:
-        raise RecipeError("export", f"not in transformers' layout: {not_clip}; {not_siglip}", _FIT)
-    kind = "CLIP" if not_clip is None else "Siglip"
+    check_transformers(found)
+    kind = "CLIP" if why_not_clip(found) is None else "Siglip"
     model = _clip(found) if kind == "CLIP" else _siglip(found)
     files = own_files(found) or clip_files(found)
     if kind == "Siglip":

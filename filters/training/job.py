@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 import torch
 
 from curate.errors import RecipeError, RunError
-from curate.storage import TEMPORARY, commit_folder, commit_json, digest, exclusive, read_json
+from curate.storage import TEMPORARY, commit_folder, commit_json, digest, exclusive, read_json, sweep
 from filters.encoder import Filter
 from filters.method import determinism
 from filters.model import arch_of, checkpoint_hash, create_filter, load_filter, pick_device, save_filter
@@ -35,6 +35,7 @@ from filters.training.plan import Plan, make_plan
 from filters.training.rules import TrainingRules, check_training_rules, rules_from
 from filters.training.shards import Shards, open_shards
 from filters.training.state import drop_state, read_state, write_state
+from filters.training.texts import check_texts
 from filters.training.world import World, find_world, leave
 
 _PACKAGES = ("torch", "open_clip_torch", "tokenizers", "opencv-python-headless")
@@ -86,6 +87,8 @@ def run_job(job: TrainingJob, progress: Progress | None = None) -> dict[str, Any
     out.mkdir(parents=True, exist_ok=True)
     try:
         with exclusive(out / "lock") if world.first else nullcontext():
+            if world.first:
+                sweep(out)
             return _run(job, world, progress)
     finally:
         leave(world)
@@ -94,13 +97,19 @@ def run_job(job: TrainingJob, progress: Progress | None = None) -> dict[str, Any
 def check_job(job: TrainingJob, processes: int = 1) -> Plan:
     """What the training will see; RecipeError or RunError where it cannot be, before any process is started."""
     check_training_rules(job.rules)
+    begun = {"teacher": job.rules.teacher, "reference": job.rules.reference, "checkpoint": job.rules.model.checkpoint}
+    for name, path in begun.items():
+        if path is not None and not Path(path).exists():
+            raise RecipeError(f"train.{name}", f"{path} does not exist", "correct the path")
     if job.rules.batch % (processes * job.rules.accumulate):
         problem = f"{processes} processes of {job.rules.accumulate} micro-batches share {job.rules.batch} pairs"
         raise RecipeError("train.batch", problem, f"a multiple of {processes * job.rules.accumulate}")
     if job.rules.drawn % processes:
         problem = f"{processes} processes share the {job.rules.drawn} pairs that batches are chosen from"
         raise RecipeError("train.filter_ratio", problem, f"batch / (1 - filter_ratio) a multiple of {processes}")
-    return make_plan(_chosen(job), job.rules)
+    plan = make_plan(_chosen(job), job.rules)
+    check_texts(plan.shards, job.rules.texts)
+    return plan
 
 
 def _run(job: TrainingJob, world: World, progress: Progress | None) -> dict[str, Any]:
@@ -119,7 +128,7 @@ def _run(job: TrainingJob, world: World, progress: Progress | None) -> dict[str,
         state = read_state(out, world.device)
         if state is not None:
             trainer.restore(state)
-        skipped = Counter(shards.skipped) + Counter(state["skipped"] if state else {})
+        skipped = Counter(state["skipped"]) if state else Counter(shards.skipped)
         last = _train(job, trainer, plan, world, progress, skipped)
         trainer.finish()
         if world.first:

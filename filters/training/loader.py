@@ -141,4 +141,8 @@ def load(steps: Steps, workers: int) -> Iterator[Batch]:
         pin_memory=steps.world.device.startswith("cuda"),
         multiprocessing_context="forkserver" if workers else None,
     )
-    yield from loader
+    try:
+        yield from loader
+    except RunError as error:  # of a worker: torch puts the worker's whole traceback into the text
+        said = str(error).strip().splitlines()[-1]
+        raise RunError(said.rpartition("RunError: ")[2]) from None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 from curate.errors import RecipeError
@@ -62,13 +63,25 @@ class TrainingRules:
 
 def check_training_rules(rules: TrainingRules) -> None:
     """RecipeError where a value is out of its range or two do not go together; before any work."""
+    for part in fields(rules):
+        value = getattr(rules, part.name)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise RecipeError(f"train.{part.name}", f"{value}", "a number")
+    for name in ("weight_decay", "caption", "distill"):
+        if getattr(rules, name) < 0:
+            raise RecipeError(f"train.{name}", f"{getattr(rules, name)}", "0 or more")
+    for name, least, most in (("seed", 0, 2**63 - 1), ("threads", 1, 1024), ("vocab", 1, 10**7)):
+        if not least <= getattr(rules, name) <= most:
+            raise RecipeError(f"train.{name}", f"{getattr(rules, name)}", f"{least} to {most}")
     for name in _SHARES:
         value = getattr(rules, name)
         if not 0 <= value <= 1 or (value == 1 and name in ("patch_dropout", "ema", "filter_ratio")):
             raise RecipeError(f"train.{name}", f"{value}", "a share, from 0 to below 1")
     if not 0 < rules.layer_decay <= 1:
         raise RecipeError("train.layer_decay", f"{rules.layer_decay}", "above 0, at most 1 (none)")
-    if rules.batch < 2 or rules.accumulate < 1 or rules.batch % rules.accumulate:
+    if rules.batch < 2:
+        raise RecipeError("train.batch", f"{rules.batch}", "2 or more: pairs are told apart from each other")
+    if rules.accumulate < 1 or rules.batch % rules.accumulate:
         problem = f"{rules.accumulate} micro-batches of {rules.batch} pairs"
         raise RecipeError("train.accumulate", problem, "a batch of 2 or more, a whole multiple of accumulate")
     if rules.samples is not None and rules.samples < 1:

@@ -10,10 +10,9 @@ import json
 import mmap
 import os
 import tarfile
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +28,7 @@ _IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
 _BLOCK = 512
 _FILES = b"0\0"
 _PLAIN = frozenset((*_FILES, *b"5"))  # files and folders; anything else changes what the next header means
+_MOST_WEIGHT = 10_000
 _MOST_TEXT = 1 << 20  # bytes of a text or its facts that are read
 PARTS = ("image", "text", "facts")
 Spans = dict[str, tuple[int, int]]
@@ -50,6 +50,7 @@ class Shards:
 
     folder: Path
     tars: tuple[str, ...]
+    sizes: tuple[int, ...]  # of the tars, in bytes
     keys: NDArray[np.str_]
     tar: NDArray[np.int32]
     spans: NDArray[np.int64]
@@ -70,19 +71,24 @@ class Shards:
 
     def read(self, i: int) -> Sample:
         """Record ``i``. RunError where the shard is not as it was when it was opened."""
-        name = self.tars[self.tar[i]]
-        file = _open(str(self.folder / name))
-        image, text, facts = (
-            os.pread(file, int(size), int(start)) if size else b"" for start, size in self.spans[i].tolist()
-        )
-        if len(image) != self.spans[i, 0, 1]:
-            raise RunError(f"{name} is shorter than it was when training began; write the shards again")
+        image, text, facts = (self._bytes(i, part) for part in range(len(PARTS)))
         return Sample(str(self.keys[i]), image, text.decode("utf-8", "replace"), _facts(facts))
 
     def text(self, i: int) -> str:
         """The text of record ``i`` alone."""
-        start, size = self.spans[i, 1].tolist()
-        return os.pread(_open(str(self.folder / self.tars[self.tar[i]])), size, start).decode("utf-8", "replace")
+        return self._bytes(i, 1).decode("utf-8", "replace")
+
+    def _bytes(self, i: int, part: int) -> bytes:
+        """RunError where the shard is not what it was when it was opened."""
+        start, size = self.spans[i, part].tolist()
+        if not size:
+            return b""
+        name = self.tars[self.tar[i]]
+        file, whole = _FILES_OPEN.get(self.folder / name)
+        data = os.pread(file, size, start) if whole == self.sizes[self.tar[i]] else b""
+        if len(data) != size:
+            raise RunError(f"{name} has changed since it was opened; run the same command again")
+        return data
 
     @property
     def hash(self) -> str:
@@ -97,7 +103,7 @@ def open_shards(folder: Path) -> Shards:
     What one record or one shard lacks (no image, an empty text, a tar cut short) is counted in ``skipped``.
     """
     inside = folder / "train" if (folder / "train").is_dir() else folder
-    paths = sorted(inside.glob("*.tar"))
+    paths = sorted(p for p in inside.glob("*.tar") if p.is_file())
     if not paths:
         fix = "the 'shards' folder of a run, or a folder of .tar files"
         raise RecipeError("shards", f"{folder} holds no .tar files", fix)
@@ -107,7 +113,8 @@ def open_shards(folder: Path) -> Shards:
     if not len(joined["keys"]):
         why = ", ".join(f"{n} {reason}" for reason, n in sorted(skipped.items())) or "they are empty"
         raise RecipeError("shards", f"no record of {inside} has an image and a text ({why})", "write the shards again")
-    return Shards(inside, tuple(p.name for p in paths), skipped=skipped, **joined)
+    sizes = tuple(p.stat().st_size for p in paths)
+    return Shards(inside, tuple(p.name for p in paths), sizes, skipped=skipped, **joined)
 
 
 def _read_tar(path: Path, number: int, skipped: Counter[str]) -> dict[str, NDArray[Any]]:
@@ -209,14 +216,22 @@ def _index(path: Path, keys: list[str]) -> dict[str, NDArray[Any]]:
         except (OSError, pa.ArrowInvalid) as error:
             problem = f"{beside} cannot be read ({type(error).__name__})"
             raise RecipeError("shards", problem, "write the shards again, or remove the index") from None
-        facts = {str(r["key"]): (float(r.get("weight") or 0), str(r.get("study") or r["key"])) for r in rows}
-        if "weight" not in names:
-            facts = {k: (1.0, study) for k, (_, study) in facts.items()}
+        facts = {str(r["key"]): (_weight(r.get("weight"), beside), str(r.get("study") or r["key"])) for r in rows}
     told = [facts.get(key, (1.0, key)) for key in keys]
     return {
         "weights": np.array([w for w, _ in told], np.float32),
         "studies": np.array([_number(study) for _, study in told], np.int64),
     }
+
+
+def _weight(value: Any, index: Path) -> float:
+    """How often a record is seen; 1 where the index does not say."""
+    if value is None:
+        return 1.0
+    if not isinstance(value, int | float) or not 0 <= value <= _MOST_WEIGHT:
+        fix = f"weights from 0 to {_MOST_WEIGHT:,}"
+        raise RecipeError("shards", f"{index} gives a record the weight {str(value)[:20]!r}", fix)
+    return float(value)
 
 
 def _number(value: bytes | str) -> int:
@@ -227,12 +242,36 @@ def _number(value: bytes | str) -> int:
 def _facts(data: bytes) -> dict[str, Any]:
     try:
         found = json.loads(data) if len(data) <= _MOST_TEXT else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 
 
-@lru_cache(maxsize=256)
-def _open(path: str) -> int:
-    """An open file a path and process, read with pread only: forked processes share the file's position."""
-    return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+class _Open:
+    """Open files of this process, the most recent ones: shards may be more than files that may be open."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._files = most, OrderedDict[Path, tuple[int, tuple[int, int]]]()
+        os.register_at_fork(after_in_child=self._files.clear)
+
+    def get(self, path: Path) -> tuple[int, int]:
+        """(descriptor, size of the file as it is now); pread only, for a forked process shares the file's position."""
+        try:
+            now = path.stat()
+            found = self._files.get(path)
+            if found is None or found[1] != (now.st_ino, now.st_mtime_ns):
+                self._drop(path)
+                self._files[path] = os.open(path, os.O_RDONLY | os.O_CLOEXEC), (now.st_ino, now.st_mtime_ns)
+        except FileNotFoundError:
+            raise RunError(f"{path.name} is gone since it was opened; run the same command again") from None
+        self._files.move_to_end(path)
+        if len(self._files) > self._most:
+            self._drop(next(iter(self._files)))
+        return self._files[path][0], now.st_size
+
+    def _drop(self, path: Path) -> None:
+        if path in self._files:
+            os.close(self._files.pop(path)[0])
+
+
+_FILES_OPEN = _Open(64)

@@ -110,7 +110,7 @@ def evaluate(
     probe: Annotated[
         Path | None, typer.Option("--probe", help="data whose train split linear probes are fitted on")
     ] = None,
-    set_: Annotated[list[str] | None, typer.Option("--set", help="override a rule: --set bootstrap=200")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="override a rule: --set draws=200")] = None,
 ) -> None:
     """Zero-shot, retrieval, probes, sides and negations, leakage, subgroups: what a model is worth, with intervals."""
     import yaml
@@ -123,8 +123,9 @@ def evaluate(
     try:
         given = {k: yaml.safe_load(v) for k, _, v in (item.partition("=") for item in set_ or [])}
         rules = fill_rules("evaluate", EvaluateRules, given)
-    except ValueError as error:
-        raise RecipeError("--set", str(error), "one of these, as name=value") from None
+    except (ValueError, yaml.YAMLError) as error:
+        said = "no YAML" if isinstance(error, yaml.YAMLError) else str(error)
+        raise RecipeError("--set", said, "one of these, as name=value") from None
     with step_bar("evaluate") as progress:
         results = evaluate_command(model, data, folder, train, rules, split, probe, progress)
     _print_results(results)
@@ -135,10 +136,11 @@ def compare(recipe: RecipeFile, set_: Set = None, engine: SetEngine = None, work
     """Did filtering pay: the same training on the pool, a random part, the filter's choice; a page of answers."""
     from pipelines.build import run_pipeline
     from pipelines.check import check, save_recipe
-    from pipelines.comparing import compare_run
+    from pipelines.comparing import check_compare, compare_run
 
     made = load(recipe, set_, engine, workers)
     check(made)
+    check_compare(made)
     say_warnings(made)
     save_recipe(made)
     with running_engine(made.resources()) as (started, progress):

@@ -138,7 +138,7 @@ class Siglip2:
 
 def mean_of_tokens(features: Features, world: World) -> torch.Tensor:
     """The cross-entropy a token, over this process's tokens but such that its mean over processes is the batch's."""
-    total = world.total(float(features["tokens"].sum()))
+    total = world.total(float(features["tokens"].detach().sum()))
     return features["caption"].sum() * (world.size / max(total, 1.0))
 
 

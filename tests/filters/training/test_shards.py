@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import webdataset
 
@@ -71,6 +73,7 @@ def _shards(weights: list[float], texts: list[int], studies: list[int] | None = 
     return Shards(
         Path("nowhere"),
         ("0.tar",),
+        (0,),
         np.array([f"{i:032x}" for i in range(n)]),
         np.zeros(n, np.int32),
         np.zeros((n, 3, 2), np.int64),
@@ -121,3 +124,42 @@ def test_samples_decide_the_length() -> None:
 def test_fewer_texts_than_a_batch() -> None:
     with pytest.raises(RunError, match="do not fill a batch of 16"):
         make_plan(_shards([1.0] * 40, [i % 9 for i in range(40)]), RULES)
+
+
+def test_more_shards_than_files_may_be_open(tmp_path: Path) -> None:
+    records = write_films(tmp_path, 150, per_shard=1)
+    shards = open_shards(tmp_path)
+    for _ in range(2):
+        assert [shards.text(i) for i in range(150)] == records.texts
+    assert len(list(Path("/proc/self/fd").iterdir())) < 130
+
+
+def test_a_shard_that_changed_is_not_read(tmp_path: Path) -> None:
+    write_films(tmp_path, 20)
+    shards = open_shards(tmp_path)
+    tar = tmp_path / "000000.tar"
+    tar.rename(tmp_path / "gone")
+    with pytest.raises(RunError, match="gone since"):
+        shards.read(0)
+    tar.write_bytes((tmp_path / "gone").read_bytes() + b"\0" * 512)
+    with pytest.raises(RunError, match="has changed"):
+        shards.read(0)
+
+
+@pytest.mark.parametrize("weight", ["a", float("nan"), -1.0, 1e12])
+def test_a_weight_that_is_none(tmp_path: Path, weight: object) -> None:
+    write_films(tmp_path, 3)
+    index = pa.table({"key": open_shards(tmp_path).keys.tolist(), "weight": [weight] * 3})
+    pq.write_table(index, tmp_path / "000000.parquet")
+    with pytest.raises(RecipeError, match="weights from 0"):
+        open_shards(tmp_path)
+
+
+def test_odd_facts_and_keys(tmp_path: Path) -> None:
+    records = write_films(tmp_path / "good", 3)
+    with webdataset.TarWriter(str(tmp_path / "0.tar")) as writer:
+        for key, facts in (("café-1", "[" * 100_000), ("b", "[1]"), ("c", "not json")):
+            writer.write({"__key__": key, "png": records.images[0], "txt": f"No effusion {key}.", "json": facts})
+    shards = open_shards(tmp_path)
+    assert [shards.read(i).facts for i in range(3)] == [{}, {}, {}]
+    assert make_plan(shards, TrainingRules(batch=3, epochs=1)).step(0)[0].tolist()

@@ -124,6 +124,16 @@ def test_only_what_was_chosen_is_seen(shards: Path, tmp_path: Path, rules: Train
         run_job(replace(job(shards, tmp_path / "none", rules), only=str(chosen)))
 
 
+def test_a_teacher_that_is_not_there(shards: Path, tmp_path: Path, rules: TrainingRules) -> None:
+    with pytest.raises(RecipeError, match=r"train\.teacher.*does not exist"):
+        run_job(job(shards, tmp_path, replace(rules, objective="distill", teacher="/nowhere")))
+
+
+def test_texts_that_no_record_has(shards: Path, tmp_path: Path, rules: TrainingRules) -> None:
+    with pytest.raises(RecipeError, match=r"train\.texts(?s:.)*findings"):
+        run_job(job(shards, tmp_path, replace(rules, texts=("findngs",))))
+
+
 def test_a_record_that_does_not_decode_is_stood_in_for(tmp_path: Path, rules: TrainingRules) -> None:
     records = write_films(tmp_path / "good", 40)
     records.images[7] = records.images[7][:100]
@@ -250,6 +260,11 @@ class _Words:
         ({"lr": 0.0}, "lr"),
         ({"texts": ()}, "texts"),
         ({"objective": "distill"}, "teacher"),
+        ({"lr": float("nan")}, "lr"),
+        ({"seed": -1}, "seed"),
+        ({"threads": 0}, "threads"),
+        ({"batch": 1}, "batch"),
+        ({"weight_decay": -5.0}, "weight_decay"),
         ({"unpaired": 0.5}, "unpaired"),
     ],
 )
