@@ -6,15 +6,16 @@ DEMO   := demo
 # The 'ocr' extra without its opencv-python, which wants libGL and shares a module name with the headless one we have
 OCR    := rapidocr-onnxruntime onnxruntime pyclipper shapely six flatbuffers
 
-.PHONY: demo test test-all check bench bench-deid bench-filters clean help
+.PHONY: demo test test-all check bench bench-deid bench-filters bench-train clean help
 help:
-	@echo "make demo      environment, a synthetic archive, the whole pipeline on it; opens nothing, prints the report's path"
+	@echo "make demo      environment, a synthetic archive, the whole pipeline on it, and whether filtering paid; prints the pages' paths"
 	@echo "make test      environment, the tests"
 	@echo "make test-all  the slow ones too"
 	@echo "make check     ruff, mypy --strict, import layers"
 	@echo "make bench     the benchmarks that need no data but their own"
 	@echo "make bench-deid  de-identification against its numbers, and against other tools in environments of their own"
 	@echo "make bench-filters  every filter against its numbers, on synthetic and real pairs, over five seeds"
+	@echo "make bench-train  the loader, the losses, and whether filtering pays, on synthetic and real pairs"
 
 # constraints.txt is the lock: exact versions, and on a machine with a CPU-only torch wheel, that one
 $(VENV)/ready: pyproject.toml constraints.txt
@@ -49,6 +50,9 @@ bench-deid: $(VENV)/ready
 
 bench-filters: $(VENV)/ready
 	$(BIN)/python -m benchmarks.filters
+
+bench-train: $(VENV)/ready
+	$(BIN)/python -m benchmarks.training
 
 clean:
 	rm -rf $(VENV) $(DEMO) .mypy_cache .ruff_cache .pytest_cache .hypothesis
