@@ -17,14 +17,12 @@ from curate.export.choose import choose
 from curate.export.rules import SelectRules
 from curate.storage import commit_json, digest
 from filters.compare.cells import Cell, Exam, read_cell, run_cell
-from filters.compare.outcome import ALL
 from filters.evaluate.rules import EvaluateRules
 from filters.method import Records
 from filters.training.job import TrainingJob
 from filters.training.rules import TrainingRules
 
 RANDOM, PLAIN, OURS, ORACLE = "random", "plain DFN", "ours", "oracle"
-SELECTIONS = (ALL, RANDOM, PLAIN, OURS, ORACLE)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -44,6 +44,13 @@ class Batch:
     labels: dict[str, torch.Tensor]
     reference_ids: torch.Tensor | None  # the same texts as a reference's tokenizer has them, where there is one
     skipped: Counter[str]  # records that others had to stand in for, by reason
+
+    def pin_memory(self) -> Batch:
+        """In memory that a GPU copies from while it computes; torch's loader asks for it."""
+        labels = {name: values.pin_memory() for name, values in self.labels.items()}
+        other = None if self.reference_ids is None else self.reference_ids.pin_memory()
+        pinned = self.pixels.pin_memory(), self.ids.pin_memory()
+        return replace(self, pixels=pinned[0], ids=pinned[1], labels=labels, reference_ids=other)
 
 
 class Steps(Dataset[Batch]):
