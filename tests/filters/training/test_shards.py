@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -132,7 +131,7 @@ def test_more_shards_than_files_may_be_open(tmp_path: Path) -> None:
     shards = open_shards(tmp_path)
     for _ in range(2):
         assert [shards.text(i) for i in range(150)] == records.texts
-    opened = [os.readlink(f) for f in Path("/proc/self/fd").iterdir() if f.exists()]
+    opened = [str(f.readlink()) for f in Path("/proc/self/fd").iterdir() if f.exists()]
     assert 0 < sum(path.startswith(str(tmp_path)) for path in opened) <= 64
 
 
