@@ -167,22 +167,40 @@ def test_commands(finished: Pipeline, trained: Path, recipe: Path, folder: Path)
     done = curate("evaluate", folder / "copied", finished.run, "--to", folder / "results", "--set", "draws=50")
     assert done.returncode == 0, done.stderr
     assert "retrieval/image_to_text" in done.stdout
-    for arguments, wanted in (
-        (("train", recipe, "--set", "train.lrr=1"), "train has no field 'lrr'"),
-        (("train", recipe, "--set", "train.warmup=3"), "a share"),
-        (("train", recipe, "--shards", folder / "nowhere"), "nowhere"),
-        (("evaluate", folder / "nowhere", finished.run), "nowhere"),
-        (("evaluate", folder / "copied", finished.run, "--set", "drawz=1"), "drawz"),
-        (("compare", recipe, "--set", "compare.selections={all: {}}"), "always there"),
-    ):
-        done = curate(*arguments)
-        assert done.returncode == 2, (arguments, done.returncode, done.stderr)
-        assert wanted in done.stderr and "Traceback" not in done.stderr
-
-
-def test_too_few_pairs_for_a_batch(finished: Pipeline, recipe: Path) -> None:
+    done = curate("train", recipe, "--set", "train.lrr=1")
+    assert done.returncode == 2 and "train has no field 'lrr'" in done.stderr and "Traceback" not in done.stderr
     done = curate("train", recipe, "--set", "train.batch=5000")
     assert done.returncode == 1 and "do not fill a batch of 5000" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("override", "wanted"),
+    [
+        ("train.warmup=3", "a share"),
+        ("train.processes=0", "greater than or equal to 1"),
+        ("compare.selections={all: {}}", "always there"),
+        ("compare.train={foo: 1}", "no field 'foo'"),
+        ("compare.train={seed: 1}", "compare.seeds"),
+        ("compare.evaluate={drawz: 1}", "no field 'drawz'"),
+        ("compare.evaluate={draws: 0}", "1 or more"),
+    ],
+)
+def test_wrong_fields_are_told_before_any_work(recipe: Path, override: str, wanted: str) -> None:
+    with pytest.raises(RecipeError, match=wanted):
+        load_recipe(recipe, [override])
+
+
+def test_what_is_wrong_with_data_and_models_is_told(finished: Pipeline, trained: Path, folder: Path) -> None:
+    with pytest.raises(RecipeError, match="nowhere"):
+        evaluate_command(folder / "nowhere", finished.run)
+    with pytest.raises(RecipeError, match="nowhere"):
+        evaluate_command(trained, folder / "nowhere")
+    made = finished.recipe
+    with pytest.raises(RecipeError, match="nowhere"):
+        train_final(made.train, folder / "nowhere", made.out, made.resources(), {})
+    unfit = type(made.train).model_validate({**TRAIN, "arch": "radsift-tiny", "export": ["transformers"]})
+    with pytest.raises(RecipeError, match="not in transformers' layout"):
+        train_final(unfit, finished.shards, made.out, made.resources(), {})
 
 
 def test_a_comparison_needs_a_cut(finished: Pipeline, recipe: Path, local_engine: Engine) -> None:
