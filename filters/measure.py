@@ -20,7 +20,7 @@ def auroc(scores: ArrayLike, positives: ArrayLike) -> float:
     ``scores`` float[n], ``positives`` bool[n]. NaN where one of the two classes is empty; RunError on a NaN score.
     """
     s, y = _checked(scores, positives)
-    return float(_weighted(s, y, np.ones((1, len(s))))[0])
+    return float(weighted_auroc(s, y, np.ones((1, len(s))))[0])
 
 
 def auprc(scores: ArrayLike, positives: ArrayLike) -> float:
@@ -29,7 +29,7 @@ def auprc(scores: ArrayLike, positives: ArrayLike) -> float:
     Arguments and errors as `auroc`; NaN where there is no positive.
     """
     s, y = _checked(scores, positives)
-    return float(_weighted_auprc(s, y, np.ones((1, len(s))))[0])
+    return float(weighted_auprc(s, y, np.ones((1, len(s))))[0])
 
 
 def precision_at(scores: ArrayLike, positives: ArrayLike, keep: float = 0.2) -> float:
@@ -57,7 +57,7 @@ def bootstrap_interval(
     Draws without a value (of one class only) are left out; (nan, nan) where none is left.
     """
     s, y = _checked(scores, positives)
-    kinds: dict[str, _Measure] = {"auroc": _weighted, "auprc": _weighted_auprc}
+    kinds: dict[str, _Measure] = {"auroc": weighted_auroc, "auprc": weighted_auprc}
     measure = kinds.get(of, partial(_weighted_precision, keep=keep))
     values = [measure(s, y, weights) for weights in resampled(groups if groups is not None else len(s), n, seed)]
     known = np.concatenate(values)[np.isfinite(np.concatenate(values))] if values else np.empty(0)
@@ -105,7 +105,7 @@ def _checked(scores: ArrayLike, positives: ArrayLike) -> tuple[NDArray[np.float6
     return s, y
 
 
-def _weighted(s: NDArray[np.float64], y: NDArray[np.bool_], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+def weighted_auroc(s: NDArray[np.float64], y: NDArray[np.bool_], weights: NDArray[np.float64]) -> NDArray[np.float64]:
     """float64[r]: AUROC under each row of ``weights`` (float64[r, n]), from one sort for all rows."""
     if not len(s):
         return np.full(len(weights), np.nan)
@@ -131,7 +131,7 @@ def _tied(
     )
 
 
-def _weighted_auprc(s: NDArray[np.float64], y: NDArray[np.bool_], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+def weighted_auprc(s: NDArray[np.float64], y: NDArray[np.bool_], weights: NDArray[np.float64]) -> NDArray[np.float64]:
     """float64[r]: average precision under each row of ``weights``."""
     if not len(s):
         return np.full(len(weights), np.nan)

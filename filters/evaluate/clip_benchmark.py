@@ -21,6 +21,7 @@ from pathlib import Path
 from curate.errors import RecipeError
 from curate.storage import commit_bytes
 from filters.evaluate.sets import MOST_IMAGE, MOST_TEXT, EvalSet, Lazy, matches, unique
+from filters.training.shards import CUT_SHORT
 
 TYPE, CLASSES, TEMPLATES, SHARDS = (
     "dataset_type.txt", "classnames.txt", "zeroshot_classification_templates.txt", "nshards.txt",
@@ -127,7 +128,7 @@ def _samples(tar: Path, skipped: Counter[str]) -> Iterator[tuple[str, dict[str, 
                 if member.isfile() and part in ("image", "cls", "txt") and member.offset_data + member.size <= size:
                     records.setdefault(stem, {}).setdefault(part, (tar, member.offset_data, member.size))
     except (tarfile.TarError, OSError, EOFError):
-        skipped["in shards cut short (at least)"] += 1
+        skipped[CUT_SHORT] += 1
     return iter(records.items())
 
 

@@ -13,9 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from filters.measure import _weighted as weighted_auroc
-from filters.measure import _weighted_auprc as weighted_auprc
-from filters.measure import resampled
+from filters.measure import resampled, weighted_auprc, weighted_auroc
 
 Weights = NDArray[np.float64]
 Measure = Callable[[Weights], Weights]

@@ -29,6 +29,7 @@ _BLOCK = 512
 _FILES = b"0\0"
 _PLAIN = frozenset((*_FILES, *b"5"))  # files and folders; anything else changes what the next header means
 _MOST_WEIGHT = 10_000
+CUT_SHORT = "or more, in shards cut short"
 _MOST_TEXT = 1 << 20  # bytes of a text or its facts that are read
 PARTS = ("image", "text", "facts")
 Spans = dict[str, tuple[int, int]]
@@ -184,7 +185,7 @@ def _members(path: Path, data: Any, skipped: Counter[str]) -> Iterator[tuple[str
             name = (prefix + b"/" if prefix else b"") + head[:100].rstrip(b"\0")
             yield name.decode("utf-8", "replace"), at + _BLOCK, size
         at += _BLOCK + -(-size // _BLOCK) * _BLOCK
-    skipped["in shards cut short (at least)"] += 1  # a whole tar ends with a block of zeros
+    skipped[CUT_SHORT] += 1  # a whole tar ends with a block of zeros
 
 
 def _sums(head: bytes) -> bool:
@@ -202,7 +203,7 @@ def _slowly(path: Path, after: int, skipped: Counter[str]) -> Iterator[tuple[str
                     name = member.name.encode("utf-8", "replace").decode("utf-8")
                     yield name, member.offset_data, member.size
     except (tarfile.TarError, OSError, EOFError):
-        skipped["in shards cut short (at least)"] += 1
+        skipped[CUT_SHORT] += 1
 
 
 def _index(path: Path, keys: list[str]) -> dict[str, NDArray[Any]]:

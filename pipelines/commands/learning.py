@@ -21,6 +21,7 @@ from pipelines.commands.screen import (
     near,
     out,
     running_engine,
+    say,
     say_warnings,
     step_bar,
 )
@@ -93,8 +94,9 @@ def train(
     if pipeline is not None:
         done = [m for s in pipeline.steps() if (m := load_manifest(s.folder(pipeline.run)))]
         write_report(pipeline, done)
-    metrics = json.loads((folder / "model" / "card.json").read_text("utf-8"))["metrics"]
-    out.print_json(json.dumps(metrics))
+    card = json.loads((folder / "model" / "card.json").read_text("utf-8"))
+    say([f"{n} left out: {why}" for why, n in card["data"]["skipped"].items()], [])
+    out.print_json(json.dumps(card["metrics"]))
     model = folder / "model" if to is None else Path(shutil.copytree(folder / "model", to))
     out.print(f"model: {near(model)}", soft_wrap=True)
 
