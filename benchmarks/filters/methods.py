@@ -11,15 +11,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from filters.method import Records, TrainingSet, make_rules, module_of
+from curate.storage import commit_json, read_json
+from filters.method import Records, TrainingSet, field_names, make_rules, module_of
 from filters.score import Scorer, prepare
 
 Columns = dict[str, NDArray[np.float32]]
+Cost = dict[str, float]
 
 
 @dataclass(frozen=True)
 class Contender:
-    """``method`` with ``rules`` beyond its defaults, trained on the ``clean`` set or on the whole ``pool``."""
+    """``method`` with ``rules`` beyond its defaults. ``on``: what it learns from, the "clean" set alone, the "pool"
+    alone, or "both"."""
 
     name: str
     method: str
@@ -29,41 +32,49 @@ class Contender:
 
 CONTENDERS = (
     Contender("pool CLIP", "dfn", {"epochs": 2, "bank": 0}, on="pool"),
-    Contender("binary classifier", "binary", {}),
+    Contender("binary classifier", "binary", {}, on="both"),
     Contender("plain DFN", "dfn", {}),
     Contender("SigLIP", "siglip", {}),
     Contender("EVA recipe", "eva", {}),
     Contender("SigLIP 2 losses", "siglip2", {}),
     Contender("BLIP", "blip", {}),
     Contender("BLIP-2", "blip2", {}),
-    Contender("MedCLIP", "medclip", {}),
-    Contender("text quality", "text_quality", {}),
+    Contender("MedCLIP", "medclip", {}, on="both"),
+    Contender("text quality", "text_quality", {}, on="both"),
     Contender("image quality", "image_quality", {}),
-    Contender("ours", "ours", {}),
+    Contender("ours", "ours", {}, on="both"),
 )
 
 
-def run(
-    contender: Contender, clean: Records, pool: Records, folder: Path, seed: int
-) -> tuple[Columns, dict[str, float]]:
-    """The contender's columns over the pool, and its cost in CPU-seconds: training, scoring."""
-    module = module_of(contender.method)
-    known = {"seed": seed, "threads": 1}
-    rules = make_rules(contender.method, {**_only_known(contender.method, known), **contender.rules})
-    data = TrainingSet(pool, pool) if contender.on == "pool" else TrainingSet(clean, pool)
+def learn(contender: Contender, clean: Records, pool: Records, folder: Path, seed: int) -> float:
+    """Train the contender into ``folder``; CPU-seconds."""
+    known = set(field_names(module_of(contender.method).Rules))
+    common = {k: v for k, v in {"seed": seed, "threads": 1}.items() if k in known}
+    data = TrainingSet(pool if contender.on == "pool" else clean, pool)
     began = time.process_time()
-    module.train(data, folder, rules)
-    trained = time.process_time()
+    module_of(contender.method).train(data, folder, make_rules(contender.method, {**common, **contender.rules}))
+    return time.process_time() - began
+
+
+def score(folder: Path, pool: Records) -> tuple[Columns, float]:
+    """Columns of the filter in ``folder`` over the pool, its score as "", and CPU-seconds."""
+    began = time.process_time()
     scorer = Scorer({"s": str(folder)}, "cpu", 1)
     parts = [scorer(b) for b in prepare(pool.images, pool.texts, scorer.needs, 64)]
-    scored = time.process_time()
-    columns = {name[2:]: np.concatenate([p[name] for p in parts]) for name in scorer.columns if name != "s"}
-    columns[""] = np.concatenate([p["s"] for p in parts])
-    return columns, {"train": trained - began, "score": scored - trained}
+    spent = time.process_time() - began
+    return {name[2:]: np.concatenate([p[name] for p in parts]) for name in scorer.columns}, spent
 
 
-def _only_known(method: str, values: dict[str, Any]) -> dict[str, Any]:
-    from filters.method import field_names
-
-    known = set(field_names(module_of(method).Rules))
-    return {k: v for k, v in values.items() if k in known}
+def columns_of(contender: Contender, clean: Records, pool: Records, place: Path, seed: int) -> tuple[Columns, Cost]:
+    """The contender's columns over the pool and its cost in CPU-seconds; both are kept in ``place``, for training
+    some of them takes minutes."""
+    name = contender.name.replace(" ", "-")
+    kept = place / f"scores-{name}.json"
+    if not kept.exists():
+        cost = {"train": learn(contender, clean, pool, place / f"filter-{name}", seed)}
+        columns, cost["score"] = score(place / f"filter-{name}", pool)
+        known = {n: [None if np.isnan(v) else float(v) for v in c] for n, c in columns.items()}
+        commit_json(kept, {"columns": known, "cost": cost})
+    said = read_json(kept)
+    columns = {n: np.array([np.nan if v is None else v for v in c], np.float32) for n, c in said["columns"].items()}
+    return columns, said["cost"]

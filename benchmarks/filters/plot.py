@@ -1,4 +1,4 @@
-"""The results as one SVG: AUROC by fault, precision by filter, the poisoning curve, induced models."""
+"""The results as one SVG: AUROC by fault, precision by filter, the poisoning curve."""
 
 from __future__ import annotations
 
@@ -23,12 +23,6 @@ def svg(results: dict[str, Any]) -> str:
         y = _panel(parts, y, f"AUROC: right against {fault}", rows, 0.4, 1.0, wish)
     precision = {n: [s["precision"] for s in seeds] for n, seeds in found.items()}
     y = _panel(parts, y, "Right pairs among the kept fifth", precision, 0.0, 1.0, 0.75)
-    induced = [s["induced"] for s in results.get("induced", {}).values() if "induced" in s]
-    if induced:
-        for kind, title in (("r10", "Induced model: R@10"), ("zero_shot", "Induced model: zero-shot AUROC")):
-            rows = {n: [s[n][kind] for s in induced] for n in induced[0]}
-            low = min(v for values in rows.values() for v in values)
-            y = _panel(parts, y, title, rows, max(0.0, low - 0.1), 1.0 if kind == "zero_shot" else None, None)
     poison = list(results.get("poison", {}).values())
     if poison:
         rows = {f"{float(k):.0%} of texts shuffled": [s[k] for s in poison] for k in poison[0]}

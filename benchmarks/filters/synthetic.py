@@ -1,65 +1,85 @@
-"""One seed of the synthetic pool: every method's AUROC by fault and precision among what it keeps; induced models."""
+"""One seed of the synthetic pool: every method's AUROC by fault and precision among what it keeps."""
 
 from __future__ import annotations
 
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.filters.induce import induce
-from benchmarks.filters.methods import CONTENDERS, Columns, Contender, run
+from benchmarks.filters.methods import CONTENDERS, Columns, Contender, columns_of, learn, score
 from benchmarks.filters.pool import FAULTS, Pool, make_pool, shuffled
 from curate.export.choose import choose
 from curate.export.rules import SelectRules
 from filters.measure import auroc
-from filters.model import ModelRules
-from filters.train import TrainRules
+from filters.method import Records
 
-KEEP = 0.2
-MEASURED = ("ours", "plain DFN", "pool CLIP")  # the selections an induced model is trained on, beside the fixed ones
+KEEP = 0.2  # of the pool; as many of it are right
 
 
 @dataclass(frozen=True)
 class Size:
-    """How large a run is: records of the pool, of the clean set, held out; pairs an induced model sees."""
+    """Records of the pool and of the clean set."""
 
-    pool: int = 8000
-    clean: int = 600
-    held: int = 800
-    samples: int = 8000
+    pool: int = 4000
+    clean: int = 400
 
 
-def measure(seed: int, size: Size, names: list[str], induced: bool) -> dict[str, Any]:
-    """``{"methods": name -> {...}, "induced": selection -> {...}}`` of one seed."""
+QUICK = Size(1000, 150)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The pool of one seed and the clean set beside it; ``place`` keeps what the filters made of them."""
+
+    pool: Pool
+    clean: Records
+    place: Path
+    seed: int
+
+    def columns(self, name: str) -> tuple[Columns, dict[str, float]]:
+        """The columns of the contender called ``name`` over the pool, and its cost."""
+        contender = next(c for c in CONTENDERS if c.name == name)
+        return columns_of(contender, self.clean, self.pool.records, self.place, self.seed)
+
+
+def draw(seed: int, size: Size, work: Path) -> Drawn:
+    """The pool of ``seed``, in a folder of its own under ``work``."""
     pool = make_pool(size.pool, seed, workers=1)
-    clean = make_pool(size.clean, seed + 10_000, clean=1.0, workers=1)
-    found: dict[str, Any] = {"methods": {"random": _judge(pool, np.random.default_rng(seed).random(size.pool))}}
-    kept = {"all": np.arange(size.pool), "random": _top(pool, np.random.default_rng(seed).random(size.pool))}
-    kept["oracle"] = np.flatnonzero(pool.right)
-    with tempfile.TemporaryDirectory() as folder:
-        for contender in CONTENDERS:
-            if contender.name not in names:
-                continue
-            columns, cost = run(contender, clean.records, pool.records, Path(folder) / str(len(kept)), seed)
-            found["methods"] |= {n: _judge(pool, s) for n, s in _scores(contender, columns).items()}
-            found["methods"][contender.name] |= {"cpu-s": cost}
-            if contender.name in MEASURED:
-                kept[contender.name] = _top(pool, columns[""])
-            if contender.name == "ours":
-                kept["ours"] = _capped(pool, columns[""])
-                found["methods"]["ours, one a duplicate"] = {"precision": float(pool.right[kept["ours"]].mean())}
-                found["attribution"] = _attribution(pool, columns)
-    if induced:
-        held = make_pool(size.held, seed + 20_000, clean=1.0, workers=1)
-        rules = TrainRules(model=ModelRules(), batch=64, lr=1e-3, seed=seed, threads=1, device="cpu")
-        found["induced"] = {
-            name: asdict(induce(pool.records.take(index), held, size.samples, rules)) for name, index in kept.items()
-        }
-    return found
+    clean = make_pool(size.clean, seed + 10_000, clean=1.0, workers=1).records
+    return Drawn(pool, clean, work / f"synthetic-{seed}-{size.pool}-{size.clean}", seed)
+
+
+def measure(seed: int, size: Size, work: Path) -> dict[str, Any]:
+    """``{"methods": name -> {...}, "attribution": fault -> share, "size": {...}}`` of one seed."""
+    drawn = draw(seed, size, work)
+    pool = drawn.pool
+    found: dict[str, Any] = {"methods": {"random": _judge(pool, np.random.default_rng(seed).random(len(pool)))}}
+    for contender in CONTENDERS:
+        columns, cost = drawn.columns(contender.name)
+        found["methods"] |= {n: _judge(pool, s) for n, s in _scores(contender, columns).items()}
+        found["methods"][contender.name] |= {"cpu-s": cost}
+        if contender.name == "ours":
+            kept = capped(columns[""], pool.records, KEEP)
+            found["methods"]["ours, one a duplicate"] = {"precision": float(pool.right[kept].mean())}
+            found["attribution"] = _attribution(pool, columns)
+    return {**found, "size": vars(size)}
+
+
+def top(values: NDArray[np.floating[Any]], keep: float) -> NDArray[np.int64]:
+    """The places of the best ``keep`` of the pool; what has no score is last."""
+    known = np.nan_to_num(values, nan=-np.inf)
+    return np.sort(np.argsort(-known, kind="stable")[: round(keep * len(values))])
+
+
+def capped(values: NDArray[np.float32], records: Records, keep: float) -> NDArray[np.int64]:
+    """As the product selects: the best ``keep``, of records that say the very same only the best."""
+    columns = {"ours": values, "findings": np.array(records.texts, dtype=object)}
+    kept, _ = choose(columns, np.array(records.keys), SelectRules(by="ours", keep=keep, cap=1))
+    return np.flatnonzero(kept)
 
 
 def _scores(contender: Contender, columns: Columns) -> dict[str, NDArray[np.float32]]:
@@ -76,23 +96,9 @@ def _judge(pool: Pool, scores: NDArray[Any]) -> dict[str, Any]:
     for name in FAULTS:
         some = (fault == "") | (fault == name)
         by_fault[name] = auroc(known[some], fault[some] == "")
-    kept = _top(pool, known)
+    kept = top(known, KEEP)
     once = (fault == "") | (fault == "duplicate")
     return {"auroc": by_fault, "precision": float(pool.right[kept].mean()), "right": float(once[kept].mean())}
-
-
-def _top(pool: Pool, scores: NDArray[Any]) -> NDArray[np.int64]:
-    return np.sort(np.argsort(-np.nan_to_num(scores, nan=-np.inf), kind="stable")[: round(KEEP * len(pool))])
-
-
-def _capped(pool: Pool, scores: NDArray[np.float32]) -> NDArray[np.int64]:
-    """As the product selects: the top fraction, of records that say the very same only the best."""
-    kept, _ = choose(
-        {"ours": scores, "findings": np.array(pool.records.texts, dtype=object)},
-        np.array(pool.records.keys),
-        SelectRules(by="ours", keep=KEEP, cap=1),
-    )
-    return np.flatnonzero(kept)
 
 
 def _attribution(pool: Pool, columns: Columns) -> dict[str, float]:
@@ -108,10 +114,11 @@ def poison(seed: int, size: Size, shares: tuple[float, ...] = (0.0, 0.1, 0.25, 0
     pool = make_pool(size.pool, seed, workers=1)
     clean = make_pool(size.clean, seed + 10_000, clean=1.0, workers=1)
     plain = next(c for c in CONTENDERS if c.name == "plain DFN")
+    plain = replace(plain, rules={"bank": 0})
     found = {}
     for share in shares:
         with tempfile.TemporaryDirectory() as folder:
-            taught = shuffled(clean, share, seed).records
-            columns, _ = run(plain, taught, pool.records, Path(folder) / "dfn", seed)
+            learn(plain, shuffled(clean, share, seed).records, pool.records, Path(folder), seed)
+            columns, _ = score(Path(folder), pool.records)
         found[f"{share:g}"] = _judge(pool, columns[""])["precision"]
     return found

@@ -32,17 +32,15 @@ def said(values: list[float]) -> str:
 def methods(results: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
     """name -> what each seed found."""
     found: dict[str, list[dict[str, Any]]] = {}
-    for part in ("induced", "synthetic"):
-        for seed in results.get(part, {}).values():
-            for name, told in seed["methods"].items():
-                if name != "random" or part == "induced":
-                    found.setdefault(name, []).append(told)
+    for seed in results.get("synthetic", {}).values():
+        for name, told in seed["methods"].items():
+            found.setdefault(name, []).append(told)
     return found
 
 
 def markdown(results: dict[str, Any]) -> str:
     """All tables that there are results for."""
-    makers: tuple[Callable[[dict[str, Any]], Iterator[str]], ...] = (_by_fault, _induced, _poison, _real, _rest)
+    makers: tuple[Callable[[dict[str, Any]], Iterator[str]], ...] = (_by_fault, _poison, _real, _rest)
     return "\n".join(line for make in makers for line in make(results))
 
 
@@ -56,19 +54,6 @@ def _by_fault(results: dict[str, Any]) -> Iterator[str]:
         cost = interval([s["cpu-s"]["train"] + s["cpu-s"]["score"] for s in seeds if "cpu-s" in s])[0]
         shown = "–" if math.isnan(cost) else f"{cost:.0f}"
         yield f"| {name} | {said([s['precision'] for s in seeds])} | {' | '.join(cells)} | {shown} |"
-    yield ""
-
-
-def _induced(results: dict[str, Any]) -> Iterator[str]:
-    seeds = [s["induced"] for s in results.get("induced", {}).values() if "induced" in s]
-    if not seeds:
-        return
-    names = [n for n in ("all", "random", "pool CLIP", "plain DFN", "ours", "oracle") if all(n in s for s in seeds)]
-    kinds = list(seeds[0][names[0]])
-    yield "| kept by | " + " | ".join(kinds) + " |"
-    yield "|---|" + "---|" * len(kinds)
-    for name in names:
-        yield f"| {name} | " + " | ".join(said([s[name][k] for s in seeds]) for k in kinds) + " |"
     yield ""
 
 
@@ -102,4 +87,5 @@ def _rest(results: dict[str, Any]) -> Iterator[str]:
         whole, share = rate["end to end"], rate["share"]
         yield f"Scoring on one CPU: {whole:.0f} pairs/s end to end, {share:.1%} of the model alone."
     for one in results.get("reselect", {}).values():
-        yield f"Another cut over a million scores: {one}."
+        for name, row in one.items():
+            yield f"Over a million scores, {name}: {row['seconds']} s ({row['kept']:,} kept)."

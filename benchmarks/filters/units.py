@@ -1,74 +1,51 @@
-"""One unit of the benchmark: a part and a seed, run in a process of its own."""
+"""What each part of `benchmarks.filters` does for one seed, in a process of its own."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.filters.methods import CONTENDERS
-from benchmarks.filters.synthetic import Size
-
-PARTS = ("synthetic", "induced", "poison", "real", "rate", "reselect")
-_INDUCED = ("pool CLIP", "plain DFN", "ours")
-QUICK = Size(pool=2500, clean=300, held=300, samples=2500)
+from benchmarks.filters.synthetic import QUICK, Size
+from benchmarks.parts import Measure
 
 
-def _synthetic(seed: int, size: Size, data: Path | None) -> Any:
+def _synthetic(seed: int, quick: bool, data: Path | None, work: Path) -> Any:
     from benchmarks.filters.synthetic import measure
 
-    names = [c.name for c in CONTENDERS if c.name not in _INDUCED]
-    return measure(seed, size, names, induced=False)
+    return measure(seed, QUICK if quick else Size(), work)
 
 
-def _induced(seed: int, size: Size, data: Path | None) -> Any:
-    from benchmarks.filters.synthetic import measure
-
-    return measure(seed, size, list(_INDUCED), induced=True)
-
-
-def _poison(seed: int, size: Size, data: Path | None) -> Any:
+def _poison(seed: int, quick: bool, data: Path | None, work: Path) -> Any:
     from benchmarks.filters.synthetic import poison
 
-    return poison(seed, size)
+    return poison(seed, QUICK if quick else Size(pool=1500, clean=300))
 
 
-def _real(seed: int, size: Size, data: Path | None) -> Any:
-    from benchmarks.filters.real import lit_contenders, measure
+def _real(seed: int, quick: bool, data: Path | None, work: Path) -> Any:
+    from benchmarks.filters.real import measure
 
     assert data is not None
-    return {
-        f"{share:.0%} {'near' if near else 'random'}": measure(data, seed, share, near, lit_contenders())
-        for share in (0.3, 0.6)
-        for near in (False, True)
-    }
+    return measure(data, seed, 0.3 if quick else 1.0)
 
 
-def _rate(seed: int, size: Size, data: Path | None) -> Any:
+def _rate(seed: int, quick: bool, data: Path | None, work: Path) -> Any:
     from benchmarks.filters.rate import on_cpu
 
     return on_cpu()
 
 
-def _reselect(seed: int, size: Size, data: Path | None) -> Any:
+def _reselect(seed: int, quick: bool, data: Path | None, work: Path) -> Any:
     from benchmarks.reselect import measure
 
-    return measure(1_000_000)
+    with tempfile.TemporaryDirectory() as folder:
+        return {row["selection"]: row for row in measure(Path(folder), 1_000_000, 3)}
 
 
-_RUN: dict[str, Callable[[int, Size, Path | None], Any]] = {
-    "synthetic": _synthetic,
-    "induced": _induced,
-    "poison": _poison,
-    "real": _real,
+PARTS: dict[str, Measure] = {
     "rate": _rate,
     "reselect": _reselect,
+    "synthetic": _synthetic,
+    "poison": _poison,
+    "real": _real,
 }
-ONCE = ("rate", "reselect")
-
-
-def unit(part: str, seed: int, size: Size, data: Path | None) -> tuple[str, int, Any, float]:
-    """(part, seed, what it found, seconds)."""
-    began = time.monotonic()
-    return part, seed, _RUN[part](seed, size, data), time.monotonic() - began

@@ -9,21 +9,20 @@ installed (LiT, 2111.07991); else it begins at random, which a few hundred pairs
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.filters.methods import CONTENDERS, Contender
-from benchmarks.filters.real import _is_faulty, _mismatched, _records, _rows
-from benchmarks.training import frozen
-from benchmarks.training.selections import ORACLE, OURS, PLAIN, RANDOM, Ground, cells, done, scores, top
+from benchmarks import frozen
+from benchmarks.filters.methods import columns_of
+from benchmarks.filters.real import contenders, is_faulty, mismatched, records_of, rows_of
+from benchmarks.filters.synthetic import top
+from benchmarks.training.selections import ORACLE, OURS, PLAIN, RANDOM, Ground, cells, done
 from benchmarks.training.shards import write_shards
 from curate.storage import digest
-from filters import data as pixels
 from filters.compare.cells import Exam
 from filters.compare.outcome import ALL
 from filters.data import hold_out
@@ -34,8 +33,6 @@ from filters.training.rules import TrainingRules
 
 SHARES = (0.3, 0.6)
 HELD, OUTSIDE = "held out", "brain_tumor_mri"
-_SIDE = 224  # of the pictures in the shards
-_LIT = {"arch": "lit", "tokenizer": "open_clip"}
 Rows = list[dict[str, str]]
 
 
@@ -52,27 +49,21 @@ QUICK = Size(640, 0.3)
 
 def measure(seed: int, size: Size, data: Path, work: Path) -> dict[str, Any]:
     """Of each share of mismatches ``cells`` and ``filters``, as of the synthetic pool."""
-    rows = _rows(data)
-    rows = [
-        r
-        for r, some in zip(rows, hold_out([r["group_id"] for r in rows], size.part, 0), strict=True)
-        if some or size.part == 1
-    ]
-    held, clean, pool = _split(rows, seed)
+    held, clean, pool = _split(rows_of(data, size.part), seed)
     lit = frozen.installed()
     found: dict[str, Any] = {"size": asdict(size), "towers": "frozen, pretrained" if lit else "from scratch"}
     place = work / f"real-{seed}-{digest(repr(size), str(lit))[:8]}"
-    exams = [Exam(HELD, str(write_shards(place / "held", _small(_records(held, data)), _facts(held))))]
+    exams = [Exam(HELD, str(write_shards(place / "held", records_of(held, data), _facts(held))))]
     if (data / "vision" / OUTSIDE).is_dir():
         exams.append(Exam(OUTSIDE, str(data / "vision" / OUTSIDE)))
-    taught = _small(_records(clean, data))
+    taught = records_of(clean, data)
     with frozen.asked_once() if lit else nullcontext():
         for share in SHARES:
-            captions, wrong = _mismatched(pool, share, False, seed)
+            captions, wrong = mismatched(pool, share, False, seed)
             told = [{**r, "caption": c} for r, c in zip(pool, captions, strict=True)]
-            records = _small(_records(told, data))
+            records = records_of(told, data)
             shards = write_shards(place / f"{share:g}" / "pool", records, _facts(pool))
-            right = ~wrong & ~np.array([_is_faulty(c) for c in captions])
+            right = ~wrong & ~np.array([is_faulty(c) for c in captions])
             ground = Ground(place / f"{share:g}", shards, records.keys, right, seed)
             found[f"{share:.0%}"] = _compared(ground, taught, records, 1 - share, size, tuple(exams), lit)
     return found
@@ -84,9 +75,9 @@ def _compared(
     n, filters = len(pool), {}
     drawn = np.random.default_rng([ground.seed, 7]).permutation(n)[: round(keep * n)]
     chosen: dict[str, NDArray[np.int64]] = {ALL: np.arange(n), RANDOM: np.sort(drawn)}
-    for contender in _contenders(lit):
-        values, cost = scores(contender, clean, pool, ground.place, ground.seed)
-        kept = chosen[contender.name] = top(values, pool.keys, keep)
+    for contender in (c for c in contenders(lit) if c.name in (PLAIN, OURS)):
+        columns, cost = columns_of(contender, clean, pool, ground.place, ground.seed)
+        kept = chosen[contender.name] = top(columns[""], keep)
         filters[contender.name] = {**cost, "kept": len(kept), "right": float(ground.right[kept].mean())}
     chosen[ORACLE] = np.flatnonzero(ground.right)
     model = ModelRules("lit", tokenizer="open_clip") if lit else ModelRules()
@@ -98,37 +89,17 @@ def _compared(
     return {"cells": [done(cell) for cell in made], "filters": filters}
 
 
-def _contenders(lit: bool) -> tuple[Contender, ...]:
-    """Plain DFN and ours; on frozen towers where they are there."""
-    known = {c.name: c for c in CONTENDERS}
-    if not lit:
-        return known[PLAIN], known[OURS]
-    return replace(known[PLAIN], rules=_LIT), replace(known[OURS], rules={"part_rules": {"dfn": _LIT}})
-
-
 def _split(rows: Rows, seed: int) -> tuple[Rows, Rows, Rows]:
     """Held out, clean, pool, no group in two; the set's own faults stay in the pool alone."""
     groups = [r["group_id"] for r in rows]
     away = hold_out(groups, 0.25, seed)
     inside = [r for r, a in zip(rows, away, strict=True) if not a]
     taught = hold_out([r["group_id"] for r in inside], 1 / 3, seed + 1)
-    held = [r for r, a in zip(rows, away, strict=True) if a and not _is_faulty(r["caption"])]
-    clean = [r for r, t in zip(inside, taught, strict=True) if t and not _is_faulty(r["caption"])]
+    held = [r for r, a in zip(rows, away, strict=True) if a and not is_faulty(r["caption"])]
+    clean = [r for r, t in zip(inside, taught, strict=True) if t and not is_faulty(r["caption"])]
     return held, clean, [r for r, t in zip(inside, taught, strict=True) if not t]
 
 
 def _facts(rows: Rows) -> list[dict[str, str]]:
     """What zero-shot is asked: modality, plane, region."""
     return [{"modality": r["type"], "view": r["plane"], "body_part": r["location_category"]} for r in rows]
-
-
-def _small(records: Records) -> Records:
-    """The pictures at the side that models read, as an export would write them."""
-    return replace(records, images=[_shrunk(image) for image in records.images])
-
-
-def _shrunk(image: bytes) -> bytes:
-    found = pixels.decode(image, _SIDE)
-    if found is None:
-        return image
-    return cv2.imencode(".png", found if found.shape[2] == 1 else found[:, :, ::-1])[1].tobytes()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,18 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.filters.methods import Contender, run
 from benchmarks.training.shards import write_keys
-from curate.export.choose import choose
-from curate.export.rules import SelectRules
-from curate.storage import commit_json, digest
+from curate.storage import digest
 from filters.compare.cells import Cell, Exam, read_cell, run_cell
 from filters.evaluate.rules import EvaluateRules
-from filters.method import Records
 from filters.training.job import TrainingJob
 from filters.training.rules import TrainingRules
 
-RANDOM, PLAIN, OURS, ORACLE = "random", "plain DFN", "ours", "oracle"
+RANDOM, GENERIC, PLAIN, OURS, ORACLE = "random", "pool CLIP", "plain DFN", "ours", "oracle"
 
 
 @dataclass(frozen=True)
@@ -38,32 +33,6 @@ class Ground:
     @property
     def pool(self) -> int:
         return len(self.keys)
-
-
-def scores(
-    contender: Contender, clean: Records, pool: Records, place: Path, seed: int
-) -> tuple[NDArray[np.float32], dict[str, float]]:
-    """The contender's score of every pair of the pool and its cost in CPU-seconds; kept in ``place``, since training
-    `ours` takes minutes."""
-    kept = place / f"scores-{contender.method}.json"
-    if not kept.exists():
-        columns, cost = run(contender, clean, pool, place / f"filter-{contender.method}", seed)
-        commit_json(kept, {"score": [None if np.isnan(v) else float(v) for v in columns[""]], "cost": cost})
-    said = json.loads(kept.read_text("utf-8"))
-    return np.array([np.nan if v is None else v for v in said["score"]], np.float32), said["cost"]
-
-
-def top(values: NDArray[np.float32], keys: Sequence[str], keep: float) -> NDArray[np.int64]:
-    """The places of the best ``keep`` of the pool; what has no score is last."""
-    known = np.nan_to_num(values, nan=-np.inf)
-    return np.sort(np.argsort(-known, kind="stable")[: round(keep * len(keys))])
-
-
-def capped(values: NDArray[np.float32], records: Records, keep: float) -> NDArray[np.int64]:
-    """As the product selects: the best ``keep``, of records that say the very same only the best."""
-    columns = {OURS: values, "findings": np.array(records.texts, dtype=object)}
-    kept, _ = choose(columns, np.array(records.keys), SelectRules(by=OURS, keep=keep, cap=1))
-    return np.flatnonzero(kept)
 
 
 def cells(

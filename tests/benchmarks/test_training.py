@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks import frozen
 from benchmarks.filters.pool import Pool
-from benchmarks.training import frozen, gpu, loader, parity, plot, synthetic, table
+from benchmarks.filters.synthetic import capped, top
+from benchmarks.training import gpu, loader, parity, plot, synthetic, table
 from benchmarks.training.answers import enough, gap
-from benchmarks.training.selections import Ground, capped, cells, done, top
+from benchmarks.training.selections import Ground, cells, done
 from benchmarks.training.shards import as_jpeg, write_shards
 from benchmarks.training.table import SYNTHETIC
 from filters.compare.cells import Exam
@@ -126,8 +128,8 @@ def test_shards_hold_what_was_written(pool: Pool, tmp_path: Path) -> None:
 
 def test_the_best_are_chosen_and_what_has_no_score_is_last(pool: Pool) -> None:
     values = np.array([0.1, np.nan, 0.9, 0.5, 0.8], np.float32)
-    assert top(values, list("abcde"), 0.6).tolist() == [2, 3, 4]
-    assert 1 not in top(values, list("abcde"), 0.8)
+    assert top(values, 0.6).tolist() == [2, 3, 4]
+    assert 1 not in top(values, 0.8)
     scored = np.where(pool.right, 1.0, 0.0).astype(np.float32)
     kept = capped(scored, pool.records, 0.3)
     texts = [pool.records.texts[i] for i in kept]

@@ -1,14 +1,9 @@
-"""The induced model: a CLIP from scratch on what a filter kept, at equal steps, measured on right pairs it never saw.
-
-Every selection gets the same architecture, number of steps and batch; a smaller selection is seen more often.
-"""
+"""A model against the truth that the synthetic films were drawn by, on right pairs it never saw."""
 
 from __future__ import annotations
 
 import math
-import tempfile
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,16 +11,13 @@ from numpy.typing import NDArray
 from benchmarks.filters.pool import BY_NAME, Pool
 from curate.synth.faults import swap_sides
 from filters.measure import auroc, retrieval
-from filters.method import Records
 from filters.methods.towers import Towers
-from filters.model import load_filter
 from filters.score import Needs, prepare
-from filters.train import TrainRules, train_filter
 
 
 @dataclass(frozen=True)
-class Induced:
-    """What one induced model is worth: image-to-text R@1 and R@10, zero-shot finding AUROC, AUROC of the side."""
+class Judged:
+    """What a model is worth: image-to-text R@1 and R@10, zero-shot finding AUROC, AUROC of the side."""
 
     r1: float
     r10: float
@@ -33,21 +25,12 @@ class Induced:
     side: float
 
 
-def induce(kept: Records, held: Pool, samples: int, rules: TrainRules) -> Induced:
-    """Train on ``kept`` for ``samples`` pairs seen and measure on ``held``, right pairs all."""
-    epochs = max(1, round(samples / max(len(kept), 1)))
-    with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "model"
-        train_filter(kept.images, kept.texts, kept.groups, out, replace(rules, epochs=epochs, holdout=0.0))
-        return measure(Towers(load_filter(out, rules.device), None), held)
-
-
-def measure(model: Towers, held: Pool) -> Induced:
+def measure(model: Towers, held: Pool) -> Judged:
     """On right pairs. A text counts as right for every film that shows the same findings on the same sides."""
     batches = list(prepare(held.records.images, held.records.texts, Needs((model.filter.side,)), 64))
     left, right = (np.concatenate(part) for part in zip(*(model.embed(b) for b in batches), strict=True))
     found = retrieval(left, right, [str(sorted(s[:2] for s in seen)) for seen in held.seen], (1, 10))
-    return Induced(found[1], found[10], _zero_shot(model, left, held), _side(model, left, held))
+    return Judged(found[1], found[10], _zero_shot(model, left, held), _side(model, left, held))
 
 
 def _zero_shot(model: Towers, left: NDArray[np.float32], held: Pool) -> float:
