@@ -65,14 +65,17 @@ def score(folder: Path, pool: Records) -> tuple[Columns, float]:
     return {name[2:]: np.concatenate([p[name] for p in parts]) for name in scorer.columns}, spent
 
 
-def columns_of(contender: Contender, clean: Records, pool: Records, place: Path, seed: int) -> tuple[Columns, Cost]:
+def columns_of(
+    contender: Contender, clean: Records, pool: Records, place: Path, seed: int, trained_in: Path | None = None
+) -> tuple[Columns, Cost]:
     """The contender's columns over the pool and its cost in CPU-seconds; both are kept in ``place``, for training
-    some of them takes minutes."""
+    some of them takes minutes. The filter lies in ``trained_in`` (``place`` where it is None), and is trained where it
+    does not yet."""
     name = contender.name.replace(" ", "-")
-    kept = place / f"scores-{name}.json"
+    kept, folder = place / f"scores-{name}.json", (trained_in or place) / f"filter-{name}"
     if not kept.exists():
-        cost = {"train": learn(contender, clean, pool, place / f"filter-{name}", seed)}
-        columns, cost["score"] = score(place / f"filter-{name}", pool)
+        cost = {"train": 0.0 if (folder / "card.json").exists() else learn(contender, clean, pool, folder, seed)}
+        columns, cost["score"] = score(folder, pool)
         known = {n: [None if np.isnan(v) else float(v) for v in c] for n, c in columns.items()}
         commit_json(kept, {"columns": known, "cost": cost})
     said = read_json(kept)

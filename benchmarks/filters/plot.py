@@ -17,7 +17,7 @@ def svg(results: dict[str, Any]) -> str:
     parts: list[str] = []
     y = 10.0
     found = methods(results)
-    shown = [n for n in ("ours", "plain DFN", "pool CLIP", "binary classifier", "random") if n in found]
+    shown: list[str] = [n for n in ("ours", "plain DFN", "pool CLIP", "binary classifier", "random") if n in found]
     for fault, wish in WANTED.items():
         rows = {n: [s["auroc"][fault] for s in found[n] if "auroc" in s] for n in shown}
         y = _panel(parts, y, f"AUROC: right against {fault}", rows, 0.4, 1.0, wish)

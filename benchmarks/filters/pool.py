@@ -93,7 +93,7 @@ def _make(index: int, seed: int, clean: float, side: int) -> tuple[bytes, str, s
             rng.choice([0.0, 6.0, 250.0, 128.0]) + rng.uniform(0, 3) * rng.standard_normal((side, side)), 0, 255
         )
     elif fault == "nonradiology":
-        image = photo(side, rng)
+        image = photo(side, rng).astype(np.float32)
     elif fault == "duplicate":
         image = np.clip(image * rng.uniform(0.85, 1.1) + rng.uniform(-8, 12), 0, 255)
     encoded = cv2.imencode(".png", np.asarray(image, np.uint8))[1].tobytes()

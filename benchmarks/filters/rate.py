@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from benchmarks.filters.pool import make_pool
+from benchmarks.peaks import peak
 from curate.engine.ahead import one_ahead
 from filters.checkpoint import build, read_config
 from filters.method import Records, TrainingSet
@@ -25,8 +26,6 @@ from filters.score import Needs, prepare
 from filters.train import TrainRules
 
 _BATCH = 64
-# dense bf16 TFLOP/s by a part of the name; FLOPs are counted by torch
-_PEAK = {"H200": 989.0, "H100": 989.0, "A100": 312.0}
 
 
 def on_cpu(pairs: int = 2000, repeats: int = 3) -> dict[str, float]:
@@ -72,7 +71,8 @@ def on_gpu(arch: str, batch: int = 1024, steps: int = 30) -> dict[str, Any]:
     def score(pixels: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
         x = (pixels.to(torch.bfloat16) - 127.5) / 64
         left, right = model.encode_image(x, normalize=True), model.encode_text(ids, normalize=True)
-        return (left * right).sum(dim=-1)
+        cosine: torch.Tensor = (left * right).sum(dim=-1)
+        return cosine
 
     with torch.inference_mode():
         with FlopCounterMode(display=False) as counter:
@@ -88,8 +88,8 @@ def on_gpu(arch: str, batch: int = 1024, steps: int = 30) -> dict[str, Any]:
         torch.cuda.synchronize()
     rate = batch * steps / (time.perf_counter() - began)
     name = torch.cuda.get_device_name()
-    peak = next((p for part, p in _PEAK.items() if part in name), None)
-    share = None if peak is None else rate * flop / (peak * 1e12)
+    most = peak(name)
+    share = None if most is None else rate * flop / most
     return {"gpu": name, "arch": arch, "pairs/s": rate, "GFLOP/pair": flop / 1e9, "share of peak": share}
 
 

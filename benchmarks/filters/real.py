@@ -1,16 +1,14 @@
 """Real image-caption pairs with recorded mismatches: every method against them, and the set's own faults apart.
 
-DATA/radiology_pairs holds `pairs.csv` (image, caption, group_id, type, location_category) and `images`. Half of the
-groups are the clean set, the others the pool, of which a share got the caption of another group, at random or of the
-same region and modality.
+DATA/radiology_pairs holds `pairs.csv` (image, caption, group_id, type, location_category) and `images`. A share of the
+pool got the caption of another group, at random or of the same region and modality.
 """
 
 from __future__ import annotations
 
 import csv
-import tempfile
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import frozen
-from benchmarks.filters.methods import CONTENDERS, Contender, learn, score
+from benchmarks.filters.methods import CONTENDERS, Contender, columns_of
 from filters import data as pixels
 from filters.data import hold_out
 from filters.measure import auroc, bootstrap_interval
@@ -27,52 +25,67 @@ from filters.method import Records
 
 LIT = {"arch": "lit", "tokenizer": "open_clip"}
 KINDS = {f"{share:.0%} {how}": (share, how == "near") for share in (0.3, 0.6) for how in ("random", "near")}
+Rows = list[dict[str, str]]
 _PLACEHOLDER = "replace this"
 _SHORT = 3  # words
 _SIDE = 224
 
 
-def measure(data: Path, seed: int, part: float = 1.0) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Pairs:
+    """One seed's pairs: ``held`` out of everything, ``clean``, and a ``pool`` whose captions may be exchanged; no group
+    in two of them. ``place`` keeps what filters made of them."""
+
+    held: Rows
+    clean: Rows
+    pool: Rows
+    place: Path
+
+
+def pairs_of(data: Path, seed: int, part: float, work: Path) -> Pairs:
+    """A fifth of the groups held out, two fifths clean, two the pool, which alone has the set's own faults. ``part`` of
+    the groups are used."""
+    with (data / "radiology_pairs" / "pairs.csv").open(newline="", encoding="utf-8") as file:
+        rows = [dict(r) for r in csv.DictReader(file)]
+    rows = [r for r in rows if r["caption"].strip() and _path(data, r).is_file()]
+    if part < 1:
+        rows = _of(rows, hold_out([r["group_id"] for r in rows], part, 0))
+    away = hold_out([r["group_id"] for r in rows], 0.2, seed)
+    inside = _of(rows, ~away)
+    taught = hold_out([r["group_id"] for r in inside], 0.5, seed + 1)
+    held, clean = ([r for r in some if not is_faulty(r["caption"])] for some in (_of(rows, away), _of(inside, taught)))
+    place = work / f"real-{seed}-{part:g}-{'towers' if frozen.installed() else 'scratch'}"
+    return Pairs(held, clean, _of(inside, ~taught), place)
+
+
+def _of(rows: Rows, chosen: NDArray[np.bool_]) -> Rows:
+    return [r for r, c in zip(rows, chosen, strict=True) if c]
+
+
+def measure(data: Path, seed: int, part: float, work: Path) -> dict[str, Any]:
     """Of each of `KINDS`: name -> AUROC of right captions against recorded mismatches with its interval, precision
-    among the best of as many as there are right ones, and the AUROC against the set's own faults. ``part`` of the
-    groups are used."""
-    rows = rows_of(data, part)
-    natural = np.array([is_faulty(r["caption"]) for r in rows])
-    taught = hold_out([r["group_id"] for r in rows], 0.5, seed)
-    clean = records_of([r for r, t, bad in zip(rows, taught, natural, strict=True) if t and not bad], data)
-    pool_rows = [r for r, t in zip(rows, taught, strict=True) if not t]
-    right = records_of(pool_rows, data)
-    pools, wrongs = {}, {}
-    for kind, (share, near) in KINDS.items():
-        captions, wrongs[kind] = mismatched(pool_rows, share, near, seed)
-        pools[kind] = replace(right, texts=captions)
-    found: dict[str, Any] = {
-        kind: {"pairs": {"clean": len(clean), "pool": len(right), "wrong": int(wrongs[kind].sum())}} for kind in KINDS
-    }
-    with frozen.asked_once() if frozen.installed() else nullcontext():
-        for contender in contenders(frozen.installed()):
-            for kind, (columns, cost) in _columns(contender, clean, pools, seed).items():
-                judged = _judge(columns[""], wrongs[kind], natural[~taught], right.groups)
-                found[kind][contender.name] = {**judged, "cpu-s": cost}
-    return found
-
-
-def _columns(contender: Contender, clean: Records, pools: dict[str, Records], seed: int) -> dict[str, Any]:
-    """kind -> (columns, CPU-seconds) over every pool; what learns from the clean set alone is trained once."""
+    among the best of as many as there are right ones, and the AUROC against the set's own faults. What learns from the
+    clean set alone is trained once; what reads the pool too, beside the randomly exchanged one of that share."""
+    pairs = pairs_of(data, seed, part, work)
+    clean, pool = records_of(pairs.clean, data), records_of(pairs.pool, data)
+    faulty = np.array([is_faulty(text) for text in pool.texts])
     found: dict[str, Any] = {}
-    with tempfile.TemporaryDirectory() as place:
-        for kind, pool in pools.items():
-            folder = Path(place) / ("any" if contender.on == "clean" else kind)
-            trained = 0.0 if folder.exists() else learn(contender, clean, pool, folder, seed)
-            columns, scored = score(folder, pool)
-            found[kind] = columns, {"train": trained, "score": scored}
+    with frozen.asked_once() if frozen.installed() else nullcontext():
+        for kind, (share, near) in KINDS.items():
+            captions, wrong = mismatched(pairs.pool, share, near, seed)
+            told, place = replace(pool, texts=captions), pairs.place / kind.replace(" ", "-")
+            found[kind] = {"pairs": {"clean": len(clean), "pool": len(pool), "wrong": int(wrong.sum())}}
+            at = {"clean": pairs.place, "pool": place, "both": place.with_name(f"{share:.0%}-random")}
+            for contender in contenders():
+                columns, cost = columns_of(contender, clean, told, place, seed, at[contender.on])
+                found[kind][contender.name] = {**_judge(columns[""], wrong, faulty, pool.groups), "cpu-s": cost}
     return found
 
 
-def contenders(lit: bool) -> tuple[Contender, ...]:
+def contenders() -> tuple[Contender, ...]:
     """Every method; those of two towers on frozen pretrained ones (LiT, 2111.07991) where the extra is there, and
     plain DFN from scratch beside them."""
-    if not lit:
+    if not frozen.installed():
         return CONTENDERS
     known = {c.name: c for c in CONTENDERS}
     on_towers = {n: replace(known[n], rules={**known[n].rules, **LIT}) for n in ("pool CLIP", "plain DFN", "SigLIP")}
@@ -102,15 +115,6 @@ def _judge(
     }
 
 
-def rows_of(data: Path, part: float = 1.0) -> list[dict[str, str]]:
-    """Rows with a caption and a picture; of ``part`` of the groups."""
-    with (data / "radiology_pairs" / "pairs.csv").open(newline="", encoding="utf-8") as file:
-        rows = [dict(r) for r in csv.DictReader(file)]
-    rows = [r for r in rows if r["caption"].strip() and _path(data, r).is_file()]
-    some = hold_out([r["group_id"] for r in rows], part, 0) if part < 1 else [True] * len(rows)
-    return [r for r, chosen in zip(rows, some, strict=True) if chosen]
-
-
 def _path(data: Path, row: dict[str, str]) -> Path:
     folder = data / "radiology_pairs"
     return next(
@@ -118,7 +122,7 @@ def _path(data: Path, row: dict[str, str]) -> Path:
     )
 
 
-def records_of(rows: list[dict[str, str]], data: Path) -> Records:
+def records_of(rows: Rows, data: Path) -> Records:
     """Their pictures at the side that models read, as an export would write them, captions, and groups as patients."""
     images = [_shrunk(_path(data, r).read_bytes()) for r in rows]
     keys = [f"{r['group_id']}-{i:05d}" for i, r in enumerate(rows)]
@@ -137,7 +141,7 @@ def is_faulty(caption: str) -> bool:
     return _PLACEHOLDER in caption.lower() or len(caption.split()) <= _SHORT
 
 
-def mismatched(rows: list[dict[str, str]], share: float, near: bool, seed: int) -> tuple[list[str], NDArray[np.bool_]]:
+def mismatched(rows: Rows, share: float, near: bool, seed: int) -> tuple[list[str], NDArray[np.bool_]]:
     """Captions of which ``share`` are another group's; ``near``: of the same region and modality."""
     rng = np.random.default_rng([seed, 5])
     captions, wrong = [r["caption"] for r in rows], np.zeros(len(rows), dtype=bool)

@@ -26,7 +26,7 @@ def _real(seed: int, quick: bool, data: Path | None, work: Path) -> Any:
     from benchmarks.filters.real import measure
 
     assert data is not None
-    return measure(data, seed, 0.3 if quick else 1.0)
+    return measure(data, seed, 0.3 if quick else 1.0, work)
 
 
 def _rate(seed: int, quick: bool, data: Path | None, work: Path) -> Any:

@@ -15,10 +15,10 @@ Name = tuple[str, str, str]  # exam, task, metric
 _DRAWS = 2000
 
 
-def cells_of(results: dict[str, Any], part: str, share: str | None = None) -> list[dict[str, Any]]:
-    """The cells of every seed; ``share`` of mismatches, of the real pairs."""
+def cells_of(results: dict[str, Any], part: str, kind: str | None = None) -> list[dict[str, Any]]:
+    """The cells of every seed; ``kind`` of mismatches, of the real pairs."""
     found = results.get(part, {}).values()
-    return [cell for seed in found for cell in (seed if share is None else seed.get(share, {})).get("cells", ())]
+    return [cell for seed in found for cell in (seed if kind is None else seed.get(kind, {})).get("cells", ())]
 
 
 def rows(cells: Sequence[dict[str, Any]], name: Name) -> list[Row]:

@@ -23,6 +23,7 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.peaks import peak
 from benchmarks.training.loader import film_shards
 from filters.checkpoint import build, read_config
 from filters.encoder import Filter
@@ -35,8 +36,6 @@ from filters.training.rules import TrainingRules
 from filters.training.shards import open_shards
 from filters.training.world import World
 
-# dense bf16 TFLOP/s by a part of the GPU's name
-PEAK = {"H200": 989.0, "H100": 989.0, "A100": 312.0}
 DEFAULTS = {"ViT-B-32": 1024, "ViT-L-14": 256}  # architecture: pairs a step
 _WORKERS = max(1, (os.cpu_count() or 1) - 2)
 _WINDOW = 10  # steps; the first two windows compile and warm up
@@ -56,11 +55,6 @@ def flops(arch: str, context: int | None = None, pairs: int = 2) -> float:
         text = model.encode_text(torch.zeros(pairs, tokens, dtype=torch.long, device="meta"))
         (image.sum() + text.sum()).backward()
     return float(counter.get_total_flops() / pairs)
-
-
-def peak(name: str) -> float | None:
-    """FLOP/s in dense bfloat16 of the GPU called ``name``; None where it is not known here."""
-    return next((tera * 1e12 for part, tera in PEAK.items() if part in name), None)
 
 
 class Resident(Steps):

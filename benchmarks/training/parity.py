@@ -50,7 +50,7 @@ def measure(work: Path, arch: str = "radsift-tiny-vit", records: int = 256) -> d
         loss, gradient = against_open_clip(name, arch)
         found |= {f"{name}, loss against open_clip": loss, f"{name}, gradient against open_clip": gradient}
         found[f"{name}, two processes against one"] = two_processes(shards, folder, replace(rules, objective=name))
-    found["weights, killed and resumed against uninterrupted"] = killed(shards, folder, rules)
+    found["weights, killed and resumed against uninterrupted"] = killed(shards, folder, replace(rules, samples=1600))
     shutil.rmtree(folder)
     return found
 

@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 
 from benchmarks.training.answers import cells_of, rows
-from benchmarks.training.real import SHARES
+from benchmarks.training.real import MISMATCHES
 from benchmarks.training.selections import OURS
 from benchmarks.training.table import REAL, SYNTHETIC
 from filters.compare.outcome import ALL, Estimate, estimate, value
@@ -51,11 +51,11 @@ def _panels(results: dict[str, Any]) -> list[tuple[str, Panel, float | None]]:
         found.append(
             ("Synthetic pool, R@10 by share of the samples seen; the line: all with all of them", panel, whole)
         )
-    for share in SHARES:
-        cells = cells_of(results, "real", f"{share:.0%}")
+    for kind in MISMATCHES:
+        cells = cells_of(results, "real", kind)
         for title in ("image to text R@10", "region"):
             panel = [(r.selection, r.estimate) for r in rows(cells, REAL[title])]
-            found.append((f"Real pairs, {share:.0%} mismatches: {title}", panel, None))
+            found.append((f"Real pairs, {kind} mismatches: {title}", panel, None))
     for told in results.get("loader", {}).values():
         panel = [(case, Estimate(rates["ratio"], None, None, 1)) for case, rates in told.items()]
         found.append(("Loader: records/s over webdataset's", panel, 0.95))

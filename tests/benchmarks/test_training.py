@@ -14,6 +14,7 @@ import torch
 from benchmarks import frozen
 from benchmarks.filters.pool import Pool
 from benchmarks.filters.synthetic import capped, top
+from benchmarks.peaks import peak
 from benchmarks.training import gpu, loader, parity, plot, synthetic, table
 from benchmarks.training.answers import enough, gap
 from benchmarks.training.selections import Ground, cells, done
@@ -85,7 +86,7 @@ def test_pace_from_memory_is_of_the_same_loop(arch: str, shards: Path) -> None:
     rules = TrainingRules(model=ModelRules(arch), batch=8, samples=32, threads=1, vocab=300)
     found = gpu.measure(arch, shards, rules, 0, device="cpu")
     assert min(found["pairs/s"].values()) > 0 and found["share of peak"] == dict.fromkeys(found["pairs/s"])
-    assert gpu.peak("NVIDIA H200") == 989e12 and gpu.peak("something else") is None
+    assert peak("NVIDIA H200") == 989e12 and peak("something else") is None
     learner = create_filter(rules.model, ["an effusion"], 300, "cpu")
     plan = make_plan(open_shards(shards), rules)
     steps = gpu.Resident(Steps(plan, rules, learner.side, learner.tokenizer, World()))

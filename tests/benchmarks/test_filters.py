@@ -1,0 +1,99 @@
+"""The instruments of `benchmarks.filters`, in small: they plant what they say and say what they measured."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks.filters import plot, table
+from benchmarks.filters.methods import CONTENDERS, Contender, columns_of
+from benchmarks.filters.pool import FAULTS, Pool, shuffled
+from benchmarks.filters.real import is_faulty, mismatched, pairs_of
+from benchmarks.filters.synthetic import Size, _judge, poison
+from tests.filters.films import films
+from tests.realdata import real
+
+TEXT_QUALITY = next(c for c in CONTENDERS if c.name == "text quality")
+
+
+@pytest.fixture(scope="module")
+def pool() -> Pool:
+    return films(200, 3, 0.2)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
+def test_poison_is_as_much_as_was_said(pool: Pool, share: float) -> None:
+    right = pool.take(np.flatnonzero(pool.right))
+    poisoned = shuffled(right, share, seed=1)
+    assert sum(f == "mismatch" for f in poisoned.fault) == round(share * len(right))
+    assert sorted(poisoned.records.texts) == sorted(right.records.texts)
+    same = [a == b for a, b in zip(poisoned.records.texts, right.records.texts, strict=True)]
+    assert all(s for s, f in zip(same, poisoned.fault, strict=True) if f == "")
+
+
+def test_a_judge_that_knows_the_truth(pool: Pool) -> None:
+    knowing = _judge(pool, np.where(pool.right, 1.0, 0.0))
+    assert set(knowing["auroc"].values()) == {1.0} and knowing["precision"] == pytest.approx(1.0, abs=0.2)
+    unscored = _judge(pool, np.where(pool.right, np.nan, 0.5))
+    assert set(unscored["auroc"].values()) == {0.0} and unscored["precision"] == 0.0
+
+
+def test_columns_are_kept_and_a_filter_is_trained_once(pool: Pool, tmp_path: Path) -> None:
+    clean = pool.records.take(np.flatnonzero(pool.right))
+    first, cost = columns_of(TEXT_QUALITY, clean, pool.records, tmp_path / "a", 1, tmp_path)
+    assert cost["train"] > 0 and {"", "boilerplate"} <= set(first) and len(first[""]) == len(pool)
+    trained = (tmp_path / "filter-text-quality" / "card.json").stat().st_mtime_ns
+    other, cost = columns_of(TEXT_QUALITY, clean, pool.records, tmp_path / "b", 1, tmp_path)
+    assert cost["train"] == 0 and (tmp_path / "filter-text-quality" / "card.json").stat().st_mtime_ns == trained
+    again, _ = columns_of(Contender("text quality", "no such method", {}), clean, pool.records, tmp_path / "a", 1)
+    for name, values in first.items():
+        np.testing.assert_array_equal(values, other[name])
+        np.testing.assert_array_equal(values, again[name])
+
+
+def test_real_pairs_are_split_by_group_and_exchanged_as_recorded(tmp_path: Path) -> None:
+    pairs = pairs_of(real("radiology_pairs").parent, 1, 0.3, tmp_path)
+    groups = [{r["group_id"] for r in rows} for rows in (pairs.held, pairs.clean, pairs.pool)]
+    assert all(groups) and not (groups[0] & groups[1] or groups[0] & groups[2] or groups[1] & groups[2])
+    assert not any(is_faulty(r["caption"]) for r in (*pairs.held, *pairs.clean))
+    owner: dict[str, set[tuple[str, str]]] = {}
+    for r in pairs.pool:
+        owner.setdefault(r["caption"], set()).add((r["type"], r["location_category"]))
+    for near in (False, True):
+        captions, wrong = mismatched(pairs.pool, 0.6, near, 1)
+        assert 0.4 < wrong.mean() <= 0.61
+        for row, caption, moved in zip(pairs.pool, captions, wrong, strict=True):
+            assert (caption != row["caption"]) == moved
+            assert not (near and moved) or (row["type"], row["location_category"]) in owner[caption]
+
+
+def test_from_results_to_table_and_plot() -> None:
+    """Means over seeds with Student's interval: two seeds 0.1 apart have a half width of 12.706 * 0.05."""
+    seeds = {str(s): {"methods": {"ours": judged(0.9 + 0.1 * (s - 1)), "random": judged(0.5)}} for s in (1, 2)}
+    told = {"auroc": 0.75, "precision": 0.8, "auroc natural faults": None}
+    results = {
+        "synthetic": seeds,
+        "poison": {"1": {"0": 0.5, "0.5": 0.3}},
+        "real": {"1": {"30% near": {"pairs": {}, "ours": told}}},
+        "rate": {"1": {"end to end": 457.0, "share": 0.953}},
+    }  # fmt: skip
+    text = table.markdown(results)
+    assert "| ours | 0.950 ± 0.635 |" in text and "| 50% | 0.300 |" in text
+    assert "| 30% near | ours | 0.750 | 0.800 | – |" in text and "457 pairs/s end to end, 95.3%" in text
+    drawn = plot.svg(results)
+    assert ET.fromstring(drawn).tag.endswith("svg") and "nan" not in drawn and "0.950 ± 0.635" in drawn
+    assert table.markdown({}) == "" and ET.fromstring(plot.svg({})).tag.endswith("svg")
+
+
+def judged(value: float) -> dict[str, Any]:
+    return {"auroc": dict.fromkeys(FAULTS, value), "precision": value, "cpu-s": {"train": 2.0, "score": 1.0}}
+
+
+@pytest.mark.slow
+def test_noise_in_its_training_set_makes_a_worse_filter() -> None:
+    found = poison(1, Size(pool=400, clean=240), (0.0, 0.9))
+    assert found["0"] > found["0.9"]
