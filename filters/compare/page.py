@@ -14,7 +14,7 @@ from curate.errors import RecipeError, RunError
 from curate.report.page import environment
 from filters.compare import scaling
 from filters.compare.outcome import ALL, Estimate, Row, compare, efficiency, estimate, measures, value
-from filters.evaluate.page import NAMES, page_style
+from filters.evaluate.page import NAMES
 
 _GUESS = (10.0, 100.0)  # times the largest training, at which the law is asked
 _PLOTTED = ("r10", "auroc", "preferred")
@@ -117,4 +117,4 @@ def render(found: Mapping[str, Any]) -> str:
     head = next(t for t in found["tables"] if [t["exam"], t["task"], t["metric"]] == found["headline"])
     rest = [t for t in plotted if t is not head]
     page = environment().from_string(source)
-    return page.render(found=found, head=head, rest=rest, style=page_style(), names=NAMES)
+    return page.render(found=found, head=head, rest=rest, names=NAMES)

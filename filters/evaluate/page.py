@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -40,20 +39,12 @@ def render(results: Mapping[str, Any]) -> str:
         .from_string(source)
         .render(
             results=results,
-            style=page_style(),
             sections={key: (*SECTIONS[key], found) for key, found in parts.items() if found},
             curves={t: found for t, m in parts["few_shot"].items() if len(found := _shots(m)) > 1},
             metric=_metric,
             leaks=_LEAKS,
         )
     )
-
-
-@cache
-def page_style() -> str:
-    """The report's style sheet."""
-    template = files("curate.report").joinpath("template.html.j2").read_text("utf-8")
-    return template.partition("<style>")[2].partition("</style>")[0]
 
 
 def _metric(name: str) -> str:

@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-import torch
 
 from curate.errors import RunError
 from filters.measure import auroc
@@ -12,14 +11,6 @@ from filters.mixture import Mixture, MixtureRules, fit
 
 NAMES = ("cosine", "margin", "text", "same")
 QUICK = MixtureRules(bases=("linear", "hinges"), l2=(0.1, 0.01), folds=3)
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def planted(n: int = 900, seed: int = 0) -> tuple[np.ndarray, list[str], list[str]]:

@@ -1,10 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 
 from filters.encoder import Filter
 from filters.evaluate.sets import EvalSet, set_of
@@ -14,15 +12,6 @@ from filters.train import TrainRules, train_filter
 from tests.filters.films import films
 
 N = 160
-
-
-@pytest.fixture(autouse=True, scope="session")
-def one_thread() -> Iterator[None]:
-    """Probes are small: a second thread costs more than it gives."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

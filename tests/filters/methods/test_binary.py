@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,14 +18,6 @@ from tests.filters.methods.blip_films import batch
 from tests.filters.shapes import pairs
 
 QUICK = binary.Rules(hidden=16, threads=1, device="cpu")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def shapes(n: int, start: int, boilerplate: bool = False) -> Records:

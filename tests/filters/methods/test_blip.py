@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import pickle
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,19 +28,6 @@ SMALL = blip.Rules(
     shape=Shape(side=32, width=32, vision_layers=1, text_layers=2),
     vocab=400, context=32, epochs=4, batch=16, threads=1, holdout=0.2, device="cpu",
 )  # fmt: skip
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="session")
-def clean() -> Records:
-    return films(64, seed=7)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,19 +27,6 @@ SMALL = blip2.Rules(
     shape=QShape(queries=4, width=32, layers=2), vocab=400, context=32, views=2, epochs=2, batch=16, threads=1,
     holdout=0.2, findings=False, device="cpu",
 )  # fmt: skip
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="module")
-def clean() -> Records:
-    return films(64, seed=7)
 
 
 @pytest.fixture(scope="module")

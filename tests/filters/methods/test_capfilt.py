@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,23 +19,10 @@ from filters.methods.blip_texts import count_seen
 from filters.methods.blip_vocabulary import readable
 from filters.methods.blip_write import _draw
 from filters.task import Pool
-from tests.filters.methods.blip_films import batch, films
+from tests.filters.methods.blip_films import batch
 from tests.filters.methods.blip_shared import BlipForConditionalGeneration
 
 FREE = CapfiltRules(least_groups=0, longest=24, threshold=-100.0)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="module")
-def clean() -> Records:
-    return films(64, seed=7)
 
 
 @pytest.fixture(scope="module")
