@@ -21,8 +21,8 @@ Cost = dict[str, float]
 
 @dataclass(frozen=True)
 class Contender:
-    """``method`` with ``rules`` beyond its defaults. ``on``: what it learns from, the "clean" set alone, the "pool"
-    alone, or "both"."""
+    """``method`` with ``rules`` beyond its defaults. ``on``: what it learns from, the "clean" set (with it, if at all,
+    images and texts of the pool that are not paired), the "pool" alone, or the pairs of "both"."""
 
     name: str
     method: str
@@ -39,8 +39,8 @@ CONTENDERS = (
     Contender("SigLIP 2 losses", "siglip2", {}),
     Contender("BLIP", "blip", {}),
     Contender("BLIP-2", "blip2", {}),
-    Contender("MedCLIP", "medclip", {}, on="both"),
-    Contender("text quality", "text_quality", {}, on="both"),
+    Contender("MedCLIP", "medclip", {}),
+    Contender("text quality", "text_quality", {}),
     Contender("image quality", "image_quality", {}),
     Contender("ours", "ours", {}, on="both"),
 )

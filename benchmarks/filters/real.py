@@ -65,7 +65,7 @@ def _of(rows: Rows, chosen: NDArray[np.bool_]) -> Rows:
 def measure(data: Path, seed: int, part: float, work: Path) -> dict[str, Any]:
     """Of each of `KINDS`: name -> AUROC of right captions against recorded mismatches with its interval, precision
     among the best of as many as there are right ones, and the AUROC against the set's own faults. What learns from the
-    clean set alone is trained once; what reads the pool too, beside the randomly exchanged one of that share."""
+    clean pairs is trained once; what reads the pool's too, beside the randomly exchanged one of that share."""
     pairs = pairs_of(data, seed, part, work)
     clean, pool = records_of(pairs.clean, data), records_of(pairs.pool, data)
     faulty = np.array([is_faulty(text) for text in pool.texts])
@@ -75,23 +75,26 @@ def measure(data: Path, seed: int, part: float, work: Path) -> dict[str, Any]:
             captions, wrong = mismatched(pairs.pool, share, near, seed)
             told, place = replace(pool, texts=captions), pairs.place / kind.replace(" ", "-")
             found[kind] = {"pairs": {"clean": len(clean), "pool": len(pool), "wrong": int(wrong.sum())}}
-            at = {"clean": pairs.place, "pool": place, "both": place.with_name(f"{share:.0%}-random")}
-            for contender in contenders():
+            beside = place.with_name(f"{share:.0%}-random")
+            at = {"clean": pairs.place, "pool": place, "both": beside}
+            for contender in contenders(beside):
                 columns, cost = columns_of(contender, clean, told, place, seed, at[contender.on])
                 found[kind][contender.name] = {**_judge(columns[""], wrong, faulty, pool.groups), "cpu-s": cost}
     return found
 
 
-def contenders() -> tuple[Contender, ...]:
+def contenders(place: Path) -> tuple[Contender, ...]:
     """Every method; those of two towers on frozen pretrained ones (LiT, 2111.07991) where the extra is there, and
-    plain DFN from scratch beside them."""
+    plain DFN from scratch beside them. ``place`` is where the pool's own CLIP lies, whose embeddings the classifier
+    reads."""
     if not frozen.installed():
         return CONTENDERS
     known = {c.name: c for c in CONTENDERS}
-    on_towers = {n: replace(known[n], rules={**known[n].rules, **LIT}) for n in ("pool CLIP", "plain DFN", "SigLIP")}
-    ours = replace(known["ours"], rules={"part_rules": {"dfn": LIT}})
+    changed = {n: {**known[n].rules, **LIT} for n in ("pool CLIP", "plain DFN", "SigLIP")}
+    changed |= {"binary classifier": {"encoder": str(place / "filter-pool-CLIP")}}
+    changed |= {"ours": {"part_rules": {"dfn": LIT}}}
     scratch = replace(known["plain DFN"], name="plain DFN, from scratch")
-    return (*({**known, **on_towers, "ours": ours}.values()), scratch)
+    return (*(replace(c, rules=changed.get(c.name, c.rules)) for c in CONTENDERS), scratch)
 
 
 def _judge(

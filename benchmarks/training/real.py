@@ -75,7 +75,7 @@ def _chosen(
     n, costs = len(pool), {}
     drawn = np.random.default_rng([seed, 7]).permutation(n)[: round(keep * n)]
     chosen: dict[str, NDArray[np.int64]] = {ALL: np.arange(n), RANDOM: np.sort(drawn)}
-    for contender in (c for c in contenders() if c.name in (GENERIC, PLAIN, OURS)):
+    for contender in (c for c in contenders(place) if c.name in (GENERIC, PLAIN, OURS)):
         trained_in = place.parent if contender.on == "clean" else place
         columns, costs[contender.name] = columns_of(contender, clean, pool, place, seed, trained_in)
         chosen[contender.name] = top(columns[""], keep)
