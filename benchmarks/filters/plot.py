@@ -1,4 +1,4 @@
-"""The results as one SVG: AUROC by fault, precision by filter, the poisoning curve."""
+"""The results as one SVG: AUROC by fault, precision by filter, AUROC on real pairs, the poisoning curve."""
 
 from __future__ import annotations
 
@@ -22,11 +22,9 @@ def svg(results: dict[str, Any]) -> str:
         rows = {n: [s["auroc"][fault] for s in found[n] if "auroc" in s] for n in shown}
         y = _panel(parts, y, f"AUROC: right against {fault}", rows, 0.4, 1.0, wish)
     precision = {n: [s["precision"] for s in seeds] for n, seeds in found.items()}
-    y = _panel(parts, y, "Right pairs among the kept fifth", precision, 0.0, 1.0, 0.75)
-    poison = list(results.get("poison", {}).values())
-    if poison:
-        rows = {f"{float(k):.0%} of texts shuffled": [s[k] for s in poison] for k in poison[0]}
-        y = _panel(parts, y, "Plain DFN: precision against noise in its training set", rows, 0.0, 1.0, None)
+    y = _panel(parts, y, "Right pairs among the kept fifth", _best_first(precision), 0.0, 1.0, 0.75)
+    y = _real(parts, y, results)
+    y = _curve(parts, y, list(results.get("poison", {}).values()))
     body = "\n".join(parts)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {y:.0f}" font-family="sans-serif" '
@@ -72,3 +70,45 @@ def _panel(
         parts.append(f'<text x="{_WIDTH - 120}" y="{middle + 4:.1f}">{shown}</text>')
         y += _ROW
     return y + 14
+
+
+def _best_first(rows: dict[str, list[float]]) -> dict[str, list[float]]:
+    return dict(sorted(rows.items(), key=lambda row: -interval(row[1])[0]))
+
+
+def _real(parts: list[str], y: float, results: dict[str, Any]) -> float:
+    """AUROC on real pairs."""
+    seeds = list(results.get("real", {}).values())
+    for kind in seeds[0] if seeds else ():
+        names = [n for n in seeds[0][kind] if n != "pairs"]
+        rows = {n: [s[kind][n]["auroc"] for s in seeds] for n in names}
+        y = _panel(parts, y, f"Real pairs, {kind} mismatches: AUROC", _best_first(rows), 0.4, 1.0, None)
+    return y
+
+
+def _curve(parts: list[str], y: float, seeds: list[dict[str, float]]) -> float:
+    """Precision of plain DFN over the share of shuffled texts in what it was trained on."""
+    if not seeds:
+        return y
+    told = [(float(share), *interval([s[share] for s in seeds])) for share in sorted(seeds[0], key=float)]
+    height, width = 150.0, _WIDTH - _LABEL - 130
+    top = 1.05 * max(mean + (0.0 if math.isnan(half) else half) for _, mean, half in told)
+
+    def at(share: float, value: float) -> tuple[float, float]:
+        return _LABEL + width * share, y + 26 + height * (1 - min(max(value, 0.0), top) / top)
+
+    title = "Plain DFN: precision among the kept against the share of shuffled texts in its training set"
+    parts.append(f'<text x="10" y="{y + 16:.0f}" font-weight="600">{title}</text>')
+    left, floor = at(0, 0)
+    parts.append(f'<path d="M{left:.1f} {y + 26:.1f}V{floor:.1f}H{left + width:.1f}" fill="none" stroke="{_OTHER}"/>')
+    line = " ".join("{:.1f},{:.1f}".format(*at(share, mean)) for share, mean, _ in told)
+    parts.append(f'<polyline points="{line}" fill="none" stroke="{_OURS}" stroke-width="2"/>')
+    for share, mean, half in told:
+        x, middle = at(share, mean)
+        if not math.isnan(half):
+            ends = at(share, mean - half)[1], at(share, mean + half)[1]
+            parts.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{ends[0]:.1f}" y2="{ends[1]:.1f}" stroke="{_OURS}"/>')
+        parts.append(f'<circle cx="{x:.1f}" cy="{middle:.1f}" r="4" fill="{_OURS}"/>')
+        parts.append(f'<text x="{x + 7:.1f}" y="{middle - 6:.1f}">{mean:.2f}</text>')
+        parts.append(f'<text x="{x:.1f}" y="{floor + 16:.1f}" text-anchor="middle">{share:.0%}</text>')
+    return y + height + 60
