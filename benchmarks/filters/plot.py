@@ -6,7 +6,7 @@ import math
 from html import escape
 from typing import Any
 
-from benchmarks.filters.table import WANTED, interval, methods
+from benchmarks.filters.table import WANTED, interval, methods, real_pairs
 
 _WIDTH, _ROW, _LABEL = 760, 22, 190
 _OURS, _OTHER, _WISH = "#1b7f5c", "#9aa3ad", "#c0392b"
@@ -78,10 +78,8 @@ def _best_first(rows: dict[str, list[float]]) -> dict[str, list[float]]:
 
 def _real(parts: list[str], y: float, results: dict[str, Any]) -> float:
     """AUROC on real pairs."""
-    seeds = list(results.get("real", {}).values())
-    for kind in seeds[0] if seeds else ():
-        names = [n for n in seeds[0][kind] if n != "pairs"]
-        rows = {n: [s[kind][n]["auroc"] for s in seeds] for n in names}
+    for kind, told in real_pairs(results).items():
+        rows = {name: [s["auroc"] for s in seeds] for name, seeds in told.items()}
         y = _panel(parts, y, f"Real pairs, {kind} mismatches: AUROC", _best_first(rows), 0.4, 1.0, None)
     return y
 

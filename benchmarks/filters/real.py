@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import frozen
-from benchmarks.filters.methods import CONTENDERS, Contender, columns_of
+from benchmarks.filters.methods import CONTENDERS, Contender, columns_of, learn
 from filters import data as pixels
 from filters.data import hold_out
 from filters.measure import auroc, bootstrap_interval
@@ -26,6 +26,7 @@ from filters.method import Records
 LIT = {"arch": "lit", "tokenizer": "open_clip"}
 KINDS = {f"{share:.0%} {how}": (share, how == "near") for share in (0.3, 0.6) for how in ("random", "near")}
 Rows = list[dict[str, str]]
+SCRATCH = ("plain DFN, from scratch", "EVA recipe", "SigLIP 2 losses", "BLIP", "BLIP-2")
 _PLACEHOLDER = "replace this"
 _SHORT = 3  # words
 _SIDE = 224
@@ -62,10 +63,11 @@ def _of(rows: Rows, chosen: NDArray[np.bool_]) -> Rows:
     return [r for r, c in zip(rows, chosen, strict=True) if c]
 
 
-def measure(data: Path, seed: int, part: float, work: Path) -> dict[str, Any]:
+def measure(data: Path, seed: int, part: float, work: Path, scratch: bool = False) -> dict[str, Any]:
     """Of each of `KINDS`: name -> AUROC of right captions against recorded mismatches with its interval, precision
-    among the best of as many as there are right ones, and the AUROC against the set's own faults. What learns from the
-    clean pairs is trained once; what reads the pool's too, beside the randomly exchanged one of that share."""
+    among the best of as many as there are right ones, and the AUROC against the set's own faults. ``scratch``: of the
+    methods that begin at random and take minutes, else of the others. What learns from the clean pairs is trained once;
+    what reads the pool's too, beside the randomly exchanged one of that share."""
     pairs = pairs_of(data, seed, part, work)
     clean, pool = records_of(pairs.clean, data), records_of(pairs.pool, data)
     faulty = np.array([is_faulty(text) for text in pool.texts])
@@ -78,6 +80,10 @@ def measure(data: Path, seed: int, part: float, work: Path) -> dict[str, Any]:
             beside = place.with_name(f"{share:.0%}-random")
             at = {"clean": pairs.place, "pool": place, "both": beside}
             for contender in contenders(beside):
+                if (contender.name in SCRATCH) != scratch:
+                    continue
+                if contender.method == "binary" and frozen.installed() and not near:
+                    _generic(clean, told, beside, seed)
                 columns, cost = columns_of(contender, clean, told, place, seed, at[contender.on])
                 found[kind][contender.name] = {**_judge(columns[""], wrong, faulty, pool.groups), "cpu-s": cost}
     return found
@@ -85,16 +91,23 @@ def measure(data: Path, seed: int, part: float, work: Path) -> dict[str, Any]:
 
 def contenders(place: Path) -> tuple[Contender, ...]:
     """Every method; those of two towers on frozen pretrained ones (LiT, 2111.07991) where the extra is there, and
-    plain DFN from scratch beside them. ``place`` is where the pool's own CLIP lies, whose embeddings the classifier
-    reads."""
-    if not frozen.installed():
-        return CONTENDERS
+    plain DFN from scratch beside them. ``place`` is where the classifier's towers lie."""
     known = {c.name: c for c in CONTENDERS}
-    changed = {n: {**known[n].rules, **LIT} for n in ("pool CLIP", "plain DFN", "SigLIP")}
-    changed |= {"binary classifier": {"encoder": str(place / "filter-pool-CLIP")}}
-    changed |= {"ours": {"part_rules": {"dfn": LIT}}}
     scratch = replace(known["plain DFN"], name="plain DFN, from scratch")
+    if not frozen.installed():
+        return (*CONTENDERS, scratch)
+    changed = {n: {**known[n].rules, **LIT} for n in ("pool CLIP", "plain DFN", "SigLIP")}
+    changed |= {"binary classifier": {"encoder": str(place / "filter-generic")}}
+    changed |= {"ours": {"part_rules": {"dfn": LIT}}}
     return (*(replace(c, rules=changed.get(c.name, c.rules)) for c in CONTENDERS), scratch)
+
+
+def _generic(clean: Records, pool: Records, place: Path, seed: int) -> None:
+    """Towers that know clean and pool pairs alike, for the classifier that tells one from the other."""
+    parts = ([*getattr(clean, name), *getattr(pool, name)] for name in ("keys", "images", "texts", "groups"))
+    if not (place / "filter-generic").exists():
+        both = Contender("generic", "dfn", {"epochs": 2, "bank": 0, **LIT}, on="pool")
+        learn(both, clean, Records(*parts), place / "filter-generic", seed)
 
 
 def _judge(

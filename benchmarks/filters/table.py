@@ -68,16 +68,25 @@ def _poison(results: dict[str, Any]) -> Iterator[str]:
     yield ""
 
 
+def real_pairs(results: dict[str, Any]) -> dict[str, dict[str, list[dict[str, Any]]]]:
+    """kind of mismatches -> method -> what each seed found."""
+    found: dict[str, dict[str, list[dict[str, Any]]]] = {}
+    for part in ("real", "real-scratch"):
+        for seed in results.get(part, {}).values():
+            for kind, told in seed.items():
+                for name in (n for n in told if n != "pairs"):
+                    found.setdefault(kind, {}).setdefault(name, []).append(told[name])
+    return found
+
+
 def _real(results: dict[str, Any]) -> Iterator[str]:
-    seeds = list(results.get("real", {}).values())
-    if not seeds:
+    if not (found := real_pairs(results)):
         return
     yield "| recorded mismatches | filter | AUROC | precision | AUROC, the set's own faults |"
     yield "|---|---|---|---|---|"
-    for kind in seeds[0]:
-        for name in (n for n in seeds[0][kind] if n != "pairs"):
-            told = [s[kind][name] for s in seeds]
-            cells = (said([t[k] for t in told]) for k in ("auroc", "precision", "auroc natural faults"))
+    for kind, told in found.items():
+        for name, seeds in sorted(told.items(), key=lambda x: -interval([s["auroc"] for s in x[1]])[0]):
+            cells = (said([s[k] for s in seeds]) for k in ("auroc", "precision", "auroc natural faults"))
             yield f"| {kind} | {name} | {' | '.join(cells)} |"
     yield ""
 

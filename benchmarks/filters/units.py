@@ -29,6 +29,13 @@ def _real(seed: int, quick: bool, data: Path | None, work: Path) -> Any:
     return measure(data, seed, 0.3 if quick else 1.0, work)
 
 
+def _scratch(seed: int, quick: bool, data: Path | None, work: Path) -> Any:
+    from benchmarks.filters.real import measure
+
+    assert data is not None
+    return measure(data, seed, 0.3 if quick else 1.0, work, scratch=True)
+
+
 def _rate(seed: int, quick: bool, data: Path | None, work: Path) -> Any:
     from benchmarks.filters.rate import on_cpu
 
@@ -48,4 +55,5 @@ PARTS: dict[str, Measure] = {
     "synthetic": _synthetic,
     "poison": _poison,
     "real": _real,
+    "real-scratch": _scratch,
 }
