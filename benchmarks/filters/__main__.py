@@ -4,10 +4,10 @@
                                  [--out FILE] [--plot FILE] [--fresh]
 
 Parts: synthetic (every method's AUROC by fault, precision among the kept), poison, real (--data holds radiology_pairs;
-real-scratch are its methods that begin at random), rate (scoring, end to end against the model alone), reselect (another cut over a million scores). A run goes on where
-one stopped. What the kept pairs are worth to a model is `benchmarks.training`'s part synthetic, which reads the scores
-of these same filters from --work. Rate and reselect are timed: nothing else should run beside them. Intervals are 95 %
-of Student's t over seeds.
+real-scratch: its methods that begin at random), rate (scoring, end to end against the model alone), reselect (another
+cut over a million scores). A run goes on where one stopped. What the kept pairs are worth to a model is
+`benchmarks.training`'s part synthetic, which reads the scores of these same filters from --work. Rate and reselect are
+timed: nothing else should run beside them. Intervals are 95 % of Student's t over seeds.
 """
 
 from __future__ import annotations
