@@ -156,9 +156,10 @@ def fit(
 ) -> Mixture:
     """Learn which of ``labels`` ("right" or a fault) float[n, k] ``features`` speak for; folds never part a group.
 
-    ``metrics``: of pairs their fold had not seen, the log loss over classes and, of "right", AUROC, expected
-    calibration error and Brier score; the chosen ``l2``. The same bytes for the same arguments. RunError where there
-    are not both right pairs and wrong ones in at least two groups, or where a feature is infinite.
+    ``metrics``: of pairs their fold had not seen, the log loss over classes and, of "right", AUROC, against each fault
+    too (``auroc_FAULT``), expected calibration error and Brier score; the chosen ``l2``. The same bytes for the same
+    arguments. RunError where there are not both right pairs and wrong ones in at least two groups, or where a feature
+    is infinite.
     """
     rules = rules or MixtureRules()
     x = _checked(features, names)
@@ -180,6 +181,7 @@ def fit(
     metrics = {
         "log_loss": float(-np.log(unseen[np.arange(len(y)), y]).mean()),
         "auroc": auroc(logits, right),
+        **{f"auroc_{name}": _against(logits, y, at, k) for k, name in enumerate(classes) if k != at},
         "ece": ece(calibrated, right),
         "brier": brier(calibrated, right),
         "l2": l2,
@@ -187,6 +189,11 @@ def fit(
     }
     prior = tuple((np.bincount(y, minlength=len(classes)) / len(y)).tolist())
     return Mixture(tuple(names), classes, prior, expansion, weights, calibration, metrics)
+
+
+def _against(logits: Floats, y: NDArray[np.int64], right: int, fault: int) -> float:
+    some = (y == right) | (y == fault)
+    return auroc(logits[some], y[some] == right)
 
 
 def _choose(

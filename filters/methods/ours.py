@@ -3,9 +3,11 @@
 Each part is trained on most of the clean set. On the rest, which no part has seen, every fault is planted
 (`filters.plant`), every part scores it, and a mixture learns from the parts' columns which fault a pair has, if any
 (`filters.mixture`). Then the parts are trained again with the pool's surest pairs beside the clean ones: a filter is
-as good as its training set is clean (2309.17425), and larger where it can be so without losing that. Last, how common
-each fault is in the pool is estimated from the pool itself (Saerens, Latinne & Decaestecker 2002), so that the
-probability is one of this archive.
+as good as its training set is clean (2309.17425), and larger where it can be so without losing that. Last, what was
+planted is weighed by how common it is: another study's text is the usual fault, each of the others `rare` times as
+common, and less where the parts could not tell it from right on pairs they had not seen: what is mere suspicion of
+every pair that names a side would else outweigh what is known. How many pairs are right is estimated from the pool
+itself (Saerens, Latinne & Decaestecker 2002), so that the probability is one of this archive.
 
 Columns: "" the probability that the pair is right; "mismatch", "side", "negation", "omission", "boilerplate",
 "blank", "nonradiology": the probability of that fault, where alone more is worse. "duplicate" is no class of the
@@ -58,7 +60,8 @@ class Rules:
     """``parts``: the filters mixed, each under its method's own rules (``part_rules``: fields by method).
 
     ``held``: share of the clean set, whole patients, that teaches the mixture. ``rounds`` of training again with the
-    share ``grow`` of the pool that scores best, at most ``concept_cap`` of one concept's share in the clean set.
+    share ``grow`` of the pool that scores best. ``copies`` of each fault are planted in a pair; ``rare``: how common
+    another fault is, a mismatch being 1.
     """
 
     parts: tuple[str, ...] = ("dfn", "medclip", "text_quality", "image_quality")
@@ -67,6 +70,7 @@ class Rules:
     rounds: int = 1
     grow: float = 0.12
     copies: int = 2
+    rare: float = 0.2
     seed: int = 0
     threads: int = 1
     device: str = "auto"
@@ -95,8 +99,11 @@ def train(data: TrainingSet, out: Path, rules: Rules, progress: Progress | None 
             break
         of_pool = _features(scorer, pool)
         if round_ < rules.rounds:
-            grown = _grow(rest, clean, pool, mixture.probability(of_pool), rules)
-    prior = _pool_prior(mixture, of_pool) if len(pool) else {}
+            right = _weighed(mixture, _factors(mixture, of_pool, rules.rare), of_pool)[
+                :, mixture.classes.index("right")
+            ]
+            grown = _grow(rest, clean, pool, right, rules)
+    prior = _factors(mixture, of_pool if len(pool) else None, rules.rare)
     (out / "mixture.json").write_text(json.dumps({"mixture": mixture.to_json(), "prior": prior}, sort_keys=True) + "\n")
     metrics = {
         "holdout_pairs": float(len(taught)),
@@ -169,16 +176,33 @@ def _grow(rest: Records, clean: Records, pool: Records, right: NDArray[np.float6
     ).sorted()
 
 
-def _pool_prior(mixture: Mixture, features: NDArray[np.float64]) -> dict[str, float]:
-    """How common each class is in the pool, by EM over the mixture's posteriors, as a factor on its own prior."""
-    names = list(mixture.classes)
-    posterior = mixture.posterior(features)
-    own = np.asarray(mixture.prior, np.float64)
-    prior = own.copy()
+def _factors(mixture: Mixture, features: NDArray[np.float64] | None, rare: float) -> dict[str, float]:
+    """What to multiply the mixture's posteriors by, a class each, so that they are of pairs as common as they are.
+
+    Among the faults: a mismatch 1, another fault ``rare``, less as its AUROC on unseen pairs nears one half. Of right
+    pairs as many as the pool has, by EM over its ``features``; without them as many to the faults as were planted.
+    """
+    own = dict(zip(mixture.classes, mixture.prior, strict=True))
+    usual = own.get("mismatch", max(p for name, p in own.items() if name != "right"))
+    found = {"right": 1.0}
+    for name in (n for n in mixture.classes if n != "right"):
+        told = max(0.0, 2 * mixture.metrics[f"auroc_{name}"] - 1)
+        found[name] = 1.0 if name == "mismatch" else rare * told * usual / own[name]
+    if features is None:
+        return found
+    planted = own["right"] / sum(own[name] * factor for name, factor in found.items())
+    right = _weighed(mixture, found, features)[:, mixture.classes.index("right")]
+    share = planted
     for _ in range(_ROUNDS_OF_EM):
-        weighted = posterior * (prior / own)
-        prior = (weighted / weighted.sum(axis=1, keepdims=True)).mean(axis=0)
-    return {name: float(p / o) for name, p, o in zip(names, prior, own, strict=True)}
+        is_right, is_not = right * share / planted, (1 - right) * (1 - share) / (1 - planted)
+        share = float((is_right / (is_right + is_not)).mean())
+    return {n: f * (share / planted if n == "right" else (1 - share) / (1 - planted)) for n, f in found.items()}
+
+
+def _weighed(mixture: Mixture, factors: Mapping[str, float], features: NDArray[np.float64]) -> NDArray[np.float64]:
+    """float64[n, classes], rows summing to 1: posteriors among classes as common as ``factors`` make them."""
+    weighted = mixture.posterior(features) * np.array([factors.get(name, 1.0) for name in mixture.classes])
+    return np.asarray(weighted / weighted.sum(axis=1, keepdims=True))
 
 
 def _auroc(mixture: Mixture, features: NDArray[np.float64], planted: Planted) -> float:
@@ -231,7 +255,7 @@ class Ours:
         self.parts, self.mixture, self.copies = parts, mixture, copies
         self.sides = tuple(sorted({side for m in parts.values() for side in m.sides})) or (_SIDE,)
         self.native = any(m.native for m in parts.values())
-        self.factor = np.array([prior.get(name, 1.0) for name in mixture.classes])
+        self.prior = prior
 
     def __call__(self, batch: Batch) -> Scores:
         """float32[n] a column; NaN where the image did not decode."""
@@ -241,8 +265,7 @@ class Ours:
             raise RunError(
                 f"'{self.mixture.names[int(lost.argmax())]}', a part of 'ours', is NaN: train the filter again"
             )
-        weighted = self.mixture.posterior(features) * self.factor
-        share = weighted / weighted.sum(axis=1, keepdims=True)
+        share = _weighed(self.mixture, self.prior, features)
         share[~batch.valid] = np.nan
         at = {name: k for k, name in enumerate(self.mixture.classes)}
         found = {"": share[:, at["right"]]}
