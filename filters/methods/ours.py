@@ -47,10 +47,10 @@ from filters.method import (
 )
 from filters.mixture import Mixture, fit
 from filters.plant import FAULTS, RIGHT, Planted, plant
+from filters.prior import factors, weighed
 from filters.score import Needs, Scorer, column, prepare
 
 _LEAST = 40  # clean pairs, below which there is nothing to hold out
-_ROUNDS_OF_EM = 50
 _BATCH = 64
 _SIDE = 64  # px at which copies are looked for where no part reads images
 
@@ -99,11 +99,9 @@ def train(data: TrainingSet, out: Path, rules: Rules, progress: Progress | None 
             break
         of_pool = _features(scorer, pool)
         if round_ < rules.rounds:
-            right = _weighed(mixture, _factors(mixture, of_pool, rules.rare), of_pool)[
-                :, mixture.classes.index("right")
-            ]
+            right = weighed(mixture, factors(mixture, of_pool, rules.rare), of_pool)[:, mixture.classes.index("right")]
             grown = _grow(rest, clean, pool, right, rules)
-    prior = _factors(mixture, of_pool if len(pool) else None, rules.rare)
+    prior = factors(mixture, of_pool if len(pool) else None, rules.rare)
     (out / "mixture.json").write_text(json.dumps({"mixture": mixture.to_json(), "prior": prior}, sort_keys=True) + "\n")
     metrics = {
         "holdout_pairs": float(len(taught)),
@@ -176,35 +174,6 @@ def _grow(rest: Records, clean: Records, pool: Records, right: NDArray[np.float6
     ).sorted()
 
 
-def _factors(mixture: Mixture, features: NDArray[np.float64] | None, rare: float) -> dict[str, float]:
-    """What to multiply the mixture's posteriors by, a class each, so that they are of pairs as common as they are.
-
-    Among the faults: a mismatch 1, another fault ``rare``, less as its AUROC on unseen pairs nears one half. Of right
-    pairs as many as the pool has, by EM over its ``features``; without them as many to the faults as were planted.
-    """
-    own = dict(zip(mixture.classes, mixture.prior, strict=True))
-    usual = own.get("mismatch", max(p for name, p in own.items() if name != "right"))
-    found = {"right": 1.0}
-    for name in (n for n in mixture.classes if n != "right"):
-        told = max(0.0, 2 * mixture.metrics[f"auroc_{name}"] - 1)
-        found[name] = 1.0 if name == "mismatch" else rare * told * usual / own[name]
-    if features is None:
-        return found
-    planted = own["right"] / sum(own[name] * factor for name, factor in found.items())
-    right = _weighed(mixture, found, features)[:, mixture.classes.index("right")]
-    share = planted
-    for _ in range(_ROUNDS_OF_EM):
-        is_right, is_not = right * share / planted, (1 - right) * (1 - share) / (1 - planted)
-        share = float((is_right / (is_right + is_not)).mean())
-    return {n: f * (share / planted if n == "right" else (1 - share) / (1 - planted)) for n, f in found.items()}
-
-
-def _weighed(mixture: Mixture, factors: Mapping[str, float], features: NDArray[np.float64]) -> NDArray[np.float64]:
-    """float64[n, classes], rows summing to 1: posteriors among classes as common as ``factors`` make them."""
-    weighted = mixture.posterior(features) * np.array([factors.get(name, 1.0) for name in mixture.classes])
-    return np.asarray(weighted / weighted.sum(axis=1, keepdims=True))
-
-
 def _auroc(mixture: Mixture, features: NDArray[np.float64], planted: Planted) -> float:
     return auroc(mixture.probability(features), [f == RIGHT for f in planted.faults])
 
@@ -265,10 +234,10 @@ class Ours:
             raise RunError(
                 f"'{self.mixture.names[int(lost.argmax())]}', a part of 'ours', is NaN: train the filter again"
             )
-        share = _weighed(self.mixture, self.prior, features)
+        share = weighed(self.mixture, self.prior, features)
         share[~batch.valid] = np.nan
         at = {name: k for k, name in enumerate(self.mixture.classes)}
-        found = {"": share[:, at["right"]]}
+        found: dict[str, NDArray[Any]] = {"": share[:, at["right"]]}
         for fault in FAULTS:
             found[fault] = share[:, at[fault]] if fault in at else np.where(batch.valid, 0.0, np.nan)
         found["duplicate"] = self.copies(batch.images[max(self.sides)], batch.texts, batch.valid)
