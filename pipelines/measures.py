@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -18,10 +19,12 @@ from curate.storage import read_json, read_table
 from filters.drift import ScoreReference, score_drift
 from filters.measure import auroc, bootstrap_interval
 from filters.method import method_of
+from filters.plant import ON_CARD
 from filters.task import FINDINGS
 from pipelines.build import Pipeline
 
 _FLATTERED = 0.25  # share of the scored records that a filter was trained on, above which the page says so
+_TOLD = 0.6  # AUROC against a planted fault, below which the page says that it is not seen
 _AGAINST = {  # what a method's held-out AUROC is of
     "image_quality": "clean pictures against drawn ones",
     "medclip": "own text against another's and edited ones",
@@ -32,10 +35,8 @@ _FAULTS = ("mismatch", "wrong_side", "negated", "boilerplate")
 def measures(pipeline: Pipeline, selection: pa.Table) -> list[Measure]:
     """What each filter's card says of itself, and every score against the truth where the recipe names one."""
     found: list[Measure] = []
-    for name, folder in pipeline.filter_folders.items():
-        if (folder / "card.json").exists():
-            card = read_json(folder / "card.json")
-            found += _held_out(name, _AGAINST.get(method_of(card), "own text against another's"), card["metrics"])
+    for name, card in cards(pipeline).items():
+        found += _held_out(name, _AGAINST.get(method_of(card), "own text against another's"), card["metrics"])
     if pipeline.recipe.truth is not None and pipeline.score is not None:
         found += _against_truth(pipeline, selection)
     return found
@@ -85,14 +86,33 @@ def truths(pipeline: Pipeline) -> dict[str, dict[str, Any]]:
     return {image_key(recipe.truth.source, r["file"], pseudo): r for r in rows if r["file"]}
 
 
+def cards(pipeline: Pipeline) -> dict[str, dict[str, Any]]:
+    """The card of every filter that is trained."""
+    paths = {name: folder / "card.json" for name, folder in pipeline.filter_folders.items()}
+    return {name: read_json(path) for name, path in paths.items() if path.exists()}
+
+
+def blind_spots(told_by: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Of each filter that was asked about planted faults, by its card, those it could not tell from right: a line."""
+    found = []
+    for name, card in told_by.items():
+        told = {k.removeprefix(ON_CARD): v for k, v in card["metrics"].items() if k.startswith(ON_CARD)}
+        for fault, value in sorted(told.items()):
+            if value < _TOLD:
+                found.append(
+                    f"filter '{name}' cannot tell {fault} from right (AUROC {value:.2f} on pairs it had not seen): "
+                    f"such pairs stay, and its column '{name}_{fault}' says little; more clean pairs may help"
+                )
+    return found
+
+
 def drifts(pipeline: Pipeline) -> list[Drift]:
     """How far this archive's scores lie from those of the pool each filter was trained on, as its card remembers."""
     if pipeline.score is None:
         return []
     found = []
-    for name, folder in pipeline.filter_folders.items():
-        said = read_json(folder / "card.json").get("pool_scores") if (folder / "card.json").exists() else None
-        if said is not None:
+    for name, card in cards(pipeline).items():
+        if (said := card.get("pool_scores")) is not None:
             scores = _scored(pipeline, [name])[name].to_numpy()
             found.append(score_drift(ScoreReference.from_json(said), scores, name))
     return found
@@ -101,9 +121,8 @@ def drifts(pipeline: Pipeline) -> list[Drift]:
 def reliabilities(pipeline: Pipeline) -> list[Reliability]:
     """The reliability diagrams that filters carry on their cards."""
     found = []
-    for name, folder in pipeline.filter_folders.items():
-        said = read_json(folder / "card.json").get("reliability") if (folder / "card.json").exists() else None
-        if said is not None:
+    for name, card in cards(pipeline).items():
+        if (said := card.get("reliability")) is not None:
             bins = tuple(ReliabilityBin(**b) for b in said["bins"])
             found.append(Reliability(name, bins, said["ece"], said["brier"], said["note"]))
     return found

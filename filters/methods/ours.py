@@ -32,7 +32,6 @@ from filters.calibrate import reliability
 from filters.copies import Copies
 from filters.data import hold_out
 from filters.findings import concept
-from filters.measure import auroc
 from filters.method import (
     Batch,
     Progress,
@@ -46,7 +45,7 @@ from filters.method import (
     write_card,
 )
 from filters.mixture import Mixture, fit
-from filters.plant import FAULTS, RIGHT, Planted, plant
+from filters.plant import FAULTS, ON_CARD, RIGHT, plant
 from filters.prior import factors, weighed
 from filters.score import Needs, Scorer, column, prepare
 
@@ -94,7 +93,7 @@ def train(data: TrainingSet, out: Path, rules: Rules, progress: Progress | None 
             features, scorer.columns, [f or "right" for f in planted.faults], planted.records.groups, rules.seed
         )
         if progress is not None:
-            progress(round_ + 1, rules.rounds + 1, {"auroc": _auroc(mixture, features, planted)})
+            progress(round_ + 1, rules.rounds + 1, {"auroc": mixture.metrics["auroc"]})
         if not len(pool):
             break
         of_pool = _features(scorer, pool)
@@ -106,7 +105,8 @@ def train(data: TrainingSet, out: Path, rules: Rules, progress: Progress | None 
     metrics = {
         "holdout_pairs": float(len(taught)),
         "train_pairs": float(len(grown)),
-        **_metrics(mixture, features, planted),
+        "planted_auroc": mixture.metrics["auroc"],
+        **{ON_CARD + name: mixture.metrics[f"auroc_{name}"] for name in mixture.classes if name != "right"},
     }
     drawn = reliability(
         mixture.probability(features),
@@ -124,15 +124,11 @@ def train(data: TrainingSet, out: Path, rules: Rules, progress: Progress | None 
 def _train_parts(data: TrainingSet, folder: Path, rules: Rules) -> None:
     for name in rules.parts:
         module = module_of(name)
-        given = {**_PART_DEFAULTS.get(name, {}), **(rules.part_rules or {}).get(name, {})}
+        given = (rules.part_rules or {}).get(name, {})
         common = {"seed": rules.seed, "threads": rules.threads, "device": rules.device}
         known = set(_fields(name))
         made = make_rules(name, {**{k: v for k, v in common.items() if k in known}, **given})
         module.train(data, folder / name, made)
-
-
-# what a part is trained with inside the mixture, beyond its own defaults
-_PART_DEFAULTS: dict[str, dict[str, Any]] = {}
 
 
 def _fields(name: str) -> list[str]:
@@ -172,21 +168,6 @@ def _grow(rest: Records, clean: Records, pool: Records, right: NDArray[np.float6
     return Records(
         rest.keys + more.keys, rest.images + more.images, rest.texts + more.texts, rest.groups + more.groups
     ).sorted()
-
-
-def _auroc(mixture: Mixture, features: NDArray[np.float64], planted: Planted) -> float:
-    return auroc(mixture.probability(features), [f == RIGHT for f in planted.faults])
-
-
-def _metrics(mixture: Mixture, features: NDArray[np.float64], planted: Planted) -> dict[str, float]:
-    """AUROC of right pairs against each planted fault. The mixture was fitted on these pairs, its parts were not."""
-    right, faults = mixture.probability(features), np.array(planted.faults)
-    found = {"planted_auroc": _auroc(mixture, features, planted)}
-    for fault in FAULTS:
-        some = (faults == RIGHT) | (faults == fault)
-        if (faults == fault).any():
-            found[f"planted_auroc_{fault}"] = auroc(right[some], faults[some] == RIGHT)
-    return found
 
 
 def _preprocessing(folder: Path) -> dict[str, Any]:
