@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from curate.errors import RecipeError
-from filters.checkpoint import open_clip
+from filters.openclip import open_clip
 
 _BLOCK = re.compile(r"(?:^|\.)(?:resblocks|blocks|layers|layer|stages)\.(\d+)\.|(?:^|\.)layer(\d+)\.\d+\.")
 _INPUT = re.compile(

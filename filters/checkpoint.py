@@ -18,19 +18,11 @@ from typing import Any
 import torch
 
 from curate.errors import RecipeError
-from filters import tiny_eva, torchvision_ops
 from filters.hub import fetch_folder, fetch_tag, find_weights, is_hub_name
+from filters.openclip import open_clip
 from filters.weights import is_script, read_state
 
-torchvision_ops.ensure()
-import open_clip as open_clip  # noqa: E402
-from open_clip import ClipLoss as ClipLoss  # noqa: E402  open_clip comes in here only, after `ensure`
-from open_clip.factory import load_checkpoint  # noqa: E402
-from open_clip.loss import SigLipLoss as SigLipLoss  # noqa: E402
-from open_clip.pretrained import get_pretrained_cfg, list_pretrained_tags_by_model  # noqa: E402
-
 CONFIGS = Path(__file__).parent / "configs"
-tiny_eva.register()
 TOKENIZER_FILES = (
     "tokenizer.json",
     "tokenizer_config.json",
@@ -94,7 +86,9 @@ def _named(arch: str) -> Config:
             f"no architecture {arch!r}",
             f"{names}, lit, a name of open_clip.list_models(), or a .json file",
         )
-    said = [get_pretrained_cfg(name, tag) for tag in list_pretrained_tags_by_model(name)]
+    known_weights = open_clip.pretrained
+    tags = known_weights.list_pretrained_tags_by_model(name)
+    said = [known_weights.get_pretrained_cfg(name, tag) for tag in tags]
     statistics = {(tuple(s["mean"]), tuple(s["std"])) for s in said if s.get("mean") and s.get("std")}
     if len(statistics) == 1:
         mean, std = statistics.pop()
@@ -244,9 +238,9 @@ def load_weights(model: torch.nn.Module, path: Path, arch: str) -> None:
         if is_script(path):  # open_clip would run it
             with tempfile.NamedTemporaryFile(suffix=".pt") as plain:
                 torch.save(state, plain.name)
-                load_checkpoint(model, plain.name, strict=True, weights_only=True)
+                open_clip.factory.load_checkpoint(model, plain.name, strict=True, weights_only=True)
         else:
-            load_checkpoint(model, str(path), strict=True, weights_only=True)
+            open_clip.factory.load_checkpoint(model, str(path), strict=True, weights_only=True)
     except (RuntimeError, AssertionError, KeyError, AttributeError, IndexError, ValueError) as error:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         detail = lines[1] if len(lines) > 1 else (lines or [type(error).__name__])[0]

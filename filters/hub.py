@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from curate.errors import RecipeError
+from filters.openclip import open_clip
 from filters.torchvision_ops import ensure
 
 _WEIGHTS = ("open_clip_model.safetensors", "model.safetensors", "open_clip_pytorch_model.bin", "pytorch_model.bin")
@@ -38,16 +39,14 @@ def fetch_folder(arch: str) -> Path:
 
 def fetch_tag(arch: str) -> tuple[str, Path]:
     """The architecture's name and the local weights file of ``ARCH:tag``, one of ``open_clip.list_pretrained()``."""
-    ensure()
-    from open_clip.pretrained import download_pretrained, get_pretrained_cfg, list_pretrained_tags_by_model
-
+    weights = open_clip.pretrained
     name, _, tag = arch.partition(":")
-    chosen = get_pretrained_cfg(name, tag)
+    chosen = weights.get_pretrained_cfg(name, tag)
     if not chosen:
-        tags = ", ".join(list_pretrained_tags_by_model(name)) or "no tags: correct the name before the colon"
+        tags = ", ".join(weights.list_pretrained_tags_by_model(name)) or "no tags: correct the name before the colon"
         raise RecipeError("filter.arch", f"open_clip knows no weights {arch!r}", tags)
     try:
-        path = Path(download_pretrained(chosen))
+        path = Path(weights.download_pretrained(chosen))
     except (OSError, RuntimeError, ValueError) as error:
         raise _no_hub(arch, error) from None
     return name, path

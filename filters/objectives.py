@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch.nn.functional import cross_entropy, logsigmoid
 
-from filters.checkpoint import ClipLoss, SigLipLoss
+from filters.openclip import open_clip
 
 _MATCH_SCALE = 10.0  # of the meanings' cosines: texts of one meaning share the target, others get next to none
 
@@ -29,7 +29,7 @@ def contrastive(
     marks pairs that count neither as right nor as wrong; never its diagonal.
     """
     if extra is None and blocked is None:
-        plain = SigLipLoss() if objective == "siglip" else ClipLoss()
+        plain = open_clip.loss.SigLipLoss() if objective == "siglip" else open_clip.loss.ClipLoss()
         loss: torch.Tensor = plain(left, right, scale, bias)
         return loss
     texts = right if extra is None else torch.cat([right, extra])

@@ -9,10 +9,6 @@ from typing import Any
 
 from filters.torchvision_ops import ensure
 
-ensure()
-from timm.models import is_model, register_model  # noqa: E402
-from timm.models.eva import Eva  # noqa: E402
-
 NAME = "radsift_eva02_tiny_patch8_64"
 
 
@@ -20,6 +16,8 @@ def radsift_eva02_tiny_patch8_64(pretrained: bool = False, **given: Any) -> Any:
     """4 blocks of width 128 on 64 x 64 pixels in patches of 8; there are no weights to be ``pretrained`` with."""
     if pretrained:
         raise ValueError(f"{NAME} has no pretrained weights")
+    from timm.models.eva import Eva
+
     known = {k: v for k, v in given.items() if k in ("num_classes", "global_pool", "patch_drop_rate", "drop_path_rate")}
     return Eva(
         img_size=64,
@@ -40,5 +38,8 @@ def radsift_eva02_tiny_patch8_64(pretrained: bool = False, **given: Any) -> Any:
 
 def register() -> None:
     """Make timm know it; any number of times."""
+    ensure()
+    from timm.models import is_model, register_model
+
     if not is_model(NAME):
         register_model(radsift_eva02_tiny_patch8_64)

@@ -25,8 +25,8 @@ from safetensors.numpy import load_file
 
 from benchmarks.filters.pool import make_pool
 from benchmarks.training.shards import write_shards
-from filters.checkpoint import ClipLoss, SigLipLoss
 from filters.model import ModelRules, create_filter
+from filters.openclip import open_clip
 from filters.training.curve import read_curve
 from filters.training.job import TrainingJob, run_job
 from filters.training.launch import launch
@@ -35,7 +35,7 @@ from filters.training.objectives import make_objective
 from filters.training.rules import ObjectiveName, TrainingRules
 from filters.training.world import World
 
-_LOSSES: dict[ObjectiveName, Callable[[], Any]] = {"clip": ClipLoss, "siglip": SigLipLoss}
+_LOSSES: dict[ObjectiveName, Callable[[], Any]] = {"clip": open_clip.loss.ClipLoss, "siglip": open_clip.loss.SigLipLoss}
 _WAIT = 300.0  # seconds for the process that is to be killed to get half way
 
 
@@ -97,11 +97,14 @@ def killed(shards: Path, folder: Path, rules: TrainingRules) -> float:
     )
     until = time.monotonic() + _WAIT
     half = rules.samples // rules.batch // 2 if rules.samples else 1
-    while len(read_curve(broken)) < half and running.poll() is None and time.monotonic() < until:
+    saved = broken / "checkpoint.pt"
+    while (
+        (len(read_curve(broken)) < half or not saved.exists()) and running.poll() is None and time.monotonic() < until
+    ):
         time.sleep(0.02)
     os.killpg(running.pid, signal.SIGKILL)
     running.wait()
-    if not (broken / "checkpoint.pt").exists() or (broken / "model").exists():
+    if not saved.exists() or (broken / "model").exists():
         return math.nan
     run_job(jobs["broken"])
     before, after = (load_file(folder / name / "model" / "model.safetensors") for name in jobs)

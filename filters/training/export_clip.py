@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from filters.checkpoint import open_clip
 from filters.encoder import Filter
+from filters.openclip import open_clip
 
 _PLAIN_VISION = {
     "attentional_pool": False,

@@ -7,8 +7,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from filters.checkpoint import open_clip
 from filters.encoder import Filter, StockTokenizer
+from filters.openclip import open_clip
 from filters.tokenizer import END, PAD, START, UNKNOWN, WordPiece
 from filters.torchvision_ops import ensure
 

@@ -12,8 +12,9 @@ from safetensors.torch import load_file, save_file
 
 from curate.errors import RecipeError
 from filters import model as m
-from filters.checkpoint import build, open_clip, read_config
+from filters.checkpoint import build, read_config
 from filters.model import ModelRules, create_filter, filter_hash, load_filter, save_filter
+from filters.openclip import open_clip
 from tests.filters.conftest import Trained
 
 TEXTS = ["left disc", "no acute disease " * 20, "[NAME]"]

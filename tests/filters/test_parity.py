@@ -14,8 +14,9 @@ import torch
 from safetensors.torch import save_file
 
 from curate.errors import RecipeError
-from filters.checkpoint import build, open_clip, read_config, read_source
+from filters.checkpoint import build, read_config, read_source
 from filters.model import ModelRules, check_rules, create_filter, load_filter, save_filter
+from filters.openclip import open_clip
 from filters.weights import read_state
 
 TEXTS = ["left pleural effusion", "no pneumothorax", "the heart is large " * 30]

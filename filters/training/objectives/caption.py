@@ -14,8 +14,8 @@ from curate.errors import RecipeError
 from filters.anatomy import image_tokens
 from filters.augment import local_crop
 from filters.auxiliary import Agreement, Captioner, token_sums
-from filters.checkpoint import open_clip
 from filters.encoder import Filter, image_rows, text_rows
+from filters.openclip import open_clip
 from filters.optimizers import Averaged
 from filters.training.objective import Features, Labeller, Seen
 from filters.training.objectives.contrastive import check_bias, clip_loss, siglip_loss

@@ -11,8 +11,8 @@ from typing import Any
 import torch
 
 from curate.errors import RecipeError
-from filters.checkpoint import ClipLoss, SigLipLoss
 from filters.encoder import Filter, image_rows, text_rows
+from filters.openclip import open_clip
 from filters.training.objective import Features, Labeller, Seen
 from filters.training.world import World
 
@@ -60,14 +60,14 @@ class Siglip:
 
 def clip_loss(features: Features, model: Any, world: World) -> torch.Tensor:
     """The softmax loss of this process's rows against those of all."""
-    loss = ClipLoss(local_loss=True, gather_with_grad=True, rank=world.rank, world_size=world.size)
+    loss = open_clip.loss.ClipLoss(local_loss=True, gather_with_grad=True, rank=world.rank, world_size=world.size)
     found: torch.Tensor = loss(features["image"], features["text"], model.logit_scale.exp())
     return found
 
 
 def siglip_loss(features: Features, model: Any, world: World) -> torch.Tensor:
     """The sigmoid loss of this process's images with the texts of all, a process's texts at a time."""
-    loss = SigLipLoss(rank=world.rank, world_size=world.size)
+    loss = open_clip.loss.SigLipLoss(rank=world.rank, world_size=world.size)
     found: torch.Tensor = loss(features["image"], features["text"], model.logit_scale.exp(), model.logit_bias)
     return found
 

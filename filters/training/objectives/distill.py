@@ -16,9 +16,9 @@ from typing import Any
 import torch
 
 from curate.errors import RecipeError
-from filters.checkpoint import open_clip
 from filters.encoder import Filter, image_rows, text_rows
 from filters.model import load_filter
+from filters.openclip import open_clip
 from filters.tokenizer import TextTokenizer
 from filters.training.objective import Features, Labeller, Labels, Seen
 from filters.training.rules import TrainingRules

@@ -15,10 +15,10 @@ import numpy as np
 import torch
 
 from curate.errors import RunError
-from filters.checkpoint import open_clip
 from filters.encoder import image_rows, text_rows
 from filters.methods.medclip_slots import Slots, learn_slots, read_claims
 from filters.objectives import soft_match
+from filters.openclip import open_clip
 from filters.training.objective import Features, Labeller, Labels, Seen
 from filters.training.world import World
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from filters.checkpoint import ClipLoss, SigLipLoss, open_clip
+from filters.openclip import open_clip
 from filters.training.world import World
 from tests.filters.training.objective_steps import make, see
 
@@ -31,14 +31,14 @@ def _rows(learner, seen) -> tuple[torch.Tensor, torch.Tensor]:
 
 def test_clip(tmp_path: Path):
     learner, seen, _, ours = _both("clip", tmp_path)
-    expected = ClipLoss()(*_rows(learner, seen), learner.model.logit_scale.exp())
+    expected = open_clip.loss.ClipLoss()(*_rows(learner, seen), learner.model.logit_scale.exp())
     assert abs(ours["loss"] - float(expected.detach())) < 1e-5
 
 
 def test_siglip(tmp_path: Path):
     learner, seen, _, ours = _both("siglip", tmp_path)
     model = learner.model
-    expected = SigLipLoss()(*_rows(learner, seen), model.logit_scale.exp(), model.logit_bias)
+    expected = open_clip.loss.SigLipLoss()(*_rows(learner, seen), model.logit_scale.exp(), model.logit_bias)
     assert abs(ours["loss"] - float(expected.detach())) < 1e-5 and model.logit_bias < -5
 
 
@@ -67,7 +67,7 @@ def test_distill(tmp_path: Path):
 def test_siglip2_is_the_sigmoid_and_its_parts(tmp_path: Path):
     learner, seen, features, ours = _both("siglip2", tmp_path, caption=0.5, distill=2.0)
     model = learner.model
-    plain = SigLipLoss()(*_rows(learner, seen), model.logit_scale.exp(), model.logit_bias)
+    plain = open_clip.loss.SigLipLoss()(*_rows(learner, seen), model.logit_scale.exp(), model.logit_bias)
     assert abs(ours["contrast"] - float(plain)) < 1e-5
     assert abs(ours["loss"] - (ours["contrast"] + 0.5 * ours["caption"] + 2 * ours["agree"])) < 1e-5
     words = (seen.ids[:, 1:] != 0).sum()

@@ -76,11 +76,12 @@ def test_killed_and_resumed_is_the_same_model(shards: Path, tmp_path: Path, rule
     command = [sys.executable, "-m", "filters.training", str(path)]
     running = subprocess.Popen(command, start_new_session=True)
     until = time.monotonic() + 120
-    while len(read_curve(broken)) < 4 and time.monotonic() < until:  # 8 of 20 steps, in the second epoch of three
-        time.sleep(0.02)
+    saved = broken / "checkpoint.pt"
+    while (len(read_curve(broken)) < 4 or not saved.exists()) and time.monotonic() < until:
+        time.sleep(0.02)  # until 8 of 20 steps, in the second epoch of three
     os.killpg(running.pid, signal.SIGKILL)
     running.wait()
-    assert (broken / "checkpoint.pt").exists() and not (broken / "model").exists()
+    assert saved.exists() and not (broken / "model").exists()
     started: list[int] = []
     run_job(read_job(path), lambda step, steps, row: started.append(step))
     assert started[0] > 2, "it began again"
