@@ -74,6 +74,10 @@ class Rules:
     threads: int = 1
     device: str = "auto"
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.rare <= 1:
+            raise ValueError(f"rare is {self.rare}: from 0 to 1, how common another fault is than a mismatch")
+
 
 def train(data: TrainingSet, out: Path, rules: Rules, progress: Progress | None = None) -> dict[str, float]:
     """Train the parts, the mixture and its calibration; RunError where the clean set is too small to hold any out."""

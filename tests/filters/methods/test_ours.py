@@ -81,3 +81,9 @@ def test_a_damaged_mixture_names_its_file(folder: Path, tmp_path: Path):
 def test_too_small_a_clean_set_is_told_at_once(tmp_path: Path):
     with pytest.raises(RunError, match=r"12 pairs.*declare more"):
         train(TrainingSet(films(160, 91, 1.0).records.take(range(12))), tmp_path, make_rules("ours", SMALL))
+
+
+@pytest.mark.parametrize("rare", [-0.1, 1.5, float("nan")])
+def test_a_share_that_is_none_is_refused(rare: float):
+    with pytest.raises(ValueError, match=r"rare is .* from 0 to 1"):
+        make_rules("ours", {"rare": rare})
