@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Callable
 
@@ -44,10 +43,6 @@ def main() -> None:
         fail(2, "error", str(error))
     except RadsiftError as error:
         fail(1, "run failed", str(error))
-    except OSError as error:  # its text may quote a path, and a path a patient
-        fail(
-            1, "run failed", f"the system refused: {os.strerror(error.errno) if error.errno else type(error).__name__}"
-        )
     except Exception as error:  # noqa: BLE001  a bug, or a full disk: no traceback, it could quote a patient
         fail(1, "run failed", str(withheld(error)))
 

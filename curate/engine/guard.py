@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import resource
 import traceback
 from collections.abc import Callable
@@ -13,6 +15,17 @@ from curate.engine import R, T
 from curate.errors import RadsiftError, RunError
 
 _ROOT = Path(__file__).parents[2]  # frames of the product's own say where to look
+_FULL = "no room on the disk of the run's folder or of the temporary one (TMPDIR): free some, or move it to another"
+_SHUT = "a folder of the run, or the temporary one, may not be read or written: see who owns it and how it is mounted"
+_MACHINE = {  # what is no bug of ours: what to do about it
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EROFS: _SHUT,
+    errno.EACCES: _SHUT,
+    errno.EPERM: _SHUT,
+    errno.EMFILE: "too many open files: raise the limit (`ulimit -n 4096`) or take fewer --workers",
+    errno.ENOMEM: "no memory left: take fewer --workers",
+}
 
 
 @cache
@@ -33,9 +46,20 @@ def guarded(fn: Callable[[T], R], item: T) -> R:
 
 
 def withheld(error: Exception) -> RunError:
-    """The type of an unforeseen exception and where it arose, without its text."""
+    """What to do where the machine refused; else the type of the exception and where it arose, never its text."""
+    refused = _errno(error)
+    if refused in _MACHINE:
+        return RunError(f"{_MACHINE[refused]}; the same command then goes on ({os.strerror(refused)})")
     frames = traceback.extract_tb(error.__traceback__)
     ours = [f for f in frames if _ROOT in Path(f.filename).parents]
     where = " <- ".join(f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in reversed((ours or frames)[-4:]))
-    code = f" ({os.strerror(error.errno)})" if isinstance(error, OSError) and error.errno else ""
+    code = f" ({os.strerror(refused)})" if refused else ""
     return RunError(f"{type(error).__name__}{code} at {where}; the text is withheld, it may quote a patient")
+
+
+def _errno(error: Exception) -> int:
+    """What the system said, 0 where it was not asked; libraries written in Rust say it at their text's end."""
+    if isinstance(error, OSError):
+        return error.errno or 0
+    said = re.search(r"\(os error (\d{1,3})\)\s*$", str(error))
+    return int(said[1]) if said else 0
