@@ -11,6 +11,8 @@ Messages are written for people and never carry a source path's PHI, a header va
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -30,6 +32,19 @@ class RecipeError(RadsiftError):
 
     def __str__(self) -> str:
         return f"{self.field}: {self.problem}" + (f"\n  fix: {self.fix}" if self.fix else "")
+
+
+@contextmanager
+def about(field: str) -> Iterator[None]:
+    """What a model's own code calls ``filter`` or ``filter.x`` is told of as ``field`` or ``field.x``: code that
+    loads a model does not know which of the recipe's it is."""
+    try:
+        yield
+    except RecipeError as error:
+        head, dot, rest = error.field.partition(".")
+        if head != "filter":
+            raise
+        raise RecipeError(field + dot + rest, error.problem, error.fix) from None
 
 
 class RunError(RadsiftError):

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import torch
 
-from curate.errors import RunError
+from curate.errors import RunError, about
 from filters import data
 from filters.method import Batch, Method, Scores, load_method, read_card
 
@@ -69,7 +69,7 @@ class Scorer:
     def __init__(self, folders: Mapping[str, str], device: str = "auto", threads: int = 1) -> None:
         torch.set_num_threads(threads)
         cv2.setNumThreads(threads)
-        self.methods: dict[str, Method] = {name: load_method(Path(f), device) for name, f in folders.items()}
+        self.methods: dict[str, Method] = {name: _load(name, f, device) for name, f in folders.items()}
         self.needs = Needs(
             tuple(sorted({side for m in self.methods.values() for side in m.sides})),
             any(m.native for m in self.methods.values()),
@@ -84,6 +84,11 @@ class Scorer:
             for suffix, values in method(batch).items():
                 found[column(name, suffix)] = _checked(name, method, values, batch)
         return found
+
+
+def _load(name: str, folder: str, device: str) -> Method:
+    with about(f"filters.{name}"):
+        return load_method(Path(folder), device)
 
 
 def column(name: str, suffix: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from curate.errors import RunError
+from curate.errors import RunError, about
 from curate.export.split import SplitRules, split_of
 from curate.record import live
 from curate.step import part_path
@@ -73,6 +73,7 @@ class TrainTask:
     rules: Any
     out: str
     unlabelled: int = 20_000
+    name: str = ""  # the filter's in the recipe
 
     def rows(self, partition: int) -> int:
         """One unit of work."""
@@ -88,7 +89,8 @@ class TrainTask:
             data = self._data(temporary / "clean")
             if data is None:  # an archive with nothing usable needs no filter
                 return pa.table({"key": pa.array([], pa.string())})
-            module_of(self.method).train(data, temporary / "filter", self.rules)
+            with about(f"filters.{self.name}" if self.name else "filter"):
+                module_of(self.method).train(data, temporary / "filter", self.rules)
             remember_pool(temporary / "filter", data.pool)
             commit_folder(temporary / "filter", out)
         finally:

@@ -107,7 +107,7 @@ class Pipeline:
     def _train(self, name: str) -> Step:
         f, clean = self.recipe.filters[name], self.recipe.clean.rules()
         rules = f.rules()
-        task = TrainTask(self.pool, self.recipe.split_rules(), clean, f.method, rules, "")
+        task = TrainTask(self.pool, self.recipe.split_rules(), clean, f.method, rules, "", name=name)
         config: dict[str, Any] = {"method": f.method, "rules": asdict(rules), "clean": asdict(clean)}
         config |= {"split": self.recipe.split.model_dump(), "weights": _weights(rules)}
         if clean.folder is not None:

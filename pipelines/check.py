@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import yaml
 
 from curate.deid.pixels.gate import ocr_available
-from curate.errors import RecipeError
+from curate.errors import RecipeError, about
 from curate.ingest.report import check_columns
 from curate.storage import commit_bytes
 from filters.capfilt import check_captioner
@@ -34,7 +34,8 @@ def check(recipe: Recipe, touch: bool = True) -> None:
     if recipe.clean.folder is not None:
         _readable(recipe.clean.folder, "clean.folder")
     for name, chosen in recipe.filters.items():
-        _filter(chosen, f"filters.{name}")
+        with about(f"filters.{name}"):
+            _filter(chosen, f"filters.{name}")
     for i, held in enumerate(recipe.evaluation):
         _readable(held.path, f"evaluation.{i}.path")
     if recipe.capfilt is not None:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from curate.errors import RecipeError
+from curate.errors import RecipeError, about
 from curate.storage import commit_bytes
 from filters.encoder import Filter
 from filters.evaluate.data import read_set
@@ -58,6 +58,7 @@ def model_folder(model: Path) -> Path:
     return model
 
 
+@about("model")
 def load_model(folder: Path, device: str = "auto") -> Filter:
     """Ours by its card; another by its own layout."""
     if (folder / "card.json").is_file():

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from curate.engine import Resources
+from curate.errors import about
 from curate.export.webdataset import shard_table
 from curate.storage import TEMPORARY, commit_folder, digest, read_json
 from filters.model import create_filter, filter_hash
@@ -77,6 +78,7 @@ def train_final(
     return out
 
 
+@about("train")
 def _check_exports(train: Train) -> None:
     """RecipeError, before hours of training, where a layout has no place for the architecture."""
     rules = train.rules()

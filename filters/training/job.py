@@ -22,7 +22,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import torch
 
-from curate.errors import RecipeError, RunError
+from curate.errors import RecipeError, RunError, about
 from curate.storage import TEMPORARY, commit_folder, commit_json, digest, exclusive, read_json, sweep
 from filters.encoder import Filter
 from filters.method import determinism
@@ -77,6 +77,7 @@ def read_job(path: Path) -> TrainingJob:
         raise RecipeError("job", problem, "the job.json that curate train wrote") from None
 
 
+@about("train")
 def run_job(job: TrainingJob, progress: Progress | None = None) -> dict[str, Any]:
     """Train, or go on training, in this process as one of the world's; returns the finished model's card.
 
@@ -94,6 +95,7 @@ def run_job(job: TrainingJob, progress: Progress | None = None) -> dict[str, Any
         leave(world)
 
 
+@about("train")
 def check_job(job: TrainingJob, processes: int = 1) -> Plan:
     """What the training will see; RecipeError or RunError where it cannot be, before any process is started."""
     check_training_rules(job.rules)

@@ -98,7 +98,7 @@ def test_check_refuses_before_any_work(tmp_path: Path, secret_file: Path, monkey
         ({"out": str(archive / "run")}, "images.0.path"),
         ({"out": "/proc/run"}, "out"),
         ({"filters": {"dfn": {"folder": str(tmp_path / "absent")}}}, "filters.dfn.folder"),
-        ({"filters": {"dfn": {"arch": "nosuch"}}}, "filter.arch"),
+        ({"filters": {"dfn": {"arch": "nosuch"}}}, "filters.dfn.arch"),
         ({"filters": {"dfn": {"checkpoint": str(tmp_path / "absent")}}}, "filters.dfn.checkpoint"),
         ({"truth": {"path": str(archive / "reports.csv")}}, "truth.path"),
         ({"truth": {"path": str(tmp_path / "absent")}}, "truth.path"),

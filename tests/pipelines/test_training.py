@@ -198,6 +198,9 @@ def test_what_is_wrong_with_data_and_models_is_told(finished: Pipeline, trained:
     made = finished.recipe
     with pytest.raises(RecipeError, match="nowhere"):
         train_final(made.train, folder / "nowhere", made.out, made.resources(), {})
+    unknown = type(made.train).model_validate({**TRAIN, "arch": "nosuch"})
+    with pytest.raises(RecipeError, match=r"^train\.arch: no architecture 'nosuch'"):
+        train_final(unknown, finished.shards, made.out, made.resources(), {})
     unfit = type(made.train).model_validate({**TRAIN, "arch": "radsift-tiny", "export": ["transformers"]})
     with pytest.raises(RecipeError, match="not in transformers' layout"):
         train_final(unfit, finished.shards, made.out, made.resources(), {})

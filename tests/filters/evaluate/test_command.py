@@ -46,7 +46,7 @@ def test_what_is_no_model_names_the_fix(tmp_path: Path, film_folder: Path, unkno
     write_clip_benchmark(unknown.take(range(12)), tmp_path / "films")
     (tmp_path / "empty").mkdir()
     for wrong in (tmp_path / "none", tmp_path / "empty", tmp_path / "films" / "dataset_type.txt"):
-        with pytest.raises(RecipeError, match="fix"):
+        with pytest.raises(RecipeError, match=r"^model(.|\n)*fix"):
             evaluate_command(wrong, tmp_path / "films", tmp_path / "out", None, QUICK)
     with pytest.raises(RecipeError, match="train"):
         evaluate_command(film_folder, tmp_path / "films", tmp_path / "out", tmp_path / "none", QUICK)
