@@ -85,7 +85,11 @@ def measure(data: Path, seed: int, part: float, work: Path, scratch: bool = Fals
                 if contender.method == "binary" and frozen.installed() and not near:
                     _generic(clean, told, beside, seed)
                 columns, cost = columns_of(contender, clean, told, place, seed, at[contender.on])
-                found[kind][contender.name] = {**_judge(columns[""], wrong, faulty, pool.groups), "cpu-s": cost}
+                judged = _judge(columns[""], wrong, faulty, pool.groups)
+                found[kind][contender.name] = {**judged, "cpu-s": cost}
+                if contender.method == "ours":  # its score is a probability: how many does it say are right?
+                    said = {"said": float(np.nanmean(columns[""][~faulty])), "true": float((~wrong[~faulty]).mean())}
+                    found[kind][contender.name]["right"] = said
     return found
 
 

@@ -89,6 +89,13 @@ def _real(results: dict[str, Any]) -> Iterator[str]:
             cells = (said([s[k] for s in seeds]) for k in ("auroc", "precision", "auroc natural faults"))
             yield f"| {kind} | {name} | {' | '.join(cells)} |"
     yield ""
+    shares = {kind: [s["right"] for s in told.get("ours", []) if "right" in s] for kind, told in found.items()}
+    if any(shares.values()):
+        yield "| recorded mismatches | right pairs | as `ours` says, mean probability |"
+        yield "|---|---|---|"
+        for kind, seeds in shares.items():
+            yield f"| {kind} | {interval([s['true'] for s in seeds])[0]:.3f} | {said([s['said'] for s in seeds])} |"
+        yield ""
 
 
 def _rest(results: dict[str, Any]) -> Iterator[str]:

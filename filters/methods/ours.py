@@ -7,7 +7,8 @@ as good as its training set is clean (2309.17425), and larger where it can be so
 planted is weighed by how common it is: another study's text is the usual fault, each of the others `rare` times as
 common, and less where the parts could not tell it from right on pairs they had not seen: what is mere suspicion of
 every pair that names a side would else outweigh what is known. How many pairs are right is estimated from the pool
-itself (Saerens, Latinne & Decaestecker 2002), so that the probability is one of this archive.
+itself (Saerens, Latinne & Decaestecker 2002), before a part has learned from it, so that the probability is one of
+this archive.
 
 Columns: "" the probability that the pair is right; "mismatch", "side", "negation", "omission", "boilerplate",
 "blank", "nonradiology": the probability of that fault, where alone more is worse. "duplicate" is no class of the
@@ -46,7 +47,7 @@ from filters.method import (
 )
 from filters.mixture import Mixture, fit
 from filters.plant import FAULTS, ON_CARD, RIGHT, plant
-from filters.prior import factors, weighed
+from filters.prior import factors, right_share, weighed
 from filters.score import Needs, Scorer, column, prepare
 
 _LEAST = 40  # clean pairs, below which there is nothing to hold out
@@ -87,7 +88,7 @@ def train(data: TrainingSet, out: Path, rules: Rules, progress: Progress | None 
     held = hold_out(clean.groups, rules.held, rules.seed)
     taught, rest = clean.take(np.flatnonzero(held)), clean.take(np.flatnonzero(~held))
     planted = plant(taught, rules.seed, rules.copies)
-    grown = rest
+    grown, share = rest, None
     for round_ in range(rules.rounds + 1):
         shutil.rmtree(out / "parts", ignore_errors=True)
         _train_parts(TrainingSet(grown, pool), out / "parts", rules)
@@ -100,15 +101,19 @@ def train(data: TrainingSet, out: Path, rules: Rules, progress: Progress | None 
             progress(round_ + 1, rules.rounds + 1, {"auroc": mixture.metrics["auroc"]})
         if not len(pool):
             break
-        of_pool = _features(scorer, pool)
+        if round_ == 0 or round_ < rules.rounds:
+            of_pool = _features(scorer, pool)
+        if round_ == 0:  # no part has learned from the pool yet
+            share = right_share(mixture, rules.rare, of_pool)
         if round_ < rules.rounds:
-            right = weighed(mixture, factors(mixture, of_pool, rules.rare), of_pool)[:, mixture.classes.index("right")]
+            right = weighed(mixture, factors(mixture, rules.rare), of_pool)[:, mixture.classes.index("right")]
             grown = _grow(rest, clean, pool, right, rules)
-    prior = factors(mixture, of_pool if len(pool) else None, rules.rare)
+    prior = factors(mixture, rules.rare, share)
     (out / "mixture.json").write_text(json.dumps({"mixture": mixture.to_json(), "prior": prior}, sort_keys=True) + "\n")
     metrics = {
         "holdout_pairs": float(len(taught)),
         "train_pairs": float(len(grown)),
+        **({} if share is None else {"right_in_pool": share}),
         "planted_auroc": mixture.metrics["auroc"],
         **{ON_CARD + name: mixture.metrics[f"auroc_{name}"] for name in mixture.classes if name != "right"},
     }

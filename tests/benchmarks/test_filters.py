@@ -74,7 +74,8 @@ def test_real_pairs_are_split_by_group_and_exchanged_as_recorded(tmp_path: Path)
 def test_from_results_to_table_and_plot() -> None:
     """Means over seeds with Student's interval: two seeds 0.1 apart have a half width of 12.706 * 0.05."""
     seeds = {str(s): {"methods": {"ours": judged(0.9 + 0.1 * (s - 1)), "random": judged(0.5)}} for s in (1, 2)}
-    told = {"auroc": 0.75, "precision": 0.8, "auroc natural faults": None}
+    shares = {"said": 0.72, "true": 0.7}
+    told = {"auroc": 0.75, "precision": 0.8, "auroc natural faults": None, "right": shares}
     results = {
         "synthetic": seeds,
         "poison": {"1": {"0": 0.5, "0.5": 0.3}},
@@ -84,6 +85,7 @@ def test_from_results_to_table_and_plot() -> None:
     text = table.markdown(results)
     assert "| ours | 0.950 ± 0.635 |" in text and "| 50% | 0.300 |" in text
     assert "| 30% near | ours | 0.750 | 0.800 | – |" in text and "457 pairs/s end to end, 95.3%" in text
+    assert "| 30% near | 0.700 | 0.720 |" in text
     drawn = plot.svg(results)
     assert ET.fromstring(drawn).tag.endswith("svg") and "nan" not in drawn and "0.950 ± 0.635" in drawn
     assert table.markdown({}) == "" and ET.fromstring(plot.svg({})).tag.endswith("svg")
