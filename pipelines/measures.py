@@ -37,6 +37,9 @@ def measures(pipeline: Pipeline, selection: pa.Table) -> list[Measure]:
     found: list[Measure] = []
     for name, card in cards(pipeline).items():
         found += _held_out(name, _AGAINST.get(method_of(card), "own text against another's"), card["metrics"])
+        if pipeline.recipe.truth is None:  # else real faults say it better
+            found += _planted(name, card)
+        found += _estimated(name, card)
     if pipeline.recipe.truth is not None and pipeline.score is not None:
         found += _against_truth(pipeline, selection)
     return found
@@ -54,6 +57,25 @@ def _held_out(name: str, what: str, metrics: dict[str, Any]) -> list[Measure]:
     if metrics.get("holdout_r1") is not None:
         told.append(Measure(f"{name}: R@1", metrics["holdout_r1"], None, None, pairs))
     return told
+
+
+def _planted(name: str, card: Mapping[str, Any]) -> list[Measure]:
+    """What a filter that was asked about planted faults says of each."""
+    pairs = f"{card['metrics'].get('holdout_pairs', 0):.0f} held-out clean pairs, and the fault planted in them"
+    told = _by_planted(card).items()
+    return [Measure(f"{name}: AUROC on planted {fault}", value, None, None, pairs) for fault, value in told]
+
+
+def _estimated(name: str, card: Mapping[str, Any]) -> list[Measure]:
+    """How many pairs of its pool a filter believes right."""
+    if (share := card["metrics"].get("right_in_pool")) is None:
+        return []
+    return [Measure(f"{name}: right pairs, its estimate", share, None, None, "of the pool it was trained beside")]
+
+
+def _by_planted(card: Mapping[str, Any]) -> dict[str, float]:
+    """The AUROC against each planted fault, by its name."""
+    return {k.removeprefix(ON_CARD): v for k, v in sorted(card["metrics"].items()) if k.startswith(ON_CARD)}
 
 
 def _against_truth(pipeline: Pipeline, selection: pa.Table) -> list[Measure]:
@@ -96,8 +118,7 @@ def blind_spots(told_by: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Of each filter that was asked about planted faults, by its card, those it could not tell from right: a line."""
     found = []
     for name, card in told_by.items():
-        told = {k.removeprefix(ON_CARD): v for k, v in card["metrics"].items() if k.startswith(ON_CARD)}
-        for fault, value in sorted(told.items()):
+        for fault, value in _by_planted(card).items():
             if value < _TOLD:
                 found.append(
                     f"filter '{name}' cannot tell {fault} from right (AUROC {value:.2f} on pairs it had not seen): "
