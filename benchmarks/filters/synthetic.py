@@ -7,17 +7,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from benchmarks.filters.methods import CONTENDERS, Columns, Contender, columns_of, learn, score
 from benchmarks.filters.pool import FAULTS, Pool, make_pool, shuffled
-from curate.export.choose import choose
-from curate.export.rules import SelectRules
+from curate.dedup.resolve import DedupRules, resolve, signatures
+from curate.record import RECORD, live
 from filters.measure import auroc
 from filters.method import Records
 
 KEEP = 0.2  # of the pool; as many of it are right
+AFTER_DEDUP = "ours, after dedup"
 
 
 @dataclass(frozen=True)
@@ -63,8 +66,8 @@ def measure(seed: int, size: Size, work: Path) -> dict[str, Any]:
         found["methods"] |= {n: _judge(pool, s) for n, s in _scores(contender, columns).items()}
         found["methods"][contender.name] |= {"cpu-s": cost}
         if contender.name == "ours":
-            kept = capped(columns[""], pool.records, KEEP)
-            found["methods"]["ours, one a duplicate"] = {"precision": float(pool.right[kept].mean())}
+            kept = top(np.where(distinct(pool.records), columns[""], np.nan), KEEP)
+            found["methods"][AFTER_DEDUP] = {"precision": float(pool.right[kept].mean())}
             found["attribution"] = _attribution(pool, columns)
     return {**found, "size": vars(size)}
 
@@ -75,11 +78,15 @@ def top(values: NDArray[np.floating[Any]], keep: float) -> NDArray[np.int64]:
     return np.sort(np.argsort(-known, kind="stable")[: round(keep * len(values))])
 
 
-def capped(values: NDArray[np.float32], records: Records, keep: float) -> NDArray[np.int64]:
-    """As the product selects: the best ``keep``, of records that say the very same only the best."""
-    columns = {"ours": values, "findings": np.array(records.texts, dtype=object)}
-    kept, _ = choose(columns, np.array(records.keys), SelectRules(by="ours", keep=keep, cap=1))
-    return np.flatnonzero(kept)
+def distinct(records: Records) -> NDArray[np.bool_]:
+    """bool[n]: what the step before the filters leaves of the pool, by its usual rules: no copy of a patient's film."""
+    pixels = [cv2.imdecode(np.frombuffer(image, np.uint8), cv2.IMREAD_GRAYSCALE) for image in records.images]
+    signed = [signatures(image, text) for image, text in zip(pixels, records.texts, strict=True)]
+    columns: dict[str, list[Any]] = {name: [s[name] for s in signed] for name in signed[0]}
+    columns |= {"key": records.keys, "patient": records.groups, "study": records.keys, "text": records.texts}
+    columns |= {"width": [image.shape[1] for image in pixels], "height": [image.shape[0] for image in pixels]}
+    table = pa.table({name: pa.array(values, RECORD.field(name).type) for name, values in columns.items()})
+    return live(resolve(table, DedupRules()))
 
 
 def _scores(contender: Contender, columns: Columns) -> dict[str, NDArray[np.float32]]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.filters.pool import Pool, make_pool
-from benchmarks.filters.synthetic import KEEP, capped, draw, top
+from benchmarks.filters.synthetic import KEEP, distinct, draw, top
 from benchmarks.filters.synthetic import QUICK as SMALL
 from benchmarks.filters.synthetic import Size as Pools
 from benchmarks.training.judge import measure as judge
@@ -59,10 +59,10 @@ def measure(seed: int, size: Size, work: Path) -> dict[str, Any]:
         RANDOM: np.sort(np.random.default_rng([seed, 7]).permutation(n)[: round(KEEP * n)]),
     }
     filters: dict[str, Any] = {}
+    left = distinct(pool.records)
     for name in (GENERIC, PLAIN, OURS):
         columns, cost = drawn.columns(name)
-        kept = capped(columns[""], pool.records, KEEP) if name == OURS else top(columns[""], KEEP)
-        chosen[name] = kept
+        chosen[name] = kept = top(np.where(left, columns[""], np.nan), KEEP)
         filters[name] = {**cost, "kept": len(kept), "right": float(pool.right[kept].mean())}
     chosen[ORACLE] = np.flatnonzero(pool.right)
     rules = TrainingRules(model=ModelRules(ARCH), batch=64, samples=size.samples, threads=1)

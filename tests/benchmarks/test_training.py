@@ -13,7 +13,7 @@ import torch
 
 from benchmarks import frozen
 from benchmarks.filters.pool import Pool
-from benchmarks.filters.synthetic import capped, top
+from benchmarks.filters.synthetic import distinct, top
 from benchmarks.peaks import peak
 from benchmarks.training import gpu, loader, parity, plot, synthetic, table
 from benchmarks.training.answers import enough, gap
@@ -131,10 +131,12 @@ def test_the_best_are_chosen_and_what_has_no_score_is_last(pool: Pool) -> None:
     values = np.array([0.1, np.nan, 0.9, 0.5, 0.8], np.float32)
     assert top(values, 0.6).tolist() == [2, 3, 4]
     assert 1 not in top(values, 0.8)
-    scored = np.where(pool.right, 1.0, 0.0).astype(np.float32)
-    kept = capped(scored, pool.records, 0.3)
-    texts = [pool.records.texts[i] for i in kept]
-    assert len(set(texts)) == len(texts)
+
+
+def test_dedup_leaves_one_of_a_film_and_its_copies(pool: Pool) -> None:
+    left, fault = distinct(pool.records), np.array(pool.fault)
+    assert (fault == "duplicate").any() and not left[fault == "duplicate"].any()
+    assert left[pool.right].all() and left[fault == "mismatch"].all()
 
 
 def test_towers_are_asked_once() -> None:
