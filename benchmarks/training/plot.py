@@ -33,7 +33,7 @@ def svg(results: dict[str, Any]) -> str:
 def _panels(results: dict[str, Any]) -> list[tuple[str, Panel, float | None]]:
     found: list[tuple[str, Panel, float | None]] = []
     cells = cells_of(results, "synthetic")
-    for title in ("R@10", "findings, AUROC"):
+    for title in ("R@10", "R@1", "side"):
         panel = [(r.selection, r.estimate) for r in rows(cells, SYNTHETIC[title])]
         found.append((f"Synthetic pool, equal samples seen: {title}", panel, None))
     if cells:
@@ -59,7 +59,8 @@ def _panels(results: dict[str, Any]) -> list[tuple[str, Panel, float | None]]:
     for told in results.get("loader", {}).values():
         panel = [(case, Estimate(rates["ratio"], None, None, 1)) for case, rates in told.items()]
         found.append(("Loader: records/s over webdataset's", panel, 0.95))
-    return [(title, panel, wish) for title, panel, wish in found if panel]
+    known = [(title, [(name, e) for name, e in panel if math.isfinite(e.value)], wish) for title, panel, wish in found]
+    return [(title, panel, wish) for title, panel, wish in known if panel]
 
 
 def _draw(parts: list[str], y: float, title: str, panel: Panel, wish: float | None) -> float:
@@ -81,9 +82,8 @@ def _draw(parts: list[str], y: float, title: str, panel: Panel, wish: float | No
             'stroke-dasharray="3 3"/>'
         )
     for name, found in panel:
-        if math.isfinite(found.value):
-            parts += _row(name, found, y + _ROW / 2, at)
-            y += _ROW
+        parts += _row(name, found, y + _ROW / 2, at)
+        y += _ROW
     return y + 14
 
 
