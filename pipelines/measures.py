@@ -70,7 +70,8 @@ def _estimated(name: str, card: Mapping[str, Any]) -> list[Measure]:
     """How many pairs of its pool a filter believes right."""
     if (share := card["metrics"].get("right_in_pool")) is None:
         return []
-    return [Measure(f"{name}: right pairs, its estimate", share, None, None, "of the pool it was trained beside")]
+    note = "of the pool it was trained beside; faults it does not see count as right"
+    return [Measure(f"{name}: right pairs, its estimate", share, None, None, note)]
 
 
 def _by_planted(card: Mapping[str, Any]) -> dict[str, float]:
