@@ -90,7 +90,7 @@ def measure_run(work: Path, kind: str, workers: int) -> dict[str, Any]:
         "images": [{"path": str(work / "archive" / "dicom")}],
         "reports": [{"path": str(work / "archive" / "reports" / "reports.csv"), "columns": columns}],
         "image": {"side": 256},
-        "filter": None,
+        "filters": {},
         "records_per_partition": 50,
     }
     recipe.write_text(yaml.safe_dump(fields))
