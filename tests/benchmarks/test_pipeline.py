@@ -14,4 +14,4 @@ def test_the_floor_and_the_job_take_the_same_archive(tmp_path: Path) -> None:
     floor, run = measure_floor(tmp_path), measure_run(tmp_path, "local", 1)
     assert floor["images"] > 4 and floor["images/s"] > 0
     assert run["what"] == "curate run, local, 1 worker" and run["images"] >= floor["images"] - 3
-    assert (tmp_path / "local1" / "shards").is_dir()
+    assert (tmp_path / "local1blank" / "shards").is_dir()
