@@ -103,7 +103,7 @@ def train(data: TrainingSet, out: Path, rules: Rules, progress: Progress | None 
             break
         if round_ == 0 or round_ < rules.rounds:
             of_pool = _features(scorer, pool)
-        if round_ == 0:  # no part has learned from the pool yet
+        if round_ == 0:  # no part has been taught a pair of the pool yet
             share = right_share(mixture, rules.rare, of_pool)
         if round_ < rules.rounds:
             right = weighed(mixture, factors(mixture, rules.rare), of_pool)[:, mixture.classes.index("right")]
