@@ -31,10 +31,10 @@ demo: $(VENV)/ready
 	$(BIN)/curate compare pipelines/recipes/demo.yaml
 
 test: $(VENV)/ready
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadgroup
 
 test-all: $(VENV)/ready
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --hypothesis-profile=free
 
 check: $(VENV)/ready
 	$(BIN)/ruff check .

@@ -24,9 +24,9 @@ import pydicom
 from pydicom.pixels import apply_modality_lut, apply_voi_lut, get_decoder
 from pydicom.uid import UID, JPEGBaseline8Bit
 
-from curate.ingest import codec
-from curate.ingest.dicom import PixelRules, load_dicom, read_header, read_layout
-from curate.ingest.dicomfile import open_dicom
+from curate.sources import codec
+from curate.sources.dicom import PixelRules, load_dicom, read_header, read_layout
+from curate.sources.dicomfile import open_dicom
 from tests.curate.dicomfiles import ENCAPSULATED, NATIVE, write
 
 RULES = PixelRules()

@@ -16,9 +16,9 @@ from pydicom.filereader import read_file_meta_info
 from pydicom.pixels import get_decoder
 
 from curate.errors import DropRecord
-from curate.ingest.codec import PLUGIN
-from curate.ingest.dicom import PixelRules, load_dicom
-from curate.ingest.sniff import sniff
+from curate.sources.codec import PLUGIN
+from curate.sources.dicom import PixelRules, load_dicom
+from curate.sources.sniff import sniff
 
 NOT_DICOM = "(not DICOM by content)"
 NO_META = "(no transfer syntax in the file)"

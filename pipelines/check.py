@@ -11,7 +11,7 @@ import yaml
 
 from curate.deid.pixels.gate import ocr_available
 from curate.errors import RecipeError, about
-from curate.ingest.report import check_columns
+from curate.sources.report import check_columns
 from curate.storage import commit_bytes
 from filters.capfilt import check_captioner
 from filters.method import method_of, read_card

@@ -20,12 +20,12 @@ from curate.engine import Resources
 from curate.export.rules import SelectRules
 from curate.export.split import SplitRules
 from curate.ingest.chain import PictureRules, ReportRules
-from curate.ingest.dicom import PixelRules
 from curate.ingest.index import IndexRules, ReportSource
-from curate.ingest.pair import PairRules
-from curate.ingest.report import ReportColumns
 from curate.ingest.scan import ImageSource
-from curate.ingest.section import SECTIONS
+from curate.sources.dicom import PixelRules
+from curate.sources.pair import PairRules
+from curate.sources.report import ReportColumns
+from curate.sources.section import SECTIONS
 from pipelines.part import Fraction, Part
 from pipelines.scoring import Capfilt, CleanSet, Filter, FilterName, Select
 from pipelines.training import Compare, EvaluationSet, Train

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from curate.deid.header.rules import HeaderRules, Retain
-from curate.ingest.section import SECTIONS
-from curate.release.rules import ReleaseRules
+from curate.deid_export.rules import ReleaseRules
+from curate.sources.section import SECTIONS
 from pipelines.part import Part
 from pipelines.recipe import Deid
 

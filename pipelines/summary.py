@@ -18,10 +18,10 @@ from curate.deid.attest import attest, attestation_bytes
 from curate.export.select import cut_of
 from curate.export.texts import carry, proposals
 from curate.export.webdataset import read_index, shard_table
-from curate.ingest.image import encode_jpeg, resize
 from curate.record import RECORD, Reason, live
 from curate.report.funnel import StepCount
 from curate.report.page import DuplicatePair, Histogram, RunReport, Sample, render_page, report_json
+from curate.sources.image import encode_jpeg, resize
 from curate.step import Manifest, part_path, read_parts
 from curate.storage import commit_bytes, read_table
 from filters.capfilt import CAPFILT

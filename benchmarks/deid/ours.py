@@ -13,11 +13,11 @@ from curate.deid.header.clean import clean_header
 from curate.deid.header.rules import HeaderRules
 from curate.deid.pixels.gate import PixelPolicy
 from curate.deid.pseudonym import Pseudonymizer
-from curate.release.dicom import clean_dicom
-from curate.release.dicom_file import to_bytes
-from curate.release.dicom_frames import Written
-from curate.release.outcome import Outcome
-from curate.release.rules import ReleaseRules
+from curate.deid_export.dicom import clean_dicom
+from curate.deid_export.dicom_file import to_bytes
+from curate.deid_export.dicom_frames import Written
+from curate.deid_export.outcome import Outcome
+from curate.deid_export.rules import ReleaseRules
 
 NAME = "curate deid"
 PSEUDO = Pseudonymizer(b"a secret for benchmarks only, not for use")

@@ -27,7 +27,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 
 from benchmarks.deid import ours, peers
-from curate.release.rules import ReleaseRules
+from curate.deid_export.rules import ReleaseRules
 
 
 def ct_file(index: int) -> Dataset:

@@ -30,11 +30,11 @@ from curate.deid.verify.finding import Finding, kept_back
 from curate.deid.verify.leaks import findings
 from curate.deid.verify.pixels import pixel_findings
 from curate.errors import DropRecord
-from curate.ingest.dicom import Picture, PixelRules, load_dicom
-from curate.ingest.image import encode_jpeg, encode_png, load_image, resize
 from curate.ingest.index import read_index, read_shared_words
-from curate.ingest.section import parse_sections, wanted_text
 from curate.record import INDEX, RECORD, Reason, conform, drop_each, without_payload
+from curate.sources.dicom import Picture, PixelRules, load_dicom
+from curate.sources.image import encode_jpeg, encode_png, load_image, resize
+from curate.sources.section import parse_sections, wanted_text
 from curate.stage import Stage, run_stages
 from curate.step import mark_poison
 

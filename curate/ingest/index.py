@@ -1,7 +1,7 @@
 """The index: every image file and every report of the archive, paired, each with a fate.
 
-Headers come from `curate.ingest.scan`, reports from `curate.ingest.report`, who belongs to whom from
-`curate.ingest.pair`. The index itself names patients, so it lies sealed under RUN/private; what the step writes in the
+Headers come from `curate.ingest.scan`, reports from `curate.sources.report`, who belongs to whom from
+`curate.sources.pair`. The index itself names patients, so it lies sealed under RUN/private; what the step writes in the
 clear is each record's pseudonymous key and, where it was dropped, the reason.
 """
 
@@ -20,10 +20,10 @@ import pyarrow as pa
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.text.shared import shared_words
 from curate.deid.vault import SecretSource, read_sealed, write_sealed
-from curate.ingest.pair import PairRules, pair
-from curate.ingest.report import Report, ReportColumns, read_reports
 from curate.ingest.scan import SCAN, read_scan
 from curate.record import FATE, INDEX, Reason, conform, live
+from curate.sources.pair import PairRules, pair
+from curate.sources.report import Report, ReportColumns, read_reports
 
 STEP = "index"
 _BATCH = 20_000  # files at a time

@@ -18,11 +18,11 @@ from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.vault import SecretSource, read_sealed, write_sealed
 from curate.engine import Crash, Engine
 from curate.errors import DropRecord, RunError
-from curate.ingest.dicom import Header, read_header
-from curate.ingest.image import read_image_header
-from curate.ingest.sniff import sniff
-from curate.ingest.walk import Found, as_text, chunks, walk
 from curate.record import Reason
+from curate.sources.dicom import Header, read_header
+from curate.sources.image import read_image_header
+from curate.sources.sniff import sniff
+from curate.sources.walk import Found, as_text, chunks, walk
 from curate.step import Progress
 
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from curate.errors import RecipeError
-from curate.ingest.rows import SUFFIXES, column_names, read_rows
 from curate.record import Reason
+from curate.sources.rows import SUFFIXES, column_names, read_rows
 from filters.evaluate.sets import MOST_TEXT, EvalSet, file_image, gather, inside, matches, plain, unique
 
 IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")

@@ -33,9 +33,9 @@ def deid(
     Exit code 1 where the second reader found what the rules had left: such inputs are not in DST.
     """
     from curate.deid.vault import SecretSource
+    from curate.deid_export.job import check_folders, release
+    from curate.deid_export.log import write_log
     from curate.engine import Resources
-    from curate.release.job import check_folders, release
-    from curate.release.log import write_log
     from pipelines.check import ocr_note
     from pipelines.load import load_release
 
@@ -66,7 +66,7 @@ def crosswalk(
     import csv
 
     from curate.deid.vault import SecretSource
-    from curate.release.crosswalk import CROSSWALK, read_crosswalk
+    from curate.deid_export.crosswalk import CROSSWALK, read_crosswalk
 
     table = read_crosswalk(file, SecretSource(None if secret is None else str(secret)).pseudonymizer())
     written = csv.DictWriter(sys.stdout, CROSSWALK.names)

@@ -28,12 +28,12 @@ from pydicom.uid import (
 )
 
 from curate.errors import DropRecord
-from curate.ingest import codec
-from curate.ingest.dicom import PixelRules, load_dicom, read_header, read_layout
-from curate.ingest.dicomfile import open_dicom
-from curate.ingest.sniff import sniff
-from curate.ingest.window import window
 from curate.record import Reason
+from curate.sources import codec
+from curate.sources.dicom import PixelRules, load_dicom, read_header, read_layout
+from curate.sources.dicomfile import open_dicom
+from curate.sources.sniff import sniff
+from curate.sources.window import window
 from tests.curate.dicomfiles import CT, ENCAPSULATED, NATIVE, dataset, gradient, to_bytes, write
 from tests.realdata import real
 

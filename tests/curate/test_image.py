@@ -15,10 +15,10 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from curate.errors import DropRecord
-from curate.ingest.image import encode_jpeg, encode_png, load_image, read_image_header, resize
-from curate.ingest.picture import PixelRules
-from curate.ingest.sniff import sniff
 from curate.record import Reason
+from curate.sources.image import encode_jpeg, encode_png, load_image, read_image_header, resize
+from curate.sources.picture import PixelRules
+from curate.sources.sniff import sniff
 from tests.curate.dicomfiles import gradient
 from tests.realdata import real
 

@@ -10,12 +10,12 @@ import pytest
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.vault import SecretSource
 from curate.engine import Engine
-from curate.ingest.image import encode_png
 from curate.ingest.index import IndexRules, build_index, image_key
-from curate.ingest.pair import PairRules
-from curate.ingest.report import Report, ReportColumns, read_reports
 from curate.ingest.scan import SCAN, ImageSource, list_chunks, read_scan, scan
 from curate.record import Reason
+from curate.sources.image import encode_png
+from curate.sources.pair import PairRules
+from curate.sources.report import Report, ReportColumns, read_reports
 
 P = Pseudonymizer(b"s" * 32)
 

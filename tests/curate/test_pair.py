@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curate.errors import RecipeError
-from curate.ingest.pair import IMAGE_MATCH, REPORT_MATCH, PairRules, pair
 from curate.record import Reason
+from curate.sources.pair import IMAGE_MATCH, REPORT_MATCH, PairRules, pair
 from tests.realdata import real
 
 FIELDS = ("accession", "study", "patient", "date", "image")

@@ -15,10 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from curate.errors import RecipeError
-from curate.ingest.report import Report, ReportColumns, check_columns, read_reports
-from curate.ingest.rows import MAX_CELL, decode
-from curate.ingest.section import parse_sections
 from curate.record import Reason
+from curate.sources.report import Report, ReportColumns, check_columns, read_reports
+from curate.sources.rows import MAX_CELL, decode
+from curate.sources.section import parse_sections
 from tests.realdata import real
 
 TEXT = ReportColumns(text="text", accession="id")

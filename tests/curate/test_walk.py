@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curate.errors import RecipeError
-from curate.ingest.walk import Found, as_path, as_text, chunks, walk
 from curate.record import Reason
+from curate.sources.walk import Found, as_path, as_text, chunks, walk
 
 
 def names(root: Path, **options) -> list[str]:

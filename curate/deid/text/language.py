@@ -13,7 +13,7 @@ _WORD = re.compile(r"[^\W\d_]{2,}")
 _NO_LETTERS = {i: chr(i) if chr(i).isalpha() else " " for i in range(128)}
 _FEWEST = 10  # words that may be judged
 _MOST_UNKNOWN = 0.4  # of the words that are not capitalised; in English reports 0.00 to 0.15, in Spanish 0.5 to 0.8
-_MOST_FOREIGN = 0.2  # of the letters outside the Latin alphabet
+_MOST_NON_LATIN = 0.2  # of the letters outside the Latin alphabet
 _FEWEST_LETTERS = 12
 
 
@@ -26,8 +26,8 @@ def require_known_language(text: str, archive: frozenset[str] = frozenset()) -> 
     lower = text.lower() if is_shouted(text) else text
     if not text.isascii():
         letters = [c for c in text if c.isalpha()]
-        foreign = sum(c > "\u024f" for c in letters)
-        if foreign >= _FEWEST_LETTERS and foreign > _MOST_FOREIGN * len(letters):
+        non_latin = sum(c > "\u024f" for c in letters)
+        if non_latin >= _FEWEST_LETTERS and non_latin > _MOST_NON_LATIN * len(letters):
             raise DropRecord(Reason.TEXT_UNPROVEN)
     words = lower.translate(_NO_LETTERS).split() if lower.isascii() else _WORD.findall(lower)
     judged = [w for w in words if len(w) > 1 and w.islower()]

@@ -1,0 +1,189 @@
+"""Uncompressed pixel data (PS3.5 8.1, 8.2, Annex D): exactly the frames, exactly the stored bits, little endian."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from pydicom.uid import ExplicitVRLittleEndian
+
+from curate.deid_export.dicom_frames import Frames, WritableFrames, Written
+from curate.errors import DropRecord
+from curate.record import Reason
+from curate.sources.codec import Layout, decode_frame
+from curate.sources.dicomfile import FLOAT_PIXELS, PIXEL_DATA, UNDEFINED, DicomFile, integer
+from curate.sources.third_party import call_third_party
+
+_MOST_BYTES = 0xFFFFFFFE  # of a value with a defined length, PS3.5 7.1.1
+_SIZES = (8, 16, 32, 64)
+
+
+class NativeFrames(WritableFrames):
+    """All frames in one array, in the order they are written: (frames, rows, columns[, samples]) or by planes."""
+
+    def __init__(self, layout: Layout, values: np.ndarray, changes: tuple[str, ...] = ()) -> None:
+        self.layout = self.decoded = layout
+        self.changes = changes
+        self._values = values
+
+    @classmethod
+    def empty(cls, layout: Layout, max_bytes: int) -> NativeFrames:
+        """Frames of zeros to be filled by `put`; DropRecord TOO_LARGE where they would be over ``max_bytes``."""
+        shape = _shape(layout)
+        if layout.bits_a_frame * layout.frames > 8 * min(max_bytes, _MOST_BYTES):
+            raise DropRecord(Reason.TOO_LARGE)
+        return cls(layout, call_third_party(Reason.TOO_LARGE, np.zeros, shape, _dtype(layout)))
+
+    def stored(self, frame: int) -> np.ndarray:
+        """A view of the frame, (rows, columns) or (rows, columns, samples)."""
+        values: np.ndarray = self._values[frame]
+        return np.moveaxis(values, 0, -1) if values.ndim == 3 and self.layout.planar else values
+
+    def put(self, frame: int, pixels: np.ndarray) -> None:
+        if not self._values.flags.writeable:  # still the bytes that were read
+            self._values = self._values.copy()
+        self.stored(frame)[...] = pixels
+
+    def written(self) -> Written:
+        tag, vr = PIXEL_DATA, "OW" if self.layout.allocated > 8 else "OB"
+        if self._values.dtype.kind == "f":
+            tag, vr = (FLOAT_PIXELS[0], "OF") if self._values.itemsize == 4 else (FLOAT_PIXELS[1], "OD")
+        return Written(
+            ExplicitVRLittleEndian, tag, vr, np.ascontiguousarray(self._values).reshape(-1).view(np.uint8).data
+        )
+
+
+class BitFrames(WritableFrames):
+    """Frames of single bits, packed without gaps between frames, the first pixel lowest (PS3.5 8.1.1)."""
+
+    def __init__(self, layout: Layout, data: bytearray, changes: tuple[str, ...]) -> None:
+        self.layout = self.decoded = layout
+        self.changes = changes
+        self._data = data
+
+    def stored(self, frame: int) -> np.ndarray:
+        bits, first = self._bits(frame)
+        return bits[first : first + self._count].reshape(self.layout.rows, self.layout.columns)
+
+    def put(self, frame: int, pixels: np.ndarray) -> None:
+        bits, first = self._bits(frame)
+        bits[first : first + self._count] = (pixels.ravel() != 0).astype(np.uint8)
+        start = frame * self._count // 8
+        packed = np.packbits(bits, bitorder="little").tobytes()
+        self._data[start : start + len(packed)] = packed
+
+    def written(self) -> Written:
+        return Written(ExplicitVRLittleEndian, PIXEL_DATA, "OB", bytes(self._data))
+
+    @property
+    def _count(self) -> int:
+        return self.layout.rows * self.layout.columns
+
+    def _bits(self, frame: int) -> tuple[np.ndarray, int]:
+        """The bits of the bytes that the frame touches, and where in them it begins."""
+        start, end = frame * self._count, (frame + 1) * self._count
+        packed = np.frombuffer(self._data, np.uint8, -(-end // 8) - start // 8, start // 8)
+        return np.unpackbits(packed, bitorder="little"), start % 8
+
+
+class SubsampledFrames(Frames):
+    """Native YBR_FULL_422, two luminances to a pair of colours: kept as bytes, looked at as RGB."""
+
+    def __init__(self, file: DicomFile, layout: Layout, data: bytes, changes: tuple[str, ...]) -> None:
+        self.layout, self.decoded = layout, replace(layout, photometric="RGB", planar=0)
+        self.changes = changes
+        self._file, self._data = file, data
+
+    def stored(self, frame: int) -> np.ndarray:
+        return decode_frame(self._file, self.layout, frame)
+
+    def written(self) -> Written:
+        return Written(ExplicitVRLittleEndian, PIXEL_DATA, "OB", self._data)
+
+
+def read_native(file: DicomFile, layout: Layout) -> Frames:
+    """The frames of uncompressed pixel data, unused bits masked, NaNs made one, trailing bytes left behind.
+
+    Raises DropRecord TRUNCATED where bytes are missing, TOO_LARGE, UNDECODABLE for sizes of pixel that are none.
+    """
+    assert file.pixels is not None
+    need = -(-layout.bits_a_frame * layout.frames // 8)
+    there = min(file.pixels.length, file.size - file.pixels.offset)
+    if file.pixels.length == UNDEFINED:  # fragments under an uncompressed transfer syntax
+        raise DropRecord(Reason.UNDECODABLE)
+    if there < need:
+        raise DropRecord(Reason.TRUNCATED)
+    if need > _MOST_BYTES:
+        raise DropRecord(Reason.TOO_LARGE)
+    file.source.seek(file.pixels.offset)
+    swapped = file.pixels.vr == "OW" and not file.syntax.is_little_endian and layout.allocated < 16
+    data = call_third_party(Reason.UNREADABLE_FILE, file.source.read, min(need + (need % 2 if swapped else 0), there))
+    if swapped:
+        data = np.frombuffer(data[: len(data) & ~1], "<u2").byteswap().tobytes()
+    changes = ("drop trailing pixel bytes",) if there > need + need % 2 else ()
+    if layout.allocated == 1 and layout.samples == 1:
+        return _bits(layout, data[:need], changes)
+    if layout.photometric == "YBR_FULL_422":
+        if layout.allocated != 8 or layout.samples != 3:
+            raise DropRecord(Reason.UNDECODABLE)
+        return SubsampledFrames(file, layout, data[:need], changes)
+    return _whole(file, layout, data[:need], changes)
+
+
+def _bits(layout: Layout, data: bytes, changes: tuple[str, ...]) -> Frames:
+    out = bytearray(data)
+    used = layout.rows * layout.columns * layout.frames % 8
+    if used:
+        out[-1] &= (1 << used) - 1
+    return BitFrames(layout, out, changes)
+
+
+def _whole(file: DicomFile, layout: Layout, data: bytes, changes: tuple[str, ...]) -> Frames:
+    assert file.pixels is not None
+    dtype = _dtype(layout) if file.pixels.tag not in FLOAT_PIXELS else _float_dtype(file.pixels.tag, layout)
+    order = dtype.newbyteorder("<" if file.syntax.is_little_endian else ">")
+    if len(data) != int(np.prod(_shape(layout))) * dtype.itemsize:
+        raise DropRecord(Reason.UNDECODABLE)
+    values = np.frombuffer(data, order).astype(dtype, copy=False).reshape(_shape(layout))
+    if dtype.kind == "f":
+        hidden = np.isnan(values)  # the 22 or 51 bits of a NaN say nothing, and may hold anything
+        return NativeFrames(layout, np.where(hidden, dtype.type(np.nan), values), changes)
+    shift = integer(file.dataset, "HighBit", layout.stored - 1) + 1 - layout.stored
+    if 0 < shift <= layout.allocated - layout.stored and not np.bitwise_and(values[0], (1 << shift) - 1).any():
+        values = values >> shift  # stored at the top of its cell, as old writers did; at the bottom from now on
+    masked = mask(values, layout)
+    if layout.stored < layout.allocated and not np.array_equal(masked, values):
+        changes = (*changes, "mask unused bits")
+    return NativeFrames(layout, masked, changes)
+
+
+def mask(values: np.ndarray, layout: Layout) -> np.ndarray:
+    """Integer ``values`` with the bits above Bits Stored zero, or the sign where pixels are signed (PS3.5 8.1.1)."""
+    unused = 8 * values.dtype.itemsize - layout.stored
+    if unused <= 0:
+        return values
+    if layout.signed:
+        signed = values.view(values.dtype.str.replace("u", "i"))
+        return np.asarray((signed << unused) >> unused).view(values.dtype)
+    return np.asarray(values & values.dtype.type((1 << layout.stored) - 1))
+
+
+def _shape(layout: Layout) -> tuple[int, ...]:
+    if layout.samples == 1:
+        return layout.frames, layout.rows, layout.columns
+    if layout.planar:
+        return layout.frames, layout.samples, layout.rows, layout.columns
+    return layout.frames, layout.rows, layout.columns, layout.samples
+
+
+def _dtype(layout: Layout) -> np.dtype:
+    """Little-endian integers of Bits Allocated; DropRecord UNDECODABLE where that is no size of an integer."""
+    if layout.allocated not in _SIZES:
+        raise DropRecord(Reason.UNDECODABLE)
+    return np.dtype(f"<{'i' if layout.signed else 'u'}{layout.allocated // 8}")
+
+
+def _float_dtype(tag: int, layout: Layout) -> np.dtype:
+    if layout.allocated != (32 if tag == FLOAT_PIXELS[0] else 64):
+        raise DropRecord(Reason.UNDECODABLE)
+    return np.dtype("<f4" if tag == FLOAT_PIXELS[0] else "<f8")

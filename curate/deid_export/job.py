@@ -1,0 +1,114 @@
+"""`curate deid`: read this first. Walk the source, survey its reports, release every file, attest.
+
+    SRC/  any depth               DST/attestation.json, index.html
+      *.dcm, DICOM of any name      dicom/ab/<key>.dcm
+      *.png *.jpg *.tif       ->    image/cd/<key>.png
+      *.csv *.jsonl *.parquet       report/ef/<key>.csv
+      *.txt                         .work/ (only while it runs: sealed listings, the step's parts)
+
+A killed run goes on with the same command, to the same bytes. What is in DST at the end is what the attestation names.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from curate import __version__
+from curate.deid.attest import attest, attestation_bytes
+from curate.deid.vault import SecretSource
+from curate.deid_export.crosswalk import write_crosswalk
+from curate.deid_export.rules import ReleaseRules
+from curate.deid_export.task import RELEASED, STEP, ReleaseTask, list_source, read_listings, survey_reports
+from curate.engine import Engine
+from curate.errors import RecipeError
+from curate.report.attestation import render_attestation
+from curate.step import Progress, Step, read_parts, run_step
+from curate.storage import commit_bytes, commit_json, digest, exclusive, private_folder, read_json, sweep
+
+WORK = ".work"
+ATTESTATION, PAGE = "attestation.json", "index.html"
+
+
+def check_folders(source: Path, target: Path, outside: Mapping[str, Path | None]) -> None:
+    """RecipeError where the folders cannot be meant: no source, one inside the other, a target that holds something
+    else, or a file (``outside``: flag -> path) that would lie in the release or in the source."""
+    if not source.exists():
+        raise RecipeError("SRC", f"{source} does not exist", "name the folder that holds the files")
+    here, there = source.resolve(), target.resolve()
+    if there == here or there.is_relative_to(here):
+        raise RecipeError("DST", "lies inside SRC; a second run would read the first one's output", "move DST")
+    if here.is_relative_to(there):
+        raise RecipeError("SRC", "lies inside DST; identities would lie beside clean files", "move DST")
+    for flag, path in outside.items():
+        if path is not None and path.resolve().is_relative_to(there):
+            raise RecipeError(flag, "lies inside DST, which is what is handed out", "name a file elsewhere")
+        if path is not None and path.resolve().is_relative_to(here):
+            raise RecipeError(flag, "lies inside SRC, and would be read as an input", "name a file elsewhere")
+        if path is not None and path.is_dir():
+            raise RecipeError(flag, f"{path} is a folder", "name a file")
+        if path is not None and not path.resolve().parent.is_dir():
+            raise RecipeError(flag, f"{path.parent} is not a folder", "name a file in a folder there is")
+    if target.exists() and not target.is_dir():
+        raise RecipeError("DST", f"{target} is not a folder", "name a new folder")
+    if target.is_dir() and any(target.iterdir()) and not (target / WORK / "job.json").is_file():
+        raise RecipeError("DST", f"{target} is not empty", "name a new folder; nothing is overwritten")
+
+
+def release(
+    source: Path,
+    target: Path,
+    rules: ReleaseRules,
+    secret: SecretSource,
+    engine: Engine,
+    progress: Progress,
+    crosswalk: Path | None = None,
+) -> dict[str, Any]:
+    """De-identify every file below ``source`` into ``target``; the attestation, which also lies there.
+
+    Raises RecipeError for folders that cannot be meant (`check_folders`) and for an unfinished run under other rules.
+    """
+    check_folders(source, target, {"--crosswalk": crosswalk})
+    work = private_folder(target / WORK)
+    with exclusive(work / "lock"):
+        pseudo = secret.pseudonymizer()
+        secret_id = pseudo.key("secret-id")
+        _claim(work, digest(__version__, str(source.resolve()), repr(asdict(rules)), secret_id))
+        sweep(target)
+        names = list_source(source, work / "lists", pseudo)
+        survey_reports(names, work / "lists", secret, engine, progress)
+        task = ReleaseTask(tuple(names), str(work / "lists"), str(target), rules, secret)
+        step = Step(STEP, task, len(names), {"rules": asdict(rules), "secret": digest(secret_id)}, names)
+        run_step(step, work, engine, progress)
+        released = read_parts(step.folder(work), empty=RELEASED)
+        if crosswalk is not None:
+            write_crosswalk(crosswalk, read_listings(names, work / "lists", pseudo), pseudo)
+        attestation = attest(released, asdict(rules), secret_id)
+        _only(target, released)
+        commit_bytes(target / PAGE, render_attestation(attestation).encode())
+        commit_bytes(target / ATTESTATION, attestation_bytes(attestation))
+        shutil.rmtree(work)
+    return attestation
+
+
+def _claim(work: Path, job: str) -> None:
+    """Begin, or go on with, this very job; RecipeError where the target holds another one's beginning."""
+    marker = work / "job.json"
+    if not marker.exists():
+        commit_json(marker, {"job": job})
+    elif read_json(marker)["job"] != job:
+        raise RecipeError("DST", "holds an unfinished run of other rules, source or secret", "name a new folder")
+
+
+def _only(target: Path, released: pa.Table) -> None:
+    """Remove what an earlier, killed attempt wrote of files that are no longer in the source."""
+    named = {target / out for outs in released["out"].to_pylist() for out in outs or []}
+    for kind in ("dicom", "image", "report"):
+        for path in (target / kind).rglob("*"):
+            if path.is_file() and path not in named:
+                path.unlink()

@@ -1,0 +1,303 @@
+"""One record of a report file, cell by cell: ids become pseudonyms, names go, days move, text is scrubbed, numbers stay
+only where they plainly measure something.
+
+A cell that is not what its column should hold is free text; nothing is kept because of where it stands alone.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from pydicom.uid import UID_dictionary  # type: ignore[attr-defined]
+
+from curate.deid.pseudonym import Pseudonymizer
+from curate.deid.text.dates import find_dates
+from curate.deid.text.fold import fold_value
+from curate.deid.text.scrub import placeholders, scrub
+from curate.deid.text.vocabulary import Kind as Vocabulary
+from curate.deid.text.vocabulary import kind
+from curate.deid_export.report_columns import IDENTIFYING, Kind, Kinds, column_key, leaves, safe_name, words_of
+from curate.deid_export.report_people import Person, could_name, no_one
+from curate.deid_export.rules import ReleaseRules
+from curate.errors import DropRecord
+from curate.record import Reason
+from curate.sources.section import canonical, parse_sections
+
+_ABSENT = frozenset({"", "nan", "none", "null", "n/a", "na", "nil", "-", "--", "unknown", "<na>", "?"})
+_FLAG = re.compile(r"yes|no|true|false|y|n|t|f|[01]", re.IGNORECASE)
+_SEX_WORDS = "m f o u male female other unknown man woman intersex mann frau hombre mujer homme femme w d"
+_SEXES = frozenset(_SEX_WORDS.split())
+# Modalities (PS3.3 C.7.3.1.1.1), views, sides and planes: short codes that a gate would mask.
+_CODES = """
+ct mr mri us cr dx dr mg xa rf nm pt pet io px ot es gm sm ivus oct rg xr cta mra pa ap lat ll rl lao rao mlo cc l r b
+left right bilateral axial coronal sagittal oblique
+"""
+_TERMS = frozenset(_CODES.split())
+_NUMBER = re.compile(r"[-+]?\d{1,4}(?:\.\d{1,6})?")
+_SMALL = re.compile(r"[-+]?\d{1,2}(?:\.\d{1,3})?|[-+]?\d{3}\.\d{1,3}")
+_YEAR = re.compile(r"(?:19|20)\d\d")
+_UID = re.compile(r"[0-2](?:\.(?:0|[1-9]\d*)){2,}")
+_AGE = re.compile(
+    r"(?P<n>\d{1,3})(?:\.\d+)?\s?(?P<unit>y(?:ea)?rs?(?: old)?|yo|y/o|y|m(?:o(?:nth)?s?)?|w(?:ee)?ks?|w|d(?:ays?)?)?",
+    re.IGNORECASE,
+)
+_OLDEST = 90  # 45 CFR 164.514(b)(2)(i)(C)
+_PSEUDONYM = {Kind.ID: "id", Kind.FILE: "file", Kind.ACCESSION: "accession"}
+_TITLES = "dr mr mrs ms md do pa np rn rt jr sr phd prof and the of von van de la mbbs frcr frcs dds"
+_NO_NAME = frozenset(_TITLES.split())
+
+
+@dataclass
+class Row:
+    """What is known of one record while it is cleaned, and what was done; the second reader reads ``texts``."""
+
+    person: Person
+    phi: tuple[str, ...]
+    actions: Counter[str] = field(default_factory=Counter)
+    texts: list[str] = field(default_factory=list)
+    wanted: int = 0  # cells that held a section asked for
+    unwanted: int = 0
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Cleans the cells of one file. ``renamed`` tells the released name of an image file, where there is one."""
+
+    rules: ReleaseRules
+    pseudo: Pseudonymizer
+    archive: frozenset[str]
+    kinds: Kinds
+    renamed: Callable[[str], str | None] | None = None
+
+    def clean(self, value: Any, path: str, row: Row) -> Any:
+        """The value as it may be written: same type, a string, or None. Raises DropRecord TEXT_UNPROVEN."""
+        if isinstance(value, dict):
+            names = output_names(tuple(value))
+            return {names[key]: self.clean(each, self._below(path, key), row) for key, each in value.items()}
+        if isinstance(value, list):
+            return [self.clean(each, path, row) for each in value]
+        if value is None or isinstance(value, bool):
+            return value
+        kind = self.kinds.of(path)
+        if isinstance(value, bytes):
+            row.actions["drop BINARY"] += 1
+            return None
+        if isinstance(value, dt.date | dt.time | dt.timedelta):
+            return self._moment(value, kind, row)
+        if isinstance(value, str):
+            return self._string(value, kind, path, row)
+        return self._number(value, kind, row)
+
+    @staticmethod
+    def _below(path: str, key: str) -> str:
+        return f"{path}.{column_key(key)}" if path else column_key(key)
+
+    def _string(self, value: str, kind: Kind, path: str, row: Row) -> str:
+        cell = value.strip(" \t\r\n\0\xa0")
+        if not cell or (cell.lower() in _ABSENT and kind not in (Kind.TEXT, Kind.REPORT)):
+            return ""
+        cleaned = self._known(cell, kind, row)
+        if cleaned is None:
+            text = self._sections(value, kind, path, row)
+            cleaned = scrub(text, row.phi, row.person.patient_id, self.pseudo, self.rules.text, self.archive)
+            row.actions.update(f"mask {label}" for label in placeholders(cleaned))
+        # a day that was moved says so to the second reader, which else would take it for one of the source's
+        moved = kind is Kind.DATE and re.fullmatch(r"\d{4}-\d\d-\d\d", cleaned)
+        row.texts.append(f"[DATE:{cleaned}]" if moved else cleaned)
+        return cleaned
+
+    def _known(self, cell: str, kind: Kind, row: Row) -> str | None:
+        """What a cell of a telling kind becomes; None where it is text to be scrubbed."""
+        if kind in (Kind.BIRTH, Kind.PLACE, Kind.TIME):
+            row.actions[f"drop {kind}"] += 1
+            return ""
+        if kind is Kind.NAME:
+            row.actions["mask NAME"] += 1
+            return "[NAME]"
+        if kind in (Kind.PATIENT, *_PSEUDONYM):
+            row.actions[f"pseudonym {kind}"] += 1
+            return self._pseudonym(cell, kind, row.person)
+        if kind is Kind.UID or _UID.fullmatch(cell):
+            return self._uid(cell, row)
+        if kind is Kind.DATE:
+            return self._day(cell, row)
+        if kind is Kind.AGE:
+            return _age(cell)
+        plain = cell.lower()
+        if plain in _SEXES or plain in _TERMS or _FLAG.fullmatch(cell):
+            return None if plain in {v.lower() for v in row.phi} else cell
+        if kind is not Kind.REPORT and _only_names(cell):
+            row.actions["mask NAME"] += 1
+            return "[NAME]"
+        if _NUMBER.fullmatch(cell) and self._measures(cell, kind, row):
+            return cell
+        if kind is not Kind.REPORT and re.fullmatch(r"[-+]?[\d.,]+(?:e[-+]?\d+)?", cell, re.IGNORECASE):
+            row.actions["drop NUMBER"] += 1
+            return ""
+        return None
+
+    def _pseudonym(self, cell: str, kind: Kind, person: Person) -> str:
+        if kind is Kind.PATIENT:
+            return self.pseudo.key("patient", person.as_known(cell))
+        if kind is Kind.FILE and self.renamed is not None and (name := self.renamed(cell)) is not None:
+            return name
+        return self.pseudo.key(_PSEUDONYM[kind], cell)
+
+    def _uid(self, cell: str, row: Row) -> str:
+        if cell in UID_dictionary or "uids" in self.rules.header.retain:
+            return cell if _UID.fullmatch(cell) else ""
+        row.actions["pseudonym UID"] += 1
+        return self.pseudo.uid(cell, self.rules.header.uid_root)
+
+    def _day(self, cell: str, row: Row) -> str:
+        """A whole day moved by the patient's shift, ISO; [DATE] for less than a day or no known patient's."""
+        row.actions["shift DATE"] += 1
+        day = whole_day(cell)
+        known = self.rules.text.dates == "shift" and bool(row.person.patient_id.strip())
+        moved = self.pseudo.shift_date(row.person.patient_id, day.isoformat()) if day and known else None
+        return moved or "[DATE]"
+
+    def _moment(self, value: dt.date | dt.time | dt.timedelta, kind: Kind, row: Row) -> str | None:
+        """A day inside a nested value, as an ISO string."""
+        if isinstance(value, dt.date) and kind is not Kind.BIRTH:
+            moved = self._day(value.isoformat()[:10], row)
+            if moved != "[DATE]":
+                return moved
+        row.actions["drop TIME"] += 1
+        return None
+
+    def _number(self, value: Any, kind: Kind, row: Row) -> Any:
+        """A number by type: kept, or as a string where it was an id, or None."""
+        text = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+        if value != value or text.lower() in ("inf", "-inf"):
+            return None
+        if kind in (Kind.PATIENT, Kind.DATE, *_PSEUDONYM):
+            return self._string(text, kind, "", row)
+        if kind is Kind.AGE:
+            return min(value, type(value)(_OLDEST)) if value >= 0 else None
+        if kind in (Kind.NUMBER, Kind.TEXT, Kind.SECTION) and self._measures(text, kind, row):
+            return value
+        row.actions["drop NUMBER"] += 1
+        return None
+
+    def _measures(self, text: str, kind: Kind, row: Row) -> bool:
+        """Is this number no one's? By its column's name, or as a flag, a fraction, or of two digits; never a year or
+        one of the patient's own."""
+        if text in row.phi or _YEAR.fullmatch(text) or len(text.lstrip("+-").partition(".")[0]) > 4:
+            return False
+        if kind is Kind.NUMBER:
+            return True
+        try:
+            return abs(float(text)) <= 1 or _SMALL.fullmatch(text) is not None
+        except ValueError:
+            return False
+
+    def _sections(self, value: str, kind: Kind, path: str, row: Row) -> str:
+        """Of a report the sections asked for, each under its heading; of a section's own column all or nothing."""
+        wanted = self.rules.sections
+        if wanted is None or kind not in (Kind.REPORT, Kind.SECTION):
+            return value
+        if kind is Kind.SECTION:
+            found = canonical(" ".join(words_of(path.rpartition(".")[2]))) in wanted
+            row.wanted, row.unwanted = row.wanted + found, row.unwanted + (not found)
+            return value if found else ""
+        kept = {name: text for name, text in parse_sections(value).items() if name in wanted}
+        row.wanted, row.unwanted = row.wanted + bool(kept), row.unwanted + (not kept)
+        return "\n\n".join(text if name == "body" else f"{name.upper()}:\n{text}" for name, text in kept.items())
+
+
+@lru_cache(maxsize=256)
+def output_names(names: tuple[str, ...]) -> dict[str, str]:
+    """What each column or key is called in what is written: its own name, or "column_3" where that could be a value."""
+    out: dict[str, str] = {}
+    taken: set[str] = set()
+    for i, name in enumerate(names, 1):
+        kept = safe_name(re.sub(r"#\d+$", "", name)) or f"column_{i}"
+        kept = kept if kept not in taken else f"{kept}_{i}"
+        while kept in taken:
+            kept += "_"
+        taken.add(kept)
+        out[name] = kept
+    return out
+
+
+def whole_day(cell: str) -> dt.date | None:
+    """The day that a cell names and nothing else but a time of day; None for less than a day."""
+    folded = fold_value(cell)
+    spans = [(s, e, day) for s, e, day in find_dates(folded) if day is not None]
+    if len({day for *_, day in spans}) != 1:
+        return None
+    start, end, found = spans[0]
+    rest = folded[:start] + folded[end:]
+    return None if re.search(r"[^\W\d_]{3,}", rest) or len(re.sub(r"\D", "", rest)) > 12 else found
+
+
+def own_values(record: dict[str, Any], kinds: Kinds) -> Iterator[tuple[Kind, str]]:
+    """(kind, value) of every cell by which the record says who it is about or by whom."""
+    for path, value in leaves(record):
+        kind, cell = kinds.of(path), value.strip(" \t\r\n\0\xa0")
+        if kind in IDENTIFYING and cell.lower() not in _ABSENT:
+            yield kind, cell
+
+
+def searched(kind: Kind, cell: str) -> Iterator[str]:
+    """What of such a cell is to be searched for in text: all of it, a name's words, a birth date as DICOM writes it."""
+    if kind is Kind.BIRTH:
+        day = whole_day(cell)
+        if day is not None:
+            yield f"{day:%Y%m%d}"
+        return
+    if is_registered(cell):  # of a class of objects or of a transfer syntax, not of anyone's
+        return
+    if kind is Kind.ID and not re.search(r"\d{3}|\d.*[^\W\d_]|[^\W\d_].*\d", cell):
+        return
+    if no_one(cell) or len(cell) < 2 or (kind is Kind.PLACE and not could_name(cell)):
+        return
+    if kind is Kind.NAME:
+        words = [w for w in re.findall(r"[^\W\d_]+(?:['’-][^\W\d_]+)*", cell) if w.lower() not in _NO_NAME]
+        yield "^".join(words[:5]) if "," in cell or "^" in cell else "^".join([*words[-1:], *words[:-1]][:5])
+        yield from (w for w in words if len(w) > 2 or (len(w) == 2 and not w.isascii()))
+    yield cell
+
+
+def is_uid(value: str) -> bool:
+    """True for the form of a UID (PS3.5 9.1)."""
+    return _UID.fullmatch(value.strip()) is not None
+
+
+def is_registered(value: str) -> bool:
+    """True for a UID of the standard's own: a class of objects, a transfer syntax (PS3.6 annex A)."""
+    return value.strip() in UID_dictionary
+
+
+def _age(cell: str) -> str:
+    """A number of years as such, 90 for 90 and over; months, weeks and days as they are below 90 years; else ""."""
+    found = _AGE.fullmatch(cell)
+    if found is None:
+        return ""
+    unit = (found["unit"] or "y")[0].lower()
+    years = int(found["n"]) / {"y": 1, "m": 12, "w": 52.18, "d": 365.25}[unit]
+    if years >= _OLDEST:
+        return str(_OLDEST)
+    return cell
+
+
+def check_wanted(row: Row) -> None:
+    """DropRecord NO_WANTED_SECTION where a report was there and none of the sections asked for."""
+    if row.unwanted and not row.wanted:
+        raise DropRecord(Reason.NO_WANTED_SECTION)
+
+
+def _only_names(cell: str) -> bool:
+    """A cell of one to four capitalised words that could all be names: in no sentence, they are taken for names."""
+    words = re.findall(r"[^\W\d_]{2,}", cell)
+    if not 1 <= len(words) <= 4 or re.search(r"\d", cell) or not all(w[0].isupper() for w in words):
+        return False
+    kinds = [kind(fold_value(w).lower()) for w in words]
+    return all(k & Vocabulary.NAME and not k & Vocabulary.CLINICAL for k in kinds)

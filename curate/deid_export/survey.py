@@ -1,0 +1,123 @@
+"""The first pass over an archive: who its patients are, what their reports call them by, which words many share.
+
+A report names its patient in ways that only the image headers know, and whether a rare word is harmless only the whole
+archive can tell. What is learnt here is PHI: tables in memory, which the caller seals between the passes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from pydicom.dataset import Dataset
+
+from curate.deid.header.phi import identifying_values
+from curate.deid.pseudonym import Pseudonymizer
+from curate.deid.text.shared import called_words, name_words, rare_words
+from curate.deid_export.report_cells import own_values, searched
+from curate.deid_export.report_columns import WORDS, Kind, Kinds, leaves, words_of
+from curate.deid_export.report_people import HEADER, NAME, ROW, SURVEY, VALUE, WORD, People, archive_words, link, no_one
+from curate.deid_export.report_rows import open_records, report_suffix
+from curate.errors import DropRecord
+from curate.record import Reason
+from curate.sources.dicomfile import open_dicom, text
+from curate.sources.sniff import sniff
+
+__all__ = ["SURVEY", "People", "archive_words", "row_links", "stem_links", "survey"]
+
+SAMPLE = 500  # records that show what a file's columns hold
+_MAX_BYTES = 1 << 30  # of an inflated file
+_UID = re.compile(r"[0-2](?:\.\d+){3,}")
+_DAY = re.compile(r"(?:19|20)\d\d[01]\d[0-3]\d")
+_Fact = tuple[int, int, str]
+
+
+def survey(paths: Sequence[Path], pseudo: Pseudonymizer) -> pa.Table:
+    """SURVEY rows, sorted and without repeats, of the DICOM headers and report files among ``paths``.
+
+    What cannot be read says nothing here: the second pass gives it its reason. Pixels are not read.
+    """
+    facts: set[_Fact] = set()
+    for path in paths:
+        try:
+            if report_suffix(path):
+                facts.update(_of_reports(path, pseudo))
+            elif sniff(path) == "dicom":
+                with open_dicom(path, _MAX_BYTES) as file:
+                    facts.update(_of_header(file.dataset, pseudo))
+        except DropRecord:
+            continue
+    columns = zip(*sorted(facts), strict=True) if facts else ((), (), ())
+    return pa.table([pa.array(c, f.type) for c, f in zip(columns, SURVEY, strict=True)], schema=SURVEY)
+
+
+def _of_header(ds: Dataset, pseudo: Pseudonymizer) -> Iterator[_Fact]:
+    patient = text(ds, "PatientID")
+    study, accession = text(ds, "StudyInstanceUID"), text(ds, "AccessionNumber")
+    links = _links(pseudo, patient, accession, study)
+    yield from ((HEADER, each, patient) for each in links if patient)
+    told = {patient, accession, study, text(ds, "PatientBirthDate")}
+    for value in identifying_values(ds):
+        yield from ((NAME, 0, word) for word in name_words(value))
+        # a series has thousands of instance UIDs, and a report's UIDs go whosever they are; of the patient's days only
+        # that of birth: the scrubber takes the oldest of a header's days for it
+        if links and (value in told or not (_UID.fullmatch(value) or _DAY.fullmatch(value))):
+            yield VALUE, links[0], value
+
+
+def _of_reports(path: Path, pseudo: Pseudonymizer) -> Iterator[_Fact]:
+    with open_records(path, _MAX_BYTES) as records:
+        head = list(islice(records.rows, SAMPLE))
+        kinds = Kinds(r for r in head if not isinstance(r, Reason))
+        for record in chain(head, records.rows):
+            if not isinstance(record, Reason):
+                stem = stem_links(path, pseudo) if records.format == "txt" else ()
+                yield from _of_record(record, kinds, stem, pseudo)
+
+
+def _of_record(record: dict[str, Any], kinds: Kinds, stem: Sequence[int], pseudo: Pseudonymizer) -> Iterator[_Fact]:
+    links, patient = row_links(record, kinds, pseudo)
+    yield from ((ROW, each, patient) for each in links if patient)
+    for kind, cell in own_values(record, kinds):
+        for value in searched(kind, cell):
+            if kind in (Kind.NAME, Kind.PLACE):
+                yield from ((NAME, 0, word) for word in name_words(value))
+            if links:
+                yield VALUE, links[0], value
+    # of the several that a file's name could be, one will lead on, by what a header says
+    about = links[:1] or stem
+    for path, value in leaves(record):
+        if kinds.of(path) in WORDS:
+            yield from ((WORD, each, word) for word in rare_words(value) for each in about)
+            yield from ((NAME, 0, word) for word in called_words(value))
+
+
+def row_links(record: dict[str, Any], kinds: Kinds, pseudo: Pseudonymizer) -> tuple[list[int], str]:
+    """The links of one record, the patient's first, and its patient id ("" where it has none)."""
+    found: dict[Kind, str] = {}
+    for kind, cell in own_values(record, kinds):
+        if kind is not Kind.UID or _UID.fullmatch(cell):
+            found.setdefault(kind, "" if no_one(cell) else cell)
+    patient = found.get(Kind.PATIENT, "")
+    studies = [value for path, value in leaves(record) if kinds.of(path) is Kind.UID and "study" in words_of(path)]
+    study = studies[0].strip() if studies else found.get(Kind.UID, "")
+    return _links(pseudo, patient, found.get(Kind.ACCESSION, ""), study), patient
+
+
+def stem_links(path: Path, pseudo: Pseudonymizer) -> list[int]:
+    """What a text file's name could be: the accession number, study UID or patient id, whole or in parts; then its
+    folder's name."""
+    stem = path.name.removesuffix(".gz").rpartition(".")[0]
+    parts = [*re.split(r"[_\s]+|(?<!\d)\.|\.(?!\d)", stem), *re.split(r"[_\s-]+", stem)]
+    names = dict.fromkeys([stem, *parts, path.parent.name, path.parent.parent.name])
+    told = [name for name in names if len(name) > 3 and re.search(r"\d", name)]
+    return [link(pseudo, kind, name) for name in told for kind in ("accession", "study", "patient")]
+
+
+def _links(pseudo: Pseudonymizer, patient: str, accession: str, study: str) -> list[int]:
+    named = (("patient", patient), ("accession", accession), ("study", study))
+    return [link(pseudo, kind, value) for kind, value in named if value and not no_one(value)]

@@ -1,0 +1,232 @@
+"""The release step: a chunk of the source's files in, their clean copies written, a row of codes a file out."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from curate.deid.pseudonym import Pseudonymizer
+from curate.deid.vault import SecretSource, read_sealed, write_sealed
+from curate.deid_export.dicom import clean_dicom
+from curate.deid_export.images import clean_image
+from curate.deid_export.outcome import Outcome
+from curate.deid_export.reports import clean_report_parts, report_suffix
+from curate.deid_export.rules import ReleaseRules
+from curate.deid_export.survey import People, archive_words, survey
+from curate.engine import Crash, Engine
+from curate.errors import DropRecord, RunError
+from curate.record import DROP_FIELDS, Reason
+from curate.sources.sniff import sniff
+from curate.sources.walk import Found, as_path, as_text, chunks, walk
+from curate.step import Progress, mark_poison
+from curate.storage import commit_bytes, digest
+
+STEP = "release"
+_ABOUT = 32  # files a chunk in the mean: small enough to spread, large enough to be worth a task
+_COUNTS = pa.map_(pa.string(), pa.int64())
+LISTING = pa.schema([("path", pa.binary()), ("relative", pa.string()), ("size", pa.int64()), ("reason", pa.string())])
+# One row an input. Nothing in it names anyone: it is what the attestation is made of.
+RELEASED = pa.schema(
+    [
+        pa.field("key", pa.string(), nullable=False),
+        pa.field("kind", pa.string()),  # dicom | image | report | other
+        pa.field("out", pa.list_(pa.string())),  # paths below the target: one, or the parts of a large report file
+        pa.field("sha256", pa.list_(pa.string())),
+        pa.field("actions", _COUNTS),  # "action attribute" -> how often
+        pa.field("findings", pa.list_(pa.string())),  # codes of the second reader
+        pa.field("rows", _COUNTS),  # of a report file: reason -> rows, "" for the clean ones
+        *DROP_FIELDS,
+    ]
+)
+
+
+def list_source(source: Path, folder: Path, pseudo: Pseudonymizer) -> list[str]:
+    """Walk ``source``; every chunk of files leaves a sealed listing in ``folder``. The chunks' names, in order."""
+    names = []
+    for chunk in chunks(walk(source), _ABOUT):
+        stamps = (part for f in chunk for part in (as_text(f.relative), str(f.size), str(f.mtime_ns), f.reason or ""))
+        name = pseudo.key("release-chunk", str(source.resolve()), *stamps)
+        if not _listing(folder, name).exists():
+            write_sealed(_listing(folder, name), _listing_table(chunk), pseudo)
+        names.append(name)
+    return names
+
+
+def survey_reports(names: list[str], folder: Path, secret: SecretSource, engine: Engine, progress: Progress) -> None:
+    """Where the source holds reports, read once over all of it who its patients are and which words they share."""
+    work = _Survey(str(folder), secret)
+    if not any(work.has_reports(name) for name in names):
+        return
+    todo = [n for n in names if not _surveyed(folder, n).exists()]
+    progress("survey", len(names) - len(todo), len(names))
+    for done, (_, outcome) in enumerate(engine.map(work, todo), len(names) - len(todo) + 1):
+        if isinstance(outcome, Crash):
+            raise RunError("a process died while reading headers; run the same command again, or move the file away")
+        progress("survey", done, len(names))
+
+
+@dataclass(frozen=True)
+class _Survey:
+    """A worker's share of the survey: told a chunk's name, it reads the paths from the sealed listing."""
+
+    folder: str
+    secret: SecretSource
+
+    def has_reports(self, name: str) -> bool:
+        listing = read_sealed(_listing(Path(self.folder), name), self.secret.pseudonymizer())
+        return any(report_suffix(Path(as_path(r))) for r in listing["relative"].to_pylist())
+
+    def __call__(self, name: str) -> int:
+        pseudo = self.secret.pseudonymizer()
+        listing = read_sealed(_listing(Path(self.folder), name), pseudo)
+        paths = [Path(os.fsdecode(r["path"])) for r in listing.to_pylist() if not r["reason"]]
+        write_sealed(_surveyed(Path(self.folder), name), survey(paths, pseudo), pseudo)
+        return len(paths)
+
+
+@dataclass(frozen=True)
+class ReleaseTask:
+    """One partition is one chunk. ``folder`` holds the sealed listings and surveys; ``target`` takes clean files."""
+
+    names: tuple[str, ...]
+    folder: str
+    target: str
+    rules: ReleaseRules
+    secret: SecretSource
+
+    def rows(self, partition: int) -> int:
+        """Files in the chunk."""
+        return int(self._listing(partition).num_rows)
+
+    def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
+        """RELEASED rows in the listing's order; every CLEAN file is committed below ``target`` before its row is."""
+        table = self._listing(partition)
+        reasons = mark_poison([Reason(r) if r else None for r in table["reason"].to_pylist()], poison)
+        rows = [{**row, "reason": reason} for row, reason in zip(table.to_pylist(), reasons, strict=True)]
+        if only is not None:
+            rows = rows[only.start : only.stop]
+        return pa.Table.from_pylist([self._release(row) for row in rows], RELEASED)
+
+    def _listing(self, partition: int) -> pa.Table:
+        return read_sealed(_listing(Path(self.folder), self.names[partition]), self.secret.pseudonymizer())
+
+    def _release(self, row: dict[str, Any]) -> dict[str, Any]:
+        path, key = Path(os.fsdecode(row["path"])), file_key(row["relative"], self.secret.pseudonymizer())
+        kind, outcomes = "other", [Outcome(row["reason"])] if row["reason"] else []
+        written: list[tuple[str, str]] = []
+        if not outcomes:
+            try:
+                kind = kind_of(path)
+                for outcome in self._cleaned(path, row["relative"], kind):
+                    if outcome.data is not None:
+                        written.append(self._commit(f"{kind}/{key[:2]}/{key}", len(written), outcome))
+                    outcomes.append(outcome)
+            except DropRecord as dropped:
+                outcomes.append(Outcome(dropped.reason))
+        return {"key": key, "kind": kind, **self._told(outcomes, written)}
+
+    def _commit(self, stem: str, part: int, outcome: Outcome) -> tuple[str, str]:
+        """The clean file at its final name, whole; the name below the target, and the bytes' sha256."""
+        assert outcome.data is not None
+        out = f"{stem}-{part}{outcome.suffix}" if part else f"{stem}{outcome.suffix}"
+        commit_bytes(Path(self.target) / out, outcome.data)
+        return out, digest(outcome.data)
+
+    def _told(self, outcomes: list[Outcome], written: list[tuple[str, str]]) -> dict[str, Any]:
+        """What is said of an input. One that broke off in reading is withheld whole, its first parts too."""
+        last = outcomes[-1]
+        reason = last.reason if not written or (last.reason and last.reason not in last.rows) else None
+        if reason is not None:
+            for out, _ in written:
+                (Path(self.target) / out).unlink()
+            written = []
+        return {
+            "out": [out for out, _ in written] or None,
+            "sha256": [hashed for _, hashed in written] or None,
+            "actions": sorted(sum((Counter(o.actions) for o in outcomes), Counter()).items()),
+            "findings": sorted({f for o in outcomes for f in o.findings}),
+            "rows": sorted(sum((Counter(o.rows) for o in outcomes), Counter()).items()),
+            "drop_step": STEP if reason else None,
+            "drop_reason": reason,
+        }
+
+    def _cleaned(self, path: Path, relative: str, kind: str) -> Iterable[Outcome]:
+        """One outcome; of a large report file, one a part."""
+        pseudo = self.secret.pseudonymizer()
+        if kind == "dicom":
+            return [clean_dicom(path, self.rules, pseudo)]
+        if kind == "image":
+            return [clean_image(path, self.rules, pseudo)]
+        if kind == "report":
+            people, words = _known(self.folder, self.names, self.rules.k_patients, self.secret)
+            renamed = _Renamed(path, relative, pseudo)
+            return clean_report_parts(path, self.rules, pseudo, people, words, renamed=renamed)
+        raise DropRecord(Reason.REFUSED_KIND)
+
+
+@dataclass(frozen=True)
+class _Renamed:
+    """What a file named in a report's row is called in the release: its key. Names lead no further than the source."""
+
+    report: Path
+    relative: str
+    pseudo: Pseudonymizer
+
+    def __call__(self, named: str) -> str | None:
+        """The key of the file ``named``, below the source or beside the report; None where there is none."""
+        depth = self.relative.count("/")
+        root = self.report.parents[depth]
+        for folder in dict.fromkeys((self.report.parent, root)):
+            path = Path(os.path.normpath(folder / named))
+            if path.is_relative_to(root) and path != self.report and path.is_file():
+                return file_key(as_text(str(path.relative_to(root))), self.pseudo)
+        return None
+
+
+def kind_of(path: Path) -> str:
+    """dicom, image, report or other: by the first bytes, and of what these do not tell by the suffix."""
+    found = sniff(path)
+    if found != "none":
+        return found
+    return "report" if report_suffix(path) else "other"
+
+
+def file_key(relative: str, pseudo: Pseudonymizer) -> str:
+    """The key of an input, from its path below the source: 32 hex digits, also the name of what is written."""
+    return pseudo.key("file", relative)
+
+
+def read_listings(names: Iterable[str], folder: Path, pseudo: Pseudonymizer) -> Iterable[pa.Table]:
+    """The sealed listings (LISTING), one a chunk: paths, in memory only."""
+    return (read_sealed(_listing(folder, name), pseudo) for name in names)
+
+
+@lru_cache(maxsize=1)
+def _known(folder: str, names: tuple[str, ...], k: int, secret: SecretSource) -> tuple[People, frozenset[str]]:
+    """What the survey knows: read once a process."""
+    pseudo = secret.pseudonymizer()
+    tables = [read_sealed(_surveyed(Path(folder), name), pseudo) for name in names]
+    return People(tables), archive_words(tables, k)
+
+
+def _listing_table(chunk: list[Found]) -> pa.Table:
+    rows = [
+        {"path": os.fsencode(f.path), "relative": as_text(f.relative), "size": f.size, "reason": f.reason}
+        for f in chunk
+    ]
+    return pa.Table.from_pylist(rows, LISTING)
+
+
+def _listing(folder: Path, name: str) -> Path:
+    return folder / f"{name}.list"
+
+
+def _surveyed(folder: Path, name: str) -> Path:
+    return folder / f"{name}.survey"

@@ -1,0 +1,144 @@
+"""DICOM files: the header for the index, one frame as a picture.
+
+Malformed files are read as far as they make sense; what a file cannot give becomes a DropRecord with a Reason.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from pydicom.datadict import tag_for_keyword
+from pydicom.dataset import Dataset
+
+from curate.errors import DropRecord
+from curate.record import Reason
+from curate.sources.codec import Layout, decode_frame
+from curate.sources.dicomfile import FLOAT_PIXELS, DicomFile, integer, open_dicom, text, value
+from curate.sources.picture import Header, Picture, PixelRules, finish
+from curate.sources.window import show_colour, show_grey, show_palette
+
+__all__ = ["Header", "Picture", "PixelRules", "load_dicom", "read_header"]
+
+# Storage SOP classes whose pixels are numbers or labels, not a picture of a patient (PS3.4 B.5)
+NUMBERS = {
+    "1.2.840.10008.5.1.4.1.1.30": "Parametric Map",
+    "1.2.840.10008.5.1.4.1.1.66": "Raw Data",
+    "1.2.840.10008.5.1.4.1.1.66.1": "Spatial Registration",
+    "1.2.840.10008.5.1.4.1.1.66.3": "Deformable Spatial Registration",
+    "1.2.840.10008.5.1.4.1.1.66.4": "Segmentation",
+    "1.2.840.10008.5.1.4.1.1.66.5": "Surface Segmentation",
+    "1.2.840.10008.5.1.4.1.1.66.7": "Label Map Segmentation",
+    "1.2.840.10008.5.1.4.1.1.66.8": "Height Map Segmentation",
+    "1.2.840.10008.5.1.4.1.1.481.2": "RT Dose",
+}
+_NUMBER_MODALITIES = ("SEG", "RTDOSE")  # for files without a SOP class, or with a private one
+_HEADER_KEYWORDS = (
+    "SOPClassUID",
+    "SOPInstanceUID",
+    "StudyDate",
+    "Modality",
+    "AccessionNumber",
+    "PatientName",
+    "PatientID",
+    "StudyInstanceUID",
+    "SeriesInstanceUID",
+    "InstanceNumber",
+    "NumberOfFrames",
+    "Rows",
+    "Columns",
+)
+_HEADER_TAGS = [tag for keyword in _HEADER_KEYWORDS if (tag := tag_for_keyword(keyword)) is not None]
+_HEADER_LIMIT = PixelRules().max_bytes  # a deflated file has to be inflated for its header
+
+
+def read_header(path: Path) -> Header:
+    """What the index needs of a DICOM file; neither pixels nor other elements are kept, and pixels are not read.
+
+    Raises DropRecord: UNREADABLE_FILE, EMPTY_FILE; BAD_HEADER where it does not parse or gives no size; NOT_AN_IMAGE
+    where nothing parsed; NO_PIXELS where the file holds no pixel data element, or an empty one (reports, plans,
+    waveforms, DICOMDIR); NOT_A_PICTURE where the pixels are numbers: the SOP classes in ``NUMBERS``, the modalities
+    SEG and RTDOSE, Float and Double Float Pixel Data. A private or missing SOP class is a picture.
+    """
+    with open_dicom(path, _HEADER_LIMIT, _HEADER_TAGS) as file:
+        _check_picture(file)
+        dataset = file.dataset
+        rows, columns = integer(dataset, "Rows", 0), integer(dataset, "Columns", 0)
+        if rows <= 0 or columns <= 0:
+            raise DropRecord(Reason.BAD_HEADER)
+        digits = re.sub(r"\D", "", text(dataset, "StudyDate"))
+        return Header(
+            kind="dicom",
+            patient_id=text(dataset, "PatientID"),
+            patient_name=text(dataset, "PatientName"),
+            study_uid=text(dataset, "StudyInstanceUID"),
+            series_uid=text(dataset, "SeriesInstanceUID"),
+            sop_uid=text(dataset, "SOPInstanceUID") or text(dataset.file_meta, "MediaStorageSOPInstanceUID"),
+            accession=text(dataset, "AccessionNumber"),
+            study_date=digits if len(digits) == 8 else "",
+            frames=max(integer(dataset, "NumberOfFrames", 1), 1),
+            instance=integer(dataset, "InstanceNumber", 0),
+            rows=rows,
+            columns=columns,
+        )
+
+
+def load_dicom(path: Path, frame: int, rules: PixelRules) -> Picture:
+    """The 0-based ``frame`` as a picture by ``rules``; only that frame is decoded. See `window` for how it is shown.
+
+    Raises DropRecord: all of `read_header`; TOO_SMALL and TOO_LARGE by the declared size, before decoding; CHANGED
+    where the file has no such frame; UNSUPPORTED_SYNTAX; TRUNCATED where bytes of the frame are missing; UNDECODABLE;
+    BLANK where every pixel of the result has one value.
+    """
+    with open_dicom(path, rules.max_bytes) as file:
+        _check_picture(file)
+        layout = read_layout(file.dataset)
+        if frame >= layout.frames:
+            raise DropRecord(Reason.CHANGED)
+        rules.check_size(layout.rows, layout.columns, layout.samples * max(layout.allocated // 8, 1))
+        stored = decode_frame(file, layout, frame)
+        stored = stored.astype(stored.dtype.newbyteorder("="), copy=False)
+        if layout.photometric == "PALETTE COLOR":
+            pixels = show_palette(stored, file.dataset, rules)
+        elif stored.ndim == 3:
+            pixels = show_colour(stored, layout.stored, rules)
+        else:
+            pixels = show_grey(stored, file.dataset, layout, frame, rules)
+        return Picture(finish(pixels), file.dataset)
+
+
+def read_layout(dataset: Dataset) -> Layout:
+    """How the stored values lie, malformed values made plausible; DropRecord BAD_HEADER where there is no size."""
+    rows, columns = integer(dataset, "Rows", 0), integer(dataset, "Columns", 0)
+    allocated = integer(dataset, "BitsAllocated", 0)
+    if min(rows, columns, allocated) <= 0:
+        raise DropRecord(Reason.BAD_HEADER)
+    photometric = text(dataset, "PhotometricInterpretation").upper()
+    samples = integer(dataset, "SamplesPerPixel", 0)
+    if samples <= 0:
+        samples = 3 if photometric.startswith(("RGB", "YBR")) else 1
+    tables = value(dataset, "ExtendedOffsetTable"), value(dataset, "ExtendedOffsetTableLengths")
+    return Layout(
+        rows=rows,
+        columns=columns,
+        samples=samples,
+        photometric=photometric or ("MONOCHROME2" if samples == 1 else "RGB"),
+        allocated=allocated,
+        stored=min(max(integer(dataset, "BitsStored", allocated), 1), allocated),
+        signed=integer(dataset, "PixelRepresentation", 0) == 1,
+        planar=int(integer(dataset, "PlanarConfiguration", 0) == 1),
+        frames=max(integer(dataset, "NumberOfFrames", 1), 1),
+        offsets=tables if isinstance(tables[0], bytes) and isinstance(tables[1], bytes) else None,
+    )
+
+
+def _check_picture(file: DicomFile) -> None:
+    dataset = file.dataset
+    if file.pixels is None and not len(dataset) and not len(dataset.file_meta):
+        raise DropRecord(Reason.NOT_AN_IMAGE)
+    if file.pixels is None or file.pixels.length == 0:
+        raise DropRecord(Reason.NO_PIXELS)
+    if file.pixels.tag in FLOAT_PIXELS or text(dataset, "SOPClassUID") in NUMBERS:
+        raise DropRecord(Reason.NOT_A_PICTURE)
+    if text(dataset, "Modality") in _NUMBER_MODALITIES:
+        raise DropRecord(Reason.NOT_A_PICTURE)
