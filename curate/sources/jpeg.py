@@ -29,7 +29,7 @@ _END = b"\xff\xd9"
 _FIRST = 1 << 17  # bytes of a file in which its header is looked for
 _NOISE = bytes((i * i * 7 + i * 89 + 33) % 251 for i in range(24))  # without 0xFF, which begins a marker
 _MORE = _NOISE + b"".join(bytes((0xFF, 0xD0 + i)) + _NOISE for i in range(8))  # for each restart there may be
-_SPARE = 64  # bytes behind the picture that are no rows of it, but rubbish
+_SPARE = 32  # bytes behind the picture that are no rows of it, but rubbish
 _COEFFICIENTS = 64
 
 
@@ -127,12 +127,12 @@ def decode_whole(data: bytes, tables: bytes = b"") -> np.ndarray:
     end = scans[-1][2]
     if not _all_sent(frame, [body for body, _, _ in scans]) or _changes(values, data[:end] + _MORE + _END, tables):
         raise DropRecord(Reason.TRUNCATED)
-    _, scan, end = scans[0]
+    _, scan, end = max(scans, key=lambda part: len(part[1]))
     numbers = [mark[1] & 7 for mark in _RESTART.findall(scan)]
     if numbers != [i & 7 for i in range(len(numbers))]:
         raise DropRecord(Reason.CONTRADICTORY)
     used = len(scan.rstrip(b"\0\xff")) - _SPARE  # some pad
-    if (len(scans) == 1 or frame[0] == _PROGRESSIVE) and used > 2 * _SPARE:
+    if used > 2 * _SPARE:
         begin = end - len(scan) + used
         begin -= data[begin - 1] == 0xFF
         if not _changes(values, data[:begin] + _NOISE + data[begin + len(_NOISE) :], tables):

@@ -21,11 +21,12 @@ from curate.sources.tiff_directory import Tag, Tags, directories
 _WHITE_IS_ZERO, _RGB, _PALETTE, _SEPARATED, _YCBCR = 0, 2, 3, 5, 6
 _COLOURS = {_WHITE_IS_ZERO: 1, 1: 1, _RGB: 3, _PALETTE: 1, _SEPARATED: 4, _YCBCR: 3}  # samples by photometric
 _PLAIN, _LZW, _OLD_JPEG, _JPEG = 1, 5, 6, 7
+_PACKBITS, _LERC = 32773, 34887
 _DECODERS = {  # whose output may be longer than a strip
     8: imagecodecs.zlib_decode,
     32946: imagecodecs.zlib_decode,
     _LZW: imagecodecs.lzw_decode,
-    32773: imagecodecs.packbits_decode,
+    _PACKBITS: imagecodecs.packbits_decode,
     50000: imagecodecs.zstd_decode,
 }
 _SMALL_TILE = 1 << 22  # pixels
@@ -51,6 +52,8 @@ def decode(data: bytes, page: Page) -> np.ndarray:
     tags = page.tags
     meaning, samples, bits, form = _meaning(tags)
     alpha = _alpha(tags, samples - _COLOURS[meaning])
+    if tags.get(Tag.COMPRESSION) == (_LERC,) and bits > 8 and data[:2] == b"MM":  # swapped or not, writers differ
+        raise DropRecord(Reason.UNSUPPORTED_IMAGE)
     _check_segments(data, page, samples, bits)
     if meaning == _SEPARATED:  # libtiff makes colours of inks, by another rule than everybody's; as greys it does not
         place = tags[Tag.PHOTOMETRIC_PLACE][0]
@@ -157,6 +160,8 @@ def _check_segments(data: bytes, page: Page, samples: int, bits: int) -> None:
             decode_whole(data[place : place + size], bytes(tags.get(Tag.JPEG_TABLES, ())))
         elif photometric != _YCBCR and (compression == _PLAIN or number in (0, len(places) - 1)):
             _check_length(data[place : place + size], tags, length, row, height)
+        if compression == _PACKBITS and bits % 8 and not _by_rows(data[place : place + size], row):
+            raise DropRecord(Reason.UNSUPPORTED_IMAGE)  # libtiff gives packed bits by rows, and loses what runs over
 
 
 def _check_length(data: bytes, tags: Tags, length: int, row: int, height: int) -> None:
@@ -175,3 +180,16 @@ def _check_length(data: bytes, tags: Tags, length: int, row: int, height: int) -
         raise DropRecord(Reason.TRUNCATED)
     if found >= length + row and found != row * height:
         raise DropRecord(Reason.CONTRADICTORY)
+
+
+def _by_rows(data: bytes, row: int) -> bool:
+    """Does every run of PackBits (TIFF 6.0 section 9) end with its row of ``row`` bytes?"""
+    at = filled = 0
+    while at < len(data):
+        code = data[at]
+        count = 0 if code == 128 else code + 1 if code < 128 else 257 - code
+        at += 1 + (count if code < 128 else code != 128)
+        if filled + count > row:
+            return False
+        filled = (filled + count) % row
+    return True
