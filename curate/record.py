@@ -40,6 +40,8 @@ class Reason(StrEnum):
     UNDECODABLE = "undecodable_pixels"
     TRUNCATED = "truncated_pixels"
     UNSUPPORTED_SYNTAX = "unsupported_transfer_syntax"
+    UNSUPPORTED_IMAGE = "unsupported_image_format"  # an image, but of a kind that is not read: HEIC, CIELab TIFF, ...
+    CONTRADICTORY = "header_contradicts_pixels"  # both are whole, and do not describe one picture
     TOO_LARGE = "decompression_limit"
     BLANK = "blank_image"
     TOO_SMALL = "image_too_small"
