@@ -61,7 +61,7 @@ class Pseudonymizer:
         return f"{root}.{number % 10 ** _room(root)}"
 
     def shift(self, patient_id: str) -> dt.timedelta:
-        """The patient's date shift: whole days, never zero, within +-``max_shift_days``; the id's spelling is ignored."""
+        """The patient's date shift: whole days, never zero, within +-``max_shift_days``, however the id is spelt."""
         n = int.from_bytes(self.digest("date-shift", canonical_id(patient_id))[:8], "big")
         days = n % (2 * self.max_shift_days) - self.max_shift_days
         return dt.timedelta(days=days if days < 0 else days + 1)

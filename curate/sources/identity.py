@@ -20,7 +20,7 @@ _DELETED = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]+")
 _ISSUER = re.compile(r"([^~^]*[^~^\s][^~^]*)\^[^~^]*\^[^~^]*\^[^~]*")
 _FORMULA = re.compile(r'="([^"]*)"')  # how exports keep a spreadsheet from reading a number
 _APOSTROPHE = re.compile(r"'(\d+)")
-# A whole number that was a float. Three zeros could be thousands, and beyond 2^53 the digits are no longer the source's.
+# A whole number that was a float. Three zeros could be thousands; beyond 2^53 the digits are not the source's.
 _FLOAT = re.compile(r"(\d{1,15})[.,]0{1,2}")
 SCIENTIFIC = re.compile(r"\d(?:[.,]\d+)?e\+?\d{1,3}", re.IGNORECASE)
 _STRONG, _WEAK = ";|~", ",/\\&+ \t\r\n"
