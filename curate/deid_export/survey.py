@@ -25,6 +25,7 @@ from curate.deid_export.report_rows import open_records, report_suffix
 from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.dicomfile import open_dicom, text
+from curate.sources.identity import listed
 from curate.sources.sniff import sniff
 
 __all__ = ["SURVEY", "People", "archive_words", "row_links", "stem_links", "survey"]
@@ -119,5 +120,5 @@ def stem_links(path: Path, pseudo: Pseudonymizer) -> list[int]:
 
 
 def _links(pseudo: Pseudonymizer, patient: str, accession: str, study: str) -> list[int]:
-    named = (("patient", patient), ("accession", accession), ("study", study))
+    named = [("patient", patient), *(("accession", each) for each in listed(accession)), ("study", study)]
     return [link(pseudo, kind, value) for kind, value in named if value and not no_one(value)]

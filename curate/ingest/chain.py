@@ -151,7 +151,7 @@ class _Picture:
             "reread": bool(gated.regions) or self._sampled(row["key"]),
         }
         if picture.dataset is not None:
-            made |= attributes(picture.dataset, self.secret.pseudonymizer())
+            made |= attributes(picture.dataset, self.secret.pseudonymizer(), row["patient_id"])
             made["phi"] = list(dict.fromkeys((row["phi"] or []) + identifying_values(picture.dataset)))
         return {**row, **made}
 

@@ -7,7 +7,7 @@ clear is each record's pseudonymous key and, where it was dropped, the reason.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -22,8 +22,11 @@ from curate.deid.text.shared import shared_words
 from curate.deid.vault import SecretSource, read_sealed, write_sealed
 from curate.ingest.scan import SCAN, read_scan
 from curate.record import FATE, INDEX, Reason, conform, live
+from curate.sources.coverage import Pairing, describe
+from curate.sources.identity import first_id, spellings
 from curate.sources.pair import PairRules, pair
 from curate.sources.report import Report, ReportColumns, read_reports
+from curate.sources.several import Several, declared_status, joined, told_status
 
 STEP = "index"
 _BATCH = 20_000  # files at a time
@@ -38,6 +41,7 @@ class ReportSource:
     columns: ReportColumns
     format: Literal["auto", "csv", "jsonl", "parquet", "txt"] = "auto"
     name_pattern: str | None = None
+    several: Several = "ambiguous"  # what becomes of several reports of one study
 
 
 @dataclass(frozen=True)
@@ -74,18 +78,23 @@ class IndexTask:
         """FATE rows sorted by key; the live rows are sealed in partitions of ``rows_per_partition``."""
         pseudo = self.secret.pseudonymizer()
         scans = [(name, read_scan(chunks, Path(self.scans), pseudo)) for name, chunks in self.chunks]
-        reports = [
-            replace(r, row=f"{i}/{r.row}")  # two sources may hold files of one name
-            for i, s in enumerate(self.reports)
-            for r in read_reports(Path(s.path), s.columns, s.format, s.name_pattern)
-        ]
-        index = build_index(scans, reports, self.rules, pseudo)
+        reports = list(read_sources(self.reports))
+        matched = match(scans, reports, self.rules)
+        index = matched.index(reports, self.rules, pseudo)
+        write_sealed(_pairing(Path(self.sealed)), matched.pairing.table(), pseudo)
         alive = index.filter(pa.array(live(index)))
         for i, start in enumerate(range(0, alive.num_rows, self.rows_per_partition)):
             write_sealed(sealed_part(Path(self.sealed), i), alive.slice(start, self.rows_per_partition), pseudo)
         words = shared_words(*_told(alive), self.k_patients)
         write_sealed(_words(Path(self.sealed)), pa.table({"word": pa.array(sorted(words), pa.string())}), pseudo)
         return conform(index, FATE)
+
+
+def read_sources(sources: Sequence[ReportSource]) -> Iterator[Report]:
+    """Every report of every source, each with its source's rule for several of one study."""
+    for i, s in enumerate(sources):
+        for r in read_reports(Path(s.path), s.columns, s.format, s.name_pattern):
+            yield replace(r, row=f"{i}/{r.row}", several=s.several)  # two sources may hold files of one name
 
 
 def sealed_part(folder: Path, partition: int) -> Path:
@@ -112,21 +121,50 @@ def build_index(
     ``scans``: source name and its SCAN table. Every file and every report that no image uses has exactly one row
     (a multi-frame file has one a chosen frame).
     """
+    return match(scans, reports, rules).index(reports, rules, pseudo)
+
+
+@dataclass(frozen=True)
+class Matched:
+    """The files, each with the report it was given or the reason it has none; the reports' own ends; how it went."""
+
+    files: pa.Table
+    reports: pa.Table  # REPORT_MATCH
+    pairing: Pairing
+
+    def index(self, reports: Sequence[Report], rules: IndexRules, pseudo: Pseudonymizer) -> pa.Table:
+        """INDEX rows, sorted by key."""
+        files = self.files
+        # in batches: a million files as Python rows would not fit a small machine
+        tables = [
+            pa.Table.from_pylist([r for f in batch for r in _image_rows(f, reports, rules, pseudo)], INDEX)
+            for batch in (files.slice(i, _BATCH).to_pylist() for i in range(0, files.num_rows, _BATCH))
+        ]
+        unused = _unused_reports(reports, self.reports.to_pylist(), rules, pseudo)
+        table = pa.concat_tables([*tables, pa.Table.from_pylist(unused, INDEX)])
+        return table.take(pa.array(pl.Series(table["key"].to_pylist(), dtype=pl.String).arg_sort().to_numpy()))
+
+
+def match(scans: Sequence[tuple[str, pa.Table]], reports: Sequence[Report], rules: IndexRules) -> Matched:
+    """Every file and every report, paired."""
     files = pa.concat_tables(
         [t.append_column("source", pa.array([name] * t.num_rows)) for name, t in scans] or [_NO_FILES]
     )
     files = _with_column(files, "reason", _choose_slices(files, rules))
     usable = np.flatnonzero(files["reason"].is_null().to_numpy(zero_copy_only=False))
-    image_match, report_match = pair(_pairing_columns(files, usable), _report_table(reports), rules.pair)
-    files = _with_matches(files, usable, image_match.sort_by("row"), rules)
-    # in batches: a million files as Python rows would not fit a small machine
-    tables = [
-        pa.Table.from_pylist([r for f in batch for r in _image_rows(f, reports, rules, pseudo)], INDEX)
-        for batch in (files.slice(i, _BATCH).to_pylist() for i in range(0, files.num_rows, _BATCH))
-    ]
-    unused = _unused_reports(reports, report_match.sort_by("row").to_pylist(), rules, pseudo)
-    table = pa.concat_tables([*tables, pa.Table.from_pylist(unused, INDEX)])
-    return table.take(pa.array(pl.Series(table["key"].to_pylist(), dtype=pl.String).arg_sort().to_numpy()))
+    images, told = _pairing_columns(files, usable), _report_table(reports)
+    image_match, report_match = pair(images, told, rules.pair)
+    pairing = describe(images, told, image_match, rules.pair)
+    return Matched(_with_matches(files, usable, image_match, rules), report_match, pairing)
+
+
+def read_pairing(folder: Path, pseudo: Pseudonymizer) -> Pairing:
+    """How the pairing went, as the index step has left it."""
+    return Pairing.of_table(read_sealed(_pairing(folder), pseudo))
+
+
+def _pairing(folder: Path) -> Path:
+    return folder / "pairing.sealed"
 
 
 def _words(folder: Path) -> Path:
@@ -149,7 +187,8 @@ def _pairing_columns(files: pa.Table, usable: np.ndarray) -> pa.Table:
 
 
 def _with_matches(files: pa.Table, usable: np.ndarray, matches: pa.Table, rules: IndexRules) -> pa.Table:
-    """``files`` with the report each was given (row of reports, or null) and the reason it was given none."""
+    """``files`` with the ``report`` each was given (row of reports, or null), what ``also`` belongs to it, and the
+    reason it was given none."""
     report = np.full(files.num_rows, -1, dtype=np.int64)
     report[usable] = matches["report"].fill_null(-1).to_numpy()
     reason = np.array(files["reason"].to_pylist(), dtype=object)
@@ -158,6 +197,9 @@ def _with_matches(files: pa.Table, usable: np.ndarray, matches: pa.Table, rules:
         found = [None if r == Reason.ORPHAN_IMAGE.value else r for r in found]
     reason[usable] = found
     files = _with_column(files, "reason", pa.array(reason, pa.string()))
+    also = np.empty(files.num_rows, dtype=object)
+    also[usable] = np.fromiter(matches["also"].to_pylist(), dtype=object, count=len(usable))
+    files = files.append_column("also", pa.array(also, pa.list_(pa.int64())))
     return files.append_column("report", pa.array(report, mask=report < 0))
 
 
@@ -184,10 +226,11 @@ def _with_column(table: pa.Table, name: str, values: pa.Array) -> pa.Table:
 
 
 def _report_table(reports: Sequence[Report]) -> pa.Table:
-    columns = ("accession", "study", "patient", "date", "image")
+    columns = ("accession", "study", "patient", "date", "image", "order", "several")
     table = pa.table({c: pa.array([getattr(r, c) for r in reports], pa.string()) for c in columns})
     table = table.append_column("text", pa.array([r.text for r in reports], pa.string()))
     table = table.append_column("reason", pa.array([r.reason for r in reports], pa.string()))
+    table = table.append_column("status", pa.array(map(_status, reports), pa.string()))
     return table.add_column(0, "row", pa.array(range(len(reports)), pa.int64()))
 
 
@@ -195,21 +238,22 @@ def _image_rows(
     file: dict[str, Any], reports: Sequence[Report], rules: IndexRules, pseudo: Pseudonymizer
 ) -> Iterator[dict[str, Any]]:
     """One row a chosen frame of a file."""
-    report = None if file.get("report") is None else reports[file["report"]]
-    group = report.group if report else ""
-    person = file["patient_id"] or (report.patient if report else "")
-    study = file["study_uid"] or file["accession"] or (report.row if report else file["relative"])
-    identity = group or person or f"{file['source']}/{file['relative']}"  # who is not known stands alone
+    report = None if file.get("report") is None else _whole(reports, [file["report"], *(file["also"] or ())])
+    told = report or Report("")
+    # as `curate deid` does: a file of no named patient is its study's; who is not known at all, its report's or alone
+    person = first_id((file["patient_id"], told.patient, file["study_uid"], file["series_uid"], file["sop_uid"]))
+    study = first_id((file["study_uid"], file["accession"], told.study, told.accession))
+    alone = pseudo.key("alone", *(("reports", told.row) if report else (file["source"], file["relative"])))
     row = {
-        "patient": pseudo.key("patient", identity.strip().casefold()),
-        "study": pseudo.key("study", study.strip()),
+        "patient": pseudo.key("patient", first_id((told.group, person)) or alone),
+        "study": pseudo.key("study", study or alone),
         "source": file["source"],
         "kind": file["kind"],
         "path": file["path"],
         "size": file["size"],
         "text": report.text if report else None,
-        "phi": _identities(file, report),
-        "patient_id": person or study,
+        "phi": _identities((*(file[n] for n in _NAMED if file[n]), *told.phi)),
+        "patient_id": person or study or alone,
         "meta": list(report.meta.items()) if report else [],
         "clean": report.clean if report else None,
         "drop_step": STEP if file["reason"] else None,
@@ -240,17 +284,18 @@ def _unused_reports(
         reason = match["reason"] or Reason.ORPHAN_REPORT.value
         if rules.unpaired_reports == "keep" and reason == Reason.ORPHAN_REPORT.value:
             reason = None
-        study = report.study or report.accession or report.row
+        alone = pseudo.key("alone", "reports", report.row)
+        study = first_id((report.study, report.accession)) or alone
         rows.append(
             {
                 "key": pseudo.key("report", report.row),
-                "patient": pseudo.key("patient", (report.group or report.patient or report.row).strip().casefold()),
-                "study": pseudo.key("study", study.strip()),
+                "patient": pseudo.key("patient", first_id((report.group, report.patient)) or alone),
+                "study": pseudo.key("study", study),
                 "source": "reports",
                 "kind": "none",
                 "text": report.text,
-                "phi": list(report.phi),
-                "patient_id": report.patient or study,
+                "phi": _identities(report.phi),
+                "patient_id": first_id((report.patient,)) or study,
                 "meta": list(report.meta.items()),
                 "clean": report.clean,
                 "drop_step": STEP if reason else None,
@@ -260,7 +305,22 @@ def _unused_reports(
     return rows
 
 
-def _identities(file: dict[str, Any], report: Report | None) -> list[str]:
-    named = ("patient_id", "patient_name", "accession", "study_uid", "series_uid", "sop_uid")
-    values = [file[n] for n in named if file[n]] + (list(report.phi) if report else [])
-    return list(dict.fromkeys(values))
+_NAMED = ("patient_id", "patient_name", "accession", "study_uid", "series_uid", "sop_uid")
+
+
+def _identities(values: Iterable[str]) -> list[str]:
+    """The values that a text is searched for: each as written, and without an issuer and the like."""
+    return list(dict.fromkeys(s for value in values for s in spellings(value)))
+
+
+def _status(report: Report) -> str:
+    return declared_status(report.status) or told_status(report.text)
+
+
+def _whole(reports: Sequence[Report], rows: Sequence[int]) -> Report:
+    """One report of the one that was found and of what follows it."""
+    parts = [reports[row] for row in rows]
+    if len(parts) == 1:
+        return parts[0]
+    text = joined([part.text for part in parts], [_status(part) for part in parts])
+    return replace(parts[0], text=text, phi=tuple(dict.fromkeys(value for part in parts for value in part.phi)))

@@ -15,13 +15,26 @@ from curate.errors import RecipeError
 from curate.record import Reason
 from curate.sources.rows import SUFFIXES, Format, Row, column_names, decode, read_rows
 from curate.sources.section import SECTIONS
+from curate.sources.several import Several
 from curate.sources.walk import Found, as_text, walk
 
 Asked = Literal["auto", "csv", "jsonl", "parquet", "txt"]
 MAX_REPORT_BYTES = 1 << 24  # a text file beyond this is not a report
 _TRUE = {"yes", "true", "1", "y"}
 _PHI = ("patient_name", "patient", "accession", "study")
-_SINGLE = ("text", "accession", "study", "patient", "date", "image", "patient_name", "group", "clean")
+_SINGLE = (
+    "text",
+    "accession",
+    "study",
+    "patient",
+    "date",
+    "image",
+    "patient_name",
+    "group",
+    "clean",
+    "status",
+    "order",
+)
 _NAMED = ("accession", "study", "patient", "date")  # what a file's name can say
 # what a first row of data looks like where names should be: it is never printed
 _DATA_LIKE = re.compile(r"\d{4}|\^|[.;:!?]\s|\.$|^.{49}|^$", re.DOTALL)
@@ -41,6 +54,8 @@ class ReportColumns:
     patient_name: str | None = None
     group: str | None = None  # rows that must share a split; by default the patient
     clean: str | None = None  # whether the row belongs to the trusted set
+    status: str | None = None  # preliminary, final, addendum: which of several reports is the one
+    order: str | None = None  # a number or a moment by which several reports follow one another
     keep: Mapping[str, str] = field(default_factory=dict)  # name in the record's meta -> column
 
 
@@ -60,6 +75,9 @@ class Report:
     clean: bool | None = None  # None: the source has no such column
     meta: dict[str, str] = field(default_factory=dict)
     reason: Reason | None = None  # EMPTY_REPORT, BAD_ENCODING, UNREADABLE_FILE; of a bad entry, what `walk` said
+    status: str = ""
+    order: str = ""
+    several: Several = "ambiguous"  # what is done where several share an identity; its source's rule
 
 
 def check_columns(path: Path, columns: ReportColumns, format: Asked = "auto", name_pattern: str | None = None) -> None:
@@ -210,6 +228,8 @@ def _report(
         image=known.get("image", ""),
         phi=tuple(dict.fromkeys(known[name] for name in _PHI if known.get(name))),
         group=known.get("group", ""),
+        status=known.get("status", ""),
+        order=known.get("order", ""),
         clean=clean,
         meta=meta or {},
         reason=reason or (None if text.strip() else Reason.EMPTY_REPORT),
