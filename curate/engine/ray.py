@@ -114,8 +114,9 @@ class _ModelActor:
         return {**keep, "result": np.array([pickle.dumps(result)], dtype=object)}
 
     def _scored(self, batch: Any) -> Any:
-        failed = [x for x in (batch, self.model) if isinstance(x, RadsiftError)]
-        return failed[0] if failed else _told(self.model, batch)
+        if isinstance(batch, RadsiftError):
+            return batch
+        return self.model if isinstance(self.model, RadsiftError) else _told(self.model, batch)
 
 
 def _told(fn: Callable[[T], R], item: T) -> R | RadsiftError:
@@ -135,7 +136,7 @@ def _loaded(raw: bytes) -> Any:
     return result
 
 
-def _whole(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _whole(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """``rows``; RunError where Ray lost a process it could not replace."""
     try:
         yield from rows

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import secrets
-import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from ray._private import node, ray_constants
 
 from curate.engine import Resources
 from curate.errors import RecipeError
+from curate.storage import remove_tree
 
 _MOST_SOCKET = 107  # bytes of a socket's path on Linux (sun_path of unix(7), less its end)
 _IN_SESSION = len("/ray/session_2026-01-01_00-00-00_000000_4194304/sockets/plasma_store.0")
@@ -44,7 +44,7 @@ class Session:
         for name, value in self._before.items():
             os.environ.pop(name, None) if value is None else os.environ.update({name: value})
         if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            remove_tree(self._folder, self._folder.parent)
 
     def _local(self, resources: Resources) -> dict[str, Any]:
         """How a local Ray is started. ``address="local"`` always starts anew: a stale cluster file would be joined."""

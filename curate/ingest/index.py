@@ -87,6 +87,10 @@ class IndexTask:
         write_sealed(_words(Path(self.sealed)), pa.table({"word": pa.array(sorted(words), pa.string())}), pseudo)
         return conform(index, FATE)
 
+    def beside(self, partition: int) -> list[Path]:
+        """The sealed parts and the shared words."""
+        return sorted(Path(self.sealed).glob("*.sealed"))
+
 
 def sealed_part(folder: Path, partition: int) -> Path:
     """Where one partition of the sealed index lies."""
@@ -207,6 +211,9 @@ def _image_rows(
         "kind": file["kind"],
         "path": file["path"],
         "size": file["size"],
+        "mtime_ns": file["mtime_ns"],
+        "identity": file["identity"],
+        "fault": file["fault"],
         "text": report.text if report else None,
         "phi": _identities(file, report),
         "patient_id": person or study,
