@@ -48,6 +48,7 @@ class Reason(StrEnum):
     TOO_SMALL = "image_too_small"
     CHANGED = "file_changed_since_index"
     CRASHED = "crashed_its_process"
+    FAILED = "unforeseen_failure"  # of the program, at the place its `fault` names: a bug to report
     # -- ingest: de-identification; what cannot be proven clean is quarantined
     BURNED_IN = "quarantine_burned_in_text"
     PIXELS_UNPROVEN = "quarantine_pixels_unproven"
@@ -118,18 +119,23 @@ INDEX = pa.schema(
         pa.field("kind", pa.string()),  # dicom | image | none (a report without an image)
         pa.field("path", pa.binary()),  # absolute path of the image file, as the file system's bytes: PHI
         pa.field("size", pa.int64()),  # bytes, as indexed
+        pa.field("mtime_ns", pa.int64()),  # ns, as indexed
+        pa.field("identity", pa.string()),  # of a DICOM file, as indexed: SOP Instance UID and Patient ID. PHI
         pa.field("frame", pa.int32()),  # 0-based frame of the file
         pa.field("text", pa.large_string()),  # the raw report: PHI; an archive's reports exceed 2 GB
         pa.field("phi", pa.list_(pa.string())),  # identifying values known from headers and report columns: PHI
         pa.field("patient_id", pa.string()),  # as in the source, for the patient's date shift: PHI
         pa.field("meta", pa.map_(pa.string(), pa.string())),  # columns the recipe asked to carry along
         pa.field("clean", pa.bool_()),  # member of the declared clean set; null where nothing was declared
+        pa.field("fault", pa.string()),  # where the program failed on it, "window.py:120 look_up (ValueError)"
         *DROP_FIELDS,
     ]
 )
 
 # What the index step writes in the clear: the fate of every record, and nothing else.
-FATE = pa.schema([f for f in INDEX if f.name in ("key", "patient", "study", "source", "drop_step", "drop_reason")])
+FATE = pa.schema(
+    [f for f in INDEX if f.name in ("key", "patient", "study", "source", "fault", "drop_step", "drop_reason")]
+)
 
 # Output of `ingest`: the payload, written once and never again.
 RECORD = pa.schema(
@@ -162,6 +168,7 @@ RECORD = pa.schema(
         pa.field("minhash", pa.binary()),  # uint32[MINHASH_SIZE], little endian
         pa.field("actions", pa.map_(pa.string(), pa.int64())),  # "mask NAME", "blank pixels" -> how often
         pa.field("findings", pa.list_(pa.string())),  # codes of the second reader, where it kept the record back
+        pa.field("fault", pa.string()),  # where the program failed on it, "window.py:120 look_up (ValueError)"
         *DROP_FIELDS,
     ]
 )
@@ -230,7 +237,7 @@ def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
     return pa.table(columns, schema=schema)
 
 
-_CODES = ("key", "patient", "study", "source", "actions", "findings", "drop_step", "drop_reason")
+_CODES = ("key", "patient", "study", "source", "actions", "findings", "fault", "drop_step", "drop_reason")
 _PAYLOAD = [f.name for f in RECORD if f.name not in _CODES]
 
 

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from curate.errors import DropRecord
 from curate.record import Reason
+from curate.sources.faults import stop_for_source
 from curate.sources.rows import BROKEN_ROW, SUFFIXES, Format, csv_header, csv_records, decode, json_object, mend
 
 Record = dict[str, Any] | Reason
@@ -99,7 +100,10 @@ def _reading() -> Iterator[None]:
         yield
     except UnicodeError:
         reason = Reason.BAD_ENCODING
-    except (OSError, EOFError, zlib.error, pa.ArrowException, OverflowError):
+    except OSError as error:
+        stop_for_source(error)
+        reason = Reason.UNREADABLE_FILE
+    except (EOFError, zlib.error, pa.ArrowException, OverflowError):
         reason = Reason.UNREADABLE_FILE
     if reason is not None:
         raise DropRecord(reason)

@@ -89,6 +89,10 @@ class IndexTask:
         write_sealed(_words(Path(self.sealed)), pa.table({"word": pa.array(sorted(words), pa.string())}), pseudo)
         return conform(index, FATE)
 
+    def beside(self, partition: int) -> list[Path]:
+        """The sealed parts and the shared words."""
+        return sorted(Path(self.sealed).glob("*.sealed"))
+
 
 def read_sources(sources: Sequence[ReportSource]) -> Iterator[Report]:
     """Every report of every source, each with its source's rule for several of one study."""
@@ -251,6 +255,9 @@ def _image_rows(
         "kind": file["kind"],
         "path": file["path"],
         "size": file["size"],
+        "mtime_ns": file["mtime_ns"],
+        "identity": file["identity"],
+        "fault": file["fault"],
         "text": report.text if report else None,
         "phi": _identities((*(file[n] for n in _NAMED if file[n]), *told.phi)),
         "patient_id": person or study or alone,

@@ -18,6 +18,7 @@ from PIL import Image
 from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources import jp2, jpeg, png, tiff
+from curate.sources.faults import stop_for_source
 from curate.sources.page import Page, over_black, upright
 from curate.sources.picture import Header, Picture, PixelRules, finish
 from curate.sources.sniff import HEAD_BYTES, image_kind
@@ -132,15 +133,16 @@ def resize(pixels: np.ndarray, side: int) -> np.ndarray:
 def _file(path: Path) -> BinaryIO:
     try:
         return path.open("rb")
-    except OSError:
-        pass
+    except OSError as error:
+        stop_for_source(error)
     raise DropRecord(Reason.UNREADABLE_FILE)
 
 
 def _kind(file: BinaryIO) -> str:
     try:
         head: bytes | None = file.read(HEAD_BYTES)
-    except OSError:
+    except OSError as error:
+        stop_for_source(error)
         head = None
     if head is None:
         raise DropRecord(Reason.UNREADABLE_FILE)

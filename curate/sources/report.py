@@ -13,6 +13,7 @@ from typing import Literal
 
 from curate.errors import RecipeError
 from curate.record import Reason
+from curate.sources.faults import stop_for_source
 from curate.sources.rows import SUFFIXES, Format, Row, column_names, decode, read_rows
 from curate.sources.section import SECTIONS
 from curate.sources.several import Several
@@ -152,7 +153,8 @@ def _read(found: Found, kind: Format, columns: ReportColumns, pattern: re.Patter
             yield _text_file(found, path, pattern)
             return
         names = column_names(path, kind)
-    except OSError:
+    except OSError as error:
+        stop_for_source(error)
         yield Report(relative, reason=Reason.UNREADABLE_FILE)
         return
     if not names:

@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curate.record import Reason
+from curate.sources.faults import stop_for_source
 
 Format = Literal["csv", "jsonl", "parquet", "txt"]
 Row = list[str] | Reason  # the wanted columns' values, or why there are none
@@ -99,7 +100,10 @@ def read_rows(path: Path, format: Format, wanted: Sequence[str]) -> Iterator[tup
             yield number, row
     except UnicodeDecodeError:  # UTF-16 that breaks off; what follows cannot be lined up again
         yield number + 1, Reason.BAD_ENCODING
-    except (OSError, pa.ArrowException, OverflowError):
+    except OSError as error:
+        stop_for_source(error)
+        yield number + 1, Reason.UNREADABLE_FILE
+    except (pa.ArrowException, OverflowError):
         yield number + 1, Reason.UNREADABLE_FILE
 
 
