@@ -7,6 +7,7 @@ clear is each record's pseudonymous key and, where it was dropped, the reason.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -16,6 +17,7 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.text.shared import shared_words
@@ -23,7 +25,7 @@ from curate.deid.vault import SecretSource, read_sealed, write_sealed
 from curate.ingest.scan import SCAN, read_scan
 from curate.record import FATE, INDEX, Reason, conform, live
 from curate.sources.pair import PairRules, pair
-from curate.sources.report import Report, ReportColumns, read_reports
+from curate.sources.report import Asked, Report, ReportColumns, read_reports
 
 STEP = "index"
 _BATCH = 20_000  # files at a time
@@ -36,7 +38,7 @@ class ReportSource:
 
     path: str
     columns: ReportColumns
-    format: Literal["auto", "csv", "jsonl", "parquet", "txt"] = "auto"
+    format: Asked = "auto"
     name_pattern: str | None = None
 
 
@@ -77,7 +79,7 @@ class IndexTask:
         reports = [
             replace(r, row=f"{i}/{r.row}")  # two sources may hold files of one name
             for i, s in enumerate(self.reports)
-            for r in read_reports(Path(s.path), s.columns, s.format, s.name_pattern)
+            for r in read_reports(Path(s.path), s.columns, s.format, s.name_pattern, _counted(scans, s.path))
         ]
         index = build_index(scans, reports, self.rules, pseudo)
         alive = index.filter(pa.array(live(index)))
@@ -127,6 +129,13 @@ def build_index(
     unused = _unused_reports(reports, report_match.sort_by("row").to_pylist(), rules, pseudo)
     table = pa.concat_tables([*tables, pa.Table.from_pylist(unused, INDEX)])
     return table.take(pa.array(pl.Series(table["key"].to_pylist(), dtype=pl.String).arg_sort().to_numpy()))
+
+
+def _counted(scans: Sequence[tuple[str, pa.Table]], folder: str) -> dict[str, bool]:
+    """Files below ``folder`` that an image source counts -> whether they are pictures."""
+    root = os.fsencode(os.path.join(folder, ""))  # noqa: PTH118 - a path's end
+    below = [t.filter(pc.starts_with(t["path"], root)).select(["path", "reason"]) for _, t in scans]
+    return {os.fsdecode(r["path"]): r["reason"] is None for t in below for r in t.to_pylist()}
 
 
 def _words(folder: Path) -> Path:
@@ -208,6 +217,7 @@ def _image_rows(
         "path": file["path"],
         "size": file["size"],
         "text": report.text if report else None,
+        "undecoded": report.undecoded or None if report else None,
         "phi": _identities(file, report),
         "patient_id": person or study,
         "meta": list(report.meta.items()) if report else [],
@@ -249,6 +259,7 @@ def _unused_reports(
                 "source": "reports",
                 "kind": "none",
                 "text": report.text,
+                "undecoded": report.undecoded or None,
                 "phi": list(report.phi),
                 "patient_id": report.patient or study,
                 "meta": list(report.meta.items()),
