@@ -28,6 +28,7 @@ class Reason(StrEnum):
     NO_PIXELS = "dicom_without_pixels"
     NOT_A_PICTURE = "dicom_not_a_picture"  # segmentation, dose, parametric map: numbers, not a picture of a patient
     NOT_REPRESENTATIVE = "not_the_chosen_frame_or_slice"
+    NOT_A_REPORT = "not_a_report"  # a file (or a workbook's sheet) beside reports that is of no kind that is read
     # -- index: pairing
     ORPHAN_IMAGE = "image_without_report"
     ORPHAN_REPORT = "report_without_image"
@@ -122,7 +123,8 @@ INDEX = pa.schema(
         pa.field("mtime_ns", pa.int64()),  # ns, as indexed
         pa.field("identity", pa.string()),  # of a DICOM file, as indexed: SOP Instance UID and Patient ID. PHI
         pa.field("frame", pa.int32()),  # 0-based frame of the file
-        pa.field("text", pa.large_string()),  # the raw report: PHI; an archive's reports exceed 2 GB
+        pa.field("text", pa.large_string()),  # the report, decoded: PHI; an archive's reports exceed 2 GB
+        pa.field("undecoded", pa.large_string()),  # the same before decoding, where that differs: PHI
         pa.field("phi", pa.list_(pa.string())),  # identifying values known from headers and report columns: PHI
         pa.field("patient_id", pa.string()),  # as in the source, for the patient's date shift: PHI
         pa.field("meta", pa.map_(pa.string(), pa.string())),  # columns the recipe asked to carry along

@@ -24,7 +24,7 @@ from curate.ingest.index import IndexRules, ReportSource
 from curate.ingest.scan import ImageSource
 from curate.sources.dicom import PixelRules
 from curate.sources.pair import PairRules
-from curate.sources.report import ReportColumns
+from curate.sources.report import Asked, ReportColumns
 from curate.sources.section import SECTIONS
 from pipelines.part import Fraction, Part
 from pipelines.scoring import Capfilt, CleanSet, Filter, FilterName, Select
@@ -72,7 +72,7 @@ class Reports(Part):
     does not say it: the ``latest`` or ``first`` by ``columns.order``, all of them by ``join``, else none."""
 
     path: Path
-    format: Literal["auto", "csv", "jsonl", "parquet", "txt"] = "auto"
+    format: Asked = "auto"
     name_pattern: str | None = None
     columns: Columns = Columns()
     several: Literal["ambiguous", "latest", "first", "join"] = "ambiguous"

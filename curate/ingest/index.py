@@ -7,6 +7,7 @@ clear is each record's pseudonymous key and, where it was dropped, the reason.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -16,6 +17,7 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.text.shared import shared_words
@@ -25,7 +27,7 @@ from curate.record import FATE, INDEX, Reason, conform, live
 from curate.sources.coverage import Pairing, describe
 from curate.sources.identity import first_id, spellings
 from curate.sources.pair import PairRules, pair
-from curate.sources.report import Report, ReportColumns, read_reports
+from curate.sources.report import Asked, Report, ReportColumns, read_reports
 from curate.sources.several import Several, declared_status, joined, told_status
 
 STEP = "index"
@@ -39,7 +41,7 @@ class ReportSource:
 
     path: str
     columns: ReportColumns
-    format: Literal["auto", "csv", "jsonl", "parquet", "txt"] = "auto"
+    format: Asked = "auto"
     name_pattern: str | None = None
     several: Several = "ambiguous"  # what becomes of several reports of one study
 
@@ -78,7 +80,7 @@ class IndexTask:
         """FATE rows sorted by key; the live rows are sealed in partitions of ``rows_per_partition``."""
         pseudo = self.secret.pseudonymizer()
         scans = [(name, read_scan(chunks, Path(self.scans), pseudo)) for name, chunks in self.chunks]
-        reports = list(read_sources(self.reports))
+        reports = list(read_sources(self.reports, scans))
         matched = match(scans, reports, self.rules)
         index = matched.index(reports, self.rules, pseudo)
         write_sealed(_pairing(Path(self.sealed)), matched.pairing.table(), pseudo)
@@ -94,10 +96,11 @@ class IndexTask:
         return sorted(Path(self.sealed).glob("*.sealed"))
 
 
-def read_sources(sources: Sequence[ReportSource]) -> Iterator[Report]:
-    """Every report of every source, each with its source's rule for several of one study."""
+def read_sources(sources: Sequence[ReportSource], scans: Sequence[tuple[str, pa.Table]]) -> Iterator[Report]:
+    """Every report of every source, each with its source's rule for several of one study; ``scans``, source name and
+    its SCAN table, say which files are counted as an image source's."""
     for i, s in enumerate(sources):
-        for r in read_reports(Path(s.path), s.columns, s.format, s.name_pattern):
+        for r in read_reports(Path(s.path), s.columns, s.format, s.name_pattern, _counted(scans, s.path)):
             yield replace(r, row=f"{i}/{r.row}", several=s.several)  # two sources may hold files of one name
 
 
@@ -169,6 +172,13 @@ def read_pairing(folder: Path, pseudo: Pseudonymizer) -> Pairing:
 
 def _pairing(folder: Path) -> Path:
     return folder / "pairing.sealed"
+
+
+def _counted(scans: Sequence[tuple[str, pa.Table]], folder: str) -> dict[str, bool]:
+    """Files below ``folder`` that an image source counts -> whether they are pictures."""
+    root = os.fsencode(os.path.join(folder, ""))  # noqa: PTH118 - a path's end
+    below = [t.filter(pc.starts_with(t["path"], root)).select(["path", "reason"]) for _, t in scans]
+    return {os.fsdecode(r["path"]): r["reason"] is None for t in below for r in t.to_pylist()}
 
 
 def _words(folder: Path) -> Path:
@@ -259,6 +269,7 @@ def _image_rows(
         "identity": file["identity"],
         "fault": file["fault"],
         "text": report.text if report else None,
+        "undecoded": report.undecoded or None if report else None,
         "phi": _identities((*(file[n] for n in _NAMED if file[n]), *told.phi)),
         "patient_id": person or study or alone,
         "meta": list(report.meta.items()) if report else [],
@@ -301,6 +312,7 @@ def _unused_reports(
                 "source": "reports",
                 "kind": "none",
                 "text": report.text,
+                "undecoded": report.undecoded or None,
                 "phi": _identities(report.phi),
                 "patient_id": first_id((report.patient,)) or study,
                 "meta": list(report.meta.items()),

@@ -86,7 +86,7 @@ def open_image(path: Path, max_bytes: int) -> Opened:
         if file.seek(0, io.SEEK_END) > max_bytes + _SPARE:
             raise DropRecord(Reason.TOO_LARGE)
         file.seek(0)
-        return Opened(kind, file.read(), pages, left)
+        return Opened(kind, call_third_party(Reason.UNREADABLE_FILE, file.read), pages, left)
 
 
 def decode(opened: Opened, page: Page) -> tuple[np.ndarray, int]:
