@@ -6,6 +6,7 @@ One decoder for both commands: `decode` gives a page as stored, which ``curate d
 from __future__ import annotations
 
 import io
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -178,6 +179,8 @@ def _pillow_look(kind: str, file: BinaryIO) -> tuple[tuple[Page, ...], int]:
 
 def _by_pillow(data: bytes) -> np.ndarray:
     cut = len(data) < int.from_bytes(data[2:6], "little")  # of a BMP; many tell nonsense there and are whole
+    if data[:2] == b"BM" and _has_more_rows(data):
+        raise DropRecord(Reason.CONTRADICTORY)
     with call_third_party(Reason.BAD_HEADER, Image.open, io.BytesIO(data), formats=_PILLOW) as image:
         call_third_party(Reason.TRUNCATED if cut else Reason.UNDECODABLE, image.load)
         if image.mode == "L":
@@ -185,6 +188,15 @@ def _by_pillow(data: bytes) -> np.ndarray:
         if image.has_transparency_data:
             return over_black(np.asarray(call_third_party(Reason.UNDECODABLE, image.convert, "RGBA")), "straight", 255)
         return np.asarray(call_third_party(Reason.UNDECODABLE, image.convert, "RGB"))
+
+
+def _has_more_rows(data: bytes) -> bool:
+    """Does a BMP's image size, where it has one, say that the uncompressed data hold more rows than the header?"""
+    start, size = (int.from_bytes(data[at : at + 4], "little") for at in (10, 34))
+    columns, rows, _, bits, compression = struct.unpack_from("<iiHHI", data, 18) if len(data) > 38 else (0, 0, 0, 0, 1)
+    row = (columns * bits + 31) // 32 * 4
+    plain = int.from_bytes(data[14:18], "little") >= 40 and compression in (0, 3)
+    return plain and row > 0 and row * (abs(rows) + 1) <= size <= len(data) - start
 
 
 def _show(values: np.ndarray, rules: PixelRules) -> np.ndarray:

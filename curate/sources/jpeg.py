@@ -127,12 +127,13 @@ def decode_whole(data: bytes, tables: bytes = b"") -> np.ndarray:
     end = scans[-1][2]
     if not _all_sent(frame, [body for body, _, _ in scans]) or _changes(values, data[:end] + _MORE + _END, tables):
         raise DropRecord(Reason.TRUNCATED)
+    for _, scan, _ in scans:
+        numbers = [mark[1] & 7 for mark in _RESTART.findall(scan)]
+        if numbers != [i & 7 for i in range(len(numbers))]:
+            raise DropRecord(Reason.CONTRADICTORY)
     _, scan, end = max(scans, key=lambda part: len(part[1]))
-    numbers = [mark[1] & 7 for mark in _RESTART.findall(scan)]
-    if numbers != [i & 7 for i in range(len(numbers))]:
-        raise DropRecord(Reason.CONTRADICTORY)
     used = len(scan.rstrip(b"\0\xff")) - _SPARE  # some pad
-    if used > 2 * _SPARE:
+    if used > 8:
         begin = end - len(scan) + used
         begin -= data[begin - 1] == 0xFF
         if not _changes(values, data[:begin] + _NOISE + data[begin + len(_NOISE) :], tables):
