@@ -40,6 +40,11 @@ class Reason(StrEnum):
     UNDECODABLE = "undecodable_pixels"
     TRUNCATED = "truncated_pixels"
     UNSUPPORTED_SYNTAX = "unsupported_transfer_syntax"
+    ENCAPSULATION = "native_or_encapsulated_contradicted"  # what the data are not, and what they are is not known
+    PIXEL_LENGTH = "pixel_length_fits_no_layout"
+    PIXEL_BITS = "pixel_bits_contradict_header"  # bits beside Bits Stored in use, or a sign that is none
+    STREAM_SIZE = "code_stream_contradicts_header"  # another size, or samples of which nobody says what they are
+    FRAME_COUNT = "frame_not_in_pixel_data"
     TOO_LARGE = "decompression_limit"
     BLANK = "blank_image"
     TOO_SMALL = "image_too_small"
