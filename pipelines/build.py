@@ -69,7 +69,7 @@ class Pipeline:
             self.secret,
             r.deid.k_patients,
         )
-        step = Step("index", task, 1, config, [self.listing.digest], version=2)
+        step = Step("index", task, 1, config, [self.listing.digest], version=3)
         return replace(step, task=replace(task, sealed=str(self.run / "private" / f"index-{step.hash}")))
 
     @cached_property
@@ -80,7 +80,7 @@ class Pipeline:
         sealed = str(self.run / "private" / f"index-{self.index.hash}")
         stages = ingest_stages(r.picture_rules(), r.report_rules(), self.secret, sealed)
         task = IngestTask(sealed, stages, self.secret)
-        return Step("ingest", task, self.partitions, config, [self.index.hash], version=2)
+        return Step("ingest", task, self.partitions, config, [self.index.hash], version=3)
 
     @cached_property
     def evaluation(self) -> Step | None:
@@ -109,7 +109,7 @@ class Pipeline:
         rules = f.rules()
         task = TrainTask(self.pool, self.recipe.split_rules(), clean, f.method, rules, "", name=name)
         config: dict[str, Any] = {"method": f.method, "rules": asdict(rules), "clean": asdict(clean)}
-        config |= {"split": self.recipe.split.model_dump(), "weights": _weights(rules)}
+        config |= {"split": asdict(self.recipe.split_rules()), "weights": _weights(rules)}
         if clean.folder is not None:
             config["clean"]["folder"] = {"sha256": filter_hash(Path(clean.folder))}
         step = Step(f"train-{name}", task, 1, config, [self.ingest.hash, self.dedup.hash])
@@ -153,7 +153,7 @@ class Pipeline:
         unbelieved = r.capfilt.unbelieved if r.capfilt else "drop"
         rules = r.select_rules(), r.split_rules()
         task = SelectTask(ingest, self.partitions, dedup, scores, *rules, self.texts, unbelieved)
-        config = {"select": r.select.model_dump(), "split": r.split.model_dump(), "unbelieved": unbelieved}
+        config = {"select": r.select.model_dump(), "split": asdict(r.split_rules()), "unbelieved": unbelieved}
         inputs = [self.ingest.hash, self.dedup.hash, *(s.hash for s in (self.score, self.capfilt) if s)]
         return Step("select", task, 1, config, inputs, version=3)
 
@@ -212,9 +212,8 @@ def list_archive(recipe: Recipe, pseudo: Pseudonymizer, write: bool = True) -> L
     if write:
         private_folder(recipe.out / "private")
     sources = tuple(list_chunks(s, folder, pseudo, write) for s in recipe.image_sources())
-    stamps = [
-        f"{p}|{p.stat().st_size}|{p.stat().st_mtime_ns}" for s in recipe.reports for p in _files(s.path.resolve())
-    ]
+    tables = [s.path for s in recipe.reports] + ([recipe.split.table.path] if recipe.split.table else [])
+    stamps = [f"{p}|{p.stat().st_size}|{p.stat().st_mtime_ns}" for t in tables for p in _files(t.resolve())]
     return Listing(sources, pseudo.key("listing", *(n for w in sources for n in (w.name, *w.chunks)), *stamps))
 
 

@@ -7,8 +7,10 @@ clear is each record's pseudonymous key and, where it was dropped, the reason.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+import os
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -16,16 +18,24 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.text.shared import shared_words
 from curate.deid.vault import SecretSource, read_sealed, write_sealed
+from curate.errors import RecipeError
+from curate.ingest.files import FileRules, judge, with_path_keys
 from curate.ingest.scan import SCAN, read_scan
+from curate.ingest.slices import choose_slices, frames_of, middle_of_series
+from curate.ingest.splits import KEYS, Lookup, OfficialSplits, settle
 from curate.record import FATE, INDEX, Reason, conform, live
 from curate.sources.pair import PairRules, pair
+from curate.sources.paths import beside, shapes
 from curate.sources.report import Report, ReportColumns, read_reports
+from curate.sources.walk import as_path
 
 STEP = "index"
+_NO_REPORT = ("not_a_report",)  # reasons that say that a file under the reports is none
 _BATCH = 20_000  # files at a time
 _NO_FILES = SCAN.append(pa.field("source", pa.string())).empty_table()
 
@@ -43,14 +53,18 @@ class ReportSource:
 @dataclass(frozen=True)
 class IndexRules:
     """How files become records. ``frames``: which frames of a multi-frame file; ``per_series``: which files of a
-    DICOM series; ``unpaired_reports``: 'keep' makes a text-only record of a report without an image;
-    ``unpaired_images``: 'keep' keeps an image without a report, to be captioned from its own header."""
+    DICOM series; ``slices``: how many 'key' and 'montage' take of either (`curate.ingest.slices`); ``unpaired_reports``: 'keep' makes a text-only record of a report without an image;
+    ``unpaired_images``: 'keep' keeps an image without a report, to be captioned from its own header;
+    ``files``: by image source, which files are wanted and what their paths say; ``splits``: those of the source."""
 
     pair: PairRules = PairRules()
-    frames: Literal["first", "middle", "all"] = "middle"
-    per_series: Literal["all", "middle"] = "all"
+    frames: Literal["first", "middle", "all", "key", "montage"] = "middle"
+    per_series: Literal["all", "middle", "key", "montage"] = "all"
+    slices: int = 9
     unpaired_reports: Literal["drop", "keep"] = "drop"
     unpaired_images: Literal["drop", "keep"] = "drop"
+    files: Mapping[str, FileRules] = field(default_factory=dict)
+    splits: OfficialSplits = field(default_factory=OfficialSplits)
 
 
 @dataclass(frozen=True)
@@ -79,13 +93,27 @@ class IndexTask:
             for i, s in enumerate(self.reports)
             for r in read_reports(Path(s.path), s.columns, s.format, s.name_pattern)
         ]
-        index = build_index(scans, reports, self.rules, pseudo)
+        index = build_index(scans, reports, self.rules, pseudo, self._read_as_reports(reports))
         alive = index.filter(pa.array(live(index)))
         for i, start in enumerate(range(0, alive.num_rows, self.rows_per_partition)):
             write_sealed(sealed_part(Path(self.sealed), i), alive.slice(start, self.rows_per_partition), pseudo)
         words = shared_words(*_told(alive), self.k_patients)
         write_sealed(_words(Path(self.sealed)), pa.table({"word": pa.array(sorted(words), pa.string())}), pseudo)
         return conform(index, FATE)
+
+    def _read_as_reports(self, reports: Sequence[Report]) -> set[bytes]:
+        """Absolute paths of the files that gave reports."""
+        found = set()
+        for source, name in {_file_of(r) for r in reports if r.reason not in _NO_REPORT}:
+            root = Path(self.reports[source].path)
+            found.add(os.fsencode(root / as_path(name) if root.is_dir() else root))
+        return found
+
+
+def _file_of(report: Report) -> tuple[int, str]:
+    """Number of its source, and the relative path of its file."""
+    source, _, row = report.row.partition("/")
+    return int(source), re.sub(r"#\d+$", "", row)
 
 
 def sealed_part(folder: Path, partition: int) -> Path:
@@ -105,27 +133,43 @@ def read_shared_words(folder: str, secret: SecretSource) -> frozenset[str]:
 
 
 def build_index(
-    scans: Sequence[tuple[str, pa.Table]], reports: Sequence[Report], rules: IndexRules, pseudo: Pseudonymizer
+    scans: Sequence[tuple[str, pa.Table]],
+    reports: Sequence[Report],
+    rules: IndexRules,
+    pseudo: Pseudonymizer,
+    read_as_reports: Collection[bytes] = (),
 ) -> pa.Table:
     """INDEX rows, sorted by key, so that neither file order nor worker decides anything downstream.
 
-    ``scans``: source name and its SCAN table. Every file and every report that no image uses has exactly one row
+    ``scans``: source name and its SCAN table. ``read_as_reports``: files of theirs that are reports. Every file and every report that no image uses has exactly one row
     (a multi-frame file has one a chosen frame).
     """
     files = pa.concat_tables(
         [t.append_column("source", pa.array([name] * t.num_rows)) for name, t in scans] or [_NO_FILES]
     )
-    files = _with_column(files, "reason", _choose_slices(files, rules))
+    files = _with_column(files, "reason", _not_pictures(files, read_as_reports))
+    files = with_path_keys(files, rules.files)
+    files = _with_column(files, "reason", judge(files, rules.files))
+    if rules.per_series == "middle":
+        files = _with_column(files, "reason", middle_of_series(files))
     usable = np.flatnonzero(files["reason"].is_null().to_numpy(zero_copy_only=False))
-    image_match, report_match = pair(_pairing_columns(files, usable), _report_table(reports), rules.pair)
+    columns, asked = _pairing_columns(files, usable), _report_table(reports)
+    if "image" in rules.pair.by:
+        columns, asked = _with_stems(columns, asked)
+    image_match, report_match = pair(columns, asked, rules.pair)
     files = _with_matches(files, usable, image_match.sort_by("row"), rules)
+    if rules.per_series in ("key", "montage"):
+        files = choose_slices(files, rules.per_series, rules.slices, [r.text for r in reports])
+    rows = _Rows(files, reports, rules, pseudo)
     # in batches: a million files as Python rows would not fit a small machine
     tables = [
-        pa.Table.from_pylist([r for f in batch for r in _image_rows(f, reports, rules, pseudo)], INDEX)
+        pa.Table.from_pylist([r for f in batch for r in rows.of_image(f)], INDEX)
         for batch in (files.slice(i, _BATCH).to_pylist() for i in range(0, files.num_rows, _BATCH))
     ]
-    unused = _unused_reports(reports, report_match.sort_by("row").to_pylist(), rules, pseudo)
+    unused = rows.of_reports(report_match.sort_by("row").to_pylist())
     table = pa.concat_tables([*tables, pa.Table.from_pylist(unused, INDEX)])
+    rows.check_splits()
+    table = settle(table, rules.splits)
     return table.take(pa.array(pl.Series(table["key"].to_pylist(), dtype=pl.String).arg_sort().to_numpy()))
 
 
@@ -144,8 +188,30 @@ def _pairing_columns(files: pa.Table, usable: np.ndarray) -> pa.Table:
     """What `pair` asks of an image, of the files without a reason against them; ``row`` counts those."""
     chosen = files.take(pa.array(usable))
     names = {"accession": "accession", "study": "study_uid", "patient": "patient_id", "date": "study_date"}
-    columns = {to: chosen[name].fill_null("") for to, name in {**names, "image": "relative"}.items()}
+    columns = {to: chosen[name].fill_null("") for to, name in names.items()}
+    own, path = chosen["image_id"], chosen["relative"].fill_null("")
+    columns["image"] = pc.if_else(pc.not_equal(own, ""), own, path)
     return pa.table({"row": pa.array(range(len(usable)), pa.int64()), **columns})
+
+
+def _with_stems(images: pa.Table, reports: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """Both with one name for an image and for a report that stands beside it (`curate.sources.paths.beside`)."""
+    told, paths = beside(reports["image"].to_pylist(), images["image"].to_pylist())
+    images = _with_column(images, "image", pa.array(paths, pa.string()))
+    return images, _with_column(reports, "image", pa.array(told, pa.string()))
+
+
+def _not_pictures(files: pa.Table, read_as_reports: Collection[bytes]) -> pa.Array:
+    """The files' reasons; what was read as a report is no image that failed."""
+    if not read_as_reports:
+        return files["reason"].combine_chunks()
+    reasons, paths = files["reason"].to_pylist(), files["path"].to_pylist()
+    mine = {os.path.realpath(path) for path in read_as_reports}
+    told = [
+        Reason.READ_AS_REPORT.value if r == Reason.NOT_AN_IMAGE.value and os.path.realpath(p) in mine else r
+        for r, p in zip(reasons, paths, strict=True)
+    ]
+    return pa.array(told, pa.string())
 
 
 def _with_matches(files: pa.Table, usable: np.ndarray, matches: pa.Table, rules: IndexRules) -> pa.Table:
@@ -161,24 +227,6 @@ def _with_matches(files: pa.Table, usable: np.ndarray, matches: pa.Table, rules:
     return files.append_column("report", pa.array(report, mask=report < 0))
 
 
-def _choose_slices(files: pa.Table, rules: IndexRules) -> pa.Array:
-    """The files' reasons; with per_series 'middle', all but the middle instance of a DICOM series get one."""
-    reason = files["reason"].combine_chunks()
-    if rules.per_series == "all":
-        return reason
-    frame = pl.from_arrow(files.select(["source", "series_uid", "instance", "relative", "reason"]))
-    assert isinstance(frame, pl.DataFrame)
-    series = frame.with_row_index("row").filter(pl.col("reason").is_null() & (pl.col("series_uid") != ""))
-    ranked = series.sort("instance", "relative").with_columns(
-        place=pl.int_range(pl.len()).over("source", "series_uid"), size=pl.len().over("source", "series_uid")
-    )
-    others = ranked.filter(pl.col("place") != pl.col("size") // 2)["row"].to_list()
-    reasons = reason.to_pylist()
-    for row in others:
-        reasons[row] = Reason.NOT_REPRESENTATIVE.value
-    return pa.array(reasons, pa.string())
-
-
 def _with_column(table: pa.Table, name: str, values: pa.Array) -> pa.Table:
     return table.set_column(table.column_names.index(name), name, values)
 
@@ -191,38 +239,109 @@ def _report_table(reports: Sequence[Report]) -> pa.Table:
     return table.add_column(0, "row", pa.array(range(len(reports)), pa.int64()))
 
 
-def _image_rows(
-    file: dict[str, Any], reports: Sequence[Report], rules: IndexRules, pseudo: Pseudonymizer
-) -> Iterator[dict[str, Any]]:
-    """One row a chosen frame of a file."""
-    report = None if file.get("report") is None else reports[file["report"]]
-    group = report.group if report else ""
-    person = file["patient_id"] or (report.patient if report else "")
-    study = file["study_uid"] or file["accession"] or (report.row if report else file["relative"])
-    identity = group or person or f"{file['source']}/{file['relative']}"  # who is not known stands alone
-    row = {
-        "patient": pseudo.key("patient", identity.strip().casefold()),
-        "study": pseudo.key("study", study.strip()),
-        "source": file["source"],
-        "kind": file["kind"],
-        "path": file["path"],
-        "size": file["size"],
-        "text": report.text if report else None,
-        "phi": _identities(file, report),
-        "patient_id": person or study,
-        "meta": list(report.meta.items()) if report else [],
-        "clean": report.clean if report else None,
-        "drop_step": STEP if file["reason"] else None,
-        "drop_reason": file["reason"],
-    }
-    count = max(file["frames"] or 1, 1)
-    if rules.frames == "all" and not file["reason"]:
-        for frame in range(count):
-            key = pseudo.key("record", file["source"], file["relative"], str(frame))
-            yield {**row, "key": key, "frame": frame}
-    else:
-        frame = count // 2 if rules.frames == "middle" else 0
-        yield {**row, "key": image_key(file["source"], file["relative"], pseudo), "frame": frame}
+class _Rows:
+    """INDEX rows out of files and reports."""
+
+    def __init__(self, files: pa.Table, reports: Sequence[Report], rules: IndexRules, pseudo: Pseudonymizer) -> None:
+        self._reports, self._rules, self._pseudo = reports, rules, pseudo
+        self._splits, self._asked = Lookup(rules.splits), files.num_rows
+        montage = "members" in files.column_names and files["members"].null_count < files.num_rows
+        self._files = files.select(["path", "size", "frames"]) if montage else None
+
+    def of_image(self, file: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """One row a chosen frame of a file; one for all that a montage shows."""
+        report = None if file.get("report") is None else self._reports[file["report"]]
+        row = self._image(file, report)
+        key = image_key(file["source"], file["relative"], self._pseudo)
+        if file["reason"]:
+            yield {**row, "key": key, "frame": 0}
+        elif file.get("members"):
+            tiles = [self._tile(member) for member in file["members"]]
+            yield {**row, "key": key, "frame": 0, "tiles": tiles, "frames": file["shown"]}
+        else:
+            yield from self._frames(file, report, row, key)
+
+    def _frames(
+        self, file: dict[str, Any], report: Report | None, row: dict[str, Any], key: str
+    ) -> Iterator[dict[str, Any]]:
+        count, which = max(file["frames"] or 1, 1), self._rules.frames
+        chosen = frames_of(count, which, self._rules.slices, report.text if report else None, file["series"] or 0)
+        if which == "montage" and len(chosen) > 1:
+            tiles = [{"path": file["path"], "size": file["size"], "frame": frame} for frame in chosen]
+            yield {**row, "key": key, "frame": chosen[0], "tiles": tiles, "frames": [f + 1 for f in chosen]}
+            return
+        own = which == "all" or len(chosen) > 1  # every frame a record of its own
+        for frame in chosen:
+            name = self._pseudo.key("record", file["source"], file["relative"], str(frame))
+            yield {**row, "key": name if own else key, "frame": frame}
+
+    def _image(self, file: dict[str, Any], report: Report | None) -> dict[str, Any]:
+        pseudo = self._pseudo
+        group = report.group if report else ""
+        person = file["patient_id"] or (report.patient if report else "")
+        known = file["study_uid"] or file["accession"] or (report.study or report.accession if report else "")
+        study = known or (report.row if report else file["relative"])
+        alone = known or f"{file['source']}/{file['relative']}"
+        identity = group or person or alone  # of an unknown patient the views of one study stay together
+        return {
+            "patient": pseudo.key("patient", identity.strip().casefold()),
+            "study": pseudo.key("study", study.strip()),
+            "source": file["source"],
+            "kind": file["kind"],
+            "path": file["path"],
+            "size": file["size"],
+            "text": report.text if report else None,
+            "phi": _identities(file, report),
+            "patient_id": person or study,
+            "meta": list(report.meta.items()) if report else [],
+            "clean": report.clean if report else None,
+            "official_split": self._splits.split(file, report.split if report else ""),
+            "drop_step": STEP if file["reason"] else None,
+            "drop_reason": file["reason"],
+        }
+
+    def _tile(self, row: int) -> dict[str, Any]:
+        assert self._files is not None
+        file = {name: self._files[name][row].as_py() for name in self._files.column_names}
+        return {"path": file["path"], "size": file["size"], "frame": max(file["frames"] or 1, 1) // 2}
+
+    def of_reports(self, matches: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """One row a report that no image uses."""
+        rows, pseudo = [], self._pseudo
+        for report, match in zip(self._reports, matches, strict=True):
+            if match["used"]:
+                continue
+            reason = match["reason"] or Reason.ORPHAN_REPORT.value
+            if self._rules.unpaired_reports == "keep" and reason == Reason.ORPHAN_REPORT.value:
+                reason = None
+            study = report.study or report.accession or report.row
+            identity = report.group or report.patient or report.row
+            rows.append(
+                {
+                    "key": pseudo.key("report", report.row),
+                    "patient": pseudo.key("patient", identity.strip().casefold()),
+                    "study": pseudo.key("study", study.strip()),
+                    "source": "reports",
+                    "kind": "none",
+                    "text": report.text,
+                    "phi": list(report.phi),
+                    "patient_id": report.patient or study,
+                    "meta": list(report.meta.items()),
+                    "clean": report.clean,
+                    "official_split": self._rules.splits.named(report.split),
+                    "drop_step": STEP if reason else None,
+                    "drop_reason": reason,
+                }
+            )
+        return rows
+
+    def check_splits(self) -> None:
+        """RecipeError where a table of splits was given and names nothing of the archive."""
+        table = self._rules.splits.table
+        if table is not None and self._asked and not self._splits.matched:
+            keys = {name: column for name in KEYS if (column := getattr(table, name)) is not None}
+            shown = "; ".join(f"{c}: {', '.join(shapes(table.rows[c].to_list()))}" for c in keys.values())
+            raise RecipeError("split.table", f"names no image of the archive; it holds {shown}", "name other columns")
 
 
 def image_key(source: str, relative: str, pseudo: Pseudonymizer) -> str:
@@ -230,37 +349,7 @@ def image_key(source: str, relative: str, pseudo: Pseudonymizer) -> str:
     return pseudo.key("record", source, relative)
 
 
-def _unused_reports(
-    reports: Sequence[Report], matches: list[dict[str, Any]], rules: IndexRules, pseudo: Pseudonymizer
-) -> list[dict[str, Any]]:
-    rows = []
-    for report, match in zip(reports, matches, strict=True):
-        if match["used"]:
-            continue
-        reason = match["reason"] or Reason.ORPHAN_REPORT.value
-        if rules.unpaired_reports == "keep" and reason == Reason.ORPHAN_REPORT.value:
-            reason = None
-        study = report.study or report.accession or report.row
-        rows.append(
-            {
-                "key": pseudo.key("report", report.row),
-                "patient": pseudo.key("patient", (report.group or report.patient or report.row).strip().casefold()),
-                "study": pseudo.key("study", study.strip()),
-                "source": "reports",
-                "kind": "none",
-                "text": report.text,
-                "phi": list(report.phi),
-                "patient_id": report.patient or study,
-                "meta": list(report.meta.items()),
-                "clean": report.clean,
-                "drop_step": STEP if reason else None,
-                "drop_reason": reason,
-            }
-        )
-    return rows
-
-
 def _identities(file: dict[str, Any], report: Report | None) -> list[str]:
     named = ("patient_id", "patient_name", "accession", "study_uid", "series_uid", "sop_uid")
-    values = [file[n] for n in named if file[n]] + (list(report.phi) if report else [])
+    values = [file[n] for n in named if file[n]] + (file["path_ids"] or []) + (list(report.phi) if report else [])
     return list(dict.fromkeys(values))

@@ -36,6 +36,7 @@ class ImageSource:
     exclude: tuple[str, ...] = ()
 
 
+_VERSION = "2"  # of what a scanned chunk holds: another one is another chunk
 _HEADER = {f.name: pa.int64() if f.type in ("int", int) else pa.string() for f in fields(Header)}
 # a file name is bytes and need not be text: the path is kept as bytes, the relative one escaped
 _FOUND = {"path": pa.binary(), "relative": pa.string(), "size": pa.int64(), "reason": pa.string()}
@@ -58,7 +59,7 @@ def list_chunks(source: ImageSource, folder: Path, pseudo: Pseudonymizer, write:
     files = size = 0
     for chunk in chunks(walk(Path(source.path), source.follow_symlinks, source.exclude)):
         stamps = (part for f in chunk for part in (as_text(f.relative), str(f.size), str(f.mtime_ns), f.reason or ""))
-        name = pseudo.key("chunk", source.name, str(Path(source.path).resolve()), *stamps)
+        name = pseudo.key("chunk", _VERSION, source.name, str(Path(source.path).resolve()), *stamps)
         if write and not _headers(folder, name).exists():
             write_sealed(_listing(folder, name), _listing_table(chunk), pseudo)
         names.append(name)

@@ -5,9 +5,11 @@ Malformed files are read as far as they make sense; what a file cannot give beco
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 
+import numpy as np
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
 
@@ -47,6 +49,12 @@ _HEADER_KEYWORDS = (
     "NumberOfFrames",
     "Rows",
     "Columns",
+    "ImageType",
+    "ConversionType",
+    "SeriesNumber",
+    "SeriesDescription",
+    "ImagePositionPatient",
+    "ImageOrientationPatient",
 )
 _HEADER_TAGS = [tag for keyword in _HEADER_KEYWORDS if (tag := tag_for_keyword(keyword)) is not None]
 _HEADER_LIMIT = PixelRules().max_bytes  # a deflated file has to be inflated for its header
@@ -80,7 +88,32 @@ def read_header(path: Path) -> Header:
             instance=integer(dataset, "InstanceNumber", 0),
             rows=rows,
             columns=columns,
+            modality=text(dataset, "Modality").upper(),
+            sop_class=text(dataset, "SOPClassUID") or text(dataset.file_meta, "MediaStorageSOPClassUID"),
+            image_type=text(dataset, "ImageType").upper(),
+            conversion=text(dataset, "ConversionType").upper(),
+            series=integer(dataset, "SeriesNumber", 0),
+            series_description=text(dataset, "SeriesDescription"),
+            position=_position(dataset),
         )
+
+
+def _position(dataset: Dataset) -> int:
+    """Where the slice lies along its normal (PS3.3 C.7.6.2.1.1), in micrometres; 0 where the header does not say."""
+    numbers = [_numbers(dataset, name) for name in ("ImagePositionPatient", "ImageOrientationPatient")]
+    if [len(n) for n in numbers] != [3, 6]:
+        return 0
+    place, turned = np.array(numbers[0]), np.array(numbers[1])
+    along = 1000 * float(place @ np.cross(turned[:3], turned[3:]))
+    return round(along) if abs(along) < 1e12 else 0
+
+
+def _numbers(dataset: Dataset, keyword: str) -> list[float]:
+    try:
+        found = [float(part) for part in text(dataset, keyword).split("\\")]
+    except ValueError:
+        return []
+    return found if all(map(math.isfinite, found)) else []
 
 
 def load_dicom(path: Path, frame: int, rules: PixelRules) -> Picture:

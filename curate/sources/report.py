@@ -13,6 +13,7 @@ from typing import Literal
 
 from curate.errors import RecipeError
 from curate.record import Reason
+from curate.sources.paths import stem
 from curate.sources.rows import SUFFIXES, Format, Row, column_names, decode, read_rows
 from curate.sources.section import SECTIONS
 from curate.sources.walk import Found, as_text, walk
@@ -21,8 +22,8 @@ Asked = Literal["auto", "csv", "jsonl", "parquet", "txt"]
 MAX_REPORT_BYTES = 1 << 24  # a text file beyond this is not a report
 _TRUE = {"yes", "true", "1", "y"}
 _PHI = ("patient_name", "patient", "accession", "study")
-_SINGLE = ("text", "accession", "study", "patient", "date", "image", "patient_name", "group", "clean")
-_NAMED = ("accession", "study", "patient", "date")  # what a file's name can say
+_SINGLE = ("text", "accession", "study", "patient", "date", "image", "patient_name", "group", "clean", "split")
+_NAMED = ("accession", "study", "patient", "date", "image")  # what a file's name can say
 # what a first row of data looks like where names should be: it is never printed
 _DATA_LIKE = re.compile(r"\d{4}|\^|[.;:!?]\s|\.$|^.{49}|^$", re.DOTALL)
 
@@ -41,6 +42,7 @@ class ReportColumns:
     patient_name: str | None = None
     group: str | None = None  # rows that must share a split; by default the patient
     clean: str | None = None  # whether the row belongs to the trusted set
+    split: str | None = None  # the source's own: train, val or test, by any of their usual names
     keep: Mapping[str, str] = field(default_factory=dict)  # name in the record's meta -> column
 
 
@@ -58,6 +60,7 @@ class Report:
     phi: tuple[str, ...] = ()  # patient name, patient, accession and study, as far as known
     group: str = ""
     clean: bool | None = None  # None: the source has no such column
+    split: str = ""
     meta: dict[str, str] = field(default_factory=dict)
     reason: Reason | None = None  # EMPTY_REPORT, BAD_ENCODING, UNREADABLE_FILE; of a bad entry, what `walk` said
 
@@ -184,6 +187,7 @@ def _text_file(found: Found, path: Path, pattern: re.Pattern[str] | None) -> Rep
     else:
         match = pattern.search(as_text(path.name)) or pattern.search(relative)
         known = {name: value or "" for name, value in (match.groupdict() if match else {}).items() if name in _NAMED}
+    known.setdefault("image", stem(relative))  # the image that lies beside it, where pairs are given by file name
     with path.open("rb") as f:
         raw = f.read(MAX_REPORT_BYTES + 1)
     if len(raw) > MAX_REPORT_BYTES:
@@ -210,6 +214,7 @@ def _report(
         image=known.get("image", ""),
         phi=tuple(dict.fromkeys(known[name] for name in _PHI if known.get(name))),
         group=known.get("group", ""),
+        split=known.get("split", ""),
         clean=clean,
         meta=meta or {},
         reason=reason or (None if text.strip() else Reason.EMPTY_REPORT),

@@ -1,0 +1,107 @@
+"""Identities that a file's path says: `key_pattern`, and how a path is shown without showing whose it is.
+
+Archives that were exported or published often name patient and study in folders only
+(``files/p10/p10000032/s50414267/0dc.dcm``). What is read here is as identifying as a header: it is searched for in
+texts like one, and never shown.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from pathlib import Path
+
+from curate.errors import RecipeError
+from curate.sources.walk import as_text, walk
+
+GROUPS = ("accession", "study", "patient", "image", "split")
+IDENTITIES = GROUPS[:-1]
+_TRIED = 2000  # files that show whether a pattern fits
+_SHOWN = 3  # shapes in an error
+_SUFFIX = re.compile(r"\.(?:dcm|png|jpe?g|tiff?|bmp|webp|txt|csv|jsonl?|xml|gz)$", re.IGNORECASE)
+_LETTERS = re.compile(r"[^\W\d_]{2,}")
+
+
+def compile_keys(pattern: str, field: str, groups: Sequence[str] = GROUPS) -> re.Pattern[str]:
+    """The regular expression; RecipeError under ``field`` where it is none, or none of its groups is in ``groups``."""
+    try:
+        compiled = re.compile(pattern)
+    except re.error as error:
+        raise RecipeError(field, f"is no regular expression ({error})", "see Python's re") from None
+    there = ", ".join(f"(?P<{name}>...)" for name in groups)
+    if not set(compiled.groupindex) & set(groups):
+        raise RecipeError(field, "names no identity", f"use a group among {there}")
+    if unknown := sorted(set(compiled.groupindex) - set(groups)):
+        raise RecipeError(field, f"no group is called '{unknown[0]}'", f"use groups among {there}")
+    return compiled
+
+
+def path_keys(pattern: re.Pattern[str], relative: str) -> dict[str, str]:
+    """Group -> what it found in the ``relative`` path; empty where the pattern does not match."""
+    match = pattern.search(relative)
+    return {name: value.strip() for name, value in match.groupdict().items() if value} if match else {}
+
+
+def check_keys(root: Path, pattern: str, exclude: Sequence[str], field: str) -> None:
+    """RecipeError where the pattern is none, or fits none of the first files under ``root``: their shapes are shown."""
+    compiled = compile_keys(pattern, field)
+    found = walk(root, exclude=exclude)
+    paths = [as_text(f.relative) for f in islice((f for f in found if f.reason is None), _TRIED)]
+    if paths and not any(path_keys(compiled, path) for path in paths):
+        shown = ", ".join(f"'{s}'" for s in shapes(paths))
+        raise RecipeError(field, f"finds nothing in {len(paths)} paths of forms like {shown}", "fit it to the paths")
+
+
+def shapes(paths: Iterable[str], most: int = _SHOWN) -> list[str]:
+    """The first ``most`` different shapes of ``paths``."""
+    return list(islice(dict.fromkeys(map(shape, paths)), most))
+
+
+def shape(path: str) -> str:
+    """``path`` with every digit as # and every letter of a word as a: what it looks like, and nobody's. Single letters
+    beside digits (the s of s########) and the usual suffixes stay; words are cut to four letters, as their length says
+    something too."""
+    suffix = _SUFFIX.search(path)
+    stem = path[: suffix.start()] if suffix else path
+    plain = re.sub(r"\d", "#", _LETTERS.sub("aaaa", stem))
+    return re.sub(r"[^\x20-\x7e]", "?", plain) + (suffix[0] if suffix else "")
+
+
+def stem(path: str) -> str:
+    """A relative path without the last suffix of its name; a name that is all suffix stays."""
+    folder, slash, name = path.rpartition("/")
+    bare = name.rpartition(".")[0]
+    return folder + slash + (bare or name)
+
+
+def beside(asked: Sequence[str], paths: Sequence[str]) -> tuple[list[str], list[str]]:
+    """``asked`` and ``paths`` with one name for what differs in nothing but the suffix: (asked, paths), as given where
+    no rule says more.
+
+    A report that names no file of ``paths`` names those of the same stem (``a/b`` or ``a/b.dcm`` for ``a/b.png``): in
+    the same place, or else where only one stem of the archive has this bare name.
+    """
+    there = set(paths)
+    if all(name in there for name in asked if name):
+        return list(asked), list(paths)
+    stems: dict[str, str] = {}
+    for path in sorted(there - {""}):
+        stems.setdefault(stem(path), path)
+    bare: dict[str, list[str]] = {}
+    for one in stems:
+        bare.setdefault(one.rpartition("/")[2], []).append(one)
+    used: set[str] = set()
+
+    def named(name: str) -> str:
+        if not name or name in there:
+            return name
+        for wanted in (name, stem(name)):
+            found = [wanted] if wanted in stems else bare.get(wanted.rpartition("/")[2], [])
+            if len(found) == 1:
+                used.add(found[0])
+                return stems[found[0]]
+        return name
+
+    told = [named(name.replace("\\", "/")) if name not in there else name for name in asked]
+    return told, [stems[one] if (one := stem(path)) in used else path for path in paths]
