@@ -36,6 +36,7 @@ class Reason(StrEnum):
     SECONDARY_CAPTURE = "secondary_capture"  # beside the study's own pictures
     UNKNOWN_SPLIT = "unknown_split"  # the official column says something that is no split
     SPLIT_CONFLICT = "patient_in_another_official_split"
+    NOT_A_REPORT = "not_a_report"  # a file (or a workbook's sheet) beside reports that is of no kind that is read
     # -- index: pairing
     ORPHAN_IMAGE = "image_without_report"
     ORPHAN_REPORT = "report_without_image"
@@ -132,7 +133,8 @@ INDEX = pa.schema(
         pa.field("frame", pa.int32()),  # 0-based frame of the file
         pa.field("tiles", pa.list_(TILE)),  # of a montage, the frames it is made of, in grid order: PHI; null: `frame`
         pa.field("frames", pa.list_(pa.int32())),  # as RECORD has it
-        pa.field("text", pa.large_string()),  # the raw report: PHI; an archive's reports exceed 2 GB
+        pa.field("text", pa.large_string()),  # the report, decoded: PHI; an archive's reports exceed 2 GB
+        pa.field("undecoded", pa.large_string()),  # the same before decoding, where that differs: PHI
         pa.field("phi", pa.list_(pa.string())),  # identifying values known from headers and report columns: PHI
         pa.field("patient_id", pa.string()),  # as in the source, for the patient's date shift: PHI
         pa.field("meta", pa.map_(pa.string(), pa.string())),  # columns the recipe asked to carry along

@@ -28,7 +28,7 @@ from curate.ingest.scan import ImageSource
 from curate.ingest.splits import OfficialSplits, SplitTable
 from curate.sources.dicom import PixelRules
 from curate.sources.pair import PairRules
-from curate.sources.report import ReportColumns
+from curate.sources.report import Asked, ReportColumns
 from curate.sources.section import SECTIONS
 from pipelines.part import Fraction, Part
 from pipelines.scoring import Capfilt, CleanSet, Filter, FilterName, Select
@@ -122,7 +122,7 @@ class Reports(Part):
     """A file or folder of reports."""
 
     path: Path
-    format: Literal["auto", "csv", "jsonl", "parquet", "txt"] = "auto"
+    format: Asked = "auto"
     name_pattern: str | None = None
     columns: Columns = Columns()
 

@@ -257,7 +257,8 @@ class _Verify:
         texts: Sequence[str] = [row["text"], *(value for _, value in (row["sections"] or []) + (row["meta"] or []))]
         written = [*texts, *(str(row[n]) for n in ATTRIBUTES if row[n] is not None)]
         image = [row["image"]] if row["image"] else []
-        found = findings([*written, *image], phi, [row["raw"]] if row["raw"] else [])
+        sources = [row[name] for name in ("raw", "undecoded") if row[name]]  # what markup holds identifies, too
+        found = findings([*written, *image], phi, sources)
         if row["reread"] and self.rules.policy.burned_in != "trust":
             pixels = cv2.imdecode(np.frombuffer(row["image"], np.uint8), cv2.IMREAD_UNCHANGED)
             found += pixel_findings([np.asarray(pixels)], phi)

@@ -46,7 +46,7 @@ class ReportSource:
 
     path: str
     columns: ReportColumns
-    format: Literal["auto", "csv", "jsonl", "parquet", "txt"] = "auto"
+    format: Asked = "auto"
     name_pattern: str | None = None
 
 
@@ -91,7 +91,7 @@ class IndexTask:
         reports = [
             replace(r, row=f"{i}/{r.row}")  # two sources may hold files of one name
             for i, s in enumerate(self.reports)
-            for r in read_reports(Path(s.path), s.columns, s.format, s.name_pattern)
+            for r in read_reports(Path(s.path), s.columns, s.format, s.name_pattern, _counted(scans, s.path))
         ]
         index = build_index(scans, reports, self.rules, pseudo, self._read_as_reports(reports))
         alive = index.filter(pa.array(live(index)))
@@ -171,6 +171,13 @@ def build_index(
     rows.check_splits()
     table = settle(table, rules.splits)
     return table.take(pa.array(pl.Series(table["key"].to_pylist(), dtype=pl.String).arg_sort().to_numpy()))
+
+
+def _counted(scans: Sequence[tuple[str, pa.Table]], folder: str) -> dict[str, bool]:
+    """Files below ``folder`` that an image source counts -> whether they are pictures."""
+    root = os.fsencode(os.path.join(folder, ""))  # noqa: PTH118 - a path's end
+    below = [t.filter(pc.starts_with(t["path"], root)).select(["path", "reason"]) for _, t in scans]
+    return {os.fsdecode(r["path"]): r["reason"] is None for t in below for r in t.to_pylist()}
 
 
 def _words(folder: Path) -> Path:

@@ -244,7 +244,8 @@ def test_two_columns_of_one_name_are_both_kept(tmp_path: Path) -> None:
     ("name", "content"),
     [
         ("a.csv", b"PK\x03\x04 a spreadsheet"), ("a.txt", b"MSH|^~\\&|RIS"), ("a.txt", b"<?xml version='1.0'?>"),
-        ("a.jsonl", b'[{"a": 1}]'), ("a.txt", b"%PDF-1.7"), ("a.csv.gz", gzip.compress(gzip.compress(b"a,b\n"))),
+        ("a.json", b"MSH|^~\\&|RIS"), 
+        ("a.txt", b"%PDF-1.7"), ("a.csv.gz", gzip.compress(gzip.compress(b"a,b\n"))),
     ],
 )  # fmt: skip
 def test_other_kinds_are_refused_whatever_their_name_says(tmp_path: Path, name: str, content: bytes) -> None:
@@ -267,10 +268,10 @@ def test_what_cannot_be_read_or_is_too_much_has_its_reason(tmp_path: Path) -> No
     assert clean(tmp_path / "absent.csv").reason is Reason.UNREADABLE_FILE
     assert [report_suffix(Path(n)) for n in ("a.CSV", "b.json", "c.txt.gz", "d", "e.parquet.gz")] == [
         ".csv",
-        "",
+        ".jsonl",
         ".txt",
         "",
-        "",
+        ".parquet",
     ]
 
 
