@@ -21,14 +21,16 @@ from curate.errors import RecipeError
 from curate.export.select import SelectTask
 from curate.export.webdataset import ExportTask, claim_shards, plan_shards
 from curate.ingest.chain import IngestTask, ingest_stages
-from curate.ingest.index import IndexTask
+from curate.ingest.index import IndexTask, read_pairing
 from curate.ingest.scan import Walked, list_chunks, scan
+from curate.sources.coverage import Pairing
 from curate.step import Manifest, Progress, Step, load_manifest, read_parts, run_model_step, run_step
 from curate.storage import commit_json, digest, exclusive, private_folder, read_json, sweep
 from filters.capfilt import CapfiltTask
 from filters.evaluate.marks import MarksTask
 from filters.model import checkpoint_hash, filter_hash
 from filters.task import Pool, ScoreTask, TrainTask
+from pipelines.pairing import require_pairs
 from pipelines.recipe import Recipe
 
 ORDER = ("index", "ingest", "evaluation", "dedup", "train-filter", "score", "capfilt", "select", "export")
@@ -167,6 +169,11 @@ class Pipeline:
         inputs = [self.ingest.hash, self.select.hash]  # that of select covers the texts
         return Step("export", task, shards, {"records_per_shard": per_shard}, inputs, version=2)
 
+    @property
+    def pairing(self) -> Pairing:
+        """How the pairing went; the index step must be done."""
+        return read_pairing(self.run / "private" / f"index-{self.index.hash}", self.secret.pseudonymizer())
+
     # -- what they share --------------------------------------------------------------------------------------------
 
     @property
@@ -254,6 +261,8 @@ def _run_steps(recipe: Recipe, engine: Engine, progress: Progress, until: str) -
     pipeline = Pipeline(recipe, listing)
     for name in ORDER[: ORDER.index(until) + 1]:
         manifests += [execute_step(pipeline, step, engine, progress) for step in pipeline.named(name)]
+        if name == "index":
+            require_pairs(recipe, pipeline.pairing, manifests[-1])
     return pipeline, manifests
 
 

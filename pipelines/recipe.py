@@ -115,22 +115,33 @@ class Columns(Part):
     group: str | None = None
     clean: str | None = None
     split: str | None = None
+    status: str | None = None
+    order: str | None = None
     keep: dict[str, str] = Field(default_factory=dict)
 
 
 class Reports(Part):
-    """A file or folder of reports."""
+    """A file or folder of reports. ``several``: which of several reports of one study is the one, where their status
+    does not say it: the ``latest`` or ``first`` by ``columns.order``, all of them by ``join``, else none."""
 
     path: Path
     format: Asked = "auto"
     name_pattern: str | None = None
     columns: Columns = Columns()
+    several: Literal["ambiguous", "latest", "first", "join"] = "ambiguous"
+
+    @model_validator(mode="after")
+    def _an_order_says_which_is_latest(self) -> Reports:
+        if self.several in ("latest", "first") and self.columns.order is None:
+            raise ValueError(f"several: {self.several} needs columns.order, a column with a number or a time")
+        return self
 
 
 class Pair(Part):
     """How an image finds its report; the first key both sides have decides. ``frames`` and ``per_series``: which
     pictures of a file and of a series become records. ``key``: those that the report names ("series 3, image 42"), else
-    ``slices`` evenly spaced ones; ``montage``: that many as the tiles of one record."""
+    ``slices`` evenly spaced ones; ``montage``: that many as the tiles of one record. ``ignore``: what does not count
+    in an id where equal ones find nothing."""
 
     by: tuple[Literal["accession", "study", "patient_date", "image"], ...] = (
         "accession",
@@ -139,6 +150,7 @@ class Pair(Part):
         "image",
     )
     require_same_patient: bool = True
+    ignore: tuple[Literal["leading_zeros", "punctuation", "prefix"], ...] = ()
     unpaired_reports: Literal["drop", "keep"] = "drop"
     unpaired_images: Literal["drop", "keep"] = "drop"
     frames: Literal["first", "middle", "all", "key", "montage"] = "middle"
@@ -384,14 +396,16 @@ class Recipe(Part):
     def report_sources(self) -> list[ReportSource]:
         """The reports' files."""
         return [
-            ReportSource(str(r.path.resolve()), ReportColumns(**r.columns.model_dump()), r.format, r.name_pattern)
+            ReportSource(
+                str(r.path.resolve()), ReportColumns(**r.columns.model_dump()), r.format, r.name_pattern, r.several
+            )
             for r in self.reports
         ]
 
     def index_rules(self) -> IndexRules:
         """How files become records."""
         p = self.pair
-        pairing = PairRules(p.by, p.require_same_patient)
+        pairing = PairRules(p.by, p.require_same_patient, p.ignore)
         files = {s.name: s.file_rules() for s in self.images}
         table = self.split.table.table() if self.split.table else None
         splits = OfficialSplits(table, self.split.names, self.split.others)

@@ -29,6 +29,7 @@ from filters.task import train_curve
 from pipelines.build import ORDER, Pipeline
 from pipelines.final import final_curves
 from pipelines.measures import blind_spots, cards, drifts, flattered, keep_rates, measures, reliabilities
+from pipelines.pairing import pairing_warnings
 
 FUNNEL = ("index", "ingest", "dedup", "select", "export")
 SAMPLES = 12  # kept ones shown; dropped ones: this many over all reasons
@@ -81,7 +82,13 @@ def collect(pipeline: Pipeline, manifests: Sequence[Manifest]) -> RunReport:
         patients=len(set(read_index(pipeline.shards)["patient"].to_pylist())) if shard_table(pipeline.shards) else 0,
         breakdown=_breakdown(records, selection) | _texts(pipeline, selection),
         curves=_curves(pipeline),
-        warnings=[*recipe.warnings(), *flattered(pipeline, selection), *blind_spots(cards(pipeline)), *told],
+        warnings=[
+            *recipe.warnings(),
+            *pairing_warnings(pipeline.pairing),
+            *flattered(pipeline, selection),
+            *blind_spots(cards(pipeline)),
+            *told,
+        ],
         attestation=_attestation(pipeline),
         fairness=rates,
         reliability=reliabilities(pipeline),

@@ -1,7 +1,8 @@
 """Pseudonyms and date shifts, all derived from one secret by HMAC-SHA256, domain-separated by kind.
 
 A plain hash of a UID or an MRN can be enumerated; an HMAC under a secret of 32 random bytes cannot. The same
-source value gives the same pseudonym on every worker and in every run under the same secret.
+source value gives the same pseudonym on every worker, in every run and in every command under the same secret; what
+makes two spellings one value, `curate.sources.identity` says.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from curate.errors import RecipeError
+from curate.sources.identity import PADDING, canonical_id, folded
 
 SECRET_ENV = "RADSIFT_SECRET"  # noqa: S105  the name of a variable
 _MIN_BYTES = 16
@@ -36,7 +38,10 @@ class Pseudonymizer:
         return hmac.digest(self.secret, message, "sha256")
 
     def key(self, kind: str, *values: str) -> str:
-        """32 hex digits (128 bits) standing for ``values`` of this ``kind`` (record, patient, study, ...)."""
+        """32 hex digits (128 bits) standing for ``values`` of this ``kind`` (record, file, ...); for an identity
+        (patient, study, accession, id) however it is spelt (`canonical_id`)."""
+        if kind in _IDENTITIES:
+            values = tuple(map(canonical_id, values))
         return self.digest(kind, *values)[:16].hex()
 
     def __post_init__(self) -> None:
@@ -45,20 +50,20 @@ class Pseudonymizer:
             raise RecipeError("max_shift_days", problem, "leave it out")
 
     def uid(self, uid: str, root: str = "2.25") -> str:
-        """A valid DICOM UID of at most 64 characters standing for ``uid``; padding is ignored.
+        """A valid DICOM UID of at most 64 characters standing for ``uid``; padding and case are ignored.
 
         Under 2.25 it is a 128-bit integer (PS3.5 B.2), under an organisation's ``root`` as many of its decimal digits
         as fit. RecipeError where ``root`` is none or leaves less than 20 digits, 2^66 values.
         """
-        number = int.from_bytes(self.digest("uid", uid.strip(_PADDING))[:16], "big")
+        number = int.from_bytes(self.digest("uid", folded(uid))[:16], "big")
         if root == "2.25":
             return f"2.25.{number}"
         return f"{root}.{number % 10 ** _room(root)}"
 
     def shift(self, patient_id: str) -> dt.timedelta:
-        """The patient's date shift: whole days, never zero, within +-``max_shift_days``."""
-        n = int.from_bytes(self.digest("date-shift", patient_id.strip(_PADDING))[:8], "big") % (2 * self.max_shift_days)
-        days = n - self.max_shift_days
+        """The patient's date shift: whole days, never zero, within +-``max_shift_days``, however the id is spelt."""
+        n = int.from_bytes(self.digest("date-shift", canonical_id(patient_id))[:8], "big")
+        days = n % (2 * self.max_shift_days) - self.max_shift_days
         return dt.timedelta(days=days if days < 0 else days + 1)
 
     def shift_date(self, patient_id: str, da: str) -> str | None:
@@ -72,7 +77,7 @@ class Pseudonymizer:
 
     def shift_da(self, patient_id: str, da: str) -> str | None:
         """A DICOM DA (YYYYMMDD, or YYYY.MM.DD of ACR-NEMA) moved, as YYYYMMDD; None where it is no such date."""
-        match = _DA.fullmatch(da.strip(_PADDING))
+        match = _DA.fullmatch(da.strip(PADDING))
         moved = self.shift_date(patient_id, "".join(match.groups())) if match else None
         return moved.replace("-", "") if moved else None
 
@@ -81,14 +86,14 @@ class Pseudonymizer:
 
         None where it is no DT or is not known to the day: a year or a month alone cannot be moved by days.
         """
-        match = _DT.fullmatch(value.strip(_PADDING))
+        match = _DT.fullmatch(value.strip(PADDING))
         if match is None or not is_time(match["time"] or "00"):
             return None
         moved = self.shift_da(patient_id, match["day"])
         return f"{moved}{match['time'] or ''}{match['zone'] or ''}" if moved else None
 
 
-_PADDING = " \0\t\r\n"
+_IDENTITIES = frozenset({"patient", "study", "accession", "id"})
 MOST_SHIFT_DAYS = 3650  # ten years either way
 _MOST_UID = 64  # PS3.5 9.1
 _FEWEST_DIGITS = 20
@@ -102,7 +107,7 @@ _TM = re.compile(r"([01]\d|2[0-3])(?::?([0-5]\d)(?::?([0-5]\d|60)(\.\d{1,6})?)?)
 
 def is_time(tm: str) -> bool:
     """True for a valid DICOM TM: HHMMSS.FFFFFF or a beginning of it (HH:MM:SS of ACR-NEMA too)."""
-    return _TM.fullmatch(tm.strip(_PADDING)) is not None
+    return _TM.fullmatch(tm.strip(PADDING)) is not None
 
 
 def _room(root: str) -> int:

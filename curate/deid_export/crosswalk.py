@@ -14,6 +14,7 @@ from curate.deid.vault import read_sealed, sealed
 from curate.deid_export.task import file_key
 from curate.errors import DropRecord, RecipeError
 from curate.sources.dicom import read_header
+from curate.sources.identity import first_id
 from curate.sources.sniff import sniff
 from curate.storage import commit_bytes
 
@@ -50,9 +51,9 @@ def _row(listed: dict[str, Any], pseudo: Pseudonymizer) -> dict[str, str | None]
         # what the walk refused (a link, a pipe) is not opened here, either
         if not listed["reason"] and sniff(path) == "dicom":
             header = read_header(path)
-            patient = header.patient_id
-            row |= {"patient_id": patient, "study_uid": header.study_uid}
-            row["patient"] = pseudo.key("patient", patient) if patient else None
+            whose = first_id((header.patient_id, header.study_uid, header.series_uid, header.sop_uid))
+            row |= {"patient_id": header.patient_id, "study_uid": header.study_uid}
+            row["patient"] = pseudo.key("patient", whose) if whose else None
     except DropRecord:
         pass  # a file that says nothing of a patient is in the crosswalk by its path alone
     return row

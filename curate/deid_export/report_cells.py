@@ -27,6 +27,7 @@ from curate.deid_export.report_people import Person, could_name, no_one
 from curate.deid_export.rules import ReleaseRules
 from curate.errors import DropRecord
 from curate.record import Reason
+from curate.sources.identity import canonical_id, listed, spellings
 from curate.sources.section import canonical, parse_sections
 
 _ABSENT = frozenset({"", "nan", "none", "null", "n/a", "na", "nil", "-", "--", "unknown", "<na>", "?"})
@@ -48,7 +49,7 @@ _AGE = re.compile(
     re.IGNORECASE,
 )
 _OLDEST = 90  # 45 CFR 164.514(b)(2)(i)(C)
-_PSEUDONYM = {Kind.ID: "id", Kind.FILE: "file", Kind.ACCESSION: "accession"}
+_PSEUDONYM = {Kind.PATIENT: "patient", Kind.ID: "id", Kind.FILE: "file", Kind.ACCESSION: "accession"}
 _TITLES = "dr mr mrs ms md do pa np rn rt jr sr phd prof and the of von van de la mbbs frcr frcs dds"
 _NO_NAME = frozenset(_TITLES.split())
 
@@ -120,9 +121,9 @@ class Cells:
         if kind is Kind.NAME:
             row.actions["mask NAME"] += 1
             return "[NAME]"
-        if kind in (Kind.PATIENT, *_PSEUDONYM):
+        if kind in _PSEUDONYM:
             row.actions[f"pseudonym {kind}"] += 1
-            return self._pseudonym(cell, kind, row.person)
+            return "; ".join(self._pseudonym(each, kind) for each in _each(cell, kind))
         if kind is Kind.UID or _UID.fullmatch(cell):
             return self._uid(cell, row)
         if kind is Kind.DATE:
@@ -142,9 +143,7 @@ class Cells:
             return ""
         return None
 
-    def _pseudonym(self, cell: str, kind: Kind, person: Person) -> str:
-        if kind is Kind.PATIENT:
-            return self.pseudo.key("patient", person.as_known(cell))
+    def _pseudonym(self, cell: str, kind: Kind) -> str:
         if kind is Kind.FILE and self.renamed is not None and (name := self.renamed(cell)) is not None:
             return name
         return self.pseudo.key(_PSEUDONYM[kind], cell)
@@ -159,7 +158,7 @@ class Cells:
         """A whole day moved by the patient's shift, ISO; [DATE] for less than a day or no known patient's."""
         row.actions["shift DATE"] += 1
         day = whole_day(cell)
-        known = self.rules.text.dates == "shift" and bool(row.person.patient_id.strip())
+        known = self.rules.text.dates == "shift" and bool(canonical_id(row.person.patient_id))
         moved = self.pseudo.shift_date(row.person.patient_id, day.isoformat()) if day and known else None
         return moved or "[DATE]"
 
@@ -177,7 +176,7 @@ class Cells:
         text = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
         if value != value or text.lower() in ("inf", "-inf"):
             return None
-        if kind in (Kind.PATIENT, Kind.DATE, *_PSEUDONYM):
+        if kind in (Kind.DATE, *_PSEUDONYM):
             return self._string(text, kind, "", row)
         if kind is Kind.AGE:
             return min(value, type(value)(_OLDEST)) if value >= 0 else None
@@ -263,7 +262,12 @@ def searched(kind: Kind, cell: str) -> Iterator[str]:
         words = [w for w in re.findall(r"[^\W\d_]+(?:['’-][^\W\d_]+)*", cell) if w.lower() not in _NO_NAME]
         yield "^".join(words[:5]) if "," in cell or "^" in cell else "^".join([*words[-1:], *words[:-1]][:5])
         yield from (w for w in words if len(w) > 2 or (len(w) == 2 and not w.isascii()))
-    yield cell
+    yield from dict.fromkeys(spellings(cell) if kind in (Kind.PATIENT, Kind.ACCESSION) else (cell,))
+
+
+def _each(cell: str, kind: Kind) -> list[str]:
+    """The ids of one cell: a report of several studies names each, and each is that study's pseudonym."""
+    return listed(cell) if kind is Kind.ACCESSION else [cell]
 
 
 def is_uid(value: str) -> bool:

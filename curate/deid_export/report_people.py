@@ -14,13 +14,13 @@ import polars as pl
 import pyarrow as pa
 
 from curate.deid.pseudonym import Pseudonymizer
+from curate.sources.identity import canonical_id, canonical_ids
 
 # One fact a row. HEADER and ROW: the patient id (text) that a link leads to, by a DICOM header or a report's row.
 # VALUE: an identifying value of the link's patient. NAME: a folded word of anyone's name. WORD: one of the reports of
 # the link's patient.
 HEADER, ROW, VALUE, NAME, WORD = range(5)
 SURVEY = pa.schema([("fact", pa.int8()), ("link", pa.uint64()), ("text", pa.large_string())])
-_PADDING = " \t\r\n\0\xa0"
 _MOST_SHARED = 8  # patients; an accession number or a UID of more is a placeholder and leads to no one
 _PLACEHOLDERS = """
 none null unknown anonymous anonymized anonymised anonymize anon deidentified removed withheld patient name test unnamed
@@ -31,19 +31,11 @@ _GENERIC = frozenset(_PLACEHOLDERS.split())
 
 @dataclass(frozen=True)
 class Person:
-    """The patient of one report: ``patient_id`` as the header has it ("" where it is not known), ``ids`` all those that
-    its links lead to, ``values`` the identifying values of all of them."""
+    """The patient of one report: ``patient_id`` as a source has it ("" where it is not known), ``values`` the
+    identifying values of all whom its links lead to."""
 
     patient_id: str = ""
-    ids: tuple[str, ...] = ()
     values: tuple[str, ...] = ()
-
-    def as_known(self, patient_id: str) -> str:
-        """``patient_id`` as the header writes it, where that differs in case only."""
-        clean = patient_id.strip(_PADDING)
-        if clean in self.ids:
-            return clean
-        return next((known for known in self.ids if known.casefold() == clean.casefold()), clean)
 
 
 class People:
@@ -54,17 +46,16 @@ class People:
         links = _links(facts)
         values = facts.filter(pl.col("fact") == VALUE).select("link", "text").unique()
         # a link that leads to no patient id is a patient without one
-        lost = values.join(links, on="link", how="anti").select("link").unique().with_columns(text=pl.lit(""))
-        links = pl.concat([links.select("link", "text"), lost]).with_columns(
-            person=pl.when(pl.col("text") == "").then(pl.format("\0{}", "link")).otherwise("text")
-        )
+        lost = values.join(links, on="link", how="anti").select("link").unique()
+        lost = lost.with_columns(person=pl.format("\0{}", "link"), text=pl.lit(""))
+        links = pl.concat([links, lost])
         known = links.join(values.rename({"text": "value"}), on="link").select("person", "value").unique()
         lists = known.sort("value").group_by("person").agg("value")
-        persons = links.select("person").unique().sort("person").join(lists, on="person", how="left").sort("person")
+        persons = links.group_by("person").agg(pl.col("text").min()).join(lists, on="person", how="left").sort("person")
         order = links.join(persons.with_row_index("row").select("person", "row"), on="person").sort("link", "row")
         self._links = order["link"].to_numpy().astype(np.uint64)
         self._rows = order["row"].to_numpy().astype(np.uint32)
-        self._persons, self._values = persons["person"].to_arrow(), persons["value"].to_arrow()
+        self._persons, self._values = persons["text"].to_arrow(), persons["value"].to_arrow()
 
     @property
     def nbytes(self) -> int:
@@ -84,16 +75,15 @@ class People:
             first = np.searchsorted(self._links, np.uint64(link), "left")
             last = np.searchsorted(self._links, np.uint64(link), "right")
             rows.update(dict.fromkeys(int(r) for r in self._rows[first:last]))
-        ids = [name for r in rows if not (name := self._persons[r].as_py()).startswith("\0")]
+        ids = [name for r in rows if (name := self._persons[r].as_py())]
         values = dict.fromkeys(v for r in rows for v in self._values[r].as_py() or ())
-        clean = patient_id.strip(_PADDING)
-        own = Person(ids=tuple(ids)).as_known(clean) if clean else (ids[0] if len(ids) == 1 else "")
-        return Person(own, tuple(ids), tuple(values))
+        only = ids[0] if len(ids) == 1 else ""
+        return Person(patient_id if canonical_id(patient_id) else only, tuple(values))
 
 
 def link(pseudo: Pseudonymizer, kind: str, value: str) -> int:
-    """64 bits standing for a patient id, study UID or accession number, whatever its case and padding."""
-    return int.from_bytes(pseudo.digest("link", kind, value.strip(_PADDING).casefold())[:8], "big")
+    """64 bits standing for a patient id, study UID or accession number, however it is spelt."""
+    return int.from_bytes(pseudo.digest("link", kind, canonical_id(value))[:8], "big")
 
 
 def no_one(value: str) -> bool:
@@ -113,9 +103,8 @@ def archive_words(tables: Iterable[pa.Table], k: int) -> frozenset[str]:
     Reports whose patient is not known count for nothing: eight of them may be of one.
     """
     facts = _facts(tables, (HEADER, ROW, NAME, WORD))
-    links = _links(facts).rename({"text": "patient"})
+    links = _links(facts).select("link", patient="person").unique()
     words = facts.filter(pl.col("fact") == WORD).select("link", "text").join(links, on="link")
-    words = words.with_columns(pl.col("patient").str.to_lowercase())
     counted = words.group_by("text").agg(pl.col("patient").n_unique()).filter(pl.col("patient") >= k)
     names = facts.filter(pl.col("fact") == NAME).select("text").unique()
     return frozenset(counted.join(names, on="text", how="anti")["text"].to_list())
@@ -132,7 +121,9 @@ def _facts(tables: Iterable[pa.Table], wanted: Sequence[int]) -> pl.DataFrame:
 
 
 def _links(facts: pl.DataFrame) -> pl.DataFrame:
-    """``link, text`` (the patient id it leads to): a header's word goes before a row's, a placeholder leads nowhere."""
+    """``link, person, text``: the patient whom it leads to, and one spelling of the id; a header's word goes before a
+    row's, a placeholder leads nowhere."""
     found = facts.filter(pl.col("fact").is_in([HEADER, ROW])).with_columns(best=pl.col("fact").min().over("link"))
-    found = found.filter(pl.col("fact") == pl.col("best")).select("link", "text").unique()
+    found = found.filter(pl.col("fact") == pl.col("best")).with_columns(person=canonical_ids("text"))
+    found = found.group_by("link", "person").agg(pl.col("text").min())
     return found.filter(pl.len().over("link") <= _MOST_SHARED)

@@ -25,6 +25,7 @@ from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.dicomfile import open_dicom, text
 from curate.sources.formats import MAX_BYTES, report_suffix
+from curate.sources.identity import listed
 from curate.sources.rows import open_records
 from curate.sources.sniff import sniff
 
@@ -119,5 +120,5 @@ def stem_links(path: Path, pseudo: Pseudonymizer) -> list[int]:
 
 
 def _links(pseudo: Pseudonymizer, patient: str, accession: str, study: str) -> list[int]:
-    named = (("patient", patient), ("accession", accession), ("study", study))
+    named = [("patient", patient), *(("accession", each) for each in listed(accession)), ("study", study)]
     return [link(pseudo, kind, value) for kind, value in named if value and not no_one(value)]

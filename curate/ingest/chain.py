@@ -152,7 +152,7 @@ class _Picture:
             "reread": bool(regions) or self._sampled(row["key"]),
         }
         if picture.dataset is not None:
-            made |= attributes(picture.dataset, self.secret.pseudonymizer())
+            made |= attributes(picture.dataset, self.secret.pseudonymizer(), row["patient_id"])
             told = (v for p, _ in shown if p.dataset is not None for v in identifying_values(p.dataset))
             made["phi"] = list(dict.fromkeys([*(row["phi"] or []), *told]))
         return {**row, **made}

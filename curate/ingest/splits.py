@@ -20,7 +20,7 @@ import pyarrow as pa
 from curate.errors import RecipeError
 from curate.export.split import SPLITS
 from curate.record import Reason
-from curate.sources.paths import stem
+from curate.sources.paths import shapes, stem
 
 STRENGTH = {name: i for i, name in enumerate(SPLITS)}  # train < val < test
 KEYS = ("image", "accession", "study", "patient")
@@ -89,7 +89,7 @@ class Lookup:
     """What is said of one file's split."""
 
     def __init__(self, rules: OfficialSplits) -> None:
-        self._rules, self._told, self.matched = rules, dict[str, dict[str, list[str]]](), 0
+        self._rules, self._told, self.asked, self.matched = rules, dict[str, dict[str, list[str]]](), 0, 0
         table = rules.table
         for key in KEYS if table is not None else ():
             column = getattr(table, key)
@@ -105,6 +105,7 @@ class Lookup:
     def _from_table(self, file: Mapping[str, Any]) -> list[str]:
         if not self._told:
             return []
+        self.asked += 1
         path = file["relative"]
         name = PurePosixPath(path).name
         asked = {
@@ -119,6 +120,16 @@ class Lookup:
                     self.matched += 1
                     return rows[value]
         return []
+
+    def check_matched(self) -> None:
+        """RecipeError where a table of splits was given and names nothing of the archive."""
+        table = self._rules.table
+        if table is not None and self.asked and not self.matched:
+            forms = {
+                getattr(table, key): ", ".join(shapes(table.rows[getattr(table, key)].to_list())) for key in self._told
+            }
+            shown = "; ".join(f"{column} is like {form}" for column, form in forms.items())
+            raise RecipeError("split.table", f"names none of the archive's images: {shown}", "name other columns")
 
 
 def settle(index: pa.Table, rules: OfficialSplits) -> pa.Table:

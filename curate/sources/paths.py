@@ -75,33 +75,49 @@ def stem(path: str) -> str:
     return folder + slash + (bare or name)
 
 
-def beside(asked: Sequence[str], paths: Sequence[str]) -> tuple[list[str], list[str]]:
-    """``asked`` and ``paths`` with one name for what differs in nothing but the suffix: (asked, paths), as given where
-    no rule says more.
+def beside(
+    asked: Sequence[str], places: Sequence[Sequence[str]], names: Sequence[str], paths: Sequence[str]
+) -> tuple[list[str], list[str]]:
+    """What reports ask for and what images are called, with one name for what is the same: (asked, names).
 
-    A report that names no file of ``paths`` names those of the same stem (``a/b`` or ``a/b.dcm`` for ``a/b.png``): in
-    the same place, or else where only one stem of the archive has this bare name.
+    ``names``: what an image is asked for by (its relative path); ``paths``: where it lies, absolute; ``places``: for
+    each report, where the image may lie that it asks for. A report's image is the one in its place; else the one of that
+    name; else, as conversion changes suffixes and a text lies beside its image, the one of that name but for the
+    suffix; else the only one of the archive with this bare name but for the suffix.
     """
-    there = set(paths)
-    if all(name in there for name in asked if name):
-        return list(asked), list(paths)
-    stems: dict[str, str] = {}
-    for path in sorted(there - {""}):
-        stems.setdefault(stem(path), path)
-    bare: dict[str, list[str]] = {}
+    at, there = dict(zip(paths, names, strict=True)), set(names)
+    if all(
+        not name or (name in there and not any(p in at for p in where))
+        for name, where in zip(asked, places, strict=True)
+    ):
+        return list(asked), list(names)
+    places_by_stem, stems, bare = _by_stem(zip(paths, names, strict=True)), _by_stem((n, n) for n in names), {}
     for one in stems:
         bare.setdefault(one.rpartition("/")[2], []).append(one)
-    used: set[str] = set()
+    merged: set[str] = set()
 
-    def named(name: str) -> str:
-        if not name or name in there:
+    def named(name: str, where: Sequence[str]) -> str:
+        if found := next((at[p] for p in where if p in at), ""):
+            return found
+        if name in there:
             return name
+        for wanted in (w for p in where for w in (p, stem(p)) if w in places_by_stem):
+            merged.add(stem(places_by_stem[wanted]))
+            return places_by_stem[wanted]
         for wanted in (name, stem(name)):
-            found = [wanted] if wanted in stems else bare.get(wanted.rpartition("/")[2], [])
-            if len(found) == 1:
-                used.add(found[0])
-                return stems[found[0]]
+            known = [wanted] if wanted in stems else bare.get(wanted.rpartition("/")[2], [])
+            if len(known) == 1:
+                merged.add(known[0])
+                return stems[known[0]]
         return name
 
-    told = [named(name.replace("\\", "/")) if name not in there else name for name in asked]
-    return told, [stems[one] if (one := stem(path)) in used else path for path in paths]
+    told = [named(name.replace("\\", "/"), where) if name else name for name, where in zip(asked, places, strict=True)]
+    return told, [stems[one] if (one := stem(name)) in merged else name for name in names]
+
+
+def _by_stem(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Path but for its suffix -> the name of the first that has it, in the order of paths."""
+    found: dict[str, str] = {}
+    for path, name in sorted(pairs):
+        found.setdefault(stem(path), name)
+    return found

@@ -20,6 +20,7 @@ from curate.sources.markup import plain_text
 from curate.sources.paths import stem
 from curate.sources.rows import as_string, named_rows, open_records
 from curate.sources.section import SECTIONS
+from curate.sources.several import Several
 from curate.sources.sniff import sniff
 from curate.sources.structured import read_structured
 from curate.sources.walk import Found, as_text, walk
@@ -48,6 +49,8 @@ class ReportColumns:
     group: str | None = None  # rows that must share a split; by default the patient
     clean: str | None = None  # whether the row belongs to the trusted set
     split: str | None = None  # the source's own: train, val or test, by any of their usual names
+    status: str | None = None  # preliminary, final, addendum: which of several reports is the one
+    order: str | None = None  # a number or a moment by which several reports follow one another
     keep: Mapping[str, str] = field(default_factory=dict)  # name in the record's meta -> column
 
     def asked(self) -> dict[str, str]:
@@ -80,6 +83,10 @@ class Report:
     meta: dict[str, str] = field(default_factory=dict)
     reason: Reason | None = None  # NOT_A_REPORT, EMPTY_REPORT, BAD_ENCODING ...; of a bad entry, what `walk` said
     undecoded: str = ""  # the text as it came, where that is another: it may name someone in what is no text
+    file: str = ""  # its file's absolute path, where the whole source is read
+    status: str = ""
+    order: str = ""
+    several: Several = "ambiguous"  # what is done where several share an identity; its source's rule
 
 
 def check_columns(path: Path, columns: ReportColumns, format: Asked = "auto", name_pattern: str | None = None) -> None:
@@ -297,6 +304,8 @@ def _report(
         phi=tuple(dict.fromkeys([*(known[name] for name in _PHI if known.get(name)), *phi])),
         group=known.get("group", ""),
         split=known.get("split", ""),
+        status=known.get("status", ""),
+        order=known.get("order", ""),
         clean=clean,
         meta=meta or {},
         reason=reason or (None if text.strip() else Reason.EMPTY_REPORT),

@@ -22,6 +22,8 @@ from pipelines.commands.screen import (
     pipeline_of,
     print_funnel,
     progress_bars,
+    say,
+    say_pairing,
     say_warnings,
 )
 
@@ -29,6 +31,7 @@ from pipelines.commands.screen import (
 def run(recipe: RecipeFile, set_: Set = None, engine: SetEngine = None, workers: Workers = None) -> None:
     """Plan, then run every step that is not done; prints the funnel, writes report/index.html."""
     from pipelines.check import check
+    from pipelines.pairing import pairing_warnings
     from pipelines.summary import funnel, write_report
 
     made = load(recipe, set_, engine, workers)
@@ -37,19 +40,23 @@ def run(recipe: RecipeFile, set_: Set = None, engine: SetEngine = None, workers:
     pipeline, manifests = execute(made)
     report = write_report(pipeline, manifests)
     print_funnel(funnel(manifests))
+    say_pairing(pairing_warnings(pipeline.pairing))
     for measure in report.measures:
         interval = f" [{measure.low:.3f}, {measure.high:.3f}]" if measure.low is not None else ""
         out.print(f"{measure.name:32} {measure.value:.3f}{interval}")
     records = sum(s["records"] for s in report.shards)
+    if not records:
+        say(["no record is left, and the shards are empty: the funnel says what dropped them"], [])
     out.print(f"{records} records in {len(report.shards)} shards: {near(pipeline.shards)}", soft_wrap=True)
     out.print(f"report: {near(pipeline.run / 'report' / 'index.html')}", soft_wrap=True)
 
 
 def plan(recipe: RecipeFile, set_: Set = None, engine: SetEngine = None, workers: Workers = None) -> None:
-    """What would run, how many records, what is done already; touches nothing."""
+    """What would run, how many records, how they will pair, what is done already; touches nothing."""
     from curate.step import load_manifest
     from pipelines.build import Pipeline, list_archive
     from pipelines.check import check
+    from pipelines.pairing import pairing_warnings, preview
 
     made = load(recipe, set_, engine, workers)
     check(made, touch=False)
@@ -63,6 +70,10 @@ def plan(recipe: RecipeFile, set_: Set = None, engine: SetEngine = None, workers
         parts = len(list(step.folder(pipeline.run).glob("part-*.json")))
         state = f"done: {done.rows_in} in, {done.kept} kept" if done else f"{parts} parts done" if parts else "to do"
         out.print(f"  {step.name:13} {step.hash}  {state}")
+    if made.images and made.reports:
+        pairing, looked = preview(made)
+        out.print(f"  {'pairing':13} {pairing.headline} (looked at {looked})", soft_wrap=True)
+        say_pairing(pairing_warnings(pairing))
 
 
 def status(folder: RunFolder) -> None:

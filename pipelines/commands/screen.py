@@ -152,6 +152,13 @@ def say(warned: list[str], noted: list[str]) -> None:
             err.print(line, soft_wrap=True, markup=False)
 
 
+def say_pairing(told: list[str]) -> None:
+    """Why few pair: a warning, and what explains it below, indented."""
+    say(told[:1], [])
+    for line in told[1:]:
+        err.print(f"  {line}", style="yellow", soft_wrap=True, markup=False)
+
+
 def pipeline_of(folder: Path) -> Pipeline:
     from pipelines.build import Pipeline, last_listing
     from pipelines.load import load_recipe

@@ -15,6 +15,7 @@ from pydicom.sr.coding import Code
 from pydicom.tag import Tag
 
 from curate.deid.header import allowed
+from curate.deid.header.said import patient_of
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.quiet import element, quiet
 
@@ -23,17 +24,17 @@ _AGE = re.compile(r"(\d{1,3})([DWMY])")
 _OLDEST = 90  # HIPAA Safe Harbor, 45 CFR 164.514(b)(2)(i)(C): ages over 89 are one class
 
 
-def attributes(ds: Dataset, pseudo: Pseudonymizer) -> dict[str, str | int | None]:
+def attributes(ds: Dataset, pseudo: Pseudonymizer, patient: str | None = None) -> dict[str, str | int | None]:
     """What a record says of its image, from a source header: modality, body_part, view, laterality, sex, age, date.
 
     Every string is a defined term of DICOM, or None. ``age`` is in whole years, 90 standing for 90 and over; ``date``
-    is the study's (else series', acquisition's, content's) moved by the patient's shift, YYYY-MM-DD, None where the
-    file names no patient to shift by.
+    is the study's (else series', acquisition's, content's) moved by the shift of ``patient``, else of whom the file
+    says it is of (`patient_of`), YYYY-MM-DD; None where that is nobody.
     """
     with quiet():
-        patient = _text(ds, "PatientID")
+        whose = patient_of(ds) if patient is None else patient
         sides = (_term(ds, k) for k in ("ImageLaterality", "Laterality", "FrameLaterality"))
-        dates = (pseudo.shift_date(patient, d) for k in _DATE_ORDER if (d := _date(ds, k)) and patient)
+        dates = (pseudo.shift_date(whose, d) for k in _DATE_ORDER if (d := _date(ds, k)) and whose)
         return {
             "modality": _term(ds, "Modality"),
             "body_part": _term(ds, "BodyPartExamined") or _coded(ds, "AnatomicRegionSequence", _body_part),

@@ -16,12 +16,15 @@ from curate.deid.header.rules import HeaderRules
 from curate.deid.header.values import Held, made, sequence, value_of
 from curate.errors import DropRecord
 from curate.record import Reason
+from curate.sources.dicomfile import text
+from curate.sources.identity import canonical_id, first_id
 
 _SOP_CLASS, _SOP_INSTANCE = BaseTag(0x00080016), BaseTag(0x00080018)
 _CONVERSION = BaseTag(0x00080064)
 _STUDY, _SERIES = BaseTag(0x0020000D), BaseTag(0x0020000E)
 _PATIENT_NAME, _PATIENT_ID = BaseTag(0x00100010), BaseTag(0x00100020)
 _VERIFICATION, _VERIFIER = BaseTag(0x0040A493), BaseTag(0x0040A073)
+_WHOSE = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
 # What tells one object of a series from another where it has no UID of its own.
 _TELLS_APART = (
     (_STUDY, "UI"), (_SERIES, "UI"), (_PATIENT_ID, "LO"), (0x00080020, "DA"), (0x00080033, "TM"), (0x00080032, "TM"),
@@ -70,12 +73,11 @@ def object_of(ds: Dataset, rules: HeaderRules) -> str:
 def patient_of(ds: Dataset) -> str:
     """Whose file it is: what the patient's pseudonym and date shift are derived from. Call it inside `quiet`.
 
-    The PatientID; its issuer is left aside, so that one archive's number is one patient. A file without one belongs
-    to its study (else series, else itself): the days of one study keep their distances, and two people without a number
+    The PatientID, which `Pseudonymizer.id` reads whatever its issuer and spelling. A file without one belongs to its
+    study (else series, else itself): the days of one study keep their distances, and two people without a number
     do not become one, as they would by an empty PatientID or by a name. "" where there is none of them.
     """
-    known = ((_PATIENT_ID, "LO"), (_STUDY, "UI"), (_SERIES, "UI"), (_SOP_INSTANCE, "UI"))
-    return next((v for tag, vr in known if (v := _text(ds, tag, vr))), "")
+    return first_id(text(ds, keyword) for keyword in _WHOSE)
 
 
 def say(out: dict[BaseTag, Held], ds: Dataset, context: Context, iod: str) -> None:
@@ -117,7 +119,7 @@ def _identify(out: dict[BaseTag, Held], ds: Dataset, context: Context) -> None:
         out[_SOP_INSTANCE] = made(_SOP_INSTANCE, "UI", context.pseudo.uid(own, root))
     for tag, name in ((_STUDY, "study"), (_SERIES, "series")):
         if tag not in out:
-            out[tag] = made(tag, "UI", context.pseudo.uid(f"{name} of {context.patient or own}", root))
+            out[tag] = made(tag, "UI", context.pseudo.uid(f"{name} of {canonical_id(context.patient) or own}", root))
 
 
 def methods(rules: HeaderRules) -> list[tuple[str, str]]:

@@ -29,6 +29,7 @@ from curate.deid.text.rules import Span, find_spans
 from curate.deid.text.seasons import find_vague
 from curate.errors import DropRecord
 from curate.record import Reason
+from curate.sources.identity import canonical_id
 
 LABELS = ("NAME", "ID", "DATE", "TIME", "PHONE", "EMAIL", "URL", "ADDRESS", "AGE", "FACILITY")
 # A shifted date says that it is one, or a second scrub would shift it again.
@@ -68,7 +69,7 @@ def scrub(
     empty), are masked whatever ``rules`` say. Control and zero-width characters are removed. Idempotent: placeholders
     are left alone, which also means that a source that writes them itself is believed.
     """
-    shift = pseudo.shift(patient_id) if rules.dates == "shift" and patient_id.strip() else None
+    shift = pseudo.shift(patient_id) if rules.dates == "shift" and canonical_id(patient_id) else None
     text = tidy(text)
     if len(text) >= _NO_PROSE and max(map(len, text.split()), default=0) >= _NO_PROSE:
         raise DropRecord(Reason.TEXT_UNPROVEN)

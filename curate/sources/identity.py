@@ -1,0 +1,127 @@
+"""What makes two spellings one identity: of a patient, an accession number, a study. The one place that says so.
+
+`curate run` and `curate deid` derive pseudonyms, date shifts and links from `canonical_id`, and pairing compares by it:
+one patient under one secret is one pseudonym, however a header, a worklist or a spreadsheet wrote the number.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+
+import polars as pl
+
+# DICOM pads with NUL and spaces (PS3.5 6.2), web pages with NBSP, editors with a byte-order mark and other format signs
+PADDING = " \t\r\n\v\f\0\u00a0"
+_INVISIBLE = re.compile("[\\s\0-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff]+")
+_DELETED = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]+")
+# HL7 CX (v2 2.A.14): id, check digit, its scheme, assigning authority; the three fields behind the id are no part of it
+_ISSUER = re.compile(r"([^~^]*[^~^\s][^~^]*)\^[^~^]*\^[^~^]*\^[^~]*")
+_FORMULA = re.compile(r'="([^"]*)"')  # how exports keep a spreadsheet from reading a number
+_APOSTROPHE = re.compile(r"'(\d+)")
+# A whole number that was a float. Three zeros could be thousands; beyond 2^53 the digits are not the source's.
+_FLOAT = re.compile(r"(\d{1,15})[.,]0{1,2}")
+SCIENTIFIC = re.compile(r"\d(?:[.,]\d+)?e\+?\d{1,3}", re.IGNORECASE)
+_STRONG, _WEAK = ";|~", ",/\\&+ \t\r\n"
+_WRAPPED = " \t\r\n\0\u00a0[](){}'\""
+
+
+def canonical_id(value: str) -> str:
+    """What ``value`` is compared by and a pseudonym is derived from; "" where it says nothing. Idempotent.
+
+    Equal are: letter case, Unicode's width and compatibility forms (NFKC), padding of any kind, an issuer in HL7's form
+    (``12345^^^HOSPITAL``), a float made of a whole number (``12345.0``), a spreadsheet's ``="12345"`` and ``'12345``.
+    Of a value that a backslash splits, the first counts, as of DICOM's multiple values (PS3.5 6.4). Not equal are
+    leading zeros, for 00123 and 123 can be two people, and whatever scientific notation has rounded.
+    """
+    if value.isascii() and value.isalnum():
+        return value.lower()
+    text = next((part for part in folded(value).split("\\") if part.strip()), "").strip()
+    while True:
+        bare = _without_wrapping(text)
+        if bare == text:
+            return text
+        text = bare
+
+
+def _without_wrapping(text: str) -> str:
+    for form in (_ISSUER, _FORMULA, _APOSTROPHE, _FLOAT):
+        if found := form.fullmatch(text):
+            return found[1].strip()
+    return text
+
+
+def folded(value: str) -> str:
+    """Unicode's compatibility form without case, invisible characters gone, white space one space, ends stripped."""
+    if value.isascii():
+        return _INVISIBLE.sub(" ", value).strip().lower()
+    while True:  # of one pass the result need not be stable: folding makes characters that compose again
+        text = unicodedata.normalize("NFKC", _DELETED.sub("", value)).casefold()
+        text = _INVISIBLE.sub(" ", unicodedata.normalize("NFKC", text)).strip()
+        if text == value:
+            return text
+        value = text
+
+
+def canonical_ids(column: str) -> pl.Expr:
+    """`canonical_id` of a string column; null is ""."""
+    return pl.col(column).map_batches(_each_once, pl.String)
+
+
+def _each_once(values: pl.Series) -> pl.Series:
+    known = values.unique().to_list()
+    made = [canonical_id(value or "") for value in known]
+    return values.cast(pl.String).replace_strict(known, made, return_dtype=pl.String) if known else values
+
+
+def first_id(values: Iterable[str]) -> str:
+    """The first of ``values`` that says something: whose file it is, from PatientID down to its own UID."""
+    return next((value for value in values if canonical_id(value)), "")
+
+
+def listed(value: str, separators: str = _STRONG) -> list[str]:
+    """The values of a cell that holds several, each as written; [value] where it holds one.
+
+    Brackets and quotes around a list are taken off. Every part must hold a digit; a separator that prose and numbers
+    use as well (comma, slash, blank) counts only between parts of one form: "A1/A2", not "CT 2024/1".
+    """
+    strong = [c for c in separators if c in _STRONG]
+    parts = [part for piece in _split(value, strong) for part in _split_weakly(piece, separators)]
+    if len(parts) > 1 and all(re.search(r"\d", part) for part in parts):
+        return parts
+    return parts if len(parts) == 1 and value.strip(PADDING).startswith("[") else [value]
+
+
+def _split(value: str, separators: Iterable[str]) -> list[str]:
+    pieces = re.split("|".join(map(re.escape, separators)) or r"(?!)", value)
+    return [part for piece in pieces if (part := piece.strip(_WRAPPED))]
+
+
+def _split_weakly(piece: str, separators: str) -> list[str]:
+    parts = _split(piece, [c for c in separators if c in _WEAK])
+    forms = {re.sub(r"\{\d+\}", "", shape(part)) for part in parts}
+    return parts if len(forms) == 1 and canonical_id(piece) == folded(piece) else [piece]
+
+
+def separators(known: str = "") -> str:
+    """The characters that may separate ids, those of ``known`` left out: what stands inside an archive's own ids."""
+    return "".join(c for c in _STRONG + _WEAK if c not in known)
+
+
+def spellings(value: str) -> Iterator[str]:
+    """``value`` as written, each of the ids it lists, and each without issuer and the like: what to search text for."""
+    yield value
+    for part in listed(value, separators()):
+        bare = canonical_id(part)
+        at = part.lower().find(bare) if part.isascii() else -1
+        yield from (v for v in (part, part[at : at + len(bare)] if at >= 0 else bare) if len(v) > 2)
+
+
+def shape(value: str) -> str:
+    """The form of ``value`` and none of its letters or digits: "Ab-0012" is ``Aa-#{4}``; "" for nothing."""
+    kinds = (
+        "#" if c.isdigit() else "A" if c.isupper() else "a" if c.isalpha() else c if c in "-._/^ \\;,|+&~:" else "?"
+        for c in value.strip(PADDING)
+    )
+    return re.sub(r"([Aa#?])\1+", lambda run: f"{run[1]}{{{len(run[0])}}}", "".join(kinds))

@@ -1,0 +1,139 @@
+"""What images and reports are compared by: ids in one spelling, a cell's list of ids, a patient on a day, a path."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import polars as pl
+import pyarrow as pa
+
+from curate.sources.identity import PADDING, canonical_id, canonical_ids, listed, separators
+
+PAIR_KEYS = Literal["accession", "study", "patient_date", "image"]
+IGNORE = Literal["leading_zeros", "punctuation", "prefix"]
+
+_COLUMNS = ["row", "accession", "study", "patient", "date", "image"]
+_OPTIONAL = ["text", "reason", "status", "order", "several"]
+_DATES = (
+    r"^(?<y>\d{4})(?<m>\d\d)(?<d>\d\d)(?:\d{4,6})?(?:\D.*)?$",
+    r"^(?<y>\d{4})[-/. ](?<m>\d\d?)[-/. ](?<d>\d\d?)(?:\D.*)?$",
+    r"^(?<d>\d\d?)\.(?<m>\d\d?)\.(?<y>\d{4})(?:\D.*)?$",
+)
+
+
+def frame_of(table: pa.Table, ignore: tuple[str, ...]) -> pl.DataFrame:
+    """The columns as strings, ids canonical; ``accession_raw`` and ``study_raw``: as written; ``patient_bare``: without
+    what is ignored. ValueError where ``row`` is not unique."""
+    present = [name for name in _OPTIONAL if name in table.column_names]
+    frame = pl.DataFrame(pl.from_arrow(table.select([*_COLUMNS, *present])))
+    if frame["row"].is_duplicated().any():
+        raise ValueError("row is not unique")
+    strings = [pl.col(name).cast(pl.String) for name in frame.columns if name != "row"]
+    absent = [pl.lit(None, pl.String).alias(name) for name in _OPTIONAL if name not in present]
+    frame = frame.with_columns(pl.col("row").cast(pl.Int64), *strings, *absent)
+    frame = frame.with_columns(pl.col(*_COLUMNS[1:], "status", "order").fill_null("").str.strip_chars(PADDING))
+    frame = frame.with_columns(pl.col("several").fill_null("ambiguous"))
+    frame = frame.with_columns(pl.col(name).alias(f"{name}_raw") for name in ("accession", "study"))
+    frame = frame.with_columns(canonical_ids(name) for name in ("accession", "study", "patient"))
+    return frame.with_columns(patient_bare=bare(pl.col("patient"), ignore))
+
+
+def bare(ids: pl.Expr, ignore: tuple[str, ...]) -> pl.Expr:
+    """Canonical ids without what is ignored in them; UIDs, whose points part their numbers, as they are."""
+    made = ids
+    if "punctuation" in ignore:
+        made = made.str.replace_all(r"[^\p{L}\p{N}]", "")
+    if "prefix" in ignore:
+        made = made.str.replace(r"^\p{L}[\p{L} ._-]*(\d)", "$1")
+    if "leading_zeros" in ignore:
+        made = made.str.replace(r"^0+(\d+)$", "$1")
+    return pl.when(ids.str.contains(r"^\d+(\.\d+){2,}$")).then(ids).otherwise(made)
+
+
+def keys_of(
+    images: pl.DataFrame, reports: pl.DataFrame, key: str, ignore: tuple[str, ...]
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Both frames with the column ``key``, what this identity is compared by, "" where there is none; a report that
+    lists several has a row for each. ``unlike``: of a relaxed key, that images of different ids share it."""
+    if key == "image":
+        return images.with_columns(key=_posix(pl.col("image"))), _by_image(reports, images)
+    if key == "patient_date":
+        patient = "patient_bare" if ignore else "patient"
+        mine, theirs = (frame.with_columns(key=_patient_day(patient)) for frame in (images, reports))
+    else:
+        theirs = _listed(reports, key, images[key])
+        mine, theirs = images.with_columns(key=pl.col(key)), theirs.unique(["row", "key"], maintain_order=True)
+        if ignore:
+            mine, theirs = (frame.with_columns(key=bare(pl.col("key"), ignore)) for frame in (mine, theirs))
+            theirs = theirs.unique(["row", "key"], maintain_order=True)
+    exact = pl.col("patient" if key == "patient_date" else key)
+    return mine.with_columns(unlike=exact.n_unique().over("key") > 1), theirs
+
+
+def _listed(reports: pl.DataFrame, key: str, known: pl.Series) -> pl.DataFrame:
+    """``reports`` with ``key``, one row for each id that a cell lists: where no image has the whole cell for its id.
+
+    A character that stands inside the images' own ids separates nothing.
+    """
+    ids = known.unique()
+    inside = "".join(c for c in separators() if ids.str.contains(c, literal=True).any())
+    raw = pl.col(f"{key}_raw")
+    lists = raw.str.contains(r"[;|~,/&+\s\[]") & ~pl.col(key).is_in(ids.implode()) | raw.str.contains(
+        "\\", literal=True
+    )
+    cells = reports.filter(lists)[f"{key}_raw"].unique().to_list()
+    parts = [[i for e in listed(cell, separators(inside)) if (i := canonical_id(e))] for cell in cells]
+    several = pl.DataFrame(
+        {f"{key}_raw": cells, "key": parts}, schema={f"{key}_raw": pl.String, "key": pl.List(pl.String)}
+    )
+    frame = reports.join(several, on=f"{key}_raw", how="left")
+    return frame.with_columns(pl.coalesce("key", pl.concat_list(key))).explode("key")
+
+
+def _patient_day(patient: str) -> pl.Expr:
+    when = day(pl.col("date"))
+    known = (pl.col(patient) != "") & when.is_not_null()
+    return pl.when(known).then(pl.concat_str(pl.col(patient), pl.lit("\0"), when)).otherwise(pl.lit(""))
+
+
+def day(date: pl.Expr) -> pl.Expr:
+    """YYYYMMDD, or null. Year first (DICOM DA or DT, ISO 8601) or day first with dots; 01/02/2024 could be two days."""
+    parts = [date.str.extract_groups(form) for form in _DATES]
+    year, month, day = (
+        pl.coalesce(p.struct.field(name) for p in parts).str.zfill(width)
+        for name, width in (("y", 4), ("m", 2), ("d", 2))
+    )
+    return pl.concat_str(year, month, day).str.to_date("%Y%m%d", strict=False).dt.strftime("%Y%m%d")
+
+
+def _by_image(reports: pl.DataFrame, images: pl.DataFrame) -> pl.DataFrame:
+    """``key``: the relative path of the image that the report names by path, or by a file name unique in the archive.
+
+    A path that starts elsewhere (an absolute one, a parent's) counts where one path is the end of the other. A cell
+    that is no image's path may list several, separated by semicolons, bars or commas.
+    """
+    paths = images.select(_posix(pl.col("image")).alias("path")).filter(pl.col("path") != "").unique()
+    names = paths.with_columns(_name("path")).filter(pl.col("name").is_unique())
+    frame = reports.with_columns(_posix(pl.col("image")).alias("whole"))
+    parts = pl.col("whole").str.replace_all("[;|,]", "\0").str.split("\0")
+    frame = frame.with_columns(asked=pl.concat_list("whole", parts).list.unique(maintain_order=True)).explode("asked")
+    is_whole = pl.col("asked") == pl.col("whole")
+    bare_part = _posix(pl.col("asked").str.strip_chars(PADDING + "[]'\""))
+    frame = frame.with_columns(pl.when(is_whole).then("asked").otherwise(bare_part).alias("asked"), is_whole=is_whole)
+    frame = frame.with_columns(_name("asked")).join(names, on="name", how="left")
+    whole = pl.concat_str(pl.lit("/"), "path")
+    asked = pl.concat_str(pl.lit("/"), pl.col("asked").str.strip_prefix("/"))
+    fits = whole.str.ends_with(asked) | asked.str.ends_with(whole)
+    exact = pl.col("asked").is_in(paths["path"].implode())
+    key = pl.when(exact).then("asked").when(fits).then("path").otherwise(pl.lit("")).alias("key")
+    frame = frame.with_columns(key)
+    whole_found = (pl.col("is_whole") & (pl.col("key") != "")).any().over("row")
+    return frame.filter(pl.col("is_whole") | ~whole_found).unique(["row", "key"], maintain_order=True)
+
+
+def _posix(path: pl.Expr) -> pl.Expr:
+    return path.str.replace_all("\\", "/", literal=True).str.replace(r"^(?:\./+)+", "")
+
+
+def _name(path: str) -> pl.Expr:
+    return pl.col(path).str.split("/").list.last().alias("name")

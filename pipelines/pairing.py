@@ -1,0 +1,84 @@
+"""What is said of how images and reports found each other: after the index of a run, and before it in `curate plan`."""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+import pyarrow as pa
+
+from curate.errors import RunError
+from curate.ingest.index import match, read_sources
+from curate.ingest.scan import SCAN, ImageSource, scan_file
+from curate.sources.coverage import Pairing
+from curate.sources.report import Report
+from curate.sources.several import told_status
+from curate.sources.walk import Found, as_text, walk
+from curate.step import Manifest
+from pipelines.recipe import Recipe
+
+IMAGES, REPORTS = 2000, 200_000  # that a plan looks at: some seconds
+
+
+def require_pairs(recipe: Recipe, pairing: Pairing, index: Manifest) -> None:
+    """RunError where there are images and reports, and none has found the other, and neither was to stay alone."""
+    alone = "keep" in (recipe.pair.unpaired_images, recipe.pair.unpaired_reports)
+    if pairing.is_few and not pairing.paired and not alone:
+        dropped = "  ".join(f"{reason}={n}" for reason, n in sorted(index.dropped.items(), key=lambda d: (-d[1], d[0])))
+        lines = [*pairing.lines, f"index: {index.rows_in:,} in, {index.kept:,} kept  {dropped}"]
+        raise RunError("\n  ".join([f"nothing pairs: {pairing.headline}", *lines]))
+
+
+def pairing_warnings(pairing: Pairing) -> list[str]:
+    """What is to be loud about: under half of the images found a report. The first line says so, others why."""
+    return [f"{pairing.headline}", *pairing.lines] if pairing.is_few else []
+
+
+def preview(recipe: Recipe) -> tuple[Pairing, str]:
+    """How the pairing will go, and how much was looked at: headers in memory, nothing is written.
+
+    At most ``IMAGES`` files, drawn evenly by their paths, and ``REPORTS`` reports, the first.
+    """
+    scans, files, seen = [], 0, 0
+    for source in recipe.image_sources():
+        drawn, n = _draw(source, IMAGES // len(recipe.images))
+        files, seen = files + n, seen + len(drawn)
+        rows = [scan_file(_listed(found)) for found in drawn]
+        scans.append((source.name, pa.Table.from_pylist(rows, SCAN)))
+    every = read_sources(recipe.report_sources(), scans)
+    reports = [_light(report) for report in islice(every, REPORTS)]
+    more = next(every, None) is not None
+    matched = match(scans, reports, replace(recipe.index_rules(), per_series="all"))
+    looked = f"{seen:,} of {files:,} files and {'the first ' if more else 'all '}{len(reports):,} reports"
+    return matched.pairing, looked
+
+
+def _draw(source: ImageSource, most: int) -> tuple[list[Found], int]:
+    """``most`` files by a hash of their paths, so evenly and the same each time; how many there are."""
+    n = 0
+
+    def counted() -> Iterator[Found]:
+        nonlocal n
+        for found in walk(Path(source.path), source.follow_symlinks, source.exclude):
+            n += 1
+            yield found
+
+    drawn = heapq.nsmallest(most, counted(), key=lambda f: hashlib.sha256(os.fsencode(f.relative)).digest())
+    return sorted(drawn, key=lambda f: f.relative), n
+
+
+def _listed(found: Found) -> dict[str, object]:
+    row = {"path": os.fsencode(found.path), "relative": as_text(found.relative)}
+    return {**row, "size": found.size, "reason": found.reason}
+
+
+def _light(report: Report) -> Report:
+    """The report with a digest in place of its text, which is only compared."""
+    text = " ".join(report.text.lower().split())
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest() if text else ""
+    return replace(report, text=digest, status=report.status or told_status(report.text))
