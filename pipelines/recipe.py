@@ -26,6 +26,7 @@ from curate.ingest.files import Facts, FileRules
 from curate.ingest.index import IndexRules, ReportSource
 from curate.ingest.scan import ImageSource
 from curate.ingest.splits import OfficialSplits, SplitTable
+from curate.sources.captions import CaptionRules, label_words
 from curate.sources.dicom import PixelRules
 from curate.sources.pair import PairRules
 from curate.sources.report import Asked, ReportColumns
@@ -120,14 +121,59 @@ class Columns(Part):
     keep: dict[str, str] = Field(default_factory=dict)
 
 
+def _words_by_value(raw: Any) -> Any:
+    """YAML reads 1 and yes as what they are; the table holds text."""
+    return {str(k): v for k, v in raw.items()} if isinstance(raw, dict) else raw
+
+
+Sentences = Annotated[dict[str, str | None], BeforeValidator(_words_by_value)]
+
+
+_SAID = {"1": "{label}.", "0": "No {label}.", "-1": "Possible {label}."}  # as CheXpert labels
+
+
+class Labels(Part):
+    """Columns of findings' labels, as a list, or by what the finding is called or sentences of its own: ``{label}``
+    stands for the name. ``values``: the sentence that each value of a column stands for; null says nothing."""
+
+    columns: Annotated[
+        dict[str, str | Sentences | None],
+        BeforeValidator(lambda v: dict.fromkeys(v) if isinstance(v, list | tuple) else v),
+    ]
+    values: Sentences = Field(default_factory=lambda: dict[str, str | None](_SAID))
+
+    def words(self) -> dict[str, dict[str, str]]:
+        """Column -> value -> sentence."""
+        found = {}
+        for column, own in self.columns.items():
+            values = {**self.values, **(own if isinstance(own, dict) else {})}
+            said = {value: text or "" for value, text in values.items()}
+            found[column] = label_words(own if isinstance(own, str) else column, said)
+        return found
+
+
+class Questions(Part):
+    """Columns of questions and their answers: a record holds what they state of its image, and of the closed ones also
+    the denial. ``open``: what becomes of the others."""
+
+    question: str = "question"
+    answer: str = "answer"
+    open: Literal["keep", "drop"] = "keep"
+
+
 class Reports(Part):
     """A file or folder of reports. ``several``: which of several reports of one study is the one, where their status
-    does not say it: the ``latest`` or ``first`` by ``columns.order``, all of them by ``join``, else none."""
+    does not say it: the ``latest`` or ``first`` by ``columns.order``, all of them by ``join``, else none. ``caption``:
+    a template of sentences over columns, "{modality} of the {organ}. {findings}"; one that names an empty column is
+    left out. ``labels`` and ``questions``: texts made of those, which a template names {labels} and {statement}."""
 
     path: Path
     format: Asked = "auto"
     name_pattern: str | None = None
     columns: Columns = Columns()
+    caption: str | None = None
+    labels: Labels | None = None
+    questions: Questions | None = None
     several: Literal["ambiguous", "latest", "first", "join"] = "ambiguous"
 
     @model_validator(mode="after")
@@ -135,6 +181,13 @@ class Reports(Part):
         if self.several in ("latest", "first") and self.columns.order is None:
             raise ValueError(f"several: {self.several} needs columns.order, a column with a number or a time")
         return self
+
+    def report_columns(self) -> ReportColumns:
+        """For the engine room."""
+        asked = self.questions
+        words = self.labels.words() if self.labels else {}
+        told = (asked.question, asked.answer, asked.open) if asked else (None, None, "keep")
+        return ReportColumns(**self.columns.model_dump(), caption=CaptionRules(self.caption or "", words, *told))
 
 
 class Pair(Part):
@@ -396,9 +449,7 @@ class Recipe(Part):
     def report_sources(self) -> list[ReportSource]:
         """The reports' files."""
         return [
-            ReportSource(
-                str(r.path.resolve()), ReportColumns(**r.columns.model_dump()), r.format, r.name_pattern, r.several
-            )
+            ReportSource(str(r.path.resolve()), r.report_columns(), r.format, r.name_pattern, r.several)
             for r in self.reports
         ]
 

@@ -58,9 +58,9 @@ class ReportSource:
 class IndexRules:
     """How files become records. ``frames``: which frames of a multi-frame file; ``per_series``: which files of a
     DICOM series; ``slices``: how many 'key' and 'montage' take of either (`curate.ingest.slices`);
-    ``unpaired_reports``: 'keep' makes a text-only record of a report without an image; ``unpaired_images``: 'keep' keeps
-    an image without a report, to be captioned from its own header; ``files``: by image source, which files are wanted
-    and what their paths say; ``splits``: those of the source."""
+    ``unpaired_reports``: 'keep' makes a text-only record of a report without an image; ``unpaired_images``: 'keep'
+    keeps an image without a report, to be captioned from its own header; ``files``: by image source, which files are
+    wanted and what their paths say; ``splits``: those of the source."""
 
     pair: PairRules = PairRules()
     frames: Literal["first", "middle", "all", "key", "montage"] = "middle"
@@ -230,9 +230,7 @@ def _with_stems(
 ) -> tuple[pa.Table, pa.Table]:
     """Both with one name for an image and for a report that stands beside it (`curate.sources.paths.beside`)."""
     asked = told["image"].to_pylist()
-    places = [
-        _places(report, name) if name and report.file else () for report, name in zip(reports, asked, strict=True)
-    ]
+    places = [_places(r, name) if name and r.file else () for r, name in zip(reports, asked, strict=True)]
     named, names = beside(asked, places, images["image"].to_pylist(), [os.fsdecode(path) for path in paths])
     images = _with_column(images, "image", pa.array(names, pa.string()))
     return images, _with_column(told, "image", pa.array(named, pa.string()))
@@ -240,10 +238,9 @@ def _with_stems(
 
 def _places(report: Report, name: str) -> tuple[str, ...]:
     """Absolute paths where the image may lie that a report names: beside the report's file."""
-    row = re.search(r"#\d+$", report.row)
-    return (
-        (os.path.normpath(os.path.join(os.path.dirname(report.file), as_path(name))),) if row else (stem(report.file),)
-    )
+    if not re.search(r"#\d+$", report.row):
+        return (stem(report.file),)
+    return (os.path.normpath(Path(report.file).parent / as_path(name)),)
 
 
 def _read_as_reports(files: pa.Table, reports: Sequence[Report]) -> pa.Array:

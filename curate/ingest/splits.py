@@ -125,10 +125,8 @@ class Lookup:
         """RecipeError where a table of splits was given and names nothing of the archive."""
         table = self._rules.table
         if table is not None and self.asked and not self.matched:
-            forms = {
-                getattr(table, key): ", ".join(shapes(table.rows[getattr(table, key)].to_list())) for key in self._told
-            }
-            shown = "; ".join(f"{column} is like {form}" for column, form in forms.items())
+            columns = [getattr(table, key) for key in self._told]
+            shown = "; ".join(f"{c} is like {', '.join(shapes(table.rows[c].to_list()))}" for c in columns)
             raise RecipeError("split.table", f"names none of the archive's images: {shown}", "name other columns")
 
 

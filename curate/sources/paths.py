@@ -81,17 +81,16 @@ def beside(
     """What reports ask for and what images are called, with one name for what is the same: (asked, names).
 
     ``names``: what an image is asked for by (its relative path); ``paths``: where it lies, absolute; ``places``: for
-    each report, where the image may lie that it asks for. A report's image is the one in its place; else the one of that
-    name; else, as conversion changes suffixes and a text lies beside its image, the one of that name but for the
+    each report, where the image may lie that it asks for. A report's image is the one in its place; else the one of
+    that name; else, as conversion changes suffixes and a text lies beside its image, the one of that name but for the
     suffix; else the only one of the archive with this bare name but for the suffix.
     """
     at, there = dict(zip(paths, names, strict=True)), set(names)
-    if all(
-        not name or (name in there and not any(p in at for p in where))
-        for name, where in zip(asked, places, strict=True)
-    ):
+    both = list(zip(asked, places, strict=True))
+    if all(not name or (name in there and not any(p in at for p in where)) for name, where in both):
         return list(asked), list(names)
-    places_by_stem, stems, bare = _by_stem(zip(paths, names, strict=True)), _by_stem((n, n) for n in names), {}
+    places_by_stem, stems = _by_stem(zip(paths, names, strict=True)), _by_stem((n, n) for n in names)
+    bare: dict[str, list[str]] = {}
     for one in stems:
         bare.setdefault(one.rpartition("/")[2], []).append(one)
     merged: set[str] = set()
@@ -111,7 +110,7 @@ def beside(
                 return stems[known[0]]
         return name
 
-    told = [named(name.replace("\\", "/"), where) if name else name for name, where in zip(asked, places, strict=True)]
+    told = [named(name.replace("\\", "/"), where) if name else name for name, where in both]
     return told, [stems[one] if (one := stem(name)) in merged else name for name in names]
 
 

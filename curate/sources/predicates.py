@@ -18,40 +18,41 @@ LINKS = _words("consistent compatible indicative suggestive suspicious concernin
 NEGATIVE = _words("not no never neither nor none cannot nothing")
 QUANTIFIERS = _words("more less fewer at one two three four multiple several many much both all enough most")
 PARTICIPLES = _words(
-    "seen shown found identified visualized visualised viewed observed imaged noted appreciated demonstrated depicted "
-    "located situated positioned centered used given administered taken done performed obtained captured involved "
-    "affected displayed detected exhibited present visible pictured weighted shifted deviated displaced seated placed "
-    "rotated tilted scanned included evident given lying confined limited preserved filled highlighted differentiated "
-    "recognizable identifiable"
+    "seen shown found identified visualized visualised viewed observed imaged noted appreciated demonstrated "
+    "depicted located situated positioned centered used given administered taken done performed obtained captured "
+    "involved affected displayed detected exhibited present visible pictured weighted shifted deviated displaced "
+    "seated placed rotated tilted scanned included evident given lying confined limited preserved filled "
+    "highlighted differentiated recognizable identifiable"
 )
 ADJECTIVES = _words(
-    "normal abnormal enlarged clear absent intact midline symmetric symmetrical asymmetric asymmetrical dilated elevated "
-    "depressed blunted sharp hyperinflated large larger small smaller big bigger wide wider narrow thick thicker thin "
-    "high higher low lower bright brighter dark darker hyperdense hypodense isodense hyperintense hypointense isointense "
-    "radiolucent radiopaque calcified cystic solid heterogeneous heterogenous homogeneous homogenous irregular regular "
-    "smooth focal diffuse unilateral bilateral acute chronic benign malignant cavitary patent round oval lobulated "
-    "multilobulated circular spiculated well-circumscribed circumscribed male female fractured broken compressed "
-    "collapsed flattened inflated distended thickened narrowed widened increased decreased prominent obscured "
-    "unremarkable adequate sufficient appropriate complete incomplete air-filled fluid-filled full empty old new young "
-    "healthy visible present enhancing enhanced contrast-enhanced opacified hydropic edematous swollen inflamed "
-    "infiltrated perforated obstructed tortuous straight curved uniform localized localised loculated aligned even "
-    "equal hyperlucent opaque dense herniated ruptured effaced infarcted displaced deviated shifted elongated "
-    "enhancing-ring ring-enhancing consolidated atrophied scoliotic kyphotic hyperexpanded expanded discrete distinct "
-    "continuous single solitary pathologic pathological physiologic common hyperattenuated hypoattenuated attenuated "
-    "hyperattenuating hypoattenuating well-defined ill-defined defined flat open closed engorged ischemic necrotic "
-    "hemorrhagic cirrhotic intubated underexposed overexposed exposed complex wedge-shaped supine prone upright "
-    "hyperechoic hypoechoic anechoic reversible mobile"
+    "normal abnormal enlarged clear absent intact midline symmetric symmetrical asymmetric asymmetrical dilated "
+    "elevated depressed blunted sharp hyperinflated large larger small smaller big bigger wide wider narrow thick "
+    "thicker thin high higher low lower bright brighter dark darker hyperdense hypodense isodense hyperintense "
+    "hypointense isointense radiolucent radiopaque calcified cystic solid heterogeneous heterogenous homogeneous "
+    "homogenous irregular regular smooth focal diffuse unilateral bilateral acute chronic benign malignant "
+    "cavitary patent round oval lobulated multilobulated circular spiculated well-circumscribed circumscribed "
+    "male female fractured broken compressed collapsed flattened inflated distended thickened narrowed widened "
+    "increased decreased prominent obscured unremarkable adequate sufficient appropriate complete incomplete air- "
+    "filled fluid-filled full empty old new young healthy visible present enhancing enhanced contrast-enhanced "
+    "opacified hydropic edematous swollen inflamed infiltrated perforated obstructed tortuous straight curved "
+    "uniform localized localised loculated aligned even equal hyperlucent opaque dense herniated ruptured effaced "
+    "infarcted displaced deviated shifted elongated enhancing-ring ring-enhancing consolidated atrophied "
+    "scoliotic kyphotic hyperexpanded expanded discrete distinct continuous single solitary pathologic "
+    "pathological physiologic common hyperattenuated hypoattenuated attenuated hyperattenuating hypoattenuating "
+    "well-defined ill-defined defined flat open closed engorged ischemic necrotic hemorrhagic cirrhotic intubated "
+    "underexposed overexposed exposed complex wedge-shaped supine prone upright hyperechoic hypoechoic anechoic "
+    "reversible mobile"
 )
 VERBS = _words(
-    "have show appear demonstrate look contain involve extend cross suggest indicate exhibit represent include reveal "
-    "seem enhance displace use depict illustrate lie occupy compress invade surround touch reach fill"
+    "have show appear demonstrate look contain involve extend cross suggest indicate exhibit represent include "
+    "reveal seem enhance displace use depict illustrate lie occupy compress invade surround touch reach fill"
 )
 PLACES = _words(
-    "lung lungs lobe lobes side sides image images view picture film scan abdomen chest thorax pelvis brain head neck "
-    "hemisphere hemispheres ventricle ventricles liver kidney kidneys spleen pancreas colon bowel bowels stomach "
-    "gallbladder lumen cavity space hemithorax base bases apex apices region area field fields zone zones plane position "
-    "level section cut slice vasculature phase quadrant cortex cerebellum bone muscle skin line midline contrast center "
-    "centre middle patient range limits"
+    "lung lungs lobe lobes side sides image images view picture film scan abdomen chest thorax pelvis brain head "
+    "neck hemisphere hemispheres ventricle ventricles liver kidney kidneys spleen pancreas colon bowel bowels "
+    "stomach gallbladder lumen cavity space hemithorax base bases apex apices region area field fields zone zones "
+    "plane position level section cut slice vasculature phase quadrant cortex cerebellum bone muscle skin line "
+    "midline contrast center centre middle patient range limits"
 )
 RELATIVE = _words(
     "seen noted shown located visualized visualised found identified imaged depicted demonstrated present"
@@ -61,7 +62,7 @@ _SINGULAR = ("ss", "us", "is", "ascites", "diabetes", "pancreas", "biceps", "len
 
 
 def is_plural(phrase: Sequence[str]) -> bool:
-    """Whether the noun that heads ``phrase`` is plural: the last word before what a preposition or participle begins."""
+    """Whether the noun that heads ``phrase`` is plural: the last word before a preposition or participle."""
     head: list[str] = []
     for word in (w.casefold() for w in phrase):
         if head and (word in PREPOSITIONS or word in PARTICIPLES or word in ("of", "that", "to")):

@@ -151,9 +151,8 @@ def _stated(subject: list[str], verb: str, predicate: str) -> tuple[str, str] | 
 def _predicate(rest: list[str]) -> int | None:
     """Where in SUBJECT PREDICATE the predicate begins; None where that cannot be told."""
     words = [w.casefold() for w in rest]
-    if words[0] in ("this", "these", "that") and len(words) > 1:
-        if words[1] in DETERMINERS | PREPOSITIONS | LINKS or (words[1] in ADJECTIVES | PARTICIPLES and _ends(words, 1)):
-            return 1
+    if words[0] in ("this", "these", "that") and len(words) > 1 and _follows(words):
+        return 1
     starts = 1 if words[0] not in DETERMINERS else 2
     found = [i for i in range(starts, len(words)) if _begins(words, i, starts)]
     if found:
@@ -166,6 +165,12 @@ def _predicate(rest: list[str]) -> int | None:
     if places and words[-1] in PLACES and "of" not in words[: places[0]] and words[places[0] - 1] not in ADJECTIVES:
         return _with_adverbs(words, places[0], starts)
     return None
+
+
+def _follows(words: list[str]) -> bool:
+    """Whether the predicate begins behind a "this" that stands alone."""
+    joins = words[1] in DETERMINERS | PREPOSITIONS | LINKS
+    return joins or (words[1] in ADJECTIVES | PARTICIPLES and _ends(words, 1))
 
 
 def _with_adverbs(words: list[str], at: int, starts: int) -> int:
