@@ -48,10 +48,17 @@ class _Writer:
 
     def day(self) -> str:
         date = self.fake.date_object()
-        return self.rng.choice([f"{date:%d/%m/%Y}", f"{date:%m/%d/%Y}", f"{date:%d %B %Y}", f"{date:%d-%b-%Y}", f"{date:%Y-%m-%d}"])
+        return self.rng.choice(
+            [f"{date:%d/%m/%Y}", f"{date:%m/%d/%Y}", f"{date:%d %B %Y}", f"{date:%d-%b-%Y}", f"{date:%Y-%m-%d}"]
+        )
 
     def clock(self) -> str:
-        return self.rng.choice([f"{self.rng.randrange(7, 22):02}:{self.rng.randrange(60):02}", f"{self.rng.randrange(1, 12)}:{self.rng.randrange(10, 60)} PM"])
+        return self.rng.choice(
+            [
+                f"{self.rng.randrange(7, 22):02}:{self.rng.randrange(60):02}",
+                f"{self.rng.randrange(1, 12)}:{self.rng.randrange(10, 60)} PM",
+            ]
+        )
 
     def number(self, digits: int = 7) -> str:
         return "".join(str(self.rng.randrange(10)) for _ in range(digits))
@@ -77,7 +84,7 @@ def _us_end(w: _Writer) -> list[str]:
     return w.rng.choice([
         [f"Electronically signed by: {w.name()}, MD {w.day()} {w.clock()}"],
         [f"Dictated by: {w.initialled()}, M.D.", f"D: {w.day()} {w.clock()}", f"T: {w.day()} {w.clock()}", f"{w.rng.choice(['JB/mk', 'RGS/tt', 'AB:cd'])}"],
-        [f"I have personally reviewed the images and agree with the resident's interpretation.", f"Attending Radiologist: {w.name()}, MD", f"Resident: {w.name()}, DO"],
+        ["I have personally reviewed the images and agree with the resident's interpretation.", f"Attending Radiologist: {w.name()}, MD", f"Resident: {w.name()}, DO"],
         [f"This report was electronically signed by {w.name()} MD on {w.day()} at {w.clock()}", "*** END OF REPORT ***"],
         [f"Interpreting Radiologist: {w.initialled()}, M.D.", "Page 1 of 1", "CONFIDENTIAL: This document contains privileged patient information intended for the recipient only."],
     ])  # fmt: skip
@@ -89,15 +96,15 @@ def _uk_top(w: _Writer) -> list[str]:
         [f"{town} General Hospital", f"{town} NHS Foundation Trust", w.address(), f"Tel: {w.phone()}", "", f"Dear Dr {w.fake.last_name()},",
          f"Re: {w.name()}, DOB {w.day()}, NHS No: {w.number(10)}", "Thank you for referring this patient."],
         [f"Royal {town} Infirmary", "Diagnostic Imaging Department", f"Hospital No: {w.number()}   NHS No: {w.number(10)}", f"Name: {w.name()}"],
-        [f"Dear Dr {w.fake.last_name()}", f"Many thanks for referring this gentleman.", f"RE: Mr {w.name()} D.O.B. {w.day()}"],
+        [f"Dear Dr {w.fake.last_name()}", "Many thanks for referring this gentleman.", f"RE: Mr {w.name()} D.O.B. {w.day()}"],
     ])  # fmt: skip
 
 
 def _uk_end(w: _Writer) -> list[str]:
     return w.rng.choice([
         [f"Reported by: Dr {w.name()}, Consultant Radiologist, GMC {w.number()}"],
-        ["Kind regards", "", f"Dr {w.initialled()}", "Consultant Radiologist", f"GMC: {w.number()}", f"cc: GP"],
-        ["Yours sincerely", f"Dr {w.name()} FRCR", "Consultant Radiologist", f"Dictated but not read"],
+        ["Kind regards", "", f"Dr {w.initialled()}", "Consultant Radiologist", f"GMC: {w.number()}", "cc: GP"],
+        ["Yours sincerely", f"Dr {w.name()} FRCR", "Consultant Radiologist", "Dictated but not read"],
         [f"Verified by: Dr {w.name()} on {w.day()} {w.clock()}", "Page 1 of 2"],
         [f"Reporting radiographer: {w.name()}", f"Reported: {w.day()} {w.clock()}"],
     ])  # fmt: skip
@@ -168,7 +175,9 @@ def _report(style: str, rng: random.Random) -> Report:
         body = [joint.join(findings), joint.join(impression)]
     flat = rng.random() < 0.25
     text = " ".join(x for x in (*head, *body, *tail) if x) if flat else "\n".join([*head, "", *body, "", *tail])
-    return Report(text.replace("\n", " ") if flat else text, " ".join([*findings, *impression]), style + (" flat" if flat else ""))
+    return Report(
+        text.replace("\n", " ") if flat else text, " ".join([*findings, *impression]), style + (" flat" if flat else "")
+    )
 
 
 def caption(text: str) -> str:
@@ -201,7 +210,9 @@ def main() -> None:
     for style, each in sorted(right.items()):
         print(f"{style:8} cut wholly {sum(each):4} of {len(each):4} ({sum(each) / len(each):.1%})")
     total = [x for each in right.values() for x in each]
-    print(f"all      cut wholly {sum(total):4} of {len(total):4} ({sum(total) / len(total):.1%}), clinical words lost: {lost}")
+    print(
+        f"all      cut wholly {sum(total):4} of {len(total):4} ({sum(total) / len(total):.1%}), clinical words lost: {lost}"
+    )
 
 
 if __name__ == "__main__":

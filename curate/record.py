@@ -28,6 +28,14 @@ class Reason(StrEnum):
     NO_PIXELS = "dicom_without_pixels"
     NOT_A_PICTURE = "dicom_not_a_picture"  # segmentation, dose, parametric map: numbers, not a picture of a patient
     NOT_REPRESENTATIVE = "not_the_chosen_frame_or_slice"
+    IN_MONTAGE = "shown_in_a_montage"  # its slice is a tile of the series' one record
+    READ_AS_REPORT = "read_as_a_report"  # a file under the images that is a report, or a table of them
+    EXCLUDED = "excluded_by_recipe"  # by modality, SOP class, image type or size
+    LOCALIZER = "localizer"  # the scout that slices are planned on
+    SCREEN = "screen_or_document"  # a dose sheet, protocol page, saved screen or scanned document
+    SECONDARY_CAPTURE = "secondary_capture"  # beside the study's own pictures
+    UNKNOWN_SPLIT = "unknown_split"  # the official column says something that is no split
+    SPLIT_CONFLICT = "patient_in_another_official_split"
     NOT_A_REPORT = "not_a_report"  # a file (or a workbook's sheet) beside reports that is of no kind that is read
     # -- index: pairing
     ORPHAN_IMAGE = "image_without_report"
@@ -38,6 +46,9 @@ class Reason(StrEnum):
     EMPTY_REPORT = "empty_report"
     BAD_ENCODING = "bad_text_encoding"
     BROKEN_ROW = "malformed_report_row"
+    NO_STATEMENT = "question_without_statement"  # no rule says what the answer states
+    CONTRADICTED = "contradicting_answers"  # the same source states this and its denial
+    UNKNOWN_LABEL = "unknown_label_value"  # a value of a label's column that the recipe gives no words for
     # -- ingest: pixels
     UNDECODABLE = "undecodable_pixels"
     TRUNCATED = "truncated_pixels"
@@ -117,6 +128,17 @@ class Fate(StrEnum):
 
 DROP_FIELDS = [pa.field("drop_step", pa.string()), pa.field("drop_reason", pa.string())]
 
+# One picture of a montage: where it is read from, named as in INDEX.
+TILE = pa.struct(
+    [
+        ("path", pa.binary()),
+        ("size", pa.int64()),
+        ("mtime_ns", pa.int64()),
+        ("identity", pa.string()),
+        ("frame", pa.int32()),
+    ]
+)
+
 # Output of `index`: PHI, so it is only ever written encrypted, under RUN/private.
 INDEX = pa.schema(
     [
@@ -130,6 +152,8 @@ INDEX = pa.schema(
         pa.field("mtime_ns", pa.int64()),  # ns, as indexed
         pa.field("identity", pa.string()),  # of a DICOM file, as indexed: SOP Instance UID and Patient ID. PHI
         pa.field("frame", pa.int32()),  # 0-based frame of the file
+        pa.field("tiles", pa.list_(TILE)),  # of a montage, the frames it is made of, in grid order: PHI; null: `frame`
+        pa.field("frames", pa.list_(pa.int32())),  # as RECORD has it
         pa.field("text", pa.large_string()),  # the report, decoded: PHI; an archive's reports exceed 2 GB
         pa.field("undecoded", pa.large_string()),  # the same before decoding, where that differs: PHI
         pa.field("phi", pa.list_(pa.string())),  # identifying values known from headers and report columns: PHI
@@ -137,6 +161,7 @@ INDEX = pa.schema(
         pa.field("meta", pa.map_(pa.string(), pa.string())),  # columns the recipe asked to carry along
         pa.field("clean", pa.bool_()),  # member of the declared clean set; null where nothing was declared
         pa.field("fault", pa.string()),  # where the program failed on it, "window.py:120 look_up (ValueError)"
+        pa.field("official_split", pa.string()),  # train | val | test as the source says; null: by the patient's hash
         *DROP_FIELDS,
     ]
 )
@@ -170,6 +195,8 @@ RECORD = pa.schema(
         pa.field("date", pa.string()),  # YYYY-MM-DD, shifted by the patient's offset
         pa.field("meta", pa.map_(pa.string(), pa.string())),
         pa.field("clean", pa.bool_()),
+        pa.field("official_split", pa.string()),  # train | val | test where the source has its own; null: by patient
+        pa.field("frames", pa.list_(pa.int32())),  # of a montage, which pictures of the series (from 1), in grid order
         pa.field("pixel_hash", pa.string()),  # 32 hex over shape, dtype and pixels
         pa.field("phash", pa.uint64()),  # 64-bit perceptual hash
         pa.field("thumb", pa.binary()),  # 32 x 32 uint8 grey, row-major: confirms a near duplicate

@@ -103,13 +103,14 @@ class TrainTask:
 
     def _data(self, scratch: Path) -> TrainingSet | None:
         """The clean set and the unlabelled pool, both without what is, or nearly is, in an evaluation split."""
-        names = ["key", "patient", "clean", "text", "text_hash", "pixel_hash", "phash"]
+        names = ["key", "patient", "official_split", "clean", "text", "text_hash", "pixel_hash", "phash"]
         rows = self.pool.rows(names)
         if not rows:
             return None
         rows = [r for r in rows if r["pixel_hash"]]
-        held = [r for r in rows if split_of(r["patient"], self.splits) != "train"]
-        rows = [r for r in rows if split_of(r["patient"], self.splits) == "train"]
+        split = [split_of(r["patient"], self.splits, r["official_split"]) for r in rows]
+        held = [r for r, name in zip(rows, split, strict=True) if name != "train"]
+        rows = [r for r, name in zip(rows, split, strict=True) if name == "train"]
         leaked = seen_in_evaluation(rows, held)
         rows = [r for r in rows if r["key"] not in leaked]
         unlabelled = set(sorted(r["key"] for r in rows)[: self.unlabelled])

@@ -112,7 +112,7 @@ class Pipeline:
         rules = f.rules()
         task = TrainTask(self.pool, self.recipe.split_rules(), clean, f.method, rules, "", name=name)
         config: dict[str, Any] = {"method": f.method, "rules": asdict(rules), "clean": asdict(clean)}
-        config |= {"split": self.recipe.split.model_dump(), "weights": _weights(rules)}
+        config |= {"split": asdict(self.recipe.split_rules()), "weights": _weights(rules)}
         if clean.folder is not None:
             config["clean"]["folder"] = {"sha256": filter_hash(Path(clean.folder))}
         step = Step(f"train-{name}", task, 1, config, [self.ingest.hash, self.dedup.hash])
@@ -156,7 +156,7 @@ class Pipeline:
         unbelieved = r.capfilt.unbelieved if r.capfilt else "drop"
         rules = r.select_rules(), r.split_rules()
         task = SelectTask(ingest, self.partitions, dedup, scores, *rules, self.texts, unbelieved)
-        config = {"select": r.select.model_dump(), "split": r.split.model_dump(), "unbelieved": unbelieved}
+        config = {"select": r.select.model_dump(), "split": asdict(r.split_rules()), "unbelieved": unbelieved}
         inputs = [self.ingest.hash, self.dedup.hash, *(s.hash for s in (self.score, self.capfilt) if s)]
         return Step("select", task, 1, config, inputs, version=3)
 
@@ -220,9 +220,8 @@ def list_archive(recipe: Recipe, pseudo: Pseudonymizer, write: bool = True) -> L
     if write:
         private_folder(recipe.out / "private")
     sources = tuple(list_chunks(s, folder, pseudo, write) for s in recipe.image_sources())
-    stamps = [
-        f"{p}|{p.stat().st_size}|{p.stat().st_mtime_ns}" for s in recipe.reports for p in _files(s.path.resolve())
-    ]
+    tables = [s.path for s in recipe.reports] + ([recipe.split.table.path] if recipe.split.table else [])
+    stamps = [f"{p}|{p.stat().st_size}|{p.stat().st_mtime_ns}" for t in tables for p in _files(t.resolve())]
     return Listing(sources, pseudo.key("listing", *(n for w in sources for n in (w.name, *w.chunks)), *stamps))
 
 

@@ -13,6 +13,7 @@ import yaml
 from curate.deid.pixels.gate import ocr_available
 from curate.errors import RecipeError, about
 from curate.export.webdataset import check_shards
+from curate.sources.paths import check_keys
 from curate.sources.report import check_columns
 from curate.storage import check_own, claim, commit_bytes
 from filters.capfilt import check_captioner
@@ -30,9 +31,14 @@ def check(recipe: Recipe, touch: bool = True) -> None:
     for i, source in enumerate(recipe.images):
         _readable(source.path, f"images.{i}.path")
         _apart(source.path, recipe.out, f"images.{i}.path")
+        if source.key_pattern is not None:
+            check_keys(source.path, source.key_pattern, source.exclude.path, f"images.{i}.key_pattern")
     for i, reports in enumerate(recipe.report_sources()):
         _readable(Path(reports.path), f"reports.{i}.path")
         check_columns(Path(reports.path), reports.columns, reports.format, reports.name_pattern)
+    if recipe.split.table is not None:
+        _readable(recipe.split.table.path, "split.table.path")
+        recipe.split.table.table().check()
     if recipe.clean.folder is not None:
         _readable(recipe.clean.folder, "clean.folder")
     for name, chosen in recipe.filters.items():
@@ -64,6 +70,8 @@ def save_recipe(recipe: Recipe) -> None:
         part["path"] = str(Path(part["path"]).resolve())
     if recipe.truth is not None:
         sources["truth"]["path"] = str(recipe.truth.path.resolve())
+    if recipe.split.table is not None:
+        sources["split"]["table"]["path"] = str(recipe.split.table.path.resolve())
     commit_bytes(recipe.out / "recipe.yaml", yaml.safe_dump(sources, sort_keys=False, allow_unicode=True).encode())
 
 

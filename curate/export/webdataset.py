@@ -58,6 +58,7 @@ JSON_FIELDS = (
     "sex",
     "age",
     "date",
+    "frames",
 )
 _FIELDS = ("key", *JSON_FIELDS, "text", "pixel_hash", "phash", "text_hash")
 INDEX = pa.schema([*(RECORD.field(n) for n in _FIELDS), *(SELECTION.field(n) for n in ("split", "score", "weight")),

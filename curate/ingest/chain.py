@@ -24,7 +24,7 @@ from curate.dedup.exact import pixel_hash, text_hash
 from curate.dedup.image import thumb, thumb_hash
 from curate.dedup.text import minhash
 from curate.deid.header.clean import attributes, identifying_values
-from curate.deid.pixels.gate import PixelPolicy, gate
+from curate.deid.pixels.gate import Gate, PixelPolicy, gate
 from curate.deid.text.language import require_known_language
 from curate.deid.text.masked import WORDS, WORDS_MASKED, masked_words, require_words_left
 from curate.deid.text.scrub import TextRules, placeholders, scrub
@@ -38,6 +38,7 @@ from curate.ingest.index import read_index, read_shared_words
 from curate.record import INDEX, RECORD, Reason, conform, drop_each, without_payload
 from curate.sources.dicom import Picture, PixelRules, identity_of, load_dicom
 from curate.sources.faults import check_present, out_of_reach
+from curate.sources.grid import compose
 from curate.sources.image import encode_jpeg, encode_png, load_image, resize
 from curate.sources.letterhead import caption_sections
 from curate.sources.section import wanted_text
@@ -169,11 +170,11 @@ class _Picture:
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         if row["kind"] == "none":
             return row
-        picture = self._load(row)
-        gated = gate(picture.pixels, picture.dataset, self.rules.policy)
-        if gated.reason is not None:
-            raise DropRecord(gated.reason)
-        pixels = gated.pixels if self.rules.side is None else resize(gated.pixels, self.rules.side)
+        shown = [self._cleared({**row, **tile}) for tile in row["tiles"] or [row]]
+        picture = shown[len(shown) // 2][0]  # of a montage, the one whose header speaks for it
+        whole = compose([gated.pixels for _, gated in shown])
+        regions = sum(len(gated.regions) for _, gated in shown)
+        pixels = whole if self.rules.side is None else resize(whole, self.rules.side)
         small = thumb(pixels)
         jpeg = self.rules.format == "jpeg"
         made = {
@@ -183,16 +184,25 @@ class _Picture:
             "height": pixels.shape[0],
             "bits": pixels.dtype.itemsize * 8,
             "channels": 1 if pixels.ndim == 2 else pixels.shape[2],
-            "pixel_hash": pixel_hash(gated.pixels),
+            "pixel_hash": pixel_hash(whole),
             "phash": thumb_hash(small),
             "thumb": small,
-            "actions": [("blank pixels", len(gated.regions))] if gated.regions else [],
-            "reread": bool(gated.regions) or self._sampled(row["key"]),
+            "actions": [("blank pixels", regions)] if regions else [],
+            "reread": bool(regions) or self._sampled(row["key"]),
         }
         if picture.dataset is not None:
             made |= attributes(picture.dataset, self.secret.pseudonymizer(), row["patient_id"])
-            made["phi"] = list(dict.fromkeys((row["phi"] or []) + identifying_values(picture.dataset)))
+            told = (v for p, _ in shown if p.dataset is not None for v in identifying_values(p.dataset))
+            made["phi"] = list(dict.fromkeys([*(row["phi"] or []), *told]))
         return {**row, **made}
+
+    def _cleared(self, row: dict[str, Any]) -> tuple[Picture, Gate]:
+        """One file's frame and what the gate left of it: every tile of a montage passes alone, at its own size."""
+        picture = self._load(row)
+        gated = gate(picture.pixels, picture.dataset, self.rules.policy)
+        if gated.reason is not None:
+            raise DropRecord(gated.reason)
+        return picture, gated
 
     def _sampled(self, key: str) -> bool:
         """Is this picture one of those that OCR reads whatever the gate said?"""

@@ -5,10 +5,13 @@ Malformed files are read as far as they make sense; what a file cannot give beco
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 
+import numpy as np
 from pydicom.datadict import tag_for_keyword
+from pydicom.dataset import Dataset
 
 from curate.errors import DropRecord
 from curate.record import Reason
@@ -48,6 +51,12 @@ _HEADER_KEYWORDS = (
     "NumberOfFrames",
     "Rows",
     "Columns",
+    "ImageType",
+    "ConversionType",
+    "SeriesNumber",
+    "SeriesDescription",
+    "ImagePositionPatient",
+    "ImageOrientationPatient",
 )
 _HEADER_TAGS = [tag for keyword in _HEADER_KEYWORDS if (tag := tag_for_keyword(keyword)) is not None]
 _HEADER_LIMIT = PixelRules().max_bytes  # a deflated file has to be inflated for its header
@@ -82,6 +91,13 @@ def read_header(path: Path) -> Header:
             instance=integer(dataset, "InstanceNumber", 0),
             rows=rows,
             columns=columns,
+            modality=text(dataset, "Modality").upper(),
+            sop_class=text(dataset, "SOPClassUID") or text(dataset.file_meta, "MediaStorageSOPClassUID"),
+            image_type=text(dataset, "ImageType").upper(),
+            conversion=text(dataset, "ConversionType").upper(),
+            series=integer(dataset, "SeriesNumber", 0),
+            series_description=text(dataset, "SeriesDescription"),
+            position=_position(dataset),
         )
 
 
@@ -89,6 +105,24 @@ def identity_of(dataset: Dataset) -> tuple[str, str]:
     """Which instance and whose it is: SOP Instance UID and Patient ID, as the file has them; "" where absent."""
     uid = text(dataset, "SOPInstanceUID") or text(dataset.file_meta, "MediaStorageSOPInstanceUID")
     return uid, text(dataset, "PatientID")
+
+
+def _position(dataset: Dataset) -> int:
+    """Where the slice lies along its normal (PS3.3 C.7.6.2.1.1), in micrometres; 0 where the header does not say."""
+    numbers = [_numbers(dataset, name) for name in ("ImagePositionPatient", "ImageOrientationPatient")]
+    if [len(n) for n in numbers] != [3, 6]:
+        return 0
+    place, turned = np.array(numbers[0]), np.array(numbers[1])
+    along = 1000 * float(place @ np.cross(turned[:3], turned[3:]))
+    return round(along) if abs(along) < 1e12 else 0
+
+
+def _numbers(dataset: Dataset, keyword: str) -> list[float]:
+    try:
+        found = [float(part) for part in text(dataset, keyword).split("\\")]
+    except ValueError:
+        return []
+    return found if all(map(math.isfinite, found)) else []
 
 
 def load_dicom(path: Path, frame: int, rules: PixelRules) -> Picture:

@@ -64,9 +64,7 @@ _POSTCODE = (
     r"\b[A-Z]\d[A-Z] ?\d[A-Z]\d\b)"
 )
 _HOUSE = rf"\b\d+[a-z]?,? (?:[a-z'.-]+ ){{1,3}}(?:{_STREET})\b"
-_DATE = (
-    r"(?:\d{1,4}[./-]\d{1,2}[./-]\d{1,4}|\d{1,2}(?:st|nd|rd|th)?[ -]?[a-z]{3,9}\.?,?[ -]?\d{2,4}|[a-z]{3,9}\.? \d{1,2},? \d{4})"
-)
+_DATE = r"(?:\d{1,4}[./-]\d{1,2}[./-]\d{1,4}|\d{1,2}(?:st|nd|rd|th)?[ -]?[a-z]{3,9}\.?,?[ -]?\d{2,4}|[a-z]{3,9}\.? \d{1,2},? \d{4})"
 _CLOCK = r"\d{1,2}[:.h]\d\d(?:[:.]\d\d)? ?(?:am|pm|hrs?|h)?(?: ?[a-z]{2,3}t)?"
 _PHONE = r"\+?\(?\d[\d() .-]{6,}\d(?:x\d+)?"
 _INITIALS = r"(?-i:\b[A-Z]{2,3} ?[/:] ?[a-z]{2,3}\b)"
@@ -153,7 +151,9 @@ PERSON = re.compile(
     r"((?:[A-Z][\w'’-]*\.?,? ?){1,4})"
 )
 # A line of an address: a number, a name, and what the street is called.
-HOUSE = re.compile(r"(?:(?:Flat|Unit|Apt\.?|Studio|Suite|Level) \w+,? )?\d+\w?(?:/\d+)?,? ([A-Z][\w'-]+) [A-Z][\w'-]+(?:,? [A-Z][\w'-]+){0,2}$")
+HOUSE = re.compile(
+    r"(?:(?:Flat|Unit|Apt\.?|Studio|Suite|Level) \w+,? )?\d+\w?(?:/\d+)?,? ([A-Z][\w'-]+) [A-Z][\w'-]+(?:,? [A-Z][\w'-]+){0,2}$"
+)
 # What no word of is looked at.
 ADDRESS = re.compile(
     rf"{_INITIALS}|{_HOUSE}|{_POSTCODE}|\b(?:flat|unit|apt|apartment|studio|suite|level|floor|h\.no\.) ?\d+[a-z]?\b|\S*(?:@|://|www\.)\S*"

@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path, PurePath
 from typing import Any, Literal, cast
 
 from curate.deid_export.report_columns import safe_name
 from curate.errors import DropRecord, RecipeError
 from curate.record import Reason
+from curate.sources.captions import CaptionRules, gathered
 from curate.sources.formats import SUFFIXES, Format, explain, explain_content, format_of
 from curate.sources.markup import plain_text
+from curate.sources.paths import stem
 from curate.sources.rows import as_string, named_rows, open_records
 from curate.sources.section import SECTIONS
 from curate.sources.several import Several
 from curate.sources.sniff import sniff
+from curate.sources.statements import Claim
 from curate.sources.structured import read_structured
 from curate.sources.walk import Found, as_text, walk
 
@@ -28,7 +31,8 @@ Asked = Literal["auto", "csv", "jsonl", "json", "parquet", "xlsx", "txt", "dicom
 _TRUE = {"yes", "true", "1", "y"}
 _PHI = ("patient_name", "patient", "accession", "study")
 _MAPPINGS = ("sections", "keep")
-_NAMED = ("accession", "study", "patient", "date")  # what a file's name can say
+_NO_COLUMN = (*_MAPPINGS, "caption")
+_NAMED = ("accession", "study", "patient", "date", "image")  # what a file's name can say
 _AS_IT_IS = frozenset(("image",))  # a path's backslashes are no escapes
 _HEADER = re.compile(r"[A-Za-z]\w*(?:_\w+)+|[A-Z][A-Z0-9]{1,7}")  # FINDINGS_COL, ACC: as no one is called
 
@@ -47,20 +51,23 @@ class ReportColumns:
     patient_name: str | None = None
     group: str | None = None  # rows that must share a split; by default the patient
     clean: str | None = None  # whether the row belongs to the trusted set
+    split: str | None = None  # the source's own: train, val or test, by any of their usual names
     status: str | None = None  # preliminary, final, addendum: which of several reports is the one
     order: str | None = None  # a number or a moment by which several reports follow one another
+    caption: CaptionRules = field(default_factory=CaptionRules)  # a text made of several columns
     keep: Mapping[str, str] = field(default_factory=dict)  # name in the record's meta -> column
 
     def asked(self) -> dict[str, str]:
         """Field of the recipe under ``columns`` -> the column it names."""
-        single = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in _MAPPINGS}
+        single = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in _NO_COLUMN}
         many = {f"{name}.{key}": column for name in _MAPPINGS for key, column in getattr(self, name).items()}
-        return {name: column for name, column in (single | many).items() if column is not None}
+        made = {f"caption.{column}": column for column in self.caption.columns}
+        return {name: column for name, column in (single | many | made).items() if column is not None}
 
     @property
     def make_text(self) -> bool:
         """Whether any column gives the text."""
-        return self.text is not None or bool(self.sections)
+        return self.text is not None or bool(self.sections) or self.caption.given
 
 
 @dataclass(frozen=True)
@@ -77,12 +84,15 @@ class Report:
     phi: tuple[str, ...] = ()  # patient name, patient, accession and study, as far as known
     group: str = ""
     clean: bool | None = None  # None: the source has no such column
+    split: str = ""
+    claim: Claim | None = None  # what a row with a question states, and its denial
     meta: dict[str, str] = field(default_factory=dict)
     reason: Reason | None = None  # NOT_A_REPORT, EMPTY_REPORT, BAD_ENCODING ...; of a bad entry, what `walk` said
+    undecoded: str = ""  # the text as it came, where that is another: it may name someone in what is no text
+    file: str = ""  # its file's absolute path, where the whole source is read
     status: str = ""
     order: str = ""
     several: Several = "ambiguous"  # what is done where several share an identity; its source's rule
-    undecoded: str = ""  # the text as it came, where that is another: it may name someone in what is no text
 
 
 def check_columns(path: Path, columns: ReportColumns, format: Asked = "auto", name_pattern: str | None = None) -> None:
@@ -141,7 +151,8 @@ def read_reports(
     """
     pattern = None if name_pattern is None else _compile(name_pattern)
     source = _Source(columns, format, pattern, not Path(path).is_dir())
-    return _reports(walk(path), source, images or {})
+    reports = _reports(walk(path), source, images or {})
+    return gathered(reports) if columns.caption.question else reports
 
 
 @dataclass(frozen=True)
@@ -220,6 +231,7 @@ def _text_file(found: Found, pattern: re.Pattern[str] | None) -> Report:
     else:
         match = pattern.search(as_text(path.name)) or pattern.search(relative)
         known = {name: value or "" for name, value in (match.groupdict() if match else {}).items() if name in _NAMED}
+    known.setdefault("image", stem(relative))  # the image that lies beside it, where pairs are given by file name
     try:
         with open_records(path, format="txt") as records:
             record = next(records.rows)
@@ -259,6 +271,7 @@ class _Plan:
         self._sections = [(name.upper(), column) for name, column in columns.sections.items()]
         self._sections.sort(key=lambda s: s[0] != "BODY")  # what has no heading can only stand first
         self._keep = list(columns.keep.items())
+        self._caption = columns.caption
 
     def report(self, row: str, record: Mapping[str, Any]) -> Report:
         clean = None if self._clean is None else as_string(record.get(self._clean)).strip().casefold() in _TRUE
@@ -266,7 +279,13 @@ class _Plan:
         known = {name: value if name in _AS_IT_IS else plain_text(value).strip() for name, value in raw.items()}
         meta = {name: plain_text(as_string(record.get(column))) for name, column in self._keep}
         more = () if known == raw else tuple(raw[name] for name in _PHI if raw.get(name))
-        return _report(row, self._join(record), known, clean, meta, phi=more)
+        if not self._caption.given:
+            return _report(row, self._join(record), known, clean, meta, phi=more)
+        cells = {column: plain_text(as_string(record.get(column))) for column in self._caption.columns}
+        sentences, stated, reason = self._caption.compose(cells)
+        # a line each where rows of one image are gathered, so that what they share is said once
+        text = ("\n" if self._caption.question else " ").join(sentences)
+        return replace(_report(row, text, known, clean, meta, reason, phi=more), claim=stated)
 
     def _join(self, record: Mapping[str, Any]) -> str:
         if not self._sections:
@@ -298,6 +317,7 @@ def _report(
         image=known.get("image", ""),
         phi=tuple(dict.fromkeys([*(known[name] for name in _PHI if known.get(name)), *phi])),
         group=known.get("group", ""),
+        split=known.get("split", ""),
         status=known.get("status", ""),
         order=known.get("order", ""),
         clean=clean,
