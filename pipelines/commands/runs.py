@@ -22,6 +22,7 @@ from pipelines.commands.screen import (
     pipeline_of,
     print_funnel,
     progress_bars,
+    say,
     say_warnings,
 )
 
@@ -29,7 +30,7 @@ from pipelines.commands.screen import (
 def run(recipe: RecipeFile, set_: Set = None, engine: SetEngine = None, workers: Workers = None) -> None:
     """Plan, then run every step that is not done; prints the funnel, writes report/index.html."""
     from pipelines.check import check
-    from pipelines.summary import funnel, write_report
+    from pipelines.summary import faults, funnel, write_report
 
     made = load(recipe, set_, engine, workers)
     check(made)
@@ -40,6 +41,7 @@ def run(recipe: RecipeFile, set_: Set = None, engine: SetEngine = None, workers:
     for measure in report.measures:
         interval = f" [{measure.low:.3f}, {measure.high:.3f}]" if measure.low is not None else ""
         out.print(f"{measure.name:32} {measure.value:.3f}{interval}")
+    say(faults(pipeline), [])
     records = sum(s["records"] for s in report.shards)
     out.print(f"{records} records in {len(report.shards)} shards: {near(pipeline.shards)}", soft_wrap=True)
     out.print(f"report: {near(pipeline.run / 'report' / 'index.html')}", soft_wrap=True)
