@@ -102,6 +102,8 @@ def whole_or_damaged(path: Path) -> Iterator[None]:
         if isinstance(error, pa.ArrowKeyError | pa.ArrowNotImplementedError):
             raise
         raise DamagedError(path) from None
+    except FileNotFoundError:
+        raise
     except OSError as error:
         if error.errno is not None:
             raise
@@ -155,7 +157,7 @@ def exclusive(lock: Path) -> Iterator[None]:
 
 
 def remove_tree(path: Path, inside: Path) -> None:
-    """Remove ``path`` and what is below it; nothing where there is nothing. ``inside`` is a folder of the product's own.
+    """Remove ``path`` and what is below it, where it is there. ``inside`` is a folder of the product's own.
 
     Every tree that the product removes, it removes here. RunError, and nothing is touched, where ``path`` is a link or
     does not lie below ``inside`` when all links on the way are followed.
@@ -187,7 +189,7 @@ def claim(run: Path) -> None:
 
 
 def _is_run(run: Path) -> bool:
-    return (run / _RUN).is_file() or ((run / "recipe.yaml").is_file() and (run / "private").is_dir())
+    return (run / _RUN).is_file() or (run / "private" / "lock").is_file()  # the latter alone until there was a marker
 
 
 def sweep(folder: Path) -> None:

@@ -8,6 +8,7 @@ Each step is named by the hash of its configuration and its inputs, so all names
 
 from __future__ import annotations
 
+import errno
 from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any
 from curate.dedup.task import DedupTask
 from curate.deid.pseudonym import Pseudonymizer
 from curate.engine import Engine
-from curate.errors import DamagedError, RecipeError
+from curate.errors import DamagedError, RecipeError, SourceError
 from curate.export.select import SelectTask
 from curate.export.webdataset import ExportTask, plan_shards, reset_shards
 from curate.ingest.chain import IngestTask, ingest_stages
@@ -250,7 +251,9 @@ def _run_steps(recipe: Recipe, engine: Engine, progress: Progress, until: str) -
     pseudo = recipe.secret_source().pseudonymizer()
     progress("walk", 0, 1)
     listing = list_archive(recipe, pseudo)
-    commit_json(recipe.out / "listing.json", {"digest": listing.digest})
+    _stop_if_empty(recipe.out, listing)
+    files = {source.name: source.files for source in listing.sources}
+    commit_json(recipe.out / "listing.json", {"digest": listing.digest, "files": files})
     progress("walk", 1, 1)
     scan(
         [n for w in listing.sources for n in w.chunks],
@@ -265,6 +268,20 @@ def _run_steps(recipe: Recipe, engine: Engine, progress: Progress, until: str) -
         if not error.path.is_relative_to(recipe.out / "steps") or not doubt(error.path.parent):
             raise
     return _each_step(Pipeline(recipe, listing), engine, progress, until)
+
+
+def _stop_if_empty(run: Path, listing: Listing) -> None:
+    """SourceError where a source that held files at the last run holds none: a mount point without its file system."""
+    try:
+        before = read_json(run / "listing.json").get("files", {})
+    except (FileNotFoundError, DamagedError):
+        return
+    for source in listing.sources:
+        if not source.files and before.get(source.name):
+            told = (
+                f" (it held {before[source.name]} files at the last run and holds none; if that is meant, a new 'out')"
+            )
+            raise SourceError(errno.ENOENT, source.name, told)
 
 
 def _each_step(pipeline: Pipeline, engine: Engine, progress: Progress, until: str) -> tuple[Pipeline, list[Manifest]]:

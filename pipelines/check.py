@@ -60,6 +60,7 @@ def check(recipe: Recipe, touch: bool = True) -> None:
 def save_recipe(recipe: Recipe) -> None:
     """RUN/recipe.yaml: the resolved recipe, so that `explain` and `report` need the run's folder only. Source
     locations are made absolute; the secret is named by its file and never copied."""
+    claim(recipe.out)
     sources = recipe.model_dump(mode="json", exclude_none=True)
     for source in [*sources["images"], *sources["reports"]]:
         source["path"] = str(Path(source["path"]).resolve())

@@ -70,7 +70,6 @@ def train(
 ) -> None:
     """Train the final model on the run's shards (running what must come before); resumes where it stopped."""
     from curate.step import load_manifest
-    from curate.storage import claim
     from pipelines.check import check, save_recipe
     from pipelines.final import train_final
     from pipelines.summary import write_report
@@ -86,7 +85,6 @@ def train(
         say_warnings(made)
         pipeline, _ = execute(made)
     else:
-        claim(made.out)
         save_recipe(made)
     source = pipeline.shards if pipeline else made.train.shards or made.out
     filters = pipeline.filter_folders if pipeline else {}
