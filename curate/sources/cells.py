@@ -13,7 +13,7 @@ from pydicom.dataset import Dataset
 from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.layout import Layout
-from curate.sources.neighbours import is_continuous
+from curate.sources.neighbours import is_continuous, is_nearer
 from curate.sources.third_party import call_third_party
 
 
@@ -90,12 +90,21 @@ def _explained(codes: np.ndarray, layout: Layout, above: int) -> Layout:
     span = float(1 << stored)
     plane, parts = _plane(codes), _plane(codes >> codes.dtype.type(stored))
     if plane is not None and parts is not None:
-        if is_continuous(mask(plane, replace(layout, signed=False)), parts, span):
+        kind = f"{plane.dtype.byteorder}{'i' if layout.signed else 'u'}{plane.itemsize}"
+        whole, below = plane.view(kind), mask(plane.view(kind), layout)
+        if is_continuous(below, parts, span):
             return layout
-        whole = plane.view(f"{plane.dtype.byteorder}i{plane.itemsize}") if layout.signed else plane
         if is_continuous(whole, parts, 4 * span):
             return replace(layout, stored=width if layout.signed else above.bit_length())
+        if layout.signed and _sign_or_none(plane, stored) and is_nearer(below, whole, parts):
+            return layout
     raise DropRecord(Reason.PIXEL_BITS)
+
+
+def _sign_or_none(codes: np.ndarray, stored: int) -> bool:
+    """Are the bits above ``stored`` in each cell zero, or the sign repeated, so that writers of both kinds are met?"""
+    high = codes >> codes.dtype.type(stored - 1)
+    return bool(((high <= 1) | (high == high.dtype.type((1 << (8 * codes.itemsize - stored + 1)) - 1))).all())
 
 
 def _wraps(codes: np.ndarray, stored: int) -> bool:

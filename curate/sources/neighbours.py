@@ -34,6 +34,20 @@ def is_continuous(values: np.ndarray, parts: np.ndarray, span: float, among: np.
     They do where such neighbours are as near as others are, and nearer than a sixteenth of ``span``, the range
     that they could differ by. ``among``: the pixels that are asked.
     """
+    seams, elsewhere = _distances(values, parts, among)
+    if seams.size < _FEW or elsewhere.size < _FEW:
+        return False
+    return bool(np.median(seams) <= min(4 * elsewhere.mean() + 2, span / 16))
+
+
+def is_nearer(values: np.ndarray, others: np.ndarray, parts: np.ndarray) -> bool:
+    """Are neighbours of different ``parts`` far nearer in ``values`` than in ``others``, all (rows, columns)?"""
+    here, there = (_distances(each, parts, None)[0] for each in (values, others))
+    return bool(here.size and 2 * np.median(here) < np.median(there))
+
+
+def _distances(values: np.ndarray, parts: np.ndarray, among: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """Of neighbours in different parts, and of all others."""
     wide = values.astype(np.float64)
     across, within = [], []
     for axis in (0, 1):
@@ -42,10 +56,7 @@ def is_continuous(values: np.ndarray, parts: np.ndarray, span: float, among: np.
         asked = _both(among, axis) if among is not None else np.ones(seam.shape, bool)
         across.append(distance[seam & asked])
         within.append(distance[~seam & asked])
-    seams, elsewhere = np.concatenate(across), np.concatenate(within)
-    if seams.size < _FEW or elsewhere.size < _FEW:
-        return False
-    return bool(np.median(seams) <= min(4 * elsewhere.mean() + 2, span / 16))
+    return np.concatenate(across), np.concatenate(within)
 
 
 def _both(among: np.ndarray, axis: int) -> np.ndarray:
