@@ -24,18 +24,19 @@ _BASELINE, _PROGRESSIVE, _LOSSLESS, _JPEG_LS = (0xC0, 0xC1), 0xC2, 0xC3, 0xF7
 _FRAMES = (*_BASELINE, _PROGRESSIVE, _LOSSLESS, 0xC9, 0xCA, _JPEG_LS)  # 9 and 10: arithmetic coding
 _APP1, _ADOBE = 0xE1, 0xEE
 _END_OF_SCAN = re.compile(rb"\xff(?!\x00|[\xd0-\xd7]|\xff)")
+_END_OF_LS_SCAN = re.compile(rb"\xff[\x80-\xcf\xd8-\xfe]")  # T.87 stuffs a bit, not a byte
 _RESTART = re.compile(rb"\xff[\xd0-\xd7]")
 _END = b"\xff\xd9"
 _FIRST = 1 << 17  # bytes of a file in which its header is looked for
 _NOISE = bytes((i * i * 7 + i * 89 + 33) % 251 for i in range(24))  # without 0xFF, which begins a marker
 _MORE = _NOISE + b"".join(bytes((0xFF, 0xD0 + i)) + _NOISE for i in range(8))  # for each restart there may be
-_SPARE = 32  # bytes behind the picture that are no rows of it, but rubbish
+_SPARE = 20  # bytes behind the picture that are no rows of it, but rubbish
 _COEFFICIENTS = 64
 
 
 def segments(data: bytes) -> Iterator[tuple[int, bytes, bytes, int]]:
     """(marker, body, entropy-coded data behind a start of scan, where that ends) of each segment up to EOI."""
-    at = 2
+    at, ends = 2, _END_OF_SCAN
     while (at := data.find(b"\xff", at)) >= 0 and at + 1 < len(data):
         marker = data[at + 1]
         if marker in (0, 0xFF):  # filling
@@ -50,8 +51,9 @@ def segments(data: bytes) -> Iterator[tuple[int, bytes, bytes, int]]:
             return
         at += 2 + size
         scan = b""
+        ends = _END_OF_LS_SCAN if marker == _JPEG_LS else ends
         if marker == SOS:
-            found = _END_OF_SCAN.search(data, at)
+            found = ends.search(data, at)
             end = found.start() if found is not None else len(data)
             scan, at = data[at:end], end
         yield marker, body, scan, at
@@ -120,6 +122,8 @@ def decode_whole(data: bytes, tables: bytes = b"") -> np.ndarray:
     if not scans:
         raise DropRecord(Reason.TRUNCATED)
     if frame[0] == _JPEG_LS:
+        if parts[-1][0] != EOI:  # CharLS notices too, after many seconds
+            raise DropRecord(Reason.TRUNCATED)
         return np.asarray(call_third_party(Reason.UNDECODABLE, imagecodecs.jpegls_decode, data))
     values = _pixels(data, tables)
     if frame[0] not in (*_BASELINE, _PROGRESSIVE, _LOSSLESS):
@@ -136,7 +140,7 @@ def decode_whole(data: bytes, tables: bytes = b"") -> np.ndarray:
     if used > 8:
         begin = end - len(scan) + used
         begin -= data[begin - 1] == 0xFF
-        if not _changes(values, data[:begin] + _NOISE + data[begin + len(_NOISE) :], tables):
+        if not _changes(values, data[:begin] + _NOISE[:16] + data[begin + 16 :], tables):
             raise DropRecord(Reason.CONTRADICTORY)
     return values
 
