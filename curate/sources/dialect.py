@@ -67,13 +67,13 @@ def _sample(lines: Iterator[str]) -> list[str]:
     return sample
 
 
-def _best(sample: list[str], delimiters: str, complete: bool) -> tuple[tuple[bool, int, int], Dialect]:
+def _best(sample: list[str], delimiters: str, complete: bool) -> tuple[tuple[bool, int, int, int], Dialect]:
     """The dialect that fits most of the records, of those the one with the most columns; first come, first taken."""
-    best, rank = Dialect(delimiters[0]), (False, 0, -1)
+    best, rank = Dialect(delimiters[0]), (False, 0, 0, 0)
     for delimiter in delimiters:
         for quoting in _QUOTINGS if delimiter == "\t" else _QUOTINGS[:-1]:
             found, fit, of = _fit(sample, delimiter, quoting, complete)
-            new = (found.width > 1 and 2 * fit >= of, found.width, fit)
+            new = (found.width > 1 and 2 * fit >= of, found.width, fit - of, fit)
             if new > rank:
                 best, rank = found, new
             if fit == of:

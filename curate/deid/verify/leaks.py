@@ -30,12 +30,13 @@ def findings(outputs: Sequence[str | bytes], phi: Sequence[str], sources: Sequen
     """What of a record's identities survives in ``outputs``: codes, sorted, each once; () where nothing was found.
 
     Text (str, or bytes read as UTF-8, Latin-1 and UTF-16), with its markup and escapes and without, is searched without
-    case and accents for every value of ``phi`` whole, for each part of 4 and more letters of a name, for numbers of 5 and more digits whatever separates
-    their digits, and for dates in other written forms; for names also with their umlauts written out, in the Latin
-    spellings of Cyrillic and Greek, and, if of two letters, where they stand capitalised. From ``sources``, the
-    texts as they came, the reader takes contacts, numbers, dates and times, addresses, facilities and names by its own
-    means (`curate.deid.verify.direct`), none of which may be in ``outputs``. An age over 89 and a date of birth
-    are found by themselves. Dates that say they were shifted are found where all of them are dates of the source.
+    case and accents for every value of ``phi`` whole, for each part of 4 and more letters of a name, for numbers of 5
+    and more digits whatever separates their digits, and for dates in other written forms; for names also with their
+    umlauts written out, in the Latin spellings of Cyrillic and Greek, and, if of two letters, where they stand
+    capitalised. From ``sources``, the texts as they came, the reader takes contacts, numbers, dates and times,
+    addresses, facilities and names by its own means (`curate.deid.verify.direct`), none of which may be in ``outputs``.
+    An age over 89 and a date of birth are found by themselves. Dates that say they were shifted are found where all of
+    them are dates of the source.
 
     Bytes that begin as PNG or JPEG must hold pixels only (`curate.deid.verify.pictures`), else CONTAINER. UNPROVABLE is
     Latin words beside a person whose name is known in a script of which no romanisation is certain, and in that alone.
