@@ -19,7 +19,7 @@ from curate.deid.pseudonym import Pseudonymizer
 from curate.engine import Engine
 from curate.errors import DamagedError, RecipeError, SourceError
 from curate.export.select import SelectTask
-from curate.export.webdataset import ExportTask, plan_shards, reset_shards
+from curate.export.webdataset import ExportTask, check_shards, plan_shards, reset_shards
 from curate.ingest.chain import IngestTask, ingest_stages
 from curate.ingest.index import IndexTask, read_pairing
 from curate.ingest.scan import Walked, list_chunks, scan
@@ -242,6 +242,7 @@ def run_pipeline(
     RunError where another run is at work on the same folder, RecipeError where the folder is nobody's run.
     """
     claim(recipe.out)
+    check_shards(recipe.out / "shards")
     with exclusive(private_folder(recipe.out / "private") / "lock"):
         return _run_steps(recipe, engine, progress, until)
 
