@@ -90,9 +90,10 @@ def mimic_cxr(root: Path, studies: int) -> Made:
 
 
 def pacs_ris(root: Path, studies: int) -> Made:
-    """A PACS export: files without suffix in numbered folders, every fourth study a CT with a localizer, a dose screen, a
-    dose report, a presentation state and a key object; a DICOMDIR; a burner's leftovers. The RIS's table has semicolons,
-    Windows-1252, dates with dots, preliminary and final versions, addenda, and accession numbers in another case.
+    """A PACS export: files without suffix in numbered folders, every fourth study a CT with a localizer, a dose screen,
+    a dose report, a presentation state and a key object; a DICOMDIR; a burner's leftovers. The RIS's table has
+    semicolons, Windows-1252, dates with dots, preliminary and final versions, addenda, and accession numbers in another
+    case.
     """
     draw, ends, rows = random.Random(12), Counter[str](), []
     for n in range(studies):
@@ -207,7 +208,8 @@ def _worklist(n: int, accession: str, person: str, name: str, draw: random.Rando
 
 def _report(draw: random.Random) -> str:
     found = draw.choice(_FINDINGS)
-    return f"EXAMINATION: CHEST\n\nINDICATION: Cough.\n\nFINDINGS: {found}\n\nIMPRESSION: As above, {draw.randint(2, 900)} mL.\n"
+    told = f"FINDINGS: {found}\n\nIMPRESSION: As above, {draw.randint(2, 900)} mL.\n"
+    return f"EXAMINATION: CHEST\n\nINDICATION: Cough.\n\n{told}"
 
 
 def _pixels(draw: random.Random, side: int = SIDE) -> np.ndarray:

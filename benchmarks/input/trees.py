@@ -2,8 +2,8 @@
 
     python -m benchmarks.input.trees [--studies 40] [--out benchmarks/results/trees.json]
 
-MIMIC-CXR's folders, a PACS export with a table of the RIS, a Hugging Face image folder. Of each it is counted that every
-file has a row in the funnel, and that every record ends as it was made to.
+MIMIC-CXR's folders, a PACS export with a table of the RIS, a Hugging Face image folder. Of each it is counted that
+every file has a row in the funnel, and that every record ends as it was made to.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from benchmarks.input.layouts import Made, hf_folder, mimic_cxr, pacs_ris
-from curate.engine import start_engine
+from curate.engine import Engine, Resources, start_engine
 from curate.ingest.index import image_key
 from curate.report.funnel import StepCount
 from curate.sources.walk import as_text, walk
@@ -36,7 +36,7 @@ LAYOUTS: dict[str, Callable[[Path, int], Made]] = {
     "hf_folder": hf_folder,
 }
 # Quick, and of no say in what is counted: no search for text in pixels, no filter
-QUICK = ("deid.burned_in=trust", "filters={}", "select={}", "engine.workers=1", "dedup.image_near=off")
+QUICK = ("deid.burned_in=trust", "filters={}", "select={}", "dedup.image_near=off")
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Outcome:
         return splits and kept and (self.files, self.expected) == (self.in_funnel, self.found)
 
 
-def run_layout(name: str, folder: Path, studies: int, secret: Path, *overrides: str) -> Outcome:
+def run_layout(name: str, folder: Path, studies: int, secret: Path, engine: Engine, *overrides: str) -> Outcome:
     """Write the tree of one layout into ``folder``/tree and run its recipe on it, as it is but for the paths."""
     made = LAYOUTS[name](folder / "tree", studies)
     places = [f"{field}={path}" for field, path in made.places.items()]
@@ -67,11 +67,7 @@ def run_layout(name: str, folder: Path, studies: int, secret: Path, *overrides: 
         RECIPES / f"{name}.yaml", [*places, f"out={folder / 'run'}", f"secret={secret}", *QUICK, *overrides]
     )
     check(recipe)
-    engine = start_engine(recipe.resources())
-    try:
-        pipeline, manifests = run_pipeline(recipe, engine, lambda *_: None)
-    finally:
-        engine.close()
+    pipeline, manifests = run_pipeline(recipe, engine, lambda *_: None)
     fates = read_parts(pipeline.index.folder(pipeline.run))
     found = Counter(reason or "kept" for reason in fates["drop_reason"].to_pylist())
     shards = Counter[str]()
@@ -101,8 +97,9 @@ def run(studies: int = 40) -> dict[str, object]:
     with tempfile.TemporaryDirectory() as place:
         secret = Path(place) / "secret.key"
         secret.write_text("7ree5" * 13)
+        engine = start_engine(Resources(workers=2))
         for name in LAYOUTS:
-            outcome = run_layout(name, Path(place) / name, studies, secret)
+            outcome = run_layout(name, Path(place) / name, studies, secret, engine)
             results[name] = {
                 "files": outcome.files,
                 "files_in_funnel": outcome.in_funnel,
@@ -111,6 +108,7 @@ def run(studies: int = 40) -> dict[str, object]:
                 "records_in_shards": outcome.splits,
                 "right": outcome.right,
             }
+        engine.close()
     return results
 
 

@@ -67,11 +67,13 @@ def choose_slices(
     tiles: list[int] = []
     members: list[list[int] | None] = [None] * files.num_rows
     frames: list[list[int] | None] = [None] * files.num_rows
-    for group in ranked.sort("place").partition_by("source", "series_uid", "report", maintain_order=True):
-        rows, report = group["row"].to_list(), group["report"][0]
+    by = ["source", "series_uid", "report"]
+    listed = [pl.col("row"), pl.col("instance"), pl.col("series").first()]
+    for group in ranked.sort("place").group_by(by, maintain_order=True).agg(listed).iter_rows(named=True):
+        rows, report = group["row"], group["report"]
         found: list[int] = []
         if which == "key" and report is not None:
-            found = named(mentions(texts[report] or ""), group["instance"].to_list(), group["series"][0])
+            found = named(mentions(texts[report] or ""), group["instance"], group["series"])
         places = found or spaced(len(rows), slices)
         chosen = [rows[i] for i in places]
         if which == "montage" and len(chosen) > 1:
