@@ -31,7 +31,9 @@ _CLEAR = 2.0  # log-odds that such a sentence has to reach
 
 _WORD = re.compile(r"[^\W\d_]{2,}")
 # Addresses; what another de-identifier took out; the headings of a form, which are English in many a foreign report.
-_NO_WORD = re.compile(r"\S*(?:://|@|www\.)\S*|\b[xX]{2,}\b|(?:^|(?<=[.;]))[ \t]*[^\W\d_]+(?: [^\W\d_]+){0,2}:", re.MULTILINE)
+_NO_WORD = re.compile(
+    r"\S*(?:://|@|www\.)\S*|\b[xX]{2,}\b|(?:^|(?<=[.;]))[ \t]*[^\W\d_]+(?: [^\W\d_]+){0,2}:", re.MULTILINE
+)
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n+")
 _MOST_NON_LATIN = 0.2  # of the letters outside the Latin alphabet
 _FEWEST_LETTERS = 4
@@ -91,7 +93,7 @@ def language_preview(texts: Iterable[str]) -> list[str]:
 
 
 def _kind_here(word: str, shouted: bool) -> int:
-    """The kind of a word as it stands: a name in small letters is none, an English word has no accent ("p\u00e5" is not PA)."""
+    """The kind of a word as it stands: a name in small letters is none, and no English word has an accent."""
     low = word.lower()
     found = _kind(fold_value(low))
     if found == _SHARED and not low.isascii():
