@@ -1,8 +1,9 @@
 """The ingest step: decode, de-identify and verify in one chain in one process, so the first bytes written are clean.
 
 Its stages, in the order nobody can change: `picture` (decode, gate against burned-in text, encode, sign),
-`report` (keep the wanted sections without letterheads, ask their language, scrub, sign), `verify` (a second reader looks for the patient in what is about to
-be written). `curate.record.conform` then lets nothing through that RECORD does not name.
+`report` (keep the wanted sections without letterheads, ask for their language, scrub, sign), `verify` (a second reader
+looks for the patient in what is about to be written). `curate.record.conform` then lets nothing through that RECORD
+does not name.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Letterheads and signature blocks at the edges of a report's text: hospital, address, whom it is about and who signed.
 
-They say nothing of the picture, and scrubbed they would be `[NAME] [ADDRESS] [DATE]` in every caption. A text is read in
-units: lines, and the sentences and fields of a line. Only units at its two edges go, only those of which every word
+They say nothing of the picture, and scrubbed they would be `[NAME] [ADDRESS] [DATE]` in every caption. A text is read
+in units: lines, and the sentences and fields of a line. Only units at its two edges go, only those of which every word
 belongs in a letterhead or is a name, and only as far as one with a plain sign: "Electronically signed by", a title
 before a name, a telephone number. The first unit that says anything else ends it, so no clinical sentence can be lost.
 """

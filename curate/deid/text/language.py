@@ -93,7 +93,7 @@ def language_preview(texts: Iterable[str]) -> list[str]:
 
 
 def _kind_here(word: str, shouted: bool) -> int:
-    """The kind of a word as it stands: a name in small letters is none, an English word has no accent ("p\u00e5" is not PA)."""
+    """The kind of a word as it stands: a name in small letters is none, and no English word has an accent."""
     low = word.lower()
     found = _kind(fold_value(low))
     if found == _SHARED and not low.isascii():
