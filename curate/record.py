@@ -28,6 +28,15 @@ class Reason(StrEnum):
     NO_PIXELS = "dicom_without_pixels"
     NOT_A_PICTURE = "dicom_not_a_picture"  # segmentation, dose, parametric map: numbers, not a picture of a patient
     NOT_REPRESENTATIVE = "not_the_chosen_frame_or_slice"
+    IN_MONTAGE = "shown_in_a_montage"  # its slice is a tile of the series' one record
+    READ_AS_REPORT = "read_as_a_report"  # a file under the images that is a report, or a table of them
+    EXCLUDED = "excluded_by_recipe"  # by modality, SOP class, image type or size
+    LOCALIZER = "localizer"  # the scout that slices are planned on
+    SCREEN = "screen_or_document"  # a dose sheet, protocol page, saved screen or scanned document
+    SECONDARY_CAPTURE = "secondary_capture"  # beside the study's own pictures
+    UNKNOWN_SPLIT = "unknown_split"  # the official column says something that is no split
+    SPLIT_CONFLICT = "patient_in_another_official_split"
+    NOT_A_REPORT = "not_a_report"  # a file (or a workbook's sheet) beside reports that is of no kind that is read
     # -- index: pairing
     ORPHAN_IMAGE = "image_without_report"
     ORPHAN_REPORT = "report_without_image"
@@ -37,21 +46,34 @@ class Reason(StrEnum):
     EMPTY_REPORT = "empty_report"
     BAD_ENCODING = "bad_text_encoding"
     BROKEN_ROW = "malformed_report_row"
+    NO_STATEMENT = "question_without_statement"  # no rule says what the answer states
+    CONTRADICTED = "contradicting_answers"  # the same source states this and its denial
+    UNKNOWN_LABEL = "unknown_label_value"  # a value of a label's column that the recipe gives no words for
     # -- ingest: pixels
     UNDECODABLE = "undecodable_pixels"
     TRUNCATED = "truncated_pixels"
     UNSUPPORTED_SYNTAX = "unsupported_transfer_syntax"
+    UNSUPPORTED_IMAGE = "unsupported_image_format"  # an image, but of a kind that is not read: HEIC, CIELab TIFF, ...
+    CONTRADICTORY = "header_contradicts_pixels"  # both are whole, and do not describe one picture
+    ENCAPSULATION = "native_or_encapsulated_contradicted"  # what the data are not, and what they are is not known
+    PIXEL_LENGTH = "pixel_length_fits_no_layout"
+    PIXEL_BITS = "pixel_bits_contradict_header"  # bits beside Bits Stored in use, or a sign that is none
+    STREAM_SIZE = "code_stream_contradicts_header"  # another size, or samples of which nobody says what they are
+    FRAME_COUNT = "frame_not_in_pixel_data"
     TOO_LARGE = "decompression_limit"
     BLANK = "blank_image"
     TOO_SMALL = "image_too_small"
     CHANGED = "file_changed_since_index"
     CRASHED = "crashed_its_process"
+    FAILED = "unforeseen_failure"  # of the program, at the place its `fault` names: a bug to report
     # -- ingest: de-identification; what cannot be proven clean is quarantined
     BURNED_IN = "quarantine_burned_in_text"
     PIXELS_UNPROVEN = "quarantine_pixels_unproven"
     PHI_IN_OUTPUT = "quarantine_verify_failed"
     UNPROVABLE = "quarantine_unprovable"  # nothing was found, and nothing could be: a script that is not searched
-    TEXT_UNPROVEN = "quarantine_text_unproven"  # a language or a form of which the vocabulary knows too little
+    TEXT_UNPROVEN = "quarantine_text_unproven"  # no prose: encoded bytes, in which nothing is found
+    LANGUAGE = "quarantine_language"  # not in English: the vocabulary would mask most of its words
+    MASKED = "quarantine_mostly_masked"  # more of the text's words are masked than the recipe allows
     HEADER_UNPROVEN = "quarantine_header_unproven"  # what the object must hold cannot be told from an identity
     # -- kinds that must not pass unless the rules say how
     REFUSED_DIRECTORY = "refused_dicomdir"
@@ -106,6 +128,17 @@ class Fate(StrEnum):
 
 DROP_FIELDS = [pa.field("drop_step", pa.string()), pa.field("drop_reason", pa.string())]
 
+# One picture of a montage: where it is read from, named as in INDEX.
+TILE = pa.struct(
+    [
+        ("path", pa.binary()),
+        ("size", pa.int64()),
+        ("mtime_ns", pa.int64()),
+        ("identity", pa.string()),
+        ("frame", pa.int32()),
+    ]
+)
+
 # Output of `index`: PHI, so it is only ever written encrypted, under RUN/private.
 INDEX = pa.schema(
     [
@@ -116,18 +149,27 @@ INDEX = pa.schema(
         pa.field("kind", pa.string()),  # dicom | image | none (a report without an image)
         pa.field("path", pa.binary()),  # absolute path of the image file, as the file system's bytes: PHI
         pa.field("size", pa.int64()),  # bytes, as indexed
+        pa.field("mtime_ns", pa.int64()),  # ns, as indexed
+        pa.field("identity", pa.string()),  # of a DICOM file, as indexed: SOP Instance UID and Patient ID. PHI
         pa.field("frame", pa.int32()),  # 0-based frame of the file
-        pa.field("text", pa.large_string()),  # the raw report: PHI; an archive's reports exceed 2 GB
+        pa.field("tiles", pa.list_(TILE)),  # of a montage, the frames it is made of, in grid order: PHI; null: `frame`
+        pa.field("frames", pa.list_(pa.int32())),  # as RECORD has it
+        pa.field("text", pa.large_string()),  # the report, decoded: PHI; an archive's reports exceed 2 GB
+        pa.field("undecoded", pa.large_string()),  # the same before decoding, where that differs: PHI
         pa.field("phi", pa.list_(pa.string())),  # identifying values known from headers and report columns: PHI
         pa.field("patient_id", pa.string()),  # as in the source, for the patient's date shift: PHI
         pa.field("meta", pa.map_(pa.string(), pa.string())),  # columns the recipe asked to carry along
         pa.field("clean", pa.bool_()),  # member of the declared clean set; null where nothing was declared
+        pa.field("fault", pa.string()),  # where the program failed on it, "window.py:120 look_up (ValueError)"
+        pa.field("official_split", pa.string()),  # train | val | test as the source says; null: by the patient's hash
         *DROP_FIELDS,
     ]
 )
 
 # What the index step writes in the clear: the fate of every record, and nothing else.
-FATE = pa.schema([f for f in INDEX if f.name in ("key", "patient", "study", "source", "drop_step", "drop_reason")])
+FATE = pa.schema(
+    [f for f in INDEX if f.name in ("key", "patient", "study", "source", "fault", "drop_step", "drop_reason")]
+)
 
 # Output of `ingest`: the payload, written once and never again.
 RECORD = pa.schema(
@@ -153,6 +195,8 @@ RECORD = pa.schema(
         pa.field("date", pa.string()),  # YYYY-MM-DD, shifted by the patient's offset
         pa.field("meta", pa.map_(pa.string(), pa.string())),
         pa.field("clean", pa.bool_()),
+        pa.field("official_split", pa.string()),  # train | val | test where the source has its own; null: by patient
+        pa.field("frames", pa.list_(pa.int32())),  # of a montage, which pictures of the series (from 1), in grid order
         pa.field("pixel_hash", pa.string()),  # 32 hex over shape, dtype and pixels
         pa.field("phash", pa.uint64()),  # 64-bit perceptual hash
         pa.field("thumb", pa.binary()),  # 32 x 32 uint8 grey, row-major: confirms a near duplicate
@@ -160,6 +204,7 @@ RECORD = pa.schema(
         pa.field("minhash", pa.binary()),  # uint32[MINHASH_SIZE], little endian
         pa.field("actions", pa.map_(pa.string(), pa.int64())),  # "mask NAME", "blank pixels" -> how often
         pa.field("findings", pa.list_(pa.string())),  # codes of the second reader, where it kept the record back
+        pa.field("fault", pa.string()),  # where the program failed on it, "window.py:120 look_up (ValueError)"
         *DROP_FIELDS,
     ]
 )
@@ -228,7 +273,7 @@ def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
     return pa.table(columns, schema=schema)
 
 
-_CODES = ("key", "patient", "study", "source", "actions", "findings", "drop_step", "drop_reason")
+_CODES = ("key", "patient", "study", "source", "actions", "findings", "fault", "drop_step", "drop_reason")
 _PAYLOAD = [f.name for f in RECORD if f.name not in _CODES]
 
 

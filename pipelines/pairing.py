@@ -50,7 +50,7 @@ def preview(recipe: Recipe) -> tuple[Pairing, str]:
         files, seen = files + n, seen + len(drawn)
         rows = [scan_file(_listed(found)) for found in drawn]
         scans.append((source.name, pa.Table.from_pylist(rows, SCAN)))
-    every = read_sources(recipe.report_sources())
+    every = read_sources(recipe.report_sources(), scans)
     reports = [_light(report) for report in islice(every, REPORTS)]
     more = next(every, None) is not None
     matched = match(scans, reports, replace(recipe.index_rules(), per_series="all"))

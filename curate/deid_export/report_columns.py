@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 from curate.deid.text import vocabulary
+from curate.sources.markup import plain_text
 from curate.sources.section import canonical
 
 
@@ -217,6 +218,19 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
         yield path, value
     elif value is not None and not isinstance(value, bool | bytes):
         yield path, str(value)
+
+
+def decoded(value: Any, kinds: Kinds, path: str = "") -> Any:
+    """A record with every string as the plain text that it stands for; names of files apart, whose backslashes are no
+    escapes."""
+    if isinstance(value, dict):
+        return {
+            key: decoded(each, kinds, f"{path}.{column_key(key)}" if path else column_key(key))
+            for key, each in value.items()
+        }
+    if isinstance(value, list):
+        return [decoded(each, kinds, path) for each in value]
+    return plain_text(value) if isinstance(value, str) and kinds.of(path) is not Kind.FILE else value
 
 
 def column_key(key: str) -> str:

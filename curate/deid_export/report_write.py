@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from curate.deid_export.report_cells import output_names
 from curate.deid_export.report_columns import Kind, Kinds, column_key
-from curate.deid_export.report_rows import Records, is_plain
+from curate.sources.rows import Records, is_plain
 
 _BATCH = 1024
 _NOW_TEXT = frozenset({Kind.PATIENT, Kind.ACCESSION, Kind.ID, Kind.FILE, Kind.NAME, Kind.UID, Kind.DATE})
@@ -35,13 +35,13 @@ class Writer(Protocol):
 
 
 def open_writer(records: Records, kinds: Kinds, suffix: str) -> Writer:
-    """A writer of the same format as ``records``; ``suffix`` tells commas from tabs."""
-    if records.format == "csv":
+    """A writer of ``records``' own format: CSV for a workbook, lines for JSON; ``suffix`` tells commas from tabs."""
+    if records.format in ("csv", "xlsx"):
         return _Csv(list(output_names(records.columns).values()), "\t" if suffix == ".tsv" else ",")
     if records.format == "parquet":
         assert records.schema is not None
         return _Parquet(_schema(records, kinds))
-    return _Json() if records.format == "jsonl" else _Text()
+    return _Text() if records.format == "txt" else _Json()
 
 
 class _Csv:

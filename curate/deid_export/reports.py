@@ -15,14 +15,15 @@ from curate.deid.verify.finding import Finding, kept_back
 from curate.deid.verify.leaks import findings
 from curate.deid_export.outcome import Outcome
 from curate.deid_export.report_cells import Cells, Row, check_wanted, is_registered, is_uid, own_values, searched
-from curate.deid_export.report_columns import Kind, Kinds, leaves
+from curate.deid_export.report_columns import Kind, Kinds, decoded, leaves
 from curate.deid_export.report_people import People
-from curate.deid_export.report_rows import Records, open_records, report_suffix
 from curate.deid_export.report_write import Writer, open_writer
 from curate.deid_export.rules import ReleaseRules
 from curate.deid_export.survey import SAMPLE, row_links, stem_links
 from curate.errors import DropRecord
 from curate.record import Reason
+from curate.sources.formats import report_suffix
+from curate.sources.rows import Records, open_records
 
 __all__ = ["clean_report_parts", "clean_reports", "report_suffix"]
 
@@ -133,15 +134,19 @@ class _File:
     pseudo: Pseudonymizer
     people: People
 
-    def clean(self, record: dict[str, Any], cells: Cells, records: Records, part: _Part) -> dict[str, Any] | Reason:
-        """The record as it may be written, or why it may not; counts what was done and what was found in ``part``."""
-        row = self._row(record, cells.kinds, records)
+    def clean(self, raw: dict[str, Any], cells: Cells, records: Records, part: _Part) -> dict[str, Any] | Reason:
+        """The record as it may be written, or why it may not; counts what was done and what was found in ``part``.
+
+        What is cleaned and written is the plain text; what is searched for is in either form."""
+        record: dict[str, Any] = decoded(raw, cells.kinds)
+        forms = [record] if record == raw else [record, raw]
+        row = self._row(forms, cells.kinds, records)
         try:
             cleaned = cells.clean(record, "", row)
             check_wanted(row)
         except DropRecord as dropped:
             return dropped.reason
-        found = findings(row.texts, row.phi, self._told(record, cells.kinds))
+        found = findings(row.texts, row.phi, self._told(forms, cells.kinds))
         if (reason := kept_back(found)) is not None:
             part.findings.update(found)
             return reason
@@ -149,20 +154,22 @@ class _File:
         assert isinstance(cleaned, dict)
         return cleaned
 
-    def _row(self, record: dict[str, Any], kinds: Kinds, records: Records) -> Row:
-        links, patient = row_links(record, kinds, self.pseudo)
+    def _row(self, forms: Sequence[dict[str, Any]], kinds: Kinds, records: Records) -> Row:
+        links, patient = row_links(forms[0], kinds, self.pseudo)
         if records.format == "txt":
             links = stem_links(self.path, self.pseudo)
         person = self.people.find(links, patient)
-        own = (value for kind, cell in own_values(record, kinds) for value in searched(kind, cell))
+        cells = (cell for form in forms for cell in own_values(form, kinds))
+        own = (value for kind, cell in cells for value in searched(kind, cell))
         values = dict.fromkeys([*own, *person.values])
         if "uids" in self.rules.header.retain:  # meant to stay, here as in the headers
             values = dict.fromkeys(v for v in values if not is_uid(v))
         return Row(person, tuple(values))
 
-    def _told(self, record: dict[str, Any], kinds: Kinds) -> Sequence[str]:
+    def _told(self, forms: Sequence[dict[str, Any]], kinds: Kinds) -> Sequence[str]:
         """The source's own words, for the second reader to take from them what identifies; measurements apart."""
-        told = (value for path, value in leaves(record) if kinds.of(path) not in _KEPT and value.strip())
+        cells = dict.fromkeys(cell for form in forms for cell in leaves(form))
+        told = (value for path, value in cells if kinds.of(path) not in _KEPT and value.strip())
         stays = "uids" in self.rules.header.retain
         return [v for v in told if not is_uid(v) or not (stays or is_registered(v))]
 

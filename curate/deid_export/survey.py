@@ -19,19 +19,20 @@ from curate.deid.header.phi import identifying_values
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.text.shared import called_words, name_words, rare_words
 from curate.deid_export.report_cells import own_values, searched
-from curate.deid_export.report_columns import WORDS, Kind, Kinds, leaves, words_of
+from curate.deid_export.report_columns import WORDS, Kind, Kinds, decoded, leaves, words_of
 from curate.deid_export.report_people import HEADER, NAME, ROW, SURVEY, VALUE, WORD, People, archive_words, link, no_one
-from curate.deid_export.report_rows import open_records, report_suffix
+from curate.engine.guard import fault_of
 from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.dicomfile import open_dicom, text
+from curate.sources.formats import MAX_BYTES, report_suffix
 from curate.sources.identity import listed
+from curate.sources.rows import open_records
 from curate.sources.sniff import sniff
 
 __all__ = ["SURVEY", "People", "archive_words", "row_links", "stem_links", "survey"]
 
 SAMPLE = 500  # records that show what a file's columns hold
-_MAX_BYTES = 1 << 30  # of an inflated file
 _UID = re.compile(r"[0-2](?:\.\d+){3,}")
 _DAY = re.compile(r"(?:19|20)\d\d[01]\d[0-3]\d")
 _Fact = tuple[int, int, str]
@@ -48,10 +49,12 @@ def survey(paths: Sequence[Path], pseudo: Pseudonymizer) -> pa.Table:
             if report_suffix(path):
                 facts.update(_of_reports(path, pseudo))
             elif sniff(path) == "dicom":
-                with open_dicom(path, _MAX_BYTES) as file:
+                with open_dicom(path, MAX_BYTES) as file:
                     facts.update(_of_header(file.dataset, pseudo))
         except DropRecord:
             continue
+        except Exception as error:  # noqa: BLE001  a bug that one file meets: the second pass counts it
+            fault_of(error)
     columns = zip(*sorted(facts), strict=True) if facts else ((), (), ())
     return pa.table([pa.array(c, f.type) for c, f in zip(columns, SURVEY, strict=True)], schema=SURVEY)
 
@@ -71,13 +74,13 @@ def _of_header(ds: Dataset, pseudo: Pseudonymizer) -> Iterator[_Fact]:
 
 
 def _of_reports(path: Path, pseudo: Pseudonymizer) -> Iterator[_Fact]:
-    with open_records(path, _MAX_BYTES) as records:
+    with open_records(path, MAX_BYTES) as records:
         head = list(islice(records.rows, SAMPLE))
         kinds = Kinds(r for r in head if not isinstance(r, Reason))
         for record in chain(head, records.rows):
             if not isinstance(record, Reason):
                 stem = stem_links(path, pseudo) if records.format == "txt" else ()
-                yield from _of_record(record, kinds, stem, pseudo)
+                yield from _of_record(decoded(record, kinds), kinds, stem, pseudo)
 
 
 def _of_record(record: dict[str, Any], kinds: Kinds, stem: Sequence[int], pseudo: Pseudonymizer) -> Iterator[_Fact]:

@@ -84,7 +84,7 @@ class SelectTask:
         table = table if alive.all() else table.filter(pa.array(alive))
         keys = table["key"].combine_chunks()
         facts = self._facts(keys)
-        split = splits_of(facts["patient"], self.splits)
+        split = splits_of(facts["patient"], self.splits, facts["official_split"])
         cut_here = np.ones(len(keys), bool) if self.rules.filter_eval else split == SPLITS.index("train")
         columns, texts = self._columns(keys, facts), read_texts(self.texts, keys, cut_here)
         columns = texts.rescored(columns)
@@ -107,18 +107,22 @@ class SelectTask:
 
     def _facts(self, keys: pa.Array) -> dict[str, pa.Array]:
         """Patients and subgroups of ``keys``, in their order."""
-        known = narrow(Path(self.ingest), ("key", "patient", *FACTS), coded=[n for n in FACTS if n != "age"])
+        ours = ("patient", "official_split")
+        coded = [n for n in (*FACTS, "official_split") if n != "age"]
+        known = narrow(Path(self.ingest), ("key", *ours, *FACTS), coded=coded)
         if not known.num_rows:
-            return {name: pa.nulls(len(keys), pa.string()) for name in ("patient", *FACTS)}
+            return {name: pa.nulls(len(keys), pa.string()) for name in (*ours, *FACTS)}
         rows = rows_of(keys, known["key"])
         if rows is not None and rows.null_count:
             raise RunError(f"dedup names {rows.null_count} records that ingest does not have: delete its folder")
-        wanted = {"age" if name == "age_band" else name for name in self.rules.fact_columns} | {"patient"}
-        return {name: taken(known[name], rows) for name in ("patient", *FACTS) if name in wanted}
+        wanted = {"age" if name == "age_band" else name for name in self.rules.fact_columns} | set(ours)
+        return {name: taken(known[name], rows) for name in (*ours, *FACTS) if name in wanted}
 
     def _columns(self, keys: pa.Array, facts: Mapping[str, pa.Array]) -> dict[str, Any]:
         """What `decide` reads: float32 scores, text columns as `Labels`, ages in years."""
-        out: dict[str, Any] = {n: Labels.of(c) for n, c in facts.items() if n not in ("patient", "age")}
+        out: dict[str, Any] = {
+            n: Labels.of(c) for n, c in facts.items() if n not in ("patient", "official_split", "age")
+        }
         if "age" in facts:
             out["age"] = facts["age"].cast(pa.float32()).to_numpy(zero_copy_only=False)
         wanted = [*self.rules.score_columns, *(["findings"] if self.rules.reads_findings else [])]
@@ -148,8 +152,17 @@ class SelectTask:
             raise RecipeError(field, f"the scores have no column '{lacking[0]}'; there are {scores}", fix)
 
 
-def splits_of(patients: pa.Array, rules: SplitRules) -> NDArray[np.int8]:
-    """int8[n] into SPLITS, as `split_of` says of each patient pseudonym; its 13 digits are read for all at once."""
+def splits_of(patients: pa.Array, rules: SplitRules, official: pa.Array | None = None) -> NDArray[np.int8]:
+    """int8[n] into SPLITS, as `split_of` says of each patient pseudonym and the source's own split (null: none)."""
+    split = _by_patient(patients, rules)
+    if official is None or official.null_count == len(official):
+        return split
+    declared = pc.index_in(official.cast(pa.string()), pa.array(SPLITS)).to_numpy(zero_copy_only=False)
+    return np.where(np.isnan(declared), split, np.nan_to_num(declared)).astype(np.int8)
+
+
+def _by_patient(patients: pa.Array, rules: SplitRules) -> NDArray[np.int8]:
+    """By the pseudonym alone; its 13 digits are read for all at once."""
     raw = fixed_bytes(patients)
     digits = _DIGIT[np.ascontiguousarray(raw).view(np.uint8).reshape(len(raw), -1 if len(raw) else 1)[:, :13]]
     if digits.shape[1] < 13 or (digits < 0).any():

@@ -1,4 +1,5 @@
-"""Patient-disjoint splits: a patient's pseudonym decides, so a record's split never changes as the archive grows."""
+"""Patient-disjoint splits: what the source declares (`curate.ingest.splits` settled it by patient), else a patient's
+pseudonym decides, so a record's split never changes as the archive grows."""
 
 from __future__ import annotations
 
@@ -16,8 +17,10 @@ class SplitRules:
     test: float = 0.05
 
 
-def split_of(patient: str, rules: SplitRules) -> str:
-    """train | val | test for a patient pseudonym (hex digits of an HMAC: uniform)."""
+def split_of(patient: str, rules: SplitRules, official: str | None = None) -> str:
+    """train | val | test: the ``official`` one, else by the patient pseudonym (hex digits of an HMAC: uniform)."""
+    if official is not None:
+        return official
     u = int(patient[:13], 16) / 16.0**13
     if u < rules.test:
         return "test"

@@ -1,12 +1,14 @@
 """The ingest step: decode, de-identify and verify in one chain in one process, so the first bytes written are clean.
 
 Its stages, in the order nobody can change: `picture` (decode, gate against burned-in text, encode, sign),
-`report` (keep the wanted sections, scrub, sign), `verify` (a second reader looks for the patient in what is about to
-be written). `curate.record.conform` then lets nothing through that RECORD does not name.
+`report` (keep the wanted sections without letterheads, ask for their language, scrub, sign), `verify` (a second reader
+looks for the patient in what is about to be written). `curate.record.conform` then lets nothing through that RECORD
+does not name.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
@@ -23,18 +25,24 @@ from curate.dedup.exact import pixel_hash, text_hash
 from curate.dedup.image import thumb, thumb_hash
 from curate.dedup.text import minhash
 from curate.deid.header.clean import attributes, identifying_values
-from curate.deid.pixels.gate import PixelPolicy, gate
+from curate.deid.pixels.gate import Gate, PixelPolicy, gate
+from curate.deid.text.language import require_known_language
+from curate.deid.text.masked import WORDS, WORDS_MASKED, masked_words, require_words_left
 from curate.deid.text.scrub import TextRules, placeholders, scrub
 from curate.deid.vault import SecretSource
 from curate.deid.verify.finding import Finding, kept_back
 from curate.deid.verify.leaks import findings
 from curate.deid.verify.pixels import pixel_findings
-from curate.errors import DropRecord
+from curate.engine.guard import fault_of
+from curate.errors import DropRecord, RunError, SourceError
 from curate.ingest.index import read_index, read_shared_words
 from curate.record import INDEX, RECORD, Reason, conform, drop_each, without_payload
-from curate.sources.dicom import Picture, PixelRules, load_dicom
+from curate.sources.dicom import Picture, PixelRules, identity_of, load_dicom
+from curate.sources.faults import check_present, out_of_reach
+from curate.sources.grid import compose
 from curate.sources.image import encode_jpeg, encode_png, load_image, resize
-from curate.sources.section import parse_sections, wanted_text
+from curate.sources.letterhead import caption_sections
+from curate.sources.section import wanted_text
 from curate.stage import Stage, run_stages
 from curate.step import mark_poison
 
@@ -93,11 +101,16 @@ class IngestTask:
         table = drop_each(table, mark_poison([None] * table.num_rows, poison), "picture")
         if only is not None:
             table = table.slice(only.start, len(only))
-        done = [
-            without_payload(conform(run_stages(table.slice(i, self.batch), self.stages), RECORD))
-            for i in range(0, table.num_rows, self.batch)
-        ]
-        return pa.concat_tables(done) if done else RECORD.empty_table()
+        try:
+            done = [
+                without_payload(conform(run_stages(table.slice(i, self.batch), self.stages), RECORD))
+                for i in range(0, table.num_rows, self.batch)
+            ]
+        except SourceError as error:
+            raise SourceError(error.number, error.name, out_of_reach(_paths(table, error.name))) from None
+        records = pa.concat_tables(done) if done else RECORD.empty_table()
+        _stop_if_many(table, records)
+        return records
 
     def _read(self, partition: int) -> pa.Table:
         return read_index(Path(self.index), partition, self.secret.pseudonymizer())
@@ -109,17 +122,45 @@ _INSIDE = pa.schema([*RECORD, *(f for f in INDEX if f.name not in RECORD.names),
 
 
 def _per_row(table: pa.Table, fn: Callable[[dict[str, Any]], dict[str, Any]], step: str) -> pa.Table:
-    """``fn`` on every row; a DropRecord it raises becomes the row's reason."""
+    """``fn`` on every row; a DropRecord it raises becomes the row's reason, and so does an exception that nobody
+    foresaw: FAILED, with the place in the code as its ``fault``. One file must not stop a million for ever."""
     rows: list[dict[str, Any]] = []
     reasons: list[Reason | None] = []
     for row in table.to_pylist():
+        reason: Reason | None = None
         try:
-            rows.append(fn(row))
-            reasons.append(None)
+            row = fn(row)
         except DropRecord as dropped:
-            rows.append(row)
-            reasons.append(dropped.reason)
+            reason = dropped.reason
+        except Exception as error:  # noqa: BLE001  counted, and said aloud when the run ends
+            row, reason = {**row, "fault": fault_of(error)}, Reason.FAILED
+        rows.append(row)
+        reasons.append(reason)
     return drop_each(pa.Table.from_pylist(rows, _INSIDE), reasons, step)
+
+
+_FEW = 2  # files of a partition that may be gone, and the share of them, before it is the archive that is
+_SHARE = 4
+_MANY = 8  # records of a partition that fail, being more than half of it, before it is no record's fate
+
+
+def _stop_if_many(table: pa.Table, records: pa.Table) -> None:
+    """SourceError where too many of the files are gone to call it a change; RunError where most records failed."""
+    reasons = records["drop_reason"].to_pylist()
+    failed = [f for f, r in zip(records["fault"].to_pylist(), reasons, strict=True) if r == Reason.FAILED.value]
+    if len(failed) >= _MANY and 2 * len(failed) > len(reasons):
+        raise RunError(f"{len(failed)} of {len(reasons)} records of a partition failed at {failed[0]}: a bug to report")
+    changed = table.filter(pa.array([r == Reason.CHANGED.value for r in reasons], pa.bool_()))
+    for name in dict.fromkeys(changed["source"].to_pylist()):
+        gone = [path for path in _paths(changed, name) if not os.path.lexists(path)]
+        if len(gone) > _FEW and _SHARE * len(gone) > len(paths := _paths(table, name)):
+            raise SourceError(errno.ENOENT, name, out_of_reach(paths))
+
+
+def _paths(table: pa.Table, source: str) -> list[Path]:
+    """The image files of one source."""
+    rows = zip(table["source"].to_pylist(), table["path"].to_pylist(), strict=True)
+    return [Path(os.fsdecode(path)) for name, path in rows if name == source and path is not None]
 
 
 @dataclass(frozen=True)
@@ -130,11 +171,11 @@ class _Picture:
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         if row["kind"] == "none":
             return row
-        picture = self._load(row)
-        gated = gate(picture.pixels, picture.dataset, self.rules.policy)
-        if gated.reason is not None:
-            raise DropRecord(gated.reason)
-        pixels = gated.pixels if self.rules.side is None else resize(gated.pixels, self.rules.side)
+        shown = [self._cleared({**row, **tile}) for tile in row["tiles"] or [row]]
+        picture = shown[len(shown) // 2][0]  # of a montage, the one whose header speaks for it
+        whole = compose([gated.pixels for _, gated in shown])
+        regions = sum(len(gated.regions) for _, gated in shown)
+        pixels = whole if self.rules.side is None else resize(whole, self.rules.side)
         small = thumb(pixels)
         jpeg = self.rules.format == "jpeg"
         made = {
@@ -144,31 +185,53 @@ class _Picture:
             "height": pixels.shape[0],
             "bits": pixels.dtype.itemsize * 8,
             "channels": 1 if pixels.ndim == 2 else pixels.shape[2],
-            "pixel_hash": pixel_hash(gated.pixels),
+            "pixel_hash": pixel_hash(whole),
             "phash": thumb_hash(small),
             "thumb": small,
-            "actions": [("blank pixels", len(gated.regions))] if gated.regions else [],
-            "reread": bool(gated.regions) or self._sampled(row["key"]),
+            "actions": [("blank pixels", regions)] if regions else [],
+            "reread": bool(regions) or self._sampled(row["key"]),
         }
         if picture.dataset is not None:
             made |= attributes(picture.dataset, self.secret.pseudonymizer(), row["patient_id"])
-            made["phi"] = list(dict.fromkeys((row["phi"] or []) + identifying_values(picture.dataset)))
+            told = (v for p, _ in shown if p.dataset is not None for v in identifying_values(p.dataset))
+            made["phi"] = list(dict.fromkeys([*(row["phi"] or []), *told]))
         return {**row, **made}
+
+    def _cleared(self, row: dict[str, Any]) -> tuple[Picture, Gate]:
+        """One file's frame and what the gate left of it: every tile of a montage passes alone, at its own size."""
+        picture = self._load(row)
+        gated = gate(picture.pixels, picture.dataset, self.rules.policy)
+        if gated.reason is not None:
+            raise DropRecord(gated.reason)
+        return picture, gated
 
     def _sampled(self, key: str) -> bool:
         """Is this picture one of those that OCR reads whatever the gate said?"""
         return int(key[:8], 16) < self.rules.ocr_sample * 2**32
 
     def _load(self, row: dict[str, Any]) -> Picture:
+        """The picture of the very file that was indexed: its report was chosen by what stood in its header.
+
+        DropRecord CHANGED where it is gone, of another size, or says that it is another instance or patient; a plain
+        image, which says nothing, where its time is another. SourceError where the archive cannot be read.
+        """
         path = Path(os.fsdecode(row["path"]))
         try:
-            size = path.stat().st_size
-        except OSError:
-            raise DropRecord(Reason.CHANGED) from None
-        if size != row["size"]:
+            return self._same(row, path)
+        except SourceError as error:
+            raise SourceError(error.number, row["source"]) from None
+
+    def _same(self, row: dict[str, Any], path: Path) -> Picture:
+        if not check_present(path):
             raise DropRecord(Reason.CHANGED)
-        load = load_dicom if row["kind"] == "dicom" else load_image
-        return load(path, row["frame"], self.rules.pixels)
+        info = path.stat()
+        dicom = row["kind"] == "dicom"
+        if info.st_size != row["size"] or (not dicom and info.st_mtime_ns != row["mtime_ns"]):
+            raise DropRecord(Reason.CHANGED)
+        picture = (load_dicom if dicom else load_image)(path, row["frame"], self.rules.pixels)
+        if picture.dataset is not None and "\\".join(identity_of(picture.dataset)) != row["identity"]:
+            raise DropRecord(Reason.CHANGED)
+        return picture
 
 
 @dataclass(frozen=True)
@@ -181,20 +244,29 @@ class _Report:
         if row["text"] is None:
             text = header_caption(row)
             return {**row, "text": text, "sections": [("header", text)], **_signed(text)}
-        sections = {n: t for n, t in parse_sections(row["text"]).items() if n in self.rules.sections}
-        if not wanted_text(sections, self.rules.sections):
+        sections, cut = caption_sections(row["text"], self.rules.sections)
+        self._require_english(row["text"], sections)
+        source = wanted_text(sections, self.rules.sections)
+        if not source:
             raise DropRecord(Reason.NO_WANTED_SECTION)
         clean = {name: self._scrub(text, row) for name, text in sections.items()}
         text = wanted_text(clean, self.rules.sections)
         if len(text.split()) < self.rules.min_words:
             raise DropRecord(Reason.TEXT_TOO_SHORT)
+        gone, words = masked_words(source, text)
+        require_words_left(gone, words, self.rules.text.max_masked)
         meta = {name: self._scrub(value, row) for name, value in row["meta"] or [] if value}
-        masked = Counter(
-            f"mask {label}" for value in (*clean.values(), *meta.values()) for label in placeholders(value)
-        )
+        done = Counter({WORDS: words, WORDS_MASKED: gone, **{f"cut {name}": n for name, n in cut.items()}})
+        done.update(f"mask {label}" for value in (*clean.values(), *meta.values()) for label in placeholders(value))
         made = {"text": text, "sections": list(clean.items()), "meta": list(meta.items()), "raw": row["text"]}
-        made["actions"] = [*(row["actions"] or []), *sorted(masked.items())]
+        made["actions"] = [*(row["actions"] or []), *sorted((+done).items())]
         return {**row, **made, **_signed(text), **_declared(row, meta)}
+
+    def _require_english(self, report: str, sections: dict[str, str]) -> None:
+        """The report as a whole, and each of its sections: some are in one language and headed in another."""
+        if self.rules.text.vocabulary:
+            for text in (report, *sections.values()):
+                require_known_language(text)
 
     def _scrub(self, text: str, row: dict[str, Any]) -> str:
         pseudo = self.secret.pseudonymizer()
@@ -237,17 +309,27 @@ class _Verify:
     rules: PictureRules
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        found = [self._found(row) for row in table.to_pylist()]
-        codes = pa.array([[f.value for f in each] or None for each in found], pa.list_(pa.string()))
-        table = table.set_column(table.column_names.index("findings"), "findings", codes)
-        return drop_each(table, [kept_back(each) for each in found], "verify")
+        judged = [self._judged(row) for row in table.to_pylist()]
+        for at, name in enumerate(("findings", "fault")):
+            told = pa.array([each[at] for each in judged], _INSIDE.field(name).type)
+            table = table.set_column(table.column_names.index(name), name, told)
+        return drop_each(table, [reason for _, _, reason in judged], "verify")
+
+    def _judged(self, row: dict[str, Any]) -> tuple[list[str] | None, str | None, Reason | None]:
+        """The codes found, where the program failed, the reason why the row is kept back; None where there is none."""
+        try:
+            found = self._found(row)
+        except Exception as error:  # noqa: BLE001  as in `_per_row`
+            return None, fault_of(error), Reason.FAILED
+        return [f.value for f in found] or None, None, kept_back(found)
 
     def _found(self, row: dict[str, Any]) -> tuple[Finding, ...]:
         phi = row["phi"] or []
         texts: Sequence[str] = [row["text"], *(value for _, value in (row["sections"] or []) + (row["meta"] or []))]
         written = [*texts, *(str(row[n]) for n in ATTRIBUTES if row[n] is not None)]
         image = [row["image"]] if row["image"] else []
-        found = findings([*written, *image], phi, [row["raw"]] if row["raw"] else [])
+        sources = [row[name] for name in ("raw", "undecoded") if row[name]]  # what markup holds identifies, too
+        found = findings([*written, *image], phi, sources)
         if row["reread"] and self.rules.policy.burned_in != "trust":
             pixels = cv2.imdecode(np.frombuffer(row["image"], np.uint8), cv2.IMREAD_UNCHANGED)
             found += pixel_findings([np.asarray(pixels)], phi)

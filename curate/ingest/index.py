@@ -7,26 +7,36 @@ clear is each record's pseudonymous key and, where it was dropped, the reason.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+import os
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.text.shared import shared_words
 from curate.deid.vault import SecretSource, read_sealed, write_sealed
+from curate.ingest.files import FileRules, judge, with_path_keys
+from curate.ingest.rows import RecordRows, image_key, status_of
 from curate.ingest.scan import SCAN, read_scan
+from curate.ingest.slices import choose_slices, middle_of_series
+from curate.ingest.splits import OfficialSplits, settle
 from curate.record import FATE, INDEX, Reason, conform, live
 from curate.sources.coverage import Pairing, describe
-from curate.sources.identity import first_id, spellings
 from curate.sources.pair import PairRules, pair
-from curate.sources.report import Report, ReportColumns, read_reports
-from curate.sources.several import Several, declared_status, joined, told_status
+from curate.sources.paths import beside, stem
+from curate.sources.report import Asked, Report, ReportColumns, read_reports
+from curate.sources.several import Several
+from curate.sources.walk import as_path
+
+__all__ = ["STEP", "IndexRules", "IndexTask", "ReportSource", "build_index", "image_key", "read_index"]
 
 STEP = "index"
 _BATCH = 20_000  # files at a time
@@ -39,7 +49,7 @@ class ReportSource:
 
     path: str
     columns: ReportColumns
-    format: Literal["auto", "csv", "jsonl", "parquet", "txt"] = "auto"
+    format: Asked = "auto"
     name_pattern: str | None = None
     several: Several = "ambiguous"  # what becomes of several reports of one study
 
@@ -47,14 +57,19 @@ class ReportSource:
 @dataclass(frozen=True)
 class IndexRules:
     """How files become records. ``frames``: which frames of a multi-frame file; ``per_series``: which files of a
-    DICOM series; ``unpaired_reports``: 'keep' makes a text-only record of a report without an image;
-    ``unpaired_images``: 'keep' keeps an image without a report, to be captioned from its own header."""
+    DICOM series; ``slices``: how many 'key' and 'montage' take of either (`curate.ingest.slices`);
+    ``unpaired_reports``: 'keep' makes a text-only record of a report without an image; ``unpaired_images``: 'keep'
+    keeps an image without a report, to be captioned from its own header; ``files``: by image source, which files are
+    wanted and what their paths say; ``splits``: those of the source."""
 
     pair: PairRules = PairRules()
-    frames: Literal["first", "middle", "all"] = "middle"
-    per_series: Literal["all", "middle"] = "all"
+    frames: Literal["first", "middle", "all", "key", "montage"] = "middle"
+    per_series: Literal["all", "middle", "key", "montage"] = "all"
+    slices: int = 9
     unpaired_reports: Literal["drop", "keep"] = "drop"
     unpaired_images: Literal["drop", "keep"] = "drop"
+    files: Mapping[str, FileRules] = field(default_factory=dict)
+    splits: OfficialSplits = field(default_factory=OfficialSplits)
 
 
 @dataclass(frozen=True)
@@ -78,7 +93,7 @@ class IndexTask:
         """FATE rows sorted by key; the live rows are sealed in partitions of ``rows_per_partition``."""
         pseudo = self.secret.pseudonymizer()
         scans = [(name, read_scan(chunks, Path(self.scans), pseudo)) for name, chunks in self.chunks]
-        reports = list(read_sources(self.reports))
+        reports = list(read_sources(self.reports, scans))
         matched = match(scans, reports, self.rules)
         index = matched.index(reports, self.rules, pseudo)
         write_sealed(_pairing(Path(self.sealed)), matched.pairing.table(), pseudo)
@@ -89,12 +104,28 @@ class IndexTask:
         write_sealed(_words(Path(self.sealed)), pa.table({"word": pa.array(sorted(words), pa.string())}), pseudo)
         return conform(index, FATE)
 
+    def beside(self, partition: int) -> list[Path]:
+        """The sealed parts and the shared words."""
+        return sorted(Path(self.sealed).glob("*.sealed"))
 
-def read_sources(sources: Sequence[ReportSource]) -> Iterator[Report]:
-    """Every report of every source, each with its source's rule for several of one study."""
+
+def read_sources(sources: Sequence[ReportSource], scans: Sequence[tuple[str, pa.Table]]) -> Iterator[Report]:
+    """Every report of every source, each with its file and its source's rule for several of one study. Files that an
+    image source of ``scans`` counts, and that are no reports, are left to it."""
     for i, s in enumerate(sources):
-        for r in read_reports(Path(s.path), s.columns, s.format, s.name_pattern):
-            yield replace(r, row=f"{i}/{r.row}", several=s.several)  # two sources may hold files of one name
+        root = Path(s.path)
+        counted = _counted(scans, s.path)
+        for r in read_reports(root, s.columns, s.format, s.name_pattern, counted):
+            name = as_path(re.sub(r"#\d+$", "", r.row))
+            file = str(root / name) if root.is_dir() else s.path
+            yield replace(r, row=f"{i}/{r.row}", several=s.several, file=file)  # two sources may hold files of one name
+
+
+def _counted(scans: Sequence[tuple[str, pa.Table]], folder: str) -> dict[str, bool]:
+    """Files below ``folder`` that an image source counts -> whether they are pictures."""
+    root = os.fsencode(os.path.join(folder, ""))  # noqa: PTH118 - a path's end
+    below = [t.filter(pc.starts_with(t["path"], root)).select(["path", "reason"]) for _, t in scans]
+    return {os.fsdecode(r["path"]): r["reason"] is None for t in below for r in t.to_pylist()}
 
 
 def sealed_part(folder: Path, partition: int) -> Path:
@@ -134,28 +165,38 @@ class Matched:
 
     def index(self, reports: Sequence[Report], rules: IndexRules, pseudo: Pseudonymizer) -> pa.Table:
         """INDEX rows, sorted by key."""
-        files = self.files
+        rows = RecordRows(self.files, reports, rules, pseudo)
         # in batches: a million files as Python rows would not fit a small machine
         tables = [
-            pa.Table.from_pylist([r for f in batch for r in _image_rows(f, reports, rules, pseudo)], INDEX)
-            for batch in (files.slice(i, _BATCH).to_pylist() for i in range(0, files.num_rows, _BATCH))
+            pa.Table.from_pylist([r for f in batch for r in rows.of_image(f)], INDEX)
+            for batch in (self.files.slice(i, _BATCH).to_pylist() for i in range(0, self.files.num_rows, _BATCH))
         ]
-        unused = _unused_reports(reports, self.reports.to_pylist(), rules, pseudo)
-        table = pa.concat_tables([*tables, pa.Table.from_pylist(unused, INDEX)])
+        unused = rows.of_reports(self.reports.to_pylist())
+        rows.splits.check_matched()
+        table = settle(pa.concat_tables([*tables, pa.Table.from_pylist(unused, INDEX)]), rules.splits)
         return table.take(pa.array(pl.Series(table["key"].to_pylist(), dtype=pl.String).arg_sort().to_numpy()))
 
 
 def match(scans: Sequence[tuple[str, pa.Table]], reports: Sequence[Report], rules: IndexRules) -> Matched:
-    """Every file and every report, paired."""
+    """Every file and every report, paired: of the files that are wanted, the chosen ones."""
     files = pa.concat_tables(
         [t.append_column("source", pa.array([name] * t.num_rows)) for name, t in scans] or [_NO_FILES]
     )
-    files = _with_column(files, "reason", _choose_slices(files, rules))
+    files = _with_column(files, "reason", _read_as_reports(files, reports))
+    files = with_path_keys(files, rules.files)
+    files = _with_column(files, "reason", judge(files, rules.files))
+    if rules.per_series == "middle":
+        files = _with_column(files, "reason", middle_of_series(files))
     usable = np.flatnonzero(files["reason"].is_null().to_numpy(zero_copy_only=False))
     images, told = _pairing_columns(files, usable), _report_table(reports)
+    if "image" in rules.pair.by:
+        images, told = _with_stems(images, told, files.take(pa.array(usable))["path"].to_pylist(), reports)
     image_match, report_match = pair(images, told, rules.pair)
     pairing = describe(images, told, image_match, rules.pair)
-    return Matched(_with_matches(files, usable, image_match, rules), report_match, pairing)
+    files = _with_matches(files, usable, image_match, rules)
+    if rules.per_series in ("key", "montage"):
+        files = choose_slices(files, rules.per_series, rules.slices, [r.text for r in reports])
+    return Matched(files, report_match, pairing)
 
 
 def read_pairing(folder: Path, pseudo: Pseudonymizer) -> Pairing:
@@ -183,8 +224,40 @@ def _pairing_columns(files: pa.Table, usable: np.ndarray) -> pa.Table:
     """What `pair` asks of an image, of the files without a reason against them; ``row`` counts those."""
     chosen = files.take(pa.array(usable))
     names = {"accession": "accession", "study": "study_uid", "patient": "patient_id", "date": "study_date"}
-    columns = {to: chosen[name].fill_null("") for to, name in {**names, "image": "relative"}.items()}
+    columns = {to: chosen[name].fill_null("") for to, name in names.items()}
+    own, path = chosen["image_id"], chosen["relative"].fill_null("")
+    columns["image"] = pc.if_else(pc.not_equal(own, ""), own, path)
     return pa.table({"row": pa.array(range(len(usable)), pa.int64()), **columns})
+
+
+def _with_stems(
+    images: pa.Table, told: pa.Table, paths: list[bytes], reports: Sequence[Report]
+) -> tuple[pa.Table, pa.Table]:
+    """Both with one name for an image and for a report that stands beside it (`curate.sources.paths.beside`)."""
+    asked = told["image"].to_pylist()
+    places = [_places(r, name) if name and r.file else () for r, name in zip(reports, asked, strict=True)]
+    named, names = beside(asked, places, images["image"].to_pylist(), [os.fsdecode(path) for path in paths])
+    images = _with_column(images, "image", pa.array(names, pa.string()))
+    return images, _with_column(told, "image", pa.array(named, pa.string()))
+
+
+def _places(report: Report, name: str) -> tuple[str, ...]:
+    """Absolute paths where the image may lie that a report names: beside the report's file."""
+    if not re.search(r"#\d+$", report.row):
+        return (stem(report.file),)
+    return (os.path.normpath(Path(report.file).parent / as_path(name)),)
+
+
+def _read_as_reports(files: pa.Table, reports: Sequence[Report]) -> pa.Array:
+    """The files' reasons; what was read as a report is no image that failed."""
+    mine = {os.fsencode(r.file) for r in reports if r.file and r.reason is not Reason.NOT_A_REPORT}
+    if not mine:
+        return files["reason"].combine_chunks()
+    told = [
+        Reason.READ_AS_REPORT.value if reason == Reason.NOT_AN_IMAGE.value and path in mine else reason
+        for reason, path in zip(files["reason"].to_pylist(), files["path"].to_pylist(), strict=True)
+    ]
+    return pa.array(told, pa.string())
 
 
 def _with_matches(files: pa.Table, usable: np.ndarray, matches: pa.Table, rules: IndexRules) -> pa.Table:
@@ -204,24 +277,6 @@ def _with_matches(files: pa.Table, usable: np.ndarray, matches: pa.Table, rules:
     return files.append_column("report", pa.array(report, mask=report < 0))
 
 
-def _choose_slices(files: pa.Table, rules: IndexRules) -> pa.Array:
-    """The files' reasons; with per_series 'middle', all but the middle instance of a DICOM series get one."""
-    reason = files["reason"].combine_chunks()
-    if rules.per_series == "all":
-        return reason
-    frame = pl.from_arrow(files.select(["source", "series_uid", "instance", "relative", "reason"]))
-    assert isinstance(frame, pl.DataFrame)
-    series = frame.with_row_index("row").filter(pl.col("reason").is_null() & (pl.col("series_uid") != ""))
-    ranked = series.sort("instance", "relative").with_columns(
-        place=pl.int_range(pl.len()).over("source", "series_uid"), size=pl.len().over("source", "series_uid")
-    )
-    others = ranked.filter(pl.col("place") != pl.col("size") // 2)["row"].to_list()
-    reasons = reason.to_pylist()
-    for row in others:
-        reasons[row] = Reason.NOT_REPRESENTATIVE.value
-    return pa.array(reasons, pa.string())
-
-
 def _with_column(table: pa.Table, name: str, values: pa.Array) -> pa.Table:
     return table.set_column(table.column_names.index(name), name, values)
 
@@ -231,97 +286,5 @@ def _report_table(reports: Sequence[Report]) -> pa.Table:
     table = pa.table({c: pa.array([getattr(r, c) for r in reports], pa.string()) for c in columns})
     table = table.append_column("text", pa.array([r.text for r in reports], pa.string()))
     table = table.append_column("reason", pa.array([r.reason for r in reports], pa.string()))
-    table = table.append_column("status", pa.array(map(_status, reports), pa.string()))
+    table = table.append_column("status", pa.array(map(status_of, reports), pa.string()))
     return table.add_column(0, "row", pa.array(range(len(reports)), pa.int64()))
-
-
-def _image_rows(
-    file: dict[str, Any], reports: Sequence[Report], rules: IndexRules, pseudo: Pseudonymizer
-) -> Iterator[dict[str, Any]]:
-    """One row a chosen frame of a file."""
-    report = None if file.get("report") is None else _whole(reports, [file["report"], *(file["also"] or ())])
-    told = report or Report("")
-    # as `curate deid` does: a file of no named patient is its study's; who is not known at all, its report's or alone
-    person = first_id((file["patient_id"], told.patient, file["study_uid"], file["series_uid"], file["sop_uid"]))
-    study = first_id((file["study_uid"], file["accession"], told.study, told.accession))
-    alone = pseudo.key("alone", *(("reports", told.row) if report else (file["source"], file["relative"])))
-    row = {
-        "patient": pseudo.key("patient", first_id((told.group, person)) or alone),
-        "study": pseudo.key("study", study or alone),
-        "source": file["source"],
-        "kind": file["kind"],
-        "path": file["path"],
-        "size": file["size"],
-        "text": report.text if report else None,
-        "phi": _identities((*(file[n] for n in _NAMED if file[n]), *told.phi)),
-        "patient_id": person or study or alone,
-        "meta": list(report.meta.items()) if report else [],
-        "clean": report.clean if report else None,
-        "drop_step": STEP if file["reason"] else None,
-        "drop_reason": file["reason"],
-    }
-    count = max(file["frames"] or 1, 1)
-    if rules.frames == "all" and not file["reason"]:
-        for frame in range(count):
-            key = pseudo.key("record", file["source"], file["relative"], str(frame))
-            yield {**row, "key": key, "frame": frame}
-    else:
-        frame = count // 2 if rules.frames == "middle" else 0
-        yield {**row, "key": image_key(file["source"], file["relative"], pseudo), "frame": frame}
-
-
-def image_key(source: str, relative: str, pseudo: Pseudonymizer) -> str:
-    """The key of the record made from one file (unless every frame is a record of its own)."""
-    return pseudo.key("record", source, relative)
-
-
-def _unused_reports(
-    reports: Sequence[Report], matches: list[dict[str, Any]], rules: IndexRules, pseudo: Pseudonymizer
-) -> list[dict[str, Any]]:
-    rows = []
-    for report, match in zip(reports, matches, strict=True):
-        if match["used"]:
-            continue
-        reason = match["reason"] or Reason.ORPHAN_REPORT.value
-        if rules.unpaired_reports == "keep" and reason == Reason.ORPHAN_REPORT.value:
-            reason = None
-        alone = pseudo.key("alone", "reports", report.row)
-        study = first_id((report.study, report.accession)) or alone
-        rows.append(
-            {
-                "key": pseudo.key("report", report.row),
-                "patient": pseudo.key("patient", first_id((report.group, report.patient)) or alone),
-                "study": pseudo.key("study", study),
-                "source": "reports",
-                "kind": "none",
-                "text": report.text,
-                "phi": _identities(report.phi),
-                "patient_id": first_id((report.patient,)) or study,
-                "meta": list(report.meta.items()),
-                "clean": report.clean,
-                "drop_step": STEP if reason else None,
-                "drop_reason": reason,
-            }
-        )
-    return rows
-
-
-_NAMED = ("patient_id", "patient_name", "accession", "study_uid", "series_uid", "sop_uid")
-
-
-def _identities(values: Iterable[str]) -> list[str]:
-    """The values that a text is searched for: each as written, and without an issuer and the like."""
-    return list(dict.fromkeys(s for value in values for s in spellings(value)))
-
-
-def _status(report: Report) -> str:
-    return declared_status(report.status) or told_status(report.text)
-
-
-def _whole(reports: Sequence[Report], rows: Sequence[int]) -> Report:
-    """One report of the one that was found and of what follows it."""
-    parts = [reports[row] for row in rows]
-    if len(parts) == 1:
-        return parts[0]
-    text = joined([part.text for part in parts], [_status(part) for part in parts])
-    return replace(parts[0], text=text, phi=tuple(dict.fromkeys(value for part in parts for value in part.phi)))

@@ -28,6 +28,13 @@ class Header:
     instance: int = 0
     rows: int = 0
     columns: int = 0
+    modality: str = ""
+    sop_class: str = ""  # UID
+    image_type: str = ""  # the values, joined by a backslash
+    conversion: str = ""  # ConversionType of a secondary capture
+    series: int = 0  # SeriesNumber
+    series_description: str = ""
+    position: int = 0  # along the slices' normal, micrometres; 0 where the header does not say
 
 
 @dataclass(frozen=True)

@@ -1,253 +1,320 @@
-"""Rows out of CSV, JSONL and Parquet files, as strings, streaming; what cannot be read is a Reason in its place.
+"""Report files as records with their own types, streaming: what cannot be read is a Reason in a record's place.
 
-Text is UTF-8, or UTF-16 where a byte-order mark says so. In a file that mixes encodings, as exports from several
-systems do, each value is decided alone: bytes that are not UTF-8 are read as cp1252 only where all of the value can
-be, so one bad row spoils no other and nothing is read as what it is not.
+The one reader of `curate run` (`curate.sources.report`, which takes the columns that a recipe names) and `curate deid`
+(which keeps every column, its type and its nesting). A record is a dict: of a CSV or a workbook str to str, of JSON and
+Parquet whatever they hold.
 """
 
 from __future__ import annotations
 
-import codecs
-import contextlib
-import csv
+import datetime as dt
 import io
 import json
 import re
-from collections.abc import Iterator, Sequence
+import zipfile
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from python_calamine import CalamineWorkbook
 
+from curate.errors import DropRecord
 from curate.record import Reason
+from curate.sources.dialect import read_csv
+from curate.sources.encoding import HEAD, decode, mended, text_encoding
+from curate.sources.formats import MAX_BYTES, Format, format_of, open_bytes, reading
 
-Format = Literal["csv", "jsonl", "parquet", "txt"]
-Row = list[str] | Reason  # the wanted columns' values, or why there are none
-SUFFIXES: dict[str, Format] = {
-    ".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".pq": "parquet",
-    ".txt": "txt", ".text": "txt",
-}  # fmt: skip
-BROKEN_ROW = Reason.BROKEN_ROW  # a row with too few or too many cells, a line that is not JSON
-MAX_CELL = 1 << 22  # characters; an unclosed quote must not swallow the rest of the file
-_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-_DELIMITERS = ",;\t|"
-_SURROGATE = re.compile("[\ud800-\udfff]")
-_JSON_LOOK_AHEAD = 1000  # records that show which names a JSONL file has
+Record = dict[str, Any] | Reason
+MAX_REPORT_BYTES = 1 << 24  # a text file beyond this is not one report
+_MAX_DOCUMENT = 1 << 28  # bytes of a JSON document or a workbook, which are read whole
+_MAX_CELLS = 1 << 26  # of a workbook's sheet, empty ones among them
+_MAX_LINE = 1 << 24  # characters: a line without an end must not fill the memory
+_BATCH = 1024
+_LOOK_AHEAD = 1000  # records that show which names a file without a header has
 
 
-def decode(raw: bytes) -> str | None:
-    """``raw`` as text; None where it is in no encoding that can be told."""
-    if raw.startswith(_UTF16):
-        try:
-            return mend(raw.decode("utf-16", "surrogatepass"))
-        except UnicodeDecodeError:
-            return None
-    return mend(raw.decode("utf-8-sig", "surrogateescape"))
+@dataclass(frozen=True)
+class Records:
+    """An open report file. ``columns`` are unique (a second "id" is "id#2"); of JSON there are none. ``names`` are the
+    columns as they stand in the file, ``schema`` a Parquet file's."""
+
+    format: Format
+    columns: tuple[str, ...]
+    names: tuple[str, ...]
+    rows: Iterator[Record]
+    schema: pa.Schema | None = None
 
 
-def mend(text: str) -> str | None:
-    """``text``, decoded as UTF-8 with escaped bytes (PEP 383), made whole; None where that would be a guess.
+@contextmanager
+def open_records(
+    path: Path, max_bytes: int = MAX_BYTES, format: Format | None = None, wanted: Collection[str] | None = None
+) -> Iterator[Records]:
+    """The records of a file of ``format`` (None: as its name says), a .gz inflated to ``max_bytes`` at most.
 
-    Escaped bytes are cp1252 where the value holds no UTF-8 beside them, all of its bytes are assigned in cp1252 (else
-    latin-1 would make them C1 controls) and they are few, as accents are. NUL is a sign of another encoding.
+    A text file is one record {"text": ...}. ``wanted`` are the columns asked for: of a Parquet file no other is read,
+    of a workbook they choose the sheet. Raises DropRecord: UNREADABLE_FILE, EMPTY_FILE; REFUSED_KIND where the content
+    is of another kind; BAD_ENCODING; TOO_LARGE. Once begun, the rows raise it where the file can be read no further.
     """
-    if "\0" in text:
-        return None
-    if text.isascii() or not _SURROGATE.search(text):
-        return text
-    if any("\x80" <= c < "\udc80" or c > "\udcff" for c in text):
-        return None
+    kind = format or format_of(path.name)
+    if kind is None:
+        raise DropRecord(Reason.REFUSED_KIND)
+    with open_bytes(path, kind, max_bytes) as file:
+        yield _opened(file, kind, wanted)
+
+
+def named_rows(records: Records) -> tuple[list[str], Iterator[Record]]:
+    """(names, rows): of a file without a header the names that its first records have; where it can be read no further
+    a last row says why."""
+    rows = _to_the_end(records.rows)
+    if records.names:
+        return list(records.names), rows
+    head = list(islice(rows, _LOOK_AHEAD))
+    names = dict.fromkeys(name for row in head if not isinstance(row, Reason) for name in row)
+    return list(names), chain(head, rows)
+
+
+def _to_the_end(rows: Iterator[Record]) -> Iterator[Record]:
     try:
-        mended = text.encode("ascii", "surrogateescape").decode("cp1252")
-    except UnicodeDecodeError:
-        return None
-    strange = sum(not c.isascii() for c in mended)
-    return mended if strange * 3 <= len(mended) or len(mended) <= 16 else None
+        yield from rows
+    except DropRecord as dropped:
+        yield dropped.reason
 
 
-def column_names(path: Path, format: Format) -> list[str]:
-    """The columns a file has, reading only its head: a CSV's first row, a JSONL's first records, a Parquet's schema.
+def _opened(file: Any, kind: Format, wanted: Collection[str] | None) -> Records:
+    if kind == "txt":
+        text = _text(_whole(file, MAX_REPORT_BYTES))
+        return Records(kind, ("text",), ("text",), iter([{"text": text}]))
+    if kind == "parquet":
+        return _parquet(file, wanted)
+    if kind == "xlsx":
+        return _workbook(_whole(file, _MAX_DOCUMENT), wanted)
+    if kind == "json" or (kind == "jsonl" and file.peek(64)[:64].removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"["):
+        return Records("json", (), (), map(_json_record, _documents(_text(_whole(file, _MAX_DOCUMENT)))))
+    with reading():
+        codec, errors = text_encoding(file.peek(HEAD)[:HEAD])
+        lines = _lines(io.TextIOWrapper(file, encoding=codec, errors=errors, newline=""))
+        if kind == "jsonl":
+            return Records(kind, (), (), _json_lines(lines))
+        names, rows = read_csv(lines)
+    if not names:
+        raise DropRecord(Reason.BAD_ENCODING)
+    columns = _unique(names)
+    return Records("csv", columns, tuple(names), _csv_rows(rows, columns))
 
-    Raises OSError where it cannot be read; [] where it is empty or not such a file.
-    """
-    if format == "parquet":
-        try:
-            return list(pq.read_schema(path).names)
-        except pa.ArrowInvalid:
-            return []
-    with _open(path) as lines:
-        if format == "csv":
-            return csv_header(lines)[0]
-        names: dict[str, None] = {}
-        for _, line in zip(range(_JSON_LOOK_AHEAD), lines, strict=False):
-            record = json_object(line)
-            names.update(dict.fromkeys(record or {}))
-        return list(names)
+
+def _whole(file: Any, limit: int) -> bytes:
+    with reading():
+        raw: bytes = file.read(limit + 1)
+    if len(raw) > limit:
+        raise DropRecord(Reason.TOO_LARGE)
+    return raw
 
 
-def read_rows(path: Path, format: Format, wanted: Sequence[str]) -> Iterator[tuple[int, Row]]:
-    """(number, values of the ``wanted`` columns in order or a Reason) of every row; numbers count from 1.
+def _text(raw: bytes) -> str:
+    text = decode(raw)
+    if text is None:
+        raise DropRecord(Reason.BAD_ENCODING)
+    return text
 
-    A column that a row does not have is "". Raises OSError where the file cannot be opened; once begun, what cannot be
-    read further is one last row with UNREADABLE_FILE.
-    """
-    readers = {"csv": _csv_rows, "jsonl": _json_rows, "parquet": _parquet_rows}
-    number = 0
+
+def _lines(stream: io.TextIOWrapper) -> Iterator[str]:
+    """Lines with their own ends."""
+    with reading():
+        while line := stream.readline(_MAX_LINE):
+            if len(line) == _MAX_LINE:
+                raise DropRecord(Reason.TOO_LARGE)
+            yield line
+
+
+def _unique(names: Collection[str]) -> tuple[str, ...]:
+    seen: dict[str, int] = {}
+    columns = []
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        columns.append(name if seen[name] == 1 else f"{name}#{seen[name]}")
+    return tuple(columns)
+
+
+def _csv_rows(rows: Iterator[list[str] | None], columns: tuple[str, ...]) -> Iterator[Record]:
+    for cells in rows:
+        yield Reason.BROKEN_ROW if cells is None else mended(dict(zip(columns, cells, strict=False)))
+
+
+# -- JSON --------------------------------------------------------------------------------------------------------------
+
+
+def _json_lines(lines: Iterator[str]) -> Iterator[Record]:
+    return (_json_record(_parsed(line)) for line in lines if line.strip())
+
+
+def _json_record(value: Any) -> Record:
+    return mended(value) if isinstance(value, dict) else Reason.BROKEN_ROW
+
+
+def _parsed(text: str) -> Any:
     try:
-        for number, row in enumerate(readers[format](path, wanted), start=1):
-            yield number, row
-    except UnicodeDecodeError:  # UTF-16 that breaks off; what follows cannot be lined up again
-        yield number + 1, Reason.BAD_ENCODING
-    except (OSError, pa.ArrowException, OverflowError):
-        yield number + 1, Reason.UNREADABLE_FILE
-
-
-def _open(path: Path) -> IO[str]:
-    """Lines with their own ends; bytes that are not UTF-8 come as surrogates, for `mend` to judge value by value."""
-    with path.open("rb") as f:
-        head = f.read(2)
-    if head in _UTF16:
-        return path.open(encoding="utf-16", errors="surrogatepass", newline="")
-    return path.open(encoding="utf-8-sig", errors="surrogateescape", newline="")
-
-
-def csv_header(lines: Iterator[str]) -> tuple[list[str], str]:
-    """The names in the first row that is not empty, and the delimiter that splits it into most; [] where it is none."""
-    record = next((line for line in lines if line.strip()), "")
-    while record.count('"') % 2 and len(record) < MAX_CELL and (more := next(lines, "")):
-        record += more  # a name with a line break in it
-    splits: list[tuple[list[str], str]] = [([], ",")]
-    for delimiter in _DELIMITERS:
-        with contextlib.suppress(csv.Error):
-            splits.append((next(_reader(io.StringIO(record, newline=""), delimiter), []), delimiter))
-    names, delimiter = max(splits, key=lambda split: len(split[0]))
-    return [(mend(name) or "?").strip() for name in names], delimiter
-
-
-def _reader(lines: Iterator[str], delimiter: str) -> Iterator[list[str]]:
-    """Strict: a quote that never ends, or ends amid a cell, is a csv.Error and not a cell made up."""
-    csv.field_size_limit(max(MAX_CELL, csv.field_size_limit()))
-    return csv.reader(lines, delimiter=delimiter, strict=True)
-
-
-class _Lines:
-    """Physical lines that remember which ones the current record took, so that they can be given back."""
-
-    def __init__(self, lines: Iterator[str]) -> None:
-        self._lines = lines
-        self._again: list[str] = []
-        self.taken: list[str] = []
-
-    def __iter__(self) -> _Lines:
-        return self
-
-    def __next__(self) -> str:
-        line = self._again.pop() if self._again else next(self._lines)
-        self.taken.append(line)
-        return line
-
-    def give_back(self) -> None:
-        """All but the first line taken come again: only that one is certain to belong to the broken record."""
-        self._again.extend(reversed(self.taken[1:]))
-
-
-def csv_records(lines: Iterator[str], width: int, delimiter: str) -> Iterator[list[str] | None]:
-    """The cells of every record of ``width`` named columns, None where it is broken: too few or too many cells, or a
-    quote that never ends. Of a broken record only the first line is lost. Empty lines are no records."""
-    again = _Lines(lines)
-    rows = _reader(again, delimiter)
-    while True:
-        again.taken.clear()
-        try:
-            cells = next(rows)
-        except StopIteration:
-            return
-        except csv.Error:
-            cells = None
-        if cells is not None and not cells:
-            continue
-        if cells is None or len(cells) < width or any(cells[width:]):
-            again.give_back()
-            yield None
-        else:
-            yield cells
-
-
-def _csv_rows(path: Path, wanted: Sequence[str]) -> Iterator[Row]:
-    with _open(path) as stream:
-        names, delimiter = csv_header(stream)
-        places = [names.index(name) if name in names else -1 for name in wanted]
-        for cells in csv_records(stream, len(names), delimiter):
-            yield BROKEN_ROW if cells is None else _mended([cells[i] if i >= 0 else "" for i in places])
-
-
-def _json_rows(path: Path, wanted: Sequence[str]) -> Iterator[Row]:
-    with _open(path) as lines:
-        for line in lines:
-            if not line.strip():
-                continue
-            record = json_object(line)
-            yield BROKEN_ROW if record is None else _mended([as_string(record.get(name)) for name in wanted])
-
-
-def json_object(line: str) -> dict[str, Any] | None:
-    """The JSON object a line holds, None where it holds anything else."""
-    try:
-        record = json.loads(line)
+        return json.loads(text)
     except (ValueError, RecursionError):
         return None
-    return record if isinstance(record, dict) else None
 
 
-def _parquet_rows(path: Path, wanted: Sequence[str]) -> Iterator[Row]:
-    with pq.ParquetFile(path) as file:
-        have = [name for name in wanted if name in file.schema_arrow.names]
-        for batch in file.iter_batches(batch_size=4096, columns=have):
-            columns = {name: _as_bytes(batch.column(name)).to_pylist() for name in have}
-            absent = [None] * batch.num_rows
-            for values in zip(*(columns.get(name, absent) for name in wanted), strict=True):
-                yield _mended([as_string(value) for value in values])
+def _documents(text: str) -> Iterator[Any]:
+    """The records of a JSON document: an array of objects, the longest array in an object, a table by columns (as
+    pandas writes it), or the object itself; of one that is no document its lines."""
+    whole = _parsed(text)
+    if whole is None:
+        return (_parsed(line) for line in text.splitlines() if line.strip())
+    if isinstance(whole, dict):
+        arrays = [v for v in whole.values() if isinstance(v, list) and v and isinstance(v[0], dict)]
+        tables = list(whole.values())
+        if arrays:
+            whole = max(arrays, key=len)
+        elif tables and all(isinstance(v, dict) and v.keys() == tables[0].keys() for v in tables) and tables[0]:
+            whole = [{name: column[row] for name, column in whole.items()} for row in tables[0]]
+    return iter(whole if isinstance(whole, list) else [whole])
 
 
-def _as_bytes(column: pa.Array) -> pa.Array:
-    """Strings as the bytes they are: Parquet does not promise that they are UTF-8."""
+# -- workbooks ---------------------------------------------------------------------------------------------------------
+
+_CELL = re.compile(rb'<(?:\w+:)?c [^>]*?\br="([A-Z]{1,3})(\d{1,7})"')
+
+
+def _workbook(raw: bytes, wanted: Collection[str] | None) -> Records:
+    """The sheet that has the ``wanted`` columns, else the first with any rows, and every sheet headed as it is; a sheet
+    of anything else is one NOT_A_REPORT. Hidden sheets are read as others are: their rows are no one's to lose."""
+    _check_size(raw)
+    with reading():
+        book = CalamineWorkbook.from_filelike(io.BytesIO(raw))
+        tables = [_table(book, i) for i in range(len(book.sheet_names))]
+    tables = [table for table in tables if table]
+    shown = [t for t in tables if wanted and set(wanted) <= {as_string(c).strip() for c in t[0]}] or tables
+    names = [as_string(cell).strip() for cell in shown[0][0]] if shown else []
+    if not any(names):
+        raise DropRecord(Reason.UNREADABLE_FILE)
+    return Records("xlsx", _unique(names), tuple(names), _sheet_rows(tables, names))
+
+
+def _table(book: CalamineWorkbook, sheet: int) -> list[list[Any]]:
+    return [row for row in book.get_sheet_by_index(sheet).iter_rows() if any(cell != "" for cell in row)]
+
+
+def _sheet_rows(tables: list[list[list[Any]]], names: list[str]) -> Iterator[Record]:
+    columns = _unique(names)
+    for table in tables:
+        if [as_string(cell).strip() for cell in table[0]] != names:
+            yield Reason.NOT_A_REPORT
+            continue
+        for row in table[1:]:
+            yield mended({name: as_string(cell) for name, cell in zip(columns, row, strict=False)})
+
+
+def _check_size(raw: bytes) -> None:
+    """A sheet is held as a rectangle: one stray cell in the last column of the last row would be sixteen billion."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(raw)) as parts:
+            infos = [info for info in parts.infolist() if info.filename.endswith(".xml")]
+            if sum(info.file_size for info in infos) > _MAX_DOCUMENT:
+                raise DropRecord(Reason.TOO_LARGE)
+            sheets = [parts.read(info) for info in infos if "/worksheets/" in info.filename]
+    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError, ValueError):
+        sheets = None
+    if sheets is None:
+        raise DropRecord(Reason.UNREADABLE_FILE)
+    for sheet in sheets:
+        columns, rows = 1, 1
+        for column, row in _CELL.findall(sheet):
+            number = 0
+            for letter in column:
+                number = number * 26 + letter - 64
+            columns, rows = max(columns, number), max(rows, int(row))
+        if columns * rows > _MAX_CELLS:
+            raise DropRecord(Reason.TOO_LARGE)
+
+
+# -- Parquet -----------------------------------------------------------------------------------------------------------
+
+
+def _parquet(file: Any, wanted: Collection[str] | None) -> Records:
+    with reading():
+        parquet = pq.ParquetFile(file)
+        schema = parquet.schema_arrow.remove_metadata()
+    columns = _unique(schema.names)
+    rows = _parquet_rows(parquet, columns, wanted)
+    return Records("parquet", columns, tuple(schema.names), rows, schema)
+
+
+def _parquet_rows(parquet: Any, columns: tuple[str, ...], wanted: Collection[str] | None) -> Iterator[Record]:
+    names = None if wanted is None else [name for name in columns if name in wanted]
+    with reading():
+        for batch in parquet.iter_batches(batch_size=_BATCH, use_threads=False, columns=names):
+            lists = [_plain(column, keep_bytes=wanted is not None).to_pylist() for column in batch.columns]
+            for i in range(batch.num_rows):
+                yield mended({name: values[i] for name, values in zip(names or columns, lists, strict=True)})
+
+
+def _plain(column: pa.Array, keep_bytes: bool) -> Any:
+    """Strings as the bytes they are, since Parquet does not promise UTF-8; days and times as Arrow writes them, since
+    Python's own end at the year 9999."""
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
-    if pa.types.is_temporal(column.type):
-        return _temporal(column)
-    return column.cast(pa.large_binary()) if pa.types.is_string(column.type) else column
-
-
-def _temporal(column: pa.Array) -> pa.Array:
-    """Days and times as Arrow writes them: Python's own end at the year 9999 and want the time zone's name known."""
+    binary = pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type)
+    if binary and keep_bytes:  # texts that a writer did not mark as such
+        return _Text(column)
+    if pa.types.is_time(column.type) and keep_bytes:
+        return column.cast(pa.string())
+    if not is_plain(column.type):
+        return pa.nulls(len(column), pa.string())
     if pa.types.is_timestamp(column.type):
-        column = column.cast(pa.timestamp(column.type.unit))
-    return column.cast(pa.string())
+        return column.cast(pa.timestamp(column.type.unit)).cast(pa.string())
+    if pa.types.is_date(column.type):
+        return column.cast(pa.string())
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        return _Text(column.cast(pa.large_binary()))
+    return column
+
+
+def is_plain(kind: pa.DataType) -> bool:
+    """False for a type that nothing is known to be kept of: maps, unions, durations, views, extensions."""
+    types = pa.types
+    if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
+        return is_plain(kind.value_type)
+    if types.is_struct(kind):
+        return all(is_plain(field.type) for field in kind)
+    if types.is_dictionary(kind):
+        return is_plain(kind.value_type)
+    number = types.is_integer(kind) or types.is_float32(kind) or types.is_float64(kind) or types.is_decimal(kind)
+    text = types.is_string(kind) or types.is_large_string(kind)
+    return bool(number or text or types.is_boolean(kind) or types.is_date(kind) or types.is_timestamp(kind))
+
+
+class _Text:
+    """A column of bytes whose ``to_pylist`` is text, with what is not UTF-8 left for `mend`."""
+
+    def __init__(self, column: pa.Array) -> None:
+        self._bytes = column
+
+    def to_pylist(self) -> list[str | None]:
+        return [None if v is None else v.decode("utf-8", "surrogateescape") for v in self._bytes.to_pylist()]
 
 
 def as_string(value: object) -> str:
-    """A cell as text: null and NaN are "", a whole float an integer (a column of ids with gaps becomes floats)."""
+    """A cell as text: null and NaN are "", a whole float an integer (a column of ids with gaps becomes floats), a
+    time at midnight a day."""
     if isinstance(value, str):
         return value
     if value is None or value != value:
         return ""
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "surrogateescape")
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
+    if isinstance(value, dt.datetime):
+        return value.date().isoformat() if value.time() == dt.time() else value.isoformat(" ")
     if isinstance(value, list):
         return "; ".join(map(as_string, value))
     if isinstance(value, dict):
         return json.dumps(value, ensure_ascii=False, sort_keys=True, default=repr)
     return str(value)
-
-
-def _mended(values: list[str]) -> Row:
-    for i, value in enumerate(values):
-        if not value.isascii() or "\0" in value:
-            mended = mend(value)
-            if mended is None:
-                return Reason.BAD_ENCODING
-            values[i] = mended
-    return values

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curate.errors import RecipeError
-from curate.sources.rows import SUFFIXES
+from curate.sources.formats import format_of
 from filters.evaluate.clip_benchmark import is_clip_benchmark, read_clip_benchmark
 from filters.evaluate.sets import FACTS, EvalSet, Lazy, gather, matches, unique
 from filters.evaluate.tables import class_folders, read_classes, read_pairs
@@ -38,7 +38,7 @@ def _read(path: Path, split: str) -> EvalSet:
     if not path.exists():
         raise RecipeError("data", f"{path} does not exist", "a run's folder, shards, a table or a folder of images")
     if path.is_file():
-        if path.suffix.lower() not in SUFFIXES or SUFFIXES[path.suffix.lower()] == "txt":
+        if format_of(path.name) in (None, "txt"):
             raise RecipeError("data", f"{path} is no table", "a .csv, .tsv, .jsonl or .parquet file, or a folder")
         return read_pairs(path, split)
     if (path / "shards").is_dir():
@@ -47,7 +47,7 @@ def _read(path: Path, split: str) -> EvalSet:
         return read_clip_benchmark(path, split)
     if any(path.glob("*.tar")) or any(p.is_dir() and any(p.glob("*.tar")) for p in path.iterdir()):
         return _shards(path, split, path.name)
-    tables = sorted(p for p in path.iterdir() if SUFFIXES.get(p.suffix.lower(), "txt") != "txt")
+    tables = sorted(p for p in path.iterdir() if format_of(p.name) in ("csv", "jsonl", "parquet"))
     if len(tables) == 1:
         return read_pairs(tables[0], split)
     if tables:

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from curate.errors import RecipeError
+from curate.errors import DropRecord, RecipeError
 from curate.record import Reason
-from curate.sources.rows import SUFFIXES, column_names, read_rows
+from curate.sources.rows import as_string, named_rows, open_records
 from filters.evaluate.sets import MOST_TEXT, EvalSet, file_image, gather, inside, matches, plain, unique
 
 IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
@@ -55,22 +55,22 @@ def read_pairs(table: Path, split: str) -> EvalSet:
 
 def _rows(table: Path) -> tuple[list[dict[str, str]], dict[str, str], Counter[str]]:
     """(rows, role -> column, what was left out) of the whole table, every value a string."""
-    form = SUFFIXES[table.suffix.lower()]
     try:
-        names = list(dict.fromkeys(column_names(table, form)))
-        found = [row for _, row in read_rows(table, form, names)]
-    except OSError as error:
-        raise RecipeError("data", f"{table} cannot be read ({type(error).__name__})", "write it again") from None
+        with open_records(table) as records:
+            names, rows = named_rows(records)
+            found = list(rows)
+    except DropRecord as dropped:
+        raise RecipeError("data", f"{table} cannot be read ({dropped.reason})", "write it again") from None
     skipped: Counter[str] = Counter()
-    rows = []
+    read = []
     for row in found:
         if isinstance(row, Reason):
             skipped[f"in rows that cannot be read ({row.value})"] += 1
         else:
-            rows.append(dict(zip(names, row, strict=True)))
+            read.append({name: as_string(row.get(name)) for name in names})
     low = {n.strip().lower(): n for n in reversed(names)}
     found_as = {role: [low[a] for a in wanted if a in low] for role, wanted in COLUMNS.items()}
-    return rows, {role: names[0] for role, names in found_as.items() if names}, skipped
+    return read, {role: names[0] for role, names in found_as.items() if names}, skipped
 
 
 def _of_split(table: Path, rows: list[dict[str, str]], column: str | None, split: str) -> list[dict[str, str]]:

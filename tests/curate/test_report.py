@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 
 from curate.errors import RecipeError
 from curate.record import Reason
+from curate.sources.dialect import MAX_CELL
+from curate.sources.encoding import decode
+from curate.sources.markup import plain_text
 from curate.sources.report import Report, ReportColumns, check_columns, read_reports
-from curate.sources.rows import MAX_CELL, decode
 from curate.sources.section import parse_sections
 from tests.realdata import real
 
@@ -192,7 +194,11 @@ def test_utf16_that_breaks_off_keeps_what_came_before(tmp_path):
         (b"caf\xe9", "café"),
         (b"\x93quoted\x94", "“quoted”"),
         (b"caf\xe9 \x81", None),  # a C1 control in latin-1, nothing in cp1252
-        ("no mark".encode("utf-16-le"), None),
+        ("no mark".encode("utf-16-le"), "no mark"),  # its zero bytes say so
+        ("no mark, 肺".encode("utf-16-be"), "no mark, 肺"),
+        ("mark 肺".encode("utf-32"), "mark 肺"),
+        (b"one\0 zero", None),
+        (bytes(range(1, 64, 2)).replace(b"\x01", b"\x01\0") + b"\0\x02" * 9, None),
         (b"\xff\xfea", None),
         ("胸部に異常なし。心拡大なし。".encode("shift-jis"), None),
         ("胸部に異常なし。心拡大なし。".encode("euc-jp"), None),
@@ -266,6 +272,7 @@ def test_one_text_file_a_study(tmp_path):
         ("A5.txt", "A5", Reason.BAD_ENCODING),
         ("A6.txt", "", Reason.SYMLINK),
         ("b/A2.txt", "A2", "FINDINGS: café"),
+        ("image.png", "", Reason.NOT_A_REPORT),
     ]
 
 
@@ -308,8 +315,13 @@ def test_a_folder_of_several_kinds_is_read_in_order_and_bad_files_are_rows(tmp_p
         ("b/c.jsonl#1", "b"),
         ("d.parquet", Reason.UNREADABLE_FILE),
         ("e.csv", Reason.EMPTY_REPORT),
+        ("notes.pdf", Reason.NOT_A_REPORT),
     ]
-    assert [r.row for r in read(tmp_path, format="jsonl")] == ["b/c.jsonl#1"]
+    of_one_kind = {r.row: r.reason for r in read(tmp_path, format="jsonl")}
+    assert of_one_kind.pop("b/c.jsonl#1") is None
+    assert of_one_kind == dict.fromkeys(("a.csv", "d.parquet", "notes.pdf"), Reason.NOT_A_REPORT) | {
+        "e.csv": Reason.EMPTY_FILE
+    }
 
 
 def test_parquet_cut_short_is_unreadable(tmp_path):
@@ -375,7 +387,9 @@ def test_sources_that_are_not_there_or_say_not_what_they_are(tmp_path):
 )
 def test_whatever_a_writer_wrote_is_read(tmp_path, rows):
     rows = [{"id": a.strip(), "text": b, "more": "x"} for a, b in rows] + [{"id": "end", "text": "end", "more": ""}]
-    expected = [(r["id"], r["text"] if r["text"].strip() else Reason.EMPTY_REPORT) for r in rows]
+    texts = [plain_text(r["text"]) for r in rows]
+    ids = [plain_text(r["id"]).strip() for r in rows]
+    expected = [(i, text if text.strip() else Reason.EMPTY_REPORT) for i, text in zip(ids, texts, strict=True)]
     for name, content in [
         ("r.csv", as_csv(rows)),
         ("r.jsonl", "\n".join(map(json.dumps, rows))),
@@ -419,7 +433,7 @@ def test_real_reports_in_sections():
     names = ("indication", "findings", "impression")
     columns = ReportColumns(sections={n: n for n in names}, accession="uid", keep={"labels": "mesh_major"})
     check_columns(folder, columns)
-    reports = read(folder, columns, format="jsonl")
+    reports = [r for r in read(folder, columns, format="jsonl") if r.reason is not Reason.NOT_A_REPORT]
     with (folder / "iu_reports.jsonl").open(encoding="utf-8") as f:
         records = [json.loads(line) for line in f]
     assert len(reports) == len(records)

@@ -35,6 +35,7 @@ LABELS = ("NAME", "ID", "DATE", "TIME", "PHONE", "EMAIL", "URL", "ADDRESS", "AGE
 # A shifted date says that it is one, or a second scrub would shift it again.
 PLACEHOLDER = re.compile(rf"\[(?:{'|'.join(LABELS)})\]|\[DATE:\d{{4}}-\d\d-\d\d\]")
 _NO_PROSE = 1000  # characters: no word, number or address is as long: encoded bytes, in which nothing is found
+_JUDGED = 10  # words from which any text's language is asked for; reports are asked whole, however short
 _LONG_WORD = re.compile(r"[^\W\d_]{4,}")
 _REPEATED = re.compile(r"(\[NAME\])(?:[ \xa0]{1,2}\[NAME\])+")
 
@@ -44,13 +45,15 @@ class TextRules:
     """How text is scrubbed.
 
     ``dates``: "shift" writes [DATE:2019-05-02], moved as the patient's header dates are; "mask" writes [DATE].
-    ``vocabulary``: words that neither the vocabulary nor the archive knows go, and a text of mostly such words is
-    withheld. ``second_opinion``: what an installed Presidio finds goes as well.
+    ``vocabulary``: words that neither the vocabulary nor the archive knows go, and a text in another language than
+    English is withheld. ``second_opinion``: what an installed Presidio finds goes as well. ``max_masked``: a report of
+    whose words a larger share is masked is withheld (`curate.deid.text.masked`).
     """
 
     dates: Literal["mask", "shift"] = "shift"
     vocabulary: bool = True
     second_opinion: Literal["none", "presidio"] = "none"
+    max_masked: float = 0.25
 
 
 def scrub(
@@ -73,8 +76,8 @@ def scrub(
     text = tidy(text)
     if len(text) >= _NO_PROSE and max(map(len, text.split()), default=0) >= _NO_PROSE:
         raise DropRecord(Reason.TEXT_UNPROVEN)
-    if rules.vocabulary:
-        require_known_language(fold(text, PLACEHOLDER)[0], archive)
+    if rules.vocabulary and len(text.split()) >= _JUDGED:
+        require_known_language(text)
     # Ends: every pass that changes anything turns at least one character outside placeholders into a placeholder.
     phi, known = tuple(dict.fromkeys(phi)), dict[str, None]()
     while True:

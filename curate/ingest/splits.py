@@ -1,0 +1,160 @@
+"""Splits that the source itself declares: read, and settled so that no patient is on two sides.
+
+A record is told its split by its path, by a column of its report, or by a table of its own; where these differ, the
+strongest counts: test before val before train. A patient is on one side only: the strongest that any of the patient's
+records was told. What was told another, or nothing, beside an evaluation split is dropped, so that the published
+evaluation sets stay what they are and nothing of their patients is trained on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
+
+import polars as pl
+import pyarrow as pa
+
+from curate.errors import RecipeError
+from curate.export.split import SPLITS
+from curate.record import Reason
+from curate.sources.paths import shapes, stem
+
+STRENGTH = {name: i for i, name in enumerate(SPLITS)}  # train < val < test
+KEYS = ("image", "accession", "study", "patient")
+_NAMES = {
+    "train": "train", "training": "train", "val": "val", "valid": "val", "validate": "val", "validation": "val",
+    "dev": "val", "test": "test", "testing": "test",
+}  # fmt: skip
+_UNKNOWN = "?"
+
+
+@dataclass(frozen=True)
+class SplitTable:
+    """A CSV (gzip too) or Parquet file with a row an image, study or patient. ``column`` says the split; the others are
+    the columns that say whose it is, tried in the order of `KEYS`."""
+
+    path: str
+    column: str = "split"
+    image: str | None = None
+    accession: str | None = None
+    study: str | None = None
+    patient: str | None = None
+
+    def check(self) -> None:
+        """RecipeError where it cannot be read or lacks a column."""
+        assert self.rows is not None
+
+    @cached_property
+    def rows(self) -> pl.DataFrame:
+        """All of it as text; RecipeError where it cannot be read or lacks a column."""
+        path = Path(self.path)
+        try:
+            raw = pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path, infer_schema=False)
+        except (OSError, pl.exceptions.PolarsError):
+            raise RecipeError("split.table.path", "is no CSV or Parquet file that can be read", "name one") from None
+        for name in ("column", *KEYS):
+            wanted = getattr(self, name)
+            if wanted is not None and wanted not in raw.columns:
+                there = ", ".join(raw.columns[:30])
+                raise RecipeError(f"split.table.{name}", f"there is no column '{wanted}'", f"the columns are {there}")
+        return raw.with_columns(pl.all().cast(pl.String).fill_null("").str.strip_chars())
+
+
+@dataclass(frozen=True)
+class OfficialSplits:
+    """``names``: what the source calls a split -> train, val or test, beside the usual names. ``others``: where a
+    patient goes of whom nothing is said, when of some it is: 'train', or by the 'hash' of the patient."""
+
+    table: SplitTable | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
+    others: Literal["train", "hash"] = "train"
+
+    def named(self, value: str) -> str | None:
+        """train | val | test, None where ``value`` is empty, "?" where it is no split's name."""
+        name = value.strip().casefold()
+        return {**_NAMES, **{k.casefold(): v for k, v in self.names.items()}}.get(name, _UNKNOWN) if name else None
+
+    def strongest(self, values: Iterable[str]) -> str | None:
+        """Of several statements the one that counts."""
+        told = {name for value in values if (name := self.named(value)) is not None}
+        if _UNKNOWN in told:
+            return _UNKNOWN
+        return max(told, key=STRENGTH.__getitem__, default=None)
+
+
+class Lookup:
+    """What is said of one file's split."""
+
+    def __init__(self, rules: OfficialSplits) -> None:
+        self._rules, self._told, self.asked, self.matched = rules, dict[str, dict[str, list[str]]](), 0, 0
+        table = rules.table
+        for key in KEYS if table is not None else ():
+            column = getattr(table, key)
+            if table is not None and column is not None:
+                pairs = table.rows.select(pl.col(column).alias("k"), pl.col(table.column).alias("v"))
+                grouped = pairs.filter(pl.col("k") != "").group_by("k", maintain_order=True).agg(pl.col("v").unique())
+                self._told[key] = dict(zip(grouped["k"].to_list(), grouped["v"].to_list(), strict=True))
+
+    def split(self, file: Mapping[str, Any], said: str) -> str | None:
+        """The split of a file (columns of SCAN and of `with_path_keys`) whose report says ``said``; "?": unknown."""
+        return self._rules.strongest([file["split"], said, *self._from_table(file)])
+
+    def _from_table(self, file: Mapping[str, Any]) -> list[str]:
+        if not self._told:
+            return []
+        self.asked += 1
+        path = file["relative"]
+        name = PurePosixPath(path).name
+        asked = {
+            "image": (file["image_id"], path, name, stem(name), file["sop_uid"]),
+            "accession": (file["accession"],),
+            "study": (file["study_uid"], file["accession"]),
+            "patient": (file["patient_id"],),
+        }
+        for key, rows in self._told.items():
+            for value in asked[key]:
+                if value and value in rows:
+                    self.matched += 1
+                    return rows[value]
+        return []
+
+    def check_matched(self) -> None:
+        """RecipeError where a table of splits was given and names nothing of the archive."""
+        table = self._rules.table
+        if table is not None and self.asked and not self.matched:
+            columns = [getattr(table, key) for key in self._told]
+            shown = "; ".join(f"{c} is like {', '.join(shapes(table.rows[c].to_list()))}" for c in columns)
+            raise RecipeError("split.table", f"names none of the archive's images: {shown}", "name other columns")
+
+
+def settle(index: pa.Table, rules: OfficialSplits) -> pa.Table:
+    """INDEX rows with their split and, where it says what is none ("?") or is on another side than their patient, a
+    reason: UNKNOWN_SPLIT, SPLIT_CONFLICT. Unchanged where nobody declares a split."""
+    told = pl.DataFrame(pl.from_arrow(index.select(["patient", "official_split", "drop_step", "drop_reason"])))
+    if told["official_split"].is_null().all():
+        return index
+    unknown = (pl.col("official_split") == _UNKNOWN).fill_null(False)
+    rank = pl.col("official_split").replace_strict(STRENGTH, default=None, return_dtype=pl.Int8)
+    told = told.with_columns(unknown.alias("unknown"), rank.alias("rank"))
+    told = told.with_columns(pl.col("rank").max().over("patient").alias("most"))
+    alive, most, mine = pl.col("drop_reason").is_null(), pl.col("most"), pl.col("rank")
+    against = alive & ((mine < most) | (mine.is_null() & (most > STRENGTH["train"]))).fill_null(False)
+    rest = None if rules.others == "hash" else "train"
+    split = pl.when(mine.is_not_null()).then("official_split").when(most.is_not_null()).then(pl.lit("train"))
+    reason = (
+        pl.when(alive & pl.col("unknown")).then(pl.lit(Reason.UNKNOWN_SPLIT.value))
+        .when(against).then(pl.lit(Reason.SPLIT_CONFLICT.value))
+        .otherwise("drop_reason")
+    )  # fmt: skip
+    step = pl.when(alive & (pl.col("unknown") | against)).then(pl.lit("index")).otherwise("drop_step")
+    settled = told.select(
+        split.otherwise(pl.lit(rest, pl.String)).alias("official_split"),
+        step.alias("drop_step"),
+        reason.alias("drop_reason"),
+    ).to_arrow()
+    for name in ("official_split", "drop_step", "drop_reason"):
+        index = index.set_column(index.column_names.index(name), name, settled[name].cast(pa.string()))
+    return index

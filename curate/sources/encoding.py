@@ -1,0 +1,96 @@
+"""Bytes of report files as text, or as nothing: which encoding they are in is proven, never guessed.
+
+Text is UTF-8, UTF-16 or UTF-32 where a byte-order mark says so, or UTF-16 where its zero bytes do. In a file that mixes
+encodings, as exports from several systems do, each value is decided alone: bytes that are not UTF-8 are read as cp1252
+only where all of the value can be, so one bad row spoils no other and nothing is read as what it is not.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+import unicodedata
+from typing import Any
+
+from curate.errors import DropRecord
+from curate.record import Reason
+
+HEAD = 4096  # bytes that show the encoding
+_DEEPEST = 32  # of nested values
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_WHITE = re.compile("[\t\n\v\f\r]+")
+_NO_TEXT = frozenset(("Cc", "Co", "Cn"))  # control, private and unassigned characters
+_MARKS = (  # UTF-32's begins as UTF-16's does
+    (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
+)  # fmt: skip
+
+
+def text_encoding(head: bytes) -> tuple[str, str]:
+    """(codec, error handler) of a text that begins with ``head``. Bytes that are not UTF-8 become surrogates (PEP 383),
+    for `mend` to judge value by value."""
+    for mark, codec in _MARKS:
+        if head.startswith(mark):
+            return codec, "surrogatepass"
+    pairs = len(head) // 2
+    even, odd = head[: 2 * pairs : 2].count(0), head[1 : 2 * pairs : 2].count(0)
+    # Latin letters, digits and separators have a zero byte each; more than a stray one on the other side is no text
+    if pairs >= 4 and max(even, odd) * 5 >= pairs and min(even, odd) * 50 <= pairs:
+        codec = "utf-16-le" if odd > even else "utf-16-be"
+        if _NO_TEXT.isdisjoint(map(unicodedata.category, _WHITE.sub("", head.decode(codec, "ignore")))):
+            return codec, "surrogatepass"
+    return "utf-8-sig", "surrogateescape"
+
+
+def decode(raw: bytes) -> str | None:
+    """``raw`` as text; None where it is in no encoding that can be told."""
+    codec, errors = text_encoding(raw[:HEAD])
+    try:
+        return mend(raw.decode(codec, errors))
+    except UnicodeDecodeError:
+        return None
+
+
+def mend(text: str) -> str | None:
+    """``text``, decoded as UTF-8 with escaped bytes (PEP 383), made whole; None where that would be a guess.
+
+    Escaped bytes are cp1252 where the value holds no UTF-8 beside them, all of its bytes are assigned in cp1252 (else
+    latin-1 would make them C1 controls) and they are few, as accents are. NUL is a sign of another encoding.
+    """
+    if "\0" in text:
+        return None
+    if text.isascii() or not _SURROGATE.search(text):
+        return text
+    if any("\x80" <= c < "\udc80" or c > "\udcff" for c in text):
+        return None
+    try:
+        mended = text.encode("ascii", "surrogateescape").decode("cp1252")
+    except UnicodeDecodeError:
+        return None
+    strange = sum(not c.isascii() for c in mended)
+    return mended if strange * 3 <= len(mended) or len(mended) <= 16 else None
+
+
+def mended(record: dict[str, Any]) -> dict[str, Any] | Reason:
+    """Every string of the record whole, at any depth; BAD_ENCODING where one cannot be, BROKEN_ROW where too deep."""
+    try:
+        return {_all(key, 0): _all(value, 1) for key, value in record.items()}
+    except DropRecord as dropped:
+        return dropped.reason
+
+
+def _all(value: Any, depth: int) -> Any:
+    if isinstance(value, str):
+        if value.isascii() and "\0" not in value:
+            return value
+        whole = mend(value)
+        if whole is None:
+            raise DropRecord(Reason.BAD_ENCODING)
+        return whole
+    if depth > _DEEPEST:
+        raise DropRecord(Reason.BROKEN_ROW)
+    if isinstance(value, dict):
+        return {_all(str(k), depth): _all(v, depth + 1) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_all(v, depth + 1) for v in value]
+    return value

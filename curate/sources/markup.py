@@ -1,0 +1,273 @@
+"""Markup and escapes as the plain text they stand for: a pure function, decided by what the text itself proves.
+
+Reports come out of message queues, spreadsheets, web pages and word processors with the marks of each still on them.
+Whatever looks at words (sections, scrubbing) is given `plain_text`. A mark is decoded only where nothing else can be
+meant: "5 < 6", "R&D", "C:\\new" and "~5 mm" stay. What is decoded may hold further marks, so decoding goes on until
+nothing changes: HTML escaped in XML escaped in HL7 comes out as words. Comments, attributes, scripts, document
+properties and what is marked as hidden are not text and are left out.
+"""
+
+from __future__ import annotations
+
+import html
+import quopri
+import re
+from collections.abc import Callable
+
+from striprtf.striprtf import rtf_to_text
+
+__all__ = ["plain_text"]
+
+_DEEPEST = 24  # decodings one inside another; a text that needs more is left at that
+_INVISIBLE = "\ufeff\u200b\u2060\u00ad"  # marks of byte order, width and hyphenation: never of a word
+_SUSPECT = re.compile(rf"[\\<&~{_INVISIBLE}]|_x[0-9A-Fa-f]{{4}}_|=\r?\n|=0[AaDd]")
+
+
+def plain_text(text: str) -> str:
+    """``text`` without markup and escapes, line breaks where they said so. Idempotent; a text without any is unchanged.
+
+    Decoded: RTF, HTML and XML tags, CDATA, entities, HL7 v2 escapes (chapter 2.7), Excel's _x000D_, written-out escapes
+    of JSON, C and SQL, quoted-printable (RFC 2045), HL7 repetitions, invisible characters.
+    """
+    for _ in range(_DEEPEST):
+        if _SUSPECT.search(text) is None:
+            return text
+        after = next((new for decode in _DECODERS if (new := decode(text)) != text), text)
+        if after == text:
+            return text
+        text = after
+    return text
+
+
+# -- RTF ---------------------------------------------------------------------------------------------------------------
+
+_RTF = re.compile(r"\{\s*\\rtf\d?(?![a-z])")
+_RTF_TOKEN = re.compile(r"\\[^a-z]|\\bin\d+|[{}]", re.IGNORECASE)
+# of a document cut to its body: control words that nothing else writes, a paragraph among them
+_RTF_WORD = re.compile(r"\\(pard?|plain|fs\d+|f\d+|cf\d+|b0|i0|ul0|ulnone|ql|lang\d+|viewkind\d|line)(?![a-z])")
+_RTF_HIDDEN = re.compile(r"\\(?:v|deleted)(?:1)?(?![a-z0-9])[ ]?[^{}\\]*(?=\\(?:v|deleted)0|\})")
+
+
+def _rtf(text: str) -> str:
+    start = _RTF.search(text)
+    if start is not None:
+        end = _rtf_end(text, start.start())
+        parts = (text[: start.start()].rstrip(), _of_rtf(text[start.start() : end]), text[end:].strip(" \t\r\n\0"))
+        return "\n".join(part for part in parts if part)
+    words = set(_RTF_WORD.findall(text)) if "\\par" in text else set()
+    return _of_rtf("{\\rtf1\\ansi " + text + "}") if len(words) > 1 and words & {"par", "pard"} else text
+
+
+def _rtf_end(text: str, start: int) -> int:
+    """Where the group that begins at ``start`` ends; what follows a document is text of its own."""
+    depth = 0
+    for token in _RTF_TOKEN.finditer(text, start):
+        depth += {"{": 1, "}": -1}.get(token[0], 0)
+        if depth == 0:
+            return token.end()
+    return len(text)
+
+
+def _of_rtf(rtf: str) -> str:
+    rtf = re.sub(r"\\(?:nest)?cell(?![a-z])", r"\\tab", _RTF_HIDDEN.sub("", rtf))
+    try:
+        plain: str = rtf_to_text(rtf, errors="replace")  # type: ignore[no-untyped-call]
+    except (ValueError, LookupError, TypeError):  # a number where there is none, a code page that is none
+        plain = re.sub(r"\\[a-z]+-?\d* ?|[{}]", " ", rtf)
+    # characters beyond the first plane are written as two halves
+    return plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace").strip("\n ")
+
+
+# -- HTML and XML ------------------------------------------------------------------------------------------------------
+
+_INLINE_NAMES = """
+b i u s a q em strong span font small big sub sup code tt mark abbr acronym label ins del strike cite kbd var samp bdo
+wbr img input content nobr o:p st1:place st1:date script style template meta link col colgroup
+"""
+_BLOCK_NAMES = """
+br hr p div li ul ol dl dt dd table tbody thead tfoot tr h1 h2 h3 h4 h5 h6 pre blockquote center html body head
+"""
+_SURE_NAMES = "strong em span font sub sup small big img input o:p wbr strike script style meta link col"
+_INLINE, _CELLS = frozenset(_INLINE_NAMES.split()), frozenset(("td", "th"))
+_VOID = frozenset(("br", "hr", "img", "input", "meta", "link", "col", "wbr"))
+# names that prove a tag by themselves; any other one needs its partner: "<TIME>" is what some sources write for a time
+_ALWAYS = frozenset(_BLOCK_NAMES.split()) | _CELLS | frozenset(_SURE_NAMES.split())
+_DROPPED = frozenset(("head", "script", "style", "template"))
+_ATTRIBUTE = r"""\s+[\w:.-]+\s*=\s*(?:"[^"]*"|'[^']*'|[^\s"'<>]+)"""
+_FLAG = r"\s+(?:nowrap|noshade|checked|disabled|selected|hidden|compact|readonly)(?=[\s/>])"
+_TAG = re.compile(
+    rf"<!--(?:.*?-->)?|<!\[CDATA\[(?:(?P<cdata>.*?)\]\]>)?|<!doctype[^>]*>|<\?[a-z][^<>]*\?>"
+    rf"|<(?P<close>/?)(?P<name>[a-z][a-z0-9]*(?:[:.-][\w.-]+)?)(?P<rest>(?:{_ATTRIBUTE}|{_FLAG})*)\s*(?P<empty>/?)>",
+    re.IGNORECASE | re.DOTALL,
+)
+_HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden|(?<=\s)hidden(?=[\s/]|$)", re.IGNORECASE)
+_ENTITY = re.compile(
+    r"&(?:#\d{1,7};|#x[0-9a-f]{1,6};|[a-z][a-z0-9]{1,31};|(?:nbsp|amp|lt|gt|quot|apos)(?![\w;]))", re.IGNORECASE
+)
+
+
+def _tags(text: str) -> str:
+    if "<" not in text:
+        return text
+    found = list(_TAG.finditer(text))
+    closing = {tag["name"].lower() for tag in found if tag["close"]}
+    opening = {tag["name"].lower() for tag in found if tag["name"] and not tag["close"]}
+    tags = [tag for tag in found if tag["name"] is None or _is_tag(tag, opening if tag["close"] else closing)]
+    if not tags:
+        return text
+    out: list[str] = []
+    at = 0
+    for i, tag in enumerate(tags):
+        if tag.start() < at:  # inside of what was left out
+            continue
+        out += [text[at : tag.start()], _instead(tag)]
+        at = _end_of_hidden(tags, i)
+    return re.sub(r"\n[ \t]*\n[ \t\n]*\n", "\n\n", "".join([*out, text[at:]]))
+
+
+def _is_tag(tag: re.Match[str], partners: set[str]) -> bool:
+    name = tag["name"].lower()
+    return name in _ALWAYS or name in partners or bool(tag["empty"])
+
+
+def _instead(tag: re.Match[str]) -> str:
+    """What stands for a tag: nothing, or the break that it makes between words or lines."""
+    if tag["name"] is None:
+        return tag["cdata"] or ""
+    name = tag["name"].lower()
+    return "" if name in _INLINE else "\t" if name in _CELLS else "\n"
+
+
+def _end_of_hidden(tags: list[re.Match[str]], i: int) -> int:
+    """Where text goes on after tag ``i``: behind its element, where that is none that a reader sees."""
+    tag = tags[i]
+    name = (tag["name"] or "").lower()
+    opens = name and not tag["close"] and not tag["empty"] and name not in _VOID
+    if not opens or not (name in _DROPPED or _HIDDEN.search(tag["rest"])):
+        return tag.end()
+    depth = 1
+    for other in tags[i + 1 :]:
+        if (other["name"] or "").lower() == name and not other["empty"]:
+            depth += -1 if other["close"] else 1
+            if depth == 0:
+                return other.end()
+    return tag.end()
+
+
+def _entities(text: str) -> str:
+    return _ENTITY.sub(_entity, text) if "&" in text else text
+
+
+def _entity(found: re.Match[str]) -> str:
+    written = found[0] if found[0].endswith(";") else found[0] + ";"
+    meant = html.unescape(written)
+    if meant == written:  # "&AMP;" is known as it stands, "&NBSP;" in small letters
+        meant = html.unescape(written.lower())
+    return found[0] if meant == written.lower() else " " if meant == "\xa0" else meant
+
+
+# -- HL7 v2 ------------------------------------------------------------------------------------------------------------
+
+_HL7 = re.compile(
+    r"\\(?P<twice>\\)?\.(?P<format>(?i:br|sp|sk|in|ti|fi|nf|ce))[ ]?[+-]?\d{0,3}(?:\\(?(twice)\\?)|(?<=br)(?![a-z]))"
+    r"|\\[Xx](?P<hex>(?:[0-9A-Fa-f]{2})+)\\|\\(?P<set>[CM](?:[0-9A-F]{2}){2,3})\\|\\(?P<letter>[EFHNPRST])\\"
+)
+_FORMATS = {"in": "", "ti": "", "sk": " "}  # any other ends a line
+_LETTERS = {"E": "\\", "F": "|", "H": "", "N": "", "P": "#", "R": "~", "S": "^", "T": "&"}
+# of Windows; nothing in it is an escape
+_PATH = re.compile(r"(?:(?<![^\W\d_])[A-Za-z]:\\(?!\\)|(?<!\S)\\\\[\w.$-]+\\(?!\\)|(?<!\S)\.{1,2}\\)[^\s\"<>|]*")
+
+
+def _hl7(text: str) -> str:
+    return _outside_paths(_HL7, _hl7_meaning, text) if "\\" in text else text
+
+
+def _hl7_meaning(found: re.Match[str]) -> str:
+    if found["format"]:
+        return _FORMATS.get(found["format"].lower(), "\n")
+    if found["hex"]:
+        return _bytes(bytes.fromhex(found["hex"]))
+    return _LETTERS[found["letter"]] if found["letter"] else ""
+
+
+def _bytes(raw: bytes) -> str:
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.decode("cp1252", "replace")
+
+
+def _repetitions(text: str) -> str:
+    """HL7's ~ between repetitions of a field, here lines: proven where it twice stands between two sentences."""
+    if len(_BETWEEN_LINES.findall(text)) < 2:
+        return text
+    return re.sub(r"[ ]?~(?!\s?\d)|~(?=\d{1,2}[.)]\s)", "\n", text)
+
+
+_BETWEEN_LINES = re.compile(r"(?<=[.:;!?)])~(?=~*(?:[^\W\d_a-z]|\d{1,2}[.)]\s|[-*•]|$))")
+
+
+# -- written-out characters --------------------------------------------------------------------------------------------
+
+_EXCEL = re.compile(r"_x([0-9A-Fa-f]{4})_")  # ECMA-376 part 1, 22.4.2.4
+_CODE_POINT = re.compile(r"\\{1,2}u([0-9A-Fa-f]{4})|\\x([0-9A-Fa-f]{2})")
+_CRLF = re.compile(r"\\{1,2}r\\{1,2}n")
+_NEXT = r"(?=$|[\s\\]|[^\W\d_a-z]|[-*•\[(\"<>=_#.,:;]|\d{1,2}[.)])"  # what a line begins with and no name goes on with
+# before a small letter or a digit; not LaTeX's nu, ne, neq, nabla, not, newline
+_WITHIN = r"\\{1,2}n(?=[^\W_])(?!(?:u|eq?|abla|ot|ewline|oindent)\b)"
+_BREAK = re.compile(
+    rf"\\{{1,2}}[nr]{_NEXT}|(?<=[\s.:;,!?)]){_WITHIN}|(?<=[.:;,!?)])\\{{1,2}}r(?=[^\W_])(?!ightarrow|ho\b|angle)"
+)
+_LOOSE_BREAK = re.compile(_WITHIN)  # in a text that has proven breaks
+_TABULATOR = re.compile(rf"\\{{1,2}}t{_NEXT}|(?<=[.:]\n)\\{{1,2}}t(?!imes\b|heta\b|au\b)")
+_QUOTE = re.compile(r"\\([\"/])")
+_SOFT_BREAK = re.compile(r"=\r?\n|=0D=0A|=0A")
+_NO_QUOTED_PRINTABLE = re.compile(r"=(?!\r?\n|[0-9A-F]{2}|$)")
+
+
+def _excel(text: str) -> str:
+    return _EXCEL.sub(lambda found: _visible(int(found[1], 16)), text)
+
+
+def _written_out(text: str) -> str:
+    if "\\" not in text:
+        return text
+    text = _outside_paths(_CODE_POINT, lambda found: _visible(int(found[1] or found[2], 16)), text)
+    if max(text, default="") >= "\ud800" and any("\ud800" <= c <= "\udfff" for c in text):  # \ud83d\ude00
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    broken = _outside_paths(_BREAK, "\n", _outside_paths(_CRLF, "\n", text))
+    if broken != text:
+        broken = _outside_paths(_LOOSE_BREAK, "\n", broken)
+    broken = _outside_paths(_TABULATOR, "\t", broken)
+    return _outside_paths(_QUOTE, r"\1", broken) if broken != text or len(_QUOTE.findall(text)) > 1 else broken
+
+
+def _outside_paths(pattern: re.Pattern[str], instead: str | Callable[[re.Match[str]], str], text: str) -> str:
+    """``text`` with ``pattern`` replaced, the paths of Windows left as they are."""
+    out: list[str] = []
+    at = 0
+    for path in _PATH.finditer(text):
+        out += [pattern.sub(instead, text[at : path.start()]), path[0]]
+        at = path.end()
+    return "".join([*out, pattern.sub(instead, text[at:])])
+
+
+def _visible(code: int) -> str:
+    return chr(code) if code >= 0x20 or code in (0x09, 0x0A, 0x0D) else ""
+
+
+def _quoted_printable(text: str) -> str:
+    """RFC 2045 6.7, proven by a line that ends in "=" or a written line break, and no "=" that means anything else."""
+    if _SOFT_BREAK.search(text) is None or _NO_QUOTED_PRINTABLE.search(text):
+        return text
+    return _bytes(quopri.decodestring(text.encode("utf-8")))
+
+
+def _invisible(text: str) -> str:
+    return text.translate(dict.fromkeys(map(ord, _INVISIBLE)))
+
+
+# the first that changes anything is followed by all of them again: what one writes, another may have to read
+_DECODERS: tuple[Callable[[str], str], ...] = (
+    _invisible, _rtf, _tags, _entities, _hl7, _excel, _quoted_printable, _written_out, _repetitions,
+)  # fmt: skip
