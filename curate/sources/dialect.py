@@ -41,11 +41,9 @@ def read_csv(lines: Iterator[str]) -> tuple[list[str], Iterator[list[str] | None
     lost. Empty lines are no records, nor are lines behind "#" before the header.
     """
     sample = _sample(lines)
-    rest = chain(sample, lines)
     separator = _SEPARATOR.fullmatch(sample[0]) if sample else None
-    if separator is not None:
-        next(rest)
-        del sample[0]
+    sample = sample[1:] if separator else sample
+    rest = chain(sample, lines)
     delimiters = separator[1] if separator else _DELIMITERS
     complete = len(sample) < _SAMPLE
     # lines of remarks stand before the header: unless, as often, they are the header
@@ -54,7 +52,7 @@ def read_csv(lines: Iterator[str]) -> tuple[list[str], Iterator[list[str] | None
     _, dialect, skip = max(ranked, key=lambda found: found[0])
     again = _Lines(map(_CLEANED[dialect.quoting](dialect.delimiter), islice(rest, skip, None)))
     names = _header(again, dialect.delimiter, dialect.quoting)
-    return names, _records(again, dialect)
+    return [name.strip("\ufeff \t\r\n\xa0") for name in names], _records(again, dialect)
 
 
 def _sample(lines: Iterator[str]) -> list[str]:
@@ -69,13 +67,13 @@ def _sample(lines: Iterator[str]) -> list[str]:
     return sample
 
 
-def _best(sample: list[str], delimiters: str, complete: bool) -> tuple[tuple[bool, int, int], Dialect]:
+def _best(sample: list[str], delimiters: str, complete: bool) -> tuple[tuple[bool, int, int, int], Dialect]:
     """The dialect that fits most of the records, of those the one with the most columns; first come, first taken."""
-    best, rank = Dialect(delimiters[0]), (False, 0, -1)
+    best, rank = Dialect(delimiters[0]), (False, 0, 0, 0)
     for delimiter in delimiters:
         for quoting in _QUOTINGS if delimiter == "\t" else _QUOTINGS[:-1]:
             found, fit, of = _fit(sample, delimiter, quoting, complete)
-            new = (found.width > 1 and 2 * fit >= of, found.width, fit)
+            new = (found.width > 1 and 2 * fit >= of, found.width, fit - of, fit)
             if new > rank:
                 best, rank = found, new
             if fit == of:
@@ -87,12 +85,19 @@ def _fit(sample: list[str], delimiter: str, quoting: str, complete: bool) -> tup
     """(dialect, records that fit, records) of the sample's lines; a last record may be cut off by the sample's end."""
     again = _Lines(map(_CLEANED[quoting](delimiter), sample))
     names = _header(again, delimiter, quoting)
-    named = max((i for i, name in enumerate(names, 1) if name), default=0)
+    named = max((i for i, name in enumerate(names, 1) if name.strip()), default=0)
     dialect = Dialect(delimiter, quoting, max(len(names), 1), max(named, 1))
     found = list(_records(again, dialect))
     if not complete and len(found) > 1:
         del found[-1]
-    return dialect, sum(cells is not None for cells in found), len(found)
+    found.insert(0, names)
+    return dialect, sum(cells is not None and not any(map(_is_unread, cells)) for cells in found), len(found)
+
+
+def _is_unread(cell: str) -> bool:
+    """Quotes that stand in the cell, since blanks stand before them: another dialect would have read them."""
+    inner = cell.strip(" \t")
+    return inner[:1] == inner[-1:] == '"' and len(inner) > 1 and inner != cell
 
 
 def _header(lines: _Lines, delimiter: str, quoting: str) -> list[str]:
@@ -104,7 +109,7 @@ def _header(lines: _Lines, delimiter: str, quoting: str) -> list[str]:
         names = next(_reader(io.StringIO(record, newline=""), delimiter, quoting), [])
     except csv.Error:
         return []
-    return [(mend(name) or ("?" if name else "")).strip("\ufeff \t\r\n\xa0") for name in names]
+    return [mend(name) or ("?" if name else "") for name in names]
 
 
 def _plain(delimiter: str) -> Callable[[str], str]:

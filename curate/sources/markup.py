@@ -82,13 +82,12 @@ def _of_rtf(rtf: str) -> str:
 
 _INLINE_NAMES = """
 b i u s a q em strong span font small big sub sup code tt mark abbr acronym label ins del strike cite kbd var samp bdo
-wbr img input content nobr o:p st1:place st1:date
+wbr img input content nobr o:p st1:place st1:date script style template meta link col colgroup
 """
 _BLOCK_NAMES = """
-br hr p div li ul ol dl dt dd table tbody thead tfoot tr h1 h2 h3 h4 h5 h6 pre blockquote center html body head script
-style meta link col colgroup
+br hr p div li ul ol dl dt dd table tbody thead tfoot tr h1 h2 h3 h4 h5 h6 pre blockquote center html body head
 """
-_SURE_NAMES = "strong em span font sub sup small big img input o:p wbr strike"
+_SURE_NAMES = "strong em span font sub sup small big img input o:p wbr strike script style meta link col"
 _INLINE, _CELLS = frozenset(_INLINE_NAMES.split()), frozenset(("td", "th"))
 _VOID = frozenset(("br", "hr", "img", "input", "meta", "link", "col", "wbr"))
 # names that prove a tag by themselves; any other one needs its partner: "<TIME>" is what some sources write for a time
@@ -170,7 +169,7 @@ def _entity(found: re.Match[str]) -> str:
 # -- HL7 v2 ------------------------------------------------------------------------------------------------------------
 
 _HL7 = re.compile(
-    r"\\{1,2}\.(?P<format>(?i:br|sp|sk|in|ti|fi|nf|ce))[ ]?[+-]?\d{0,3}(?:\\{1,2}|(?<=br)(?![a-z]))"
+    r"\\(?P<twice>\\)?\.(?P<format>(?i:br|sp|sk|in|ti|fi|nf|ce))[ ]?[+-]?\d{0,3}(?:\\(?(twice)\\?)|(?<=br)(?![a-z]))"
     r"|\\[Xx](?P<hex>(?:[0-9A-Fa-f]{2})+)\\|\\(?P<set>[CM](?:[0-9A-F]{2}){2,3})\\|\\(?P<letter>[EFHNPRST])\\"
 )
 _FORMATS = {"in": "", "ti": "", "sk": " "}  # any other ends a line
@@ -216,9 +215,11 @@ _CRLF = re.compile(r"\\{1,2}r\\{1,2}n")
 _NEXT = r"(?=$|[\s\\]|[^\W\d_a-z]|[-*•\[(\"<>=_#.,:;]|\d{1,2}[.)])"  # what a line begins with and no name goes on with
 # before a small letter or a digit; not LaTeX's nu, ne, neq, nabla, not, newline
 _WITHIN = r"\\{1,2}n(?=[^\W_])(?!(?:u|eq?|abla|ot|ewline|oindent)\b)"
-_BREAK = re.compile(rf"\\{{1,2}}[nr]{_NEXT}|(?<=[\s.:;,!?)]){_WITHIN}")
+_BREAK = re.compile(
+    rf"\\{{1,2}}[nr]{_NEXT}|(?<=[\s.:;,!?)]){_WITHIN}|(?<=[.:;,!?)])\\{{1,2}}r(?=[^\W_])(?!ightarrow|ho\b|angle)"
+)
 _LOOSE_BREAK = re.compile(_WITHIN)  # in a text that has proven breaks
-_TABULATOR = re.compile(rf"\\{{1,2}}t{_NEXT}")
+_TABULATOR = re.compile(rf"\\{{1,2}}t{_NEXT}|(?<=[.:]\n)\\{{1,2}}t(?!imes\b|heta\b|au\b)")
 _QUOTE = re.compile(r"\\([\"/])")
 _SOFT_BREAK = re.compile(r"=\r?\n|=0D=0A|=0A")
 _NO_QUOTED_PRINTABLE = re.compile(r"=(?!\r?\n|[0-9A-F]{2}|$)")

@@ -104,32 +104,18 @@ def check_columns(path: Path, columns: ReportColumns, format: Asked = "auto", na
         known = ", ".join(name for name in SECTIONS if name != "other")
         raise RecipeError(f"columns.sections.{unknown[0]}", "is no section", f"choose among {known}")
     single = not Path(path).is_dir()
-    some, unfit, foreign = False, None, set()
+    some = False
     for found in walk(path):
         kind = _kind(found, format, single)
         if kind is None and single:
             what, fix = explain(found.relative)
             raise RecipeError("format" if "format" in fix else "path", what, fix)
-        if kind is None:
-            some = some or (found.reason is not None) or _is_structured(found, format)
-            foreign.add(explain(found.relative)[0])
-        elif kind in ("txt", "dicom") or found.reason is not None:
-            some = True
-        elif not (names := _names(Path(found.path), cast("Format", kind), single)):
-            some = True  # among many, a file that cannot be read is a Reason later
-        elif single or _is_meant(names, columns):
-            some = True
-            _check_names(names, columns)
+        if kind is None or kind == "dicom":
+            some = some or _is_structured(found, format) or _is_closed(found)
         else:
-            unfit = names
-    if not some and unfit is not None:
-        _check_names(unfit, columns)
+            some = _offers(found, kind, columns, single) or some
     if not some:
-        there = "; ".join(sorted(what for what in foreign if what.startswith("is "))).replace("is ", "a file there is ")
-        raise RecipeError("path", "holds no reports" + (f": {there}" if there else ""), _FIX)
-
-
-_FIX = "name a " + ", ".join(SUFFIXES) + " file, or give 'format'"
+        _nothing_there(path, columns, format)
 
 
 def read_reports(
@@ -330,17 +316,47 @@ def _report(
 # -- what is wrong with a recipe ---------------------------------------------------------------------------------------
 
 
-def _names(path: Path, kind: Format, single: bool) -> list[str]:
-    """The columns a file has, from its head; [] where it cannot be read, which of a single one is a RecipeError."""
-    try:
-        with open_records(path, format=kind, wanted=()) as records:
-            names = named_rows(records)[0]
-    except DropRecord:
-        names = []
+def _offers(found: Found, kind: Format, columns: ReportColumns, single: bool) -> bool:
+    """Does the file hold reports, or what cannot be read and so may? RecipeError where it lacks some of the columns."""
+    if kind == "txt" or found.reason is not None:
+        return True
+    names = _names(found, kind, columns)
     if not names and single:
-        what, fix = explain_content(path)
+        what, fix = explain_content(Path(found.path))
         raise RecipeError("path", f"is no readable {kind} file{what}", fix)
-    return names
+    if names and not single and not _is_meant(names, columns):
+        return False
+    if names:
+        _check_names(names, columns)
+    return True
+
+
+def _names(found: Found, kind: Format, columns: ReportColumns) -> list[str]:
+    """The columns a file has, from its head; [] where it cannot be read."""
+    try:
+        with open_records(Path(found.path), format=kind, wanted=frozenset(columns.asked().values())) as records:
+            return named_rows(records)[0]
+    except DropRecord:
+        return []
+
+
+def _is_closed(found: Found) -> bool:
+    """A folder that is not entered: it may hold reports."""
+    return found.reason is Reason.UNREADABLE_FOLDER or (found.reason is Reason.SYMLINK and Path(found.path).is_dir())
+
+
+def _nothing_there(path: Path, columns: ReportColumns, format: Asked) -> None:
+    """Raise the RecipeError of a folder in which no file holds reports: what its tables lack, or what there is."""
+    known = set()
+    for found in walk(path):
+        kind = _kind(found, format, single=False)
+        if kind is None or kind == "dicom":
+            known.add(explain(found.relative)[0])
+        else:
+            _check_names(_names(found, kind, columns), columns)
+    there = "; ".join(sorted(what.removeprefix("is ") for what in known if what.startswith("is ")))
+    fix = "name a " + ", ".join(SUFFIXES) + " file, or give 'format'"
+    raise RecipeError("path", "holds no reports" + (f": there is {there}" if there else ""), fix)
 
 
 def _is_meant(names: list[str], columns: ReportColumns) -> bool:

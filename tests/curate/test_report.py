@@ -388,10 +388,8 @@ def test_sources_that_are_not_there_or_say_not_what_they_are(tmp_path):
 def test_whatever_a_writer_wrote_is_read(tmp_path, rows):
     rows = [{"id": a.strip(), "text": b, "more": "x"} for a, b in rows] + [{"id": "end", "text": "end", "more": ""}]
     texts = [plain_text(r["text"]) for r in rows]
-    expected = [
-        (plain_text(r["id"]).strip(), text if text.strip() else Reason.EMPTY_REPORT)
-        for r, text in zip(rows, texts, strict=True)
-    ]
+    ids = [plain_text(r["id"]).strip() for r in rows]
+    expected = [(i, text if text.strip() else Reason.EMPTY_REPORT) for i, text in zip(ids, texts, strict=True)]
     for name, content in [
         ("r.csv", as_csv(rows)),
         ("r.jsonl", "\n".join(map(json.dumps, rows))),

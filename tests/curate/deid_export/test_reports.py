@@ -27,6 +27,7 @@ from curate.deid_export.rules import ReleaseRules
 from curate.deid_export.survey import survey
 from curate.record import Fate, Reason
 from tests.curate.dicomfiles import gradient, write
+from tests.curate.workbooks import workbook
 
 PSEUDO = Pseudonymizer(b"reports" * 5)
 NO_ONE, RULES = People([]), ReleaseRules()
@@ -370,3 +371,62 @@ def test_parquet_of_any_type_is_read_and_nothing_unknown_is_kept(tmp_path: Path)
     assert (got["study_date"], got["nested"]["when"], got["nested"]["sizes"]) == (moved, moved, [14.5, None])
     assert (got["map"], got["clock"], got["wait"], got["patient name"]) == (None, None, None, None)
     assert float(got["dose"]) == 2
+
+
+ESCAPED = (
+    "<b>Quarter</b>maine", "Quarter&#109;aine", "\\X51\\uartermaine", "Quar\\u0074ermaine",
+    "<p title='Thornquist'>Quartermaine</p>",
+    "{\\rtf1 {\\info{\\author Thornquist}}Quarter\\b maine\\b0}", "Quartermaine<!-- QH77001 -->",
+    "&lt;i&gt;Quar&lt;/i&gt;termaine",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("written", ESCAPED)
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.parquet", "a.txt", "a.xlsx"])
+def test_nobody_hides_in_markup_and_what_is_written_has_none(tmp_path: Path, name: str, written: str) -> None:
+    text = f"FINDINGS:&#10;The liver is normal in size. Seen with {written} today.&#xD;No mass."
+    people = People([survey([write(tmp_path / "i.dcm", gradient(), PatientID="QH77001", PatientName="Quartermaine^A",
+                                   AccessionNumber="A4401")], PSEUDO)])  # fmt: skip
+    path, record = tmp_path / name, {"mrn": "QH77001", "report": text}
+    if name == "a.txt":
+        path = tmp_path / "A4401.txt"
+        path.write_text(text)
+    elif name == "a.xlsx":
+        path.write_bytes(workbook({"S": [list(record), list(record.values())]}))
+    elif name == "a.parquet":
+        pq.write_table(pa.Table.from_pylist([record]), path)
+    else:
+        (as_csv if name == "a.csv" else as_jsonl)(path, [record])
+    outcome = clean(path, people)
+    assert is_clean(outcome) and b"artermaine" not in (outcome.data or b"") and outcome.data is not None
+    shown = outcome.data.decode("latin-1") if name == "a.txt" else read(outcome)[0]["report"]
+    assert not any(mark in shown for mark in ("<", "&", "\\", "{"))
+    assert shown.split()[:7] == ["FINDINGS:", "The", "liver", "is", "normal", "in", "size."] and "No mass." in shown
+
+
+def test_forms_without_a_writer_are_written_in_the_nearest(tmp_path: Path) -> None:
+    rows = [{"mrn": "QH77001", "report": "clear lungs"}, {"mrn": "QH77002", "report": "normal chest"}]
+    told = [(PSEUDO.key("patient", r["mrn"]), r["report"]) for r in rows]
+    (tmp_path / "a.json").write_text(json.dumps(rows))
+    (tmp_path / "a.xlsx").write_bytes(workbook({"S": [list(rows[0]), *(list(r.values()) for r in rows)]}))
+    (tmp_path / "a.parquet.gz").write_bytes(gzip.compress(_parquet(rows)))
+    for name, suffix in (("a.json", ".jsonl"), ("a.xlsx", ".csv"), ("a.parquet.gz", ".parquet")):
+        outcome = clean(tmp_path / name)
+        assert outcome.suffix == suffix
+        assert [(r["mrn"], r["report"]) for r in read(outcome)] == told
+    for name, content in (("b.rtf", b"{\\rtf1 clear\\par lungs}"), ("c.html", b"<p>clear</p><p>lungs</p>")):
+        (tmp_path / name).write_bytes(content)
+        outcome = clean(tmp_path / name)
+        assert outcome.suffix == ".txt" and (outcome.data or b"").split() == [b"clear", b"lungs"]
+
+
+def _parquet(rows: list[dict[str, Any]]) -> bytes:
+    out = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows), out)
+    return out.getvalue()
+
+
+def test_a_sheet_of_something_else_is_counted(tmp_path: Path) -> None:
+    path = tmp_path / "a.xlsx"
+    path.write_bytes(workbook({"S": [["mrn", "report"], ["QH77001", "clear"]], "Legend": [["code"], ["A"]]}))
+    assert clean(path).rows == {"": 1, Reason.NOT_A_REPORT: 1}

@@ -1,0 +1,93 @@
+"""CSV as it is written: the dialect by what the records prove, and no record lost without a word."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from curate.sources.dialect import read_csv
+
+NAMES = ["id", "text"]
+
+
+def read(content: str) -> tuple[list[str], list[list[str] | None]]:
+    names, records = read_csv(iter(io.StringIO(content, newline="")))
+    return names, list(records)
+
+
+@pytest.mark.parametrize(
+    ("content", "texts"),
+    [
+        ("sep=;\r\nid;text\r\n1;a, b\r\n2;c\r\n", ["a, b", "c"]),
+        ('"sep=\t"\nid\ttext\n1\ta;b\n2\tc\n', ["a;b", "c"]),
+        ("SEP=|\nid|text\n1|a\n2|b\n", ["a", "b"]),
+        ('id,text\n1,"a \\"b\\", c"\n2,"d"\n', ['a "b", c', "d"]),
+        ('id,text\n1,"\\"a\\""\n2,"b\\\\"\n', ['"a"', "b\\\\"]),
+        ('"id";"text"\n"1";"a \\"b\\"; c"\n"2";"d\ne"\n', ['a "b"; c', "d\ne"]),
+        ('id,text\n1,"C:\\new\\x"\n2,"a\\nb"\n', ["C:\\new\\x", "a\\nb"]),
+        ('id , "text" \n1, "a, b" \n2, "c" \n', ["a, b", "c"]),
+        ('id, text\n1, "a ""b"", c"\n2, "d"\n', ['a "b", c', "d"]),
+        ('"id" ,"text" \n"1" ,"a, b" \n"2" ,"c" \n', ["a, b", "c"]),
+        ("id\ttext\n1\tthe 5\" film\n2\t\"quoted\" word\n", ['the 5" film', '"quoted" word']),
+        ("id,text\r1,a\r2,b\r", ["a", "b"]),
+        ("id,text,\n1,a,\n2,b,\n", ["a", "b"]),
+        ("id,text,,\n1,a\n2,b,,\n", ["a", "b"]),
+        ("# exported 2024-01-31, by x\n# second remark\nid,text\n1,a\n2,b\n", ["a", "b"]),
+        ("\n\nid,text\n\n1,a\n\n2,b\n", ["a", "b"]),
+        ('id;text\n1;"a, b, c"\n2;"d, e, f"\n', ["a, b, c", "d, e, f"]),
+        ("id|text\n1|a, b; c\n2|d, e; f\n", ["a, b; c", "d, e; f"]),
+        ('id,"text"\n1,"line\n\nline"\n2,"b"\n', ["line\n\nline", "b"]),
+    ],
+)  # fmt: skip
+def test_dialects(content: str, texts: list[str]) -> None:
+    names, records = read(content)
+    assert names[:2] == NAMES
+    assert [cells and cells[:2] for cells in records] == [[str(i), text] for i, text in enumerate(texts, start=1)]
+
+
+@pytest.mark.parametrize("header", ["#id,text", "# id,text"])
+def test_a_header_may_begin_as_a_remark_does(header: str) -> None:
+    names, records = read(f'{header}\n1,"a, b"\n2,c\n')
+    assert (names[1], records) == ("text", [["1", "a, b"], ["2", "c"]])
+
+
+def test_a_cell_in_a_column_without_a_name_is_kept_in_place() -> None:
+    assert read("id,text,\n1,a,x\n2,b\n") == (["id", "text", ""], [["1", "a", "x"], ["2", "b", ""]])
+    assert read(",id\n0,a\n1,b\n") == (["", "id"], [["0", "a"], ["1", "b"]])
+
+
+def test_what_a_dialect_cannot_read_is_a_record_that_is_broken() -> None:
+    assert read('id,text\n1,"a\\"b"\n2\n3,"c\\"d"\n4,"open\n')[1] == [["1", 'a"b'], None, ["3", 'c"d'], None]
+    assert read("") == ([], [])
+    assert read("one\na, b\nc\n") == (["one"], [["a, b"], ["c"]])
+
+
+def test_a_quote_beyond_the_sample_is_not_read_in_another_dialect() -> None:
+    rows = [["1", "a"]] * 300 + [["2", 'b "c" d'], ["3", "e\nf"]]
+    out = io.StringIO(newline="")
+    csv.writer(out).writerows([NAMES, *rows])
+    assert read(out.getvalue()) == (NAMES, rows)
+
+
+CELL = st.text(st.sampled_from('ab ,;\t|"\n\\#é=1'), max_size=8)
+
+
+@given(
+    st.lists(st.tuples(CELL, CELL, CELL), min_size=1, max_size=6),
+    st.sampled_from(",;\t|"),
+    st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+    st.sampled_from(["\n", "\r\n"]),
+)
+def test_what_a_writer_of_the_standard_wrote_is_read_as_it_was(
+    rows: list[tuple[str, str, str]], delimiter: str, quoting: int, end: str
+) -> None:
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, delimiter=delimiter, quoting=quoting, lineterminator=end)
+    writer.writerows([["id", "text", "more"], *rows, ["9", "plain", "x"]])
+    names, records = read(out.getvalue())
+    assert names == ["id", "text", "more"]
+    assert records == [list(row) for row in [*rows, ("9", "plain", "x")]]

@@ -1,0 +1,160 @@
+"""Markup and escapes: the text that they stand for, and nothing changed that only looks like them."""
+
+from __future__ import annotations
+
+import html
+import json
+import quopri
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from curate.deid.pseudonym import Pseudonymizer
+from curate.deid.text.scrub import TextRules, scrub
+from curate.deid.verify.leaks import findings
+from curate.sources.markup import plain_text
+from curate.sources.section import parse_sections
+
+LINES = [
+    "FINDINGS:", "The heart is normal in size.", "mild atelectasis at the left base.", "No pleural effusion.",
+    "IMPRESSION:", "1. No acute disease.",
+]  # fmt: skip
+SECTIONS = {"findings": " ".join(LINES[1:4]), "impression": LINES[5]}
+
+
+def told(text: str) -> dict[str, str]:
+    return {name: " ".join(part.split()) for name, part in parse_sections(plain_text(text)).items()}
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        "\\n", "\\r\\n", "\\r", "\\\\n", "\\\\r\\\\n", "\\n\\n", " \\n ", "\\n\\t", "\\.br\\", "\\.BR\\", "\\\\.br\\\\",
+        "\\.br\\\\.br\\", "\\.sp\\", "\\.sp2\\", "\\.ce\\", "\\.br\\\\.in+4\\", "\\X0A\\", "\\X0D0A\\", "\\x0d\\",
+        "\\E\\.br\\E\\",
+        "_x000D_\n", "_x000D__x000A_", "_x000a_", "&#xD;", "&#10;", "&#x0D;&#x0A;", "&amp;#13;", "<br>", "<BR />",
+        "<br/>\r\n",
+        "&lt;br&gt;", "&amp;lt;br/&amp;gt;", "</p><p>", "</div>\n<div class=\"x\">", "</li><li>",
+        "</td></tr><tr><td>", "\\u000a",
+        "\\par ", "\\line\n", "~", "=0A", "=0D=0A", "=\n\n", "\u200b\n", "\r",
+    ],
+)  # fmt: skip
+def test_a_line_break_however_it_is_written(end: str) -> None:
+    text = "\ufeff" + end.join(LINES)
+    if end.startswith("\\par") or end.startswith("\\line"):
+        text = "{\\rtf1\\ansi{\\fonttbl{\\f0 Arial;}}\\pard " + text.lstrip("\ufeff") + "\\par}"
+    if end.startswith("</"):
+        text = "<p><div><ul><li><table><tr><td>" + text
+    assert told(text) == SECTIONS
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("nodule &lt; 5&nbsp;mm &amp; stable", "nodule < 5 mm & stable"),
+        ("caf&eacute; &#233; &#xE9; &NBSP;x", "café é é  x"),
+        ("H\\T\\P, 5\\S\\2, a\\R\\b, x\\F\\y, p\\E\\d", "H&P, 5^2, a~b, x|y, p\\d"),
+        ("\\H\\bold\\N\\ and \\X51\\uill", "bold and Quill"),
+        ('he said \\"no\\" and \\"yes\\"', 'he said "no" and "yes"'),
+        ("Qu\\u0069ll \\ud83d\\ude00", "Quill 😀"),
+        ("x_x005F_x000D_y", "x\ry"),
+        ("{\\rtf1\\ansi caf\\'e9 \\u8211?\\u-10179?\\u-8704? \\{x\\}}", "café –😀 {x}"),
+        ("{\\rtf1\\ansi\\ansicpg1251\\'cd\\'e5\\'f2}", "Нет"),
+        ("{\\rtf1 a\\par}\nADDENDUM: b", "a\nADDENDUM: b"),
+        ("{\\rtf1 a\\cell b\\cell\\row c", "a\tb\t\nc"),
+        ("\\pard\\b FINDINGS:\\b0\\par clear", "FINDINGS:\nclear"),
+        ("{\\E\\rtf1\\E\\ansi a\\E\\par b}", "a\nb"),
+        ("caf=C3=A9 is=\n long=20", "café is long "),
+        ("<![CDATA[<p>clear</p>]]>", "\nclear\n"),
+        ("&lt;p&gt;clear&lt;/p&gt;", "\nclear\n"),
+        ("\ufeffFIND\u00adINGS\u200b:", "FINDINGS:"),
+    ],
+)
+def test_what_is_meant(text: str, plain: str) -> None:
+    assert plain_text(text) == plain
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "nodule < 5 mm and > 3 mm", "5<6 & 7>3", "a<b and c>d", "R&D, H&P;", "AT&T; 3&4",
+        "see C:\\new\\table\\report.txt",
+        "\\\\nas01\\share\\new\\x", "C:\\X51\\T\\N", "seen at <TIME> by <NAME> on [DATE]", "~5 mm, then ~3 mm",
+        "1.5 \\times 2 cm, \\nu \\neq 0",
+        "EF=55, FEV1=80, a=b", "\\T2 axial\\", "and/or \\ either", "T2*-weighted _x_ _x00_", "{curly} \\a",
+        "x <- y -> z", "p<0.05; r>0.9",
+        "\tindented\r\nlines\x0b ü 肺 \ufffd", "", "a & b", "&unknown; &;", "3 = 2 + 1 =", "100% =AB", "the 5\" film",
+        "email <a@b.org>",
+    ],
+)  # fmt: skip
+def test_what_only_looks_like_markup_stays(text: str) -> None:
+    assert plain_text(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "clear<!-- Quill -->.", "clear<span style='display:none'>Quill <span>A</span> Quill</span>.",
+        "clear<script>var n='Quill'</script>.",
+        "<html><head><title>Quill</title></head><body>clear.</body></html>", "<p title='Quill'>clear.</p>",
+        "clear<img alt=\"Quill\">.",
+        "{\\rtf1{\\info{\\author Quill}}{\\*\\generator Quill;}clear.}", "{\\rtf1 clear\\v Quill\\v0 .}",
+        "<style>.Quill{}</style>clear.",
+        "&lt;!-- Quill --&gt;clear.", "{\\rtf1{\\header Quill}clear.}", "<p hidden>Quill</p>clear.",
+    ],
+)  # fmt: skip
+def test_what_no_reader_sees_is_no_text(text: str) -> None:
+    assert plain_text(text).strip() == "clear."
+
+
+def test_nothing_is_lost_where_markup_breaks_off() -> None:
+    for text in (
+        "<p>clear <b>lungs",
+        "{\\rtf1 clear \\b lungs",
+        "clear <!-- lungs",
+        "clear lungs<style>",
+        "clear lungs <p class='x",
+    ):
+        assert "clear" in plain_text(text) and "lungs" in plain_text(text)
+
+
+WORDS = st.text(st.sampled_from("abc XYZ12.,:;()<>&\\~_=\"'{}\n-/xnrtuTE"), max_size=40)
+
+
+@given(WORDS)
+def test_decoding_again_changes_nothing(text: str) -> None:
+    assert plain_text(plain_text(text)) == plain_text(text)
+
+
+@given(st.text(st.sampled_from('abcXYZ 12.,:;()-/é肺<>&"'), max_size=60))
+def test_what_a_known_writer_escaped_comes_back(text: str) -> None:
+    assert plain_text(text) == text or "&" in text or "<" in text
+    escaped = html.escape(f"<p>{html.escape(text)}</p>")
+    if plain_text(text) == text:
+        assert plain_text(escaped).strip() == text.strip()
+        rtf = "".join(c if c.isascii() else f"\\u{ord(c)}?" for c in text)
+        assert plain_text("{\\rtf1\\ansi " + rtf + "}").strip() == text.strip()
+        assert plain_text(json.dumps(text + '\n"a" "b"')[1:-1]).rstrip('ab "\n') == text.rstrip('ab "\n')
+        printable = quopri.encodestring((text + "x" * 90).encode()).decode()
+        assert plain_text(printable) == text + "x" * 90
+
+
+NAMES = (
+    "<b>Qu</b>illermark", "Qu&#105;llermark", "\\X51\\uillermark", "Qu\\u0069llermark", "Qu_x0069_llermark",
+    "Qu=\nillermark =C3=A9",
+    "{\\rtf1 Qu\\b illermark\\b0}", "{\\rtf1 Qu\\'69llermark}", "Qu\u200billermark", "Qu&amp;#105;llermark",
+    "&lt;i&gt;Qu&lt;/i&gt;illermark",
+    "Qu<!-- x -->illermark", "<![CDATA[Quillermark]]>", "Quiller\\H\\mark\\N\\",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_in_markup_is_scrubbed_and_the_verifier_sees_it(name: str) -> None:
+    raw, phi = f"The lungs are clear. Seen with {name} in clinic.", ["Quillermark^Ada"]
+    clean = scrub(plain_text(raw), phi, "P1", Pseudonymizer(b"m" * 32), TextRules())
+    assert "illermark" not in clean and "The lungs are clear." in clean
+    assert findings([clean], phi, [raw, plain_text(raw)]) == ()
+    assert findings([plain_text(raw)], phi)
+    if "rtf" not in name and "=" not in name and "\\H" not in name:
+        assert findings([raw], phi)  # even where nothing had decoded it
