@@ -241,6 +241,7 @@ class Text(Part):
     sections: Annotated[tuple[Annotated[str, AfterValidator(_section)], ...], Field(min_length=1)] = (
         "findings",
         "impression",
+        "addendum",
         "body",
     )
     min_words: Annotated[int, Field(ge=1)] = 2

@@ -84,7 +84,7 @@ def collect(pipeline: Pipeline, manifests: Sequence[Manifest]) -> RunReport:
         curves=_curves(pipeline),
         warnings=[
             *recipe.warnings(),
-            *pairing_warnings(pipeline.pairing),
+            *(f"pairing: {line}" for line in pairing_warnings(pipeline.pairing)),
             *flattered(pipeline, selection),
             *blind_spots(cards(pipeline)),
             *told,

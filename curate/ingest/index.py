@@ -196,8 +196,9 @@ def match(scans: Sequence[tuple[str, pa.Table]], reports: Sequence[Report], rule
 
 
 def read_pairing(folder: Path, pseudo: Pseudonymizer) -> Pairing:
-    """How the pairing went, as the index step has left it."""
-    return Pairing.of_table(read_sealed(_pairing(folder), pseudo))
+    """How the pairing went, as the index step has left it; nothing where the sealed index was taken away."""
+    path = _pairing(folder)
+    return Pairing.of_table(read_sealed(path, pseudo)) if path.is_file() else Pairing(0, 0, 0)
 
 
 def _pairing(folder: Path) -> Path:

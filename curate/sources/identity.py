@@ -23,7 +23,7 @@ _APOSTROPHE = re.compile(r"'(\d+)")
 # A whole number that was a float. Three zeros could be thousands; beyond 2^53 the digits are not the source's.
 _FLOAT = re.compile(r"(\d{1,15})[.,]0{1,2}")
 SCIENTIFIC = re.compile(r"\d(?:[.,]\d+)?e\+?\d{1,3}", re.IGNORECASE)
-_STRONG, _WEAK = ";|~", ",/\\&+ \t\r\n"
+_STRONG, _WEAK = ";|~\\", ",/&+ \t\r\n"
 _WRAPPED = " \t\r\n\0\u00a0[](){}'\""
 
 
