@@ -1,0 +1,1 @@
+"""What real files are like, made by rule: is nothing wrong let through, and nothing right lost?"""
