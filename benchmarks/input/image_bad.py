@@ -47,7 +47,9 @@ def pngs(rng: np.random.Generator) -> Iterator[Bad]:
         sizes = {"rows": (rows + 1, rows - 1, rows * 2, rows // 2), "columns": (columns + 9, columns - 9, columns // 2)}
         for name, others in sizes.items():
             for other in others:
-                yield Bad(f"png {name}", png(values, kind, depth, rng, interlaced=interlaced, header={name: int(other)}))
+                yield Bad(
+                    f"png {name}", png(values, kind, depth, rng, interlaced=interlaced, header={name: int(other)})
+                )
         yield Bad("png depth", png(values, kind, depth, rng, header={"depth": 24 - depth}))
         yield Bad("png kind", png(values, kind, depth, rng, header={"kind": (2, 0, 0)[number % 3]}))
         for body in (raw[: len(raw) * 2 // 3], raw + raw[: len(raw) // 3], raw[:-1]):
@@ -64,7 +66,9 @@ def pngs(rng: np.random.Generator) -> Iterator[Bad]:
         yield Bad("png palette too short", png(places, 3, 8, rng, [few] if number % 2 else []))
         yield Bad("png two headers", good[:33] + good[8:33] + good[33:])
         huge = struct.pack(">IIBBBBB", 60000, 60000, 8, 0, 0, 0, 0)
-        yield Bad("png bomb", b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", huge) + chunk(b"IDAT", packed) + chunk(b"IEND", b""))
+        yield Bad(
+            "png bomb", b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", huge) + chunk(b"IDAT", packed) + chunk(b"IEND", b"")
+        )
 
 
 def tiffs(rng: np.random.Generator) -> Iterator[Bad]:
@@ -74,7 +78,9 @@ def tiffs(rng: np.random.Generator) -> Iterator[Bad]:
         samples, dtype = (1, 3)[number // 2 % 2], ("u1", "u2", "u4", "f4")[number % 4]
         values = field(rng, dtype, samples)
         rows, columns = values.shape[:2]
-        layout: dict[str, Any] = [{}, {"rows": 16}, {"tile": (16, 32)}, {"planar": 2} if samples == 3 else {}][number % 4]
+        layout: dict[str, Any] = [{}, {"rows": 16}, {"tile": (16, 32)}, {"planar": 2} if samples == 3 else {}][
+            number % 4
+        ]
         base = {"compression": compression, **layout}
 
         def make(tags: dict[int, Any], base: dict[str, Any] = base, order: str = order) -> bytes:
@@ -90,7 +96,9 @@ def tiffs(rng: np.random.Generator) -> Iterator[Bad]:
         for other in (columns + 40, columns // 2 if compression != 1 or "tile" in base else columns * 3):
             yield Bad("tiff columns", make({256: (4, [other])}))
         yield Bad("tiff bits", make({258: (3, [64 if dtype != "u4" else 128] * samples)}))
-        yield Bad("tiff bits differ", make({258: (3, [8, 16, 8][:samples])}) if samples == 3 else make({258: (3, [256])}))
+        yield Bad(
+            "tiff bits differ", make({258: (3, [8, 16, 8][:samples])}) if samples == 3 else make({258: (3, [256])})
+        )
         yield Bad("tiff samples", make({277: (3, [samples + 2])}))
         yield Bad("tiff no photometric", make({262: None}))
         yield Bad("tiff photometric", make({262: (3, [(8, 9, 32803, 3, 5, 34892)[number % 6]])}))
@@ -130,15 +138,23 @@ def jpegs(rng: np.random.Generator) -> Iterator[Bad]:
         samples, progressive, restarts = (1, 3)[number % 2], number % 4 > 1, 4 * (number % 3)
         values = field(rng, "u1", samples)
         out = io.BytesIO()
-        Image.fromarray(values).save(out, "JPEG", quality=92, progressive=progressive, subsampling=0,
-                                     restart_marker_blocks=restarts)
+        Image.fromarray(values).save(
+            out, "JPEG", quality=92, progressive=progressive, subsampling=0, restart_marker_blocks=restarts
+        )
         data = out.getvalue()
         frame = re.search(rb"\xff[\xc0-\xc2]\x00[\x0b\x11]\x08", data)
         assert frame is not None
         size = frame.start() + 5
         rows, columns = values.shape[:2]
-        for other in ((rows + 24, columns), (rows - 16, columns), (rows * 3, columns), (rows // 2, columns),
-                      (rows, columns + 24), (rows, columns - 16), (rows, columns * 2)):
+        for other in (
+            (rows + 24, columns),
+            (rows - 16, columns),
+            (rows * 3, columns),
+            (rows // 2, columns),
+            (rows, columns + 24),
+            (rows, columns - 16),
+            (rows, columns * 2),
+        ):
             yield Bad("jpeg size", data[:size] + struct.pack(">HH", *other) + data[size + 4 :])
         yield Bad("jpeg no rows", data[:size] + b"\0\0" + data[size + 2 :])
         scan = data.rindex(b"\xff\xda")
@@ -152,8 +168,10 @@ def jpegs(rng: np.random.Generator) -> Iterator[Bad]:
             marks = [m.start() for m in re.finditer(rb"\xff[\xd0-\xd7]", data)]
             if len(marks) > 6:
                 yield Bad("jpeg interval gone", data[: marks[2]] + data[marks[4] :])
-                yield Bad("jpeg intervals exchanged", data[: marks[1]] + data[marks[2] : marks[3]]
-                          + data[marks[1] : marks[2]] + data[marks[3] :])
+                yield Bad(
+                    "jpeg intervals exchanged",
+                    data[: marks[1]] + data[marks[2] : marks[3]] + data[marks[1] : marks[2]] + data[marks[3] :],
+                )
         table = data.index(b"\xff\xc4")
         yield Bad("jpeg no tables", data[:table] + data[data.index(b"\xff\xda") :], values, 24)
         yield Bad("jpeg two pictures' data", data[:-2] + data[scan + (10 if samples == 1 else 14) :])

@@ -128,8 +128,9 @@ def decode_whole(data: bytes, tables: bytes = b"") -> np.ndarray:
     values = _pixels(data, tables)
     if frame[0] not in (*_BASELINE, _PROGRESSIVE, _LOSSLESS):
         return values
-    end = scans[-1][2]
-    if not _all_sent(frame, [body for body, _, _ in scans]) or _changes(values, data[:end] + _MORE + _END, tables):
+    _, scan, end = scans[-1]
+    more = data[: end - len(scan)] + _RESTART.sub(lambda mark: _NOISE + mark[0], scan) + _MORE + _END
+    if not _all_sent(frame, [body for body, _, _ in scans]) or _changes(values, more, tables):
         raise DropRecord(Reason.TRUNCATED)
     for _, scan, _ in scans:
         numbers = [mark[1] & 7 for mark in _RESTART.findall(scan)]

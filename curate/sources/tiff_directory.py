@@ -105,8 +105,10 @@ def _tags(file: BinaryIO, entries: dict[int, bytes], order: str, number: str) ->
 
 
 def _at(file: BinaryIO, place: int, size: int) -> bytes:
-    file.seek(place)
-    data = file.read(size)
+    data = b""
+    if place < 1 << 62:
+        file.seek(place)
+        data = file.read(size)
     if len(data) < size:
         raise DropRecord(Reason.TRUNCATED)
     return data
