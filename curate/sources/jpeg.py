@@ -162,9 +162,13 @@ def _all_sent(frame: tuple[int, bytes], scans: list[bytes]) -> bool:
         count = scan[0] if scan else 0
         if len(scan) != 4 + 2 * count:
             return False
-        first, last, low = (scan[-3], scan[-2], scan[-1] & 15) if marker == _PROGRESSIVE else (0, 63, 0)
+        first, last, high, low = 0, 63, 0, 0
+        if marker == _PROGRESSIVE:
+            first, last, high, low = scan[-3], scan[-2], scan[-1] >> 4, scan[-1] & 15
         for component in scan[1 : 1 + 2 * count : 2]:
             if component not in left or last >= _COEFFICIENTS:
+                return False
+            if set(left[component][first : last + 1]) != {high or -1}:  # not what the scan before left to be refined
                 return False
             left[component][first : last + 1] = [low] * (last + 1 - first)
     return all(not any(coefficients) for coefficients in left.values())
