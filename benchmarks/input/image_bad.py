@@ -175,7 +175,7 @@ def jpegs(rng: np.random.Generator) -> Iterator[Bad]:
         table = data.index(b"\xff\xc4")
         yield Bad("jpeg no tables", data[:table] + data[data.index(b"\xff\xda") :], values, 24)
         yield Bad("jpeg two pictures' data", data[:-2] + data[scan + (10 if samples == 1 else 14) :])
-    for number in range(10):
+    for _ in range(10):
         out = io.BytesIO()
         Image.fromarray(field(rng, "u1", 4), "CMYK").save(out, "JPEG", quality=95)
         data = out.getvalue()

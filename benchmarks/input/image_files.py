@@ -1,6 +1,6 @@
 """Plain image files of every unusual and every contradictory kind, through the readers of both commands.
 
-    python -m benchmarks.input.image_files [--seed 0] [--out benchmarks/results/input_images.json]
+    python -m benchmarks.input.image_files [--seeds 0 1 2] [--out benchmarks/results/input_images.json]
 
 The truth of a good file is the array that was encoded, so no decoder is believed. A contradictory file must be dropped
 with a Reason, or shown as the whole picture that its data prove.
@@ -13,7 +13,7 @@ import json
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -135,25 +135,25 @@ def check_bad(files: Iterable[Bad], path: Path) -> dict[str, Any]:
     return {"files": count, "kept_right": right, "kept_wrong": dict(+wrong), "reasons": dict(sorted(reasons.items()))}
 
 
-def run(seed: int = 0) -> dict[str, Any]:
-    """All files of ``seed`` through the readers; counts, by kind where something is wrong."""
+def run(seeds: Sequence[int] = (0, 1, 2)) -> dict[str, Any]:
+    """All files of ``seeds`` through the readers; counts, by kind where something is wrong."""
     begun = time.process_time()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "file.bin"
         return {
-            "seed": seed,
-            "good": check_good(good(seed), path),
-            "contradictory": check_bad(bad(seed), path),
+            "seeds": list(seeds),
+            "good": check_good((file for seed in seeds for file in good(seed)), path),
+            "contradictory": check_bad((file for seed in seeds for file in bad(seed)), path),
             "cpu_seconds": round(time.process_time() - begun, 1),
         }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
-    text = json.dumps(run(given.seed), indent=1) + "\n"
+    text = json.dumps(run(given.seeds), indent=1) + "\n"
     print(text)
     if given.out:
         given.out.write_text(text)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import imagecodecs
@@ -70,7 +71,7 @@ def png(
     ihdr = struct.pack(">IIBBBBB", told["columns"], told["rows"], told["depth"], told["kind"], 0, 0, interlaced)
     data = zlib.compress(png_raw(values, depth, interlaced, rng)) if body is None else body
     cuts = [len(data) * i // pieces for i in range(pieces + 1)]
-    idat = [(b"IDAT", data[a:b]) for a, b in zip(cuts, cuts[1:], strict=False)]
+    idat = [(b"IDAT", data[a:b]) for a, b in pairwise(cuts)]
     chunks = [(b"IHDR", ihdr), *before, *idat, *after, (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*c) for c in chunks)
 
@@ -140,8 +141,9 @@ def _parts(values: np.ndarray, rows: int, tile: tuple[int, int] | None, planar: 
 
 
 def tiff(pages: Sequence[tuple[np.ndarray, dict[str, Any]]], order: str = "<", big: bool = False) -> bytes:
-    """A TIFF of pages (values [H, W] or [H, W, S], options). Options: photometric, bits, rows, tile, planar, compression,
-    predictor, extra, subfile, orientation, colours, fill_order, ``tags`` that override, None: leave out, ``shuffle``."""
+    """A TIFF of pages (values [H, W] or [H, W, S], options). Options: photometric, bits, rows, tile, planar,
+    compression, predictor, extra, subfile, orientation, colours, fill_order, shuffle; ``tags`` override, None leaves
+    one out."""
     out = bytearray((b"II" if order == "<" else b"MM") + struct.pack(order + "H", 43 if big else 42))
     out += struct.pack(order + "HHQ", 8, 0, 0) if big else struct.pack(order + "I", 0)
     link = len(out) - (8 if big else 4)

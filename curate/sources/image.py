@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import io
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -51,7 +53,7 @@ def read_image_header(path: Path) -> Header:
     Raises DropRecord: UNREADABLE_FILE, EMPTY_FILE; NOT_AN_IMAGE by content; UNSUPPORTED_IMAGE of a format known by
     name only; TRUNCATED, BAD_HEADER or CONTRADICTORY where the header does not parse. Pixels are not read.
     """
-    with _file(path) as file:
+    with _reading(path) as file:
         pages = _look(_kind(file), file)[0]
     rows, columns = pages[0].rows, pages[0].columns
     if pages[0].orientation in (5, 6, 7, 8):
@@ -81,7 +83,7 @@ def load_image(path: Path, frame: int, rules: PixelRules) -> Picture:
 
 def open_image(path: Path, max_bytes: int) -> Opened:
     """The file, its header parsed. Raises DropRecord as `read_image_header`, TOO_LARGE."""
-    with _file(path) as file:
+    with _reading(path) as file:
         kind = _kind(file)
         pages, left = _look(kind, file)
         if file.seek(0, io.SEEK_END) > max_bytes + _SPARE:
@@ -131,22 +133,19 @@ def resize(pixels: np.ndarray, side: int) -> np.ndarray:
     return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
 
 
-def _file(path: Path) -> BinaryIO:
+@contextmanager
+def _reading(path: Path) -> Iterator[BinaryIO]:
     try:
-        return path.open("rb")
+        with path.open("rb") as file:
+            yield file
+            return
     except OSError as error:
         stop_for_source(error)
     raise DropRecord(Reason.UNREADABLE_FILE)
 
 
 def _kind(file: BinaryIO) -> str:
-    try:
-        head: bytes | None = file.read(HEAD_BYTES)
-    except OSError as error:
-        stop_for_source(error)
-        head = None
-    if head is None:
-        raise DropRecord(Reason.UNREADABLE_FILE)
+    head = file.read(HEAD_BYTES)
     if not head:
         raise DropRecord(Reason.EMPTY_FILE)
     kind = image_kind(head)
@@ -205,7 +204,8 @@ def _show(values: np.ndarray, rules: PixelRules) -> np.ndarray:
         return values
     if values.dtype == np.int8:
         return values.view(np.uint8) ^ 0x80
-    numbers = values.astype(np.float64)
+    with np.errstate(invalid="ignore"):  # of NaN
+        numbers = values.astype(np.float64)
     finite = numbers[np.isfinite(numbers)]
     if finite.size == 0:
         raise DropRecord(Reason.BLANK)

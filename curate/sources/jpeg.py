@@ -128,8 +128,9 @@ def decode_whole(data: bytes, tables: bytes = b"") -> np.ndarray:
     values = _pixels(data, tables)
     if frame[0] not in (*_BASELINE, _PROGRESSIVE, _LOSSLESS):
         return values
-    end = scans[-1][2]
-    if not _all_sent(frame, [body for body, _, _ in scans]) or _changes(values, data[:end] + _MORE + _END, tables):
+    _, scan, end = scans[-1]
+    more = data[: end - len(scan)] + _RESTART.sub(lambda mark: _NOISE + mark[0], scan) + _MORE + _END
+    if not _all_sent(frame, [body for body, _, _ in scans]) or _changes(values, more, tables):
         raise DropRecord(Reason.TRUNCATED)
     for _, scan, _ in scans:
         numbers = [mark[1] & 7 for mark in _RESTART.findall(scan)]
@@ -161,9 +162,13 @@ def _all_sent(frame: tuple[int, bytes], scans: list[bytes]) -> bool:
         count = scan[0] if scan else 0
         if len(scan) != 4 + 2 * count:
             return False
-        first, last, low = (scan[-3], scan[-2], scan[-1] & 15) if marker == _PROGRESSIVE else (0, 63, 0)
+        first, last, high, low = 0, 63, 0, 0
+        if marker == _PROGRESSIVE:
+            first, last, high, low = scan[-3], scan[-2], scan[-1] >> 4, scan[-1] & 15
         for component in scan[1 : 1 + 2 * count : 2]:
             if component not in left or last >= _COEFFICIENTS:
+                return False
+            if set(left[component][first : last + 1]) != {high or -1}:  # not what the scan before left to be refined
                 return False
             left[component][first : last + 1] = [low] * (last + 1 - first)
     return all(not any(coefficients) for coefficients in left.values())

@@ -86,6 +86,8 @@ def _chunks(file: BinaryIO, whole: bool) -> Iterator[tuple[bytes, bytes]]:
             return
         if len(head) < 8:
             raise DropRecord(Reason.TRUNCATED)
+        if kind not in _KEPT and (not kind.isalpha() or kind[:1].isupper()):  # it may change what the others mean
+            raise DropRecord(Reason.UNSUPPORTED_IMAGE)
         if kind not in _KEPT:
             file.seek(length + 4, io.SEEK_CUR)
             continue

@@ -5,6 +5,7 @@ libtiff gives every depth, sign, layout and compression it knows as stored; what
 
 from __future__ import annotations
 
+import logging
 import math
 from typing import BinaryIO
 
@@ -21,12 +22,17 @@ from curate.sources.tiff_directory import Tag, Tags, directories
 _WHITE_IS_ZERO, _RGB, _PALETTE, _SEPARATED, _YCBCR = 0, 2, 3, 5, 6
 _COLOURS = {_WHITE_IS_ZERO: 1, 1: 1, _RGB: 3, _PALETTE: 1, _SEPARATED: 4, _YCBCR: 3}  # samples by photometric
 _PLAIN, _LZW, _OLD_JPEG, _JPEG = 1, 5, 6, 7
+_FAX = (2, 3, 4)
+_LOG = logging.getLogger("imagecodecs")  # where it reports what libtiff warns of
+_LOG.propagate = False  # for the warnings quote tags
+_LOG.addHandler(logging.NullHandler())
 _PACKBITS, _LERC = 32773, 34887
 _DECODERS = {  # whose output may be longer than a strip
     8: imagecodecs.zlib_decode,
     32946: imagecodecs.zlib_decode,
     _LZW: imagecodecs.lzw_decode,
     _PACKBITS: imagecodecs.packbits_decode,
+    34925: imagecodecs.lzma_decode,
     50000: imagecodecs.zstd_decode,
 }
 _SMALL_TILE = 1 << 22  # pixels
@@ -58,7 +64,7 @@ def decode(data: bytes, page: Page) -> np.ndarray:
     if meaning == _SEPARATED:  # libtiff makes colours of inks, by another rule than everybody's; as greys it does not
         place = tags[Tag.PHOTOMETRIC_PLACE][0]
         data = data[:place] + data[place : place + 2].replace(b"\5", b"\1") + data[place + 2 :]
-    values = np.asarray(call_third_party(Reason.UNDECODABLE, imagecodecs.tiff_decode, data, index=page.number))
+    values = _by_libtiff(data, page)
     if tags.get(Tag.PLANAR, (1,))[0] == 2 and values.ndim == 3 and values.shape[0] == samples > 1:
         values = np.moveaxis(values, 0, -1)
     if values.shape != ((page.rows, page.columns, samples) if samples > 1 else (page.rows, page.columns)):
@@ -75,6 +81,22 @@ def decode(data: bytes, page: Page) -> np.ndarray:
         return _coloured(values, tags, bits)
     values = full_range(values, bits) if form != _FLOAT else values
     return from_cmyk(values) if meaning == _SEPARATED else values
+
+
+def _by_libtiff(data: bytes, page: Page) -> np.ndarray:
+    """Samples as stored. Of damaged fax data libtiff makes lines all the same, and only warns."""
+    complaints: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: complaints.append(str(record.msg))  # type: ignore[method-assign]
+    handler.addFilter(lambda record: " at line " in record.getMessage())
+    _LOG.addHandler(handler)
+    try:
+        values = call_third_party(Reason.UNDECODABLE, imagecodecs.tiff_decode, data, index=page.number, verbose=2)
+    finally:
+        _LOG.removeHandler(handler)
+    if complaints and page.tags.get(Tag.COMPRESSION, (1,))[0] in _FAX:
+        raise DropRecord(Reason.UNDECODABLE)
+    return np.asarray(values)
 
 
 def _page(tags: Tags, number: int) -> Page:
@@ -155,28 +177,26 @@ def _check_segments(data: bytes, page: Page, samples: int, bits: int) -> None:
         raise DropRecord(Reason.CONTRADICTORY)
     if any(place + size > len(data) for place, size in zip(places, sizes, strict=True)):
         raise DropRecord(Reason.TRUNCATED)
-    for number, (place, size, length) in enumerate(zip(places, sizes, lengths, strict=True)):
+    for place, size, length in zip(places, sizes, lengths, strict=True):
         if compression == _JPEG:
             decode_whole(data[place : place + size], bytes(tags.get(Tag.JPEG_TABLES, ())))
-        elif photometric != _YCBCR and (compression == _PLAIN or number in (0, len(places) - 1)):
+        elif photometric != _YCBCR:
             _check_length(data[place : place + size], tags, length, row, height)
         if compression == _PACKBITS and bits % 8 and not _by_rows(data[place : place + size], row):
             raise DropRecord(Reason.UNSUPPORTED_IMAGE)  # libtiff gives packed bits by rows, and loses what runs over
 
 
 def _check_length(data: bytes, tags: Tags, length: int, row: int, height: int) -> None:
-    """DropRecord where a strip or tile holds less than ``length`` bytes, or at least a row of ``row`` bytes more: but
-    the last one may be as long as the others, of ``height`` rows. That compressed data are too short, libtiff says."""
+    """DropRecord where a strip or tile holds less than ``length`` bytes, or at least a row of ``row`` bytes more, but
+    the last one may be as long as the others, of ``height`` rows; or where it ends otherwise than its coding does."""
     compression = tags.get(Tag.COMPRESSION, (1,))[0]
     found = len(data)
     if compression != _PLAIN:
-        if compression not in _DECODERS or tags.get(Tag.FILL_ORDER, (1,))[0] != 1:
+        old = compression == _LZW and data[:1] == b"\0"  # bits the other way round, as before TIFF 5
+        if compression not in _DECODERS or tags.get(Tag.FILL_ORDER, (1,))[0] != 1 or old:
             return
-        try:
-            found = len(call_third_party(Reason.CONTRADICTORY, _DECODERS[compression], data, out=row * (height + 1)))
-        except DropRecord:  # more than fits
-            found = 0 if compression == _LZW else row * (height + 1)  # LZW is cut; what fails is an older kind of it
-    elif found < length:
+        found = len(call_third_party(Reason.CONTRADICTORY, _DECODERS[compression], data, out=row * (height + 1)))
+    if found < length:
         raise DropRecord(Reason.TRUNCATED)
     if found >= length + row and found != row * height:
         raise DropRecord(Reason.CONTRADICTORY)

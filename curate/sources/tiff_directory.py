@@ -105,11 +105,10 @@ def _tags(file: BinaryIO, entries: dict[int, bytes], order: str, number: str) ->
 
 
 def _at(file: BinaryIO, place: int, size: int) -> bytes:
-    file.seek(place)
-    data = file.read(size)
-    if len(data) < size:
+    if place + size > file.seek(0, io.SEEK_END):
         raise DropRecord(Reason.TRUNCATED)
-    return data
+    file.seek(place)
+    return file.read(size)
 
 
 def _one(form: str, data: bytes) -> int:
