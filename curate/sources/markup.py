@@ -179,7 +179,11 @@ _PATH = re.compile(r"(?:(?<![^\W\d_])[A-Za-z]:\\(?!\\)|(?<!\S)\\\\[\w.$-]+\\(?!\
 
 
 def _hl7(text: str) -> str:
-    return _outside_paths(_HL7, _hl7_meaning, text) if "\\" in text else text
+    if "\\" not in text:
+        return text
+    if "\\E\\" in text and "\\" not in _HL7.sub("", text):  # all of the text was escaped, its paths too
+        return _HL7.sub(_hl7_meaning, text)
+    return _outside_paths(_HL7, _hl7_meaning, text)
 
 
 def _hl7_meaning(found: re.Match[str]) -> str:
@@ -220,6 +224,9 @@ _BREAK = re.compile(
 )
 _LOOSE_BREAK = re.compile(_WITHIN)  # in a text that has proven breaks
 _TABULATOR = re.compile(rf"\\{{1,2}}t{_NEXT}|(?<=[.:]\n)\\{{1,2}}t(?!imes\b|heta\b|au\b)")
+_JSON = re.compile(r"\\(?:([\"\\/bfnrt])|u([0-9A-Fa-f]{4}))")
+_JSON_LETTERS = {"b": "", "f": "\n", "n": "\n", "r": "\r", "t": "\t"}
+_DOUBLED_PATH = re.compile(r"(?<![^\W\d_])[A-Za-z]:\\\\(?!\\)")
 _QUOTE = re.compile(r"\\([\"/])")
 _SOFT_BREAK = re.compile(r"=\r?\n|=0D=0A|=0A")
 _NO_QUOTED_PRINTABLE = re.compile(r"=(?!\r?\n|[0-9A-F]{2}|$)")
@@ -232,6 +239,8 @@ def _excel(text: str) -> str:
 def _written_out(text: str) -> str:
     if "\\" not in text:
         return text
+    if _DOUBLED_PATH.search(text) and _BREAK.search(text) and "\\" not in _JSON.sub("", text):
+        return _JSON.sub(_json_meaning, text)  # all of the text was escaped, its paths too
     text = _outside_paths(_CODE_POINT, lambda found: _visible(int(found[1] or found[2], 16)), text)
     if max(text, default="") >= "\ud800" and any("\ud800" <= c <= "\udfff" for c in text):  # \ud83d\ude00
         text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
@@ -240,6 +249,10 @@ def _written_out(text: str) -> str:
         broken = _outside_paths(_LOOSE_BREAK, "\n", broken)
     broken = _outside_paths(_TABULATOR, "\t", broken)
     return _outside_paths(_QUOTE, r"\1", broken) if broken != text or len(_QUOTE.findall(text)) > 1 else broken
+
+
+def _json_meaning(found: re.Match[str]) -> str:
+    return _visible(int(found[2], 16)) if found[2] else _JSON_LETTERS.get(found[1], found[1])
 
 
 def _outside_paths(pattern: re.Pattern[str], instead: str | Callable[[re.Match[str]], str], text: str) -> str:

@@ -189,7 +189,12 @@ def _begins(words: list[str], i: int, starts: int) -> bool:
     if before.endswith(("'s", "s'")):
         return False
     if words[i] in ("a", "an", "the"):
-        return i + 1 < len(words) and before not in PARTICIPLES
+        ended = before not in PARTICIPLES | {"half", "twice"} and not before.endswith(("ing", "ed"))
+        return ended and i + 1 < len(words)
+    if words[i + 1 : i + 2] and words[i].endswith("ing") and words[i + 1] in DETERMINERS:
+        return True  # "the mass compressing the brain"
+    if words[i] in ("less", "more", "greater", "fewer"):
+        return words[i + 1 : i + 2] == ["than"]
     if words[i] in LINKS:
         return i + 1 < len(words)
     return words[i] in ADJECTIVES | PARTICIPLES and _ends(words, i)

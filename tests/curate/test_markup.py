@@ -55,6 +55,7 @@ def test_a_line_break_however_it_is_written(end: str) -> None:
         ("nodule &lt; 5&nbsp;mm &amp; stable", "nodule < 5 mm & stable"),
         ("caf&eacute; &#233; &#xE9; &NBSP;x", "café é é  x"),
         ("H\\T\\P, 5\\S\\2, a\\R\\b, x\\F\\y, p\\E\\d", "H&P, 5^2, a~b, x|y, p\\d"),
+        ("see C:\\E\\new\\E\\x \\T\\ y", "see C:\\new\\x & y"),
         ("\\H\\bold\\N\\ and \\X51\\uill", "bold and Quill"),
         ('he said \\"no\\" and \\"yes\\"', 'he said "no" and "yes"'),
         ("Qu\\u0069ll \\ud83d\\ude00", "Quill 😀"),

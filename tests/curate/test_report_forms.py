@@ -11,6 +11,7 @@ import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
+from benchmarks.input import report_files
 from curate.errors import DropRecord, RecipeError
 from curate.ingest.chain import _INSIDE, PictureRules, _Verify
 from curate.record import Reason
@@ -295,3 +296,9 @@ def test_a_structured_report_among_the_images(tmp_path: Path) -> None:
     assert isinstance(reports[0], Report)
     with pytest.raises(DropRecord):
         read_structured(tmp_path / "2.dcm")
+
+
+def test_generated_files_come_back_as_they_were_or_under_a_reason() -> None:
+    told = report_files.run()
+    assert (told["wrong"], told["silent"], told["files_not_in_funnel"]) == (0, 0, 0)
+    assert told["files"] > 600 and told["lost"] <= 2  # type: ignore[operator]
