@@ -37,15 +37,21 @@ _NO_WORD = re.compile(
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n+")
 _MOST_NON_LATIN = 0.2  # of the letters outside the Latin alphabet
 _FEWEST_LETTERS = 4
+_FEWEST_IN_CELL, _FEWEST_LETTERS_IN_CELL = 10, 12
 _SCRIPTS = (("\u0370", "\u03ff", "Greek"), ("\u0400", "\u052f", "Cyrillic"), ("\u0590", "\u05ff", "Hebrew"),
             ("\u0600", "\u06ff", "Arabic"), ("\u0900", "\u0dff", "Indic"), ("\u0e00", "\u0e7f", "Thai"),
             ("\u3040", "\u30ff", "Japanese"), ("\u4e00", "\u9fff", "Chinese or Japanese"),
             ("\uac00", "\ud7af", "Korean"))  # fmt: skip
 
 
-def require_known_language(text: str) -> None:
-    """DropRecord(LANGUAGE) where ``text``, or a long sentence of it, is in another language than English."""
-    if foreign_language(text) is not None:
+def require_known_language(text: str, *, report: bool = True) -> None:
+    """DropRecord(LANGUAGE) where ``text``, or a long sentence of it, is in another language than English.
+
+    A ``report`` is judged however short it is; any other text (a cell of a table, which may be a name) from ten words
+    on, or where it is written in another script.
+    """
+    judged = report or len(text.split()) >= _FEWEST_IN_CELL or _script(text, _FEWEST_LETTERS_IN_CELL) is not None
+    if judged and foreign_language(text) is not None:
         raise DropRecord(Reason.LANGUAGE)
 
 
@@ -107,12 +113,12 @@ def _against(counts: Sequence[int]) -> int:
     return counts[_FOREIGN] + counts[_UNKNOWN] + counts[_CAPITAL]
 
 
-def _script(text: str) -> str | None:
+def _script(text: str, fewest: int = _FEWEST_LETTERS) -> str | None:
     if text.isascii():
         return None
     letters = [c for c in text if c.isalpha()]
     beyond = [c for c in letters if c > "\u024f" and not "\u1e00" <= c <= "\u1eff"]
-    if len(beyond) < _FEWEST_LETTERS or len(beyond) <= _MOST_NON_LATIN * len(letters):
+    if len(beyond) < fewest or len(beyond) <= _MOST_NON_LATIN * len(letters):
         return None
     names = Counter(name for c in beyond for first, last, name in _SCRIPTS if first <= c <= last)
     if names["Japanese"]:

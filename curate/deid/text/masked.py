@@ -29,9 +29,14 @@ def masked_words(source: str, scrubbed: str) -> tuple[int, int]:
     return max(0, words - _count(scrubbed)), words
 
 
+def exceeds(gone: int, words: int, most: float) -> bool:
+    """Is more than the share ``most`` of the words gone, and more than a few?"""
+    return gone >= _FEWEST and gone > most * words
+
+
 def require_words_left(gone: int, words: int, most: float) -> None:
-    """DropRecord(MASKED) where more than the share ``most`` of the words is gone, and more than a few."""
-    if gone >= _FEWEST and gone > most * words:
+    """DropRecord(MASKED) where it `exceeds` the share ``most``."""
+    if exceeds(gone, words, most):
         raise DropRecord(Reason.MASKED)
 
 

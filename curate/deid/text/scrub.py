@@ -35,7 +35,6 @@ LABELS = ("NAME", "ID", "DATE", "TIME", "PHONE", "EMAIL", "URL", "ADDRESS", "AGE
 # A shifted date says that it is one, or a second scrub would shift it again.
 PLACEHOLDER = re.compile(rf"\[(?:{'|'.join(LABELS)})\]|\[DATE:\d{{4}}-\d\d-\d\d\]")
 _NO_PROSE = 1000  # characters: no word, number or address is as long: encoded bytes, in which nothing is found
-_JUDGED = 10  # words from which any text's language is asked for; reports are asked whole, however short
 _LONG_WORD = re.compile(r"[^\W\d_]{4,}")
 _REPEATED = re.compile(r"(\[NAME\])(?:[ \xa0]{1,2}\[NAME\])+")
 
@@ -76,8 +75,8 @@ def scrub(
     text = tidy(text)
     if len(text) >= _NO_PROSE and max(map(len, text.split()), default=0) >= _NO_PROSE:
         raise DropRecord(Reason.TEXT_UNPROVEN)
-    if rules.vocabulary and len(text.split()) >= _JUDGED:
-        require_known_language(text)
+    if rules.vocabulary:
+        require_known_language(text, report=False)
     # Ends: every pass that changes anything turns at least one character outside placeholders into a placeholder.
     phi, known = tuple(dict.fromkeys(phi)), dict[str, None]()
     while True:
