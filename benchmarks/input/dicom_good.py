@@ -352,7 +352,7 @@ def functional_groups(rng: np.random.Generator) -> Case:
         (float(np.mean(f * a + b)), float(np.ptp(f)) * a) for f, a, b in zip(frames, slopes, starts, strict=True)
     ]
     frame = int(rng.integers(3))
-    ds = header(frames, bits, 16, "MR")
+    ds = header(frames, bits, 16, "EMR")
     shared = rng.random() < 0.3
     if shared:
         ds.SharedFunctionalGroupsSequence = Sequence([_groups(slopes[frame], starts[frame], windows[frame])])

@@ -31,7 +31,7 @@ from pydicom.uid import (
 
 NATIVE = (ExplicitVRLittleEndian, ImplicitVRLittleEndian, ExplicitVRBigEndian)
 LOSSLESS = (JPEGLSLossless, JPEGLosslessSV1, JPEG2000Lossless, RLELossless)
-_CLASSES = {"CT": "2", "MR": "4", "CR": "1", "DX": "1.1", "US": "6.1", "XA": "12.1", "NM": "20"}
+_CLASSES = {"CT": "2", "MR": "4", "CR": "1", "DX": "1.1", "US": "6.1", "XA": "12.1", "EMR": "4.1", "NM": "20"}
 
 
 @dataclass

@@ -7,6 +7,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as Items
 
 from curate.errors import DropRecord
+from curate.record import Reason
 from curate.sources.dicomfile import text, value
 from curate.sources.lut import read_lut
 from curate.sources.palette import Palette, read_palette
@@ -47,7 +48,10 @@ def keep_palette(out: Dataset, source: Dataset) -> None:
 
 
 def set_tables(out: Dataset, source: Dataset) -> None:
-    """Modality and VOI LUTs of ``source`` of their exact lengths; what of them ``out`` has already is replaced."""
+    """Modality and VOI LUTs of ``source`` of their exact lengths; what of them ``out`` has already is replaced.
+
+    Raises DropRecord BAD_HEADER where one makes no table, as `curate.sources.window` does.
+    """
     little = source.original_encoding[1] is not False
     for keyword, kind in _SEQUENCES.items():
         if keyword in out:
@@ -61,13 +65,12 @@ def set_tables(out: Dataset, source: Dataset) -> None:
 
 
 def _table(source: Dataset, kind: str, little: bool) -> Dataset | None:
-    """One LUT item with nothing but its table, as words (C.11.1.1.1); None where it makes none."""
-    try:
-        table = read_lut(source, little)
-    except DropRecord:
+    """One LUT item with nothing but its table, as words (C.11.1.1.1); None where it was left empty."""
+    if value(source, "LUTDescriptor") is None and value(source, "LUTData") is None:
         return None
+    table = read_lut(source, little)
     if len(table.entries) != table.declared:
-        return None
+        raise DropRecord(Reason.BAD_HEADER)  # without it the picture is another one
     item = Dataset()
     words = table.entries.astype("<u2")
     item.add_new(0x00283002, "US", [len(words) & 0xFFFF, table.first, max(table.bits, 8)])

@@ -88,10 +88,11 @@ def _explained(codes: np.ndarray, layout: Layout, above: int) -> Layout:
     if not (above & ~int(np.bitwise_and.reduce(codes, axis=None))):
         return layout
     span = float(1 << stored)
-    plane, parts = _plane(codes), _plane(codes >> codes.dtype.type(stored))
-    if plane is not None and parts is not None:
+    plane = _plane(codes)
+    if plane is not None:
         kind = f"{plane.dtype.byteorder}{'i' if layout.signed else 'u'}{plane.itemsize}"
         whole, below = plane.view(kind), mask(plane.view(kind), layout)
+        parts = whole.astype(np.int64) - below  # seams are where the two readings part
         if is_continuous(below, parts, span):
             return layout
         if is_continuous(whole, parts, 4 * span):
@@ -115,16 +116,17 @@ def _wraps(codes: np.ndarray, stored: int) -> bool:
     """
     unsigned = codes & codes.dtype.type((1 << stored) - 1)
     half, near = 1 << (stored - 1), 1 << max(stored - 4, 0)
-    parts = unsigned >> codes.dtype.type(stored - 1)
     if (
         not ((unsigned >= half - near) & (unsigned < half)).any()
         or not ((unsigned >= half) & (unsigned < half + near)).any()
     ):
         return False
-    plane, parts = _plane(unsigned), _plane(parts)
-    if plane is None or parts is None:
+    plane = _plane(unsigned)
+    if plane is None:
         return False
-    return is_continuous(plane, parts, 2.0 * half, (plane != half - 1) & (plane != half))
+    parts = plane >> plane.dtype.type(stored - 1)
+    signed = plane.astype(np.int64) - (parts.astype(np.int64) << stored)
+    return is_nearer(plane, signed, parts, (plane != half - 1) & (plane != half))
 
 
 def _plane(cells: np.ndarray) -> np.ndarray | None:

@@ -40,10 +40,10 @@ def is_continuous(values: np.ndarray, parts: np.ndarray, span: float, among: np.
     return bool(np.median(seams) <= min(4 * elsewhere.mean() + 2, span / 16))
 
 
-def is_nearer(values: np.ndarray, others: np.ndarray, parts: np.ndarray) -> bool:
+def is_nearer(values: np.ndarray, others: np.ndarray, parts: np.ndarray, among: np.ndarray | None = None) -> bool:
     """Are neighbours of different ``parts`` far nearer in ``values`` than in ``others``, all (rows, columns)?"""
-    here, there = (_distances(each, parts, None)[0] for each in (values, others))
-    return bool(here.size and 2 * np.median(here) < np.median(there))
+    here, there = (_distances(each, parts, among)[0] for each in (values, others))
+    return bool(here.size >= _FEW and 2 * here.mean() < there.mean())
 
 
 def _distances(values: np.ndarray, parts: np.ndarray, among: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
