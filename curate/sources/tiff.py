@@ -22,7 +22,7 @@ from curate.sources.tiff_directory import Tag, Tags, directories
 _WHITE_IS_ZERO, _RGB, _PALETTE, _SEPARATED, _YCBCR = 0, 2, 3, 5, 6
 _COLOURS = {_WHITE_IS_ZERO: 1, 1: 1, _RGB: 3, _PALETTE: 1, _SEPARATED: 4, _YCBCR: 3}  # samples by photometric
 _PLAIN, _LZW, _OLD_JPEG, _JPEG = 1, 5, 6, 7
-_FAX = (2, 3, 4)
+_FAX = {2: imagecodecs.ccittrle_decode, 3: imagecodecs.ccittfax3_decode, 4: imagecodecs.ccittfax4_decode}
 _LOG = logging.getLogger("imagecodecs")  # where it reports what libtiff warns of
 _LOG.propagate = False  # for the warnings quote tags
 _LOG.addHandler(logging.NullHandler())
@@ -94,9 +94,30 @@ def _by_libtiff(data: bytes, page: Page) -> np.ndarray:
         values = call_third_party(Reason.UNDECODABLE, imagecodecs.tiff_decode, data, index=page.number, verbose=2)
     finally:
         _LOG.removeHandler(handler)
-    if complaints and page.tags.get(Tag.COMPRESSION, (1,))[0] in _FAX:
+    coding = page.tags.get(Tag.COMPRESSION, (1,))[0]
+    if coding in _FAX and (complaints or not _fax_agrees(data, page, np.asarray(values), coding)):
         raise DropRecord(Reason.UNDECODABLE)
     return np.asarray(values)
+
+
+def _fax_agrees(data: bytes, page: Page, values: np.ndarray, coding: int) -> bool:
+    """Does another decoder, where it can, make the same of the strips? Of some damage libtiff does not even warn."""
+    tags = page.tags
+    if values.ndim != 2 or Tag.STRIPS not in tags or tags.get(Tag.T4_OPTIONS, (0,))[0] or Tag.STRIP_BYTES not in tags:
+        return True
+    at, height = 0, tags.get(Tag.ROWS_PER_STRIP, (page.rows,))[0]
+    for place, size in zip(tags[Tag.STRIPS], tags[Tag.STRIP_BYTES], strict=True):
+        strip, rows = data[place : place + size], values[at : at + height]
+        at += height
+        if tags.get(Tag.FILL_ORDER, (1,))[0] == 2:
+            strip = bytes(imagecodecs.bitorder_decode(strip))
+        try:
+            other = call_third_party(Reason.UNDECODABLE, _FAX[coding], strip, height=len(rows), width=page.columns)
+        except DropRecord:
+            continue
+        if not np.array_equal(rows.astype(np.uint8), np.asarray(other).reshape(rows.shape)):
+            return False
+    return True
 
 
 def _page(tags: Tags, number: int) -> Page:

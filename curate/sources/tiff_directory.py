@@ -35,6 +35,7 @@ class Tag(IntEnum):
     ROWS_PER_STRIP = 278
     STRIP_BYTES = 279
     PLANAR = 284
+    T4_OPTIONS = 292
     COLOUR_MAP = 320
     TILE_COLUMNS = 322
     TILE_ROWS = 323
