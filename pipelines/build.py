@@ -214,9 +214,11 @@ def list_archive(recipe: Recipe, pseudo: Pseudonymizer, write: bool = True) -> L
     if write:
         private_folder(recipe.out / "private")
     sources = tuple(list_chunks(s, folder, pseudo, write) for s in recipe.image_sources())
-    stamps = [
-        f"{p}|{p.stat().st_size}|{p.stat().st_mtime_ns}" for s in recipe.reports for p in _files(s.path.resolve())
-    ]
+    try:
+        found = [(p, p.stat()) for s in recipe.reports for p in _files(s.path.resolve())]
+    except OSError as error:
+        raise SourceError(error.errno or errno.EIO, "reports") from None
+    stamps = [f"{p}|{info.st_size}|{info.st_mtime_ns}" for p, info in found]
     return Listing(sources, pseudo.key("listing", *(n for w in sources for n in (w.name, *w.chunks)), *stamps))
 
 

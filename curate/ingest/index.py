@@ -20,6 +20,7 @@ import pyarrow as pa
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.text.shared import shared_words
 from curate.deid.vault import SecretSource, read_sealed, write_sealed
+from curate.errors import SourceError
 from curate.ingest.scan import SCAN, read_scan
 from curate.record import FATE, INDEX, Reason, conform, live
 from curate.sources.pair import PairRules, pair
@@ -74,11 +75,14 @@ class IndexTask:
         """FATE rows sorted by key; the live rows are sealed in partitions of ``rows_per_partition``."""
         pseudo = self.secret.pseudonymizer()
         scans = [(name, read_scan(chunks, Path(self.scans), pseudo)) for name, chunks in self.chunks]
-        reports = [
-            replace(r, row=f"{i}/{r.row}")  # two sources may hold files of one name
-            for i, s in enumerate(self.reports)
-            for r in read_reports(Path(s.path), s.columns, s.format, s.name_pattern)
-        ]
+        try:
+            reports = [
+                replace(r, row=f"{i}/{r.row}")  # two sources may hold files of one name
+                for i, s in enumerate(self.reports)
+                for r in read_reports(Path(s.path), s.columns, s.format, s.name_pattern)
+            ]
+        except SourceError as error:
+            raise SourceError(error.number, "reports") from None
         index = build_index(scans, reports, self.rules, pseudo)
         alive = index.filter(pa.array(live(index)))
         for i, start in enumerate(range(0, alive.num_rows, self.rows_per_partition)):
