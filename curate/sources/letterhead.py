@@ -93,9 +93,17 @@ def _reach(text: str, units: Sequence[tuple[int, int]]) -> int:
 
 def _units(text: str) -> list[tuple[int, int]]:
     """(start, end) of every line, and of the sentences and fields in it; "Dr. A. Baker" is not three of them."""
-    cuts = [m.span() for m in signs.SPLIT.finditer(text) if not signs.ABBREVIATED.search(text[max(0, m.start() - 12) : m.start()])]
+    cuts = [
+        m.span()
+        for m in signs.SPLIT.finditer(text)
+        if not signs.ABBREVIATED.search(text[max(0, m.start() - 12) : m.start()])
+    ]
     cuts += [m.span() for m in signs.LINE.finditer(text)]
-    cuts += [m.span() for m in signs.INSIDE.finditer(text) if not signs.HALF_ROLE.search(text[max(0, m.start() - 16) : m.start()])]
+    cuts += [
+        m.span()
+        for m in signs.INSIDE.finditer(text)
+        if not signs.HALF_ROLE.search(text[max(0, m.start() - 16) : m.start()])
+    ]
     cuts += [m.span(1) for m in signs.FIELD.finditer(text)]
     units, at = [], 0
     for start, end in [*sorted(cuts), (len(text), len(text))]:

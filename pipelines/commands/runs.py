@@ -22,12 +22,14 @@ from pipelines.commands.screen import (
     pipeline_of,
     print_funnel,
     progress_bars,
+    say,
     say_warnings,
 )
 
 
 def run(recipe: RecipeFile, set_: Set = None, engine: SetEngine = None, workers: Workers = None) -> None:
     """Plan, then run every step that is not done; prints the funnel, writes report/index.html."""
+    from curate.deid.attest import text_warnings
     from pipelines.check import check
     from pipelines.summary import funnel, write_report
 
@@ -37,6 +39,7 @@ def run(recipe: RecipeFile, set_: Set = None, engine: SetEngine = None, workers:
     pipeline, manifests = execute(made)
     report = write_report(pipeline, manifests)
     print_funnel(funnel(manifests))
+    say(text_warnings(report.attestation or {}))
     for measure in report.measures:
         interval = f" [{measure.low:.3f}, {measure.high:.3f}]" if measure.low is not None else ""
         out.print(f"{measure.name:32} {measure.value:.3f}{interval}")

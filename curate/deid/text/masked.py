@@ -22,8 +22,8 @@ _FEWEST = 5  # masked words; two names and a street in a short text are no sign
 def masked_words(source: str, scrubbed: str) -> tuple[int, int]:
     """(words of ``source`` that are gone from ``scrubbed``, words of ``source``).
 
-    Words are two and more letters without a digit; those of dates and titles do not count. A placeholder counts the words that
-    it stands for, however many fell into one; what stood as a placeholder in the source is nobody's.
+    Words are two and more letters without a digit; those of dates and titles do not count. A placeholder counts the
+    words that it stands for, however many fell into one; what stood as a placeholder in the source is nobody's.
     """
     words = _count(tidy(source))
     return max(0, words - _count(scrubbed)), words
