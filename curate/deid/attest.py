@@ -65,7 +65,7 @@ def masked_share(actions: Sequence[Mapping[str, int]]) -> dict[str, float]:
 
 def text_warnings(attestation: Mapping[str, Any]) -> list[str]:
     """What is to be said aloud of texts withheld: how many for their language, how many as mostly masked."""
-    reasons, rows = attestation["reasons"], attestation["report_rows"]
+    reasons, rows = attestation.get("reasons", {}), attestation.get("report_rows", {})
     texts = {
         Reason.LANGUAGE: "not in English: the vocabulary would mask most of their words",
         Reason.MASKED: "mostly masked (deid.max_masked says how much may be)",

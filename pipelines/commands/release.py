@@ -53,7 +53,7 @@ def deid(
     if log is not None:
         write_log(log, attestation)
     print_attestation(attestation)
-    say(text_warnings(attestation))
+    say(text_warnings(attestation), [])
     out.print(f"attestation: {near(target.resolve() / 'attestation.json')}", soft_wrap=True)
     if not attestation["verification"]["passed"]:
         fail(1, "attestation failed", "the second reader found what the rules had left; those inputs were kept back")

@@ -39,7 +39,7 @@ def run(recipe: RecipeFile, set_: Set = None, engine: SetEngine = None, workers:
     pipeline, manifests = execute(made)
     report = write_report(pipeline, manifests)
     print_funnel(funnel(manifests))
-    say(text_warnings(report.attestation or {}))
+    say(text_warnings(report.attestation or {}), [])
     for measure in report.measures:
         interval = f" [{measure.low:.3f}, {measure.high:.3f}]" if measure.low is not None else ""
         out.print(f"{measure.name:32} {measure.value:.3f}{interval}")
