@@ -25,7 +25,7 @@ from pydicom.pixels.processing import convert_color_space
 from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.cells import overlay_bits, read_signs, settle
-from curate.sources.codestream import Stream, read_stream, rle_segments
+from curate.sources.codestream import Stream, read_stream
 from curate.sources.dicomfile import FLOAT_PIXELS, DicomFile
 from curate.sources.layout import Layout
 from curate.sources.prove import ProvenPixels, frame_stream
@@ -195,34 +195,12 @@ def _plugins(syntax: uid.UID, data: bytes, layout: Layout, stream: Stream | None
     are looked at before any of them sees it.
     """
     if syntax == uid.RLELossless:
-        _check_rle(data, layout)
         # not pylibjpeg's: on bad bytes it panics, with a BaseException that is out of our reach
         return (PLUGIN, "pydicom")
     if syntax not in FAST:
         return (_PYDICOM,)
     # 12-bit DCT: the two differ by one here and there, so pydicom's goes first
     return (_PYDICOM, PLUGIN) if syntax in _DCT_JPEG and stream is not None and stream.bits != 8 else (PLUGIN, _PYDICOM)
-
-
-def _check_rle(data: bytes, layout: Layout) -> None:
-    """Segments as many as bytes of a pixel, and of the first as many bytes as pixels: decoders trust both blindly."""
-    segments = rle_segments(data, len(data))
-    if segments is None or len(segments) != layout.samples * layout.allocated // 8:
-        raise DropRecord(Reason.UNDECODABLE)
-    count, ends = layout.rows * layout.columns, (*segments, len(data))
-    plane = _unpacked(data[ends[0] : ends[1]])
-    if plane < count or plane > count + count % 2 + 1:
-        raise DropRecord(Reason.STREAM_SIZE if plane else Reason.UNDECODABLE)
-
-
-def _unpacked(part: bytes) -> int:
-    """Bytes that an RLE segment unpacks to; the byte that makes its length even may be one too many for the decoder."""
-    for end in (len(part), len(part) - 1):
-        try:
-            return len(call_third_party(Reason.UNDECODABLE, imagecodecs.packbits_decode, part[:end]))
-        except DropRecord:
-            continue
-    return 0
 
 
 def _decode(data: bytes, runner: DecodeRunner) -> bytes:

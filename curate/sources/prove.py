@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+import imagecodecs
 import numpy as np
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import UID, ExplicitVRLittleEndian, RLELossless
@@ -61,15 +62,40 @@ def prove(file: DicomFile, frame: int = 0) -> ProvenPixels:
 
 
 def frame_stream(pixels: ProvenPixels, frame: int) -> bytes:
-    """The frame's code stream, what lies behind its end marker left out. Raises DropRecord TRUNCATED, FRAME_COUNT."""
+    """The frame's code stream, what lies behind its end marker left out. Raises DropRecord TRUNCATED,
+    FRAME_COUNT, UNDECODABLE, STREAM_SIZE."""
     assert pixels.fragments is not None
     data = pixels.fragments.read(pixels.file, frame)
-    stream = call_third_party(Reason.UNDECODABLE, read_stream, data)
-    if stream is None or pixels.file.syntax == RLELossless:
+    if pixels.file.syntax == RLELossless:
+        _check_rle(data, pixels.layout)
         return data
+    stream = call_third_party(Reason.UNDECODABLE, read_stream, data)
+    if stream is None:
+        raise DropRecord(Reason.UNDECODABLE)
     if stream.end is None:
         raise DropRecord(Reason.TRUNCATED)
     return data[: stream.end]
+
+
+def _check_rle(data: bytes, layout: Layout) -> None:
+    """Segments as many as bytes of a pixel, and of the first as many bytes as pixels: decoders trust both blindly."""
+    segments = rle_segments(data, len(data))
+    if segments is None or len(segments) != layout.samples * layout.allocated // 8:
+        raise DropRecord(Reason.UNDECODABLE)
+    count, ends = layout.rows * layout.columns, (*segments, len(data))
+    plane = _unpacked(data[ends[0] : ends[1]])
+    if plane < count or plane > count + count % 2 + 1:
+        raise DropRecord(Reason.STREAM_SIZE if plane else Reason.UNDECODABLE)
+
+
+def _unpacked(part: bytes) -> int:
+    """Bytes that an RLE segment unpacks to; the byte that makes its length even may be one too many for the decoder."""
+    for end in (len(part), len(part) - 1):
+        try:
+            return len(call_third_party(Reason.UNDECODABLE, imagecodecs.packbits_decode, part[:end]))
+        except DropRecord:
+            continue
+    return 0
 
 
 def _coded(file: DicomFile, layout: Layout, fragments: Fragments, frame: int) -> tuple[UID, Layout]:
