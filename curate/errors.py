@@ -3,7 +3,9 @@
     RadsiftError
     ├── RecipeError        the recipe or the arguments are wrong: exit code 2, names the field and the fix
     ├── RunError           the run cannot go on (disk full, engine gone, a bug in a stage): exit code 1
-    │   └── FunnelError    rows were lost or doubled: in != kept + dropped(reason)
+    │   ├── FunnelError    rows were lost or doubled: in != kept + dropped(reason)
+    │   ├── DamagedError   a file of the run is not as it was written
+    │   └── SourceError    an archive that went away, or that refuses: its fault is no record's
     └── DropRecord         one record cannot go on; carries a Reason, never reaches the user as an exception
 
 Messages are written for people and never carry a source path's PHI, a header value or report text.
@@ -11,8 +13,10 @@ Messages are written for people and never carry a source path's PHI, a header va
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -53,6 +57,35 @@ class RunError(RadsiftError):
 
 class FunnelError(RunError):
     """A step broke in = kept + dropped(reason)."""
+
+
+class DamagedError(RunError):
+    """A file of the run that was damaged on its disk; the next run makes it anew."""
+
+    def __init__(self, path: Path | str) -> None:
+        super().__init__(str(path))
+        self.path = Path(path)
+
+    def __str__(self) -> str:
+        where = "/".join(self.path.parts[-2:])  # files of a run have no one's name
+        return f"{where} is damaged; if a run wrote it, the same 'curate run' makes it anew, else bring a whole one"
+
+
+class SourceError(RunError):
+    """The archive, not a file of it, cannot be read: unmounted, stale, refused. ``number`` is the system's errno.
+
+    ``name`` is the recipe's of the source and ``detail`` says how much of it; neither holds a path.
+    """
+
+    def __init__(self, number: int, name: str = "", detail: str = "") -> None:
+        super().__init__(number, name, detail)
+        self.number, self.name, self.detail = number, name, detail
+
+    def __str__(self) -> str:
+        of = f"source '{self.name}'" if self.name else "a source"
+        told = f"{of} cannot be read: {os.strerror(self.number)}{self.detail}"
+        fix = "check that it is mounted and may be read (or 'exclude' that folder); then the same command goes on"
+        return f"{told}\n  fix: {fix}"
 
 
 class DropRecord(RadsiftError):

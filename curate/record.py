@@ -58,6 +58,7 @@ class Reason(StrEnum):
     TOO_SMALL = "image_too_small"
     CHANGED = "file_changed_since_index"
     CRASHED = "crashed_its_process"
+    FAILED = "unforeseen_failure"  # of the program, at the place its `fault` names: a bug to report
     # -- ingest: de-identification; what cannot be proven clean is quarantined
     BURNED_IN = "quarantine_burned_in_text"
     PIXELS_UNPROVEN = "quarantine_pixels_unproven"
@@ -119,7 +120,15 @@ class Fate(StrEnum):
 DROP_FIELDS = [pa.field("drop_step", pa.string()), pa.field("drop_reason", pa.string())]
 
 # One picture of a montage: where it is read from, named as in INDEX.
-TILE = pa.struct([("path", pa.binary()), ("size", pa.int64()), ("frame", pa.int32())])
+TILE = pa.struct(
+    [
+        ("path", pa.binary()),
+        ("size", pa.int64()),
+        ("mtime_ns", pa.int64()),
+        ("identity", pa.string()),
+        ("frame", pa.int32()),
+    ]
+)
 
 # Output of `index`: PHI, so it is only ever written encrypted, under RUN/private.
 INDEX = pa.schema(
@@ -131,6 +140,8 @@ INDEX = pa.schema(
         pa.field("kind", pa.string()),  # dicom | image | none (a report without an image)
         pa.field("path", pa.binary()),  # absolute path of the image file, as the file system's bytes: PHI
         pa.field("size", pa.int64()),  # bytes, as indexed
+        pa.field("mtime_ns", pa.int64()),  # ns, as indexed
+        pa.field("identity", pa.string()),  # of a DICOM file, as indexed: SOP Instance UID and Patient ID. PHI
         pa.field("frame", pa.int32()),  # 0-based frame of the file
         pa.field("tiles", pa.list_(TILE)),  # of a montage, the frames it is made of, in grid order: PHI; null: `frame`
         pa.field("frames", pa.list_(pa.int32())),  # as RECORD has it
@@ -141,12 +152,15 @@ INDEX = pa.schema(
         pa.field("meta", pa.map_(pa.string(), pa.string())),  # columns the recipe asked to carry along
         pa.field("clean", pa.bool_()),  # member of the declared clean set; null where nothing was declared
         pa.field("official_split", pa.string()),  # train | val | test as the source says; null: by the patient's hash
+        pa.field("fault", pa.string()),  # where the program failed on it, "window.py:120 look_up (ValueError)"
         *DROP_FIELDS,
     ]
 )
 
 # What the index step writes in the clear: the fate of every record, and nothing else.
-FATE = pa.schema([f for f in INDEX if f.name in ("key", "patient", "study", "source", "drop_step", "drop_reason")])
+FATE = pa.schema(
+    [f for f in INDEX if f.name in ("key", "patient", "study", "source", "fault", "drop_step", "drop_reason")]
+)
 
 # Output of `ingest`: the payload, written once and never again.
 RECORD = pa.schema(
@@ -181,6 +195,7 @@ RECORD = pa.schema(
         pa.field("minhash", pa.binary()),  # uint32[MINHASH_SIZE], little endian
         pa.field("actions", pa.map_(pa.string(), pa.int64())),  # "mask NAME", "blank pixels" -> how often
         pa.field("findings", pa.list_(pa.string())),  # codes of the second reader, where it kept the record back
+        pa.field("fault", pa.string()),  # where the program failed on it, "window.py:120 look_up (ValueError)"
         *DROP_FIELDS,
     ]
 )
@@ -249,7 +264,7 @@ def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
     return pa.table(columns, schema=schema)
 
 
-_CODES = ("key", "patient", "study", "source", "actions", "findings", "drop_step", "drop_reason")
+_CODES = ("key", "patient", "study", "source", "actions", "findings", "fault", "drop_step", "drop_reason")
 _PAYLOAD = [f.name for f in RECORD if f.name not in _CODES]
 
 

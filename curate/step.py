@@ -3,9 +3,12 @@
     RUN/steps/<name>-<hash>/part-00000.parquet   what the step made of partition 0, committed by an atomic rename
                             part-00000.json      its counts, sha256 and seconds: the partition's done-marker
                             manifest.json        the step's done-marker, written last: in = kept + dropped(reason)
+                            verified.json        what was last compared with its sha256 (`curate.intact`)
 
 The hash covers the step's configuration, its version and its inputs' hashes, never resources: not the engine, not
-the number of workers. So a killed run resumes where it stopped, and gives the same bytes.
+the number of workers. So a killed run resumes where it stopped, and gives the same bytes. A part, a file beside it or a
+marker that is damaged is one that is missing: exactly that is made again, and what was made of it stays good where the
+new bytes are the old ones.
 """
 
 from __future__ import annotations
@@ -16,15 +19,18 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import pyarrow as pa
 
 from curate import __version__
 from curate.engine import Crash, Engine
 from curate.errors import FunnelError, RunError
+from curate.intact import damaged, digests_beside, forget, marker_path, part_path, remember
 from curate.record import Reason
-from curate.storage import commit_bytes, commit_json, digest, read_json, read_table, table_bytes
+from curate.storage import commit_bytes, commit_marker, digest, read_marker, read_table, table_bytes
+
+__all__ = ["Manifest", "ModelTask", "Progress", "Step", "Task", "part_path", "read_parts", "run_model_step", "run_step"]
 
 Progress = Callable[[str, int, int], None]  # step name, partitions done, partitions in all
 
@@ -39,6 +45,15 @@ class Task(Protocol):
     def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
         """The partition's output rows. ``only`` limits the work to some rows (to find the one that crashes);
         rows in ``poison`` are not touched but marked CRASHED."""
+        ...
+
+
+@runtime_checkable
+class LeavesFiles(Protocol):
+    """A task that writes more than its part: its marker then holds their sha256 too."""
+
+    def beside(self, partition: int) -> Iterable[Path]:
+        """The files that `Task.run` wrote for the partition."""
         ...
 
 
@@ -63,6 +78,13 @@ class Step:
         """Where this step's output lies under the run's folder."""
         return run / "steps" / f"{self.name}-{self.hash}"
 
+    def made_of(self, run: Path) -> str:
+        """A digest of the parts of the steps it reads, as they are now."""
+        folders = (run / "steps").iterdir() if self.inputs and (run / "steps").is_dir() else ()
+        named = {folder.name.rpartition("-")[2]: folder for folder in folders}
+        read = [load_manifest(named[name]) for name in self.inputs if name in named]
+        return digest(*(str(part["sha256"]) for manifest in read if manifest for part in manifest.parts))
+
 
 @dataclass(frozen=True)
 class Manifest:
@@ -82,18 +104,10 @@ class Manifest:
             raise FunnelError(f"{self.step}: {self.rows_in} in, {self.kept} kept, {sum(self.dropped.values())} dropped")
 
 
-def part_path(folder: Path, partition: int) -> Path:
-    """The Parquet file of one partition of a step."""
-    return folder / f"part-{partition:05d}.parquet"
-
-
 def load_manifest(folder: Path) -> Manifest | None:
-    """The manifest of a finished step, None where the step is not done."""
-    try:
-        raw = read_json(folder / "manifest.json")
-    except FileNotFoundError:
-        return None
-    return Manifest(**raw, reused=True)
+    """The manifest of a finished step, None where the step is not done, or its manifest is damaged."""
+    raw = read_marker(folder / "manifest.json")
+    return None if raw is None else Manifest(**raw, reused=True)
 
 
 def read_parts(folder: Path, columns: Sequence[str] | None = None, empty: pa.Schema | None = None) -> pa.Table:
@@ -108,14 +122,15 @@ def read_parts(folder: Path, columns: Sequence[str] | None = None, empty: pa.Sch
 
 def run_step(step: Step, run: Path, engine: Engine, progress: Progress | None = None) -> Manifest:
     """Do what is not done of ``step`` on ``engine`` and write its manifest. A finished step returns at once."""
-    folder = step.folder(run)
-    if (done := load_manifest(folder)) is not None:
+    folder, inputs = step.folder(run), step.made_of(run)
+    todo = damaged(folder, step.partitions, inputs)
+    if not todo and (done := load_manifest(folder)) is not None:
         return done
     started = time.monotonic()
-    todo = [i for i in range(step.partitions) if not _marker(folder, i).exists()]
+    forget(folder, todo)
     say = progress or (lambda name, n, of: None)
     say(step.name, step.partitions - len(todo), step.partitions)
-    work = PartitionWork(step.task, str(folder), step.name)
+    work = PartitionWork(step.task, str(folder), step.name, inputs)
     for finished, (partition, outcome) in enumerate(engine.map(work, todo), step.partitions - len(todo) + 1):
         if isinstance(outcome, Crash):
             _isolate(work, partition, engine)
@@ -143,17 +158,18 @@ def run_model_step(
     step: Step, task: ModelTask, run: Path, engine: Engine, progress: Progress | None = None
 ) -> Manifest:
     """`run_step` for a model's work: the driver commits the narrow tables, the engine keeps the models busy."""
-    folder = step.folder(run)
-    if (done := load_manifest(folder)) is not None:
+    folder, inputs = step.folder(run), step.made_of(run)
+    todo = damaged(folder, step.partitions, inputs)
+    if not todo and (done := load_manifest(folder)) is not None:
         return done
     started = last = time.monotonic()
-    todo = [i for i in range(step.partitions) if not _marker(folder, i).exists()]
+    forget(folder, todo)
     say = progress or (lambda name, n, of: None)
     say(step.name, step.partitions - len(todo), step.partitions)
     scored = engine.map_model(task.prepare, task.model, todo)
     for finished, (partition, results) in enumerate(scored, step.partitions - len(todo) + 1):
         now = time.monotonic()
-        commit_part(folder, partition, task.assemble(partition, results), now - last)
+        commit_part(folder, partition, task.assemble(partition, results), now - last, inputs)
         last = now
         say(step.name, finished, step.partitions)
     return finish(step, run, time.monotonic() - started)
@@ -162,7 +178,10 @@ def run_model_step(
 def finish(step: Step, run: Path, seconds: float) -> Manifest:
     """Add the partitions' counts up and write the manifest, last of all."""
     folder = step.folder(run)
-    parts = [read_json(_marker(folder, i)) for i in range(step.partitions)]
+    read = [read_marker(marker_path(folder, i)) for i in range(step.partitions)]
+    parts = [marker for marker in read if marker is not None]
+    if len(parts) != step.partitions:
+        raise RunError(f"{step.name}: {step.partitions - len(parts)} markers are gone; run the same command again")
     dropped: Counter[str] = Counter()
     for part in parts:
         dropped.update(part["dropped"])
@@ -176,12 +195,16 @@ def finish(step: Step, run: Path, seconds: float) -> Manifest:
         seconds=round(seconds, 3),
     )
     fields = {k: v for k, v in vars(manifest).items() if k != "reused"}
-    commit_json(folder / "manifest.json", fields)
+    remember(folder, parts)
+    commit_marker(folder / "manifest.json", fields)
     return manifest
 
 
-def commit_part(folder: Path, partition: int, table: pa.Table, seconds: float) -> None:
-    """Write one partition's table, then its marker; a partition without a marker is done again."""
+def commit_part(
+    folder: Path, partition: int, table: pa.Table, seconds: float, inputs: str = "", beside: Iterable[Path] = ()
+) -> None:
+    """Write one partition's table, then its marker; a partition without a marker is done again. ``inputs``: what it was
+    made of (`Step.made_of`); ``beside``: what else was written for it."""
     data = table_bytes(table, row_group=256 if "image" in table.column_names else 64 * 1024)
     commit_bytes(part_path(folder, partition), data)
     reasons: list[str | None] = table["drop_reason"].to_pylist() if "drop_reason" in table.column_names else []
@@ -191,9 +214,11 @@ def commit_part(folder: Path, partition: int, table: pa.Table, seconds: float) -
         "kept": table.num_rows - sum(dropped.values()),
         "dropped": dict(sorted(dropped.items())),
         "sha256": digest(data),
+        "files": digests_beside(folder, beside),
+        "inputs": inputs,
         "seconds": round(seconds, 3),
     }
-    commit_json(_marker(folder, partition), marker)
+    commit_marker(marker_path(folder, partition), marker)
 
 
 @dataclass(frozen=True)
@@ -203,11 +228,13 @@ class PartitionWork:
     task: Task
     folder: str
     name: str
+    inputs: str = ""
 
     def __call__(self, partition: int, poison: Collection[int] = ()) -> int:
         started = time.monotonic()
         table = self.task.run(partition, poison=poison)
-        commit_part(Path(self.folder), partition, table, time.monotonic() - started)
+        beside = self.task.beside(partition) if isinstance(self.task, LeavesFiles) else ()
+        commit_part(Path(self.folder), partition, table, time.monotonic() - started, self.inputs, beside)
         return int(table.num_rows)
 
 
@@ -259,7 +286,3 @@ def _halve(rows: range) -> list[range]:
 def mark_poison(reasons: list[Reason | None], poison: Collection[int]) -> list[Reason | None]:
     """``reasons`` with CRASHED at the poisoned rows that have none yet."""
     return [Reason.CRASHED if r is None and i in poison else r for i, r in enumerate(reasons)]
-
-
-def _marker(folder: Path, partition: int) -> Path:
-    return folder / f"part-{partition:05d}.json"

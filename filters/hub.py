@@ -1,12 +1,17 @@
 """Hub names: ``hf-hub:org/name``, or ``ViT-B-32:laion2b_s34b_b79k``, an open_clip architecture and its weights' tag.
 
-Where there is no network the names stand for nothing, and the error says what to give instead.
+A recipe that holds such a name asks for a download: the one thing for which the switches of `curate.offline` are
+lifted, and not where the user has set HF_HUB_OFFLINE. Where there is no network the names stand for nothing, and the
+error says what to give instead.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from curate import offline
 from curate.errors import RecipeError
 from filters.openclip import open_clip
 from filters.torchvision_ops import ensure
@@ -20,6 +25,19 @@ def is_hub_name(arch: str) -> bool:
     return arch.startswith("hf-hub:") or (":" in arch and not arch.endswith(".json"))
 
 
+@contextmanager
+def _asked() -> Iterator[None]:
+    """The hub may be called: the user named what is to be fetched from it."""
+    from huggingface_hub import constants
+
+    before = constants.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = offline.hub_is_shut()
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
+
+
 def fetch_folder(arch: str) -> Path:
     """The local snapshot of ``hf-hub:org/name``: configuration, tokenizer, weights. RecipeError without a network."""
     ensure()
@@ -29,9 +47,10 @@ def fetch_folder(arch: str) -> Path:
     patterns = ["*.json", "*.txt", "*.model", "*.safetensors"]
     name = arch.removeprefix("hf-hub:")
     try:
-        folder = Path(snapshot_download(name, allow_patterns=patterns))
-        if not any(folder.glob("*.safetensors")):
-            folder = Path(snapshot_download(name, allow_patterns=[*patterns, *_WEIGHTS]))
+        with _asked():
+            folder = Path(snapshot_download(name, allow_patterns=patterns))
+            if not any(folder.glob("*.safetensors")):
+                folder = Path(snapshot_download(name, allow_patterns=[*patterns, *_WEIGHTS]))
     except (OSError, HfHubHTTPError, HFValidationError, ValueError) as error:
         raise _no_hub(arch, error) from None
     return folder
@@ -46,7 +65,8 @@ def fetch_tag(arch: str) -> tuple[str, Path]:
         tags = ", ".join(weights.list_pretrained_tags_by_model(name)) or "no tags: correct the name before the colon"
         raise RecipeError("filter.arch", f"open_clip knows no weights {arch!r}", tags)
     try:
-        path = Path(weights.download_pretrained(chosen))
+        with _asked():
+            path = Path(weights.download_pretrained(chosen))
     except (OSError, RuntimeError, ValueError) as error:
         raise _no_hub(arch, error) from None
     return name, path

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from curate.errors import RunError, about
 from curate.export.split import SplitRules, split_of
 from curate.record import live
 from curate.step import part_path
-from curate.storage import TEMPORARY, commit_folder, read_table
+from curate.storage import TEMPORARY, commit_folder, read_table, remove_tree
 from filters.clean import CleanRules, agreeing, clean_keys, seen_in_evaluation, shard_records
 from filters.drift import score_reference
 from filters.findings import concept
@@ -83,6 +82,7 @@ class TrainTask:
         """Trains; returns the clean set's keys, so that the run says what its filter has seen."""
         out = Path(self.out)
         out.parent.mkdir(parents=True, exist_ok=True)
+        remove_tree(out, out.parent)  # of an attempt that was not committed, or damaged since
         temporary = out.with_name(f"{out.name}{TEMPORARY}{uuid.uuid4().hex[:8]}")
         temporary.mkdir()
         try:
@@ -94,8 +94,12 @@ class TrainTask:
             remember_pool(temporary / "filter", data.pool)
             commit_folder(temporary / "filter", out)
         finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+            remove_tree(temporary, out.parent)
         return pa.table({"key": pa.array(data.clean.keys, pa.string())})
+
+    def beside(self, partition: int) -> list[Path]:
+        """The filter's files; none where there was nothing to train on."""
+        return sorted(p for p in Path(self.out).rglob("*") if p.is_file())
 
     def _data(self, scratch: Path) -> TrainingSet | None:
         """The clean set and the unlabelled pool, both without what is, or nearly is, in an evaluation split."""

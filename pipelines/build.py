@@ -8,7 +8,7 @@ Each step is named by the hash of its configuration and its inputs, so all names
 
 from __future__ import annotations
 
-import shutil
+import errno
 from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,15 +17,17 @@ from typing import Any
 from curate.dedup.task import DedupTask
 from curate.deid.pseudonym import Pseudonymizer
 from curate.engine import Engine
-from curate.errors import RecipeError
+from curate.errors import DamagedError, RecipeError, SourceError
 from curate.export.select import SelectTask
-from curate.export.webdataset import ExportTask, claim_shards, plan_shards
+from curate.export.webdataset import ExportTask, check_shards, plan_shards, reset_shards
 from curate.ingest.chain import IngestTask, ingest_stages
 from curate.ingest.index import IndexTask, read_pairing
 from curate.ingest.scan import Walked, list_chunks, scan
+from curate.intact import damaged, doubt, forget, parts_with
+from curate.record import Reason
 from curate.sources.coverage import Pairing
 from curate.step import Manifest, Progress, Step, load_manifest, read_parts, run_model_step, run_step
-from curate.storage import commit_json, digest, exclusive, private_folder, read_json, sweep
+from curate.storage import claim, commit_json, digest, exclusive, private_folder, read_json, remove_tree, sweep
 from filters.capfilt import CapfiltTask
 from filters.evaluate.marks import MarksTask
 from filters.model import checkpoint_hash, filter_hash
@@ -237,8 +239,10 @@ def run_pipeline(
 ) -> tuple[Pipeline, list[Manifest]]:
     """Every step that is not done, in order, up to and with ``until``; returns the manifests of all of them.
 
-    RunError where another run is at work on the same folder.
+    RunError where another run is at work on the same folder, RecipeError where the folder is nobody's run.
     """
+    claim(recipe.out)
+    check_shards(recipe.out / "shards")
     with exclusive(private_folder(recipe.out / "private") / "lock"):
         return _run_steps(recipe, engine, progress, until)
 
@@ -248,7 +252,9 @@ def _run_steps(recipe: Recipe, engine: Engine, progress: Progress, until: str) -
     pseudo = recipe.secret_source().pseudonymizer()
     progress("walk", 0, 1)
     listing = list_archive(recipe, pseudo)
-    commit_json(recipe.out / "listing.json", {"digest": listing.digest})
+    _stop_if_empty(recipe.out, listing)
+    files = {source.name: source.files for source in listing.sources}
+    commit_json(recipe.out / "listing.json", {"digest": listing.digest, "files": files})
     progress("walk", 1, 1)
     scan(
         [n for w in listing.sources for n in w.chunks],
@@ -257,21 +263,49 @@ def _run_steps(recipe: Recipe, engine: Engine, progress: Progress, until: str) -
         engine,
         progress,
     )
+    try:
+        return _each_step(Pipeline(recipe, listing), engine, progress, until)
+    except DamagedError as error:  # found in reading: compare all of that step anew, and do what is not whole again
+        if not error.path.is_relative_to(recipe.out / "steps") or not doubt(error.path.parent):
+            raise
+    return _each_step(Pipeline(recipe, listing), engine, progress, until)
+
+
+def _stop_if_empty(run: Path, listing: Listing) -> None:
+    """SourceError where a source that held files at the last run holds none: a mount point without its file system."""
+    try:
+        before = read_json(run / "listing.json").get("files", {})
+    except (FileNotFoundError, DamagedError):
+        return
+    for source in listing.sources:
+        if not source.files and before.get(source.name):
+            told = (
+                f" (it held {before[source.name]} files at the last run and holds none; if that is meant, a new 'out')"
+            )
+            raise SourceError(errno.ENOENT, source.name, told)
+
+
+def _each_step(pipeline: Pipeline, engine: Engine, progress: Progress, until: str) -> tuple[Pipeline, list[Manifest]]:
     manifests: list[Manifest] = []
-    pipeline = Pipeline(recipe, listing)
     for name in ORDER[: ORDER.index(until) + 1]:
         manifests += [execute_step(pipeline, step, engine, progress) for step in pipeline.named(name)]
         if name == "index":
-            require_pairs(recipe, pipeline.pairing, manifests[-1])
+            require_pairs(pipeline.recipe, pipeline.pairing, manifests[-1])
     return pipeline, manifests
 
 
 def execute_step(pipeline: Pipeline, step: Step, engine: Engine, progress: Progress) -> Manifest:
     """What is not done of one step."""
+    folder = step.folder(pipeline.run)
     if isinstance(step.task, ScoreTask | CapfiltTask):
         return run_model_step(step, step.task, pipeline.run, engine, progress)
-    if isinstance(step.task, ExportTask) and claim_shards(pipeline.shards, step.hash):
-        shutil.rmtree(step.folder(pipeline.run), ignore_errors=True)
+    if isinstance(step.task, IngestTask):  # the archive is again as it was indexed: what was away then can be read now
+        forget(folder, parts_with(folder, Reason.CHANGED))
+    if isinstance(step.task, ExportTask):
+        made_of = step.made_of(pipeline.run)
+        whole = not damaged(folder, step.partitions, made_of)
+        if reset_shards(pipeline.shards, step.hash, made_of, whole):
+            remove_tree(folder, pipeline.run / "steps")
     return run_step(step, pipeline.run, engine, progress)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,9 +12,10 @@ import yaml
 
 from curate.deid.pixels.gate import ocr_available
 from curate.errors import RecipeError, about
+from curate.export.webdataset import check_shards
 from curate.sources.paths import check_keys
 from curate.sources.report import check_columns
-from curate.storage import commit_bytes
+from curate.storage import check_own, claim, commit_bytes
 from filters.capfilt import check_captioner
 from filters.method import method_of, read_card
 from filters.model import check_rules
@@ -48,6 +50,9 @@ def check(recipe: Recipe, touch: bool = True) -> None:
         _captioner(recipe)
     if recipe.truth is not None:
         _truth(recipe.truth.path)
+    check_own(recipe.out)
+    check_shards(recipe.out / "shards")
+    check_shards(recipe.out / "compare" / "pool")
     if touch:
         _writable(recipe.out)
 
@@ -55,6 +60,7 @@ def check(recipe: Recipe, touch: bool = True) -> None:
 def save_recipe(recipe: Recipe) -> None:
     """RUN/recipe.yaml: the resolved recipe, so that `explain` and `report` need the run's folder only. Source
     locations are made absolute; the secret is named by its file and never copied."""
+    claim(recipe.out)
     sources = recipe.model_dump(mode="json", exclude_none=True)
     for source in [*sources["images"], *sources["reports"]]:
         source["path"] = str(Path(source["path"]).resolve())
@@ -134,9 +140,8 @@ def _apart(source: Path, out: Path, field: str) -> None:
 
 def _writable(out: Path) -> None:
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        probe = out / ".writable"
-        probe.touch()
-        probe.unlink()
+        claim(out)
+        with tempfile.TemporaryFile(dir=out):
+            pass
     except OSError as error:
         raise RecipeError("out", f"cannot write to {out} ({error.strerror})", "choose a folder you can write") from None

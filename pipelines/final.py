@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 from curate.engine import Resources
 from curate.errors import about
 from curate.export.webdataset import shard_table
-from curate.storage import TEMPORARY, commit_folder, digest, read_json
+from curate.storage import TEMPORARY, commit_folder, digest, read_json, remove_tree
 from filters.model import create_filter, filter_hash
 from filters.training.card import CardFacts, write_card
 from filters.training.curve import Progress, read_curve
@@ -93,10 +92,9 @@ def _check_exports(train: Train) -> None:
 def _export(out: Path, name: str) -> None:
     """OUT/<name>, whole or not at all."""
     final = out / name
-    if final.exists():
-        shutil.rmtree(final)  # its card may say other things now
+    remove_tree(final, out)  # its card may say other things now
     temporary = out / f"{name}{TEMPORARY}"
-    shutil.rmtree(temporary, ignore_errors=True)
+    remove_tree(temporary, out)
     {"open_clip": export_open_clip, "transformers": export_transformers}[name](out / "model", temporary)
     commit_folder(temporary, final)
 

@@ -18,8 +18,8 @@ from curate.deid.attest import attest, attestation_bytes
 from curate.export.select import cut_of
 from curate.export.texts import carry, proposals
 from curate.export.webdataset import read_index, shard_table
-from curate.record import RECORD, Reason, live
-from curate.report.funnel import StepCount
+from curate.record import FATE, RECORD, Reason, live
+from curate.report.funnel import StepCount, fault_lines
 from curate.report.page import DuplicatePair, Histogram, RunReport, Sample, render_page, report_json
 from curate.sources.image import encode_jpeg, resize
 from curate.step import Manifest, part_path, read_parts
@@ -67,7 +67,8 @@ def collect(pipeline: Pipeline, manifests: Sequence[Manifest]) -> RunReport:
     records = read_parts(pipeline.ingest.folder(pipeline.run), names, empty=RECORD)
     gallery = _Gallery(pipeline, selection)
     rates, drifted = keep_rates(pipeline, records, selection), drifts(pipeline)
-    told = [*(rates.warnings() if rates else []), *(d.message for d in drifted if d.level == "warn")]
+    told = [*flattered(pipeline, selection), *blind_spots(cards(pipeline))]
+    told += [*(rates.warnings() if rates else []), *(d.message for d in drifted if d.level == "warn")]
     return RunReport(
         title=recipe.name,
         recipe_yaml=(pipeline.run / "recipe.yaml").read_text(encoding="utf-8"),
@@ -84,9 +85,8 @@ def collect(pipeline: Pipeline, manifests: Sequence[Manifest]) -> RunReport:
         curves=_curves(pipeline),
         warnings=[
             *recipe.warnings(),
+            *faults(pipeline),
             *(f"pairing: {line}" for line in pairing_warnings(pipeline.pairing)),
-            *flattered(pipeline, selection),
-            *blind_spots(cards(pipeline)),
             *told,
         ],
         attestation=_attestation(pipeline),
@@ -94,6 +94,13 @@ def collect(pipeline: Pipeline, manifests: Sequence[Manifest]) -> RunReport:
         reliability=reliabilities(pipeline),
         drift=drifted,
     )
+
+
+def faults(pipeline: Pipeline) -> list[str]:
+    """A line for each place in the code where a record met an exception that nobody foresaw."""
+    steps = ((pipeline.index, FATE), (pipeline.ingest, RECORD))
+    tables = [read_parts(step.folder(pipeline.run), ["fault"], empty=schema) for step, schema in steps]
+    return fault_lines(place for table in tables for place in table["fault"].to_pylist())
 
 
 def _attestation(pipeline: Pipeline) -> dict[str, Any]:

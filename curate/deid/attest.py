@@ -23,7 +23,7 @@ _OPTIONAL = ("rapidocr-onnxruntime", "onnxruntime", "presidio-analyzer")
 
 def attest(inputs: pa.Table, options: Mapping[str, Any], secret_id: str) -> dict[str, Any]:
     """The attestation of ``inputs``, as JSON: a row an input, with key, kind, drop_reason, actions (a map of counts),
-    findings (codes), and where there are files out, sha256 and rows (a map of counts).
+    findings (codes), fault (a place in the code), and where there are files out, sha256 and rows (a map of counts).
 
     ``verification.passed`` is False where the second reader found what the scrubber had left: such inputs were not
     written, but the rules were not enough.
@@ -31,7 +31,8 @@ def attest(inputs: pa.Table, options: Mapping[str, Any], secret_id: str) -> dict
     rows = inputs.to_pylist()
     fates = Counter(Fate.of(r["drop_reason"]).value for r in rows)
     findings = Counter(f for r in rows for f in r["findings"] or [])
-    return {
+    faults = Counter(r["fault"] for r in rows if r.get("fault"))  # places in the code: bugs to report
+    return ({"faults": _sorted(faults)} if faults else {}) | {
         "product": {"radsift": __version__, "python": platform.python_version(), **versions()},
         "table": table_edition(),
         "options": dict(options),

@@ -56,11 +56,24 @@ def write_sealed(path: Path, table: pa.Table, pseudo: Pseudonymizer) -> None:
     commit_bytes(path, sealed(table, pseudo))
 
 
+def is_whole(path: Path, pseudo: Pseudonymizer) -> bool:
+    """Whether ``path`` is there and as `write_sealed` left it under this secret."""
+    try:
+        _opened(path.read_bytes(), pseudo)
+    except (FileNotFoundError, InvalidTag, ValueError):
+        return False
+    return True
+
+
+def _opened(raw: bytes, pseudo: Pseudonymizer) -> bytes:
+    return AESGCM(pseudo.digest("vault")).decrypt(raw[:_NONCE], raw[_NONCE:], None)
+
+
 def read_sealed(path: Path, pseudo: Pseudonymizer) -> pa.Table:
     """The table sealed in ``path``; RunError where the secret is another one or the file was altered."""
     raw = path.read_bytes()
     try:
-        plain = AESGCM(pseudo.digest("vault")).decrypt(raw[:_NONCE], raw[_NONCE:], None)
+        plain = _opened(raw, pseudo)
     except (InvalidTag, ValueError):
         raise RunError(
             f"{path.name}: sealed under another secret, or altered; of a run, delete RUN/private to index anew"

@@ -24,6 +24,7 @@ from curate.deid_export.outcome import Outcome
 from curate.deid_export.rules import ReleaseRules
 from curate.errors import DropRecord
 from curate.record import Reason
+from curate.sources.faults import stop_for_source
 from curate.sources.image import FORMATS, encode_jpeg, encode_png
 from curate.sources.sniff import is_image
 from curate.sources.third_party import call_third_party
@@ -87,7 +88,8 @@ def _read(path: Path, most: int) -> bytes:
         if path.stat().st_size > most:
             raise DropRecord(Reason.TOO_LARGE)
         data = path.read_bytes()
-    except OSError:
+    except OSError as error:
+        stop_for_source(error)
         data = None
     if data is None:
         raise DropRecord(Reason.UNREADABLE_FILE)

@@ -11,7 +11,7 @@ A killed run goes on with the same command, to the same bytes. What is in DST at
 
 from __future__ import annotations
 
-import shutil
+import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -26,13 +26,14 @@ from curate.deid_export.crosswalk import write_crosswalk
 from curate.deid_export.rules import ReleaseRules
 from curate.deid_export.task import RELEASED, STEP, ReleaseTask, list_source, read_listings, survey_reports
 from curate.engine import Engine
-from curate.errors import RecipeError
+from curate.errors import RecipeError, RunError
 from curate.report.attestation import render_attestation
 from curate.step import Progress, Step, read_parts, run_step
-from curate.storage import commit_bytes, commit_json, digest, exclusive, private_folder, read_json, sweep
+from curate.storage import commit_bytes, commit_json, digest, exclusive, private_folder, read_json, remove_tree, sweep
 
 WORK = ".work"
 ATTESTATION, PAGE = "attestation.json", "index.html"
+_OURS = re.compile(r"(dicom|image|report)/[0-9a-f]{2}/[0-9a-f]{32}(-\d+)?\.\w+(\.gz)?")
 
 
 def check_folders(source: Path, target: Path, outside: Mapping[str, Path | None]) -> None:
@@ -92,7 +93,7 @@ def release(
         _only(target, released)
         commit_bytes(target / PAGE, render_attestation(attestation).encode())
         commit_bytes(target / ATTESTATION, attestation_bytes(attestation))
-        shutil.rmtree(work)
+        remove_tree(work, target)
     return attestation
 
 
@@ -106,9 +107,13 @@ def _claim(work: Path, job: str) -> None:
 
 
 def _only(target: Path, released: pa.Table) -> None:
-    """Remove what an earlier, killed attempt wrote of files that are no longer in the source."""
+    """Remove what an earlier, killed attempt wrote of files that are no longer in the source. RunError where somebody
+    else has put files there: what is in DST must be what the attestation names."""
     named = {target / out for outs in released["out"].to_pylist() for out in outs or []}
-    for kind in ("dicom", "image", "report"):
-        for path in (target / kind).rglob("*"):
-            if path.is_file() and path not in named:
-                path.unlink()
+    written = [path for kind in ("dicom", "image", "report") for path in (target / kind).rglob("*")]
+    others = [path for path in written if not path.is_dir() and path not in named]
+    foreign = [path for path in others if not _OURS.fullmatch(path.relative_to(target).as_posix())]
+    if foreign:
+        raise RunError(f"DST holds {len(foreign)} files that this command did not write; move them away and run again")
+    for path in others:
+        path.unlink()

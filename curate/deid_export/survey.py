@@ -21,6 +21,7 @@ from curate.deid.text.shared import called_words, name_words, rare_words
 from curate.deid_export.report_cells import own_values, searched
 from curate.deid_export.report_columns import WORDS, Kind, Kinds, decoded, leaves, words_of
 from curate.deid_export.report_people import HEADER, NAME, ROW, SURVEY, VALUE, WORD, People, archive_words, link, no_one
+from curate.engine.guard import fault_of
 from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.dicomfile import open_dicom, text
@@ -52,6 +53,8 @@ def survey(paths: Sequence[Path], pseudo: Pseudonymizer) -> pa.Table:
                     facts.update(_of_header(file.dataset, pseudo))
         except DropRecord:
             continue
+        except Exception as error:  # noqa: BLE001  a bug that one file meets: the second pass counts it
+            fault_of(error)
     columns = zip(*sorted(facts), strict=True) if facts else ((), (), ())
     return pa.table([pa.array(c, f.type) for c, f in zip(columns, SURVEY, strict=True)], schema=SURVEY)
 

@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from curate.deid.pseudonym import Pseudonymizer
-from curate.deid.vault import SecretSource, read_sealed, write_sealed
+from curate.deid.vault import SecretSource, is_whole, read_sealed, write_sealed
 from curate.deid_export.dicom import clean_dicom
 from curate.deid_export.images import clean_image
 from curate.deid_export.outcome import Outcome
@@ -21,8 +21,10 @@ from curate.deid_export.reports import clean_report_parts, report_suffix
 from curate.deid_export.rules import ReleaseRules
 from curate.deid_export.survey import People, archive_words, survey
 from curate.engine import Crash, Engine
+from curate.engine.guard import fault_of
 from curate.errors import DropRecord, RunError
 from curate.record import DROP_FIELDS, Reason
+from curate.sources.faults import check_present
 from curate.sources.sniff import sniff
 from curate.sources.walk import Found, as_path, as_text, chunks, walk
 from curate.step import Progress, mark_poison
@@ -42,6 +44,7 @@ RELEASED = pa.schema(
         pa.field("actions", _COUNTS),  # "action attribute" -> how often
         pa.field("findings", pa.list_(pa.string())),  # codes of the second reader
         pa.field("rows", _COUNTS),  # of a report file: reason -> rows, "" for the clean ones
+        pa.field("fault", pa.string()),  # where the program failed on it, as in `curate.record.RECORD`
         *DROP_FIELDS,
     ]
 )
@@ -53,7 +56,7 @@ def list_source(source: Path, folder: Path, pseudo: Pseudonymizer) -> list[str]:
     for chunk in chunks(walk(source), _ABOUT):
         stamps = (part for f in chunk for part in (as_text(f.relative), str(f.size), str(f.mtime_ns), f.reason or ""))
         name = pseudo.key("release-chunk", str(source.resolve()), *stamps)
-        if not _listing(folder, name).exists():
+        if not is_whole(_listing(folder, name), pseudo):
             write_sealed(_listing(folder, name), _listing_table(chunk), pseudo)
         names.append(name)
     return names
@@ -64,7 +67,8 @@ def survey_reports(names: list[str], folder: Path, secret: SecretSource, engine:
     work = _Survey(str(folder), secret)
     if not any(work.has_reports(name) for name in names):
         return
-    todo = [n for n in names if not _surveyed(folder, n).exists()]
+    pseudo = secret.pseudonymizer()
+    todo = [n for n in names if not is_whole(_surveyed(folder, n), pseudo)]
     progress("survey", len(names) - len(todo), len(names))
     for done, (_, outcome) in enumerate(engine.map(work, todo), len(names) - len(todo) + 1):
         if isinstance(outcome, Crash):
@@ -121,6 +125,7 @@ class ReleaseTask:
         path, key = Path(os.fsdecode(row["path"])), file_key(row["relative"], self.secret.pseudonymizer())
         kind, outcomes = "other", [Outcome(row["reason"])] if row["reason"] else []
         written: list[tuple[str, str]] = []
+        fault = None
         if not outcomes:
             try:
                 kind = kind_of(path)
@@ -130,7 +135,12 @@ class ReleaseTask:
                     outcomes.append(outcome)
             except DropRecord as dropped:
                 outcomes.append(Outcome(dropped.reason))
-        return {"key": key, "kind": kind, **self._told(outcomes, written)}
+            except Exception as error:  # noqa: BLE001  a bug that one file meets is that file's fate
+                fault = fault_of(error)
+                outcomes.append(Outcome(Reason.FAILED))
+            if outcomes and outcomes[-1].reason is Reason.UNREADABLE_FILE:
+                check_present(path)
+        return {"key": key, "kind": kind, "fault": fault, **self._told(outcomes, written)}
 
     def _commit(self, stem: str, part: int, outcome: Outcome) -> tuple[str, str]:
         """The clean file at its final name, whole; the name below the target, and the bytes' sha256."""

@@ -50,15 +50,32 @@ def withheld(error: Exception) -> RunError:
     refused = _errno(error)
     if refused in _MACHINE:
         return RunError(f"{_MACHINE[refused]}; the same command then goes on ({os.strerror(refused)})")
-    frames = traceback.extract_tb(error.__traceback__)
-    ours = [f for f in frames if _ROOT in Path(f.filename).parents]
-    where = " <- ".join(f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in reversed((ours or frames)[-4:]))
+    where = " <- ".join(_places(error)[:4])
     code = f" ({os.strerror(refused)})" if refused else ""
     return RunError(f"{type(error).__name__}{code} at {where}; the text is withheld, it may quote a patient")
 
 
+def fault_of(error: Exception) -> str:
+    """Where in the code an exception that nobody foresaw arose, for the record at hand to carry: never its text.
+
+    Raised again where it is no record's: what is meant for people, what the machine or the installation refuses.
+    """
+    if isinstance(error, RadsiftError | MemoryError | ImportError) or _errno(error):
+        raise error
+    return f"{_places(error)[0]} ({type(error).__name__})"
+
+
+def _places(error: Exception) -> list[str]:
+    """ "file:line function" of the product's frames, innermost first; of all where none is the product's."""
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename != __file__]
+    ours = [f for f in frames if _ROOT in Path(f.filename).parents and "site-packages" not in f.filename]
+    return [f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in reversed(ours or frames)] or ["an unknown place"]
+
+
 def _errno(error: Exception) -> int:
     """What the system said, 0 where it was not asked; libraries written in Rust say it at their text's end."""
+    if isinstance(error, MemoryError):
+        return errno.ENOMEM
     if isinstance(error, OSError):
         return error.errno or 0
     said = re.search(r"\(os error (\d{1,3})\)\s*$", str(error))

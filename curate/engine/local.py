@@ -55,8 +55,9 @@ class LocalEngine:
     def close(self) -> None:
         """Stop the processes; what they were doing is not committed."""
         if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
             _terminate(self._pool)
+            # its thread is joined: one that the interpreter's end finds at work writes a traceback (cpython 83279)
+            self._pool.shutdown(wait=True, cancel_futures=True)
             self._pool = None
 
     def _spread(self, fn: Callable[[T], R], left: list[T], broken: list[T]) -> Iterator[tuple[T, R]]:

@@ -7,8 +7,6 @@ however Ray cuts its blocks the model sees the batches the local engine gives it
 
 from __future__ import annotations
 
-import logging
-import os
 import pickle
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,10 +15,11 @@ from typing import Any
 import numpy as np
 import ray
 import ray.data
-from ray.exceptions import NodeDiedError, OutOfMemoryError, RayTaskError, WorkerCrashedError
+from ray.exceptions import NodeDiedError, OutOfMemoryError, RayError, RayTaskError, WorkerCrashedError
 
 from curate.engine import CRASH, Crash, R, Resources, T
 from curate.engine.guard import guarded
+from curate.engine.ray_start import Session
 from curate.errors import RadsiftError, RecipeError, RunError
 
 _RETRIES = 2  # of a task whose worker died: enough for a lost node, few enough that a poison record ends
@@ -32,9 +31,7 @@ class RayEngine:
 
     def __init__(self, resources: Resources) -> None:
         self.resources = resources
-        self._owner = not ray.is_initialized()
-        if self._owner:
-            _connect(resources)
+        self._session = None if ray.is_initialized() else Session(resources)
 
     def map(self, fn: Callable[[T], R], items: Sequence[T], alone: bool = False) -> Iterator[tuple[T, R | Crash]]:
         """One Ray task an item, a bounded number in flight; Ray retries a task whose worker died ``_RETRIES`` times."""
@@ -69,9 +66,9 @@ class RayEngine:
             num_gpus=self.resources.gpus or None,
         )
         parts: dict[int, dict[int, Any]] = defaultdict(dict)
-        for row in scored.iter_rows():
+        for row in _whole(scored.iter_rows()):
             done = parts[int(row["item"])]
-            done[int(row["place"])] = pickle.loads(row["result"])  # noqa: S301  bytes of our own actor, same run
+            done[int(row["place"])] = _loaded(row["result"])
             if len(done) == int(row["of"]):
                 results = parts.pop(int(row["item"]))
                 yield items[int(row["item"])], [results[i] for i in range(len(results)) if results[i] is not None]
@@ -82,8 +79,8 @@ class RayEngine:
 
     def close(self) -> None:
         """Leave the cluster; a local one is stopped."""
-        if self._owner:
-            ray.shutdown()
+        if self._session is not None:
+            self._session.close()
 
 
 class _Prepare:
@@ -93,7 +90,9 @@ class _Prepare:
         self.prepare, self.items = prepare, items
 
     def __call__(self, row: dict[str, Any]) -> list[dict[str, Any]]:
-        batches = guarded(lambda item: list(self.prepare(item)), self.items[int(row["item"])])
+        batches = _told(lambda item: list(self.prepare(item)), self.items[int(row["item"])])
+        if isinstance(batches, RadsiftError):
+            batches = [batches]
         if not batches:
             return [{"item": row["item"], "place": 0, "of": 1, "batch": b""}]
         return [
@@ -106,13 +105,44 @@ class _ModelActor:
     """Holds the model; called with one row, which is one batch."""
 
     def __init__(self, model: Callable[[], Callable[[Any], Any]]) -> None:
-        self.model = guarded(lambda build: build(), model)
+        self.model = _told(lambda build: build(), model)
 
     def __call__(self, block: dict[str, np.ndarray]) -> dict[str, Any]:
         raw = block["batch"][0]
-        result = guarded(self.model, pickle.loads(raw)) if raw else None  # noqa: S301  our own batch, same run
+        result = self._scored(pickle.loads(raw)) if raw else None  # noqa: S301  our own batch, same run
         keep = {name: block[name] for name in ("item", "place", "of")}
         return {**keep, "result": np.array([pickle.dumps(result)], dtype=object)}
+
+    def _scored(self, batch: Any) -> Any:
+        if isinstance(batch, RadsiftError):
+            return batch
+        return self.model if isinstance(self.model, RadsiftError) else _told(self.model, batch)
+
+
+def _told(fn: Callable[[T], R], item: T) -> R | RadsiftError:
+    """``fn(item)``, or the error it ended in, as a value: of an exception in an actor's construction Ray Data brings
+    back a text only, and it prints the others with their traceback."""
+    try:
+        return guarded(fn, item)
+    except RadsiftError as error:
+        return error
+
+
+def _loaded(raw: bytes) -> Any:
+    """The result an actor sent; an error it sent is raised here."""
+    result = pickle.loads(raw)  # noqa: S301  bytes of our own actor, same run
+    if isinstance(result, RadsiftError):
+        raise result
+    return result
+
+
+def _whole(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """``rows``; RunError where Ray lost a process it could not replace."""
+    try:
+        yield from rows
+    except RayError as error:
+        died = f"a process died while a model was scoring ({type(error).__name__})"
+        raise RunError(f"{died}; the same command goes on from here") from None
 
 
 def _result(reference: Any) -> Any:
@@ -125,39 +155,6 @@ def _result(reference: Any) -> Any:
         if isinstance(cause, RadsiftError):
             raise cause from None
         raise RunError(f"a Ray task failed with {type(cause).__name__}") from None
-
-
-def _connect(resources: Resources) -> None:
-    """`address="local"` always starts anew: a stale cluster file would otherwise be joined. One retry: raylet
-    start-up times out on a loaded machine."""
-    os.environ.setdefault("RAY_DEDUP_LOGS", "0")
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing about a hospital's cluster is sent anywhere
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    local: dict[str, Any] = (
-        {"num_cpus": resources.workers or os.cpu_count(), "include_dashboard": False} if not resources.address else {}
-    )
-    for attempt in (1, 2):
-        try:
-            ray.init(
-                address=resources.address or "local",
-                logging_level=logging.ERROR,
-                log_to_driver=False,
-                configure_logging=False,
-                **local,
-            )
-            break
-        except (ConnectionError, RuntimeError, TimeoutError) as error:
-            if attempt == 2:
-                where = resources.address or "a local Ray"
-                raise RecipeError(
-                    "engine.address",
-                    f"cannot reach {where} ({type(error).__name__})",
-                    "check 'ray status' and, on a cluster with tokens, RAY_AUTH_MODE=token; or engine.kind: local",
-                ) from None
-            ray.shutdown()
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
 
 
 def _cluster() -> dict[str, float]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from ray.train.torch import TorchConfig, TorchTrainer
 from curate.engine import Resources
 from curate.engine.ray import RayEngine
 from curate.errors import RadsiftError, RunError
+from curate.storage import remove_tree
 
 _FAILURES = 2  # a lost worker's group is started again, and goes on from its checkpoint
 
@@ -41,7 +41,7 @@ def run_ranks(fn: Callable[[Any], None], argument: Any, ranks: int, resources: R
     except (ray.exceptions.RayError, RuntimeError, ray.train.TrainingFailedError) as error:
         raise RunError(f"a process of the training failed ({type(error).__name__})") from None
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        remove_tree(scratch, scratch.parent)
         engine.close()
 
 

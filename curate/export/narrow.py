@@ -1,7 +1,8 @@
 """Narrow columns of many parts, read once and kept beside them in one file that is mapped, not read.
 
 A million records lie in some thousand parts; opening those takes seconds. The copy is an Arrow file, text of few
-values as codes, made by the first selection; it is made anew where the parts are newer or no longer the same.
+values as codes, made by the first selection; it is made anew where the parts are newer or no longer the same, or
+where it is not as it was written.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from curate.storage import commit_bytes, digest
+from curate.storage import commit_bytes, commit_marker, digest, digest_file, read_marker, whole_or_damaged
 
 FEW, SMALL = 8, 16_000_000  # parts and bytes up to which no copy is made
 _Part = tuple[str, int, int]
-_MADE_OF = b"radsift.made_of"
+_CHECKED = {"page_checksum_verification": True}
 
 
 def narrow(folder: Path, columns: Sequence[str], coded: Sequence[str] = ()) -> pa.Table:
@@ -35,19 +36,19 @@ def narrow(folder: Path, columns: Sequence[str], coded: Sequence[str] = ()) -> p
         return pa.table({})
     if len(parts) <= FEW and sum(size for _, size, _ in parts) <= SMALL:
         return _read(folder, parts, columns, coded)
-    stamp = digest(*(f"{name}|{size}" for name, size, _ in parts), *columns, "", *coded)
+    made_of = digest(*(f"{name}|{size}" for name, size, _ in parts), *columns, "", *coded)
     copy = folder / f"narrow-{digest(*columns, '', *coded)[:16]}.arrow"
     newest = max(changed for _, _, changed in parts)
     if copy.exists() and copy.stat().st_mtime_ns >= newest:
-        held = pa.ipc.open_file(pa.memory_map(str(copy))).read_all()
-        if (held.schema.metadata or {}).get(_MADE_OF) == stamp.encode():
-            return held.replace_schema_metadata()
+        told = read_marker(copy.with_suffix(".json"))
+        if told == {"made_of": made_of, "sha256": digest_file(copy)}:
+            return pa.ipc.open_file(pa.memory_map(str(copy))).read_all()
     table = _read(folder, parts, columns, coded).combine_chunks()
     sink = io.BytesIO()
-    marked = table.replace_schema_metadata({_MADE_OF: stamp.encode()})
-    with pa.ipc.new_file(sink, marked.schema) as writer:
-        writer.write_table(marked)
+    with pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
     commit_bytes(copy, sink.getvalue())
+    commit_marker(copy.with_suffix(".json"), {"made_of": made_of, "sha256": digest(sink.getvalue())})
     return table
 
 
@@ -90,7 +91,9 @@ def _parts(folder: Path) -> list[_Part]:
 def _read(
     folder: Path, parts: Sequence[tuple[str, int, int]], columns: Sequence[str], coded: Sequence[str]
 ) -> pa.Table:
-    table = ds.dataset([str(folder / name) for name, _, _ in parts], format="parquet").to_table(columns=list(columns))
+    whole = ds.ParquetFileFormat(default_fragment_scan_options=ds.ParquetFragmentScanOptions(**_CHECKED))
+    with whole_or_damaged(folder / parts[0][0]):  # which of them is found by the run that compares them all
+        table = ds.dataset([str(folder / name) for name, _, _ in parts], format=whole).to_table(columns=list(columns))
     for name in coded:
         table = table.set_column(table.column_names.index(name), name, table[name].combine_chunks().dictionary_encode())
     return table

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 import json
-import shutil
+import re
 import tarfile
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -18,13 +18,30 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from curate.errors import RecipeError
 from curate.export.split import SPLITS
 from curate.export.texts import CARRIED, carry, proposals
 from curate.record import RECORD, SELECTION, live
 from curate.step import part_path, read_parts
-from curate.storage import commit_bytes, commit_json, digest, read_json, read_table, sweep, table_bytes
+from curate.storage import (
+    TEMPORARY,
+    commit_bytes,
+    commit_json,
+    commit_marker,
+    digest,
+    read_json,
+    read_marker,
+    read_table,
+    remove_tree,
+    sweep,
+    table_bytes,
+)
+
+MARKER = "export.json"  # whose shards they are
+_SUFFIXES = (".tar", ".parquet", "_stats.json")
+_SHARD = rf"({'|'.join(SPLITS)})(/\d{{6}}({'|'.join(map(re.escape, _SUFFIXES))}))?"
+_OWN = re.compile(rf"({MARKER}|{_SHARD})({re.escape(TEMPORARY)}[0-9a-f]{{8}})?")  # all that a run may leave there
 
 JSON_FIELDS = (
     "patient",
@@ -105,6 +122,11 @@ class ExportTask:
         size = records.num_rows
         return pa.table({"key": records["key"], "split": [shard.split] * size, "shard": [shard.name] * size})
 
+    def beside(self, partition: int) -> list[Path]:
+        """The shard's three files."""
+        shard = plan_shards(read_parts(Path(self.selection)), self.per_shard)[partition]
+        return [Path(self.shards) / shard.split / f"{shard.name}{suffix}" for suffix in _SUFFIXES]
+
     def _read(self, partition: int, keys: tuple[str, ...]) -> pa.Table:
         table = read_table(part_path(Path(self.ingest), partition), filters=[("key", "in", list(keys))])
         place = {k: i for i, k in enumerate(table["key"].to_pylist())}
@@ -155,15 +177,33 @@ def _members(row: dict[str, Any]) -> list[tuple[str, bytes]]:
     return [*image, ("txt", row["text"].encode()), ("json", text)]
 
 
-def claim_shards(shards: Path, step_hash: str) -> bool:
+def check_shards(shards: Path) -> None:
+    """RecipeError where the folder is not this product's alone: it will be emptied when other records are chosen."""
+    if shards.is_symlink() or (shards.exists() and not shards.is_dir()):
+        raise RecipeError("out", f"{shards} is a link or a file", "another 'out', or move it away")
+    if not shards.is_dir() or not any(shards.iterdir()):
+        return
+    if not (shards / MARKER).is_file():
+        raise RecipeError("out", f"{shards} holds what no run wrote", "another 'out', or move that folder away")
+    foreign = sum(1 for p in shards.rglob("*") if not _OWN.fullmatch(p.relative_to(shards).as_posix()))
+    if foreign:
+        raise RecipeError("out", f"{shards} holds {foreign} files or folders that no run wrote", "move them away")
+
+
+def reset_shards(shards: Path, step_hash: str, made_of: str, whole: bool) -> bool:
     """Shards of another selection are removed before the first of this one is written: a reader never finds a mix.
-    False where the folder already belonged to this one."""
-    marker = shards / "export.json"
-    fresh = not marker.exists() or read_json(marker)["hash"] != step_hash
+
+    ``made_of``: a digest of the records they hold; ``whole``: all of them are there, as written, and only the marker
+    may be damaged. False where the folder already belonged to this selection. Raises as `check_shards`.
+    """
+    check_shards(shards)
+    marker, owner = shards / MARKER, {"hash": step_hash, "records": made_of}
+    held = read_marker(marker)
+    fresh = held != owner and not (held is None and whole)
     if fresh:
-        if shards.exists():
-            shutil.rmtree(shards)
-        commit_json(marker, {"hash": step_hash})
+        remove_tree(shards, shards.parent)
+    if held != owner:
+        commit_marker(marker, owner)
     sweep(shards)
     return fresh
 
@@ -181,4 +221,4 @@ def shard_table(shards: Path) -> list[dict[str, Any]]:
 
 def read_index(shards: Path) -> pa.Table:
     """The Parquet indexes of every shard as one table."""
-    return pa.concat_tables([pq.read_table(p) for s in SPLITS for p in sorted((shards / s).glob("*.parquet"))])
+    return pa.concat_tables([read_table(p) for s in SPLITS for p in sorted((shards / s).glob("*.parquet"))])

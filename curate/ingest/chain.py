@@ -7,6 +7,7 @@ be written). `curate.record.conform` then lets nothing through that RECORD does 
 
 from __future__ import annotations
 
+import errno
 import os
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
@@ -29,10 +30,12 @@ from curate.deid.vault import SecretSource
 from curate.deid.verify.finding import Finding, kept_back
 from curate.deid.verify.leaks import findings
 from curate.deid.verify.pixels import pixel_findings
-from curate.errors import DropRecord
+from curate.engine.guard import fault_of
+from curate.errors import DropRecord, RunError, SourceError
 from curate.ingest.index import read_index, read_shared_words
 from curate.record import INDEX, RECORD, Reason, conform, drop_each, without_payload
-from curate.sources.dicom import Picture, PixelRules, load_dicom
+from curate.sources.dicom import Picture, PixelRules, identity_of, load_dicom
+from curate.sources.faults import check_present, out_of_reach
 from curate.sources.grid import compose
 from curate.sources.image import encode_jpeg, encode_png, load_image, resize
 from curate.sources.section import parse_sections, wanted_text
@@ -94,11 +97,16 @@ class IngestTask:
         table = drop_each(table, mark_poison([None] * table.num_rows, poison), "picture")
         if only is not None:
             table = table.slice(only.start, len(only))
-        done = [
-            without_payload(conform(run_stages(table.slice(i, self.batch), self.stages), RECORD))
-            for i in range(0, table.num_rows, self.batch)
-        ]
-        return pa.concat_tables(done) if done else RECORD.empty_table()
+        try:
+            done = [
+                without_payload(conform(run_stages(table.slice(i, self.batch), self.stages), RECORD))
+                for i in range(0, table.num_rows, self.batch)
+            ]
+        except SourceError as error:
+            raise SourceError(error.number, error.name, out_of_reach(_paths(table, error.name))) from None
+        records = pa.concat_tables(done) if done else RECORD.empty_table()
+        _stop_if_many(table, records)
+        return records
 
     def _read(self, partition: int) -> pa.Table:
         return read_index(Path(self.index), partition, self.secret.pseudonymizer())
@@ -110,17 +118,45 @@ _INSIDE = pa.schema([*RECORD, *(f for f in INDEX if f.name not in RECORD.names),
 
 
 def _per_row(table: pa.Table, fn: Callable[[dict[str, Any]], dict[str, Any]], step: str) -> pa.Table:
-    """``fn`` on every row; a DropRecord it raises becomes the row's reason."""
+    """``fn`` on every row; a DropRecord it raises becomes the row's reason, and so does an exception that nobody
+    foresaw: FAILED, with the place in the code as its ``fault``. One file must not stop a million for ever."""
     rows: list[dict[str, Any]] = []
     reasons: list[Reason | None] = []
     for row in table.to_pylist():
+        reason: Reason | None = None
         try:
-            rows.append(fn(row))
-            reasons.append(None)
+            row = fn(row)
         except DropRecord as dropped:
-            rows.append(row)
-            reasons.append(dropped.reason)
+            reason = dropped.reason
+        except Exception as error:  # noqa: BLE001  counted, and said aloud when the run ends
+            row, reason = {**row, "fault": fault_of(error)}, Reason.FAILED
+        rows.append(row)
+        reasons.append(reason)
     return drop_each(pa.Table.from_pylist(rows, _INSIDE), reasons, step)
+
+
+_FEW = 2  # files of a partition that may be gone, and the share of them, before it is the archive that is
+_SHARE = 4
+_MANY = 8  # records of a partition that fail, being more than half of it, before it is no record's fate
+
+
+def _stop_if_many(table: pa.Table, records: pa.Table) -> None:
+    """SourceError where too many of the files are gone to call it a change; RunError where most records failed."""
+    reasons = records["drop_reason"].to_pylist()
+    failed = [f for f, r in zip(records["fault"].to_pylist(), reasons, strict=True) if r == Reason.FAILED.value]
+    if len(failed) >= _MANY and 2 * len(failed) > len(reasons):
+        raise RunError(f"{len(failed)} of {len(reasons)} records of a partition failed at {failed[0]}: a bug to report")
+    changed = table.filter(pa.array([r == Reason.CHANGED.value for r in reasons], pa.bool_()))
+    for name in dict.fromkeys(changed["source"].to_pylist()):
+        gone = [path for path in _paths(changed, name) if not os.path.lexists(path)]
+        if len(gone) > _FEW and _SHARE * len(gone) > len(paths := _paths(table, name)):
+            raise SourceError(errno.ENOENT, name, out_of_reach(paths))
+
+
+def _paths(table: pa.Table, source: str) -> list[Path]:
+    """The image files of one source."""
+    rows = zip(table["source"].to_pylist(), table["path"].to_pylist(), strict=True)
+    return [Path(os.fsdecode(path)) for name, path in rows if name == source and path is not None]
 
 
 @dataclass(frozen=True)
@@ -170,15 +206,28 @@ class _Picture:
         return int(key[:8], 16) < self.rules.ocr_sample * 2**32
 
     def _load(self, row: dict[str, Any]) -> Picture:
+        """The picture of the very file that was indexed: its report was chosen by what stood in its header.
+
+        DropRecord CHANGED where it is gone, of another size, or says that it is another instance or patient; a plain
+        image, which says nothing, where its time is another. SourceError where the archive cannot be read.
+        """
         path = Path(os.fsdecode(row["path"]))
         try:
-            size = path.stat().st_size
-        except OSError:
-            raise DropRecord(Reason.CHANGED) from None
-        if size != row["size"]:
+            return self._same(row, path)
+        except SourceError as error:
+            raise SourceError(error.number, row["source"]) from None
+
+    def _same(self, row: dict[str, Any], path: Path) -> Picture:
+        if not check_present(path):
             raise DropRecord(Reason.CHANGED)
-        load = load_dicom if row["kind"] == "dicom" else load_image
-        return load(path, row["frame"], self.rules.pixels)
+        info = path.stat()
+        dicom = row["kind"] == "dicom"
+        if info.st_size != row["size"] or (not dicom and info.st_mtime_ns != row["mtime_ns"]):
+            raise DropRecord(Reason.CHANGED)
+        picture = (load_dicom if dicom else load_image)(path, row["frame"], self.rules.pixels)
+        if picture.dataset is not None and "\\".join(identity_of(picture.dataset)) != row["identity"]:
+            raise DropRecord(Reason.CHANGED)
+        return picture
 
 
 @dataclass(frozen=True)
@@ -247,10 +296,19 @@ class _Verify:
     rules: PictureRules
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        found = [self._found(row) for row in table.to_pylist()]
-        codes = pa.array([[f.value for f in each] or None for each in found], pa.list_(pa.string()))
-        table = table.set_column(table.column_names.index("findings"), "findings", codes)
-        return drop_each(table, [kept_back(each) for each in found], "verify")
+        judged = [self._judged(row) for row in table.to_pylist()]
+        for at, name in enumerate(("findings", "fault")):
+            told = pa.array([each[at] for each in judged], _INSIDE.field(name).type)
+            table = table.set_column(table.column_names.index(name), name, told)
+        return drop_each(table, [reason for _, _, reason in judged], "verify")
+
+    def _judged(self, row: dict[str, Any]) -> tuple[list[str] | None, str | None, Reason | None]:
+        """The codes found, where the program failed, the reason why the row is kept back; None where there is none."""
+        try:
+            found = self._found(row)
+        except Exception as error:  # noqa: BLE001  as in `_per_row`
+            return None, fault_of(error), Reason.FAILED
+        return [f.value for f in found] or None, None, kept_back(found)
 
     def _found(self, row: dict[str, Any]) -> tuple[Finding, ...]:
         phi = row["phi"] or []

@@ -104,6 +104,10 @@ class IndexTask:
         write_sealed(_words(Path(self.sealed)), pa.table({"word": pa.array(sorted(words), pa.string())}), pseudo)
         return conform(index, FATE)
 
+    def beside(self, partition: int) -> list[Path]:
+        """The sealed parts and the shared words."""
+        return sorted(Path(self.sealed).glob("*.sealed"))
+
 
 def read_sources(sources: Sequence[ReportSource], scans: Sequence[tuple[str, pa.Table]]) -> Iterator[Report]:
     """Every report of every source, each with its file and its source's rule for several of one study. Files that an

@@ -6,8 +6,9 @@ file added to a million-file archive costs the walk and one chunk. Chunks hold i
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,13 @@ from typing import Any
 import pyarrow as pa
 
 from curate.deid.pseudonym import Pseudonymizer
-from curate.deid.vault import SecretSource, read_sealed, write_sealed
+from curate.deid.vault import SecretSource, is_whole, read_sealed, write_sealed
 from curate.engine import Crash, Engine
-from curate.errors import DropRecord, RunError
+from curate.engine.guard import fault_of
+from curate.errors import DropRecord, RunError, SourceError
 from curate.record import Reason
 from curate.sources.dicom import Header, read_header
+from curate.sources.faults import check_present, out_of_reach
 from curate.sources.image import read_image_header
 from curate.sources.sniff import sniff
 from curate.sources.walk import Found, as_text, chunks, walk
@@ -36,11 +39,14 @@ class ImageSource:
     exclude: tuple[str, ...] = ()
 
 
-_VERSION = "2"  # of what a scanned chunk holds: another one is another chunk
 _HEADER = {f.name: pa.int64() if f.type in ("int", int) else pa.string() for f in fields(Header)}
 # a file name is bytes and need not be text: the path is kept as bytes, the relative one escaped
-_FOUND = {"path": pa.binary(), "relative": pa.string(), "size": pa.int64(), "reason": pa.string()}
-SCAN = pa.schema([*_FOUND.items(), *_HEADER.items()])
+_FOUND = {"path": pa.binary(), "relative": pa.string(), "size": pa.int64(), "mtime_ns": pa.int64()}
+_FOUND |= {"reason": pa.string()}
+_READ = {"identity": pa.string(), "fault": pa.string()}  # as in `curate.record.INDEX`
+SCAN = pa.schema([*_FOUND.items(), *_HEADER.items(), *_READ.items()])
+_FORM = "3"  # of a chunk: raised when SCAN or what is read changes, so that chunks of before are not taken for it
+_SOURCE = b"source"  # metadata of a listing: the recipe's name
 
 
 @dataclass(frozen=True)
@@ -57,20 +63,29 @@ def list_chunks(source: ImageSource, folder: Path, pseudo: Pseudonymizer, write:
     """Walk ``source``. With ``write``, a chunk not yet read leaves its listing to be read."""
     names: list[str] = []
     files = size = 0
-    for chunk in chunks(walk(Path(source.path), source.follow_symlinks, source.exclude)):
+    for chunk in chunks(_entries(source)):
         stamps = (part for f in chunk for part in (as_text(f.relative), str(f.size), str(f.mtime_ns), f.reason or ""))
-        name = pseudo.key("chunk", _VERSION, source.name, str(Path(source.path).resolve()), *stamps)
-        if write and not _headers(folder, name).exists():
-            write_sealed(_listing(folder, name), _listing_table(chunk), pseudo)
+        name = pseudo.key("chunk", _FORM, source.name, str(Path(source.path).resolve()), *stamps)
+        if write and not is_whole(_headers(folder, name), pseudo):
+            listing = _listing_table(chunk).replace_schema_metadata({_SOURCE: source.name})
+            write_sealed(_listing(folder, name), listing, pseudo)
         names.append(name)
         files += len(chunk)
         size += sum(f.size for f in chunk)
     return Walked(source.name, tuple(names), files, size)
 
 
+def _entries(source: ImageSource) -> Iterator[Found]:
+    try:
+        yield from walk(Path(source.path), source.follow_symlinks, source.exclude)
+    except SourceError as error:
+        raise SourceError(error.number, source.name) from None
+
+
 def scan(names: Sequence[str], folder: Path, secret: SecretSource, engine: Engine, progress: Progress) -> None:
-    """Read the headers of every chunk not read before."""
-    todo = [n for n in names if not _headers(folder, n).exists()]
+    """Read the headers of every chunk not read before, or damaged since. SourceError where the archive goes away."""
+    pseudo = secret.pseudonymizer()
+    todo = [n for n in names if not is_whole(_headers(folder, n), pseudo)]
     progress("scan", len(names) - len(todo), len(names))
     for done, (_, outcome) in enumerate(engine.map(ScanChunk(str(folder), secret), todo), len(names) - len(todo) + 1):
         if isinstance(outcome, Crash):
@@ -94,31 +109,47 @@ class ScanChunk:
     def __call__(self, name: str) -> int:
         pseudo = self.secret.pseudonymizer()
         listing = read_sealed(_listing(Path(self.folder), name), pseudo)
-        rows = [scan_file(row) for row in listing.to_pylist()]
+        rows = listing.to_pylist()
+        try:
+            rows = [scan_file(row) for row in rows]
+        except SourceError as error:  # nothing is remembered: what could not be reached is no fate
+            paths = [Path(os.fsdecode(row["path"])) for row in rows]
+            source = (listing.schema.metadata or {}).get(_SOURCE, b"").decode()
+            raise SourceError(error.number, source, out_of_reach(paths)) from None
         write_sealed(_headers(Path(self.folder), name), pa.Table.from_pylist(rows, SCAN), pseudo)
         return len(rows)
 
 
 def scan_file(row: dict[str, Any]) -> dict[str, Any]:
-    """A listed file's row with its header's fields, or with the reason why it has none."""
+    """A listed file's row with its header's fields, or with the reason why it has none.
+
+    SourceError where it cannot be reached: it was there when it was listed.
+    """
     if row["reason"]:
         return {**row, **vars(Header(kind="none"))}
-    path = Path(os.fsdecode(row["path"]))
+    path, fault = Path(os.fsdecode(row["path"])), None
     try:
-        kind = sniff(path)
-        if kind == "none":
-            raise DropRecord(Reason.NOT_AN_IMAGE)
-        header = read_header(path) if kind == "dicom" else read_image_header(path)
+        header = _read_header(path)
+        identity = f"{header.sop_uid}\\{header.patient_id}" if header.kind == "dicom" else None
+        return {**row, **vars(header), "identity": identity}
     except DropRecord as drop:
-        return {**row, "reason": drop.reason.value, **vars(Header(kind="none"))}
-    return {**row, **vars(header)}
+        reason = drop.reason
+    except Exception as error:  # noqa: BLE001  a bug that one file meets is that file's fate
+        reason, fault = Reason.FAILED, fault_of(error)
+    if reason is Reason.UNREADABLE_FILE and not check_present(path):
+        raise SourceError(errno.ENOENT)
+    return {**row, "reason": reason.value, "fault": fault, **vars(Header(kind="none"))}
+
+
+def _read_header(path: Path) -> Header:
+    kind = sniff(path)
+    if kind == "none":
+        raise DropRecord(Reason.NOT_AN_IMAGE)
+    return read_header(path) if kind == "dicom" else read_image_header(path)
 
 
 def _listing_table(chunk: list[Found]) -> pa.Table:
-    rows = [
-        {"path": os.fsencode(f.path), "relative": as_text(f.relative), "size": f.size, "reason": f.reason}
-        for f in chunk
-    ]
+    rows = [{**vars(f), "path": os.fsencode(f.path), "relative": as_text(f.relative)} for f in chunk]
     return pa.Table.from_pylist(rows, pa.schema(list(_FOUND.items())))
 
 

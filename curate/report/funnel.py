@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -93,6 +94,16 @@ def render_funnel(counts: Sequence[StepCount]) -> RenderableType:
         )
         table.add_row(Text(name, style="dim" if count.reused else "cyan"), *map(Text, numbers), reasons)
     return table
+
+
+def fault_lines(faults: Iterable[str | None]) -> list[str]:
+    """What to say aloud of the records, or files, on which the program failed: a line a place in the code."""
+    found = Counter(place for place in faults if place)
+    return [
+        f"{n} {'record' if n == 1 else 'records'} ended in a fault of the program at {place}, dropped as "
+        f"'{Reason.FAILED.value}': please report it"
+        for place, n in sorted(found.items())
+    ]
 
 
 def print_funnel(counts: Sequence[StepCount], console: Console) -> None:

@@ -81,7 +81,7 @@ def read_header(path: Path) -> Header:
             patient_name=text(dataset, "PatientName"),
             study_uid=text(dataset, "StudyInstanceUID"),
             series_uid=text(dataset, "SeriesInstanceUID"),
-            sop_uid=text(dataset, "SOPInstanceUID") or text(dataset.file_meta, "MediaStorageSOPInstanceUID"),
+            sop_uid=identity_of(dataset)[0],
             accession=text(dataset, "AccessionNumber"),
             study_date=digits if len(digits) == 8 else "",
             frames=max(integer(dataset, "NumberOfFrames", 1), 1),
@@ -114,6 +114,12 @@ def _numbers(dataset: Dataset, keyword: str) -> list[float]:
     except ValueError:
         return []
     return found if all(map(math.isfinite, found)) else []
+
+
+def identity_of(dataset: Dataset) -> tuple[str, str]:
+    """Which instance and whose it is: SOP Instance UID and Patient ID, as the file has them; "" where absent."""
+    uid = text(dataset, "SOPInstanceUID") or text(dataset.file_meta, "MediaStorageSOPInstanceUID")
+    return uid, text(dataset, "PatientID")
 
 
 def load_dicom(path: Path, frame: int, rules: PixelRules) -> Picture:

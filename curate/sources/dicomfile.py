@@ -27,6 +27,7 @@ from pydicom.valuerep import EXPLICIT_VR_LENGTH_32
 
 from curate.errors import DropRecord
 from curate.record import Reason
+from curate.sources.faults import stop_for_source
 from curate.sources.third_party import call_third_party
 
 PIXEL_DATA = 0x7FE00010
@@ -69,7 +70,8 @@ def open_dicom(path: Path, max_bytes: int, tags: list[int] | None = None) -> Ite
     """
     try:
         file = path.open("rb")
-    except OSError:
+    except OSError as error:
+        stop_for_source(error)
         file = None
     if file is None:
         raise DropRecord(Reason.UNREADABLE_FILE)

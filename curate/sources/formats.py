@@ -22,6 +22,7 @@ import python_calamine
 
 from curate.errors import DropRecord
 from curate.record import Reason
+from curate.sources.faults import stop_for_source
 
 Format = Literal["csv", "jsonl", "json", "parquet", "xlsx", "txt"]
 MAX_BYTES = 1 << 30  # of an inflated file
@@ -115,7 +116,10 @@ def reading() -> Iterator[None]:
         yield
     except UnicodeError:
         reason = Reason.BAD_ENCODING
-    except (OSError, EOFError, zlib.error, pa.ArrowException, OverflowError, python_calamine.CalamineError):
+    except OSError as error:
+        stop_for_source(error)
+        reason = Reason.UNREADABLE_FILE
+    except (EOFError, zlib.error, pa.ArrowException, OverflowError, python_calamine.CalamineError):
         reason = Reason.UNREADABLE_FILE
     if reason is not None:
         raise DropRecord(reason)

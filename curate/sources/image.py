@@ -17,6 +17,7 @@ from PIL import Image, ImageOps
 
 from curate.errors import DropRecord
 from curate.record import Reason
+from curate.sources.faults import stop_for_source
 from curate.sources.picture import Header, Picture, PixelRules, finish
 from curate.sources.sniff import HEAD_BYTES, is_image
 from curate.sources.third_party import call_third_party
@@ -103,7 +104,8 @@ def _open(path: Path) -> Iterator[Image.Image]:
         file = path.open("rb")
         head = file.read(HEAD_BYTES)
         file.seek(0)
-    except OSError:
+    except OSError as error:
+        stop_for_source(error)
         head = None
     if head is None:
         raise DropRecord(Reason.UNREADABLE_FILE)

@@ -9,6 +9,7 @@ from pydicom.valuerep import VR
 
 from curate.errors import DropRecord
 from curate.record import Reason
+from curate.sources.faults import stop_for_source
 
 HEAD_BYTES = 160  # the 128-byte preamble, "DICM" and the first data elements
 _VRS = frozenset(str(vr).encode() for vr in VR if len(str(vr)) == 2)
@@ -22,12 +23,13 @@ def sniff(path: Path) -> Literal["dicom", "image", "none"]:
     byte order. Images are PNG, JPEG, TIFF, BigTIFF, BMP and WebP. "DICM" wins over an image's magic number: the
     preamble of a dual-personality file holds a TIFF header.
 
-    Raises DropRecord EMPTY_FILE, UNREADABLE_FILE.
+    Raises DropRecord EMPTY_FILE, UNREADABLE_FILE; SourceError where the archive cannot be read.
     """
     try:
         with path.open("rb") as f:
             head = f.read(HEAD_BYTES)
-    except OSError:
+    except OSError as error:
+        stop_for_source(error)
         head = None
     if head is None:
         raise DropRecord(Reason.UNREADABLE_FILE)

@@ -14,8 +14,9 @@ from typing import ParamSpec, TypeVar
 
 import pydicom  # noqa: F401  pydicom sets its logger's level when imported, so ours must come after
 
-from curate.errors import DropRecord
+from curate.errors import DropRecord, RadsiftError
 from curate.record import Reason
+from curate.sources.faults import stop_for_source
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -28,15 +29,19 @@ warnings.filterwarnings("ignore", module=r"pydicom(\.|$)")  # for values of a Pi
 def call_third_party(reason: Reason, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """``call(*args, **kwargs)`` in silence; DropRecord(``reason``), without cause or context, where it raises.
 
-    Running out of memory is DropRecord(TOO_LARGE). A DropRecord of our own passes as it is. Hand it calls into
+    Running out of memory is DropRecord(TOO_LARGE). A DropRecord of our own passes as it is, and so does what the system
+    says of the archive or the machine (`curate.sources.faults`). Hand it calls into
     other people's code only: a bug of ours inside would be mistaken for bad data.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return call(*args, **kwargs)
-    except DropRecord:
+    except RadsiftError:
         raise
+    except OSError as error:
+        stop_for_source(error)
+        drop = DropRecord(reason)
     except MemoryError:
         drop = DropRecord(Reason.TOO_LARGE)
     except Exception:  # noqa: BLE001  third-party decoders raise anything on bad bytes; each becomes a DropRecord

@@ -17,8 +17,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from curate.errors import RecipeError
+from curate.errors import RecipeError, SourceError
 from curate.record import Reason
+from curate.sources.faults import stop_for_source
 
 _Identity = tuple[int, int]  # (st_dev, st_ino)
 _ESCAPED = re.compile("[\udc80-\udcff]")
@@ -56,7 +57,8 @@ def walk(root: Path, follow_symlinks: bool = False, exclude: Sequence[str] = ())
     Links are Found with SYMLINK unless ``follow_symlinks``; then a folder is entered through a link at most once and
     never inside itself, by (st_dev, st_ino), and a link refused for that is a SYMLINK too. Sockets, pipes, devices and
     entries that cannot be asked are UNREADABLE_FILE. Files are not opened: permission is the reader's to find out.
-    Raises RecipeError at once where ``root`` does not exist.
+    Raises RecipeError at once where ``root`` does not exist; SourceError where a folder may not be listed, or the
+    archive does not answer.
     """
     base = Path(os.path.abspath(root))  # noqa: PTH100 - Path.resolve would follow links and Path.absolute keeps ".."
     try:
@@ -106,8 +108,11 @@ def _list(path: str, relative: str, identity: _Identity, follow: bool) -> tuple[
     try:
         with os.scandir(path) as listing:
             entries.extend(listing)  # extend keeps what came before an error
-    except OSError:
-        bad = Found(path, relative or ".", 0, 0, Reason.UNREADABLE_FOLDER)
+    except OSError as error:
+        stop_for_source(error)
+        if not relative:  # the archive itself went away
+            raise SourceError(error.errno or errno.EIO) from None
+        bad = Found(path, relative, 0, 0, Reason.UNREADABLE_FOLDER)
     entries.sort(key=lambda e: e.name + "/" if _is_dir(e, follow) else e.name, reverse=True)
     return _Folder(relative, entries, identity), bad
 
@@ -125,6 +130,7 @@ def _look(entry: os.DirEntry[str], relative: str, follow: bool) -> Found | os.st
         is_link = entry.is_symlink()
         info = entry.stat(follow_symlinks=follow)
     except OSError as error:
+        stop_for_source(error)
         if error.errno == errno.ELOOP:  # a link that leads to itself
             return Found(entry.path, relative, 0, 0, Reason.SYMLINK)
         reason = Reason.UNREADABLE_FOLDER if _is_dir(entry, False) else Reason.UNREADABLE_FILE

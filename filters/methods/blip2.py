@@ -7,7 +7,6 @@ judge are trained (ITC, ITM); captioning is `filters.methods.blip`'s.
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -18,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from curate.errors import RecipeError
+from curate.storage import remove_tree
 from filters import data
 from filters.augment import augment
 from filters.blocks import Blocks
@@ -128,7 +128,7 @@ def _encoder(rules: Rules, clean: Records, out: Path) -> Eye:
         train_filter(clean.images, clean.texts, clean.groups, folder, towers)
         return of_filter_folder(folder)
     finally:
-        shutil.rmtree(folder)
+        remove_tree(folder, out)
 
 
 def _fit(

@@ -19,7 +19,6 @@ m pairs of the pool, itself with them, nearly repeat in picture and claims; the 
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -29,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.errors import RecipeError, RunError
+from curate.storage import remove_tree
 from filters.calibrate import reliability
 from filters.copies import Copies
 from filters.data import hold_out
@@ -90,7 +90,7 @@ def train(data: TrainingSet, out: Path, rules: Rules, progress: Progress | None 
     planted = plant(taught, rules.seed, rules.copies)
     grown, share = rest, None
     for round_ in range(rules.rounds + 1):
-        shutil.rmtree(out / "parts", ignore_errors=True)
+        remove_tree(out / "parts", out)
         _train_parts(TrainingSet(grown, pool), out / "parts", rules)
         scorer = _scorer(out / "parts", rules)
         features = _features(scorer, planted.records)

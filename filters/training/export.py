@@ -8,7 +8,6 @@ where ours averages), and open_clip repairs texts (ftfy, HTML entities, white sp
 from __future__ import annotations
 
 import json
-import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from typing import Any
 from safetensors.torch import save_file
 
 from curate.errors import RecipeError
-from curate.storage import TEMPORARY
+from curate.storage import TEMPORARY, remove_tree
 from filters import tiny_eva
 from filters.encoder import Filter, OwnFolder
 from filters.model import load_filter
@@ -101,4 +100,4 @@ def new_folder(model_folder: Path, out: Path, library: str = "open_clip") -> Ite
             out.rmdir()
         folder.replace(out)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_tree(folder, folder.parent)

@@ -9,7 +9,6 @@ OUT/job.json                   what was asked
 from __future__ import annotations
 
 import json
-import shutil
 import uuid
 from collections import Counter
 from contextlib import nullcontext
@@ -23,7 +22,7 @@ import pyarrow.parquet as pq
 import torch
 
 from curate.errors import RecipeError, RunError, about
-from curate.storage import TEMPORARY, commit_folder, commit_json, digest, exclusive, read_json, sweep
+from curate.storage import TEMPORARY, commit_folder, commit_json, digest, exclusive, read_json, remove_tree, sweep
 from filters.encoder import Filter
 from filters.method import determinism
 from filters.model import arch_of, checkpoint_hash, create_filter, load_filter, pick_device, save_filter
@@ -198,7 +197,7 @@ def _save(
         save_filter(learner, temporary, card)
         commit_folder(temporary, out / "model")
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        remove_tree(temporary, out)
     drop_state(out)
 
 

@@ -85,7 +85,6 @@ def train(
         say_warnings(made)
         pipeline, _ = execute(made)
     else:
-        made.out.mkdir(parents=True, exist_ok=True)
         save_recipe(made)
     source = pipeline.shards if pipeline else made.train.shards or made.out
     filters = pipeline.filter_folders if pipeline else {}

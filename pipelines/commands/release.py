@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -36,6 +37,7 @@ def deid(
     from curate.deid_export.job import check_folders, release
     from curate.deid_export.log import write_log
     from curate.engine import Resources
+    from curate.report.funnel import fault_lines
     from pipelines.check import ocr_note
     from pipelines.load import load_release
 
@@ -52,6 +54,7 @@ def deid(
     if log is not None:
         write_log(log, attestation)
     print_attestation(attestation)
+    say(fault_lines(Counter(attestation.get("faults", {})).elements()), [])
     out.print(f"attestation: {near(target.resolve() / 'attestation.json')}", soft_wrap=True)
     if not attestation["verification"]["passed"]:
         fail(1, "attestation failed", "the second reader found what the rules had left; those inputs were kept back")

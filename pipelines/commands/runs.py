@@ -32,7 +32,7 @@ def run(recipe: RecipeFile, set_: Set = None, engine: SetEngine = None, workers:
     """Plan, then run every step that is not done; prints the funnel, writes report/index.html."""
     from pipelines.check import check
     from pipelines.pairing import pairing_warnings
-    from pipelines.summary import funnel, write_report
+    from pipelines.summary import faults, funnel, write_report
 
     made = load(recipe, set_, engine, workers)
     check(made)
@@ -44,6 +44,7 @@ def run(recipe: RecipeFile, set_: Set = None, engine: SetEngine = None, workers:
     for measure in report.measures:
         interval = f" [{measure.low:.3f}, {measure.high:.3f}]" if measure.low is not None else ""
         out.print(f"{measure.name:32} {measure.value:.3f}{interval}")
+    say(faults(pipeline), [])
     records = sum(s["records"] for s in report.shards)
     if not records:
         say(["no record is left, and the shards are empty: the funnel says what dropped them"], [])

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from curate.export.select import SelectRules, cut_of
 from curate.export.split import SplitRules, split_all, split_of
-from curate.export.webdataset import claim_shards, plan_shards, shard_table, write_shard
+from curate.export.webdataset import plan_shards, reset_shards, shard_table, write_shard
 from curate.record import RECORD, SELECTION, Reason, conform, drop, live
 from curate.sources.image import encode_png
 
@@ -92,10 +92,13 @@ def test_a_shard_round_trips_and_is_the_same_bytes_again(tmp_path: Path) -> None
 
 
 def test_shards_of_another_selection_are_removed_first(tmp_path: Path) -> None:
-    assert claim_shards(tmp_path / "s", "one")
-    write_shard(tmp_path / "s" / "train", "000000", records())
-    assert not claim_shards(tmp_path / "s", "one") and shard_table(tmp_path / "s")
-    assert claim_shards(tmp_path / "s", "two") and not shard_table(tmp_path / "s")
+    folder = tmp_path / "s"
+    assert reset_shards(folder, "one", "records", whole=False)
+    write_shard(folder / "train", "000000", records())
+    assert not reset_shards(folder, "one", "records", whole=False) and shard_table(folder)
+    assert reset_shards(folder, "one", "other records", whole=False) and not shard_table(folder)
+    write_shard(folder / "train", "000000", records())
+    assert reset_shards(folder, "two", "records", whole=False) and not shard_table(folder)
 
 
 def test_a_dropped_row_never_counts_as_live() -> None:

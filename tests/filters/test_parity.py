@@ -211,7 +211,7 @@ def test_a_named_architecture_brings_its_weights_pixel_statistics():
 def test_a_hub_name_without_a_network_names_what_to_give(arch: str, monkeypatch, tmp_path: Path):
     import huggingface_hub.constants
 
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setenv("RADSIFT_HUB_SHUT", "1")  # as a user's HF_HUB_OFFLINE=1 is remembered
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(RecipeError, match=r"(?s)cannot fetch .*arch: auto with checkpoint: a folder"):
         create_filter(ModelRules(arch, None, "open_clip"), [], 0, "cpu")

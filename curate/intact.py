@@ -1,0 +1,107 @@
+"""Is what a step left still as it was written? A part that is not is one that was never made.
+
+A marker holds the sha256 of the part and of the files that the task wrote beside it (shards, a model, the sealed index)
+and a digest of the inputs they were made of. Reading a terabyte at every run to compare them would be dear, so what was
+compared is remembered by size, times and inode in `verified.json`: a file that nobody touched is not read again, and
+what a disk changes by itself is found by the checksums of the pages when they are read (`curate.storage.read_table`).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from curate.storage import commit_marker, digest_file, read_marker
+
+_VERIFIED = "verified.json"
+_Stamps = dict[str, list[int]]  # file, relative to the step's folder -> size, mtime and ctime in ns, inode
+
+
+def part_path(folder: Path, partition: int) -> Path:
+    """The Parquet file of one partition of a step."""
+    return folder / f"part-{partition:05d}.parquet"
+
+
+def marker_path(folder: Path, partition: int) -> Path:
+    """The done-marker of one partition of a step."""
+    return folder / f"part-{partition:05d}.json"
+
+
+def damaged(folder: Path, partitions: int, inputs: str) -> list[int]:
+    """The partitions that are not done, or not as they were written, or not made of ``inputs``; in order.
+
+    Digests are compared in threads; nothing is removed.
+    """
+    known: _Stamps = read_marker(folder / _VERIFIED) or {}
+    fresh: _Stamps = {}
+    with ThreadPoolExecutor() as pool:
+        found = pool.map(lambda i: _seen(folder, i, inputs, known), range(partitions))
+        bad = []
+        for partition, seen in enumerate(found):
+            if seen is None:
+                bad.append(partition)
+            else:
+                fresh |= seen
+    if fresh and fresh != known:
+        commit_marker(folder / _VERIFIED, fresh)
+    return bad
+
+
+def remember(folder: Path, markers: Sequence[Mapping[str, Any]]) -> None:
+    """All parts and their files were just written or compared: they need not be read for that again."""
+    names = [n for i, marker in enumerate(markers) for n in files_of(folder, i, marker)]
+    commit_marker(folder / _VERIFIED, {name: _stamp(folder / name) for name in names})
+
+
+def doubt(folder: Path) -> bool:
+    """Compare everything again at the next run; False where there is no such step."""
+    there = (folder / _VERIFIED).exists()
+    (folder / _VERIFIED).unlink(missing_ok=True)
+    return there
+
+
+def forget(folder: Path, partitions: Iterable[int]) -> None:
+    """These partitions are to be done again, and with them the step."""
+    for partition in partitions:
+        (folder / "manifest.json").unlink(missing_ok=True)
+        marker_path(folder, partition).unlink(missing_ok=True)
+
+
+def parts_with(folder: Path, reason: str) -> list[int]:
+    """The partitions in which a record was dropped for ``reason``."""
+    markers = {int(p.stem.removeprefix("part-")): read_marker(p) for p in folder.glob("part-*.json")}
+    return sorted(i for i, marker in markers.items() if marker and marker["dropped"].get(reason))
+
+
+def files_of(folder: Path, partition: int, marker: Mapping[str, Any]) -> dict[str, str]:
+    """Name, relative to the step's folder, and sha256 of the part and of what was written beside it."""
+    return {part_path(folder, partition).name: marker["sha256"], **marker["files"]}
+
+
+def digests_beside(folder: Path, written: Iterable[Path]) -> dict[str, str]:
+    """The sha256 of files a task wrote, named from the step's folder so that a run can be moved."""
+    return {os.path.relpath(path, folder): digest_file(path) for path in written}
+
+
+def _seen(folder: Path, partition: int, inputs: str, known: _Stamps) -> _Stamps | None:
+    """The stamps of a partition's files, None where one is not as the marker says."""
+    marker = read_marker(marker_path(folder, partition))
+    if marker is None or marker["inputs"] != inputs:
+        return None
+    stamps = {}
+    for name, sha256 in files_of(folder, partition, marker).items():
+        try:
+            stamps[name] = _stamp(folder / name)
+            if known.get(name) != stamps[name] and digest_file(folder / name) != sha256:
+                return None
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+    return stamps
+
+
+def _stamp(path: Path) -> list[int]:
+    info = path.stat()
+    return [info.st_size, info.st_mtime_ns, info.st_ctime_ns, info.st_ino]

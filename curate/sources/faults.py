@@ -1,0 +1,53 @@
+"""Is it this file that cannot be read, or the archive it lies in? The second is never a record's fate: the run stops.
+
+A file system that was unmounted, a server that does not answer and a permission that is missing look, file by file,
+like broken files; written down as such they would stay lost when the archive has come back.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from curate.errors import SourceError
+
+# what the system says of one entry: not there, a link in a circle, no path it can take, not a file; and what seeking to
+# a place that a damaged header names brings
+_OF_ENTRY = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EISDIR, errno.ENXIO)
+_OF_BYTES = (errno.EINVAL, errno.EOVERFLOW, errno.EFBIG, errno.EILSEQ)
+_OF_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+
+
+def stop_for_source(error: OSError) -> None:
+    """Return where ``error`` is about one file; raise SourceError where it is about the archive, and ``error`` itself
+    where it is about the machine (`curate.engine.guard` says what to do)."""
+    if error.errno is None or error.errno in (*_OF_ENTRY, *_OF_BYTES):
+        return
+    if error.errno in _OF_MACHINE:
+        raise error
+    raise SourceError(error.errno)
+
+
+def check_present(path: Path) -> bool:
+    """Whether the file is there. SourceError where its folder is gone, or holds nothing: a mount point without its
+    file system is an empty folder."""
+    try:
+        path.lstat()
+        return True
+    except OSError as error:
+        stop_for_source(error)
+    try:
+        with os.scandir(path.parent) as entries:
+            if next(entries, None) is not None:
+                return False
+    except OSError as error:
+        stop_for_source(error)
+    raise SourceError(errno.ENOENT)
+
+
+def out_of_reach(paths: Sequence[Path]) -> str:
+    """How many of ``paths`` the system does not show at the moment, in words for a SourceError's detail."""
+    missing = sum(not os.path.lexists(path) for path in paths)
+    return f" ({missing} of the {len(paths)} files that were asked for are not there)"
