@@ -64,7 +64,9 @@ class Reason(StrEnum):
     PIXELS_UNPROVEN = "quarantine_pixels_unproven"
     PHI_IN_OUTPUT = "quarantine_verify_failed"
     UNPROVABLE = "quarantine_unprovable"  # nothing was found, and nothing could be: a script that is not searched
-    TEXT_UNPROVEN = "quarantine_text_unproven"  # a language or a form of which the vocabulary knows too little
+    TEXT_UNPROVEN = "quarantine_text_unproven"  # no prose: encoded bytes, in which nothing is found
+    LANGUAGE = "quarantine_language"  # not in English: the vocabulary would mask most of its words
+    MASKED = "quarantine_mostly_masked"  # more of the text's words are masked than the recipe allows
     HEADER_UNPROVEN = "quarantine_header_unproven"  # what the object must hold cannot be told from an identity
     # -- kinds that must not pass unless the rules say how
     REFUSED_DIRECTORY = "refused_dicomdir"

@@ -251,13 +251,15 @@ class Text(Part):
 class Deid(Part):
     """What is done with pixels and words. ``burned_in``: text in pixels is blanked and looked at again ('quarantine'
     alters no pixel, 'trust' believes the source: for public sets only). ``vocabulary`` masks the words of reports that
-    neither medicine nor the language knows, unless at least ``k_patients`` patients share them. ``ocr_sample``: the
-    part of the pictures cleared by the fast look that OCR reads all the same."""
+    neither medicine nor the language knows, unless at least ``k_patients`` patients share them; a report in another
+    language than English is withheld. So is one of whose words a share larger than ``max_masked`` was masked.
+    ``ocr_sample``: the part of the pictures cleared by the fast look that OCR reads all the same."""
 
     burned_in: Literal["blank", "quarantine", "trust"] = "blank"
     max_shift_days: Annotated[int, Field(ge=1, le=3650)] = 3650
     vocabulary: bool = True
     k_patients: Annotated[int, Field(ge=2)] = 8
+    max_masked: Fraction = TextRules().max_masked
     second_opinion: Literal["none", "presidio"] = "none"
     ocr_sample: Fraction = 0.0
 
@@ -267,7 +269,7 @@ class Deid(Part):
 
     def text_rules(self, dates: Literal["mask", "shift"]) -> TextRules:
         """How report text is scrubbed."""
-        return TextRules(dates=dates, vocabulary=self.vocabulary, second_opinion=self.second_opinion)
+        return TextRules(dates, self.vocabulary, self.second_opinion, self.max_masked)
 
     def warnings(self) -> list[str]:
         """Settings that are less safe than the default, to be said aloud."""
@@ -276,6 +278,8 @@ class Deid(Part):
             said.append("deid.burned_in: trust - pixels are not checked for burned-in text; for public data only")
         if not self.vocabulary:
             said.append("deid.vocabulary: false - a name that no cue gives away stays in report text")
+        if self.max_masked > TextRules().max_masked:
+            said.append(f"deid.max_masked: {self.max_masked:g} - reports may be kept that are mostly placeholders")
         return said
 
 

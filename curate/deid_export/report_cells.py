@@ -19,6 +19,8 @@ from pydicom.uid import UID_dictionary  # type: ignore[attr-defined]
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.text.dates import find_dates
 from curate.deid.text.fold import fold_value
+from curate.deid.text.language import require_known_language
+from curate.deid.text.masked import WORDS, WORDS_MASKED, exceeds, masked_words, require_words_left
 from curate.deid.text.scrub import placeholders, scrub
 from curate.deid.text.vocabulary import Kind as Vocabulary
 from curate.deid.text.vocabulary import kind
@@ -28,7 +30,8 @@ from curate.deid_export.rules import ReleaseRules
 from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.identity import canonical_id, listed, spellings
-from curate.sources.section import canonical, parse_sections
+from curate.sources.letterhead import caption_sections
+from curate.sources.section import SECTIONS, canonical, parse_sections
 
 _ABSENT = frozenset({"", "nan", "none", "null", "n/a", "na", "nil", "-", "--", "unknown", "<na>", "?"})
 _FLAG = re.compile(r"yes|no|true|false|y|n|t|f|[01]", re.IGNORECASE)
@@ -51,6 +54,7 @@ _AGE = re.compile(
 _OLDEST = 90  # 45 CFR 164.514(b)(2)(i)(C)
 _PSEUDONYM = {Kind.PATIENT: "patient", Kind.ID: "id", Kind.FILE: "file", Kind.ACCESSION: "accession"}
 _TITLES = "dr mr mrs ms md do pa np rn rt jr sr phd prof and the of von van de la mbbs frcr frcs dds"
+_SAID = tuple(name for name in SECTIONS if name not in ("other", "signature"))  # of a report, without its letterhead
 _NO_NAME = frozenset(_TITLES.split())
 
 
@@ -64,6 +68,8 @@ class Row:
     texts: list[str] = field(default_factory=list)
     wanted: int = 0  # cells that held a section asked for
     unwanted: int = 0
+    words: int = 0  # of reports, and how many of them are masked
+    masked: int = 0
 
 
 @dataclass(frozen=True)
@@ -77,7 +83,7 @@ class Cells:
     renamed: Callable[[str], str | None] | None = None
 
     def clean(self, value: Any, path: str, row: Row) -> Any:
-        """The value as it may be written: same type, a string, or None. Raises DropRecord TEXT_UNPROVEN."""
+        """The value as it may be written: same type, a string, or None. Raises DropRecord TEXT_UNPROVEN, LANGUAGE."""
         if isinstance(value, dict):
             names = output_names(tuple(value))
             return {names[key]: self.clean(each, self._below(path, key), row) for key, each in value.items()}
@@ -105,13 +111,30 @@ class Cells:
             return ""
         cleaned = self._known(cell, kind, row)
         if cleaned is None:
+            report = kind in (Kind.REPORT, Kind.SECTION)
+            if report and self.rules.text.vocabulary:
+                require_known_language(value)
             text = self._sections(value, kind, path, row)
-            cleaned = scrub(text, row.phi, row.person.patient_id, self.pseudo, self.rules.text, self.archive)
+            cleaned = self._scrub(text, row)
             row.actions.update(f"mask {label}" for label in placeholders(cleaned))
+            if report:
+                self._count_masked(text, cleaned, row)
         # a day that was moved says so to the second reader, which else would take it for one of the source's
         moved = kind is Kind.DATE and re.fullmatch(r"\d{4}-\d\d-\d\d", cleaned)
         row.texts.append(f"[DATE:{cleaned}]" if moved else cleaned)
         return cleaned
+
+    def _scrub(self, text: str, row: Row) -> str:
+        return scrub(text, row.phi, row.person.patient_id, self.pseudo, self.rules.text, self.archive)
+
+    def _count_masked(self, text: str, cleaned: str, row: Row) -> None:
+        """Count the words masked. A release keeps letterheads; they do not count against ``max_masked``, and where too
+        much is masked with them, what stands between them is scrubbed by itself to know."""
+        gone, words = masked_words(text, cleaned)
+        if exceeds(gone, words, self.rules.text.max_masked):
+            core = "\n".join(caption_sections(text, _SAID)[0].values())
+            gone, words = masked_words(core, self._scrub(core, row))
+        row.masked, row.words = row.masked + gone, row.words + words
 
     def _known(self, cell: str, kind: Kind, row: Row) -> str | None:
         """What a cell of a telling kind becomes; None where it is text to be scrubbed."""
@@ -292,10 +315,13 @@ def _age(cell: str) -> str:
     return cell
 
 
-def check_wanted(row: Row) -> None:
-    """DropRecord NO_WANTED_SECTION where a report was there and none of the sections asked for."""
+def check_row(row: Row, rules: ReleaseRules) -> None:
+    """DropRecord NO_WANTED_SECTION where a report was there and none of the sections asked for; MASKED where too much
+    of it is masked."""
     if row.unwanted and not row.wanted:
         raise DropRecord(Reason.NO_WANTED_SECTION)
+    require_words_left(row.masked, row.words, rules.text.max_masked)
+    row.actions.update(+Counter({WORDS: row.words, WORDS_MASKED: row.masked}))
 
 
 def _only_names(cell: str) -> bool:

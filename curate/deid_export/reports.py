@@ -14,7 +14,7 @@ from curate.deid.verify.files import file_findings
 from curate.deid.verify.finding import Finding, kept_back
 from curate.deid.verify.leaks import findings
 from curate.deid_export.outcome import Outcome
-from curate.deid_export.report_cells import Cells, Row, check_wanted, is_registered, is_uid, own_values, searched
+from curate.deid_export.report_cells import Cells, Row, check_row, is_registered, is_uid, own_values, searched
 from curate.deid_export.report_columns import Kind, Kinds, decoded, leaves
 from curate.deid_export.report_people import People
 from curate.deid_export.report_write import Writer, open_writer
@@ -143,7 +143,7 @@ class _File:
         row = self._row(forms, cells.kinds, records)
         try:
             cleaned = cells.clean(record, "", row)
-            check_wanted(row)
+            check_row(row, self.rules)
         except DropRecord as dropped:
             return dropped.reason
         found = findings(row.texts, row.phi, self._told(forms, cells.kinds))

@@ -1,8 +1,9 @@
 """The ingest step: decode, de-identify and verify in one chain in one process, so the first bytes written are clean.
 
 Its stages, in the order nobody can change: `picture` (decode, gate against burned-in text, encode, sign),
-`report` (keep the wanted sections, scrub, sign), `verify` (a second reader looks for the patient in what is about to
-be written). `curate.record.conform` then lets nothing through that RECORD does not name.
+`report` (keep the wanted sections without letterheads, ask for their language, scrub, sign), `verify` (a second reader
+looks for the patient in what is about to be written). `curate.record.conform` then lets nothing through that RECORD
+does not name.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from curate.dedup.image import thumb, thumb_hash
 from curate.dedup.text import minhash
 from curate.deid.header.clean import attributes, identifying_values
 from curate.deid.pixels.gate import Gate, PixelPolicy, gate
+from curate.deid.text.language import require_known_language
+from curate.deid.text.masked import WORDS, WORDS_MASKED, masked_words, require_words_left
 from curate.deid.text.scrub import TextRules, placeholders, scrub
 from curate.deid.vault import SecretSource
 from curate.deid.verify.finding import Finding, kept_back
@@ -38,7 +41,8 @@ from curate.sources.dicom import Picture, PixelRules, identity_of, load_dicom
 from curate.sources.faults import check_present, out_of_reach
 from curate.sources.grid import compose
 from curate.sources.image import encode_jpeg, encode_png, load_image, resize
-from curate.sources.section import parse_sections, wanted_text
+from curate.sources.letterhead import caption_sections
+from curate.sources.section import wanted_text
 from curate.stage import Stage, run_stages
 from curate.step import mark_poison
 
@@ -240,20 +244,29 @@ class _Report:
         if row["text"] is None:
             text = header_caption(row)
             return {**row, "text": text, "sections": [("header", text)], **_signed(text)}
-        sections = {n: t for n, t in parse_sections(row["text"]).items() if n in self.rules.sections}
-        if not wanted_text(sections, self.rules.sections):
+        sections, cut = caption_sections(row["text"], self.rules.sections)
+        self._require_english(row["text"], sections)
+        source = wanted_text(sections, self.rules.sections)
+        if not source:
             raise DropRecord(Reason.NO_WANTED_SECTION)
         clean = {name: self._scrub(text, row) for name, text in sections.items()}
         text = wanted_text(clean, self.rules.sections)
         if len(text.split()) < self.rules.min_words:
             raise DropRecord(Reason.TEXT_TOO_SHORT)
+        gone, words = masked_words(source, text)
+        require_words_left(gone, words, self.rules.text.max_masked)
         meta = {name: self._scrub(value, row) for name, value in row["meta"] or [] if value}
-        masked = Counter(
-            f"mask {label}" for value in (*clean.values(), *meta.values()) for label in placeholders(value)
-        )
+        done = Counter({WORDS: words, WORDS_MASKED: gone, **{f"cut {name}": n for name, n in cut.items()}})
+        done.update(f"mask {label}" for value in (*clean.values(), *meta.values()) for label in placeholders(value))
         made = {"text": text, "sections": list(clean.items()), "meta": list(meta.items()), "raw": row["text"]}
-        made["actions"] = [*(row["actions"] or []), *sorted(masked.items())]
+        made["actions"] = [*(row["actions"] or []), *sorted((+done).items())]
         return {**row, **made, **_signed(text), **_declared(row, meta)}
+
+    def _require_english(self, report: str, sections: dict[str, str]) -> None:
+        """The report as a whole, and each of its sections: some are in one language and headed in another."""
+        if self.rules.text.vocabulary:
+            for text in (report, *sections.values()):
+                require_known_language(text)
 
     def _scrub(self, text: str, row: dict[str, Any]) -> str:
         pseudo = self.secret.pseudonymizer()

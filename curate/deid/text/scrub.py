@@ -44,13 +44,15 @@ class TextRules:
     """How text is scrubbed.
 
     ``dates``: "shift" writes [DATE:2019-05-02], moved as the patient's header dates are; "mask" writes [DATE].
-    ``vocabulary``: words that neither the vocabulary nor the archive knows go, and a text of mostly such words is
-    withheld. ``second_opinion``: what an installed Presidio finds goes as well.
+    ``vocabulary``: words that neither the vocabulary nor the archive knows go, and a text in another language than
+    English is withheld. ``second_opinion``: what an installed Presidio finds goes as well. ``max_masked``: a report of
+    whose words a larger share is masked is withheld (`curate.deid.text.masked`).
     """
 
     dates: Literal["mask", "shift"] = "shift"
     vocabulary: bool = True
     second_opinion: Literal["none", "presidio"] = "none"
+    max_masked: float = 0.25
 
 
 def scrub(
@@ -74,7 +76,7 @@ def scrub(
     if len(text) >= _NO_PROSE and max(map(len, text.split()), default=0) >= _NO_PROSE:
         raise DropRecord(Reason.TEXT_UNPROVEN)
     if rules.vocabulary:
-        require_known_language(fold(text, PLACEHOLDER)[0], archive)
+        require_known_language(text, report=False)
     # Ends: every pass that changes anything turns at least one character outside placeholders into a placeholder.
     phi, known = tuple(dict.fromkeys(phi)), dict[str, None]()
     while True:

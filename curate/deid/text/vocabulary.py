@@ -47,8 +47,8 @@ def _list(name: str) -> tuple[str, ...]:
 
 
 @cache
-def _sections(name: str) -> dict[str, frozenset[str]]:
-    """ "## title" and the words under it."""
+def word_sections(name: str) -> dict[str, frozenset[str]]:
+    """ "## title" and the words under it, of a list in plain text: "radiology", "eponyms", "places", "foreign"."""
     found: dict[str, list[str]] = {}
     title = ""
     for line in _text(f"{name}.txt").splitlines():
@@ -71,21 +71,21 @@ def _given() -> frozenset[str]:
 
 @cache
 def _medical() -> frozenset[str]:
-    hand = _sections("radiology")
-    bound = _sections("eponyms")["bound"]
+    hand = word_sections("radiology")
+    bound = word_sections("eponyms")["bound"]
     listed = frozenset(_list("medical")) - bound
     return hand["medical"] | hand["short"] | listed | (technical_words() - bound)
 
 
 @cache
 def _general() -> frozenset[str]:
-    hand = _sections("radiology")
+    hand = word_sections("radiology")
     return hand["function"] | hand["plain"] | frozenset(_list("general"))
 
 
 @cache
 def _by_hand() -> frozenset[str]:
-    return _sections("radiology")["medical"] | _sections("radiology")["plain"]
+    return word_sections("radiology")["medical"] | word_sections("radiology")["plain"]
 
 
 @cache
@@ -129,17 +129,17 @@ def unusual_words(text: str) -> list[str]:
 @cache
 def eponyms(section: str) -> frozenset[str]:
     """A section of the list of eponyms; see its head."""
-    return _sections("eponyms")[section]
+    return word_sections("eponyms")[section]
 
 
 @lru_cache(maxsize=200_000)
 def kind(word: str) -> int:
     """Everything that is known of a folded lower-case word, in one look: the bits of `Kind`."""
-    hand, listed = _sections("radiology"), _sections("eponyms")
+    hand, listed = word_sections("radiology"), word_sections("eponyms")
     found = 0
     if word in hand["function"]:
         return Kind.KNOWN | Kind.CLINICAL | Kind.FUNCTION | (Kind.NAME if word in _surnames() else 0)
-    if word in _sections("places")["places"] and word not in _by_hand():
+    if word in word_sections("places")["places"] and word not in _by_hand():
         return Kind.NAME | Kind.FREQUENT | (Kind.BOUND if word in listed["bound"] else 0)
     rank = _surnames().get(word)
     if rank is not None or word in _given():

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.text import roles
 from curate.deid.text.scrub import PLACEHOLDER, TextRules, scrub
-from curate.deid.text.vocabulary import _sections
+from curate.deid.text.vocabulary import word_sections
 
 PSEUDO = Pseudonymizer(b"a secret of enough bytes, for tests")
 MASK = TextRules(dates="mask")
@@ -91,7 +91,7 @@ EXEMPT = roles.LICENSED | roles.HUMANS | roles.GRAMMAR | roles.TITLES | roles.BE
 
 @pytest.mark.parametrize("frame", ["The disc {} carried is here.", "{} held the child.", "{} will call the ward."])
 def test_no_word_of_reports_stays_where_only_a_name_can_stand(frame):
-    found = _sections("radiology")
+    found = word_sections("radiology")
     words = sorted(
         {w for w in found["medical"] | found["plain"] if w.isalpha() and 2 < len(w) < 9} - EXEMPT - found["function"]
     )

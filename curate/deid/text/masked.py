@@ -1,0 +1,44 @@
+"""How much of a text is gone after it was scrubbed: a text of mostly placeholders teaches nothing, and is withheld."""
+
+from __future__ import annotations
+
+import re
+
+from curate.deid.text.fold import tidy
+from curate.deid.text.scrub import PLACEHOLDER
+from curate.errors import DropRecord
+from curate.record import Reason
+
+WORDS, WORDS_MASKED = "words", "words masked"  # as they are counted among a record's actions
+_WORD = re.compile(r"[^\W\d_]{2,}(?:['’-][^\W\d_]+)*")
+_DATES = re.compile(
+    r"(?:jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)(?:uary|ruary|ch|il|ust|tember|ober|ember)?"
+    r"|(?:mon|tues?|wed|wednes|thu|thurs|fri|sat|satur|sun)(?:day)?|am|pm|st|nd|rd|th|dr|mr|mrs|ms|md|prof",
+    re.IGNORECASE,
+)
+_FEWEST = 4  # masked words; a title, two names and a town in a short text are no sign
+
+
+def masked_words(source: str, scrubbed: str) -> tuple[int, int]:
+    """(words of ``source`` that are gone from ``scrubbed``, words of ``source``).
+
+    Words are runs of two and more letters; those of dates and titles do not count. A placeholder counts the words that
+    it stands for, however many fell into one; what stood as a placeholder in the source is nobody's.
+    """
+    words = _count(tidy(source))
+    return max(0, words - _count(scrubbed)), words
+
+
+def exceeds(gone: int, words: int, most: float) -> bool:
+    """Is more than the share ``most`` of the words gone, and more than a few?"""
+    return gone >= _FEWEST and gone > most * words
+
+
+def require_words_left(gone: int, words: int, most: float) -> None:
+    """DropRecord(MASKED) where it `exceeds` the share ``most``."""
+    if exceeds(gone, words, most):
+        raise DropRecord(Reason.MASKED)
+
+
+def _count(text: str) -> int:
+    return sum(_DATES.fullmatch(word) is None for word in _WORD.findall(PLACEHOLDER.sub(" ", text)))
