@@ -144,7 +144,8 @@ def test_tiles_stand_on_the_squarest_grid() -> None:
 
 
 def _row(*paths: Path) -> pa.Table:
-    tiles = [{"path": str(p).encode(), "size": p.stat().st_size, "frame": 0} for p in paths]
+    known = {"identity": "1.2.3.4.5\\MRN42", "frame": 0}
+    tiles = [{"path": str(p).encode(), "size": p.stat().st_size, **known} for p in paths]
     made = {"key": "0" * 32, "kind": "dicom", **tiles[0], "tiles": tiles, "patient_id": "P", "phi": ["P"]}
     return pa.Table.from_pylist([made], INDEX)
 
@@ -168,3 +169,6 @@ def test_every_tile_is_gated_alone_and_the_montage_shows_all(tmp_path: Path, sec
     bad = write(tmp_path / "bad.dcm", written, BitsStored=8)
     (row,) = _per_row(_row(*clean[:3], bad), stage, "picture").to_pylist()
     assert row["drop_reason"] == "quarantine_burned_in_text"
+    other = write(tmp_path / "other.dcm", smooth[3], BitsStored=8, PatientID="MRN43")
+    (row,) = _per_row(_row(*clean[:3], other), stage, "picture").to_pylist()
+    assert row["drop_reason"] == "file_changed_since_index"  # a tile of another patient holds back the whole
