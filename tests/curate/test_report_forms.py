@@ -97,7 +97,8 @@ def test_a_workbook_too_large_to_hold_is_named(tmp_path: Path) -> None:
     [
         ("A1.txt", "FINDINGS: clear."), ("A1.text.gz", gzip.compress(b"FINDINGS: clear.", mtime=0)),
         ("A1.rtf", r"{\rtf1\ansi{\fonttbl{\f0 Arial;}}\pard\b FINDINGS:\b0  clear.\par}"),
-        ("A1.txt", r"{\rtf1\ansi FINDINGS: clear.}"), ("A1.rtf.gz", gzip.compress(rb"{\rtf1\ansi FINDINGS: clear.}", mtime=0)),
+        ("A1.txt", r"{\rtf1\ansi FINDINGS: clear.}"),
+        ("A1.rtf.gz", gzip.compress(rb"{\rtf1\ansi FINDINGS: clear.}", mtime=0)),
         ("A1.html", "<!DOCTYPE html><html><head><title>x</title></head><body><p>FINDINGS: clear.</p></body></html>"),
         ("A1.HTM", "<?xml version='1.0'?><html><body>FINDINGS:<br/>clear.</body></html>"),
         ("A1.txt", "FINDINGS: clear.".encode("utf-16-be")), ("A1.txt", "<p>FINDINGS:&nbsp;clear.</p>"),
@@ -167,7 +168,8 @@ def test_what_an_image_source_counts_is_not_counted_again(tmp_path: Path) -> Non
         ("r.xml", b"<?xml", "XML or HL7"), ("r.xlsx", b"PK\x03\x04" + bytes(99), "no readable xlsx"),
         ("r.csv", b"%PDF-1.7", "no readable csv file: it is a PDF"), ("r.csv", b"PK\x03\x04", "it is a workbook"),
         ("r.json", b"[1, 2]", "no readable json"), ("r.json", b"{", "no readable json"), ("r.gz", b"", "give 'format'"),
-        ("r.csv.gz", gzip.compress(b"id,text\n1,a\n", mtime=0)[:12], "no readable csv"), ("r.dat", b"x", "give 'format'"),
+        ("r.csv.gz", gzip.compress(b"id,text\n1,a\n", mtime=0)[:12], "no readable csv"),
+        ("r.dat", b"x", "give 'format'"),
     ],
 )  # fmt: skip
 def test_a_single_file_that_is_no_report_is_named(tmp_path: Path, name: str, content: bytes, match: str) -> None:

@@ -117,7 +117,7 @@ def test_a_json_that_is_none_is_damaged_and_says_which(tmp_path: Path) -> None:
 
 
 def test_pages_that_are_read_are_compared_with_their_checksums(tmp_path: Path) -> None:
-    images = [random.Random(i).randbytes(400) for _ in range(40)]
+    images = [random.Random(i).randbytes(400) for i in range(40)]
     table = pa.table({"key": [f"{i:032x}" for i in range(40)], "image": images})
     whole, path = table_bytes(table, row_group=8), tmp_path / "part-00000.parquet"
     start = whole.index(images[20])
