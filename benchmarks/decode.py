@@ -25,8 +25,9 @@ from pydicom.pixels import apply_modality_lut, apply_voi_lut, get_decoder
 from pydicom.uid import UID, JPEGBaseline8Bit
 
 from curate.sources import codec
-from curate.sources.dicom import PixelRules, load_dicom, read_header, read_layout
+from curate.sources.dicom import PixelRules, load_dicom, read_header
 from curate.sources.dicomfile import open_dicom
+from curate.sources.prove import prove
 from tests.curate.dicomfiles import ENCAPSULATED, NATIVE, write
 
 RULES = PixelRules()
@@ -59,7 +60,7 @@ def plain_picture(path: Path, plugin: str) -> np.ndarray:
 
 def our_stored(path: Path) -> np.ndarray:
     with open_dicom(path, RULES.max_bytes) as file:
-        return codec.decode_frame(file, read_layout(file.dataset), 0)
+        return codec.decode_frame(prove(file), 0)[0]
 
 
 def in_turn(calls: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:

@@ -53,6 +53,13 @@ class Reason(StrEnum):
     UNDECODABLE = "undecodable_pixels"
     TRUNCATED = "truncated_pixels"
     UNSUPPORTED_SYNTAX = "unsupported_transfer_syntax"
+    UNSUPPORTED_IMAGE = "unsupported_image_format"  # an image, but of a kind that is not read: HEIC, CIELab TIFF, ...
+    CONTRADICTORY = "header_contradicts_pixels"  # both are whole, and do not describe one picture
+    ENCAPSULATION = "native_or_encapsulated_contradicted"  # what the data are not, and what they are is not known
+    PIXEL_LENGTH = "pixel_length_fits_no_layout"
+    PIXEL_BITS = "pixel_bits_contradict_header"  # bits beside Bits Stored in use, or a sign that is none
+    STREAM_SIZE = "code_stream_contradicts_header"  # another size, or samples of which nobody says what they are
+    FRAME_COUNT = "frame_not_in_pixel_data"
     TOO_LARGE = "decompression_limit"
     BLANK = "blank_image"
     TOO_SMALL = "image_too_small"
@@ -153,8 +160,8 @@ INDEX = pa.schema(
         pa.field("patient_id", pa.string()),  # as in the source, for the patient's date shift: PHI
         pa.field("meta", pa.map_(pa.string(), pa.string())),  # columns the recipe asked to carry along
         pa.field("clean", pa.bool_()),  # member of the declared clean set; null where nothing was declared
-        pa.field("official_split", pa.string()),  # train | val | test as the source says; null: by the patient's hash
         pa.field("fault", pa.string()),  # where the program failed on it, "window.py:120 look_up (ValueError)"
+        pa.field("official_split", pa.string()),  # train | val | test as the source says; null: by the patient's hash
         *DROP_FIELDS,
     ]
 )

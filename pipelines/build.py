@@ -222,7 +222,11 @@ def list_archive(recipe: Recipe, pseudo: Pseudonymizer, write: bool = True) -> L
         private_folder(recipe.out / "private")
     sources = tuple(list_chunks(s, folder, pseudo, write) for s in recipe.image_sources())
     tables = [s.path for s in recipe.reports] + ([recipe.split.table.path] if recipe.split.table else [])
-    stamps = [f"{p}|{p.stat().st_size}|{p.stat().st_mtime_ns}" for t in tables for p in _files(t.resolve())]
+    try:
+        found = [(p, p.stat()) for t in tables for p in _files(t.resolve())]
+    except OSError as error:
+        raise SourceError(error.errno or errno.EIO, "reports") from None
+    stamps = [f"{p}|{info.st_size}|{info.st_mtime_ns}" for p, info in found]
     return Listing(sources, pseudo.key("listing", *(n for w in sources for n in (w.name, *w.chunks)), *stamps))
 
 

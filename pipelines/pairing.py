@@ -14,10 +14,10 @@ import pyarrow as pa
 
 from curate.errors import RunError
 from curate.ingest.index import match, read_sources
+from curate.ingest.rows import status_of
 from curate.ingest.scan import SCAN, ImageSource, scan_file
 from curate.sources.coverage import Pairing
 from curate.sources.report import Report
-from curate.sources.several import told_status
 from curate.sources.walk import Found, as_text, walk
 from curate.step import Manifest
 from pipelines.recipe import Recipe
@@ -81,4 +81,4 @@ def _light(report: Report) -> Report:
     """The report with a digest in place of its text, which is only compared."""
     text = " ".join(report.text.lower().split())
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest() if text else ""
-    return replace(report, text=digest, status=report.status or told_status(report.text))
+    return replace(report, text=digest, status=status_of(report))

@@ -241,8 +241,8 @@ class Text(Part):
     sections: Annotated[tuple[Annotated[str, AfterValidator(_section)], ...], Field(min_length=1)] = (
         "findings",
         "impression",
-        "addendum",
         "body",
+        "addendum",
     )
     min_words: Annotated[int, Field(ge=1)] = 2
     dates: Literal["mask", "shift"] = "shift"

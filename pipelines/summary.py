@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate import __version__
-from curate.deid.attest import attest, attestation_bytes
+from curate.deid.attest import attest, attestation_bytes, text_warnings
 from curate.export.select import cut_of
 from curate.export.texts import carry, proposals
 from curate.export.webdataset import read_index, shard_table
@@ -67,8 +67,14 @@ def collect(pipeline: Pipeline, manifests: Sequence[Manifest]) -> RunReport:
     records = read_parts(pipeline.ingest.folder(pipeline.run), names, empty=RECORD)
     gallery = _Gallery(pipeline, selection)
     rates, drifted = keep_rates(pipeline, records, selection), drifts(pipeline)
-    told = [*flattered(pipeline, selection), *blind_spots(cards(pipeline))]
-    told += [*(rates.warnings() if rates else []), *(d.message for d in drifted if d.level == "warn")]
+    attestation = _attestation(pipeline)
+    told = [
+        *text_warnings(attestation),
+        *flattered(pipeline, selection),
+        *blind_spots(cards(pipeline)),
+        *(rates.warnings() if rates else []),
+        *(d.message for d in drifted if d.level == "warn"),
+    ]
     return RunReport(
         title=recipe.name,
         recipe_yaml=(pipeline.run / "recipe.yaml").read_text(encoding="utf-8"),
@@ -89,7 +95,7 @@ def collect(pipeline: Pipeline, manifests: Sequence[Manifest]) -> RunReport:
             *(f"pairing: {line}" for line in pairing_warnings(pipeline.pairing)),
             *told,
         ],
-        attestation=_attestation(pipeline),
+        attestation=attestation,
         fairness=rates,
         reliability=reliabilities(pipeline),
         drift=drifted,

@@ -16,6 +16,7 @@ settings.register_profile("free", deadline=None, print_blob=True)
 settings.load_profile("fixed")
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What one worker of pytest-xdist takes as a whole: a module, which shares its fixtures; all modules that start
     Ray, which share that."""

@@ -6,16 +6,18 @@ import importlib.metadata
 import json
 import platform
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from curate import __version__
 from curate.deid.header.table import table_edition
 from curate.deid.pixels.gate import ocr_available
+from curate.deid.text.masked import WORDS, WORDS_MASKED
 from curate.deid.verify.finding import fails
-from curate.record import Fate
+from curate.record import Fate, Reason
 
 _PACKAGES = ("cryptography", "imagecodecs", "numpy", "opencv-python-headless", "pillow", "pyarrow", "pydicom")
 _OPTIONAL = ("rapidocr-onnxruntime", "onnxruntime", "presidio-analyzer")
@@ -43,6 +45,7 @@ def attest(inputs: pa.Table, options: Mapping[str, Any], secret_id: str) -> dict
         "reasons": _sorted(Counter(r["drop_reason"] for r in rows if r["drop_reason"])),
         "report_rows": _sorted(_summed(rows, "rows")),
         "actions": _sorted(_summed(rows, "actions")),
+        "text": masked_share([dict(r["actions"] or []) for r in rows]),
         "verification": {
             "passed": not fails(findings),
             "ocr": ocr_available(),
@@ -50,6 +53,28 @@ def attest(inputs: pa.Table, options: Mapping[str, Any], secret_id: str) -> dict
         },
         "files": [_file(r) for r in rows],
     }
+
+
+def masked_share(actions: Sequence[Mapping[str, int]]) -> dict[str, float]:
+    """Of inputs with text, by what was counted of each: how many there are, their words, and the share of these that
+    was masked, as the inputs' mean and 95th percentile."""
+    counted = [a for a in actions if a.get(WORDS)]
+    shares = np.array([a.get(WORDS_MASKED, 0) / a[WORDS] for a in counted] or [0.0])
+    mean, p95 = round(float(shares.mean()), 4), round(float(np.quantile(shares, 0.95)), 4)
+    return {"inputs": len(counted), "words": sum(a[WORDS] for a in counted), "masked_mean": mean, "masked_p95": p95}
+
+
+def text_warnings(attestation: Mapping[str, Any]) -> list[str]:
+    """What is to be said aloud of texts withheld: how many for their language, how many as mostly masked."""
+    reasons, rows = attestation.get("reasons", {}), attestation.get("report_rows", {})
+    texts = {
+        Reason.LANGUAGE: "not in English: the vocabulary would mask most of their words",
+        Reason.MASKED: "mostly masked (deid.max_masked says how much may be)",
+    }
+    counts = {reason: rows.get(reason, 0) or reasons.get(reason, 0) for reason in texts}
+    return [
+        f"{n:,} report{'s are' if n > 1 else ' is'} withheld, {texts[r]}: {r.value}" for r, n in counts.items() if n
+    ]
 
 
 def attestation_bytes(attestation: Mapping[str, Any]) -> bytes:

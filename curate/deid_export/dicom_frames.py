@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from pydicom.uid import UID
 
-from curate.sources.codec import Layout
+from curate.sources.layout import Layout
 
 
 @dataclass(frozen=True)

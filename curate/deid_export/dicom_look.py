@@ -12,10 +12,11 @@ from pydicom.pixels.processing import convert_color_space
 from curate.deid.pixels.gate import PixelPolicy, gate, painted
 from curate.deid_export.dicom_frames import Frames, WritableFrames
 from curate.deid_export.dicom_native import NativeFrames
-from curate.deid_export.dicom_tables import Palette, drop_palette, set_palette
+from curate.deid_export.dicom_tables import drop_palette, set_palette
 from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.dicomfile import text
+from curate.sources.palette import Palette
 from curate.sources.third_party import call_third_party
 
 Box = tuple[int, int, int, int]

@@ -10,9 +10,14 @@ from pydicom.uid import ExplicitVRLittleEndian
 from curate.deid_export.dicom_frames import Frames, WritableFrames, Written
 from curate.errors import DropRecord
 from curate.record import Reason
-from curate.sources.codec import Layout, decode_frame
-from curate.sources.dicomfile import FLOAT_PIXELS, PIXEL_DATA, UNDEFINED, DicomFile, integer
+from curate.sources.cells import mask, overlay_bits, settle
+from curate.sources.codec import cell_dtype, decode_frame, is_swapped
+from curate.sources.dicomfile import FLOAT_PIXELS, PIXEL_DATA, DicomFile
+from curate.sources.layout import Layout
+from curate.sources.prove import ProvenPixels
 from curate.sources.third_party import call_third_party
+
+__all__ = ["BitFrames", "NativeFrames", "SubsampledFrames", "mask", "read_native"]
 
 _MOST_BYTES = 0xFFFFFFFE  # of a value with a defined length, PS3.5 7.1.1
 _SIZES = (8, 16, 32, 64)
@@ -95,7 +100,7 @@ class SubsampledFrames(Frames):
         self._file, self._data = file, data
 
     def stored(self, frame: int) -> np.ndarray:
-        return decode_frame(self._file, self.layout, frame)
+        return decode_frame(ProvenPixels(self._file, self.layout, None), frame)[0]
 
     def written(self) -> Written:
         return Written(ExplicitVRLittleEndian, PIXEL_DATA, "OB", self._data)
@@ -104,19 +109,18 @@ class SubsampledFrames(Frames):
 def read_native(file: DicomFile, layout: Layout) -> Frames:
     """The frames of uncompressed pixel data, unused bits masked, NaNs made one, trailing bytes left behind.
 
-    Raises DropRecord TRUNCATED where bytes are missing, TOO_LARGE, UNDECODABLE for sizes of pixel that are none.
+    Raises DropRecord TRUNCATED where bytes are missing, TOO_LARGE, PIXEL_BITS, UNDECODABLE for sizes of pixel that are
+    none.
     """
     assert file.pixels is not None
-    need = -(-layout.bits_a_frame * layout.frames // 8)
+    need = layout.bytes_of_all
     there = min(file.pixels.length, file.size - file.pixels.offset)
-    if file.pixels.length == UNDEFINED:  # fragments under an uncompressed transfer syntax
-        raise DropRecord(Reason.UNDECODABLE)
     if there < need:
         raise DropRecord(Reason.TRUNCATED)
     if need > _MOST_BYTES:
         raise DropRecord(Reason.TOO_LARGE)
     file.source.seek(file.pixels.offset)
-    swapped = file.pixels.vr == "OW" and not file.syntax.is_little_endian and layout.allocated < 16
+    swapped = is_swapped(file, layout)
     data = call_third_party(Reason.UNREADABLE_FILE, file.source.read, min(need + (need % 2 if swapped else 0), there))
     if swapped:
         data = np.frombuffer(data[: len(data) & ~1], "<u2").byteswap().tobytes()
@@ -124,8 +128,6 @@ def read_native(file: DicomFile, layout: Layout) -> Frames:
     if layout.allocated == 1 and layout.samples == 1:
         return _bits(layout, data[:need], changes)
     if layout.photometric == "YBR_FULL_422":
-        if layout.allocated != 8 or layout.samples != 3:
-            raise DropRecord(Reason.UNDECODABLE)
         return SubsampledFrames(file, layout, data[:need], changes)
     return _whole(file, layout, data[:need], changes)
 
@@ -139,33 +141,17 @@ def _bits(layout: Layout, data: bytes, changes: tuple[str, ...]) -> Frames:
 
 
 def _whole(file: DicomFile, layout: Layout, data: bytes, changes: tuple[str, ...]) -> Frames:
-    assert file.pixels is not None
-    dtype = _dtype(layout) if file.pixels.tag not in FLOAT_PIXELS else _float_dtype(file.pixels.tag, layout)
-    order = dtype.newbyteorder("<" if file.syntax.is_little_endian else ">")
-    if len(data) != int(np.prod(_shape(layout))) * dtype.itemsize:
+    stored = cell_dtype(file, layout)
+    if len(data) != int(np.prod(_shape(layout))) * stored.itemsize:
         raise DropRecord(Reason.UNDECODABLE)
-    values = np.frombuffer(data, order).astype(dtype, copy=False).reshape(_shape(layout))
-    if dtype.kind == "f":
-        hidden = np.isnan(values)  # the 22 or 51 bits of a NaN say nothing, and may hold anything
-        return NativeFrames(layout, np.where(hidden, dtype.type(np.nan), values), changes)
-    shift = integer(file.dataset, "HighBit", layout.stored - 1) + 1 - layout.stored
-    if 0 < shift <= layout.allocated - layout.stored and not np.bitwise_and(values[0], (1 << shift) - 1).any():
-        values = values >> shift  # stored at the top of its cell, as old writers did; at the bottom from now on
-    masked = mask(values, layout)
-    if layout.stored < layout.allocated and not np.array_equal(masked, values):
+    cells = np.frombuffer(data, stored).astype(stored.newbyteorder("<"), copy=False).reshape(_shape(layout))
+    if cells.dtype.kind == "f":
+        hidden = np.isnan(cells)  # the 22 or 51 bits of a NaN say nothing, and may hold anything
+        return NativeFrames(layout, np.where(hidden, cells.dtype.type(np.nan), cells), changes)
+    values, settled = settle(cells, layout, overlay_bits(file.dataset))
+    if layout.stored < layout.allocated and layout.high is None and not np.array_equal(values.view(cells.dtype), cells):
         changes = (*changes, "mask unused bits")
-    return NativeFrames(layout, masked, changes)
-
-
-def mask(values: np.ndarray, layout: Layout) -> np.ndarray:
-    """Integer ``values`` with the bits above Bits Stored zero, or the sign where pixels are signed (PS3.5 8.1.1)."""
-    unused = 8 * values.dtype.itemsize - layout.stored
-    if unused <= 0:
-        return values
-    if layout.signed:
-        signed = values.view(values.dtype.str.replace("u", "i"))
-        return np.asarray((signed << unused) >> unused).view(values.dtype)
-    return np.asarray(values & values.dtype.type((1 << layout.stored) - 1))
+    return NativeFrames(settled, values, changes)
 
 
 def _shape(layout: Layout) -> tuple[int, ...]:
@@ -181,9 +167,3 @@ def _dtype(layout: Layout) -> np.dtype:
     if layout.allocated not in _SIZES:
         raise DropRecord(Reason.UNDECODABLE)
     return np.dtype(f"<{'i' if layout.signed else 'u'}{layout.allocated // 8}")
-
-
-def _float_dtype(tag: int, layout: Layout) -> np.dtype:
-    if layout.allocated != (32 if tag == FLOAT_PIXELS[0] else 64):
-        raise DropRecord(Reason.UNDECODABLE)
-    return np.dtype("<f4" if tag == FLOAT_PIXELS[0] else "<f8")

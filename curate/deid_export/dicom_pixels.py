@@ -15,17 +15,12 @@ from curate.deid_export.dicom_file import describe, lossy
 from curate.deid_export.dicom_frames import Frames
 from curate.deid_export.dicom_look import Look, is_numbers, look, seen, uncompressed
 from curate.deid_export.dicom_native import read_native
-from curate.deid_export.dicom_tables import Palette, read_palette, set_palette
+from curate.deid_export.dicom_tables import set_palette
 from curate.deid_export.rules import ReleaseRules
-from curate.errors import DropRecord
-from curate.record import Reason
-from curate.sources.codec import Layout
-from curate.sources.dicom import read_layout
-from curate.sources.dicomfile import FLOAT_PIXELS, DicomFile, text, value
-from curate.sources.third_party import call_third_party
+from curate.sources.dicomfile import DicomFile, text, value
+from curate.sources.palette import Palette, read_palette
+from curate.sources.prove import prove
 
-_GREY = ("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR")
-_COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 _WRITTEN_ON = frozenset({"US", "IVUS", "ES", "XC", "SC", "DOC"})  # modalities with text in their pixels by habit
 _SECOND_LOOK = 8  # frames of one file, evenly spread, that the second reader is given
 _OF_OLD_PIXELS = ("SmallestImagePixelValue", "LargestImagePixelValue")
@@ -33,13 +28,15 @@ _OF_OLD_PIXELS = ("SmallestImagePixelValue", "LargestImagePixelValue")
 
 @dataclass(frozen=True)
 class Pixels:
-    """Pixels ready to be written. ``looked``: the gate was asked about every frame; ``found``: what it blanked."""
+    """Pixels ready to be written. ``looked``: the gate was asked about every frame; ``found``: what it blanked;
+    ``syntax``: what the source's pixels were coded in, whatever its header says."""
 
     frames: Frames
     palette: Palette | None
     found: Look
     looked: bool
     actions: Counter[str]
+    syntax: str
 
 
 def clean_pixels(file: DicomFile, rules: ReleaseRules) -> Pixels:
@@ -47,10 +44,11 @@ def clean_pixels(file: DicomFile, rules: ReleaseRules) -> Pixels:
 
     Raises DropRecord: the gate's reason, the decoder's, BAD_HEADER, TRUNCATED, TOO_LARGE, UNSUPPORTED_SYNTAX.
     """
-    layout = _plausible(read_layout(file.dataset), file)
+    proven = prove(file)
+    layout = proven.layout
     palette = read_palette(file.dataset, signed=layout.signed) if layout.photometric == "PALETTE COLOR" else None
-    coded = call_third_party(Reason.UNSUPPORTED_SYNTAX, lambda: bool(file.syntax.is_encapsulated))
-    frames = read_coded(file, layout, rules.max_bytes) if coded else read_native(file, layout)
+    coded = proven.fragments is not None
+    frames: Frames = read_coded(proven, file.syntax, rules.max_bytes) if coded else read_native(proven.file, layout)
     looked = rules.pixels.burned_in != "trust" and not is_numbers(file.dataset)
     found = Look()
     if looked or coded:  # a stream is decoded in any case: what does not decode is not known to be a picture
@@ -63,7 +61,7 @@ def clean_pixels(file: DicomFile, rules: ReleaseRules) -> Pixels:
     elif isinstance(frames, CodedFrames) and not frames.kept:
         actions["decompress pixels"] += layout.frames
         frames = uncompressed(frames, found, rules.max_bytes)
-    return Pixels(frames, palette, found, looked, actions)
+    return Pixels(frames, palette, found, looked, actions, proven.file.syntax)
 
 
 def describe_pixels(header: Dataset, pixels: Pixels, file: DicomFile) -> None:
@@ -76,7 +74,7 @@ def describe_pixels(header: Dataset, pixels: Pixels, file: DicomFile) -> None:
     assert file.pixels is not None
     several = "NumberOfFrames" in file.dataset or frames.layout.frames > 1
     describe(header, frames.layout, file.pixels.tag, frames=several)
-    lossy(header, str(file.syntax))
+    lossy(header, pixels.syntax)
     if pixels.palette is not None:
         set_palette(header, pixels.palette)
     if pixels.found.boxes:
@@ -114,16 +112,3 @@ def second_look(pixels: Pixels, source: Dataset, rules: ReleaseRules, pseudo: Ps
     count = pixels.frames.layout.frames
     chosen = sorted({round(k * (count - 1) / (_SECOND_LOOK - 1)) for k in range(_SECOND_LOOK)})
     return [view for k in chosen for view in seen(pixels.frames.stored(k), pixels.frames, pixels.palette)]
-
-
-def _plausible(layout: Layout, file: DicomFile) -> Layout:
-    """The layout with a photometric interpretation that is one; DropRecord UNDECODABLE where colours cannot be told."""
-    assert file.pixels is not None
-    photometric = layout.photometric
-    if layout.samples == 1:
-        photometric = photometric if photometric in _GREY else "MONOCHROME2"
-    elif layout.samples != 3 or photometric not in _COLOUR:
-        raise DropRecord(Reason.UNDECODABLE)
-    if file.pixels.tag in FLOAT_PIXELS:
-        return replace(layout, photometric="MONOCHROME2", samples=1, stored=layout.allocated)
-    return replace(layout, photometric=photometric, planar=layout.planar if layout.samples > 1 else 0)

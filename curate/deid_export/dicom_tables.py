@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import numpy as np
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as Items
@@ -12,114 +9,13 @@ from pydicom.sequence import Sequence as Items
 from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.dicomfile import text, value
-from curate.sources.window import lut
+from curate.sources.lut import read_lut
+from curate.sources.palette import Palette, read_palette
 
-_COLOURS = ("Red", "Green", "Blue")
 _SEQUENCES = {"ModalityLUTSequence": "ModalityLUTType", "VOILUTSequence": ""}
 _TYPES = frozenset({"OD", "HU", "US", "MGML", "Z_EFF", "ED", "EDW", "HU_MOD", "PCT"})  # C.11.1.1.2
 _PALETTE_TAGS = (*range(0x00281101, 0x00281105), *range(0x00281201, 0x00281205), *range(0x00281221, 0x00281225))
 _PALETTE_UID = 0x00281199
-
-
-@dataclass(frozen=True)
-class Palette:
-    """``entries``: uint8 or uint16 [n, 3]; stored value ``first`` and below show the first, those beyond the last."""
-
-    first: int
-    entries: np.ndarray
-
-    def colours(self, stored: np.ndarray) -> np.ndarray:
-        """uint8 (rows, columns, 3) of stored indices."""
-        entries = self.entries if self.entries.dtype == np.uint8 else (self.entries >> 8).astype(np.uint8)
-        places = np.clip(stored.astype(np.int64) - self.first, 0, len(entries) - 1)
-        return entries[places]
-
-    def hides(self, stored: np.ndarray) -> bool:
-        """Do two indices of this frame show one colour, so that something may lie in the difference?"""
-        used = np.unique(np.clip(stored, self.first, self.first + len(self.entries) - 1))
-        shown = self.entries[used.astype(np.int64) - self.first]
-        return len(np.unique(shown, axis=0)) < len(used)
-
-
-def read_palette(dataset: Dataset, *, signed: bool) -> Palette:
-    """The palette of a PALETTE COLOR image, a segmented one (C.7.9.2) expanded; DropRecord BAD_HEADER without."""
-    little = dataset.original_encoding[1] is not False
-    columns, firsts = [], []
-    for colour in _COLOURS:
-        count, first, bits = _descriptor(dataset, f"{colour}PaletteColorLookupTableDescriptor", little)
-        firsts.append(first)
-        data = value(dataset, f"{colour}PaletteColorLookupTableData")
-        if isinstance(data, bytes):
-            columns.append(_plain(data, count, bits, little))
-        else:
-            segments = value(dataset, f"Segmented{colour}PaletteColorLookupTableData")
-            columns.append(_expanded(segments, count, bits, little))
-    if len({len(c) for c in columns}) != 1 or len(set(firsts)) != 1:
-        raise DropRecord(Reason.BAD_HEADER)
-    wide = any(c.max() > 0xFF for c in columns)
-    first = firsts[0] - 0x10000 if signed and firsts[0] > 0x7FFF else firsts[0]
-    return Palette(first, np.stack(columns, axis=1).astype(np.uint16 if wide else np.uint8))
-
-
-def _descriptor(dataset: Dataset, keyword: str, little: bool) -> tuple[int, int, int]:
-    found = value(dataset, keyword)
-    if isinstance(found, bytes):
-        found = np.frombuffer(found[: len(found) & ~1], "<u2" if little else ">u2").tolist()
-    try:
-        count, first, bits = (int(v) & 0xFFFF for v in found)
-    except (TypeError, ValueError):
-        raise DropRecord(Reason.BAD_HEADER) from None
-    if bits not in (8, 16):
-        raise DropRecord(Reason.BAD_HEADER)
-    return count or 0x10000, first, bits
-
-
-def _plain(data: bytes, count: int, bits: int, little: bool) -> np.ndarray:
-    """uint16[count]: of words where there are enough bytes for words, else of bytes."""
-    if len(data) >= 2 * count:
-        words = np.frombuffer(data, "<u2" if little else ">u2", count)
-        return words & 0xFF if bits == 8 and words.max() <= 0xFF else words.astype(np.uint16)
-    if len(data) >= count:  # in big endian the bytes of a word are swapped (PS3.5 7.3)
-        even = data if little or len(data) % 2 else np.frombuffer(data, "<u2").byteswap().tobytes()
-        return np.frombuffer(even, np.uint8, count).astype(np.uint16)
-    raise DropRecord(Reason.BAD_HEADER)
-
-
-def _expanded(data: object, count: int, bits: int, little: bool) -> np.ndarray:
-    """A segmented table (C.7.9.2) written out, to ``count`` entries and no more."""
-    if not isinstance(data, bytes):
-        raise DropRecord(Reason.BAD_HEADER)
-    size = bits // 8
-    kind = "u1" if size == 1 else "<u2" if little else ">u2"
-    codes = np.frombuffer(data[: len(data) - len(data) % size], kind).tolist()
-    out: list[int] = []
-    try:
-        _expand(codes, 0, len(codes), out, count, size)
-    except IndexError:
-        raise DropRecord(Reason.BAD_HEADER) from None
-    if len(out) != count:
-        raise DropRecord(Reason.BAD_HEADER)
-    return np.array(out, np.uint16)
-
-
-def _expand(codes: list[int], at: int, segments: int, out: list[int], count: int, size: int, depth: int = 0) -> None:
-    while at + 1 < len(codes) and segments and len(out) < count:
-        kind, length = codes[at], codes[at + 1]
-        at, segments = at + 2, segments - 1
-        if kind == 0:  # discrete
-            out += codes[at : at + length]
-            at += length
-        elif kind == 1 and out:  # linear, from the last value to the one given
-            out += np.rint(np.linspace(out[-1], codes[at], length + 1)[1:]).astype(int).tolist()
-            at += 1
-        elif kind == 2 and out and not depth:  # indirect: segments that were there before, by their byte offset
-            words = 4 // size
-            parts = codes[at : at + words]
-            start = sum(part << (8 * size * k) for k, part in enumerate(parts)) // size
-            _expand(codes, start, length, out, count, size, 1)
-            at += words
-        else:
-            raise IndexError
 
 
 def set_palette(out: Dataset, palette: Palette) -> None:
@@ -152,7 +48,10 @@ def keep_palette(out: Dataset, source: Dataset) -> None:
 
 
 def set_tables(out: Dataset, source: Dataset) -> None:
-    """Modality and VOI LUTs of ``source`` of their exact lengths; what of them ``out`` has already is replaced."""
+    """Modality and VOI LUTs of ``source`` of their exact lengths; what of them ``out`` has already is replaced.
+
+    Raises DropRecord BAD_HEADER where one makes no table, as `curate.sources.window` does.
+    """
     little = source.original_encoding[1] is not False
     for keyword, kind in _SEQUENCES.items():
         if keyword in out:
@@ -166,26 +65,17 @@ def set_tables(out: Dataset, source: Dataset) -> None:
 
 
 def _table(source: Dataset, kind: str, little: bool) -> Dataset | None:
-    """One LUT item with nothing but its table, as words (C.11.1.1.1); None where it makes none."""
-    try:
-        first, entries, bits = lut(source, little)
-        declared = _count(source, little)
-    except DropRecord:
+    """One LUT item with nothing but its table, as words (C.11.1.1.1); None where it was left empty."""
+    if value(source, "LUTDescriptor") is None and value(source, "LUTData") is None:
         return None
-    if len(entries) != declared:
-        return None
+    table = read_lut(source, little)
+    if len(table.entries) != table.declared:
+        raise DropRecord(Reason.BAD_HEADER)  # without it the picture is another one
     item = Dataset()
-    words = (entries.astype(np.uint32) & ((1 << bits) - 1)).astype("<u2")
-    item.add_new(0x00283002, "US", [len(words) & 0xFFFF, first & 0xFFFF, bits])
+    words = table.entries.astype("<u2")
+    item.add_new(0x00283002, "US", [len(words) & 0xFFFF, table.first, max(table.bits, 8)])
     if kind:
         said = text(source, kind).upper()
         setattr(item, kind, said if said in _TYPES else "US")
     item.add_new(0x00283006, "OW", words.tobytes())
     return item
-
-
-def _count(source: Dataset, little: bool) -> int:
-    found = value(source, "LUTDescriptor")
-    if isinstance(found, bytes):
-        return int.from_bytes(found[:2], "little" if little else "big") or 0x10000
-    return (int(found[0]) & 0xFFFF) or 0x10000

@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from curate.sources.jpeg import SOS, segments
+
 _SOI, _EOI = b"\xff\xd8", b"\xff\xd9"
-_DQT, _DHT, _DRI, _SOS, _APP0, _ADOBE = 0xDB, 0xC4, 0xDD, 0xDA, 0xE0, 0xEE
+_DQT, _DHT, _DRI, _APP0, _ADOBE = 0xDB, 0xC4, 0xDD, 0xE0, 0xEE
 _FRAMES = (0xC0, 0xC1, 0xC2)  # baseline, extended and progressive Huffman; others are re-encoded
-_END_OF_SCAN = re.compile(rb"\xff(?!\x00|[\xd0-\xd7]|\xff)")
 _TAIL = 6  # bytes; a shorter stowaway behind a scan's last block is looked for by its letters
 _LETTERS = re.compile(rb"[A-Za-z0-9^ ,.:/_-]{5,}.?\Z", re.DOTALL)
 _RESTART = re.compile(rb"\xff[\xd0-\xd7]")
@@ -25,7 +26,7 @@ def bare_jpeg(data: bytes) -> bytes | None:
     tables: dict[tuple[int, int], bytes] = {}
     components: dict[int, int] = {}  # component -> its quantisation table
     scans, progressive = 0, False
-    for marker, body, scan in _segments(data):
+    for marker, body, scan, _ in segments(data):
         if marker in (_DQT, _DHT):
             for part in _tables(marker, body):
                 tables[marker, part[0]] = part
@@ -39,7 +40,7 @@ def bare_jpeg(data: bytes) -> bytes | None:
             components = {body[i]: body[i + 2] & 15 for i in range(6, len(body), 3)}
             progressive = marker == 0xC2
             out.append(_segment(marker, body))
-        elif marker == _SOS and components:
+        elif marker == SOS and components:
             if not scans:
                 wanted = (tables.get((_DQT, n), tables.get((_DQT, n | 16))) for n in sorted(set(components.values())))
                 out += [_segment(_DQT, table) for table in wanted if table is not None]
@@ -48,7 +49,7 @@ def bare_jpeg(data: bytes) -> bytes | None:
             if used is None or _spells(scan):
                 return None
             out += [_segment(_DHT, tables[_DHT, n]) for n in used if (_DHT, n) in tables]
-            out += [_segment(_SOS, body), scan]
+            out += [_segment(SOS, body), scan]
         elif marker == 0xD9:
             return b"".join([*out, _EOI]) if scans else None
         elif not (0xE0 <= marker <= 0xEF or marker == 0xFE):
@@ -59,11 +60,11 @@ def bare_jpeg(data: bytes) -> bytes | None:
 def cut_short(bare: bytes) -> Iterator[bytes]:
     """``bare`` with a few bytes less at the end of each scan: where one still decodes to the same picture, its last
     bytes were no pixels. Of a progressive picture nothing: its later scans may end in what changes no pixel."""
-    segments = list(_located(bare))
-    if any(marker == 0xC2 for marker, *_ in segments):
+    parts = list(segments(bare))
+    if any(marker == 0xC2 for marker, *_ in parts):
         return
-    for marker, _, scan, end in segments:
-        if marker == _SOS and len(scan) > 2 * _TAIL:
+    for marker, _, scan, end in parts:
+        if marker == SOS and len(scan) > 2 * _TAIL:
             yield bare[: end - _TAIL] + bare[end:]
 
 
@@ -76,35 +77,6 @@ def _spells(scan: bytes) -> bool:
         if found is not None and len(found[0]) >= shortest and len(set(found[0])) > 3:
             return True
     return False
-
-
-def _segments(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
-    return ((marker, body, scan) for marker, body, scan, _ in _located(data))
-
-
-def _located(data: bytes) -> Iterator[tuple[int, bytes, bytes, int]]:
-    """(marker, body, entropy-coded data behind a start of scan, where that ends) of each segment up to EOI."""
-    at = 2
-    while at + 4 <= len(data) + 2 and data[at : at + 1] == b"\xff":
-        marker = data[at + 1] if at + 1 < len(data) else 0
-        if marker == 0xFF:  # fill
-            at += 1
-            continue
-        if marker == 0xD9:
-            yield marker, b"", b"", at
-            return
-        size = int.from_bytes(data[at + 2 : at + 4], "big")
-        body = data[at + 4 : at + 2 + size]
-        if size < 2 or len(body) != size - 2:
-            return
-        at += 2 + size
-        scan = b""
-        if marker == _SOS:
-            found = _END_OF_SCAN.search(data, at)
-            if found is None:
-                return
-            scan, at = data[at : found.start()], found.start()
-        yield marker, body, scan, at
 
 
 def _tables(marker: int, body: bytes) -> Iterator[bytes]:

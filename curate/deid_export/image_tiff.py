@@ -21,7 +21,7 @@ _LEVEL = 6
 
 
 def encode_tiff(pages: Sequence[np.ndarray]) -> bytes:
-    """Pages of uint8, uint16, int32 or float32, [H, W] grey or [H, W, 3] RGB, deflated, one strip each.
+    """Pages of whole or float numbers of 8 to 64 bits, [H, W] grey or [H, W, 3] RGB, deflated, one strip each.
 
     DropRecord TOO_LARGE where offsets would not fit 32 bits.
     """

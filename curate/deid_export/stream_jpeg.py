@@ -172,20 +172,3 @@ def _entropy(cursor: Cursor, coding: Coding) -> bytes:
     if seems_text(data):
         raise Unparsed
     return data
-
-
-def told_colours(stream: bytes) -> str | None:
-    """RGB or YBR where a cleaned stream of three components tells its colours, by their names or as JFIF; else None.
-
-    What decoders go by, whatever Photometric Interpretation says.
-    """
-    cursor, jfif = Cursor(stream, 2), False
-    while (code := cursor.marker()) != _SOS:
-        parameters = cursor.segment()
-        jfif |= code == 0xE0
-        if code in (*_SEQUENTIAL, *_LOSSLESS, *_SOF55):
-            if parameters[5] != 3:
-                return None
-            if parameters[6::3] in (b"RGB", b"rgb"):
-                return "RGB"
-    return "YBR" if jfif else None

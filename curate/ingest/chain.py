@@ -67,7 +67,7 @@ class PictureRules:
 class ReportRules:
     """Which sections make the text, and how short it may be (in words)."""
 
-    sections: tuple[str, ...] = ("findings", "impression", "addendum", "body")
+    sections: tuple[str, ...] = ("findings", "impression", "body", "addendum")
     min_words: int = 2
     text: TextRules = TextRules()
 

@@ -23,6 +23,7 @@ import pyarrow.compute as pc
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.text.shared import shared_words
 from curate.deid.vault import SecretSource, read_sealed, write_sealed
+from curate.errors import SourceError
 from curate.ingest.files import FileRules, judge, with_path_keys
 from curate.ingest.rows import RecordRows, image_key, status_of
 from curate.ingest.scan import SCAN, read_scan
@@ -93,7 +94,10 @@ class IndexTask:
         """FATE rows sorted by key; the live rows are sealed in partitions of ``rows_per_partition``."""
         pseudo = self.secret.pseudonymizer()
         scans = [(name, read_scan(chunks, Path(self.scans), pseudo)) for name, chunks in self.chunks]
-        reports = list(read_sources(self.reports, scans))
+        try:
+            reports = list(read_sources(self.reports, scans))
+        except SourceError as error:
+            raise SourceError(error.number, "reports") from None
         matched = match(scans, reports, self.rules)
         index = matched.index(reports, self.rules, pseudo)
         write_sealed(_pairing(Path(self.sealed)), matched.pairing.table(), pseudo)

@@ -39,13 +39,13 @@ class ImageSource:
     exclude: tuple[str, ...] = ()
 
 
+_VERSION = "3"  # of what a scanned chunk holds: another one is another chunk
 _HEADER = {f.name: pa.int64() if f.type in ("int", int) else pa.string() for f in fields(Header)}
 # a file name is bytes and need not be text: the path is kept as bytes, the relative one escaped
 _FOUND = {"path": pa.binary(), "relative": pa.string(), "size": pa.int64(), "mtime_ns": pa.int64()}
 _FOUND |= {"reason": pa.string()}
 _READ = {"identity": pa.string(), "fault": pa.string()}  # as in `curate.record.INDEX`
 SCAN = pa.schema([*_FOUND.items(), *_HEADER.items(), *_READ.items()])
-_FORM = "3"  # of a chunk: raised when SCAN or what is read changes, so that chunks of before are not taken for it
 _SOURCE = b"source"  # metadata of a listing: the recipe's name
 
 
@@ -65,7 +65,7 @@ def list_chunks(source: ImageSource, folder: Path, pseudo: Pseudonymizer, write:
     files = size = 0
     for chunk in chunks(_entries(source)):
         stamps = (part for f in chunk for part in (as_text(f.relative), str(f.size), str(f.mtime_ns), f.reason or ""))
-        name = pseudo.key("chunk", _FORM, source.name, str(Path(source.path).resolve()), *stamps)
+        name = pseudo.key("chunk", _VERSION, source.name, str(Path(source.path).resolve()), *stamps)
         if write and not is_whole(_headers(folder, name), pseudo):
             listing = _listing_table(chunk).replace_schema_metadata({_SOURCE: source.name})
             write_sealed(_listing(folder, name), listing, pseudo)

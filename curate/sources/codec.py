@@ -8,23 +8,27 @@ worth.
 
 from __future__ import annotations
 
-import struct
+import io
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
-from itertools import pairwise
 from typing import Any, cast
 
 import imagecodecs
 import numpy as np
 from pydicom import uid
-from pydicom.encaps import get_frame, parse_fragments
+from pydicom.encaps import encapsulate
 from pydicom.pixels.common import PhotometricInterpretation
 from pydicom.pixels.decoders.base import DecodeRunner, get_decoder
+from pydicom.pixels.processing import convert_color_space
 
 from curate.errors import DropRecord
 from curate.record import Reason
-from curate.sources.dicomfile import UNDEFINED, DicomFile
+from curate.sources.cells import overlay_bits, read_signs, settle
+from curate.sources.codestream import Stream, read_stream
+from curate.sources.dicomfile import FLOAT_PIXELS, DicomFile
+from curate.sources.layout import Layout
+from curate.sources.prove import ProvenPixels, frame_stream
 from curate.sources.third_party import call_third_party
 
 PLUGIN = "imagecodecs"
@@ -41,51 +45,122 @@ FAST = (uid.RLELossless, *_DCT_JPEG, *_LOSSLESS_JPEG, *_JPEG_LS, *_JPEG_2000)
 DECODER_DEPENDENCIES = dict.fromkeys(FAST, ("imagecodecs",))
 
 
-@dataclass(frozen=True)
-class Layout:
-    """How the stored values lie, from the Image Pixel module (PS3.3 C.7.6.3); already made plausible."""
-
-    rows: int
-    columns: int
-    samples: int
-    photometric: str
-    allocated: int
-    stored: int
-    signed: bool
-    planar: int
-    frames: int
-    offsets: tuple[bytes, bytes] | None = None  # extended offset table and its lengths
-
-    @property
-    def bits_a_frame(self) -> int:
-        """Size of one native frame; YBR_FULL_422 stores two of three samples."""
-        bits = self.rows * self.columns * self.samples * self.allocated
-        return bits * 2 // 3 if self.photometric == "YBR_FULL_422" else bits
-
-
 def is_available(syntax: str) -> bool:
     """pydicom's question to a plugin."""
     return syntax in FAST
 
 
-def decode_frame(file: DicomFile, layout: Layout, frame: int) -> np.ndarray:
-    """Stored values of the 0-based ``frame``: (rows, columns) or (rows, columns, 3) RGB, any integer dtype.
+def decode_frame(pixels: ProvenPixels, frame: int) -> tuple[np.ndarray, Layout]:
+    """Stored values of the 0-based ``frame``, (rows, columns) or (rows, columns, 3) RGB, and the layout they prove.
 
-    Only that frame's bytes are read. Unused high bits are masked or sign-extended, palettes not applied.
+    Only that frame's bytes are read. Unused high bits are masked or sign-extended (`cells`), palettes not applied.
 
-    Raises DropRecord UNSUPPORTED_SYNTAX, TRUNCATED where bytes of the frame are missing, UNDECODABLE.
+    Raises DropRecord TRUNCATED where bytes of the frame are missing, FRAME_COUNT where it never was there, UNDECODABLE,
+    STREAM_SIZE, PIXEL_BITS.
     """
-    decoder = call_third_party(Reason.UNSUPPORTED_SYNTAX, get_decoder, file.syntax)
-    if file.pixels is None:
-        raise DropRecord(Reason.NO_PIXELS)
-    file.source.seek(file.pixels.offset)
-    plugins = _plugins(file, layout, frame)
-    options = _options(file, layout)
-    offset = file.pixels.offset
+    if pixels.fragments is not None:
+        cells, stream = decode_stream(pixels.file.syntax, frame_stream(pixels, frame), pixels.layout)
+        return settle_stream(cells, stream, pixels.layout, overlay_bits(pixels.file.dataset))
+    cells = native_frame(pixels.file, pixels.layout, frame)
+    if cells.dtype.kind == "f" or pixels.layout.allocated == 1:
+        return cells, pixels.layout
+    values, layout = settle(cells, pixels.layout, overlay_bits(pixels.file.dataset))
+    if layout.photometric.startswith("YBR_FULL"):
+        values = call_third_party(Reason.UNDECODABLE, convert_color_space, values, "YBR_FULL", "RGB")
+    return values, layout
+
+
+def native_frame(file: DicomFile, layout: Layout, frame: int) -> np.ndarray:
+    """Cells of one uncompressed frame (PS3.5 8.1.1, 8.2), (rows, columns[, samples]) in the machine's byte order.
+
+    Integers without a sign, floats of Float and Double Float Pixel Data; YBR_FULL_422 is spread out to YBR_FULL.
+    """
+    assert file.pixels is not None
+    bits = layout.bits_a_frame
+    if frame >= layout.frames:
+        raise DropRecord(Reason.FRAME_COUNT)
+    first, last = frame * bits // 8, -(-(frame + 1) * bits // 8)
+    swapped = is_swapped(file, layout)
+    if swapped:  # words of two pixels
+        first, odd, last = first & ~1, first & 1, last + last % 2
+    file.source.seek(file.pixels.offset + first)
+    data = call_third_party(Reason.UNREADABLE_FILE, file.source.read, last - first)
+    if len(data) < last - first - swapped:
+        raise DropRecord(Reason.TRUNCATED)
+    if swapped:
+        data = np.frombuffer(data.ljust(last - first, b"\0"), "<u2").byteswap().tobytes()[odd : odd + bits // 8]
+    if layout.allocated == 1:
+        start = frame * bits % 8
+        unpacked = np.unpackbits(np.frombuffer(data, np.uint8), bitorder="little")[start : start + bits]
+        return unpacked.reshape(layout.rows, layout.columns)
+    cells = np.frombuffer(data, cell_dtype(file, layout))
+    cells = cells.astype(cells.dtype.newbyteorder("="), copy=False)
+    return _arranged(cells, layout)
+
+
+def is_swapped(file: DicomFile, layout: Layout) -> bool:
+    """Are 8-bit cells stored as big-endian words (PS3.5 Annex D)?"""
+    assert file.pixels is not None
+    return file.pixels.vr == "OW" and not file.syntax.is_little_endian and layout.allocated == 8
+
+
+def cell_dtype(file: DicomFile, layout: Layout) -> np.dtype:
+    """Of a native cell as it is stored; DropRecord UNDECODABLE where Bits Allocated is no size of a number."""
+    assert file.pixels is not None
+    kind = "f" if file.pixels.tag in FLOAT_PIXELS else "u"
+    if layout.allocated not in (8, 16, 32, 64):
+        raise DropRecord(Reason.UNDECODABLE)
+    return np.dtype(f"{'<' if file.syntax.is_little_endian else '>'}{kind}{layout.allocated // 8}")
+
+
+def _arranged(cells: np.ndarray, layout: Layout) -> np.ndarray:
+    rows, columns = layout.rows, layout.columns
+    if layout.samples == 1:
+        return cells.reshape(rows, columns)
+    if layout.photometric == "YBR_FULL_422":  # Y1 Y2 B R, PS3.3 C.7.6.3.1.2
+        if columns % 2 or layout.allocated != 8:
+            raise DropRecord(Reason.UNDECODABLE)
+        pairs = cells.reshape(rows, columns // 2, 4)
+        colours = pairs[..., 2:].repeat(2, axis=1)
+        return np.dstack([pairs[..., :2].reshape(rows, columns), colours])
+    if layout.planar:
+        return np.moveaxis(cells.reshape(3, rows, columns), 0, -1)
+    return cells.reshape(rows, columns, 3)
+
+
+def decode_stream(syntax: uid.UID, data: bytes, layout: Layout) -> tuple[np.ndarray, Stream | None]:
+    """Cells of one frame's code stream that ends with its end marker, bits above Bits Stored and all, as the machine
+    has them; three samples as RGB. With what the stream says of itself, which RLE does not.
+
+    Raises DropRecord UNDECODABLE, STREAM_SIZE where the stream's size is not that of ``layout``.
+    """
+    stream = None
+    if syntax != uid.RLELossless:
+        stream = call_third_party(Reason.UNDECODABLE, read_stream, data)
+        size = (layout.rows, layout.columns, layout.samples)
+        if stream is None or (stream.rows, stream.columns, stream.samples) != size:
+            raise DropRecord(Reason.STREAM_SIZE)
+    return _first_that_decodes(syntax, data, layout, _plugins(syntax, data, layout, stream)), stream
+
+
+def settle_stream(cells: np.ndarray, stream: Stream | None, layout: Layout, overlays: int) -> tuple[np.ndarray, Layout]:
+    """As `cells.settle`, of what `decode_stream` gave; a sign that only the stream has must be seen in the picture."""
+    if cells.ndim == 3 and (cells.dtype.itemsize == 1 or layout.photometric.startswith("YBR_FULL")):
+        return cells, layout
+    if stream is not None and stream.signed and not layout.signed:
+        cells = cells & cells.dtype.type((1 << stream.bits) - 1)
+        if cells.ndim == 2 and read_signs(cells, stream.bits):
+            layout = replace(layout, signed=True, stored=stream.bits)
+    return settle(cells, layout, overlays)
+
+
+def _first_that_decodes(syntax: uid.UID, data: bytes, layout: Layout, plugins: tuple[str, ...]) -> np.ndarray:
+    decoder = call_third_party(Reason.UNSUPPORTED_SYNTAX, get_decoder, syntax)
+    encapsulated = call_third_party(Reason.UNDECODABLE, encapsulate, [data])
 
     def decode(plugin: str) -> np.ndarray:
-        file.source.seek(offset)
-        return decoder.as_array(file.source, index=frame, raw=False, decoding_plugin=plugin, **options)[0]
+        source = io.BytesIO(encapsulated)
+        return decoder.as_array(source, index=0, raw=False, decoding_plugin=plugin, **_options(layout))[0]
 
     for plugin in plugins[:-1]:
         try:
@@ -95,110 +170,37 @@ def decode_frame(file: DicomFile, layout: Layout, frame: int) -> np.ndarray:
     return call_third_party(Reason.UNDECODABLE, decode, plugins[-1])
 
 
-def _options(file: DicomFile, layout: Layout) -> dict[str, Any]:
-    options: dict[str, Any] = {
+def _options(layout: Layout) -> dict[str, Any]:
+    """What pydicom's runner is told; Bits Stored is all of the cell, as unused bits and signs are `cells`'s."""
+    return {
         "rows": layout.rows,
         "columns": layout.columns,
         "samples_per_pixel": layout.samples,
         "photometric_interpretation": layout.photometric,
         "bits_allocated": layout.allocated,
-        "bits_stored": layout.stored,
+        "bits_stored": layout.allocated,
         "pixel_representation": int(layout.signed),
         "planar_configuration": layout.planar,
-        "number_of_frames": layout.frames,
+        "number_of_frames": 1,
         "pixel_keyword": "PixelData",
+        "apply_j2k_sign_correction": False,
+        "apply_jls_sign_correction": False,
     }
-    if file.pixels is not None and file.pixels.vr:
-        options["pixel_vr"] = file.pixels.vr
-    if layout.offsets is not None:
-        options["extended_offsets"] = layout.offsets
-    return options
 
 
-def _check_native(file: DicomFile, layout: Layout, frame: int) -> None:
-    assert file.pixels is not None
-    there = file.size - file.pixels.offset
-    if file.pixels.length != UNDEFINED:
-        there = min(there, file.pixels.length)
-    if there * 8 < layout.bits_a_frame * (frame + 1):
-        raise DropRecord(Reason.TRUNCATED)
+def _plugins(syntax: uid.UID, data: bytes, layout: Layout, stream: Stream | None) -> tuple[str, ...]:
+    """Which decoders to ask, in order.
 
-
-def _plugins(file: DicomFile, layout: Layout, frame: int) -> tuple[str, ...]:
-    """Which decoders to ask, in order, once the frame is seen to be whole and of the declared size.
-
-    Decoders forgive a cut codestream and fill in grey, and believe its own size, whatever the header says: so both
+    Decoders forgive a cut code stream and fill in grey, and believe its own size, whatever the header says: so both
     are looked at before any of them sees it.
     """
-    if not file.syntax.is_encapsulated:
-        _check_native(file, layout, frame)
-        return ("",)
-    frames, tables = layout.frames, layout.offsets
-    data = call_third_party(
-        Reason.UNDECODABLE, get_frame, file.source, frame, number_of_frames=frames, extended_offsets=tables
-    )
-    if file.syntax == uid.RLELossless:
-        if _is_cut(file, frame, frames):
-            raise DropRecord(Reason.TRUNCATED)
+    if syntax == uid.RLELossless:
         # not pylibjpeg's: on bad bytes it panics, with a BaseException that is out of our reach
-        sound = layout.allocated % 8 == 0 and _has_segments(data, layout.samples * layout.allocated // 8)
-        return (PLUGIN, "pydicom") if sound else ("pydicom",)
-    if b"\xff\xd9" not in data[-16:]:  # EOI of JPEG and JPEG-LS, EOC of JPEG 2000
-        raise DropRecord(Reason.TRUNCATED)
-    size = call_third_party(Reason.UNDECODABLE, codestream_size, data)
-    if size is None or size[:3] != (layout.rows, layout.columns, layout.samples):
-        raise DropRecord(Reason.UNDECODABLE)
-    if file.syntax not in FAST:
+        return (PLUGIN, "pydicom")
+    if syntax not in FAST:
         return (_PYDICOM,)
     # 12-bit DCT: the two differ by one here and there, so pydicom's goes first
-    return (_PYDICOM, PLUGIN) if file.syntax in _DCT_JPEG and size[3] != 8 else (PLUGIN, _PYDICOM)
-
-
-def _is_cut(file: DicomFile, frame: int, frames: int) -> bool:
-    """Does the file end inside the frame's fragment? Of frames that span fragments, only in a whole file none."""
-    assert file.pixels is not None
-    file.source.seek(file.pixels.offset)
-    count, offsets = call_third_party(Reason.TRUNCATED, parse_fragments, file.source)
-    ours = frame if count == frames else count - 1
-    if ours >= count:
-        return True
-    file.source.seek(offsets[ours] + 4)
-    length = int.from_bytes(file.source.read(4), "little")
-    return offsets[ours] + 8 + length > file.size
-
-
-def _has_segments(data: bytes, count: int) -> bool:
-    """Does an RLE frame's header (PS3.5 G.5) point at ``count`` segments inside it? imagecodecs trusts it blindly."""
-    if len(data) < 64:
-        return False
-    declared, *offsets = struct.unpack_from("<16L", data)
-    used = [*offsets[:count], len(data)]
-    return bool(declared == count <= 15 and used[0] >= 64 and all(a < b for a, b in pairwise(used)))
-
-
-def codestream_size(data: bytes) -> tuple[int, int, int, int] | None:
-    """(rows, columns, components, bits) that a JPEG, JPEG-LS or JPEG 2000 codestream declares; None if it does not.
-
-    JPEG: the first SOFn segment (ITU-T T.81 B.2.2; T.87 C.2.2). JPEG 2000: SIZ (ITU-T T.800 A.5.1).
-    """
-    boxes = data[4:8] == b"jP  "  # a whole JP2 file, which the standard forbids and writers do
-    siz = data.find(b"\xff\x4f\xff\x51", 0, None if boxes else 4)
-    if siz >= 0:
-        right, bottom, left, top = (int.from_bytes(data[siz + k : siz + k + 4], "big") for k in (8, 12, 16, 20))
-        return bottom - top, right - left, int.from_bytes(data[siz + 40 : siz + 42], "big"), (data[siz + 42] & 0x7F) + 1
-    at = 2
-    while at + 9 < len(data):
-        if data[at] != 0xFF:
-            return None
-        marker = data[at + 1]
-        if marker == 0xFF:  # fill byte
-            at += 1
-        elif marker == 0xF7 or (0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)):
-            rows, columns = int.from_bytes(data[at + 5 : at + 7], "big"), int.from_bytes(data[at + 7 : at + 9], "big")
-            return rows, columns, data[at + 9], data[at + 4]
-        else:
-            at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-    return None
+    return (_PYDICOM, PLUGIN) if syntax in _DCT_JPEG and stream is not None and stream.bits != 8 else (PLUGIN, _PYDICOM)
 
 
 def _decode(data: bytes, runner: DecodeRunner) -> bytes:

@@ -170,8 +170,11 @@ def _in_paths(images: pa.Table, reports: pa.Table) -> Iterator[tuple[int, str]]:
         schema={"row": pl.Int64, "place": pl.String, "id": pl.String},
         orient="row",
     ).with_columns(id=bare(pl.col("id"), ("prefix",)))
-    for name in _IDS:
-        ids = pl.DataFrame({"id": [canonical_id(v) for v in _values(reports, name)]}, schema={"id": pl.String})
+    for name in ("accession", "study"):
+        known = {canonical_id(v) for v in _values(reports, name)}
+        if any(canonical_id(v) in known for v in _values(images, name)):  # they have it already
+            continue
+        ids = pl.DataFrame({"id": sorted(known)}, schema={"id": pl.String})
         found = parts.join(ids.select(bare(pl.col("id"), ("prefix",))), on="id", how="semi").unique(["row", "place"])
         if found.height:
             n, place = max((n, place) for place, n in found.group_by("place").len().iter_rows())

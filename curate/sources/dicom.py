@@ -15,9 +15,11 @@ from pydicom.dataset import Dataset
 
 from curate.errors import DropRecord
 from curate.record import Reason
-from curate.sources.codec import Layout, decode_frame
-from curate.sources.dicomfile import FLOAT_PIXELS, DicomFile, integer, open_dicom, text, value
+from curate.sources.codec import decode_frame
+from curate.sources.dicomfile import FLOAT_PIXELS, DicomFile, integer, open_dicom, text
+from curate.sources.layout import Layout, declared_layout
 from curate.sources.picture import Header, Picture, PixelRules, finish
+from curate.sources.prove import prove
 from curate.sources.window import show_colour, show_grey, show_palette
 
 __all__ = ["Header", "Picture", "PixelRules", "load_dicom", "read_header"]
@@ -66,7 +68,8 @@ def read_header(path: Path) -> Header:
     Raises DropRecord: UNREADABLE_FILE, EMPTY_FILE; BAD_HEADER where it does not parse or gives no size; NOT_AN_IMAGE
     where nothing parsed; NO_PIXELS where the file holds no pixel data element, or an empty one (reports, plans,
     waveforms, DICOMDIR); NOT_A_PICTURE where the pixels are numbers: the SOP classes in ``NUMBERS``, the modalities
-    SEG and RTDOSE, Float and Double Float Pixel Data. A private or missing SOP class is a picture.
+    SEG and RTDOSE, Float and Double Float Pixel Data of no SOP class. Otherwise a private or missing class is a
+    picture.
     """
     with open_dicom(path, _HEADER_LIMIT, _HEADER_TAGS) as file:
         _check_picture(file)
@@ -98,6 +101,12 @@ def read_header(path: Path) -> Header:
         )
 
 
+def identity_of(dataset: Dataset) -> tuple[str, str]:
+    """Which instance and whose it is: SOP Instance UID and Patient ID, as the file has them; "" where absent."""
+    uid = text(dataset, "SOPInstanceUID") or text(dataset.file_meta, "MediaStorageSOPInstanceUID")
+    return uid, text(dataset, "PatientID")
+
+
 def _position(dataset: Dataset) -> int:
     """Where the slice lies along its normal (PS3.3 C.7.6.2.1.1), in micrometres; 0 where the header does not say."""
     numbers = [_numbers(dataset, name) for name in ("ImagePositionPatient", "ImageOrientationPatient")]
@@ -116,59 +125,35 @@ def _numbers(dataset: Dataset, keyword: str) -> list[float]:
     return found if all(map(math.isfinite, found)) else []
 
 
-def identity_of(dataset: Dataset) -> tuple[str, str]:
-    """Which instance and whose it is: SOP Instance UID and Patient ID, as the file has them; "" where absent."""
-    uid = text(dataset, "SOPInstanceUID") or text(dataset.file_meta, "MediaStorageSOPInstanceUID")
-    return uid, text(dataset, "PatientID")
-
-
 def load_dicom(path: Path, frame: int, rules: PixelRules) -> Picture:
     """The 0-based ``frame`` as a picture by ``rules``; only that frame is decoded. See `window` for how it is shown.
 
     Raises DropRecord: all of `read_header`; TOO_SMALL and TOO_LARGE by the declared size, before decoding; CHANGED
-    where the file has no such frame; UNSUPPORTED_SYNTAX; TRUNCATED where bytes of the frame are missing; UNDECODABLE;
-    BLANK where every pixel of the result has one value.
+    where the header has no such frame; UNSUPPORTED_SYNTAX; TRUNCATED where bytes of the frame are missing; UNDECODABLE;
+    ENCAPSULATION, PIXEL_LENGTH, PIXEL_BITS, STREAM_SIZE, FRAME_COUNT where header and data contradict each other and
+    the data do not say what is right (`prove`, `cells`); BLANK where every pixel of the result has one value.
     """
     with open_dicom(path, rules.max_bytes) as file:
         _check_picture(file)
-        layout = read_layout(file.dataset)
-        if frame >= layout.frames:
+        declared = declared_layout(file)
+        if frame >= declared.frames:
             raise DropRecord(Reason.CHANGED)
-        rules.check_size(layout.rows, layout.columns, layout.samples * max(layout.allocated // 8, 1))
-        stored = decode_frame(file, layout, frame)
+        rules.check_size(*_size(declared))
+        pixels = prove(file, frame)
+        rules.check_size(*_size(pixels.layout))
+        stored, layout = decode_frame(pixels, frame)
         stored = stored.astype(stored.dtype.newbyteorder("="), copy=False)
         if layout.photometric == "PALETTE COLOR":
-            pixels = show_palette(stored, file.dataset, rules)
+            shown = show_palette(stored, file.dataset, layout, rules)
         elif stored.ndim == 3:
-            pixels = show_colour(stored, layout.stored, rules)
+            shown = show_colour(stored, layout.stored, rules)
         else:
-            pixels = show_grey(stored, file.dataset, layout, frame, rules)
-        return Picture(finish(pixels), file.dataset)
+            shown = show_grey(stored, file.dataset, layout, frame, rules)
+        return Picture(finish(shown), file.dataset)
 
 
-def read_layout(dataset: Dataset) -> Layout:
-    """How the stored values lie, malformed values made plausible; DropRecord BAD_HEADER where there is no size."""
-    rows, columns = integer(dataset, "Rows", 0), integer(dataset, "Columns", 0)
-    allocated = integer(dataset, "BitsAllocated", 0)
-    if min(rows, columns, allocated) <= 0:
-        raise DropRecord(Reason.BAD_HEADER)
-    photometric = text(dataset, "PhotometricInterpretation").upper()
-    samples = integer(dataset, "SamplesPerPixel", 0)
-    if samples <= 0:
-        samples = 3 if photometric.startswith(("RGB", "YBR")) else 1
-    tables = value(dataset, "ExtendedOffsetTable"), value(dataset, "ExtendedOffsetTableLengths")
-    return Layout(
-        rows=rows,
-        columns=columns,
-        samples=samples,
-        photometric=photometric or ("MONOCHROME2" if samples == 1 else "RGB"),
-        allocated=allocated,
-        stored=min(max(integer(dataset, "BitsStored", allocated), 1), allocated),
-        signed=integer(dataset, "PixelRepresentation", 0) == 1,
-        planar=int(integer(dataset, "PlanarConfiguration", 0) == 1),
-        frames=max(integer(dataset, "NumberOfFrames", 1), 1),
-        offsets=tables if isinstance(tables[0], bytes) and isinstance(tables[1], bytes) else None,
-    )
+def _size(layout: Layout) -> tuple[int, int, int]:
+    return layout.rows, layout.columns, layout.samples * max(layout.allocated // 8, 1)
 
 
 def _check_picture(file: DicomFile) -> None:
@@ -177,7 +162,8 @@ def _check_picture(file: DicomFile) -> None:
         raise DropRecord(Reason.NOT_AN_IMAGE)
     if file.pixels is None or file.pixels.length == 0:
         raise DropRecord(Reason.NO_PIXELS)
-    if file.pixels.tag in FLOAT_PIXELS or text(dataset, "SOPClassUID") in NUMBERS:
+    sop_class = text(dataset, "SOPClassUID")
+    if sop_class in NUMBERS or (file.pixels.tag in FLOAT_PIXELS and not sop_class):
         raise DropRecord(Reason.NOT_A_PICTURE)
     if text(dataset, "Modality") in _NUMBER_MODALITIES:
         raise DropRecord(Reason.NOT_A_PICTURE)

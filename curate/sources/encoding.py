@@ -8,6 +8,8 @@ only where all of the value can be, so one bad row spoils no other and nothing i
 from __future__ import annotations
 
 import codecs
+import datetime as dt
+import json
 import re
 import unicodedata
 from typing import Any
@@ -94,3 +96,21 @@ def _all(value: Any, depth: int) -> Any:
     if isinstance(value, list | tuple):
         return [_all(v, depth + 1) for v in value]
     return value
+
+
+def as_string(value: object) -> str:
+    """A cell as text: null and NaN are "", a whole float an integer (a column of ids with gaps becomes floats), a
+    time at midnight a day."""
+    if isinstance(value, str):
+        return value
+    if value is None or value != value:
+        return ""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:  # beyond, the digits are another's
+        return str(int(value))
+    if isinstance(value, dt.datetime):
+        return value.date().isoformat() if value.time() == dt.time() else value.isoformat(" ")
+    if isinstance(value, list):
+        return "; ".join(map(as_string, value))
+    if isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False, sort_keys=True, default=repr)
+    return str(value)

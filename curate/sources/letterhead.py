@@ -21,6 +21,7 @@ from curate.sources import letterhead_signs as signs
 from curate.sources.section import parse_sections
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
+_LONGEST = 600  # characters of a unit
 _FEWEST = 3  # words of a sentence beside a field, which else is its value
 
 
@@ -58,9 +59,8 @@ def cut_letterhead(text: str) -> tuple[str, Counter[str]]:
     """``text`` without the letterhead at its top and the signature block at its end, and how many units of
     "LETTERHEAD" and of "SIGNATURE" were cut; white space between the units that stay is as it was."""
     units = _units(text)
-    kinds = [unit_kind(text[start:end]) for start, end in units]
-    top = _reach(kinds)
-    bottom = _reach(kinds[top:][::-1])
+    top = _reach(text, units)
+    bottom = _reach(text, units[top:][::-1])
     cut = Counter({name: n for name, n in (("LETTERHEAD", top), ("SIGNATURE", bottom)) if n})
     if not cut:
         return text, cut
@@ -80,10 +80,11 @@ def _sentences(line: str) -> str:
     return cut_letterhead(line[first:])[0] if first is not None and medical else ""
 
 
-def _reach(kinds: Sequence[Unit]) -> int:
+def _reach(text: str, units: Sequence[tuple[int, int]]) -> int:
     """How many units go from this edge: as far as the last certain one before the first of the report."""
     reach = 0
-    for i, each in enumerate(kinds, 1):
+    for i, (start, end) in enumerate(units, 1):
+        each = unit_kind(text[start:end])
         if each is Unit.REPORT:
             break
         reach = i if each is Unit.LETTERHEAD else reach
@@ -92,9 +93,17 @@ def _reach(kinds: Sequence[Unit]) -> int:
 
 def _units(text: str) -> list[tuple[int, int]]:
     """(start, end) of every line, and of the sentences and fields in it; "Dr. A. Baker" is not three of them."""
-    cuts = [m.span() for m in signs.SPLIT.finditer(text) if not signs.ABBREVIATED.search(text[: m.start()][-12:])]
+    cuts = [
+        m.span()
+        for m in signs.SPLIT.finditer(text)
+        if not signs.ABBREVIATED.search(text[max(0, m.start() - 12) : m.start()])
+    ]
     cuts += [m.span() for m in signs.LINE.finditer(text)]
-    cuts += [m.span() for m in signs.INSIDE.finditer(text) if not signs.HALF_ROLE.search(text[: m.start()][-16:])]
+    cuts += [
+        m.span()
+        for m in signs.INSIDE.finditer(text)
+        if not signs.HALF_ROLE.search(text[max(0, m.start() - 16) : m.start()])
+    ]
     cuts += [m.span(1) for m in signs.FIELD.finditer(text)]
     units, at = [], 0
     for start, end in [*sorted(cuts), (len(text), len(text))]:
@@ -106,7 +115,9 @@ def _units(text: str) -> list[tuple[int, int]]:
 
 
 def unit_kind(unit: str) -> Unit:
-    """Whether a line or sentence is of a letterhead."""
+    """Whether a line or sentence is of a letterhead; what is longer than one has ever been is none."""
+    if len(unit) > _LONGEST:
+        return Unit.REPORT
     plain = " ".join(fold_value(unit).split())
     if signs.STAMP.match(plain):
         return Unit.LETTERHEAD

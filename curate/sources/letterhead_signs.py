@@ -79,7 +79,7 @@ _DATE = (
     r"|[a-z]{3,9}\.? \d{1,2},? \d{4})"
 )
 _CLOCK = r"\d{1,2}[:.h]\d\d(?:[:.]\d\d)? ?(?:am|pm|hrs?|h)?(?: ?[a-z]{2,3}t)?"
-_PHONE = r"\+?\(?\d[\d() .-]{6,}\d(?:x\d+)?"
+_PHONE = r"\+?\(?\d[\d() .-]{6,24}\d(?:x\d+)?"
 _INITIALS = r"(?-i:\b[A-Z]{2,3} ?[/:] ?[a-z]{2,3}\b)"
 _THIS = r"(?:this (?:report|document|study|exam(?:ination)?) (?:has been|was|is) )?"
 
@@ -118,7 +118,7 @@ ANYWHERE = re.compile(
         r"\b(?:department|dept|division|section)\.? of (?:diagnostic |medical )?(?:radiology|radiodiagnosis"
         r"|imaging|nuclear medicine)\b",
         r"\bimaging (?:department|cent(?:er|re)|associates|services)\b",
-        rf"{_HOUSE}|\bp\.? ?o\.? box \d|{_POSTCODE}|\S+@\S+\.\w|\bwww\.|https?://",
+        rf"{_HOUSE}|\bp\.? ?o\.? box \d|{_POSTCODE}|(?<!\S)\S+@\S+\.\w|\bwww\.|https?://",
         rf"\b(?:{_CONTACT})\b\W*{_PHONE}",
         rf"\b{_IDENTITY} ?[:#] ?\S",
     ),
@@ -151,7 +151,7 @@ NOTICE = re.compile(
     re.IGNORECASE,
 )
 
-LINE = re.compile(r"\s*\n\s*|[ \t]+\|[ \t]+")
+LINE = re.compile(r"\n+| \| ")
 SPLIT = re.compile(r"(?<=[.!?])[ \t]+(?=[A-Z(*\[\"-])")
 ABBREVIATED = re.compile(
     r"(?:^|[\s.(])(?:[A-Za-z]|dr|mr|mrs|ms|prof|st|rd|ave|dept|div|tel|ph|ext|no|ref|reg|jr|sr|inc|approx|vs|fig"
@@ -188,7 +188,7 @@ HOUSE = re.compile(
 # What no word of is looked at.
 ADDRESS = re.compile(
     rf"{_INITIALS}|{_HOUSE}|{_POSTCODE}|\b(?:flat|unit|apt|apartment|studio|suite|level|floor"
-    rf"|h\.no\.) ?\d+[a-z]?\b|\S*(?:@|://|www\.)\S*"
+    rf"|h\.no\.) ?\d+[a-z]?\b|(?<!\S)\S*(?:@|://|www\.)\S*"
     rf"|(?-i:\b\d+(?:/\d+)? [A-Z][\w'-]+ [A-Z][\w'-]+)(?=.*(?:{_POSTCODE}|{_PHONE}))",
     re.IGNORECASE,
 )

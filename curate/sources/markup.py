@@ -13,14 +13,17 @@ import html
 import quopri
 import re
 from collections.abc import Callable
+from urllib.parse import unquote_to_bytes
 
 from striprtf.striprtf import rtf_to_text
+
+from curate.sources.tags import without_tags
 
 __all__ = ["plain_text"]
 
 _DEEPEST = 24  # decodings one inside another; a text that needs more is left at that
 _INVISIBLE = "\ufeff\u200b\u2060\u00ad"  # marks of byte order, width and hyphenation: never of a word
-_SUSPECT = re.compile(rf"[\\<&~{_INVISIBLE}]|_x[0-9A-Fa-f]{{4}}_|=\r?\n|=0[AaDd]")
+_SUSPECT = re.compile(rf"[\\<&~{_INVISIBLE}]|_x[0-9A-Fa-f]{{4}}_|=\r?\n|[=%]0[AaDd]")
 
 
 def plain_text(text: str) -> str:
@@ -78,80 +81,11 @@ def _of_rtf(rtf: str) -> str:
     return plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace").strip("\n ")
 
 
-# -- HTML and XML ------------------------------------------------------------------------------------------------------
+# -- entities ----------------------------------------------------------------------------------------------------------
 
-_INLINE_NAMES = """
-b i u s a q em strong span font small big sub sup code tt mark abbr acronym label ins del strike cite kbd var samp bdo
-wbr img input content nobr o:p st1:place st1:date script style template meta link col colgroup
-"""
-_BLOCK_NAMES = """
-br hr p div li ul ol dl dt dd table tbody thead tfoot tr h1 h2 h3 h4 h5 h6 pre blockquote center html body head
-"""
-_SURE_NAMES = "strong em span font sub sup small big img input o:p wbr strike script style meta link col"
-_INLINE, _CELLS = frozenset(_INLINE_NAMES.split()), frozenset(("td", "th"))
-_VOID = frozenset(("br", "hr", "img", "input", "meta", "link", "col", "wbr"))
-# names that prove a tag by themselves; any other one needs its partner: "<TIME>" is what some sources write for a time
-_ALWAYS = frozenset(_BLOCK_NAMES.split()) | _CELLS | frozenset(_SURE_NAMES.split())
-_DROPPED = frozenset(("head", "script", "style", "template"))
-_ATTRIBUTE = r"""\s+[\w:.-]+\s*=\s*(?:"[^"]*"|'[^']*'|[^\s"'<>]+)"""
-_FLAG = r"\s+(?:nowrap|noshade|checked|disabled|selected|hidden|compact|readonly)(?=[\s/>])"
-_TAG = re.compile(
-    rf"<!--(?:.*?-->)?|<!\[CDATA\[(?:(?P<cdata>.*?)\]\]>)?|<!doctype[^>]*>|<\?[a-z][^<>]*\?>"
-    rf"|<(?P<close>/?)(?P<name>[a-z][a-z0-9]*(?:[:.-][\w.-]+)?)(?P<rest>(?:{_ATTRIBUTE}|{_FLAG})*)\s*(?P<empty>/?)>",
-    re.IGNORECASE | re.DOTALL,
-)
-_HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden|(?<=\s)hidden(?=[\s/]|$)", re.IGNORECASE)
 _ENTITY = re.compile(
     r"&(?:#\d{1,7};|#x[0-9a-f]{1,6};|[a-z][a-z0-9]{1,31};|(?:nbsp|amp|lt|gt|quot|apos)(?![\w;]))", re.IGNORECASE
 )
-
-
-def _tags(text: str) -> str:
-    if "<" not in text:
-        return text
-    found = list(_TAG.finditer(text))
-    closing = {tag["name"].lower() for tag in found if tag["close"]}
-    opening = {tag["name"].lower() for tag in found if tag["name"] and not tag["close"]}
-    tags = [tag for tag in found if tag["name"] is None or _is_tag(tag, opening if tag["close"] else closing)]
-    if not tags:
-        return text
-    out: list[str] = []
-    at = 0
-    for i, tag in enumerate(tags):
-        if tag.start() < at:  # inside of what was left out
-            continue
-        out += [text[at : tag.start()], _instead(tag)]
-        at = _end_of_hidden(tags, i)
-    return re.sub(r"\n[ \t]*\n[ \t\n]*\n", "\n\n", "".join([*out, text[at:]]))
-
-
-def _is_tag(tag: re.Match[str], partners: set[str]) -> bool:
-    name = tag["name"].lower()
-    return name in _ALWAYS or name in partners or bool(tag["empty"])
-
-
-def _instead(tag: re.Match[str]) -> str:
-    """What stands for a tag: nothing, or the break that it makes between words or lines."""
-    if tag["name"] is None:
-        return tag["cdata"] or ""
-    name = tag["name"].lower()
-    return "" if name in _INLINE else "\t" if name in _CELLS else "\n"
-
-
-def _end_of_hidden(tags: list[re.Match[str]], i: int) -> int:
-    """Where text goes on after tag ``i``: behind its element, where that is none that a reader sees."""
-    tag = tags[i]
-    name = (tag["name"] or "").lower()
-    opens = name and not tag["close"] and not tag["empty"] and name not in _VOID
-    if not opens or not (name in _DROPPED or _HIDDEN.search(tag["rest"])):
-        return tag.end()
-    depth = 1
-    for other in tags[i + 1 :]:
-        if (other["name"] or "").lower() == name and not other["empty"]:
-            depth += -1 if other["close"] else 1
-            if depth == 0:
-                return other.end()
-    return tag.end()
 
 
 def _entities(text: str) -> str:
@@ -179,7 +113,11 @@ _PATH = re.compile(r"(?:(?<![^\W\d_])[A-Za-z]:\\(?!\\)|(?<!\S)\\\\[\w.$-]+\\(?!\
 
 
 def _hl7(text: str) -> str:
-    return _outside_paths(_HL7, _hl7_meaning, text) if "\\" in text else text
+    if "\\" not in text:
+        return text
+    if "\\E\\" in text and "\\" not in _HL7.sub("", text):  # all of the text was escaped, its paths too
+        return _HL7.sub(_hl7_meaning, text)
+    return _outside_paths(_HL7, _hl7_meaning, text)
 
 
 def _hl7_meaning(found: re.Match[str]) -> str:
@@ -220,8 +158,13 @@ _BREAK = re.compile(
 )
 _LOOSE_BREAK = re.compile(_WITHIN)  # in a text that has proven breaks
 _TABULATOR = re.compile(rf"\\{{1,2}}t{_NEXT}|(?<=[.:]\n)\\{{1,2}}t(?!imes\b|heta\b|au\b)")
+_JSON = re.compile(r"\\(?:([\"\\/bfnrt])|u([0-9A-Fa-f]{4}))")
+_JSON_LETTERS = {"b": "", "f": "\n", "n": "\n", "r": "\r", "t": "\t"}
+_DOUBLED_PATH = re.compile(r"(?<![^\W\d_])[A-Za-z]:\\\\(?!\\)")
 _QUOTE = re.compile(r"\\([\"/])")
 _SOFT_BREAK = re.compile(r"=\r?\n|=0D=0A|=0A")
+_PERCENT = re.compile(r"%(?:0D%)?0A", re.IGNORECASE)
+_NO_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _NO_QUOTED_PRINTABLE = re.compile(r"=(?!\r?\n|[0-9A-F]{2}|$)")
 
 
@@ -232,6 +175,8 @@ def _excel(text: str) -> str:
 def _written_out(text: str) -> str:
     if "\\" not in text:
         return text
+    if _DOUBLED_PATH.search(text) and _BREAK.search(text) and "\\" not in _JSON.sub("", text):
+        return _JSON.sub(_json_meaning, text)  # all of the text was escaped, its paths too
     text = _outside_paths(_CODE_POINT, lambda found: _visible(int(found[1] or found[2], 16)), text)
     if max(text, default="") >= "\ud800" and any("\ud800" <= c <= "\udfff" for c in text):  # \ud83d\ude00
         text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
@@ -240,6 +185,10 @@ def _written_out(text: str) -> str:
         broken = _outside_paths(_LOOSE_BREAK, "\n", broken)
     broken = _outside_paths(_TABULATOR, "\t", broken)
     return _outside_paths(_QUOTE, r"\1", broken) if broken != text or len(_QUOTE.findall(text)) > 1 else broken
+
+
+def _json_meaning(found: re.Match[str]) -> str:
+    return _visible(int(found[2], 16)) if found[2] else _JSON_LETTERS.get(found[1], found[1])
 
 
 def _outside_paths(pattern: re.Pattern[str], instead: str | Callable[[re.Match[str]], str], text: str) -> str:
@@ -263,11 +212,18 @@ def _quoted_printable(text: str) -> str:
     return _bytes(quopri.decodestring(text.encode("utf-8")))
 
 
+def _percent(text: str) -> str:
+    """RFC 3986 2.1, proven by a line break and no "%" that means anything else."""
+    if _PERCENT.search(text) is None or _NO_PERCENT.search(text):
+        return text
+    return _bytes(unquote_to_bytes(text))
+
+
 def _invisible(text: str) -> str:
     return text.translate(dict.fromkeys(map(ord, _INVISIBLE)))
 
 
 # the first that changes anything is followed by all of them again: what one writes, another may have to read
 _DECODERS: tuple[Callable[[str], str], ...] = (
-    _invisible, _rtf, _tags, _entities, _hl7, _excel, _quoted_printable, _written_out, _repetitions,
+    _invisible, _rtf, without_tags, _entities, _hl7, _excel, _quoted_printable, _percent, _written_out, _repetitions,
 )  # fmt: skip

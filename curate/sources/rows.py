@@ -7,11 +7,8 @@ Parquet whatever they hold.
 
 from __future__ import annotations
 
-import datetime as dt
 import io
 import json
-import re
-import zipfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,18 +18,19 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from python_calamine import CalamineWorkbook
 
 from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.dialect import read_csv
-from curate.sources.encoding import HEAD, decode, mended, text_encoding
+from curate.sources.encoding import HEAD, as_string, decode, mended, text_encoding
 from curate.sources.formats import MAX_BYTES, Format, format_of, open_bytes, reading
+from curate.sources.workbook import MAX_WORKBOOK, read_workbook
+
+__all__ = ["Record", "Records", "as_string", "is_plain", "named_rows", "open_records"]
 
 Record = dict[str, Any] | Reason
 MAX_REPORT_BYTES = 1 << 24  # a text file beyond this is not one report
-_MAX_DOCUMENT = 1 << 28  # bytes of a JSON document or a workbook, which are read whole
-_MAX_CELLS = 1 << 26  # of a workbook's sheet, empty ones among them
+_MAX_DOCUMENT = 1 << 28  # bytes of a JSON document, which is read whole
 _MAX_LINE = 1 << 24  # characters: a line without an end must not fill the memory
 _BATCH = 1024
 _LOOK_AHEAD = 1000  # records that show which names a file without a header has
@@ -92,7 +90,8 @@ def _opened(file: Any, kind: Format, wanted: Collection[str] | None) -> Records:
     if kind == "parquet":
         return _parquet(file, wanted)
     if kind == "xlsx":
-        return _workbook(_whole(file, _MAX_DOCUMENT), wanted)
+        names, cells = read_workbook(_whole(file, MAX_WORKBOOK), wanted)
+        return Records("xlsx", _unique(names), tuple(names), _rows(cells, _unique(names), Reason.NOT_A_REPORT))
     if kind == "json" or (kind == "jsonl" and file.peek(64)[:64].removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"["):
         return Records("json", (), (), map(_json_record, _documents(_text(_whole(file, _MAX_DOCUMENT)))))
     with reading():
@@ -104,7 +103,7 @@ def _opened(file: Any, kind: Format, wanted: Collection[str] | None) -> Records:
     if not names:
         raise DropRecord(Reason.BAD_ENCODING)
     columns = _unique(names)
-    return Records("csv", columns, tuple(names), _csv_rows(rows, columns))
+    return Records("csv", columns, tuple(names), _rows(rows, columns, Reason.BROKEN_ROW))
 
 
 def _whole(file: Any, limit: int) -> bytes:
@@ -140,9 +139,9 @@ def _unique(names: Collection[str]) -> tuple[str, ...]:
     return tuple(columns)
 
 
-def _csv_rows(rows: Iterator[list[str] | None], columns: tuple[str, ...]) -> Iterator[Record]:
+def _rows(rows: Iterator[list[str] | None], columns: tuple[str, ...], otherwise: Reason) -> Iterator[Record]:
     for cells in rows:
-        yield Reason.BROKEN_ROW if cells is None else mended(dict(zip(columns, cells, strict=False)))
+        yield otherwise if cells is None else mended(dict(zip(columns, cells, strict=False)))
 
 
 # -- JSON --------------------------------------------------------------------------------------------------------------
@@ -177,63 +176,6 @@ def _documents(text: str) -> Iterator[Any]:
         elif tables and all(isinstance(v, dict) and v.keys() == tables[0].keys() for v in tables) and tables[0]:
             whole = [{name: column[row] for name, column in whole.items()} for row in tables[0]]
     return iter(whole if isinstance(whole, list) else [whole])
-
-
-# -- workbooks ---------------------------------------------------------------------------------------------------------
-
-_CELL = re.compile(rb'<(?:\w+:)?c [^>]*?\br="([A-Z]{1,3})(\d{1,7})"')
-
-
-def _workbook(raw: bytes, wanted: Collection[str] | None) -> Records:
-    """The sheet that has the ``wanted`` columns, else the first with any rows, and every sheet headed as it is; a sheet
-    of anything else is one NOT_A_REPORT. Hidden sheets are read as others are: their rows are no one's to lose."""
-    _check_size(raw)
-    with reading():
-        book = CalamineWorkbook.from_filelike(io.BytesIO(raw))
-        tables = [_table(book, i) for i in range(len(book.sheet_names))]
-    tables = [table for table in tables if table]
-    shown = [t for t in tables if wanted and set(wanted) <= {as_string(c).strip() for c in t[0]}] or tables
-    names = [as_string(cell).strip() for cell in shown[0][0]] if shown else []
-    if not any(names):
-        raise DropRecord(Reason.UNREADABLE_FILE)
-    return Records("xlsx", _unique(names), tuple(names), _sheet_rows(tables, names))
-
-
-def _table(book: CalamineWorkbook, sheet: int) -> list[list[Any]]:
-    return [row for row in book.get_sheet_by_index(sheet).iter_rows() if any(cell != "" for cell in row)]
-
-
-def _sheet_rows(tables: list[list[list[Any]]], names: list[str]) -> Iterator[Record]:
-    columns = _unique(names)
-    for table in tables:
-        if [as_string(cell).strip() for cell in table[0]] != names:
-            yield Reason.NOT_A_REPORT
-            continue
-        for row in table[1:]:
-            yield mended({name: as_string(cell) for name, cell in zip(columns, row, strict=False)})
-
-
-def _check_size(raw: bytes) -> None:
-    """A sheet is held as a rectangle: one stray cell in the last column of the last row would be sixteen billion."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(raw)) as parts:
-            infos = [info for info in parts.infolist() if info.filename.endswith(".xml")]
-            if sum(info.file_size for info in infos) > _MAX_DOCUMENT:
-                raise DropRecord(Reason.TOO_LARGE)
-            sheets = [parts.read(info) for info in infos if "/worksheets/" in info.filename]
-    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError, ValueError):
-        sheets = None
-    if sheets is None:
-        raise DropRecord(Reason.UNREADABLE_FILE)
-    for sheet in sheets:
-        columns, rows = 1, 1
-        for column, row in _CELL.findall(sheet):
-            number = 0
-            for letter in column:
-                number = number * 26 + letter - 64
-            columns, rows = max(columns, number), max(rows, int(row))
-        if columns * rows > _MAX_CELLS:
-            raise DropRecord(Reason.TOO_LARGE)
 
 
 # -- Parquet -----------------------------------------------------------------------------------------------------------
@@ -300,21 +242,3 @@ class _Text:
 
     def to_pylist(self) -> list[str | None]:
         return [None if v is None else v.decode("utf-8", "surrogateescape") for v in self._bytes.to_pylist()]
-
-
-def as_string(value: object) -> str:
-    """A cell as text: null and NaN are "", a whole float an integer (a column of ids with gaps becomes floats), a
-    time at midnight a day."""
-    if isinstance(value, str):
-        return value
-    if value is None or value != value:
-        return ""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    if isinstance(value, dt.datetime):
-        return value.date().isoformat() if value.time() == dt.time() else value.isoformat(" ")
-    if isinstance(value, list):
-        return "; ".join(map(as_string, value))
-    if isinstance(value, dict):
-        return json.dumps(value, ensure_ascii=False, sort_keys=True, default=repr)
-    return str(value)

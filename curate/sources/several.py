@@ -29,10 +29,19 @@ _STATUS_WORDS: dict[Status, str] = {
 }
 _STATUS = {word: status for status, words in _STATUS_WORDS.items() for word in words.split("|")}
 _MARK = r"[ \t>#*_=\-\[(]*"
-_FINAL = re.compile(
-    rf"^{_MARK}(?:FINAL|(?P<again>CORRECTED|AMENDED|REVISED))\s+(?:RADIOLOGY\s+)?REPORT\b", re.MULTILINE
-)
-_PRELIMINARY = re.compile(rf"^{_MARK}(?:PRELIMINARY|PROVISIONAL|INTERIM)\s+(?:RADIOLOGY\s+)?REPORT\b", re.MULTILINE)
+_FINAL_WORDS, _EARLY_WORDS = "FINAL|(?P<again>CORRECTED|AMENDED|REVISED)", "PRELIMINARY|PROVISIONAL|INTERIM"
+
+
+def _headed(words: str) -> list[re.Pattern[str]]:
+    """The forms of a heading: in capitals at a line's start; as a line of its own; as the text's first word."""
+    report = r"[ \t]+(?:RADIOLOGY[ \t]+)?(?:REPORT|READ|READING|RESULT|INTERPRETATION)"
+    capitals = re.compile(rf"^{_MARK}(?:{words})[ \t]+(?:RADIOLOGY[ \t]+)?REPORT\b", re.MULTILINE)
+    line = re.compile(rf"^{_MARK}(?:{words}){report}[ \t*_\])]*:?[ \t]*$", re.MULTILINE | re.IGNORECASE)
+    first = re.compile(rf"\A\s*{_MARK}(?:{words})(?:{report})?[ \t*_\])]*(?:[:–—]|[ \t]-[ \t]|$)", re.MULTILINE)
+    return [capitals, line, first]
+
+
+_FINAL, _PRELIMINARY = _headed(_FINAL_WORDS), _headed(_EARLY_WORDS)
 _ADDENDUM = re.compile(
     rf"\s*{_MARK}(?:ADDENDUM|Addendum)(?:\s+(?:REPORT|Report))?\s*(?:[#(]?\d{{1,2}}\)?)?[ \t*_\])]*(?:[:.\-–—]|\n|$)"
 )
@@ -44,12 +53,12 @@ def declared_status(value: str) -> Status:
 
 
 def told_status(text: str) -> Status:
-    """What a report calls itself, in capitals at a line's start; a text with a final report in it is one."""
-    if found := _FINAL.search(text):
+    """What a report calls itself where a heading would stand; a text with a final report in it is one."""
+    if found := next((hit for form in _FINAL if (hit := form.search(text))), None):
         return "corrected" if found["again"] else "final"
     if _ADDENDUM.match(text):
         return "addendum"
-    return "preliminary" if _PRELIMINARY.search(text) else ""
+    return "preliminary" if any(form.search(text) for form in _PRELIMINARY) else ""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,17 @@ from curate.sources.faults import stop_for_source
 
 HEAD_BYTES = 160  # the 128-byte preamble, "DICM" and the first data elements
 _VRS = frozenset(str(vr).encode() for vr in VR if len(str(vr)) == 2)
+_MAGIC = (
+    (b"\x89PNG\r\n\x1a\n", "png"),
+    (b"\xff\xd8\xff", "jpeg"),
+    *((magic, "tiff") for magic in (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")),
+    (b"\x00\x00\x00\x0cjP  \r\n\x87\n", "jp2"),
+    (b"\xff\x4f\xff\x51", "jp2"),  # a bare code stream
+    (b"\x00\x00\x00\x0cJXL \r\n\x87\n", "other"),
+    (b"\xff\x0a", "other"),  # a bare JPEG XL code stream
+    (b"II\xbc\x01", "other"),  # JPEG XR
+)
+_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"avif", b"avis")
 _BMP_HEADERS = (12, 40, 52, 56, 64, 108, 124)  # sizes of the known BITMAP*HEADER structures
 
 
@@ -20,7 +31,7 @@ def sniff(path: Path) -> Literal["dicom", "image", "none"]:
     """Kind of the file by content; reads ``HEAD_BYTES`` bytes.
 
     DICOM is the "DICM" prefix (PS3.10 7.1) or a data set without preamble that starts in group 0002 or 0008, either
-    byte order. Images are PNG, JPEG, TIFF, BigTIFF, BMP and WebP. "DICM" wins over an image's magic number: the
+    byte order. Images are what `image_kind` knows. "DICM" wins over an image's magic number: the
     preamble of a dual-personality file holds a TIFF header.
 
     Raises DropRecord EMPTY_FILE, UNREADABLE_FILE; SourceError where the archive cannot be read.
@@ -43,12 +54,20 @@ def sniff(path: Path) -> Literal["dicom", "image", "none"]:
 
 
 def is_image(head: bytes) -> bool:
-    """Does ``head`` (at least 18 bytes) carry the magic number of an image format that `image` reads?"""
-    if head.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")):
-        return True
+    """Does ``head`` (at least 32 bytes) carry the magic number of an image format that `image` reads or names?"""
+    return image_kind(head) is not None
+
+
+def image_kind(head: bytes) -> str | None:
+    """The format by its magic number: png, jpeg (JPEG-LS too), tiff, jp2, bmp, webp; "other": known by name only."""
+    for magic, kind in _MAGIC:
+        if head.startswith(magic):
+            return kind
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return True
-    return head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _BMP_HEADERS
+        return "webp"
+    if head[4:8] == b"ftyp" and head[8:12] in _BRANDS:
+        return "other"
+    return "bmp" if head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _BMP_HEADERS else None
 
 
 def _starts_dataset(head: bytes) -> bool:

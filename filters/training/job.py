@@ -21,7 +21,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import torch
 
-from curate.errors import RecipeError, RunError, about
+from curate.errors import DamagedError, RecipeError, RunError, about
 from curate.storage import TEMPORARY, commit_folder, commit_json, digest, exclusive, read_json, remove_tree, sweep
 from filters.encoder import Filter
 from filters.method import determinism
@@ -71,7 +71,7 @@ def read_job(path: Path) -> TrainingJob:
     try:
         said = read_json(path)
         return TrainingJob(**{**said, "rules": rules_from(said["rules"])})
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, DamagedError, ValueError, KeyError, TypeError) as error:
         problem = f"{path} is no training job ({type(error).__name__})"
         raise RecipeError("job", problem, "the job.json that curate train wrote") from None
 

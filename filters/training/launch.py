@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from curate.errors import RadsiftError, RecipeError, RunError
+from curate.errors import DamagedError, RadsiftError, RecipeError, RunError
 from curate.storage import commit_json, read_json
 from filters.training.curve import Progress, read_curve
 from filters.training.job import TrainingJob, check_job, run_job
@@ -79,7 +79,7 @@ def rank_main(job: TrainingJob) -> None:
 def _reason(out: Path) -> RadsiftError:
     """What a process of the group said of its end."""
     for path in sorted(out.glob("ended-*.json")):
-        with contextlib.suppress(OSError, ValueError, KeyError):
+        with contextlib.suppress(OSError, DamagedError, KeyError, TypeError):
             said = read_json(path)
             return RecipeError(*said["parts"]) if said["kind"] == "recipe" else RunError(*said["parts"])
     return RunError(f"{_GONE}; the same command goes on from the last checkpoint")

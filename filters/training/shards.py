@@ -13,6 +13,7 @@ import tarfile
 from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ _FILES = b"0\0"
 _PLAIN = frozenset((*_FILES, *b"5"))  # files and folders; anything else changes what the next header means
 _MOST_WEIGHT = 10_000
 CUT_SHORT = "or more, in shards cut short"
+TWICE = "members that come twice in a record"
+_COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd")  # gzip, bzip2, xz, zstd
 _MOST_TEXT = 1 << 20  # bytes of a text or its facts that are read
 PARTS = ("image", "text", "facts")
 Spans = dict[str, tuple[int, int]]
@@ -99,7 +102,8 @@ class Shards:
 
 
 def open_shards(folder: Path) -> Shards:
-    """The shards directly in ``folder``, or in its ``train``. RecipeError where it holds none that can be read.
+    """The shards directly in ``folder``, or in its ``train``. RecipeError where it holds none that can be read, or one
+    that is compressed.
 
     What one record or one shard lacks (no image, an empty text, a tar cut short) is counted in ``skipped``.
     """
@@ -125,6 +129,8 @@ def _read_tar(path: Path, number: int, skipped: Counter[str]) -> dict[str, NDArr
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if size else b""
+        if data[:6].startswith(_COMPRESSED):
+            raise RecipeError("shards", f"{path} is compressed", "gunzip it: records are read by their place in a tar")
         for key, members in _samples(path, data, skipped):
             start, length = members.get("text", (0, 0))
             text = bytes(data[start : start + length]).strip()
@@ -146,21 +152,37 @@ def _read_tar(path: Path, number: int, skipped: Counter[str]) -> dict[str, NDArr
 
 
 def _samples(path: Path, data: Any, skipped: Counter[str]) -> Iterator[tuple[str, Spans]]:
-    """Records in the tar's order: a run of members of one stem is a record, as WebDataset has it."""
-    current, members = "", Spans()
-    for name, start, size in _members(path, data, skipped):
-        stem, _, suffix = name.rpartition("/")[2].partition(".")
-        stem = name[: len(name) - len(suffix) - 1]
-        if stem != current:
-            if members:
-                yield current, members
-            current, members = stem, Spans()
-        last = "." + suffix.rpartition(".")[2].lower()
-        part = "image" if last in _IMAGES else {".txt": "text", ".json": "facts"}.get(last)
-        if part is not None:
-            members.setdefault(part, (start, size))
-    if members:
-        yield current, members
+    """Records in the tar's order: a run of members of one stem is a record, as WebDataset has it, whose stem ends at
+    the first dot of the name. Where a record would have a part twice, its keys may hold dots: see `_told_apart`."""
+    for stem, run in groupby(_members(path, data, skipped), key=lambda member: _stem(member[0])):
+        parts = [(name, part, (start, size)) for name, start, size in run if (part := _part(name)) is not None]
+        if len({part for _, part, _ in parts}) < len(parts):
+            yield from _told_apart(stem, parts, skipped)
+        elif parts:
+            yield stem, {part: span for _, part, span in parts}
+
+
+def _told_apart(stem: str, parts: list[tuple[str, str, tuple[int, int]]], skipped: Counter[str]) -> Iterator[Any]:
+    """The records of a run in which a part comes twice: by the last dot (P000.IM0.png) where that makes a record with
+    image and text, else one of the first of each part. What no record takes is counted."""
+    by_last: dict[str, Spans] = {}
+    for name, part, span in parts:
+        by_last.setdefault(name.rpartition(".")[0], {}).setdefault(part, span)
+    if not any({"image", "text"} <= members.keys() for members in by_last.values()):
+        by_last = {stem: {part: span for _, part, span in reversed(parts)}}
+    if left := len(parts) - sum(len(members) for members in by_last.values()):
+        skipped[TWICE] += left
+    yield from by_last.items()
+
+
+def _stem(name: str) -> str:
+    folder, slash, base = name.rpartition("/")
+    return folder + slash + base.partition(".")[0]
+
+
+def _part(name: str) -> str | None:
+    last = "." + name.rpartition(".")[2].lower()
+    return "image" if last in _IMAGES else {".txt": "text", ".json": "facts"}.get(last)
 
 
 def _members(path: Path, data: Any, skipped: Counter[str]) -> Iterator[tuple[str, int, int]]:

@@ -33,6 +33,7 @@ def deid(
 
     Exit code 1 where the second reader found what the rules had left: such inputs are not in DST.
     """
+    from curate.deid.attest import text_warnings
     from curate.deid.vault import SecretSource
     from curate.deid_export.job import check_folders, release
     from curate.deid_export.log import write_log
@@ -54,7 +55,7 @@ def deid(
     if log is not None:
         write_log(log, attestation)
     print_attestation(attestation)
-    say(fault_lines(Counter(attestation.get("faults", {})).elements()), [])
+    say([*fault_lines(Counter(attestation.get("faults", {})).elements()), *text_warnings(attestation)], [])
     out.print(f"attestation: {near(target.resolve() / 'attestation.json')}", soft_wrap=True)
     if not attestation["verification"]["passed"]:
         fail(1, "attestation failed", "the second reader found what the rules had left; those inputs were kept back")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import random
+import struct
 import zlib
 from pathlib import Path
 
+import cv2
 import imagecodecs
 import numpy as np
 import pytest
@@ -14,9 +17,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
+from benchmarks.input.image_bad import Bad, bad
+from benchmarks.input.image_files import check_bad, check_good
+from benchmarks.input.image_good import Good, field, good, laid, turned
+from benchmarks.input.image_writers import exif, jp2, png, tiff
 from curate.errors import DropRecord
 from curate.record import Reason
-from curate.sources.image import encode_jpeg, encode_png, load_image, read_image_header, resize
+from curate.sources.image import decode, encode_jpeg, encode_png, load_image, open_image, read_image_header, resize
 from curate.sources.picture import PixelRules
 from curate.sources.sniff import sniff
 from tests.curate.dicomfiles import gradient
@@ -182,6 +189,242 @@ def test_broken_bytes_raise_nothing_but_drop_record(tmp_path: Path, form: str) -
             read_image_header(path)
         except DropRecord as dropped:
             assert dropped.__context__ is None
+
+
+RNG = np.random.default_rng(5)
+
+
+def shades(values: np.ndarray) -> np.ndarray:
+    low, high = float(values.min()), float(values.max())
+    return np.floor((values.astype(np.float64) - low) / (high - low) * 255 + 0.5)
+
+
+def stored(path: Path, data: bytes, page: int = 0) -> np.ndarray:
+    path.write_bytes(data)
+    opened = open_image(path, 1 << 24)
+    return decode(opened, opened.pages[page])[0]
+
+
+def picture(path: Path, data: bytes, rules: PixelRules = RULES) -> np.ndarray:
+    path.write_bytes(data)
+    return load_image(path, 0, rules).pixels
+
+
+def test_unusual_files_are_what_was_encoded(tmp_path: Path) -> None:
+    files = [file for number, file in enumerate(good(0)) if number % 5 == 0]
+    found = check_good(files, tmp_path / "a")
+    assert found["files"] > 150 and found["deid_asked"] > 100
+    assert (found["lost"], found["wrong"], found["deid_changed"]) == ({}, {}, {})
+
+
+def test_contradictory_files_are_dropped(tmp_path: Path) -> None:
+    found = check_bad([file for number, file in enumerate(bad(0)) if number % 7 == 0], tmp_path / "a")
+    assert found["files"] > 200 and found["kept_wrong"] == {}
+
+
+def test_the_two_checks_can_fail(tmp_path: Path) -> None:
+    values = field(RNG, "u1")
+    data = png(values, 0, 8, RNG)
+    assert check_good([Good("turned", data, values[::-1])], tmp_path / "a")["wrong"] == {"turned": 1}
+    assert check_good([Good("cut", data[:90], values)], tmp_path / "a")["lost"] == {"cut: truncated_pixels": 1}
+    assert check_bad([Bad("whole", data)], tmp_path / "a")["kept_wrong"] == {"whole": 1}
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("dtype", ["u1", "u2", "u4", "i2", "i4", "f4", "f8"])
+def test_white_is_zero(tmp_path: Path, dtype: str, order: str) -> None:
+    values = field(RNG, dtype)
+    found = picture(tmp_path / "a", tiff([(values, {"photometric": 0})], order)).astype(int)
+    expected = 255 - values.astype(int) if dtype == "u1" else 255 - shades(values)
+    assert np.abs(found - expected).max() <= (0 if dtype == "u1" else 1)
+    plain = picture(tmp_path / "a", tiff([(values, {})], order)).astype(int)
+    assert np.abs(plain + found - 255).max() <= 1
+
+
+def test_deep_colour_and_alpha_are_scaled_as_grey(tmp_path: Path) -> None:
+    grey = field(RNG, "u2", 1, 4095)
+    expected = shades(grey)
+    opaque = np.full_like(grey, 65535)
+    for kind, values in ((0, grey), (2, np.dstack([grey] * 3)), (4, np.dstack([grey, opaque]))):
+        assert np.array_equal(picture(tmp_path / "a", png(values, kind, 16, RNG)), expected)
+    colour = field(RNG, "u2", 3, 4095)
+    found = picture(
+        tmp_path / "a",
+        png(np.dstack([colour, opaque[:1, :1].repeat(colour[..., 0].size).reshape(colour.shape[:2])]), 6, 16, RNG),
+    )
+    assert np.array_equal(found, shades(colour))  # one range: the colours stay what they are
+    assert np.array_equal(picture(tmp_path / "a", png(colour, 2, 16, RNG), PixelRules(bits=16)), colour)
+
+
+@pytest.mark.parametrize("dtype", ["u2", "i4", "f4"])
+def test_a_few_pixels_far_away_do_not_take_the_range(tmp_path: Path, dtype: str) -> None:
+    values = field(RNG, "u2", 1, 4095).astype(dtype)
+    values[0, :3] = 60000
+    data = tiff([(values, {})])
+    ends = np.sort(values.ravel().astype(float))[[int(np.ceil(values.size * share)) - 1 for share in (0.005, 0.995)]]
+    expected = np.floor(np.clip((values - ends[0]) / (ends[1] - ends[0]), 0, 1) * 255 + 0.5)
+    assert np.array_equal(picture(tmp_path / "a", data), expected)
+    assert np.array_equal(picture(tmp_path / "a", data, PixelRules(window="full")), shades(values))
+
+
+def test_huge_and_missing_numbers(tmp_path: Path) -> None:
+    values = field(RNG, "f8") * 5e304
+    values[0, 0], values[1, 1], values[2, 2] = np.nan, np.inf, -np.inf
+    found = picture(tmp_path / "a", tiff([(values, {})]))
+    assert (found[0, 0], found[1, 1], found[2, 2]) == (0, 255, 0) and 60 < found.mean() < 200
+    assert fate(tmp_path / "a") is None
+    (tmp_path / "a").write_bytes(tiff([(np.full((40, 40), np.nan, "f4"), {})]))
+    assert fate(tmp_path / "a") == Reason.BLANK
+
+
+def test_smaller_copies_and_masks_are_no_pages(tmp_path: Path) -> None:
+    values = field(RNG, "u2")
+    small = np.ascontiguousarray(values[::2, ::2])
+    path = tmp_path / "a"
+    data = tiff([(small, {"subfile": 1}), (values, {}), (values > 99, {"subfile": 4, "photometric": 4}), (values, {})])
+    assert np.array_equal(stored(path, data, 0), values)
+    assert read_image_header(path).frames == 2 and fate(path, frame=2) == Reason.CHANGED
+    assert np.array_equal(stored(path, tiff([(small, {"subfile": 1})])), small)  # there is nothing else
+
+
+def test_transparency_of_each_kind_is_black(tmp_path: Path) -> None:
+    values = field(RNG, "u2", 3)
+    hole = (b"tRNS", struct.pack(">3H", *values[4, 5].tolist()))
+    found = stored(tmp_path / "a", png(values, 2, 16, RNG, [hole]))
+    assert not found[4, 5].any() and np.array_equal(np.delete(found, 4, 0), np.delete(values, 4, 0))
+    grey = field(RNG, "u1", 1, 3)
+    found = stored(tmp_path / "a", png(grey, 0, 2, RNG, [(b"tRNS", b"\0\3")]))
+    assert np.array_equal(found, np.where(grey == 3, 0, grey * 85))
+    both = field(RNG, "u2", 2)
+    for extra, expected in ((0, both[..., 0]), (1, both[..., 0]), (2, laid(both[..., 0], both[..., 1], 65535))):
+        assert np.abs(stored(tmp_path / "a", tiff([(both, {"extra": extra})])).astype(int) - expected).max() <= 1
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_orientation_of_every_format(tmp_path: Path, orientation: int) -> None:
+    values = field(RNG, "u2")
+    expected = turned(values, orientation)
+    block = (b"eXIf", exif(orientation, ">"))
+    assert np.array_equal(stored(tmp_path / "a", png(values, 0, 16, RNG, after=[block])), expected)
+    assert np.array_equal(stored(tmp_path / "a", tiff([(values, {"orientation": orientation})], ">")), expected)
+    eight = (values >> 8).astype(np.uint8)
+    for form, options in (("JPEG", {"quality": 97}), ("WEBP", {"lossless": True})):
+        path = save(tmp_path / "a", Image.fromarray(eight), form, exif=b"Exif\0\0" + exif(orientation), **options)
+        found = load_image(path, 0, RULES).pixels
+        assert found.shape == expected.shape and read_image_header(path).rows == len(expected)
+        assert np.abs(found.astype(int) - turned(eight, orientation)).max() < 20
+
+
+def test_other_decoders_see_the_same(tmp_path: Path) -> None:
+    for dtype, depth in (("u1", 8), ("u2", 16)):
+        grey, colour = field(RNG, dtype), field(RNG, dtype, 3)
+        for kind, values in ((0, grey), (2, colour)):
+            data = png(values, kind, depth, RNG)
+            theirs = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+            assert np.array_equal(stored(tmp_path / "a", data), theirs if kind == 0 else theirs[..., ::-1])
+            data = tiff([(values, {"compression": 5, "rows": 7})], ">")
+            theirs = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+            assert np.array_equal(stored(tmp_path / "a", data), theirs if kind == 0 else theirs[..., ::-1])
+            stream = bytes(imagecodecs.jpeg2k_encode(values, codecformat="jp2", reversible=True, level=0))
+            theirs = cv2.imdecode(np.frombuffer(stream, np.uint8), cv2.IMREAD_UNCHANGED)
+            assert np.array_equal(stored(tmp_path / "a", stream), theirs if kind == 0 else theirs[..., ::-1])
+    inks = save(tmp_path / "k", Image.fromarray(field(RNG, "u1", 4), "CMYK"), "JPEG", quality=95)
+    with Image.open(inks) as image:
+        assert np.array_equal(load_image(inks, 0, RULES).pixels, np.asarray(image.convert("RGB")))
+
+
+def jpeg_of(values: np.ndarray, **options: object) -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(values).save(out, "JPEG", quality=90, **options)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_blocks": 3}], ids=str)
+@pytest.mark.parametrize("samples", [1, 3])
+def test_coded_data_are_held_against_the_frame_header(tmp_path: Path, samples: int, options: dict[str, object]) -> None:
+    data = jpeg_of(field(RNG, "u1", samples), subsampling=0, **options)
+    size = data.index(b"\xff\xc2" if "progressive" in options else b"\xff\xc0") + 5
+    rows = int.from_bytes(data[size : size + 2], "big")
+    path = tmp_path / "a"
+    for other, reason in ((rows + 16, Reason.TRUNCATED), (rows - 16, Reason.CONTRADICTORY)):
+        path.write_bytes(data[:size] + struct.pack(">H", other) + data[size + 2 :])
+        assert fate(path) == reason
+    path.write_bytes(data[: len(data) * 9 // 10] + b"\xff\xd9")  # cut, and closed as if it were whole
+    assert fate(path) == Reason.TRUNCATED
+    path.write_bytes(data[:-2])  # whole, and not closed
+    assert fate(path) is None
+
+
+def test_a_flat_end_is_not_taken_for_a_missing_one(tmp_path: Path) -> None:
+    for shade in (0, 128, 255):
+        values = GREY.copy()
+        values[9:] = shade
+        for options in ({}, {"progressive": True}):
+            (tmp_path / "a").write_bytes(jpeg_of(values, **options))
+            assert fate(tmp_path / "a") is None
+
+
+def test_inks_without_a_signature_and_kinds_not_read_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    out = io.BytesIO()
+    Image.fromarray(field(RNG, "u1", 4), "CMYK").save(out, "JPEG")
+    values = field(RNG, "u1", 3)
+    stream = bytes(imagecodecs.jpeg2k_encode(values, codecformat="j2k", reversible=True, level=0))
+    for data in (
+        out.getvalue().replace(b"Adobe", b"Nobod", 1),
+        struct.pack(">I", 24) + b"ftypheic\0\0\0\0mif1heic" + bytes(200),
+        bytes(imagecodecs.jpegxl_encode(values)),
+        bytes(imagecodecs.avif_encode(values)),
+        tiff([(values, {"photometric": 8})]),
+        jp2(stream, *values.shape[:2], 3, 8, 12),
+        png(values, 2, 8, RNG, [(b"CgBI", b"\0\0\0\0")]),
+    ):
+        path.write_bytes(data)
+        assert sniff(path) == "image" and fate(path) == Reason.UNSUPPORTED_IMAGE
+
+
+def test_bombs_of_every_format(tmp_path: Path) -> None:
+    values = field(RNG, "u1")
+    stream = bytes(imagecodecs.jpeg2k_encode(values, codecformat="j2k", reversible=True, level=0))
+    big = {256: (4, [1 << 17]), 257: (4, [1 << 17])}
+    for data in (
+        tiff([(values, {"tags": big})]),
+        stream[:8] + struct.pack(">II", 1 << 20, 1 << 20) + stream[16:],
+        jpeg_of(values).replace(struct.pack(">HH", *values.shape), b"\xff\xf0\xff\xf0", 1),
+        png(values, 0, 8, RNG, header={"rows": 1 << 20, "columns": 1 << 20}),
+    ):
+        (tmp_path / "a").write_bytes(data)
+        assert fate(tmp_path / "a") == Reason.TOO_LARGE
+    (tmp_path / "a").write_bytes(
+        tiff([(values, {"tile": (16, 16), "tags": {322: (4, [1 << 20]), 323: (4, [1 << 20])}})])
+    )
+    assert fate(tmp_path / "a") == Reason.BAD_HEADER
+    hollow = png(values, 0, 8, RNG, body=zlib.compress(bytes(1 << 27)))  # 128 MB of zeros behind a small header
+    (tmp_path / "a").write_bytes(hollow)
+    assert fate(tmp_path / "a") == Reason.CONTRADICTORY
+
+
+def test_damaged_fax_lines_are_not_made_up(tmp_path: Path) -> None:
+    values = field(RNG, "u1") > 120
+    data = bytearray(save(tmp_path / "a", Image.fromarray(values), "TIFF", compression="group4").read_bytes())
+    assert fate(tmp_path / "a") is None
+    with Image.open(tmp_path / "a") as image:
+        at = image.tag_v2[273][0]
+    data[at + 9 : at + 12] = b"\xff\x5a\x3c"
+    (tmp_path / "a").write_bytes(data)
+    assert fate(tmp_path / "a") == Reason.UNDECODABLE
+
+
+@given(st.data())
+def test_any_png_is_its_samples(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    kind, depth = data.draw(st.sampled_from([(0, 1), (0, 2), (0, 4), (0, 8), (0, 16), (2, 8), (2, 16)]))
+    shape = (data.draw(st.integers(1, 19)), data.draw(st.integers(1, 19)), *((3,) if kind == 2 else ()))
+    values = data.draw(hnp.arrays(np.uint16, shape, elements=st.integers(0, (1 << depth) - 1)))
+    interlaced = data.draw(st.booleans())
+    made = png(values if depth == 16 else values.astype(np.uint8), kind, depth, RNG, interlaced=interlaced)
+    found = stored(tmp_path_factory.mktemp("png") / "a", made)
+    expected = values if depth == 16 else values * (255 // ((1 << depth) - 1))
+    assert np.array_equal(np.dstack([found] * 3) if found.ndim < values.ndim else found, expected)
 
 
 PIXELS = hnp.arrays(

@@ -37,7 +37,7 @@ def told(text: str) -> dict[str, str]:
         "<br/>\r\n",
         "&lt;br&gt;", "&amp;lt;br/&amp;gt;", "</p><p>", "</div>\n<div class=\"x\">", "</li><li>",
         "</td></tr><tr><td>", "\\u000a",
-        "\\par ", "\\line\n", "~", "=0A", "=0D=0A", "=\n\n", "\u200b\n", "\r",
+        "\\par ", "\\line\n", "~", "=0A", "%0A", "%0D%0A", "<br / >", "</br>", "=0D=0A", "=\n\n", "\u200b\n", "\r",
     ],
 )  # fmt: skip
 def test_a_line_break_however_it_is_written(end: str) -> None:
@@ -55,6 +55,7 @@ def test_a_line_break_however_it_is_written(end: str) -> None:
         ("nodule &lt; 5&nbsp;mm &amp; stable", "nodule < 5 mm & stable"),
         ("caf&eacute; &#233; &#xE9; &NBSP;x", "café é é  x"),
         ("H\\T\\P, 5\\S\\2, a\\R\\b, x\\F\\y, p\\E\\d", "H&P, 5^2, a~b, x|y, p\\d"),
+        ("see C:\\E\\new\\E\\x \\T\\ y", "see C:\\new\\x & y"),
         ("\\H\\bold\\N\\ and \\X51\\uill", "bold and Quill"),
         ('he said \\"no\\" and \\"yes\\"', 'he said "no" and "yes"'),
         ("Qu\\u0069ll \\ud83d\\ude00", "Quill 😀"),
@@ -83,8 +84,9 @@ def test_what_is_meant(text: str, plain: str) -> None:
         "\\\\nas01\\share\\new\\x", "C:\\X51\\T\\N", "seen at <TIME> by <NAME> on [DATE]", "~5 mm, then ~3 mm",
         "1.5 \\times 2 cm, \\nu \\neq 0",
         "EF=55, FEV1=80, a=b", "\\T2 axial\\", "and/or \\ either", "T2*-weighted _x_ _x00_", "{curly} \\a",
-        "x <- y -> z", "p<0.05; r>0.9",
-        "\tindented\r\nlines\x0b ü 肺 \ufffd", "", "a & b", "&unknown; &;", "3 = 2 + 1 =", "100% =AB", "the 5\" film",
+        "x <- y -> z", "nodule --> mass < 5 mm", "a ]]> b < c", "p<0.05; r>0.9",
+        "\tindented\r\nlines\x0b ü 肺 \ufffd", "", "a & b", "&unknown; &;", "3 = 2 + 1 =", "100% =AB", "of 80%, 0A",
+        "the 5\" film",
         "email <a@b.org>",
     ],
 )  # fmt: skip

@@ -56,6 +56,11 @@ def test_what_a_status_column_says(value: str, status: str) -> None:
         ("**ADDENDUM #1**\nSeen again.", "addendum"),
         ("ADDENDUM: seen again.\nFINAL REPORT\nClear.", "final"),  # the whole report again
         ("AMENDED REPORT\nClear.", "corrected"),
+        ("PRELIMINARY: Clear.", "preliminary"),
+        ("Chest\nFinal Report:\nClear.", "final"),
+        ("FINAL DIAGNOSIS: Clear.", ""),
+        ("Final report to follow.", ""),
+        ("FINAL\nClear.", "final"),
         ("FINDINGS: Clear.\nADDENDUM: seen again.", ""),
         ("The preliminary report was discussed. Addendum follows.", ""),
         ("Addendum to follow in a day", ""),

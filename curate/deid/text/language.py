@@ -32,7 +32,7 @@ _CLEAR = 2.0  # log-odds that such a sentence has to reach
 _WORD = re.compile(r"[^\W\d_]{2,}")
 # Addresses; what another de-identifier took out; the headings of a form, which are English in many a foreign report.
 _NO_WORD = re.compile(
-    r"\S*(?:://|@|www\.)\S*|\b[xX]{2,}\b|(?:^|(?<=[.;]))[ \t]*[^\W\d_]+(?: [^\W\d_]+){0,2}:", re.MULTILINE
+    r"(?<!\S)\S*(?:://|@|www\.)\S*|\b[xX]{2,}\b|(?:^|(?<=[.;]))[ \t]*[^\W\d_]+(?: [^\W\d_]+){0,2}:", re.MULTILINE
 )
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n+")
 _MOST_NON_LATIN = 0.2  # of the letters outside the Latin alphabet

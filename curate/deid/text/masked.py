@@ -10,20 +10,20 @@ from curate.errors import DropRecord
 from curate.record import Reason
 
 WORDS, WORDS_MASKED = "words", "words masked"  # as they are counted among a record's actions
-_WORD = re.compile(r"[^\W\d_]{2,}(?:['’-][^\W\d_]+)*")
+_WORD = re.compile(r"\b[^\W\d_]{2,}(?:['’-][^\W\d_]+)*\b")
 _DATES = re.compile(
     r"(?:jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)(?:uary|ruary|ch|il|ust|tember|ober|ember)?"
     r"|(?:mon|tues?|wed|wednes|thu|thurs|fri|sat|satur|sun)(?:day)?|am|pm|st|nd|rd|th|dr|mr|mrs|ms|md|prof",
     re.IGNORECASE,
 )
-_FEWEST = 4  # masked words; a title, two names and a town in a short text are no sign
+_FEWEST = 5  # masked words; two names and a street in a short text are no sign
 
 
 def masked_words(source: str, scrubbed: str) -> tuple[int, int]:
     """(words of ``source`` that are gone from ``scrubbed``, words of ``source``).
 
-    Words are runs of two and more letters; those of dates and titles do not count. A placeholder counts the words that
-    it stands for, however many fell into one; what stood as a placeholder in the source is nobody's.
+    Words are two and more letters without a digit; those of dates and titles do not count. A placeholder counts the
+    words that it stands for, however many fell into one; what stood as a placeholder in the source is nobody's.
     """
     words = _count(tidy(source))
     return max(0, words - _count(scrubbed)), words

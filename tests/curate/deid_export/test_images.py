@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
+from benchmarks.input.image_writers import tiff
 from curate.deid.pixels.gate import PixelPolicy
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid_export.image_jpeg import bare_jpeg
@@ -228,3 +229,61 @@ def test_a_tiff_of_more_than_8_bits_keeps_every_value(tmp_path: Path, pixels: np
         got = imagecodecs.tiff_decode(outcome.data, index=index)
         assert got.dtype == pixels.dtype
         assert np.array_equal(got, page)
+
+
+DEEP = [
+    film().astype(np.uint32) * 16_000_000,
+    film(dtype="i2") - 9000,
+    film().astype(np.float64) / 7,
+    colour(dtype="u2"),
+]
+
+
+@pytest.mark.parametrize("pixels", DEEP, ids=["uint32", "int16", "float64", "rgb16"])
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_every_depth_of_a_tiff_is_kept(tmp_path: Path, pixels: np.ndarray, order: str) -> None:
+    layout = {"compression": 5, "rows": 9} if pixels.ndim == 2 else {"planar": 2, "tile": (16, 32)}
+    outcome = clean(tmp_path / "a.tif", tiff([(pixels, layout)], order))
+    assert outcome.data is not None and outcome.suffix == ".tif"
+    got = imagecodecs.tiff_decode(outcome.data)
+    assert got.dtype == pixels.dtype and np.array_equal(got, pixels)
+
+
+def test_white_is_zero_is_written_as_black_is_zero(tmp_path: Path) -> None:
+    pixels = film(dtype="u2")
+    outcome = clean(tmp_path / "a.tif", tiff([(65535 - pixels, {"photometric": 0})]))
+    assert outcome.data is not None
+    with Image.open(io.BytesIO(outcome.data)) as image:
+        assert image.tag_v2[262] == 1
+    assert np.array_equal(imagecodecs.tiff_decode(outcome.data), pixels)
+
+
+@pytest.mark.parametrize("form", ["jpeg-ls", "jpeg 2000", "jpeg of 12 bits"])
+def test_what_png_holds_is_written_as_png(tmp_path: Path, form: str) -> None:
+    pixels = film(dtype="u2") >> 4
+    encode = {
+        "jpeg-ls": imagecodecs.jpegls_encode,
+        "jpeg 2000": lambda a: imagecodecs.jpeg2k_encode(a, reversible=True, level=0),
+        "jpeg of 12 bits": lambda a: imagecodecs.jpeg8_encode(a, level=98, bitspersample=12),
+    }[form]
+    outcome = clean(tmp_path / "a.bin", bytes(encode(pixels)))
+    assert outcome.data is not None and outcome.suffix == ".png"
+    got = imagecodecs.png_decode(outcome.data).astype(int)
+    assert np.abs(got - pixels).max() <= (40 if form == "jpeg of 12 bits" else 0)
+
+
+def test_grey_with_alpha_of_16_bits_keeps_its_values_where_it_is_opaque(tmp_path: Path) -> None:
+    pixels, alpha = film(dtype="u2"), np.full((96, 80), 65535, np.uint16)
+    alpha[:20] = 0
+    outcome = clean(tmp_path / "a.png", bytes(imagecodecs.png_encode(np.dstack([pixels, alpha]))))
+    assert outcome.data is not None
+    got = imagecodecs.png_decode(outcome.data)
+    assert got.dtype == np.uint16 and not got[:20].any() and np.array_equal(got[20:], pixels[20:])
+
+
+def test_a_picture_whose_header_contradicts_it_is_kept_back(tmp_path: Path) -> None:
+    data = jpeg(film())
+    size = data.index(b"\xff\xc0") + 5
+    cut = data[:size] + struct.pack(">H", 48) + data[size + 2 :]
+    assert clean(tmp_path / "a.jpg", cut).reason is Reason.CONTRADICTORY
+    assert clean(tmp_path / "a.jpg", data[: len(data) * 9 // 10] + b"\xff\xd9").reason is Reason.TRUNCATED

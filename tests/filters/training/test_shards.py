@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import io
+import lzma
+import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +64,43 @@ def test_long_names_go_through_tarfile(tmp_path: Path) -> None:
     records.keys[2] = "k" * 150
     write_shards(tmp_path / "long", records)
     assert open_shards(tmp_path / "long").keys.tolist() == records.keys
+
+
+def _tar(path: Path, members: dict[str, bytes]) -> None:
+    with tarfile.open(path, "w") as tar:
+        for name, data in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+
+
+def test_keys_that_hold_dots_are_all_read(tmp_path: Path) -> None:
+    names = [f"sub.dir/P{i // 4:03d}.IM{i % 4}" for i in range(24)]
+    _tar(tmp_path / "0.tar", {f"{n}.{s}": n.encode() for n in names for s in ("png", "txt", "json")})
+    shards = open_shards(tmp_path)
+    assert shards.keys.tolist() == names and not shards.skipped
+    assert [shards.text(i) for i in range(24)] == names
+    assert [shards.read(i).image for i in range(24)] == [n.encode() for n in names]
+
+
+def test_members_that_come_twice_are_counted(tmp_path: Path) -> None:
+    views = {"a.left.png": b"l", "a.right.png": b"r", "a.txt": b"No effusion."}  # one text of two views
+    masked = {"b.mask.png": b"m", "b.png": b"p", "b.txt": b"Clear."}
+    _tar(tmp_path / "0.tar", views | masked)
+    shards = open_shards(tmp_path)
+    assert shards.keys.tolist() == ["a", "b"]
+    assert [shards.read(i).image for i in range(2)] == [b"l", b"p"]
+    assert dict(shards.skipped) == {"members that come twice in a record": 1, "without a text": 1}
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, bz2.compress, lzma.compress])
+def test_a_compressed_tar_says_so(tmp_path: Path, compress: Callable[[bytes], bytes]) -> None:
+    write_films(tmp_path, 4)
+    tar = tmp_path / "000000.tar"
+    tar.write_bytes(compress(tar.read_bytes()))
+    with pytest.raises(RecipeError, match="is compressed") as raised:
+        open_shards(tmp_path)
+    assert "gunzip it" in str(raised.value)
 
 
 def test_nothing_to_read_names_the_fix(tmp_path: Path) -> None:

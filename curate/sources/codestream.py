@@ -1,0 +1,147 @@
+"""What a code stream says of itself, whatever the header says: coding, size, samples, precision, sign, colours, end.
+
+JPEG: ITU-T T.81 Annex B; JPEG-LS: T.87 Annex C; JPEG 2000 and HTJ2K: T.800 Annex A, T.814; RLE: PS3.5 Annex G.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+from pydicom import uid
+
+Coding = Literal["dct", "lossless", "ls", "j2k", "ht", "rle"]
+
+SYNTAXES: dict[Coding, tuple[uid.UID, ...]] = {
+    "dct": (uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit),
+    "lossless": (uid.JPEGLossless, uid.JPEGLosslessSV1),
+    "ls": (uid.JPEGLSLossless, uid.JPEGLSNearLossless),
+    "j2k": (uid.JPEG2000Lossless, uid.JPEG2000),
+    "ht": (uid.HTJ2KLossless, uid.HTJ2KLosslessRPCL, uid.HTJ2K),
+    "rle": (uid.RLELossless,),
+}
+# Where the header's syntax names another coding: the one of a coding's syntaxes that promises least.
+_LEAST: dict[Coding, uid.UID] = {coding: syntaxes[-1] for coding, syntaxes in SYNTAXES.items()}
+_CODINGS: dict[str, Coding] = {syntax: coding for coding, syntaxes in SYNTAXES.items() for syntax in syntaxes}
+_SOC_SIZ, _JP2 = b"\xff\x4f\xff\x51", b"jP  "
+_EOI = b"\xff\xd9"  # of JPEG and JPEG-LS, and as EOC of JPEG 2000
+_RLE_HEADER = struct.Struct("<16L")
+HEAD = _RLE_HEADER.size  # bytes by which `starts_frame` knows a frame's first fragment
+
+
+@dataclass(frozen=True)
+class Stream:
+    """``signed`` is None where the coding cannot say; ``colours``: what three samples are, where the stream says;
+    ``end``: the offset behind the end marker, None in a stream that was cut."""
+
+    coding: Coding
+    rows: int
+    columns: int
+    samples: int
+    bits: int
+    signed: bool | None = None
+    colours: Literal["RGB", "YBR"] | None = None
+    end: int | None = None
+
+    def syntax(self, declared: uid.UID) -> uid.UID:
+        """``declared`` where the stream is of its coding, else a syntax of the stream's own."""
+        if _CODINGS.get(declared) == self.coding:
+            return declared
+        return uid.JPEGBaseline8Bit if self.coding == "dct" and self.bits == 8 else _LEAST[self.coding]
+
+
+def starts_frame(head: bytes) -> bool:
+    """Is ``head``, the first `HEAD` bytes of a fragment, the beginning of a code stream and so of a frame?"""
+    return head.startswith((b"\xff\xd8\xff", _SOC_SIZ)) or head[4:8] == _JP2 or rle_segments(head) is not None
+
+
+def rle_segments(data: bytes, length: int | None = None) -> tuple[int, ...] | None:
+    """Offsets of an RLE frame's segments (G.5), None where ``data`` begins with no RLE header that fits ``length``."""
+    if len(data) < HEAD:
+        return None
+    count, *offsets = _RLE_HEADER.unpack_from(data)
+    if not 1 <= count <= 15 or offsets[0] != HEAD or any(offsets[count:]):
+        return None
+    ends = [*offsets[:count], length] if length is not None else offsets[:count]
+    return tuple(offsets[:count]) if all(a < b for a, b in pairwise(ends)) else None
+
+
+def read_stream(data: bytes) -> Stream | None:
+    """What the JPEG, JPEG-LS or JPEG 2000 stream at the start of ``data`` says; None where it is none, or says no
+    size. RLE says nothing: see `rle_segments`."""
+    if data.startswith(_SOC_SIZ) or data[4:8] == _JP2:
+        return _jpeg2000(data)
+    return _jpeg(data) if data.startswith(b"\xff\xd8") else None
+
+
+def _jpeg(data: bytes) -> Stream | None:
+    at, frame, apps = 2, b"", list[bytes]()
+    coding: Coding = "dct"
+    while at + 4 <= len(data) and data[at] == 0xFF:
+        marker = data[at + 1]
+        if marker == 0xFF:  # fill byte
+            at += 1
+            continue
+        length = int.from_bytes(data[at + 2 : at + 4], "big")
+        parameters = data[at + 4 : at + 2 + length]
+        if marker == 0xF7 or (0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)):
+            coding = "ls" if marker == 0xF7 else "lossless" if marker in (0xC3, 0xC7) else "dct"
+            frame = frame or parameters
+        elif 0xE0 <= marker <= 0xEF:
+            apps.append(parameters)
+        elif marker == 0xDA:
+            break
+        at += 2 + length
+    if len(frame) < 6:
+        return None
+    rows, columns = int.from_bytes(frame[1:3], "big"), int.from_bytes(frame[3:5], "big")
+    end = data.find(_EOI, at)  # byte and bit stuffing keep it out of entropy-coded data
+    return Stream(
+        coding, rows, columns, frame[5], frame[0], None, _told_colours(frame, apps), end + 2 if end >= 0 else None
+    )
+
+
+def _told_colours(frame: bytes, apps: list[bytes]) -> Literal["RGB", "YBR"] | None:
+    """Of three components: by their names, else by Adobe's transform, else as JFIF has them."""
+    if frame[5] != 3:
+        return None
+    if frame[6::3][:3] in (b"RGB", b"rgb"):
+        return "RGB"
+    for parameters in apps:
+        if parameters.startswith(b"JFIF\0"):
+            return "YBR"
+        if parameters.startswith(b"Adobe") and len(parameters) >= 12 and parameters[11] <= 1:
+            return "YBR" if parameters[11] else "RGB"
+    return None
+
+
+def _jpeg2000(data: bytes) -> Stream | None:
+    siz = data.find(_SOC_SIZ)  # in a whole JP2 file, which the standard forbids and writers do, behind its boxes
+    if siz < 0 or len(data) < siz + 44:
+        return None
+    right, bottom, left, top = (int.from_bytes(data[siz + k : siz + k + 4], "big") for k in (8, 12, 16, 20))
+    samples, depth = int.from_bytes(data[siz + 40 : siz + 42], "big"), data[siz + 42]
+    coding: Coding = "j2k"
+    at = siz + 2
+    while data[at : at + 1] == b"\xff" and data[at + 1 : at + 2] not in (b"\x90", b""):
+        if data[at + 1] == 0x50:  # CAP, which only the high-throughput coder writes
+            coding = "ht"
+        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    end = _end_of_tiles(data, at)
+    return Stream(coding, bottom - top, right - left, samples, (depth & 0x7F) + 1, depth >= 0x80, None, end)
+
+
+def _end_of_tiles(data: bytes, at: int) -> int | None:
+    """Offset behind EOC, by the lengths of the tile-parts from ``at`` on; by the marker itself where they are wrong."""
+    first = at
+    while data[at : at + 2] == b"\xff\x90":
+        length = int.from_bytes(data[at + 6 : at + 10], "big")
+        if length < 14:
+            break
+        at += length
+    if data[at : at + 2] == _EOI and at > first:
+        return at + 2
+    end = data.find(_EOI, first + 12)
+    return end + 2 if end >= 0 and data[first : first + 2] == b"\xff\x90" else None

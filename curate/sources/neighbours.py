@@ -1,0 +1,71 @@
+"""Neighbouring pixels as witnesses: which reading of the same bytes is a picture, where the header cannot be right.
+
+A picture's neighbours are near each other. What is asked here is asked of contradictory files only, and answers
+"neither" where the pixels do not tell: noise speaks for no reading.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+_SAMPLE = 1 << 18  # values looked at for a distance
+_FEW = 16  # pairs of neighbours below which nothing is said
+
+
+def nearest_stride(values: np.ndarray, strides: tuple[int, ...]) -> int | None:
+    """Of flat ``values``, the stride at which they are nearest to each other; None where none stands out."""
+    flat = values.reshape(-1)[:_SAMPLE].astype(np.float64)
+    if flat.size <= max(strides) + _FEW:
+        return None
+    distances = [float(np.abs(flat[stride:] - flat[:-stride]).mean()) for stride in strides]
+    best, second = sorted(distances)[:2]
+    return strides[distances.index(best)] if best < 0.97 * second else None
+
+
+def roughness(pixels: np.ndarray) -> float:
+    """Mean distance of neighbours, down and across, of (rows, columns[, samples])."""
+    wide = pixels.astype(np.float64)
+    return float(np.abs(np.diff(wide, axis=0)).mean() + np.abs(np.diff(wide, axis=1)).mean())
+
+
+def is_continuous(values: np.ndarray, parts: np.ndarray, span: float, among: np.ndarray | None = None) -> bool:
+    """Do ``values`` (rows, columns) go on where neighbours lie in different ``parts``?
+
+    They do where such neighbours are as near as others are, and nearer than a sixteenth of ``span``, the range
+    that they could differ by. ``among``: the pixels that are asked.
+    """
+    seams, elsewhere = _distances(values, parts, among)
+    if seams.size < _FEW or elsewhere.size < _FEW:
+        return False
+    return bool(np.median(seams) <= min(4 * elsewhere.mean() + 2, span / 16))
+
+
+def is_nearer(values: np.ndarray, others: np.ndarray, parts: np.ndarray, among: np.ndarray | None = None) -> bool:
+    """Are neighbours of different ``parts`` far nearer in ``values`` than in ``others``, all (rows, columns)?
+
+    Half as far by mean or by median, and by neither farther: of test patterns the median tells, of grain the mean.
+    """
+    here, there = (_distances(each, parts, among)[0] for each in (values, others))
+    if here.size < _FEW:
+        return False
+    ratios = sorted(
+        (float(np.median(here) / max(np.median(there), 1e-9)), float(here.mean() / max(there.mean(), 1e-9)))
+    )
+    return ratios[0] < 0.5 and ratios[1] < 1
+
+
+def _distances(values: np.ndarray, parts: np.ndarray, among: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """Of neighbours in different parts, and of all others."""
+    wide = values.astype(np.float64)
+    across, within = [], []
+    for axis in (0, 1):
+        distance = np.abs(np.diff(wide, axis=axis))
+        seam = np.diff(parts, axis=axis) != 0
+        asked = _both(among, axis) if among is not None else np.ones(seam.shape, bool)
+        across.append(distance[seam & asked])
+        within.append(distance[~seam & asked])
+    return np.concatenate(across), np.concatenate(within)
+
+
+def _both(among: np.ndarray, axis: int) -> np.ndarray:
+    return np.asarray(among[1:] & among[:-1] if axis == 0 else among[:, 1:] & among[:, :-1])
