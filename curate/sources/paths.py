@@ -86,31 +86,33 @@ def beside(
     suffix; else the only one of the archive with this bare name but for the suffix.
     """
     at, there = dict(zip(paths, names, strict=True)), set(names)
-    both = list(zip(asked, places, strict=True))
-    if all(not name or (name in there and not any(p in at for p in where)) for name, where in both):
-        return list(asked), list(names)
-    places_by_stem, stems = _by_stem(zip(paths, names, strict=True)), _by_stem((n, n) for n in names)
+    both = [(name.replace("\\", "/"), where) for name, where in zip(asked, places, strict=True)]
+    exact = [
+        next((at[p] for p in where if p in at), name if name in there else "") if name else "" for name, where in both
+    ]
+    if all(found or not name for found, name in zip(exact, asked, strict=True)):
+        return [found or name for found, name in zip(exact, asked, strict=True)], list(names)
+    # what a report names to the letter is no other's: of a.png and a.jpg one may be missing, and the other is not it
+    taken = {stem(name) for name in exact}
+    by_place = {s: n for s, n in _by_stem(zip(paths, names, strict=True)).items() if stem(n) not in taken}
+    stems = {s: n for s, n in _by_stem((n, n) for n in names).items() if s not in taken}
     bare: dict[str, list[str]] = {}
     for one in stems:
         bare.setdefault(one.rpartition("/")[2], []).append(one)
     merged: set[str] = set()
 
-    def named(name: str, where: Sequence[str]) -> str:
-        if found := next((at[p] for p in where if p in at), ""):
-            return found
-        if name in there:
-            return name
-        for wanted in (w for p in where for w in (p, stem(p)) if w in places_by_stem):
-            merged.add(stem(places_by_stem[wanted]))
-            return places_by_stem[wanted]
+    def like(name: str, where: Sequence[str]) -> str:
+        for wanted in (w for p in where for w in (p, stem(p)) if w in by_place):
+            merged.add(stem(by_place[wanted]))
+            return by_place[wanted]
         for wanted in (name, stem(name)):
             known = [wanted] if wanted in stems else bare.get(wanted.rpartition("/")[2], [])
-            if len(known) == 1:
+            if len(known) == 1 and (f"/{wanted}".endswith(f"/{known[0]}") or f"/{known[0]}".endswith(f"/{wanted}")):
                 merged.add(known[0])
                 return stems[known[0]]
         return name
 
-    told = [named(name.replace("\\", "/"), where) if name else name for name, where in both]
+    told = [found or (like(name, where) if name else "") for found, (name, where) in zip(exact, both, strict=True)]
     return told, [stems[one] if (one := stem(name)) in merged else name for name in names]
 
 

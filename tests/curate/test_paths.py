@@ -60,11 +60,16 @@ def test_a_shape_holds_no_digit_and_no_word(path: str) -> None:
 def test_what_stands_beside_what() -> None:
     names = ["train/a.jpg", "test/a.jpg", "x/b.png", "x/b.dcm", "c"]
     paths = [f"/r/{n}" for n in names]
-    asked = ["a.jpg", "test/a.jpg", "b.dcm", "x/b.tif", "nowhere.jpg", "", "c"]
-    places = [["/r/train/a.jpg"], ["/t/test/a.jpg"], ["/t/b.dcm"], [], [], [], ["/r/c"]]
+    asked = ["a.jpg", "test/a.jpg", "b", "x/b.tif", "nowhere.jpg", "", "c"]
+    places = [["/r/train/a.jpg"], ["/t/test/a.jpg"], ["/t/b"], [], [], [], ["/r/c"]]
     told, called = beside(asked, places, names, paths)
     assert told == ["train/a.jpg", "test/a.jpg", "x/b.dcm", "x/b.dcm", "nowhere.jpg", "", "c"]
     assert called == ["train/a.jpg", "test/a.jpg", "x/b.dcm", "x/b.dcm", "c"]  # one name: both are the report's
+
+
+def test_what_one_report_names_to_the_letter_is_no_other_reports() -> None:
+    told, called = beside(["a.jpg", "a.png", "y/b.png"], [[], [], []], ["a.jpg", "x/b.jpg"], ["/r/a.jpg", "/r/x/b.jpg"])
+    assert told == ["a.jpg", "a.png", "y/b.png"] and called == ["a.jpg", "x/b.jpg"]
 
 
 def test_a_bare_name_of_two_places_is_not_guessed() -> None:
