@@ -70,6 +70,8 @@ def cut_letterhead(text: str) -> tuple[str, Counter[str]]:
 
 def _sentences(line: str) -> str:
     """What of a field's line is the report's: from its first sentence on, if any speaks of anatomy or disease."""
+    value = signs.VALUE.match(line)
+    line = line[value.end() :] if value else line
     first, medical = None, False
     for start, end in _units(line):
         unit = line[start:end].rstrip()

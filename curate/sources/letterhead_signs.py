@@ -176,6 +176,7 @@ HALF_ROLE = re.compile(rf"\b(?:{_DUTY})$", re.IGNORECASE)  # "Consultant", befor
 FIELD = re.compile(
     rf"\b(?:{_IDENTITY}|{_CONTACT})\W{{0,3}}(?:{_DATE}|{_PHONE}|\d[\d/-]{{3,}})([ \t]+)(?=[A-Z])", re.IGNORECASE
 )
+VALUE = re.compile(rf"\s*(?:{_DATE}|{_PHONE}|\d[\d/-]{{3,}})[ \t]+(?=[A-Z])", re.IGNORECASE)  # ... after its heading
 PERSON = re.compile(
     r"\b(?i:by|dr|doctor|prof|professor|mr|mrs|ms|miss|dear|radiologist|physician|resident|name|patient|re)\b[.:,]* *"
     r"((?:[A-Z][\w'’-]*\.?,? ?){1,4})"

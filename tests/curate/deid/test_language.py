@@ -1,0 +1,92 @@
+"""Whether a text is taken for another language than English."""
+
+import json
+
+import pytest
+
+from benchmarks.deid.languages import english, rates, texts
+from benchmarks.deid.notes import generate
+from curate.deid.text.language import foreign_language, language_preview, require_known_language
+from curate.deid.text.scrub import TextRules, scrub
+from curate.errors import DropRecord
+from curate.record import Reason
+from tests.realdata import real
+
+GERMAN = "Herz normal groß. Lunge beidseits frei. Kein Erguss. Kein Pneumothorax."
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Kein Erguss. Kein Pneumothorax.",
+        "KEIN NACHWEIS EINER FRAKTUR. WEICHTEILE UNAUFFAELLIG.",
+        "FINDINGS: Lunge gut belüftet, keine flächigen Infiltrate. IMPRESSION: Unauffälliger Befund.",
+        "Vergroesserter Herzschatten, kleine Pleuraerguesse beidseits.",
+        "Sin derrame pleural ni neumotorax.",
+        "Pas d'épanchement. Les poumons sont clairs.",
+        "The heart is normal in size. The lungs are clear. No effusion is seen on either side. The bones are intact.\n"
+        "Im rechten Oberlappen findet sich ein kleiner Rundherd ohne Verkalkung.",
+        "胸水なし。気胸なし。",
+    ],
+)
+def test_reports_in_other_languages(text):
+    with pytest.raises(DropRecord) as dropped:
+        require_known_language(text)
+    assert dropped.value.reason is Reason.LANGUAGE
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "Normal.",
+        "Cardiomegaly. No effusion.",
+        "NO ACUTE CARDIOPULMONARY DISEASE.",
+        "Malignant melonoma of the skin.",  # a misspelling
+        "Situs inversus. Vena cava inferior filter in situ, status post TIPS.",
+        "Tuberous sclerosis with a cafe-au-lait lesion; pars interarticularis defect.",
+        "Discussed with Dr. Agnieszka Kowalczyk and Dr. Günther Müller by telephone at 10:30.",
+        "Dictated by Dr. Jean-Pierre de la Fontaine, Hôpital Saint-Luc. No fracture is seen in the left hand.",
+    ],
+)
+def test_english_reports(text):
+    assert foreign_language(text) is None
+
+
+def test_texts_held_back_from_the_fit():
+    held = texts("held")
+    assert len({language for language, _ in held}) >= 15
+    assert sum(foreign_language(text) is not None for _, text in held) >= 0.98 * len(held)
+    assert not [note.text for note in generate(60, seed=31) if foreign_language(note.text)]
+
+
+def test_words_that_an_archives_patients_share_do_not_make_it_english():
+    archive = frozenset(w.strip(".").lower() for w in GERMAN.split())
+    with pytest.raises(DropRecord) as dropped:
+        scrub(GERMAN, [], "", None, TextRules("mask"), archive)
+    assert dropped.value.reason is Reason.LANGUAGE
+
+
+def test_a_cell_of_a_few_words_may_be_a_name():
+    require_known_language("Weber und Söhne GmbH", report=False)
+    long = "Die Lunge ist seitengleich belüftet, kein Nachweis von Infiltraten oder Ergüssen."
+    with pytest.raises(DropRecord):
+        require_known_language(long, report=False)
+
+
+def test_the_preview_counts_languages_and_quotes_nothing():
+    told = language_preview([GERMAN, GERMAN, "Pas de foyer. Les poumons sont clairs.", "The lungs are clear."])
+    assert told == [
+        "language: 2 of 4 reports look German: they would be withheld",
+        "language: 1 of 4 reports look French: they would be withheld",
+    ]
+    assert language_preview(["The lungs are clear."]) == []
+
+
+def test_real_english_reports_and_spanish_histories():
+    folder = real("reports").parent
+    found = rates(english(folder))
+    reports = [found[name] for name in ("iu reports", "radiology_pairs", "cxr_pairs")]
+    assert sum(taken for taken, _ in reports) <= 0.001 * sum(n for _, n in reports)
+    spanish = (real("deid") / "text" / "meddocan_es.jsonl").read_text(encoding="utf-8").splitlines()[:100]
+    assert all(foreign_language(json.loads(line)["text"]) == "Spanish" for line in spanish)
