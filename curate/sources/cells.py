@@ -30,7 +30,7 @@ def overlay_bits(dataset: Dataset) -> int:
     return mask
 
 
-def settle(cells: np.ndarray, layout: Layout, overlays: int = 0) -> tuple[np.ndarray, Layout]:
+def settle(cells: np.ndarray, layout: Layout, overlays: int = 0, *, doubted: bool = False) -> tuple[np.ndarray, Layout]:
     """The values of whole ``cells``, (..., rows, columns[, samples]) of any integer dtype, and the layout they prove.
 
     - High Bit above Bits Stored - 1: values lie at the top where the bits below are empty, at the bottom where they
@@ -38,8 +38,8 @@ def settle(cells: np.ndarray, layout: Layout, overlays: int = 0) -> tuple[np.nda
     - Bits above Bits Stored are left out where overlays declare them, where all cells have the same, and where the
       picture goes on below them; they are a sign where every cell repeats its highest bit in them; they belong to
       the value where the picture goes on only with them.
-
     - A declared sign is none where the picture goes on from the highest positive to the lowest negative number.
+      ``doubted``: the code stream says that there is none, so the picture must show one.
 
     Raises DropRecord PIXEL_BITS.
     """
@@ -48,8 +48,8 @@ def settle(cells: np.ndarray, layout: Layout, overlays: int = 0) -> tuple[np.nda
     above = int(np.bitwise_or.reduce(codes, axis=None)) >> layout.stored << layout.stored & ~overlays
     if above:
         layout = _explained(codes, layout, above)
-    if layout.signed and _wraps(codes, layout.stored):
-        layout = replace(layout, signed=False)
+    if layout.signed:
+        layout = replace(layout, signed=_is_signed(codes, layout.stored, doubted=doubted))
     return mask(codes.view(f"{cells.dtype.byteorder}{'i' if layout.signed else 'u'}{cells.itemsize}"), layout), layout
 
 
@@ -108,25 +108,26 @@ def _sign_or_none(codes: np.ndarray, stored: int) -> bool:
     return bool(((high <= 1) | (high == high.dtype.type((1 << (8 * codes.itemsize - stored + 1)) - 1))).all())
 
 
-def _wraps(codes: np.ndarray, stored: int) -> bool:
-    """Does the picture go on over the seam that a sign in bit ``stored - 1`` would make?
+def _is_signed(codes: np.ndarray, stored: int, *, doubted: bool) -> bool:
+    """Is there a sign in bit ``stored - 1``, or does the picture go on over the seam that it would make?
 
     Asked only where values come near both ends of the range, and of the pixels that are not at the ends themselves:
-    black beside white is no seam.
+    black beside white is no seam. ``doubted``: where the picture does not tell, the header's word is not enough.
     """
     unsigned = codes & codes.dtype.type((1 << stored) - 1)
     half, near = 1 << (stored - 1), 1 << max(stored - 4, 0)
-    if (
-        not ((unsigned >= half - near) & (unsigned < half)).any()
-        or not ((unsigned >= half) & (unsigned < half + near)).any()
-    ):
-        return False
+    top, bottom = (unsigned >= half - near) & (unsigned < half), (unsigned >= half) & (unsigned < half + near)
     plane = _plane(unsigned)
-    if plane is None:
-        return False
+    if plane is None or not (top.any() and bottom.any()):
+        return True
     parts = plane >> plane.dtype.type(stored - 1)
     signed = plane.astype(np.int64) - (parts.astype(np.int64) << stored)
-    return is_nearer(plane, signed, parts, (plane != half - 1) & (plane != half))
+    among = (plane != half - 1) & (plane != half)
+    if is_nearer(plane, signed, parts, among):
+        return False
+    if doubted and not is_nearer(signed, plane, parts, among):
+        raise DropRecord(Reason.PIXEL_BITS)
+    return True
 
 
 def _plane(cells: np.ndarray) -> np.ndarray | None:

@@ -151,7 +151,7 @@ def settle_stream(cells: np.ndarray, stream: Stream | None, layout: Layout, over
         cells = cells & cells.dtype.type((1 << stream.bits) - 1)
         if cells.ndim == 2 and read_signs(cells, stream.bits):
             layout = replace(layout, signed=True, stored=stream.bits)
-    return settle(cells, layout, overlays)
+    return settle(cells, layout, overlays, doubted=stream is not None and stream.signed is False)
 
 
 def _first_that_decodes(syntax: uid.UID, data: bytes, layout: Layout, plugins: tuple[str, ...]) -> np.ndarray:

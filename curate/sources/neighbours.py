@@ -43,7 +43,8 @@ def is_continuous(values: np.ndarray, parts: np.ndarray, span: float, among: np.
 def is_nearer(values: np.ndarray, others: np.ndarray, parts: np.ndarray, among: np.ndarray | None = None) -> bool:
     """Are neighbours of different ``parts`` far nearer in ``values`` than in ``others``, all (rows, columns)?
 
-    Half as far by mean or by median, and by neither farther: of test patterns the median tells, of grain the mean.
+    At most two thirds as far by mean or by median, and by neither farther: of test patterns the median tells, of
+    grain the mean.
     """
     here, there = (_distances(each, parts, among)[0] for each in (values, others))
     if here.size < _FEW:
@@ -51,7 +52,7 @@ def is_nearer(values: np.ndarray, others: np.ndarray, parts: np.ndarray, among: 
     ratios = sorted(
         (float(np.median(here) / max(np.median(there), 1e-9)), float(here.mean() / max(there.mean(), 1e-9)))
     )
-    return ratios[0] < 0.5 and ratios[1] < 1
+    return ratios[0] < 2 / 3 and ratios[1] < 1
 
 
 def _distances(values: np.ndarray, parts: np.ndarray, among: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
