@@ -374,11 +374,11 @@ def cut_short(rng: np.random.Generator) -> Case:
     return Case(data[: int(len(data) * rng.uniform(0.4, 0.95))], _of(values), 0, 2)
 
 
-def lut_item(first: int, bits: int, entries: np.ndarray, vr: str = "US") -> Dataset:
-    """A LUT item with words as entries."""
+def lut_item(first: int, bits: int, entries: np.ndarray, vr: str = "US", order: str = "<") -> Dataset:
+    """A LUT item with words as entries, in the byte order of the data set."""
     item = Dataset()
     item.add_new(0x00283002, vr, [len(entries) & 0xFFFF, first, bits])
-    item.add_new(0x00283006, "OW", entries.astype("<u2").tobytes())
+    item.add_new(0x00283006, "OW", entries.astype(f"{order}u2").tobytes())
     return item
 
 

@@ -230,9 +230,11 @@ def _codec(runner: DecodeRunner) -> Callable[[bytes], np.ndarray]:
         codec = imagecodecs.jpegls_decode
     elif syntax in _JPEG_2000:
         codec = partial(imagecodecs.jpeg2k_decode, planar=False)
-    else:  # keep YBR as stored: pydicom converts it, and libjpeg's rounding differs by one
-        colour = runner.samples_per_pixel == 3 and runner.photometric_interpretation != "RGB"
-        codec = partial(imagecodecs.jpeg8_decode, outcolorspace="ycbcr" if colour else None)
+    else:  # samples as stored, since libjpeg would guess what they are: pydicom converts YBR, and rounds otherwise too
+        named = None
+        if runner.samples_per_pixel == 3:
+            named = "rgb" if runner.photometric_interpretation == "RGB" else "ycbcr"
+        codec = partial(imagecodecs.jpeg8_decode, colorspace=named, outcolorspace=named)
     return codec
 
 

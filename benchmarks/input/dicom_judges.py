@@ -1,0 +1,125 @@
+"""Other renderers' pictures of a DICOM file: DCMTK's command-line tools, and pydicom's own functions.
+
+Neither shares code with the product: pixels are decoded by pydicom's other plugins, or by DCMTK.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+import warnings
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pydicom
+from pydicom.dataset import Dataset
+from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi_lut, get_decoder, pixel_array
+from pydicom.uid import JPEGLSLossless, JPEGLSNearLossless
+
+from benchmarks.input.dicom_make import shade
+
+_FAR = 1e7  # a value beyond any window
+
+
+def inverted(ds: Dataset) -> bool:
+    """Is the picture shown inverted (PS3.3 C.11.6, else C.7.6.3.1.2)?"""
+    shape = str(ds.get("PresentationLUTShape", "")).upper()
+    return shape == "INVERSE" if shape in ("INVERSE", "IDENTITY") else ds.PhotometricInterpretation == "MONOCHROME1"
+
+
+def mapping(ds: Dataset) -> str:
+    """What makes shades of a grey file: "lut", "window", "bits" (8 and fewer, as they are) or "range"."""
+    if ds.get("VOILUTSequence"):
+        return "lut"
+    if ds.get("WindowCenter") is not None and ds.get("WindowWidth") is not None:
+        return "window"
+    return "bits" if ds.get("BitsStored", 16) <= 8 else "range"
+
+
+def decoded(path: Path) -> np.ndarray | None:
+    """Frame 0 by pydicom's plugins, without the product's; None where they cannot."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            syntax = pydicom.filereader.read_file_meta_info(path).TransferSyntaxUID
+            plugins = [p for p in ("gdcm", "pylibjpeg", "pydicom") if p in get_decoder(syntax).available_plugins] or [
+                ""
+            ]
+        except Exception:  # noqa: BLE001  whatever is wrong with the file, this judge does not know it
+            return None
+        for plugin in plugins:
+            try:
+                return pixel_array(path, index=0, decoding_plugin=plugin)
+            except Exception:  # noqa: BLE001
+                continue
+    return None
+
+
+def by_pydicom(path: Path) -> np.ndarray | None:
+    """uint8 shades or RGB; where nothing in the header maps the values, the extremes become black and white."""
+    pixels = decoded(path)
+    if pixels is None:
+        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        ds = pydicom.dcmread(path, force=True, stop_before_pixels=True)
+        try:
+            if ds.PhotometricInterpretation == "PALETTE COLOR":
+                table = apply_color_lut(pixels, ds)
+                return (table >> 8).astype(np.uint8) if table.max() > 255 else table.astype(np.uint8)
+            if pixels.ndim == 3:
+                return pixels if ds.BitsStored == 8 else shade(pixels / (2.0**ds.BitsStored - 1))
+            return _grey(pixels, ds)
+        except Exception:  # noqa: BLE001
+            return None
+
+
+def _grey(pixels: np.ndarray, ds: Dataset) -> np.ndarray:
+    # as wide numbers: of int8 and int16 its index into a modality LUT runs over
+    values = apply_modality_lut(pixels.astype(np.int64), ds).astype(np.float64)
+    how = mapping(ds)
+    if how == "lut":
+        bits = ds.VOILUTSequence[0].LUTDescriptor[2]
+        share = apply_voi_lut(values.astype(np.int64), ds, prefer_lut=True) / (2.0**bits - 1)
+    elif how == "window":
+        ends = apply_voi_lut(np.concatenate([values.ravel(), [-_FAR, _FAR]]), ds, prefer_lut=False)
+        share = ((ends[:-2] - ends[-2]) / (ends[-1] - ends[-2])).reshape(values.shape)
+    elif how == "bits":
+        low = -(1 << (ds.BitsStored - 1)) if ds.PixelRepresentation else 0
+        ends = apply_modality_lut(np.array([low, low + (1 << ds.BitsStored) - 1]), ds).astype(np.float64)
+        share = (values - ends.min()) / (ends.max() - ends.min())
+    else:
+        share = (values - values.min()) / (values.max() - values.min())
+    return 255 - shade(share) if inverted(ds) else shade(share)
+
+
+def dcmtk_version() -> str | None:
+    """DCMTK's release, None where it is not installed."""
+    if shutil.which("dcmj2pnm") is None:
+        return None
+    said = subprocess.run(["dcmj2pnm", "--version"], capture_output=True, text=True, check=False)
+    return (said.stdout + said.stderr).split(" v")[1].split()[0]
+
+
+def by_dcmtk(path: Path) -> np.ndarray | None:
+    """uint8 shades or RGB of frame 1 by DCMTK; where nothing maps the values, by its min-max window (``+Wm``)."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        ds = pydicom.dcmread(path, force=True, stop_before_pixels=True)
+    syntax = ds.file_meta.get("TransferSyntaxUID")
+    tool = "dcml2pnm" if syntax in (JPEGLSLossless, JPEGLSNearLossless) else "dcmj2pnm"
+    if shutil.which(tool) is None or ds.get("VOILUTFunction", "LINEAR") not in ("LINEAR", "SIGMOID"):
+        return None  # it knows no LINEAR_EXACT, and says so
+    grey = str(ds.get("PhotometricInterpretation", "")).startswith("MONO")
+    flags = {"lut": ["+Wl", "1"], "window": ["+Wi", "1"], "bits": [], "range": ["+Wm"]}[mapping(ds)] if grey else []
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "out.pnm"
+        ran = subprocess.run([tool, "+op", "-O", *flags, path, out], capture_output=True, check=False)
+        if ran.returncode or not out.exists():
+            return None
+        found = cv2.imread(str(out), cv2.IMREAD_UNCHANGED)
+    if found is None:
+        return None
+    return np.ascontiguousarray(found[..., ::-1]) if found.ndim == 3 else found

@@ -1,0 +1,270 @@
+"""Do DCMTK and pydicom show the same shades? `python -m benchmarks.input.dicom_render [--data FOLDER]`
+
+Cells are made over photometric interpretation x bits x sign x mapping (window of each function, VOI LUT, modality LUT,
+rescale, none) x transfer syntax; ``--data`` and the files that come with pydicom are judged beside them. A cell agrees
+with a judge where no pixel differs by more than one shade; every other cell must have a named cause.
+
+What is compared: windows and VOI LUTs as they are. A frame of more than 8 bits without either is shown by percentiles,
+a rule of the product's own (`benchmarks.input.dicom_files` holds it against a reference); against a judge it is
+shown by its extremes (``window: full``), which is DCMTK's ``+Wm``. pydicom has no rule for inverting: `dicom_judges`
+inverts for it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+from pydicom.data import get_testdata_files
+from pydicom.dataset import Dataset
+from pydicom.pixels.processing import convert_color_space
+from pydicom.sequence import Sequence
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    JPEGExtended12Bit,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    RLELossless,
+)
+
+from benchmarks.input.dicom_contradictory import curve, lut_item
+from benchmarks.input.dicom_judges import by_dcmtk, by_pydicom, dcmtk_version, mapping
+from benchmarks.input.dicom_make import (
+    cells_of,
+    colours,
+    file_of,
+    header,
+    native,
+    packed,
+    picture,
+    stream,
+    wide_window,
+)
+from curate.errors import DropRecord
+from curate.sources.dicom import PixelRules, load_dicom
+
+SYNTAXES = (
+    ImplicitVRLittleEndian,
+    ExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    DeflatedExplicitVRLittleEndian,
+    RLELossless,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    JPEG2000Lossless,
+)
+MAPPINGS = ("LINEAR", "LINEAR_EXACT", "SIGMOID", "rescale", "lut", "modality", "none")
+JUDGES: dict[str, Callable[[Path], np.ndarray | None]] = {"pydicom": by_pydicom, "dcmtk": by_dcmtk}
+
+
+def cells() -> Iterator[tuple[str, bytes]]:
+    """(name, file) of every cell."""
+    grey = itertools.product(("MONOCHROME1", "MONOCHROME2"), (8, 10, 12, 16), (False, True), MAPPINGS, SYNTAXES)
+    for k, (photometric, bits, signed, how, syntax) in enumerate(grey):
+        name = f"{photometric} {bits} bits {'signed' if signed else 'unsigned'} {how} {syntax.name}"
+        yield name, _grey(np.random.default_rng((4, k)), photometric, bits, how, syntax, signed=signed)
+    colour = itertools.product(("RGB", "RGB by plane", "YBR_FULL", "YBR_FULL_422", "PALETTE 8", "PALETTE 16"), SYNTAXES)
+    for k, (photometric, syntax) in enumerate(colour):
+        data = _colour(np.random.default_rng((5, k)), photometric, syntax)
+        if data is not None:
+            yield f"{photometric} 8 bits {syntax.name}", data
+
+
+def _file(ds: Dataset, values: np.ndarray, allocated: int, syntax: UID) -> bytes:
+    if syntax.is_encapsulated:
+        return file_of(ds, packed([stream(cells_of(values, allocated), syntax)]), syntax, coded=True)
+    return file_of(ds, native(values, allocated, syntax), syntax)
+
+
+def _grey(rng: np.random.Generator, photometric: str, bits: int, how: str, syntax: UID, *, signed: bool) -> bytes:
+    allocated, half = 8 if bits == 8 else 16, 1 << (bits - 1)
+    values = picture(rng, -half + 2, half - 2) if signed else picture(rng, 1, 2 * half - 2)
+    vr, order = "SS" if signed else "US", ">" if syntax == ExplicitVRBigEndian else "<"
+    ds = header(values, bits, allocated, PhotometricInterpretation=photometric)
+    if how in ("LINEAR", "LINEAR_EXACT", "SIGMOID"):
+        ds.WindowCenter, ds.WindowWidth = _decimals(float(np.quantile(values, 0.6)), float(np.ptp(values)) / 2)
+        ds.VOILUTFunction = how
+    elif how == "rescale":
+        ds.RescaleSlope, ds.RescaleIntercept = "1.5", "-700"
+        ds.WindowCenter, ds.WindowWidth = _decimals(float(values.mean()) * 1.5 - 700, float(np.ptp(values)))
+    elif how == "lut":
+        first = int(values.min()) & 0xFFFF
+        count = min(int(np.ptp(values)) + 1, 65535)
+        first = first - 0x10000 if signed else first
+        ds.VOILUTSequence = Sequence([lut_item(first, 12, curve(rng, count, 4095), vr, order)])
+    elif how == "modality":
+        table = curve(rng, min(int(np.ptp(values)) + 1, 65535), 50000)
+        first = int(values.min())
+        item = lut_item(first, 16, table, vr, order)
+        item.ModalityLUTType = "US"
+        ds.ModalityLUTSequence = Sequence([item])
+        for keyword, text in wide_window(table).items():
+            setattr(ds, keyword, text)
+    return _file(ds, values, allocated, syntax)
+
+
+def _decimals(centre: float, width: float) -> tuple[str, str]:
+    return f"{centre:.1f}", f"{width:.1f}"
+
+
+def _colour(rng: np.random.Generator, photometric: str, syntax: UID) -> bytes | None:
+    if photometric.startswith("PALETTE"):
+        indices, deep = picture(rng, 0, 255), photometric.endswith("16")
+        ds = header(indices, 8, 8, "US", PhotometricInterpretation="PALETTE COLOR")
+        for k, name in enumerate(("Red", "Green", "Blue")):
+            table = rng.integers(0, 256, 256) * (257 if deep else 1)
+            ds.add_new(0x00281101 + k, "US", [256, 0, 16 if deep else 8])
+            order = ">" if syntax == ExplicitVRBigEndian else "<"
+            words = table.astype(f"{order}u2") if deep else table.astype("u1")
+            if not deep and order == ">":
+                words = words.reshape(-1, 2)[:, ::-1]
+            setattr(ds, f"{name}PaletteColorLookupTableData", words.tobytes())
+        return _file(ds, indices, 8, syntax)
+    rgb = colours(rng)
+    rgb[:, 1::2] = rgb[:, ::2]
+    ds = header(rgb, 8, 8, "US")
+    if photometric.startswith("YBR"):
+        if syntax.is_encapsulated:
+            return None
+        ybr = convert_color_space(rgb, "RGB", "YBR_FULL").astype(np.uint8)
+        pairs = np.concatenate([ybr[:, ::2, :1], ybr[:, 1::2, :1], ybr[:, ::2, 1:]], axis=-1)
+        ds.PhotometricInterpretation = photometric
+        return file_of(ds, (pairs if photometric.endswith("422") else ybr).tobytes(), syntax, vr="OB")
+    if photometric == "RGB by plane":
+        if syntax.is_encapsulated:
+            return None
+        ds.PlanarConfiguration = 1
+        data = np.ascontiguousarray(np.moveaxis(rgb, -1, 0)).tobytes()
+        return file_of(ds, data + b"\0" * (len(data) % 2), syntax, vr="OB")
+    if syntax == JPEGLosslessSV1:
+        return None  # the encoder at hand makes no colour
+    if syntax.is_encapsulated:
+        return file_of(ds, packed([stream(rgb, syntax)]), syntax, coded=True)
+    return file_of(ds, rgb.tobytes() + b"\0" * (rgb.size % 2), syntax, vr="OB")
+
+
+def ours(path: Path) -> np.ndarray | str:
+    """The product's picture, by extremes where the rule of the percentiles would be asked; or the Reason."""
+    try:
+        ds = pydicom.dcmread(path, force=True, stop_before_pixels=True)
+        by_range = mapping(ds) == "range" and str(ds.get("PhotometricInterpretation", "")).startswith("MONO")
+        return load_dicom(path, 0, PixelRules(window="full" if by_range else "dicom")).pixels
+    except DropRecord as dropped:
+        return dropped.reason.value
+
+
+def difference(one: np.ndarray, other: np.ndarray) -> int:
+    """The largest difference in shades; 256 where the pictures have different sizes."""
+    one, other = (np.dstack([a] * 3) if a.ndim == 2 else a for a in (one, other))
+    return int(np.abs(one.astype(int) - other.astype(int)).max()) if one.shape == other.shape else 256
+
+
+def cause(ds: Dataset, judge: str, apart: int) -> str | None:
+    """Why a judge shows another picture, where it is known."""
+    for name, holds in CAUSES.items():
+        if holds(ds, judge, apart):
+            return name
+    return None
+
+
+def _lossy(ds: Dataset) -> bool:
+    return ds.file_meta.get("TransferSyntaxUID") in (JPEGBaseline8Bit, JPEGExtended12Bit)
+
+
+CAUSES: dict[str, Callable[[Dataset, str, int], bool]] = {
+    "DCMTK's YBR_FULL to RGB is up to two shades off the standard's numbers": lambda ds, judge, apart: (
+        judge == "dcmtk" and str(ds.get("PhotometricInterpretation")).startswith("YBR") and apart <= 2
+    ),
+    "another decoder of lossy JPEG rounds, and spreads halved colours, in its own way": lambda ds, _, apart: (
+        _lossy(ds) and apart < 256
+    ),
+}
+
+
+def compare(path: Path, found: np.ndarray) -> dict[str, Any]:
+    """Of every judge that shows the file: the largest difference, and the cause where it is over one shade."""
+    ds = pydicom.dcmread(path, force=True, stop_before_pixels=True)
+    row: dict[str, Any] = {}
+    for name, judge in JUDGES.items():
+        other = judge(path)
+        if other is None:
+            continue
+        apart = difference(found, other)
+        row[name] = {"apart": apart} | ({"cause": cause(ds, name, apart)} if apart > 1 else {})
+    return row
+
+
+def judge_all(named: Iterator[tuple[str, Path]]) -> dict[str, Any]:
+    """The figures over some files: how many cells each judge saw and agreed with, and what it did not."""
+    seen, agreed, causes, apart, dropped = Counter[str](), Counter[str](), Counter[str](), {}, Counter[str]()
+    for name, path in named:
+        found = ours(path)
+        if isinstance(found, str):
+            dropped[found] += 1
+            continue
+        for judge, result in compare(path, found).items():
+            seen[judge] += 1
+            if result["apart"] <= 1:
+                agreed[judge] += 1
+            else:
+                causes[result["cause"] or "UNNAMED"] += 1
+                apart[f"{name} | {judge}"] = result
+    return {"judged": dict(seen), "within_one_shade": dict(agreed), "causes": dict(sorted(causes.items())),
+            "not_shown_by_us": dict(sorted(dropped.items())), "apart": apart}  # fmt: skip
+
+
+def _made(folder: Path, step: int) -> Iterator[tuple[str, Path]]:
+    path = folder / "cell.dcm"
+    for name, data in itertools.islice(cells(), 0, None, step):
+        path.write_bytes(data)
+        yield name, path
+
+
+def run(data: Path | None = None, step: int = 1) -> dict[str, Any]:
+    """Every ``step``-th generated cell, pydicom's bundled files and, where given, the DICOM files under ``data``."""
+    with tempfile.TemporaryDirectory() as folder:
+        made = judge_all(_made(Path(folder), step))
+    bundled = judge_all((Path(p).name, Path(p)) for p in sorted(get_testdata_files("*.dcm")))
+    result = {"dcmtk": dcmtk_version(), "pydicom": pydicom.__version__, "generated": made, "bundled": bundled}
+    if data is not None:
+        files = (p for p in sorted(data.rglob("*")) if p.is_file() and p.suffix not in (".csv", ".md"))
+        result["data"] = judge_all((p.relative_to(data).as_posix(), p) for p in files)
+    for half in ("generated", "bundled", "data"):
+        if half in result:
+            part = result[half]
+            total, same = sum(part["judged"].values()), sum(part["within_one_shade"].values())
+            part["agreement"] = round(same / total, 5) if total else None
+    return result
+
+
+def main() -> None:
+    """Print the agreement and everything that is not within one shade."""
+    parser = argparse.ArgumentParser(description="shades against DCMTK's and pydicom's")
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--step", type=int, default=1)
+    options = parser.parse_args()
+    result = run(options.data, options.step)
+    for half in ("generated", "bundled", "data"):
+        for name, row in result.get(half, {}).get("apart", {}).items():
+            print(f"{half:10} {name:70} {row}")
+    for half in ("generated", "bundled", "data"):
+        if half in result:
+            print(half, json.dumps({k: v for k, v in result[half].items() if k != "apart"}))
+
+
+if __name__ == "__main__":
+    main()
