@@ -47,12 +47,9 @@ def _render(r: dict[str, Any]) -> Iterator[Row]:
         wanted = ">= 99.5 %" if part == "generated" else ""
         reached = share is not None and share >= 0.995 if wanted else None
         yield f"shades within 1 of other renderers' ({part}: {judges})", wanted, f"{share:.2%}", reached
-        unnamed = sum(1 for row in r[part]["apart"].values() if not _named(row))
-        yield _none(f"... disagreements ({len(r[part]['apart'])}) without a named cause", unnamed)
-
-
-def _named(row: dict[str, Any]) -> bool:
-    return all(not isinstance(told, dict) or told.get("cause") for told in row.values())
+        yield _none(
+            f"... disagreements ({len(r[part]['apart'])}) without a named cause", r[part]["causes"].get("UNNAMED", 0)
+        )
 
 
 def _report(r: dict[str, Any]) -> Iterator[Row]:
