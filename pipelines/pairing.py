@@ -12,17 +12,23 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from curate.errors import RunError
+from curate.deid.text.language import language_preview
+from curate.deid.text.masked import masked_words, require_words_left
+from curate.deid.text.scrub import scrub
+from curate.errors import DropRecord, RunError
 from curate.ingest.index import match, read_sources
 from curate.ingest.rows import status_of
 from curate.ingest.scan import SCAN, ImageSource, scan_file
+from curate.record import Reason
 from curate.sources.coverage import Pairing
+from curate.sources.letterhead import caption_sections
 from curate.sources.report import Report
+from curate.sources.section import wanted_text
 from curate.sources.walk import Found, as_text, walk
 from curate.step import Manifest
 from pipelines.recipe import Recipe
 
-IMAGES, REPORTS = 2000, 200_000  # that a plan looks at: some seconds
+IMAGES, REPORTS, TEXTS = 2000, 200_000, 200  # that a plan looks at: some seconds
 
 
 def require_pairs(recipe: Recipe, pairing: Pairing, index: Manifest) -> None:
@@ -56,6 +62,25 @@ def preview(recipe: Recipe) -> tuple[Pairing, str]:
     matched = match(scans, reports, replace(recipe.index_rules(), per_series="all"))
     looked = f"{seen:,} of {files:,} files and {'the first ' if more else 'all '}{len(reports):,} reports"
     return matched.pairing, looked
+
+
+def text_preview(recipe: Recipe) -> list[str]:
+    """What the language and the limit of masked words will withhold, of the first ``TEXTS`` reports; no word of any."""
+    found = (r for r in read_sources(recipe.report_sources(), []) if r.reason is None and r.text.strip())
+    reports, rules, pseudo = list(islice(found, TEXTS)), recipe.report_rules(), recipe.secret_source().pseudonymizer()
+    told = language_preview(r.text for r in reports) if rules.text.vocabulary else []
+    masked = 0
+    for report in reports:
+        sections = caption_sections(report.text, rules.sections)[0]
+        source = wanted_text(sections, rules.sections)
+        try:
+            scrubbed = scrub(source, report.phi, report.patient, pseudo, rules.text)
+            require_words_left(*masked_words(source, scrubbed), rules.text.max_masked)
+        except DropRecord as dropped:
+            masked += dropped.reason is Reason.MASKED
+    if masked:
+        told.append(f"masked: {masked:,} of {len(reports):,} reports would be withheld, over deid.max_masked")
+    return told
 
 
 def _draw(source: ImageSource, most: int) -> tuple[list[Found], int]:

@@ -59,7 +59,7 @@ def plan(recipe: RecipeFile, set_: Set = None, engine: SetEngine = None, workers
     from curate.step import load_manifest
     from pipelines.build import Pipeline, list_archive
     from pipelines.check import check
-    from pipelines.pairing import pairing_warnings, preview
+    from pipelines.pairing import pairing_warnings, preview, text_preview
 
     made = load(recipe, set_, engine, workers)
     check(made, touch=False)
@@ -77,6 +77,8 @@ def plan(recipe: RecipeFile, set_: Set = None, engine: SetEngine = None, workers
         pairing, looked = preview(made)
         out.print(f"  {'pairing':13} {pairing.headline} (looked at {looked})", soft_wrap=True)
         say_pairing(pairing_warnings(pairing))
+    if made.reports:
+        say(text_preview(made), [])
 
 
 def status(folder: RunFolder) -> None:
