@@ -80,7 +80,7 @@ class Pipeline:
         sealed = str(self.run / "private" / f"index-{self.index.hash}")
         stages = ingest_stages(r.picture_rules(), r.report_rules(), self.secret, sealed)
         task = IngestTask(sealed, stages, self.secret)
-        return Step("ingest", task, self.partitions, config, [self.index.hash], version=2)
+        return Step("ingest", task, self.partitions, config, [self.index.hash], version=3)
 
     @cached_property
     def evaluation(self) -> Step | None:

@@ -1,4 +1,4 @@
-"""Do DCMTK and pydicom show the same shades? `python -m benchmarks.input.dicom_render [--data FOLDER]`
+"""Do DCMTK and pydicom show the same shades? `python -m benchmarks.input.dicom_render [--data FOLDER] [--out FILE]`
 
 Cells are made over photometric interpretation x bits x sign x mapping (window of each function, VOI LUT, modality LUT,
 rescale, none) x transfer syntax; ``--data`` and the files that come with pydicom are judged beside them. A cell agrees
@@ -49,6 +49,7 @@ from benchmarks.input.dicom_make import (
     colours,
     file_of,
     header,
+    keep,
     native,
     packed,
     picture,
@@ -279,6 +280,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="shades against DCMTK's and pydicom's")
     parser.add_argument("--data", type=Path)
     parser.add_argument("--step", type=int, default=1)
+    parser.add_argument("--out", type=Path, help="results to write the figures into")
     options = parser.parse_args()
     result = run(options.data, options.step)
     for half in ("generated", "bundled", "data"):
@@ -287,6 +289,8 @@ def main() -> None:
     for half in ("generated", "bundled", "data"):
         if half in result:
             print(half, json.dumps({k: v for k, v in result[half].items() if k != "apart"}))
+    if options.out is not None:
+        keep(options.out, "render", result)
 
 
 if __name__ == "__main__":
