@@ -1,5 +1,5 @@
 """DICOM files whose header and data contradict each other, and good ones that are unusual: `python -m
-benchmarks.input.dicom_files [--count N] [--seed S]`.
+benchmarks.input.dicom_files [--count N] [--seed S] [--out FILE]`.
 
 A contradictory file must be dropped with a Reason or shown as the picture that went into it; a good one must be shown.
 How these differ from hand-made examples of single faults: shapes are odd and drawn anew, textures are masses, hard
@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.input import dicom_contradictory, dicom_good
-from benchmarks.input.dicom_make import Case
+from benchmarks.input.dicom_make import Case, keep
 from curate.deid.pixels.gate import PixelPolicy
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid_export.dicom import clean_dicom
@@ -96,6 +96,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=1600)
     parser.add_argument("--seed", type=int, default=20261128)
     parser.add_argument("--all", action="store_true", help="every kind, not only those with faults")
+    parser.add_argument("--out", type=Path, help="results to write the figures into")
     options = parser.parse_args()
     result = run(options.count, options.seed)
     for half, bad in (("contradictory", ("wrong", "exported wrong")), ("good", ("wrong", "dropped", "exported wrong"))):
@@ -104,7 +105,9 @@ def main() -> None:
                 print(f"{half:14} {name:45} {row}")
         figures = {k: v for k, v in result[half].items() if k != "kinds"}
         print(f"{half}: {json.dumps(figures)}")
-    print(f"{result['cpu_seconds']} CPU-seconds")
+    print(f"{result.pop('cpu_seconds')} CPU-seconds")
+    if options.out is not None:
+        keep(options.out, "files", result)
 
 
 if __name__ == "__main__":

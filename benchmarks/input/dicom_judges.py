@@ -31,11 +31,21 @@ def inverted(ds: Dataset) -> bool:
 
 def mapping(ds: Dataset) -> str:
     """What makes shades of a grey file: "lut", "window", "bits" (8 and fewer, as they are) or "range"."""
-    if ds.get("VOILUTSequence"):
+    if any(item.get("LUTData") is not None for item in ds.get("VOILUTSequence") or []):
         return "lut"
     if ds.get("WindowCenter") is not None and ds.get("WindowWidth") is not None:
         return "window"
     return "bits" if ds.get("BitsStored", 16) <= 8 else "range"
+
+
+def head(path: Path) -> Dataset:
+    """The file's header; an empty one where pydicom cannot read it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return pydicom.dcmread(path, force=True, stop_before_pixels=True)
+        except Exception:  # noqa: BLE001
+            return Dataset()
 
 
 def decoded(path: Path) -> np.ndarray | None:
@@ -64,7 +74,7 @@ def by_pydicom(path: Path) -> np.ndarray | None:
         return None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        ds = pydicom.dcmread(path, force=True, stop_before_pixels=True)
+        ds = head(path)
         try:
             if ds.PhotometricInterpretation == "PALETTE COLOR":
                 table = apply_color_lut(pixels, ds)
@@ -105,10 +115,8 @@ def dcmtk_version() -> str | None:
 
 def by_dcmtk(path: Path) -> np.ndarray | None:
     """uint8 shades or RGB of frame 1 by DCMTK; where nothing maps the values, by its min-max window (``+Wm``)."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        ds = pydicom.dcmread(path, force=True, stop_before_pixels=True)
-    syntax = ds.file_meta.get("TransferSyntaxUID")
+    ds = head(path)
+    syntax = getattr(ds, "file_meta", Dataset()).get("TransferSyntaxUID")
     tool = "dcml2pnm" if syntax in (JPEGLSLossless, JPEGLSNearLossless) else "dcmj2pnm"
     if shutil.which(tool) is None or ds.get("VOILUTFunction", "LINEAR") not in ("LINEAR", "SIGMOID"):
         return None  # it knows no LINEAR_EXACT, and says so

@@ -6,8 +6,10 @@ Nothing here is taken from the product: pixels are shown by the formulas of PS3.
 from __future__ import annotations
 
 import io
+import json
 import struct
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -198,3 +200,9 @@ def wide_window(values: np.ndarray) -> dict[str, str]:
 def shown(values: np.ndarray, ds: Dataset) -> np.ndarray:
     """uint8 of modality values by the data set's own first window."""
     return windowed(values, float(ds.WindowCenter), float(ds.WindowWidth))
+
+
+def keep(out: Path, part: str, figures: dict[str, Any]) -> None:
+    """Write ``figures`` as ``part`` of the results at ``out``; other parts stay."""
+    whole = json.loads(out.read_text()) if out.exists() else {}
+    out.write_text(json.dumps({**whole, part: figures}, indent=1, sort_keys=True) + "\n")

@@ -1,4 +1,4 @@
-"""Do DCMTK and pydicom show the same shades? `python -m benchmarks.input.dicom_render [--data FOLDER]`
+"""Do DCMTK and pydicom show the same shades? `python -m benchmarks.input.dicom_render [--data FOLDER] [--out FILE]`
 
 Cells are made over photometric interpretation x bits x sign x mapping (window of each function, VOI LUT, modality LUT,
 rescale, none) x transfer syntax; ``--data`` and the files that come with pydicom are judged beside them. A cell agrees
@@ -25,6 +25,7 @@ import numpy as np
 import pydicom
 from pydicom.data import get_testdata_files
 from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
 from pydicom.pixels.processing import convert_color_space
 from pydicom.sequence import Sequence
 from pydicom.uid import (
@@ -42,12 +43,13 @@ from pydicom.uid import (
 )
 
 from benchmarks.input.dicom_contradictory import curve, lut_item
-from benchmarks.input.dicom_judges import by_dcmtk, by_pydicom, dcmtk_version, mapping
+from benchmarks.input.dicom_judges import by_dcmtk, by_pydicom, dcmtk_version, head, mapping
 from benchmarks.input.dicom_make import (
     cells_of,
     colours,
     file_of,
     header,
+    keep,
     native,
     packed,
     picture,
@@ -160,7 +162,7 @@ def _colour(rng: np.random.Generator, photometric: str, syntax: UID) -> bytes | 
 def ours(path: Path) -> np.ndarray | str:
     """The product's picture, by extremes where the rule of the percentiles would be asked; or the Reason."""
     try:
-        ds = pydicom.dcmread(path, force=True, stop_before_pixels=True)
+        ds = head(path)
         by_range = mapping(ds) == "range" and str(ds.get("PhotometricInterpretation", "")).startswith("MONO")
         return load_dicom(path, 0, PixelRules(window="full" if by_range else "dicom")).pixels
     except DropRecord as dropped:
@@ -182,22 +184,44 @@ def cause(ds: Dataset, judge: str, apart: int) -> str | None:
 
 
 def _lossy(ds: Dataset) -> bool:
-    return ds.file_meta.get("TransferSyntaxUID") in (JPEGBaseline8Bit, JPEGExtended12Bit)
+    return getattr(ds, "file_meta", Dataset()).get("TransferSyntaxUID") in (JPEGBaseline8Bit, JPEGExtended12Bit)
+
+
+def _narrow(ds: Dataset) -> bool:
+    width = ds.get("WindowWidth")
+    return width is not None and float(width[0] if isinstance(width, MultiValue) else width) < 1
 
 
 CAUSES: dict[str, Callable[[Dataset, str, int], bool]] = {
     "DCMTK's YBR_FULL to RGB is up to two shades off the standard's numbers": lambda ds, judge, apart: (
         judge == "dcmtk" and str(ds.get("PhotometricInterpretation")).startswith("YBR") and apart <= 2
     ),
+    "DCMTK rounds a window's ends over rescaled values, by up to two shades": lambda ds, judge, apart: (
+        judge == "dcmtk" and "RescaleSlope" in ds and mapping(ds) == "window" and apart <= 2
+    ),
+    "pydicom does not swap a palette's bytes in big-endian words": lambda ds, judge, _: (
+        judge == "pydicom"
+        and ds.get("PhotometricInterpretation") == "PALETTE COLOR"
+        and ds.file_meta.TransferSyntaxUID == ExplicitVRBigEndian
+    ),
     "another decoder of lossy JPEG rounds, and spreads halved colours, in its own way": lambda ds, _, apart: (
-        _lossy(ds) and apart < 256
+        _lossy(ds) and apart <= (12 if str(ds.get("PhotometricInterpretation")).startswith("YBR") else 3)
+    ),
+    "a JFIF stream is YBR, and DCMTK believes the header's RGB": lambda ds, judge, _: (
+        judge == "dcmtk" and _lossy(ds) and ds.get("PhotometricInterpretation") == "RGB"
+    ),
+    "padding is no part of our range, and of theirs it is": lambda ds, _, __: (
+        "PixelPaddingValue" in ds and mapping(ds) == "range"
+    ),
+    "a window narrower than 1, which LINEAR forbids, is LINEAR_EXACT to us and black to DCMTK": lambda ds, judge, _: (
+        judge == "dcmtk" and _narrow(ds)
     ),
 }
 
 
 def compare(path: Path, found: np.ndarray) -> dict[str, Any]:
     """Of every judge that shows the file: the largest difference, and the cause where it is over one shade."""
-    ds = pydicom.dcmread(path, force=True, stop_before_pixels=True)
+    ds = head(path)
     row: dict[str, Any] = {}
     for name, judge in JUDGES.items():
         other = judge(path)
@@ -256,6 +280,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="shades against DCMTK's and pydicom's")
     parser.add_argument("--data", type=Path)
     parser.add_argument("--step", type=int, default=1)
+    parser.add_argument("--out", type=Path, help="results to write the figures into")
     options = parser.parse_args()
     result = run(options.data, options.step)
     for half in ("generated", "bundled", "data"):
@@ -264,6 +289,8 @@ def main() -> None:
     for half in ("generated", "bundled", "data"):
         if half in result:
             print(half, json.dumps({k: v for k, v in result[half].items() if k != "apart"}))
+    if options.out is not None:
+        keep(options.out, "render", result)
 
 
 if __name__ == "__main__":
