@@ -24,10 +24,10 @@ import pydicom
 from pydicom.pixels import apply_modality_lut, apply_voi_lut, get_decoder
 from pydicom.uid import UID, JPEGBaseline8Bit
 
-from curate.sources import codec
-from curate.sources.dicom import PixelRules, load_dicom, read_header
-from curate.sources.dicomfile import open_dicom
-from curate.sources.prove import prove
+from curate.sources.dicom import codec
+from curate.sources.dicom.file import open_dicom
+from curate.sources.dicom.prove import prove
+from curate.sources.dicom.read import PixelRules, load_dicom, read_header
 from tests.curate.dicomfiles import ENCAPSULATED, NATIVE, write
 
 RULES = PixelRules()

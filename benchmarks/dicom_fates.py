@@ -16,8 +16,8 @@ from pydicom.filereader import read_file_meta_info
 from pydicom.pixels import get_decoder
 
 from curate.errors import DropRecord
-from curate.sources.codec import PLUGIN
-from curate.sources.dicom import PixelRules, load_dicom
+from curate.sources.dicom.codec import PLUGIN
+from curate.sources.dicom.read import PixelRules, load_dicom
 from curate.sources.sniff import sniff
 
 NOT_DICOM = "(not DICOM by content)"

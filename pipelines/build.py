@@ -25,7 +25,7 @@ from curate.ingest.index import IndexTask, read_pairing
 from curate.ingest.scan import Walked, list_chunks, scan
 from curate.intact import damaged, doubt, forget, parts_with
 from curate.record import Reason
-from curate.sources.coverage import Pairing
+from curate.sources.pairing.coverage import Pairing
 from curate.step import Manifest, Progress, Step, load_manifest, read_parts, run_model_step, run_step
 from curate.storage import claim, commit_json, digest, exclusive, private_folder, read_json, remove_tree, sweep
 from filters.capfilt import CapfiltTask

@@ -13,8 +13,8 @@ import yaml
 from curate.deid.pixels.gate import ocr_available
 from curate.errors import RecipeError, about
 from curate.export.webdataset import check_shards
-from curate.sources.paths import check_keys
-from curate.sources.report import check_columns
+from curate.sources.pairing.paths import check_keys
+from curate.sources.reports.read import check_columns
 from curate.storage import check_own, claim, commit_bytes
 from filters.capfilt import check_captioner
 from filters.method import method_of, read_card

@@ -20,10 +20,10 @@ from curate.ingest.index import match, read_sources
 from curate.ingest.rows import status_of
 from curate.ingest.scan import SCAN, ImageSource, scan_file
 from curate.record import Reason
-from curate.sources.coverage import Pairing
-from curate.sources.letterhead import caption_sections
-from curate.sources.report import Report
-from curate.sources.section import wanted_text
+from curate.sources.pairing.coverage import Pairing
+from curate.sources.reports.letterhead import caption_sections
+from curate.sources.reports.read import Report
+from curate.sources.reports.section import wanted_text
 from curate.sources.walk import Found, as_text, walk
 from curate.step import Manifest
 from pipelines.recipe import Recipe

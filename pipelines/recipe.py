@@ -26,11 +26,11 @@ from curate.ingest.files import Facts, FileRules
 from curate.ingest.index import IndexRules, ReportSource
 from curate.ingest.scan import ImageSource
 from curate.ingest.splits import OfficialSplits, SplitTable
-from curate.sources.captions import CaptionRules, label_words
-from curate.sources.dicom import PixelRules
-from curate.sources.pair import PairRules
-from curate.sources.report import Asked, ReportColumns
-from curate.sources.section import SECTIONS
+from curate.sources.dicom.read import PixelRules
+from curate.sources.pairing.pair import PairRules
+from curate.sources.reports.captions import CaptionRules, label_words
+from curate.sources.reports.read import Asked, ReportColumns
+from curate.sources.reports.section import SECTIONS
 from pipelines.part import Fraction, Part
 from pipelines.scoring import Capfilt, CleanSet, Filter, FilterName, Select
 from pipelines.training import Compare, EvaluationSet, Train

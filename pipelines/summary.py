@@ -21,7 +21,7 @@ from curate.export.webdataset import read_index, shard_table
 from curate.record import FATE, RECORD, Reason, live
 from curate.report.funnel import StepCount, fault_lines
 from curate.report.page import DuplicatePair, Histogram, RunReport, Sample, render_page, report_json
-from curate.sources.image import encode_jpeg, resize
+from curate.sources.images.read import encode_jpeg, resize
 from curate.step import Manifest, part_path, read_parts
 from curate.storage import commit_bytes, read_table
 from filters.capfilt import CAPFILT

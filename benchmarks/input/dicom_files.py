@@ -27,7 +27,7 @@ from curate.deid.pseudonym import Pseudonymizer
 from curate.deid_export.dicom import clean_dicom
 from curate.deid_export.rules import ReleaseRules
 from curate.errors import DropRecord
-from curate.sources.dicom import PixelRules, load_dicom, read_header
+from curate.sources.dicom.read import PixelRules, load_dicom, read_header
 
 EXPORTED = 10
 _PSEUDO, _TRUST = Pseudonymizer(bytes(range(32))), ReleaseRules(pixels=PixelPolicy("trust"))

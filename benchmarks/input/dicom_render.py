@@ -57,7 +57,7 @@ from benchmarks.input.dicom_make import (
     wide_window,
 )
 from curate.errors import DropRecord
-from curate.sources.dicom import PixelRules, load_dicom
+from curate.sources.dicom.read import PixelRules, load_dicom
 
 SYNTAXES = (
     ImplicitVRLittleEndian,

@@ -27,7 +27,7 @@ from curate.deid.pseudonym import Pseudonymizer
 from curate.deid_export.images import clean_image
 from curate.deid_export.rules import ReleaseRules
 from curate.errors import DropRecord
-from curate.sources.image import load_image, read_image_header
+from curate.sources.images.read import load_image, read_image_header
 from curate.sources.picture import PixelRules
 
 RULES = PixelRules(max_bytes=1 << 24)

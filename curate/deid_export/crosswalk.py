@@ -13,7 +13,7 @@ from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.vault import read_sealed, sealed
 from curate.deid_export.task import file_key
 from curate.errors import DropRecord, RecipeError
-from curate.sources.dicom import read_header
+from curate.sources.dicom.read import read_header
 from curate.sources.identity import first_id
 from curate.sources.sniff import sniff
 from curate.storage import commit_bytes

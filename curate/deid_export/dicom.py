@@ -23,7 +23,7 @@ from curate.deid_export.outcome import Outcome
 from curate.deid_export.rules import ReleaseRules
 from curate.errors import DropRecord
 from curate.record import Reason
-from curate.sources.dicomfile import DicomFile, integer, open_dicom, text
+from curate.sources.dicom.file import DicomFile, integer, open_dicom, text
 
 
 def clean_dicom(path: Path, rules: ReleaseRules, pseudo: Pseudonymizer) -> Outcome:

@@ -11,11 +11,11 @@ from curate.deid_export.dicom_frames import Frames, Written
 from curate.deid_export.stream import KNOWN, Unparsed, clean_stream
 from curate.errors import DropRecord
 from curate.record import Reason
-from curate.sources.cells import mask, overlay_bits
-from curate.sources.codec import decode_stream, settle_stream
-from curate.sources.dicomfile import PIXEL_DATA
-from curate.sources.layout import Layout
-from curate.sources.prove import ProvenPixels, frame_stream
+from curate.sources.dicom.cells import mask, overlay_bits
+from curate.sources.dicom.codec import decode_stream, settle_stream
+from curate.sources.dicom.file import PIXEL_DATA
+from curate.sources.dicom.layout import Layout
+from curate.sources.dicom.prove import ProvenPixels, frame_stream
 
 _TABLE = 1 << 32  # bytes that a Basic Offset Table can point over
 

@@ -14,8 +14,8 @@ from curate.deid_export.dicom_frames import Written
 from curate.deid_export.dicom_write import explicit, written
 from curate.errors import DropRecord
 from curate.record import Reason
-from curate.sources.dicomfile import FLOAT_PIXELS, value
-from curate.sources.layout import Layout
+from curate.sources.dicom.file import FLOAT_PIXELS, value
+from curate.sources.dicom.layout import Layout
 from curate.sources.third_party import call_third_party
 
 IMPLEMENTATION = UID("2.25.147706162298752835966268251301177682278")  # of this product, made once (PS3.5 B.2)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from pydicom.uid import UID
 
-from curate.sources.layout import Layout
+from curate.sources.dicom.layout import Layout
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from curate.deid_export.dicom_native import NativeFrames
 from curate.deid_export.dicom_tables import drop_palette, set_palette
 from curate.errors import DropRecord
 from curate.record import Reason
-from curate.sources.dicomfile import text
-from curate.sources.palette import Palette
+from curate.sources.dicom.file import text
+from curate.sources.dicom.palette import Palette
 from curate.sources.third_party import call_third_party
 
 Box = tuple[int, int, int, int]

@@ -10,11 +10,11 @@ from pydicom.uid import ExplicitVRLittleEndian
 from curate.deid_export.dicom_frames import Frames, WritableFrames, Written
 from curate.errors import DropRecord
 from curate.record import Reason
-from curate.sources.cells import mask, overlay_bits, settle
-from curate.sources.codec import cell_dtype, decode_frame, is_swapped
-from curate.sources.dicomfile import FLOAT_PIXELS, PIXEL_DATA, DicomFile
-from curate.sources.layout import Layout
-from curate.sources.prove import ProvenPixels
+from curate.sources.dicom.cells import mask, overlay_bits, settle
+from curate.sources.dicom.codec import cell_dtype, decode_frame, is_swapped
+from curate.sources.dicom.file import FLOAT_PIXELS, PIXEL_DATA, DicomFile
+from curate.sources.dicom.layout import Layout
+from curate.sources.dicom.prove import ProvenPixels
 from curate.sources.third_party import call_third_party
 
 __all__ = ["BitFrames", "NativeFrames", "SubsampledFrames", "mask", "read_native"]

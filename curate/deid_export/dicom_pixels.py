@@ -17,9 +17,9 @@ from curate.deid_export.dicom_look import Look, is_numbers, look, seen, uncompre
 from curate.deid_export.dicom_native import read_native
 from curate.deid_export.dicom_tables import set_palette
 from curate.deid_export.rules import ReleaseRules
-from curate.sources.dicomfile import DicomFile, text, value
-from curate.sources.palette import Palette, read_palette
-from curate.sources.prove import prove
+from curate.sources.dicom.file import DicomFile, text, value
+from curate.sources.dicom.palette import Palette, read_palette
+from curate.sources.dicom.prove import prove
 
 _WRITTEN_ON = frozenset({"US", "IVUS", "ES", "XC", "SC", "DOC"})  # modalities with text in their pixels by habit
 _SECOND_LOOK = 8  # frames of one file, evenly spread, that the second reader is given

@@ -8,9 +8,9 @@ from pydicom.sequence import Sequence as Items
 
 from curate.errors import DropRecord
 from curate.record import Reason
-from curate.sources.dicomfile import text, value
-from curate.sources.lut import read_lut
-from curate.sources.palette import Palette, read_palette
+from curate.sources.dicom.file import text, value
+from curate.sources.dicom.lut import read_lut
+from curate.sources.dicom.palette import Palette, read_palette
 
 _SEQUENCES = {"ModalityLUTSequence": "ModalityLUTType", "VOILUTSequence": ""}
 _TYPES = frozenset({"OD", "HU", "US", "MGML", "Z_EFF", "ED", "EDW", "HU_MOD", "PCT"})  # C.11.1.1.2

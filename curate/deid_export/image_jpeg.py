@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from curate.sources.jpeg import SOS, segments
+from curate.sources.images.jpeg import SOS, segments
 
 _SOI, _EOI = b"\xff\xd8", b"\xff\xd9"
 _DQT, _DHT, _DRI, _APP0, _ADOBE = 0xDB, 0xC4, 0xDD, 0xE0, 0xEE

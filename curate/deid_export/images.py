@@ -22,8 +22,8 @@ from curate.deid_export.outcome import Outcome
 from curate.deid_export.rules import ReleaseRules
 from curate.errors import DropRecord
 from curate.record import Reason
-from curate.sources.image import Opened, decode, encode_jpeg, encode_png, open_image
-from curate.sources.jpeg import is_lossless
+from curate.sources.images.jpeg import is_lossless
+from curate.sources.images.read import Opened, decode, encode_jpeg, encode_png, open_image
 from curate.sources.third_party import call_third_party
 
 _QUALITY = 97  # of a JPEG that must be encoded again
@@ -33,7 +33,7 @@ def clean_image(path: Path, rules: ReleaseRules, pseudo: Pseudonymizer, phi: Seq
     """An image file with pixels only: JPEG and TIFF as such, PNG, BMP, WebP and JPEG 2000 as PNG, or as TIFF where
     PNG does not hold their depth.
 
-    Pixels are kept exactly as `curate.sources.image.decode` reads them, every page of a TIFF. A JPEG keeps its coded
+    Pixels are kept exactly as `curate.sources.images.read.decode` reads them, every page of a TIFF. A JPEG keeps its coded
     data, but where text was blanked, it had to be turned, or its data holds more than pixels: then it is encoded again
     with quality 97, or as PNG where its values were coded losslessly or have over 8 bits. Of an animation the first
     frame is kept. ``phi`` are values to look for in what is written, ``rules.max_bytes`` bounds all pages decoded.

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curate.deid_export.report_cells import output_names
-from curate.deid_export.report_columns import Kind, Kinds, column_key
-from curate.sources.rows import Records, is_plain
+from curate.sources.reports.columns import Kind, Kinds, column_key
+from curate.sources.reports.rows import Records, is_plain
 
 _BATCH = 1024
 _NOW_TEXT = frozenset({Kind.PATIENT, Kind.ACCESSION, Kind.ID, Kind.FILE, Kind.NAME, Kind.UID, Kind.DATE})

@@ -15,15 +15,15 @@ from curate.deid.verify.finding import Finding, kept_back
 from curate.deid.verify.leaks import findings
 from curate.deid_export.outcome import Outcome
 from curate.deid_export.report_cells import Cells, Row, check_row, is_registered, is_uid, own_values, searched
-from curate.deid_export.report_columns import Kind, Kinds, decoded, leaves
 from curate.deid_export.report_people import People
 from curate.deid_export.report_write import Writer, open_writer
 from curate.deid_export.rules import ReleaseRules
 from curate.deid_export.survey import SAMPLE, row_links, stem_links
 from curate.errors import DropRecord
 from curate.record import Reason
-from curate.sources.formats import report_suffix
-from curate.sources.rows import Records, open_records
+from curate.sources.reports.columns import Kind, Kinds, decoded, leaves
+from curate.sources.reports.formats import report_suffix
+from curate.sources.reports.rows import Records, open_records
 
 __all__ = ["clean_report_parts", "clean_reports", "report_suffix"]
 

@@ -15,7 +15,7 @@ from curate.deid_export.stream_jpeg import clean_jpeg
 from curate.deid_export.stream_jpeg2000 import clean_jpeg2000
 from curate.deid_export.stream_part import Unparsed
 from curate.deid_export.stream_rle import clean_rle
-from curate.sources.layout import Layout
+from curate.sources.dicom.layout import Layout
 
 __all__ = ["KNOWN", "Unparsed", "clean_stream"]
 

@@ -11,7 +11,7 @@ import numpy as np
 from curate.deid_export.stream_part import Unparsed
 from curate.errors import DropRecord
 from curate.record import Reason
-from curate.sources.layout import Layout
+from curate.sources.dicom.layout import Layout
 from curate.sources.third_party import call_third_party
 
 _HEADER = struct.Struct("<16L")

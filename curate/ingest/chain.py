@@ -37,12 +37,12 @@ from curate.engine.guard import fault_of
 from curate.errors import DropRecord, RunError, SourceError
 from curate.ingest.index import read_index, read_shared_words
 from curate.record import INDEX, RECORD, Reason, conform, drop_each, without_payload
-from curate.sources.dicom import Picture, PixelRules, identity_of, load_dicom
+from curate.sources.dicom.read import Picture, PixelRules, identity_of, load_dicom
 from curate.sources.faults import check_present, out_of_reach
 from curate.sources.grid import compose
-from curate.sources.image import encode_jpeg, encode_png, load_image, resize
-from curate.sources.letterhead import caption_sections
-from curate.sources.section import wanted_text
+from curate.sources.images.read import encode_jpeg, encode_png, load_image, resize
+from curate.sources.reports.letterhead import caption_sections
+from curate.sources.reports.section import wanted_text
 from curate.stage import Stage, run_stages
 from curate.step import mark_poison
 

@@ -13,7 +13,7 @@ import polars as pl
 import pyarrow as pa
 
 from curate.record import Reason
-from curate.sources.paths import IDENTITIES, compile_keys, path_keys
+from curate.sources.pairing.paths import IDENTITIES, compile_keys, path_keys
 
 _COLUMN = {"accession": "accession", "study": "study_uid", "patient": "patient_id"}  # group -> what it fills of SCAN
 _SECONDARY = "1.2.840.10008.5.1.4.1.1.7"  # Secondary Capture Image Storage and its multi-frame kin (PS3.4 B.5)

@@ -1,8 +1,8 @@
 """The index: every image file and every report of the archive, paired, each with a fate.
 
-Headers come from `curate.ingest.scan`, reports from `curate.sources.report`, who belongs to whom from
-`curate.sources.pair`. The index itself names patients, so it lies sealed under RUN/private; what the step writes in the
-clear is each record's pseudonymous key and, where it was dropped, the reason.
+Headers come from `curate.ingest.scan`, reports from `curate.sources.reports.read`, who belongs to whom from
+`curate.sources.pairing.pair`. The index itself names patients, so it lies sealed under RUN/private; what the step
+writes in the clear is each record's pseudonymous key and, where it was dropped, the reason.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from curate.ingest.scan import SCAN, read_scan
 from curate.ingest.slices import choose_slices, middle_of_series
 from curate.ingest.splits import OfficialSplits, settle
 from curate.record import FATE, INDEX, Reason, conform, live
-from curate.sources.coverage import Pairing, describe
-from curate.sources.pair import PairRules, pair
-from curate.sources.paths import beside, stem
-from curate.sources.report import Asked, Report, ReportColumns, read_reports
-from curate.sources.several import Several
+from curate.sources.pairing.coverage import Pairing, describe
+from curate.sources.pairing.pair import PairRules, pair
+from curate.sources.pairing.paths import beside, stem
+from curate.sources.reports.read import Asked, Report, ReportColumns, read_reports
+from curate.sources.reports.several import Several
 from curate.sources.walk import as_path
 
 __all__ = ["STEP", "IndexRules", "IndexTask", "ReportSource", "build_index", "image_key", "read_index"]

@@ -13,8 +13,8 @@ from curate.ingest.slices import frames_of
 from curate.ingest.splits import Lookup
 from curate.record import TILE, Reason
 from curate.sources.identity import first_id, spellings
-from curate.sources.report import Report
-from curate.sources.several import declared_status, joined, told_status
+from curate.sources.reports.read import Report
+from curate.sources.reports.several import declared_status, joined, told_status
 
 if TYPE_CHECKING:
     from curate.ingest.index import IndexRules

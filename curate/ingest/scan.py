@@ -21,9 +21,9 @@ from curate.engine import Crash, Engine
 from curate.engine.guard import fault_of
 from curate.errors import DropRecord, RunError, SourceError
 from curate.record import Reason
-from curate.sources.dicom import Header, read_header
+from curate.sources.dicom.read import Header, read_header
 from curate.sources.faults import check_present, out_of_reach
-from curate.sources.image import read_image_header
+from curate.sources.images.read import read_image_header
 from curate.sources.sniff import sniff
 from curate.sources.walk import Found, as_text, chunks, walk
 from curate.step import Progress

@@ -14,7 +14,7 @@ import polars as pl
 import pyarrow as pa
 
 from curate.record import Reason
-from curate.sources.mentions import Mention, mentions
+from curate.sources.pairing.mentions import Mention, mentions
 
 Which = Literal["all", "first", "middle", "key", "montage"]
 

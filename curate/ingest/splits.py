@@ -20,7 +20,7 @@ import pyarrow as pa
 from curate.errors import RecipeError
 from curate.export.split import SPLITS
 from curate.record import Reason
-from curate.sources.paths import shapes, stem
+from curate.sources.pairing.paths import shapes, stem
 
 STRENGTH = {name: i for i, name in enumerate(SPLITS)}  # train < val < test
 KEYS = ("image", "accession", "study", "patient")

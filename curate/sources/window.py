@@ -17,10 +17,10 @@ from pydicom.multival import MultiValue
 
 from curate.errors import DropRecord
 from curate.record import Reason
-from curate.sources.dicomfile import integer, text, value
-from curate.sources.layout import Layout
-from curate.sources.lut import Lut, read_lut
-from curate.sources.palette import read_palette
+from curate.sources.dicom.file import integer, text, value
+from curate.sources.dicom.layout import Layout
+from curate.sources.dicom.lut import Lut, read_lut
+from curate.sources.dicom.palette import read_palette
 from curate.sources.picture import PixelRules
 
 ROBUST = (0.005, 0.995)  # share of the pixels below the darkest and the brightest shade of an unwindowed frame

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curate.errors import RecipeError
-from curate.sources.formats import format_of
+from curate.sources.reports.formats import format_of
 from filters.evaluate.clip_benchmark import is_clip_benchmark, read_clip_benchmark
 from filters.evaluate.sets import FACTS, EvalSet, Lazy, gather, matches, unique
 from filters.evaluate.tables import class_folders, read_classes, read_pairs

@@ -29,12 +29,12 @@ from pydicom.uid import (
 
 from curate.errors import DropRecord
 from curate.record import Reason
-from curate.sources import codec
-from curate.sources.codestream import read_stream
-from curate.sources.dicom import PixelRules, load_dicom, read_header
-from curate.sources.dicomfile import open_dicom
-from curate.sources.layout import declared_layout
-from curate.sources.prove import frame_stream, prove
+from curate.sources.dicom import codec
+from curate.sources.dicom.codestream import read_stream
+from curate.sources.dicom.file import open_dicom
+from curate.sources.dicom.layout import declared_layout
+from curate.sources.dicom.prove import frame_stream, prove
+from curate.sources.dicom.read import PixelRules, load_dicom, read_header
 from curate.sources.sniff import sniff
 from curate.sources.window import window
 from tests.curate.dicomfiles import CT, ENCAPSULATED, NATIVE, dataset, gradient, to_bytes, write

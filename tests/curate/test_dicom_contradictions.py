@@ -33,12 +33,12 @@ from curate.deid_export.dicom import clean_dicom
 from curate.deid_export.rules import ReleaseRules
 from curate.errors import DropRecord
 from curate.record import Reason
-from curate.sources.cells import overlay_bits, settle
-from curate.sources.codestream import read_stream, rle_segments, starts_frame
-from curate.sources.dicom import PixelRules, load_dicom
-from curate.sources.layout import Layout
-from curate.sources.lut import read_lut
-from curate.sources.neighbours import is_continuous, nearest_stride
+from curate.sources.dicom.cells import overlay_bits, settle
+from curate.sources.dicom.codestream import read_stream, rle_segments, starts_frame
+from curate.sources.dicom.layout import Layout
+from curate.sources.dicom.lut import read_lut
+from curate.sources.dicom.neighbours import is_continuous, nearest_stride
+from curate.sources.dicom.read import PixelRules, load_dicom
 from tests.curate.dicomfiles import ENCAPSULATED, dataset, encode, gradient, to_bytes, write
 
 RULES = PixelRules()

@@ -17,7 +17,7 @@ from curate.export.select import SelectRules, cut_of
 from curate.export.split import SplitRules, split_all, split_of
 from curate.export.webdataset import plan_shards, reset_shards, shard_table, write_shard
 from curate.record import RECORD, SELECTION, Reason, conform, drop, live
-from curate.sources.image import encode_png
+from curate.sources.images.read import encode_png
 
 KEYS = [f"{i:032x}" for i in range(6)]
 SCORES = np.array([0.1, 0.5, 0.5, np.nan, 0.9, -0.2], np.float32)

@@ -23,7 +23,15 @@ from benchmarks.input.image_good import Good, field, good, laid, turned
 from benchmarks.input.image_writers import exif, jp2, png, tiff
 from curate.errors import DropRecord
 from curate.record import Reason
-from curate.sources.image import decode, encode_jpeg, encode_png, load_image, open_image, read_image_header, resize
+from curate.sources.images.read import (
+    decode,
+    encode_jpeg,
+    encode_png,
+    load_image,
+    open_image,
+    read_image_header,
+    resize,
+)
 from curate.sources.picture import PixelRules
 from curate.sources.sniff import sniff
 from tests.curate.dicomfiles import gradient

@@ -13,9 +13,9 @@ from curate.engine import Engine
 from curate.ingest.index import IndexRules, build_index, image_key
 from curate.ingest.scan import SCAN, ImageSource, list_chunks, read_scan, scan
 from curate.record import Reason
-from curate.sources.image import encode_png
-from curate.sources.pair import PairRules
-from curate.sources.report import Report, ReportColumns, read_reports
+from curate.sources.images.read import encode_png
+from curate.sources.pairing.pair import PairRules
+from curate.sources.reports.read import Report, ReportColumns, read_reports
 
 P = Pseudonymizer(b"s" * 32)
 

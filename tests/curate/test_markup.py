@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.text.scrub import TextRules, scrub
 from curate.deid.verify.leaks import findings
-from curate.sources.markup import plain_text
-from curate.sources.section import parse_sections
+from curate.sources.reports.markup import plain_text
+from curate.sources.reports.section import parse_sections
 
 LINES = [
     "FINDINGS:", "The heart is normal in size.", "mild atelectasis at the left base.", "No pleural effusion.",

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curate.errors import RecipeError
-from curate.sources.paths import beside, check_keys, compile_keys, path_keys, shape, stem
+from curate.sources.pairing.paths import beside, check_keys, compile_keys, path_keys, shape, stem
 
 MIMIC = r"p(?P<patient>\d+)/s(?P<accession>\d+)/(?P<image>[^/.]+)"
 

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 from curate.errors import RecipeError
 from curate.record import Reason
-from curate.sources.dialect import MAX_CELL
-from curate.sources.encoding import decode
-from curate.sources.markup import plain_text
-from curate.sources.report import Report, ReportColumns, check_columns, read_reports
-from curate.sources.section import parse_sections
+from curate.sources.reports.dialect import MAX_CELL
+from curate.sources.reports.encoding import decode
+from curate.sources.reports.markup import plain_text
+from curate.sources.reports.read import Report, ReportColumns, check_columns, read_reports
+from curate.sources.reports.section import parse_sections
 from tests.realdata import real
 
 TEXT = ReportColumns(text="text", accession="id")

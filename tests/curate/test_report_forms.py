@@ -15,9 +15,9 @@ from benchmarks.input import report_files
 from curate.errors import DropRecord, RecipeError
 from curate.ingest.chain import _INSIDE, PictureRules, _Verify
 from curate.record import Reason
-from curate.sources.report import Report, ReportColumns, check_columns, read_reports
-from curate.sources.rows import open_records
-from curate.sources.structured import read_structured
+from curate.sources.reports.read import Report, ReportColumns, check_columns, read_reports
+from curate.sources.reports.rows import open_records
+from curate.sources.reports.structured import read_structured
 from tests.curate.dicomfiles import gradient, to_bytes, write
 from tests.curate.test_report import as_csv, as_parquet, put
 from tests.curate.workbooks import workbook

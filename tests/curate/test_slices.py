@@ -19,10 +19,10 @@ from curate.ingest.chain import PictureRules, _per_row, _Picture
 from curate.ingest.index import IndexRules, build_index, image_key
 from curate.ingest.slices import frames_of, named, spaced
 from curate.record import INDEX
-from curate.sources.dicom import PixelRules
+from curate.sources.dicom.read import PixelRules
 from curate.sources.grid import compose
-from curate.sources.mentions import Mention, mentions
-from curate.sources.report import Report
+from curate.sources.pairing.mentions import Mention, mentions
+from curate.sources.reports.read import Report
 from tests.curate.dicomfiles import write
 from tests.curate.test_index import file, scans
 
@@ -122,7 +122,7 @@ def test_a_multi_frame_file_can_be_a_montage() -> None:
 def test_all_views_of_a_study_are_one_study_and_one_patient() -> None:
     told = [Report("r1", "One.", study="S1", image="a.png"), Report("r2", "Two.", study="S1", image="b.png")]
     files = [file("a.png", kind="image"), file("b.png", kind="image"), file("c.png", kind="image")]
-    from curate.sources.pair import PairRules
+    from curate.sources.pairing.pair import PairRules
 
     rows = build_index(scans(*files), told, IndexRules(PairRules(by=("image",))), P).to_pylist()
     live = [r for r in rows if r["drop_reason"] is None]

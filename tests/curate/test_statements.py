@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curate.sources.statements import claim
+from curate.sources.reports.statements import claim
 from tests.realdata import real
 
 CLOSED = [

@@ -15,7 +15,7 @@ from curate.engine import Engine
 from curate.errors import RecipeError, RunError
 from curate.record import Reason
 from curate.report.page import render_page
-from curate.sources.coverage import Pairing
+from curate.sources.pairing.coverage import Pairing
 from curate.step import read_parts
 from pipelines.build import run_pipeline
 from pipelines.load import load_recipe

@@ -16,7 +16,7 @@ from curate.deid.header.rules import HeaderRules
 from curate.deid.header.values import Held, made, sequence, value_of
 from curate.errors import DropRecord
 from curate.record import Reason
-from curate.sources.dicomfile import text
+from curate.sources.dicom.file import text
 from curate.sources.identity import canonical_id, first_id
 
 _SOP_CLASS, _SOP_INSTANCE = BaseTag(0x00080016), BaseTag(0x00080018)

@@ -16,8 +16,8 @@ from curate.deid_export.dicom_frames import WritableFrames
 from curate.deid_export.dicom_native import NativeFrames, mask, read_native
 from curate.errors import DropRecord
 from curate.record import Reason
-from curate.sources.dicomfile import PIXEL_DATA, DicomFile, PixelElement
-from curate.sources.layout import Layout
+from curate.sources.dicom.file import PIXEL_DATA, DicomFile, PixelElement
+from curate.sources.dicom.layout import Layout
 
 GREY = Layout(4, 6, 1, "MONOCHROME2", 8, 8, False, 0, 1)
 

@@ -20,12 +20,12 @@ from curate.deid.header.rules import HeaderRules
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid_export.outcome import Outcome
 from curate.deid_export.report_cells import output_names
-from curate.deid_export.report_columns import Kind, kind_of, safe_name
 from curate.deid_export.report_people import People
 from curate.deid_export.reports import clean_report_parts, clean_reports, report_suffix
 from curate.deid_export.rules import ReleaseRules
 from curate.deid_export.survey import survey
 from curate.record import Fate, Reason
+from curate.sources.reports.columns import Kind, kind_of, safe_name
 from tests.curate.dicomfiles import gradient, write
 from tests.curate.workbooks import workbook
 

@@ -17,7 +17,7 @@ from pydicom.uid import (
 
 from curate.deid_export.stream import Unparsed, clean_stream
 from curate.deid_export.stream_part import seems_text
-from curate.sources.layout import Layout
+from curate.sources.dicom.layout import Layout
 from tests.curate.dicomfiles import encode, gradient
 
 NAME = b"WYRZYKOWSKI^ZDZISLAWA"

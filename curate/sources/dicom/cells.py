@@ -1,0 +1,164 @@
+"""Where in its cell a value lies: High Bit, Bits Stored and sign, held against the bits in use (PS3.5 8.1.1).
+
+What the cells prove goes before what the header says; cells that fit neither are dropped as PIXEL_BITS.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from pydicom.dataset import Dataset
+
+from curate.errors import DropRecord
+from curate.record import Reason
+from curate.sources.dicom.layout import Layout
+from curate.sources.dicom.neighbours import is_continuous, is_nearer
+from curate.sources.third_party import call_third_party
+
+
+def overlay_bits(dataset: Dataset) -> int:
+    """Mask of the bits of a cell that overlay planes use (group 60xx, retired in 2004, PS3.3 C.9.2)."""
+    mask = 0
+    for group in range(0x6000, 0x6020, 2):
+        if (group, 0x0102) in dataset and (group, 0x3000) not in dataset:
+            try:
+                place = int(call_third_party(Reason.BAD_HEADER, lambda tag: dataset[tag].value, (group, 0x0102)))
+            except (DropRecord, TypeError, ValueError):
+                continue
+            mask |= 1 << place if 0 < place < 64 else 0  # 0: the plane lies elsewhere
+    return mask
+
+
+def settle(cells: np.ndarray, layout: Layout, overlays: int = 0, *, doubted: bool = False) -> tuple[np.ndarray, Layout]:
+    """The values of whole ``cells``, (..., rows, columns[, samples]) of any integer dtype, and the layout they prove.
+
+    - High Bit above Bits Stored - 1: values lie at the top where the bits below are empty, at the bottom where they
+      all fit there.
+    - Bits above Bits Stored are left out where overlays declare them, where all cells have the same, and where the
+      picture goes on below them; they are a sign where every cell repeats its highest bit in them; they belong to
+      the value where the picture goes on only with them.
+    - A declared sign is none where the picture goes on from the highest positive to the lowest negative number.
+      ``doubted``: the code stream says that there is none, so the picture must show one.
+
+    Raises DropRecord PIXEL_BITS.
+    """
+    codes = cells.view(f"{cells.dtype.byteorder}u{cells.itemsize}")
+    codes, layout = _at_bottom(codes, layout, overlays)
+    above = int(np.bitwise_or.reduce(codes, axis=None)) >> layout.stored << layout.stored & ~overlays
+    if above:
+        layout = _explained(codes, layout, above)
+    if layout.signed:
+        layout = replace(layout, signed=_is_signed(codes, layout.stored, doubted=doubted))
+    return mask(codes.view(f"{cells.dtype.byteorder}{'i' if layout.signed else 'u'}{cells.itemsize}"), layout), layout
+
+
+def mask(values: np.ndarray, layout: Layout) -> np.ndarray:
+    """Integer ``values`` with the bits above Bits Stored zero, or the sign where pixels are signed (PS3.5 8.1.1)."""
+    unused = 8 * values.dtype.itemsize - layout.stored
+    if unused <= 0:
+        return values
+    if layout.signed:
+        signed = values.view(values.dtype.str.replace("u", "i"))
+        return np.asarray((signed << unused) >> unused).view(values.dtype)
+    return np.asarray(values & values.dtype.type((1 << layout.stored) - 1))
+
+
+def _at_bottom(codes: np.ndarray, layout: Layout, overlays: int) -> tuple[np.ndarray, Layout]:
+    """The codes moved down to bit 0, where High Bit says that they lie higher and the cells agree."""
+    if layout.high is None:
+        return codes, layout
+    shift = layout.high + 1 - layout.stored
+    settled = replace(layout, high=None)
+    if shift < 0:  # less bits than stored: only the place of the sign depends on it
+        fits = layout.signed and _fits(codes, layout.high + 1)
+        return codes, replace(settled, stored=layout.high + 1) if fits else settled
+    if not int(np.bitwise_or.reduce(codes, axis=None)) & ((1 << shift) - 1) & ~overlays:
+        return codes >> codes.dtype.type(shift), settled
+    if _fits(codes, layout.stored):
+        return codes, settled
+    raise DropRecord(Reason.PIXEL_BITS)
+
+
+def _explained(codes: np.ndarray, layout: Layout, above: int) -> Layout:
+    """The layout with which the bits in ``above`` make sense."""
+    stored, width = layout.stored, 8 * codes.itemsize
+    if _repeats_sign(codes, stored):
+        return replace(layout, signed=True)
+    if not (above & ~int(np.bitwise_and.reduce(codes, axis=None))):
+        return layout
+    span = float(1 << stored)
+    plane = _plane(codes)
+    if plane is not None:
+        kind = f"{plane.dtype.byteorder}{'i' if layout.signed else 'u'}{plane.itemsize}"
+        whole, below = plane.view(kind), mask(plane.view(kind), layout)
+        parts = whole.astype(np.int64) - below  # seams are where the two readings part
+        if is_continuous(below, parts, span):
+            return layout
+        if is_continuous(whole, parts, 4 * span):
+            return replace(layout, stored=width if layout.signed else above.bit_length())
+        if layout.signed and _sign_or_none(plane, stored) and is_nearer(below, whole, parts):
+            return layout
+    raise DropRecord(Reason.PIXEL_BITS)
+
+
+def _sign_or_none(codes: np.ndarray, stored: int) -> bool:
+    """Are the bits above ``stored`` in each cell zero, or the sign repeated, so that writers of both kinds are met?"""
+    high = codes >> codes.dtype.type(stored - 1)
+    return bool(((high <= 1) | (high == high.dtype.type((1 << (8 * codes.itemsize - stored + 1)) - 1))).all())
+
+
+def _is_signed(codes: np.ndarray, stored: int, *, doubted: bool) -> bool:
+    """Is there a sign in bit ``stored - 1``, or does the picture go on over the seam that it would make?
+
+    Asked only where values come near both ends of the range, and of the pixels that are not at the ends themselves:
+    black beside white is no seam. ``doubted``: where the picture does not tell, the header's word is not enough.
+    """
+    unsigned = codes & codes.dtype.type((1 << stored) - 1)
+    half, near = 1 << (stored - 1), 1 << max(stored - 4, 0)
+    top, bottom = (unsigned >= half - near) & (unsigned < half), (unsigned >= half) & (unsigned < half + near)
+    plane = _plane(unsigned)
+    if plane is None or not (top.any() and bottom.any()):
+        return True
+    parts = plane >> plane.dtype.type(stored - 1)
+    signed = plane.astype(np.int64) - (parts.astype(np.int64) << stored)
+    among = (plane != half - 1) & (plane != half)
+    if is_nearer(plane, signed, parts, among):
+        return False
+    if doubted and not is_nearer(signed, plane, parts, among):
+        raise DropRecord(Reason.PIXEL_BITS)
+    return True
+
+
+def _plane(cells: np.ndarray) -> np.ndarray | None:
+    """All rows of all frames under each other, None where neighbours are other samples."""
+    return cells.reshape(-1, cells.shape[-1]) if cells.ndim == 2 or cells.shape[-1] != 3 else None
+
+
+def read_signs(codes: np.ndarray, bits: int) -> bool:
+    """Of a stream that has signs under a header that has none: are the numbers of ``bits`` bits signed?
+
+    Raises DropRecord PIXEL_BITS where the picture does not tell.
+    """
+    unsigned = codes & codes.dtype.type((1 << bits) - 1)
+    parts = unsigned >> codes.dtype.type(bits - 1)
+    if not parts.any():
+        return False
+    numbers = unsigned.astype(np.int64) - (parts.astype(np.int64) << bits)
+    if is_continuous(numbers, parts, 1 << bits):
+        return True
+    if is_continuous(unsigned, parts, 1 << bits):
+        return False
+    raise DropRecord(Reason.PIXEL_BITS)
+
+
+def _fits(codes: np.ndarray, bits: int) -> bool:
+    """Are all codes numbers of ``bits`` bits, with or without a sign?"""
+    return int(codes.max(initial=0)) < 1 << bits or _repeats_sign(codes, bits)
+
+
+def _repeats_sign(codes: np.ndarray, bits: int) -> bool:
+    """Does every code repeat its bit ``bits - 1`` in all bits above it, and is that bit set in some and not in all?"""
+    numbers = codes.view(f"{codes.dtype.byteorder}i{codes.itemsize}")
+    low, high = int(numbers.min(initial=0)), int(numbers.max(initial=-1))
+    return -(1 << (bits - 1)) <= low < 0 <= high < 1 << (bits - 1)

@@ -1,0 +1,243 @@
+"""Stored values of one frame: pydicom's decoding, with imagecodecs doing the work where it is proven bit-exact.
+
+imagecodecs joins pydicom as one more decoding plugin, so that everything around a decoder (sign correction, unused
+bits, planar order, YBR to RGB) stays pydicom's. It is asked first for the transfer syntaxes of ``FAST``, but for
+12-bit DCT; what it refuses, and every other syntax, goes to pylibjpeg. `benchmarks/decode.py` measures what that is
+worth.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any, cast
+
+import imagecodecs
+import numpy as np
+from pydicom import uid
+from pydicom.encaps import encapsulate
+from pydicom.pixels.common import PhotometricInterpretation
+from pydicom.pixels.decoders.base import DecodeRunner, get_decoder
+from pydicom.pixels.processing import convert_color_space
+
+from curate.errors import DropRecord
+from curate.record import Reason
+from curate.sources.dicom.cells import overlay_bits, read_signs, settle
+from curate.sources.dicom.codestream import Stream, read_stream
+from curate.sources.dicom.file import FLOAT_PIXELS, DicomFile
+from curate.sources.dicom.layout import Layout
+from curate.sources.dicom.prove import ProvenPixels, frame_stream
+from curate.sources.third_party import call_third_party
+
+PLUGIN = "imagecodecs"
+_LOSSLESS_JPEG = (uid.JPEGLossless, uid.JPEGLosslessSV1)
+_DCT_JPEG = (uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit)
+_JPEG_LS = (uid.JPEGLSLossless, uid.JPEGLSNearLossless)
+_JPEG_2000 = (uid.JPEG2000Lossless, uid.JPEG2000)
+_HTJ2K = (uid.HTJ2KLossless, uid.HTJ2KLosslessRPCL, uid.HTJ2K)
+# Of pydicom's own plugins; not gdcm, which crashes the process on bad bytes and on good ones gives the same pixels.
+_PYDICOM = "pylibjpeg"
+FAST = (uid.RLELossless, *_DCT_JPEG, *_LOSSLESS_JPEG, *_JPEG_LS, *_JPEG_2000)
+
+# What pydicom asks of a plugin's module: the packages it needs by syntax, and `is_available`.
+DECODER_DEPENDENCIES = dict.fromkeys(FAST, ("imagecodecs",))
+
+
+def is_available(syntax: str) -> bool:
+    """pydicom's question to a plugin."""
+    return syntax in FAST
+
+
+def decode_frame(pixels: ProvenPixels, frame: int) -> tuple[np.ndarray, Layout]:
+    """Stored values of the 0-based ``frame``, (rows, columns) or (rows, columns, 3) RGB, and the layout they prove.
+
+    Only that frame's bytes are read. Unused high bits are masked or sign-extended (`cells`), palettes not applied.
+
+    Raises DropRecord TRUNCATED where bytes of the frame are missing, FRAME_COUNT where it never was there, UNDECODABLE,
+    STREAM_SIZE, PIXEL_BITS.
+    """
+    if pixels.fragments is not None:
+        cells, stream = decode_stream(pixels.file.syntax, frame_stream(pixels, frame), pixels.layout)
+        return settle_stream(cells, stream, pixels.layout, overlay_bits(pixels.file.dataset))
+    cells = native_frame(pixels.file, pixels.layout, frame)
+    if cells.dtype.kind == "f" or pixels.layout.allocated == 1:
+        return cells, pixels.layout
+    values, layout = settle(cells, pixels.layout, overlay_bits(pixels.file.dataset))
+    if layout.photometric.startswith("YBR_FULL"):
+        values = call_third_party(Reason.UNDECODABLE, convert_color_space, values, "YBR_FULL", "RGB")
+    return values, layout
+
+
+def native_frame(file: DicomFile, layout: Layout, frame: int) -> np.ndarray:
+    """Cells of one uncompressed frame (PS3.5 8.1.1, 8.2), (rows, columns[, samples]) in the machine's byte order.
+
+    Integers without a sign, floats of Float and Double Float Pixel Data; YBR_FULL_422 is spread out to YBR_FULL.
+    """
+    assert file.pixels is not None
+    bits = layout.bits_a_frame
+    if frame >= layout.frames:
+        raise DropRecord(Reason.FRAME_COUNT)
+    first, last = frame * bits // 8, -(-(frame + 1) * bits // 8)
+    swapped = is_swapped(file, layout)
+    if swapped:  # words of two pixels
+        first, odd, last = first & ~1, first & 1, last + last % 2
+    file.source.seek(file.pixels.offset + first)
+    data = call_third_party(Reason.UNREADABLE_FILE, file.source.read, last - first)
+    if len(data) < last - first - swapped:
+        raise DropRecord(Reason.TRUNCATED)
+    if swapped:
+        data = np.frombuffer(data.ljust(last - first, b"\0"), "<u2").byteswap().tobytes()[odd : odd + bits // 8]
+    if layout.allocated == 1:
+        start = frame * bits % 8
+        unpacked = np.unpackbits(np.frombuffer(data, np.uint8), bitorder="little")[start : start + bits]
+        return unpacked.reshape(layout.rows, layout.columns)
+    cells = np.frombuffer(data, cell_dtype(file, layout))
+    cells = cells.astype(cells.dtype.newbyteorder("="), copy=False)
+    return _arranged(cells, layout)
+
+
+def is_swapped(file: DicomFile, layout: Layout) -> bool:
+    """Are 8-bit cells stored as big-endian words (PS3.5 Annex D)?"""
+    assert file.pixels is not None
+    return file.pixels.vr == "OW" and not file.syntax.is_little_endian and layout.allocated == 8
+
+
+def cell_dtype(file: DicomFile, layout: Layout) -> np.dtype:
+    """Of a native cell as it is stored; DropRecord UNDECODABLE where Bits Allocated is no size of a number."""
+    assert file.pixels is not None
+    kind = "f" if file.pixels.tag in FLOAT_PIXELS else "u"
+    if layout.allocated not in (8, 16, 32, 64):
+        raise DropRecord(Reason.UNDECODABLE)
+    return np.dtype(f"{'<' if file.syntax.is_little_endian else '>'}{kind}{layout.allocated // 8}")
+
+
+def _arranged(cells: np.ndarray, layout: Layout) -> np.ndarray:
+    rows, columns = layout.rows, layout.columns
+    if layout.samples == 1:
+        return cells.reshape(rows, columns)
+    if layout.photometric == "YBR_FULL_422":  # Y1 Y2 B R, PS3.3 C.7.6.3.1.2
+        if columns % 2 or layout.allocated != 8:
+            raise DropRecord(Reason.UNDECODABLE)
+        pairs = cells.reshape(rows, columns // 2, 4)
+        colours = pairs[..., 2:].repeat(2, axis=1)
+        return np.dstack([pairs[..., :2].reshape(rows, columns), colours])
+    if layout.planar:
+        return np.moveaxis(cells.reshape(3, rows, columns), 0, -1)
+    return cells.reshape(rows, columns, 3)
+
+
+def decode_stream(syntax: uid.UID, data: bytes, layout: Layout) -> tuple[np.ndarray, Stream | None]:
+    """Cells of one frame's code stream that ends with its end marker, bits above Bits Stored and all, as the machine
+    has them; three samples as RGB. With what the stream says of itself, which RLE does not.
+
+    Raises DropRecord UNDECODABLE, STREAM_SIZE where the stream's size is not that of ``layout``.
+    """
+    stream = None
+    if syntax != uid.RLELossless:
+        stream = call_third_party(Reason.UNDECODABLE, read_stream, data)
+        size = (layout.rows, layout.columns, layout.samples)
+        if stream is None or (stream.rows, stream.columns, stream.samples) != size:
+            raise DropRecord(Reason.STREAM_SIZE)
+    return _first_that_decodes(syntax, data, layout, _plugins(syntax, data, layout, stream)), stream
+
+
+def settle_stream(cells: np.ndarray, stream: Stream | None, layout: Layout, overlays: int) -> tuple[np.ndarray, Layout]:
+    """As `cells.settle`, of what `decode_stream` gave; a sign that only the stream has must be seen in the picture."""
+    if cells.ndim == 3 and (cells.dtype.itemsize == 1 or layout.photometric.startswith("YBR_FULL")):
+        return cells, layout
+    if stream is not None and stream.signed and not layout.signed:
+        cells = cells & cells.dtype.type((1 << stream.bits) - 1)
+        if cells.ndim == 2 and read_signs(cells, stream.bits):
+            layout = replace(layout, signed=True, stored=stream.bits)
+    return settle(cells, layout, overlays, doubted=stream is not None and stream.signed is False)
+
+
+def _first_that_decodes(syntax: uid.UID, data: bytes, layout: Layout, plugins: tuple[str, ...]) -> np.ndarray:
+    decoder = call_third_party(Reason.UNSUPPORTED_SYNTAX, get_decoder, syntax)
+    encapsulated = call_third_party(Reason.UNDECODABLE, encapsulate, [data])
+
+    def decode(plugin: str) -> np.ndarray:
+        source = io.BytesIO(encapsulated)
+        return decoder.as_array(source, index=0, raw=False, decoding_plugin=plugin, **_options(layout))[0]
+
+    for plugin in plugins[:-1]:
+        try:
+            return call_third_party(Reason.UNDECODABLE, decode, plugin)
+        except DropRecord:
+            continue  # what one decoder refuses, the other may still read
+    return call_third_party(Reason.UNDECODABLE, decode, plugins[-1])
+
+
+def _options(layout: Layout) -> dict[str, Any]:
+    """What pydicom's runner is told; Bits Stored is all of the cell, as unused bits and signs are `cells`'s."""
+    return {
+        "rows": layout.rows,
+        "columns": layout.columns,
+        "samples_per_pixel": layout.samples,
+        "photometric_interpretation": layout.photometric,
+        "bits_allocated": layout.allocated,
+        "bits_stored": layout.allocated,
+        "pixel_representation": int(layout.signed),
+        "planar_configuration": layout.planar,
+        "number_of_frames": 1,
+        "pixel_keyword": "PixelData",
+        "apply_j2k_sign_correction": False,
+        "apply_jls_sign_correction": False,
+    }
+
+
+def _plugins(syntax: uid.UID, data: bytes, layout: Layout, stream: Stream | None) -> tuple[str, ...]:
+    """Which decoders to ask, in order.
+
+    Decoders forgive a cut code stream and fill in grey, and believe its own size, whatever the header says: so both
+    are looked at before any of them sees it.
+    """
+    if syntax == uid.RLELossless:
+        # not pylibjpeg's: on bad bytes it panics, with a BaseException that is out of our reach
+        return (PLUGIN, "pydicom")
+    if syntax not in FAST:
+        return (_PYDICOM,)
+    # 12-bit DCT: the two differ by one here and there, so pydicom's goes first
+    return (_PYDICOM, PLUGIN) if syntax in _DCT_JPEG and stream is not None and stream.bits != 8 else (PLUGIN, _PYDICOM)
+
+
+def _decode(data: bytes, runner: DecodeRunner) -> bytes:
+    """pydicom's plugin function: the decoded frame as a buffer; tells the runner how the samples lie in it."""
+    syntax = runner.transfer_syntax
+    if syntax == uid.RLELossless:
+        runner.set_option("planar_configuration", 1)  # RLE segments are planes
+        return cast(bytes, imagecodecs.dicomrle_decode(data, np.dtype(f"u{runner.bits_allocated // 8}")))
+    pixels = np.ascontiguousarray(_codec(runner)(data))
+    if runner.samples_per_pixel > 1:
+        runner.set_option("planar_configuration", 0)
+    if syntax in _JPEG_LS or syntax in _JPEG_2000:
+        runner.set_option("bits_allocated", pixels.dtype.itemsize * 8)  # by the codestream's precision
+    if syntax in _JPEG_2000 and runner.photometric_interpretation in ("YBR_ICT", "YBR_RCT"):
+        runner.set_option("photometric_interpretation", PhotometricInterpretation.RGB)
+    if pixels.size != runner.frame_length(unit="pixels"):
+        raise ValueError("the codestream's size is not the header's")
+    return cast(bytes, pixels.reshape(-1).view(np.uint8).data)  # pydicom only looks at the buffer
+
+
+def _codec(runner: DecodeRunner) -> Callable[[bytes], np.ndarray]:
+    syntax = runner.transfer_syntax
+    codec: Callable[..., np.ndarray]
+    if syntax in _LOSSLESS_JPEG:
+        codec = imagecodecs.ljpeg_decode
+    elif syntax in _JPEG_LS:
+        codec = imagecodecs.jpegls_decode
+    elif syntax in _JPEG_2000:
+        codec = partial(imagecodecs.jpeg2k_decode, planar=False)
+    else:  # samples as stored, since libjpeg would guess what they are: pydicom converts YBR, and rounds otherwise too
+        named = None
+        if runner.samples_per_pixel == 3:
+            named = "rgb" if runner.photometric_interpretation == "RGB" else "ycbcr"
+        codec = partial(imagecodecs.jpeg8_decode, colorspace=named, outcolorspace=named)
+    return codec
+
+
+for _syntax in FAST:
+    if PLUGIN not in (_decoder := get_decoder(_syntax)).available_plugins:
+        _decoder.add_plugin(PLUGIN, (__name__, "_decode"))

@@ -1,0 +1,82 @@
+"""How stored values lie: what the header declares of it (Image Pixel module, PS3.3 C.7.6.3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pydicom.dataset import Dataset
+
+from curate.errors import DropRecord
+from curate.record import Reason
+from curate.sources.dicom.file import FLOAT_PIXELS, DicomFile, integer, text
+
+GREY = ("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR")
+COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the stored values lie. ``high`` is High Bit as declared, None where it is the bit below Bits Stored."""
+
+    rows: int
+    columns: int
+    samples: int
+    photometric: str
+    allocated: int
+    stored: int
+    signed: bool
+    planar: int
+    frames: int
+    high: int | None = None
+
+    @property
+    def bits_a_frame(self) -> int:
+        """Size of one native frame; YBR_FULL_422 stores two of three samples."""
+        bits = self.rows * self.columns * self.samples * self.allocated
+        return bits * 2 // 3 if self.photometric == "YBR_FULL_422" else bits
+
+    @property
+    def bytes_of_all(self) -> int:
+        """Size of all native frames, without the byte that makes the length even."""
+        return -(-self.bits_a_frame * self.frames // 8)
+
+
+def declared_layout(file: DicomFile) -> Layout:
+    """The header's word, not yet held against the data; Bits Stored may be over Bits Allocated.
+
+    Raises DropRecord BAD_HEADER where there is no size, UNDECODABLE for a photometric interpretation that is none.
+    """
+    dataset = file.dataset
+    rows, columns = integer(dataset, "Rows", 0), integer(dataset, "Columns", 0)
+    allocated = integer(dataset, "BitsAllocated", 0)
+    if min(rows, columns, allocated) <= 0:
+        raise DropRecord(Reason.BAD_HEADER)
+    photometric, samples = _colours(dataset)
+    stored = max(integer(dataset, "BitsStored", allocated), 1)
+    if file.pixels is not None and file.pixels.tag in FLOAT_PIXELS:
+        allocated = stored = 32 if file.pixels.tag == FLOAT_PIXELS[0] else 64
+    high = integer(dataset, "HighBit", stored - 1)
+    return Layout(
+        rows=rows,
+        columns=columns,
+        samples=samples,
+        photometric=photometric,
+        allocated=allocated,
+        stored=stored,
+        signed=integer(dataset, "PixelRepresentation", 0) == 1,
+        planar=int(integer(dataset, "PlanarConfiguration", 0) == 1) if photometric in COLOUR or samples > 1 else 0,
+        frames=max(integer(dataset, "NumberOfFrames", 1), 1),
+        high=high if 0 <= high < allocated and high != stored - 1 else None,
+    )
+
+
+def _colours(dataset: Dataset) -> tuple[str, int]:
+    photometric = text(dataset, "PhotometricInterpretation").upper()
+    samples = integer(dataset, "SamplesPerPixel", 0)
+    if samples <= 0:
+        samples = 3 if photometric.startswith(("RGB", "YBR")) else 1
+    if not photometric:
+        photometric = "MONOCHROME2" if samples == 1 else "RGB"
+    if samples not in (1, 3) or photometric not in GREY + COLOUR:
+        raise DropRecord(Reason.UNDECODABLE)
+    return photometric, samples

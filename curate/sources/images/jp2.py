@@ -1,0 +1,127 @@
+"""JPEG 2000 (ITU-T T.800): JP2 files and bare code streams; the boxes and the code stream are two witnesses.
+
+Read are grey and RGB of 1 to 16 bits, signed too, with opacity where a Channel Definition box says so, and sYCC of
+8 bits; palettes, subsampled and other colours are not.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import imagecodecs
+import numpy as np
+from PIL import Image
+
+from curate.errors import DropRecord
+from curate.record import Reason
+from curate.sources.images.page import Alpha, Page, full_range, over_black
+from curate.sources.third_party import call_third_party
+
+_CODE_STREAM = b"\xff\x4f\xff\x51"
+_SRGB, _GREY, _SYCC = 16, 17, 18  # EnumCS, I.5.3.3
+_ALPHA: dict[int, Alpha] = {1: "straight", 2: "premultiplied"}  # Typ of a channel, I.5.3.6
+
+
+def look(file: BinaryIO) -> Page:
+    """The page as the code stream declares it; CONTRADICTORY where the Image Header box tells another size."""
+    boxes, at = _open(file)
+    rows, columns, depths = _siz(file, at)
+    declared = boxes.get(b"ihdr", b"")[:10]
+    if declared and struct.pack(">IIH", rows, columns, len(depths)) != declared:
+        raise DropRecord(Reason.CONTRADICTORY)
+    return Page(rows, columns, len(depths) * (1 if depths[0] & 127 < 8 else 2))
+
+
+def decode(data: bytes, page: Page) -> np.ndarray:
+    """Values as stored, [H, W] or [H, W, 3] RGB, alpha over black; at most 8 unsigned bits over the whole of uint8.
+
+    Raises DropRecord UNSUPPORTED_IMAGE, CONTRADICTORY; UNDECODABLE, also where the code stream is cut.
+    """
+    boxes, at = _open(io.BytesIO(data))
+    depths = _siz(io.BytesIO(data), at)[2]
+    bits, signed = (depths[0] & 127) + 1, depths[0] > 127
+    if len(set(depths)) > 1 or bits > 16:
+        raise DropRecord(Reason.UNSUPPORTED_IMAGE)
+    alpha, ycc = _channels(boxes, len(depths))
+    values = np.asarray(call_third_party(Reason.UNDECODABLE, imagecodecs.jpeg2k_decode, data[at:]))
+    if values.shape != ((page.rows, page.columns, len(depths)) if len(depths) > 1 else (page.rows, page.columns)):
+        raise DropRecord(Reason.CONTRADICTORY)
+    if alpha is not None:
+        values = over_black(values, alpha, (1 << bits) - 1)
+    values = full_range(values, bits)
+    if ycc or (alpha is not None and signed):
+        if not ycc or values.dtype != np.uint8:
+            raise DropRecord(Reason.UNSUPPORTED_IMAGE)
+        values = np.asarray(Image.fromarray(values, "YCbCr").convert("RGB"))
+    return values
+
+
+def _open(file: BinaryIO) -> tuple[dict[bytes, bytes], int]:
+    """The boxes of the JP2 header, none of a bare code stream, and where the code stream begins."""
+    file.seek(0)
+    if file.read(4) == _CODE_STREAM:
+        return {}, 0
+    boxes: dict[bytes, bytes] = {}
+    for kind, at, size in _boxes(file, 0, file.seek(0, io.SEEK_END)):
+        if kind == b"jp2h":
+            for inner, start, length in _boxes(file, at, at + size):
+                file.seek(start)
+                boxes.setdefault(inner, file.read(length))
+        elif kind == b"jp2c":
+            return boxes, at
+    raise DropRecord(Reason.BAD_HEADER)
+
+
+def _boxes(file: BinaryIO, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+    """(type, offset, size) of the contents of each box (I.4)."""
+    while at + 8 <= end:
+        file.seek(at)
+        head = file.read(16)
+        size, kind = int.from_bytes(head[:4], "big"), head[4:8]
+        start = 8
+        if size == 1:
+            size, start = int.from_bytes(head[8:], "big"), 16
+        if size == 0:
+            size = end - at
+        if size < start:
+            raise DropRecord(Reason.BAD_HEADER)
+        if at + size > end:
+            raise DropRecord(Reason.TRUNCATED)
+        yield kind, at + start, size - start
+        at += size
+
+
+def _siz(file: BinaryIO, at: int) -> tuple[int, int, bytes]:
+    """Rows, columns and Ssiz of each component (A.5.1): bits less one, and 128 where signed."""
+    file.seek(at)
+    head = file.read(42)
+    if len(head) < 42 or head[:4] != _CODE_STREAM:
+        raise DropRecord(Reason.BAD_HEADER)
+    right, bottom, left, top = struct.unpack(">4I", head[8:24])
+    count = int.from_bytes(head[40:42], "big")
+    components = file.read(3 * count)
+    if not count or len(components) < 3 * count or right <= left or bottom <= top:
+        raise DropRecord(Reason.BAD_HEADER)
+    if any(components[i + 1 : i + 3] != b"\1\1" for i in range(0, len(components), 3)):
+        raise DropRecord(Reason.UNSUPPORTED_IMAGE)
+    return bottom - top, right - left, components[::3]
+
+
+def _channels(boxes: dict[bytes, bytes], count: int) -> tuple[Alpha | None, bool]:
+    """What the last component is if no colour, and whether the colours are sYCC."""
+    space = boxes.get(b"colr", b"")
+    named = int.from_bytes(space[3:7], "big") if space[:1] == b"\1" else 0
+    defined = boxes.get(b"cdef", b"")
+    channels = sorted(struct.unpack(">3H", defined[i : i + 6]) for i in range(2, len(defined) - 5, 6))
+    alpha = _ALPHA.get(channels[-1][1]) if channels and len(channels) == count else None
+    colours = [(n, 0, n + 1) for n in range(count - (alpha is not None))]
+    if b"pclr" in boxes or named not in (0, _SRGB, _GREY, _SYCC) or (channels and channels[: len(colours)] != colours):
+        raise DropRecord(Reason.UNSUPPORTED_IMAGE)
+    if len(colours) not in (1, 3):
+        raise DropRecord(Reason.UNSUPPORTED_IMAGE)
+    if named and (named == _GREY) != (len(colours) == 1):
+        raise DropRecord(Reason.CONTRADICTORY)
+    return alpha, named == _SYCC

@@ -1,0 +1,190 @@
+"""How many images found a report; where few did, which keys either side has, in what form, and what would have paired.
+
+It is read by people at a terminal, so it holds counts and forms (`curate.sources.identity.shape`) and never a value.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import get_args
+
+import polars as pl
+import pyarrow as pa
+
+from curate.record import Reason
+from curate.sources.identity import SCIENTIFIC, canonical_id, shape
+from curate.sources.pairing.keys import IGNORE, PAIR_KEYS, bare, day
+from curate.sources.pairing.pair import PairRules, pair
+
+FEW = 0.5  # of the images: below, the user is told
+_FORMS = 3  # shown a side
+_LOOKED_AT = 50_000  # values, to count forms
+_IDS = ("accession", "study", "patient")
+_UID = re.compile(r"\d+(?:\.\d+){2,}")
+_EVERYTHING = ("leading_zeros", "punctuation", "prefix")
+_SAID = {
+    "leading_zeros": "leading zeros were ignored",
+    "punctuation": "points, dashes and blanks in ids were ignored",
+    "prefix": "letters before a number were ignored",
+}
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """How the pairing went. ``images``: those that could be paired; ``paired``: those that found a report of their
+    own; ``lines``: why not more, where they are few."""
+
+    images: int
+    reports: int
+    paired: int
+    lines: tuple[str, ...] = ()
+
+    @property
+    def is_few(self) -> bool:
+        """True where both sides hold something and under half of the images found a report."""
+        return self.images > 0 and self.reports > 0 and self.paired < FEW * self.images
+
+    @property
+    def headline(self) -> str:
+        """One sentence."""
+        return f"{self.paired:,} of {self.images:,} images found a report among {self.reports:,}"
+
+    def table(self) -> pa.Table:
+        """As one row, to be sealed beside the index."""
+        return pa.table({"pairing": [json.dumps(asdict(self))]})
+
+    @classmethod
+    def of_table(cls, table: pa.Table) -> Pairing:
+        """What `table` made."""
+        told = json.loads(table["pairing"][0].as_py())
+        return cls(told["images"], told["reports"], told["paired"], tuple(told["lines"]))
+
+
+def describe(images: pa.Table, reports: pa.Table, image_match: pa.Table, rules: PairRules) -> Pairing:
+    """How the pairing of these tables (as `pair` takes them) went, by the ``image_match`` that it gave."""
+    made = Pairing(images.num_rows, reports.num_rows, _paired(image_match))
+    if not made.is_few:
+        return made
+    lines = [*_coverage(images, reports, rules), *_refused(image_match), *_lost(reports, rules)]
+    remedies = sorted(_remedies(images, reports, rules, made.paired), key=lambda r: (-r[0], r[1]))
+    lines += [f"{n:,} of {made.images:,} images would pair if {what}" for n, what in remedies]
+    return replace(made, lines=tuple(lines))
+
+
+def _paired(image_match: pa.Table) -> int:
+    return int(image_match.num_rows - image_match["report"].null_count)
+
+
+def _coverage(images: pa.Table, reports: pa.Table, rules: PairRules) -> Iterator[str]:
+    """A line a key: how many on each side have it, in which forms."""
+    for key in rules.by:
+        for name in ("patient", "date") if key == "patient_date" else (key,):
+            sides = [_side(table, name, what) for table, what in ((images, "images"), (reports, "reports"))]
+            yield f"{name}: {', '.join(sides)}"
+
+
+def _side(table: pa.Table, name: str, what: str) -> str:
+    values = _values(table, name)
+    forms = Counter(_form(v) for v in values[:_LOOKED_AT])
+    shown = " or ".join(form for form, _ in sorted(forms.items(), key=lambda f: (-f[1], f[0]))[:_FORMS])
+    more = " ..." if len(forms) > _FORMS else ""
+    return f"{len(values):,} of {table.num_rows:,} {what} have one" + (f" ({shown}{more})" if shown else "")
+
+
+def _values(table: pa.Table, name: str) -> list[str]:
+    return sorted(v for v in table[name].to_pylist() if v and canonical_id(v))
+
+
+def _form(value: str) -> str:
+    return "a UID" if _UID.fullmatch(value.strip()) else shape(value)[:40]
+
+
+def _refused(image_match: pa.Table) -> Iterator[str]:
+    """What the images were refused for that did find something."""
+    reasons = Counter(image_match["reason"].to_pylist())
+    if n := reasons[Reason.PATIENT_MISMATCH.value]:
+        yield f"{n:,} images found a report of another patient (patient ids that differ are never paired)"
+    if n := reasons[Reason.AMBIGUOUS_REPORT.value]:
+        yield f"{n:,} images found several reports: columns.status and columns.order, or 'several', say which counts"
+
+
+def _lost(reports: pa.Table, rules: PairRules) -> Iterator[str]:
+    """Values that no rule brings back."""
+    for name in _IDS:
+        values = [v for v in _values(reports, name) if SCIENTIFIC.fullmatch(v.strip())]
+        if values:
+            form = shape(values[0])
+            yield (
+                f"{name}: {len(values):,} of {reports.num_rows:,} reports hold a number that a spreadsheet rounded "
+                f"({form}); its digits are lost, export columns.{name} as text"
+            )
+    if "patient_date" not in rules.by:
+        return
+    frame = pl.DataFrame(pl.from_arrow(reports.select(["patient", "date"]))).with_columns(day=day(pl.col("date")))
+    unread = frame.filter(pl.col("day").is_null() & (pl.col("date") != "") & (pl.col("patient") != ""))
+    if unread.height:
+        form = shape(unread["date"].sort()[0])
+        yield f"date: {unread.height:,} of {reports.num_rows:,} reports write it so that its day is not sure ({form})"
+
+
+def _remedies(images: pa.Table, reports: pa.Table, rules: PairRules, now: int) -> Iterator[tuple[int, str]]:
+    """(images that would pair, by what), of everything that would pair more than ``now``."""
+    spelt = False
+    for ignore in [(one,) for one in get_args(IGNORE)] + [_EVERYTHING]:
+        n = _paired(pair(images, reports, replace(rules, ignore=tuple({*rules.ignore, *ignore})))[0])
+        if n > now:
+            spelt = True
+            yield n, f"{' and '.join(_SAID[i] for i in ignore)}: pair.ignore: [{', '.join(ignore)}]"
+            if ignore != _EVERYTHING and n == images.num_rows:
+                break
+    keys = get_args(PAIR_KEYS)
+    n = _paired(pair(images, reports, replace(rules, by=keys))[0])
+    if n > now and set(keys) - set(rules.by):
+        yield n, f"every key counted: pair.by: [{', '.join(keys)}]"
+    if rules.require_same_patient and not spelt:
+        n = _paired(pair(images, reports, replace(rules, require_same_patient=False))[0])
+        if n > now:
+            yield n, "ids of patients were not compared (is columns.patient right?): pair.require_same_patient: false"
+    yield from ((n, what) for n, what in (*_crossed(images, reports), *_in_paths(images, reports)) if n > now)
+
+
+def _crossed(images: pa.Table, reports: pa.Table) -> Iterator[tuple[int, str]]:
+    """Values of one key that are the other side's of another."""
+    for mine in _IDS:
+        found = [canonical_id(v) for v in _values(images, mine)]
+        for theirs in _IDS:
+            known = {canonical_id(v) for v in _values(reports, theirs)}
+            n = sum(v in known for v in found) if mine != theirs else 0
+            if n:
+                yield n, f"the reports' {theirs} were their {mine}: give that column (or group) as columns.{mine}"
+
+
+def _in_paths(images: pa.Table, reports: pa.Table) -> Iterator[tuple[int, str]]:
+    """Ids of reports that are a folder or the file name of an image, also but for letters before a number."""
+    parts = pl.DataFrame(
+        [(row, *part) for row, path in enumerate(images["image"].to_pylist()) for part in _parts(path or "")],
+        schema={"row": pl.Int64, "place": pl.String, "id": pl.String},
+        orient="row",
+    ).with_columns(id=bare(pl.col("id"), ("prefix",)))
+    for name in ("accession", "study"):
+        known = {canonical_id(v) for v in _values(reports, name)}
+        if any(canonical_id(v) in known for v in _values(images, name)):  # they have it already
+            continue
+        ids = pl.DataFrame({"id": sorted(known)}, schema={"id": pl.String})
+        found = parts.join(ids.select(bare(pl.col("id"), ("prefix",))), on="id", how="semi").unique(["row", "place"])
+        if found.height:
+            n, place = max((n, place) for place, n in found.group_by("place").len().iter_rows())
+            yield n, f"the {name} were taken from the image's path ({place}): images[].key_pattern, group {name}"
+
+
+def _parts(path: str) -> Iterator[tuple[str, str]]:
+    """(which part, its id) of a relative path: the folders' names from above, the file's without its suffix."""
+    *folders, name = path.replace("\\", "/").split("/")
+    stem = re.sub(r"(?:\.[A-Za-z][A-Za-z0-9]{1,4})+$", "", name)
+    named = [(f"folder {i}", folder) for i, folder in enumerate(folders, 1)]
+    named += [("the file's name", part) for part in dict.fromkeys([stem, *re.split(r"[_\s-]+", stem)])]
+    yield from ((place, id_) for place, part in named if (id_ := canonical_id(part)))

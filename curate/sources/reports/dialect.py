@@ -1,0 +1,191 @@
+"""CSV as it is written: which delimiter and which way of quoting, proven by the first records, and then its records.
+
+RFC 4180 is one dialect of many. Spreadsheets begin with "sep=;", Spark escapes quotes with backslashes, hand-made files
+have blanks around quotes, databases quote nothing. The dialect is the one under which the first records have as many
+cells as the header has names.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import chain, islice
+
+from curate.sources.reports.encoding import mend
+
+MAX_CELL = 1 << 22  # characters; an unclosed quote must not swallow the rest of the file
+_DELIMITERS = ",;\t|"
+_SAMPLE = 200  # lines that show the dialect
+_SAMPLE_CHARACTERS = 1 << 20
+_SEPARATOR = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE | re.DOTALL)  # Excel's own first line
+_ESCAPED = re.compile(r'(?<!\\)((?:\\\\)*)\\"')
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """``width`` cells a record, of which the last may be absent down to ``least``: a header can end in delimiters."""
+
+    delimiter: str
+    quoting: str = "rfc"  # rfc, blanks, backslash, backslash blanks, none
+    width: int = 1
+    least: int = 1
+
+
+def read_csv(lines: Iterator[str]) -> tuple[list[str], Iterator[list[str] | None]]:
+    """(names, records) of a CSV file; names are [] where there are none, a record None where it is broken.
+
+    A record is broken that has too few or too many cells, or a quote that never ends: of it only the first line is
+    lost. Empty lines are no records, nor are lines behind "#" before the header.
+    """
+    sample = _sample(lines)
+    separator = _SEPARATOR.fullmatch(sample[0]) if sample else None
+    sample = sample[1:] if separator else sample
+    rest = chain(sample, lines)
+    delimiters = separator[1] if separator else _DELIMITERS
+    complete = len(sample) < _SAMPLE
+    # lines of remarks stand before the header: unless, as often, they are the header
+    remarks = next((i for i, line in enumerate(sample) if not line.startswith("#")), 0)
+    ranked = [(*_best(sample[skip:], delimiters, complete), skip) for skip in sorted({0, remarks})]
+    _, dialect, skip = max(ranked, key=lambda found: found[0])
+    again = _Lines(map(_CLEANED[dialect.quoting](dialect.delimiter), islice(rest, skip, None)))
+    names = _header(again, dialect.delimiter, dialect.quoting)
+    return [name.strip("\ufeff \t\r\n\xa0") for name in names], _records(again, dialect)
+
+
+def _sample(lines: Iterator[str]) -> list[str]:
+    sample: list[str] = []
+    size = 0
+    for line in lines:
+        if line.strip() or sample:
+            sample.append(line)
+            size += len(line)
+        if len(sample) == _SAMPLE or size > _SAMPLE_CHARACTERS:
+            break
+    return sample
+
+
+def _best(sample: list[str], delimiters: str, complete: bool) -> tuple[tuple[bool, int, int, int], Dialect]:
+    """The dialect that fits most of the records, of those the one with the most columns; first come, first taken."""
+    best, rank = Dialect(delimiters[0]), (False, 0, 0, 0)
+    for delimiter in delimiters:
+        for quoting in _QUOTINGS if delimiter == "\t" else _QUOTINGS[:-1]:
+            found, fit, of = _fit(sample, delimiter, quoting, complete)
+            new = (found.width > 1 and 2 * fit >= of, found.width, fit - of, fit)
+            if new > rank:
+                best, rank = found, new
+            if fit == of:
+                break
+    return rank, best
+
+
+def _fit(sample: list[str], delimiter: str, quoting: str, complete: bool) -> tuple[Dialect, int, int]:
+    """(dialect, records that fit, records) of the sample's lines; a last record may be cut off by the sample's end."""
+    again = _Lines(map(_CLEANED[quoting](delimiter), sample))
+    names = _header(again, delimiter, quoting)
+    named = max((i for i, name in enumerate(names, 1) if name.strip()), default=0)
+    dialect = Dialect(delimiter, quoting, max(len(names), 1), max(named, 1))
+    found = list(_records(again, dialect))
+    if not complete and len(found) > 1:
+        del found[-1]
+    found.insert(0, names)
+    return dialect, sum(cells is not None and not any(map(_is_unread, cells)) for cells in found), len(found)
+
+
+def _is_unread(cell: str) -> bool:
+    """Quotes that stand in the cell, since blanks stand before them: another dialect would have read them."""
+    inner = cell.strip(" \t")
+    return inner[:1] == inner[-1:] == '"' and len(inner) > 1 and inner != cell
+
+
+def _header(lines: _Lines, delimiter: str, quoting: str) -> list[str]:
+    """The names in the first row that is not empty."""
+    record = next((line for line in lines if line.strip()), "")
+    while quoting != "none" and record.count('"') % 2 and len(record) < MAX_CELL and (more := next(lines, "")):
+        record += more  # a name with a line break in it
+    try:
+        names = next(_reader(io.StringIO(record, newline=""), delimiter, quoting), [])
+    except csv.Error:
+        return []
+    return [mend(name) or ("?" if name else "") for name in names]
+
+
+def _plain(delimiter: str) -> Callable[[str], str]:
+    return str
+
+
+def _without_blanks(delimiter: str) -> Callable[[str], str]:
+    """Blanks around a cell's quotes taken away: between them and a delimiter or the line's end."""
+    mark = re.escape(delimiter)
+    blank = " " if delimiter == "\t" else "[ \t]"
+    after = re.compile(rf'"{blank}+(?={mark}|[\r\n]|$)')
+    before = re.compile(rf'(^|{mark}){blank}+(?=")')
+    return lambda line: before.sub(r"\1", after.sub('"', line)) if '"' in line else line
+
+
+def _doubled(delimiter: str) -> Callable[[str], str]:
+    """Quotes behind a backslash as RFC 4180 writes them; other backslashes are the text's own."""
+    return lambda line: _ESCAPED.sub(r'\1""', line) if "\\" in line else line
+
+
+def _doubled_without_blanks(delimiter: str) -> Callable[[str], str]:
+    blanks, doubled = _without_blanks(delimiter), _doubled(delimiter)
+    return lambda line: blanks(doubled(line))
+
+
+_CLEANED: dict[str, Callable[[str], Callable[[str], str]]] = {
+    "rfc": _plain, "blanks": _without_blanks, "backslash": _doubled, "backslash blanks": _doubled_without_blanks,
+    "none": _plain,
+}  # fmt: skip
+_QUOTINGS = tuple(_CLEANED)  # the likeliest first; databases' tables with tabs alone quote nothing
+
+
+def _reader(lines: Iterator[str], delimiter: str, quoting: str) -> Iterator[list[str]]:
+    """Strict: a quote that never ends, or ends amid a cell, is a csv.Error and not a cell made up."""
+    csv.field_size_limit(max(MAX_CELL, csv.field_size_limit()))
+    if quoting == "none":
+        return csv.reader(lines, delimiter=delimiter, strict=True, quoting=csv.QUOTE_NONE)
+    return csv.reader(lines, delimiter=delimiter, strict=True)
+
+
+class _Lines:
+    """Physical lines that remember which ones the current record took, so that they can be given back."""
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self._lines = lines
+        self._again: list[str] = []
+        self.taken: list[str] = []
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        line = self._again.pop() if self._again else next(self._lines)
+        self.taken.append(line)
+        return line
+
+    def give_back(self) -> None:
+        """All but the first line taken come again: only that one is certain to belong to the broken record."""
+        self._again.extend(reversed(self.taken[1:]))
+
+
+def _records(lines: _Lines, dialect: Dialect) -> Iterator[list[str] | None]:
+    rows = _reader(lines, dialect.delimiter, dialect.quoting)
+    width, least = dialect.width, dialect.least
+    while True:
+        lines.taken.clear()
+        try:
+            cells = next(rows)
+        except StopIteration:
+            return
+        except csv.Error:
+            cells = None
+        if cells is not None and not cells:
+            continue
+        if cells is None or len(cells) < least or any(cells[width:]):
+            lines.give_back()
+            yield None
+        else:
+            yield cells if len(cells) >= width else cells + [""] * (width - len(cells))

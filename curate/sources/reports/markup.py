@@ -1,0 +1,229 @@
+"""Markup and escapes as the plain text they stand for: a pure function, decided by what the text itself proves.
+
+Reports come out of message queues, spreadsheets, web pages and word processors with the marks of each still on them.
+Whatever looks at words (sections, scrubbing) is given `plain_text`. A mark is decoded only where nothing else can be
+meant: "5 < 6", "R&D", "C:\\new" and "~5 mm" stay. What is decoded may hold further marks, so decoding goes on until
+nothing changes: HTML escaped in XML escaped in HL7 comes out as words. Comments, attributes, scripts, document
+properties and what is marked as hidden are not text and are left out.
+"""
+
+from __future__ import annotations
+
+import html
+import quopri
+import re
+from collections.abc import Callable
+from urllib.parse import unquote_to_bytes
+
+from striprtf.striprtf import rtf_to_text
+
+from curate.sources.reports.tags import without_tags
+
+__all__ = ["plain_text"]
+
+_DEEPEST = 24  # decodings one inside another; a text that needs more is left at that
+_INVISIBLE = "\ufeff\u200b\u2060\u00ad"  # marks of byte order, width and hyphenation: never of a word
+_SUSPECT = re.compile(rf"[\\<&~{_INVISIBLE}]|_x[0-9A-Fa-f]{{4}}_|=\r?\n|[=%]0[AaDd]")
+
+
+def plain_text(text: str) -> str:
+    """``text`` without markup and escapes, line breaks where they said so. Idempotent; a text without any is unchanged.
+
+    Decoded: RTF, HTML and XML tags, CDATA, entities, HL7 v2 escapes (chapter 2.7), Excel's _x000D_, written-out escapes
+    of JSON, C and SQL, quoted-printable (RFC 2045), HL7 repetitions, invisible characters.
+    """
+    for _ in range(_DEEPEST):
+        if _SUSPECT.search(text) is None:
+            return text
+        after = next((new for decode in _DECODERS if (new := decode(text)) != text), text)
+        if after == text:
+            return text
+        text = after
+    return text
+
+
+# -- RTF ---------------------------------------------------------------------------------------------------------------
+
+_RTF = re.compile(r"\{\s*\\rtf\d?(?![a-z])")
+_RTF_TOKEN = re.compile(r"\\[^a-z]|\\bin\d+|[{}]", re.IGNORECASE)
+# of a document cut to its body: control words that nothing else writes, a paragraph among them
+_RTF_WORD = re.compile(r"\\(pard?|plain|fs\d+|f\d+|cf\d+|b0|i0|ul0|ulnone|ql|lang\d+|viewkind\d|line)(?![a-z])")
+_RTF_HIDDEN = re.compile(r"\\(?:v|deleted)(?:1)?(?![a-z0-9])[ ]?[^{}\\]*(?=\\(?:v|deleted)0|\})")
+
+
+def _rtf(text: str) -> str:
+    start = _RTF.search(text)
+    if start is not None:
+        end = _rtf_end(text, start.start())
+        parts = (text[: start.start()].rstrip(), _of_rtf(text[start.start() : end]), text[end:].strip(" \t\r\n\0"))
+        return "\n".join(part for part in parts if part)
+    words = set(_RTF_WORD.findall(text)) if "\\par" in text else set()
+    return _of_rtf("{\\rtf1\\ansi " + text + "}") if len(words) > 1 and words & {"par", "pard"} else text
+
+
+def _rtf_end(text: str, start: int) -> int:
+    """Where the group that begins at ``start`` ends; what follows a document is text of its own."""
+    depth = 0
+    for token in _RTF_TOKEN.finditer(text, start):
+        depth += {"{": 1, "}": -1}.get(token[0], 0)
+        if depth == 0:
+            return token.end()
+    return len(text)
+
+
+def _of_rtf(rtf: str) -> str:
+    rtf = re.sub(r"\\(?:nest)?cell(?![a-z])", r"\\tab", _RTF_HIDDEN.sub("", rtf))
+    try:
+        plain: str = rtf_to_text(rtf, errors="replace")  # type: ignore[no-untyped-call]
+    except (ValueError, LookupError, TypeError):  # a number where there is none, a code page that is none
+        plain = re.sub(r"\\[a-z]+-?\d* ?|[{}]", " ", rtf)
+    # characters beyond the first plane are written as two halves
+    return plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace").strip("\n ")
+
+
+# -- entities ----------------------------------------------------------------------------------------------------------
+
+_ENTITY = re.compile(
+    r"&(?:#\d{1,7};|#x[0-9a-f]{1,6};|[a-z][a-z0-9]{1,31};|(?:nbsp|amp|lt|gt|quot|apos)(?![\w;]))", re.IGNORECASE
+)
+
+
+def _entities(text: str) -> str:
+    return _ENTITY.sub(_entity, text) if "&" in text else text
+
+
+def _entity(found: re.Match[str]) -> str:
+    written = found[0] if found[0].endswith(";") else found[0] + ";"
+    meant = html.unescape(written)
+    if meant == written:  # "&AMP;" is known as it stands, "&NBSP;" in small letters
+        meant = html.unescape(written.lower())
+    return found[0] if meant == written.lower() else " " if meant == "\xa0" else meant
+
+
+# -- HL7 v2 ------------------------------------------------------------------------------------------------------------
+
+_HL7 = re.compile(
+    r"\\(?P<twice>\\)?\.(?P<format>(?i:br|sp|sk|in|ti|fi|nf|ce))[ ]?[+-]?\d{0,3}(?:\\(?(twice)\\?)|(?<=br)(?![a-z]))"
+    r"|\\[Xx](?P<hex>(?:[0-9A-Fa-f]{2})+)\\|\\(?P<set>[CM](?:[0-9A-F]{2}){2,3})\\|\\(?P<letter>[EFHNPRST])\\"
+)
+_FORMATS = {"in": "", "ti": "", "sk": " "}  # any other ends a line
+_LETTERS = {"E": "\\", "F": "|", "H": "", "N": "", "P": "#", "R": "~", "S": "^", "T": "&"}
+# of Windows; nothing in it is an escape
+_PATH = re.compile(r"(?:(?<![^\W\d_])[A-Za-z]:\\(?!\\)|(?<!\S)\\\\[\w.$-]+\\(?!\\)|(?<!\S)\.{1,2}\\)[^\s\"<>|]*")
+
+
+def _hl7(text: str) -> str:
+    if "\\" not in text:
+        return text
+    if "\\E\\" in text and "\\" not in _HL7.sub("", text):  # all of the text was escaped, its paths too
+        return _HL7.sub(_hl7_meaning, text)
+    return _outside_paths(_HL7, _hl7_meaning, text)
+
+
+def _hl7_meaning(found: re.Match[str]) -> str:
+    if found["format"]:
+        return _FORMATS.get(found["format"].lower(), "\n")
+    if found["hex"]:
+        return _bytes(bytes.fromhex(found["hex"]))
+    return _LETTERS[found["letter"]] if found["letter"] else ""
+
+
+def _bytes(raw: bytes) -> str:
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.decode("cp1252", "replace")
+
+
+def _repetitions(text: str) -> str:
+    """HL7's ~ between repetitions of a field, here lines: proven where it twice stands between two sentences."""
+    if len(_BETWEEN_LINES.findall(text)) < 2:
+        return text
+    return re.sub(r"[ ]?~(?!\s?\d)|~(?=\d{1,2}[.)]\s)", "\n", text)
+
+
+_BETWEEN_LINES = re.compile(r"(?<=[.:;!?)])~(?=~*(?:[^\W\d_a-z]|\d{1,2}[.)]\s|[-*•]|$))")
+
+
+# -- written-out characters --------------------------------------------------------------------------------------------
+
+_EXCEL = re.compile(r"_x([0-9A-Fa-f]{4})_")  # ECMA-376 part 1, 22.4.2.4
+_CODE_POINT = re.compile(r"\\{1,2}u([0-9A-Fa-f]{4})|\\x([0-9A-Fa-f]{2})")
+_CRLF = re.compile(r"\\{1,2}r\\{1,2}n")
+_NEXT = r"(?=$|[\s\\]|[^\W\d_a-z]|[-*•\[(\"<>=_#.,:;]|\d{1,2}[.)])"  # what a line begins with and no name goes on with
+# before a small letter or a digit; not LaTeX's nu, ne, neq, nabla, not, newline
+_WITHIN = r"\\{1,2}n(?=[^\W_])(?!(?:u|eq?|abla|ot|ewline|oindent)\b)"
+_BREAK = re.compile(
+    rf"\\{{1,2}}[nr]{_NEXT}|(?<=[\s.:;,!?)]){_WITHIN}|(?<=[.:;,!?)])\\{{1,2}}r(?=[^\W_])(?!ightarrow|ho\b|angle)"
+)
+_LOOSE_BREAK = re.compile(_WITHIN)  # in a text that has proven breaks
+_TABULATOR = re.compile(rf"\\{{1,2}}t{_NEXT}|(?<=[.:]\n)\\{{1,2}}t(?!imes\b|heta\b|au\b)")
+_JSON = re.compile(r"\\(?:([\"\\/bfnrt])|u([0-9A-Fa-f]{4}))")
+_JSON_LETTERS = {"b": "", "f": "\n", "n": "\n", "r": "\r", "t": "\t"}
+_DOUBLED_PATH = re.compile(r"(?<![^\W\d_])[A-Za-z]:\\\\(?!\\)")
+_QUOTE = re.compile(r"\\([\"/])")
+_SOFT_BREAK = re.compile(r"=\r?\n|=0D=0A|=0A")
+_PERCENT = re.compile(r"%(?:0D%)?0A", re.IGNORECASE)
+_NO_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_NO_QUOTED_PRINTABLE = re.compile(r"=(?!\r?\n|[0-9A-F]{2}|$)")
+
+
+def _excel(text: str) -> str:
+    return _EXCEL.sub(lambda found: _visible(int(found[1], 16)), text)
+
+
+def _written_out(text: str) -> str:
+    if "\\" not in text:
+        return text
+    if _DOUBLED_PATH.search(text) and _BREAK.search(text) and "\\" not in _JSON.sub("", text):
+        return _JSON.sub(_json_meaning, text)  # all of the text was escaped, its paths too
+    text = _outside_paths(_CODE_POINT, lambda found: _visible(int(found[1] or found[2], 16)), text)
+    if max(text, default="") >= "\ud800" and any("\ud800" <= c <= "\udfff" for c in text):  # \ud83d\ude00
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    broken = _outside_paths(_BREAK, "\n", _outside_paths(_CRLF, "\n", text))
+    if broken != text:
+        broken = _outside_paths(_LOOSE_BREAK, "\n", broken)
+    broken = _outside_paths(_TABULATOR, "\t", broken)
+    return _outside_paths(_QUOTE, r"\1", broken) if broken != text or len(_QUOTE.findall(text)) > 1 else broken
+
+
+def _json_meaning(found: re.Match[str]) -> str:
+    return _visible(int(found[2], 16)) if found[2] else _JSON_LETTERS.get(found[1], found[1])
+
+
+def _outside_paths(pattern: re.Pattern[str], instead: str | Callable[[re.Match[str]], str], text: str) -> str:
+    """``text`` with ``pattern`` replaced, the paths of Windows left as they are."""
+    out: list[str] = []
+    at = 0
+    for path in _PATH.finditer(text):
+        out += [pattern.sub(instead, text[at : path.start()]), path[0]]
+        at = path.end()
+    return "".join([*out, pattern.sub(instead, text[at:])])
+
+
+def _visible(code: int) -> str:
+    return chr(code) if code >= 0x20 or code in (0x09, 0x0A, 0x0D) else ""
+
+
+def _quoted_printable(text: str) -> str:
+    """RFC 2045 6.7, proven by a line that ends in "=" or a written line break, and no "=" that means anything else."""
+    if _SOFT_BREAK.search(text) is None or _NO_QUOTED_PRINTABLE.search(text):
+        return text
+    return _bytes(quopri.decodestring(text.encode("utf-8")))
+
+
+def _percent(text: str) -> str:
+    """RFC 3986 2.1, proven by a line break and no "%" that means anything else."""
+    if _PERCENT.search(text) is None or _NO_PERCENT.search(text):
+        return text
+    return _bytes(unquote_to_bytes(text))
+
+
+def _invisible(text: str) -> str:
+    return text.translate(dict.fromkeys(map(ord, _INVISIBLE)))
+
+
+# the first that changes anything is followed by all of them again: what one writes, another may have to read
+_DECODERS: tuple[Callable[[str], str], ...] = (
+    _invisible, _rtf, without_tags, _entities, _hl7, _excel, _quoted_printable, _percent, _written_out, _repetitions,
+)  # fmt: skip

@@ -1,0 +1,244 @@
+"""Report files as records with their own types, streaming: what cannot be read is a Reason in a record's place.
+
+The one reader of `curate run` (`curate.sources.reports.read`, which takes the columns that a recipe names) and of
+`curate deid` (which keeps every column, its type and its nesting). A record is a dict: of a CSV or a workbook str to str, of JSON and
+Parquet whatever they hold.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from curate.errors import DropRecord
+from curate.record import Reason
+from curate.sources.reports.dialect import read_csv
+from curate.sources.reports.encoding import HEAD, as_string, decode, mended, text_encoding
+from curate.sources.reports.formats import MAX_BYTES, Format, format_of, open_bytes, reading
+from curate.sources.reports.workbook import MAX_WORKBOOK, read_workbook
+
+__all__ = ["Record", "Records", "as_string", "is_plain", "named_rows", "open_records"]
+
+Record = dict[str, Any] | Reason
+MAX_REPORT_BYTES = 1 << 24  # a text file beyond this is not one report
+_MAX_DOCUMENT = 1 << 28  # bytes of a JSON document, which is read whole
+_MAX_LINE = 1 << 24  # characters: a line without an end must not fill the memory
+_BATCH = 1024
+_LOOK_AHEAD = 1000  # records that show which names a file without a header has
+
+
+@dataclass(frozen=True)
+class Records:
+    """An open report file. ``columns`` are unique (a second "id" is "id#2"); of JSON there are none. ``names`` are the
+    columns as they stand in the file, ``schema`` a Parquet file's."""
+
+    format: Format
+    columns: tuple[str, ...]
+    names: tuple[str, ...]
+    rows: Iterator[Record]
+    schema: pa.Schema | None = None
+
+
+@contextmanager
+def open_records(
+    path: Path, max_bytes: int = MAX_BYTES, format: Format | None = None, wanted: Collection[str] | None = None
+) -> Iterator[Records]:
+    """The records of a file of ``format`` (None: as its name says), a .gz inflated to ``max_bytes`` at most.
+
+    A text file is one record {"text": ...}. ``wanted`` are the columns asked for: of a Parquet file no other is read,
+    of a workbook they choose the sheet. Raises DropRecord: UNREADABLE_FILE, EMPTY_FILE; REFUSED_KIND where the content
+    is of another kind; BAD_ENCODING; TOO_LARGE. Once begun, the rows raise it where the file can be read no further.
+    """
+    kind = format or format_of(path.name)
+    if kind is None:
+        raise DropRecord(Reason.REFUSED_KIND)
+    with open_bytes(path, kind, max_bytes) as file:
+        yield _opened(file, kind, wanted)
+
+
+def named_rows(records: Records) -> tuple[list[str], Iterator[Record]]:
+    """(names, rows): of a file without a header the names that its first records have; where it can be read no further
+    a last row says why."""
+    rows = _to_the_end(records.rows)
+    if records.names:
+        return list(records.names), rows
+    head = list(islice(rows, _LOOK_AHEAD))
+    names = dict.fromkeys(name for row in head if not isinstance(row, Reason) for name in row)
+    return list(names), chain(head, rows)
+
+
+def _to_the_end(rows: Iterator[Record]) -> Iterator[Record]:
+    try:
+        yield from rows
+    except DropRecord as dropped:
+        yield dropped.reason
+
+
+def _opened(file: Any, kind: Format, wanted: Collection[str] | None) -> Records:
+    if kind == "txt":
+        text = _text(_whole(file, MAX_REPORT_BYTES))
+        return Records(kind, ("text",), ("text",), iter([{"text": text}]))
+    if kind == "parquet":
+        return _parquet(file, wanted)
+    if kind == "xlsx":
+        names, cells = read_workbook(_whole(file, MAX_WORKBOOK), wanted)
+        return Records("xlsx", _unique(names), tuple(names), _rows(cells, _unique(names), Reason.NOT_A_REPORT))
+    if kind == "json" or (kind == "jsonl" and file.peek(64)[:64].removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"["):
+        return Records("json", (), (), map(_json_record, _documents(_text(_whole(file, _MAX_DOCUMENT)))))
+    with reading():
+        codec, errors = text_encoding(file.peek(HEAD)[:HEAD])
+        lines = _lines(io.TextIOWrapper(file, encoding=codec, errors=errors, newline=""))
+        if kind == "jsonl":
+            return Records(kind, (), (), _json_lines(lines))
+        names, rows = read_csv(lines)
+    if not names:
+        raise DropRecord(Reason.BAD_ENCODING)
+    columns = _unique(names)
+    return Records("csv", columns, tuple(names), _rows(rows, columns, Reason.BROKEN_ROW))
+
+
+def _whole(file: Any, limit: int) -> bytes:
+    with reading():
+        raw: bytes = file.read(limit + 1)
+    if len(raw) > limit:
+        raise DropRecord(Reason.TOO_LARGE)
+    return raw
+
+
+def _text(raw: bytes) -> str:
+    text = decode(raw)
+    if text is None:
+        raise DropRecord(Reason.BAD_ENCODING)
+    return text
+
+
+def _lines(stream: io.TextIOWrapper) -> Iterator[str]:
+    """Lines with their own ends."""
+    with reading():
+        while line := stream.readline(_MAX_LINE):
+            if len(line) == _MAX_LINE:
+                raise DropRecord(Reason.TOO_LARGE)
+            yield line
+
+
+def _unique(names: Collection[str]) -> tuple[str, ...]:
+    seen: dict[str, int] = {}
+    columns = []
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        columns.append(name if seen[name] == 1 else f"{name}#{seen[name]}")
+    return tuple(columns)
+
+
+def _rows(rows: Iterator[list[str] | None], columns: tuple[str, ...], otherwise: Reason) -> Iterator[Record]:
+    for cells in rows:
+        yield otherwise if cells is None else mended(dict(zip(columns, cells, strict=False)))
+
+
+# -- JSON --------------------------------------------------------------------------------------------------------------
+
+
+def _json_lines(lines: Iterator[str]) -> Iterator[Record]:
+    return (_json_record(_parsed(line)) for line in lines if line.strip())
+
+
+def _json_record(value: Any) -> Record:
+    return mended(value) if isinstance(value, dict) else Reason.BROKEN_ROW
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _documents(text: str) -> Iterator[Any]:
+    """The records of a JSON document: an array of objects, the longest array in an object, a table by columns (as
+    pandas writes it), or the object itself; of one that is no document its lines."""
+    whole = _parsed(text)
+    if whole is None:
+        return (_parsed(line) for line in text.splitlines() if line.strip())
+    if isinstance(whole, dict):
+        arrays = [v for v in whole.values() if isinstance(v, list) and v and isinstance(v[0], dict)]
+        tables = list(whole.values())
+        if arrays:
+            whole = max(arrays, key=len)
+        elif tables and all(isinstance(v, dict) and v.keys() == tables[0].keys() for v in tables) and tables[0]:
+            whole = [{name: column[row] for name, column in whole.items()} for row in tables[0]]
+    return iter(whole if isinstance(whole, list) else [whole])
+
+
+# -- Parquet -----------------------------------------------------------------------------------------------------------
+
+
+def _parquet(file: Any, wanted: Collection[str] | None) -> Records:
+    with reading():
+        parquet = pq.ParquetFile(file)
+        schema = parquet.schema_arrow.remove_metadata()
+    columns = _unique(schema.names)
+    rows = _parquet_rows(parquet, columns, wanted)
+    return Records("parquet", columns, tuple(schema.names), rows, schema)
+
+
+def _parquet_rows(parquet: Any, columns: tuple[str, ...], wanted: Collection[str] | None) -> Iterator[Record]:
+    names = None if wanted is None else [name for name in columns if name in wanted]
+    with reading():
+        for batch in parquet.iter_batches(batch_size=_BATCH, use_threads=False, columns=names):
+            lists = [_plain(column, keep_bytes=wanted is not None).to_pylist() for column in batch.columns]
+            for i in range(batch.num_rows):
+                yield mended({name: values[i] for name, values in zip(names or columns, lists, strict=True)})
+
+
+def _plain(column: pa.Array, keep_bytes: bool) -> Any:
+    """Strings as the bytes they are, since Parquet does not promise UTF-8; days and times as Arrow writes them, since
+    Python's own end at the year 9999."""
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    binary = pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type)
+    if binary and keep_bytes:  # texts that a writer did not mark as such
+        return _Text(column)
+    if pa.types.is_time(column.type) and keep_bytes:
+        return column.cast(pa.string())
+    if not is_plain(column.type):
+        return pa.nulls(len(column), pa.string())
+    if pa.types.is_timestamp(column.type):
+        return column.cast(pa.timestamp(column.type.unit)).cast(pa.string())
+    if pa.types.is_date(column.type):
+        return column.cast(pa.string())
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        return _Text(column.cast(pa.large_binary()))
+    return column
+
+
+def is_plain(kind: pa.DataType) -> bool:
+    """False for a type that nothing is known to be kept of: maps, unions, durations, views, extensions."""
+    types = pa.types
+    if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
+        return is_plain(kind.value_type)
+    if types.is_struct(kind):
+        return all(is_plain(field.type) for field in kind)
+    if types.is_dictionary(kind):
+        return is_plain(kind.value_type)
+    number = types.is_integer(kind) or types.is_float32(kind) or types.is_float64(kind) or types.is_decimal(kind)
+    text = types.is_string(kind) or types.is_large_string(kind)
+    return bool(number or text or types.is_boolean(kind) or types.is_date(kind) or types.is_timestamp(kind))
+
+
+class _Text:
+    """A column of bytes whose ``to_pylist`` is text, with what is not UTF-8 left for `mend`."""
+
+    def __init__(self, column: pa.Array) -> None:
+        self._bytes = column
+
+    def to_pylist(self) -> list[str | None]:
+        return [None if v is None else v.decode("utf-8", "surrogateescape") for v in self._bytes.to_pylist()]

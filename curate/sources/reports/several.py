@@ -1,0 +1,169 @@
+"""Several reports under one key: the preliminary, the final, the corrected one, addenda. Which of them is the report.
+
+Status and order are taken from declared columns, and the status also from a text that names itself ("FINAL REPORT").
+Where they do not decide, nothing is chosen: the pairing calls that ambiguous.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from curate.sources.identity import folded
+from curate.sources.reports.section import parse_sections
+
+Several = Literal["ambiguous", "latest", "first", "join"]
+Status = Literal["preliminary", "", "final", "corrected", "addendum", "void"]
+
+# HL7 table 0123 and OBX-11, FHIR DiagnosticReport.status, and the words of worklists
+_STATUS_WORDS: dict[Status, str] = {
+    "preliminary": "p|prelim|preliminary|preliminary report|provisional|draft|wet read|partial|interim|registered|"
+    "unverified|unsigned|dictated|transcribed|pending|r|vorläufig|preliminar|provisoire",
+    "final": "f|final|final report|finalized|finalised|verified|approved|signed|authenticated|complete|completed|"
+    "endgültig|freigegeben|definitivo|définitif",
+    "corrected": "c|corrected|amended|revised|correction|final corrected|korrigiert|corregido|corrigé",
+    "addendum": "a|add|addendum|addended|addenda|appended|nachtrag|adenda",
+    "void": "x|w|d|cancelled|canceled|deleted|entered-in-error|wrong|void|storniert",
+}
+_STATUS = {word: status for status, words in _STATUS_WORDS.items() for word in words.split("|")}
+_MARK = r"[ \t>#*_=\-\[(]*"
+_FINAL_WORDS, _EARLY_WORDS = "FINAL|(?P<again>CORRECTED|AMENDED|REVISED)", "PRELIMINARY|PROVISIONAL|INTERIM"
+
+
+def _headed(words: str) -> list[re.Pattern[str]]:
+    """The forms of a heading: in capitals at a line's start; as a line of its own; as the text's first word."""
+    report = r"[ \t]+(?:RADIOLOGY[ \t]+)?(?:REPORT|READ|READING|RESULT|INTERPRETATION)"
+    capitals = re.compile(rf"^{_MARK}(?:{words})[ \t]+(?:RADIOLOGY[ \t]+)?REPORT\b", re.MULTILINE)
+    line = re.compile(rf"^{_MARK}(?:{words}){report}[ \t*_\])]*:?[ \t]*$", re.MULTILINE | re.IGNORECASE)
+    first = re.compile(rf"\A\s*{_MARK}(?:{words})(?:{report})?[ \t*_\])]*(?:[:–—]|[ \t]-[ \t]|$)", re.MULTILINE)
+    return [capitals, line, first]
+
+
+_FINAL, _PRELIMINARY = _headed(_FINAL_WORDS), _headed(_EARLY_WORDS)
+_ADDENDUM = re.compile(
+    rf"\s*{_MARK}(?:ADDENDUM|Addendum)(?:\s+(?:REPORT|Report))?\s*(?:[#(]?\d{{1,2}}\)?)?[ \t*_\])]*(?:[:.\-–—]|\n|$)"
+)
+
+
+def declared_status(value: str) -> Status:
+    """What a status column says; "" where it says nothing known."""
+    return _STATUS.get(folded(value), "")
+
+
+def told_status(text: str) -> Status:
+    """What a report calls itself where a heading would stand; a text with a final report in it is one."""
+    if found := next((hit for form in _FINAL if (hit := form.search(text))), None):
+        return "corrected" if found["again"] else "final"
+    if _ADDENDUM.match(text):
+        return "addendum"
+    return "preliminary" if any(form.search(text) for form in _PRELIMINARY) else ""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One of several reports of different text: ``row`` stands for all of equal text."""
+
+    row: int
+    status: Status
+    order: str
+    patient: str = ""
+    readable: bool = True
+
+
+def resolve(candidates: Sequence[Candidate], rule: Several) -> tuple[int, ...] | None:
+    """The rows that make the report, in order: the report, then its addenda (all of them by 'join'); None: unknown.
+
+    By 'ambiguous' a status must say which: the latest of the final and corrected ones by order, the one there is
+    without an order; a single report without a status goes before preliminary ones. By 'latest' and 'first' the order
+    says it, preliminary ones last and addenda apart. Addenda ordered before the chosen report went into it, or were of
+    what it replaced. What cannot be read may say anything, so beside it nothing is chosen.
+    """
+    if not all(c.readable for c in candidates) or len({c.patient for c in candidates} - {""}) > 1:
+        return None
+    places = dict(zip((c.row for c in candidates), _places([c.order for c in candidates]), strict=True))
+    if rule == "join":
+        return tuple(sorted(places, key=lambda row: (places[row], row)))
+    bases = [c for c in candidates if c.status != "addendum"] or (list(candidates) if rule != "ambiguous" else [])
+    base = _choose(bases, places, rule)
+    if base is None:
+        return None
+    later = [
+        c.row for c in candidates if c.status == "addendum" and c is not base and places[c.row] >= places[base.row]
+    ]
+    return (base.row, *sorted(later, key=lambda row: (places[row], row)))
+
+
+def _choose(bases: Sequence[Candidate], places: dict[int, int], rule: Several) -> Candidate | None:
+    pool = [c for c in bases if c.status != "preliminary"] or list(bases)
+    if rule == "first":
+        return _only(bases, [-places[c.row] for c in bases])
+    if rule == "ambiguous" and len(pool) > 1 and any(c.status == "" for c in pool):
+        return None
+    return _only(pool, [places[c.row] for c in pool]) or _only(pool, [int(c.status == "corrected") for c in pool])
+
+
+def _only(pool: Sequence[Candidate], heights: Sequence[int]) -> Candidate | None:
+    """The one that stands highest; None where several do."""
+    highest = [c for c, height in zip(pool, heights, strict=True) if height == max(heights)]
+    return highest[0] if len(highest) == 1 else None
+
+
+_NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?")
+_DAY = re.compile(r"(\d{1,4})[-/. ]?(\d{1,2})[-/. ]?(\d{1,4})(?:[T ,]+|$)(.*)", re.DOTALL)
+_COMPACT = re.compile(r"(\d{4})(\d\d)(\d\d)(?:(\d\d)(\d\d)(\d\d)?(\.\d+)?)?(?:[+-]\d{4})?")
+_TIME = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d)(\.\d+)?)?\s*([ap])?\.?m?\.?(?:z|[+-]\d\d:?\d\d)?", re.IGNORECASE)
+
+
+def _places(orders: Sequence[str]) -> list[int]:
+    """Rank of each value as a number or a moment, equal ones alike; all 0 where one is neither, or days read both ways
+    ("03/04/2024") would stand in different orders."""
+    values = [order.strip() for order in orders]
+    compact = [_COMPACT.fullmatch(v) for v in values]
+    if all(compact):
+        return _ranks([tuple(float(part or 0) for part in found.groups()) for found in compact if found])
+    if all(_NUMBER.fullmatch(v) for v in values):
+        return _ranks([(float(v),) for v in values])
+    read = ([_moment(v, way) for v in values] for way in ("ymd", "dmy", "mdy"))
+    found = {tuple(_ranks([m for m in moments if m])) for moments in read if all(moments)}
+    return list(found.pop()) if len(found) == 1 else [0] * len(values)
+
+
+def _moment(value: str, way: str) -> tuple[float, ...] | None:
+    """(year, month, day, seconds) of a value that writes its day this way."""
+    if not (day := _DAY.fullmatch(value)):
+        return None
+    parts = dict(zip(way, day.groups()[:3], strict=True))
+    if len(parts["y"]) != 4 or not (1 <= int(parts["m"]) <= 12 and 1 <= int(parts["d"]) <= 31):
+        return None
+    if not day[4]:
+        return int(parts["y"]), int(parts["m"]), int(parts["d"]), 0.0
+    if not (time := _TIME.fullmatch(day[4].strip())):
+        return None
+    hour = int(time[1]) % 12 + (12 if time[5].lower() == "p" else 0) if time[5] else int(time[1])
+    seconds = hour * 3600 + int(time[2]) * 60 + int(time[3] or 0) + float(time[4] or 0)
+    return int(parts["y"]), int(parts["m"]), int(parts["d"]), seconds
+
+
+def _ranks(values: Sequence[tuple[float, ...]]) -> list[int]:
+    height = {value: i for i, value in enumerate(sorted(set(values)))}
+    return [height[value] for value in values]
+
+
+# Sections that are no part of what an addendum says; they keep their headings, so that they stay what they are.
+_APART = ("signature", "notification", "other")
+
+
+def joined(texts: Sequence[str], statuses: Sequence[str]) -> str:
+    """One report of several: the first as it is, an addendum behind it as the section ADDENDUM, others as they are."""
+    parts = [texts[0].strip()]
+    for text, status in zip(texts[1:], statuses[1:], strict=True):
+        if status != "addendum":
+            parts.append(text.strip())
+            continue
+        sections = parse_sections(text)
+        told = " ".join(" ".join(said.split()) for name, said in sections.items() if name not in _APART)
+        parts.append(f"ADDENDUM: {told}")
+        parts += [f"{name.upper()}: {said}" for name, said in sections.items() if name in _APART and name != "other"]
+    return "\n\n".join(parts)

@@ -1,0 +1,73 @@
+"""Workbooks (.xlsx) as one table of strings: the sheets with one header, and a word for every other sheet."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from python_calamine import CalamineWorkbook
+
+from curate.errors import DropRecord
+from curate.record import Reason
+from curate.sources.reports.encoding import as_string
+from curate.sources.reports.formats import reading
+
+MAX_WORKBOOK = 1 << 28  # bytes, inflated: it is read whole
+_MAX_CELLS = 1 << 26  # of a sheet, empty ones among them
+_CELL = re.compile(rb'<(?:\w+:)?c [^>]*?\br="([A-Z]{1,3})(\d{1,7})"')
+
+
+def read_workbook(raw: bytes, wanted: Collection[str] | None) -> tuple[list[str], Iterator[list[str] | None]]:
+    """(names, rows) of the sheet that has the ``wanted`` columns, else of the first with any rows, and of every sheet
+    headed as it is; one None for a sheet of anything else. Hidden sheets are read as others are.
+
+    Raises DropRecord UNREADABLE_FILE, TOO_LARGE.
+    """
+    _check_size(raw)
+    with reading():
+        book = CalamineWorkbook.from_filelike(io.BytesIO(raw))
+        tables = [_table(book, i) for i in range(len(book.sheet_names))]
+    tables = [table for table in tables if table]
+    shown = [t for t in tables if wanted and set(wanted) <= {as_string(c).strip() for c in t[0]}] or tables
+    names = [as_string(cell).strip() for cell in shown[0][0]] if shown else []
+    if not any(names):
+        raise DropRecord(Reason.UNREADABLE_FILE)
+    return names, _rows(tables, names)
+
+
+def _table(book: CalamineWorkbook, sheet: int) -> list[list[Any]]:
+    return [row for row in book.get_sheet_by_index(sheet).iter_rows() if any(cell != "" for cell in row)]
+
+
+def _rows(tables: list[list[list[Any]]], names: list[str]) -> Iterator[list[str] | None]:
+    for table in tables:
+        if [as_string(cell).strip() for cell in table[0]] != names:
+            yield None
+            continue
+        yield from ([as_string(cell) for cell in row] for row in table[1:])
+
+
+def _check_size(raw: bytes) -> None:
+    """A sheet is held as a rectangle: one stray cell in the last column of the last row would be sixteen billion."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(raw)) as parts:
+            infos = [info for info in parts.infolist() if info.filename.endswith(".xml")]
+            if sum(info.file_size for info in infos) > MAX_WORKBOOK:
+                raise DropRecord(Reason.TOO_LARGE)
+            sheets = [parts.read(info) for info in infos if "/worksheets/" in info.filename]
+    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError, ValueError):
+        sheets = None
+    if sheets is None:
+        raise DropRecord(Reason.UNREADABLE_FILE)
+    for sheet in sheets:
+        columns, rows = 1, 1
+        for column, row in _CELL.findall(sheet):
+            number = 0
+            for letter in column:
+                number = number * 26 + letter - 64
+            columns, rows = max(columns, number), max(rows, int(row))
+        if columns * rows > _MAX_CELLS:
+            raise DropRecord(Reason.TOO_LARGE)
