@@ -1,8 +1,8 @@
 """Report files as records with their own types, streaming: what cannot be read is a Reason in a record's place.
 
 The one reader of `curate run` (`curate.sources.reports.read`, which takes the columns that a recipe names) and of
-`curate deid` (which keeps every column, its type and its nesting). A record is a dict: of a CSV or a workbook str to str, of JSON and
-Parquet whatever they hold.
+`curate deid` (which keeps every column, its type and its nesting). A record is a dict: of a CSV or a workbook str to
+str, of JSON and Parquet whatever they hold.
 """
 
 from __future__ import annotations
