@@ -27,6 +27,7 @@ from curate.sources.third_party import call_third_party
 
 _SMALLEST = 16  # of a side in pixels: in less, neighbours tell nothing of how samples lie
 _WIDTHS = (8, 16, 32)
+_FEW = 16  # rows and columns below which smoothness says nothing
 _STREAMS_ONLY = ("YBR_ICT", "YBR_RCT")  # colours that JPEG 2000 makes
 
 
@@ -284,7 +285,7 @@ def _planar(file: DicomFile, layout: Layout) -> Layout:
         return layout
     cells = _cells(file, layout.allocated, layout)
     count = layout.rows * layout.columns
-    if cells.size < 3 * count:
+    if cells.size < 3 * count or min(layout.rows, layout.columns) < _FEW:
         return layout
     by_pixel = cells[: 3 * count].reshape(layout.rows, layout.columns, 3)
     by_plane = np.moveaxis(cells[: 3 * count].reshape(3, layout.rows, layout.columns), 0, -1)
