@@ -25,7 +25,6 @@ from curate.sources.dicom.layout import COLOUR, Layout, declared_layout
 from curate.sources.dicom.neighbours import nearest_stride, roughness
 from curate.sources.third_party import call_third_party
 
-_SMALLEST = 16  # of a side in pixels: in less, neighbours tell nothing of how samples lie
 _WIDTHS = (8, 16, 32)
 _FEW = 16  # rows and columns below which smoothness says nothing
 _STREAMS_ONLY = ("YBR_ICT", "YBR_RCT")  # colours that JPEG 2000 makes
@@ -280,8 +279,6 @@ def _is_slack(file: DicomFile, layout: Layout) -> bool:
 def _planar(file: DicomFile, layout: Layout) -> Layout:
     """Planar Configuration as the first frame shows it: the other one where the picture is much smoother with it."""
     if layout.samples != 3 or layout.photometric == "YBR_FULL_422" or layout.allocated not in (8, 16):
-        return layout
-    if min(layout.rows, layout.columns) < _SMALLEST:
         return layout
     cells = _cells(file, layout.allocated, layout)
     count = layout.rows * layout.columns
