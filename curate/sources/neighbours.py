@@ -28,6 +28,14 @@ def roughness(pixels: np.ndarray) -> float:
     return float(np.abs(np.diff(wide, axis=0)).mean() + np.abs(np.diff(wide, axis=1)).mean())
 
 
+def is_one_channel(values: np.ndarray) -> bool:
+    """Are flat ``values`` not three channels in turn: next ones nearer than every third, and all three steps alike?"""
+    flat = values[:_SAMPLE].astype(np.float64)
+    steps = [float(np.abs(np.diff(flat)[k::3]).mean()) for k in range(3)]
+    third = float(np.abs(flat[3:] - flat[:-3]).mean())
+    return sum(steps) / 3 < third and max(steps) < 2 * min(steps)
+
+
 def is_continuous(values: np.ndarray, parts: np.ndarray, span: float, among: np.ndarray | None = None) -> bool:
     """Do ``values`` (rows, columns) go on where neighbours lie in different ``parts``?
 
