@@ -134,7 +134,7 @@ def _planar(file: DicomFile, layout: Layout) -> Layout:
     if bool((here == here[..., :1]).all()):  # three equal channels do not come by chance
         return layout
     rougher = roughness(here) / max(roughness(other), 1e-9)
-    swapped = rougher > 1.3 if layout.planar else rougher > 1.2 and is_one_channel(cells[: 3 * count])
+    swapped = rougher > 1.3 if layout.planar else rougher > 1.2 and is_one_channel(cells[: 3 * count], layout.columns)
     if swapped or bool((other == other[..., :1]).all()):
         return replace(layout, planar=1 - layout.planar)
     return layout
