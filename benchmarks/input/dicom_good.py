@@ -381,10 +381,12 @@ def floats(rng: np.random.Generator) -> Case:
     ds = header(picture(rng, 0, 9, values.shape), 16, 64 if double else 32, "NM")
     del ds.BitsStored, ds.HighBit, ds.PixelRepresentation
     cells = values.astype("<f8" if double else "<f4")
-    truth = unwindowed(cells)
     if rng.random() < 0.3:
+        cells[3, 4] = cells.min()  # a number that is none is as dark
+        truth = unwindowed(cells)
         cells[3, 4] = np.nan
-        truth[3, 4] = 0
+    else:
+        truth = unwindowed(cells)
     data = file_of(ds, b"\0\0", ExplicitVRLittleEndian)
     tag = b"\xe0\x7f\x10\x00"
     at = data.rindex(tag)

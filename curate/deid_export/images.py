@@ -36,8 +36,8 @@ def clean_image(path: Path, rules: ReleaseRules, pseudo: Pseudonymizer, phi: Seq
     Pixels are kept exactly as `curate.sources.images.read.decode` reads them, every page of a TIFF. A JPEG keeps its
     coded data, but where text was blanked, it had to be turned, or its data holds more than pixels: then it is encoded
     again with quality 97, or as PNG where its values were coded losslessly or have over 8 bits. Of an animation the
-    first frame is kept. ``phi`` are values to look for in what is written, ``rules.max_bytes`` bounds all pages decoded.
-    Never raises for bad data.
+    first frame is kept. ``phi`` are values to look for in what is written, ``rules.max_bytes`` bounds all pages
+    decoded. Never raises for bad data.
     """
     try:
         return _clean(open_image(path, rules.max_bytes), rules, pseudo, phi)

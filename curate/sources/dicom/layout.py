@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydicom.dataset import Dataset
 
@@ -80,3 +80,9 @@ def _colours(dataset: Dataset) -> tuple[str, int]:
     if samples not in (1, 3) or photometric not in GREY + COLOUR:
         raise DropRecord(Reason.UNDECODABLE)
     return photometric, samples
+
+
+def clamped(layout: Layout) -> Layout:
+    """The layout with no more bits stored than allocated."""
+    stored = min(layout.stored, layout.allocated)
+    return replace(layout, stored=stored, high=layout.high if stored == layout.stored else None)

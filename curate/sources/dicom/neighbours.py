@@ -28,6 +28,17 @@ def roughness(pixels: np.ndarray) -> float:
     return float(np.abs(np.diff(wide, axis=0)).mean() + np.abs(np.diff(wide, axis=1)).mean())
 
 
+def is_one_channel(values: np.ndarray, columns: int) -> bool:
+    """Are flat ``values``, in rows of ``columns``, not three channels in turn: next ones nearer than every third, and
+    the three steps in turn alike?"""
+    flat = values[:_SAMPLE].astype(np.float64)
+    places = np.arange(flat.size - 1)
+    inside = (places + 1) % columns != 0  # the end of a row is no step
+    steps = [float(np.abs(np.diff(flat)[inside & (places % 3 == k)]).mean()) for k in range(3)]
+    third = float(np.abs(flat[3:] - flat[:-3]).mean())
+    return sum(steps) / 3 < third and max(steps) < 2 * min(steps)
+
+
 def is_continuous(values: np.ndarray, parts: np.ndarray, span: float, among: np.ndarray | None = None) -> bool:
     """Do ``values`` (rows, columns) go on where neighbours lie in different ``parts``?
 

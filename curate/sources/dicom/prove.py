@@ -8,25 +8,21 @@ for the bits of a cell, once a frame is decoded.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import imagecodecs
-import numpy as np
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import UID, ExplicitVRLittleEndian, RLELossless
 
 from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.dicom.codestream import Stream, read_stream, rle_segments
-from curate.sources.dicom.file import FLOAT_PIXELS, PIXEL_DATA, UNDEFINED, DicomFile, PixelElement
+from curate.sources.dicom.file import PIXEL_DATA, UNDEFINED, DicomFile, PixelElement
 from curate.sources.dicom.fragments import DELIMITER, Fragments, bare_stream, find_fragments
-from curate.sources.dicom.layout import COLOUR, Layout, declared_layout
-from curate.sources.dicom.neighbours import nearest_stride, roughness
+from curate.sources.dicom.layout import COLOUR, Layout, clamped, declared_layout
+from curate.sources.dicom.prove_native import WIDTHS, native_layout
 from curate.sources.third_party import call_third_party
 
-_WIDTHS = (8, 16, 32)
-_FEW = 16  # rows and columns below which smoothness says nothing
 _STREAMS_ONLY = ("YBR_ICT", "YBR_RCT")  # colours that JPEG 2000 makes
 
 
@@ -58,7 +54,7 @@ def prove(file: DicomFile, frame: int = 0) -> ProvenPixels:
         proven = replace(file, syntax=syntax)
     else:
         proven = _as_native(file, declared)
-        layout = _native(proven, declared)
+        layout = native_layout(proven, declared)
     return ProvenPixels(proven, layout, fragments)
 
 
@@ -121,7 +117,7 @@ def _of_stream(layout: Layout, stream: Stream) -> Layout:
         raise DropRecord(Reason.UNDECODABLE)
     layout = _with_samples(layout, stream.samples, stream.colours)
     allocated = layout.allocated
-    if stream.bits > allocated or allocated not in _WIDTHS:
+    if stream.bits > allocated or allocated not in WIDTHS:
         allocated = 8 if stream.bits <= 8 else 16 if stream.bits <= 16 else 32
     stored = layout.stored
     if stored > allocated or (layout.signed and not stream.signed and stream.bits < stored):
@@ -154,8 +150,8 @@ def _rle(layout: Layout, segments: int) -> Layout:
         allocated = 8 * (segments // samples)
         told = samples == 1 or layout.photometric in COLOUR
         wider = allocated < layout.stored <= layout.allocated  # values that need more bytes than there are
-        if segments % samples == 0 and allocated in _WIDTHS and told and not wider:
-            return _clamped(replace(_with_samples(layout, samples, None), allocated=allocated))
+        if segments % samples == 0 and allocated in WIDTHS and told and not wider:
+            return clamped(replace(_with_samples(layout, samples, None), allocated=allocated))
     raise DropRecord(Reason.STREAM_SIZE)
 
 
@@ -175,125 +171,3 @@ def _as_native(file: DicomFile, layout: Layout) -> DicomFile:
             raise DropRecord(Reason.ENCAPSULATION)
         element = PixelElement(element.tag, element.vr, length, element.offset)
     return replace(file, syntax=syntax, pixels=element)
-
-
-def _native(file: DicomFile, layout: Layout) -> Layout:
-    """The layout whose frames the element's length holds."""
-    assert file.pixels is not None
-    there = file.pixels.length
-    consistent = _consistent(file, layout)
-    fitting = [other for other in consistent if 0 <= there - other.bytes_of_all <= 1]
-    if not fitting:
-        fitting = [other for other in _alternatives(file, consistent[0]) if _agrees(file, layout, other)]
-    if len(fitting) == 1:
-        return _planar(file, _clamped(fitting[0]))
-    if there < consistent[0].bytes_of_all:
-        raise DropRecord(Reason.TRUNCATED)
-    if fitting or not _is_slack(file, consistent[0]):
-        raise DropRecord(Reason.PIXEL_LENGTH)
-    return _planar(file, _clamped(consistent[0]))
-
-
-def _consistent(file: DicomFile, layout: Layout) -> list[Layout]:
-    """The header's layout; where samples and photometric interpretation contradict each other, both readings of it,
-    the shorter first. Three samples that nobody names are a picture where they are equal."""
-    assert file.pixels is not None
-    grey = layout.photometric not in COLOUR
-    if grey == (layout.samples == 1):
-        return [layout]
-    one = replace(layout, samples=1, planar=0, photometric=layout.photometric if grey else "MONOCHROME2")
-    three = replace(layout, samples=3, photometric="RGB" if grey else layout.photometric)
-    if not grey:
-        return [one, three]
-    if 0 <= file.pixels.length - three.bytes_of_all <= 1 and layout.photometric == "MONOCHROME2":
-        cells = _cells(file, layout.allocated, three)
-        shape = (3, -1) if layout.planar else (-1, 3)
-        pixels = cells[: cells.size // 3 * 3].reshape(shape)
-        if bool((pixels == (pixels[:1] if layout.planar else pixels[:, :1])).all()):
-            return [three]
-        raise DropRecord(Reason.PIXEL_LENGTH)
-    return [one]
-
-
-def _alternatives(file: DicomFile, layout: Layout) -> Iterator[Layout]:
-    """Layouts with one other attribute, that fill the element."""
-    assert file.pixels is not None
-    there, floats = file.pixels.length, file.pixels.tag in FLOAT_PIXELS
-    others = [replace(layout, allocated=width) for width in _WIDTHS if width != layout.allocated and not floats]
-    if layout.samples == 3 and layout.allocated == 8 and layout.photometric.startswith("YBR_FULL"):
-        swapped = "YBR_FULL" if layout.photometric == "YBR_FULL_422" else "YBR_FULL_422"
-        others.append(replace(layout, photometric=swapped))
-    frame = layout.bits_a_frame / 8
-    others.append(replace(layout, frames=max(int(there / frame), 1)))
-    return (other for other in others if 0 <= there - other.bytes_of_all <= 1)
-
-
-def _agrees(file: DicomFile, declared: Layout, other: Layout) -> bool:
-    """Does what else is known agree with ``other``, a layout that has the element's length?"""
-    if other.allocated < declared.allocated:
-        return declared.stored <= other.allocated
-    if other.allocated > declared.allocated:
-        if declared.stored > declared.allocated:
-            return declared.stored <= other.allocated
-        cells = _cells(file, other.allocated, other)
-        return bool(cells.size and int(cells.max()) < 1 << declared.stored)
-    if other.photometric != declared.photometric:
-        return True
-    if declared.allocated == 1:
-        return True
-    cells = _cells(file, declared.allocated, other)
-    strides = (1, 2, 3) if declared.samples == 1 else (declared.samples, 2 * declared.samples, 1)
-    return nearest_stride(cells, strides) == strides[0]
-
-
-def _cells(file: DicomFile, width: int, layout: Layout) -> np.ndarray:
-    """The first frame's cells as unsigned numbers of ``width`` bits, as far as they are in the file."""
-    assert file.pixels is not None
-    file.source.seek(file.pixels.offset)
-    data = call_third_party(Reason.UNREADABLE_FILE, file.source.read, min(layout.bits_a_frame // 8, 1 << 22))
-    order = "<" if file.syntax.is_little_endian else ">"
-    return np.frombuffer(data[: len(data) - len(data) % (width // 8)], f"{order}u{width // 8}")
-
-
-def _is_slack(file: DicomFile, layout: Layout) -> bool:
-    """Are the bytes behind the frames no part of a picture?
-
-    Less than a row and less than a column cannot come from a wrong size of the picture; more may, unless they are all
-    the same and the declared row is the nearest stride.
-    """
-    assert file.pixels is not None
-    slack, cell = file.pixels.length - layout.bytes_of_all, layout.samples * layout.allocated / 8
-    if slack < min(layout.rows, layout.columns) * cell:
-        return True
-    if layout.frames > 1 or layout.allocated not in _WIDTHS or slack >= layout.bytes_of_all:
-        return False
-    file.source.seek(file.pixels.offset + layout.bytes_of_all)
-    tail = call_third_party(Reason.UNREADABLE_FILE, file.source.read, slack)
-    if len(set(tail)) > 1:
-        return False
-    row = layout.columns * (1 if layout.planar else layout.samples)
-    step = 1 if layout.planar else layout.samples
-    return nearest_stride(_cells(file, layout.allocated, layout), (row - step, row, row + step)) == row
-
-
-def _planar(file: DicomFile, layout: Layout) -> Layout:
-    """Planar Configuration as the first frame shows it: the other one where the picture is much smoother with it."""
-    if layout.samples != 3 or layout.photometric == "YBR_FULL_422" or layout.allocated not in (8, 16):
-        return layout
-    cells = _cells(file, layout.allocated, layout)
-    count = layout.rows * layout.columns
-    if cells.size < 3 * count or min(layout.rows, layout.columns) < _FEW:
-        return layout
-    by_pixel = cells[: 3 * count].reshape(layout.rows, layout.columns, 3)
-    by_plane = np.moveaxis(cells[: 3 * count].reshape(3, layout.rows, layout.columns), 0, -1)
-    here, other = (by_plane, by_pixel) if layout.planar else (by_pixel, by_plane)
-    if bool((here == here[..., :1]).all()):  # three equal channels do not come by chance
-        return layout
-    if bool((other == other[..., :1]).all()) or roughness(here) > 2 * roughness(other):
-        return replace(layout, planar=1 - layout.planar)
-    return layout
-
-
-def _clamped(layout: Layout) -> Layout:
-    stored = min(layout.stored, layout.allocated)
-    return replace(layout, stored=stored, high=layout.high if stored == layout.stored else None)

@@ -1,0 +1,140 @@
+"""Uncompressed pixel data by their length: which layout holds where the header's does not (PS3.5 8.1, C.7.6.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from curate.errors import DropRecord
+from curate.record import Reason
+from curate.sources.dicom.file import FLOAT_PIXELS, DicomFile
+from curate.sources.dicom.layout import COLOUR, Layout, clamped
+from curate.sources.dicom.neighbours import is_one_channel, nearest_stride, roughness
+from curate.sources.third_party import call_third_party
+
+WIDTHS = (8, 16, 32)  # of a cell, in bits
+_FEW = 16  # rows and columns below which smoothness says nothing
+
+
+def native_layout(file: DicomFile, layout: Layout) -> Layout:
+    """The layout whose frames the element's length holds.
+
+    Raises DropRecord TRUNCATED where bytes are missing, PIXEL_LENGTH where no layout fits, or several do.
+    """
+    assert file.pixels is not None
+    there = file.pixels.length
+    consistent = _consistent(file, layout)
+    fitting = [other for other in consistent if 0 <= there - other.bytes_of_all <= 1]
+    if not fitting:
+        fitting = [other for other in _alternatives(file, consistent[0]) if _agrees(file, layout, other)]
+    if len(fitting) == 1:
+        return _planar(file, clamped(fitting[0]))
+    if there < consistent[0].bytes_of_all:
+        raise DropRecord(Reason.TRUNCATED)
+    if fitting or not _is_slack(file, consistent[0]):
+        raise DropRecord(Reason.PIXEL_LENGTH)
+    return _planar(file, clamped(consistent[0]))
+
+
+def _consistent(file: DicomFile, layout: Layout) -> list[Layout]:
+    """The header's layout; where samples and photometric interpretation contradict each other, both readings of it,
+    the shorter first. Three samples that nobody names are a picture where they are equal."""
+    assert file.pixels is not None
+    grey = layout.photometric not in COLOUR
+    if grey == (layout.samples == 1):
+        return [layout]
+    one = replace(layout, samples=1, planar=0, photometric=layout.photometric if grey else "MONOCHROME2")
+    three = replace(layout, samples=3, photometric="RGB" if grey else layout.photometric)
+    if not grey:
+        return [one, three]
+    if 0 <= file.pixels.length - three.bytes_of_all <= 1 and layout.photometric == "MONOCHROME2":
+        cells = _cells(file, layout.allocated, three)
+        shape = (3, -1) if layout.planar else (-1, 3)
+        pixels = cells[: cells.size // 3 * 3].reshape(shape)
+        if bool((pixels == (pixels[:1] if layout.planar else pixels[:, :1])).all()):
+            return [three]
+        raise DropRecord(Reason.PIXEL_LENGTH)
+    return [one]
+
+
+def _alternatives(file: DicomFile, layout: Layout) -> Iterator[Layout]:
+    """Layouts with one other attribute, that fill the element."""
+    assert file.pixels is not None
+    there, floats = file.pixels.length, file.pixels.tag in FLOAT_PIXELS
+    others = [replace(layout, allocated=width) for width in WIDTHS if width != layout.allocated and not floats]
+    if layout.samples == 3 and layout.allocated == 8 and layout.photometric.startswith("YBR_FULL"):
+        swapped = "YBR_FULL" if layout.photometric == "YBR_FULL_422" else "YBR_FULL_422"
+        others.append(replace(layout, photometric=swapped))
+    frame = layout.bits_a_frame / 8
+    others.append(replace(layout, frames=max(int(there / frame), 1)))
+    return (other for other in others if 0 <= there - other.bytes_of_all <= 1)
+
+
+def _agrees(file: DicomFile, declared: Layout, other: Layout) -> bool:
+    """Does what else is known agree with ``other``, a layout that has the element's length?"""
+    if other.allocated < declared.allocated:
+        return declared.stored <= other.allocated
+    if other.allocated > declared.allocated:
+        if declared.stored > declared.allocated:
+            return declared.stored <= other.allocated
+        cells = _cells(file, other.allocated, other)
+        return bool(cells.size and int(cells.max()) < 1 << declared.stored)
+    if other.photometric != declared.photometric:
+        return True
+    if declared.allocated == 1:
+        return True
+    cells = _cells(file, declared.allocated, other)
+    strides = (1, 2, 3) if declared.samples == 1 else (declared.samples, 2 * declared.samples, 1)
+    return nearest_stride(cells, strides) == strides[0]
+
+
+def _cells(file: DicomFile, width: int, layout: Layout) -> np.ndarray:
+    """The first frame's cells as unsigned numbers of ``width`` bits, as far as they are in the file."""
+    assert file.pixels is not None
+    file.source.seek(file.pixels.offset)
+    data = call_third_party(Reason.UNREADABLE_FILE, file.source.read, min(layout.bits_a_frame // 8, 1 << 22))
+    order = "<" if file.syntax.is_little_endian else ">"
+    return np.frombuffer(data[: len(data) - len(data) % (width // 8)], f"{order}u{width // 8}")
+
+
+def _is_slack(file: DicomFile, layout: Layout) -> bool:
+    """Are the bytes behind the frames no part of a picture?
+
+    Less than a row and less than a column cannot come from a wrong size of the picture; more may, unless they are all
+    the same and the declared row is the nearest stride.
+    """
+    assert file.pixels is not None
+    slack, cell = file.pixels.length - layout.bytes_of_all, layout.samples * layout.allocated / 8
+    if slack < min(layout.rows, layout.columns) * cell:
+        return True
+    if layout.frames > 1 or layout.allocated not in WIDTHS or slack >= layout.bytes_of_all:
+        return False
+    file.source.seek(file.pixels.offset + layout.bytes_of_all)
+    tail = call_third_party(Reason.UNREADABLE_FILE, file.source.read, slack)
+    if len(set(tail)) > 1:
+        return False
+    row = layout.columns * (1 if layout.planar else layout.samples)
+    step = 1 if layout.planar else layout.samples
+    return nearest_stride(_cells(file, layout.allocated, layout), (row - step, row, row + step)) == row
+
+
+def _planar(file: DicomFile, layout: Layout) -> Layout:
+    """Planar Configuration as the first frame shows it: the other one where the picture is smoother with it."""
+    if layout.samples != 3 or layout.photometric == "YBR_FULL_422" or layout.allocated not in (8, 16):
+        return layout
+    cells = _cells(file, layout.allocated, layout)
+    count = layout.rows * layout.columns
+    if cells.size < 3 * count or min(layout.rows, layout.columns) < _FEW:
+        return layout
+    by_pixel = cells[: 3 * count].reshape(layout.rows, layout.columns, 3)
+    by_plane = np.moveaxis(cells[: 3 * count].reshape(3, layout.rows, layout.columns), 0, -1)
+    here, other = (by_plane, by_pixel) if layout.planar else (by_pixel, by_plane)
+    if bool((here == here[..., :1]).all()):  # three equal channels do not come by chance
+        return layout
+    rougher = roughness(here) / max(roughness(other), 1e-9)
+    swapped = rougher > 1.3 if layout.planar else rougher > 1.2 and is_one_channel(cells[: 3 * count], layout.columns)
+    if swapped or bool((other == other[..., :1]).all()):
+        return replace(layout, planar=1 - layout.planar)
+    return layout
