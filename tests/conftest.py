@@ -16,14 +16,11 @@ settings.register_profile("free", deadline=None, print_blob=True)
 settings.load_profile("fixed")
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_itemcollected(item: pytest.Item) -> None:
     """What one worker of pytest-xdist takes as a whole: a module, which shares its fixtures; all modules that start
-    Ray, which share that."""
-    with_ray = {item.path for item in items if item.get_closest_marker("ray")}
-    for item in items:
-        group = "ray" if item.path in with_ray else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+    Ray, which share that. Here, and not once all are collected, because xdist reads the groups in that hook."""
+    with_ray = "ray_engine" in item.path.read_text(encoding="utf-8")
+    item.add_marker(pytest.mark.xdist_group("ray" if with_ray else str(item.path)))
 
 
 @pytest.fixture(scope="session")
