@@ -120,6 +120,7 @@ class RecordRows:
                     "meta": list(report.meta.items()),
                     "clean": report.clean,
                     "official_split": self._rules.splits.named(report.split),
+                    "fault": report.fault or None,
                     "drop_step": _STEP if reason else None,
                     "drop_reason": reason,
                 }

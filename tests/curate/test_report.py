@@ -451,3 +451,22 @@ def test_csv_is_read_at_speed(tmp_path):
     start = time.process_time()
     assert sum(1 for _ in read_reports(path, TEXT)) == n
     assert n / (time.process_time() - start) > 50_000  # rows a second
+
+
+def test_a_file_that_meets_a_bug_is_counted_and_the_rest_is_read(tmp_path, monkeypatch):
+    """A reader of another's raises what nobody foresaw; neither its text nor the file's ends the run or is told."""
+    from curate.sources.reports import read
+
+    for name in ("A1.txt", "A2.txt", "A3.txt"):
+        (tmp_path / name).write_text("Clear lungs.")
+    usual = read.open_records
+
+    def stumbling(path, *rest, **more):
+        if path.name == "A2.txt":
+            raise ZeroDivisionError("DOE^JANE")
+        return usual(path, *rest, **more)
+
+    monkeypatch.setattr(read, "open_records", stumbling)
+    found = list(read.read_reports(tmp_path, read.ReportColumns()))
+    assert [r.reason for r in found] == [None, Reason.FAILED, None]
+    assert "ZeroDivisionError" in found[1].fault and "DOE" not in repr(found)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path, PurePath
 from typing import Any, Literal, cast
 
+from curate.engine.guard import fault_of
 from curate.errors import DropRecord, RecipeError
 from curate.record import Reason
 from curate.sources.pairing.paths import stem
@@ -93,6 +94,7 @@ class Report:
     status: str = ""
     order: str = ""
     several: Several = "ambiguous"  # what is done where several share an identity; its source's rule
+    fault: str = ""  # of one that FAILED, where in the code
 
 
 def check_columns(path: Path, columns: ReportColumns, format: Asked = "auto", name_pattern: str | None = None) -> None:
@@ -154,9 +156,17 @@ def _reports(files: Iterable[Found], source: _Source, images: Mapping[str, bool]
         counted = images.get(found.path)
         if counted:
             continue
-        for report in _read(found, source):
+        for report in _surely(found, source):
             if counted is None or report.reason is not Reason.NOT_A_REPORT:
                 yield report
+
+
+def _surely(found: Found, source: _Source) -> Iterator[Report]:
+    """`_read`; an exception that nobody foresaw ends this file, as FAILED with its place in the code, and no other."""
+    try:
+        yield from _read(found, source)
+    except Exception as error:  # noqa: BLE001  counted, and said aloud when the run ends
+        yield Report(as_text(found.relative), reason=Reason.FAILED, fault=fault_of(error))
 
 
 def _read(found: Found, source: _Source) -> Iterator[Report]:
