@@ -156,6 +156,7 @@ def test_a_stopped_run_goes_on_to_the_same_bytes_and_keeping_the_unbelieved_asks
     assert "unbelieved" in selection.filter(pa.array(live(selection)))["text_from"].to_pylist()
 
 
+@pytest.mark.slow
 @pytest.mark.ray
 def test_ray_writes_the_same_bytes(
     finished: tuple[Pipeline, list[Manifest]], recipe: Path, ray_engine: Engine, tmp_path: Path

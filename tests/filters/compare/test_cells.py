@@ -114,6 +114,7 @@ def test_a_killed_cell_goes_on_to_the_same_model(cell: Cell, tmp_path: Path) -> 
     assert weights[0] == weights[1]
 
 
+@pytest.mark.slow
 @pytest.mark.ray
 def test_cells_on_ray_are_the_cells_of_this_process(cell: Cell, tmp_path: Path, ray_engine: Engine) -> None:
     made = [replace(at(cell, tmp_path / n), selection=n) for n in ("one", "two")]
