@@ -32,10 +32,10 @@ demo: $(VENV)/ready
 	$(BIN)/curate compare pipelines/recipes/demo.yaml
 
 test: $(VENV)/ready
-	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
 
 test-all: $(VENV)/ready
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --hypothesis-profile=free
+	$(BIN)/python -m pytest -n 2 --dist loadfile --hypothesis-profile=free
 
 check: $(VENV)/ready
 	$(BIN)/ruff check .

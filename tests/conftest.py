@@ -1,4 +1,5 @@
-"""Fixtures shared by all tests: one local Ray a session (starting it takes 15-40 s on a loaded two-core machine)."""
+"""Fixtures shared by all tests. pytest-xdist gives a module as a whole to one worker; each worker starts one local Ray
+where it needs one, which takes 15-40 s on a loaded two-core machine."""
 
 from __future__ import annotations
 
@@ -14,13 +15,6 @@ from curate.engine import Engine, Resources, start_engine
 settings.register_profile("fixed", derandomize=True, database=None, deadline=None)
 settings.register_profile("free", deadline=None, print_blob=True)
 settings.load_profile("fixed")
-
-
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """What one worker of pytest-xdist takes as a whole: a module, which shares its fixtures; all modules that start
-    Ray, which share that. Here, and not once all are collected, because xdist reads the groups in that hook."""
-    with_ray = "ray_engine" in item.path.read_text(encoding="utf-8")
-    item.add_marker(pytest.mark.xdist_group("ray" if with_ray else str(item.path)))
 
 
 @pytest.fixture(scope="session")
