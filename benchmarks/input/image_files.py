@@ -1,6 +1,6 @@
 """Plain image files of every unusual and every contradictory kind, through the readers of both commands.
 
-    python -m benchmarks.input.image_files [--seeds 0 1 2] [--out benchmarks/results/input_images.json]
+    python -m benchmarks.input.image_files [--seeds 0 1 2] [--out FILE]
 
 The truth of a good file is the array that was encoded, so no decoder is believed. A contradictory file must be dropped
 with a Reason, or shown as the whole picture that its data prove.
