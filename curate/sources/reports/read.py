@@ -35,6 +35,8 @@ _MAPPINGS = ("sections", "keep")
 _NO_COLUMN = (*_MAPPINGS, "caption")
 _NAMED = ("accession", "study", "patient", "date", "image")  # what a file's name can say
 _AS_IT_IS = frozenset(("image",))  # a path's backslashes are no escapes
+# "1.No fracture": the number of a list's item, whose word is no part of an identifier
+_ITEM = re.compile(r"(?:^|(?<=[\s.:;]))(?P<number>\d{1,2}\.)(?=[A-Z][a-z]+\b)", re.MULTILINE)
 _HEADER = re.compile(r"[A-Za-z]\w*(?:_\w+)+|[A-Z][A-Z0-9]{1,7}")  # FINDINGS_COL, ACC: as no one is called
 
 
@@ -302,7 +304,7 @@ def _report(
     reason: Reason | None = None,
     phi: tuple[str, ...] = (),
 ) -> Report:
-    text = plain_text(raw)
+    text = _ITEM.sub(r"\g<number> ", plain_text(raw))
     return Report(
         row=row,
         text=text,
