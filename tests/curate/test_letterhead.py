@@ -122,3 +122,17 @@ def test_real_reports_lose_nothing_clinical():
         after = wanted_text(caption_sections(text, WANTED)[0], WANTED)
         lost = before.replace(after, "").strip()
         assert lost in ("", "END OF REPORT.") or lost.startswith("http"), "a sentence was cut"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Heart size normal. No effusion. Attending: Brown. No pneumothorax. Tel: 555-1234567.",
+        "No effusion. Dictated by: J Quill. No pneumothorax. Typed by: AB",
+        "Attending: Dr Brown. No pneumothorax.",
+    ],
+)
+def test_a_short_denial_between_two_signs_stays(text: str) -> None:
+    sections, _ = caption_sections(text, ("findings", "impression", "body"))
+    said = " ".join(sections.values())
+    assert "No pneumothorax." in said and "Brown" not in said and "Quill" not in said

@@ -76,9 +76,10 @@ def _sentences(line: str) -> str:
     for start, end in _units(line):
         unit = line[start:end].rstrip()
         words = _WORD.findall(unit)
-        if len(words) >= _FEWEST and unit.endswith((".", "!", "?")) and unit_kind(unit) is Unit.REPORT:
+        says = len(words) > 1 and any(_is_medical(w.lower()) for w in words)  # "No pneumothorax." is of two
+        if (says or len(words) >= _FEWEST) and unit.endswith((".", "!", "?")) and unit_kind(unit) is Unit.REPORT:
             first = start if first is None else first
-            medical = medical or any(_is_medical(w.lower()) for w in words)
+            medical = medical or says
     return cut_letterhead(line[first:])[0] if first is not None and medical else ""
 
 
