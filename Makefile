@@ -32,10 +32,10 @@ demo: $(VENV)/ready
 	$(BIN)/curate compare pipelines/recipes/demo.yaml
 
 test: $(VENV)/ready
-	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder
 
 test-all: $(VENV)/ready
-	$(BIN)/python -m pytest -n 2 --dist loadfile --hypothesis-profile=free
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --hypothesis-profile=free
 
 check: $(VENV)/ready
 	$(BIN)/ruff check .

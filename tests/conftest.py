@@ -16,6 +16,15 @@ settings.register_profile("fixed", derandomize=True, database=None, deadline=Non
 settings.register_profile("free", deadline=None, print_blob=True)
 settings.load_profile("fixed")
 
+# The modules that take longest, first: two workers that share the rest end together.
+LONGEST = ("pipelines/test_run.py", "pipelines/test_training.py", "pipelines/test_real.py", "methods/test_bad_input.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Modules of `LONGEST` come before the others, which keep their order."""
+    places = {name: i for i, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get("/".join(item.path.parts[-2:]), len(places)))
+
 
 @pytest.fixture(scope="session")
 def ray_engine() -> Iterator[Engine]:

@@ -37,6 +37,7 @@ def test_what_is_or_nearly_is_in_evaluation_is_found_by_key_hash_and_picture():
     assert seen_in_evaluation(rows, held) == {"a", "b", "w"}
 
 
+@pytest.mark.slow
 def test_networks_that_have_not_seen_a_pair_find_the_wrong_ones(tmp_path: Path):
     images, texts, groups = pairs(200)
     wrong = range(0, 200, 5)

@@ -89,7 +89,7 @@ def short() -> Path:
     return Path(tempfile.mkdtemp(prefix="sw", dir="/tmp"))
 
 
-@pytest.mark.parametrize("engine", ["local", pytest.param("ray", marks=pytest.mark.ray)])
+@pytest.mark.parametrize("engine", ["local", pytest.param("ray", marks=[pytest.mark.ray, pytest.mark.slow])])
 def test_a_release_leaves_no_identity_behind(archive: Path, secret_file: Path, short: Path, engine: str) -> None:
     home = short / f"d{engine}"
     home.mkdir()
@@ -98,7 +98,7 @@ def test_a_release_leaves_no_identity_behind(archive: Path, secret_file: Path, s
     assert_silent(home, said, archive)
 
 
-@pytest.mark.parametrize("engine", ["local", pytest.param("ray", marks=pytest.mark.ray)])
+@pytest.mark.parametrize("engine", ["local", pytest.param("ray", marks=[pytest.mark.ray, pytest.mark.slow])])
 def test_a_run_leaves_no_identity_behind(archive: Path, secret_file: Path, short: Path, engine: str) -> None:
     home = short / f"r{engine}"
     home.mkdir()

@@ -99,6 +99,7 @@ def test_micro_batches_and_processes_change_nothing(shards: Path, tmp_path: Path
 
 
 @pytest.mark.ray
+@pytest.mark.slow
 def test_on_ray(shards: Path, tmp_path: Path, rules: TrainingRules, ray_engine: object) -> None:
     from curate.engine.ray_train import run_ranks
 
