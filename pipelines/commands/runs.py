@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -26,6 +26,9 @@ from pipelines.commands.screen import (
     say_pairing,
     say_warnings,
 )
+
+if TYPE_CHECKING:
+    from pipelines.build import Pipeline
 
 
 def run(recipe: RecipeFile, set_: Set = None, engine: SetEngine = None, workers: Workers = None) -> None:
@@ -97,12 +100,21 @@ def status(folder: RunFolder) -> None:
 
 
 def explain(
-    folder: RunFolder, key: Annotated[str, typer.Argument(help="a record's key, as in shards and tables")]
+    folder: RunFolder,
+    key: Annotated[str, typer.Argument(help="a record's key, as in shards and tables")],
+    text: Annotated[bool, typer.Option("--text", help="why each word went from its report (needs the secret)")] = False,
+    words: Annotated[
+        bool, typer.Option("--words", help="with --text: show the words themselves, which identify")
+    ] = False,
 ) -> None:
     """One record's story: what every step knew of it, and why it stayed or went."""
     from pipelines.summary import reason_help, story
 
-    told = story(pipeline_of(folder), key)
+    pipeline = pipeline_of(folder)
+    if text or words:
+        _explain_text(pipeline, key, words)
+        return
+    told = story(pipeline, key)
     if not told:
         raise RecipeError(
             "KEY", f"no step of this run knows {key[:40]!r}", "keys are 32 hex digits, as in shards/*/*.parquet"
@@ -113,6 +125,22 @@ def explain(
         for field, value in row.items():
             if field not in ("key", "drop_step", "drop_reason"):
                 out.print(f"    {field}: {value}", markup=False, soft_wrap=True)
+
+
+def _explain_text(pipeline: Pipeline, key: str, words: bool) -> None:
+    from curate.ingest.explain import explain_text, find_text, shape
+
+    index, rules = pipeline.index.task.sealed, pipeline.recipe.report_rules()
+    record = find_text(Path(index), pipeline.partitions, key, pipeline.secret)
+    if record is None:
+        raise RecipeError(
+            "KEY", f"no report of this run has {key[:40]!r}", "keys are 32 hex digits, as in shards/*/*.parquet"
+        )
+    found = list(explain_text(record, rules.sections, rules.text, Path(index), pipeline.secret))
+    for section, gone in found:
+        said = gone.words if words else shape(gone.words)
+        out.print(f"{section}: {gone.placeholder} for {said!r}: {gone.by}", markup=False, soft_wrap=True)
+    out.print(f"{len(found)} places of the report's text went" + ("" if words else "; --words shows what stood there"))
 
 
 def report(folder: RunFolder) -> None:

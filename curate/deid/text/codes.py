@@ -21,7 +21,7 @@ _KNOWN = re.compile(
         |msv|mci|mbq|gbq|bpm|mmhg|x|mmol|meq|iu|u|units?|in|inch|ft|deg|c|k|lpm|mp|pack|ppd|py|pk|view|views|vw
         |v|vessel|phase|slice|part|level|hour|day|week|month|year)
     | \d{1,3}(?:\.\d{1,2})?x\d{1,3}(?:\.\d{1,2})?(?:x\d{1,3}(?:\.\d{1,2})?)?(?:mm|cm|m)?  # 3x4cm
-    | x\d{1,3}
+    | x\d{1,3} | \d{1,2}w\d?d?
     | \d{1,3}[mf]                                        # 45f
     | g\d{1,2}(?:p\d{1,2})?(?:a[bd]?\d)?(?:l\d)? | p\d{1,4} | a\d{1,2}
     | (?:spo|sao|pao|pco|paco|co|o|fio|h|n|no|etco)\d{1,2}

@@ -68,19 +68,23 @@ _YEARLESS = [
     re.compile(rf"\b(?:{_MON_CAP})\s{{1,2}}(?:0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th)?{_END}(?!\s?(?:mm|cm|mL|ml|%))"),
     re.compile(rf"{_START}(?:0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th)?\s(?:of\s)?(?:{_MON_CAP})\b"),
 ]
+_NO_DAY = r"(?![\w/]|[.,-]\d|\s?(?:strength|power|nodes?|lymph|cores?|points?|pain|ribs?|vessels?|score|mm|cm|%))"
+_BARE = rf"(?:{_MONTH}[/-]{_DAY}|{_DAY}[/-]{_MONTH})".replace("?P<m>", "?:").replace("?P<d>", "?:") + _NO_DAY
 _LED = re.compile(
     r"\b(?:on|dated?|from|since|of|until|through|exam|study|film|radiographs?|ct|mri?"
-    r"|compar\w+(?: (?:to|with|is made (?:to|with)))?|prior|dob|admitted|seen|performed|obtained|done|taken)"
-    r"\s*:?\s+(?:(?:the|prior|previous|outside|stud(?:y|ies)|exam|examination|films?|scan|ct|mri?|radiographs?|x-?rays?|of|on|from"
-    r"|dated|to|with)\s+){0,4}((?:0?[1-9]"
-    r"|1[0-2])[/-](?:0?[1-9]|[12]\d|3[01]))(?![\w/]|[.,-]\d)",
+    r"|compar\w+(?: (?:to|with|is made (?:to|with)))?|comp\.?|cf\.?|vs\.?|prior|previous|dob|admitted|seen"
+    r"|performed|obtained|done|taken)"
+    r"\s*:?[\s(]+(?:(?:the|prior|previous|outside|stud(?:y|ies)|exam|examination|films?|scan|ct|mri?"
+    r"|radiographs?|x-?rays?|of|on|from"
+    rf"|dated|to|with)\s+){{0,4}}({_BARE}(?:(?:\s?,\s?|\s?&\s?|\s(?:and|or|to)\s){_BARE})*)",
     re.IGNORECASE,
 )
 
 
 # What says that a date is of birth, before it and behind it.
 _CUE = (
-    r"(?:(?<![\w.])(?:d\.?\s?o\.?\s?b\b\.?|born|(?:date|day|year|dt)\s+of\s+birth|birth\s?-?(?:date|day|year)?|b\.|bdate"
+    r"(?:(?<![\w.])(?:d\.?\s?o\.?\s?b\b\.?|born|(?:date|day|year|dt)\s+of\s+birth|birth\s?-?(?:date|day|year)?"
+    r"|b\.|bdate"
     r"|f\.?\s?nac\.?|(?:fecha\s+de\s+)?nac(?:id[oa]|imiento|io)\b|geb(?:oren|urtsdatum|\.)?|nee?(?=\s+(?:le|en)\b)"
     r"|naissance|nat[oa](?=\s+il\b)|nascid[oa]|nascita|nascimento|fodt)|生年月日|出生(?:日期)?|생년월일"
     r"|рожд[а-я]+|род(?:ился|илась|\.)|дата\s+рожд\.?|д\.?\s?р\.)"
@@ -94,7 +98,7 @@ _Y_ANY = r"(?:(?:1[89]|20)\d\d|'?\d\d)"
 # Behind a cue less is enough: a year, a month and a day in letters of any case, three numbers.
 _BIRTH = re.compile(
     rf"{_CUE}(?P<day>{_MON_ANY}{_SEP}(?:{_DAY_TH}(?:{_SEP}{_Y_ANY})?|{_Y_ANY})|{_DAY_TH}{_SEP}{_MON_ANY}"
-    r"|\d{1,4}\s?[-/.,]\s?\d{1,2}\s?[-/.,]\s?\d{2,4}|(?:1[89]|20)\d\d)(?![^\W_])",
+    r"|\d{1,4}(?:\s?[-/.,]\s?|\s)\d{1,2}(?:\s?[-/.,]\s?|\s)\d{2,4}|(?:1[89]|20)\d\d)(?![^\W_])",
     re.IGNORECASE,
 )
 _LIFETIME = 85  # years: less than the 90 from which an age identifies, so that no rounding decides

@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterator
 
 from curate.deid.header.phi import technical_words
-from curate.deid.text import guards
 from curate.deid.text.glance import Glance
-from curate.deid.text.rules import Span
+from curate.deid.text.needs import Span, guard, rule
+from curate.deid.text.vocabulary import Kind, kind
 
 _I = re.IGNORECASE
 
@@ -21,17 +21,32 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_FACILITY = re.compile(
+_FACILITY = rule(
+    "FACILITY",
+    guard(
+        """hospital hospitals medical clinic infirmary institute health healthcare imaging cancer hospice nursing
+surgery
+university sanatorium polyclinic
+    radiology med trauma diagnostics laboratory laboratories pharmacy""",
+        led="before",
+        reach=7,
+    ),
     r"\b((?:(?:[A-Z][\w.'&-]*|of|the|and|for|de|la|&)[ ]){1,6}?)((?i:hospitals?|medical cent(?:er|re)|clinic"
     r"|infirmary|institute|"
     r"health (?:system|cent(?:er|re)|care|network)|healthcare|imaging cent(?:er|re)|cancer cent(?:er|re)|hospice|"
     r"nursing home|surgery cent(?:er|re)|university|sanatorium|polyclinic|imaging associates|radiology associates"
     r"|med ctr|trauma cent(?:er|re)|diagnostics|laborator(?:y|ies)|pharmacy|medical group))\b"
-    r"(?:[ ]of[ ](?:[A-Z][\w.'-]*[ ]?){1,3})?"
+    r"(?:[ ]of[ ](?:[A-Z][\w.'-]*[ ]?){1,3})?",
 )
-_FIRM = re.compile(
+_FIRM = rule(
+    "FACILITY",
+    guard(
+        "son sons daughter daughters bros brothers co company partners ltd llc llp gmbh pllc plc inc",
+        led="before",
+        reach=9,
+    ),
     r"(?<![\w'])((?:[A-Z][\w'.-]*(?:,[ ]|[ ]&[ ]|[ ]and[ ]|[ ])){0,3})[A-Z][\w'-]*,?[ ](?:(?:&|and)[ ]"
-    r"(?:Sons?|Daughters?|Bros|Brothers|Co|Company|Partners)|Ltd|LLC|LLP|GmbH|PLLC|PLC|Inc)\b\.?"
+    r"(?:Sons?|Daughters?|Bros|Brothers|Co|Company|Partners)|Ltd|LLC|LLP|GmbH|PLLC|PLC|Inc)\b\.?",
 )
 _COMMON = _words("""
 the this that these those an a outside in at from to by of and or for with on same other another no prior
@@ -41,12 +56,20 @@ hospitalized is was st physical exam examination history vitals labs blood tests
 """)
 
 
+def _is_of_report(word: str) -> bool:
+    what = kind(word)
+    return bool(what & Kind.KNOWN) and not what & Kind.NAME
+
+
 def _facilities(text: str, glance: Glance) -> Iterator[Span]:
-    for hit in guards.FIRM.find(_FIRM, glance):
+    for hit in _FIRM.find(glance):
         yield hit.start(), hit.end(), "FACILITY"
-    for hit in guards.FACILITY.find(_FACILITY, glance):
+    for hit in _FACILITY.find(glance):
         words = [w.strip(".,'").lower() for w in hit[1].split()]
         skip = 0  # leading words of the sentence are not of the name
+        if hit[0].isupper():  # a sentence in capitals: the name begins behind its last word that is none's
+            behind = [n for n, w in enumerate(words, 1) if w in _COMMON - {"st", "of", "the"} or _is_of_report(w)]
+            skip = behind[-1] if behind else 0
         while skip < len(words) and words[skip] in _COMMON - {"st"}:
             skip += 1
         if any(w not in _COMMON for w in words[skip:]):
@@ -57,11 +80,22 @@ def _facilities(text: str, glance: Glance) -> Iterator[Span]:
 # -- names, by their cues
 _WORD = re.compile(r"[^\W\d_](?:[^\W\d_]|['-](?=[^\W\d_]))*\.?")
 _JOIN = re.compile(r"[ \t]{0,2},?[ \t]{1,2}(?:\n(?=[A-Z]))?|\n(?=[A-Z])|(?<=\.)(?=[A-Z])")
-_TITLE = re.compile(
+_TITLE = rule(
+    "NAME",
+    guard("dr drs doctor doctors professor prof mr mrs ms miss mx sr sra dra nurse sister rev", led="words"),
     r"\b(Drs?|DRS?|dr|Doctor|doctor|Doctors|Professor|Prof|Mr|MR|Mrs|MRS|Ms|MS|Miss|Mx|Sra?|Dra|Nurse|Sister|Rev)"
-    r"(\.[ \t]?|[ \t])\s{0,2}(?=[^\W\d_])"
+    r"(\.[ \t]?|[ \t])\s{0,2}(?=[^\W\d_])",
 )
-_SIGNED = re.compile(
+_TO_SOMEONE = re.compile(
+    r"\b(?:by|to|with|per|from|cc|for|and)[ ]{1,2}\Z", _I
+)  # "BY DR STONE"; "DR CHEST" is a picture
+_SIGNED = rule(
+    "NAME",
+    guard(
+        """electronically digitally preliminarily final finally signed esigned cosigned e co dictated transcribed
+authenticated typed attested countersigned finalized finalised verified approved""",
+        led="words",
+    ),
     r"\b(?:(?:electronically|digitally|preliminarily|final(?:ly)?)[ ]+)?(?:e-?signed|signed(?: out| off)?"
     r"|co-?signed|dictated|transcribed"
     r"|authenticated|typed|attested|countersigned|finali[sz]ed|verified|approved)(?:[ ]+electronically)?(?:[ "
@@ -69,14 +103,23 @@ _SIGNED = re.compile(
     r"[ ]*(?:\bby\b|:)[ ]*:?\s{0,3}",
     _I,
 )
-_BY = re.compile(
+_BY = rule(
+    "NAME",
+    guard(
+        """interpreted reported read reviewed performed ordered requested referred entered prepared released supervised
+examined seen scanned
+    acquired evaluated""",
+        led="words",
+    ),
     r"\b(?:interpreted|reported|read|reviewed|performed|ordered|requested|referred|entered|prepared|released"
     r"|supervised|examined"
     r"|seen|scanned|acquired|evaluated)[ ]+by[ ]*:?[ ]{0,2}",
     _I,
 )
 # An account's name, as it is typed: in small letters, of any word.
-_USER = re.compile(
+_USER = rule(
+    "NAME",
+    guard("marked annotated labeled labelled flagged uploaded saved edited entered logged", led="words"),
     r"\b(?:marked|annotated|labell?ed|flagged|uploaded|saved|edited|entered|logged)[ ]+by[ ]+"
     r"(?!(?:the|an?|his|her|our|their)\b)([^\W\d_]{2,})(?=[ ]+(?:on|at|in)[ ]+(?:the[ ]+)?([a-z]+)|[.,;]|$)",
     _I,
@@ -85,7 +128,17 @@ _MACHINES = _words("""
 workstation workstations station console terminal pacs ris system scanner computer screen monitor viewer server film
 image images archive portal tablet laptop film plate
 """)
-_FIELD = re.compile(
+_FIELD = rule(
+    "NAME",
+    guard(
+        """patient name surname first last referring ordering attending requesting primary reading interpreting
+admitting family physician doctor
+    provider radiologist technologist technician tech resident fellow consultant surgeon transcriptionist
+clinician sonographer supervisor
+    analyst nurse therapist paramedic cc attn attention dear from to nombre apellidos medico paciente report
+initials""",
+        led="words",
+    ),
     r"\b(?:patient(?:'s)? name|patient|name|surname|first name|last name|(?:referring|ordering|attending"
     r"|requesting|primary care"
     r"|reading|interpreting|admitting|family)[ ](?:physician|doctor|provider|radiologist|clinician|md)|physician"
@@ -99,23 +152,36 @@ _FIELD = re.compile(
 _OPEN = re.compile(r"(?:patient|name|surname|from|to|dear|attn|attention|initials|paciente|cc)\b", _I)  # or anything
 _PAIR = re.compile(r"[A-Z][a-z]+,[ ][A-Z][a-z]+")
 _TITLED = re.compile(r"[A-Z][a-z]+(?:,|[ ]+[A-Z]|[ ]?[.;]?[ ]?(?:\n|$))")
-_TOLD = re.compile(
+_TOLD = rule(
+    "NAME",
+    guard(
+        """discussed communicated conveyed relayed called spoke spoken speaking telephoned paged phoned reviewed faxed
+reported notified informed
+    contacted cc mother father wife husband son daughter brother sister spouse guardian caregiver named nurse
+paramedic technician
+    technologist attendant therapist sonographer radiographer physician supervisor""",
+        led="words",
+    ),
     r"\b(?i:discussed|communicated|conveyed|relayed|called|spoken?|speaking|telephoned|paged|phoned|reviewed"
     r"|faxed|reported)"
     r"[ ]+(?:(?!with\b|to\b)\w+[ ]+){0,5}(?:with|to)[ ]+(?=[A-Z])"
     r"|\b(?i:notified|informed|contacted|cc|mother|father|wife|husband|son|daughter|brother|sister|spouse|guardian"
     r"|caregiver|named|nurse|paramedic|technician|technologist|attendant|therapist|sonographer|radiographer|physician"
-    r"|supervisor),?[ ]+(?:is[ ]+|named[ ]+)?(?=[A-Z])"
+    r"|supervisor),?[ ]+(?:is[ ]+|named[ ]+)?(?=[A-Z])",
 )
-_SHOUTED = re.compile(
-    r"\b(?:Pt|Patient)\.?[ ]+([A-Z]{2,}(?:[ ]+[A-Z]{2,}){1,2})(?=[ ,]+(?:[a-z]|\d))"
+_SHOUTED = rule(
+    "NAME",
+    guard("pt patient", led="words"),
+    r"\b(?:Pt|Patient)\.?[ ]+([A-Z]{2,}(?:[ ]+[A-Z]{2,}){1,2})(?=[ ,]+(?:[a-z]|\d))",
 )  # "Pt ROE ANN is"
-_COPIED = re.compile(r"\b(?i:cc|copies[ ]to|copy[ ]to)\b[ ]?:?[ ]+(?=[A-Z])")
+_COPIED = rule("NAME", guard("cc copies copy", led="words"), r"\b(?i:cc|copies[ ]to|copy[ ]to)\b[ ]?:?[ ]+(?=[A-Z])")
 _NEXT = re.compile(r"[ ]?[;,][ ]?(?=[A-Z])")
-_DEGREE = re.compile(
+_DEGREE = rule(
+    "NAME",
+    guard("m md d do mbbs mbchb ph phd r rn pa crnp arnp np frcr facr frcpc rdms rt dds dpm", led="before", reach=5),
     r"(?<![\w.])((?:(?:[A-Z][\w'-]*[a-z]|[A-Z]{2,}(?:['-][A-Z]{2,})*|[A-Z]\.?)(?:,?[ ]+)){1,4}?),?[ ]*"
     r"(?:M\.?D\.?|D\.O\.|DO|MBBS|MBChB|Ph\.?D\.?|R\.N\.|RN|PA-C"
-    r"|CRNP|ARNP|NP|FRCR|FACR|FRCPC|RDMS|R\.?T\.?\(R\)|D\.?D\.?S|DPM)(?![\w])"
+    r"|CRNP|ARNP|NP|FRCR|FACR|FRCPC|RDMS|R\.?T\.?\(R\)|D\.?D\.?S|DPM)(?![\w])",
 )
 _STOP = _words("""
 the a an and or on at in by to of for with from as is was were be been has have had who that this via per not no
@@ -127,29 +193,32 @@ regarding about none unknown same self md do phd rn np
 
 
 def _names(text: str, glance: Glance) -> Iterator[Span]:
-    for hit in guards.USER.find(_USER, glance):
+    for hit in _USER.find(glance):
         if hit[1].lower() not in technical_words() or (hit[2] or "").lower() in _MACHINES:
             yield hit.start(1), hit.end(1), "NAME"
-    for hit in guards.TITLE.find(_TITLE, glance):
+    for hit in _TITLE.find(glance):
         spelled_out = hit[1] not in ("DR", "DRS", "MR", "MS", "dr") or hit[2].startswith(".")
+        spelled_out = spelled_out or (
+            hit[1] == "DR" and _TO_SOMEONE.search(text[max(0, hit.start() - 8) : hit.start()]) is not None
+        )
         yield from _take(text, hit.end(), 3, lower=hit[1].lower() in ("dr", "doctor"), sure=spelled_out)
-    for hit in guards.SIGNED.find(_SIGNED, glance):
+    for hit in _SIGNED.find(glance):
         yield from _take(text, hit.end(), 5, lower=True, sure=True)
-    for hit in guards.FIELD.find(_FIELD, glance):
+    for hit in _FIELD.find(glance):
         # "Attending radiologist: Back, Henry": a capital behind someone's role is theirs, whatever it means
         role = _OPEN.match(hit[0]) is None
         yield from _take(text, hit.end(), 5, lower=False, sure=role and _TITLED.match(text, hit.end()) is not None)
         if role and (pair := _PAIR.match(text, hit.end())) is not None:
             yield pair.start(), pair.end(), "NAME"
-    for cue, needs in ((_BY, guards.BY), (_TOLD, guards.TOLD)):
-        for hit in needs.find(cue, glance):
+    for cue in (_BY, _TOLD):
+        for hit in cue.find(glance):
             yield from _take(text, hit.end(), 3, lower=False, sure=False)
-    for hit in guards.PATIENT.find(_SHOUTED, glance):
+    for hit in _SHOUTED.find(glance):
         if not all(w.lower() in technical_words() for w in hit[1].split()):
             yield hit.start(1), hit.end(1), "NAME"
-    for hit in guards.COPIED.find(_COPIED, glance):
+    for hit in _COPIED.find(glance):
         yield from _list_of(text, hit.end())
-    for hit in guards.DEGREE.find(_DEGREE, glance):
+    for hit in _DEGREE.find(glance):
         if not all(w.strip(".,").lower() in _STOP for w in hit[1].split()):
             yield hit.start(1), hit.start(1) + len(hit[1].rstrip(" ,")), "NAME"
 

@@ -17,6 +17,7 @@ from curate.deid.text.glance import CUES, FIRES, SHAPED, SIGNED, Glance
 _BEGIN = re.compile(r"\b\w")
 _COUNT = count(1)
 Led = Literal["", "words", "digits", "codes", "before"]
+Span = tuple[int, int, str]  # start, end, label
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,32 @@ class Guard:
                 if begin.start() >= last and (hit := pattern.match(text, begin.start())) is not None:
                     yield hit
                     last = hit.end()
+
+
+@dataclass(frozen=True, eq=False)
+class Rule:
+    """What is looked for in folded text: where ``guard`` lets it, ``pattern`` gives a span, its ``group``."""
+
+    label: str
+    guard: Guard
+    pattern: re.Pattern[str]
+    group: int = 0
+
+    def find(self, glance: Glance) -> Iterable[re.Match[str]]:
+        """Its matches; where the guard leads it, they may overlap."""
+        return self.guard.find(self.pattern, glance)
+
+
+def rule(label: str, guard: Guard, pattern: str, flags: int = 0, group: int = 0) -> Rule:
+    """A Rule from the text of its pattern."""
+    return Rule(label, guard, re.compile(pattern, flags), group)
+
+
+def find_all(rules: Iterable[Rule], glance: Glance) -> Iterator[Span]:
+    """The spans of all ``rules``, overlapping ones too."""
+    for one in rules:
+        for hit in one.find(glance) if one.guard.number in glance.fired else ():
+            yield hit.start(one.group), hit.end(one.group), one.label
 
 
 def _words_back(text: str, at: int, count: int) -> int:

@@ -9,8 +9,8 @@ from functools import cached_property, lru_cache
 from itertools import product
 
 from curate.deid.text.glance import Glance
+from curate.deid.text.needs import Span
 from curate.deid.text.roman import letters, romanised, spelled
-from curate.deid.text.rules import Span
 from curate.deid.text.runs import Parts, parts_of, run_spans
 
 _EDGE_L, _EDGE_R = r"(?<![^\W_])", r"(?![^\W_])"

@@ -11,8 +11,8 @@ from itertools import pairwise
 from curate.deid.header.phi import technical_words
 from curate.deid.text.fold import BARRIER, fold_value
 from curate.deid.text.glance import Glance
+from curate.deid.text.needs import Span
 from curate.deid.text.person import People, people_spans
-from curate.deid.text.rules import Span
 from curate.deid.text.variants import initials_spans, variant_spans
 
 

@@ -99,6 +99,11 @@ def general_words(web2: frozenset[str], rank: dict[str, int], names: frozenset[s
             yield word
 
 
+def frequent_words(rank: dict[str, int]) -> list[str]:
+    """The 20,000 most frequent words, most frequent first."""
+    return [word for word, place in sorted(rank.items(), key=lambda item: item[1]) if _PLAIN.fullmatch(word)][:20_000]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path, help="where the packages are unpacked")
@@ -116,6 +121,12 @@ def main() -> None:
 their inflections, as far as today's English has them (symspellpy 6.10.1, frequency_dictionary_en_82_765, MIT).
 Rare words that are also names of the census are left out.""",
         sorted(general_words(web2, rank, names)),
+    )
+    _write(
+        "frequent.txt.gz",
+        """The most frequent words of today's English, most frequent first (symspellpy 6.10.1,
+frequency_dictionary_en_82_765, MIT).""",
+        frequent_words(rank),
     )
     icd = {word for word in _icd(folder) if word not in names or rank.get(word, 10**6) <= _NAME_RANK}
     webster = {w for w in web2 if len(w) >= _LONG and w not in names and _MEDICAL.search(w)}

@@ -265,3 +265,25 @@ GRAMMAR = words(
     """
 )
 DEPARTMENTS = ("ology", "surgery", "medicine", "therapy", "care", "graphy", "diatrics", "pedics", "trics")
+# What a report means stands and falls with these: negation and doubt, side, severity, number, change, its sections and
+# units. They go only as part of a name that a cue gives away.
+PROTECTED = words(
+    """
+    no not none nor neither never without negative absent absence denies denied excluded exclude excludes cannot
+    possible possibly probable probably likely unlikely suspicious suspected questionable equivocal doubtful might
+    left right bilateral unilateral bilaterally lt rt l r both either midline ipsilateral contralateral
+    mild mildly moderate moderately severe severely marked markedly minimal minimally slight slightly trace tiny small
+    large massive extensive subtle gross grossly mildto
+    normal abnormal unremarkable clear intact patent present free stable unchanged improved worsened increased decreased
+    increasing decreasing resolved new old acute subacute chronic interval enlarged
+    upper lower middle mid superior inferior anterior posterior lateral medial proximal distal central peripheral apical
+    basal
+    one two three four five six seven eight nine ten single multiple several few first second third
+    mm cm m ml cc mg g kg hu ms bpm mmhg percent degrees degree grade stage type class category level segment zone
+    impression findings finding indication indications technique comparison history conclusion opinion recommendation
+    recommendations clinical examination procedure exam
+    mrn uhid abha aadhaar nhs chi medicare acc accession bleep pager ext tel fax whatsapp mobile dob mr mrs ms dr ref
+    period comma colon semicolon paragraph paren bracket slash
+    is are was were has have had the a an of in on at to for with and or but by from there this that
+    """
+)

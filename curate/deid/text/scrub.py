@@ -1,8 +1,7 @@
 """Report text: what identifies is replaced by a typed placeholder, what is clinical stays as it was written.
 
-Two sources of spans: the patient's own values (`text_phi`) and rules for anyone's (`text_rules`, `text_names`,
-`text_dates`). The place for more (a vocabulary gate, a model's second opinion) is `_spans`. A span is widened, never
-narrowed, where two overlap.
+Three sources of spans: the patient's own values (`phi`), rules for anyone's (`rules`, `names`, `dates`, `seasons`) and
+the decision per word (`decide`). A span is widened, never narrowed, where two overlap. `explain` says what found each.
 """
 
 from __future__ import annotations
@@ -12,20 +11,20 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from curate.deid.header.phi import technical_words
 from curate.deid.pseudonym import Pseudonymizer
-from curate.deid.text.contacts import find_contacts
 from curate.deid.text.dates import find_dates, header_days
+from curate.deid.text.decide import Thresholds, name_spans, read, reasons
 from curate.deid.text.fold import BARRIER, fold, has_wide, tidy
-from curate.deid.text.gate import gate_spans
 from curate.deid.text.glance import Glance
 from curate.deid.text.language import require_known_language
 from curate.deid.text.names import find_names
+from curate.deid.text.needs import Span
 from curate.deid.text.phi import phi_spans
 from curate.deid.text.presidio import presidio_spans
-from curate.deid.text.rules import Span, find_spans
+from curate.deid.text.rules import find_spans
 from curate.deid.text.seasons import find_vague
 from curate.errors import DropRecord
 from curate.record import Reason
@@ -37,6 +36,23 @@ PLACEHOLDER = re.compile(rf"\[(?:{'|'.join(LABELS)})\]|\[DATE:\d{{4}}-\d\d-\d\d\
 _NO_PROSE = 1000  # characters: no word, number or address is as long: encoded bytes, in which nothing is found
 _LONG_WORD = re.compile(r"[^\W\d_]{4,}")
 _REPEATED = re.compile(r"(\[NAME\])(?:[ \xa0]{1,2}\[NAME\])+")
+
+
+class Found(NamedTuple):
+    """A span of a text that goes: what it becomes, and what found it."""
+
+    start: int
+    end: int
+    placeholder: str
+    by: str
+
+
+class Gone(NamedTuple):
+    """What a scrubbed text has no more: the words, their placeholder, what found them."""
+
+    words: str
+    placeholder: str
+    by: str
 
 
 @dataclass(frozen=True)
@@ -71,6 +87,33 @@ def scrub(
     empty), are masked whatever ``rules`` say. Control and zero-width characters are removed. Idempotent: placeholders
     are left alone, which also means that a source that writes them itself is believed.
     """
+    return _scrubbed(text, phi, patient_id, pseudo, rules, archive, None)
+
+
+def explain(
+    text: str,
+    phi: Sequence[str],
+    patient_id: str,
+    pseudo: Pseudonymizer,
+    rules: TextRules,
+    archive: frozenset[str] = frozenset(),
+) -> list[Gone]:
+    """What `scrub` takes from a text and why, in the order in which it was found; the words are in it: to be shown to
+    who may see the text, never to be written."""
+    gone: list[Gone] = []
+    _scrubbed(text, phi, patient_id, pseudo, rules, archive, gone)
+    return gone
+
+
+def _scrubbed(
+    text: str,
+    phi: Sequence[str],
+    patient_id: str,
+    pseudo: Pseudonymizer,
+    rules: TextRules,
+    archive: frozenset[str],
+    gone: list[Gone] | None,
+) -> str:
     shift = pseudo.shift(patient_id) if rules.dates == "shift" and canonical_id(patient_id) else None
     text = tidy(text)
     if len(text) >= _NO_PROSE and max(map(len, text.split()), default=0) >= _NO_PROSE:
@@ -80,7 +123,7 @@ def scrub(
     # Ends: every pass that changes anything turns at least one character outside placeholders into a placeholder.
     phi, known = tuple(dict.fromkeys(phi)), dict[str, None]()
     while True:
-        after = _pass(text, phi, known, shift, rules, archive)
+        after = _pass(text, phi, known, shift, rules, archive, gone)
         if after == text:
             return text
         text = after
@@ -107,42 +150,62 @@ def _pass(
     shift: dt.timedelta | None,
     rules: TextRules,
     archive: frozenset[str],
+    gone: list[Gone] | None,
 ) -> str:
     """One look at everything; ``known`` takes in the names that a cue gave away."""
     folded, index = fold(text, PLACEHOLDER)
     glance = Glance(folded)
     names = list(find_names(folded, glance))
     known.update(dict.fromkeys(_cued(folded, names)))
-    if known:
+    if known and not rules.vocabulary:
         names += [(at, at + len(w), "NAME") for w in known if w in glance.words for at in glance.places(w)]
     spans = _spans(glance, phi, shift, names, rules)
     if has_wide(text):
         spans = sorted([*spans, *_wide_spans(text, phi, index)], key=_order)
     merged = _merged(spans)
     if rules.vocabulary:
-        merged = _gated(text, folded, merged, archive)
+        merged = _decided(text, folded, merged, archive, frozenset(known), index, why=gone is not None)
     out: list[str] = []
     at = 0
-    for start, end, placeholder in merged:
+    for start, end, placeholder, by in merged:
         if BARRIER in folded[start:end]:
             start, end = _clear(folded, start, end)
         if start < end:
             first, last = index[start], index[end]
             out += [text[at:first], placeholder]
+            if gone is not None:
+                gone.append(Gone(text[first:last], placeholder, by))
             at = last
     after = "".join([*out, text[at:]])
     return _REPEATED.sub(r"\1", after) if rules.vocabulary else after
 
 
-def _gated(text: str, folded: str, spans: list[Span], archive: frozenset[str]) -> list[Span]:
-    """``spans`` and what the vocabulary gate adds; it leaves alone what they cover."""
-    taken = [(s, e, placeholder[1:-1]) for s, e, placeholder in spans]
+def _decided(
+    text: str,
+    folded: str,
+    spans: list[Found],
+    archive: frozenset[str],
+    known: frozenset[str],
+    index: Sequence[int],
+    *,
+    why: bool,
+) -> list[Found]:
+    """``spans`` and what the decision per word adds; it leaves alone what they cover."""
+    taken = [(s, e, placeholder[1:-1]) for s, e, placeholder, _ in spans]
     if BARRIER in folded:
         labels = (hit[0][1:-1] for hit in PLACEHOLDER.finditer(text))
         taken += [(i, i + 1, label) for i, label in zip(_barriers(folded), labels, strict=True)]
         taken.sort()
-    gated = [(s, e, f"[{label}]") for s, e, label in gate_spans(folded, archive, taken)]
-    return sorted([*spans, *gated]) if gated else spans
+    accented = (
+        () if text.isascii() else {i for i, at in enumerate(index[:-1]) if text[at].isalpha() and text[at] > "\x7f"}
+    )
+    state = read(folded, archive, taken, known, accented)
+    told = reasons(state) if why else {}
+    decided = []
+    for start, end, label in name_spans(state, Thresholds()):
+        said = [why for (s, e), why in told.items() if start <= s and e <= end]
+        decided.append(Found(start, end, f"[{label}]", "; ".join(["decision per word", *said])))
+    return sorted([*spans, *decided]) if decided else spans
 
 
 def _barriers(folded: str) -> Iterator[int]:
@@ -152,18 +215,18 @@ def _barriers(folded: str) -> Iterator[int]:
         at = folded.find(BARRIER, at + 1)
 
 
-def _order(span: Span) -> tuple[int, int]:
-    return span[0], -span[1]
+def _order(span: Found) -> tuple[int, int]:
+    return span.start, -span.end
 
 
-def _wide_spans(text: str, phi: tuple[str, ...], index: Sequence[int]) -> list[Span]:
+def _wide_spans(text: str, phi: tuple[str, ...], index: Sequence[int]) -> list[Found]:
     """The patient's values where the text writes them with other letters: Müller of a MUELLER, Петров of a PETROV."""
     wide, origin = fold(text, PLACEHOLDER, wide=True)
     found = []
     for start, end, label in phi_spans(wide, phi):
         last = origin[end - 1] + 1  # a letter written as two is taken whole
-        found.append((bisect_left(index, origin[start]), bisect_left(index, last), f"[{label}]"))
-    return [span for span in found if span[0] < span[1]]
+        found.append(Found(bisect_left(index, origin[start]), bisect_left(index, last), f"[{label}]", "known value"))
+    return [span for span in found if span.start < span.end]
 
 
 def _clear(folded: str, start: int, end: int) -> tuple[int, int]:
@@ -176,18 +239,22 @@ def _clear(folded: str, start: int, end: int) -> tuple[int, int]:
 
 def _spans(
     glance: Glance, phi: tuple[str, ...], shift: dt.timedelta | None, names: Sequence[Span], rules: TextRules
-) -> list[Span]:
-    """(start, end, placeholder) of all finders, sorted, overlapping."""
+) -> list[Found]:
+    """The spans of all finders, sorted, overlapping."""
     folded = glance.text
     # dates first: of two spans alike, the one that can be shifted is meant
-    found = [(s, e, _dated(day, shift)) for s, e, day in find_dates(folded, header_days(phi), glance)]
-    finders: list[Iterable[Span]] = [phi_spans(folded, phi, glance), find_spans(folded, glance), names]
+    found = [Found(s, e, _dated(day, shift), "date") for s, e, day in find_dates(folded, header_days(phi), glance)]
+    finders: list[tuple[str, Iterable[Span]]] = [
+        ("known value", phi_spans(folded, phi, glance)),
+        ("rule", find_spans(folded, glance, strict=rules.vocabulary)),
+        ("name by its cue", names),
+    ]
     if rules.vocabulary:
-        finders += [find_contacts(folded, glance), find_vague(folded, glance)]
+        finders.append(("date without a day", find_vague(folded, glance)))
     if rules.second_opinion == "presidio":
-        finders.append(presidio_spans(folded))
-    found += [(s, e, f"[{label}]") for finder in finders for s, e, label in finder]
-    return sorted((s for s in found if s[0] < s[1]), key=_order)
+        finders.append(("Presidio", presidio_spans(folded)))
+    found += [Found(s, e, f"[{label}]", by) for by, finder in finders for s, e, label in finder]
+    return sorted((span for span in found if span.start < span.end), key=_order)
 
 
 def _dated(day: dt.date | None, shift: dt.timedelta | None) -> str:
@@ -199,17 +266,18 @@ def _dated(day: dt.date | None, shift: dt.timedelta | None) -> str:
         return "[DATE]"
 
 
-def _merged(spans: list[Span]) -> list[Span]:
+def _merged(spans: list[Found]) -> list[Found]:
     """Overlapping spans as one, with the longest one's placeholder."""
-    merged: list[Span] = []
+    merged: list[Found] = []
     widest = 0
-    for start, end, placeholder in spans:
-        if not merged or start >= merged[-1][1]:
-            merged.append((start, end, placeholder))
-            widest = end - start
+    for span in spans:
+        size = span.end - span.start
+        if not merged or span.start >= merged[-1].end:
+            merged.append(span)
+            widest = size
             continue
-        first, last, label = merged[-1]
-        if end - start > widest:
-            label, widest = placeholder, end - start
-        merged[-1] = (first, max(last, end), label)
+        last = merged[-1]
+        best = span if size > widest else last
+        widest = max(size, widest)
+        merged[-1] = Found(last.start, max(last.end, span.end), best.placeholder, best.by)
     return merged

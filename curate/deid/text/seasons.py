@@ -8,9 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from curate.deid.text import guards
 from curate.deid.text.glance import Glance
+from curate.deid.text.guards import MONTH_WORDS
+from curate.deid.text.needs import Rule, Span, find_all, guard, rule
 
+_WEEKDAYS = ["mon", "tues", "wednes", "thurs", "fri", "satur", "sun"]
 _MONTH = (
     r"(?:January|February|April|June|July|August|September|October|November|December|Jan|Feb|Apr|Jun|Jul"
     r"|Aug|Sept?|Oct|Nov"
@@ -30,79 +32,143 @@ _UNIT = (
     r"|copies|counts?|[.,]\d|-\d{3}))"
 )
 _DAY = r"(?:0?[1-9]|[12]\d|3[01])"
-_PATTERNS = [
-    re.compile(pattern, flags)
-    for pattern, flags in (
-        (rf"\b{_MONTH}\b\.?(?:\s{{1,2}}(?:of\s)?{_YEAR}\b)?", 0),
-        (rf"\b(?i:{_ANY})\.?(?:[ ,/-]|\sof\s){{1,2}}'?(?:19|20)?\d\d\b{_UNIT}", 0),
-        (
-            r"(?<=\b(?i:in|of|by|to)[ -])(?:March|May|MARCH|MAY)\b|(?<=\b(?i:mid|and)[ -])(?:March|May|MARCH"
-            r"|MAY)\b|(?<=\b(?i:last|this|next|from|late)[ -])(?:March|May|MARCH|MAY)\b|(?<=\b(?i:since|until"
-            r"|early)[ -])(?:March|May|MARCH|MAY)\b",
-            0,
+_ONE = r"(?:one|two|three|four|five|six|seven|eight|nine)"
+_ORDINAL = (
+    r"(?:(?:twenty|thirty)[ -](?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth)|twentieth|thirtieth"
+    r"|first|second"
+    r"|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|eleventh|twelfth|thirteenth|fourteenth|fifteenth|sixteenth"
+    r"|seventeenth|eighteenth|nineteenth)"
+)
+RULES: tuple[Rule, ...] = (
+    rule("DATE", guard(MONTH_WORDS, led="words"), rf"\b{_MONTH}\b(?:\.?\s{{1,2}}(?:of\s)?{_YEAR}\b|\.(?=\s?\d))?"),
+    rule(
+        "DATE", guard(MONTH_WORDS, led="words"), rf"\b(?i:{_ANY})\.?(?:[ ,/-]|\sof\s){{1,2}}'?(?:19|20)?\d\d\b{_UNIT}"
+    ),
+    rule(
+        "DATE",
+        guard("march may", led="words"),
+        r"(?<=\b(?i:in|of|by|to)[ -])(?:March|May|MARCH|MAY)\b|(?<=\b(?i:mid|and)[ -])(?:March|May|MARCH"
+        r"|MAY)\b|(?<=\b(?i:last|this|next|from|late)[ -])(?:March|May|MARCH|MAY)\b|(?<=\b(?i:since|until"
+        r"|early)[ -])(?:March|May|MARCH|MAY)\b",
+    ),
+    rule(
+        "DATE",
+        guard(MONTH_WORDS, led="words"),
+        r"(?<=\b(?:last|next|this|late)[ -])(?:january|february|april|june|july|august|september|october"
+        r"|november|december|march)\b|(?<=\b(?:since|early)[ -])(?:january|february|april|june|july|august"
+        r"|september|october|november|december|march)\b|(?<=\bin[ -])(?:january|february|april|june|july"
+        r"|august|september|october|november|december|march)\b",
+        re.I,
+    ),
+    rule(
+        "DATE",
+        guard(MONTH_WORDS, led="digits"),
+        rf"\b{_DAY}(?:st|nd|rd|th)?[ -](?:of )?{_ANY}\b(?!\s(?:be|have|represent|reflect|not|also|need)\b)",
+        re.I,
+    ),
+    rule("DATE", guard(MONTH_WORDS, led="words", also=r"\d"), rf"\b{_ANY}[ -]{_DAY}(?:st|nd|rd|th)\b", re.I),
+    rule(
+        "DATE",
+        guard("q quarter half", also=r"\d"),
+        rf"\b(?:q[1-4]|[1-4]q|(?:first|second|third|fourth|1st|2nd|3rd|4th)\s(?:quarter"
+        rf"|half)(?:\sof)?)[ ,/-]{{0,2}}(?:fy)?{_YEAR}\b",
+        re.I,
+    ),
+    rule(
+        "DATE",
+        guard("early mid late spring summer fall autumn winter", led="words", also=r"\d"),
+        rf"\b(?:(?:early|mid|late)[ -]?)?{_SEASON}(?:\sof)?[ ,]{{1,2}}{_YEAR}",
+        re.I,
+    ),
+    rule("DATE", guard("spring summer fall autumn winter"), rf"\b(?:last|this|next|previous)\s{_SEASON}\b", re.I),
+    rule(
+        "DATE",
+        guard(
+            """christmas xmas thanksgiving easter halloween hanukkah ramadan passover diwali eid epiphany pentecost
+boxing
+labor labour
+        memorial independence veterans presidents columbus canada australia anzac bank mother father new
+valentine valentines
+        patrick patricks st good fourth juneteenth martin mlk guy midsummer""",
+            signs="4th 4TH 4Th",
+            led="words",
         ),
-        (
-            r"(?<=\b(?:last|next|this|late)[ -])(?:january|february|april|june|july|august|september|october"
-            r"|november|december|march)\b|(?<=\b(?:since|early)[ -])(?:january|february|april|june|july|august"
-            r"|september|october|november|december|march)\b|(?<=\bin[ -])(?:january|february|april|june|july"
-            r"|august|september|october|november|december|march)\b",
-            re.I,
-        ),
-        (rf"\b{_DAY}(?:st|nd|rd|th)?[ -](?:of )?{_ANY}\b(?!\s(?:be|have|represent|reflect|not|also|need)\b)", re.I),
-        (rf"\b{_ANY}[ -]{_DAY}(?:st|nd|rd|th)\b", re.I),
-        (
-            rf"\b(?:q[1-4]|[1-4]q|(?:first|second|third|fourth|1st|2nd|3rd|4th)\s(?:quarter"
-            rf"|half)(?:\sof)?)[ ,/-]{{0,2}}(?:fy)?{_YEAR}\b",
-            re.I,
-        ),
-        (rf"\b(?:(?:early|mid|late)[ -]?)?{_SEASON}(?:\sof)?[ ,]{{1,2}}{_YEAR}", re.I),
-        (rf"\b(?:last|this|next|previous)\s{_SEASON}\b", re.I),
-        (
-            r"\b(?:christmas|xmas|thanksgiving|easter|halloween|hanukkah|ramadan|passover|diwali|eid|epiphany"
-            r"|pentecost|boxing day|labou?r day"
-            r"|memorial day|independence day|veterans day|presidents'? day|columbus day|canada day|australia day"
-            r"|anzac day|bank holiday|mother's day"
-            r"|father's day|new year'?s?(?: eve| day)?|valentine'?s(?: day)?|st\.? patrick'?s day|good friday"
-            r"|fourth of july|4th of july|juneteenth"
-            rf"|martin luther king day|mlk day|guy fawkes(?: night)?|midsummer)\b(?:\s(?:eve|day|weekend|week"
-            rf"|monday))?(?:\s(?:of\s)?{_YEAR})?",
-            re.I,
-        ),
-        (r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)days?\b", re.I),
-        (
-            r"(?<![\w.,/=-])(?<!b )(?<!t[eri] )(?:19[2-9]\d|20[0-4]\d)(?:s|(?:\s?[-/]\s?(?:19|20)?\d\d))?(?![\w])"
-            + _UNIT,
-            re.I,
-        ),
-        (r"(?<![\w'])'\d\d(?!\w)", 0),
-        # month and day in numbers, where no fraction, score or place in a series is meant
-        (
-            r"(?<![\w/.,(-])(?<!grade )(?<!score )(?<!strength )(?<!image )(?<!series )(?<!im )(?<!se )(?:0?[1-9]"
-            r"|1[0-2])/(?:1[1-9]|2\d|3[01])(?![\w/%]|[.,]\d|\s(?:nodes?|lymph|cores?|images?|strength|power|score"
-            r"|points?|mm|cm|ribs?))",
-            re.I,
-        ),
-        (r"(?<![\w.,-])(?:0[1-9]|1[0-2])[-/](?:0[1-9]|[12]\d|3[01])(?![\w/%-]|[.,]\d)", 0),
-        # behind what is masked already (a facility, a name), and before what was made that day
-        (
-            r"(?:(?<=\0 )|(?<=\0, )|(?<=\0 on )|(?<=\0 from )|(?<=\0 dated )|(?<=\0 of )|(?<=\0 and ))"
-            rf"(?:0?[1-9]|1[0-2])/{_DAY}"
-            r"(?![\w/%]|[.,]\d|\s(?:strength|power|nodes?|score|points?|pain))",
-            re.I,
-        ),
-        (
-            rf"(?<![\w/.,-])(?:0?[1-9]|1[0-2])/{_DAY}(?=\s(?:prior|previous|outside|comparison|study|films?|exam(?:ination)?"
-            r"|ct|mri?|x-?rays?|radiographs?|scan|ultrasound|images|report|visit|admission|discharge|surgery)\b)",
-            re.I,
-        ),
-    )
-]
+        r"\b(?:christmas|xmas|thanksgiving|easter|halloween|hanukkah|ramadan|passover|diwali|eid|epiphany"
+        r"|pentecost|boxing day|labou?r day"
+        r"|memorial day|independence day|veterans day|presidents'? day|columbus day|canada day|australia day"
+        r"|anzac day|bank holiday|mother's day"
+        r"|father's day|new year'?s?(?: eve| day)?|valentine'?s(?: day)?|st\.? patrick'?s day|good friday"
+        r"|fourth of july|4th of july|juneteenth"
+        rf"|martin luther king day|mlk day|guy fawkes(?: night)?|midsummer)\b(?:\s(?:eve|day|weekend|week"
+        rf"|monday))?(?:\s(?:of\s)?{_YEAR})?",
+        re.I,
+    ),
+    rule(
+        "DATE",
+        guard(" ".join(f"{day}day {day}days" for day in _WEEKDAYS), led="words"),
+        r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)days?\b",
+        re.I,
+    ),
+    rule(
+        "DATE",
+        guard(shapes="0000", led="digits", also=r"19[2-9]\d|20[0-4]\d"),
+        r"(?<![\w.,/=-])(?<!b )(?<!t[eri] )(?:19[2-9]\d|20[0-4]\d)(?:s|(?:\s?[-/]\s?(?:19|20)?\d\d))?(?![\w])" + _UNIT,
+        re.I,
+    ),
+    rule("DATE", guard(signs="'", led="words", also=r"\d\d"), r"(?<![\w'])'\d\d(?!\w)"),
+    rule(
+        "DATE",
+        guard(shapes="0/0", led="digits"),
+        r"(?<![\w/.,(-])(?<!grade )(?<!score )(?<!strength )(?<!image )(?<!series )(?<!im )(?<!se )(?:0?[1-9]"
+        r"|1[0-2])/(?:1[1-9]|2\d|3[01])(?![\w/%]|[.,]\d|\s(?:nodes?|lymph|cores?|images?|strength|power|score"
+        r"|points?|mm|cm|ribs?))",
+        re.I,
+    ),
+    rule(
+        "DATE",
+        guard(shapes="0/0", led="digits"),
+        r"(?<![\w/.,(-])(?<!grade )(?<!score )(?<!strength )(?<!image )(?<!series )(?<!im )(?<!se )(?:1[3-9]"
+        r"|2[1-9]|3[01])"
+        r"/(?:0?[1-9]|1[0-2])(?![\w/%]|[.,]\d|\s(?:nodes?|lymph|cores?|images?|strength|power|score|points?|mm"
+        r"|cm|ribs?))",
+        re.I,
+    ),
+    rule(
+        "DATE",
+        guard(MONTH_WORDS, led="words"),
+        rf"\b{_ANY}[ ]{_ORDINAL}(?:[ ](?:twenty|nineteen)[ ]\w+(?:[ -]{_ONE})?)?\b",
+        re.I,
+    ),
+    rule(
+        "DATE",
+        guard(MONTH_WORDS, led="before", reach=4),
+        rf"\b{_ORDINAL}[ ]of[ ]{_ANY}\b(?:[ ](?:twenty|nineteen)[ ]\w+(?:[ -]{_ONE})?)?",
+        re.I,
+    ),
+    rule(
+        "DATE",
+        guard(shapes="0-0 0/0", led="digits", also=r"[01]\d[-/][0-3]\d"),
+        r"(?<![\w.,-])(?:0[1-9]|1[0-2])[-/](?:0[1-9]|[12]\d|3[01])(?![\w/%-]|[.,]\d)",
+    ),
+    rule(
+        "DATE",
+        guard(shapes="0/0", led="digits"),
+        r"(?:(?<=\0 )|(?<=\0, )|(?<=\0 on )|(?<=\0 from )|(?<=\0 dated )|(?<=\0 of )|(?<=\0 and ))"
+        rf"(?:0?[1-9]|1[0-2])/{_DAY}"
+        r"(?![\w/%]|[.,]\d|\s(?:strength|power|nodes?|score|points?|pain))",
+        re.I,
+    ),
+    rule(
+        "DATE",
+        guard(shapes="0/0", led="digits"),
+        rf"(?<![\w/.,-])(?:0?[1-9]|1[0-2])/{_DAY}(?=\s(?:prior|previous|outside|comparison|study|films?"
+        rf"|exam(?:ination)?"
+        r"|ct|mri?|x-?rays?|radiographs?|scan|ultrasound|images|report|visit|admission|discharge|surgery)\b)",
+        re.I,
+    ),
+)
 
 
-def find_vague(text: str, glance: Glance | None = None) -> Iterator[tuple[int, int, str]]:
+def find_vague(text: str, glance: Glance | None = None) -> Iterator[Span]:
     """(start, end, "DATE") of what names a time of the year or a year in folded text."""
-    glance = Glance(text) if glance is None else glance
-    fired = glance.fired
-    for pattern, needs in zip(_PATTERNS, guards.SEASONS, strict=True):
-        for hit in needs.find(pattern, glance) if needs.number in fired else ():
-            yield hit.start(), hit.end(), "DATE"
+    return find_all(RULES, Glance(text) if glance is None else glance)

@@ -13,7 +13,7 @@ from string import ascii_lowercase, ascii_uppercase
 from curate.deid.text import roles
 from curate.deid.text.codes import is_code_known
 from curate.deid.text.fold import BARRIER
-from curate.deid.text.rules import Span
+from curate.deid.text.needs import Span
 from curate.deid.text.vocabulary import Kind, kind
 
 _TOKEN = re.compile(rf"({BARRIER}|[^\W_]+(?:['.](?=[^\W_])[^\W_]+)*)")
@@ -23,7 +23,6 @@ _ROMAN = re.compile(r"(?:I{2,3}|I[VX]|VI{1,3}|X{1,2}I{1,3}|XI?V|XVI{1,3}|XI?X|XX
 _BEYOND: Span = (sys.maxsize, sys.maxsize, "")
 _ALPHA, _DIGITS, _DOTS = range(3)  # shapes of a token
 _SMALL, _LARGE = ascii_lowercase.encode(), ascii_uppercase.encode()
-_LONGEST_NAME = 8  # letters: a longer word of medicine is hardly ever a name as well
 _LONGEST_SHORT = 4  # letters of a title that is cut short, as "Dr" and "Prof" are
 _SHOUTED = 9  # as many capitals for each small letter
 
@@ -39,6 +38,7 @@ class Word:
     masked: bool = False
     settled: bool = False  # stays, whatever stands around it
     person: bool = False  # masked, and a name: pulls its neighbours along
+    accented: bool = False  # the source writes it with letters beyond ASCII
 
 
 def is_shouted(text: str) -> bool:
@@ -95,10 +95,12 @@ def _breaks(gap: str) -> bool:
 
 
 def _dotted(start: int, token: str, first: bool, archive: frozenset[str]) -> Iterator[Word]:
-    """ "follow.The" is two words, with a sentence's end between them."""
+    """ "follow.The" and "1.No" are two words, with a sentence's end between them."""
     for piece in token.split("."):
-        lower, what, settled, _ = _look(piece)
-        if lower in archive and not what & Kind.NAME:
+        lower, what, settled, shape = _look(piece)
+        if shape == _DIGITS:
+            what, settled = Kind.KNOWN, True
+        elif lower in archive and not what & Kind.NAME:
             what, settled = what | Kind.KNOWN | Kind.CLINICAL, True
         yield Word(start, start + len(piece), piece, lower, what, first, False, settled, False)
         start, first = start + len(piece) + 1, True
@@ -106,9 +108,13 @@ def _dotted(start: int, token: str, first: bool, archive: frozenset[str]) -> Ite
 
 @lru_cache(maxsize=100_000)
 def _look(piece: str) -> tuple[str, int, bool, int]:
-    """A token as it is looked up, what it is, whether that settles it, and its shape."""
+    """A token as it is looked up, what it is, whether it stays whatever stands around it, and its shape."""
     if any(map(str.isdigit, piece)):
-        return "0", 0, False, _DIGITS
+        pieces = piece.split(".")
+        listed = (
+            len(pieces) > 1 and any(p.isdigit() for p in pieces) and any(p.isalpha() and len(p) > 1 for p in pieces)
+        )
+        return ("", 0, False, _DOTS) if listed else ("0", 0, False, _DIGITS)  # "1.No" is a list's number and a word
     if "." in piece:
         return "", 0, False, _DOTS
     lower = piece.lower()
@@ -120,29 +126,9 @@ def _look(piece: str) -> tuple[str, int, bool, int]:
     if not what & Kind.KNOWN and "'" in lower and all(kind(p) & Kind.KNOWN for p in lower.split("'") if len(p) > 2):
         what |= Kind.KNOWN
     if len(piece) == 1:
-        return lower, what, piece.isascii() or _is_letter_kept(piece), _ALPHA
-    known = bool(what & Kind.KNOWN)
-    plain = known and not what & Kind.FREQUENT and piece.islower()
-    clinical = is_clinical(lower, what)
-    function = what & Kind.FUNCTION
-    if piece.istitle():  # whatever it means, it may be a name that looks so
-        clinical = known and (lower in roles.LICENSED or (clinical and _is_licensed(lower, what)))
-        function = function and lower in roles.GRAMMAR and not what & Kind.NAME
-    title = lower in roles.TITLES and not (piece.istitle() and len(piece) > _LONGEST_SHORT)
-    return lower, what, bool(plain or clinical or function or title), _ALPHA
-
-
-def is_clinical(lower: str, what: int) -> bool:
-    """True for a word of reports that is no name, eponym or place besides."""
-    clinical = what & Kind.KNOWN and what & Kind.CLINICAL and not what & (Kind.NAME | Kind.BOUND)
-    return bool(clinical) and lower not in roles.PLACES
-
-
-def _is_licensed(lower: str, what: int) -> bool:
-    """True for a word of reports that may be capitalised anywhere and is no one even so."""
-    if not what & Kind.BY_HAND or what & (Kind.SHORT | Kind.EPONYM) or lower in roles.CAPITALS:
-        return False
-    return len(lower) > _LONGEST_NAME or lower.endswith(roles.DEPARTMENTS)
+        return lower, what, (piece.isascii() and not piece.isupper()) or _is_letter_kept(piece), _ALPHA
+    plain = what & Kind.KNOWN and not what & (Kind.FREQUENT if piece.islower() else Kind.NAME) and not piece.istitle()
+    return lower, what, bool(plain) or lower in roles.TITLES, _ALPHA
 
 
 def _is_letter_kept(ch: str) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 
 from curate.deid.text.glance import Glance
-from curate.deid.text.rules import Span
+from curate.deid.text.needs import Span
 from curate.deid.text.vocabulary import Kind, kind
 
 _SHORTEST = 5  # letters of a part that a neighbour of one letter's difference, or two halves, may stand for

@@ -108,6 +108,37 @@ def is_surname(word: str) -> bool:
     return word in _surnames()
 
 
+def surname_rank(word: str) -> int | None:
+    """How many surnames of that census are more frequent; None for a word that is none of them."""
+    return _surnames().get(word)
+
+
+@cache
+def _frequent() -> dict[str, int]:
+    return {word: rank for rank, word in enumerate(_list("frequent"))}
+
+
+def english_rank(word: str) -> int | None:
+    """How many words of English are more frequent; None for one that is not among the 20,000 most frequent."""
+    return _frequent().get(word)
+
+
+_ALPHABET = "abcdefghijklmnopqrstuvwxyz"
+_SHORTEST_MISSPELT = 5  # letters; shorter words have neighbours everywhere
+
+
+@lru_cache(maxsize=50_000)
+def is_near_medical(word: str) -> bool:
+    """True for a word that one letter more, less or other, or two in the other order, make a word of medicine."""
+    if len(word) < _SHORTEST_MISSPELT or not word.isascii():
+        return False
+    known = _medical()
+    cuts = [(word[:i], word[i:]) for i in range(len(word) + 1)]
+    if any(a + b[1:] in known or a + b[1:2] + b[:1] + b[2:] in known for a, b in cuts if b):
+        return True
+    return any(a + c + b in known or a + c + b[1:] in known for a, b in cuts for c in _ALPHABET)
+
+
 def is_given_name(word: str) -> bool:
     """True for a given name of that census."""
     return word in _given()

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from importlib import import_module
 
 import pytest
 
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.text import scrub as scrubber
+from curate.deid.text.needs import Rule
 from curate.deid.text.scrub import LABELS, TextRules, scrub
 from curate.deid.verify.leaks import findings
 
@@ -49,8 +51,13 @@ NOTES = [
     ("Northfield", "Transferred from Northfield General Hospital for CT. No bleed."),
     ("Saltmarsh", "Prior films from Saltmarsh Medical Center were not available. No effusion."),
 ]  # fmt: skip
-FINDERS = ("phi_spans", "find_dates", "find_spans", "find_names", "find_contacts", "find_vague", "gate_spans")
-RULES = ("rules", "contacts", "dates", "seasons")  # modules whose finders go through a list of patterns
+FINDERS = ("phi_spans", "find_dates", "find_spans", "find_names", "find_vague", "name_spans")
+RULES = (  # lists of patterns that finders go through
+    ("rules", "RULES"),
+    ("rules", "STRICT_RULES"),
+    ("dates", "_PATTERNS"),
+    ("seasons", "_PATTERNS"),
+)
 PLAIN = TextRules("mask", vocabulary=False)
 
 Tally = dict[str, int]
@@ -88,10 +95,10 @@ def test_each_finder_switched_off_is_noticed(monkeypatch, capsys):
                 with monkeypatch.context() as patch:
                     patch.setattr(scrubber, name, lambda *_, **__: iter(()))
                     judge(f"{name} {rules.vocabulary}", rules, tally, survivors)
-    for module, n, patch_list in pattern_lists():
+    for module, name, n, patch_list in pattern_lists():
         with monkeypatch.context() as patch:
-            patch.setattr(module, "_PATTERNS", patch_list)
-            judge(f"{module.__name__} pattern {n}", PLAIN, tally, survivors)
+            patch.setattr(module, name, patch_list)
+            judge(f"{module.__name__} {name} {n}", PLAIN, tally, survivors)
     with capsys.disabled():
         leaking = tally["noticed"] + len(survivors)
         print(
@@ -101,17 +108,19 @@ def test_each_finder_switched_off_is_noticed(monkeypatch, capsys):
     assert tally["noticed"] > 40
 
 
-def pattern_lists() -> Iterator[tuple[object, int, list[object]]]:
-    """(module, n, its patterns, of which the n-th matches nothing)."""
-    for name in RULES:
+def pattern_lists() -> Iterator[tuple[object, str, int, list[object]]]:
+    """(module, list, n, its patterns, of which the n-th matches nothing)."""
+    for name, listed in RULES:
         module = import_module(f"curate.deid.text.{name}")
-        patterns = list(getattr(module, "_PATTERNS", []))
+        patterns = list(getattr(module, listed))
         for n in range(len(patterns)):
-            yield module, n, [*patterns[:n], never(patterns[n]), *patterns[n + 1 :]]
+            yield module, listed, n, [*patterns[:n], never(patterns[n]), *patterns[n + 1 :]]
 
 
 def never(rule: object) -> object:
     """A rule, a pattern or a tuple that holds one, which matches nothing."""
+    if isinstance(rule, Rule):
+        return replace(rule, pattern=re.compile(r"(?!)"))
     if isinstance(rule, tuple):
         return tuple(map(never, rule))
     return re.compile(r"(?!)") if isinstance(rule, re.Pattern) else rule

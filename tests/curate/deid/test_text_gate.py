@@ -13,9 +13,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from curate.deid.pseudonym import Pseudonymizer
-from curate.deid.text import contacts, dates, guards, names, rules, seasons
+from curate.deid.text import dates, guards, names, rules, seasons
+from curate.deid.text.decide import Thresholds, name_spans, read
 from curate.deid.text.fold import fold
-from curate.deid.text.gate import gate_spans
 from curate.deid.text.glance import Glance
 from curate.deid.text.scrub import PLACEHOLDER, TextRules, scrub
 from curate.deid.text.vocabulary import is_general, is_given_name, is_medical, is_surname, unusual_words
@@ -153,8 +153,7 @@ def test_the_vocabulary():
 
 
 def _guarded():
-    yield from ((p, g) for (_, p, _), g in zip(rules._PATTERNS, guards.RULES, strict=True))
-    yield from ((p, g) for (_, p, _), g in zip(contacts._PATTERNS, guards.CONTACTS, strict=True))
+    yield from ((rule.pattern, rule.guard) for rule in rules.RULES + rules.STRICT_RULES)
     yield from zip(seasons._PATTERNS, guards.SEASONS, strict=True)
     yield from zip(dates._PATTERNS, guards.DATES, strict=True)
     yield from zip(dates._YEARLESS, guards.YEARLESS, strict=True)
@@ -256,9 +255,9 @@ def test_a_second_opinion_that_is_not_installed_is_named():
         clean("Seen by Okonkwo.", rules=TextRules(second_opinion="presidio"))
 
 
-def test_gate_spans_leave_alone_what_is_taken():
-    text = "Seen by Okonkwo Young."
-    assert list(gate_spans(text, taken=[(8, 15, "NAME")])) == [(16, 21, "NAME")]
+def test_the_decision_leaves_alone_what_is_taken():
+    state = read("Seen by Okonkwo Young.", frozenset(), [(8, 15, "NAME")], frozenset())
+    assert list(name_spans(state, Thresholds())) == [(16, 21, "NAME")]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,219 @@
+"""What is known of each word of a text: one table of features, read by the one decision (`curate.deid.text.decide`).
+
+A word's own features come from its letters alone (`own_features`): its shape, what the vocabularies say of it, whether
+it is one of the words that tell who acts, is called or is told (`curate.deid.text.roles`), how much it looks like a
+name. Those of its place come from what stands between the words (`gap_features`) and from the text (`place_features`).
+A word is decided on by its own and its place's features and the own features of three words on either side.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Callable, Sequence
+from functools import cache, lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from curate.deid.text import roles
+from curate.deid.text.fold import BARRIER
+from curate.deid.text.looks import name_likeness
+from curate.deid.text.tokens import Word
+from curate.deid.text.vocabulary import Kind, english_rank, is_given_name, is_near_medical, kind, surname_rank
+
+REACH = 3  # words on either side whose own features are read
+NAME, MASKED, NUMBER, NOTHING = "\0name", "\0masked", "\0number", "\0nothing"  # what stands where no word does
+
+_KINDS = {
+    "is a known word": Kind.KNOWN,
+    "is a word of reports": Kind.CLINICAL,
+    "is a word of grammar": Kind.FUNCTION,
+    "is an abbreviation of reports": Kind.SHORT,
+    "is also a name": Kind.NAME,
+    "is also a frequent name": Kind.FREQUENT,
+    "is an eponym": Kind.EPONYM,
+    "is an eponym before its noun": Kind.BOUND,
+    "is a noun of eponyms": Kind.NOUN,
+    "is in the list of report words": Kind.BY_HAND,
+}
+# context words: the name of a feature, and the words that have it
+_CONTEXT: dict[str, frozenset[str]] = {
+    "title": roles.TITLES,
+    "relative": roles.KIN,
+    "act of people": roles.ACTS,
+    "act of people alone": roles.SURELY,
+    "state of people": roles.STATES | roles.HUMAN_STATES | roles.MOODS,
+    "auxiliary": roles.IS | roles.HAVING,
+    "modal": roles.MODALS,
+    "done with people": roles.TOLD,
+    "links to people": roles.LINKS,
+    "leads a name": roles.LEADS,
+    "belongs to people": roles.BELONGINGS,
+    "what people do": roles.DOES | roles.HUMANLY,
+    "what people do to others": roles.DOES_TO,
+    "calls": roles.CALLED,
+    "object": roles.OBJECTS,
+    "what people will do": roles.DO | roles.DO_TO,
+    "people in general": roles.HUMANS,
+    "particle": roles.PARTICLES,
+    "begins a sentence": roles.OPENERS,
+    "often capitalised": roles.CAPITALS,
+    "capitalised anywhere": roles.LICENSED,
+    "of a place's name": roles.OF_PLACES,
+    "place": roles.PLACES,
+    "marks": roles.MARKING,
+    "counted": roles.COUNTED,
+    "determiner": roles.words("the a an this that these those his her their our its my your no any some each every"),
+    "preposition": roles.words("of in on at to for from into onto over under through within near between against"),
+    "by or per": roles.words("by per via cc attn"),
+    "and": roles.words("and or but nor"),
+    "degree": roles.words("md do rn np pa phd mbbs frcr frcpc facr dds crna rt bsc msc consultant registrar resident"),
+    "examination": roles.words("ct mr mri mra us cr dx xr cta pet spect mg rf usg cxr kub hrct mrcp"),
+    "protected": roles.PROTECTED,
+}
+_ENDINGS = ("ed", "ing", "ly", "s", "al", "ic", "ous", "ar", "ive", "ion", "ity", "ology", "itis", "oma", "ectomy", "y")
+_SHAPES: dict[str, Callable[[str], bool]] = {
+    "in small letters": str.islower,
+    "capitalised": lambda w: w.istitle() and len(w) > 1,
+    "in capitals": lambda w: w.isupper() and len(w) > 1,
+    "one capital": lambda w: w.isupper() and len(w) == 1,
+    "one small letter": lambda w: w.islower() and len(w) == 1,
+    "in mixed letters": lambda w: not (w.islower() or w.isupper() or w.istitle()),
+    "possessive": lambda w: w.lower().endswith("'s"),
+    "with an apostrophe": lambda w: "'" in w and not w.lower().endswith("'s"),
+    "no vowel": lambda w: re.search("[aeiouyAEIOUY]", w) is None,
+}
+_STANDINS = {NAME: "is masked as a name", MASKED: "is masked", NUMBER: "is a number", NOTHING: "is the text's end"}
+_LIKENESS = (-4.0, -2.0, -1.0, 0.0, 1.0, 2.0, 4.0)  # log-odds
+_LENGTHS = (3, 4, 5, 7, 10)  # letters
+_ENGLISH = (200, 700, 2000, 6000, 20000)  # of words of English
+_RANKS = (300, 3000, 12000, 40000)  # of surnames, by how frequent they are
+
+OWN: tuple[str, ...] = (
+    *_STANDINS.values(),
+    *_SHAPES,
+    *_KINDS,
+    *_CONTEXT,
+    *(f"ends in -{ending}" for ending in _ENDINGS),
+    *(f"looks like a name: over {odds:g}" for odds in _LIKENESS),
+    *(f"{size} letters and more" for size in _LENGTHS),
+    *(f"surname among the first {rank}" for rank in _RANKS),
+    *(f"among the first {rank} words of English" for rank in _ENGLISH),
+    "given name",
+    "a letter from a word of medicine",
+)
+_GAPS: dict[str, re.Pattern[str]] = {
+    "blank": re.compile(r"[ \xa0]+"),
+    "line's end": re.compile(r".*\n.*", re.DOTALL),
+    "comma": re.compile(r".*,.*", re.DOTALL),
+    "full stop": re.compile(r".*\..*", re.DOTALL),
+    "colon": re.compile(r".*:.*", re.DOTALL),
+    "semicolon": re.compile(r".*;.*", re.DOTALL),
+    "bracket": re.compile(r".*[()\[\]{}].*", re.DOTALL),
+    "hyphen": re.compile(r"-|.+ - .*"),
+    "slash": re.compile(r".*/.*", re.DOTALL),
+    "quotation mark": re.compile(r".*[\"'*].*", re.DOTALL),
+    "question or exclamation mark": re.compile(r".*[!?].*", re.DOTALL),
+    "text's end": re.compile(r"\Z"),
+}
+GAP: tuple[str, ...] = tuple(_GAPS)
+PLACE: tuple[str, ...] = (
+    "begins a sentence", "the next begins a sentence", "the one after begins a sentence", "the one before begins one",
+    "capitals tell nothing", "all in capitals", "many capitals around", "only capital around",
+    "in small letters elsewhere", "given away elsewhere",
+)  # fmt: skip
+_WINDOW = range(-REACH, REACH + 1)
+WIDTH = len(OWN) * len(_WINDOW) + 4 * len(GAP) + len(PLACE)
+_GAPS_AT = (-1, 0, 1, 2)  # between the words at these places and those before them
+
+
+def feature_names() -> list[str]:
+    """(WIDTH,) what each feature says, with the place of the word that it is of: "-1 title"."""
+    own = [f"{at:+d} {name}" if at else name for at in _WINDOW for name in OWN]
+    gaps = [f"{name} before {at:+d}" for at in _GAPS_AT for name in GAP]
+    return [*own, *gaps, *PLACE]
+
+
+def version() -> int:
+    """Another for other features: numbers fitted to some belong to no others."""
+    return zlib.crc32("\n".join(feature_names()).encode()) % 2**24  # whole in float32
+
+
+@lru_cache(maxsize=100_000)
+def own_features(word: str) -> NDArray[np.float32]:
+    """(len(OWN),) float32, 0 or 1, of a folded word as it is written, or of what stands for none."""
+    row = [word == name for name in _STANDINS]
+    if any(row):
+        return np.array(row + [False] * (len(OWN) - len(row)), np.float32)
+    lower = word.lower().removesuffix("'s")
+    what, likeness, rank, english = kind(lower), name_likeness(lower), surname_rank(lower), english_rank(lower)
+    row += [test(word) for test in _SHAPES.values()]
+    row += [bool(what & bit) for bit in _KINDS.values()]
+    row += [lower in words for words in _CONTEXT.values()]
+    row += [lower.endswith(ending) for ending in _ENDINGS]
+    row += [likeness > odds for odds in _LIKENESS]
+    row += [len(lower) >= size for size in _LENGTHS]
+    row += [rank is not None and rank < most for most in _RANKS]
+    row += [english is not None and english < most for most in _ENGLISH]
+    row += [is_given_name(lower), not what & Kind.KNOWN and is_near_medical(lower)]
+    return np.array(row, np.float32)
+
+
+@lru_cache(maxsize=10_000)
+def gap_features(gap: str) -> NDArray[np.float32]:
+    """(len(GAP),) float32, 0 or 1, of what stands between two words."""
+    return np.array([pattern.fullmatch(gap) is not None for pattern in _GAPS.values()], np.float32)
+
+
+@cache
+def _nothing() -> NDArray[np.float32]:
+    return np.zeros(len(GAP), np.float32)
+
+
+def standing(word: Word) -> str:
+    """A word as its own features are asked for."""
+    if word.text == BARRIER:
+        return NAME if word.person else MASKED
+    return NUMBER if word.lower == "0" else word.text
+
+
+def table(
+    words: Sequence[Word], text: str, which: Sequence[int], known: frozenset[str], *, level: bool, shouted: bool
+) -> NDArray[np.float32]:
+    """(len(which), WIDTH) float32: the features of the words at ``which``.
+
+    ``known``: names in small letters that a cue gives away somewhere; ``level``: capitals tell nothing in this text.
+    """
+    pad = own_features(NOTHING)
+    forms = [standing(word) for word in words]
+    own = np.stack([*[pad] * REACH, *map(own_features, forms), *[pad] * REACH])
+    begins = [0, *(word.end for word in words)]
+    gaps = [text[begins[i] : word.start] for i, word in enumerate(words)] + [text[begins[-1] :] + "\n"]
+    between = np.stack([_nothing(), *(gap_features(gap) for gap in gaps), _nothing(), _nothing()])
+    at = np.asarray(which)
+    window = own[at[:, None] + np.arange(2 * REACH + 1)].reshape(len(at), -1)
+    beside = between[at[:, None] + 1 + np.array(_GAPS_AT)].reshape(len(at), -1)
+    small = {word.text for word in words if word.text.islower()}
+    places = np.array([_place(words, i, small, known, level=level, shouted=shouted) for i in which], np.float32)
+    return np.concatenate([window, beside, places], axis=1)
+
+
+def _place(
+    words: Sequence[Word], i: int, small: set[str], known: frozenset[str], *, level: bool, shouted: bool
+) -> list[bool]:
+    word, size = words[i], len(words)
+    around = [w for w in (*words[max(0, i - 4) : i], *words[i + 1 : i + 5]) if not w.first and w.text != BARRIER]
+    capitals = sum(w.text[:1].isupper() for w in around)
+    return [
+        word.first,
+        i + 1 >= size or words[i + 1].first,
+        i + 2 >= size or words[i + 2].first,
+        i > 0 and words[i - 1].first,
+        level,
+        shouted,
+        len(around) > 0 and capitals > len(around) / 2,
+        capitals == 0,
+        word.lower in small and not word.text.islower(),
+        word.lower in known,
+    ]
