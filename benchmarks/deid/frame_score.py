@@ -37,8 +37,8 @@ _SPOKEN_YEAR = re.compile(r"(?:twenty|two thousand) ?(?:\w+ ?){0,2}$")
 _NEUTRAL = frozenset("""dr doctor mr mrs ms miss smt sister prof professor madam sir mam sr dear md do dnb rn np nurse mrn acc uhid
 nhs chi aadhaar abha gmc reg no medicare dva urn prov provno ssn dob dt tel telephone ph phone fax mob mobile cell whatsapp
 ext pager bleep bp email mail room rm bed apt unit lot station ip license lic passport pin plate claim pathway hosp number
-aged age yo y yr yrs year years old m f s x s/o d/o w/o c/o r/o cc dated birthday tech rad""".split())
-_CLOSED = {
+aged age yo y yr yrs year years old m f s x s/o d/o w/o c/o r/o cc dated birthday tech rad clinic diagnostics rooms office family""".split())
+CLOSED = {
     "negation": re.compile(r"\b(?:no|not|none|nil|neg|negative|without|w/o|absent|never|nor|free|excluded|denies)\b", re.I),
     "side": re.compile(r"\b(?:left|right|bilateral(?:ly)?|lt|rt|b/l|midline|both)\b", re.I),
     "severity": re.compile(r"\b(?:mild|moderate|severe|small|large|minimal|trace|marked|tiny|gross|massive|subtle|normal|abnormal|stable|unchanged)\b", re.I),
@@ -93,7 +93,9 @@ def _one(text: Text, rules: TextRules) -> Outcome:
 
 def closed_words(text: Text) -> list[tuple[int, int, str]]:
     """Where words of the closed class lie, wholly in what must stay: (start, end, kind)."""
-    found = [(m.start(), m.end(), kind) for kind, pattern in _CLOSED.items() for m in pattern.finditer(text.text)]
+    found = [(m.start(), m.end(), kind) for kind, pattern in CLOSED.items() for m in pattern.finditer(text.text)]
+    wife = {g.start for g in text.gold}  # "w/o Asha" is her husband's way of writing "wife of"
+    found = [f for f in found if not (text.text[f[0] : f[1]].lower() == "w/o" and f[1] + 1 in wife)]
     return [(s, e, k) for s, e, k in found if any(a <= s and e <= b for a, b in text.protected)]
 
 
@@ -164,6 +166,7 @@ def summary(texts: Sequence[Text], outcomes: Sequence[Outcome]) -> dict[str, Any
     return {
         "texts": len(texts),
         "frames": len({t.frame for t in texts}),
+        "names": len({t.text[g.start : g.end].casefold() for t in texts for g in t.gold if "name" in g.kind}),
         "withheld": sum(o.out is None for o in outcomes),
         "left": {k: share(leaks[k], n) for k, n in sorted(spans.items(), key=lambda kn: kn[0])},
         "clinical words lost": share(lost, words),

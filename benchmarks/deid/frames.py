@@ -1,6 +1,6 @@
 """Held-out frames: sentences of radiologists with slots, filled by seed; what must go, to the character, and what must stay.
 
-    python -m benchmarks.deid.frames [--split dev|test] [--fills 6] [--seed 1] [--texts FILE] [--render FILE]
+    python -m benchmarks.deid.frames [--split dev|test] [--fills 12] [--seed 1] [--texts FILE] [--render FILE]
 
 Written by hand by someone who had not read the scrubber, in six styles (US, UK, Indian, Australian, telegram, dictated),
 each rendered as written, in capitals and in small letters. Two halves by the hash of the frame: `frames_dev.jsonl` may be
@@ -61,7 +61,7 @@ def frames(split: str) -> tuple[dict[str, str], ...]:
     return tuple(json.loads(line) for line in lines)
 
 
-def render(split: str, fills: int = 6, seed: int = 1) -> Iterator[Text]:
+def render(split: str, fills: int = 12, seed: int = 1) -> Iterator[Text]:
     """Every frame ``fills`` times over in every case; the same for the same arguments."""
     rng = random.Random(f"{split}/{seed}")
     cast = Cast(split, rng)
@@ -89,7 +89,7 @@ def main() -> None:
     """Print the figures; of the dev half, write what failed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--split", choices=("dev", "test"), default="dev")
-    parser.add_argument("--fills", type=int, default=6, help="times each frame is filled")
+    parser.add_argument("--fills", type=int, default=12, help="times each frame is filled")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--texts", type=Path, help="write the texts that failed here, what leaked and what was lost (dev only)")
     parser.add_argument("--render", type=Path, help="write the filled frames here and stop (dev only)")
