@@ -9,16 +9,13 @@ from __future__ import annotations
 
 import re
 import time
-from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from benchmarks.deid.frame_values import OTHER, SHORT, WORD
+from benchmarks.deid.frame_words import CLOSED, NEUTRAL, OF_A_KIND
 from benchmarks.deid.ours import PSEUDO
-from curate.report.interval import wilson
 from curate.deid.text.scrub import TextRules, scrub
 from curate.errors import DropRecord
 
@@ -28,26 +25,8 @@ if TYPE_CHECKING:
 _PLACEHOLDER = re.compile(r"\[[A-Z][A-Z0-9 _+-]{0,30}\]")
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _ANY = re.compile(r"[^\W_]{2,}")
-_OF_A_KIND = frozenset("""hospital clinic center centre memorial royal infirmary district general base private family practice
-multispeciality nursing home medical college health imaging urgent care st saint street road ave avenue blvd drive nagar
-cross marg close lane crescent ward west the of and at dot underscore https http www com org net example mail acme nhs
-pacs view share yr yrs year years old yo oh am pm wc sn id""".split())
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _SPOKEN_YEAR = re.compile(r"(?:twenty|two thousand) ?(?:\w+ ?){0,2}$")
-_NEUTRAL = frozenset("""dr doctor mr mrs ms miss smt sister prof professor madam sir mam sr dear md do dnb rn np nurse mrn acc uhid
-nhs chi aadhaar abha gmc reg no medicare dva urn prov provno ssn dob dt tel telephone ph phone fax mob mobile cell whatsapp
-ext pager bleep bp email mail room rm bed apt unit lot station ip license lic passport pin plate claim pathway hosp number
-aged age yo y yr yrs year years old m f s x s/o d/o w/o c/o r/o cc dated birthday tech rad clinic diagnostics rooms office family""".split())
-CLOSED = {
-    "negation": re.compile(r"\b(?:no|not|none|nil|neg|negative|without|w/o|absent|never|nor|free|excluded|denies)\b", re.I),
-    "side": re.compile(r"\b(?:left|right|bilateral(?:ly)?|lt|rt|b/l|midline|both)\b", re.I),
-    "severity": re.compile(r"\b(?:mild|moderate|severe|small|large|minimal|trace|marked|tiny|gross|massive|subtle|normal|abnormal|stable|unchanged)\b", re.I),
-    "number and unit": re.compile(r"\b\d+(?:\.\d+)?(?: ?x ?\d+(?:\.\d+)?)* ?(?:mm|cms?|ml|mL|%|g|mg|cc|bpm|degrees|MBq|wks?)(?!\w)", re.I),
-    "level": re.compile(r"\b[CTLSD]\d{1,2}(?:[-/][CTLS]?\d{1,2})?\b", re.I),
-    "heading": re.compile(r"^ *(?:exam|history|findings|impression|conclusion|comparison|indication|clinical notes|imp|report)(?= ?:)", re.I | re.M),
-    "list number": re.compile(r"(?:^|(?<=[.\n]))\d{1,2}[.)](?=\s?[A-Za-z])", re.M),
-    "grade": re.compile(r"\b(?:grade|stage|type|category|BI-?RADS|TI-?RADS|PI-?RADS|LI-?RADS|CAD-?RADS|Lung-?RADS|O-?RADS|ASPECTS|Fazekas|Bosniak|KL grade)[ -]?(?:\d|[IVX]+)[a-z]?\b", re.I),
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -64,7 +43,9 @@ class Outcome:
 
 def run(texts: Sequence[Text]) -> list[Outcome]:
     """Every text through `scrub`, its own patient's header given where it names one."""
-    rules = TextRules(dates="mask", max_masked=1.0)  # a frame of 5 words is no report: what share is masked says nothing
+    rules = TextRules(
+        dates="mask", max_masked=1.0
+    )  # a frame of 5 words is no report: what share is masked says nothing
     scrub(texts[0].text, [], "warm", PSEUDO, rules)
     return [_one(text, rules) for text in texts]
 
@@ -82,7 +63,7 @@ def _one(text: Text, rules: TextRules) -> Outcome:
     lost, words = [], 0
     for a, b in text.protected:
         for word in _WORD.finditer(text.text, a, b):
-            if word.group().casefold() in _NEUTRAL:
+            if word.group().casefold() in NEUTRAL:
                 continue
             words += 1
             if not all(stayed[word.start() : word.end()]) and not any(s <= word.start() < e for s, e, _ in closed):
@@ -129,7 +110,9 @@ def _by_words(text: str, out: str) -> list[bool]:
 
 
 def _left(text: str, gold: Gold, stayed: Sequence[bool]) -> bool:
-    shown = "".join(c if s else " " for c, s in zip(text[gold.start : gold.end], stayed[gold.start : gold.end], strict=True)).casefold()
+    shown = "".join(
+        c if s else " " for c, s in zip(text[gold.start : gold.end], stayed[gold.start : gold.end], strict=True)
+    ).casefold()
     if gold.kind.startswith(("name that", "other name", "name of")):
         return bool(_ANY.search(shown))
     if gold.kind == "name, spelled":
@@ -138,84 +121,4 @@ def _left(text: str, gold: Gold, stayed: Sequence[bool]) -> bool:
         shown = _SPOKEN_YEAR.sub("", _YEAR.sub(" ", shown).strip())
     if gold.kind.startswith("age"):
         shown = re.sub(r"\b(?:90|ninety)\b", " ", shown)  # which says "90 and over"
-    return any(t not in _OF_A_KIND for t in _ANY.findall(shown))
-
-
-def summary(texts: Sequence[Text], outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """Shares with 95 % intervals: leaks by kind, by group and by case, words lost, closed-class words lost, withheld."""
-    spans, leaks = Counter[str](), Counter[str]()
-    for text, outcome in zip(texts, outcomes, strict=True):
-        if outcome.out is None:
-            continue
-        for counter, found in ((spans, text.gold), (leaks, outcome.leaks)):
-            for gold in found:
-                cued = gold.kind.endswith(", cued")
-                group = _group(gold.kind)
-                names = [f"{group}: {'cued' if cued else 'uncued'}"] if group != HARD else [f"hard: {gold.kind}"]
-                counter.update([group, f"{group}; {text.case}", f"{group}; {text.style}", *names])
-    words, lost, by_kind, closed = 0, 0, Counter[str](), 0
-    by_case: dict[str, list[int]] = defaultdict(lambda: [0, 0])
-    for text, outcome in zip(texts, outcomes, strict=True):
-        words, closed = words + outcome.words, closed + outcome.closed
-        gone = sum(kind == "" for kind, _ in outcome.lost)
-        lost += gone
-        by_case[text.case][0] += gone
-        by_case[text.case][1] += outcome.words
-        by_kind.update(kind for kind, _ in outcome.lost if kind)
-    cpu = sum(o.cpu for o in outcomes)
-    return {
-        "texts": len(texts),
-        "frames": len({t.frame for t in texts}),
-        "names": len({t.text[g.start : g.end].casefold() for t in texts for g in t.gold if "name" in g.kind}),
-        "withheld": sum(o.out is None for o in outcomes),
-        "left": {k: share(leaks[k], n) for k, n in sorted(spans.items(), key=lambda kn: kn[0])},
-        "clinical words lost": share(lost, words),
-        "clinical words lost, by case": {k: share(*v) for k, v in by_case.items()},
-        "closed-class words lost": share(by_kind.total(), closed),
-        "closed-class words lost, by kind": dict(by_kind.most_common()),
-        "texts/cpu-s": round(len(texts) / cpu, 1),
-        "tokens/cpu-s": round(sum(len(t.text.split()) for t in texts) / cpu),
-    }
-
-
-HARD = "hard identifiers"
-
-
-def _group(kind: str) -> str:
-    base = kind.removesuffix(", cued")
-    return {WORD: "names that are words", OTHER: "other names", SHORT: "names of two letters"}.get(base, HARD)
-
-
-def share(n: int, of: int) -> dict[str, Any]:
-    """{"n", "of", "share", "interval"}: a share with its 95 % Wilson interval."""
-    low, high = (float(v) for v in wilson(n, of))
-    return {"n": n, "of": of, "share": round(n / of, 5) if of else None, "interval": [round(low, 5), round(high, 5)]}
-
-
-def markdown(found: dict[str, Any]) -> str:
-    """The summary as a table."""
-    lines = ["| what | n | of | share | 95 % |", "|---|---:|---:|---:|---|"]
-    for name, s in [(f"left: {k}", v) for k, v in found["left"].items()] + [
-        ("clinical words lost", found["clinical words lost"]),
-        *((f"... {k}", v) for k, v in found["clinical words lost, by case"].items()),
-        ("closed-class words lost", found["closed-class words lost"]),
-    ]:
-        low, high = s["interval"]
-        lines.append(f"| {name} | {s['n']} | {s['of']} | {s['share'] or 0:.2%} | {low:.2%} - {high:.2%} |")
-    by_kind = ", ".join(f"{k} {n}" for k, n in found["closed-class words lost, by kind"].items())
-    lines.append(f"\nclosed class lost: {by_kind or 'none'}; withheld {found['withheld']}; texts/cpu-s {found['texts/cpu-s']}, tokens/cpu-s {found['tokens/cpu-s']}")
-    return "\n".join(lines)
-
-
-def write_failures(path: Path, texts: Sequence[Text], outcomes: Sequence[Outcome]) -> int:
-    """What leaked and what was lost, with the text before and after; returns how many texts failed."""
-    count = 0
-    with path.open("w", encoding="utf-8") as file:
-        for text, outcome in zip(texts, outcomes, strict=True):
-            if outcome.out is not None and not outcome.leaks and not outcome.lost:
-                continue
-            count += 1
-            file.write(f"## {text.frame} {text.style} {text.modality}, {text.case}\nIN  {text.text!r}\nOUT {outcome.out!r}\n")
-            file.writelines(f"LEFT {g.kind}: {text.text[g.start : g.end]!r}\n" for g in outcome.leaks)
-            file.writelines(f"LOST {kind or 'word'}: {word!r}\n" for kind, word in outcome.lost)
-    return count
+    return any(t not in OF_A_KIND for t in _ANY.findall(shown))

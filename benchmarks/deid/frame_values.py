@@ -9,75 +9,16 @@ import datetime as dt
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
-from hashlib import sha256
-from importlib.resources import files
 
-Pieces = list[tuple[str, str]]
-WORD, OTHER, SHORT = "name that is a word", "other name", "name of two letters"
+from benchmarks.deid.frame_numbers import MONTHS, ONES, ordinal, spoken, spoken_ordinal
+from benchmarks.deid.frame_people import Cast, Pieces
+
 KEEP = "+"  # the kind of a value that is medicine, and stays
-_MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
-           "December")  # fmt: skip
 _TOWNS = """Ashcombe Wetherford Kilburnie Narrawong Coolabah Thirsk Dunmarra Tallaght Sedgeley Wodonga Bhopal Nashik
-Guntur Salem Kollam Mysuru Ludhiana Tacoma Dubuque Lubbock Spokane Paducah Yakima Macon Flagstaff Toledo Penrith Bendigo
-Mackay Dubbo Hobart Kalgoorlie Wigan Truro Perth Selkirk Bangor Reading Bath Rugby Crewe""".split()
+Guntur Salem Kollam Mysuru Ludhiana Tacoma Dubuque Lubbock Spokane Paducah Yakima Macon Flagstaff Toledo
+Penrith Bendigo Mackay Dubbo Hobart Kalgoorlie Wigan Truro Perth Selkirk Bangor Reading Bath Rugby Crewe"""
 _STREETS = """Larkspur Tennyson Quarry Gandhi Church Wattle Jacaranda Sycamore Victoria Nehru Anzac Mulberry Kestrel
-Station Mill Orchard Chestnut Juniper Residency Brigade Eucalypt Cromwell Hawthorn Pitt Sunset Ridge""".split()
-_ONES = "zero one two three four five six seven eight nine".split()
-_TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
-_FIRST = """first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth
-fifteenth sixteenth seventeenth eighteenth nineteenth""".split()
-
-
-@cache
-def names() -> dict[str, tuple[str, ...]]:
-    """Group -> its names, as in frames_names.txt."""
-    lines = files("benchmarks.deid").joinpath("frames_names.txt").read_text(encoding="utf-8").splitlines()
-    pairs = [line.split(" | ") for line in lines if line and not line.startswith("#")]
-    return {group: tuple(found.split()) for group, found in pairs}
-
-
-def half(text: str) -> str:
-    """"dev" or "test", by hash."""
-    return "dev" if int(sha256(text.encode()).hexdigest()[:8], 16) % 2 else "test"
-
-
-@dataclass
-class Deck:
-    """Draws without putting back until all have been drawn, so that few texts see many names."""
-
-    all: list[str]
-    rng: random.Random
-    left: list[str] = field(default_factory=list)
-
-    def draw(self) -> str:
-        """The next one."""
-        if not self.left:
-            self.left = self.rng.sample(self.all, len(self.all))
-        return self.left.pop()
-
-
-class Cast:
-    """Names of one split: those of "dev" are never in "test"."""
-
-    def __init__(self, split: str, rng: random.Random) -> None:
-        kinds = {"surname": "words as surnames", "given": "words as given names"}
-        self.rng = rng
-        self.words = {k: Deck([n for n in names()[g] if half(n) == split], rng) for k, g in kinds.items()}
-        rest = [n for g, found in names().items() if not g.startswith("words") for n in found if half(n) == split]
-        self.others = Deck(rest, rng)
-
-    def name(self, role: str) -> Pieces:
-        """A surname or given name: a word or no word, one as often as the other."""
-        if self.rng.random() < 0.5:
-            return [(WORD, self.words[role].draw())]
-        name = self.others.draw()
-        return [(SHORT if len(name) == 2 else OTHER, name)]
-
-    def full(self) -> Pieces:
-        """Given name and surname."""
-        return [*self.name("given"), ("", " "), *self.name("surname")]
+Station Mill Orchard Chestnut Juniper Residency Brigade Eucalypt Cromwell Hawthorn Pitt Sunset Ridge"""
 
 
 @dataclass
@@ -132,44 +73,19 @@ class Filling:
         return self.rng.choice(values)
 
 
-def spoken(n: int) -> str:
-    """0-9999 in words, years as "twenty twenty three"."""
-    if n < 20:
-        return (_ONES + _TEENS)[n]
-    if n < 100:
-        return _TENS[n // 10 - 2] + (" " + _ONES[n % 10] if n % 10 else "")
-    if n < 1000:
-        return "one hundred" + (f" and {spoken(n % 100)}" if n % 100 else "")
-    return f"two thousand {spoken(n % 100)}" if n % 100 < 10 else f"{spoken(n // 100)} {spoken(n % 100)}"
-
-
-def spoken_ordinal(n: int) -> str:
-    """1-119 as "twenty first"."""
-    if n < 20:
-        return _FIRST[n - 1]
-    if n % 10 == 0:
-        return spoken(n)[:-1] + "ieth"
-    return f"{spoken(n - n % 10)} {_FIRST[n % 10 - 1]}"
-
-
-def ordinal(n: int) -> str:
-    """1 -> "1st"."""
-    return f"{n}{'th' if 11 <= n % 100 <= 13 else {1: 'st', 2: 'nd', 3: 'rd'}.get(n % 10, 'th')}"
-
-
 def _date(f: Filling) -> str:
     d, month, first = f.day(), "", f.style in ("us", "telegram", "dictated")
-    month = _MONTHS[d.month - 1]
+    month = MONTHS[d.month - 1]
     a, b = (d.month, d.day) if first else (d.day, d.month)
     words = (f"{month} {d.day}, {d.year}", f"{month[:3]} {ordinal(d.day)} {d.year}") if first else (
         f"{ordinal(d.day)} {month} {d.year}", f"{d.day} {month[:3]} {d.year}")  # fmt: skip
-    return f.pick(f"{a}/{b}/{d.year}", f"{a:02d}/{b:02d}/{d.year % 100:02d}", f"{a}-{b}-{d.year}", f"{d:%Y%m%d}",
-                  f"{a:02d}.{b:02d}.{d.year}", f"{d.day:02d}-{month[:3].upper()}-{d.year % 100:02d}", *words)  # fmt: skip
+    numbers = (f"{a}/{b}/{d.year}", f"{a:02d}/{b:02d}/{d:%y}", f"{a}-{b}-{d.year}", f"{d:%Y%m%d}")
+    return f.pick(*numbers, f"{a:02d}.{b:02d}.{d.year}", f"{d.day:02d}-{month[:3].upper()}-{d:%y}", *words)
 
 
 def _day_month(f: Filling) -> str:
     d = f.day()
-    month = _MONTHS[d.month - 1]
+    month = MONTHS[d.month - 1]
     if f.style in ("us", "dictated"):
         return f.pick(f"{month} {d.day}", f"{month[:3]} {d.day}", f"{month} {ordinal(d.day)}")
     return f.pick(f"{d.day} {month}", f"{ordinal(d.day)} {month[:3]}", f"the {ordinal(d.day)} of {month}")
@@ -182,13 +98,17 @@ def _month_day_numbers(f: Filling) -> str:
 
 def _spoken_date(f: Filling, year: bool = True) -> str:
     d = f.day()
-    month, tail = _MONTHS[d.month - 1].lower(), f" {spoken(d.year)}" if year else ""
+    month, tail = MONTHS[d.month - 1].lower(), f" {spoken(d.year)}" if year else ""
     return f.pick(f"{month} {spoken_ordinal(d.day)}{tail}", f"the {spoken_ordinal(d.day)} of {month}{tail}")
 
 
 def _stamp(f: Filling) -> str:
     d, h, m = f.day(), f.near(0, 23), f.near(0, 59)
-    return f.pick(f"{d:%d/%m/%Y} {h:02d}:{m:02d}", f"{d:%Y-%m-%d} {h:02d}:{m:02d}:{f.near(0, 59):02d}", f"{d:%m/%d/%y} {h:02d}{m:02d}")
+    return f.pick(
+        f"{d:%d/%m/%Y} {h:02d}:{m:02d}",
+        f"{d:%Y-%m-%d} {h:02d}:{m:02d}:{f.near(0, 59):02d}",
+        f"{d:%m/%d/%y} {h:02d}{m:02d}",
+    )
 
 
 def _time(f: Filling) -> str:
@@ -199,26 +119,40 @@ def _time(f: Filling) -> str:
 
 def _address(f: Filling) -> str:
     way = {"us": ("Ave", "Street", "Blvd", "Drive"), "in": ("Nagar", "Road", "Cross", "Marg")}
-    return f"{f.near(2, 980)} {f.pick(*_STREETS)} {f.pick(*way.get(f.style, ('Road', 'Close', 'Lane', 'Street', 'Crescent')))}"
+    ways = way.get(f.style, ("Road", "Close", "Lane", "Street", "Crescent"))
+    return f"{f.near(2, 980)} {f.pick(*_STREETS.split())} {f.pick(*ways)}"
 
 
 def _facility(f: Filling) -> str:
-    town, name, saint = f.pick(*_TOWNS), f.cast.others.draw(), f.pick("Mary", "Jude", "Bede", "Columba", "Agnes")
-    forms = {"uk": (f"{town} Royal Infirmary", f"{town} District General", f"Royal {town} Hospital", f"{name} Health Centre"),
+    town, name, saint = (
+        f.pick(*_TOWNS.split()),
+        f.cast.others.draw(),
+        f.pick("Mary", "Jude", "Bede", "Columba", "Agnes"),
+    )
+    forms = {"uk": (f"{town} Royal Infirmary", f"{town} District General", f"Royal {town} Hospital",
+                    f"{name} Health Centre"),
              "au": (f"{town} Base Hospital", f"{name} Private Hospital", f"{town} Family Practice"),
              "in": (f"{name} Multispeciality Hospital", f"{name} Nursing Home", f"{town} Medical College")}  # fmt: skip
-    common = (f"{town} Memorial Hospital", f"St. {saint}'s", f"{name} Imaging Center", f"{name} Clinic", f"{town} Urgent Care")
+    common = (
+        f"{town} Memorial Hospital",
+        f"St. {saint}'s",
+        f"{name} Imaging Center",
+        f"{name} Clinic",
+        f"{town} Urgent Care",
+    )
     return f.pick(*forms.get(f.style, common), f"St {saint}'s Hospital")
 
 
 def _email(f: Filling) -> str:
     a, b = f.cast.others.draw().lower(), f.cast.others.draw().lower()
-    return f"{a}{f.pick('.', '_', '')}{b}{f.pick('', '7', '22')}@{f.pick('example.org', 'mail.example.net', 'nhs.example')}"
+    host = f.pick("example.org", "mail.example.net", "nhs.example")
+    return f"{a}{f.pick('.', '_', '')}{b}{f.pick('', '7', '22')}@{host}"
 
 
 def _spoken_email(f: Filling) -> str:
     a = f.cast.others.draw().lower()
-    return f"{a} {f.pick('dot', 'underscore')} {f.pick('h', 'k', 't')} at {f.pick('example', 'acme')} dot {f.pick('org', 'com')}"
+    host = f"{f.pick('example', 'acme')} dot {f.pick('org', 'com')}"
+    return f"{a} {f.pick('dot', 'underscore')} {f.pick('h', 'k', 't')} at {host}"
 
 
 def _phone(f: Filling) -> str:
@@ -226,10 +160,12 @@ def _phone(f: Filling) -> str:
 
 
 def _spoken_digits(f: Filling) -> str:
-    return " ".join(f.pick("oh", *_ONES[1:]) for _ in range(7))
+    return " ".join(f.pick("oh", *ONES[1:]) for _ in range(7))
 
 
-
+_URLS = ("https://view.example.org/p/######", "www.example.net/share/@@####", "pacs.example/s?id=######")
+_SPACED = tuple(f"{month} " for month in MONTHS)
+_NUMBERED = tuple(f"{n:02d}/" for n in range(1, 13))
 _VALUES: dict[str, tuple[str, Callable[[Filling], str]]] = {
     "mrn": ("record number", lambda f: f.form("#######", "MR######", "##-##-##", "### ####", "@######", "######-#")),
     "acc": ("accession", lambda f: f.form("A########", "##-######", "CT-##-#####", "@@########", "E### ###")),
@@ -254,7 +190,7 @@ _VALUES: dict[str, tuple[str, Callable[[Filling], str]]] = {
     "pager": ("pager", lambda f: f.form("####", "##-###", "#####")),
     "email": ("e-mail", _email),
     "emailsp": ("e-mail, spoken", _spoken_email),
-    "url": ("URL", lambda f: f.form("https://view.example.org/p/######", "www.example.net/share/@@####", "http://pacs.example/s?id=######")),
+    "url": ("URL", lambda f: f.form(*_URLS)),
     "ip": ("IP address", lambda f: f.form("10.1##.2#.1#", "192.168.#.1##", "172.16.##.##")),
     "room": ("room", lambda f: f.form("###", "#-###", "##@", "@###")),
     "bed": ("bed", lambda f: f.form("##", "##@", "#@")),
@@ -265,24 +201,24 @@ _VALUES: dict[str, tuple[str, Callable[[Filling], str]]] = {
     "post4": ("postcode", lambda f: f.form("####")),
     "zip": ("postcode", lambda f: f.form("#####", "#####-####")),
     "pin": ("postcode", lambda f: f.form("######", "### ###")),
-    "town": ("town", lambda f: f.pick(*_TOWNS)),
+    "town": ("town", lambda f: f.pick(*_TOWNS.split())),
     "fac": ("facility", _facility),
     "date": ("date", _date),
     "datedot": ("date", lambda f: f"{f.day():%d.%m.%y}"),
     "dateiso": ("date", lambda f: f.day().isoformat()),
     "datetime": ("date", _stamp),
-    "dob": ("date of birth", lambda f: f"{f.day(1932, 2001):%d/%m/%Y}" if f.style != "us" else f"{f.day(1932, 2001):%m/%d/%Y}"),
+    "dob": ("date of birth", lambda f: f.day(1932, 2001).strftime("%m/%d/%Y" if f.style == "us" else "%d/%m/%Y")),
     "dmon": ("date without year", _day_month),
     "dmd": ("date without year", _month_day_numbers),
-    "dmshort": ("date without year", lambda f: f"{f.near(1, 28)}-{f.pick(*_MONTHS)[:3]}"),
+    "dmshort": ("date without year", lambda f: f"{f.near(1, 28)}-{f.pick(*MONTHS)[:3]}"),
     "datesp": ("date, spoken", _spoken_date),
     "dmonsp": ("date, spoken", lambda f: _spoken_date(f, False)),
-    "my": ("month and year", lambda f: f"{f.pick(*_MONTHS)} {f.near(2008, 2024)}" if f.rng.random() < 0.6 else f"{f.near(1, 12):02d}/{f.near(2008, 2024)}"),
+    "my": ("month and year", lambda f: f"{f.pick(*_SPACED, *_NUMBERED)}{f.near(2008, 2024)}"),
     "time": ("time", _time),
     "timeam": ("time", lambda f: f"{f.near(1, 12)}{f.pick('', ':15', ':40')}{f.pick(' am', 'am', ' p.m.', 'pm')}"),
     "timesp": ("time", lambda f: f"{spoken(f.near(1, 12))} {spoken(f.near(13, 59))} {f.pick('p m', 'a m')}"),
     "age": ("age over 89", lambda f: str(_old(f))),
-    "agesp": ("age over 89, spelled", lambda f: spoken(_old(f)).replace(" ", f.pick(" ", "-")) if f.rng.random() < 0.8 else "ninety"),
+    "agesp": ("age over 89, spelled", lambda f: spoken(_old(f)).replace(" ", f.pick(" ", "-"))),
     "ageord": ("age over 89", lambda f: ordinal(_old(f))),
     "ageordsp": ("age over 89, spelled", lambda f: spoken_ordinal(_old(f))),
     "ageyr": ("age over 89", lambda f: f"{_old(f)}{f.pick('-year-old', ' year old', ' yr old', 'yo', '-yr-old')}"),

@@ -1,12 +1,12 @@
-"""Held-out frames: sentences of radiologists with slots, filled by seed; what must go, to the character, and what must stay.
+"""Held-out frames: radiologists' sentences with slots, filled by seed: what must go, to the character, and what stays.
 
     python -m benchmarks.deid.frames [--split dev|test] [--fills 12] [--seed 1] [--texts FILE] [--render FILE]
 
-Written by hand by someone who had not read the scrubber, in six styles (US, UK, Indian, Australian, telegram, dictated),
-each rendered as written, in capitals and in small letters. Two halves by the hash of the frame: `frames_dev.jsonl` may be
-looked at while rules and thresholds are tuned; of `frames_test.jsonl` only the figures are ever shown, and no rule, list,
-test or page quotes it. Names and towns are divided as well (names by hash): no name of one half is in the other.
---texts and --render are refused for the test half.
+Written by hand by someone who had not read the scrubber, in six styles (US, UK, Indian, Australian, telegram,
+dictated), each rendered as written, in capitals and in small letters. Two halves by the hash of the frame:
+`frames_dev.jsonl` may be looked at while rules and thresholds are tuned; of `frames_test.jsonl` only the figures are
+ever shown, and no rule, list, test or page quotes it. Names are divided as well, by hash: no name of one half is in the
+other. --texts and --render are refused for the test half.
 """
 
 from __future__ import annotations
@@ -16,18 +16,19 @@ import json
 import random
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from benchmarks.deid import frame_score
-from benchmarks.deid.frame_values import KEEP, Cast, Filling
+from benchmarks.deid import frame_score, frame_table
+from benchmarks.deid.frame_people import Cast
+from benchmarks.deid.frame_values import KEEP, Filling
 
 STYLES = ("us", "uk", "in", "au", "telegram", "dictated")
-CASES = {"as written": str, "capitals": str.upper, "small": str.lower}
+CASES: dict[str, Callable[[str], str]] = {"as written": str, "capitals": str.upper, "small": str.lower}
 _SLOT = re.compile(r"\{(\w+)\}")
 
 
@@ -42,7 +43,7 @@ class Gold:
 
 @dataclass(frozen=True)
 class Text:
-    """A filled frame. ``protected``: where what must stay lies; what is in neither list (titles, commas) may do either."""
+    """A filled frame. ``protected``: where what must stay lies; what is in neither list (commas) may do either."""
 
     frame: str
     style: str
@@ -71,7 +72,13 @@ def render(split: str, fills: int = 12, seed: int = 1) -> Iterator[Text]:
 
 
 def _fill(frame: dict[str, str], cast: Cast, rng: random.Random) -> Iterator[Text]:
-    filling, parts, gold, kept, at = Filling(cast, rng, frame["style"]), list[str](), list[Gold](), list[tuple[int, int]](), 0
+    filling, parts, gold, kept, at = (
+        Filling(cast, rng, frame["style"]),
+        list[str](),
+        list[Gold](),
+        list[tuple[int, int]](),
+        0,
+    )
     for i, piece in enumerate(_SLOT.split(frame["text"])):
         for kind, text in filling.value(piece) if i % 2 else [(KEEP, piece)]:
             if kind == KEEP:
@@ -82,7 +89,22 @@ def _fill(frame: dict[str, str], cast: Cast, rng: random.Random) -> Iterator[Tex
             at += len(text)
     whole = "".join(parts)
     for name, change in CASES.items():
-        yield Text(frame["id"], frame["style"], frame["modality"], name, change(whole), tuple(gold), tuple(kept), filling.header())
+        yield Text(
+            frame["id"],
+            frame["style"],
+            frame["modality"],
+            name,
+            change(whole),
+            tuple(gold),
+            tuple(kept),
+            filling.header(),
+        )
+
+
+def measure(fills: int) -> dict[str, Any]:
+    """{"dev": `frame_table.summary`, "test": the same}"""
+    halves = {split: list(render(split, fills)) for split in ("dev", "test")}
+    return {split: frame_table.summary(texts, frame_score.run(texts)) for split, texts in halves.items()}
 
 
 def main() -> None:
@@ -91,7 +113,9 @@ def main() -> None:
     parser.add_argument("--split", choices=("dev", "test"), default="dev")
     parser.add_argument("--fills", type=int, default=12, help="times each frame is filled")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--texts", type=Path, help="write the texts that failed here, what leaked and what was lost (dev only)")
+    parser.add_argument(
+        "--texts", type=Path, help="write the texts that failed here, what leaked and what was lost (dev only)"
+    )
     parser.add_argument("--render", type=Path, help="write the filled frames here and stop (dev only)")
     chosen = parser.parse_args()
     if chosen.split == "test" and (chosen.texts or chosen.render):
@@ -103,10 +127,10 @@ def main() -> None:
         return
     start = time.perf_counter()
     outcomes = frame_score.run(texts)
-    print(frame_score.markdown(frame_score.summary(texts, outcomes)))
+    print(frame_table.markdown(frame_table.summary(texts, outcomes)))
     print(f"{len(texts)} texts, {time.perf_counter() - start:.0f} s")
     if chosen.texts:
-        print("failed:", frame_score.write_failures(chosen.texts, texts, outcomes))
+        print("failed:", frame_table.write_failures(chosen.texts, texts, outcomes))
 
 
 def _row(text: Text) -> dict[str, Any]:

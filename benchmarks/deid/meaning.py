@@ -1,9 +1,10 @@
 """Is the meaning kept: what `filters.findings` reads in a report before and after scrubbing, and the words that went.
 
-The reports are public and hold no identities that count (Indiana University's have had theirs taken; MedPix's texts are of
-teaching cases), so whatever goes but dates and numbers is a loss. On the frames the comparison is with what a perfect scrubber
-would leave: the text with its gold spans taken, because a Dr. Mass is no mass. A report is kept where the multiset of
-(finding, state, side, level) is the same. That extractor is ours as well, so closed-class words are counted without it.
+The reports are public and hold few identities (Indiana University's have had theirs taken; MedPix's texts are of
+teaching cases, with a place or a name here and there), so whatever goes but dates and numbers is counted as a loss. On
+the frames the comparison is with what a perfect scrubber would leave: the text with its gold spans taken, because a Dr.
+Mass is no mass. A report is kept where the multiset of (finding, state, side, level) is the same. That extractor is
+ours as well, so closed-class words are counted without it.
 
     python -m benchmarks.deid --only meaning
     python -m benchmarks.deid.meaning DATA [--texts FILE]     # figures, and what went of the dev halves, to look at
@@ -25,8 +26,10 @@ from typing import Any
 import numpy as np
 
 from benchmarks.deid import frames
-from benchmarks.deid.frame_score import CLOSED, kept, share
-from benchmarks.deid.frame_values import half
+from benchmarks.deid.frame_people import half
+from benchmarks.deid.frame_score import kept
+from benchmarks.deid.frame_table import share
+from benchmarks.deid.frame_words import CLOSED
 from benchmarks.deid.frames import Text
 from benchmarks.deid.ours import PSEUDO
 from curate.deid.text.scrub import TextRules, scrub
@@ -64,7 +67,9 @@ def claims(text: str) -> Counter[tuple[str, str, str, str]]:
 def sets(data: Path) -> dict[str, list[tuple[str, str]]]:
     """Set -> (half, text): halves by hash of the report or, for MedPix, of the case, "dev" one may look at."""
     lines = (data / "reports" / "iu_reports.jsonl").read_text(encoding="utf-8").splitlines()
-    found = {"IU reports": [(half(r["uid"]), _joined({t.upper(): r[t] for t in _TITLES})) for r in map(json.loads, lines)]}
+    found = {
+        "IU reports": [(half(r["uid"]), _joined({t.upper(): r[t] for t in _TITLES})) for r in map(json.loads, lines)]
+    }
     with (data / "radiology_pairs" / "pairs.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     columns = {"MedPix captions": "caption", "MedPix histories": "case_history", "MedPix case texts": "case"}
@@ -166,15 +171,17 @@ def main() -> None:
         print(f"{name}, dev: {figures(found)}")
         for text, row in zip(texts, rows, strict=True):
             if row.gone or not row.same:
-                lines.append(f"## {name}{'' if row.same else ' MEANING'}{' WITHHELD' if row.withheld else ''}\n{text}\nGONE {', '.join(row.gone)}\n")
+                end = " WITHHELD" if row.withheld else "" if row.same else " MEANING"
+                lines.append(f"## {name}{end}\n{text}\nGONE {', '.join(row.gone)}\n")
     if chosen.texts:
         chosen.texts.write_text("\n".join(lines), encoding="utf-8")
 
 
 def figures(found: dict[str, Any]) -> str:
     """A summary in one line."""
-    return "; ".join(f"{k} {found[k]['n']} of {found[k]['of']} ({found[k]['share']:.3%})" for k in
-                     ("withheld", "meaning kept", "words lost", "closed-class words lost")) + f"; {found['texts/cpu-s']} texts/cpu-s"  # fmt: skip
+    shown = ("withheld", "meaning kept", "words lost", "closed-class words lost")
+    shares = [f"{k} {found[k]['n']} of {found[k]['of']} ({found[k]['share']:.3%})" for k in shown]
+    return "; ".join([*shares, f"{found['texts/cpu-s']} texts/cpu-s"])
 
 
 if __name__ == "__main__":

@@ -1,0 +1,117 @@
+"""What is in-sample: how much of every measured set stands in the product's sources, lists and tests.
+
+Word sequences of four and of six words, and whole sentences of at least four words, of each set that are in a file of
+`curate/` or `tests/`; and of the words that of all sets only this one has and that no public list of the product
+(`*.txt.gz`) has, those on the lists made by hand (`curate/deid/text/data/*.txt`). Report English repeats itself ("there
+is no evidence of"), so some of every set is found by chance: the test half of the frames, which nobody who wrote rules
+has seen, says how much.
+
+    python -m benchmarks.deid --only in_sample
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from collections.abc import Iterable, Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from benchmarks.deid import frames, meaning
+
+_ROOT = Path(__file__).resolve().parents[2]
+_LISTS = _ROOT / "curate" / "deid" / "text" / "data"
+_TOKEN = re.compile(r"[^\W_]+")
+_SENTENCE = re.compile(r"[.!?;:]\s|\n|\{\w+\}")  # a slot ends what can be quoted
+_SHORT, _LONG = 4, 6
+_RARE = 3  # letters of a word worth counting
+
+
+def sets(data: Path | None) -> dict[str, list[str]]:
+    """Every measured set of text -> its texts; slots of frames and notes as they are written, "{name}"."""
+    here = files("benchmarks.deid")
+    found = {f"frames, {split}": [f["text"] for f in frames.frames(split)] for split in ("dev", "test")}
+    written = [here.joinpath("phi_sentences.txt"), *here.joinpath("clinical").iterdir()]
+    found["notes"] = [f.read_text(encoding="utf-8") for f in written if f.name.endswith(".txt")]
+    if data:
+        found |= {name: [text for _, text in pairs] for name, pairs in meaning.sets(data).items()}
+        for path in sorted((data / "deid" / "text").glob("*.jsonl")):
+            found[path.stem] = [
+                json.loads(line)["text"] for line in path.read_text(encoding="utf-8").splitlines() if line
+            ]
+    return found
+
+
+def _sentences(texts: Iterable[str]) -> set[tuple[str, ...]]:
+    parts = (part for text in texts for part in _SENTENCE.split(text.casefold()))
+    return {words for part in parts if len(words := tuple(_TOKEN.findall(part))) >= _SHORT}
+
+
+def _grams(sentences: Iterable[tuple[str, ...]], n: int) -> set[tuple[str, ...]]:
+    return {words[i : i + n] for words in sentences for i in range(len(words) - n + 1)}
+
+
+def product() -> list[tuple[str, ...]]:
+    """The words of every source, list and test of the product, file by file."""
+    kinds = ("*.py", "*.txt", "*.tsv", "*.json", "*.jsonl", "*.csv")
+    paths = (p for folder in ("curate", "tests") for kind in kinds for p in sorted((_ROOT / folder).rglob(kind)))
+    return [tuple(_TOKEN.findall(p.read_text(encoding="utf-8", errors="replace").casefold())) for p in paths]
+
+
+def listed() -> tuple[set[str], set[str]]:
+    """Words of the lists made by hand, and of those taken from public ones."""
+    public = {w for p in _LISTS.glob("*.gz") for w in gzip.decompress(p.read_bytes()).decode().casefold().split()}
+    return {w for p in _LISTS.glob("*.txt") for w in _listed(p)}, public
+
+
+def _listed(path: Path) -> Iterator[str]:
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if not line.startswith("#"):
+            yield from line.casefold().split()
+
+
+def measure(data: Path | None) -> dict[str, Any]:
+    """{set: {"word sequences of 4", "... found", ..., "sentences", "... found", "words of its own", ...}}"""
+    texts, words = sets(data), product()
+    ours = {n: _grams(words, n) for n in (_SHORT, _LONG)}
+    bodies = [" " + " ".join(w) + " " for w in words]
+    tokens = {name: {t for text in found for t in _TOKEN.findall(text.casefold())} for name, found in texts.items()}
+    # a case text holds its history and the captions its findings: the three are one set here
+    family = {name: name.split()[0].split(",")[0] for name in texts}
+    (hand, public), result = listed(), dict[str, Any]()
+    for name, found in texts.items():
+        sentences = _sentences(found)
+        row: dict[str, Any] = {}
+        for n in (_SHORT, _LONG):
+            grams = _grams(sentences, n)
+            row |= {f"sequences of {n}": len(grams), f"sequences of {n} found": len(grams & ours[n])}
+        rare = [s for s in sentences if len(s) < _LONG or _grams([s], _LONG) <= ours[_LONG]]
+        whole = sum(any(" " + " ".join(s) + " " in body for body in bodies) for s in rare)
+        others = set().union(*(t for other, t in tokens.items() if family[other] != family[name]))
+        own = {t for t in tokens[name] - others - public if t.isalpha() and len(t) >= _RARE}
+        result[name] = {**row, "sentences": len(sentences), "sentences found": whole,
+                        "words of its own": len(own), "words of its own on hand lists": len(own & hand)}  # fmt: skip
+    return result
+
+
+_SHOWN = {
+    f"sequences of {_SHORT}": " found",
+    f"sequences of {_LONG}": " found",
+    "sentences": " found",
+    "words of its own": " on hand lists",
+}
+
+
+def markdown(found: dict[str, Any]) -> str:
+    """One row a set."""
+    lines = [
+        "| set | sequences of 4 words found | of 6 words | whole sentences "
+        "| of the words that only it has, and no public list: on hand lists |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    for name, r in found.items():
+        cells = [f"{r[k + how]} of {r[k]} ({r[k + how] / max(1, r[k]):.1%})" for k, how in _SHOWN.items()]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
