@@ -56,7 +56,11 @@ def _one(text: Text, rules: TextRules) -> Outcome:
         out = scrub(text.text, list(text.header), "patient", PSEUDO, rules)
     except DropRecord:
         return Outcome(None, (), (), 0, 0, time.process_time() - start)
-    cpu = time.process_time() - start
+    return judge(text, out, time.process_time() - start)
+
+
+def judge(text: Text, out: str, cpu: float = 0.0) -> Outcome:
+    """What leaked and what was lost of ``text``, of which a scrubber made ``out`` in ``cpu`` seconds."""
     stayed = kept(text.text, out)
     leaks = tuple(g for g in text.gold if _left(text.text, g, stayed))
     closed = closed_words(text)
