@@ -125,4 +125,9 @@ def _left(text: str, gold: Gold, stayed: Sequence[bool]) -> bool:
         shown = _SPOKEN_YEAR.sub("", _YEAR.sub(" ", shown).strip())
     if gold.kind.startswith("age"):
         shown = re.sub(r"\b(?:90|ninety)\b", " ", shown)  # which says "90 and over"
-    return any(t not in OF_A_KIND for t in _ANY.findall(shown))
+    return tells(shown)
+
+
+def tells(shown: str) -> bool:
+    """Is there something in what was left of a span, case-folded, by which someone could be told? Years are not."""
+    return any(t not in OF_A_KIND and not _YEAR.fullmatch(t) for t in _ANY.findall(shown))

@@ -14,6 +14,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from importlib.resources import files
 from pathlib import Path
@@ -35,6 +36,8 @@ def sets(data: Path | None) -> dict[str, list[str]]:
     found = {f"frames, {split}": [f["text"] for f in frames.frames(split)] for split in ("dev", "test")}
     written = [here.joinpath("phi_sentences.txt"), *here.joinpath("clinical").iterdir()]
     found["notes"] = [f.read_text(encoding="utf-8") for f in written if f.name.endswith(".txt")]
+    rows = [line.split("\t") for line in here.joinpath("languages.tsv").read_text(encoding="utf-8").splitlines()]
+    found["languages, held"] = [row[2] for row in rows if len(row) > 2 and row[1] == "held"]
     if data:
         found |= {name: [text for _, text in pairs] for name, pairs in meaning.sets(data).items()}
         for path in sorted((data / "deid" / "text").glob("*.jsonl")):
@@ -53,11 +56,14 @@ def _grams(sentences: Iterable[tuple[str, ...]], n: int) -> set[tuple[str, ...]]
     return {words[i : i + n] for words in sentences for i in range(len(words) - n + 1)}
 
 
-def product() -> list[tuple[str, ...]]:
-    """The words of every source, list and test of the product, file by file."""
+def product() -> dict[str, tuple[str, ...]]:
+    """File -> its words, of every source, list and test of the product."""
     kinds = ("*.py", "*.txt", "*.tsv", "*.json", "*.jsonl", "*.csv")
     paths = (p for folder in ("curate", "tests") for kind in kinds for p in sorted((_ROOT / folder).rglob(kind)))
-    return [tuple(_TOKEN.findall(p.read_text(encoding="utf-8", errors="replace").casefold())) for p in paths]
+    return {
+        str(p.relative_to(_ROOT)): tuple(_TOKEN.findall(p.read_text(encoding="utf-8", errors="replace").casefold()))
+        for p in paths
+    }
 
 
 def listed() -> tuple[set[str], set[str]]:
@@ -75,8 +81,9 @@ def _listed(path: Path) -> Iterator[str]:
 def measure(data: Path | None) -> dict[str, Any]:
     """{set: {"word sequences of 4", "... found", ..., "sentences", "... found", "words of its own", ...}}"""
     texts, words = sets(data), product()
-    ours = {n: _grams(words, n) for n in (_SHORT, _LONG)}
-    bodies = [" " + " ".join(w) + " " for w in words]
+    ours = {n: _grams(words.values(), n) for n in (_SHORT, _LONG)}
+    by_file = {file: _grams([w], _LONG) for file, w in words.items()}
+    bodies = [" " + " ".join(w) + " " for w in words.values()]
     tokens = {name: {t for text in found for t in _TOKEN.findall(text.casefold())} for name, found in texts.items()}
     # a case text holds its history and the captions its findings: the three are one set here
     family = {name: name.split()[0].split(",")[0] for name in texts}
@@ -91,7 +98,8 @@ def measure(data: Path | None) -> dict[str, Any]:
         whole = sum(any(" " + " ".join(s) + " " in body for body in bodies) for s in rare)
         others = set().union(*(t for other, t in tokens.items() if family[other] != family[name]))
         own = {t for t in tokens[name] - others - public if t.isalpha() and len(t) >= _RARE}
-        result[name] = {**row, "sentences": len(sentences), "sentences found": whole,
+        quoting = Counter({file: len(g) for file, theirs in by_file.items() if (g := grams & theirs)})
+        result[name] = {**row, "sequences of 6 by file": dict(quoting.most_common(5)), "sentences": len(sentences), "sentences found": whole,
                         "words of its own": len(own), "words of its own on hand lists": len(own & hand)}  # fmt: skip
     return result
 
