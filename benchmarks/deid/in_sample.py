@@ -27,6 +27,7 @@ _LISTS = _ROOT / "curate" / "deid" / "text" / "data"
 _TOKEN = re.compile(r"[^\W_]+")
 _SENTENCE = re.compile(r"[.!?;:]\s|\n|\{\w+\}")  # a slot ends what can be quoted
 _SHORT, _LONG = 4, 6
+_SCRUBBER = ("curate/deid/", "curate/deid_export/", "tests/curate/deid/", "tests/curate/deid_export/")
 _RARE = 3  # letters of a word worth counting
 
 
@@ -82,6 +83,7 @@ def measure(data: Path | None) -> dict[str, Any]:
     """{set: {"word sequences of 4", "... found", ..., "sentences", "... found", "words of its own", ...}}"""
     texts, words = sets(data), product()
     ours = {n: _grams(words.values(), n) for n in (_SHORT, _LONG)}
+    scrubber = _grams((w for file, w in words.items() if file.startswith(_SCRUBBER)), _SHORT)
     by_file = {file: _grams([w], _LONG) for file, w in words.items()}
     bodies = [" " + " ".join(w) + " " for w in words.values()]
     tokens = {name: {t for text in found for t in _TOKEN.findall(text.casefold())} for name, found in texts.items()}
@@ -99,27 +101,35 @@ def measure(data: Path | None) -> dict[str, Any]:
         others = set().union(*(t for other, t in tokens.items() if family[other] != family[name]))
         own = {t for t in tokens[name] - others - public if t.isalpha() and len(t) >= _RARE}
         quoting = Counter({file: len(g) for file, theirs in by_file.items() if (g := grams & theirs)})
-        result[name] = {**row, "sequences of 6 by file": dict(quoting.most_common(5)), "sentences": len(sentences), "sentences found": whole,
-                        "words of its own": len(own), "words of its own on hand lists": len(own & hand)}  # fmt: skip
+        result[name] = {
+            **row,
+            "sequences of 4 by the scrubber": len(_grams(sentences, _SHORT) & scrubber),
+            "sequences of 6 by file": dict(quoting.most_common(5)),
+            "sentences": len(sentences),
+            "sentences found": whole,
+            "words of its own": len(own),
+            "words of its own on hand lists": len(own & hand),
+        }
     return result
 
 
-_SHOWN = {
-    f"sequences of {_SHORT}": " found",
-    f"sequences of {_LONG}": " found",
-    "sentences": " found",
-    "words of its own": " on hand lists",
-}
+_SHOWN = (
+    (f"sequences of {_SHORT}", " found"),
+    (f"sequences of {_SHORT}", " by the scrubber"),
+    (f"sequences of {_LONG}", " found"),
+    ("sentences", " found"),
+    ("words of its own", " on hand lists"),
+)
 
 
 def markdown(found: dict[str, Any]) -> str:
     """One row a set."""
     lines = [
-        "| set | sequences of 4 words found | of 6 words | whole sentences "
+        "| set | sequences of 4 words found | ... in the scrubber and its tests | of 6 words | whole sentences "
         "| of the words that only it has, and no public list: on hand lists |",
-        "|---|---:|---:|---:|---:|",
+        "|---|---:|---:|---:|---:|---:|",
     ]
     for name, r in found.items():
-        cells = [f"{r[k + how]} of {r[k]} ({r[k + how] / max(1, r[k]):.1%})" for k, how in _SHOWN.items()]
+        cells = [f"{r[k + how]} of {r[k]} ({r[k + how] / max(1, r[k]):.1%})" for k, how in _SHOWN]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)

@@ -127,3 +127,10 @@ def test_what_is_quoted_is_found(tmp_path, monkeypatch):
     row = in_sample.measure(None)["one"]
     assert row["sentences found"] == row["sentences"] == 1
     assert row["sequences of 6 found"] == row["sequences of 6"] == 4
+
+
+def test_a_perfect_scrubber_leaks_and_loses_nothing_and_an_idle_one_loses_nothing_and_leaks_all(rendered):
+    for text in rendered["dev"] + rendered["test"]:
+        perfect, idle = judge(text, meaning.ideal(text)), judge(text, text.text)
+        assert (perfect.leaks, perfect.lost, idle.lost) == ((), (), ())
+        assert {g.kind for g in text.gold if g not in idle.leaks} <= {"age over 89, spelled", "age over 89"}
