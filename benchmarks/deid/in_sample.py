@@ -48,13 +48,15 @@ def sets(data: Path | None) -> dict[str, list[str]]:
     return found
 
 
-def _sentences(texts: Iterable[str]) -> set[tuple[str, ...]]:
+def sentences(texts: Iterable[str]) -> set[tuple[str, ...]]:
+    """The words of every sentence of four or more; a slot ends one."""
     parts = (part for text in texts for part in _SENTENCE.split(text.casefold()))
     return {words for part in parts if len(words := tuple(_TOKEN.findall(part))) >= _SHORT}
 
 
-def _grams(sentences: Iterable[tuple[str, ...]], n: int) -> set[tuple[str, ...]]:
-    return {words[i : i + n] for words in sentences for i in range(len(words) - n + 1)}
+def grams(of: Iterable[tuple[str, ...]], n: int) -> set[tuple[str, ...]]:
+    """Every ``n`` words in a row."""
+    return {words[i : i + n] for words in of for i in range(len(words) - n + 1)}
 
 
 def product() -> dict[str, tuple[str, ...]]:
@@ -82,30 +84,30 @@ def _listed(path: Path) -> Iterator[str]:
 def measure(data: Path | None) -> dict[str, Any]:
     """{set: {"word sequences of 4", "... found", ..., "sentences", "... found", "words of its own", ...}}"""
     texts, words = sets(data), product()
-    ours = {n: _grams(words.values(), n) for n in (_SHORT, _LONG)}
-    scrubber = _grams((w for file, w in words.items() if file.startswith(_SCRUBBER)), _SHORT)
-    by_file = {file: _grams([w], _LONG) for file, w in words.items()}
+    ours = {n: grams(words.values(), n) for n in (_SHORT, _LONG)}
+    scrubber = grams((w for file, w in words.items() if file.startswith(_SCRUBBER)), _SHORT)
+    by_file = {file: grams([w], _LONG) for file, w in words.items()}
     bodies = [" " + " ".join(w) + " " for w in words.values()]
     tokens = {name: {t for text in found for t in _TOKEN.findall(text.casefold())} for name, found in texts.items()}
     # a case text holds its history and the captions its findings: the three are one set here
     family = {name: name.split()[0].split(",")[0] for name in texts}
     (hand, public), result = listed(), dict[str, Any]()
     for name, found in texts.items():
-        sentences = _sentences(found)
+        said = sentences(found)
         row: dict[str, Any] = {}
         for n in (_SHORT, _LONG):
-            grams = _grams(sentences, n)
-            row |= {f"sequences of {n}": len(grams), f"sequences of {n} found": len(grams & ours[n])}
-        rare = [s for s in sentences if len(s) < _LONG or _grams([s], _LONG) <= ours[_LONG]]
+            theirs = grams(said, n)
+            row |= {f"sequences of {n}": len(theirs), f"sequences of {n} found": len(theirs & ours[n])}
+        rare = [s for s in said if len(s) < _LONG or grams([s], _LONG) <= ours[_LONG]]
         whole = sum(any(" " + " ".join(s) + " " in body for body in bodies) for s in rare)
         others = set().union(*(t for other, t in tokens.items() if family[other] != family[name]))
         own = {t for t in tokens[name] - others - public if t.isalpha() and len(t) >= _RARE}
-        quoting = Counter({file: len(g) for file, theirs in by_file.items() if (g := grams & theirs)})
+        quoting = Counter({file: len(g) for file, its in by_file.items() if (g := theirs & its)})
         result[name] = {
             **row,
-            "sequences of 4 by the scrubber": len(_grams(sentences, _SHORT) & scrubber),
+            "sequences of 4 by the scrubber": len(grams(said, _SHORT) & scrubber),
             "sequences of 6 by file": dict(quoting.most_common(5)),
-            "sentences": len(sentences),
+            "sentences": len(said),
             "sentences found": whole,
             "words of its own": len(own),
             "words of its own on hand lists": len(own & hand),

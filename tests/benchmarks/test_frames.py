@@ -134,3 +134,11 @@ def test_a_perfect_scrubber_leaks_and_loses_nothing_and_an_idle_one_loses_nothin
         perfect, idle = judge(text, meaning.ideal(text)), judge(text, text.text)
         assert (perfect.leaks, perfect.lost, idle.lost) == ((), (), ())
         assert {g.kind for g in text.gold if g not in idle.leaks} <= {"age over 89, spelled", "age over 89"}
+
+
+def test_the_test_half_is_quoted_nowhere():
+    """Six words in a row by chance ("there is no evidence of a") are allowed in one of fifty sequences."""
+    wanted = in_sample.grams(in_sample.sentences([f["text"] for f in frames.frames("test")]), 6)
+    found = wanted & in_sample.grams(in_sample.product().values(), 6)
+    assert len(wanted) > 300
+    assert len(found) * 50 <= len(wanted)
