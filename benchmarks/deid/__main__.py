@@ -1,11 +1,12 @@
 """Every number that `curate deid` promises, measured in one run: headers, files, burned-in text, notes, speed, key.
 
-    python -m benchmarks.deid [--quick] [--only NAME ...] [--no-peers] [--data FOLDER] [--out FILE] [--plot FILE]
+    python -m benchmarks.deid [--quick] [--only NAME,NAME] [--no-peers] [--data FOLDER] [--out FILE] [--plot FILE]
 
 The peers (dicom-anonymizer, dicognito, deid, presidio-analyzer) are installed into environments of their own under
 ~/.cache/radsift-bench (or $RADSIFT_BENCH_CACHE) and see the same files in the same run. --data names a folder holding
 `dicom` and `deid/text`; without it a `shared/data` folder beside the checkout, and without that those parts see only
-the files that come with pydicom. A standard run takes about 20 minutes on two cores, --quick about 3.
+the files that come with pydicom. With --only, files are written only where --out or --plot names
+one. A standard run takes about 20 minutes on two cores, --quick about 3.
 """
 
 from __future__ import annotations
@@ -22,8 +23,23 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import burned_in
-from benchmarks.deid import answer_key, burnin, headers, peers, plot, public_text, real, speed, table, text
+from benchmarks.deid import (
+    answer_key,
+    burnin,
+    frames,
+    headers,
+    in_sample,
+    meaning,
+    peers,
+    plot,
+    public_text,
+    real,
+    speed,
+    table,
+    text,
+)
 
+_RESULTS, _PLOT = Path("benchmarks/results/deid.json"), Path("docs/images/deid.svg")
 _BESIDE = Path(__file__).resolve().parents[3] / "shared" / "data"
 
 
@@ -54,6 +70,9 @@ PARTS: dict[str, Callable[[Run], dict[str, Any]]] = {
     "drawn": lambda run: burned_in.report(run.data, 8 if run.quick else 30, 1, min(2, os.cpu_count() or 1)),
     "burnin": lambda run: burnin.measure(run.peers, run.cache),
     "text": lambda run: text.measure(200 if run.quick else 1000, run.seed, run.with_peers, run.cache),
+    "frames": lambda run: frames.measure(2 if run.quick else 12),
+    "meaning": lambda run: meaning.measure(run.data, 100 if run.quick else 0),
+    "in_sample": lambda run: in_sample.measure(run.data),
     "answer_key": lambda run: answer_key.measure(25 if run.quick else 150, 40 if run.quick else 120),
     "public_text": _public,
     "real": lambda run: real.measure(run.data, min(2, os.cpu_count() or 1), 40 if run.quick else 0),
@@ -64,28 +83,41 @@ def main() -> None:
     """Run the parts, print the table, write JSON and plot."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="fewer files and notes, about 3 minutes")
-    parser.add_argument("--only", nargs="*", choices=list(PARTS), default=[], help="only these parts")
+    parser.add_argument("--only", nargs="*", type=_names, default=[], help=f"only these parts of {', '.join(PARTS)}")
     parser.add_argument("--peers", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--data", type=Path, default=_BESIDE if _BESIDE.is_dir() else None)
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/deid.json"))
-    parser.add_argument("--plot", type=Path, default=Path("docs/images/deid.svg"))
+    parser.add_argument("--out", type=Path, help="default: benchmarks/results/deid.json")
+    parser.add_argument("--plot", type=Path, help="default: docs/images/deid.svg")
     parser.add_argument("--seed", type=int, default=20261122, help="of the notes")
     chosen = parser.parse_args()
+    names = list(dict.fromkeys(n for some in chosen.only for n in some)) or list(PARTS)
+    if not chosen.only:
+        chosen.out, chosen.plot = chosen.out or _RESULTS, chosen.plot or _PLOT
     warnings.simplefilter("ignore")
     cache = peers.default_cache()
     why = {p.name: peers.install(p, cache) for p in peers.DICOM_PEERS} if chosen.peers else {}
     installed = [p for p in peers.DICOM_PEERS if chosen.peers and not why[p.name]]
     run = Run(chosen.quick, chosen.data, installed, chosen.peers, cache, chosen.seed)
     results: dict[str, Any] = {"machine": machine(), "quick": chosen.quick, "peers": why, "seconds": {}}
-    for name in chosen.only or PARTS:
+    for name in names:
         start = time.perf_counter()
         results[name] = PARTS[name](run)
         results["seconds"][name] = round(time.perf_counter() - start, 1)
-        _write(chosen.out, json.dumps(results, indent=1) + "\n")  # what is measured stays, should a later part fail
+        if chosen.out:
+            _write(chosen.out, json.dumps(results, indent=1) + "\n")  # what is measured stays, should a later part fail
         print(f"{name}: {results['seconds'][name]} s", flush=True)
     print(table.markdown(results))
-    _write(chosen.plot, plot.svg(results))
-    print("written:", chosen.out, chosen.plot)
+    if chosen.plot:
+        _write(chosen.plot, plot.svg(results))
+    print("written:", chosen.out or "nothing", chosen.plot or "")
+
+
+def _names(argument: str) -> list[str]:
+    """ "frames,meaning" -> the two names."""
+    found = [n for n in argument.split(",") if n]
+    if not all(n in PARTS for n in found):
+        raise argparse.ArgumentTypeError(f"no such part in {argument}; there are {', '.join(PARTS)}")
+    return found
 
 
 def _write(path: Path, content: str) -> None:

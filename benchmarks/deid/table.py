@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from benchmarks.deid import in_sample
+
 Row = tuple[str, str, str, str]  # what, wanted, measured, yes | NO | ""
 
 
 def rows(results: dict[str, Any]) -> list[Row]:
     """One row a promise, in the order in which they were made; parts that were not run are not in it."""
     makers = {"headers": _headers, "real": _real, "drawn": _drawn, "burnin": _burnin, "text": _text, "speed": _speed,
-              "answer_key": _answer_key, "public_text": _public}  # fmt: skip
+              "answer_key": _answer_key, "public_text": _public, "frames": _frames, "meaning": _meaning}  # fmt: skip
     return [row for name, make in makers.items() if name in results for row in make(results[name])]
 
 
@@ -19,8 +21,8 @@ def markdown(results: dict[str, Any]) -> str:
     """The rows as a table, and the peers beside."""
     lines = ["| what | wanted | measured | reached |", "|---|---|---|---|"]
     lines += ["| " + " | ".join(row) + " |" for row in rows(results)]
-    if side := _beside(results):
-        lines += ["", *side]
+    for more in (_beside(results), [in_sample.markdown(results["in_sample"])] if "in_sample" in results else []):
+        lines += ["", *more] if more else []
     return "\n".join(lines)
 
 
@@ -100,9 +102,48 @@ def _answer_key(r: dict[str, Any]) -> Iterator[Row]:
 
 
 def _public(r: dict[str, Any]) -> Iterator[Row]:
+    wanted = {"edgecare_en": (0.95, 1.0), "presidio_synth_en": (0.95, 1.0), "meddocan_es": (0.97, 0.03)}
     for name, found in r.items():
-        held = f", {found['withheld']} of {found['documents']} documents withheld"
-        yield (f"public text, {name}: spans taken", "said honestly", f"{found['recall']:.1%}{held}", "")
+        recall, held, of = found["recall of what passed"] or 0, found["withheld"], found["documents"]
+        least, most = wanted.get(name, (0.0, 1.0))
+        goal = f">= {least:.0%}" + (f", <= {most:.0%} withheld" if most < 1 else "") if least else "said honestly"
+        measured = f"{recall:.1%} (nothing left of {found['nothing left'] or 0:.1%}), {held} of {of} documents withheld"
+        reached = _ok(recall >= least and held <= most * of) if least else ""
+        yield (f"public text, {name}: spans taken of documents that passed", goal, measured, reached)
+
+
+def _frames(r: dict[str, Any]) -> Iterator[Row]:
+    found = r["test"]
+    drawn = found["left, by drawing frames"]
+    wanted = (("names that are words", 0.005, "<= 0.5 %"), ("other names", 0.0, "0 of 1,000"),
+              ("names of two letters", 1.0, "said honestly"), ("hard identifiers", 0.005, "<= 0.5 %"))  # fmt: skip
+    for group, most, said in wanted:
+        left = found["left"][group]
+        measured = f"{left['share']:.2%} ({left['n']} of {left['of']}) [{drawn[group][0]:.2%}, {drawn[group][1]:.2%}]"
+        yield (f"{found['frames']} frames nobody has seen, {found['texts']} texts: {group} left", said, measured,
+               _ok(left["share"] <= most) if most < 1 else "")  # fmt: skip
+    lost, closed = found["clinical words lost"], found["closed-class words lost"]
+    yield ("... other words lost", "said honestly", f"{lost['share']:.2%}", "")
+    yield ("... closed-class words lost", "0", f"{closed['n']} of {closed['of']}", _ok(not closed["n"]))
+    yield ("... withheld", "said honestly", f"{found['withheld']} of {found['texts']}", "")
+    yield ("... tokens per CPU-second", ">= 40000", f"{found['tokens/cpu-s']}", _ok(found["tokens/cpu-s"] >= 40_000))
+
+
+def _meaning(r: dict[str, Any]) -> Iterator[Row]:
+    most = {"IU reports": 0.003, "MedPix captions": 0.008, "MedPix histories": 0.008}
+    for name, found in ((k, v["all"]) for k, v in r.items()):
+        same, held = found["meaning kept"], found["withheld"]
+        goal = "" if name.startswith("frames") else ">= 99.9 %"
+        measured = f"{same['share']:.2%} [{same['interval'][0]:.2%}, {same['interval'][1]:.2%}], {held['n']} withheld"
+        yield (f"{name}, {found['texts']}: meaning kept", goal, measured, _ok(same["share"] >= 0.999) if goal else "")
+        if "words lost" not in found:
+            continue
+        lost, closed = found["words lost"], found["closed-class words lost"]
+        measured = f"{lost['share']:.2%} [{lost['interval'][0]:.2%}, {lost['interval'][1]:.2%}]"
+        limit = most.get(name)
+        goal = f"<= {limit:.1%}" if limit else "said honestly"
+        yield ("... words lost", goal, measured, _ok(lost["share"] <= limit) if limit else "")
+        yield ("... closed-class words lost", "0", f"{closed['n']} of {closed['of']}", _ok(not closed["n"]))
 
 
 def _beside(results: dict[str, Any]) -> list[str]:

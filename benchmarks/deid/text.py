@@ -90,6 +90,7 @@ def summarise(notes: Sequence[Note], outs: Sequence[str], cpu: float) -> dict[st
         "leaking notes": leaking,
         "clinical tokens lost": round(lost / words, 5),
         "notes/cpu-s": round(len(notes) / cpu, 1) if cpu else None,
+        "tokens/cpu-s": round(sum(len(n.text.split()) for n in notes) / cpu) if cpu else None,
         "missed by kind": {k: f"{n} of {total[k]}" for k, n in missed.most_common()},
         "examples missed": examples[:40],
         "words lost most": dict(taken.most_common(25)),

@@ -1,0 +1,62 @@
+"""Names for the frames, drawn so that few texts see many; those of the dev half are never in the test half."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from functools import cache
+from hashlib import sha256
+from importlib.resources import files
+
+Pieces = list[tuple[str, str]]  # (kind, text); kind "" is of no one
+WORD, OTHER, SHORT = "name that is a word", "other name", "name of two letters"
+
+
+@cache
+def names() -> dict[str, tuple[str, ...]]:
+    """Group -> its names, as in frames_names.txt."""
+    lines = files("benchmarks.deid").joinpath("frames_names.txt").read_text(encoding="utf-8").splitlines()
+    pairs = [line.split(" | ") for line in lines if line and not line.startswith("#")]
+    return {group: tuple(found.split()) for group, found in pairs}
+
+
+def half(text: str) -> str:
+    """ "dev" or "test", by hash."""
+    return "dev" if int(sha256(text.encode()).hexdigest()[:8], 16) % 2 else "test"
+
+
+@dataclass
+class Deck:
+    """Draws without putting back until all have been drawn, so that few texts see many names."""
+
+    all: list[str]
+    rng: random.Random
+    left: list[str] = field(default_factory=list)
+
+    def draw(self) -> str:
+        """The next one."""
+        if not self.left:
+            self.left = self.rng.sample(self.all, len(self.all))
+        return self.left.pop()
+
+
+class Cast:
+    """Names of one split: those of "dev" are never in "test"."""
+
+    def __init__(self, split: str, rng: random.Random) -> None:
+        kinds = {"surname": "words as surnames", "given": "words as given names"}
+        self.rng = rng
+        self.words = {k: Deck([n for n in names()[g] if half(n) == split], rng) for k, g in kinds.items()}
+        rest = [n for g, found in names().items() if not g.startswith("words") for n in found if half(n) == split]
+        self.others = Deck(rest, rng)
+
+    def name(self, role: str) -> Pieces:
+        """A surname or given name: a word or no word, one as often as the other."""
+        if self.rng.random() < 0.5:
+            return [(WORD, self.words[role].draw())]
+        name = self.others.draw()
+        return [(SHORT if len(name) == 2 else OTHER, name)]
+
+    def full(self) -> Pieces:
+        """Given name and surname."""
+        return [*self.name("given"), ("", " "), *self.name("surname")]

@@ -1,0 +1,144 @@
+"""The instruments that measure the scrubber on text: spans exact, halves apart, leaks and losses counted as said."""
+
+from __future__ import annotations
+
+import sys
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks.deid import frames, in_sample, meaning
+from benchmarks.deid.frame_people import half, names
+from benchmarks.deid.frame_score import closed_words, judge, kept
+from benchmarks.deid.frames import STYLES, Gold, Text
+
+
+@pytest.fixture(scope="module")
+def rendered() -> dict[str, list[Text]]:
+    return {split: list(frames.render(split, 1, 5)) for split in ("dev", "test")}
+
+
+def test_the_same_for_a_seed(rendered):
+    assert rendered["dev"] == list(frames.render("dev", 1, 5))
+
+
+def test_gold_and_protected_lie_apart_and_in_order(rendered):
+    for text in rendered["dev"] + rendered["test"]:
+        spans = sorted([(g.start, g.end) for g in text.gold] + [p for p in text.protected if p[0] < p[1]])
+        assert all(a < b for a, b in spans) and spans[-1][1] <= len(text.text)
+        assert all(end <= start for (_, end), (start, _) in pairwise(spans))
+        assert "{" not in text.text
+
+
+def test_halves_share_no_frame_and_no_name(rendered):
+    halves = {split: {f["id"] for f in frames.frames(split)} for split in ("dev", "test")}
+    assert not halves["dev"] & halves["test"]
+    assert len(halves["dev"] | halves["test"]) >= 240
+    for split in halves:
+        assert {f["style"] for f in frames.frames(split)} == set(STYLES)
+        people = {
+            t.text[g.start : g.end]
+            for t in rendered[split]
+            for g in t.gold
+            if t.case == "as written" and "name" in g.kind
+        }
+        assert all(half(name) == split for name in people if " " not in name)
+
+
+def test_kinds_and_names_are_many(rendered):
+    kinds = {g.kind for found in rendered.values() for t in found for g in t.gold if "name" not in g.kind}
+    assert len(kinds) >= 25
+    for split in ("dev", "test"):
+        mine = {group: [n for n in found if half(n) == split] for group, found in names().items()}
+        assert len(mine["words as surnames"]) >= 150
+        assert sum(len(found) for group, found in mine.items() if not group.startswith("words")) >= 1000
+
+
+@given(st.lists(st.text("ab .", min_size=1, max_size=6), min_size=2, max_size=9), st.booleans())
+def test_what_stayed_is_found_whatever_was_masked(parts, masked_first):
+    masked = [(i % 2 == 0) == masked_first for i in range(len(parts))]
+    out = "".join("[NAME]" if m else p for p, m in zip(parts, masked, strict=True))
+    stayed = kept("".join(parts), out)
+    assert sum(stayed) == sum(len(p) for p, m in zip(parts, masked, strict=True) if not m)
+
+
+def _text(text: str, *gold: tuple[str, str]) -> Text:
+    spans = [Gold(text.index(value), text.index(value) + len(value), kind) for value, kind in gold]
+    edges = [0, *(e for s in spans for e in (s.start, s.end)), len(text)]
+    return Text("f", "us", "ct", "as written", text, tuple(spans), tuple(zip(edges[::2], edges[1::2], strict=True)), ())
+
+
+def test_a_part_of_a_name_is_a_leak_and_a_perfect_output_is_none():
+    text = _text("Mass seen; told Wang-Mass of it.", ("Wang-Mass", "other name"))
+    assert judge(text, "Mass seen; told [NAME] of it.").leaks == ()
+    assert judge(text, "Mass seen; told [NAME]-Mass of it.").leaks == text.gold
+    assert judge(text, text.text).leaks == text.gold
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "out", "leaks"),
+    [
+        ("3 May 2020", "date", "Scan of [DATE] 2020.", False),
+        ("3 May 2020", "date", "Scan of [ID] May 2020.", True),
+        ("97", "age over 89", "Scan of 90.", False),
+        ("Kirkmoor Hospital", "facility", "Scan of [FACILITY] Hospital.", False),
+        ("Kirkmoor Hospital", "facility", "Scan of Kirkmoor [FACILITY].", True),
+        ("j o n e s", "name, spelled", "Scan of j o [NAME].", True),
+    ],
+)
+def test_what_of_a_span_may_stay(value, kind, out, leaks):
+    assert bool(judge(_text(f"Scan of {value}.", (value, kind)), out).leaks) is leaks
+
+
+def test_lost_words_are_counted_and_closed_class_words_by_kind():
+    text = _text("1.No left effusion of 12 mm at L4-5, Dr. Ek said", ("Ek", "other name"))
+    assert {k for _, _, k in closed_words(text)} == {"list number", "negation", "side", "number and unit", "level"}
+    found = judge(text, "[ID] left [NAME] of 12 mm at L4-5, [NAME] said")
+    assert sorted(found.lost) == [("", "effusion"), ("list number", "1."), ("negation", "No")]
+    assert judge(text, "1.No left effusion of 12 mm at L4-5, Dr. [NAME] said").lost == ()
+
+
+def test_texts_of_the_test_half_are_not_shown(tmp_path, monkeypatch):
+    out = tmp_path / "texts"
+    monkeypatch.setattr(sys, "argv", ["frames", "--split", "test", "--texts", str(out)])
+    with pytest.raises(SystemExit):
+        frames.main()
+    assert not out.exists()
+
+
+def test_a_name_that_is_a_finding_is_no_claim_of_the_text_it_is_measured_against():
+    text = _text("No effusion, says Mass.", ("Mass", "name that is a word"))
+    assert meaning.claims(meaning.ideal(text)) == meaning.claims("No effusion.")
+
+
+def test_a_lost_negation_changes_the_meaning():
+    assert meaning.claims("No effusion.") != meaning.claims("[ID] effusion.")
+    assert meaning.claims("Small left effusion.") != meaning.claims("Small [NAME] effusion.")
+
+
+def test_what_is_quoted_is_found(tmp_path, monkeypatch):
+    (tmp_path / "tests").mkdir()
+    sentence = "No frobnicated widget of the distal sprocket is seen"
+    (tmp_path / "tests" / "test_x.py").write_text(f'scrub("{sentence}")')
+    monkeypatch.setattr(in_sample, "_ROOT", tmp_path)
+    monkeypatch.setattr(in_sample, "sets", lambda data: {"one": [sentence + "."]})
+    row = in_sample.measure(None)["one"]
+    assert row["sentences found"] == row["sentences"] == 1
+    assert row["sequences of 6 found"] == row["sequences of 6"] == 4
+
+
+def test_a_perfect_scrubber_leaks_and_loses_nothing_and_an_idle_one_loses_nothing_and_leaks_all(rendered):
+    for text in rendered["dev"] + rendered["test"]:
+        perfect, idle = judge(text, meaning.ideal(text)), judge(text, text.text)
+        assert (perfect.leaks, perfect.lost, idle.lost) == ((), (), ())
+        assert {g.kind for g in text.gold if g not in idle.leaks} <= {"age over 89, spelled", "age over 89"}
+
+
+def test_the_test_half_is_quoted_nowhere():
+    """Six words in a row by chance ("there is no evidence of a") are allowed in one of fifty sequences."""
+    wanted = in_sample.grams(in_sample.sentences([f["text"] for f in frames.frames("test")]), 6)
+    found = wanted & in_sample.grams(in_sample.product().values(), 6)
+    assert len(wanted) > 300
+    assert len(found) * 50 <= len(wanted)
