@@ -18,9 +18,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from curate.deid.pseudonym import Pseudonymizer
+from curate.deid.text.scrub import TextRules
 from curate.deid.vault import SecretSource
 from curate.engine import Engine
 from curate.export.webdataset import read_index, shard_table
+from curate.ingest.explain import explain_text, find_text
 from curate.ingest.index import image_key
 from curate.record import Reason, live
 from curate.step import Manifest, load_manifest, read_parts
@@ -219,6 +221,26 @@ def test_explain_tells_a_dropped_records_story(finished: tuple[Pipeline, list[Ma
     shown = curate("explain", pipeline.run, key)
     assert shown.returncode == 0 and told["dedup"]["drop_reason"] in shown.stdout
     assert curate("explain", pipeline.run, "0" * 32).returncode == 2
+
+
+def test_explain_says_why_each_word_went_and_shows_the_words_only_where_asked(
+    finished: tuple[Pipeline, list[Manifest]],
+) -> None:
+    pipeline = finished[0]
+    rows = read_parts(pipeline.ingest.folder(pipeline.run), ["key", "text"]).to_pylist()
+    key, masked = next((r["key"], r["text"].count("[")) for r in rows if r["text"] and "[NAME]" in r["text"])
+    record = find_text(Path(pipeline.index.task.sealed), pipeline.partitions, key, pipeline.secret)
+    assert record is not None
+    told = list(
+        explain_text(record, ("findings", "impression"), TextRules(), Path(pipeline.index.task.sealed), pipeline.secret)
+    )
+    assert len(told) >= masked > 0
+    shown, words = curate("explain", pipeline.run, key, "--text"), curate("explain", pipeline.run, key, "--words")
+    assert shown.returncode == words.returncode == 0
+    names = {gone.words for _, gone in told if gone.placeholder == "[NAME]" and len(gone.words) > 4}
+    assert names and not [name for name in names if name in shown.stdout]
+    assert all(name in words.stdout.replace("\n", " ") for name in names)
+    assert curate("explain", pipeline.run, "0" * 32, "--text").returncode == 2
 
 
 def test_the_report_measures_the_filter_with_an_interval(finished: tuple[Pipeline, list[Manifest]]) -> None:

@@ -50,7 +50,8 @@ def test_names_go_and_words_stay(text, names):
 
 
 @given(
-    st.lists(st.sampled_from(sorted(roles.PROTECTED)), min_size=1, max_size=6), st.sampled_from([str, str.upper, str.title])
+    st.lists(st.sampled_from(sorted(roles.PROTECTED)), min_size=1, max_size=6),
+    st.sampled_from([str, str.upper, str.title]),
 )
 def test_what_a_report_means_is_never_a_name_by_its_place(words, form):
     text = f"Read by Okonkwo {form(' '.join(words))} Okonkwo."

@@ -56,7 +56,7 @@ RULES = (  # lists of patterns that finders go through
     ("rules", "RULES"),
     ("rules", "STRICT_RULES"),
     ("dates", "_PATTERNS"),
-    ("seasons", "_PATTERNS"),
+    ("seasons", "RULES"),
 )
 PLAIN = TextRules("mask", vocabulary=False)
 

@@ -153,14 +153,12 @@ def test_the_vocabulary():
 
 
 def _guarded():
-    yield from ((rule.pattern, rule.guard) for rule in rules.RULES + rules.STRICT_RULES)
-    yield from zip(seasons._PATTERNS, guards.SEASONS, strict=True)
+    yield from ((rule.pattern, rule.guard) for rule in (*rules.RULES, *rules.STRICT_RULES, *seasons.RULES))
     yield from zip(dates._PATTERNS, guards.DATES, strict=True)
     yield from zip(dates._YEARLESS, guards.YEARLESS, strict=True)
-    yield from ((dates._BIRTH, guards.BIRTH), (dates._LED, guards.LED), (names._TITLE, guards.TITLE))
-    yield from ((names._SIGNED, guards.SIGNED), (names._BY, guards.BY), (names._FIELD, guards.FIELD))
-    yield from ((names._FIRM, guards.FIRM), (names._USER, guards.USER), (names._SHOUTED, guards.PATIENT))
-    yield from ((names._TOLD, guards.TOLD), (names._FACILITY, guards.FACILITY), (names._DEGREE, guards.DEGREE))
+    yield from ((dates._BIRTH, guards.BIRTH), (dates._LED, guards.LED))
+    cued = (names._TITLE, names._SIGNED, names._BY, names._FIELD, names._FIRM, names._USER, names._SHOUTED)
+    yield from ((rule.pattern, rule.guard) for rule in (*cued, names._TOLD, names._FACILITY, names._DEGREE))
 
 
 PIECES = st.sampled_from(
