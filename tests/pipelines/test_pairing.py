@@ -19,7 +19,7 @@ from curate.sources.pairing.coverage import Pairing
 from curate.step import read_parts
 from pipelines.build import run_pipeline
 from pipelines.load import load_recipe
-from pipelines.pairing import preview
+from pipelines.pairing import pairing_warnings, preview
 from pipelines.recipe import Recipe
 from pipelines.summary import collect
 from tests.curate.dicomfiles import gradient, write
@@ -79,6 +79,25 @@ def test_where_nothing_pairs_the_run_stops_and_names_the_field(
     assert run_pipeline(made, local_engine, silent, until="index")[1][-1].kept == 5
     kept = load_recipe(path, ["pair.unpaired_reports=keep"])
     assert run_pipeline(kept, local_engine, silent, until="index")[1][-1].kept == 5
+
+
+def test_ids_of_several_patients_and_of_none_are_told_with_the_field_to_change(
+    secret_file: Path, local_engine: Engine, tmp_path: Path
+) -> None:
+    """Of five images two share an accession number, one has none: most pair, and the others are told all the same."""
+    path = archive(tmp_path, secret_file, [ID.format(i) for i in range(3)] + ["TEMP"])
+    for i, accession in ((3, ID.format(0)), (4, "temp")):
+        known = {"AccessionNumber": accession, "PatientID": f"P{i}", "StudyInstanceUID": f"1.2.{i}.7"}
+        write(tmp_path / "img" / f"{i}.dcm", gradient() + i, SOPInstanceUID=f"1.2.{i}.7.1", **known)
+    recipe = load_recipe(path)
+    pipeline, manifests = run_pipeline(recipe, local_engine, silent, until="index")
+    reasons = {"id_of_several_patients": 2, "image_without_report": 1, "report_without_image": 2}
+    assert (manifests[-1].rows_in, manifests[-1].kept, manifests[-1].dropped) == (7, 2, reasons)
+    first, *told = pairing_warnings(pipeline.pairing)
+    assert first == "2 of 5 images found a report among 4" and told == pairing_warnings(preview(recipe)[0])[1:]
+    assert told[0].startswith("accession: 1 of 5 images hold a{4}, 1 of 4 reports hold A{4}, which stands for no id")
+    assert told[1].startswith("2 images share an id with another patient's") and "columns.patient" in told[1]
+    assert not any("require_same_patient" in line for line in told)
 
 
 def test_where_few_pair_the_run_goes_on_and_the_page_says_it(
