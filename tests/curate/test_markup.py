@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import quopri
 
 import pytest
@@ -136,6 +137,7 @@ def test_what_a_known_writer_escaped_comes_back(text: str) -> None:
         assert plain_text(escaped).strip() == text.strip()
         rtf = "".join(c if c.isascii() else f"\\u{ord(c)}?" for c in text)
         assert plain_text("{\\rtf1\\ansi " + rtf + "}").strip() == text.strip()
+        assert plain_text(json.dumps(text + '\n"a" "b"')[1:-1]).rstrip('ab "\n') == text.rstrip('ab "\n')
         printable = quopri.encodestring((text + "x" * 90).encode()).decode()
         assert plain_text(printable) == text + "x" * 90
 

@@ -175,16 +175,28 @@ def _excel(text: str) -> str:
 def _written_out(text: str) -> str:
     if "\\" not in text:
         return text
-    if _DOUBLED_PATH.search(text) and _BREAK.search(text) and "\\" not in _JSON.sub("", text):
-        return _JSON.sub(_json_meaning, text)  # all of the text was escaped, its paths too
-    text = _outside_paths(_CODE_POINT, lambda found: _visible(int(found[1] or found[2], 16)), text)
-    if max(text, default="") >= "\ud800" and any("\ud800" <= c <= "\udfff" for c in text):  # \ud83d\ude00
-        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if _is_all_escaped(text):  # its paths too
+        return _whole(_JSON.sub(_json_meaning, text))
+    text = _whole(_outside_paths(_CODE_POINT, lambda found: _visible(int(found[1] or found[2], 16)), text))
     broken = _outside_paths(_BREAK, "\n", _outside_paths(_CRLF, "\n", text))
     if broken != text:
         broken = _outside_paths(_LOOSE_BREAK, "\n", broken)
     broken = _outside_paths(_TABULATOR, "\t", broken)
     return _outside_paths(_QUOTE, r"\1", broken) if broken != text or len(_QUOTE.findall(text)) > 1 else broken
+
+
+def _is_all_escaped(text: str) -> bool:
+    """Every backslash is an escape of JSON's, and two quotes or a path are escaped as nothing else would be."""
+    rest = _JSON.sub("", text)
+    quoted = text.count('\\"') > 1 and '"' not in rest
+    return "\\" not in rest and (quoted or bool(_DOUBLED_PATH.search(text) and _BREAK.search(text)))
+
+
+def _whole(text: str) -> str:
+    """Characters beyond the first plane of their two halves, as in \\ud83d\\ude00."""
+    if max(text, default="") >= "\ud800" and any("\ud800" <= c <= "\udfff" for c in text):
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
 
 
 def _json_meaning(found: re.Match[str]) -> str:
