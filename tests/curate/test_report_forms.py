@@ -51,6 +51,17 @@ def told(path: Path, columns: ReportColumns = COLUMNS, **options: object) -> lis
         ("r.json", json.dumps(ROWS)),
         ("r.json", json.dumps({"count": 2, "rows": ROWS}, indent=1)),
         ("r.json", json.dumps(BY_COLUMN)),
+        ("r.json", json.dumps({"columns": ["id", "text"], "index": [0, 1], "data": [[*r.values()] for r in ROWS]})),
+        ("r.json", json.dumps({name: [r[name] for r in ROWS] for name in ("id", "text")})),
+        ("r.json", json.dumps({r["id"]: r for r in ROWS})),
+        ("r.json", json.dumps({"train": ROWS[:1], "test": ROWS[1:], "info": [{"license": "y"}]})),
+        ("r.csv", as_csv(ROWS).replace("id,text", "ID, Text ")),
+        ("r.parquet", as_parquet([{"Id": r["id"], "TEXT": r["text"]} for r in ROWS])),
+        ("r.xlsx", workbook({"Notes": [["x"]], "Reports": [["ID", "text "], *TABLE[1:]]})),
+        ("r.jsonl", "\n".join(json.dumps({"ID": r["id"], "Text": r["text"]}) for r in ROWS)),
+        ("r.csv", as_csv(ROWS) + "\0" * 512),
+        ("r.csv", as_csv(ROWS).replace("007", "007\0").replace("12", "\0\x0012")),
+        ("r.jsonl", "\n".join(map(json.dumps, ROWS)) + "\0\0"),
         ("r.json", "\n".join(map(json.dumps, ROWS))),
         ("r.jsonl", json.dumps(ROWS, indent=2)),
         ("r.parquet", as_parquet(ROWS)),
@@ -136,6 +147,41 @@ def test_every_file_of_a_folder_is_a_report_or_a_reason(tmp_path: Path) -> None:
     assert reasons.pop("v.txt.gz") is Reason.UNREADABLE_FILE
     assert set(reasons) == {f"deep/{name}" for name in LITTER} | {"t.json", "u.csv"}
     assert set(reasons.values()) == {Reason.NOT_A_REPORT}
+
+
+@pytest.mark.parametrize(
+    "content", [{"A1": "Clear.", "A2": "A mass."}, {"A1": {"text": "Clear."}, "A2": {"text": "A mass.", "view": "AP"}}]
+)
+def test_records_by_their_ids_have_the_column_key(tmp_path: Path, content: object) -> None:
+    path = put(tmp_path / "r.json", json.dumps(content))
+    by_key = ReportColumns(text="text", accession="key")
+    assert told(path, by_key) == [("A1", "Clear."), ("A2", "A mass.")]
+    with pytest.raises(RecipeError, match="there is no column 'accession'\n.*the columns are key, text"):
+        check_columns(path, ReportColumns(text="text", accession="accession"))
+    with open_records(path) as records:  # as `curate deid` reads, which is told of no columns
+        assert [row["key"] for row in records.rows if not isinstance(row, Reason)] == ["A1", "A2"]
+
+
+def test_one_record_is_no_table_by_ids(tmp_path: Path) -> None:
+    path = put(tmp_path / "r.json", json.dumps({"id": "A1", "text": "Clear.", "patient": {"id": 1}}))
+    assert told(path) == [("A1", "Clear.")]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("r.csv", "id,text\n"), ("r.json", "[]"), ("r.jsonl", "\n"), ("r.parquet", as_parquet(ROWS)[:0]),
+        ("r.xlsx", workbook({"Sheet1": TABLE[:1]})), ("r.json", '{"rows": []}'),
+    ],
+)  # fmt: skip
+def test_a_file_without_a_report_is_counted(tmp_path: Path, name: str, content: str | bytes) -> None:
+    put(tmp_path / name, content)
+    put(tmp_path / "z.csv", as_csv(ROWS))
+    first, *rest = read_reports(tmp_path, COLUMNS)
+    assert first.row == name and first.reason in (Reason.EMPTY_REPORT, Reason.NOT_A_REPORT)
+    assert [(r.accession, r.text) for r in rest] == TOLD
+    if not name.endswith(("parquet", "{")) and "rows" not in str(content):
+        assert first.reason is Reason.EMPTY_REPORT
 
 
 def test_a_table_of_something_else_among_reports_is_counted_and_half_a_one_is_an_error(tmp_path: Path) -> None:

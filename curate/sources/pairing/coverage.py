@@ -167,7 +167,9 @@ def _lost(reports: pa.Table, rules: PairRules) -> Iterator[str]:
         yield f"date: {unread.height:,} of {reports.num_rows:,} reports write it so that its day is not sure ({form})"
 
 
-def _remedies(images: pa.Table, reports: pa.Table, rules: PairRules, image_match: pa.Table) -> Iterator[tuple[int, str]]:
+def _remedies(
+    images: pa.Table, reports: pa.Table, rules: PairRules, image_match: pa.Table
+) -> Iterator[tuple[int, str]]:
     """(images that would pair, by what), of everything that would pair more than ``image_match``."""
     now, spelt = _paired(image_match), False
     for ignore in [(one,) for one in get_args(IGNORE)] + [_EVERYTHING]:

@@ -124,12 +124,14 @@ def by_patient(mine: pl.DataFrame, theirs: pl.DataFrame) -> tuple[pl.DataFrame, 
     shared = pl.col("key").is_in(keys)
     unknown = theirs.filter(shared & (pl.col("owner") == ""))["key"].unique().implode()
     of_others = ~pl.col("key").is_in(unknown) & (pl.col("patient_bare") != "")
-    reason = pl.when(of_others).then(pl.lit(Reason.PATIENT_MISMATCH.value)).otherwise(
-        pl.lit(Reason.SEVERAL_PATIENTS.value)
+    reason = (
+        pl.when(of_others).then(pl.lit(Reason.PATIENT_MISMATCH.value)).otherwise(pl.lit(Reason.SEVERAL_PATIENTS.value))
     )
     met = mine.filter(shared & pl.col("key").is_in(theirs["key"].unique().implode())).with_columns(refusal=reason)
     # a report of nobody known is no one's of several: its key ends as no image's does
-    mine = mine.with_columns(key=pl.when(shared).then(pl.concat_str("key", pl.lit("\0"), "patient_bare")).otherwise("key"))
+    mine = mine.with_columns(
+        key=pl.when(shared).then(pl.concat_str("key", pl.lit("\0"), "patient_bare")).otherwise("key")
+    )
     ends = pl.when(pl.col("owner") == "").then(pl.lit("\0")).otherwise("owner")
     theirs = theirs.with_columns(key=pl.when(shared).then(pl.concat_str("key", pl.lit("\0"), ends)).otherwise("key"))
     refused = met.join(mine.join(theirs, on="key", how="semi"), on="row", how="anti")

@@ -7,14 +7,16 @@ RecipeError before work.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from itertools import chain
 from pathlib import Path, PurePath
 from typing import Any, Literal, cast
 
 from curate.engine.guard import fault_of
 from curate.errors import DropRecord, RecipeError
 from curate.record import Reason
+from curate.sources.identity import folded
 from curate.sources.pairing.paths import stem
 from curate.sources.reports.captions import CaptionRules, gathered
 from curate.sources.reports.columns import safe_name
@@ -248,14 +250,33 @@ def _table(found: Found, kind: Format, source: _Source) -> Iterator[Report]:
     plan = _Plan(source.columns)
     with open_records(Path(found.path), format=kind, wanted=plan.wanted) as records:
         names, rows = named_rows(records)
+        first = next(rows, None)
         if not names:
-            raise DropRecord(Reason.BAD_ENCODING)
+            raise DropRecord(Reason.EMPTY_REPORT if first is None else Reason.BAD_ENCODING)
+        asked = _as_asked(names, source.columns)
+        names = [asked.get(name, name) for name in names]
         if not source.single and not _is_meant(names, source.columns):
             raise DropRecord(Reason.NOT_A_REPORT)
         _check_names(names, source.columns)
-        for number, row in enumerate(rows, start=1):
+        if first is None:
+            raise DropRecord(Reason.EMPTY_REPORT)
+        for number, row in enumerate(chain([first], rows), start=1):
             identity = f"{relative}#{number}"
-            yield Report(identity, reason=row) if isinstance(row, Reason) else plan.report(identity, row)
+            if isinstance(row, Reason):
+                yield Report(identity, reason=row)
+            else:
+                yield plan.report(
+                    identity, {asked.get(name, name): cell for name, cell in row.items()} if asked else row
+                )
+
+
+def _as_asked(names: Sequence[str], columns: ReportColumns) -> dict[str, str]:
+    """Column of the file -> the column asked for that it is but for letter case, width and blanks, if only one is."""
+    spelt: dict[str, list[str]] = {}
+    for name in names:
+        spelt.setdefault(folded(name), []).append(name)
+    missing = [column for column in columns.asked().values() if column not in names]
+    return {same[0]: column for column in missing if len(same := spelt.get(folded(column), [])) == 1}
 
 
 class _Plan:
@@ -347,7 +368,9 @@ def _names(found: Found, kind: Format, columns: ReportColumns) -> list[str]:
     """The columns a file has, from its head; [] where it cannot be read."""
     try:
         with open_records(Path(found.path), format=kind, wanted=frozenset(columns.asked().values())) as records:
-            return named_rows(records)[0]
+            names = named_rows(records)[0]
+            asked = _as_asked(names, columns)
+            return [asked.get(name, name) for name in names]
     except DropRecord:
         return []
 
