@@ -42,9 +42,7 @@ class Reason(StrEnum):
     ORPHAN_REPORT = "report_without_image"
     AMBIGUOUS_REPORT = "several_reports_match"
     PATIENT_MISMATCH = "report_of_another_patient"
-    SEVERAL_PATIENTS = (
-        "id_of_several_patients"  # images of several share what pairs, and nothing says whose report it is
-    )
+    SEVERAL_PATIENTS = "id_of_several_patients"  # several share what pairs, and nothing says whose the report is
     SUPERSEDED = "superseded_report"  # a later version of it is the report, or it was cancelled
     EMPTY_REPORT = "empty_report"
     BAD_ENCODING = "bad_text_encoding"

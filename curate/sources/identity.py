@@ -31,8 +31,9 @@ nothing empty default na nan nil xxx xxxx tbd id no number dummy phantom qa
 """
 _NO_ID_WORDS = """
 temp temporary tmp tba tbc blank missing invalid undefined unassigned unavailable unspecified not available applicable
-assigned known given recorded yet pending error value ref div accession study mrn see report x xx without nd
-unbekannt keine keiner kein ohne leer fehlt nummer inconnu aucun aucune sans desconocido ninguno sin numero onbekend geen
+assigned known given recorded yet pending error value ref div accession study mrn see report x xx nd
+unbekannt keine keiner kein ohne leer fehlt nummer inconnu aucun aucune sans desconocido ninguno sin numero
+onbekend geen without
 """
 _ANONYMOUS = frozenset(_ANONYMOUS_WORDS.split())
 _NO_ID = _ANONYMOUS | frozenset(_NO_ID_WORDS.split())

@@ -112,14 +112,15 @@ def test_what_a_writer_of_the_standard_wrote_is_read_as_it_was(
                      [["A1", "No acute fracture."], None, ["A3", "All clear."]], id="a record cut off"),
         pytest.param("acc,text,date\nA1,No acute\nA2,Clear.,2024\n", [None, ["A2", "Clear.", "2024"]],
                      id="a record cut off before a whole one"),
-        pytest.param("acc,text,date\nA1,No acute\nA2,fracture.\nA3,Clear.,2024\n", [None, None, ["A3", "Clear.", "2024"]],
-                     id="two cut off are not one"),
+        pytest.param("acc,text,date\nA1,No acute\nA2,fracture.\nA3,Clear.,2024\n",
+                     [None, None, ["A3", "Clear.", "2024"]], id="two cut off are not one"),
         pytest.param("acc,text\nA1,No acute fracture.\nA2,Clear lungs.\n(2 rows affected)",
                      [["A1", "No acute fracture."], ["A2", "Clear lungs.\n(2 rows affected)"]], id="a footer"),
         pytest.param("text,acc\nNo acute\nfracture.,A1\nClear lungs.,A2\nA heart.,A3\n",
                      [None, None, ["Clear lungs.", "A2"], ["A heart.", "A3"]], id="text first: no half of a report"),
         pytest.param("name,text\nQuill,No acute\nfracture of it.\nQuill,Clear lungs.\nQuill,More words.\n",
-                     [None, None, ["Quill", "Clear lungs."], ["Quill", "More words."]], id="no ids: no half of a report"),
+                     [None, None, ["Quill", "Clear lungs."], ["Quill", "More words."]],
+                     id="no ids: no half of a report"),
     ],
 )  # fmt: skip
 def test_line_breaks_without_quotes_belong_to_the_record_above(body: str, records: list[list[str] | None]) -> None:

@@ -156,7 +156,7 @@ def test_records_by_their_ids_have_the_column_key(tmp_path: Path, content: objec
     path = put(tmp_path / "r.json", json.dumps(content))
     by_key = ReportColumns(text="text", accession="key")
     assert told(path, by_key) == [("A1", "Clear."), ("A2", "A mass.")]
-    with pytest.raises(RecipeError, match="there is no column 'accession'\n.*the columns are key, text"):
+    with pytest.raises(RecipeError, match=r"there is no column 'accession'\n.*the columns are key, text"):
         check_columns(path, ReportColumns(text="text", accession="accession"))
     with open_records(path) as records:  # as `curate deid` reads, which is told of no columns
         assert [row["key"] for row in records.rows if not isinstance(row, Reason)] == ["A1", "A2"]

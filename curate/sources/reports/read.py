@@ -21,7 +21,7 @@ from curate.sources.pairing.paths import stem
 from curate.sources.reports.captions import CaptionRules, gathered
 from curate.sources.reports.columns import safe_name
 from curate.sources.reports.formats import SUFFIXES, Format, explain, explain_content, format_of
-from curate.sources.reports.markup import plain_text
+from curate.sources.reports.markup import plain_text, report_text
 from curate.sources.reports.rows import as_string, named_rows, open_records
 from curate.sources.reports.section import SECTIONS
 from curate.sources.reports.several import Several
@@ -37,8 +37,6 @@ _MAPPINGS = ("sections", "keep")
 _NO_COLUMN = (*_MAPPINGS, "caption")
 _NAMED = ("accession", "study", "patient", "date", "image")  # what a file's name can say
 _AS_IT_IS = frozenset(("image",))  # a path's backslashes are no escapes
-# "1.No fracture": the number of a list's item, whose word is no part of an identifier
-_ITEM = re.compile(r"(?:^|(?<=[\s.:;]))(?P<number>\d{1,2}\.)(?=[A-Z][a-z]+\b)", re.MULTILINE)
 _HEADER = re.compile(r"[A-Za-z]\w*(?:_\w+)+|[A-Z][A-Z0-9]{1,7}")  # FINDINGS_COL, ACC: as no one is called
 
 
@@ -325,7 +323,7 @@ def _report(
     reason: Reason | None = None,
     phi: tuple[str, ...] = (),
 ) -> Report:
-    text = _ITEM.sub(r"\g<number> ", plain_text(raw))
+    text = report_text(raw)
     return Report(
         row=row,
         text=text,

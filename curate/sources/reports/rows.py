@@ -56,8 +56,9 @@ def open_records(
     """The records of a file of ``format`` (None: as its name says), a .gz inflated to ``max_bytes`` at most.
 
     A text file is one record {"text": ...}. ``wanted`` are the columns asked for, in any letter case: of a Parquet file
-    no other is read, of a workbook they choose the sheet, of a JSON document its form. Raises DropRecord: UNREADABLE_FILE, EMPTY_FILE; REFUSED_KIND where the content
-    is of another kind; BAD_ENCODING; TOO_LARGE. Once begun, the rows raise it where the file can be read no further.
+    no other is read, of a workbook they choose the sheet, of a JSON document its form. Raises DropRecord:
+    UNREADABLE_FILE, EMPTY_FILE; REFUSED_KIND where the content is of another kind; BAD_ENCODING; TOO_LARGE. Once begun,
+    the rows raise it where the file can be read no further.
     """
     kind = format or format_of(path.name)
     if kind is None:
