@@ -12,6 +12,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
 from benchmarks.input import report_files
+from curate.deid.text.scrub import TextRules
 from curate.errors import DropRecord, RecipeError
 from curate.ingest.chain import _INSIDE, PictureRules, _Verify
 from curate.record import Reason
@@ -268,11 +269,26 @@ def test_names_and_kept_columns_are_decoded_and_paths_are_not(tmp_path: Path) ->
     assert (report.text.strip(), report.undecoded) == ("clear", "<p>clear</p>")
 
 
+def verified(text: str, raw: str, undecoded: str | None = None, vocabulary: bool = True) -> list[str]:
+    row = {"key": "k", "kind": "none", "text": text, "raw": raw, "undecoded": undecoded}
+    return (
+        _Verify(PictureRules(), TextRules(vocabulary=vocabulary))(pa.Table.from_pylist([row], _INSIDE))[
+            "findings"
+        ].to_pylist()[0]
+        or []
+    )
+
+
+def test_words_that_a_recipe_lets_stay_are_no_findings_and_called_names_are() -> None:
+    text = "This is the Sigmoid Flexture of the colon beside small Bowen."
+    assert verified(text, text) == ["name"] and verified(text, text, vocabulary=False) == []
+    text = "This was seen by Dr. Thornquist, and Thornquist agreed."
+    assert verified(text, text, vocabulary=False) == ["name"]
+
+
 def test_the_verifier_is_told_what_markup_held(tmp_path: Path) -> None:
     def found(text: str, undecoded: str | None) -> list[str]:
-        row = {"key": "k", "kind": "none", "text": text, "raw": "Seen in clinic.", "undecoded": undecoded}
-        table = pa.Table.from_pylist([row], _INSIDE)
-        return _Verify(PictureRules())(table)["findings"].to_pylist()[0] or []
+        return verified(text, "Seen in clinic.", undecoded)
 
     assert found("Seen by Thornquist.", "<p title='Dr. Thornquist'>Seen in clinic.</p>") == ["name"]
     assert found("Seen by Thornquist.", None) == []
