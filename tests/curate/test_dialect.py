@@ -114,6 +114,8 @@ def test_what_a_writer_of_the_standard_wrote_is_read_as_it_was(
                      id="a record cut off before a whole one"),
         pytest.param("acc,text,date\nA1,No acute\nA2,fracture.\nA3,Clear.,2024\n",
                      [None, None, ["A3", "Clear.", "2024"]], id="two cut off are not one"),
+        pytest.param("acc,text\nA1,No acute\nT12\nfracture.\nA2,All clear.\nmore words\n",
+                     [None, None, ["A2", "All clear.\nmore words"]], id="a line that could be an id"),
         pytest.param("acc,text\nA1,No acute fracture.\nA2,Clear lungs.\n(2 rows affected)",
                      [["A1", "No acute fracture."], ["A2", "Clear lungs.\n(2 rows affected)"]], id="a footer"),
         pytest.param("text,acc\nNo acute\nfracture.,A1\nClear lungs.,A2\nA heart.,A3\n",

@@ -113,6 +113,27 @@ def test_an_id_of_several_patients_leads_nobody_to_a_strangers_report(images, re
     assert run(images, reports, by=("accession", "study", "patient_date", "image"))[0] == image_fates
 
 
+DAY, ELSE = {"patient": "P1", "date": "20240131"}, (None, "report_of_another_study")
+
+
+@pytest.mark.parametrize(
+    ("images", "reports", "image_fates"),
+    [
+        pytest.param([DAY | {"study": "1.2.1"}, DAY | {"study": "1.2.2"}], [DAY], [ELSE, ELSE], id="two studies a day"),
+        pytest.param([DAY | {"study": "1.2.1"}] * 2 + [DAY], [DAY], [(0, None)] * 3, id="one study, and one unknown"),
+        pytest.param([DAY | {"accession": "A1"}, DAY | {"accession": "A2"}], [DAY], [ELSE] * 2, id="two numbers a day"),
+        pytest.param(
+            [DAY | {"accession": "A1", "study": "1.2.1"}, DAY | {"accession": "A2", "study": "1.2.2"}],
+            [DAY | {"accession": "A1"}], [(0, None), ELSE], id="the day's report has its own study",
+        ),
+        pytest.param([DAY | {"accession": "A1"}], [DAY | {"accession": "A7"}], [ELSE], id="of another number"),
+        pytest.param([DAY | {"accession": "0007"}], [DAY | {"accession": "7"}], [(0, None)], id="spelt otherwise"),
+    ],
+)  # fmt: skip
+def test_a_patients_day_leads_to_no_report_of_another_study(images, reports, image_fates):
+    assert run(images, reports)[0] == image_fates
+
+
 def test_patients_that_are_not_compared_are_not_held_apart():
     assert run([A | P, A | Q], [A], require_same_patient=False)[0] == [(0, None)] * 2
 
@@ -135,6 +156,13 @@ def test_what_stands_for_no_id_pairs_nothing(nothing):
 @pytest.mark.parametrize("real_id", ["7", "11", "TEMP12", "NA12", "A", "00123"])
 def test_an_id_that_is_short_or_holds_such_a_word_is_one(real_id):
     assert run([{"accession": real_id}], [{"accession": real_id}])[0] == [(0, None)]
+
+
+def test_any_of_a_list_of_a_patients_identifiers_is_the_patient():
+    images = [A | {"patient": "77"}, {"accession": "A2", "patient": "99"}, {"accession": "A3", "patient": "5"}]
+    lists = ["1^^^S^SS~77^^^H^MR", "1^^^X^SS~99^^^Y^AN", "6^^^X^MR~7^^^Y^SS"]
+    reports = [{"accession": f"A{i}", "patient": cell} for i, cell in enumerate(lists, 1)]
+    assert run(images, reports)[0] == [(0, None), (1, None), OTHERS]
 
 
 def test_numbers_of_one_numbering_are_ids():
@@ -266,6 +294,12 @@ def expected(image: dict, images: list[dict], reports: list[dict], by, same_pati
         if len(distinct) > 1:
             return None, Reason.AMBIGUOUS_REPORT.value
         best = min(match, key=lambda r: r["row"])
+        if key == "patient_date":
+            day = [i for i in images if value(i, key, images, False) == mine]
+            studies, numbers = ({i[n].strip() for i in day} - {""} for n in ("study", "accession"))
+            told = {image["accession"].strip(), best["accession"].strip()} - {""}
+            if len(studies or numbers) > 1 or ("accession" in by and len(told) > 1):
+                return None, Reason.ANOTHER_STUDY.value
         patients = {image["patient"].lower(), best["patient"].lower()} - {""}
         return (
             (None, Reason.PATIENT_MISMATCH.value)

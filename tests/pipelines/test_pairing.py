@@ -100,6 +100,25 @@ def test_ids_of_several_patients_and_of_none_are_told_with_the_field_to_change(
     assert not any("require_same_patient" in line for line in told)
 
 
+def test_files_that_are_not_read_and_names_with_more_in_them_are_told(
+    secret_file: Path, local_engine: Engine, tmp_path: Path
+) -> None:
+    path = archive(tmp_path, secret_file, [])
+    told = tmp_path / "told"
+    told.mkdir()
+    for i in range(5):
+        (told / f"{ID.format(i)}_report.txt").write_text(REPORTS[i])
+    (told / "batch.txt").write_text("MSH|^~\\&|RIS\rPID|1||P0\r")
+    where = [f"reports.0.path={told}", "reports.0.columns={}"]
+    with pytest.raises(RunError) as stopped:
+        run_pipeline(load_recipe(path, where), local_engine, silent, until="index")
+    fix = "a part of the reports' accession were the image's accession: reports[].name_pattern, group accession"
+    assert f"5 of 5 images would pair if {fix}" in str(stopped.value)
+    assert "1 files beside the reports: each is a document of XML or HL7, which is not read" in str(stopped.value)
+    made = load_recipe(path, [*where, r"reports.0.name_pattern=(?P<accession>\d+)_"])
+    assert run_pipeline(made, local_engine, silent, until="index")[1][-1].kept == 5
+
+
 def test_where_few_pair_the_run_goes_on_and_the_page_says_it(
     secret_file: Path, local_engine: Engine, tmp_path: Path
 ) -> None:

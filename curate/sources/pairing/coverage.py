@@ -22,6 +22,7 @@ from curate.sources.pairing.pair import PairRules, pair
 
 FEW = 0.5  # of the images: below, the user is told
 _FORMS = 3  # shown a side
+_PARTS = 8  # of a name
 _LOOKED_AT = 50_000  # values, to count forms
 _IDS = ("accession", "study", "patient")
 _UID = re.compile(r"\d+(?:\.\d+){2,}")
@@ -144,6 +145,8 @@ def _refused(image_match: pa.Table) -> Iterator[str]:
     """What the images were refused for that did find something."""
     if n := _refusals(image_match, Reason.PATIENT_MISMATCH):
         yield f"{n:,} images found a report of another patient (patient ids that differ are never paired)"
+    if n := _refusals(image_match, Reason.ANOTHER_STUDY):
+        yield f"{n:,} images found a report of their patient's day that may be of another study (pair.by, patient_date)"
     if n := _refusals(image_match, Reason.AMBIGUOUS_REPORT):
         yield f"{n:,} images found several reports: columns.status and columns.order, or 'several', say which counts"
 
@@ -188,7 +191,8 @@ def _remedies(
         n = _paired(pair(images, reports, replace(rules, require_same_patient=False))[0])
         if n > now:
             yield n, "ids of patients were not compared (is columns.patient right?): pair.require_same_patient: false"
-    yield from ((n, what) for n, what in (*_crossed(images, reports), *_in_paths(images, reports)) if n > now)
+    others = (*_crossed(images, reports), *_in_paths(images, reports), *_in_names(images, reports))
+    yield from ((n, what) for n, what in others if n > now)
 
 
 def _crossed(images: pa.Table, reports: pa.Table) -> Iterator[tuple[int, str]]:
@@ -218,6 +222,16 @@ def _in_paths(images: pa.Table, reports: pa.Table) -> Iterator[tuple[int, str]]:
         if found.height:
             n, place = max((n, place) for place, n in found.group_by("place").len().iter_rows())
             yield n, f"the {name} were taken from the image's path ({place}): images[].key_pattern, group {name}"
+
+
+def _in_names(images: pa.Table, reports: pa.Table) -> Iterator[tuple[int, str]]:
+    """Images whose accession or file name is a part of a report's accession, as of a text file "A12_report"."""
+    asked = {part for v in _values(reports, "accession") for part in re.split(r"[_\s]+|-+", v)[:_PARTS] if part}
+    parts = set(map(canonical_id, asked)) - {canonical_id(v) for v in _values(reports, "accession")}
+    stems = [re.sub(r"\.\w+$", "", (path or "").rpartition("/")[2]) for path in images["image"].to_pylist()]
+    for name, what, ids in (("accession", "accession", images["accession"].to_pylist()), ("image", "file name", stems)):
+        if n := sum(bool(v) and canonical_id(v) in parts for v in ids):
+            yield n, f"a part of the reports' accession were the image's {what}: reports[].name_pattern, group {name}"
 
 
 def _parts(path: str) -> Iterator[tuple[str, str]]:

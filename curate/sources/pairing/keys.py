@@ -30,6 +30,7 @@ def frames_of(images: pa.Table, reports: pa.Table, ignore: tuple[str, ...]) -> t
     ``row`` is not unique.
     """
     left, right = _frame(images), _frame(reports)
+    right = right.with_columns(_known_repetition(reports["patient"], right["patient"], left["patient"]))
     left = left.with_columns(_without(name, placeholders(left[name].unique())) for name in ("accession", "study"))
     nobody = placeholders(pl.concat([left["patient"], right["patient"]]).unique())
     left, right = (
@@ -41,6 +42,15 @@ def frames_of(images: pa.Table, reports: pa.Table, ignore: tuple[str, ...]) -> t
     right = right.join(whose, on="study", how="left", maintain_order="left")
     own = pl.when(pl.col("patient_bare") != "").then("patient_bare")
     return left, right.with_columns(owner=pl.coalesce(own, "owner", pl.lit("")))
+
+
+def _known_repetition(cells: pa.ChunkedArray, patients: pl.Series, known: pl.Series) -> pl.Series:
+    """``patients``, the reports' canonical ids; of an HL7 list, if its best is no image's, the first that is one."""
+    ids, made = set(known.unique()), patients.to_list()
+    for i, cell in enumerate(cells.to_pylist()):
+        if cell and "~" in cell and made[i] not in ids:
+            made[i] = next((id_ for part in cell.split("~") if (id_ := canonical_id(part)) in ids and id_), made[i])
+    return pl.Series("patient", made, pl.String)
 
 
 def _without(name: str, values: set[str]) -> pl.Expr:
@@ -136,6 +146,27 @@ def by_patient(mine: pl.DataFrame, theirs: pl.DataFrame) -> tuple[pl.DataFrame, 
     theirs = theirs.with_columns(key=pl.when(shared).then(pl.concat_str("key", pl.lit("\0"), ends)).otherwise("key"))
     refused = met.join(mine.join(theirs, on="key", how="semi"), on="row", how="anti")
     return mine, theirs, refused
+
+
+def of_another_study(
+    found: pl.DataFrame, mine: pl.DataFrame, reports: pl.DataFrame, compare: bool
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Of the images that their patient's day has led to a report: (those whose study it is, ``refused``).
+
+    A day of several studies does not say which of them the report is of, and a report under another accession number
+    of the same form (``compare``) is another study's; of another form it may be the same one, spelt otherwise.
+    """
+    study, accession = (pl.col(name).filter(pl.col(name) != "").n_unique() for name in ("study", "accession"))
+    counts = mine.group_by("key").agg(studies=study, numbers=accession)
+    several = counts.filter((pl.col("studies") > 1) | ((pl.col("studies") == 0) & (pl.col("numbers") > 1)))["key"]
+    found = found.join(reports.select(report="row", other="accession"), on="report", how="left")
+    own, other = (
+        pl.col(name).str.replace_all(r"\p{L}", "a").str.replace_all(r"\p{N}", "#") for name in ("accession", "other")
+    )
+    differs = (pl.col("accession") != pl.col("other")) & (own == other) & (own != "") & pl.lit(compare)
+    is_other = ~pl.col("ambiguous") & (pl.col("key").is_in(several.implode()) | differs)
+    refused = found.filter(is_other).with_columns(refusal=pl.lit(Reason.ANOTHER_STUDY.value))
+    return found.filter(~is_other).drop("other"), refused.drop("other")
 
 
 def _patient_day(patient: str) -> pl.Expr:

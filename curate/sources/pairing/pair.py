@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from curate.errors import RecipeError
 from curate.record import Reason
-from curate.sources.pairing.keys import IGNORE, PAIR_KEYS, bare, by_patient, frames_of, keys_of
+from curate.sources.pairing.keys import IGNORE, PAIR_KEYS, bare, by_patient, frames_of, keys_of, of_another_study
 from curate.sources.reports.several import Candidate, resolve
 
 IMAGE_MATCH = pa.schema(
@@ -62,8 +62,8 @@ def pair(images: pa.Table, reports: pa.Table, rules: PairRules) -> tuple[pa.Tabl
     AMBIGUOUS_REPORT; reports of equal text (case and white space apart) count as one, the lowest row, and one without
     text steps aside for one with text. No key: ORPHAN_IMAGE. Both patients known and different: PATIENT_MISMATCH. Where
     several patients share a key, each has the reports that name it (or its study), and a report that names nobody is
-    no one's: SEVERAL_PATIENTS. What stands for no id ("0", "n/a", "TEMP") is none. A bad report's reason becomes that
-    of the images it matches.
+    no one's: SEVERAL_PATIENTS. By patient and day, a report that may be of another study is none: ANOTHER_STUDY. What
+    stands for no id ("0", "n/a", "TEMP") is none. A bad report's reason becomes that of the images it matches.
 
     image_match: ``row``, ``report`` int64 (null: none), ``also`` (reports that follow it: addenda), ``reason`` (null:
     paired). report_match: ``row``, ``used`` (an image has it, or its equal), ``reason``: its own, else SUPERSEDED where
@@ -82,9 +82,12 @@ def pair(images: pa.Table, reports: pa.Table, rules: PairRules) -> tuple[pa.Tabl
             if rules.require_same_patient:
                 mine, theirs, refused = by_patient(mine, theirs)
             members.append(_grouped(theirs.join(mine, on="key", how="semi")).with_columns(turn))
-            mine = mine.join(pending, on="row", how="semi")
+            mine_all, mine = mine, mine.join(pending, on="row", how="semi")
             groups = members[-1].filter("leads").select("key", "report", "also", "ambiguous", "turn")
             found = mine.join(groups, on="key")
+            if key == "patient_date":
+                found, others = of_another_study(found, mine_all, right, "accession" in rules.by)
+                refused = pl.concat([refused, others.select(refused.columns)])
             strange = pl.col("ambiguous") | (pl.col("unlike") & relaxed if key != "image" else False)
             found = found.select(*_DECIDED, ambiguous=strange, refusal=_NONE)
             refused = refused.join(pending, on="row", how="semi").with_columns(turn, report=_NOBODY, also=_NO_PARTS)

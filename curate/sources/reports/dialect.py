@@ -129,7 +129,7 @@ def _with_starts(dialect: Dialect, lines: list[list[str]]) -> Dialect:
     starts = frozenset(_form(cells[0]) for cells in records if _is_id(cells[0])) if _is_id(lines[0][0]) else frozenset()
     records = [cells for cells in records if not starts or _is_id(cells[0])]
     opens, ends = (2 * sum(" " in cells[i].strip() for cells in records) >= len(records) for i in (0, -1))
-    loose = any(len(cells) < dialect.least for cells in lines)
+    loose = any(len(cells) < dialect.least and _form(cells[0]) not in starts for cells in lines)
     return replace(dialect, starts=starts, opens=opens, ends=ends, loose=loose)
 
 
@@ -247,15 +247,16 @@ def _lines_of(lines: _Lines, dialect: Dialect) -> Iterator[list[str] | None]:
 
 
 def _records(lines: Iterator[list[str] | None], dialect: Dialect) -> Iterator[list[str] | None]:
-    """Lines joined to records. Where no ids tell whose a line of too few cells is, the record above that ends in words,
-    and the one below that begins with words, may be cut off by it and are broken too."""
+    """Lines joined to records. Where no ids tell whose a line of too few cells is, or it is an id alone amid lines that
+    go on ("T12"), the record above that ends in words may be cut off by it and is broken too; without ids also the one
+    below that begins with words."""
     held: list[str] | None = None
     doubted = False
     for cells in lines:
         if held is not None and cells is not None and dialect.goes_on(held, cells):
             held = [*held[:-1], f"{held[-1].rstrip()}\n{cells[0]}", *cells[1:]]
             continue
-        short = not dialect.starts and cells is not None and len(cells) < dialect.least
+        short = cells is not None and len(cells) < dialect.least and (not dialect.starts or dialect.loose)
         if held is not None:
             yield None if doubted or (short and dialect.ends) else _whole(held, dialect)
             doubted = not dialect.starts and dialect.opens and len(held) < dialect.least

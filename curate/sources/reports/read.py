@@ -7,6 +7,7 @@ RecipeError before work.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from itertools import chain
@@ -371,6 +372,17 @@ def _names(found: Found, kind: Format, columns: ReportColumns) -> list[str]:
             return [asked.get(name, name) for name in names]
     except DropRecord:
         return []
+
+
+def not_read(reports: Iterable[Report]) -> list[str]:
+    """Of the files that are no reports, how many are of a kind that holds reports often, and what to do."""
+    found: Counter[tuple[str, str]] = Counter()
+    for file in dict.fromkeys(r.file for r in reports if r.reason is Reason.NOT_A_REPORT and r.file):
+        what, fix = explain(PurePath(file).name)
+        if not what.startswith("is "):
+            what, fix = explain_content(Path(file))
+        found[what.removeprefix(": it "), fix] += what.startswith(("is ", ": it "))
+    return [f"{n:,} files beside the reports: each {what}; {fix}" for (what, fix), n in sorted(found.items()) if n]
 
 
 def _is_closed(found: Found) -> bool:
