@@ -58,6 +58,7 @@ def told(path: Path, columns: ReportColumns = COLUMNS, **options: object) -> lis
         ("r.json", json.dumps({"train": ROWS[:1], "test": ROWS[1:], "info": [{"license": "y"}]})),
         ("r.csv", as_csv(ROWS).replace("id,text", "ID, Text ")),
         ("r.parquet", as_parquet([{"Id": r["id"], "TEXT": r["text"]} for r in ROWS])),
+        ("r.xlsx", workbook({"Jan": TABLE[:2], "Feb": [["ID", " Text"], TABLE[2]]})),
         ("r.xlsx", workbook({"Notes": [["x"]], "Reports": [["ID", "text "], *TABLE[1:]]})),
         ("r.jsonl", "\n".join(json.dumps({"ID": r["id"], "Text": r["text"]}) for r in ROWS)),
         ("r.csv", as_csv(ROWS) + "\0" * 512),

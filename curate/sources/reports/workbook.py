@@ -45,8 +45,9 @@ def _table(book: CalamineWorkbook, sheet: int) -> list[list[Any]]:
 
 
 def _rows(tables: list[list[list[Any]]], names: list[str]) -> Iterator[list[str] | None]:
+    header = list(map(folded, names))
     for table in tables:
-        if [as_string(cell).strip() for cell in table[0]] != names:
+        if [folded(as_string(cell)) for cell in table[0]] != header:
             yield None
             continue
         yield from ([as_string(cell) for cell in row] for row in table[1:])
