@@ -42,6 +42,8 @@ class Reason(StrEnum):
     ORPHAN_REPORT = "report_without_image"
     AMBIGUOUS_REPORT = "several_reports_match"
     PATIENT_MISMATCH = "report_of_another_patient"
+    SEVERAL_PATIENTS = "id_of_several_patients"  # several share what pairs, and nothing says whose the report is
+    ANOTHER_STUDY = "report_of_another_study"  # or it may be: of its patient and day, on which there are several
     SUPERSEDED = "superseded_report"  # a later version of it is the report, or it was cancelled
     EMPTY_REPORT = "empty_report"
     BAD_ENCODING = "bad_text_encoding"

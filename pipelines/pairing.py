@@ -41,8 +41,9 @@ def require_pairs(recipe: Recipe, pairing: Pairing, index: Manifest) -> None:
 
 
 def pairing_warnings(pairing: Pairing) -> list[str]:
-    """What is to be loud about: under half of the images found a report. The first line says so, others why."""
-    return [f"{pairing.headline}", *pairing.lines] if pairing.is_few else []
+    """What is to be loud about: ids that lead to nobody, or that few images found a report. The first line says how
+    many did, others why not more."""
+    return [pairing.headline, *pairing.lines] if pairing.lines or pairing.is_few else []
 
 
 def preview(recipe: Recipe) -> tuple[Pairing, str]:

@@ -3,11 +3,12 @@ where it needs one, which takes 15-40 s on a loaded two-core machine."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from hypothesis.internal.conjecture import providers
 
 from curate.engine import Engine, Resources, start_engine
 
@@ -24,6 +25,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Modules of `LONGEST` come before the others, which keep their order."""
     places = {name: i for i, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get("/".join(item.path.parts[-2:]), len(places)))
+
+
+def _is_drawn_from(path: str, is_local: Callable[[str], bool] = providers.is_local_module_file) -> bool:
+    return not settings.default.derandomize and is_local(path)
+
+
+# Hypothesis draws constants from the modules of this tree that happen to be loaded, so even derandomized examples would
+# depend on which tests a worker ran before. It has no setting for that.
+providers.is_local_module_file = _is_drawn_from
 
 
 @pytest.fixture(scope="session")

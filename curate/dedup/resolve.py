@@ -43,7 +43,8 @@ class DedupRules:
     """What counts as a duplicate, how far one is looked for, and which is kept.
 
     ``distance`` is in bits of 64, ``correlation`` and ``jaccard`` in (0, 1]. ``keep``: ``best`` is most text, then most
-    pixels, then lowest key; ``first`` is lowest key. An unknown patient is nobody else's.
+    pixels, then lowest key; ``first`` is lowest key. Before either, what the source holds out goes before what it
+    trains on: the copy in train is dropped, the test set stays whole. An unknown patient is nobody else's.
     """
 
     image_exact: Scope = "archive"
@@ -78,8 +79,8 @@ def resolve(table: pa.Table, rules: DedupRules) -> pa.Table:
     """`curate.record.DEDUP` of the live records ``table``, rows in its order; independent of that order.
 
     table: columns key (unique, or ValueError), patient, study, width, height, text, pixel_hash, phash, thumb,
-    text_hash, minhash. Image columns are null for a record of text alone. ``cluster`` and ``duplicate_of`` name a
-    kept row.
+    text_hash, minhash, and where the source declares splits official_split. Image columns are null for a record of text
+    alone. ``cluster`` and ``duplicate_of`` name a kept row.
     """
     order = _order(table, rules.keep)
     best = table.take(pa.array(order))  # from here on a lower row is the better one
@@ -112,10 +113,24 @@ def _order(table: pa.Table, keep: str) -> Rows:
             "text": pc.fill_null(pc.utf8_length(table["text"]), 0),
             "pixels": pc.fill_null(pixels, 0),
             "key": table["key"],
+            "split": _held_out(table),
         }
     )
     by = [("text", "descending"), ("pixels", "descending")] if keep == "best" else []
-    return np.asarray(pc.sort_indices(ranked, sort_keys=[*by, ("key", "ascending")]), dtype=np.int64)
+    return np.asarray(
+        pc.sort_indices(ranked, sort_keys=[("split", "ascending"), *by, ("key", "ascending")]), dtype=np.int64
+    )
+
+
+_HELD_OUT = ("test", "val")
+
+
+def _held_out(table: pa.Table) -> pa.Array:
+    """0 for a row of the official test split, 1 for val, 2 for any other."""
+    if "official_split" not in table.column_names:
+        return pa.array(np.full(table.num_rows, len(_HELD_OUT)))
+    places = pc.index_in(table["official_split"].cast(pa.string()), pa.array(_HELD_OUT))
+    return pc.fill_null(places, len(_HELD_OUT))
 
 
 def _ids(column: pa.ChunkedArray, unknown_alone: bool = False) -> Rows:

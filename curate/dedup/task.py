@@ -27,6 +27,7 @@ COLUMNS = [
     "thumb",
     "text_hash",
     "minhash",
+    "official_split",
     "drop_step",
     "drop_reason",
 ]

@@ -24,11 +24,11 @@ from curate.deid.text.masked import WORDS, WORDS_MASKED, exceeds, masked_words, 
 from curate.deid.text.scrub import placeholders, scrub
 from curate.deid.text.vocabulary import Kind as Vocabulary
 from curate.deid.text.vocabulary import kind
-from curate.deid_export.report_people import Person, could_name, no_one
+from curate.deid_export.report_people import Person, could_name
 from curate.deid_export.rules import ReleaseRules
 from curate.errors import DropRecord
 from curate.record import Reason
-from curate.sources.identity import canonical_id, listed, spellings
+from curate.sources.identity import canonical_id, listed, no_one, spellings
 from curate.sources.reports.columns import IDENTIFYING, Kind, Kinds, column_key, leaves, safe_name, words_of
 from curate.sources.reports.letterhead import caption_sections
 from curate.sources.reports.section import SECTIONS, canonical, parse_sections

@@ -22,11 +22,6 @@ from curate.sources.identity import canonical_id, canonical_ids
 HEADER, ROW, VALUE, NAME, WORD = range(5)
 SURVEY = pa.schema([("fact", pa.int8()), ("link", pa.uint64()), ("text", pa.large_string())])
 _MOST_SHARED = 8  # patients; an accession number or a UID of more is a placeholder and leads to no one
-_PLACEHOLDERS = """
-none null unknown anonymous anonymized anonymised anonymize anon deidentified removed withheld patient name test unnamed
-nothing empty default na nan nil xxx xxxx tbd id no number dummy phantom qa
-"""
-_GENERIC = frozenset(_PLACEHOLDERS.split())
 
 
 @dataclass(frozen=True)
@@ -84,12 +79,6 @@ class People:
 def link(pseudo: Pseudonymizer, kind: str, value: str) -> int:
     """64 bits standing for a patient id, study UID or accession number, however it is spelt."""
     return int.from_bytes(pseudo.digest("link", kind, canonical_id(value))[:8], "big")
-
-
-def no_one(value: str) -> bool:
-    """True for what stands where a value should: "ANONYMOUS", "000", "n/a"."""
-    words = re.findall(r"[^\W_]+", value.casefold())
-    return not words or all(w in _GENERIC for w in words) or len(set("".join(words))) == 1
 
 
 def could_name(value: str) -> bool:

@@ -60,4 +60,6 @@ def _end(part: bytes, count: int) -> int:
             at, decoded = at + 2, decoded + 257 - head
         else:
             at += 1
+    if at > len(part):  # the last run is cut
+        raise Unparsed
     return at

@@ -19,12 +19,12 @@ from curate.deid.header.phi import identifying_values
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.text.shared import called_words, name_words, rare_words
 from curate.deid_export.report_cells import own_values, searched
-from curate.deid_export.report_people import HEADER, NAME, ROW, SURVEY, VALUE, WORD, People, archive_words, link, no_one
+from curate.deid_export.report_people import HEADER, NAME, ROW, SURVEY, VALUE, WORD, People, archive_words, link
 from curate.engine.guard import fault_of
 from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.dicom.file import open_dicom, text
-from curate.sources.identity import listed
+from curate.sources.identity import listed, no_one
 from curate.sources.reports.columns import WORDS, Kind, Kinds, decoded, leaves, words_of
 from curate.sources.reports.formats import MAX_BYTES, report_suffix
 from curate.sources.reports.rows import open_records

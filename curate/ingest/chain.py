@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -31,7 +32,9 @@ from curate.deid.text.masked import WORDS, WORDS_MASKED, masked_words, require_w
 from curate.deid.text.scrub import TextRules, placeholders, scrub
 from curate.deid.vault import SecretSource
 from curate.deid.verify.finding import Finding, kept_back
+from curate.deid.verify.flat import plain
 from curate.deid.verify.leaks import findings
+from curate.deid.verify.people import people, strangers
 from curate.deid.verify.pixels import pixel_findings
 from curate.engine.guard import fault_of
 from curate.errors import DropRecord, RunError, SourceError
@@ -78,7 +81,7 @@ def ingest_stages(picture: PictureRules, report: ReportRules, secret: SecretSour
     return (
         Stage("picture", partial(_per_row, fn=_Picture(picture, secret), step="picture")),
         Stage("report", partial(_per_row, fn=_Report(report, secret, index), step="report")),
-        Stage("verify", _Verify(picture)),
+        Stage("verify", _Verify(picture, report.text)),
     )
 
 
@@ -302,11 +305,21 @@ def _declared(row: dict[str, Any], meta: dict[str, str]) -> dict[str, Any]:
     return found
 
 
+def _without_strangers(source: str) -> str:
+    """``source`` with the words that are taken for names only since no vocabulary knows them, in small letters: where
+    the recipe lets those stay, that they stayed is no finding. Names that a title or a cue gives away are."""
+    text = plain(source)
+    called = {word for name, _ in people(text) for word in name.split()}
+    strange = set(strangers(text)) - called
+    return re.sub(r"[^\W\d_]+", lambda word: word[0].lower() if word[0] in strange else word[0], source)
+
+
 @dataclass(frozen=True)
 class _Verify:
     """The second reader over what is about to be written; what it finds stays beside the row as codes."""
 
     rules: PictureRules
+    text: TextRules
 
     def __call__(self, table: pa.Table) -> pa.Table:
         judged = [self._judged(row) for row in table.to_pylist()]
@@ -329,6 +342,8 @@ class _Verify:
         written = [*texts, *(str(row[n]) for n in ATTRIBUTES if row[n] is not None)]
         image = [row["image"]] if row["image"] else []
         sources = [row[name] for name in ("raw", "undecoded") if row[name]]  # what markup holds identifies, too
+        if not self.text.vocabulary:
+            sources = [_without_strangers(source) for source in sources]
         found = findings([*written, *image], phi, sources)
         if row["reread"] and self.rules.policy.burned_in != "trust":
             pixels = cv2.imdecode(np.frombuffer(row["image"], np.uint8), cv2.IMREAD_UNCHANGED)

@@ -13,6 +13,7 @@ import polars as pl
 import pyarrow as pa
 
 from curate.record import Reason
+from curate.sources.identity import canonical_id, placeholders
 from curate.sources.pairing.paths import IDENTITIES, compile_keys, path_keys
 
 _COLUMN = {"accession": "accession", "study": "study_uid", "patient": "patient_id"}  # group -> what it fills of SCAN
@@ -62,13 +63,17 @@ def with_path_keys(files: pa.Table, rules: Mapping[str, FileRules]) -> pa.Table:
     ``image_id``, ``split`` ("" where nothing is said) and ``path_ids``, every identity found, as it is PHI."""
     patterns = {n: compile_keys(r.key_pattern, "images.key_pattern") for n, r in rules.items() if r.key_pattern}
     sources, paths = files["source"].to_pylist(), files["relative"].to_pylist()
-    none: dict[str, str] = {}
-    found = [path_keys(patterns[s], p) if s in patterns else none for s, p in zip(sources, paths, strict=True)]
+    found = [
+        path_keys(patterns[s], p) if s in patterns else dict[str, str]() for s, p in zip(sources, paths, strict=True)
+    ]
     path_first = [s in rules and rules[s].key_first == "path" for s in sources]
     for group, column in _COLUMN.items():
         if any(group in p.groupindex for p in patterns.values()):
-            mine = zip(found, path_first, files[column].to_pylist(), strict=True)
-            values = [(k.get(group) or own if first else own or k.get(group)) or "" for k, first, own in mine]
+            own = files[column].to_pylist()
+            bare = [canonical_id(value or "") for value in own]
+            none = {"", *placeholders(bare)}  # a header that says "0" or "unknown" lacks it
+            mine = zip(found, path_first, own, bare, strict=True)
+            values = [(k.get(group) if first or id_ in none else None) or said or "" for k, first, said, id_ in mine]
             files = files.set_column(files.column_names.index(column), column, pa.array(values, pa.string()))
     ids = [[k[g] for g in IDENTITIES if g in k] for k in found]
     for name, group in (("image_id", "image"), ("split", "split")):

@@ -33,7 +33,7 @@ from curate.record import FATE, INDEX, Reason, conform, live
 from curate.sources.pairing.coverage import Pairing, describe
 from curate.sources.pairing.pair import PairRules, pair
 from curate.sources.pairing.paths import beside, stem
-from curate.sources.reports.read import Asked, Report, ReportColumns, read_reports
+from curate.sources.reports.read import Asked, Report, ReportColumns, not_read, read_reports
 from curate.sources.reports.several import Several
 from curate.sources.walk import as_path
 
@@ -197,6 +197,8 @@ def match(scans: Sequence[tuple[str, pa.Table]], reports: Sequence[Report], rule
         images, told = _with_stems(images, told, files.take(pa.array(usable))["path"].to_pylist(), reports)
     image_match, report_match = pair(images, told, rules.pair)
     pairing = describe(images, told, image_match, rules.pair)
+    if pairing.is_few:
+        pairing = replace(pairing, lines=(*pairing.lines, *not_read(reports)))
     files = _with_matches(files, usable, image_match, rules)
     if rules.per_series in ("key", "montage"):
         files = choose_slices(files, rules.per_series, rules.slices, [r.text for r in reports])

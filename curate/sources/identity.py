@@ -18,12 +18,26 @@ _INVISIBLE = re.compile("[\\s\0-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2
 _DELETED = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]+")
 # HL7 CX (v2 2.A.14): id, check digit, its scheme, assigning authority; the three fields behind the id are no part of it
 _ISSUER = re.compile(r"([^~^]*[^~^\s][^~^]*)\^[^~^]*\^[^~^]*\^[^~]*")
+_IDENTIFIER_TYPES = ("mr", "pi", "pt")
 _FORMULA = re.compile(r'="([^"]*)"')  # how exports keep a spreadsheet from reading a number
 _APOSTROPHE = re.compile(r"'(\d+)")
 # A whole number that was a float. Three zeros could be thousands; beyond 2^53 the digits are not the source's.
 _FLOAT = re.compile(r"(\d{1,15})[.,]0{1,2}")
 SCIENTIFIC = re.compile(r"\d(?:[.,]\d+)?e\+?\d{1,3}", re.IGNORECASE)
 _STRONG, _WEAK = ";|~\\", ",/&+ \t\r\n"
+_ANONYMOUS_WORDS = """
+none null unknown anonymous anonymized anonymised anonymize anon deidentified removed withheld patient name test unnamed
+nothing empty default na nan nil xxx xxxx tbd id no number dummy phantom qa
+"""
+_NO_ID_WORDS = """
+temp temporary tmp tba tbc blank missing invalid undefined unassigned unavailable unspecified not available applicable
+assigned known given recorded yet pending error value ref div accession study mrn see report x xx nd
+unbekannt keine keiner kein ohne leer fehlt nummer inconnu aucun aucune sans desconocido ninguno sin numero
+onbekend geen without
+"""
+_ANONYMOUS = frozenset(_ANONYMOUS_WORDS.split())
+_NO_ID = _ANONYMOUS | frozenset(_NO_ID_WORDS.split())
+_REPEATED = 4  # times that a digit stands alone in a placeholder
 _WRAPPED = " \t\r\n\0\u00a0[](){}'\""
 
 
@@ -32,17 +46,29 @@ def canonical_id(value: str) -> str:
 
     Equal are: letter case, Unicode's width and compatibility forms (NFKC), padding of any kind, an issuer in HL7's form
     (``12345^^^HOSPITAL``), a float made of a whole number (``12345.0``), a spreadsheet's ``="12345"`` and ``'12345``.
-    Of a value that a backslash splits, the first counts, as of DICOM's multiple values (PS3.5 6.4). Not equal are
-    leading zeros, for 00123 and 123 can be two people, and whatever scientific notation has rounded.
+    Of a value that a backslash splits, the first counts, as of DICOM's multiple values (PS3.5 6.4); of an HL7 list of
+    identifiers with their types (PID-3), the medical record number (``MR``), else the patient's internal one (``PI``,
+    ``PT``), else the first (v2 table 0203). Not equal are leading zeros, for 00123 and 123 can be two people, and
+    whatever scientific notation has rounded.
     """
     if value.isascii() and value.isalnum():
         return value.lower()
     text = next((part for part in folded(value).split("\\") if part.strip()), "").strip()
+    if "~" in text and "^" in text:
+        text = _best_repetition(text)
     while True:
         bare = _without_wrapping(text)
         if bare == text:
             return text
         text = bare
+
+
+def _best_repetition(text: str) -> str:
+    """Of repetitions of an HL7 CX, whose fifth component is the identifier's type, the one that names the patient."""
+    parts = [part.split("^") for part in text.split("~") if part.split("^")[0].strip()]
+    rank = {kind: i for i, kind in enumerate(_IDENTIFIER_TYPES)}
+    best = min(parts, key=lambda c: rank.get("".join(c[4:5]).strip(), len(rank)), default=[""])
+    return best[0].strip()
 
 
 def _without_wrapping(text: str) -> str:
@@ -78,6 +104,33 @@ def _each_once(values: pl.Series) -> pl.Series:
 def first_id(values: Iterable[str]) -> str:
     """The first of ``values`` that says something: whose file it is, from PatientID down to its own UID."""
     return next((value for value in values if canonical_id(value)), "")
+
+
+def no_one(value: str) -> bool:
+    """True for what stands where a value should: "ANONYMOUS", "000", "n/a"."""
+    words = re.findall(r"[^\W_]+", value.casefold())
+    return len(set("".join(words))) < 2 or _all_of(words, _ANONYMOUS)
+
+
+def _all_of(words: list[str], known: frozenset[str]) -> bool:
+    return "".join(words) in known or all(word in known for word in words)
+
+
+def placeholders(ids: Iterable[str]) -> set[str]:
+    """Those of ``ids``, canonical ones of one archive, that stand where an id should: words ("n/a", "temp", "unknown"),
+    signs alone, zeros, and one other digit four times or more ("99999"). A number whose neighbour is an id as well is
+    one of a numbering: of 0, 1, 2 the 0."""
+    known = {value for value in ids if value}
+    return {value for value in known if _stands_for_none(value, known)}
+
+
+def _stands_for_none(value: str, known: set[str]) -> bool:
+    if not value.isdigit():
+        words = re.findall(r"[^\W_]+", value)
+        return not any(c.isdigit() for c in value) and (not words or _all_of(words, _NO_ID))
+    if len(set(value)) > 1 or (value.strip("0") and len(value) < _REPEATED):
+        return False
+    return not known & {str(int(value) + step).zfill(len(value)) for step in (1, -1)}
 
 
 def listed(value: str, separators: str = _STRONG) -> list[str]:

@@ -117,13 +117,14 @@ def _tars(part: Path) -> list[Path]:
 
 
 def _samples(tar: Path, skipped: Counter[str]) -> Iterator[tuple[str, dict[str, Span]]]:
-    """Records of one tar: members of one stem. What a tar cut short still holds is read."""
+    """Records of one tar: members of one name but for its last suffix, as a key may hold dots (a UID). What a tar cut
+    short still holds is read."""
     records: dict[str, dict[str, Span]] = {}
     size = tar.stat().st_size
     try:
         with tarfile.open(tar, "r:") as held:
             for member in held:
-                stem, suffix = member.name.rpartition("/")[2].partition(".")[::2]
+                stem, suffix = member.name.rpartition("/")[2].rpartition(".")[::2]
                 part = "image" if f".{suffix.lower()}" in _IMAGES else suffix.lower()
                 if member.isfile() and part in ("image", "cls", "txt") and member.offset_data + member.size <= size:
                     records.setdefault(stem, {}).setdefault(part, (tar, member.offset_data, member.size))

@@ -88,6 +88,16 @@ def test_scopes_of_images(rules: DedupRules, want: dict[str, str]):
     assert fates(table("1 p s a n", "2 p t a n", "3 q u a n", "4 p v a' n", "5 p v b n"), rules) == want
 
 
+@pytest.mark.parametrize("keep", ["best", "first"])
+def test_what_the_source_holds_out_stays_and_its_copy_in_train_goes(keep: str):
+    rows = table("k1 p - a r", "k2 q - a n", "k3 r - a .", "k4 s - b r", "k5 t - b r")
+    splits = pa.array(["train", "test", "val", None, "val"], pa.string())
+    rows = rows.set_column(rows.column_names.index("official_split"), "official_split", splits)
+    same = "duplicate_image"
+    want = {"k1": f"{same} k2", "k3": f"{same} k2", "k4": f"{same} k5"}
+    assert fates(rows, replace(DedupRules(), keep=keep)) == want
+
+
 def test_an_unknown_patient_is_nobody_else():
     rows = table("1 - s a n", "2 - s a n")
     assert fates(rows, replace(OFF, image_exact="patient", image_near="patient")) == {}

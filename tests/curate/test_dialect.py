@@ -91,3 +91,46 @@ def test_what_a_writer_of_the_standard_wrote_is_read_as_it_was(
     names, records = read(out.getvalue())
     assert names == ["id", "text", "more"]
     assert records == [list(row) for row in [*rows, ("9", "plain", "x")]]
+
+
+@pytest.mark.parametrize(
+    ("body", "records"),
+    [
+        pytest.param(
+            "acc,text\nA1,No acute\nfracture.\n\nIMPRESSION: normal.\nA22,Clear.\n",
+            [["A1", "No acute\nfracture.\nIMPRESSION: normal."], ["A22", "Clear."]], id="the last cell",
+        ),
+        pytest.param(
+            "acc,text,date\nA1,No acute\nfracture.,2024\nA2,Clear.,2024\n",
+            [["A1", "No acute\nfracture.", "2024"], ["A2", "Clear.", "2024"]], id="a cell amid",
+        ),
+        pytest.param(
+            "acc,text\nA1,No acute fracture.\nThe heart, as before\nA2,All clear.\nmore\n",
+            [None, ["A2", "All clear.\nmore"]], id="a comma in it too: broken, and no report of 'The heart'",
+        ),
+        pytest.param("acc,text\nA1,No acute fracture.\nA2\nA3,All clear.\n",
+                     [["A1", "No acute fracture."], None, ["A3", "All clear."]], id="a record cut off"),
+        pytest.param("acc,text,date\nA1,No acute\nA2,Clear.,2024\n", [None, ["A2", "Clear.", "2024"]],
+                     id="a record cut off before a whole one"),
+        pytest.param("acc,text,date\nA1,No acute\nA2,fracture.\nA3,Clear.,2024\n",
+                     [None, None, ["A3", "Clear.", "2024"]], id="two cut off are not one"),
+        pytest.param("acc,text\nA1,No acute\nT12\nfracture.\nA2,All clear.\nmore words\n",
+                     [None, None, ["A2", "All clear.\nmore words"]], id="a line that could be an id"),
+        pytest.param("acc,text\nA1,No acute fracture.\nA2,Clear lungs.\n(2 rows affected)",
+                     [["A1", "No acute fracture."], ["A2", "Clear lungs.\n(2 rows affected)"]], id="a footer"),
+        pytest.param("text,acc\nNo acute\nfracture.,A1\nClear lungs.,A2\nA heart.,A3\n",
+                     [None, None, ["Clear lungs.", "A2"], ["A heart.", "A3"]], id="text first: no half of a report"),
+        pytest.param("name,text\nQuill,No acute\nfracture of it.\nQuill,Clear lungs.\nQuill,More words.\n",
+                     [None, None, ["Quill", "Clear lungs."], ["Quill", "More words."]],
+                     id="no ids: no half of a report"),
+    ],
+)  # fmt: skip
+def test_line_breaks_without_quotes_belong_to_the_record_above(body: str, records: list[list[str] | None]) -> None:
+    assert read(body)[1] == records
+
+
+def test_single_quotes() -> None:
+    body = "'acc','text'\n'A1','No fracture, the patient''s arm'\n'A2','two\nlines'\n"
+    assert read(body) == (["acc", "text"], [["A1", "No fracture, the patient's arm"], ["A2", "two\nlines"]])
+    body = "acc,text\nA1,'normal'\nA2,the patient's arm\nA3,clear\n"  # one cell so written is no dialect
+    assert read(body)[1] == [["A1", "'normal'"], ["A2", "the patient's arm"], ["A3", "clear"]]

@@ -95,5 +95,12 @@ def test_a_path_fills_what_the_header_lacks_or_stands_in_its_place() -> None:
     assert found["patient_id"].to_pylist() == ["H7", "7", ""] and found["accession"].to_pylist() == ["8", "9", ""]
     assert found["image_id"].to_pylist() == ["x", "y", ""]
     assert found["path_ids"].to_pylist() == [["8", "7", "x"], ["9", "7", "y"], []]  # all are searched for in texts
+    none = [row | {"patient_id": "0", "accession": "unknown"} for row in rows]
+    found = with_path_keys(table(*none), {"a": FileRules(pattern)})  # a header that says nothing with a word lacks it
+    assert found["patient_id"].to_pylist() == ["7", "7", "0"] and found["accession"].to_pylist() == [
+        "8",
+        "9",
+        "unknown",
+    ]
     wins = with_path_keys(table(*rows), {"a": FileRules(pattern, "path")})
     assert wins["patient_id"].to_pylist() == ["7", "7", ""]

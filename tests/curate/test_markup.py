@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import quopri
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.text.scrub import TextRules, scrub
 from curate.deid.verify.leaks import findings
-from curate.sources.reports.markup import plain_text
+from curate.sources.reports.markup import plain_text, report_text
 from curate.sources.reports.section import parse_sections
 
 LINES = [
@@ -94,6 +95,37 @@ def test_what_only_looks_like_markup_stays(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("%0ANo effusion", "\nNo effusion"), ("50% clear.%0D%0ANo effusion", "50% clear.\nNo effusion"),
+        ("FINDINGS%3A%20No%20effusion%2C%205%25", "FINDINGS: No effusion, 5%"),
+        ("No%20mass in 20%20 of", "No mass in 20%20 of"),
+        ("5%20 of them, 100%", "5%20 of them, 100%"), ("\\b No acute fracture.", "No acute fracture."),
+        ("FINDINGS: \\b No\\b0 fracture.\\par \\i Clear\\i0 .", "FINDINGS: No fracture.\nClear."),
+        ("\\pard\\plain\\f0\\fs20 No m\\'e9nisque", "No m\u00e9nisque"), ("\\v Quill\\v0 clear", "clear"),
+        ("C:\\b \\b No", "C:\\b \\b No"), ("a \\bad word", "a \\bad word"),
+    ],
+)  # fmt: skip
+def test_escapes_of_addresses_and_marks_of_print_alone(text: str, plain: str) -> None:
+    assert plain_text(text) == plain
+
+
+@pytest.mark.parametrize(
+    ("text", "apart"),
+    [
+        ("1.No acute fracture. 2.CT CHEST", "1. No acute fracture. 2. CT CHEST"), ("#1No mass", "#1 No mass"),
+        ("IMPRESSION:1.NO MASS\n2.\u00d8 shift", "IMPRESSION:1. NO MASS\n2. \u00d8 shift"),
+        ("(2.no mass)", "(2. no mass)"),
+        ("12.Jan.2024 12.MAR 24 3.M\u00e4rz 2024", None), ("1.Marked shift", "1. Marked shift"),
+        ("T1.L4 2.L4 3.5cm", None),
+        ("1.2.840.10008 A1.Smith 12.345", None), ("#1 No mass #12a", None), ("2.x-ray", None),
+    ],
+)  # fmt: skip
+def test_the_number_of_an_item_stands_apart_from_its_word(text: str, apart: str | None) -> None:
+    assert report_text(text) == (apart or text) == report_text(report_text(text))
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "clear<!-- Quill -->.", "clear<span style='display:none'>Quill <span>A</span> Quill</span>.",
@@ -136,6 +168,7 @@ def test_what_a_known_writer_escaped_comes_back(text: str) -> None:
         assert plain_text(escaped).strip() == text.strip()
         rtf = "".join(c if c.isascii() else f"\\u{ord(c)}?" for c in text)
         assert plain_text("{\\rtf1\\ansi " + rtf + "}").strip() == text.strip()
+        assert plain_text(json.dumps(text + '\n"a" "b"')[1:-1]).rstrip('ab "\n') == text.rstrip('ab "\n')
         printable = quopri.encodestring((text + "x" * 90).encode()).decode()
         assert plain_text(printable) == text + "x" * 90
 

@@ -84,6 +84,92 @@ def test_two_patients_may_be_allowed():
     assert run([A | {"patient": "1"}], [A | {"patient": "2"}], require_same_patient=False)[0] == [(0, None)]
 
 
+P, Q = {"patient": "P1"}, {"patient": "Q2"}
+SHARED, OTHERS = (None, "id_of_several_patients"), (None, "report_of_another_patient")
+
+
+@pytest.mark.parametrize(
+    ("images", "reports", "image_fates"),
+    [
+        pytest.param([A | P, A | Q], [A], [SHARED, SHARED], id="nobody says whose it is"),
+        pytest.param([A | P, A | Q], [A | P], [(0, None), OTHERS], id="the report says whose it is"),
+        pytest.param([A | P, A | Q], [A | P, A | Q | {"text": "mass"}], [(0, None), (1, None)], id="to each its own"),
+        pytest.param([A | P, A | Q], [A | P, A | Q], [(0, None), (1, None)], id="to each its own, of equal text"),
+        pytest.param([A | P, A | Q, A], [A | Q], [OTHERS, (0, None), SHARED], id="an image of nobody known"),
+        pytest.param([A | P], [A | Q, A], [SHARED], id="another's, and one of nobody known"),
+        pytest.param([A | P, A | Q], [A | P, A | {"text": "mass"}], [(0, None), SHARED], id="one is anyone's"),
+        pytest.param(
+            [A | P | {"study": "1.2.3"}, A | Q | {"study": "1.2.4"}], [A | {"study": "1.2.4"}], [OTHERS, (0, None)],
+            id="its study says whose it is",
+        ),
+        pytest.param([A | P, A | {"patient": " p1\0"}, A], [A], [(0, None)] * 3, id="one patient, spelt otherwise"),
+        pytest.param([P | {"study": "1.2.3"}, Q | {"study": "1.2.3"}], [{"study": "1.2.3"}], [SHARED] * 2,
+                     id="a study"),
+        pytest.param([P | {"image": "7"}, Q | {"image": "7"}], [{"image": "7"}], [SHARED] * 2, id="an image's name"),
+        pytest.param([A | P, A | Q], [{"accession": "A1; A2"}], [SHARED] * 2, id="in a list"),
+    ],
+)  # fmt: skip
+def test_an_id_of_several_patients_leads_nobody_to_a_strangers_report(images, reports, image_fates):
+    assert run(images, reports, by=("accession", "study", "patient_date", "image"))[0] == image_fates
+
+
+DAY, ELSE = {"patient": "P1", "date": "20240131"}, (None, "report_of_another_study")
+
+
+@pytest.mark.parametrize(
+    ("images", "reports", "image_fates"),
+    [
+        pytest.param([DAY | {"study": "1.2.1"}, DAY | {"study": "1.2.2"}], [DAY], [ELSE, ELSE], id="two studies a day"),
+        pytest.param([DAY | {"study": "1.2.1"}] * 2 + [DAY], [DAY], [(0, None)] * 3, id="one study, and one unknown"),
+        pytest.param([DAY | {"accession": "A1"}, DAY | {"accession": "A2"}], [DAY], [ELSE] * 2, id="two numbers a day"),
+        pytest.param(
+            [DAY | {"accession": "A1", "study": "1.2.1"}, DAY | {"accession": "A2", "study": "1.2.2"}],
+            [DAY | {"accession": "A1"}], [(0, None), ELSE], id="the day's report has its own study",
+        ),
+        pytest.param([DAY | {"accession": "A1"}], [DAY | {"accession": "A7"}], [ELSE], id="of another number"),
+        pytest.param([DAY | {"accession": "0007"}], [DAY | {"accession": "7"}], [(0, None)], id="spelt otherwise"),
+    ],
+)  # fmt: skip
+def test_a_patients_day_leads_to_no_report_of_another_study(images, reports, image_fates):
+    assert run(images, reports)[0] == image_fates
+
+
+def test_patients_that_are_not_compared_are_not_held_apart():
+    assert run([A | P, A | Q], [A], require_same_patient=False)[0] == [(0, None)] * 2
+
+
+@pytest.mark.parametrize(
+    "nothing",
+    ["0", "000000", "UNKNOWN", "N/A", "n.a.", "NONE", "-", "--", "?", "TEMP", "tbd", "XXXX", "99999999", "(null)",
+     "#N/A", "not available", "Unbekannt", "1111", "No Accession Number"],
+)  # fmt: skip
+def test_what_stands_for_no_id_pairs_nothing(nothing):
+    images = [{"accession": nothing, "study": "1.2.3"}, {"accession": "A1"}]
+    reports = [{"accession": nothing, "text": "mass"}, {"accession": "A1", "text": "clear"}]
+    assert run(images, reports) == ([LONELY, (1, None)], [ORPHAN, (True, None)])
+    assert run(images, [reports[0] | {"study": "1.2.3"}])[0] == [(0, None), LONELY]  # what else it has does
+    who = {"patient": nothing, "date": "20240101"}
+    assert run([who], [who])[0] == [LONELY]
+    assert run([A | {"patient": nothing}], [A | P])[0] == [(0, None)]  # and is no other patient
+
+
+@pytest.mark.parametrize("real_id", ["7", "11", "TEMP12", "NA12", "A", "00123"])
+def test_an_id_that_is_short_or_holds_such_a_word_is_one(real_id):
+    assert run([{"accession": real_id}], [{"accession": real_id}])[0] == [(0, None)]
+
+
+def test_any_of_a_list_of_a_patients_identifiers_is_the_patient():
+    images = [A | {"patient": "77"}, {"accession": "A2", "patient": "99"}, {"accession": "A3", "patient": "5"}]
+    lists = ["1^^^S^SS~77^^^H^MR", "1^^^X^SS~99^^^Y^AN", "6^^^X^MR~7^^^Y^SS"]
+    reports = [{"accession": f"A{i}", "patient": cell} for i, cell in enumerate(lists, 1)]
+    assert run(images, reports)[0] == [(0, None), (1, None), OTHERS]
+
+
+def test_numbers_of_one_numbering_are_ids():
+    numbers = [{"accession": str(n)} for n in (0, 1, 1111, 1112)]
+    assert run(numbers, numbers)[0] == [(i, None) for i in range(4)]
+
+
 @pytest.mark.parametrize(
     ("image", "report", "same"),
     [
@@ -183,18 +269,37 @@ def value(row: dict, key: str, images: list[dict], is_report: bool) -> object:
     return named[0] if len(named) == 1 and ends else ""
 
 
+def owner(report: dict, images: list[dict]) -> str:
+    """Whose the report is: its patient's, else the only one's who has its study."""
+    mine = {i["patient"].lower() for i in images if report["study"] and i["study"] == report["study"]} - {""}
+    return report["patient"].lower() or (mine.pop() if len(mine) == 1 else "")
+
+
 def expected(image: dict, images: list[dict], reports: list[dict], by, same_patient: bool) -> tuple:
     for key in by:
         mine = value(image, key, images, False)
         match = [r for r in reports if mine and value(r, key, images, True) == mine]
         if not match:
             continue
+        me, owners = image["patient"].lower(), [owner(r, images) for r in match]
+        alike = {i["patient"].lower() for i in images if value(i, key, images, False) == mine}
+        if same_patient and len((alike | set(owners)) - {""}) > 1:
+            match = [r for r, whose in zip(match, owners, strict=True) if whose == me != ""]
+            if not match:
+                others = me and all(owners)
+                return None, (Reason.PATIENT_MISMATCH if others else Reason.SEVERAL_PATIENTS).value
         if any(r["reason"] != Reason.EMPTY_REPORT.value for r in match):
             match = [r for r in match if r["reason"] != Reason.EMPTY_REPORT.value]
         distinct = {r["row"] if r["reason"] == Reason.BAD_ENCODING.value else r["text"].strip().lower() for r in match}
         if len(distinct) > 1:
             return None, Reason.AMBIGUOUS_REPORT.value
         best = min(match, key=lambda r: r["row"])
+        if key == "patient_date":
+            day = [i for i in images if value(i, key, images, False) == mine]
+            studies, numbers = ({i[n].strip() for i in day} - {""} for n in ("study", "accession"))
+            told = {image["accession"].strip(), best["accession"].strip()} - {""}
+            if len(studies or numbers) > 1 or ("accession" in by and len(told) > 1):
+                return None, Reason.ANOTHER_STUDY.value
         patients = {image["patient"].lower(), best["patient"].lower()} - {""}
         return (
             (None, Reason.PATIENT_MISMATCH.value)

@@ -72,6 +72,12 @@ def test_what_one_report_names_to_the_letter_is_no_other_reports() -> None:
     assert told == ["a.jpg", "a.png", "y/b.png"] and called == ["a.jpg", "x/b.jpg"]
 
 
+def test_letter_case_parts_no_name_that_is_the_only_one_so() -> None:
+    names = ["t/im1.PNG", "t/Im2.png", "t/im2.png", "x/One.jpg"]
+    asked, places = ["IM1.png", "IM2.png", "one.JPG"], [["/r/t/IM1.png"], ["/r/t/IM2.png"], ["/q/one.JPG"]]
+    assert beside(asked, places, names, [f"/r/{n}" for n in names])[0] == ["t/im1.PNG", "IM2.png", "x/One.jpg"]
+
+
 def test_a_bare_name_of_two_places_is_not_guessed() -> None:
     told, _ = beside(["a"], [[]], ["x/a.jpg", "y/a.jpg"], ["/r/x/a.jpg", "/r/y/a.jpg"])
     assert told == ["a"]

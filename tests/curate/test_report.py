@@ -142,7 +142,7 @@ BROKEN = ("", Reason.BROKEN_ROW)
         pytest.param('1,"a"b\n3,c\n', [BROKEN, ("3", "c")], id="a quote amid a cell"),
         pytest.param("1,a\0b\n3,c\n", [BAD, ("3", "c")], id="NUL"),
         pytest.param('1,""\n2,  \n', [("1", Reason.EMPTY_REPORT), ("2", Reason.EMPTY_REPORT)], id="no text"),
-        pytest.param("", [], id="no rows"),
+        pytest.param("", [("", Reason.EMPTY_REPORT)], id="no rows: the file is counted"),
     ],
 )
 def test_broken_csv(tmp_path, body, expected):

@@ -12,6 +12,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
 from benchmarks.input import report_files
+from curate.deid.text.scrub import TextRules
 from curate.errors import DropRecord, RecipeError
 from curate.ingest.chain import _INSIDE, PictureRules, _Verify
 from curate.record import Reason
@@ -51,6 +52,18 @@ def told(path: Path, columns: ReportColumns = COLUMNS, **options: object) -> lis
         ("r.json", json.dumps(ROWS)),
         ("r.json", json.dumps({"count": 2, "rows": ROWS}, indent=1)),
         ("r.json", json.dumps(BY_COLUMN)),
+        ("r.json", json.dumps({"columns": ["id", "text"], "index": [0, 1], "data": [[*r.values()] for r in ROWS]})),
+        ("r.json", json.dumps({name: [r[name] for r in ROWS] for name in ("id", "text")})),
+        ("r.json", json.dumps({r["id"]: r for r in ROWS})),
+        ("r.json", json.dumps({"train": ROWS[:1], "test": ROWS[1:], "info": [{"license": "y"}]})),
+        ("r.csv", as_csv(ROWS).replace("id,text", "ID, Text ")),
+        ("r.parquet", as_parquet([{"Id": r["id"], "TEXT": r["text"]} for r in ROWS])),
+        ("r.xlsx", workbook({"Jan": TABLE[:2], "Feb": [["ID", " Text"], TABLE[2]]})),
+        ("r.xlsx", workbook({"Notes": [["x"]], "Reports": [["ID", "text "], *TABLE[1:]]})),
+        ("r.jsonl", "\n".join(json.dumps({"ID": r["id"], "Text": r["text"]}) for r in ROWS)),
+        ("r.csv", as_csv(ROWS) + "\0" * 512),
+        ("r.csv", as_csv(ROWS).replace("007", "007\0").replace("12", "\0\x0012")),
+        ("r.jsonl", "\n".join(map(json.dumps, ROWS)) + "\0\0"),
         ("r.json", "\n".join(map(json.dumps, ROWS))),
         ("r.jsonl", json.dumps(ROWS, indent=2)),
         ("r.parquet", as_parquet(ROWS)),
@@ -138,6 +151,41 @@ def test_every_file_of_a_folder_is_a_report_or_a_reason(tmp_path: Path) -> None:
     assert set(reasons.values()) == {Reason.NOT_A_REPORT}
 
 
+@pytest.mark.parametrize(
+    "content", [{"A1": "Clear.", "A2": "A mass."}, {"A1": {"text": "Clear."}, "A2": {"text": "A mass.", "view": "AP"}}]
+)
+def test_records_by_their_ids_have_the_column_key(tmp_path: Path, content: object) -> None:
+    path = put(tmp_path / "r.json", json.dumps(content))
+    by_key = ReportColumns(text="text", accession="key")
+    assert told(path, by_key) == [("A1", "Clear."), ("A2", "A mass.")]
+    with pytest.raises(RecipeError, match=r"there is no column 'accession'\n.*the columns are key, text"):
+        check_columns(path, ReportColumns(text="text", accession="accession"))
+    with open_records(path) as records:  # as `curate deid` reads, which is told of no columns
+        assert [row["key"] for row in records.rows if not isinstance(row, Reason)] == ["A1", "A2"]
+
+
+def test_one_record_is_no_table_by_ids(tmp_path: Path) -> None:
+    path = put(tmp_path / "r.json", json.dumps({"id": "A1", "text": "Clear.", "patient": {"id": 1}}))
+    assert told(path) == [("A1", "Clear.")]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("r.csv", "id,text\n"), ("r.json", "[]"), ("r.jsonl", "\n"), ("r.parquet", as_parquet(ROWS)[:0]),
+        ("r.xlsx", workbook({"Sheet1": TABLE[:1]})), ("r.json", '{"rows": []}'),
+    ],
+)  # fmt: skip
+def test_a_file_without_a_report_is_counted(tmp_path: Path, name: str, content: str | bytes) -> None:
+    put(tmp_path / name, content)
+    put(tmp_path / "z.csv", as_csv(ROWS))
+    first, *rest = read_reports(tmp_path, COLUMNS)
+    assert first.row == name and first.reason in (Reason.EMPTY_REPORT, Reason.NOT_A_REPORT)
+    assert [(r.accession, r.text) for r in rest] == TOLD
+    if not name.endswith(("parquet", "{")) and "rows" not in str(content):
+        assert first.reason is Reason.EMPTY_REPORT
+
+
 def test_a_table_of_something_else_among_reports_is_counted_and_half_a_one_is_an_error(tmp_path: Path) -> None:
     put(tmp_path / "a.csv", as_csv(ROWS))
     put(tmp_path / "b.json", json.dumps({"title": "x", "license": "y"}))
@@ -222,11 +270,26 @@ def test_names_and_kept_columns_are_decoded_and_paths_are_not(tmp_path: Path) ->
     assert (report.text.strip(), report.undecoded) == ("clear", "<p>clear</p>")
 
 
+def verified(text: str, raw: str, undecoded: str | None = None, vocabulary: bool = True) -> list[str]:
+    row = {"key": "k", "kind": "none", "text": text, "raw": raw, "undecoded": undecoded}
+    return (
+        _Verify(PictureRules(), TextRules(vocabulary=vocabulary))(pa.Table.from_pylist([row], _INSIDE))[
+            "findings"
+        ].to_pylist()[0]
+        or []
+    )
+
+
+def test_words_that_a_recipe_lets_stay_are_no_findings_and_called_names_are() -> None:
+    text = "This is the Sigmoid Flexture of the colon beside small Bowen."
+    assert verified(text, text) == ["name"] and verified(text, text, vocabulary=False) == []
+    text = "This was seen by Dr. Thornquist, and Thornquist agreed."
+    assert verified(text, text, vocabulary=False) == ["name"]
+
+
 def test_the_verifier_is_told_what_markup_held(tmp_path: Path) -> None:
     def found(text: str, undecoded: str | None) -> list[str]:
-        row = {"key": "k", "kind": "none", "text": text, "raw": "Seen in clinic.", "undecoded": undecoded}
-        table = pa.Table.from_pylist([row], _INSIDE)
-        return _Verify(PictureRules())(table)["findings"].to_pylist()[0] or []
+        return verified(text, "Seen in clinic.", undecoded)
 
     assert found("Seen by Thornquist.", "<p title='Dr. Thornquist'>Seen in clinic.</p>") == ["name"]
     assert found("Seen by Thornquist.", None) == []

@@ -183,3 +183,16 @@ def test_no_text_takes_long(text):
     start = time.process_time()
     parse_sections(text)
     assert time.process_time() - start < 1
+
+
+def test_what_is_said_of_the_patient_is_no_field():
+    for said in ("Patient: no acute distress.", "PATIENT: ROTATED. No fracture.", "Patient: supine; lungs clear."):
+        assert parse_sections(said) == {"body": said}
+    for field in (
+        "Patient: Maria Schmidt",
+        "Patient: smith, john",
+        "patient: 12345",
+        "Name: no.",
+        "Patient: Jones. Clear.",
+    ):
+        assert "other" in parse_sections(field)

@@ -19,7 +19,7 @@ from curate.sources.pairing.coverage import Pairing
 from curate.step import read_parts
 from pipelines.build import run_pipeline
 from pipelines.load import load_recipe
-from pipelines.pairing import preview
+from pipelines.pairing import pairing_warnings, preview
 from pipelines.recipe import Recipe
 from pipelines.summary import collect
 from tests.curate.dicomfiles import gradient, write
@@ -79,6 +79,44 @@ def test_where_nothing_pairs_the_run_stops_and_names_the_field(
     assert run_pipeline(made, local_engine, silent, until="index")[1][-1].kept == 5
     kept = load_recipe(path, ["pair.unpaired_reports=keep"])
     assert run_pipeline(kept, local_engine, silent, until="index")[1][-1].kept == 5
+
+
+def test_ids_of_several_patients_and_of_none_are_told_with_the_field_to_change(
+    secret_file: Path, local_engine: Engine, tmp_path: Path
+) -> None:
+    """Of five images two share an accession number, one has none: most pair, and the others are told all the same."""
+    path = archive(tmp_path, secret_file, [ID.format(i) for i in range(3)] + ["TEMP"])
+    for i, accession in ((3, ID.format(0)), (4, "temp")):
+        known = {"AccessionNumber": accession, "PatientID": f"P{i}", "StudyInstanceUID": f"1.2.{i}.7"}
+        write(tmp_path / "img" / f"{i}.dcm", gradient() + i, SOPInstanceUID=f"1.2.{i}.7.1", **known)
+    recipe = load_recipe(path)
+    pipeline, manifests = run_pipeline(recipe, local_engine, silent, until="index")
+    reasons = {"id_of_several_patients": 2, "image_without_report": 1, "report_without_image": 2}
+    assert (manifests[-1].rows_in, manifests[-1].kept, manifests[-1].dropped) == (7, 2, reasons)
+    first, *told = pairing_warnings(pipeline.pairing)
+    assert first == "2 of 5 images found a report among 4" and told == pairing_warnings(preview(recipe)[0])[1:]
+    assert told[0].startswith("accession: 1 of 5 images hold a{4}, 1 of 4 reports hold A{4}, which stands for no id")
+    assert told[1].startswith("2 images share an id with another patient's") and "columns.patient" in told[1]
+    assert not any("require_same_patient" in line for line in told)
+
+
+def test_files_that_are_not_read_and_names_with_more_in_them_are_told(
+    secret_file: Path, local_engine: Engine, tmp_path: Path
+) -> None:
+    path = archive(tmp_path, secret_file, [])
+    told = tmp_path / "told"
+    told.mkdir()
+    for i in range(5):
+        (told / f"{ID.format(i)}_report.txt").write_text(REPORTS[i])
+    (told / "batch.txt").write_text("MSH|^~\\&|RIS\rPID|1||P0\r")
+    where = [f"reports.0.path={told}", "reports.0.columns={}"]
+    with pytest.raises(RunError) as stopped:
+        run_pipeline(load_recipe(path, where), local_engine, silent, until="index")
+    fix = "a part of the reports' accession were the image's accession: reports[].name_pattern, group accession"
+    assert f"5 of 5 images would pair if {fix}" in str(stopped.value)
+    assert "1 files beside the reports: each is a document of XML or HL7, which is not read" in str(stopped.value)
+    made = load_recipe(path, [*where, r"reports.0.name_pattern=(?P<accession>\d+)_"])
+    assert run_pipeline(made, local_engine, silent, until="index")[1][-1].kept == 5
 
 
 def test_where_few_pair_the_run_goes_on_and_the_page_says_it(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import shutil
 import signal
 import subprocess
@@ -271,7 +270,6 @@ def test_a_killed_run_resumes_to_the_same_bytes(
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         while not any(run.glob(moment)) and process.poll() is None:
             time.sleep(0.01)
-        time.sleep(random.random() * 0.3)
         process.kill()
         killed.append(process.wait() == -signal.SIGKILL)
     assert sum(killed) >= 4, "runs that end before they are killed show nothing"

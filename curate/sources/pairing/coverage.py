@@ -16,12 +16,13 @@ import polars as pl
 import pyarrow as pa
 
 from curate.record import Reason
-from curate.sources.identity import SCIENTIFIC, canonical_id, shape
+from curate.sources.identity import SCIENTIFIC, canonical_id, placeholders, shape
 from curate.sources.pairing.keys import IGNORE, PAIR_KEYS, bare, day
 from curate.sources.pairing.pair import PairRules, pair
 
 FEW = 0.5  # of the images: below, the user is told
 _FORMS = 3  # shown a side
+_PARTS = 8  # of a name
 _LOOKED_AT = 50_000  # values, to count forms
 _IDS = ("accession", "study", "patient")
 _UID = re.compile(r"\d+(?:\.\d+){2,}")
@@ -36,7 +37,7 @@ _SAID = {
 @dataclass(frozen=True)
 class Pairing:
     """How the pairing went. ``images``: those that could be paired; ``paired``: those that found a report of their
-    own; ``lines``: why not more, where they are few."""
+    own; ``lines``: what the user must know: ids that are no one's, and why not more pair where few do."""
 
     images: int
     reports: int
@@ -66,11 +67,12 @@ class Pairing:
 
 def describe(images: pa.Table, reports: pa.Table, image_match: pa.Table, rules: PairRules) -> Pairing:
     """How the pairing of these tables (as `pair` takes them) went, by the ``image_match`` that it gave."""
-    made = Pairing(images.num_rows, reports.num_rows, _paired(image_match))
+    lines = [*_no_ids(images, reports, rules), *_shared(image_match)]
+    made = Pairing(images.num_rows, reports.num_rows, _paired(image_match), tuple(lines))
     if not made.is_few:
         return made
-    lines = [*_coverage(images, reports, rules), *_refused(image_match), *_lost(reports, rules)]
-    remedies = sorted(_remedies(images, reports, rules, made.paired), key=lambda r: (-r[0], r[1]))
+    lines += [*_coverage(images, reports, rules), *_refused(image_match), *_lost(reports, rules)]
+    remedies = sorted(_remedies(images, reports, rules, image_match), key=lambda r: (-r[0], r[1]))
     lines += [f"{n:,} of {made.images:,} images would pair if {what}" for n, what in remedies]
     return replace(made, lines=tuple(lines))
 
@@ -96,7 +98,43 @@ def _side(table: pa.Table, name: str, what: str) -> str:
 
 
 def _values(table: pa.Table, name: str) -> list[str]:
-    return sorted(v for v in table[name].to_pylist() if v and canonical_id(v))
+    """The ids there are, as written, sorted; what stands for none left out."""
+    known, none = _ids(table, name)
+    return sorted(v for v, bare in known if bare not in none)
+
+
+def _ids(table: pa.Table, name: str) -> tuple[list[tuple[str, str]], set[str]]:
+    """(each value with its canonical form, what among the forms stands for no id)."""
+    known = [(v, bare) for v in table[name].to_pylist() if v and (bare := canonical_id(v))]
+    return known, placeholders(bare for _, bare in known)
+
+
+def _no_ids(images: pa.Table, reports: pa.Table, rules: PairRules) -> Iterator[str]:
+    """How many rows of either side hold a placeholder in place of an id."""
+    for name in (n for n in _IDS if n in rules.by or n == "patient"):
+        said = []
+        for table, what in ((images, "images"), (reports, "reports")):
+            known, none = _ids(table, name)
+            held = [_form(v) for v, bare in known if bare in none]
+            if held:
+                forms = " or ".join(form for form, _ in Counter(held).most_common(_FORMS))
+                said.append(f"{len(held):,} of {table.num_rows:,} {what} hold {forms}")
+        if said:
+            fix = "give another column or group" if name == "patient" else "another key must pair them: pair.by"
+            yield f"{name}: {', '.join(said)}, which stands for no id and is left aside; columns.{name}, or {fix}"
+
+
+def _refusals(image_match: pa.Table, reason: Reason) -> int:
+    return sum(found == reason.value for found in image_match["reason"].to_pylist())
+
+
+def _shared(image_match: pa.Table) -> Iterator[str]:
+    """What is refused as nothing says whose it is."""
+    if n := _refusals(image_match, Reason.SEVERAL_PATIENTS):
+        yield (
+            f"{n:,} images share an id with another patient's, and the report does not say whose it is: give "
+            "columns.patient (or columns.study), or pair by a key that is one patient's (pair.by)"
+        )
 
 
 def _form(value: str) -> str:
@@ -105,10 +143,11 @@ def _form(value: str) -> str:
 
 def _refused(image_match: pa.Table) -> Iterator[str]:
     """What the images were refused for that did find something."""
-    reasons = Counter(image_match["reason"].to_pylist())
-    if n := reasons[Reason.PATIENT_MISMATCH.value]:
+    if n := _refusals(image_match, Reason.PATIENT_MISMATCH):
         yield f"{n:,} images found a report of another patient (patient ids that differ are never paired)"
-    if n := reasons[Reason.AMBIGUOUS_REPORT.value]:
+    if n := _refusals(image_match, Reason.ANOTHER_STUDY):
+        yield f"{n:,} images found a report of their patient's day that may be of another study (pair.by, patient_date)"
+    if n := _refusals(image_match, Reason.AMBIGUOUS_REPORT):
         yield f"{n:,} images found several reports: columns.status and columns.order, or 'several', say which counts"
 
 
@@ -131,9 +170,11 @@ def _lost(reports: pa.Table, rules: PairRules) -> Iterator[str]:
         yield f"date: {unread.height:,} of {reports.num_rows:,} reports write it so that its day is not sure ({form})"
 
 
-def _remedies(images: pa.Table, reports: pa.Table, rules: PairRules, now: int) -> Iterator[tuple[int, str]]:
-    """(images that would pair, by what), of everything that would pair more than ``now``."""
-    spelt = False
+def _remedies(
+    images: pa.Table, reports: pa.Table, rules: PairRules, image_match: pa.Table
+) -> Iterator[tuple[int, str]]:
+    """(images that would pair, by what), of everything that would pair more than ``image_match``."""
+    now, spelt = _paired(image_match), False
     for ignore in [(one,) for one in get_args(IGNORE)] + [_EVERYTHING]:
         n = _paired(pair(images, reports, replace(rules, ignore=tuple({*rules.ignore, *ignore})))[0])
         if n > now:
@@ -145,11 +186,13 @@ def _remedies(images: pa.Table, reports: pa.Table, rules: PairRules, now: int) -
     n = _paired(pair(images, reports, replace(rules, by=keys))[0])
     if n > now and set(keys) - set(rules.by):
         yield n, f"every key counted: pair.by: [{', '.join(keys)}]"
-    if rules.require_same_patient and not spelt:
+    # several patients' one id is no reason to compare patients less
+    if rules.require_same_patient and not spelt and not _refusals(image_match, Reason.SEVERAL_PATIENTS):
         n = _paired(pair(images, reports, replace(rules, require_same_patient=False))[0])
         if n > now:
             yield n, "ids of patients were not compared (is columns.patient right?): pair.require_same_patient: false"
-    yield from ((n, what) for n, what in (*_crossed(images, reports), *_in_paths(images, reports)) if n > now)
+    others = (*_crossed(images, reports), *_in_paths(images, reports), *_in_names(images, reports))
+    yield from ((n, what) for n, what in others if n > now)
 
 
 def _crossed(images: pa.Table, reports: pa.Table) -> Iterator[tuple[int, str]]:
@@ -179,6 +222,16 @@ def _in_paths(images: pa.Table, reports: pa.Table) -> Iterator[tuple[int, str]]:
         if found.height:
             n, place = max((n, place) for place, n in found.group_by("place").len().iter_rows())
             yield n, f"the {name} were taken from the image's path ({place}): images[].key_pattern, group {name}"
+
+
+def _in_names(images: pa.Table, reports: pa.Table) -> Iterator[tuple[int, str]]:
+    """Images whose accession or file name is a part of a report's accession, as of a text file "A12_report"."""
+    asked = {part for v in _values(reports, "accession") for part in re.split(r"[_\s]+|-+", v)[:_PARTS] if part}
+    parts = set(map(canonical_id, asked)) - {canonical_id(v) for v in _values(reports, "accession")}
+    stems = [re.sub(r"\.\w+$", "", (path or "").rpartition("/")[2]) for path in images["image"].to_pylist()]
+    for name, what, ids in (("accession", "accession", images["accession"].to_pylist()), ("image", "file name", stems)):
+        if n := sum(bool(v) and canonical_id(v) in parts for v in ids):
+            yield n, f"a part of the reports' accession were the image's {what}: reports[].name_pattern, group {name}"
 
 
 def _parts(path: str) -> Iterator[tuple[str, str]]:

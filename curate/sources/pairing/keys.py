@@ -7,7 +7,8 @@ from typing import Literal
 import polars as pl
 import pyarrow as pa
 
-from curate.sources.identity import PADDING, canonical_id, canonical_ids, listed, separators
+from curate.record import Reason
+from curate.sources.identity import PADDING, canonical_id, canonical_ids, listed, placeholders, separators
 
 PAIR_KEYS = Literal["accession", "study", "patient_date", "image"]
 IGNORE = Literal["leading_zeros", "punctuation", "prefix"]
@@ -21,9 +22,42 @@ _DATES = (
 )
 
 
-def frame_of(table: pa.Table, ignore: tuple[str, ...]) -> pl.DataFrame:
-    """The columns as strings, ids canonical; ``accession_raw`` and ``study_raw``: as written; ``patient_bare``: without
-    what is ignored. ValueError where ``row`` is not unique."""
+def frames_of(images: pa.Table, reports: pa.Table, ignore: tuple[str, ...]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Both tables with their columns as strings, ids canonical; ``accession_raw`` and ``study_raw``: as written;
+    ``patient_bare``: without what is ignored; ``owner``: that, or of a report without a patient its study's.
+
+    What stands for no id is none: `placeholders` of the images' ids and of both sides' patients. ValueError where
+    ``row`` is not unique.
+    """
+    left, right = _frame(images), _frame(reports)
+    right = right.with_columns(_known_repetition(reports["patient"], right["patient"], left["patient"]))
+    left = left.with_columns(_without(name, placeholders(left[name].unique())) for name in ("accession", "study"))
+    nobody = placeholders(pl.concat([left["patient"], right["patient"]]).unique())
+    left, right = (
+        frame.with_columns(_without("patient", nobody)).with_columns(patient_bare=bare(pl.col("patient"), ignore))
+        for frame in (left, right)
+    )
+    whose = left.filter((pl.col("study") != "") & (pl.col("patient_bare") != ""))
+    whose = whose.select("study", owner="patient_bare").unique().filter(~pl.col("study").is_duplicated())
+    right = right.join(whose, on="study", how="left", maintain_order="left")
+    own = pl.when(pl.col("patient_bare") != "").then("patient_bare")
+    return left, right.with_columns(owner=pl.coalesce(own, "owner", pl.lit("")))
+
+
+def _known_repetition(cells: pa.ChunkedArray, patients: pl.Series, known: pl.Series) -> pl.Series:
+    """``patients``, the reports' canonical ids; of an HL7 list, if its best is no image's, the first that is one."""
+    ids, made = set(known.unique()), patients.to_list()
+    for i, cell in enumerate(cells.to_pylist()):
+        if cell and "~" in cell and made[i] not in ids:
+            made[i] = next((id_ for part in cell.split("~") if (id_ := canonical_id(part)) in ids and id_), made[i])
+    return pl.Series("patient", made, pl.String)
+
+
+def _without(name: str, values: set[str]) -> pl.Expr:
+    return pl.when(pl.col(name).is_in(sorted(values))).then(pl.lit("")).otherwise(name).alias(name)
+
+
+def _frame(table: pa.Table) -> pl.DataFrame:
     present = [name for name in _OPTIONAL if name in table.column_names]
     frame = pl.DataFrame(pl.from_arrow(table.select([*_COLUMNS, *present])))
     if frame["row"].is_duplicated().any():
@@ -34,8 +68,7 @@ def frame_of(table: pa.Table, ignore: tuple[str, ...]) -> pl.DataFrame:
     frame = frame.with_columns(pl.col(*_COLUMNS[1:], "status", "order").fill_null("").str.strip_chars(PADDING))
     frame = frame.with_columns(pl.col("several").fill_null("ambiguous"))
     frame = frame.with_columns(pl.col(name).alias(f"{name}_raw") for name in ("accession", "study"))
-    frame = frame.with_columns(canonical_ids(name) for name in ("accession", "study", "patient"))
-    return frame.with_columns(patient_bare=bare(pl.col("patient"), ignore))
+    return frame.with_columns(canonical_ids(name) for name in ("accession", "study", "patient"))
 
 
 def bare(ids: pl.Expr, ignore: tuple[str, ...]) -> pl.Expr:
@@ -78,9 +111,8 @@ def _listed(reports: pl.DataFrame, key: str, known: pl.Series) -> pl.DataFrame:
     ids = known.unique()
     inside = "".join(c for c in separators() if ids.str.contains(c, literal=True).any())
     raw = pl.col(f"{key}_raw")
-    lists = raw.str.contains(r"[;|~,/&+\s\[]") & ~pl.col(key).is_in(ids.implode()) | raw.str.contains(
-        "\\", literal=True
-    )
+    whole = pl.col(key).is_in(ids.implode())
+    lists = (raw.str.contains(r"[;|~,/&+\s\[]") & ~whole) | raw.str.contains(r"[\\~]")
     cells = reports.filter(lists)[f"{key}_raw"].unique().to_list()
     parts = [[i for e in listed(cell, separators(inside)) if (i := canonical_id(e))] for cell in cells]
     several = pl.DataFrame(
@@ -88,6 +120,53 @@ def _listed(reports: pl.DataFrame, key: str, known: pl.Series) -> pl.DataFrame:
     )
     frame = reports.join(several, on=f"{key}_raw", how="left")
     return frame.with_columns(pl.coalesce("key", pl.concat_list(key))).explode("key")
+
+
+def by_patient(mine: pl.DataFrame, theirs: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """Keys under which several patients are known, on either side, lead each patient's images to that one's reports.
+
+    (images, reports, refused): ``refused`` are the images whose key leads only to others' reports
+    (PATIENT_MISMATCH) or to ones of whom nobody says whose they are (SEVERAL_PATIENTS).
+    """
+    known = pl.concat([mine.select("key", who="patient_bare"), theirs.select("key", who="owner")])
+    known = known.filter(pl.col("who") != "").unique()
+    keys = known.filter(pl.col("key").is_duplicated())["key"].unique().implode()
+    shared = pl.col("key").is_in(keys)
+    unknown = theirs.filter(shared & (pl.col("owner") == ""))["key"].unique().implode()
+    of_others = ~pl.col("key").is_in(unknown) & (pl.col("patient_bare") != "")
+    reason = (
+        pl.when(of_others).then(pl.lit(Reason.PATIENT_MISMATCH.value)).otherwise(pl.lit(Reason.SEVERAL_PATIENTS.value))
+    )
+    met = mine.filter(shared & pl.col("key").is_in(theirs["key"].unique().implode())).with_columns(refusal=reason)
+    # a report of nobody known is no one's of several: its key ends as no image's does
+    mine = mine.with_columns(
+        key=pl.when(shared).then(pl.concat_str("key", pl.lit("\0"), "patient_bare")).otherwise("key")
+    )
+    ends = pl.when(pl.col("owner") == "").then(pl.lit("\0")).otherwise("owner")
+    theirs = theirs.with_columns(key=pl.when(shared).then(pl.concat_str("key", pl.lit("\0"), ends)).otherwise("key"))
+    refused = met.join(mine.join(theirs, on="key", how="semi"), on="row", how="anti")
+    return mine, theirs, refused
+
+
+def of_another_study(
+    found: pl.DataFrame, mine: pl.DataFrame, reports: pl.DataFrame, compare: bool
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Of the images that their patient's day has led to a report: (those whose study it is, ``refused``).
+
+    A day of several studies does not say which of them the report is of, and a report under another accession number
+    of the same form (``compare``) is another study's; of another form it may be the same one, spelt otherwise.
+    """
+    study, accession = (pl.col(name).filter(pl.col(name) != "").n_unique() for name in ("study", "accession"))
+    counts = mine.group_by("key").agg(studies=study, numbers=accession)
+    several = counts.filter((pl.col("studies") > 1) | ((pl.col("studies") == 0) & (pl.col("numbers") > 1)))["key"]
+    found = found.join(reports.select(report="row", other="accession"), on="report", how="left")
+    own, other = (
+        pl.col(name).str.replace_all(r"\p{L}", "a").str.replace_all(r"\p{N}", "#") for name in ("accession", "other")
+    )
+    differs = (pl.col("accession") != pl.col("other")) & (own == other) & (own != "") & pl.lit(compare)
+    is_other = ~pl.col("ambiguous") & (pl.col("key").is_in(several.implode()) | differs)
+    refused = found.filter(is_other).with_columns(refusal=pl.lit(Reason.ANOTHER_STUDY.value))
+    return found.filter(~is_other).drop("other"), refused.drop("other")
 
 
 def _patient_day(patient: str) -> pl.Expr:

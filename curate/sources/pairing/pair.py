@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from curate.errors import RecipeError
 from curate.record import Reason
-from curate.sources.pairing.keys import IGNORE, PAIR_KEYS, bare, frame_of, keys_of
+from curate.sources.pairing.keys import IGNORE, PAIR_KEYS, bare, by_patient, frames_of, keys_of, of_another_study
 from curate.sources.reports.several import Candidate, resolve
 
 IMAGE_MATCH = pa.schema(
@@ -24,6 +24,8 @@ IMAGE_MATCH = pa.schema(
 )
 REPORT_MATCH = pa.schema([("row", pa.int64()), ("used", pa.bool_()), ("reason", pa.string())])
 _NO_PARTS = pl.lit([], pl.List(pl.Int64))
+_NOBODY, _NONE = pl.lit(None, pl.Int64), pl.lit(None, pl.String)
+_DECIDED = ("row", "patient", "key", "turn", "report", "also")
 
 
 @dataclass(frozen=True)
@@ -58,14 +60,16 @@ def pair(images: pa.Table, reports: pa.Table, rules: PairRules) -> tuple[pa.Tabl
     For each image the first key of ``rules.by`` that it has and that some report shares decides, by equal ids, else by
     what ``rules.ignore`` leaves of them: one report is a match; of several one that `resolve` chooses, else they are
     AMBIGUOUS_REPORT; reports of equal text (case and white space apart) count as one, the lowest row, and one without
-    text steps aside for one with text. No key: ORPHAN_IMAGE. Both patients known and different: PATIENT_MISMATCH. A bad
-    report's reason becomes that of the images it matches.
+    text steps aside for one with text. No key: ORPHAN_IMAGE. Both patients known and different: PATIENT_MISMATCH. Where
+    several patients share a key, each has the reports that name it (or its study), and a report that names nobody is
+    no one's: SEVERAL_PATIENTS. By patient and day, a report that may be of another study is none: ANOTHER_STUDY. What
+    stands for no id ("0", "n/a", "TEMP") is none. A bad report's reason becomes that of the images it matches.
 
     image_match: ``row``, ``report`` int64 (null: none), ``also`` (reports that follow it: addenda), ``reason`` (null:
     paired). report_match: ``row``, ``used`` (an image has it, or its equal), ``reason``: its own, else SUPERSEDED where
     an image has a later one in its place or it was cancelled, else ORPHAN_REPORT where not used, else null.
     """
-    left, right = frame_of(images, rules.ignore), frame_of(reports, rules.ignore)
+    left, right = frames_of(images, reports, rules.ignore)
     current = right.filter(pl.col("status") != "void")
     decided: list[pl.DataFrame] = []
     members: list[pl.DataFrame] = []
@@ -74,12 +78,20 @@ def pair(images: pa.Table, reports: pa.Table, rules: PairRules) -> tuple[pa.Tabl
         for relaxed in (False, True) if rules.ignore and key != "image" else (False,):
             mine, theirs = keys_of(left, current, key, rules.ignore if relaxed else ())
             mine, turn = mine.filter(pl.col("key") != ""), pl.lit(len(decided)).alias("turn")
+            refused = mine.clear().with_columns(refusal=_NONE)
+            if rules.require_same_patient:
+                mine, theirs, refused = by_patient(mine, theirs)
             members.append(_grouped(theirs.join(mine, on="key", how="semi")).with_columns(turn))
-            mine = mine.join(pending, on="row", how="semi")
+            mine_all, mine = mine, mine.join(pending, on="row", how="semi")
             groups = members[-1].filter("leads").select("key", "report", "also", "ambiguous", "turn")
             found = mine.join(groups, on="key")
+            if key == "patient_date":
+                found, others = of_another_study(found, mine_all, right, "accession" in rules.by)
+                refused = pl.concat([refused, others.select(refused.columns)])
             strange = pl.col("ambiguous") | (pl.col("unlike") & relaxed if key != "image" else False)
-            decided.append(found.select("row", "patient", "key", "turn", "report", "also", ambiguous=strange))
+            found = found.select(*_DECIDED, ambiguous=strange, refusal=_NONE)
+            refused = refused.join(pending, on="row", how="semi").with_columns(turn, report=_NOBODY, also=_NO_PARTS)
+            decided.append(pl.concat([found, refused.select(*_DECIDED, "refusal", ambiguous=False)], how="diagonal"))
             pending = pending.join(decided[-1], on="row", how="anti")
     found = _judge(pl.concat(decided), right, rules)
     orphans = pending.select("row", report=pl.lit(None, pl.Int64), also=_NO_PARTS, reason=_lit(Reason.ORPHAN_IMAGE))
@@ -156,9 +168,10 @@ def _judge(found: pl.DataFrame, reports: pl.DataFrame, rules: PairRules) -> pl.D
     both = found.join(theirs, on="report", how="left")
     mine, other = bare(pl.col("patient"), rules.ignore), bare(pl.col("other"), rules.ignore)
     stranger = (mine != other) & (mine != "") & (other != "") & pl.lit(rules.require_same_patient)
-    refused = pl.col("ambiguous") | stranger
+    refused = pl.col("ambiguous") | stranger | pl.col("refusal").is_not_null()
     reason = (
-        pl.when("ambiguous").then(_lit(Reason.AMBIGUOUS_REPORT))
+        pl.when(pl.col("refusal").is_not_null()).then("refusal")
+        .when("ambiguous").then(_lit(Reason.AMBIGUOUS_REPORT))
         .when(stranger).then(_lit(Reason.PATIENT_MISMATCH))
         .otherwise("reason")
     )  # fmt: skip

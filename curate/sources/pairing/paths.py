@@ -83,7 +83,8 @@ def beside(
     ``names``: what an image is asked for by (its relative path); ``paths``: where it lies, absolute; ``places``: for
     each report, where the image may lie that it asks for. A report's image is the one in its place; else the one of
     that name; else, as conversion changes suffixes and a text lies beside its image, the one of that name but for the
-    suffix; else the only one of the archive with this bare name but for the suffix.
+    suffix; else the only one of the archive with this bare name but for the suffix; else the only one in its place, or
+    of that bare name, in any letter case.
     """
     at, there = dict(zip(paths, names, strict=True)), set(names)
     both = [(name.replace("\\", "/"), where) for name, where in zip(asked, places, strict=True)]
@@ -99,6 +100,10 @@ def beside(
     bare: dict[str, list[str]] = {}
     for one in stems:
         bare.setdefault(one.rpartition("/")[2], []).append(one)
+    low_places, low_names = (
+        _in_any_case(by_place.items()),
+        _in_any_case((s.rpartition("/")[2], n) for s, n in stems.items()),
+    )
     merged: set[str] = set()
 
     def like(name: str, where: Sequence[str]) -> str:
@@ -110,10 +115,23 @@ def beside(
             if len(known) == 1 and (f"/{wanted}".endswith(f"/{known[0]}") or f"/{known[0]}".endswith(f"/{wanted}")):
                 merged.add(known[0])
                 return stems[known[0]]
-        return name
+        cases = [low_places.get(w.casefold()) for p in where for w in (p, stem(p))]
+        cases += [low_names.get(w.rpartition("/")[2].casefold()) for w in (name, stem(name)) if "/" not in name]
+        other = next((case for case in cases if case), None)
+        if other is not None:
+            merged.add(stem(other))
+        return other or name
 
     told = [found or (like(name, where) if name else "") for found, (name, where) in zip(exact, both, strict=True)]
     return told, [stems[one] if (one := stem(name)) in merged else name for name in names]
+
+
+def _in_any_case(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Name without letter case -> what it leads to, of names that are one of a kind so."""
+    found: dict[str, str] = {}
+    for name, to in pairs:
+        found[name.casefold()] = "" if name.casefold() in found else to
+    return found
 
 
 def _by_stem(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:

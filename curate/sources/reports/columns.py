@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 from curate.deid.text import vocabulary
-from curate.sources.reports.markup import plain_text
+from curate.sources.reports.markup import plain_text, report_text
 from curate.sources.reports.section import canonical
 
 
@@ -230,7 +230,9 @@ def decoded(value: Any, kinds: Kinds, path: str = "") -> Any:
         }
     if isinstance(value, list):
         return [decoded(each, kinds, path) for each in value]
-    return plain_text(value) if isinstance(value, str) and kinds.of(path) is not Kind.FILE else value
+    if not isinstance(value, str) or kinds.of(path) is Kind.FILE:
+        return value
+    return report_text(value) if kinds.of(path) in WORDS else plain_text(value)
 
 
 def column_key(key: str) -> str:

@@ -2,7 +2,8 @@
 
 RFC 4180 is one dialect of many. Spreadsheets begin with "sep=;", Spark escapes quotes with backslashes, hand-made files
 have blanks around quotes, databases quote nothing. The dialect is the one under which the first records have as many
-cells as the header has names.
+cells as the header has names. Line breaks that no quotes hold belong to the cell above them where the records' first
+cells, ids of few forms, tell a record's first line from others.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 
+from curate.sources.identity import shape
 from curate.sources.reports.encoding import mend
 
 MAX_CELL = 1 << 22  # characters; an unclosed quote must not swallow the rest of the file
@@ -21,17 +23,38 @@ _DELIMITERS = ",;\t|"
 _SAMPLE = 200  # lines that show the dialect
 _SAMPLE_CHARACTERS = 1 << 20
 _SEPARATOR = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE | re.DOTALL)  # Excel's own first line
+_ID = re.compile(r"(?=\D*\d)\S{1,64}")
 _ESCAPED = re.compile(r'(?<!\\)((?:\\\\)*)\\"')
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """``width`` cells a record, of which the last may be absent down to ``least``: a header can end in delimiters."""
+    """``width`` cells a record, of which the last may be absent down to ``least``: a header can end in delimiters.
+    ``starts``: the forms of the ids that records begin with, if they do; ``opens`` and ``ends``: the first cell is
+    words, the last one is; ``loose``: some cells have line breaks and no quotes."""
 
     delimiter: str
-    quoting: str = "rfc"  # rfc, blanks, backslash, backslash blanks, none
+    quoting: str = "rfc"  # rfc, blanks, backslash, backslash blanks, single, none
     width: int = 1
     least: int = 1
+    starts: frozenset[str] = frozenset()
+    opens: bool = False
+    ends: bool = False
+    loose: bool = False
+
+    def fits(self, cells: list[str]) -> bool:
+        """Neither too few cells nor too many."""
+        return len(cells) >= self.least and not any(cells[self.width :])
+
+    def goes_on(self, record: list[str], cells: list[str]) -> bool:
+        """Do ``cells``, of a line of its own, belong to the record above it? Its last cell then goes on in the line's
+        first, which begins with no id."""
+        first, open_end = cells[0], self.ends or not self.fits(record)
+        if not (self.starts and open_end and _is_id(record[0]) and first.strip()):
+            return False
+        if _form(first) in self.starts or (_is_id(first) and len(cells) >= self.least):
+            return False
+        return len(cells) < self.least or self.loose
 
 
 def read_csv(lines: Iterator[str]) -> tuple[list[str], Iterator[list[str] | None]]:
@@ -52,7 +75,7 @@ def read_csv(lines: Iterator[str]) -> tuple[list[str], Iterator[list[str] | None
     _, dialect, skip = max(ranked, key=lambda found: found[0])
     again = _Lines(map(_CLEANED[dialect.quoting](dialect.delimiter), islice(rest, skip, None)))
     names = _header(again, dialect.delimiter, dialect.quoting)
-    return [name.strip("\ufeff \t\r\n\xa0") for name in names], _records(again, dialect)
+    return [name.strip("\ufeff \t\r\n\xa0") for name in names], _records(_lines_of(again, dialect), dialect)
 
 
 def _sample(lines: Iterator[str]) -> list[str]:
@@ -71,7 +94,8 @@ def _best(sample: list[str], delimiters: str, complete: bool) -> tuple[tuple[boo
     """The dialect that fits most of the records, of those the one with the most columns; first come, first taken."""
     best, rank = Dialect(delimiters[0]), (False, 0, 0, 0)
     for delimiter in delimiters:
-        for quoting in _QUOTINGS if delimiter == "\t" else _QUOTINGS[:-1]:
+        ways = ("single",) if _is_single(sample, delimiter) else _QUOTINGS if delimiter == "\t" else _QUOTINGS[:-1]
+        for quoting in ways:
             found, fit, of = _fit(sample, delimiter, quoting, complete)
             new = (found.width > 1 and 2 * fit >= of, found.width, fit - of, fit)
             if new > rank:
@@ -86,12 +110,44 @@ def _fit(sample: list[str], delimiter: str, quoting: str, complete: bool) -> tup
     again = _Lines(map(_CLEANED[quoting](delimiter), sample))
     names = _header(again, delimiter, quoting)
     named = max((i for i, name in enumerate(names, 1) if name.strip()), default=0)
-    dialect = Dialect(delimiter, quoting, max(len(names), 1), max(named, 1))
-    found = list(_records(again, dialect))
+    plain = Dialect(delimiter, quoting, max(len(names), 1), max(named, 1))
+    lines = list(_lines_of(again, plain))
+    dialect = _with_starts(plain, [cells for cells in lines if cells is not None])
+    found = list(_records(iter(lines), dialect))
     if not complete and len(found) > 1:
         del found[-1]
     found.insert(0, names)
-    return dialect, sum(cells is not None and not any(map(_is_unread, cells)) for cells in found), len(found)
+    whole = [cells for cells in found if cells is not None]
+    return dialect, sum(not any(map(_is_unread, cells)) for cells in whole), len(found)
+
+
+def _with_starts(dialect: Dialect, lines: list[list[str]]) -> Dialect:
+    """The dialect with what its records begin and end with: with ids, if the first of them begins with one."""
+    records = [cells for cells in lines if dialect.fits(cells)]
+    if dialect.width < 2 or not records:
+        return dialect
+    starts = frozenset(_form(cells[0]) for cells in records if _is_id(cells[0])) if _is_id(lines[0][0]) else frozenset()
+    records = [cells for cells in records if not starts or _is_id(cells[0])]
+    opens, ends = (2 * sum(" " in cells[i].strip() for cells in records) >= len(records) for i in (0, -1))
+    loose = any(len(cells) < dialect.least and _form(cells[0]) not in starts for cells in lines)
+    return replace(dialect, starts=starts, opens=opens, ends=ends, loose=loose)
+
+
+def _is_id(cell: str) -> bool:
+    """One word with a digit in it."""
+    return _ID.fullmatch(cell.strip()) is not None
+
+
+def _form(cell: str) -> str:
+    """The shape of a cell whatever the lengths of its parts: of "A-0012" as of "B-7"."""
+    return re.sub(r"\{\d+\}", "", shape(cell))
+
+
+def _is_single(sample: list[str], delimiter: str) -> bool:
+    """Do most lines have a cell between single quotes?"""
+    mark = re.escape(delimiter)
+    cell = re.compile(rf"(?:^|{mark})'(?:[^']|'')*'(?={mark}|[\r\n]|$)")
+    return 2 * sum(cell.search(line) is not None for line in sample) > len(sample)
 
 
 def _is_unread(cell: str) -> bool:
@@ -103,7 +159,8 @@ def _is_unread(cell: str) -> bool:
 def _header(lines: _Lines, delimiter: str, quoting: str) -> list[str]:
     """The names in the first row that is not empty."""
     record = next((line for line in lines if line.strip()), "")
-    while quoting != "none" and record.count('"') % 2 and len(record) < MAX_CELL and (more := next(lines, "")):
+    quote = "'" if quoting == "single" else '"'
+    while quoting != "none" and record.count(quote) % 2 and len(record) < MAX_CELL and (more := next(lines, "")):
         record += more  # a name with a line break in it
     try:
         names = next(_reader(io.StringIO(record, newline=""), delimiter, quoting), [])
@@ -137,9 +194,9 @@ def _doubled_without_blanks(delimiter: str) -> Callable[[str], str]:
 
 _CLEANED: dict[str, Callable[[str], Callable[[str], str]]] = {
     "rfc": _plain, "blanks": _without_blanks, "backslash": _doubled, "backslash blanks": _doubled_without_blanks,
-    "none": _plain,
+    "none": _plain, "single": _plain,
 }  # fmt: skip
-_QUOTINGS = tuple(_CLEANED)  # the likeliest first; databases' tables with tabs alone quote nothing
+_QUOTINGS = tuple(_CLEANED)[:-1]  # the likeliest first; databases' tables with tabs alone quote nothing
 
 
 def _reader(lines: Iterator[str], delimiter: str, quoting: str) -> Iterator[list[str]]:
@@ -147,7 +204,7 @@ def _reader(lines: Iterator[str], delimiter: str, quoting: str) -> Iterator[list
     csv.field_size_limit(max(MAX_CELL, csv.field_size_limit()))
     if quoting == "none":
         return csv.reader(lines, delimiter=delimiter, strict=True, quoting=csv.QUOTE_NONE)
-    return csv.reader(lines, delimiter=delimiter, strict=True)
+    return csv.reader(lines, delimiter=delimiter, strict=True, quotechar="'" if quoting == "single" else '"')
 
 
 class _Lines:
@@ -171,9 +228,9 @@ class _Lines:
         self._again.extend(reversed(self.taken[1:]))
 
 
-def _records(lines: _Lines, dialect: Dialect) -> Iterator[list[str] | None]:
+def _lines_of(lines: _Lines, dialect: Dialect) -> Iterator[list[str] | None]:
+    """The cells of every record as quotes hold it together, None where they do not; mostly of one line."""
     rows = _reader(lines, dialect.delimiter, dialect.quoting)
-    width, least = dialect.width, dialect.least
     while True:
         lines.taken.clear()
         try:
@@ -182,10 +239,33 @@ def _records(lines: _Lines, dialect: Dialect) -> Iterator[list[str] | None]:
             return
         except csv.Error:
             cells = None
-        if cells is not None and not cells:
-            continue
-        if cells is None or len(cells) < least or any(cells[width:]):
+        if cells is None or (len(lines.taken) > 1 and not dialect.fits(cells)):
             lines.give_back()
             yield None
-        else:
-            yield cells if len(cells) >= width else cells + [""] * (width - len(cells))
+        elif cells:
+            yield cells
+
+
+def _records(lines: Iterator[list[str] | None], dialect: Dialect) -> Iterator[list[str] | None]:
+    """Lines joined to records. Where no ids tell whose a line of too few cells is, or it is an id alone amid lines that
+    go on ("T12"), the record above that ends in words may be cut off by it and is broken too; without ids also the one
+    below that begins with words."""
+    held: list[str] | None = None
+    doubted = False
+    for cells in lines:
+        if held is not None and cells is not None and dialect.goes_on(held, cells):
+            held = [*held[:-1], f"{held[-1].rstrip()}\n{cells[0]}", *cells[1:]]
+            continue
+        short = cells is not None and len(cells) < dialect.least and (not dialect.starts or dialect.loose)
+        if held is not None:
+            yield None if doubted or (short and dialect.ends) else _whole(held, dialect)
+            doubted = not dialect.starts and dialect.opens and len(held) < dialect.least
+        held = cells
+        if cells is None:
+            yield None
+    if held is not None:
+        yield None if doubted else _whole(held, dialect)
+
+
+def _whole(cells: list[str], dialect: Dialect) -> list[str] | None:
+    return [*cells, *[""] * (dialect.width - len(cells))] if dialect.fits(cells) else None

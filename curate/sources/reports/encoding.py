@@ -34,8 +34,9 @@ def text_encoding(head: bytes) -> tuple[str, str]:
     for mark, codec in _MARKS:
         if head.startswith(mark):
             return codec, "surrogatepass"
-    pairs = len(head) // 2
-    even, odd = head[: 2 * pairs : 2].count(0), head[1 : 2 * pairs : 2].count(0)
+    text = head.rstrip(b"\0")  # what fills a file up says nothing
+    pairs = len(text) // 2
+    even, odd = text[: 2 * pairs : 2].count(0), text[1 : 2 * pairs : 2].count(0)
     # Latin letters, digits and separators have a zero byte each; more than a stray one on the other side is no text
     if pairs >= 4 and max(even, odd) * 5 >= pairs and min(even, odd) * 50 <= pairs:
         codec = "utf-16-le" if odd > even else "utf-16-be"
@@ -57,9 +58,10 @@ def mend(text: str) -> str | None:
     """``text``, decoded as UTF-8 with escaped bytes (PEP 383), made whole; None where that would be a guess.
 
     Escaped bytes are cp1252 where the value holds no UTF-8 beside them, all of its bytes are assigned in cp1252 (else
-    latin-1 would make them C1 controls) and they are few, as accents are. NUL is a sign of another encoding.
+    latin-1 would make them C1 controls) and they are few, as accents are. NUL at an end is padding, as in DICOM; within
+    it is a sign of another encoding.
     """
-    if "\0" in text:
+    if "\0" in text and "\0" in (text := text.strip("\0")):
         return None
     if text.isascii() or not _SURROGATE.search(text):
         return text

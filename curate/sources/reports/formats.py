@@ -76,7 +76,14 @@ def explain_content(path: Path) -> tuple[str, str]:
             head = file.read(8)
     except OSError:
         head = b""
-    for magic, suffix in ((b"%PDF", ".pdf"), (_OLE, ".xls"), (b"MSH|", ".hl7"), (b"<?xml", ".xml")):
+    for magic, suffix in (
+        (b"%PDF", ".pdf"),
+        (_OLE, ".xls"),
+        (b"MSH|", ".hl7"),
+        (b"FHS|", ".hl7"),
+        (b"BHS|", ".hl7"),
+        (b"<?xml", ".xml"),
+    ):
         if head.startswith(magic):
             what, fix = explain(f"x{suffix}")
             return f": it {what}", fix

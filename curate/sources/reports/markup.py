@@ -19,11 +19,17 @@ from striprtf.striprtf import rtf_to_text
 
 from curate.sources.reports.tags import without_tags
 
-__all__ = ["plain_text"]
+__all__ = ["plain_text", "report_text"]
 
 _DEEPEST = 24  # decodings one inside another; a text that needs more is left at that
 _INVISIBLE = "\ufeff\u200b\u2060\u00ad"  # marks of byte order, width and hyphenation: never of a word
-_SUSPECT = re.compile(rf"[\\<&~{_INVISIBLE}]|_x[0-9A-Fa-f]{{4}}_|=\r?\n|[=%]0[AaDd]")
+_SUSPECT = re.compile(rf"[\\<&~{_INVISIBLE}]|_x[0-9A-Fa-f]{{4}}_|=\r?\n|[=%]0[AaDd]|%20")
+# "1.No fracture", "#2No mass": the number of a list's item, whose word is no part of an identifier or a day
+_MONTH = r"(?i:jan|feb|m[a\u00e4]r|apr|ma[iy]|jun|jul|aug|sep|o[ck]t|nov|de[cz])[^\W\d_]*[. ]{0,2}\d"
+_ITEM = re.compile(
+    rf"(?:^|(?<=[\s.:;(]))(?P<number>\d{{1,2}}\.|#\d{{1,2}}(?=[A-Z]))(?!{_MONTH})(?=(?:[^\W\d_]{{2,}}|\u00d8)(?![\w-]))",
+    re.MULTILINE,
+)
 
 
 def plain_text(text: str) -> str:
@@ -42,23 +48,54 @@ def plain_text(text: str) -> str:
     return text
 
 
+def report_text(raw: str) -> str:
+    """The `plain_text` of a report's words, with the number of a list's item apart from the word glued to it."""
+    return _ITEM.sub(r"\g<number> ", plain_text(raw))
+
+
 # -- RTF ---------------------------------------------------------------------------------------------------------------
 
 _RTF = re.compile(r"\{\s*\\rtf\d?(?![a-z])")
 _RTF_TOKEN = re.compile(r"\\[^a-z]|\\bin\d+|[{}]", re.IGNORECASE)
 # of a document cut to its body: control words that nothing else writes, a paragraph among them
 _RTF_WORD = re.compile(r"\\(pard?|plain|fs\d+|f\d+|cf\d+|b0|i0|ul0|ulnone|ql|lang\d+|viewkind\d|line)(?![a-z])")
+# marks alone, of a document whose braces are gone
+_RTF_MARK = re.compile(
+    r"\\(?:'(?P<hex>[0-9a-f]{2})|(?P<word>pard?|plain|line|tab|[biv][01]?|ul[01w]?|ulnone|strike0?|sub|super|nosupersub"
+    r"|q[lrcj]|(?:fs|f|cf|cb|highlight|li|ri|fi|sa|sb|sl|lang|viewkind)-?\d{1,5})(?![A-Za-z0-9])[ ]?)"
+)
 _RTF_HIDDEN = re.compile(r"\\(?:v|deleted)(?:1)?(?![a-z0-9])[ ]?[^{}\\]*(?=\\(?:v|deleted)0|\})")
 
 
 def _rtf(text: str) -> str:
+    if "\\" not in text:
+        return text
     start = _RTF.search(text)
     if start is not None:
         end = _rtf_end(text, start.start())
         parts = (text[: start.start()].rstrip(), _of_rtf(text[start.start() : end]), text[end:].strip(" \t\r\n\0"))
         return "\n".join(part for part in parts if part)
+    if "\\" not in _RTF_MARK.sub("", text) and _PATH.search(text) is None:  # nothing but marks of print
+        return _RTF_MARK.sub(_rtf_meaning, _RTF_HIDDEN.sub("", text))
     words = set(_RTF_WORD.findall(text)) if "\\par" in text else set()
     return _of_rtf("{\\rtf1\\ansi " + text + "}") if len(words) > 1 and words & {"par", "pard"} else text
+
+
+def _rtf_meaning(found: re.Match[str]) -> str:
+    if found["hex"]:
+        return _bytes(bytes.fromhex(found["hex"]))
+    if found["word"] in ("par", "line"):
+        return "\n"
+    if found["word"] == "tab":
+        return "\t"
+    return " " if found["word"] in ("b0", "i0", "ul0", "ulnone", "strike0") and _is_within(found) else ""
+
+
+def _is_within(found: re.Match[str]) -> bool:
+    """Does a word end before the mark and one begin behind its blank? The blank is then the words' own, too."""
+    before, behind = found.string[: found.start()], found.string[found.end() :]
+    blank = found[0].endswith(" ") and behind[:1].isalnum()
+    return blank and before[-1:].isalnum() and not re.search(r"\\[a-z]+-?\d*$", before[-12:])
 
 
 def _rtf_end(text: str, start: int) -> int:
@@ -164,6 +201,9 @@ _DOUBLED_PATH = re.compile(r"(?<![^\W\d_])[A-Za-z]:\\\\(?!\\)")
 _QUOTE = re.compile(r"\\([\"/])")
 _SOFT_BREAK = re.compile(r"=\r?\n|=0D=0A|=0A")
 _PERCENT = re.compile(r"%(?:0D%)?0A", re.IGNORECASE)
+_SURE_PERCENT = re.compile(
+    r"(?P<line>%(?:0D%)?0A)|(?<=[^\W\d_]|[.,;:)])%(?P<code>20|2C|2E|2F|3A|3B|28|29)(?=[^\W_]|[%(])", re.IGNORECASE
+)
 _NO_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _NO_QUOTED_PRINTABLE = re.compile(r"=(?!\r?\n|[0-9A-F]{2}|$)")
 
@@ -175,16 +215,28 @@ def _excel(text: str) -> str:
 def _written_out(text: str) -> str:
     if "\\" not in text:
         return text
-    if _DOUBLED_PATH.search(text) and _BREAK.search(text) and "\\" not in _JSON.sub("", text):
-        return _JSON.sub(_json_meaning, text)  # all of the text was escaped, its paths too
-    text = _outside_paths(_CODE_POINT, lambda found: _visible(int(found[1] or found[2], 16)), text)
-    if max(text, default="") >= "\ud800" and any("\ud800" <= c <= "\udfff" for c in text):  # \ud83d\ude00
-        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if _is_all_escaped(text):  # its paths too
+        return _whole(_JSON.sub(_json_meaning, text))
+    text = _whole(_outside_paths(_CODE_POINT, lambda found: _visible(int(found[1] or found[2], 16)), text))
     broken = _outside_paths(_BREAK, "\n", _outside_paths(_CRLF, "\n", text))
     if broken != text:
         broken = _outside_paths(_LOOSE_BREAK, "\n", broken)
     broken = _outside_paths(_TABULATOR, "\t", broken)
     return _outside_paths(_QUOTE, r"\1", broken) if broken != text or len(_QUOTE.findall(text)) > 1 else broken
+
+
+def _is_all_escaped(text: str) -> bool:
+    """Every backslash is an escape of JSON's, and two quotes or a path are escaped as nothing else would be."""
+    rest = _JSON.sub("", text)
+    quoted = text.count('\\"') > 1 and '"' not in rest
+    return "\\" not in rest and (quoted or bool(_DOUBLED_PATH.search(text) and _BREAK.search(text)))
+
+
+def _whole(text: str) -> str:
+    """Characters beyond the first plane of their two halves, as in \\ud83d\\ude00."""
+    if max(text, default="") >= "\ud800" and any("\ud800" <= c <= "\udfff" for c in text):
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
 
 
 def _json_meaning(found: re.Match[str]) -> str:
@@ -213,10 +265,12 @@ def _quoted_printable(text: str) -> str:
 
 
 def _percent(text: str) -> str:
-    """RFC 3986 2.1, proven by a line break and no "%" that means anything else."""
-    if _PERCENT.search(text) is None or _NO_PERCENT.search(text):
-        return text
-    return _bytes(unquote_to_bytes(text))
+    """RFC 3986 2.1, proven by a line break, or by blanks where none else is, and no "%" that means anything else; where
+    one does, only what can mean nothing else."""
+    proven = _PERCENT.search(text) or ("%20" in text and not re.search(r"\s", text))
+    if proven and not _NO_PERCENT.search(text):
+        return _bytes(unquote_to_bytes(text))
+    return _SURE_PERCENT.sub(lambda found: "\n" if found["line"] else chr(int(found["code"], 16)), text)
 
 
 def _invisible(text: str) -> str:

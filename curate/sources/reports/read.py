@@ -7,19 +7,22 @@ RecipeError before work.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from itertools import chain
 from pathlib import Path, PurePath
 from typing import Any, Literal, cast
 
 from curate.engine.guard import fault_of
 from curate.errors import DropRecord, RecipeError
 from curate.record import Reason
+from curate.sources.identity import folded
 from curate.sources.pairing.paths import stem
 from curate.sources.reports.captions import CaptionRules, gathered
 from curate.sources.reports.columns import safe_name
 from curate.sources.reports.formats import SUFFIXES, Format, explain, explain_content, format_of
-from curate.sources.reports.markup import plain_text
+from curate.sources.reports.markup import plain_text, report_text
 from curate.sources.reports.rows import as_string, named_rows, open_records
 from curate.sources.reports.section import SECTIONS
 from curate.sources.reports.several import Several
@@ -35,8 +38,6 @@ _MAPPINGS = ("sections", "keep")
 _NO_COLUMN = (*_MAPPINGS, "caption")
 _NAMED = ("accession", "study", "patient", "date", "image")  # what a file's name can say
 _AS_IT_IS = frozenset(("image",))  # a path's backslashes are no escapes
-# "1.No fracture": the number of a list's item, whose word is no part of an identifier
-_ITEM = re.compile(r"(?:^|(?<=[\s.:;]))(?P<number>\d{1,2}\.)(?=[A-Z][a-z]+\b)", re.MULTILINE)
 _HEADER = re.compile(r"[A-Za-z]\w*(?:_\w+)+|[A-Z][A-Z0-9]{1,7}")  # FINDINGS_COL, ACC: as no one is called
 
 
@@ -248,14 +249,33 @@ def _table(found: Found, kind: Format, source: _Source) -> Iterator[Report]:
     plan = _Plan(source.columns)
     with open_records(Path(found.path), format=kind, wanted=plan.wanted) as records:
         names, rows = named_rows(records)
+        first = next(rows, None)
         if not names:
-            raise DropRecord(Reason.BAD_ENCODING)
+            raise DropRecord(Reason.EMPTY_REPORT if first is None else Reason.BAD_ENCODING)
+        asked = _as_asked(names, source.columns)
+        names = [asked.get(name, name) for name in names]
         if not source.single and not _is_meant(names, source.columns):
             raise DropRecord(Reason.NOT_A_REPORT)
         _check_names(names, source.columns)
-        for number, row in enumerate(rows, start=1):
+        if first is None:
+            raise DropRecord(Reason.EMPTY_REPORT)
+        for number, row in enumerate(chain([first], rows), start=1):
             identity = f"{relative}#{number}"
-            yield Report(identity, reason=row) if isinstance(row, Reason) else plan.report(identity, row)
+            if isinstance(row, Reason):
+                yield Report(identity, reason=row)
+            else:
+                yield plan.report(
+                    identity, {asked.get(name, name): cell for name, cell in row.items()} if asked else row
+                )
+
+
+def _as_asked(names: Sequence[str], columns: ReportColumns) -> dict[str, str]:
+    """Column of the file -> the column asked for that it is but for letter case, width and blanks, if only one is."""
+    spelt: dict[str, list[str]] = {}
+    for name in names:
+        spelt.setdefault(folded(name), []).append(name)
+    missing = [column for column in columns.asked().values() if column not in names]
+    return {same[0]: column for column in missing if len(same := spelt.get(folded(column), [])) == 1}
 
 
 class _Plan:
@@ -304,7 +324,7 @@ def _report(
     reason: Reason | None = None,
     phi: tuple[str, ...] = (),
 ) -> Report:
-    text = _ITEM.sub(r"\g<number> ", plain_text(raw))
+    text = report_text(raw)
     return Report(
         row=row,
         text=text,
@@ -347,9 +367,22 @@ def _names(found: Found, kind: Format, columns: ReportColumns) -> list[str]:
     """The columns a file has, from its head; [] where it cannot be read."""
     try:
         with open_records(Path(found.path), format=kind, wanted=frozenset(columns.asked().values())) as records:
-            return named_rows(records)[0]
+            names = named_rows(records)[0]
+            asked = _as_asked(names, columns)
+            return [asked.get(name, name) for name in names]
     except DropRecord:
         return []
+
+
+def not_read(reports: Iterable[Report]) -> list[str]:
+    """Of the files that are no reports, how many are of a kind that holds reports often, and what to do."""
+    found: Counter[tuple[str, str]] = Counter()
+    for file in dict.fromkeys(r.file for r in reports if r.reason is Reason.NOT_A_REPORT and r.file):
+        what, fix = explain(PurePath(file).name)
+        if not what.startswith("is "):
+            what, fix = explain_content(Path(file))
+        found[what.removeprefix(": it "), fix] += what.startswith(("is ", ": it "))
+    return [f"{n:,} files beside the reports: each {what}; {fix}" for (what, fix), n in sorted(found.items()) if n]
 
 
 def _is_closed(found: Found) -> bool:

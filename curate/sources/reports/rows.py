@@ -8,7 +8,6 @@ str, of JSON and Parquet whatever they hold.
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +20,9 @@ import pyarrow.parquet as pq
 
 from curate.errors import DropRecord
 from curate.record import Reason
+from curate.sources.identity import folded
 from curate.sources.reports.dialect import read_csv
+from curate.sources.reports.documents import documents, parsed
 from curate.sources.reports.encoding import HEAD, as_string, decode, mended, text_encoding
 from curate.sources.reports.formats import MAX_BYTES, Format, format_of, open_bytes, reading
 from curate.sources.reports.workbook import MAX_WORKBOOK, read_workbook
@@ -54,9 +55,10 @@ def open_records(
 ) -> Iterator[Records]:
     """The records of a file of ``format`` (None: as its name says), a .gz inflated to ``max_bytes`` at most.
 
-    A text file is one record {"text": ...}. ``wanted`` are the columns asked for: of a Parquet file no other is read,
-    of a workbook they choose the sheet. Raises DropRecord: UNREADABLE_FILE, EMPTY_FILE; REFUSED_KIND where the content
-    is of another kind; BAD_ENCODING; TOO_LARGE. Once begun, the rows raise it where the file can be read no further.
+    A text file is one record {"text": ...}. ``wanted`` are the columns asked for, in any letter case: of a Parquet file
+    no other is read, of a workbook they choose the sheet, of a JSON document its form. Raises DropRecord:
+    UNREADABLE_FILE, EMPTY_FILE; REFUSED_KIND where the content is of another kind; BAD_ENCODING; TOO_LARGE. Once begun,
+    the rows raise it where the file can be read no further.
     """
     kind = format or format_of(path.name)
     if kind is None:
@@ -93,7 +95,7 @@ def _opened(file: Any, kind: Format, wanted: Collection[str] | None) -> Records:
         names, cells = read_workbook(_whole(file, MAX_WORKBOOK), wanted)
         return Records("xlsx", _unique(names), tuple(names), _rows(cells, _unique(names), Reason.NOT_A_REPORT))
     if kind == "json" or (kind == "jsonl" and file.peek(64)[:64].removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"["):
-        return Records("json", (), (), map(_json_record, _documents(_text(_whole(file, _MAX_DOCUMENT)))))
+        return Records("json", (), (), map(_json_record, documents(_text(_whole(file, _MAX_DOCUMENT)), wanted)))
     with reading():
         codec, errors = text_encoding(file.peek(HEAD)[:HEAD])
         lines = _lines(io.TextIOWrapper(file, encoding=codec, errors=errors, newline=""))
@@ -127,7 +129,8 @@ def _lines(stream: io.TextIOWrapper) -> Iterator[str]:
         while line := stream.readline(_MAX_LINE):
             if len(line) == _MAX_LINE:
                 raise DropRecord(Reason.TOO_LARGE)
-            yield line
+            if whole := line.strip("\0"):  # what a crash or a fixed size has filled up with
+                yield whole
 
 
 def _unique(names: Collection[str]) -> tuple[str, ...]:
@@ -148,34 +151,11 @@ def _rows(rows: Iterator[list[str] | None], columns: tuple[str, ...], otherwise:
 
 
 def _json_lines(lines: Iterator[str]) -> Iterator[Record]:
-    return (_json_record(_parsed(line)) for line in lines if line.strip())
+    return (_json_record(parsed(line)) for line in lines if line.strip())
 
 
 def _json_record(value: Any) -> Record:
     return mended(value) if isinstance(value, dict) else Reason.BROKEN_ROW
-
-
-def _parsed(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _documents(text: str) -> Iterator[Any]:
-    """The records of a JSON document: an array of objects, the longest array in an object, a table by columns (as
-    pandas writes it), or the object itself; of one that is no document its lines."""
-    whole = _parsed(text)
-    if whole is None:
-        return (_parsed(line) for line in text.splitlines() if line.strip())
-    if isinstance(whole, dict):
-        arrays = [v for v in whole.values() if isinstance(v, list) and v and isinstance(v[0], dict)]
-        tables = list(whole.values())
-        if arrays:
-            whole = max(arrays, key=len)
-        elif tables and all(isinstance(v, dict) and v.keys() == tables[0].keys() for v in tables) and tables[0]:
-            whole = [{name: column[row] for name, column in whole.items()} for row in tables[0]]
-    return iter(whole if isinstance(whole, list) else [whole])
 
 
 # -- Parquet -----------------------------------------------------------------------------------------------------------
@@ -191,7 +171,8 @@ def _parquet(file: Any, wanted: Collection[str] | None) -> Records:
 
 
 def _parquet_rows(parquet: Any, columns: tuple[str, ...], wanted: Collection[str] | None) -> Iterator[Record]:
-    names = None if wanted is None else [name for name in columns if name in wanted]
+    asked = None if wanted is None else set(map(folded, wanted))
+    names = None if asked is None else [name for name in columns if folded(name) in asked]
     with reading():
         for batch in parquet.iter_batches(batch_size=_BATCH, use_threads=False, columns=names):
             lists = [_plain(column, keep_bytes=wanted is not None).to_pylist() for column in batch.columns]

@@ -11,6 +11,8 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 
+from curate.deid.text.vocabulary import Kind, kind
+
 # canonical name -> the headings that mean it, lower case without accents
 _HEADINGS = {
     "exam": "exam|examination|examination performed|exam type|study|procedure|procedures|type of exam|"
@@ -140,9 +142,19 @@ def _before_colons(text: str) -> Iterator[tuple[int, int, str]]:
         before = text[max(line, colon.start() - 2 * _LONGEST) : colon.start()].rstrip(" \t*_】]")
         offset = max(line, colon.start() - 2 * _LONGEST)
         found = _ending(before, offset == line)
-        if found is not None:
+        if found is not None and not (found[1] == "other" and _is_statement(before, text[colon.end() :])):
             close = _CLOSE.match(text, offset + len(before))
             yield offset + found[0], close.end() if close else colon.end(), found[1]
+
+
+def _is_statement(before: str, after: str) -> bool:
+    """Is "Patient: no acute distress." no field? All of what the patient is said to be, to the sentence's end, is words
+    that are nobody's name."""
+    value = re.split(r"[.;\n]", after.lstrip(), maxsplit=1)[0]
+    words = re.findall(r"[^\W_]+", value.lower())
+    bits = [kind(word) for word in words]
+    said = bool(words) and all(b & Kind.KNOWN and (b & Kind.FUNCTION or not b & Kind.NAME) for b in bits)
+    return said and before.rstrip(" \t*_").lower().endswith("patient")
 
 
 def _ending(before: str, whole_line: bool) -> tuple[int, str] | None:

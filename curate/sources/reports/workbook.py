@@ -12,6 +12,7 @@ from python_calamine import CalamineWorkbook
 
 from curate.errors import DropRecord
 from curate.record import Reason
+from curate.sources.identity import folded
 from curate.sources.reports.encoding import as_string
 from curate.sources.reports.formats import reading
 
@@ -31,7 +32,8 @@ def read_workbook(raw: bytes, wanted: Collection[str] | None) -> tuple[list[str]
         book = CalamineWorkbook.from_filelike(io.BytesIO(raw))
         tables = [_table(book, i) for i in range(len(book.sheet_names))]
     tables = [table for table in tables if table]
-    shown = [t for t in tables if wanted and set(wanted) <= {as_string(c).strip() for c in t[0]}] or tables
+    asked = set(map(folded, wanted or ()))
+    shown = [t for t in tables if asked and asked <= {folded(as_string(c)) for c in t[0]}] or tables
     names = [as_string(cell).strip() for cell in shown[0][0]] if shown else []
     if not any(names):
         raise DropRecord(Reason.UNREADABLE_FILE)
@@ -43,8 +45,9 @@ def _table(book: CalamineWorkbook, sheet: int) -> list[list[Any]]:
 
 
 def _rows(tables: list[list[list[Any]]], names: list[str]) -> Iterator[list[str] | None]:
+    header = list(map(folded, names))
     for table in tables:
-        if [as_string(cell).strip() for cell in table[0]] != names:
+        if [folded(as_string(cell)) for cell in table[0]] != header:
             yield None
             continue
         yield from ([as_string(cell) for cell in row] for row in table[1:])

@@ -56,6 +56,12 @@ def row(**more: Any) -> dict[str, Any]:
     }
 
 
+def test_the_number_of_an_item_takes_no_word_with_it(tmp_path: Path) -> None:
+    rows = [{"patient_id": "QH77001", "report": "IMPRESSION: 1.No acute fracture. 2.NO EFFUSION."}]
+    done = clean(as_csv(tmp_path / "r.csv", rows))
+    assert done.data is not None and "1. No acute fracture. 2. NO EFFUSION." in done.data.decode()
+
+
 def clean(path: Path, people: People = NO_ONE, rules: ReleaseRules = RULES, **more: Any) -> Outcome:
     return clean_reports(path, rules, PSEUDO, people, frozenset(), **more)
 

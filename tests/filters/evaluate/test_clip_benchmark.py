@@ -76,6 +76,16 @@ def test_webp_and_unusable_records_are_read_as_they_are(tmp_path: Path):
     assert sum(found.skipped.values()) == 4
 
 
+def test_keys_may_hold_dots(tmp_path: Path):
+    shard(
+        tmp_path / "test" / "0.tar",
+        {"1.2.840.1.png": png(), "1.2.840.1.cls": b"1", "1.2.840.2.png": png(), "1.2.840.2.cls": b"0"},
+    )
+    (tmp_path / "classnames.txt").write_text("a\nb\n")
+    found = read_set(tmp_path)
+    assert found.keys == ["1.2.840.1", "1.2.840.2"] and found.labels == [1, 0] and not found.skipped
+
+
 def test_a_line_left_blank_moves_no_label(tmp_path: Path):
     shard(tmp_path / "test" / "0.tar", {"s0.png": png(), "s0.cls": b"2"})
     (tmp_path / "classnames.txt").write_text("a\n\nc\n\n")
