@@ -14,6 +14,7 @@ came out of the scrubber: those have nobody to find. Notes are made by `benchmar
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import random
 import re
@@ -171,11 +172,11 @@ def public(data: Path) -> dict[str, list[str]]:
         parts = ("comparison", "indication", "findings", "impression")
         found["reports"] = ["\n".join(d.get(s) or "" for s in parts) for d in docs]
     captions: list[str] = []
-    for path in sorted((data / "radiology_pairs").glob("*.jsonl")):
-        docs = map(json.loads, path.read_text(encoding="utf-8").splitlines())
-        captions += [v for d in docs for k, v in d.items() if k in ("caption", "text") and isinstance(v, str)]
+    for path in sorted((data / "radiology_pairs").glob("*.csv")):
+        with path.open(encoding="utf-8", newline="") as lines:
+            captions += [row.get("caption") or "" for row in csv.DictReader(lines)]
     if captions:
-        found["captions"] = list(dict.fromkeys(captions))
+        found["captions"] = [c for c in dict.fromkeys(captions) if c]
     return found
 
 

@@ -38,6 +38,21 @@ _CLOCK = re.compile(
     r"|(?<![\w.:])(1[0-2]|0?[1-9])\s?([ap])\.?m\b",
     re.I,
 )
+_HOURS = re.compile(r"(?<![\w.:/])([01]\d|2[0-3]):?([0-5]\d)\s?(?:hours|hrs?|h)\b", re.I)
+# A day without its year is only one beside a word that dates something, or before a clock time: not "3/10 pain".
+_DAY_ONLY = r"(\d{1,2}/\d{1,2})(?![\d/]|\s?(?:mm|cm|%|pain|strength|images?|slices?|of\b))"
+_STUDY = (
+    r"(?:films?|stud(?:y|ies)|exam\w*|radiographs?|x-?rays?|scans?|cts?|mris?|ultrasounds?|biops(?:y|ies)|surgery"
+    r"|reports?)"
+)
+_CUED = re.compile(
+    rf"\b(?:on|dated|since|until|till|{_STUDY}\s(?:of|from)|compar\w+[^.\n]{{0,60}}\s(?:of|from|to|with|and|,)|signed|prior)"
+    rf"[\s:]{{1,2}}{_DAY_ONLY}",
+    re.I,
+)
+_TIMED = re.compile(
+    r"(?<![\w./])(\d{1,2}/\d{1,2})(?=,?\s(?:at\s)?(?:[01]?\d|2[0-3]):?[0-5]\d(?:\s?[ap]m|\shours|\b(?![.\d])))", re.I
+)
 
 
 def day_of(value: str) -> date | None:
@@ -104,7 +119,29 @@ def told(text: str) -> set[str]:
         found.add(f"{year}年{int(month)}月{int(day)}日")
     for hour, minute, twelve, half in _CLOCK.findall(text):
         found.add(f"t{int(hour)}:{minute}" if hour else f"t{int(twelve)}{half.lower()}")
+    found.update(f"t{int(hour)}:{minute}" for hour, minute in _HOURS.findall(text))
+    for pattern in (_CUED, _TIMED):
+        found.update(f"--{day}" for day in pattern.findall(text) if _is_day_of_a_year(day))
     return found
+
+
+def places(text: str) -> Iterator[tuple[int, int]]:
+    """(start, end) of what of a text is written as a day, a month of a year or a clock time."""
+    for hit in _NUMBERS.finditer(text):
+        if any(True for _ in _readings(hit[1], hit[3], hit[4])):
+            yield hit.span()
+    for pattern in (_DAY_FIRST, _MONTH_FIRST):
+        yield from (hit.span() for hit in pattern.finditer(text) if any(True for _ in _named(hit)))
+    yield from (hit.span() for hit in _MONTH_YEAR.finditer(text) if _is_month(hit["mon"]))
+    for pattern in (_SOLID, _KANJI, _CLOCK, _HOURS):
+        yield from (hit.span() for hit in pattern.finditer(text))
+    for pattern in (_CUED, _TIMED):
+        yield from (hit.span(1) for hit in pattern.finditer(text) if _is_day_of_a_year(hit[1]))
+
+
+def _is_day_of_a_year(written: str) -> bool:
+    a, b = map(int, written.split("/"))
+    return 0 < min(a, b) < 13 and 0 < max(a, b) < 32
 
 
 def days(text: str) -> frozenset[date]:
