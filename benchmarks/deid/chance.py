@@ -2,9 +2,9 @@
 
     python -m benchmarks.deid.chance [--data FOLDER] [--names 2000] [--out FILE]
 
-Every name is searched as the verifier does, in every case and encoding of 7 bytes and more, in every picture. No picture
-holds a name, so each hit is chance. Three counts: hits of the bytes alone (what a search without a bound would call a
-leak), hits that count, and how many may count by the bound that `curate.deid.verify.bytesearch.needed_bits` states.
+Every name is searched as the verifier does, in every case and encoding of 7 bytes and more, in every picture. No
+picture holds a name, so each hit is chance. Three counts: hits of the bytes alone (what a search without a bound would
+call a leak), hits that count, and how many may by the bound that `curate.deid.verify.bytesearch.needed_bits` states.
 The noise is the least favourable there is: of the mean and the spread of the letters themselves.
 """
 
@@ -58,7 +58,7 @@ def real(data: Path) -> Iterator[tuple[str, bytes, int]]:
             continue
         try:
             array = np.ascontiguousarray(pydicom.dcmread(path).pixel_array)
-        except Exception:  # noqa: BLE001, S112  whatever cannot be decoded is no picture
+        except Exception:  # noqa: BLE001  whatever cannot be decoded is no picture
             continue
         raw = array.tobytes()
         mark = (len(raw), raw[len(raw) // 2 : len(raw) // 2 + 64])

@@ -3,9 +3,9 @@
     python -m benchmarks.deid.verifier [--notes 300] [--seed 61] [--data FOLDER] [--out FILE] [--examples]
 
 Each finder of the scrubber is switched off in turn, and each kind of identity in all finders at once; the notes are
-scrubbed, and what the whole scrubber would have taken and this one left is a leak. A leak is noticed where the verifier
-finds anything in that note that it does not find in the note as it is wholly scrubbed; leaks are counted by note, and by
-sentence: each sentence with a leak is also shown to the verifier alone, so that one loud leak hides no silent one.
+scrubbed, and what the whole scrubber would have taken and this one left is a leak. It is noticed where the verifier
+finds anything. Leaks are counted by note, and by sentence: each sentence with a leak is also shown to the verifier
+alone, so that one loud leak hides no silent one.
 
 Wrong: what it finds in notes wholly scrubbed in which nothing was left, and in public texts without identities that
 came out of the scrubber: those have nobody to find. Notes are made by `benchmarks.deid.notes`, which no rule quotes.
@@ -85,7 +85,7 @@ def left(note: Note, out: str) -> list[Span]:
 
 def sentence(note: Note, span: Span) -> tuple[int, int]:
     """Where the line and sentence of the note that hold a span begin and end."""
-    start = max(note.text.rfind(mark, 0, span.start) + len(mark) for mark in (". ", "\n") if True)
+    start = max(note.text.rfind(mark, 0, span.start) + len(mark) for mark in (". ", "\n"))
     ends = [at for mark in (". ", "\n") if (at := note.text.find(mark, span.end)) >= 0]
     return (start if start > 1 else 0), min(ends, default=len(note.text))
 

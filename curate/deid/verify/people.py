@@ -36,10 +36,11 @@ _DEGREE = re.compile(
 )
 # What a person does, and no film, finding or department.
 _ACTS = (
-    r"(?i:held|called|phoned|brought|came|told|said|says|asked|asks|insisted|agreed|accompanied|helped|drove|moved?|cried"
-    r"|phones|calls|will (?:bring|call|return|come)|(?:was|were|is) (?:crying|present|informed|told|notified|called"
-    r"|unable|agitated|uncooperative|anxious|claustrophobic|here)|could not be|did not want|refused|declined|wanted|wants"
-    r"|thinks|thought|wrote|dictated|signed|works|lives|lived|mentioned|in \d+ (?:days?|weeks?|months?))\b"
+    r"(?i:held|called|phoned|brought|came|told|said|says|asked|asks|insisted|agreed|accompanied|helped|drove|moved?"
+    r"|cried|phones|calls|will (?:bring|call|return|come)|(?:was|were|is) (?:crying|present|informed|told|notified"
+    r"|called|unable|agitated|uncooperative|anxious|claustrophobic|here)|could not be|did not want|refused|declined"
+    r"|wanted|wants|thinks|thought|wrote|dictated|signed|works|lives|lived|mentioned"
+    r"|in \d+ (?:days?|weeks?|months?))\b"
 )
 _DOES = re.compile(rf"(?: {_NAME})? {_ACTS}")
 _PAIR = re.compile(r" (?:[A-Z]\. )?([A-Z][a-z]{2,})\b")
