@@ -73,7 +73,7 @@ class Pipeline:
             self.secret,
             r.deid.k_patients,
         )
-        step = Step("index", task, 1, config, [self.listing.digest], version=3)
+        step = Step("index", task, 1, config, [self.listing.digest], version=4)
         return replace(step, task=replace(task, sealed=str(self.run / "private" / f"index-{step.hash}")))
 
     @cached_property
@@ -84,7 +84,7 @@ class Pipeline:
         sealed = str(self.run / "private" / f"index-{self.index.hash}")
         stages = ingest_stages(r.picture_rules(), r.report_rules(), self.secret, sealed)
         task = IngestTask(sealed, stages, self.secret)
-        return Step("ingest", task, self.partitions, config, [self.index.hash], version=3)
+        return Step("ingest", task, self.partitions, config, [self.index.hash], version=4)
 
     @cached_property
     def evaluation(self) -> Step | None:
