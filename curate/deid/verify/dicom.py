@@ -213,7 +213,7 @@ def _free_text(file: Part10, known: Carried, retain: Sequence[str]) -> Iterator[
     sources = [text for text in own if not _PSEUDONYM.fullmatch(text)]
     if sources:
         before = BARRIER.join(sources)
-        yield from direct([before]).in_text(BARRIER.join(text for _, text in free))
+        yield from direct([before], in_parts=False).in_text(BARRIER.join(text for _, text in free))
         words = unknown_names(before)
         if words and any(w.lower() in words for _, text in free for w in re.findall(r"[^\W\d_]{4,}", text)):
             yield Finding.WORD

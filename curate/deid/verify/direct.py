@@ -177,8 +177,11 @@ _FEWEST_DIGITS = {Finding.ID: 3, Finding.CONTACT: 3, Finding.PLACE: 2}  # of a p
 _NO_PIECE = frozenset(_NO_PIECES.split())
 
 
-def direct(sources: Sequence[str]) -> Direct:
-    """What identifies in ``sources``, texts as they were before anything was taken out."""
+def direct(sources: Sequence[str], *, in_parts: bool = True) -> Direct:
+    """What identifies in ``sources``, texts as they were before anything was taken out.
+
+    ``in_parts``: pieces of it, too, which needs the sources whole, since it counts how often a word may stand elsewhere.
+    """
     taken = [_taken(source) for source in sources]
     told = {key for each in taken for key in each.told}
     days = frozenset(date.fromisoformat(key) for key in told if re.fullmatch(r"\d{4}-\d\d-\d\d", key))
@@ -186,7 +189,7 @@ def direct(sources: Sequence[str]) -> Direct:
     elsewhere = {p: sum(max(0, each.total[p] - each.inside[p]) for each in taken) for p in kinds}
     cued = {phrase: kind for each in taken for phrase, kind in each.cued.items()}
     shapes = frozenset(shape for each in taken for shape in each.shapes)
-    pieces = tuple((piece, kind, elsewhere[piece]) for piece, kind in kinds.items())
+    pieces = tuple((piece, kind, elsewhere[piece]) for piece, kind in kinds.items() if in_parts or kind is Finding.NAME)
     return Direct(shapes, frozenset(told), days, tuple(cued.items()), pieces)
 
 
