@@ -139,9 +139,10 @@ def _around(values: np.ndarray, first: int, last: int, reach: int) -> np.ndarray
 
 
 def _is_printable(samples: np.ndarray) -> np.ndarray:
-    """Of samples, which are a letter or, of two bytes, two."""
+    """Of samples, which are a letter or, of two bytes, two, or one of either byte order."""
     low, high = samples & 0xFF, samples >> 8
-    printable: np.ndarray = (low >= 0x20) & (low <= 0x7E) & ((high == 0) | ((high >= 0x20) & (high <= 0x7E)))
+    first, second = ((part >= 0x20) & (part <= 0x7E) for part in (low, high))
+    printable: np.ndarray = (first & (second | (high == 0))) | (second & (low == 0))
     return printable
 
 

@@ -180,7 +180,8 @@ _NO_PIECE = frozenset(_NO_PIECES.split())
 def direct(sources: Sequence[str], *, in_parts: bool = True) -> Direct:
     """What identifies in ``sources``, texts as they were before anything was taken out.
 
-    ``in_parts``: pieces of it, too, which needs the sources whole, since it counts how often a word may stand elsewhere.
+    ``in_parts``: pieces of numbers and days, too, which needs the sources whole: how often a word may stand elsewhere
+    is counted.
     """
     taken = [_taken(source) for source in sources]
     told = {key for each in taken for key in each.told}
