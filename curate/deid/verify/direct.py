@@ -147,7 +147,7 @@ class Direct:
         if self.cued:
             joined = letters(text)
             yield from (kind for phrase, kind in self.cued if phrase in joined)
-        if self.pieces:
+        if self.pieces and len(_PROSE.findall(flat)) >= _FEWEST_WORDS:  # a cell of one value is no part of a text
             held = Counter(_PIECE.findall(flat))
             yield from (kind for piece, kind, elsewhere in self.pieces if held[piece] > elsewhere)
 
@@ -168,6 +168,8 @@ class _Taken:
 
 
 _PIECE = re.compile(r"[^\W_]+")
+_PROSE = re.compile(r"[^\W\d_]{2,}")
+_FEWEST_WORDS = 3
 _YEAR = re.compile(r"(?:18|19|20)\d\d")
 _NO_PIECES = """
 www http https com org net edu gov street avenue ave road lane drive boulevard blvd court way place terrace parkway
