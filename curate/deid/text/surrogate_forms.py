@@ -33,7 +33,8 @@ def day_like(original: str, old: dt.date, new: dt.date) -> str | None:
         return f"{new:%Y%m%d}"
     open_ = {"y", "m", "d"}
     padded = re.search(r"(?<!\d)0\d(?!\d)", original) is not None
-    named = any(_month_of(word) for word in _TOKEN.findall(original))
+    # where the month is written out, or the day first, a number that could be either is the day
+    named = any(_month_of(word) for word in _TOKEN.findall(original)) or re.match(r"\d\d?\.", original) is not None
     out, at = [], 0
     for hit in _TOKEN.finditer(original):
         made = _part(hit[0], old, new, open_, padded=padded, named=named)
@@ -58,7 +59,7 @@ def _part(token: str, old: dt.date, new: dt.date, open_: set[str], *, padded: bo
     if "d" in open_ and value == old.day and (named or old.day != old.month or "m" not in open_):
         open_.discard("d")
         return ordinal(new.day) if ending else f"{new.day:02d}" if padded and len(number) == 2 else str(new.day)
-    if "m" in open_ and not named and value == old.month and not ending:
+    if "m" in open_ and value == old.month and not ending:
         open_.discard("m")
         return f"{new.month:02d}" if padded and len(number) == 2 else str(new.month)
     if "y" in open_ and len(number) == 2 and value == old.year % 100 and not ending:
@@ -85,7 +86,7 @@ def _month_of(word: str) -> int:
 
 
 def _cased(word: str, like: str) -> str:
-    word = word if len(like) > 4 or like.lower() == _MONTHS[_month_of(like) - 1] != like.lower()[:3] else word[:3]
+    word = word if len(like) > 4 or like.lower() in (*_MONTHS, *_WEEKDAYS) else word[:3]  # "may" is whole
     return word.upper() if like.isupper() else word.capitalize() if like[0].isupper() else word
 
 
