@@ -61,7 +61,7 @@ _NO_NAME = frozenset(_TITLES.split())
 
 @dataclass
 class Row:
-    """What is known of one record while it is cleaned, and what was done; the second reader reads ``texts``."""
+    """What is known of one record while it is cleaned, and what was done; the verifier reads ``texts``."""
 
     person: Person
     phi: tuple[str, ...]
@@ -119,7 +119,7 @@ class Cells:
             if report and self.rules.text.vocabulary:
                 require_known_language(value)
             return self._text(self._sections(value, kind, path, row), row, report=report)
-        # a day that was moved says so to the second reader, which else would take it for one of the source's
+        # a day that was moved says so to the verifier, which else would take it for one of the source's
         moved = kind is Kind.DATE and re.fullmatch(r"\d{4}-\d\d-\d\d", cleaned)
         row.texts.append(f"[DATE:{cleaned}]" if moved else cleaned)
         return cleaned

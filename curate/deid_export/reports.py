@@ -169,7 +169,7 @@ class _File:
         return Row(person, tuple(values))
 
     def _told(self, forms: Sequence[dict[str, Any]], kinds: Kinds) -> Sequence[str]:
-        """The source's own words, for the second reader to take from them what identifies; measurements apart."""
+        """The source's own words, for the verifier to take from them what identifies; measurements apart."""
         cells = dict.fromkeys(cell for form in forms for cell in leaves(form))
         told = (value for path, value in cells if kinds.of(path) not in _KEPT and value.strip())
         stays = "uids" in self.rules.header.retain

@@ -1,7 +1,7 @@
 """The ingest step: decode, de-identify and verify in one chain in one process, so the first bytes written are clean.
 
 Its stages, in the order nobody can change: `picture` (decode, gate against burned-in text, encode, sign),
-`report` (keep the wanted sections without letterheads, ask for their language, scrub, sign), `verify` (a second reader
+`report` (keep the wanted sections without letterheads, ask for their language, scrub, sign), `verify` (a verifier
 looks for the patient in what is about to be written). `curate.record.conform` then lets nothing through that RECORD
 does not name.
 """
@@ -327,7 +327,7 @@ def _declared(row: dict[str, Any], meta: dict[str, str]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _Verify:
-    """The second reader over what is about to be written; what it finds stays beside the row as codes."""
+    """The verifier over what is about to be written; what it finds stays beside the row as codes."""
 
     rules: PictureRules
 

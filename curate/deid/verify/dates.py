@@ -1,10 +1,12 @@
-"""The second reader's idea of a date: how a day is written, which days a text tells, which of them are shifted ones."""
+"""The verifier's idea of a date and of an age over 89: how each is written, and which dates are shifted ones."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
+
+from curate.deid.verify.finding import Finding
 
 _MONTHS = (
     "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
@@ -62,7 +64,7 @@ def day_of(value: str) -> date | None:
 
 
 def written(day: date) -> Iterator[str]:
-    """A day as people write it, as `curate.deid.verify.flat.letters` flattens it."""
+    """A day as people write it, as `curate.deid.verify.letters.letters` flattens it."""
     y, m, d, name = day.year, day.month, day.day, _MONTHS[day.month - 1]
     yield f"{y}{m:02}{d:02}"
     for dd in dict.fromkeys((f"{d:02}", str(d))):
@@ -195,3 +197,47 @@ def _day(y: int, m: int, d: int) -> date | None:
         return date(y, m, d) if 1850 < y < 2100 else None
     except ValueError:
         return None
+
+
+_OVER_89_DAYS = 89 * 365 + 22  # between two days this far apart lie 89 years
+_AGE_UNIT = r"[\s-]{0,2}(?:years?|yrs?|y/?o|y\.o\.)\b"
+_AGE_WORDS = r"(?:ninety|(?:one|a)\s+hundred)(?:[\s-]+(?:and\s+)?(?:one|two|three|four|five|six|seven|eight|nine))?"
+_SAID = re.compile(
+    rf"\bnonagenarian|\bcentenarian|\b(?:his|her|their)\s+(?:(?:early|mid|late)[\s-]+)?(?:nineties|90'?s)\b"
+    rf"|\b{_AGE_WORDS}{_AGE_UNIT}|\bage[d:]?\s+(?:ninety\b|1[0-4]\d\b(?!\s?%)|9\d\b(?!\s?[%m]))|(?<![\w.])(?:9\d|1[0-4]\d){_AGE_UNIT}"
+    r"|(?<![\w.])(?:9\d|1[0-4]\d)\s?(?-i:[MF])\b",
+    re.IGNORECASE,
+)
+_BIRTH_MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|ene|abr|ago|dic)[a-z]*"
+_BIRTH_DATE = (
+    rf"(?:\[DATE:|(?:18|19|20)\d\d(?!\d)|(?:18|19|20)\d{{6}}(?!\d)|\d{{1,2}}\s?[-/.]\s?\d{{1,2}}\s?[-/.]\s?\d{{2}}"
+    rf"|\d{{1,2}}(?:st|nd|rd|th)?[\s-]+(?:de\s+|of\s+)?{_BIRTH_MONTH}\b|{_BIRTH_MONTH}\.?\s+\d)"
+)
+_BORN = re.compile(
+    r"(?:\bd\.?o\.?b\b\.?|\bborn|\bbirth\s?(?:date|day)|\b(?:date|day|year)\s+of\s+birth|(?<![\w.])b\.|\bnacid[oa]"
+    rf"|\bnacimiento|\bgeboren|\bgeburtsdatum|\bnaissance)[\s:=,(-]{{0,5}}(?:(?:on|in|is|was|the|el|en|am|le)\s+){{0,3}}{_BIRTH_DATE}",
+    re.IGNORECASE,
+)
+_ISO_DAY = re.compile(r"(?<!\d)((?:18|19|20)\d\d)-(\d\d)-(\d\d)(?!\d)")
+
+
+def ages_and_births(texts: Sequence[str], *, together: bool = True) -> Iterator[Finding]:
+    """AGE for an age over 89 or two days 89 years apart in what is written of one record, BIRTH for a date of birth.
+
+    Shifted days are read like others: intervals survive the shift.
+    """
+    if any(_SAID.search(text) for text in texts):
+        yield Finding.AGE
+    if any(_BORN.search(text) for text in texts):
+        yield Finding.BIRTH
+    for days in [[d for text in texts for d in _days(text)]] if together else map(list, map(_days, texts)):
+        if days and (max(days) - min(days)).days >= _OVER_89_DAYS:
+            yield Finding.AGE
+
+
+def _days(text: str) -> Iterator[date]:
+    for hit in _ISO_DAY.finditer(text):
+        try:
+            yield date(int(hit[1]), int(hit[2]), int(hit[3]))
+        except ValueError:
+            continue

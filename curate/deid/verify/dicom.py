@@ -1,4 +1,4 @@
-"""The second reader of DICOM: what of the source survives in the bytes that are about to be written.
+"""The verifier of DICOM: what of the source survives in the bytes that are about to be written.
 
 It reads them with its own parser (`curate.deid.verify.part10`) and takes the source's identifiers by its own means
 (`curate.deid.verify.source`); no list, code or pattern is shared with `curate.deid.header`.
@@ -14,15 +14,13 @@ from pydicom.datadict import keyword_for_tag
 from pydicom.dataset import Dataset
 from pydicom.uid import UID_dictionary  # type: ignore[attr-defined]
 
-from curate.deid.verify.ages import ages_and_births
 from curate.deid.verify.bytesearch import held_in_pixels, holds_any
-from curate.deid.verify.dates import day_of
+from curate.deid.verify.dates import ages_and_births, day_of
 from curate.deid.verify.direct import direct
 from curate.deid.verify.finding import Finding, sorted_unique
-from curate.deid.verify.flat import BARRIER
 from curate.deid.verify.frames import RLE, pixel_faults
-from curate.deid.verify.known import Known
-from curate.deid.verify.names import unprovable
+from curate.deid.verify.leaks import Known
+from curate.deid.verify.letters import BARRIER, unprovable
 from curate.deid.verify.part10 import PIXELS, Element, Part10, Unsound, parse, undeclared
 from curate.deid.verify.people import unknown_names
 from curate.deid.verify.source import CLASS_UIDS, TEXT, Carried, carried, identifying, is_generic, needles

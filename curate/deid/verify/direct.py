@@ -1,4 +1,4 @@
-"""Direct identifiers that the second reader takes from a source text by its own broad means, and looks for again.
+"""Direct identifiers that the verifier takes from a source text by its own broad means, and looks for again.
 
 Two ways. What has a shape (contacts, numbers, days, addresses) is taken from source and output alike, and what is in
 both was left in. What only a cue gives away (a name behind a title, a facility, a capitalised word of no vocabulary) is
@@ -16,7 +16,7 @@ from functools import lru_cache
 
 from curate.deid.verify import dates
 from curate.deid.verify.finding import Finding
-from curate.deid.verify.flat import letters, plain
+from curate.deid.verify.letters import letters, plain
 from curate.deid.verify.people import facilities, named
 from curate.deid.verify.words import is_known
 
@@ -147,7 +147,8 @@ class Direct:
         if self.cued:
             joined = letters(text)
             yield from (kind for phrase, kind in self.cued if phrase in joined)
-        if self.pieces and len(_PROSE.findall(flat)) >= _FEWEST_WORDS:  # a cell of one value is no part of a text
+        # a table's cell of one value is no part of a text
+        if self.pieces and ("[" in text or len(_PROSE.findall(flat)) >= _FEWEST_WORDS):
             held = Counter(_PIECE.findall(flat))
             yield from (kind for piece, kind, elsewhere in self.pieces if held[piece] > elsewhere)
 

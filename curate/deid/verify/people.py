@@ -1,4 +1,4 @@
-"""The second reader's idea of who is named: behind titles and cues, before degrees, or by no vocabulary known."""
+"""The verifier's idea of who is named: behind titles and cues, before degrees, or by no vocabulary known."""
 
 from __future__ import annotations
 
