@@ -180,6 +180,20 @@ def public(data: Path) -> dict[str, list[str]]:
     return found
 
 
+def labelled(data: Path, limit: int) -> list[Note]:
+    """Public documents with labelled identities (presidio-research's and edgecare's), of which no rule was written."""
+    notes: list[Note] = []
+    for name in ("presidio_synth_en", "edgecare_en"):
+        path = data / "deid" / "text" / f"{name}.jsonl"
+        lines = path.read_text(encoding="utf-8").splitlines()[:limit] if path.is_file() else []
+        for doc in map(json.loads, filter(str.strip, lines)):
+            told = [*doc.get("spans", ()), *doc.get("phi_values", ())]
+            places = {(at, str(s["text"])): str(s["label"]) for s in told if (at := doc["text"].find(s["text"])) >= 0}
+            spans = [Span(at, at + len(t), label, t, own=False) for (at, t), label in sorted(places.items())]
+            notes.append(Note("", doc["text"], tuple(spans), ()))
+    return notes
+
+
 def people(count: int, seed: int) -> list[tuple[str, ...]]:
     """Headers of patients that no public text is about; half of their surnames are words too."""
     headers = [note.header for note in generate(count, seed)]
@@ -198,6 +212,12 @@ def measure(data: Path | None, count: int, seed: int) -> dict[str, Any]:
     for unit in ("notes", "sentences"):
         leaks = sum(r.get(unit, 0) for r in rows)
         result[f"{unit} noticed"] = round(sum(r.get(f"{unit} noticed", 0) for r in rows) / max(1, leaks), 4)
+    if data and (documents := labelled(data, count)):
+        found = noticed(documents, [scrubbed(note) for note in documents])
+        result["public documents"] = {name: each for name, each in found.items() if each.get("notes")}
+        leaks = sum(each.get("notes", 0) for each in found.values())
+        seen = sum(each.get("notes noticed", 0) for each in found.values())
+        result["public documents noticed"] = round(seen / max(1, leaks), 4)
     result["clean notes"] = wrong([n.text for n, _ in clean], [n.header for n, _ in clean])
     for name, texts in (public(data) if data else {}).items():
         result[f"{name}, nobody known"] = wrong(texts, [()] * len(texts))

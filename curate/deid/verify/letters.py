@@ -1,4 +1,4 @@
-"""How the verifier writes text before it searches, and names in other letters: romanised, or not to be proven absent."""
+"""How the verifier writes text before it searches, and names in other letters: romanised, or not to be proven absent"""
 
 from __future__ import annotations
 
