@@ -22,7 +22,21 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import burned_in
-from benchmarks.deid import answer_key, burnin, headers, peers, plot, public_text, real, speed, table, text
+from benchmarks.deid import (
+    answer_key,
+    burnin,
+    chance,
+    headers,
+    peers,
+    plot,
+    public_text,
+    real,
+    speed,
+    surrogates,
+    table,
+    text,
+    verifier,
+)
 
 _BESIDE = Path(__file__).resolve().parents[3] / "shared" / "data"
 
@@ -54,6 +68,9 @@ PARTS: dict[str, Callable[[Run], dict[str, Any]]] = {
     "drawn": lambda run: burned_in.report(run.data, 8 if run.quick else 30, 1, min(2, os.cpu_count() or 1)),
     "burnin": lambda run: burnin.measure(run.peers, run.cache),
     "text": lambda run: text.measure(200 if run.quick else 1000, run.seed, run.with_peers, run.cache),
+    "verifier": lambda run: verifier.measure(run.data, 60 if run.quick else 200, run.seed),
+    "chance": lambda run: chance.measure(run.data, 200 if run.quick else 600),
+    "surrogates": lambda run: surrogates.measure(run.data, 60 if run.quick else 200, run.seed, 0.01),
     "answer_key": lambda run: answer_key.measure(25 if run.quick else 150, 40 if run.quick else 120),
     "public_text": _public,
     "real": lambda run: real.measure(run.data, min(2, os.cpu_count() or 1), 40 if run.quick else 0),
