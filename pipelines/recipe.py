@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from curate.dedup.resolve import DedupRules
 from curate.deid.pixels.gate import PixelPolicy
+from curate.deid.text.boilerplate import Cut
 from curate.deid.text.scrub import TextRules
 from curate.deid.vault import SecretSource
 from curate.engine import Resources
@@ -66,7 +67,8 @@ class Image(Part):
 
 
 class Text(Part):
-    """Which report sections make the text."""
+    """Which report sections make the text. ``cut``: what else goes: letterheads and signature blocks at its edges,
+    sentences that only compare with priors, and sign-offs; each is counted."""
 
     sections: Annotated[tuple[Annotated[str, AfterValidator(_section)], ...], Field(min_length=1)] = (
         "findings",
@@ -76,6 +78,7 @@ class Text(Part):
     )
     min_words: Annotated[int, Field(ge=1)] = 2
     dates: Literal["mask", "shift"] = "shift"
+    cut: tuple[Cut, ...] = ("letterheads",)
 
 
 class Deid(Part):
@@ -83,7 +86,9 @@ class Deid(Part):
     alters no pixel, 'trust' believes the source: for public sets only). ``vocabulary`` masks the words of reports that
     neither medicine nor the language knows, unless at least ``k_patients`` patients share them; a report in another
     language than English is withheld. So is one of whose words a share larger than ``max_masked`` was masked.
-    ``ocr_sample``: the part of the pictures cleared by the fast look that OCR reads all the same."""
+    ``replace``: what was masked stays as placeholders, or surrogates stand in their place: other names, numbers, places
+    and days of the same form, none of them real. ``ocr_sample``: the part of the pictures cleared by the fast look that
+    OCR reads all the same."""
 
     burned_in: Literal["blank", "quarantine", "trust"] = "blank"
     max_shift_days: Annotated[int, Field(ge=1, le=3650)] = 3650
@@ -91,15 +96,18 @@ class Deid(Part):
     k_patients: Annotated[int, Field(ge=2)] = 8
     max_masked: Fraction = TextRules().max_masked
     second_opinion: Literal["none", "presidio"] = "none"
+    replace: Literal["placeholders", "surrogates"] = "placeholders"
     ocr_sample: Fraction = 0.0
 
     def pixel_policy(self) -> PixelPolicy:
         """What to do with text in pixels."""
         return PixelPolicy(self.burned_in)
 
-    def text_rules(self, dates: Literal["mask", "shift"]) -> TextRules:
-        """How report text is scrubbed."""
-        return TextRules(dates, self.vocabulary, self.second_opinion, self.max_masked)
+    def text_rules(self, dates: Literal["mask", "shift"], cut: tuple[Cut, ...] = ()) -> TextRules:
+        """How report text is scrubbed, and which of its sentences go."""
+        sentences = tuple(sorted({kind for kind in cut if kind != "letterheads"}))
+        masking = self.vocabulary, self.second_opinion, self.max_masked
+        return TextRules(dates, *masking, self.replace, sentences)
 
     def warnings(self) -> list[str]:
         """Settings that are less safe than the default, to be said aloud."""
@@ -108,6 +116,8 @@ class Deid(Part):
             said.append("deid.burned_in: trust - pixels are not checked for burned-in text; for public data only")
         if not self.vocabulary:
             said.append("deid.vocabulary: false - a name that no cue gives away stays in report text")
+        if self.replace == "surrogates":
+            said.append("deid.replace: surrogates - names, numbers and days in the texts are inventions, and look real")
         if self.max_masked > TextRules().max_masked:
             said.append(f"deid.max_masked: {self.max_masked:g} - reports may be kept that are mostly placeholders")
         return said
@@ -263,7 +273,8 @@ class Recipe(Part):
 
     def report_rules(self) -> ReportRules:
         """Which text is kept."""
-        return ReportRules(self.text.sections, self.text.min_words, self.deid.text_rules(self.text.dates))
+        rules = self.deid.text_rules(self.text.dates, self.text.cut)
+        return ReportRules(self.text.sections, self.text.min_words, rules, "letterheads" in self.text.cut)
 
     def dedup_rules(self) -> DedupRules:
         """What counts as a duplicate."""

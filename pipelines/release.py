@@ -32,12 +32,14 @@ class Header(Part):
 
 class ReleaseRecipe(Part):
     """Everything that `curate deid` can be told. ``dates``: in report text, moved as the header's are, or masked.
-    ``sections``: the only sections of a report that are kept; all by default."""
+    ``sections``: the only sections of a report that are kept; all by default. ``cut``: which sentences of a report go:
+    those that only compare with priors, and sign-offs."""
 
     header: Header = Header()
     deid: Deid = Deid()
     dates: Literal["mask", "shift"] = "shift"
     sections: Annotated[tuple[str, ...] | None, AfterValidator(_known)] = None
+    cut: tuple[Literal["priors", "signoffs"], ...] = ()
     max_bytes: Annotated[int, Field(ge=1)] = 1 << 30
 
     def rules(self) -> ReleaseRules:
@@ -45,7 +47,7 @@ class ReleaseRecipe(Part):
         return ReleaseRules(
             header=HeaderRules(**self.header.model_dump()),
             pixels=self.deid.pixel_policy(),
-            text=self.deid.text_rules(self.dates),
+            text=self.deid.text_rules(self.dates, self.cut),
             sections=self.sections,
             k_patients=self.deid.k_patients,
             ocr_sample=self.deid.ocr_sample,

@@ -116,6 +116,7 @@ def _attestation(pipeline: Pipeline) -> dict[str, Any]:
     records = read_parts(pipeline.ingest.folder(pipeline.run), names, empty=RECORD)
     records = records.append_column("kind", pa.array(["record"] * records.num_rows, pa.string()))
     options = {"deid": recipe.deid.model_dump(), "dates": recipe.text.dates, "sections": recipe.text.sections}
+    options["cut"] = recipe.text.cut
     told = attest(records, options, recipe.secret_source().pseudonymizer().key("secret-id"))
     return {name: value for name, value in told.items() if name != "files"}
 

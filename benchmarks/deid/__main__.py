@@ -26,6 +26,7 @@ from benchmarks import burned_in
 from benchmarks.deid import (
     answer_key,
     burnin,
+    chance,
     frames,
     headers,
     in_sample,
@@ -35,8 +36,10 @@ from benchmarks.deid import (
     public_text,
     real,
     speed,
+    surrogates,
     table,
     text,
+    verifier,
 )
 
 _RESULTS, _PLOT = Path("benchmarks/results/deid.json"), Path("docs/images/deid.svg")
@@ -73,6 +76,9 @@ PARTS: dict[str, Callable[[Run], dict[str, Any]]] = {
     "frames": lambda run: frames.measure(2 if run.quick else 12),
     "meaning": lambda run: meaning.measure(run.data, 100 if run.quick else 0),
     "in_sample": lambda run: in_sample.measure(run.data),
+    "verifier": lambda run: verifier.measure(run.data, 60 if run.quick else 200, run.seed),
+    "chance": lambda run: chance.measure(run.data, 200 if run.quick else 600),
+    "surrogates": lambda run: surrogates.measure(run.data, 60 if run.quick else 200, run.seed, 0.01),
     "answer_key": lambda run: answer_key.measure(25 if run.quick else 150, 40 if run.quick else 120),
     "public_text": _public,
     "real": lambda run: real.measure(run.data, min(2, os.cpu_count() or 1), 40 if run.quick else 0),

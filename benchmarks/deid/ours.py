@@ -27,7 +27,7 @@ REPORTS_TOO = ReleaseRules(header=HeaderRules(structured_reports="clean", unknow
 
 
 def header_alone(path: Path) -> bytes:
-    """What a peer does and no more: the header cleaned, the pixels passed on as they lie, no second reader."""
+    """What a peer does and no more: the header cleaned, the pixels passed on as they lie, no verifier."""
     source = pydicom.dcmread(path)
     header = clean_header(source, PSEUDO).dataset
     pixels = Written(source.file_meta.TransferSyntaxUID, 0x7FE00010, source["PixelData"].VR, source.PixelData)

@@ -3,7 +3,7 @@
 The file: pydicom's own CT_small, enlarged to 512 x 512 (0.5 MB) and given what a scanner of today writes: about 150
 elements, sequences and private ones among them. Peers are timed inside their own process, imports not counted,
 reading and writing counted for all. Ours is measured three ways: the header alone, the pixels passed on as they lie,
-which is what the peers do; the release with pixels trusted, where the second reader checks every byte written; and the
+which is what the peers do; the release with pixels trusted, where the verifier checks every byte written; and the
 release as it is, pixel gate included. No peer verifies or looks at pixels.
 """
 

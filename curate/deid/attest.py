@@ -1,4 +1,4 @@
-"""attestation.json: what was done to how much, what was kept back and why, what the second reader found. No value."""
+"""attestation.json: what was done to how much, what was kept back and why, what the verifier found. No value."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def attest(inputs: pa.Table, options: Mapping[str, Any], secret_id: str) -> dict
     """The attestation of ``inputs``, as JSON: a row an input, with key, kind, drop_reason, actions (a map of counts),
     findings (codes), fault (a place in the code), and where there are files out, sha256 and rows (a map of counts).
 
-    ``verification.passed`` is False where the second reader found what the scrubber had left: such inputs were not
+    ``verification.passed`` is False where the verifier found what the scrubber had left: such inputs were not
     written, but the rules were not enough.
     """
     rows = inputs.to_pylist()

@@ -1,6 +1,6 @@
 """One DICOM file in, a clean one out: header by allow-list, every frame looked at, the file written from nothing.
 
-The order is fixed: what kind of object it is, its header, its pixels, the written bytes under the second reader. What
+The order is fixed: what kind of object it is, its header, its pixels, the written bytes under the verifier. What
 fails on the way ends the file with a Reason; nothing of it is written then.
 """
 

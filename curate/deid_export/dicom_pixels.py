@@ -22,7 +22,7 @@ from curate.sources.dicom.palette import Palette, read_palette
 from curate.sources.dicom.prove import prove
 
 _WRITTEN_ON = frozenset({"US", "IVUS", "ES", "XC", "SC", "DOC"})  # modalities with text in their pixels by habit
-_SECOND_LOOK = 8  # frames of one file, evenly spread, that the second reader is given
+_SECOND_LOOK = 8  # frames of one file, evenly spread, that the verifier is given
 _OF_OLD_PIXELS = ("SmallestImagePixelValue", "LargestImagePixelValue")
 
 
@@ -105,7 +105,7 @@ def is_written_on(source: Dataset) -> bool:
 
 
 def second_look(pixels: Pixels, source: Dataset, rules: ReleaseRules, pseudo: Pseudonymizer) -> list[np.ndarray]:
-    """The frames, as shown, that the second reader should read: of blanked and written-on pictures, and of a sample."""
+    """The frames, as shown, that the verifier should read: of blanked and written-on pictures, and of a sample."""
     drawn = int(pseudo.key("ocr-sample", text(source, "SOPInstanceUID")), 16) / 2**128 < rules.ocr_sample
     if not pixels.looked or not (pixels.found.boxes or is_written_on(source) or drawn):
         return []

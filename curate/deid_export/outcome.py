@@ -15,7 +15,7 @@ class Outcome:
     """One file's end. Nothing in it identifies but ``data``, which is clean where ``reason`` is None.
 
     ``actions`` counts what was done, by "action attribute" ("remove PatientAddress", "blank pixels",
-    "mask NAME"); ``findings`` are the codes of what the second reader found, of which none is a value. A report file
+    "mask NAME"); ``findings`` are the codes of what the verifier found, of which none is a value. A report file
     has one fate a row as well: ``rows`` counts them by reason, "" being the clean ones.
     """
 

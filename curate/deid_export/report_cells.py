@@ -18,10 +18,11 @@ from pydicom.uid import UID_dictionary  # type: ignore[attr-defined]
 
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.text.dates import find_dates
+from curate.deid.text.finish import finish
 from curate.deid.text.fold import fold_value
 from curate.deid.text.language import require_known_language
 from curate.deid.text.masked import WORDS, WORDS_MASKED, exceeds, masked_words, require_words_left
-from curate.deid.text.scrub import placeholders, scrub
+from curate.deid.text.scrub import scrub
 from curate.deid.text.vocabulary import Kind as Vocabulary
 from curate.deid.text.vocabulary import kind
 from curate.deid_export.report_people import Person, could_name
@@ -60,12 +61,13 @@ _NO_NAME = frozenset(_TITLES.split())
 
 @dataclass
 class Row:
-    """What is known of one record while it is cleaned, and what was done; the second reader reads ``texts``."""
+    """What is known of one record while it is cleaned, and what was done; the verifier reads ``texts``."""
 
     person: Person
     phi: tuple[str, ...]
     actions: Counter[str] = field(default_factory=Counter)
     texts: list[str] = field(default_factory=list)
+    filled: list[str] = field(default_factory=list)  # those of them that are written with surrogates
     wanted: int = 0  # cells that held a section asked for
     unwanted: int = 0
     words: int = 0  # of reports, and how many of them are masked
@@ -74,13 +76,15 @@ class Row:
 
 @dataclass(frozen=True)
 class Cells:
-    """Cleans the cells of one file. ``renamed`` tells the released name of an image file, where there is one."""
+    """Cleans the cells of one file. ``renamed`` tells the released name of an image file, where there is one;
+    ``taken`` are the names that no surrogate may have."""
 
     rules: ReleaseRules
     pseudo: Pseudonymizer
     archive: frozenset[str]
     kinds: Kinds
     renamed: Callable[[str], str | None] | None = None
+    taken: frozenset[str] = frozenset()
 
     def clean(self, value: Any, path: str, row: Row) -> Any:
         """The value as it may be written: same type, a string, or None. Raises DropRecord TEXT_UNPROVEN, LANGUAGE."""
@@ -114,15 +118,23 @@ class Cells:
             report = kind in (Kind.REPORT, Kind.SECTION)
             if report and self.rules.text.vocabulary:
                 require_known_language(value)
-            text = self._sections(value, kind, path, row)
-            cleaned = self._scrub(text, row)
-            row.actions.update(f"mask {label}" for label in placeholders(cleaned))
-            if report:
-                self._count_masked(text, cleaned, row)
-        # a day that was moved says so to the second reader, which else would take it for one of the source's
+            return self._text(self._sections(value, kind, path, row), row, report=report)
+        # a day that was moved says so to the verifier, which else would take it for one of the source's
         moved = kind is Kind.DATE and re.fullmatch(r"\d{4}-\d\d-\d\d", cleaned)
         row.texts.append(f"[DATE:{cleaned}]" if moved else cleaned)
         return cleaned
+
+    def _text(self, text: str, row: Row, *, report: bool) -> str:
+        scrubbed = self._scrub(text, row)
+        if report:
+            self._count_masked(text, scrubbed, row)
+        done = finish(
+            text, scrubbed, self.rules.text, self.pseudo, row.person.patient_id, row.phi, self.taken, cut=report
+        )
+        row.actions.update(done.done)
+        row.texts.append(done.masked)
+        row.filled += [done.text] if done.text != done.masked else []
+        return done.text
 
     def _scrub(self, text: str, row: Row) -> str:
         return scrub(text, row.phi, row.person.patient_id, self.pseudo, self.rules.text, self.archive)

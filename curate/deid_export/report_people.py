@@ -14,6 +14,7 @@ import polars as pl
 import pyarrow as pa
 
 from curate.deid.pseudonym import Pseudonymizer
+from curate.deid.text.surrogates import taken_names
 from curate.sources.identity import canonical_id, canonical_ids
 
 # One fact a row. HEADER and ROW: the patient id (text) that a link leads to, by a DICOM header or a report's row.
@@ -34,10 +35,16 @@ class Person:
 
 
 class People:
-    """The lookup. Two flat arrays and a list column: about 40 bytes a link, and the values' own bytes."""
+    """The lookup. Two flat arrays and a list column: about 40 bytes a link, and the values' own bytes.
+
+    ``taken``: names of theirs that no surrogate may have.
+    """
 
     def __init__(self, tables: Iterable[pa.Table]) -> None:
-        facts = _facts(tables, (HEADER, ROW, VALUE))
+        facts = _facts(tables, (HEADER, ROW, VALUE, NAME))
+        named = facts.filter(pl.col("fact").is_in([VALUE, NAME]))["text"].unique()
+        self.taken = taken_names(named.to_list())
+        facts = facts.filter(pl.col("fact") != NAME)
         links = _links(facts)
         values = facts.filter(pl.col("fact") == VALUE).select("link", "text").unique()
         # a link that leads to no patient id is a patient without one

@@ -70,7 +70,7 @@ def clean_report_parts(
         with open_records(path, rules.max_bytes) as records:
             head = list(islice(records.rows, SAMPLE))
             kinds = Kinds(r for r in head if not isinstance(r, Reason))
-            cells = Cells(rules, pseudo, archive, kinds, renamed)
+            cells = Cells(rules, pseudo, archive, kinds, renamed, people.taken)
             part.begin(records, kinds, report_suffix(path))
             for record in chain(head, records.rows):
                 part.take(record if isinstance(record, Reason) else task.clean(record, cells, records, part))
@@ -147,6 +147,8 @@ class _File:
         except DropRecord as dropped:
             return dropped.reason
         found = findings(row.texts, row.phi, self._told(forms, cells.kinds))
+        if row.filled:
+            found += findings(row.filled, row.phi)
         if (reason := kept_back(found)) is not None:
             part.findings.update(found)
             return reason
@@ -167,7 +169,7 @@ class _File:
         return Row(person, tuple(values))
 
     def _told(self, forms: Sequence[dict[str, Any]], kinds: Kinds) -> Sequence[str]:
-        """The source's own words, for the second reader to take from them what identifies; measurements apart."""
+        """The source's own words, for the verifier to take from them what identifies; measurements apart."""
         cells = dict.fromkeys(cell for form in forms for cell in leaves(form))
         told = (value for path, value in cells if kinds.of(path) not in _KEPT and value.strip())
         stays = "uids" in self.rules.header.retain

@@ -42,7 +42,7 @@ RELEASED = pa.schema(
         pa.field("out", pa.list_(pa.string())),  # paths below the target: one, or the parts of a large report file
         pa.field("sha256", pa.list_(pa.string())),
         pa.field("actions", _COUNTS),  # "action attribute" -> how often
-        pa.field("findings", pa.list_(pa.string())),  # codes of the second reader
+        pa.field("findings", pa.list_(pa.string())),  # codes of the verifier
         pa.field("rows", _COUNTS),  # of a report file: reason -> rows, "" for the clean ones
         pa.field("fault", pa.string()),  # where the program failed on it, as in `curate.record.RECORD`
         *DROP_FIELDS,

@@ -1,7 +1,7 @@
 """The ingest step: decode, de-identify and verify in one chain in one process, so the first bytes written are clean.
 
 Its stages, in the order nobody can change: `picture` (decode, gate against burned-in text, encode, sign),
-`report` (keep the wanted sections without letterheads, ask for their language, scrub, sign), `verify` (a second reader
+`report` (keep the wanted sections without letterheads, ask for their language, scrub, sign), `verify` (a verifier
 looks for the patient in what is about to be written). `curate.record.conform` then lets nothing through that RECORD
 does not name.
 """
@@ -27,25 +27,26 @@ from curate.dedup.image import thumb, thumb_hash
 from curate.dedup.text import minhash
 from curate.deid.header.clean import attributes, identifying_values
 from curate.deid.pixels.gate import Gate, PixelPolicy, gate
+from curate.deid.text.finish import Finished, finish
 from curate.deid.text.language import require_known_language
 from curate.deid.text.masked import WORDS, WORDS_MASKED, masked_words, require_words_left
-from curate.deid.text.scrub import TextRules, placeholders, scrub
+from curate.deid.text.scrub import TextRules, scrub
 from curate.deid.vault import SecretSource
 from curate.deid.verify.finding import Finding, kept_back
-from curate.deid.verify.flat import plain
+from curate.deid.verify.letters import plain
 from curate.deid.verify.leaks import findings
 from curate.deid.verify.people import people, strangers
 from curate.deid.verify.pixels import pixel_findings
 from curate.engine.guard import fault_of
 from curate.errors import DropRecord, RunError, SourceError
-from curate.ingest.index import read_index, read_shared_words
+from curate.ingest.index import read_index, read_shared_words, read_taken_names
 from curate.record import INDEX, RECORD, Reason, conform, drop_each, without_payload
 from curate.sources.dicom.read import Picture, PixelRules, identity_of, load_dicom
 from curate.sources.faults import check_present, out_of_reach
 from curate.sources.grid import compose
 from curate.sources.images.read import encode_jpeg, encode_png, load_image, resize
 from curate.sources.reports.letterhead import caption_sections
-from curate.sources.reports.section import wanted_text
+from curate.sources.reports.section import parse_sections, wanted_text
 from curate.stage import Stage, run_stages
 from curate.step import mark_poison
 
@@ -68,11 +69,12 @@ class PictureRules:
 
 @dataclass(frozen=True)
 class ReportRules:
-    """Which sections make the text, and how short it may be (in words)."""
+    """Which sections make the text, how short it may be (in words), and whether letterheads are cut from it."""
 
     sections: tuple[str, ...] = ("findings", "impression", "body", "addendum")
     min_words: int = 2
     text: TextRules = TextRules()
+    letterheads: bool = True
 
 
 def ingest_stages(picture: PictureRules, report: ReportRules, secret: SecretSource, index: str) -> tuple[Stage, ...]:
@@ -120,8 +122,12 @@ class IngestTask:
 
 
 # The transient schema inside the chain: what RECORD will keep, and what only the chain may see.
-_FOR_THE_SECOND_READER = [pa.field("raw", pa.large_string()), pa.field("reread", pa.bool_())]  # the report as it came
-_INSIDE = pa.schema([*RECORD, *(f for f in INDEX if f.name not in RECORD.names), *_FOR_THE_SECOND_READER])
+_FOR_THE_VERIFIER = [
+    pa.field("raw", pa.large_string()),  # the report as it came
+    pa.field("masked", pa.list_(pa.large_string())),  # where surrogates are written: the same texts with placeholders
+    pa.field("reread", pa.bool_()),
+]
+_INSIDE = pa.schema([*RECORD, *(f for f in INDEX if f.name not in RECORD.names), *_FOR_THE_VERIFIER])
 
 
 def _per_row(table: pa.Table, fn: Callable[[dict[str, Any]], dict[str, Any]], step: str) -> pa.Table:
@@ -247,23 +253,40 @@ class _Report:
         if row["text"] is None:
             text = header_caption(row)
             return {**row, "text": text, "sections": [("header", text)], **_signed(text)}
-        sections, cut = caption_sections(row["text"], self.rules.sections)
+        sections, cut = self._sections(row["text"])
         self._require_english(row["text"], sections)
         source = wanted_text(sections, self.rules.sections)
         if not source:
             raise DropRecord(Reason.NO_WANTED_SECTION)
-        clean = {name: self._scrub(text, row) for name, text in sections.items()}
-        text = wanted_text(clean, self.rules.sections)
+        scrubbed = {name: self._scrub(text, row) for name, text in sections.items()}
+        clean = {name: self._finish(sections[name], scrubbed[name], row) for name in sections}
+        text = wanted_text({name: each.text for name, each in clean.items()}, self.rules.sections)
         if len(text.split()) < self.rules.min_words:
             raise DropRecord(Reason.TEXT_TOO_SHORT)
-        gone, words = masked_words(source, text)
+        gone, words = masked_words(source, wanted_text(scrubbed, self.rules.sections))
         require_words_left(gone, words, self.rules.text.max_masked)
-        meta = {name: self._scrub(value, row) for name, value in row["meta"] or [] if value}
+        columns = {name: value for name, value in row["meta"] or [] if value}
+        meta = {name: self._finish(v, self._scrub(v, row), row, cut=False) for name, v in columns.items()}
         done = Counter({WORDS: words, WORDS_MASKED: gone, **{f"cut {name}": n for name, n in cut.items()}})
-        done.update(f"mask {label}" for value in (*clean.values(), *meta.values()) for label in placeholders(value))
-        made = {"text": text, "sections": list(clean.items()), "meta": list(meta.items()), "raw": row["text"]}
+        parts = [*clean.values(), *meta.values()]
+        done += sum((each.done for each in parts), Counter[str]())
+        told = {name: each.text for name, each in meta.items()}
+        kept = [(name, each.text) for name, each in clean.items() if each.text]
+        made = {"text": text, "sections": kept, "meta": list(told.items()), "raw": row["text"]}
+        made["masked"] = [each.masked for each in parts] if self.rules.text.replace == "surrogates" else None
         made["actions"] = [*(row["actions"] or []), *sorted((+done).items())]
-        return {**row, **made, **_signed(text), **_declared(row, meta)}
+        return {**row, **made, **_signed(text), **_declared(row, told)}
+
+    def _sections(self, report: str) -> tuple[dict[str, str], Counter[str]]:
+        if self.rules.letterheads:
+            return caption_sections(report, self.rules.sections)
+        return {n: part for n, part in parse_sections(report).items() if n in self.rules.sections}, Counter()
+
+    def _finish(self, source: str, scrubbed: str, row: dict[str, Any], *, cut: bool = True) -> Finished:
+        rules, phi, patient = self.rules.text, tuple(row["phi"] or ()), row["patient_id"] or ""
+        named = rules.replace == "surrogates"
+        taken = read_taken_names(self.index, self.secret) if named else frozenset[str]()
+        return finish(source, scrubbed, rules, self.secret.pseudonymizer(), patient, phi, taken, cut=cut)
 
     def _require_english(self, report: str, sections: dict[str, str]) -> None:
         """The report as a whole, and each of its sections: some are in one language and headed in another."""
@@ -316,7 +339,7 @@ def _without_strangers(source: str) -> str:
 
 @dataclass(frozen=True)
 class _Verify:
-    """The second reader over what is about to be written; what it finds stays beside the row as codes."""
+    """The verifier over what is about to be written; what it finds stays beside the row as codes."""
 
     rules: PictureRules
     text: TextRules
@@ -344,7 +367,10 @@ class _Verify:
         sources = [row[name] for name in ("raw", "undecoded") if row[name]]  # what markup holds identifies, too
         if not self.text.vocabulary:
             sources = [_without_strangers(source) for source in sources]
-        found = findings([*written, *image], phi, sources)
+        # A surrogate has the shape of what it replaced, so what shapes and cues find is sought in the masked text.
+        found = findings([*(row["masked"] or written), *image], phi, sources)
+        if row["masked"]:
+            found += findings(written, phi)
         if row["reread"] and self.rules.policy.burned_in != "trust":
             pixels = cv2.imdecode(np.frombuffer(row["image"], np.uint8), cv2.IMREAD_UNCHANGED)
             found += pixel_findings([np.asarray(pixels)], phi)

@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.text.shared import shared_words
+from curate.deid.text.surrogates import taken_names
 from curate.deid.vault import SecretSource, read_sealed, write_sealed
 from curate.errors import SourceError
 from curate.ingest.files import FileRules, judge, with_path_keys
@@ -104,12 +105,15 @@ class IndexTask:
         alive = index.filter(pa.array(live(index)))
         for i, start in enumerate(range(0, alive.num_rows, self.rows_per_partition)):
             write_sealed(sealed_part(Path(self.sealed), i), alive.slice(start, self.rows_per_partition), pseudo)
-        words = shared_words(*_told(alive), self.k_patients)
-        write_sealed(_words(Path(self.sealed)), pa.table({"word": pa.array(sorted(words), pa.string())}), pseudo)
+        texts, values = _told(alive)
+        words = shared_words(texts, values, self.k_patients)
+        taken = sorted(taken_names(values))
+        for path, listed in ((_words(Path(self.sealed)), sorted(words)), (_taken(Path(self.sealed)), taken)):
+            write_sealed(path, pa.table({"word": pa.array(listed, pa.string())}), pseudo)
         return conform(index, FATE)
 
     def beside(self, partition: int) -> list[Path]:
-        """The sealed parts and the shared words."""
+        """The sealed parts, the shared words, and the names that no surrogate may have."""
         return sorted(Path(self.sealed).glob("*.sealed"))
 
 
@@ -146,6 +150,12 @@ def read_index(folder: Path, partition: int, pseudo: Pseudonymizer) -> pa.Table:
 def read_shared_words(folder: str, secret: SecretSource) -> frozenset[str]:
     """The words that the archive's patients share (`curate.deid.text.shared`); read once a process."""
     return frozenset(read_sealed(_words(Path(folder)), secret.pseudonymizer())["word"].to_pylist())
+
+
+@lru_cache(maxsize=1)
+def read_taken_names(folder: str, secret: SecretSource) -> frozenset[str]:
+    """Names of the archive's people that no surrogate may have (`curate.deid.text.surrogates`); read once a process."""
+    return frozenset(read_sealed(_taken(Path(folder)), secret.pseudonymizer())["word"].to_pylist())
 
 
 def build_index(
@@ -219,10 +229,14 @@ def _words(folder: Path) -> Path:
     return folder / "words.sealed"
 
 
-def _told(index: pa.Table) -> tuple[Iterator[tuple[str, str]], Iterator[str]]:
+def _taken(folder: Path) -> Path:
+    return folder / "names.sealed"
+
+
+def _told(index: pa.Table) -> tuple[Iterator[tuple[str, str]], list[str]]:
     """(patient, raw report) of every record that has one, and every identifying value that the index knows."""
     reports = zip(index["patient"].to_pylist(), index["text"].to_pylist(), strict=True)
-    values = (value for row in index["phi"].to_pylist() for value in row or [])
+    values = list(dict.fromkeys(value for row in index["phi"].to_pylist() for value in row or []))
     return ((patient, text) for patient, text in reports if text), values
 
 

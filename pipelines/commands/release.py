@@ -31,7 +31,7 @@ def deid(
 ) -> None:
     """De-identify a folder into another: every input ends CLEAN, QUARANTINED or REFUSED in DST/attestation.json.
 
-    Exit code 1 where the second reader found what the rules had left: such inputs are not in DST.
+    Exit code 1 where the verifier found what the rules had left: such inputs are not in DST.
     """
     from curate.deid.attest import text_warnings
     from curate.deid.vault import SecretSource
@@ -58,7 +58,7 @@ def deid(
     say([*fault_lines(Counter(attestation.get("faults", {})).elements()), *text_warnings(attestation)], [])
     out.print(f"attestation: {near(target.resolve() / 'attestation.json')}", soft_wrap=True)
     if not attestation["verification"]["passed"]:
-        fail(1, "attestation failed", "the second reader found what the rules had left; those inputs were kept back")
+        fail(1, "attestation failed", "the verifier found what the rules had left; those inputs were kept back")
 
 
 def crosswalk(

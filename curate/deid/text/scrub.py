@@ -62,13 +62,17 @@ class TextRules:
     ``dates``: "shift" writes [DATE:2019-05-02], moved as the patient's header dates are; "mask" writes [DATE].
     ``vocabulary``: words that neither the vocabulary nor the archive knows go, and a text in another language than
     English is withheld. ``second_opinion``: what an installed Presidio finds goes as well. ``max_masked``: a report of
-    whose words a larger share is masked is withheld (`curate.deid.text.masked`).
+    whose words a larger share is masked is withheld (`curate.deid.text.masked`). ``replace``: whether placeholders stay
+    or surrogates stand in their place (`curate.deid.text.surrogates`); ``cut``: which sentences go
+    (`curate.deid.text.boilerplate`). Both are steps behind `scrub`.
     """
 
     dates: Literal["mask", "shift"] = "shift"
     vocabulary: bool = True
     second_opinion: Literal["none", "presidio"] = "none"
     max_masked: float = 0.25
+    replace: Literal["placeholders", "surrogates"] = "placeholders"
+    cut: tuple[str, ...] = ()
 
 
 def scrub(

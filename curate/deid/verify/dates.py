@@ -1,10 +1,12 @@
-"""The second reader's idea of a date: how a day is written, which days a text tells, which of them are shifted ones."""
+"""The verifier's idea of a date and of an age over 89: how each is written, and which dates are shifted ones."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
+
+from curate.deid.verify.finding import Finding
 
 _MONTHS = (
     "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
@@ -38,6 +40,21 @@ _CLOCK = re.compile(
     r"|(?<![\w.:])(1[0-2]|0?[1-9])\s?([ap])\.?m\b",
     re.I,
 )
+_HOURS = re.compile(r"(?<![\w.:/])([01]\d|2[0-3]):?([0-5]\d)\s?(?:hours|hrs?|h)\b", re.I)
+# A day without its year is only one beside a word that dates something, or before a clock time: not "3/10 pain".
+_DAY_ONLY = r"(\d{1,2}/\d{1,2})(?![\d/]|\s?(?:mm|cm|%|pain|strength|images?|slices?|of\b))"
+_STUDY = (
+    r"(?:films?|stud(?:y|ies)|exam\w*|radiographs?|x-?rays?|scans?|cts?|mris?|ultrasounds?|biops(?:y|ies)|surgery"
+    r"|reports?)"
+)
+_CUED = re.compile(
+    rf"\b(?:on|dated|since|until|till|{_STUDY}\s(?:of|from)|compar\w+[^.\n]{{0,60}}\s(?:of|from|to|with|and|,)|signed|prior)"
+    rf"[\s:]{{1,2}}{_DAY_ONLY}",
+    re.I,
+)
+_TIMED = re.compile(
+    r"(?<![\w./])(\d{1,2}/\d{1,2})(?=,?\s(?:at\s)?(?:[01]?\d|2[0-3]):?[0-5]\d(?:\s?[ap]m|\shours|\b(?![.\d])))", re.I
+)
 
 
 def day_of(value: str) -> date | None:
@@ -47,7 +64,7 @@ def day_of(value: str) -> date | None:
 
 
 def written(day: date) -> Iterator[str]:
-    """A day as people write it, as `curate.deid.verify.flat.letters` flattens it."""
+    """A day as people write it, as `curate.deid.verify.letters.letters` flattens it."""
     y, m, d, name = day.year, day.month, day.day, _MONTHS[day.month - 1]
     yield f"{y}{m:02}{d:02}"
     for dd in dict.fromkeys((f"{d:02}", str(d))):
@@ -104,7 +121,29 @@ def told(text: str) -> set[str]:
         found.add(f"{year}年{int(month)}月{int(day)}日")
     for hour, minute, twelve, half in _CLOCK.findall(text):
         found.add(f"t{int(hour)}:{minute}" if hour else f"t{int(twelve)}{half.lower()}")
+    found.update(f"t{int(hour)}:{minute}" for hour, minute in _HOURS.findall(text))
+    for pattern in (_CUED, _TIMED):
+        found.update(f"--{day}" for day in pattern.findall(text) if _is_day_of_a_year(day))
     return found
+
+
+def places(text: str) -> Iterator[tuple[int, int]]:
+    """(start, end) of what of a text is written as a day, a month of a year or a clock time."""
+    for hit in _NUMBERS.finditer(text):
+        if any(True for _ in _readings(hit[1], hit[3], hit[4])):
+            yield hit.span()
+    for pattern in (_DAY_FIRST, _MONTH_FIRST):
+        yield from (hit.span() for hit in pattern.finditer(text) if any(True for _ in _named(hit)))
+    yield from (hit.span() for hit in _MONTH_YEAR.finditer(text) if _is_month(hit["mon"]))
+    for pattern in (_SOLID, _KANJI, _CLOCK, _HOURS):
+        yield from (hit.span() for hit in pattern.finditer(text))
+    for pattern in (_CUED, _TIMED):
+        yield from (hit.span(1) for hit in pattern.finditer(text) if _is_day_of_a_year(hit[1]))
+
+
+def _is_day_of_a_year(written: str) -> bool:
+    a, b = map(int, written.split("/"))
+    return 0 < min(a, b) < 13 and 0 < max(a, b) < 32
 
 
 def days(text: str) -> frozenset[date]:
@@ -158,3 +197,47 @@ def _day(y: int, m: int, d: int) -> date | None:
         return date(y, m, d) if 1850 < y < 2100 else None
     except ValueError:
         return None
+
+
+_OVER_89_DAYS = 89 * 365 + 22  # between two days this far apart lie 89 years
+_AGE_UNIT = r"[\s-]{0,2}(?:years?|yrs?|y/?o|y\.o\.)\b"
+_AGE_WORDS = r"(?:ninety|(?:one|a)\s+hundred)(?:[\s-]+(?:and\s+)?(?:one|two|three|four|five|six|seven|eight|nine))?"
+_SAID = re.compile(
+    rf"\bnonagenarian|\bcentenarian|\b(?:his|her|their)\s+(?:(?:early|mid|late)[\s-]+)?(?:nineties|90'?s)\b"
+    rf"|\b{_AGE_WORDS}{_AGE_UNIT}|\bage[d:]?\s+(?:ninety\b|1[0-4]\d\b(?!\s?%)|9\d\b(?!\s?[%m]))|(?<![\w.])(?:9\d|1[0-4]\d){_AGE_UNIT}"
+    r"|(?<![\w.])(?:9\d|1[0-4]\d)\s?(?-i:[MF])\b",
+    re.IGNORECASE,
+)
+_BIRTH_MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|ene|abr|ago|dic)[a-z]*"
+_BIRTH_DATE = (
+    rf"(?:\[DATE:|(?:18|19|20)\d\d(?!\d)|(?:18|19|20)\d{{6}}(?!\d)|\d{{1,2}}\s?[-/.]\s?\d{{1,2}}\s?[-/.]\s?\d{{2}}"
+    rf"|\d{{1,2}}(?:st|nd|rd|th)?[\s-]+(?:de\s+|of\s+)?{_BIRTH_MONTH}\b|{_BIRTH_MONTH}\.?\s+\d)"
+)
+_BORN = re.compile(
+    r"(?:\bd\.?o\.?b\b\.?|\bborn|\bbirth\s?(?:date|day)|\b(?:date|day|year)\s+of\s+birth|(?<![\w.])b\.|\bnacid[oa]"
+    rf"|\bnacimiento|\bgeboren|\bgeburtsdatum|\bnaissance)[\s:=,(-]{{0,5}}(?:(?:on|in|is|was|the|el|en|am|le)\s+){{0,3}}{_BIRTH_DATE}",
+    re.IGNORECASE,
+)
+_ISO_DAY = re.compile(r"(?<!\d)((?:18|19|20)\d\d)-(\d\d)-(\d\d)(?!\d)")
+
+
+def ages_and_births(texts: Sequence[str], *, together: bool = True) -> Iterator[Finding]:
+    """AGE for an age over 89 or two days 89 years apart in what is written of one record, BIRTH for a date of birth.
+
+    Shifted days are read like others: intervals survive the shift.
+    """
+    if any(_SAID.search(text) for text in texts):
+        yield Finding.AGE
+    if any(_BORN.search(text) for text in texts):
+        yield Finding.BIRTH
+    for days in [[d for text in texts for d in _days(text)]] if together else map(list, map(_days, texts)):
+        if days and (max(days) - min(days)).days >= _OVER_89_DAYS:
+            yield Finding.AGE
+
+
+def _days(text: str) -> Iterator[date]:
+    for hit in _ISO_DAY.finditer(text):
+        try:
+            yield date(int(hit[1]), int(hit[2]), int(hit[3]))
+        except ValueError:
+            continue

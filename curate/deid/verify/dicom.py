@@ -1,4 +1,4 @@
-"""The second reader of DICOM: what of the source survives in the bytes that are about to be written.
+"""The verifier of DICOM: what of the source survives in the bytes that are about to be written.
 
 It reads them with its own parser (`curate.deid.verify.part10`) and takes the source's identifiers by its own means
 (`curate.deid.verify.source`); no list, code or pattern is shared with `curate.deid.header`.
@@ -14,16 +14,14 @@ from pydicom.datadict import keyword_for_tag
 from pydicom.dataset import Dataset
 from pydicom.uid import UID_dictionary  # type: ignore[attr-defined]
 
-from curate.deid.verify.ages import ages_and_births
-from curate.deid.verify.bytesearch import holds_any
-from curate.deid.verify.dates import day_of
+from curate.deid.verify.bytesearch import held_in_pixels, holds_any
+from curate.deid.verify.dates import ages_and_births, day_of
 from curate.deid.verify.direct import direct
 from curate.deid.verify.finding import Finding, sorted_unique
-from curate.deid.verify.flat import BARRIER
-from curate.deid.verify.frames import pixel_faults
-from curate.deid.verify.known import Known
-from curate.deid.verify.names import unprovable
-from curate.deid.verify.part10 import Element, Part10, Unsound, parse, undeclared
+from curate.deid.verify.frames import RLE, pixel_faults
+from curate.deid.verify.leaks import Known
+from curate.deid.verify.letters import BARRIER, unprovable
+from curate.deid.verify.part10 import PIXELS, Element, Part10, Unsound, parse, undeclared
 from curate.deid.verify.people import unknown_names
 from curate.deid.verify.source import CLASS_UIDS, TEXT, Carried, carried, identifying, is_generic, needles
 from curate.deid.verify.words import is_known, is_standard
@@ -95,7 +93,7 @@ def dicom_findings(
     found = [*_container(file), *pixel_faults(file)]
     found += _elements(file, known, retain)
     found += _free_text(file, known, retain)
-    found += _bytes(file, written, known, preamble, retain)
+    found += _bytes(file, known, preamble, retain)
     return sorted_unique(found)
 
 
@@ -213,7 +211,7 @@ def _free_text(file: Part10, known: Carried, retain: Sequence[str]) -> Iterator[
     sources = [text for text in own if not _PSEUDONYM.fullmatch(text)]
     if sources:
         before = BARRIER.join(sources)
-        yield from direct([before]).in_text(BARRIER.join(text for _, text in free))
+        yield from direct([before], in_parts=False).in_text(BARRIER.join(text for _, text in free))
         words = unknown_names(before)
         if words and any(w.lower() in words for _, text in free for w in re.findall(r"[^\W\d_]{4,}", text)):
             yield Finding.WORD
@@ -269,8 +267,9 @@ def _is_code(element: Element, text: str) -> bool:
     return False
 
 
-def _bytes(file: Part10, written: bytes, known: Carried, preamble: bytes, retain: Sequence[str]) -> Iterator[Finding]:
-    """Identifiers of 6 bytes and more anywhere in the file, in any of the encodings they could be in."""
+def _bytes(file: Part10, known: Carried, preamble: bytes, retain: Sequence[str]) -> Iterator[Finding]:
+    """Identifiers of 6 bytes and more anywhere in the file, in any of the encodings they could be in; in pixels those
+    of 7 and more that are not there by chance (`curate.deid.verify.bytesearch`)."""
     sought: dict[bytes, Finding] = {}
     for value in _sought_raw(known, retain):
         for raw in needles(value):
@@ -283,10 +282,35 @@ def _bytes(file: Part10, written: bytes, known: Carried, preamble: bytes, retain
     for said in re.findall(rb"[\x20-\x7e]{7,}", preamble):
         if not all(is_known(w) for w in re.findall(r"[^\W\d_]+", said.decode())):
             sought.setdefault(said, Finding.CONTAINER)
-    for raw in holds_any(written, sought):
-        yield sought[raw]
-    short = [raw for raw in sought if len(raw) < 7]
-    yield from (sought[raw] for raw in short if raw in file.body)
+    plain, tables = _outside_pixels(file)
+    yield from (sought[raw] for raw in holds_any(plain, sought))
+    yield from (sought[raw] for raw in sought if len(raw) < 7 and raw in plain)
+    for data, cell in (*tables, *_pixels(file)):
+        yield from (sought[raw] for raw in held_in_pixels(data, sought, cell))
+
+
+_SMALLEST_TABLE = 512  # bytes; a shorter one is no place for chance
+
+
+def _outside_pixels(file: Part10) -> tuple[bytes, list[tuple[bytes, int]]]:
+    """All bytes of the file but its pixels and its large tables of numbers; those, as samples of two bytes."""
+    values = {
+        e.value: 2
+        for e in file.elements
+        if e.vr in _BINARY and len(e.value) >= _SMALLEST_TABLE and e.tag not in PIXELS and not e.tag >> 16 & 1
+    }
+    plain = file.body + file.tail
+    for value in values:
+        plain = plain.replace(value, b"")
+    return plain, list(values.items())
+
+
+def _pixels(file: Part10) -> Iterator[tuple[bytes, int]]:
+    """(bytes, bytes a sample) of pixel data; 0 of what is entropy-coded. RLE (PS3.5 annex G) codes plane by plane."""
+    allocated = next((e.value for e in file.elements if e.tag == 0x00280100 and not e.path), b"\0")
+    cell = 1 if allocated in (b"\1\0", b"\x08\0", b"\0\1", b"\0\x08") else 2
+    yield from ((e.value, cell) for e in file.pixels if e.value)
+    yield from ((fragment, 1 if file.syntax == RLE else 0) for fragment in file.fragments)
 
 
 def _sought_raw(known: Carried, retain: Sequence[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Direct identifiers that the second reader takes from a source text by its own broad means, and looks for again.
+"""Direct identifiers that the verifier takes from a source text by its own broad means, and looks for again.
 
 Two ways. What has a shape (contacts, numbers, days, addresses) is taken from source and output alike, and what is in
 both was left in. What only a cue gives away (a name behind a title, a facility, a capitalised word of no vocabulary) is
@@ -8,20 +8,21 @@ taken from the source and searched in the output.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 
 from curate.deid.verify import dates
 from curate.deid.verify.finding import Finding
-from curate.deid.verify.flat import letters, plain
-from curate.deid.verify.people import facilities, people, strangers
+from curate.deid.verify.letters import letters, plain
+from curate.deid.verify.people import facilities, named
 from curate.deid.verify.words import is_known
 
 _UNITS = r"mm|cm|ml|cc|mg|mcg|ug|kg|hu|msec|ms|mgy|mhz|khz|hz|kvp?|mas?|iu|units?|cells|bpm|mmhg|ft|lbs?|x10|ppm|ng|pg"
 _NO_UNIT = rf"(?!\s?(?:{_UNITS}|%)\b|\s?%)"
-_MAIL = re.compile(r"[\w.+'-]{1,99}\s?@\s?[\w-]{1,63}(?:\s?\.\s?[\w-]{1,63}){1,6}")
+_MAIL = re.compile(r"[\w.+'-]{1,99}\s?@\s?[\w-]{1,63}(?:(?:\.|\s\.\s?)[\w-]{1,63}){1,6}")
 _HOST = re.compile(
     r"(?:https?|ftp)://\S+|\bwww\.\S+"
     r"|(?<![\w.-])(?:[a-z0-9-]{2,63}\.){1,5}(?:com|org|net|edu|gov|int|info|io|health|uk|de|fr|es|it|jp|ca|au|nl)(?:/\S*)?"
@@ -63,30 +64,37 @@ _ZIP = re.compile(r"\b[A-Z]{2} \d{5}(?:-\d{4})?\b")
 
 def shaped(text: str) -> dict[tuple[Finding, str], None]:
     """What of ``text`` identifies by its shape, as (code, canonical form)."""
-    flat = " ".join(plain(text).split())
-    found: dict[tuple[Finding, str], None] = {}
+    return {(code, key): None for code, key, _, _ in _shapes(_one_line(text))}
+
+
+def _one_line(text: str) -> str:
+    return " ".join(plain(text).split())
+
+
+def _shapes(flat: str) -> Iterator[tuple[Finding, str, int, int]]:
+    """(code, canonical form, start, end) of every shape."""
     for pattern in (_MAIL, _HOST):
         for hit in pattern.finditer(flat):
-            found[Finding.CONTACT, re.sub(r"\s", "", hit[0]).lower().strip(".,;:)/'")] = None
+            yield Finding.CONTACT, re.sub(r"\s", "", hit[0]).lower().strip(".,;:)/'"), *hit.span()
     for pattern, group, least in ((_PHONE, 0, 7), (_CALL, 1, 4)):
         for hit in pattern.finditer(flat):
             digits = re.sub(r"\D", "", hit[group])
-            if least <= len(digits) <= 16 and not re.fullmatch(
-                r"\d{4}[-/.]\d\d?[-/.]\d\d?|\d\d?[-/.]\d\d?[-/.]\d{4}", hit[group]
-            ):
-                found[Finding.CONTACT, digits] = None
+            if least <= len(digits) <= 16 and not _A_DATE.fullmatch(hit[group]):
+                yield Finding.CONTACT, digits, *hit.span(group)
     for pattern in (_LONG, _HYPHENED, _DOTTED):
         for hit in pattern.finditer(flat):
-            found[Finding.ID, re.sub(r"\D", "", hit[0])] = None
+            yield Finding.ID, re.sub(r"\D", "", hit[0]), *hit.span()
     for hit in _MIXED.finditer(flat):
         if _identifies(hit[0]):
-            found[Finding.ID, re.sub(r"[\W_]", "", hit[0]).lower()] = None
+            yield Finding.ID, re.sub(r"[\W_]", "", hit[0]).lower(), *hit.span()
     for hit in _CUED_ID.finditer(flat):
-        found[Finding.ID, re.sub(r"[\W_]", "", hit[1]).lower()] = None
+        yield Finding.ID, re.sub(r"[\W_]", "", hit[1]).lower(), *hit.span(1)
     for pattern in (_STREET, _BOX, _ZIP):
         for hit in pattern.finditer(flat):
-            found[Finding.PLACE, letters(hit[0])] = None
-    return found
+            yield Finding.PLACE, letters(hit[0]), *hit.span()
+
+
+_A_DATE = re.compile(r"\d{4}[-/.]\d\d?[-/.]\d\d?|\d\d?[-/.]\d\d?[-/.]\d{4}")
 
 
 def _identifies(token: str) -> bool:
@@ -112,67 +120,122 @@ def _is_strength(part: str) -> bool:
 
 @dataclass(frozen=True)
 class Direct:
-    """What the source's own texts ask to look for."""
+    """What the source's own texts ask to look for.
+
+    ``pieces``: words and numbers of what identifies there, in part of it: a day without its year, half a telephone
+    number, a name that is a word too. Each may be in a text as often as the source has it elsewhere (the number), and
+    no more.
+    """
 
     shapes: frozenset[tuple[Finding, str]] = frozenset()
     told: frozenset[str] = frozenset()
     days: frozenset[date] = frozenset()
     cued: tuple[tuple[str, Finding], ...] = ()  # flattened phrases
-    capitals: frozenset[str] = field(default=frozenset())  # names that are also words: looked for as names are written
+    pieces: tuple[tuple[str, Finding, int], ...] = ()
 
     def in_text(self, text: str) -> Iterator[Finding]:
         """What of it a text still holds; ``text`` has no shifted dates in it."""
         if not self:
             return
+        flat = plain(text)
         if self.shapes:
-            digits = {re.sub(r"\D", "", run) for run in re.findall(r"\d(?:[ ()./-]?\d)*", plain(text))}
+            digits = {re.sub(r"\D", "", run) for run in re.findall(r"\d(?:[ ()./-]?\d)*", flat)}
             yield from (kind for kind, _ in shaped(text).keys() & self.shapes)
             yield from (kind for kind, key in self.shapes if len(key) > 6 and key in digits)
-        if self.told and not self.told.isdisjoint(dates.told(plain(text))):
+        if self.told and not self.told.isdisjoint(dates.told(flat)):
             yield Finding.DATE
         if self.cued:
-            flat = letters(text)
-            yield from (kind for phrase, kind in self.cued if phrase in flat)
-        if self.capitals and not self.capitals.isdisjoint(_capitals_inside(text)):
-            yield Finding.NAME
+            joined = letters(text)
+            yield from (kind for phrase, kind in self.cued if phrase in joined)
+        # a table's cell of one value is no part of a text
+        if self.pieces and ("[" in text or len(_PROSE.findall(flat)) >= _FEWEST_WORDS):
+            held = Counter(_PIECE.findall(flat))
+            yield from (kind for piece, kind, elsewhere in self.pieces if held[piece] > elsewhere)
 
     def __bool__(self) -> bool:
-        return bool(self.shapes or self.told or self.cued or self.capitals)
+        return bool(self.shapes or self.told or self.cued or self.pieces)
 
 
-def _capitals_inside(text: str) -> set[str]:
-    """Words that stand capitalised within a sentence of words that are not."""
-    return set(re.findall(r"(?<=[a-z,] )[A-Z][a-z]+(?=[ ,.;:)])", plain(text)))
+@dataclass
+class _Taken:
+    """What one source gives: as in `Direct`, and of each piece how often it stands in what identifies."""
+
+    shapes: dict[tuple[Finding, str], None]
+    told: set[str]
+    cued: dict[str, Finding]
+    pieces: dict[str, Finding]
+    inside: Counter[str]
+    total: Counter[str]
 
 
-def direct(sources: Sequence[str]) -> Direct:
-    """What identifies in ``sources``, texts as they were before anything was taken out."""
-    shapes: dict[tuple[Finding, str], None] = {}
-    told: set[str] = set()
-    cued: dict[str, Finding] = {}
-    capitals: set[str] = set()
-    for source in sources:
-        taken = _taken(source)
-        shapes |= taken[0]
-        told |= taken[1]
-        cued |= taken[2]
-        capitals |= taken[3]
+_PIECE = re.compile(r"[^\W_]+")
+_PROSE = re.compile(r"[^\W\d_]{2,}")
+_FEWEST_WORDS = 3
+_YEAR = re.compile(r"(?:18|19|20)\d\d")
+_NO_PIECES = """
+www http https com org net edu gov street avenue ave road lane drive boulevard blvd court way place terrace parkway
+highway circle square trail close crescent box apt apartment suite hours hour hrs of the and at on st nd rd th am pm
+"""
+_FEWEST_DIGITS = {Finding.ID: 3, Finding.CONTACT: 3, Finding.PLACE: 2}  # of a part by which someone could be told
+_NO_PIECE = frozenset(_NO_PIECES.split())
+
+
+def direct(sources: Sequence[str], *, in_parts: bool = True) -> Direct:
+    """What identifies in ``sources``, texts as they were before anything was taken out.
+
+    ``in_parts``: pieces of numbers and days, too, which needs the sources whole: how often a word may stand elsewhere
+    is counted.
+    """
+    taken = [_taken(source) for source in sources]
+    told = {key for each in taken for key in each.told}
     days = frozenset(date.fromisoformat(key) for key in told if re.fullmatch(r"\d{4}-\d\d-\d\d", key))
-    return Direct(frozenset(shapes), frozenset(told), days, tuple(cued.items()), frozenset(capitals))
+    kinds: dict[str, Finding] = {piece: kind for each in taken for piece, kind in each.pieces.items()}
+    elsewhere = {p: sum(max(0, each.total[p] - each.inside[p]) for each in taken) for p in kinds}
+    cued = {phrase: kind for each in taken for phrase, kind in each.cued.items()}
+    shapes = frozenset(shape for each in taken for shape in each.shapes)
+    pieces = tuple((piece, kind, elsewhere[piece]) for piece, kind in kinds.items() if in_parts or kind is Finding.NAME)
+    return Direct(shapes, frozenset(told), days, tuple(cued.items()), pieces)
 
 
 @lru_cache(maxsize=64)
-def _taken(source: str) -> tuple[dict[tuple[Finding, str], None], set[str], dict[str, Finding], set[str]]:
+def _taken(source: str) -> _Taken:
     text, shifted = dates.set_apart(source)
-    flat = plain(text)
+    flat = _one_line(text)
+    lines = plain(text)
     cued: dict[str, Finding] = {}
-    capitals: set[str] = set()
-    for name, distinct in (*people(flat), *((word, True) for word in strangers(flat))):
+    pieces: dict[str, Finding] = {}
+    places: dict[tuple[int, int], Finding] = {}
+    shapes: dict[tuple[Finding, str], None] = {}
+    for kind, key, start, end in _shapes(flat):
+        shapes[kind, key] = None
+        places[start, end] = kind
+    places |= dict.fromkeys(dates.places(flat), Finding.DATE)
+    words: list[tuple[int, int]] = []
+    for start, end, distinct in named(lines):
         if distinct:
-            cued[letters(name)] = Finding.NAME
+            cued[letters(lines[start:end])] = Finding.NAME
         else:
-            capitals.add(name)
-    cued |= {letters(place): Finding.PLACE for place in facilities(flat)}
-    shapes = shaped(text)
+            words.append((start, end))
+    # the larger of the two counts: a word may be taken for part of a date and of a name in one place
+    inside = _inside(flat, places, pieces) | _inside(lines, dict.fromkeys(words, Finding.NAME), pieces)
+    cued |= {letters(place): Finding.PLACE for place in facilities(lines)}
     cued |= {phrase: kind for kind, phrase in shapes if kind is Finding.PLACE}
-    return shapes, dates.told(flat) | {day.isoformat() for day in shifted}, cued, capitals
+    told = dates.told(lines) | {day.isoformat() for day in shifted}
+    return _Taken(shapes, told, cued, pieces, inside, Counter(_PIECE.findall(lines)))
+
+
+def _inside(text: str, places: Mapping[tuple[int, int], Finding], pieces: dict[str, Finding]) -> Counter[str]:
+    """How often each word or number stands in one of ``places``, each place once; the words go into ``pieces``."""
+    counted: Counter[str] = Counter()
+    end = 0
+    for (start, stop), kind in sorted(places.items()):
+        for hit in _PIECE.finditer(text, max(start, end), stop):
+            word = hit[0]
+            if word.lower() in _NO_PIECE or (word.isdigit() and len(word) < _FEWEST_DIGITS.get(kind, 1)):
+                continue
+            if kind is Finding.DATE and _YEAR.fullmatch(word):
+                continue
+            counted[word] += 1
+            pieces.setdefault(word, kind)
+        end = max(end, stop)
+    return counted

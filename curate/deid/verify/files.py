@@ -1,4 +1,4 @@
-"""The second reader of whole files: pictures, tables and texts that are about to be written, container and content."""
+"""The verifier of whole files: pictures, tables and texts that are about to be written, container and content."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ import pyarrow.parquet as pq
 
 from curate.deid.verify.finding import Finding, sorted_unique
 from curate.deid.verify.leaks import findings, text_findings
-from curate.deid.verify.pictures import PNG, jpeg_is_bare, png_is_bare
-from curate.deid.verify.tiff import tiff_is_bare
+from curate.deid.verify.pictures import PNG, jpeg_is_bare, png_is_bare, tiff_is_bare
 
 _TEXT = frozenset({".csv", ".tsv", ".jsonl", ".json", ".txt", ".text"})
 _ROWS = frozenset({".csv", ".tsv", ".jsonl"})  # of many patients

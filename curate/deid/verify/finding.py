@@ -1,4 +1,4 @@
-"""What the second reader can find. A code, never a value: it goes into attestations and logs."""
+"""What the verifier can find. A code, never a value: it goes into attestations and logs."""
 
 from __future__ import annotations
 

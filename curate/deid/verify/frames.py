@@ -13,7 +13,7 @@ from curate.deid.verify.part10 import PIXEL_DATA, Part10
 from curate.deid.verify.pictures import jpeg_is_bare
 
 _J2K = "1.2.840.10008.1.2.4.9", "1.2.840.10008.1.2.4.20"
-_RLE = "1.2.840.10008.1.2.5"
+RLE = "1.2.840.10008.1.2.5"
 # What an encoder says of itself and of nothing else.
 _ENCODER = re.compile(rb"(?:Created by OpenJPEG version |Kakadu-v|OpenJPH Ver |LEADTOOLS |Grok )[\w.+ -]{1,24}\0?")
 _SKIPPED = frozenset(range(0xFF30, 0xFF40)) | {0xFF4F}
@@ -113,7 +113,7 @@ def _streams(fragments: Sequence[bytes], table: bytes, frames: int) -> Iterator[
 
 def stream_is_bare(data: bytes, syntax: str) -> bool:
     """True if a codestream holds what its decoder needs and no more: no comment, no other data, nothing behind."""
-    if syntax == _RLE:
+    if syntax == RLE:
         return _rle_is_bare(data)
     if syntax.startswith(_J2K):
         return _j2k_is_bare(data)

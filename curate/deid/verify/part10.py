@@ -17,6 +17,7 @@ from typing import NamedTuple
 from pydicom.datadict import DicomDictionary  # type: ignore[attr-defined]
 
 PIXEL_DATA = 0x7FE00010
+PIXELS = frozenset({PIXEL_DATA, 0x7FE00008, 0x7FE00009})  # and the two of floats
 _UNDEFINED = 0xFFFFFFFF
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 _LONG_VRS = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
@@ -43,7 +44,7 @@ class Element(NamedTuple):
 @dataclass(slots=True)
 class Part10:
     """A file in pieces. ``fragments`` are of encapsulated pixel data, the offset table first; ``body`` the bytes before
-    the pixels; ``big`` is big-endian."""
+    the pixels and ``tail`` those behind them, both inflated; ``big`` is big-endian."""
 
     preamble: bytes
     meta: list[Element]
@@ -52,6 +53,7 @@ class Part10:
     fragments: list[bytes] = field(default_factory=list)
     pixels: list[Element] = field(default_factory=list)
     body: bytes = b""
+    tail: bytes = b""
     encapsulated: bool = False
     big: bool = False
 
@@ -78,8 +80,9 @@ def parse(data: bytes) -> Part10:
     except (StructError, zlib.error, KeyError):
         raise Unsound from None
     found.fragments = reader.fragments
-    found.pixels = [e for e in found.elements if e.tag in (PIXEL_DATA, 0x7FE00008, 0x7FE00009) and not e.path]
+    found.pixels = [e for e in found.elements if e.tag in PIXELS and not e.path]
     found.body = head + (data[: reader.pixels_at] if reader.pixels_at else data)
+    found.tail = data[reader.pixels_end :] if reader.pixels_at else b""
     return found
 
 
@@ -89,7 +92,7 @@ class _Reader:
         self.data, self.implicit = data, implicit
         self.tag_of, self.short, self.long = Struct(order + "HH"), Struct(order + "H"), Struct(order + "I")
         self.fragments: list[bytes] = []
-        self.pixels_at = 0
+        self.pixels_at = self.pixels_end = 0
 
     def meta(self, at: int) -> tuple[list[Element], int]:
         """The elements of group 2 and where they end, by its length and by the tags alike."""
@@ -128,11 +131,12 @@ class _Reader:
                 raise Unsound
             self.pixels_at = at
             found.append(Element(tag, vr, b"", path))
-            return self._encapsulated(start, end)
+            self.pixels_end = self._encapsulated(start, end)
+            return self.pixels_end
         if start + length > end or length & 1:
             raise Unsound
-        if tag == PIXEL_DATA and not path:
-            self.pixels_at = at
+        if tag in PIXELS and not path:
+            self.pixels_at, self.pixels_end = self.pixels_at or at, start + length
         found.append(Element(tag, vr, self.data[start : start + length], path))
         return start + length
 

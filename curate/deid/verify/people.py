@@ -1,4 +1,4 @@
-"""The second reader's idea of who is named: behind titles and cues, before degrees, or by no vocabulary known."""
+"""The verifier's idea of who is named: behind titles and cues, before degrees, or by no vocabulary known."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from curate.deid.verify.words import is_known, is_standard
 # Bounded, and begun at a word's begin: what is no text ("AAAA...", base64) must not cost the square of its length.
 _WORD = r"[^\W\d_]{1,60}(?:['’-][^\W\d_]{1,60}){0,5}"
 _NAME = r"(?<![^\W\d_])[A-Z][^\W\d_]{0,60}(?:['’-][^\W\d_]{1,60}){0,5}"  # in text without accents
-_RUN = rf"{_NAME}\.?(?:,?[ \t]{{1,2}}{_NAME}\.?){{0,3}}"
+_RUN = rf"(?:[A-Z]\.|{_NAME})(?:,?[ \t]{{1,2}}(?:[A-Z]\.|{_NAME})){{0,3}}"
 _TITLED = re.compile(
     rf"\b(?:Dr|DR|Drs|Doctor|Prof|Professor|Mr|MR|Mrs|MRS|Ms|MS|Miss|Mx|Sra?|Dra|Herr|Frau|Nurse|Sister|Rev)(\.)?\s{{1,2}}({_RUN})"
 )
@@ -34,6 +34,55 @@ _DEGREE = re.compile(
     rf"({_NAME}\.?(?:[ ]{_NAME}\.?){{0,3}}),? (?:M\.?D\.?|D\.O\.|MBBS|MBChB|Ph\.?D\.?"
     r"|R\.N\.|RN|PA-C|NP|FRCR|FACR|DDS)(?!\w)"
 )
+# What a person does, and no film, finding or department.
+_ACTS = (
+    r"(?i:held|called|phoned|brought|came|told|said|says|asked|asks|insisted|agreed|accompanied|helped|drove|moved?"
+    r"|cried|phones|calls|will (?:bring|call|return|come)|(?:was|were|is) (?:crying|present|informed|told|notified"
+    r"|called|unable|agitated|uncooperative|anxious|claustrophobic|here)|could not be|did not want|refused|declined"
+    r"|wanted|wants|thinks|thought|wrote|dictated|signed|works|lives|lived|mentioned"
+    r"|in \d+ (?:days?|weeks?|months?))\b"
+)
+_DOES = re.compile(rf"(?: {_NAME})? {_ACTS}")
+_PAIR = re.compile(r" (?:[A-Z]\. )?([A-Z][a-z]{2,})\b")
+_STRANGER = re.compile(r"(?<![\w'’.@/-])[A-Z][a-z]{3,}(?:['’-][A-Z]?[a-z]+)*(?![\w@/]|-\d)")
+_SPEAKS = r"(?i:held the|called|phoned|brought|said|asked|told|will (?:bring|call)|insisted|mentioned|thinks|thought)\b"
+_SUBJECT = re.compile(
+    rf"(?<=[a-z,] )({_NAME}(?:[ ]{_NAME}){{0,2}})(?= {_ACTS})"
+    rf"|(?<![^.:\n] )(?<![\w,])((?![A-Z]\w*(?:ists?|ians?|ants?|s)\b){_NAME}(?:[ ]{_NAME}){{0,2}})(?= {_SPEAKS})"
+)
+_TOWARD = re.compile(
+    rf"\b(?i:by|per|told|called|paged|notified|informed|asked|contact|helping|annotated|obtained from"
+    rf"|(?:reading |ordering |referring )?physician|technologist|sonographer|resident|named|signed|attn|thanks to"
+    rf"|courtesy of|care of|according to|shown to|requested by|and i,|i,) ({_RUN})"
+)
+_KIN = re.compile(
+    rf"\b(?i:son|daughter|wife|husband|mother|father|sister|brother|aunt|uncle|niece|nephew|cousin|partner|friend|neighbou?r"
+    rf"|caregiver|guardian|spouse|fianc[e]e?|grand\w+)(?: of)?,? ({_RUN})"
+)
+_BY_SMALL = re.compile(r"\b(?i:by|per|dr\.?|mrs?\.?|ms\.?) ([a-z]{4,})\b")
+_SURE, _UNSURE, _NOT = 2, 1, 0
+_CUES = ((_TITLED, _SURE), (_DEGREE, _SURE), (_BY, _UNSURE), (_TOLD, _UNSURE), (_FIELD, _UNSURE), (_SUBJECT, _UNSURE),
+         (_TOWARD, _UNSURE), (_KIN, _UNSURE))  # fmt: skip
+# Words that a cue may lead to and that are a team, a place in the house, or a part of the body.
+_TEAM_WORDS = """
+radiology surgery medicine emergency neurology neurosurgery orthopedics orthopaedics cardiology oncology pathology
+anesthesia anesthesiology urology nephrology pulmonology gastroenterology pediatrics paediatrics obstetrics gynecology
+trauma nursing pharmacy ward floor unit intensive care clinic admissions internal family general primary interventional
+vascular plastic thoracic critical house on-call call covering day night weekend physical occupational speech therapy
+ultrasound fluoroscopy mammography nuclear report reports film films prior previous outside both either each another
+some many several all most these those there what when where which while after before during since until under over
+department division section institute hospital center centre university health medical administration technologists
+radiologists residents attendings physicians doctors nurses teams services history physical definition convention
+criteria protocol request phone telephone email mail fax letter message pager mother father parent parents guardian
+family wife husband son daughter sister brother friend patients computed magnetic positron single
+contrast gadolinium iodine barium percent hour day week month year milliliter kilogram minute second image slice view
+"""
+_TEAMS = frozenset(_TEAM_WORDS.split())
+_SHORT = """
+the and for are was not per his her its our out due old new mri cat pet xr all any one two six ten had has who why how
+now may jan feb mar apr jun jul aug sep oct nov dec mon tue wed thu fri sat sun ivc svc aorta lad rca ent icu er or
+"""
+_SHORT_WORDS = frozenset(_SHORT.split())
 _NO_NAMES = """
 the a an and or on at in by to of for with from as is was this that per not no patient radiologist resident
 attending physician doctor nurse technologist team staff service department date time dr mr mrs ms prof md do phd rn
@@ -67,51 +116,93 @@ _THINGS = (
     r"|palsy|maneuver|position|view|aneurysms?|fistula|membrane|ring|valve|shunt|bands?|operation|repair|prosthesis|device"
     r"|syndrome|tendon|artery|vein|plane|area|layer|loop|bypass|dissection|positive|negative|virus|infection|stain"
 )
-_EPONYM_BEHIND = re.compile(rf"(?:['’]s?)?(?:[ -]{_WORD})?[ -](?:{_THINGS})\b", re.IGNORECASE)
+_EPONYM_BEHIND = re.compile(
+    rf"(?:['’]s?)?(?:[ -](?!(?:the|a|an|is|was|has|had|and|brought|in|of|for|with) ){_WORD})?[ -](?:{_THINGS})\b",
+    re.IGNORECASE,
+)
 _EPONYM_AHEAD = re.compile(
     rf"\b(?:{_THINGS}|aqueduct|ampulla|circle|sphincter|island|triangle|fissure|crypts?|loop|body) of(?: the)? $", re.I
 )
 
 
-def people(text: str) -> Iterator[tuple[str, bool]]:
-    """(word, whether it is a name alone): each word of a name that a title, a cue or a degree gives away."""
-    for pattern in (_TITLED, _BY, _TOLD, _FIELD, _DEGREE):
+def named(text: str) -> Iterator[tuple[int, int, bool]]:
+    """(start, end, whether the word is a name wherever it stands) of the words of a text, without accents, that name
+    someone: behind a title or a cue, before a degree or a person's verb, or known to no vocabulary.
+
+    A word that is also a known one (Green, Hall) is a name only here; how often it may stand elsewhere, the text says.
+    """
+    found: dict[tuple[int, int], bool] = {}
+    for pattern, certainty in _CUES:
         for hit in pattern.finditer(text):
-            run = next((g for g in hit.groups()[::-1] if g and len(g) > 1), "")
-            sure = pattern is _TITLED or pattern is _DEGREE
+            group = next((g for g in range(hit.re.groups, 0, -1) if hit[g] and len(hit[g]) > 1), 0)
+            sure = certainty
             if pattern is _TITLED and hit[1] is None and hit[0][:2] in ("DR", "MR", "MS"):
-                sure = False  # "MR Brain", "DR chest"
-            yield from _words_of(run, sure)
+                sure = _NOT  # "MR Brain", "DR chest"
+            found |= {(start, end): distinct for start, end, distinct in _words_of(text, *hit.span(group), sure)}
+    for hit in _BY_SMALL.finditer(text):
+        if not is_known(hit[1]):
+            found[hit.span(1)] = True
+    found |= dict.fromkeys(_strangers(text), True)
+    for start, end in list(found):
+        found |= dict.fromkeys((s for s in _beside(text, start, end) if s not in found), False)
+    yield from ((start, end, distinct) for (start, end), distinct in sorted(found.items()))
 
 
-def _words_of(run: str, sure: bool) -> Iterator[tuple[str, bool]]:
-    for word in re.findall(_WORD, run):
-        low = word.lower()
+def _words_of(text: str, start: int, end: int, certainty: int) -> Iterator[tuple[int, int, bool]]:
+    run = text[start:end]
+    for hit in re.finditer(_WORD, run):
+        word = hit[0]
+        low = word.lower().removesuffix("'s")
         if low in _NOBODY:
             break
         if len(word) < 3:
             continue
-        if not is_known(word):
-            yield word, True
-        elif sure and len(word) > 3 and not run.isupper() and word[1:].islower():
-            yield word, False
-        elif not sure:
+        place = start + hit.start(), start + hit.end()
+        known = is_known(word)
+        if not known or (len(word) == 3 and certainty and word[1:].islower() and low not in _SHORT_WORDS):
+            yield *place, not known
+        elif run.isupper() or not word[1:].islower() or certainty == _NOT:
             break
+        elif certainty == _SURE or (low not in _TEAMS and not _EPONYM_BEHIND.match(text, place[1])):
+            yield *place, False
 
 
-def strangers(text: str) -> Iterator[str]:
-    """Capitalised words inside sentences that no vocabulary of the second reader knows and that are no eponym."""
-    for line in re.split(r"[\n\r\x1e]+", text):
-        long = re.findall(r"[^\W\d_]{4,}", line)
-        if not long or 2 * sum(w[0].isupper() for w in long) > len(long) + 1:
-            continue  # a heading, a table, or capitals throughout
-        for hit in re.finditer(r"(?<=[a-z,;] )[A-Z][a-z]{3,}(?:['’-][A-Z]?[a-z]+)?(?![\w])", line):
-            word = hit[0]
-            behind, ahead = line[hit.end() :], line[: hit.start()]
-            if is_known(word) or re.search(rf"\b{re.escape(word.lower())}\b", text):
+def _strangers(text: str) -> Iterator[tuple[int, int]]:
+    """Where capitalised words stand that no vocabulary of the verifier knows and that are no eponym.
+
+    At a sentence's begin, where every word is capitalised, only before another such word or before what a person does;
+    in a heading nowhere.
+    """
+    for line in re.finditer(r"[^\n\r\x1e]+", text):
+        long = re.findall(r"[^\W\d_]{4,}", re.sub(r"^[A-Z][A-Za-z ]{2,30}:", "", line[0]))[1:]
+        heading = len(long) > 2 and 4 * sum(w[0].isupper() for w in long) > 3 * len(long)
+        for hit in _STRANGER.finditer(text, *line.span()):
+            if is_known(hit[0]) or re.search(rf"\b{re.escape(hit[0].lower())}\b", text):
                 continue
-            if not _EPONYM_BEHIND.match(behind) and not _EPONYM_AHEAD.search(ahead):
-                yield word
+            behind, ahead = text[hit.end() : hit.end() + 80], text[max(0, hit.start() - 40) : hit.start()]
+            if _EPONYM_BEHIND.match(behind) or _EPONYM_AHEAD.search(ahead):
+                continue
+            inside = not heading and re.search(r"[a-z,;] $", ahead)
+            if (
+                inside
+                or _DOES.match(behind)
+                or (not heading and (pair := _PAIR.match(behind)) and not is_known(pair[1]))
+            ):
+                yield hit.span()
+
+
+def _beside(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """The capitalised words next to a name in the same sentence: "Brenda" of "Brenda Kowalska"."""
+    after = re.compile(r"[ ](?:[A-Z]\.? )?([A-Z][a-z]{2,})\b").match(text, end)
+    before = re.search(r"(?<=[a-z,] )([A-Z][a-z]{2,})(?: [A-Z]\.?)?[ ]$", text[max(0, start - 60) : start])
+    places = [after.span(1)] if after else []
+    if before:
+        offset = max(0, start - 60)
+        places.append((before.start(1) + offset, before.end(1) + offset))
+    for first, last in places:
+        low = text[first:last].lower()
+        if low not in _NOBODY and low not in _TEAMS and not is_standard(low):
+            yield first, last
 
 
 def unknown_names(text: str) -> set[str]:
@@ -139,6 +230,7 @@ def unknown_names(text: str) -> set[str]:
 def facilities(text: str) -> Iterator[str]:
     """Names of hospitals and the like, as far as they are names: with the kind's word, and a strange word alone."""
     for hit in _FACILITY.finditer(text):
+        yield from (w.lower() for w in re.findall(r"[^\W\d_]{4,}", hit[2] or "") if not is_known(w))
         words = [w.strip(".,'").lower() for w in hit[1].split()]
         while words and words[0] in _GENERIC and words[0] not in ("st", "saint"):
             words.pop(0)

@@ -1,4 +1,4 @@
-"""The second reader of pixels: optical character recognition of frames that are about to be written.
+"""The verifier of pixels: optical character recognition of frames that are about to be written.
 
 It uses rapidocr's detection and recognition together, on pictures that it prepares by itself; nothing is shared with
 `curate.deid.pixels`, which looks for text-like structure.
@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from curate.deid.verify.finding import Finding, sorted_unique
-from curate.deid.verify.flat import letters
-from curate.deid.verify.known import kind_of
+from curate.deid.verify.leaks import kind_of
+from curate.deid.verify.letters import letters
 
 Image8 = npt.NDArray[np.uint8]
 

@@ -1,4 +1,4 @@
-"""The direct identifiers of a source header, taken by the second reader's own means. They live in memory only."""
+"""The direct identifiers of a source header, taken by the verifier's own means. They live in memory only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the header cleaner keeps by rule, the second reader lets pass: else a file would be withheld for nothing."""
+"""What the header cleaner keeps by rule, the verifier lets pass: else a file would be withheld for nothing."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def plans() -> list[Plan]:
     return objects + [item_plan(name, RULES) for name in sorted(names) if items_of(name)]
 
 
-def test_no_text_is_kept_of_what_the_second_reader_takes_for_an_identity() -> None:
+def test_no_text_is_kept_of_what_the_verifier_takes_for_an_identity() -> None:
     kept = {
         step.keyword
         for plan in plans()

@@ -1,4 +1,4 @@
-"""Rules of the container and of the pixels switched off in turn: the second reader must notice every one."""
+"""Rules of the container and of the pixels switched off in turn: the verifier must notice every one."""
 
 from __future__ import annotations
 

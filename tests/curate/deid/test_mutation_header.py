@@ -1,4 +1,4 @@
-"""Each rule of the header cleaner switched off in turn: the second reader must notice every one.
+"""Each rule of the header cleaner switched off in turn: the verifier must notice every one.
 
 A mutant is a properly cleaned file with one element of its source carried over as it was, which is what a rule that is
 off leaves behind: one mutant an attribute of PS3.15 Table E.1-1, at the top level and inside a sequence.

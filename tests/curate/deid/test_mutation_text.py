@@ -1,4 +1,4 @@
-"""Each finder of the text scrubber switched off in turn: the second reader must notice whatever that leaves in.
+"""Each finder of the text scrubber switched off in turn: the verifier must notice whatever that leaves in.
 
 Where another finder still takes what one leaves, nothing leaks and there is nothing to notice: such a mutant is counted
 as covered. So that there are few, each kind of PHI is also switched off in all finders at once.
@@ -64,7 +64,7 @@ Tally = dict[str, int]
 
 
 def judge(name: str, rules: TextRules, tally: Tally, survivors: list[str]) -> None:
-    """Scrub every note with the rule ``name`` off, and ask the second reader about what leaks."""
+    """Scrub every note with the rule ``name`` off, and ask the verifier about what leaks."""
     for planted, note in NOTES:
         out = scrub(note, PHI, "HX-4471203", PSEUDO, rules)
         if planted.lower() not in out.lower():

@@ -1,4 +1,4 @@
-"""The second reader: it must notice everything that was left in, and be quiet where nothing was."""
+"""The verifier: it must notice everything that was left in, and be quiet where nothing was."""
 
 from __future__ import annotations
 

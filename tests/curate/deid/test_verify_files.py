@@ -1,4 +1,4 @@
-"""The second reader's containers and sources: files of every kind, a source's own identifiers, and whom it imports."""
+"""The verifier's containers and sources: files of every kind, a source's own identifiers, and whom it imports."""
 
 from __future__ import annotations
 

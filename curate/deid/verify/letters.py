@@ -1,7 +1,4 @@
-"""The second reader's idea of names in other letters: romanised, of two letters, or not to be proven absent.
-
-Like `verify` it shares nothing with the scrubber, its tables included.
-"""
+"""How the verifier writes text before it searches, and names in other letters: romanised, or not to be proven absent"""
 
 from __future__ import annotations
 
@@ -12,6 +9,71 @@ from functools import cache, lru_cache
 from typing import Any
 
 from pydicom.sr.codedict import codes
+
+BARRIER = "\x1e"  # between texts that are searched in one go: no phrase reaches across it
+_TWO = {"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe", "æ": "ae", "œ": "oe"}
+_OTHER = str.maketrans({"ø": "o", "æ": "ae", "œ": "oe", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i"})
+_APOSTROPHES = "'’`´"
+
+
+def _ascii_table() -> dict[int, str]:
+    table = {}
+    for code in range(128):
+        ch = chr(code)
+        if ch.isalnum():
+            table[code] = ch.lower()
+        elif ch in "\n\t\r" or code >= 32:
+            table[code] = "'" if ch in _APOSTROPHES else " "
+        else:
+            table[code] = ""
+    return {**table, ord(BARRIER): " | ", 127: ""}
+
+
+_ASCII = _ascii_table()
+
+
+def letters(text: str) -> str:
+    """Case- and accent-free words of letters and digits, one space between, one at each end; "|" for a barrier."""
+    kept = text.translate(_ASCII) if text.isascii() else "".join(_kept(text))
+    words = f"{kept} ".replace("'s ", " ").replace("'", "")
+    return f" {' '.join(words.split())} "
+
+
+def _kept(text: str) -> Iterator[str]:
+    flat = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold()).translate(_OTHER)
+    for ch in flat:
+        kind = unicodedata.category(ch)
+        if ch == BARRIER:
+            yield " | "
+        elif kind[0] in "LN":
+            yield ch
+        elif kind not in ("Mn", "Cf", "Cc") or ch in "\n\t\r":
+            yield "'" if ch in _APOSTROPHES else " "
+
+
+def written_out(text: str) -> str:
+    """Umlauts and ligatures as the two letters that replace them on a plain keyboard."""
+    composed = unicodedata.normalize("NFKC", text).casefold()
+    return "".join(_TWO.get(ch, ch) for ch in composed)
+
+
+def plain(text: str) -> str:
+    """Accents and zero-width characters gone, wide forms narrow; case and punctuation as they were."""
+    if text.isascii():
+        return text
+    flat = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text))
+    return "".join(ch for ch in flat if unicodedata.category(ch) not in ("Mn", "Cf"))
+
+
+def healed(text: str) -> str:
+    """A word broken by a line end, a hyphen or a hard space put together again."""
+    return re.sub(r"(?<=\w)-?\s*\n\s*(?=\w)|(?<=\w)[-\u00a0](?=\w)", "", text)
+
+
+def unspaced(text: str) -> str:
+    """Letters spaced out put together: "S M I T H"."""
+    return re.sub(r"\b(\w)[ .](?=\w\b)", r"\1", text)
+
 
 # Sounds, Latin for Cyrillic and for Greek letters, most letters first. As regular expressions over lower case.
 _SOUNDS: dict[str, str] = {
