@@ -33,8 +33,8 @@ from curate.deid.text.masked import WORDS, WORDS_MASKED, masked_words, require_w
 from curate.deid.text.scrub import TextRules, scrub
 from curate.deid.vault import SecretSource
 from curate.deid.verify.finding import Finding, kept_back
-from curate.deid.verify.letters import plain
 from curate.deid.verify.leaks import findings
+from curate.deid.verify.letters import plain
 from curate.deid.verify.people import people, strangers
 from curate.deid.verify.pixels import pixel_findings
 from curate.engine.guard import fault_of

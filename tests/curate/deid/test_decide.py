@@ -77,7 +77,7 @@ def test_what_went_is_explained_by_what_found_it():
         ("Okonkwo", "name by its cue"), ("3/4/2019", "date"), ("Zbigniew", "decision per word"), ("12345678", "rule"),
     }  # fmt: skip
     (why,) = [g.by for g in gone if g.words == "Zbigniew"]
-    assert "likely a name" in why and "begins a sentence" in why or "semicolon before +0" in why
+    assert ("likely a name" in why and "begins a sentence" in why) or "semicolon before +0" in why
     assert len(gone) == scrub(text, (), "p", PSEUDO, MASK).count("[")
 
 
