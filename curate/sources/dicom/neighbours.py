@@ -6,6 +6,8 @@ A picture's neighbours are near each other. What is asked here is asked of contr
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 
 _SAMPLE = 1 << 18  # values looked at for a distance
@@ -20,6 +22,57 @@ def nearest_stride(values: np.ndarray, strides: tuple[int, ...]) -> int | None:
     distances = [float(np.abs(flat[stride:] - flat[:-stride]).mean()) for stride in strides]
     best, second = sorted(distances)[:2]
     return strides[distances.index(best)] if best < 0.97 * second else None
+
+
+def is_wrapped(values: np.ndarray, line: int, others: set[int]) -> bool:
+    """Are flat ``values`` lines of one of ``others``' lengths, and not of ``line``?
+
+    At the right length, and its multiples, their distance dips: it is nearer there than a little to either side.
+    """
+    flat = values.reshape(-1)
+    flat = flat[max(flat.size - _SAMPLE, 0) // 2 :][:_SAMPLE].astype(np.float64)  # margins say little
+
+    def far(stride: int) -> float:
+        return float(np.abs(flat[stride:] - flat[:-stride]).mean())
+
+    def dips(stride: int) -> bool:
+        aside = max(stride // 8, 3)
+        return far(stride) < 0.8 * min(far(stride - aside), far(stride + aside))
+
+    possible = {o for o in others if _FEW <= o != line and 2 * o < flat.size}
+    return bool(possible) and not dips(line) and any(dips(o) and far(o) < 0.8 * far(line) for o in possible)
+
+
+def frames_or_strips(frames: np.ndarray) -> Literal["frames", "strips"] | None:
+    """Are ``frames`` (frames, rows, columns) pictures, or strips of one, which goes on from each to the next?
+
+    Strips' seams are no other steps than those beside them, and nearer than a strip before. Frames' seams are, or they
+    are like the frames before them.
+    """
+    across = _apart(frames[:-1, -1], frames[1:, 0])
+    inside = (_apart(frames[:, 0], frames[:, 1]) + _apart(frames[:, -2], frames[:, -1])) / 2
+    usual = inside / 2 <= across <= 1.5 * inside
+    if usual and across < _apart(frames[:-1, 0], frames[1:, 0]) / 2:
+        return "strips"
+    turned = np.roll(frames[1:], frames.shape[1] // 2, axis=1)
+    return "frames" if not usual or _apart(frames[:-1], frames[1:]) < 0.7 * _apart(frames[:-1], turned) else None
+
+
+def _apart(one: np.ndarray, other: np.ndarray) -> float:
+    return float(np.abs(one.astype(np.float64) - other).mean())
+
+
+def is_noise(values: np.ndarray) -> bool:
+    """Are neighbours of (rows, columns[, samples]) no nearer than others are?
+
+    Compared are steps that are 1 modulo 3, as samples in turn would be; down short ones, as planes would be below each
+    other.
+    """
+    wide = values.astype(np.float64)
+    aside = max(values.shape[1] // 9, 1) * 3 + 1
+    across, down = _apart(wide[:, aside:], wide[:, :-aside]), _apart(wide[2:], wide[:-2])
+    near = min(_apart(wide[:, 1:], wide[:, :-1]) / (across or np.inf), _apart(wide[1:], wide[:-1]) / (down or np.inf))
+    return near >= 0.95
 
 
 def roughness(pixels: np.ndarray) -> float:
