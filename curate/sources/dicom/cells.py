@@ -13,10 +13,10 @@ from pydicom.dataset import Dataset
 from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.dicom.layout import Layout
-from curate.sources.dicom.neighbours import is_continuous, is_nearer, is_noise
+from curate.sources.dicom.neighbours import is_continuous, is_nearer, is_noise, seams
 from curate.sources.third_party import call_third_party
 
-_FEW = 16  # values, of which a picture has more
+_FEW = 16  # pairs of neighbours below which nothing is said
 
 
 def overlay_bits(dataset: Dataset) -> int:
@@ -135,14 +135,19 @@ def _is_signed(codes: np.ndarray, stored: int, *, told: bool, doubted: bool) -> 
 
 
 def _has_untold_sign(plane: np.ndarray, numbers: np.ndarray, parts: np.ndarray, among: np.ndarray) -> bool:
-    """Do the ``numbers`` with a sign go on over 0 where those without, ``plane``, part? Both sides of 0 must be picture,
-    of many values; letters and frames drawn into one have few."""
-    span = int(numbers.max()) - int(numbers.min()) + 1
-    if not is_nearer(numbers, plane, parts, among) or any(len(np.unique(plane[parts == k])) < _FEW for k in (0, 1)):
+    """Does the picture go on over 0 with the ``numbers`` that have a sign, and nowhere over half the range without?
+
+    Both sides of 0 must be picture, of many values: letters drawn into a dark one have few. Raises DropRecord PIXEL_BITS
+    where the sign is nearer by far and the picture does not go on over 0 either.
+    """
+    values = min(len(np.unique(plane[parts == k])) for k in (0, 1))
+    signed, unsigned = (seams(each, parts, among) for each in (numbers, plane))
+    if signed.size < _FEW or values < _FEW / 4:
         return False
-    if is_continuous(numbers, parts, span, among):
+    always = bool((signed < unsigned).mean() > 0.97)
+    if always and is_continuous(numbers, parts, int(numbers.max()) - int(numbers.min()) + 1, among):
         return True
-    if span < int(plane.max()) // 2:  # nothing between, and nothing over 0
+    if always or (values > 4 * _FEW and signed.mean() < 0.75 * unsigned.mean()):
         raise DropRecord(Reason.PIXEL_BITS)
     return False
 

@@ -98,10 +98,10 @@ def is_continuous(values: np.ndarray, parts: np.ndarray, span: float, among: np.
     They do where such neighbours are as near as others are, and nearer than a sixteenth of ``span``, the range
     that they could differ by. ``among``: the pixels that are asked.
     """
-    seams, elsewhere = _distances(values, parts, among)
-    if seams.size < _FEW or elsewhere.size < _FEW:
+    across, elsewhere = _distances(values, parts, among)
+    if across.size < _FEW or elsewhere.size < _FEW:
         return False
-    return bool(np.median(seams) <= min(4 * elsewhere.mean() + 2, span / 16))
+    return bool(np.median(across) <= min(4 * elsewhere.mean() + 2, span / 16))
 
 
 def is_nearer(values: np.ndarray, others: np.ndarray, parts: np.ndarray, among: np.ndarray | None = None) -> bool:
@@ -110,13 +110,18 @@ def is_nearer(values: np.ndarray, others: np.ndarray, parts: np.ndarray, among: 
     At most two thirds as far by mean or by median, and by neither farther: of test patterns the median tells, of
     grain the mean.
     """
-    here, there = (_distances(each, parts, among)[0] for each in (values, others))
+    here, there = (seams(each, parts, among) for each in (values, others))
     if here.size < _FEW:
         return False
     ratios = sorted(
         (float(np.median(here) / max(np.median(there), 1e-9)), float(here.mean() / max(there.mean(), 1e-9)))
     )
     return ratios[0] < 2 / 3 and ratios[1] < 1
+
+
+def seams(values: np.ndarray, parts: np.ndarray, among: np.ndarray | None) -> np.ndarray:
+    """Distances of neighbours that lie in different ``parts``."""
+    return _distances(values, parts, among)[0]
 
 
 def _distances(values: np.ndarray, parts: np.ndarray, among: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
