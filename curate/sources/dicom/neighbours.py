@@ -46,16 +46,17 @@ def is_wrapped(values: np.ndarray, line: int, others: set[int]) -> bool:
 def frames_or_strips(frames: np.ndarray) -> Literal["frames", "strips"] | None:
     """Are ``frames`` (frames, rows, columns) pictures, or strips of one, which goes on from each to the next?
 
-    Strips' seams are no other steps than those beside them, and nearer than a strip before. Frames' seams are, or they
-    are like the frames before them.
+    Strips' seams, three of four at least, are no other steps than those beside them, and nearer than a strip before.
+    Frames' seams are, or they are like the frames before them.
     """
-    across = _apart(frames[:-1, -1], frames[1:, 0])
-    inside = (_apart(frames[:, 0], frames[:, 1]) + _apart(frames[:, -2], frames[:, -1])) / 2
-    usual = inside / 2 <= across <= 1.5 * inside
-    if usual and across < _apart(frames[:-1, 0], frames[1:, 0]) / 2:
+    wide = frames.astype(np.float64)
+    across = np.abs(wide[1:, 0] - wide[:-1, -1]).mean(axis=-1)
+    inside = (np.abs(wide[1:, 1] - wide[1:, 0]) + np.abs(wide[:-1, -1] - wide[:-1, -2])).mean(axis=-1) / 2
+    usual = (inside / 2 <= across) & (across <= 1.5 * inside)
+    if (usual & (across < np.abs(wide[1:, 0] - wide[:-1, 0]).mean(axis=-1) / 2)).mean() >= 0.75:
         return "strips"
-    turned = np.roll(frames[1:], frames.shape[1] // 2, axis=1)
-    return "frames" if not usual or _apart(frames[:-1], frames[1:]) < 0.7 * _apart(frames[:-1], turned) else None
+    turned = np.roll(wide[1:], wide.shape[1] // 2, axis=1)
+    return "frames" if not usual.any() or _apart(wide[:-1], wide[1:]) < 0.7 * _apart(wide[:-1], turned) else None
 
 
 def _apart(one: np.ndarray, other: np.ndarray) -> float:
@@ -68,6 +69,8 @@ def is_noise(values: np.ndarray) -> bool:
     Compared are steps that are 1 modulo 3, as samples in turn would be; down short ones, as planes would be below each
     other.
     """
+    if min(values.shape[:2]) < _FEW:
+        return False
     wide = values.astype(np.float64)
     aside = max(values.shape[1] // 9, 1) * 3 + 1
     across, down = _apart(wide[:, aside:], wide[:, :-aside]), _apart(wide[2:], wide[:-2])

@@ -13,7 +13,6 @@ from curate.sources.dicom.file import FLOAT_PIXELS, DicomFile
 from curate.sources.dicom.layout import COLOUR, Layout, clamped
 from curate.sources.dicom.neighbours import (
     frames_or_strips,
-    is_noise,
     is_one_channel,
     is_wrapped,
     nearest_stride,
@@ -161,8 +160,6 @@ def _planar(file: DicomFile, layout: Layout) -> Layout:
     by_pixel = cells[: 3 * count].reshape(layout.rows, layout.columns, 3)
     by_plane = np.moveaxis(cells[: 3 * count].reshape(3, layout.rows, layout.columns), 0, -1)
     here, other = (by_plane, by_pixel) if layout.planar else (by_pixel, by_plane)
-    if is_noise(here) and is_noise(other):
-        raise DropRecord(Reason.PIXEL_LENGTH)
     if bool((here == here[..., :1]).all()):  # three equal channels do not come by chance
         return layout
     rougher = roughness(here) / max(roughness(other), 1e-9)
