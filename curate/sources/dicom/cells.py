@@ -137,8 +137,9 @@ def _is_signed(codes: np.ndarray, stored: int, *, told: bool, doubted: bool) -> 
 def _has_untold_sign(plane: np.ndarray, numbers: np.ndarray, parts: np.ndarray, among: np.ndarray) -> bool:
     """Does the picture go on over 0 with the ``numbers`` that have a sign, and nowhere over half the range without?
 
-    Both sides of 0 must be picture, of many values: letters drawn into a dark one have few. Raises DropRecord PIXEL_BITS
-    where the sign is nearer by far and the picture does not go on over 0 either.
+    Both sides of 0 must be picture, of many values: letters drawn into a dark one have few.
+
+    Raises DropRecord PIXEL_BITS where the sign is nearer by far and the picture does not go on over 0 either.
     """
     values = min(len(np.unique(plane[parts == k])) for k in (0, 1))
     signed, unsigned = (seams(each, parts, among) for each in (numbers, plane))
