@@ -243,6 +243,24 @@ def negative_numbers_said_to_be_unsigned(rng: np.random.Generator) -> Case:
 
 
 @kind
+def an_untold_sign(rng: np.random.Generator) -> Case:
+    values = picture(rng, -int(rng.integers(900, 1100)), int(rng.integers(1500, 3072)))
+    ds = header(values, 16, 16, PixelRepresentation=0, **wide_window(values))
+    syntax = _one(rng, (ExplicitVRLittleEndian, ExplicitVRBigEndian))
+    return Case(file_of(ds, native(values, 16, syntax), syntax), _of(values), 0, 2)
+
+
+@kind
+def rows_and_columns_of_other_lines(rng: np.random.Generator) -> Case:
+    values = picture(rng, 0, 4095, (64, 96))
+    ds = header(values, 12, 16, **wide_window(values))
+    ds.Rows, ds.Columns = _one(rng, ((32, 96), (16, 96), (64, 48), (32, 48), (96, 64)))
+    if rng.random() < 0.5:
+        ds.NumberOfFrames = values.size // (ds.Rows * ds.Columns)
+    return Case(file_of(ds, native(values, 16), ExplicitVRLittleEndian), _of(values), 0, 2)
+
+
+@kind
 def large_numbers_said_to_be_signed(rng: np.random.Generator) -> Case:
     bits = int(_one(rng, (12, 14, 16)))
     values = picture(rng, 0, (1 << bits) - 1)

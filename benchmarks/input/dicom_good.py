@@ -76,6 +76,23 @@ def padding_behind_the_end_of_lossy(rng: np.random.Generator) -> Case:
 
 
 @kind
+def a_bare_stream_under_a_native_syntax(rng: np.random.Generator) -> Case:
+    values = picture(rng, 0, 255).astype(np.uint8)
+    code = stream(values, _one(rng, (JPEGBaseline8Bit, JPEGLSLossless, JPEG2000Lossless)))
+    return Case(file_of(header(values, 8, 8), code + b"\0" * (len(code) % 2), ExplicitVRLittleEndian), values, 0, 14)
+
+
+@kind
+def a_stream_of_8_bits_under_12(rng: np.random.Generator) -> Case:
+    values, syntax = (
+        picture(rng, 0, 255).astype(np.uint8),
+        _one(rng, (JPEGBaseline8Bit, JPEGLosslessSV1, JPEGLSLossless)),
+    )
+    ds = header(values, 12, 16, **({} if rng.random() < 0.5 else {"WindowCenter": "2048", "WindowWidth": "4096"}))
+    return Case(file_of(ds, packed([stream(values, syntax)]), syntax, coded=True), values, 0, 14)
+
+
+@kind
 def several_fragments(rng: np.random.Generator) -> Case:
     values, bits = _deep(rng)
     syntax = _one(rng, (JPEGLSLossless, JPEGLosslessSV1, JPEG2000Lossless, HTJ2KLossless))

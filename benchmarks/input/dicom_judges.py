@@ -61,10 +61,19 @@ def decoded(path: Path) -> np.ndarray | None:
             return None
         for plugin in plugins:
             try:
+                if head(path).PhotometricInterpretation.startswith("YBR_FULL"):
+                    return _rgb(pixel_array(path, index=0, decoding_plugin=plugin, raw=True))
                 return pixel_array(path, index=0, decoding_plugin=plugin)
             except Exception:  # noqa: BLE001
                 continue
     return None
+
+
+def _rgb(ybr: np.ndarray) -> np.ndarray:
+    """uint8 of 8-bit YBR_FULL by PS3.3 C.7.6.3.1.2 solved for RGB, in float64."""
+    y, b, r = np.moveaxis(ybr.astype(np.float64) - (0, 128, 128), -1, 0)
+    rgb = np.stack([y + 1.402 * r, y - (0.114 * 1.772 * b + 0.299 * 1.402 * r) / 0.587, y + 1.772 * b], -1)
+    return np.clip(np.floor(rgb + 0.5), 0, 255).astype(np.uint8)
 
 
 def by_pydicom(path: Path) -> np.ndarray | None:

@@ -2,7 +2,9 @@
 
 Cells are made over photometric interpretation x bits x sign x mapping (window of each function, VOI LUT, modality LUT,
 rescale, none) x transfer syntax; ``--data`` and the files that come with pydicom are judged beside them. A cell agrees
-with a judge where no pixel differs by more than one shade; every other cell must have a named cause.
+with a judge where no pixel differs by more than one shade; every other cell must have a named cause. Counted are pairs
+of cell and judge, and cells: those that every judge agrees with, and those that one agrees with while the cause of each
+other judge's distance is named.
 
 What is compared: windows and VOI LUTs as they are. A frame of more than 8 bits without either is shown by percentiles,
 a rule of the product's own (`benchmarks.input.dicom_files` holds it against a reference); against a judge it is
@@ -235,19 +237,27 @@ def compare(path: Path, found: np.ndarray) -> dict[str, Any]:
 def judge_all(named: Iterator[tuple[str, Path]]) -> dict[str, Any]:
     """The figures over some files: how many cells each judge saw and agreed with, and what it did not."""
     seen, agreed, causes, apart, dropped = Counter[str](), Counter[str](), Counter[str](), {}, Counter[str]()
+    cells = Counter[str]()
     for name, path in named:
         found = ours(path)
         if isinstance(found, str):
             dropped[found] += 1
             continue
-        for judge, result in compare(path, found).items():
+        results = compare(path, found)
+        near = [result["apart"] <= 1 for result in results.values()]
+        explained = all(result.get("cause", "") is not None for result in results.values())
+        cells["judged"] += bool(near)
+        cells["every_judge"] += bool(near) and all(near)
+        cells["any_judge"] += any(near) and explained
+        for judge, result in results.items():
             seen[judge] += 1
             if result["apart"] <= 1:
                 agreed[judge] += 1
             else:
                 causes[result["cause"] or "UNNAMED"] += 1
                 apart[f"{name} | {judge}"] = result
-    return {"judged": dict(seen), "within_one_shade": dict(agreed), "causes": dict(sorted(causes.items())),
+    return {"judged": dict(seen), "within_one_shade": dict(agreed), "cells": dict(cells),
+            "causes": dict(sorted(causes.items())),
             "not_shown_by_us": dict(sorted(dropped.items())), "apart": apart}  # fmt: skip
 
 
@@ -272,6 +282,9 @@ def run(data: Path | None = None, step: int = 1) -> dict[str, Any]:
             part = result[half]
             total, same = sum(part["judged"].values()), sum(part["within_one_shade"].values())
             part["agreement"] = round(same / total, 5) if total else None
+            count = part["cells"].get("judged", 0)
+            for rule in ("every_judge", "any_judge"):
+                part[f"agreement_by_{rule}"] = round(part["cells"][rule] / count, 5) if count else None
     return result
 
 

@@ -58,15 +58,19 @@ def functional_groups(dataset: Dataset, frame: int, keyword: str) -> list[Datase
 
 
 def vois(dataset: Dataset, layout: Layout, frame: int) -> Iterator[Callable[[np.ndarray], np.ndarray]]:
-    """The header's own mappings of modality values to [0, 1], in their order: VOI LUTs, then windows (C.11.2)."""
+    """The header's own mappings of modality values to [0, 1], in their order: VOI LUTs, then windows (C.11.2).
+
+    A window over twice as wide as all values of 8 bits is one of deeper ones, that were there before the compression.
+    """
     groups = functional_groups(dataset, frame, "FrameVOILUTSequence")
     for item in next((items for group in groups if (items := _lut_items(group, "VOILUTSequence"))), []):
         yield partial(_by_lut, lut=read_lut(item, _little(dataset)), signed=_may_be_signed(dataset, layout, frame))
+    widest = 2 * float(np.ptp(_reach(dataset, layout, frame))) if layout.stored <= 8 else np.inf
     for group in groups:
         centres, widths = _floats(group, "WindowCenter"), _floats(group, "WindowWidth")
         function = re.sub(r"[\s_-]+", "_", text(group, "VOILUTFunction").upper().strip())
         pairs = [(c, w) for c, w in zip(centres, widths, strict=False) if c is not None and w is not None and w > 0]
-        yield from (partial(window, centre=c, width=w, function=function) for c, w in pairs)
+        yield from (partial(window, centre=c, width=w, function=function) for c, w in pairs if w <= widest)
         if pairs:
             return
 
@@ -75,8 +79,13 @@ def _may_be_signed(dataset: Dataset, layout: Layout, frame: int) -> bool:
     """Can values be negative after the modality LUT, for any stored value (C.11.2.1.1)?"""
     if _lut_items(dataset, "ModalityLUTSequence"):
         return False
-    ends = [-(1 << (layout.stored - 1)), (1 << (layout.stored - 1)) - 1] if layout.signed else [0, 1 << layout.stored]
-    return bool(modality(np.array(ends), dataset, layout, frame).min() < 0)
+    return bool(_reach(dataset, layout, frame).min() < 0)
+
+
+def _reach(dataset: Dataset, layout: Layout, frame: int) -> np.ndarray:
+    """The modality values of the least and the greatest number that can be stored."""
+    low = -(1 << (layout.stored - 1)) if layout.signed else 0
+    return modality(np.array([low, low + (1 << layout.stored) - 1]), dataset, layout, frame)
 
 
 def _lut_items(dataset: Dataset, keyword: str) -> list[Dataset]:

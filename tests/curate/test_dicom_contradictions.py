@@ -342,3 +342,40 @@ def test_a_slope_that_is_none(tmp_path: Path) -> None:
         )
         expected = windowed(gradient().astype(int) - 1000, 500, 900)
         np.testing.assert_array_equal(load_dicom(path, 0, RULES).pixels, expected)
+
+
+def test_a_sign_that_the_header_denies() -> None:
+    deep = replace(CELL, stored=16)
+    for low, top in ((-1000, 3000), (-20000, 9000)):
+        values = soft(top - low) + low
+        found, layout = settle((values & 0xFFFF).astype("u2"), deep)
+        assert layout.signed
+        np.testing.assert_array_equal(found, values)
+    for values in (soft(65535), np.where(soft(9) > 8, 65535, soft(900)), np.where(soft(9) > 8, 64900, soft(9))):
+        found, layout = settle(values.astype("u2"), deep)  # full range, letters in a dark picture
+        assert not layout.signed
+        np.testing.assert_array_equal(found, values)
+
+
+@pytest.mark.parametrize("size", [(45, 80), (15, 80), (90, 40), (45, 40), (80, 90)])
+@pytest.mark.parametrize("counted", [True, False])
+def test_strips_of_one_picture_are_no_frames(tmp_path: Path, size: tuple[int, int], counted: bool) -> None:
+    path = write(tmp_path / "a", soft(4095).astype("u2"), BitsStored=12, Rows=size[0], Columns=size[1])
+    assert load_dicom(write(tmp_path / "b", soft(4095).astype("u2"), BitsStored=12), 0, RULES).pixels.shape == (90, 80)
+    if counted:
+        pixels = soft(4095).astype("u2").reshape(-1, *size)
+        path = write(tmp_path / "a", pixels, BitsStored=12, NumberOfFrames=len(pixels))
+    if size[0] >= 16:
+        assert reason(path) is Reason.PIXEL_LENGTH
+
+
+@pytest.mark.parametrize("syntax", (JPEGLSLossless, JPEGLosslessSV1, JPEG2000Lossless), ids=lambda s: s.name)
+def test_a_stream_proves_itself(tmp_path: Path, syntax: UID) -> None:
+    pixels = gradient(top=255, dtype="u1")
+    ds = dataset(pixels)
+    ds.PixelData = (code := encode(pixels, syntax)) + b"\0" * (len(code) % 2)
+    (tmp_path / "a").write_bytes(to_bytes(ds))
+    ds = dataset(pixels, syntax, BitsAllocated=16, BitsStored=12, WindowCenter="2048", WindowWidth="4096")
+    (tmp_path / "b").write_bytes(to_bytes(ds))
+    for name in "ab":
+        np.testing.assert_array_equal(load_dicom(tmp_path / name, 0, RULES).pixels, pixels)

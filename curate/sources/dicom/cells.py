@@ -13,8 +13,10 @@ from pydicom.dataset import Dataset
 from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.dicom.layout import Layout
-from curate.sources.dicom.neighbours import is_continuous, is_nearer
+from curate.sources.dicom.neighbours import is_continuous, is_nearer, is_noise, seams
 from curate.sources.third_party import call_third_party
+
+_FEW = 16  # pairs of neighbours below which nothing is said
 
 
 def overlay_bits(dataset: Dataset) -> int:
@@ -38,8 +40,9 @@ def settle(cells: np.ndarray, layout: Layout, overlays: int = 0, *, doubted: boo
     - Bits above Bits Stored are left out where overlays declare them, where all cells have the same, and where the
       picture goes on below them; they are a sign where every cell repeats its highest bit in them; they belong to
       the value where the picture goes on only with them.
-    - A declared sign is none where the picture goes on from the highest positive to the lowest negative number.
-      ``doubted``: the code stream says that there is none, so the picture must show one.
+    - A declared sign is none where the picture goes on from the highest positive to the lowest negative number, and
+      there is an undeclared one where it goes on only from 0 to the highest number. ``doubted``: the code stream says
+      that there is none, so the picture must show one.
 
     Raises DropRecord PIXEL_BITS.
     """
@@ -48,8 +51,7 @@ def settle(cells: np.ndarray, layout: Layout, overlays: int = 0, *, doubted: boo
     above = int(np.bitwise_or.reduce(codes, axis=None)) >> layout.stored << layout.stored & ~overlays
     if above:
         layout = _explained(codes, layout, above)
-    if layout.signed:
-        layout = replace(layout, signed=_is_signed(codes, layout.stored, doubted=doubted))
+    layout = replace(layout, signed=_is_signed(codes, layout.stored, told=layout.signed, doubted=doubted))
     return mask(codes.view(f"{cells.dtype.byteorder}{'i' if layout.signed else 'u'}{cells.itemsize}"), layout), layout
 
 
@@ -108,26 +110,47 @@ def _sign_or_none(codes: np.ndarray, stored: int) -> bool:
     return bool(((high <= 1) | (high == high.dtype.type((1 << (8 * codes.itemsize - stored + 1)) - 1))).all())
 
 
-def _is_signed(codes: np.ndarray, stored: int, *, doubted: bool) -> bool:
-    """Is there a sign in bit ``stored - 1``, or does the picture go on over the seam that it would make?
+def _is_signed(codes: np.ndarray, stored: int, *, told: bool, doubted: bool) -> bool:
+    """Is there a sign in bit ``stored - 1``, as ``told``, or does the picture go on over the seam between the highest
+    and the lowest number that this makes?
 
-    Asked only where values come near both ends of the range, and of the pixels that are not at the ends themselves:
-    black beside white is no seam. ``doubted``: where the picture does not tell, the header's word is not enough.
+    Asked only where values come near both, and of the pixels that are not there themselves: black beside white is no
+    seam. ``doubted``: where the picture does not tell, the header's word is not enough; in noise it never is.
     """
-    unsigned = codes & codes.dtype.type((1 << stored) - 1)
-    half, near = 1 << (stored - 1), 1 << max(stored - 4, 0)
-    top, bottom = (unsigned >= half - near) & (unsigned < half), (unsigned >= half) & (unsigned < half + near)
-    plane = _plane(unsigned)
-    if plane is None or not (top.any() and bottom.any()):
-        return True
-    parts = plane >> plane.dtype.type(stored - 1)
-    signed = plane.astype(np.int64) - (parts.astype(np.int64) << stored)
-    among = (plane != half - 1) & (plane != half)
-    if is_nearer(plane, signed, parts, among):
+    plane, half, span = _plane(codes & codes.dtype.type((1 << stored) - 1)), 1 << (stored - 1), 1 << stored
+    if plane is None or (stored <= 8 and not told):  # of 8 bits and no sign is every screen with letters on it
+        return told
+    places = plane ^ plane.dtype.type(half) if told else plane  # from the lowest number
+    if int(places.min()) >= max(span >> 4, 1) or int(places.max()) < span - max(span >> 4, 1):
+        return told
+    parts, among = plane >> plane.dtype.type(stored - 1), (places > 0) & (places < span - 1)
+    numbers = plane.astype(np.int64) - (parts.astype(np.int64) << stored)
+    if not told:
+        return _has_untold_sign(plane, numbers, parts, among)
+    if is_nearer(plane, numbers, parts, among):
         return False
-    if doubted and not is_nearer(signed, plane, parts, among):
+    if (doubted or is_noise(numbers)) and not is_nearer(numbers, plane, parts, among):
         raise DropRecord(Reason.PIXEL_BITS)
     return True
+
+
+def _has_untold_sign(plane: np.ndarray, numbers: np.ndarray, parts: np.ndarray, among: np.ndarray) -> bool:
+    """Does the picture go on over 0 with the ``numbers`` that have a sign, and nowhere over half the range without?
+
+    Both sides of 0 must be picture, of many values: letters drawn into a dark one have few.
+
+    Raises DropRecord PIXEL_BITS where the sign is nearer by far and the picture does not go on over 0 either.
+    """
+    values = min(len(np.unique(plane[parts == k])) for k in (0, 1))
+    signed, unsigned = (seams(each, parts, among) for each in (numbers, plane))
+    if signed.size < _FEW or values < _FEW / 4:
+        return False
+    always = bool((signed < unsigned).mean() > 0.97)
+    if always and is_continuous(numbers, parts, int(numbers.max()) - int(numbers.min()) + 1, among):
+        return True
+    if always or (values > 4 * _FEW and signed.mean() < 0.75 * unsigned.mean()):
+        raise DropRecord(Reason.PIXEL_BITS)
+    return False
 
 
 def _plane(cells: np.ndarray) -> np.ndarray | None:

@@ -6,6 +6,8 @@ A picture's neighbours are near each other. What is asked here is asked of contr
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 
 _SAMPLE = 1 << 18  # values looked at for a distance
@@ -20,6 +22,60 @@ def nearest_stride(values: np.ndarray, strides: tuple[int, ...]) -> int | None:
     distances = [float(np.abs(flat[stride:] - flat[:-stride]).mean()) for stride in strides]
     best, second = sorted(distances)[:2]
     return strides[distances.index(best)] if best < 0.97 * second else None
+
+
+def is_wrapped(values: np.ndarray, line: int, others: set[int]) -> bool:
+    """Are flat ``values`` lines of one of ``others``' lengths, and not of ``line``?
+
+    At the right length, and its multiples, their distance dips: it is nearer there than a little to either side.
+    """
+    flat = values.reshape(-1)
+    flat = flat[max(flat.size - _SAMPLE, 0) // 2 :][:_SAMPLE].astype(np.float64)  # margins say little
+
+    def far(stride: int) -> float:
+        return float(np.abs(flat[stride:] - flat[:-stride]).mean())
+
+    def dips(stride: int) -> bool:
+        aside = max(stride // 8, 3)
+        return far(stride) < 0.8 * min(far(stride - aside), far(stride + aside))
+
+    possible = {o for o in others if _FEW <= o != line and 2 * o < flat.size}
+    return bool(possible) and not dips(line) and any(dips(o) and far(o) < 0.8 * far(line) for o in possible)
+
+
+def frames_or_strips(frames: np.ndarray) -> Literal["frames", "strips"] | None:
+    """Are ``frames`` (frames, rows, columns) pictures, or strips of one, which goes on from each to the next?
+
+    Strips' seams, three of four at least, are no other steps than those beside them, and nearer than a strip before.
+    Frames' seams are, or they are like the frames before them.
+    """
+    wide = frames.astype(np.float64)
+    across = np.abs(wide[1:, 0] - wide[:-1, -1]).mean(axis=-1)
+    inside = (np.abs(wide[1:, 1] - wide[1:, 0]) + np.abs(wide[:-1, -1] - wide[:-1, -2])).mean(axis=-1) / 2
+    usual = (inside / 2 <= across) & (across <= 1.5 * inside)
+    if (usual & (across < np.abs(wide[1:, 0] - wide[:-1, 0]).mean(axis=-1) / 2)).mean() >= 0.75:
+        return "strips"
+    turned = np.roll(wide[1:], wide.shape[1] // 2, axis=1)
+    return "frames" if not usual.any() or _apart(wide[:-1], wide[1:]) < 0.7 * _apart(wide[:-1], turned) else None
+
+
+def _apart(one: np.ndarray, other: np.ndarray) -> float:
+    return float(np.abs(one.astype(np.float64) - other).mean())
+
+
+def is_noise(values: np.ndarray) -> bool:
+    """Are neighbours of (rows, columns[, samples]) no nearer than others are?
+
+    Compared are steps that are 1 modulo 3, as samples in turn would be; down short ones, as planes would be below each
+    other.
+    """
+    if min(values.shape[:2]) < _FEW:
+        return False
+    wide = values.astype(np.float64)
+    aside = max(values.shape[1] // 9, 1) * 3 + 1
+    across, down = _apart(wide[:, aside:], wide[:, :-aside]), _apart(wide[2:], wide[:-2])
+    near = min(_apart(wide[:, 1:], wide[:, :-1]) / (across or np.inf), _apart(wide[1:], wide[:-1]) / (down or np.inf))
+    return near >= 0.95
 
 
 def roughness(pixels: np.ndarray) -> float:
@@ -45,10 +101,10 @@ def is_continuous(values: np.ndarray, parts: np.ndarray, span: float, among: np.
     They do where such neighbours are as near as others are, and nearer than a sixteenth of ``span``, the range
     that they could differ by. ``among``: the pixels that are asked.
     """
-    seams, elsewhere = _distances(values, parts, among)
-    if seams.size < _FEW or elsewhere.size < _FEW:
+    across, elsewhere = _distances(values, parts, among)
+    if across.size < _FEW or elsewhere.size < _FEW:
         return False
-    return bool(np.median(seams) <= min(4 * elsewhere.mean() + 2, span / 16))
+    return bool(np.median(across) <= min(4 * elsewhere.mean() + 2, span / 16))
 
 
 def is_nearer(values: np.ndarray, others: np.ndarray, parts: np.ndarray, among: np.ndarray | None = None) -> bool:
@@ -57,13 +113,18 @@ def is_nearer(values: np.ndarray, others: np.ndarray, parts: np.ndarray, among: 
     At most two thirds as far by mean or by median, and by neither farther: of test patterns the median tells, of
     grain the mean.
     """
-    here, there = (_distances(each, parts, among)[0] for each in (values, others))
+    here, there = (seams(each, parts, among) for each in (values, others))
     if here.size < _FEW:
         return False
     ratios = sorted(
         (float(np.median(here) / max(np.median(there), 1e-9)), float(here.mean() / max(there.mean(), 1e-9)))
     )
     return ratios[0] < 2 / 3 and ratios[1] < 1
+
+
+def seams(values: np.ndarray, parts: np.ndarray, among: np.ndarray | None) -> np.ndarray:
+    """Distances of neighbours that lie in different ``parts``."""
+    return _distances(values, parts, among)[0]
 
 
 def _distances(values: np.ndarray, parts: np.ndarray, among: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:

@@ -47,8 +47,8 @@ def prove(file: DicomFile, frame: int = 0) -> ProvenPixels:
     declared = declared_layout(file)
     call_third_party(Reason.UNSUPPORTED_SYNTAX, get_decoder, file.syntax)
     fragments = find_fragments(file, declared.frames) if file.pixels.tag == PIXEL_DATA else None
-    if fragments is None and (file.syntax.is_encapsulated or file.pixels.length == UNDEFINED):
-        fragments = bare_stream(file)
+    if fragments is None and file.pixels.tag == PIXEL_DATA:
+        fragments = _bare_stream(file, declared)
     if fragments is not None:
         syntax, layout = _coded(file, declared, fragments, frame)
         proven = replace(file, syntax=syntax)
@@ -56,6 +56,20 @@ def prove(file: DicomFile, frame: int = 0) -> ProvenPixels:
         proven = _as_native(file, declared)
         layout = native_layout(proven, declared)
     return ProvenPixels(proven, layout, fragments)
+
+
+def _bare_stream(file: DicomFile, layout: Layout) -> Fragments | None:
+    """A code stream without items; under a native syntax where cells do not fit the length and the stream is whole and
+    of the header's size."""
+    assert file.pixels is not None
+    if not file.syntax.is_encapsulated and 0 <= file.pixels.length - layout.bytes_of_all <= 1:
+        return None
+    fragments = bare_stream(file)
+    if fragments is None or file.syntax.is_encapsulated or file.pixels.length == UNDEFINED:
+        return fragments
+    stream = call_third_party(Reason.UNDECODABLE, read_stream, fragments.read(file, 0)) if fragments.whole else None
+    size = (layout.rows, layout.columns)
+    return fragments if stream and stream.end and (stream.rows, stream.columns) == size else None
 
 
 def frame_stream(pixels: ProvenPixels, frame: int) -> bytes:
@@ -117,13 +131,11 @@ def _of_stream(layout: Layout, stream: Stream) -> Layout:
         raise DropRecord(Reason.UNDECODABLE)
     layout = _with_samples(layout, stream.samples, stream.colours)
     allocated = layout.allocated
-    if stream.bits > allocated or allocated not in WIDTHS:
+    if stream.bits > allocated or stream.bits <= 8 or allocated not in WIDTHS:
         allocated = 8 if stream.bits <= 8 else 16 if stream.bits <= 16 else 32
-    stored = layout.stored
-    if stored > allocated or (layout.signed and not stream.signed and stream.bits < stored):
+    stored, short = layout.stored, stream.bits < layout.stored
+    if stored > allocated or stream.bits > layout.allocated or (layout.signed and not stream.signed and short):
         stored = stream.bits  # of numbers without a sign of their own, the highest bit is the sign
-    if stream.bits > layout.allocated:
-        stored = stream.bits
     if stream.colours is not None:
         ybr = "YBR_FULL_422" if stream.coding == "dct" and stream.bits == 8 else "YBR_FULL"
         told = layout.photometric if layout.photometric.startswith(stream.colours) else ybr

@@ -11,10 +11,17 @@ from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.dicom.file import FLOAT_PIXELS, DicomFile
 from curate.sources.dicom.layout import COLOUR, Layout, clamped
-from curate.sources.dicom.neighbours import is_one_channel, nearest_stride, roughness
+from curate.sources.dicom.neighbours import (
+    frames_or_strips,
+    is_one_channel,
+    is_wrapped,
+    nearest_stride,
+    roughness,
+)
 from curate.sources.third_party import call_third_party
 
 WIDTHS = (8, 16, 32)  # of a cell, in bits
+_GLANCE = 1 << 20  # bytes of several frames that are looked at, if they are two
 _FEW = 16  # rows and columns below which smoothness says nothing
 
 
@@ -30,6 +37,7 @@ def native_layout(file: DicomFile, layout: Layout) -> Layout:
     if not fitting:
         fitting = [other for other in _alternatives(file, consistent[0]) if _agrees(file, layout, other)]
     if len(fitting) == 1:
+        _check_lines(file, fitting[0], told=fitting[0].frames == layout.frames)
         return _planar(file, clamped(fitting[0]))
     if there < consistent[0].bytes_of_all:
         raise DropRecord(Reason.TRUNCATED)
@@ -81,20 +89,41 @@ def _agrees(file: DicomFile, declared: Layout, other: Layout) -> bool:
             return declared.stored <= other.allocated
         cells = _cells(file, other.allocated, other)
         return bool(cells.size and int(cells.max()) < 1 << declared.stored)
-    if other.photometric != declared.photometric:
-        return True
-    if declared.allocated == 1:
+    if other.photometric != declared.photometric or declared.allocated == 1:
         return True
     cells = _cells(file, declared.allocated, other)
     strides = (1, 2, 3) if declared.samples == 1 else (declared.samples, 2 * declared.samples, 1)
     return nearest_stride(cells, strides) == strides[0]
 
 
-def _cells(file: DicomFile, width: int, layout: Layout) -> np.ndarray:
-    """The first frame's cells as unsigned numbers of ``width`` bits, as far as they are in the file."""
+def _check_lines(file: DicomFile, layout: Layout, *, told: bool) -> None:
+    """DropRecord PIXEL_LENGTH where the lines have another length than Columns says, or the frames are strips of one
+    picture; where the header does not count as many frames as there are (``told``), frames must be seen."""
+    if layout.allocated not in WIDTHS or min(layout.rows, layout.columns) < _FEW:
+        return
+    whole = layout.bits_a_frame // 8
+    cells = _cells(file, layout.allocated, layout, max(2, _GLANCE // whole) if layout.frames > 1 else 1)
+    planes = layout.samples if layout.planar else 1
+    line = whole * 8 // layout.allocated // layout.rows // planes
+    step = line // layout.columns if layout.columns else 1
+    others = {layout.rows * step, *(line * k for k in range(2, min(layout.frames * planes, 8) + 1))}
+    if is_wrapped(cells, line, others):
+        raise DropRecord(Reason.PIXEL_LENGTH)
+    count = cells.size // (line * layout.rows * planes) * planes
+    if layout.frames == 1 or count < 2:
+        return
+    found = frames_or_strips(cells[: count * layout.rows * line].reshape(count, layout.rows, line))
+    if found == "strips" or (found is None and not told):
+        raise DropRecord(Reason.PIXEL_LENGTH)
+
+
+def _cells(file: DicomFile, width: int, layout: Layout, frames: int = 1) -> np.ndarray:
+    """The first frames' cells as unsigned numbers of ``width`` bits, as far as they are in the file; of one at most 4
+    MiB."""
     assert file.pixels is not None
     file.source.seek(file.pixels.offset)
-    data = call_third_party(Reason.UNREADABLE_FILE, file.source.read, min(layout.bits_a_frame // 8, 1 << 22))
+    wanted = min(layout.bits_a_frame // 8, 1 << 22) if frames == 1 else layout.bits_a_frame // 8 * frames
+    data = call_third_party(Reason.UNREADABLE_FILE, file.source.read, min(wanted, file.pixels.length))
     order = "<" if file.syntax.is_little_endian else ">"
     return np.frombuffer(data[: len(data) - len(data) % (width // 8)], f"{order}u{width // 8}")
 
