@@ -251,8 +251,8 @@ class Text(Part):
 class Deid(Part):
     """What is done with pixels and words. ``burned_in``: text in pixels is blanked and looked at again ('quarantine'
     alters no pixel, 'trust' believes the source: for public sets only). ``vocabulary`` masks the words of reports that
-    neither medicine nor the language knows, unless at least ``k_patients`` patients share them; a report in another
-    language than English is withheld. So is one of whose words a share larger than ``max_masked`` was masked.
+    neither medicine nor the language knows, unless at least ``k_patients`` patients share them; a report in a
+    language that is not of ``languages`` is withheld. So is one of whose words a share larger than ``max_masked`` was masked.
     ``ocr_sample``: the part of the pictures cleared by the fast look that OCR reads all the same."""
 
     burned_in: Literal["blank", "quarantine", "trust"] = "blank"
@@ -261,6 +261,9 @@ class Deid(Part):
     k_patients: Annotated[int, Field(ge=2)] = 8
     max_masked: Fraction = TextRules().max_masked
     second_opinion: Literal["none", "presidio"] = "none"
+    languages: Annotated[tuple[Literal["en", "de", "es", "fr", "it", "nl", "pt"], ...], Field(min_length=1)] = (
+        "en", "de", "es", "fr", "it", "nl", "pt",
+    )  # fmt: skip
     ocr_sample: Fraction = 0.0
 
     def pixel_policy(self) -> PixelPolicy:
@@ -269,7 +272,7 @@ class Deid(Part):
 
     def text_rules(self, dates: Literal["mask", "shift"]) -> TextRules:
         """How report text is scrubbed."""
-        return TextRules(dates, self.vocabulary, self.second_opinion, self.max_masked)
+        return TextRules(dates, self.vocabulary, self.second_opinion, self.max_masked, self.languages)
 
     def warnings(self) -> list[str]:
         """Settings that are less safe than the default, to be said aloud."""

@@ -113,7 +113,7 @@ class Cells:
         if cleaned is None:
             report = kind in (Kind.REPORT, Kind.SECTION)
             if report and self.rules.text.vocabulary:
-                require_known_language(value)
+                require_known_language(value, languages=self.rules.text.languages)
             text = self._sections(value, kind, path, row)
             cleaned = self._scrub(text, row)
             row.actions.update(f"mask {label}" for label in placeholders(cleaned))

@@ -266,7 +266,7 @@ class _Report:
         """The report as a whole, and each of its sections: some are in one language and headed in another."""
         if self.rules.text.vocabulary:
             for text in (report, *sections.values()):
-                require_known_language(text)
+                require_known_language(text, languages=self.rules.text.languages)
 
     def _scrub(self, text: str, row: dict[str, Any]) -> str:
         pseudo = self.secret.pseudonymizer()

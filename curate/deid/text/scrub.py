@@ -21,8 +21,10 @@ from curate.deid.text.dates import find_dates, header_days
 from curate.deid.text.fold import BARRIER, fold, has_wide, tidy
 from curate.deid.text.gate import gate_spans
 from curate.deid.text.glance import Glance
-from curate.deid.text.language import require_known_language
+from curate.deid.text.language import require_known_language, segments
+from curate.deid.text.lexicon import CODES, LANGUAGES
 from curate.deid.text.names import find_names
+from curate.deid.text.other_languages import decide_words
 from curate.deid.text.phi import phi_spans
 from curate.deid.text.presidio import presidio_spans
 from curate.deid.text.rules import Span, find_spans
@@ -44,8 +46,8 @@ class TextRules:
     """How text is scrubbed.
 
     ``dates``: "shift" writes [DATE:2019-05-02], moved as the patient's header dates are; "mask" writes [DATE].
-    ``vocabulary``: words that neither the vocabulary nor the archive knows go, and a text in another language than
-    English is withheld. ``second_opinion``: what an installed Presidio finds goes as well. ``max_masked``: a report of
+    ``vocabulary``: words that neither the vocabulary nor the archive knows go, and a text in a language that is not
+    of ``languages`` is withheld. ``second_opinion``: what an installed Presidio finds goes as well. ``max_masked``: a report of
     whose words a larger share is masked is withheld (`curate.deid.text.masked`).
     """
 
@@ -53,6 +55,7 @@ class TextRules:
     vocabulary: bool = True
     second_opinion: Literal["none", "presidio"] = "none"
     max_masked: float = 0.25
+    languages: tuple[str, ...] = LANGUAGES
 
 
 def scrub(
@@ -76,7 +79,7 @@ def scrub(
     if len(text) >= _NO_PROSE and max(map(len, text.split()), default=0) >= _NO_PROSE:
         raise DropRecord(Reason.TEXT_UNPROVEN)
     if rules.vocabulary:
-        require_known_language(text, report=False)
+        require_known_language(text, report=False, languages=rules.languages)
     # Ends: every pass that changes anything turns at least one character outside placeholders into a placeholder.
     phi, known = tuple(dict.fromkeys(phi)), dict[str, None]()
     while True:
@@ -115,12 +118,13 @@ def _pass(
     known.update(dict.fromkeys(_cued(folded, names)))
     if known:
         names += [(at, at + len(w), "NAME") for w in known if w in glance.words for at in glance.places(w)]
-    spans = _spans(glance, phi, shift, names, rules)
+    parts = _parts(folded, rules)
+    spans = _spans(glance, phi, shift, names, rules, day_first=bool(parts))
     if has_wide(text):
         spans = sorted([*spans, *_wide_spans(text, phi, index)], key=_order)
     merged = _merged(spans)
     if rules.vocabulary:
-        merged = _gated(text, folded, merged, archive)
+        merged = _gated(text, folded, merged, archive, parts)
     out: list[str] = []
     at = 0
     for start, end, placeholder in merged:
@@ -134,15 +138,30 @@ def _pass(
     return _REPEATED.sub(r"\1", after) if rules.vocabulary else after
 
 
-def _gated(text: str, folded: str, spans: list[Span], archive: frozenset[str]) -> list[Span]:
-    """``spans`` and what the vocabulary gate adds; it leaves alone what they cover."""
+def _parts(folded: str, rules: TextRules) -> list[tuple[int, int, str]]:
+    """The stretches of folded text in one language each, where any is cleaned by another than English; else none."""
+    found = segments(folded.replace(BARRIER, " ")) if rules.vocabulary else []
+    allowed = [(s, e, code if code in rules.languages else "en") for s, e, code in found]
+    return allowed if any(code in CODES for _, _, code in allowed) else []
+
+
+def _gated(
+    text: str, folded: str, spans: list[Span], archive: frozenset[str], parts: Sequence[tuple[int, int, str]]
+) -> list[Span]:
+    """``spans`` and what the words of each part's language add; they leave alone what is covered."""
     taken = [(s, e, placeholder[1:-1]) for s, e, placeholder in spans]
     if BARRIER in folded:
         labels = (hit[0][1:-1] for hit in PLACEHOLDER.finditer(text))
         taken += [(i, i + 1, label) for i, label in zip(_barriers(folded), labels, strict=True)]
         taken.sort()
-    gated = [(s, e, f"[{label}]") for s, e, label in gate_spans(folded, archive, taken)]
-    return sorted([*spans, *gated]) if gated else spans
+    gated = []
+    for first, last, code in parts or [(0, len(folded), "en")]:
+        inside = [(max(s, first) - first, e - first, label) for s, e, label in taken if s < last and e > first]
+        part = folded[first:last]
+        other = code in CODES
+        found = decide_words(part, code, archive, inside) if other else gate_spans(part, archive, inside)
+        gated += [(s + first, e + first, f"[{label}]") for s, e, label in found]
+    return _merged(sorted([*spans, *gated], key=_order)) if gated else spans
 
 
 def _barriers(folded: str) -> Iterator[int]:
@@ -175,12 +194,20 @@ def _clear(folded: str, start: int, end: int) -> tuple[int, int]:
 
 
 def _spans(
-    glance: Glance, phi: tuple[str, ...], shift: dt.timedelta | None, names: Sequence[Span], rules: TextRules
+    glance: Glance,
+    phi: tuple[str, ...],
+    shift: dt.timedelta | None,
+    names: Sequence[Span],
+    rules: TextRules,
+    *,
+    day_first: bool,
 ) -> list[Span]:
     """(start, end, placeholder) of all finders, sorted, overlapping."""
     folded = glance.text
     # dates first: of two spans alike, the one that can be shifted is meant
-    found = [(s, e, _dated(day, shift)) for s, e, day in find_dates(folded, header_days(phi), glance)]
+    found = [
+        (s, e, _dated(day, shift)) for s, e, day in find_dates(folded, header_days(phi), glance, day_first=day_first)
+    ]
     finders: list[Iterable[Span]] = [phi_spans(folded, phi, glance), find_spans(folded, glance), names]
     if rules.vocabulary:
         finders += [find_contacts(folded, glance), find_vague(folded, glance)]
