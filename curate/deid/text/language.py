@@ -1,3 +1,4 @@
+# ruff: noqa: E501  tables of words and patterns read better unbroken
 """Which language a text is in, and each of its sentences: a report may be English with a German impression.
 
 Every word votes by its rank among the most frequent words of some thirty languages (`data/languages/frequent.txt.gz`)
@@ -56,8 +57,32 @@ _NO_WORD = re.compile(
 )
 _SENTENCE = re.compile(r"(?:(?<=[!?;])|(?<=[^.\s][^.\s]\.)|(?<=\d\.))\s+|\n+")
 _PARTICLES = frozenset(
-    "de la del da das dos di van von der den du des le el al ter ten san santa saint dal della".split()
-)  # noqa: SIM905
+    [
+        "de",
+        "la",
+        "del",
+        "da",
+        "das",
+        "dos",
+        "di",
+        "van",
+        "von",
+        "der",
+        "den",
+        "du",
+        "des",
+        "le",
+        "el",
+        "al",
+        "ter",
+        "ten",
+        "san",
+        "santa",
+        "saint",
+        "dal",
+        "della",
+    ]
+)
 _MOST_NON_LATIN = 0.2  # of the letters outside the Latin alphabet
 _FEWEST_LETTERS = 4
 _FEWEST_IN_CELL, _FEWEST_LETTERS_IN_CELL = 10, 12

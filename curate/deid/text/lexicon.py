@@ -1,3 +1,4 @@
+# ruff: noqa: E501  tables of words and patterns read better unbroken
 """What is known of the words of one language: a `Lexicon`, read from the lists in `data/languages`.
 
 Words are folded (`curate.deid.text.fold`) and in small letters; ä, ae and a are one letter. A word is looked up whole,

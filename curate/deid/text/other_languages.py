@@ -1,3 +1,4 @@
+# ruff: noqa: E501  tables of words and patterns read better unbroken
 """The words and cues of the languages beside English: what goes, by the language's own `Lexicon`.
 
 As in English, an unknown word goes, whatever it is. A known word that is a name as well goes where a title leads it, where
@@ -143,8 +144,28 @@ def _continues(words: list[_Word], i: int, at: int, lexical: Lexicon, level: boo
 
 
 _DENIALS = frozenset(
-    "kein keine keinen ohne nicht no sin pas sans aucun sem nao nenhum geen niet zonder non senza nessun".split()
-)  # noqa: SIM905
+    [
+        "kein",
+        "keine",
+        "keinen",
+        "ohne",
+        "nicht",
+        "no",
+        "sin",
+        "pas",
+        "sans",
+        "aucun",
+        "sem",
+        "nao",
+        "nenhum",
+        "geen",
+        "niet",
+        "zonder",
+        "non",
+        "senza",
+        "nessun",
+    ]
+)
 
 
 def _goes(words: list[_Word], i: int, text: str, lexical: Lexicon, level: bool) -> bool:

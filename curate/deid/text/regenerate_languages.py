@@ -1,3 +1,4 @@
+# ruff: noqa: E501  tables of words and patterns read better unbroken
 """Writes the word lists of the languages beside English again from the packages they come from.
 
     pip install 'radsift[lists]'

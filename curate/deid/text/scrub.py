@@ -47,8 +47,8 @@ class TextRules:
 
     ``dates``: "shift" writes [DATE:2019-05-02], moved as the patient's header dates are; "mask" writes [DATE].
     ``vocabulary``: words that neither the vocabulary nor the archive knows go, and a text in a language that is not
-    of ``languages`` is withheld. ``second_opinion``: what an installed Presidio finds goes as well. ``max_masked``: a report of
-    whose words a larger share is masked is withheld (`curate.deid.text.masked`).
+    of ``languages`` is withheld. ``second_opinion``: what an installed Presidio finds goes as well. ``max_masked``: a
+    report of whose words a larger share is masked is withheld (`curate.deid.text.masked`).
     """
 
     dates: Literal["mask", "shift"] = "shift"

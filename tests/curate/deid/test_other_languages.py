@@ -1,3 +1,4 @@
+# ruff: noqa: E501  tables of words and patterns read better unbroken
 """Reports in the six languages beside English: meaning stays, people go."""
 
 import pytest
