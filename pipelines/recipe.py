@@ -253,7 +253,8 @@ class Deid(Part):
     alters no pixel, 'trust' believes the source: for public sets only). ``vocabulary`` masks the words of reports that
     neither medicine nor the language knows, unless at least ``k_patients`` patients share them; a report in a
     language that is not of ``languages`` is withheld. So is one of whose words a share larger than
-    ``max_masked`` was masked. ``ocr_sample``: the part of the pictures cleared by the fast look that OCR reads all the same."""
+    ``max_masked`` was masked. ``ocr_sample``: the part of the pictures cleared by the
+    fast look that OCR reads all the same."""
 
     burned_in: Literal["blank", "quarantine", "trust"] = "blank"
     max_shift_days: Annotated[int, Field(ge=1, le=3650)] = 3650

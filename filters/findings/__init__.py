@@ -1,4 +1,4 @@
-"""What a report says of its picture, and reports that say something else. Reads English only (`READS`). Nothing here needs torch."""
+"""What a report says of its picture, and reports that say something else. English only (`READS`); no torch."""
 
 from filters.findings.claims import READS, REGIONS, Claim, concept, extract, regions
 from filters.findings.edit import EDITS, edit

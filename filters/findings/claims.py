@@ -48,7 +48,9 @@ class Said:
 
 
 def extract(text: str) -> tuple[Claim, ...]:
-    """The claims of ``text`` in its order; () where nothing is known, and of what is not in `READS`. Any text will do: 10,000 words take 0.1 s.
+    """The claims of ``text`` in its order; () where nothing is known, and of what is not in `READS`.
+
+    Any text will do: 10,000 words take 0.1 s.
 
     Negation, doubt and history reach as far as their clause (Chapman et al. 2001, Harkema et al. 2009). Sections
     headed history, indication, comparison or technique give historic claims.
