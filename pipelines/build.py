@@ -76,15 +76,20 @@ class Pipeline:
         step = Step("index", task, 1, config, [self.listing.digest], version=4)
         return replace(step, task=replace(task, sealed=str(self.run / "private" / f"index-{step.hash}")))
 
+    @property
+    def sealed_index(self) -> Path:
+        """Where the index lies that names patients."""
+        return self.run / "private" / f"index-{self.index.hash}"
+
     @cached_property
     def ingest(self) -> Step:
         """Decode, de-identify, verify, sign: the payload is written here, once."""
         r = self.recipe
         config = {"picture": asdict(r.picture_rules()), "report": asdict(r.report_rules()), "deid": r.deid.model_dump()}
-        sealed = str(self.run / "private" / f"index-{self.index.hash}")
+        sealed = str(self.sealed_index)
         stages = ingest_stages(r.picture_rules(), r.report_rules(), self.secret, sealed)
         task = IngestTask(sealed, stages, self.secret)
-        return Step("ingest", task, self.partitions, config, [self.index.hash], version=4)
+        return Step("ingest", task, self.partitions, config, [self.index.hash], version=5)
 
     @cached_property
     def evaluation(self) -> Step | None:

@@ -69,7 +69,7 @@ def text_preview(recipe: Recipe) -> list[str]:
     """What the language and the limit of masked words will withhold, of the first ``TEXTS`` reports; no word of any."""
     found = (r for r in read_sources(recipe.report_sources(), []) if r.reason is None and r.text.strip())
     reports, rules, pseudo = list(islice(found, TEXTS)), recipe.report_rules(), recipe.secret_source().pseudonymizer()
-    told = language_preview(r.text for r in reports) if rules.text.vocabulary else []
+    told = language_preview((r.text for r in reports), rules.text.languages) if rules.text.vocabulary else []
     masked = 0
     for report in reports:
         sections = caption_sections(report.text, rules.sections)[0]

@@ -84,11 +84,11 @@ class Text(Part):
 class Deid(Part):
     """What is done with pixels and words. ``burned_in``: text in pixels is blanked and looked at again ('quarantine'
     alters no pixel, 'trust' believes the source: for public sets only). ``vocabulary`` masks the words of reports that
-    neither medicine nor the language knows, unless at least ``k_patients`` patients share them; a report in another
-    language than English is withheld. So is one of whose words a share larger than ``max_masked`` was masked.
-    ``replace``: what was masked stays as placeholders, or surrogates stand in their place: other names, numbers, places
-    and days of the same form, none of them real. ``ocr_sample``: the part of the pictures cleared by the fast look that
-    OCR reads all the same."""
+    neither medicine nor English knows, unless at least ``k_patients`` patients share them, and what is as likely a
+    name as ``name_threshold`` says; a report in a language that is not of ``languages`` is withheld. So is one of whose
+    words a share larger than ``max_masked`` was masked. ``replace``: what was masked stays as placeholders, or surrogates
+    stand in their place: other names, numbers, places and days of the same form, none of them real. ``ocr_sample``: the
+    part of the pictures cleared by the fast look that OCR reads all the same."""
 
     burned_in: Literal["blank", "quarantine", "trust"] = "blank"
     max_shift_days: Annotated[int, Field(ge=1, le=3650)] = 3650
@@ -97,6 +97,8 @@ class Deid(Part):
     max_masked: Fraction = TextRules().max_masked
     second_opinion: Literal["none", "presidio"] = "none"
     replace: Literal["placeholders", "surrogates"] = "placeholders"
+    languages: Annotated[tuple[Literal["en", "de", "es", "fr", "it", "nl", "pt"], ...], Field(min_length=1)] = ("en",)
+    name_threshold: Annotated[float, Field(gt=0, lt=1)] = TextRules().name_threshold
     ocr_sample: Fraction = 0.0
 
     def pixel_policy(self) -> PixelPolicy:
@@ -107,7 +109,7 @@ class Deid(Part):
         """How report text is scrubbed, and which of its sentences go."""
         sentences = tuple(sorted({kind for kind in cut if kind != "letterheads"}))
         masking = self.vocabulary, self.second_opinion, self.max_masked
-        return TextRules(dates, *masking, self.replace, sentences)
+        return TextRules(dates, *masking, self.replace, sentences, self.languages, self.name_threshold)
 
     def warnings(self) -> list[str]:
         """Settings that are less safe than the default, to be said aloud."""
@@ -118,6 +120,11 @@ class Deid(Part):
             said.append("deid.vocabulary: false - a name that no cue gives away stays in report text")
         if self.replace == "surrogates":
             said.append("deid.replace: surrogates - names, numbers and days in the texts are inventions, and look real")
+        if self.languages != ("en",):
+            others = ", ".join(code for code in self.languages if code != "en")
+            said.append(f"deid.languages: {others} - names are found less surely than in English; look at a sample")
+        if self.name_threshold > TextRules().name_threshold:
+            said.append(f"deid.name_threshold: {self.name_threshold:g} - more names that are words stay in report text")
         if self.max_masked > TextRules().max_masked:
             said.append(f"deid.max_masked: {self.max_masked:g} - reports may be kept that are mostly placeholders")
         return said

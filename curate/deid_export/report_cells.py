@@ -117,7 +117,7 @@ class Cells:
         if cleaned is None:
             report = kind in (Kind.REPORT, Kind.SECTION)
             if report and self.rules.text.vocabulary:
-                require_known_language(value)
+                require_known_language(value, languages=self.rules.text.languages)
             return self._text(self._sections(value, kind, path, row), row, report=report)
         # a day that was moved says so to the verifier, which else would take it for one of the source's
         moved = kind is Kind.DATE and re.fullmatch(r"\d{4}-\d\d-\d\d", cleaned)

@@ -35,7 +35,7 @@ from curate.deid.vault import SecretSource
 from curate.deid.verify.finding import Finding, kept_back
 from curate.deid.verify.leaks import findings
 from curate.deid.verify.letters import plain
-from curate.deid.verify.people import people, strangers
+from curate.deid.verify.people import named, strangers
 from curate.deid.verify.pixels import pixel_findings
 from curate.engine.guard import fault_of
 from curate.errors import DropRecord, RunError, SourceError
@@ -292,7 +292,7 @@ class _Report:
         """The report as a whole, and each of its sections: some are in one language and headed in another."""
         if self.rules.text.vocabulary:
             for text in (report, *sections.values()):
-                require_known_language(text)
+                require_known_language(text, languages=self.rules.text.languages)
 
     def _scrub(self, text: str, row: dict[str, Any]) -> str:
         pseudo = self.secret.pseudonymizer()
@@ -332,8 +332,8 @@ def _without_strangers(source: str) -> str:
     """``source`` with the words that are taken for names only since no vocabulary knows them, in small letters: where
     the recipe lets those stay, that they stayed is no finding. Names that a title or a cue gives away are."""
     text = plain(source)
-    called = {word for name, _ in people(text) for word in name.split()}
-    strange = set(strangers(text)) - called
+    called = {text[start:end] for start, end, _ in named(text, unknown=False)}
+    strange = {text[start:end] for start, end in strangers(text)} - called
     return re.sub(r"[^\W\d_]+", lambda word: word[0].lower() if word[0] in strange else word[0], source)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, cast
 
+from curate.deid.text.language import segments
 from filters.findings.attach import attach
 from filters.findings.items import NOTHING_WRONG, Item, find_items
 from filters.findings.lexicon import lexicon
@@ -15,6 +17,7 @@ from filters.findings.scope import apply_cues
 State = Literal["present", "absent", "uncertain"]
 Side = Literal["left", "right", "both", ""]
 Size = Literal["", "small", "moderate", "large"]
+READS = ("en",)  # the languages whose findings are read
 REGIONS = frozenset({"chest", "neuro", "spine", "abdomen", "pelvis", "msk", "neck", "breast"})
 _REMEMBERED = 4  # organs of earlier sentences a bare "nodule" may belong to
 
@@ -45,7 +48,9 @@ class Said:
 
 
 def extract(text: str) -> tuple[Claim, ...]:
-    """The claims of ``text`` in its order; () where nothing is known. Any text will do: 10,000 words take 0.1 s.
+    """The claims of ``text`` in its order; () where nothing is known, and of what is not in `READS`.
+
+    Any text will do: 10,000 words take 0.1 s.
 
     Negation, doubt and history reach as far as their clause (Chapman et al. 2001, Harkema et al. 2009). Sections
     headed history, indication, comparison or technique give historic claims.
@@ -53,8 +58,18 @@ def extract(text: str) -> tuple[Claim, ...]:
     return tuple(said.claim for said in read(text))
 
 
+def read_english(text: str) -> str:
+    """``text`` with what is in another language than `READS` blanked, character by character: a denial in another
+    language is never read as presence, nor as absence."""
+    parts = segments(text)
+    if all(code in READS for _, _, code in parts):
+        return text
+    return "".join(text[s:e] if code in READS else re.sub(r"[^\n]", " ", text[s:e]) for s, e, code in parts)
+
+
 def read(text: str) -> Iterator[Said]:
-    """The claims with their origin."""
+    """The claims with their origin, of the English part of ``text``."""
+    text = read_english(text)
     words = lexicon()
     low, sentences = scan(text)
     earlier: list[str] = []

@@ -130,13 +130,13 @@ def explain(
 def _explain_text(pipeline: Pipeline, key: str, words: bool) -> None:
     from curate.ingest.explain import explain_text, find_text, shape
 
-    index, rules = pipeline.index.task.sealed, pipeline.recipe.report_rules()
-    record = find_text(Path(index), pipeline.partitions, key, pipeline.secret)
+    index, rules = pipeline.sealed_index, pipeline.recipe.report_rules()
+    record = find_text(index, pipeline.partitions, key, pipeline.secret)
     if record is None:
         raise RecipeError(
             "KEY", f"no report of this run has {key[:40]!r}", "keys are 32 hex digits, as in shards/*/*.parquet"
         )
-    found = list(explain_text(record, rules.sections, rules.text, Path(index), pipeline.secret))
+    found = list(explain_text(record, rules.sections, rules.text, index, pipeline.secret))
     for section, gone in found:
         said = gone.words if words else shape(gone.words)
         out.print(f"{section}: {gone.placeholder} for {said!r}: {gone.by}", markup=False, soft_wrap=True)

@@ -36,6 +36,7 @@ def test_every_report_has_its_reason(tmp_path: Path, secret_file: Path, local_en
             "reports": [source],
             "pair": {"unpaired_reports": "keep"},
             "filters": {},
+            "deid": {"languages": ["en"]},
         }
     )
     recipe.out.mkdir()

@@ -228,11 +228,9 @@ def test_explain_says_why_each_word_went_and_shows_the_words_only_where_asked(
     pipeline = finished[0]
     rows = read_parts(pipeline.ingest.folder(pipeline.run), ["key", "text"]).to_pylist()
     key, masked = next((r["key"], r["text"].count("[")) for r in rows if r["text"] and "[NAME]" in r["text"])
-    record = find_text(Path(pipeline.index.task.sealed), pipeline.partitions, key, pipeline.secret)
+    record = find_text(pipeline.sealed_index, pipeline.partitions, key, pipeline.secret)
     assert record is not None
-    told = list(
-        explain_text(record, ("findings", "impression"), TextRules(), Path(pipeline.index.task.sealed), pipeline.secret)
-    )
+    told = list(explain_text(record, ("findings", "impression"), TextRules(), pipeline.sealed_index, pipeline.secret))
     assert len(told) >= masked > 0
     shown, words = curate("explain", pipeline.run, key, "--text"), curate("explain", pipeline.run, key, "--words")
     assert shown.returncode == words.returncode == 0

@@ -14,18 +14,18 @@ from curate.deid.text import guards
 from curate.deid.text.glance import Glance
 
 _NAMES = (
-    "jan(?:uary|vier|uar)?|ene(?:ro)?|january",
-    "feb(?:ruary|rero|ruar)?|fevr(?:ier)?|fev",
-    "mar(?:ch|zo|s)?|marz|maerz",
-    "apr(?:il)?|abr(?:il)?|avril|avr",
-    "may(?:o)?|mai",
-    "june?|juni|junio|juin",
-    "july?|juli|julio|juillet|juil",
-    "aug(?:ust)?|ago(?:sto)?|aout",
-    "sept?(?:ember|iembre|embre)?|set(?:iembre)?",
-    "oct(?:ober|ubre|obre)?|okt(?:ober)?",
-    "nov(?:ember|iembre|embre)?",
-    "dec(?:ember|embre)?|dic(?:iembre)?|dez(?:ember)?",
+    "jan(?:uary|vier|uari|uar|eiro)?|ene(?:ro)?|janner|jaenner|genn?(?:aio)?",
+    "feb(?:ruary|rero|ruari|ruar|braio|er)?|fevr(?:ier)?|fev(?:ereiro)?",
+    "mar(?:ch|zo|co|s)?|marz|maerz|maart|mrt",
+    "apr(?:ile|il)?|abr(?:il)?|avril|avr",
+    "may(?:o)?|mai(?:o)?|mei|magg?(?:io)?",
+    "june?|juni|junio|juin|junho|giu(?:gno)?",
+    "july?|juli|julio|juillet|juil|julho|lug(?:lio)?",
+    "aug(?:ustus|ust)?|ago(?:sto)?|aout",
+    "sept?(?:ember|iembre|embre)?|set(?:iembre|embro|t(?:embre)?)?",
+    "oct(?:ober|ubre|obre)?|okt(?:ober)?|out(?:ubro)?|ott(?:obre)?",
+    "nov(?:ember|iembre|embre|embro)?",
+    "dec(?:ember|embre)?|dic(?:iembre|embre)?|dez(?:ember|embro)?",
 )
 _MONTHS = [re.compile(p, re.IGNORECASE) for p in _NAMES]
 _MON = rf"(?P<mon>{'|'.join(_NAMES)})"
@@ -106,7 +106,7 @@ _DIGITAL = 1990  # a record whose newest date is older was not dated by a machin
 
 
 def find_dates(
-    text: str, header: Sequence[dt.date] = (), glance: Glance | None = None
+    text: str, header: Sequence[dt.date] = (), glance: Glance | None = None, *, day_first: bool = False
 ) -> Iterator[tuple[int, int, dt.date | None]]:
     """(start, end, day) of every date in folded text; ``header`` are the days that the source's header holds.
 
@@ -114,17 +114,22 @@ def find_dates(
     by being 85 calendar years and more before the newest date known (text and header), or by being a day of the header
     more than a year before the header's newest or the text's.
 
-    10/11/2024 is read month first, as DICOM's home writes it, unless only day first exists. A two-digit year is of the
+    10/11/2024 is read month first, as DICOM's home writes it, unless only day first exists; with ``day_first``, for a
+    text in another language than English, the other way round. A two-digit year is of the
     latest century that is not over a year after the newest date known, if that is since 1990; else 00 to 29 are of
     this century, 70 to 99 of the last, and what lies between is not told.
     """
     glance = Glance(text) if glance is None else glance
     rules = zip(_PATTERNS, guards.DATES, strict=True)
     fired = glance.fired
-    hits = [hit for pattern, needs in rules if needs.number in fired for hit in needs.find(pattern, glance)]
-    known = [day for hit in hits if (day := _read(hit.groupdict(), None)) and _four(hit)]
+    if day_first:  # the guards know the words of English text only
+        hits = [hit for pattern in _PATTERNS for hit in pattern.finditer(text)]
+    else:
+        hits = [hit for pattern, needs in rules if needs.number in fired for hit in needs.find(pattern, glance)]
+    read = [_ordered(hit.groupdict(), day_first) for hit in hits]
+    known = [day for hit, found in zip(hits, read, strict=True) if (day := _read(found, None)) and _four(hit)]
     newest = max([*known, *header], default=None)
-    days = [_read(hit.groupdict(), newest) for hit in hits]
+    days = [_read(found, newest) for found in read]
     newest = max([day for day in (*days, newest) if day is not None], default=None)
     for hit, day in zip(hits, days, strict=True):
         if day is not None or _plausible(hit.groupdict()):
@@ -144,6 +149,10 @@ def header_days(phi: tuple[str, ...]) -> tuple[dt.date, ...]:
     found = (re.fullmatch(r"((?:1[89]|20)\d\d)([-./]?)(\d\d)\2(\d\d)", value.strip()) for value in phi)
     days = (_day(int(hit[1]), int(hit[3]), int(hit[4])) for hit in found if hit)
     return tuple(dict.fromkeys(day for day in days if day is not None))
+
+
+def _ordered(found: dict[str, str | None], day_first: bool) -> dict[str, str | None]:
+    return {**found, "a": found["b"], "b": found["a"]} if day_first and found.get("a") is not None else found
 
 
 def _four(hit: re.Match[str]) -> bool:

@@ -36,6 +36,12 @@ class Thresholds:
     unknown: float = 0.05
     given_away: float = 0.02  # one that a cue gives away elsewhere in the text
 
+    @classmethod
+    def from_one(cls, known: float) -> Thresholds:
+        """From the one number of a recipe: the others keep their proportion to it."""
+        scale = known / cls.known
+        return cls(known, min(1.0, cls.unknown * scale), min(1.0, cls.given_away * scale))
+
 
 @dataclass(frozen=True)
 class State:

@@ -1,40 +1,88 @@
-"""Whether a text is in English: one that is not is withheld whole, since the vocabulary would mask most of its words.
+# ruff: noqa: E501  tables of words and patterns read better unbroken
+"""Which language a text is in, and each of its sentences: a report may be English with a German impression.
 
-Every word is one of seven kinds: what builds English sentences, what the vocabulary knows, what the languages of
-`data/foreign.txt` say, both of these, a name, or unknown, with a capital or without. A logistic regression over the
-seven counts tells English from the rest, so that one word decides nothing and a short text is told by its few words;
-`benchmarks/deid/languages.py` fits it and measures it. Headings, case and accents do not matter, and the words that an
-archive's patients share do not count: in a German archive "kein" is such a word.
+Every word votes by its rank among the most frequent words of some thirty languages (`data/languages/frequent.txt.gz`)
+and by the words of reports written by hand (`data/foreign.txt`, `data/languages/<code>.txt`): a Bayesian sum of logarithms,
+each word's share bounded, so that one word decides little. What English medicine has as well (Latin: os trigonum, spina
+bifida) never speaks against English; what no list has, a misspelling or a name, says nothing. A sentence without a sign
+of its own is in the language of the text. English, German, Spanish, French, Italian, Dutch and Portuguese are cleaned,
+each by its own words; a text in any other, or of words that no list knows, is withheld.
+`benchmarks/deid/languages.py` measures it.
 """
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cache, lru_cache
 
 from curate.deid.text.fold import fold_value
+from curate.deid.text.lexicon import CODES, LANGUAGES, NAMES_OF, frequent_words, lexicon, read_sections
 from curate.deid.text.tokens import is_shouted
 from curate.deid.text.vocabulary import Kind, kind, word_sections
 from curate.errors import DropRecord
 from curate.record import Reason
 
-KINDS = ("function", "known", "shared", "foreign", "name", "unknown", "capital")
-_FUNCTION, _KNOWN, _SHARED, _FOREIGN, _NAME, _UNKNOWN, _CAPITAL = range(len(KINDS))
-WEIGHTS = (-1.1, -0.8, -0.55, 2.1, -0.65, 1.85, 0.5)  # log-odds a word; as fitted, rounded
-BIAS = -1.5
-_FEWEST = 2  # words that speak against English; one may be a misspelling
-_PIECE = 6  # words of a sentence that is judged by itself, in a text that is English as a whole
-_CLEAR = 2.0  # log-odds that such a sentence has to reach
+UNKNOWN = "unknown"  # the code of a language that is not cleaned
+_NAMES = NAMES_OF | {"ca": "Catalan", "cs": "Czech", "da": "Danish", "fi": "Finnish", "fil": "Filipino", "hr": "Croatian",
+                     "hu": "Hungarian", "id": "Indonesian", "is": "Icelandic", "lt": "Lithuanian", "lv": "Latvian",
+                     "ms": "Malay", "nb": "Norwegian", "pl": "Polish", "ro": "Romanian", "sh": "Croatian", "sk": "Slovak",
+                     "sl": "Slovenian", "sv": "Swedish", "tr": "Turkish", "vi": "Vietnamese"}  # fmt: skip
+_OF_NAME = {name: code for code, name in _NAMES.items() if code != "hr"} | {"Norwegian": "nb"}
+_FLOOR = -12.0  # log-probability of a word that a language's list does not have
+_OFFSET = 20  # added to a rank: the first words of a list say hardly more than the twentieth
+_BY_HAND = -8.5  # ... of a word that only the lists written by hand have
+_NOT_ENGLISH = -14.0  # ... of one that English has in no list of the vocabulary either
+_ENGLISH = 3.0  # log-odds that a word which builds English sentences speaks for it besides
+_STRANGE, _ACCENTED = 1.0, 2.0  # log-odds of a word that no list has at all, in small letters; of one with an accent
+_MOST = 5.0  # log-odds of one word at most, either way
+_FOREIGN = 3.5  # log-odds that a text or a sentence has to reach to be in another language than English
+_CLEAR = 7.0  # ... a sentence inside an English text, to withhold the whole
+_LIKE_THE_TEXT = 3.0  # log-odds that the text's language gives each of its sentences
+_SURE = 8.0  # log-odds of a text of rare words up to which the lexicons are asked
+_OWN = 2.0  # what the words of a language itself have to add up to, beside what only speaks against English
+_FEWEST_STRANGE = 2
+_PIECE = 6  # words of a sentence that is judged by itself
+_FEWEST_UNKNOWN, _MOST_UNKNOWN = 2, 0.4  # words that no list has, and their share, from which a text is not readable
 
-_WORD = re.compile(r"[^\W\d_]{2,}")
+_WORD = re.compile(r"[^\W\d_]{2,}|[^\W\d_](?=['’])|\b[aeoyàéèóìù]\b", re.IGNORECASE)
 # Addresses; what another de-identifier took out; the headings of a form, which are English in many a foreign report.
 _NO_WORD = re.compile(
-    r"(?<!\S)\S*(?:://|@|www\.)\S*|\b[xX]{2,}\b|(?:^|(?<=[.;]))[ \t]*[^\W\d_]+(?: [^\W\d_]+){0,2}:", re.MULTILINE
+    r"(?<!\S)\S*(?:://|@|www\.)\S*|\b[xX]{2,}\b|(?:^|(?<=[.;]))[ \t]*[^\W\d_]+(?: [^\W\d_]+){0,2}:|\[[A-Z]{2,8}(?::[^\]]*)?\]",
+    re.MULTILINE,
 )
-_SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n+")
+_SENTENCE = re.compile(r"(?:(?<=[!?;])|(?<=[^.\s][^.\s]\.)|(?<=\d\.))\s+|\n+")
+_PARTICLES = frozenset(
+    [
+        "de",
+        "la",
+        "del",
+        "da",
+        "das",
+        "dos",
+        "di",
+        "van",
+        "von",
+        "der",
+        "den",
+        "du",
+        "des",
+        "le",
+        "el",
+        "al",
+        "ter",
+        "ten",
+        "san",
+        "santa",
+        "saint",
+        "dal",
+        "della",
+    ]
+)
 _MOST_NON_LATIN = 0.2  # of the letters outside the Latin alphabet
 _FEWEST_LETTERS = 4
 _FEWEST_IN_CELL, _FEWEST_LETTERS_IN_CELL = 10, 12
@@ -44,73 +92,221 @@ _SCRIPTS = (("\u0370", "\u03ff", "Greek"), ("\u0400", "\u052f", "Cyrillic"), ("\
             ("\uac00", "\ud7af", "Korean"))  # fmt: skip
 
 
-def require_known_language(text: str, *, report: bool = True) -> None:
-    """DropRecord(LANGUAGE) where ``text``, or a long sentence of it, is in another language than English.
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A sentence: where it stands, its words, the log-odds of each language against English."""
+
+    start: int
+    end: int
+    words: int
+    unknown: int
+    english: int  # words that English has
+    odds: dict[str, float]
+    own: dict[str, float]  # the part of the odds that is of the language's own words
+
+    def best(self, favoured: str = "") -> tuple[float, str]:
+        """The language that is likeliest and its log-odds against English, ``favoured`` raised."""
+        raised = ((value + (_LIKE_THE_TEXT if code == favoured else 0.0), code) for code, value in self.odds.items())
+        return max(raised, default=(-math.inf, "en"))
+
+
+def language_of(text: str) -> str:
+    """The code of the language that most of ``text`` is in ("en", "de", "es", "fr", "it", "nl", "pt"), or "unknown"."""
+    if _script(text) is not None:
+        return UNKNOWN
+    code = _read(text)[1]
+    return code if code in LANGUAGES else UNKNOWN
+
+
+def segments(text: str) -> list[tuple[int, int, str]]:
+    """(start, end, code) of the stretches of ``text`` in one language each: together they are the whole text."""
+    if not text:
+        return []
+    if _script(text) is not None:
+        return [(0, len(text), UNKNOWN)]
+    pieces, whole, _ = _read(text)
+    found: list[tuple[int, int, str]] = []
+    for piece in pieces:
+        odds, code = piece.best("" if whole == "en" else whole)
+        if odds <= (_FOREIGN if whole == "en" else 0.0):
+            code = "en"
+        code = code if code in LANGUAGES else UNKNOWN
+        if found and found[-1][2] == code:
+            found[-1] = (found[-1][0], piece.end, code)
+        else:
+            found.append((found[-1][1] if found else 0, piece.end, code))
+    if not found:
+        return [(0, len(text), whole if whole in LANGUAGES else UNKNOWN)]
+    found[-1] = (found[-1][0], len(text), found[-1][2])
+    return found
+
+
+def require_known_language(text: str, *, report: bool = True, languages: Iterable[str] = LANGUAGES) -> None:
+    """DropRecord(LANGUAGE) where ``text``, or a long sentence of it, is in none of ``languages``.
 
     A ``report`` is judged however short it is; any other text (a cell of a table, which may be a name) from ten words
     on, or where it is written in another script.
     """
     judged = report or len(text.split()) >= _FEWEST_IN_CELL or _script(text, _FEWEST_LETTERS_IN_CELL) is not None
-    if judged and foreign_language(text) is not None:
+    allowed = {NAMES_OF[code] for code in languages}
+    if judged and any(name not in allowed for name in _foreign(text)):
         raise DropRecord(Reason.LANGUAGE)
 
 
 def foreign_language(text: str) -> str | None:
-    """The name of the language that ``text`` is in, "unknown" where it is none of the list; None for English, and for
-    a text too short to tell."""
-    script = _script(text)
-    if script is not None:
-        return script
-    pieces = [piece for piece in _SENTENCE.split(text) if piece]
-    counts = [word_counts(piece) for piece in pieces]
-    whole = [sum(column) for column in zip(*counts, strict=True)] or [0] * len(KINDS)
-    if _against(whole) >= _FEWEST and log_odds(whole) > 0:
-        return _name(text)
-    for piece, found in zip(pieces, counts, strict=True):
-        if sum(found) >= _PIECE and found[_FOREIGN] >= _FEWEST and log_odds(found) > _CLEAR:
-            return _name(piece)
-    return None
+    """The name of the language that ``text``, or a long sentence of it, is in, "unknown" where it is none of the list;
+    None for English, and for a text too short to tell."""
+    return next(iter(_foreign(text)), None)
 
 
-def log_odds(counts: Sequence[int]) -> float:
-    """Of another language against English, for words counted by kind (`word_counts`)."""
-    return BIAS + sum(weight * n for weight, n in zip(WEIGHTS, counts, strict=True))
-
-
-def word_counts(text: str) -> list[int]:
-    """How many words of each of `KINDS`; capitals say nothing in a text that is all in capitals."""
-    shouted = is_shouted(text)
-    counts = [0] * len(KINDS)
-    for word in _WORD.findall(_NO_WORD.sub(" ", unicodedata.normalize("NFC", text))):
-        counts[_kind_here(word, shouted)] += 1
-    return counts
-
-
-def language_preview(texts: Iterable[str]) -> list[str]:
-    """What `curate plan` says of a sample of reports: lines like "language: 70 of 70 reports look German: they would
+def language_preview(texts: Iterable[str], languages: Iterable[str] = LANGUAGES) -> list[str]:
+    """What `curate plan` says of a sample of reports: lines like "language: 70 of 70 reports look Polish: they would
     be withheld"; none where all are in English. No word of a text is in them."""
     looked = [foreign_language(text) for text in texts]
     found = Counter(name for name in looked if name is not None)
+    cleaned = {NAMES_OF[code] for code in languages}
+    fates = {True: "they are cleaned; findings are read in English only", False: "they would be withheld"}
     return [
-        f"language: {n:,} of {len(looked):,} reports look {'unlike English' if name == 'unknown' else name}: "
-        "they would be withheld"
+        f"language: {n:,} of {len(looked):,} reports look {'unlike English' if name == UNKNOWN else name}: "
+        f"{fates[name in cleaned]}"
         for name, n in sorted(found.items(), key=lambda item: (-item[1], item[0]))
     ]
 
 
-def _kind_here(word: str, shouted: bool) -> int:
-    """The kind of a word as it stands: a name in small letters is none, and no English word has an accent."""
-    low = word.lower()
-    found = _kind(fold_value(low))
-    if found == _SHARED and not low.isascii():
-        return _FOREIGN
-    if found == _NAME and word == low:
-        found = _UNKNOWN
-    return _CAPITAL if found == _UNKNOWN and word != low and not shouted else found
+def _foreign(text: str) -> list[str]:
+    """Names of the languages beside English that the text as a whole, and its clear long sentences, are in."""
+    script = _script(text)
+    if script is not None:
+        return [script]
+    pieces, whole, _ = _read(text)
+    found = {} if whole == "en" else {_NAMES.get(whole, UNKNOWN): None}
+    for piece in pieces:
+        odds, code = piece.best("" if whole == "en" else whole)
+        if piece.words >= _PIECE and odds > _CLEAR:
+            found[_NAMES[code]] = None
+    return list(found)
 
 
-def _against(counts: Sequence[int]) -> int:
-    return counts[_FOREIGN] + counts[_UNKNOWN] + counts[_CAPITAL]
+@lru_cache(maxsize=256)
+def _read(text: str) -> tuple[tuple[_Piece, ...], str, float]:
+    """The sentences, the language of the whole, and its log-odds against English."""
+    pieces, at = [], 0
+    for gap in _SENTENCE.finditer(text):
+        pieces.append(_piece(text, at, gap.end()))
+        at = gap.end()
+    if at < len(text):
+        pieces.append(_piece(text, at, len(text)))
+    total: Counter[str] = Counter()
+    codes = {code for piece in pieces for code in piece.odds}
+    for piece in pieces:
+        lowest = min(piece.odds.values(), default=0.0)
+        total.update({code: piece.odds.get(code, lowest) for code in codes})
+    odds, code = max(((value, code) for code, value in total.items()), default=(-math.inf, "en"))
+    if not any(piece.english for piece in pieces) and odds <= _SURE:
+        known = _by_lexicons(text)
+        if known is not None:
+            return tuple(pieces), known, odds
+    if odds > _FOREIGN:
+        own = max(sum(piece.own.get(code, 0.0) for piece in pieces) for code in codes)
+        return tuple(pieces), code if own >= _OWN else UNKNOWN, odds
+    words, unknown = sum(piece.words for piece in pieces), sum(piece.unknown for piece in pieces)
+    bare = not any(piece.english for piece in pieces)
+    if bare and unknown >= _FEWEST_UNKNOWN and unknown > _MOST_UNKNOWN * words:
+        return tuple(pieces), UNKNOWN, 0.0
+    return tuple(pieces), "en", odds
+
+
+def _by_lexicons(text: str) -> str | None:
+    """The language whose lexicon alone knows the words that English does not; only asked of a text of rare words."""
+    words = {fold_value(word.lower()) for word in _WORD.findall(_NO_WORD.sub(" ", text))}
+    strange = [w for w in words if len(w) > 2 and not kind(w) & (Kind.KNOWN | Kind.EPONYM | Kind.NAME)]
+    if len(strange) < _FEWEST_STRANGE:
+        return None
+    counts = {code: sum(word in lexicon(code).known for word in strange) for code in CODES}
+    ranks = _ranks()
+    votes = {c: (n, sum(ranks.get(w, {}).get(c, _FLOOR) for w in words)) for c, n in counts.items()}
+    best = max(votes, key=votes.__getitem__)
+    return best if counts[best] >= max(_FEWEST_STRANGE, 0.6 * len(strange)) else None
+
+
+def _piece(text: str, start: int, end: int) -> _Piece:
+    sentence = text[start:end]
+    plain = sentence if sentence.isascii() else unicodedata.normalize("NFC", sentence)
+    words = _WORD.findall(_NO_WORD.sub(" ", plain))
+    shouted = is_shouted(plain)
+    base, extra = 0.0, dict.fromkeys(("", *_codes()), 0.0)
+    count = unknown = english = 0
+    for i, word in enumerate(words):
+        if not shouted and word in _PARTICLES and i + 1 < len(words) and words[i + 1][0].isupper():
+            continue
+        against, more, is_english = _votes(word.lower())
+        count += 1
+        english += is_english
+        if against is None:
+            strange = (word.islower() or shouted) and not kind(fold_value(word)) & Kind.NAME
+            unknown += strange
+            base += (_STRANGE if word.isascii() else _ACCENTED) if strange else 0.0
+            continue
+        if i and word[0].isupper() and not shouted and not is_english:  # a name, but for a German noun
+            extra["de"] += sum(against + value for code, value in more if code == "de")
+            continue
+        base += against
+        for code, value in more:
+            extra[code] += value
+    del extra[""]
+    return _Piece(start, end, count, unknown, english, {code: base + value for code, value in extra.items()}, extra)
+
+
+@cache
+def _codes() -> tuple[str, ...]:
+    return tuple(code for code in (*frequent_words(), "hr") if code != "en")
+
+
+@lru_cache(maxsize=200_000)
+def _votes(word: str) -> tuple[float | None, tuple[tuple[str, float], ...], bool]:
+    """(log-odds against English of a language that has not the word, what is to be added for each that has it, whether
+    it is a sign of English); None for a word that no list has, and for a name."""
+    folded = fold_value(word)
+    ranks = _ranks().get(folded, {})
+    what = kind(folded)
+    english = ranks.get("en", _FLOOR if what & Kind.NAME else _NOT_ENGLISH)
+    best = max((value for code, value in ranks.items() if code != "en"), default=_FLOOR)
+    if what & Kind.FUNCTION and english > best:
+        english += _ENGLISH  # the, of, with: other languages' lists have them from English they quote
+    elif what & Kind.CLINICAL and not what & Kind.FUNCTION:
+        english = max(english, best)  # Latin is everybody's
+    elif what & Kind.KNOWN:
+        english = max(english, -10.0)
+    if not ranks:
+        return (None if not what & (Kind.KNOWN | Kind.EPONYM) else -0.5), (), False
+    if not word.isascii() and best > _FLOOR:
+        english = _NOT_ENGLISH  # no English word has an accent
+    against = max(-_MOST, _FLOOR - english)
+    more = tuple(
+        (code, max(-_MOST, min(_MOST, value - english)) - against) for code, value in ranks.items() if code != "en"
+    )
+    return against, more, bool(what & Kind.FUNCTION) and english > best - 1.0
+
+
+@cache
+def _ranks() -> dict[str, dict[str, float]]:
+    """The log-probability of each folded word in the languages that have it."""
+    found: dict[str, dict[str, float]] = {}
+    for code, words in frequent_words().items():
+        for rank, word in enumerate(words):
+            found.setdefault(word, {})[code] = max(-math.log(rank + _OFFSET) - 1.5, _FLOOR + 1)
+    by_hand: list[tuple[str, str]] = []
+    for name, listed in word_sections("foreign").items():
+        if name not in ("", "shared"):
+            by_hand += [(_OF_NAME[name], word) for word in sorted(listed)]
+    for code in CODES:
+        sections = read_sections(code)
+        by_hand += [(code, word) for title in ("closed", "medical") for word in sorted(sections[title])]
+    for code, word in by_hand:
+        for form in {fold_value(word).lower(), fold_value(word, wide=True).lower()}:
+            of = found.setdefault(form, {})
+            of[code] = max(of.get(code, _FLOOR), _BY_HAND)
+    return found
 
 
 def _script(text: str, fewest: int = _FEWEST_LETTERS) -> str | None:
@@ -123,45 +319,4 @@ def _script(text: str, fewest: int = _FEWEST_LETTERS) -> str | None:
     names = Counter(name for c in beyond for first, last, name in _SCRIPTS if first <= c <= last)
     if names["Japanese"]:
         return "Japanese"
-    return max(sorted(names), key=names.__getitem__, default="unknown")
-
-
-def _name(text: str) -> str:
-    """The language of most of the words; only asked once it is known that the text is not in English."""
-    votes: Counter[str] = Counter()  # a word of one language alone says most
-    for word in _WORD.findall(fold_value(text).lower()):
-        if _kind(word) in (_FOREIGN, _SHARED):
-            languages = _languages().get(word, ())
-            votes.update({name: 12 // len(languages) for name in languages})
-    return max(sorted(votes), key=votes.__getitem__, default="unknown")
-
-
-@lru_cache(maxsize=200_000)
-def _kind(word: str) -> int:
-    hand = word_sections("radiology")
-    if word in _languages():
-        usual = any(word in words for words in (hand["function"], hand["plain"], hand["medical"], _shared()))
-        return _SHARED if usual else _FOREIGN
-    if word in hand["function"]:
-        return _FUNCTION
-    found = kind(word)
-    if found & (Kind.KNOWN | Kind.EPONYM):
-        return _KNOWN
-    return _NAME if found & Kind.NAME else _UNKNOWN
-
-
-@cache
-def _shared() -> frozenset[str]:
-    return word_sections("foreign")["shared"]
-
-
-@cache
-def _languages() -> dict[str, tuple[str, ...]]:
-    """Each folded word, in both ways of writing its letters (für: fur, fuer), and the languages that have it."""
-    found: dict[str, dict[str, None]] = {}
-    for language, words in word_sections("foreign").items():
-        if language not in ("", "shared"):
-            for word in sorted(words):
-                for form in (fold_value(word), fold_value(word, wide=True)):
-                    found.setdefault(form.lower(), {})[language] = None
-    return {word: tuple(languages) for word, languages in found.items()}
+    return max(sorted(names), key=names.__getitem__, default=UNKNOWN)

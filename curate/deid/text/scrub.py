@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -19,9 +19,11 @@ from curate.deid.text.dates import find_dates, header_days
 from curate.deid.text.decide import Thresholds, name_spans, read, reasons
 from curate.deid.text.fold import BARRIER, fold, has_wide, tidy
 from curate.deid.text.glance import Glance
-from curate.deid.text.language import require_known_language
+from curate.deid.text.language import require_known_language, segments
+from curate.deid.text.lexicon import CODES
 from curate.deid.text.names import find_names
 from curate.deid.text.needs import Span
+from curate.deid.text.other_languages import decide_words
 from curate.deid.text.phi import phi_spans
 from curate.deid.text.presidio import presidio_spans
 from curate.deid.text.rules import find_spans
@@ -60,11 +62,11 @@ class TextRules:
     """How text is scrubbed.
 
     ``dates``: "shift" writes [DATE:2019-05-02], moved as the patient's header dates are; "mask" writes [DATE].
-    ``vocabulary``: words that neither the vocabulary nor the archive knows go, and a text in another language than
-    English is withheld. ``second_opinion``: what an installed Presidio finds goes as well. ``max_masked``: a report of
-    whose words a larger share is masked is withheld (`curate.deid.text.masked`). ``replace``: whether placeholders stay
-    or surrogates stand in their place (`curate.deid.text.surrogates`); ``cut``: which sentences go
-    (`curate.deid.text.boilerplate`). Both are steps behind `scrub`.
+    ``vocabulary``: a word that is likely a name goes whether a cue gives it away or not, and a text in a language that
+    is not of ``languages`` is withheld. ``second_opinion``: what an installed Presidio finds goes as well.
+    ``max_masked``: a report of whose words a larger share is masked is withheld (`curate.deid.text.masked`).
+    ``replace``: whether placeholders stay or surrogates stand in their place (`curate.deid.text.surrogates`); ``cut``:
+    which sentences go (`curate.deid.text.boilerplate`). Both are steps behind `scrub`.
     """
 
     dates: Literal["mask", "shift"] = "shift"
@@ -73,6 +75,8 @@ class TextRules:
     max_masked: float = 0.25
     replace: Literal["placeholders", "surrogates"] = "placeholders"
     cut: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ("en",)
+    name_threshold: float = Thresholds().known
 
 
 def scrub(
@@ -123,7 +127,7 @@ def _scrubbed(
     if len(text) >= _NO_PROSE and max(map(len, text.split()), default=0) >= _NO_PROSE:
         raise DropRecord(Reason.TEXT_UNPROVEN)
     if rules.vocabulary:
-        require_known_language(text, report=False)
+        require_known_language(text, report=False, languages=rules.languages)
     # Ends: every pass that changes anything turns at least one character outside placeholders into a placeholder.
     phi, known = tuple(dict.fromkeys(phi)), dict[str, None]()
     while True:
@@ -163,12 +167,23 @@ def _pass(
     known.update(dict.fromkeys(_cued(folded, names)))
     if known and not rules.vocabulary:
         names += [(at, at + len(w), "NAME") for w in known if w in glance.words for at in glance.places(w)]
-    spans = _spans(glance, phi, shift, names, rules)
+    parts = _parts(folded, rules)
+    accents = (
+        () if text.isascii() else {i for i, at in enumerate(index[:-1]) if text[at].isalpha() and text[at] > "\x7f"}
+    )
+    spans = _spans(glance, phi, shift, names, rules, day_first=bool(parts))
     if has_wide(text):
         spans = sorted([*spans, *_wide_spans(text, phi, index)], key=_order)
     merged = _merged(spans)
     if rules.vocabulary:
-        merged = _decided(text, folded, merged, archive, frozenset(known), index, why=gone is not None)
+        decided = _decided(
+            folded,
+            _taken(text, folded, merged),
+            parts,
+            archive,
+            _Asked(frozenset(known), accents, rules, gone is not None),
+        )
+        merged = _merged(sorted([*merged, *decided], key=_order)) if decided else merged
     out: list[str] = []
     at = 0
     for start, end, placeholder, by in merged:
@@ -184,32 +199,57 @@ def _pass(
     return _REPEATED.sub(r"\1", after) if rules.vocabulary else after
 
 
-def _decided(
-    text: str,
-    folded: str,
-    spans: list[Found],
-    archive: frozenset[str],
-    known: frozenset[str],
-    index: Sequence[int],
-    *,
-    why: bool,
-) -> list[Found]:
-    """``spans`` and what the decision per word adds; it leaves alone what they cover."""
+@dataclass(frozen=True)
+class _Asked:
+    """What the decision per word is told besides the text."""
+
+    known: frozenset[str]
+    accents: Container[int]  # places of the folded text at which the source has a letter beyond ASCII
+    rules: TextRules
+    why: bool
+
+
+def _parts(folded: str, rules: TextRules) -> list[tuple[int, int, str]]:
+    """The stretches of folded text in one language each, where any is cleaned by another than English; else none."""
+    if not rules.vocabulary or not set(rules.languages) & set(CODES):
+        return []
+    found = segments(folded.replace(BARRIER, " "))
+    allowed = [(s, e, code if code in rules.languages else "en") for s, e, code in found]
+    return allowed if any(code in CODES for _, _, code in allowed) else []
+
+
+def _taken(text: str, folded: str, spans: list[Found]) -> list[Span]:
+    """What is masked already or will be, sorted."""
     taken = [(s, e, placeholder[1:-1]) for s, e, placeholder, _ in spans]
     if BARRIER in folded:
         labels = (hit[0][1:-1] for hit in PLACEHOLDER.finditer(text))
         taken += [(i, i + 1, label) for i, label in zip(_barriers(folded), labels, strict=True)]
         taken.sort()
-    accented = (
-        () if text.isascii() else {i for i, at in enumerate(index[:-1]) if text[at].isalpha() and text[at] > "\x7f"}
-    )
-    state = read(folded, archive, taken, known, accented)
-    told = reasons(state) if why else {}
-    decided = []
-    for start, end, label in name_spans(state, Thresholds()):
-        said = [why for (s, e), why in told.items() if start <= s and e <= end]
-        decided.append(Found(start, end, f"[{label}]", "; ".join(["decision per word", *said])))
-    return sorted([*spans, *decided]) if decided else spans
+    return taken
+
+
+def _decided(
+    folded: str, taken: list[Span], parts: Sequence[tuple[int, int, str]], archive: frozenset[str], asked: _Asked
+) -> list[Found]:
+    """What the decision per word adds, each part of the text by its own language; it leaves alone what is covered."""
+    found: list[Found] = []
+    for first, last, code in parts or [(0, len(folded), "en")]:
+        inside = [(max(s, first) - first, e - first, label) for s, e, label in taken if s < last and e > first]
+        part = folded[first:last]
+        if code in CODES:
+            by = f"decision per word ({code})"
+            found += [
+                Found(s + first, e + first, f"[{k}]", by) for s, e, k in decide_words(part, code, archive, inside)
+            ]
+            continue
+        accents = frozenset(i for i in range(len(part)) if i + first in asked.accents) if asked.accents else ()
+        state = read(part, archive, inside, asked.known, accents)
+        told = reasons(state) if asked.why else {}
+        for start, end, label in name_spans(state, Thresholds.from_one(asked.rules.name_threshold)):
+            said = [why for (s, e), why in told.items() if start <= s and e <= end]
+            by = "; ".join(["decision per word", *said])
+            found.append(Found(start + first, end + first, f"[{label}]", by))
+    return found
 
 
 def _barriers(folded: str) -> Iterator[int]:
@@ -242,12 +282,19 @@ def _clear(folded: str, start: int, end: int) -> tuple[int, int]:
 
 
 def _spans(
-    glance: Glance, phi: tuple[str, ...], shift: dt.timedelta | None, names: Sequence[Span], rules: TextRules
+    glance: Glance,
+    phi: tuple[str, ...],
+    shift: dt.timedelta | None,
+    names: Sequence[Span],
+    rules: TextRules,
+    *,
+    day_first: bool,
 ) -> list[Found]:
     """The spans of all finders, sorted, overlapping."""
     folded = glance.text
     # dates first: of two spans alike, the one that can be shifted is meant
-    found = [Found(s, e, _dated(day, shift), "date") for s, e, day in find_dates(folded, header_days(phi), glance)]
+    days = find_dates(folded, header_days(phi), glance, day_first=day_first)
+    found = [Found(s, e, _dated(day, shift), "date") for s, e, day in days]
     finders: list[tuple[str, Iterable[Span]]] = [
         ("known value", phi_spans(folded, phi, glance)),
         ("rule", find_spans(folded, glance, strict=rules.vocabulary)),

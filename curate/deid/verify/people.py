@@ -125,9 +125,9 @@ _EPONYM_AHEAD = re.compile(
 )
 
 
-def named(text: str) -> Iterator[tuple[int, int, bool]]:
+def named(text: str, *, unknown: bool = True) -> Iterator[tuple[int, int, bool]]:
     """(start, end, whether the word is a name wherever it stands) of the words of a text, without accents, that name
-    someone: behind a title or a cue, before a degree or a person's verb, or known to no vocabulary.
+    someone: behind a title or a cue, before a degree or a person's verb, or (``unknown``) known to no vocabulary.
 
     A word that is also a known one (Green, Hall) is a name only here; how often it may stand elsewhere, the text says.
     """
@@ -142,7 +142,8 @@ def named(text: str) -> Iterator[tuple[int, int, bool]]:
     for hit in _BY_SMALL.finditer(text):
         if not is_known(hit[1]):
             found[hit.span(1)] = True
-    found |= dict.fromkeys(_strangers(text), True)
+    if unknown:
+        found |= dict.fromkeys(strangers(text), True)
     for start, end in list(found):
         found |= dict.fromkeys((s for s in _beside(text, start, end) if s not in found), False)
     yield from ((start, end, distinct) for (start, end), distinct in sorted(found.items()))
@@ -167,7 +168,7 @@ def _words_of(text: str, start: int, end: int, certainty: int) -> Iterator[tuple
             yield *place, False
 
 
-def _strangers(text: str) -> Iterator[tuple[int, int]]:
+def strangers(text: str) -> Iterator[tuple[int, int]]:
     """Where capitalised words stand that no vocabulary of the verifier knows and that are no eponym.
 
     At a sentence's begin, where every word is capitalised, only before another such word or before what a person does;

@@ -139,7 +139,7 @@ def test_the_patients_name_as_others_write_it(name, text, expected):
 )
 def test_a_language_that_the_vocabulary_does_not_know_is_withheld(text):
     with pytest.raises(DropRecord) as dropped:
-        clean(text)
+        scrub(text, [], "", PSEUDO, TextRules("mask", languages=("en",)))
     assert dropped.value.reason == Reason.LANGUAGE
 
 

@@ -1,0 +1,266 @@
+# ruff: noqa: E501  tables of words and patterns read better unbroken
+"""What is known of the words of one language: a `Lexicon`, read from the lists in `data/languages`.
+
+Words are folded (`curate.deid.text.fold`) and in small letters; ä, ae and a are one letter. A word is looked up whole,
+then as an inflection of a word written by hand, then piece by piece: prefixes of medicine before a known word, and in
+German and Dutch compounds of known words (Lungen|oberlappen). English words of medicine are known in every language:
+it is Latin and Greek in all of them.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from importlib.resources import files
+
+from curate.deid.text.fold import fold_value
+from curate.deid.text.vocabulary import Kind, is_given_name, kind
+from curate.deid.text.words import PREFIXES
+
+CODES = ("de", "es", "fr", "it", "nl", "pt")  # languages beside English that are cleaned
+LANGUAGES = ("en", *CODES)
+NAMES_OF = {"en": "English", "de": "German", "es": "Spanish", "fr": "French", "it": "Italian", "nl": "Dutch",
+            "pt": "Portuguese"}  # fmt: skip
+# Morphemes that medicine's words begin or end with, in any of the languages, folded.
+MEDICAL_PARTS = re.compile(
+    r"^(?:card|kard|pneum|neum|pulmo|hepat|epat|nephr|nefr|gastr|enter|kolo|chol|cole|oste|arthr|artr|chondr|condr|myo|mio"
+    r"|neur|encephal|encefal|enzephal|mening|crani|krani|cerebr|zerebr|spondyl|espondil|spondil|vertebr|cost|stern|thora"
+    r"|tora|pleur|bronch|bronqu|bronc|trache|traqu|lary|farin|phary|derma|angi|arteri|veno|phleb|fleb|lymph|linf|splen"
+    r"|pancrea|pankrea|thyr|tiro|tireo|adren|ovar|hyster|hister|mamm|mast|prostat|cyst|zyst|cist|ureter|urethr|uretr|hemat"
+    r"|haem|emat|hemo|hamo|leuk|leuc|thromb|tromb|fibr|lipo|calci|kalzi|carcin|karzin|sark|sarc|aden|melan|tuber|tendin"
+    r"|fasci|faszi|radio|sono|tomo|electro|elektro|elettro|hidro|hydro|idro|hiper|hyper|iper|hipo|hypo|ipo|intra|retro|peri"
+    r"|endo|epi|supra|infra|sub|para|post|pre|prae|anti|poly|poli|hemi|emi|dys|dis|micro|mikro|macro|makro|mega)"
+    r"(?=.*(?:itis|ite|osis|osi|ose|oma|omi|omas|omes|ome|ektomie|ectomia|ectomie|tomia|tomie|stomia|stomie|plastia|plastie"
+    r"|plastik|patia|pathie|patie|grafia|graphie|grafie|scopia|skopie|scopie|emia|amie|emie|uria|urie|algia|algie|plegia"
+    r"|plegie|megalia|megalie|ektasie|ectasia|ectasie|ragia|rragia|ragie|lisis|lyse|lise|trofia|trophie|trofie|plasia|plasie"
+    r"|sclerosi|sklerose|esclerosis|sclerose|stenosi|stenose|genico|genica|gen|ica|ico|icos|icas|ici|iche|ique|iques|isch|al"
+    r"|ale|ales|ali|aire|aires|ar|ares|ari|are|air|ario|aria|eo|ea|eus|oide|oid|oidea|oideo|cele|torax|thorax|torace|ie|ia|in"
+    r"|ina|ine|il|aat|atie|acion|acao|azione|ation|ent|ing|ung|zion|zioni)(?:s|e|n|en|er|es|em)?$)"
+)
+_COMPOUNDING = frozenset(["de", "nl"])
+_JOINTS = {"de": ("", "s", "es", "n", "en", "er", "e", "o"), "nl": ("", "s", "e", "en", "o", "i")}
+_SHORTEST_PART, _LONGEST_NAMES = 4, 3
+_ENDINGS = {
+    "de": ("es", "en", "em", "er", "e", "s", "n", "ern", "ische", "ischen", "ischer", "isches", "heit", "ung", "ungen"),
+    "es": ("s", "es", "mente", "a", "o", "as", "os", "ito", "ita"),
+    "fr": ("s", "e", "es", "x", "ment", "ale", "aux"),
+    "it": ("mente",),
+    "nl": ("s", "en", "e", "je", "jes", "tje", "er"),
+    "pt": ("s", "es", "mente", "a", "o", "as", "os"),
+}
+# What surnames end in that are built of words: Hausmann, Steinbrecher.
+_SURNAME = {
+    "de": re.compile(
+        r".{3,}(?:mann|meier|meyer|maier|mayer|bauer|hofer|huber|berger|brecher|hauser|bacher|moser|gruber)"
+    ),
+    "nl": re.compile(
+        r".{3,}(?:stra|sma|inga|huis|man|mans|veld|sen|ema|kamp|horst|hoek|dijk|berg)|(?:van|ver|vander).{5,}"
+    ),
+}
+# What medicine's words end in and surnames do not.
+_MEDICAL_END = re.compile(
+    r".{4,}(?:itis|itiden|iasis|iase|iasi|osis|ose|osen|ektomie|ectomia|ectomie|tomie|tomia|stomie|stomia|plastik|plastie"
+    r"|plastia|plastica|pathie|patia|graphie|grafie|grafia|skopie|scopie|scopia|amie|emia|emie|urie|uria|algie|algia"
+    r"|megalie|megalia|ektasie|ectasia|ectasie|trophie|trofia|trofie|plasie|plasia|sklerose|sclerose|esclerosis|sclerosi"
+    r"|stenose|estenosis|stenosi|gramm|grama|gramma|gram|logie|logia|logico|logisch|genese|genesis|patico|patica)(?:s|n)?"
+)
+_FREQUENT_NAME = Kind.NAME | Kind.FREQUENT
+
+
+@dataclass(frozen=True)
+class Lexicon:
+    """The words of the language ``code``; every set holds folded words in small letters.
+
+    ``known``: general and medical words; ``closed``: what builds sentences and what a finding turns on (negations,
+    sides, severity, units, heads), never masked unless a cue names someone by it; ``medical``: words of reports;
+    ``stays``: of those, words that are surnames too and mean the thing; ``short``: abbreviations; ``titles`` and
+    ``roles``: a name follows; ``particles``: inside a name; ``birth``, ``age``, ``street``, ``facility``, ``ids``,
+    ``phone``: cues of a date of birth, an age, an address, a facility, a number, a telephone; ``days`` and ``months``.
+    """
+
+    code: str
+    known: frozenset[str]
+    closed: frozenset[str]
+    medical: frozenset[str]
+    stays: frozenset[str]
+    short: frozenset[str]
+    titles: frozenset[str]
+    degrees: frozenset[str]
+    roles: frozenset[str]
+    particles: frozenset[str]
+    birth: frozenset[str]
+    age: frozenset[str]
+    street: frozenset[str]
+    facility: frozenset[str]
+    ids: frozenset[str]
+    phone: frozenset[str]
+    days: frozenset[str]
+    months: tuple[str, ...]
+
+    def is_closed(self, word: str) -> bool:
+        """True for a word of the closed class."""
+        return any(form in self.closed for form in _forms(word))
+
+    def is_name(self, word: str) -> bool:
+        """True for a given name or surname of the lists, whatever else the word means."""
+        pattern = _SURNAME.get(self.code)
+        if pattern is not None and word not in self.medical and pattern.fullmatch(_narrow(word)):
+            return True
+        return any(form in people() or kind(form) & _FREQUENT_NAME == _FREQUENT_NAME for form in _forms(word))
+
+    def is_known(self, word: str) -> bool:
+        """True for a word of the language or of medicine, inflected and compounded ones too."""
+        return _is_known(self.code, word)
+
+    def is_medical(self, word: str) -> bool:
+        """True for a word of reports, written by hand, and for Latin ones."""
+        return any(form in self.medical or form in self.short or form in self.closed for form in _forms(word))
+
+
+def read_sections(code: str) -> dict[str, frozenset[str]]:
+    """ "## title" and the folded words under it, of the list written by hand for ``code``."""
+    return {title: frozenset(words) for title, words in _sections(code).items()}
+
+
+@cache
+def lexicon(code: str) -> Lexicon:
+    """The lexicon of one of `CODES`; read once a process (about 40 MB of a large one)."""
+    hand = read_sections(code)
+    own = hand["closed"] | hand["medical"] | hand["short"] | hand["age"] | hand["facility"]
+    known = own | frozenset(_lines(f"words_{code}")) | hand["roles"] | hand["phone"] | hand["weekdays"] | hand["months"]
+    months = tuple(_sections(code)["months"])
+    return Lexicon(
+        code, known, hand["closed"], hand["medical"] | hand["stays"], hand["stays"], hand["short"], hand["titles"],
+        hand["degrees"], hand["roles"], hand["particles"], hand["birth"], hand["age"], hand["street"],
+        hand["facility"], hand["id"], hand["phone"], hand["weekdays"], months,
+    )  # fmt: skip
+
+
+@cache
+def people() -> frozenset[str]:
+    """Folded names of people of Europe and Latin America."""
+    return frozenset(_lines("names"))
+
+
+@cache
+def frequent_words() -> dict[str, tuple[str, ...]]:
+    """The most frequent words of each language, by its code, most frequent first."""
+    found: dict[str, list[str]] = {}
+    words: list[str] = []
+    for line in _lines("frequent"):
+        if line.startswith("## "):
+            words = found.setdefault(line[3:], [])
+        else:
+            words.append(line)
+    return {code: tuple(of) for code, of in found.items()}
+
+
+def _lines(name: str) -> list[str]:
+    raw = (files("curate.deid.text") / "data" / "languages" / f"{name}.txt.gz").read_bytes()
+    return [line for line in gzip.decompress(raw).decode().splitlines() if line and not line.startswith("# ")]
+
+
+@cache
+def _sections(code: str) -> dict[str, list[str]]:
+    raw = (files("curate.deid.text") / "data" / "languages" / f"{code}.txt").read_text(encoding="utf-8")
+    found: dict[str, list[str]] = {}
+    title = ""
+    for line in raw.splitlines():
+        if line.startswith("## "):
+            title = line[3:].strip()
+        elif not line.startswith("#"):
+            found.setdefault(title, []).extend(_narrow(fold_value(word).lower()) for word in line.split())
+    return found
+
+
+def _narrow(word: str) -> str:
+    """The spelling in which words are kept: ue, ae and oe of an umlaut as u, a and o."""
+    return word if len(word) < _LONGEST_NAMES else _UMLAUT.sub(lambda hit: hit[0][0], word)
+
+
+_UMLAUT = re.compile(r"(?<![aeq])(?:ue|ae|oe)")
+
+
+def _forms(word: str) -> tuple[str, ...]:
+    narrow = _narrow(word)
+    return (word,) if narrow == word else (word, narrow)
+
+
+@lru_cache(maxsize=200_000)
+def _is_known(code: str, word: str) -> bool:
+    lexical = lexicon(code)
+    for form in _forms(word):
+        if form in lexical.known or _inflected(form, lexical) or _latin(form):
+            return True
+        if code in _COMPOUNDING and _compound(form, lexical, 3):
+            return True
+        if _prefixed(form, lexical) or (_MEDICAL_END.fullmatch(form) and not lexical.is_name(form)):
+            return True
+    return False
+
+
+def _inflected(word: str, lexical: Lexicon) -> bool:
+    endings = _ENDINGS[lexical.code]
+    return any(
+        word.endswith(end) and len(word) - len(end) > _SHORTEST_PART and word[: -len(end)] in lexical.medical
+        for end in endings
+    )
+
+
+def _latin(word: str) -> bool:
+    """A word of medicine that is written alike in English, and no name."""
+    found = kind(word)
+    return bool(found & Kind.CLINICAL) and not found & (Kind.NAME | Kind.BOUND) and len(word) > _LONGEST_NAMES
+
+
+def _prefixed(word: str, lexical: Lexicon) -> bool:
+    if len(word) < 8 or lexical.is_name(word):
+        return False
+    for size in range(min(len(word) - 4, 11), 2, -1):
+        rest = word[size:]
+        if (
+            word[:size] in PREFIXES
+            and len(rest) > _SHORTEST_PART
+            and (rest in lexical.known or _inflected(rest, lexical))
+        ):
+            return True
+    return False
+
+
+def _compound(word: str, lexical: Lexicon, depth: int) -> bool:
+    """True for two or three known words, one written behind the other; one of them of reports, or all of six letters."""
+    if len(word) < 2 * _SHORTEST_PART or lexical.is_name(word):
+        return False
+    for cut in range(_SHORTEST_PART, len(word) - _SHORTEST_PART + 2):
+        head, tail = word[:cut], word[cut:]
+        if len(tail) < 3 or not _part(head, lexical):
+            continue
+        ends = tail in lexical.known or _inflected(tail, lexical)
+        if ends and (tail in lexical.medical or _medical_head(head, lexical) or min(len(head), len(tail)) >= 5):
+            return True
+        if depth > 1 and _compound(tail, lexical, depth - 1):
+            return True
+    return False
+
+
+def _part(head: str, lexical: Lexicon) -> bool:
+    return any(
+        (stem in lexical.known or stem in lexical.medical or _latin(stem))
+        and not (lexical.is_name(stem) and stem not in lexical.medical)
+        for stem in _stems(head, lexical)
+    )
+
+
+def _medical_head(head: str, lexical: Lexicon) -> bool:
+    return any(stem in lexical.medical or _latin(stem) for stem in _stems(head, lexical))
+
+
+def _stems(head: str, lexical: Lexicon) -> list[str]:
+    joints = _JOINTS[lexical.code]
+    found = [head[: len(head) - len(j)] for j in joints if head.endswith(j) and len(head) - len(j) >= 3]
+    return found + [stem + end for stem in found[:1] for end in ("e", "en")]
+
+
+__all__ = ["CODES", "LANGUAGES", "NAMES_OF", "Lexicon", "frequent_words", "is_given_name", "lexicon", "people"]
