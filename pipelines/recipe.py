@@ -86,8 +86,8 @@ class Deid(Part):
     alters no pixel, 'trust' believes the source: for public sets only). ``vocabulary`` masks the words of reports that
     neither medicine nor English knows, unless at least ``k_patients`` patients share them, and what is as likely a
     name as ``name_threshold`` says; a report in a language that is not of ``languages`` is withheld. So is one of whose
-    words a share larger than ``max_masked`` was masked. ``replace``: what was masked stays as placeholders, or surrogates
-    stand in their place: other names, numbers, places and days of the same form, none of them real. ``ocr_sample``: the
+    words a share larger than ``max_masked`` was masked. ``replace``: what was masked stays as placeholders, or others
+    stand in their place: names, numbers, places and days of the same form, none of them real. ``ocr_sample``: the
     part of the pictures cleared by the fast look that OCR reads all the same."""
 
     burned_in: Literal["blank", "quarantine", "trust"] = "blank"

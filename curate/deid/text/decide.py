@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.deid.text import features, roles
+from curate.deid.text.acting import is_acting
 from curate.deid.text.eponyms import is_eponym
 from curate.deid.text.fold import BARRIER
 from curate.deid.text.looks import weights
@@ -30,17 +31,19 @@ _BESIDE = re.compile(r"[ \xa0]{1,2}|[ ]?[,&^_/-][ ]?|'|\.[ ]?")
 
 @dataclass(frozen=True)
 class Thresholds:
-    """The probability of a name from which a word goes: one that a vocabulary knows, and one that none does."""
+    """The probability of a name from which a word goes, by what is known of the word (fitted on text of our own making,
+    chosen on the frames of `benchmarks/deid` that are there to choose on)."""
 
-    known: float = 0.3
-    unknown: float = 0.05
+    known: float = 0.1
+    unknown: float = 0.1
+    report: float = 0.3  # a word that reports are made of
     given_away: float = 0.02  # one that a cue gives away elsewhere in the text
 
     @classmethod
     def from_one(cls, known: float) -> Thresholds:
         """From the one number of a recipe: the others keep their proportion to it."""
         scale = known / cls.known
-        return cls(known, min(1.0, cls.unknown * scale), min(1.0, cls.given_away * scale))
+        return cls(known, *(min(1.0, each * scale) for each in (cls.unknown, cls.report, cls.given_away)))
 
 
 @dataclass(frozen=True)
@@ -74,14 +77,41 @@ def read(
         word.accented = any(i in accented for i in range(word.start, word.end))
     shouted = is_shouted(text)
     level = shouted or not any(word.text.istitle() and len(word.text) > 1 for word in words)
-    asked = [i for i, word in enumerate(words) if _is_asked(word, level=level) and not is_eponym(words, i, text)]
+    asked = [i for i in range(len(words)) if _is_asked(words, i, text, level=level)]
     return State(text, words, asked, known, level, shouted)
 
 
-def _is_asked(word: Word, *, level: bool) -> bool:
-    if word.settled or word.masked or word.text == BARRIER or word.lower in roles.PROTECTED:
+def _is_asked(words: list[Word], i: int, text: str, *, level: bool) -> bool:
+    """False for what stays whatever stands around it, and for what is masked already."""
+    word = words[i]
+    if word.settled or word.masked or word.text == BARRIER or word.lower in roles.LICENSED:
         return False
-    return level or not (word.kind & Kind.KNOWN and word.text.islower())  # names have capitals where others have none
+    if word.lower in roles.PROTECTED and not _is_seen_by(words, i):
+        return False
+    after = text[word.end : words[i + 1].start] if i + 1 < len(words) else ""
+    if i and words[i - 1].text in ("MR", "DR", "CR", "CT") and word.kind & Kind.CLINICAL and word.kind & Kind.BY_HAND:
+        return False  # "MR BRAIN", "DR chest": pictures of parts
+    if word.kind & Kind.FUNCTION and word.first:
+        return is_acting(words, i, text)
+    if len(word.text) == 1:  # an initial: before a full stop, beside a name; not "Child-Pugh B"
+        before = i > 0 and words[i - 1].person and words[i - 1].masked
+        behind = i + 1 < len(words) and words[i + 1].person and words[i + 1].masked
+        return before or behind or (text[word.end : word.end + 1] == "." and not (i and is_eponym(words, i - 1, text)))
+    if not level:  # names have capitals where others have none
+        short = word.text.isupper() and word.kind & Kind.CLINICAL and word.kind & Kind.BY_HAND  # "FLAIR", "MR BRAIN"
+        if word.kind & Kind.KNOWN and (word.text.islower() or short):
+            return False
+        if after == "-" and words[i + 1].text.islower() and words[i + 1].kind & Kind.KNOWN:
+            return False  # "Tree-in-bud"
+    noun = word.kind & Kind.NOUN and i > 0 and is_eponym(words, i - 1, text)
+    return not noun and not is_eponym(words, i, text)
+
+
+def _is_seen_by(words: list[Word], i: int) -> bool:
+    """ "seen by Small": a capital behind who did it."""
+    if i < 2 or not words[i].text.istitle() or words[i].first or words[i - 1].lower not in ("by", "with", "to"):
+        return False
+    return words[i - 2].lower in roles.TOLD and bool(words[i].kind & Kind.NAME)
 
 
 def probability(table: NDArray[np.float32], fitted: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
@@ -95,7 +125,8 @@ def name_spans(state: State, thresholds: Thresholds) -> Iterator[Span]:
     """Spans of words that go, side by side as one: names, and codes that no one knows (ID)."""
     if state.which:
         for i, p in zip(state.which, probability(state.table(), weights()), strict=True):
-            state.words[i].person = state.words[i].masked = bool(p >= _threshold(state.words[i], state, thresholds))
+            named = p >= _threshold(state.words[i], state, thresholds) or is_acting(state.words, i, state.text)
+            state.words[i].person = state.words[i].masked = bool(named)
         _join(state)
     begin: Word | None = None
     last: Word | None = None
@@ -112,13 +143,38 @@ def name_spans(state: State, thresholds: Thresholds) -> Iterator[Span]:
         yield begin.start, last.end, "NAME" if last.person else "ID"
 
 
+def _is_drawn(words: list[Word], i: int, text: str) -> bool:
+    word, before = words[i], words[i - 1] if i else None
+    if before is None or text[before.end : word.start] != " " or word.lower in roles.PROTECTED:
+        return False
+    after = words[i + 1] if i + 1 < len(words) else None
+    leads = after is not None and text[word.end : after.start] == " " and after.person
+    if before.person and leads and word.lower in roles.PARTICLES and word.text.islower():
+        return True
+    if not word.text.istitle() or word.first:
+        return False
+    if before.person and word.lower in roles.OF_PLACES:
+        return True
+    if word.lower in roles.PLACES:  # "from Cork", "Cork and Mobile"
+        linked = before.lower == "and" and i > 1 and words[i - 2].person
+        return linked or before.lower in ("from", "near", "to", "in", "of")
+    return leads and before.text.islower() and bool(word.kind & Kind.FUNCTION) and word.lower not in roles.GRAMMAR
+
+
 def _join(state: State) -> None:
-    """The other half of a name with a hyphen: "Tzu-Ching"; not "Baker-type"."""
+    """What a name draws along: the other half of one with a hyphen ("Tzu-Ching"; not "Baker-type"), a particle between
+    two ("Marrow van Haddadian"), what a place's name ends in ("Brackenridge General"), "of Per Ostrowska"."""
+    words, text = state.words, state.text
+    for i, word in enumerate(words):
+        if not word.masked and word.text != BARRIER and _is_drawn(words, i, text):
+            word.masked = word.person = True
     pairs = list(pairwise(state.words))
     for one, other in [*pairs, *reversed(pairs)]:
         if one.masked != other.masked and state.text[one.end : other.start] == "-":
             named, half = (one, other) if one.masked else (other, one)
-            plain = half.settled or half.lower in roles.PROTECTED or half.kind & (Kind.CLINICAL | Kind.FUNCTION)
+            short = len(half.text) < 5 and half.text.isalpha() and not named.kind & Kind.KNOWN  # "Jui-En"
+            plain = (half.settled or half.kind & Kind.CLINICAL) and not short
+            plain = plain or half.lower in roles.PROTECTED or half.kind & Kind.FUNCTION
             if named.person and named.text != BARRIER and half.text != BARRIER and not plain:
                 half.masked = half.person = True
 
@@ -127,6 +183,8 @@ def _threshold(word: Word, state: State, thresholds: Thresholds) -> float:
     if word.accented and not word.kind & (Kind.KNOWN | Kind.EPONYM):
         return 0.0  # English has no such letters
     least = thresholds.known if word.kind & (Kind.KNOWN | Kind.EPONYM) else thresholds.unknown
+    if word.kind & Kind.BY_HAND and word.kind & Kind.CLINICAL:
+        least = thresholds.report
     return min(least, thresholds.given_away) if word.lower in state.known else least
 
 

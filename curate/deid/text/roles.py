@@ -270,7 +270,7 @@ DEPARTMENTS = ("ology", "surgery", "medicine", "therapy", "care", "graphy", "dia
 PROTECTED = words(
     """
     no not none nor neither never without negative absent absence denies denied excluded exclude excludes cannot
-    possible possibly probable probably likely unlikely suspicious suspected questionable equivocal doubtful might
+    yes possible possibly probable probably likely unlikely suspicious suspected questionable equivocal doubtful might
     left right bilateral unilateral bilaterally lt rt l r both either midline ipsilateral contralateral
     mild mildly moderate moderately severe severely marked markedly minimal minimally slight slightly trace tiny small
     large massive extensive subtle gross grossly mildto
@@ -282,7 +282,7 @@ PROTECTED = words(
     mm cm m ml cc mg g kg hu ms bpm mmhg percent degrees degree grade stage type class category level segment zone
     impression findings finding indication indications technique comparison history conclusion opinion recommendation
     recommendations clinical examination procedure exam
-    mrn uhid abha aadhaar nhs chi medicare acc accession bleep pager ext tel fax whatsapp mobile dob mr mrs ms dr ref
+    mrn uhid abha aadhaar nhs chi medicare acc accession bleep pager ext tel fax whatsapp dob mr mrs ms dr ref
     period comma colon semicolon paragraph paren bracket slash
     is are was were has have had the a an of in on at to for with and or but by from there this that
     """

@@ -28,14 +28,14 @@ def clean(text: str, *phi: str) -> str:
         "The film {Cord} brought is here. Seen with her husband {Tibia}. Shown to {Ostrowska} and {Over} in clinic.",
         "{Lumen} held the child still. {Among} will bring the disc. {Meniscus} called 1 of the nurses back.",
         "{Disc} drove her here. {Facet} would not consent. {Stent} was unable to lie flat.",
-        "The cyst that {Page} measured is unchanged. Known to {Upper} since the fall. Treated by {Ilium} before.",
+        "The cyst that {Page} measured is unchanged. Known to {Lumen} since the fall. Treated by {Ilium} before.",
         "Attending radiologist: {Base}, {Omar}\nTechnologist: {Lobe}, {Anita}\nNo acute disease.",
         "Image 4 is labelled {T. Lobe}. See the film of {Per Ostrowska}, which is not hers.",
-        "Read with {Wiktor Seven}, who agrees. {Ramus} and {Ostrowska} concur. Requested by {Doctor}.",
-        "The lungs are clear. {Bile} and {Seven} concur.",
+        "Read with {Wiktor Eleven}, who agrees. {Ramus} and {Ostrowska} concur. Requested by {Facet}.",
+        "The lungs are clear. {Bile} and {Eleven} concur.",
         "Marked by {hilum} on the workstation. Saved by {vertex} on the console. Dr. {Order} was present.",
         "Signed: {Date} MD\nHistory: {Canal} (DOB 1950) has cough. {Lobe Canal} presents with pain.",
-        "According to {Antoni} the clip is new. Placed by {Doctor} on the ward. {Apex, Wiktor} was unable to lie flat.",
+        "According to {Antoni} the clip is new. Placed by {Facet} on the ward. {Apex, Wiktor} was unable to lie flat.",
         "Pt {LOBE WIKTORIA} is s/p surgery. Carried by {Morison} from outside. {Sept} spoke to the family.",
     ],
 )
@@ -86,7 +86,8 @@ def test_scrubbing_twice_is_scrubbing_once(words, glue):
     assert clean(once) == once
 
 
-EXEMPT = roles.LICENSED | roles.HUMANS | roles.GRAMMAR | roles.TITLES | roles.BEFORE_VERBS
+# Words that a report's meaning stands and falls with go only where a cue says that they are a name.
+EXEMPT = roles.PROTECTED | roles.LICENSED | roles.HUMANS | roles.GRAMMAR | roles.TITLES | roles.BEFORE_VERBS
 
 
 @pytest.mark.parametrize("frame", ["The disc {} carried is here.", "{} held the child.", "{} will call the ward."])

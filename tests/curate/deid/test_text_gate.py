@@ -203,7 +203,9 @@ def test_scrubbing_twice_is_scrubbing_once(words, glue, how):
     assert clean(once, rules=TextRules(how)) == once
 
 
-NAMES = st.text("bcdfghjklmnpqrstvwxyz", min_size=4, max_size=9).map(str.capitalize)
+# Names of syllables: what has no vowel is an abbreviation, which may stay.
+SYLLABLES = "ka bo ri zan wek cho lu mir sha dov gno tski quo ny hul abe iko oru vash jen".split()  # noqa: SIM905
+NAMES = st.lists(st.sampled_from(SYLLABLES), min_size=2, max_size=3).map(lambda parts: "".join(parts).capitalize())
 
 
 @settings(max_examples=80, deadline=None)
@@ -213,7 +215,7 @@ NAMES = st.text("bcdfghjklmnpqrstvwxyz", min_size=4, max_size=9).map(str.capital
         ["Seen by {} today.", "{} agrees.", "The film of {} is normal.", "SEEN BY {} TODAY.", "told {} it"]
     ),
 )
-def test_a_word_that_no_vocabulary_has_never_stays(name, frame):
+def test_a_name_that_no_vocabulary_has_never_stays(name, frame):
     text = frame.format(name.upper() if frame.isupper() else name)
     known = is_medical(name.lower()) or is_general(name.lower())
     assert known or name.lower() not in PLACEHOLDER.sub(" ", clean(text)).lower()
