@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from curate.deid.text.language import language_preview
-from curate.deid.text.masked import masked_words, require_words_left
+from curate.deid.replace.masked import masked_words, require_words_left
 from curate.deid.text.scrub import scrub
+from curate.deid.words.language import language_preview
 from curate.errors import DropRecord, RunError
 from curate.ingest.index import match, read_sources
 from curate.ingest.rows import status_of

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from curate.dedup.resolve import DedupRules
 from curate.deid.pixels.gate import PixelPolicy
-from curate.deid.text.boilerplate import Cut
+from curate.deid.replace.boilerplate import Cut
 from curate.deid.text.scrub import TextRules
 from curate.deid.vault import SecretSource
 from curate.engine import Resources

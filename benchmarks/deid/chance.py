@@ -32,7 +32,7 @@ _A_FILE = 64  # spellings sought in one file at a time, as of a header's ten or 
 
 def names(count: int, seed: int = 5) -> list[str]:
     """Names of 4 to 8 letters, each as often as English has names of that length."""
-    packed = files("curate.deid.text").joinpath("data/surnames.txt.gz").read_bytes()
+    packed = files("curate.deid.words").joinpath("data/surnames.txt.gz").read_bytes()
     all_ = [w for w in gzip.decompress(packed).decode().split() if w.isascii() and w.isalpha() and 4 <= len(w) <= 8]
     return random.Random(seed).sample(sorted(set(all_)), count)
 

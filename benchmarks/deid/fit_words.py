@@ -23,9 +23,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from curate.deid.text import features, looks, vocabulary
+from curate.deid.text import features
 from curate.deid.text.fold import fold_value
-from curate.deid.text.vocabulary import Kind, kind, word_sections
+from curate.deid.words import looks, vocabulary
+from curate.deid.words.vocabulary import Kind, kind, word_sections
 
 HERE = Path(__file__).parent / "words"
 DATA = Path(vocabulary.__file__).parent / "data" / "words.npz"

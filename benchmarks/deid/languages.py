@@ -16,7 +16,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from benchmarks.deid.notes import generate
-from curate.deid.text.language import foreign_language
+from curate.deid.words.language import foreign_language
 
 
 def texts(half: str) -> list[tuple[str, str]]:

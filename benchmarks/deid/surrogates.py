@@ -25,9 +25,9 @@ from typing import Any
 from benchmarks.deid.notes import Note, generate
 from benchmarks.deid.ours import PSEUDO
 from benchmarks.deid.verifier import _BESIDE, public
-from curate.deid.text.finish import finish
+from curate.deid.replace.finish import finish
+from curate.deid.replace.surrogates import originals
 from curate.deid.text.scrub import PLACEHOLDER, TextRules, scrub
-from curate.deid.text.surrogates import originals
 from curate.deid.verify.people import named
 from curate.errors import DropRecord
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 from curate import __version__
 from curate.deid.header.table import table_edition
 from curate.deid.pixels.gate import ocr_available
-from curate.deid.text.masked import WORDS, WORDS_MASKED
+from curate.deid.replace.masked import WORDS, WORDS_MASKED
 from curate.deid.verify.finding import fails
 from curate.record import Fate, Reason
 

@@ -17,14 +17,14 @@ from typing import Any
 from pydicom.uid import UID_dictionary  # type: ignore[attr-defined]
 
 from curate.deid.pseudonym import Pseudonymizer
+from curate.deid.replace.finish import finish
+from curate.deid.replace.masked import WORDS, WORDS_MASKED, exceeds, masked_words, require_words_left
 from curate.deid.text.dates import find_dates
-from curate.deid.text.finish import finish
 from curate.deid.text.fold import fold_value
-from curate.deid.text.language import require_known_language
-from curate.deid.text.masked import WORDS, WORDS_MASKED, exceeds, masked_words, require_words_left
 from curate.deid.text.scrub import scrub
-from curate.deid.text.vocabulary import Kind as Vocabulary
-from curate.deid.text.vocabulary import kind
+from curate.deid.words.language import require_known_language
+from curate.deid.words.vocabulary import Kind as Vocabulary
+from curate.deid.words.vocabulary import kind
 from curate.deid_export.report_people import Person, could_name
 from curate.deid_export.rules import ReleaseRules
 from curate.errors import DropRecord

@@ -14,7 +14,7 @@ import polars as pl
 import pyarrow as pa
 
 from curate.deid.pseudonym import Pseudonymizer
-from curate.deid.text.surrogates import taken_names
+from curate.deid.replace.surrogates import taken_names
 from curate.sources.identity import canonical_id, canonical_ids
 
 # One fact a row. HEADER and ROW: the patient id (text) that a link leads to, by a DICOM header or a report's row.

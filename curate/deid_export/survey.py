@@ -17,7 +17,7 @@ from pydicom.dataset import Dataset
 
 from curate.deid.header.phi import identifying_values
 from curate.deid.pseudonym import Pseudonymizer
-from curate.deid.text.shared import called_words, name_words, rare_words
+from curate.deid.words.shared import called_words, name_words, rare_words
 from curate.deid_export.report_cells import own_values, searched
 from curate.deid_export.report_people import HEADER, NAME, ROW, SURVEY, VALUE, WORD, People, archive_words, link
 from curate.engine.guard import fault_of

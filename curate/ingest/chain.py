@@ -27,9 +27,8 @@ from curate.dedup.image import thumb, thumb_hash
 from curate.dedup.text import minhash
 from curate.deid.header.clean import attributes, identifying_values
 from curate.deid.pixels.gate import Gate, PixelPolicy, gate
-from curate.deid.text.finish import Finished, finish
-from curate.deid.text.language import require_known_language
-from curate.deid.text.masked import WORDS, WORDS_MASKED, masked_words, require_words_left
+from curate.deid.replace.finish import Finished, finish
+from curate.deid.replace.masked import WORDS, WORDS_MASKED, masked_words, require_words_left
 from curate.deid.text.scrub import TextRules, scrub
 from curate.deid.vault import SecretSource
 from curate.deid.verify.finding import Finding, kept_back
@@ -37,6 +36,7 @@ from curate.deid.verify.leaks import findings
 from curate.deid.verify.letters import plain
 from curate.deid.verify.people import named, strangers
 from curate.deid.verify.pixels import pixel_findings
+from curate.deid.words.language import require_known_language
 from curate.engine.guard import fault_of
 from curate.errors import DropRecord, RunError, SourceError
 from curate.ingest.index import read_index, read_shared_words, read_taken_names

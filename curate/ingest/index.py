@@ -21,9 +21,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.deid.pseudonym import Pseudonymizer
-from curate.deid.text.shared import shared_words
-from curate.deid.text.surrogates import taken_names
+from curate.deid.replace.surrogates import taken_names
 from curate.deid.vault import SecretSource, read_sealed, write_sealed
+from curate.deid.words.shared import shared_words
 from curate.errors import SourceError
 from curate.ingest.files import FileRules, judge, with_path_keys
 from curate.ingest.rows import RecordRows, image_key, status_of
@@ -148,13 +148,13 @@ def read_index(folder: Path, partition: int, pseudo: Pseudonymizer) -> pa.Table:
 
 @lru_cache(maxsize=1)
 def read_shared_words(folder: str, secret: SecretSource) -> frozenset[str]:
-    """The words that the archive's patients share (`curate.deid.text.shared`); read once a process."""
+    """The words that the archive's patients share (`curate.deid.words.shared`); read once a process."""
     return frozenset(read_sealed(_words(Path(folder)), secret.pseudonymizer())["word"].to_pylist())
 
 
 @lru_cache(maxsize=1)
 def read_taken_names(folder: str, secret: SecretSource) -> frozenset[str]:
-    """Names of the archive's people that no surrogate may have (`curate.deid.text.surrogates`); read once a process."""
+    """Names of the archive's people that no surrogate may have (`curate.deid.replace`); read once a process."""
     return frozenset(read_sealed(_taken(Path(folder)), secret.pseudonymizer())["word"].to_pylist())
 
 

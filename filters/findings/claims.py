@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, cast
 
-from curate.deid.text.language import segments
+from curate.deid.words.language import segments
 from filters.findings.attach import attach
 from filters.findings.items import NOTHING_WRONG, Item, find_items
 from filters.findings.lexicon import lexicon

@@ -10,9 +10,17 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
-from curate.deid.text import guards
-from curate.deid.text.glance import Glance
+from curate.deid.text.prefilter import Rule, guard, rule
+from curate.deid.text.text_index import Glance
 
+MONTH_WORDS = """jan january janvier januar ene enero feb february febrero februar fevr fevrier fev mar march marzo mars
+marz
+maerz apr april abr abril avril avr may mayo mai jun june juni junio juin jul july juli julio juillet juil
+aug august ago
+agosto aout sep sept september septiembre septembre set setiembre oct october octubre octobre okt oktober nov
+november
+noviembre novembre dec december decembre dic diciembre dez dezember"""
+_TRIPLE = "0-0- 0-00- 0/0/ 0/00/ 0.0. 0.00."
 _NAMES = (
     "jan(?:uary|vier|uari|uar|eiro)?|ene(?:ro)?|janner|jaenner|genn?(?:aio)?",
     "feb(?:ruary|rero|ruari|ruar|braio|er)?|fevr(?:ier)?|fev(?:ereiro)?",
@@ -39,38 +47,104 @@ _CLOCK = r"(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:\s?Z|[+-]\d\d:?\d\d)?)?"
 _START, _END = r"(?<![\w.])", r"(?![^\W_]|[.,]\d)"
 
 # Most telling first: where two overlap, the earlier in this list is the one that is read.
-_PATTERNS = [
-    re.compile(pattern, re.IGNORECASE)
-    for pattern in (
+_DATES: tuple[Rule, ...] = (
+    rule(
+        "DATE",
+        guard(shapes=_TRIPLE, led="digits"),
         rf"(?<!\d){_YEAR4}\s?(?P<s>[-/.])\s?{_MONTH}\s?(?P=s)\s?{_DAY}{_CLOCK}(?!\d)",
+        re.IGNORECASE,
+    ),
+    rule(
+        "DATE",
+        guard(shapes=_TRIPLE, led="digits"),
         rf"{_START}(?P<a>\d{{1,2}})\s?(?P<s>[-/])\s?(?P<b>\d{{1,2}})\s?(?P=s)\s?{_YEAR}{_END}",
+        re.IGNORECASE,
+    ),
+    rule(
+        "DATE",
+        guard(shapes="0.0.0 0.00.0", led="digits"),
         rf"{_START}(?P<a>\d{{1,2}})\.\s?(?P<b>\d{{1,2}})\.\s?{_YEAR4}{_END}",
+        re.IGNORECASE,
+    ),
+    rule(
+        "DATE",
+        guard(shapes="00.00.00", led="digits"),
         rf"{_START}(?P<a>\d\d)\.(?P<b>\d\d)\.(?P<y>\d\d){_END}",
+        re.IGNORECASE,
+    ),
+    rule(
+        "DATE",
+        guard(MONTH_WORDS, led="digits"),
         rf"{_START}{_DAY}{_ORD}{_SEP}(?:{_MON})\.?{_SEP}{_YEAR}{_END}",
+        re.IGNORECASE,
+    ),
+    rule(
+        "DATE",
+        guard(MONTH_WORDS, led="words", also=r"\d"),
         rf"\b{_MON}\.?{_SEP}{_DAY}{_ORD}{_SEP}{_YEAR4}{_END}",
-        rf"\b{_YEAR4}[ /-]{_MON}\.?{_SEP}{_DAY}{_ORD}{_END}",
+        re.IGNORECASE,
+    ),
+    rule("DATE", guard(MONTH_WORDS, led="digits"), rf"\b{_YEAR4}[ /-]{_MON}\.?{_SEP}{_DAY}{_ORD}{_END}", re.IGNORECASE),
+    rule(
+        "DATE",
+        guard(shapes="00000000", led="digits"),
         rf"(?<![\d.]){_YEAR4}(?P<m>0[1-9]|1[0-2])(?P<d>0[1-9]|[12]\d|3[01])(?:\d{{6}}(?:\.\d+)?)?(?!\d)",
+        re.IGNORECASE,
+    ),
+    rule(
+        "DATE",
+        guard(signs="年"),
         r"(?<!\d)(?P<y>(?:1[89]|20)\d\d)年\s?(?P<m>\d{1,2})月\s?(?P<d>\d{1,2})日",
-        # what holds no whole day is masked, never shifted
+        re.IGNORECASE,
+    ),
+    rule(
+        "DATE",
+        guard(signs="年"),
         r"(?:明治|大正|昭和|平成|令和)\s?(?:\d{1,2}|元)年(?:\s?\d{1,2}月)?(?:\s?\d{1,2}日)?",
-        r"\d{1,4}年\s?\d{1,2}月|\d{1,2}月\s?\d{1,2}日",
+        re.IGNORECASE,
+    ),
+    rule("DATE", guard(signs="年 月"), r"\d{1,4}年\s?\d{1,2}月|\d{1,2}月\s?\d{1,2}日", re.IGNORECASE),
+    rule(
+        "DATE",
+        guard(MONTH_WORDS, led="words", also=r"\d{4}"),
         rf"\b{_MON}\.?{_SEP}(?:de\s)?{_YEAR4}{_END}",
-        rf"{_START}{_MONTH}\s?[-/]\s?{_YEAR4}{_END}",
-        rf"(?<!\d){_YEAR4}-{_MONTH}{_END}(?!-)",
-    )
-]
+        re.IGNORECASE,
+    ),
+    rule(
+        "DATE", guard(shapes="0-0000 0/0000", led="digits"), rf"{_START}{_MONTH}\s?[-/]\s?{_YEAR4}{_END}", re.IGNORECASE
+    ),
+    rule("DATE", guard(shapes="0000-0", led="digits"), rf"(?<!\d){_YEAR4}-{_MONTH}{_END}(?!-)", re.IGNORECASE),
+)
 # Without a year "may 2" and "4/5" are ordinary text: the month's name must be capitalised, the slash needs a lead-in.
 _MON_CAP = (
     r"(?:Jan|Feb|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)\b\.?|January|February|March|April|May|June|July|August|September"
     r"|October|November|December|JAN|FEB|MAR|APR|JUN|JUL|AUG|SEP|OCT|NOV|DEC"
 )
-_YEARLESS = [
-    re.compile(rf"\b(?:{_MON_CAP})\s{{1,2}}(?:0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th)?{_END}(?!\s?(?:mm|cm|mL|ml|%))"),
-    re.compile(rf"{_START}(?:0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th)?\s(?:of\s)?(?:{_MON_CAP})\b"),
-]
+_YEARLESS: tuple[Rule, ...] = (
+    rule(
+        "DATE",
+        guard(MONTH_WORDS, led="words", also=r"\d"),
+        rf"\b(?:{_MON_CAP})\s{{1,2}}(?:0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th)?{_END}(?!\s?(?:mm|cm|mL|ml|%))",
+    ),
+    rule(
+        "DATE",
+        guard(MONTH_WORDS, led="digits"),
+        rf"{_START}(?:0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th)?\s(?:of\s)?(?:{_MON_CAP})\b",
+    ),
+)
 _NO_DAY = r"(?![\w/]|[.,-]\d|\s?(?:strength|power|nodes?|lymph|cores?|points?|pain|ribs?|vessels?|score|mm|cm|%))"
 _BARE = rf"(?:{_MONTH}[/-]{_DAY}|{_DAY}[/-]{_MONTH})".replace("?P<m>", "?:").replace("?P<d>", "?:") + _NO_DAY
-_LED = re.compile(
+_LED = rule(
+    "DATE",
+    guard(
+        """on date dated from since of until through exam study film radiograph radiographs ct mr mri prior previous dob
+admitted comp cf vs
+seen compared
+    performed obtained done taken
+    comparison comparisons compare compares comparing comparable comparative comparatively comparably""",
+        led="words",
+        also=r"\d[-/]\d",
+    ),
     r"\b(?:on|dated?|from|since|of|until|through|exam|study|film|radiographs?|ct|mri?"
     r"|compar\w+(?: (?:to|with|is made (?:to|with)))?|comp\.?|cf\.?|vs\.?|prior|previous|dob|admitted|seen"
     r"|performed|obtained|done|taken)"
@@ -96,7 +170,15 @@ _DAY_TH = rf"(?:0?[1-9]|[12]\d|3[01]){_ORD}"
 _MON_ANY = rf"(?:{'|'.join(_NAMES)})\b\.?"
 _Y_ANY = r"(?:(?:1[89]|20)\d\d|'?\d\d)"
 # Behind a cue less is enough: a year, a month and a day in letters of any case, three numbers.
-_BIRTH = re.compile(
+_BIRTH = rule(
+    "DATE",
+    guard(
+        """d dob born birth births birthdate birthday birthyear b bdate f date day year dt nac fecha nacido nacida
+    nacimiento nacio geb geboren geburtsdatum ne nee naissance nato nata nascido nascida nascita nascimento fodt""",
+        signs="ро РО Ро да Да ДА д. Д. др Др ДР 生 出 생",
+        led="words",
+        also=r"\d",
+    ),
     rf"{_CUE}(?P<day>{_MON_ANY}{_SEP}(?:{_DAY_TH}(?:{_SEP}{_Y_ANY})?|{_Y_ANY})|{_DAY_TH}{_SEP}{_MON_ANY}"
     r"|\d{1,4}(?:\s?[-/.,]\s?|\s)\d{1,2}(?:\s?[-/.,]\s?|\s)\d{2,4}|(?:1[89]|20)\d\d)(?![^\W_])",
     re.IGNORECASE,
@@ -120,12 +202,10 @@ def find_dates(
     this century, 70 to 99 of the last, and what lies between is not told.
     """
     glance = Glance(text) if glance is None else glance
-    rules = zip(_PATTERNS, guards.DATES, strict=True)
-    fired = glance.fired
     if day_first:  # the guards know the words of English text only
-        hits = [hit for pattern in _PATTERNS for hit in pattern.finditer(text)]
+        hits = [hit for one in _DATES for hit in one.pattern.finditer(text)]
     else:
-        hits = [hit for pattern, needs in rules if needs.number in fired for hit in needs.find(pattern, glance)]
+        hits = [hit for one in _DATES for hit in one.find(glance)]
     read = [_ordered(hit.groupdict(), day_first) for hit in hits]
     known = [day for hit, found in zip(hits, read, strict=True) if (day := _read(found, None)) and _four(hit)]
     newest = max([*known, *header], default=None)
@@ -134,12 +214,12 @@ def find_dates(
     for hit, day in zip(hits, days, strict=True):
         if day is not None or _plausible(hit.groupdict()):
             yield hit.start(), hit.end(), None if _of_birth(text, hit, day, header, newest) else day
-    for hit in guards.BIRTH.find(_BIRTH, glance):
+    for hit in _BIRTH.find(glance):
         yield hit.start("day"), hit.end("day"), None
-    for pattern, needs in zip(_YEARLESS, guards.YEARLESS, strict=True):
-        for hit in needs.find(pattern, glance):
+    for one in _YEARLESS:
+        for hit in one.find(glance):
             yield hit.start(), hit.end(), None
-    for hit in guards.LED.find(_LED, glance):
+    for hit in _LED.find(glance):
         yield hit.start(1), hit.end(1), None
 
 

@@ -17,14 +17,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.deid.text import features, roles
-from curate.deid.text.acting import is_acting
-from curate.deid.text.eponyms import is_eponym
+from curate.deid.text import features
+from curate.deid.text.context import is_acting, is_eponym
 from curate.deid.text.fold import BARRIER
-from curate.deid.text.looks import weights
-from curate.deid.text.needs import Span
+from curate.deid.text.prefilter import Span
 from curate.deid.text.tokens import Word, is_shouted, words_of
-from curate.deid.text.vocabulary import Kind
+from curate.deid.words import context_words as roles
+from curate.deid.words.looks import weights
+from curate.deid.words.vocabulary import Kind
 
 _BESIDE = re.compile(r"[ \xa0]{1,2}|[ ]?[,&^_/-][ ]?|'|\.[ ]?")
 
@@ -173,8 +173,8 @@ def _join(state: State) -> None:
         if one.masked != other.masked and state.text[one.end : other.start] == "-":
             named, half = (one, other) if one.masked else (other, one)
             short = len(half.text) < 5 and half.text.isalpha() and not named.kind & Kind.KNOWN  # "Jui-En"
-            plain = (half.settled or half.kind & Kind.CLINICAL) and not short
-            plain = plain or half.lower in roles.PROTECTED or half.kind & Kind.FUNCTION
+            whole = half.lower in roles.PROTECTED or bool(half.kind & Kind.FUNCTION)
+            plain = whole or (not short and (half.settled or bool(half.kind & Kind.CLINICAL)))
             if named.person and named.text != BARRIER and half.text != BARRIER and not plain:
                 half.masked = half.person = True
 

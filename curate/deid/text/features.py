@@ -1,8 +1,8 @@
 """What is known of each word of a text: one table of features, read by the one decision (`curate.deid.text.decide`).
 
 A word's own features come from its letters alone (`own_features`): its shape, what the vocabularies say of it, whether
-it is one of the words that tell who acts, is called or is told (`curate.deid.text.roles`), how much it looks like a
-name. Those of its place come from what stands between the words (`gap_features`) and from the text (`place_features`).
+it is one of the words that tell who acts, is called or is told (`curate.deid.words.context_words`), how much it looks
+like a name. Those of its place come from what stands between the words (`gap_features`) and from the text (`place_features`).
 A word is decided on by its own and its place's features and the own features of three words on either side.
 """
 
@@ -16,11 +16,11 @@ from functools import cache, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.deid.text import roles
 from curate.deid.text.fold import BARRIER
-from curate.deid.text.looks import name_likeness
 from curate.deid.text.tokens import Word
-from curate.deid.text.vocabulary import Kind, english_rank, is_given_name, is_near_medical, kind, surname_rank
+from curate.deid.words import context_words as roles
+from curate.deid.words.looks import name_likeness
+from curate.deid.words.vocabulary import Kind, english_rank, is_given_name, is_near_medical, kind, surname_rank
 
 REACH = 3  # words on either side whose own features are read
 NAME, MASKED, NUMBER, NOTHING = "\0name", "\0masked", "\0number", "\0nothing"  # what stands where no word does

@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
-from curate.deid.text.roman import PLAINEST
+from curate.deid.known.roman import PLAINEST
 
 BARRIER = "\0"  # stands for a placeholder while matching: `tidy` has removed every other control character
 _LETTERS = str.maketrans(

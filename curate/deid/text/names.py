@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterator
 
 from curate.deid.header.phi import technical_words
-from curate.deid.text.glance import Glance
-from curate.deid.text.needs import Span, guard, rule
-from curate.deid.text.vocabulary import Kind, kind
+from curate.deid.text.prefilter import Span, guard, rule
+from curate.deid.text.text_index import Glance
+from curate.deid.words.vocabulary import Kind, kind
 
 _I = re.IGNORECASE
 

@@ -1,6 +1,6 @@
 """Rules for what identifies in any report, whoever it is of: numbers, contacts, addresses, times, ages, initials.
 
-A rule is a label, a guard (`curate.deid.text.needs`) and a pattern, side by side. It may take too much, never too
+A rule is a label, a guard (`curate.deid.text.prefilter`) and a pattern, side by side. It may take too much, never too
 little where its cue is clear; what keeps clinical text whole is that a cue or a telling shape is always asked for.
 Works on folded text (`curate.deid.text.fold`).
 """
@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from curate.deid.text.glance import Glance
-from curate.deid.text.needs import CODES, Rule, Span, find_all, guard, rule
-from curate.deid.text.vocabulary import Kind, kind
+from curate.deid.text.prefilter import CODES, Rule, Span, find_all, guard, rule
+from curate.deid.text.text_index import Glance
+from curate.deid.words.vocabulary import Kind, kind
 
 _I = re.IGNORECASE
 _UNIT = (

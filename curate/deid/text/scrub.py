@@ -14,20 +14,20 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from curate.deid.header.phi import technical_words
+from curate.deid.known.values import phi_spans
+from curate.deid.presidio import presidio_spans
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.text.dates import find_dates, header_days
 from curate.deid.text.decide import Thresholds, name_spans, read, reasons
 from curate.deid.text.fold import BARRIER, fold, has_wide, tidy
-from curate.deid.text.glance import Glance
-from curate.deid.text.language import require_known_language, segments
-from curate.deid.text.lexicon import CODES
 from curate.deid.text.names import find_names
-from curate.deid.text.needs import Span
-from curate.deid.text.other_languages import decide_words
-from curate.deid.text.phi import phi_spans
-from curate.deid.text.presidio import presidio_spans
+from curate.deid.text.prefilter import Span
 from curate.deid.text.rules import find_spans
 from curate.deid.text.seasons import find_vague
+from curate.deid.text.text_index import Glance
+from curate.deid.words.language import require_known_language, segments
+from curate.deid.words.lexicon import CODES
+from curate.deid.words.other_languages import decide_words
 from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.identity import canonical_id
@@ -64,9 +64,9 @@ class TextRules:
     ``dates``: "shift" writes [DATE:2019-05-02], moved as the patient's header dates are; "mask" writes [DATE].
     ``vocabulary``: a word that is likely a name goes whether a cue gives it away or not, and a text in a language that
     is not of ``languages`` is withheld. ``second_opinion``: what an installed Presidio finds goes as well.
-    ``max_masked``: a report of whose words a larger share is masked is withheld (`curate.deid.text.masked`).
-    ``replace``: whether placeholders stay or surrogates stand in their place (`curate.deid.text.surrogates`); ``cut``:
-    which sentences go (`curate.deid.text.boilerplate`). Both are steps behind `scrub`.
+    ``max_masked``: a report of whose words a larger share is masked is withheld (`curate.deid.replace.masked`).
+    ``replace``: whether placeholders stay or surrogates stand in their place (`curate.deid.replace.surrogates`);
+    ``cut``: which sentences go (`curate.deid.replace.boilerplate`). Both are steps behind `scrub`.
     """
 
     dates: Literal["mask", "shift"] = "shift"

@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from curate.deid.text.glance import Glance
-from curate.deid.text.guards import MONTH_WORDS
-from curate.deid.text.needs import Rule, Span, find_all, guard, rule
+from curate.deid.text.dates import MONTH_WORDS
+from curate.deid.text.prefilter import Rule, Span, find_all, guard, rule
+from curate.deid.text.text_index import Glance
 
 _WEEKDAYS = ["mon", "tues", "wednes", "thurs", "fri", "satur", "sun"]
 _MONTH = (

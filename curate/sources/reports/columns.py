@@ -13,7 +13,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
-from curate.deid.text import vocabulary
+from curate.deid.words import vocabulary
 from curate.sources.reports.markup import plain_text, report_text
 from curate.sources.reports.section import canonical
 

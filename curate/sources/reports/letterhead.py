@@ -16,7 +16,7 @@ from functools import cache, lru_cache
 
 from curate.deid.text.fold import fold_value
 from curate.deid.text.tokens import is_shouted
-from curate.deid.text.vocabulary import Kind, kind, word_sections
+from curate.deid.words.vocabulary import Kind, kind, word_sections
 from curate.sources.reports import letterhead_signs as signs
 from curate.sources.reports.section import parse_sections
 

@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 
-from curate.deid.text.vocabulary import Kind, kind
+from curate.deid.words.vocabulary import Kind, kind
 
 # canonical name -> the headings that mean it, lower case without accents
 _HEADINGS = {

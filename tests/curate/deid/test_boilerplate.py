@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curate.deid.text.boilerplate import counted, cut_spans, sentence_kind, without
+from curate.deid.replace.boilerplate import counted, cut_spans, sentence_kind, without
 from pipelines.recipe import Recipe
 
 PRIORS = [

@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curate.deid.pseudonym import Pseudonymizer
-from curate.deid.text import features, looks, roles
+from curate.deid.text import features
 from curate.deid.text.decide import Thresholds, name_spans, probability, read, reasons
 from curate.deid.text.scrub import TextRules, explain, scrub
+from curate.deid.words import context_words as roles
+from curate.deid.words import looks
 
 PSEUDO = Pseudonymizer(b"a secret of enough bytes, for tests")
 MASK = TextRules(dates="mask")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from curate.deid.text.masked import masked_words, require_words_left
+from curate.deid.replace.masked import masked_words, require_words_left
 from curate.errors import DropRecord
 from curate.record import Reason
 

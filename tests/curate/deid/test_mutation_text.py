@@ -15,7 +15,7 @@ import pytest
 
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.text import scrub as scrubber
-from curate.deid.text.needs import Rule
+from curate.deid.text.prefilter import Rule
 from curate.deid.text.scrub import LABELS, TextRules, scrub
 from curate.deid.verify.leaks import findings
 
@@ -55,7 +55,7 @@ FINDERS = ("phi_spans", "find_dates", "find_spans", "find_names", "find_vague", 
 RULES = (  # lists of patterns that finders go through
     ("rules", "RULES"),
     ("rules", "STRICT_RULES"),
-    ("dates", "_PATTERNS"),
+    ("dates", "_DATES"),
     ("seasons", "RULES"),
 )
 PLAIN = TextRules("mask", vocabulary=False)

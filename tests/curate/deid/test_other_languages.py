@@ -4,9 +4,9 @@
 import pytest
 
 from curate.deid.pseudonym import Pseudonymizer
-from curate.deid.text.lexicon import CODES, LANGUAGES, lexicon
-from curate.deid.text.other_languages import is_near
 from curate.deid.text.scrub import TextRules, scrub
+from curate.deid.words.lexicon import CODES, LANGUAGES, lexicon
+from curate.deid.words.other_languages import is_near
 
 PSEUDO = Pseudonymizer(b"0" * 32)
 

@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curate.deid.pseudonym import Pseudonymizer
-from curate.deid.text.finish import finish
+from curate.deid.replace.finish import finish
+from curate.deid.replace.surrogate_forms import age_like, day_like, month_like, time_like
+from curate.deid.replace.surrogates import Surrogates, originals, pools, taken_names
 from curate.deid.text.scrub import PLACEHOLDER, TextRules, placeholders, scrub
-from curate.deid.text.surrogate_forms import age_like, day_like, month_like, time_like
-from curate.deid.text.surrogates import Surrogates, originals, pools, taken_names
-from curate.deid.text.vocabulary import Kind, kind
 from curate.deid.verify.leaks import findings
+from curate.deid.words.vocabulary import Kind, kind
 from curate.engine import Engine
 from curate.step import read_parts
 from pipelines.build import run_pipeline

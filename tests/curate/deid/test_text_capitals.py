@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curate.deid.pseudonym import Pseudonymizer
-from curate.deid.text import roles
 from curate.deid.text.scrub import PLACEHOLDER, TextRules, scrub
-from curate.deid.text.vocabulary import word_sections
+from curate.deid.words import context_words as roles
+from curate.deid.words.vocabulary import word_sections
 
 PSEUDO = Pseudonymizer(b"a secret of enough bytes, for tests")
 MASK = TextRules(dates="mask")

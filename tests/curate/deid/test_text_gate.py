@@ -13,12 +13,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from curate.deid.pseudonym import Pseudonymizer
-from curate.deid.text import dates, guards, names, rules, seasons
+from curate.deid.text import dates, names, rules, seasons
 from curate.deid.text.decide import Thresholds, name_spans, read
 from curate.deid.text.fold import fold
-from curate.deid.text.glance import Glance
 from curate.deid.text.scrub import PLACEHOLDER, TextRules, scrub
-from curate.deid.text.vocabulary import is_general, is_given_name, is_medical, is_surname, unusual_words
+from curate.deid.text.text_index import Glance
+from curate.deid.words.vocabulary import is_general, is_given_name, is_medical, is_surname, unusual_words
 from curate.errors import DropRecord, RecipeError
 from curate.record import Reason
 from tests.realdata import real
@@ -154,9 +154,7 @@ def test_the_vocabulary():
 
 def _guarded():
     yield from ((rule.pattern, rule.guard) for rule in (*rules.RULES, *rules.STRICT_RULES, *seasons.RULES))
-    yield from zip(dates._PATTERNS, guards.DATES, strict=True)
-    yield from zip(dates._YEARLESS, guards.YEARLESS, strict=True)
-    yield from ((dates._BIRTH, guards.BIRTH), (dates._LED, guards.LED))
+    yield from ((rule.pattern, rule.guard) for rule in (*dates._DATES, *dates._YEARLESS, dates._BIRTH, dates._LED))
     cued = (names._TITLE, names._SIGNED, names._BY, names._FIELD, names._FIRM, names._USER, names._SHOUTED)
     yield from ((rule.pattern, rule.guard) for rule in (*cued, names._TOLD, names._FACILITY, names._DEGREE))
 

@@ -3,7 +3,7 @@
 
     pip install 'radsift[lists]'
     pip download --no-deps wordfreq==3.1.1 simplemma==2.0.0 -d DIR       # unpack each into DIR/<anything>
-    python -m curate.deid.text.regenerate_languages DIR
+    python -m curate.deid.words.regenerate_languages DIR
 
 Three kinds: `words_<code>.txt.gz` (words of one language), `names.txt.gz` (given names and surnames of Europe and Latin
 America) and `frequent.txt.gz` (the most frequent words of each language, by which a text's language is told). None of
@@ -23,8 +23,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from curate.deid.text.fold import fold_value
-from curate.deid.text.lexicon import CODES, MEDICAL_PARTS, read_sections
-from curate.deid.text.vocabulary import Kind, is_given_name, kind
+from curate.deid.words.lexicon import CODES, MEDICAL_PARTS, read_sections
+from curate.deid.words.vocabulary import Kind, is_given_name, kind
 
 DATA = Path(__file__).parent / "data" / "languages"
 NEIGHBOURS = tuple("ca cs da fi fil hu id is lt lv ms nb pl ro sh sk sl sv tr vi".split())  # noqa: SIM905

@@ -6,9 +6,9 @@ from collections import Counter
 from dataclasses import dataclass
 
 from curate.deid.pseudonym import Pseudonymizer
-from curate.deid.text.boilerplate import counted, cut_spans, without
+from curate.deid.replace.boilerplate import counted, cut_spans, without
+from curate.deid.replace.surrogates import Surrogates
 from curate.deid.text.scrub import TextRules, placeholders
-from curate.deid.text.surrogates import Surrogates
 from curate.sources.identity import canonical_id
 
 

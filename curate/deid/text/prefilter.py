@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Literal
 
-from curate.deid.text.glance import CUES, FIRES, SHAPED, SIGNED, Glance
+from curate.deid.text.text_index import CUES, FIRES, SHAPED, SIGNED, Glance
 
 _BEGIN = re.compile(r"\b\w")
 _COUNT = count(1)

@@ -1,7 +1,7 @@
 """The patient's name as others get it wrong: inflected, misspelled by a letter, cut in two, by a nickname or
 initials.
 
-Looks at whole words of folded text; the name as the header writes it is `curate.deid.text.person`'s.
+Looks at whole words of folded text; the name as the header writes it is `curate.deid.known.person`'s.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 
-from curate.deid.text.glance import Glance
-from curate.deid.text.needs import Span
-from curate.deid.text.vocabulary import Kind, kind
+from curate.deid.text.prefilter import Span
+from curate.deid.text.text_index import Glance
+from curate.deid.words.vocabulary import Kind, kind
 
 _SHORTEST = 5  # letters of a part that a neighbour of one letter's difference, or two halves, may stand for
 _ORDINARY: set[str] = set()  # words that turned out to be of the vocabulary: most words of most texts

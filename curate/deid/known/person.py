@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from itertools import product
 
-from curate.deid.text.glance import Glance
-from curate.deid.text.needs import Span
-from curate.deid.text.roman import letters, romanised, spelled
-from curate.deid.text.runs import Parts, parts_of, run_spans
+from curate.deid.known.roman import letters, romanised, spelled
+from curate.deid.known.runs import Parts, parts_of, run_spans
+from curate.deid.text.prefilter import Span
+from curate.deid.text.text_index import Glance
 
 _EDGE_L, _EDGE_R = r"(?<![^\W_])", r"(?![^\W_])"
 _BETWEEN = r"[\s,.^_/\\=-]{0,4}"

@@ -1,6 +1,6 @@
 """Which words are known: English and medicine, names of people, eponyms. Words are folded and in lower case.
 
-The lists lie in `data`, each with its source and licence at its head; `curate.deid.text.regenerate` writes those that
+The lists lie in `data`, each with its source and licence at its head; `curate.deid.words.regenerate` writes those that
 come from elsewhere. A word is looked up whole, then by its stem, then piece by piece (peri|broncho|vascular); the
 standard's own words (`technical_words`) are part of the vocabulary.
 """
@@ -15,7 +15,7 @@ from typing import Final
 
 from curate.deid.header.phi import technical_words
 from curate.deid.text.fold import fold_value
-from curate.deid.text.words import PREFIXES, stems
+from curate.deid.words.stems import PREFIXES, stems
 
 _COMMON_RANK = 12000  # surnames this frequent are read as names where their place in the sentence allows both
 _SHORTEST_STEM = 3
@@ -37,7 +37,7 @@ class Kind:
 
 
 def _text(name: str) -> str:
-    raw = (files("curate.deid.text") / "data" / name).read_bytes()
+    raw = (files("curate.deid.words") / "data" / name).read_bytes()
     return (gzip.decompress(raw) if name.endswith(".gz") else raw).decode("utf-8")
 
 

@@ -16,8 +16,8 @@ from functools import cache, lru_cache
 from importlib.resources import files
 
 from curate.deid.text.fold import fold_value
-from curate.deid.text.vocabulary import Kind, is_given_name, kind
-from curate.deid.text.words import PREFIXES
+from curate.deid.words.stems import PREFIXES
+from curate.deid.words.vocabulary import Kind, is_given_name, kind
 
 CODES = ("de", "es", "fr", "it", "nl", "pt")  # languages beside English that are cleaned
 LANGUAGES = ("en", *CODES)
@@ -158,13 +158,13 @@ def frequent_words() -> dict[str, tuple[str, ...]]:
 
 
 def _lines(name: str) -> list[str]:
-    raw = (files("curate.deid.text") / "data" / "languages" / f"{name}.txt.gz").read_bytes()
+    raw = (files("curate.deid.words") / "data" / "languages" / f"{name}.txt.gz").read_bytes()
     return [line for line in gzip.decompress(raw).decode().splitlines() if line and not line.startswith("# ")]
 
 
 @cache
 def _sections(code: str) -> dict[str, list[str]]:
-    raw = (files("curate.deid.text") / "data" / "languages" / f"{code}.txt").read_text(encoding="utf-8")
+    raw = (files("curate.deid.words") / "data" / "languages" / f"{code}.txt").read_text(encoding="utf-8")
     found: dict[str, list[str]] = {}
     title = ""
     for line in raw.splitlines():

@@ -9,11 +9,11 @@ from functools import lru_cache
 from itertools import pairwise
 
 from curate.deid.header.phi import technical_words
+from curate.deid.known.person import People, people_spans
+from curate.deid.known.variants import initials_spans, variant_spans
 from curate.deid.text.fold import BARRIER, fold_value
-from curate.deid.text.glance import Glance
-from curate.deid.text.needs import Span
-from curate.deid.text.person import People, people_spans
-from curate.deid.text.variants import initials_spans, variant_spans
+from curate.deid.text.prefilter import Span
+from curate.deid.text.text_index import Glance
 
 
 def _words(text: str) -> frozenset[str]:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from curate.deid.text.roman import collapsed
+from curate.deid.known.roman import collapsed
 
 _TOKENS = re.compile(r"[^\W_]+")
 # The same for ASCII in lower case: what is not of the word becomes a blank.
@@ -17,7 +17,7 @@ _JOINTS = re.compile(
     r"(?<=[^\W_])(?:(?:-?[^\S\n]*\n\s*|[-\xa0'.])(?=[^\W_])"
     r"|(?<![^\W_][^\W_])(?P<spelled>[ .]{1,2})(?=[^\W_](?![^\W_])))"
 )
-# What lets which guards run, by number; filled as they are made (`curate.deid.text.needs`).
+# What lets which guards run, by number; filled as they are made (`curate.deid.text.prefilter`).
 FIRES: dict[str, list[int]] = {}
 CUES: set[str] = set()  # the keys of FIRES
 SIGNED: dict[str, list[int]] = {}

@@ -22,12 +22,12 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from curate.deid.pseudonym import Pseudonymizer
+from curate.deid.replace.surrogate_forms import age_like, day_like, digits_of, month_like, time_like
 from curate.deid.text.dates import header_days
 from curate.deid.text.fold import fold_value, tidy
 from curate.deid.text.scrub import PLACEHOLDER
-from curate.deid.text.shared import name_words
-from curate.deid.text.surrogate_forms import age_like, day_like, digits_of, month_like, time_like
-from curate.deid.text.vocabulary import word_sections
+from curate.deid.words.shared import name_words
+from curate.deid.words.vocabulary import word_sections
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 _DEGREE = re.compile(r"(?:M\.D|D\.O|R\.N|Ph\.D)\b")

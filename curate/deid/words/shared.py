@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from curate.deid.text.fold import fold_value
 from curate.deid.text.names import find_names
-from curate.deid.text.vocabulary import unusual_words
+from curate.deid.words.vocabulary import unusual_words
 
 _UID = re.compile(r"[0-2](?:\.\d+){3,}")
 _RUN = re.compile(r"[^\W\d_]+(?:['-][^\W\d_]+)*")

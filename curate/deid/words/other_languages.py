@@ -14,10 +14,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
-from curate.deid.text.codes import is_code_known
 from curate.deid.text.fold import BARRIER
-from curate.deid.text.lexicon import Lexicon, lexicon
-from curate.deid.text.tokens import is_shouted
+from curate.deid.text.tokens import is_code_known, is_shouted
+from curate.deid.words.lexicon import Lexicon, lexicon
 
 Span = tuple[int, int, str]
 _TOKEN = re.compile(rf"{BARRIER}|[^\W_]+")

@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from curate.deid.text.glance import Glance
-from curate.deid.text.needs import Span
-from curate.deid.text.roman import collapsed, is_soft
+from curate.deid.known.roman import collapsed, is_soft
+from curate.deid.text.prefilter import Span
+from curate.deid.text.text_index import Glance
 
 _BETWEEN = re.compile(r"[\s,.^_/\\=-]{0,4}")
 _HALVES = re.compile("['-]")

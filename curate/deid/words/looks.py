@@ -29,7 +29,7 @@ def buckets(word: str) -> tuple[int, ...]:
 @cache
 def weights() -> dict[str, NDArray[np.float32]]:
     """The fitted numbers: those of this module ("letters") and of `curate.deid.text.decide`."""
-    raw = (files("curate.deid.text") / "data" / "words.npz").read_bytes()
+    raw = (files("curate.deid.words") / "data" / "words.npz").read_bytes()
     with np.load(BytesIO(raw), allow_pickle=False) as loaded:
         return {name: loaded[name].astype(np.float32) for name in loaded.files}
 
