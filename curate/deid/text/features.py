@@ -2,8 +2,8 @@
 
 A word's own features come from its letters alone (`own_features`): its shape, what the vocabularies say of it, whether
 it is one of the words that tell who acts, is called or is told (`curate.deid.words.context_words`), how much it looks
-like a name. Those of its place come from what stands between the words (`gap_features`) and from the text (`place_features`).
-A word is decided on by its own and its place's features and the own features of three words on either side.
+like a name. Those of its place come from what stands between the words (`gap_features`) and from the text. A word is
+decided on by its own and its place's features and the own features of three words on either side.
 """
 
 from __future__ import annotations
