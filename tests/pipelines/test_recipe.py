@@ -48,6 +48,9 @@ def test_every_shipped_recipe_is_valid(path: Path) -> None:
         ({"filters": {"dfn": {"epoch": 3}}}, ["filters.dfn", "epoch", "epochs"]),
         ({"filters": {"a": {"method": "guess"}}}, ["filters.a", "guess", "medclip"]),
         ({"deid": {"burned_in": "ignore"}}, ["deid.burned_in", "quarantine"]),
+        ({"deid": {"name_threshold": 2}}, ["deid.name_threshold", "2"]),
+        ({"deid": {"languages": ["klingon"]}}, ["deid.languages", "klingon", "'de'"]),
+        ({"deid": {"languages": []}}, ["deid.languages"]),
     ],
 )
 def test_a_wrong_field_is_named_with_what_is_allowed(
@@ -114,3 +117,12 @@ def test_the_saved_recipe_loads_as_the_same(tmp_path: Path) -> None:
     recipe.out.mkdir()
     save_recipe(recipe)
     assert load_recipe(recipe.out / "recipe.yaml") == recipe
+
+
+def test_what_is_less_safe_than_the_default_is_said_aloud(tmp_path: Path) -> None:
+    assert load_recipe(write(tmp_path)).deid.warnings() == []
+    loose = {"languages": ["en", "es"], "name_threshold": 0.5, "replace": "surrogates", "max_masked": 0.9}
+    said = " ".join(load_recipe(write(tmp_path, deid=loose)).deid.warnings())
+    assert all(f"deid.{field}" in said for field in loose)
+    rules = load_recipe(write(tmp_path, deid=loose)).report_rules().text
+    assert rules.languages == ("en", "es") and rules.name_threshold == 0.5
