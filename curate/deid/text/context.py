@@ -74,6 +74,7 @@ def _before_noun(words: list[Word], i: int, text: str) -> bool:
 
 
 _OF_FINDINGS = roles.words("measured described mentioned compared flagged marked suspected")  # what readers do
+_DEGREE = re.compile(r",?[ ]+(?:M\.?D|D\.O|R\.?N|Ph\.?D)\b")
 _BORN = re.compile(r"[ ]?\((?:DOB|D\.O\.B|dob|born)\b")
 
 
@@ -82,6 +83,8 @@ def is_acting(words: list[Word], i: int, text: str) -> bool:
     word = words[i]
     if not word.text.istitle() or len(word.text) < 2 or _is_nobody(word):
         return False
+    if _DEGREE.match(text, word.end) is not None and word.lower not in roles.GRAMMAR | roles.ACTS:
+        return True  # "Signed: Date M.D."
     if word.first:
         return _acts_at_head(words, i, text)
     led = i > 0 and (words[i - 1].text.islower() or words[i - 1].text == BARRIER) and words[i - 1].lower != "the"
@@ -145,4 +148,15 @@ def _acts(words: list[Word], i: int) -> bool:
         if behind in roles.ADVERBS:
             behind, last = last, words[i + 4].lower if i + 4 < len(words) else ""
         return behind in roles.DO or (behind in roles.DO_TO and last in roles.OBJECTS)
+    return False
+
+
+def in_heading(words: list[Word], i: int, text: str) -> bool:
+    """Does this first word begin a heading of two to four known words before a colon ("Reading radiologist:")?"""
+    for k in range(i + 1, min(i + 4, len(words))):
+        verb = words[k].lower in roles.ACTS or words[k].lower in roles.DOES or words[k].lower in roles.DOES_TO
+        if words[k].first or verb or not words[k].kind & Kind.KNOWN or "\n" in text[words[i].end : words[k].start]:
+            return False
+        if text[words[k].end : words[k].end + 2].lstrip()[:1] == ":":
+            return True
     return False

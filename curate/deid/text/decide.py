@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.deid.text import features
-from curate.deid.text.context import is_acting, is_eponym
+from curate.deid.text.context import in_heading, is_acting, is_eponym
 from curate.deid.text.fold import BARRIER
 from curate.deid.text.prefilter import Span
 from curate.deid.text.tokens import Word, is_shouted, words_of
@@ -58,8 +58,15 @@ class State:
     shouted: bool
 
     def table(self) -> NDArray[np.float32]:
-        """(len(which), WIDTH) float32."""
+        """(len(which), WIDTH) float32: the features, as the numbers are fitted to them and reasons are told by them."""
         return features.table(self.words, self.text, self.which, self.known, level=self.level, shouted=self.shouted)
+
+    def probabilities(self) -> NDArray[np.float32]:
+        """(len(which),) float32: how likely each of these words is a name; `probability` of `table`, from what each
+        word and gap adds to the hidden layer, which is kept."""
+        known = {"level": self.level, "shouted": self.shouted}
+        hidden = features.hidden(self.words, self.text, self.which, self.known, **known)
+        return _likelihood(hidden, weights())
 
 
 def read(
@@ -91,8 +98,10 @@ def _is_asked(words: list[Word], i: int, text: str, *, level: bool) -> bool:
     after = text[word.end : words[i + 1].start] if i + 1 < len(words) else ""
     if i and words[i - 1].text in ("MR", "DR", "CR", "CT") and word.kind & Kind.CLINICAL and word.kind & Kind.BY_HAND:
         return False  # "MR BRAIN", "DR chest": pictures of parts
-    if word.kind & Kind.FUNCTION and word.first:
-        return is_acting(words, i, text)
+    named = word.kind & (Kind.NAME | Kind.BOUND) or word.lower in roles.PLACES
+    plain = word.kind & Kind.FUNCTION or (word.kind & Kind.KNOWN and not named) or in_heading(words, i, text)
+    if word.first and plain and len(word.text) > 1:
+        return is_acting(words, i, text)  # on no list of names: somebody only where nothing else can stand
     if len(word.text) == 1:  # an initial: before a full stop, beside a name; not "Child-Pugh B"
         before = i > 0 and words[i - 1].person and words[i - 1].masked
         behind = i + 1 < len(words) and words[i + 1].person and words[i + 1].masked
@@ -116,15 +125,18 @@ def _is_seen_by(words: list[Word], i: int) -> bool:
 
 def probability(table: NDArray[np.float32], fitted: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
     """(n,) float32: how likely each row of features (n, WIDTH) is a name's."""
-    hidden = np.maximum(table @ fitted["hidden"].astype(np.float32) + fitted["hidden_bias"], 0)
-    odds = hidden @ fitted["out"] + fitted["out_bias"]
+    return _likelihood(table @ fitted["hidden"].astype(np.float32, copy=False) + fitted["hidden_bias"], fitted)
+
+
+def _likelihood(hidden: NDArray[np.float32], fitted: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
+    odds = np.maximum(hidden, 0) @ fitted["out"] + fitted["out_bias"]
     return np.asarray(1 / (1 + np.exp(-odds)), np.float32)
 
 
 def name_spans(state: State, thresholds: Thresholds) -> Iterator[Span]:
     """Spans of words that go, side by side as one: names, and codes that no one knows (ID)."""
     if state.which:
-        for i, p in zip(state.which, probability(state.table(), weights()), strict=True):
+        for i, p in zip(state.which, state.probabilities(), strict=True):
             named = p >= _threshold(state.words[i], state, thresholds) or is_acting(state.words, i, state.text)
             state.words[i].person = state.words[i].masked = bool(named)
         _join(state)
@@ -155,6 +167,8 @@ def _is_drawn(words: list[Word], i: int, text: str) -> bool:
         return False
     if before.person and word.lower in roles.OF_PLACES:
         return True
+    if leads and word.lower in roles.OF_PLACES and before.lower in ("from", "in", "near", "at", "of", "to"):
+        return True  # "from South Debra"
     if word.lower in roles.PLACES:  # "from Cork", "Cork and Mobile"
         linked = before.lower == "and" and i > 1 and words[i - 2].person
         return linked or before.lower in ("from", "near", "to", "in", "of")

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from curate.deid.text.fold import BARRIER
 from curate.deid.text.tokens import Word
 from curate.deid.words import context_words as roles
-from curate.deid.words.looks import name_likeness
+from curate.deid.words.looks import name_likeness, weights
 from curate.deid.words.vocabulary import Kind, english_rank, is_given_name, is_near_medical, kind, surname_rank
 
 REACH = 3  # words on either side whose own features are read
@@ -197,6 +197,48 @@ def table(
     small = {word.text for word in words if word.text.islower()}
     places = np.array([_place(words, i, small, known, level=level, shouted=shouted) for i in which], np.float32)
     return np.concatenate([window, beside, places], axis=1)
+
+
+def hidden(
+    words: Sequence[Word], text: str, which: Sequence[int], known: frozenset[str], *, level: bool, shouted: bool
+) -> NDArray[np.float32]:
+    """(len(which), H) float32: `table` times the fitted hidden layer, its bias added."""
+    small = {word.text for word in words if word.text.islower()}
+    bias, of_places = weights()["hidden_bias"], weights()["hidden"][-len(PLACE) :]
+    forms = [NOTHING] * REACH + [standing(word) for word in words] + [NOTHING] * REACH
+    found = np.empty((len(which), len(bias)), np.float32)
+    for row, i in enumerate(which):
+        parts = [bias]
+        parts += [_own_hidden(forms[i + n])[n] for n in range(len(_WINDOW))]
+        parts += [_gap_hidden(_gap_before(words, text, i + at))[n] for n, at in enumerate(_GAPS_AT)]
+        place = _place(words, i, small, known, level=level, shouted=shouted)
+        parts += [of_places[n] for n, is_so in enumerate(place) if is_so]
+        np.add.reduce(parts, axis=0, out=found[row])
+    return found
+
+
+def _gap_before(words: Sequence[Word], text: str, i: int) -> str | None:
+    """What stands before the word at ``i``, or behind the last; None beyond."""
+    if i < 0 or i > len(words):
+        return None
+    start = words[i - 1].end if i else 0
+    return text[start : words[i].start] if i < len(words) else text[start:] + "\n"
+
+
+@lru_cache(maxsize=8192)  # about 3 kB each
+def _own_hidden(form: str) -> NDArray[np.float32]:
+    """(7, H) float32: what a word adds to the hidden layer at each place of the window."""
+    layer = weights()["hidden"][: len(OWN) * len(_WINDOW)].reshape(len(_WINDOW), len(OWN), -1)
+    return np.asarray(layer[:, np.flatnonzero(own_features(form))].sum(axis=1), np.float32)
+
+
+@lru_cache(maxsize=2048)
+def _gap_hidden(gap: str | None) -> NDArray[np.float32]:
+    """(4, H) float32, likewise of what stands between words."""
+    first = len(OWN) * len(_WINDOW)
+    layer = weights()["hidden"][first : first + len(GAP) * len(_GAPS_AT)].reshape(len(_GAPS_AT), len(GAP), -1)
+    row = _nothing() if gap is None else gap_features(gap)
+    return np.asarray(layer[:, np.flatnonzero(row)].sum(axis=1), np.float32)
 
 
 def _place(

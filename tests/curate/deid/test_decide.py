@@ -96,3 +96,31 @@ def test_letters_alone_tell_most_names_from_most_words():
     words = ["hydropnemothorax", "atalectasis", "bronchogram", "scintigraphic", "osteophytosis", "retrocardiac"]
     assert np.mean([looks.name_likeness(w) > 0 for w in names]) >= 0.85
     assert np.mean([looks.name_likeness(w) < 0 for w in words]) >= 0.8
+
+
+PIECES = [
+    "Stone",
+    "Okonkwo",
+    "was",
+    "paged",
+    "by",
+    "J.",
+    "Dr",
+    "[",
+    ")",
+    ",",
+    ";",
+    "No",
+    "44",
+    "mm",
+    "the",
+    "Hope",
+    ".",
+]
+
+
+@given(st.lists(st.sampled_from(PIECES), min_size=1), st.sampled_from([" ", "\n", ""]))
+def test_what_is_kept_of_each_word_adds_up_to_the_table(pieces, glue):
+    state = read(glue.join(pieces), frozenset(), [], frozenset())
+    if state.which:
+        np.testing.assert_allclose(state.probabilities(), probability(state.table(), looks.weights()), atol=1e-4)
