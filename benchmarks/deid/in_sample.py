@@ -23,7 +23,7 @@ from typing import Any
 from benchmarks.deid import frames, meaning
 
 _ROOT = Path(__file__).resolve().parents[2]
-_LISTS = _ROOT / "curate" / "deid" / "text" / "data"
+_LISTS = _ROOT / "curate" / "deid" / "words" / "data"
 _TOKEN = re.compile(r"[^\W_]+")
 _SENTENCE = re.compile(r"[.!?;:]\s|\n|\{\w+\}")  # a slot ends what can be quoted
 _SHORT, _LONG = 4, 6

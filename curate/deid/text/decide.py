@@ -117,10 +117,12 @@ def _is_asked(words: list[Word], i: int, text: str, *, level: bool) -> bool:
 
 
 def _is_seen_by(words: list[Word], i: int) -> bool:
-    """ "seen by Small": a capital behind who did it."""
-    if i < 2 or not words[i].text.istitle() or words[i].first or words[i - 1].lower not in ("by", "with", "to"):
+    """ "seen by Small", "Paged Seven": a capital behind who did it or was called."""
+    if i < 1 or not words[i].text.istitle() or words[i].first or not words[i].kind & Kind.NAME:
         return False
-    return words[i - 2].lower in roles.TOLD and bool(words[i].kind & Kind.NAME)
+    if words[i - 1].lower in roles.CALLED and words[i].lower in roles.NUMBERS:
+        return True
+    return i > 1 and words[i - 1].lower in ("by", "with", "to") and words[i - 2].lower in roles.TOLD
 
 
 def probability(table: NDArray[np.float32], fitted: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
@@ -167,7 +169,7 @@ def _is_drawn(words: list[Word], i: int, text: str) -> bool:
         return False
     if before.person and word.lower in roles.OF_PLACES:
         return True
-    if leads and word.lower in roles.OF_PLACES and before.lower in ("from", "in", "near", "at", "of", "to"):
+    if leads and word.lower in roles.BEFORE_PLACES and before.lower in ("from", "in", "near", "at", "of", "to"):
         return True  # "from South Debra"
     if word.lower in roles.PLACES:  # "from Cork", "Cork and Mobile"
         linked = before.lower == "and" and i > 1 and words[i - 2].person

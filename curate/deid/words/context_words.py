@@ -282,8 +282,11 @@ PROTECTED = words(
     mm cm m ml cc mg g kg hu ms bpm mmhg percent degrees degree grade stage type class category level segment zone
     impression findings finding indication indications technique comparison history conclusion opinion recommendation
     recommendations clinical examination procedure exam
-    mrn uhid abha aadhaar nhs chi medicare acc accession bleep pager ext tel fax whatsapp dob mr mrs ms dr ref
+    mrn uhid aadhaar nhs chi medicare acc accession bleep pager ext tel fax whatsapp dob mr mrs ms dr ref
     period comma colon semicolon paragraph paren bracket slash
     is are was were has have had the a an of in on at to for with and or but by from there this that
     """
 )
+NUMBERS = words("one two three four five six seven eight nine ten")
+# What the names of towns begin with.
+BEFORE_PLACES = words("port lake fort mount saint st new san santa los las el la north south east west upper lower")
