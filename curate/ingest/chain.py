@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -36,6 +37,7 @@ from curate.deid.verify.leaks import findings
 from curate.deid.verify.letters import plain
 from curate.deid.verify.people import named, strangers
 from curate.deid.verify.pixels import pixel_findings
+from curate.deid.verify.source import carried, sought
 from curate.deid.words.language import require_known_language
 from curate.engine.guard import fault_of
 from curate.errors import DropRecord, RunError, SourceError
@@ -125,6 +127,8 @@ class IngestTask:
 _FOR_THE_VERIFIER = [
     pa.field("raw", pa.large_string()),  # the report as it came
     pa.field("masked", pa.list_(pa.large_string())),  # where surrogates are written: the same texts with placeholders
+    pa.field("people", pa.list_(pa.large_string())),  # of the header, as the verifier itself reads it
+    pa.field("identifiers", pa.list_(pa.large_string())),
     pa.field("reread", pa.bool_()),
 ]
 _INSIDE = pa.schema([*RECORD, *(f for f in INDEX if f.name not in RECORD.names), *_FOR_THE_VERIFIER])
@@ -202,8 +206,13 @@ class _Picture:
         }
         if picture.dataset is not None:
             made |= attributes(picture.dataset, self.secret.pseudonymizer(), row["patient_id"])
-            told = (v for p, _ in shown if p.dataset is not None for v in identifying_values(p.dataset))
+            headers = [p.dataset for p, _ in shown if p.dataset is not None]
+            told = (value for header in headers for value in identifying_values(header))
             made["phi"] = list(dict.fromkeys([*(row["phi"] or []), *told]))
+            read = [sought(carried(header), days=False) for header in headers]
+            made["people"], made["identifiers"] = (
+                list(dict.fromkeys(chain(*each))) for each in zip(*read, strict=True)
+            )
         return {**row, **made}
 
     def _cleared(self, row: dict[str, Any]) -> tuple[Picture, Gate]:
@@ -360,7 +369,7 @@ class _Verify:
         return [f.value for f in found] or None, None, kept_back(found)
 
     def _found(self, row: dict[str, Any]) -> tuple[Finding, ...]:
-        phi = row["phi"] or []
+        phi, whole = [*(row["phi"] or []), *(row["people"] or [])], row["identifiers"] or []
         texts: Sequence[str] = [row["text"], *(value for _, value in (row["sections"] or []) + (row["meta"] or []))]
         written = [*texts, *(str(row[n]) for n in ATTRIBUTES if row[n] is not None)]
         image = [row["image"]] if row["image"] else []
@@ -368,10 +377,10 @@ class _Verify:
         if not self.text.vocabulary:
             sources = [_without_strangers(source) for source in sources]
         # A surrogate has the shape of what it replaced, so what shapes and cues find is sought in the masked text.
-        found = findings([*(row["masked"] or written), *image], phi, sources)
+        found = findings([*(row["masked"] or written), *image], phi, sources, whole)
         if row["masked"]:
-            found += findings(written, phi)
+            found += findings(written, phi, whole=whole)
         if row["reread"] and self.rules.policy.burned_in != "trust":
             pixels = cv2.imdecode(np.frombuffer(row["image"], np.uint8), cv2.IMREAD_UNCHANGED)
-            found += pixel_findings([np.asarray(pixels)], phi)
+            found += pixel_findings([np.asarray(pixels)], [*phi, *whole])
         return found

@@ -23,7 +23,7 @@ from curate.deid.verify.leaks import Known
 from curate.deid.verify.letters import BARRIER, unprovable
 from curate.deid.verify.part10 import PIXELS, Element, Part10, Unsound, parse, undeclared
 from curate.deid.verify.people import unknown_names
-from curate.deid.verify.source import CLASS_UIDS, TEXT, Carried, carried, identifying, is_generic, needles
+from curate.deid.verify.source import CLASS_UIDS, TEXT, Carried, carried, identifying, is_generic, needles, sought
 from curate.deid.verify.words import is_known, is_standard
 
 _META = frozenset(range(0x00020000, 0x00020004)) | {0x00020010, 0x00020012, 0x00020013}
@@ -202,7 +202,7 @@ def _free_text(file: Part10, known: Carried, retain: Sequence[str]) -> Iterator[
         (e, text) for e, text in spoken if e.vr != "CS" and not _is_code(e, text) and not _PSEUDONYM.fullmatch(text)
     ]
     own = dict.fromkeys(v for e, _ in free for v in known.free.get(e.tag, ()))
-    people, values = _sought(known, retain)
+    people, values = sought(known)
     yield from _search(tuple(people), tuple(values)).in_text(BARRIER.join(text for _, text in free))
     yield from ages_and_births([text for _, text in free], together=False)
     if distinct := {w for name in known.people for w in _distinct(name)}:
@@ -223,25 +223,6 @@ def _free_text(file: Part10, known: Carried, retain: Sequence[str]) -> Iterator[
 def _search(people: tuple[str, ...], values: tuple[str, ...]) -> Known:
     """Made once for all files of a series, which tell of the same people."""
     return Known(people, whole=values)
-
-
-def _sought(known: Carried, retain: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The people, searched in parts, and what else identifies, searched whole."""
-    births = [day.strftime("%Y%m%d") for day in sorted(known.births)]
-    days = [day.strftime("%Y%m%d") for each in known.days.values() for day in sorted(each)]
-    values = [v for v in known.values if not is_generic(v) and len(v) > 2 and not _common(v)]
-    people = [_without_generic(name) for name in known.people if not is_generic(name)]
-    return people, list(dict.fromkeys([*values, *births, *days]))
-
-
-def _without_generic(name: str) -> str:
-    return re.sub(r"[^\W_]+", lambda word: "" if is_generic(word[0]) and len(word[0]) > 2 else word[0], name)
-
-
-def _common(value: str) -> bool:
-    """True for a value of common words alone: a department called Radiology may be in a description as well."""
-    words = re.findall(r"[^\W_]+", value)
-    return not re.search(r"\d", value) and all(is_known(w) for w in words) and len(words) < 3
 
 
 def _distinct(name: str) -> Iterator[str]:

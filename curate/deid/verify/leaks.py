@@ -153,37 +153,44 @@ __all__ = ["Finding", "findings", "leaks"]
 _LABEL = re.compile(r"\[(?:NAME|ID|DATE|TIME|PHONE|EMAIL|URL|ADDRESS|AGE|FACILITY)(?=[\]:])")
 
 
-def findings(outputs: Sequence[str | bytes], phi: Sequence[str], sources: Sequence[str] = ()) -> tuple[Finding, ...]:
+def findings(
+    outputs: Sequence[str | bytes], phi: Sequence[str], sources: Sequence[str] = (), whole: Sequence[str] = ()
+) -> tuple[Finding, ...]:
     """What of a record's identities survives in ``outputs``: codes, sorted, each once; () where nothing was found.
 
-    Text (str, or bytes read as UTF-8, Latin-1 and UTF-16), with its markup and escapes and without, is searched without
-    case and accents for every value of ``phi`` whole, for each part of 4 and more letters of a name, for numbers of 5
-    and more digits whatever separates their digits, and for dates in other written forms; for names also with their
-    umlauts written out, in the Latin spellings of Cyrillic and Greek, and, if of two letters, where they stand
-    capitalised. From ``sources``, the texts as they came, the reader takes contacts, numbers, dates and times,
-    addresses, facilities and names by its own means (`curate.deid.verify.direct`), none of which may be in ``outputs``.
-    An age over 89 and a date of birth are found by themselves. Dates that say they were shifted are found where all of
-    them are dates of the source.
+    Text (str, or bytes read as UTF-8, Latin-1 and UTF-16), with its markup and escapes and without, is searched
+    without case and accents for every value of ``phi`` whole, for each part of 4 and more letters of a name, for
+    numbers of 5 and more digits whatever separates their digits, and for dates in other written forms; for names also
+    with their umlauts written out, in the Latin spellings of Cyrillic and Greek, and, if of two letters, where they
+    stand capitalised. Values of ``whole`` are sought as they are, not in parts. From ``sources``, the texts as they
+    came, the reader takes contacts, numbers, dates and times, addresses, facilities and names by its own means
+    (`curate.deid.verify.direct`), none of which may be in ``outputs``. An age over 89 and a date of birth are found
+    by themselves. Dates that say they were shifted are found where all of them are dates of the source.
 
     Bytes that begin as PNG or JPEG must hold pixels only (`curate.deid.verify.pictures`), else CONTAINER. UNPROVABLE is
     Latin words beside a person whose name is known in a script of which no romanisation is certain, and in that alone.
     """
     texts = [text for output in outputs for text in _readings(output)]
     found = [Finding.CONTAINER for output in outputs if isinstance(output, bytes) and not _is_bare(output)]
-    found += text_findings(texts, phi, sources)
+    found += text_findings(texts, phi, sources, whole)
     return sorted_unique(found)
 
 
 def text_findings(
-    texts: Sequence[str], phi: Sequence[str], sources: Sequence[str] = (), *, together: bool = True
+    texts: Sequence[str],
+    phi: Sequence[str],
+    sources: Sequence[str] = (),
+    whole: Sequence[str] = (),
+    *,
+    together: bool = True,
 ) -> Iterator[Finding]:
     """What `findings` finds in texts; ``together``: they are of one patient, so that their dates tell an age."""
-    known, own = Known(phi), direct(sources)
+    known, own = Known(phi, whole), direct(sources)
     if together:
         yield from _in_texts(texts, known, own)
     else:
         yield from (finding for text in texts for finding in _in_texts([text], known, own))
-    if phi or sources:
+    if phi or whole or sources:
         yield from ages_and_births(texts, together=together)
     if unprovable(texts, phi):
         yield Finding.UNPROVABLE

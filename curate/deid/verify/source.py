@@ -86,6 +86,25 @@ def carried(source: Dataset, spared: re.Pattern[str] | None = None) -> Carried:
     return found
 
 
+def sought(known: Carried, *, days: bool = True) -> tuple[list[str], list[str]]:
+    """The people, to be searched in parts, and what else identifies, searched whole: with ``days`` every day as well
+    as births."""
+    told = sorted(known.births) + [day for each in known.days.values() if days for day in sorted(each)]
+    values = [v for v in known.values if not is_generic(v) and len(v) > 2 and not _common(v)]
+    people = [_without_generic(name) for name in known.people if not is_generic(name)]
+    return people, list(dict.fromkeys([*values, *(day.strftime("%Y%m%d") for day in told)]))
+
+
+def _without_generic(name: str) -> str:
+    return re.sub(r"[^\W_]+", lambda word: "" if is_generic(word[0]) and len(word[0]) > 2 else word[0], name)
+
+
+def _common(value: str) -> bool:
+    """True for a value of common words alone: a department called Radiology may be in a description as well."""
+    words = re.findall(r"[^\W_]+", value)
+    return not re.search(r"\d", value) and all(is_known(w) for w in words) and len(words) < 3
+
+
 def _put(found: Carried, tag: int, taken: Taken, path: tuple[int, ...]) -> None:
     for place, value in taken:
         if isinstance(place, Finding):

@@ -46,14 +46,15 @@ def is_wrapped(values: np.ndarray, line: int, others: set[int]) -> bool:
 def frames_or_strips(frames: np.ndarray) -> Literal["frames", "strips"] | None:
     """Are ``frames`` (frames, rows, columns) pictures, or strips of one, which goes on from each to the next?
 
-    Strips' seams, three of four at least, are no other steps than those beside them, and nearer than a strip before.
-    Frames' seams are, or they are like the frames before them.
+    Strips' seams, two of three at least, are steps like those beside them, and far nearer than the strip before.
+    Frames have no such seam, or each is like the frame before it.
     """
     wide = frames.astype(np.float64)
     across = np.abs(wide[1:, 0] - wide[:-1, -1]).mean(axis=-1)
     inside = (np.abs(wide[1:, 1] - wide[1:, 0]) + np.abs(wide[:-1, -1] - wide[:-1, -2])).mean(axis=-1) / 2
-    usual = (inside / 2 <= across) & (across <= 1.5 * inside)
-    if (usual & (across < np.abs(wide[1:, 0] - wide[:-1, 0]).mean(axis=-1) / 2)).mean() >= 0.75:
+    apart = np.abs(wide[1:, 0] - wide[:-1, 0]).mean(axis=-1)
+    usual = (inside / 3 <= across) & (across <= 3 * inside) & (across < apart / 3)
+    if usual.mean() >= 2 / 3:
         return "strips"
     turned = np.roll(wide[1:], wide.shape[1] // 2, axis=1)
     return "frames" if not usual.any() or _apart(wide[:-1], wide[1:]) < 0.7 * _apart(wide[:-1], turned) else None

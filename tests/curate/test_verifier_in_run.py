@@ -1,0 +1,54 @@
+"""In a run, too, the verifier reads the header by its own means: what the cleaner's list lacks, it still finds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pydicom
+import pytest
+
+from curate.deid.pixels.gate import PixelPolicy
+from curate.deid.text.scrub import TextRules
+from curate.deid.vault import SecretSource
+from curate.ingest import chain
+from curate.ingest.chain import PictureRules, _Picture, _Verify
+from curate.sources.dicom.read import identity_of
+from tests.curate.dicomfiles import gradient, write
+
+RULES = PictureRules(policy=PixelPolicy("trust"))
+
+
+def row_of(path: Path, text: str) -> dict:
+    """A row of the index, as of a list of identities that lacks everything."""
+    nothing = dict.fromkeys(chain._INSIDE.names)
+    identity = "\\".join(identity_of(pydicom.dcmread(path)))
+    of_file = {"kind": "dicom", "path": bytes(path), "size": path.stat().st_size, "frame": 0, "identity": identity}
+    return nothing | of_file | {"key": "0" * 32, "source": "pacs", "text": text, "raw": text, "patient_id": "MRN42"}
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("No fracture.", None),
+        ("Seen with young today.", ["name"]),  # a name that is a word, in small letters
+        ("Ordered at willowbrenn trust.", ["name"]),
+        ("Slide X4471920 shows no change.", ["id"]),
+    ],
+)
+def test_what_the_cleaner_does_not_list_is_found(text, found, tmp_path, secret_file, monkeypatch):
+    path = tmp_path / "a.dcm"
+    header = {"PatientName": "Young^Brook", "PatientID": "X4471920", "InstitutionName": "Willowbrenn Trust"}
+    write(path, gradient(), **header)
+    monkeypatch.setattr(chain, "identifying_values", lambda _: ())
+    row = _Picture(RULES, SecretSource(str(secret_file)))(row_of(path, text))
+    assert not row["phi"]
+    said, fault, reason = _Verify(RULES, TextRules())._judged({**row, "raw": None})
+    assert fault is None and (reason is None) == (found is None)
+    assert said is None or set(found) <= set(said)
+
+
+def test_the_rules_can_be_changed_without_the_header(tmp_path, secret_file):
+    """A record without a DICOM header has no list of the verifier's own, and is judged all the same."""
+    row = dict.fromkeys(chain._INSIDE.names) | {"key": "0" * 32, "text": "Seen with Mr. Quill.", "raw": "Mr. Quill"}
+    assert _Verify(replace(RULES), TextRules())._judged(row)[2] is not None
