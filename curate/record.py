@@ -156,6 +156,8 @@ INDEX = pa.schema(
         pa.field("frame", pa.int32()),  # 0-based frame of the file
         pa.field("tiles", pa.list_(TILE)),  # of a montage, the frames it is made of, in grid order: PHI; null: `frame`
         pa.field("frames", pa.list_(pa.int32())),  # as RECORD has it
+        pa.field("layout", pa.string()),  # modality, maker, model and size: what pictures of one look have in common
+        pa.field("second_look", pa.bool_()),  # in the sample that the verifier reads
         pa.field("text", pa.large_string()),  # the report, decoded: PHI; an archive's reports exceed 2 GB
         pa.field("undecoded", pa.large_string()),  # the same before decoding, where that differs: PHI
         pa.field("phi", pa.list_(pa.string())),  # identifying values known from headers and report columns: PHI

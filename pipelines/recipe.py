@@ -23,6 +23,7 @@ from curate.export.split import SplitRules
 from curate.ingest.chain import PictureRules, ReportRules
 from curate.ingest.index import IndexRules, ReportSource
 from curate.ingest.scan import ImageSource
+from curate.ingest.second_look import SecondLook
 from curate.ingest.splits import OfficialSplits
 from curate.sources.dicom.read import PixelRules
 from curate.sources.pairing.pair import PairRules
@@ -81,14 +82,21 @@ class Text(Part):
     cut: tuple[Cut, ...] = ("letterheads",)
 
 
+class SecondLookPart(Part):
+    """Of the pictures that go out, the ``share`` that the verifier reads with a network of its own, whatever the gate
+    said of them: ``least`` at least, every kind of device among them. Those that were painted over are all read."""
+
+    share: Fraction = SecondLook().share
+    least: Annotated[int, Field(ge=0)] = SecondLook().least
+
+
 class Deid(Part):
     """What is done with pixels and words. ``burned_in``: text in pixels is blanked and looked at again ('quarantine'
     alters no pixel, 'trust' believes the source: for public sets only). ``vocabulary`` masks the words of reports that
     neither medicine nor English knows, unless at least ``k_patients`` patients share them, and what is as likely a
     name as ``name_threshold`` says; a report in a language that is not of ``languages`` is withheld. So is one of whose
     words a share larger than ``max_masked`` was masked. ``replace``: what was masked stays as placeholders, or others
-    stand in their place: names, numbers, places and days of the same form, none of them real. ``ocr_sample``: the
-    part of the pictures cleared by the fast look that OCR reads all the same."""
+    stand in their place: names, numbers, places and days of the same form, none of them real."""
 
     burned_in: Literal["blank", "quarantine", "trust"] = "blank"
     max_shift_days: Annotated[int, Field(ge=1, le=3650)] = 3650
@@ -99,7 +107,7 @@ class Deid(Part):
     replace: Literal["placeholders", "surrogates"] = "placeholders"
     languages: Annotated[tuple[Literal["en", "de", "es", "fr", "it", "nl", "pt"], ...], Field(min_length=1)] = ("en",)
     name_threshold: Annotated[float, Field(gt=0, lt=1)] = TextRules().name_threshold
-    ocr_sample: Fraction = 0.0
+    second_look: SecondLookPart = SecondLookPart()
 
     def pixel_policy(self) -> PixelPolicy:
         """What to do with text in pixels."""
@@ -270,13 +278,14 @@ class Recipe(Part):
         table = self.split.table.table() if self.split.table else None
         splits = OfficialSplits(table, self.split.names, self.split.others)
         kept = p.unpaired_reports, p.unpaired_images
-        return IndexRules(pairing, p.frames, p.per_series, p.slices, *kept, files, splits)
+        looked = SecondLook(**self.deid.second_look.model_dump())
+        return IndexRules(pairing, p.frames, p.per_series, p.slices, *kept, files, splits, looked)
 
     def picture_rules(self) -> PictureRules:
         """How pixels are read, gated and kept."""
         i = self.image
         pixels = PixelRules(window=i.window, bits=i.bits, max_bytes=i.max_bytes, min_side=i.min_side)
-        return PictureRules(pixels, self.deid.pixel_policy(), i.format, i.quality, i.side, self.deid.ocr_sample)
+        return PictureRules(pixels, self.deid.pixel_policy(), i.format, i.quality, i.side)
 
     def report_rules(self) -> ReportRules:
         """Which text is kept."""

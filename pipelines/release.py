@@ -50,7 +50,7 @@ class ReleaseRecipe(Part):
             text=self.deid.text_rules(self.dates, self.cut),
             sections=self.sections,
             k_patients=self.deid.k_patients,
-            ocr_sample=self.deid.ocr_sample,
+            second_look=self.deid.second_look.share,
             max_bytes=self.max_bytes,
         )
 

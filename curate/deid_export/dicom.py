@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+from curate.deid.attest import SECOND_LOOK
 from curate.deid.header.clean import clean_header, identifying_values
 from curate.deid.header.iod import is_picture
 from curate.deid.pseudonym import Pseudonymizer
@@ -60,9 +61,10 @@ def _clean(file: DicomFile, rules: ReleaseRules, pseudo: Pseudonymizer) -> Outco
     found = set(dicom_findings(data, source, retain=rules.header.retain, preamble=_preamble(file)))
     if pixels is not None and (again := second_look(pixels, source, rules, pseudo)):
         found |= set(pixel_findings(again, identifying_values(source)))
+        actions[SECOND_LOOK] += not pixels.found.boxes
     if found:
-        return Outcome(kept_back(found), actions=actions, findings=tuple(sorted(found)))
-    return Outcome(None, data, ".dcm", dict(actions))
+        return Outcome(kept_back(found), actions=+actions, findings=tuple(sorted(found)))
+    return Outcome(None, data, ".dcm", dict(+actions))
 
 
 def _preamble(file: DicomFile) -> bytes:

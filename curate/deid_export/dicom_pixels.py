@@ -106,7 +106,7 @@ def is_written_on(source: Dataset) -> bool:
 
 def second_look(pixels: Pixels, source: Dataset, rules: ReleaseRules, pseudo: Pseudonymizer) -> list[np.ndarray]:
     """The frames, as shown, that the verifier should read: of blanked and written-on pictures, and of a sample."""
-    drawn = int(pseudo.key("ocr-sample", text(source, "SOPInstanceUID")), 16) / 2**128 < rules.ocr_sample
+    drawn = int(pseudo.key("second-look", text(source, "SOPInstanceUID")), 16) / 2**128 < rules.second_look
     if not pixels.looked or not (pixels.found.boxes or is_written_on(source) or drawn):
         return []
     count = pixels.frames.layout.frames

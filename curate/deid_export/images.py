@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from curate.deid.attest import SECOND_LOOK
 from curate.deid.pixels.gate import gate
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.verify.files import file_findings
@@ -58,10 +59,11 @@ def _clean(image: Opened, rules: ReleaseRules, pseudo: Pseudonymizer, phi: Seque
             return Outcome(gated.reason)
         actions["blank pixels"] += len(gated.regions) if gated.pixels is not stored else 0
         pages.append(gated.pixels)
-    read = actions["blank pixels"] > 0 or _sampled(image.data, rules.ocr_sample, pseudo)
-    seen = pixel_findings(pages, phi) if read and rules.pixels.burned_in != "trust" else ()
-    if seen:
-        return Outcome(kept_back(seen), findings=tuple(seen))
+    blanked = actions["blank pixels"] > 0
+    read = rules.pixels.burned_in != "trust" and (blanked or _sampled(image.data, rules.second_look, pseudo))
+    actions[SECOND_LOOK] += read and not blanked
+    if read and (seen := pixel_findings(pages, phi)):
+        return Outcome(kept_back(seen), actions=+actions, findings=tuple(seen))
     actions.update({"turn pixels": int(turned), "drop frames": image.left, "drop metadata": 1})
     written, suffix = _encode(image, pages, untouched=not actions["blank pixels"] and not turned)
     found = file_findings(written, suffix, phi)
@@ -71,10 +73,10 @@ def _clean(image: Opened, rules: ReleaseRules, pseudo: Pseudonymizer, phi: Seque
 
 
 def _sampled(data: bytes, share: float, pseudo: Pseudonymizer) -> bool:
-    """Is this one of those that OCR reads whatever the fast look said? Told by the content alone."""
+    """Is this one of those that the verifier reads whatever the gate said? Told by the content alone."""
     if share <= 0:
         return False
-    drawn = pseudo.digest("ocr-sample", hashlib.sha256(data).hexdigest())
+    drawn = pseudo.digest("second-look", hashlib.sha256(data).hexdigest())
     return int.from_bytes(drawn[:8], "big") < share * 2.0**64
 
 

@@ -12,8 +12,9 @@ from curate.deid.text.scrub import TextRules
 @dataclass(frozen=True)
 class ReleaseRules:
     """``sections`` keeps only those sections of a report (None: all of it). A word that the vocabulary does not know
-    stays where it is seen with at least ``k_patients`` patients. ``ocr_sample``: the part of the pictures cleared by
-    the fast look that OCR reads all the same, chosen by key. ``max_bytes`` bounds a decoded frame and an inflated file.
+    stays where it is seen with at least ``k_patients`` patients. ``second_look``: the share of the pictures that the
+    verifier reads whatever the gate said of them, chosen by key. ``max_bytes`` bounds a decoded frame and an inflated
+    file.
     """
 
     header: HeaderRules = field(default_factory=HeaderRules)
@@ -21,5 +22,5 @@ class ReleaseRules:
     text: TextRules = TextRules()
     sections: tuple[str, ...] | None = None
     k_patients: int = 8
-    ocr_sample: float = 0.0
+    second_look: float = 0.01
     max_bytes: int = 1 << 30

@@ -26,6 +26,7 @@ import pyarrow as pa
 from curate.dedup.exact import pixel_hash, text_hash
 from curate.dedup.image import thumb, thumb_hash
 from curate.dedup.text import minhash
+from curate.deid.attest import SECOND_LOOK
 from curate.deid.header.clean import attributes, identifying_values
 from curate.deid.pixels.gate import Gate, PixelPolicy, gate
 from curate.deid.replace.finish import Finished, finish
@@ -58,15 +59,13 @@ ATTRIBUTES = ("modality", "body_part", "view", "laterality", "sex", "age", "date
 @dataclass(frozen=True)
 class PictureRules:
     """What is kept of an image: ``format`` png is lossless; jpeg is a declared lossy encode at ``quality``;
-    ``side`` bounds the longer side in pixels (None keeps the original size). OCR reads the pictures in which something
-    was blanked once more, and of the others the part ``ocr_sample``, chosen by key."""
+    ``side`` bounds the longer side in pixels (None keeps the original size)."""
 
     pixels: PixelRules = PixelRules()
     policy: PixelPolicy = PixelPolicy()
     format: Literal["png", "jpeg"] = "png"
     quality: int = 95
     side: int | None = None
-    ocr_sample: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -129,7 +128,6 @@ _FOR_THE_VERIFIER = [
     pa.field("masked", pa.list_(pa.large_string())),  # where surrogates are written: the same texts with placeholders
     pa.field("people", pa.list_(pa.large_string())),  # of the header, as the verifier itself reads it
     pa.field("identifiers", pa.list_(pa.large_string())),
-    pa.field("reread", pa.bool_()),
 ]
 _INSIDE = pa.schema([*RECORD, *(f for f in INDEX if f.name not in RECORD.names), *_FOR_THE_VERIFIER])
 
@@ -201,8 +199,7 @@ class _Picture:
             "pixel_hash": pixel_hash(whole),
             "phash": thumb_hash(small),
             "thumb": small,
-            "actions": [("blank pixels", regions)] if regions else [],
-            "reread": bool(regions) or self._sampled(row["key"]),
+            "actions": self._actions(row, regions),
         }
         if picture.dataset is not None:
             made |= attributes(picture.dataset, self.secret.pseudonymizer(), row["patient_id"])
@@ -210,10 +207,16 @@ class _Picture:
             told = (value for header in headers for value in identifying_values(header))
             made["phi"] = list(dict.fromkeys([*(row["phi"] or []), *told]))
             read = [sought(carried(header), days=False) for header in headers]
-            made["people"], made["identifiers"] = (
-                list(dict.fromkeys(chain(*each))) for each in zip(*read, strict=True)
-            )
+            made["people"] = list(dict.fromkeys(chain(*(people for people, _ in read))))
+            made["identifiers"] = list(dict.fromkeys(chain(*(values for _, values in read))))
         return {**row, **made}
+
+    def _actions(self, row: dict[str, Any], regions: int) -> list[tuple[str, int]]:
+        """What was blanked; and of a picture in which nothing was, whether the verifier is to read it all the same."""
+        if regions:
+            return [("blank pixels", regions)]
+        looked = row["second_look"] and self.rules.policy.burned_in != "trust"
+        return [(SECOND_LOOK, 1)] if looked else []
 
     def _cleared(self, row: dict[str, Any]) -> tuple[Picture, Gate]:
         """One file's frame and what the gate left of it: every tile of a montage passes alone, at its own size."""
@@ -222,10 +225,6 @@ class _Picture:
         if gated.reason is not None:
             raise DropRecord(gated.reason)
         return picture, gated
-
-    def _sampled(self, key: str) -> bool:
-        """Is this picture one of those that OCR reads whatever the gate said?"""
-        return int(key[:8], 16) < self.rules.ocr_sample * 2**32
 
     def _load(self, row: dict[str, Any]) -> Picture:
         """The picture of the very file that was indexed: its report was chosen by what stood in its header.
@@ -380,7 +379,8 @@ class _Verify:
         found = findings([*(row["masked"] or written), *image], phi, sources, whole)
         if row["masked"]:
             found += findings(written, phi, whole=whole)
-        if row["reread"] and self.rules.policy.burned_in != "trust":
+        done = dict(row["actions"] or ())
+        if ("blank pixels" in done or SECOND_LOOK in done) and row["image"]:
             pixels = cv2.imdecode(np.frombuffer(row["image"], np.uint8), cv2.IMREAD_UNCHANGED)
             found += pixel_findings([np.asarray(pixels)], [*phi, *whole])
         return found

@@ -28,6 +28,7 @@ from curate.errors import SourceError
 from curate.ingest.files import FileRules, judge, with_path_keys
 from curate.ingest.rows import RecordRows, image_key, status_of
 from curate.ingest.scan import SCAN, read_scan
+from curate.ingest.second_look import SecondLook, with_second_look
 from curate.ingest.slices import choose_slices, middle_of_series
 from curate.ingest.splits import OfficialSplits, settle
 from curate.record import FATE, INDEX, Reason, conform, live
@@ -62,7 +63,7 @@ class IndexRules:
     DICOM series; ``slices``: how many 'key' and 'montage' take of either (`curate.ingest.slices`);
     ``unpaired_reports``: 'keep' makes a text-only record of a report without an image; ``unpaired_images``: 'keep'
     keeps an image without a report, to be captioned from its own header; ``files``: by image source, which files are
-    wanted and what their paths say; ``splits``: those of the source."""
+    wanted and what their paths say; ``splits``: those of the source; ``second_look``: the sample that is read again."""
 
     pair: PairRules = PairRules()
     frames: Literal["first", "middle", "all", "key", "montage"] = "middle"
@@ -72,6 +73,7 @@ class IndexRules:
     unpaired_images: Literal["drop", "keep"] = "drop"
     files: Mapping[str, FileRules] = field(default_factory=dict)
     splits: OfficialSplits = field(default_factory=OfficialSplits)
+    second_look: SecondLook = SecondLook()
 
 
 @dataclass(frozen=True)
@@ -188,7 +190,8 @@ class Matched:
         unused = rows.of_reports(self.reports.to_pylist())
         rows.splits.check_matched()
         table = settle(pa.concat_tables([*tables, pa.Table.from_pylist(unused, INDEX)]), rules.splits)
-        return table.take(pa.array(pl.Series(table["key"].to_pylist(), dtype=pl.String).arg_sort().to_numpy()))
+        table = table.take(pa.array(pl.Series(table["key"].to_pylist(), dtype=pl.String).arg_sort().to_numpy()))
+        return with_second_look(table, rules.second_look)
 
 
 def match(scans: Sequence[tuple[str, pa.Table]], reports: Sequence[Report], rules: IndexRules) -> Matched:

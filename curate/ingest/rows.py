@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _STEP = "index"
 _NAMED = ("patient_id", "patient_name", "accession", "study_uid", "series_uid", "sop_uid")
+_LAYOUT = ("modality", "device", "rows", "columns")
 _NOBODY = Report("")
 _OF_A_FILE = [f.name for f in TILE if f.name != "frame"]  # what a tile takes from its file's row
 
@@ -84,6 +85,7 @@ class RecordRows:
             "mtime_ns": file["mtime_ns"],
             "identity": file["identity"],
             "fault": file["fault"],
+            "layout": "\\".join(map(str, (file[name] for name in _LAYOUT))) if file["kind"] == "dicom" else "",
             "text": report.text if report else None,
             "undecoded": report.undecoded or None if report else None,
             "phi": _identities((*(file[n] for n in _NAMED if file[n]), *(file["path_ids"] or ()), *told.phi)),

@@ -39,7 +39,7 @@ class ImageSource:
     exclude: tuple[str, ...] = ()
 
 
-_VERSION = "3"  # of what a scanned chunk holds: another one is another chunk
+_VERSION = "4"  # of what a scanned chunk holds: another one is another chunk
 _HEADER = {f.name: pa.int64() if f.type in ("int", int) else pa.string() for f in fields(Header)}
 # a file name is bytes and need not be text: the path is kept as bytes, the relative one escaped
 _FOUND = {"path": pa.binary(), "relative": pa.string(), "size": pa.int64(), "mtime_ns": pa.int64()}

@@ -34,6 +34,7 @@ class Header:
     conversion: str = ""  # ConversionType of a secondary capture
     series: int = 0  # SeriesNumber
     series_description: str = ""
+    device: str = ""  # manufacturer and model
     position: int = 0  # along the slices' normal, micrometres; 0 where the header does not say
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import pydicom
 import pytest
 
-from curate.deid.pixels.gate import PixelPolicy
+from curate.deid.attest import SECOND_LOOK
+from curate.deid.pixels.gate import Gate, PixelPolicy
 from curate.deid.text.scrub import TextRules
 from curate.deid.vault import SecretSource
 from curate.ingest import chain
@@ -52,3 +54,19 @@ def test_the_rules_can_be_changed_without_the_header(tmp_path, secret_file):
     """A record without a DICOM header has no list of the verifier's own, and is judged all the same."""
     row = dict.fromkeys(chain._INSIDE.names) | {"key": "0" * 32, "text": "Seen with Mr. Quill.", "raw": "Mr. Quill"}
     assert _Verify(replace(RULES), TextRules())._judged(row)[2] is not None
+
+
+@pytest.mark.parametrize("drawn", [False, True])
+def test_text_that_the_gate_missed_is_read_in_the_sample(drawn, tmp_path, secret_file, monkeypatch):
+    pytest.importorskip("rapidocr")
+    pixels = gradient(256, 256, top=900)
+    if drawn:
+        cv2.putText(pixels, "YOUNG BROOK", (16, 120), cv2.FONT_HERSHEY_SIMPLEX, 0.9, 4000, 2, cv2.LINE_AA)
+    path = tmp_path / "a.dcm"
+    write(path, pixels, PatientName="Young^Brook", WindowCenter=2048, WindowWidth=4096)
+    monkeypatch.setattr(chain, "gate", lambda pixels, *_: Gate(pixels, ()))
+    row = row_of(path, "No fracture.") | {"second_look": True}
+    row = _Picture(PictureRules(), SecretSource(str(secret_file)))(row)
+    assert dict(row["actions"]) == {SECOND_LOOK: 1}
+    said, _, reason = _Verify(PictureRules(), TextRules())._judged({**row, "raw": None})
+    assert (said or []) == (["name", "pixel_text"] if drawn else []) and (reason is not None) == drawn

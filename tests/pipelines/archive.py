@@ -27,6 +27,7 @@ def recipe_for(archive: Path, out: Path, secret: Path, **changes: Any) -> Path:
         "images": [{"name": "archive", "path": str(archive / "dicom")}],
         "reports": [{"path": str(archive / "reports" / "reports.csv"), "columns": columns}],
         "image": {"side": 96},
+        "deid": {"second_look": {"share": 0.02, "least": 2}},
         "filters": {"dfn": {"epochs": 2, "batch": 8, "vocab": 512}, "text_quality": {}},
         "select": {"by": "dfn", "keep": 0.5},
         "split": {"val": 0.1, "test": 0.1},

@@ -1,7 +1,7 @@
 """The verifier of pixels: optical character recognition of frames that are about to be written.
 
-It uses rapidocr's detection and recognition together, on pictures that it prepares by itself; nothing is shared with
-`curate.deid.pixels`, which looks for text-like structure.
+It uses rapidocr's detection and recognition together (PP-OCRv6 small), on pictures that it prepares by itself; nothing
+is shared with `curate.deid.pixels`, which looks for text-like structure and asks another network (PP-OCRv4).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from curate.deid.verify.letters import letters
 
 Image8 = npt.NDArray[np.uint8]
 
-_SURE, _ENOUGH = 0.6, 3  # confidence of a line, and its letters and digits, from which it is text
+_SURE, _ENOUGH = 0.75, 3  # confidence of a line, and its letters and digits, from which it is text
 _LEAST_SIDE = 480  # px
 _UNSURE = 0.3  # enough where the line is like a known value
 _TILE, _OVERLAP = 1024, 96  # px; a line longer than the overlap is still read in part
@@ -41,15 +41,20 @@ bpm dr map wf low med high dia sys
 _MARKS = frozenset(_MARK_WORDS.split())
 
 
+def reads_pixels() -> bool:
+    """Whether the optional package is there that reads (``pip install radsift[ocr]``)."""
+    return find_spec("rapidocr") is not None
+
+
 def pixel_findings(frames: Sequence[np.ndarray], phi: Sequence[str]) -> tuple[Finding, ...]:
     """PIXEL_TEXT where text is read in any of ``frames``, and the kind of a value of ``phi`` that it is like.
 
     ``frames``: [H, W] of any integer or float dtype, or [H, W, 3 or 4] of uint8 or uint16, at native resolution. A line
-    is text where it was recognised with a confidence of 0.6 and more and has three letters or digits and more, unless
+    is text where it was recognised with a confidence of 0.75 and more and has three letters or digits and more, unless
     all its words are marks of side, view, position, scale or technique ("L", "AP", "PORTABLE", "10 cm"); with less
     confidence where it is like a known value. () where rapidocr is not installed.
     """
-    if find_spec("rapidocr_onnxruntime") is None:
+    if not reads_pixels():
         return ()
     sought = _sought(phi)
     found: list[Finding] = []
@@ -106,10 +111,9 @@ def _lines(frame: np.ndarray) -> Iterator[tuple[str, float]]:
         for tile in _tiles(view):
             turns = [tile, np.asarray(cv2.rotate(tile, cv2.ROTATE_90_CLOCKWISE), np.uint8)]
             for turned in turns[: 2 if n == 0 else 1]:  # what is upside down the engine turns by itself
-                read, _ = _engine()(cv2.cvtColor(turned, cv2.COLOR_GRAY2BGR))
-                for _, text, confidence in read or ():
-                    if float(confidence) >= _UNSURE:
-                        yield str(text), float(confidence)
+                read = _engine()(cv2.cvtColor(turned, cv2.COLOR_GRAY2BGR))
+                for text, confidence in zip(read.txts or (), read.scores or (), strict=True):
+                    yield str(text), float(confidence)
 
 
 def _views(frame: np.ndarray) -> Iterator[Image8]:
@@ -144,7 +148,9 @@ def _tiles(view: Image8) -> Iterator[Image8]:
 
 @cache
 def _engine() -> Any:  # an untyped optional package
-    from rapidocr_onnxruntime import RapidOCR
+    from rapidocr import RapidOCR
 
     # the workers are the threads; enlarging small pictures more than this costs much and reads no more
-    return RapidOCR(intra_op_num_threads=1, inter_op_num_threads=1, det_limit_side_len=_LEAST_SIDE)
+    threads = {f"EngineConfig.onnxruntime.{which}_op_num_threads": 1 for which in ("intra", "inter")}
+    size = {"Det.limit_side_len": _LEAST_SIDE, "Det.limit_type": "min"}
+    return RapidOCR(params=threads | size | {"Global.text_score": _UNSURE, "Global.log_level": "critical"})

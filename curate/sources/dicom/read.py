@@ -42,6 +42,8 @@ _HEADER_KEYWORDS = (
     "SOPInstanceUID",
     "StudyDate",
     "Modality",
+    "Manufacturer",
+    "ManufacturerModelName",
     "AccessionNumber",
     "PatientName",
     "PatientID",
@@ -98,6 +100,7 @@ def read_header(path: Path) -> Header:
             series=integer(dataset, "SeriesNumber", 0),
             series_description=text(dataset, "SeriesDescription"),
             position=_position(dataset),
+            device="\\".join(text(dataset, name) for name in ("Manufacturer", "ManufacturerModelName")),
         )
 
 

@@ -156,12 +156,12 @@ def drawn(text: str, turned: bool = False, value: int = 255) -> np.ndarray:
 
 
 def test_painting_switched_off_is_noticed():
-    pytest.importorskip("rapidocr_onnxruntime")
+    pytest.importorskip("rapidocr")
     assert Finding.PIXEL_TEXT in pixel_findings([drawn("SMITH JOHN")], [])
     assert Finding.NAME in pixel_findings([drawn("SMITH JOHN", value=0).astype(np.uint16) * 16], ["SMITH^JOHN"])
     assert Finding.PIXEL_TEXT in pixel_findings([drawn("MRN 4471203", turned=True)], [])
 
 
 def test_marks_of_side_and_view_are_harmless():
-    pytest.importorskip("rapidocr_onnxruntime")
+    pytest.importorskip("rapidocr")
     assert pixel_findings([drawn("L  AP"), np.full((64, 64), 7, np.uint8)], ["SMITH^JOHN"]) == ()
