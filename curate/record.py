@@ -71,6 +71,7 @@ class Reason(StrEnum):
     # -- ingest: de-identification; what cannot be proven clean is quarantined
     BURNED_IN = "quarantine_burned_in_text"
     PIXELS_UNPROVEN = "quarantine_pixels_unproven"
+    TOO_MUCH_PAINTED = "quarantine_too_much_painted"  # to blank its text would take more than the recipe allows
     PHI_IN_OUTPUT = "quarantine_verify_failed"
     UNPROVABLE = "quarantine_unprovable"  # nothing was found, and nothing could be: a script that is not searched
     TEXT_UNPROVEN = "quarantine_text_unproven"  # no prose: encoded bytes, in which nothing is found
@@ -201,6 +202,8 @@ RECORD = pa.schema(
         pa.field("clean", pa.bool_()),
         pa.field("official_split", pa.string()),  # train | val | test where the source has its own; null: by patient
         pa.field("frames", pa.list_(pa.int32())),  # of a montage, which pictures of the series (from 1), in grid order
+        pa.field("painted", pa.list_(pa.list_(pa.int32()))),  # [x, y, width, height] in px of `image`: no picture there
+        pa.field("painted_share", pa.float32()),  # of the picture's pixels, 0 to 1
         pa.field("pixel_hash", pa.string()),  # 32 hex over shape, dtype and pixels
         pa.field("phash", pa.uint64()),  # 64-bit perceptual hash
         pa.field("thumb", pa.binary()),  # 32 x 32 uint8 grey, row-major: confirms a near duplicate

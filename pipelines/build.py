@@ -89,7 +89,7 @@ class Pipeline:
         sealed = str(self.sealed_index)
         stages = ingest_stages(r.picture_rules(), r.report_rules(), self.secret, sealed)
         task = IngestTask(sealed, stages, self.secret)
-        return Step("ingest", task, self.partitions, config, [self.index.hash], version=5)
+        return Step("ingest", task, self.partitions, config, [self.index.hash], version=6)
 
     @cached_property
     def evaluation(self) -> Step | None:
@@ -174,7 +174,7 @@ class Pipeline:
         shards = len(plan_shards(read_parts(folder), per_shard)) if load_manifest(folder) else 0
         task = ExportTask(str(self.ingest.folder(self.run)), str(folder), str(self.shards), per_shard, self.texts)
         inputs = [self.ingest.hash, self.select.hash]  # that of select covers the texts
-        return Step("export", task, shards, {"records_per_shard": per_shard}, inputs, version=2)
+        return Step("export", task, shards, {"records_per_shard": per_shard}, inputs, version=3)
 
     @property
     def pairing(self) -> Pairing:

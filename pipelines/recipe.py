@@ -96,7 +96,9 @@ class Deid(Part):
     neither medicine nor English knows, unless at least ``k_patients`` patients share them, and what is as likely a
     name as ``name_threshold`` says; a report in a language that is not of ``languages`` is withheld. So is one of whose
     words a share larger than ``max_masked`` was masked. ``replace``: what was masked stays as placeholders, or others
-    stand in their place: names, numbers, places and days of the same form, none of them real."""
+    stand in their place: names, numbers, places and days of the same form, none of them real. A picture is withheld
+    where blanking its text would paint more than ``max_painted_text`` times the text's area, or more than
+    ``max_painted_anatomy`` of what is not ground."""
 
     burned_in: Literal["blank", "quarantine", "trust"] = "blank"
     max_shift_days: Annotated[int, Field(ge=1, le=3650)] = 3650
@@ -108,10 +110,13 @@ class Deid(Part):
     languages: Annotated[tuple[Literal["en", "de", "es", "fr", "it", "nl", "pt"], ...], Field(min_length=1)] = ("en",)
     name_threshold: Annotated[float, Field(gt=0, lt=1)] = TextRules().name_threshold
     second_look: SecondLookPart = SecondLookPart()
+    max_painted_text: Annotated[float, Field(ge=1)] = PixelPolicy().max_painted_text
+    max_painted_anatomy: Fraction = PixelPolicy().max_painted_anatomy
 
     def pixel_policy(self) -> PixelPolicy:
         """What to do with text in pixels."""
-        return PixelPolicy(self.burned_in)
+        limits = self.max_painted_text, self.max_painted_anatomy
+        return PixelPolicy(self.burned_in, True, *limits)
 
     def text_rules(self, dates: Literal["mask", "shift"], cut: tuple[Cut, ...] = ()) -> TextRules:
         """How report text is scrubbed, and which of its sentences go."""
@@ -124,6 +129,9 @@ class Deid(Part):
         said = []
         if self.burned_in == "trust":
             said.append("deid.burned_in: trust - pixels are not checked for burned-in text; for public data only")
+        if self.max_painted_anatomy > PixelPolicy().max_painted_anatomy:
+            share = f"{self.max_painted_anatomy:g}"
+            said.append(f"deid.max_painted_anatomy: {share} - pictures may be kept that lost so much of their anatomy")
         if not self.vocabulary:
             said.append("deid.vocabulary: false - a name that no cue gives away stays in report text")
         if self.replace == "surrogates":

@@ -18,10 +18,10 @@ from tests.pipelines.archive import make_archive, recipe_for
 _LIBRARIES = """
 import sys, time
 from curate.engine import Resources, start_engine
-from curate.deid.pixels import ocr
-if ocr.available():
+from curate.deid.pixels import text_detector
+if text_detector.available():
     import numpy
-    ocr.detected(numpy.zeros((64, 64), numpy.uint8))
+    text_detector.detected(numpy.zeros((64, 64), numpy.uint8))
     time.sleep(2)  # its telemetry begins in a thread
 engine = start_engine(Resources(kind="ray", workers=1))
 assert list(engine.map(abs, [-3])) == [(-3, 3)]

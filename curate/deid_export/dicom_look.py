@@ -9,7 +9,9 @@ import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.pixels.processing import convert_color_space
 
-from curate.deid.pixels.gate import PixelPolicy, gate, painted
+from curate.deid.pixels.boxes import Box
+from curate.deid.pixels.gate import PixelPolicy, gate, painted, too_much_painted
+from curate.deid.pixels.known_regions import written_regions
 from curate.deid_export.dicom_frames import Frames, WritableFrames
 from curate.deid_export.dicom_native import NativeFrames
 from curate.deid_export.dicom_tables import drop_palette, set_palette
@@ -19,7 +21,6 @@ from curate.sources.dicom.file import text
 from curate.sources.dicom.palette import Palette
 from curate.sources.third_party import call_third_party
 
-Box = tuple[int, int, int, int]
 _ROUNDS = 3  # looks at a frame blanked in index or YBR space before it is given up
 # Objects whose pixels a program computes and no screen is captured into: labels, probabilities, dose (PS3.3 A.51,
 # A.75, A.18.3). What looks like text in them is a row of vertebrae, and blanking would change the numbers.
@@ -62,6 +63,12 @@ def look(frames: Frames, source: Dataset, policy: PixelPolicy, palette: Palette 
         if new:
             boxes, kept = (*boxes, *new), result
             shown = _untold(shown)
+    if boxes and frames.layout.frames > 1:  # each frame may be within bounds, and all that they add up to is not
+        last = painted(frames.stored(frames.layout.frames - 1), boxes, indices=palette is not None)
+        known = written_regions(source, (last.shape[0], last.shape[1]))
+        told = [box for box in boxes if box not in known]
+        if too_much_painted(next(seen(last, frames, palette)), told, policy):
+            raise DropRecord(Reason.TOO_MUCH_PAINTED)
     return Look(boxes, kept if frames.layout.frames == 1 else None)
 
 

@@ -59,6 +59,8 @@ JSON_FIELDS = (
     "age",
     "date",
     "frames",
+    "painted",
+    "painted_share",
 )
 _FIELDS = ("key", *JSON_FIELDS, "text", "pixel_hash", "phash", "text_hash")
 INDEX = pa.schema([*(RECORD.field(n) for n in _FIELDS), *(SELECTION.field(n) for n in ("split", "score", "weight")),

@@ -28,6 +28,7 @@ from curate.dedup.image import thumb, thumb_hash
 from curate.dedup.text import minhash
 from curate.deid.attest import SECOND_LOOK
 from curate.deid.header.clean import attributes, identifying_values
+from curate.deid.pixels.boxes import area, moved
 from curate.deid.pixels.gate import Gate, PixelPolicy, gate
 from curate.deid.replace.finish import Finished, finish
 from curate.deid.replace.masked import WORDS, WORDS_MASKED, masked_words, require_words_left
@@ -46,7 +47,7 @@ from curate.ingest.index import read_index, read_shared_words, read_taken_names
 from curate.record import INDEX, RECORD, Reason, conform, drop_each, without_payload
 from curate.sources.dicom.read import Picture, PixelRules, identity_of, load_dicom
 from curate.sources.faults import check_present, out_of_reach
-from curate.sources.grid import compose
+from curate.sources.grid import compose, tile_places
 from curate.sources.images.read import encode_jpeg, encode_png, load_image, resize
 from curate.sources.reports.letterhead import caption_sections
 from curate.sources.reports.section import parse_sections, wanted_text
@@ -185,7 +186,6 @@ class _Picture:
         shown = [self._cleared({**row, **tile}) for tile in row["tiles"] or [row]]
         picture = shown[len(shown) // 2][0]  # of a montage, the one whose header speaks for it
         whole = compose([gated.pixels for _, gated in shown])
-        regions = sum(len(gated.regions) for _, gated in shown)
         pixels = whole if self.rules.side is None else resize(whole, self.rules.side)
         small = thumb(pixels)
         jpeg = self.rules.format == "jpeg"
@@ -199,7 +199,8 @@ class _Picture:
             "pixel_hash": pixel_hash(whole),
             "phash": thumb_hash(small),
             "thumb": small,
-            "actions": self._actions(row, regions),
+            **_painted(shown, whole.shape, pixels.shape),
+            "actions": self._actions(row, sum(len(gated.regions) for _, gated in shown)),
         }
         if picture.dataset is not None:
             made |= attributes(picture.dataset, self.secret.pseudonymizer(), row["patient_id"])
@@ -249,6 +250,18 @@ class _Picture:
         if picture.dataset is not None and "\\".join(identity_of(picture.dataset)) != row["identity"]:
             raise DropRecord(Reason.CHANGED)
         return picture
+
+
+def _painted(shown: Sequence[tuple[Picture, Gate]], whole: Sequence[int], written: Sequence[int]) -> dict[str, Any]:
+    """Where text was painted over, in pixels of the written image of shape ``written``; ``whole``: before resizing."""
+    places = tile_places([gated.pixels.shape for _, gated in shown])
+    pairs = zip(shown, places, strict=True)
+    boxes = [moved(box, gated.pixels.shape, place) for (_, gated), place in pairs for box in gated.regions]
+    boxes = [moved(box, whole, (0, 0, written[1], written[0])) for box in boxes]
+    return {
+        "painted": [list(box) for box in boxes],
+        "painted_share": area(boxes, written) / (written[0] * written[1]),
+    }
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pydicom
 import pytest
 
@@ -61,10 +62,11 @@ def test_text_that_the_gate_missed_is_read_in_the_sample(drawn, tmp_path, secret
     pytest.importorskip("rapidocr")
     pixels = gradient(256, 256, top=900)
     if drawn:
-        cv2.putText(pixels, "YOUNG BROOK", (16, 120), cv2.FONT_HERSHEY_SIMPLEX, 0.9, 4000, 2, cv2.LINE_AA)
+        strokes = cv2.putText(np.zeros((256, 256), np.uint8), "YOUNG BROOK", (16, 120), 0, 0.9, 255, 2, cv2.LINE_AA)
+        pixels = np.maximum(pixels, strokes.astype(np.uint16) * 15)
     path = tmp_path / "a.dcm"
     write(path, pixels, PatientName="Young^Brook", WindowCenter=2048, WindowWidth=4096)
-    monkeypatch.setattr(chain, "gate", lambda pixels, *_: Gate(pixels, ()))
+    monkeypatch.setattr(chain, "gate", lambda pixels, *_: Gate(pixels, None, ()))
     row = row_of(path, "No fracture.") | {"second_look": True}
     row = _Picture(PictureRules(), SecretSource(str(secret_file)))(row)
     assert dict(row["actions"]) == {SECOND_LOOK: 1}

@@ -1,14 +1,14 @@
 """The gate every picture passes: no text-like structure in it, or it is blanked or kept back.
 
 BurnedInAnnotation = NO is not believed, YES is. What is known to hold annotation, by machine or by ultrasound metadata
-(`curate.deid.pixels.regions`), is blanked; the rest is looked at (`curate.deid.pixels.suspects`): a fast look clears
-plain pictures, text detection by the optional OCR engine confirms or clears what that suspects. Found text is blanked
-and looked for again; a picture that still shows text is quarantined.
+(`curate.deid.pixels.known_regions`), is blanked; the rest is looked at (`curate.deid.pixels.found_text`). Found text is
+blanked, each line by a tight box, and looked for again; a picture that still shows text is quarantined, and so is one
+that lost more of its anatomy, or more than its text, than the policy allows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -16,16 +16,16 @@ from typing import Literal
 import numpy as np
 from pydicom.dataset import Dataset
 
-from curate.deid.pixels import ocr
-from curate.deid.pixels.paint import merged, painted, within
-from curate.deid.pixels.palette import coloured, is_palette
-from curate.deid.pixels.regions import written_in, written_regions
-from curate.deid.pixels.row import Box
-from curate.deid.pixels.suspects import suspects
+from curate.deid.pixels import text_detector
+from curate.deid.pixels.boxes import Box, area, joined, within
+from curate.deid.pixels.found_text import found_text
+from curate.deid.pixels.intensity_views import coloured, is_palette, views
+from curate.deid.pixels.known_regions import written_in, written_regions
+from curate.deid.pixels.paint import painted, share_of_anatomy, with_margin
 from curate.deid.quiet import UNPARSEABLE, quiet
 from curate.record import Reason
 
-__all__ = ["Gate", "PixelPolicy", "gate", "gate_frames", "ocr_available", "painted"]
+__all__ = ["Gate", "PixelPolicy", "gate", "gate_frames", "ocr_available", "painted", "too_much_painted"]
 
 _ROUNDS = 3  # looks at a blanked picture before it is given up
 # Modalities whose pictures are written on by habit, so that a fast look alone proves nothing.
@@ -37,20 +37,27 @@ class PixelPolicy:
     """What to do with text in pixels: blank it and look again, quarantine the picture, or trust the source.
 
     "blank" needs an OCR engine to look again with; without one, what the fast look finds is quarantined and only the
-    regions known to hold annotation are blanked. ``engine`` False does as if there were none.
+    regions known to hold annotation are blanked. ``engine`` False does as if there were none. A picture is kept back
+    where more than ``max_painted_text`` times the area of the text found was painted, or more than the part
+    ``max_painted_anatomy`` of the anatomy (`curate.deid.pixels.paint.share_of_anatomy`).
     """
 
     burned_in: Literal["blank", "quarantine", "trust"] = "blank"
     engine: bool = True
+    max_painted_text: float = 3.0
+    max_painted_anatomy: float = 0.05
 
 
 @dataclass(frozen=True)
 class Gate:
-    """The pixels to go on with, why they may not (None: cleared), and the boxes (x, y, width, height) found."""
+    """The pixels to go on with, why they may not (None: cleared), and the boxes (x, y, width, height) of text.
+
+    Where pixels were painted, ``regions`` are exactly what was, within the picture.
+    """
 
     pixels: np.ndarray
     reason: Reason | None
-    regions: tuple[tuple[int, int, int, int], ...]
+    regions: tuple[Box, ...]
 
 
 def gate(pixels: np.ndarray, header: Dataset | None, policy: PixelPolicy) -> Gate:
@@ -59,9 +66,10 @@ def gate(pixels: np.ndarray, header: Dataset | None, policy: PixelPolicy) -> Gat
     ``pixels``: one frame at its native resolution, [H, W] or [H, W, 3], any integer or float dtype; indices of a
     palette where ``header`` (the source's) says PALETTE COLOR. Reason.BURNED_IN where text-like structure is left,
     Reason.PIXELS_UNPROVEN where none is seen but the header says there is, or the modality is one that is written on,
-    and neither an OCR engine nor a rule is there to tell. Policy "quarantine" blanks nothing and stops looking at the
-    first text found, so its ``regions`` may not be all there are; "blank" names them all. Policy "trust" returns
-    everything untouched and looks at nothing; the caller must say so. Raises ValueError for another shape.
+    and neither an OCR engine nor a rule is there to tell, Reason.TOO_MUCH_PAINTED where what was found leaves too
+    little. Policy "quarantine" blanks nothing and stops looking at the first text found, so its ``regions`` may not be
+    all there are; "blank" names them all. Policy "trust" returns everything untouched and looks at nothing; the caller
+    must say so. Raises ValueError for another shape.
     """
     if not (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] in (3, 4))):
         raise ValueError(f"one frame of shape [H, W] or [H, W, 3] expected, not {pixels.ndim} dimensions")
@@ -70,24 +78,38 @@ def gate(pixels: np.ndarray, header: Dataset | None, policy: PixelPolicy) -> Gat
     blank, expected = policy.burned_in == "blank", _expected(header)
     known = written_regions(header, (pixels.shape[0], pixels.shape[1]))
     written: list[Box] = []
+    paint = partial(painted, indices=_indices(pixels, header))
     if blank and known:
         written = written_in(pixels, known)
-        pixels = painted(pixels, written, indices=_indices(pixels, header), margin=0)
+        pixels = paint(pixels, written)
     engine = policy.engine and ocr_available()
     look = partial(_look, header=header, insist=expected is not None, engine=engine)
-    found = look(pixels, first=not blank)
-    seen = list(found)
+    source, tight = pixels, look(pixels, first=not blank)
+    left, boxes = tight, _to_paint(tight, pixels.shape)
     for _ in range(_ROUNDS if blank and engine else 0):
-        if not found:
+        if not left:
             break
-        pixels = painted(pixels, found, indices=_indices(pixels, header))
-        found = look(pixels)
-        seen += [box for box in found if box not in seen]
-    regions = tuple(written + seen)
-    if found:
+        pixels = paint(source, boxes)
+        left = look(pixels)
+        tight = [*tight, *left]
+        boxes = _to_paint(tight, pixels.shape)
+    regions = (*written, *boxes)
+    if left:
         return Gate(pixels, Reason.BURNED_IN, regions)
+    if boxes and blank and too_much_painted(_shown(pixels, header), boxes, policy, tight):
+        return Gate(pixels, Reason.TOO_MUCH_PAINTED, regions)
     proven = _proven(expected, bool(regions), ruled=blank and bool(known), engine=engine)
     return Gate(pixels, None if proven else Reason.PIXELS_UNPROVEN, regions)
+
+
+def too_much_painted(
+    pixels: np.ndarray, boxes: Sequence[Box], policy: PixelPolicy, text: Sequence[Box] | None = None
+) -> bool:
+    """Whether ``boxes``, painted in ``pixels`` (shown: grey or colours), are more than the policy allows of the area
+    of the ``text`` they were painted for (None: not asked), or of the anatomy."""
+    if text is not None and area(boxes, pixels.shape) > policy.max_painted_text * max(area(text, pixels.shape), 1):
+        return True
+    return share_of_anatomy(next(views(pixels)), boxes) > policy.max_painted_anatomy
 
 
 def gate_frames(frames: Iterable[np.ndarray], header: Dataset | None, policy: PixelPolicy) -> Iterator[Gate]:
@@ -101,15 +123,15 @@ def gate_frames(frames: Iterable[np.ndarray], header: Dataset | None, policy: Pi
         if still:
             frame = painted(frame, still, indices=_indices(frame, header))
         result = gate(frame, header, policy)
-        yield Gate(result.pixels, result.reason, (*still, *(b for b in result.regions if b not in still)))
+        still = joined([*still, *result.regions])
+        yield Gate(result.pixels, result.reason, tuple(still))
         if result.reason is not None:
             return
-        still = merged([*still, *result.regions])
 
 
 def ocr_available() -> bool:
     """Whether the optional text detection (``pip install radsift[ocr]``) is there to confirm or clear suspicions."""
-    return ocr.available()
+    return text_detector.available()
 
 
 def _proven(expected: Literal["header", "modality"] | None, seen: bool, ruled: bool, engine: bool) -> bool:
@@ -147,7 +169,15 @@ def _indices(pixels: np.ndarray, header: Dataset | None) -> bool:
     return pixels.ndim == 2 and is_palette(header)
 
 
+def _shown(pixels: np.ndarray, header: Dataset | None) -> np.ndarray:
+    return coloured(pixels, header) if header is not None and _indices(pixels, header) else pixels
+
+
 def _look(pixels: np.ndarray, header: Dataset | None, *, insist: bool, engine: bool, first: bool = False) -> list[Box]:
-    shown = coloured(pixels, header) if header is not None and _indices(pixels, header) else pixels
-    boxes = suspects(shown, engine=engine, insist=insist, first=first)
-    return merged(within(box, shown.shape) for box in boxes)
+    """Tight boxes of the text in a picture, within it."""
+    found = found_text(_shown(pixels, header), engine=engine, insist=insist, first=first)
+    return joined(within(box, pixels.shape) for text in found for box in text.boxes())
+
+
+def _to_paint(tight: Sequence[Box], shape: Sequence[int]) -> list[Box]:
+    return joined(within(with_margin(box), shape) for box in tight)

@@ -6,6 +6,7 @@ is shared with `curate.deid.pixels`, which looks for text-like structure and ask
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
@@ -153,4 +154,5 @@ def _engine() -> Any:  # an untyped optional package
     # the workers are the threads; enlarging small pictures more than this costs much and reads no more
     threads = {f"EngineConfig.onnxruntime.{which}_op_num_threads": 1 for which in ("intra", "inter")}
     size = {"Det.limit_side_len": _LEAST_SIDE, "Det.limit_type": "min"}
-    return RapidOCR(params=threads | size | {"Global.text_score": _UNSURE, "Global.log_level": "critical"})
+    logging.getLogger("RapidOCR").disabled = True  # what it would say of a picture is no business of a log
+    return RapidOCR(params=threads | size | {"Global.text_score": _UNSURE})

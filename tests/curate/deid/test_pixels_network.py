@@ -7,11 +7,11 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate.deid.pixels.look import rows
-from curate.deid.pixels.network import HEIGHT, WIDTH, log_odds, windows
-from curate.deid.pixels.row import Row
-from curate.deid.pixels.suspects import suspects
-from curate.deid.pixels.views import views
+from curate.deid.pixels.candidate_features import Row
+from curate.deid.pixels.candidate_network import HEIGHT, WIDTH, log_odds, windows
+from curate.deid.pixels.found_text import found_text
+from curate.deid.pixels.intensity_views import views
+from curate.deid.pixels.text_candidates import rows
 
 
 def written(text: str, size: float = 0.6) -> np.ndarray:
@@ -36,8 +36,8 @@ def test_text_is_likelier_than_anatomy_of_the_same_traits() -> None:
 
 
 def test_without_an_engine_text_is_suspected_and_eyes_are_not() -> None:
-    assert suspects(written("SMITH 47"), engine=False)
-    assert not suspects(eyes(), engine=False)
+    assert found_text(written("SMITH 47"), engine=False)
+    assert not found_text(eyes(), engine=False)
 
 
 def test_rows_are_judged_each_by_itself() -> None:

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
+from curate.deid.pixels.boxes import merged, outside
 from curate.deid.pixels.gate import PixelPolicy, gate, gate_frames, ocr_available
-from curate.deid.pixels.paint import merged, outside, painted
-from curate.deid.pixels.palette import coloured
-from curate.deid.pixels.regions import rules, written_in, written_regions
+from curate.deid.pixels.intensity_views import coloured
+from curate.deid.pixels.known_regions import rules, written_in, written_regions
+from curate.deid.pixels.paint import painted
 from curate.record import Reason
 from tests.curate.deid.test_pixels import anatomy, header, write
 

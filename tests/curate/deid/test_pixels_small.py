@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
+from curate.deid.pixels.found_text import found_text
 from curate.deid.pixels.gate import PixelPolicy, gate, ocr_available
-from curate.deid.pixels.look import rows
-from curate.deid.pixels.suspects import suspects
+from curate.deid.pixels.text_candidates import rows
 from curate.record import Reason
 from tests.curate.deid.test_pixels import FAST, anatomy
 
@@ -57,4 +57,4 @@ def test_faint_text_on_the_air_beside_a_grainy_body_is_seen():
     written = drawn(picture, "02/10/1933", (8, 100), 11, 40)
     assert not any(covered((row.box,), (20, 106)) for row in rows(written))
     assert any(covered((row.box,), (20, 106)) for row in rows(written, eager=True))
-    assert covered(tuple(suspects(written, engine=True)), (20, 106))
+    assert covered(tuple(text.box for text in found_text(written, engine=True)), (20, 106))

@@ -1,16 +1,20 @@
 """What a row of glyph-like marks looks like, and how much that is what drawn text looks like.
 
 Drawn text is what anatomy is not: thin strokes of one tone with sharp edges, in pieces of like height that stand on one
-line, evenly close. Each trait is weak alone, so a row's traits are weighed together (logistic regression; the weights
-come from ``benchmarks/burned_in.py --fit``). A row holds few and small pieces, for which plain Python on sorted lists
-costs a tenth of array functions.
+line, evenly close. Each trait is weak alone, so a row's traits are weighed together: logistic regression on them and
+their squares, by weights of its own for one piece, two and more, since what tells text from anatomy differs there.
+``python -m benchmarks.burned_in.fit`` writes the weights to ``data/candidate_features.json``. A row holds few and
+small pieces, for which plain Python on sorted lists costs a tenth of array functions.
 """
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 from itertools import pairwise
 from typing import Any
 
@@ -18,68 +22,19 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-Image8 = npt.NDArray[np.uint8]
-Box = tuple[int, int, int, int]  # x, y, width, height in pixels
+from curate.deid.pixels.boxes import Box, Image8
+
+WEIGHTS = "candidate_features.json"
 
 _MEASURED = 10  # pieces of a row whose pixels are looked at: a row's traits are medians
 
-# Traits in the order of `Row.traits`: mean and deviation they are scaled by, weight, weight of the square. A row of two
-# pieces is judged by weights of its own: what tells text from anatomy there is how the pieces are drawn.
-_ROW = np.array(
-    [
-        (5.7744, 2.8755, 1.4156, -0.4261),
-        (2.6626, 0.4791, -0.1878, 0.2966),
-        (1.3772, 0.5325, 0.6985, -0.2364),
-        (3.9429, 0.7324, -1.1437, -0.3260),
-        (0.0799, 0.0988, -0.3128, 0.0776),
-        (0.0255, 0.0541, -0.6311, 0.0034),
-        (0.0545, 0.0981, -0.7670, 0.1552),
-        (0.9253, 0.1486, 1.2765, -0.3869),
-        (0.4524, 0.1924, -1.7839, 0.2330),
-        (0.0564, 0.0623, 0.1569, -0.1024),
-        (0.7086, 0.1647, 2.1716, -0.0932),
-        (0.4804, 0.2806, 2.2537, -0.5503),
-        (0.2246, 0.2307, -0.3962, 0.1064),
-        (0.4945, 0.1199, 0.3470, -0.2041),
-    ]
-)
-_ROW_BIAS = 4.4658
-_PAIR = np.array(
-    [
-        (2.0000, 1.0000, 0.0000, 0.0000),
-        (2.4137, 0.4339, 0.6080, 0.1061),
-        (0.4199, 0.2397, 0.2535, -0.2970),
-        (3.5306, 0.6206, -0.7865, -0.3636),
-        (0.1381, 0.0735, -0.1087, 0.3022),
-        (0.0380, 0.0338, -0.7178, 0.3848),
-        (0.1210, 0.1732, -1.2670, -0.0162),
-        (0.8149, 0.2354, 2.5391, -0.6167),
-        (0.6003, 0.2020, -0.7738, 0.0869),
-        (0.1008, 0.0812, -0.2136, -0.0102),
-        (0.6351, 0.1566, 2.2704, -0.1223),
-        (0.2672, 0.1886, 2.2729, -0.1454),
-        (0.0000, 1.0000, 0.0000, 0.0000),
-        (0.4990, 0.1254, -0.1497, -0.0622),
-    ]
-)
-_PAIR_BIAS = -5.5811
-_LONE = np.array(
-    [
-        (2.1710, 0.4367, -0.1245, -0.2199),
-        (0.4652, 0.3721, 0.6504, -0.2513),
-        (3.5502, 0.5853, -0.8813, -0.2868),
-        (0.1823, 0.1256, -0.9839, 0.2830),
-        (1.0585, 0.2487, 0.1124, -0.2090),
-        (0.5872, 0.2443, -2.6086, 0.4653),
-        (0.5453, 0.1677, 2.4238, 0.1297),
-        (0.3966, 0.2384, 2.0040, -0.2379),
-        (0.4440, 0.1455, 0.9795, -0.2277),
-        (1.0733, 0.5370, 1.6134, -0.3272),
-        (1.7492, 1.2256, 0.9626, 0.0881),
-    ]
-)
-_LONE_BIAS = -1.3166
-_MODELS = {1: (_LONE, _LONE_BIAS), 2: (_PAIR, _PAIR_BIAS)}
+
+@cache
+def _weights() -> list[tuple[npt.NDArray[np.float64], float]]:
+    """For one piece, two and more: float64[4, traits] (mean and deviation a trait of `Row.traits` is scaled by, its
+    weight, that of its square) and the bias."""
+    told = json.loads((files("curate.deid.pixels") / "data" / WEIGHTS).read_text("utf-8"))
+    return [(np.array(told[kind]["traits"]).T, float(told[kind]["bias"])) for kind in ("one", "two", "more")]
 
 
 @dataclass(frozen=True)
@@ -123,8 +78,8 @@ class Row:
     @property
     def score(self) -> float:
         """Log-odds that this is a line of text, by the fitted weights."""
-        model, bias = _MODELS.get(self.count, (_ROW, _ROW_BIAS))
-        mean, deviation, weight, square = model.T
+        model, bias = _weights()[min(self.count, 3) - 1]
+        mean, deviation, weight, square = model
         z = np.clip((np.array(self.traits) - mean) / deviation, -4, 4)
         return float(bias + z @ weight + (z * z) @ square)
 

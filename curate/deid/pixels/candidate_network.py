@@ -1,9 +1,9 @@
 """A small network that looks at a row's pixels: does this look drawn by a typesetter, or by nature?
 
-The traits of a row (`curate.deid.pixels.row`) are a dozen numbers; two eyeballs side by side have those of a word of
-two letters. So what is seen around the row is shown, at one size and one contrast, to three layers of convolutions, and
-what these say is weighed together with the traits. It runs in NumPy: the weights come from
-``python -m benchmarks.burned_in_fit``, which trains on pictures and fonts of the half for fitting.
+The traits of a row (`curate.deid.pixels.candidate_features`) are a dozen numbers; two eyeballs side by side have those
+of a word of two letters. So what is seen around the row is shown, at one size and one contrast, to three layers of
+convolutions, and what these say is weighed together with the traits. It runs in NumPy: the weights come from
+``python -m benchmarks.burned_in.fit_network``, which trains on pictures and fonts of the half for fitting.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from curate.deid.pixels.row import Image8, Row
+from curate.deid.pixels.boxes import Image8
+from curate.deid.pixels.candidate_features import Row
 
 Floats = npt.NDArray[np.float32]
 
@@ -26,7 +27,7 @@ _MOST_WINDOWS = 4
 _LEAST_CONTRAST = 8.0
 _AT_ONCE = 6  # windows: matrices small enough that BLAS does not start threads for them
 _ROW_TRAITS, _LONE_TRAITS = 14, 11
-WEIGHTS = "network.npz"
+WEIGHTS = "candidate_network.npz"
 
 
 def log_odds(image: Image8, rows: Sequence[Row]) -> list[float]:

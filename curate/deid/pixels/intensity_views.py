@@ -1,4 +1,7 @@
-"""What of a picture is looked at: 8-bit views, so stretched that no text hides in tones nobody shows."""
+"""What of a picture is looked at: 8-bit views, so stretched that no text hides in tones nobody shows.
+
+Pictures stored as indices of a palette are looked at in their colours: near indices may be far tones.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,11 @@ from collections.abc import Iterator
 
 import cv2
 import numpy as np
+from pydicom.dataset import Dataset
+from pydicom.pixels.processing import apply_color_lut
 
-from curate.deid.pixels.row import Image8
+from curate.deid.pixels.boxes import Image8
+from curate.deid.quiet import UNPARSEABLE, quiet
 
 _COUNTED = 2  # bytes: integers this wide are counted and looked up instead of sorted and reckoned with
 
@@ -72,3 +78,23 @@ def stretched(plane: np.ndarray, low: float, high: float) -> Image8:
         return np.asarray(table.take(plane.astype(np.intp) - least), np.uint8)
     scale = 255.0 / (high - low) if high > low else 0.0
     return np.asarray(np.clip((plane - low) * scale, 0, 255), np.uint8)
+
+
+def is_palette(header: Dataset | None) -> bool:
+    """Whether the header says that [H, W] pixels are indices (PhotometricInterpretation PALETTE COLOR)."""
+    if header is None:
+        return False
+    with quiet():
+        try:
+            return str(header.get("PhotometricInterpretation", "")).strip().upper() == "PALETTE COLOR"
+        except UNPARSEABLE:
+            return False
+
+
+def coloured(indices: np.ndarray, header: Dataset) -> np.ndarray:
+    """The [H, W] ``indices`` as colours [H, W, 3]; as they are where the header's palette does not parse."""
+    with quiet():
+        try:
+            return np.asarray(apply_color_lut(indices, header))
+        except UNPARSEABLE:
+            return indices

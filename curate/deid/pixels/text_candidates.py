@@ -1,9 +1,9 @@
 """Rows of glyph-like marks in an image, in plain OpenCV: the fast first look for burned-in text.
 
 Strokes that stand out from their surroundings are cut into connected pieces; pieces of a glyph's size that follow one
-another on a line make a row, and `curate.deid.pixels.row` says how much that looks like text. Small or bold letters run
-together: a piece with sharp edges is a row by itself, be it a word in one piece or a letter. It leans towards seeing
-text: an OCR engine's detection may clear a row, nothing clears an image in which no row was looked for.
+another on a line make a row, and `curate.deid.pixels.candidate_features` says how much that looks like text. Small or
+bold letters run together: a piece with sharp edges is a row by itself, be it a word in one piece or a letter. It leans
+towards seeing text: an OCR engine's detection may clear a row, nothing clears an image in which no row was looked for.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from curate.deid.pixels.row import Box, Image8, Look, Row, measured
+from curate.deid.pixels.boxes import Box, Image8
+from curate.deid.pixels.candidate_features import Look, Row, measured
 
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]

@@ -15,8 +15,7 @@ from importlib.resources import files
 import numpy as np
 from pydicom.dataset import Dataset
 
-from curate.deid.pixels.paint import outside, within
-from curate.deid.pixels.row import Box
+from curate.deid.pixels.boxes import Box, outside, within
 from curate.deid.quiet import UNPARSEABLE, quiet
 
 _LEAST_IMAGE = 0.1  # of the frame: regions that declare less as image are taken for a mistake
