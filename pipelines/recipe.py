@@ -90,7 +90,7 @@ class Deid(Part):
     stand in their place: names, numbers, places and days of the same form, none of them real. ``ocr_sample``: the
     part of the pictures cleared by the fast look that OCR reads all the same. A picture is withheld where blanking its
     text would paint more than ``max_painted_text`` times the text's area, or more than ``max_painted_anatomy`` of what
-    is not ground."""
+    is not ground. ``keep_markers``: a letter of side or orientation that stands alone is no text."""
 
     burned_in: Literal["blank", "quarantine", "trust"] = "blank"
     max_shift_days: Annotated[int, Field(ge=1, le=3650)] = 3650
@@ -104,11 +104,11 @@ class Deid(Part):
     ocr_sample: Fraction = 0.0
     max_painted_text: Annotated[float, Field(ge=1)] = PixelPolicy().max_painted_text
     max_painted_anatomy: Fraction = PixelPolicy().max_painted_anatomy
+    keep_markers: bool = True
 
     def pixel_policy(self) -> PixelPolicy:
         """What to do with text in pixels."""
-        limits = self.max_painted_text, self.max_painted_anatomy
-        return PixelPolicy(self.burned_in, True, *limits)
+        return PixelPolicy(self.burned_in, True, self.max_painted_text, self.max_painted_anatomy, self.keep_markers)
 
     def text_rules(self, dates: Literal["mask", "shift"], cut: tuple[Cut, ...] = ()) -> TextRules:
         """How report text is scrubbed, and which of its sentences go."""
