@@ -73,7 +73,7 @@ class Pipeline:
             self.secret,
             r.deid.k_patients,
         )
-        step = Step("index", task, 1, config, [self.listing.digest], version=4)
+        step = Step("index", task, 1, config, [self.listing.digest], version=5)
         return replace(step, task=replace(task, sealed=str(self.run / "private" / f"index-{step.hash}")))
 
     @property

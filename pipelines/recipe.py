@@ -98,7 +98,8 @@ class Deid(Part):
     words a share larger than ``max_masked`` was masked. ``replace``: what was masked stays as placeholders, or others
     stand in their place: names, numbers, places and days of the same form, none of them real. A picture is withheld
     where blanking its text would paint more than ``max_painted_text`` times the text's area, or more than
-    ``max_painted_anatomy`` of what is not ground."""
+    ``max_painted_anatomy`` of what is not ground. ``keep_markers``: a letter of side or orientation that stands alone
+    is no text."""
 
     burned_in: Literal["blank", "quarantine", "trust"] = "blank"
     max_shift_days: Annotated[int, Field(ge=1, le=3650)] = 3650
@@ -112,11 +113,11 @@ class Deid(Part):
     second_look: SecondLookPart = SecondLookPart()
     max_painted_text: Annotated[float, Field(ge=1)] = PixelPolicy().max_painted_text
     max_painted_anatomy: Fraction = PixelPolicy().max_painted_anatomy
+    keep_markers: bool = True
 
     def pixel_policy(self) -> PixelPolicy:
         """What to do with text in pixels."""
-        limits = self.max_painted_text, self.max_painted_anatomy
-        return PixelPolicy(self.burned_in, True, *limits)
+        return PixelPolicy(self.burned_in, True, self.max_painted_text, self.max_painted_anatomy, self.keep_markers)
 
     def text_rules(self, dates: Literal["mask", "shift"], cut: tuple[Cut, ...] = ()) -> TextRules:
         """How report text is scrubbed, and which of its sentences go."""

@@ -20,7 +20,7 @@ from curate.export.texts import carry, proposals
 from curate.export.webdataset import read_index, shard_table
 from curate.record import FATE, RECORD, Reason, live
 from curate.report.funnel import StepCount, fault_lines
-from curate.report.page import DuplicatePair, Histogram, RunReport, Sample, render_page, report_json
+from curate.report.page import DuplicatePair, Histogram, Painting, RunReport, Sample, render_page, report_json
 from curate.sources.images.read import encode_jpeg, resize
 from curate.step import Manifest, part_path, read_parts
 from curate.storage import commit_bytes, read_table
@@ -63,7 +63,7 @@ def collect(pipeline: Pipeline, manifests: Sequence[Manifest]) -> RunReport:
     recipe = pipeline.recipe
     selection = read_parts(pipeline.select.folder(pipeline.run))
     dedup = read_parts(pipeline.dedup.folder(pipeline.run))
-    names = ["key", "drop_step", "drop_reason", *dict.fromkeys((*FACTS, *BREAKDOWN, "age"))]
+    names = ["key", "drop_step", "drop_reason", "painted_share", *dict.fromkeys((*FACTS, *BREAKDOWN, "age"))]
     records = read_parts(pipeline.ingest.folder(pipeline.run), names, empty=RECORD)
     gallery = _Gallery(pipeline, selection)
     rates, drifted = keep_rates(pipeline, records, selection), drifts(pipeline)
@@ -99,6 +99,7 @@ def collect(pipeline: Pipeline, manifests: Sequence[Manifest]) -> RunReport:
         fairness=rates,
         reliability=reliabilities(pipeline),
         drift=drifted,
+        painting=_painting(records, gallery),
     )
 
 
@@ -144,6 +145,17 @@ def _dropped(records: pa.Table, dedup: pa.Table, selection: pa.Table) -> list[st
     return [k for reason in sorted(by_reason) for k in sorted(by_reason[reason])[:share]]
 
 
+def _painting(records: pa.Table, gallery: _Gallery) -> Painting:
+    """How much of the pictures was painted over, the worst of them to be looked at; keys break ties."""
+    shares = records.select(["key", "painted_share"]).filter(pa.array(live(records))).to_pylist()
+    pictures = [r for r in shares if r["painted_share"] is not None]
+    painted = sorted((r for r in pictures if r["painted_share"] > 0), key=lambda r: (-r["painted_share"], r["key"]))
+    told = [r["painted_share"] for r in painted]
+    withheld = Counter(records["drop_reason"].to_pylist())[Reason.TOO_MUCH_PAINTED.value]
+    worst = gallery.samples([r["key"] for r in painted[:SAMPLES]])
+    return Painting(len(pictures), len(told), max(told, default=0.0), sum(told) / max(len(told), 1), withheld, worst)
+
+
 class _Gallery:
     """Samples by key: reads a payload row only where it is shown."""
 
@@ -176,7 +188,7 @@ class _Gallery:
         parts: dict[int, list[str]] = {}
         for key in keys:
             parts.setdefault(self.fates[key]["partition"], []).append(key)
-        columns = ["key", "image", "text", *FACTS]
+        columns = ["key", "image", "text", "painted_share", *FACTS]
         folder = self.pipeline.ingest.folder(self.pipeline.run)
         tables = [read_table(part_path(folder, p), columns, [("key", "in", k)]) for p, k in sorted(parts.items())]
         rows = {r["key"]: r for t in tables for r in t.to_pylist()}
@@ -190,6 +202,8 @@ class _Gallery:
         facts = {n: str(row[n]) for n in FACTS[:3] if row[n]}
         if row["text_from"]:
             facts["text"] = row["text_from"]
+        if row["painted_share"]:
+            facts["painted"] = f"{100 * row['painted_share']:.2f} %"
         if row["width"]:
             facts["size"] = f"{row['width']} x {row['height']} x {row['bits']} bit"
         return Sample(

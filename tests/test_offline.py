@@ -18,8 +18,8 @@ from tests.pipelines.archive import make_archive, recipe_for
 _LIBRARIES = """
 import sys, time
 from curate.engine import Resources, start_engine
-from curate.deid.pixels import text_detector
-if text_detector.available():
+from curate.deid.pixels import ocr_network, text_detector
+if ocr_network.available():
     import numpy
     text_detector.detected(numpy.zeros((64, 64), numpy.uint8))
     time.sleep(2)  # its telemetry begins in a thread

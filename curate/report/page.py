@@ -100,12 +100,27 @@ class Measure:
 
 
 @dataclass(frozen=True)
+class Painting:
+    """What blanking text cost the pictures that went on: how many there are, of how many some is painted, the largest
+    and the mean share of a picture that is (0 to 1, of those), how many were withheld since it would have been too
+    much, and the ``worst`` to look at."""
+
+    pictures: int
+    painted: int
+    largest: float
+    mean: float
+    withheld: int
+    worst: list[Sample]
+
+
+@dataclass(frozen=True)
 class RunReport:
     """All that the page shows. ``breakdown``: a column -> (value, rows in, rows kept); ``curves``: a name -> (x, y).
 
     ``shards``: one dict a shard with split, name, records, bytes. ``warnings``: settings and events to be loud about.
     ``patients``: distinct patients among the kept records, where known. ``attestation``: of the de-identification.
     ``fairness``: keep rates of the cut by score; ``reliability`` and ``drift``: of the filters' probabilities.
+    ``painting``: what blanking text took from the pictures.
     """
 
     title: str
@@ -126,6 +141,7 @@ class RunReport:
     fairness: Fairness | None = None
     reliability: Sequence[Reliability] = ()
     drift: Sequence[Drift] = ()
+    painting: Painting | None = None
 
 
 def render_page(report: RunReport) -> str:

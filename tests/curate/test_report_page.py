@@ -26,6 +26,7 @@ from curate.report.page import (
     DuplicatePair,
     Histogram,
     Measure,
+    Painting,
     RunReport,
     Sample,
     render_page,
@@ -103,6 +104,7 @@ def report(word: str = "word") -> RunReport:
         fairness=Fairness(12, 4, 1 / 3, {word: (rate, dataclasses.replace(rate, behind=False))}),
         reliability=[Reliability(word, (ReliabilityBin(0.1, 0.5, 9, 0.3, 0.4, 0.2, 0.6),), 0.1, 0.2, word)],
         drift=[Drift(word, word, 0.3, word, word, (0.5, 0.5), (0.2, 0.8))],
+        painting=Painting(12, 3, 0.0412, 0.013, 2, [sample]),
     )
 
 
@@ -113,6 +115,13 @@ BENIGN = Page(render_page(report())).shape
 @pytest.mark.parametrize("word", HOSTILE)
 def test_hostile_text_changes_no_tag_and_no_attribute(word: str) -> None:
     assert Page(render_page(report(word))).shape == BENIGN
+
+
+def test_what_was_painted_over_is_said_and_the_worst_are_shown() -> None:
+    page = Page(render_page(report()))
+    assert "painted over in 3 of 12 pictures" in page.text
+    assert "4.12 % of the worst" in page.text and "2 more would have lost too much" in page.text
+    assert json.loads(report_json(report()))["painting"]["largest"] == 0.0412
 
 
 @settings(max_examples=60, deadline=None)
@@ -202,7 +211,7 @@ def test_rows_lost_between_two_steps_are_a_loud_warning() -> None:
 
 def test_an_empty_report_has_every_section_and_says_so() -> None:
     page = Page(render_page(EMPTY))
-    assert sum(tag == "section" for tag, _ in page.tags) == 11
+    assert sum(tag == "section" for tag, _ in page.tags) == 12
     for said in ("No step has counted", "scored nothing", "No dropped", "No kept", "No duplicates", "No shards"):
         assert said in page.text
 

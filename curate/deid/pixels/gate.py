@@ -16,11 +16,12 @@ from typing import Literal
 import numpy as np
 from pydicom.dataset import Dataset
 
-from curate.deid.pixels import text_detector
+from curate.deid.pixels import ocr_network
 from curate.deid.pixels.boxes import Box, area, joined, within
 from curate.deid.pixels.found_text import found_text
 from curate.deid.pixels.intensity_views import coloured, is_palette, views
 from curate.deid.pixels.known_regions import written_in, written_regions
+from curate.deid.pixels.markers import markers
 from curate.deid.pixels.paint import painted, share_of_anatomy, with_margin
 from curate.deid.quiet import UNPARSEABLE, quiet
 from curate.record import Reason
@@ -39,13 +40,15 @@ class PixelPolicy:
     "blank" needs an OCR engine to look again with; without one, what the fast look finds is quarantined and only the
     regions known to hold annotation are blanked. ``engine`` False does as if there were none. A picture is kept back
     where more than ``max_painted_text`` times the area of the text found was painted, or more than the part
-    ``max_painted_anatomy`` of the anatomy (`curate.deid.pixels.paint.share_of_anatomy`).
+    ``max_painted_anatomy`` of the anatomy (`curate.deid.pixels.paint.share_of_anatomy`). ``keep_markers``: a letter of
+    side or orientation, alone, stays (`curate.deid.pixels.markers`), where an engine is there to read it.
     """
 
     burned_in: Literal["blank", "quarantine", "trust"] = "blank"
     engine: bool = True
     max_painted_text: float = 3.0
     max_painted_anatomy: float = 0.05
+    keep_markers: bool = True
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,8 @@ def gate(pixels: np.ndarray, header: Dataset | None, policy: PixelPolicy) -> Gat
         written = written_in(pixels, known)
         pixels = paint(pixels, written)
     engine = policy.engine and ocr_available()
-    look = partial(_look, header=header, insist=expected is not None, engine=engine)
+    keep = engine and policy.keep_markers
+    look = partial(_look, header=header, insist=expected is not None, engine=engine, keep=keep)
     source, tight = pixels, look(pixels, first=not blank)
     left, boxes = tight, _to_paint(tight, pixels.shape)
     for _ in range(_ROUNDS if blank and engine else 0):
@@ -131,7 +135,7 @@ def gate_frames(frames: Iterable[np.ndarray], header: Dataset | None, policy: Pi
 
 def ocr_available() -> bool:
     """Whether the optional text detection (``pip install radsift[ocr]``) is there to confirm or clear suspicions."""
-    return text_detector.available()
+    return ocr_network.available()
 
 
 def _proven(expected: Literal["header", "modality"] | None, seen: bool, ruled: bool, engine: bool) -> bool:
@@ -173,10 +177,15 @@ def _shown(pixels: np.ndarray, header: Dataset | None) -> np.ndarray:
     return coloured(pixels, header) if header is not None and _indices(pixels, header) else pixels
 
 
-def _look(pixels: np.ndarray, header: Dataset | None, *, insist: bool, engine: bool, first: bool = False) -> list[Box]:
-    """Tight boxes of the text in a picture, within it."""
-    found = found_text(_shown(pixels, header), engine=engine, insist=insist, first=first)
-    return joined(within(box, pixels.shape) for text in found for box in text.boxes())
+def _look(
+    pixels: np.ndarray, header: Dataset | None, *, insist: bool, engine: bool, keep: bool, first: bool = False
+) -> list[Box]:
+    """Tight boxes of the text in a picture, within it, less the markers that are to stay."""
+    shown = _shown(pixels, header)
+    found = found_text(shown, engine=engine, insist=insist, first=first)
+    boxes = joined(within(box, pixels.shape) for text in found for box in text.boxes())
+    kept = markers(next(views(shown)), boxes) if keep and boxes else []
+    return [box for box in boxes if box not in kept]
 
 
 def _to_paint(tight: Sequence[Box], shape: Sequence[int]) -> list[Box]:

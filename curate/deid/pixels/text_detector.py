@@ -1,8 +1,7 @@
 """Text detection by a network (PP-OCRv4, differentiable binarisation, arXiv 1911.08947): where, not what.
 
-Only the detection network of the optional package is run, on one thread, so that workers side by side do not fight for
-cores. It says of every pixel how likely it lies inside a line; it was taught upright lines, so a picture is also shown
-turned by 90 degrees. `TextNetwork` is the only place that knows which engine runs it.
+The network says of every pixel how likely it lies inside a line; it was taught upright lines, so a picture is also
+shown turned by 90 degrees.
 """
 
 from __future__ import annotations
@@ -10,9 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
-from importlib.util import find_spec
 from itertools import pairwise
 
 import cv2
@@ -20,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from curate.deid.pixels.boxes import Box, Image8, around, within
+from curate.deid.pixels.ocr_network import DETECTOR, Floats, network
 
-_PACKAGE = "rapidocr_onnxruntime"
 _STRIDE = 32  # px: the network halves its input five times
 _TILE = 640  # px: side of a tile; activations of one take about 100 MB
 _OVERLAP = 96  # px: a line 48 px high is whole, with its surroundings, in one of two neighbouring tiles
@@ -92,40 +88,6 @@ def _between(a: tuple[float, float], b: tuple[float, float], t: float) -> tuple[
     return a[0] + (b[0] - a[0]) * t, a[1] + (b[1] - a[1]) * t
 
 
-@cache
-def available() -> bool:
-    """Whether the optional package (``pip install radsift[ocr]``) is there."""
-    return find_spec(_PACKAGE) is not None
-
-
-class TextNetwork:
-    """The network, run by onnxruntime on one thread; made once a process (`network`)."""
-
-    def __init__(self) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        model = files(_PACKAGE).joinpath("models/ch_PP-OCRv4_det_infer.onnx").read_bytes()
-        self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        self._input = self._session.get_inputs()[0].name
-
-    def __call__(self, tile: Image8) -> npt.NDArray[np.float32]:
-        """Of every pixel of ``tile`` (uint8[H, W]) how likely it lies inside a line, float32[H, W]."""
-        high, wide = (-(-n // _STRIDE) * _STRIDE for n in tile.shape)
-        padded = cv2.copyMakeBorder(tile, 0, high - tile.shape[0], 0, wide - tile.shape[1], cv2.BORDER_REPLICATE)
-        grey = np.asarray(padded, np.float32) / 127.5 - 1.0
-        answer = self._session.run(None, {self._input: np.repeat(grey[None, None], 3, axis=1)})[0]
-        return np.asarray(answer[0, 0, : tile.shape[0], : tile.shape[1]], np.float32)
-
-
-@cache
-def network() -> TextNetwork:
-    """The one of this process."""
-    return TextNetwork()
-
-
 def detected(
     view: Image8, where: Sequence[Box] | None = None, *, least: float = 0.5, highest: float | None = None
 ) -> list[FoundText]:
@@ -159,7 +121,7 @@ def detected_small(view: Image8, part: Box, *, times: int = 2, least: float = 0.
     return [line.scaled(times, x, y) for line in lines]
 
 
-def _map(view: Image8, parts: Sequence[Box]) -> npt.NDArray[np.float32]:
+def _map(view: Image8, parts: Sequence[Box]) -> Floats:
     """Of every pixel of ``parts`` how likely it lies inside a line, float32[H, W]; the likeliest of tiles."""
     out = np.zeros(view.shape, np.float32)
     for x, y, w, h in parts:
@@ -167,8 +129,15 @@ def _map(view: Image8, parts: Sequence[Box]) -> npt.NDArray[np.float32]:
             for left in _starts(w):
                 at = np.s_[y + top : y + min(h, top + _TILE), x + left : x + min(w, left + _TILE)]
                 if view[at].size:
-                    np.maximum(out[at], network()(view[at]), out=out[at])
+                    np.maximum(out[at], _looked_at(view[at]), out=out[at])
     return out
+
+
+def _looked_at(tile: Image8) -> Floats:
+    """Of every pixel of ``tile`` (uint8[H, W]) how likely it lies inside a line, float32[H, W]."""
+    high, wide = (-(-n // _STRIDE) * _STRIDE for n in tile.shape)
+    padded = cv2.copyMakeBorder(tile, 0, high - tile.shape[0], 0, wide - tile.shape[1], cv2.BORDER_REPLICATE)
+    return network(DETECTOR)(np.asarray(padded, np.float32) / 127.5 - 1.0)[0, : tile.shape[0], : tile.shape[1]]
 
 
 def _starts(length: int) -> list[int]:
@@ -179,7 +148,7 @@ def _starts(length: int) -> list[int]:
     return [round(k * (length - _TILE) / (count - 1)) for k in range(count)]
 
 
-def _lines(likely: npt.NDArray[np.float32], least: float) -> list[FoundText]:
+def _lines(likely: Floats, least: float) -> list[FoundText]:
     """The connected cores of ``likely`` whose mean is ``least`` or more, each grown to its line's size."""
     mask = cv2.dilate((likely > _INSIDE).view(np.uint8), np.ones((2, 2), np.uint8))
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
