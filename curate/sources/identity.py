@@ -102,8 +102,17 @@ def _each_once(values: pl.Series) -> pl.Series:
 
 
 def first_id(values: Iterable[str]) -> str:
-    """The first of ``values`` that says something: whose file it is, from PatientID down to its own UID."""
-    return next((value for value in values if canonical_id(value)), "")
+    """The first of ``values`` that says something: whose file it is, from PatientID down to its own UID.
+
+    Words that stand where an id should ("ANONYMOUS", "n/a") and zeros say nothing: an archive that was anonymised by
+    overwriting every PatientID with one word is not one patient's.
+    """
+    return next((value for value in values if not _says_nothing(canonical_id(value))), "")
+
+
+def _says_nothing(value: str) -> bool:
+    words = re.findall(r"[^\W_]+", value)
+    return not value.strip("0") or (not any(c.isdigit() for c in value) and _all_of(words, _NO_ID))
 
 
 def no_one(value: str) -> bool:

@@ -151,12 +151,13 @@ def test_two_patients_whose_numbers_differ_in_zeros_stay_two() -> None:
     assert P.key("patient", "00123") != P.key("patient", "123") and P.shift("00123") != P.shift("123")
 
 
-def test_a_file_of_no_named_patient_is_its_studys_in_both_commands(tmp_path: Path) -> None:
+@pytest.mark.parametrize("nobody", ["", "ANONYMOUS", "0", "n/a", "Anonymized^^^HOSPITAL", "--"])
+def test_a_file_of_no_named_patient_is_its_studys_in_both_commands(nobody: str, tmp_path: Path) -> None:
     for name in ("a", "b"):
         write(
             tmp_path / f"{name}.dcm",
             gradient(),
-            PatientID="",
+            PatientID=nobody,
             StudyInstanceUID="1.2.3",
             SOPInstanceUID=f"1.2.3.{ord(name)}",
         )
@@ -167,6 +168,7 @@ def test_a_file_of_no_named_patient_is_its_studys_in_both_commands(tmp_path: Pat
     index = build_index([("a", pa.Table.from_pylist(rows, SCAN))], [], IndexRules(unpaired_images="keep"), P)
     with open_dicom(tmp_path / "a.dcm", 1 << 20) as file:
         assert set(index["patient"].to_pylist()) == {str(clean_header(file.dataset, P).dataset.PatientID)}
+    assert set(index["patient"].to_pylist()) == {P.key("patient", "1.2.3")}
 
 
 def test_studies_and_accession_numbers_have_one_spelling(tmp_path: Path) -> None:
