@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +14,7 @@ from curate.errors import RecipeError
 from pipelines.recipe import Recipe
 from pipelines.release import ReleaseRecipe
 
+_MOST = 5  # faults that are told beside the first
 T = TypeVar("T", bound=BaseModel)
 
 
@@ -78,16 +80,24 @@ def _override(raw: dict[str, Any], text: str) -> None:
 
 
 def _explain(error: ValidationError, model: type[BaseModel]) -> RecipeError:
-    first = error.errors()[0]
-    field = ".".join(str(p) for p in first["loc"]) or "recipe"
-    if first["type"] == "extra_forbidden":
-        allowed = _fields_at(first["loc"][:-1], model)
-        return RecipeError(field, "no such field", f"the fields here are: {', '.join(allowed)}")
-    shown = "" if first["type"] in ("missing", "value_error") else f" (got {first['input']!r})"
-    more = f"; {len(error.errors()) - 1} more" if len(error.errors()) > 1 else ""
-    return RecipeError(
-        field, first["msg"].removeprefix("Value error, ") + shown + more, "correct the field in the recipe"
-    )
+    """The first thing that is wrong with its fix; of the others, what and where."""
+    (field, problem, fix), *others = (_fault(each, model) for each in error.errors())
+    more = [f"{other}: {what}" for other, what, _ in others[:_MOST]]
+    if len(others) > _MOST:
+        more.append(f"{len(others) - _MOST} more")
+    return RecipeError(field, "; also ".join([problem, *more]), fix)
+
+
+def _fault(found: Any, model: type[BaseModel]) -> tuple[str, str, str]:
+    """(field, problem, fix) of one of pydantic's errors."""
+    field = ".".join(str(p) for p in found["loc"]) or "recipe"
+    if found["type"] == "extra_forbidden":
+        allowed = _fields_at(found["loc"][:-1], model)
+        near = get_close_matches(str(found["loc"][-1]), allowed, 1)
+        meant = f"did you mean '{near[0]}'? " if near else ""
+        return field, "no such field", f"{meant}the fields here are: {', '.join(allowed)}"
+    shown = "" if found["type"] in ("missing", "value_error") else f" (got {found['input']!r})"
+    return field, found["msg"].removeprefix("Value error, ") + shown, "correct the field in the recipe"
 
 
 def _fields_at(location: Sequence[int | str], root: type[BaseModel]) -> list[str]:

@@ -1,6 +1,6 @@
 """What a gate makes of pictures, in a process of its own, so that another version of the project can be asked too.
 
-    python judge.py IN OUT      with PYTHONPATH at the tree whose `curate` is asked
+python judge.py IN OUT      with PYTHONPATH at the tree whose `curate` is asked
 """
 
 from __future__ import annotations

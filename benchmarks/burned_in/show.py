@@ -55,7 +55,9 @@ def plotted(told: dict[str, Any], path: Path) -> None:
         parts.append(f'<text x="{x0}" y="20">found, by {"height in px" if name == "height" else "contrast"}</text>')
         for value in (0, 0.5, 1):
             y = 260 - 220 * value
-            parts.append(f'<line x1="{x0}" x2="{x0 + 280}" y1="{y}" y2="{y}" stroke="#ddd"/><text x="{x0 - 30}" y="{y + 4}">{value:g}</text>')
+            parts.append(
+                f'<line x1="{x0}" x2="{x0 + 280}" y1="{y}" y2="{y}" stroke="#ddd"/><text x="{x0 - 30}" y="{y + 4}">{value:g}</text>'
+            )
         for gate, colour in (("before", "#b55"), ("this", "#247")):
             if gate in told:
                 cells = told[gate]["planted text"]["by"][name]
@@ -65,5 +67,7 @@ def plotted(told: dict[str, Any], path: Path) -> None:
                     parts.append(f'<line x1="{x}" x2="{x}" y1="{low:.1f}" y2="{high:.1f}" stroke="{colour}"/>'
                                  f'<circle cx="{x}" cy="{260 - 220 * found["value"]:.1f}" r="4" fill="{colour}"/>'
                                  f'<text x="{x0 + 12 + k * 44}" y="278">{float(key):g}</text>')  # fmt: skip
-    parts.append('<text x="50" y="296" fill="#247">this gate</text><text x="130" y="296" fill="#b55">before</text></svg>')
+    parts.append(
+        '<text x="50" y="296" fill="#247">this gate</text><text x="130" y="296" fill="#b55">before</text></svg>'
+    )
     path.write_text("\n".join(parts) + "\n")

@@ -89,6 +89,18 @@ def text_warnings(attestation: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def pixel_warnings(attestation: Mapping[str, Any]) -> list[str]:
+    """What is to be said aloud of the second look: in which pictures it read text that the gate had not seen."""
+    hits = attestation.get("verification", {}).get("second_look", {}).get("hits", [])
+    if not hits:
+        return []
+    shown = ", ".join(hits[:3]) + (", ..." if len(hits) > 3 else "")
+    return [
+        f"the attestation fails: in {len(hits):,} pictures of its sample the verifier read text where the gate had seen "
+        f"none ({shown}); they are kept back, but others like them may have gone out: look at their kind of device"
+    ]
+
+
 def attestation_bytes(attestation: Mapping[str, Any]) -> bytes:
     """JSON with sorted keys: the same release gives the same bytes."""
     return (json.dumps(attestation, indent=1, sort_keys=True, ensure_ascii=True, default=list) + "\n").encode()

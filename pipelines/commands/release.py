@@ -33,7 +33,7 @@ def deid(
 
     Exit code 1 where the verifier found what the rules had left: such inputs are not in DST.
     """
-    from curate.deid.attest import text_warnings
+    from curate.deid.attest import pixel_warnings, text_warnings
     from curate.deid.vault import SecretSource
     from curate.deid_export.job import check_folders, release
     from curate.deid_export.log import write_log
@@ -55,7 +55,14 @@ def deid(
     if log is not None:
         write_log(log, attestation)
     print_attestation(attestation)
-    say([*fault_lines(Counter(attestation.get("faults", {})).elements()), *text_warnings(attestation)], [])
+    say(
+        [
+            *fault_lines(Counter(attestation.get("faults", {})).elements()),
+            *text_warnings(attestation),
+            *pixel_warnings(attestation),
+        ],
+        [],
+    )
     out.print(f"attestation: {near(target.resolve() / 'attestation.json')}", soft_wrap=True)
     if not attestation["verification"]["passed"]:
         fail(1, "attestation failed", "the verifier found what the rules had left; those inputs were kept back")

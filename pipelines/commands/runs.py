@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 def run(recipe: RecipeFile, set_: Set = None, engine: SetEngine = None, workers: Workers = None) -> None:
     """Plan, then run every step that is not done; prints the funnel, writes report/index.html."""
-    from curate.deid.attest import text_warnings
+    from curate.deid.attest import pixel_warnings, text_warnings
     from pipelines.check import check
     from pipelines.pairing import pairing_warnings
     from pipelines.summary import faults, funnel, write_report
@@ -45,7 +45,7 @@ def run(recipe: RecipeFile, set_: Set = None, engine: SetEngine = None, workers:
     report = write_report(pipeline, manifests)
     print_funnel(funnel(manifests))
     say_pairing(pairing_warnings(pipeline.pairing))
-    say(text_warnings(report.attestation or {}), [])
+    say([*text_warnings(report.attestation or {}), *pixel_warnings(report.attestation or {})], [])
     for measure in report.measures:
         interval = f" [{measure.low:.3f}, {measure.high:.3f}]" if measure.low is not None else ""
         out.print(f"{measure.name:32} {measure.value:.3f}{interval}")

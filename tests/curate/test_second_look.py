@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curate.deid.attest import SECOND_LOOK, attest
+from curate.deid.attest import SECOND_LOOK, attest, pixel_warnings
 from curate.ingest.second_look import SecondLook, with_second_look
 from curate.record import INDEX
 from curate.report.attestation import render_attestation
@@ -72,6 +72,7 @@ def test_text_in_the_sample_fails_the_attestation_and_names_the_record():
     good, bad = attested([], []), attested([], ["pixel_text"])
     assert good["verification"]["passed"] and not bad["verification"]["passed"]
     assert bad["verification"]["second_look"]["hits"] == ["key1"]
+    assert "key1" in pixel_warnings(bad)[0] and not pixel_warnings(good)
     assert "key1" in render_attestation(bad) and "Failed" in render_attestation(bad)
     assert "miss it with a probability of 1.00" in render_attestation(good)
 
