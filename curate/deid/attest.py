@@ -96,7 +96,7 @@ def pixel_warnings(attestation: Mapping[str, Any]) -> list[str]:
         return []
     shown = ", ".join(hits[:3]) + (", ..." if len(hits) > 3 else "")
     return [
-        f"the attestation fails: in {len(hits):,} pictures of its sample the verifier read text where the gate had seen "
+        f"the attestation fails: in {len(hits):,} pictures of its sample the verifier read text where the gate saw "
         f"none ({shown}); they are kept back, but others like them may have gone out: look at their kind of device"
     ]
 
