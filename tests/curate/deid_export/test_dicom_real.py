@@ -76,6 +76,7 @@ def test_pixels_of_real_files_are_kept_and_nearly_all_pictures_are_clean():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(2400)  # every frame is read twice, by two networks
 def test_nearly_all_real_pictures_pass_the_gate():
     results = [
         (str(source.get("Modality", "")), data is not None) for _, data, source, _ in outcomes(ReleaseRules(), 1 << 30)
