@@ -43,6 +43,9 @@ _MOST = 5.0  # log-odds of one word at most, either way
 _FOREIGN = 3.5  # log-odds that a text or a sentence has to reach to be in another language than English
 _CLEAR = 7.0  # ... a sentence inside an English text, to withhold the whole
 _LIKE_THE_TEXT = 3.0  # log-odds that the text's language gives each of its sentences
+_CLEARLY_OTHER, _FEWEST_OTHER = 6.0, 4  # log-odds over the text's language, and words, of a sentence in a third one
+_FEWEST_ENGLISH = 2  # words that build English sentences, of an English sentence in a text that is not
+_NO_ENGLISH = 1.5  # log-odds of a text without a sign of English to be in another language
 _SURE = 8.0  # log-odds of a text of rare words up to which the lexicons are asked
 _OWN = 2.0  # what the words of a language itself have to add up to, beside what only speaks against English
 _FEWEST_STRANGE = 2
@@ -50,9 +53,10 @@ _PIECE = 6  # words of a sentence that is judged by itself
 _FEWEST_UNKNOWN, _MOST_UNKNOWN = 2, 0.4  # words that no list has, and their share, from which a text is not readable
 
 _WORD = re.compile(r"[^\W\d_]{2,}|[^\W\d_](?=['’])|\b[aeoyàéèóìù]\b", re.IGNORECASE)
-# Addresses; what another de-identifier took out; the headings of a form, which are English in many a foreign report.
+# Addresses; what another de-identifier took out; headings, of which the English ones say nothing: they are a form's.
 _NO_WORD = re.compile(
-    r"(?<!\S)\S*(?:://|@|www\.)\S*|\b[xX]{2,}\b|(?:^|(?<=[.;]))[ \t]*[^\W\d_]+(?: [^\W\d_]+){0,2}:|\[[A-Z]{2,8}(?::[^\]]*)?\]",
+    r"(?<!\S)\S*(?:://|@|www\.)\S*|\b[xX]{2,}\b|\[[A-Z]{2,8}(?::[^\]]*)?\]"
+    r"|(?:^|(?<=[.;]))[ \t]*(?P<heading>[^\W\d_]+(?: [^\W\d_]+){0,2}):",
     re.MULTILINE,
 )
 _SENTENCE = re.compile(r"(?:(?<=[!?;])|(?<=[^.\s][^.\s]\.)|(?<=\d\.))\s+|\n+")
@@ -127,9 +131,7 @@ def segments(text: str) -> list[tuple[int, int, str]]:
     pieces, whole, _ = _read(text)
     found: list[tuple[int, int, str]] = []
     for piece in pieces:
-        odds, code = piece.best("" if whole == "en" else whole)
-        if odds <= (_FOREIGN if whole == "en" else 0.0):
-            code = "en"
+        code = _code_of(piece, whole)
         code = code if code in LANGUAGES else UNKNOWN
         if found and found[-1][2] == code:
             found[-1] = (found[-1][0], piece.end, code)
@@ -173,6 +175,20 @@ def language_preview(texts: Iterable[str], languages: Iterable[str] = LANGUAGES)
     ]
 
 
+def _code_of(piece: _Piece, whole: str) -> str:
+    """The language of a sentence in a text that as a ``whole`` is in another: what is short, or unclear, is in that."""
+    if whole == "en":
+        odds, code = piece.best()
+        return code if odds > _FOREIGN else "en"
+    own = piece.odds.get(whole, 0.0)
+    odds, code = piece.best(whole)
+    if code != whole and (piece.words < _FEWEST_OTHER or odds - own < _CLEARLY_OTHER):
+        odds, code = own, whole
+    if piece.english and odds <= 0.0:
+        return "en"
+    return code if piece.english < _FEWEST_ENGLISH or own > -_LIKE_THE_TEXT else "en"
+
+
 def _foreign(text: str) -> list[str]:
     """Names of the languages beside English that the text as a whole, and its clear long sentences, are in."""
     script = _script(text)
@@ -181,9 +197,9 @@ def _foreign(text: str) -> list[str]:
     pieces, whole, _ = _read(text)
     found = {} if whole == "en" else {_NAMES.get(whole, UNKNOWN): None}
     for piece in pieces:
-        odds, code = piece.best("" if whole == "en" else whole)
-        if piece.words >= _PIECE and odds > _CLEAR:
-            found[_NAMES[code]] = None
+        code = _code_of(piece, whole)
+        if piece.words >= _PIECE and piece.odds.get(code, 0.0) > _CLEAR:
+            found[_NAMES.get(code, UNKNOWN)] = None
     return list(found)
 
 
@@ -206,11 +222,12 @@ def _read(text: str) -> tuple[tuple[_Piece, ...], str, float]:
         known = _by_lexicons(text)
         if known is not None:
             return tuple(pieces), known, odds
-    if odds > _FOREIGN:
-        own = max(sum(piece.own.get(code, 0.0) for piece in pieces) for code in codes)
-        return tuple(pieces), code if own >= _OWN else UNKNOWN, odds
-    words, unknown = sum(piece.words for piece in pieces), sum(piece.unknown for piece in pieces)
     bare = not any(piece.english for piece in pieces)
+    if odds > (_NO_ENGLISH if bare else _FOREIGN):
+        own = max(sum(piece.own.get(code, 0.0) for piece in pieces) for code in codes)
+        if own >= _OWN or odds > _FOREIGN:
+            return tuple(pieces), code if own >= _OWN else UNKNOWN, odds
+    words, unknown = sum(piece.words for piece in pieces), sum(piece.unknown for piece in pieces)
     if bare and unknown >= _FEWEST_UNKNOWN and unknown > _MOST_UNKNOWN * words:
         return tuple(pieces), UNKNOWN, 0.0
     return tuple(pieces), "en", odds
@@ -218,7 +235,7 @@ def _read(text: str) -> tuple[tuple[_Piece, ...], str, float]:
 
 def _by_lexicons(text: str) -> str | None:
     """The language whose lexicon alone knows the words that English does not; only asked of a text of rare words."""
-    words = {fold_value(word.lower()) for word in _WORD.findall(_NO_WORD.sub(" ", text))}
+    words = {fold_value(word.lower()) for word in _WORD.findall(_NO_WORD.sub(_blank, text))}
     strange = [w for w in words if len(w) > 2 and not kind(w) & (Kind.KNOWN | Kind.EPONYM | Kind.NAME)]
     if len(strange) < _FEWEST_STRANGE:
         return None
@@ -232,7 +249,7 @@ def _by_lexicons(text: str) -> str | None:
 def _piece(text: str, start: int, end: int) -> _Piece:
     sentence = text[start:end]
     plain = sentence if sentence.isascii() else unicodedata.normalize("NFC", sentence)
-    words = _WORD.findall(_NO_WORD.sub(" ", plain))
+    words = _WORD.findall(_NO_WORD.sub(_blank, plain))
     shouted = is_shouted(plain)
     base, extra = 0.0, dict.fromkeys(("", *_codes()), 0.0)
     count = unknown = english = 0
@@ -255,6 +272,13 @@ def _piece(text: str, start: int, end: int) -> _Piece:
             extra[code] += value
     del extra[""]
     return _Piece(start, end, count, unknown, english, {code: base + value for code, value in extra.items()}, extra)
+
+
+def _blank(hit: re.Match[str]) -> str:
+    """Nothing, for what is no word; a heading as it stands where English has not all of its words."""
+    heading = hit["heading"]
+    english = heading is None or all(kind(fold_value(word).lower()) & Kind.KNOWN for word in heading.split())
+    return " " if english else f" {heading} "
 
 
 @cache

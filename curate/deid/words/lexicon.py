@@ -16,8 +16,9 @@ from functools import cache, lru_cache
 from importlib.resources import files
 
 from curate.deid.text.fold import fold_value
+from curate.deid.words.cognates import BEGINNINGS, is_cognate
 from curate.deid.words.stems import PREFIXES
-from curate.deid.words.vocabulary import Kind, is_given_name, kind
+from curate.deid.words.vocabulary import Kind, is_given_name, is_surname, kind
 
 CODES = ("de", "es", "fr", "it", "nl", "pt")  # languages beside English that are cleaned
 LANGUAGES = ("en", *CODES)
@@ -25,13 +26,7 @@ NAMES_OF = {"en": "English", "de": "German", "es": "Spanish", "fr": "French", "i
             "pt": "Portuguese"}  # fmt: skip
 # Morphemes that medicine's words begin or end with, in any of the languages, folded.
 MEDICAL_PARTS = re.compile(
-    r"^(?:card|kard|pneum|neum|pulmo|hepat|epat|nephr|nefr|gastr|enter|kolo|chol|cole|oste|arthr|artr|chondr|condr|myo|mio"
-    r"|neur|encephal|encefal|enzephal|mening|crani|krani|cerebr|zerebr|spondyl|espondil|spondil|vertebr|cost|stern|thora"
-    r"|tora|pleur|bronch|bronqu|bronc|trache|traqu|lary|farin|phary|derma|angi|arteri|veno|phleb|fleb|lymph|linf|splen"
-    r"|pancrea|pankrea|thyr|tiro|tireo|adren|ovar|hyster|hister|mamm|mast|prostat|cyst|zyst|cist|ureter|urethr|uretr|hemat"
-    r"|haem|emat|hemo|hamo|leuk|leuc|thromb|tromb|fibr|lipo|calci|kalzi|carcin|karzin|sark|sarc|aden|melan|tuber|tendin"
-    r"|fasci|faszi|radio|sono|tomo|electro|elektro|elettro|hidro|hydro|idro|hiper|hyper|iper|hipo|hypo|ipo|intra|retro|peri"
-    r"|endo|epi|supra|infra|sub|para|post|pre|prae|anti|poly|poli|hemi|emi|dys|dis|micro|mikro|macro|makro|mega)"
+    rf"^{BEGINNINGS}"
     r"(?=.*(?:itis|ite|osis|osi|ose|oma|omi|omas|omes|ome|ektomie|ectomia|ectomie|tomia|tomie|stomia|stomie|plastia|plastie"
     r"|plastik|patia|pathie|patie|grafia|graphie|grafie|scopia|skopie|scopie|emia|amie|emie|uria|urie|algia|algie|plegia"
     r"|plegie|megalia|megalie|ektasie|ectasia|ectasie|ragia|rragia|ragie|lisis|lyse|lise|trofia|trophie|trofie|plasia|plasie"
@@ -42,6 +37,7 @@ MEDICAL_PARTS = re.compile(
 _COMPOUNDING = frozenset(["de", "nl"])
 _JOINTS = {"de": ("", "s", "es", "n", "en", "er", "e", "o"), "nl": ("", "s", "e", "en", "o", "i")}
 _SHORTEST_PART, _LONGEST_NAMES = 4, 3
+_LONG_PART = 6  # letters of a word of a town's name that is a name by itself
 _ENDINGS = {
     "de": ("es", "en", "em", "er", "e", "s", "n", "ern", "ische", "ischen", "ischer", "isches", "heit", "ung", "ungen"),
     "es": ("s", "es", "mente", "a", "o", "as", "os", "ito", "ita"),
@@ -66,6 +62,10 @@ _MEDICAL_END = re.compile(
     r"|megalie|megalia|ektasie|ectasia|ectasie|trophie|trofia|trofie|plasie|plasia|sklerose|sclerose|esclerosis|sclerosi"
     r"|stenose|estenosis|stenosi|gramm|grama|gramma|gram|logie|logia|logico|logisch|genese|genesis|patico|patica)(?:s|n)?"
 )
+_AGENT_LINKS = {
+    "de": frozenset(["von", "durch", "an"]), "es": frozenset(["por", "a"]), "fr": frozenset(["par"]),
+    "it": frozenset(["da", "dal", "dalla", "presso"]), "nl": frozenset(["door", "aan"]), "pt": frozenset(["por", "pelo", "pela"]),
+}  # fmt: skip
 _FREQUENT_NAME = Kind.NAME | Kind.FREQUENT
 
 
@@ -77,7 +77,8 @@ class Lexicon:
     sides, severity, units, heads), never masked unless a cue names someone by it; ``medical``: words of reports;
     ``stays``: of those, words that are surnames too and mean the thing; ``short``: abbreviations; ``titles`` and
     ``roles``: a name follows; ``particles``: inside a name; ``birth``, ``age``, ``street``, ``facility``, ``ids``,
-    ``phone``: cues of a date of birth, an age, an address, a facility, a number, a telephone; ``days`` and ``months``.
+    ``phone``: cues of a date of birth, an age, an address, a facility, a number, a telephone; ``acts``: what people do, behind
+    a name; ``by``: what links a role to a name; ``days`` and ``months``.
     """
 
     code: str
@@ -96,6 +97,8 @@ class Lexicon:
     facility: frozenset[str]
     ids: frozenset[str]
     phone: frozenset[str]
+    acts: frozenset[str]
+    by: frozenset[str]
     days: frozenset[str]
     months: tuple[str, ...]
 
@@ -109,6 +112,17 @@ class Lexicon:
         if pattern is not None and word not in self.medical and pattern.fullmatch(_narrow(word)):
             return True
         return any(form in people() or kind(form) & _FREQUENT_NAME == _FREQUENT_NAME for form in _forms(word))
+
+    def is_maybe_name(self, word: str) -> bool:
+        """True for what is on any list of names or of towns, however rare."""
+        return self.is_name(word) or any(
+            form in towns() or is_surname(form) or is_given_name(form) for form in _forms(word)
+        )
+
+    @property
+    def agent_links(self) -> frozenset[str]:
+        """What stands between a participle and who did it: "informado por", "befundet von"."""
+        return _AGENT_LINKS[self.code]
 
     def is_known(self, word: str) -> bool:
         """True for a word of the language or of medicine, inflected and compounded ones too."""
@@ -130,11 +144,12 @@ def lexicon(code: str) -> Lexicon:
     hand = read_sections(code)
     own = hand["closed"] | hand["medical"] | hand["short"] | hand["age"] | hand["facility"]
     known = own | frozenset(_lines(f"words_{code}")) | hand["roles"] | hand["phone"] | hand["weekdays"] | hand["months"]
+    known |= hand["acts"] | hand["by"] | hand["id"]
     months = tuple(_sections(code)["months"])
     return Lexicon(
         code, known, hand["closed"], hand["medical"] | hand["stays"], hand["stays"], hand["short"], hand["titles"],
         hand["degrees"], hand["roles"], hand["particles"], hand["birth"], hand["age"], hand["street"],
-        hand["facility"], hand["id"], hand["phone"], hand["weekdays"], months,
+        hand["facility"], hand["id"], hand["phone"], hand["acts"], hand["by"], hand["weekdays"], months,
     )  # fmt: skip
 
 
@@ -142,6 +157,14 @@ def lexicon(code: str) -> Lexicon:
 def people() -> frozenset[str]:
     """Folded names of people of Europe and Latin America."""
     return frozenset(_lines("names"))
+
+
+@cache
+def towns() -> frozenset[str]:
+    """Folded names of towns where the languages are spoken, and the long words of those of several."""
+    listed = _lines("towns")
+    parts = {word for town in listed if " " in town for word in re.split("[ -]", town) if len(word) >= _LONG_PART}
+    return frozenset(town for town in listed if " " not in town) | parts
 
 
 @cache
@@ -194,6 +217,8 @@ def _is_known(code: str, word: str) -> bool:
     for form in _forms(word):
         if form in lexical.known or _inflected(form, lexical) or _latin(form):
             return True
+        if is_cognate(form) and not lexical.is_maybe_name(form):
+            return True
         if code in _COMPOUNDING and _compound(form, lexical, 3):
             return True
         if _prefixed(form, lexical) or (_MEDICAL_END.fullmatch(form) and not lexical.is_name(form)):
@@ -237,7 +262,7 @@ def _compound(word: str, lexical: Lexicon, depth: int) -> bool:
         head, tail = word[:cut], word[cut:]
         if len(tail) < 3 or not _part(head, lexical):
             continue
-        ends = tail in lexical.known or _inflected(tail, lexical)
+        ends = tail in lexical.known or _inflected(tail, lexical) or is_cognate(tail)
         if ends and (tail in lexical.medical or _medical_head(head, lexical) or min(len(head), len(tail)) >= 5):
             return True
         if depth > 1 and _compound(tail, lexical, depth - 1):
@@ -247,7 +272,7 @@ def _compound(word: str, lexical: Lexicon, depth: int) -> bool:
 
 def _part(head: str, lexical: Lexicon) -> bool:
     return any(
-        (stem in lexical.known or stem in lexical.medical or _latin(stem))
+        (stem in lexical.known or stem in lexical.medical or _latin(stem) or is_cognate(stem))
         and not (lexical.is_name(stem) and stem not in lexical.medical)
         for stem in _stems(head, lexical)
     )

@@ -1,0 +1,262 @@
+"""What a cue gives away in the languages beside English: addresses, facilities, numbers, telephones, times, ages.
+
+A cue is a word of the language's own lists (`data/languages/<code>.txt`) or a shape of its countries. Texts all in
+capitals or all in small letters have the same cues; there a name goes on as long as its words are no words of grammar.
+Works on folded text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+
+from curate.deid.words.lexicon import Lexicon, lexicon
+
+Span = tuple[int, int, str]
+GERMANIC = ("de", "nl")
+_UNIT = r"(?![\d.,]*[ ]?(?:mm|cm|ml|mg|kg|hu|%|x[ ]?\d|mhz|mgy|msv|kv|mas|ev)\b)"
+LINKS = frozenset(
+    """de la los las del della dello dell dei degli delle des du d l le les di da do dos das van von der den het ten ter op
+    bij aan sur sous en e y et am an im zum zur dem zu sankt st san santa""".split()
+)
+_RUN_WORD = re.compile(r"[ -]?(?:[ld]'[ ]?)?([^\W\d_][\w']*)(\.(?=[ ]?[^\W\d_]))?", re.IGNORECASE)
+_NUMBERED = re.compile(r"[ ]?(?:\d{1,2}[ ]de[ ]\w+|[ivx]{1,5}\b[ ]\w+)", re.IGNORECASE)  # "25 de Abril", "XX Settembre"
+_HOUSE = re.compile(
+    rf"[ ]?,?[ ]?(?:n[or]?\.?[ ]?|num(?:ero)?\.?[ ])?\d{{1,4}}(?!\d){_UNIT}(?:[ ]?[/-]?[ ]?[a-z]\b|[ ]?bis\b|-i{{1,3}}\b|/\d{{1,3}}\b)?"
+    r"(?:,?[ ]\d{1,2}[oa.]{1,2}[ ]?(?:[a-z]{1,4}\b\.?)?)?",
+    re.IGNORECASE,
+)
+_TOWN_TAIL = re.compile(
+    r"[ ]?\([A-Z]{2}\)|[ ]?\([A-Z][\w' -]{2,30}\)|[ ]?[-/][ ]?[A-Z]{2}\b|[ ]cedex(?:[ ]\d{1,2})?", re.IGNORECASE
+)
+_CODES = {
+    "de": r"(?P<sure>(?:d|a|ch|l|fl)-[ ]?\d{4,5})|\d{5}|(?P<weak>\d{4})",
+    "es": r"(?P<sure>cp[ ]?\d{5})|\d{5}",
+    "fr": r"(?P<sure>(?:f|b|ch|l)-[ ]?\d{4,5})|\d{5}|(?P<weak>\d{4})",
+    "it": r"(?P<sure>(?:i|it|ch)-[ ]?\d{4,5})|\d{5}",
+    "nl": r"(?P<sure>\d{4}[ ]?[a-z]{2}|(?:b|nl)-[ ]?\d{4})|(?P<weak>\d{4})",
+    "pt": r"(?P<sure>\d{4}-\d{3}|\d{5}-\d{3}|\d{2}\.\d{3}-\d{3})",
+}
+_LANES = r"\b(?:am|an der|an den|im|in der|auf der|auf dem|zum|zur|unter den|aan de|aan het|op de)"
+_ADDRESS_ENDS = r"(?=[ ]*(?:[,;\n]|$|[ ](?:[a-z]{1,2}-)?\d{4,5}\b))"
+_YEARS = {
+    "de": r"(?:jahren?|j\.?(?=[,\s)]|$)|jaehrig\w*|jahrig\w*|lebensjahr\w*|lj\b)", "es": r"(?:anos?\b|a\.?(?=[,;\s)]|$))",
+    "fr": r"ans?\b", "it": r"(?:anni|aa?\.?(?=[,;\s)]|$))", "nl": r"(?:jaar|jarige?|jr?\b)", "pt": r"(?:anos?\b|a\.?(?=[,;\s)]|$))",
+}  # fmt: skip
+_AGED = {"de": "im Alter von|alter", "es": "de edad|edad(?: de)?", "fr": "agee? de|age", "it": "di anni|anni|eta|aa",
+         "nl": "leeftijd(?: van)?", "pt": "idade(?: de)?|com idade de"}  # fmt: skip
+_OLD = {
+    "de": r"\w*neunzig(?:jaehrig|jahrig)?\w*|hundertjahrig\w*", "es": r"noventa(?:\s+y\s+\w+)?(?=\s+anos)|nonagenari[oa]",
+    "fr": r"quatre-vingt-(?:dix(?:-\w+)?|onze|douze|treize|quatorze|quinze|seize)|nonagenaire|centenaire",
+    "it": r"novant\w*|ultranovantenne|centenari[oa]", "nl": r"\w*negentig\w*|honderdjarige?",
+    "pt": r"noventa(?:\s+e\s+\w+)?(?=\s+anos)|nonagenari[oa]",
+}  # fmt: skip
+# The day's number, or the hour's, behind these.
+_AT = {"de": "um|gegen|ab|bis|vor|nach", "es": "las|a las|sobre las|hora", "fr": "a|vers|avant|apres|heure", "nl": "om|rond|tegen|tijd",
+       "it": "alle|ore|alle ore|dalle|verso le|ora", "pt": "as|pelas|cerca das|hora|das"}  # fmt: skip
+_ON = {"de": "am|vom|seit|bis|ab|den|zum|und", "es": "el|del|dia|desde|hasta|al", "fr": "le|du|au|depuis", "nl": "op|van|vanaf|tot|d\\.d\\.|dd",
+       "it": "il|del|dal|al|in data", "pt": "em|dia|no dia|de|desde|ate|a"}  # fmt: skip
+_HOUR = r"(?:[01]?\d|2[0-3])"
+_NUMBERS = (
+    r"\b\d{3}\.\d{3}\.\d{3}-\d{2}\b",  # CPF
+    r"\b[a-z]{6}\d{2}[a-z]\d{2}[a-z]\d{3}[a-z]\b",  # codice fiscale
+    r"\b[xyz]?[ -]?\d{7,8}[ -]?[a-z]\b",  # DNI, NIE
+    r"\b\d{1,2}\.\d{3}\.\d{3}-?[ ]?[a-z]\b",
+    r"\b[12][ ]?\d{2}[ ]?[0-9]\d[ ]?\d[\dab][ ]?\d{3}[ ]?\d{3}(?:[ ]?\d{2})?\b",  # NIR
+    r"\b756\.\d{4}\.\d{4}\.\d{2}\b",  # AHV
+    r"\b\d{8}[ ]\d[ ][a-z]{2}\d\b",  # Cartao de Cidadao
+    r"\b\d{2}[ /]\d{6,8}[ /]\d{2}\b",  # numero de la Seguridad Social
+    r"\b\d{2}[ ]\d{3}[ ]\d{3}[ ]\d{3}\b",  # Steuer-ID
+    r"\b\d{4}\.\d{2}\.\d{3}\b",  # BSN
+    r"\b7\d{2}[ ]\d{4}[ ]\d{4}[ ]\d{4}\b",  # CNS
+    r"\b\d{1,2}/\d{1,2}/\d{4,6}\b(?<!/19\d\d)(?<!/20\d\d)",  # colegiado
+)
+_VALUE = (
+    r"((?=(?:[ ./-]?\w){4,26}(?!\w))(?:[a-z]{1,6}[ -]?)?\d\w*(?:[ ./-](?=\w*\d)\w{1,12}){0,6}(?:[-/][a-z]{1,2}\b)?)"
+    rf"(?!\w){_UNIT}"
+)
+_PHONES = (
+    r"(?<![\w.,/-])(?:\+|00)\d{1,3}[ ()./-]{0,3}\d(?:[ ./()-]{0,3}\d){6,12}(?!\w)",
+    r"(?<![\w.,/-])\(0?\d{1,4}\)[ ]?\d{3,5}(?:[ ./-]{0,3}\d{2,5}){0,3}(?!\w)",
+    r"(?<![\w.,/-])0\d{1,4}[ ]?[ /-][ ]?\d{2,8}(?:[ /-]\d{2,8}){0,4}(?![\w,])",
+    r"(?<![\w.,-])(?:0\d(?:[ .]\d{2}){4}|[36789]\d{2}[ .]\d{2}[ .]?\d{2}[ .]?\d{2}|[236789]\d{1,2}[ .]\d{3}[ .]\d{3,4}"
+    r"|[69][1-9]?[ ]\d{3}[ ]\d{2}[ ]\d{2})(?![\w.,-]\d)",
+)
+_ROOMS = (
+    r"\b(?:zi|zimmer|station|bett|chambre|ch|lit|hab|habitacion|cama|planta|letto|stanza|kamer|leito|quarto|enfermaria|sala)\b"
+    rf"\.?[ ]?(?:n[o.]{{0,2}}[ ]?)?[:]?[ ]?(\d{{1,4}}[a-z]?)(?![\w/-]|[.,]\d){_UNIT}"
+)
+# A form's field that says where someone lives: its value goes to the end of the line.
+_PLACE_FIELDS = (
+    r"\b(?:domicilio|direccion|localidad|provincia|pais|municipio|poblacion|anschrift|adresse|wohnort|wohnhaft in|ville"
+    r"|code postal|indirizzo|citta|residenza|adres|woonplaats|morada|endereco|localidade|cidade|codigo postal|c\.?p)"
+    r"(?:[ ]?/[ ]?\w+)?[ ]?:[ ]{0,9}([^\n\0;]*[^\s\0;.])"
+)
+
+
+def cued_spans(text: str, lexical: Lexicon, *, level: bool) -> Iterator[Span]:
+    """What goes of folded ``text`` for its cue or shape; ``level``: its capitals tell nothing."""
+    for label, pattern in _patterns(lexical.code):
+        for hit in pattern.finditer(text):
+            group = 1 if pattern.groups else 0
+            if hit.end(group) > hit.start(group):
+                yield hit.start(group), hit.end(group), label
+    yield from _streets(text, lexical, level)
+    yield from _places(text, lexical, level)
+    yield from _facilities(text, lexical, level)
+
+
+def any_of(words: frozenset[str]) -> str:
+    """The alternatives of a pattern, the longest first."""
+    return "|".join(re.escape(word) for word in sorted(words, key=lambda w: (-len(w), w)))
+
+
+def run_end(text: str, at: int, lexical: Lexicon, *, level: bool, most: int, any_word: bool = False) -> int:
+    """Where the words of a name end that begins at ``at``; ``at`` if none does.
+
+    Particles belong to it before a further word. Among capitals and small letters a word of it has a capital; where
+    ``level``, it is no word of grammar, and, but for ``any_word``, none of reports.
+    """
+    end, taken, links, pos = at, 0, 0, at
+    while taken < most and links < 4 and (hit := _RUN_WORD.match(text, pos)) is not None:
+        low = hit[1].lower()
+        if low in LINKS and not (hit[1][0].isupper() and not level and low not in ("la", "le", "el", "san", "santa", "st")):
+            pos, links = hit.end(), links + 1
+            continue
+        plain = lexical.is_closed(low) or low in lexical.roles
+        fits = not plain and (any_word or not lexical.is_medical(low)) if level else hit[1][0].isupper() and not plain
+        if not fits:
+            break
+        end = pos = hit.end()
+        taken += 1
+    return end
+
+
+def _streets(text: str, lexical: Lexicon, level: bool) -> Iterator[Span]:
+    if lexical.code in GERMANIC:
+        for hit in _germanic_street(lexical.code).finditer(text):
+            start = hit.start()
+            before = re.search(r"(?:(?<=\s)|(?<=^))(?:[\w.'-]+[ ]){1,2}$", text[max(0, start - 30) : start])
+            for word in reversed(before[0].split()) if before else ():
+                low = word.lower()
+                fits = low in LINKS or (word[0].isupper() and not level) or (level and not lexical.is_closed(low))
+                if not fits or (lexical.is_medical(low) and low not in LINKS):
+                    break
+                start = text.rfind(word, 0, start)
+            if start < hit.start() or hit.end(1) - hit.start(1) > 2:
+                yield start, hit.end(), "ADDRESS"
+        for hit in re.finditer(rf"{_LANES}((?:[ ][^\W\d_][\w-]+){{1,2}})[ ]\d{{1,3}}[ ]?[a-z]?\b{_ADDRESS_ENDS}", text, re.I):
+            words = hit[1].lower().split()
+            if not any(lexical.is_medical(w) or lexical.is_closed(w) for w in words[-1:]) and (level or hit[1][1].isupper()):
+                yield hit.start(), hit.end(), "ADDRESS"
+        return
+    for hit in _romance_street(lexical.code).finditer(text):
+        numbered = _NUMBERED.match(text, hit.end())
+        end = run_end(text, hit.end(), lexical, level=level, most=4, any_word=True)
+        end = max(end, numbered.end() if numbered else end)
+        house = _HOUSE.match(text, end)
+        if end > hit.end() and (house is not None or hit["n"]):
+            yield hit.start(), house.end() if house and not hit["n"] else end, "ADDRESS"
+
+
+@cache
+def _germanic_street(code: str) -> re.Pattern[str]:
+    kinds = any_of(lexicon(code).street)
+    return re.compile(rf"(?<![\w-])([\w.-]*?)(?:{kinds})\b\.?[ ]?\d{{1,4}}(?!\d|[.,]\d){_UNIT}(?:[ ]?[a-z]\b|-i{{1,3}}\b)?", re.I)
+
+
+@cache
+def _romance_street(code: str) -> re.Pattern[str]:
+    kinds = any_of(lexicon(code).street)
+    return re.compile(rf"(?:(?<![\w.,/-])(?P<n>\d{{1,4}}(?:[ ]?(?:bis|ter))?)[ ]?,?[ ]+)?(?<![\w'])(?:{kinds})(?:\.[ ]?|[ ]+|(?<=/)[ ]?)", re.I)
+
+
+def _places(text: str, lexical: Lexicon, level: bool) -> Iterator[Span]:
+    """Postal codes and the towns behind them."""
+    for hit in _code(lexical.code).finditer(text):
+        groups = hit.groupdict()
+        sure, weak = groups.get("sure"), groups.get("weak")
+        ahead = text[max(0, hit.start() - 3) : hit.start()]
+        apart = not ahead.strip(" ") or ahead.rstrip(" ")[-1] in ",\n;|"
+        if weak and (not apart or re.fullmatch(r"(?:19|20)\d\d", weak)):
+            continue
+        if not sure and level and not apart:
+            continue
+        most = 2 if lexical.code == "de" else 4
+        end = run_end(text, hit.end(), lexical, level=level, most=most, any_word=True)
+        if end == hit.end() and not sure:
+            continue
+        if lexical.code == "de" and not level:
+            end = _german_town(text, hit.end(), end, lexical)
+        tail = _TOWN_TAIL.match(text, end)
+        yield hit.start(), max(hit.end() - 1, tail.end() if tail else end), "ADDRESS"
+
+
+def _german_town(text: str, start: int, end: int, lexical: Lexicon) -> int:
+    """Every noun has a capital in German: a second word is of the town's name if it is no word."""
+    words = list(re.finditer(r"[^\W\d_]+", text[start:end]))
+    for word in words[1:]:
+        low = word[0].lower()
+        if low not in LINKS and lexical.is_known(low) and not lexical.is_name(low) and words[0][0].lower() not in ("bad", "st", "sankt"):
+            return start + word.start() - 1
+    return end
+
+
+@cache
+def _code(code: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<![\w.,/-])(?:{_CODES[code]})(?!\w)(?:[ ]+|(?=[,\n.;]|$))", re.IGNORECASE)
+
+
+_ADJECTIVES = r"(?:general|universit\w+|clinico|provincial|regional\w*|civile|central\w*|comarcal|municipal|distrital|maggiore|hospitali\w*|hospitalar|medisch|academisch|intercommunal|diagnostico|de salud|de saude|di cura|de misericordia|das clinicas|d'imagerie|medicale|ospedalier[oa])"
+
+
+def _facilities(text: str, lexical: Lexicon, level: bool) -> Iterator[Span]:
+    for hit in _facility(lexical.code).finditer(text):
+        end = run_end(text, hit.end(), lexical, level=level, most=3)
+        if lexical.code == "de" and not level and end > hit.end():
+            first = re.match(r"[ -]*(?:[\"]|in[ ]|am[ ])?([^\W\d_]+)", text[hit.end() : end])
+            low = first[1].lower() if first else ""
+            if low not in LINKS and lexical.is_known(low) and not lexical.is_name(low):
+                end = hit.end()
+        own = re.sub(r"[\s.\"-]+", "", hit["own"] or "").lower()
+        named = len(own) > 2 and (not lexical.is_known(own) or lexical.is_name(own) or "-" in (hit["own"] or ""))
+        if end > hit.end() or named:
+            yield hit.start(), end if end > hit.end() else hit.start("kind") + len(hit["kind"]), "FACILITY"
+
+
+@cache
+def _facility(code: str) -> re.Pattern[str]:
+    kinds = any_of(lexicon(code).facility)
+    own = r"(?P<own>(?:(?:st|sankt|sint|st\.)[ .-]{1,2})?[\w'.-]*?)" if code in GERMANIC else r"(?P<own>)"
+    return re.compile(rf"(?<![\w'-]){own}(?P<kind>(?:{kinds})(?:[ ]{_ADJECTIVES})*)(?:[ ](?:\"|n\.?[ ]?s(?:ra)?\.?[ ])|(?=[ \n,.;:)-]|$))", re.I)
+
+
+@cache
+def _patterns(code: str) -> tuple[tuple[str, re.Pattern[str]], ...]:
+    """(label, pattern): the first group is the span, or all of it."""
+    lexical = lexicon(code)
+    months, days = "|".join(lexical.months), any_of(lexical.days)
+    ids, phone = any_of(lexical.ids), any_of(lexical.phone)
+    number = r"(?:n[or]?\.?o?|num(?:ero)?\.?|nummer|nr|nro|numero|cod(?:igo|ice)?\.?)"
+    day = r"(?:0?[1-9]|[12]\d|3[01])"
+    raw = [
+        ("ADDRESS", _PLACE_FIELDS),
+        ("ADDRESS", _ROOMS),
+        ("ID", rf"\b(?:{ids})\b\.?(?:[ ]?(?:{number}|clinica|paciente|fiscale|clinico|social|de|del|di|do|da|code|id|[a-z]{{2}}(?=[ -]\d)))*[ .:#=-]*{_VALUE}"),
+        ("ID", rf"(?<!\w){number}[ ](?:d[eiao]l?[ ])?(?:[a-z]+\.?[ ]?){{1,3}}[ .:#=]+{_VALUE}"),
+        ("PHONE", rf"\b(?:{phone})\b\.?[ ]?(?:n[or.]{{0,2}})?[ .:]*(\(?\+?\d[\d ()./-]{{1,20}}\d)"),
+        *(("PHONE", shape) for shape in _PHONES),
+        ("AGE", rf"(?<![\w.,])(?:9\d|1[0-4]\d)(?=[ -]{{0,2}}{_YEARS[code]})"),
+        ("AGE", rf"\b(?:{_AGED[code]})[ :]{{1,3}}(9\d|1[0-4]\d)\b{_UNIT}"),
+        ("AGE", rf"\b(?:{_OLD[code]})\b"),
+        ("DATE", rf"\b(?:{day}(?:[o.]|er)?[ ](?:de[ ])?)?(?:{months})(?:[ ](?:de[ ]|del[ ])?(?:19|20)\d\d)?\b"),
+        ("DATE", rf"(?<![\w.,/-]){day}\.(?:0[1-9]|1[0-2])\.(?![\w]|[ ]?(?:19|20)\d\d)"),
+        ("DATE", rf"\b(?:{_ON[code]})[ ]{{1,2}}({day}(?:[/-](?:0?[1-9]|1[0-2])|\.(?:0?[1-9]|1[0-2])\.))(?![\w/-]|[.,]\d){_UNIT}"),
+        ("DATE", rf"\b(?:{days})s?\b"),
+        ("TIME", rf"\b(?:{_AT[code]})[ ]{{1,2}}({_HOUR}[.:h][0-5]\d)(?![\d/-]|[.,]\d){_UNIT}"),
+        ("TIME", rf"(?<![\w.,:/-]){_HOUR}(?:[.:][0-5]\d)?[ ]?(?:uhr|uur|hs?|hrs|horas?|heures?|ore)\b(?:[ ]?[0-5]\d\b)?"),
+        ("TIME", rf"(?<![\w.,:/-])(?:[01]\d|2[0-3])[.][0-5]\d(?=\s*(?:$|\n|[.),;](?:\s|$)))"),
+        *(("ID", shape) for shape in _NUMBERS),
+    ]  # fmt: skip
+    return tuple((label, re.compile(pattern, re.IGNORECASE)) for label, pattern in raw)
