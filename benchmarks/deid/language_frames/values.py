@@ -61,6 +61,8 @@ class Values:
                 "cm": lambda: f"{self.rng.randint(1, 11)},{self.rng.randint(1, 9)}"}  # fmt: skip
         if slot in kept:
             return "+", kept[slot]()
+        if slot == "room":
+            return "room", str(self.rng.randint(2, 480))
         if slot == "age":
             return "age over 89", str(self.rng.randint(90, 104))
         return {"date": "date", "dlong": "date in words", "dmon": "date without year", "my": "month and year", "time": "time"}[slot], self.time(slot)

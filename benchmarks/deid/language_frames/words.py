@@ -24,11 +24,11 @@ _KINDS = {
 # Beside a span, may go with what they announce.
 _BESIDE = {
     "de": "frau herr herrn hr fr prof med pat patient kv nr geb station zi oa mta mtra lanr uhr steuer",
-    "es": "don doña dª sr sra dra nhc cip nie dni colegiado col nº pte hab cama ss hospital el la h horas",
+    "es": "d don doña dª sr sra dra nhc cip nie dni colegiado col nº pte hab cama ss hospital el la h horas",
     "fr": "monsieur madame mme mlle pr docteur cher chère né née ipp nir rpps chambre patient au le la ans interne",
     "it": "sig signora sigg dott dottssa ssa egregio gentile ore nato nata pz letto cod paziente il la cf presso",
     "nl": "dhr mevr mw mevrouw drs pt kamer bsn agb van der de den dd uur jarige patiënt huisarts vander",
-    "pt": "sra dra exmo cara utente doente pcte leito crm cpf nº nif prof senhor senhora dia anos",
+    "pt": "sra dra exmo d cara utente doente pcte leito crm cpf nº nif prof senhor senhora dia anos",
 }
 _LEVEL = r"\b(?:[CTLSD]|LWK |BWK |HWK )\d{1,2}(?:[-/][CTLS]?\d{1,2})?\b"
 _NUMBER = r"\b\d+(?:[.,]\d+)?\ ?(?:mm|cm|ml|%)(?!\w)"

@@ -45,7 +45,8 @@ _CLEAR = 7.0  # ... a sentence inside an English text, to withhold the whole
 _LIKE_THE_TEXT = 3.0  # log-odds that the text's language gives each of its sentences
 _CLEARLY_OTHER, _FEWEST_OTHER = 6.0, 4  # log-odds over the text's language, and words, of a sentence in a third one
 _FEWEST_ENGLISH = 2  # words that build English sentences, of an English sentence in a text that is not
-_NO_ENGLISH = 1.5  # log-odds of a text without a sign of English to be in another language
+_FEWEST_BARE = 4
+_NO_ENGLISH = 1.5  # log-odds of a text of so many words without a sign of English to be in another language
 _SURE = 8.0  # log-odds of a text of rare words up to which the lexicons are asked
 _OWN = 2.0  # what the words of a language itself have to add up to, beside what only speaks against English
 _FEWEST_STRANGE = 2
@@ -184,7 +185,7 @@ def _code_of(piece: _Piece, whole: str) -> str:
     odds, code = piece.best(whole)
     if code != whole and (piece.words < _FEWEST_OTHER or odds - own < _CLEARLY_OTHER):
         odds, code = own, whole
-    if piece.english and odds <= 0.0:
+    if piece.english >= _FEWEST_ENGLISH and odds <= 0.0:
         return "en"
     return code if piece.english < _FEWEST_ENGLISH or own > -_LIKE_THE_TEXT else "en"
 
@@ -223,10 +224,13 @@ def _read(text: str) -> tuple[tuple[_Piece, ...], str, float]:
         if known is not None:
             return tuple(pieces), known, odds
     bare = not any(piece.english for piece in pieces)
-    if odds > (_NO_ENGLISH if bare else _FOREIGN):
+    several = sum(piece.words for piece in pieces) >= _FEWEST_BARE
+    if odds > (_NO_ENGLISH if bare and several else _FOREIGN):
         own = max(sum(piece.own.get(code, 0.0) for piece in pieces) for code in codes)
-        if own >= _OWN or odds > _FOREIGN:
-            return tuple(pieces), code if own >= _OWN else UNKNOWN, odds
+        if own >= _OWN:
+            return tuple(pieces), code, odds
+        if odds > _FOREIGN:
+            return tuple(pieces), (_by_lexicons(text) if bare else None) or UNKNOWN, odds
     words, unknown = sum(piece.words for piece in pieces), sum(piece.unknown for piece in pieces)
     if bare and unknown >= _FEWEST_UNKNOWN and unknown > _MOST_UNKNOWN * words:
         return tuple(pieces), UNKNOWN, 0.0

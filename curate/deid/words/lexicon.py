@@ -194,7 +194,8 @@ def _sections(code: str) -> dict[str, list[str]]:
         if line.startswith("## "):
             title = line[3:].strip()
         elif not line.startswith("#"):
-            found.setdefault(title, []).extend(_narrow(fold_value(word).lower()) for word in line.split())
+            words = [fold_value(word).lower() for word in line.split()]
+            found.setdefault(title, []).extend(form for word in words for form in _forms(word))
     return found
 
 

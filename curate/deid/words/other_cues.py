@@ -18,9 +18,12 @@ GERMANIC = ("de", "nl")
 _UNIT = r"(?![\d.,]*[ ]?(?:mm|cm|ml|mg|kg|hu|%|x[ ]?\d|mhz|mgy|msv|kv|mas|ev)\b)"
 LINKS = frozenset(
     """de la los las del della dello dell dei degli delle des du d l le les di da do dos das van von der den het ten ter op
-    bij aan sur sous en e y et am an im zum zur dem zu sankt st san santa""".split()
+    bij aan sur sous en e y et am an im zum zur dem zu sankt st san santa santo sao sainte sint""".split()
 )
-_RUN_WORD = re.compile(r"[ -]?(?:[ld]'[ ]?)?([^\W\d_][\w']*)(\.(?=[ ]?[^\W\d_]))?", re.IGNORECASE)
+_RUN_WORD = re.compile(r"[ -]?(?:[ld]'[ ]?)?([^\W\d_]{1,3}\.(?=[ ]?[^\W\d_])|[^\W\d_][\w']*)", re.IGNORECASE)
+_STREETS_ARE = frozenset("oude alte alter alten lange nieuwe neue neuen neuer grosse kleine hoge korte obere untere".split())
+_SAINTS = frozenset("san santa santo sao saint sainte sint st sankt villa senora".split())
+_NUMBER_SIGNS = frozenset(["n", "no", "nr", "num", "numero"])
 _NUMBERED = re.compile(r"[ ]?(?:\d{1,2}[ ]de[ ]\w+|[ivx]{1,5}\b[ ]\w+)", re.IGNORECASE)  # "25 de Abril", "XX Settembre"
 _HOUSE = re.compile(
     rf"[ ]?,?[ ]?(?:n[or]?\.?[ ]?|num(?:ero)?\.?[ ])?\d{{1,4}}(?!\d){_UNIT}(?:[ ]?[/-]?[ ]?[a-z]\b|[ ]?bis\b|-i{{1,3}}\b|/\d{{1,3}}\b)?"
@@ -116,16 +119,21 @@ def run_end(text: str, at: int, lexical: Lexicon, *, level: bool, most: int, any
     """Where the words of a name end that begins at ``at``; ``at`` if none does.
 
     Particles belong to it before a further word. Among capitals and small letters a word of it has a capital; where
-    ``level``, it is no word of grammar, and, but for ``any_word``, none of reports.
+    ``level``, it is no word of grammar, and, but for ``any_word``, unknown, a name, or a saint's.
     """
-    end, taken, links, pos = at, 0, 0, at
+    end, taken, links, pos, saint = at, 0, 0, at, False
     while taken < most and links < 4 and (hit := _RUN_WORD.match(text, pos)) is not None:
-        low = hit[1].lower()
-        if low in LINKS and not (hit[1][0].isupper() and not level and low not in ("la", "le", "el", "san", "santa", "st")):
-            pos, links = hit.end(), links + 1
+        low = hit[1].lower().rstrip(".")
+        if low in _NUMBER_SIGNS and taken:
+            break
+        if low in LINKS and not (hit[1][0].isupper() and not level and low not in ("la", "le", "el", "san", "santa", "st", "sao", "sainte", "sint", "santo")):
+            pos, links, saint = hit.end(), links + 1, low in _SAINTS
             continue
         plain = lexical.is_closed(low) or low in lexical.roles
-        fits = not plain and (any_word or not lexical.is_medical(low)) if level else hit[1][0].isupper() and not plain
+        plain = plain and not (hit[1][0].isupper() and not level and taken == 0 and any_word)
+        strange = saint or lexical.is_maybe_name(low) or not lexical.is_known(low)
+        fits = not plain and (any_word or (strange and not lexical.is_medical(low))) if level else hit[1][0].isupper() and not plain
+        saint = low in _SAINTS
         if not fits:
             break
         end = pos = hit.end()
@@ -140,8 +148,8 @@ def _streets(text: str, lexical: Lexicon, level: bool) -> Iterator[Span]:
             before = re.search(r"(?:(?<=\s)|(?<=^))(?:[\w.'-]+[ ]){1,2}$", text[max(0, start - 30) : start])
             for word in reversed(before[0].split()) if before else ():
                 low = word.lower()
-                fits = low in LINKS or (word[0].isupper() and not level) or (level and not lexical.is_closed(low))
-                if not fits or (lexical.is_medical(low) and low not in LINKS):
+                plain = lexical.is_closed(low) and low not in _STREETS_ARE
+                if low not in LINKS and (plain if level else not word[0].isupper()):
                     break
                 start = text.rfind(word, 0, start)
             if start < hit.start() or hit.end(1) - hit.start(1) > 2:
@@ -179,6 +187,8 @@ def _places(text: str, lexical: Lexicon, level: bool) -> Iterator[Span]:
         sure, weak = groups.get("sure"), groups.get("weak")
         ahead = text[max(0, hit.start() - 3) : hit.start()]
         apart = not ahead.strip(" ") or ahead.rstrip(" ")[-1] in ",\n;|"
+        if sure and lexical.code == "nl" and not _is_dutch_code(sure, lexical, level):
+            continue
         if weak and (not apart or re.fullmatch(r"(?:19|20)\d\d", weak)):
             continue
         if not sure and level and not apart:
@@ -193,12 +203,18 @@ def _places(text: str, lexical: Lexicon, level: bool) -> Iterator[Span]:
         yield hit.start(), max(hit.end() - 1, tail.end() if tail else end), "ADDRESS"
 
 
+def _is_dutch_code(code: str, lexical: Lexicon, level: bool) -> bool:
+    """ "1162 PS", and no "2013 in"."""
+    letters = re.sub(r"[\d -]", "", code)
+    return "-" in code or (not lexical.is_closed(letters.lower()) and (level or letters.isupper()))
+
+
 def _german_town(text: str, start: int, end: int, lexical: Lexicon) -> int:
     """Every noun has a capital in German: a second word is of the town's name if it is no word."""
     words = list(re.finditer(r"[^\W\d_]+", text[start:end]))
     for word in words[1:]:
         low = word[0].lower()
-        if low not in LINKS and lexical.is_known(low) and not lexical.is_name(low) and words[0][0].lower() not in ("bad", "st", "sankt"):
+        if low not in LINKS and lexical.is_known(low) and not lexical.is_maybe_name(low) and words[0][0].lower() not in ("bad", "st", "sankt"):
             return start + word.start() - 1
     return end
 
@@ -217,7 +233,7 @@ def _facilities(text: str, lexical: Lexicon, level: bool) -> Iterator[Span]:
         if lexical.code == "de" and not level and end > hit.end():
             first = re.match(r"[ -]*(?:[\"]|in[ ]|am[ ])?([^\W\d_]+)", text[hit.end() : end])
             low = first[1].lower() if first else ""
-            if low not in LINKS and lexical.is_known(low) and not lexical.is_name(low):
+            if low not in LINKS and lexical.is_known(low) and not lexical.is_maybe_name(low):
                 end = hit.end()
         own = re.sub(r"[\s.\"-]+", "", hit["own"] or "").lower()
         named = len(own) > 2 and (not lexical.is_known(own) or lexical.is_name(own) or "-" in (hit["own"] or ""))
@@ -243,7 +259,7 @@ def _patterns(code: str) -> tuple[tuple[str, re.Pattern[str]], ...]:
     raw = [
         ("ADDRESS", _PLACE_FIELDS),
         ("ADDRESS", _ROOMS),
-        ("ID", rf"\b(?:{ids})\b\.?(?:[ ]?(?:{number}|clinica|paciente|fiscale|clinico|social|de|del|di|do|da|code|id|[a-z]{{2}}(?=[ -]\d)))*[ .:#=-]*{_VALUE}"),
+        ("ID", rf"\b(?:{ids})\b\.?(?:[ ]?(?:{number}|clinica|paciente|fiscale|clinico|social|de|del|di|do|da|code|id))*[ .:#=-]*{_VALUE}"),
         ("ID", rf"(?<!\w){number}[ ](?:d[eiao]l?[ ])?(?:[a-z]+\.?[ ]?){{1,3}}[ .:#=]+{_VALUE}"),
         ("PHONE", rf"\b(?:{phone})\b\.?[ ]?(?:n[or.]{{0,2}})?[ .:]*(\(?\+?\d[\d ()./-]{{1,20}}\d)"),
         *(("PHONE", shape) for shape in _PHONES),

@@ -36,6 +36,8 @@ _DENIALS = frozenset(
     """kein keine keinen ohne nicht no sin pas sans aucun aucune sem nao nenhum nenhuma geen niet zonder non senza nessun
     nessuna""".split()
 )
+_PLURAL = frozenset("sigg drs dres drs dras sres messieurs mesdames mm herren profs".split())
+_AND = frozenset("und e y et en ed".split())
 # An eponym stays beside these, before a grade, or where English always has it as one.
 _OF_EPONYMS = frozenset(
     """typ type tipo grad grade grado graad stadium stade stadio estadio estadio morbus maladie enfermedad malattia ziekte doenca
@@ -125,7 +127,12 @@ def _behind_cues(words: list[_Word], lexical: Lexicon, level: bool) -> None:
             titled = titled or (words[at].low in lexical.titles and len(words[at].text) > 1)
             at += 1
         end = _taken(words, at, lexical, level, titled)
-        for word in words[at:end]:
+        names = words[at:end]
+        if word.low in _PLURAL and at < end < len(words) - 1 and words[end].low in _AND and words[end + 1].maybe:
+            second = end + 1
+            end = _taken(words, second, lexical, level, titled)
+            names += words[second:end]
+        for word in names:
             word.masked = word.cued = True
         i = max(end, i + 1)
 
@@ -173,25 +180,43 @@ def _continues(words: list[_Word], i: int, at: int, lexical: Lexicon, level: boo
     if word.low in lexical.particles and not word.gap.startswith(",") and after is not None and after.gap in (" ", "'", "-", "."):
         return _follows_particle(after, lexical, level)
     if word.closed or word.low in lexical.acts or word.low in _DENIALS:
-        return titled and not level and i == at and word.text.istitle() and len(word.text) > 2 and word.low not in _DENIALS | lexical.acts | lexical.by
+        ends = after is None or after.gap != " "
+        return _is_closed_name(word, lexical, level, first=i == at, titled=titled, ends=ends)
     if word.low in lexical.roles and i > at:
         return False
-    capital = word.text[0].isupper()
-    if not level and not capital:
+    if not level and not word.text[0].isupper():
         return False
     named = word.maybe or not word.known
     if word.gap.startswith(","):
-        return named and not (word.low in lexical.medical) and not (level and lexical.code == "de" and not word.name)
+        return named and word.low not in lexical.medical and not (level and lexical.code == "de" and not word.name)
     if word.gap == "-":
         return True
+    medical = lexical.is_medical(word.low)
     if i == at:
-        return titled or (named and not lexical.is_medical(word.low)) or _is_pair(words, i, lexical, level)
-    if named and not (level and lexical.is_medical(word.low)):
+        told = titled or (":" in word.gap and not medical)
+        return told or (named and not medical) or _is_pair(words, i, lexical, level)
+    if i > at and before.low in lexical.particles:
         return True
-    return not level and lexical.code != "de" and not word.first and word.low not in lexical.medical
+    somebody = titled or words[at].name or not words[at].known
+    if i == at + 1 and (word.maybe or (somebody and not medical)):
+        return True  # given name and surname, or two surnames
+    if level:
+        return named and not medical
+    return named or (lexical.code != "de" and not word.first and word.low not in lexical.medical)
+
+
+def _is_closed_name(word: _Word, lexical: Lexicon, level: bool, *, first: bool, titled: bool, ends: bool) -> bool:
+    """ "Dr. Klein", "Dra. Pinto Grande": a word of the closed class that can only be a name where it stands."""
+    if len(word.text) < 3 or word.low in _DENIALS | lexical.acts | lexical.by:
+        return False
+    if level:
+        return word.maybe and ((titled and first and len(word.text) > 3) or (not first and ends and word.gap in (" ", "-")))
+    return word.text.istitle() and (titled if first else word.gap in (" ", "-"))
 
 
 def _follows_particle(after: _Word, lexical: Lexicon, level: bool) -> bool:
+    if after.low in lexical.titles | lexical.roles:
+        return False
     if after.low in lexical.particles:
         return True
     if level:
@@ -202,9 +227,9 @@ def _follows_particle(after: _Word, lexical: Lexicon, level: bool) -> bool:
 def _is_pair(words: list[_Word], i: int, lexical: Lexicon, level: bool) -> bool:
     """Two words with capitals behind a role, one of them a name: given name and surname."""
     after = words[i + 1] if i + 1 < len(words) else None
-    if after is None or after.gap not in (" ", ", ", "-") or lexical.is_medical(words[i].low) or level:
+    if after is None or after.gap not in (" ", ", ", "-") or lexical.is_medical(words[i].low) or lexical.code == "de":
         return False
-    return after.text[0].isupper() and (after.maybe or not after.known) and not after.closed and lexical.code != "de"
+    return (after.text[0].isupper() or level) and (after.maybe or not after.known) and not after.closed
 
 
 def _repeat(words: list[_Word], lexical: Lexicon, level: bool) -> None:
@@ -223,6 +248,8 @@ def _goes(words: list[_Word], i: int, lexical: Lexicon, level: bool) -> bool:
     if word.closed or not word.name or len(word.text) < 2 or not word.text.isalpha():
         return False
     if word.low in lexical.medical or word.low in lexical.short or level or not word.text.istitle():
+        return False
+    if word.low in lexical.titles | lexical.roles | lexical.ids | lexical.degrees:
         return False
     return not word.first and not _is_eponym(words, i)
 
@@ -274,6 +301,9 @@ def _distance_one(a: str, b: str) -> bool:
 
 def _spread(words: list[_Word], lexical: Lexicon, level: bool) -> None:
     """A name's neighbours that are names as well, and initials, go with it."""
+    for i, word in enumerate(words):
+        if _is_person(word):
+            _draw_particles(words, i, lexical, level)
     for order in (range(len(words)), range(len(words) - 1, -1, -1)):
         step = 1 if order.step > 0 else -1
         for i in order:
@@ -283,6 +313,20 @@ def _spread(words: list[_Word], lexical: Lexicon, level: bool) -> None:
                 gap = word.gap if step > 0 else other.gap
                 if _is_person(other) and _BESIDE.fullmatch(gap) and _is_drawn(words, i, gap, lexical, level):
                     word.masked = word.cued = True
+
+
+def _draw_particles(words: list[_Word], i: int, lexical: Lexicon, level: bool) -> None:
+    """ "Anneloes de Brug": particles and a name behind one."""
+    at = i + 1
+    while at < len(words) and words[at].low in lexical.particles and words[at].gap == " " and not words[at].masked:
+        at += 1
+    if at == i + 1 or at >= len(words) or words[at].masked or words[at].gap not in (" ", "'") or words[i].text == BARRIER:
+        return
+    word = words[at]
+    named = word.maybe or not word.known
+    if word.text.isalpha() and not word.closed and ((named and not lexical.is_medical(word.low)) if level else word.text.istitle()):
+        for one in words[i + 1 : at + 1]:
+            one.masked = one.cued = True
 
 
 def _is_person(word: _Word) -> bool:
