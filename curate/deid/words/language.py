@@ -258,7 +258,7 @@ def _piece(text: str, start: int, end: int) -> _Piece:
     base, extra = 0.0, dict.fromkeys(("", *_codes()), 0.0)
     count = unknown = english = 0
     for i, word in enumerate(words):
-        if not shouted and word in _PARTICLES and i + 1 < len(words) and words[i + 1][0].isupper():
+        if not shouted and word.lower() in _PARTICLES and i + 1 < len(words) and words[i + 1][0].isupper():
             continue
         against, more, is_english = _votes(word.lower())
         count += 1

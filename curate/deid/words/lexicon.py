@@ -46,6 +46,22 @@ _ENDINGS = {
     "nl": ("s", "en", "e", "je", "jes", "tje", "er"),
     "pt": ("s", "es", "mente", "a", "o", "as", "os"),
 }
+# What words of the closed class are inflected by.
+_CLOSED_ENDINGS = {
+    "de": ("e", "en", "er", "es", "em", "ere", "eren"), "es": ("s", "es", "a", "o", "as", "os", "mente"),
+    "fr": ("e", "s", "es", "ement", "ment"), "it": ("o", "a", "i", "e", "mente"), "nl": ("e", "er", "ere", "s"),
+    "pt": ("s", "es", "a", "o", "as", "os", "mente"),
+}  # fmt: skip
+# What a language derives words by, and what the word that they are derived from may end in.
+_DERIVED = {
+    "de": (r"(?:ung|ungen|ungs|bar|bare[nrsm]?|los|lose[nrsm]?|ig|ige[nrsm]?|isch|ische[nrsm]?|lich|liche[nrsm]?|iert|ierte[nrsm]?|end|ende[nrsm]?)", ("", "e", "en", "ieren")),
+    "es": (r"(?:ad[oa]s?|id[oa]s?|ando|iendo|ar|er|ir|arse|cion|ciones|mient[oa]s?|ables?|ibles?|ic[oa]s?|ales?|os[oa]s?|mente|an|en|aron|ieron)", ("o", "a", "e", "ar", "er", "ir", "ado", "al")),
+    "fr": (r"(?:ees?|es?|er|ir|ant|antes?|ants?|ations?|ements?|ables?|ibles?|iques?|ales?|aux|euses?|eux|ment|ait|aient)", ("e", "er", "ir", "", "ation", "al", "ique")),
+    "it": (r"(?:at[oaie]|ut[oaie]|it[oaie]|ando|endo|are|ere|ire|azion[ei]|izion[ei]|ament[oi]|iment[oi]|abil[ei]|ibil[ei]|ic[oaie]|iche|al[ei]|os[oaie]|ano|ono|mente)", ("o", "a", "e", "are", "ere", "ire", "ato", "ale")),
+    "nl": (r"(?:ing|ingen|baar|bare|loos|loze|ig|ige|isch|ische|lijk|lijke|eerd|eerde|end|ende|en|de|den|te|ten|s)", ("", "e", "en", "eren")),
+    "pt": (r"(?:ad[oa]s?|id[oa]s?|ando|endo|indo|ar|er|ir|cao|coes|ment[oa]s?|avel|aveis|ivel|iveis|ic[oa]s?|al|ais|os[oa]s?|mente|am|em|aram)", ("o", "a", "e", "ar", "er", "ir", "ado", "al")),
+}  # fmt: skip
+_SHORTEST_STEM = 5
 # What surnames end in that are built of words: Hausmann, Steinbrecher.
 _SURNAME = {
     "de": re.compile(
@@ -103,8 +119,8 @@ class Lexicon:
     months: tuple[str, ...]
 
     def is_closed(self, word: str) -> bool:
-        """True for a word of the closed class."""
-        return any(form in self.closed for form in _forms(word))
+        """True for a word of the closed class, inflected ones too."""
+        return any(form in self.closed or _is_closed_form(form, self) for form in _forms(word))
 
     def is_name(self, word: str) -> bool:
         """True for a given name or surname of the lists, whatever else the word means."""
@@ -168,6 +184,12 @@ def towns() -> frozenset[str]:
 
 
 @cache
+def town_names() -> frozenset[str]:
+    """Folded names of towns, whole."""
+    return frozenset(_lines("towns"))
+
+
+@cache
 def frequent_words() -> dict[str, tuple[str, ...]]:
     """The most frequent words of each language, by its code, most frequent first."""
     found: dict[str, list[str]] = {}
@@ -218,7 +240,7 @@ def _is_known(code: str, word: str) -> bool:
     for form in _forms(word):
         if form in lexical.known or _inflected(form, lexical) or _latin(form):
             return True
-        if is_cognate(form) and not lexical.is_maybe_name(form):
+        if (is_cognate(form) or _derived(form, lexical)) and not lexical.is_maybe_name(form):
             return True
         if code in _COMPOUNDING and _compound(form, lexical, 3):
             return True
@@ -233,6 +255,26 @@ def _inflected(word: str, lexical: Lexicon) -> bool:
         word.endswith(end) and len(word) - len(end) > _SHORTEST_PART and word[: -len(end)] in lexical.medical
         for end in endings
     )
+
+
+def _is_closed_form(word: str, lexical: Lexicon) -> bool:
+    return any(
+        word.endswith(end) and len(word) - len(end) > _SHORTEST_PART and word[: -len(end)] in lexical.closed
+        for end in _CLOSED_ENDINGS[lexical.code]
+    )
+
+
+def _derived(word: str, lexical: Lexicon) -> bool:
+    """True for a word that the language makes of a known one: refert|o, refert|ato."""
+    pattern, bases = _derivation(lexical.code)
+    hit = pattern.fullmatch(word)
+    return hit is not None and any(hit[1] + base in lexical.known for base in bases)
+
+
+@cache
+def _derivation(code: str) -> tuple[re.Pattern[str], tuple[str, ...]]:
+    endings, bases = _DERIVED[code]
+    return re.compile(rf"(.{{{_SHORTEST_STEM},}}?){endings}"), bases
 
 
 def _latin(word: str) -> bool:

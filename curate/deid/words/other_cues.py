@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
-from curate.deid.words.lexicon import Lexicon, lexicon
+from curate.deid.words.lexicon import Lexicon, lexicon, town_names
 
 Span = tuple[int, int, str]
 GERMANIC = ("de", "nl")
@@ -20,11 +20,12 @@ LINKS = frozenset(
     """de la los las del della dello dell dei degli delle des du d l le les di da do dos das van von der den het ten ter op
     bij aan sur sous en e y et am an im zum zur dem zu sankt st san santa santo sao sainte sint""".split()
 )
-_RUN_WORD = re.compile(r"[ -]?(?:[ld]'[ ]?)?([^\W\d_]{1,3}\.(?=[ ]?[^\W\d_])|[^\W\d_][\w']*)", re.IGNORECASE)
+_RUN_WORD = re.compile(r"[ -]?(?:[ld]'[ ]?)?((?:[^\W\d_]|dr|st|ste|gen|prof|pte|sta|sto|av|bgm)\.(?=[ ]?[^\W\d_])|[^\W\d_][\w']*)", re.IGNORECASE)
 _STREETS_ARE = frozenset("oude alte alter alten lange nieuwe neue neuen neuer grosse kleine hoge korte obere untere".split())
 _SAINTS = frozenset("san santa santo sao saint sainte sint st sankt villa senora".split())
 _NUMBER_SIGNS = frozenset(["n", "no", "nr", "num", "numero"])
 _NUMBERED = re.compile(r"[ ]?(?:\d{1,2}[ ]de[ ]\w+|[ivx]{1,5}\b[ ]\w+)", re.IGNORECASE)  # "25 de Abril", "XX Settembre"
+_TO_COMMA = re.compile(r"((?:[ -]?[^\W\d_][\w']*){1,5})(?=[,;\n]|$)")  # "65 rue des trois freres,"
 _HOUSE = re.compile(
     rf"[ ]?,?[ ]?(?:n[or]?\.?[ ]?|num(?:ero)?\.?[ ])?\d{{1,4}}(?!\d){_UNIT}(?:[ ]?[/-]?[ ]?[a-z]\b|[ ]?bis\b|-i{{1,3}}\b|/\d{{1,3}}\b)?"
     r"(?:,?[ ]\d{1,2}[oa.]{1,2}[ ]?(?:[a-z]{1,4}\b\.?)?)?",
@@ -60,6 +61,11 @@ _AT = {"de": "um|gegen|ab|bis|vor|nach", "es": "las|a las|sobre las|hora", "fr":
        "it": "alle|ore|alle ore|dalle|verso le|ora", "pt": "as|pelas|cerca das|hora|das"}  # fmt: skip
 _ON = {"de": "am|vom|seit|bis|ab|den|zum|und", "es": "el|del|dia|desde|hasta|al", "fr": "le|du|au|depuis", "nl": "op|van|vanaf|tot|d\\.d\\.|dd",
        "it": "il|del|dal|al|in data", "pt": "em|dia|no dia|de|desde|ate|a"}  # fmt: skip
+# A town follows these.
+_TOWARD = {"de": "in|aus|nach|bei|von|zu|ab|bad", "es": "en|de|desde|a", "fr": "a|de|d'|pres de|en", "it": "a|di|da|ad|presso",
+           "nl": "te|in|uit|van|naar|bij", "pt": "em|de|do|da|no|na"}  # fmt: skip
+_MOST_WORDS, _SHORTEST_TOWN = 5, 4
+_SHORT_MONTHS = "jan|ene|gen|feb|fev|fevr|mar|mrt|maa|apr|avr|abr|mai|mag|mei|may|jun|juin|giu|jul|juil|lug|aug|ago|aou|aout|sep|sept|set|okt|oct|out|ott|nov|dez|dec|dic|mae"
 _HOUR = r"(?:[01]?\d|2[0-3])"
 _NUMBERS = (
     r"\b\d{3}\.\d{3}\.\d{3}-\d{2}\b",  # CPF
@@ -108,11 +114,41 @@ def cued_spans(text: str, lexical: Lexicon, *, level: bool) -> Iterator[Span]:
     yield from _streets(text, lexical, level)
     yield from _places(text, lexical, level)
     yield from _facilities(text, lexical, level)
+    yield from _towns(text, lexical, level)
+
+
+def _towns(text: str, lexical: Lexicon, level: bool) -> Iterator[Span]:
+    """Towns by their names: of several words everywhere, of one where it is led to or stands apart, words that they are."""
+    words = list(re.finditer(r"[^\W\d_][\w']*", text))
+    names, at = town_names(), 0
+    while at < len(words):
+        size = next((n for n in range(min(_MOST_WORDS, len(words) - at), 0, -1) if _is_town(text, words[at : at + n], names)), 0)
+        if size and (size > 1 or _stands_as_town(text, words[at], lexical, level)) and (level or words[at][0][0].isupper()):
+            yield words[at].start(), words[at + size - 1].end(), "ADDRESS"
+        at += max(size, 1)
+
+
+def _is_town(text: str, words: list[re.Match[str]], names: frozenset[str]) -> bool:
+    whole = text[words[0].start() : words[-1].end()]
+    return len(whole) >= _SHORTEST_TOWN and whole.lower() in names
+
+
+def _stands_as_town(text: str, word: re.Match[str], lexical: Lexicon, level: bool) -> bool:
+    low = word[0].lower()
+    if low in lexical.medical or low in lexical.closed or low in lexical.short:
+        return False
+    ahead, behind = text[max(0, word.start() - 12) : word.start()], text[word.end() : word.end() + 2]
+    led = re.search(rf"(?<!\w)(?:{_TOWARD[lexical.code]})[ ]$", ahead, re.IGNORECASE) is not None
+    apart = ahead.endswith(", ") and re.match(r"[,.;\n)]|$", behind) is not None
+    if level:
+        return (led or apart) and low not in lexical.known and re.match(r"[ ]?[,.;:\n)]|$", behind) is not None
+    return led or apart
 
 
 def any_of(words: frozenset[str]) -> str:
     """The alternatives of a pattern, the longest first."""
-    return "|".join(re.escape(word) for word in sorted(words, key=lambda w: (-len(w), w)))
+    ordered = sorted(words, key=lambda w: (-len(w), w))
+    return "|".join(re.escape(word).replace(r"\-", "[ -]") for word in ordered)
 
 
 def run_end(text: str, at: int, lexical: Lexicon, *, level: bool, most: int, any_word: bool = False) -> int:
@@ -163,6 +199,8 @@ def _streets(text: str, lexical: Lexicon, level: bool) -> Iterator[Span]:
         numbered = _NUMBERED.match(text, hit.end())
         end = run_end(text, hit.end(), lexical, level=level, most=4, any_word=True)
         end = max(end, numbered.end() if numbered else end)
+        whole = _TO_COMMA.match(text, hit.end()) if hit["n"] and level else None
+        end = max(end, whole.end(1) if whole else end)
         house = _HOUSE.match(text, end)
         if end > hit.end() and (house is not None or hit["n"]):
             yield hit.start(), house.end() if house and not hit["n"] else end, "ADDRESS"
@@ -267,6 +305,7 @@ def _patterns(code: str) -> tuple[tuple[str, re.Pattern[str]], ...]:
         ("AGE", rf"\b(?:{_AGED[code]})[ :]{{1,3}}(9\d|1[0-4]\d)\b{_UNIT}"),
         ("AGE", rf"\b(?:{_OLD[code]})\b"),
         ("DATE", rf"\b(?:{day}(?:[o.]|er)?[ ](?:de[ ])?)?(?:{months})(?:[ ](?:de[ ]|del[ ])?(?:19|20)\d\d)?\b"),
+        ("DATE", rf"\b{day}(?:[o.]|er)?[ ](?:de[ ])?(?:{_SHORT_MONTHS})\b\.?(?:[ ](?:de[ ]|del[ ])?(?:19|20)\d\d)?"),
         ("DATE", rf"(?<![\w.,/-]){day}\.(?:0[1-9]|1[0-2])\.(?![\w]|[ ]?(?:19|20)\d\d)"),
         ("DATE", rf"\b(?:{_ON[code]})[ ]{{1,2}}({day}(?:[/-](?:0?[1-9]|1[0-2])|\.(?:0?[1-9]|1[0-2])\.))(?![\w/-]|[.,]\d){_UNIT}"),
         ("DATE", rf"\b(?:{days})s?\b"),

@@ -153,8 +153,11 @@ def _leads(words: list[_Word], at: int, lexical: Lexicon) -> bool:
 def _is_initial_title(words: list[_Word], i: int, level: bool) -> bool:
     """ "D. Juan", "M. Dupont": one letter is a title before its full stop and a name."""
     after = words[i + 1] if i + 1 < len(words) else None
-    if after is None or re.fullmatch(r"[.][ ]?", after.gap) is None or after.closed:
+    if after is None or re.fullmatch(r"[.][ ]?", after.gap) is None:
         return False
+    if after.closed:
+        behind = words[i + 2] if i + 2 < len(words) else None
+        return after.text.istitle() and not level and behind is not None and behind.text.istitle() and behind.gap == " "
     return after.maybe or not after.known or (after.text.istitle() and words[i].text.isupper() and not level and words[i].first)
 
 
@@ -181,7 +184,8 @@ def _continues(words: list[_Word], i: int, at: int, lexical: Lexicon, level: boo
         return _follows_particle(after, lexical, level)
     if word.closed or word.low in lexical.acts or word.low in _DENIALS:
         ends = after is None or after.gap != " "
-        return _is_closed_name(word, lexical, level, first=i == at, titled=titled, ends=ends)
+        told = titled or (":" in word.gap and ends)
+        return _is_closed_name(word, lexical, level, first=i == at, titled=told, ends=ends)
     if word.low in lexical.roles and i > at:
         return False
     if not level and not word.text[0].isupper():
@@ -198,7 +202,7 @@ def _continues(words: list[_Word], i: int, at: int, lexical: Lexicon, level: boo
     if i > at and before.low in lexical.particles:
         return True
     somebody = titled or words[at].name or not words[at].known
-    if i == at + 1 and (word.maybe or (somebody and not medical)):
+    if (i == at + 1 and somebody and not medical) or (i <= at + 2 and word.maybe):
         return True  # given name and surname, or two surnames
     if level:
         return named and not medical
@@ -210,7 +214,7 @@ def _is_closed_name(word: _Word, lexical: Lexicon, level: bool, *, first: bool, 
     if len(word.text) < 3 or word.low in _DENIALS | lexical.acts | lexical.by:
         return False
     if level:
-        return word.maybe and ((titled and first and len(word.text) > 3) or (not first and ends and word.gap in (" ", "-")))
+        return word.maybe and ((titled and first) or (not first and ends and word.gap in (" ", "-")))
     return word.text.istitle() and (titled if first else word.gap in (" ", "-"))
 
 
@@ -324,6 +328,8 @@ def _draw_particles(words: list[_Word], i: int, lexical: Lexicon, level: bool) -
         return
     word = words[at]
     named = word.maybe or not word.known
+    if word.low in lexical.titles | lexical.roles:
+        return
     if word.text.isalpha() and not word.closed and ((named and not lexical.is_medical(word.low)) if level else word.text.istitle()):
         for one in words[i + 1 : at + 1]:
             one.masked = one.cued = True
@@ -347,7 +353,7 @@ def _is_drawn(words: list[_Word], i: int, gap: str, lexical: Lexicon, level: boo
     if not capital or word.low in lexical.medical or word.low in lexical.short:
         return False
     if level:
-        return word.name
+        return word.name or (gap == " " and after != " " and not lexical.is_medical(word.low))
     return word.maybe if lexical.code == "de" or gap.startswith(",") else word.maybe or (not word.first and gap == " ")
 
 
