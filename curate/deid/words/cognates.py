@@ -44,13 +44,13 @@ _ENDINGS = tuple(
                 "ti": "tion tions cion ciones cione cioni cao coes tie ties tionen tioni ation",
                 "si": "sion sions siones sione sioni sao soes sie sies sionen",
                 "nc": "ntie nties ncia ncias nca ncas nce nces nci ncie nc ncen nci",
-                "": """ic ica ico icas icos ici ice ical ically ice icer isc isce iscen iscer isces iscem ice
+                "": """ic ica ico icas icos ici ice ices ical ically icer icen isc isce iscen iscer isces iscem ice
                 al ale ali ales ais aus aal alen aler alem ar are ari ares air aire aires ario aria arias arios aren arer ari
                 os osa oso osi ose osas osos osus ous es ese eses
                 is iti ite ites itis itiden id oid oide oides oida oido oidi oiden oide
                 ia ie ias ies ien i io ios iu ium us um a o as e en er em s ei ea eo eas eos eus eum
                 at ato ata ati ate atas atos ado ada ados adas iert ierte ierten ierter iertes ed ee ees eert eerde eerd
-                mente ment lic lice licen""",
+                mente ment ement lic lice licen iel iele ielen ieles ieler ielem el ele elen eles eler elem oria orio orie orias orios orisc orisce oire oires or ors idad ita itat iteit ite""",
             }.items()
             for ending in endings.split()
         ),
@@ -75,7 +75,29 @@ def root(word: str) -> str:
 
 def is_cognate(word: str) -> bool:
     """True for a folded word in small letters that has the root of an English word of medicine."""
+    if len(word) >= _SHORTEST_DISEASE and _DISEASE.fullmatch(word) and _short_root(word) in _diseases():
+        return True
     return len(word) >= _SHORTEST_WORD and _TELLING.fullmatch(word) is not None and root(word) in _roots()
+
+
+_SHORTEST_DISEASE = 6
+_DISEASE = re.compile(r".{3,}(?:os[ei]s?|osen|itis|ites?|iti|iden|omas?|om[ei]s?|em(?:ia|ie)s?|ul(?:air|ar)(?:es?|i|en|er)?|ul[oi]s?|ules?)")
+
+
+@cache
+def _diseases() -> frozenset[str]:
+    """Shorter roots of English words that end as diseases do: gliosis, lipoma, nodular."""
+    ends = re.compile(r".{3,}(?:osis|itis|oma|emia|ular|ule|ulus)")
+    words = (w for w in medical_words() if ends.fullmatch(w) and not is_surname(w) and not is_given_name(w))
+    return frozenset(found for word in words if len(found := _short_root(word)) >= _SHORTEST_DISEASE - 2)
+
+
+@lru_cache(maxsize=50_000)
+def _short_root(word: str) -> str:
+    for spelling, common in _SPELLINGS:
+        word = word.replace(spelling, common)
+    word = _BEGINNINGS.sub("", _DOUBLED.sub(r"\1", word))
+    return re.sub(r"(?:[aeiou]+[sn]?|us|air(?:es?)?|ar(?:es?|i|en|er)?|is|itiden|iden|omas|omes)$", "", word)
 
 
 @cache

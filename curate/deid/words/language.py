@@ -47,6 +47,7 @@ _CLEARLY_OTHER, _FEWEST_OTHER = 6.0, 4  # log-odds over the text's language, and
 _FEWEST_ENGLISH = 2  # words that build English sentences, of an English sentence in a text that is not
 _FEWEST_BARE = 4
 _NO_ENGLISH = 1.5  # log-odds of a text of so many words without a sign of English to be in another language
+_CLOSE = 4.0  # log-odds by which languages are about as likely
 _SURE = 8.0  # log-odds of a text of rare words up to which the lexicons are asked
 _OWN = 2.0  # what the words of a language itself have to add up to, beside what only speaks against English
 _FEWEST_STRANGE = 2
@@ -219,6 +220,8 @@ def _read(text: str) -> tuple[tuple[_Piece, ...], str, float]:
         lowest = min(piece.odds.values(), default=0.0)
         total.update({code: piece.odds.get(code, lowest) for code in codes})
     odds, code = max(((value, code) for code, value in total.items()), default=(-math.inf, "en"))
+    if odds > _NO_ENGLISH and code in CODES:
+        code = _closer(text, [one for one in CODES if total.get(one, -math.inf) > odds - _CLOSE], code)
     if not any(piece.english for piece in pieces) and odds <= _SURE:
         known = _by_lexicons(text)
         if known is not None:
@@ -235,6 +238,15 @@ def _read(text: str) -> tuple[tuple[_Piece, ...], str, float]:
     if bare and unknown >= _FEWEST_UNKNOWN and unknown > _MOST_UNKNOWN * words:
         return tuple(pieces), UNKNOWN, 0.0
     return tuple(pieces), "en", odds
+
+
+def _closer(text: str, codes: list[str], likeliest: str) -> str:
+    """Of ``codes`` that are about as likely the one whose lexicon knows most of the words."""
+    if len(codes) < 2:
+        return likeliest
+    words = {fold_value(word).lower() for word in _WORD.findall(_NO_WORD.sub(_blank, text)) if len(word) > 2}
+    known = {code: sum(lexicon(code).is_known(word) for word in words) for code in codes}
+    return max(codes, key=lambda code: (known[code], code == likeliest))
 
 
 def _by_lexicons(text: str) -> str | None:

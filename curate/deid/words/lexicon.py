@@ -54,7 +54,7 @@ _CLOSED_ENDINGS = {
 }  # fmt: skip
 # What a language derives words by, and what the word that they are derived from may end in.
 _DERIVED = {
-    "de": (r"(?:ung|ungen|ungs|bar|bare[nrsm]?|los|lose[nrsm]?|ig|ige[nrsm]?|isch|ische[nrsm]?|lich|liche[nrsm]?|iert|ierte[nrsm]?|end|ende[nrsm]?)", ("", "e", "en", "ieren")),
+    "de": (r"(?:e[rnsm]?|ung|ungen|ungs|bar|bare[nrsm]?|los|lose[nrsm]?|ig|ige[nrsm]?|isch|ische[nrsm]?|lich|liche[nrsm]?|iert|ierte[nrsm]?|end|ende[nrsm]?)", ("", "e", "en", "ieren")),
     "es": (r"(?:ad[oa]s?|id[oa]s?|ando|iendo|ar|er|ir|arse|cion|ciones|mient[oa]s?|ables?|ibles?|ic[oa]s?|ales?|os[oa]s?|mente|an|en|aron|ieron)", ("o", "a", "e", "ar", "er", "ir", "ado", "al")),
     "fr": (r"(?:ees?|es?|er|ir|ant|antes?|ants?|ations?|ements?|ables?|ibles?|iques?|ales?|aux|euses?|eux|ment|ait|aient)", ("e", "er", "ir", "", "ation", "al", "ique")),
     "it": (r"(?:at[oaie]|ut[oaie]|it[oaie]|ando|endo|are|ere|ire|azion[ei]|izion[ei]|ament[oi]|iment[oi]|abil[ei]|ibil[ei]|ic[oaie]|iche|al[ei]|os[oaie]|ano|ono|mente)", ("o", "a", "e", "are", "ere", "ire", "ato", "ale")),
@@ -62,6 +62,13 @@ _DERIVED = {
     "pt": (r"(?:ad[oa]s?|id[oa]s?|ando|endo|indo|ar|er|ir|cao|coes|ment[oa]s?|avel|aveis|ivel|iveis|ic[oa]s?|al|ais|os[oa]s?|mente|am|em|aram)", ("o", "a", "e", "ar", "er", "ir", "ado", "al")),
 }  # fmt: skip
 _SHORTEST_STEM = 5
+_OWN_PREFIXES = frozenset(
+    """sotto sopra sovra oltre contro inter sobre entre sous sus entre outre unter ueber uber vor nach zwischen innen aussen
+    mit fern gegen voll teil rand haupt neben mittel ober hinter vorder onder boven over voor achter tussen midden des re
+    mal non pre hiper hipo iper ipo hyper hypo supra infra intra extra anti bi co contra de dis endo hemi in micro macro
+    mono multi neo para peri poli poly post pos pro pseudo retro semi sub super trans tri ultra un uni ein an auf aus ab bei
+    durch um ver zer be ent""".split()
+)
 # What surnames end in that are built of words: Hausmann, Steinbrecher.
 _SURNAME = {
     "de": re.compile(
@@ -73,7 +80,7 @@ _SURNAME = {
 }
 # What medicine's words end in and surnames do not.
 _MEDICAL_END = re.compile(
-    r".{4,}(?:itis|itiden|iasis|iase|iasi|osis|ose|osen|ektomie|ectomia|ectomie|tomie|tomia|stomie|stomia|plastik|plastie"
+    r".{2,}(?:graf|graph|scop|skop|log|metr)(?:ic[oaie]s?|iche|iques?|isch(?:e[nrsm]?)?|ici)|.{4,}(?:itis|itiden|iasis|iase|iasi|osis|ose|osen|ektomie|ectomia|ectomie|tomie|tomia|stomie|stomia|plastik|plastie"
     r"|plastia|plastica|pathie|patia|graphie|grafie|grafia|skopie|scopie|scopia|amie|emia|emie|urie|uria|algie|algia"
     r"|megalie|megalia|ektasie|ectasia|ectasie|trophie|trofia|trofie|plasie|plasia|sklerose|sclerose|esclerosis|sclerosi"
     r"|stenose|estenosis|stenosi|gramm|grama|gramma|gram|logie|logia|logico|logisch|genese|genesis|patico|patica)(?:s|n)?"
@@ -289,7 +296,7 @@ def _prefixed(word: str, lexical: Lexicon) -> bool:
     for size in range(min(len(word) - 4, 11), 2, -1):
         rest = word[size:]
         if (
-            word[:size] in PREFIXES
+            (word[:size] in PREFIXES or word[:size] in _OWN_PREFIXES)
             and len(rest) > _SHORTEST_PART
             and (rest in lexical.known or _inflected(rest, lexical))
         ):

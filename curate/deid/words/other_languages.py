@@ -43,7 +43,7 @@ _OF_EPONYMS = frozenset(
     """typ type tipo grad grade grado graad stadium stade stadio estadio estadio morbus maladie enfermedad malattia ziekte doenca
     syndrom syndrome sindrome zeichen signe signo segno sinal teken klassifikation classification clasificacion
     classificazione classificacao linie ligne linea linha nach selon segun secondo segundo volgens angulo winkel angle
-    quiste zyste kyste cisti cyste cisto hernie hernia nodulos knoten""".split()
+    tendon tendine tendao pees sehne quiste zyste kyste cisti cyste cisto hernie hernia nodulos knoten""".split()
 )
 
 
@@ -248,7 +248,8 @@ def _repeat(words: list[_Word], lexical: Lexicon, level: bool) -> None:
 def _goes(words: list[_Word], i: int, lexical: Lexicon, level: bool) -> bool:
     word = words[i]
     if not word.known:
-        return not (word.text.isalpha() and (_misspelt(word, lexical) or _is_eponym(words, i)))
+        stays = _misspelt(word, lexical) or _is_eponym(words, i) or _is_combined(words, i)
+        return not (word.text.isalpha() and stays)
     if word.closed or not word.name or len(word.text) < 2 or not word.text.isalpha():
         return False
     if word.low in lexical.medical or word.low in lexical.short or level or not word.text.istitle():
@@ -258,11 +259,18 @@ def _goes(words: list[_Word], i: int, lexical: Lexicon, level: bool) -> bool:
     return not word.first and not _is_eponym(words, i)
 
 
+def _is_combined(words: list[_Word], i: int) -> bool:
+    """ "reticulo-nodular": a combining form before its hyphen."""
+    after = words[i + 1] if i + 1 < len(words) else None
+    joined = after is not None and after.gap == "-" and after.known and not after.maybe and not after.masked
+    return joined and words[i].text.endswith(("o", "O")) and len(words[i].text) > 4 and not words[i].maybe
+
+
 def _is_eponym(words: list[_Word], i: int) -> bool:
-    if not kind(words[i].low) & (Kind.EPONYM | Kind.BOUND):
+    if not kind(words[i].low) & (Kind.EPONYM | Kind.BOUND) and words[i].low not in ("achille", "aquiles", "achilles"):
         return False
     before, after = (words[i - 1] if i else None), (words[i + 1] if i + 1 < len(words) else None)
-    led = before is not None and (before.low in _OF_EPONYMS or (i > 1 and words[i - 2].low in _OF_EPONYMS and before.low in ("de", "di", "von", "van", "do", "da", "nach")))
+    led = before is not None and (before.low in _OF_EPONYMS or (i > 1 and words[i - 2].low in _OF_EPONYMS and before.low in ("de", "di", "d", "von", "van", "do", "da", "nach")))
     graded = after is not None and after.gap in (" ", "-") and (_ROMAN.fullmatch(after.text) is not None or after.text[0].isdigit())
     return led or graded or (after is not None and after.gap in (" ", "-") and after.low in _OF_EPONYMS)
 
