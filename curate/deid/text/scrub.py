@@ -164,7 +164,7 @@ def _pass(
     """One look at everything; ``known`` takes in the names that a cue gave away."""
     folded, index = fold(text, PLACEHOLDER)
     glance = Glance(folded)
-    parts = _parts(folded, rules)
+    parts = _parts(text, index, rules)
     other = [(start, end) for start, end, code in parts if code in CODES]
     names = [span for span in find_names(folded, glance) if not _inside(span, other)]
     known.update(dict.fromkeys(_cued(folded, names)))
@@ -211,12 +211,17 @@ class _Asked:
     why: bool
 
 
-def _parts(folded: str, rules: TextRules) -> list[tuple[int, int, str]]:
-    """The stretches of folded text in one language each, where any is cleaned by another than English; else none."""
+def _parts(text: str, index: Sequence[int], rules: TextRules) -> list[tuple[int, int, str]]:
+    """The stretches of folded text in one language each, where any is cleaned by another than English; else none.
+
+    The language is read from the source's own letters: accents tell.
+    """
     if not rules.vocabulary or not set(rules.languages) & set(CODES):
         return []
-    found = segments(folded.replace(BARRIER, " "))
-    allowed = [(s, e, code if code in rules.languages else "en") for s, e, code in found]
+    found = segments(PLACEHOLDER.sub(lambda hit: " " * len(hit[0]), text))
+    allowed = [
+        (bisect_left(index, s), bisect_left(index, e), code if code in rules.languages else "en") for s, e, code in found
+    ]
     return allowed if any(code in CODES for _, _, code in allowed) else []
 
 
