@@ -128,6 +128,8 @@ def _behind_cues(words: list[_Word], lexical: Lexicon, level: bool) -> None:
             at += 1
         end = _taken(words, at, lexical, level, titled)
         names = words[at:end]
+        if titled and end == at > i + 1 and _is_role_as_name(words[at - 1], lexical, level):
+            names = [words[at - 1]]  # "Dr. Neto"
         if word.low in _PLURAL and at < end < len(words) - 1 and words[end].low in _AND and words[end + 1].maybe:
             second = end + 1
             end = _taken(words, second, lexical, level, titled)
@@ -135,6 +137,11 @@ def _behind_cues(words: list[_Word], lexical: Lexicon, level: bool) -> None:
         for word in names:
             word.masked = word.cued = True
         i = max(end, i + 1)
+
+
+def _is_role_as_name(word: _Word, lexical: Lexicon, level: bool) -> bool:
+    somebody = word.low in lexical.roles and word.low not in lexical.titles and word.maybe
+    return somebody and (level or word.text.istitle())
 
 
 def _leads(words: list[_Word], at: int, lexical: Lexicon) -> bool:
@@ -183,7 +190,7 @@ def _continues(words: list[_Word], i: int, at: int, lexical: Lexicon, level: boo
     if word.low in lexical.particles and not word.gap.startswith(",") and after is not None and after.gap in (" ", "'", "-", "."):
         return _follows_particle(after, lexical, level)
     if word.closed or word.low in lexical.acts or word.low in _DENIALS:
-        ends = after is None or after.gap != " "
+        ends = after is None or after.gap != " " or (after.maybe and not after.closed)
         told = titled or (":" in word.gap and ends)
         return _is_closed_name(word, lexical, level, first=i == at, titled=told, ends=ends)
     if word.low in lexical.roles and i > at:
@@ -197,7 +204,8 @@ def _continues(words: list[_Word], i: int, at: int, lexical: Lexicon, level: boo
         return True
     medical = lexical.is_medical(word.low)
     if i == at:
-        told = titled or (":" in word.gap and not medical)
+        before_name = after is not None and after.gap in (" ", ", ") and (after.maybe or not after.known) and not after.closed
+        told = titled or (":" in word.gap and (not medical or (word.maybe and (before_name or (after is None or after.gap not in (" ", "-"))))))
         return told or (named and not medical) or _is_pair(words, i, lexical, level)
     if i > at and before.low in lexical.particles:
         return True
@@ -358,10 +366,13 @@ def _is_drawn(words: list[_Word], i: int, gap: str, lexical: Lexicon, level: boo
     if gap == "-":
         return word.text[0].isupper() or level
     capital = word.text[0].isupper() or level
-    if not capital or word.low in lexical.medical or word.low in lexical.short:
+    plain = word.low in lexical.medical or word.low in lexical.short
+    ended = level and word.maybe and gap == " " and after != " "
+    told = ended or (not level and lexical.code != "de" and gap == " " and not word.first and word.text.istitle())
+    if not capital or (plain and not told):
         return False
     if level:
-        return word.name or (gap == " " and after != " " and not lexical.is_medical(word.low))
+        return ended or word.name or (gap == " " and after != " " and not lexical.is_medical(word.low))
     return word.maybe if lexical.code == "de" or gap.startswith(",") else word.maybe or (not word.first and gap == " ")
 
 
