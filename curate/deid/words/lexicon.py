@@ -62,12 +62,14 @@ _DERIVED = {
     "pt": (r"(?:ad[oa]s?|id[oa]s?|ando|endo|indo|ar|er|ir|cao|coes|ment[oa]s?|avel|aveis|ivel|iveis|ic[oa]s?|al|ais|os[oa]s?|mente|am|em|aram)", ("o", "a", "e", "ar", "er", "ir", "ado", "al")),
 }  # fmt: skip
 _SHORTEST_STEM = 5
+_SHORTEST_MEDICINE = 7
 _OWN_PREFIXES = frozenset(
     """sotto sopra sovra oltre contro inter sobre entre sous sus entre outre unter ueber uber vor nach zwischen innen aussen
     mit fern gegen voll teil rand haupt neben mittel ober hinter vorder onder boven over voor achter tussen midden des re
     mal non pre hiper hipo iper ipo hyper hypo supra infra intra extra anti bi co contra de dis endo hemi in micro macro
     mono multi neo para peri poli poly post pos pro pseudo retro semi sub super trans tri ultra un uni ein an auf aus ab bei
-    durch um ver zer be ent""".split()
+    durch um ver zer be ent inmuno immuno histo cito cyto zyto hemo hemato radio quimio chemo neuro cardio gastro hepato nefro
+    nephro rino laringo bronco cisto angio artro arthro osteo mio cerebro angor espleno vaso trombo linfo lympho pneumo neumo""".split()
 )
 # What surnames end in that are built of words: Hausmann, Steinbrecher.
 _SURNAME = {
@@ -89,6 +91,13 @@ _AGENT_LINKS = {
     "de": frozenset(["von", "durch", "an"]), "es": frozenset(["por", "a"]), "fr": frozenset(["par"]),
     "it": frozenset(["da", "dal", "dalla", "presso"]), "nl": frozenset(["door", "aan"]), "pt": frozenset(["por", "pelo", "pela"]),
 }  # fmt: skip
+# Stems of medicines' international names (WHO, "The use of stems in the selection of INN"), as the languages end them.
+_MEDICINE = re.compile(
+    r".{2,}(?:cilin|micin|mycin|floxacin|prazol|conazol|sartan|olol|dipin|statin|tinib|sidon|son|solon|olon|cain|azepam|zolam"
+    r"|barbital|platin|taxel|rubicin|cristin|gliptin|gliflozin|formin|parin|xaban|gatran|setron|tidin|fibrat|ciclin|cyclin"
+    r"|sulfamid|zolamid|semid|tiazid|zolid|penem|bactam|terol|tropi|lukast|profen|oxicam|fenac|trexat|fosfamid|posid|mustin|porin|limus"
+    r"|navir|ciclovir|tegravir|buvir|ximab|zumab|mumab|tamab|codon|morfin|morphin|fentanil|fentanyl|curoni|coumarol|cumarol)(?:[aeo]s?|um|io|e)?"
+)
 _FREQUENT_NAME = Kind.NAME | Kind.FREQUENT
 
 
@@ -252,6 +261,8 @@ def _is_known(code: str, word: str) -> bool:
         if code in _COMPOUNDING and _compound(form, lexical, 3):
             return True
         if _prefixed(form, lexical) or (_MEDICAL_END.fullmatch(form) and not lexical.is_name(form)):
+            return True
+        if len(form) > _SHORTEST_MEDICINE and _MEDICINE.fullmatch(form) and not lexical.is_maybe_name(form):
             return True
     return False
 

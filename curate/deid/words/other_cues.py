@@ -27,7 +27,7 @@ _NUMBER_SIGNS = frozenset(["n", "no", "nr", "num", "numero"])
 _NUMBERED = re.compile(r"[ ]?(?:\d{1,2}[ ]de[ ]\w+|[ivx]{1,5}\b[ ]\w+)", re.IGNORECASE)  # "25 de Abril", "XX Settembre"
 _TO_COMMA = re.compile(r"((?:[ -]?[^\W\d_][\w']*){1,5})(?=[,;\n]|$)")  # "65 rue des trois freres,"
 _HOUSE = re.compile(
-    rf"[ ]?,?[ ]?(?:n[or]?\.?[ ]?|num(?:ero)?\.?[ ])?\d{{1,4}}(?!\d){_UNIT}(?:[ ]?[/-]?[ ]?[a-z]\b|[ ]?bis\b|-i{{1,3}}\b|/\d{{1,3}}\b)?"
+    rf"[ ]?,?[ ]?s/?n\b\.?|[ ]?,?[ ]?(?:n[or]?\.?[ ]?|km\.?[ ]?|num(?:ero)?\.?[ ])?\d{{1,4}}(?!\d){_UNIT}(?:[ ]?[/-]?[ ]?[a-z]\b|[ ]?bis\b|-i{{1,3}}\b|/\d{{1,3}}\b)?"
     r"(?:,?[ ]\d{1,2}[oa.]{1,2}[ ]?(?:[a-z]{1,4}\b\.?)?)?",
     re.IGNORECASE,
 )
@@ -238,7 +238,17 @@ def _places(text: str, lexical: Lexicon, level: bool) -> Iterator[Span]:
         if lexical.code == "de" and not level:
             end = _german_town(text, hit.end(), end, lexical)
         tail = _TOWN_TAIL.match(text, end)
+        road = None if level else _ROAD_BEFORE.search(text, max(0, hit.start() - 60), hit.start())
+        if road is not None and not lexical.is_medical(road[1].lower()):
+            yield road.start(1), hit.start(), "ADDRESS"
         yield hit.start(), max(hit.end() - 1, tail.end() if tail else end), "ADDRESS"
+
+
+# "Gaspar Aguilar 90. 46017": a road without its kind before the postal code.
+_ROAD_BEFORE = re.compile(
+    r"(?<![\w.])([A-Z][\w']*)(?:[ ](?:de[l]?|la|los|las|di|du|des|da|do|dos|[A-Z][\w'.]*)){0,5},?[ ](?:no?\.?[ ])?(?:\d{1,4}|s/?n)"
+    r"(?:,?[ ]\d{0,2}[ao.]{0,2}[ ]?[A-Z]{0,3})?[,.]?[ \n-]{1,3}$"
+)
 
 
 def _is_dutch_code(code: str, lexical: Lexicon, level: bool) -> bool:
