@@ -89,7 +89,7 @@ class Pipeline:
         sealed = str(self.sealed_index)
         stages = ingest_stages(r.picture_rules(), r.report_rules(), self.secret, sealed)
         task = IngestTask(sealed, stages, self.secret)
-        return Step("ingest", task, self.partitions, config, [self.index.hash], version=5)
+        return Step("ingest", task, self.partitions, config, [self.index.hash], version=6)
 
     @cached_property
     def evaluation(self) -> Step | None:
@@ -137,7 +137,7 @@ class Pipeline:
         device, batch = "auto" if self.recipe.engine.gpus else "cpu", self.recipe.score_batch
         task = ScoreTask(self.pool, {name: str(folder) for name, folder in folders.items()}, batch, device)
         config = {"batch": batch, "filters": list(folders)}
-        return Step("score", task, self.partitions, config, [self.dedup.hash, *trained], version=2)
+        return Step("score", task, self.partitions, config, [self.dedup.hash, *trained], version=3)
 
     @cached_property
     def capfilt(self) -> Step | None:

@@ -157,6 +157,14 @@ def require_known_language(text: str, *, report: bool = True, languages: Iterabl
         raise DropRecord(Reason.LANGUAGE)
 
 
+def require_known_sections(report: str, sections: Iterable[str], languages: Iterable[str] = LANGUAGES) -> None:
+    """DropRecord(LANGUAGE) where a report, or one of its sections, is in none of ``languages``: some are written in one
+    language and headed in another."""
+    allowed = tuple(languages)
+    for text in (report, *sections):
+        require_known_language(text, languages=allowed)
+
+
 def foreign_language(text: str) -> str | None:
     """The name of the language that ``text``, or a long sentence of it, is in, "unknown" where it is none of the list;
     None for English, and for a text too short to tell."""
