@@ -179,7 +179,8 @@ class ScoreTask:
         return Scorer(self.folders, self.device)
 
     def assemble(self, partition: int, results: Iterable[Any]) -> pa.Table:
-        """(key, findings, score...) of the partition's pairs; findings are null where the text's language is not read."""
+        """(key, findings, score...) of the partition's pairs; findings are null where the text's language is not
+        read."""
         table = self._paired(partition, ["key", "text"])
         parts = list(results) or [self._nothing()]
         columns = {name: _column(np.concatenate([part[name] for part in parts])) for name in parts[0]}

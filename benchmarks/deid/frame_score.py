@@ -77,7 +77,9 @@ def judge(text: Text, out: str, cpu: float = 0.0, measure: Measure = ENGLISH) ->
 
 def closed_words(text: Text, measure: Measure = ENGLISH) -> list[tuple[int, int, str]]:
     """Where words of the closed class lie, wholly in what must stay: (start, end, kind)."""
-    found = [(m.start(), m.end(), kind) for kind, pattern in measure.closed.items() for m in pattern.finditer(text.text)]
+    found = [
+        (m.start(), m.end(), kind) for kind, pattern in measure.closed.items() for m in pattern.finditer(text.text)
+    ]
     wife = {g.start for g in text.gold}  # "w/o Asha" is her husband's way of writing "wife of"
     found = [f for f in found if not (text.text[f[0] : f[1]].lower() == "w/o" and f[1] + 1 in wife)]
     return [(s, e, k) for s, e, k in found if any(a <= s and e <= b for a, b in text.protected)]

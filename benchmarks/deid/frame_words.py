@@ -44,7 +44,8 @@ CLOSED = {  # what carries the meaning, and may never go
 
 @dataclass(frozen=True)
 class Measure:
-    """What texts of a language are judged by: ``of_a_kind`` of a span tells no one, ``neutral`` beside one may go along,
+    """What texts of a language are judged by: ``of_a_kind`` of a span tells no one, ``neutral`` beside one may go
+    along,
     ``closed`` (kind -> pattern) may never go."""
 
     of_a_kind: frozenset[str]

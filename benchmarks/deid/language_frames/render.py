@@ -50,7 +50,9 @@ class _People:
     def __init__(self, code: str, split: str, rng: random.Random) -> None:
         self.code, self.rng = code, rng
         of = {title: [n for n in names if half(n) == split] for title, names in read(code).items() if title != "frames"}
-        self.words, self.others, self.givens = (Deck(of[t], rng) for t in ("surnames that are words", "surnames", "given"))
+        self.words, self.others, self.givens = (
+            Deck(of[t], rng) for t in ("surnames that are words", "surnames", "given")
+        )
 
     def one(self) -> Pieces:
         """One surname, a word or none, now and then with its particle."""
@@ -63,7 +65,9 @@ class _People:
     def surname(self) -> Pieces:
         """A surname: in Spain often two, in Brazil and Portugal too."""
         chance = {"es": 0.6, "pt": 0.3}.get(self.code, 0.08)
-        second = [("", "-" if self.code not in ("es", "pt") else " "), *self.one()] if self.rng.random() < chance else []
+        second = (
+            [("", "-" if self.code not in ("es", "pt") else " "), *self.one()] if self.rng.random() < chance else []
+        )
         return [*self.one(), *second]
 
     def given(self) -> Pieces:
@@ -141,7 +145,11 @@ def _fill(name: str, style: str, frame: str, filling: _Filling) -> Iterator[Text
 
 def row(found: dict[str, Any]) -> dict[str, Any]:
     """The figures of a summary that the targets are of."""
-    groups = {"names that are words": "names that are words", "other names": "other names", "hard identifiers": "hard identifiers"}
+    groups = {
+        "names that are words": "names that are words",
+        "other names": "other names",
+        "hard identifiers": "hard identifiers",
+    }
     told = {name: [found["left"][key]["n"], found["left"][key]["of"]] for name, key in groups.items()}
     told |= {"closed lost": [found["closed-class words lost"]["n"], found["closed-class words lost"]["of"]]}
     told |= {"words lost": [found["clinical words lost"]["n"], found["clinical words lost"]["of"]]}

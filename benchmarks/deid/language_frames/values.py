@@ -1,4 +1,5 @@
-"""What the slots of the frames in other languages are filled with: dates, numbers and places as those countries write them."""
+"""What the slots of the frames in other languages are filled with: dates, numbers and places as those countries write
+them."""
 
 from __future__ import annotations
 
@@ -16,29 +17,84 @@ MONTHS = {
 }
 # # is any digit, @ any capital; what stands between bars is one of.
 _FORMS = {
-    "de": {"phone": "0### ####-###|+49 ### ######|0###/######|0### / ## ## ##|(0###) ######", "post": "D-##### {t}|##### {t}|A-#### {t}",
-           "ins": "@#########|@ ### ### ###", "nid": "## ### ### ###|###########", "lic": "#########", "case": "F-#######|########",
-           "acc": "#######|R##-######", "pid": "#######|P######", "street": "{s} ##|{s} #a|{s} ###"},
-    "es": {"phone": "9## ### ###|9# ### ## ##|+34 6## ### ###|6########|6## ## ## ##", "post": "##### {t}|##### {t} (Madrid)",
-           "ins": "## ######## ##|@@@@############|##/########/##", "nid": "########@|##.###.###-@|X#######@", "lic": "28/28/#####|#########",
-           "case": "#######|E-########", "acc": "#######", "pid": "######|#######", "street": "{s}, ##|{s} ##, #º @|{s} nº ##, #º izq."},
-    "fr": {"phone": "0# ## ## ## ##|0#.##.##.##.##|+33 # ## ## ## ##|0#########", "post": "##### {t}|F-##### {t}", "lic": "###########|1 ## ## ######",
-           "ins": "1 ## 0# ## ### ### ##|2##11##########|2 ## 1# ## ### ### ##", "nid": "############", "case": "########|S########",
-           "acc": "#######", "pid": "########|#######", "street": "##, {s}|# bis {s}|## {s}"},
-    "it": {"phone": "0# #######|+39 3## #######|0##-######|3## ### ####", "post": "##### {t}|##### {t} (VI)", "ins": "8038000############",
-           "nid": "@@@@@@##@##@###@", "lic": "######", "case": "20##/######|########", "acc": "#######", "pid": "########|RX######",
-           "street": "{s}, ##|{s} ##/@|{s} n. ##"},
-    "nl": {"phone": "0##-#######|06-########|+31 ## ### ####|06 ## ## ## ##", "post": "#### @@ {t}|####@@ {t}|B-#### {t}", "ins": "#########|##########",
-           "nid": "#########|####.##.###", "lic": "########|##-######", "case": "#######|O-######", "acc": "#######", "pid": "#######|########",
-           "street": "{s} ##|{s} ##a|{s} ##-II"},
-    "pt": {"phone": "2# ### ####|9## ### ###|+351 9## ### ###|(11) 9####-####|(21) ####-####", "post": "####-### {t}|#####-### {t} - MG",
-           "ins": "#########|### ### ###|7## #### #### ####", "nid": "###.###.###-##|######## # ZZ#", "lic": "#####|#####/SP|SP ######",
-           "case": "#######|#########", "acc": "#######", "pid": "#######|########", "street": "{s}, ##|{s}, nº ##|{s} ##, #º Esq."},
-}  # fmt: skip
+    "de": {
+        "phone": "0### ####-###|+49 ### ######|0###/######|0### / ## ## ##|(0###) ######",
+        "post": "D-##### {t}|##### {t}|A-#### {t}",
+        "ins": "@#########|@ ### ### ###",
+        "nid": "## ### ### ###|###########",
+        "lic": "#########",
+        "case": "F-#######|########",
+        "acc": "#######|R##-######",
+        "pid": "#######|P######",
+        "street": "{s} ##|{s} #a|{s} ###",
+    },
+    "es": {
+        "phone": "9## ### ###|9# ### ## ##|+34 6## ### ###|6########|6## ## ## ##",
+        "post": "##### {t}|##### {t} (Madrid)",
+        "ins": "## ######## ##|@@@@############|##/########/##",
+        "nid": "########@|##.###.###-@|X#######@",
+        "lic": "28/28/#####|#########",
+        "case": "#######|E-########",
+        "acc": "#######",
+        "pid": "######|#######",
+        "street": "{s}, ##|{s} ##, #º @|{s} nº ##, #º izq.",
+    },
+    "fr": {
+        "phone": "0# ## ## ## ##|0#.##.##.##.##|+33 # ## ## ## ##|0#########",
+        "post": "##### {t}|F-##### {t}",
+        "lic": "###########|1 ## ## ######",
+        "ins": "1 ## 0# ## ### ### ##|2##11##########|2 ## 1# ## ### ### ##",
+        "nid": "############",
+        "case": "########|S########",
+        "acc": "#######",
+        "pid": "########|#######",
+        "street": "##, {s}|# bis {s}|## {s}",
+    },
+    "it": {
+        "phone": "0# #######|+39 3## #######|0##-######|3## ### ####",
+        "post": "##### {t}|##### {t} (VI)",
+        "ins": "8038000############",
+        "nid": "@@@@@@##@##@###@",
+        "lic": "######",
+        "case": "20##/######|########",
+        "acc": "#######",
+        "pid": "########|RX######",
+        "street": "{s}, ##|{s} ##/@|{s} n. ##",
+    },
+    "nl": {
+        "phone": "0##-#######|06-########|+31 ## ### ####|06 ## ## ## ##",
+        "post": "#### @@ {t}|####@@ {t}|B-#### {t}",
+        "ins": "#########|##########",
+        "nid": "#########|####.##.###",
+        "lic": "########|##-######",
+        "case": "#######|O-######",
+        "acc": "#######",
+        "pid": "#######|########",
+        "street": "{s} ##|{s} ##a|{s} ##-II",
+    },
+    "pt": {
+        "phone": "2# ### ####|9## ### ###|+351 9## ### ###|(11) 9####-####|(21) ####-####",
+        "post": "####-### {t}|#####-### {t} - MG",
+        "ins": "#########|### ### ###|7## #### #### ####",
+        "nid": "###.###.###-##|######## # ZZ#",
+        "lic": "#####|#####/SP|SP ######",
+        "case": "#######|#########",
+        "acc": "#######",
+        "pid": "#######|########",
+        "street": "{s}, ##|{s}, nº ##|{s} ##, #º Esq.",
+    },
+}
 _KINDS = {
-    "phone": "phone", "post": "postcode and town", "ins": "insurance number", "nid": "national number", "lic": "licence",
-    "case": "case number", "acc": "accession", "pid": "record number", "street": "street",
-}  # fmt: skip
+    "phone": "phone",
+    "post": "postcode and town",
+    "ins": "insurance number",
+    "nid": "national number",
+    "lic": "licence",
+    "case": "case number",
+    "acc": "accession",
+    "pid": "record number",
+    "street": "street",
+}
 
 
 class Values:
@@ -65,7 +121,13 @@ class Values:
             return "room", str(self.rng.randint(2, 480))
         if slot == "age":
             return "age over 89", str(self.rng.randint(90, 104))
-        return {"date": "date", "dlong": "date in words", "dmon": "date without year", "my": "month and year", "time": "time"}[slot], self.time(slot)
+        return {
+            "date": "date",
+            "dlong": "date in words",
+            "dmon": "date without year",
+            "my": "month and year",
+            "time": "time",
+        }[slot], self.time(slot)
 
     def form(self, slot: str) -> str:
         """One of the slot's forms, filled."""
@@ -94,7 +156,15 @@ class Values:
         """A day in numbers."""
         mark = {"de": ".", "nl": "-"}.get(self.code, "/")
         forms = [f"{d.day:02d}{mark}{d.month:02d}{mark}{d.year}", f"{d.day}{mark}{d.month}{mark}{d.year}"]
-        forms += [] if long else [f"{d.day:02d}{mark}{d.month:02d}{mark}{d:%y}", f"{d.day:02d}.{d.month:02d}.{d.year}", f"{d.day:02d}-{d.month:02d}-{d.year}"]
+        forms += (
+            []
+            if long
+            else [
+                f"{d.day:02d}{mark}{d.month:02d}{mark}{d:%y}",
+                f"{d.day:02d}.{d.month:02d}.{d.year}",
+                f"{d.day:02d}-{d.month:02d}-{d.year}",
+            ]
+        )
         return self.rng.choice(forms)
 
     def time(self, slot: str) -> str:
@@ -105,7 +175,9 @@ class Values:
             return self.numeric(d)
         if slot == "time":
             h, m = self.rng.randint(0, 23), self.rng.randint(0, 59)
-            marks = {"fr": ("h", " h ", ":"), "pt": ("h", ":", "h"), "nl": (":", ".", ":")}.get(self.code, (":", ".", ":"))
+            marks = {"fr": ("h", " h ", ":"), "pt": ("h", ":", "h"), "nl": (":", ".", ":")}.get(
+                self.code, (":", ".", ":")
+            )
             return f"{h:02d}{self.rng.choice(marks)}{m:02d}"
         of = " de " if self.code in ("es", "pt") else " "
         day = f"{d.day}." if self.code == "de" else "1er" if self.code == "fr" and d.day == 1 else str(d.day)

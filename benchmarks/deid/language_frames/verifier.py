@@ -1,4 +1,5 @@
-"""The verifier on the frames of the other languages: what it notices of a scrubber with one rule off, how often it is wrong.
+"""The verifier on the frames of the other languages: what it notices of a scrubber with one rule off, how often it is
+wrong.
 
     python -m benchmarks.deid.language_frames.verifier [--split dev|test] [--fills 3] [--languages de,es]
 
@@ -13,6 +14,7 @@ import json
 from typing import Any
 
 from benchmarks.deid.frame_score import judge
+from benchmarks.deid.frames import Gold
 from benchmarks.deid.language_frames.render import CODES, languages, render
 from benchmarks.deid.language_frames.words import measure_of
 from benchmarks.deid.notes import Note, Span
@@ -29,8 +31,7 @@ def measure(split: str, fills: int, codes: tuple[str, ...] = CODES) -> dict[str,
 def _language(code: str, split: str, fills: int) -> dict[str, Any]:
     rules = TextRules(dates="mask", max_masked=1.0, languages=("en", code))
     texts = list(render(code, split, fills))
-    notes = [Note("p", t.text, tuple(Span(g.start, g.end, g.kind, t.text[g.start : g.end], own=False) for g in t.gold), t.header)
-             for t in texts]  # fmt: skip
+    notes = [Note("p", t.text, tuple(_span(t.text, g) for g in t.gold), t.header) for t in texts]
     whole = [scrubbed(note, rules) for note in notes]
     clean = [(t, n, out) for t, n, out in zip(texts, notes, whole, strict=True)
              if out is not None and not judge(t, out, measure=measure_of(code)).leaks]  # fmt: skip
@@ -43,6 +44,10 @@ def _language(code: str, split: str, fills: int) -> dict[str, Any]:
         "missed": {k: m["missed"] for k, m in mutants.items() if m.get("missed")},
         "wrong": [f"{[x.value for x in f]}: {out}" for f, out in wrong],
     }  # fmt: skip
+
+
+def _span(text: str, gold: Gold) -> Span:
+    return Span(gold.start, gold.end, gold.kind, text[gold.start : gold.end], own=False)
 
 
 def main() -> None:

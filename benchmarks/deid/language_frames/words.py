@@ -8,15 +8,19 @@ from benchmarks.deid.frame_words import CLOSED, NEUTRAL, OF_A_KIND, Measure
 
 # Of a span, tell no one: kinds of streets and houses, particles, what links.
 _KINDS = {
-    "de": """krankenhaus klinikum klinik universitätsklinikum kreiskrankenhaus kantonsspital mvz praxis radiologische radiologie
+    "de": """krankenhaus klinikum klinik universitätsklinikum kreiskrankenhaus kantonsspital mvz praxis radiologische
+    radiologie
     gemeinschaftspraxis evangelisches straße str am an der zum zur alten bad von in dr hospital""",
-    "es": """hospital universitario clínica centro salud general comarcal complejo hospitalario norte nuestra señora del de la
+    "es": """hospital universitario clínica centro salud general comarcal complejo hospitalario norte nuestra señora
+    del de la
     los las calle avda avenida plaza paseo ronda camino carretera san izq dcha el""",
-    "fr": """centre hospitalier chu clinique hôpital polyclinique cabinet radiologie imagerie médicale rue avenue boulevard
+    "fr": """centre hospitalier chu clinique hôpital polyclinique cabinet radiologie imagerie médicale rue avenue
+    boulevard
     place chemin allée impasse quai de la le les des du sur bis ter sainte saint général trois en yon val""",
     "it": """ospedale civile azienda ospedaliera policlinico casa di cura villa clinica centro diagnostico presidio
     ospedaliero maggiore via corso piazza viale largo strada vicolo del della dei san santa settembre de lo""",
-    "nl": """ziekenhuis medisch centrum streekziekenhuis universitair huisartsenpraktijk zorgcentrum kliniek az sint anna de
+    "nl": """ziekenhuis medisch centrum streekziekenhuis universitair huisartsenpraktijk zorgcentrum kliniek az sint
+    anna de
     van der den ten op zoom het oude lange prins""",
     "pt": """hospital das de da do dos santa casa clínica centro hospitalar municipal distrital ubs saúde rua avenida av
     travessa largo alameda praça estrada nacional esq dto nova vila são peso""",
@@ -49,7 +53,8 @@ _SIDE = {
     "pt": r"esquerd[oa]|direit[oa]|bilateral\w*|esq|dir",
 }
 _SEVERITY = {
-    "de": r"gering\w*|leicht\w*|mäßig\w*|deutlich\w*|schwere?\w*|große\w*|akut\w*|unauff\w*|regelrecht\w*|vergrößert\w*|suspekt\w*",
+    "de": r"gering\w*|leicht\w*|mäßig\w*|deutlich\w*|schwere?\w*|große\w*|akut\w*|unauff\w*|regelrecht\w*"
+    r"|vergrößert\w*|suspekt\w*",
     "es": r"leve|moderad[oa]|grave|discret[oa]|agud[oa]s?|normal(?:es)?|simple|sospechosas?",
     "fr": r"minime|modérée?|sévère|discret|aiguë?|normale?s?|simple|suspecte|récente",
     "it": r"lieve|modesta|severa|acuto|normal[ei]|semplice|sospett[oe]|recenti|norma",

@@ -12,7 +12,8 @@ from curate.record import Reason
 
 WORDS, WORDS_MASKED = "words", "words masked"  # as they are counted among a record's actions
 _WORD = re.compile(r"\b[^\W\d_]{2,}(?:['’-][^\W\d_]+)*\b")
-_TITLES = """am pm st nd rd th dr mr mrs ms md prof med herr frau fr hr sr sra srta dra don dona mme mlle monsieur madame
+_TITLES = """am pm st nd rd th dr mr mrs ms md prof med herr frau fr hr sr sra srta dra don dona mme mlle monsieur
+madame
 sig sigra dott dottssa mevr mw dhr drs uhr uur ore horas heures"""
 _COUNTED_NOT = re.compile(rf"(?:{MONTH}|{WEEKDAY}|{'|'.join(_TITLES.split())})", re.IGNORECASE)
 _FEWEST = 5  # masked words; two names and a street in a short text are no sign
@@ -21,7 +22,8 @@ _FEWEST = 5  # masked words; two names and a street in a short text are no sign
 def masked_words(source: str, scrubbed: str) -> tuple[int, int]:
     """(words of ``source`` that are gone from ``scrubbed``, words of ``source``).
 
-    Words are two and more letters without a digit; those of dates and titles, of all seven languages, do not count. A placeholder counts the
+    Words are two and more letters without a digit; those of dates and titles, of all seven languages, do not count. A
+    placeholder counts the
     words that it stands for, however many fell into one; what stood as a placeholder in the source is nobody's.
     """
     words = _count(tidy(source))

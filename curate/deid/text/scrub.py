@@ -220,7 +220,8 @@ def _parts(text: str, index: Sequence[int], rules: TextRules) -> list[tuple[int,
         return []
     found = segments(PLACEHOLDER.sub(lambda hit: " " * len(hit[0]), text))
     allowed = [
-        (bisect_left(index, s), bisect_left(index, e), code if code in rules.languages else "en") for s, e, code in found
+        (bisect_left(index, s), bisect_left(index, e), code if code in rules.languages else "en")
+        for s, e, code in found
     ]
     return allowed if any(code in CODES for _, _, code in allowed) else []
 

@@ -43,8 +43,10 @@ _CLOCK = re.compile(
 _HOURS = re.compile(r"(?<![\w.:/])([01]\d|2[0-3]):?([0-5]\d)\s?(?:hours|hrs?|h)\b", re.I)
 # "14h30", "14.30 Uhr", "a las 14.30": a full stop or an h in other languages than English.
 _OTHER_CLOCK = re.compile(
-    r"(?<![\w.,:/])([01]?\d|2[0-3])\s?h\s?([0-5]\d)(?!\d)|(?<![\w.,:/])([01]?\d|2[0-3])[.]([0-5]\d)\s?(?:uhr|uur|h|hs|horas|ore)\b"
-    r"|\b(?:um|gegen|om|alle|alle ore|ore|a las|las|as|às|à)\s([01]?\d|2[0-3])[.]([0-5]\d)(?!\d|[.,]\d|\s?(?:mm|cm|ml|mg|%))",
+    r"(?<![\w.,:/])([01]?\d|2[0-3])\s?h\s?([0-5]\d)(?!\d)|(?<![\w.,:/])([01]?\d|2[0-3])[.]([0-5]\d)\s?(?:uhr"
+    r"|uur|h|hs|horas|ore)\b"
+    r"|\b(?:um|gegen|om|alle|alle ore|ore|a las|las|as|às|à)\s([01]?\d|2[0-3])[.]([0-5]\d)(?!\d|[.,]\d|\s?(?:mm"
+    r"|cm|ml|mg|%))",
     re.I,
 )
 # A day without its year is only one beside a word that dates something, or before a clock time: not "3/10 pain".
@@ -54,7 +56,8 @@ _STUDY = (
     r"|reports?)"
 )
 _CUED = re.compile(
-    rf"\b(?:on|dated|since|until|till|{_STUDY}\s(?:of|from)|compar\w+[^.\n]{{0,60}}\s(?:of|from|to|with|and|,)|signed|prior)"
+    rf"\b(?:on|dated|since|until|till|{_STUDY}\s(?:of|from)|compar\w+[^.\n]{{0,60}}\s(?:of|from|to|with|and|,)"
+    rf"|signed|prior)"
     rf"[\s:]{{1,2}}{_DAY_ONLY}",
     re.I,
 )
@@ -216,9 +219,11 @@ _AGE_UNIT = r"[\s-]{0,2}(?:years?|yrs?|y/?o|y\.o\.)\b"
 _AGE_WORDS = r"(?:ninety|(?:one|a)\s+hundred)(?:[\s-]+(?:and\s+)?(?:one|two|three|four|five|six|seven|eight|nine))?"
 _SAID = re.compile(
     rf"\bnonagenarian|\bcentenarian|\b(?:his|her|their)\s+(?:(?:early|mid|late)[\s-]+)?(?:nineties|90'?s)\b"
-    rf"|\b{_AGE_WORDS}{_AGE_UNIT}|\bage[d:]?\s+(?:ninety\b|1[0-4]\d\b(?!\s?%)|9\d\b(?!\s?[%m]))|(?<![\w.])(?:9\d|1[0-4]\d){_AGE_UNIT}"
+    rf"|\b{_AGE_WORDS}{_AGE_UNIT}|\bage[d:]?\s+(?:ninety\b|1[0-4]\d\b(?!\s?%)|9\d\b(?!\s?[%m]))"
+    rf"|(?<![\w.])(?:9\d|1[0-4]\d){_AGE_UNIT}"
     r"|(?<![\w.])(?:9\d|1[0-4]\d)\s?(?-i:[MF])\b"
-    r"|(?<![\w.,])(?:9\d|1[0-4]\d)[\s-]{0,2}(?:j(?:ae|ä|a)hrig\w*|jahren?\b|años\b|anos\b|ans\b|anni\b|jaar\b|jarige?\b|aa\b)|\banni (?:9\d|1[0-4]\d)\b",
+    r"|(?<![\w.,])(?:9\d|1[0-4]\d)[\s-]{0,2}(?:j(?:ae|ä|a)hrig\w*|jahren?\b|años\b|anos\b|ans\b|anni\b|jaar\b"
+    r"|jarige?\b|aa\b)|\banni (?:9\d|1[0-4]\d)\b",
     re.IGNORECASE,
 )
 _BIRTH_MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|ene|abr|ago|dic)[a-z]*"
@@ -228,7 +233,8 @@ _BIRTH_DATE = (
 )
 _BORN = re.compile(
     r"(?:\bd\.?o\.?b\b\.?|\bborn|\bbirth\s?(?:date|day)|\b(?:date|day|year)\s+of\s+birth|(?<![\w.])b\.|\bnacid[oa]"
-    rf"|\bnacimiento|\bgeboren|\bgeburtsdatum|\bnaissance)[\s:=,(-]{{0,5}}(?:(?:on|in|is|was|the|el|en|am|le)\s+){{0,3}}{_BIRTH_DATE}",
+    rf"|\bnacimiento|\bgeboren|\bgeburtsdatum|\bnaissance)[\s:=,(-]{{0,5}}(?:(?:on|in|is|was|the|el|en|am"
+    rf"|le)\s+){{0,3}}{_BIRTH_DATE}",
     re.IGNORECASE,
 )
 _ISO_DAY = re.compile(r"(?<!\d)((?:18|19|20)\d\d)-(\d\d)-(\d\d)(?!\d)")

@@ -182,7 +182,9 @@ def _named_elsewhere(text: str, code: str, *, unknown: bool) -> Iterator[tuple[i
         found |= {(s, e): new for s, e, new in _other_words(text, start, end, code, sure=False) if (s, e) not in found}
     if unknown and code != "de":  # every noun has a capital in German
         strange = (hit for hit in _STRANGER.finditer(text) if not _is_word(hit[0], code))
-        found |= {hit.span(): True for hit in strange if re.search(r"[a-z,;] $", text[max(0, hit.start() - 2) : hit.start()])}
+        found |= {
+            hit.span(): True for hit in strange if re.search(r"[a-z,;] $", text[max(0, hit.start() - 2) : hit.start()])
+        }
     yield from ((start, end, distinct) for (start, end), distinct in sorted(found.items()))
 
 

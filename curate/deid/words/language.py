@@ -1,8 +1,8 @@
-# ruff: noqa: E501  tables of words and patterns read better unbroken
 """Which language a text is in, and each of its sentences: a report may be English with a German impression.
 
 Every word votes by its rank among the most frequent words of some thirty languages (`data/languages/frequent.txt.gz`)
-and by the words of reports written by hand (`data/foreign.txt`, `data/languages/<code>.txt`): a Bayesian sum of logarithms,
+and by the words of reports written by hand (`data/foreign.txt`, `data/languages/<code>.txt`): a Bayesian sum of
+logarithms,
 each word's share bounded, so that one word decides little. What English medicine has as well (Latin: os trigonum, spina
 bifida) never speaks against English; what no list has, a misspelling or a name, says nothing. A sentence without a sign
 of its own is in the language of the text. English, German, Spanish, French, Italian, Dutch and Portuguese are cleaned,
@@ -27,11 +27,35 @@ from curate.deid.words.vocabulary import Kind, kind, word_sections
 from curate.errors import DropRecord
 from curate.record import Reason
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 UNKNOWN = "unknown"  # the code of a language that is not cleaned
-_NAMES = NAMES_OF | {"ca": "Catalan", "cs": "Czech", "da": "Danish", "fi": "Finnish", "fil": "Filipino", "hr": "Croatian",
-                     "hu": "Hungarian", "id": "Indonesian", "is": "Icelandic", "lt": "Lithuanian", "lv": "Latvian",
-                     "ms": "Malay", "nb": "Norwegian", "pl": "Polish", "ro": "Romanian", "sh": "Croatian", "sk": "Slovak",
-                     "sl": "Slovenian", "sv": "Swedish", "tr": "Turkish", "vi": "Vietnamese"}  # fmt: skip
+_NAMES = NAMES_OF | {
+    "ca": "Catalan",
+    "cs": "Czech",
+    "da": "Danish",
+    "fi": "Finnish",
+    "fil": "Filipino",
+    "hr": "Croatian",
+    "hu": "Hungarian",
+    "id": "Indonesian",
+    "is": "Icelandic",
+    "lt": "Lithuanian",
+    "lv": "Latvian",
+    "ms": "Malay",
+    "nb": "Norwegian",
+    "pl": "Polish",
+    "ro": "Romanian",
+    "sh": "Croatian",
+    "sk": "Slovak",
+    "sl": "Slovenian",
+    "sv": "Swedish",
+    "tr": "Turkish",
+    "vi": "Vietnamese",
+}
 _OF_NAME = {name: code for code, name in _NAMES.items() if code != "hr"} | {"Norwegian": "nb"}
 _FLOOR = -12.0  # log-probability of a word that a language's list does not have
 _OFFSET = 20  # added to a rank: the first words of a list say hardly more than the twentieth
@@ -62,32 +86,10 @@ _NO_WORD = re.compile(
     re.MULTILINE,
 )
 _SENTENCE = re.compile(r"(?:(?<=[!?;])|(?<=[^.\s][^.\s]\.)|(?<=\d\.))\s+|\n+")
-_PARTICLES = frozenset(
-    [
-        "de",
-        "la",
-        "del",
-        "da",
-        "das",
-        "dos",
-        "di",
-        "van",
-        "von",
-        "der",
-        "den",
-        "du",
-        "des",
-        "le",
-        "el",
-        "al",
-        "ter",
-        "ten",
-        "san",
-        "santa",
-        "saint",
-        "dal",
-        "della",
-    ]
+_PARTICLES = _words(
+    """
+    de la del da das dos di van von der den du des le el al ter ten san santa saint dal della
+    """
 )
 _MOST_NON_LATIN = 0.2  # of the letters outside the Latin alphabet
 _FEWEST_LETTERS = 4

@@ -1,4 +1,3 @@
-# ruff: noqa: E501  tables of words and patterns read better unbroken
 """What is known of the words of one language: a `Lexicon`, read from the lists in `data/languages`.
 
 Words are folded (`curate.deid.text.fold`) and in small letters; ä, ae and a are one letter. A word is looked up whole,
@@ -20,6 +19,11 @@ from curate.deid.words.cognates import BEGINNINGS, is_cognate
 from curate.deid.words.stems import PREFIXES
 from curate.deid.words.vocabulary import Kind, is_given_name, is_surname, kind
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 CODES = ("de", "es", "fr", "it", "nl", "pt")  # languages beside English that are cleaned
 LANGUAGES = ("en", *CODES)
 NAMES_OF = {"en": "English", "de": "German", "es": "Spanish", "fr": "French", "it": "Italian", "nl": "Dutch",
@@ -27,11 +31,16 @@ NAMES_OF = {"en": "English", "de": "German", "es": "Spanish", "fr": "French", "i
 # Morphemes that medicine's words begin or end with, in any of the languages, folded.
 MEDICAL_PARTS = re.compile(
     rf"^{BEGINNINGS}"
-    r"(?=.*(?:itis|ite|osis|osi|ose|oma|omi|omas|omes|ome|ektomie|ectomia|ectomie|tomia|tomie|stomia|stomie|plastia|plastie"
-    r"|plastik|patia|pathie|patie|grafia|graphie|grafie|scopia|skopie|scopie|emia|amie|emie|uria|urie|algia|algie|plegia"
-    r"|plegie|megalia|megalie|ektasie|ectasia|ectasie|ragia|rragia|ragie|lisis|lyse|lise|trofia|trophie|trofie|plasia|plasie"
-    r"|sclerosi|sklerose|esclerosis|sclerose|stenosi|stenose|genico|genica|gen|ica|ico|icos|icas|ici|iche|ique|iques|isch|al"
-    r"|ale|ales|ali|aire|aires|ar|ares|ari|are|air|ario|aria|eo|ea|eus|oide|oid|oidea|oideo|cele|torax|thorax|torace|ie|ia|in"
+    r"(?=.*(?:itis|ite|osis|osi|ose|oma|omi|omas|omes|ome|ektomie|ectomia|ectomie|tomia|tomie|stomia|stomie"
+    r"|plastia|plastie"
+    r"|plastik|patia|pathie|patie|grafia|graphie|grafie|scopia|skopie|scopie|emia|amie|emie|uria|urie|algia"
+    r"|algie|plegia"
+    r"|plegie|megalia|megalie|ektasie|ectasia|ectasie|ragia|rragia|ragie|lisis|lyse|lise|trofia|trophie|trofie"
+    r"|plasia|plasie"
+    r"|sclerosi|sklerose|esclerosis|sclerose|stenosi|stenose|genico|genica|gen|ica|ico|icos|icas|ici|iche|ique"
+    r"|iques|isch|al"
+    r"|ale|ales|ali|aire|aires|ar|ares|ari|are|air|ario|aria|eo|ea|eus|oide|oid|oidea|oideo|cele|torax|thorax"
+    r"|torace|ie|ia|in"
     r"|ina|ine|il|aat|atie|acion|acao|azione|ation|ent|ing|ung|zion|zioni)(?:s|e|n|en|er|es|em)?$)"
 )
 _COMPOUNDING = frozenset(["de", "nl"])
@@ -54,22 +63,32 @@ _CLOSED_ENDINGS = {
 }  # fmt: skip
 # What a language derives words by, and what the word that they are derived from may end in.
 _DERIVED = {
-    "de": (r"(?:e[rnsm]?|ung|ungen|ungs|bar|bare[nrsm]?|los|lose[nrsm]?|ig|ige[nrsm]?|isch|ische[nrsm]?|lich|liche[nrsm]?|iert|ierte[nrsm]?|end|ende[nrsm]?)", ("", "e", "en", "ieren")),
-    "es": (r"(?:ad[oa]s?|id[oa]s?|ando|iendo|ar|er|ir|arse|cion|ciones|mient[oa]s?|ables?|ibles?|ic[oa]s?|ales?|os[oa]s?|mente|an|en|aron|ieron)", ("o", "a", "e", "ar", "er", "ir", "ado", "al")),
-    "fr": (r"(?:ees?|es?|er|ir|ant|antes?|ants?|ations?|ements?|ables?|ibles?|iques?|ales?|aux|euses?|eux|ment|ait|aient)", ("e", "er", "ir", "", "ation", "al", "ique")),
-    "it": (r"(?:at[oaie]|ut[oaie]|it[oaie]|ando|endo|are|ere|ire|azion[ei]|izion[ei]|ament[oi]|iment[oi]|abil[ei]|ibil[ei]|ic[oaie]|iche|al[ei]|os[oaie]|ano|ono|mente)", ("o", "a", "e", "are", "ere", "ire", "ato", "ale")),
-    "nl": (r"(?:ing|ingen|baar|bare|loos|loze|ig|ige|isch|ische|lijk|lijke|eerd|eerde|end|ende|en|de|den|te|ten|s)", ("", "e", "en", "eren")),
-    "pt": (r"(?:ad[oa]s?|id[oa]s?|ando|endo|indo|ar|er|ir|cao|coes|ment[oa]s?|avel|aveis|ivel|iveis|ic[oa]s?|al|ais|os[oa]s?|mente|am|em|aram)", ("o", "a", "e", "ar", "er", "ir", "ado", "al")),
+    "de": (r"(?:e[rnsm]?|ung|ungen|ungs|bar|bare[nrsm]?|los|lose[nrsm]?|ig|ige[nrsm]?|isch|ische[nrsm]?|lich"
+        r"|liche[nrsm]?|iert|ierte[nrsm]?|end|ende[nrsm]?)", ("", "e", "en", "ieren")),
+    "es": (r"(?:ad[oa]s?|id[oa]s?|ando|iendo|ar|er|ir|arse|cion|ciones|mient[oa]s?|ables?|ibles?|ic[oa]s?|ales?"
+        r"|os[oa]s?|mente|an|en|aron|ieron)", ("o", "a", "e", "ar", "er", "ir", "ado", "al")),
+    "fr": (r"(?:ees?|es?|er|ir|ant|antes?|ants?|ations?|ements?|ables?|ibles?|iques?|ales?|aux|euses?|eux|ment"
+        r"|ait|aient)", ("e", "er", "ir", "", "ation", "al", "ique")),
+    "it": (r"(?:at[oaie]|ut[oaie]|it[oaie]|ando|endo|are|ere|ire|azion[ei]|izion[ei]|ament[oi]|iment[oi]"
+        r"|abil[ei]|ibil[ei]|ic[oaie]|iche|al[ei]"
+        r"|os[oaie]|ano|ono|mente)", ("o", "a", "e", "are", "ere", "ire", "ato", "ale")),
+    "nl": (r"(?:ing|ingen|baar|bare|loos|loze|ig|ige|isch|ische|lijk|lijke|eerd|eerde|end|ende|en|de|den|te|ten"
+        r"|s)", ("", "e", "en", "eren")),
+    "pt": (r"(?:ad[oa]s?|id[oa]s?|ando|endo|indo|ar|er|ir|cao|coes|ment[oa]s?|avel|aveis|ivel|iveis|ic[oa]s?|al"
+        r"|ais|os[oa]s?|mente|am|em|aram)", ("o", "a", "e", "ar", "er", "ir", "ado", "al")),
 }  # fmt: skip
 _SHORTEST_STEM = 5
 _SHORTEST_MEDICINE = 7
-_OWN_PREFIXES = frozenset(
-    """sotto sopra sovra oltre contro inter sobre entre sous sus entre outre unter ueber uber vor nach zwischen innen aussen
-    mit fern gegen voll teil rand haupt neben mittel ober hinter vorder onder boven over voor achter tussen midden des re
-    mal non pre hiper hipo iper ipo hyper hypo supra infra intra extra anti bi co contra de dis endo hemi in micro macro
-    mono multi neo para peri poli poly post pos pro pseudo retro semi sub super trans tri ultra un uni ein an auf aus ab bei
-    durch um ver zer be ent inmuno immuno histo cito cyto zyto hemo hemato radio quimio chemo neuro cardio gastro hepato nefro
-    nephro rino laringo bronco cisto angio artro arthro osteo mio cerebro angor espleno vaso trombo linfo lympho pneumo neumo""".split()
+_OWN_PREFIXES = _words(
+    """
+    sotto sopra sovra oltre contro inter sobre entre sous sus entre outre unter ueber uber vor nach zwischen
+    innen aussen mit fern gegen voll teil rand haupt neben mittel ober hinter vorder onder boven over voor
+    achter tussen midden des re mal non pre hiper hipo iper ipo hyper hypo supra infra intra extra anti bi
+    co contra de dis endo hemi in micro macro mono multi neo para peri poli poly post pos pro pseudo retro
+    semi sub super trans tri ultra un uni ein an auf aus ab bei durch um ver zer be ent inmuno immuno histo
+    cito cyto zyto hemo hemato radio quimio chemo neuro cardio gastro hepato nefro nephro rino laringo
+    bronco cisto angio artro arthro osteo mio cerebro angor espleno vaso trombo linfo lympho pneumo neumo
+    """
 )
 # What surnames end in that are built of words: Hausmann, Steinbrecher.
 _SURNAME = {
@@ -82,21 +101,33 @@ _SURNAME = {
 }
 # What medicine's words end in and surnames do not.
 _MEDICAL_END = re.compile(
-    r".{2,}(?:graf|graph|scop|skop|log|metr)(?:ic[oaie]s?|iche|iques?|isch(?:e[nrsm]?)?|ici)|.{4,}(?:itis|itiden|iasis|iase|iasi|osis|ose|osen|ektomie|ectomia|ectomie|tomie|tomia|stomie|stomia|plastik|plastie"
+    r".{2,}(?:graf|graph|scop|skop|log|metr)(?:ic[oaie]s?|iche|iques?|isch(?:e[nrsm]?)?|ici)|.{4,}(?:itis"
+    r"|itiden|iasis|iase|iasi|osis|ose|osen|ektomie|ectomia|ectomie|tomie|tomia|stomie|stomia|plastik"
+    r"|plastie"
     r"|plastia|plastica|pathie|patia|graphie|grafie|grafia|skopie|scopie|scopia|amie|emia|emie|urie|uria|algie|algia"
-    r"|megalie|megalia|ektasie|ectasia|ectasie|trophie|trofia|trofie|plasie|plasia|sklerose|sclerose|esclerosis|sclerosi"
-    r"|stenose|estenosis|stenosi|gramm|grama|gramma|gram|logie|logia|logico|logisch|genese|genesis|patico|patica)(?:s|n)?"
+    r"|megalie|megalia|ektasie|ectasia|ectasie|trophie|trofia|trofie|plasie|plasia|sklerose|sclerose|esclerosis"
+    r"|sclerosi"
+    r"|stenose|estenosis|stenosi|gramm|grama|gramma|gram|logie|logia|logico|logisch|genese|genesis|patico"
+    r"|patica)(?:s|n)?"
 )
 _AGENT_LINKS = {
-    "de": frozenset(["von", "durch", "an"]), "es": frozenset(["por", "a"]), "fr": frozenset(["par"]),
-    "it": frozenset(["da", "dal", "dalla", "presso"]), "nl": frozenset(["door", "aan"]), "pt": frozenset(["por", "pelo", "pela"]),
-}  # fmt: skip
+    "de": frozenset(["von", "durch", "an"]),
+    "es": frozenset(["por", "a"]),
+    "fr": frozenset(["par"]),
+    "it": frozenset(["da", "dal", "dalla", "presso"]),
+    "nl": frozenset(["door", "aan"]),
+    "pt": frozenset(["por", "pelo", "pela"]),
+}
 # Stems of medicines' international names (WHO, "The use of stems in the selection of INN"), as the languages end them.
 _MEDICINE = re.compile(
-    r".{2,}(?:cilin|micin|mycin|floxacin|prazol|conazol|sartan|olol|dipin|statin|tinib|sidon|son|solon|olon|cain|azepam|zolam"
-    r"|barbital|platin|taxel|rubicin|cristin|gliptin|gliflozin|formin|parin|xaban|gatran|setron|tidin|fibrat|ciclin|cyclin"
-    r"|sulfamid|zolamid|semid|tiazid|zolid|penem|bactam|terol|tropi|lukast|profen|oxicam|fenac|trexat|fosfamid|posid|mustin|porin|limus"
-    r"|navir|ciclovir|tegravir|buvir|ximab|zumab|mumab|tamab|codon|morfin|morphin|fentanil|fentanyl|curoni|coumarol|cumarol)(?:[aeo]s?|um|io|e)?"
+    r".{2,}(?:cilin|micin|mycin|floxacin|prazol|conazol|sartan|olol|dipin|statin|tinib|sidon|son|solon|olon"
+    r"|cain|azepam|zolam"
+    r"|barbital|platin|taxel|rubicin|cristin|gliptin|gliflozin|formin|parin|xaban|gatran|setron|tidin|fibrat"
+    r"|ciclin|cyclin"
+    r"|sulfamid|zolamid|semid|tiazid|zolid|penem|bactam|terol|tropi|lukast|profen|oxicam|fenac|trexat|fosfamid"
+    r"|posid|mustin|porin|limus"
+    r"|navir|ciclovir|tegravir|buvir|ximab|zumab|mumab|tamab|codon|morfin|morphin|fentanil|fentanyl|curoni"
+    r"|coumarol|cumarol)(?:[aeo]s?|um|io|e)?"
 )
 _FREQUENT_NAME = Kind.NAME | Kind.FREQUENT
 
@@ -109,7 +140,8 @@ class Lexicon:
     sides, severity, units, heads), never masked unless a cue names someone by it; ``medical``: words of reports;
     ``stays``: of those, words that are surnames too and mean the thing; ``short``: abbreviations; ``titles`` and
     ``roles``: a name follows; ``particles``: inside a name; ``birth``, ``age``, ``street``, ``facility``, ``ids``,
-    ``phone``: cues of a date of birth, an age, an address, a facility, a number, a telephone; ``acts``: what people do, behind
+    ``phone``: cues of a date of birth, an age, an address, a facility, a number, a telephone; ``acts``: what people
+    do, behind
     a name; ``by``: what links a role to a name; ``days`` and ``months``.
     """
 
@@ -316,7 +348,8 @@ def _prefixed(word: str, lexical: Lexicon) -> bool:
 
 
 def _compound(word: str, lexical: Lexicon, depth: int) -> bool:
-    """True for two or three known words, one written behind the other; one of them of reports, or all of six letters."""
+    """True for two or three known words, one written behind the other; one of them of reports, or all of six
+    letters."""
     if len(word) < 2 * _SHORTEST_PART or lexical.is_name(word):
         return False
     for cut in range(_SHORTEST_PART, len(word) - _SHORTEST_PART + 2):

@@ -13,21 +13,41 @@ from functools import cache
 
 from curate.deid.words.lexicon import Lexicon, lexicon, town_names
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 Span = tuple[int, int, str]
 GERMANIC = ("de", "nl")
 _UNIT = r"(?![\d.,]*[ ]?(?:mm|cm|ml|mg|kg|hu|%|x[ ]?\d|mhz|mgy|msv|kv|mas|ev)\b)"
-LINKS = frozenset(
-    """de la los las del della dello dell dei degli delle des du d l le les di da do dos das van von der den het ten ter op
-    bij aan sur sous en e y et am an im zum zur dem zu sankt st san santa santo sao sainte sint""".split()
+LINKS = _words(
+    """
+    de la los las del della dello dell dei degli delle des du d l le les di da do dos das van von der den
+    het ten ter op bij aan sur sous en e y et am an im zum zur dem zu sankt st san santa santo sao sainte
+    sint
+    """
 )
-_RUN_WORD = re.compile(r"[ -]?(?:[ld]'[ ]?)?((?:[^\W\d_]|dr|st|ste|gen|prof|pte|sta|sto|av|bgm)\.(?=[ ]?[^\W\d_])|[^\W\d_][\w']*)", re.IGNORECASE)
-_STREETS_ARE = frozenset("oude alte alter alten lange nieuwe neue neuen neuer grosse kleine hoge korte obere untere".split())
-_SAINTS = frozenset("san santa santo sao saint sainte sint st sankt villa senora".split())
+_RUN_WORD = re.compile(
+    r"[ -]?(?:[ld]'[ ]?)?((?:[^\W\d_]|dr|st|ste|gen|prof|pte|sta|sto|av|bgm)\.(?=[ ]?[^\W\d_])|[^\W\d_][\w']*)",
+    re.IGNORECASE,
+)
+_STREETS_ARE = _words(
+    """
+    oude alte alter alten lange nieuwe neue neuen neuer grosse kleine hoge korte obere untere
+    """
+)
+_SAINTS = _words(
+    """
+    san santa santo sao saint sainte sint st sankt villa senora
+    """
+)
 _NUMBER_SIGNS = frozenset(["n", "no", "nr", "num", "numero"])
 _NUMBERED = re.compile(r"[ ]?(?:\d{1,2}[ ]de[ ]\w+|[ivx]{1,5}\b[ ]\w+)", re.IGNORECASE)  # "25 de Abril", "XX Settembre"
 _TO_COMMA = re.compile(r"((?:[ -]?[^\W\d_][\w']*){1,5})(?=[,;\n]|$)")  # "65 rue des trois freres,"
 _HOUSE = re.compile(
-    rf"[ ]?,?[ ]?s/?n\b\.?|[ ]?,?[ ]?(?:n[or]?\.?[ ]?|km\.?[ ]?|num(?:ero)?\.?[ ])?\d{{1,4}}(?!\d){_UNIT}(?:[ ]?[/-]?[ ]?[a-z]\b|[ ]?bis\b|-i{{1,3}}\b|/\d{{1,3}}\b)?"
+    rf"[ ]?,?[ ]?s/?n\b\.?|[ ]?,?[ ]?(?:n[or]?\.?[ ]?|km\.?[ ]?|num(?:ero)?\.?[ ])?\d{{1,4}}(?!\d){_UNIT}(?:["
+    rf" ]?[/-]?[ ]?[a-z]\b|[ ]?bis\b|-i{{1,3}}\b|/\d{{1,3}}\b)?"
     r"(?:,?[ ]\d{1,2}[oa.]{1,2}[ ]?(?:[a-z]{1,4}\b\.?)?)?",
     re.IGNORECASE,
 )
@@ -45,27 +65,60 @@ _CODES = {
 _LANES = r"\b(?:am|an der|an den|im|in der|auf der|auf dem|zum|zur|unter den|aan de|aan het|op de)"
 _ADDRESS_ENDS = r"(?=[ ]*(?:[,;\n]|$|[ ](?:[a-z]{1,2}-)?\d{4,5}\b))"
 _YEARS = {
-    "de": r"(?:jahren?|j\.?(?=[,\s)]|$)|jaehrig\w*|jahrig\w*|lebensjahr\w*|lj\b)", "es": r"(?:anos?\b|a\.?(?=[,;\s)]|$))",
-    "fr": r"ans?\b", "it": r"(?:anni|aa?\.?(?=[,;\s)]|$))", "nl": r"(?:jaar|jarige?|jr?\b)", "pt": r"(?:anos?\b|a\.?(?=[,;\s)]|$))",
-}  # fmt: skip
-_AGED = {"de": "im Alter von|alter", "es": "de edad|edad(?: de)?", "fr": "agee? de|age", "it": "di anni|anni|eta|aa",
-         "nl": "leeftijd(?: van)?", "pt": "idade(?: de)?|com idade de"}  # fmt: skip
+    "de": r"(?:jahren?|j\.?(?=[,\s)]|$)|jaehrig\w*|jahrig\w*|lebensjahr\w*"
+    r"|lj\b)",
+    "es": r"(?:anos?\b|a\.?(?=[,;\s)]|$))",
+    "fr": r"ans?\b",
+    "it": r"(?:anni|aa?\.?(?=[,;\s)]|$))",
+    "nl": r"(?:jaar|jarige?|jr?\b)",
+    "pt": r"(?:anos?\b|a\.?(?=[,;\s)]|$))",
+}
+_AGED = {
+    "de": "im Alter von|alter",
+    "es": "de edad|edad(?: de)?",
+    "fr": "agee? de|age",
+    "it": "di anni|anni|eta|aa",
+    "nl": "leeftijd(?: van)?",
+    "pt": "idade(?: de)?|com idade de",
+}
 _OLD = {
-    "de": r"\w*neunzig(?:jaehrig|jahrig)?\w*|hundertjahrig\w*", "es": r"noventa(?:\s+y\s+\w+)?(?=\s+anos)|nonagenari[oa]",
+    "de": r"\w*neunzig(?:jaehrig|jahrig)?\w*"
+        r"|hundertjahrig\w*", "es": r"noventa(?:\s+y\s+\w+)?(?=\s+anos)|nonagenari[oa]",
     "fr": r"quatre-vingt-(?:dix(?:-\w+)?|onze|douze|treize|quatorze|quinze|seize)|nonagenaire|centenaire",
     "it": r"novant\w*|ultranovantenne|centenari[oa]", "nl": r"\w*negentig\w*|honderdjarige?",
     "pt": r"noventa(?:\s+e\s+\w+)?(?=\s+anos)|nonagenari[oa]",
 }  # fmt: skip
 # The day's number, or the hour's, behind these.
-_AT = {"de": "um|gegen|ab|bis|vor|nach", "es": "las|a las|sobre las|hora", "fr": "a|vers|avant|apres|heure", "nl": "om|rond|tegen|tijd",
-       "it": "alle|ore|alle ore|dalle|verso le|ora", "pt": "as|pelas|cerca das|hora|das"}  # fmt: skip
-_ON = {"de": "am|vom|seit|bis|ab|den|zum|und", "es": "el|del|dia|desde|hasta|al", "fr": "le|du|au|depuis", "nl": "op|van|vanaf|tot|d\\.d\\.|dd",
-       "it": "il|del|dal|al|in data", "pt": "em|dia|no dia|de|desde|ate|a"}  # fmt: skip
+_AT = {
+    "de": "um|gegen|ab|bis|vor|nach",
+    "es": "las|a las|sobre las|hora",
+    "fr": "a|vers|avant|apres|heure",
+    "nl": "om|rond|tegen|tijd",
+    "it": "alle|ore|alle ore|dalle|verso le|ora",
+    "pt": "as|pelas|cerca das|hora|das",
+}
+_ON = {
+    "de": "am|vom|seit|bis|ab|den|zum|und",
+    "es": "el|del|dia|desde|hasta|al",
+    "fr": "le|du|au|depuis",
+    "nl": "op|van|vanaf|tot|d\\.d\\.|dd",
+    "it": "il|del|dal|al|in data",
+    "pt": "em|dia|no dia|de|desde|ate|a",
+}
 # A town follows these.
-_TOWARD = {"de": "in|aus|nach|bei|von|zu|ab|bad", "es": "en|de|desde|a", "fr": "a|de|d'|pres de|en", "it": "a|di|da|ad|presso",
-           "nl": "te|in|uit|van|naar|bij", "pt": "em|de|do|da|no|na"}  # fmt: skip
+_TOWARD = {
+    "de": "in|aus|nach|bei|von|zu|ab|bad",
+    "es": "en|de|desde|a",
+    "fr": "a|de|d'|pres de|en",
+    "it": "a|di|da|ad|presso",
+    "nl": "te|in|uit|van|naar|bij",
+    "pt": "em|de|do|da|no|na",
+}
 _MOST_WORDS, _SHORTEST_TOWN = 5, 4
-_SHORT_MONTHS = "jan|ene|gen|feb|fev|fevr|mar|mrt|maa|apr|avr|abr|mai|mag|mei|may|jun|juin|giu|jul|juil|lug|aug|ago|aou|aout|sep|sept|set|okt|oct|out|ott|nov|dez|dec|dic|mae"
+_SHORT_MONTHS = (
+    "jan|ene|gen|feb|fev|fevr|mar|mrt|maa|apr|avr|abr|mai|mag|mei|may|jun|juin|giu|jul|juil|lug|aug"
+    "|ago|aou|aout|sep|sept|set|okt|oct|out|ott|nov|dez|dec|dic|mae"
+)
 _HOUR = r"(?:[01]?\d|2[0-3])"
 _NUMBERS = (
     r"\b\d{3}\.\d{3}\.\d{3}-\d{2}\b",  # CPF
@@ -82,7 +135,8 @@ _NUMBERS = (
     r"\b\d{1,2}/\d{1,2}/\d{4,6}\b(?<!/19\d\d)(?<!/20\d\d)",  # colegiado
 )
 _VALUE = (
-    r"((?=(?:[ ./-]?\w){4,26}(?!\w))(?=(?:[^\W\d_]|[ ./-]){0,9}\d(?:[ ./-]?\w)*?\d)(?:[a-z]{1,6}[ -]?)?\d\w*(?:[ ./-](?=\w*\d)\w{1,12}){0,6}(?:[-/][a-z]{1,2}\b)?)"
+    r"((?=(?:[ ./-]?\w){4,26}(?!\w))(?=(?:[^\W\d_]|[ ./-]){0,9}\d(?:[ ./-]?\w)*?\d)(?:[a-z]{1,6}["
+    r" -]?)?\d\w*(?:[ ./-](?=\w*\d)\w{1,12}){0,6}(?:[-/][a-z]{1,2}\b)?)"
     rf"(?!\w){_UNIT}"
 )
 _PHONES = (
@@ -93,7 +147,8 @@ _PHONES = (
     r"|[69][1-9]?[ ]\d{3}[ ]\d{2}[ ]\d{2})(?![\w.,-]\d)",
 )
 _ROOMS = (
-    r"\b(?:zi|zimmer|station|bett|chambre|ch|lit|hab|habitacion|cama|planta|letto|stanza|kamer|leito|quarto|enfermaria|sala)\b"
+    r"\b(?:zi|zimmer|station|bett|chambre|ch|lit|hab|habitacion|cama|planta|letto|stanza|kamer|leito|quarto"
+    r"|enfermaria|sala)\b"
     rf"\.?[ ]?(?:n[o.]{{0,2}}[ ]?)?[:]?[ ]?(\d{{1,4}}[a-z]?)(?![\w/-]|[.,]\d){_UNIT}"
 )
 # A form's field that says where someone lives: its value goes to the end of the line.
@@ -118,12 +173,19 @@ def cued_spans(text: str, lexical: Lexicon, *, level: bool) -> Iterator[Span]:
 
 
 def _towns(text: str, lexical: Lexicon, level: bool) -> Iterator[Span]:
-    """Towns by their names: of several words everywhere, of one where it is led to or stands apart, words that they are."""
+    """Towns by their names: of several words everywhere, of one where it is led to or stands apart, words that they
+    are."""
     words = list(re.finditer(r"[^\W\d_][\w']*", text))
     names, at = town_names(), 0
     while at < len(words):
-        size = next((n for n in range(min(_MOST_WORDS, len(words) - at), 0, -1) if _is_town(text, words[at : at + n], names)), 0)
-        if size and (size > 1 or _stands_as_town(text, words[at], lexical, level)) and (level or words[at][0][0].isupper()):
+        size = next(
+            (n for n in range(min(_MOST_WORDS, len(words) - at), 0, -1) if _is_town(text, words[at : at + n], names)), 0
+        )
+        if (
+            size
+            and (size > 1 or _stands_as_town(text, words[at], lexical, level))
+            and (level or words[at][0][0].isupper())
+        ):
             yield words[at].start(), words[at + size - 1].end(), "ADDRESS"
         at += max(size, 1)
 
@@ -162,13 +224,21 @@ def run_end(text: str, at: int, lexical: Lexicon, *, level: bool, most: int, any
         low = hit[1].lower().rstrip(".")
         if low in _NUMBER_SIGNS and taken:
             break
-        if low in LINKS and not (hit[1][0].isupper() and not level and low not in ("la", "le", "el", "san", "santa", "st", "sao", "sainte", "sint", "santo")):
+        if low in LINKS and not (
+            hit[1][0].isupper()
+            and not level
+            and low not in ("la", "le", "el", "san", "santa", "st", "sao", "sainte", "sint", "santo")
+        ):
             pos, links, saint = hit.end(), links + 1, low in _SAINTS
             continue
         plain = lexical.is_closed(low) or low in lexical.roles
         plain = plain and not (hit[1][0].isupper() and not level and taken == 0 and any_word)
         strange = saint or lexical.is_maybe_name(low) or not lexical.is_known(low)
-        fits = not plain and (any_word or (strange and not lexical.is_medical(low))) if level else hit[1][0].isupper() and not plain
+        fits = (
+            not plain and (any_word or (strange and not lexical.is_medical(low)))
+            if level
+            else hit[1][0].isupper() and not plain
+        )
         saint = low in _SAINTS
         if not fits:
             break
@@ -190,9 +260,13 @@ def _streets(text: str, lexical: Lexicon, level: bool) -> Iterator[Span]:
                 start = text.rfind(word, 0, start)
             if start < hit.start() or hit.end(1) - hit.start(1) > 2:
                 yield start, hit.end(), "ADDRESS"
-        for hit in re.finditer(rf"{_LANES}((?:[ ][^\W\d_][\w-]+){{1,2}})[ ]\d{{1,3}}[ ]?[a-z]?\b{_ADDRESS_ENDS}", text, re.I):
+        for hit in re.finditer(
+            rf"{_LANES}((?:[ ][^\W\d_][\w-]+){{1,2}})[ ]\d{{1,3}}[ ]?[a-z]?\b{_ADDRESS_ENDS}", text, re.I
+        ):
             words = hit[1].lower().split()
-            if not any(lexical.is_medical(w) or lexical.is_closed(w) for w in words[-1:]) and (level or hit[1][1].isupper()):
+            if not any(lexical.is_medical(w) or lexical.is_closed(w) for w in words[-1:]) and (
+                level or hit[1][1].isupper()
+            ):
                 yield hit.start(), hit.end(), "ADDRESS"
         return
     for hit in _romance_street(lexical.code).finditer(text):
@@ -209,13 +283,19 @@ def _streets(text: str, lexical: Lexicon, level: bool) -> Iterator[Span]:
 @cache
 def _germanic_street(code: str) -> re.Pattern[str]:
     kinds = any_of(lexicon(code).street)
-    return re.compile(rf"(?<![\w-])([\w.-]*?)(?:{kinds})\b\.?[ ]?\d{{1,4}}(?!\d|[.,]\d){_UNIT}(?:[ ]?[a-z]\b|-i{{1,3}}\b)?", re.I)
+    return re.compile(
+        rf"(?<![\w-])([\w.-]*?)(?:{kinds})\b\.?[ ]?\d{{1,4}}(?!\d|[.,]\d){_UNIT}(?:[ ]?[a-z]\b|-i{{1,3}}\b)?", re.I
+    )
 
 
 @cache
 def _romance_street(code: str) -> re.Pattern[str]:
     kinds = any_of(lexicon(code).street)
-    return re.compile(rf"(?:(?<![\w.,/-])(?P<n>\d{{1,4}}(?:[ ]?(?:bis|ter))?)[ ]?,?[ ]+)?(?<![\w'])(?:{kinds})(?:\.[ ]?|[ ]+|(?<=/)[ ]?)", re.I)
+    return re.compile(
+        rf"(?:(?<![\w.,/-])(?P<n>\d{{1,4}}(?:[ ]?(?:bis|ter))?)[ ]?,?[ ]+)?(?<![\w'])(?:{kinds})(?:\.[ ]?|[ ]+"
+        rf"|(?<=/)[ ]?)",
+        re.I,
+    )
 
 
 def _places(text: str, lexical: Lexicon, level: bool) -> Iterator[Span]:
@@ -246,7 +326,8 @@ def _places(text: str, lexical: Lexicon, level: bool) -> Iterator[Span]:
 
 # "Gaspar Aguilar 90. 46017": a road without its kind before the postal code.
 _ROAD_BEFORE = re.compile(
-    r"(?<![\w.])([A-Z][\w']*)(?:[ ](?:de[l]?|la|los|las|di|du|des|da|do|dos|[A-Z][\w'.]*)){0,5},?[ ](?:no?\.?[ ])?(?:\d{1,4}|s/?n)"
+    r"(?<![\w.])([A-Z][\w']*)(?:[ ](?:de[l]?|la|los|las|di|du|des|da|do|dos|[A-Z][\w'.]*)){0,5},?[ ](?:no?\.?["
+    r" ])?(?:\d{1,4}|s/?n)"
     r"(?:,?[ ]\d{0,2}[ao.]{0,2}[ ]?[A-Z]{0,3})?[,.]?[ \n-]{1,3}$"
 )
 
@@ -262,7 +343,12 @@ def _german_town(text: str, start: int, end: int, lexical: Lexicon) -> int:
     words = list(re.finditer(r"[^\W\d_]+", text[start:end]))
     for word in words[1:]:
         low = word[0].lower()
-        if low not in LINKS and lexical.is_known(low) and not lexical.is_maybe_name(low) and words[0][0].lower() not in ("bad", "st", "sankt"):
+        if (
+            low not in LINKS
+            and lexical.is_known(low)
+            and not lexical.is_maybe_name(low)
+            and words[0][0].lower() not in ("bad", "st", "sankt")
+        ):
             return start + word.start() - 1
     return end
 
@@ -272,7 +358,11 @@ def _code(code: str) -> re.Pattern[str]:
     return re.compile(rf"(?<![\w.,/-])(?:{_CODES[code]})(?!\w)(?:[ ]+|(?=[,\n.;]|$))", re.IGNORECASE)
 
 
-_ADJECTIVES = r"(?:general|universit\w+|clinico|provincial|regional\w*|civile|central\w*|comarcal|municipal|distrital|maggiore|hospitali\w*|hospitalar|medisch|academisch|intercommunal|diagnostico|de salud|de saude|di cura|de misericordia|das clinicas|d'imagerie|medicale|ospedalier[oa])"
+_ADJECTIVES = (
+    r"(?:general|universit\w+|clinico|provincial|regional\w*|civile|central\w*|comarcal|municipal"
+    r"|distrital|maggiore|hospitali\w*|hospitalar|medisch|academisch|intercommunal|diagnostico|de salud|de"
+    r" saude|di cura|de misericordia|das clinicas|d'imagerie|medicale|ospedalier[oa])"
+)
 
 
 def _facilities(text: str, lexical: Lexicon, level: bool) -> Iterator[Span]:
@@ -293,7 +383,11 @@ def _facilities(text: str, lexical: Lexicon, level: bool) -> Iterator[Span]:
 def _facility(code: str) -> re.Pattern[str]:
     kinds = any_of(lexicon(code).facility)
     own = r"(?P<own>(?:(?:st|sankt|sint|st\.)[ .-]{1,2})?[\w'.-]*?)" if code in GERMANIC else r"(?P<own>)"
-    return re.compile(rf"(?<![\w'-]){own}(?P<kind>(?:{kinds})(?:[ ]{_ADJECTIVES})*)(?:[ ](?:\"|n\.?[ ]?s(?:ra)?\.?[ ])|(?=[ \n,.;:)-]|$))", re.I)
+    return re.compile(
+        rf"(?<![\w'-]){own}(?P<kind>(?:{kinds})(?:[ ]{_ADJECTIVES})*)(?:[ ](?:\"|n\.?[ ]?s(?:ra)?\.?[ ])|(?=["
+        rf" \n,.;:)-]|$))",
+        re.I,
+    )
 
 
 @cache
@@ -307,7 +401,8 @@ def _patterns(code: str) -> tuple[tuple[str, re.Pattern[str]], ...]:
     raw = [
         ("ADDRESS", _PLACE_FIELDS),
         ("ADDRESS", _ROOMS),
-        ("ID", rf"\b(?:{ids})\b\.?(?:[ ]?(?:{number}|clinica|paciente|fiscale|clinico|social|de|del|di|do|da|code|id))*[ .:#=-]*{_VALUE}"),
+        ("ID", rf"\b(?:{ids})\b\.?(?:[ ]?(?:{number}|clinica|paciente|fiscale|clinico|social|de|del|di|do|da"
+            rf"|code|id))*[ .:#=-]*{_VALUE}"),
         ("ID", rf"(?<!\w){number}[ ](?:d[eiao]l?[ ])?(?:[a-z]+\.?[ ]?){{1,3}}[ .:#=]+{_VALUE}"),
         ("PHONE", rf"\b(?:{phone})\b\.?[ ]?(?:n[or.]{{0,2}})?[ .:]*(\(?\+?\d[\d ()./-]{{1,20}}\d)"),
         *(("PHONE", shape) for shape in _PHONES),
@@ -317,11 +412,13 @@ def _patterns(code: str) -> tuple[tuple[str, re.Pattern[str]], ...]:
         ("DATE", rf"\b(?:{day}(?:[o.]|er)?[ ](?:de[ ])?)?(?:{months})(?:[ ](?:de[ ]|del[ ])?(?:19|20)\d\d)?\b"),
         ("DATE", rf"\b{day}(?:[o.]|er)?[ ](?:de[ ])?(?:{_SHORT_MONTHS})\b\.?(?:[ ](?:de[ ]|del[ ])?(?:19|20)\d\d)?"),
         ("DATE", rf"(?<![\w.,/-]){day}\.(?:0[1-9]|1[0-2])\.(?![\w]|[ ]?(?:19|20)\d\d)"),
-        ("DATE", rf"\b(?:{_ON[code]})[ ]{{1,2}}({day}(?:[/-](?:0?[1-9]|1[0-2])|\.(?:0?[1-9]|1[0-2])\.))(?![\w/-]|[.,]\d){_UNIT}"),
+        ("DATE", rf"\b(?:{_ON[code]})[ ]{{1,2}}({day}(?:[/-](?:0?[1-9]|1[0-2])|\.(?:0?[1-9]"
+            rf"|1[0-2])\.))(?![\w/-]|[.,]\d){_UNIT}"),
         ("DATE", rf"\b(?:{days})s?\b"),
         ("TIME", rf"\b(?:{_AT[code]})[ ]{{1,2}}({_HOUR}[.:h][0-5]\d)(?![\d/-]|[.,]\d){_UNIT}"),
-        ("TIME", rf"(?<![\w.,:/-]){_HOUR}(?:[.:][0-5]\d)?[ ]?(?:uhr|uur|hs?|hrs|horas?|heures?|ore)\b(?:[ ]?[0-5]\d\b)?"),
-        ("TIME", rf"(?<![\w.,:/-])(?:[01]\d|2[0-3])[.][0-5]\d(?=\s*(?:$|\n|[.),;](?:\s|$)))"),
+        ("TIME", rf"(?<![\w.,:/-]){_HOUR}(?:[.:][0-5]\d)?[ ]?(?:uhr|uur|hs?|hrs|horas?|heures?|ore)\b(?:["
+            rf" ]?[0-5]\d\b)?"),
+        ("TIME", r"(?<![\w.,:/-])(?:[01]\d|2[0-3])[.][0-5]\d(?=\s*(?:$|\n|[.),;](?:\s|$)))"),
         *(("ID", shape) for shape in _NUMBERS),
     ]  # fmt: skip
     return tuple((label, re.compile(pattern, re.IGNORECASE)) for label, pattern in raw)

