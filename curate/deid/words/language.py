@@ -126,6 +126,11 @@ def language_of(text: str) -> str:
     return code if code in LANGUAGES else UNKNOWN
 
 
+def language_name(text: str) -> str:
+    """The code of the language that most of ``text`` is in, of some thirty; "unknown" for another script's."""
+    return UNKNOWN if _script(text) is not None else _read(text)[1]
+
+
 def segments(text: str) -> list[tuple[int, int, str]]:
     """(start, end, code) of the stretches of ``text`` in one language each: together they are the whole text."""
     if not text:
