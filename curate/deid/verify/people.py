@@ -188,6 +188,9 @@ def _named_elsewhere(text: str, code: str, *, unknown: bool) -> Iterator[tuple[i
     yield from ((start, end, distinct) for (start, end), distinct in sorted(found.items()))
 
 
+_LONGER = 5  # letters: more than an abbreviation in capitals has
+
+
 def _other_words(text: str, start: int, end: int, code: str, *, sure: bool) -> Iterator[tuple[int, int, bool]]:
     """The words of a run behind a cue: behind a title all that are written as names, else those that no list has."""
     shouted = text[start:end].isupper()
@@ -195,7 +198,8 @@ def _other_words(text: str, start: int, end: int, code: str, *, sure: bool) -> I
     if shouted and len(words) > 1 and re.match(r"[ ][A-Z0-9]", text[end:]):
         words = words[:1]  # a sentence in capitals goes on
     for hit in words:
-        if len(hit[0]) < 3 or not hit[0][0].isupper() or tongues.is_builder(hit[0], code):
+        short = not shouted and hit[0].isupper() and len(hit[0]) < _LONGER  # "BSN"
+        if len(hit[0]) < 3 or short or not hit[0][0].isupper() or tongues.is_builder(hit[0], code):
             continue
         known = _is_word(hit[0], code)
         if known and (shouted or not sure):

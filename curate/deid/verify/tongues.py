@@ -26,15 +26,15 @@ _BUILDERS = {
     "de": "der die das und mit ist sind kein keine keinen nicht im den dem des von bei zur zum nach ein eine"
     " wurde ohne auf vom befund "
     "herr herrn frau geb gez links rechts beidseits jahre uhr verdacht",
-    "es": "el los las del en con sin por un una al que y paciente fdo informado derecho derecha izquierdo"
+    "es": "el la los las del en con no se sin por un una al que y paciente fdo informado derecho derecha izquierdo"
     " izquierda hallazgos dra sra",
-    "fr": "le les des du et en avec pas sans une un au est par aux il ce dans sur ne droit droite gauche mme"
+    "fr": "le la les des du et en avec pas sans une un au est par aux il ce dans sur ne droit droite gauche mme"
     " mlle monsieur madame",
-    "it": "il lo gli di della con nel al alla sono un una senza dal dalla referto paziente sinistro sinistra"
+    "it": "il la lo gli di della con nel al alla sono un una senza dal dalla referto paziente sinistro sinistra"
     " destro destra dott sig",
     "nl": "het een van en met geen op bij zijn niet voor naar door werd aan dat links rechts verslag conclusie"
     " uur dhr mevr",
-    "pt": "os da dos das em com sem na um uma por ao se ha foi direito direita esquerdo esquerda laudo exame"
+    "pt": "os da dos nao as pelo pela paciente anos  das em com sem na um uma por ao se ha foi direito direita esquerdo esquerda laudo exame"
     " dra sra utente doente",
 }
 _BUILDS = {code: frozenset(plain(words).split()) for code, words in _BUILDERS.items()}
