@@ -30,11 +30,11 @@ _BUILDERS = {
     " izquierda hallazgos dra sra",
     "fr": "le la les des du et en avec pas sans une un au est par aux il ce dans sur ne droit droite gauche mme"
     " mlle monsieur madame",
-    "it": "il la lo gli di della con nel al alla sono un una senza dal dalla referto paziente sinistro sinistra"
+    "it": "il la lo gli non no di della con nel al alla sono un una senza dal dalla referto paziente sinistro sinistra"
     " destro destra dott sig",
     "nl": "het een van en met geen op bij zijn niet voor naar door werd aan dat links rechts verslag conclusie"
     " uur dhr mevr",
-    "pt": "os da dos nao as pelo pela paciente anos  das em com sem na um uma por ao se ha foi direito direita esquerdo esquerda laudo exame"
+    "pt": "os da dos nao as pelo pela paciente anos das em com sem na um uma por ao se ha foi direito direita esquerdo esquerda laudo exame"
     " dra sra utente doente",
 }
 _BUILDS = {code: frozenset(plain(words).split()) for code, words in _BUILDERS.items()}
@@ -104,6 +104,7 @@ def is_builder(word: str, code: str) -> bool:
 _NAME = r"[A-Z][^\W\d_]{1,60}(?:['’-][^\W\d_]{1,60}){0,4}"
 _LINK = r"(?:(?:van|von|vom|de|der|den|del|della|dei|di|da|do|dos|das|du|des|la|le|el|zu|ter|ten)[ ]){0,3}"
 RUN = rf"{_LINK}(?:[A-Z]\.[ ]?|{_NAME})(?:,?[ ]{_LINK}(?:[A-Z]\.|{_NAME})){{0,3}}"
+_UNBROKEN = RUN.replace(",?[ ]", "[ ]")  # behind a title no comma is inside a name
 _TITLES = {
     "de": r"Herrn?|Frau|Hr\.|Fr\.|Dr\.|Dres\.|Prof\.|OA|OA|CA|HERRN?|FRAU|DR\.|PROF\.",
     "es": r"Don|Dona|Dna\.|D\.|D[aa]\.?|Sr\.|Sra\.|Srta\.|Dr\.?|Dra\.?|DR\.?|DRA\.?|SR\.|SRA\.",
@@ -154,7 +155,7 @@ _ROADS = (
 def _cues(code: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
     titles = (
         rf"(?<![\w.])(?:{_TITLES[code]})(?: ?(?:med\.|Dr\.|Prof\.|dr\.|Kollegin|Kollege|colega"
-        rf"|confrere))*[ ]{{1,2}}({RUN})"
+        rf"|confrere))*[ ]{{1,2}}({_UNBROKEN})"
     )
     agents = rf"(?<![\w]){_AGENTS[code]}(?:[ ](?:por|par|da|door|von|durch|dal))?[ ]?[:,]?[ ]{{1,3}}({RUN})"
     return re.compile(titles), re.compile(agents)
