@@ -142,12 +142,12 @@ def claimed(texts: Sequence[tuple[str, tuple[str, ...], str]]) -> dict[str, Any]
         shown = finish(text, masked, _INVENTED, PSEUDO, patient, phi).text
         cut = finish(text, masked, _CUT, PSEUDO, patient, phi)
         before = _claims(masked)
-        told.update(
-            texts=1, claims=before.total(), **{"sentences cut": sum(n for k, n in cut.done.items() if "cut" in k)}
-        )
+        sentences = sum(n for kind, n in cut.done.items() if kind.startswith("cut "))
+        told.update({"texts": 1, "claims": before.total(), "sentences cut": sentences})
         for name, after in (("surrogates", _claims(shown)), ("cuts", _claims(cut.text))):
-            told.update({f"{name}: texts with other claims": after != before, f"{name}: claims lost": (before - after).total(),
-                         f"{name}: claims more": (after - before).total()})  # fmt: skip
+            told[f"{name}: texts with other claims"] += after != before
+            told[f"{name}: claims lost"] += (before - after).total()
+            told[f"{name}: claims more"] += (after - before).total()
     return dict(told)
 
 

@@ -34,7 +34,8 @@ _BUILDERS = {
     " destro destra dott sig",
     "nl": "het een van en met geen op bij zijn niet voor naar door werd aan dat links rechts verslag conclusie"
     " uur dhr mevr",
-    "pt": "os da dos nao as pelo pela paciente anos das em com sem na um uma por ao se ha foi direito direita esquerdo esquerda laudo exame"
+    "pt": "os da dos nao as pelo pela paciente anos das em com sem na um uma por ao se ha foi direito direita esquerdo"
+    " esquerda laudo exame"
     " dra sra utente doente",
 }
 _BUILDS = {code: frozenset(plain(words).split()) for code, words in _BUILDERS.items()}
