@@ -360,7 +360,7 @@ def _code(code: str) -> re.Pattern[str]:
 
 _ADJECTIVES = (
     r"(?:general|universit\w+|clinico|provincial|regional\w*|civile|central\w*|comarcal|municipal"
-    r"|distrital|maggiore|hospitali\w*|hospitalar|medisch|academisch|intercommunal|diagnostico|de salud|de"
+    r"|distrital|maggiore|hospital\w+|medisch|academisch|intercommunal|diagnostico|de salud|de"
     r" saude|di cura|de misericordia|das clinicas|d'imagerie|medicale|ospedalier[oa])"
 )
 
