@@ -176,6 +176,9 @@ def _words_of(text: str, start: int, end: int, certainty: int) -> Iterator[tuple
 def _named_elsewhere(text: str, code: str, *, unknown: bool) -> Iterator[tuple[int, int, bool]]:
     """`named` of a text in another language than English."""
     found: dict[tuple[int, int], bool] = {}
+    text = (
+        text.upper() if text.islower() and len(text.upper()) == len(text) else text
+    )  # where a title stands, a name does
     for start, end in tongues.titled(text, code):
         found |= {(s, e): new for s, e, new in _other_words(text, start, end, code, sure=True)}
     for start, end in tongues.led(text, code):
@@ -202,7 +205,7 @@ def _other_words(text: str, start: int, end: int, code: str, *, sure: bool) -> I
         if len(hit[0]) < 3 or short or not hit[0][0].isupper() or tongues.is_builder(hit[0], code):
             continue
         known = _is_word(hit[0], code)
-        if known and (shouted or not sure):
+        if known and (not sure or (shouted and hit is not words[0])):
             return
         yield start + hit.start(), start + hit.end(), not known
 
