@@ -75,7 +75,7 @@ class Reason(StrEnum):
     PHI_IN_OUTPUT = "quarantine_verify_failed"
     UNPROVABLE = "quarantine_unprovable"  # nothing was found, and nothing could be: a script that is not searched
     TEXT_UNPROVEN = "quarantine_text_unproven"  # no prose: encoded bytes, in which nothing is found
-    LANGUAGE = "quarantine_language"  # not in English: the vocabulary would mask most of its words
+    LANGUAGE = "quarantine_language"  # a text, or a section, in a language that the recipe does not clean
     MASKED = "quarantine_mostly_masked"  # more of the text's words are masked than the recipe allows
     HEADER_UNPROVEN = "quarantine_header_unproven"  # what the object must hold cannot be told from an identity
     # -- kinds that must not pass unless the rules say how

@@ -18,7 +18,7 @@ from curate.step import part_path
 from curate.storage import TEMPORARY, commit_folder, read_table, remove_tree
 from filters.clean import CleanRules, agreeing, clean_keys, seen_in_evaluation, shard_records
 from filters.drift import score_reference
-from filters.findings import concept
+from filters.findings import concept, language_read
 from filters.method import NO_RECORDS, Records, TrainingSet, add_to_card, module_of
 from filters.train import TrainRules
 
@@ -179,11 +179,13 @@ class ScoreTask:
         return Scorer(self.folders, self.device)
 
     def assemble(self, partition: int, results: Iterable[Any]) -> pa.Table:
-        """(key, findings, score...) of the partition's pairs."""
+        """(key, findings, score...) of the partition's pairs; findings are null where the text's language is not
+        read."""
         table = self._paired(partition, ["key", "text"])
         parts = list(results) or [self._nothing()]
         columns = {name: _column(np.concatenate([part[name] for part in parts])) for name in parts[0]}
-        claimed = pa.array([concept(text) for text in table["text"].to_pylist()], pa.string())
+        texts = table["text"].to_pylist()
+        claimed = pa.array([concept(text) if language_read(text) else None for text in texts], pa.string())
         return pa.table({"key": table["key"], FINDINGS: claimed, **columns})
 
     def _nothing(self) -> dict[str, np.ndarray]:

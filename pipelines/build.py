@@ -137,7 +137,7 @@ class Pipeline:
         device, batch = "auto" if self.recipe.engine.gpus else "cpu", self.recipe.score_batch
         task = ScoreTask(self.pool, {name: str(folder) for name, folder in folders.items()}, batch, device)
         config = {"batch": batch, "filters": list(folders)}
-        return Step("score", task, self.partitions, config, [self.dedup.hash, *trained], version=2)
+        return Step("score", task, self.partitions, config, [self.dedup.hash, *trained], version=3)
 
     @cached_property
     def capfilt(self) -> Step | None:

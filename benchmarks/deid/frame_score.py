@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
-from benchmarks.deid.frame_words import CLOSED, NEUTRAL, OF_A_KIND
+from benchmarks.deid.frame_words import ENGLISH, Measure
 from benchmarks.deid.ours import PSEUDO
 from curate.deid.text.scrub import TextRules, scrub
 from curate.errors import DropRecord
@@ -41,33 +41,32 @@ class Outcome:
     cpu: float
 
 
-def run(texts: Sequence[Text]) -> list[Outcome]:
+def run(texts: Sequence[Text], languages: tuple[str, ...] = ("en",), measure: Measure = ENGLISH) -> list[Outcome]:
     """Every text through `scrub`, its own patient's header given where it names one."""
-    rules = TextRules(
-        dates="mask", max_masked=1.0
-    )  # a frame of 5 words is no report: what share is masked says nothing
-    scrub(texts[0].text, [], "warm", PSEUDO, rules)
-    return [_one(text, rules) for text in texts]
+    # a frame of 5 words is no report: what share is masked says nothing
+    rules = TextRules(dates="mask", max_masked=1.0, languages=languages)
+    _one(texts[0], rules, measure)  # warm
+    return [_one(text, rules, measure) for text in texts]
 
 
-def _one(text: Text, rules: TextRules) -> Outcome:
+def _one(text: Text, rules: TextRules, measure: Measure) -> Outcome:
     start = time.process_time()
     try:
         out = scrub(text.text, list(text.header), "patient", PSEUDO, rules)
     except DropRecord:
         return Outcome(None, (), (), 0, 0, time.process_time() - start)
-    return judge(text, out, time.process_time() - start)
+    return judge(text, out, time.process_time() - start, measure)
 
 
-def judge(text: Text, out: str, cpu: float = 0.0) -> Outcome:
+def judge(text: Text, out: str, cpu: float = 0.0, measure: Measure = ENGLISH) -> Outcome:
     """What leaked and what was lost of ``text``, of which a scrubber made ``out`` in ``cpu`` seconds."""
     stayed = kept(text.text, out)
-    leaks = tuple(g for g in text.gold if _left(text.text, g, stayed))
-    closed = closed_words(text)
+    leaks = tuple(g for g in text.gold if _left(text.text, g, stayed, measure))
+    closed = closed_words(text, measure)
     lost, words = [], 0
     for a, b in text.protected:
         for word in _WORD.finditer(text.text, a, b):
-            if word.group().casefold() in NEUTRAL:
+            if word.group().casefold() in measure.neutral:
                 continue
             words += 1
             if not all(stayed[word.start() : word.end()]) and not any(s <= word.start() < e for s, e, _ in closed):
@@ -76,9 +75,11 @@ def judge(text: Text, out: str, cpu: float = 0.0) -> Outcome:
     return Outcome(out, leaks, tuple(lost), words, len(closed), cpu)
 
 
-def closed_words(text: Text) -> list[tuple[int, int, str]]:
+def closed_words(text: Text, measure: Measure = ENGLISH) -> list[tuple[int, int, str]]:
     """Where words of the closed class lie, wholly in what must stay: (start, end, kind)."""
-    found = [(m.start(), m.end(), kind) for kind, pattern in CLOSED.items() for m in pattern.finditer(text.text)]
+    found = [
+        (m.start(), m.end(), kind) for kind, pattern in measure.closed.items() for m in pattern.finditer(text.text)
+    ]
     wife = {g.start for g in text.gold}  # "w/o Asha" is her husband's way of writing "wife of"
     found = [f for f in found if not (text.text[f[0] : f[1]].lower() == "w/o" and f[1] + 1 in wife)]
     return [(s, e, k) for s, e, k in found if any(a <= s and e <= b for a, b in text.protected)]
@@ -113,7 +114,7 @@ def _by_words(text: str, out: str) -> list[bool]:
     return stayed
 
 
-def _left(text: str, gold: Gold, stayed: Sequence[bool]) -> bool:
+def _left(text: str, gold: Gold, stayed: Sequence[bool], measure: Measure) -> bool:
     shown = "".join(
         c if s else " " for c, s in zip(text[gold.start : gold.end], stayed[gold.start : gold.end], strict=True)
     ).casefold()
@@ -127,9 +128,9 @@ def _left(text: str, gold: Gold, stayed: Sequence[bool]) -> bool:
         shown = _SPOKEN_YEAR.sub("", _YEAR.sub(" ", shown).strip())
     if gold.kind.startswith("age"):
         shown = re.sub(r"\b(?:90|ninety)\b", " ", shown)  # which says "90 and over"
-    return tells(shown)
+    return tells(shown, measure.of_a_kind)
 
 
-def tells(shown: str) -> bool:
+def tells(shown: str, of_a_kind: frozenset[str] = ENGLISH.of_a_kind) -> bool:
     """Is there something in what was left of a span, case-folded, by which someone could be told? Years are not."""
-    return any(t not in OF_A_KIND and not _YEAR.fullmatch(t) for t in _ANY.findall(shown))
+    return any(t not in of_a_kind and not _YEAR.fullmatch(t) for t in _ANY.findall(shown))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 _OF_A_KIND = """hospital clinic center centre memorial royal infirmary district general base private family practice
 multispeciality nursing home medical college health imaging urgent care st saint street road ave avenue blvd drive nagar
@@ -38,3 +40,17 @@ CLOSED = {  # what carries the meaning, and may never go
     "list number": _pattern(r"(?:^|(?<=[.\n]))\d{1,2}[.)](?=\s?[A-Za-z])"),
     "grade": _pattern(rf"\b(?:{_GRADED})[\ -]?(?:\d|[IVX]+)[a-z]?\b"),
 }
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What texts of a language are judged by: ``of_a_kind`` of a span tells no one, ``neutral`` beside one may go
+    along,
+    ``closed`` (kind -> pattern) may never go."""
+
+    of_a_kind: frozenset[str]
+    neutral: frozenset[str]
+    closed: Mapping[str, re.Pattern[str]]
+
+
+ENGLISH = Measure(OF_A_KIND, NEUTRAL, CLOSED)

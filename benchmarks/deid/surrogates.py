@@ -8,6 +8,8 @@ surrogates his best means is a detector: here this project's own scrubber, which
 and the verifier's own idea of who is named. Precision is the share of real ones among the words that a detector takes
 for names; recall the share of the real ones that it takes.
 
+What is claimed: the findings that `filters.findings` reads, with surrogates and less the sentences that can be cut.
+
 The text: words, distinct words, and the share of tokens that are placeholders, as written and with surrogates.
 """
 
@@ -30,9 +32,11 @@ from curate.deid.replace.surrogates import originals
 from curate.deid.text.scrub import PLACEHOLDER, TextRules, scrub
 from curate.deid.verify.people import named
 from curate.errors import DropRecord
+from filters.findings import extract
 
 _RULES = TextRules(max_masked=1.0)
 _INVENTED = TextRules(max_masked=1.0, replace="surrogates")
+_CUT = TextRules(max_masked=1.0, cut=("priors", "signoffs"))
 _NAME = re.compile(r"[^\W\d_]{3,}")
 _LABELS = ("NAME", "FACILITY", "ADDRESS")
 
@@ -126,13 +130,41 @@ def learnt(texts: Sequence[tuple[str, tuple[str, ...], str]]) -> dict[str, Any]:
     }
 
 
+def claimed(texts: Sequence[tuple[str, tuple[str, ...], str]]) -> dict[str, Any]:
+    """What `filters.findings` reads of texts with surrogates, and of texts less the sentences that say nothing of the
+    picture, against what it reads of the same texts with placeholders and whole."""
+    told: Counter[str] = Counter()
+    for text, phi, patient in texts:
+        try:
+            masked = scrub(text, list(phi), patient, PSEUDO, _RULES)
+        except DropRecord:
+            continue
+        shown = finish(text, masked, _INVENTED, PSEUDO, patient, phi).text
+        cut = finish(text, masked, _CUT, PSEUDO, patient, phi)
+        before = _claims(masked)
+        sentences = sum(n for kind, n in cut.done.items() if kind.startswith("cut "))
+        told.update({"texts": 1, "claims": before.total(), "sentences cut": sentences})
+        for name, after in (("surrogates", _claims(shown)), ("cuts", _claims(cut.text))):
+            told[f"{name}: texts with other claims"] += after != before
+            told[f"{name}: claims lost"] += (before - after).total()
+            told[f"{name}: claims more"] += (after - before).total()
+    return dict(told)
+
+
+def _claims(text: str) -> Counter[tuple[str, str, str, str]]:
+    return Counter((c.finding, c.state, c.side, c.level) for c in extract(text) if not c.historic)
+
+
 def measure(data: Path | None, count: int, seed: int, share: float) -> dict[str, Any]:
     """All of it."""
     notes = generate(count, seed)
     result: dict[str, Any] = {"reader": attacked(notes, share, seed)}
-    result["learnt, notes"] = learnt([(n.text, tuple(n.header), n.patient_id) for n in notes])
+    written = [(n.text, tuple(n.header), n.patient_id) for n in notes]
+    result["learnt, notes"], result["claimed, notes"] = learnt(written), claimed(written)
     for name, texts in (public(data) if data else {}).items():
-        result[f"learnt, {name}"] = learnt([(t, (), f"p{i}") for i, t in enumerate(texts)])
+        rows = [(t, (), f"p{i}") for i, t in enumerate(texts)]
+        result[f"learnt, {name}"] = learnt(rows)
+        result[f"claimed, {name}"] = claimed(rows)
     return result
 
 

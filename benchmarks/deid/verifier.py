@@ -35,7 +35,7 @@ from curate.deid.verify.leaks import findings
 from curate.errors import DropRecord
 
 _BESIDE = Path(__file__).resolve().parents[3] / "shared" / "data"
-FINDERS = ("phi_spans", "find_dates", "find_spans", "find_names", "find_contacts", "find_vague", "gate_spans")
+FINDERS = ("phi_spans", "find_dates", "find_spans", "find_names", "find_vague", "name_spans", "decide_words")
 _RULES = TextRules(dates="mask", max_masked=1.0)
 
 
@@ -66,10 +66,10 @@ def _without(real: Callable[..., Any], label: str) -> Callable[..., Any]:
     return found
 
 
-def scrubbed(note: Note) -> str | None:
+def scrubbed(note: Note, rules: TextRules = _RULES) -> str | None:
     """The note through the scrubber, its patient's header known; None where it is withheld."""
     try:
-        return scrub(note.text, list(note.header), note.patient_id, PSEUDO, _RULES)
+        return scrub(note.text, list(note.header), note.patient_id, PSEUDO, rules)
     except DropRecord:
         return None
 
@@ -105,7 +105,7 @@ def mutants() -> Iterator[tuple[str, dict[str, str]]]:
     yield "without anything", {"label": "", "finder": ""}
 
 
-def noticed(notes: Sequence[Note], whole: Sequence[str | None]) -> dict[str, Any]:
+def noticed(notes: Sequence[Note], whole: Sequence[str | None], rules: TextRules = _RULES) -> dict[str, Any]:
     """By mutant: notes with leaks and how many were noticed; single sentences, and those; the kinds missed."""
     told: dict[str, Any] = {}
     for name, off in mutants():
@@ -116,7 +116,7 @@ def noticed(notes: Sequence[Note], whole: Sequence[str | None]) -> dict[str, Any
             if clean is None:
                 continue
             with switched_off(off.get("finder") or None, off.get("label") or None):
-                out = scrubbed(note)
+                out = scrubbed(note, rules)
             fresh = [s for s in left(note, out) if s not in left(note, clean)] if out is not None else []
             if out is None or not fresh:
                 continue
@@ -124,7 +124,7 @@ def noticed(notes: Sequence[Note], whole: Sequence[str | None]) -> dict[str, Any
             counts["notes noticed"] += bool(findings([out], note.header, [note.text]))
             for small in {sentence(note, s): alone(note, s) for s in fresh}.values():
                 with switched_off(off.get("finder") or None, off.get("label") or None):
-                    part = scrubbed(small)
+                    part = scrubbed(small, rules)
                 lost = left(small, part) if part is not None else []
                 if not lost or part is None:
                     continue

@@ -80,7 +80,8 @@ def text_warnings(attestation: Mapping[str, Any]) -> list[str]:
     """What is to be said aloud of texts withheld: how many for their language, how many as mostly masked."""
     reasons, rows = attestation.get("reasons", {}), attestation.get("report_rows", {})
     texts = {
-        Reason.LANGUAGE: "not in English: the vocabulary would mask most of their words",
+        Reason.LANGUAGE: "in a language that the recipe does not clean (deid.languages): most of their words"
+        " would be masked",
         Reason.MASKED: "mostly masked (deid.max_masked says how much may be)",
     }
     counts = {reason: rows.get(reason, 0) or reasons.get(reason, 0) for reason in texts}

@@ -22,7 +22,7 @@ from curate.deid.replace.masked import WORDS, WORDS_MASKED, exceeds, masked_word
 from curate.deid.text.dates import find_dates
 from curate.deid.text.fold import fold_value
 from curate.deid.text.scrub import scrub
-from curate.deid.words.language import require_known_language
+from curate.deid.words.language import require_known_sections
 from curate.deid.words.vocabulary import Kind as Vocabulary
 from curate.deid.words.vocabulary import kind
 from curate.deid_export.report_people import Person, could_name
@@ -117,7 +117,7 @@ class Cells:
         if cleaned is None:
             report = kind in (Kind.REPORT, Kind.SECTION)
             if report and self.rules.text.vocabulary:
-                require_known_language(value, languages=self.rules.text.languages)
+                require_known_sections(value, parse_sections(value).values(), self.rules.text.languages)
             return self._text(self._sections(value, kind, path, row), row, report=report)
         # a day that was moved says so to the verifier, which else would take it for one of the source's
         moved = kind is Kind.DATE and re.fullmatch(r"\d{4}-\d\d-\d\d", cleaned)

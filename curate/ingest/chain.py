@@ -40,7 +40,7 @@ from curate.deid.verify.letters import plain
 from curate.deid.verify.people import named, strangers
 from curate.deid.verify.pixels import pixel_findings
 from curate.deid.verify.source import carried, sought
-from curate.deid.words.language import require_known_language
+from curate.deid.words.language import require_known_sections
 from curate.engine.guard import fault_of
 from curate.errors import DropRecord, RunError, SourceError
 from curate.ingest.index import read_index, read_shared_words, read_taken_names
@@ -275,7 +275,8 @@ class _Report:
             text = header_caption(row)
             return {**row, "text": text, "sections": [("header", text)], **_signed(text)}
         sections, cut = self._sections(row["text"])
-        self._require_english(row["text"], sections)
+        if self.rules.text.vocabulary:
+            require_known_sections(row["text"], sections.values(), self.rules.text.languages)
         source = wanted_text(sections, self.rules.sections)
         if not source:
             raise DropRecord(Reason.NO_WANTED_SECTION)
@@ -308,12 +309,6 @@ class _Report:
         named = rules.replace == "surrogates"
         taken = read_taken_names(self.index, self.secret) if named else frozenset[str]()
         return finish(source, scrubbed, rules, self.secret.pseudonymizer(), patient, phi, taken, cut=cut)
-
-    def _require_english(self, report: str, sections: dict[str, str]) -> None:
-        """The report as a whole, and each of its sections: some are in one language and headed in another."""
-        if self.rules.text.vocabulary:
-            for text in (report, *sections.values()):
-                require_known_language(text, languages=self.rules.text.languages)
 
     def _scrub(self, text: str, row: dict[str, Any]) -> str:
         pseudo = self.secret.pseudonymizer()

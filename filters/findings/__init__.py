@@ -1,6 +1,6 @@
 """What a report says of its picture, and reports that say something else. English only (`READS`); no torch."""
 
-from filters.findings.claims import READS, REGIONS, Claim, concept, extract, regions
+from filters.findings.claims import READS, REGIONS, Claim, concept, extract, language_read, regions
 from filters.findings.edit import EDITS, edit
 
-__all__ = ["EDITS", "READS", "REGIONS", "Claim", "concept", "edit", "extract", "regions"]
+__all__ = ["EDITS", "READS", "REGIONS", "Claim", "concept", "edit", "extract", "language_read", "regions"]

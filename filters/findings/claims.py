@@ -67,6 +67,12 @@ def read_english(text: str) -> str:
     return "".join(text[s:e] if code in READS else re.sub(r"[^\n]", " ", text[s:e]) for s, e, code in parts)
 
 
+def language_read(text: str) -> str | None:
+    """The language in which findings are read of ``text``; None where none of it is in one of `READS`, of which no
+    finding can be said, be it present or absent."""
+    return next((code for _, _, code in segments(text) if code in READS), None)
+
+
 def read(text: str) -> Iterator[Said]:
     """The claims with their origin, of the English part of ``text``."""
     text = read_english(text)

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import re
 
-from curate.deid.text.fold import tidy
+from curate.deid.text.dates import MONTH, WEEKDAY
+from curate.deid.text.fold import fold_value, tidy
 from curate.deid.text.scrub import PLACEHOLDER
 from curate.errors import DropRecord
 from curate.record import Reason
 
 WORDS, WORDS_MASKED = "words", "words masked"  # as they are counted among a record's actions
 _WORD = re.compile(r"\b[^\W\d_]{2,}(?:['’-][^\W\d_]+)*\b")
-_DATES = re.compile(
-    r"(?:jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)(?:uary|ruary|ch|il|ust|tember|ober|ember)?"
-    r"|(?:mon|tues?|wed|wednes|thu|thurs|fri|sat|satur|sun)(?:day)?|am|pm|st|nd|rd|th|dr|mr|mrs|ms|md|prof",
-    re.IGNORECASE,
-)
+_TITLES = """am pm st nd rd th dr mr mrs ms md prof med herr frau fr hr sr sra srta dra don dona mme mlle monsieur
+madame
+sig sigra dott dottssa mevr mw dhr drs uhr uur ore horas heures"""
+_COUNTED_NOT = re.compile(rf"(?:{MONTH}|{WEEKDAY}|{'|'.join(_TITLES.split())})", re.IGNORECASE)
 _FEWEST = 5  # masked words; two names and a street in a short text are no sign
 
 
 def masked_words(source: str, scrubbed: str) -> tuple[int, int]:
     """(words of ``source`` that are gone from ``scrubbed``, words of ``source``).
 
-    Words are two and more letters without a digit; those of dates and titles do not count. A placeholder counts the
+    Words are two and more letters without a digit; those of dates and titles, of all seven languages, do not count. A
+    placeholder counts the
     words that it stands for, however many fell into one; what stood as a placeholder in the source is nobody's.
     """
     words = _count(tidy(source))
@@ -41,4 +42,5 @@ def require_words_left(gone: int, words: int, most: float) -> None:
 
 
 def _count(text: str) -> int:
-    return sum(_DATES.fullmatch(word) is None for word in _WORD.findall(PLACEHOLDER.sub(" ", text)))
+    words = (fold_value(word) for word in _WORD.findall(PLACEHOLDER.sub(" ", text)))
+    return sum(_COUNTED_NOT.fullmatch(word) is None for word in words)

@@ -37,6 +37,13 @@ _NAMES = (
 )
 _MONTHS = [re.compile(p, re.IGNORECASE) for p in _NAMES]
 _MON = rf"(?P<mon>{'|'.join(_NAMES)})"
+MONTH = "|".join(_NAMES)  # a month's name, or its beginning, in any of the languages, folded
+WEEKDAY = (
+    r"(?:mon|tues?|wed|wednes|thu|thurs|fri|sat|satur|sun)(?:day)?|(?:mon|diens|donners|frei|sams|sonn)tag|mittwoch|sonnabend"
+    r"|(?:lun|mar|mercre|jeu|vendre|same)di|dimanche|lunes|martes|miercoles|jueves|viernes|sabado|domingo"
+    r"|(?:lun|marte|mercole|giove|vener)di|domenica|(?:maan|dins|woens|donder|vrij|zater|zon)dag|(?:segunda|terca|quarta"
+    r"|quinta|sexta)-feira"
+)
 _YEAR = r"(?P<y>(?:1[89]|20)\d\d|'?\d\d)"
 _YEAR4 = r"(?P<y>(?:1[89]|20)\d\d)"
 _DAY = r"(?P<d>0?[1-9]|[12]\d|3[01])"

@@ -35,6 +35,7 @@ from curate.sources.identity import canonical_id
 LABELS = ("NAME", "ID", "DATE", "TIME", "PHONE", "EMAIL", "URL", "ADDRESS", "AGE", "FACILITY")
 # A shifted date says that it is one, or a second scrub would shift it again.
 PLACEHOLDER = re.compile(rf"\[(?:{'|'.join(LABELS)})\]|\[DATE:\d{{4}}-\d\d-\d\d\]")
+_IN_ENGLISH = ("NAME", "ADDRESS", "FACILITY")  # what rules find by English words
 _NO_PROSE = 1000  # characters: no word, number or address is as long: encoded bytes, in which nothing is found
 _LONG_WORD = re.compile(r"[^\W\d_]{4,}")
 _REPEATED = re.compile(r"(\[NAME\])(?:[ \xa0]{1,2}\[NAME\])+")
@@ -163,15 +164,16 @@ def _pass(
     """One look at everything; ``known`` takes in the names that a cue gave away."""
     folded, index = fold(text, PLACEHOLDER)
     glance = Glance(folded)
-    names = list(find_names(folded, glance))
+    parts = _parts(text, index, rules)
+    other = [(start, end) for start, end, code in parts if code in CODES]
+    names = [span for span in find_names(folded, glance) if not _inside(span, other)]
     known.update(dict.fromkeys(_cued(folded, names)))
     if known and not rules.vocabulary:
         names += [(at, at + len(w), "NAME") for w in known if w in glance.words for at in glance.places(w)]
-    parts = _parts(folded, rules)
     accents = (
         () if text.isascii() else {i for i, at in enumerate(index[:-1]) if text[at].isalpha() and text[at] > "\x7f"}
     )
-    spans = _spans(glance, phi, shift, names, rules, day_first=bool(parts))
+    spans = _spans(glance, phi, shift, names, rules, other)
     if has_wide(text):
         spans = sorted([*spans, *_wide_spans(text, phi, index)], key=_order)
     merged = _merged(spans)
@@ -209,12 +211,18 @@ class _Asked:
     why: bool
 
 
-def _parts(folded: str, rules: TextRules) -> list[tuple[int, int, str]]:
-    """The stretches of folded text in one language each, where any is cleaned by another than English; else none."""
+def _parts(text: str, index: Sequence[int], rules: TextRules) -> list[tuple[int, int, str]]:
+    """The stretches of folded text in one language each, where any is cleaned by another than English; else none.
+
+    The language is read from the source's own letters: accents tell.
+    """
     if not rules.vocabulary or not set(rules.languages) & set(CODES):
         return []
-    found = segments(folded.replace(BARRIER, " "))
-    allowed = [(s, e, code if code in rules.languages else "en") for s, e, code in found]
+    found = segments(PLACEHOLDER.sub(lambda hit: " " * len(hit[0]), text))
+    allowed = [
+        (bisect_left(index, s), bisect_left(index, e), code if code in rules.languages else "en")
+        for s, e, code in found
+    ]
     return allowed if any(code in CODES for _, _, code in allowed) else []
 
 
@@ -287,17 +295,16 @@ def _spans(
     shift: dt.timedelta | None,
     names: Sequence[Span],
     rules: TextRules,
-    *,
-    day_first: bool,
+    other: Sequence[tuple[int, int]],
 ) -> list[Found]:
-    """The spans of all finders, sorted, overlapping."""
+    """The spans of all finders, sorted, overlapping; ``other``: where the text is in another language than English."""
     folded = glance.text
     # dates first: of two spans alike, the one that can be shifted is meant
-    days = find_dates(folded, header_days(phi), glance, day_first=day_first)
+    days = find_dates(folded, header_days(phi), glance, day_first=bool(other))
     found = [Found(s, e, _dated(day, shift), "date") for s, e, day in days]
     finders: list[tuple[str, Iterable[Span]]] = [
         ("known value", phi_spans(folded, phi, glance)),
-        ("rule", find_spans(folded, glance, strict=rules.vocabulary)),
+        ("rule", _rule_spans(glance, rules, other)),
         ("name by its cue", names),
     ]
     if rules.vocabulary:
@@ -306,6 +313,17 @@ def _spans(
         finders.append(("Presidio", presidio_spans(folded)))
     found += [Found(s, e, f"[{label}]", by) for by, finder in finders for s, e, label in finder]
     return sorted((span for span in found if span.start < span.end), key=_order)
+
+
+def _rule_spans(glance: Glance, rules: TextRules, other: Sequence[tuple[int, int]]) -> Iterator[Span]:
+    """The rules' spans; what is English in them (streets, initials) is not asked of another language's text."""
+    for span in find_spans(glance.text, glance, strict=rules.vocabulary):
+        if not (other and span[2] in _IN_ENGLISH and _inside(span, other)):
+            yield span
+
+
+def _inside(span: Span, parts: Sequence[tuple[int, int]]) -> bool:
+    return any(start <= span[0] < end for start, end in parts)
 
 
 def _dated(day: dt.date | None, shift: dt.timedelta | None) -> str:

@@ -41,6 +41,14 @@ _CLOCK = re.compile(
     re.I,
 )
 _HOURS = re.compile(r"(?<![\w.:/])([01]\d|2[0-3]):?([0-5]\d)\s?(?:hours|hrs?|h)\b", re.I)
+# "14h30", "14.30 Uhr", "a las 14.30": a full stop or an h in other languages than English.
+_OTHER_CLOCK = re.compile(
+    r"(?<![\w.,:/])([01]?\d|2[0-3])\s?h\s?([0-5]\d)(?!\d)|(?<![\w.,:/])([01]?\d|2[0-3])[.]([0-5]\d)\s?(?:uhr"
+    r"|uur|h|hs|horas|ore)\b"
+    r"|\b(?:um|gegen|om|alle|alle ore|ore|a las|las|as|às|à)\s([01]?\d|2[0-3])[.]([0-5]\d)(?!\d|[.,]\d|\s?(?:mm"
+    r"|cm|ml|mg|%))",
+    re.I,
+)
 # A day without its year is only one beside a word that dates something, or before a clock time: not "3/10 pain".
 _DAY_ONLY = r"(\d{1,2}/\d{1,2})(?![\d/]|\s?(?:mm|cm|%|pain|strength|images?|slices?|of\b))"
 _STUDY = (
@@ -48,7 +56,8 @@ _STUDY = (
     r"|reports?)"
 )
 _CUED = re.compile(
-    rf"\b(?:on|dated|since|until|till|{_STUDY}\s(?:of|from)|compar\w+[^.\n]{{0,60}}\s(?:of|from|to|with|and|,)|signed|prior)"
+    rf"\b(?:on|dated|since|until|till|{_STUDY}\s(?:of|from)|compar\w+[^.\n]{{0,60}}\s(?:of|from|to|with|and|,)"
+    rf"|signed|prior)"
     rf"[\s:]{{1,2}}{_DAY_ONLY}",
     re.I,
 )
@@ -122,6 +131,9 @@ def told(text: str) -> set[str]:
     for hour, minute, twelve, half in _CLOCK.findall(text):
         found.add(f"t{int(hour)}:{minute}" if hour else f"t{int(twelve)}{half.lower()}")
     found.update(f"t{int(hour)}:{minute}" for hour, minute in _HOURS.findall(text))
+    for groups in _OTHER_CLOCK.findall(text):
+        hour, minute = [part for part in groups if part]
+        found.add(f"t{int(hour)}:{minute}")
     for pattern in (_CUED, _TIMED):
         found.update(f"--{day}" for day in pattern.findall(text) if _is_day_of_a_year(day))
     return found
@@ -135,6 +147,9 @@ def places(text: str) -> Iterator[tuple[int, int]]:
     for pattern in (_DAY_FIRST, _MONTH_FIRST):
         yield from (hit.span() for hit in pattern.finditer(text) if any(True for _ in _named(hit)))
     yield from (hit.span() for hit in _MONTH_YEAR.finditer(text) if _is_month(hit["mon"]))
+    for hit in _OTHER_CLOCK.finditer(text):
+        first = next(n for n in (1, 3, 5) if hit[n])
+        yield hit.start(first), hit.end(first + 1)
     for pattern in (_SOLID, _KANJI, _CLOCK, _HOURS):
         yield from (hit.span() for hit in pattern.finditer(text))
     for pattern in (_CUED, _TIMED):
@@ -204,8 +219,11 @@ _AGE_UNIT = r"[\s-]{0,2}(?:years?|yrs?|y/?o|y\.o\.)\b"
 _AGE_WORDS = r"(?:ninety|(?:one|a)\s+hundred)(?:[\s-]+(?:and\s+)?(?:one|two|three|four|five|six|seven|eight|nine))?"
 _SAID = re.compile(
     rf"\bnonagenarian|\bcentenarian|\b(?:his|her|their)\s+(?:(?:early|mid|late)[\s-]+)?(?:nineties|90'?s)\b"
-    rf"|\b{_AGE_WORDS}{_AGE_UNIT}|\bage[d:]?\s+(?:ninety\b|1[0-4]\d\b(?!\s?%)|9\d\b(?!\s?[%m]))|(?<![\w.])(?:9\d|1[0-4]\d){_AGE_UNIT}"
-    r"|(?<![\w.])(?:9\d|1[0-4]\d)\s?(?-i:[MF])\b",
+    rf"|\b{_AGE_WORDS}{_AGE_UNIT}|\bage[d:]?\s+(?:ninety\b|1[0-4]\d\b(?!\s?%)|9\d\b(?!\s?[%m]))"
+    rf"|(?<![\w.])(?:9\d|1[0-4]\d){_AGE_UNIT}"
+    r"|(?<![\w.])(?:9\d|1[0-4]\d)\s?(?-i:[MF])\b"
+    r"|(?<![\w.,])(?:9\d|1[0-4]\d)[\s-]{0,2}(?:j(?:ae|ä|a)hrig\w*|jahren?\b|años\b|anos\b|ans\b|anni\b|jaar\b"
+    r"|jarige?\b|aa\b)|\banni (?:9\d|1[0-4]\d)\b",
     re.IGNORECASE,
 )
 _BIRTH_MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|ene|abr|ago|dic)[a-z]*"
@@ -215,7 +233,8 @@ _BIRTH_DATE = (
 )
 _BORN = re.compile(
     r"(?:\bd\.?o\.?b\b\.?|\bborn|\bbirth\s?(?:date|day)|\b(?:date|day|year)\s+of\s+birth|(?<![\w.])b\.|\bnacid[oa]"
-    rf"|\bnacimiento|\bgeboren|\bgeburtsdatum|\bnaissance)[\s:=,(-]{{0,5}}(?:(?:on|in|is|was|the|el|en|am|le)\s+){{0,3}}{_BIRTH_DATE}",
+    rf"|\bnacimiento|\bgeboren|\bgeburtsdatum|\bnaissance)[\s:=,(-]{{0,5}}(?:(?:on|in|is|was|the|el|en|am"
+    rf"|le)\s+){{0,3}}{_BIRTH_DATE}",
     re.IGNORECASE,
 )
 _ISO_DAY = re.compile(r"(?<!\d)((?:18|19|20)\d\d)-(\d\d)-(\d\d)(?!\d)")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 
-from curate.deid.verify import dates
+from curate.deid.verify import dates, tongues
 from curate.deid.verify.finding import Finding
 from curate.deid.verify.letters import letters, plain
 from curate.deid.verify.people import facilities, named
@@ -92,6 +92,8 @@ def _shapes(flat: str) -> Iterator[tuple[Finding, str, int, int]]:
     for pattern in (_STREET, _BOX, _ZIP):
         for hit in pattern.finditer(flat):
             yield Finding.PLACE, letters(hit[0]), *hit.span()
+    if tongues.language(flat) != "en":
+        yield from ((Finding.PLACE, letters(flat[s:e]), s, e) for s, e in tongues.roads(flat))
 
 
 _A_DATE = re.compile(r"\d{4}[-/.]\d\d?[-/.]\d\d?|\d\d?[-/.]\d\d?[-/.]\d{4}")

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
+from curate.deid.verify import tongues
 from curate.deid.verify.words import is_known, is_standard
 
 # Bounded, and begun at a word's begin: what is no text ("AAAA...", base64) must not cost the square of its length.
@@ -131,6 +132,10 @@ def named(text: str, *, unknown: bool = True) -> Iterator[tuple[int, int, bool]]
 
     A word that is also a known one (Green, Hall) is a name only here; how often it may stand elsewhere, the text says.
     """
+    code = tongues.language(text)
+    if code != "en":
+        yield from _named_elsewhere(text, code, unknown=unknown)
+        return
     found: dict[tuple[int, int], bool] = {}
     for pattern, certainty in _CUES:
         for hit in pattern.finditer(text):
@@ -166,6 +171,47 @@ def _words_of(text: str, start: int, end: int, certainty: int) -> Iterator[tuple
             break
         elif certainty == _SURE or (low not in _TEAMS and not _EPONYM_BEHIND.match(text, place[1])):
             yield *place, False
+
+
+def _named_elsewhere(text: str, code: str, *, unknown: bool) -> Iterator[tuple[int, int, bool]]:
+    """`named` of a text in another language than English."""
+    found: dict[tuple[int, int], bool] = {}
+    text = (
+        text.upper() if text.islower() and len(text.upper()) == len(text) else text
+    )  # where a title stands, a name does
+    for start, end in tongues.titled(text, code):
+        found |= {(s, e): new for s, e, new in _other_words(text, start, end, code, sure=True)}
+    for start, end in tongues.led(text, code):
+        found |= {(s, e): new for s, e, new in _other_words(text, start, end, code, sure=False) if (s, e) not in found}
+    if unknown and code != "de":  # every noun has a capital in German
+        strange = (hit for hit in _STRANGER.finditer(text) if not _is_word(hit[0], code))
+        found |= {
+            hit.span(): True for hit in strange if re.search(r"[a-z,;] $", text[max(0, hit.start() - 2) : hit.start()])
+        }
+    yield from ((start, end, distinct) for (start, end), distinct in sorted(found.items()))
+
+
+_LONGER = 5  # letters: more than an abbreviation in capitals has
+
+
+def _other_words(text: str, start: int, end: int, code: str, *, sure: bool) -> Iterator[tuple[int, int, bool]]:
+    """The words of a run behind a cue: behind a title all that are written as names, else those that no list has."""
+    shouted = text[start:end].isupper()
+    words = list(re.finditer(_WORD, text[start:end]))
+    if shouted and len(words) > 1 and re.match(r"[ ][A-Z0-9]", text[end:]):
+        words = words[:1]  # a sentence in capitals goes on
+    for hit in words:
+        short = not shouted and hit[0].isupper() and len(hit[0]) < _LONGER  # "BSN"
+        if len(hit[0]) < 3 or short or not hit[0][0].isupper() or tongues.is_builder(hit[0], code):
+            continue
+        known = _is_word(hit[0], code)
+        if known and (not sure or (shouted and hit is not words[0])):
+            return
+        yield start + hit.start(), start + hit.end(), not known
+
+
+def _is_word(word: str, code: str) -> bool:
+    return is_known(word) or tongues.is_other_word(word, code) or tongues.is_builder(word, code)
 
 
 def strangers(text: str) -> Iterator[tuple[int, int]]:
@@ -230,6 +276,12 @@ def unknown_names(text: str) -> set[str]:
 
 def facilities(text: str) -> Iterator[str]:
     """Names of hospitals and the like, as far as they are names: with the kind's word, and a strange word alone."""
+    code = tongues.language(text)
+    if code != "en":
+        for start, end in tongues.houses(text, code):
+            words = [w.lower() for w in re.findall(r"[^\W\d_]{4,}", text[start:end])]
+            yield from (w for w in words if not is_known(w) and not tongues.is_other_word(w, code))
+        return
     for hit in _FACILITY.finditer(text):
         yield from (w.lower() for w in re.findall(r"[^\W\d_]{4,}", hit[2] or "") if not is_known(w))
         words = [w.strip(".,'").lower() for w in hit[1].split()]

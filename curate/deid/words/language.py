@@ -1,8 +1,8 @@
-# ruff: noqa: E501  tables of words and patterns read better unbroken
 """Which language a text is in, and each of its sentences: a report may be English with a German impression.
 
 Every word votes by its rank among the most frequent words of some thirty languages (`data/languages/frequent.txt.gz`)
-and by the words of reports written by hand (`data/foreign.txt`, `data/languages/<code>.txt`): a Bayesian sum of logarithms,
+and by the words of reports written by hand (`data/foreign.txt`, `data/languages/<code>.txt`): a Bayesian sum of
+logarithms,
 each word's share bounded, so that one word decides little. What English medicine has as well (Latin: os trigonum, spina
 bifida) never speaks against English; what no list has, a misspelling or a name, says nothing. A sentence without a sign
 of its own is in the language of the text. English, German, Spanish, French, Italian, Dutch and Portuguese are cleaned,
@@ -27,11 +27,35 @@ from curate.deid.words.vocabulary import Kind, kind, word_sections
 from curate.errors import DropRecord
 from curate.record import Reason
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 UNKNOWN = "unknown"  # the code of a language that is not cleaned
-_NAMES = NAMES_OF | {"ca": "Catalan", "cs": "Czech", "da": "Danish", "fi": "Finnish", "fil": "Filipino", "hr": "Croatian",
-                     "hu": "Hungarian", "id": "Indonesian", "is": "Icelandic", "lt": "Lithuanian", "lv": "Latvian",
-                     "ms": "Malay", "nb": "Norwegian", "pl": "Polish", "ro": "Romanian", "sh": "Croatian", "sk": "Slovak",
-                     "sl": "Slovenian", "sv": "Swedish", "tr": "Turkish", "vi": "Vietnamese"}  # fmt: skip
+_NAMES = NAMES_OF | {
+    "ca": "Catalan",
+    "cs": "Czech",
+    "da": "Danish",
+    "fi": "Finnish",
+    "fil": "Filipino",
+    "hr": "Croatian",
+    "hu": "Hungarian",
+    "id": "Indonesian",
+    "is": "Icelandic",
+    "lt": "Lithuanian",
+    "lv": "Latvian",
+    "ms": "Malay",
+    "nb": "Norwegian",
+    "pl": "Polish",
+    "ro": "Romanian",
+    "sh": "Croatian",
+    "sk": "Slovak",
+    "sl": "Slovenian",
+    "sv": "Swedish",
+    "tr": "Turkish",
+    "vi": "Vietnamese",
+}
 _OF_NAME = {name: code for code, name in _NAMES.items() if code != "hr"} | {"Norwegian": "nb"}
 _FLOOR = -12.0  # log-probability of a word that a language's list does not have
 _OFFSET = 20  # added to a rank: the first words of a list say hardly more than the twentieth
@@ -43,6 +67,11 @@ _MOST = 5.0  # log-odds of one word at most, either way
 _FOREIGN = 3.5  # log-odds that a text or a sentence has to reach to be in another language than English
 _CLEAR = 7.0  # ... a sentence inside an English text, to withhold the whole
 _LIKE_THE_TEXT = 3.0  # log-odds that the text's language gives each of its sentences
+_CLEARLY_OTHER, _FEWEST_OTHER = 6.0, 4  # log-odds over the text's language, and words, of a sentence in a third one
+_FEWEST_ENGLISH = 2  # words that build English sentences, of an English sentence in a text that is not
+_FEWEST_BARE = 4
+_NO_ENGLISH = 1.5  # log-odds of a text of so many words without a sign of English to be in another language
+_CLOSE = 4.0  # log-odds by which languages are about as likely
 _SURE = 8.0  # log-odds of a text of rare words up to which the lexicons are asked
 _OWN = 2.0  # what the words of a language itself have to add up to, beside what only speaks against English
 _FEWEST_STRANGE = 2
@@ -50,38 +79,17 @@ _PIECE = 6  # words of a sentence that is judged by itself
 _FEWEST_UNKNOWN, _MOST_UNKNOWN = 2, 0.4  # words that no list has, and their share, from which a text is not readable
 
 _WORD = re.compile(r"[^\W\d_]{2,}|[^\W\d_](?=['’])|\b[aeoyàéèóìù]\b", re.IGNORECASE)
-# Addresses; what another de-identifier took out; the headings of a form, which are English in many a foreign report.
+# Addresses; what another de-identifier took out; headings, of which the English ones say nothing: they are a form's.
 _NO_WORD = re.compile(
-    r"(?<!\S)\S*(?:://|@|www\.)\S*|\b[xX]{2,}\b|(?:^|(?<=[.;]))[ \t]*[^\W\d_]+(?: [^\W\d_]+){0,2}:|\[[A-Z]{2,8}(?::[^\]]*)?\]",
+    r"(?<!\S)\S*(?:://|@|www\.)\S*|\b[xX]{2,}\b|\[[A-Z]{2,8}(?::[^\]]*)?\]"
+    r"|(?:^|(?<=[.;]))[ \t]*(?P<heading>[^\W\d_]+(?: [^\W\d_]+){0,2}):",
     re.MULTILINE,
 )
 _SENTENCE = re.compile(r"(?:(?<=[!?;])|(?<=[^.\s][^.\s]\.)|(?<=\d\.))\s+|\n+")
-_PARTICLES = frozenset(
-    [
-        "de",
-        "la",
-        "del",
-        "da",
-        "das",
-        "dos",
-        "di",
-        "van",
-        "von",
-        "der",
-        "den",
-        "du",
-        "des",
-        "le",
-        "el",
-        "al",
-        "ter",
-        "ten",
-        "san",
-        "santa",
-        "saint",
-        "dal",
-        "della",
-    ]
+_PARTICLES = _words(
+    """
+    de la del da das dos di van von der den du des le el al ter ten san santa saint dal della
+    """
 )
 _MOST_NON_LATIN = 0.2  # of the letters outside the Latin alphabet
 _FEWEST_LETTERS = 4
@@ -118,6 +126,11 @@ def language_of(text: str) -> str:
     return code if code in LANGUAGES else UNKNOWN
 
 
+def language_name(text: str) -> str:
+    """The code of the language that most of ``text`` is in, of some thirty; "unknown" for another script's."""
+    return UNKNOWN if _script(text) is not None else _read(text)[1]
+
+
 def segments(text: str) -> list[tuple[int, int, str]]:
     """(start, end, code) of the stretches of ``text`` in one language each: together they are the whole text."""
     if not text:
@@ -127,9 +140,7 @@ def segments(text: str) -> list[tuple[int, int, str]]:
     pieces, whole, _ = _read(text)
     found: list[tuple[int, int, str]] = []
     for piece in pieces:
-        odds, code = piece.best("" if whole == "en" else whole)
-        if odds <= (_FOREIGN if whole == "en" else 0.0):
-            code = "en"
+        code = _code_of(piece, whole)
         code = code if code in LANGUAGES else UNKNOWN
         if found and found[-1][2] == code:
             found[-1] = (found[-1][0], piece.end, code)
@@ -153,6 +164,14 @@ def require_known_language(text: str, *, report: bool = True, languages: Iterabl
         raise DropRecord(Reason.LANGUAGE)
 
 
+def require_known_sections(report: str, sections: Iterable[str], languages: Iterable[str] = LANGUAGES) -> None:
+    """DropRecord(LANGUAGE) where a report, or one of its sections, is in none of ``languages``: some are written in one
+    language and headed in another."""
+    allowed = tuple(languages)
+    for text in (report, *sections):
+        require_known_language(text, languages=allowed)
+
+
 def foreign_language(text: str) -> str | None:
     """The name of the language that ``text``, or a long sentence of it, is in, "unknown" where it is none of the list;
     None for English, and for a text too short to tell."""
@@ -173,6 +192,20 @@ def language_preview(texts: Iterable[str], languages: Iterable[str] = LANGUAGES)
     ]
 
 
+def _code_of(piece: _Piece, whole: str) -> str:
+    """The language of a sentence in a text that as a ``whole`` is in another: what is short, or unclear, is in that."""
+    if whole == "en":
+        odds, code = piece.best()
+        return code if odds > _FOREIGN else "en"
+    own = piece.odds.get(whole, 0.0)
+    odds, code = piece.best(whole)
+    if code != whole and (piece.words < _FEWEST_OTHER or odds - own < _CLEARLY_OTHER):
+        odds, code = own, whole
+    if piece.english >= _FEWEST_ENGLISH and odds <= 0.0:
+        return "en"
+    return code if piece.english < _FEWEST_ENGLISH or own > -_LIKE_THE_TEXT else "en"
+
+
 def _foreign(text: str) -> list[str]:
     """Names of the languages beside English that the text as a whole, and its clear long sentences, are in."""
     script = _script(text)
@@ -181,9 +214,9 @@ def _foreign(text: str) -> list[str]:
     pieces, whole, _ = _read(text)
     found = {} if whole == "en" else {_NAMES.get(whole, UNKNOWN): None}
     for piece in pieces:
-        odds, code = piece.best("" if whole == "en" else whole)
-        if piece.words >= _PIECE and odds > _CLEAR:
-            found[_NAMES[code]] = None
+        code = _code_of(piece, whole)
+        if piece.words >= _PIECE and piece.odds.get(code, 0.0) > _CLEAR:
+            found[_NAMES.get(code, UNKNOWN)] = None
     return list(found)
 
 
@@ -202,23 +235,38 @@ def _read(text: str) -> tuple[tuple[_Piece, ...], str, float]:
         lowest = min(piece.odds.values(), default=0.0)
         total.update({code: piece.odds.get(code, lowest) for code in codes})
     odds, code = max(((value, code) for code, value in total.items()), default=(-math.inf, "en"))
+    if odds > _NO_ENGLISH and code in CODES:
+        code = _closer(text, [one for one in CODES if total.get(one, -math.inf) > odds - _CLOSE], code)
     if not any(piece.english for piece in pieces) and odds <= _SURE:
         known = _by_lexicons(text)
         if known is not None:
             return tuple(pieces), known, odds
-    if odds > _FOREIGN:
-        own = max(sum(piece.own.get(code, 0.0) for piece in pieces) for code in codes)
-        return tuple(pieces), code if own >= _OWN else UNKNOWN, odds
-    words, unknown = sum(piece.words for piece in pieces), sum(piece.unknown for piece in pieces)
     bare = not any(piece.english for piece in pieces)
+    several = sum(piece.words for piece in pieces) >= _FEWEST_BARE
+    if odds > (_NO_ENGLISH if bare and several else _FOREIGN):
+        own = max(sum(piece.own.get(code, 0.0) for piece in pieces) for code in codes)
+        if own >= _OWN:
+            return tuple(pieces), code, odds
+        if odds > _FOREIGN:
+            return tuple(pieces), (_by_lexicons(text) if bare else None) or UNKNOWN, odds
+    words, unknown = sum(piece.words for piece in pieces), sum(piece.unknown for piece in pieces)
     if bare and unknown >= _FEWEST_UNKNOWN and unknown > _MOST_UNKNOWN * words:
         return tuple(pieces), UNKNOWN, 0.0
     return tuple(pieces), "en", odds
 
 
+def _closer(text: str, codes: list[str], likeliest: str) -> str:
+    """Of ``codes`` that are about as likely the one whose lexicon knows most of the words."""
+    if len(codes) < 2:
+        return likeliest
+    words = {fold_value(word).lower() for word in _WORD.findall(_NO_WORD.sub(_blank, text)) if len(word) > 2}
+    known = {code: sum(lexicon(code).is_known(word) for word in words) for code in codes}
+    return max(codes, key=lambda code: (known[code], code == likeliest))
+
+
 def _by_lexicons(text: str) -> str | None:
     """The language whose lexicon alone knows the words that English does not; only asked of a text of rare words."""
-    words = {fold_value(word.lower()) for word in _WORD.findall(_NO_WORD.sub(" ", text))}
+    words = {fold_value(word.lower()) for word in _WORD.findall(_NO_WORD.sub(_blank, text))}
     strange = [w for w in words if len(w) > 2 and not kind(w) & (Kind.KNOWN | Kind.EPONYM | Kind.NAME)]
     if len(strange) < _FEWEST_STRANGE:
         return None
@@ -232,12 +280,12 @@ def _by_lexicons(text: str) -> str | None:
 def _piece(text: str, start: int, end: int) -> _Piece:
     sentence = text[start:end]
     plain = sentence if sentence.isascii() else unicodedata.normalize("NFC", sentence)
-    words = _WORD.findall(_NO_WORD.sub(" ", plain))
+    words = _WORD.findall(_NO_WORD.sub(_blank, plain))
     shouted = is_shouted(plain)
     base, extra = 0.0, dict.fromkeys(("", *_codes()), 0.0)
     count = unknown = english = 0
     for i, word in enumerate(words):
-        if not shouted and word in _PARTICLES and i + 1 < len(words) and words[i + 1][0].isupper():
+        if not shouted and word.lower() in _PARTICLES and i + 1 < len(words) and words[i + 1][0].isupper():
             continue
         against, more, is_english = _votes(word.lower())
         count += 1
@@ -255,6 +303,13 @@ def _piece(text: str, start: int, end: int) -> _Piece:
             extra[code] += value
     del extra[""]
     return _Piece(start, end, count, unknown, english, {code: base + value for code, value in extra.items()}, extra)
+
+
+def _blank(hit: re.Match[str]) -> str:
+    """Nothing, for what is no word; a heading as it stands where English has not all of its words."""
+    heading = hit["heading"]
+    english = heading is None or all(kind(fold_value(word).lower()) & Kind.KNOWN for word in heading.split())
+    return " " if english else f" {heading} "
 
 
 @cache

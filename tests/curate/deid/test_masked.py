@@ -13,6 +13,8 @@ from curate.record import Reason
         ("The lungs are clear.", "The lungs are clear.", (0, 4)),
         ("Anna Maria Weber was seen.", "[NAME] was seen.", (3, 5)),  # one placeholder, three words
         ("Seen 12 March 2019 by Dr. Smith.", "Seen [DATE:2020-01-02] by Dr. [NAME].", (1, 3)),  # no date, no title
+        ("Vista el 12 de marzo por la Dra. Leal.", "Vista el [DATE] por la Dra. [NAME].", (2, 6)),  # "de" and the name
+        ("Montag, 3. März: Frau Klein.", "[DATE]: Frau [NAME].", (1, 1)),  # no weekday, no month, no title
         ("MRN QH77001, 5 mm nodule", "MRN [ID], 5 mm nodule", (0, 3)),
         ("[NAME] was seen.", "[NAME] was seen.", (0, 2)),  # what the source took out is nobody's
     ],

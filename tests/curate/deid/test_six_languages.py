@@ -1,0 +1,70 @@
+"""Names, addresses, numbers and hours as six countries write them, in capitals and in small letters too."""
+
+import pytest
+
+from curate.deid.pseudonym import Pseudonymizer
+from curate.deid.text.scrub import TextRules, scrub
+from curate.deid.verify import tongues
+from curate.deid.verify.leaks import findings
+from curate.deid.words.cognates import is_cognate
+from curate.deid.words.language import segments
+from curate.deid.words.lexicon import CODES, LANGUAGES, lexicon
+
+PSEUDO = Pseudonymizer(b"0" * 32)
+RULES = TextRules("mask", languages=LANGUAGES)
+# language, text, what goes, what stays
+CASES = [
+    ("de", "Überwiesen von Frau Dr. med. Achterberg, Amselweg 12, 04103 Leipzig. Kein Nachweis einer Fraktur.",
+     ("Achterberg", "Amselweg", "04103", "Leipzig"), "Kein Nachweis einer Fraktur."),
+    ("de", "Herr Lang wurde um 17.45 Uhr angerufen. Lunge beidseits frei.", ("Lang", "17.45"), "Lunge beidseits frei."),
+    ("es", "Informe de la Dra. Pardo Quiroga, Nº Col 28/28/41237. No se observa derrame pleural.",
+     ("Pardo", "Quiroga", "41237"), "No se observa derrame pleural."),
+    ("es", "Vive en la calle del Olmo, 14, 28012 Madrid. DNI 48391275K. Sin signos de fractura.",
+     ("Olmo", "28012", "48391275"), "Sin signos de fractura."),
+    ("fr", "Adressée par le Docteur Petit, 12 bis rue de la Gare, 35000 Rennes. Pas d'épanchement pleural.",
+     ("Petit", "Gare", "35000", "Rennes"), "Pas d'épanchement pleural."),
+    ("fr", "Madame Blanc, vue à 16h05, NIR 2 61 04 59 350 112 48. Absence de fracture.",
+     ("Blanc", "16h05", "350", "112"), "Absence de fracture."),
+    ("it", "Inviata dalla Dott.ssa Longo, via Mazzini 21, 40121 Bologna. Non versamento pleurico.",
+     ("Longo", "Mazzini", "40121", "Bologna"), "Non versamento pleurico."),
+    ("it", "Codice fiscale LNGMRA61D44A944K, uomo di anni 94. Assenza di fratture.",
+     ("LNGMRA61D44A944K", "94"), "Assenza di fratture."),
+    ("nl", "Verwezen door dr. van der Meer, Beukenlaan 8, 3521 AB Utrecht. Geen pleuravocht.",
+     ("Meer", "Beukenlaan", "3521", "Utrecht"), "Geen pleuravocht."),
+    ("nl", "Mevrouw de Groot, BSN 123456782, gebeld om 09.20. Geen fractuur links.",
+     ("Groot", "123456782", "09.20"), "Geen fractuur links."),
+    ("pt", "Pedido pela Dra. Leite Rego, Rua do Carmo, 31, 1200-093 Lisboa. Não há derrame pleural.",
+     ("Leite", "Rego", "Carmo", "1200-093", "Lisboa"), "Não há derrame pleural."),
+    ("pt", "Paciente de 92 anos, CPF 231.554.908-17, avisado às 14h25. Sem fraturas.",
+     ("92", "231.554", "14h25"), "Sem fraturas."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("change", [str, str.upper, str.lower], ids=["as written", "capitals", "small"])
+@pytest.mark.parametrize("code,text,gone,kept", CASES)
+def test_who_and_where_goes_and_the_finding_stays(code, text, gone, kept, change):
+    out = scrub(change(text), [], "", PSEUDO, RULES)
+    assert not [word for word in gone if change(word) in out], out
+    assert change(kept) in out, out
+
+
+@pytest.mark.parametrize("code,text,gone,kept", CASES)
+def test_the_verifier_notices_a_text_left_as_it_was_and_is_quiet_about_the_cleaned(code, text, gone, kept):
+    assert tongues.language(text) == code
+    assert findings([text], (), [text])
+    assert not findings([scrub(text, [], "", PSEUDO, RULES)], (), [text])
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_roots_that_medicine_shares_are_known_and_names_are_not(code):
+    words = lexicon(code)
+    shared = {"de": "Arthrodese", "es": "artrodesis", "fr": "arthrodèse", "it": "artrodesi", "nl": "artrodese",
+              "pt": "artrodese"}  # fmt: skip
+    assert words.is_known(shared[code].lower().replace("è", "e"))
+    assert is_cognate("mediastinale") and is_cognate("mediastinicas")
+    assert not any(is_cognate(name) for name in ("quattrocchi", "wesselmann", "carballeira", "hoogeveen"))
+
+
+def test_a_short_sentence_is_in_the_language_of_its_text():
+    text = "Herzgröße normal. Kein Erguss. Diffuse Osteopenie. Lunge beidseits frei belüftet."
+    assert segments(text) == [(0, len(text), "de")]
