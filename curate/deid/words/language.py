@@ -91,6 +91,7 @@ _PARTICLES = _words(
     de la del da das dos di van von der den du des le el al ter ten san santa saint dal della
     """
 )
+_TITLES = frozenset(["dr", "prof"])  # of every language
 _MOST_NON_LATIN = 0.2  # of the letters outside the Latin alphabet
 _FEWEST_LETTERS = 4
 _FEWEST_IN_CELL, _FEWEST_LETTERS_IN_CELL = 10, 12
@@ -285,6 +286,8 @@ def _piece(text: str, start: int, end: int) -> _Piece:
     base, extra = 0.0, dict.fromkeys(("", *_codes()), 0.0)
     count = unknown = english = 0
     for i, word in enumerate(words):
+        if word.lower() in _TITLES:
+            continue
         if not shouted and word.lower() in _PARTICLES and i + 1 < len(words) and words[i + 1][0].isupper():
             continue
         against, more, is_english = _votes(word.lower())
