@@ -241,6 +241,11 @@ def _continues(words: list[_Word], i: int, at: int, lexical: Lexicon, level: boo
         return told or (named and not medical) or _is_pair(words, i, lexical, level)
     if i > at and before.low in lexical.particles:
         return True
+    if i > at and word.gap == " " and not level and lexical.code != "de" and word.text.istitle() and not word.first:
+        return True  # no word of a sentence has a capital there
+    last = after is None or after.gap != " "
+    if level and titled and at < i <= at + 2 and word.gap == " " and last:
+        return True
     somebody = titled or words[at].name or not words[at].known
     if (i == at + 1 and somebody and not medical) or (i <= at + 2 and word.maybe):
         return True  # given name and surname, or two surnames
