@@ -203,7 +203,8 @@ def _stands_as_town(text: str, word: re.Match[str], lexical: Lexicon, level: boo
     led = re.search(rf"(?<!\w)(?:{_TOWARD[lexical.code]})[ ]$", ahead, re.IGNORECASE) is not None
     apart = ahead.endswith(", ") and re.match(r"[,.;\n)]|$", behind) is not None
     if level:
-        return (led or apart) and low not in lexical.known and re.match(r"[ ]?[,.;:\n)]|$", behind) is not None
+        strange = lexical.code in GERMANIC or low not in lexical.known
+        return (led or apart) and strange and re.match(r"[ ]?[,.;:\n)]|$", behind) is not None
     return led or apart
 
 

@@ -43,6 +43,7 @@ _DENIALS = _words(
     senza nessun nessuna
     """
 )
+_TWO = ("es", "pt")  # languages whose people have two surnames
 _PLURAL = _words(
     """
     sigg drs dres drs dras sres messieurs mesdames mm herren profs
@@ -217,7 +218,7 @@ def _continues(words: list[_Word], i: int, at: int, lexical: Lexicon, level: boo
     ):
         return _follows_particle(after, lexical, level)
     if word.closed or word.low in lexical.acts or word.low in _DENIALS:
-        ends = after is None or after.gap != " " or (after.maybe and not after.closed)
+        ends = after is None or after.gap != " " or (after.maybe and not after.closed) or after.low in lexical.acts
         told = titled or (":" in word.gap and ends)
         return _is_closed_name(word, lexical, level, first=i == at, titled=told, ends=ends)
     if word.low in lexical.roles and i > at:
@@ -240,6 +241,14 @@ def _continues(words: list[_Word], i: int, at: int, lexical: Lexicon, level: boo
         )
         return told or (named and not medical) or _is_pair(words, i, lexical, level)
     if i > at and before.low in lexical.particles:
+        return True
+    if i > at and word.gap == " " and not level and lexical.code != "de" and word.text.istitle() and not word.first:
+        return True  # no word of a sentence has a capital there
+    last = after is None or after.gap != " "
+    if level and titled and at < i <= at + 2 and word.gap == " " and last:
+        return True
+    led = last or (after is not None and (after.closed or after.low in lexical.acts))
+    if level and i == at + 2 and word.gap == " " and led and not lexical.is_medical(word.low) and lexical.code in _TWO:
         return True
     somebody = titled or words[at].name or not words[at].known
     if (i == at + 1 and somebody and not medical) or (i <= at + 2 and word.maybe):
