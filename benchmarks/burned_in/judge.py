@@ -1,6 +1,6 @@
 """What a gate makes of pictures, in a process of its own, so that another version of the project can be asked too.
 
-    python judge.py IN OUT      with PYTHONPATH at the tree whose `curate` is asked
+python judge.py IN OUT      with PYTHONPATH at the tree whose `curate` is asked
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def judged(pictures: Sequence[tuple[np.ndarray, str]], tree: Path) -> list[Judge
     with tempfile.TemporaryDirectory() as folder:
         asked, answered = Path(folder) / "in", Path(folder) / "out"
         asked.write_bytes(pickle.dumps(list(pictures)))
-        one = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ORT_DISABLE_TELEMETRY")}
+        one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ORT_DISABLE_TELEMETRY"), "1")
         env = {**os.environ, **one, "PYTHONPATH": str(tree)}
         subprocess.run([sys.executable, str(Path(__file__)), str(asked), str(answered)], check=True, env=env, cwd=tree)
         answers = pickle.loads(answered.read_bytes())

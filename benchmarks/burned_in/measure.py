@@ -59,7 +59,9 @@ def foreground(pixels: np.ndarray) -> np.ndarray:
     """bool[H, W]: what is not the ground about the body: further than 4 % of the range from the darkest tone."""
     plane = pixels if pixels.ndim == 2 else pixels.max(axis=2)
     low, high = (float(v) for v in np.percentile(plane, (0.1, 99.9)))
-    mask = cv2.morphologyEx((plane > low + 0.04 * (high - low)).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))
+    mask = cv2.morphologyEx(
+        (plane > low + 0.04 * (high - low)).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8)
+    )
     return np.asarray(mask, bool) if mask.any() else np.ones(plane.shape, bool)
 
 
@@ -89,13 +91,17 @@ def planted_report(lines: Sequence[Planted], results: Sequence[Judged]) -> dict[
     rows = [_of_line(line, result) for line, result in zip(lines, results, strict=True)]
     clear = [r for r in rows if r["contrast"] >= CLEAR]
     kept = [r for r in rows if r["painted"] and not r["reason"]]
+    passed = [r for r in rows if not r["reason"]]
     by: dict[str, dict[str, Any]] = {}
     for name in ("kind", "font", "modality", "height", "contrast"):
         groups: dict[str, list[dict[str, Any]]] = {}
         for row in rows if name == "contrast" else clear:
             groups.setdefault(_bin(name, row[name]), []).append(row)
         by[name] = {
-            key: {"found": share(sum(r["found"] for r in rs), len(rs)), "read": share(sum(r["read"] for r in rs), len(rs))}
+            key: {
+                "found": share(sum(r["found"] for r in rs), len(rs)),
+                "read": share(sum(r["read"] for r in rs), len(rs)),
+            }
             for key, rs in sorted(groups.items())
         }
     return {
@@ -109,15 +115,18 @@ def planted_report(lines: Sequence[Planted], results: Sequence[Judged]) -> dict[
         "withheld for": dict(Counter(r["reason"] for r in rows if r["reason"])),
         "painted area / text area, median": spread([r["times"] for r in kept], _median),
         "painted area / text area, 99th percentile": spread([r["times"] for r in kept], _p99),
-        f"painted more than {NEAR} px from text, mean share": spread([r["away"] for r in rows if not r["reason"]], _mean),
+        f"painted more than {NEAR} px from text, mean share": spread([r["away"] for r in passed], _mean),
         "CPU s a picture": spread([r.seconds for r in results], _mean),
         "by": by,
-        "left": [r for r in clear if r["read"] or r["said"]],
+        "missed": [r for r in clear if r["read"] or r["said"] or not r["found"]],
     }
 
 
 def _bin(name: str, value: Any) -> str:
-    edges: dict[str, tuple[float, ...]] = {"height": (8, 12, 20, 40, 60, 100, 200), "contrast": (0.05, 0.1, 0.2, 0.5, 1)}
+    edges: dict[str, tuple[float, ...]] = {
+        "height": (8, 12, 20, 40, 60, 100, 200),
+        "contrast": (0.05, 0.1, 0.2, 0.5, 1),
+    }
     if name not in edges:
         return str(value)
     below = [e for e in edges[name] if e <= value] or [edges[name][0]]
@@ -166,6 +175,8 @@ def real_report(data: Path, ask: Callable[[Sequence[tuple[np.ndarray, str]]], li
             "covered": sum(float(part.mean()) >= COVERED for part in parts),
             "reason": result.reason,
             "painted share": float(result.painted.mean()),
-            "painted away from the boxes": float(np.count_nonzero(result.painted & ~near) / near.size) if boxes else None,
+            "painted away from the boxes": float(np.count_nonzero(result.painted & ~near) / near.size)
+            if boxes
+            else None,
         }
     return told

@@ -33,7 +33,9 @@ def read_share(line: Planted, pixels: np.ndarray) -> float:
             if b > a:
                 stretched = np.clip((seen - a) * (255 / (b - a)), 0, 255).astype(np.uint8)
                 told = _letters(_recognised(stretched))
-                same = sum(block.size for block in SequenceMatcher(None, wanted, told, autojunk=False).get_matching_blocks())
+                same = sum(
+                    block.size for block in SequenceMatcher(None, wanted, told, autojunk=False).get_matching_blocks()
+                )
                 best = max(best, same / max(len(wanted), 1))
     return best
 
@@ -73,7 +75,9 @@ def _bytes(values: np.ndarray) -> np.ndarray:
 def _decodes(values: np.ndarray, text: str) -> bool:
     for picture in (_bytes(values), 255 - _bytes(values)):
         try:
-            told, _, _ = cv2.QRCodeDetector().detectAndDecode(cv2.copyMakeBorder(picture, 20, 20, 20, 20, cv2.BORDER_REPLICATE))
+            told, _, _ = cv2.QRCodeDetector().detectAndDecode(
+                cv2.copyMakeBorder(picture, 20, 20, 20, 20, cv2.BORDER_REPLICATE)
+            )
         except cv2.error:  # its own checks of what it took for a code
             continue
         if text in told:
