@@ -37,26 +37,21 @@ _LONE_HEIGHT = 40  # px: a single letter higher than this is the side marker of 
 _LARGE = 700  # px: above, a half-size look finds letters too large for the native one
 
 
-def rows(image: Image8, *, eager: bool = False, tallest: int | None = None) -> Iterator[Row]:
+def rows(image: Image8, *, eager: bool = False) -> Iterator[Row]:
     """Candidate rows, horizontal and vertical, bright and dark, at native size (and half size for large images).
 
     They are looked for as they are asked for, the cheapest places first: who needs one only need not pay for all.
     ``eager``: also fainter than the picture's grain, where that part of it is quiet; much there is noise of coding.
-    ``tallest``: px, of a letter (None: a tenth of the picture, or 48), and no other size is looked at.
     """
     if min(image.shape) < 2 * _MIN_HEIGHT:
         return
-    if tallest is None and min(image.shape) >= _LARGE:
+    if min(image.shape) >= _LARGE:
         half = cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-        yield from _rows_at(np.asarray(half, np.uint8), 2, eager, _tallest(half))
-    yield from _rows_at(image, 1, eager, tallest or _tallest(image))
+        yield from _rows_at(np.asarray(half, np.uint8), 2, eager)
+    yield from _rows_at(image, 1, eager)
 
 
-def _tallest(image: np.ndarray) -> int:
-    return min(_MAX_HEIGHT, max(_SMALL_IMAGE_HEIGHT, int(min(image.shape)) // 10))
-
-
-def _rows_at(image: Image8, factor: int, eager: bool, tallest: int) -> Iterator[Row]:
+def _rows_at(image: Image8, factor: int, eager: bool) -> Iterator[Row]:
     kernel = np.ones((_KERNEL, _KERNEL), np.uint8)
     edges = np.asarray(cv2.morphologyEx(image, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)), np.uint8)
     floor = min(_GRAINS * _noise(image), 45)  # grain makes glyphs of its own; strong text is looked for in any
@@ -66,7 +61,7 @@ def _rows_at(image: Image8, factor: int, eager: bool, tallest: int) -> Iterator[
         if level < floor:  # faint text on the air beside a grainy body
             tops = [np.asarray(cv2.bitwise_and(strokes, _quiet(image, level)), np.uint8) for strokes in tops]
         for dark, strokes, seen in zip((False, True), tops, known, strict=True):
-            yield from _rows_of(image, strokes, edges, level, factor, dark, seen, tallest)
+            yield from _rows_of(image, strokes, edges, level, factor, dark, seen)
 
 
 def _quiet(image: Image8, level: int) -> Image8:
@@ -93,7 +88,7 @@ def _noise(image: Image8) -> float:
 
 
 def _rows_of(
-    image: Image8, strokes: Image8, edges: Image8, level: int, factor: int, dark: bool, seen: set[Box], tallest: int
+    image: Image8, strokes: Image8, edges: Image8, level: int, factor: int, dark: bool, seen: set[Box]
 ) -> Iterator[Row]:
     """The rows among the pieces of ``strokes`` above ``level``; only the part of the picture that has any is cut up."""
     _, mask = cv2.threshold(strokes, level, 255, cv2.THRESH_BINARY)
@@ -107,13 +102,14 @@ def _rows_of(
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask[part], connectivity=8, ltype=kind)
     pieces = np.asarray(stats, np.int64)[1:]  # label 0 is the background
     look = Look(image[part], strokes[part], edges[part], np.asarray(labels), level, (x0, y0), factor, dark)
-    for members, turned in _chains(pieces, _glyphs(pieces, tallest)):
+    highest = min(_MAX_HEIGHT, max(_SMALL_IMAGE_HEIGHT, min(image.shape) // 10))
+    for members, turned in _chains(pieces, _glyphs(pieces, highest)):
         if factor > 1 and len(members) == 2:  # too large for a word of two letters: a side marker's parts
             continue
         yield measured(look, pieces[members].tolist(), (members + 1).tolist(), turned)
     if factor > 1:
         return
-    for k in _lone(look, pieces, min(tallest, _LONE_HEIGHT)):
+    for k in _lone(look, pieces, min(highest, _LONE_HEIGHT)):
         x, y, w, h, _ = piece = pieces[k].tolist()
         if (x + x0, y + y0, w, h) not in seen:
             seen.add((x + x0, y + y0, w, h))
