@@ -6,7 +6,7 @@ DEMO   := demo
 # The 'ocr' extra without its opencv-python, which wants libGL and shares a module name with the headless one we have
 OCR    := rapidocr rapidocr-onnxruntime onnxruntime omegaconf colorlog pyclipper shapely six flatbuffers
 
-.PHONY: demo test test-all check bench bench-input bench-deid bench-filters bench-train clean help
+.PHONY: demo test test-all check bench bench-input bench-deid bench-burned-in bench-filters bench-train clean help
 help:
 	@echo "make demo      environment, a synthetic archive, the whole pipeline on it, and whether filtering paid; prints the pages' paths"
 	@echo "make test      environment, the tests"
@@ -15,6 +15,7 @@ help:
 	@echo "make bench     the benchmarks that need no data but their own"
 	@echo "make bench-input  files as archives hold them: contradictions, unusual kinds, other renderers, report files, whole archives"
 	@echo "make bench-deid  de-identification against its numbers, and against other tools in environments of their own"
+	@echo "make bench-burned-in DATA=folder  text planted on real pictures: what the pixel gate leaves and what it takes; pictures without text"
 	@echo "make bench-filters  every filter against its numbers, on synthetic and real pairs, over five seeds"
 	@echo "make bench-train  the loader, the losses, and whether filtering pays, on synthetic and real pairs"
 
@@ -51,6 +52,9 @@ bench-input: $(VENV)/ready
 
 bench-deid: $(VENV)/ready
 	PYTHONHASHSEED=0 $(BIN)/python -m benchmarks.deid --out benchmarks/results/deid.json
+
+bench-burned-in: $(VENV)/ready
+	$(BIN)/python -m benchmarks.burned_in $(DATA)
 
 bench-filters: $(VENV)/ready
 	$(BIN)/python -m benchmarks.filters

@@ -1,4 +1,4 @@
-"""Lines of text drawn on pictures, with the place of each and how visible it is: what `burned_in` measures with.
+"""Lines of text drawn on pictures, with the place of each and how visible it is: what the gate is fitted with.
 
 A line is *visible* where the median step of its strokes over the ground is at least 6 % of the picture's grey range and
 2.5 times the ground's local unrest: the robust standard deviation, within the line's box, of the ground less its own

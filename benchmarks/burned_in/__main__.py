@@ -27,7 +27,7 @@ OUT = Path("benchmarks/results/burned_in.json")
 _GROUND = 1300  # px: text is planted on pictures up to this size
 
 
-def report(data: Path, every: int, lines: int, trees: dict[str, Path]) -> dict[str, Any]:
+def report(data: Path, every: int, lines: int, trees: dict[str, Path], workers: int) -> dict[str, Any]:
     """All figures of the gate of every tree, on the same pictures."""
     pictures = clean_pictures(data, every)
     planted = plant([p for p in pictures if max(p.pixels.shape) <= _GROUND], lines)
@@ -37,8 +37,8 @@ def report(data: Path, every: int, lines: int, trees: dict[str, Path]) -> dict[s
         "pictures without text": len(pictures),
     }
     for name, tree in trees.items():
-        clean = judged([(p.pixels, p.modality) for p in pictures], tree)
-        written = judged([(line.pixels, line.picture.modality) for line in planted], tree)
+        clean = judged([(p.pixels, p.modality) for p in pictures], tree, workers)
+        written = judged([(line.pixels, line.picture.modality) for line in planted], tree, workers)
         out[name] = {
             "pictures without text": clean_report(pictures, clean),
             "planted text": planted_report(planted, written),
@@ -53,10 +53,11 @@ def main() -> None:
     parser.add_argument("--small", action="store_true", help="a fourth of the pictures, 80 lines")
     parser.add_argument("--lines", type=int, default=420)
     parser.add_argument("--against", type=Path, help="another checkout, to be asked too")
+    parser.add_argument("--workers", type=int, default=2, help="processes; no figure depends on it")
     parser.add_argument("--out", type=Path, default=OUT)
     args = parser.parse_args()
     trees = {"this": Path.cwd()} | ({"before": args.against} if args.against else {})
-    told = report(args.data, 4 if args.small else 1, 80 if args.small else args.lines, trees)
+    told = report(args.data, 4 if args.small else 1, 80 if args.small else args.lines, trees, args.workers)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     args.out.write_text(json.dumps(told, indent=1) + "\n")
     args.out.with_suffix(".md").write_text(tabled(told))

@@ -1,11 +1,11 @@
-"""Trains the network that tells rows of drawn text from anatomy: `curate/deid/pixels/data/network.npz`.
+"""Trains the network that tells rows of drawn text from anatomy: `curate/deid/pixels/data/candidate_network.npz`.
 
-    python -m benchmarks.burned_in_fit DATA [--out FILE] [--steps N]
+    python -m benchmarks.burned_in.fit_network DATA [--out FILE] [--steps N]
 
-It sees pictures and fonts of the half for fitting alone (`benchmarks.burned_in`, `benchmarks.drawn_text`), clean and
-with lines drawn on them. Lines are also stretched, slanted and thickened, and pictures compressed and blurred: what is
-to be learned is neither a font nor the absence of JPEG. Rows of clean pictures are wrong each by itself; of the rows on
-a line one must be right. Needs PyTorch; half an hour on one core.
+It sees pictures and fonts of the half for fitting alone (`benchmarks.burned_in.fit_pictures`, `benchmarks.drawn_text`),
+clean and with lines drawn on them. Lines are also stretched, slanted and thickened, and pictures compressed and
+blurred: what is to be learned is neither a font nor the absence of JPEG. Rows of clean pictures are wrong each by
+itself; of the rows on a line one must be right. Needs PyTorch; half an hour on one core.
 """
 
 from __future__ import annotations
@@ -22,12 +22,13 @@ import torch
 from torch import nn
 from torch.nn.functional import softplus
 
-from benchmarks.burned_in import clean_pictures, covered, eight, pair_pictures
+from benchmarks.burned_in.fit_pictures import clean_pictures, covered, eight, pair_pictures
 from benchmarks.drawn_text import Box, Font, Line, fonts, lines
-from curate.deid.pixels import network
-from curate.deid.pixels.look import rows
-from curate.deid.pixels.row import Image8, Row
-from curate.deid.pixels.views import views
+from curate.deid.pixels import candidate_network as network
+from curate.deid.pixels.boxes import Image8
+from curate.deid.pixels.candidate_features import Row
+from curate.deid.pixels.intensity_views import views
+from curate.deid.pixels.text_candidates import rows
 
 OUT = Path("curate/deid/pixels/data") / network.WEIGHTS
 _LEAST = -7.0  # log-odds by the traits alone, below which a row is not asked about
@@ -60,7 +61,7 @@ class Rows:
 
 
 class Net(nn.Module):
-    """What `curate.deid.pixels.network` computes."""
+    """What `curate.deid.pixels.candidate_network` computes."""
 
     def __init__(self, mean: torch.Tensor, deviation: torch.Tensor) -> None:
         super().__init__()
@@ -170,7 +171,7 @@ def _scores(net: Net, of: Rows) -> np.ndarray:
 
 
 def save(net: Net, path: Path) -> None:
-    """The weights as `curate.deid.pixels.network` reads them: channels last, float16 where that is enough."""
+    """The weights as `curate.deid.pixels.candidate_network` reads them: channels last, float16 where that is enough."""
     told: dict[str, torch.Tensor] = net.state_dict()
     kept: dict[str, torch.Tensor] = {"mean": net.mean, "deviation": net.deviation}
     for name, at in (("first", 0), ("second", 2), ("third", 4)):
@@ -185,7 +186,7 @@ def save(net: Net, path: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path, help="as of benchmarks.burned_in")
+    parser.add_argument("data", type=Path, help="as of benchmarks.burned_in.fit_pictures")
     parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("--steps", type=int, default=3000)
     chosen = parser.parse_args()

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,12 +32,18 @@ class Judged:
     seconds: float
 
 
-def judged(pictures: Sequence[tuple[np.ndarray, str]], tree: Path) -> list[Judged]:
-    """The gate of ``tree`` asked about (pixels, modality), policy "blank", one after the other on one thread."""
+def judged(pictures: Sequence[tuple[np.ndarray, str]], tree: Path, workers: int = 1) -> list[Judged]:
+    """The gate of ``tree`` asked about (pixels, modality), policy "blank", by so many processes of one thread each."""
+    if workers > 1:
+        with ThreadPoolExecutor(workers) as pool:
+            told = list(pool.map(lambda k: judged(pictures[k::workers], tree), range(workers)))
+        return [told[k % workers][k // workers] for k in range(len(pictures))]
+    if not pictures:
+        return []
     with tempfile.TemporaryDirectory() as folder:
         asked, answered = Path(folder) / "in", Path(folder) / "out"
         asked.write_bytes(pickle.dumps(list(pictures)))
-        one = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ORT_DISABLE_TELEMETRY")}
+        one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ORT_DISABLE_TELEMETRY"), "1")
         env = {**os.environ, **one, "PYTHONPATH": str(tree)}
         subprocess.run([sys.executable, str(Path(__file__)), str(asked), str(answered)], check=True, env=env, cwd=tree)
         answers = pickle.loads(answered.read_bytes())

@@ -15,8 +15,10 @@ from benchmarks.burned_in.judge import Judged
 from benchmarks.burned_in.pictures import Picture, read
 from benchmarks.burned_in.planted import Planted
 from benchmarks.burned_in.reader import READ, read_share, says
+from curate.report.interval import wilson
 
 NEAR = 10  # px from text: painting there is painting of text
+_ALL = 0.999  # of a line's strokes painted: nothing is left to read
 COVERED = 0.9  # of a line's strokes, or of a word's box
 CLEAR = 0.1  # contrast from which a line is asked for
 PAD = 25  # px: the boxes of burned_in_images were measured with this border around the picture
@@ -25,12 +27,9 @@ _DRAWS = 2000
 
 def share(hits: int, n: int) -> dict[str, Any]:
     """A share with its interval (Wilson 1927)."""
-    z, p = 1.96, hits / n if n else 0.0
     if not n:
         return {"hits": 0, "of": 0, "value": None, "interval": [0.0, 1.0]}
-    middle, reach = p + z * z / (2 * n), z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    ends = [float((middle + sign * reach) / (1 + z * z / n)) for sign in (-1, 1)]
-    return {"hits": hits, "of": n, "value": p, "interval": ends}
+    return {"hits": hits, "of": n, "value": hits / n, "interval": [float(v) for v in wilson(hits, n)]}
 
 
 def spread(values: Sequence[float], of: Callable[[np.ndarray], float]) -> dict[str, Any]:
@@ -91,6 +90,7 @@ def planted_report(lines: Sequence[Planted], results: Sequence[Judged]) -> dict[
     rows = [_of_line(line, result) for line, result in zip(lines, results, strict=True)]
     clear = [r for r in rows if r["contrast"] >= CLEAR]
     kept = [r for r in rows if r["painted"] and not r["reason"]]
+    passed = [r for r in rows if not r["reason"]]
     by: dict[str, dict[str, Any]] = {}
     for name in ("kind", "font", "modality", "height", "contrast"):
         groups: dict[str, list[dict[str, Any]]] = {}
@@ -114,12 +114,10 @@ def planted_report(lines: Sequence[Planted], results: Sequence[Judged]) -> dict[
         "withheld for": dict(Counter(r["reason"] for r in rows if r["reason"])),
         "painted area / text area, median": spread([r["times"] for r in kept], _median),
         "painted area / text area, 99th percentile": spread([r["times"] for r in kept], _p99),
-        f"painted more than {NEAR} px from text, mean share": spread(
-            [r["away"] for r in rows if not r["reason"]], _mean
-        ),
+        f"painted more than {NEAR} px from text, mean share": spread([r["away"] for r in passed], _mean),
         "CPU s a picture": spread([r.seconds for r in results], _mean),
         "by": by,
-        "left": [r for r in clear if r["read"] or r["said"]],
+        "missed": [r for r in clear if r["read"] or r["said"] or not r["found"]],
     }
 
 
@@ -141,17 +139,16 @@ def _of_line(line: Planted, result: Judged) -> dict[str, Any]:
     cv2.fillPoly(box, [np.round(line.corners).astype(np.int32)], 1)
     near = cv2.dilate(box, np.ones((2 * NEAR + 1, 2 * NEAR + 1), np.uint8)).astype(bool)
     out = bool(result.reason)
-    read_before = read_share(line, line.pixels) >= READ
-    read_after = not out and read_before and covered < 0.999 and read_share(line, result.pixels) >= READ
-    said = not out and covered < 0.999 and says(line, result.pixels)
-    # an ocr reads things into ground that never held the line: only what it does not say of the bare picture counts
-    blank = line.picture.pixels
-    read_after = read_after and read_share(line, blank) < READ
+    left = not out and covered < _ALL
+    # an ocr reads things into ground that never held the line: what it says of the bare picture does not count
+    bare = line.picture.pixels
+    read = left and read_share(line, result.pixels) >= READ and read_share(line, bare) < READ
+    said = left and says(line, result.pixels) and not says(line, bare)
     return {
         "file": line.picture.name, "modality": line.picture.modality, "kind": line.kind, "font": line.font,
         "text": line.text, "height": line.height, "contrast": round(line.contrast, 3), "degrees": line.degrees,
         "reason": result.reason, "found": out or bool(covered >= COVERED), "covered": round(float(covered), 3),
-        "read": bool(read_after), "said": bool(said and not says(line, blank)),
+        "read": read, "said": said,
         "painted": bool(result.painted.any()), "times": float(result.painted.sum() / max(line.area, 1)),
         "away": float(np.count_nonzero(result.painted & ~near) / strokes.size),
     }  # fmt: skip

@@ -39,7 +39,7 @@ def clean_pictures(data: Path, every: int = 1) -> list[Picture]:
 
 
 def read(path: Path) -> np.ndarray | None:
-    """The first frame of a DICOM file, colours for a palette; or the pixels of an image file. None: it does not decode."""
+    """The first frame of a DICOM file, colours for a palette, or an image file's pixels; None: it does not decode."""
     if path.suffix != ".dcm":
         pixels = np.asarray(cv2.imread(str(path), cv2.IMREAD_COLOR_RGB), np.uint8)
         grey = (pixels[..., 0] == pixels[..., 1]).all() and (pixels[..., 0] == pixels[..., 2]).all()

@@ -24,7 +24,7 @@ _DOTS = 7  # px: height of the letters that are drawn as dots, one a pixel
 @dataclass(frozen=True)
 class Planted:
     """A picture with one line in it. ``ink``: float32[H, W], how much of each pixel is stroke; ``corners``: the line's
-    corners (x, y), from its first letter's top left clockwise; ``height`` of letters in px; ``contrast`` of the range."""
+    corners (x, y), from its first letter's top left clockwise; ``height`` of it in px; ``contrast`` of the range."""
 
     picture: Picture
     pixels: np.ndarray
@@ -66,9 +66,7 @@ def _one(picture: Picture, rng: random.Random, faces: Sequence[Font]) -> Planted
         height = max(height, 40)
         code = np.asarray(cv2.QRCodeEncoder.create().encode(text + rng.choice("ABC") * 9), np.uint8)
         side = max(1, height // code.shape[0]) * code.shape[0]
-        flat = cv2.resize(
-            code, (side, side), interpolation=cv2.INTER_NEAREST
-        )  # the light label, the ground its modules
+        flat = cv2.resize(code, (side, side), interpolation=cv2.INTER_NEAREST)  # the label is light
     elif kind == "dotted":
         flat = _dotted(font, text, height)
     else:
@@ -81,10 +79,8 @@ def _one(picture: Picture, rng: random.Random, faces: Sequence[Font]) -> Planted
         return None
     ink, corners = placed
     pixels = _hued(picture.pixels, ink, contrast, rng) if kind == "hue" else _drawn(picture.pixels, ink, contrast)
-    high = math.dist(corners[0], corners[3])
-    return Planted(
-        picture, pixels, ink, corners, text, kind, round(high), contrast, degrees, font.source.split("/")[-1]
-    )
+    high, face = round(math.dist(corners[0], corners[3])), font.source.split("/")[-1]
+    return Planted(picture, pixels, ink, corners, text, kind, high, contrast, degrees, face)
 
 
 def _dotted(font: Font, text: str, height: int) -> np.ndarray:

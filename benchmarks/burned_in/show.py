@@ -26,7 +26,7 @@ def tabled(told: dict[str, Any]) -> str:
             flat = value["all"] if isinstance(value, dict) and "all" in value else value
             if isinstance(flat, dict) and "interval" in flat:
                 cells = [told[gate][part][key] for gate in gates]
-                shown = [_cell(key, c["all"] if "all" in c else c) for c in cells]
+                shown = [_cell(key, c.get("all", c)) for c in cells]
                 lines.append(f"| {part}: {key} | {_GOALS.get(key, '')} | " + " | ".join(shown) + " |")
     covered = [
         f"{sum(p['covered'] for p in told[g]['burned_in_images'].values())} of "
@@ -48,15 +48,16 @@ def _cell(key: str, figure: dict[str, Any]) -> str:
 def plotted(told: dict[str, Any], path: Path) -> None:
     """Share of lines found by their height and by their contrast, with intervals, as SVG."""
     width, height, left, gap = 720, 300, 50, 340
-    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="12">',
-             '<rect width="100%" height="100%" fill="#fff"/>']  # fmt: skip
+    box = f'viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="12"'
+    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" {box}>', '<rect width="100%" height="100%" fill="#fff"/>']
     for panel, name in enumerate(("height", "contrast")):
         x0 = left + panel * gap
         parts.append(f'<text x="{x0}" y="20">found, by {"height in px" if name == "height" else "contrast"}</text>')
         for value in (0, 0.5, 1):
             y = 260 - 220 * value
             parts.append(
-                f'<line x1="{x0}" x2="{x0 + 280}" y1="{y}" y2="{y}" stroke="#ddd"/><text x="{x0 - 30}" y="{y + 4}">{value:g}</text>'
+                f'<line x1="{x0}" x2="{x0 + 280}" y1="{y}" y2="{y}" stroke="#ddd"/>'
+                f'<text x="{x0 - 30}" y="{y + 4}">{value:g}</text>'
             )
         for gate, colour in (("before", "#b55"), ("this", "#247")):
             if gate in told:

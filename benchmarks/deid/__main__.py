@@ -22,7 +22,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import burned_in
 from benchmarks.deid import (
     answer_key,
     burnin,
@@ -71,7 +70,6 @@ def _public(run: Run) -> dict[str, Any]:
 PARTS: dict[str, Callable[[Run], dict[str, Any]]] = {
     "headers": lambda run: headers.measure([], run.peers, run.cache),
     "speed": _speed,
-    "drawn": lambda run: burned_in.report(run.data, 8 if run.quick else 30, 1, min(2, os.cpu_count() or 1)),
     "burnin": lambda run: burnin.measure(run.peers, run.cache),
     "text": lambda run: text.measure(200 if run.quick else 1000, run.seed, run.with_peers, run.cache),
     "frames": lambda run: frames.measure(2 if run.quick else 12),

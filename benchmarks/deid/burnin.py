@@ -3,8 +3,7 @@
 Each case is a picture with the patient's name and number drawn into it. A tool cleans a case where it passes the file
 and the drawn strokes are gone (what is left of their contrast against the picture without them is under a fifth),
 withholds it where it passes nothing, and leaks it otherwise. The same pictures without text are there too:
-withholding or changing them is a loss. The large measurement over sizes and contrasts is `benchmarks/burned_in.py`,
-called from here where it can be.
+withholding or changing them is a loss. The large measurement over sizes and contrasts is `benchmarks.burned_in`.
 """
 
 from __future__ import annotations

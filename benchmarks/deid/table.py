@@ -12,7 +12,7 @@ Row = tuple[str, str, str, str]  # what, wanted, measured, yes | NO | ""
 
 def rows(results: dict[str, Any]) -> list[Row]:
     """One row a promise, in the order in which they were made; parts that were not run are not in it."""
-    makers = {"headers": _headers, "real": _real, "drawn": _drawn, "burnin": _burnin, "text": _text, "speed": _speed,
+    makers = {"headers": _headers, "real": _real, "burnin": _burnin, "text": _text, "speed": _speed,
               "answer_key": _answer_key, "public_text": _public, "frames": _frames, "meaning": _meaning}  # fmt: skip
     return [row for name, make in makers.items() if name in results for row in make(results[name])]
 
@@ -50,18 +50,6 @@ def _burnin(r: dict[str, Any]) -> Iterator[Row]:
     yield (f"burned-in text, {r['cases']} kinds: leaking", "0", str(ours["leaks"]), _ok(not ours["leaks"]))
     withheld = ours["clean pictures withheld"] + ours["clean pictures changed"]
     yield ("... the same without text: withheld or changed", "0", str(withheld), _ok(not withheld))
-
-
-def _drawn(r: dict[str, Any]) -> Iterator[Row]:
-    for way in ("with OCR", "without OCR"):
-        if way not in r:
-            continue
-        lines, clean = r[way]["lines"]["visible"], r[way]["clean pictures"]["all"]["withheld"]
-        seen = f"{lines['share']:.2%} [{lines['interval'][0]:.1%}, {lines['interval'][1]:.1%}]"
-        what = f"drawn text, {lines['of']} visible lines, {way}: blanked or withheld"
-        yield (what, ">= 99 %", seen, _ok(lines["share"] >= 0.99))
-        kept = f"{clean['share']:.2%} [{clean['interval'][0]:.1%}, {clean['interval'][1]:.1%}]"
-        yield (f"... of {clean['of']} clean pictures, {way}: withheld", "<= 2 %", kept, _ok(clean["share"] <= 0.02))
 
 
 def _text(r: dict[str, Any]) -> Iterator[Row]:

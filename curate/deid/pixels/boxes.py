@@ -68,19 +68,26 @@ def joined(boxes: Iterable[Box]) -> list[Box]:
     Two are joined where the box around both is at most a tenth larger than what they cover: parts of one line, a box
     and what lies in it. Any others stay apart, however they touch.
     """
-    rest = sorted({b for b in boxes if b[2] > 0 and b[3] > 0}, key=lambda b: (-b[2] * b[3], b))
-    done: list[Box] = []
+    rest = [(b, [b]) for b in sorted(set(boxes), key=lambda b: (-b[2] * b[3], b)) if b[2] > 0 and b[3] > 0]
+    done: list[tuple[Box, list[Box]]] = []
     while rest:
-        box = rest.pop(0)
-        for k, other in enumerate(done):
+        box, parts = rest.pop(0)
+        for k, (other, others) in enumerate(done):
             both = around([box, other])
-            if both[2] * both[3] <= _LOOSE * (box[2] * box[3] + other[2] * other[3] - shared(box, other)):
+            size, room = both[2] * both[3], _LOOSE * (box[2] * box[3] + other[2] * other[3] - shared(box, other))
+            if size <= room and size <= _LOOSE * _covered([*parts, *others]):  # of what was there, not of joined boxes
                 del done[k]
-                rest.insert(0, both)
+                rest.insert(0, (both, [*parts, *others]))
                 break
         else:
-            done.append(box)
-    return sorted(done, key=lambda b: (b[1], b[0], b))
+            done.append((box, parts))
+    return sorted((box for box, _ in done), key=lambda b: (b[1], b[0], b))
+
+
+def _covered(boxes: Sequence[Box]) -> int:
+    """Pixels that lie in any of ``boxes``, one or more, wherever these are."""
+    x, y, w, h = around(boxes)
+    return int(np.count_nonzero(mask_of([(a - x, b - y, c, d) for a, b, c, d in boxes], (h, w))))
 
 
 def outside(boxes: Iterable[Box], shape: Sequence[int]) -> list[Box]:
@@ -109,12 +116,10 @@ def mask_of(boxes: Iterable[Box], shape: Sequence[int]) -> npt.NDArray[np.bool_]
     return mask
 
 
-def area(boxes: Sequence[Box], shape: Sequence[int]) -> int:
+def area(boxes: Iterable[Box], shape: Sequence[int]) -> int:
     """Pixels of a picture of ``shape`` that lie in any of ``boxes``."""
-    if not boxes:
-        return 0
-    x, y, w, h = within(around(boxes), shape)
-    return int(np.count_nonzero(mask_of([(a - x, b - y, c, d) for a, b, c, d in boxes], (h, w))))
+    inside = [within(box, shape) for box in boxes]
+    return _covered(inside) if inside else 0
 
 
 def _touch(a: Box, b: Box) -> bool:

@@ -3,8 +3,8 @@
 Drawn text is what anatomy is not: thin strokes of one tone with sharp edges, in pieces of like height that stand on one
 line, evenly close. Each trait is weak alone, so a row's traits are weighed together: logistic regression on them and
 their squares, by weights of its own for one piece, two and more, since what tells text from anatomy differs there.
-``python -m benchmarks.burned_in.fit`` writes the weights to ``data/candidate_features.json``. A row holds few and
-small pieces, for which plain Python on sorted lists costs a tenth of array functions.
+``python -m benchmarks.burned_in.fit_features`` writes the weights to ``data/candidate_features.json``. A row holds few
+and small pieces, for which plain Python on sorted lists costs a tenth of array functions.
 """
 
 from __future__ import annotations

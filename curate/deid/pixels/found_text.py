@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import cv2
 import numpy as np
@@ -24,6 +24,9 @@ from curate.deid.pixels.candidate_network import log_odds
 from curate.deid.pixels.intensity_views import views
 from curate.deid.pixels.text_candidates import rows
 from curate.deid.pixels.text_detector import FoundText, detected, detected_small
+from curate.deid.pixels.text_reader import read
+
+T = TypeVar("T")
 
 # Log-odds by the traits below which the network is not asked about a row, and by the network above which one is text.
 ASKED, DRAWN = -3.0, 2.0
@@ -31,17 +34,21 @@ ASKED, DRAWN = -3.0, 2.0
 # in benchmarks/burned_in (on pictures the weights have not seen), which reports on the other half.
 SUSPECT = (3.3, 2.8, 2.3)  # text, as far as the traits tell
 JOINT = 1.3  # the same, of a row and the likeliest single piece on it, added up
-SURE = 0.7  # so much more is text whatever the engine says, where the network agrees
+SURE = 0.7  # so much more is text whatever the engine says, where the network is sure
+UNLIKE, ALONE = -2.0, 3.0  # by the network: less is no text though the engine says so; more is text though it does not
 LEAN = (-1.0, -2.0, -3.0)  # worth the engine's look
 NEAR = -2.0  # so little less than text is worth a look at three times its size, which takes anatomy for text more often
-BESIDE = 0.0  # by the network, of a row that stands on a line with found text
+BESIDE = 1.0  # by the network, of a row that stands on a line with found text
+SAYS, SAYS_ONE = 0.3, 0.6  # mean probability of two characters and more that are read, and of one
 READ, READ_SMALL = 0.5, 0.8  # mean probability of the engine's line; where it was shown at three times its size
 _WHOLE = 800_000  # pixels: a picture up to this size is read whole
 _BAND = 128  # px: annotation of a large picture stands along its borders
 _AROUND = 48  # px: what is shown to the engine around a row
 _SHOWN, _SHOWN_PART = 150_000, 1 / 16  # pixels of a view that are shown enlarged, the likeliest first; or of its size
 _ON, _PIECE_ON = 0.5, 0.7  # of a row, within the line that confirms it; of a single piece, on the row it adds to
+_NEW = 0.3  # of an engine's line, in found ones: it is one of them, or several taken for one
 _SEEN = 0.6  # of a row, in found lines: it is a part of them, or a column of their letters
+_GLANCE = 288  # px: longer side of the copy of a picture that is read whole
 _SMALL = 16  # px: letters up to this high are shown larger still
 _TALL = 48  # px: no letter is higher
 _STROKE, _EDGE = 0.25, 0.5  # of a line's contrast: what is a stroke of it, and what is one beyond its end
@@ -75,6 +82,26 @@ def _drawn(view: Image8) -> list[FoundText]:
     return [_of_row(view, row, v) for row, v in zip(asked, odds, strict=True) if v > DRAWN]
 
 
+def _glanced(view: Image8) -> list[FoundText]:
+    """What is seen in a small copy of the picture: letters too large for the engine at full size, slanted ones, and
+    dots too far apart for the rows. Anatomy is as large as letters there: the reader must be asked (`_new`)."""
+    times = max(1.0, max(view.shape) / _GLANCE)
+    small = view if times == 1 else cv2.resize(view, None, fx=1 / times, fy=1 / times, interpolation=cv2.INTER_AREA)
+    return [line.scaled(1 / times, 0, 0) for line in detected(np.asarray(small, np.uint8), least=READ)]
+
+
+def _new(view: Image8, lines: Sequence[FoundText], found: Sequence[FoundText]) -> list[FoundText]:
+    """Those of the engine's ``lines`` that are not ``found`` yet, and in which the reader, too, sees something."""
+    known = _mask(found, view)
+    return [_trimmed(view, n) for n in lines if _part_of(n.box, known) < _NEW and _says_some(view, n)]
+
+
+def _says_some(view: Image8, line: FoundText) -> bool:
+    """Whether the reader reads something there: two characters, or one it is sure of. In eyeballs it does not."""
+    text, sure = read(view, line.polygon)
+    return sure >= (SAYS if len(text) > 1 else SAYS_ONE)
+
+
 def _leaning(view: Image8) -> list[Candidate]:
     """The likeliest first."""
     leaning = [(row.score, row) for row in rows(view, eager=True)]
@@ -99,24 +126,35 @@ def _read(view: Image8, leaning: Sequence[Candidate], insist: bool) -> list[Foun
         for part in _shown(view, some)
         for line in detected_small(view, part, times=times, least=least)
     ]
-    on = {id(row): [line for line in lines if _confirms(line, row)] for _, row in leaning}
-    rest = [(excess, row) for excess, row in leaning if not on[id(row)]]
-    odds = log_odds(view, [row for _, row in rest])
-    sure = [(row, v) for (excess, row), v in zip(rest, odds, strict=True) if excess > SURE and v > DRAWN]
-    told = [row for _, row in leaning if on[id(row)]]
-    found = [FoundText.upright(row.box, max(line.score for line in on[id(row)]), "both") for row in told]
-    found += [_trimmed(view, line) for line in dict.fromkeys(line for of_it in on.values() for line in of_it)]
-    found += [_of_row(view, row, odds) for row, odds in sure]
+    on = [(row, [line for line in lines if _confirms(line, row)]) for _, row in leaning]
+    seen = _with_odds(view, [(row, of_it) for row, of_it in on if of_it], UNLIKE)
+    told = [each for each in seen if each[1] > DRAWN or any(_says_some(view, line) for line in each[0][1])]
+    found = [FoundText.upright(row.box, max(line.score for line in of_it), "both") for (row, of_it), _ in told]
+    found += [_trimmed(view, line) for line in dict.fromkeys(line for (_, of_it), _ in told for line in of_it)]
+    rest = [(excess, row) for (excess, row), (_, of_it) in zip(leaning, on, strict=True) if not of_it]
+    sure = _with_odds(view, [(row, None) for excess, row in rest if excess > SURE], ALONE)
+    found += [_of_row(view, row, odds) for (row, _), odds in sure]
+    found += _new(view, _glanced(view), found)
     if found or insist:
         where = None if insist or view.size <= _WHOLE else _parts(view.shape, boxes)
-        found += [_trimmed(view, line) for line in detected(view, where, least=READ)]
-    seen = mask_of([box for text in found for box in text.boxes()], view.shape)
-    near = [(row, v) for (_, row), v in zip(rest, odds, strict=True) if v > BESIDE and _part_of(row.box, seen) < _SEEN]
-    return found + [_of_row(view, row, v) for row, v in _neighbours([text.box for text in found], near)]
+        found += _new(view, detected(view, where, least=READ), found)
+    covered = _mask(found, view)
+    near = _neighbours([text.box for text in found], [row for _, row in rest if _part_of(row.box, covered) < _SEEN])
+    return found + [_of_row(view, row, v) for (row, _), v in _with_odds(view, [(row, None) for row in near], BESIDE)]
+
+
+def _with_odds(view: Image8, asked: Sequence[tuple[Row, T]], least: float) -> list[tuple[tuple[Row, T], float]]:
+    """Those of ``asked`` whose row the network gives log-odds above ``least``, with these."""
+    odds = log_odds(view, [row for row, _ in asked])
+    return [(each, v) for each, v in zip(asked, odds, strict=True) if v > least]
 
 
 def _of_row(view: Image8, row: Row, odds: float) -> FoundText:
     return FoundText.upright(_lengthened(view, row.box), 1 / (1 + math.exp(-odds)), "candidate")
+
+
+def _mask(found: Sequence[FoundText], view: Image8) -> npt.NDArray[np.bool_]:
+    return mask_of([box for text in found for box in text.boxes()], view.shape)
 
 
 def _part_of(box: Box, seen: np.ndarray) -> float:
@@ -195,14 +233,13 @@ def _confirms(line: FoundText, row: Row) -> bool:
     return on >= _ON * row.box[2] * row.box[3] and line.thickness <= 2 * min(thick, _TALL) + 6
 
 
-def _neighbours(found: Sequence[Box], rest: Sequence[tuple[Row, float]]) -> list[tuple[Row, float]]:
+def _neighbours(found: Sequence[Box], rest: Sequence[Row]) -> list[Row]:
     """Those of ``rest`` that stand on a line with what was found, or with another that does."""
-    new, rest, joined = list(found), list(rest), list[tuple[Row, float]]()
+    new, rest, joined = list(found), list(rest), list[Row]()
     while new:
-        beside = [any(_beside(row.box, other) for other in new) for row, _ in rest]
-        more = [each for each, near in zip(rest, beside, strict=True) if near]
-        rest = [each for each, near in zip(rest, beside, strict=True) if not near]
-        joined, new = joined + more, [row.box for row, _ in more]
+        more = [row for row in rest if any(_beside(row.box, other) for other in new)]
+        rest = [row for row in rest if row not in more]
+        joined, new = joined + more, [row.box for row in more]
     return joined
 
 

@@ -17,12 +17,12 @@ import numpy as np
 from pydicom.dataset import Dataset
 
 from curate.deid.pixels import ocr_network
-from curate.deid.pixels.boxes import Box, area, joined, within
+from curate.deid.pixels.boxes import Box, area, grown, joined, within
 from curate.deid.pixels.found_text import found_text
 from curate.deid.pixels.intensity_views import coloured, is_palette, views
 from curate.deid.pixels.known_regions import written_in, written_regions
 from curate.deid.pixels.markers import markers
-from curate.deid.pixels.paint import painted, share_of_anatomy, with_margin
+from curate.deid.pixels.paint import HALO, painted, share_of_anatomy, with_margin
 from curate.deid.quiet import UNPARSEABLE, quiet
 from curate.record import Reason
 
@@ -94,14 +94,14 @@ def gate(pixels: np.ndarray, header: Dataset | None, policy: PixelPolicy) -> Gat
         if not left:
             break
         pixels = paint(source, boxes)
+        if too_much_painted(_shown(pixels, header), boxes, policy, tight):
+            return Gate(pixels, Reason.TOO_MUCH_PAINTED, (*written, *boxes))
         left = look(pixels)
         tight = [*tight, *left]
         boxes = _to_paint(tight, pixels.shape)
     regions = (*written, *boxes)
     if left:
         return Gate(pixels, Reason.BURNED_IN, regions)
-    if boxes and blank and too_much_painted(_shown(pixels, header), boxes, policy, tight):
-        return Gate(pixels, Reason.TOO_MUCH_PAINTED, regions)
     proven = _proven(expected, bool(regions), ruled=blank and bool(known), engine=engine)
     return Gate(pixels, None if proven else Reason.PIXELS_UNPROVEN, regions)
 
@@ -110,9 +110,11 @@ def too_much_painted(
     pixels: np.ndarray, boxes: Sequence[Box], policy: PixelPolicy, text: Sequence[Box] | None = None
 ) -> bool:
     """Whether ``boxes``, painted in ``pixels`` (shown: grey or colours), are more than the policy allows of the area
-    of the ``text`` they were painted for (None: not asked), or of the anatomy."""
-    if text is not None and area(boxes, pixels.shape) > policy.max_painted_text * max(area(text, pixels.shape), 1):
-        return True
+    of the ``text`` they were painted for, with its halo (None: not asked), or of the anatomy."""
+    if text is not None:
+        letters = area([grown(box, HALO, HALO) for box in text], pixels.shape)
+        if area(boxes, pixels.shape) > policy.max_painted_text * max(letters, 1):
+            return True
     return share_of_anatomy(next(views(pixels)), boxes) > policy.max_painted_anatomy
 
 

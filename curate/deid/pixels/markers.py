@@ -1,6 +1,6 @@
 """Markers that mean something and name nobody: one letter of side or orientation, alone on its line.
 
-Found text that is exactly that is left in the picture (`PixelPolicy.keep_markers`): a recogniser must be sure of the
+Found text that is exactly that is left in the picture (`PixelPolicy.keep_markers`): the reader must be sure of the
 letter, and nothing like it may stand within two heights on its line, where a name would go on.
 """
 
@@ -12,13 +12,12 @@ import cv2
 import numpy as np
 
 from curate.deid.pixels.boxes import Box, Image8, grown, within
-from curate.deid.pixels.ocr_network import RECOGNISER, network
+from curate.deid.pixels.text_reader import read
 
 LETTERS = frozenset("LRAPHFSI")  # left, right, anterior, posterior, head, foot, superior, inferior
 _SURE = 0.8  # probability of the letter
 _WIDE = 1.3  # no letter is wider, of its height
 _ALONE = 2.0  # of its height
-_HEIGHT, _SHOWN = 48, 160  # px: what the recogniser was taught on
 _AS_STRONG = 0.5  # of the letter's contrast: what would be a letter beside it
 
 
@@ -39,22 +38,7 @@ def _alone(view: Image8, box: Box) -> bool:
 
 
 def _letter(view: Image8, box: Box) -> str:
-    """The one letter that is read in ``box``, "" where it is not one or the recogniser is not sure."""
-    x, y, w, h = within(grown(box, box[3] // 5 + 2, box[3] // 5 + 2), view.shape)
-    part = view[y : y + h, x : x + w].astype(np.float32)
-    low, high = float(part.min()), float(part.max())
-    if high - low < 8:
-        return ""
-    wide = min(_SHOWN, max(1, round(w * _HEIGHT / h)))
-    way = cv2.INTER_AREA if h > _HEIGHT else cv2.INTER_LINEAR
-    small = cv2.resize((part - low) / (high - low) * 2 - 1, (wide, _HEIGHT), interpolation=way)
-    shown = np.zeros((_HEIGHT, _SHOWN), np.float32)
-    shown[:, :wide] = small
-    net = network(RECOGNISER)
-    told = net(shown)  # [steps, blank and characters]
-    best = told.argmax(axis=1)
-    steps = np.flatnonzero(best)
-    if not len(steps) or len(set(best[steps].tolist())) != 1 or steps[-1] - steps[0] != len(steps) - 1:
-        return ""
-    sure = float(told[steps].max())
-    return net.characters[int(best[steps[0]]) - 1].upper() if sure >= _SURE else ""
+    """The one letter that is read in ``box``, "" where it is not one or the reader is not sure."""
+    x, y, w, h = grown(box, box[3] // 5 + 2, box[3] // 5 + 2)
+    text, sure = read(view, ((x, y), (x + w, y), (x + w, y + h), (x, y + h)), upright=True)
+    return text.upper() if len(text) == 1 and sure >= _SURE else ""

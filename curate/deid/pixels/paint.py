@@ -18,6 +18,7 @@ from curate.deid.pixels.boxes import Box, Image8, grown, mask_of, within
 
 _RING = 3  # px: how far around a box its fill is looked for
 _LEAST_RING = 24  # pixels to take a tone from
+HALO = 2  # px that belong to a letter: its edge is no sharper
 _MARGIN, _LEAST_MARGIN = 0.2, 3  # of the text's height, px: its halo, and what compression left around it
 _SHOWN = 512  # px: longer side at which anatomy is looked for
 _FLAT = 10  # of 255: ground differs by less within a few pixels
