@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
-from curate.deid.text.prefilter import Rule, guard, rule
+from curate.deid.patterns.prefilter import Rule, guard, rule
 from curate.deid.text.text_index import Glance
 
 MONTH_WORDS = """jan january janvier januar ene enero feb february febrero februar fevr fevrier fev mar march marzo mars

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from curate.deid.text import features
 from curate.deid.text.context import in_heading, is_acting, is_eponym
 from curate.deid.text.fold import BARRIER
-from curate.deid.text.prefilter import Span
+from curate.deid.patterns.prefilter import Span
 from curate.deid.text.tokens import Word, is_shouted, words_of
 from curate.deid.words import context_words as roles
 from curate.deid.words.looks import weights

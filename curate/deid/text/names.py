@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from curate.deid.header.phi import technical_words
-from curate.deid.text.prefilter import Span, guard, rule
+from curate.deid.patterns.prefilter import Span, guard, rule
 from curate.deid.text.text_index import Glance
 from curate.deid.words.vocabulary import Kind, kind
 

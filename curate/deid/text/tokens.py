@@ -11,7 +11,7 @@ from itertools import accumulate
 from string import ascii_lowercase, ascii_uppercase
 
 from curate.deid.text.fold import BARRIER
-from curate.deid.text.prefilter import Span
+from curate.deid.patterns.prefilter import Span
 from curate.deid.words import context_words as roles
 from curate.deid.words.vocabulary import Kind, kind
 

@@ -13,7 +13,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from curate.deid.pseudonym import Pseudonymizer
-from curate.deid.text import dates, names, rules, seasons
+from curate.deid.patterns import seasons
+from curate.deid.text import dates, names, rules
 from curate.deid.text.decide import Thresholds, name_spans, read
 from curate.deid.text.fold import fold
 from curate.deid.text.scrub import PLACEHOLDER, TextRules, scrub

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from curate.deid.text.dates import MONTH_WORDS
-from curate.deid.text.prefilter import Rule, Span, find_all, guard, rule
+from curate.deid.patterns.prefilter import Rule, Span, find_all, guard, rule
 from curate.deid.text.text_index import Glance
 
 _WEEKDAYS = ["mon", "tues", "wednes", "thurs", "fri", "satur", "sun"]
