@@ -32,7 +32,7 @@ HERE = Path(__file__).parent / "words"
 DATA = Path(vocabulary.__file__).parent / "data" / "words.npz"
 _CHOICE = re.compile(r"\[([^\[\]]*\|[^\[\]]*)\]")
 _SLOT = re.compile(r"\{([A-Z])\}")
-_NAME = re.compile(r"\x01(.*?)\x02", re.DOTALL)
+_SPAN = re.compile(r"\x01(.*?)\x02|\x03(\w+)\|(.*?)\x04", re.DOTALL)  # a name; what a rule masks, with its label
 ANATOMY = """lung|liver|spleen|left kidney|right kidney|pancreas|aorta|heart|mediastinum|brain|cerebellum|thalamus
 brainstem|left femur|right tibia|distal radius|lumbar spine|cervical spine|thoracic spine|sacrum|pelvis|left hip
 right knee|ankle|shoulder|rotator cuff|supraspinatus tendon|Achilles tendon|medial meniscus|gallbladder|common bile duct
@@ -105,6 +105,7 @@ class Maker:
         self.plain = sorted(w for w in vocabulary._list("general") if len(w) > 3)
         self.eponyms = sorted(eponyms["free"] | eponyms["bound"])
         self.places = sorted(features.roles.PLACES | word_sections("places")["places"])
+        self.towns = [w for w in vocabulary._list("towns") if len(w) > 3]
         self.nouns = sorted(eponyms["nouns"])
         self.drugs = [
             w for w in self.large if re.search(r"(?:mab|ine|ol|ide|ate|in|one|pril|tan|azole|cillin|nib)$", w)
@@ -167,6 +168,39 @@ class Maker:
         else:
             form = f"{self.given()} {last} {self.surname()}"
         return f"\x01{form}\x02"
+
+    def town(self) -> str:
+        r, x = self.r, self.r.random()
+        if x < 0.65:
+            return r.choice(self.towns if x > 0.15 else self.places).title()
+        place = self.surname().lower()
+        endings = ["", "ville", "ton", "bury", "pur", "abad", "ham", "field", "burg", "combe", " Beach", " Hill"]
+        before = r.choice(["", "", "", "Port ", "Mount ", "North ", "New ", "St ", "Fort ", "Lake "])
+        return before + (place + r.choice(endings)).title()
+
+    def masked(self, which: str) -> str:
+        """What a rule masks: a place, a day or a time, a number; written out, or gone already."""
+        r = self.r
+        digits = "".join(r.choices(string.digits, k=8))
+        if which == "Z":
+            street = f"{digits[:3]} {self.surname()} {r.choice(['Street', 'Road', 'Ave', 'Nagar', 'Close'])}"
+            hospital = f"{self.town()} {r.choice(['Hospital', 'Clinic', 'Urgent Care', 'Infirmary'])}"
+            label, form = r.choice([("ADDRESS", street), ("FACILITY", hospital), ("ADDRESS", f"{digits[:2]}B")])
+        elif which == "U":
+            day = f"{r.randint(1, 12)}/{r.randint(1, 28)}"
+            label, form = r.choice(
+                [
+                    ("DATE", day),
+                    ("DATE", f"{day}/{r.randint(2009, 2024)}"),
+                    ("DATE", f"{r.randint(1, 28)} March {r.randint(2009, 2024)}"),
+                    ("TIME", f"{r.randint(10, 23)}{r.choice([':', '.', ''])}{r.randint(10, 59)}"),
+                    ("AGE", str(r.randint(90, 104))),
+                ]
+            )
+        else:
+            forms = [f"{digits[:3]}-{digits[3:7]}", digits[:6], f"{digits[:4]}", f"A{digits}", f"x{digits[:4]}"]
+            label, form = r.choice(["ID", "PHONE", "EMAIL"]), r.choice(forms)
+        return f"\x03{label}|{form if r.random() < 0.6 else features.BARRIER}\x04"
 
     # -- what is no name
     def misspelt(self, word: str) -> str:
@@ -250,10 +284,9 @@ class Maker:
         if which == "T":
             return r.choice(_exams())
         if which == "W":
-            x = r.random()
-            place = r.choice(self.places) if x < 0.5 else self.surname().lower()
-            endings = ["", "ville", "ton", "bury", "pur", "abad", "ham", "field", "burg", "stadt", " Beach", " Hill"]
-            return f"\x01{(place + (r.choice(endings) if x > 0.5 else '')).title()}\x02"
+            return f"\x01{self.town()}\x02"
+        if which in "ZUJ":
+            return self.masked(which)
         if which == "K":
             return r.choice(
                 ["SpR", "SHO", "reg", "cons", "radiology", "urology", "MD", "RN", "ED", "the wife", "mother", "ward 4"]
@@ -284,8 +317,8 @@ class Maker:
         words.insert(self.r.randrange(len(words)), small)
         return " ".join(words).capitalize() + "."
 
-    def text(self) -> tuple[str, list[tuple[int, int]]]:
-        """A text and the (start, end) of its names."""
+    def text(self) -> tuple[str, list[tuple[int, int]], list[tuple[int, int, str]]]:
+        """A text, the (start, end) of its names, and those of what is masked already, with their labels."""
         r = self.r
         parts = []
         for _ in range(r.randint(1, 5)):
@@ -304,17 +337,26 @@ class Maker:
             text = re.sub(r"\.(?=\s)", "", text)
         elif style < 0.57:
             text = re.sub(r"\. ", r.choice([".", " . ", ", ", "; "]), text)
-        spans: list[tuple[int, int]] = []
-        plain: list[str] = []
-        at = size = 0
-        for hit in _NAME.finditer(text):
-            plain.append(text[at : hit.start()])
-            size += hit.start() - at
-            spans.append((size, size + len(hit[1])))
-            plain.append(hit[1])
-            size, at = size + len(hit[1]), hit.end()
-        plain.append(text[at:])
-        return "".join(plain), spans
+        return marked(text)
+
+
+def marked(text: str) -> tuple[str, list[tuple[int, int]], list[tuple[int, int, str]]]:
+    """A text without its marks, and where they stood: its names, and what is masked already."""
+    names: list[tuple[int, int]] = []
+    masked: list[tuple[int, int, str]] = []
+    plain: list[str] = []
+    at = size = 0
+    for hit in _SPAN.finditer(text):
+        inside = hit[1] if hit[2] is None else hit[3]
+        plain += [text[at : hit.start()], inside]
+        size += hit.start() - at
+        end = size + len(inside)
+        if hit[2] is None:
+            names.append((size, end))
+        else:
+            masked.append((size, end, hit[2].upper()))
+        size, at = end, hit.end()
+    return "".join([*plain, text[at:]]), names, masked
 
 
 _anatomy, _findings, _adjectives, _exams, _starts = (
@@ -353,9 +395,9 @@ def examples(maker: Maker, count: int) -> Iterator[tuple[np.ndarray, np.ndarray,
     from curate.deid.text import decide
 
     for _ in range(count):
-        text, spans = maker.text()
-        seen = [span for span in spans if maker.r.random() > 0.25]  # the rest is masked already
-        hidden = [(s, e, "NAME") for s, e in spans if (s, e) not in set(seen)]
+        text, spans, masked = maker.text()
+        seen = {span for span in spans if maker.r.random() > 0.25}  # the rest is masked already
+        hidden = sorted([*masked, *((s, e, "NAME") for s, e in spans if (s, e) not in seen)])
         state = decide.read(text, frozenset(), hidden, frozenset())
         if not state.which:
             continue

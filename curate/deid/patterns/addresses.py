@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from curate.deid.patterns.prefilter import CODES, Rule, cued, guard, rule
+from curate.deid.words.context_words import words
 from curate.deid.words.vocabulary import Kind, kind
 
 _I = re.IGNORECASE
@@ -30,6 +31,8 @@ _STREETS += r"|AVENUE|AVE|ROAD|RD|LANE|DRIVE|BLVD|BOULEVARD)\b\.?"
 _STREET_WORDS = """street st avenue ave av road rd lane ln drive dr boulevard blvd court ct way place pl terrace ter
 parkway pkwy highway hwy circle cir square sq trail trl close crescent cres mews row alley plaza"""
 _END = r"(?!\w|[.,/-]\d)"
+_UNITS = words("mm cm ml mg cc st nd rd th hr yr yo kg wk mo fr hu ms am pm gy kv ma dl")
+_COUNTED = words("mm cm ml mg cc kg view views vessel vessels image images slice slices level levels cut cuts")
 
 
 def _either(words: str) -> str:
@@ -37,16 +40,23 @@ def _either(words: str) -> str:
 
 
 def _is_street(hit: re.Match[str]) -> bool:
-    """Is it a street and not "2 views cross"? Its name must be one: not only words of reports."""
-    named = [w for w in re.findall(r"[a-z']+", hit["name"].lower()) if w not in ("old", "new", "the", "upper", "lower")]
-    if any(kind(w) & Kind.FUNCTION for w in named):
+    """Is it a street and not "2 views cross"? Its name must be one: not only words that reports are made of."""
+    if "\0" in hit["name"]:
+        return True
+    named = [w for w in re.findall(r"[a-z']+", hit["name"].lower()) if w not in ("old", "new", "upper", "lower")]
+    if any(kind(w) & Kind.FUNCTION or w in _COUNTED for w in named):
         return False
-    return "\0" in hit["name"] or any(kind(w) & Kind.NAME or not kind(w) & Kind.CLINICAL for w in named)
+    name = Kind.NAME | Kind.TOWN
+    return any(
+        kind(w) & name or kind(w) & (Kind.CLINICAL | Kind.BY_HAND) != Kind.CLINICAL | Kind.BY_HAND for w in named
+    )
 
 
 def _is_postal(hit: re.Match[str]) -> bool:
     """A postal code of the United Kingdom in small letters; not "l4 5mm", nor "t2 3rd"."""
-    return re.fullmatch(r"mm|cm|ml|mg|cc|st|nd|rd|th|hr|yr|yo|kg|wk|mo|fr|hu|ms|am|pm|gy|kv|ma|dl", hit[1].lower()) is None
+    return (
+        re.fullmatch(r"mm|cm|ml|mg|cc|st|nd|rd|th|hr|yr|yo|kg|wk|mo|fr|hu|ms|am|pm|gy|kv|ma|dl", hit[1].lower()) is None
+    )
 
 
 SURE: tuple[Rule, ...] = (
@@ -112,7 +122,7 @@ STRICT: tuple[Rule, ...] = (
         guard(_WAYS_TOO, led="digits"),
         r"(?:(?<=\bat )|(?<=\bof )|(?<=\bin )|(?<=\bon )|(?<=\bto )|(?<=\bfrom )|(?<=r/o )|(?<=no )|(?<=\bresides )"
         r"|(?<=address )|(?<=[,:;] )|(?<=[,:;])|(?<=\0 )|(?<=\n)|(?<!.))"
-        rf"\d{{1,5}}[a-z]?(?:[/-]\d{{1,4}}[a-z]?)?,?[ ](?P<name>(?:(?!and\b|with\b|to\b)[a-z][\w'-]*[ ]|\0[ ]?){{1,2}}?)"
+        r"\d{1,5}[a-z]?(?:[/-]\d{1,4}[a-z]?)?,?[ ](?P<name>(?:(?!and\b|with\b|to\b)[a-z][\w'-]*[ ]|\0[ ]?){1,2}?)"
         rf"(?:{_either(_WAYS_TOO)})\b",
         _I,
         check=_is_street,
@@ -121,8 +131,8 @@ STRICT: tuple[Rule, ...] = (
     rule(
         "ADDRESS",
         guard(_WAYS, led="before", reach=2),
-        r"(?<![\w'-])(?!(?:The|A|In|On|At|Off|Main)\b)[A-Z][a-z'-]+ (?:Street|Road|Avenue|Lane|Crescent|Boulevard|Marg|Nagar"
-        r"|Colony|Parkway|Highway)\b",
+        r"(?<![\w'-])(?!(?:The|A|In|On|At|Off|Main)\b)[A-Z][a-z'-]+ (?:Street|Road|Avenue|Lane|Crescent|Boulevard|Marg"
+        r"|Nagar|Colony|Parkway|Highway)\b",
     ),
     cued(
         "ADDRESS",
@@ -134,7 +144,7 @@ STRICT: tuple[Rule, ...] = (
     rule(
         "ADDRESS",
         guard(signs="\0", also=r"\d{4}|\d{3} \d{3}"),
-        rf"(?<=\0)(?:,|,? -)?[ ](\d{{4,6}}(?:-\d{{4}})?|\d{{3}} \d{{3}})(?=[.;,)]?(?:\s*\n|\s*$)|[.;,)](?!\d))",
+        r"(?<=\0)(?:,|,? -)?[ ](\d{4,6}(?:-\d{4})?|\d{3} \d{3})(?=[.;,)]?(?:\s*\n|\s*$)|[.;,)](?!\d))",
         group=1,
     ),
 )

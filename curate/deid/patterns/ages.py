@@ -25,8 +25,10 @@ _OLD_TH = (
 _OVER = r"(?:9\d|1[0-4]\d)"  # ages over 89, in digits
 _AGES = r"(?<![\d.])(?:9\d|1[0-4]\d)(?!\d)"
 _OLD_WORDS = "ninety hundred noventa quatre neunzig"
-_NO_UNIT = r"(?!\w|[.,]\d|\s?(?:%|percent|degrees?|mm|cm|ml|mg|bpm|kg|lb|hu|ms|mgy|weeks?|days?|months?|minutes?|hours?)\b|\s?%)"
-_SEX = r"(?:[mf]|male|female|fem|gent|man|woman|boy|girl|lady|gentleman|yom|yof)"
+_NO_UNIT = (
+    r"(?!\w|[.,]\d|\s?(?:percent|degrees?|mm|cm|ml|mg|bpm|kg|lb|hu|ms|mgy|weeks?|days?|months?|minutes?|hours?)\b"
+    r"|\s?%)"
+)
 _AT_HEAD = r"(?:(?<=\n)|(?<!.)|(?<=[.:;,(/]\s)|(?<=[(/,:])|(?<=\0)|(?<=\0\s)|(?<=\0,\s))"
 
 SURE: tuple[Rule, ...] = (
@@ -110,7 +112,9 @@ SURE: tuple[Rule, ...] = (
         r"\b(?:super-?)?(?:non?agenarian|cent(?:en|in)arian|nonagenari[oa]|centenari[oa])s?\b",
         _I,
     ),
-    rule("AGE", guard("ninetieth ninety hundredth hundred one a"), rf"\b{_OLD_TH}(?=[\s-]+(?:birthday|b'?day|year))", _I),
+    rule(
+        "AGE", guard("ninetieth ninety hundredth hundred one a"), rf"\b{_OLD_TH}(?=[\s-]+(?:birthday|b'?day|year))", _I
+    ),
     rule(
         "AGE",
         guard("his her their patient", led="words"),

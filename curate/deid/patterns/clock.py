@@ -15,13 +15,16 @@ _END = (
     r"|years?|months?|mhz|msec|ms|sec|x\s?\d|%))"
 )
 _HOURS = "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
-_LATE = "thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen|twenty|twenty[ -]one|twenty[ -]two|twenty[ -]three"
+_LATE = "thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen|twenty(?:[ -](?:one|two|three))?"
+_LATE_WORDS = "thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty"
 _ONES = "one|two|three|four|five|six|seven|eight|nine"
 _MINUTES = (
     rf"(?:(?:oh|zero|o)[ -](?:{_ONES})|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen"
     rf"|(?:twenty|thirty|forty|fifty)(?:[ -](?:{_ONES}))?)"
 )
-_HALF = r"(?:[ap][ .]{0,2}m\b\.?|in the (?:morning|afternoon|evening)|at night|tonight|this (?:morning|afternoon|evening))"
+_HALF = (
+    r"(?:[ap][ .]{0,2}m\b\.?|in the (?:morning|afternoon|evening)|at night|tonight|this (?:morning|afternoon|evening))"
+)
 _DAY_OF_CALL = """called|phoned|telephoned|rang|rung|told|informed|notified|paged|attended|seen|arrived|relayed|conveyed
 discussed|bleeped|texted|aware|spoke|contacted""".replace("\n", "|")
 
@@ -52,7 +55,12 @@ STRICT: tuple[Rule, ...] = (
         group=1,
     ),
     # behind someone, a day or a place that went: "rn [NAME] 15.20"
-    rule("TIME", guard(signs="\0", also=r"\d\d[.:]?\d\d"), rf"(?<=\0)[,;:]?[ ](?:@ ?|at )?({_YEAR}{_BARE}){_END}", group=1),
+    rule(
+        "TIME",
+        guard(signs="\0", also=r"\d\d[.:]?\d\d"),
+        rf"(?<=\0)[,;:]?[ ](?:@ ?|at )?({_YEAR}{_BARE}){_END}",
+        group=1,
+    ),
     # the last of a clause: ", 08.13."
     rule(
         "TIME",
@@ -114,15 +122,15 @@ STRICT: tuple[Rule, ...] = (
     ),
     rule(
         "TIME",
-        guard(f"oh zero o {_HOURS} {_LATE}".replace("|", " ").replace("[ -]", " "), led="words"),
+        guard(f"oh zero o {_HOURS} {_LATE_WORDS}".replace("|", " "), led="words"),
         rf"\b(?:(?:oh|zero|o)[ -](?:{_ONES})|{_HOURS}|{_LATE})[ -](?:hundred|{_MINUTES})[ ](?:hours|hrs)\b",
         _I,
     ),
     cued(
         "TIME",
         "at|time|around|before|after|until|since",
-        rf"(?:(?:oh|zero)[ -](?:{_ONES})|{_HOURS}|{_LATE})[ -]{_MINUTES}(?![ -](?:mm|cm|milli|centi|percent|year|day|week"
-        rf"|degree|hundred|point|to|by))(?=[ ](?:on|today|and|about|the|with|for|by|period|comma|to|it)\b|[.,;]|$)",
+        rf"(?:(?:oh|zero)[ -](?:{_ONES})|{_HOURS}|{_LATE})[ -]{_MINUTES}"
+        r"(?=[ ](?:on|today|and|about|the|with|for|by|period|comma|to|it)\b|[.,;]|$)",
         also="",
     ),
 )

@@ -84,7 +84,9 @@ STRICT: tuple[Rule, ...] = (
         check=lambda hit: not hit[0].lower().startswith("bp") or "/" not in hit[1],
     ),
     # behind who was called: "called Lock bp 72-535", "d/w Roe 5-3321"
-    rule("PHONE", guard(signs="\0", also=r"\d"), rf"(?<=\0)[, ]{{1,2}}\(?(?:bp |b |p )?(\d{{1,2}}-\d{{3,5}}){_END}", 0, 1),
+    rule(
+        "PHONE", guard(signs="\0", also=r"\d"), rf"(?<=\0)[, ]{{1,2}}\(?(?:bp |b |p )?(\d{{1,2}}-\d{{3,5}}){_END}", 0, 1
+    ),
     rule("PHONE", guard("x", led="words", also=r"\d\d\d"), r"(?<![\w.])[xX]\s?-?\d{3,6}(?![\w.]|\s?(?:mm|cm|\d))"),
     rule("PHONE", guard("x", led="words", also=r"\d\d\d"), rf"(?<=\0 )[xX]\s?-?\d{{3,6}}{_END}"),
     rule("PHONE", guard(signs="* #", led="words"), r"(?<![\w.])[*#]\d{3,7}(?![\w.])"),

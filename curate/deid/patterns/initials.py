@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 
 from curate.deid.patterns.prefilter import Rule, cued, guard, rule
+from curate.deid.words.context_words import words
 from curate.deid.words.vocabulary import Kind, kind
 
-_DOTTED = frozenset(
-    "A.P. P.A. I.V. U.S. M.D. D.O. P.O. N.P.O. B.I.D. T.I.D. Q.D. P.R.N. A.M. P.M. C.T. M.R. M.R.I. R.N. U.K. I.D. E.G. I.E."
-    " A.C. P.C. O.R. E.R. E.D. I.C.U. C.S.F. B.P. H.R. T.B. D.V.T. P.E. U.T.I. S.O.B. L.A. R.A. L.V. R.V.".split()
+_DOTTED = words(
+    """
+    A.P. P.A. I.V. U.S. M.D. D.O. P.O. N.P.O. B.I.D. T.I.D. Q.D. P.R.N. A.M. P.M. C.T. M.R. M.R.I. R.N. U.K. I.D. E.G.
+    I.E. A.C. P.C. O.R. E.R. E.D. I.C.U. C.S.F. B.P. H.R. T.B. D.V.T. P.E. U.T.I. S.O.B. L.A. R.A. L.V. R.V.
+    """
 )
 _SHORTEST = 4  # letters from which letters in a row are a name that nothing announces
 

@@ -70,7 +70,8 @@ SURE: tuple[Rule, ...] = (
     cued(
         "ID",
         "no|number|nr",
-        rf"(?=(?:[ /-]?\w){{5,16}}(?!\w))[A-Z]{{0,3}}\d{{1,8}}(?:[ /-]\d{{1,8}}){{1,4}}{_BEHIND}|[A-Z]?\d{{5,}}{_BEHIND}",
+        rf"(?=(?:[ /-]?\w){{5,16}}(?!\w))[A-Z]{{0,3}}\d{{1,8}}(?:[ /-]\d{{1,8}}){{1,4}}{_BEHIND}"
+        rf"|[A-Z]?\d{{5,}}{_BEHIND}",
         joint=r"\.?[ ]?[:#=]?[ ]?",
         also=r"\d[ /-]\d|\d{4}",
     ),
@@ -115,13 +116,20 @@ STRICT: tuple[Rule, ...] = (
     ),
     # a letter or two and two groups: "E266 693"
     rule("ID", CODES, rf"\b(?![BTbt]\d)[A-Za-z]{{1,2}}\d{{3,4}} \d{{3,4}}{_END}{_NO_UNIT}"),
-    # plates: "XRL-2876", "KB12 XYZ"
-    rule("ID", CODES, r"\b[A-Z]{2}\d{2} [A-Z]{3}\b"),
+    # plates: "KB12 XYZ"
+    rule("ID", CODES, r"\b[A-Z]{2}\d{2} [A-Z]{3}\b(?![ ][A-Z])"),
+    cued(
+        "ID",
+        "plate|plates|rego|reg|registration|vehicle",
+        r"[a-z]{2}\d{2} ?[a-z]{3}\b",
+        joint=r"(?: no| number)?[ :]{1,2}",
+    ),
     # a number of its own behind someone, or in brackets behind an age
     rule(
         "ID",
         guard(signs="\0", also=r"\d"),
-        rf"(?<=\0)(?:[,;:]|,? \(| \()?[ ]?(\d{{2}}-\d{{2}}-\d{{2}}|\d{{3}} \d{{4}}|\d{{6}}-\d|\d{{5,}}){_END}{_NO_UNIT}",
+        r"(?<=\0)(?:[,;:]|,? \(| \()?[ ]?(\d{2}-\d{2}-\d{2}|\d{3} \d{4}|\d{6}-\d|\d{5,})"
+        rf"{_END}{_NO_UNIT}",
         group=1,
     ),
     rule(

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from curate.deid.text.dates import MONTH_WORDS
 from curate.deid.patterns.prefilter import Rule, Span, find_all, guard, rule
+from curate.deid.text.dates import MONTH_WORDS
 from curate.deid.text.text_index import Glance
 
 _WEEKDAYS = ["mon", "tues", "wednes", "thurs", "fri", "satur", "sun"]
@@ -67,6 +67,12 @@ RULES: tuple[Rule, ...] = (
         re.I,
     ),
     rule("DATE", guard(MONTH_WORDS, led="words", also=r"\d"), rf"\b{_ANY}[ -]{_DAY}(?:st|nd|rd|th)\b", re.I),
+    rule(
+        "DATE",
+        guard(MONTH_WORDS, led="words", also=r"\d"),
+        rf"\b(?!mar|may){_ANY}\.? {_DAY}(?![\w/-]|[.,]\d|\s?(?:point|x\b)){_UNIT}",
+        re.I,
+    ),
     rule(
         "DATE",
         guard("q quarter half", also=r"\d"),
@@ -128,7 +134,7 @@ valentine valentines
         "DATE",
         guard(shapes="0/0", led="digits"),
         r"(?<![\w/.,(-])(?<!grade )(?<!score )(?<!strength )(?<!image )(?<!series )(?<!im )(?<!se )(?:1[3-9]"
-        r"|2[1-9]|3[01])"
+        r"|20(?!/1)|2[1-9]|3[01])"
         r"/(?:0?[1-9]|1[0-2])(?![\w/%]|[.,]\d|\s(?:nodes?|lymph|cores?|images?|strength|power|score|points?|mm"
         r"|cm|ribs?))",
         re.I,
@@ -153,8 +159,8 @@ valentine valentines
     rule(
         "DATE",
         guard(shapes="0/0", led="digits"),
-        r"(?:(?<=\0 )|(?<=\0, )|(?<=\0 on )|(?<=\0 from )|(?<=\0 dated )|(?<=\0 of )|(?<=\0 and ))"
-        rf"(?:0?[1-9]|1[0-2])/{_DAY}"
+        r"(?:(?<=\0 )|(?<=\0, )|(?<=\0; )|(?<=\0: )|(?<=\0 \()|(?<=\0 on )|(?<=\0 from )|(?<=\0 dated )|(?<=\0 of )"
+        rf"|(?<=\0 and )|(?<=\0 for ))(?:(?:0?[1-9]|1[0-2])/{_DAY}|{_DAY}/(?:0?[1-9]|1[0-2]))"
         r"(?![\w/%]|[.,]\d|\s(?:strength|power|nodes?|score|points?|pain))",
         re.I,
     ),

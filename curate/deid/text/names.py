@@ -10,8 +10,10 @@ import re
 from collections.abc import Iterator
 
 from curate.deid.header.phi import technical_words
+from curate.deid.patterns.facilities import find_facilities
 from curate.deid.patterns.prefilter import Span, guard, rule
 from curate.deid.text.text_index import Glance
+from curate.deid.words import context_words as roles
 from curate.deid.words.vocabulary import Kind, kind
 
 _I = re.IGNORECASE
@@ -21,64 +23,8 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_FACILITY = rule(
-    "FACILITY",
-    guard(
-        """hospital hospitals medical clinic infirmary institute health healthcare imaging cancer hospice nursing
-surgery
-university sanatorium polyclinic
-    radiology med trauma diagnostics laboratory laboratories pharmacy""",
-        led="before",
-        reach=7,
-    ),
-    r"\b((?:(?:[A-Z][\w.'&-]*|of|the|and|for|de|la|&)[ ]){1,6}?)((?i:hospitals?|medical cent(?:er|re)|clinic"
-    r"|infirmary|institute|"
-    r"health (?:system|cent(?:er|re)|care|network)|healthcare|imaging cent(?:er|re)|cancer cent(?:er|re)|hospice|"
-    r"nursing home|surgery cent(?:er|re)|university|sanatorium|polyclinic|imaging associates|radiology associates"
-    r"|med ctr|trauma cent(?:er|re)|diagnostics|laborator(?:y|ies)|pharmacy|medical group))\b"
-    r"(?:[ ]of[ ](?:[A-Z][\w.'-]*[ ]?){1,3})?",
-)
-_FIRM = rule(
-    "FACILITY",
-    guard(
-        "son sons daughter daughters bros brothers co company partners ltd llc llp gmbh pllc plc inc",
-        led="before",
-        reach=9,
-    ),
-    r"(?<![\w'])((?:[A-Z][\w'.-]*(?:,[ ]|[ ]&[ ]|[ ]and[ ]|[ ])){0,3})[A-Z][\w'-]*,?[ ](?:(?:&|and)[ ]"
-    r"(?:Sons?|Daughters?|Bros|Brothers|Co|Company|Partners)|Ltd|LLC|LLP|GmbH|PLLC|PLC|Inc)\b\.?",
-)
-_COMMON = _words("""
-the this that these those an a outside in at from to by of and or for with on same other another no prior
-previous our local referring emergency outpatient inpatient home day any acute during per via followup follow-up
-clinical general patient hospital clinic his her their seen transferred admitted discharged discharge
-hospitalized is was st physical exam examination history vitals labs blood tests results findings data
-""")
-
-
-def _is_of_report(word: str) -> bool:
-    what = kind(word)
-    return bool(what & Kind.KNOWN) and not what & Kind.NAME
-
-
-def _facilities(text: str, glance: Glance) -> Iterator[Span]:
-    for hit in _FIRM.find(glance):
-        yield hit.start(), hit.end(), "FACILITY"
-    for hit in _FACILITY.find(glance):
-        words = [w.strip(".,'").lower() for w in hit[1].split()]
-        skip = 0  # leading words of the sentence are not of the name
-        if hit[0].isupper():  # a sentence in capitals: the name begins behind its last word that is none's
-            behind = [n for n, w in enumerate(words, 1) if w in _COMMON - {"st", "of", "the"} or _is_of_report(w)]
-            skip = behind[-1] if behind else 0
-        while skip < len(words) and words[skip] in _COMMON - {"st"}:
-            skip += 1
-        if any(w not in _COMMON for w in words[skip:]):
-            lead = re.match(rf"(?:\S+[ ]){{{skip}}}", hit[0])
-            yield hit.start() + (lead.end() if lead else 0), hit.end(), "FACILITY"
-
-
 # -- names, by their cues
-_WORD = re.compile(r"[^\W\d_](?:[^\W\d_]|['-](?=[^\W\d_]))*\.?")
+_WORD = re.compile(r"[^\W\d_](?:[^\W\d_]|['-](?=[^\W\d_]))*(?!\d)\.?")
 _JOIN = re.compile(r"[ \t]{0,2},?[ \t]{1,2}(?:\n(?=[A-Z]))?|\n(?=[A-Z])|(?<=\.)(?=[A-Z])")
 _TITLE = rule(
     "NAME",
@@ -217,7 +163,8 @@ def _names(text: str, glance: Glance) -> Iterator[Span]:
         if not all(w.lower() in technical_words() for w in hit[1].split()):
             yield hit.start(1), hit.end(1), "NAME"
     for hit in _COPIED.find(glance):
-        yield from _list_of(text, hit.end())
+        if ":" in hit[0] or not hit[0].isupper():  # "CC" may be a canal's
+            yield from _list_of(text, hit.end())
     for hit in _DEGREE.find(glance):
         if not all(w.strip(".,").lower() in _STOP for w in hit[1].split()):
             yield hit.start(1), hit.start(1) + len(hit[1].rstrip(" ,")), "NAME"
@@ -242,10 +189,14 @@ def _take(text: str, at: int, most: int, *, lower: bool, sure: bool) -> Iterator
     end, start, taken = at, at, 0
     while taken < most:
         word = _WORD.match(text, end if taken == 0 else _joined(text, end))
-        titled = sure and not lower and taken == 0 and word is not None and word[0].istitle()
-        if word is None or (word[0].rstrip(".").lower() in _STOP and not (titled and len(word[0]) > 4)):
+        stops = word is not None and word[0].rstrip(".").lower() in _STOP
+        if word is None or (
+            stops and not _is_surname(text, word, first=taken == 0 and sure and not lower, after=taken)
+        ):
             break
         plain, capital = word[0].rstrip("."), word[0][0].isupper()
+        if taken and "\n" in text[end : word.start()] and _is_of_report(plain.lower()):
+            break
         if not capital and not (lower and taken < 2):
             break
         technical = plain.lower() in technical_words()
@@ -257,6 +208,23 @@ def _take(text: str, at: int, most: int, *, lower: bool, sure: bool) -> Iterator
         yield start, end, "NAME"
 
 
+def _is_surname(text: str, word: re.Match[str], *, first: bool, after: int) -> bool:
+    """A word that ends names, and is one: behind a role ("Attending: Staff"), or last of all ("by Ann Date.")."""
+    if not word[0].rstrip(".").istitle() or len(word[0].rstrip(".")) < _SHORTEST_SURNAME:
+        return False
+    last = after > 0 and kind(word[0].rstrip(".").lower()) & Kind.NAME
+    return (first and len(word[0]) > _SHORTEST_SURNAME) or (bool(last) and _ENDS.match(text, word.end()) is not None)
+
+
+_SHORTEST_SURNAME = 4
+_ENDS = re.compile(r"[.;]?[ ]?(?:\n|$)|\.[ ]")
+
+
+def _is_of_report(word: str) -> bool:
+    what = kind(word)
+    return word in roles.PROTECTED or bool(what & Kind.FUNCTION) or bool(what & Kind.KNOWN and not what & Kind.NAME)
+
+
 def _joined(text: str, at: int) -> int:
     join = _JOIN.match(text, at)
     return join.end() if join else len(text)
@@ -265,5 +233,5 @@ def _joined(text: str, at: int) -> int:
 def find_names(text: str, glance: Glance | None = None) -> Iterator[Span]:
     """Every facility and every person that a cue points at, overlapping ones too."""
     glance = Glance(text) if glance is None else glance
-    yield from _facilities(text, glance)
+    yield from find_facilities(text, glance)
     yield from _names(text, glance)

@@ -1,7 +1,7 @@
 """Rules for what identifies in any report, whoever it is of: numbers, contacts, addresses, times, ages, initials.
 
-A rule is a label, a guard (`curate.deid.patterns.prefilter`) and a pattern, side by side, and maybe a check; they lie in
-`curate.deid.patterns`, a file for each kind. A rule may take too much, never too little where its cue is clear; what
+A rule is a label, a guard (`curate.deid.patterns.prefilter`) and a pattern, side by side, and maybe a check; they lie
+in `curate.deid.patterns`, a file for each kind. A rule may take too much, never too little where its cue is clear; what
 keeps clinical text whole is that a cue or a telling shape is always asked for. Works on folded text
 (`curate.deid.text.fold`).
 """

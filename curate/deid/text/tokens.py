@@ -10,8 +10,8 @@ from functools import lru_cache
 from itertools import accumulate
 from string import ascii_lowercase, ascii_uppercase
 
-from curate.deid.text.fold import BARRIER
 from curate.deid.patterns.prefilter import Span
+from curate.deid.text.fold import BARRIER
 from curate.deid.words import context_words as roles
 from curate.deid.words.vocabulary import Kind, kind
 
@@ -38,6 +38,7 @@ class Word:
     settled: bool = False  # stays, whatever stands around it
     person: bool = False  # masked, and a name: pulls its neighbours along
     accented: bool = False  # the source writes it with letters beyond ASCII
+    label: str = ""  # of a word that is masked already: what as
 
 
 def is_shouted(text: str) -> bool:
@@ -64,7 +65,7 @@ def words_of(text: str, archive: frozenset[str], taken: Sequence[Span]) -> list[
         if first and found and gap in (".", ". ") and found[-1].text != BARRIER:
             first = _begins_behind(found[-1])
         if begun < end:
-            add(Word(start, end, BARRIER, BARRIER, 0, first, label == "NAME", True, label == "NAME"))
+            add(Word(start, end, BARRIER, BARRIER, 0, first, label == "NAME", True, label == "NAME", False, label))
             continue
         lower, what, settled, shape = look
         if shape == _ALPHA:
@@ -126,7 +127,7 @@ def _look(piece: str) -> tuple[str, int, bool, int]:
         what |= Kind.KNOWN
     if len(piece) == 1:
         return lower, what, (piece.isascii() and not piece.isupper()) or _is_letter_kept(piece), _ALPHA
-    plain = what & Kind.KNOWN and not what & (Kind.FREQUENT if piece.islower() else Kind.NAME) and not piece.istitle()
+    plain = what & Kind.KNOWN and not what & (Kind.NAME | Kind.TOWN) and not piece.istitle()
     return lower, what, bool(plain) or lower in roles.TITLES, _ALPHA
 
 

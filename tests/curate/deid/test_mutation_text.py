@@ -13,9 +13,9 @@ from importlib import import_module
 
 import pytest
 
+from curate.deid.patterns.prefilter import Rule
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.text import scrub as scrubber
-from curate.deid.patterns.prefilter import Rule
 from curate.deid.text.scrub import LABELS, TextRules, scrub
 from curate.deid.verify.leaks import findings
 
