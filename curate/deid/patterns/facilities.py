@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from curate.deid.patterns.prefilter import Span, guard, rule
 from curate.deid.text.text_index import Glance
 from curate.deid.words.context_words import COMMON, DEPARTMENTS, OF_PLACES, PLACES, words
-from curate.deid.words.vocabulary import Kind, kind
+from curate.deid.words.vocabulary import Kind, is_listed, kind
 
 _HEAD = rule(
     "FACILITY",
@@ -114,13 +114,14 @@ def _begin(text: str, at: int, head: str, *, level: bool) -> int | None:
 def _is_name(word: str, lower: str, *, level: bool, ward: bool, weak: bool) -> bool:
     plain = lower.removesuffix("'s")
     what = kind(plain)
-    if lower in COMMON or what & Kind.FUNCTION or not word[0].isalpha():
+    if lower in COMMON or what & Kind.FUNCTION or any(map(str.isdigit, word)):
         return False
     if lower.endswith(DEPARTMENTS):
         return False
     if not level and not (ward and word.islower()):
         named = what & (Kind.NAME | Kind.TOWN) and not (weak and what & Kind.BY_HAND)
-        return word[0].isupper() and bool(named or not what & (Kind.KNOWN if weak else Kind.CLINICAL))
+        known = what & (Kind.KNOWN if weak else Kind.CLINICAL) and (weak or is_listed(plain))
+        return word[0].isupper() and bool(named or not known)
     if lower.endswith("'s") and what & Kind.NAME:
         return True
     if (what & Kind.TOWN or plain in PLACES) and not what & Kind.BY_HAND:

@@ -40,7 +40,7 @@ STRICT: tuple[Rule, ...] = (
     ),
     cued(
         "NAME",
-        "initial|initials|typed by|transcribed by|tech|rad|signed|initialled|initialed",
+        "initials|typed by|transcribed by|tech|rad|signed|initialled|initialed",
         r"(?-i:[A-Z]{2,4})(?![\w-])",
         joint=r"\s?:?\s",
         also="",

@@ -137,7 +137,7 @@ _BARE = rf"(?:{_MONTH}[/-]{_DAY}|{_DAY}[/-]{_MONTH})".replace("?P<m>", "?:").rep
 _LED_BY = """on|dated|date|from|since|of|until|through|exam|study|film|radiograph|radiographs|ct|mr|mri|comp|comp.|cf
 |cf.|vs|vs.|prior|previous|dob|admitted|seen|performed|obtained|done|taken|near|bx|biopsy|biopsied|f/u|fu|appt|appointment|booked
 |booked for|set for|due|scheduled|scheduled for|planned for|arranged for|clinic|next|last|removed|inserted|placed|sited
-|injected|adm|dc|d/c|discharged|lmp|op|surgery|sx|rpt|repeat|review|recd|received|reported|scanned|came|old|us|xr|cxr
+|injected|adm|dc|d/c|discharged|lmp|op|surgery|sx|rpt|repeat|review|recd|received|scanned|came|old|us|xr|cxr
 |signed|sent|called|notified|told|informed|paged|at|before|after|prev|outside|moved to|back on|mr|pet|dexa|compared
 |compared to|compared with|compare|compares|comparing|comparison|comparisons|comparable|comparison is made to
 |comparison is made with"""
