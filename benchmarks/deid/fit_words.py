@@ -28,6 +28,8 @@ from curate.deid.text.fold import fold_value
 from curate.deid.words import looks, vocabulary
 from curate.deid.words.vocabulary import Kind, kind, word_sections
 
+BATCH = 2048
+LEFT_OUT = 0.15  # of the features of a row
 HERE = Path(__file__).parent / "words"
 DATA = Path(vocabulary.__file__).parent / "data" / "words.npz"
 _CHOICE = re.compile(r"\[([^\[\]]*\|[^\[\]]*)\]")
@@ -406,47 +408,55 @@ def examples(maker: Maker, count: int) -> Iterator[tuple[np.ndarray, np.ndarray,
         yield state.table().astype(np.uint8), np.array(goal, np.float32), np.array(strange)
 
 
-def fit_words(
-    x: torch.Tensor, y: torch.Tensor, strange: torch.Tensor, hidden: int, epochs: int
-) -> dict[str, np.ndarray]:
-    """A network of one hidden layer; what is unknown weighs more where it is a name."""
+class Net(torch.nn.Module):
+    """One hidden layer over the features that are there, given by their numbers (n, most) and filled up with WIDTH."""
+
+    def __init__(self, hidden: int) -> None:
+        super().__init__()
+        self.one = torch.nn.EmbeddingBag(features.WIDTH + 1, hidden, mode="sum", padding_idx=features.WIDTH)
+        torch.nn.init.uniform_(self.one.weight, -(features.WIDTH**-0.5), features.WIDTH**-0.5)
+        self.bias = torch.nn.Parameter(torch.zeros(hidden))
+        self.two = torch.nn.Linear(hidden, 1)
+        self.drop = torch.nn.Dropout(0.3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        # features are left out by chance, so that no one of them is all that speaks for a sentence known by heart
+        kept = (torch.rand(x.shape) > LEFT_OUT).float() / (1 - LEFT_OUT)
+        return self.two(self.drop(torch.relu(self.one(x.long(), per_sample_weights=kept) + self.bias)))[:, 0]
+
+
+def fit_words(x: torch.Tensor, y: torch.Tensor, hidden: int, epochs: int) -> dict[str, np.ndarray]:
+    """The numbers of the network, fitted to rows of features (see `Net`), names (1) and others (0)."""
     torch.manual_seed(0)
-    # features are left out by chance, so that no one of them is all that speaks for a sentence known by heart
-    net = torch.nn.Sequential(
-        torch.nn.Dropout(0.15),
-        torch.nn.Linear(features.WIDTH, hidden),
-        torch.nn.ReLU(),
-        torch.nn.Dropout(0.3),
-        torch.nn.Linear(hidden, 1),
-    )
+    net = Net(hidden)
     optimizer = torch.optim.AdamW(net.parameters(), lr=6e-3, weight_decay=1e-3)
-    steps = epochs * (len(x) // 2048)
+    steps = epochs * (len(x) // BATCH)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     for epoch in range(epochs):
         order, total = torch.randperm(len(x)), 0.0
-        for n in range(len(x) // 2048):
-            rows = order[n * 2048 : (n + 1) * 2048]
-            odds = net(x[rows].float())[:, 0]
-            loss = torch.nn.functional.binary_cross_entropy_with_logits(odds, y[rows])
+        for n in range(len(x) // BATCH):
+            rows = order[n * BATCH : (n + 1) * BATCH]
+            loss = torch.nn.functional.binary_cross_entropy_with_logits(net(x[rows]), y[rows])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             schedule.step()
             total += loss.item()
-        print(f"words: epoch {epoch} loss {total / (len(x) // 2048):.4f}", flush=True)
-    _, one, _, _, two = net
+        print(f"words: epoch {epoch} loss {total / (len(x) // BATCH):.4f}", flush=True)
     return {
-        "hidden": one.weight.detach().T.numpy().astype(np.float16),
-        "hidden_bias": one.bias.detach().numpy(),
-        "out": two.weight.detach()[0].numpy(),
-        "out_bias": two.bias.detach().numpy(),
+        "hidden": net.one.weight.detach()[: features.WIDTH].numpy().astype(np.float16),
+        "hidden_bias": net.bias.detach().numpy(),
+        "out": net.two.weight.detach()[0].numpy(),
+        "out_bias": net.two.bias.detach().numpy(),
     }
 
 
 def report(x: torch.Tensor, y: np.ndarray, strange: np.ndarray, fitted: dict[str, np.ndarray]) -> None:
     from curate.deid.text import decide
 
-    p = decide.probability(x.float().numpy(), fitted)
+    table = np.zeros((len(x), features.WIDTH + 1), np.float32)
+    np.put_along_axis(table, x.numpy().astype(np.int64), 1, axis=1)
+    p = decide.probability(table[:, : features.WIDTH], fitted)
     for label, some in (("known", ~strange), ("unknown", strange)):
         names, others = p[some & (y > 0)], p[some & (y == 0)]
         for threshold in (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5):
@@ -457,8 +467,11 @@ def report(x: torch.Tensor, y: np.ndarray, strange: np.ndarray, fitted: dict[str
 
 def collect(maker: Maker, count: int) -> tuple[torch.Tensor, np.ndarray, np.ndarray]:
     rows = list(examples(maker, count))
-    x = torch.from_numpy(np.concatenate([row[0].astype(np.uint8) for row in rows]))
-    return x, np.concatenate([row[1] for row in rows]), np.concatenate([row[2] for row in rows])
+    active = [np.flatnonzero(one) for row in rows for one in row[0]]
+    x = np.full((len(active), max(map(len, active))), features.WIDTH, np.int16)
+    for filled, numbers in zip(x, active, strict=True):
+        filled[: len(numbers)] = numbers
+    return torch.from_numpy(x), np.concatenate([row[1] for row in rows]), np.concatenate([row[2] for row in rows])
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -478,9 +491,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         letters = fit_letters(maker, names)
         np.savez(DATA, letters=letters.astype(np.float16))
         looks.weights.cache_clear()
-    x, y, strange = collect(maker, given.texts)
+    x, y, _ = collect(maker, given.texts)
     print(f"{len(x)} words to decide, {int(y.sum())} names")
-    fitted = fit_words(x, torch.from_numpy(y), torch.from_numpy(strange), given.hidden, given.epochs)
+    fitted = fit_words(x, torch.from_numpy(y), given.hidden, given.epochs)
     report(*collect(Maker(names, 7), 3000), fitted)
     fitted["features"] = np.array(features.version(), np.int32)
     np.savez_compressed(DATA, letters=letters.astype(np.float16), **fitted)

@@ -1,4 +1,4 @@
-"""Forms of identifiers that have no one shape: times, ages, streets, wards, facilities, spelled names; and what is alike.
+"""Forms of identifiers of no one shape: times, ages, streets, wards, facilities, spelled names; and what is alike.
 
 The sentences are of this test alone; none is of a benchmark. What is in braces goes, the rest stays.
 """
