@@ -101,6 +101,12 @@ SURE: tuple[Rule, ...] = (
     cued("AGE", "turn|turns|turned|turning", rf"(?:{_OVER}|{_OLD}){_NO_UNIT}", joint=r"\s+(?:age\s)?", also=""),
     cued(
         "AGE",
+        "patient is|he is|she is|who is|is now|lady is|man is|woman is|patient was|now|nearly|almost",
+        rf"{_OLD}\b(?=[ ](?:and|but|who|with|from|today|comma|period|this|next)\b|[.,;]|$)",
+        also="",
+    ),
+    cued(
+        "AGE",
         "age|aged|ages|edad",
         rf"{_OLD}\b(?!\s?(?:%|mm|cm))",
         joint=r"[\s:]{1,2}(?:(?:of|about|over|above|approx|around|nearly|almost|de)\.?\s)?\s?",

@@ -61,6 +61,17 @@ STRICT: tuple[Rule, ...] = (
         rf"(?<=\0)[,;:]?[ ](?:@ ?|at )?({_YEAR}{_BARE}){_END}",
         group=1,
     ),
+    # behind who was told, at the end: "d/w Roe 2226"
+    rule(
+        "TIME",
+        guard(
+            "d told informed paged called notified rang rung seen tel bleeped spoke", led="words", also=r"\d\d[.:]?\d\d"
+        ),
+        r"(?:d/w|(?:told|informed|paged|called|notified|rang|rung|seen by|tel'd|bleeped|spoke to|spoke with))[ ]"
+        rf"(?:[^\W\d_][\w'-]*[ ]){{1,2}}({_YEAR}{_BARE})(?=[.;,)]?(?:\s*\n|\s*$)|[.;)](?!\d))",
+        _I,
+        group=1,
+    ),
     # the last of a clause: ", 08.13."
     rule(
         "TIME",

@@ -36,8 +36,8 @@ class Thresholds:
 
     known: float = 0.1
     unknown: float = 0.1
-    report: float = 0.3  # a word that reports are made of, and a name
-    unnamed: float = 0.6  # one that no list of names and towns has
+    report: float = 0.5  # a word that reports are made of, and a name
+    unnamed: float = 0.85  # one that no list of names and towns has
     given_away: float = 0.02  # one that a cue gives away elsewhere in the text
 
     @classmethod
@@ -100,10 +100,15 @@ def _is_asked(words: list[Word], i: int, text: str, *, level: bool) -> bool:
         return _is_seen_by(words, i, text)
     if len(word.text) == 1:
         return _is_initial(words, i, text)
-    if not level and word.kind & Kind.KNOWN and word.text.islower():
+    if not level and word.kind & Kind.KNOWN and (word.text.islower() or _is_short(word)):
         return False  # names have capitals where others have none
     noun = word.kind & Kind.NOUN and i > 0 and is_eponym(words, i - 1, text)
     return not noun and not is_eponym(words, i, text)
+
+
+def _is_short(word: Word) -> bool:
+    """ "FLAIR", "MR BRAIN": in a text with small letters a word of reports that has none is no one."""
+    return word.text.isupper() and bool(word.kind & Kind.CLINICAL and word.kind & Kind.BY_HAND)
 
 
 def _is_initial(words: list[Word], i: int, text: str) -> bool:
@@ -202,9 +207,9 @@ def _threshold(word: Word, state: State, thresholds: Thresholds) -> float:
     if word.accented and not known:
         return 0.0  # English has no such letters
     least = thresholds.known if known else thresholds.unknown
-    if known and (not named or word.kind & Kind.FUNCTION):
+    if known and not named and not word.kind & Kind.EPONYM:
         least = thresholds.unnamed
-    elif word.kind & Kind.BY_HAND and word.kind & Kind.CLINICAL:
+    elif word.kind & (Kind.EPONYM | Kind.FUNCTION) or (word.kind & Kind.BY_HAND and word.kind & Kind.CLINICAL):
         least = thresholds.report
     return min(least, thresholds.given_away) if word.lower in state.known else least
 

@@ -28,8 +28,13 @@ _WORD = re.compile(r"[^\W\d_](?:[^\W\d_]|['-](?=[^\W\d_]))*(?!\d)\.?")
 _JOIN = re.compile(r"[ \t]{0,2},?[ \t]{1,2}(?:\n(?=[A-Z]))?|\n(?=[A-Z])|(?<=\.)(?=[A-Z])")
 _TITLE = rule(
     "NAME",
-    guard("dr drs doctor doctors professor prof mr mrs ms miss mx sr sra dra nurse sister rev", led="words"),
-    r"\b(Drs?|DRS?|dr|Doctor|doctor|Doctors|Professor|Prof|Mr|MR|Mrs|MRS|Ms|MS|Miss|Mx|Sra?|Dra|Nurse|Sister|Rev)"
+    guard(
+        """dr drs doctor doctors professor prof mr mrs ms miss mx sr sra dra nurse sister rev smt shri sri kumari madam
+mister missus""",
+        led="words",
+    ),
+    r"\b(Drs?|DRS?|dr|Doctor|doctor|Doctors|Professor|Prof|Mr|MR|Mrs|MRS|Ms|MS|Miss|Mx|Sra?|Dra|Nurse|Sister|Rev"
+    r"|Smt|SMT|smt|Shri|SHRI|shri|Sri|Kumari|KUMARI|Madam|MADAM|madam|Mister|MISTER|mister|Missus|missus|mrs|prof)"
     r"(\.[ \t]?|[ \t])\s{0,2}(?=[^\W\d_])",
 )
 _TO_SOMEONE = re.compile(
@@ -120,8 +125,12 @@ _SHOUTED = rule(
     guard("pt patient", led="words"),
     r"\b(?:Pt|Patient)\.?[ ]+([A-Z]{2,}(?:[ ]+[A-Z]{2,}){1,2})(?=[ ,]+(?:[a-z]|\d))",
 )  # "Pt ROE ANN is"
-_COPIED = rule("NAME", guard("cc copies copy", led="words"), r"\b(?i:cc|copies[ ]to|copy[ ]to)\b[ ]?:?[ ]+(?=[A-Z])")
-_NEXT = re.compile(r"[ ]?[;,][ ]?(?=[A-Z])")
+_COPIED = rule(
+    "NAME",
+    guard("cc copies copy", led="words"),
+    r"\b(?i:cc|copies[ ]to|copy[ ]to)\b[ ]?:?[ ]+(?=[A-Z])|\bcc:[ ]*(?=[a-z])",
+)
+_NEXT = re.compile(r"[ ]?[;,][ ]?(?=[A-Za-z])")
 _DEGREE = rule(
     "NAME",
     guard("m md d do mbbs mbchb ph phd r rn pa crnp arnp np frcr facr frcpc rdms rt dds dpm", led="before", reach=5),
@@ -147,7 +156,9 @@ def _names(text: str, glance: Glance) -> Iterator[Span]:
         spelled_out = spelled_out or (
             hit[1] == "DR" and _TO_SOMEONE.search(text[max(0, hit.start() - 8) : hit.start()]) is not None
         )
-        yield from _take(text, hit.end(), 3, lower=hit[1].lower() in ("dr", "doctor"), sure=spelled_out)
+        yield from _take(
+            text, hit.end(), 3, lower=hit[1].islower() or hit[1] in ("Dr", "DR", "Doctor"), sure=spelled_out
+        )
     for hit in _SIGNED.find(glance):
         yield from _take(text, hit.end(), 5, lower=True, sure=True)
     for hit in _FIELD.find(glance):
@@ -164,19 +175,19 @@ def _names(text: str, glance: Glance) -> Iterator[Span]:
             yield hit.start(1), hit.end(1), "NAME"
     for hit in _COPIED.find(glance):
         if ":" in hit[0] or not hit[0].isupper():  # "CC" may be a canal's
-            yield from _list_of(text, hit.end())
+            yield from _list_of(text, hit.end(), lower=hit[0].islower())
     for hit in _DEGREE.find(glance):
         if not all(w.strip(".,").lower() in _STOP for w in hit[1].split()):
             yield hit.start(1), hit.start(1) + len(hit[1].rstrip(" ,")), "NAME"
 
 
-def _list_of(text: str, at: int) -> Iterator[Span]:
+def _list_of(text: str, at: int, *, lower: bool) -> Iterator[Span]:
     """Names with commas or semicolons between them."""
     while True:
-        found = list(_take(text, at, 4, lower=False, sure=True))
+        found = list(_take(text, at, 2 if lower else 4, lower=lower, sure=True))
         yield from found
         further = _NEXT.match(text, found[-1][1]) if found else None
-        if further is None:
+        if further is None or (text[further.end()].islower() and not lower):
             return
         at = further.end()
 

@@ -18,7 +18,9 @@ from curate.deid.words.vocabulary import Kind, kind
 _TOKEN = re.compile(rf"({BARRIER}|[^\W_]+(?:['.](?=[^\W_])[^\W_]+)*)")
 _PLAIN_TOKEN = re.compile(rf"({BARRIER}|[A-Za-z0-9]+(?:['.][A-Za-z0-9]+)*)")  # the same for ASCII
 _BREAK = re.compile(r"[.!?:;\n()\[\]{}\"*=<>|\t]|(?:^|\s)[-+](?:\s|$)")
-_ROMAN = re.compile(r"(?:I{2,3}|I[VX]|VI{1,3}|X{1,2}I{1,3}|XI?V|XVI{1,3}|XI?X|XX)[A-Da-d]?")  # segment IVa
+_ROMAN = re.compile(
+    r"(?:I{2,3}|I[VX]|VI{1,3}|X{1,2}I{1,3}|XI?V|XVI{1,3}|XI?X|XX|ii|iii|iv|vi|vii|viii|ix)[A-Da-d]?"
+)  # segment IVa
 _BEYOND: Span = (sys.maxsize, sys.maxsize, "")
 _ALPHA, _DIGITS, _DOTS = range(3)  # shapes of a token
 _SMALL, _LARGE = ascii_lowercase.encode(), ascii_uppercase.encode()
@@ -162,7 +164,7 @@ _KNOWN_CODE = re.compile(
     | (?:f|ga|tc|in|i|tl|xe|lu|y|co|cr|fe|n|o|rb|cu|zr|ra|sm|sr|c|th|mo|cs|ir)\d{1,3}m?
     | \d{1,3}m?(?:f|ga|tc|in|i|tl|xe|lu|y|co|rb|cu|zr|fdg)
     | (?:m|d|v|a|s|e|r|b|n|w|p|u|rc|lc)\d[ab]?           # segments, branches, stages
-    | (?:lr|tr|pi|br|bi|rads|birads|tirads|lirads|pirads|wbs|to|ti|csl|grade|stage|type|phase|level|view|im|se
+    | (?:lr|tr|pi|br|bi|rads|birads|tirads|lirads|pirads|wbs|to|ti|csl|gr|lf|grade|stage|type|phase|level|view|im|se
         |ser|img)\d{1,3}[abc]?
     | \d[abc]?[abcx]? | (?:i|ii|iii|iv)\d?[abc] | m[1-4] | hb\d | b12 | vit\d | w\d | ac\d | ph\d | ao\d | mp\d
     | (?:covid|sars|cov)\d{0,2} | nf[12] | men[12][ab]? | hcv\d | sle\d | d[0-9]{1,2}w? | hiv\d? | hpv\d{1,2}
