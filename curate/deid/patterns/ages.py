@@ -29,7 +29,7 @@ _NO_UNIT = (
     r"(?!\w|[.,]\d|\s?(?:percent|degrees?|mm|cm|ml|mg|bpm|kg|lb|hu|ms|mgy|weeks?|days?|months?|minutes?|hours?)\b"
     r"|\s?%)"
 )
-_AT_HEAD = r"(?:(?<=\n)|(?<!.)|(?<=[.:;,(/]\s)|(?<=[(/,:])|(?<=\0)|(?<=\0\s)|(?<=\0,\s))"
+_AT_HEAD = r"(?:(?<=\n)|(?<!.)|(?<=[.:;,(/]\s)|(?<=[(/,:])|(?<=\0,\s))"
 
 SURE: tuple[Rule, ...] = (
     rule(
@@ -71,7 +71,7 @@ SURE: tuple[Rule, ...] = (
     rule(
         "AGE",
         guard(signs="\0", also=_AGES),
-        rf"(?<=\0)\)?,?[ ]\(?({_OVER})(?=[,;)/]|\.(?!\d)|[ ]?(?:years?|yrs?|y)\b|[ ]?[mf]\b|\n|$)",
+        rf"(?<=\0)\)?,?[ ]\(?({_OVER})(?=[,;)/]|\.(?!\d)|[ ]?(?:years?|yrs?|y)\b|[mf]\b|\n|$)",
         _I,
         group=1,
     ),

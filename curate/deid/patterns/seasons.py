@@ -39,6 +39,9 @@ _ORDINAL = (
     r"|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|eleventh|twelfth|thirteenth|fourteenth|fifteenth|sixteenth"
     r"|seventeenth|eighteenth|nineteenth)"
 )
+_NO_RATIO = "".join(
+    f"(?<!{cue} )" for cue in ("grade", "score", "strength", "nodes", "power", "pain", "image", "series", "im", "se")
+)  # behind these two numbers are no day
 RULES: tuple[Rule, ...] = (
     rule("DATE", guard(MONTH_WORDS, led="words"), rf"\b{_MONTH}\b(?:\.?\s{{1,2}}(?:of\s)?{_YEAR}\b|\.(?=\s?\d))?"),
     rule(
@@ -125,18 +128,9 @@ valentine valentines
     rule(
         "DATE",
         guard(shapes="0/0", led="digits"),
-        r"(?<![\w/.,(-])(?<!grade )(?<!score )(?<!strength )(?<!image )(?<!series )(?<!im )(?<!se )(?:0?[1-9]"
-        r"|1[0-2])/(?:1[1-9]|2\d|3[01])(?![\w/%]|[.,]\d|\s(?:nodes?|lymph|cores?|images?|strength|power|score"
-        r"|points?|mm|cm|ribs?))",
-        re.I,
-    ),
-    rule(
-        "DATE",
-        guard(shapes="0/0", led="digits"),
-        r"(?<![\w/.,(-])(?<!grade )(?<!score )(?<!strength )(?<!image )(?<!series )(?<!im )(?<!se )(?:1[3-9]"
-        r"|20(?!/1)|2[1-9]|3[01])"
-        r"/(?:0?[1-9]|1[0-2])(?![\w/%]|[.,]\d|\s(?:nodes?|lymph|cores?|images?|strength|power|score|points?|mm"
-        r"|cm|ribs?))",
+        rf"(?<![\w/.,(-]){_NO_RATIO}(?:(?:0?[1-9]|1[0-2])/(?:1[1-9]|2\d|3[01])"
+        r"|(?:1[3-9]|20(?!/1)|2[1-9]|3[01])/(?:0?[1-9]|1[0-2]))(?![\w/%]|[.,]\d"
+        r"|\s(?:nodes?|lymph|cores?|images?|strength|power|score|points?|mm|cm|ribs?))",
         re.I,
     ),
     rule(

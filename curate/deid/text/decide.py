@@ -96,12 +96,17 @@ def _is_asked(words: list[Word], i: int, text: str, *, level: bool) -> bool:
     word = words[i]
     if word.settled or word.masked or word.text == BARRIER or word.lower in roles.LICENSED:
         return False
+    if word.kind & Kind.FUNCTION and not word.kind & Kind.NAME:
+        return False
     if word.lower in roles.PROTECTED:
         return _is_seen_by(words, i, text)
     if len(word.text) == 1:
         return _is_initial(words, i, text)
     if not level and word.kind & Kind.KNOWN and (word.text.islower() or _is_short(word)):
         return False  # names have capitals where others have none
+    after = words[i + 1] if i + 1 < len(words) else None
+    if after is not None and not level and text[word.end : after.start] == "-" and after.text.islower():
+        return not after.kind & Kind.KNOWN  # "Tree-in-bud"
     noun = word.kind & Kind.NOUN and i > 0 and is_eponym(words, i - 1, text)
     return not noun and not is_eponym(words, i, text)
 
@@ -114,6 +119,8 @@ def _is_short(word: Word) -> bool:
 def _is_initial(words: list[Word], i: int, text: str) -> bool:
     """One letter before a full stop or beside a name; not "Child-Pugh B"."""
     word = words[i]
+    if text[word.end : word.end + 1] == "." and text[word.start - 1 : word.start] == ".":
+        return False  # "A.P.", which is a rule's
     before = i > 0 and words[i - 1].person and words[i - 1].masked
     behind = i + 1 < len(words) and words[i + 1].person and words[i + 1].masked
     return before or behind or (text[word.end : word.end + 1] == "." and not (i and is_eponym(words, i - 1, text)))

@@ -153,7 +153,7 @@ _KNOWN_CODE = re.compile(
         |ms|msec|sec|s|min|mins|hr|hrs|h|d|w|wk|wks|mo|mos|y|yr|yrs|yo|yom|yof|yf|ym|f|fr|fg|ga|gauge|mhz|khz
         |hz|t|kv|kvp|kev|mev|ma|mas|mgy|gy|cgy
         |msv|mci|mbq|gbq|bpm|mmhg|x|mmol|meq|iu|u|units?|in|inch|ft|deg|c|k|lpm|mp|pack|ppd|py|pk|view|views|vw
-        |v|vessel|phase|slice|part|level|hour|day|week|month|year)
+        |v|vessel|phase|slice|part|level|hours?|days?|weeks?|months?|years?)|[a-z]{2,5}x\d
     | \d{1,3}(?:\.\d{1,2})?x\d{1,3}(?:\.\d{1,2})?(?:x\d{1,3}(?:\.\d{1,2})?)?(?:mm|cm|m)?  # 3x4cm
     | x\d{1,3} | \d{1,2}w\d?d?
     | \d{1,3}[mf]                                        # 45f
@@ -176,7 +176,7 @@ _KNOWN_CODE = re.compile(
 )
 _UNIT_BEHIND = re.compile(
     r"[ \xa0]?(?:%|mm|cm|m\b|ml|cc|mg|mcg|ug|g\b|kg|hu\b|ms\b|msec|sec|mgy|mhz|hz|kv|kvp|mas?\b|units?|cells|/"
-    r"|x|u/|iu|mmol|dl"
+    r"|x|u/|iu|mmol|dl|cgy"
     r"|lb|bpm|cpm|years?|yrs?|days?|weeks?|months?|hours?|images?|slices?|views?|per|copies|counts?|ng|pg|pack|steps?"
     r"|feet|ft|psi|rpm|mbq|mci|ci\b|gauss|calories|kcal|meters?|metres?)",
     re.IGNORECASE,

@@ -249,6 +249,9 @@ LICENSED = words(
     """
     left right medial image images figure fig table series contrast stable grade stage type class female male
     african american asian caucasian hispanic latino latina european english spanish roman medicare medicaid internet
+    french german irish italian scottish british canadian mexican chinese japanese korean indian filipino vietnamese
+    thai samoan tongan maori polynesian somali ethiopian nigerian egyptian iranian iraqi afghan turkish greek polish
+    russian ukrainian jewish arab aboriginal
     doppler gram onyx gelfoam amplatzer watchman pleurx pleurovac permacath mediport infusaport powerport portacath
     hemovac dobhoff dobbhoff corpak hickman broviac groshong foley malecot omnipaque isovue visipaque optiray ultravist
     gadavist dotarem magnevist multihance prohance eovist omniscan feraheme gastrografin gastroview cystografin kinevac
@@ -312,7 +315,7 @@ POSTS_SHORT = words(
 LIVES = words(
     """
     lives live living lived resides residing resident born works worked working from near in at to transferred transfer
-    tx moved flew flown came travelled traveled visiting retrieved imported referred outside address of via r o
+    tx moved flew flown came travelled traveled visiting retrieved imported referred outside address of via
     """
 )
 # Before who is spelled or called something.

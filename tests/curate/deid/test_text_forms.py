@@ -69,7 +69,7 @@ def test_ages_over_89_go_and_other_numbers_stay(text):
         "lives at {14 kingfisher close}, no falls.",
         "letter to {231 harbour blvd}, no reply.",
         "Resident of {52 Tagore Marg}; diabetic.",
-        "he comes from {h.no 17 lotus enclave} with pain.",
+        "he comes from h.no {17 lotus enclave} with pain.",
         "Two vessels cross the lesion, 3 views close to the fracture, 2 mm from the lower rise.",
         "PIN {682 031}, no further details.",
     ],
