@@ -40,14 +40,16 @@ _SAINT = rule(
 _FIRM = rule(
     "FACILITY",
     guard(
-        "son sons daughter daughters bros brothers co company partners ltd llc llp gmbh pllc plc inc",
+        """son sons daughter daughters bros brothers co company partners ltd llc llp gmbh pllc plc inc corporation
+academy holdings industries solutions technologies enterprises logistics airlines motors foods network""",
         led="before",
         reach=9,
     ),
     r"(?<![\w'])((?:[A-Z][\w'.-]*(?:,[ ]|[ ]&[ ]|[ ]and[ ]|[ ])){0,3})[A-Z][\w'-]*,?[ ](?:(?:&|and)[ ]"
-    r"(?:Sons?|Daughters?|Bros|Brothers|Co|Company|Partners)|Ltd|LLC|LLP|GmbH|PLLC|PLC|Inc)\b\.?",
+    r"(?:Sons?|Daughters?|Bros|Brothers|Co|Company|Partners)|Ltd|LLC|LLP|GmbH|PLLC|PLC|Inc|Corporation|Academy|Holdings|Industries|Solutions|Technologies|Enterprises"
+    r"|Logistics|Airlines|Motors|Foods|Network)\b\.?",
 )
-_BEHIND = re.compile(r"[ ]of[ ](?:[A-Z][\w'-]*[ ]?){1,3}")
+_BEHIND = re.compile(r"[ ]of(?:[ ][A-Z][\w'-]*){1,3}")
 _TOKEN_BEFORE = re.compile(r"(?:([\w'&-]+)(\.?)|(\0))([ ]{1,2}|-)\Z")
 _TITLED = re.compile(r"\b[A-Z][a-z]")
 _OF = ("of", "the", "and", "for", "de", "la", "&")
@@ -108,6 +110,9 @@ def _begin(text: str, at: int, head: str, *, level: bool) -> int | None:
             break
         named, start = named + 1, before.start()
         found = start
+    if found is None and not level and head[0].isupper() and head.lower() not in _ALSO_WORDS:  # "Central Hospital"
+        first = text[start:at].split(" ")[0].lower()
+        return start if start < at and first not in COMMON else None
     return found
 
 
