@@ -34,17 +34,24 @@ class Thresholds:
     """The probability of a name from which a word goes, by what is known of the word (fitted on text of our own making,
     chosen on the frames of `benchmarks/deid` that are there to choose on)."""
 
-    known: float = 0.1
-    unknown: float = 0.1
-    report: float = 0.5  # a word that reports are made of, and a name
-    unnamed: float = 0.85  # one that no list of names and towns has
+    known: float = 0.07
+    unknown: float = 0.07
+    report: float = 0.3  # a word that reports are made of, and a name
+    unnamed: float = 0.8  # one that no list of names and towns has
+    unnamed_inside: float = 0.5  # such a one with a capital inside a sentence
     given_away: float = 0.02  # one that a cue gives away elsewhere in the text
 
     @classmethod
     def from_one(cls, known: float) -> Thresholds:
         """From the one number of a recipe: the others keep their proportion to it."""
         scale = known / cls.known
-        return cls(known, *(min(1.0, each * scale) for each in (cls.unknown, cls.report, cls.unnamed, cls.given_away)))
+        return cls(
+            known,
+            *(
+                min(1.0, each * scale)
+                for each in (cls.unknown, cls.report, cls.unnamed, cls.unnamed_inside, cls.given_away)
+            ),
+        )
 
 
 @dataclass(frozen=True)
@@ -96,8 +103,10 @@ def _is_asked(words: list[Word], i: int, text: str, *, level: bool) -> bool:
     word = words[i]
     if word.settled or word.masked or word.text == BARRIER or word.lower in roles.LICENSED:
         return False
-    if word.kind & Kind.FUNCTION and not word.kind & Kind.NAME:
-        return False
+    if word.kind & Kind.FUNCTION and not word.kind & Kind.NAME and (word.first or level):
+        return is_acting(words, i, text)
+    if i and words[i - 1].text in features.PICTURED and word.kind & Kind.CLINICAL and word.kind & Kind.BY_HAND:
+        return False  # "MR BRAIN"
     if word.lower in roles.PROTECTED:
         return _is_seen_by(words, i, text)
     if len(word.text) == 1:
@@ -213,10 +222,14 @@ def _threshold(word: Word, state: State, thresholds: Thresholds) -> float:
     known, named = word.kind & (Kind.KNOWN | Kind.EPONYM), word.kind & (Kind.NAME | Kind.BOUND | Kind.TOWN)
     if word.accented and not known:
         return 0.0  # English has no such letters
+    capital = not state.level and not word.first and word.text.istitle()  # inside a sentence: half a name
+    usual = word.kind & Kind.EPONYM or (word.kind & Kind.BY_HAND and word.kind & Kind.CLINICAL)
     least = thresholds.known if known else thresholds.unknown
     if known and not named and not word.kind & Kind.EPONYM:
-        least = thresholds.unnamed
-    elif word.kind & (Kind.EPONYM | Kind.FUNCTION) or (word.kind & Kind.BY_HAND and word.kind & Kind.CLINICAL):
+        least = thresholds.unnamed_inside if capital else thresholds.unnamed
+    elif word.kind & Kind.FUNCTION and not capital:
+        least = thresholds.report if state.level else thresholds.unnamed
+    elif usual:
         least = thresholds.report
     return min(least, thresholds.given_away) if word.lower in state.known else least
 

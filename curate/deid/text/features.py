@@ -83,7 +83,7 @@ _CONTEXT: dict[str, frozenset[str]] = {
         "radiology cardiology urology neurology oncology surgery ortho neuro vascular ed er icu itu ward theatre clinic"
     ),
 }
-_PICTURED = ("MR", "DR", "CR", "CT")  # "MR BRAIN", "DR chest"
+PICTURED = ("MR", "DR", "CR", "CT")  # "MR BRAIN", "DR chest"
 _ENDINGS = ("ed", "ing", "ly", "s", "al", "ic", "ous", "ar", "ive", "ion", "ity", "ology", "itis", "oma", "ectomy", "y")
 _SHAPES: dict[str, Callable[[str], bool]] = {
     "in small letters": str.islower,
@@ -281,5 +281,5 @@ def _place(
         is_acting(words, i, text),
         word.first and in_heading(words, i, text),
         i > 0 and is_eponym(words, i - 1, text),
-        i > 0 and words[i - 1].text in _PICTURED,
+        i > 0 and words[i - 1].text in PICTURED,
     ]

@@ -169,7 +169,7 @@ def _names(text: str, glance: Glance) -> Iterator[Span]:
             yield pair.start(), pair.end(), "NAME"
     for cue in (_BY, _TOLD):
         for hit in cue.find(glance):
-            yield from _take(text, hit.end(), 3, lower=False, sure=False)
+            yield from _take(text, hit.end(), 3, lower=False, sure=_is_capital_name(text, hit.end()))
     for hit in _SHOUTED.find(glance):
         if not all(w.lower() in technical_words() for w in hit[1].split()):
             yield hit.start(1), hit.end(1), "NAME"
@@ -224,11 +224,18 @@ def _is_surname(text: str, word: re.Match[str], *, first: bool, after: int) -> b
     if not word[0].rstrip(".").istitle() or len(word[0].rstrip(".")) < _SHORTEST_SURNAME:
         return False
     last = after > 0 and kind(word[0].rstrip(".").lower()) & Kind.NAME
-    return (first and len(word[0]) > _SHORTEST_SURNAME) or (bool(last) and _ENDS.match(text, word.end()) is not None)
+    return (first and len(word[0]) >= _SHORTEST_SURNAME) or (bool(last) and _ENDS.match(text, word.end()) is not None)
 
 
 _SHORTEST_SURNAME = 4
 _ENDS = re.compile(r"[.;]?[ ]?(?:\n|$)|\.[ ]")
+
+
+def _is_capital_name(text: str, at: int) -> bool:
+    """ "phoned to Stamp": a surname, whatever else it means, if it is no word that reports are made of."""
+    word = _WORD.match(text, at)
+    what = kind(word[0].rstrip(".").lower()) if word is not None and word[0].rstrip(".").istitle() else 0
+    return bool(what & Kind.NAME) and not what & (Kind.BY_HAND | Kind.FUNCTION)
 
 
 def _is_of_report(word: str) -> bool:

@@ -190,7 +190,7 @@ DOES = words(
     insisted claims claimed recalls remembers agrees disagrees asks knows knew hopes hoped wants wanted feels cried
     cries screamed slept sleeps smiled laughed drove drives ate drank sat spoke speaks travelled traveled travels swam
     jumped climbed sings apologised apologized promised forgot understands understood prefers preferred worries worried
-    emailed texted wrote writes vomited coughed fainted consents concurs concurred
+    emailed texted wrote writes disagreed objected replied answered vomited coughed fainted consents concurs concurred
     """
 )
 # ... or to someone or something ("held the child"), where "held for now" may be said of a drug ...
@@ -249,7 +249,7 @@ LICENSED = words(
     """
     left right medial image images figure fig table series contrast stable grade stage type class female male
     african american asian caucasian hispanic latino latina european english spanish roman medicare medicaid internet
-    french german irish italian scottish british canadian mexican chinese japanese korean indian filipino vietnamese
+    italian scottish british canadian mexican chinese japanese korean indian filipino vietnamese
     thai samoan tongan maori polynesian somali ethiopian nigerian egyptian iranian iraqi afghan turkish greek polish
     russian ukrainian jewish arab aboriginal
     doppler gram onyx gelfoam amplatzer watchman pleurx pleurovac permacath mediport infusaport powerport portacath

@@ -49,8 +49,8 @@ def test_times_of_the_day_go_and_measures_stay(text):
 @pytest.mark.parametrize(
     "text",
     [
-        "{97}f with cough.",
-        "Fall, {101}m, known osteoporosis.",
+        "{97}f with a nodule.",
+        "After a fall, {101}m, known osteoporosis.",
         "Mr. {Okafor} is {96} today.",
         "She turned {ninety six} last week.",
         "Aged about {94}, frail.",
@@ -121,7 +121,7 @@ def test_what_is_spelled_letter_by_letter(text):
         "Call {1-555-318-2277}. No reply.",
         "Plate {kd19 wpx}, seat belt worn.",
         "Dr. {Okafor}\nBoth lungs are clear.",
-        "Levels L4-5, S1 and T12; BI-RADS 4a; pT2N1M0; Gleason 4+3.",
+        "At levels L4-5, S1 and T12; BI-RADS 4a; pT2N1M0; Gleason 4+3.",
         "Biopsy {7/5} by Dr. {Okafor}; strength 4/5, nodes 2/11, pain 6/10.",
         "Follow up booked for {3/8}.",
     ],
