@@ -28,11 +28,13 @@ from curate.deid.text.fold import fold_value
 from curate.deid.words import looks, vocabulary
 from curate.deid.words.vocabulary import Kind, kind, word_sections
 
+BATCH = 2048
+LEFT_OUT = 0.15  # of the features of a row
 HERE = Path(__file__).parent / "words"
 DATA = Path(vocabulary.__file__).parent / "data" / "words.npz"
 _CHOICE = re.compile(r"\[([^\[\]]*\|[^\[\]]*)\]")
 _SLOT = re.compile(r"\{([A-Z])\}")
-_NAME = re.compile(r"\x01(.*?)\x02", re.DOTALL)
+_SPAN = re.compile(r"\x01(.*?)\x02|\x03(\w+)\|(.*?)\x04", re.DOTALL)  # a name; what a rule masks, with its label
 ANATOMY = """lung|liver|spleen|left kidney|right kidney|pancreas|aorta|heart|mediastinum|brain|cerebellum|thalamus
 brainstem|left femur|right tibia|distal radius|lumbar spine|cervical spine|thoracic spine|sacrum|pelvis|left hip
 right knee|ankle|shoulder|rotator cuff|supraspinatus tendon|Achilles tendon|medial meniscus|gallbladder|common bile duct
@@ -105,6 +107,7 @@ class Maker:
         self.plain = sorted(w for w in vocabulary._list("general") if len(w) > 3)
         self.eponyms = sorted(eponyms["free"] | eponyms["bound"])
         self.places = sorted(features.roles.PLACES | word_sections("places")["places"])
+        self.towns = [w for w in vocabulary._list("towns") if len(w) > 3]
         self.nouns = sorted(eponyms["nouns"])
         self.drugs = [
             w for w in self.large if re.search(r"(?:mab|ine|ol|ide|ate|in|one|pril|tan|azole|cillin|nib)$", w)
@@ -167,6 +170,39 @@ class Maker:
         else:
             form = f"{self.given()} {last} {self.surname()}"
         return f"\x01{form}\x02"
+
+    def town(self) -> str:
+        r, x = self.r, self.r.random()
+        if x < 0.65:
+            return r.choice(self.towns if x > 0.15 else self.places).title()
+        place = self.surname().lower()
+        endings = ["", "ville", "ton", "bury", "pur", "abad", "ham", "field", "burg", "combe", " Beach", " Hill"]
+        before = r.choice(["", "", "", "Port ", "Mount ", "North ", "New ", "St ", "Fort ", "Lake "])
+        return before + (place + r.choice(endings)).title()
+
+    def masked(self, which: str) -> str:
+        """What a rule masks: a place, a day or a time, a number; written out, or gone already."""
+        r = self.r
+        digits = "".join(r.choices(string.digits, k=8))
+        if which == "Z":
+            street = f"{digits[:3]} {self.surname()} {r.choice(['Street', 'Road', 'Ave', 'Nagar', 'Close'])}"
+            hospital = f"{self.town()} {r.choice(['Hospital', 'Clinic', 'Urgent Care', 'Infirmary'])}"
+            label, form = r.choice([("ADDRESS", street), ("FACILITY", hospital), ("ADDRESS", f"{digits[:2]}B")])
+        elif which == "U":
+            day = f"{r.randint(1, 12)}/{r.randint(1, 28)}"
+            label, form = r.choice(
+                [
+                    ("DATE", day),
+                    ("DATE", f"{day}/{r.randint(2009, 2024)}"),
+                    ("DATE", f"{r.randint(1, 28)} March {r.randint(2009, 2024)}"),
+                    ("TIME", f"{r.randint(10, 23)}{r.choice([':', '.', ''])}{r.randint(10, 59)}"),
+                    ("AGE", str(r.randint(90, 104))),
+                ]
+            )
+        else:
+            forms = [f"{digits[:3]}-{digits[3:7]}", digits[:6], f"{digits[:4]}", f"A{digits}", f"x{digits[:4]}"]
+            label, form = r.choice(["ID", "PHONE", "EMAIL"]), r.choice(forms)
+        return f"\x03{label}|{form if r.random() < 0.6 else features.BARRIER}\x04"
 
     # -- what is no name
     def misspelt(self, word: str) -> str:
@@ -250,10 +286,9 @@ class Maker:
         if which == "T":
             return r.choice(_exams())
         if which == "W":
-            x = r.random()
-            place = r.choice(self.places) if x < 0.5 else self.surname().lower()
-            endings = ["", "ville", "ton", "bury", "pur", "abad", "ham", "field", "burg", "stadt", " Beach", " Hill"]
-            return f"\x01{(place + (r.choice(endings) if x > 0.5 else '')).title()}\x02"
+            return f"\x01{self.town()}\x02"
+        if which in "ZUJ":
+            return self.masked(which)
         if which == "K":
             return r.choice(
                 ["SpR", "SHO", "reg", "cons", "radiology", "urology", "MD", "RN", "ED", "the wife", "mother", "ward 4"]
@@ -284,8 +319,8 @@ class Maker:
         words.insert(self.r.randrange(len(words)), small)
         return " ".join(words).capitalize() + "."
 
-    def text(self) -> tuple[str, list[tuple[int, int]]]:
-        """A text and the (start, end) of its names."""
+    def text(self) -> tuple[str, list[tuple[int, int]], list[tuple[int, int, str]]]:
+        """A text, the (start, end) of its names, and those of what is masked already, with their labels."""
         r = self.r
         parts = []
         for _ in range(r.randint(1, 5)):
@@ -304,17 +339,26 @@ class Maker:
             text = re.sub(r"\.(?=\s)", "", text)
         elif style < 0.57:
             text = re.sub(r"\. ", r.choice([".", " . ", ", ", "; "]), text)
-        spans: list[tuple[int, int]] = []
-        plain: list[str] = []
-        at = size = 0
-        for hit in _NAME.finditer(text):
-            plain.append(text[at : hit.start()])
-            size += hit.start() - at
-            spans.append((size, size + len(hit[1])))
-            plain.append(hit[1])
-            size, at = size + len(hit[1]), hit.end()
-        plain.append(text[at:])
-        return "".join(plain), spans
+        return marked(text)
+
+
+def marked(text: str) -> tuple[str, list[tuple[int, int]], list[tuple[int, int, str]]]:
+    """A text without its marks, and where they stood: its names, and what is masked already."""
+    names: list[tuple[int, int]] = []
+    masked: list[tuple[int, int, str]] = []
+    plain: list[str] = []
+    at = size = 0
+    for hit in _SPAN.finditer(text):
+        inside = hit[1] if hit[2] is None else hit[3]
+        plain += [text[at : hit.start()], inside]
+        size += hit.start() - at
+        end = size + len(inside)
+        if hit[2] is None:
+            names.append((size, end))
+        else:
+            masked.append((size, end, hit[2].upper()))
+        size, at = end, hit.end()
+    return "".join([*plain, text[at:]]), names, masked
 
 
 _anatomy, _findings, _adjectives, _exams, _starts = (
@@ -353,9 +397,9 @@ def examples(maker: Maker, count: int) -> Iterator[tuple[np.ndarray, np.ndarray,
     from curate.deid.text import decide
 
     for _ in range(count):
-        text, spans = maker.text()
-        seen = [span for span in spans if maker.r.random() > 0.25]  # the rest is masked already
-        hidden = [(s, e, "NAME") for s, e in spans if (s, e) not in set(seen)]
+        text, spans, masked = maker.text()
+        seen = {span for span in spans if maker.r.random() > 0.25}  # the rest is masked already
+        hidden = sorted([*masked, *((s, e, "NAME") for s, e in spans if (s, e) not in seen)])
         state = decide.read(text, frozenset(), hidden, frozenset())
         if not state.which:
             continue
@@ -364,47 +408,55 @@ def examples(maker: Maker, count: int) -> Iterator[tuple[np.ndarray, np.ndarray,
         yield state.table().astype(np.uint8), np.array(goal, np.float32), np.array(strange)
 
 
-def fit_words(
-    x: torch.Tensor, y: torch.Tensor, strange: torch.Tensor, hidden: int, epochs: int
-) -> dict[str, np.ndarray]:
-    """A network of one hidden layer; what is unknown weighs more where it is a name."""
+class Net(torch.nn.Module):
+    """One hidden layer over the features that are there, given by their numbers (n, most) and filled up with WIDTH."""
+
+    def __init__(self, hidden: int) -> None:
+        super().__init__()
+        self.one = torch.nn.EmbeddingBag(features.WIDTH + 1, hidden, mode="sum", padding_idx=features.WIDTH)
+        torch.nn.init.uniform_(self.one.weight, -(features.WIDTH**-0.5), features.WIDTH**-0.5)
+        self.bias = torch.nn.Parameter(torch.zeros(hidden))
+        self.two = torch.nn.Linear(hidden, 1)
+        self.drop = torch.nn.Dropout(0.3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        # features are left out by chance, so that no one of them is all that speaks for a sentence known by heart
+        kept = (torch.rand(x.shape) > LEFT_OUT).float() / (1 - LEFT_OUT)
+        return self.two(self.drop(torch.relu(self.one(x.long(), per_sample_weights=kept) + self.bias)))[:, 0]
+
+
+def fit_words(x: torch.Tensor, y: torch.Tensor, hidden: int, epochs: int) -> dict[str, np.ndarray]:
+    """The numbers of the network, fitted to rows of features (see `Net`), names (1) and others (0)."""
     torch.manual_seed(0)
-    # features are left out by chance, so that no one of them is all that speaks for a sentence known by heart
-    net = torch.nn.Sequential(
-        torch.nn.Dropout(0.15),
-        torch.nn.Linear(features.WIDTH, hidden),
-        torch.nn.ReLU(),
-        torch.nn.Dropout(0.3),
-        torch.nn.Linear(hidden, 1),
-    )
+    net = Net(hidden)
     optimizer = torch.optim.AdamW(net.parameters(), lr=6e-3, weight_decay=1e-3)
-    steps = epochs * (len(x) // 2048)
+    steps = epochs * (len(x) // BATCH)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     for epoch in range(epochs):
         order, total = torch.randperm(len(x)), 0.0
-        for n in range(len(x) // 2048):
-            rows = order[n * 2048 : (n + 1) * 2048]
-            odds = net(x[rows].float())[:, 0]
-            loss = torch.nn.functional.binary_cross_entropy_with_logits(odds, y[rows])
+        for n in range(len(x) // BATCH):
+            rows = order[n * BATCH : (n + 1) * BATCH]
+            loss = torch.nn.functional.binary_cross_entropy_with_logits(net(x[rows]), y[rows])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             schedule.step()
             total += loss.item()
-        print(f"words: epoch {epoch} loss {total / (len(x) // 2048):.4f}", flush=True)
-    _, one, _, _, two = net
+        print(f"words: epoch {epoch} loss {total / (len(x) // BATCH):.4f}", flush=True)
     return {
-        "hidden": one.weight.detach().T.numpy().astype(np.float16),
-        "hidden_bias": one.bias.detach().numpy(),
-        "out": two.weight.detach()[0].numpy(),
-        "out_bias": two.bias.detach().numpy(),
+        "hidden": net.one.weight.detach()[: features.WIDTH].numpy().astype(np.float16),
+        "hidden_bias": net.bias.detach().numpy(),
+        "out": net.two.weight.detach()[0].numpy(),
+        "out_bias": net.two.bias.detach().numpy(),
     }
 
 
 def report(x: torch.Tensor, y: np.ndarray, strange: np.ndarray, fitted: dict[str, np.ndarray]) -> None:
     from curate.deid.text import decide
 
-    p = decide.probability(x.float().numpy(), fitted)
+    table = np.zeros((len(x), features.WIDTH + 1), np.float32)
+    np.put_along_axis(table, x.numpy().astype(np.int64), 1, axis=1)
+    p = decide.probability(table[:, : features.WIDTH], fitted)
     for label, some in (("known", ~strange), ("unknown", strange)):
         names, others = p[some & (y > 0)], p[some & (y == 0)]
         for threshold in (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5):
@@ -415,8 +467,11 @@ def report(x: torch.Tensor, y: np.ndarray, strange: np.ndarray, fitted: dict[str
 
 def collect(maker: Maker, count: int) -> tuple[torch.Tensor, np.ndarray, np.ndarray]:
     rows = list(examples(maker, count))
-    x = torch.from_numpy(np.concatenate([row[0].astype(np.uint8) for row in rows]))
-    return x, np.concatenate([row[1] for row in rows]), np.concatenate([row[2] for row in rows])
+    active = [np.flatnonzero(one) for row in rows for one in row[0]]
+    x = np.full((len(active), max(map(len, active))), features.WIDTH, np.int16)
+    for filled, numbers in zip(x, active, strict=True):
+        filled[: len(numbers)] = numbers
+    return torch.from_numpy(x), np.concatenate([row[1] for row in rows]), np.concatenate([row[2] for row in rows])
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -436,9 +491,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         letters = fit_letters(maker, names)
         np.savez(DATA, letters=letters.astype(np.float16))
         looks.weights.cache_clear()
-    x, y, strange = collect(maker, given.texts)
+    x, y, _ = collect(maker, given.texts)
     print(f"{len(x)} words to decide, {int(y.sum())} names")
-    fitted = fit_words(x, torch.from_numpy(y), torch.from_numpy(strange), given.hidden, given.epochs)
+    fitted = fit_words(x, torch.from_numpy(y), given.hidden, given.epochs)
     report(*collect(Maker(names, 7), 3000), fitted)
     fitted["features"] = np.array(features.version(), np.int32)
     np.savez_compressed(DATA, letters=letters.astype(np.float16), **fitted)

@@ -35,10 +35,19 @@ def measure(data: Path, limit: int = 0) -> dict[str, Any]:
 
 
 _SPANISH = "meddocan_es"
-# Labels that say nothing of who it is: ages under 90, sexes, relatives ("his brother"), trades, countries.
-_OF_NO_ONE = frozenset(
-    ["EDAD_SUJETO_ASISTENCIA", "SEXO_SUJETO_ASISTENCIA", "FAMILIARES_SUJETO_ASISTENCIA", "PROFESION", "PAIS"]
+# What the sets label and HIPAA does not list: ages under 90 (all but a few of the sets'), "last week", "Mr.", sexes,
+# relatives ("his brother"), trades, countries.
+NO_IDENTIFIERS = frozenset(
+    ["AGE", "TIMESTAMPS", "TITLE", "EDAD_SUJETO_ASISTENCIA", "SEXO_SUJETO_ASISTENCIA", "FAMILIARES_SUJETO_ASISTENCIA"]
+    + ["PROFESION", "PAIS"]
 )
+
+
+def _share(total: Counter[str], masked: Counter[str]) -> float | None:
+    """The recall of what passed, without labels of `NO_IDENTIFIERS`."""
+    labels = [label for label in total if label not in NO_IDENTIFIERS]
+    passed = sum(total[label] for label in labels)
+    return round(sum(masked[label] for label in labels) / passed, 4) if passed else None
 
 
 def _set(documents: list[dict[str, Any]], *also: str) -> dict[str, Any]:
@@ -67,14 +76,12 @@ def _set(documents: list[dict[str, Any]], *also: str) -> dict[str, Any]:
             )
             clean += not tells("".join(c if s else " " for c, s in within).casefold())
     passed, gone = total.total(), masked.total()
-    named = [label for label in total if label not in _OF_NO_ONE]
-    identifying = sum(total[label] for label in named)
     return {
         "documents": len(documents),
         "withheld": withheld,
         "spans": spans,
         "recall of what passed": round(gone / passed, 4) if passed else None,
-        "recall of identifiers": round(sum(masked[label] for label in named) / identifying, 4) if identifying else None,
+        "recall of identifiers": _share(total, masked),
         "nothing left": round(clean / passed, 4) if passed else None,
         "recall": round((gone + spans - passed) / spans, 4) if spans else None,
         "documents/cpu-s": round(len(documents) / cpu, 1) if cpu else None,

@@ -95,7 +95,9 @@ def _public(r: dict[str, Any]) -> Iterator[Row]:
         recall, held, of = found["recall of what passed"] or 0, found["withheld"], found["documents"]
         least, most = wanted.get(name, (0.0, 1.0))
         goal = f">= {least:.0%}" + (f", <= {most:.0%} withheld" if most < 1 else "") if least else "said honestly"
-        measured = f"{recall:.1%} (nothing left of {found['nothing left'] or 0:.1%}), {held} of {of} documents withheld"
+        measured = f"{recall:.1%} (nothing left of {found['nothing left'] or 0:.1%}"
+        measured += f"; without ages under 90, relative times and titles {found['recall of identifiers'] or 0:.1%}"
+        measured += f"), {held} of {of} documents withheld"
         reached = _ok(recall >= least and held <= most * of) if least else ""
         yield (f"public text, {name}: spans taken of documents that passed", goal, measured, reached)
 

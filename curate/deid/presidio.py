@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+from curate.deid.patterns.prefilter import Span
 from curate.deid.text.fold import BARRIER
-from curate.deid.text.prefilter import Span
 from curate.errors import RecipeError
 
 _MODELS = ("en_core_web_lg", "en_core_web_md", "en_core_web_sm", "en_core_web_trf")

@@ -10,7 +10,7 @@ from itertools import product
 
 from curate.deid.known.roman import letters, romanised, spelled
 from curate.deid.known.runs import Parts, parts_of, run_spans
-from curate.deid.text.prefilter import Span
+from curate.deid.patterns.prefilter import Span
 from curate.deid.text.text_index import Glance
 
 _EDGE_L, _EDGE_R = r"(?<![^\W_])", r"(?![^\W_])"

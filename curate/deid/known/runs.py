@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from curate.deid.known.roman import collapsed, is_soft
-from curate.deid.text.prefilter import Span
+from curate.deid.patterns.prefilter import Span
 from curate.deid.text.text_index import Glance
 
 _BETWEEN = re.compile(r"[\s,.^_/\\=-]{0,4}")

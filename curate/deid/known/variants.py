@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 
-from curate.deid.text.prefilter import Span
+from curate.deid.patterns.prefilter import Span
 from curate.deid.text.text_index import Glance
 from curate.deid.words.vocabulary import Kind, kind
 

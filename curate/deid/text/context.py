@@ -14,7 +14,7 @@ from curate.deid.text.tokens import Word
 from curate.deid.words import context_words as roles
 from curate.deid.words.vocabulary import Kind, eponyms
 
-_GRADE = re.compile(r"[IVX]{1,4}[A-Fa-f]?|[A-D][1-4]?|\d{1,2}[A-Fa-f]?|I{1,3}F")
+_GRADE = re.compile(r"[IVX]{1,4}[A-Fa-f]?|[A-D][1-4]?|\d{1,2}[A-Fa-f]?|I{1,3}F", re.IGNORECASE)
 _OF_THINGS = ("line", "stone", "ring", "law", "bag")  # nouns that are names as well
 
 

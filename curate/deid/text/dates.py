@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
-from curate.deid.text.prefilter import Rule, guard, rule
+from curate.deid.patterns.prefilter import Rule, cued, guard, rule
 from curate.deid.text.text_index import Glance
 
 MONTH_WORDS = """jan january janvier januar ene enero feb february febrero februar fevr fevrier fev mar march marzo mars
@@ -141,24 +141,27 @@ _YEARLESS: tuple[Rule, ...] = (
 )
 _NO_DAY = r"(?![\w/]|[.,-]\d|\s?(?:strength|power|nodes?|lymph|cores?|points?|pain|ribs?|vessels?|score|mm|cm|%))"
 _BARE = rf"(?:{_MONTH}[/-]{_DAY}|{_DAY}[/-]{_MONTH})".replace("?P<m>", "?:").replace("?P<d>", "?:") + _NO_DAY
-_LED = rule(
+_LED_BY = """on|dated|date|from|since|of|until|through|exam|study|film|radiograph|radiographs|ct|mr|mri|comp|comp.|cf
+|cf.|vs|vs.|prior|previous|dob|admitted|seen|performed|obtained|done|taken|near|bx|biopsy|biopsied|f/u|fu|appt|appointment|booked
+|booked for|set for|due|scheduled|scheduled for|planned for|arranged for|clinic|next|last|removed|inserted|placed|sited
+|injected|adm|dc|d/c|discharged|lmp|op|surgery|sx|rpt|repeat|review|recd|received|scanned|came|old|us|xr|cxr
+|signed|sent|called|notified|told|informed|paged|at|before|after|prev|outside|moved to|back on|mr|pet|dexa|compared
+|compared to|compared with|compare|compares|comparing|comparison|comparisons|comparable|comparison is made to
+|comparison is made with"""
+_LED = cued(
     "DATE",
-    guard(
-        """on date dated from since of until through exam study film radiograph radiographs ct mr mri prior previous dob
-admitted comp cf vs
-seen compared
-    performed obtained done taken
-    comparison comparisons compare compares comparing comparable comparative comparatively comparably""",
-        led="words",
-        also=r"\d[-/]\d",
-    ),
-    r"\b(?:on|dated?|from|since|of|until|through|exam|study|film|radiographs?|ct|mri?"
-    r"|compar\w+(?: (?:to|with|is made (?:to|with)))?|comp\.?|cf\.?|vs\.?|prior|previous|dob|admitted|seen"
-    r"|performed|obtained|done|taken)"
-    r"\s*:?[\s(]+(?:(?:the|prior|previous|outside|stud(?:y|ies)|exam|examination|films?|scan|ct|mri?"
-    r"|radiographs?|x-?rays?|of|on|from"
-    rf"|dated|to|with)\s+){{0,4}}({_BARE}(?:(?:\s?,\s?|\s?&\s?|\s(?:and|or|to)\s){_BARE})*)",
-    re.IGNORECASE,
+    _LED_BY,
+    rf"{_BARE}(?:(?:\s?,\s?|\s?&\s?|\s(?:and|or|to)\s){_BARE})*",
+    joint=r"\s*:?[\s(]+(?:(?:the|prior|previous|outside|stud(?:y|ies)|exam|examination|films?|scan|ct|mri?"
+    r"|radiographs?|x-?rays?|of|on|from|dated|to|with)\s+){0,4}",
+    also=r"\d[-/]\d",
+)
+# a day and a month before the time, or before who did it: "set for 1/7 at [TIME]", "7/5 by Roe"
+_LED_BACK = rule(
+    "DATE",
+    guard(shapes="0/0 0-0", led="digits", also=r"\d[-/]\d"),
+    rf"(?<![\w.,/-])({_BARE})(?=[ ](?:at[ ](?:\0|\d\d?[:.]?\d\d)|by[ ][A-Z\0]|@))",
+    group=1,
 )
 
 
@@ -226,8 +229,9 @@ def find_dates(
     for one in _YEARLESS:
         for hit in one.find(glance):
             yield hit.start(), hit.end(), None
-    for hit in _LED.find(glance):
-        yield hit.start(1), hit.end(1), None
+    for one in (_LED, _LED_BACK):
+        for hit in one.find(glance):
+            yield hit.start(1), hit.end(1), None
 
 
 @lru_cache(maxsize=256)

@@ -17,14 +17,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from curate.deid.patterns.prefilter import Span
 from curate.deid.text import features
-from curate.deid.text.context import in_heading, is_acting, is_eponym
+from curate.deid.text.context import is_acting, is_eponym
 from curate.deid.text.fold import BARRIER
-from curate.deid.text.prefilter import Span
 from curate.deid.text.tokens import Word, is_shouted, words_of
 from curate.deid.words import context_words as roles
 from curate.deid.words.looks import weights
-from curate.deid.words.vocabulary import Kind
+from curate.deid.words.vocabulary import Kind, is_listed
 
 _BESIDE = re.compile(r"[ \xa0]{1,2}|[ ]?[,&^_/-][ ]?|'|\.[ ]?")
 
@@ -34,16 +34,24 @@ class Thresholds:
     """The probability of a name from which a word goes, by what is known of the word (fitted on text of our own making,
     chosen on the frames of `benchmarks/deid` that are there to choose on)."""
 
-    known: float = 0.1
-    unknown: float = 0.1
-    report: float = 0.3  # a word that reports are made of
+    known: float = 0.07
+    unknown: float = 0.07
+    report: float = 0.3  # a word that reports are made of, and a name
+    unnamed: float = 0.8  # one that no list of names and towns has
+    unnamed_inside: float = 0.5  # such a one with a capital inside a sentence
     given_away: float = 0.02  # one that a cue gives away elsewhere in the text
 
     @classmethod
     def from_one(cls, known: float) -> Thresholds:
         """From the one number of a recipe: the others keep their proportion to it."""
         scale = known / cls.known
-        return cls(known, *(min(1.0, each * scale) for each in (cls.unknown, cls.report, cls.given_away)))
+        return cls(
+            known,
+            *(
+                min(1.0, each * scale)
+                for each in (cls.unknown, cls.report, cls.unnamed, cls.unnamed_inside, cls.given_away)
+            ),
+        )
 
 
 @dataclass(frozen=True)
@@ -82,6 +90,8 @@ def read(
     words = words_of(text, archive, taken)
     for word in words if accented else ():
         word.accented = any(i in accented for i in range(word.start, word.end))
+        if word.accented and word.kind & Kind.KNOWN and not word.kind & Kind.EPONYM and not is_listed(word.lower):
+            word.kind, word.settled = word.kind & ~(Kind.KNOWN | Kind.CLINICAL), False
     shouted = is_shouted(text)
     level = shouted or not any(word.text.istitle() and len(word.text) > 1 for word in words)
     asked = [i for i in range(len(words)) if _is_asked(words, i, text, level=level)]
@@ -89,36 +99,49 @@ def read(
 
 
 def _is_asked(words: list[Word], i: int, text: str, *, level: bool) -> bool:
-    """False for what stays whatever stands around it, and for what is masked already."""
+    """False for what stays whatever stands around it, and for what is masked already: everything else is decided on."""
     word = words[i]
     if word.settled or word.masked or word.text == BARRIER or word.lower in roles.LICENSED:
         return False
-    if word.lower in roles.PROTECTED and not _is_seen_by(words, i):
-        return False
-    after = text[word.end : words[i + 1].start] if i + 1 < len(words) else ""
-    if i and words[i - 1].text in ("MR", "DR", "CR", "CT") and word.kind & Kind.CLINICAL and word.kind & Kind.BY_HAND:
-        return False  # "MR BRAIN", "DR chest": pictures of parts
-    named = word.kind & (Kind.NAME | Kind.BOUND) or word.lower in roles.PLACES
-    plain = word.kind & Kind.FUNCTION or (word.kind & Kind.KNOWN and not named) or in_heading(words, i, text)
-    if word.first and plain and len(word.text) > 1:
-        return is_acting(words, i, text)  # on no list of names: somebody only where nothing else can stand
-    if len(word.text) == 1:  # an initial: before a full stop, beside a name; not "Child-Pugh B"
-        before = i > 0 and words[i - 1].person and words[i - 1].masked
-        behind = i + 1 < len(words) and words[i + 1].person and words[i + 1].masked
-        return before or behind or (text[word.end : word.end + 1] == "." and not (i and is_eponym(words, i - 1, text)))
-    if not level:  # names have capitals where others have none
-        short = word.text.isupper() and word.kind & Kind.CLINICAL and word.kind & Kind.BY_HAND  # "FLAIR", "MR BRAIN"
-        if word.kind & Kind.KNOWN and (word.text.islower() or short):
-            return False
-        if after == "-" and words[i + 1].text.islower() and words[i + 1].kind & Kind.KNOWN:
-            return False  # "Tree-in-bud"
+    if word.kind & Kind.FUNCTION and not word.kind & Kind.NAME and (word.first or level):
+        return is_acting(words, i, text)
+    if i and words[i - 1].text in features.PICTURED and word.kind & Kind.CLINICAL and word.kind & Kind.BY_HAND:
+        return False  # "MR BRAIN"
+    if word.lower in roles.PROTECTED:
+        return _is_seen_by(words, i, text)
+    if len(word.text) == 1:
+        return _is_initial(words, i, text)
+    if not level and word.kind & Kind.KNOWN and (word.text.islower() or _is_short(word)):
+        return False  # names have capitals where others have none
+    after = words[i + 1] if i + 1 < len(words) else None
+    if after is not None and not level and text[word.end : after.start] == "-" and after.text.islower():
+        return not after.kind & Kind.KNOWN  # "Tree-in-bud"
     noun = word.kind & Kind.NOUN and i > 0 and is_eponym(words, i - 1, text)
     return not noun and not is_eponym(words, i, text)
 
 
-def _is_seen_by(words: list[Word], i: int) -> bool:
-    """ "seen by Small", "Paged Seven": a capital behind who did it or was called."""
-    if i < 1 or not words[i].text.istitle() or words[i].first or not words[i].kind & Kind.NAME:
+def _is_short(word: Word) -> bool:
+    """ "FLAIR", "MR BRAIN": in a text with small letters a word of reports that has none is no one."""
+    return word.text.isupper() and bool(word.kind & Kind.CLINICAL and word.kind & Kind.BY_HAND)
+
+
+def _is_initial(words: list[Word], i: int, text: str) -> bool:
+    """One letter before a full stop or beside a name; not "Child-Pugh B"."""
+    word = words[i]
+    if text[word.end : word.end + 1] == "." and text[word.start - 1 : word.start] == ".":
+        return False  # "A.P.", which is a rule's
+    before = i > 0 and words[i - 1].person and words[i - 1].masked
+    behind = i + 1 < len(words) and words[i + 1].person and words[i + 1].masked
+    return before or behind or (text[word.end : word.end + 1] == "." and not (i and is_eponym(words, i - 1, text)))
+
+
+def _is_seen_by(words: list[Word], i: int, text: str) -> bool:
+    """ "seen by Small", "Paged Seven": a capital behind who did it or was called; "Seven paged the ward"."""
+    if not words[i].text.istitle() or not words[i].kind & Kind.NAME:
+        return False
+    if words[i].first:
+        return words[i].lower in roles.NUMBERS and is_acting(words, i, text)
+    if i < 1:
         return False
     if words[i - 1].lower in roles.CALLED and words[i].lower in roles.NUMBERS:
         return True
@@ -196,10 +219,17 @@ def _join(state: State) -> None:
 
 
 def _threshold(word: Word, state: State, thresholds: Thresholds) -> float:
-    if word.accented and not word.kind & (Kind.KNOWN | Kind.EPONYM):
+    known, named = word.kind & (Kind.KNOWN | Kind.EPONYM), word.kind & (Kind.NAME | Kind.BOUND | Kind.TOWN)
+    if word.accented and not known:
         return 0.0  # English has no such letters
-    least = thresholds.known if word.kind & (Kind.KNOWN | Kind.EPONYM) else thresholds.unknown
-    if word.kind & Kind.BY_HAND and word.kind & Kind.CLINICAL:
+    capital = not state.level and not word.first and word.text.istitle()  # inside a sentence: half a name
+    usual = word.kind & Kind.EPONYM or (word.kind & Kind.BY_HAND and word.kind & Kind.CLINICAL)
+    least = thresholds.known if known else thresholds.unknown
+    if known and not named and not word.kind & Kind.EPONYM:
+        least = thresholds.unnamed_inside if capital else thresholds.unnamed
+    elif word.kind & Kind.FUNCTION and not capital:
+        least = thresholds.report if state.level else thresholds.unnamed
+    elif usual:
         least = thresholds.report
     return min(least, thresholds.given_away) if word.lower in state.known else least
 

@@ -16,6 +16,7 @@ from functools import cache, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from curate.deid.text.context import in_heading, is_acting, is_eponym
 from curate.deid.text.fold import BARRIER
 from curate.deid.text.tokens import Word
 from curate.deid.words import context_words as roles
@@ -23,7 +24,9 @@ from curate.deid.words.looks import name_likeness, weights
 from curate.deid.words.vocabulary import Kind, english_rank, is_given_name, is_near_medical, kind, surname_rank
 
 REACH = 3  # words on either side whose own features are read
-NAME, MASKED, NUMBER, NOTHING = "\0name", "\0masked", "\0number", "\0nothing"  # what stands where no word does
+# what stands where no word does
+NAME, SITE, DAY, CODE, NUMBER, NOTHING = "\0name", "\0site", "\0day", "\0code", "\0number", "\0nothing"
+_MASKED = {"NAME": NAME, "ADDRESS": SITE, "FACILITY": SITE, "DATE": DAY, "TIME": DAY, "AGE": DAY}  # or a CODE
 
 _KINDS = {
     "is a known word": Kind.KNOWN,
@@ -36,6 +39,7 @@ _KINDS = {
     "is an eponym before its noun": Kind.BOUND,
     "is a noun of eponyms": Kind.NOUN,
     "is in the list of report words": Kind.BY_HAND,
+    "is also a town": Kind.TOWN,
 }
 # context words: the name of a feature, and the words that have it
 _CONTEXT: dict[str, frozenset[str]] = {
@@ -71,7 +75,15 @@ _CONTEXT: dict[str, frozenset[str]] = {
     "degree": roles.words("md do rn np pa phd mbbs frcr frcpc facr dds crna rt bsc msc consultant registrar resident"),
     "examination": roles.words("ct mr mri mra us cr dx xr cta pet spect mg rf usg cxr kub hrct mrcp"),
     "protected": roles.PROTECTED,
+    "post in short": roles.POSTS_SHORT,
+    "lives or comes from": roles.LIVES,
+    "is called": roles.CALLED_BY,
+    "spoken sign": roles.words("period comma semicolon colon paragraph paren bracket slash dash stop"),
+    "of a department": roles.words(
+        "radiology cardiology urology neurology oncology surgery ortho neuro vascular ed er icu itu ward theatre clinic"
+    ),
 }
+PICTURED = ("MR", "DR", "CR", "CT")  # "MR BRAIN", "DR chest"
 _ENDINGS = ("ed", "ing", "ly", "s", "al", "ic", "ous", "ar", "ive", "ion", "ity", "ology", "itis", "oma", "ectomy", "y")
 _SHAPES: dict[str, Callable[[str], bool]] = {
     "in small letters": str.islower,
@@ -84,7 +96,14 @@ _SHAPES: dict[str, Callable[[str], bool]] = {
     "with an apostrophe": lambda w: "'" in w and not w.lower().endswith("'s"),
     "no vowel": lambda w: re.search("[aeiouyAEIOUY]", w) is None,
 }
-_STANDINS = {NAME: "is masked as a name", MASKED: "is masked", NUMBER: "is a number", NOTHING: "is the text's end"}
+_STANDINS = {
+    NAME: "is masked as a name",
+    SITE: "is masked as a place",
+    DAY: "is masked as a day, a time or an age",
+    CODE: "is masked as a number",
+    NUMBER: "is a number",
+    NOTHING: "is the text's end",
+}
 _LIKENESS = (-4.0, -2.0, -1.0, 0.0, 1.0, 2.0, 4.0)  # log-odds
 _LENGTHS = (3, 4, 5, 7, 10)  # letters
 _ENGLISH = (200, 700, 2000, 6000, 20000)  # of words of English
@@ -121,7 +140,8 @@ GAP: tuple[str, ...] = tuple(_GAPS)
 PLACE: tuple[str, ...] = (
     "begins a sentence", "the next begins a sentence", "the one after begins a sentence", "the one before begins one",
     "capitals tell nothing", "all in capitals", "many capitals around", "only capital around",
-    "in small letters elsewhere", "given away elsewhere",
+    "in small letters elsewhere", "given away elsewhere", "acts by what follows", "in a heading",
+    "behind an eponym", "behind what is pictured",
 )  # fmt: skip
 _WINDOW = range(-REACH, REACH + 1)
 WIDTH = len(OWN) * len(_WINDOW) + 4 * len(GAP) + len(PLACE)
@@ -174,12 +194,12 @@ def _nothing() -> NDArray[np.float32]:
 def standing(word: Word) -> str:
     """A word as its own features are asked for."""
     if word.text == BARRIER:
-        return NAME if word.person else MASKED
+        return NAME if word.person else _MASKED.get(word.label.partition(":")[0], CODE)
     return NUMBER if word.lower == "0" else word.text
 
 
 def table(
-    words: Sequence[Word], text: str, which: Sequence[int], known: frozenset[str], *, level: bool, shouted: bool
+    words: list[Word], text: str, which: Sequence[int], known: frozenset[str], *, level: bool, shouted: bool
 ) -> NDArray[np.float32]:
     """(len(which), WIDTH) float32: the features of the words at ``which``.
 
@@ -195,12 +215,12 @@ def table(
     window = own[at[:, None] + np.arange(2 * REACH + 1)].reshape(len(at), -1)
     beside = between[at[:, None] + 1 + np.array(_GAPS_AT)].reshape(len(at), -1)
     small = {word.text for word in words if word.text.islower()}
-    places = np.array([_place(words, i, small, known, level=level, shouted=shouted) for i in which], np.float32)
+    places = np.array([_place(words, text, i, small, known, level=level, shouted=shouted) for i in which], np.float32)
     return np.concatenate([window, beside, places], axis=1)
 
 
 def hidden(
-    words: Sequence[Word], text: str, which: Sequence[int], known: frozenset[str], *, level: bool, shouted: bool
+    words: list[Word], text: str, which: Sequence[int], known: frozenset[str], *, level: bool, shouted: bool
 ) -> NDArray[np.float32]:
     """(len(which), H) float32: `table` times the fitted hidden layer, its bias added."""
     small = {word.text for word in words if word.text.islower()}
@@ -211,7 +231,7 @@ def hidden(
         parts = [bias]
         parts += [_own_hidden(forms[i + n])[n] for n in range(len(_WINDOW))]
         parts += [_gap_hidden(_gap_before(words, text, i + at))[n] for n, at in enumerate(_GAPS_AT)]
-        place = _place(words, i, small, known, level=level, shouted=shouted)
+        place = _place(words, text, i, small, known, level=level, shouted=shouted)
         parts += [of_places[n] for n, is_so in enumerate(place) if is_so]
         np.add.reduce(parts, axis=0, out=found[row])
     return found
@@ -242,7 +262,7 @@ def _gap_hidden(gap: str | None) -> NDArray[np.float32]:
 
 
 def _place(
-    words: Sequence[Word], i: int, small: set[str], known: frozenset[str], *, level: bool, shouted: bool
+    words: list[Word], text: str, i: int, small: set[str], known: frozenset[str], *, level: bool, shouted: bool
 ) -> list[bool]:
     word, size = words[i], len(words)
     around = [w for w in (*words[max(0, i - 4) : i], *words[i + 1 : i + 5]) if not w.first and w.text != BARRIER]
@@ -258,4 +278,8 @@ def _place(
         capitals == 0,
         word.lower in small and not word.text.islower(),
         word.lower in known,
+        is_acting(words, i, text),
+        word.first and in_heading(words, i, text),
+        i > 0 and is_eponym(words, i - 1, text),
+        i > 0 and words[i - 1].text in PICTURED,
     ]

@@ -10,8 +10,10 @@ import re
 from collections.abc import Iterator
 
 from curate.deid.header.phi import technical_words
-from curate.deid.text.prefilter import Span, guard, rule
+from curate.deid.patterns.facilities import find_facilities
+from curate.deid.patterns.prefilter import Span, guard, rule
 from curate.deid.text.text_index import Glance
+from curate.deid.words import context_words as roles
 from curate.deid.words.vocabulary import Kind, kind
 
 _I = re.IGNORECASE
@@ -21,69 +23,18 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_FACILITY = rule(
-    "FACILITY",
-    guard(
-        """hospital hospitals medical clinic infirmary institute health healthcare imaging cancer hospice nursing
-surgery
-university sanatorium polyclinic
-    radiology med trauma diagnostics laboratory laboratories pharmacy""",
-        led="before",
-        reach=7,
-    ),
-    r"\b((?:(?:[A-Z][\w.'&-]*|of|the|and|for|de|la|&)[ ]){1,6}?)((?i:hospitals?|medical cent(?:er|re)|clinic"
-    r"|infirmary|institute|"
-    r"health (?:system|cent(?:er|re)|care|network)|healthcare|imaging cent(?:er|re)|cancer cent(?:er|re)|hospice|"
-    r"nursing home|surgery cent(?:er|re)|university|sanatorium|polyclinic|imaging associates|radiology associates"
-    r"|med ctr|trauma cent(?:er|re)|diagnostics|laborator(?:y|ies)|pharmacy|medical group))\b"
-    r"(?:[ ]of[ ](?:[A-Z][\w.'-]*[ ]?){1,3})?",
-)
-_FIRM = rule(
-    "FACILITY",
-    guard(
-        "son sons daughter daughters bros brothers co company partners ltd llc llp gmbh pllc plc inc",
-        led="before",
-        reach=9,
-    ),
-    r"(?<![\w'])((?:[A-Z][\w'.-]*(?:,[ ]|[ ]&[ ]|[ ]and[ ]|[ ])){0,3})[A-Z][\w'-]*,?[ ](?:(?:&|and)[ ]"
-    r"(?:Sons?|Daughters?|Bros|Brothers|Co|Company|Partners)|Ltd|LLC|LLP|GmbH|PLLC|PLC|Inc)\b\.?",
-)
-_COMMON = _words("""
-the this that these those an a outside in at from to by of and or for with on same other another no prior
-previous our local referring emergency outpatient inpatient home day any acute during per via followup follow-up
-clinical general patient hospital clinic his her their seen transferred admitted discharged discharge
-hospitalized is was st physical exam examination history vitals labs blood tests results findings data
-""")
-
-
-def _is_of_report(word: str) -> bool:
-    what = kind(word)
-    return bool(what & Kind.KNOWN) and not what & Kind.NAME
-
-
-def _facilities(text: str, glance: Glance) -> Iterator[Span]:
-    for hit in _FIRM.find(glance):
-        yield hit.start(), hit.end(), "FACILITY"
-    for hit in _FACILITY.find(glance):
-        words = [w.strip(".,'").lower() for w in hit[1].split()]
-        skip = 0  # leading words of the sentence are not of the name
-        if hit[0].isupper():  # a sentence in capitals: the name begins behind its last word that is none's
-            behind = [n for n, w in enumerate(words, 1) if w in _COMMON - {"st", "of", "the"} or _is_of_report(w)]
-            skip = behind[-1] if behind else 0
-        while skip < len(words) and words[skip] in _COMMON - {"st"}:
-            skip += 1
-        if any(w not in _COMMON for w in words[skip:]):
-            lead = re.match(rf"(?:\S+[ ]){{{skip}}}", hit[0])
-            yield hit.start() + (lead.end() if lead else 0), hit.end(), "FACILITY"
-
-
 # -- names, by their cues
-_WORD = re.compile(r"[^\W\d_](?:[^\W\d_]|['-](?=[^\W\d_]))*\.?")
+_WORD = re.compile(r"[^\W\d_](?:[^\W\d_]|['-](?=[^\W\d_]))*(?!\d)\.?")
 _JOIN = re.compile(r"[ \t]{0,2},?[ \t]{1,2}(?:\n(?=[A-Z]))?|\n(?=[A-Z])|(?<=\.)(?=[A-Z])")
 _TITLE = rule(
     "NAME",
-    guard("dr drs doctor doctors professor prof mr mrs ms miss mx sr sra dra nurse sister rev", led="words"),
-    r"\b(Drs?|DRS?|dr|Doctor|doctor|Doctors|Professor|Prof|Mr|MR|Mrs|MRS|Ms|MS|Miss|Mx|Sra?|Dra|Nurse|Sister|Rev)"
+    guard(
+        """dr drs doctor doctors professor prof mr mrs ms miss mx sr sra dra nurse sister rev smt shri sri kumari madam
+mister missus""",
+        led="words",
+    ),
+    r"\b(Drs?|DRS?|dr|Doctor|doctor|Doctors|Professor|Prof|Mr|MR|Mrs|MRS|Ms|MS|Miss|Mx|Sra?|Dra|Nurse|Sister|Rev"
+    r"|Smt|SMT|smt|Shri|SHRI|shri|Sri|Kumari|KUMARI|Madam|MADAM|madam|Mister|MISTER|mister|Missus|missus|mrs|prof)"
     r"(\.[ \t]?|[ \t])\s{0,2}(?=[^\W\d_])",
 )
 _TO_SOMEONE = re.compile(
@@ -174,8 +125,12 @@ _SHOUTED = rule(
     guard("pt patient", led="words"),
     r"\b(?:Pt|Patient)\.?[ ]+([A-Z]{2,}(?:[ ]+[A-Z]{2,}){1,2})(?=[ ,]+(?:[a-z]|\d))",
 )  # "Pt ROE ANN is"
-_COPIED = rule("NAME", guard("cc copies copy", led="words"), r"\b(?i:cc|copies[ ]to|copy[ ]to)\b[ ]?:?[ ]+(?=[A-Z])")
-_NEXT = re.compile(r"[ ]?[;,][ ]?(?=[A-Z])")
+_COPIED = rule(
+    "NAME",
+    guard("cc copies copy", led="words"),
+    r"\b(?i:cc|copies[ ]to|copy[ ]to)\b[ ]?:?[ ]+(?=[A-Z])|\bcc:[ ]*(?=[a-z])",
+)
+_NEXT = re.compile(r"[ ]?[;,][ ]?(?=[A-Za-z])")
 _DEGREE = rule(
     "NAME",
     guard("m md d do mbbs mbchb ph phd r rn pa crnp arnp np frcr facr frcpc rdms rt dds dpm", led="before", reach=5),
@@ -201,7 +156,9 @@ def _names(text: str, glance: Glance) -> Iterator[Span]:
         spelled_out = spelled_out or (
             hit[1] == "DR" and _TO_SOMEONE.search(text[max(0, hit.start() - 8) : hit.start()]) is not None
         )
-        yield from _take(text, hit.end(), 3, lower=hit[1].lower() in ("dr", "doctor"), sure=spelled_out)
+        yield from _take(
+            text, hit.end(), 3, lower=hit[1].islower() or hit[1] in ("Dr", "DR", "Doctor"), sure=spelled_out
+        )
     for hit in _SIGNED.find(glance):
         yield from _take(text, hit.end(), 5, lower=True, sure=True)
     for hit in _FIELD.find(glance):
@@ -212,24 +169,25 @@ def _names(text: str, glance: Glance) -> Iterator[Span]:
             yield pair.start(), pair.end(), "NAME"
     for cue in (_BY, _TOLD):
         for hit in cue.find(glance):
-            yield from _take(text, hit.end(), 3, lower=False, sure=False)
+            yield from _take(text, hit.end(), 3, lower=False, sure=_is_capital_name(text, hit.end()))
     for hit in _SHOUTED.find(glance):
         if not all(w.lower() in technical_words() for w in hit[1].split()):
             yield hit.start(1), hit.end(1), "NAME"
     for hit in _COPIED.find(glance):
-        yield from _list_of(text, hit.end())
+        if ":" in hit[0] or not hit[0].isupper():  # "CC" may be a canal's
+            yield from _list_of(text, hit.end(), lower=hit[0].islower())
     for hit in _DEGREE.find(glance):
         if not all(w.strip(".,").lower() in _STOP for w in hit[1].split()):
             yield hit.start(1), hit.start(1) + len(hit[1].rstrip(" ,")), "NAME"
 
 
-def _list_of(text: str, at: int) -> Iterator[Span]:
+def _list_of(text: str, at: int, *, lower: bool) -> Iterator[Span]:
     """Names with commas or semicolons between them."""
     while True:
-        found = list(_take(text, at, 4, lower=False, sure=True))
+        found = list(_take(text, at, 2 if lower else 4, lower=lower, sure=True))
         yield from found
         further = _NEXT.match(text, found[-1][1]) if found else None
-        if further is None:
+        if further is None or (text[further.end()].islower() and not lower):
             return
         at = further.end()
 
@@ -242,10 +200,14 @@ def _take(text: str, at: int, most: int, *, lower: bool, sure: bool) -> Iterator
     end, start, taken = at, at, 0
     while taken < most:
         word = _WORD.match(text, end if taken == 0 else _joined(text, end))
-        titled = sure and not lower and taken == 0 and word is not None and word[0].istitle()
-        if word is None or (word[0].rstrip(".").lower() in _STOP and not (titled and len(word[0]) > 4)):
+        stops = word is not None and word[0].rstrip(".").lower() in _STOP
+        if word is None or (
+            stops and not _is_surname(text, word, first=taken == 0 and sure and not lower, after=taken)
+        ):
             break
         plain, capital = word[0].rstrip("."), word[0][0].isupper()
+        if taken and "\n" in text[end : word.start()] and _is_of_report(plain.lower()):
+            break
         if not capital and not (lower and taken < 2):
             break
         technical = plain.lower() in technical_words()
@@ -257,6 +219,30 @@ def _take(text: str, at: int, most: int, *, lower: bool, sure: bool) -> Iterator
         yield start, end, "NAME"
 
 
+def _is_surname(text: str, word: re.Match[str], *, first: bool, after: int) -> bool:
+    """A word that ends names, and is one: behind a role ("Attending: Staff"), or last of all ("by Ann Date.")."""
+    if not word[0].rstrip(".").istitle() or len(word[0].rstrip(".")) < _SHORTEST_SURNAME:
+        return False
+    last = after > 0 and kind(word[0].rstrip(".").lower()) & Kind.NAME
+    return (first and len(word[0]) >= _SHORTEST_SURNAME) or (bool(last) and _ENDS.match(text, word.end()) is not None)
+
+
+_SHORTEST_SURNAME = 4
+_ENDS = re.compile(r"[.;]?[ ]?(?:\n|$)|\.[ ]")
+
+
+def _is_capital_name(text: str, at: int) -> bool:
+    """ "phoned to Stamp": a surname, whatever else it means, if it is no word that reports are made of."""
+    word = _WORD.match(text, at)
+    what = kind(word[0].rstrip(".").lower()) if word is not None and word[0].rstrip(".").istitle() else 0
+    return bool(what & Kind.NAME) and not what & (Kind.BY_HAND | Kind.FUNCTION)
+
+
+def _is_of_report(word: str) -> bool:
+    what = kind(word)
+    return word in roles.PROTECTED or bool(what & Kind.FUNCTION) or bool(what & Kind.KNOWN and not what & Kind.NAME)
+
+
 def _joined(text: str, at: int) -> int:
     join = _JOIN.match(text, at)
     return join.end() if join else len(text)
@@ -265,5 +251,5 @@ def _joined(text: str, at: int) -> int:
 def find_names(text: str, glance: Glance | None = None) -> Iterator[Span]:
     """Every facility and every person that a cue points at, overlapping ones too."""
     glance = Glance(text) if glance is None else glance
-    yield from _facilities(text, glance)
+    yield from find_facilities(text, glance)
     yield from _names(text, glance)

@@ -15,15 +15,15 @@ from typing import Literal, NamedTuple
 
 from curate.deid.header.phi import technical_words
 from curate.deid.known.values import phi_spans
+from curate.deid.patterns.prefilter import Span
+from curate.deid.patterns.seasons import find_vague
 from curate.deid.presidio import presidio_spans
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.text.dates import find_dates, header_days
 from curate.deid.text.decide import Thresholds, name_spans, read, reasons
 from curate.deid.text.fold import BARRIER, fold, has_wide, tidy
 from curate.deid.text.names import find_names
-from curate.deid.text.prefilter import Span
 from curate.deid.text.rules import find_spans
-from curate.deid.text.seasons import find_vague
 from curate.deid.text.text_index import Glance
 from curate.deid.words.language import require_known_language, segments
 from curate.deid.words.lexicon import CODES

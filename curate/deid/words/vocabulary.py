@@ -34,6 +34,7 @@ class Kind:
     BOUND: Final = 128  # an eponym before its noun only
     NOUN: Final = 256  # what follows an eponym
     BY_HAND: Final = 512  # in the list of words that reports are made of
+    TOWN: Final = 1024  # also a word of a town's name, or a country's
 
 
 def _text(name: str) -> str:
@@ -98,6 +99,11 @@ def _all() -> frozenset[str]:
     return _medical() | _general()
 
 
+def is_listed(word: str) -> bool:
+    """True for a word that a list of English or medicine has as it stands, no inflection and nothing put together."""
+    return word in _all()
+
+
 def is_medical(word: str) -> bool:
     """True for a word of medicine, imaging or the standard: "hyperinflated", "cxr", "gadolinium", an eponym."""
     return bool(kind(word) & (Kind.CLINICAL | Kind.EPONYM)) or word in _medical() or _built(word, _medical())
@@ -144,6 +150,11 @@ def is_near_medical(word: str) -> bool:
     return any(a + c + b in known or a + c + b[1:] in known for a, b in cuts for c in _ALPHABET)
 
 
+@cache
+def _towns() -> frozenset[str]:
+    return frozenset(_list("towns")) | word_sections("places")["places"]
+
+
 def is_given_name(word: str) -> bool:
     """True for a given name of that census."""
     return word in _given()
@@ -171,6 +182,10 @@ def eponyms(section: str) -> frozenset[str]:
 @lru_cache(maxsize=200_000)
 def kind(word: str) -> int:
     """Everything that is known of a folded lower-case word, in one look: the bits of `Kind`."""
+    return _kind(word) | (Kind.TOWN if word in _towns() else 0)
+
+
+def _kind(word: str) -> int:
     hand, listed = word_sections("radiology"), word_sections("eponyms")
     found = 0
     if word in hand["function"]:
@@ -183,6 +198,8 @@ def kind(word: str) -> int:
         if word in _given() or (rank is not None and rank < _COMMON_RANK):
             found |= Kind.FREQUENT
     found |= Kind.EPONYM if word in listed["free"] else 0
+    if word[-1:] == "s" and not found and (word[:-1] in listed["free"] or word[:-1] in listed["bound"]):
+        found |= Kind.EPONYM if word not in _general() else 0  # "Kochs chest"
     found |= Kind.BOUND if word in listed["bound"] or word in listed["objects"] else 0
     found |= Kind.NOUN | Kind.KNOWN | Kind.BY_HAND if word in listed["nouns"] else 0
     if word in hand["medical"] or word in hand["plain"] or word in hand["short"]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -79,7 +81,8 @@ def test_what_went_is_explained_by_what_found_it():
         ("Okonkwo", "name by its cue"), ("3/4/2019", "date"), ("Zbigniew", "decision per word"), ("12345678", "rule"),
     }  # fmt: skip
     (why,) = [g.by for g in gone if g.words == "Zbigniew"]
-    assert ("likely a name" in why and "begins a sentence" in why) or "semicolon before +0" in why
+    told = re.fullmatch(r"decision per word; 0\.\d\d likely a name: (.+)", why)[1]
+    assert sum(name in told for name in features.feature_names()) >= 2  # of which kind depends on the fit
     assert len(gone) == scrub(text, (), "p", PSEUDO, MASK).count("[")
 
 

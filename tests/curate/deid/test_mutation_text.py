@@ -13,9 +13,9 @@ from importlib import import_module
 
 import pytest
 
+from curate.deid.patterns.prefilter import Rule
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.text import scrub as scrubber
-from curate.deid.text.prefilter import Rule
 from curate.deid.text.scrub import LABELS, TextRules, scrub
 from curate.deid.verify.leaks import findings
 
@@ -53,10 +53,10 @@ NOTES = [
 ]  # fmt: skip
 FINDERS = ("phi_spans", "find_dates", "find_spans", "find_names", "find_vague", "name_spans")
 RULES = (  # lists of patterns that finders go through
-    ("rules", "RULES"),
-    ("rules", "STRICT_RULES"),
-    ("dates", "_DATES"),
-    ("seasons", "RULES"),
+    ("text.rules", "RULES"),
+    ("text.rules", "STRICT_RULES"),
+    ("text.dates", "_DATES"),
+    ("patterns.seasons", "RULES"),
 )
 PLAIN = TextRules("mask", vocabulary=False)
 
@@ -111,7 +111,7 @@ def test_each_finder_switched_off_is_noticed(monkeypatch, capsys):
 def pattern_lists() -> Iterator[tuple[object, str, int, list[object]]]:
     """(module, list, n, its patterns, of which the n-th matches nothing)."""
     for name, listed in RULES:
-        module = import_module(f"curate.deid.text.{name}")
+        module = import_module(f"curate.deid.{name}")
         patterns = list(getattr(module, listed))
         for n in range(len(patterns)):
             yield module, listed, n, [*patterns[:n], never(patterns[n]), *patterns[n + 1 :]]

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from curate.deid.patterns import facilities, seasons
 from curate.deid.pseudonym import Pseudonymizer
-from curate.deid.text import dates, names, rules, seasons
+from curate.deid.text import dates, names, rules
 from curate.deid.text.decide import Thresholds, name_spans, read
 from curate.deid.text.fold import fold
 from curate.deid.text.scrub import PLACEHOLDER, TextRules, scrub
@@ -153,10 +154,20 @@ def test_the_vocabulary():
 
 
 def _guarded():
-    yield from ((rule.pattern, rule.guard) for rule in (*rules.RULES, *rules.STRICT_RULES, *seasons.RULES))
-    yield from ((rule.pattern, rule.guard) for rule in (*dates._DATES, *dates._YEARLESS, dates._BIRTH, dates._LED))
-    cued = (names._TITLE, names._SIGNED, names._BY, names._FIELD, names._FIRM, names._USER, names._SHOUTED)
-    yield from ((rule.pattern, rule.guard) for rule in (*cued, names._TOLD, names._FACILITY, names._DEGREE))
+    told = (
+        names._TITLE,
+        names._SIGNED,
+        names._BY,
+        names._FIELD,
+        names._USER,
+        names._SHOUTED,
+        names._TOLD,
+        names._DEGREE,
+    )
+    places = (facilities._FIRM, facilities._HEAD, facilities._SAINT)
+    days = (*dates._DATES, *dates._YEARLESS, dates._BIRTH, dates._LED, dates._LED_BACK)
+    for rule in (*rules.RULES, *rules.STRICT_RULES, *seasons.RULES, *days, *told, *places):
+        yield rule.pattern, rule.guard
 
 
 PIECES = st.sampled_from(

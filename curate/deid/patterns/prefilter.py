@@ -7,7 +7,7 @@ have found something, which the tests check rule by rule.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import count
 from typing import Literal
@@ -76,30 +76,57 @@ class Guard:
                     last = hit.end()
 
 
+Check = Callable[[re.Match[str]], bool]
+
+
 @dataclass(frozen=True, eq=False)
 class Rule:
-    """What is looked for in folded text: where ``guard`` lets it, ``pattern`` gives a span, its ``group``."""
+    """What is looked for in folded text: where ``guard`` lets it, ``pattern`` gives a span, its ``group``, if ``check``
+    has nothing against the match."""
 
     label: str
     guard: Guard
     pattern: re.Pattern[str]
     group: int = 0
+    check: Check | None = None
 
     def find(self, glance: Glance) -> Iterable[re.Match[str]]:
         """Its matches; where the guard leads it, they may overlap."""
         return self.guard.find(self.pattern, glance)
 
 
-def rule(label: str, guard: Guard, pattern: str, flags: int = 0, group: int = 0) -> Rule:
+def rule(label: str, guard: Guard, pattern: str, flags: int = 0, group: int = 0, check: Check | None = None) -> Rule:
     """A Rule from the text of its pattern."""
-    return Rule(label, guard, re.compile(pattern, flags), group)
+    return Rule(label, guard, re.compile(pattern, flags), group, check)
+
+
+def cued(
+    label: str,
+    cues: str,
+    value: str,
+    *,
+    joint: str = r"[ ]",
+    also: str = r"\d",
+    flags: int = re.IGNORECASE,
+    check: Check | None = None,
+) -> Rule:
+    """A Rule for ``value`` behind one of ``cues`` (plain phrases with | between) and what joins them; the cue stays.
+
+    ``also`` must be found in the text's numbers: "" for values without a digit.
+    """
+    phrases = sorted((one.strip() for line in cues.splitlines() for one in line.split("|") if one.strip()), key=len)
+    first = {re.match(r"[a-z]+", one)[0] for one in phrases}  # type: ignore[index]
+    said = "|".join(re.escape(one).replace("\\ ", "[ ]") for one in reversed(phrases))
+    pattern = rf"\b(?:{said})(?![a-z]){joint}({value})"
+    return rule(label, guard(" ".join(sorted(first)), led="words", also=also), pattern, flags, 1, check)
 
 
 def find_all(rules: Iterable[Rule], glance: Glance) -> Iterator[Span]:
     """The spans of all ``rules``, overlapping ones too."""
     for one in rules:
         for hit in one.find(glance) if one.guard.number in glance.fired else ():
-            yield hit.start(one.group), hit.end(one.group), one.label
+            if one.check is None or one.check(hit):
+                yield hit.start(one.group), hit.end(one.group), one.label
 
 
 def _words_back(text: str, at: int, count: int) -> int:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from curate.deid.patterns.prefilter import Rule, Span, find_all, guard, rule
 from curate.deid.text.dates import MONTH_WORDS
-from curate.deid.text.prefilter import Rule, Span, find_all, guard, rule
 from curate.deid.text.text_index import Glance
 
 _WEEKDAYS = ["mon", "tues", "wednes", "thurs", "fri", "satur", "sun"]
@@ -39,6 +39,9 @@ _ORDINAL = (
     r"|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|eleventh|twelfth|thirteenth|fourteenth|fifteenth|sixteenth"
     r"|seventeenth|eighteenth|nineteenth)"
 )
+_NO_RATIO = "".join(
+    f"(?<!{cue} )" for cue in ("grade", "score", "strength", "nodes", "power", "pain", "image", "series", "im", "se")
+)  # behind these two numbers are no day
 RULES: tuple[Rule, ...] = (
     rule("DATE", guard(MONTH_WORDS, led="words"), rf"\b{_MONTH}\b(?:\.?\s{{1,2}}(?:of\s)?{_YEAR}\b|\.(?=\s?\d))?"),
     rule(
@@ -67,6 +70,12 @@ RULES: tuple[Rule, ...] = (
         re.I,
     ),
     rule("DATE", guard(MONTH_WORDS, led="words", also=r"\d"), rf"\b{_ANY}[ -]{_DAY}(?:st|nd|rd|th)\b", re.I),
+    rule(
+        "DATE",
+        guard(MONTH_WORDS, led="words", also=r"\d"),
+        rf"\b(?!mar|may){_ANY}\.? {_DAY}(?![\w/-]|[.,]\d|\s?(?:point|x\b)){_UNIT}",
+        re.I,
+    ),
     rule(
         "DATE",
         guard("q quarter half", also=r"\d"),
@@ -119,18 +128,9 @@ valentine valentines
     rule(
         "DATE",
         guard(shapes="0/0", led="digits"),
-        r"(?<![\w/.,(-])(?<!grade )(?<!score )(?<!strength )(?<!image )(?<!series )(?<!im )(?<!se )(?:0?[1-9]"
-        r"|1[0-2])/(?:1[1-9]|2\d|3[01])(?![\w/%]|[.,]\d|\s(?:nodes?|lymph|cores?|images?|strength|power|score"
-        r"|points?|mm|cm|ribs?))",
-        re.I,
-    ),
-    rule(
-        "DATE",
-        guard(shapes="0/0", led="digits"),
-        r"(?<![\w/.,(-])(?<!grade )(?<!score )(?<!strength )(?<!image )(?<!series )(?<!im )(?<!se )(?:1[3-9]"
-        r"|2[1-9]|3[01])"
-        r"/(?:0?[1-9]|1[0-2])(?![\w/%]|[.,]\d|\s(?:nodes?|lymph|cores?|images?|strength|power|score|points?|mm"
-        r"|cm|ribs?))",
+        rf"(?<![\w/.,(-]){_NO_RATIO}(?:(?:0?[1-9]|1[0-2])/(?:1[1-9]|2\d|3[01])"
+        r"|(?:1[3-9]|20(?!/1)|2[1-9]|3[01])/(?:0?[1-9]|1[0-2]))(?![\w/%]|[.,]\d"
+        r"|\s(?:nodes?|lymph|cores?|images?|strength|power|score|points?|mm|cm|ribs?))",
         re.I,
     ),
     rule(
@@ -153,8 +153,8 @@ valentine valentines
     rule(
         "DATE",
         guard(shapes="0/0", led="digits"),
-        r"(?:(?<=\0 )|(?<=\0, )|(?<=\0 on )|(?<=\0 from )|(?<=\0 dated )|(?<=\0 of )|(?<=\0 and ))"
-        rf"(?:0?[1-9]|1[0-2])/{_DAY}"
+        r"(?:(?<=\0 )|(?<=\0, )|(?<=\0; )|(?<=\0: )|(?<=\0 \()|(?<=\0 on )|(?<=\0 from )|(?<=\0 dated )|(?<=\0 of )"
+        rf"|(?<=\0 and )|(?<=\0 for ))(?:(?:0?[1-9]|1[0-2])/{_DAY}|{_DAY}/(?:0?[1-9]|1[0-2]))"
         r"(?![\w/%]|[.,]\d|\s(?:strength|power|nodes?|score|points?|pain))",
         re.I,
     ),

@@ -1,0 +1,150 @@
+"""Where someone lives or lies: streets, postal codes, wards, rooms and beds. Cues stay, values go."""
+
+from __future__ import annotations
+
+import re
+
+from curate.deid.patterns.prefilter import CODES, Rule, cued, guard, rule
+from curate.deid.words.context_words import words
+from curate.deid.words.vocabulary import Kind, kind
+
+_I = re.IGNORECASE
+# ways that are hardly anything else, and those that are words of reports too
+_WAYS = """street avenue ave road rd lane ln boulevard blvd crescent cres parkway pkwy highway hwy marg nagar colony
+vihar puram salai mews esplanade"""
+_WAYS_TOO = """st str drive dr court ct way place pl terrace ter circle cir square sq trail trl close row alley plaza
+gardens grove hill park green walk rise view quay wharf gate loop run pike bend ridge heights end vale meadow meadows
+path crossing point landing cross main chowk gali bagh layout enclave sector extension estate quarters apartments
+society residency parade circuit gate road-east promenade fields common"""
+# postal codes of the United States
+_STATES = "A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|P[AR]|RI|S[CD]|T[NX]|UT|V[AIT]"
+_STATES += "|W[AIVY]"
+_STATE_WORDS = """ak al ar az ca co ct dc de fl ga hi ia id il in ks ky la ma md me mi mn mo ms mt nc nd ne nh nj nm nv
+ny oh ok or pa pr ri sc sd tn tx ut va vi vt wa wi wv wy"""
+_CITY = (
+    rf"(?:\s*,?\s*(?:[A-Z][\w.'-]+\s?){{1,3}},?\s+(?:{_STATES})\b(?:\s+\d{{5}}(?:-\d{{4}})?)?"
+    r"|,\s+[A-Z][a-z]+(?:\s[A-Z][a-z]+)?)?"
+)
+_STREETS = r"(?:Street|St|Avenue|Ave|Av|Road|Rd|Lane|Ln|Drive|Dr|Boulevard|Blvd|Court|Ct|Way|Place|Pl|Terrace|Ter"
+_STREETS += r"|Parkway|Pkwy|Highway|Hwy|Circle|Cir|Square|Sq|Trail|Trl|Close|Crescent|Cres|Mews|Row|Alley|Plaza|STREET"
+_STREETS += r"|AVENUE|AVE|ROAD|RD|LANE|DRIVE|BLVD|BOULEVARD)\b\.?"
+_STREET_WORDS = """street st avenue ave av road rd lane ln drive dr boulevard blvd court ct way place pl terrace ter
+parkway pkwy highway hwy circle cir square sq trail trl close crescent cres mews row alley plaza"""
+_END = r"(?!\w|[.,/-]\d)"
+_UNITS = words("mm cm ml mg cc st nd rd th hr yr yo kg wk mo fr hu ms am pm gy kv ma dl")
+_COUNTED = words("mm cm ml mg cc kg view views vessel vessels image images slice slices level levels cut cuts")
+
+
+def _either(words: str) -> str:
+    return "|".join(sorted(words.split(), key=len, reverse=True))
+
+
+def _is_street(hit: re.Match[str]) -> bool:
+    """Is it a street and not "2 views cross"? Its name must be one: not only words that reports are made of."""
+    if "\0" in hit["name"]:
+        return True
+    named = [w for w in re.findall(r"[a-z']+", hit["name"].lower()) if w not in ("old", "new", "upper", "lower")]
+    if any(kind(w) & Kind.FUNCTION or w in _COUNTED for w in named):
+        return False
+    name = Kind.NAME | Kind.TOWN
+    return any(
+        kind(w) & name or kind(w) & (Kind.CLINICAL | Kind.BY_HAND) != Kind.CLINICAL | Kind.BY_HAND for w in named
+    )
+
+
+def _is_postal(hit: re.Match[str]) -> bool:
+    """A postal code of the United Kingdom in small letters; not "l4 5mm", nor "t2 3rd"."""
+    return (
+        re.fullmatch(r"mm|cm|ml|mg|cc|st|nd|rd|th|hr|yr|yo|kg|wk|mo|fr|hu|ms|am|pm|gy|kv|ma|dl", hit[1].lower()) is None
+    )
+
+
+SURE: tuple[Rule, ...] = (
+    rule(
+        "ADDRESS",
+        guard(_STREET_WORDS, led="digits"),
+        rf"\b\d{{1,5}}[A-Za-z]?[ ,]+(?:[A-Z0-9][\w.'-]*\s+){{1,4}}?{_STREETS}" + _CITY,
+    ),
+    rule(
+        "ADDRESS",
+        guard("apt apartment suite ste po p box", also=r"\d"),
+        r"\b(?:Apt|Apartment|Suite|Ste|PO Box|P\.O\. Box|Box)\.?\s?#?\s?\d+\w*" + _CITY,
+    ),
+    rule(
+        "ADDRESS",
+        guard(_STATE_WORDS, also=r"\d{5}", like=r",\s+[A-Z]{2}\s+\d"),
+        rf"\b(?:[A-Z][\w.'-]+\s?){{1,3}},\s+(?:{_STATES})\s+\d{{5}}(?:-\d{{4}})?\b",
+    ),
+    rule("ADDRESS", guard(_STATE_WORDS, led="words", also=r"\d{5}"), rf"\b(?:{_STATES})\s+\d{{5}}(?:-\d{{4}})?\b"),
+)
+STRICT: tuple[Rule, ...] = (
+    rule("ADDRESS", CODES, r"\b(?:[A-Z]{1,2}\d[A-Z\d]?)\s?\d[ABD-HJLNP-UW-Z]{2}\b"),
+    rule("ADDRESS", CODES, r"(?<![\w.-])(?:[a-z]{1,2}\d{1,2}[a-z]?)\s\d([a-z]{2})\b(?!-)", check=_is_postal),
+    rule("ADDRESS", CODES, r"\b(?!T\dN\dM\d)[ABCEGHJ-NPRSTVXY]\d[A-Z][ -]?\d[A-Z]\d\b"),
+    cued(
+        "ADDRESS",
+        """room|rm|bed|bay|cubicle|ward|suite|ste|apt|apartment|flat|floor|unit|bldg|building|house|pod|station|theatre
+        |clinic|zip|postcode|plz|h no|h.no|house no|door no|plot|plot no|cot|incubator|cabin|chair|wing|level|villa""",
+        r"#?(?:\d{1,5}[A-Za-z]?|[A-Z]-?\d{1,4}[A-Za-z]?)(?:[-/]\d{1,3}[A-Za-z]?)?(?!\w|\.\d)(?!\s?(?:mm|cm|ml|of)\b)",
+        joint=r"\.?\s?(?:code|no\.?|number|#)?:?\s?",
+        check=lambda hit: not hit[0].lower().startswith("level") or len(hit[1]) > 2,
+    ),
+    # "Ward 7P", "4 West", "5 North"
+    rule(
+        "ADDRESS",
+        guard("west east north south", led="before", reach=1, also=r"\d"),
+        r"(?<![\w.,/-])\d{1,2}[A-Z]? (?:West|East|North|South|WEST|EAST|NORTH|SOUTH)\b(?! [a-z]*(?:st|nd|rd|th)\b)",
+    ),
+    rule(
+        "ADDRESS",
+        guard("west east north south", led="words", also=r"\d"),
+        r"(?:(?<=\bon )|(?<=\bto )|(?<=\bfrom )|(?<=\bin )|(?<=\bward ))\d{1,2}[a-z]? (?:west|east|north|south)\b",
+        _I,
+    ),
+    rule(
+        "ADDRESS",
+        guard(f"{_WAYS} {_WAYS_TOO}", led="digits"),
+        rf"\b\d{{1,5}}[A-Za-z]?(?:[/-]\d{{1,4}}[A-Za-z]?)?,?\s+(?P<name>(?:[A-Z][\w'.-]*\s+|\0\s?){{0,3}}"
+        rf"(?:[A-Z][\w'.-]*|\0))\s+(?i:{_either(f'{_WAYS} {_WAYS_TOO}')})\b\.?",
+        check=_is_street,
+    ),
+    rule(
+        "ADDRESS",
+        guard(_WAYS, led="digits"),
+        rf"(?<![\w.,/-])\d{{1,5}}[a-z]?(?:[/-]\d{{1,4}}[a-z]?)?,?[ ](?P<name>(?:(?!and\b|with\b|to\b)[a-z][\w'-]*[ ]"
+        rf"|\0[ ]?){{1,3}}?)(?:{_either(_WAYS)})\b",
+        _I,
+        check=_is_street,
+    ),
+    # where words of reports stand for ways, with what says that someone lives there, or a town behind it
+    rule(
+        "ADDRESS",
+        guard(_WAYS_TOO, led="digits"),
+        r"(?:(?<=\bat )|(?<=\bof )|(?<=\bin )|(?<=\bon )|(?<=\bto )|(?<=\bfrom )|(?<=r/o )|(?<=no )|(?<=\bresides )"
+        r"|(?<=address )|(?<=[,:;] )|(?<=[,:;])|(?<=\0 )|(?<=\n)|(?<!.))"
+        r"\d{1,5}[a-z]?(?:[/-]\d{1,4}[a-z]?)?,?[ ](?P<name>(?:(?!and\b|with\b|to\b)[a-z][\w'-]*[ ]|\0[ ]?){1,2}?)"
+        rf"(?:{_either(_WAYS_TOO)})\b",
+        _I,
+        check=_is_street,
+    ),
+    # a street without a number
+    rule(
+        "ADDRESS",
+        guard(_WAYS, led="before", reach=2),
+        r"(?<![\w'-])(?!(?:The|A|In|On|At|Off|Main)\b)[A-Z][a-z'-]+ (?:Street|Road|Avenue|Lane|Crescent|Boulevard|Marg"
+        r"|Nagar|Colony|Parkway|Highway)\b",
+    ),
+    cued(
+        "ADDRESS",
+        "pin|zip|postcode|post code|postal code|plz|pincode|pin code|zip code|pin no",
+        rf"(?:\d{{3}}[ -]?\d{{2,3}}|\d{{4,6}}){_END}",
+        joint=r"\.?[ ]?[:#=-]?[ ]?",
+    ),
+    # a postal code behind a place or an address that went
+    rule(
+        "ADDRESS",
+        guard(signs="\0", also=r"\d{4}|\d{3} \d{3}"),
+        r"(?<=\0)(?:,|,? -)?[ ](\d{4,6}(?:-\d{4})?|\d{3} \d{3})(?=[.;,)]?(?:\s*\n|\s*$)|[.;,)](?!\d))",
+        group=1,
+    ),
+)

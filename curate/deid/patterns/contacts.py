@@ -1,0 +1,117 @@
+"""How someone is reached: e-mail, links, telephones and pagers. Cues stay, values go."""
+
+from __future__ import annotations
+
+import re
+
+from curate.deid.patterns.prefilter import Rule, cued, guard, rule
+
+_I = re.IGNORECASE
+_DOMAINS = "com|org|net|edu|gov|info|io|health|hospital|uk|ca|au|nz|in|ie|za|de|fr|nl|jp|lk|eu|example"
+_PATH = r"(?:/(?:[^\s\0]*[^\s\0.,;:!?)])?)?"
+# Not behind a number of a telephone: what counts and measures.
+_NO_UNIT = (
+    r"(?!\s?(?:mm|cm|ml|cc|mg|mcg|g|kg|hu|ms|msec|sec|mgy|mgy\*cm|mhz|hz|kv|kvp|mas|ma|units?|cells|/u?l|/mm|x10"
+    r"|%|weeks?|days?|hours?|months?|years?|images?|slices?|per|fr|french|gauge)\b)"
+)
+_END = r"(?!\w|[.,/-]\d)"
+_NUMBER = rf"\+?\(?\d[\d\s().+/-]{{0,20}}\d(?!\w){_NO_UNIT}"
+_DIGIT = "zero|oh|o|nought|one|two|three|four|five|six|seven|eight|nine|double|triple"
+_GAPPED = r"\d\)?[\s./-]{1,2}\d{3}"
+_GAPS = " ".join(f"0{end}{one}{other}000" for end in ("", ")") for one in ("", *"./-") for other in ("", *"./-"))
+_AT = r"(?:[ ]?[\[(]at[\])][ ]?|[ ]at[ ])"
+_DOT = r"(?:\.|[ ]?[\[(]dot[\])][ ]?|[ ]dot[ ])"
+_PIECE = r"(?:\.|[ ]?[\[(]dot[\])][ ]?|[ ](?:dot|underscore|dash|hyphen|minus|plus)[ ])"
+
+SURE: tuple[Rule, ...] = (
+    rule(
+        "EMAIL",
+        guard(signs="@"),
+        r"(?<![\w.+'-])[\w.+'-]{1,99}\s?@\s?[\w-]{1,63}(?:\s?\.(?:\s(?-i:(?=[a-z])))?[\w-]{1,63}){1,6}",
+        _I,
+    ),
+    # spoken: "j.doe [at] mail [dot] com", "doe underscore j at mail dot com"
+    rule(
+        "EMAIL",
+        guard("dot", signs="[at] (at) [AT] (AT) [dot] (dot) [DOT] (DOT)", like=r"(?i)\bat\b.{1,80}(?:\bdot\b|\.)"),
+        rf"\b[\w+'-]{{1,40}}(?:{_PIECE}[\w+'-]{{1,40}}){{0,3}}(?:[ ]?[\[(]at[\])][ ]?[\w-]{{1,40}}"
+        rf"(?:{_DOT}[\w-]{{1,40}}){{1,4}}|[ ]at[ ][\w-]{{1,40}}(?:(?:[ ]dot[ ]|[ ]?[\[(]dot[\])][ ]?)"
+        r"[\w-]{1,40}){1,4})",
+        _I,
+    ),
+    rule("URL", guard(signs="://  www. WWW. Www."), r"\b(?:(?:https?|ftp)://|www\.)[^\s\0<>\"]*[^\s\0<>\".,;:!?)]", _I),
+    rule(
+        "URL",
+        guard(signs=".", like=rf"\.(?i:{_DOMAINS})\b"),
+        rf"(?<![\w.-])(?:[a-z0-9-]{{1,63}}\.){{1,6}}(?:{_DOMAINS})\b{_PATH}",
+        _I,
+        check=lambda hit: not hit[0].lower().endswith((".in", ".de")) or "/" in hit[0] or hit[0].count(".") > 1,
+    ),
+    rule(
+        "PHONE",
+        guard(_DIGIT.replace("|", " "), led="words"),
+        rf"\b(?:(?:{_DIGIT})[ ,-]{{1,2}}){{4,}}(?:{_DIGIT})\b",
+        _I,
+    ),
+    cued(
+        "PHONE",
+        "phone|tel|telephone|fax|pager|beeper|mobile|cell|ext|extension|call|call back|contact|reached at|whatsapp",
+        r"\+?\(?\d[\d\s().+/-]{1,20}\d(?!\w)(?!\s?(?:mm|cm|%))",
+        joint=r"(?:[ ]?(?:no|number|#))?\.?\s?[:#]?\s?",
+    ),
+    rule(
+        "PHONE",
+        guard(shapes=_GAPS, led="digits", also=_GAPPED),
+        r"(?<![\w.+-])(?:\+\d{1,3}[\s.-]?|1[ .-])?(?:\(\d{2,5}\)[\s.-]?|\d{2,5}[\s.-])\d{3,4}[\s.-]\d{3,4}(?:\s?(?:x"
+        rf"|ext\.?)\s?\d+)?{_END}",
+    ),
+    rule(
+        "PHONE",
+        guard(shapes="+ (", led="digits"),
+        r"(?<![\w.+-])(?:\+\d{1,3}[\s.-]?\d[\d\s.-]{5,14}\d|\(\d{3}\)\s?\d{3}[\s.-]?\d{4})(?!\w)",
+    ),
+    rule("PHONE", guard(shapes="000-0000", led="digits"), rf"(?<![\w.+/-])[2-9]\d{{2}}-\d{{4}}{_END}{_NO_UNIT}"),
+)
+STRICT: tuple[Rule, ...] = (
+    cued(
+        "PHONE",
+        """pager|pagers|paged|beeper|bleep|bleeps|bleeped|bp|page|ext|extension|extn|vocera|spectralink|ascom|dect
+        |voalte|phone|phoned|tel|telephone|fax|cell|mobile|mob|ph|call|called|call back|called back|call at|call on
+        |dial|reach|reached|reach on|reached on|reached at|contact|contact at|contact on|contacted at|contacted on
+        |ring|rang|rung|text|texted|hotline|line|whatsapp|sms|mob no|switch""",
+        _NUMBER,
+        joint=r"(?:\s(?:id|no|number|at|on|is|was|to))?\.?\s?[:#*=]?\s?",
+        check=lambda hit: not hit[0].lower().startswith("bp") or "/" not in hit[1],
+    ),
+    # behind who was called: "called Lock bp 72-535", "d/w Roe 5-3321"
+    rule(
+        "PHONE", guard(signs="\0", also=r"\d"), rf"(?<=\0)[, ]{{1,2}}\(?(?:bp |b |p )?(\d{{1,2}}-\d{{3,5}}){_END}", 0, 1
+    ),
+    rule("PHONE", guard("x", led="words", also=r"\d\d\d"), r"(?<![\w.])[xX]\s?-?\d{3,6}(?![\w.]|\s?(?:mm|cm|\d))"),
+    rule("PHONE", guard("x", led="words", also=r"\d\d\d"), rf"(?<=\0 )[xX]\s?-?\d{{3,6}}{_END}"),
+    rule("PHONE", guard(signs="* #", led="words"), r"(?<![\w.])[*#]\d{3,7}(?![\w.])"),
+    rule(
+        "PHONE",
+        guard(shapes="00", led="digits", also=r"00"),
+        r"(?<![\w.+])00\s?\d{1,3}(?:[\s.()/-]{0,2}\d{1,5}){2,5}(?!\w)",
+    ),
+    rule(
+        "PHONE",
+        guard(shapes="000", led="digits", also=r"(?<!\d)0\d\d"),
+        r"(?<![\w.+-])\(?0\d{1,4}\)?[\s.-]\d{3,8}(?:[\s.-]\d{2,6})?(?![\w])",
+    ),
+    rule(
+        "PHONE",
+        guard(shapes=_GAPS, led="digits", also=_GAPPED),
+        r"(?<![\w.+-])\(?(?:[2-9]\d{2}\)?[\s./-]{1,2}\d{3}[\s./-]{1,2}|1\d{2}[.-]\d{3}[.-])\d{4}(?:\s?(?:x|ext\.?"
+        r"|extension)\s?\d+)?(?!\w)",
+        _I,
+    ),
+    rule(
+        "PHONE",
+        guard(shapes="0000000 000.0000 000-0000", led="digits", also=r"\d{3}[ .-]\d{4}"),
+        rf"(?<![\w.+,/-])[2-9]\d{{2}}[ .-]\d{{4}}{_END}{_NO_UNIT}",
+        _I,
+    ),
+    rule("PHONE", guard(signs="+", led="words"), r"(?<![\w.+-])\+\d[\d\s().-]{6,18}\d(?!\w)"),
+)

@@ -1,0 +1,134 @@
+"""Names of hospitals, practices, wards and firms: what stands before a word that says what they are.
+
+From "hospital", "ward" and such leftwards: words that only say of which kind ("base", "memorial"), and the name before
+or among them. In a text all in small letters or capitals a name is a word that some list of names has, or that none of
+the vocabulary does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from curate.deid.patterns.prefilter import Span, guard, rule
+from curate.deid.text.text_index import Glance
+from curate.deid.words.context_words import COMMON, DEPARTMENTS, OF_PLACES, PLACES, words
+from curate.deid.words.vocabulary import Kind, is_listed, kind
+
+_HEAD = rule(
+    "FACILITY",
+    guard(
+        """hospital hospitals clinic infirmary institute healthcare hospice university sanatorium polyclinic diagnostics
+laboratory laboratories labs pharmacy medical health imaging cancer nursing care rest surgery radiology med trauma ward
+hall lodge college family urgent district health general aged retirement scans specialists prison barracks
+practice house""",
+        led="words",
+    ),
+    r"(?:hospitals?|clinic|infirmary|institute|healthcare|hospice|university|sanatorium|polyclinic|diagnostics"
+    r"|laborator(?:y|ies)|labs|pharmacy|scans|prison|barracks|ward|lodge"
+    r"|health (?:system|cent(?:er|re)|care|network|service)"
+    r"|imaging(?: (?:cent(?:er|re)|associates|partners|group))?|cancer cent(?:er|re)|(?:nursing|care|rest) home"
+    r"|surgery(?: cent(?:er|re))?|radiology(?: (?:associates|partners|group))?|med ctr|trauma cent(?:er|re)"
+    r"|medical (?:cent(?:er|re)|college|group|practice|associates)|family (?:practice|medicine|clinic|health)"
+    r"|urgent care|(?:district )?general(?= ?(?:[.,;:)\n]|$|on\b|at\b|for\b|in\b|hospital\b|was\b|\0))|aged care"
+    r"|retirement village|practice|house(?=[.,;)]|$))\b",
+    re.IGNORECASE,
+)
+_SAINT = rule(
+    "FACILITY", guard("st saint", led="words"), r"\b(?:st|saint)\b\.?[ ](?:[a-z]{3,}'s\b|(?-i:[A-Z][a-z]{2,}s\b))", re.I
+)
+_FIRM = rule(
+    "FACILITY",
+    guard(
+        """son sons daughter daughters bros brothers co company partners ltd llc llp gmbh pllc plc inc corporation
+academy holdings industries solutions technologies enterprises logistics airlines motors foods network""",
+        led="before",
+        reach=9,
+    ),
+    r"(?<![\w'])((?:[A-Z][\w'.-]*(?:,[ ]|[ ]&[ ]|[ ]and[ ]|[ ])){0,3})[A-Z][\w'-]*,?[ ](?:(?:&|and)[ ]"
+    r"(?:Sons?|Daughters?|Bros|Brothers|Co|Company|Partners)|Ltd|LLC|LLP|GmbH|PLLC|PLC|Inc|Corporation|Academy|Holdings|Industries|Solutions|Technologies|Enterprises"
+    r"|Logistics|Airlines|Motors|Foods|Network)\b\.?",
+)
+_BEHIND = re.compile(r"[ ]of(?:[ ][A-Z][\w'-]*){1,3}")
+_TOKEN_BEFORE = re.compile(r"(?:([\w'&-]+)(\.?)|(\0))([ ]{1,2}|-)\Z")
+_TITLED = re.compile(r"\b[A-Z][a-z]")
+_OF = ("of", "the", "and", "for", "de", "la", "&")
+_CUT_SHORT = ("st", "mt", "ft")
+# Heads that are words of reports: only a name before them makes one of them.
+_ALSO_WORDS = ("general", "practice", "imaging", "radiology", "surgery", "house", "lodge", "ward", "scans", "labs")
+_OF_A_KIND = OF_PLACES | words(
+    """
+    base private public teaching state children's childrens women's womens veterans va multispeciality multispecialty
+    superspeciality speciality specialty specialist specialists family urgent maternity orthopaedic orthopedic eye
+    dental rehabilitation mission christian catholic baptist methodist presbyterian adventist jewish lutheran
+    """
+)
+_MOST = 4  # words of a name
+
+
+def find_facilities(text: str, glance: Glance) -> Iterator[Span]:
+    """Every facility in folded text, overlapping ones too."""
+    for one in (_SAINT, _FIRM):
+        for hit in one.find(glance):
+            yield hit.start(), hit.end(), "FACILITY"
+    level = None
+    for hit in _HEAD.find(glance):
+        if hit.start() and (text[hit.start() - 1].isalnum() or text[hit.start() - 1] == "'"):
+            continue
+        level = _TITLED.search(text) is None if level is None else level
+        start = _begin(text, hit.start(), hit[0], level=level)
+        if start is not None:
+            behind = _BEHIND.match(text, hit.end()) if hit[0][0].isupper() and not hit[0].isupper() else None
+            yield start, (behind or hit).end(), "FACILITY"
+
+
+def _begin(text: str, at: int, head: str, *, level: bool) -> int | None:
+    """Where the name before a head at ``at`` begins; None if there is none."""
+    start, named, found = at, 0, None
+    weak = head.lower().split()[0] in _ALSO_WORDS and (level or head.islower())
+    while named < _MOST:
+        before = _TOKEN_BEFORE.search(text, max(0, start - 40), start)
+        if before is None or (before[4] == "-" and before[1] is None):
+            break
+        if before[3]:  # someone, or somewhere, that went: "[NAME] Base Hospital"
+            found = start if start < at or not weak else found
+            break
+        word, lower = before[1], before[1].lower()
+        if before[2] and lower not in _CUT_SHORT and len(word) > 1:
+            break  # a sentence ended
+        if lower in _OF_A_KIND and (level or word[0].isupper()):
+            start = before.start()
+            if (lower in _CUT_SHORT and found is not None) or (found is not None and word[0].isupper() and not level):
+                found = start
+            continue
+        if lower in _CUT_SHORT and found is not None:
+            return before.start()
+        if lower in _OF and found is not None and not level:
+            start = before.start()
+            continue
+        if not _is_name(word, lower, level=level, ward=head.lower() == "ward", weak=weak):
+            break
+        named, start = named + 1, before.start()
+        found = start
+    if found is None and not level and head[0].isupper() and head.lower() not in _ALSO_WORDS:  # "Central Hospital"
+        first = text[start:at].split(" ")[0].lower()
+        return start if start < at and first not in COMMON else None
+    return found
+
+
+def _is_name(word: str, lower: str, *, level: bool, ward: bool, weak: bool) -> bool:
+    plain = lower.removesuffix("'s")
+    what = kind(plain)
+    if lower in COMMON or what & Kind.FUNCTION or any(map(str.isdigit, word)):
+        return False
+    if lower.endswith(DEPARTMENTS):
+        return False
+    if not level and not (ward and word.islower()):
+        named = what & (Kind.NAME | Kind.TOWN) and not (weak and what & Kind.BY_HAND)
+        known = what & (Kind.KNOWN if weak else Kind.CLINICAL) and (weak or is_listed(plain))
+        return word[0].isupper() and bool(named or not known)
+    if lower.endswith("'s") and what & Kind.NAME:
+        return True
+    if (what & Kind.TOWN or plain in PLACES) and not what & Kind.BY_HAND:
+        return True
+    return bool(what & Kind.NAME and not what & Kind.CLINICAL) or not what & (Kind.KNOWN | Kind.EPONYM)

@@ -1,0 +1,61 @@
+"""Initials, and names that are spelled letter by letter."""
+
+from __future__ import annotations
+
+import re
+
+from curate.deid.patterns.prefilter import Rule, cued, guard, rule
+from curate.deid.words.context_words import words
+from curate.deid.words.vocabulary import Kind, kind
+
+_DOTTED = words(
+    """
+    A.P. P.A. I.V. U.S. M.D. D.O. P.O. N.P.O. B.I.D. T.I.D. Q.D. P.R.N. A.M. P.M. C.T. M.R. M.R.I. R.N. U.K. I.D. E.G.
+    I.E. A.C. P.C. O.R. E.R. E.D. I.C.U. C.S.F. B.P. H.R. T.B. D.V.T. P.E. U.T.I. S.O.B. L.A. R.A. L.V. R.V.
+    """
+)
+_SHORTEST = 4  # letters from which letters in a row are a name that nothing announces
+
+
+def _is_someone(hit: re.Match[str]) -> bool:
+    return hit[0].replace(" ", "").upper() not in _DOTTED
+
+
+def _is_spelled(hit: re.Match[str]) -> bool:
+    """Not "m r c p", which are an abbreviation."""
+    word = re.sub(r"[^a-z]", "", hit[0].lower())
+    return len(word) >= _SHORTEST and not kind(word) & Kind.KNOWN
+
+
+SURE: tuple[Rule, ...] = ()
+STRICT: tuple[Rule, ...] = (
+    rule(
+        "NAME", guard(signs=".", like=r"\.[ -]?[A-Z]\."), r"(?<![\w.])(?:[A-Z]\.[ -]?){2,4}(?![\w])", check=_is_someone
+    ),
+    rule(
+        "NAME",
+        guard(signs="/ :", like=r"[/:]\s?[a-z]{2,4}\s*(?:$|[\n.;])"),
+        r"(?<![\w/:])[A-Z]{2,4}\s?[/:]\s?[a-z]{2,4}(?=\s*(?:$|[\n.;]))",
+        re.MULTILINE,
+    ),
+    cued(
+        "NAME",
+        "initials|typed by|transcribed by|tech|rad|signed|initialled|initialed",
+        r"(?-i:[A-Z]{2,4})(?![\w-])",
+        joint=r"\s?:?\s",
+        also="",
+    ),
+    cued(
+        "NAME",
+        "spelled|spelt|spelling|spells|that is|that's|surname|first name|last name",
+        r"[a-z](?:(?:[ ]|-|,[ ])[a-z]\b){2,}",
+        joint=r"(?:[ ](?:is|as))?[ :]{1,2}",
+        also="",
+    ),
+    rule(
+        "NAME",
+        guard(" ".join("abcdefghijklmnopqrstuvwxyz"), led="words", like=r"(?<!\w)[A-Za-z](?:[ -][A-Za-z]){3}(?!\w)"),
+        r"(?<![\w'.-])[A-Za-z](?:([ -])[A-Za-z](?:\1[A-Za-z])+)(?![\w'-])",
+        check=_is_spelled,
+    ),
+)

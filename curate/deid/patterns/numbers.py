@@ -1,0 +1,141 @@
+"""Numbers and codes that are somebody's: of a record, an account, a licence, a device. Cues stay, values go."""
+
+from __future__ import annotations
+
+import re
+
+from curate.deid.patterns.prefilter import CODES, Rule, cued, guard, rule
+from curate.deid.words.vocabulary import Kind, kind
+
+_I = re.IGNORECASE
+_NO_UNIT = (
+    r"(?!\s?(?:mm|cm|ml|cc|mg|mcg|g|kg|hu|ms|msec|sec|mgy|mgy\*cm|mhz|hz|kv|kvp|mas|ma|units?|cells|/u?l|/mm|x10"
+    r"|%|weeks?|days?|years?|images?|slices?|per)\b)"
+)
+_END = r"(?!\w|[.,/-]\d)"
+_BEHIND = r"(?!\w|[.,]\d|\s?(?:mm|cm|%|years?)\b)"
+# whose number it is: of the patient, a case, an account
+_OWNED = """mrn|m.r.n|medical record|medical record number|med rec|accession|acc|patient id|pat id|pid|ssn|nhs|chi
+|medicare|ihi|dva|abha|aadhaar|aadhar|uhid|ip no|op no|opd|ipd|hosp|hospital|hn|urn|ur|nric|chart|account|acct|claim
+|policy|case|pathway|episode|referral|plate|registration|reg|slide|slides|block|form|file|folder|card|receipt|bill
+|token|voucher|docket|ticket|invoice|req|request|gmc|hcpc|nmc|ahpra|npi|provider|prov|provider no|license|licence|lic
+|passport|visa|insurance|ins|cghs|esi|pan|voter id|ration card|nino|ni number|record|label|disc|cd|log|study|order"""
+_NAMED = """mrn|m.r.n.|medical record|med rec|mr #|mr no|accession|acc #|acc no|acc n|acc|patient id|pat id|pid|ssn|nhs
+|chi|nhc|cip|nass|encounter|account|acct|visit|order|exam id|study id|req|requisition|policy|member|license|licence|dea
+|npi|serial|s/n|passport|unit no|unit number|chart|file|case|hospital|record|job|document|doc|dictation|specimen|badge
+|insurance|id|i.d.|uhid|gmc|hcpc|ahpra|provider|urn|aadhaar|medicare|dva|claim|plate|lot"""
+_WHAT = r"(?:[ ]?(?:id|no|nos|num|number|nr|record|code|f no)\b)?\.?[ ]?(?:[#:=]|\bis\b|-(?=[ ]))*[ \t]*"
+_GROUP = r"(?:\d{1,8}|[A-Z]\b(?![ ][a-z])|[A-Z]{2,3}(?=[ /-]?\d))"
+
+
+def _is_no_ones(hit: re.Match[str]) -> bool:
+    """ "L4-5", "65-year-old", "SEG-7": of the shape of a code, and no one's."""
+    found = hit[hit.re.groups and 1]
+    if _LEVELS.fullmatch(found.upper()):
+        return True
+    pieces = re.split(r"[-/_]", found.lower())
+    numbers = [piece for piece in pieces if any(map(str.isdigit, piece))]
+    words = [piece for piece in pieces if piece not in numbers]
+    return bool(words) and all(kind(w) & Kind.KNOWN for w in words) and all(len(n) < 4 for n in numbers)
+
+
+_LEVELS = re.compile(
+    r"(?:LR|TR|BI|PI|TI|CAD|RADS|T|L|C|S|SEG|IM|SE|COVID|SARS|HBA|CA|CD|IL|PD|KI|HPV|CO|B|DD|RCC"
+    r"|EBV)[-_ ]?\d{1,3}(?:[-_/]\d{1,2})?[A-C]?"
+)
+
+
+def _is_someones(hit: re.Match[str]) -> bool:
+    return not _is_no_ones(hit)
+
+
+SURE: tuple[Rule, ...] = (
+    rule("ID", guard(shapes="0.", also=r"\d\.\d+\.\d", led="digits"), r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?!\.?\d)"),
+    rule("ID", guard(shapes="0.", also=r"\d\.\d+\.\d", led="digits"), r"(?<![\d.])[0-2](?:\.\d+){4,}"),
+    rule(
+        "ID", guard(shapes="0: 0-", like=r"[:-]..[:-]..[:-]..[:-]..[:-]"), r"\b(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}\b", _I
+    ),
+    rule("ID", guard(shapes="0-00-0", led="digits"), r"(?<![\w-])\d{3}-\d{2}-\d{4}(?![\w-])"),
+    rule("ID", guard(shapes="00000000 0000-0000", led="digits"), r"(?<![\w-])(?:\d{4}[ -]){3}\d{1,7}(?![\w-])"),
+    cued("ID", _NAMED, r"(?=[\w./-]{0,32}\d)[a-z0-9][\w/-]{2,}(?:\.\d\w*)?(?!\s?(?:mm|cm))", joint=_WHAT),
+    # groups of digits behind what says whose number it is, or before it
+    cued(
+        "ID",
+        _OWNED,
+        rf"(?-i:(?=(?:[ /-]?\w){{4,16}}(?!\w))[A-Za-z]{{0,3}}\d{{1,8}}(?:[ /-]{_GROUP}){{1,5}})"
+        rf"{_BEHIND}|[A-Za-z]{{1,3}}[ -]\d{{3,8}}{_BEHIND}|\d{{4,}}{_BEHIND}",
+        joint=r"(?:[ ]?(?:id|no|nos|num|number|nr|record|code|f no)\b)?\.?[ ]?(?:[#:=]|\bis\b|[ ])*",
+        also=r"\d[ /-]\d|\d{4}",
+    ),
+    cued(
+        "ID",
+        "no|number|nr",
+        rf"(?=(?:[ /-]?\w){{5,16}}(?!\w))[A-Z]{{0,3}}\d{{1,8}}(?:[ /-]\d{{1,8}}){{1,4}}{_BEHIND}"
+        rf"|[A-Z]?\d{{5,}}{_BEHIND}",
+        joint=r"\.?[ ]?[:#=]?[ ]?",
+        also=r"\d[ /-]\d|\d{4}",
+    ),
+    rule(
+        "ID",
+        guard(shapes="0000 0-0 0/0", led="digits", also=r"\d"),
+        r"(?<![\w.,/-])\d(?:[\d -]{2,15})\d(?=[ ]?[(,]?[ ]?(?:is|was|as|=|being)?[ ]?(?:the|her|his|their)?[ ]?"
+        r"(?:hospital[ ]|patient[ ])?(?:mrn|medical record|accession|nhs|chi|medicare|aadhaar|uhid|account|claim)\b)",
+        _I,
+    ),
+    # two groups of digits, one of them long: 79-398922, 571810/23
+    rule(
+        "ID",
+        guard(shapes="0-00000 0/00000 00000-0 00000/0", led="digits"),
+        rf"(?<![\w.,/-])(?:\d{{1,4}}[-/]\d{{5,9}}|\d{{5,9}}[-/]\d{{1,4}}){_END}",
+    ),
+    rule("ID", guard(signs="#"), r"(?<![\w#])#\s?((?=\w{0,32}\d)\w{4,})\b", group=1),
+    rule("ID", CODES, r"\b(?=[A-Za-z0-9-]{0,64}[A-Za-z])(?=(?:[A-Za-z-]{0,32}\d){5})[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*\b"),
+    rule("ID", guard(shapes="000000", led="digits", also=r"\d{6}"), rf"(?<![\w.,/-])\d{{6,}}{_END}{_NO_UNIT}"),
+    rule("ID", guard(shapes="00-00", led="digits"), rf"(?<![\w.-])\d{{2,}}(?:-\d{{2,}}){{2,}}{_END}"),
+)
+STRICT: tuple[Rule, ...] = (
+    cued(
+        "ID",
+        """serial|s/n|sn|lot|model|ref|udi|device|batch|asset|implant|pin|badge|employee|license|room|machine|station
+        |scanner|probe|unit|reg|regn|prov|provider|gmc|plate|rego|vehicle|claim""",
+        r"(?=[\w/-]*\d)[A-Za-z0-9][\w/-]{3,}",
+        joint=r"\s?(?:no|num|number|id|#)?\.?\s?[:#=]?\s?",
+        check=_is_someones,
+    ),
+    rule(
+        "ID",
+        CODES,
+        r"(?<![\w/-])(?=[A-Za-z/_-]*\d)(?=[\d/_-]*[A-Za-z])[A-Za-z0-9]{2,}(?:[-/_][A-Za-z0-9]{2,}){2,}\b",
+        check=_is_someones,
+    ),
+    rule(
+        "ID",
+        CODES,
+        r"\b(?:[A-Z]{1,5}[-_]?\d{4,}[A-Z]?|\d{2,}[-_][A-Z]{1,4}[-_]?\d{2,}|[A-Z]{2,5}[-_]\d{2,}(?:[-_]\d+)*)\b",
+        check=_is_someones,
+    ),
+    # a letter or two and two groups: "E266 693"
+    rule("ID", CODES, rf"\b(?![BTbt]\d)[A-Za-z]{{1,2}}\d{{3,4}} \d{{3,4}}{_END}{_NO_UNIT}"),
+    # plates: "KB12 XYZ"
+    rule("ID", CODES, r"\b[A-Z]{2}\d{2} [A-Z]{3}\b(?![ ][A-Z])"),
+    cued(
+        "ID",
+        "plate|plates|rego|reg|registration|vehicle",
+        r"[a-z]{2}\d{2} ?[a-z]{3}\b",
+        joint=r"(?: no| number)?[ :]{1,2}",
+    ),
+    # a number of its own behind someone, or in brackets behind an age
+    rule(
+        "ID",
+        guard(signs="\0", also=r"\d"),
+        r"(?<=\0)(?:[,;:]|,? \(| \()?[ ]?(\d{2}-\d{2}-\d{2}|\d{3} \d{4}|\d{6}-\d|\d{5,})"
+        rf"{_END}{_NO_UNIT}",
+        group=1,
+    ),
+    rule(
+        "ID",
+        guard(signs=", (", also=r"\d{3} \d{4}"),
+        r"(?<=[,(;])[ ]?(\d{3} \d{4})(?=[,;)]|\.(?!\d))",
+        group=1,
+    ),
+)

@@ -1,0 +1,130 @@
+"""Forms of identifiers of no one shape: times, ages, streets, wards, facilities, spelled names; and what is alike.
+
+The sentences are of this test alone; none is of a benchmark. What is in braces goes, the rest stays.
+"""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from curate.deid.pseudonym import Pseudonymizer
+from curate.deid.text.scrub import PLACEHOLDER, TextRules, scrub
+
+PSEUDO = Pseudonymizer(b"a secret of enough bytes, for tests")
+
+
+def clean(text: str) -> str:
+    return scrub(text, [], "P1", PSEUDO, TextRules(dates="mask"))
+
+
+def check(marked: str) -> None:
+    """What is in braces must be gone, to the word; every other word must be there."""
+    gone = [word for span in re.findall(r"\{(.*?)\}", marked) for word in re.findall(r"[^\W_]{2,}", span)]
+    stays = re.findall(r"[^\W_]{2,}", re.sub(r"\{.*?\}", " ", marked))
+    out = clean(re.sub(r"[{}]", "", marked))
+    left = re.findall(r"[^\W_]{2,}", PLACEHOLDER.sub(" ", out))
+    assert not [word for word in gone if word in left], out
+    assert not [word for word in stays if word not in left], out
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Drain flushed, {07.25}.",
+        "Scan started {13.05} and ended {1342}.",
+        "Dr. {Okafor} {18.20}: no change.",
+        "The ward was rung {2215}.",
+        "Seen at {six forty five p m} on the ward.",
+        "Seen at {eleven in the morning} with pain.",
+        "Ratio 0.85, volume 12.40 ml, velocity 11.30 cm/s and SUV 10.25 are normal.",
+        "Lesion at 11 o'clock, b 1000, TE 14, image 1230 mm below the 12.5 mm node.",
+    ],
+)
+def test_times_of_the_day_go_and_measures_stay(text):
+    check(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{97}f with a nodule.",
+        "After a fall, {101}m, known osteoporosis.",
+        "Mr. {Okafor} is {96} today.",
+        "She turned {ninety six} last week.",
+        "Aged about {94}, frail.",
+        "On her {one hundred second} birthday she fell.",
+        "Walks 100 m, stopped by pain; heart rate 96 and saturation 97%.",
+        "Angle of 94 degrees, 98 ml of contrast, 102 images, T11 to L2.",
+    ],
+)
+def test_ages_over_89_go_and_other_numbers_stay(text):
+    check(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "lives at {14 kingfisher close}, no falls.",
+        "letter to {231 harbour blvd}, no reply.",
+        "Resident of {52 Tagore Marg}; diabetic.",
+        "he comes from h.no {17 lotus enclave} with pain.",
+        "Two vessels cross the lesion, 3 views close to the fracture, 2 mm from the lower rise.",
+        "PIN {682 031}, no further details.",
+    ],
+)
+def test_streets_go_in_any_case_and_words_alike_stay(text):
+    check(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Moved from {Juniper Ward} to theatre.",
+        "moved from {juniper ward} to theatre.",
+        "Films from {St. Winifred's} were lost.",
+        "films from {st winifred's hospital} were lost.",
+        "TRANSFERRED FROM {BALLARAT BASE HOSPITAL} WITH A FRACTURE.",
+        "transferred from {kettering district general}, no report.",
+        "Referred to the pain clinic and the stroke ward; seen in our local hospital.",
+        "Seen in the fracture clinic, the general ward and the emergency department of this hospital.",
+        "CONSIDER CHEST CLINIC REVIEW, SPINE IMAGING AND ROUTINE LABS.",
+    ],
+)
+def test_facilities_go_by_their_name_and_not_by_their_kind(text):
+    check(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Her name is spelled {k u b i a k} on the form.",
+        "this is {w o j t a s} with chest pain",
+        "an m r c p and an e r c p and an i v c filter",
+        "Send it to {kubiak underscore j at clinic dot org} please.",
+        "Signed: {K.W.} for the team; A.P. and I.V. as before.",
+    ],
+)
+def test_what_is_spelled_letter_by_letter(text):
+    out = clean(re.sub(r"[{}]", "", text))
+    for span in re.findall(r"\{(.*?)\}", text):
+        assert span not in out, out
+    assert all(piece.strip() in out for piece in re.sub(r"\{.*?\}", "\0", text).split("\0")), out
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Accession {CT-22-41190} no change since the last study.",
+        "Slides {E481 220} and {E481 223} reviewed.",
+        "Call {1-555-318-2277}. No reply.",
+        "Plate {kd19 wpx}, seat belt worn.",
+        "Dr. {Okafor}\nBoth lungs are clear.",
+        "At levels L4-5, S1 and T12; BI-RADS 4a; pT2N1M0; Gleason 4+3.",
+        "Biopsy {7/5} by Dr. {Okafor}; strength 4/5, nodes 2/11, pain 6/10.",
+        "Follow up booked for {3/8}.",
+    ],
+)
+def test_numbers_with_a_cue_and_days_without_a_year(text):
+    check(text)
