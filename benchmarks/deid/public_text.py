@@ -38,8 +38,10 @@ _SPANISH = "meddocan_es"
 # What the sets label and HIPAA does not list: ages under 90 (all but a few of the sets'), "last week", "Mr.", sexes,
 # relatives ("his brother"), trades, countries.
 NO_IDENTIFIERS = frozenset(
-    """AGE TIMESTAMPS TITLE EDAD_SUJETO_ASISTENCIA SEXO_SUJETO_ASISTENCIA FAMILIARES_SUJETO_ASISTENCIA PROFESION
-    PAIS""".split()
+    [
+        *("AGE", "TIMESTAMPS", "TITLE", "EDAD_SUJETO_ASISTENCIA", "SEXO_SUJETO_ASISTENCIA"),
+        *("FAMILIARES_SUJETO_ASISTENCIA", "PROFESION", "PAIS"),
+    ]
 )
 
 
