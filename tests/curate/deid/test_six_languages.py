@@ -7,8 +7,10 @@ from curate.deid.text.scrub import TextRules, scrub
 from curate.deid.verify import tongues
 from curate.deid.verify.leaks import findings
 from curate.deid.words.cognates import is_cognate
-from curate.deid.words.language import segments
+from curate.deid.words.language import require_known_sections, segments
 from curate.deid.words.lexicon import CODES, LANGUAGES, lexicon
+from curate.errors import DropRecord
+from curate.record import Reason
 
 PSEUDO = Pseudonymizer(b"0" * 32)
 RULES = TextRules("mask", languages=LANGUAGES)
@@ -68,3 +70,13 @@ def test_roots_that_medicine_shares_are_known_and_names_are_not(code):
 def test_a_short_sentence_is_in_the_language_of_its_text():
     text = "Herzgröße normal. Kein Erguss. Diffuse Osteopenie. Lunge beidseits frei belüftet."
     assert segments(text) == [(0, len(text), "de")]
+
+
+def test_a_section_in_a_language_that_the_recipe_did_not_choose_withholds_the_report():
+    findings_ = "The lungs are clear. The heart is normal in size. No effusion is seen. There is no fracture."
+    impression = "Kein Erguss."
+    report = f"FINDINGS: {findings_}\nIMPRESSION: {impression}"
+    require_known_sections(report, [findings_, impression], ("en", "de"))
+    with pytest.raises(DropRecord) as dropped:
+        require_known_sections(report, [findings_, impression], ("en", "es"))
+    assert dropped.value.reason is Reason.LANGUAGE
