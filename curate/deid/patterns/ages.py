@@ -67,6 +67,16 @@ SURE: tuple[Rule, ...] = (
         r"(?<![\w.])(?:9\d|1[0-4]\d)(?:st|nd|rd|th)(?=[\s-]+(?:birthday|b'?day|year))",
         _I,
     ),
+    # "91f fall", "97, off legs": the first of a text or line
+    rule(
+        "AGE",
+        guard(shapes="00", led="digits", also=_AGES),
+        rf"(?:(?<=\n)|(?<!.)){_OVER}(?=[mf]\b|[ ][mf][ ](?:fall|fell)|,[ ][a-z])",
+        _I,
+    ),
+    cued(
+        "AGE", "pt|patient|lady|gentleman|veteran|resident", rf"{_OVER}(?=[,;)]|\.(?!\d)|[mf]\b)", joint=r"[ ,:]{1,2}"
+    ),
     # someone, and the age: "Rye (Mary), 98."
     rule(
         "AGE",

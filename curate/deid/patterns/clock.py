@@ -83,7 +83,7 @@ STRICT: tuple[Rule, ...] = (
     rule(
         "TIME",
         guard(shapes="00.00 0000 00:00", led="digits", also=r"\d\d[.:]?\d\d"),
-        rf"(?:(?<=\n)|(?<!.)){_YEAR}{_BARE}(?=(?:[:;,-]|\s-)\s)",
+        rf"(?:(?<=\n)|(?<!.)){_YEAR}{_BARE}(?=(?:[:;,-]|\s-)\s|[ ](?=[A-Za-z])){_END}",
     ),
     rule("TIME", guard(signs="("), r"(?<=\()(?:[01]\d|2[0-3])\.[0-5]\d(?=\))"),
     rule("TIME", guard("h", led="digits"), r"(?<![\w.:/])(?:[01]?\d|2[0-3])\s?h\s?[0-5]\d(?:\s?(?:min|m))?(?!\w)", _I),

@@ -42,6 +42,7 @@ _ORDINAL = (
 _NO_RATIO = "".join(
     f"(?<!{cue} )" for cue in ("grade", "score", "strength", "nodes", "power", "pain", "image", "series", "im", "se")
 )  # behind these two numbers are no day
+_EITHER = rf"(?!\d/[2-6](?!\d)|\d\d?/1[02](?!\d))(?:(?:0?[1-9]|1[0-2])/{_DAY}|{_DAY}/(?:0?[1-9]|1[0-2]))(?![\w/%])"
 RULES: tuple[Rule, ...] = (
     rule("DATE", guard(MONTH_WORDS, led="words"), rf"\b{_MONTH}\b(?:\.?\s{{1,2}}(?:of\s)?{_YEAR}\b|\.(?=\s?\d))?"),
     rule(
@@ -131,6 +132,14 @@ valentine valentines
         rf"(?<![\w/.,(-]){_NO_RATIO}(?:(?:0?[1-9]|1[0-2])/(?:1[1-9]|2\d|3[01])"
         r"|(?:1[3-9]|20(?!/1)|2[1-9]|3[01])/(?:0?[1-9]|1[0-2]))(?![\w/%]|[.,]\d"
         r"|\s(?:nodes?|lymph|cores?|images?|strength|power|score|points?|mm|cm|ribs?))",
+        re.I,
+    ),
+    # a day and a month that are no fraction: the first of a line, in brackets, the last of a clause
+    rule(
+        "DATE",
+        guard(shapes="0/0", led="digits"),
+        rf"(?:(?:(?<=\n)|(?<!.)){_EITHER}(?=:?[ ][A-Za-z])|(?<=\(){_EITHER}(?=\))"
+        rf"|(?<=[a-z] ){_NO_RATIO}{_EITHER}(?=[.;,]?(?:\s*\n|\s*$)|[.;](?!\d)))",
         re.I,
     ),
     rule(

@@ -223,8 +223,11 @@ def _is_surname(text: str, word: re.Match[str], *, first: bool, after: int) -> b
     """A word that ends names, and is one: behind a role ("Attending: Staff"), or last of all ("by Ann Date.")."""
     if not word[0].rstrip(".").istitle() or len(word[0].rstrip(".")) < _SHORTEST_SURNAME:
         return False
-    last = after > 0 and kind(word[0].rstrip(".").lower()) & Kind.NAME
-    return (first and len(word[0]) >= _SHORTEST_SURNAME) or (bool(last) and _ENDS.match(text, word.end()) is not None)
+    plain = word[0].rstrip(".")
+    named = kind(plain.lower()) & Kind.NAME and not kind(plain.lower()) & Kind.FUNCTION
+    if first:
+        return bool(named) or len(plain) > _SHORTEST_SURNAME
+    return bool(after and named) and _ENDS.match(text, word.end()) is not None
 
 
 _SHORTEST_SURNAME = 4
