@@ -59,7 +59,7 @@ def main() -> None:
     trees = {"this": Path.cwd()} | ({"before": args.against} if args.against else {})
     told = report(args.data, 4 if args.small else 1, 80 if args.small else args.lines, trees, args.workers)
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(json.dumps(told, indent=1) + "\n")
+    args.out.write_text(json.dumps(told, indent=1, default=float) + "\n")
     args.out.with_suffix(".md").write_text(tabled(told))
     plotted(told, args.out.with_suffix(".svg"))
     print(tabled(told))

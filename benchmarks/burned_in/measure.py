@@ -29,7 +29,7 @@ def share(hits: int, n: int) -> dict[str, Any]:
     """A share with its interval (Wilson 1927)."""
     if not n:
         return {"hits": 0, "of": 0, "value": None, "interval": [0.0, 1.0]}
-    return {"hits": hits, "of": n, "value": hits / n, "interval": [float(v) for v in wilson(hits, n)]}
+    return {"hits": int(hits), "of": n, "value": hits / n, "interval": [float(v) for v in wilson(hits, n)]}
 
 
 def spread(values: Sequence[float], of: Callable[[np.ndarray], float]) -> dict[str, Any]:
@@ -148,7 +148,7 @@ def _of_line(line: Planted, result: Judged) -> dict[str, Any]:
         "file": line.picture.name, "modality": line.picture.modality, "kind": line.kind, "font": line.font,
         "text": line.text, "height": line.height, "contrast": round(line.contrast, 3), "degrees": line.degrees,
         "reason": result.reason, "found": out or bool(covered >= COVERED), "covered": round(float(covered), 3),
-        "read": read, "said": said,
+        "read": bool(read), "said": bool(said),
         "painted": bool(result.painted.any()), "times": float(result.painted.sum() / max(line.area, 1)),
         "away": float(np.count_nonzero(result.painted & ~near) / strokes.size),
     }  # fmt: skip
