@@ -1,7 +1,8 @@
 """A reader that is told where the line stands and which way up: rapidocr's recogniser on the line alone, however faint.
 
-It shares nothing with the gate, which runs the detector; a reader that had to find the line first would miss what the
-gate missed. A code is read by OpenCV's own decoder.
+It is told the place, which the gate has to find: a reader that had to find the line first would miss what the gate
+missed. It is no independent witness of what can be read, for the gate asks the same recogniser about lines it doubts.
+A code is read by OpenCV's own decoder.
 """
 
 from __future__ import annotations
