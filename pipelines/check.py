@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from curate.deid.pixels.gate import ocr_available
+from curate.deid.pixels import text_reader
 from curate.errors import RecipeError, about
 from curate.export.webdataset import check_shards
 from curate.sources.pairing.paths import check_keys
@@ -82,10 +82,10 @@ def notes(recipe: Recipe) -> list[str]:
 
 
 def ocr_note(deid: Deid) -> list[str]:
-    """What it means that no OCR engine is there, where it matters."""
-    if deid.burned_in == "trust" or ocr_available():
+    """What it means that the OCR package is not there, where it matters."""
+    if deid.burned_in == "trust" or not deid.keep_markers or text_reader.available():
         return []
-    return ["no OCR engine: pictures that cannot be cleared by rule are quarantined (pip install 'radsift[ocr]')"]
+    return ["no OCR package: letters of side (L, R) are blanked as other text is (pip install 'radsift[ocr]')"]
 
 
 def _filter(chosen: Filter, field: str) -> None:

@@ -117,7 +117,7 @@ class Deid(Part):
 
     def pixel_policy(self) -> PixelPolicy:
         """What to do with text in pixels."""
-        return PixelPolicy(self.burned_in, True, self.max_painted_text, self.max_painted_anatomy, self.keep_markers)
+        return PixelPolicy(self.burned_in, self.max_painted_text, self.max_painted_anatomy, self.keep_markers)
 
     def text_rules(self, dates: Literal["mask", "shift"], cut: tuple[Cut, ...] = ()) -> TextRules:
         """How report text is scrubbed, and which of its sentences go."""

@@ -11,17 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from curate.deid.pixels.gate import ocr_available
+from curate.deid.pixels import text_reader
 from tests.observe import Seen, observe
 from tests.pipelines.archive import make_archive, recipe_for
 
 _LIBRARIES = """
 import sys, time
 from curate.engine import Resources, start_engine
-from curate.deid.pixels import ocr_network, text_detector
-if ocr_network.available():
-    import numpy
-    text_detector.detected(numpy.zeros((64, 64), numpy.uint8))
+import numpy
+from curate.deid.pixels import text_reader
+if text_reader.available():
+    text_reader.read(numpy.eye(64, dtype=numpy.uint8) * 200, ((0, 0), (64, 0), (64, 64), (0, 64)))
     time.sleep(2)  # its telemetry begins in a thread
 engine = start_engine(Resources(kind="ray", workers=1))
 assert list(engine.map(abs, [-3])) == [(-3, 3)]
@@ -67,7 +67,7 @@ def test_onnxruntime_and_ray_stay_at_home(places: tuple[Path, Path]) -> None:
 @pytest.mark.slow
 @pytest.mark.ray
 def test_the_main_commands_stay_at_home(places: tuple[Path, Path], tmp_path: Path, secret_file: Path) -> None:
-    """run with the OCR gate, on both engines; deid; train; evaluate."""
+    """run with the gate, on both engines; deid; train; evaluate."""
     home, temporary = places
     archive = make_archive(tmp_path / "a", 60)
     train = {"samples": 16, "batch": 8}
@@ -80,7 +80,7 @@ def test_the_main_commands_stay_at_home(places: tuple[Path, Path], tmp_path: Pat
         return seen.output
 
     said = curate("run", recipes["local"], to=tmp_path / "local")
-    assert ocr_available() != ("no OCR engine" in said)
+    assert text_reader.available() != ("no OCR package" in said)
     curate("run", recipes["ray"], "--engine", "ray", to=tmp_path / "ray")
     curate("train", recipes["local"], to=tmp_path / "local")
     model = next((tmp_path / "local" / "train").glob("*/model"))

@@ -4,7 +4,8 @@
 
 DATA holds vqa_rad, vision, dicom and deid/burned_in_images. Pictures without text are those of `clean_pictures.csv`,
 each seen by eye; text is planted on the same pictures, with fonts that nothing was fitted on. ``--against`` asks the
-gate of another checkout about the same pictures in the same run. Writes JSON, a table beside it and a plot.
+gate of another checkout about the same pictures in the same run; rapidocr reads them too. Writes JSON, a table beside
+it and a plot.
 """
 
 from __future__ import annotations
@@ -12,17 +13,22 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from benchmarks.burned_in.judge import judged
+import numpy as np
+
+from benchmarks.burned_in.judge import Judged, judged
 from benchmarks.burned_in.measure import clean_report, planted_report, real_report
+from benchmarks.burned_in.peers import rapidocr_judged
 from benchmarks.burned_in.pictures import clean_pictures
 from benchmarks.burned_in.planted import plant
 from benchmarks.burned_in.show import plotted, tabled
 
+Pictures = Sequence[tuple[np.ndarray, str]]
 OUT = Path("benchmarks/results/burned_in.json")
 _GROUND = 1300  # px: text is planted on pictures up to this size
 
@@ -36,13 +42,16 @@ def report(data: Path, every: int, lines: int, trees: dict[str, Path], workers: 
         "versions": {name: version(name) for name in ("numpy", "opencv-python-headless", "onnxruntime")},
         "pictures without text": len(pictures),
     }
-    for name, tree in trees.items():
-        clean = judged([(p.pixels, p.modality) for p in pictures], tree, workers)
-        written = judged([(line.pixels, line.picture.modality) for line in planted], tree, workers)
+    gates: dict[str, Callable[[Pictures], list[Judged]]] = {
+        name: partial(judged, tree=tree, workers=workers) for name, tree in trees.items()
+    }
+    for name, ask in (gates | {"rapidocr": rapidocr_judged}).items():
+        clean = ask([(p.pixels, p.modality) for p in pictures])
+        written = ask([(line.pixels, line.picture.modality) for line in planted])
         out[name] = {
             "pictures without text": clean_report(pictures, clean),
             "planted text": planted_report(planted, written),
-            "burned_in_images": real_report(data, partial(judged, tree=tree)),
+            "burned_in_images": real_report(data, ask),
         }
     return out
 

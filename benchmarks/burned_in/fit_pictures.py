@@ -19,7 +19,6 @@ import cv2
 import numpy as np
 import pydicom
 
-from benchmarks.drawn_text import Box
 from curate.deid.pixels.intensity_views import views
 from curate.deid.quiet import UNPARSEABLE, quiet
 from curate.synth.anatomy import render
@@ -35,17 +34,17 @@ T = TypeVar("T")
 
 def clean_pictures(data: Path | None, half: int, n: int) -> list[Named]:
     """Pictures without text, named by their set: of a half 0 (for fitting) or 1 (for the report)."""
-    found = [("synthetic", _synthetic(half, k)) for k in range(n)]
+    found = [("synthetic", synthetic(half, k)) for k in range(n)]
     if data is None:
         return found
     for folder in sorted((data / "vision" / "brain_tumor_mri" / "Training").glob("*")):
-        found += [("MR", _read(p, cv2.IMREAD_GRAYSCALE)) for p in _of_half(folder, half, n)]
+        found += [("MR", _read(p, cv2.IMREAD_GRAYSCALE)) for p in of_half(folder, half, n)]
     for folder in sorted((data / "vision" / "cxr_labelled").glob("*/")):
-        found += [("CR", _central(path, "cxr_labelled")) for path in _of_half(folder, half, n)]
+        found += [("CR", _central(path, "cxr_labelled")) for path in of_half(folder, half, n)]
     return found + [("DICOM", frame) for _, frame in dicom_pictures(data)[half::2]]
 
 
-def _of_half(folder: Path, half: int, n: int) -> list[Path]:
+def of_half(folder: Path, half: int, n: int) -> list[Path]:
     """``n`` files, evenly spread over the first or the second half of a folder in the order of the numbers in names.
 
     Neighbours by number are often slices of one patient: they stay in one half.
@@ -86,7 +85,7 @@ def _read(path: Path, how: int = cv2.IMREAD_COLOR) -> np.ndarray:
     return np.asarray(cv2.imread(str(path), how), np.uint8)
 
 
-def _synthetic(half: int, k: int) -> np.ndarray:
+def synthetic(half: int, k: int) -> np.ndarray:
     """The k-th picture of a synthetic archive, uint8, windowed where it is CT."""
     case = draw_case(100 + half, k, False, False)
     image: np.ndarray = render(case, 100 + half, 0, 400)
@@ -120,14 +119,3 @@ def _decoded(path: Path) -> np.ndarray | None:
 def eight(frame: np.ndarray) -> np.ndarray:
     """Its first view: what text is drawn on."""
     return frame if frame.dtype == np.uint8 else next(views(frame))
-
-
-def covered(box: Box, regions: Sequence[Box], shape: Sequence[int]) -> float:
-    """The part of ``box`` that lies in ``regions``, each widened by half its shorter side."""
-    mask = np.zeros(shape[:2], np.uint8)
-    for x, y, w, h in regions:
-        by = max(3, min(w, h) // 2)
-        mask[max(0, y - by) : y + h + by, max(0, x - by) : x + w + by] = 1
-    x, y, w, h = box
-    part = mask[max(0, y) : y + h, max(0, x) : x + w]
-    return float(part.mean()) if part.size else 0.0

@@ -81,6 +81,9 @@ def clean_report(pictures: Sequence[Picture], results: Sequence[Judged]) -> dict
         "painted share of anatomy, median": spread(lost, _median),
         "painted share of anatomy, 99th percentile": spread(lost, _p99),
         "CPU s a picture": spread([r.seconds for r in results], _mean),
+        "CPU s a picture, by modality": {
+            g: spread([results[k].seconds for k in ks], _mean) for g, ks in sorted(groups.items())
+        },
         "which": {p.name: r.reason or "changed" for p, r, t in zip(pictures, results, touched, strict=True) if t},
     }
 

@@ -1,8 +1,7 @@
 """A reader that is told where the line stands and which way up: rapidocr's recogniser on the line alone, however faint.
 
 It is told the place, which the gate has to find: a reader that had to find the line first would miss what the gate
-missed. It is no independent witness of what can be read, for the gate asks the same recogniser about lines it doubts.
-A code is read by OpenCV's own decoder.
+missed. It shares nothing with the detector whose work it judges. A code is read by OpenCV's own decoder.
 """
 
 from __future__ import annotations

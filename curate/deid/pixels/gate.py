@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 from pydicom.dataset import Dataset
 
-from curate.deid.pixels import ocr_network
+from curate.deid.pixels import text_reader
 from curate.deid.pixels.boxes import Box, area, grown, joined, within
 from curate.deid.pixels.found_text import found_text
 from curate.deid.pixels.intensity_views import coloured, is_palette, views
@@ -26,26 +26,22 @@ from curate.deid.pixels.paint import HALO, painted, share_of_anatomy, with_margi
 from curate.deid.quiet import UNPARSEABLE, quiet
 from curate.record import Reason
 
-__all__ = ["Gate", "PixelPolicy", "gate", "gate_frames", "ocr_available", "painted", "too_much_painted"]
+__all__ = ["Gate", "PixelPolicy", "gate", "gate_frames", "painted", "too_much_painted"]
 
 _ROUNDS = 3  # looks at a blanked picture before it is given up
-# Modalities whose pictures are written on by habit, so that a fast look alone proves nothing.
-_WRITTEN_ON = frozenset({"US", "IVUS", "ES", "XC", "SC", "DOC"})
 
 
 @dataclass(frozen=True)
 class PixelPolicy:
     """What to do with text in pixels: blank it and look again, quarantine the picture, or trust the source.
 
-    "blank" needs an OCR engine to look again with; without one, what the fast look finds is quarantined and only the
-    regions known to hold annotation are blanked. ``engine`` False does as if there were none. A picture is kept back
-    where more than ``max_painted_text`` times the area of the text found was painted, or more than the part
-    ``max_painted_anatomy`` of the anatomy (`curate.deid.pixels.paint.share_of_anatomy`). ``keep_markers``: a letter of
-    side or orientation, alone, stays (`curate.deid.pixels.markers`), where an engine is there to read it.
+    A picture is kept back where more than ``max_painted_text`` times the area of the text found was painted, or more
+    than the part ``max_painted_anatomy`` of the anatomy (`curate.deid.pixels.paint.share_of_anatomy`).
+    ``keep_markers``: a letter of side or orientation, alone, stays (`curate.deid.pixels.markers`), where the optional
+    OCR package is there to read it.
     """
 
     burned_in: Literal["blank", "quarantine", "trust"] = "blank"
-    engine: bool = True
     max_painted_text: float = 3.0
     max_painted_anatomy: float = 0.05
     keep_markers: bool = True
@@ -67,30 +63,27 @@ def gate(pixels: np.ndarray, header: Dataset | None, policy: PixelPolicy) -> Gat
     """Clear a picture, blank its text or keep it back.
 
     ``pixels``: one frame at its native resolution, [H, W] or [H, W, 3], any integer or float dtype; indices of a
-    palette where ``header`` (the source's) says PALETTE COLOR. Reason.BURNED_IN where text-like structure is left,
-    Reason.PIXELS_UNPROVEN where none is seen but the header says there is, or the modality is one that is written on,
-    and neither an OCR engine nor a rule is there to tell, Reason.TOO_MUCH_PAINTED where what was found leaves too
-    little. Policy "quarantine" blanks nothing and stops looking at the first text found, so its ``regions`` may not be
-    all there are; "blank" names them all. Policy "trust" returns everything untouched and looks at nothing; the caller
-    must say so. Raises ValueError for another shape.
+    palette where ``header`` (the source's) says PALETTE COLOR. Reason.BURNED_IN where text is left,
+    Reason.PIXELS_UNPROVEN where the header says there is some and none was found, Reason.TOO_MUCH_PAINTED where what
+    was found leaves too little. Policy "quarantine" blanks nothing and stops looking at the first text found, so its
+    ``regions`` may not be all there are; "blank" names them all. Policy "trust" returns everything untouched and looks
+    at nothing; the caller must say so. Raises ValueError for another shape.
     """
     if not (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] in (3, 4))):
         raise ValueError(f"one frame of shape [H, W] or [H, W, 3] expected, not {pixels.ndim} dimensions")
     if policy.burned_in == "trust":
         return Gate(pixels, None, ())
-    blank, expected = policy.burned_in == "blank", _expected(header)
+    blank = policy.burned_in == "blank"
     known = written_regions(header, (pixels.shape[0], pixels.shape[1]))
     written: list[Box] = []
     paint = partial(painted, indices=_indices(pixels, header))
     if blank and known:
         written = written_in(pixels, known)
         pixels = paint(pixels, written)
-    engine = policy.engine and ocr_available()
-    keep = engine and policy.keep_markers
-    look = partial(_look, header=header, insist=expected is not None, engine=engine, keep=keep)
+    look = partial(_look, header=header, keep=policy.keep_markers and text_reader.available())
     source, tight = pixels, look(pixels, first=not blank)
     left, boxes = tight, _to_paint(tight, pixels.shape)
-    for _ in range(_ROUNDS if blank and engine else 0):
+    for _ in range(_ROUNDS if blank else 0):
         if not left:
             break
         pixels = paint(source, boxes)
@@ -102,8 +95,7 @@ def gate(pixels: np.ndarray, header: Dataset | None, policy: PixelPolicy) -> Gat
     regions = (*written, *boxes)
     if left:
         return Gate(pixels, Reason.BURNED_IN, regions)
-    proven = _proven(expected, bool(regions), ruled=blank and bool(known), engine=engine)
-    return Gate(pixels, None if proven else Reason.PIXELS_UNPROVEN, regions)
+    return Gate(pixels, Reason.PIXELS_UNPROVEN if _annotated(header) and not regions else None, regions)
 
 
 def too_much_painted(
@@ -135,40 +127,15 @@ def gate_frames(frames: Iterable[np.ndarray], header: Dataset | None, policy: Pi
             return
 
 
-def ocr_available() -> bool:
-    """Whether the optional text detection (``pip install radsift[ocr]``) is there to confirm or clear suspicions."""
-    return ocr_network.available()
-
-
-def _proven(expected: Literal["header", "modality"] | None, seen: bool, ruled: bool, engine: bool) -> bool:
-    """Whether seeing no text (any more) is proof of none.
-
-    It is where none was to be expected. Where the modality is written on by habit, it takes an engine, or a rule that
-    says where the writing is. Where the header says there is text, some must have been found besides, and be gone.
-    """
-    if expected is None:
-        return True
-    if expected == "modality":
-        return engine or ruled
-    return seen and engine
-
-
-def _expected(header: Dataset | None) -> Literal["header", "modality"] | None:
-    """Why text is to be expected whatever the fast look says: the header says so, or the modality is written on."""
+def _annotated(header: Dataset | None) -> bool:
+    """Whether the header says that there is text in the picture."""
     if header is None:
-        return None
+        return False
     with quiet():
-        annotated, modality = _value(header, "BurnedInAnnotation"), _value(header, "Modality")
-    if annotated == "YES":
-        return "header"
-    return "modality" if modality in _WRITTEN_ON else None
-
-
-def _value(header: Dataset, keyword: str) -> str:
-    try:
-        return str(header.get(keyword, "")).strip().upper()
-    except UNPARSEABLE:
-        return ""
+        try:
+            return str(header.get("BurnedInAnnotation", "")).strip().upper() == "YES"
+        except UNPARSEABLE:
+            return False
 
 
 def _indices(pixels: np.ndarray, header: Dataset | None) -> bool:
@@ -179,12 +146,10 @@ def _shown(pixels: np.ndarray, header: Dataset | None) -> np.ndarray:
     return coloured(pixels, header) if header is not None and _indices(pixels, header) else pixels
 
 
-def _look(
-    pixels: np.ndarray, header: Dataset | None, *, insist: bool, engine: bool, keep: bool, first: bool = False
-) -> list[Box]:
+def _look(pixels: np.ndarray, header: Dataset | None, *, keep: bool, first: bool = False) -> list[Box]:
     """Tight boxes of the text in a picture, within it, less the markers that are to stay."""
     shown = _shown(pixels, header)
-    found = found_text(shown, engine=engine, insist=insist, first=first)
+    found = found_text(shown, first=first)
     boxes = joined(within(box, pixels.shape) for text in found for box in text.boxes())
     kept = markers(next(views(shown)), boxes) if keep and boxes else []
     return [box for box in boxes if box not in kept]

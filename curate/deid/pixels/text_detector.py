@@ -1,7 +1,9 @@
-"""Text detection by a network (PP-OCRv4, differentiable binarisation, arXiv 1911.08947): where, not what.
+"""Text detection: where letters stand in a picture, not what they say.
 
-The network says of every pixel how likely it lies inside a line; it was taught upright lines, so a picture is also
-shown turned by 90 degrees.
+A small network says of every second pixel how likely it lies in the core of a line of text (segmentation with shrunken
+kernels, as differentiable binarisation has it, arXiv 1911.08947, section 3.5). It was fitted on lines of every slant,
+so a picture is shown once; on letters 5 to 40 px high, so it is shown halved, and halved again, for those that are
+higher. Fitted by ``python -m benchmarks.burned_in.fit_detector``.
 """
 
 from __future__ import annotations
@@ -9,23 +11,29 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 from itertools import pairwise
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from curate.deid.pixels.boxes import Box, Image8, around, within
-from curate.deid.pixels.ocr_network import DETECTOR, Floats, network
+from curate.deid.pixels.boxes import Box, Image8, grown, mask_of, merged, within
 
-_STRIDE = 32  # px: the network halves its input five times
-_TILE = 640  # px: side of a tile; activations of one take about 100 MB
-_OVERLAP = 96  # px: a line 48 px high is whole, with its surroundings, in one of two neighbouring tiles
-_INSIDE = 0.3  # probability above which a pixel belongs to a line, as the package itself sets it
-# A brain is to the network a letter a slice high: nothing higher than this is a line, in pixels or of the shorter side.
-_HIGHEST, _HIGHEST_PART = 44, 1 / 32
-_SMALL_HIGHEST = 60  # px in the picture, of a line that is looked for at twice its size
-_GROWN = 1.6  # the network marks a line's core; its offset is this times area over perimeter (section 3.5)
+Floats = npt.NDArray[np.float32]
+
+WEIGHTS = "text_detector.onnx"
+LEVELS = (1, 2, 4)  # times a picture is made smaller
+_AROUND = 31  # px: what a pixel's tone is compared with; and what is shown around a suspicion
+_UNREST = 3.0  # of 255: less unrest than this is not made much of
+_TILE, _OVERLAP = 1024, 96  # px: a larger picture is shown in tiles of this side, so that memory stays bounded
+_STRIDE = 64  # px: sides of what is shown are multiples
+_LEAST = 12  # px: a side of a level that is worth a look
+_INSIDE = 0.35  # probability above which a pixel belongs to a line's core
+_SHRUNK = 1 / 3  # of a core's height: what was taken off a line on each side
+_WHOLE, _SUSPECT = 1 << 20, 0.03  # px, and the probability of half the size from which a larger picture is looked at
+_KNOWN = 0.6  # of a line: so much of it in lines of finer levels, and it is one of them or several
 _LEVEL = 4.0  # degrees: a line less steep is taken for level
 _LONG = 2.5  # length over height from which a line's slant can be told
 _PIECE = 1.2  # of its height: the pieces that a slanted line is covered by
@@ -36,8 +44,7 @@ class FoundText:
     """A line of text somewhere in a picture.
 
     ``polygon``: its corners (x, y) in pixels, clockwise, around the strokes and little else. ``score``: 0 to 1, the
-    mean probability that the detector gives its pixels, or what `curate.deid.pixels.found_text` makes of a row's
-    log-odds. ``source``: who found it.
+    mean probability of its core. ``source``: who found it.
     """
 
     polygon: tuple[tuple[float, float], ...]
@@ -75,105 +82,126 @@ class FoundText:
         ends = pairwise(cuts)
         return [FoundText((*left, *right[::-1]), self.score, self.source).box for left, right in ends]
 
-    def turned_back(self, width: int) -> FoundText:
-        """Where text found in a picture that was turned by ``np.rot90`` lies in the picture, ``width`` px wide."""
-        return FoundText(tuple((width - y, x) for x, y in self.polygon), self.score, self.source)
-
-    def scaled(self, times: float, x: int, y: int) -> FoundText:
-        """Where text found in a part of a picture at ``times`` its size lies in it; ``x``, ``y``: the part's corner."""
-        return FoundText(tuple((x + a / times, y + b / times) for a, b in self.polygon), self.score, self.source)
-
 
 def _between(a: tuple[float, float], b: tuple[float, float], t: float) -> tuple[float, float]:
     return a[0] + (b[0] - a[0]) * t, a[1] + (b[1] - a[1]) * t
 
 
-def detected(
-    view: Image8, where: Sequence[Box] | None = None, *, least: float = 0.5, highest: float | None = None
-) -> list[FoundText]:
-    """Lines of text in ``view`` (uint8[H, W]), upright and downwards, best first.
+def detected(view: Image8, least: float) -> list[FoundText]:
+    """Lines of text in ``view`` (uint8[H, W]), of any slant and size, the smallest letters first.
 
-    ``where``: the parts to look at, at native resolution (None: everything); a part is read in overlapping tiles where
-    it is large. ``least``: the mean probability a line must have. ``highest``: px, no line is higher (None: 44, or a
-    32nd of the shorter side).
+    ``least``: the mean probability of a line's core. A large picture is looked at in full size only where half of it
+    raises a suspicion: letters too small to be told there are seen there.
     """
-    height, width = view.shape
-    parts = [(0, 0, width, height)] if where is None else [within(box, view.shape) for box in where]
-    found = _lines(_map(view, parts), least)
-    aside = np.ascontiguousarray(np.rot90(view))
-    turned = _map(aside, [(y, width - x - w, h, w) for x, y, w, h in parts])
-    found += [line.turned_back(width) for line in _lines(turned, least)]
-    if highest is None:
-        highest = max(_HIGHEST, _HIGHEST_PART * min(height, width))
-    return sorted((f for f in found if f.thickness <= highest), key=lambda f: (-f.score, f.polygon))
-
-
-def detected_small(view: Image8, part: Box, *, times: int = 2, least: float = 0.5) -> list[FoundText]:
-    """Lines smaller or fainter than `detected` sees, in the ``part`` of ``view`` at ``times`` its size.
-
-    So enlarged, much anatomy looks written on: this may confirm a suspicion, it raises none.
-    """
-    x, y, w, h = within(part, view.shape)
-    if not w * h:
-        return []
-    large = cv2.resize(view[y : y + h, x : x + w], None, fx=times, fy=times, interpolation=cv2.INTER_CUBIC)
-    lines = detected(np.asarray(large, np.uint8), least=least, highest=times * _SMALL_HIGHEST)
-    return [line.scaled(times, x, y) for line in lines]
-
-
-def _map(view: Image8, parts: Sequence[Box]) -> Floats:
-    """Of every pixel of ``parts`` how likely it lies inside a line, float32[H, W]; the likeliest of tiles."""
-    out = np.zeros(view.shape, np.float32)
-    for x, y, w, h in parts:
-        for top in _starts(h):
-            for left in _starts(w):
-                at = np.s_[y + top : y + min(h, top + _TILE), x + left : x + min(w, left + _TILE)]
-                if view[at].size:
-                    np.maximum(out[at], _looked_at(view[at]), out=out[at])
-    return out
-
-
-def _looked_at(tile: Image8) -> Floats:
-    """Of every pixel of ``tile`` (uint8[H, W]) how likely it lies inside a line, float32[H, W]."""
-    high, wide = (-(-n // _STRIDE) * _STRIDE for n in tile.shape)
-    padded = cv2.copyMakeBorder(tile, 0, high - tile.shape[0], 0, wide - tile.shape[1], cv2.BORDER_REPLICATE)
-    return network(DETECTOR)(np.asarray(padded, np.float32) / 127.5 - 1.0)[0, : tile.shape[0], : tile.shape[1]]
-
-
-def _starts(length: int) -> list[int]:
-    """Where tiles begin along ``length`` pixels, evenly apart."""
-    if length <= _TILE:
-        return [0]
-    count = -(-(length - _OVERLAP) // (_TILE - _OVERLAP))
-    return [round(k * (length - _TILE) / (count - 1)) for k in range(count)]
-
-
-def _lines(likely: Floats, least: float) -> list[FoundText]:
-    """The connected cores of ``likely`` whose mean is ``least`` or more, each grown to its line's size."""
-    mask = cv2.dilate((likely > _INSIDE).view(np.uint8), np.ones((2, 2), np.uint8))
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    found = []
-    for label, (x, y, w, h, area) in enumerate(stats.tolist()):
-        if label == 0 or min(w, h) < 3:
-            continue
-        at = np.s_[y : y + h, x : x + w]
-        core = labels[at] == label
-        score = float(likely[at][core].mean())
-        if score >= least:
-            found.append(_line(core, (x, y, w, h), area, score, likely.shape))
+    levels = [level for level in LEVELS if level == 1 or min(view.shape) >= _LEAST * level]
+    sizes = {level: _smaller(view, level) for level in levels}
+    cores = {level: _core(sizes[level]) for level in levels if level > 1}
+    cores[1] = _core(view, _suspected(cores[2], view.shape) if view.size > _WHOLE and 2 in cores else None)
+    found: list[FoundText] = []
+    known = np.zeros(view.shape, np.bool_)
+    for level in levels:
+        scale = np.array(view.shape[::-1]) / np.array(sizes[level].shape[::-1])
+        new = [line for line in _lines(cores[level], scale, least, level > 1) if not _in(line, known)]
+        found += new
+        known |= mask_of([box for line in new for box in line.boxes()], view.shape)
     return found
 
 
-def _line(core: npt.NDArray[np.bool_], box: Box, area: int, score: float, shape: Sequence[int]) -> FoundText:
-    """The line whose core is ``core`` (bool[h, w]) in ``box``: slanted where it plainly is, else upright."""
-    x, y, w, h = box
-    (mx, my), (long, short), degrees = cv2.minAreaRect(np.argwhere(core)[:, ::-1].astype(np.float32))
+def _suspected(half: Floats, shape: Sequence[int]) -> list[Box] | None:
+    """The parts of a picture of ``shape`` in which text may be, by the core of its half size, with what is around
+    them; None (everything) where that is as much to look at."""
+    _, _, stats, _ = cv2.connectedComponentsWithStats((half > _SUSPECT).view(np.uint8), connectivity=8)
+    found = [(4 * x, 4 * y, 4 * w, 4 * h) for x, y, w, h, _ in stats[1:].tolist()]
+    parts = [within(part, shape) for part in merged(grown(box, _AROUND, _AROUND) for box in found)]
+    return parts if sum(w * h for _, _, w, h in parts) < shape[0] * shape[1] else None
+
+
+def _smaller(view: Image8, times: int) -> Image8:
+    size = (max(1, round(view.shape[1] / times)), max(1, round(view.shape[0] / times)))
+    return view if times == 1 else np.asarray(cv2.resize(view, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _in(line: FoundText, known: npt.NDArray[np.bool_]) -> bool:
+    parts = [known[y : y + h, x : x + w] for x, y, w, h in (within(box, known.shape) for box in line.boxes())]
+    return bool(sum(np.count_nonzero(p) for p in parts) > _KNOWN * max(1, sum(p.size for p in parts)))
+
+
+def shown(view: Image8) -> Floats:
+    """What the network sees of uint8[H, W], float32[2, H, W]: the tone, -1 to 1; and by how many times the unrest
+    around it differs from the mean around it, halved and at most +-2."""
+    tone = view.astype(np.float32)
+    mean, square = (cv2.blur(plane, (_AROUND, _AROUND)) for plane in (tone, tone * tone))
+    unrest = np.sqrt(np.maximum(square - mean * mean, 0))
+    return np.stack([tone / np.float32(127.5) - 1, np.clip((tone - mean) / (unrest + _UNREST), -4, 4) / 2])
+
+
+def _core(view: Image8, where: Sequence[Box] | None = None) -> Floats:
+    """Of every second pixel of ``view`` (uint8[H, W]) how likely it lies in a line's core, float32[H / 2, W / 2];
+    ``where``: the parts that are looked at (None: everything)."""
+    height, width = view.shape
+    out = np.zeros((-(-height // 2), -(-width // 2)), np.float32)
+    for x, y, w, h in [(0, 0, width, height)] if where is None else where:
+        x, y, w, h = x - x % 2, y - y % 2, w + x % 2, h + y % 2
+        for top in _starts(h):
+            for left in _starts(w):
+                tile = shown(view[y + top : y + min(h, top + _TILE), x + left : x + min(w, left + _TILE)])
+                told = _asked(tile)
+                v, u = (y + top) // 2, (x + left) // 2
+                at = np.s_[v : v + told.shape[0], u : u + told.shape[1]]
+                np.maximum(out[at], told, out=out[at])
+    return out
+
+
+def _asked(tile: Floats) -> Floats:
+    """The network's answer for float32[2, H, W], float32[H / 2, W / 2] rounded up."""
+    height, width = tile.shape[1:]
+    beyond = [(0, 0), (0, -height % _STRIDE), (0, -width % _STRIDE)]
+    net = _network()
+    net.setInput(np.pad(tile, beyond, mode="edge")[None])
+    return np.asarray(net.forward()[0, 0, : -(-height // 2), : -(-width // 2)], np.float32)
+
+
+@cache
+def _network() -> cv2.dnn.Net:
+    """The one of this process."""
+    model = files("curate.deid.pixels").joinpath("data", WEIGHTS).read_bytes()
+    return cv2.dnn.readNetFromONNX(np.frombuffer(model, np.uint8))
+
+
+def _starts(length: int) -> list[int]:
+    """Where tiles begin along ``length`` pixels, evenly apart and at even places."""
+    if length <= _TILE:
+        return [0]
+    count = -(-(length - _OVERLAP) // (_TILE - _OVERLAP))
+    return [2 * round(k * (length - _TILE) / (count - 1) / 2) for k in range(count)]
+
+
+def _lines(core: Floats, scale: np.ndarray, least: float, coarse: bool) -> list[FoundText]:
+    """The connected cores whose mean is ``least`` or more, each as a line; ``scale``: px of the picture (x, y) to one
+    shown. Of a ``coarse`` level a core a pixel thin is a suspicion, to be told by the finer one."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats((core > _INSIDE).view(np.uint8), connectivity=8)
+    found = []
+    for label, (x, y, w, h, _) in enumerate(stats.tolist()):
+        inside = labels[y : y + h, x : x + w] == label
+        if label == 0 or (coarse and min(w, h) == 1):
+            continue
+        score = float(core[y : y + h, x : x + w][inside].mean())
+        if score >= least:
+            corners = 2 * (_corners(inside) + np.array([x, y])) * scale
+            found.append(FoundText(tuple((float(a), float(b)) for a, b in corners), score, "detector"))
+    return found
+
+
+def _corners(core: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+    """The corners (x, y), clockwise, of the line whose core is ``core`` (bool[h, w], tight): slanted where it plainly
+    is, else upright."""
+    h, w = core.shape
+    (x, y), (long, short), degrees = cv2.minAreaRect(np.argwhere(core)[:, ::-1].astype(np.float32))
     if short > long:
         long, short, degrees = short, long, degrees + 90
     off = abs((degrees + 45) % 90 - 45)  # from level or upright, whichever is nearer
     if off < _LEVEL or long < _LONG * max(short, 1) or (long + 1) * (short + 1) > 0.8 * w * h:
-        by = round(area * _GROWN / (2 * (w + h)))
-        return FoundText.upright(within(around([(x - by, y - by, w + 2 * by, h + 2 * by)]), shape), score, "detector")
-    off = area * _GROWN / (2 * (long + short)) + 0.5
-    corners = cv2.boxPoints(((mx + x + 0.5, my + y + 0.5), (long + 2 * off, short + 2 * off), degrees))
-    return FoundText(tuple((float(a), float(b)) for a, b in corners), score, "detector")
+        by = _SHRUNK * min(w, h) + 0.5
+        return np.array([(-by, -by), (w + by, -by), (w + by, h + by), (-by, h + by)])
+    by = 2 * _SHRUNK * (short + 1) + 1
+    return np.array(cv2.boxPoints(((x + 0.5, y + 0.5), (long + 1 + by, short + 1 + by), degrees)), np.float64)

@@ -1,18 +1,23 @@
-"""Reading a line (PP-OCRv4's recogniser, arXiv 2009.09941; CTC): not to know what it says, but that it says something.
+"""Reading a line (PP-OCRv4's recogniser, arXiv 2009.09941; CTC), by the network of the optional OCR package.
 
-Eyeballs and vessels look like letters to a detector; to a reader they say nothing.
+Only a marker's letter is read: where text stands is found without it (`curate.deid.pixels.text_detector`).
 """
 
 from __future__ import annotations
 
 import math
+from functools import cache
+from importlib.resources import files
+from importlib.util import find_spec
 from itertools import groupby
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from curate.deid.pixels.boxes import Image8
-from curate.deid.pixels.ocr_network import RECOGNISER, network
+
+_PACKAGE, _MODEL = "rapidocr_onnxruntime", "ch_PP-OCRv4_rec_infer.onnx"
 
 Corners = tuple[tuple[float, float], ...]
 
@@ -20,6 +25,12 @@ Corners = tuple[tuple[float, float], ...]
 _HEIGHT, _STEP, _LONGEST = 48, 160, 640
 _ENOUGH = 0.5  # a line that is read so surely need not be turned around
 _LEAST_CONTRAST = 4.0  # of 255
+
+
+@cache
+def available() -> bool:
+    """Whether the optional package (``pip install radsift[ocr]``) is there."""
+    return find_spec(_PACKAGE) is not None
 
 
 def read(view: Image8, corners: Corners, upright: bool = False) -> tuple[str, float]:
@@ -47,7 +58,7 @@ def read(view: Image8, corners: Corners, upright: bool = False) -> tuple[str, fl
 def _read(line: np.ndarray) -> tuple[str, float]:
     shown = np.zeros((_HEIGHT, -(-line.shape[1] // _STEP) * _STEP), np.float32)
     shown[:, : line.shape[1]] = line
-    net = network(RECOGNISER)
+    net = _network()
     told = net(shown)  # [steps, blank and characters]
     best, sure = told.argmax(axis=1), told.max(axis=1)
     runs = [
@@ -57,3 +68,30 @@ def _read(line: np.ndarray) -> tuple[str, float]:
     if not found:
         return "", 0.0
     return "".join(character for character, _ in found), sum(p for _, p in found) / len(found)
+
+
+class _Recogniser:
+    """The network, run by onnxruntime on one thread, so that workers side by side do not fight for cores."""
+
+    def __init__(self) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        model = files(_PACKAGE).joinpath("models", _MODEL).read_bytes()
+        self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        self._input = self._session.get_inputs()[0].name
+        told = self._session.get_modelmeta().custom_metadata_map
+        self.characters = told.get("character", "").split("\n")
+
+    def __call__(self, grey: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """The answer for one picture, float32[H, W] of -1 to 1, shown as three equal channels; without its batch."""
+        answer = self._session.run(None, {self._input: np.repeat(grey[None, None], 3, axis=1)})[0]
+        return np.asarray(answer[0], np.float32)
+
+
+@cache
+def _network() -> _Recogniser:
+    """The one of this process."""
+    return _Recogniser()

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from curate.deid.pixels.gate import PixelPolicy, gate, ocr_available
+from curate.deid.pixels import text_reader
+from curate.deid.pixels.gate import PixelPolicy, gate
 from curate.deid.pixels.markers import markers
 from tests.curate.deid.test_pixels import anatomy
 
-pytestmark = pytest.mark.skipif(not ocr_available(), reason="needs the ocr extra")
+pytestmark = pytest.mark.skipif(not text_reader.available(), reason="needs the ocr extra")
 
 
 def lettered(text: str, size: int = 28, at: tuple[int, int] = (30, 20)) -> np.ndarray:

@@ -5,19 +5,17 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from curate.deid.pixels.boxes import area, joined, mask_of, moved
-from curate.deid.pixels.gate import PixelPolicy, gate, ocr_available, too_much_painted
+from curate.deid.pixels.gate import PixelPolicy, gate, too_much_painted
 from curate.deid.pixels.paint import painted, share_of_anatomy, with_margin
 from curate.deid.pixels.text_detector import FoundText
 from curate.record import Reason
 from tests.curate.deid.test_pixels import anatomy, header, write
 
 BOX = st.tuples(st.integers(-5, 40), st.integers(-5, 40), st.integers(0, 30), st.integers(0, 30))
-needs_ocr = pytest.mark.skipif(not ocr_available(), reason="needs the ocr extra")
 
 
 @given(st.lists(BOX, max_size=7))
@@ -79,7 +77,6 @@ def test_a_budget_of_paint():
     assert not too_much_painted(painted(picture, large), large, PixelPolicy(max_painted_anatomy=0.5), large)
 
 
-@needs_ocr
 def test_a_picture_that_would_lose_its_anatomy_is_kept_back():
     picture = anatomy()
     for y in range(140, 400, 22):
@@ -87,7 +84,6 @@ def test_a_picture_that_would_lose_its_anatomy_is_kept_back():
     assert gate(picture, header(Modality="CT"), PixelPolicy()).reason in (Reason.TOO_MUCH_PAINTED, Reason.BURNED_IN)
 
 
-@needs_ocr
 def test_little_is_painted_but_the_text():
     picture = anatomy()
     result = gate(write(picture, "SMITH^JOHN 1957", (120, 250), 255), header(Modality="US"), PixelPolicy())

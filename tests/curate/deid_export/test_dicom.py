@@ -26,7 +26,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from curate.deid.pixels.gate import PixelPolicy, ocr_available
+from curate.deid.pixels.gate import PixelPolicy
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid_export.dicom import clean_dicom
 from curate.deid_export.outcome import Fate, Outcome
@@ -297,7 +297,6 @@ def strokes(pixels: np.ndarray, step: int) -> int:
     return int((np.abs(np.diff(pixels[:70].astype(np.int32), axis=1)) > step).sum(axis=1).max())
 
 
-@pytest.mark.skipif(not ocr_available(), reason="blanking looks again, which takes the ocr extra")
 def test_burned_in_text_is_blanked_in_every_frame(tmp_path):
     plain = blurred()
     frames = np.stack([plain, written_on(plain, 4000)])
@@ -313,7 +312,6 @@ def test_burned_in_text_is_blanked_in_every_frame(tmp_path):
         np.testing.assert_array_equal(frame[115:], plain[115:])
 
 
-@pytest.mark.skipif(not ocr_available(), reason="blanking looks again, which takes the ocr extra")
 def test_text_in_a_palette_is_blanked_in_its_indices(tmp_path):
     plain = (blurred(top=99)).astype(np.uint8)
     ds = file_of(written_on(plain, 200), PhotometricInterpretation="PALETTE COLOR")
@@ -325,12 +323,6 @@ def test_text_in_a_palette_is_blanked_in_its_indices(tmp_path):
     written = opened(outcome)
     assert written.PhotometricInterpretation == "PALETTE COLOR" and strokes(written.pixel_array, 20) <= 4
     np.testing.assert_array_equal(written.pixel_array[115:], plain[115:])
-
-
-def test_without_an_engine_text_is_kept_back(tmp_path):
-    rules = ReleaseRules(pixels=PixelPolicy("blank", engine=False))
-    outcome = cleaned(tmp_path, file_of(written_on(blurred(), 4000)), rules)
-    assert outcome.reason is Reason.BURNED_IN and outcome.data is None
 
 
 def test_labels_are_not_looked_at_unless_the_header_says_there_is_text():

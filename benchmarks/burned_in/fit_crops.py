@@ -1,0 +1,192 @@
+"""Crops to fit the text detector with: parts of real and made pictures as a pyramid's levels show them, figures that
+are no text, text, and the truth about it."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks.burned_in.fit_text import SIDE, Image8, write_text
+
+_CALIPERS = (cv2.MARKER_CROSS, cv2.MARKER_TILTED_CROSS, cv2.MARKER_DIAMOND)
+
+
+@dataclass(frozen=True)
+class Ground:
+    """A picture that text is drawn on, uint8[H, W]; what of it is writing already: 1 text, 2 not known; and where it
+    was seen that there is none: 1."""
+
+    pixels: Image8
+    written: Image8
+    free: Image8
+
+
+@dataclass(frozen=True)
+class Crop:
+    """``pixels``: uint8[SIDE, SIDE]; ``truth``: uint8, 1 in a line's core, 0 on ground, 2 where nothing is asked."""
+
+    pixels: Image8
+    truth: Image8
+
+
+def crop(grounds: Sequence[Ground], fonts: Sequence[str], rng: random.Random, bare: bool = False) -> Crop:
+    """One crop with 0 to 9 lines, or ``bare``: on a part of one picture, or on several as small as in a pyramid's last
+    levels."""
+    pixels, truth = _mosaic(grounds, rng) if rng.random() < 0.35 else _ground(rng.choice(grounds), rng)
+    if rng.random() < 0.15:
+        pixels = _figures(pixels, rng)
+    canvas = pixels.astype(np.float32)
+    for _ in range(0 if bare else rng.choice((0, 0, 1, 1, 2, 2, 3, 4, 6, 9))):
+        write_text(canvas, truth, fonts, rng)
+    return Crop(_finished(canvas, rng), truth)
+
+
+def _mosaic(grounds: Sequence[Ground], rng: random.Random) -> tuple[Image8, Image8]:
+    """Whole pictures, or most of one, in 4 to 16 cells; what is written on them is too small to be asked about."""
+    many = rng.choice((2, 2, 3, 4))
+    pixels, marks = np.zeros((SIDE, SIDE), np.uint8), np.zeros((SIDE, SIDE), np.uint8)
+    edges = [round(k * SIDE / many) for k in range(many + 1)]
+    for top, bottom in pairwise(edges):
+        for left, right in pairwise(edges):
+            one, (h, w) = rng.choice(grounds), (bottom - top, right - left)
+            high, wide = one.pixels.shape
+            side = rng.choice((max(high, wide), min(high, wide), rng.uniform(0.4, 1) * min(high, wide)))
+            y, x = (round(rng.uniform(0, max(0, n - side))) for n in (high, wide))
+            at = np.s_[y : y + round(side), x : x + round(side)]
+            part, seen = one.pixels[at], one.written[at]
+            by = min(h, w) / max(part.shape)
+            size = (max(1, int(part.shape[1] * by)), max(1, int(part.shape[0] * by)))
+            small = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
+            written = cv2.resize(seen, size, interpolation=cv2.INTER_NEAREST)
+            turns = rng.randrange(4)
+            small, written = np.rot90(small, turns), np.rot90(written, turns)
+            if rng.random() < 0.2:
+                small = 255 - small
+            small = np.clip(255 * (small / 255.0) ** math.exp(rng.uniform(-0.6, 0.6)), 0, 255).astype(np.uint8)
+            beyond = [(0, h - small.shape[0]), (0, w - small.shape[1])]
+            pixels[top:bottom, left:right] = np.pad(small, beyond, mode=rng.choice(("edge", "constant")))
+            marks[top:bottom, left:right] = np.pad(2 * (written > 0).astype(np.uint8), beyond)
+    return pixels, marks
+
+
+def _ground(ground: Ground, rng: random.Random) -> tuple[Image8, Image8]:
+    """A part of a picture at some size, turned, inverted, of other contrast."""
+    times = math.exp(rng.uniform(math.log(0.35), math.log(2.2)))
+    side = min(SIDE / times, *(2 * n for n in ground.pixels.shape))
+    h, w = ground.pixels.shape
+    x, y = rng.uniform(-0.2 * side, max(1, w - 0.8 * side)), rng.uniform(-0.2 * side, max(1, h - 0.8 * side))
+    scale = SIDE / side
+    matrix = np.array([[scale, 0, -x * scale], [0, scale, -y * scale]])
+    if rng.random() < 0.1:  # at any slant
+        a = rng.uniform(-math.pi, math.pi)
+        turn = np.array([[math.cos(a), -math.sin(a)], [math.sin(a), math.cos(a)]])
+        matrix = np.c_[turn @ matrix[:, :2], turn @ matrix[:, 2] + SIDE / 2 * (1 - turn.sum(axis=1))]
+    way = cv2.INTER_AREA if scale < 1 else rng.choice((cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_NEAREST))
+    if scale < 1:  # warping does not average
+        small = cv2.resize(ground.pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        matrix = np.c_[matrix[:, :2] / scale, matrix[:, 2]]
+        source, way = small, cv2.INTER_LINEAR
+        marks = cv2.resize(ground.written, small.shape[::-1], interpolation=cv2.INTER_NEAREST)
+    else:
+        source, marks = ground.pixels, ground.written
+    border = rng.choice((cv2.BORDER_REPLICATE, cv2.BORDER_CONSTANT))
+    tone = rng.choice((0, 0, 0, 255, rng.randrange(256)))
+    pixels = cv2.warpAffine(source, matrix, (SIDE, SIDE), flags=way, borderMode=border, borderValue=tone)
+    written = cv2.warpAffine(marks, matrix, (SIDE, SIDE), flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT)
+    turns, flip = rng.randrange(4), rng.random() < 0.3
+    pixels, written = np.rot90(pixels, turns), np.rot90(written, turns)
+    if flip and not (written == 1).any():
+        pixels, written = pixels[:, ::-1], written[:, ::-1]
+    out = pixels.astype(np.float32)
+    if rng.random() < 0.5:
+        out = 255 * (out / 255) ** math.exp(rng.uniform(-0.7, 0.7))
+    if rng.random() < 0.3:
+        out = out * rng.uniform(0.2, 1.0) + rng.uniform(0, 100)
+    if rng.random() < 0.2:
+        out = 255 - out
+    return np.clip(out, 0, 255).astype(np.uint8), np.ascontiguousarray(written)
+
+
+def _figures(pixels: Image8, rng: random.Random) -> Image8:
+    """Drawings that are no text: lines, rulers, grids, arrows, circles, curves, boxes, combs, calipers."""
+    out = pixels.copy()
+    for _ in range(rng.randint(1, 4)):
+        tone, thick = rng.randrange(256), rng.choice((1, 1, 2, 3))
+        a, b = ((rng.randrange(SIDE), rng.randrange(SIDE)) for _ in range(2))
+        kind = rng.choice(
+            ("line", "ruler", "grid", "arrow", "circle", "curve", "box", "caliper", "wedge", "blobs", "blobs")
+        )
+        if kind == "line":
+            cv2.line(out, a, b, tone, thick, cv2.LINE_AA)
+        elif kind == "ruler":
+            step, n, long = rng.choice((4, 6, 8, 12, 20)), rng.randint(5, 40), rng.randint(3, 14)
+            for k in range(n):
+                x, y = a[0] + k * step, a[1]
+                size = long if k % 5 else 2 * long
+                ends = ((x, y), (x, y + size)) if b[0] % 2 else ((y, x), (y + size, x))
+                cv2.line(out, *ends, tone, 1)
+        elif kind == "grid":
+            step = rng.choice((6, 8, 12, 20, 32))
+            for k in range(0, SIDE, step):
+                cv2.line(out, (k, a[1] // 2), (k, b[1]), tone, 1)
+                cv2.line(out, (a[0] // 2, k), (b[0], k), tone, 1)
+        elif kind == "arrow":
+            far = (a[0] + rng.randint(-60, 60), a[1] + rng.randint(-60, 60))
+            cv2.arrowedLine(out, a, far, tone, thick + 1, cv2.LINE_AA, tipLength=rng.uniform(0.2, 0.6))
+        elif kind == "circle":
+            axes, end, full = (
+                (rng.randint(2, 60), rng.randint(2, 60)),
+                rng.choice((360, 360, 200)),
+                rng.choice((1, 2, -1)),
+            )
+            cv2.ellipse(out, a, axes, rng.randrange(180), 0, end, tone, full, cv2.LINE_AA)
+        elif kind == "curve":
+            t = np.linspace(0, 1, 200)
+            y = a[1] + rng.uniform(3, 30) * np.sin(t * rng.uniform(5, 60) + 1) * np.sin(t * rng.uniform(1, 20))
+            cv2.polylines(out, [np.int32(np.c_[a[0] + t * rng.uniform(40, 250), y])], False, tone, thick, cv2.LINE_AA)
+        elif kind == "box":
+            cv2.rectangle(out, a, b, tone, rng.choice((1, 2, -1)))
+        elif kind == "caliper":
+            size, mark = rng.randint(2, 7), rng.choice(_CALIPERS)
+            for x, y in (a, b):
+                cv2.drawMarker(out, (x, y), tone, mark, 2 * size, 1)
+            if rng.random() < 0.5:
+                for t in np.linspace(0, 1, 20):
+                    x, y = (round(p + t * (q - p)) for p, q in zip(a, b, strict=True))
+                    cv2.circle(out, (x, y), 1, tone, -1)
+        elif kind == "blobs":  # eyeballs, vessels, vertebrae, teeth
+            layer, size = np.zeros((SIDE, SIDE), np.float32), rng.uniform(3, 26)
+            way = rng.uniform(0, math.pi)
+            far = size * rng.uniform(1.8, 4)
+            for k in range(rng.choice((1, 2, 2, 3, 4, 6))):
+                at = (round(a[0] + k * far * math.cos(way)), round(a[1] + k * far * math.sin(way)))
+                axes = (round(size * rng.uniform(0.7, 1.1)), round(size * rng.uniform(0.5, 1.1)))
+                cv2.ellipse(layer, at, axes, rng.randrange(180), 0, 360, 1, rng.choice((-1, -1, -1, 2)))
+            layer = cv2.GaussianBlur(layer, (0, 0), max(0.8, size * rng.uniform(0.05, 0.3))) * rng.uniform(0.3, 1)
+            out = (out + (tone - out.astype(np.float32)) * layer).astype(np.uint8)
+        else:
+            ramp = np.linspace(0, 255, 120).astype(np.uint8)
+            x, y = min(a[0], SIDE - 12), min(a[1], SIDE - 121)
+            out[y : y + 120, x : x + 10] = ramp[:, None]
+    return out
+
+
+def _finished(canvas: npt.NDArray[np.float32], rng: random.Random) -> Image8:
+    out = canvas
+    if rng.random() < 0.2:
+        out = cv2.GaussianBlur(out, (0, 0), rng.uniform(0.4, 1.1))
+    if rng.random() < 0.2:
+        noise = np.random.default_rng(rng.randrange(2**31)).normal(0, rng.uniform(1, 10), out.shape)
+        out = out + noise.astype(np.float32)
+    done = np.clip(out, 0, 255).astype(np.uint8)
+    if rng.random() < 0.35:
+        _, coded = cv2.imencode(".jpg", done, [cv2.IMWRITE_JPEG_QUALITY, rng.randint(40, 95)])
+        done = np.asarray(cv2.imdecode(coded, cv2.IMREAD_GRAYSCALE), np.uint8)
+    return done

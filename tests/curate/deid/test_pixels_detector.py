@@ -1,0 +1,118 @@
+"""The text detector: letters of any size, slant and make are found where they are, and anatomy is not."""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, ImageDraw, ImageFont
+
+from curate.deid.pixels.boxes import mask_of
+from curate.deid.pixels.found_text import LEAST, found_text
+from curate.deid.pixels.text_detector import FoundText, detected, shown
+from tests.curate.deid.test_pixels import anatomy
+
+
+def inked(text: str, size: int) -> np.ndarray:
+    """uint8[h, w]: how much of each pixel is ink (``size`` 0: Pillow's bitmap letters, which touch each other)."""
+    font = ImageFont.load_default(size) if size else ImageFont.load_default_imagefont()
+    left, top, right, bottom = (int(v) for v in font.getbbox(text))
+    page = Image.new("L", (right - left, bottom - top))
+    ImageDraw.Draw(page).text((-left, -top), text, 255, font)
+    return np.asarray(page)
+
+
+def drawn(picture: np.ndarray, ink: np.ndarray, at: tuple[int, int], tone: int) -> tuple[np.ndarray, np.ndarray]:
+    """The picture with the ink on it, and bool[H, W] of the strokes."""
+    x, y = at
+    share = np.zeros(picture.shape, np.float32)
+    share[y : y + ink.shape[0], x : x + ink.shape[1]] = ink / np.float32(255)
+    return (picture * (1 - share) + tone * share).astype(np.uint8), share > 0.5
+
+
+def covered(found: list[FoundText], strokes: np.ndarray) -> float:
+    mask = mask_of([box for text in found for box in text.boxes()], strokes.shape)
+    return float((mask & strokes).sum() / strokes.sum())
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_in_anatomy_there_is_no_text(seed: int) -> None:
+    assert detected(anatomy(seed), LEAST) == []
+    eyes = np.full((256, 256), 20, np.uint8)
+    for x in (110, 150):
+        cv2.circle(eyes, (x, 64), 13, 220, -1, cv2.LINE_AA)
+    assert detected(cv2.GaussianBlur(eyes, (0, 0), 1.5), LEAST) == []
+
+
+@pytest.mark.parametrize("size", [0, 9, 14, 24, 40, 70, 120])
+def test_letters_of_every_size_are_found(size: int) -> None:
+    picture, strokes = drawn(anatomy(), inked("SMITH" if size > 60 else "SMITH JOHN 1957", size), (60, 30), 250)
+    found = found_text(picture)
+    assert covered(found, strokes) > 0.95
+    assert mask_of([box for text in found for box in text.boxes()], strokes.shape).sum() < 6 * strokes.sum() + 2000
+
+
+@pytest.mark.parametrize("degrees", [7, 30, 45, 90, 135, 180, 270])
+def test_text_of_every_slant_is_found(degrees: int) -> None:
+    ink = inked("SMITH JOHN 1957", 22)
+    page = np.zeros((512, 512), np.uint8)
+    page[245 : 245 + ink.shape[0], 160 : 160 + ink.shape[1]] = ink
+    turned = cv2.warpAffine(page, cv2.getRotationMatrix2D((256, 256), degrees, 1), (512, 512))
+    picture, strokes = drawn(anatomy(2), turned, (0, 0), 250)
+    assert covered(found_text(picture), strokes) > 0.95
+
+
+@pytest.mark.parametrize("pitch", [2, 3, 5, 9])
+def test_dots_of_a_matrix_are_text(pitch: int) -> None:
+    small = inked("DOE 47", 0) > 110
+    dots = np.zeros((small.shape[0] * pitch, small.shape[1] * pitch), np.uint8)
+    for y, x in np.argwhere(small):
+        dots[y * pitch : y * pitch + max(1, pitch // 2), x * pitch : x * pitch + max(1, pitch // 2)] = 255
+    picture, strokes = drawn(anatomy(1), dots, (20, 20), 240)
+    assert covered(found_text(picture), strokes) > 0.9
+
+
+@pytest.mark.parametrize("text", ["A3", "12Y"])
+def test_marks_of_a_few_characters_are_found(text: str) -> None:
+    picture, strokes = drawn(anatomy(3), inked(text, 26), (120, 200), 250)
+    assert covered(found_text(picture), strokes) > 0.9
+
+
+def test_faint_text_on_air_beside_a_grainy_body_is_found() -> None:
+    rng = np.random.default_rng(0)
+    body = anatomy(size=256).astype(np.float32)
+    body[:, 100:] += rng.normal(0, 14, (256, 156))
+    picture = np.clip(body, 0, 255).astype(np.uint8)
+    picture[:, :100] = 0
+    written, strokes = drawn(picture, inked("02/10/1933", 14), (8, 100), 40)
+    assert covered(found_text(written), strokes) > 0.9
+
+
+def test_text_where_tiles_meet_is_found_as_anywhere() -> None:
+    picture = np.zeros((300, 2100), np.uint8)
+    written, strokes = drawn(picture, inked("SMITH JOHN 1957", 20), (980, 140), 200)
+    found = found_text(written)
+    assert covered(found, strokes) > 0.95
+    assert all(text.thickness < 40 for text in found)
+
+
+def test_what_is_shown_is_bounded_whatever_the_picture() -> None:
+    for picture in (np.zeros((40, 50), np.uint8), np.full((33, 70), 255, np.uint8), anatomy()):
+        planes = shown(picture)
+        assert planes.shape == (2, *picture.shape) and planes.dtype == np.float32
+        assert np.isfinite(planes).all() and np.abs(planes).max() <= 2
+
+
+@given(st.floats(0, 180), st.floats(0, 300), st.floats(0, 300))
+def test_a_line_of_any_slant_holds_its_corners(degrees: float, x: float, y: float) -> None:
+    a = math.radians(degrees)
+    turn = np.array([[math.cos(a), -math.sin(a)], [math.sin(a), math.cos(a)]])
+    corners = [turn @ corner + (x, y) for corner in ((0, 0), (80, 0), (80, 12), (0, 12))]
+    text = FoundText(tuple((float(u), float(v)) for u, v in corners), 0.9, "detector")
+    left, top, w, h = text.box
+    assert all(left <= u <= left + w and top <= v <= top + h for u, v in text.polygon)
+    assert text.thickness == pytest.approx(12)
