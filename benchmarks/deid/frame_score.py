@@ -127,7 +127,7 @@ def _left(text: str, gold: Gold, stayed: Sequence[bool], measure: Measure) -> bo
     if gold.kind.startswith(("date", "month", "time")):
         shown = _SPOKEN_YEAR.sub("", _YEAR.sub(" ", shown).strip())
     if gold.kind.startswith("age"):
-        shown = re.sub(r"\b(?:90|ninety)\b", " ", shown)  # which says "90 and over"
+        shown = re.sub(r"(?<!\d)(?:90|ninety)(?!\d|th)", " ", shown)  # "90F", "90yo": that says "90 and over"
     return tells(shown, measure.of_a_kind)
 
 
