@@ -7,6 +7,7 @@ identifiers; a bare year may stay or go, for (C) lets it stay.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 
 from benchmarks.deid.frame_numbers import MONTHS, ordinal
@@ -21,6 +22,8 @@ _TOWNS = {
 _STREETS = """Acacia Ashgrove Banksia Bluegum Canning Copperfield Dogwood Elgin Foundry Glebe Hillcrest Ironbark
 Kasturba Lakeview Linking Magnolia Netaji Parsonage Patel Pepperwood Priory Rajaji Rosemary Saddleback Tilak Wharf"""
 _SAINTS = "Aidan Brigid Cuthbert Helena Luke Monica Ninian Thomas Vincent"
+_PLATES = {"us": ("#@@@###", "@@@ ####"), "uk": ("@@## @@@", "@### @@@"), "in": ("@@ ## @ ####", "@@##@@####"),
+           "au": ("@@@ ##@", "#@@ #@@")}  # fmt: skip
 _SHORT = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sept", "Oct", "Nov", "Dec")
 
 
@@ -32,12 +35,17 @@ def _town(f: Filling) -> str:
     return f.pick(*_TOWNS.get(f.style, _TOWNS["us"]).split())
 
 
+def _dotted(d: dt.date) -> str:
+    short = _SHORT[d.month - 1]
+    return short if short == "May" else f"{short}."
+
+
 def _date(f: Filling) -> str:
     d = f.day()
     month, short, a, b = MONTHS[d.month - 1], _SHORT[d.month - 1], d.day, d.month
     if _month_first(f):
         a, b = b, a
-        words = (f"{short}. {d.day}, {d.year}", f"{month} {ordinal(d.day)}, {d.year}", f"{short} {d.day} {d.year}")
+        words = (f"{_dotted(d)} {d.day}, {d.year}", f"{month} {ordinal(d.day)}, {d.year}", f"{short} {d.day} {d.year}")
     else:
         words = (f"{d.day}-{short}-{d.year}", f"{d.day} {month}, {d.year}", f"{ordinal(d.day)} {short} '{d:%y}")
     numbers = (f"{a}/{b}/{d:%y}", f"{a:02d}/{b:02d}/{d.year}", f"{a}.{b}.{d:%y}", f"{a:02d}-{b:02d}-{d:%y}")
@@ -50,7 +58,7 @@ def _day_month(f: Filling) -> str:
     month, short = MONTHS[d.month - 1], _SHORT[d.month - 1]
     if _month_first(f):
         return f.pick(
-            f"{short}. {d.day}", f"{month} the {ordinal(d.day)}", f"{short} {ordinal(d.day)}", f"{d.day} {short}"
+            f"{_dotted(d)} {d.day}", f"{month} the {ordinal(d.day)}", f"{short} {ordinal(d.day)}", f"{d.day} {short}"
         )
     return f.pick(f"{d.day} {short}", f"{ordinal(d.day)} {month}", f"{d.day}-{short}", f"{month} {d.day}")
 
@@ -130,7 +138,7 @@ FRESH: dict[str, tuple[str, Callable[[Filling], str]]] = {
     "dva": _forms("health number", "VX#####", "QX######@", "NSM#####"),
     "policy": _forms("health number", "@@@###@#####", "####-#######-##", "P/######/##/####"),
     "passport": _forms("passport", "@@#######", "@#######"),
-    "plate": _forms("number plate", "@@## @@@", "#@@@###", "@@ ## @ ####", "@@@ ##@"),
+    "plate": ("number plate", lambda f: f.form(*_PLATES.get(f.style, _PLATES["us"]))),
     "vin": _forms("vehicle identifier", "#@#@@##@#@#######", "@@@@@##@#@@######"),
     "acct": _forms("account number", "##########", "@#########", "####-######", "#######"),
     "case": _forms("case number", "LP/##/####", "CRN######", "####/##/###", "@@-######"),
@@ -149,7 +157,7 @@ FRESH: dict[str, tuple[str, Callable[[Filling], str]]] = {
         "http://ris.example.com:8080/s/######",
     ),
     "ip": _forms("IP address", "10.##.1##.2#", "192.168.1#.##", "172.2#.#.1##"),
-    "room": _forms("room", "##", "@-##", "G##", "4#.1#"),
+    "room": ("room", lambda f: f.form("##", "@-##", "G##", "4#.1#" if f.style == "uk" else "1##@")),
     "bed": _forms("bed", "##", "@#", "1#@"),
     "ward": _forms("ward", "Ward ##", "ward #@", "Ward @#", "# West"),
     "town": ("town", _town),
