@@ -1,4 +1,4 @@
-"""Names for the frames, drawn so that few texts see many; those of the dev half are never in the test half."""
+"""Names for the frames, drawn so that few texts see many; no two splits share one."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ WORD, OTHER, SHORT = "name that is a word", "other name", "name of two letters"
 
 
 @cache
-def names() -> dict[str, tuple[str, ...]]:
-    """Group -> its names, as in frames_names.txt."""
-    lines = files("benchmarks.deid").joinpath("frames_names.txt").read_text(encoding="utf-8").splitlines()
+def names(split: str) -> dict[str, tuple[str, ...]]:
+    """Group -> its names: of "fresh" those of a file of its own, of "dev" and "test" one half each, by hash."""
+    file = "frames_names_fresh.txt" if split == "fresh" else "frames_names.txt"
+    lines = files("benchmarks.deid").joinpath(file).read_text(encoding="utf-8").splitlines()
     pairs = [line.split(" | ") for line in lines if line and not line.startswith("#")]
-    return {group: tuple(found.split()) for group, found in pairs}
+    return {group: tuple(n for n in found.split() if split in ("fresh", half(n))) for group, found in pairs}
 
 
 def half(text: str) -> str:
@@ -41,14 +42,13 @@ class Deck:
 
 
 class Cast:
-    """Names of one split: those of "dev" are never in "test"."""
+    """Names of one split."""
 
     def __init__(self, split: str, rng: random.Random) -> None:
         kinds = {"surname": "words as surnames", "given": "words as given names"}
         self.rng = rng
-        self.words = {k: Deck([n for n in names()[g] if half(n) == split], rng) for k, g in kinds.items()}
-        rest = [n for g, found in names().items() if not g.startswith("words") for n in found if half(n) == split]
-        self.others = Deck(rest, rng)
+        self.words = {k: Deck(list(names(split)[g]), rng) for k, g in kinds.items()}
+        self.others = Deck([n for g, found in names(split).items() if not g.startswith("words") for n in found], rng)
 
     def name(self, role: str) -> Pieces:
         """A surname or given name: a word or no word, one as often as the other."""

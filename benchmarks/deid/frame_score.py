@@ -80,9 +80,17 @@ def closed_words(text: Text, measure: Measure = ENGLISH) -> list[tuple[int, int,
     found = [
         (m.start(), m.end(), kind) for kind, pattern in measure.closed.items() for m in pattern.finditer(text.text)
     ]
-    wife = {g.start for g in text.gold}  # "w/o Asha" is her husband's way of writing "wife of"
-    found = [f for f in found if not (text.text[f[0] : f[1]].lower() == "w/o" and f[1] + 1 in wife)]
+    found = [f for f in found if not _announces(text, f[0], f[1])]
     return [(s, e, k) for s, e, k in found if any(a <= s and e <= b for a, b in text.protected)]
+
+
+def _announces(text: Text, start: int, end: int) -> bool:
+    """Is the word no denial but the cue of a span: "w/o Asha" is her wife of, "NHS No 412" her number?"""
+    word, spans = text.text[start:end].lower(), {g.start: g.kind for g in text.gold}
+    if word == "w/o":
+        return end + 1 in spans
+    after = (at for at in range(end, end + 4) if at in spans and not text.text[end:at].strip(" .:"))
+    return word == "no" and any("name" not in spans[at] for at in after)
 
 
 def kept(text: str, out: str) -> list[bool]:
@@ -127,7 +135,7 @@ def _left(text: str, gold: Gold, stayed: Sequence[bool], measure: Measure) -> bo
     if gold.kind.startswith(("date", "month", "time")):
         shown = _SPOKEN_YEAR.sub("", _YEAR.sub(" ", shown).strip())
     if gold.kind.startswith("age"):
-        shown = re.sub(r"\b(?:90|ninety)\b", " ", shown)  # which says "90 and over"
+        shown = re.sub(r"(?<!\d)(?:90|ninety)(?!\d|th)", " ", shown)  # "90F", "90yo": that says "90 and over"
     return tells(shown, measure.of_a_kind)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from benchmarks.deid.frame_numbers import MONTHS, ONES, ordinal, spoken, spoken_ordinal
@@ -21,6 +21,9 @@ _STREETS = """Larkspur Tennyson Quarry Gandhi Church Wattle Jacaranda Sycamore V
 Station Mill Orchard Chestnut Juniper Residency Brigade Eucalypt Cromwell Hawthorn Pitt Sunset Ridge"""
 
 
+Makers = Mapping[str, tuple[str, Callable[["Filling"], str]]]  # slot -> (kind, what makes its value)
+
+
 @dataclass
 class Filling:
     """One text's fillings: the style says in which order a date is written; ``own`` is the patient of the header."""
@@ -28,6 +31,7 @@ class Filling:
     cast: Cast
     rng: random.Random
     style: str
+    makers: Makers
     own: dict[str, Pieces] = field(default_factory=dict)
 
     def value(self, slot: str) -> Pieces:
@@ -36,7 +40,7 @@ class Filling:
             return _PEOPLE[slot](self)
         if slot.startswith("p") and slot in ("pf", "ps", "pg", "pl", "pm", "pd"):
             return self._own(slot)
-        kind, make = _VALUES[slot]
+        kind, make = self.makers[slot]
         return [(kind, make(self))]
 
     def _own(self, slot: str) -> Pieces:
@@ -166,7 +170,7 @@ def _spoken_digits(f: Filling) -> str:
 _URLS = ("https://view.example.org/p/######", "www.example.net/share/@@####", "pacs.example/s?id=######")
 _SPACED = tuple(f"{month} " for month in MONTHS)
 _NUMBERED = tuple(f"{n:02d}/" for n in range(1, 13))
-_VALUES: dict[str, tuple[str, Callable[[Filling], str]]] = {
+VALUES: dict[str, tuple[str, Callable[[Filling], str]]] = {
     "mrn": ("record number", lambda f: f.form("#######", "MR######", "##-##-##", "### ####", "@######", "######-#")),
     "acc": ("accession", lambda f: f.form("A########", "##-######", "CT-##-#####", "@@########", "E### ###")),
     "nhs": ("health number", lambda f: f.form("### ### ####", "##########", "###-###-####")),

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 _OF_A_KIND = """hospital clinic center centre memorial royal infirmary district general base private family practice
 multispeciality nursing home medical college health imaging urgent care st saint street road ave avenue blvd drive nagar
 cross marg close lane crescent ward west the of and at dot underscore https http www com org net example mail acme nhs
-pacs view share yr yrs year years old yo oh am pm wc sn id"""
+pacs view share yr yrs year years old yo oh am pm wc sn id
+terrace parade court gardens way place layout colony main regional orthopedics county community service scans
+diagnostics hospitals house surgery radiology saint edu img ris portal rad hosp post films xxxx"""
 _NEUTRAL = """dr doctor mr mrs ms miss smt sister prof professor madam sir mam sr dear md do dnb rn np nurse mrn acc
 uhid nhs chi aadhaar abha gmc reg no medicare dva urn prov provno ssn dob dt tel telephone ph phone fax mob mobile cell
 whatsapp ext pager bleep bp email mail room rm bed apt unit lot station ip license lic passport pin plate claim pathway
 hosp number aged age yo y yr yrs year years old m f s x s/o d/o w/o c/o r/o cc dated birthday tech rad clinic
-diagnostics rooms office family"""
+diagnostics rooms office family rev shri accession npi gdc hcpc vin policy account suite rego serial"""
 OF_A_KIND = frozenset(_OF_A_KIND.split())  # of a span, tell no one
 NEUTRAL = frozenset(_NEUTRAL.split())  # beside a span, may go with what they announce
 

@@ -34,7 +34,7 @@ _RARE = 3  # letters of a word worth counting
 def sets(data: Path | None) -> dict[str, list[str]]:
     """Every measured set of text -> its texts; slots of frames and notes as they are written, "{name}"."""
     here = files("benchmarks.deid")
-    found = {f"frames, {split}": [f["text"] for f in frames.frames(split)] for split in ("dev", "test")}
+    found = {f"frames, {split}": [f["text"] for f in frames.frames(split)] for split in frames.SPLITS}
     written = [here.joinpath("phi_sentences.txt"), *here.joinpath("clinical").iterdir()]
     found["notes"] = [f.read_text(encoding="utf-8") for f in written if f.name.endswith(".txt")]
     rows = [line.split("\t") for line in here.joinpath("languages.tsv").read_text(encoding="utf-8").splitlines()]

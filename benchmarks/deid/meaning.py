@@ -95,7 +95,7 @@ def measure(data: Path | None, limit: int = 0) -> dict[str, Any]:
         found[name] |= {side: summary([r for s, r in rows if s == side]) for side in ("dev", "test")}
         del found[name]["all"]["words lost most"], found[name]["test"]["words lost most"]  # of those only figures
     for split in ("dev", "test"):
-        found[f"frames, {split}"] = {"all": _frames(list(frames.render(split, 2 if limit else 4)))}
+        found[f"frames, {split}"] = {"all": of_frames(split, 2 if limit else 4)}
     return found
 
 
@@ -137,8 +137,9 @@ def summary(rows: Sequence[Kept]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _frames(texts: Sequence[Text]) -> dict[str, Any]:
-    rules, same, read = TextRules(dates="mask", max_masked=1.0), 0, 0
+def of_frames(split: str, fills: int) -> dict[str, Any]:
+    """What the frames of a split claim, beside what a perfect scrubber would leave of it."""
+    texts, rules, same, read = list(frames.render(split, fills)), TextRules(dates="mask", max_masked=1.0), 0, 0
     for text in texts:
         try:
             out = scrub(text.text, list(text.header), "patient", PSEUDO, rules)

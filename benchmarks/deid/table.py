@@ -13,7 +13,8 @@ Row = tuple[str, str, str, str]  # what, wanted, measured, yes | NO | ""
 def rows(results: dict[str, Any]) -> list[Row]:
     """One row a promise, in the order in which they were made; parts that were not run are not in it."""
     makers = {"headers": _headers, "real": _real, "burnin": _burnin, "text": _text, "speed": _speed,
-              "answer_key": _answer_key, "public_text": _public, "frames": _frames, "meaning": _meaning}  # fmt: skip
+              "answer_key": _answer_key, "public_text": _public, "frames": _frames, "fresh": _fresh,
+              "meaning": _meaning}  # fmt: skip
     return [row for name, make in makers.items() if name in results for row in make(results[name])]
 
 
@@ -103,14 +104,22 @@ def _public(r: dict[str, Any]) -> Iterator[Row]:
 
 
 def _frames(r: dict[str, Any]) -> Iterator[Row]:
-    found = r["test"]
+    yield from _split(r["test"], "of the test half")
+
+
+def _fresh(r: dict[str, Any]) -> Iterator[Row]:
+    yield from _split(r["fresh"], "written fresh")
+    yield from _meaning({"frames, fresh": {"all": r["meaning"]}})
+
+
+def _split(found: dict[str, Any], which: str) -> Iterator[Row]:
     drawn = found["left, by drawing frames"]
     wanted = (("names that are words", 0.005, "<= 0.5 %"), ("other names", 0.0, "0 of 1,000"),
               ("names of two letters", 1.0, "said honestly"), ("hard identifiers", 0.005, "<= 0.5 %"))  # fmt: skip
     for group, most, said in wanted:
         left = found["left"][group]
         measured = f"{left['share']:.2%} ({left['n']} of {left['of']}) [{drawn[group][0]:.2%}, {drawn[group][1]:.2%}]"
-        yield (f"{found['frames']} frames nobody has seen, {found['texts']} texts: {group} left", said, measured,
+        yield (f"{found['frames']} frames {which}, {found['texts']} texts: {group} left", said, measured,
                _ok(left["share"] <= most) if most < 1 else "")  # fmt: skip
     lost, closed = found["clinical words lost"], found["closed-class words lost"]
     yield ("... other words lost", "said honestly", f"{lost['share']:.2%}", "")

@@ -2,41 +2,43 @@
 
 from __future__ import annotations
 
-import sys
-from itertools import pairwise
+from itertools import chain, combinations, pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.deid import frames, in_sample, meaning
-from benchmarks.deid.frame_people import half, names
+from benchmarks.deid.frame_people import names
 from benchmarks.deid.frame_score import closed_words, judge, kept
-from benchmarks.deid.frames import STYLES, Gold, Text
+from benchmarks.deid.frames import SPLITS, STYLES, Gold, Text
 
 
 @pytest.fixture(scope="module")
 def rendered() -> dict[str, list[Text]]:
-    return {split: list(frames.render(split, 1, 5)) for split in ("dev", "test")}
+    return {split: list(frames.render(split, 1, 5)) for split in SPLITS}
 
 
 def test_the_same_for_a_seed(rendered):
-    assert rendered["dev"] == list(frames.render("dev", 1, 5))
+    assert rendered == {split: list(frames.render(split, 1, 5)) for split in SPLITS}
 
 
 def test_gold_and_protected_lie_apart_and_in_order(rendered):
-    for text in rendered["dev"] + rendered["test"]:
+    for text in chain(*rendered.values()):
         spans = sorted([(g.start, g.end) for g in text.gold] + [p for p in text.protected if p[0] < p[1]])
         assert all(a < b for a, b in spans) and spans[-1][1] <= len(text.text)
         assert all(end <= start for (_, end), (start, _) in pairwise(spans))
         assert "{" not in text.text
 
 
-def test_halves_share_no_frame_and_no_name(rendered):
-    halves = {split: {f["id"] for f in frames.frames(split)} for split in ("dev", "test")}
-    assert not halves["dev"] & halves["test"]
-    assert len(halves["dev"] | halves["test"]) >= 240
-    for split in halves:
+def test_no_two_splits_share_a_frame_or_a_name(rendered):
+    ids = {split: {f["id"] for f in frames.frames(split)} for split in SPLITS}
+    mine = {split: {n for found in names(split).values() for n in found} for split in SPLITS}
+    assert len(ids["dev"] | ids["test"]) >= 240
+    for one, other in combinations(SPLITS, 2):
+        assert not ids[one] & ids[other]
+        assert not {n.casefold() for n in mine[one]} & {n.casefold() for n in mine[other]}
+    for split in SPLITS:
         assert {f["style"] for f in frames.frames(split)} == set(STYLES)
         people = {
             t.text[g.start : g.end]
@@ -44,16 +46,15 @@ def test_halves_share_no_frame_and_no_name(rendered):
             for g in t.gold
             if t.case == "as written" and "name" in g.kind
         }
-        assert all(half(name) == split for name in people if " " not in name)
+        assert {name for name in people if " " not in name} <= mine[split]
 
 
 def test_kinds_and_names_are_many(rendered):
     kinds = {g.kind for found in rendered.values() for t in found for g in t.gold if "name" not in g.kind}
     assert len(kinds) >= 25
-    for split in ("dev", "test"):
-        mine = {group: [n for n in found if half(n) == split] for group, found in names().items()}
-        assert len(mine["words as surnames"]) >= 150
-        assert sum(len(found) for group, found in mine.items() if not group.startswith("words")) >= 1000
+    for split in SPLITS:
+        assert len(names(split)["words as surnames"]) >= 150
+        assert sum(len(found) for group, found in names(split).items() if not group.startswith("words")) >= 1000
 
 
 @given(st.lists(st.text("ab .", min_size=1, max_size=6), min_size=2, max_size=9), st.booleans())
@@ -83,6 +84,8 @@ def test_a_part_of_a_name_is_a_leak_and_a_perfect_output_is_none():
         ("3 May 2020", "date", "Scan of [DATE] 2020.", False),
         ("3 May 2020", "date", "Scan of [ID] May 2020.", True),
         ("97", "age over 89", "Scan of 90.", False),
+        ("90F", "age over 89", "Scan of 90F.", False),
+        ("90th", "age over 89", "Scan of 90th.", True),
         ("Kirkmoor Hospital", "facility", "Scan of [FACILITY] Hospital.", False),
         ("Kirkmoor Hospital", "facility", "Scan of Kirkmoor [FACILITY].", True),
         ("j o n e s", "name, spelled", "Scan of j o [NAME].", True),
@@ -100,12 +103,18 @@ def test_lost_words_are_counted_and_closed_class_words_by_kind():
     assert judge(text, "1.No left effusion of 12 mm at L4-5, Dr. [NAME] said").lost == ()
 
 
-def test_texts_of_the_test_half_are_not_shown(tmp_path, monkeypatch):
-    out = tmp_path / "texts"
-    monkeypatch.setattr(sys, "argv", ["frames", "--split", "test", "--texts", str(out)])
-    with pytest.raises(SystemExit):
-        frames.main()
-    assert not out.exists()
+@pytest.mark.parametrize(
+    ("written", "span", "denials"),
+    [
+        ("NHS No 412 771", ("412 771", "health number"), 0),
+        ("Reg. no. 5512, no mass", ("5512", "licence"), 1),
+        ("She said no. Beck left", ("Beck", "name that is a word"), 1),
+        ("w/o Asha", ("Asha", "other name"), 0),
+        ("w/o contrast, Asha", ("Asha", "other name"), 1),
+    ],
+)
+def test_a_cue_is_no_denial(written, span, denials):
+    assert [kind for _, _, kind in closed_words(_text(written, span))].count("negation") == denials
 
 
 def test_a_name_that_is_a_finding_is_no_claim_of_the_text_it_is_measured_against():
@@ -130,15 +139,21 @@ def test_what_is_quoted_is_found(tmp_path, monkeypatch):
 
 
 def test_a_perfect_scrubber_leaks_and_loses_nothing_and_an_idle_one_loses_nothing_and_leaks_all(rendered):
-    for text in rendered["dev"] + rendered["test"]:
+    for text in chain(*rendered.values()):
         perfect, idle = judge(text, meaning.ideal(text)), judge(text, text.text)
         assert (perfect.leaks, perfect.lost, idle.lost) == ((), (), ())
         assert {g.kind for g in text.gold if g not in idle.leaks} <= {"age over 89, spelled", "age over 89"}
 
 
-def test_the_test_half_is_quoted_nowhere():
+@pytest.fixture(scope="module")
+def quoted() -> set[tuple[str, ...]]:
+    return in_sample.grams(in_sample.product().values(), 6)
+
+
+@pytest.mark.parametrize("split", ["test", "fresh"])
+def test_what_is_held_out_is_quoted_nowhere(split, quoted):
     """Six words in a row by chance ("there is no evidence of a") are allowed in one of fifty sequences."""
-    wanted = in_sample.grams(in_sample.sentences([f["text"] for f in frames.frames("test")]), 6)
-    found = wanted & in_sample.grams(in_sample.product().values(), 6)
+    wanted = in_sample.grams(in_sample.sentences([f["text"] for f in frames.frames(split)]), 6)
+    found = wanted & quoted
     assert len(wanted) > 300
     assert len(found) * 50 <= len(wanted)

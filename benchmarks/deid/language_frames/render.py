@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import random
-import re
 from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
@@ -12,12 +11,11 @@ from typing import Any
 
 from benchmarks.deid import frame_score, frame_table
 from benchmarks.deid.frame_people import OTHER, WORD, Deck, Pieces, half
-from benchmarks.deid.frames import CASES, Gold, Text
+from benchmarks.deid.frames import Text, fill
 from benchmarks.deid.language_frames.values import Values
 from benchmarks.deid.language_frames.words import measure_of
 
 CODES = ("de", "es", "fr", "it", "nl", "pt")
-_SLOT = re.compile(r"\{(\w+)\}")
 _PARTICLES = {"nl": ("van ", "van der ", "de ", "van den "), "pt": ("da ", "dos ", "de "), "de": ("von ", "von der "),
               "it": ("De ", "Di "), "fr": ("de ", "de la "), "es": ("de ", "del ")}  # fmt: skip
 _WITH_PARTICLE = {"nl": 0.4, "pt": 0.2}  # of surnames; elsewhere one in twenty
@@ -122,25 +120,8 @@ def render(code: str, split: str, fills: int = 8, seed: int = 1) -> Iterator[Tex
         for number, line in enumerate(read(code)["frames"]):
             style, text = line.split(" | ", 1)
             if half(text) == split:
-                yield from _fill(f"{code}{number}", style, text.replace("\\n", "\n"), _Filling(people, values))
-
-
-def _fill(name: str, style: str, frame: str, filling: _Filling) -> Iterator[Text]:
-    parts, gold, kept, at = list[str](), list[Gold](), list[tuple[int, int]](), 0
-    for i, piece in enumerate(_SLOT.split(frame)):
-        for kind, text in filling.value(piece) if i % 2 else [("+", piece)]:
-            if kind == "+":
-                kept.append((at, at + len(text)))
-            elif kind:
-                gold.append(Gold(at, at + len(text), kind))
-            parts.append(text)
-            at += len(text)
-    whole = "".join(parts)
-    for case, change in CASES.items():
-        made = change(whole)
-        if len(made) != len(whole):  # "ß".upper() is "SS"
-            made = "".join(up if len(up := change(c)) == 1 else c for c in whole)
-        yield Text(name, style, "", case, made, tuple(gold), tuple(kept), filling.header())
+                frame = {"id": f"{code}{number}", "style": style, "modality": "", "text": text.replace("\\n", "\n")}
+                yield from fill(frame, _Filling(people, values))
 
 
 def row(found: dict[str, Any]) -> dict[str, Any]:
