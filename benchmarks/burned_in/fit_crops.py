@@ -109,6 +109,8 @@ def _ground(ground: Ground, rng: random.Random) -> tuple[Image8, Image8]:
         out = 255 * (out / 255) ** math.exp(rng.uniform(-0.7, 0.7))
     if rng.random() < 0.3:
         out = out * rng.uniform(0.2, 1.0) + rng.uniform(0, 100)
+    if rng.random() < 0.12:  # a narrow window
+        out = (out - np.float32(rng.uniform(30, 200))) * np.float32(rng.uniform(1.5, 6)) + 128
     if rng.random() < 0.2:
         out = 255 - out
     return np.clip(out, 0, 255).astype(np.uint8), np.ascontiguousarray(written)

@@ -30,10 +30,10 @@ _UNREST = 3.0  # of 255: less unrest than this is not made much of
 _TILE, _OVERLAP = 1024, 96  # px: a larger picture is shown in tiles of this side, so that memory stays bounded
 _STRIDE = 64  # px: sides of what is shown are multiples
 _LEAST = 12  # px: a side of a level that is worth a look
-_INSIDE = 0.35  # probability above which a pixel belongs to a line's core
+_INSIDE = 0.4  # probability above which a pixel belongs to a line's core
 _SHRUNK = 1 / 3  # of a core's height: what was taken off a line on each side
 _WHOLE, _SUSPECT = 1 << 20, 0.03  # px, and the probability of half the size from which a larger picture is looked at
-_KNOWN = 0.6  # of a line: so much of it in lines of finer levels, and it is one of them or several
+_NEAR = np.ones((3, 3), np.uint8)  # what is told by a finer level, and a pixel about it, is not told again
 _LEVEL = 4.0  # degrees: a line less steep is taken for level
 _LONG = 2.5  # length over height from which a line's slant can be told
 _PIECE = 1.2  # of its height: the pieces that a slanted line is covered by
@@ -101,7 +101,9 @@ def detected(view: Image8, least: float) -> list[FoundText]:
     known = np.zeros(view.shape, np.bool_)
     for level in levels:
         scale = np.array(view.shape[::-1]) / np.array(sizes[level].shape[::-1])
-        new = [line for line in _lines(cores[level], scale, least, level > 1) if not _in(line, known)]
+        told = cv2.resize(known.view(np.uint8), cores[level].shape[::-1], interpolation=cv2.INTER_NEAREST)
+        told = cv2.dilate(told, _NEAR)
+        new = _lines(np.where(told, 0, cores[level]), scale, least, level > 1)
         found += new
         known |= mask_of([box for line in new for box in line.boxes()], view.shape)
     return found
@@ -119,11 +121,6 @@ def _suspected(half: Floats, shape: Sequence[int]) -> list[Box] | None:
 def _smaller(view: Image8, times: int) -> Image8:
     size = (max(1, round(view.shape[1] / times)), max(1, round(view.shape[0] / times)))
     return view if times == 1 else np.asarray(cv2.resize(view, size, interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def _in(line: FoundText, known: npt.NDArray[np.bool_]) -> bool:
-    parts = [known[y : y + h, x : x + w] for x, y, w, h in (within(box, known.shape) for box in line.boxes())]
-    return bool(sum(np.count_nonzero(p) for p in parts) > _KNOWN * max(1, sum(p.size for p in parts)))
 
 
 def shown(view: Image8) -> Floats:
@@ -185,7 +182,8 @@ def _lines(core: Floats, scale: np.ndarray, least: float, coarse: bool) -> list[
         inside = labels[y : y + h, x : x + w] == label
         if label == 0 or (coarse and min(w, h) == 1):
             continue
-        score = float(core[y : y + h, x : x + w][inside].mean())
+        at = np.s_[y : y + h, x : x + w]
+        score = float(core[at][inside].mean())
         if score >= least:
             corners = 2 * (_corners(inside) + np.array([x, y])) * scale
             found.append(FoundText(tuple((float(a), float(b)) for a, b in corners), score, "detector"))
@@ -196,12 +194,14 @@ def _corners(core: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
     """The corners (x, y), clockwise, of the line whose core is ``core`` (bool[h, w], tight): slanted where it plainly
     is, else upright."""
     h, w = core.shape
+    # half as thick as the core is anywhere: lines may touch, and a block of them is as thick as one
+    half = float(cv2.distanceTransform(np.pad(core, 1).view(np.uint8), cv2.DIST_C, 3).max())
     (x, y), (long, short), degrees = cv2.minAreaRect(np.argwhere(core)[:, ::-1].astype(np.float32))
     if short > long:
         long, short, degrees = short, long, degrees + 90
     off = abs((degrees + 45) % 90 - 45)  # from level or upright, whichever is nearer
     if off < _LEVEL or long < _LONG * max(short, 1) or (long + 1) * (short + 1) > 0.8 * w * h:
-        by = _SHRUNK * min(w, h) + 0.5
+        by = _SHRUNK * 2 * half + 0.5
         return np.array([(-by, -by), (w + by, -by), (w + by, h + by), (-by, h + by)])
-    by = 2 * _SHRUNK * (short + 1) + 1
+    by = 2 * (_SHRUNK * 2 * half + 0.5)
     return np.array(cv2.boxPoints(((x + 0.5, y + 0.5), (long + 1 + by, short + 1 + by), degrees)), np.float64)
