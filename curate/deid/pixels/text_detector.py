@@ -33,6 +33,7 @@ _LEAST = 12  # px: a side of a level that is worth a look
 _INSIDE = 0.4  # probability above which a pixel belongs to a line's core
 _SHRUNK = 1 / 3  # of a core's height: what was taken off a line on each side
 _WHOLE, _SUSPECT = 1 << 20, 0.03  # px, and the probability of half the size from which a larger picture is looked at
+_DOUBT = 0.07  # more of the smallest copy, where anatomy is as large as letters
 _NEAR = np.ones((3, 3), np.uint8)  # what is told by a finer level, and a pixel about it, is not told again
 _LEVEL = 4.0  # degrees: a line less steep is taken for level
 _LONG = 2.5  # length over height from which a line's slant can be told
@@ -103,7 +104,7 @@ def detected(view: Image8, least: float) -> list[FoundText]:
         scale = np.array(view.shape[::-1]) / np.array(sizes[level].shape[::-1])
         told = cv2.resize(known.view(np.uint8), cores[level].shape[::-1], interpolation=cv2.INTER_NEAREST)
         told = cv2.dilate(told, _NEAR)
-        new = _lines(np.where(told, 0, cores[level]), scale, least, level > 1)
+        new = _lines(np.where(told, 0, cores[level]), scale, least + _DOUBT * (level == LEVELS[-1]), level > 1)
         found += new
         known |= mask_of([box for line in new for box in line.boxes()], view.shape)
     return found
