@@ -21,6 +21,7 @@ import numpy.typing as npt
 from curate.deid.pixels.boxes import Box, Image8, grown, mask_of, merged, shared, within
 from curate.deid.pixels.candidate_features import Row
 from curate.deid.pixels.candidate_network import log_odds
+from curate.deid.pixels.codes import found_codes
 from curate.deid.pixels.intensity_views import views
 from curate.deid.pixels.text_candidates import rows
 from curate.deid.pixels.text_detector import FoundText, detected, detected_small
@@ -55,13 +56,14 @@ _STROKE, _EDGE = 0.25, 0.5  # of a line's contrast: what is a stroke of it, and 
 
 
 def found_text(pixels: np.ndarray, *, engine: bool, insist: bool = False, first: bool = False) -> list[FoundText]:
-    """The lines of text in any view of ``pixels`` ([H, W] or [H, W, 3], any dtype).
+    """The lines of text, and the codes, in any view of ``pixels`` ([H, W] or [H, W, 3], any dtype).
 
     ``engine``: whether the OCR engine is there to ask. ``insist``: it reads the whole picture whatever the rows say.
     With ``first`` the look ends at the first view that shows text.
     """
     found: list[FoundText] = []
     for view in views(pixels):
+        found += found_codes(view)
         found += _read(view, _leaning(view), insist) if engine else _drawn(view)
         if first and found:
             break
