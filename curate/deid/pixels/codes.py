@@ -36,6 +36,9 @@ _STEP = 4  # px between places that are asked about
 _LEAST_SIDE = 80  # px of the reduced picture: a code is a small part of it
 _DENSE, _TONES, _LEAST = 1 / 12, 0.22, 12  # of the window's contrast: mean step, mean deviation; its contrast, of 255
 _LEAST_PLACES, _LEAST_FILL = 9, 0.5  # places of a region; what of its rectangle they fill
+_MANY = 4  # changes of tone along which evenness can be told
+_EVEN, _GRID = 0.6, 0.85  # more is no code; more is a grid, which reduced to another size may look like one
+_MOST = 1 / 3  # of the picture: what is larger is no code in a picture
 _STEEP = 0.8  # of the contrast (Sobel, eight times a step a pixel): what is an edge
 _ACROSS, _ALONG = math.log1p(2), math.log1p(10)  # changes of tone: of a matrix across, or of bars along
 _BETWEEN = 0.12  # of the contrast, about the middle: neither tone
@@ -54,16 +57,21 @@ class Region(NamedTuple):
 
 def found_codes(view: Image8) -> list[FoundText]:
     """The codes in ``view`` (uint8[H, W]), surest first, as text whose ``source`` is "code"."""
-    found = []
+    found, grids = [], []
     for times, small in reduced(view):
         for region in regions(small):
             score = log_odds(measured(small, region, min(small.shape)))
-            if score > CODE:
-                corners = tuple((float(x) * times, float(y) * times) for x, y in _whole(small, region.rect))
-                found.append(FoundText(corners, 1 / (1 + math.exp(-score)), "code"))
+            if score <= CODE:
+                continue
+            corners = tuple((float(x) * times, float(y) * times) for x, y in _whole(small, region.rect))
+            code, even = FoundText(corners, 1 / (1 + math.exp(-score)), "code"), _evenness(small, region.rect)
+            if even > _GRID:
+                grids.append(code)
+            elif even <= _EVEN:
+                found.append(code)
     chosen: list[FoundText] = []
     for code in sorted(found, key=lambda c: (-c.score, c.polygon)):
-        if not any(_overlap(code, other) for other in chosen):
+        if not any(_overlap(code, other) for other in (*grids, *chosen)):
             chosen.append(code)
     return chosen
 
@@ -89,6 +97,8 @@ def regions(view: Image8) -> list[Region]:
     for label in range(1, count):
         x, y, w, h, area = stats[label].tolist()
         if area < _LEAST_PLACES:
+            continue
+        if area > _MOST * labels.size:
             continue
         rect, filled = _laid_out(view, np.argwhere(labels[y : y + h, x : x + w] == label)[:, ::-1] + (x, y))
         if filled >= _LEAST_FILL:
@@ -131,14 +141,8 @@ def _dense(view: Image8) -> Image8:
 def measured(view: Image8, region: Region, side: int) -> list[float]:
     """What the region looks like: its traits. ``side``: px, the shorter of the picture's."""
     (wide, high), patch = region.rect[1], _upright(view, region.rect)
-    kernel = np.ones((_WINDOW, _WINDOW), np.uint8)
-    light, dark = (np.asarray(op(patch, kernel), np.float32) for op in (cv2.dilate, cv2.erode))
-    contrast = np.maximum(light - dark, 1)
-    h, w = patch.shape
-    inner = np.s_[h // 8 : h - h // 8, w // 8 : w - w // 8]
-    tone = ((patch - (light + dark) / 2) / contrast)[inner]
-    signs = (tone > _BETWEEN).astype(np.int8) - (tone < -_BETWEEN)
-    changes = [(float(np.median(n)), float(np.quantile(n, 0.2))) for n in (_changes(signs), _changes(signs.T))]
+    tone, contrast, inner = _toned(patch)
+    changes = [(float(np.median(n)), float(np.quantile(n, 0.2))) for n in (_changes(tone), _changes(tone.T))]
     few, many = sorted(changes)
     short, long = sorted((wide, high))
     square, parallel = _directions(patch, contrast, inner)
@@ -150,11 +154,38 @@ def measured(view: Image8, region: Region, side: int) -> list[float]:
     ]  # fmt: skip
 
 
-def _changes(signs: npt.NDArray[np.int8]) -> npt.NDArray[np.int64]:
-    """How often each row of ``signs`` (-1, 0, 1) goes from one tone to the other; zeros are passed over."""
+def _toned(patch: Image8) -> tuple[Floats, Floats, tuple[slice, slice]]:
+    """The inside of ``patch``, -0.5 (its window's darkest) to 0.5; every window's contrast; where in it the inside is."""
+    kernel = np.ones((_WINDOW, _WINDOW), np.uint8)
+    light, dark = (np.asarray(op(patch, kernel), np.float32) for op in (cv2.dilate, cv2.erode))
+    contrast = np.maximum(light - dark, 1)
+    h, w = patch.shape
+    inner = np.s_[h // 8 : h - h // 8, w // 8 : w - w // 8]
+    return ((patch - (light + dark) / 2) / contrast)[inner], contrast, inner
+
+
+def _changes(tone: Floats) -> npt.NDArray[np.int64]:
+    """How often each row of ``tone`` goes from dark to light or back; what is neither is passed over."""
+    signs = (tone > _BETWEEN).astype(np.int8) - (tone < -_BETWEEN)
     at = np.maximum.accumulate(np.where(signs != 0, np.arange(signs.shape[1]), 0), axis=1)
     last = np.take_along_axis(signs, at, axis=1)
-    return np.count_nonzero(last[:, 1:] * last[:, :-1] < 0, axis=1)
+    return np.asarray(np.count_nonzero(last[:, 1:] * last[:, :-1] < 0, axis=1), np.int64)
+
+
+def _evenness(view: Image8, rect: Rect) -> float:
+    """How evenly what changes there changes, -1 to 1: in the grid of a radiograph, a ruler, a phantom's lines it is 1."""
+    tone = _toned(_upright(view, rect))[0]
+    return min((_repeats(way) for way in (tone, tone.T) if np.median(_changes(way)) >= _MANY), default=0.0)
+
+
+def _repeats(tone: Floats) -> float:
+    """How much rows are like themselves, -1 to 1, one dark and one light stripe further on."""
+    length = tone.shape[1]
+    power = np.abs(np.fft.rfft(tone - tone.mean(axis=1, keepdims=True), 2 * length, axis=1)) ** 2
+    like = np.fft.irfft(power.sum(axis=0))[:length] / (length - np.arange(length))
+    stripe = length / max(float(np.median(_changes(tone))), 1.0)
+    some = like[math.ceil(1.6 * stripe) : math.floor(2.6 * stripe) + 1]
+    return float(some.max() / max(like[0], 1e-6)) if len(some) else 0.0
 
 
 def _directions(patch: Image8, contrast: Floats, inner: tuple[slice, slice]) -> tuple[float, float]:

@@ -22,6 +22,7 @@ from curate.deid.pixels.boxes import Box, Image8, grown, mask_of, merged, shared
 from curate.deid.pixels.candidate_features import Row
 from curate.deid.pixels.candidate_network import log_odds
 from curate.deid.pixels.codes import found_codes
+from curate.deid.pixels.hidden_views import hidden_views
 from curate.deid.pixels.intensity_views import views
 from curate.deid.pixels.text_candidates import rows
 from curate.deid.pixels.text_detector import FoundText, detected, detected_small
@@ -38,6 +39,7 @@ JOINT = 1.3  # the same, of a row and the likeliest single piece on it, added up
 SURE = 0.7  # so much more is text whatever the engine says, where the network is sure
 UNLIKE, ALONE = -2.0, 3.0  # by the network: less is no text though the engine says so; more is text though it does not
 LEAN = (-1.0, -2.0, -3.0)  # worth the engine's look
+FAINT = -2.0  # of a hidden view's likeliest row: less, and the engine is not asked about the view
 NEAR = -2.0  # so little less than text is worth a look at three times its size, which takes anatomy for text more often
 BESIDE = 1.0  # by the network, of a row that stands on a line with found text
 SAYS, SAYS_ONE = 0.3, 0.6  # mean probability of two characters and more that are read, and of one
@@ -66,8 +68,21 @@ def found_text(pixels: np.ndarray, *, engine: bool, insist: bool = False, first:
         found += found_codes(view)
         found += _read(view, _leaning(view), insist) if engine else _drawn(view)
         if first and found:
+            return found
+    for view in hidden_views(pixels):
+        found += _hidden(view, engine)
+        if first and found:
             break
     return found
+
+
+def _hidden(view: Image8, engine: bool) -> list[FoundText]:
+    """What a hidden view holds; the engine is asked only where rows or codes are: most of these views show grain."""
+    codes = found_codes(view)
+    if not engine:
+        return codes + _drawn(view)
+    leaning = _leaning(view)
+    return codes + (_read(view, leaning, False) if leaning and leaning[0].excess > FAINT else [])
 
 
 class Candidate(NamedTuple):
