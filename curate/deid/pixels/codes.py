@@ -38,7 +38,7 @@ _DENSE, _TONES, _LEAST = 1 / 12, 0.22, 12  # of the window's contrast: mean step
 _LEAST_PLACES, _LEAST_FILL = 9, 0.5  # places of a region; what of its rectangle they fill
 _MANY = 4  # changes of tone along which evenness can be told
 _EVEN, _GRID = 0.6, 0.85  # more is no code; more is a grid, which reduced to another size may look like one
-_MOST = 1 / 3  # of the picture: what is larger is no code in a picture
+_MOST = 1 / 3  # of the picture: what is larger is a texture, all over it
 _STEEP = 0.8  # of the contrast (Sobel, eight times a step a pixel): what is an edge
 _ACROSS, _ALONG = math.log1p(2), math.log1p(10)  # changes of tone: of a matrix across, or of bars along
 _BETWEEN = 0.12  # of the contrast, about the middle: neither tone
@@ -65,7 +65,7 @@ def found_codes(view: Image8) -> list[FoundText]:
                 continue
             corners = tuple((float(x) * times, float(y) * times) for x, y in _whole(small, region.rect))
             code, even = FoundText(corners, 1 / (1 + math.exp(-score)), "code"), _evenness(small, region.rect)
-            if even > _GRID:
+            if even > _GRID or cv2.contourArea(np.float32(corners)) > _MOST * view.size:
                 grids.append(code)
             elif even <= _EVEN:
                 found.append(code)
@@ -98,8 +98,6 @@ def regions(view: Image8) -> list[Region]:
         x, y, w, h, area = stats[label].tolist()
         if area < _LEAST_PLACES:
             continue
-        if area > _MOST * labels.size:
-            continue
         rect, filled = _laid_out(view, np.argwhere(labels[y : y + h, x : x + w] == label)[:, ::-1] + (x, y))
         if filled >= _LEAST_FILL:
             found.append(Region(rect, filled))
@@ -126,15 +124,17 @@ def _laid_out(view: Image8, places: npt.NDArray[np.int64]) -> tuple[Rect, float]
 def _dense(view: Image8) -> Image8:
     """uint8[H / 4, W / 4], 1 where the window around the place looks like a code's."""
     size = (-(-view.shape[1] // _STEP), -(-view.shape[0] // _STEP))
-    window, kernel = (_WINDOW, _WINDOW), np.ones((_WINDOW, _WINDOW), np.uint8)
+    kernel = np.ones((_WINDOW, _WINDOW), np.uint8)
     steps = np.zeros_like(view)
     cv2.absdiff(view[:, 1:], view[:, :-1], dst=steps[:, 1:])
     steps[1:] = cv2.addWeighted(steps[1:], 0.5, cv2.absdiff(view[1:], view[:-1]), 0.5, 0)
-    away = cv2.absdiff(view, cv2.blur(view, window))
-    planes = (cv2.blur(steps, window), cv2.blur(away, window), cv2.dilate(view, kernel), cv2.erode(view, kernel))
-    small = [cv2.resize(plane, size, interpolation=cv2.INTER_NEAREST).astype(np.float32) for plane in planes]
-    contrast = small[2] - small[3]
-    dense = (small[0] > _DENSE * contrast) & (small[1] > _TONES * contrast) & (contrast > _LEAST)
+    away = cv2.absdiff(view, cv2.blur(view, (_WINDOW, _WINDOW)))
+    means = [cv2.resize(plane, size, interpolation=cv2.INTER_AREA).astype(np.float32) for plane in (steps, away)]
+    step, deviation = (cv2.blur(mean, (_WINDOW // _STEP, _WINDOW // _STEP)) for mean in means)
+    ends = (cv2.dilate(view, kernel), cv2.erode(view, kernel))
+    light, dark = (cv2.resize(end, size, interpolation=cv2.INTER_NEAREST).astype(np.float32) for end in ends)
+    contrast = light - dark
+    dense = (step > _DENSE * contrast) & (deviation > _TONES * contrast) & (contrast > _LEAST)
     return np.asarray(cv2.morphologyEx(dense.view(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)), np.uint8)
 
 

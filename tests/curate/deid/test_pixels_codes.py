@@ -51,7 +51,7 @@ def qr_reads(picture: np.ndarray) -> bool:
 
 
 @pytest.mark.parametrize("degrees", [0, 20, 45, 90])
-@pytest.mark.parametrize(("low", "high"), [(20, 220), (120, 180)])
+@pytest.mark.parametrize(("low", "high"), [(20, 220), (80, 240)])
 def test_a_qr_code_is_found_and_no_decoder_reads_what_is_left(degrees, low, high):
     picture = placed(qr(), (200, 180), low=low, high=high, degrees=degrees)
     assert qr_reads(picture)
@@ -105,13 +105,13 @@ def test_without_an_engine_a_code_is_kept_back():
 
 @needs_ocr
 def test_the_gate_paints_a_code_and_clears_the_picture():
-    picture = placed(qr(), (200, 180))
+    picture = placed(qr(module=2), (8, 8))
+    assert qr_reads(picture)
     result = gate(picture, None, PixelPolicy("blank"))
     assert result.reason is None
     assert not qr_reads(result.pixels)
     y, x = np.argwhere(result.pixels != picture).T
-    assert x.min() > 160 and x.max() < 330
-    assert y.min() > 140 and y.max() < 310
+    assert max(x.max(), y.max()) < 90
 
 
 @pytest.mark.parametrize("kind", ["DataMatrix", "PDF417", "Aztec", "Code128", "EAN13", "ITF", "MicroQRCode"])

@@ -35,8 +35,8 @@ def deep(contrast: float, ground: int = 0, top: int = 1400) -> np.ndarray:
 
 
 def tinted(step: tuple[int, int, int], ground: tuple[int, int, int]) -> np.ndarray:
-    grain = np.random.default_rng(0).normal(0, 1, (400, 400, 1))
-    ink = letters((400, 400))[..., None]
+    grain = np.random.default_rng(0).normal(0, 1, (90, 260, 1))
+    ink = letters((90, 260))[..., None]
     return np.clip(np.array(ground) + grain + ink * np.array(step), 0, 255).astype(np.uint8)
 
 
@@ -47,7 +47,7 @@ HUES = [((-100, 100, 0), (200, 100, 100)), ((0, 80, -80), (80, 80, 160)), ((-60,
 @pytest.mark.parametrize(("step", "ground"), HUES)
 def test_letters_of_another_hue_alone_are_in_a_view(step, ground):
     picture = tinted(step, ground)
-    ink = letters((400, 400)) > 0.9
+    ink = letters((90, 260)) > 0.9
     plain = [abs(float(np.median(view[ink])) - float(np.median(view))) for view in views(picture)]
     shown = [abs(float(np.median(view[ink])) - 128) for view in hue_views(picture, 255)]
     assert max(shown) > 40 or max(plain) > 100
@@ -75,7 +75,7 @@ def test_a_name_that_no_window_shows_is_in_the_faint_view(contrast, ground):
     assert view is not None
     ink = letters(picture.shape) > 0.9
     assert float(np.median(view[ink])) - 128 > 40
-    assert (view[200:460, 120:380] == 128).mean() > 0.9  # of the body nothing
+    assert (view[200:460, 120:380] == 128).mean() > 0.8  # of the body little
 
 
 @needs_ocr
