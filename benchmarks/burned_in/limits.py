@@ -11,11 +11,11 @@ a line with 90 % of its strokes in what would be painted. Codes need zxing-cpp. 
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 import random
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +63,7 @@ def letters(pictures: Sequence[Picture], each: int) -> dict[str, Any]:
         for by, values in tried.items():
             rng = random.Random(f"{name} {by}")
             told.setdefault(by, {})[name] = {
-                f"{v:g}": share(*_count(lambda how=how, r=rng: _written(pictures, font, r, *how), each))  # type: ignore[misc]
-                for v, how in values
+                f"{v:g}": share(*_count(partial(_written, pictures, font, rng, *how), each)) for v, how in values
             }
     return told
 
@@ -115,7 +114,7 @@ def stored(pictures: Sequence[Picture], each: int) -> dict[str, Any]:
     """Of lines added to 12 to 16 bit values where the ground is quiet: the share found, by contrast of the range."""
     deep = [p for p in pictures if p.pixels.dtype.itemsize == 2 and p.pixels.ndim == 2 and min(p.pixels.shape) >= 200]
     rng, faces = random.Random(7), list(kinds().values())
-    return {f"{c:g}": share(*_count(lambda c=c: _added(deep, rng, faces, c), each)) for c in STORED}  # type: ignore[misc]
+    return {f"{c:g}": share(*_count(partial(_added, deep, rng, faces, c), each)) for c in STORED}
 
 
 def _added(deep: Sequence[Picture], rng: random.Random, faces: Sequence[Font], contrast: float) -> bool | None:
@@ -137,25 +136,19 @@ def _added(deep: Sequence[Picture], rng: random.Random, faces: Sequence[Font], c
 
 
 def hue(pictures: Sequence[Picture], each: int) -> dict[str, Any]:
-    """Of lines whose channels are their ground's in another order (so that the brightest and the darkest stay): the share
-    found, on colour pictures as they are and on grey ones in colour tables of fused and Doppler pictures."""
+    """Of lines whose channels are their ground's in another order, so that the brightest and the darkest stay, the
+    share found: on colour pictures as they are and on grey ones in colour tables of fused and Doppler pictures."""
     rng, faces = random.Random(9), list(kinds().values())
-    grounds: dict[str, Callable[[], np.ndarray]] = {}
-    colour = [p.pixels for p in pictures if p.pixels.ndim == 3 and p.pixels.dtype == np.uint8]
-    if colour:
-        grounds["colour pictures"] = lambda: rng.choice(colour)
     grey = [p.pixels for p in pictures if p.pixels.ndim == 2 and p.pixels.dtype == np.uint8]
+    grounds = {"colour pictures": [p.pixels for p in pictures if p.pixels.ndim == 3 and p.pixels.dtype == np.uint8]}
     for name in ("HOT", "JET", "PINK"):
         table = getattr(cv2, f"COLORMAP_{name}")
-        grounds[name.lower()] = lambda t=table: cv2.applyColorMap(rng.choice(grey), t)  # type: ignore[misc]
-    return {
-        name: share(*_count(lambda ground=ground: _swapped(ground(), rng, faces), each))  # type: ignore[misc]
-        for name, ground in grounds.items()
-    }
+        grounds[name.lower()] = [np.asarray(cv2.applyColorMap(p, table)) for p in rng.sample(grey, min(20, len(grey)))]
+    return {name: share(*_count(partial(_swapped, some, rng, faces), each)) for name, some in grounds.items() if some}
 
 
-def _swapped(picture: np.ndarray, rng: random.Random, faces: Sequence[Font]) -> bool | None:
-    pixels = _part(picture, rng, _SIDE)
+def _swapped(grounds: Sequence[np.ndarray], rng: random.Random, faces: Sequence[Font]) -> bool | None:
+    pixels = _part(rng.choice(grounds), rng, _SIDE)
     placed = _placed(rng.choice(faces).ink(wording(rng)[1], rng.choice((16, 20, 28))), 0, pixels.shape, rng)
     if placed is None:
         return None
@@ -192,7 +185,7 @@ def main() -> None:
     pictures = clean_pictures(args.data)[1::2]
     small = [p for p in pictures if max(p.pixels.shape) <= _LARGEST]
     # vqa_rad is in no fitting at all
-    plain = [dataclasses.replace(p) for p in small if p.name.startswith("vqa_rad") and p.pixels.ndim == 2]
+    plain = [p for p in small if p.name.startswith("vqa_rad") and p.pixels.ndim == 2]
     parts: dict[str, Callable[[], dict[str, Any]]] = {
         "letters": lambda: letters(plain, args.each),
         "stored": lambda: stored(clean_pictures(args.data), 8 * args.each),

@@ -155,7 +155,7 @@ def measured(view: Image8, region: Region, side: int) -> list[float]:
 
 
 def _toned(patch: Image8) -> tuple[Floats, Floats, tuple[slice, slice]]:
-    """The inside of ``patch``, -0.5 (its window's darkest) to 0.5; every window's contrast; where in it the inside is."""
+    """The inside of ``patch``, -0.5 (its window's darkest) to 0.5; every window's contrast; where the inside is."""
     kernel = np.ones((_WINDOW, _WINDOW), np.uint8)
     light, dark = (np.asarray(op(patch, kernel), np.float32) for op in (cv2.dilate, cv2.erode))
     contrast = np.maximum(light - dark, 1)
@@ -173,7 +173,7 @@ def _changes(tone: Floats) -> npt.NDArray[np.int64]:
 
 
 def _evenness(view: Image8, rect: Rect) -> float:
-    """How evenly what changes there changes, -1 to 1: in the grid of a radiograph, a ruler, a phantom's lines it is 1."""
+    """How evenly what changes there changes, -1 to 1: in a radiograph's grid, a ruler, a phantom's lines it is 1."""
     tone = _toned(_upright(view, rect))[0]
     return min((_repeats(way) for way in (tone, tone.T) if np.median(_changes(way)) >= _MANY), default=0.0)
 
