@@ -65,9 +65,9 @@ def found_codes(view: Image8) -> list[FoundText]:
                 continue
             corners = tuple((float(x) * times, float(y) * times) for x, y in _whole(small, region.rect))
             code, even = FoundText(corners, 1 / (1 + math.exp(-score)), "code"), _evenness(small, region.rect)
-            if even > _GRID or cv2.contourArea(np.float32(corners)) > _MOST * view.size:
+            if even > _GRID:
                 grids.append(code)
-            elif even <= _EVEN:
+            elif even <= _EVEN and cv2.contourArea(np.float32(corners)) <= _MOST * view.size:
                 found.append(code)
     chosen: list[FoundText] = []
     for code in sorted(found, key=lambda c: (-c.score, c.polygon)):

@@ -54,6 +54,7 @@ _SEEN = 0.6  # of a row, in found lines: it is a part of them, or a column of th
 _GLANCE = 288  # px: longer side of the copy of a picture that is read whole
 _SMALL = 16  # px: letters up to this high are shown larger still
 _TALL = 48  # px: no letter is higher
+_HIDDEN_HIGH = 8  # px: a line in a hidden view is no lower; what coding leaves at borders is
 _STROKE, _EDGE = 0.25, 0.5  # of a line's contrast: what is a stroke of it, and what is one beyond its end
 
 
@@ -77,12 +78,12 @@ def found_text(pixels: np.ndarray, *, engine: bool, insist: bool = False, first:
 
 
 def _hidden(view: Image8, engine: bool) -> list[FoundText]:
-    """What a hidden view holds; the engine is asked only where rows or codes are: most of these views show grain."""
-    codes = found_codes(view)
-    if not engine:
-        return codes + _drawn(view)
-    leaning = _leaning(view)
-    return codes + (_read(view, leaning, False) if leaning and leaning[0].excess > FAINT else [])
+    """The text in a hidden view. Grain and what coding left look most like rows there: the engine is asked only where
+    one leans towards text, and must see a line itself; without one, nothing of the kind is seen."""
+    leaning = _leaning(view) if engine else []
+    if not leaning or leaning[0].excess <= FAINT:
+        return []
+    return [t for t in _read(view, leaning, False) if t.source != "candidate" and t.thickness >= _HIDDEN_HIGH]
 
 
 class Candidate(NamedTuple):
