@@ -72,3 +72,34 @@ def plotted(told: dict[str, Any], path: Path) -> None:
         '<text x="50" y="296" fill="#247">this gate</text><text x="130" y="296" fill="#b55">before</text></svg>'
     )
     path.write_text("\n".join(parts) + "\n")
+
+
+_COLOURS = ("#247", "#b55", "#482")
+
+
+def curves(told: dict[str, Any], path: Path) -> None:
+    """The share of lines found, a panel for each thing that was changed and a line for each font, as SVG."""
+    width, gap, names = 760, 210, list(told)
+    rows = -(-len(names) // 2)
+    box = f'viewBox="0 0 {width} {rows * gap + 30}" font-family="sans-serif" font-size="11"'
+    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" {box}>', '<rect width="100%" height="100%" fill="#fff"/>']
+    for k, name in enumerate(names):
+        x0, y0 = 40 + (k % 2) * 370, 180 + (k // 2) * gap
+        parts.append(f'<text x="{x0}" y="{y0 - 155}">found, by {name}</text>')
+        for value in (0, 0.5, 1):
+            y = y0 - 140 * value
+            parts.append(f'<line x1="{x0}" x2="{x0 + 310}" y1="{y}" y2="{y}" stroke="#ddd"/>'
+                         f'<text x="{x0 - 24}" y="{y + 4}">{value:g}</text>')  # fmt: skip
+        for colour, cells in zip(_COLOURS, told[name].values(), strict=False):
+            step = 300 / max(len(cells) - 1, 1)
+            shown = [(x0 + j * step, cell["value"]) for j, cell in enumerate(cells.values())]
+            points = " ".join(f"{x:.1f},{y0 - 140 * value:.1f}" for x, value in shown if value is not None)
+            parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        ticks = list(next(iter(told[name].values())))
+        step, every = 300 / max(len(ticks) - 1, 1), -(-len(ticks) // 12)
+        parts += [f'<text x="{x0 + j * step - 6:.1f}" y="{y0 + 15}">{t}</text>'
+                  for j, t in enumerate(ticks) if j % every == 0]  # fmt: skip
+    fonts = list(next(iter(told.values())))
+    parts += [f'<text x="{40 + 160 * k}" y="{rows * gap + 20}" fill="{c}">{font}</text>'
+              for k, (c, font) in enumerate(zip(_COLOURS, fonts, strict=False))]  # fmt: skip
+    path.write_text("\n".join([*parts, "</svg>"]) + "\n")

@@ -1,29 +1,36 @@
-"""Where a picture holds text: what the detector finds in any view of it, as tight as its strokes."""
+"""Where a picture holds text: what the detector finds in any view of it, as tight as its strokes; and codes."""
 
 from __future__ import annotations
+
+from itertools import chain
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from curate.deid.pixels.boxes import Image8, within
+from curate.deid.pixels.codes import found_codes
+from curate.deid.pixels.hidden_views import hidden_views
 from curate.deid.pixels.intensity_views import views
 from curate.deid.pixels.text_detector import FoundText, detected
 
 # Mean probability of a line's core from which it is text: chosen on pictures that are neither the benchmark's nor those
 # of the detector's fit, so that of 100 without text one is touched.
 LEAST = 0.7
+HIDDEN = 0.85  # the same in a hidden view, where grain and what coding left stand on nothing else
 _STROKE = 0.25  # of a line's contrast: what is a stroke of it
 
 
 def found_text(pixels: np.ndarray, *, first: bool = False) -> list[FoundText]:
-    """The lines of text in any view of ``pixels`` ([H, W] or [H, W, 3], any dtype).
+    """The lines of text, and the codes, in any view of ``pixels`` ([H, W] or [H, W, 3], any dtype).
 
     With ``first`` the look ends at the first view that shows text.
     """
     found: list[FoundText] = []
-    for view in views(pixels):
-        found += [_trimmed(view, line) for line in detected(view, LEAST)]
+    for view, plain in chain(((v, True) for v in views(pixels)), ((v, False) for v in hidden_views(pixels))):
+        if plain:
+            found += found_codes(view)
+        found += [_trimmed(view, line) for line in detected(view, LEAST if plain else HIDDEN)]
         if first and found:
             break
     return found

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -16,34 +17,68 @@ from pydicom.pixels.processing import apply_color_lut
 from curate.deid.pixels.boxes import Image8
 from curate.deid.quiet import UNPARSEABLE, quiet
 
+_BINS = 64  # in which gaps of a range are looked for
 _COUNTED = 2  # bytes: integers this wide are counted and looked up instead of sorted and reckoned with
+
+
+class Plane(NamedTuple):
+    """One channel of a picture, [H, W], any dtype, every value a number; and the range that holds its bulk."""
+
+    values: np.ndarray
+    low: float
+    high: float
 
 
 def views(pixels: np.ndarray) -> Iterator[Image8]:
     """The picture as uint8[H, W], stretched over its bulk, and over its whole range where that hides much of it.
 
     ``pixels``: [H, W] or [H, W, 3 or 4], any dtype. Text brighter than all anatomy saturates in the first view but
-    keeps its edges; text drawn on saturated ground shows in the second only. Colour is looked at by its brightest and
-    its darkest channel.
+    keeps its edges; text drawn on saturated ground shows in the second only. Where padding or metal lies far from all
+    else, what most pixels hold is a view of its own. Colour is looked at by its brightest and its darkest channel. What
+    none of these shows is in `curate.deid.pixels.hidden_views`.
     """
-    planes = [pixels] if pixels.ndim == 2 else _extremes(pixels)
-    for plane in planes:
-        if plane.dtype.kind not in "iu" or plane.dtype.itemsize > _COUNTED:
-            plane = np.nan_to_num(plane.astype(np.float32), copy=False, nan=0.0, posinf=0.0, neginf=0.0)
-        sample = plane[:: max(1, plane.shape[0] // 512), :: max(1, plane.shape[1] // 512)]
-        low, high = _bulk(sample)
-        least, most = float(plane.min()), float(plane.max())
-        high = high if high > low else most
-        yield stretched(plane, low, high)
+    for plane in planes(pixels):
+        values, low, high = plane
+        yield stretched(values, low, high)
+        least, most = float(values.min()), float(values.max())
         if most - least > 1.5 * (high - low):
-            yield stretched(plane, least, most)
+            yield stretched(values, least, most)
+        part = _crowded(plane)
+        if part is not None:
+            yield stretched(values, *part)
+
+
+def planes(pixels: np.ndarray) -> Iterator[Plane]:
+    """What is looked at of [H, W] or [H, W, 3 or 4] ``pixels``: the grey values; of colours the brightest and the
+    darkest channel, one where they are equal. A fourth channel is alpha."""
+    for values in [pixels] if pixels.ndim == 2 else _extremes(pixels):
+        if values.dtype.kind not in "iu" or values.dtype.itemsize > _COUNTED:
+            values = np.nan_to_num(values.astype(np.float32), copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+        low, high = _bulk(values[:: max(1, values.shape[0] // 512), :: max(1, values.shape[1] // 512)])
+        yield Plane(values, low, high if high > low else float(values.max()))
 
 
 def _extremes(pixels: np.ndarray) -> list[np.ndarray]:
-    """The brightest and the darkest channel of [H, W, 3 or 4], one where they are equal; a fourth channel is alpha."""
     red, green, blue = (pixels[..., k] for k in range(3))
-    planes = [np.maximum(np.maximum(red, green), blue), np.minimum(np.minimum(red, green), blue)]
-    return planes[:1] if np.array_equal(*planes) else planes
+    channels = [np.maximum(np.maximum(red, green), blue), np.minimum(np.minimum(red, green), blue)]
+    return channels[:1] if np.array_equal(*channels) else channels
+
+
+def _crowded(plane: Plane) -> tuple[float, float] | None:
+    """The range of most pixels, where half of the bulk's range holds none: padding far below a body, or metal far above
+    it, leaves the body a few shades. None where there is no such gap."""
+    values, low, high = plane
+    if high <= low or values.dtype == np.uint8:  # a byte has no shades to spare
+        return None
+    sample = values[:: max(1, values.shape[0] // 128), :: max(1, values.shape[1] // 128)].astype(np.float32)
+    counts, _ = np.histogram(sample, bins=_BINS, range=(low, high))
+    used = np.flatnonzero(counts)
+    gaps = np.diff(used)
+    if not len(gaps) or gaps.max() <= _BINS // 2:
+        return None
+    middle = low + (used[int(gaps.argmax())] + 1.5) * (high - low) / _BINS
+    most = max((sample[sample < middle], sample[sample >= middle]), key=lambda part: (np.ptp(part) > 0) * part.size)
+    return (float(most.min()), float(most.max())) if most.min() < most.max() else None
 
 
 def _bulk(sample: np.ndarray) -> tuple[float, float]:
