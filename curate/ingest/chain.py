@@ -278,9 +278,7 @@ class _Report:
             text = header_caption(row)
             return {**row, "text": text, "sections": [("header", text)], **once(_signed, text)}
         meta = tuple((name, value) for name, value in row["meta"] or [] if value)
-        phi = tuple(row["phi"] or ())
-        if self.rules.text.replace == "placeholders":  # the pictures of a series differ in their UIDs alone
-            phi = without_absent_uids([row["text"], *(value for _, value in meta)], phi)
+        phi = self._asked(tuple(row["phi"] or ()), row["text"], *(value for _, value in meta))
         made, done = once(self._cleaned, row["text"], phi, row["patient_id"] or "", meta)
         actions = [*(row["actions"] or []), *sorted((+done).items())]
         return {**row, **made, "actions": actions, **_declared(row, dict(made["meta"]))}
@@ -330,9 +328,15 @@ class _Report:
         return finish(source, scrubbed, rules, self.secret.pseudonymizer(), patient, phi, taken, cut=cut)
 
     def _scrub(self, text: str, phi: tuple[str, ...], patient: str) -> str:
-        """Scrubbed once in a partition, whatever its other records ask: columns hold few values."""
+        """Once in a partition for equal texts of a patient: the columns of a study hold few values."""
         words = read_shared_words(self.index, self.secret)
-        return once(scrub, text, phi, patient, self.secret.pseudonymizer(), self.rules.text, words)
+        asked = self._asked(phi, text)
+        return once(scrub, text, asked, patient, self.secret.pseudonymizer(), self.rules.text, words)
+
+    def _asked(self, phi: tuple[str, ...], *texts: str) -> tuple[str, ...]:
+        """What is sought in the texts; the same for all pictures of a series, which differ in their UIDs. Surrogates
+        are chosen in view of every value."""
+        return without_absent_uids(texts, phi) if self.rules.text.replace == "placeholders" else phi
 
 
 _KINDS = {"CR": "radiograph", "DX": "radiograph", "MG": "mammogram", "MR": "MRI", "US": "ultrasound", "CT": "CT"}
