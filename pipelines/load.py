@@ -11,11 +11,8 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from curate.errors import RecipeError
-from curate.lean import arrow_without_pandas
-
-arrow_without_pandas()  # the first of a command that meets Arrow: modules make empty tables when they are imported
-from pipelines.recipe import Recipe  # noqa: E402
-from pipelines.release import ReleaseRecipe  # noqa: E402
+from pipelines.recipe import Recipe
+from pipelines.release import ReleaseRecipe
 
 _MOST = 5  # faults that are told beside the first
 T = TypeVar("T", bound=BaseModel)

@@ -47,23 +47,24 @@ def series(archive: Path, out: Path, n: int, slices: int) -> Path:
     """``n`` DICOM files: each of the archive's files is one of ``slices`` of its series, which share its header but for
     SOP Instance UID and Instance Number, and its pixels but for one row of native ones."""
     made = 0
-    for path in sorted(p for p in (archive / "dicom").rglob("*") if p.is_file()):
+    for number, path in enumerate(sorted(p for p in (archive / "dicom").rglob("*") if p.is_file())):
         try:
             dataset = pydicom.dcmread(path)
             pixels = bytearray(dataset.PixelData)
         except Exception:  # noqa: BLE001  the archive holds files broken on purpose
             continue
         encapsulated = dataset.file_meta.TransferSyntaxUID.is_encapsulated
-        (out / path.stem).mkdir(parents=True)
+        folder = out / f"{number:05d}"
+        folder.mkdir(parents=True)
         for i in range(min(slices, n - made)):
             dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = generate_uid(
-                entropy_srcs=[path.name, str(i)]
+                entropy_srcs=[str(number), str(i)]
             )
             dataset.InstanceNumber = i + 1
             if not encapsulated:
                 pixels[: 2 * i + 2] = pixels[2 * i : 4 * i + 2]
                 dataset.PixelData = bytes(pixels)
-            dataset.save_as(out / path.stem / f"{i:04d}.dcm")
+            dataset.save_as(folder / f"{i:04d}.dcm")
             made += 1
         if made == n:
             break

@@ -15,7 +15,6 @@ from typing import Any
 from curate.engine import CRASH, Crash, R, Resources, T
 from curate.engine.ahead import one_ahead
 from curate.engine.guard import guarded
-from curate.lean import arrow_without_pandas
 
 _IN_FLIGHT = 2  # items a worker: enough to keep it busy, few enough that memory stays bounded
 
@@ -109,7 +108,6 @@ _models: dict[str, Callable[[Any], Any]] = {}
 def _start_worker(parent: int) -> None:
     """Ctrl-C is the parent's to handle; a worker whose parent is gone (killed) ends itself."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    arrow_without_pandas()
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
 

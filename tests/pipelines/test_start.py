@@ -34,17 +34,21 @@ def loaded(*arguments: str) -> set[str]:
 
 def test_a_plan_and_a_finished_run_import_no_model_no_ray_and_no_pandas(secret_file: Path, tmp_path: Path) -> None:
     archive = make_archive(tmp_path / "archive", 6)
-    filters = {"ours": {}, "siglip2": {}, "blip": {}, "blip2": {}, "medclip": {}, "binary": {}, "image_quality": {}}
-    recipe = recipe_for(archive, tmp_path / "run", secret_file, filters=filters, select={"by": "ours", "keep": 0.5})
-    # a tower begins with an architecture, which is checked before any work: the only thing here that is torch's
-    assert "open_clip" not in loaded("plan", str(recipe))
-    plain = {"filters": {}, "select": {}, "deid": {"burned_in": "trust"}, "engine": {"workers": 1}}
-    recipe = recipe_for(archive, tmp_path / "run", secret_file, **plain)
-    for _ in range(2):
-        assert not loaded("run", str(recipe)).intersection(HEAVY)
-    filters.pop("siglip2")
+    filters = {
+        "ours": {},
+        "blip": {},
+        "blip2": {},
+        "medclip": {},
+        "binary": {},
+        "image_quality": {},
+        "text_quality": {},
+    }
     recipe = recipe_for(archive, tmp_path / "run", secret_file, filters=filters, select={"by": "ours", "keep": 0.5})
     assert not loaded("plan", str(recipe)).intersection(HEAVY)
+    plain = {"filters": {}, "select": {}, "deid": {"burned_in": "trust"}, "engine": {"workers": 1}}
+    recipe = recipe_for(archive, tmp_path / "run", secret_file, **plain)
+    for command in ("run", "run", "plan"):
+        assert not loaded(command, str(recipe)).intersection(HEAVY)
 
 
 def test_help_waits_for_nothing() -> None:
@@ -54,8 +58,7 @@ def test_help_waits_for_nothing() -> None:
 def test_arrow_does_without_pandas_until_somebody_wants_it() -> None:
     code = """
 import sys
-from curate.lean import arrow_without_pandas
-arrow_without_pandas()
+import curate.record
 import pyarrow as pa
 table = pa.table({"a": pa.array([1, None], pa.int32())})
 assert "pandas" not in sys.modules
