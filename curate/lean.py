@@ -23,8 +23,8 @@ def arrow_without_pandas() -> None:
     if "pandas" in sys.modules:
         return
     hidden = _Absent()
-    sys.meta_path.insert(0, hidden)  # type: ignore[arg-type]  # of the protocol, find_spec alone is asked for
+    sys.meta_path.insert(0, hidden)
     try:
         pa.array([])
     finally:
-        sys.meta_path.remove(hidden)  # type: ignore[arg-type]
+        sys.meta_path.remove(hidden)
