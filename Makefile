@@ -6,13 +6,14 @@ DEMO   := demo
 # The 'ocr' extra without its opencv-python, which wants libGL and shares a module name with the headless one we have
 OCR    := rapidocr rapidocr-onnxruntime onnxruntime omegaconf colorlog pyclipper shapely six flatbuffers
 
-.PHONY: demo test test-all check bench bench-input bench-deid bench-burned-in bench-filters bench-train clean help
+.PHONY: demo test test-all check bench bench-ingest bench-input bench-deid bench-burned-in bench-filters bench-train clean help
 help:
 	@echo "make demo      environment, a synthetic archive, the whole pipeline on it, and whether filtering paid; prints the pages' paths"
 	@echo "make test      environment, the tests"
 	@echo "make test-all  the slow ones too"
 	@echo "make check     ruff, mypy --strict, import layers"
 	@echo "make bench     the benchmarks that need no data but their own"
+	@echo "make bench-ingest  what ingest costs without the text search, and a command with nothing to do, beside other tools"
 	@echo "make bench-input  files as archives hold them: contradictions, unusual kinds, other renderers, report files, whole archives"
 	@echo "make bench-deid  de-identification against its numbers, and against other tools in environments of their own"
 	@echo "make bench-burned-in DATA=folder  text planted on real pictures: what the pixel gate leaves and what it takes; pictures without text"
@@ -46,6 +47,9 @@ check: $(VENV)/ready
 
 bench: $(VENV)/ready
 	$(BIN)/python -m benchmarks.pipeline
+
+bench-ingest: $(VENV)/ready
+	$(BIN)/python -m benchmarks.ingest
 
 bench-input: $(VENV)/ready
 	$(BIN)/python -W ignore -m benchmarks.input

@@ -14,6 +14,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curate.lean import arrow_without_pandas
+
+arrow_without_pandas()  # here, since whatever makes a table knows this module first
+
 
 class Reason(StrEnum):
     """Why a record was dropped. The value is what the funnel, the tables and the report page print."""

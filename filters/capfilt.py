@@ -24,8 +24,7 @@ from curate.errors import RecipeError
 from curate.export.texts import RESCORED
 from curate.record import conform
 from filters.findings import concept
-from filters.method import Batch, method_of, read_card
-from filters.model import filter_hash
+from filters.method import Batch, filter_hash, method_of, read_card
 from filters.score import DECIMALS, Needs, Scorer, prepare
 from filters.task import FINDINGS, Pool, refuse
 

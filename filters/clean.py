@@ -20,7 +20,8 @@ from curate.dedup.hamming import hamming_pairs
 from curate.errors import RecipeError
 from filters.data import hold_out
 from filters.method import NO_RECORDS, Records
-from filters.train import TrainRules, train_filter
+from filters.score import Needs, Scorer, prepare
+from filters.train_rules import TrainRules
 
 _NEAR = 3  # bits of 64 by which the perceptual hashes of one picture may differ
 _IMAGES = (".png", ".jpg", ".jpeg")
@@ -69,7 +70,7 @@ def agreeing(records: Records, rules: CleanRules, train: TrainRules, folder: Pat
     Whole patients are folded; each fold is scored by the one network that has not seen it, and cut by itself, for the
     scores of two networks are on two scales.
     """
-    from filters.score import Needs, Scorer, prepare
+    from filters.train import train_filter  # torch: only where networks are asked
 
     fold = np.zeros(len(records), np.int64)
     for k in range(1, rules.folds):

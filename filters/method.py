@@ -1,8 +1,9 @@
 """What every filter is: trained or loaded, a folder, then a function of a batch to named score columns.
 
-A method is a module of `filters.methods` with ``Rules`` (a frozen dataclass of plain values), ``train`` (a
-`TrainingSet` to a folder) and ``load`` (a folder to a `Method`). Its folder holds safetensors and ``card.json``: what
-it was trained on and how, its metrics, its calibration. A score depends on the record and the folder alone.
+A method is a module of `filters.methods` with ``train`` (a `TrainingSet` to a folder, by its rules of
+`filters.method_rules`) and ``load`` (a folder to a `Method`). Its folder holds safetensors and ``card.json``: what
+it was trained on and how, its metrics, its calibration. A score depends on the record and the folder alone. Torch
+comes in with the methods: not here, where cards are read.
 """
 
 from __future__ import annotations
@@ -11,39 +12,25 @@ import hashlib
 import importlib
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields, is_dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Protocol, get_type_hints
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from pydantic import TypeAdapter, ValidationError
 
 from curate.errors import RecipeError
 from filters import data
+from filters.method_rules import registered
+
+if TYPE_CHECKING:
+    import torch
 
 Progress = Callable[[int, int, dict[str, float]], None]
 Scores = dict[str, NDArray[np.float32]]
 
-# the recipe's word for a method -> its module; imported only where it is used
-METHODS: Mapping[str, str] = {
-    "clip": "filters.methods.towers",
-    "dfn": "filters.methods.towers",
-    "eva": "filters.methods.towers",
-    "siglip": "filters.methods.towers",
-    "siglip2": "filters.methods.towers",
-    "binary": "filters.methods.binary",
-    "blip": "filters.methods.blip",
-    "blip2": "filters.methods.blip2",
-    "medclip": "filters.methods.medclip",
-    "text_quality": "filters.methods.text_quality",
-    "image_quality": "filters.methods.image_quality",
-    "ours": "filters.methods.ours",
-}
 _PACKAGES = ("torch", "open_clip_torch", "transformers", "tokenizers", "opencv-python-headless")
 
 
@@ -103,6 +90,8 @@ class Batch:
 
     def pixels(self, side: int) -> torch.Tensor:
         """uint8[n, c, side, side]; an image that did not decode is black."""
+        import torch  # where a model reads them
+
         return torch.from_numpy(self.images[side]).permute(0, 3, 1, 2)
 
 
@@ -121,10 +110,8 @@ class Method(Protocol):
 
 
 def module_of(method: str) -> Any:
-    """The module of a method; RecipeError where there is none of that name."""
-    if method not in METHODS:
-        raise RecipeError("filters", f"there is no method {method!r}", ", ".join(METHODS))
-    return importlib.import_module(METHODS[method])
+    """The module of a method, imported when first asked for; RecipeError where there is none of that name."""
+    return importlib.import_module(registered(method).module)
 
 
 def load_method(folder: Path, device: str = "auto") -> Method:
@@ -135,46 +122,6 @@ def load_method(folder: Path, device: str = "auto") -> Method:
         said = error.problem if str(folder) in f"{error.field} {error.problem}" else f"{error.problem} (in {folder})"
         raise RecipeError(error.field, said, error.fix or "train the filter again") from None
     return loaded
-
-
-def make_rules(method: str, given: Mapping[str, Any]) -> Any:
-    """The method's ``Rules`` from flat fields of a recipe, over its presets; fields of nested rules are named without
-    their path. ValueError names a field that is unknown or of a wrong type."""
-    module = module_of(method)
-    presets = getattr(module, "PRESETS", {}).get(method, {})
-    return fill_rules(method, module.Rules, {**presets, **given})
-
-
-def fill_rules(name: str, rules: type, given: Mapping[str, Any]) -> Any:
-    """A dataclass of rules from flat fields, as `make_rules` does; ``name`` is what errors call it."""
-    known = field_names(rules)
-    if unknown := sorted(set(given) - set(known)):
-        raise ValueError(f"{name} has no field '{unknown[0]}'; the fields are {', '.join(known)}")
-    return _filled(rules, given)
-
-
-def field_names(rules: type) -> list[str]:
-    """Every flat field of a dataclass of rules, nested ones opened."""
-    found: list[str] = []
-    for part in fields(rules):
-        inner: Any = part.default_factory
-        found += field_names(inner) if isinstance(inner, type) and is_dataclass(inner) else [part.name]
-    return found
-
-
-def _filled(rules: type, given: Mapping[str, Any]) -> Any:
-    values: dict[str, Any] = {}
-    hints = get_type_hints(rules)
-    for part in fields(rules):
-        inner: Any = part.default_factory
-        if isinstance(inner, type) and is_dataclass(inner):
-            values[part.name] = _filled(inner, given)
-        elif part.name in given:
-            try:
-                values[part.name] = TypeAdapter(hints[part.name]).validate_python(given[part.name])
-            except ValidationError as error:
-                raise ValueError(f"{part.name}: {error.errors()[0]['msg']}") from None
-    return rules(**values)
 
 
 def method_of(card: Mapping[str, Any]) -> str:
@@ -221,21 +168,22 @@ def _write(folder: Path, card: Mapping[str, Any]) -> None:
     (folder / "card.json").write_text(text, "utf-8")
 
 
-@contextmanager
-def determinism(seed: int, threads: int) -> Iterator[None]:
-    """Torch's global state set for a repeatable training, and put back."""
-    before = (
-        torch.get_num_threads(),
-        torch.are_deterministic_algorithms_enabled(),
-        torch.is_deterministic_algorithms_warn_only_enabled(),
-    )
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        torch.set_num_threads(threads)
-        torch.use_deterministic_algorithms(True, warn_only=True)
-        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # a debugging aid that costs 7 % here
-        try:
-            yield
-        finally:
-            torch.set_num_threads(before[0])
-            torch.use_deterministic_algorithms(before[1], warn_only=before[2])
+def filter_hash(folder: Path) -> str:
+    """SHA-256, 64 hex digits, over names and bytes of the folder's files in the order of their names."""
+    total = hashlib.sha256()
+    for path in sorted(p for p in folder.iterdir() if p.is_file()):
+        total.update(f"{path.name}\0{path.stat().st_size}\0".encode())
+        with path.open("rb") as file:
+            total.update(hashlib.file_digest(file, "sha256").digest())
+    return total.hexdigest()
+
+
+def checkpoint_hash(checkpoint: str | None) -> str | None:
+    """SHA-256 of what training begins with, a filter's folder or a weights file; None where it begins at random."""
+    if checkpoint is None:
+        return None
+    path = Path(checkpoint)
+    if path.is_dir():
+        return filter_hash(path)
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

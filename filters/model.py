@@ -7,13 +7,11 @@ layout and LiT write their own ``config.json``. The folder's hash names the filt
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
@@ -27,22 +25,9 @@ from filters.encoder import StockTokenizer as StockTokenizer
 from filters.hub import is_hub_name
 from filters.siglip2 import load_siglip, siglip_config
 from filters.tokenizer import TextTokenizer, WordPiece, train_wordpiece
+from filters.train_rules import AUTO, ModelRules
 
-AUTO = "auto"  # the architecture the checkpoint's folder names
 _SIGLIP_SCALE, _SIGLIP_BIAS = math.log(10), -10.0  # Zhai et al. 2023, section 3.2
-
-
-@dataclass(frozen=True)
-class ModelRules:
-    """What to train from: an architecture, weights to begin with, and whose tokenizer."""
-
-    # of filters/configs, any of open_clip's, a path to an open_clip model config, "hf-hub:org/name",
-    # "ViT-B-32:laion2b_s34b_b79k", "lit" (frozen towers), or "auto": what the checkpoint's folder says
-    arch: str = "radsift-tiny"
-    # a local .safetensors or .pt file, a filter folder, or a folder in open_clip's or (SigLIP) transformers' layout;
-    # None begins at random, or with what a hub name brings
-    checkpoint: str | None = None
-    tokenizer: Literal["open_clip", "wordpiece"] = "wordpiece"  # the architecture's own, or one trained on the texts
 
 
 def create_filter(
@@ -222,27 +207,6 @@ def _folder_config(folder: Path) -> Config:
     """config.json of a filter's folder, of whatever kind."""
     found = siglip_config(folder) or lit.read(folder)
     return found if found is not None else read_config(str(folder / "config.json"))
-
-
-def filter_hash(folder: Path) -> str:
-    """SHA-256, 64 hex digits, over names and bytes of the folder's files in the order of their names."""
-    total = hashlib.sha256()
-    for path in sorted(p for p in folder.iterdir() if p.is_file()):
-        total.update(f"{path.name}\0{path.stat().st_size}\0".encode())
-        with path.open("rb") as file:
-            total.update(hashlib.file_digest(file, "sha256").digest())
-    return total.hexdigest()
-
-
-def checkpoint_hash(checkpoint: str | None) -> str | None:
-    """SHA-256 of what training begins with, a filter's folder or a weights file; None where it begins at random."""
-    if checkpoint is None:
-        return None
-    path = Path(checkpoint)
-    if path.is_dir():
-        return filter_hash(path)
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def pick_device(device: str) -> str:

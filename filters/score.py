@@ -1,7 +1,8 @@
 """Score pairs under one or several filters in one pass over the images.
 
 `prepare` is the CPU half, numpy only, so that it runs beside the data and its batches travel as Arrow; `Scorer` is
-the half with the models, loaded once a process. A record's score depends on the record and the filters alone.
+the half with the models and torch, loaded once a process. A record's score depends on the record and the filters
+alone.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
 
 from curate.errors import RunError, about
 from filters import data
@@ -67,6 +67,8 @@ class Scorer:
     """
 
     def __init__(self, folders: Mapping[str, str], device: str = "auto", threads: int = 1) -> None:
+        import torch
+
         torch.set_num_threads(threads)
         cv2.setNumThreads(threads)
         self.methods: dict[str, Method] = {name: _load(name, f, device) for name, f in folders.items()}
@@ -76,13 +78,15 @@ class Scorer:
         )
         self.columns = [column(name, s) for name, m in self.methods.items() for s in m.columns]
 
-    @torch.inference_mode()
+        self._without_gradients = torch.inference_mode
+
     def __call__(self, batch: Batch) -> Scores:
         """Every filter's columns, rounded to `DECIMALS`."""
         found: Scores = {}
-        for name, method in self.methods.items():
-            for suffix, values in method(batch).items():
-                found[column(name, suffix)] = _checked(name, method, values, batch)
+        with self._without_gradients():
+            for name, method in self.methods.items():
+                for suffix, values in method(batch).items():
+                    found[column(name, suffix)] = _checked(name, method, values, batch)
         return found
 
 

@@ -20,7 +20,8 @@ from filters.clean import CleanRules, agreeing, clean_keys, seen_in_evaluation, 
 from filters.drift import score_reference
 from filters.findings import concept, language_read
 from filters.method import NO_RECORDS, Records, TrainingSet, add_to_card, module_of
-from filters.train import TrainRules
+from filters.score import Needs, Scorer, prepare
+from filters.train_rules import TrainRules
 
 FINDINGS = "findings"  # the score table's one column that is no score: what the text claims, `filters.findings.concept`
 _SAMPLE = 1000  # records of the pool whose scores the card remembers
@@ -132,8 +133,6 @@ class TrainTask:
 def remember_pool(folder: Path, pool: Records) -> None:
     """Put on the filter's card how it scores a sample of its pool, lowest keys first: what `filters.drift` compares a
     new archive with."""
-    from filters.score import Scorer, prepare
-
     sample = pool.sorted().take(range(min(len(pool), _SAMPLE)))
     scorer = Scorer({"s": str(folder)}, "cpu")
     parts = [scorer(b)["s"] for b in prepare(sample.images, sample.texts, scorer.needs, 64)]
@@ -162,8 +161,6 @@ class ScoreTask:
 
     def prepare(self, partition: int) -> Iterator[Any]:
         """Decoded, resized batches of pairs; text-only records have no batch and stay unscored."""
-        from filters.score import Needs, prepare
-
         table = self._paired(partition, ["key", "image", "text"])
         if not table.num_rows:
             return
@@ -172,8 +169,6 @@ class ScoreTask:
 
     def model(self) -> Callable[[Any], Any]:
         """The scorer, loaded once a process or actor."""
-        from filters.score import Scorer
-
         if not all((Path(folder) / "card.json").exists() for folder in self.folders.values()):
             return refuse  # nothing was trained because there is nothing to score
         return Scorer(self.folders, self.device)
@@ -190,8 +185,6 @@ class ScoreTask:
 
     def _nothing(self) -> dict[str, np.ndarray]:
         """Every column, without a row: a partition of texts alone has the schema of the others."""
-        from filters.score import Scorer
-
         return {name: np.zeros(0, np.float32) for name in Scorer(self.folders, self.device).columns}
 
     def _paired(self, partition: int, columns: Sequence[str]) -> pa.Table:

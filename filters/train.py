@@ -21,14 +21,15 @@ from numpy.typing import NDArray
 
 from filters import data
 from filters.curate_batch import read_reference
+from filters.determinism import determinism
 from filters.fit import LEAST_TEXTS as LEAST_TEXTS
 from filters.fit import Learner, Phase, Row, fit
 from filters.holdout import evaluate
 from filters.lit import LitModel
 from filters.lit_features import Heads, check_lit_rules, image_features, text_features
 from filters.method import Progress as Progress
-from filters.method import determinism
-from filters.model import Filter, arch_of, checkpoint_hash, create_filter, save_filter
+from filters.method import checkpoint_hash
+from filters.model import Filter, arch_of, create_filter, save_filter
 from filters.pairs import Pairs, decode_pairs
 from filters.train_rules import TrainRules as TrainRules
 from filters.train_rules import check_train_rules

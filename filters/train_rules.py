@@ -1,4 +1,5 @@
-"""How to train a filter. The defaults are a plain data filtering network; everything else is asked for."""
+"""What a filter begins with, and how it is trained. The defaults are a plain data filtering network; everything else
+is asked for. No torch here."""
 
 from __future__ import annotations
 
@@ -6,7 +7,21 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from curate.errors import RecipeError
-from filters.model import ModelRules
+
+AUTO = "auto"  # the architecture the checkpoint's folder names
+
+
+@dataclass(frozen=True)
+class ModelRules:
+    """What to train from: an architecture, weights to begin with, and whose tokenizer."""
+
+    # of filters/configs, any of open_clip's, a path to an open_clip model config, "hf-hub:org/name",
+    # "ViT-B-32:laion2b_s34b_b79k", "lit" (frozen towers), or "auto": what the checkpoint's folder says
+    arch: str = "radsift-tiny"
+    # a local .safetensors or .pt file, a filter folder, or a folder in open_clip's or (SigLIP) transformers' layout;
+    # None begins at random, or with what a hub name brings
+    checkpoint: str | None = None
+    tokenizer: Literal["open_clip", "wordpiece"] = "wordpiece"  # the architecture's own, or one trained on the texts
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from curate.step import Manifest, Progress, Step, load_manifest, read_parts, run
 from curate.storage import claim, commit_json, digest, exclusive, private_folder, read_json, remove_tree, sweep
 from filters.capfilt import CapfiltTask
 from filters.evaluate.marks import MarksTask
-from filters.model import checkpoint_hash, filter_hash
+from filters.method import checkpoint_hash, filter_hash
 from filters.task import Pool, ScoreTask, TrainTask
 from pipelines.pairing import require_pairs
 from pipelines.recipe import Recipe

@@ -18,7 +18,6 @@ from curate.sources.reports.read import check_columns
 from curate.storage import check_own, claim, commit_bytes
 from filters.capfilt import check_captioner
 from filters.method import method_of, read_card
-from filters.model import check_rules
 from pipelines.recipe import Deid, Recipe
 from pipelines.scoring import Filter
 
@@ -100,6 +99,8 @@ def _filter(chosen: Filter, field: str) -> None:
         if chosen.given.get(name) is not None:
             _readable(Path(chosen.given[name]), f"{field}.{name}")
     if train is not None:
+        from filters.model import check_rules  # torch: only where a filter begins with an architecture
+
         check_rules(train.model)
 
 

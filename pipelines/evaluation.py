@@ -13,8 +13,9 @@ from filters.evaluate.data import read_set
 from filters.evaluate.page import render
 from filters.evaluate.rules import EvaluateRules, check_evaluate_rules
 from filters.evaluate.run import evaluate
-from filters.method import Progress
-from filters.model import AUTO, ModelRules, create_filter, filter_hash, load_filter
+from filters.method import Progress, filter_hash
+from filters.model import create_filter, load_filter
+from filters.train_rules import AUTO, ModelRules
 
 RESULTS, PAGE = "results.json", "index.html"
 

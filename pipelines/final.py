@@ -11,9 +11,10 @@ from curate.engine import Resources
 from curate.errors import about
 from curate.export.webdataset import shard_table
 from curate.storage import TEMPORARY, commit_folder, digest, read_json, remove_tree
-from filters.model import create_filter, filter_hash
+from filters.method import filter_hash
+from filters.model import create_filter
 from filters.training.card import CardFacts, write_card
-from filters.training.curve import Progress, read_curve
+from filters.training.curve import Progress
 from filters.training.export import check_open_clip, export_open_clip
 from filters.training.export_transformers import check_transformers, export_transformers
 from filters.training.job import TrainingJob
@@ -97,13 +98,3 @@ def _export(out: Path, name: str) -> None:
     remove_tree(temporary, out)
     {"open_clip": export_open_clip, "transformers": export_transformers}[name](out / "model", temporary)
     commit_folder(temporary, final)
-
-
-def final_curves(run: Path) -> dict[str, list[tuple[float, float]]]:
-    """Loss and rate by step of every model trained in the run, for its page."""
-    found: dict[str, list[tuple[float, float]]] = {}
-    for out in sorted((run / "train").glob("*")) if (run / "train").is_dir() else []:
-        rows = read_curve(out)
-        for what in ("loss", "lr") if rows else ():
-            found[f"final model {out.name}: {what}"] = [(r["step"], r[what]) for r in rows]
-    return found

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from curate.export.rules import SelectRules
 from filters.capfilt import CapfiltRules
 from filters.clean import CleanRules
-from filters.method import METHODS, field_names, make_rules, module_of
+from filters.method_rules import METHODS, field_names, make_rules, registered
 from pipelines.part import Fraction, Part
 
 FilterName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
@@ -69,7 +69,7 @@ class Filter(BaseModel):
 
     def rules(self) -> Any:
         """As the method takes it; ValueError names a wrong field."""
-        known = field_names(module_of(self.method).Rules)
+        known = field_names(registered(self.method).rules)
         usual = {"threads": 1} if "threads" in known else {}
         return make_rules(self.method, {**usual, **self.given})
 

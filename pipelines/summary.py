@@ -26,8 +26,8 @@ from curate.step import Manifest, part_path, read_parts
 from curate.storage import commit_bytes, read_table
 from filters.capfilt import CAPFILT
 from filters.task import train_curve
+from filters.training.curve import final_curves
 from pipelines.build import ORDER, Pipeline
-from pipelines.final import final_curves
 from pipelines.measures import blind_spots, cards, drifts, flattered, keep_rates, measures, reliabilities
 from pipelines.pairing import pairing_warnings
 

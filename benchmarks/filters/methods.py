@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.storage import commit_json, read_json
-from filters.method import Records, TrainingSet, field_names, make_rules, module_of
+from filters.method import Records, TrainingSet, module_of
+from filters.method_rules import field_names, make_rules
 from filters.score import Scorer, prepare
 
 Columns = dict[str, NDArray[np.float32]]

@@ -23,7 +23,7 @@ from filters.method import Records, TrainingSet
 from filters.methods.towers import Rules, Towers, train
 from filters.model import load_filter
 from filters.score import Needs, prepare
-from filters.train import TrainRules
+from filters.train_rules import TrainRules
 
 _BATCH = 64
 

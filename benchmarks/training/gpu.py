@@ -27,7 +27,8 @@ from benchmarks.peaks import peak
 from benchmarks.training.loader import film_shards
 from filters.checkpoint import build, read_config
 from filters.encoder import Filter
-from filters.model import ModelRules, create_filter
+from filters.model import create_filter
+from filters.train_rules import ModelRules
 from filters.training.loader import Batch, Steps
 from filters.training.loop import Trainer
 from filters.training.objectives import make_objective

@@ -25,8 +25,9 @@ from safetensors.numpy import load_file
 
 from benchmarks.filters.pool import make_pool
 from benchmarks.training.shards import write_shards
-from filters.model import ModelRules, create_filter
+from filters.model import create_filter
 from filters.openclip import open_clip
+from filters.train_rules import ModelRules
 from filters.training.curve import read_curve
 from filters.training.job import TrainingJob, run_job
 from filters.training.launch import launch

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.training.loader import film_shards
-from filters.model import ModelRules
+from filters.train_rules import ModelRules
 from filters.training.curve import read_curve
 from filters.training.job import TrainingJob, run_job
 from filters.training.rules import TrainingRules

@@ -20,7 +20,8 @@ from filters.compare.cells import Cell, Exam
 from filters.compare.outcome import ALL
 from filters.evaluate.rules import EvaluateRules
 from filters.methods.towers import Towers
-from filters.model import ModelRules, load_filter
+from filters.model import load_filter
+from filters.train_rules import ModelRules
 from filters.training.rules import TrainingRules
 
 BUDGETS = (0.1, 0.25, 0.5)  # of the samples, at which ours is trained again

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import ray
 import ray.data
 from ray.exceptions import NodeDiedError, OutOfMemoryError, RayError, RayTaskError, WorkerCrashedError
@@ -22,6 +23,7 @@ from curate.engine.guard import guarded
 from curate.engine.ray_start import Session
 from curate.errors import RadsiftError, RecipeError, RunError
 
+pa.table({}).to_pandas()  # undoes `curate.lean`: Ray Data hands Arrow what is pandas'
 _RETRIES = 2  # of a task whose worker died: enough for a lost node, few enough that a poison record ends
 _IN_FLIGHT = 2
 

@@ -28,6 +28,7 @@ from curate.dedup.image import thumb, thumb_hash
 from curate.dedup.text import minhash
 from curate.deid.attest import SECOND_LOOK
 from curate.deid.header.clean import attributes, identifying_values
+from curate.deid.known.values import without_absent_uids
 from curate.deid.pixels.boxes import area, moved
 from curate.deid.pixels.gate import Gate, PixelPolicy, gate
 from curate.deid.replace.finish import Finished, finish
@@ -44,6 +45,7 @@ from curate.deid.words.language import require_known_sections
 from curate.engine.guard import fault_of
 from curate.errors import DropRecord, RunError, SourceError
 from curate.ingest.index import read_index, read_shared_words, read_taken_names
+from curate.memory import once, remembering
 from curate.record import INDEX, RECORD, Reason, conform, drop_each, without_payload
 from curate.sources.dicom.read import Picture, PixelRules, identity_of, load_dicom
 from curate.sources.faults import check_present, out_of_reach
@@ -109,10 +111,11 @@ class IngestTask:
         if only is not None:
             table = table.slice(only.start, len(only))
         try:
-            done = [
-                without_payload(conform(run_stages(table.slice(i, self.batch), self.stages), RECORD))
-                for i in range(0, table.num_rows, self.batch)
-            ]
+            with remembering():
+                done = [
+                    without_payload(conform(run_stages(table.slice(i, self.batch), self.stages), RECORD))
+                    for i in range(0, table.num_rows, self.batch)
+                ]
         except SourceError as error:
             raise SourceError(error.number, error.name, out_of_reach(_paths(table, error.name))) from None
         records = pa.concat_tables(done) if done else RECORD.empty_table()
@@ -273,47 +276,67 @@ class _Report:
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         if row["text"] is None:
             text = header_caption(row)
-            return {**row, "text": text, "sections": [("header", text)], **_signed(text)}
-        sections, cut = self._sections(row["text"])
+            return {**row, "text": text, "sections": [("header", text)], **once(_signed, text)}
+        meta = tuple((name, value) for name, value in row["meta"] or [] if value)
+        phi = self._asked(tuple(row["phi"] or ()), row["text"], *(value for _, value in meta))
+        made, done = once(self._cleaned, row["text"], phi, row["patient_id"] or "", meta)
+        actions = [*(row["actions"] or []), *sorted((+done).items())]
+        return {**row, **made, "actions": actions, **_declared(row, dict(made["meta"]))}
+
+    def _cleaned(
+        self, report: str, phi: tuple[str, ...], patient: str, columns: tuple[tuple[str, str], ...]
+    ) -> tuple[dict[str, Any], Counter[str]]:
+        """What a record has of its report and of the columns beside it, and the counts of what was done."""
+        sections, cut = self._sections(report)
         if self.rules.text.vocabulary:
-            require_known_sections(row["text"], sections.values(), self.rules.text.languages)
+            require_known_sections(report, sections.values(), self.rules.text.languages)
         source = wanted_text(sections, self.rules.sections)
         if not source:
             raise DropRecord(Reason.NO_WANTED_SECTION)
-        scrubbed = {name: self._scrub(text, row) for name, text in sections.items()}
-        clean = {name: self._finish(sections[name], scrubbed[name], row) for name in sections}
+        scrubbed = {name: self._scrub(text, phi, patient) for name, text in sections.items()}
+        clean = {name: self._finish(sections[name], scrubbed[name], phi, patient) for name in sections}
         text = wanted_text({name: each.text for name, each in clean.items()}, self.rules.sections)
         if len(text.split()) < self.rules.min_words:
             raise DropRecord(Reason.TEXT_TOO_SHORT)
         gone, words = masked_words(source, wanted_text(scrubbed, self.rules.sections))
         require_words_left(gone, words, self.rules.text.max_masked)
-        columns = {name: value for name, value in row["meta"] or [] if value}
-        meta = {name: self._finish(v, self._scrub(v, row), row, cut=False) for name, v in columns.items()}
+        meta = {
+            name: self._finish(v, self._scrub(v, phi, patient), phi, patient, cut=False)
+            for name, v in dict(columns).items()
+        }
         done = Counter({WORDS: words, WORDS_MASKED: gone, **{f"cut {name}": n for name, n in cut.items()}})
         parts = [*clean.values(), *meta.values()]
         done += sum((each.done for each in parts), Counter[str]())
-        told = {name: each.text for name, each in meta.items()}
-        kept = [(name, each.text) for name, each in clean.items() if each.text]
-        made = {"text": text, "sections": kept, "meta": list(told.items()), "raw": row["text"]}
-        made["masked"] = [each.masked for each in parts] if self.rules.text.replace == "surrogates" else None
-        made["actions"] = [*(row["actions"] or []), *sorted((+done).items())]
-        return {**row, **made, **_signed(text), **_declared(row, told)}
+        made = {
+            "text": text,
+            "sections": [(name, each.text) for name, each in clean.items() if each.text],
+            "meta": [(name, each.text) for name, each in meta.items()],
+            "raw": report,
+            "masked": [each.masked for each in parts] if self.rules.text.replace == "surrogates" else None,
+        }
+        return made | _signed(text), done
 
     def _sections(self, report: str) -> tuple[dict[str, str], Counter[str]]:
         if self.rules.letterheads:
             return caption_sections(report, self.rules.sections)
         return {n: part for n, part in parse_sections(report).items() if n in self.rules.sections}, Counter()
 
-    def _finish(self, source: str, scrubbed: str, row: dict[str, Any], *, cut: bool = True) -> Finished:
-        rules, phi, patient = self.rules.text, tuple(row["phi"] or ()), row["patient_id"] or ""
+    def _finish(self, source: str, scrubbed: str, phi: tuple[str, ...], patient: str, *, cut: bool = True) -> Finished:
+        rules = self.rules.text
         named = rules.replace == "surrogates"
         taken = read_taken_names(self.index, self.secret) if named else frozenset[str]()
         return finish(source, scrubbed, rules, self.secret.pseudonymizer(), patient, phi, taken, cut=cut)
 
-    def _scrub(self, text: str, row: dict[str, Any]) -> str:
-        pseudo = self.secret.pseudonymizer()
+    def _scrub(self, text: str, phi: tuple[str, ...], patient: str) -> str:
+        """Once in a partition for equal texts of a patient: the columns of a study hold few values."""
         words = read_shared_words(self.index, self.secret)
-        return scrub(text, row["phi"] or [], row["patient_id"] or "", pseudo, self.rules.text, words)
+        asked = self._asked(phi, text)
+        return once(scrub, text, asked, patient, self.secret.pseudonymizer(), self.rules.text, words)
+
+    def _asked(self, phi: tuple[str, ...], *texts: str) -> tuple[str, ...]:
+        """What is sought in the texts; the same for all pictures of a series, which differ in their UIDs. Surrogates
+        are chosen in view of every value."""
+        return without_absent_uids(texts, phi) if self.rules.text.replace == "placeholders" else phi
 
 
 _KINDS = {"CR": "radiograph", "DX": "radiograph", "MG": "mammogram", "MR": "MRI", "US": "ultrasound", "CT": "CT"}

@@ -11,7 +11,7 @@ import hashlib
 import math
 import shutil
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,34 +21,18 @@ from numpy.typing import NDArray
 from curate.errors import RecipeError, RunError
 from filters import data
 from filters.blocks import Blocks
+from filters.determinism import determinism
 from filters.measure import auroc
-from filters.method import Batch, Progress, Records, Scores, TrainingSet, determinism, read_card, write_card
+from filters.method import Batch, Progress, Records, Scores, TrainingSet, checkpoint_hash, read_card, write_card
+from filters.method_rules import BinaryRules as Rules
 from filters.methods import blip_files as files
 from filters.methods.blip_holdout import decode
-from filters.model import Filter, checkpoint_hash, load_filter, pick_device
-from filters.train import TrainRules, train_filter
+from filters.model import Filter, load_filter, pick_device
+from filters.train import train_filter
+from filters.train_rules import TrainRules
 
 LEAST = 8  # clean and pool pairs, each, below which nothing is learned
 _TOWERS = "towers"  # prefix of the embedding filter's files
-
-
-@dataclass(frozen=True)
-class Rules:
-    """``encoder``: a filter's folder whose embeddings are classified; None trains towers on clean and pool pairs alike,
-    at most ``share`` pool pairs a clean one: the paper's are generic too, and towers that know the clean pairs by
-    heart would give them away. ``hidden``: width of the classifier's hidden layer, 0 for logistic regression."""
-
-    encoder: str | None = None
-    share: float = 3.0
-    hidden: int = 64
-    epochs: int = 30
-    batch: int = 128
-    lr: float = 3e-3
-    weight_decay: float = 0.05
-    holdout: float = 0.2
-    seed: int = 0
-    threads: int = 2
-    device: str = "auto"
 
 
 class Classifier(torch.nn.Module):

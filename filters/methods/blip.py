@@ -8,7 +8,7 @@ the text the picture explains. The proposals of CapFilt are made in `filters.cap
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,49 +18,21 @@ from numpy.typing import NDArray
 from filters import data
 from filters.augment import augment
 from filters.blocks import Blocks
-from filters.method import Batch, Progress, Scores, TrainingSet, determinism, read_card, write_card
+from filters.determinism import determinism
+from filters.method import Batch, Progress, Scores, TrainingSet, checkpoint_hash, read_card, write_card
+from filters.method_rules import BlipRules as Rules
 from filters.methods import blip_files as files
 from filters.methods.blip_blocks import by_length
 from filters.methods.blip_holdout import decode, measure
-from filters.methods.blip_net import BlipNet, Shape
+from filters.methods.blip_net import BlipNet
 from filters.methods.blip_start import open_folder, save_net, start
 from filters.methods.blip_texts import count_seen, rarest, read_texts
 from filters.methods.blip_train import Fit, Pace, See
 from filters.methods.blip_vocabulary import Vocabulary
-from filters.model import checkpoint_hash, pick_device
+from filters.model import pick_device
 from filters.tokenizer import TextTokenizer
 
 SEEN = "seen.json"  # in how many patients' texts each training sentence occurred, by fingerprint
-
-
-@dataclass(frozen=True)
-class Rules:
-    """What to train from and how. With ``checkpoint`` (and ``captioner``) and no ``epochs`` they are used as they are.
-
-    ``checkpoint``: a local folder of transformers' BlipForImageTextRetrieval, or one of ours; its config.json then
-    says the shape. ``captioner``: a folder of BlipForConditionalGeneration. ``contrast_first``: the share of the epochs
-    with ITC alone, which is cheap and without which matching has nothing to look at. ``findings``: the reports'
-    findings are read (`filters.findings`), so that texts that say the same are no negatives of each other, and texts
-    edited to be wrong are negatives of their own images.
-    """
-
-    checkpoint: str | None = None
-    captioner: str | None = None
-    shape: Shape = Shape()
-    context: int = 64
-    vocab: int = 2048
-    epochs: int = 18
-    batch: int = 32
-    lr: float = 7e-4
-    weight_decay: float = 0.05
-    warmup: float = 0.1
-    contrast_first: float = 0.4
-    holdout: float = 0.1
-    findings: bool = True
-    augment: bool = True
-    seed: int = 0
-    threads: int = 2
-    device: str = "auto"
 
 
 class Blip:

@@ -8,7 +8,7 @@ judge are trained (ITC, ITM); captioning is `filters.methods.blip`'s.
 from __future__ import annotations
 
 import tempfile
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,44 +21,20 @@ from curate.storage import remove_tree
 from filters import data
 from filters.augment import augment
 from filters.blocks import Blocks
-from filters.method import Batch, Progress, Records, Scores, TrainingSet, determinism, read_card, write_card
+from filters.determinism import determinism
+from filters.method import Batch, Progress, Records, Scores, TrainingSet, checkpoint_hash, read_card, write_card
+from filters.method_rules import Blip2Rules as Rules
 from filters.methods import blip_files as files
 from filters.methods.blip2_eyes import Eye, VitEye, of_filter_folder, saved_tower
-from filters.methods.blip2_net import Blip2Config, QFormer, QShape, small_config
+from filters.methods.blip2_net import Blip2Config, QFormer, small_config
 from filters.methods.blip_blocks import by_length
 from filters.methods.blip_holdout import decode, measure
 from filters.methods.blip_texts import read_texts
 from filters.methods.blip_train import Fit, Pace, See
-from filters.model import checkpoint_hash, pick_device
+from filters.model import pick_device
 from filters.tokenizer import WordPiece, train_wordpiece
-from filters.train import TrainRules, train_filter
-
-
-@dataclass(frozen=True)
-class Rules:
-    """What to look through, and how to train what looks.
-
-    ``encoder``: a filter's folder (its image tower is used) or, to be used as it is, a local checkpoint of
-    transformers' Blip2ForImageTextRetrieval; None trains towers on the clean set first (`filters.train`, defaults).
-    ``views``: how many changed copies of each image are encoded and kept; training draws among them.
-    """
-
-    encoder: str | None = None
-    shape: QShape = QShape()
-    context: int = 64
-    vocab: int = 2048
-    views: int = 4
-    epochs: int = 10
-    batch: int = 32
-    lr: float = 1e-3
-    weight_decay: float = 0.05
-    warmup: float = 0.1
-    contrast_first: float = 0.3
-    holdout: float = 0.1
-    findings: bool = True
-    seed: int = 0
-    threads: int = 2
-    device: str = "auto"
+from filters.train import train_filter
+from filters.train_rules import TrainRules
 
 
 class Blip2:

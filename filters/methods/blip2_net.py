@@ -6,13 +6,13 @@ tokens can be computed once and kept.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch.nn.functional import normalize
 
 from filters import torchvision_ops
+from filters.method_rules import QShape
 from filters.tokenizer import TextTokenizer
 
 torchvision_ops.ensure()
@@ -21,15 +21,6 @@ from transformers import Blip2QFormerConfig, Blip2VisionConfig  # noqa: E402  af
 from transformers.models.blip_2.modeling_blip_2 import Blip2QFormerModel, Blip2TextEmbeddings  # noqa: E402
 
 PAD = 0
-
-
-@dataclass(frozen=True)
-class QShape:
-    """Of a Q-Former from scratch; it looks at the image in every layer, having few (BLIP-2's in every second of 12)."""
-
-    queries: int = 8
-    width: int = 128
-    layers: int = 2
 
 
 def small_config(shape: QShape, seen: int, side: int, tokenizer: TextTokenizer) -> Blip2Config:

@@ -6,13 +6,13 @@ encoder, and the text encoder and decoder share all but their self-attention (th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch.nn.functional import cross_entropy, normalize
 
 from filters import torchvision_ops
+from filters.method_rules import Shape
 from filters.tokenizer import TextTokenizer
 
 torchvision_ops.ensure()
@@ -21,17 +21,6 @@ from transformers import BlipForConditionalGeneration, BlipForImageTextRetrieval
 
 PAD = 0  # of our WordPiece and of BERT's
 IGNORED = -100  # a label cross_entropy leaves out
-
-
-@dataclass(frozen=True)
-class Shape:
-    """Of a model from scratch: a ViT and two text transformers of one width, heads of 32."""
-
-    side: int = 64
-    patch: int = 8
-    width: int = 128
-    vision_layers: int = 3
-    text_layers: int = 2
 
 
 def small_config(shape: Shape, tokenizer: TextTokenizer) -> BlipConfig:

@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 
 from curate.errors import RecipeError
+from filters.method_rules import BlipRules as Rules
 from filters.methods import blip_files as files
 from filters.methods.blip_net import BlipConfig, BlipNet, small_config
 from filters.tokenizer import WordPiece, train_wordpiece
-
-if TYPE_CHECKING:
-    from filters.methods.blip import Rules
 
 # names transformers leaves out of a file because another tensor is the same
 _TIED = {

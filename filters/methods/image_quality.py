@@ -22,6 +22,7 @@ from curate.errors import RecipeError, RunError
 from filters import data
 from filters.measure import auroc
 from filters.method import Batch, Progress, Scores, TrainingSet, read_card, write_card
+from filters.method_rules import ImageQualityRules as Rules
 from filters.methods.image_features import BLANK, NAMES, describe, text_share
 from filters.methods.image_negatives import draw_negative
 
@@ -35,17 +36,6 @@ _TEXT_UNIT = 0.004  # share of the picture: half a short line
 DECIMALS = 5
 
 Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Rules:
-    """``bank``: clean pictures whose statistics are kept; ``drawn``: wrong pictures drawn to learn from."""
-
-    side: int = 128
-    bank: int = 512
-    drawn: int = 400
-    most: int = 4000  # clean pictures looked at
-    seed: int = 0
 
 
 @dataclass(frozen=True, eq=False)

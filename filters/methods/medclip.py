@@ -20,9 +20,11 @@ from safetensors.torch import load_file, save_file
 
 from curate.errors import RecipeError, RunError
 from filters import data
+from filters.determinism import determinism
 from filters.findings import edit
 from filters.measure import auroc
-from filters.method import Batch, Progress, Records, Scores, TrainingSet, determinism, read_card, write_card
+from filters.method import Batch, Progress, Records, Scores, TrainingSet, read_card, write_card
+from filters.method_rules import MedclipRules as Rules
 from filters.methods.medclip_judge import FEATURES, evidence, logistic, prior_of
 from filters.methods.medclip_net import MedClipNet
 from filters.methods.medclip_slots import Slots, learn_slots, read_claims
@@ -31,33 +33,6 @@ from filters.model import pick_device
 
 _LEAST = 16  # clean pairs
 _BLOCK = 64
-
-
-@dataclass(frozen=True)
-class Rules:
-    """``least``: texts of the clean set that must affirm a finding for it to be learned, ``most``: findings learned.
-
-    ``pool``: at most this many unpaired pictures and texts of the pool are used. ``held``: share of the clean set,
-    whole patients, on which the score is calibrated.
-    """
-
-    side: int = 64
-    width: int = 16
-    embed: int = 64
-    least: int = 6
-    most: int = 96
-    epochs: int = 30
-    least_steps: int = 300  # of small clean sets, whatever the epochs
-    batch: int = 64
-    lr: float = 3e-3
-    weight_decay: float = 0.05
-    match: float = 0.2
-    unlabelled: float = 0.3
-    pool: int = 4000
-    held: float = 0.15
-    seed: int = 0
-    threads: int = 1
-    device: str = "auto"
 
 
 def train(training: TrainingSet, out: Path, rules: Rules, progress: Progress | None = None) -> dict[str, float]:

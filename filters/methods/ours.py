@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +40,12 @@ from filters.method import (
     Scores,
     TrainingSet,
     load_method,
-    make_rules,
     module_of,
     read_card,
     write_card,
 )
+from filters.method_rules import OursRules as Rules
+from filters.method_rules import field_names, make_rules, registered
 from filters.mixture import Mixture, fit
 from filters.plant import FAULTS, ON_CARD, RIGHT, plant
 from filters.prior import factors, right_share, weighed
@@ -53,31 +54,6 @@ from filters.score import Needs, Scorer, column, prepare
 _LEAST = 40  # clean pairs, below which there is nothing to hold out
 _BATCH = 64
 _SIDE = 64  # px at which copies are looked for where no part reads images
-
-
-@dataclass(frozen=True)
-class Rules:
-    """``parts``: the filters mixed, each under its method's own rules (``part_rules``: fields by method).
-
-    ``held``: share of the clean set, whole patients, that teaches the mixture. ``rounds`` of training again with the
-    share ``grow`` of the pool that scores best. ``copies`` of each fault are planted in a pair; ``rare``: how common
-    another fault is, a mismatch being 1.
-    """
-
-    parts: tuple[str, ...] = ("dfn", "medclip", "text_quality", "image_quality")
-    part_rules: Mapping[str, Mapping[str, Any]] | None = None
-    held: float = 0.3
-    rounds: int = 1
-    grow: float = 0.12
-    copies: int = 2
-    rare: float = 0.2
-    seed: int = 0
-    threads: int = 1
-    device: str = "auto"
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.rare <= 1:
-            raise ValueError(f"rare is {self.rare}: from 0 to 1, how common another fault is than a mismatch")
 
 
 def train(data: TrainingSet, out: Path, rules: Rules, progress: Progress | None = None) -> dict[str, float]:
@@ -132,18 +108,11 @@ def train(data: TrainingSet, out: Path, rules: Rules, progress: Progress | None 
 
 def _train_parts(data: TrainingSet, folder: Path, rules: Rules) -> None:
     for name in rules.parts:
-        module = module_of(name)
         given = (rules.part_rules or {}).get(name, {})
         common = {"seed": rules.seed, "threads": rules.threads, "device": rules.device}
-        known = set(_fields(name))
+        known = field_names(registered(name).rules)
         made = make_rules(name, {**{k: v for k, v in common.items() if k in known}, **given})
-        module.train(data, folder / name, made)
-
-
-def _fields(name: str) -> list[str]:
-    from filters.method import field_names
-
-    return field_names(module_of(name).Rules)
+        module_of(name).train(data, folder / name, made)
 
 
 def _scorer(folder: Path, rules: Rules) -> Scorer:

@@ -29,6 +29,7 @@ from curate.errors import RecipeError, RunError
 from filters.findings import extract
 from filters.findings.lexicon import lexicon
 from filters.method import Batch, Progress, Records, Scores, TrainingSet, read_card, write_card
+from filters.method_rules import TextQualityRules as Rules
 
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n+")
 _WORD = re.compile(r"[^\W\d_]{2,}")
@@ -54,14 +55,6 @@ _PARTS = {"boilerplate": 1.0, "prior": 0.25, "template": 1.0, "length": 0.5}
 _OFTEN, _RARE = 20, 8  # a sentence of every twentieth patient is said of all; words that can be rare
 _WORST = -4.0  # the least a part can take away, in spreads of the clean set
 DECIMALS = 5
-
-
-@dataclass(frozen=True)
-class Rules:
-    """``least_groups``: patients whose reports must hold a sentence or word for it to be known (k-anonymity)."""
-
-    least_groups: int = 8
-    seed: int = 0
 
 
 @dataclass(frozen=True, eq=False)

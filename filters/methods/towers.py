@@ -13,9 +13,9 @@ One trained or loaded pair of towers gives several scores:
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -30,44 +30,17 @@ from curate.errors import RecipeError
 from filters.blocks import Blocks
 from filters.findings import EDITS, edit
 from filters.method import Batch, Progress, Records, Scores, TrainingSet, read_card, write_card
+from filters.method_rules import TowersRules as Rules
 from filters.model import Filter, load_filter
 from filters.score import Needs, prepare
-from filters.train import TrainRules, train_filter
+from filters.train import train_filter
+from filters.train_rules import TrainRules
 
 _BANK = "bank.safetensors"
 _EMBEDDINGS = ("image_embedding", "text_embedding")
 
 _NATIVE = 16  # images of their own aspect encoded at a time
 _EDITS = 3  # edited versions a text is held against, of each kind that applies
-
-# what a name of the recipe means where the recipe says no more
-PRESETS: Mapping[str, Mapping[str, Any]] = {
-    "clip": {"method": "clip", "epochs": 0},
-    "dfn": {},
-    "eva": {
-        "method": "eva",
-        "arch": "radsift-tiny-eva",
-        "layer_decay": 0.75,
-        "patch_dropout": 0.25,
-        "optimizer": "lamb",
-        "ema": 0.99,
-    },
-    "siglip": {"method": "siglip", "objective": "siglip"},
-    "siglip2": {"method": "siglip2", "objective": "siglip", "caption": 0.5, "distill": 0.5},
-}
-
-
-@dataclass(frozen=True)
-class Rules:
-    """``train``: how the towers are trained. ``bank``: clean pairs kept for the scores that compare, 0 for none.
-    ``pretrain``: epochs over the unlabelled pool before the clean set: noisy pairs make a poor filter and a good
-    start. ``embeddings``: unit rows of images and texts are kept in the score table, as float16."""
-
-    method: str = "dfn"
-    train: TrainRules = field(default_factory=TrainRules)
-    bank: int = 512
-    pretrain: int = 0
-    embeddings: bool = False
 
 
 def train(data: TrainingSet, out: Path, rules: Rules, progress: Progress | None = None) -> dict[str, float]:

@@ -7,8 +7,6 @@ import io
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tensorboardX import SummaryWriter
-
 from curate.storage import commit_bytes
 
 Progress = Callable[[int, int, Mapping[str, float]], None]  # steps done, steps in all, loss and pace
@@ -25,11 +23,23 @@ def read_curve(out: Path) -> list[Row]:
     return [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(io.StringIO(text))]
 
 
+def final_curves(run: Path) -> dict[str, list[tuple[float, float]]]:
+    """Loss and rate by step of every model trained in the run, for its page."""
+    found: dict[str, list[tuple[float, float]]] = {}
+    for out in sorted((run / "train").glob("*")) if (run / "train").is_dir() else []:
+        rows = read_curve(out)
+        for what in ("loss", "lr") if rows else ():
+            found[f"final model {out.name}: {what}"] = [(r["step"], r[what]) for r in rows]
+    return found
+
+
 class Curve:
     """The rows so far, as files in ``out``; a training that goes on from step ``since`` forgets what came after it."""
 
     def __init__(self, out: Path, since: int) -> None:
         self.out, self.rows = out, [row for row in read_curve(out) if row["step"] <= since]
+        from tensorboardX import SummaryWriter  # with protobuf: not where curves are only read
+
         # what it shows of steps after ``since`` is purged
         self._board = SummaryWriter(str(out / "tensorboard"), purge_step=since + 1 if since else None)
 

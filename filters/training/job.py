@@ -23,9 +23,10 @@ import torch
 
 from curate.errors import DamagedError, RecipeError, RunError, about
 from curate.storage import TEMPORARY, commit_folder, commit_json, digest, exclusive, read_json, remove_tree, sweep
+from filters.determinism import determinism
 from filters.encoder import Filter
-from filters.method import determinism
-from filters.model import arch_of, checkpoint_hash, create_filter, load_filter, pick_device, save_filter
+from filters.method import checkpoint_hash
+from filters.model import arch_of, create_filter, load_filter, pick_device, save_filter
 from filters.training.curve import WALL, Curve, Progress
 from filters.training.loader import Steps
 from filters.training.loop import Trainer

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 from curate.errors import RecipeError
-from filters.model import ModelRules
+from filters.train_rules import ModelRules
 
 ObjectiveName = Literal["clip", "siglip", "coca", "siglip2", "medclip", "distill"]
 _SHARES = ("warmup", "patch_dropout", "ema", "unpaired", "distill_after", "filter_ratio")

@@ -77,10 +77,11 @@ def plan(recipe: RecipeFile, set_: Set = None, engine: SetEngine = None, workers
         state = f"done: {done.rows_in} in, {done.kept} kept" if done else f"{parts} parts done" if parts else "to do"
         out.print(f"  {step.name:13} {step.hash}  {state}")
     if made.images and made.reports:
-        pairing, looked = preview(made)
+        indexed = load_manifest(pipeline.index.folder(pipeline.run))  # then nothing has to be guessed
+        pairing, looked = (pipeline.pairing, "all, as indexed") if indexed else preview(made)
         out.print(f"  {'pairing':13} {pairing.headline} (looked at {looked})", soft_wrap=True)
         say_pairing(pairing_warnings(pairing))
-    if made.reports:
+    if made.reports and not load_manifest(pipeline.ingest.folder(pipeline.run)):
         say(text_preview(made), [])
 
 

@@ -48,7 +48,7 @@ def fail(code: int, what: str, message: str) -> None:
 
 
 def load(path: Path, overrides: list[str] | None, engine: str | None, workers: int | None) -> Recipe:
-    from pipelines.load import load_recipe  # here, because it brings torch: `curate --help` need not wait for it
+    from pipelines.load import load_recipe  # pydantic and the engine room: `curate --help` need not wait for them
 
     extra = [f"engine.kind={engine}"] if engine else []
     extra += [f"engine.workers={workers}"] if workers else []

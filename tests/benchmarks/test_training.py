@@ -24,7 +24,8 @@ from filters.compare.cells import Exam
 from filters.evaluate.data import read_set
 from filters.evaluate.rules import EvaluateRules
 from filters.lit import LitModel
-from filters.model import ModelRules, create_filter
+from filters.model import create_filter
+from filters.train_rules import ModelRules
 from filters.training.loader import Steps
 from filters.training.plan import make_plan
 from filters.training.rules import TrainingRules

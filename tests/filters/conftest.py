@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from filters.model import ModelRules
-from filters.train import TrainRules, train_filter
+from filters.train import train_filter
+from filters.train_rules import ModelRules, TrainRules
 from tests.filters.shapes import pairs
 
 SMALL = {

@@ -14,7 +14,7 @@ import pytest
 from curate.errors import RecipeError
 from filters.clean import CleanRules, agreeing, clean_keys, seen_in_evaluation, shard_records
 from filters.method import Records
-from filters.train import TrainRules
+from filters.train_rules import TrainRules
 from tests.filters.shapes import pairs
 
 

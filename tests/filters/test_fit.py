@@ -14,9 +14,11 @@ import torch
 
 from curate.errors import RecipeError
 from filters.auxiliary import Agreement, Captioner
-from filters.model import ModelRules, filter_hash, load_filter
+from filters.method import filter_hash
+from filters.model import load_filter
 from filters.pairs import decode_pairs
-from filters.train import TrainRules, train_filter
+from filters.train import train_filter
+from filters.train_rules import ModelRules, TrainRules
 from tests.filters import shapes
 from tests.filters.conftest import Trained
 

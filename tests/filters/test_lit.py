@@ -10,9 +10,11 @@ import torch
 from curate.errors import RecipeError
 from filters import lit
 from filters.holdout import evaluate
-from filters.model import ModelRules, check_rules, filter_hash, load_filter
+from filters.method import filter_hash
+from filters.model import check_rules, load_filter
 from filters.pairs import decode_pairs
-from filters.train import TrainRules, train_filter
+from filters.train import train_filter
+from filters.train_rules import ModelRules, TrainRules
 from tests.filters.shapes import pairs
 
 RULES = TrainRules(

@@ -13,8 +13,10 @@ from safetensors.torch import load_file, save_file
 from curate.errors import RecipeError
 from filters import model as m
 from filters.checkpoint import build, read_config
-from filters.model import ModelRules, create_filter, filter_hash, load_filter, save_filter
+from filters.method import filter_hash
+from filters.model import create_filter, load_filter, save_filter
 from filters.openclip import open_clip
+from filters.train_rules import ModelRules
 from tests.filters.conftest import Trained
 
 TEXTS = ["left disc", "no acute disease " * 20, "[NAME]"]

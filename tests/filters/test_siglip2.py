@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from curate.errors import RecipeError
-from filters.model import ModelRules, create_filter, load_filter, save_filter
+from filters.model import create_filter, load_filter, save_filter
 from filters.siglip2 import fit, load_siglip, resize
-from filters.train import TrainRules, train_filter
+from filters.train import train_filter
+from filters.train_rules import ModelRules, TrainRules
 from tests.filters.shapes import pairs
 
 TEXTS = ["left effusion", "no pneumothorax", "large heart " * 20]

@@ -11,8 +11,9 @@ import torch
 
 from curate.errors import RecipeError, RunError
 from filters.augment import augment
-from filters.model import ModelRules, filter_hash
-from filters.train import TrainRules, train_filter
+from filters.method import filter_hash
+from filters.train import train_filter
+from filters.train_rules import ModelRules, TrainRules
 from tests.filters.conftest import Trained
 from tests.filters.shapes import pairs
 from tests.realdata import real

@@ -82,21 +82,27 @@ def identifying_values(ds: Dataset) -> list[str]:
     any depth. Values under 3 characters (2 outside ASCII) and generic ones ("CT", "NONE") are left out.
     Never raises for malformed elements: their raw bytes are taken as Latin-1.
     """
-    return list(identity(ds).values)
+    return list(_read(ds)[0])
 
 
 def identity(ds: Dataset) -> Identity:
     """The same, sorted by what each is good for."""
+    found, words = _read(ds)
+    forms = [(_forms if len(v) <= _REMEMBERED else _forms.__wrapped__)(v) for v in found]
+    phrases = dict.fromkeys(phrase for phrase, _ in forms if phrase)
+    return Identity(tuple(found), frozenset(words), tuple(phrases), frozenset(d for _, d in forms if d))
+
+
+def _read(ds: Dataset) -> tuple[dict[str, None], set[str]]:
+    """The values in the header's order, and the words of people and of the patient's identifiers."""
     found: dict[str, None] = {}
     words: set[str] = set()
     with quiet():
         for part in (getattr(ds, "file_meta", None), ds):
             for told in _walk(part, 0, frozenset()) if part is not None else ():
-                found |= dict.fromkeys(told.values)
+                found.update(dict.fromkeys(told.values))
                 words.update(told.words)
-    forms = [(_forms if len(v) <= _REMEMBERED else _forms.__wrapped__)(v) for v in found]
-    phrases = dict.fromkeys(phrase for phrase, _ in forms if phrase)
-    return Identity(tuple(found), frozenset(words), tuple(phrases), frozenset(d for _, d in forms if d))
+    return found, words
 
 
 class Told(NamedTuple):
@@ -181,7 +187,8 @@ def _walk(ds: Dataset, depth: int, above: frozenset[int]) -> Iterator[Told]:
         if isinstance(held, RawDataElement) and held.VR and held.VR != "SQ" and isinstance(held.value, bytes):
             told = (_unparsed if len(held.value) <= _REMEMBERED else _unparsed.__wrapped__)(number, held.VR, held.value)
             if told is not None:
-                yield told
+                if told is not _NOTHING:
+                    yield told
                 continue
         kind, found = _kind(number), element(ds, tag)
         if found is None:

@@ -53,6 +53,20 @@ def phi_spans(text: str, phi: Sequence[str], glance: Glance | None = None) -> It
         yield from initials_spans(text, people.initials)
 
 
+_UID = re.compile(r"[0-2](?:\.\d+){3,}")
+
+
+def without_absent_uids(texts: Sequence[str], phi: tuple[str, ...]) -> tuple[str, ...]:
+    """``phi`` without the UIDs (PS3.5 9.1) of more digits than each of ``texts`` has: `phi_spans` finds them in none.
+
+    What is left is the same for all pictures of a series.
+    """
+    if not all(text.isascii() for text in texts):  # folding makes digits of other signs
+        return phi
+    most = max((len(_NO_DIGIT.sub("", text)) for text in texts), default=0)
+    return tuple(v for v in phi if not _UID.fullmatch(v) or len(_NO_DIGIT.sub("", v).lstrip("0")) <= most)
+
+
 @lru_cache(maxsize=256)
 def _known(phi: tuple[str, ...]) -> tuple[list[_Value], People]:
     """What is no name, and the people; kept, since a patient's texts come one after the other."""

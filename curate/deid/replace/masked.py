@@ -8,6 +8,7 @@ from curate.deid.text.dates import MONTH, WEEKDAY
 from curate.deid.text.fold import fold_value, tidy
 from curate.deid.text.scrub import PLACEHOLDER
 from curate.errors import DropRecord
+from curate.memory import once
 from curate.record import Reason
 
 WORDS, WORDS_MASKED = "words", "words masked"  # as they are counted among a record's actions
@@ -42,5 +43,8 @@ def require_words_left(gone: int, words: int, most: float) -> None:
 
 
 def _count(text: str) -> int:
-    words = (fold_value(word) for word in _WORD.findall(PLACEHOLDER.sub(" ", text)))
-    return sum(_COUNTED_NOT.fullmatch(word) is None for word in words)
+    return sum(once(_counts, word) for word in _WORD.findall(PLACEHOLDER.sub(" ", text)))
+
+
+def _counts(word: str) -> bool:
+    return _COUNTED_NOT.fullmatch(fold_value(word)) is None

@@ -32,6 +32,7 @@ from curate.deid.verify.letters import (
     written_out,
 )
 from curate.deid.verify.pictures import PNG, jpeg_is_bare, png_is_bare
+from curate.memory import once
 
 _PART = 4  # name parts shorter than this are met by chance in any text
 _PLACES = """hospital clinic center centre medical university institute department radiology imaging health healthcare
@@ -172,8 +173,26 @@ def findings(
     """
     texts = [text for output in outputs for text in _readings(output)]
     found = [Finding.CONTAINER for output in outputs if isinstance(output, bytes) and not _is_bare(output)]
-    found += text_findings(texts, phi, sources, whole)
+    found += once(_in_all, tuple(texts), _told(texts, phi), tuple(sources), _told(texts, whole))
     return sorted_unique(found)
+
+
+def _in_all(
+    texts: tuple[str, ...], phi: tuple[str, ...], sources: tuple[str, ...], whole: tuple[str, ...]
+) -> tuple[Finding, ...]:
+    return tuple(text_findings(texts, phi, sources, whole))
+
+
+_DOTTED = re.compile(r"\d+(?:\.\d+){3,}")
+
+
+def _told(texts: Sequence[str], values: Sequence[str]) -> tuple[str, ...]:
+    """The values that can be in ``texts``: not the UIDs with more digits than any text has. What else the pictures of
+    a series carry is the same in all of them."""
+    if not all(map(str.isascii, texts)):
+        return tuple(values)
+    digits = max((len(re.sub(r"[^0-9]", "", text)) for text in texts), default=0)
+    return tuple(v for v in values if _DOTTED.fullmatch(v) is None or len(v) - v.count(".") <= digits)
 
 
 def text_findings(

@@ -138,7 +138,8 @@ def _walk(ds: Dataset, encodings: list[str], path: tuple[int, ...]) -> Iterator[
         if isinstance(lying, RawDataElement) and isinstance(lying.value, bytes) and len(lying.value) <= _REMEMBERED:
             vr = lying.VR or dictionary_vr(number) or "UN"
             if vr not in ("SQ", "UN") and lying.value.isascii() and b"\x1b" not in lying.value:
-                yield number, _of_ascii(number, vr, lying.value), path
+                if taken := _of_ascii(number, vr, lying.value):
+                    yield number, taken, path
                 continue
         vr, value = _raw(ds, tag)
         if vr == "SQ" or (vr == "UN" and isinstance(value, bytes) and value[:4] == b"\xfe\xff\x00\xe0"):

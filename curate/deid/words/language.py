@@ -25,6 +25,7 @@ from curate.deid.text.tokens import is_shouted
 from curate.deid.words.lexicon import CODES, LANGUAGES, NAMES_OF, frequent_words, lexicon, read_sections
 from curate.deid.words.vocabulary import Kind, kind, word_sections
 from curate.errors import DropRecord
+from curate.memory import once
 from curate.record import Reason
 
 
@@ -272,25 +273,31 @@ def _by_lexicons(text: str) -> str | None:
     if len(strange) < _FEWEST_STRANGE:
         return None
     counts = {code: sum(word in lexicon(code).known for word in strange) for code in CODES}
-    ranks = _ranks()
-    votes = {c: (n, sum(ranks.get(w, {}).get(c, _FLOOR) for w in words)) for c, n in counts.items()}
+    ranks = [_ranks(word) for word in words]
+    votes = {c: (n, sum(of.get(c, _FLOOR) for of in ranks)) for c, n in counts.items()}
     best = max(votes, key=votes.__getitem__)
     return best if counts[best] >= max(_FEWEST_STRANGE, 0.6 * len(strange)) else None
 
 
 def _piece(text: str, start: int, end: int) -> _Piece:
-    sentence = text[start:end]
+    """A report's sentences come again in its sections, and in the text of these as the scrubber tidies it."""
+    return _Piece(start, end, *once(_weighed, text[start:end]))
+
+
+def _weighed(sentence: str) -> tuple[int, int, int, dict[str, float], dict[str, float]]:
+    """What `_Piece` says of a sentence, wherever it stands."""
     plain = sentence if sentence.isascii() else unicodedata.normalize("NFC", sentence)
     words = _WORD.findall(_NO_WORD.sub(_blank, plain))
     shouted = is_shouted(plain)
     base, extra = 0.0, dict.fromkeys(("", *_codes()), 0.0)
     count = unknown = english = 0
     for i, word in enumerate(words):
-        if word.lower() in _TITLES:
+        low = word.lower()
+        if low in _TITLES:
             continue
-        if not shouted and word.lower() in _PARTICLES and i + 1 < len(words) and words[i + 1][0].isupper():
+        if low in _PARTICLES and not shouted and i + 1 < len(words) and words[i + 1][0].isupper():
             continue
-        against, more, is_english = _votes(word.lower())
+        against, more, is_english = _votes(low)
         count += 1
         english += is_english
         if against is None:
@@ -305,7 +312,7 @@ def _piece(text: str, start: int, end: int) -> _Piece:
         for code, value in more:
             extra[code] += value
     del extra[""]
-    return _Piece(start, end, count, unknown, english, {code: base + value for code, value in extra.items()}, extra)
+    return count, unknown, english, {code: base + value for code, value in extra.items()}, extra
 
 
 def _blank(hit: re.Match[str]) -> str:
@@ -325,7 +332,7 @@ def _votes(word: str) -> tuple[float | None, tuple[tuple[str, float], ...], bool
     """(log-odds against English of a language that has not the word, what is to be added for each that has it, whether
     it is a sign of English); None for a word that no list has, and for a name."""
     folded = fold_value(word)
-    ranks = _ranks().get(folded, {})
+    ranks = _ranks(folded)
     what = kind(folded)
     english = ranks.get("en", _FLOOR if what & Kind.NAME else _NOT_ENGLISH)
     best = max((value for code, value in ranks.items() if code != "en"), default=_FLOOR)
@@ -346,24 +353,40 @@ def _votes(word: str) -> tuple[float | None, tuple[tuple[str, float], ...], bool
     return against, more, bool(what & Kind.FUNCTION) and english > best - 1.0
 
 
+def _ranks(folded: str) -> dict[str, float]:
+    """The log-probability of a folded word in each of the languages that have it."""
+    found = {
+        code: max(-math.log(places[folded] + _OFFSET) - 1.5, _FLOOR + 1)
+        for code, places in _places().items()
+        if folded in places
+    }
+    for code in _by_hand().get(folded, ()):
+        found[code] = max(found.get(code, _FLOOR), _BY_HAND)
+    return found
+
+
 @cache
-def _ranks() -> dict[str, dict[str, float]]:
-    """The log-probability of each folded word in the languages that have it."""
-    found: dict[str, dict[str, float]] = {}
-    for code, words in frequent_words().items():
-        for rank, word in enumerate(words):
-            found.setdefault(word, {})[code] = max(-math.log(rank + _OFFSET) - 1.5, _FLOOR + 1)
-    by_hand: list[tuple[str, str]] = []
-    for name, listed in word_sections("foreign").items():
-        if name not in ("", "shared"):
-            by_hand += [(_OF_NAME[name], word) for word in sorted(listed)]
+def _places() -> dict[str, dict[str, int]]:
+    """The rank of each of a language's frequent words: a hundred thousand, of which a process asks for few."""
+    return {code: dict(zip(words, range(len(words)), strict=True)) for code, words in frequent_words().items()}
+
+
+@cache
+def _by_hand() -> dict[str, list[str]]:
+    """The languages whose lists written by hand have a folded word."""
+    listed = [
+        (_OF_NAME[name], word)
+        for name, words in word_sections("foreign").items()
+        if name not in ("", "shared")
+        for word in words
+    ]
     for code in CODES:
         sections = read_sections(code)
-        by_hand += [(code, word) for title in ("closed", "medical") for word in sorted(sections[title])]
-    for code, word in by_hand:
+        listed += [(code, word) for title in ("closed", "medical") for word in sections[title]]
+    found: dict[str, list[str]] = {}
+    for code, word in listed:
         for form in {fold_value(word).lower(), fold_value(word, wide=True).lower()}:
-            of = found.setdefault(form, {})
-            of[code] = max(of.get(code, _FLOOR), _BY_HAND)
+            found.setdefault(form, []).append(code)
     return found
 
 

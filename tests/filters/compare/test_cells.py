@@ -19,7 +19,7 @@ from curate.engine import Engine
 from filters.compare.cells import RESULTS, Cell, Exam, read_cell, run_cell
 from filters.compare.outcome import measures
 from filters.evaluate.rules import EvaluateRules
-from filters.model import ModelRules
+from filters.train_rules import ModelRules
 from filters.training.job import TrainingJob
 from filters.training.rules import TrainingRules
 from filters.training.shards import open_shards

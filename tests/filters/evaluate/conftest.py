@@ -7,8 +7,9 @@ import pytest
 from filters.encoder import Filter
 from filters.evaluate.sets import EvalSet, set_of
 from filters.method import Records
-from filters.model import ModelRules, load_filter
-from filters.train import TrainRules, train_filter
+from filters.model import load_filter
+from filters.train import train_filter
+from filters.train_rules import ModelRules, TrainRules
 from tests.filters.films import films
 
 N = 160

@@ -13,7 +13,8 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from curate.errors import RadsiftError, RecipeError, RunError
-from filters.method import METHODS, Records, Scores, TrainingSet, load_method, make_rules, module_of
+from filters.method import Records, Scores, TrainingSet, load_method, module_of
+from filters.method_rules import METHODS, make_rules
 from filters.score import Scorer, prepare
 from tests.filters.films import films
 

@@ -12,11 +12,10 @@ from safetensors.torch import load_file, save_file
 
 from curate.errors import RecipeError, RunError
 from filters.measure import auroc
-from filters.method import Batch, Records, TrainingSet, load_method, read_card
+from filters.method import Batch, Records, TrainingSet, filter_hash, load_method, read_card
+from filters.method_rules import Shape
 from filters.methods import blip
-from filters.methods.blip_net import Shape
 from filters.methods.blip_texts import count_seen, fingerprint, rarest, trim
-from filters.model import filter_hash
 from tests.filters.methods.blip_films import batch, films, mismatched
 from tests.filters.methods.blip_shared import (
     BlipForConditionalGeneration,

@@ -12,12 +12,12 @@ from safetensors.torch import load_file, save_file
 
 from curate.errors import RecipeError, RunError
 from filters.measure import auroc
-from filters.method import Batch, Records, TrainingSet, load_method
+from filters.method import Batch, Records, TrainingSet, filter_hash, load_method
+from filters.method_rules import QShape
 from filters.methods import blip2
 from filters.methods.blip2_eyes import of_filter_folder
-from filters.methods.blip2_net import QShape
-from filters.model import ModelRules, filter_hash
-from filters.train import TrainRules, train_filter
+from filters.train import train_filter
+from filters.train_rules import ModelRules, TrainRules
 from tests.filters.conftest import Trained
 from tests.filters.methods.blip_films import batch, films, mismatched
 from tests.filters.methods.blip_shared import Blip2ForImageTextRetrieval, blip2_checkpoint

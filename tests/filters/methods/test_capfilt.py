@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from curate.errors import RecipeError
 from filters.capfilt import CAPFILT, CapfiltRules, CapfiltTask, capfilt, choose, provenance_of
 from filters.method import Records, TrainingSet
+from filters.method_rules import Shape
 from filters.methods import blip
-from filters.methods.blip_net import Shape
 from filters.methods.blip_texts import count_seen
 from filters.methods.blip_vocabulary import readable
 from filters.methods.blip_write import _draw

@@ -10,7 +10,8 @@ import pytest
 
 from curate.errors import RecipeError, RunError
 from filters.measure import auroc
-from filters.method import Scores, TrainingSet, load_method, make_rules, read_card
+from filters.method import Scores, TrainingSet, load_method, read_card
+from filters.method_rules import make_rules
 from filters.methods.ours import train
 from filters.plant import FAULTS
 from filters.score import Scorer, prepare

@@ -13,7 +13,7 @@ from filters.measure import auroc
 from filters.method import Records, TrainingSet, load_method, read_card
 from filters.methods.towers import Rules, Towers, train
 from filters.score import Needs, Scorer, prepare
-from filters.train import TrainRules
+from filters.train_rules import TrainRules
 from tests.filters.shapes import pairs
 
 IMAGES, TEXTS, GROUPS = pairs(160)

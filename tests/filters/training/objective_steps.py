@@ -12,7 +12,8 @@ import torch
 
 from filters import data
 from filters.encoder import Filter
-from filters.model import ModelRules, create_filter, save_filter
+from filters.model import create_filter, save_filter
+from filters.train_rules import ModelRules
 from filters.training.objective import Objective, Seen
 from filters.training.objectives import SIGMOID, make_objective
 from filters.training.rules import TrainingRules

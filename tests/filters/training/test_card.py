@@ -9,7 +9,8 @@ import pytest
 from huggingface_hub import ModelCard
 
 from curate.errors import RecipeError
-from filters.model import ModelRules, create_filter, load_filter, save_filter
+from filters.model import create_filter, load_filter, save_filter
+from filters.train_rules import ModelRules
 from filters.training.card import CardFacts, write_card
 from filters.training.export import export_open_clip
 from filters.training.export_transformers import export_transformers

@@ -14,8 +14,9 @@ from PIL import Image
 from curate.errors import RecipeError
 from filters import data
 from filters.encoder import Filter
-from filters.model import ModelRules, create_filter, load_filter, save_filter
+from filters.model import create_filter, load_filter, save_filter
 from filters.openclip import open_clip
+from filters.train_rules import ModelRules
 from filters.training.export import export_open_clip
 from filters.training.export_transformers import export_transformers
 from filters.training.objectives import SIGMOID, make_objective

@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from curate.errors import RecipeError, RunError
-from filters.model import ModelRules, create_filter, load_filter, save_filter
+from filters.model import create_filter, load_filter, save_filter
 from filters.optimizers import Averaged
+from filters.train_rules import ModelRules
 from filters.training.objectives import make_objective
 from filters.training.rules import TrainingRules
 from filters.training.world import World

@@ -19,7 +19,8 @@ from safetensors.numpy import load_file
 
 from curate.engine import Resources
 from curate.errors import RecipeError, RunError
-from filters.model import ModelRules, load_filter
+from filters.model import load_filter
+from filters.train_rules import ModelRules
 from filters.training.curve import WALL, read_curve
 from filters.training.job import TrainingJob, read_job, run_job
 from filters.training.launch import launch, launch_on

@@ -1,0 +1,158 @@
+"""What a partition's records share is worked out once, changes no record, and is forgotten with the partition."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pydicom
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from curate.deid.known.values import without_absent_uids
+from curate.deid.pixels.gate import PixelPolicy
+from curate.deid.pseudonym import Pseudonymizer
+from curate.deid.text.scrub import TextRules, scrub
+from curate.deid.vault import SecretSource, write_sealed
+from curate.deid.verify import leaks
+from curate.deid.words import language
+from curate.errors import DropRecord
+from curate.ingest import chain, index
+from curate.ingest.chain import IngestTask, PictureRules, ReportRules, ingest_stages
+from curate.memory import once, remembering
+from curate.record import INDEX, Reason
+from curate.sources.dicom.read import identity_of
+from tests.curate.dicomfiles import gradient, write
+
+UID = "1.2.826.0.1.3680043.9.7433"
+REPORTS = (
+    "FINDINGS: Lungs are clear, compared with 03/02/2019. No effusion in Mr. Quillfeather.\nIMPRESSION: Normal chest.",
+    f"FINDINGS: Small nodule on image {UID}.1, left lower lobe, 4 mm. Discussed with Dr. Abiodun.",
+    "Le poumon gauche est clair, pas d'épanchement pleural, la silhouette cardiaque est normale.",
+)
+
+
+class Asked:
+    def __init__(self) -> None:
+        self.values: list[str] = []
+
+    def __call__(self, value: str) -> int:
+        self.values.append(value)
+        if value == "bad":
+            raise DropRecord(Reason.LANGUAGE)
+        return len(value)
+
+
+def test_a_value_is_worked_out_once_in_a_block_and_not_remembered_after_it() -> None:
+    asked = Asked()
+    with remembering():
+        assert [once(asked, "ab"), once(asked, "ab"), once(asked, "abc")] == [2, 2, 3]
+        with remembering():
+            assert once(asked, "ab") == 2
+        for _ in range(2):
+            with pytest.raises(DropRecord) as dropped:
+                once(asked, "bad")
+            assert dropped.value.reason is Reason.LANGUAGE
+    assert asked.values == ["ab", "abc", "ab", "bad"]
+    for _ in range(2):
+        assert once(asked, "ab") == 2  # of no block: asked again
+    assert asked.values[4:] == ["ab", "ab"]
+
+
+def test_none_and_nothing_are_remembered_too() -> None:
+    asked: list[int] = []
+    with remembering():
+        assert once(asked.append, 1) is None and once(asked.append, 1) is None
+    assert asked == [1]
+
+
+def partition(folder: Path, secret: SecretSource) -> IngestTask:
+    """A series of four pictures a report, and the reports without pictures."""
+    rows = []
+    for n, report in enumerate(REPORTS):
+        for i in range(4):
+            path = folder / f"{n}-{i}.dcm"
+            header = {"PatientName": "Quillfeather^Amos", "PatientID": f"MRN{n}5521", "SOPInstanceUID": f"{UID}.{i}"}
+            write(path, gradient(top=900 + i), StudyDate="20190302", StudyInstanceUID=f"{UID}.{n}.77", **header)
+            of_file = {"kind": "dicom", "path": bytes(path), "size": path.stat().st_size, "frame": 0}
+            identity = "\\".join(identity_of(pydicom.dcmread(path)))
+            phi = [f"MRN{n}5521", "Quillfeather^Amos", f"{UID}.{i}", f"{UID}.{n}.77"]
+            told = {"phi": phi, "patient_id": f"MRN{n}5521", "meta": [("sex", "M"), ("note", "Quillfeather")]}
+            rows.append(
+                {**of_file, **told, "key": f"{n}{i:031x}", "source": "pacs", "text": report, "identity": identity}
+            )
+    sealed = folder / "index"
+    pseudo = secret.pseudonymizer()
+    write_sealed(index.sealed_part(sealed, 0), pa.Table.from_pylist(rows, INDEX), pseudo)
+    write_sealed(index._words(sealed), pa.table({"word": pa.array([], pa.string())}), pseudo)
+    picture = PictureRules(policy=PixelPolicy("trust"))
+    return IngestTask(str(sealed), ingest_stages(picture, ReportRules(), secret, str(sealed)), secret)
+
+
+def test_a_partition_gives_what_its_records_give_alone(secret_file, tmp_path, monkeypatch) -> None:
+    task = partition(tmp_path, SecretSource(str(secret_file)))
+    scrubs: list[str] = []
+
+    def counted(text: str, *rest: object) -> str:
+        scrubs.append(text)
+        return scrub(text, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(chain, "scrub", counted)
+    together = task.run(0)
+    shared = len(scrubs)
+    alone = pa.concat_tables([task.run(0, only=range(i, i + 1)) for i in range(together.num_rows)])
+    assert together.equals(alone)
+    reasons = together["drop_reason"].to_pylist()
+    assert reasons == [None] * 8 + [Reason.LANGUAGE.value] * 4
+    text = together["text"].to_pylist()
+    assert text[0] == text[3] and "Quillfeather" not in text[0] and len(set(text[4:8])) == 1
+    assert f"{UID}.1" not in "".join(text[4:8])  # of all pictures of the series, also the one that it names
+    # two sections and two columns of one study's record; of the other its one section four times, for it has room for
+    # a UID, and the columns once
+    assert (shared, len(scrubs) - shared) == (4 + 4 + 2, 4 * 4 + 4 * 3)
+
+
+UIDS = st.lists(st.integers(0, 99999), min_size=4, max_size=8).map(lambda n: "1." + ".".join(map(str, n)))
+WORDS = st.sampled_from(["Lungs", "are", "clear", "of", "Mr", "Quill", "12/03/2019", "5521", "no", "4", "mm", "nodule"])
+
+
+@given(st.lists(UIDS, max_size=3), st.lists(WORDS, max_size=12), st.booleans(), st.sampled_from(["", "é", "４"]))
+def test_uids_that_a_text_has_no_room_for_are_not_missed(uids, words, named, more) -> None:
+    text = " ".join([*words, *(uids[:1] if named else []), *([more] if more else [])])
+    phi = ("Quill^Ann", "5521", *uids, "0.12.34.56")
+    pseudo = Pseudonymizer(b"s" * 32)
+    rules = TextRules(vocabulary=False)
+    assert scrub(text, without_absent_uids([text], phi), "p", pseudo, rules) == scrub(text, phi, "p", pseudo, rules)
+    found = leaks.findings([text], phi, [text])
+    assert found == leaks.sorted_unique(leaks.text_findings(leaks._readings(text), phi, [text]))
+
+
+def test_uids_that_no_text_of_a_series_has_are_not_asked_for() -> None:
+    phi = ("Quill^Ann", f"{UID}.1", f"{UID}.2")
+    assert without_absent_uids(["Clear lungs, 12/03/2019."], phi) == ("Quill^Ann",)
+    assert without_absent_uids([f"See {UID}.2"], phi) == phi
+    assert without_absent_uids(["Clear lungs, é"], phi) == phi
+    assert leaks.findings([f"See {UID}.2"], phi) and not leaks.findings(["See image 2"], phi)
+
+
+@given(
+    st.lists(st.sampled_from([*REPORTS, "The lungs are clear.", "Keine Stauung.", "xq zzv"]), min_size=1, max_size=4)
+)
+def test_a_language_is_judged_alike_where_sentences_are_remembered(parts) -> None:
+    text = "\n".join(parts)
+    language._read.cache_clear()
+    plain = [language._read(each) for each in (text, *parts)]
+    language._read.cache_clear()
+    with remembering():
+        assert [language._read(each) for each in (text, *parts)] == plain
+    language._read.cache_clear()
+
+
+def test_a_words_ranks_are_those_of_the_lists() -> None:
+    for code, words in language.frequent_words().items():
+        for rank in (0, 1, 40, len(words) - 1):
+            value = max(-language.math.log(rank + language._OFFSET) - 1.5, language._FLOOR + 1)
+            said = language._ranks(words[rank])[code]
+            assert said >= value if words.count(words[rank]) == 1 else said is not None
+    assert language._ranks("thorax")["de"] >= language._BY_HAND and language._ranks("zzqv") == {}
