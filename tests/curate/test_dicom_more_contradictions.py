@@ -22,7 +22,8 @@ def texture(rows: int = 48, columns: int = 40, top: int = 255, seed: int = 0) ->
     random = np.random.default_rng(seed)
     y, x = np.mgrid[:rows, :columns]
     centres = random.random((5, 2)) * (rows, columns)
-    field = sum(np.exp(-((y - a) ** 2 + (x - b) ** 2) / 150) for a, b in centres) + 0.01 * random.random(
+    field = 0.01 * random.random((rows, columns))
+    field += sum(np.exp(-((y - a) ** 2 + (x - b) ** 2) / 150) for a, b in centres) + 0.01 * random.random(
         (rows, columns)
     )
     field = (field - field.min()) / (field.max() - field.min())
