@@ -98,11 +98,16 @@ def _by_lut(values: np.ndarray, lut: Lut, signed: bool) -> np.ndarray:
     return lut.look_up(values, signed=signed) / ((1 << lut.bits) - 1)
 
 
-def padding_range(dataset: Dataset, layout: Layout) -> tuple[int, int] | None:
-    """First and last stored value of the padding (C.7.5.1.1.2), None where there is none.
+def padding_range(dataset: Dataset, layout: Layout) -> tuple[float, float] | None:
+    """First and last stored value of the padding (C.7.5.1.1.2), None where there is none; of floats that of their own
+    elements (C.7.6.24, C.7.6.25).
 
-    Either may be written with the other sign than the pixels have.
+    An integer may be written with the other sign than the pixels have.
     """
+    for kind in ("Float", "DoubleFloat"):
+        if (lowest := _float([dataset], f"{kind}PixelPaddingValue")) is not None:
+            last = _float([dataset], f"{kind}PixelPaddingRangeLimit")
+            return (lowest, lowest) if last is None else (min(lowest, last), max(lowest, last))
     if "PixelPaddingValue" not in dataset:
         return None
     first = integer(dataset, "PixelPaddingValue", 0)

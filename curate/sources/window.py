@@ -148,7 +148,7 @@ def _shows(shades: np.ndarray, steps: np.ndarray, stored: np.ndarray, occurring:
     return bool(chosen.min() != chosen.max())
 
 
-def _occurring(stored: np.ndarray, padding: tuple[int, int] | None) -> tuple[np.ndarray, np.ndarray]:
+def _occurring(stored: np.ndarray, padding: tuple[float, float] | None) -> tuple[np.ndarray, np.ndarray]:
     """The stored values of the frame, in order, and how often each is there; without padding, unless all of it is."""
     low, high = stored.min(), stored.max()
     if stored.dtype.kind != "f" and int(high) - int(low) < _TABLE:
@@ -164,7 +164,7 @@ def _occurring(stored: np.ndarray, padding: tuple[int, int] | None) -> tuple[np.
     return steps, counts
 
 
-def _range(stored: np.ndarray, padding: tuple[int, int] | None, full: bool) -> np.ndarray:
+def _range(stored: np.ndarray, padding: tuple[float, float] | None, full: bool) -> np.ndarray:
     """The two stored values that become black and white in a frame without a window."""
     steps, counts = _occurring(stored, padding)
     if not full:

@@ -114,7 +114,10 @@ def test_files_that_are_not_read_and_names_with_more_in_them_are_told(
         run_pipeline(load_recipe(path, where), local_engine, silent, until="index")
     fix = "a part of the reports' accession were the image's accession: reports[].name_pattern, group accession"
     assert f"5 of 5 images would pair if {fix}" in str(stopped.value)
-    assert "1 files beside the reports: each is a document of XML or HL7, which is not read" in str(stopped.value)
+    assert (
+        "1 files beside the reports: each holds HL7 messages; name it .hl7; what is read are the texts of OBX-5"
+        in str(stopped.value)
+    )
     made = load_recipe(path, [*where, r"reports.0.name_pattern=(?P<accession>\d+)_"])
     assert run_pipeline(made, local_engine, silent, until="index")[1][-1].kept == 5
 

@@ -20,7 +20,7 @@ from curate.sources.dicom.codestream import Stream, read_stream, rle_segments
 from curate.sources.dicom.file import PIXEL_DATA, UNDEFINED, DicomFile, PixelElement
 from curate.sources.dicom.fragments import DELIMITER, Fragments, bare_stream, find_fragments
 from curate.sources.dicom.layout import COLOUR, Layout, clamped, declared_layout
-from curate.sources.dicom.prove_native import WIDTHS, native_layout
+from curate.sources.dicom.prove_native import WIDTHS, in_proven_order, native_layout
 from curate.sources.third_party import call_third_party
 
 _STREAMS_ONLY = ("YBR_ICT", "YBR_RCT")  # colours that JPEG 2000 makes
@@ -55,6 +55,7 @@ def prove(file: DicomFile, frame: int = 0) -> ProvenPixels:
     else:
         proven = _as_native(file, declared)
         layout = native_layout(proven, declared)
+        proven = in_proven_order(proven, layout)
     return ProvenPixels(proven, layout, fragments)
 
 
@@ -78,8 +79,7 @@ def frame_stream(pixels: ProvenPixels, frame: int) -> bytes:
     assert pixels.fragments is not None
     data = pixels.fragments.read(pixels.file, frame)
     if pixels.file.syntax == RLELossless:
-        _check_rle(data, pixels.layout)
-        return data
+        return _whole_rle(data, pixels.layout)
     stream = call_third_party(Reason.UNDECODABLE, read_stream, data)
     if stream is None:
         raise DropRecord(Reason.UNDECODABLE)
@@ -88,15 +88,31 @@ def frame_stream(pixels: ProvenPixels, frame: int) -> bytes:
     return data[: stream.end]
 
 
-def _check_rle(data: bytes, layout: Layout) -> None:
-    """Segments as many as bytes of a pixel, and of the first as many bytes as pixels: decoders trust both blindly."""
+def _whole_rle(data: bytes, layout: Layout) -> bytes:
+    """Segments as many as bytes of a pixel, and of the first as many bytes as pixels: decoders trust both blindly.
+    Padding behind the last segment, bytes of one value, is left out."""
     segments = rle_segments(data, len(data))
     if segments is None or len(segments) != layout.samples * layout.allocated // 8:
         raise DropRecord(Reason.UNDECODABLE)
     count, ends = layout.rows * layout.columns, (*segments, len(data))
+    if data[-5:-1] in (bytes(4), b"\xff" * 4):  # the last byte may only make the length even
+        data = data[: _end_of_plane(data, segments[-1], count)]
+        ends = (*segments, len(data))
     plane = _unpacked(data[ends[0] : ends[1]])
     if plane < count or plane > count + count % 2 + 1:
         raise DropRecord(Reason.STREAM_SIZE if plane else Reason.UNDECODABLE)
+    return data
+
+
+def _end_of_plane(data: bytes, start: int, count: int) -> int:
+    """Where the runs that begin at ``start`` (PS3.5 G.3.1) have made ``count`` bytes, if only padding follows."""
+    at = start
+    while count > 0 and at < len(data):
+        code = data[at]
+        made = 0 if code == 128 else code + 1 if code < 128 else 257 - code
+        at += 1 + (made if code < 128 else code != 128)
+        count -= made
+    return at if count == 0 and len(set(data[at:-1])) == 1 else len(data)
 
 
 def _unpacked(part: bytes) -> int:

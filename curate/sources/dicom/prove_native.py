@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
+from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian
 
 from curate.errors import DropRecord
 from curate.record import Reason
@@ -14,6 +15,7 @@ from curate.sources.dicom.layout import COLOUR, Layout, clamped
 from curate.sources.dicom.neighbours import (
     frames_or_strips,
     is_one_channel,
+    is_smoother,
     is_wrapped,
     nearest_stride,
     roughness,
@@ -22,6 +24,7 @@ from curate.sources.third_party import call_third_party
 
 WIDTHS = (8, 16, 32)  # of a cell, in bits
 _GLANCE = 1 << 20  # bytes of several frames that are looked at, if they are two
+_ORDER_SAMPLE = 1 << 16  # cells that show the byte order
 _FEW = 16  # rows and columns below which smoothness says nothing
 
 
@@ -37,13 +40,36 @@ def native_layout(file: DicomFile, layout: Layout) -> Layout:
     if not fitting:
         fitting = [other for other in _alternatives(file, consistent[0]) if _agrees(file, layout, other)]
     if len(fitting) == 1:
-        _check_lines(file, fitting[0], told=fitting[0].frames == layout.frames)
-        return _planar(file, clamped(fitting[0]))
+        found = _planar(file, clamped(fitting[0]))
+        _check_lines(file, found, told=found.frames == layout.frames)
+        return found
     if there < consistent[0].bytes_of_all:
         raise DropRecord(Reason.TRUNCATED)
     if fitting or not _is_slack(file, consistent[0]):
         raise DropRecord(Reason.PIXEL_LENGTH)
     return _planar(file, clamped(consistent[0]))
+
+
+def in_proven_order(file: DicomFile, layout: Layout) -> DicomFile:
+    """The file with the other byte order where 16-bit cells are a far smoother picture so, and fit Bits Stored.
+
+    Of a picture's two bytes the lower is the rougher one: as the higher it makes grain.
+    """
+    assert file.pixels is not None
+    if layout.allocated != 16 or file.pixels.tag in FLOAT_PIXELS or min(layout.rows, layout.columns) < _FEW:
+        return file
+    line = layout.columns * (1 if layout.planar else layout.samples)
+    lines = min(layout.rows, max(_FEW, _ORDER_SAMPLE // line))
+    file.source.seek(file.pixels.offset + 2 * line * ((layout.rows - lines) // 2))
+    data = call_third_party(Reason.UNREADABLE_FILE, file.source.read, 2 * line * lines)
+    order = "<" if file.syntax.is_little_endian else ">"
+    here = np.frombuffer(data[: len(data) // (2 * line) * 2 * line], f"{order}{'i' if layout.signed else 'u'}2")
+    here = here.reshape(-1, line)
+    other = here.view(here.dtype.newbyteorder())
+    fits = layout.stored >= 16 or int(other.astype("u2").max(initial=0)) < 1 << layout.stored
+    if len(here) < _FEW or not fits or not is_smoother(other, here, layout.samples):
+        return file
+    return replace(file, syntax=ExplicitVRBigEndian if file.syntax.is_little_endian else ExplicitVRLittleEndian)
 
 
 def _consistent(file: DicomFile, layout: Layout) -> list[Layout]:
@@ -89,11 +115,15 @@ def _agrees(file: DicomFile, declared: Layout, other: Layout) -> bool:
             return declared.stored <= other.allocated
         cells = _cells(file, other.allocated, other)
         return bool(cells.size and int(cells.max()) < 1 << declared.stored)
-    if other.photometric != declared.photometric or declared.allocated == 1:
+    if declared.allocated == 1:
         return True
     cells = _cells(file, declared.allocated, other)
-    strides = (1, 2, 3) if declared.samples == 1 else (declared.samples, 2 * declared.samples, 1)
-    return nearest_stride(cells, strides) == strides[0]
+    if other.photometric != declared.photometric:  # samples in turn, Y B R or Y Y B R, unless these say the contrary
+        here, there = (4, 3) if other.photometric == "YBR_FULL_422" else (3, 4)
+        return bool(other.planar) or nearest_stride(cells, (here, there)) != there
+    step = 4 if other.photometric == "YBR_FULL_422" else other.samples
+    strides = (1, 2, 3) if step == 1 else (step, 2 * step, 7 - step, 1)
+    return nearest_stride(cells, strides) == step
 
 
 def _check_lines(file: DicomFile, layout: Layout, *, told: bool) -> None:

@@ -2,6 +2,7 @@
 
     .csv .tsv .jsonl .ndjson .json .parquet .pq .xlsx     a report a row
     .txt .text .html .htm .rtf                            a report a file
+    .hl7                                                  a report an order
     any of them as .gz                                    inflated to a limit
 
 Nothing else is a report. What is often met all the same is named (`explain`), so that an error says what to do.
@@ -24,16 +25,20 @@ from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.faults import stop_for_source
 
-Format = Literal["csv", "jsonl", "json", "parquet", "xlsx", "txt"]
+Format = Literal["csv", "jsonl", "json", "parquet", "xlsx", "txt", "hl7"]
 MAX_BYTES = 1 << 30  # of an inflated file
 SUFFIXES: dict[str, Format] = {
     ".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json", ".parquet": "parquet",
     ".pq": "parquet", ".xlsx": "xlsx", ".txt": "txt", ".text": "txt", ".html": "txt", ".htm": "txt", ".rtf": "txt",
+    ".hl7": "hl7",
 }  # fmt: skip
-_WRITTEN_AS = {".json": ".jsonl", ".xlsx": ".csv", ".html": ".txt", ".htm": ".txt", ".rtf": ".txt"}
+_WRITTEN_AS = {
+    ".json": ".jsonl", ".xlsx": ".csv", ".html": ".txt", ".htm": ".txt", ".rtf": ".txt", ".hl7": ".jsonl",
+}  # fmt: skip
 _GZIP, _ZIP, _PARQUET, _OLE = b"\x1f\x8b", b"PK\x03\x04", b"PAR1", b"\xd0\xcf\x11\xe0"
+_HL7 = (b"MSH|", b"FHS|", b"BHS|")
 # What a file is that says it is text and is not: other documents, and kinds of report that have rules of their own.
-_OTHER_KINDS = (_ZIP, _OLE, _PARQUET, _GZIP, b"%PDF", b"MSH|", b"FHS|", b"BHS|", b"SQLite format 3", b"BZh",
+_OTHER_KINDS = (_ZIP, _OLE, _PARQUET, _GZIP, b"%PDF", *_HL7, b"SQLite format 3", b"BZh",
                 b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"7z\xbc\xaf", b"Rar!", b"\x89PNG", b"\xff\xd8\xff")  # fmt: skip
 _DOCUMENTS = (b"<?xml", b"<clinicaldocument", b"<soap", b"<bundle")
 _HEAD = 1024
@@ -43,7 +48,7 @@ _EXPLAINED = {
     "a PDF, which is not read": ((".pdf",), "export the reports as text, or as CSV"),
     "a word processor's document, which is not read": ((".doc", ".docx", ".odt"), "save it as .txt or .rtf"),
     "an archive of files": ((".zip", ".tar", ".tgz", ".7z", ".rar", ".bz2", ".xz", ".zst"), "unpack it"),
-    "a document of XML or HL7, which is not read": ((".xml", ".cda", ".ccda", ".hl7"), _AS_TEXT),
+    "a document of XML, which is not read": ((".xml", ".cda", ".ccda"), _AS_TEXT),
     "a database": ((".db", ".sqlite", ".mdb", ".accdb", ".dta", ".sas7bdat", ".sav", ".rds"), _AS_TEXT),
 }
 
@@ -79,14 +84,13 @@ def explain_content(path: Path) -> tuple[str, str]:
     for magic, suffix in (
         (b"%PDF", ".pdf"),
         (_OLE, ".xls"),
-        (b"MSH|", ".hl7"),
-        (b"FHS|", ".hl7"),
-        (b"BHS|", ".hl7"),
         (b"<?xml", ".xml"),
     ):
         if head.startswith(magic):
             what, fix = explain(f"x{suffix}")
             return f": it {what}", fix
+    if is_hl7(head):
+        return ": it holds HL7 messages", "name it .hl7; what is read are the texts of OBX-5"
     if head.startswith(_ZIP) and path.suffix.lower() != ".xlsx":
         return ": it is a workbook or an archive", "name it .xlsx, or unpack it"
     return "", "mend it, save it as CSV or JSON lines, or give 'format'"
@@ -95,6 +99,11 @@ def explain_content(path: Path) -> tuple[str, str]:
 def _suffix(name: str) -> str:
     lower = PurePath(name.lower())
     return PurePath(lower.stem).suffix if lower.suffix == ".gz" else lower.suffix
+
+
+def is_hl7(head: bytes) -> bool:
+    """Does a file that begins with ``head`` hold HL7 v2 messages, framed by their listener or not, UTF-16 too?"""
+    return head.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe\x0b \t\r\n").startswith(_HL7)
 
 
 @contextmanager
@@ -163,5 +172,9 @@ def _check_kind(file: Any, kind: Format) -> None:
             raise DropRecord(Reason.UNREADABLE_FILE)
         return
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    if kind == "hl7":
+        if not is_hl7(head):
+            raise DropRecord(Reason.REFUSED_KIND)
+        return
     if head.startswith(_OTHER_KINDS) or (start.startswith(_DOCUMENTS) and b"<html" not in start):
         raise DropRecord(Reason.REFUSED_KIND)

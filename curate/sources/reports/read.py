@@ -17,13 +17,15 @@ from typing import Any, Literal, cast
 from curate.engine.guard import fault_of
 from curate.errors import DropRecord, RecipeError
 from curate.record import Reason
+from curate.sources.faults import stop_for_source
 from curate.sources.identity import folded
 from curate.sources.pairing.paths import stem
 from curate.sources.reports.captions import CaptionRules, gathered
 from curate.sources.reports.columns import safe_name
-from curate.sources.reports.formats import SUFFIXES, Format, explain, explain_content, format_of
+from curate.sources.reports.formats import SUFFIXES, Format, explain, explain_content, format_of, is_hl7
+from curate.sources.reports.hl7 import FIELD, is_message, read_messages
 from curate.sources.reports.markup import plain_text, report_text
-from curate.sources.reports.rows import as_string, named_rows, open_records
+from curate.sources.reports.rows import as_string, named_rows, open_messages, open_records
 from curate.sources.reports.section import SECTIONS
 from curate.sources.reports.several import Several
 from curate.sources.reports.statements import Claim
@@ -31,13 +33,15 @@ from curate.sources.reports.structured import read_structured
 from curate.sources.sniff import sniff
 from curate.sources.walk import Found, as_text, walk
 
-Asked = Literal["auto", "csv", "jsonl", "json", "parquet", "xlsx", "txt", "dicom"]
+Asked = Literal["auto", "csv", "jsonl", "json", "parquet", "xlsx", "txt", "hl7", "dicom"]
 _TRUE = {"yes", "true", "1", "y"}
 _PHI = ("patient_name", "patient", "accession", "study")
 _MAPPINGS = ("sections", "keep")
 _NO_COLUMN = (*_MAPPINGS, "caption")
 _NAMED = ("accession", "study", "patient", "date", "image")  # what a file's name can say
 _AS_IT_IS = frozenset(("image",))  # a path's backslashes are no escapes
+_HEAD = 4096  # bytes of a text file that show whether it is something else
+_NO_TEXT = re.compile(r"\s*(?:null|none|nan|n/?a|nil|\\n|<na>|nat)\s*", re.IGNORECASE)  # as databases write nothing
 _HEADER = re.compile(r"[A-Za-z]\w*(?:_\w+)+|[A-Z][A-Z0-9]{1,7}")  # FINDINGS_COL, ACC: as no one is called
 
 
@@ -181,8 +185,10 @@ def _read(found: Found, source: _Source) -> Iterator[Report]:
     try:
         if kind in (None, "dicom"):
             yield _structured(found, source, kind)
+        elif kind == "hl7":
+            yield from _messages(found, source.columns)
         elif kind == "txt":
-            yield _text_file(found, source.pattern)
+            yield from _text_or_table(found, source)
         else:
             yield from _table(found, cast("Format", kind), source)
     except DropRecord as dropped:
@@ -239,6 +245,46 @@ def _text_file(found: Found, pattern: re.Pattern[str] | None) -> Report:
             raise
         return _report(relative, "", known, reason=dropped.reason)
     return _report(relative, as_string(cast("dict[str, Any]", record)["text"]), known)
+
+
+def _text_or_table(found: Found, source: _Source) -> Iterator[Report]:
+    """A text file as what its beginning proves it to be: HL7 messages, a table with the columns asked for, a text."""
+    kind = _within_text(found, source.columns)
+    if kind == "hl7":
+        yield from _messages(found, source.columns)
+    elif kind == "csv":
+        yield from _table(found, "csv", source)
+    else:
+        yield _text_file(found, source.pattern)
+
+
+def _within_text(found: Found, columns: ReportColumns) -> Literal["csv", "hl7", "txt"]:
+    try:
+        with Path(found.path).open("rb") as file:
+            head = file.read(_HEAD)
+    except OSError as error:
+        stop_for_source(error)
+        return "txt"
+    if is_hl7(head):
+        return "hl7"
+    asked = columns.asked().values()
+    if columns.make_text and len(asked) > 1 and all(column.encode() in head for column in asked):
+        names = _names(found, "csv", columns)
+        return "csv" if set(asked) <= set(names) else "txt"
+    return "txt"
+
+
+def _messages(found: Found, columns: ReportColumns) -> Iterator[Report]:
+    """The orders of HL7 messages; ``columns`` may name fields of theirs ("OBR-20") in place of the usual ones."""
+    relative = as_text(found.relative)
+    asked = {name: field for name, field in columns.asked().items() if FIELD.fullmatch(field)}
+    some = False
+    for number, message in enumerate(open_messages(Path(found.path)), start=1):
+        some = True
+        known = {**message.known, **{name: message.fields.get(field, "") for name, field in asked.items()}}
+        yield _report(f"{relative}#{number}", message.text, known, phi=(*message.people, *message.numbers))
+    if not some:
+        raise DropRecord(Reason.NOT_A_REPORT)
 
 
 # -- one report a row --------------------------------------------------------------------------------------------------
@@ -324,6 +370,9 @@ def _report(
     reason: Reason | None = None,
     phi: tuple[str, ...] = (),
 ) -> Report:
+    known, raw, phi = _of_message(known, raw, phi)
+    if _NO_TEXT.fullmatch(raw):
+        raw = ""
     text = report_text(raw)
     return Report(
         row=row,
@@ -345,12 +394,26 @@ def _report(
     )
 
 
+def _of_message(
+    known: Mapping[str, str], raw: str, phi: tuple[str, ...]
+) -> tuple[Mapping[str, str], str, tuple[str, ...]]:
+    """Of a cell or file that holds an HL7 message what that reports, and whom it names; ids that nothing else tells."""
+    if not is_message(raw):
+        return known, raw, phi
+    messages = list(read_messages(raw))
+    if not messages:
+        return known, "", phi
+    own = {name: value for name, value in messages[0].known.items() if value}
+    people = (*(v for m in messages for v in (*m.people, *m.numbers)), *(own[n] for n in _PHI if own.get(n)))
+    return {**own, **{n: v for n, v in known.items() if v}}, "\n\n".join(m.text for m in messages), (*phi, *people)
+
+
 # -- what is wrong with a recipe ---------------------------------------------------------------------------------------
 
 
 def _offers(found: Found, kind: Format, columns: ReportColumns, single: bool) -> bool:
     """Does the file hold reports, or what cannot be read and so may? RecipeError where it lacks some of the columns."""
-    if kind == "txt" or found.reason is not None:
+    if kind in ("txt", "hl7") or found.reason is not None:
         return True
     names = _names(found, kind, columns)
     if not names and single:

@@ -25,9 +25,10 @@ from curate.sources.reports.dialect import read_csv
 from curate.sources.reports.documents import documents, parsed
 from curate.sources.reports.encoding import HEAD, as_string, decode, mended, text_encoding
 from curate.sources.reports.formats import MAX_BYTES, Format, format_of, open_bytes, reading
+from curate.sources.reports.hl7 import Message, read_messages
 from curate.sources.reports.workbook import MAX_WORKBOOK, read_workbook
 
-__all__ = ["Record", "Records", "as_string", "is_plain", "named_rows", "open_records"]
+__all__ = ["Record", "Records", "as_string", "is_plain", "named_rows", "open_messages", "open_records"]
 
 Record = dict[str, Any] | Reason
 MAX_REPORT_BYTES = 1 << 24  # a text file beyond this is not one report
@@ -55,8 +56,9 @@ def open_records(
 ) -> Iterator[Records]:
     """The records of a file of ``format`` (None: as its name says), a .gz inflated to ``max_bytes`` at most.
 
-    A text file is one record {"text": ...}. ``wanted`` are the columns asked for, in any letter case: of a Parquet file
-    no other is read, of a workbook they choose the sheet, of a JSON document its form. Raises DropRecord:
+    A text file is one record {"text": ...}, an order of an HL7 message one {"accession": ..., "text": ...}. ``wanted``
+    are the columns asked for, in any letter case: of a Parquet file no other is read, of a workbook they choose the
+    sheet, of a JSON document its form. Raises DropRecord:
     UNREADABLE_FILE, EMPTY_FILE; REFUSED_KIND where the content is of another kind; BAD_ENCODING; TOO_LARGE. Once begun,
     the rows raise it where the file can be read no further.
     """
@@ -89,6 +91,9 @@ def _opened(file: Any, kind: Format, wanted: Collection[str] | None) -> Records:
     if kind == "txt":
         text = _text(_whole(file, MAX_REPORT_BYTES))
         return Records(kind, ("text",), ("text",), iter([{"text": text}]))
+    if kind == "hl7":
+        messages = read_messages(_text(_whole(file, _MAX_DOCUMENT)))
+        return Records(kind, (), (), (message.record() for message in messages))
     if kind == "parquet":
         return _parquet(file, wanted)
     if kind == "xlsx":
@@ -106,6 +111,12 @@ def _opened(file: Any, kind: Format, wanted: Collection[str] | None) -> Records:
         raise DropRecord(Reason.BAD_ENCODING)
     columns = _unique(names)
     return Records("csv", columns, tuple(names), _rows(rows, columns, Reason.BROKEN_ROW))
+
+
+def open_messages(path: Path) -> list[Message]:
+    """What a file of HL7 messages reports, an order each. Raises DropRecord as `open_records`."""
+    with open_bytes(path, "hl7") as file:
+        return list(read_messages(_text(_whole(file, _MAX_DOCUMENT))))
 
 
 def _whole(file: Any, limit: int) -> bytes:

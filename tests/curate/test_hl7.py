@@ -1,0 +1,129 @@
+"""HL7 v2 messages as reports: whose, of which order, what they say, and in which state."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from curate.ingest.index import _report_table
+from curate.record import Reason
+from curate.sources.pairing.pair import PairRules, pair
+from curate.sources.reports.hl7 import is_message, read_messages
+from curate.sources.reports.read import ReportColumns, check_columns, read_reports
+from curate.sources.reports.rows import open_records
+from curate.sources.reports.section import parse_sections
+
+HEAD = (
+    "MSH|^~\\&|RIS|M|X|Y|20240101101500||ORU^R01^ORU_R01|1|P|2.5\r"
+    "PID|1|9|77^^^MERCY^MR~1^^^S^SS||DOE^JOHN^Q||19500101|M|||1 Main St^^Town||555-1234\r"
+    "PV1|1|O|||||4^Welby^Marcus\r"
+)
+ORDER = "ORC|RE|PL1|{acc}\rOBR|1|PL1|{acc}|71020^CHEST|||202401010930|||||||||3^House^Gregory||||||{at}||RAD|{status}\r"
+
+
+def message(*observations: str, acc: str = "AC1", at: str = "20240101101400", status: str = "F") -> str:
+    """One order and its observations, ``type|identifier|sub-id|value`` each."""
+    told = "".join(f"OBX|{n}|{o}||||||F\r" for n, o in enumerate(observations, 1))
+    return HEAD + ORDER.format(acc=acc, at=at, status=status) + told
+
+
+def test_a_report_of_parts_with_repetitions_and_escapes() -> None:
+    (found,) = read_messages(
+        message(
+            r"FT|71020&GDT^CHEST||The lungs are clear.~No effusion \T\ no pneumothorax.\.br\Heart normal.",
+            "CE|71020&IMP^CHEST||N^No acute disease.^L",
+        )
+    )
+    assert found.text == (
+        "The lungs are clear.\nNo effusion \\T\\ no pneumothorax.\\.br\\Heart normal.\nIMPRESSION:\nNo acute disease."
+    )
+    assert found.known == {
+        "accession": "AC1; PL1", "study": "", "patient": "77^^^MERCY^MR~1^^^S^SS", "patient_name": "DOE^JOHN^Q",
+        "date": "202401010930", "status": "F", "order": "20240101101400",
+    }  # fmt: skip
+    assert set(found.people) == {"Welby^Marcus", "House^Gregory"}
+    assert {"555-1234", "1 Main St", "9"} <= set(found.numbers)
+
+
+@pytest.mark.parametrize(
+    ("name", "raw"),
+    [
+        ("a.hl7", message("TX|||All clear.")),
+        ("a.hl7", message("TX|||All clear.").replace("\r", "\r\n")),
+        ("a.hl7", "FHS|^~\\&|x\rBHS|^~\\&|x\r" + message("TX|||All clear.") + "BTS|1\rFTS|1\r"),
+        ("a.hl7", "\v" + message("TX|||All clear.") + "\x1c\r"),
+        ("a.HL7", message("TX|||All clear.").replace("^", "@").replace("~", "!")),
+        ("a.txt", message("TX|||All clear.")),
+        ("a.hl7", message("TX|||All\n clear.")),
+        ("a.hl7", message("ED|PDF||^application^pdf^Base64^JVBE", "TX|||All clear.")),
+        ("a.hl7", message("TX|||All clear.") + "OBX|9|TX|||Never said.||||||D\r"),
+    ],
+)
+def test_forms_of_a_file(tmp_path: Path, name: str, raw: str) -> None:
+    (tmp_path / name).write_bytes(raw.encode())
+    check_columns(tmp_path, ReportColumns())
+    (report,) = read_reports(tmp_path, ReportColumns())
+    assert (report.row, report.reason, report.accession) == (f"{name}#1", None, "AC1; PL1")
+    assert " ".join(report.text.split()) == "All clear."
+    assert {"DOE^JOHN^Q", "555-1234"} <= {v.replace("@", "^") for v in report.phi}
+
+
+def test_lines_as_observations_and_loinc_parts() -> None:
+    lines = [f"TX|&GDT||{line}" for line in ("FINDINGS:", "Clear.", "", "IMPRESSION:", "Normal.")]
+    assert parse_sections(next(read_messages(message(*lines))).text) == {"findings": "Clear.", "impression": "Normal."}
+    coded = message("TX|18782-3^Study observation^LN||Clear.", "TX|19005-8^Impression^LN||Normal.")
+    assert parse_sections(next(read_messages(coded)).text) == {"findings": "Clear.", "impression": "Normal."}
+
+
+def test_each_order_has_its_own_words_and_one_without_any_is_none(tmp_path: Path) -> None:
+    two = message("TX|||First.") + ORDER.format(acc="AC2", at="", status="") + "OBX|1|TX|||Second.||||||C\r"
+    silent = message("ED|PDF||JVBE", acc="AC3")
+    (tmp_path / "a.hl7").write_text(two + silent, newline="")
+    found = [(r.accession, r.text, r.status) for r in read_reports(tmp_path, ReportColumns())]
+    assert found == [("AC1; PL1", "First.", "F"), ("AC2; PL1", "Second.", "C")]
+
+
+def test_files_of_messages_that_report_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a.hl7").write_text("MSH|^~\\&|RIS|M|||2024||ADT^A08|1|P|2.5\rPID|1||77\r")
+    (tmp_path / "b.hl7").write_text("no message at all")
+    (tmp_path / "c.hl7").write_text(message("TX|||\\.br\\"), newline="")
+    reasons = [r.reason for r in read_reports(tmp_path, ReportColumns())]
+    assert reasons == [Reason.NOT_A_REPORT, Reason.NOT_A_REPORT, Reason.EMPTY_REPORT]
+
+
+def test_preliminary_final_and_addendum(tmp_path: Path) -> None:
+    told = [("P", "1014", "Wet read."), ("F", "1114", "No effusion."), ("A", "1214", "A small nodule.")]
+    (tmp_path / "a.hl7").write_text(
+        "".join(message(f"TX|||{t}", status=s, at=f"20240101{at}00") for s, at, t in told), newline=""
+    )
+    reports = list(read_reports(tmp_path, ReportColumns()))
+    images = pa.table({"row": pa.array([0]), "accession": ["AC1"], "patient": ["77"],
+                       "study": [""], "date": [""], "image": [""]})  # fmt: skip
+    (found,) = pair(images, _report_table(reports), PairRules())[0].to_pylist()
+    assert (found["report"], found["also"], found["reason"]) == (1, [2], None)
+
+
+def test_a_recipe_may_name_the_field(tmp_path: Path) -> None:
+    (tmp_path / "a.hl7").write_text(message("TX|||Clear.").replace("House^Gregory||||||", "House^Gregory||||X9||"))
+    (report,) = read_reports(tmp_path, ReportColumns(accession="OBR-20"))
+    assert report.accession == "X9"
+
+
+def test_a_message_in_a_cell_is_what_it_says(tmp_path: Path) -> None:
+    raw = message("TX|||No effusion.").replace("\r", "\n")
+    (tmp_path / "a.jsonl").write_text(json.dumps({"acc": "A7", "report": raw}) + "\n")
+    (report,) = read_reports(tmp_path, ReportColumns(text="report", accession="acc"))
+    assert (report.text, report.accession, report.patient) == ("No effusion.", "A7", "77^^^MERCY^MR~1^^^S^SS")
+    assert "DOE^JOHN^Q" in report.phi and "Welby^Marcus" in report.phi
+    assert not is_message("OBR and OBX were not given.") and not is_message("MSH2 mutation. PID: unknown.")
+
+
+def test_rows_for_deid_have_columns_that_say_what_they_hold(tmp_path: Path) -> None:
+    (tmp_path / "a.hl7").write_text(message("TX|||No effusion."), newline="")
+    with open_records(tmp_path / "a.hl7") as records:
+        (row,) = records.rows
+    assert (row["accession"], row["patient_id"], row["text"]) == ("AC1", "77", "No effusion.")
+    assert row["physician_name"] == ["Welby^Marcus", "House^Gregory"] and "77" in row["telephone"]
