@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 
+from curate.deid.patterns.around import is_any_before, word_behind, words_before
 from curate.deid.patterns.months import ENGLISH, MONTH_WORDS
 from curate.deid.patterns.prefilter import Rule, guard, rule
 from curate.deid.words.context_words import words
@@ -77,8 +78,6 @@ _COUNTED_BEHIND = words(
 _LASTING = words("in for x past over within every about approx approximately around another")
 _LASTED = words("time ago history hx h/o of old weeks post duration later further more")
 _PAIRS = re.compile(r"(\d{1,2})[/-](\d{1,2})")
-_BEFORE = re.compile(r"[a-z]+(?:/[a-z]+)?|[.;\n\0]")
-_BEHIND = re.compile(r"\s*([a-z]+)", _I)
 _SPINE = re.compile(r"\b[CTLS]\d{1,2}\b[^.;\n]{0,24}\Z", _I)
 _HEAD_END = re.compile(r":?[ ]|[ ]?-[ ]|:")
 _CLAUSE_END = re.compile(r"[.;,)]?(?:\s*\n|\s*$)|[.;)](?!\d)")
@@ -92,16 +91,15 @@ def _is_day(hit: re.Match[str]) -> bool:
     pairs = _PAIRS.findall(hit[0])
     if not all(min(int(a), int(b)) <= 12 and (a, b) != ("24", "7") for a, b in pairs):
         return False
-    before = _BEFORE.findall(text[max(0, start - 48) : start].lower())
+    before = words_before(text, start)
     last = before[-1] if before else "\n"
     beside = text[start - 1 : start] in ("", " ", ":", "(", "\n", "\0", ",", "[")
-    found = _BEHIND.match(text, end)
-    behind = found[1].lower() if found else ""
+    behind = word_behind(text, end)
     if behind in _COUNTED_BEHIND or not beside:
         return False
     if last in _SURELY:
         return True
-    if last in _LETTERS or _is_told_by(before) or _SPINE.search(text, max(0, start - 32), start):
+    if last in _LETTERS or is_any_before(before, _COUNTED) or _SPINE.search(text, max(0, start - 32), start):
         return False
     a, b = pairs[0]
     if b in ("7", "12") and (last in _LASTING or behind in _LASTED):
@@ -115,16 +113,6 @@ def _is_day(hit: re.Match[str]) -> bool:
     if any(int(n) > 12 for pair in pairs for n in pair) or ((len(a), len(b)) == (2, 2) and a[0] == "0"):
         return True
     return _is_day_alone(text, start, end, a, b, last)
-
-
-def _is_told_by(before: list[str]) -> bool:
-    """Something counted in the same clause, up to four words back."""
-    for word in reversed(before[-4:]):
-        if word in ".;\n":
-            return False
-        if word in _COUNTED:
-            return True
-    return False
 
 
 def _is_day_alone(text: str, start: int, end: int, a: str, b: str, last: str) -> bool:
@@ -142,12 +130,11 @@ def _is_day_alone(text: str, start: int, end: int, a: str, b: str, last: str) ->
 def _is_dated(hit: re.Match[str]) -> bool:
     """Two numbers with a hyphen are days behind what is dated only: else they are a range."""
     text, start = hit.string, hit.start()
-    found = _BEHIND.match(text, hit.end())
-    if found and found[1].lower() in _COUNTED_BEHIND:
+    if word_behind(text, hit.end()) in _COUNTED_BEHIND:
         return False
     a, b = _PAIRS.findall(hit[0])[0]
-    before = _BEFORE.findall(text[max(0, start - 48) : start].lower())
-    if not before or min(int(a), int(b)) > 12 or _is_told_by(before):
+    before = words_before(text, start)
+    if not before or min(int(a), int(b)) > 12 or is_any_before(before, _COUNTED):
         return False
     last = before[-1]
     if len(a) == len(b) == 2 and a[0] == "0" and int(a) <= 12:
@@ -160,7 +147,7 @@ def _is_dated(hit: re.Match[str]) -> bool:
 
 RULES: tuple[Rule, ...] = (
     # "10/3", "3/7, 3/9 and 3/11", "3/3-3/7"
-    rule("DATE", guard(shapes="0/0", led="digits"), rf"(?<![\w.,/+-]){_PAIR}(?![\w/%]|[.,-]\d)", check=_is_day),
+    rule("DATE", guard(shapes="0/0", led="digits"), rf"(?<![\w.,/+-]){_PAIR}(?![\w/%]|[.,-]\d)", _I, check=_is_day),
     rule("DATE", guard(shapes="0-0", led="digits"), rf"(?<![\w.,/+-]){_DAY}-{_DAY}(?![\w/%-]|[.,]\d)", check=_is_dated),
     # a day and a month before the time, or before who did it: "set for 1/7 at [TIME]", "7/5 by Roe"
     rule(
