@@ -36,8 +36,8 @@ _HALF = (
 )
 _TOLD = """called|phoned|telephoned|rang|rung|told|informed|notified|paged|attended|seen|arrived|relayed|conveyed
 |discussed|bleeped|texted|aware|spoke|contacted|intimated|reported|d/w""".replace("\n", "")
-_HAPPENED = """start|started|starts|finish|finished|ended|end|begin|began|commenced|completed|scanned|arrived|arr|departed
-|notified|told|informed|aware|paged|called|rung|rang|tel'd|ph'd|phoned|telephoned|bleeped|texted|discussed|d/w
+_HAPPENED = """start|started|starts|finish|finished|ended|end|begin|began|commenced|completed|scanned|arrived|arr
+|departed|notified|told|informed|aware|paged|called|rung|rang|tel'd|ph'd|phoned|telephoned|bleeped|texted|discussed|d/w
 |seen|signed|verified|reported|rptd|dictated|read|read back|done|performed|taken|acquired|time|timed|injected|given|due
 |updated|notif|inf|call|collected|admitted|reviewed|imaged|repositioned|onset|lkw|last known well|well|last seen|fluoro
 |needle in|needle out|puncture|code stroke|x2|intubated|tubed|extubated|adv|advanced|fall|fell|collapsed|found"""

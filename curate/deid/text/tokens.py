@@ -179,7 +179,7 @@ _UNIT_BEHIND = re.compile(
     r"[ \xa0]?(?:%|mm|cm|m\b|ml|cc|mg|mcg|ug|g\b|kg|hu\b|ms\b|msec|sec|mgy|mhz|hz|kv|kvp|mas?\b|units?|cells|/"
     r"|x|u/|iu|mmol|dl|cgy"
     r"|lb|bpm|cpm|years?|yrs?|days?|weeks?|months?|hours?|images?|slices?|views?|per|copies|counts?|steps?"
-    r"|(?:ng|pg)\b(?![ ]tube)|pack|grams
+    r"|(?:ng|pg)\b(?![ ]tube)|pack|grams"
     r"|feet|ft|psi|rpm|mbq|mci|ci\b|gauss|calories|kcal|meters?|metres?)",
     re.IGNORECASE,
 )
