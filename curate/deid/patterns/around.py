@@ -17,6 +17,18 @@ MEASURED = words(
     size approximately mmol myoglobin procalcitonin albumin sodium evacuated aspirated output rate cells
     """
 )  # behind these four digits are a finding
+# of these, two numbers tell how much, how strong or which
+COUNTED = words(
+    """
+    grade graded grading score scored scores scoring strength power pain node nodes image images img im series se
+    ser slice slices ratio acuity vision va bp apgar apgars gcs nihss aspects curb wells timi mmt dtr dtrs reflexes
+    reflex motor mrc murmur rated intensity severity vas nrs fr french gauge gleason stage ecog rib ribs level
+    levels disc discs station view views tone muscle muscles eye eyes sensation pulses pulse edema oedema tenderness
+    deltoid biceps triceps quadriceps hamstrings grip iliopsoas oxford involved core cores teeth digit digits toe
+    toes finger fingers segment segments frame frames figure fig kellgren modic pfirrmann type class category
+    measured measuring measures estimated ranged ranging page titer titre inch inches asia phq moca mmse bid tid
+    """
+)
 _BEFORE = re.compile(r"[a-z]+(?:/[a-z]+)?|[.;\n\0](?!\d)")
 _BEHIND = re.compile(r"\s*([a-z]+)", re.IGNORECASE)
 _REACH = 48  # characters

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from curate.deid.patterns.around import is_any_before, word_behind, words_before
+from curate.deid.patterns.around import COUNTED, is_any_before, word_behind, words_before
 from curate.deid.patterns.months import ENGLISH, MONTH_WORDS
 from curate.deid.patterns.prefilter import Rule, guard, rule
 from curate.deid.words.context_words import words
@@ -50,20 +50,12 @@ _DATED = words(
     """
 )
 _WORK_DONE = re.compile(r"(?:ectomy|otomy|ostomy|plasty|scopy|centesis|graphy|gram|pexy|desis|ed)\Z")
+_STUDIES = words(
+    "exam study film films radiograph ct mr mri us xr cxr xray scan mammogram ultrasound prior previous comparison"
+    " outside visit admission discharge surgery biopsy bx images report"
+)
 _SLIGHT = words("to from between of at by old near visit cycle")  # too little where a range is likelier
 _SURELY = words("on dated date since until till dob lmp edd edc due scheduled booked between")
-# of these, two numbers tell how much, how strong or which
-_COUNTED = words(
-    """
-    grade graded grading score scored scores scoring strength power pain node nodes image images img im series se
-    ser slice slices ratio acuity vision va bp apgar apgars gcs nihss aspects curb wells timi mmt dtr dtrs reflexes
-    reflex motor mrc murmur rated intensity severity vas nrs fr french gauge gleason stage ecog rib ribs level
-    levels disc discs station view views tone muscle muscles eye eyes sensation pulses pulse edema oedema tenderness
-    deltoid biceps triceps quadriceps hamstrings grip iliopsoas oxford involved core cores teeth digit digits toe
-    toes finger fingers segment segments frame frames figure fig kellgren modic pfirrmann type class category
-    measured measuring measures estimated ranged ranging page titer titre inch inches asia phq moca mmse bid tid
-    """
-)
 _LETTERS = ("l", "c", "t", "s", "x", "o")  # "L 4/5", "q x 1/2"
 _COUNTED_BEHIND = words(
     """
@@ -99,16 +91,16 @@ def _is_day(hit: re.Match[str]) -> bool:
         return False
     if last in _SURELY:
         return True
-    if last in _LETTERS or is_any_before(before, _COUNTED) or _SPINE.search(text, max(0, start - 32), start):
+    if last in _LETTERS or is_any_before(before, COUNTED) or _SPINE.search(text, max(0, start - 32), start):
         return False
     a, b = pairs[0]
     if b in ("7", "12") and (last in _LASTING or behind in _LASTED):
         return False  # "in 3/12", "2/7 history": months and days, as the British count them
-    if last in _DATED or (_WORK_DONE.search(last) and last not in _COUNTED and int(a) != int(b)):
+    if last in _DATED or (_WORK_DONE.search(last) and last not in COUNTED and int(a) != int(b)):
         return True
     if last == "\0" and a != b and re.search(r"\0(?:[,;:]|[ ]\(|[ ](?:on|from|dated|of|and|for))?[ ]?\Z", text[:start]):
         return True
-    if behind in _DATED and behind not in ("of", "to", "at", "and"):
+    if behind in _STUDIES:
         return True  # "3/4 film"
     if any(int(n) > 12 for pair in pairs for n in pair) or ((len(a), len(b)) == (2, 2) and a[0] == "0"):
         return True
@@ -134,7 +126,7 @@ def _is_dated(hit: re.Match[str]) -> bool:
         return False
     a, b = _PAIRS.findall(hit[0])[0]
     before = words_before(text, start)
-    if not before or min(int(a), int(b)) > 12 or is_any_before(before, _COUNTED):
+    if not before or min(int(a), int(b)) > 12 or is_any_before(before, COUNTED):
         return False
     last = before[-1]
     if len(a) == len(b) == 2 and a[0] == "0" and int(a) <= 12:

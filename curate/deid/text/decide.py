@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from curate.deid.patterns.around import COUNTED, MEASURED
 from curate.deid.patterns.prefilter import Span
 from curate.deid.text import features
 from curate.deid.text.context import is_acting, is_eponym
@@ -26,6 +27,7 @@ from curate.deid.words import context_words as roles
 from curate.deid.words.looks import weights
 from curate.deid.words.vocabulary import Kind, is_listed
 
+_COUNTS = COUNTED | MEASURED  # before a number these are no one
 _BESIDE = re.compile(r"[ \xa0]{1,2}|[ ]?[,&^_/-][ ]?|'|\.[ ]?")
 
 
@@ -105,6 +107,8 @@ def _is_asked(words: list[Word], i: int, text: str, *, level: bool) -> bool:
         return False
     if word.kind & Kind.FUNCTION and not word.kind & Kind.NAME and (word.first or level):
         return is_acting(words, i, text)
+    if i + 1 < len(words) and words[i + 1].lower == "0" and word.lower in _COUNTS:
+        return False  # "Power 4/5"
     if i and words[i - 1].text in features.PICTURED and word.kind & Kind.CLINICAL and word.kind & Kind.BY_HAND:
         return False  # "MR BRAIN"
     if word.lower in roles.PROTECTED:
