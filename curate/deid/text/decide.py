@@ -28,6 +28,7 @@ from curate.deid.words.looks import weights
 from curate.deid.words.vocabulary import Kind, is_listed
 
 _COUNTS = COUNTED | MEASURED  # before a number these are no one
+_LONG = 7  # letters
 _BESIDE = re.compile(r"[ \xa0]{1,2}|[ ]?[,&^_/-][ ]?|'|\.[ ]?")
 
 
@@ -41,6 +42,7 @@ class Thresholds:
     report: float = 0.3  # a word that reports are made of, and a name
     unnamed: float = 0.8  # one that no list of names and towns has
     unnamed_inside: float = 0.5  # such a one with a capital inside a sentence
+    medicine: float = 0.97  # ... a long one of medicine ("Dextrocardia")
     given_away: float = 0.02  # one that a cue gives away elsewhere in the text
 
     @classmethod
@@ -51,7 +53,14 @@ class Thresholds:
             known,
             *(
                 min(1.0, each * scale)
-                for each in (cls.unknown, cls.report, cls.unnamed, cls.unnamed_inside, cls.given_away)
+                for each in (
+                    cls.unknown,
+                    cls.report,
+                    cls.unnamed,
+                    cls.unnamed_inside,
+                    cls.medicine,
+                    cls.given_away,
+                )
             ),
         )
 
@@ -230,7 +239,8 @@ def _threshold(word: Word, state: State, thresholds: Thresholds) -> float:
     usual = word.kind & Kind.EPONYM or (word.kind & Kind.BY_HAND and word.kind & Kind.CLINICAL)
     least = thresholds.known if known else thresholds.unknown
     if known and not named and not word.kind & Kind.EPONYM:
-        least = thresholds.unnamed_inside if capital else thresholds.unnamed
+        long = len(word.text) >= _LONG and word.kind & Kind.CLINICAL
+        least = thresholds.medicine if long else thresholds.unnamed_inside if capital else thresholds.unnamed
     elif word.kind & Kind.FUNCTION and not capital:
         least = thresholds.report if state.level else thresholds.unnamed
     elif usual:
