@@ -39,7 +39,7 @@ class Thresholds:
 
     known: float = 0.07
     unknown: float = 0.07
-    report: float = 0.3  # a word that reports are made of, and a name
+    report: float = 0.35  # a word that reports are made of, and a name
     unnamed: float = 0.8  # one that no list of names and towns has
     unnamed_inside: float = 0.5  # such a one with a capital inside a sentence
     medicine: float = 0.97  # ... a long one of medicine ("Dextrocardia")
@@ -127,6 +127,8 @@ def _is_asked(words: list[Word], i: int, text: str, *, level: bool) -> bool:
     if not level and word.kind & Kind.KNOWN and (word.text.islower() or _is_short(word)):
         return False  # names have capitals where others have none
     after = words[i + 1] if i + 1 < len(words) else None
+    if after is not None and after.lower == "rads" and after.start == word.end + 1:
+        return False  # "LI-RADS 5"
     if after is not None and not level and text[word.end : after.start] == "-" and after.text.islower():
         return not after.kind & Kind.KNOWN  # "Tree-in-bud"
     noun = word.kind & Kind.NOUN and i > 0 and is_eponym(words, i - 1, text)
