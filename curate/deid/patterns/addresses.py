@@ -31,7 +31,14 @@ _STREETS += r"|AVENUE|AVE|ROAD|RD|LANE|DRIVE|BLVD|BOULEVARD)\b\.?"
 _STREET_WORDS = """street st avenue ave av road rd lane ln drive dr boulevard blvd court ct way place pl terrace ter
 parkway pkwy highway hwy circle cir square sq trail trl close crescent cres mews row alley plaza"""
 _END = r"(?!\w|[.,/-]\d)"
-_UNITS = words("mm cm ml mg cc st nd rd th hr yr yo kg wk mo fr hu ms am pm gy kv ma dl")
+_NO_SIZE = (
+    r"(?![\w]|[.,/]\d)(?!\s?(?:mm|cm|ml|of|x|days?|weeks?|months?|hours?|hrs?|years?|nodes?|lymph|foot|feet|degrees?|views?"
+    r"|images?|slices?|liters?|litres?|l|units?|lesions?|points?)\b)"
+)
+_SPOKEN = (
+    r"(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen"
+    r"|eighteen|nineteen|twenty|thirty|forty|fifty|oh|hundred)"
+)
 _COUNTED = words("mm cm ml mg cc kg view views vessel vessels image images slice slices level levels cut cuts")
 
 
@@ -80,14 +87,59 @@ SURE: tuple[Rule, ...] = (
 STRICT: tuple[Rule, ...] = (
     rule("ADDRESS", CODES, r"\b(?:[A-Z]{1,2}\d[A-Z\d]?)\s?\d[ABD-HJLNP-UW-Z]{2}\b"),
     rule("ADDRESS", CODES, r"(?<![\w.-])(?:[a-z]{1,2}\d{1,2}[a-z]?)\s\d([a-z]{2})\b(?!-)", check=_is_postal),
-    rule("ADDRESS", CODES, r"\b(?!T\dN\dM\d)[ABCEGHJ-NPRSTVXY]\d[A-Z][ -]?\d[A-Z]\d\b"),
+    rule("ADDRESS", CODES, r"\b(?!T\dN\dM\d)[ABCEGHJ-NPRSTVXY]\d[A-Z][ -]?\d[A-Z]\d\b", _I),
+    # Australia: "NSW 2000", "in Vic, 3056"
+    rule(
+        "ADDRESS",
+        guard("nsw vic qld tas wa sa nt act", led="words", also=r"\d{4}"),
+        rf"\b(?:NSW|VIC|QLD|TAS|(?:(?<=\bfrom )|(?<=\bin )|(?<=\0 )|(?<=, ))(?:WA|SA|NT|ACT)),?[ ]\d{{4}}{_END}"
+        rf"{_NO_SIZE}",
+        _I,
+    ),
+    rule(
+        "ADDRESS",
+        guard("nsw vic qld tas", led="before", reach=1, also=r"\d{4}"),
+        r"(?<![\w.])\d{4}[ ](?:NSW|VIC|QLD|TAS)\b",
+        _I,
+    ),
+    # a state in small letters, or one apart from its code: ", il 62704", "IL, 62704"
+    rule(
+        "ADDRESS",
+        guard(_STATE_WORDS, led="words", also=r"\d{5}"),
+        rf"(?:(?<=, )|(?<=\0 ))(?:{_STATES}),?[ ]\d{{5}}(?:-\d{{4}})?{_END}",
+        _I,
+    ),
     cued(
         "ADDRESS",
         """room|rm|bed|bay|cubicle|ward|suite|ste|apt|apartment|flat|floor|unit|bldg|building|house|pod|station|theatre
-        |clinic|zip|postcode|plz|h no|h.no|house no|door no|plot|plot no|cot|incubator|cabin|chair|wing|level|villa""",
-        r"#?(?:\d{1,5}[A-Za-z]?|[A-Z]-?\d{1,4}[A-Za-z]?)(?:[-/]\d{1,3}[A-Za-z]?)?(?!\w|\.\d)(?!\s?(?:mm|cm|ml|of)\b)",
+        |clinic|zip|postcode|plz|h no|h.no|house no|door no|plot|plot no|cot|incubator|cabin|chair|wing|villa|wd|cube
+        |bed space|side room|p/c""",
+        rf"#?(?:\d{{1,5}}[A-Za-z]?|[A-Z]-?\d{{1,4}}[A-Za-z]?)(?:[-/]\d{{1,3}}[A-Za-z]?)?{_NO_SIZE}",
         joint=r"\.?\s?(?:code|no\.?|number|#)?:?\s?",
-        check=lambda hit: not hit[0].lower().startswith("level") or len(hit[1]) > 2,
+    ),
+    # "ICU 3", "resus bay 2", "ED 14": where nothing counted follows
+    cued(
+        "ADDRESS",
+        "icu|micu|sicu|ccu|cvicu|nicu|picu|itu|hdu|resus|pacu|ed|er|trauma|sr",
+        rf"(?:(?:bed|bay|rm|room|cubicle)\s)?#?[A-Z]?\d{{1,3}}[A-Za-z]?{_NO_SIZE}(?!-)",
+    ),
+    cued("ADDRESS", "or|icu|ed", r"\d{1,3}[A-Za-z]?\b", joint=r"[ ]?#[ ]?"),
+    # "Bay C", "ward D bed 4"
+    cued("ADDRESS", "ward|bay|pod|wing", r"[A-H](?=[,.;:)]|\s(?:bed|room|side)\b|\s*$|\s*\n)", also=""),
+    # spoken: "room four twelve", "ward seven b"
+    cued(
+        "ADDRESS",
+        "room|bed|ward|bay|cubicle|side room",
+        rf"{_SPOKEN}(?:[ -]{_SPOKEN}){{0,3}}(?:[ ][a-h]\b)?{_NO_SIZE}",
+        joint=r"[ ](?:number[ ])?",
+        also="",
+    ),
+    # "on 4W"
+    rule(
+        "ADDRESS",
+        guard("w e n s", led="digits"),
+        r"(?:(?<=\bon )|(?<=\bfrom )|(?<=\bunit )|(?<=floor ))\d{1,2}[NSEW]\b(?! [A-Z]?\d)",
+        _I,
     ),
     # "Ward 7P", "4 West", "5 North"
     rule(
@@ -97,7 +149,7 @@ STRICT: tuple[Rule, ...] = (
     ),
     rule(
         "ADDRESS",
-        guard("west east north south", led="words", also=r"\d"),
+        guard("west east north south", led="before", reach=1, also=r"\d"),
         r"(?:(?<=\bon )|(?<=\bto )|(?<=\bfrom )|(?<=\bin )|(?<=\bward ))\d{1,2}[a-z]? (?:west|east|north|south)\b",
         _I,
     ),
@@ -144,7 +196,7 @@ STRICT: tuple[Rule, ...] = (
     rule(
         "ADDRESS",
         guard(signs="\0", also=r"\d{4}|\d{3} \d{3}"),
-        r"(?<=\0)(?:,|,? -)?[ ](\d{4,6}(?:-\d{4})?|\d{3} \d{3})(?=[.;,)]?(?:\s*\n|\s*$)|[.;,)](?!\d))",
+        r"(?<=\0)(?:(?:,|,? -)?[ ]|-)(\d{4,6}(?:-\d{4})?|\d{3} \d{3})(?=[.;,)]?(?:\s*\n|\s*$)|[.;,)](?!\d))",
         group=1,
     ),
 )

@@ -1,16 +1,20 @@
-"""Ages over 89, in digits and in words: they identify as a date of birth does."""
+"""Ages over 89, in digits and in words: they identify as a date of birth does.
+
+One value (`_OVER` in digits, `_OLD` in words) in three frames: years, a sex or a person behind it; an age, a sex or a
+person before it; or a place in the sentence where only an age stands ("Frail, 94, lives alone", "alive at 97").
+"""
 
 from __future__ import annotations
 
 import re
 
-from curate.deid.patterns.prefilter import Rule, cued, guard, rule
+from curate.deid.patterns.prefilter import Guard, Rule, cued, guard, rule
 
 _I = re.IGNORECASE
-_YEARS = r"(?:y(?:ea)?rs?|y/?o|y\.o\.|y|anos?|jahre?|jahrig\w*|jaehrig\w*|ans)\b"
 _ONES = r"(?:one|two|three|four|five|six|seven|eight|nine)"
 _FIRSTS = "first|second|third|fourth|fifth|sixth|seventh|eighth|ninth"
-# ages over 89, in words
+_OVER = r"0?(?:9\d|1[0-4]\d)(?!\d)"  # ages over 89, in digits
+# ... in words
 _OLD = (
     rf"(?:ninety(?:[\s-]{{1,3}}{_ONES})?|(?:a"
     rf"|one)[\s-]{{1,3}}hundred(?:[\s-]{{1,3}}(?:and[\s-]{{1,3}})?(?:{_ONES}|ten|eleven|twelve"
@@ -22,61 +26,153 @@ _OLD_TH = (
     rf"(?:ninetieth|ninety[\s-]{{1,2}}(?:{_FIRSTS})|(?:(?:one|a)[\s-]{{1,3}})?hundred(?:th|[\s-]{{1,3}}"
     rf"(?:and[\s-]{{1,3}})?(?:{_FIRSTS}|tenth)))"
 )
-_OVER = r"(?:9\d|1[0-4]\d)"  # ages over 89, in digits
-_AGES = r"(?<![\d.])(?:9\d|1[0-4]\d)(?!\d)"
+_ANY = rf"(?:{_OVER}|{_OLD}\b)"
+_AGES = r"(?<![\d.])0?(?:9\d|1[0-4]\d)(?!\d)"
+_DIGITS: Guard = guard(shapes="00", led="digits", also=_AGES)
 _OLD_WORDS = "ninety hundred noventa quatre neunzig"
-_NO_UNIT = (
-    r"(?!\w|[.,]\d|\s?(?:percent|degrees?|mm|cm|ml|mg|bpm|kg|lb|hu|ms|mgy|weeks?|days?|months?|minutes?|hours?)\b"
-    r"|\s?%)"
+_YEARS = (
+    r"(?!years?'?[ ](?:worth|of (?:data|experience)))"
+    r"(?:y(?:ea)?rs?|y/?o|y\.o\.|y|anos?|jahre?|jahrig\w*|jaehrig\w*|ans)\b"
 )
-_AT_HEAD = r"(?:(?<=\n)|(?<!.)|(?<=[.:;,(/]\s)|(?<=[(/,:])|(?<=\0,\s))"
+_MONTHS = r"(?:m|mths?|mos?|months?)\b"
+_NO_UNIT = (
+    r"(?!\w|[.,]\d|/\d|-\d|\s?(?:percent|degrees?|mm|cm|ml|mg|bpm|kg|lb|hu|ms|mgy|weeks?|days?|months?|minutes?|hours?|x\b"
+    r"|cc|m/?s|units?|images?|slices?)\b|\s?%)"
+)
+_END = r"(?=\s*(?:[,;:)]|\.(?!\d)|\n|$))"
+_SOMEONE = (
+    "pt|patient|lady|gentleman|gent|man|woman|male|female|veteran|resident|widow|widower|pensioner|farmer|teacher"
+    "|mother|father|mum|dad|grandmother|grandfather|husband|wife|sister|brother|aunt|uncle|elderly|frail|oldest|eldest"
+)
+_WHO_IS = (
+    "patient is|patient was|pt is|pt was|he is|she is|he was|she was|who is|is now|lady is|man is|woman is|mother is"
+    "|father is|husband is|wife is|mother was|father was|oldest is|eldest is"
+)
+_HEADS = "indication|clinical|history|hx|hpi|info|information|details|reason|comment|presentation|pt|patient"
+_SEX = r"(?:[MF]|[Ff]?e?[Mm]ale|FEMALE|MALE|[Ww]?o?[Mm]an)"
+_WHAT_BEHIND = (
+    r"w/?|with|c/o|h/o|s/p|p/w|from|mrn|id|fall|fell|falls|to|post|\0|room|rm|bed|smoker|known|hx|who|presents?|and|f/u"
+)
+_AT_HEAD = r"(?:(?<=\n)|(?<!.)|(?<=[.:;,(/]\s)|(?<=[(/,:])|(?<=\0,\s)|(?<=\0\s))"
+_FEVER = re.compile(r"(?:\bt|temp\w*|tmax|fever|febrile(?: to)?|to|at|of|is|was)[ :=]{1,2}\Z", _I)
 
-SURE: tuple[Rule, ...] = (
+
+def _is_no_fever(hit: re.Match[str]) -> bool:
+    """ "T 101F" is no woman."""
+    unit = (hit[0] + hit.string[hit.end() : hit.end() + 2]).lstrip("0123456789 ").lower()
+    return not (unit[:1] == "f" and _FEVER.search(hit.string, max(0, hit.start() - 14), hit.start()))
+
+
+_BEHIND: tuple[Rule, ...] = (
+    # "94-year-old", "94+ yrs", "91y 3m", "ninety-four years", "94yoF"
+    rule("AGE", _DIGITS, rf"(?<![\w.]){_OVER}(?:\s?\+)?(?=[\s-]{{0,2}}{_YEARS})", _I),
     rule(
         "AGE",
-        guard(shapes="00", led="digits", also=_AGES),
-        rf"(?<![\w.])(?:9\d|1[0-4]\d)\+?(?=[\s-]{{0,2}}{_YEARS})",
+        _DIGITS,
+        rf"(?<![\w.]){_OVER}\s?y(?:ea)?r?s?[ ,]{{0,2}}(?:and[ ])?\d{{1,2}}\s?{_MONTHS}",
         _I,
     ),
     rule("AGE", guard(_OLD_WORDS, signs="neunzig NEUNZIG Neunzig"), rf"\b{_OLD}(?=[\s-]{{0,2}}{_YEARS})", _I),
-    # "92F", "93/F", "101 male", "93rd birthday"
-    rule("AGE", guard(shapes="00", led="digits", also=_AGES), r"(?<![\w.])(?:9\d|1[0-4]\d)(?=\s?[MF]\b)"),
+    # "92F", "93/F", "101 male"
+    rule("AGE", _DIGITS, rf"(?<![\w.]){_OVER}(?=\s?[MF]\b(?![-'/]\w))", check=_is_no_fever),
     rule(
         "AGE",
-        guard(shapes="00", led="digits", also=_AGES),
-        r"(?<![\w.,/-])(?:9\d|1[0-4]\d)(?=\s{0,2}[/,-]\s{0,2}(?:[mf]\b|male\b|female\b)|\s(?:fe)?male\b|\s(?:wo)?man\b"
-        r"|\s(?:lady|gentleman|veteran|widow(?:er)?|pensioner|grandmother|grandfather)\b)",
+        _DIGITS,
+        rf"(?<![\w.,/-]){_OVER}\+?(?=\s{{0,2}}[/,-]\s{{0,2}}(?:[mf]\b|male\b|female\b)|\s(?:fe)?male\b|\s(?:wo)?man\b"
+        r"|\s(?:lady|gentleman|gent|veteran|widow(?:er)?|pensioner|grandmother|grandfather)\b)",
         _I,
     ),
     # "92f", in small letters, at the head of a clause: elsewhere m is metres
     rule(
         "AGE",
-        guard(shapes="00", led="digits", also=_AGES),
-        rf"{_AT_HEAD}(?:9\d|1[0-4]\d)(?=\s?[mf](?:[,;.:)/]|\s(?:w/?|with|c/o|h/o|s/p|p/w|from|mrn|id|fall|fell|to|post|\0"
-        r"|room|rm|bed|smoker|known|hx|who|presents?)|\0|\n|$))",
+        _DIGITS,
+        rf"{_AT_HEAD}{_OVER}(?=\s?[mf](?:[,;.:)/]|\s(?:{_WHAT_BEHIND})|\0|\n|$))",
         _I,
+        check=_is_no_fever,
     ),
     rule(
-        "AGE",
-        guard(shapes="00", led="digits", also=_AGES),
-        r"(?<![\w.])(?:9\d|1[0-4]\d)[mf](?=\s(?:w/?|with|c/o|h/o|s/p|mrn)\b|[,;)])",
+        "AGE", _DIGITS, r"(?<![\w.])(?:9\d|1[0-4]\d)[mf](?=\s(?:w/?|with|c/o|h/o|s/p|mrn)\b|[,;)])", check=_is_no_fever
     ),
+    rule("AGE", _DIGITS, r"(?<![\w.])(?:9\d|1[0-4]\d)(?:st|nd|rd|th)(?=[\s-]+(?:birthday|b'?day|year))", _I),
     rule(
-        "AGE",
-        guard(shapes="00", led="digits", also=r"(?<![\d.])(?:9\d|1[0-4]\d)(?!\d)"),
-        r"(?<![\w.])(?:9\d|1[0-4]\d)(?:st|nd|rd|th)(?=[\s-]+(?:birthday|b'?day|year))",
-        _I,
+        "AGE", guard("ninetieth ninety hundredth hundred one a"), rf"\b{_OLD_TH}(?=[\s-]+(?:birthday|b'?day|year))", _I
     ),
     # "91f fall", "97, off legs": the first of a text or line
-    rule(
+    rule("AGE", _DIGITS, rf"(?:(?<=\n)|(?<!.)){_OVER}(?=[mf]\b|[ ][mf][ ](?:fall|fell)|,[ ][a-z])", _I),
+)
+_BEFORE: tuple[Rule, ...] = (
+    cued(
         "AGE",
-        guard(shapes="00", led="digits", also=_AGES),
-        rf"(?:(?<=\n)|(?<!.)){_OVER}(?=[mf]\b|[ ][mf][ ](?:fall|fell)|,[ ][a-z])",
-        _I,
+        "age|aged|ages|edad",
+        rf"{_ANY}{_NO_UNIT}|{_OVER}(?=y)",
+        joint=r"(?:[ ]?/[ ]?sex)?[\s:=(]{0,3}(?:(?:of|about|over|above|approx|around|nearly|almost|now|is|was|de"
+        r"|at exam)\.?\s)?",
+        also="",
+    ),
+    cued("AGE", "turn|turns|turned|turning", rf"{_ANY}{_NO_UNIT}", joint=r"\s+(?:just\s)?(?:age\s)?", also=""),
+    cued(
+        "AGE",
+        "nearly|almost|now|lived to|lived to be|lives to|alive at|died at|dead at|passed away at|still well at|even at",
+        rf"{_ANY}{_NO_UNIT}{_END[:-1]}|\s(?:and|but|of|in|on|today|this|next|he|she|who|with|from)\b)",
+        joint=r"\s+(?:just\s)?(?:age\s)?",
+        also="",
+    ),
+    # "patient is 93 today", "Pt is ninety-six."
+    cued(
+        "AGE",
+        f"{_WHO_IS}|will be|is",
+        rf"{_ANY}(?=\s(?:today|tomorrow|now|next|this|and lives|and still|and frail|years)\b|\sin\s(?:[A-Z\0]))",
+        joint=r"\s(?:now\s|nearly\s|almost\s)?",
+        also="",
     ),
     cued(
-        "AGE", "pt|patient|lady|gentleman|veteran|resident", rf"{_OVER}(?=[,;)]|\.(?!\d)|[mf]\b)", joint=r"[ ,:]{1,2}"
+        "AGE",
+        _WHO_IS,
+        rf"{_ANY}(?=\s*(?:[.,;)](?!\d)|\n|$)|\s(?:and|but|who|with|from|comma|period)\b)",
+        joint=r"\s(?:now\s|nearly\s|almost\s)?",
+        also="",
     ),
+    # "F 93,", "Male/93", "f-94"
+    rule(
+        "AGE",
+        guard("m f male female man woman", led="words", also=_AGES),
+        rf"\b{_SEX}\s?[ /,-]\s?({_OVER})(?=\s*(?:[,;:)\n]|\.(?!\d)|$|{_YEARS}))",
+        group=1,
+    ),
+    rule(
+        "AGE",
+        guard(shapes="00", led="codes", also=_AGES),
+        rf"{_AT_HEAD}[mf][ /,-]?[ ]?({_OVER})(?=[,;:.)]|\s(?:{_WHAT_BEHIND})|\n|$)",
+        _I,
+        group=1,
+    ),
+    rule(
+        "AGE",
+        guard("m f", led="words", also=_AGES),
+        rf"{_AT_HEAD}[mf][ /,-]{{1,2}}({_OVER})(?=[,;:)]|\.(?!\d)|\s(?:{_WHAT_BEHIND})|\n|$)",
+        _I,
+        group=1,
+    ),
+    rule(
+        "AGE",
+        guard("his her their patient", led="words"),
+        r"\b(?:his|her|their|patient's)\s+(?:(?:very\s+)?(?:early|mid|middle|late)[\s-]+)?"
+        r"(nineties|9\ds?|'?90'?s|hundreds|1[0-4]0'?s)(?!\w)",
+        _I,
+        group=1,
+    ),
+)
+_ALONE: tuple[Rule, ...] = (
+    # "Frail, 94, lives alone", "lady of 94", "husband (97)", "frail man, ninety six, fell"
+    cued(
+        "AGE", _SOMEONE, rf"{_ANY}(?:{_NO_UNIT}{_END}|(?=[ ]?[mf]\b))", joint=r"(?:,?[ ]\(?|\(|[ ]of[ ]|:[ ]?)", also=""
+    ),
+    # "indication: 94 with cough"
+    cued("AGE", _HEADS, rf"{_OVER}(?=[,;.]?[ ](?:{_WHAT_BEHIND})\b|,)", joint=r"[ ]?[:-][ ]?"),
+    # "hip fx, 93, nwb"
+    rule("AGE", _DIGITS, r"(?<=[a-z],[ ])(?:9\d|10[0-9])(?=,[ ]?\??[a-z]{2})(?!,[ ](?:and|or)\b)", _I),
+    # "At 94 she is not a candidate"
+    cued("AGE", "at", rf"{_ANY}(?=,?[ ](?:he|she|they|the patient)\b)", also=""),
     # someone, and the age: "Rye (Mary), 98."
     rule(
         "AGE",
@@ -87,70 +183,12 @@ SURE: tuple[Rule, ...] = (
     ),
     rule(
         "AGE",
-        guard("eldest oldest mother father patient he she husband wife now nearly almost", led="words", also=_AGES),
-        rf"\b(?:(?:eldest|oldest|mother|father|patient|he|she|husband|wife)\s(?:is|was)(?:\s(?:now|nearly"
-        rf"|almost))?|now|nearly|almost)\s({_OVER})"
-        r"(?=\s*(?:[.,;)](?!\d)|\n|$|and\b))",
-        _I,
-        group=1,
-    ),
-    # whoever it is: "is 93 today"
-    rule(
-        "AGE",
-        guard(shapes="00", led="digits", also=_AGES),
-        rf"(?<=\bis ){_OVER}(?=\s(?:today|tomorrow|now|next|this|on\b|years|and lives|and still)|\sin\s(?:[A-Z\0]))",
-        _I,
-    ),
-    # "F 93,", "Male/93", "turned 93"
-    rule(
-        "AGE",
-        guard("m f male female", led="words", also=_AGES),
-        rf"\b(?:[MF]|[Ff]?e?[Mm]ale|FEMALE|MALE)\s?[ /,-]\s?({_OVER})(?=\s*(?:[,;:)\n]|\.(?!\d)|$|{_YEARS}))",
-        group=1,
-    ),
-    cued("AGE", "turn|turns|turned|turning", rf"(?:{_OVER}|{_OLD}){_NO_UNIT}", joint=r"\s+(?:age\s)?", also=""),
-    cued(
-        "AGE",
-        "patient is|he is|she is|who is|is now|lady is|man is|woman is|patient was|now|nearly|almost",
-        rf"{_OLD}\b(?=[ ](?:and|but|who|with|from|today|comma|period|this|next)\b|[.,;]|$)",
-        also="",
-    ),
-    cued(
-        "AGE",
-        "age|aged|ages|edad",
-        rf"{_OLD}\b(?!\s?(?:%|mm|cm))",
-        joint=r"[\s:]{1,2}(?:(?:of|about|over|above|approx|around|nearly|almost|de)\.?\s)?\s?",
-        also="",
-    ),
-    rule(
-        "AGE",
         guard(signs="narian NARIAN Narian nari NARI"),
         r"\b(?:super-?)?(?:non?agenarian|cent(?:en|in)arian|nonagenari[oa]|centenari[oa])s?\b",
         _I,
     ),
-    rule(
-        "AGE", guard("ninetieth ninety hundredth hundred one a"), rf"\b{_OLD_TH}(?=[\s-]+(?:birthday|b'?day|year))", _I
-    ),
-    rule(
-        "AGE",
-        guard("his her their patient", led="words"),
-        r"\b(?:his|her|their|patient's)\s+(?:(?:very\s+)?(?:early|mid|middle|late)[\s-]+)?"
-        r"(nineties|9\ds?|'?90'?s|hundreds|1[0-4]0'?s)(?!\w)",
-        _I,
-        group=1,
-    ),
-    cued(
-        "AGE",
-        "age|aged|ages|edad",
-        rf"{_OVER}\b{_NO_UNIT}",
-        joint=r"(?:[ ]?/[ ]?sex)?[\s:]{0,3}(?:(?:of|about|over|above|approx|around|nearly|almost|now|is|was|de)\.?\s)?",
-    ),
 )
+SURE: tuple[Rule, ...] = (*_BEHIND, *_BEFORE, *_ALONE)
 STRICT: tuple[Rule, ...] = (
-    rule(
-        "AGE",
-        guard(shapes="00", led="digits", also=_AGES),
-        r"(?<![\w.,/-])(?:9\d|1[0-4]\d)(?=\s?(?:-|\s)?(?:y\.?/?o\.?|yr|year|yom|yof|ym|yf)s?\b)",
-        _I,
-    ),
+    rule("AGE", _DIGITS, rf"(?<![\w.,/-]){_OVER}(?=[\s-]{{0,2}}(?:y\.?/?o\.?|yom|yof|ym|yf)s?\b)", _I),
 )

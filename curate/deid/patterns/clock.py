@@ -1,18 +1,26 @@
-"""Times of the day, in digits and in words."""
+"""Times of the day, in digits and in words.
+
+A time is a shape that nothing else has ("14:30", "2 pm", "0915 hrs"), or four digits ("0915", "09.15") beside what
+happens at a time; then what they count (`around.MEASURED`) must not stand before them, nor a unit behind.
+"""
 
 from __future__ import annotations
 
 import re
 
+from curate.deid.patterns.around import MEASURED, is_any_before, words_before
 from curate.deid.patterns.prefilter import Rule, cued, guard, rule
 
 _I = re.IGNORECASE
 _HOUR = r"(?:[01]\d|2[0-3])"
-_BARE = rf"{_HOUR}[.:]?[0-5]\d"
+_ONCE = rf"(?:{_HOUR}[.:]?[0-5]\d)"
+_TO = r"\s?(?:-|to|and|until|&|,)\s?"
+_BARE = rf"{_ONCE}(?:{_TO}{_ONCE}(?![\w/]|[.,]\d))?"
 _YEAR = r"(?!(?:19[3-9]|20[0-4])\d(?!\d))"
 _END = (
-    r"(?![\w/-]|[.,]\d)(?!\s?(?:mm|cm|ml|mg|mcg|hu|mgy|cc|kg|lb|ng|pg|iu|u/|units?|images?|slices?|views?|weeks?|days?"
-    r"|years?|months?|mhz|msec|ms|sec|x\s?\d|%))"
+    r"(?![\w/-]|[.,]\d)(?!\s?(?:mm|cm|ml|mg|mcg|hu|mgy|cc|kg|lb|ng(?!t|[ ]tube)|pg|iu|u/|units?|images?|slices?|views?"
+    r"|weeks?|days?|years?|months?|mhz|msec|ms|sec(?:ond)?s?|min(?:ute)?s?|degrees?|grams?|o'?clock|position|x\s?\d|%)"
+    r"(?!\w))"
 )
 _HOURS = "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
 _LATE = "thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen|twenty(?:[ -](?:one|two|three))?"
@@ -22,23 +30,43 @@ _MINUTES = (
     rf"(?:(?:oh|zero|o)[ -](?:{_ONES})|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen"
     rf"|(?:twenty|thirty|forty|fifty)(?:[ -](?:{_ONES}))?)"
 )
+_SPOKEN = rf"(?:(?:oh|zero)[ -](?:{_ONES})|{_HOURS}|{_LATE})[ -](?:hundred|{_MINUTES})"
 _HALF = (
     r"(?:[ap][ .]{0,2}m\b\.?|in the (?:morning|afternoon|evening)|at night|tonight|this (?:morning|afternoon|evening))"
 )
-_DAY_OF_CALL = """called|phoned|telephoned|rang|rung|told|informed|notified|paged|attended|seen|arrived|relayed|conveyed
-discussed|bleeped|texted|aware|spoke|contacted""".replace("\n", "|")
+_TOLD = """called|phoned|telephoned|rang|rung|told|informed|notified|paged|attended|seen|arrived|relayed|conveyed
+|discussed|bleeped|texted|aware|spoke|contacted|intimated|reported|d/w""".replace("\n", "")
+_HAPPENED = """start|started|starts|finish|finished|ended|end|begin|began|commenced|completed|scanned|arrived|arr
+|departed|notified|told|informed|aware|paged|called|rung|rang|tel'd|ph'd|phoned|telephoned|bleeped|texted|discussed|d/w
+|seen|signed|verified|reported|rptd|dictated|read|read back|done|performed|taken|acquired|time|timed|injected|given|due
+|updated|notif|inf|call|collected|admitted|reviewed|imaged|repositioned|onset|lkw|last known well|well|last seen|fluoro
+|needle in|needle out|puncture|code stroke|x2|intubated|tubed|extubated|adv|advanced|fall|fell|collapsed|found"""
+_POINT = re.compile(r"\d[:.]\d")
+
+
+def _is_time(hit: re.Match[str]) -> bool:
+    """Nothing counted before it: "DLP 1430", "ratio of 1:20", "Fluoroscopy time: 2:30"."""
+    at = hit.start(hit.re.groups and 1)
+    return not is_any_before(words_before(hit.string, at), MEASURED)
+
 
 SURE: tuple[Rule, ...] = (
     rule(
         "TIME",
         guard(shapes="0:00", led="digits"),
         r"(?<![\w:./])(?:[01]?\d"
-        r"|2[0-3]):[0-5]\d(?::[0-5]\d(?:[.,]\d+)?)?(?:\s?[ap]\.?m\b\.?)?(?:\s?(?:h(?:ou)?rs?|h|[ECMP][SD]T"
+        r"|2[0-3]):[0-5]\d(?!\d)(?::[0-5]\d(?:[.,]\d+)?)?(?:\s?[ap]\.?m\b\.?)?(?:\s?(?:h(?:ou)?rs?|h|[ECMP][SD]T"
         r"|UTC|GMT|Z)\b)?"
-        r"(?!\s?(?:o'?clock|position)|[:/]?\d)",
+        r"(?!\s?(?:o'?clock|position|min(?:ute)?s?\b|sec)|[:/]?\d)",
+        _I,
+        check=_is_time,
+    ),
+    rule(
+        "TIME",
+        guard("am pm m", led="digits"),
+        r"(?<![\w.:])(?:1[0-2]|0?[1-9])(?:[ .:-]?[0-5]\d)?\s?[ap]\.?m\b\.?(?!\w)",
         _I,
     ),
-    rule("TIME", guard("am pm m", led="digits"), r"(?<![\w.:])(?:1[0-2]|0?[1-9])\s?[ap]\.?m\b\.?(?!\w)", _I),
     rule(
         "TIME",
         guard("h hr hrs hour hours", led="digits", also=r"\d{4}"),
@@ -47,12 +75,15 @@ SURE: tuple[Rule, ...] = (
     ),
 )
 STRICT: tuple[Rule, ...] = (
+    # who was told, and the time at the end: "called to the ward, 09.15", "Informed telephonically at 9.15"
     rule(
         "TIME",
-        guard(_DAY_OF_CALL.replace("|", " "), led="words", also=r"\d\d\.\d\d|\d{4}"),
-        rf"\b(?:{_DAY_OF_CALL})\b[^.\n]{{0,60}}[,(;][ ]?({_BARE})(?=\s*(?:[.;,)]?\s*(?:$|\n|[A-Z])|[.;,)]\D|[.;,)]$))",
+        guard(_TOLD.replace("|", " "), led="words", also=r"\d\.\d\d|\d{4}"),
+        rf"\b(?:{_TOLD})\b[^.\n]{{0,60}}(?:[,(;]|[ ]at|[ ]back)[ ]?({_BARE}|[1-9]\.[0-5]\d)"
+        r"(?=\s*(?:[.;,)]?\s*(?:$|\n|[A-Z])|[.;,)]\D|[.;,)]$|by\b))",
         _I,
         group=1,
+        check=_is_time,
     ),
     # behind someone, a day or a place that went: "rn [NAME] 15.20"
     rule(
@@ -61,16 +92,17 @@ STRICT: tuple[Rule, ...] = (
         rf"(?<=\0)[,;:]?[ ](?:@ ?|at )?({_YEAR}{_BARE}){_END}",
         group=1,
     ),
-    # behind who was told, at the end: "d/w Roe 2226"
+    # behind who was told, at the end: "d/w Roe 2226", "told ed 915"
     rule(
         "TIME",
         guard(
-            "d told informed paged called notified rang rung seen tel bleeped spoke", led="words", also=r"\d\d[.:]?\d\d"
+            "d told informed paged called notified rang rung seen tel bleeped spoke", led="words", also=r"\d[.:]?\d\d"
         ),
         r"(?:d/w|(?:told|informed|paged|called|notified|rang|rung|seen by|tel'd|bleeped|spoke to|spoke with))[ ]"
-        rf"(?:[^\W\d_][\w'-]*[ ]){{1,2}}({_YEAR}{_BARE})(?=[.;,)]?(?:\s*\n|\s*$)|[.;)](?!\d))",
+        rf"(?:[^\W\d_][\w'-]*[ ]){{0,4}}({_YEAR}{_BARE}|[1-9][.:]?[0-5]\d)(?=[.;,)]?(?:\s*\n|\s*$)|[.;)](?!\d))",
         _I,
         group=1,
+        check=lambda hit: hit[1] != "911",
     ),
     # the last of a clause: ", 08.13."
     rule(
@@ -78,38 +110,49 @@ STRICT: tuple[Rule, ...] = (
         guard(signs=", ; ( /", also=r"\d\d\.\d\d|\d{4}"),
         rf"(?<=[,;(/])[ ]?({_YEAR}{_HOUR}\.?[0-5]\d)(?=[.;,)/]?(?:\s*\n|\s*$)|[.;)](?!\d))",
         group=1,
+        check=_is_time,
     ),
-    # the first of a line or note: "0830: ..."
+    # the first of a line, note or sentence: "0830: ...", "0915 ngt ok. 0930 ngt out"
     rule(
         "TIME",
         guard(shapes="00.00 0000 00:00", led="digits", also=r"\d\d[.:]?\d\d"),
-        rf"(?:(?<=\n)|(?<!.)){_YEAR}{_BARE}(?=(?:[:;,-]|\s-)\s|[ ](?=[A-Za-z])){_END}",
+        rf"(?:(?<=\n)|(?<!.)){_YEAR}{_BARE}(?=(?:[:;,-]|\s-)\s|[ ](?=[A-Za-z])){_END}"
+        rf"|(?<=\.[ ]){_YEAR}{_HOUR}[0-5]\d(?=[ ][a-zA-Z]{{2}}){_END}",
     ),
     rule("TIME", guard(signs="("), r"(?<=\()(?:[01]\d|2[0-3])\.[0-5]\d(?=\))"),
     rule("TIME", guard("h", led="digits"), r"(?<![\w.:/])(?:[01]?\d|2[0-3])\s?h\s?[0-5]\d(?:\s?(?:min|m))?(?!\w)", _I),
     rule(
         "TIME",
         guard(
-            "at around by approximately about time since until till from to before after",
+            "at around by approximately about time since until till from to before after between",
             signs="@",
             led="words",
             also=r"\d\d[.:]?\d\d",
         ),
-        r"\b(?:at|@|time|(?:around|by|approximately|about|since|until|till|from|to|before|after)(?![ ](?:199\d"
+        r"\b(?:at|@|time|(?:around|by|approximately|about|since|until|till|from|to|before|after|between)(?![ ](?:199\d"
         rf"|20[0-4]\d)(?![ ]?h)))[ :]{{1,2}}({_BARE}){_END}",
         _I,
         group=1,
+        check=lambda hit: (
+            _is_time(hit) and not (_POINT.search(hit[1]) and hit[0][:2].lower() in ("to", "by", "fr", "ab"))
+        ),
     ),
     rule("TIME", guard(signs="@", also=r"\d\d[.:]?\d\d"), rf"@[ ]?({_BARE}){_END}", group=1),
     cued(
         "TIME",
-        """start|started|starts|finish|finished|ended|end|begin|began|commenced|completed|scanned|arrived|arr|departed
-        |notified|told|informed|aware|paged|called|rung|rang|tel'd|ph'd|phoned|telephoned|bleeped|texted|discussed|d/w
-        |seen|signed|verified|reported|rptd|dictated|read|done|performed|taken|acquired|time|timed|injected|given|due
-        |updated|notif|inf|call|collected|admitted|reviewed""",
+        _HAPPENED,
         rf"{_YEAR}{_BARE}{_END}",
         joint=r"(?:[ ]?[:=@-]|[ ]at)?[ ]",
         also=r"\d\d[.:]?\d\d",
+        check=_is_time,
+    ),
+    # "since 2215 film", "the 0511 radiograph"
+    rule(
+        "TIME",
+        guard(shapes="0000", led="digits", also=r"\d{4}"),
+        rf"(?<![\w.,/-]){_YEAR}{_HOUR}[0-5]\d(?=[ ](?:film|radiograph|images?|study|ct|cxr|scan|view|exam|xray)\b)",
+        _I,
+        check=_is_time,
     ),
     rule(
         "TIME",
@@ -120,16 +163,24 @@ STRICT: tuple[Rule, ...] = (
     rule(
         "TIME",
         guard("quarter half ten five twenty", led="words"),
-        r"\b(?:quarter|half|ten|five|twenty)\s(?:past|to|after|before)\s(?:one|two|three|four"
-        r"|five|six|seven|eight|nine|ten|eleven|twelve|\d{1,2})\b",
+        r"\b(?:(?:quarter|half|ten|five|twenty)\s(?:past|after)"
+        r"|(?:(?<=\bat )|(?<=\bby )|(?<=around )|(?<=about )|(?<=before )|(?<=after )|(?<=until ))(?:a\s)?"
+        rf"(?:(?:quarter|ten|five|twenty)\s(?:to|before)|half))\s(?:{_HOURS}|\d{{1,2}})\b(?!\s(?:mm|cm|of)\b)",
         _I,
     ),
-    # spoken: "seven forty two p m", "fourteen thirty hours", "at oh nine fifteen"
+    # spoken: "seven forty two p m", "fourteen thirty hours", "at oh nine fifteen", "told at nine o'clock"
     rule(
         "TIME",
         guard(_HOURS.replace("|", " "), led="words"),
         rf"\b(?:{_HOURS})(?:[ -]{_MINUTES}|[ ]o'?clock)?[ ]{_HALF}",
         _I,
+    ),
+    rule(
+        "TIME",
+        guard(_TOLD.replace("|", " "), led="words", like=r"(?i)o'?clock"),
+        rf"\b(?:{_TOLD})\b[^.\n]{{0,60}}[ ]at[ ]((?:{_HOURS}|\d\d?)[ ]o'?clock)(?![ ](?:position|radi|in|on the))",
+        _I,
+        group=1,
     ),
     rule(
         "TIME",
@@ -139,9 +190,8 @@ STRICT: tuple[Rule, ...] = (
     ),
     cued(
         "TIME",
-        "at|time|around|before|after|until|since",
-        rf"(?:(?:oh|zero)[ -](?:{_ONES})|{_HOURS}|{_LATE})[ -]{_MINUTES}"
-        r"(?=[ ](?:on|today|and|about|the|with|for|by|period|comma|to|it)\b|[.,;]|$)",
+        "at|time|time of scan|scan time|around|before|after|until|since",
+        rf"{_SPOKEN}(?=[ ](?:on|today|and|about|the|with|for|by|period|comma|to|it)\b|[.,;]|$)",
         also="",
     ),
 )

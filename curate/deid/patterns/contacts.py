@@ -16,6 +16,7 @@ _NO_UNIT = (
 )
 _END = r"(?!\w|[.,/-]\d)"
 _NUMBER = rf"\+?\(?\d[\d\s().+/-]{{0,20}}\d(?!\w){_NO_UNIT}"
+_IS_DECIMAL = re.compile(r"\d{1,2}\.\d{1,2}")  # "pH 7.35"
 _DIGIT = "zero|oh|o|nought|one|two|three|four|five|six|seven|eight|nine|double|triple"
 _GAPPED = r"\d\)?[\s./-]{1,2}\d{3}"
 _GAPS = " ".join(f"0{end}{one}{other}000" for end in ("", ")") for one in ("", *"./-") for other in ("", *"./-"))
@@ -81,13 +82,15 @@ STRICT: tuple[Rule, ...] = (
         |ring|rang|rung|text|texted|hotline|line|whatsapp|sms|mob no|switch""",
         _NUMBER,
         joint=r"(?:\s(?:id|no|number|at|on|is|was|to))?\.?\s?[:#*=]?\s?",
-        check=lambda hit: not hit[0].lower().startswith("bp") or "/" not in hit[1],
+        check=lambda hit: not (hit[0].lower().startswith("bp") and "/" in hit[1]) and not _IS_DECIMAL.fullmatch(hit[1]),
     ),
     # behind who was called: "called Lock bp 72-535", "d/w Roe 5-3321"
     rule(
         "PHONE", guard(signs="\0", also=r"\d"), rf"(?<=\0)[, ]{{1,2}}\(?(?:bp |b |p )?(\d{{1,2}}-\d{{3,5}}){_END}", 0, 1
     ),
-    rule("PHONE", guard("x", led="words", also=r"\d\d\d"), r"(?<![\w.])[xX]\s?-?\d{3,6}(?![\w.]|\s?(?:mm|cm|\d))"),
+    rule(
+        "PHONE", guard("x", led="words", also=r"\d\d\d"), r"(?<![\w.])(?<!\d )[xX]\s?-?\d{3,6}(?![\w.]|\s?(?:mm|cm|\d))"
+    ),
     rule("PHONE", guard("x", led="words", also=r"\d\d\d"), rf"(?<=\0 )[xX]\s?-?\d{{3,6}}{_END}"),
     rule("PHONE", guard(signs="* #", led="words"), r"(?<![\w.])[*#]\d{3,7}(?![\w.])"),
     rule(

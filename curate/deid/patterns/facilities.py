@@ -21,10 +21,10 @@ _HEAD = rule(
         """hospital hospitals clinic infirmary institute healthcare hospice university sanatorium polyclinic diagnostics
 laboratory laboratories labs pharmacy medical health imaging cancer nursing care rest surgery radiology med trauma ward
 hall lodge college family urgent district health general aged retirement scans specialists prison barracks
-practice house""",
+practice house snf""",
         led="words",
     ),
-    r"(?:hospitals?|clinic|infirmary|institute|healthcare|hospice|university|sanatorium|polyclinic|diagnostics"
+    r"(?:hospitals?(?!-(?:acquired|associated|based|onset))|clinic|snf|infirmary|institute|healthcare|hospice|university|sanatorium|polyclinic|diagnostics"
     r"|laborator(?:y|ies)|labs|pharmacy|scans|prison|barracks|ward|lodge"
     r"|health (?:system|cent(?:er|re)|care|network|service)"
     r"|imaging(?: (?:cent(?:er|re)|associates|partners|group))?|cancer cent(?:er|re)|(?:nursing|care|rest) home"
@@ -53,7 +53,7 @@ _BEHIND = re.compile(r"[ ]of(?:[ ][A-Z][\w'-]*){1,3}")
 _TOKEN_BEFORE = re.compile(r"(?:([\w'&-]+)(\.?)|(\0))([ ]{1,2}|-)\Z")
 _TITLED = re.compile(r"\b[A-Z][a-z]")
 _OF = ("of", "the", "and", "for", "de", "la", "&")
-_CUT_SHORT = ("st", "mt", "ft")
+_CUT_SHORT = ("st", "mt", "ft", "sri", "shri", "shree")
 # Heads that are words of reports: only a name before them makes one of them.
 _ALSO_WORDS = ("general", "practice", "imaging", "radiology", "surgery", "house", "lodge", "ward", "scans", "labs")
 _OF_A_KIND = OF_PLACES | words(

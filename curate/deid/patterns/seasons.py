@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from curate.deid.patterns.months import ENGLISH, MONTH_WORDS
 from curate.deid.patterns.prefilter import Rule, Span, find_all, guard, rule
-from curate.deid.text.dates import MONTH_WORDS
 from curate.deid.text.text_index import Glance
 
 _WEEKDAYS = ["mon", "tues", "wednes", "thurs", "fri", "satur", "sun"]
@@ -19,11 +19,6 @@ _MONTH = (
     r"|Dec|JANUARY|FEBRUARY|APRIL|JUNE|JULY|AUGUST|SEPTEMBER|OCTOBER|NOVEMBER|DECEMBER|JAN|FEB|APR|JUN|JUL"
     r"|AUG|SEPT|OCT|NOV|DEC)"
 )
-_ANY = (
-    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?"
-    r"|oct(?:ober)?|nov(?:ember)?"
-    r"|dec(?:ember)?)"
-)
 _YEAR = r"(?:(?:19|20)\d\d|'\d\d)"
 _SEASON = r"(?:spring|summer|fall|autumn|winter)"
 _UNIT = (
@@ -31,22 +26,12 @@ _UNIT = (
     r"|u/|iu|ppm|rpm|ft|feet"
     r"|copies|counts?|[.,]\d|-\d{3}))"
 )
-_DAY = r"(?:0?[1-9]|[12]\d|3[01])"
-_ONE = r"(?:one|two|three|four|five|six|seven|eight|nine)"
-_ORDINAL = (
-    r"(?:(?:twenty|thirty)[ -](?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth)|twentieth|thirtieth"
-    r"|first|second"
-    r"|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|eleventh|twelfth|thirteenth|fourteenth|fifteenth|sixteenth"
-    r"|seventeenth|eighteenth|nineteenth)"
-)
-_NO_RATIO = "".join(
-    f"(?<!{cue} )" for cue in ("grade", "score", "strength", "nodes", "power", "pain", "image", "series", "im", "se")
-)  # behind these two numbers are no day
-_EITHER = rf"(?!\d/[2-6](?!\d)|\d\d?/1[02](?!\d))(?:(?:0?[1-9]|1[0-2])/{_DAY}|{_DAY}/(?:0?[1-9]|1[0-2]))(?![\w/%])"
 RULES: tuple[Rule, ...] = (
     rule("DATE", guard(MONTH_WORDS, led="words"), rf"\b{_MONTH}\b(?:\.?\s{{1,2}}(?:of\s)?{_YEAR}\b|\.(?=\s?\d))?"),
     rule(
-        "DATE", guard(MONTH_WORDS, led="words"), rf"\b(?i:{_ANY})\.?(?:[ ,/-]|\sof\s){{1,2}}'?(?:19|20)?\d\d\b{_UNIT}"
+        "DATE",
+        guard(MONTH_WORDS, led="words"),
+        rf"\b(?i:{ENGLISH})\.?(?:[ ,/-]|\sof\s){{1,2}}'?(?:19|20)?\d\d\b{_UNIT}",
     ),
     rule(
         "DATE",
@@ -62,19 +47,6 @@ RULES: tuple[Rule, ...] = (
         r"|november|december|march)\b|(?<=\b(?:since|early)[ -])(?:january|february|april|june|july|august"
         r"|september|october|november|december|march)\b|(?<=\bin[ -])(?:january|february|april|june|july"
         r"|august|september|october|november|december|march)\b",
-        re.I,
-    ),
-    rule(
-        "DATE",
-        guard(MONTH_WORDS, led="digits"),
-        rf"\b{_DAY}(?:st|nd|rd|th)?[ -](?:of )?{_ANY}\b(?!\s(?:be|have|represent|reflect|not|also|need)\b)",
-        re.I,
-    ),
-    rule("DATE", guard(MONTH_WORDS, led="words", also=r"\d"), rf"\b{_ANY}[ -]{_DAY}(?:st|nd|rd|th)\b", re.I),
-    rule(
-        "DATE",
-        guard(MONTH_WORDS, led="words", also=r"\d"),
-        rf"\b(?!mar|may){_ANY}\.? {_DAY}(?![\w/-]|[.,]\d|\s?(?:point|x\b)){_UNIT}",
         re.I,
     ),
     rule(
@@ -126,55 +98,6 @@ valentine valentines
         re.I,
     ),
     rule("DATE", guard(signs="'", led="words", also=r"\d\d"), r"(?<![\w'])'\d\d(?!\w)"),
-    rule(
-        "DATE",
-        guard(shapes="0/0", led="digits"),
-        rf"(?<![\w/.,(-]){_NO_RATIO}(?:(?:0?[1-9]|1[0-2])/(?:1[1-9]|2\d|3[01])"
-        r"|(?:1[3-9]|20(?!/1)|2[1-9]|3[01])/(?:0?[1-9]|1[0-2]))(?![\w/%]|[.,]\d"
-        r"|\s(?:nodes?|lymph|cores?|images?|strength|power|score|points?|mm|cm|ribs?))",
-        re.I,
-    ),
-    # a day and a month that are no fraction: the first of a line, in brackets, the last of a clause
-    rule(
-        "DATE",
-        guard(shapes="0/0", led="digits"),
-        rf"(?:(?:(?<=\n)|(?<!.)){_EITHER}(?=:?[ ][A-Za-z])|(?<=\(){_EITHER}(?=\))"
-        rf"|(?<=[a-z] ){_NO_RATIO}{_EITHER}(?=[.;,]?(?:\s*\n|\s*$)|[.;](?!\d)))",
-        re.I,
-    ),
-    rule(
-        "DATE",
-        guard(MONTH_WORDS, led="words"),
-        rf"\b{_ANY}[ ]{_ORDINAL}(?:[ ](?:twenty|nineteen)[ ]\w+(?:[ -]{_ONE})?)?\b",
-        re.I,
-    ),
-    rule(
-        "DATE",
-        guard(MONTH_WORDS, led="before", reach=4),
-        rf"\b{_ORDINAL}[ ]of[ ]{_ANY}\b(?:[ ](?:twenty|nineteen)[ ]\w+(?:[ -]{_ONE})?)?",
-        re.I,
-    ),
-    rule(
-        "DATE",
-        guard(shapes="0-0 0/0", led="digits", also=r"[01]\d[-/][0-3]\d"),
-        r"(?<![\w.,-])(?:0[1-9]|1[0-2])[-/](?:0[1-9]|[12]\d|3[01])(?![\w/%-]|[.,]\d)",
-    ),
-    rule(
-        "DATE",
-        guard(shapes="0/0", led="digits"),
-        r"(?:(?<=\0 )|(?<=\0, )|(?<=\0; )|(?<=\0: )|(?<=\0 \()|(?<=\0 on )|(?<=\0 from )|(?<=\0 dated )|(?<=\0 of )"
-        rf"|(?<=\0 and )|(?<=\0 for ))(?:(?:0?[1-9]|1[0-2])/{_DAY}|{_DAY}/(?:0?[1-9]|1[0-2]))"
-        r"(?![\w/%]|[.,]\d|\s(?:strength|power|nodes?|score|points?|pain))",
-        re.I,
-    ),
-    rule(
-        "DATE",
-        guard(shapes="0/0", led="digits"),
-        rf"(?<![\w/.,-])(?:0?[1-9]|1[0-2])/{_DAY}(?=\s(?:prior|previous|outside|comparison|study|films?"
-        rf"|exam(?:ination)?"
-        r"|ct|mri?|x-?rays?|radiographs?|scan|ultrasound|images|report|visit|admission|discharge|surgery)\b)",
-        re.I,
-    ),
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from curate.deid.text.dates import MONTH, WEEKDAY
+from curate.deid.patterns.months import MONTH, WEEKDAY
 from curate.deid.text.fold import fold_value, tidy
 from curate.deid.text.scrub import PLACEHOLDER
 from curate.errors import DropRecord

@@ -10,40 +10,14 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
-from curate.deid.patterns.prefilter import Rule, cued, guard, rule
+from curate.deid.patterns import days as yearless
+from curate.deid.patterns.months import MONTH, MONTH_WORDS, NAMES
+from curate.deid.patterns.prefilter import Rule, find_all, guard, rule
 from curate.deid.text.text_index import Glance
 
-MONTH_WORDS = """jan january janvier januar ene enero feb february febrero februar fevr fevrier fev mar march marzo mars
-marz
-maerz apr april abr abril avril avr may mayo mai jun june juni junio juin jul july juli julio juillet juil
-aug august ago
-agosto aout sep sept september septiembre septembre set setiembre oct october octubre octobre okt oktober nov
-november
-noviembre novembre dec december decembre dic diciembre dez dezember"""
 _TRIPLE = "0-0- 0-00- 0/0/ 0/00/ 0.0. 0.00."
-_NAMES = (
-    "jan(?:uary|vier|uari|uar|eiro)?|ene(?:ro)?|janner|jaenner|genn?(?:aio)?",
-    "feb(?:ruary|rero|ruari|ruar|braio|er)?|fevr(?:ier)?|fev(?:ereiro)?",
-    "mar(?:ch|zo|co|s)?|marz|maerz|maart|mrt",
-    "apr(?:ile|il)?|abr(?:il)?|avril|avr",
-    "may(?:o)?|mai(?:o)?|mei|magg?(?:io)?",
-    "june?|juni|junio|juin|junho|giu(?:gno)?",
-    "july?|juli|julio|juillet|juil|julho|lug(?:lio)?",
-    "aug(?:ustus|ust)?|ago(?:sto)?|aout",
-    "sept?(?:ember|iembre|embre)?|set(?:iembre|embro|t(?:embre)?)?",
-    "oct(?:ober|ubre|obre)?|okt(?:ober)?|out(?:ubro)?|ott(?:obre)?",
-    "nov(?:ember|iembre|embre|embro)?",
-    "dec(?:ember|embre)?|dic(?:iembre|embre)?|dez(?:ember|embro)?",
-)
-_MONTHS = [re.compile(p, re.IGNORECASE) for p in _NAMES]
-_MON = rf"(?P<mon>{'|'.join(_NAMES)})"
-MONTH = "|".join(_NAMES)  # a month's name, or its beginning, in any of the languages, folded
-WEEKDAY = (
-    r"(?:mon|tues?|wed|wednes|thu|thurs|fri|sat|satur|sun)(?:day)?|(?:mon|diens|donners|frei|sams|sonn)tag|mittwoch|sonnabend"
-    r"|(?:lun|mar|mercre|jeu|vendre|same)di|dimanche|lunes|martes|miercoles|jueves|viernes|sabado|domingo"
-    r"|(?:lun|marte|mercole|giove|vener)di|domenica|(?:maan|dins|woens|donder|vrij|zater|zon)dag|(?:segunda|terca|quarta"
-    r"|quinta|sexta)-feira"
-)
+_MONTHS = [re.compile(p, re.IGNORECASE) for p in NAMES]
+_MON = rf"(?P<mon>{MONTH})"
 _YEAR = r"(?P<y>(?:1[89]|20)\d\d|'?\d\d)"
 _YEAR4 = r"(?P<y>(?:1[89]|20)\d\d)"
 _DAY = r"(?P<d>0?[1-9]|[12]\d|3[01])"
@@ -122,49 +96,6 @@ _DATES: tuple[Rule, ...] = (
     ),
     rule("DATE", guard(shapes="0000-0", led="digits"), rf"(?<!\d){_YEAR4}-{_MONTH}{_END}(?!-)", re.IGNORECASE),
 )
-# Without a year "may 2" and "4/5" are ordinary text: the month's name must be capitalised, the slash needs a lead-in.
-_MON_CAP = (
-    r"(?:Jan|Feb|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)\b\.?|January|February|March|April|May|June|July|August|September"
-    r"|October|November|December|JAN|FEB|MAR|APR|JUN|JUL|AUG|SEP|OCT|NOV|DEC"
-)
-_YEARLESS: tuple[Rule, ...] = (
-    rule(
-        "DATE",
-        guard(MONTH_WORDS, led="words", also=r"\d"),
-        rf"\b(?:{_MON_CAP})\s{{1,2}}(?:0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th)?{_END}(?!\s?(?:mm|cm|mL|ml|%))",
-    ),
-    rule(
-        "DATE",
-        guard(MONTH_WORDS, led="digits"),
-        rf"{_START}(?:0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th)?\s(?:of\s)?(?:{_MON_CAP})\b",
-    ),
-)
-_NO_DAY = r"(?![\w/]|[.,-]\d|\s?(?:strength|power|nodes?|lymph|cores?|points?|pain|ribs?|vessels?|score|mm|cm|%))"
-_BARE = rf"(?:{_MONTH}[/-]{_DAY}|{_DAY}[/-]{_MONTH})".replace("?P<m>", "?:").replace("?P<d>", "?:") + _NO_DAY
-_LED_BY = """on|dated|date|from|since|of|until|through|exam|study|film|radiograph|radiographs|ct|mr|mri|comp|comp.|cf
-|cf.|vs|vs.|prior|previous|dob|admitted|seen|performed|obtained|done|taken|near|bx|biopsy|biopsied|f/u|fu|appt|appointment|booked
-|booked for|set for|due|scheduled|scheduled for|planned for|arranged for|clinic|next|last|removed|inserted|placed|sited
-|injected|adm|dc|d/c|discharged|lmp|op|surgery|sx|rpt|repeat|review|recd|received|scanned|came|old|us|xr|cxr
-|signed|sent|called|notified|told|informed|paged|at|before|after|prev|outside|moved to|back on|mr|pet|dexa|compared
-|compared to|compared with|compare|compares|comparing|comparison|comparisons|comparable|comparison is made to
-|comparison is made with"""
-_LED = cued(
-    "DATE",
-    _LED_BY,
-    rf"{_BARE}(?:(?:\s?,\s?|\s?&\s?|\s(?:and|or|to)\s){_BARE})*",
-    joint=r"\s*:?[\s(]+(?:(?:the|prior|previous|outside|stud(?:y|ies)|exam|examination|films?|scan|ct|mri?"
-    r"|radiographs?|x-?rays?|of|on|from|dated|to|with)\s+){0,4}",
-    also=r"\d[-/]\d",
-)
-# a day and a month before the time, or before who did it: "set for 1/7 at [TIME]", "7/5 by Roe"
-_LED_BACK = rule(
-    "DATE",
-    guard(shapes="0/0 0-0", led="digits", also=r"\d[-/]\d"),
-    rf"(?<![\w.,/-])({_BARE})(?=[ ](?:at[ ](?:\0|\d\d?[:.]?\d\d)|by[ ][A-Z\0]|@))",
-    group=1,
-)
-
-
 # What says that a date is of birth, before it and behind it.
 _CUE = (
     r"(?:(?<![\w.])(?:d\.?\s?o\.?\s?b\b\.?|born|(?:date|day|year|dt)\s+of\s+birth|birth\s?-?(?:date|day|year)?"
@@ -177,7 +108,7 @@ _CUE = (
 _BEFORE = re.compile(_CUE + r"$", re.IGNORECASE)
 _BEHIND = re.compile(r"[\s,(-]{0,3}(?:d\.?o\.?b\b|birth|born\b|geboren|生まれ|生\b|出生|г\.?\s?р\.?)", re.IGNORECASE)
 _DAY_TH = rf"(?:0?[1-9]|[12]\d|3[01]){_ORD}"
-_MON_ANY = rf"(?:{'|'.join(_NAMES)})\b\.?"
+_MON_ANY = rf"(?:{MONTH})\b\.?"
 _Y_ANY = r"(?:(?:1[89]|20)\d\d|'?\d\d)"
 # Behind a cue less is enough: a year, a month and a day in letters of any case, three numbers.
 _BIRTH = rule(
@@ -226,12 +157,8 @@ def find_dates(
             yield hit.start(), hit.end(), None if _of_birth(text, hit, day, header, newest) else day
     for hit in _BIRTH.find(glance):
         yield hit.start("day"), hit.end("day"), None
-    for one in _YEARLESS:
-        for hit in one.find(glance):
-            yield hit.start(), hit.end(), None
-    for one in (_LED, _LED_BACK):
-        for hit in one.find(glance):
-            yield hit.start(1), hit.end(1), None
+    for start, end, _ in find_all(yearless.RULES, glance):
+        yield start, end, None
 
 
 @lru_cache(maxsize=256)

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from curate.deid.patterns.around import COUNTED, MEASURED
 from curate.deid.patterns.prefilter import Span
 from curate.deid.text import features
 from curate.deid.text.context import is_acting, is_eponym
@@ -26,6 +27,8 @@ from curate.deid.words import context_words as roles
 from curate.deid.words.looks import weights
 from curate.deid.words.vocabulary import Kind, is_listed
 
+_COUNTS = COUNTED | MEASURED  # before a number these are no one
+_LONG = 7  # letters
 _BESIDE = re.compile(r"[ \xa0]{1,2}|[ ]?[,&^_/-][ ]?|'|\.[ ]?")
 
 
@@ -36,9 +39,10 @@ class Thresholds:
 
     known: float = 0.07
     unknown: float = 0.07
-    report: float = 0.3  # a word that reports are made of, and a name
+    report: float = 0.35  # a word that reports are made of, and a name
     unnamed: float = 0.8  # one that no list of names and towns has
     unnamed_inside: float = 0.5  # such a one with a capital inside a sentence
+    medicine: float = 0.97  # ... a long one of medicine ("Dextrocardia")
     given_away: float = 0.02  # one that a cue gives away elsewhere in the text
 
     @classmethod
@@ -49,7 +53,14 @@ class Thresholds:
             known,
             *(
                 min(1.0, each * scale)
-                for each in (cls.unknown, cls.report, cls.unnamed, cls.unnamed_inside, cls.given_away)
+                for each in (
+                    cls.unknown,
+                    cls.report,
+                    cls.unnamed,
+                    cls.unnamed_inside,
+                    cls.medicine,
+                    cls.given_away,
+                )
             ),
         )
 
@@ -105,6 +116,8 @@ def _is_asked(words: list[Word], i: int, text: str, *, level: bool) -> bool:
         return False
     if word.kind & Kind.FUNCTION and not word.kind & Kind.NAME and (word.first or level):
         return is_acting(words, i, text)
+    if i + 1 < len(words) and words[i + 1].lower == "0" and word.lower in _COUNTS:
+        return False  # "Power 4/5"
     if i and words[i - 1].text in features.PICTURED and word.kind & Kind.CLINICAL and word.kind & Kind.BY_HAND:
         return False  # "MR BRAIN"
     if word.lower in roles.PROTECTED:
@@ -114,6 +127,8 @@ def _is_asked(words: list[Word], i: int, text: str, *, level: bool) -> bool:
     if not level and word.kind & Kind.KNOWN and (word.text.islower() or _is_short(word)):
         return False  # names have capitals where others have none
     after = words[i + 1] if i + 1 < len(words) else None
+    if after is not None and after.lower == "rads" and after.start == word.end + 1:
+        return False  # "LI-RADS 5"
     if after is not None and not level and text[word.end : after.start] == "-" and after.text.islower():
         return not after.kind & Kind.KNOWN  # "Tree-in-bud"
     noun = word.kind & Kind.NOUN and i > 0 and is_eponym(words, i - 1, text)
@@ -226,7 +241,8 @@ def _threshold(word: Word, state: State, thresholds: Thresholds) -> float:
     usual = word.kind & Kind.EPONYM or (word.kind & Kind.BY_HAND and word.kind & Kind.CLINICAL)
     least = thresholds.known if known else thresholds.unknown
     if known and not named and not word.kind & Kind.EPONYM:
-        least = thresholds.unnamed_inside if capital else thresholds.unnamed
+        long = len(word.text) >= _LONG and word.kind & Kind.CLINICAL
+        least = thresholds.medicine if long else thresholds.unnamed_inside if capital else thresholds.unnamed
     elif word.kind & Kind.FUNCTION and not capital:
         least = thresholds.report if state.level else thresholds.unnamed
     elif usual:

@@ -10,6 +10,7 @@ from functools import lru_cache
 from itertools import accumulate
 from string import ascii_lowercase, ascii_uppercase
 
+from curate.deid.patterns.around import MEASURED, is_any_before, words_before
 from curate.deid.patterns.prefilter import Span
 from curate.deid.text.fold import BARRIER
 from curate.deid.words import context_words as roles
@@ -177,7 +178,8 @@ _KNOWN_CODE = re.compile(
 _UNIT_BEHIND = re.compile(
     r"[ \xa0]?(?:%|mm|cm|m\b|ml|cc|mg|mcg|ug|g\b|kg|hu\b|ms\b|msec|sec|mgy|mhz|hz|kv|kvp|mas?\b|units?|cells|/"
     r"|x|u/|iu|mmol|dl|cgy"
-    r"|lb|bpm|cpm|years?|yrs?|days?|weeks?|months?|hours?|images?|slices?|views?|per|copies|counts?|ng|pg|pack|steps?"
+    r"|lb|bpm|cpm|years?|yrs?|days?|weeks?|months?|hours?|images?|slices?|views?|per|copies|counts?|steps?"
+    r"|(?:ng|pg)\b(?![ ]tube)|pack|grams"
     r"|feet|ft|psi|rpm|mbq|mci|ci\b|gauss|calories|kcal|meters?|metres?)",
     re.IGNORECASE,
 )
@@ -206,7 +208,10 @@ def is_code_known(text: str, start: int, end: int) -> bool:
         if len(whole) <= _MOST_DIGITS or (len(whole) <= _MOST_DIGITS + 2 and _UNIT_BEHIND.match(text, end)):
             beside = text[start - 1 : start] in "/.," and start > 0
             return (
-                bool(_UNIT_BEHIND.match(text, end)) or beside or bool(_CODE_LED.search(text, max(0, start - 18), start))
+                bool(_UNIT_BEHIND.match(text, end))
+                or beside
+                or bool(_CODE_LED.search(text, max(0, start - 18), start))
+                or is_any_before(words_before(text, start), MEASURED, 2)
             )
         return False
     return all(_piece(piece) for piece in token.lower().split("."))

@@ -57,6 +57,7 @@ RULES = (  # lists of patterns that finders go through
     ("text.rules", "STRICT_RULES"),
     ("text.dates", "_DATES"),
     ("patterns.seasons", "RULES"),
+    ("patterns.days", "RULES"),
 )
 PLAIN = TextRules("mask", vocabulary=False)
 

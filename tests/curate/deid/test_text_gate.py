@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from curate.deid.patterns import facilities, seasons
+from curate.deid.patterns import days, facilities, seasons
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.text import dates, names, rules
 from curate.deid.text.decide import Thresholds, name_spans, read
@@ -165,8 +165,8 @@ def _guarded():
         names._DEGREE,
     )
     places = (facilities._FIRM, facilities._HEAD, facilities._SAINT)
-    days = (*dates._DATES, *dates._YEARLESS, dates._BIRTH, dates._LED, dates._LED_BACK)
-    for rule in (*rules.RULES, *rules.STRICT_RULES, *seasons.RULES, *days, *told, *places):
+    found = (*dates._DATES, *days.RULES, dates._BIRTH)
+    for rule in (*rules.RULES, *rules.STRICT_RULES, *seasons.RULES, *found, *told, *places):
         yield rule.pattern, rule.guard
 
 

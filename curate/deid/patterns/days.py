@@ -1,0 +1,215 @@
+"""A day of a month without its year, in any form: "Oct 3", "3rd of October", "10/3", "the 12th", "march twelfth".
+
+Beside a month's name a number is a day. Two numbers alone are a day and a month or a fraction, and one decision says
+which (`_is_day`): what stands around them first, then what they can be. "3/4" is a fraction until something dated
+stands before it, "9/3" and "3/19" are days until something counted does. Masked, never shifted.
+"""
+
+from __future__ import annotations
+
+import re
+
+from curate.deid.patterns.around import COUNTED, is_any_before, word_behind, words_before
+from curate.deid.patterns.months import ENGLISH, MONTH_WORDS
+from curate.deid.patterns.prefilter import Rule, guard, rule
+from curate.deid.words.context_words import words
+
+_I = re.IGNORECASE
+_DAY = r"(?:0?[1-9]|[12]\d|3[01])"
+_TH = r"(?:st|nd|rd|th)"
+_ONES = "one|two|three|four|five|six|seven|eight|nine"
+_TEENS = "ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen"
+_FIRSTS = "first|second|third|fourth|fifth|sixth|seventh|eighth|ninth"
+SPOKEN = (
+    rf"(?:(?:twenty|thirty)[ -](?:{_FIRSTS}|{_ONES})|twentieth|thirtieth|twenty|thirty|{_TEENS}"
+    rf"|(?:thir|four|fif|six|seven|eigh|nine)teenth|twelfth|tenth|eleventh|{_FIRSTS}|{_ONES})"
+)  # a day of a month in words
+_SPOKEN_YEAR = rf"(?:[ ](?:twenty|nineteen)[ ]\w+(?:[ -](?:{_ONES}))?)?"
+# what makes of a number behind "may" or "march" no day
+_NO_UNIT = (
+    r"(?![\w/]|[.,]\d|\s?(?:mm|cm|ml|cc|mg|mcg|g\b|kg|hu\b|ms\b|mgy|units?|x\b|%|times|degrees?|point|images?|steps|cells"
+    r"|percent|fold|-[a-z]|months?|weeks?|years?|hours?|minutes?|or\b))"
+)
+_NO_MODAL = r"(?!\s(?:be|have|represent|reflect|not|also|need|well|require|suggest|indicate)\b)"  # behind "may"
+_LINK = r"\s?(?:-|to|and|&|,|until|through|or)\s?"
+
+# -- two numbers
+_DATED = words(
+    """
+    on dated date since until till from through before after by exam study studies film films radiograph radiographs
+    ct mr mri us usg xr cxr axr kub pet dexa xray xrays echo doppler mammogram ultrasound scan scans comp cf vs
+    prior priors previous prev outside dob admitted seen performed obtained done taken bx biopsy biopsied fu f/u
+    appt appointment booked due scheduled planned arranged clinic next last removed inserted placed sited injected
+    adm dc d/c discharged discharge lmp edd edc op surgery sx rpt repeat review recd received scanned came signed
+    sent called notified told informed paged at moved back compared compare comparing comparison comparisons visit
+    of to injury mva mvc rta rtc accident assault fall fell foosh admission dose mdt mdm conference lap chole tkr
+    thr cabg turp orif lscs appy onset presented presentation between report began begun started hospitalized
+    hospitalised readmitted ercp pci tavr evar tace hsg cath resection repair lumpectomy delivery delivered cycle
+    chemo drained near old mon tue tues wed thu thur thurs fri sat sun monday tuesday wednesday thursday friday
+    saturday sunday
+    """
+)
+_WORK_DONE = re.compile(r"(?:ectomy|otomy|ostomy|plasty|scopy|centesis|graphy|gram|pexy|desis|ed)\Z")
+_STUDIES = words(
+    "exam study film films radiograph ct mr mri us xr cxr xray scan mammogram ultrasound prior previous comparison"
+    " outside visit admission discharge surgery biopsy bx images report"
+)
+_SLIGHT = words("to from between of at by old near visit cycle")  # too little where a range is likelier
+_SURELY = words("on dated date since until till dob lmp edd edc due scheduled booked between")
+_LETTERS = ("l", "c", "t", "s", "x", "o")  # "L 4/5", "q x 1/2"
+_COUNTED_BEHIND = words(
+    """
+    node nodes lymph core cores view views rib ribs vessel vessels pain strength power murmur score scores of inch
+    inches times x th ths image images frame frames segment segments motor throughout bilaterally positive level
+    levels point points mm cm m ml mg percent weeks wks days months pads teeth criteria quadrants sensation reflexes
+    lesions pulses pulse edema oedema tender intensity severity disc discs vertebrae vertebral interspace
+    interspaces toes fingers digits metatarsals metacarpals cranial yo year years yrs hours hrs care systolic
+    diastolic
+    """
+)
+_LASTING = words("in for x past over within every about approx approximately around another")
+_LASTED = words("time ago history hx h/o of old weeks post duration later further more")
+_PAIRS = re.compile(r"(\d{1,2})[/-](\d{1,2})")
+_SPINE = re.compile(r"\b[CTLS]\d{1,2}\b[^.;\n]{0,24}\Z", _I)
+_HEAD_END = re.compile(r":?[ ]|[ ]?-[ ]|:")
+_CLAUSE_END = re.compile(r"[.;,)]?(?:\s*\n|\s*$)|[.;)](?!\d)")
+_FRACTIONS = ("2", "3", "4", "5", "6", "10", "12")  # what is usually divided by
+_PAIR = rf"{_DAY}/{_DAY}(?:\s?(?:,|&|-|;|\+|to|and|or|through)\s?{_DAY}/{_DAY})*"
+
+
+def _is_day(hit: re.Match[str]) -> bool:
+    """Are these two numbers, or several times two, days of months?"""
+    text, start, end = hit.string, hit.start(), hit.end()
+    pairs = _PAIRS.findall(hit[0])
+    if not all(min(int(a), int(b)) <= 12 and (a, b) != ("24", "7") for a, b in pairs):
+        return False
+    before = words_before(text, start)
+    last = before[-1] if before else "\n"
+    beside = text[start - 1 : start] in ("", " ", ":", "(", "\n", "\0", ",", "[")
+    behind = word_behind(text, end)
+    if behind in _COUNTED_BEHIND or not beside:
+        return False
+    if last in _SURELY:
+        return True
+    if last in _LETTERS or is_any_before(before, COUNTED) or _SPINE.search(text, max(0, start - 32), start):
+        return False
+    a, b = pairs[0]
+    if b in ("7", "12") and (last in _LASTING or behind in _LASTED):
+        return False  # "in 3/12", "2/7 history": months and days, as the British count them
+    if last in _DATED or (_WORK_DONE.search(last) and last not in COUNTED and int(a) != int(b)):
+        return True
+    if last == "\0" and a != b and re.search(r"\0(?:[,;:]|[ ]\(|[ ](?:on|from|dated|of|and|for))?[ ]?\Z", text[:start]):
+        return True
+    if behind in _STUDIES:
+        return True  # "3/4 film"
+    if any(int(n) > 12 for pair in pairs for n in pair) or ((len(a), len(b)) == (2, 2) and a[0] == "0"):
+        return True
+    return _is_day_alone(text, start, end, a, b, last)
+
+
+def _is_day_alone(text: str, start: int, end: int, a: str, b: str, last: str) -> bool:
+    """Two numbers that could both be months, and no word that tells."""
+    if int(a) > int(b) > 1:
+        return True  # no one divides so
+    head = start == 0 or text[start - 1] == "\n"
+    if int(a) == int(b) or (b in _FRACTIONS and not (head and text[end : end + 1] == ":")):
+        return False
+    if head and _HEAD_END.match(text, end) and text[end:].lstrip(" :-")[:1].isalpha():
+        return True
+    return _CLAUSE_END.match(text, end) is not None
+
+
+def _is_dated(hit: re.Match[str]) -> bool:
+    """Two numbers with a hyphen are days behind what is dated only: else they are a range."""
+    text, start = hit.string, hit.start()
+    if word_behind(text, hit.end()) in _COUNTED_BEHIND:
+        return False
+    a, b = _PAIRS.findall(hit[0])[0]
+    before = words_before(text, start)
+    if not before or min(int(a), int(b)) > 12 or is_any_before(before, COUNTED):
+        return False
+    last = before[-1]
+    if len(a) == len(b) == 2 and a[0] == "0" and int(a) <= 12:
+        return True  # "03-10"
+    near = text[start - 1 : start] in (" ", ":", "(")
+    if last in ("of", "from") and len(before) > 1:
+        return near and before[-2] in _DATED and before[-2] not in _SLIGHT
+    return near and last in _DATED and last not in _SLIGHT
+
+
+RULES: tuple[Rule, ...] = (
+    # "10/3", "3/7, 3/9 and 3/11", "3/3-3/7"
+    rule("DATE", guard(shapes="0/0", led="digits"), rf"(?<![\w.,/+-]){_PAIR}(?![\w/%]|[.,-]\d)", _I, check=_is_day),
+    rule("DATE", guard(shapes="0-0", led="digits"), rf"(?<![\w.,/+-]){_DAY}-{_DAY}(?![\w/%-]|[.,]\d)", check=_is_dated),
+    # a day and a month before the time, or before who did it: "set for 1/7 at [TIME]", "7/5 by Roe"
+    rule(
+        "DATE",
+        guard(shapes="0/0 0-0", led="digits", also=r"\d[-/]\d"),
+        rf"(?<![\w.,/-])({_DAY}[/-]{_DAY})(?=[ ](?:at[ ](?:\0|\d\d?[:.]?\d\d)|by[ ][A-Z\0]|@))",
+        group=1,
+    ),
+    # "on 3.10.", "dated 10.3. and"
+    rule(
+        "DATE",
+        guard("on dated date operated", led="words", also=r"\d\.\d"),
+        rf"\b(?:on|dated|date|operated):?[ ]((?:{_DAY}\.(?:0?[1-9]|1[0-2])|(?:0?[1-9]|1[0-2])\.{_DAY})\.?)"
+        r"(?=[\s),;]*(?:$|\n|[(),;:]|(?:for|with|and|at|in|outside|by|showed|was)\b))",
+        _I,
+        group=1,
+    ),
+    # "Oct 3", "Oct. 3rd", "October the 3rd", "Mar 3-7", "OCT03"
+    rule(
+        "DATE",
+        guard(MONTH_WORDS, led="words", also=r"\d"),
+        rf"\b{ENGLISH}\b(?:\.[ ]?|[ -]{{1,2}}|[ ]the[ ]){_DAY}(?!\d)(?:{_TH}(?!\w)|(?=showed|was|and)|{_NO_UNIT})"
+        rf"(?:{_LINK}{_DAY}(?:{_TH})?\b(?![/.]\d){_NO_UNIT})?",
+        _I,
+    ),
+    # "3 Oct", "3rd of October", "03OCT", "3-7 March", "3rd and 7th of March"
+    rule(
+        "DATE",
+        guard(MONTH_WORDS, led="digits"),
+        rf"(?<![\w.])(?:{_DAY}(?:{_TH})?{_LINK})?{_DAY}(?:{_TH})?(?:[ -]{{0,2}}|[ ](?:of|in)[ ])(?:of[ ])?"
+        rf"{ENGLISH}\b{_NO_MODAL}",
+        _I,
+    ),
+    # spoken: "march twelfth", "march the twelfth", "october three"
+    rule(
+        "DATE",
+        guard(MONTH_WORDS, led="words"),
+        rf"\b(?!may[ -](?:{_ONES})\b){ENGLISH}[ ](?:the[ ])?{SPOKEN}{_SPOKEN_YEAR}\b{_NO_UNIT}",
+        _I,
+    ),
+    # "the twelfth of march", "twelve march"
+    rule(
+        "DATE",
+        guard(MONTH_WORDS, led="before", reach=4),
+        rf"\b{SPOKEN}[ ](?:of[ ]{ENGLISH}|(?!may\b){ENGLISH})\b{_SPOKEN_YEAR}",
+        _I,
+    ),
+    # "on one slash five"
+    rule(
+        "DATE",
+        guard("slash", led="before", reach=3),
+        rf"(?:(?<=\bon )|(?<=\bdated )|(?<=\bfrom )|(?<=\bexam )|(?<=\bstudy )|(?<=\bsince )|(?<=\bof ))"
+        rf"{SPOKEN}[ ]slash[ ]{SPOKEN}\b",
+        _I,
+    ),
+    # "on the 3rd", "booked for the 17th": nothing that is the third stands behind it
+    rule(
+        "DATE",
+        guard("st nd rd th", led="digits"),
+        r"(?:(?<=\bon the )|(?<=\bsince the )|(?<=\bfor the )|(?<=\bfrom the )|(?<=\buntil the )|(?<=\btill the )"
+        r"|(?<=\bby the )|(?<=\bbefore the )|(?<=\bafter the )|(?<=day the )|(?<=day )|(?<=\bon ))"
+        rf"{_DAY}{_TH}(?=\s*(?:[.,;):]|$|\n|(?:with|and|for|at|after|when|which|to|by|showed|shows|was|then|but)\b"
+        r"|of (?:this|last|next) month))",
+        _I,
+    ),
+    rule(
+        "DATE",
+        guard("month", led="before", reach=6),
+        rf"\bthe[ ]({SPOKEN}|{_DAY}(?:{_TH})?)[ ]of[ ](?:this|last|next|the)[ ]month\b",
+        _I,
+        group=1,
+    ),
+)
