@@ -39,7 +39,7 @@ class Thresholds:
 
     known: float = 0.07
     unknown: float = 0.07
-    report: float = 0.35  # a word that reports are made of, and a name
+    report: float = 0.3  # a word that reports are made of, and a name
     unnamed: float = 0.8  # one that no list of names and towns has
     unnamed_inside: float = 0.5  # such a one with a capital inside a sentence
     medicine: float = 0.97  # ... a long one of medicine ("Dextrocardia")
