@@ -113,7 +113,7 @@ def test_status_words_with_others(value: str, status: str) -> None:
 @pytest.mark.parametrize(
     "raw",
     [
-        "FINDINGS: Clear.\u2028IMPRESSION: Normal.", "FINDINGS: Clear.\vIMPRESSION: Normal.",
+        "FINDINGS: Clear.\u2028IMPRESSION: Normal.",
         "FINDINGS: Clear.\fIMPRESSION: Normal.", "FINDINGS:|Clear.|IMPRESSION:|Normal.",
         "FINDINGS:^Clear.^IMPRESSION:^Normal.", "FINDINGS:\xb6Clear.\xb6IMPRESSION: Normal.",
         "<Report><Findings>Clear.</Findings><Impression>Normal.</Impression></Report>",

@@ -24,7 +24,7 @@ __all__ = ["plain_text", "report_text"]
 
 _DEEPEST = 24  # decodings one inside another; a text that needs more is left at that
 _INVISIBLE = "\ufeff\u200b\u2060\u00ad"  # marks of byte order, width and hyphenation: never of a word
-_ENDS = "\v\f\x1c\x1e\x85\u2028\u2029"  # of a line or a page, as others write them
+_ENDS = "\f\x1c\x1e\x85\u2028\u2029"  # of a line or a page, as others write them
 _LINE_END = re.compile(rf"[{_ENDS}](?=\s*\S)")
 _SUSPECT = re.compile(rf"[\\<&~{_INVISIBLE}{_ENDS}]|(?<=[.:;!?)])[|^\xb6]|_x[0-9A-Fa-f]{{4}}_|=\r?\n|[=%]0[AaDd]|%20")
 # "1.No fracture", "#2No mass": the number of a list's item, whose word is no part of an identifier or a day
