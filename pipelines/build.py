@@ -73,7 +73,7 @@ class Pipeline:
             self.secret,
             r.deid.k_patients,
         )
-        step = Step("index", task, 1, config, [self.listing.digest], version=5)
+        step = Step("index", task, 1, config, [self.listing.digest], version=6)
         return replace(step, task=replace(task, sealed=str(self.run / "private" / f"index-{step.hash}")))
 
     @property
@@ -89,7 +89,7 @@ class Pipeline:
         sealed = str(self.sealed_index)
         stages = ingest_stages(r.picture_rules(), r.report_rules(), self.secret, sealed)
         task = IngestTask(sealed, stages, self.secret)
-        return Step("ingest", task, self.partitions, config, [self.index.hash], version=6)
+        return Step("ingest", task, self.partitions, config, [self.index.hash], version=7)
 
     @cached_property
     def evaluation(self) -> Step | None:

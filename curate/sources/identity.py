@@ -24,6 +24,9 @@ _APOSTROPHE = re.compile(r"'(\d+)")
 # A whole number that was a float. Three zeros could be thousands; beyond 2^53 the digits are not the source's.
 _FLOAT = re.compile(r"(\d{1,15})[.,]0{1,2}")
 SCIENTIFIC = re.compile(r"\d(?:[.,]\d+)?e\+?\d{1,3}", re.IGNORECASE)
+# one whose digits are all written, so that nothing was rounded: of 12 digits and more a spreadsheet shows no others
+_EXACT = re.compile(r"(\d)[.,](\d{8,14})e\+?(\d{1,2})")
+_AND = re.compile(r"(?<=\d)\s+(?:and|und|et)\s+(?=\S*\d)", re.IGNORECASE)
 _STRONG, _WEAK = ";|~\\", ",/&+ \t\r\n"
 _ANONYMOUS_WORDS = """
 none null unknown anonymous anonymized anonymised anonymize anon deidentified removed withheld patient name test unnamed
@@ -45,7 +48,8 @@ def canonical_id(value: str) -> str:
     """What ``value`` is compared by and a pseudonym is derived from; "" where it says nothing. Idempotent.
 
     Equal are: letter case, Unicode's width and compatibility forms (NFKC), padding of any kind, an issuer in HL7's form
-    (``12345^^^HOSPITAL``), a float made of a whole number (``12345.0``), a spreadsheet's ``="12345"`` and ``'12345``.
+    (``12345^^^HOSPITAL``), a float made of a whole number (``12345.0``, or ``1.23451678901E+11`` with all of its
+    digits), a spreadsheet's ``="12345"`` and ``'12345``.
     Of a value that a backslash splits, the first counts, as of DICOM's multiple values (PS3.5 6.4); of an HL7 list of
     identifiers with their types (PID-3), the medical record number (``MR``), else the patient's internal one (``PI``,
     ``PT``), else the first (v2 table 0203). Not equal are leading zeros, for 00123 and 123 can be two people, and
@@ -75,6 +79,8 @@ def _without_wrapping(text: str) -> str:
     for form in (_ISSUER, _FORMULA, _APOSTROPHE, _FLOAT):
         if found := form.fullmatch(text):
             return found[1].strip()
+    if (exact := _EXACT.fullmatch(text)) and len(exact[2]) == int(exact[3]):
+        return exact[1] + exact[2]
     return text
 
 
@@ -148,6 +154,8 @@ def listed(value: str, separators: str = _STRONG) -> list[str]:
     Brackets and quotes around a list are taken off. Every part must hold a digit; a separator that prose and numbers
     use as well (comma, slash, blank) counts only between parts of one form: "A1/A2", not "CT 2024/1".
     """
+    if "," in separators:
+        value = _AND.sub(", ", value)
     strong = [c for c in separators if c in _STRONG]
     parts = [part for piece in _split(value, strong) for part in _split_weakly(piece, separators)]
     if len(parts) > 1 and all(re.search(r"\d", part) for part in parts):

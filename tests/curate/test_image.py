@@ -494,3 +494,12 @@ def test_resize_bounds_the_longer_side(pixels: np.ndarray, side: int) -> None:
 def test_sniff(tmp_path: Path, head: bytes, kind: str) -> None:
     (tmp_path / "a").write_bytes(head)
     assert sniff(tmp_path / "a") == kind
+
+
+def test_a_reduced_copy_is_not_the_picture_of_its_subifds(tmp_path: Path) -> None:
+    values = np.arange(600, dtype="u2").reshape(20, 30)
+    path = tmp_path / "a.tif"
+    path.write_bytes(tiff([(values, {"subfile": 1, "tags": {330: (4, [8])}})]))
+    with pytest.raises(DropRecord) as dropped:
+        load_image(path, 0, PixelRules())
+    assert dropped.value.reason is Reason.UNSUPPORTED_IMAGE

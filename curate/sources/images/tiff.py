@@ -41,11 +41,17 @@ _ALPHA: dict[int, Alpha] = {1: "premultiplied", 2: "straight"}  # ExtraSamples; 
 
 
 def look(file: BinaryIO) -> tuple[Page, ...]:
-    """The pages; smaller copies and masks (NewSubfileType) are none, unless there is nothing else."""
+    """The pages; smaller copies and masks (NewSubfileType) are none, unless there is nothing else.
+
+    DropRecord UNSUPPORTED_IMAGE where smaller copies are all, and the picture lies in directories of their own
+    (SubIFDs), which are not read.
+    """
     pages = [(tags, _page(tags, number)) for number, tags in enumerate(directories(file))]
     if not pages:
         raise DropRecord(Reason.BAD_HEADER)
     full = tuple(page for tags, page in pages if not tags.get(Tag.SUBFILE, (0,))[0] & 5 and _old(tags) != 2)
+    if not full and any(Tag.SUB_IFDS in tags for tags, _ in pages):
+        raise DropRecord(Reason.UNSUPPORTED_IMAGE)
     return full or tuple(page for _, page in pages)
 
 

@@ -41,6 +41,7 @@ class Tag(IntEnum):
     TILE_ROWS = 323
     TILES = 324
     TILE_BYTES = 325
+    SUB_IFDS = 330
     INK_SET = 332
     EXTRA_SAMPLES = 338
     SAMPLE_FORMAT = 339

@@ -11,19 +11,23 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 
-from curate.sources.identity import shape
+from curate.sources.identity import folded, shape
 from curate.sources.reports.encoding import mend
 
 MAX_CELL = 1 << 22  # characters; an unclosed quote must not swallow the rest of the file
-_DELIMITERS = ",;\t|"
+_USUAL = ",;\t|"
+_DELIMITERS = _USUAL + "^~\x01\x1f"  # the last two are Hive's and of old mainframes
+_TITLES = 20  # lines that may stand before a header
 _SAMPLE = 200  # lines that show the dialect
 _SAMPLE_CHARACTERS = 1 << 20
 _SEPARATOR = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE | re.DOTALL)  # Excel's own first line
 _ID = re.compile(r"(?=\D*\d)\S{1,64}")
+# what clients of databases write below a table
+_FOOTER = re.compile(r"\s*\(?\d+ rows?(?: affected| selected\.?| in set.*)?\)?\s*", re.IGNORECASE)
 _ESCAPED = re.compile(r'(?<!\\)((?:\\\\)*)\\"')
 
 
@@ -34,7 +38,7 @@ class Dialect:
     words, the last one is; ``loose``: some cells have line breaks and no quotes."""
 
     delimiter: str
-    quoting: str = "rfc"  # rfc, blanks, backslash, backslash blanks, single, none
+    quoting: str = "rfc"  # rfc, blanks, backslash, backslash blanks, inner, single, none
     width: int = 1
     least: int = 1
     starts: frozenset[str] = frozenset()
@@ -49,6 +53,8 @@ class Dialect:
     def goes_on(self, record: list[str], cells: list[str]) -> bool:
         """Do ``cells``, of a line of its own, belong to the record above it? Its last cell then goes on in the line's
         first, which begins with no id."""
+        if isinstance(record, _Closed):
+            return False
         first, open_end = cells[0], self.ends or not self.fits(record)
         if not (self.starts and open_end and _is_id(record[0]) and first.strip()):
             return False
@@ -57,15 +63,22 @@ class Dialect:
         return len(cells) < self.least or self.loose
 
 
-def read_csv(lines: Iterator[str]) -> tuple[list[str], Iterator[list[str] | None]]:
+class _Closed(list[str]):
+    """Cells whose last one ended with its quote, so that nothing can go on in it."""
+
+
+def read_csv(lines: Iterator[str], wanted: Collection[str] = ()) -> tuple[list[str], Iterator[list[str] | None]]:
     """(names, records) of a CSV file; names are [] where there are none, a record None where it is broken.
 
     A record is broken that has too few or too many cells, or a quote that never ends: of it only the first line is
-    lost. Empty lines are no records, nor are lines behind "#" before the header.
+    lost. Empty lines are no records, nor are lines behind "#" before the header, titles before the first line that has
+    all ``wanted`` columns, or a client's "(4 rows affected)".
     """
     sample = _sample(lines)
     separator = _SEPARATOR.fullmatch(sample[0]) if sample else None
     sample = sample[1:] if separator else sample
+    if title := _titles(sample, wanted):
+        sample = sample[title:]
     rest = chain(sample, lines)
     delimiters = separator[1] if separator else _DELIMITERS
     complete = len(sample) < _SAMPLE
@@ -76,6 +89,16 @@ def read_csv(lines: Iterator[str]) -> tuple[list[str], Iterator[list[str] | None
     again = _Lines(map(_CLEANED[dialect.quoting](dialect.delimiter), islice(rest, skip, None)))
     names = _header(again, dialect.delimiter, dialect.quoting)
     return [name.strip("\ufeff \t\r\n\xa0") for name in names], _records(_lines_of(again, dialect), dialect)
+
+
+def _titles(sample: list[str], wanted: Collection[str]) -> int:
+    """How many lines stand before the header that has all ``wanted`` columns; 0 where the first has, or none."""
+    asked = {folded(name) for name in wanted}
+    for i, line in enumerate(sample[:_TITLES] if len(asked) > 1 else ()):
+        for delimiter in _DELIMITERS:
+            if asked <= {folded(cell.strip(" \t\r\n\ufeff\"'")) for cell in line.split(delimiter)}:
+                return i
+    return 0
 
 
 def _sample(lines: Iterator[str]) -> list[str]:
@@ -93,7 +116,7 @@ def _sample(lines: Iterator[str]) -> list[str]:
 def _best(sample: list[str], delimiters: str, complete: bool) -> tuple[tuple[bool, int, int, int], Dialect]:
     """The dialect that fits most of the records, of those the one with the most columns; first come, first taken."""
     best, rank = Dialect(delimiters[0]), (False, 0, 0, 0)
-    for delimiter in delimiters:
+    for delimiter in (d for d in delimiters if d in _USUAL or any(d in line for line in sample[:_TITLES])):
         ways = ("single",) if _is_single(sample, delimiter) else _QUOTINGS if delimiter == "\t" else _QUOTINGS[:-1]
         for quoting in ways:
             found, fit, of = _fit(sample, delimiter, quoting, complete)
@@ -192,10 +215,42 @@ def _doubled_without_blanks(delimiter: str) -> Callable[[str], str]:
     return lambda line: blanks(doubled(line))
 
 
+def _inner(delimiter: str) -> Callable[[str], str]:
+    """Quotes amid a quoted cell as RFC 4180 writes them: such as no delimiter or line's end stands beside. The cell may
+    go on over lines."""
+    inside = False
+
+    def cleaned(line: str) -> str:
+        nonlocal inside
+        out: list[str] = []
+        at, end = 0, len(line.rstrip("\r\n"))
+        while (quote := line.find('"', at)) >= 0:
+            out.append(line[at:quote])
+            starts = quote == 0 or line[quote - 1] == delimiter
+            at = quote + 1
+            if not inside:
+                inside = starts
+                out.append('"')
+            elif line[at : at + 1] == '"' and line[at + 1 : at + 2] not in (delimiter, "\r", "\n", ""):
+                at += 1
+                out.append('""')
+            elif at == end or line[at : at + 1] == delimiter:
+                inside = False
+                out.append('"')
+            elif starts:  # as another cell begins: the one before has not ended, and is broken
+                out.append('"')
+            else:
+                out.append('""')
+        return "".join([*out, line[at:]])
+
+    return cleaned
+
+
 _CLEANED: dict[str, Callable[[str], Callable[[str], str]]] = {
     "rfc": _plain, "blanks": _without_blanks, "backslash": _doubled, "backslash blanks": _doubled_without_blanks,
-    "none": _plain, "single": _plain,
+    "inner": _inner, "none": _plain, "single": _plain,
 }  # fmt: skip
+_QUOTE_OF = {"single": "'", "none": ""}
 _QUOTINGS = tuple(_CLEANED)[:-1]  # the likeliest first; databases' tables with tabs alone quote nothing
 
 
@@ -242,8 +297,10 @@ def _lines_of(lines: _Lines, dialect: Dialect) -> Iterator[list[str] | None]:
         if cells is None or (len(lines.taken) > 1 and not dialect.fits(cells)):
             lines.give_back()
             yield None
-        elif cells:
-            yield cells
+        elif cells and not (len(cells) == 1 and _FOOTER.fullmatch(cells[0])):
+            quote, last = _QUOTE_OF.get(dialect.quoting, '"'), lines.taken[-1].rstrip()
+            doubted = dialect.quoting == "inner" and any('""' in line for line in lines.taken)
+            yield _Closed(cells) if quote and last.endswith(quote) and not doubted else cells
 
 
 def _records(lines: Iterator[list[str] | None], dialect: Dialect) -> Iterator[list[str] | None]:
@@ -258,7 +315,8 @@ def _records(lines: Iterator[list[str] | None], dialect: Dialect) -> Iterator[li
             continue
         short = cells is not None and len(cells) < dialect.least and (not dialect.starts or dialect.loose)
         if held is not None:
-            yield None if doubted or (short and dialect.ends) else _whole(held, dialect)
+            cut = short and dialect.ends and not isinstance(held, _Closed)
+            yield None if doubted or cut else _whole(held, dialect)
             doubted = not dialect.starts and dialect.opens and len(held) < dialect.least
         held = cells
         if cells is None:

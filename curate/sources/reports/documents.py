@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
@@ -17,6 +18,7 @@ from curate.sources.identity import folded
 from curate.sources.reports.columns import safe_name
 
 KEY, TEXT = "key", "text"
+_BETWEEN = re.compile(r"[\s,]*")
 
 
 def parsed(text: str) -> Any:
@@ -32,16 +34,32 @@ def documents(text: str, wanted: Collection[str] | None = None) -> Iterator[Any]
     are known, which decide between the forms."""
     whole = parsed(text)
     if whole is None:
-        return (parsed(line) for line in text.splitlines() if line.strip())
+        return iter(_in_turn(text) or [parsed(line) for line in text.splitlines() if line.strip()])
     if isinstance(whole, dict) and whole:
         whole = _of_object(whole, None if wanted is None else {folded(name) for name in wanted})
     return iter(whole if isinstance(whole, list) else [whole])
+
+
+def _in_turn(text: str) -> list[Any]:
+    """Values one behind the other, whatever line breaks they have, commas between or none; [] where they are not."""
+    found: list[Any] = []
+    at, decoder = 0, json.JSONDecoder()
+    while (start := _BETWEEN.match(text, at)) is not None and (at := start.end()) < len(text):
+        try:
+            value, at = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            return []
+        found.append(value)
+    return found
 
 
 def _of_object(whole: dict[str, Any], wanted: Collection[str] | None) -> Any:
     values = list(whole.values())
     if arrays := _arrays(whole, wanted):
         return arrays
+    deeper = [found for v in values if isinstance(v, dict) and _named((found := _arrays(v, wanted) or [{}])[0], wanted)]
+    if wanted and len(deeper) == 1 and not _named(whole, wanted):  # {"data": {"reports": [...]}}
+        return deeper[0]
     if {"columns", "data"} <= whole.keys() <= {"columns", "data", "index"}:
         return [
             dict(zip(whole["columns"], row, strict=False)) if isinstance(row, list) else row for row in whole["data"]

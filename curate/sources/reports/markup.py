@@ -13,6 +13,7 @@ import html
 import quopri
 import re
 from collections.abc import Callable
+from functools import cache
 from urllib.parse import unquote_to_bytes
 
 from striprtf.striprtf import rtf_to_text
@@ -23,7 +24,9 @@ __all__ = ["plain_text", "report_text"]
 
 _DEEPEST = 24  # decodings one inside another; a text that needs more is left at that
 _INVISIBLE = "\ufeff\u200b\u2060\u00ad"  # marks of byte order, width and hyphenation: never of a word
-_SUSPECT = re.compile(rf"[\\<&~{_INVISIBLE}]|_x[0-9A-Fa-f]{{4}}_|=\r?\n|[=%]0[AaDd]|%20")
+_ENDS = "\f\x1c\x1e\x85\u2028\u2029"  # of a line or a page, as others write them
+_LINE_END = re.compile(rf"[{_ENDS}](?=\s*\S)")
+_SUSPECT = re.compile(rf"[\\<&~{_INVISIBLE}{_ENDS}]|(?<=[.:;!?)])[|^\xb6]|_x[0-9A-Fa-f]{{4}}_|=\r?\n|[=%]0[AaDd]|%20")
 # "1.No fracture", "#2No mass": the number of a list's item, whose word is no part of an identifier or a day
 _MONTH = r"(?i:jan|feb|m[a\u00e4]r|apr|ma[iy]|jun|jul|aug|sep|o[ck]t|nov|de[cz])[^\W\d_]*[. ]{0,2}\d"
 _ITEM = re.compile(
@@ -121,7 +124,8 @@ def _of_rtf(rtf: str) -> str:
 # -- entities ----------------------------------------------------------------------------------------------------------
 
 _ENTITY = re.compile(
-    r"&(?:#\d{1,7};|#x[0-9a-f]{1,6};|[a-z][a-z0-9]{1,31};|(?:nbsp|amp|lt|gt|quot|apos)(?![\w;]))", re.IGNORECASE
+    r"&(?:#\d{1,7};|#x[0-9a-f]{1,6};|[a-z][a-z0-9]{1,31};|(?:nbsp|amp|lt|gt|quot|apos)(?![\w;])|nbsp(?=(?-i:[A-Z])))",
+    re.IGNORECASE,
 )
 
 
@@ -141,7 +145,7 @@ def _entity(found: re.Match[str]) -> str:
 
 _HL7 = re.compile(
     r"\\(?P<twice>\\)?\.(?P<format>(?i:br|sp|sk|in|ti|fi|nf|ce))[ ]?[+-]?\d{0,3}(?:\\(?(twice)\\?)|(?<=br)(?![a-z]))"
-    r"|\\[Xx](?P<hex>(?:[0-9A-Fa-f]{2})+)\\|\\(?P<set>[CM](?:[0-9A-F]{2}){2,3})\\|\\(?P<letter>[EFHNPRST])\\"
+    r"|\\[Xx](?P<hex>(?:[0-9A-Fa-f]{2})+)\\|\\(?P<set>[CM](?:[0-9A-F]{2}){2,3})\\|\\(?P<letter>[EFHNPRST])\\|\\Z[0-9A-Za-z]{1,8}\\"
 )
 _FORMATS = {"in": "", "ti": "", "sk": " "}  # any other ends a line
 _LETTERS = {"E": "\\", "F": "|", "H": "", "N": "", "P": "#", "R": "~", "S": "^", "T": "&"}
@@ -173,13 +177,20 @@ def _bytes(raw: bytes) -> str:
 
 
 def _repetitions(text: str) -> str:
-    """HL7's ~ between repetitions of a field, here lines: proven where it twice stands between two sentences."""
-    if len(_BETWEEN_LINES.findall(text)) < 2:
-        return text
-    return re.sub(r"[ ]?~(?!\s?\d)|~(?=\d{1,2}[.)]\s)", "\n", text)
+    """HL7's ~ between repetitions of a field, and other marks in a line break's place, as lines: proven where one twice
+    stands between two sentences."""
+    for mark in "~|^\xb6":
+        if mark not in text or len(_between_lines(mark).findall(text)) < 2:
+            continue
+        escaped = re.escape(mark)
+        text = re.sub(rf"[ ]?{escaped}(?!\s?\d)|{escaped}(?=\d{{1,2}}[.)]\s)", "\n", text)
+    return text
 
 
-_BETWEEN_LINES = re.compile(r"(?<=[.:;!?)])~(?=~*(?:[^\W\d_a-z]|\d{1,2}[.)]\s|[-*•]|$))")
+@cache
+def _between_lines(mark: str) -> re.Pattern[str]:
+    escaped = re.escape(mark)
+    return re.compile(rf"(?<=[.:;!?)]){escaped}(?={escaped}*(?:[^\W\d_a-z]|\d{{1,2}}[.)]\s|[-*•]|$))")
 
 
 # -- written-out characters --------------------------------------------------------------------------------------------
@@ -274,7 +285,7 @@ def _percent(text: str) -> str:
 
 
 def _invisible(text: str) -> str:
-    return text.translate(dict.fromkeys(map(ord, _INVISIBLE)))
+    return _LINE_END.sub("\n", text.translate(dict.fromkeys(map(ord, _INVISIBLE))))
 
 
 # the first that changes anything is followed by all of them again: what one writes, another may have to read

@@ -41,6 +41,7 @@ _NO_COLUMN = (*_MAPPINGS, "caption")
 _NAMED = ("accession", "study", "patient", "date", "image")  # what a file's name can say
 _AS_IT_IS = frozenset(("image",))  # a path's backslashes are no escapes
 _HEAD = 4096  # bytes of a text file that show whether it is something else
+_BROKEN_FIX = "quote cells that hold the delimiter, quotes or line breaks; name a field of a field as report.text"
 _NO_TEXT = re.compile(r"\s*(?:null|none|nan|n/?a|nil|\\n|<na>|nat)\s*", re.IGNORECASE)  # as databases write nothing
 _HEADER = re.compile(r"[A-Za-z]\w*(?:_\w+)+|[A-Z][A-Z0-9]{1,7}")  # FINDINGS_COL, ACC: as no one is called
 
@@ -294,10 +295,11 @@ def _table(found: Found, kind: Format, source: _Source) -> Iterator[Report]:
     relative = as_text(found.relative)
     plan = _Plan(source.columns)
     with open_records(Path(found.path), format=kind, wanted=plan.wanted) as records:
-        names, rows = named_rows(records)
+        names, rows = named_rows(records, nested=plan.nested)
         first = next(rows, None)
         if not names:
-            raise DropRecord(Reason.EMPTY_REPORT if first is None else Reason.BAD_ENCODING)
+            unread = first if isinstance(first, Reason) else Reason.BAD_ENCODING
+            raise DropRecord(Reason.EMPTY_REPORT if first is None else unread)
         asked = _as_asked(names, source.columns)
         names = [asked.get(name, name) for name in names]
         if not source.single and not _is_meant(names, source.columns):
@@ -310,9 +312,7 @@ def _table(found: Found, kind: Format, source: _Source) -> Iterator[Report]:
             if isinstance(row, Reason):
                 yield Report(identity, reason=row)
             else:
-                yield plan.report(
-                    identity, {asked.get(name, name): cell for name, cell in row.items()} if asked else row
-                )
+                yield plan.report(identity, {asked.get(n, n): cell for n, cell in row.items()} if asked else row)
 
 
 def _as_asked(names: Sequence[str], columns: ReportColumns) -> dict[str, str]:
@@ -329,7 +329,8 @@ class _Plan:
 
     def __init__(self, columns: ReportColumns) -> None:
         asked = columns.asked()
-        self.wanted = frozenset(asked.values())
+        self.nested = any("." in column for column in asked.values())
+        self.wanted = frozenset([*asked.values(), *(c.split(".")[0] for c in asked.values() if "." in c)])
         self._text, self._clean = asked.pop("text", None), asked.pop("clean", None)
         self._single = [(name, column) for name, column in asked.items() if "." not in name]
         self._sections = [(name.upper(), column) for name, column in columns.sections.items()]
@@ -338,6 +339,13 @@ class _Plan:
         self._caption = columns.caption
 
     def report(self, row: str, record: Mapping[str, Any]) -> Report:
+        """The row's report, or the Reason why it is none."""
+        try:
+            return self._made(row, record)
+        except DropRecord as dropped:
+            return Report(row, reason=dropped.reason)
+
+    def _made(self, row: str, record: Mapping[str, Any]) -> Report:
         clean = None if self._clean is None else as_string(record.get(self._clean)).strip().casefold() in _TRUE
         raw = {name: as_string(record.get(column)).strip() for name, column in self._single}
         known = {name: value if name in _AS_IT_IS else plain_text(value).strip() for name, value in raw.items()}
@@ -353,12 +361,22 @@ class _Plan:
 
     def _join(self, record: Mapping[str, Any]) -> str:
         if not self._sections:
-            return "" if self._text is None else as_string(record.get(self._text))
-        parts = ["" if self._text is None else as_string(record.get(self._text)).strip()]
+            return "" if self._text is None else _words(record.get(self._text))
+        parts = ["" if self._text is None else _words(record.get(self._text)).strip()]
         for name, column in self._sections:
-            value = as_string(record.get(column)).strip()
+            value = _words(record.get(column)).strip()
             parts.append(f"{name}: {value}" if value and name != "BODY" else value)
         return "\n\n".join(part for part in parts if part)
+
+
+def _words(value: Any) -> str:
+    """A cell of text; a list's items are lines. DropRecord BROKEN_ROW for fields of its own, which are no text."""
+    if isinstance(value, dict):
+        raise DropRecord(Reason.BROKEN_ROW)
+    if not isinstance(value, list):
+        return as_string(value)
+    items = [_words(item) for item in value]
+    return ("\n" if any(" " in item.strip() for item in items) else "; ").join(items)
 
 
 def _report(
@@ -430,22 +448,25 @@ def _names(found: Found, kind: Format, columns: ReportColumns) -> list[str]:
     """The columns a file has, from its head; [] where it cannot be read."""
     try:
         with open_records(Path(found.path), format=kind, wanted=frozenset(columns.asked().values())) as records:
-            names = named_rows(records)[0]
+            names = named_rows(records, nested=True)[0]
             asked = _as_asked(names, columns)
             return [asked.get(name, name) for name in names]
     except DropRecord:
         return []
 
 
-def not_read(reports: Iterable[Report]) -> list[str]:
-    """Of the files that are no reports, how many are of a kind that holds reports often, and what to do."""
+def not_read(reports: Sequence[Report]) -> list[str]:
+    """Of the files that are no reports, how many are of a kind that holds reports often, and what to do; so of rows."""
     found: Counter[tuple[str, str]] = Counter()
     for file in dict.fromkeys(r.file for r in reports if r.reason is Reason.NOT_A_REPORT and r.file):
         what, fix = explain(PurePath(file).name)
         if not what.startswith("is "):
             what, fix = explain_content(Path(file))
         found[what.removeprefix(": it "), fix] += what.startswith(("is ", ": it "))
-    return [f"{n:,} files beside the reports: each {what}; {fix}" for (what, fix), n in sorted(found.items()) if n]
+    told = [f"{n:,} files beside the reports: each {what}; {fix}" for (what, fix), n in sorted(found.items()) if n]
+    if broken := sum(r.reason is Reason.BROKEN_ROW for r in reports):
+        told.append(f"{broken:,} of {len(reports):,} report rows are malformed: {_BROKEN_FIX}")
+    return told
 
 
 def _is_closed(found: Found) -> bool:

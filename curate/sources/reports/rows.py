@@ -69,15 +69,24 @@ def open_records(
         yield _opened(file, kind, wanted)
 
 
-def named_rows(records: Records) -> tuple[list[str], Iterator[Record]]:
+def named_rows(records: Records, nested: bool = False) -> tuple[list[str], Iterator[Record]]:
     """(names, rows): of a file without a header the names that its first records have; where it can be read no further
-    a last row says why."""
+    a last row says why. ``nested``: the fields of a record's fields are columns too, by names as "report.text"."""
     rows = _to_the_end(records.rows)
-    if records.names:
+    if nested and records.format in ("json", "jsonl", "parquet"):
+        rows = (row if isinstance(row, Reason) else dict(_flat(row)) for row in rows)
+    if records.names and not (nested and records.format == "parquet"):
         return list(records.names), rows
     head = list(islice(rows, _LOOK_AHEAD))
     names = dict.fromkeys(name for row in head if not isinstance(row, Reason) for name in row)
-    return list(names), chain(head, rows)
+    return list(dict.fromkeys([*records.names, *names])), chain(head, rows)
+
+
+def _flat(record: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in record.items():
+        yield before + name, value
+        if isinstance(value, dict):
+            yield from _flat(value, f"{before}{name}.")
 
 
 def _to_the_end(rows: Iterator[Record]) -> Iterator[Record]:
@@ -106,7 +115,7 @@ def _opened(file: Any, kind: Format, wanted: Collection[str] | None) -> Records:
         lines = _lines(io.TextIOWrapper(file, encoding=codec, errors=errors, newline=""))
         if kind == "jsonl":
             return Records(kind, (), (), _json_lines(lines))
-        names, rows = read_csv(lines)
+        names, rows = read_csv(lines, wanted or ())
     if not names:
         raise DropRecord(Reason.BAD_ENCODING)
     columns = _unique(names)
@@ -162,7 +171,7 @@ def _rows(rows: Iterator[list[str] | None], columns: tuple[str, ...], otherwise:
 
 
 def _json_lines(lines: Iterator[str]) -> Iterator[Record]:
-    return (_json_record(parsed(line)) for line in lines if line.strip())
+    return (_json_record(parsed(line.strip().rstrip(","))) for line in lines if line.strip())
 
 
 def _json_record(value: Any) -> Record:

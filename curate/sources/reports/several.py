@@ -48,8 +48,19 @@ _ADDENDUM = re.compile(
 
 
 def declared_status(value: str) -> Status:
-    """What a status column says; "" where it says nothing known."""
-    return _STATUS.get(folded(value), "")
+    """What a status column says; "" where it says nothing known, or two things ("pending final").
+
+    Of longer words ("F - Final", "Addendum #2", "Final (signed)") each that is known must say the same; a corrected
+    final is corrected, an addendum to a final one an addendum.
+    """
+    whole = folded(value)
+    if whole in _STATUS or re.search(r"\b(?:not?|un\w+|non|pending|awaiting)\b", whole):
+        return _STATUS.get(whole, "")
+    found = {_STATUS[word] for word in re.findall(r"[^\W\d_]{4,}", whole) if word in _STATUS}
+    for stronger in ("corrected", "addendum"):
+        if found == {"final", stronger}:
+            found = {stronger}
+    return found.pop() if len(found) == 1 else ""
 
 
 def told_status(text: str) -> Status:

@@ -19,11 +19,14 @@ _INLINE, _CELLS = frozenset(_INLINE_NAMES.split()), frozenset(("td", "th"))
 _VOID = frozenset(("br", "hr", "img", "input", "meta", "link", "col", "wbr"))
 # names that prove a tag by themselves; any other one needs its partner: "<TIME>" is what some sources write for a time
 _ALWAYS = frozenset(_BLOCK_NAMES.split()) | _CELLS | frozenset(_SURE_NAMES.split())
+# elements of exports that are called as a report's sections are; names that HTML has are none
+_HEADINGS = frozenset(("findings", "impression", "conclusion", "indication", "technique", "comparison",
+                       "recommendation", "recommendations"))  # fmt: skip
 _DROPPED = frozenset(("head", "script", "style", "template"))
 _ATTRIBUTE = r"""\s+[\w:.-]+\s*=\s*(?:"[^"]*"|'[^']*'|[^\s"'<>]+)"""
 _FLAG = r"\s+(?:nowrap|noshade|checked|disabled|selected|hidden|compact|readonly)(?=[\s/>])"
 _TAG = re.compile(
-    r"<!--|<!\[CDATA\[|<!doctype[^<>]{0,500}>|<\?[a-z][^<>]{0,500}\?>"
+    r"<!--|<!\[CDATA\[|<!\[(?:if|endif)[^<>]{0,200}>|<!doctype[^<>]{0,500}>|<\?[a-z][^<>]{0,500}\?>"
     rf"|<(?P<close>/?)(?P<name>[a-z][a-z0-9]*(?:[:.-][\w.-]+)?)(?P<rest>(?:{_ATTRIBUTE}|{_FLAG})*)\s*(?P<empty>/?)\s*>",
     re.IGNORECASE | re.DOTALL,
 )
@@ -69,6 +72,8 @@ def _is_tag(tag: re.Match[str], partners: set[str]) -> bool:
 def _instead(tag: re.Match[str]) -> str:
     """What stands for a tag: nothing, or the break that it makes between words or lines."""
     name = (tag["name"] or "b").lower()
+    if name in _HEADINGS and not tag["close"] and not tag["empty"]:
+        return f"\n{name.upper()}:\n"
     return "" if name in _INLINE else "\t" if name in _CELLS else "\n"
 
 

@@ -17,13 +17,15 @@ from curate.sources.reports.encoding import as_string
 from curate.sources.reports.formats import reading
 
 MAX_WORKBOOK = 1 << 28  # bytes, inflated: it is read whole
+_TITLES = 20  # rows that may stand above a header
 _MAX_CELLS = 1 << 26  # of a sheet, empty ones among them
 _CELL = re.compile(rb'<(?:\w+:)?c [^>]*?\br="([A-Z]{1,3})(\d{1,7})"')
 
 
 def read_workbook(raw: bytes, wanted: Collection[str] | None) -> tuple[list[str], Iterator[list[str] | None]]:
     """(names, rows) of the sheet that has the ``wanted`` columns, else of the first with any rows, and of every sheet
-    headed as it is; one None for a sheet of anything else. Hidden sheets are read as others are.
+    headed as it is, or with the wanted columns in another order or among others; one None for a sheet of anything else.
+    Titles above a header that has them are left out. Hidden sheets are read as others are.
 
     Raises DropRecord UNREADABLE_FILE, TOO_LARGE.
     """
@@ -31,26 +33,40 @@ def read_workbook(raw: bytes, wanted: Collection[str] | None) -> tuple[list[str]
     with reading():
         book = CalamineWorkbook.from_filelike(io.BytesIO(raw))
         tables = [_table(book, i) for i in range(len(book.sheet_names))]
-    tables = [table for table in tables if table]
     asked = set(map(folded, wanted or ()))
-    shown = [t for t in tables if asked and asked <= {folded(as_string(c)) for c in t[0]}] or tables
+    tables = [_from_header(table, asked) for table in tables if table]
+    shown = [table for table in tables if asked and asked <= _header(table)] or tables
     names = [as_string(cell).strip() for cell in shown[0][0]] if shown else []
     if not any(names):
         raise DropRecord(Reason.UNREADABLE_FILE)
-    return names, _rows(tables, names)
+    return names, _rows(tables, names, asked)
 
 
 def _table(book: CalamineWorkbook, sheet: int) -> list[list[Any]]:
     return [row for row in book.get_sheet_by_index(sheet).iter_rows() if any(cell != "" for cell in row)]
 
 
-def _rows(tables: list[list[list[Any]]], names: list[str]) -> Iterator[list[str] | None]:
+def _header(table: list[list[Any]]) -> set[str]:
+    return {folded(as_string(cell)) for cell in table[0]}
+
+
+def _from_header(table: list[list[Any]], asked: set[str]) -> list[list[Any]]:
+    """The rows from the first that has all columns asked for, of the first ones; all of them where none has."""
+    starts = (i for i in range(min(len(table), _TITLES)) if len(asked) > 1 and asked <= _header(table[i:]))
+    return table[next(starts, 0) :]
+
+
+def _rows(tables: list[list[list[Any]]], names: list[str], asked: set[str]) -> Iterator[list[str] | None]:
     header = list(map(folded, names))
     for table in tables:
-        if [folded(as_string(cell)) for cell in table[0]] != header:
+        own = [folded(as_string(cell)) for cell in table[0]]
+        if own == header:
+            yield from ([as_string(cell) for cell in row] for row in table[1:])
+        elif asked and asked <= set(own) and len(set(own)) == len(own):
+            places = [own.index(name) if name in own else None for name in header]
+            yield from (["" if i is None else as_string(row[i]) for i in places] for row in table[1:])
+        else:
             yield None
-            continue
-        yield from ([as_string(cell) for cell in row] for row in table[1:])
 
 
 def _check_size(raw: bytes) -> None:
