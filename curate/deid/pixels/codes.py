@@ -129,10 +129,10 @@ def _dense(view: Image8) -> Image8:
     cv2.absdiff(view[:, 1:], view[:, :-1], dst=steps[:, 1:])
     steps[1:] = cv2.addWeighted(steps[1:], 0.5, cv2.absdiff(view[1:], view[:-1]), 0.5, 0)
     away = cv2.absdiff(view, cv2.blur(view, (_WINDOW, _WINDOW)))
-    means = [cv2.resize(plane, size, interpolation=cv2.INTER_AREA).astype(np.float32) for plane in (steps, away)]
-    step, deviation = (cv2.blur(mean, (_WINDOW // _STEP, _WINDOW // _STEP)) for mean in means)
-    ends = (cv2.dilate(view, kernel), cv2.erode(view, kernel))
-    light, dark = (cv2.resize(end, size, interpolation=cv2.INTER_NEAREST).astype(np.float32) for end in ends)
+    means = (cv2.blur(plane, (_WINDOW, _WINDOW)) for plane in (steps, away))
+    planes = [*means, cv2.dilate(view, kernel), cv2.erode(view, kernel)]
+    shown = [cv2.resize(plane, size, interpolation=cv2.INTER_NEAREST).astype(np.float32) for plane in planes]
+    step, deviation, light, dark = shown
     contrast = light - dark
     dense = (step > _DENSE * contrast) & (deviation > _TONES * contrast) & (contrast > _LEAST)
     return np.asarray(cv2.morphologyEx(dense.view(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)), np.uint8)

@@ -22,9 +22,9 @@ _MID = 128  # of 255: where a view holds nothing
 _HUE_TIMES, _HUE_LEAST, _HUE_GAIN = 2.0, 0.06, 3.0
 _AROUND = 15  # px around such a step that is shown: no stroke of a letter 48 px high is wider
 # Faint steps: of the range, what any window over it shows, how flat ground is, how much of what is around; the gain.
-_PLAIN, _GRAIN, _FLAT, _GAIN = 1 / 7, 1 / 150, 0.6, 6.0
+_PLAIN, _GRAIN, _FLAT, _GAIN = 1 / 7, 1 / 150, 0.7, 6.0
 _STEP, _WIDE = 4, 11  # px between places where ground is looked for; places around
-_BESIDE, _ISLAND = 5, 7  # places left out about a plain step; smaller islands of flat ground are grain
+_BESIDE, _ISLAND = 5, 7  # places left out about a plain step, and where ground ends; smaller islands are grain
 _SEEN = 20  # of 255: the faintest step that rows are looked for at
 _FEW = 40  # pixels: a line of text has more
 
@@ -93,7 +93,8 @@ def faint_view(plane: np.ndarray, span: float) -> Image8 | None:
     plain = cv2.resize((np.abs(away) > 255 * _PLAIN).view(np.uint8), flat.shape[::-1], interpolation=cv2.INTER_AREA)
     rest = flat & (cv2.dilate(plain, np.ones((_BESIDE, _BESIDE), np.uint8)) == 0)
     large = cv2.morphologyEx(rest.view(np.uint8), cv2.MORPH_OPEN, np.ones((_ISLAND, _ISLAND), np.uint8))
-    on = cv2.resize(large, size, interpolation=cv2.INTER_NEAREST)
+    inside = cv2.erode(large, np.ones((_BESIDE, _BESIDE), np.uint8))
+    on = cv2.resize(inside, size, interpolation=cv2.INTER_NEAREST)
     view = (_MID + np.clip(_GAIN * away, -_MID, 127) * on).astype(np.uint8)
     marked = cv2.absdiff(view, np.full_like(view, _MID)) > _SEEN
     return view if np.count_nonzero(marked) >= _FEW else None
