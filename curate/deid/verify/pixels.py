@@ -1,7 +1,7 @@
 """The verifier of pixels: optical character recognition of frames that are about to be written.
 
 It uses rapidocr's detection and recognition together (PP-OCRv6 small), on pictures that it prepares by itself; nothing
-is shared with `curate.deid.pixels`, which looks for text-like structure and asks another network (PP-OCRv4).
+is shared with `curate.deid.pixels`, whose text detector is another network.
 """
 
 from __future__ import annotations
