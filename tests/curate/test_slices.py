@@ -157,7 +157,7 @@ def test_every_tile_is_gated_alone_and_the_montage_shows_all(tmp_path: Path, sec
         for _ in range(4)
     ]
     clean = [write(tmp_path / f"{i}.dcm", picture, BitsStored=8) for i, picture in enumerate(smooth)]
-    rules = PictureRules(PixelRules(window=(127.5, 255)), PixelPolicy("quarantine", engine=False))
+    rules = PictureRules(PixelRules(window=(127.5, 255)), PixelPolicy("quarantine"))
     stage = _Picture(rules, SecretSource(str(secret_file)))
     (row,) = _per_row(_row(*clean), stage, "picture").to_pylist()
     assert row["drop_reason"] is None and (row["height"], row["width"]) == (512, 512)

@@ -112,7 +112,8 @@ def _end_of_plane(data: bytes, start: int, count: int) -> int:
         made = 0 if code == 128 else code + 1 if code < 128 else 257 - code
         at += 1 + (made if code < 128 else code != 128)
         count -= made
-    return at if count == 0 and len(set(data[at:-1])) == 1 else len(data)
+    behind = data[at + at % 2 : -1]  # a byte that makes the segment even is of no value in particular
+    return at if count == 0 and len(set(behind)) == 1 else len(data)
 
 
 def _unpacked(part: bytes) -> int:
