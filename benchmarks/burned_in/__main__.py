@@ -33,7 +33,7 @@ OUT = Path("benchmarks/results/burned_in.json")
 _GROUND = 1300  # px: text is planted on pictures up to this size
 
 
-def report(data: Path, every: int, lines: int, trees: dict[str, Path], workers: int) -> dict[str, Any]:
+def report(data: Path, every: int, lines: int, trees: dict[str, Path], workers: int, alone: bool) -> dict[str, Any]:
     """All figures of the gate of every tree, on the same pictures."""
     pictures = clean_pictures(data, every)
     planted = plant([p for p in pictures if max(p.pixels.shape) <= _GROUND], lines)
@@ -45,7 +45,7 @@ def report(data: Path, every: int, lines: int, trees: dict[str, Path], workers: 
     gates: dict[str, Callable[[Pictures], list[Judged]]] = {
         name: partial(judged, tree=tree, workers=workers) for name, tree in trees.items()
     }
-    for name, ask in (gates | {"rapidocr": rapidocr_judged}).items():
+    for name, ask in (gates | ({} if alone else {"rapidocr": rapidocr_judged})).items():
         clean = ask([(p.pixels, p.modality) for p in pictures])
         written = ask([(line.pixels, line.picture.modality) for line in planted])
         out[name] = {
@@ -62,11 +62,12 @@ def main() -> None:
     parser.add_argument("--small", action="store_true", help="a fourth of the pictures, 80 lines")
     parser.add_argument("--lines", type=int, default=420)
     parser.add_argument("--against", type=Path, help="another checkout, to be asked too")
+    parser.add_argument("--alone", action="store_true", help="without rapidocr")
     parser.add_argument("--workers", type=int, default=2, help="processes; no figure depends on it")
     parser.add_argument("--out", type=Path, default=OUT)
     args = parser.parse_args()
     trees = {"this": Path.cwd()} | ({"before": args.against} if args.against else {})
-    told = report(args.data, 4 if args.small else 1, 80 if args.small else args.lines, trees, args.workers)
+    told = report(args.data, 4 if args.small else 1, 80 if args.small else args.lines, trees, args.workers, args.alone)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     args.out.write_text(json.dumps(told, indent=1, default=float) + "\n")
     args.out.with_suffix(".md").write_text(tabled(told))

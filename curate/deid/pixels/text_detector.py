@@ -195,14 +195,14 @@ def _corners(core: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
     """The corners (x, y), clockwise, of the line whose core is ``core`` (bool[h, w], tight): slanted where it plainly
     is, else upright."""
     h, w = core.shape
-    # half as thick as the core is anywhere: lines may touch, and a block of them is as thick as one
-    half = float(cv2.distanceTransform(np.pad(core, 1).view(np.uint8), cv2.DIST_C, 3).max())
+    # how thick the core is where it is thickest: lines may touch, and a block of them is as thick as one
+    thick = 2 * float(cv2.distanceTransform(np.pad(core, 1).view(np.uint8), cv2.DIST_C, 3).max()) - 1
     (x, y), (long, short), degrees = cv2.minAreaRect(np.argwhere(core)[:, ::-1].astype(np.float32))
     if short > long:
         long, short, degrees = short, long, degrees + 90
     off = abs((degrees + 45) % 90 - 45)  # from level or upright, whichever is nearer
     if off < _LEVEL or long < _LONG * max(short, 1) or (long + 1) * (short + 1) > 0.8 * w * h:
-        by = _SHRUNK * 2 * half + 0.5
+        by = _SHRUNK * thick
         return np.array([(-by, -by), (w + by, -by), (w + by, h + by), (-by, h + by)])
-    by = 2 * (_SHRUNK * 2 * half + 0.5)
+    by = 2 * _SHRUNK * thick
     return np.array(cv2.boxPoints(((x + 0.5, y + 0.5), (long + 1 + by, short + 1 + by), degrees)), np.float64)
