@@ -44,17 +44,22 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("docs/images/burned_in.png"))
     args = parser.parse_args()
     pictures = [(named(args.data / name), modality) for name, modality in FILES]
-    columns = [[p for p, _ in pictures]]
-    columns += [[r.pixels for r in judged(pictures, tree.resolve())] for tree in (args.against, Path.cwd())]
+    columns = [[(p, "") for p, _ in pictures]]
+    columns += [
+        [(r.pixels, "withheld" if r.reason else "") for r in judged(pictures, tree.resolve())]
+        for tree in (args.against, Path.cwd())
+    ]
     page = Image.new("RGB", (3 * (_WIDE + 4), len(FILES) * (_HIGH + 4) + _HEAD), "#777")
     draw = ImageDraw.Draw(page)
     draw.rectangle((0, 0, page.width, _HEAD), "#fff")
     for k, (head, column) in enumerate(zip(("with a name", "before", "now"), columns, strict=True)):
         draw.text((k * (_WIDE + 4) + 6, 3), head, "#000", ImageFont.load_default(15))
-        for row, pixels in enumerate(column):
+        for row, (pixels, said) in enumerate(column):
             small = Image.fromarray(pixels)
             small.thumbnail((_WIDE, _HIGH))
-            page.paste(small, (k * (_WIDE + 4) + 2, row * (_HIGH + 4) + _HEAD + 2))
+            at = (k * (_WIDE + 4) + 2, row * (_HIGH + 4) + _HEAD + 2)
+            page.paste(small, at)
+            draw.text((at[0] + 6, at[1] + 4), said, "#fc6", ImageFont.load_default(15))
     page.save(args.out)
 
 
