@@ -91,7 +91,7 @@ def measure_run(
     columns |= {"patient_name": "patient_name", "date": "study_date"}
     recipe = work / "recipe.yaml"
     fields = {
-        "out": str(work / f"{kind}{workers}{burned_in}{least}"),
+        "out": str(work / f"{kind}{workers}{burned_in}{'' if least is None else least}"),
         "deid": {"burned_in": burned_in} | ({} if least is None else {"second_look": {"least": least}}),
         "secret": str(work / "secret"),
         "images": [{"path": str(work / "archive" / "dicom")}],
