@@ -25,7 +25,7 @@ from curate.deid.pixels.boxes import Image8, shared
 from curate.deid.pixels.text_detector import FoundText
 
 WEIGHTS = "code_weights.json"
-CODE = 3.0  # log-odds above which it is one; chosen on the half of pictures for fitting
+CODE = 3.0  # log-odds above which it is one; chosen on pictures the weights had not seen
 TIMES = (1, 1.5, 2, 3, 5)  # the picture is looked at at its size and reduced so often, for large modules
 
 Floats = npt.NDArray[np.float32]
