@@ -13,9 +13,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.burned_in.fit_figures import draw_figures
 from benchmarks.burned_in.fit_text import SIDE, Image8, write_text
-
-_CALIPERS = (cv2.MARKER_CROSS, cv2.MARKER_TILTED_CROSS, cv2.MARKER_DIAMOND)
 
 
 @dataclass(frozen=True)
@@ -40,8 +39,8 @@ def crop(grounds: Sequence[Ground], fonts: Sequence[str], rng: random.Random, ba
     """One crop with 0 to 9 lines, or ``bare``: on a part of one picture, or on several as small as in a pyramid's last
     levels."""
     pixels, truth = _mosaic(grounds, rng) if rng.random() < 0.35 else _ground(rng.choice(grounds), rng)
-    if rng.random() < 0.15:
-        pixels = _figures(pixels, rng)
+    if rng.random() < 0.25:
+        pixels = draw_figures(pixels, rng)
     canvas = pixels.astype(np.float32)
     for _ in range(0 if bare else rng.choice((0, 0, 1, 1, 2, 2, 3, 4, 6, 9))):
         write_text(canvas, truth, fonts, rng)
@@ -114,70 +113,6 @@ def _ground(ground: Ground, rng: random.Random) -> tuple[Image8, Image8]:
     if rng.random() < 0.2:
         out = 255 - out
     return np.clip(out, 0, 255).astype(np.uint8), np.ascontiguousarray(written)
-
-
-def _figures(pixels: Image8, rng: random.Random) -> Image8:
-    """Drawings that are no text: lines, rulers, grids, arrows, circles, curves, boxes, combs, calipers."""
-    out = pixels.copy()
-    for _ in range(rng.randint(1, 4)):
-        tone, thick = rng.randrange(256), rng.choice((1, 1, 2, 3))
-        a, b = ((rng.randrange(SIDE), rng.randrange(SIDE)) for _ in range(2))
-        kind = rng.choice(
-            ("line", "ruler", "grid", "arrow", "circle", "curve", "box", "caliper", "wedge", "blobs", "blobs")
-        )
-        if kind == "line":
-            cv2.line(out, a, b, tone, thick, cv2.LINE_AA)
-        elif kind == "ruler":
-            step, n, long = rng.choice((4, 6, 8, 12, 20)), rng.randint(5, 40), rng.randint(3, 14)
-            for k in range(n):
-                x, y = a[0] + k * step, a[1]
-                size = long if k % 5 else 2 * long
-                ends = ((x, y), (x, y + size)) if b[0] % 2 else ((y, x), (y + size, x))
-                cv2.line(out, *ends, tone, 1)
-        elif kind == "grid":
-            step = rng.choice((6, 8, 12, 20, 32))
-            for k in range(0, SIDE, step):
-                cv2.line(out, (k, a[1] // 2), (k, b[1]), tone, 1)
-                cv2.line(out, (a[0] // 2, k), (b[0], k), tone, 1)
-        elif kind == "arrow":
-            far = (a[0] + rng.randint(-60, 60), a[1] + rng.randint(-60, 60))
-            cv2.arrowedLine(out, a, far, tone, thick + 1, cv2.LINE_AA, tipLength=rng.uniform(0.2, 0.6))
-        elif kind == "circle":
-            axes, end, full = (
-                (rng.randint(2, 60), rng.randint(2, 60)),
-                rng.choice((360, 360, 200)),
-                rng.choice((1, 2, -1)),
-            )
-            cv2.ellipse(out, a, axes, rng.randrange(180), 0, end, tone, full, cv2.LINE_AA)
-        elif kind == "curve":
-            t = np.linspace(0, 1, 200)
-            y = a[1] + rng.uniform(3, 30) * np.sin(t * rng.uniform(5, 60) + 1) * np.sin(t * rng.uniform(1, 20))
-            cv2.polylines(out, [np.int32(np.c_[a[0] + t * rng.uniform(40, 250), y])], False, tone, thick, cv2.LINE_AA)
-        elif kind == "box":
-            cv2.rectangle(out, a, b, tone, rng.choice((1, 2, -1)))
-        elif kind == "caliper":
-            size, mark = rng.randint(2, 7), rng.choice(_CALIPERS)
-            for x, y in (a, b):
-                cv2.drawMarker(out, (x, y), tone, mark, 2 * size, 1)
-            if rng.random() < 0.5:
-                for t in np.linspace(0, 1, 20):
-                    x, y = (round(p + t * (q - p)) for p, q in zip(a, b, strict=True))
-                    cv2.circle(out, (x, y), 1, tone, -1)
-        elif kind == "blobs":  # eyeballs, vessels, vertebrae, teeth
-            layer, size = np.zeros((SIDE, SIDE), np.float32), rng.uniform(3, 26)
-            way = rng.uniform(0, math.pi)
-            far = size * rng.uniform(1.8, 4)
-            for k in range(rng.choice((1, 2, 2, 3, 4, 6))):
-                at = (round(a[0] + k * far * math.cos(way)), round(a[1] + k * far * math.sin(way)))
-                axes = (round(size * rng.uniform(0.7, 1.1)), round(size * rng.uniform(0.5, 1.1)))
-                cv2.ellipse(layer, at, axes, rng.randrange(180), 0, 360, 1, rng.choice((-1, -1, -1, 2)))
-            layer = cv2.GaussianBlur(layer, (0, 0), max(0.8, size * rng.uniform(0.05, 0.3))) * rng.uniform(0.3, 1)
-            out = (out + (tone - out.astype(np.float32)) * layer).astype(np.uint8)
-        else:
-            ramp = np.linspace(0, 255, 120).astype(np.uint8)
-            x, y = min(a[0], SIDE - 12), min(a[1], SIDE - 121)
-            out[y : y + 120, x : x + 10] = ramp[:, None]
-    return out
 
 
 def _finished(canvas: npt.NDArray[np.float32], rng: random.Random) -> Image8:
