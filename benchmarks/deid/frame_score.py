@@ -41,10 +41,15 @@ class Outcome:
     cpu: float
 
 
-def run(texts: Sequence[Text], languages: tuple[str, ...] = ("en",), measure: Measure = ENGLISH) -> list[Outcome]:
+def run(
+    texts: Sequence[Text],
+    languages: tuple[str, ...] = ("en",),
+    measure: Measure = ENGLISH,
+    threshold: float = TextRules().name_threshold,
+) -> list[Outcome]:
     """Every text through `scrub`, its own patient's header given where it names one."""
     # a frame of 5 words is no report: what share is masked says nothing
-    rules = TextRules(dates="mask", max_masked=1.0, languages=languages)
+    rules = TextRules(dates="mask", max_masked=1.0, languages=languages, name_threshold=threshold)
     _one(texts[0], rules, measure)  # warm
     return [_one(text, rules, measure) for text in texts]
 

@@ -80,6 +80,10 @@ class State:
         """(len(which), WIDTH) float32: the features, as the numbers are fitted to them and reasons are told by them."""
         return features.table(self.words, self.text, self.which, self.known, level=self.level, shouted=self.shouted)
 
+    def numbers(self) -> Iterator[NDArray[np.int64]]:
+        """The numbers of the features that each of these words has: the columns of `table` that are 1."""
+        return features.numbers(self.words, self.text, self.which, self.known, level=self.level, shouted=self.shouted)
+
     def probabilities(self) -> NDArray[np.float32]:
         """(len(which),) float32: how likely each of these words is a name; `probability` of `table`, from what each
         word and gap adds to the hidden layer, which is kept."""
@@ -119,9 +123,9 @@ def _is_asked(words: list[Word], i: int, text: str, *, level: bool) -> bool:
     if i + 1 < len(words) and words[i + 1].lower == "0" and word.lower in _COUNTS:
         return False  # "Power 4/5"
     if i and words[i - 1].text in features.PICTURED and word.kind & Kind.CLINICAL and word.kind & Kind.BY_HAND:
-        return False  # "MR BRAIN"
+        return words[i - 1].text == "DR" and bool(word.kind & Kind.NAME) and _is_closed(words, i)  # not "MR BRAIN"
     if word.lower in roles.PROTECTED:
-        return _is_seen_by(words, i, text)
+        return _is_seen_by(words, i, text) or _is_led(words, i, text)
     if len(word.text) == 1:
         return _is_initial(words, i, text)
     if not level and word.kind & Kind.KNOWN and (word.text.islower() or _is_short(word)):
@@ -161,6 +165,32 @@ def _is_seen_by(words: list[Word], i: int, text: str) -> bool:
     if words[i - 1].lower in roles.CALLED and words[i].lower in roles.NUMBERS:
         return True
     return i > 1 and words[i - 1].lower in ("by", "with", "to") and words[i - 2].lower in roles.TOLD
+
+
+_PEOPLE = roles.POSTS | roles.RELATIONS | roles.TITLES
+
+
+def _is_led(words: list[Word], i: int, text: str) -> bool:
+    """ "[NAME] Small and", "registrar Large.", "witnessed by Gross and": a surname behind half a name, a post or "by",
+    with a capital where others have none, and nothing behind it that it could say something of."""
+    word, before = words[i], words[i - 1] if i else None
+    if before is None or word.first or not word.text.istitle() or not word.kind & Kind.FREQUENT:
+        return False
+    if text[before.end : word.start] != " " or word.lower in ("left", "right") or not _is_closed(words, i):
+        return False
+    done = before.lower == "by" and i > 1 and words[i - 2].lower.endswith("ed")
+    return done or before.lower in _PEOPLE or (before.masked and before.person)
+
+
+def _is_closed(words: list[Word], i: int) -> bool:
+    """Behind this word ends the sentence, or nothing follows that has a size or a side."""
+    after = words[i + 1] if i + 1 < len(words) else None
+    if after is None or after.first or after.text == BARRIER or after.lower == "0":
+        return True
+    return after.lower in _GOES_ON
+
+
+_GOES_ON = roles.words("and who is was has had will to on at in from with for by or") | roles.ACTS | roles.CALLED
 
 
 def probability(table: NDArray[np.float32], fitted: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
@@ -247,6 +277,8 @@ def _threshold(word: Word, state: State, thresholds: Thresholds) -> float:
         least = thresholds.report if state.level else thresholds.unnamed
     elif usual:
         least = thresholds.report
+    if word.lower in roles.PROTECTED:
+        least = min(least, thresholds.known)  # asked about where its place gives it away
     return min(least, thresholds.given_away) if word.lower in state.known else least
 
 

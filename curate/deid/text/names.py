@@ -210,13 +210,37 @@ def _take(text: str, at: int, most: int, *, lower: bool, sure: bool) -> Iterator
             break
         if not capital and not (lower and taken < 2):
             break
-        technical = plain.lower() in technical_words()
+        if taken and _is_done(plain):
+            break
+        technical = plain.lower() in technical_words() or (taken == 0 and _is_of_medicine(plain.lower()))
         if technical and ((taken == 0 and not sure) or (taken > 0 and not capital) or taken > 1):
             break
         end = word.end() if len(plain) == 1 else word.start() + len(plain)
         taken += 1
     if taken:
         yield start, end, "NAME"
+
+
+_DONE = _words("thank thanks given told rang says said saw wants spoke sent took gave left came went")
+
+
+def _is_done(word: str) -> bool:
+    """A verb behind a name, where letters do not tell: "doctor ode dictating", "DR ODE GIVEN A COPY"."""
+    if word.istitle():
+        return False
+    lower = word.lower()
+    what = kind(lower)
+    ends = lower.endswith(("ed", "ing")) and len(lower) > _SHORTEST_SURNAME
+    return lower in _DONE or bool(ends and what & Kind.KNOWN and not what & Kind.NAME)
+
+
+def _is_of_medicine(word: str) -> bool:
+    """ "MR FISTULOGRAM": a long word of medicine, and no list's name."""
+    what = kind(word)
+    return bool(what & Kind.CLINICAL and not what & (Kind.NAME | Kind.EPONYM | Kind.BOUND)) and len(word) > _LONG
+
+
+_LONG = 7  # letters
 
 
 def _is_surname(text: str, word: re.Match[str], *, first: bool, after: int) -> bool:

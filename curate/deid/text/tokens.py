@@ -142,7 +142,10 @@ def _is_letter_kept(ch: str) -> bool:
 # Whole tokens of letters and digits that reports are made of, in lower case.
 _KNOWN_CODE = re.compile(
     r"""
-    [pcyr]{0,2}t(?:\d|is|x)[a-d]?n[\dx][a-c]?(?:m[\dx][a-c]?)?  # stages: pT2N1M0
+    [pcyr]{0,2}t(?:\d|is|x)[a-d]?n[\dx][a-c]?(?:m[\dx][a-c]?)? | [pcyr]{1,2}[tnm]\d[a-d]?  # stages: pT2N1M0, pT3b
+    | [ul][lr][1-8] | p\d{1,2}l\d{1,2} | [cts]\d{1,2}(?:pl|svl|sva)  # teeth; births; plumb lines
+    | (?:kl|tw|dol|pod|ce|mb|ckd|pas|ecog|asa|nyha|mrs|isup|koos|gg|ph|hn|ms|mc|mt)\d{1,2} | \d(?:vv|vt)
+    | [cdmu]?gycm2 | [cdmu]?gym2 | m?gycm
     | h2o2? | po4 | g6pd | mm[23] | cm[23] | m[23] | ao?x\d | chem\d{1,2} | (?:hr|bp|rr|bmi|gcs|sat|ef)\d{1,3}
     | [ctlsz]\d{1,2}(?:[a-z]|st|nd|rd|th)?                # levels: c3, t12, l4
     | [ctls]\d{1,2}[ctls]\d{1,2}
@@ -158,7 +161,7 @@ _KNOWN_CODE = re.compile(
     | \d{1,3}(?:\.\d{1,2})?x\d{1,3}(?:\.\d{1,2})?(?:x\d{1,3}(?:\.\d{1,2})?)?(?:mm|cm|m)?  # 3x4cm
     | x\d{1,3} | \d{1,2}w\d?d?
     | \d{1,3}[mf]                                        # 45f
-    | g\d{1,2}(?:p\d{1,2})?(?:a[bd]?\d)?(?:l\d)? | p\d{1,4} | a\d{1,2}
+    | g\d{1,2}(?:p\d{1,4})?(?:a[bd]?\d)?(?:l\d)? | p\d{1,4} | a\d{1,2}
     | (?:spo|sao|pao|pco|paco|co|o|fio|h|n|no|etco)\d{1,2}
     | b\d{1,4} | k\d | q\d{1,2}h? | h\dn\d | cd\d{1,3} | il\d{1,2} | hb?a1c | a1c | ca\d{2,3} | ki67 | p53
         | her2 | egfr\d?
@@ -180,7 +183,7 @@ _UNIT_BEHIND = re.compile(
     r"|x|u/|iu|mmol|dl|cgy"
     r"|lb|bpm|cpm|years?|yrs?|days?|weeks?|months?|hours?|images?|slices?|views?|per|copies|counts?|steps?"
     r"|(?:ng|pg)\b(?![ ]tube)|pack|grams"
-    r"|feet|ft|psi|rpm|mbq|mci|ci\b|gauss|calories|kcal|meters?|metres?)",
+    r"|au\b|hounsfield|feet|ft|psi|rpm|mbq|mci|ci\b|gauss|calories|kcal|meters?|metres?)",
     re.IGNORECASE,
 )
 _CODE_LED = re.compile(
@@ -188,7 +191,7 @@ _CODE_LED = re.compile(
     r"|ctdi|level|window|width"
     r"|count|score|volume|ratio|value|platelets?|wbc|ldh|psa|ferritin|troponin|bnp|dimer|ck|suv|hu|at least"
     r"|about|approximately|[-x/=~<>]"
-    r"|through|to|and|,)[ #:=.]{0,3}$",
+    r"|through|to|and|,|(?<!\d)1:)[ #:=.]{0,3}$",
     re.IGNORECASE,
 )
 _MOST_DIGITS = 4  # digits that a number without any sign of meaning may have less than

@@ -162,8 +162,6 @@ OPENERS = words(
 )
 
 
-# Behind "Nurse" these go on with what someone is.
-POSTS = words("practitioner practitioners manager anesthetist coordinator specialist navigator assistant station in of")
 # People that are no one in particular, as the subject of a sentence: with them it is no name that acts.
 HUMANS = words(
     """
@@ -248,16 +246,20 @@ BEFORE_VERBS = words(
 LICENSED = words(
     """
     left right medial image images figure fig table series contrast stable grade stage type class female male
-    african american asian caucasian hispanic latino latina european english spanish roman medicare medicaid internet
-    italian scottish british canadian mexican chinese japanese korean indian filipino vietnamese
-    thai samoan tongan maori polynesian somali ethiopian nigerian egyptian iranian iraqi afghan turkish greek polish
-    russian ukrainian jewish arab aboriginal
-    doppler gram onyx gelfoam amplatzer watchman pleurx pleurovac permacath mediport infusaport powerport portacath
-    hemovac dobhoff dobbhoff corpak hickman broviac groshong foley malecot omnipaque isovue visipaque optiray ultravist
-    gadavist dotarem magnevist multihance prohance eovist omniscan feraheme gastrografin gastroview cystografin kinevac
-    lexiscan definity lumason cardiolite myoview plavix lasix coumadin eliquis xarelto lovenox pradaxa tylenol advil
-    motrin aspirin benadryl valium ativan versed zofran protonix lipitor synthroid humira keytruda opdivo avastin
-    gleevec herceptin tamiflu botox mirena essure zometa fosamax
+    african american asian caucasian hispanic latino latina european english spanish roman medicare medicaid
+    internet italian scottish british canadian mexican chinese japanese korean indian filipino vietnamese thai
+    samoan tongan maori polynesian somali ethiopian nigerian egyptian iranian iraqi afghan turkish greek polish
+    russian ukrainian jewish arab aboriginal hindi urdu tamil telugu kannada malayalam marathi gujarati punjabi
+    bengali bangla odia assamese konkani sinhala nepali dari pashto farsi persian kurdish arabic hebrew
+    cantonese mandarin hakka tagalog ilocano indonesian khmer burmese swahili amharic tigrinya yoruba igbo hausa
+    zulu xhosa afrikaans portuguese danish swedish norwegian finnish hungarian romanian bulgarian serbian
+    croatian albanian gaelic auslan doppler gram onyx gelfoam amplatzer watchman pleurx pleurovac permacath
+    mediport infusaport powerport portacath hemovac dobhoff dobbhoff corpak hickman broviac groshong foley
+    malecot omnipaque isovue visipaque optiray ultravist gadavist dotarem magnevist multihance prohance eovist
+    omniscan feraheme gastrografin gastroview cystografin kinevac lexiscan definity lumason cardiolite myoview
+    plavix lasix coumadin eliquis xarelto lovenox pradaxa tylenol advil motrin aspirin benadryl valium ativan
+    versed zofran protonix lipitor synthroid humira keytruda opdivo avastin gleevec herceptin tamiflu botox
+    mirena essure zometa fosamax
     """
 )
 # What begins a sentence or goes on with it, and is hardly ever someone's name: where a full stop was forgotten.
@@ -320,3 +322,41 @@ LIVES = words(
 )
 # Before who is spelled or called something.
 CALLED_BY = words("named name called spelled spelt surname alias aka nee mister missus madam lady baby")
+# Whom one works with or goes to: before a name or behind it ("pharmacist Ode", "Ode, physicist").
+POSTS = words(
+    """
+    radiologist radiographer sonographer technologist technician tech techs physicist dosimetrist pharmacist
+    nurse sister matron midwife physio physiotherapist therapist dietitian dietician psychologist psychiatrist
+    physician surgeon anaesthetist anesthetist anesthesiologist intensivist hospitalist cardiologist neurologist
+    urologist oncologist haematologist hematologist nephrologist pulmonologist gastroenterologist
+    endocrinologist rheumatologist dermatologist gynaecologist gynecologist obstetrician paediatrician
+    pediatrician geneticist pathologist neurosurgeon orthopod dentist orthodontist optometrist optician
+    audiologist podiatrist chiropractor osteopath perfusionist embryologist registrar resident fellow intern
+    consultant attending houseman locum trainee student observer coordinator coord manager navigator secretary
+    typist transcriptionist clerk receptionist porter orderly attendant chaperone interpreter translator
+    chaplain counsellor counselor advocate caseworker paramedic ambo emt medic officer constable sergeant
+    detective coroner trooper warden guard inspector solicitor lawyer attorney adjuster insurer employer boss
+    supervisor foreman coach trainer teacher principal tutor headmaster captain driver pilot caller reader
+    operator injector scribe proctor examiner assessor adviser advisor rep representative agent visitor doctor
+    prof professor gp pcp practitioner provider clinician specialist vet owner landlord tenant courier engineer
+    rn lpn cna np crnp pa cnm rmo hmo mo sho spr reg res fy1 fy2 st4 smo vmo cns anp hca odp sr jr
+    """
+)
+# Who someone is to the patient.
+RELATIONS = KIN | words(
+    """
+    mum mom mam mama dad papa daddy mummy granny gran nan nana grandma grandpa grandad grandmother grandfather
+    grandson granddaughter grandchild stepmother stepfather stepson stepdaughter stepdad stepmom niece nephew
+    cousin sibling twin triplet fiance fiancee boyfriend girlfriend hubby bro sis cousins in-law inlaw guardian
+    carer caregiver neighbour neighbor flatmate roommate housemate workmate coworker colleague mate nok relative
+    kin next-of-kin godmother godfather foster widow widower ex baby infant toddler boy girl lady gentleman gent
+    child newborn
+    """
+)
+# Behind a name: how someone is reached, and where.
+REACHED = words(
+    """
+    ext extn extension bleep bleeped pager pgr paged beep dect phone tel mob mobile cell fax email mail whatsapp text
+    txt sms voicemail vm switch switchboard desk office ward clinic rooms surgery practice
+    """
+)
