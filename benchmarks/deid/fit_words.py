@@ -94,11 +94,20 @@ class Net(torch.nn.Module):
         return self.two(self.drop(torch.relu(self.one(x.long(), per_sample_weights=kept) + self.bias)))[:, 0]
 
 
-def fit_words(x: torch.Tensor, y: torch.Tensor, hidden: int, epochs: int) -> dict[str, np.ndarray]:
-    """The numbers of the network, fitted to rows of features (see `Net`), names (1) and others (0)."""
+def fit_words(
+    x: torch.Tensor, y: torch.Tensor, hidden: int, epochs: int, begun: dict[str, np.ndarray] | None = None
+) -> dict[str, np.ndarray]:
+    """The numbers of the network, fitted to rows of features (see `Net`), names (1) and others (0); ``begun``: those of
+    an earlier fit, to go on from."""
     torch.manual_seed(0)
     net = Net(hidden)
-    optimizer = torch.optim.AdamW(net.parameters(), lr=6e-3, weight_decay=1e-3)
+    if begun is not None:
+        with torch.no_grad():
+            net.one.weight[: features.WIDTH] = torch.from_numpy(begun["hidden"])
+            net.bias.copy_(torch.from_numpy(begun["hidden_bias"]))
+            net.two.weight[0] = torch.from_numpy(begun["out"])
+            net.two.bias.copy_(torch.from_numpy(begun["out_bias"]))
+    optimizer = torch.optim.AdamW(net.parameters(), lr=6e-3 if begun is None else 2e-3, weight_decay=1e-3)
     steps = epochs * (len(x) // BATCH)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     for epoch in range(epochs):
@@ -147,13 +156,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--names", type=Path, required=True, help="where faker is unpacked")
     parser.add_argument("--texts", type=int, default=120_000)
     parser.add_argument("--keep-letters", action="store_true", help="fit only the decision, to the letters there are")
+    parser.add_argument("--go-on", action="store_true", help="begin with the numbers there are, on other texts")
+    parser.add_argument("--seed", type=int, default=20261128, help="of the texts")
     parser.add_argument("--hidden", type=int, default=96)
     parser.add_argument("--epochs", type=int, default=10)
     given = parser.parse_args(arguments)
     torch.set_num_threads(1)
     names = load_names(given.names)
     print(f"names: {len(names.wordlike)} words, {len(names.common)} common, {len(names.foreign)} in no list")
-    maker = Maker(names, 20261128)
+    maker = Maker(names, given.seed)
+    begun = looks.weights() if given.go_on else None
     if given.keep_letters:
         letters = looks.weights()["letters"]
     else:
@@ -162,7 +174,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         looks.weights.cache_clear()
     x, y, _ = collect(maker, given.texts)
     print(f"{len(x)} words to decide, {int(y.sum())} names")
-    fitted = fit_words(x, torch.from_numpy(y), given.hidden, given.epochs)
+    fitted = fit_words(x, torch.from_numpy(y), given.hidden, given.epochs, begun)
     report(*collect(Maker(names, 7), 3000), fitted)
     fitted["features"] = np.array(features.version(), np.int32)
     np.savez_compressed(DATA, letters=letters.astype(np.float16), **fitted)

@@ -29,6 +29,7 @@ from curate.deid.words.vocabulary import Kind, is_listed
 
 _COUNTS = COUNTED | MEASURED  # before a number these are no one
 _LONG = 7  # letters
+_TWO_LETTERS = re.compile(r"[A-Z]\.[A-Z]\.(?![A-Za-z])")
 _BESIDE = re.compile(r"[ \xa0]{1,2}|[ ]?[,&^_/-][ ]?|'|\.[ ]?")
 
 
@@ -149,6 +150,8 @@ def _is_initial(words: list[Word], i: int, text: str) -> bool:
     word = words[i]
     if text[word.end : word.end + 1] == "." and text[word.start - 1 : word.start] == ".":
         return False  # "A.P.", which is a rule's
+    if _TWO_LETTERS.match(text, word.start) and not (i + 2 < len(words) and words[i + 2].person):
+        return False  # so is its first letter, but "J.R. [NAME]"
     before = i > 0 and words[i - 1].person and words[i - 1].masked
     behind = i + 1 < len(words) and words[i + 1].person and words[i + 1].masked
     return before or behind or (text[word.end : word.end + 1] == "." and not (i and is_eponym(words, i - 1, text)))
@@ -239,8 +242,10 @@ def _is_drawn(words: list[Word], i: int, text: str) -> bool:
         return True
     if leads and word.lower in roles.BEFORE_PLACES and before.lower in ("from", "in", "near", "at", "of", "to"):
         return True  # "from South Debra"
+    linked = before.lower == "and" and i > 1 and words[i - 2].person and words[i - 2].masked
+    if linked and word.kind & Kind.FUNCTION and word.kind & Kind.NAME and word.lower not in roles.GRAMMAR:
+        return after is not None and not after.text.istitle()  # "[NAME] and Over in clinic"
     if word.lower in roles.PLACES:  # "from Cork", "Cork and Mobile"
-        linked = before.lower == "and" and i > 1 and words[i - 2].person
         return linked or before.lower in ("from", "near", "to", "in", "of")
     return leads and before.text.islower() and bool(word.kind & Kind.FUNCTION) and word.lower not in roles.GRAMMAR
 
