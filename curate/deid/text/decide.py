@@ -38,8 +38,8 @@ class Thresholds:
     """The probability of a name from which a word goes, by what is known of the word (fitted on text of our own making,
     chosen on the frames of `benchmarks/deid` that are there to choose on)."""
 
-    known: float = 0.07
-    unknown: float = 0.07
+    known: float = 0.05
+    unknown: float = 0.05
     report: float = 0.3  # a word that reports are made of, and a name
     unnamed: float = 0.8  # one that no list of names and towns has
     unnamed_inside: float = 0.5  # such a one with a capital inside a sentence
