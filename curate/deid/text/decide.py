@@ -125,6 +125,10 @@ def _is_asked(words: list[Word], i: int, text: str, *, level: bool) -> bool:
         return False  # "Power 4/5"
     if i and words[i - 1].text in features.PICTURED and word.kind & Kind.CLINICAL and word.kind & Kind.BY_HAND:
         return words[i - 1].text == "DR" and bool(word.kind & Kind.NAME) and _is_closed(words, i)  # not "MR BRAIN"
+    if i and words[i - 1].lower in _DENYING and word.kind & Kind.KNOWN and not word.first and not word.text.istitle():
+        return False  # "no falls", "denies pain"
+    if word.first and word.kind & Kind.KNOWN and _is_paired_with_a_word(words, i):
+        return False  # "Alert and Oriented"
     if word.lower in roles.PROTECTED:
         return _is_seen_by(words, i, text) or _is_led(words, i, text)
     if len(word.text) == 1:
@@ -168,6 +172,18 @@ def _is_seen_by(words: list[Word], i: int, text: str) -> bool:
     if words[i - 1].lower in roles.CALLED and words[i].lower in roles.NUMBERS:
         return True
     return i > 1 and words[i - 1].lower in ("by", "with", "to") and words[i - 2].lower in roles.TOLD
+
+
+_DENYING = roles.words("no nil denies denied without any")
+
+
+def _is_paired_with_a_word(words: list[Word], i: int) -> bool:
+    """ "X and Y", both with a capital, the other a word that no list of names or towns has: a heading or a state."""
+    if i + 2 >= len(words) or words[i + 1].lower != "and" or words[i + 1].first or words[i + 2].first:
+        return False
+    other = words[i + 2]
+    named = other.kind & (Kind.NAME | Kind.TOWN | Kind.EPONYM | Kind.BOUND) or other.lower in roles.HUMANS
+    return other.text.istitle() and bool(other.kind & Kind.KNOWN) and not named
 
 
 _PEOPLE = roles.POSTS | roles.RELATIONS | roles.TITLES
