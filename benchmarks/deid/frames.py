@@ -8,7 +8,7 @@ dictated), each rendered as written, in capitals and in small letters. Two halve
 ever shown, and no rule, list, test or page quotes it. Names are divided as well, by hash: no name of one half is in the
 other. A third set, `frames_fresh.jsonl`, was written later (2026-11-28) by a hand that saw no rule and none of those
 halves: whole reports, letters and notes, with names and forms of numbers of their own. It was held out until its first
-failures were read, that day; it is a second set to look at since. --texts and --render are for the two that may be.
+failures were read, that day; its figures are in-sample since. --texts and --render are for the dev half alone.
 """
 
 from __future__ import annotations
@@ -119,12 +119,12 @@ def main() -> None:
     parser.add_argument(
         "--texts",
         type=Path,
-        help="write the texts that failed here, what leaked and what was lost (not of the test half)",
+        help="write the texts that failed here, what leaked and what was lost (dev only)",
     )
-    parser.add_argument("--render", type=Path, help="write the filled frames here and stop (not of the test half)")
+    parser.add_argument("--render", type=Path, help="write the filled frames here and stop (dev only)")
     chosen = parser.parse_args()
-    if chosen.split == "test" and (chosen.texts or chosen.render):
-        parser.error("texts of the test half are not shown")
+    if chosen.split != "dev" and (chosen.texts or chosen.render):
+        parser.error("texts are shown of the dev half alone")
     texts = list(render(chosen.split, chosen.fills, chosen.seed))
     if chosen.render:
         with chosen.render.open("w", encoding="utf-8") as out:
