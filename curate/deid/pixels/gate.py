@@ -18,7 +18,7 @@ from pydicom.dataset import Dataset
 
 from curate.deid.pixels import text_reader
 from curate.deid.pixels.boxes import Box, area, grown, joined, within
-from curate.deid.pixels.found_text import found_text
+from curate.deid.pixels.found_text import TextSearch
 from curate.deid.pixels.intensity_views import coloured, is_palette, views
 from curate.deid.pixels.known_regions import written_in, written_regions
 from curate.deid.pixels.markers import markers
@@ -80,7 +80,7 @@ def gate(pixels: np.ndarray, header: Dataset | None, policy: PixelPolicy) -> Gat
     if blank and known:
         written = written_in(pixels, known)
         pixels = paint(pixels, written)
-    look = partial(_look, header=header, keep=policy.keep_markers and text_reader.available())
+    look = partial(_look, TextSearch(), header=header, keep=policy.keep_markers and text_reader.available())
     source, tight = pixels, look(pixels, first=not blank)
     left, boxes = tight, _to_paint(tight, pixels.shape)
     for _ in range(_ROUNDS if blank else 0):
@@ -146,10 +146,12 @@ def _shown(pixels: np.ndarray, header: Dataset | None) -> np.ndarray:
     return coloured(pixels, header) if header is not None and _indices(pixels, header) else pixels
 
 
-def _look(pixels: np.ndarray, header: Dataset | None, *, keep: bool, first: bool = False) -> list[Box]:
+def _look(
+    search: TextSearch, pixels: np.ndarray, header: Dataset | None, *, keep: bool, first: bool = False
+) -> list[Box]:
     """Tight boxes of the text in a picture, within it, less the markers that are to stay."""
     shown = _shown(pixels, header)
-    found = found_text(shown, first=first)
+    found = search(shown, first=first)
     boxes = joined(within(box, pixels.shape) for text in found for box in text.boxes())
     kept = markers(next(views(shown)), boxes) if keep and boxes else []
     return [box for box in boxes if box not in kept]
