@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable
+from itertools import chain
 
 import cv2
 import numpy as np
@@ -18,23 +20,24 @@ from curate.deid.pixels.text_detector import FoundText, detected
 # of the detector's fit, so that of 100 without text one is touched.
 LEAST = 0.72
 HIDDEN = 0.87  # the same in a hidden view, where grain and what coding left stand on nothing else
+_KEPT = 4  # views that were looked at before
 _STROKE = 0.25  # of a line's contrast: what is a stroke of it
 
 
 class TextSearch:
-    """Looks for text in one picture, and again once what was found there is painted.
+    """Looks for text in one picture, again once what was found there is painted, and in the frames that follow it.
 
-    A view is looked at where it differs from all that were looked at before: the channels of a nearly grey picture are
-    nearly one, and nothing but paint is new in a painted picture. Where it is as it was, what was found is told, or
-    painted, already.
+    A view is looked at where it differs from one that was looked at before: the channels of a nearly grey picture are
+    nearly one, nothing but paint is new in a painted picture, and what stands about a moving picture stands still.
+    Where it is as it was, what was found is told, or painted, already.
     """
 
     def __init__(self) -> None:
-        self._plain: list[Image8] = []
-        self._hidden: list[Image8] = []
+        self._plain: deque[Image8] = deque(maxlen=_KEPT)
+        self._hidden: deque[Image8] = deque(maxlen=_KEPT)
 
     def __call__(self, pixels: np.ndarray, *, first: bool = False) -> list[FoundText]:
-        """The lines of text, and the codes, in any view of ``pixels`` ([H, W] or [H, W, 3], any dtype).
+        """The lines of text, and the codes, in any view of ``pixels`` ([H, W] or [H, W, 3], any dtype), of one shape.
 
         With ``first`` the look ends at the first view that shows text.
         """
@@ -46,18 +49,14 @@ class TextSearch:
             if first and found:
                 return found
         for view in hidden_views(pixels):
-            found += _lines(view, _new(view, self._plain + self._hidden), HIDDEN)
+            found += _lines(view, _new(view, chain(self._plain, self._hidden)), HIDDEN)
             self._hidden.append(view)
         return found
 
 
-def _new(view: Image8, before: Sequence[Image8]) -> npt.NDArray[np.bool_] | None:
-    """bool[H, W]: where it differs from every one of those before; None where there was none."""
-    new = None
-    for other in before:
-        unlike = view != other
-        new = unlike if new is None else new & unlike
-    return new
+def _new(view: Image8, before: Iterable[Image8]) -> npt.NDArray[np.bool_] | None:
+    """bool[H, W]: where it differs from that one of those before that it is most like; None where there was none."""
+    return min((view != other for other in before), key=np.count_nonzero, default=None)
 
 
 def _lines(view: Image8, new: npt.NDArray[np.bool_] | None, least: float) -> list[FoundText]:
