@@ -33,7 +33,7 @@ _UNREST = 3.0  # of 255: less unrest than this is not made much of
 _TILE, _OVERLAP = 1024, 96  # px: a larger picture is shown in tiles of this side, so that memory stays bounded
 _STRIDE = 64  # px: sides of what is shown are multiples
 _LEAST = 12  # px: a side of a level that is worth a look
-_INSIDE = 0.4  # probability above which a pixel belongs to a line's core
+_INSIDE, _FURTHER = 0.4, 0.3  # probability above which a pixel is of a line's core, and as far as which it goes on
 _SHRUNK = 1 / 3  # of a core's height: what was taken off a line on each side
 _WHOLE, _SUSPECT = 1 << 20, 0.03  # px, and the probability of half the size from which a larger picture is looked at
 _BLOCK = 16  # px of a level: it is looked at by blocks
@@ -198,16 +198,16 @@ def _starts(length: int) -> list[int]:
 def _lines(core: Floats, scale: np.ndarray, least: float, coarse: bool) -> list[FoundText]:
     """The connected cores whose mean is ``least`` or more, each as a line; ``scale``: px of the picture (x, y) to one
     shown. Of a ``coarse`` level a core a pixel thin is a suspicion, to be told by the finer one."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats((core > _INSIDE).view(np.uint8), connectivity=8)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats((core > _FURTHER).view(np.uint8), connectivity=8)
     found = []
     for label, (x, y, w, h, _) in enumerate(stats.tolist()):
-        inside = labels[y : y + h, x : x + w] == label
-        if label == 0 or (coarse and min(w, h) == 1):
+        line, told = labels[y : y + h, x : x + w] == label, core[y : y + h, x : x + w]
+        sure = line & (told > _INSIDE)
+        if label == 0 or not sure.any() or (coarse and min(np.ptp(at) for at in np.nonzero(sure)) == 0):
             continue
-        at = np.s_[y : y + h, x : x + w]
-        score = float(core[at][inside].mean())
+        score = float(told[sure].mean())
         if score >= least:
-            corners = 2 * (_corners(inside) + np.array([x, y])) * scale
+            corners = 2 * (_corners(line) + np.array([x, y])) * scale
             found.append(FoundText(tuple((float(a), float(b)) for a, b in corners), score, "detector"))
     return found
 
