@@ -51,17 +51,21 @@ class Third(Filling):
 
 
 # at the ends of a value they tell no one apart and may stay or go: "Flat 3", "1432 hrs", "Primary School"
-_ENDS = """academy aged apt blk box brgy call care centre civil college convent cottage ct door east elementary ext
+_OF_A_KIND = """academy aged apt blk box brgy call care centre civil college convent cottage ct door east elementary ext
 flat foods govt grammar grove half haulage hospice hospital hotel hours hrs hwy insurance level line lodge lot manor
 mansions medical middle mutual no north p.o park past pde pkwy plot primary provincial public purok quarter quarries
 quay rd residence rmb road roofing rr school sciences section sector south stand state steel subd tce textiles to tower
 towers track unit university ward weg west xxxx"""
-OF_A_KIND = frozenset(_ENDS.split())
+
+
+def of_a_kind(word: str) -> bool:
+    """Does the word tell no one apart? So do two digits of a year: "Mar '19"."""
+    return word.strip(".,").casefold() in _OF_A_KIND.split() or bool(re.fullmatch(r"'\d\d", word))
 
 
 def _core(kind: str, value: str) -> Pieces:
     """The value of ``kind`` without the words of a kind at its ends, and those."""
-    words = [m for m in re.finditer(r"\S+", value) if m.group().strip(".,").casefold() not in OF_A_KIND]
+    words = [m for m in re.finditer(r"\S+", value) if not of_a_kind(m.group())]
     if not kind or kind.startswith("name") or not words:
         return [(kind, value)]
     a, b = words[0].start(), words[-1].end()
