@@ -17,13 +17,13 @@ _TOWNS = {
 _STREETS = """Almondbury Bergamot Callaghan Dunmore Eglinton Ferndale Gladstone Harcourt Inverleith Jessamine Kingfisher
 Lansdowne Mandela Osprey Persimmon Queensberry Rosebery Tanglewood Uplands Vaughan Wexford Yarrow Zinnia"""
 _ADDRESSES = {
-    "us": ("### % Ct", "#### N % Ave Unit #", "RR 2 Box ###", "P.O. Box ####", "##### % Pkwy", "### E ##th St"),
-    "uk": ("Flat #, ## % Mansions", "## % Crescent", "# % Close", "## The %", "% Cottage, % Lane"),
-    "in": ("H.No. #-#-###, % Nagar", "Flat ###, % Towers, 4th Cross", "Plot ##, Sector ##", "Door No ##/#, % Colony"),
+    "us": ("### % Ct", "#### N % Ave", "RR 2 Box ###", "P.O. Box ####", "##### % Pkwy", "### E ##th St"),
+    "uk": ("Flat #, ## % Mansions", "## % Crescent", "# % Close", "## The %", "% House, % Lane"),
+    "in": ("House #-#-###, % Nagar", "Flat ###, % Towers, 4th Cross", "Plot ##, Sector ##", "Door No ##/#, % Colony"),
     "au": ("#/## % Pde", "Unit #, ### % Hwy", "Lot ## % Rd", "## % Tce", "RMB ####, % Track"),
     "ie": ("## % Drive", "Apt #, % Quay", "% House, % Road", "## % Park Grove"),
     "ca": ("###-#### % Blvd", "## rue %", "RR # % Line"),
-    "za": ("## % Street, Ext #", "Stand ####, Section @", "# % Weg"),
+    "za": ("## % Street", "Stand ####, Section @", "# % Weg"),
     "ph": ("Blk # Lot ##, % Subd., Brgy. %", "### % St., Brgy. ###", "Purok #, Brgy. %"),
 }
 _CALLED = """Bramwell Carrowmore Delacourt Eastvale Fenwick Garrowby Holloway Inchmore Kestering Lindenmere Marlowe

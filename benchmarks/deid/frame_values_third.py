@@ -51,11 +51,12 @@ class Third(Filling):
 
 
 # at the ends of a value they tell no one apart and may stay or go: "Flat 3", "1432 hrs", "Primary School"
-_OF_A_KIND = """academy aged apt blk box brgy call care centre civil college convent cottage ct door east elementary ext
-flat foods govt grammar grove half haulage hospice hospital hotel hours hrs hwy insurance level line lodge lot manor
-mansions medical middle mutual no north p.o park past pde pkwy plot primary provincial public purok quarter quarries
-quay rd residence rmb road roofing rr school sciences section sector south stand state steel subd tce textiles to tower
-towers track unit university ward weg west xxxx"""
+_OF_A_KIND = """academy aged apt blk box brgy call care centre civil college convent cottage ct doctors door east
+elementary ext flat foods general govt grammar grove half haulage hospice hospital hotel hours hrs hwy infirmary
+insurance lady level line lodge lot manor mansions medical middle multispeciality mutual no north of our p.o park past
+pde pkwy plot port primary provincial public purok quarries quarter quay rd residence rmb road roofing rr school
+sciences section sector south stand state steel subd tce textiles the to tower towers track unit university ward weg
+west xxxx years yrs"""
 
 
 def of_a_kind(word: str) -> bool:
@@ -65,7 +66,8 @@ def of_a_kind(word: str) -> bool:
 
 def _core(kind: str, value: str) -> Pieces:
     """The value of ``kind`` without the words of a kind at its ends, and those."""
-    words = [m for m in re.finditer(r"\S+", value) if not of_a_kind(m.group())]
+    found = r"\d+" if kind == "age over 89" else r"\S+"  # of "93yM" the number alone tells of someone
+    words = [m for m in re.finditer(found, value) if not of_a_kind(m.group())]
     if not kind or kind.startswith("name") or not words:
         return [(kind, value)]
     a, b = words[0].start(), words[-1].end()
@@ -151,7 +153,7 @@ def _forms(kind: str, *forms: str) -> tuple[str, Callable[[Filling], str]]:
 _HEALTH = {
     "nhs": ("###.###.####", "###-###-####", "### #### ###"),
     "medicareau": ("####-#####-#/#", "#### ##### #/#"),
-    "ohip": ("####-###-###-@@", "#### ### ### @@", "##########-@@"),
+    "ohip": ("####-###-###", "#### ### ###@@", "##########-@@"),
     "ramq": ("@@@@ #### ####", "@@@@########"),
     "philhealth": ("##-#########-#", "############"),
     "abha": ("##-####-####-####", "## #### #### ####"),
@@ -179,19 +181,19 @@ THIRD: dict[str, tuple[str, Callable[[Filling], str]]] = {
     "said": ("national number", _said),
     "mrn": _forms("record number", "##-##-##", "H-####-####", "@@-######/##", "UR######", "P0######",
                   "######.#", "@@@@.00########"),
-    "enc": _forms("record number", "V##########", "3######## ##", "E-########"),
-    "acc": _forms("accession", "CR##-####", "####@########", "E#########", "R########-1", "2#MR######", "##:S#####"),
+    "enc": _forms("record number", "V##########", "3##########", "E-########"),
+    "acc": _forms("accession", "CR##-####", "####@########", "E#########", "R########-1", "2#MR######", "S##-#####"),
     "spokenid": ("record number, spoken", lambda f: _spoken_digits(f, f.near(6, 8))),
     "acct": _forms("account number", "###-######-#", "IP/##/######", "@@####-##"),
     "case": _forms("case number", "20##-CV-#####", "WCB ########", "##/CID/####", "PE########", "C-##-####", "####/2#"),
-    "lic": _forms("licence", "0######", "RT-#####", "@@ ######", "####-#####", "######/@"),
+    "lic": _forms("licence", "0######", "RT-#####", "@@######", "####-#####", "######/@"),
     "licau": _forms("licence", "MED000#######", "######@@", "MRP000#######"),
-    "licin": _forms("licence", "KMC #####", "DMC/R/#####", "TNMC-######", "AERB/RSO/####"),
-    "licza": _forms("licence", "MP#######", "038 000 0######", "DR #######"),
+    "licin": _forms("licence", "KMC#####", "######", "TNMC######", "R####/##"),
+    "licza": _forms("licence", "MP#######", "0######", "DR0######"),
     "passport": _forms("passport", "P#######@", "@@ ######", "EB#######"),
-    "serial": _forms("device serial", "##@@-#####", "@#@#######", "SN#######@", "######/####", "(21)@########"),
+    "serial": _forms("device serial", "##@@-#####", "@#@#######", "SN#######@", "######/####"),
     "lot": _forms("device serial", "@@######", "L#####-#", "#######@@"),
-    "udi": _forms("device serial", "(01)0############(17)######(10)@#####"),
+    "udi": _forms("device serial", "+@###@######/$$######@####"),
     "plate": ("number plate", plate),
     "platein": ("number plate", lambda f: plate(f, "in")),
     "plateza": ("number plate", lambda f: plate(f, "za")),
@@ -236,7 +238,7 @@ THIRD: dict[str, tuple[str, Callable[[Filling], str]]] = {
     "ageyr": ("age over 89", lambda f: f"{_old(f)}{f.pick(' y.o.', ' yr old', '-yr-old', ' y/o', '-year old')}"),
     "ageold": ("age over 89", lambda f: f"{_old(f)} {f.pick('yrs', 'years of age', 'y', 'yo')}"),
     "ageslash": ("age over 89", lambda f: f.pick("F/#", "# F", "M #", "#yM", "#/M", "# y F").replace("#", _old(f))),
-    "agedicom": ("age over 89", lambda f: f"{int(_old(f)):03}Y"),
+    "agedicom": ("age over 89", lambda f: f"{f.near(91, 106):03}Y"),
     "agesp": ("age over 89, spelled", lambda f: spoken(f.near(90, 99)).replace(" ", f.pick(" ", "-"))),
     "ageordsp": ("age over 89, spelled", lambda f: spoken_ordinal(f.near(90, 99))),
     "spell": ("name, spelled", _spelled),

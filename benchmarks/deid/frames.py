@@ -15,9 +15,11 @@ the test half; no list, rule, test or page quotes them. --texts and --render are
 
 What is counted in the third set, as in the others where they have it: a town alone, a time of day, an age over 89 in
 any form, a ward, room or bed by its number or name must go. A bare year or weekday, a particle ("van der"), an initial
-and the reference initials of staff may do either. An age of 89 or less, a span of time ("3/7", "6/12", "32/40"), a
-ward or clinic named for its specialty (ICU, "stroke unit"), makers of devices, eponyms and languages are medicine or
-tell no one, and stay. Of the third set alone there are employers, schools and a patient's own initials: they must go.
+and the reference initials of staff may do either, and so may words of a kind at the ends of a value ("Flat", "Primary
+School", "hrs", "years of age"). An age of 89 or less, a span of time ("3/7", "6/12", "32/40"), a place on the clock's
+face, a ward or clinic named for its specialty (ICU, "stroke unit"), makers of devices, eponyms and languages are
+medicine or tell no one, and stay. Of the third set alone there are employers, schools and a patient's own initials:
+they must go.
 """
 
 from __future__ import annotations

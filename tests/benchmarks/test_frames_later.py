@@ -43,7 +43,8 @@ _FLOORS = {
 _MORE = {"fresh": {}, "third": {"employer": 8, "school": 8, "initials": 5, "record number, spoken": 1}}
 _EITHER = {  # what of a slot is of no one: initials, commas; of the third set also particles, titles, words of a kind
     "fresh": r"[A-Z]\. |[, ]*",
-    "third": r"(?:[A-Z]\.|[A-Z]{1,2}|van der|de la|von|ter|dos|Le|bin|Const\.|Det\.|Dra\.|Master|PC|Sgt|[- ,])*",
+    "third": r"(?:[A-Z]\.|[A-Z]{1,2}|van der|de la|von|ter|dos|Le|bin|Const\.|Det\.|Dra\.|Master|PC|Sgt|[- ,])*"
+    r"|(?:years of age|-?year old|y\.o\.|y/o|[- ]yr[- ]old|yrs|yo|[FMYy /])*",
 }
 
 
