@@ -22,11 +22,11 @@ from curate.export.rules import SelectRules
 from curate.export.split import SplitRules
 from curate.ingest.chain import PictureRules, ReportRules
 from curate.ingest.index import IndexRules, ReportSource
+from curate.ingest.rows import SecondLook
 from curate.ingest.scan import ImageSource
-from curate.ingest.second_look import SecondLook
 from curate.ingest.splits import OfficialSplits
-from curate.sources.dicom.read import PixelRules
 from curate.sources.pairing.pair import PairRules
+from curate.sources.picture import PixelRules
 from curate.sources.reports.section import SECTIONS
 from pipelines.part import Fraction, Part
 from pipelines.scoring import Capfilt, CleanSet, Filter, FilterName, Select

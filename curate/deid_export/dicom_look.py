@@ -12,13 +12,12 @@ from pydicom.pixels.processing import convert_color_space
 from curate.deid.pixels.boxes import Box
 from curate.deid.pixels.gate import PixelPolicy, gate, painted, too_much_painted
 from curate.deid.pixels.known_regions import written_regions
-from curate.deid_export.dicom_frames import Frames, WritableFrames
-from curate.deid_export.dicom_native import NativeFrames
-from curate.deid_export.dicom_tables import drop_palette, set_palette
+from curate.deid_export.dicom_native import BitFrames, Frames, NativeFrames
+from curate.deid_export.dicom_write import drop_palette, set_palette
 from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.dicom.file import text
-from curate.sources.dicom.palette import Palette
+from curate.sources.dicom.lut import Palette
 from curate.sources.third_party import call_third_party
 
 _ROUNDS = 3  # looks at a frame blanked in index or YBR space before it is given up
@@ -86,7 +85,7 @@ def _shown(source: Dataset, palette: Palette | None) -> Dataset:
 def uncompressed(frames: Frames, found: Look, max_bytes: int) -> Frames:
     """The frames as native ones, with the boxes that were found painted over in every one of them."""
     indices = frames.layout.photometric == "PALETTE COLOR"
-    out = frames if isinstance(frames, WritableFrames) else NativeFrames.empty(frames.decoded, max_bytes)
+    out = frames if isinstance(frames, NativeFrames | BitFrames) else NativeFrames.empty(frames.decoded, max_bytes)
     if found.pixels is not None:
         out.put(0, found.pixels)
         return out
@@ -104,14 +103,13 @@ def seen(pixels: np.ndarray, frames: Frames, palette: Palette | None) -> Iterato
         if palette.hides(pixels):
             yield pixels
     else:
-        yield _rgb(pixels) if _is_ybr(frames) else pixels
+        yield _rgb(pixels, frames)
 
 
-def _is_ybr(frames: Frames) -> bool:
-    return frames.decoded.photometric.startswith("YBR")
-
-
-def _rgb(pixels: np.ndarray) -> np.ndarray:
+def _rgb(pixels: np.ndarray, frames: Frames) -> np.ndarray:
+    """The frame as it is, but YBR as RGB."""
+    if not frames.decoded.photometric.startswith("YBR"):
+        return pixels
     return call_third_party(Reason.UNDECODABLE, convert_color_space, pixels, "YBR_FULL", "RGB")
 
 
@@ -119,10 +117,9 @@ def _views(
     pixels: np.ndarray, frames: Frames, shown: Dataset, palette: Palette | None
 ) -> list[tuple[np.ndarray, Dataset, bool]]:
     """What the gate is asked about, with which header, and whether these are the stored values themselves."""
-    if _is_ybr(frames):
-        return [(_rgb(pixels), shown, False)]
     if palette is None or not palette.hides(pixels):
-        return [(pixels, shown, True)]
+        rgb = _rgb(pixels, frames)
+        return [(rgb, shown, rgb is pixels)]
     bare = Dataset(shown)
     bare.PhotometricInterpretation = "MONOCHROME2"
     return [(pixels, shown, False), (pixels, bare, False)]

@@ -17,10 +17,8 @@ from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.verify.files import file_findings
 from curate.deid.verify.finding import kept_back
 from curate.deid.verify.pixels import pixel_findings
-from curate.deid_export.image_jpeg import bare_jpeg, cut_short
-from curate.deid_export.image_tiff import encode_tiff
-from curate.deid_export.outcome import Outcome
-from curate.deid_export.rules import ReleaseRules
+from curate.deid_export.image_write import bare_jpeg, cut_short, encode_tiff
+from curate.deid_export.rules import Outcome, ReleaseRules
 from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.images.jpeg import is_lossless

@@ -44,13 +44,14 @@ from curate.deid.verify.source import carried, sought
 from curate.deid.words.language import require_known_sections
 from curate.engine.guard import fault_of
 from curate.errors import DropRecord, RunError, SourceError
+from curate.ingest.files import with_column
 from curate.ingest.index import read_index, read_shared_words, read_taken_names
 from curate.memory import once, remembering
 from curate.record import INDEX, RECORD, Reason, conform, drop_each, without_payload
-from curate.sources.dicom.read import Picture, PixelRules, identity_of, load_dicom
+from curate.sources.dicom.read import identity_of, load_dicom
 from curate.sources.faults import check_present, out_of_reach
-from curate.sources.grid import compose, tile_places
 from curate.sources.images.read import encode_jpeg, encode_png, load_image, resize
+from curate.sources.picture import Picture, PixelRules, compose, tile_places
 from curate.sources.reports.letterhead import caption_sections
 from curate.sources.reports.section import parse_sections, wanted_text
 from curate.stage import Stage, run_stages
@@ -236,20 +237,16 @@ class _Picture:
         DropRecord CHANGED where it is gone, of another size, or says that it is another instance or patient; a plain
         image, which says nothing, where its time is another. SourceError where the archive cannot be read.
         """
-        path = Path(os.fsdecode(row["path"]))
+        path, dicom = Path(os.fsdecode(row["path"])), row["kind"] == "dicom"
         try:
-            return self._same(row, path)
+            if not check_present(path):
+                raise DropRecord(Reason.CHANGED)
+            info = path.stat()
+            if info.st_size != row["size"] or (not dicom and info.st_mtime_ns != row["mtime_ns"]):
+                raise DropRecord(Reason.CHANGED)
+            picture = (load_dicom if dicom else load_image)(path, row["frame"], self.rules.pixels)
         except SourceError as error:
             raise SourceError(error.number, row["source"]) from None
-
-    def _same(self, row: dict[str, Any], path: Path) -> Picture:
-        if not check_present(path):
-            raise DropRecord(Reason.CHANGED)
-        info = path.stat()
-        dicom = row["kind"] == "dicom"
-        if info.st_size != row["size"] or (not dicom and info.st_mtime_ns != row["mtime_ns"]):
-            raise DropRecord(Reason.CHANGED)
-        picture = (load_dicom if dicom else load_image)(path, row["frame"], self.rules.pixels)
         if picture.dataset is not None and "\\".join(identity_of(picture.dataset)) != row["identity"]:
             raise DropRecord(Reason.CHANGED)
         return picture
@@ -387,7 +384,7 @@ class _Verify:
         judged = [self._judged(row) for row in table.to_pylist()]
         for at, name in enumerate(("findings", "fault")):
             told = pa.array([each[at] for each in judged], _INSIDE.field(name).type)
-            table = table.set_column(table.column_names.index(name), name, told)
+            table = with_column(table, name, told)
         return drop_each(table, [reason for _, _, reason in judged], "verify")
 
     def _judged(self, row: dict[str, Any]) -> tuple[list[str] | None, str | None, Reason | None]:

@@ -85,7 +85,7 @@ def partition(folder: Path, secret: SecretSource) -> IngestTask:
     sealed = folder / "index"
     pseudo = secret.pseudonymizer()
     write_sealed(index.sealed_part(sealed, 0), pa.Table.from_pylist(rows, INDEX), pseudo)
-    write_sealed(index._words(sealed), pa.table({"word": pa.array([], pa.string())}), pseudo)
+    write_sealed(sealed / "words.sealed", pa.table({"word": pa.array([], pa.string())}), pseudo)
     picture = PictureRules(policy=PixelPolicy("trust"))
     return IngestTask(str(sealed), ingest_stages(picture, ReportRules(), secret, str(sealed)), secret)
 

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -20,14 +18,15 @@ from PIL import Image
 
 from curate.errors import DropRecord
 from curate.record import Reason
-from curate.sources.faults import stop_for_source
+from curate.sources.faults import open_source
+from curate.sources.grey import window
 from curate.sources.images import jp2, jpeg, png, tiff
 from curate.sources.images.page import Page, over_black, upright
 from curate.sources.images.tiff_directory import exif_orientation
 from curate.sources.picture import Header, Picture, PixelRules, finish
 from curate.sources.sniff import HEAD_BYTES, image_kind
 from curate.sources.third_party import call_third_party
-from curate.sources.window import ROBUST, stretch, to_byte, window
+from curate.sources.window import ROBUST, stretch, to_byte
 
 _PNG = (cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE)
 _PILLOW = ("BMP", "WEBP")
@@ -53,7 +52,7 @@ def read_image_header(path: Path) -> Header:
     Raises DropRecord: UNREADABLE_FILE, EMPTY_FILE; NOT_AN_IMAGE by content; UNSUPPORTED_IMAGE of a format known by
     name only; TRUNCATED, BAD_HEADER or CONTRADICTORY where the header does not parse. Pixels are not read.
     """
-    with _reading(path) as file:
+    with open_source(path) as file:
         pages = _look(_kind(file), file)[0]
     rows, columns = pages[0].rows, pages[0].columns
     if pages[0].orientation in (5, 6, 7, 8):
@@ -83,7 +82,7 @@ def load_image(path: Path, frame: int, rules: PixelRules) -> Picture:
 
 def open_image(path: Path, max_bytes: int) -> Opened:
     """The file, its header parsed. Raises DropRecord as `read_image_header`, TOO_LARGE."""
-    with _reading(path) as file:
+    with open_source(path) as file:
         kind = _kind(file)
         pages, left = _look(kind, file)
         if file.seek(0, io.SEEK_END) > max_bytes + _SPARE:
@@ -133,17 +132,6 @@ def resize(pixels: np.ndarray, side: int) -> np.ndarray:
     return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
 
 
-@contextmanager
-def _reading(path: Path) -> Iterator[BinaryIO]:
-    try:
-        with path.open("rb") as file:
-            yield file
-            return
-    except OSError as error:
-        stop_for_source(error)
-    raise DropRecord(Reason.UNREADABLE_FILE)
-
-
 def _kind(file: BinaryIO) -> str:
     head = file.read(HEAD_BYTES)
     if not head:
@@ -159,9 +147,8 @@ def _look(kind: str, file: BinaryIO) -> tuple[tuple[Page, ...], int]:
     file.seek(0)
     if kind == "tiff":
         return tiff.look(file), 0
-    if kind in ("png", "jpeg", "jp2"):
-        return ({"png": png.look, "jpeg": jpeg.look, "jp2": jp2.look}[kind](file),), 0
-    return _pillow_look(kind, file)
+    look = {"png": png.look, "jpeg": jpeg.look, "jp2": jp2.look}.get(kind)
+    return _pillow_look(kind, file) if look is None else ((look(file),), 0)
 
 
 def _pillow_look(kind: str, file: BinaryIO) -> tuple[tuple[Page, ...], int]:

@@ -19,13 +19,14 @@ from curate.errors import DropRecord, RecipeError
 from curate.record import Reason
 from curate.sources.faults import stop_for_source
 from curate.sources.identity import folded
-from curate.sources.pairing.paths import stem
+from curate.sources.pairing.paths import compile_keys, stem
 from curate.sources.reports.captions import CaptionRules, gathered
 from curate.sources.reports.columns import safe_name
+from curate.sources.reports.encoding import as_string
 from curate.sources.reports.formats import SUFFIXES, Format, explain, explain_content, format_of, is_hl7
 from curate.sources.reports.hl7 import FIELD, is_message, read_messages
 from curate.sources.reports.markup import plain_text, report_text
-from curate.sources.reports.rows import as_string, named_rows, open_messages, open_records
+from curate.sources.reports.rows import named_rows, open_messages, open_records
 from curate.sources.reports.section import SECTIONS
 from curate.sources.reports.several import Several
 from curate.sources.reports.statements import Claim
@@ -39,6 +40,7 @@ _PHI = ("patient_name", "patient", "accession", "study")
 _MAPPINGS = ("sections", "keep")
 _NO_COLUMN = (*_MAPPINGS, "caption")
 _NAMED = ("accession", "study", "patient", "date", "image")  # what a file's name can say
+_TOLD = (*_NAMED, "group", "split", "status", "order")  # fields of a report that are a column's
 _AS_IT_IS = frozenset(("image",))  # a path's backslashes are no escapes
 _HEAD = 4096  # bytes of a text file that show whether it is something else
 _BROKEN_FIX = "quote cells that hold the delimiter, quotes or line breaks; name a field of a field as report.text"
@@ -107,25 +109,36 @@ class Report:
 
 def check_columns(path: Path, columns: ReportColumns, format: Asked = "auto", name_pattern: str | None = None) -> None:
     """Raise RecipeError where a source cannot give what ``columns`` asks, reading no more than the files' heads."""
-    if name_pattern is not None:
-        _compile(name_pattern)
+    _compile(name_pattern)
     unknown = [name for name in columns.sections if name not in SECTIONS or name == "other"]
     if unknown:
         known = ", ".join(name for name in SECTIONS if name != "other")
         raise RecipeError(f"columns.sections.{unknown[0]}", "is no section", f"choose among {known}")
     single = not Path(path).is_dir()
-    some = False
+    some, others, tables = False, set[str](), list[list[str]]()  # what is no report, and tables of something else
     for found in walk(path):
         kind = _kind(found, format, single)
-        if kind is None and single:
-            what, fix = explain(found.relative)
-            raise RecipeError("format" if "format" in fix else "path", what, fix)
         if kind is None or kind == "dicom":
+            what, fix = explain(found.relative)
+            if kind is None and single:
+                raise RecipeError("format" if "format" in fix else "path", what, fix)
+            others.add(what)
             some = some or _is_structured(found, format) or _is_closed(found)
+        elif names := _names_to_check(found, kind, columns, single):
+            if single or _is_meant(names, columns):
+                _check_names(names, columns)
+                some = True
+            else:
+                tables.append(names)
         else:
-            some = _offers(found, kind, columns, single) or some
-    if not some:
-        _nothing_there(path, columns, format)
+            some = True
+    if some:
+        return
+    for names in tables:
+        _check_names(names, columns)
+    there = "; ".join(sorted(what.removeprefix("is ") for what in others if what.startswith("is ")))
+    fix = "name a " + ", ".join(SUFFIXES) + " file, or give 'format'"
+    raise RecipeError("path", "holds no reports" + (f": there is {there}" if there else ""), fix)
 
 
 def read_reports(
@@ -145,8 +158,7 @@ def read_reports(
     path does not exist, the pattern is none, or (when its turn comes) a file lacks a column; `check_columns` says so
     before.
     """
-    pattern = None if name_pattern is None else _compile(name_pattern)
-    source = _Source(columns, format, pattern, not Path(path).is_dir())
+    source = _Source(columns, format, _compile(name_pattern), not Path(path).is_dir())
     reports = _reports(walk(path), source, images or {})
     return gathered(reports) if columns.caption.question else reports
 
@@ -160,21 +172,17 @@ class _Source:
 
 
 def _reports(files: Iterable[Found], source: _Source, images: Mapping[str, bool]) -> Iterator[Report]:
+    """An exception that nobody foresaw ends its file, as FAILED with its place in the code, and no other."""
     for found in files:
         counted = images.get(found.path)
         if counted:
             continue
-        for report in _surely(found, source):
-            if counted is None or report.reason is not Reason.NOT_A_REPORT:
-                yield report
-
-
-def _surely(found: Found, source: _Source) -> Iterator[Report]:
-    """`_read`; an exception that nobody foresaw ends this file, as FAILED with its place in the code, and no other."""
-    try:
-        yield from _read(found, source)
-    except Exception as error:  # noqa: BLE001  counted, and said aloud when the run ends
-        yield Report(as_text(found.relative), reason=Reason.FAILED, fault=fault_of(error))
+        try:
+            for report in _read(found, source):
+                if counted is None or report.reason is not Reason.NOT_A_REPORT:
+                    yield report
+        except Exception as error:  # noqa: BLE001  counted, and said aloud when the run ends
+            yield Report(as_text(found.relative), reason=Reason.FAILED, fault=fault_of(error))
 
 
 def _read(found: Found, source: _Source) -> Iterator[Report]:
@@ -183,22 +191,21 @@ def _read(found: Found, source: _Source) -> Iterator[Report]:
         empty = found.reason is Reason.EMPTY_FILE and kind is not None
         yield Report(relative, reason=Reason.EMPTY_REPORT if empty else found.reason)
         return
+    if kind == "txt":
+        kind = _within_text(found, source.columns)
     try:
         if kind in (None, "dicom"):
             yield _structured(found, source, kind)
         elif kind == "hl7":
             yield from _messages(found, source.columns)
         elif kind == "txt":
-            yield from _text_or_table(found, source)
+            yield _text_file(found, source.pattern)
         else:
             yield from _table(found, cast("Format", kind), source)
     except DropRecord as dropped:
-        yield Report(relative, reason=_told(dropped.reason))
-
-
-def _told(reason: Reason) -> Reason:
-    """What a file that is no report is called here; `curate deid` refuses it as what it is."""
-    return Reason.NOT_A_REPORT if reason is Reason.REFUSED_KIND else reason
+        # `curate deid` refuses what is no report as what it is
+        refused = dropped.reason is Reason.REFUSED_KIND
+        yield Report(relative, reason=Reason.NOT_A_REPORT if refused else dropped.reason)
 
 
 def _kind(found: Found, format: Asked, single: bool) -> Format | Literal["dicom"] | None:
@@ -224,9 +231,8 @@ def _is_structured(found: Found, format: Asked) -> bool:
 def _structured(found: Found, source: _Source, kind: Literal["dicom"] | None) -> Report:
     if kind is None and not _is_structured(found, source.format):
         raise DropRecord(Reason.NOT_A_REPORT)
-    said = read_structured(Path(found.path))
-    known = {"accession": said.accession, "study": said.study, "patient": said.patient, "date": said.date}
-    return _report(as_text(found.relative), said.text, known, phi=said.phi)
+    text, known, phi = read_structured(Path(found.path))
+    return _report(as_text(found.relative), text, known, phi=phi)
 
 
 def _text_file(found: Found, pattern: re.Pattern[str] | None) -> Report:
@@ -248,18 +254,8 @@ def _text_file(found: Found, pattern: re.Pattern[str] | None) -> Report:
     return _report(relative, as_string(cast("dict[str, Any]", record)["text"]), known)
 
 
-def _text_or_table(found: Found, source: _Source) -> Iterator[Report]:
-    """A text file as what its beginning proves it to be: HL7 messages, a table with the columns asked for, a text."""
-    kind = _within_text(found, source.columns)
-    if kind == "hl7":
-        yield from _messages(found, source.columns)
-    elif kind == "csv":
-        yield from _table(found, "csv", source)
-    else:
-        yield _text_file(found, source.pattern)
-
-
 def _within_text(found: Found, columns: ReportColumns) -> Literal["csv", "hl7", "txt"]:
+    """What a text file's beginning proves it to be: HL7 messages, a table with the columns asked for, a text."""
     try:
         with Path(found.path).open("rb") as file:
             head = file.read(_HEAD)
@@ -392,19 +388,12 @@ def _report(
     if _NO_TEXT.fullmatch(raw):
         raw = ""
     text = report_text(raw)
+    told: dict[str, Any] = {name: known.get(name, "") for name in _TOLD}
     return Report(
         row=row,
         text=text,
-        accession=known.get("accession", ""),
-        study=known.get("study", ""),
-        patient=known.get("patient", ""),
-        date=known.get("date", ""),
-        image=known.get("image", ""),
+        **told,
         phi=tuple(dict.fromkeys([*(known[name] for name in _PHI if known.get(name)), *phi])),
-        group=known.get("group", ""),
-        split=known.get("split", ""),
-        status=known.get("status", ""),
-        order=known.get("order", ""),
         clean=clean,
         meta=meta or {},
         reason=reason or (None if text.strip() else Reason.EMPTY_REPORT),
@@ -429,19 +418,16 @@ def _of_message(
 # -- what is wrong with a recipe ---------------------------------------------------------------------------------------
 
 
-def _offers(found: Found, kind: Format, columns: ReportColumns, single: bool) -> bool:
-    """Does the file hold reports, or what cannot be read and so may? RecipeError where it lacks some of the columns."""
+def _names_to_check(found: Found, kind: Format, columns: ReportColumns, single: bool) -> list[str]:
+    """A table's columns; [] of what has none, or cannot be read and so may hold reports. RecipeError where that is all
+    there is."""
     if kind in ("txt", "hl7") or found.reason is not None:
-        return True
+        return []
     names = _names(found, kind, columns)
     if not names and single:
         what, fix = explain_content(Path(found.path))
         raise RecipeError("path", f"is no readable {kind} file{what}", fix)
-    if names and not single and not _is_meant(names, columns):
-        return False
-    if names:
-        _check_names(names, columns)
-    return True
+    return names
 
 
 def _names(found: Found, kind: Format, columns: ReportColumns) -> list[str]:
@@ -474,20 +460,6 @@ def _is_closed(found: Found) -> bool:
     return found.reason is Reason.UNREADABLE_FOLDER or (found.reason is Reason.SYMLINK and Path(found.path).is_dir())
 
 
-def _nothing_there(path: Path, columns: ReportColumns, format: Asked) -> None:
-    """Raise the RecipeError of a folder in which no file holds reports: what its tables lack, or what there is."""
-    known = set()
-    for found in walk(path):
-        kind = _kind(found, format, single=False)
-        if kind is None or kind == "dicom":
-            known.add(explain(found.relative)[0])
-        else:
-            _check_names(_names(found, kind, columns), columns)
-    there = "; ".join(sorted(what.removeprefix("is ") for what in known if what.startswith("is ")))
-    fix = "name a " + ", ".join(SUFFIXES) + " file, or give 'format'"
-    raise RecipeError("path", "holds no reports" + (f": there is {there}" if there else ""), fix)
-
-
 def _is_meant(names: list[str], columns: ReportColumns) -> bool:
     """Is a table among other files one of the reports'? One that has none of the columns is something else."""
     return columns.make_text and not set(names).isdisjoint(columns.asked().values())
@@ -513,12 +485,5 @@ def _there(names: list[str]) -> str:
     return "the columns are " + ", ".join(shown[:60]) + rest
 
 
-def _compile(name_pattern: str) -> re.Pattern[str]:
-    try:
-        pattern = re.compile(name_pattern)
-    except re.error as error:
-        raise RecipeError("name_pattern", f"is no regular expression ({error})", "see Python's re") from None
-    if not set(pattern.groupindex) & set(_NAMED):
-        groups = ", ".join(f"(?P<{name}>...)" for name in _NAMED)
-        raise RecipeError("name_pattern", "names no identity", f"use a group among {groups}")
-    return pattern
+def _compile(name_pattern: str | None) -> re.Pattern[str] | None:
+    return None if name_pattern is None else compile_keys(name_pattern, "name_pattern", _NAMED, others=True)

@@ -22,13 +22,10 @@ from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.identity import folded
 from curate.sources.reports.dialect import read_csv
-from curate.sources.reports.documents import documents, parsed
-from curate.sources.reports.encoding import HEAD, as_string, decode, mended, text_encoding
+from curate.sources.reports.documents import MAX_WORKBOOK, documents, parsed, read_workbook
+from curate.sources.reports.encoding import HEAD, decode, mended, text_encoding
 from curate.sources.reports.formats import MAX_BYTES, Format, format_of, open_bytes, reading
 from curate.sources.reports.hl7 import Message, read_messages
-from curate.sources.reports.workbook import MAX_WORKBOOK, read_workbook
-
-__all__ = ["Record", "Records", "as_string", "is_plain", "named_rows", "open_messages", "open_records"]
 
 Record = dict[str, Any] | Reason
 MAX_REPORT_BYTES = 1 << 24  # a text file beyond this is not one report

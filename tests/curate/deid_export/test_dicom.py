@@ -29,9 +29,8 @@ from pydicom.uid import (
 from curate.deid.pixels.gate import PixelPolicy
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid_export.dicom import clean_dicom
-from curate.deid_export.outcome import Fate, Outcome
-from curate.deid_export.rules import ReleaseRules
-from curate.record import Reason
+from curate.deid_export.rules import Outcome, ReleaseRules
+from curate.record import Fate, Reason
 from tests.curate.dicomfiles import ENCAPSULATED, NATIVE, dataset, encode, gradient, to_bytes
 
 NAME = "WYRZYKOWSKI^ZDZISLAWA"
