@@ -22,7 +22,7 @@ from curate.ingest.scan import SCAN, ImageSource, scan_file
 from curate.record import Reason
 from curate.sources.pairing.coverage import Pairing
 from curate.sources.reports.letterhead import caption_sections
-from curate.sources.reports.read import Report
+from curate.sources.reports.report import Report
 from curate.sources.reports.section import wanted_text
 from curate.sources.walk import Found, as_text, walk
 from curate.step import Manifest

@@ -14,7 +14,8 @@ from curate.ingest.index import ReportSource
 from curate.ingest.scan import ImageSource
 from curate.ingest.splits import SplitTable
 from curate.sources.reports.captions import CaptionRules, label_words
-from curate.sources.reports.read import Asked, ReportColumns
+from curate.sources.reports.read import Asked
+from curate.sources.reports.report import ReportColumns
 from pipelines.part import Fraction, Part
 
 

@@ -34,7 +34,8 @@ from curate.record import FATE, INDEX, Reason, conform, live
 from curate.sources.pairing.coverage import Pairing, describe
 from curate.sources.pairing.pair import PairRules, pair
 from curate.sources.pairing.paths import beside, stem
-from curate.sources.reports.read import Asked, Report, ReportColumns, not_read, read_reports
+from curate.sources.reports.read import Asked, not_read, read_reports
+from curate.sources.reports.report import Report, ReportColumns
 from curate.sources.reports.several import Several
 from curate.sources.walk import as_path
 

@@ -21,7 +21,7 @@ from curate.ingest.slices import frames_of
 from curate.ingest.splits import Lookup
 from curate.record import TILE, Reason, live
 from curate.sources.identity import first_id, spellings
-from curate.sources.reports.read import Report
+from curate.sources.reports.report import Report
 from curate.sources.reports.several import declared_status, joined, told_status
 
 if TYPE_CHECKING:

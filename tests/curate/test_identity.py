@@ -25,7 +25,8 @@ from curate.ingest.scan import LISTING, SCAN, scan_file
 from curate.sources.dicom.file import open_dicom
 from curate.sources.identity import canonical_id, listed, separators, shape, spellings
 from curate.sources.pairing.pair import PairRules
-from curate.sources.reports.read import Report, ReportColumns, read_reports
+from curate.sources.reports.read import read_reports
+from curate.sources.reports.report import Report, ReportColumns
 from tests.curate.dicomfiles import gradient, write
 
 P = Pseudonymizer(b"one" * 12)

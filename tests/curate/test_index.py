@@ -15,7 +15,8 @@ from curate.ingest.scan import SCAN, ImageSource, list_chunks, read_scan, scan
 from curate.record import Reason
 from curate.sources.images.read import encode_png
 from curate.sources.pairing.pair import PairRules
-from curate.sources.reports.read import Report, ReportColumns, read_reports
+from curate.sources.reports.read import read_reports
+from curate.sources.reports.report import Report, ReportColumns
 
 P = Pseudonymizer(b"s" * 32)
 

@@ -20,7 +20,7 @@ from curate.ingest.index import IndexRules, build_index, image_key
 from curate.ingest.slices import Mention, frames_of, mentions, named, spaced
 from curate.record import INDEX
 from curate.sources.picture import PixelRules, compose
-from curate.sources.reports.read import Report
+from curate.sources.reports.report import Report
 from tests.curate.dicomfiles import write
 from tests.curate.test_index import file, scans
 
