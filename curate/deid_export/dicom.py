@@ -24,7 +24,7 @@ from curate.deid.verify.dicom import dicom_findings
 from curate.deid.verify.finding import kept_back
 from curate.deid.verify.pixels import pixel_findings
 from curate.deid_export.dicom_coded import CodedFrames, read_coded
-from curate.deid_export.dicom_look import Look, is_numbers, look, seen, uncompressed
+from curate.deid_export.dicom_gate import Gated, gate_frames, is_numbers, shown_views, uncompressed
 from curate.deid_export.dicom_native import Frames, read_native
 from curate.deid_export.dicom_write import describe, keep_palette, lossy, set_palette, set_tables, to_bytes
 from curate.deid_export.rules import Outcome, ReleaseRules
@@ -93,7 +93,7 @@ class Pixels:
 
     frames: Frames
     palette: Palette | None
-    found: Look
+    found: Gated
     looked: bool
     actions: Counter[str]
     syntax: str
@@ -110,10 +110,10 @@ def clean_pixels(file: DicomFile, rules: ReleaseRules) -> Pixels:
     coded = proven.fragments is not None
     frames: Frames = read_coded(proven, file.syntax, rules.max_bytes) if coded else read_native(proven.file, layout)
     looked = rules.pixels.burned_in != "trust" and not is_numbers(file.dataset)
-    found = Look()
+    found = Gated()
     if looked or coded:  # a stream is decoded in any case: what does not decode is not known to be a picture
         policy = rules.pixels if looked else replace(rules.pixels, burned_in="trust")
-        found = look(frames, file.dataset, policy, palette)
+        found = gate_frames(frames, file.dataset, policy, palette)
     actions = Counter(frames.changes)
     if found.boxes:
         actions["blank pixels"] += layout.frames
@@ -170,4 +170,4 @@ def second_look(pixels: Pixels, source: Dataset, rules: ReleaseRules, pseudo: Ps
         return []
     count = pixels.frames.layout.frames
     chosen = sorted({round(k * (count - 1) / (_SECOND_LOOK - 1)) for k in range(_SECOND_LOOK)})
-    return [view for k in chosen for view in seen(pixels.frames.stored(k), pixels.frames, pixels.palette)]
+    return [view for k in chosen for view in shown_views(pixels.frames.stored(k), pixels.frames, pixels.palette)]

@@ -98,12 +98,10 @@ def compose(tiles: Sequence[np.ndarray]) -> np.ndarray:
     """
     if len(tiles) == 1:
         return tiles[0]
-    across = math.ceil(math.sqrt(len(tiles)))
-    down = math.ceil(len(tiles) / across)
-    places = tile_places([t.shape for t in tiles])
+    across, places = math.ceil(math.sqrt(len(tiles))), tile_places([t.shape for t in tiles])
     height, width = max(t.shape[0] for t in tiles), max(t.shape[1] for t in tiles)
     colour, deep = any(t.ndim == 3 for t in tiles), any(t.dtype == np.uint16 for t in tiles)
-    shape = (down * height, across * width, *((3,) if colour else ()))
+    shape = (math.ceil(len(tiles) / across) * height, across * width, *((3,) if colour else ()))
     sheet = np.zeros(shape, np.uint16 if deep else np.uint8)
     for tile, (left, top, wide, high) in zip(tiles, places, strict=True):
         if deep and tile.dtype != np.uint16:

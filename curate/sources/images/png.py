@@ -28,7 +28,7 @@ _PASSES = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2),
 _KEPT = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"eXIf")
 
 
-def look(file: BinaryIO, whole: bool = False) -> Page:
+def read_page(file: BinaryIO, whole: bool = False) -> Page:
     """The page as declared, orientation by an eXIf chunk before the pixels, anywhere where ``whole``."""
     return _page(_read(file, whole))
 

@@ -53,7 +53,7 @@ def read_image_header(path: Path) -> Header:
     name only; TRUNCATED, BAD_HEADER or CONTRADICTORY where the header does not parse. Pixels are not read.
     """
     with open_source(path) as file:
-        pages = _look(_kind(file), file)[0]
+        pages = _pages(_kind(file), file)[0]
     rows, columns = pages[0].rows, pages[0].columns
     if pages[0].orientation in (5, 6, 7, 8):
         rows, columns = columns, rows
@@ -84,7 +84,7 @@ def open_image(path: Path, max_bytes: int) -> Opened:
     """The file, its header parsed. Raises DropRecord as `read_image_header`, TOO_LARGE."""
     with open_source(path) as file:
         kind = _kind(file)
-        pages, left = _look(kind, file)
+        pages, left = _pages(kind, file)
         if file.seek(0, io.SEEK_END) > max_bytes + _SPARE:
             raise DropRecord(Reason.TOO_LARGE)
         file.seek(0)
@@ -98,7 +98,7 @@ def decode(opened: Opened, page: Page) -> tuple[np.ndarray, int]:
     Raises DropRecord TRUNCATED, CONTRADICTORY, UNDECODABLE, UNSUPPORTED_IMAGE. Memory is bounded by the declared size.
     """
     if opened.kind == "png":
-        page = png.look(io.BytesIO(opened.data), whole=True)  # its orientation may stand behind the pixels
+        page = png.read_page(io.BytesIO(opened.data), whole=True)  # its orientation may stand behind the pixels
     decoder = {"png": png.decode, "jpeg": jpeg.decode, "tiff": tiff.decode, "jp2": jp2.decode}.get(opened.kind)
     values = _by_pillow(opened.data) if decoder is None else decoder(opened.data, page)
     if values.ndim == 3 and all(np.array_equal(values[..., 0], values[..., k]) for k in (1, 2)):
@@ -142,16 +142,16 @@ def _kind(file: BinaryIO) -> str:
     return kind
 
 
-def _look(kind: str, file: BinaryIO) -> tuple[tuple[Page, ...], int]:
+def _pages(kind: str, file: BinaryIO) -> tuple[tuple[Page, ...], int]:
     """The pages that a header declares, and the frames of an animation after its first."""
     file.seek(0)
     if kind == "tiff":
-        return tiff.look(file), 0
-    look = {"png": png.look, "jpeg": jpeg.look, "jp2": jp2.look}.get(kind)
-    return _pillow_look(kind, file) if look is None else ((look(file),), 0)
+        return tiff.read_pages(file), 0
+    reader = {"png": png.read_page, "jpeg": jpeg.read_page, "jp2": jp2.read_page}.get(kind)
+    return _pages_by_pillow(kind, file) if reader is None else ((reader(file),), 0)
 
 
-def _pillow_look(kind: str, file: BinaryIO) -> tuple[tuple[Page, ...], int]:
+def _pages_by_pillow(kind: str, file: BinaryIO) -> tuple[tuple[Page, ...], int]:
     """BMP and WebP. Pillow does not say where a WebP file is shorter than its header tells."""
     if kind == "webp" and int.from_bytes(file.read(8)[4:], "little") + 8 > file.seek(0, io.SEEK_END):
         raise DropRecord(Reason.TRUNCATED)

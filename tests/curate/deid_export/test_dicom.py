@@ -325,7 +325,7 @@ def test_text_in_a_palette_is_blanked_in_its_indices(tmp_path):
 
 
 def test_labels_are_not_looked_at_unless_the_header_says_there_is_text():
-    from curate.deid_export.dicom_look import is_numbers
+    from curate.deid_export.dicom_gate import is_numbers
 
     ds = Dataset()
     ds.SOPClassUID = "1.2.840.10008.5.1.4.1.1.66.4"

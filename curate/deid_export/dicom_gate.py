@@ -27,7 +27,7 @@ _NUMBERS = frozenset(f"1.2.840.10008.5.1.4.1.1.{tail}" for tail in ("30", "66.4"
 
 
 @dataclass(frozen=True)
-class Look:
+class Gated:
     """``boxes`` (x, y, width, height) to be blanked in every frame; ``pixels``: a single frame as the gate left it."""
 
     boxes: tuple[Box, ...] = ()
@@ -43,7 +43,7 @@ def is_numbers(source: Dataset) -> bool:
     return text(source, "SOPClassUID") in _NUMBERS and not annotated
 
 
-def look(frames: Frames, source: Dataset, policy: PixelPolicy, palette: Palette | None) -> Look:
+def gate_frames(frames: Frames, source: Dataset, policy: PixelPolicy, palette: Palette | None) -> Gated:
     """Every frame decoded and gated; what one frame shows is blanked in all that follow before they are looked at.
 
     Raises DropRecord with the gate's reason, or the decoder's. Policy "trust" decodes and looks at nothing.
@@ -66,9 +66,9 @@ def look(frames: Frames, source: Dataset, policy: PixelPolicy, palette: Palette 
         last = painted(frames.stored(frames.layout.frames - 1), boxes, indices=palette is not None)
         known = written_regions(source, (last.shape[0], last.shape[1]))
         told = [box for box in boxes if box not in known]
-        if too_much_painted(next(seen(last, frames, palette)), told, policy):
+        if too_much_painted(next(shown_views(last, frames, palette)), told, policy):
             raise DropRecord(Reason.TOO_MUCH_PAINTED)
-    return Look(boxes, kept if frames.layout.frames == 1 else None)
+    return Gated(boxes, kept if frames.layout.frames == 1 else None)
 
 
 def _shown(source: Dataset, palette: Palette | None) -> Dataset:
@@ -82,7 +82,7 @@ def _shown(source: Dataset, palette: Palette | None) -> Dataset:
     return out
 
 
-def uncompressed(frames: Frames, found: Look, max_bytes: int) -> Frames:
+def uncompressed(frames: Frames, found: Gated, max_bytes: int) -> Frames:
     """The frames as native ones, with the boxes that were found painted over in every one of them."""
     indices = frames.layout.photometric == "PALETTE COLOR"
     out = frames if isinstance(frames, NativeFrames | BitFrames) else NativeFrames.empty(frames.decoded, max_bytes)
@@ -95,7 +95,7 @@ def uncompressed(frames: Frames, found: Look, max_bytes: int) -> Frames:
     return out
 
 
-def seen(pixels: np.ndarray, frames: Frames, palette: Palette | None) -> Iterator[np.ndarray]:
+def shown_views(pixels: np.ndarray, frames: Frames, palette: Palette | None) -> Iterator[np.ndarray]:
     """What a viewer may show of a frame's stored values: grey or RGB; of a palette's indices also the bare indices,
     where these could hold what the colours do not show."""
     if palette is not None:
