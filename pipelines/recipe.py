@@ -23,12 +23,12 @@ from curate.export.split import SplitRules
 from curate.ingest.chain import PictureRules
 from curate.ingest.index import IndexRules, ReportSource
 from curate.ingest.rows import SecondLook
-from curate.ingest.scan import ImageSource
 from curate.ingest.splits import OfficialSplits
 from curate.ingest.texts import ReportRules
 from curate.sources.pairing.pair import PairRules
 from curate.sources.picture import PixelRules
 from curate.sources.reports.section import SECTIONS
+from curate.sources.scan import ImageSource
 from pipelines.part import Fraction, Part
 from pipelines.scoring import Capfilt, CleanSet, Filter, FilterName, Select
 from pipelines.sources import Images, Pair, Reports, Split

@@ -29,8 +29,8 @@ from curate.deid_export.rules import ReleaseRules
 from curate.deid_export.task import RELEASED, STEP, ReleaseTask, list_source, survey_reports
 from curate.engine import Engine
 from curate.errors import RecipeError, RunError
-from curate.ingest.scan import read_listing
 from curate.report.attestation import render_attestation
+from curate.sources.scan import read_listing
 from curate.step import Progress, Step, read_parts, run_step
 from curate.storage import commit_bytes, commit_json, digest, exclusive, private_folder, read_json, remove_tree, sweep
 

@@ -23,10 +23,10 @@ from curate.deid_export.survey import survey
 from curate.engine import Engine
 from curate.engine.guard import fault_of
 from curate.errors import DropRecord
-from curate.ingest.scan import chunk_name, read_chunks, read_listing, write_listing
 from curate.record import DROP_FIELDS, Reason
 from curate.sources.faults import check_present
 from curate.sources.reports.formats import report_suffix
+from curate.sources.scan import chunk_name, read_chunks, read_listing, write_listing
 from curate.sources.sniff import sniff
 from curate.sources.walk import as_path, as_text, chunks, walk
 from curate.step import Progress, mark_poison

@@ -1,6 +1,6 @@
 """The index: every image file and every report of the archive, paired, each with a fate.
 
-Headers come from `curate.ingest.scan`, reports from `curate.sources.reports.read`, who belongs to whom from
+Headers come from `curate.sources.scan`, reports from `curate.sources.reports.read`, who belongs to whom from
 `curate.sources.pairing.pair`. The index itself names patients, so it lies sealed under RUN/private; what the step
 writes in the clear is each record's pseudonymous key and, where it was dropped, the reason.
 """
@@ -27,7 +27,6 @@ from curate.deid.words.shared import shared_words
 from curate.errors import SourceError
 from curate.ingest.files import FileRules, judge, with_column, with_path_keys
 from curate.ingest.rows import RecordRows, SecondLook, image_key, status_of, with_second_look
-from curate.ingest.scan import SCAN, read_scan
 from curate.ingest.slices import choose_slices, middle_of_series
 from curate.ingest.splits import OfficialSplits, settle
 from curate.record import FATE, INDEX, Reason, conform, live
@@ -37,6 +36,7 @@ from curate.sources.pairing.paths import beside, stem
 from curate.sources.reports.read import Asked, not_read, read_reports
 from curate.sources.reports.report import Report, ReportColumns
 from curate.sources.reports.several import Several
+from curate.sources.scan import SCAN, read_scan
 from curate.sources.walk import as_path
 
 __all__ = ["STEP", "IndexRules", "IndexTask", "ReportSource", "build_index", "image_key", "read_index"]
