@@ -13,13 +13,12 @@ from curate.deid.pixels.boxes import Box
 from curate.deid.pixels.found_text import TextSearch
 from curate.deid.pixels.gate import PixelPolicy, gate, painted, too_much_painted
 from curate.deid.pixels.known_regions import written_regions
-from curate.deid_export.dicom_frames import Frames, WritableFrames
-from curate.deid_export.dicom_native import NativeFrames
-from curate.deid_export.dicom_tables import drop_palette, set_palette
+from curate.deid_export.dicom_native import BitFrames, Frames, NativeFrames
+from curate.deid_export.dicom_write import drop_palette, set_palette
 from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.dicom.file import text
-from curate.sources.dicom.palette import Palette
+from curate.sources.dicom.lut import Palette
 from curate.sources.third_party import call_third_party
 
 _ROUNDS = 3  # looks at a frame blanked in index or YBR space before it is given up
@@ -29,7 +28,7 @@ _NUMBERS = frozenset(f"1.2.840.10008.5.1.4.1.1.{tail}" for tail in ("30", "66.4"
 
 
 @dataclass(frozen=True)
-class Look:
+class Gated:
     """``boxes`` (x, y, width, height) to be blanked in every frame; ``pixels``: a single frame as the gate left it."""
 
     boxes: tuple[Box, ...] = ()
@@ -45,7 +44,7 @@ def is_numbers(source: Dataset) -> bool:
     return text(source, "SOPClassUID") in _NUMBERS and not annotated
 
 
-def look(frames: Frames, source: Dataset, policy: PixelPolicy, palette: Palette | None) -> Look:
+def gate_frames(frames: Frames, source: Dataset, policy: PixelPolicy, palette: Palette | None) -> Gated:
     """Every frame decoded and gated; what one frame shows is blanked in all that follow before they are looked at.
 
     Raises DropRecord with the gate's reason, or the decoder's. Policy "trust" decodes and looks at nothing.
@@ -69,9 +68,9 @@ def look(frames: Frames, source: Dataset, policy: PixelPolicy, palette: Palette 
         last = painted(frames.stored(frames.layout.frames - 1), boxes, indices=palette is not None)
         known = written_regions(source, (last.shape[0], last.shape[1]))
         told = [box for box in boxes if box not in known]
-        if too_much_painted(next(seen(last, frames, palette)), told, policy):
+        if too_much_painted(next(shown_views(last, frames, palette)), told, policy):
             raise DropRecord(Reason.TOO_MUCH_PAINTED)
-    return Look(boxes, kept if frames.layout.frames == 1 else None)
+    return Gated(boxes, kept if frames.layout.frames == 1 else None)
 
 
 def _shown(source: Dataset, palette: Palette | None) -> Dataset:
@@ -85,10 +84,10 @@ def _shown(source: Dataset, palette: Palette | None) -> Dataset:
     return out
 
 
-def uncompressed(frames: Frames, found: Look, max_bytes: int) -> Frames:
+def uncompressed(frames: Frames, found: Gated, max_bytes: int) -> Frames:
     """The frames as native ones, with the boxes that were found painted over in every one of them."""
     indices = frames.layout.photometric == "PALETTE COLOR"
-    out = frames if isinstance(frames, WritableFrames) else NativeFrames.empty(frames.decoded, max_bytes)
+    out = frames if isinstance(frames, NativeFrames | BitFrames) else NativeFrames.empty(frames.decoded, max_bytes)
     if found.pixels is not None:
         out.put(0, found.pixels)
         return out
@@ -98,7 +97,7 @@ def uncompressed(frames: Frames, found: Look, max_bytes: int) -> Frames:
     return out
 
 
-def seen(pixels: np.ndarray, frames: Frames, palette: Palette | None) -> Iterator[np.ndarray]:
+def shown_views(pixels: np.ndarray, frames: Frames, palette: Palette | None) -> Iterator[np.ndarray]:
     """What a viewer may show of a frame's stored values: grey or RGB; of a palette's indices also the bare indices,
     where these could hold what the colours do not show."""
     if palette is not None:
@@ -106,14 +105,13 @@ def seen(pixels: np.ndarray, frames: Frames, palette: Palette | None) -> Iterato
         if palette.hides(pixels):
             yield pixels
     else:
-        yield _rgb(pixels) if _is_ybr(frames) else pixels
+        yield _rgb(pixels, frames)
 
 
-def _is_ybr(frames: Frames) -> bool:
-    return frames.decoded.photometric.startswith("YBR")
-
-
-def _rgb(pixels: np.ndarray) -> np.ndarray:
+def _rgb(pixels: np.ndarray, frames: Frames) -> np.ndarray:
+    """The frame as it is, but YBR as RGB."""
+    if not frames.decoded.photometric.startswith("YBR"):
+        return pixels
     return call_third_party(Reason.UNDECODABLE, convert_color_space, pixels, "YBR_FULL", "RGB")
 
 
@@ -121,10 +119,9 @@ def _views(
     pixels: np.ndarray, frames: Frames, shown: Dataset, palette: Palette | None
 ) -> list[tuple[np.ndarray, Dataset, bool]]:
     """What the gate is asked about, with which header, and whether these are the stored values themselves."""
-    if _is_ybr(frames):
-        return [(_rgb(pixels), shown, False)]
     if palette is None or not palette.hides(pixels):
-        return [(pixels, shown, True)]
+        rgb = _rgb(pixels, frames)
+        return [(rgb, shown, rgb is pixels)]
     bare = Dataset(shown)
     bare.PhotometricInterpretation = "MONOCHROME2"
     return [(pixels, shown, False), (pixels, bare, False)]
