@@ -23,17 +23,20 @@ _STATE_WORDS = """ak al ar az ca co ct dc de fl ga hi ia id il in ks ky la ma md
 ny oh ok or pa pr ri sc sd tn tx ut va vi vt wa wi wv wy"""
 _CITY = (
     rf"(?:\s*,?\s*(?:[A-Z][\w.'-]+\s?){{1,3}},?\s+(?:{_STATES})\b(?:\s+\d{{5}}(?:-\d{{4}})?)?"
-    r"|,\s+[A-Z][a-z]+(?:\s[A-Z][a-z]+)?)?"
+    r"|,\s+(?!Dist|Distt|Near|Opp|Behind|Tel|Ph|Mob|Age|Phone|Age|DOB)[A-Z][a-z]+(?:\s[A-Z][a-z]+)?)?"
 )
 _STREETS = r"(?:Street|St|Avenue|Ave|Av|Road|Rd|Lane|Ln|Drive|Dr|Boulevard|Blvd|Court|Ct|Way|Place|Pl|Terrace|Ter"
 _STREETS += r"|Parkway|Pkwy|Highway|Hwy|Circle|Cir|Square|Sq|Trail|Trl|Close|Crescent|Cres|Mews|Row|Alley|Plaza|STREET"
 _STREETS += r"|AVENUE|AVE|ROAD|RD|LANE|DRIVE|BLVD|BOULEVARD)\b\.?"
+_NO_DOCTOR = r"(?!Dr\b\.? (?!Apt|Apartment|Suite|Ste|Unit)[A-Z])"
 _STREET_WORDS = """street st avenue ave av road rd lane ln drive dr boulevard blvd court ct way place pl terrace ter
 parkway pkwy highway hwy circle cir square sq trail trl close crescent cres mews row alley plaza"""
+# a house's number: "12", "12a", "4/22", "8-1-225", "03, 14/2"
+_HOUSE = r"(?:\d{1,4}[A-Za-z]?,[ ])?\d{1,5}[A-Za-z]?(?:[/-]\d{1,4}[A-Za-z]?){0,3}"
 _END = r"(?!\w|[.,/-]\d)"
 _NO_SIZE = (
     r"(?![\w]|[.,/]\d)(?!\s?(?:mm|cm|ml|of|x|days?|weeks?|months?|hours?|hrs?|years?|nodes?|lymph|foot|feet|degrees?|views?"
-    r"|images?|slices?|liters?|litres?|l|units?|lesions?|points?)\b)"
+    r"|images?|slices?|liters?|litres?|l|units?|lesions?|points?|pts|patients?|films?|cases|sessions|runs?|doses?|cycles?|times|minutes?|mins?|secs?|seconds?|percent|cores?|parts?|wks?)\b)"
 )
 _SPOKEN = (
     r"(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen"
@@ -51,6 +54,8 @@ def _is_street(hit: re.Match[str]) -> bool:
     if "\0" in hit["name"]:
         return True
     named = [w for w in re.findall(r"[a-z']+", hit["name"].lower()) if w not in ("old", "new", "upper", "lower")]
+    if len(named) > 1 and hit[0].isupper() and any(kind(w) & Kind.CLINICAL and not kind(w) & Kind.NAME for w in named):
+        return False
     if any(kind(w) & Kind.FUNCTION or w in _COUNTED for w in named):
         return False
     name = Kind.NAME | Kind.TOWN
@@ -59,18 +64,36 @@ def _is_street(hit: re.Match[str]) -> bool:
     )
 
 
+def _is_no_sentence(hit: re.Match[str]) -> bool:
+    """No "92 YO FROM 246 ROAD": none of its words is one of grammar."""
+    return not any(kind(w) & Kind.FUNCTION for w in re.findall(r"(?<!\w)[a-z']{2,}", hit["name"].lower()))
+
+
+def _is_surely_street(hit: re.Match[str]) -> bool:
+    """Every word of its name is a name's, a town's or no word that reports are made of."""
+    named = re.findall(r"[a-z']+", hit["name"].lower())
+    return _is_street(hit) and not any(kind(w) & (Kind.FUNCTION | Kind.CLINICAL | Kind.NOUN) for w in named)
+
+
+_UNITS = re.compile(r"mm|cm|ml|mg|cc|hr|yr|yo|kg|wk|mo|fr|hu|ms|am|pm|gy|kv|ma|dl|lb|oz|in|ft|mh|hz|gm|mc|ug|ng|pg")
+_TH = re.compile(r"st|nd|rd|th")
+_NO_AREA = words("se im ap pa gr pt st no hu te tr ti br bi pi li hr rr bp ef po co cd il hb gs wk pd ga")
+
+
 def _is_postal(hit: re.Match[str]) -> bool:
-    """A postal code of the United Kingdom in small letters; not "l4 5mm", nor "t2 3rd"."""
-    return (
-        re.fullmatch(r"mm|cm|ml|mg|cc|st|nd|rd|th|hr|yr|yo|kg|wk|mo|fr|hu|ms|am|pm|gy|kv|ma|dl", hit[1].lower()) is None
-    )
+    """A postal code of the United Kingdom, in capitals or small letters; not "l4 5mm", nor "t2 3rd", nor "se3 4th"."""
+    if _UNITS.fullmatch(hit[2].lower()):
+        return False
+    return _TH.fullmatch(hit[2].lower()) is None or (len(hit[1]) > 1 and hit[1].lower() not in _NO_AREA)
 
 
 SURE: tuple[Rule, ...] = (
     rule(
         "ADDRESS",
         guard(_STREET_WORDS, led="digits"),
-        rf"\b\d{{1,5}}[A-Za-z]?[ ,]+(?:[A-Z0-9][\w.'-]*\s+){{1,4}}?{_STREETS}" + _CITY,
+        rf"\b{_HOUSE}[ ,]+(?P<name>(?:(?:[A-Z][A-Za-z.'-]*|\d{{1,3}}(?:st|nd|rd|th|ST|ND|RD|TH))[ ]+){{1,4}}?)(?:{_NO_DOCTOR}){_STREETS}"
+        + _CITY,
+        check=_is_no_sentence,
     ),
     rule(
         "ADDRESS",
@@ -86,7 +109,7 @@ SURE: tuple[Rule, ...] = (
 )
 STRICT: tuple[Rule, ...] = (
     rule("ADDRESS", CODES, r"\b(?:[A-Z]{1,2}\d[A-Z\d]?)\s?\d[ABD-HJLNP-UW-Z]{2}\b"),
-    rule("ADDRESS", CODES, r"(?<![\w.-])(?:[a-z]{1,2}\d{1,2}[a-z]?)\s\d([a-z]{2})\b(?!-)", check=_is_postal),
+    rule("ADDRESS", CODES, r"(?<![\w.-])([a-z]{1,2})\d{1,2}[a-z]?\s\d([a-z]{2})\b(?!-)", _I, check=_is_postal),
     rule("ADDRESS", CODES, r"\b(?!T\dN\dM\d)[ABCEGHJ-NPRSTVXY]\d[A-Z][ -]?\d[A-Z]\d\b", _I),
     # Australia: "NSW 2000", "in Vic, 3056"
     rule(
@@ -111,17 +134,22 @@ STRICT: tuple[Rule, ...] = (
     ),
     cued(
         "ADDRESS",
-        """room|rm|bed|bay|cubicle|ward|suite|ste|apt|apartment|flat|floor|unit|bldg|building|house|pod|station|theatre
+        """room|rm|bed|bay|cubicle|ward|suite|ste|apt|apartment|flat|floor|unit|bldg|building|house|station|theatre
         |clinic|zip|postcode|plz|h no|h.no|house no|door no|plot|plot no|cot|incubator|cabin|chair|wing|villa|wd|cube
         |bed space|side room|p/c""",
-        rf"#?(?:\d{{1,5}}[A-Za-z]?|[A-Z]-?\d{{1,4}}[A-Za-z]?)(?:[-/]\d{{1,3}}[A-Za-z]?)?{_NO_SIZE}",
+        rf"#?(?:\d{{1,5}}[A-Za-z]{{0,2}}|[A-Z]{{1,2}}-?\d{{1,4}}[A-Za-z]?)(?:[-/]\d{{1,3}}[A-Za-z]?)?{_NO_SIZE}"
+        rf"|(?-i:[1-9]\d?\.\d\d){_NO_SIZE}",
         joint=r"\.?\s?(?:code|no\.?|number|#)?:?\s?",
     ),
     # "ICU 3", "resus bay 2", "ED 14": where nothing counted follows
     cued(
         "ADDRESS",
-        "icu|micu|sicu|ccu|cvicu|nicu|picu|itu|hdu|resus|pacu|ed|er|trauma|sr",
-        rf"(?:(?:bed|bay|rm|room|cubicle)\s)?#?[A-Z]?\d{{1,3}}[A-Za-z]?{_NO_SIZE}(?!-)",
+        """icu|micu|sicu|ccu|cvicu|nicu|picu|itu|hdu|resus|pacu|ed|er|trauma|sr|mau|amu|sau|cau|eau|aau|acu|cdu|csu|ssu|esu|esau
+        |ccot|cticu|ctccu|csicu|nsicu|nccu|nicu|neuro icu|pcu|imcu|imc|stepdown|step down|tele|telemetry|ldr|l&d|nnu|scbu
+        |scn|gitu|citu|hobs|ambu|sdec|majors|minors|triage|recovery|obs unit|observation|short stay|day unit|a&e|ccl|cath lab
+        |endo|iccu|rcu|bicu|burns unit|labour room|labor room|labour ward|delivery suite|maternity""",
+        rf"#?[A-Z]?\d{{1,3}}[A-Za-z]?{_NO_SIZE}(?!-)",
+        joint=r"[ ](?:(?:bed|bay|rm|room|cubicle|pod)[ ])?",
     ),
     cued("ADDRESS", "or|icu|ed", r"\d{1,3}[A-Za-z]?\b", joint=r"[ ]?#[ ]?"),
     # "Bay C", "ward D bed 4"
@@ -145,25 +173,22 @@ STRICT: tuple[Rule, ...] = (
     rule(
         "ADDRESS",
         guard("west east north south", led="before", reach=1, also=r"\d"),
-        r"(?<![\w.,/-])\d{1,2}[A-Z]? (?:West|East|North|South|WEST|EAST|NORTH|SOUTH)\b(?! [a-z]*(?:st|nd|rd|th)\b)",
-    ),
-    rule(
-        "ADDRESS",
-        guard("west east north south", led="before", reach=1, also=r"\d"),
-        r"(?:(?<=\bon )|(?<=\bto )|(?<=\bfrom )|(?<=\bin )|(?<=\bward ))\d{1,2}[a-z]? (?:west|east|north|south)\b",
+        r"(?<![\w.,/-])\d{1,2}[a-z]?[ -](?:west|east|north|south|tower|pavilion|main)\b"
+        r"(?![ ](?:[a-z]*(?:st|nd|rd|th)|asians?|africans?|indians?|europeans?|americans?|coast|side|facing|portal|pancreatic"
+        r"|branch|duct|vessels?|stem|renal|trunk|of)\b)",
         _I,
     ),
     rule(
         "ADDRESS",
         guard(f"{_WAYS} {_WAYS_TOO}", led="digits"),
-        rf"\b\d{{1,5}}[A-Za-z]?(?:[/-]\d{{1,4}}[A-Za-z]?)?,?\s+(?P<name>(?:[A-Z][\w'.-]*\s+|\0\s?){{0,3}}"
+        rf"\b{_HOUSE},?\s+(?P<name>(?:[A-Z][\w'.-]*\s+|\0\s?){{0,3}}"
         rf"(?:[A-Z][\w'.-]*|\0))\s+(?i:{_either(f'{_WAYS} {_WAYS_TOO}')})\b\.?",
         check=_is_street,
     ),
     rule(
         "ADDRESS",
         guard(_WAYS, led="digits"),
-        rf"(?<![\w.,/-])\d{{1,5}}[a-z]?(?:[/-]\d{{1,4}}[a-z]?)?,?[ ](?P<name>(?:(?!and\b|with\b|to\b)[a-z][\w'-]*[ ]"
+        rf"(?<![\w.,/-]){_HOUSE},?[ ](?P<name>(?:(?!and\b|with\b|to\b)[a-z][\w'-]*[ ]"
         rf"|\0[ ]?){{1,3}}?)(?:{_either(_WAYS)})\b",
         _I,
         check=_is_street,
@@ -174,10 +199,18 @@ STRICT: tuple[Rule, ...] = (
         guard(_WAYS_TOO, led="digits"),
         r"(?:(?<=\bat )|(?<=\bof )|(?<=\bin )|(?<=\bon )|(?<=\bto )|(?<=\bfrom )|(?<=r/o )|(?<=no )|(?<=\bresides )"
         r"|(?<=address )|(?<=[,:;] )|(?<=[,:;])|(?<=\0 )|(?<=\n)|(?<!.))"
-        r"\d{1,5}[a-z]?(?:[/-]\d{1,4}[a-z]?)?,?[ ](?P<name>(?:(?!and\b|with\b|to\b)[a-z][\w'-]*[ ]|\0[ ]?){1,2}?)"
+        rf"{_HOUSE},?[ ](?P<name>(?:(?!and\b|with\b|to\b)[a-z][\w'-]*[ ]|\0[ ]?){{1,2}}?)"
         rf"(?:{_either(_WAYS_TOO)})\b",
         _I,
         check=_is_street,
+    ),
+    # ... or where its name is no word of reports: "pcp 14 ashgrove place"
+    rule(
+        "ADDRESS",
+        guard(_WAYS_TOO, led="digits"),
+        rf"(?<![\w.,/-]){_HOUSE}[ ](?P<name>(?:[a-z][\w'-]*[ ]){{1,2}}?)(?:main[ ])?(?:{_either(_WAYS_TOO)})\b",
+        _I,
+        check=_is_surely_street,
     ),
     # a street without a number
     rule(

@@ -10,6 +10,7 @@ import re
 
 from curate.deid.patterns.around import MEASURED, is_any_before, words_before
 from curate.deid.patterns.prefilter import Rule, cued, guard, rule
+from curate.deid.words.context_words import words
 
 _I = re.IGNORECASE
 _HOUR = r"(?:[01]\d|2[0-3])"
@@ -44,10 +45,39 @@ _HAPPENED = """start|started|starts|finish|finished|ended|end|begin|began|commen
 _POINT = re.compile(r"\d[:.]\d")
 
 
+_RATIOS = words("ratio titre titer dilution diluted ana rpr vdrl anca epinephrine adrenaline scale mix mixed rf")
+_NOON = 12
+_LASTS = words("fluoroscopy fluoro duration screening")
+_ON_THE_CLOCK = re.compile(
+    r"[ ]?(?:o'?clock|position|radian|radius|[,;(]?[ ]?(?:\d{1,2}(?:\.\d)?[ ]?(?:cm|mm|fn)\b|fn\b|n[ +]?\d|zone [abc1-3]\b"
+    r"|(?:sub|retro)?-?areolar|periareolar))",
+    re.IGNORECASE,
+)
+_OF_A_BREAST = re.compile(
+    r"(?:\b(?:[lr]|lt|rt|left|right|breast|axis|mass|cyst|nodule|lesion|fibroadenoma|calcifications?|lump|asymmetry|quadrant"
+    r"|enthesis|labrum|labral|anal|anus|fistula|opening|tear|cuff)\b[^.;\n]{0,24}|[/,;&-][ ]?\d{1,2}:\d\d[^.;\n]{0,4})\Z",
+    re.IGNORECASE,
+)
+
+
 def _is_time(hit: re.Match[str]) -> bool:
-    """Nothing counted before it: "DLP 1430", "ratio of 1:20", "Fluoroscopy time: 2:30"."""
+    """Nothing counted before it: "DLP 1430", "Fluoroscopy time: 2:30"."""
     at = hit.start(hit.re.groups and 1)
     return not is_any_before(words_before(hit.string, at), MEASURED)
+
+
+def _is_hour(hit: re.Match[str]) -> bool:
+    """Hours and minutes with a colon: no "ratio of 1:20", and no place on the face of a clock ("left 4:00, 3 cm FN")."""
+    text, said, before = hit.string, hit[0], words_before(hit.string, hit.start())
+    if is_any_before(before, _LASTS):
+        return False
+    if said[0] == "0" or int(said.split(":")[0]) > _NOON or "m" in said.lower():
+        return True
+    if said.endswith((":00", ":30")) and _OF_A_BREAST.search(text, max(0, hit.start() - 40), hit.start()):
+        return False
+    if _ON_THE_CLOCK.match(text, hit.end()) or is_any_before(before, _RATIOS):
+        return False
+    return before[-1:] == ["at"] or not is_any_before(before, MEASURED)
 
 
 SURE: tuple[Rule, ...] = (
@@ -59,7 +89,7 @@ SURE: tuple[Rule, ...] = (
         r"|UTC|GMT|Z)\b)?"
         r"(?!\s?(?:o'?clock|position|min(?:ute)?s?\b|sec)|[:/]?\d)",
         _I,
-        check=_is_time,
+        check=_is_hour,
     ),
     rule(
         "TIME",
@@ -112,6 +142,14 @@ STRICT: tuple[Rule, ...] = (
         group=1,
         check=_is_time,
     ),
+    # between commas: ", 0915, bed 4"
+    rule(
+        "TIME",
+        guard(signs=",", also=r"\d{4}"),
+        rf"(?<=[a-zA-Z\0],)[ ]({_YEAR}{_HOUR}[0-5]\d)(?=,[ ](?!\d))",
+        group=1,
+        check=_is_time,
+    ),
     # the first of a line, note or sentence: "0830: ...", "0915 ngt ok. 0930 ngt out"
     rule(
         "TIME",
@@ -150,7 +188,7 @@ STRICT: tuple[Rule, ...] = (
     rule(
         "TIME",
         guard(shapes="0000", led="digits", also=r"\d{4}"),
-        rf"(?<![\w.,/-]){_YEAR}{_HOUR}[0-5]\d(?=[ ](?:film|radiograph|images?|study|ct|cxr|scan|view|exam|xray)\b)",
+        rf"(?<![\w.,/-]){_YEAR}{_HOUR}[0-5]\d(?=[ ](?:film|radiograph|study|ct|cxr|scan|view|exam|xray)\b)",
         _I,
         check=_is_time,
     ),

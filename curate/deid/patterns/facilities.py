@@ -108,6 +108,8 @@ def _begin(text: str, at: int, head: str, *, level: bool) -> int | None:
             continue
         if not _is_name(word, lower, level=level, ward=head.lower() == "ward", weak=weak):
             break
+        if not level and head == "clinic" and kind(lower) & (Kind.CLINICAL | Kind.EPONYM | Kind.BOUND):
+            break  # "Hand clinic", "in a Pavlik clinic"
         named, start = named + 1, before.start()
         found = start
     if found is None and not level and head[0].isupper() and head.lower() not in _ALSO_WORDS:  # "Central Hospital"
