@@ -11,7 +11,7 @@ from curate.deid.words.vocabulary import Kind, kind
 _I = re.IGNORECASE
 # ways that are hardly anything else, and those that are words of reports too
 _WAYS = """street avenue ave road rd lane ln boulevard blvd crescent cres parkway pkwy highway hwy marg nagar colony
-vihar puram salai mews esplanade"""
+vihar puram salai mews esplanade tce pde cct"""
 _WAYS_TOO = """st str drive dr court ct way place pl terrace ter circle cir square sq trail trl close row alley plaza
 gardens grove hill park green walk rise view quay wharf gate loop run pike bend ridge heights end vale meadow meadows
 path crossing point landing cross main chowk gali bagh layout enclave sector extension estate quarters apartments
@@ -22,6 +22,7 @@ _STATES += "|W[AIVY]"
 _STATE_WORDS = """ak al ar az ca co ct dc de fl ga hi ia id il in ks ky la ma md me mi mn mo ms mt nc nd ne nh nj nm nv
 ny oh ok or pa pr ri sc sd tn tx ut va vi vt wa wi wv wy"""
 _CITY = (
+    r"(?:,?[ ](?:(?:Apt|Apartment|Unit|Suite|Ste|APT|UNIT|SUITE|STE)\.?[ ]?#?|#)[ ]?\w{1,5})?"
     rf"(?:\s*,?\s*(?:[A-Z][\w.'-]+\s?){{1,3}},?\s+(?:{_STATES})\b(?:\s+\d{{5}}(?:-\d{{4}})?)?"
     r"|,\s+(?!Dist|Distt|Near|Opp|Behind|Tel|Ph|Mob|Age|Phone|Age|DOB)[A-Z][a-z]+(?:\s[A-Z][a-z]+)?)?"
 )
@@ -36,7 +37,7 @@ _HOUSE = r"(?:\d{1,4}[A-Za-z]?,[ ])?\d{1,5}[A-Za-z]?(?:[/-]\d{1,4}[A-Za-z]?){0,3
 _END = r"(?!\w|[.,/-]\d)"
 _NO_SIZE = (
     r"(?![\w]|[.,/]\d)(?!\s?(?:mm|cm|ml|of|x|days?|weeks?|months?|hours?|hrs?|years?|nodes?|lymph|foot|feet|degrees?|views?"
-    r"|images?|slices?|liters?|litres?|l|units?|lesions?|points?|pts|patients?|films?|cases|sessions|runs?|doses?|cycles?|times|minutes?|mins?|secs?|seconds?|percent|cores?|parts?|wks?)\b)"
+    r"|images?|slices?|liters?|litres?|l|units?|lesions?|points?|pts|patients?|sessions?|doses?|cycles?|times|minutes?|mins?|secs?|seconds?|percent|cores?|wks?)\b)"
 )
 _SPOKEN = (
     r"(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen"
@@ -49,11 +50,17 @@ def _either(words: str) -> str:
     return "|".join(sorted(words.split(), key=len, reverse=True))
 
 
+_ORDINAL = re.compile(r"\b\d{1,3}(?:st|nd|rd|th)\b", _I)  # "4412 NE 12th Ave"
+_WAY_TOO = re.compile(rf"\b(?:{_either(_WAYS_TOO)})\.?\Z", _I)
+
+
 def _is_street(hit: re.Match[str]) -> bool:
     """Is it a street and not "2 views cross"? Its name must be one: not only words that reports are made of."""
-    if "\0" in hit["name"]:
+    if "\0" in hit["name"] or _ORDINAL.search(hit["name"]):
         return True
     named = [w for w in re.findall(r"[a-z']+", hit["name"].lower()) if w not in ("old", "new", "upper", "lower")]
+    if hit[0].isupper() and _WAY_TOO.search(hit[0]) and not any(kind(w) & (Kind.NAME | Kind.TOWN) or not kind(w) for w in named):
+        return False
     if len(named) > 1 and hit[0].isupper() and any(kind(w) & Kind.CLINICAL and not kind(w) & Kind.NAME for w in named):
         return False
     if any(kind(w) & Kind.FUNCTION or w in _COUNTED for w in named):
@@ -102,10 +109,38 @@ SURE: tuple[Rule, ...] = (
     ),
     rule(
         "ADDRESS",
+        guard("box", led="before", reach=3, also=r"\d"),
+        r"\b(?:p\.?[ ]?o\.?|rr[ ]?#?\d{1,3},?)[ ]box[ ]#?\d+\b",
+        _I,
+    ),
+    # "4412 County Road 12"
+    rule(
+        "ADDRESS",
+        guard("road rd highway hwy route rte", led="digits"),
+        r"(?<![\w.,/-])\d{1,5}[ ](?:(?:county|state|us|old|rural|farm)[ ])?(?:road|rd|highway|hwy|route|rte)\.?[ ]\d{1,4}\b",
+        _I,
+    ),
+    # "H.No. 12-4/44", "Door no 12/4", "# 12, 4th Cross", "Sector 12"
+    rule(
+        "ADDRESS",
+        guard("h d f door house plot flat shop survey", led="words", also=r"\d"),
+        rf"\b(?:[hdf]|door|house|plot|flat|shop|survey)[.][ ]?no\b\.?[ :]{{0,2}}#?({_HOUSE})(?!\w)|\b(?:door|house|plot|shop|survey)[ ]no\b\.?[ :]{{0,2}}#?{_HOUSE}(?!\w)",
+        _I,
+    ),
+    rule(
+        "ADDRESS",
+        guard("st nd rd th", led="digits"),
+        rf"(?<![\w.,/-]){_HOUSE},?[ ]\d{{1,2}}(?:st|nd|rd|th)[ ](?:cross|main|block|stage|street|avenue|ave|lane|road)\b",
+        _I,
+    ),
+    rule("ADDRESS", guard("the", led="before", reach=1, also=r"\d"), r"(?<![\w.,/-])\d{1,4}[a-z]?,?[ ]the[ ](?:crescent|avenue|mews|esplanade|boulevard|grove|terrace|close|green|drive|lane|square|paddocks?|street|parade|hill)\b(?![ ](?:of|to)\b)", _I),
+    rule("ADDRESS", guard("road rd", led="digits"), rf"(?<![\w.,/-]){_HOUSE},?[ ][a-z][. ]{{0,2}}[a-z]\.?[ ](?:road|rd)\b", _I),
+    rule(
+        "ADDRESS",
         guard(_STATE_WORDS, also=r"\d{5}", like=r",\s+[A-Z]{2}\s+\d"),
         rf"\b(?:[A-Z][\w.'-]+\s?){{1,3}},\s+(?:{_STATES})\s+\d{{5}}(?:-\d{{4}})?\b",
     ),
-    rule("ADDRESS", guard(_STATE_WORDS, led="words", also=r"\d{5}"), rf"\b(?:{_STATES})\s+\d{{5}}(?:-\d{{4}})?\b"),
+    rule("ADDRESS", guard(_STATE_WORDS, led="words", also=r"\d{5}"), rf"\b(?!ID)(?:{_STATES})\s+\d{{5}}(?:-\d{{4}})?\b"),
 )
 STRICT: tuple[Rule, ...] = (
     rule("ADDRESS", CODES, r"\b(?:[A-Z]{1,2}\d[A-Z\d]?)\s?\d[ABD-HJLNP-UW-Z]{2}\b"),
@@ -136,7 +171,7 @@ STRICT: tuple[Rule, ...] = (
         "ADDRESS",
         """room|rm|bed|bay|cubicle|ward|suite|ste|apt|apartment|flat|floor|unit|bldg|building|house|station|theatre
         |clinic|zip|postcode|plz|h no|h.no|house no|door no|plot|plot no|cot|incubator|cabin|chair|wing|villa|wd|cube
-        |bed space|side room|p/c""",
+        |bed space|side room|p/c|sector""",
         rf"#?(?:\d{{1,5}}[A-Za-z]{{0,2}}|[A-Z]{{1,2}}-?\d{{1,4}}[A-Za-z]?)(?:[-/]\d{{1,3}}[A-Za-z]?)?{_NO_SIZE}"
         rf"|(?-i:[1-9]\d?\.\d\d){_NO_SIZE}",
         joint=r"\.?\s?(?:code|no\.?|number|#)?:?\s?",
@@ -147,13 +182,21 @@ STRICT: tuple[Rule, ...] = (
         """icu|micu|sicu|ccu|cvicu|nicu|picu|itu|hdu|resus|pacu|ed|er|trauma|sr|mau|amu|sau|cau|eau|aau|acu|cdu|csu|ssu|esu|esau
         |ccot|cticu|ctccu|csicu|nsicu|nccu|nicu|neuro icu|pcu|imcu|imc|stepdown|step down|tele|telemetry|ldr|l&d|nnu|scbu
         |scn|gitu|citu|hobs|ambu|sdec|majors|minors|triage|recovery|obs unit|observation|short stay|day unit|a&e|ccl|cath lab
-        |endo|iccu|rcu|bicu|burns unit|labour room|labor room|labour ward|delivery suite|maternity""",
+        |endo|ot|ot no|iccu|rcu|bicu|burns unit|labour room|labor room|labour ward|delivery suite|maternity""",
         rf"#?[A-Z]?\d{{1,3}}[A-Za-z]?{_NO_SIZE}(?!-)",
-        joint=r"[ ](?:(?:bed|bay|rm|room|cubicle|pod)[ ])?",
+        joint=r"\.?(?:[ ](?:(?:bed|bay|rm|room|cubicle|pod)[ ])?|(?<=cu)-)",
     ),
     cued("ADDRESS", "or|icu|ed", r"\d{1,3}[A-Za-z]?\b", joint=r"[ ]?#[ ]?"),
     # "Bay C", "ward D bed 4"
     cued("ADDRESS", "ward|bay|pod|wing", r"[A-H](?=[,.;:)]|\s(?:bed|room|side)\b|\s*$|\s*\n)", also=""),
+    # a ward's code before a bed: "7C bed 12", "4w bed 2", "w4 b12"
+    rule(
+        "ADDRESS",
+        guard(shapes="0", led="codes"),
+        r"(?<![\w.,/-])(?:\d{1,2}[a-z]|w\d{1,2}[a-z]?)(?=[ ,/-]{1,2}(?:bed|bd|bay|rm|room|cubicle|b)[ ]?[a-z]?\d)",
+        _I,
+    ),
+    rule("ADDRESS", guard(shapes="0", led="codes"), r"(?<![\w.,/-])w\d{1,2}[a-z]?[ ,/-]{1,2}b[ ]?\d{1,2}\b", _I),
     # spoken: "room four twelve", "ward seven b"
     cued(
         "ADDRESS",
@@ -181,7 +224,7 @@ STRICT: tuple[Rule, ...] = (
     rule(
         "ADDRESS",
         guard(f"{_WAYS} {_WAYS_TOO}", led="digits"),
-        rf"\b{_HOUSE},?\s+(?P<name>(?:[A-Z][\w'.-]*\s+|\0\s?){{0,3}}"
+        rf"(?<![\w.,/-]){_HOUSE},?[ ]+(?P<name>(?:[A-Z][\w'.-]*\s+|\0\s?){{0,3}}"
         rf"(?:[A-Z][\w'.-]*|\0))\s+(?i:{_either(f'{_WAYS} {_WAYS_TOO}')})\b\.?",
         check=_is_street,
     ),
@@ -189,7 +232,7 @@ STRICT: tuple[Rule, ...] = (
         "ADDRESS",
         guard(_WAYS, led="digits"),
         rf"(?<![\w.,/-]){_HOUSE},?[ ](?P<name>(?:(?!and\b|with\b|to\b)[a-z][\w'-]*[ ]"
-        rf"|\0[ ]?){{1,3}}?)(?:{_either(_WAYS)})\b",
+        rf"|\d{{1,3}}(?:st|nd|rd|th)[ ]|\0[ ]?){{1,3}}?)(?:{_either(_WAYS)})\b",
         _I,
         check=_is_street,
     ),

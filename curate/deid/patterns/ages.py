@@ -60,8 +60,13 @@ _AT_HEAD = r"(?:(?<=\n)|(?<!.)|(?<=[.:;,(/]\s)|(?<=[(/,:])|(?<=\0,\s)|(?<=\0\s))
 _FEVER = re.compile(r"(?:\bt|temp\w*|tmax|fever|febrile(?: to)?|to|at|of|is|was)[ :=]{1,2}\Z", _I)
 
 
+_TECHNETIUM = re.compile(r"\btc[ -]{0,2}99|99[ ]?m[ -]{0,2}(?:tc|technet)", _I)
+
+
 def _is_no_fever(hit: re.Match[str]) -> bool:
-    """ "T 101F" is no woman."""
+    """ "T 101F" is no woman, and "Tc-99M" no man."""
+    if hit[0].lower().lstrip("(").startswith("99") and _TECHNETIUM.search(hit.string, max(0, hit.start() - 4), hit.end() + 6):
+        return False
     unit = (hit[0] + hit.string[hit.end() : hit.end() + 2]).lstrip("0123456789 ").lower()
     return not (unit[:1] == "f" and _FEVER.search(hit.string, max(0, hit.start() - 14), hit.start()))
 
@@ -99,10 +104,13 @@ def _is_of_a_person(hit: re.Match[str]) -> bool:
     who = _WHO.search(hit.string, max(0, hit.start() - 48), hit.start())
     if who is None:
         return False
-    said = [word.lower() for word in re.findall(r"[^\W\d_]+", who[1])]
-    if any(word in _VITAL or kind(word) & Kind.FUNCTION for word in said):
+    said = re.findall(r"[^\W\d_]+", who[1])
+    kinds = [kind(word.lower()) for word in said]
+    if any(word.lower() in _VITAL or what & Kind.FUNCTION for word, what in zip(said, kinds, strict=True)):
         return False
-    return any(kind(w) & Kind.NAME and not kind(w) & Kind.CLINICAL or not kind(w) & Kind.KNOWN for w in said)
+    if not all(word.istitle() for word in said) and any(what & Kind.CLINICAL for what in kinds):
+        return False
+    return any(what & Kind.NAME and not what & Kind.CLINICAL or not what & Kind.KNOWN for what in kinds)
 
 
 _BEHIND: tuple[Rule, ...] = (
@@ -197,7 +205,7 @@ _BEFORE: tuple[Rule, ...] = (
     rule(
         "AGE",
         guard("m f male female man woman", led="words", also=_AGES),
-        rf"\b{_SEX}\s?[ /,-]\s?({_OVER})(?=\s*(?:[,;:)\n]|\.(?!\d)|$|{_YEARS}))",
+        rf"\b{_SEX}\s?[ /,-]\s?({_OVER})(?=(?:(?<=/..)|(?<=/...))(?![\w]|[.,/-]\d)|\s*(?:[,;:)\n]|\.(?!\d)|$|{_YEARS}))",
         group=1,
     ),
     rule(
@@ -228,6 +236,15 @@ _ALONE: tuple[Rule, ...] = (
     cued(
         "AGE", _SOMEONE, rf"{_ANY}(?:{_NO_UNIT}{_END}|(?=[ ]?[mf]\b))", joint=r"(?:,?[ ]\(?|\(|[ ]of[ ]|:[ ]?)", also=""
     ),
+    # "lady 97 off legs", "Her mum is 96."
+    cued("AGE", _SOMEONE, rf"{_OVER}{_NO_UNIT}(?![ ](?:on|in|of|at|lbs?|and|to|or)\b)", joint=r"[ ]"),
+    cued(
+        "AGE",
+        _SOMEONE,
+        rf"{_ANY}(?=\s*(?:[.,;)](?!\d)|\n|$)|\s(?:and|but|who|with|comma|period|years)\b)",
+        joint=r"[ ](?:is|was|turned|turns)[ ](?:now[ ]|nearly[ ]|almost[ ])?",
+        also="",
+    ),
     # "indication: 94 with cough"
     cued("AGE", _HEADS, rf"{_OVER}(?=[,;.]?[ ](?:{_WHAT_BEHIND})\b|,)", joint=r"[ ]?[:-][ ]?"),
     # "hip fx, 93, nwb"
@@ -237,8 +254,8 @@ _ALONE: tuple[Rule, ...] = (
     # "unlikely @ 98.", "surgery at 94?": at the end, and nothing measured before
     rule(
         "AGE",
-        guard("at", signs="@", led="words", also=_AGES),
-        rf"(?:@|\bat)[ ]?({_OVER}){_NO_UNIT}(?=[,;)?!]|\.(?!\d)|\s*(?:\n|$))",
+        guard("at", signs="@", led="words"),
+        rf"(?:@|\bat)[ ]?({_ANY}){_NO_UNIT}(?=[,;)?!]|\.(?!\d)|\s*(?:\n|$))",
         _I,
         group=1,
         check=_is_an_age,

@@ -23,6 +23,7 @@ _END = (
     r"|weeks?|days?|years?|months?|mhz|msec|ms|sec(?:ond)?s?|min(?:ute)?s?|degrees?|grams?|o'?clock|position|x\s?\d|%)"
     r"(?!\w))"
 )
+_ZONES = "[ECMP][SD]T|UTC|GMT|Z|IST|BST|A[CEW][SD]T|NZ[SD]T|SGT|CES?T|PKT|GST|SAST|HKT"
 _HOURS = "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
 _LATE = "thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen|twenty(?:[ -](?:one|two|three))?"
 _LATE_WORDS = "thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty"
@@ -54,26 +55,24 @@ _ON_THE_CLOCK = re.compile(
     re.IGNORECASE,
 )
 _OF_A_BREAST = re.compile(
-    r"(?:\b(?:[lr]|lt|rt|left|right|breast|axis|mass|cyst|nodule|lesion|fibroadenoma|calcifications?|lump|asymmetry|quadrant"
+    r"(?:\b(?:[lr]|torn|tears?|labrum|lt|rt|left|right|breast|axis|mass|cyst|nodule|lesion|fibroadenoma|calcifications?|lump|asymmetry|quadrant"
     r"|enthesis|labrum|labral|anal|anus|fistula|opening|tear|cuff)\b[^.;\n]{0,24}|[/,;&-][ ]?\d{1,2}:\d\d[^.;\n]{0,4})\Z",
     re.IGNORECASE,
 )
 
 
 def _is_time(hit: re.Match[str]) -> bool:
-    """Nothing counted before it: "DLP 1430", "Fluoroscopy time: 2:30"."""
-    at = hit.start(hit.re.groups and 1)
-    return not is_any_before(words_before(hit.string, at), MEASURED)
-
-
-def _is_hour(hit: re.Match[str]) -> bool:
-    """Hours and minutes with a colon: no "ratio of 1:20", and no place on the face of a clock ("left 4:00, 3 cm FN")."""
-    text, said, before = hit.string, hit[0], words_before(hit.string, hit.start())
+    """Nothing counted before it: "DLP 1430", "Fluoroscopy time: 2:30", "ratio of 1:20"; and no place on the face of a
+    clock ("left 4:00, 3 cm FN")."""
+    at, said = hit.start(hit.re.groups and 1), hit[hit.re.groups and 1].lstrip()
+    text, before = hit.string, words_before(hit.string, at)
+    if ":" not in said:
+        return not is_any_before(before, MEASURED)
     if is_any_before(before, _LASTS):
         return False
     if said[0] == "0" or int(said.split(":")[0]) > _NOON or "m" in said.lower():
         return True
-    if said.endswith((":00", ":30")) and _OF_A_BREAST.search(text, max(0, hit.start() - 40), hit.start()):
+    if said.endswith((":00", ":30")) and _OF_A_BREAST.search(text, max(0, at - 40), at):
         return False
     if _ON_THE_CLOCK.match(text, hit.end()) or is_any_before(before, _RATIOS):
         return False
@@ -85,11 +84,11 @@ SURE: tuple[Rule, ...] = (
         "TIME",
         guard(shapes="0:00", led="digits"),
         r"(?<![\w:./])(?:[01]?\d"
-        r"|2[0-3]):[0-5]\d(?!\d)(?::[0-5]\d(?:[.,]\d+)?)?(?:\s?[ap]\.?m\b\.?)?(?:\s?(?:h(?:ou)?rs?|h|[ECMP][SD]T"
-        r"|UTC|GMT|Z)\b)?"
+        r"|2[0-3]):[0-5]\d(?!\d)(?::[0-5]\d(?:[.,]\d+)?)?(?:\s?[ap]\.?m\b\.?|[ap]\b)?(?:\s?(?:h(?:ou)?rs?|h|"
+        rf"{_ZONES})\b)?"
         r"(?!\s?(?:o'?clock|position|min(?:ute)?s?\b|sec)|[:/]?\d)",
         _I,
-        check=_is_hour,
+        check=_is_time,
     ),
     rule(
         "TIME",
@@ -103,6 +102,13 @@ SURE: tuple[Rule, ...] = (
         r"(?<![\w.:])(?:[01]\d|2[0-3])[0-5]\d\s?(?:h(?:ou)?rs?|h)\b",
         _I,
     ),
+    rule(
+        "TIME",
+        guard(shapes="0000", led="digits", like=rf"\d ?(?:{_ZONES})\b"),
+        rf"(?<![\w.:])(?:[01]\d|2[0-3])[0-5]\d ?(?:{_ZONES})\b",
+    ),
+    # hours with a nought before them: no measure is written so
+    rule("TIME", guard(shapes="00.00", led="digits"), rf"(?<![\w.,:/-])0\d\.[0-5]\d{_END}"),
 )
 STRICT: tuple[Rule, ...] = (
     # who was told, and the time at the end: "called to the ward, 09.15", "Informed telephonically at 9.15"
@@ -183,6 +189,19 @@ STRICT: tuple[Rule, ...] = (
         joint=r"(?:[ ]?[:=@-]|[ ]at)?[ ]",
         also=r"\d\d[.:]?\d\d",
         check=_is_time,
+    ),
+    cued(
+        "TIME",
+        "arrived|arr|departed|left ward|called|paged|phoned|rang|told|informed|notified|scan time|report time|exam time",
+        rf"[1-9]\.[0-5]\d{_END}",
+        joint=r"[ ]?[:@-]?[ ]",
+    ),
+    rule(
+        "TIME",
+        guard("time", led="words", also=r"\d\.\d"),
+        rf"(?:(?<=\n)|(?<!.)|(?<=[.;,\0][ ]))time[ ]?[:=-]?[ ]?({_HOUR}\.[0-5]\d|[1-9]\.[0-5]\d){_END}",
+        _I,
+        group=1,
     ),
     # "since 2215 film", "the 0511 radiograph"
     rule(

@@ -63,6 +63,14 @@ SURE: tuple[Rule, ...] = (
         rf"\b(?:(?:{_DIGIT})[ ,-]{{1,2}}){{4,}}(?:{_DIGIT})\b",
         _I,
     ),
+    # spoken behind its cue, three digits are enough: "pager four four one"
+    cued(
+        "PHONE",
+        "pager|beeper|bleep|extension|ext|vocera|phone|mobile|cell|fax|dial",
+        rf"(?:(?:{_DIGIT})[ ,-]{{1,2}}){{2,}}(?:{_DIGIT})\b",
+        joint=r"(?:[ ](?:number|is|at))*[ ]",
+        also="",
+    ),
     cued(
         "PHONE",
         "phone|tel|telephone|fax|pager|beeper|mobile|cell|ext|extension|call|call back|contact|reached at|whatsapp",

@@ -11,7 +11,7 @@ import re
 
 from curate.deid.patterns.around import COUNTED, MEASURED, is_any_before, word_behind, words_before
 from curate.deid.patterns.months import ENGLISH, MONTH_WORDS
-from curate.deid.patterns.prefilter import Rule, guard, rule
+from curate.deid.patterns.prefilter import Rule, cued, guard, rule
 from curate.deid.words.context_words import words
 
 _I = re.IGNORECASE
@@ -71,7 +71,7 @@ _COUNTED_BEHIND = words(
     levels point points mm cm m ml mg percent weeks wks days months pads teeth criteria quadrants sensation reflexes
     lesions pulses pulse edema oedema tender intensity severity disc discs vertebrae vertebral interspace
     interspaces toes fingers digits metatarsals metacarpals cranial yo year years yrs hours hrs care systolic
-    diastolic o oclock position
+    diastolic o oclock position cc kg msec hz bpm hu mgy kv lb iu bar mmhg beats
     """
 )
 _LASTING = words("in at for x past over within every about approx approximately around another")
@@ -172,7 +172,7 @@ RULES: tuple[Rule, ...] = (
     rule(
         "DATE",
         guard(MONTH_WORDS, led="words", also=r"\d"),
-        rf"\b{ENGLISH}\b(?:\.[ ]?|[ -]{{1,2}}|[ ]the[ ]){_DAY}(?!\d)(?:{_TH}(?!\w)|(?=showed|was|and)|{_NO_UNIT})"
+        rf"\b{ENGLISH}(?:\b(?:\.[ ]?|[ -]{{1,2}}|[ ]the[ ])|(?=\d)){_DAY}(?!\d)(?:{_TH}(?!\w)|(?=showed|was|and)|{_NO_UNIT})"
         rf"(?:{_LINK}{_DAY}(?:{_TH})?\b(?![/.]\d){_NO_UNIT})?",
         _I,
     ),
@@ -215,6 +215,30 @@ RULES: tuple[Rule, ...] = (
         rf"{_DAY}{_TH}(?=\s*(?:[.,;):]|$|\n|(?:with|and|for|at|after|when|which|to|by|showed|shows|was|then|but)\b"
         r"|of (?:this|last|next) month))",
         _I,
+    ),
+    # "the 7th inst.", "7th of the 3rd"
+    rule(
+        "DATE",
+        guard("st nd rd th", led="digits"),
+        rf"(?<![\w.]){_DAY}{_TH}[ ](?:(?:inst|ult|prox)(?:\.|ant|imo)?(?!\w)|of[ ]the[ ](?:0?[1-9]|1[0-2]){_TH}(?=[.,;)]|$|\n|[ ]as\b))",
+        _I,
+    ),
+    # spoken: "three seven twenty twenty two", "three slash seven slash twenty two"
+    rule(
+        "DATE",
+        guard("twenty nineteen thousand", led="before", reach=3),
+        rf"\b{SPOKEN}[ ]{SPOKEN}[ ](?:(?:twenty|nineteen)[ -]{_UNDER_100}|two[ ]thousand(?:[ ](?:and[ ])?(?:{_UNDER_100}|{_ONES}))?)\b"
+        rf"{_NO_UNIT}",
+        _I,
+    ),
+    rule("DATE", guard("slash", led="before", reach=3), rf"\b{SPOKEN}[ ]slash[ ]{SPOKEN}[ ]slash[ ](?:{SPOKEN_YEAR}|{_UNDER_100})\b", _I),
+    cued("DATE", "dated|date|done on|exam date|study date|study of|scan of", rf"{SPOKEN}[ ]{SPOKEN}[ ]{_UNDER_100}\b{_NO_UNIT}", joint=r"[ ](?:is[ ]|was[ ])?", also=""),
+    # three numbers and blanks: "Date 03 07 22"
+    cued(
+        "DATE",
+        "date|dated|dt|lmp|edd|doa|dod|dos|exam date|study date|date of exam|date of study|seen on|done on",
+        r"\d{1,2} \d{1,2} (?:\d{4}|\d\d)(?!\w|[.,/]\d)",
+        joint=r"[.]?[ ]?[:=]?[ ]?",
     ),
     # "Fri 3rd", "Tues the 14th"
     rule(

@@ -23,16 +23,16 @@ _OWNED = """mrn|m.r.n|medical record|medical record number|med rec|accession|acc
 |passport|visa|insurance|ins|cghs|esi|pan|voter id|ration card|nino|ni number|record|label|disc|cd|log|study|order
 |gdc|gphc|mci|dmc|kmc|mmc|tnmc|nhi|crn|mlc|fir|haad|emirates id|iqama|hkid|id card|identity card|nid|cnic
 |driver's license|drivers license|driver's licence|driving licence|subscriber|wristband|riskman|datix|employee|badge|warrant
-|collar|pcn|fin|csn|encounter|unit record|lab slip|request form|consent form|member id|group id|wrist band|home office"""
+|collar|pcn|fin|csn|encounter|unit record|lab slip|request form|consent form|dea|serial no|serial number|implant serial|device serial|member id|group id|wrist band|home office"""
 _INDIAN_STATES = """ap ar as br cg ch dd dl dn ga gj hp hr jh jk ka kl la ld mh ml mn mp mz nl od or pb py rj sk tn tr ts
 tg uk up ua wb"""
 _INDIAN_PLATE = rf"\b(?:{'|'.join(_INDIAN_STATES.split())})[ -]?\d{{1,2}}[ -](?!(?:x|mm|cm|ml|mg|cc|hu|to|of|by|and)\b)[a-z]{{1,3}}[ -]?\d{{4}}\b"
-_VEHICLES = """plate|plates|rego|reg|regn|registration|vehicle|vehicle no|car|van|lorry|truck|pickup|bike|motorbike
+_VEHICLES = """driver of|driving|rider of|owner of|plate|plates|rego|reg|regn|registration|vehicle|vehicle no|car|van|lorry|truck|pickup|bike|motorbike
 |motorcycle|moped|scooter|bus|minibus|taxi|cab|auto|autorickshaw|rickshaw|ambulance|tractor|ute|trailer|caravan|jeep|suv
 |sedan|chopper|helicopter|aircraft|tail no|tail number|hgv|quad|two wheeler|tempo"""
 # two to four groups of letters and digits, four signs at least, that hold both
 _PLATE = (
-    r"(?!(?:at|in|on|of|to|x|by|the|and|for|vs|v|was|is|no|with|or|hit|ran)\b)(?=(?:[ -]?[a-z0-9]){5,11}(?![a-z0-9]))(?:[a-z]{1,3}[ -]?\d{2,4}[a-z]?(?:[ -]?[a-z]{1,3})?(?:[ -]?\d{3,4})?|[a-z]\d{1,3}[ -]?[a-z]{3}"
+    r"(?!(?:at|in|on|of|to|x|by|the|and|for|vs|v|was|is|no|with|or|hit|ran)\b)(?=(?:[ -]?[a-z0-9]){5,11}(?![a-z0-9]))(?:[a-z]{1,3}[ -]?\d{2,4}[a-z]?(?:[ -]?[a-z]{1,3})?(?:[ -]?\d{3,4})?|[a-z][ ]?\d{1,3}[ -]?[a-z]{3}"
     r"|\d[a-z]{2,3}[ -]?\d[a-z0-9]{2}|\d{1,3}[ -]?[a-z]{3}|\d[a-z]{3}\d{3}|[a-z]{3}[ -]?\d{2,3}[a-z]?)"
     r"(?![\w]|[.,]\d|[ ]?(?:mm|cm|weeks?|days?|years?|yrs?|kph|mph|km|hrs?|hours?)\b)"
 )
@@ -47,9 +47,16 @@ _NAMED = """mrn|m.r.n.|medical record|med rec|mr #|mr no|accession|acc #|acc no|
 |npi|serial|s/n|passport|unit no|unit number|chart|file|case|hospital|record|job|document|doc|dictation|specimen|badge
 |insurance|id|i.d.|uhid|gmc|hcpc|ahpra|provider|urn|aadhaar|medicare|dva|claim|plate|lot"""
 _WHAT = r"(?:[ ]?(?:id|no|nos|num|number|nr|record|code|f no)\b)?\.?[ ]?(?:[#:=]|\bis\b|-(?=[ ]))*[ \t]*"
-_LEAD = r"(?!(?:of|in|at|on|to|and|for|the|by|with|is|was|as|from|or|no|x|l|r|lt|rt|L|R|LT|RT)\b)[A-Za-z]{1,4}[ -]"
+# spoken: "four four one two", "forty four twelve"
+_SPOKEN = (
+    r"(?:(?:zero|oh|o|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen"
+    r"|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|double|triple)[ ,-]{1,2}){2,}"
+    r"(?:zero|oh|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen"
+    r"|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)\b(?![ -](?:mm|cm|millimet|centimet|percent|years?|days?|weeks?))"
+)
+_LEAD = r"(?!(?i:of|in|at|on|to|and|for|the|by|with|is|was|as|from|or|no|x|l|r|lt|rt|L|R|LT|RT)\b)[A-Za-z]{1,4}[ -]"
 _SEP = r"(?:[ ]?[-/][ ]?|[ ])"
-_GROUP = r"(?:\d{1,8}|[A-Z]\b(?![ ][a-z])|[A-Z]{2,3}(?=[ /-]?\d))"
+_GROUP = r"(?:\d{1,8}(?:(?!(?:mm|cm|ml|mg|kg|cc|hu)\b)[A-Za-z]{1,2}\b)?|[A-Za-z]{1,2}\b(?=[.,;)]|\n|$)|[A-Z]\b(?![ ][a-z])|[A-Z]{2,3}(?=[ /-]?\d))"
 
 
 def _is_no_ones(hit: re.Match[str]) -> bool:
@@ -65,7 +72,7 @@ def _is_no_ones(hit: re.Match[str]) -> bool:
     return bool(words) and all(kind(w) & Kind.KNOWN for w in words) and all(len(n) < 4 for n in numbers)
 
 
-_BIRTHS = re.compile(r"G\d{1,2}P\d{1,4}(?:[ALT+]\d{1,2}){0,3}")
+_BIRTHS = re.compile(r"\d{1,4}X\d{1,4}(?:X\d{1,4})?|WW?\d{4}|G\d{1,2}P\d{1,4}(?:[ALT+]\d{1,2}){0,3}")
 _LEVELS = re.compile(
     r"(?:LR|TR|BI|PI|TI|CAD|RADS|T|L|C|S|SEG|IM|SE|COVID|SARS|HBA|CA|CD|IL|PD|KI|HPV|CO|B|DD|RCC"
     r"|EBV)[-_ ]?\d{1,3}(?:[-_/]\d{1,2})?[A-C]?"
@@ -81,6 +88,11 @@ def _is_plate(hit: re.Match[str]) -> bool:
     pieces = re.findall(r"[a-z]+", hit[1].lower())
     known = any(len(piece) > 2 and kind(piece) & Kind.FUNCTION for piece in pieces)
     return not known and sum(map(str.isdigit, hit[1])) > 1
+
+
+def _is_no_word(hit: re.Match[str]) -> bool:
+    """No "se12 sag": its last letters are no word."""
+    return not kind(hit[1][-3:].lower()) & Kind.KNOWN
 
 
 def _is_not_measured(hit: re.Match[str]) -> bool:
@@ -102,15 +114,15 @@ SURE: tuple[Rule, ...] = (
         "ID",
         _OWNED,
         rf"(?-i:(?=(?:{_SEP}?\w){{4,16}}(?!\w))(?:[A-Za-z]{{0,3}}|{_LEAD})\d{{1,8}}(?:{_SEP}{_GROUP}){{1,5}})"
-        rf"{_BEHIND}|{_LEAD}\d{{3,8}}{_BEHIND}|\d{{4,}}{_BEHIND}",
+        rf"{_BEHIND}|{_LEAD}\d{{3,12}}{_BEHIND}|\d{{4,}}{_BEHIND}|\d{{1,4}}(?:\.\d{{1,5}}){{2,4}}{_END}|{_SPOKEN}",
         joint=r"\.?(?:[ ]?(?:id|no|nos|num|number|nr|record|code|f no)\b)?\.?[ ]?(?:[#:=]|\bis\b|[ ])*",
-        also=r"\d[ /-]\d|\d{4}",
+        also="",
     ),
     cued(
         "ID",
         _OWNED_NO,
         rf"(?-i:(?=(?:{_SEP}?\w){{4,16}}(?!\w))(?:[A-Za-z]{{0,3}}|{_LEAD})\d{{1,8}}(?:{_SEP}{_GROUP}){{1,5}})"
-        rf"{_BEHIND}|{_LEAD}\d{{3,8}}{_BEHIND}|[A-Za-z]{{0,4}}\d{{4,}}{_BEHIND}",
+        rf"{_BEHIND}|{_LEAD}\d{{3,12}}{_BEHIND}|[A-Za-z]{{0,4}}\d{{4,}}{_BEHIND}",
         joint=r"\.?[ ]?(?:(?:id|nos?|num|number|nr|code)\b\.?|#|:[ ]?#)[ ]?(?:[#:=]|\bis\b|[ ])*",
         also=r"\d[ /-]\d|\d{3}",
     ),
@@ -185,6 +197,7 @@ STRICT: tuple[Rule, ...] = (
     rule("ID", CODES, rf"\b(?![BTbt]\d)[A-Za-z]{{1,2}}\d{{3,4}} \d{{3,4}}{_END}{_NO_UNIT}"),
     # plates: "KB12 XYZ", "KA 01 M 4471", and any behind what has one
     rule("ID", CODES, r"\b[A-Z]{2}\d{2} [A-Z]{3}\b(?![ ][A-Z])"),
+    rule("ID", CODES, r"\b([A-Z]{2}\d{2} ?[A-Z]{3})\b", _I, check=_is_no_word),
     rule("ID", guard(_INDIAN_STATES, led="words", also=r"\d\d?[ -]?(?:[A-Z]|\|)"), _INDIAN_PLATE, _I),
     cued("ID", _VEHICLES, _PLATE, joint=r"(?:[ ]?(?:no|nos|number|numbers|plate|plates|rego|reg|registration)\b\.?){0,2}[ ]?[:#=(]?[ ]?", check=_is_plate),
     # a number of its own behind someone, or in brackets behind an age

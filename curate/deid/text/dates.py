@@ -27,6 +27,7 @@ _MONTH = r"(?P<m>0?[1-9]|1[0-2])"
 _ORD = r"(?:\s?(?:st|nd|rd|th|o|\.))?"
 _SEP = r"\s{0,2}(?:,|-|/|\.|of|de|del)?\s{0,2}"
 _CLOCK = r"(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:\s?Z|[+-]\d\d:?\d\d)?)?"
+_UNITS = r"\s?(?:mm|cm|ml|cc|mg|kg|hu|ms|%|x\b|images?|views?|slices?|years?|yrs?|weeks?|days?)\b"
 _START, _END = r"(?<![\w.])", r"(?![^\W_]|[.,]\d)"
 
 _NUMBERED = words(
@@ -78,20 +79,35 @@ _DATES: tuple[Rule, ...] = (
     rule(
         "DATE",
         guard(shapes="0000", led="digits", also=r"(?:19|20)\d\d"),
-        rf"{_START}(?P<a>\d{{1,2}})(?:\s?[-/.]\s?|[ ])(?P<b>\d{{1,2}})(?:\s?[-/.,]\s?|[ ])(?P<y>(?:19|20)\d\d){_END}",
+        rf"{_START}(?P<a>\d{{1,2}})(?:\s?[-/.]\s?|[ ])(?P<b>\d{{1,2}})(?:\s?[-/.,]\s?|[ ])(?P<y>(?:19|20)\d\d){_END}"
+        rf"(?!{_UNITS})",
         re.IGNORECASE,
         check=_is_no_count,
     ),
     rule(
         "DATE",
+        guard(shapes="0/0-00 0/00-00", led="digits"),
+        rf"{_START}(?P<a>\d{{1,2}})/(?P<b>\d{{1,2}})-(?P<y>\d\d){_END}(?!{_UNITS})",
+        re.IGNORECASE,
+        check=_is_no_count,
+    ),
+    # "7-iii-22"
+    rule(
+        "DATE",
+        guard("i ii iii iv v vi vii viii ix x xi xii", led="digits", also=r"\d"),
+        rf"{_START}\d{{1,2}}(?P<s>[-/.])(?:i{{1,3}}|iv|vi{{0,3}}|ix|xi{{0,2}})(?P=s)(?:\d{{4}}|\d\d){_END}",
+        re.IGNORECASE,
+    ),
+    rule(
+        "DATE",
         guard(MONTH_WORDS, led="digits"),
-        rf"{_START}{_DAY}{_ORD}{_SEP}(?:{_MON})\.?{_SEP}{_YEAR}{_END}",
+        rf"{_START}{_DAY}{_ORD}(?:\sday\sof\s)?{_SEP}(?:{_MON})\.?{_SEP}{_YEAR}{_END}",
         re.IGNORECASE,
     ),
     rule(
         "DATE",
         guard(MONTH_WORDS, led="words", also=r"\d"),
-        rf"\b{_MON}\.?{_SEP}{_DAY}{_ORD}{_SEP}(?P<y>(?:1[89]|20)\d\d|'\d\d){_END}",
+        rf"\b{_MON}\.?{_SEP}{_DAY}{_ORD}{_SEP}(?P<y>(?:1[89]|20)\d\d|'\d\d|(?<=[ ,/-])\d\d(?!{_UNITS})){_END}",
         re.IGNORECASE,
     ),
     rule("DATE", guard(MONTH_WORDS, led="digits"), rf"\b{_YEAR4}[ /-]{_MON}\.?{_SEP}{_DAY}{_ORD}{_END}", re.IGNORECASE),
