@@ -124,8 +124,9 @@ SURE: tuple[Rule, ...] = (
     rule(
         "ADDRESS",
         guard("h d f door house plot flat shop survey", led="words", also=r"\d"),
-        rf"\b(?:[hdf]|door|house|plot|flat|shop|survey)[.][ ]?no\b\.?[ :]{{0,2}}#?({_HOUSE})(?!\w)|\b(?:door|house|plot|shop|survey)[ ]no\b\.?[ :]{{0,2}}#?{_HOUSE}(?!\w)",
+        rf"\b(?:[hdf][.]|(?:door|house|plot|flat|shop|survey)[. ])[ ]?no\b\.?[ :]{{0,2}}#?({_HOUSE})(?!\w)",
         _I,
+        group=1,
     ),
     rule(
         "ADDRESS",
