@@ -76,10 +76,19 @@ def _is_no_sentence(hit: re.Match[str]) -> bool:
     return not any(kind(w) & Kind.FUNCTION for w in re.findall(r"(?<!\w)[a-z']{2,}", hit["name"].lower()))
 
 
-def _is_surely_street(hit: re.Match[str]) -> bool:
-    """Every word of its name is a name's, a town's or no word that reports are made of."""
+_AT_HOME = re.compile(
+    r"(?:\b(?:at|of|in|on|to|from|no|resides|address|lives)[ ]|r/o[ ]|[,:;]|[,:;\0][ ]|\n|\A)\Z", _I
+)
+
+
+def _is_home(hit: re.Match[str]) -> bool:
+    """Every word of its name is a name's, a town's or no word of reports, or it is said before that someone lives there."""
+    if not _is_street(hit):
+        return False
+    if _AT_HOME.search(hit.string, max(0, hit.start() - 9), hit.start()):
+        return True
     named = re.findall(r"[a-z']+", hit["name"].lower())
-    return _is_street(hit) and not any(kind(w) & (Kind.FUNCTION | Kind.CLINICAL | Kind.NOUN) for w in named)
+    return not any(kind(w) & (Kind.FUNCTION | Kind.CLINICAL | Kind.NOUN) for w in named)
 
 
 _UNITS = re.compile(r"mm|cm|ml|mg|cc|hr|yr|yo|kg|wk|mo|fr|hu|ms|am|pm|gy|kv|ma|dl|lb|oz|in|ft|mh|hz|gm|mc|ug|ng|pg")
@@ -88,10 +97,13 @@ _NO_AREA = words("se im ap pa gr pt st no hu te tr ti br bi pi li hr rr bp ef po
 
 
 def _is_postal(hit: re.Match[str]) -> bool:
-    """A postal code of the United Kingdom, in capitals or small letters; not "l4 5mm", nor "t2 3rd", nor "se3 4th"."""
-    if _UNITS.fullmatch(hit[2].lower()):
+    """A postal code of the United Kingdom; not "l4 5mm", nor "t2 3rd", nor "se3 4th"."""
+    area, last = hit[1].lower(), hit[2]
+    if _UNITS.fullmatch(last.lower()):
         return False
-    return _TH.fullmatch(hit[2].lower()) is None or (len(hit[1]) > 1 and hit[1].lower() not in _NO_AREA)
+    if not hit[0][-4].isspace():  # joined
+        return hit[0].isupper() and not set(last) & set("CIKMOV")
+    return _TH.fullmatch(last.lower()) is None or (len(area) > 1 and area not in _NO_AREA)
 
 
 SURE: tuple[Rule, ...] = (
@@ -144,8 +156,7 @@ SURE: tuple[Rule, ...] = (
     rule("ADDRESS", guard(_STATE_WORDS, led="words", also=r"\d{5}"), rf"\b(?!ID)(?:{_STATES})\s+\d{{5}}(?:-\d{{4}})?\b"),
 )
 STRICT: tuple[Rule, ...] = (
-    rule("ADDRESS", CODES, r"\b(?:[A-Z]{1,2}\d[A-Z\d]?)\s?\d[ABD-HJLNP-UW-Z]{2}\b"),
-    rule("ADDRESS", CODES, r"(?<![\w.-])([a-z]{1,2})\d{1,2}[a-z]?\s\d([a-z]{2})\b(?!-)", _I, check=_is_postal),
+    rule("ADDRESS", CODES, r"(?<![\w.-])([a-z]{1,2})\d[a-z\d]?\s?\d([a-z]{2})\b(?!-)", _I, check=_is_postal),
     rule("ADDRESS", CODES, r"\b(?!T\dN\dM\d)[ABCEGHJ-NPRSTVXY]\d[A-Z][ -]?\d[A-Z]\d\b", _I),
     # Australia: "NSW 2000", "in Vic, 3056"
     rule(
@@ -194,10 +205,10 @@ STRICT: tuple[Rule, ...] = (
     rule(
         "ADDRESS",
         guard(shapes="0", led="codes"),
-        r"(?<![\w.,/-])(?:\d{1,2}[a-z]|w\d{1,2}[a-z]?)(?=[ ,/-]{1,2}(?:bed|bd|bay|rm|room|cubicle|b)[ ]?[a-z]?\d)",
+        r"(?<![\w.,/-])(?:w\d{1,2}[a-z]?[ ,/-]{1,2}b[ ]?\d{1,2}\b"
+        r"|(?:\d{1,2}[a-z]|w\d{1,2}[a-z]?)(?=[ ,/-]{1,2}(?:bed|bd|bay|b|rm|room|cubicle)[ ]?[a-z]?\d))",
         _I,
     ),
-    rule("ADDRESS", guard(shapes="0", led="codes"), r"(?<![\w.,/-])w\d{1,2}[a-z]?[ ,/-]{1,2}b[ ]?\d{1,2}\b", _I),
     # spoken: "room four twelve", "ward seven b"
     cued(
         "ADDRESS",
@@ -237,24 +248,14 @@ STRICT: tuple[Rule, ...] = (
         _I,
         check=_is_street,
     ),
-    # where words of reports stand for ways, with what says that someone lives there, or a town behind it
+    # where words of reports stand for ways: with what says that someone lives there, or a name that reports have not
     rule(
         "ADDRESS",
         guard(_WAYS_TOO, led="digits"),
-        r"(?:(?<=\bat )|(?<=\bof )|(?<=\bin )|(?<=\bon )|(?<=\bto )|(?<=\bfrom )|(?<=r/o )|(?<=no )|(?<=\bresides )"
-        r"|(?<=address )|(?<=[,:;] )|(?<=[,:;])|(?<=\0 )|(?<=\n)|(?<!.))"
-        rf"{_HOUSE},?[ ](?P<name>(?:(?!and\b|with\b|to\b)[a-z][\w'-]*[ ]|\0[ ]?){{1,2}}?)"
+        rf"(?<![\w.,/-]){_HOUSE},?[ ](?P<name>(?:(?!and\b|with\b|to\b)[a-z][\w'-]*[ ]|\0[ ]?){{1,2}}?)"
         rf"(?:{_either(_WAYS_TOO)})\b",
         _I,
-        check=_is_street,
-    ),
-    # ... or where its name is no word of reports: "pcp 14 ashgrove place"
-    rule(
-        "ADDRESS",
-        guard(_WAYS_TOO, led="digits"),
-        rf"(?<![\w.,/-]){_HOUSE}[ ](?P<name>(?:[a-z][\w'-]*[ ]){{1,2}}?)(?:main[ ])?(?:{_either(_WAYS_TOO)})\b",
-        _I,
-        check=_is_surely_street,
+        check=_is_home,
     ),
     # a street without a number
     rule(

@@ -195,6 +195,7 @@ STRICT: tuple[Rule, ...] = (
         "arrived|arr|departed|left ward|called|paged|phoned|rang|told|informed|notified|scan time|report time|exam time",
         rf"[1-9]\.[0-5]\d{_END}",
         joint=r"[ ]?[:@-]?[ ]",
+        also=r"(?<!\d)\d\.\d\d",
     ),
     rule(
         "TIME",

@@ -148,6 +148,16 @@ def _is_dated(hit: re.Match[str]) -> bool:
     return near and last in _DATED and last not in _SLIGHT
 
 
+_SPOKEN_DATE = r"(?i)\b(?:twenty|nineteen)[ -](?:oh|ten|\w+teen|twenty|thirty)|\bthousand\b|\bdated?\b|\bdone on\b|\bscan of\b"
+_CUED_DATE = re.compile(r"\b(?:dated?|done on|study of|scan of)(?:[ ](?:is|was))?[ ]\Z", _I)
+
+
+def _is_spoken_day(hit: re.Match[str]) -> bool:
+    """The whole year is said, or a date is announced."""
+    whole = hit["year"].lower().startswith(("two thousand", "twenty twenty", "twenty oh", "nineteen")) and " " in hit["year"]
+    return whole or "teen" in hit["year"] and " " in hit["year"] or _CUED_DATE.search(hit.string, max(0, hit.start() - 20), hit.start()) is not None
+
+
 RULES: tuple[Rule, ...] = (
     # "10/3", "3/7, 3/9 and 3/11", "3/3-3/7"
     rule("DATE", guard(shapes="0/0", led="digits"), rf"(?<![\w.,/+-]){_PAIR}(?![\w/%]|[.,-]\d)", _I, check=_is_day),
@@ -223,16 +233,21 @@ RULES: tuple[Rule, ...] = (
         rf"(?<![\w.]){_DAY}{_TH}[ ](?:(?:inst|ult|prox)(?:\.|ant|imo)?(?!\w)|of[ ]the[ ](?:0?[1-9]|1[0-2]){_TH}(?=[.,;)]|$|\n|[ ]as\b))",
         _I,
     ),
-    # spoken: "three seven twenty twenty two", "three slash seven slash twenty two"
+    # spoken: "three seven twenty twenty two", behind its cue "dated three seven twenty two"
     rule(
         "DATE",
-        guard("twenty nineteen thousand", led="before", reach=3),
-        rf"\b{SPOKEN}[ ]{SPOKEN}[ ](?:(?:twenty|nineteen)[ -]{_UNDER_100}|two[ ]thousand(?:[ ](?:and[ ])?(?:{_UNDER_100}|{_ONES}))?)\b"
-        rf"{_NO_UNIT}",
+        guard("twenty nineteen thousand oh ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen",
+              led="before", reach=3, like=_SPOKEN_DATE),
+        rf"\b{SPOKEN}[ ]{SPOKEN}[ ](?P<year>{SPOKEN_YEAR}|{_UNDER_100}\b){_NO_UNIT}",
+        _I,
+        check=_is_spoken_day,
+    ),
+    rule(
+        "DATE",
+        guard("slash", led="before", reach=3),
+        rf"\b{SPOKEN}[ ]slash[ ]{SPOKEN}[ ]slash[ ](?:{SPOKEN_YEAR}|{_UNDER_100})\b",
         _I,
     ),
-    rule("DATE", guard("slash", led="before", reach=3), rf"\b{SPOKEN}[ ]slash[ ]{SPOKEN}[ ]slash[ ](?:{SPOKEN_YEAR}|{_UNDER_100})\b", _I),
-    cued("DATE", "dated|date|done on|exam date|study date|study of|scan of", rf"{SPOKEN}[ ]{SPOKEN}[ ]{_UNDER_100}\b{_NO_UNIT}", joint=r"[ ](?:is[ ]|was[ ])?", also=""),
     # three numbers and blanks: "Date 03 07 22"
     cued(
         "DATE",

@@ -53,7 +53,7 @@ STRICT: tuple[Rule, ...] = (
     # two letters that are somebody's, by the department in brackets behind: "INFORMED TO OM (ORTHO)"
     rule(
         "NAME",
-        guard("informed intimated told d discussed called paged phoned notified seen read handed spoke", led="words", like=r"\b[A-Za-z]{2,3} \("),
+        guard("informed intimated told d discussed called paged phoned notified seen read handed spoke", led="words", like=r" \("),
         r"\b(?:informed|intimated|told|d/w|discussed|called|paged|phoned|notified|seen|read|handed|spoke)(?:[ ]over)?(?:[ ](?:to|with|by))?"
         r"[ ]([a-z]{2,3})(?=[ ]\(([a-z]{2,12})\))",
         re.IGNORECASE,

@@ -91,8 +91,9 @@ def _is_plate(hit: re.Match[str]) -> bool:
 
 
 def _is_no_word(hit: re.Match[str]) -> bool:
-    """No "se12 sag": its last letters are no word."""
-    return not kind(hit[1][-3:].lower()) & Kind.KNOWN
+    """No "se12 sag": its last letters are no word, or in capitals as nothing around it is."""
+    alone = hit[1].isupper() and " " in hit[1] and not (hit["more"] or "").isupper()
+    return alone or not kind(hit[1][-3:].lower()) & Kind.KNOWN
 
 
 def _is_not_measured(hit: re.Match[str]) -> bool:
@@ -196,8 +197,7 @@ STRICT: tuple[Rule, ...] = (
     # a letter or two and two groups: "E266 693"
     rule("ID", CODES, rf"\b(?![BTbt]\d)[A-Za-z]{{1,2}}\d{{3,4}} \d{{3,4}}{_END}{_NO_UNIT}"),
     # plates: "KB12 XYZ", "KA 01 M 4471", and any behind what has one
-    rule("ID", CODES, r"\b[A-Z]{2}\d{2} [A-Z]{3}\b(?![ ][A-Z])"),
-    rule("ID", CODES, r"\b([A-Z]{2}\d{2} ?[A-Z]{3})\b", _I, check=_is_no_word),
+    rule("ID", CODES, r"\b([A-Z]{2}\d{2} ?[A-Z]{3})\b(?P<more>[ ][A-Z])?", _I, 1, check=_is_no_word),
     rule("ID", guard(_INDIAN_STATES, led="words", also=r"\d\d?[ -]?(?:[A-Z]|\|)"), _INDIAN_PLATE, _I),
     cued("ID", _VEHICLES, _PLATE, joint=r"(?:[ ]?(?:no|nos|number|numbers|plate|plates|rego|reg|registration)\b\.?){0,2}[ ]?[:#=(]?[ ]?", check=_is_plate),
     # a number of its own behind someone, or in brackets behind an age
