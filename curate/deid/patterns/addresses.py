@@ -36,7 +36,7 @@ parkway pkwy highway hwy circle cir square sq trail trl close crescent cres mews
 _HOUSE = r"(?:\d{1,4}[A-Za-z]?,[ ])?\d{1,5}[A-Za-z]?(?:[/-]\d{1,4}[A-Za-z]?){0,3}"
 _END = r"(?!\w|[.,/-]\d)"
 _NO_SIZE = (
-    r"(?![\w]|[.,/]\d)(?!\s?(?:mm|cm|ml|of|x|days?|weeks?|months?|hours?|hrs?|years?|nodes?|lymph|foot|feet|degrees?|views?"
+    r"(?![\w+]|[.,/]\d|\s?%)(?!\s?(?:mm|cm|ml|of|x|days?|weeks?|months?|hours?|hrs?|years?|nodes?|lymph|foot|feet|degrees?|views?"
     r"|images?|slices?|liters?|litres?|l|units?|lesions?|points?|pts|patients?|sessions?|doses?|cycles?|times|minutes?|mins?|secs?|seconds?|percent|cores?|wks?)\b)"
 )
 _SPOKEN = (
@@ -59,7 +59,11 @@ def _is_street(hit: re.Match[str]) -> bool:
     if "\0" in hit["name"] or _ORDINAL.search(hit["name"]):
         return True
     named = [w for w in re.findall(r"[a-z']+", hit["name"].lower()) if w not in ("old", "new", "upper", "lower")]
-    if hit[0].isupper() and _WAY_TOO.search(hit[0]) and not any(kind(w) & (Kind.NAME | Kind.TOWN) or not kind(w) for w in named):
+    if (
+        hit[0].isupper()
+        and _WAY_TOO.search(hit[0])
+        and not any(kind(w) & (Kind.NAME | Kind.TOWN) or not kind(w) for w in named)
+    ):
         return False
     if len(named) > 1 and hit[0].isupper() and any(kind(w) & Kind.CLINICAL and not kind(w) & Kind.NAME for w in named):
         return False
@@ -76,13 +80,12 @@ def _is_no_sentence(hit: re.Match[str]) -> bool:
     return not any(kind(w) & Kind.FUNCTION for w in re.findall(r"(?<!\w)[a-z']{2,}", hit["name"].lower()))
 
 
-_AT_HOME = re.compile(
-    r"(?:\b(?:at|of|in|on|to|from|no|resides|address|lives)[ ]|r/o[ ]|[,:;]|[,:;\0][ ]|\n|\A)\Z", _I
-)
+_AT_HOME = re.compile(r"(?:\b(?:at|of|in|on|to|from|no|resides|address|lives)[ ]|r/o[ ]|[,:;]|[,:;\0][ ]|\n|\A)\Z", _I)
 
 
 def _is_home(hit: re.Match[str]) -> bool:
-    """Every word of its name is a name's, a town's or no word of reports, or it is said before that someone lives there."""
+    """Every word of its name is a name's, a town's or no word of reports, or it is said before that someone"
+    " lives there."""
     if not _is_street(hit):
         return False
     if _AT_HOME.search(hit.string, max(0, hit.start() - 9), hit.start()):
@@ -110,8 +113,8 @@ SURE: tuple[Rule, ...] = (
     rule(
         "ADDRESS",
         guard(_STREET_WORDS, led="digits"),
-        rf"\b{_HOUSE}[ ,]+(?P<name>(?:(?:[A-Z][A-Za-z.'-]*|\d{{1,3}}(?:st|nd|rd|th|ST|ND|RD|TH))[ ]+){{1,4}}?)(?:{_NO_DOCTOR}){_STREETS}"
-        + _CITY,
+        rf"\b{_HOUSE}[ ,]+(?P<name>(?:(?:[A-Z][A-Za-z.'-]*|\d{{1,3}}(?:st|nd|rd|th|ST|ND|RD"
+        rf"|TH))[ ]+){{1,4}}?)(?:{_NO_DOCTOR}){_STREETS}" + _CITY,
         check=_is_no_sentence,
     ),
     rule(
@@ -129,7 +132,8 @@ SURE: tuple[Rule, ...] = (
     rule(
         "ADDRESS",
         guard("road rd highway hwy route rte", led="digits"),
-        r"(?<![\w.,/-])\d{1,5}[ ](?:(?:county|state|us|old|rural|farm)[ ])?(?:road|rd|highway|hwy|route|rte)\.?[ ]\d{1,4}\b",
+        r"(?<![\w.,/-])\d{1,5}[ ](?:(?:county|state|us|old|rural|farm)[ ])?(?:road|rd|highway|hwy|route"
+        r"|rte)\.?[ ]\d{1,4}\b",
         _I,
     ),
     # "H.No. 12-4/44", "Door no 12/4", "# 12, 4th Cross", "Sector 12"
@@ -143,17 +147,31 @@ SURE: tuple[Rule, ...] = (
     rule(
         "ADDRESS",
         guard("st nd rd th", led="digits"),
-        rf"(?<![\w.,/-]){_HOUSE},?[ ]\d{{1,2}}(?:st|nd|rd|th)[ ](?:cross|main|block|stage|street|avenue|ave|lane|road)\b",
+        rf"(?<![\w.,/-]){_HOUSE},?[ ]\d{{1,2}}(?:st|nd|rd|th)[ ](?:cross|main|block|stage|street|avenue|ave|lane"
+        rf"|road)\b",
         _I,
     ),
-    rule("ADDRESS", guard("the", led="before", reach=1, also=r"\d"), r"(?<![\w.,/-])\d{1,4}[a-z]?,?[ ]the[ ](?:crescent|avenue|mews|esplanade|boulevard|grove|terrace|close|green|drive|lane|square|paddocks?|street|parade|hill)\b(?![ ](?:of|to)\b)", _I),
-    rule("ADDRESS", guard("road rd", led="digits"), rf"(?<![\w.,/-]){_HOUSE},?[ ][a-z][. ]{{0,2}}[a-z]\.?[ ](?:road|rd)\b", _I),
+    rule(
+        "ADDRESS",
+        guard("the", led="before", reach=1, also=r"\d"),
+        r"(?<![\w.,/-])\d{1,4}[a-z]?,?[ ]the[ ](?:crescent|avenue|mews|esplanade|boulevard|grove|terrace|close"
+        r"|green|drive|lane|square|paddocks?|street|parade|hill)\b(?![ ](?:of|to)\b)",
+        _I,
+    ),
+    rule(
+        "ADDRESS",
+        guard("road rd", led="digits"),
+        rf"(?<![\w.,/-]){_HOUSE},?[ ][a-z][. ]{{0,2}}[a-z]\.?[ ](?:road|rd)\b",
+        _I,
+    ),
     rule(
         "ADDRESS",
         guard(_STATE_WORDS, also=r"\d{5}", like=r",\s+[A-Z]{2}\s+\d"),
         rf"\b(?:[A-Z][\w.'-]+\s?){{1,3}},\s+(?:{_STATES})\s+\d{{5}}(?:-\d{{4}})?\b",
     ),
-    rule("ADDRESS", guard(_STATE_WORDS, led="words", also=r"\d{5}"), rf"\b(?!ID)(?:{_STATES})\s+\d{{5}}(?:-\d{{4}})?\b"),
+    rule(
+        "ADDRESS", guard(_STATE_WORDS, led="words", also=r"\d{5}"), rf"\b(?!ID)(?:{_STATES})\s+\d{{5}}(?:-\d{{4}})?\b"
+    ),
 )
 STRICT: tuple[Rule, ...] = (
     rule("ADDRESS", CODES, r"(?<![\w.-])([a-z]{1,2})\d[a-z\d]?\s?\d([a-z]{2})\b(?!-)", _I, check=_is_postal),
@@ -192,10 +210,12 @@ STRICT: tuple[Rule, ...] = (
     cued(
         "ADDRESS",
         """icu|micu|sicu|ccu|cvicu|nicu|picu|itu|hdu|resus|pacu|ed|er|trauma|sr|mau|amu|sau|cau|eau|aau|acu|cdu|csu|ssu|esu|esau
-        |ccot|cticu|ctccu|csicu|nsicu|nccu|nicu|neuro icu|pcu|imcu|imc|stepdown|step down|tele|telemetry|ldr|l&d|nnu|scbu
-        |scn|gitu|citu|hobs|ambu|sdec|majors|minors|triage|recovery|obs unit|observation|short stay|day unit|a&e|ccl|cath lab
+        |ccot|cticu|ctccu|csicu|nsicu|nccu|nicu|neuro icu|pcu|imcu|imc|stepdown|step down|tele|telemetry|ldr|l&d
+        |nnu|scbu
+        |scn|gitu|citu|hobs|ambu|sdec|majors|minors|triage|recovery|obs unit|observation|short stay|day unit|a&e
+        |ccl|cath lab
         |endo|ot|ot no|iccu|rcu|bicu|burns unit|labour room|labor room|labour ward|delivery suite|maternity""",
-        rf"#?[A-Z]?\d{{1,3}}[A-Za-z]?{_NO_SIZE}(?!-)",
+        rf"#?[A-Z]?\d{{1,3}}[A-Za-z]?{_NO_SIZE}(?!-|,?[ ](?:and[ ])?pr\b)",
         joint=r"\.?(?:[ ](?:(?:bed|bay|rm|room|cubicle|pod)[ ])?|(?<=cu)-)",
     ),
     cued("ADDRESS", "or|icu|ed", r"\d{1,3}[A-Za-z]?\b", joint=r"[ ]?#[ ]?"),
@@ -229,7 +249,8 @@ STRICT: tuple[Rule, ...] = (
         "ADDRESS",
         guard("west east north south", led="before", reach=1, also=r"\d"),
         r"(?<![\w.,/-])\d{1,2}[a-z]?[ -](?:west|east|north|south|tower|pavilion|main)\b"
-        r"(?![ ](?:[a-z]*(?:st|nd|rd|th)|asians?|africans?|indians?|europeans?|americans?|coast|side|facing|portal|pancreatic"
+        r"(?![ ](?:[a-z]*(?:st|nd|rd|th)|asians?|africans?|indians?|europeans?|americans?|coast|side|facing"
+        r"|portal|pancreatic"
         r"|branch|duct|vessels?|stem|renal|trunk|of)\b)",
         _I,
     ),

@@ -65,7 +65,9 @@ _TECHNETIUM = re.compile(r"\btc[ -]{0,2}99|99[ ]?m[ -]{0,2}(?:tc|technet)", _I)
 
 def _is_no_fever(hit: re.Match[str]) -> bool:
     """ "T 101F" is no woman, and "Tc-99M" no man."""
-    if hit[0].lower().lstrip("(").startswith("99") and _TECHNETIUM.search(hit.string, max(0, hit.start() - 4), hit.end() + 6):
+    if hit[0].lower().lstrip("(").startswith("99") and _TECHNETIUM.search(
+        hit.string, max(0, hit.start() - 4), hit.end() + 6
+    ):
         return False
     unit = (hit[0] + hit.string[hit.end() : hit.end() + 2]).lstrip("0123456789 ").lower()
     return not (unit[:1] == "f" and _FEVER.search(hit.string, max(0, hit.start() - 14), hit.start()))
@@ -77,7 +79,8 @@ _VITAL = (
     | MEASURED
     | words(
         """
-        hr heart pulse pulses bpm rate sat sats spo sao saturation saturations saturating satting bp map temp temperature
+        hr heart pulse pulses bpm rate sat sats spo sao saturation saturations saturating satting bp map temp
+        temperature
         tmax fever febrile flexion flexed extension extended abduction abducted cobb angle angled angulation rotation
         rotated degree degrees percent percentage centile percentile tube catheter line tip tape taped marked mark
         secured cm mm ml kg wt weight kvp kv mas ma dap psv edv velocity gfr egfr ef lvef fev fvc tlco lytes na cl gfr
@@ -110,7 +113,7 @@ def _is_of_a_person(hit: re.Match[str]) -> bool:
         return False
     if not all(word.istitle() for word in said) and any(what & Kind.CLINICAL for what in kinds):
         return False
-    return any(what & Kind.NAME and not what & Kind.CLINICAL or not what & Kind.KNOWN for what in kinds)
+    return any((what & Kind.NAME and not what & Kind.CLINICAL) or not what & Kind.KNOWN for what in kinds)
 
 
 _BEHIND: tuple[Rule, ...] = (
@@ -155,7 +158,8 @@ _BEFORE: tuple[Rule, ...] = (
         "AGE",
         "age|aged|ages|edad",
         rf"{_ANY}{_NO_UNIT}|{_OVER}(?=y|[mf]\b)",
-        joint=r"(?:[ ]?/[ ]?sex)?(?:[ ]?\([a-z]{2,6}\))?[\s:=(\[-]{0,3}(?:(?:of|about|over|above|approx|around|nearly|almost|now|is|was|de"
+        joint=r"(?:[ ]?/[ ]?sex)?(?:[ ]?\([a-z]{2,6}\))?[\s:=(\[-]{0,3}(?:(?:of|about|over|above|approx|around"
+        r"|nearly|almost|now|is|was|de"
         r"|at exam)\.?\s)?",
         also="",
     ),
@@ -186,7 +190,8 @@ _BEFORE: tuple[Rule, ...] = (
     rule(
         "AGE",
         guard("he she patient pt", led="words"),
-        rf"\b(?:s?he|patient|pt)(?:'s|[ ]is|[ ]was|[ ]turned|[ ]turns)[ ](?:now[ ]|nearly[ ]|almost[ ]|just[ ]|only[ ])?({_ANY})"
+        rf"\b(?:s?he|patient|pt)(?:'s|[ ]is|[ ]was|[ ]turned|[ ]turns)[ ](?:now[ ]|nearly[ ]|almost[ ]|just[ ]"
+        rf"|only[ ])?({_ANY})"
         rf"{_NO_UNIT}(?![ ](?:on|in|at|post|out|over|under|times|to)\b|[ ]?lbs?\b)",
         _I,
         group=1,
@@ -205,7 +210,8 @@ _BEFORE: tuple[Rule, ...] = (
     rule(
         "AGE",
         guard("m f male female man woman", led="words", also=_AGES),
-        rf"\b{_SEX}\s?[ /,-]\s?({_OVER})(?=(?:(?<=/..)|(?<=/...))(?![\w]|[.,/-]\d)|\s*(?:[,;:)\n]|\.(?!\d)|$|{_YEARS}))",
+        rf"\b{_SEX}\s?[ /,-]\s?({_OVER})(?=(?:(?<=/..)|(?<=/...))(?![\w]|[.,/-]\d)|\s*(?:[,;:)\n]|\.(?!\d)|$"
+        rf"|{_YEARS}))",
         group=1,
     ),
     rule(

@@ -27,7 +27,8 @@ COUNTED = words(
     levels disc discs station view views tone muscle muscles eye eyes sensation pulses pulse edema oedema tenderness
     deltoid biceps triceps quadriceps hamstrings grip iliopsoas oxford involved core cores teeth digit digits toe
     toes finger fingers segment segments frame frames figure fig kellgren modic pfirrmann type class category
-    bpp biophysical edss kps nyha ccs mrs nprs flacc braden waterlow pesi qsofa sofa ranson alvarado mirels beighton tanner
+    bpp biophysical edss kps nyha ccs mrs nprs flacc braden waterlow pesi qsofa sofa ranson alvarado mirels
+    beighton tanner
     bristol bbps pas iddsi fois pirani mallampati aldrete bishop ipss qol gds berg tug fim barthel norton lund koss
     tooth implants sessions fractions parts partial thirds quarters
     measured measuring measures estimated ranged ranging page titer titre inch inches asia phq moca mmse bid tid

@@ -50,13 +50,15 @@ _RATIOS = words("ratio titre titer dilution diluted ana rpr vdrl anca epinephrin
 _NOON = 12
 _LASTS = words("fluoroscopy fluoro duration screening")
 _ON_THE_CLOCK = re.compile(
-    r"[ ]?(?:o'?clock|position|radian|radius|[,;(]?[ ]?(?:\d{1,2}(?:\.\d)?[ ]?(?:cm|mm|fn)\b|fn\b|n[ +]?\d|zone [abc1-3]\b"
+    r"[ ]?(?:o'?clock|position|radian|radius|[,;(]?[ ]?(?:\d{1,2}(?:\.\d)?[ ]?(?:cm|mm|fn)\b|fn\b|n[ +]?\d"
+    r"|zone [abc1-3]\b"
     r"|(?:sub|retro)?-?areolar|periareolar))",
     re.IGNORECASE,
 )
 _OF_A_BREAST = re.compile(
     r"(?:\b(?:[lr]|torn|tears?|labrum|lt|rt|left|right|breast|axis|mass|cyst|nodule|lesion|fibroadenoma|calcifications?|lump|asymmetry|quadrant"
-    r"|enthesis|labrum|labral|anal|anus|fistula|opening|tear|cuff)\b[^.;\n]{0,24}|[/,;&-][ ]?\d{1,2}:\d\d[^.;\n]{0,4})\Z",
+    r"|enthesis|labrum|labral|anal|anus|fistula|opening|tear|cuff)\b[^.;\n]{0,24}"
+    r"|[/,;&-][ ]?\d{1,2}:\d\d[^.;\n]{0,4})\Z",
     re.IGNORECASE,
 )
 
@@ -192,7 +194,8 @@ STRICT: tuple[Rule, ...] = (
     ),
     cued(
         "TIME",
-        "arrived|arr|departed|left ward|called|paged|phoned|rang|told|informed|notified|scan time|report time|exam time",
+        "arrived|arr|departed|left ward|called|paged|phoned|rang|told|informed|notified|scan time|report time"
+        "|exam time",
         rf"[1-9]\.[0-5]\d{_END}",
         joint=r"[ ]?[:@-]?[ ]",
         also=r"(?<!\d)\d\.\d\d",

@@ -11,7 +11,7 @@ _DOMAINS = "com|org|net|edu|gov|info|io|health|hospital|uk|ca|au|nz|in|ie|za|de|
 _PATH = r"(?:/(?:[^\s\0]*[^\s\0.,;:!?)])?)?"
 # Not behind a number of a telephone: what counts and measures.
 _NO_UNIT = (
-    r"(?!\s?(?:mm|cm|ml|cc|mg|mcg|g|kg|hu|ms|msec|sec|mgy|mgy\*cm|mhz|hz|kv|kvp|mas|ma|units?|cells|/u?l|/mm|x10"
+    r"(?!\s?(?:mm|cm|ml|cc|mg|mcg|g|kg|hu|ms|msec|sec|mgy|mgy\*cm|mhz|hz|kv|kvp|mas|ma|units?|cells?|/u?l|/mm|x10"
     r"|%|weeks?|days?|hours?|months?|years?|images?|slices?|per|fr|french|gauge)\b)"
 )
 _END = r"(?!\w|[.,/-]\d)"
@@ -88,7 +88,11 @@ SURE: tuple[Rule, ...] = (
         guard(shapes="+ (", led="digits"),
         r"(?<![\w.+-])(?:\+\d{1,3}[\s.-]?\d[\d\s.-]{5,14}\d|\(\d{3}\)\s?\d{3}[\s.-]?\d{4})(?!\w)",
     ),
-    rule("PHONE", guard(shapes="000-0000", led="digits"), rf"(?<![\w.+/-])(?:[2-9]\d{{2}}-\d{{4}}|\d{{3}}-0\d{{3}}){_END}{_NO_UNIT}"),
+    rule(
+        "PHONE",
+        guard(shapes="000-0000", led="digits"),
+        rf"(?<![\w.+/-])(?:[2-9]\d{{2}}-\d{{4}}|\d{{3}}-0\d{{3}}){_END}{_NO_UNIT}",
+    ),
     # three, three and four digits with blanks about the hyphens: "555 - 201 - 4410"
     rule(
         "PHONE",

@@ -52,7 +52,8 @@ _DATED = words(
     thr cabg turp orif lscs appy onset presented presentation between report began begun started hospitalized
     hospitalised readmitted ercp pci tavr evar tace hsg cath resection repair lumpectomy delivery delivered cycle
     chemo drained near old list lists mdm meeting session slot rota roster cert certificate board bd round rv recall
-    wef dtd dt doa dod dos w/c wc commencing expires exp valid effective starting ending given done mon tue tues wed thu thur thurs fri sat sun monday tuesday wednesday thursday friday
+    wef dtd dt doa dod dos w/c wc commencing expires exp valid effective starting ending given done mon tue tues
+    wed thu thur thurs fri sat sun monday tuesday wednesday thursday friday
     saturday sunday
     """
 )
@@ -75,7 +76,9 @@ _COUNTED_BEHIND = words(
     """
 )
 _LASTING = words("in at for x past over within every about approx approximately around another")
-_LASTED = words("time ago history hx h/o of old weeks post duration later further more male female boy girl infant baby child m f")
+_LASTED = words(
+    "time ago history hx h/o of old weeks post duration later further more male female boy girl infant baby child m f"
+)
 _PAIRS = re.compile(r"(\d{1,2})[/-](\d{1,2})")
 _SPINE = re.compile(r"\b[CTLS]\d{1,2}\b[^.;\n]{0,24}\Z", _I)
 _HEAD_END = re.compile(r":?[ ]|[ ]?-[ ]|:")
@@ -148,14 +151,23 @@ def _is_dated(hit: re.Match[str]) -> bool:
     return near and last in _DATED and last not in _SLIGHT
 
 
-_SPOKEN_DATE = r"(?i)\b(?:twenty|nineteen)[ -](?:oh|ten|\w+teen|twenty|thirty)|\bthousand\b|\bdated?\b|\bdone on\b|\bscan of\b"
+_SPOKEN_DATE = (
+    r"(?i)\b(?:twenty|nineteen)[ -](?:oh|ten|\w+teen|twenty|thirty)|\bthousand\b|\bdated?\b|\bdone on\b|\bscan of\b"
+)
 _CUED_DATE = re.compile(r"\b(?:dated?|done on|study of|scan of)(?:[ ](?:is|was))?[ ]\Z", _I)
 
 
 def _is_spoken_day(hit: re.Match[str]) -> bool:
     """The whole year is said, or a date is announced."""
-    whole = hit["year"].lower().startswith(("two thousand", "twenty twenty", "twenty oh", "nineteen")) and " " in hit["year"]
-    return whole or "teen" in hit["year"] and " " in hit["year"] or _CUED_DATE.search(hit.string, max(0, hit.start() - 20), hit.start()) is not None
+    whole = (
+        hit["year"].lower().startswith(("two thousand", "twenty twenty", "twenty oh", "nineteen"))
+        and " " in hit["year"]
+    )
+    return (
+        whole
+        or ("teen" in hit["year"] and " " in hit["year"])
+        or _CUED_DATE.search(hit.string, max(0, hit.start() - 20), hit.start()) is not None
+    )
 
 
 RULES: tuple[Rule, ...] = (
@@ -182,7 +194,8 @@ RULES: tuple[Rule, ...] = (
     rule(
         "DATE",
         guard(MONTH_WORDS, led="words", also=r"\d"),
-        rf"\b{ENGLISH}(?:\b(?:\.[ ]?|[ -]{{1,2}}|[ ]the[ ])|(?=\d)){_DAY}(?!\d)(?:{_TH}(?!\w)|(?=showed|was|and)|{_NO_UNIT})"
+        rf"\b{ENGLISH}(?:\b(?:\.[ ]?|[ -]{{1,2}}|[ ]the[ ])|(?=\d)){_DAY}(?!\d)(?:{_TH}(?!\w)|(?=showed|was|and)"
+        rf"|{_NO_UNIT})"
         rf"(?:{_LINK}{_DAY}(?:{_TH})?\b(?![/.]\d){_NO_UNIT})?",
         _I,
     ),
@@ -230,14 +243,19 @@ RULES: tuple[Rule, ...] = (
     rule(
         "DATE",
         guard("st nd rd th", led="digits"),
-        rf"(?<![\w.]){_DAY}{_TH}[ ](?:(?:inst|ult|prox)(?:\.|ant|imo)?(?!\w)|of[ ]the[ ](?:0?[1-9]|1[0-2]){_TH}(?=[.,;)]|$|\n|[ ]as\b))",
+        rf"(?<![\w.]){_DAY}{_TH}[ ](?:(?:inst|ult|prox)(?:\.|ant|imo)?(?!\w)|of[ ]the[ ](?:0?[1-9]"
+        rf"|1[0-2]){_TH}(?=[.,;)]|$|\n|[ ]as\b))",
         _I,
     ),
     # spoken: "three seven twenty twenty two", behind its cue "dated three seven twenty two"
     rule(
         "DATE",
-        guard("twenty nineteen thousand oh ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen",
-              led="before", reach=3, like=_SPOKEN_DATE),
+        guard(
+            "twenty nineteen thousand oh ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen",
+            led="before",
+            reach=3,
+            like=_SPOKEN_DATE,
+        ),
         rf"\b{SPOKEN}[ ]{SPOKEN}[ ](?P<year>{SPOKEN_YEAR}|{_UNDER_100}\b){_NO_UNIT}",
         _I,
         check=_is_spoken_day,

@@ -23,7 +23,9 @@ def _is_someone(hit: re.Match[str]) -> bool:
 
 def _is_in_a_department(hit: re.Match[str]) -> bool:
     """ "Om (ortho)", but no "ED (resus)"."""
-    return hit[1].lower() not in POSTS_SHORT and (hit[2].lower() in POSTS_SHORT or bool(kind(hit[2].lower()) & Kind.CLINICAL))
+    return hit[1].lower() not in POSTS_SHORT and (
+        hit[2].lower() in POSTS_SHORT or bool(kind(hit[2].lower()) & Kind.CLINICAL)
+    )
 
 
 def _is_spelled(hit: re.Match[str]) -> bool:
@@ -53,8 +55,13 @@ STRICT: tuple[Rule, ...] = (
     # two letters that are somebody's, by the department in brackets behind: "INFORMED TO OM (ORTHO)"
     rule(
         "NAME",
-        guard("informed intimated told d discussed called paged phoned notified seen read handed spoke", led="words", like=r" \("),
-        r"\b(?:informed|intimated|told|d/w|discussed|called|paged|phoned|notified|seen|read|handed|spoke)(?:[ ]over)?(?:[ ](?:to|with|by))?"
+        guard(
+            "informed intimated told d discussed called paged phoned notified seen read handed spoke",
+            led="words",
+            like=r" \(",
+        ),
+        r"\b(?:informed|intimated|told|d/w|discussed|called|paged|phoned|notified|seen|read|handed"
+        r"|spoke)(?:[ ]over)?(?:[ ](?:to|with|by))?"
         r"[ ]([a-z]{2,3})(?=[ ]\(([a-z]{2,12})\))",
         re.IGNORECASE,
         group=1,

@@ -22,22 +22,32 @@ _OWNED = """mrn|m.r.n|medical record|medical record number|med rec|accession|acc
 |token|voucher|docket|ticket|invoice|req|request|gmc|hcpc|nmc|ahpra|npi|provider|prov|provider no|license|licence|lic
 |passport|visa|insurance|ins|cghs|esi|pan|voter id|ration card|nino|ni number|record|label|disc|cd|log|study|order
 |gdc|gphc|mci|dmc|kmc|mmc|tnmc|nhi|crn|mlc|fir|haad|emirates id|iqama|hkid|id card|identity card|nid|cnic
-|driver's license|drivers license|driver's licence|driving licence|subscriber|wristband|riskman|datix|employee|badge|warrant
-|collar|pcn|fin|csn|encounter|unit record|lab slip|request form|consent form|dea|serial no|serial number|implant serial|device serial|member id|group id|wrist band|home office"""
-_INDIAN_STATES = """ap ar as br cg ch dd dl dn ga gj hp hr jh jk ka kl la ld mh ml mn mp mz nl od or pb py rj sk tn tr ts
+|driver's license|drivers license|driver's licence|driving licence|subscriber|wristband|riskman|datix|employee
+|badge|warrant
+|collar|pcn|fin|csn|encounter|unit record|lab slip|request form|consent form|dea|serial no|serial number
+|implant serial|device serial|member id|group id|wrist band|home office"""
+_INDIAN_STATES = """ap ar as br cg ch dd dl dn ga gj hp hr jh jk ka kl la ld mh ml mn mp mz nl od or pb py rj sk tn
+tr ts
 tg uk up ua wb"""
-_INDIAN_PLATE = rf"\b(?:{'|'.join(_INDIAN_STATES.split())})[ -]?\d{{1,2}}[ -](?!(?:x|mm|cm|ml|mg|cc|hu|to|of|by|and)\b)[a-z]{{1,3}}[ -]?\d{{4}}\b"
-_VEHICLES = """driver of|driving|rider of|owner of|plate|plates|rego|reg|regn|registration|vehicle|vehicle no|car|van|lorry|truck|pickup|bike|motorbike
+_INDIAN_PLATE = (
+    rf"\b(?:{'|'.join(_INDIAN_STATES.split())})[ -]?\d{{1,2}}[ -](?!(?:x|mm|cm|ml|mg|cc|hu|to|of|by"
+    rf"|and)\b)[a-z]{{1,3}}[ -]?\d{{4}}\b"
+)
+_VEHICLES = """driver of|driving|rider of|owner of|plate|plates|rego|reg|regn|registration|vehicle|vehicle no|car
+|van|lorry|truck|pickup|bike|motorbike
 |motorcycle|moped|scooter|bus|minibus|taxi|cab|auto|autorickshaw|rickshaw|ambulance|tractor|ute|trailer|caravan|jeep|suv
 |sedan|chopper|helicopter|aircraft|tail no|tail number|hgv|quad|two wheeler|tempo"""
 # two to four groups of letters and digits, four signs at least, that hold both
 _PLATE = (
-    r"(?!(?:at|in|on|of|to|x|by|the|and|for|vs|v|was|is|no|with|or|hit|ran)\b)(?=(?:[ -]?[a-z0-9]){5,11}(?![a-z0-9]))(?:[a-z]{1,3}[ -]?\d{2,4}[a-z]?(?:[ -]?[a-z]{1,3})?(?:[ -]?\d{3,4})?|[a-z][ ]?\d{1,3}[ -]?[a-z]{3}"
+    r"(?!(?:at|in|on|of|to|x|by|the|and|for|vs|v|was|is|no|with|or|hit"
+    r"|ran)\b)(?=(?:[ -]?[a-z0-9]){5,11}(?![a-z0-9]))(?:"
+    r"[a-z]{1,3}[ -]?\d{2,4}[a-z]?(?:[ -]?[a-z]{1,3})?(?:[ -]?\d{3,4})?|[a-z][ ]?\d{1,3}[ -]?[a-z]{3}"
     r"|\d[a-z]{2,3}[ -]?\d[a-z0-9]{2}|\d{1,3}[ -]?[a-z]{3}|\d[a-z]{3}\d{3}|[a-z]{3}[ -]?\d{2,3}[a-z]?)"
     r"(?![\w]|[.,]\d|[ ]?(?:mm|cm|weeks?|days?|years?|yrs?|kph|mph|km|hrs?|hours?)\b)"
 )
 # words of reports too: only with "no", "number", "id" or # behind
-_OWNED_NO = """patient|pt|client|consumer|visit|lab|specimen|sample|cytology|histology|pathology|path|biopsy|incident|serial|asset
+_OWNED_NO = """patient|pt|client|consumer|visit|lab|specimen|sample|cytology|histology|pathology|path|biopsy
+|incident|serial|asset
 |staff|group|member|tag|band|slip|job|dl|ur|crn|study|series|bed|exam|box|cassette|kit|batch|implant|device|unit|machine|pump
 |donor|recipient|trial|subject|participant|guarantor|payer|contract|envelope|bag|barcode|rack|tube|vial|test|report|letter
 |certificate|permit|locker|parcel|phone|tally|service|regimental|prison|inmate|custody|crime|officer|shoulder|pnc|roll|student
@@ -52,11 +62,15 @@ _SPOKEN = (
     r"(?:(?:zero|oh|o|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen"
     r"|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|double|triple)[ ,-]{1,2}){2,}"
     r"(?:zero|oh|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen"
-    r"|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)\b(?![ -](?:mm|cm|millimet|centimet|percent|years?|days?|weeks?))"
+    r"|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)\b(?![ -](?:mm|cm|millimet|centimet|percent|years?"
+    r"|days?|weeks?))"
 )
 _LEAD = r"(?!(?i:of|in|at|on|to|and|for|the|by|with|is|was|as|from|or|no|x|l|r|lt|rt|L|R|LT|RT)\b)[A-Za-z]{1,4}[ -]"
 _SEP = r"(?:[ ]?[-/][ ]?|[ ])"
-_GROUP = r"(?:\d{1,8}(?:(?!(?:mm|cm|ml|mg|kg|cc|hu)\b)[A-Za-z]{1,2}\b)?|[A-Za-z]{1,2}\b(?=[.,;)]|\n|$)|[A-Z]\b(?![ ][a-z])|[A-Z]{2,3}(?=[ /-]?\d))"
+_GROUP = (
+    r"(?:\d{1,8}(?:(?!(?:mm|cm|ml|mg|kg|cc|hu)\b)[A-Za-z]{1,2}\b)?|[A-Za-z]{1,2}\b(?=[.,;)]|\n|$)"
+    r"|[A-Z]\b(?![ ][a-z])|[A-Z]{2,3}(?=[ /-]?\d))"
+)
 
 
 def _is_no_ones(hit: re.Match[str]) -> bool:
@@ -66,12 +80,17 @@ def _is_no_ones(hit: re.Match[str]) -> bool:
         return True
     if _LEVELS.fullmatch(found.upper()):
         return True
+    if _PARITY.fullmatch(found.upper()) and _GRAVIDA.search(hit.string, max(0, hit.start() - 5), hit.start()):
+        return True
     pieces = re.split(r"[-/_]", found.lower())
+    if len(pieces) > 1 and pieces[0] in MEASURED:
+        return True  # "LDH-3101"
     numbers = [piece for piece in pieces if any(map(str.isdigit, piece))]
     words = [piece for piece in pieces if piece not in numbers]
     return bool(words) and all(kind(w) & Kind.KNOWN for w in words) and all(len(n) < 4 for n in numbers)
 
 
+_PARITY, _GRAVIDA = re.compile(r"P\d{4}"), re.compile(r"G\d{1,2}[ ,/]{1,2}\Z", _I)
 _BIRTHS = re.compile(r"\d{1,4}X\d{1,4}(?:X\d{1,4})?|WW?\d{4}|G\d{1,2}P\d{1,4}(?:[ALT+]\d{1,2}){0,3}")
 _LEVELS = re.compile(
     r"(?:LR|TR|BI|PI|TI|CAD|RADS|T|L|C|S|SEG|IM|SE|COVID|SARS|HBA|CA|CD|IL|PD|KI|HPV|CO|B|DD|RCC"
@@ -162,7 +181,12 @@ SURE: tuple[Rule, ...] = (
         r"(?<![\w*])(?:[Xx]{3,}|\*{3,})(?:[ -]?(?:[Xx]{2,}|\*{2,}))*[ -]?(\d{3,6})(?![\w*])",
         group=1,
     ),
-    cued("ID", "ending|ending in|ends in|ends|last four|last 4|last four digits|last 4 digits", r"\d{4}(?!\w|[.,]\d)", joint=r"[ ]?(?:in|with|:|are|is)?[ ]"),
+    cued(
+        "ID",
+        "ending|ending in|ends in|ends|last four|last 4|last four digits|last 4 digits",
+        r"\d{4}(?!\w|[.,]\d)",
+        joint=r"[ ]?(?:in|with|:|are|is)?[ ]",
+    ),
     rule("ID", guard(signs="#"), r"(?<![\w#])#\s?((?=\w{0,32}\d)\w{4,})\b", group=1),
     rule(
         "ID",
@@ -199,7 +223,13 @@ STRICT: tuple[Rule, ...] = (
     # plates: "KB12 XYZ", "KA 01 M 4471", and any behind what has one
     rule("ID", CODES, r"\b([A-Z]{2}\d{2} ?[A-Z]{3})\b(?P<more>[ ][A-Z])?", _I, 1, check=_is_no_word),
     rule("ID", guard(_INDIAN_STATES, led="words", also=r"\d\d?[ -]?(?:[A-Z]|\|)"), _INDIAN_PLATE, _I),
-    cued("ID", _VEHICLES, _PLATE, joint=r"(?:[ ]?(?:no|nos|number|numbers|plate|plates|rego|reg|registration)\b\.?){0,2}[ ]?[:#=(]?[ ]?", check=_is_plate),
+    cued(
+        "ID",
+        _VEHICLES,
+        _PLATE,
+        joint=r"(?:[ ]?(?:no|nos|number|numbers|plate|plates|rego|reg|registration)\b\.?){0,2}[ ]?[:#=(]?[ ]?",
+        check=_is_plate,
+    ),
     # a number of its own behind someone, or in brackets behind an age
     rule(
         "ID",

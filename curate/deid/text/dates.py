@@ -139,7 +139,12 @@ _DATES: tuple[Rule, ...] = (
     rule(
         "DATE", guard(shapes="0-0000 0/0000", led="digits"), rf"{_START}{_MONTH}\s?[-/]\s?{_YEAR4}{_END}", re.IGNORECASE
     ),
-    rule("DATE", guard(shapes="0000-0 0000/0", led="digits"), rf"(?<![\d/-]){_YEAR4}[-/]{_MONTH}{_END}(?![-/])", re.IGNORECASE),
+    rule(
+        "DATE",
+        guard(shapes="0000-0 0000/0", led="digits"),
+        rf"(?<![\d/-]){_YEAR4}[-/]{_MONTH}{_END}(?![-/])",
+        re.IGNORECASE,
+    ),
 )
 # What says that a date is of birth, before it and behind it.
 _CUE = (

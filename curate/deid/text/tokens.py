@@ -183,7 +183,8 @@ _KNOWN_CODE = re.compile(
 _UNIT_BEHIND = re.compile(
     r"[ \xa0]?(?:%|mm|cm|m\b|ml|cc|mg|mcg|ug|g\b|kg|hu\b|ms\b|msec|sec|mgy|mhz|hz|kv|kvp|mas?\b|units?|cells|/"
     r"|x|u/|iu|mmol|dl|cgy"
-    r"|au\b|agatston|pixels?|voxels?|points?\b|\d{1,2}[ ]?cm\b|lb|bpm|cpm|years?|yrs?|days?|weeks?|months?|hours?|images?|slices?|views?|per|copies|counts?|steps?"
+    r"|au\b|agatston|pixels?|voxels?|points?\b|\d{1,2}[ ]?cm\b|lb|bpm|cpm|years?|yrs?|days?|weeks?|months?"
+    r"|hours?|images?|slices?|views?|per|copies|counts?|steps?"
     r"|(?:ng|pg)\b(?![ ]tube)|pack|grams"
     r"|feet|ft|psi|rpm|mbq|mci|ci\b|gauss|calories|kcal|meters?|metres?)",
     re.IGNORECASE,
@@ -196,7 +197,9 @@ _CODE_LED = re.compile(
     r"|through|to|and|,)[ #:=.]{0,3}$",
     re.IGNORECASE,
 )
-_CODE_OF = re.compile(r"\b(?:cpt|hcpcs|icd|drg|loinc|snomed|ccs)(?:-?\d{1,2})?[ ]?(?:codes?)?[ :#]{1,2}\Z", re.IGNORECASE)
+_CODE_OF = re.compile(
+    r"\b(?:cpt|hcpcs|icd|drg|loinc|snomed|ccs)(?:-?\d{1,2})?[ ]?(?:codes?)?[ :#]{1,2}\Z", re.IGNORECASE
+)
 _OF_A_CODE = 5  # digits of a procedure's code
 _MOST_DIGITS = 4  # digits that a number without any sign of meaning may have less than
 
