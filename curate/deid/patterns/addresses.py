@@ -54,16 +54,17 @@ _ORDINAL = re.compile(r"\b\d{1,3}(?:st|nd|rd|th)\b", _I)  # "4412 NE 12th Ave"
 _WAY_TOO = re.compile(rf"\b(?:{_either(_WAYS_TOO)})\.?\Z", _I)
 
 
+def _is_of_reports(word: str) -> bool:
+    what = kind(word)
+    return bool(what & (Kind.CLINICAL | Kind.FUNCTION | Kind.BY_HAND)) and not what & (Kind.NAME | Kind.TOWN)
+
+
 def _is_street(hit: re.Match[str]) -> bool:
     """Is it a street and not "2 views cross"? Its name must be one: not only words that reports are made of."""
     if "\0" in hit["name"] or _ORDINAL.search(hit["name"]):
         return True
     named = [w for w in re.findall(r"[a-z']+", hit["name"].lower()) if w not in ("old", "new", "upper", "lower")]
-    if (
-        hit[0].isupper()
-        and _WAY_TOO.search(hit[0])
-        and not any(kind(w) & (Kind.NAME | Kind.TOWN) or not kind(w) for w in named)
-    ):
+    if hit[0].isupper() and _WAY_TOO.search(hit[0]) and all(_is_of_reports(w) for w in named):
         return False
     if len(named) > 1 and hit[0].isupper() and any(kind(w) & Kind.CLINICAL and not kind(w) & Kind.NAME for w in named):
         return False
