@@ -10,6 +10,7 @@ from pydicom.dataset import Dataset
 from pydicom.pixels.processing import convert_color_space
 
 from curate.deid.pixels.boxes import Box
+from curate.deid.pixels.found_text import TextSearch
 from curate.deid.pixels.gate import PixelPolicy, gate, painted, too_much_painted
 from curate.deid.pixels.known_regions import written_regions
 from curate.deid_export.dicom_frames import Frames, WritableFrames
@@ -52,13 +53,14 @@ def look(frames: Frames, source: Dataset, policy: PixelPolicy, palette: Palette 
     boxes: tuple[Box, ...] = ()
     kept = None
     shown = _shown(source, palette)
+    searches = (TextSearch(), TextSearch())
     for frame in range(frames.layout.frames):
         pixels = frames.stored(frame)
         if policy.burned_in == "trust":
             continue
         if boxes:
             pixels = painted(pixels, boxes, indices=palette is not None)
-        new, result = _cleared(pixels, frames, shown, policy, palette)
+        new, result = _cleared(pixels, frames, shown, policy, palette, searches)
         new = tuple(box for box in new if box not in boxes)
         if new:
             boxes, kept = (*boxes, *new), result
@@ -129,14 +131,20 @@ def _views(
 
 
 def _cleared(
-    pixels: np.ndarray, frames: Frames, shown: Dataset, policy: PixelPolicy, palette: Palette | None
+    pixels: np.ndarray,
+    frames: Frames,
+    shown: Dataset,
+    policy: PixelPolicy,
+    palette: Palette | None,
+    searches: tuple[TextSearch, TextSearch],
 ) -> tuple[tuple[Box, ...], np.ndarray | None]:
-    """The boxes blanked in one frame, and its pixels where they are the gate's own."""
+    """The boxes blanked in one frame, and its pixels where they are the gate's own; ``searches``: of each of `_views`,
+    through all frames."""
     found: tuple[Box, ...] = ()
     for _ in range(_ROUNDS):
         new: list[Box] = []
-        for view, header, direct in _views(pixels, frames, shown, palette):
-            result = gate(view, header, policy)
+        for (view, header, direct), search in zip(_views(pixels, frames, shown, palette), searches, strict=False):
+            result = gate(view, header, policy, search)
             if result.reason is not None:
                 raise DropRecord(result.reason)
             new += [box for box in result.regions if box not in found and box not in new]
