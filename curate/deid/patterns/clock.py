@@ -20,7 +20,7 @@ _BARE = rf"{_ONCE}(?:{_TO}{_ONCE}(?![\w/]|[.,]\d))?"
 _YEAR = r"(?!(?:19[3-9]|20[0-4])\d(?!\d))"
 _END = (
     r"(?![\w/-]|[.,]\d)(?!\s?(?:mm|cm|ml|mg|mcg|hu|mgy|cc|kg|lb|ng(?!t|[ ]tube)|pg|iu|u/|units?|images?|slices?|views?"
-    r"|weeks?|days?|years?|months?|mhz|msec|ms|sec(?:ond)?s?|min(?:ute)?s?|degrees?|grams?|o'?clock|position|x\s?\d|%)"
+    r"|weeks?|days?|years?|months?|mhz|msec|ms|sec(?:ond)?s?|min(?:ute)?s?|degrees?|grams?|o'?clock|position|x\s?\d+|%)"
     r"(?!\w))"
 )
 _ZONES = "[ECMP][SD]T|UTC|GMT|Z|IST|BST|A[CEW][SD]T|NZ[SD]T|SGT|CES?T|PKT|GST|SAST|HKT"
@@ -56,11 +56,18 @@ _ON_THE_CLOCK = re.compile(
     re.IGNORECASE,
 )
 _OF_A_BREAST = re.compile(
-    r"(?:\b(?:[lr]|torn|tears?|labrum|lt|rt|left|right|breast|axis|mass|cyst|nodule|lesion|fibroadenoma|calcifications?|lump|asymmetry|quadrant"
-    r"|enthesis|labrum|labral|anal|anus|fistula|opening|tear|cuff)\b[^.;\n]{0,24}"
-    r"|[/,;&-][ ]?\d{1,2}:\d\d[^.;\n]{0,4})\Z",
+    r"(?:\b(?:[lr]|lt|rt|left|right)[ ]|\b(?:torn|tears?|labrum|breast|axis|mass|cyst|nodule|lesion|fibroadenoma"
+    r"|calcifications?|lump|asymmetry|quadrant|enthesis|labral|anal|anus|fistula|opening|cuff)\b"
+    r"(?:(?!\w+ed\b|scan|film|seen|done|image|ward|bay)[^.;\n]){0,24}|[/,;&-][ ]?\d{1,2}:\d\d[^.;\n]{0,4})\Z",
     re.IGNORECASE,
 )
+_RANGE_BEHIND = re.compile(r"\s?(?:-|to)\s?\d{1,2}:\d\d")
+_RANGE_BEFORE = re.compile(r"\d:\d\d\s?(?:-|to)\s?\Z")
+
+
+def _is_range(text: str, start: int, end: int) -> bool:
+    """ "fluoro 14:30-15:10" says when."""
+    return bool(_RANGE_BEHIND.match(text, end) or _RANGE_BEFORE.search(text, max(0, start - 12), start))
 
 
 def _is_time(hit: re.Match[str]) -> bool:
@@ -70,7 +77,7 @@ def _is_time(hit: re.Match[str]) -> bool:
     text, before = hit.string, words_before(hit.string, at)
     if ":" not in said:
         return not is_any_before(before, MEASURED)
-    if is_any_before(before, _LASTS):
+    if is_any_before(before, _LASTS) and not _is_range(text, at, hit.end()):
         return False
     if said[0] == "0" or int(said.split(":")[0]) > _NOON or "m" in said.lower():
         return True
@@ -164,6 +171,7 @@ STRICT: tuple[Rule, ...] = (
         guard(shapes="00.00 0000 00:00", led="digits", also=r"\d\d[.:]?\d\d"),
         rf"(?:(?<=\n)|(?<!.)){_YEAR}{_BARE}(?=(?:[:;,-]|\s-)\s|[ ](?=[A-Za-z])){_END}"
         rf"|(?<=\.[ ]){_YEAR}{_HOUR}[0-5]\d(?=[ ][a-zA-Z]{{2}}){_END}",
+        _I,
     ),
     rule("TIME", guard(signs="("), r"(?<=\()(?:[01]\d|2[0-3])\.[0-5]\d(?=\))"),
     rule("TIME", guard("h", led="digits"), r"(?<![\w.:/])(?:[01]?\d|2[0-3])\s?h\s?[0-5]\d(?:\s?(?:min|m))?(?!\w)", _I),
@@ -211,7 +219,8 @@ STRICT: tuple[Rule, ...] = (
     rule(
         "TIME",
         guard(shapes="0000", led="digits", also=r"\d{4}"),
-        rf"(?<![\w.,/-]){_YEAR}{_HOUR}[0-5]\d(?=[ ](?:film|radiograph|study|ct|cxr|scan|view|exam|xray)\b)",
+        rf"(?<![\w.,/-]){_YEAR}{_HOUR}[0-5]\d(?=[ ](?:films?|radiographs?|study|ct|cxr|scan|view|exam|xray)\b)"
+        rf"|(?:(?<=\bthe )|(?<=\bto )|(?<=since )|(?<=from )|(?<=\bvs )){_YEAR}{_HOUR}[0-5]\d(?=[ ]images?\b)",
         _I,
         check=_is_time,
     ),
