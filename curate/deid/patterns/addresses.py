@@ -56,7 +56,7 @@ _WAY_TOO = re.compile(rf"\b(?:{_either(_WAYS_TOO)})\.?\Z", _I)
 
 def _is_of_reports(word: str) -> bool:
     what = kind(word)
-    return bool(what & (Kind.CLINICAL | Kind.FUNCTION | Kind.BY_HAND)) and not what & (Kind.NAME | Kind.TOWN)
+    return bool(what & (Kind.FUNCTION | Kind.BY_HAND)) and not what & (Kind.NAME | Kind.TOWN)
 
 
 def _is_street(hit: re.Match[str]) -> bool:
