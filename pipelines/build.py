@@ -89,7 +89,7 @@ class Pipeline:
         sealed = str(self.sealed_index)
         stages = ingest_stages(r.picture_rules(), r.report_rules(), self.secret, sealed)
         task = IngestTask(sealed, stages, self.secret)
-        return Step("ingest", task, self.partitions, config, [self.index.hash], version=7)
+        return Step("ingest", task, self.partitions, config, [self.index.hash], version=8)
 
     @cached_property
     def evaluation(self) -> Step | None:
