@@ -22,10 +22,10 @@ from curate.export.select import SelectTask
 from curate.export.webdataset import ExportTask, check_shards, plan_shards, reset_shards
 from curate.ingest.chain import IngestTask, ingest_stages
 from curate.ingest.index import IndexTask, read_pairing
-from curate.ingest.scan import Walked, list_chunks, scan
 from curate.intact import damaged, doubt, forget, parts_with
 from curate.record import Reason
 from curate.sources.pairing.coverage import Pairing
+from curate.sources.scan import Walked, list_chunks, scan
 from curate.step import Manifest, Progress, Step, load_manifest, read_parts, run_model_step, run_step
 from curate.storage import claim, commit_json, digest, exclusive, private_folder, read_json, remove_tree, sweep
 from filters.capfilt import CapfiltTask

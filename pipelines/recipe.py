@@ -20,14 +20,15 @@ from curate.deid.vault import SecretSource
 from curate.engine import Resources
 from curate.export.rules import SelectRules
 from curate.export.split import SplitRules
-from curate.ingest.chain import PictureRules, ReportRules
+from curate.ingest.chain import PictureRules
 from curate.ingest.index import IndexRules, ReportSource
-from curate.ingest.scan import ImageSource
-from curate.ingest.second_look import SecondLook
+from curate.ingest.rows import SecondLook
 from curate.ingest.splits import OfficialSplits
-from curate.sources.dicom.read import PixelRules
+from curate.ingest.texts import ReportRules
 from curate.sources.pairing.pair import PairRules
+from curate.sources.picture import PixelRules
 from curate.sources.reports.section import SECTIONS
+from curate.sources.scan import ImageSource
 from pipelines.part import Fraction, Part
 from pipelines.scoring import Capfilt, CleanSet, Filter, FilterName, Select
 from pipelines.sources import Images, Pair, Reports, Split

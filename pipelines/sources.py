@@ -11,10 +11,11 @@ from pydicom import uid
 
 from curate.ingest.files import Facts, FileRules
 from curate.ingest.index import ReportSource
-from curate.ingest.scan import ImageSource
 from curate.ingest.splits import SplitTable
 from curate.sources.reports.captions import CaptionRules, label_words
-from curate.sources.reports.read import Asked, ReportColumns
+from curate.sources.reports.read import Asked
+from curate.sources.reports.report import ReportColumns
+from curate.sources.scan import ImageSource
 from pipelines.part import Fraction, Part
 
 

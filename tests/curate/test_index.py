@@ -11,11 +11,12 @@ from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.vault import SecretSource
 from curate.engine import Engine
 from curate.ingest.index import IndexRules, build_index, image_key
-from curate.ingest.scan import SCAN, ImageSource, list_chunks, read_scan, scan
 from curate.record import Reason
 from curate.sources.images.read import encode_png
 from curate.sources.pairing.pair import PairRules
-from curate.sources.reports.read import Report, ReportColumns, read_reports
+from curate.sources.reports.read import read_reports
+from curate.sources.reports.report import Report, ReportColumns
+from curate.sources.scan import SCAN, ImageSource, list_chunks, read_scan, scan
 
 P = Pseudonymizer(b"s" * 32)
 

@@ -62,7 +62,7 @@ class Pairing:
     def of_table(cls, table: pa.Table) -> Pairing:
         """What `table` made."""
         told = json.loads(table["pairing"][0].as_py())
-        return cls(told["images"], told["reports"], told["paired"], tuple(told["lines"]))
+        return cls(**{**told, "lines": tuple(told["lines"])})
 
 
 def describe(images: pa.Table, reports: pa.Table, image_match: pa.Table, rules: PairRules) -> Pairing:
