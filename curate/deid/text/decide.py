@@ -38,8 +38,8 @@ class Thresholds:
     """The probability of a name from which a word goes, by what is known of the word (fitted on text of our own making,
     chosen on the frames of `benchmarks/deid` that are there to choose on)."""
 
-    known: float = 0.05
-    unknown: float = 0.05
+    known: float = 0.07
+    unknown: float = 0.07
     report: float = 0.3  # a word that reports are made of, and a name
     unnamed: float = 0.8  # one that no list of names and towns has
     unnamed_inside: float = 0.5  # such a one with a capital inside a sentence
@@ -80,10 +80,6 @@ class State:
     def table(self) -> NDArray[np.float32]:
         """(len(which), WIDTH) float32: the features, as the numbers are fitted to them and reasons are told by them."""
         return features.table(self.words, self.text, self.which, self.known, level=self.level, shouted=self.shouted)
-
-    def numbers(self) -> Iterator[NDArray[np.int64]]:
-        """The numbers of the features that each of these words has: the columns of `table` that are 1."""
-        return features.numbers(self.words, self.text, self.which, self.known, level=self.level, shouted=self.shouted)
 
     def probabilities(self) -> NDArray[np.float32]:
         """(len(which),) float32: how likely each of these words is a name; `probability` of `table`, from what each

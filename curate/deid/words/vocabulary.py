@@ -155,16 +155,9 @@ def _towns() -> frozenset[str]:
     return frozenset(_list("towns")) | word_sections("places")["places"]
 
 
-@cache
-def _word_names() -> frozenset[str]:
-    """Given names that are words ("Skip"): names by their place alone, or they would take the words along."""
-    hand = word_sections("radiology")
-    return frozenset(_list("given_words")) - hand["short"] - hand["function"]
-
-
 def is_given_name(word: str) -> bool:
-    """True for a given name of that census, or for one that is a word ("Skip")."""
-    return word in _given() or word in _word_names()
+    """True for a given name of that census."""
+    return word in _given()
 
 
 _LETTERS = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
@@ -189,7 +182,7 @@ def eponyms(section: str) -> frozenset[str]:
 @lru_cache(maxsize=200_000)
 def kind(word: str) -> int:
     """Everything that is known of a folded lower-case word, in one look: the bits of `Kind`."""
-    return _kind(word) | (Kind.TOWN if word in _towns() else 0) | (Kind.NAME if word in _word_names() else 0)
+    return _kind(word) | (Kind.TOWN if word in _towns() else 0)
 
 
 def _kind(word: str) -> int:

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from curate.deid.pseudonym import Pseudonymizer
-from curate.deid.text.decide import read
 from curate.deid.text.scrub import TextRules, scrub
 from curate.deid.text.tokens import is_code_known
-from curate.deid.words.vocabulary import Kind, is_given_name, kind
 
 PSEUDO = Pseudonymizer(b"a secret of enough bytes, for tests")
 MASK = TextRules(dates="mask", max_masked=1.0)
@@ -19,12 +14,6 @@ MASK = TextRules(dates="mask", max_masked=1.0)
 
 def scrubbed(text: str) -> str:
     return scrub(text, (), "p", PSEUDO, MASK)
-
-
-def test_given_names_that_are_words_are_names_and_words():
-    assert is_given_name("felicity") and kind("felicity") & Kind.NAME and kind("felicity") & Kind.KNOWN
-    assert not is_given_name("infant") and not kind("infant") & Kind.NAME
-    assert not kind("felicity") & Kind.FREQUENT  # by its place alone
 
 
 @pytest.mark.parametrize(
@@ -73,12 +62,3 @@ def test_and_stays_where_it_says_something(text):
     kept = scrubbed(text)
     assert all(word in kept for word in ("Small", "Free", "Gross", "Large") if word in text)
 
-
-WORDS = ["Ode", "the", "registrar", "of", "NAME", "3", ",", ".", "\n", "EFFUSION", "(", "Felicity", "dad", "ext"]
-
-
-@given(st.lists(st.sampled_from(WORDS), min_size=1, max_size=12))
-def test_the_numbers_of_features_are_the_columns_of_their_table(pieces):
-    state = read(" ".join(pieces), frozenset(), [], frozenset())
-    for row, active in zip(state.table(), state.numbers(), strict=True):
-        assert np.flatnonzero(row).tolist() == sorted(set(active.tolist())) == sorted(active.tolist())
