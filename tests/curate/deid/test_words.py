@@ -61,4 +61,3 @@ def test_a_surname_that_reports_need_goes_where_its_place_gives_it_away(text, go
 def test_and_stays_where_it_says_something(text):
     kept = scrubbed(text)
     assert all(word in kept for word in ("Small", "Free", "Gross", "Large") if word in text)
-
