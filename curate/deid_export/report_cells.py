@@ -18,7 +18,8 @@ from pydicom.uid import UID_dictionary  # type: ignore[attr-defined]
 
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.replace.finish import finish
-from curate.deid.replace.masked import WORDS, WORDS_MASKED, exceeds, masked_words, require_words_left
+from curate.deid.replace.masked import exceeds, masked_words, require_words_left
+from curate.deid.rules import WORDS, WORDS_MASKED
 from curate.deid.text.dates import find_dates
 from curate.deid.text.fold import fold_value
 from curate.deid.text.scrub import scrub
@@ -31,8 +32,9 @@ from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.identity import canonical_id, listed, no_one, spellings
 from curate.sources.reports.columns import IDENTIFYING, Kind, Kinds, column_key, leaves, safe_name, words_of
+from curate.sources.reports.headings import SECTIONS
 from curate.sources.reports.letterhead import caption_sections
-from curate.sources.reports.section import SECTIONS, canonical, parse_sections
+from curate.sources.reports.section import canonical, parse_sections
 
 _ABSENT = frozenset({"", "nan", "none", "null", "n/a", "na", "nil", "-", "--", "unknown", "<na>", "?"})
 _FLAG = re.compile(r"yes|no|true|false|y|n|t|f|[01]", re.IGNORECASE)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from curate.deid.header.rules import HeaderRules
-from curate.deid.pixels.gate import PixelPolicy
-from curate.deid.text.scrub import TextRules
+from curate.deid.rules import PixelPolicy, TextRules
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import cv2
 import numpy as np
@@ -30,10 +30,11 @@ from curate.deid.attest import SECOND_LOOK
 from curate.deid.header.clean import attributes, identifying_values
 from curate.deid.known.values import without_absent_uids
 from curate.deid.pixels.boxes import area, moved
-from curate.deid.pixels.gate import Gate, PixelPolicy, gate
+from curate.deid.pixels.gate import Gate, gate
 from curate.deid.replace.finish import Finished, finish
-from curate.deid.replace.masked import WORDS, WORDS_MASKED, masked_words, require_words_left
-from curate.deid.text.scrub import TextRules, scrub
+from curate.deid.replace.masked import masked_words, require_words_left
+from curate.deid.rules import WORDS, WORDS_MASKED, TextRules
+from curate.deid.text.scrub import scrub
 from curate.deid.vault import SecretSource
 from curate.deid.verify.finding import Finding, kept_back
 from curate.deid.verify.leaks import findings
@@ -44,10 +45,11 @@ from curate.deid.verify.source import carried, sought
 from curate.deid.words.language import require_known_sections
 from curate.engine.guard import fault_of
 from curate.errors import DropRecord, RunError, SourceError
-from curate.ingest.index import read_index, read_shared_words, read_taken_names
+from curate.ingest.rules import PictureRules, ReportRules
+from curate.ingest.sealed import read_index, read_shared_words, read_taken_names
 from curate.memory import once, remembering
 from curate.record import INDEX, RECORD, Reason, conform, drop_each, without_payload
-from curate.sources.dicom.read import Picture, PixelRules, identity_of, load_dicom
+from curate.sources.dicom.read import Picture, identity_of, load_dicom
 from curate.sources.faults import check_present, out_of_reach
 from curate.sources.grid import compose, tile_places
 from curate.sources.images.read import encode_jpeg, encode_png, load_image, resize
@@ -57,28 +59,6 @@ from curate.stage import Stage, run_stages
 from curate.step import mark_poison
 
 ATTRIBUTES = ("modality", "body_part", "view", "laterality", "sex", "age", "date")
-
-
-@dataclass(frozen=True)
-class PictureRules:
-    """What is kept of an image: ``format`` png is lossless; jpeg is a declared lossy encode at ``quality``;
-    ``side`` bounds the longer side in pixels (None keeps the original size)."""
-
-    pixels: PixelRules = PixelRules()
-    policy: PixelPolicy = PixelPolicy()
-    format: Literal["png", "jpeg"] = "png"
-    quality: int = 95
-    side: int | None = None
-
-
-@dataclass(frozen=True)
-class ReportRules:
-    """Which sections make the text, how short it may be (in words), and whether letterheads are cut from it."""
-
-    sections: tuple[str, ...] = ("findings", "impression", "body", "addendum")
-    min_words: int = 2
-    text: TextRules = TextRules()
-    letterheads: bool = True
 
 
 def ingest_stages(picture: PictureRules, report: ReportRules, secret: SecretSource, index: str) -> tuple[Stage, ...]:

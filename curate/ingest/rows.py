@@ -17,7 +17,7 @@ from curate.sources.reports.read import Report
 from curate.sources.reports.several import declared_status, joined, told_status
 
 if TYPE_CHECKING:
-    from curate.ingest.index import IndexRules
+    from curate.ingest.rules import IndexRules
 
 _STEP = "index"
 _NAMED = ("patient_id", "patient_name", "accession", "study_uid", "series_uid", "sop_uid")

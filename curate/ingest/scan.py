@@ -20,24 +20,12 @@ from curate.deid.vault import SecretSource, is_whole, read_sealed, write_sealed
 from curate.engine import Crash, Engine
 from curate.engine.guard import fault_of
 from curate.errors import DropRecord, RunError, SourceError
+from curate.ingest.rules import ImageSource
 from curate.record import Reason
-from curate.sources.dicom.read import Header, read_header
 from curate.sources.faults import check_present, out_of_reach
-from curate.sources.images.read import read_image_header
-from curate.sources.sniff import sniff
+from curate.sources.picture import Header
 from curate.sources.walk import Found, as_text, chunks, walk
 from curate.step import Progress
-
-
-@dataclass(frozen=True)
-class ImageSource:
-    """One root folder (or one file) of images. ``name`` is part of every key, so moving the folder keeps the keys."""
-
-    name: str
-    path: str
-    follow_symlinks: bool = False
-    exclude: tuple[str, ...] = ()
-
 
 _VERSION = "4"  # of what a scanned chunk holds: another one is another chunk
 _HEADER = {f.name: pa.int64() if f.type in ("int", int) else pa.string() for f in fields(Header)}
@@ -142,6 +130,10 @@ def scan_file(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _read_header(path: Path) -> Header:
+    from curate.sources.dicom.read import read_header  # decoders: only where a file is read
+    from curate.sources.images.read import read_image_header
+    from curate.sources.sniff import sniff
+
     kind = sniff(path)
     if kind == "none":
         raise DropRecord(Reason.NOT_AN_IMAGE)

@@ -6,21 +6,12 @@ that others like it may have gone out unseen.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from curate.ingest.rules import SecondLook
 from curate.record import live
-
-
-@dataclass(frozen=True)
-class SecondLook:
-    """``share`` of all pictures are read, but ``least`` at least (all where there are fewer)."""
-
-    share: float = 0.01
-    least: int = 200
 
 
 def with_second_look(index: pa.Table, rules: SecondLook) -> pa.Table:

@@ -21,12 +21,14 @@ from curate.deid_export.reports import clean_reports
 from curate.deid_export.rules import ReleaseRules
 from curate.deid_export.survey import survey
 from curate.deid_export.task import LISTING
-from curate.ingest.index import IndexRules, build_index
+from curate.ingest.index import build_index
+from curate.ingest.rules import IndexRules
 from curate.ingest.scan import SCAN, scan_file
 from curate.sources.dicom.file import open_dicom
 from curate.sources.identity import canonical_id, listed, separators, shape, spellings
-from curate.sources.pairing.pair import PairRules
-from curate.sources.reports.read import Report, ReportColumns, read_reports
+from curate.sources.pairing.rules import PairRules
+from curate.sources.reports.asked import ReportColumns
+from curate.sources.reports.read import Report, read_reports
 from tests.curate.dicomfiles import gradient, write
 
 P = Pseudonymizer(b"one" * 12)

@@ -11,15 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curate.deid.known.values import without_absent_uids
-from curate.deid.pixels.gate import PixelPolicy
 from curate.deid.pseudonym import Pseudonymizer
-from curate.deid.text.scrub import TextRules, scrub
+from curate.deid.rules import PixelPolicy, TextRules
+from curate.deid.text.scrub import scrub
 from curate.deid.vault import SecretSource, write_sealed
 from curate.deid.verify import leaks
 from curate.deid.words import language
 from curate.errors import DropRecord
 from curate.ingest import chain, index
-from curate.ingest.chain import IngestTask, PictureRules, ReportRules, ingest_stages
+from curate.ingest.chain import IngestTask, ingest_stages
+from curate.ingest.rules import PictureRules, ReportRules
 from curate.memory import once, remembering
 from curate.record import INDEX, Reason
 from curate.sources.dicom.read import identity_of

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from curate.deid.pseudonym import Pseudonymizer
-from curate.deid.text.scrub import TextRules
+from curate.deid.rules import TextRules
 from curate.deid.vault import SecretSource
 from curate.engine import Engine
 from curate.export.webdataset import read_index, shard_table

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path, PurePath
 from typing import Any, Literal, cast
@@ -20,63 +20,25 @@ from curate.record import Reason
 from curate.sources.faults import stop_for_source
 from curate.sources.identity import folded
 from curate.sources.pairing.paths import stem
-from curate.sources.reports.captions import CaptionRules, gathered
+from curate.sources.reports.asked import Asked, ReportColumns, Several
+from curate.sources.reports.captions import gathered
 from curate.sources.reports.columns import safe_name
 from curate.sources.reports.formats import SUFFIXES, Format, explain, explain_content, format_of, is_hl7
+from curate.sources.reports.headings import SECTIONS
 from curate.sources.reports.hl7 import FIELD, is_message, read_messages
 from curate.sources.reports.markup import plain_text, report_text
 from curate.sources.reports.rows import as_string, named_rows, open_messages, open_records
-from curate.sources.reports.section import SECTIONS
-from curate.sources.reports.several import Several
 from curate.sources.reports.statements import Claim
-from curate.sources.reports.structured import read_structured
-from curate.sources.sniff import sniff
 from curate.sources.walk import Found, as_text, walk
 
-Asked = Literal["auto", "csv", "jsonl", "json", "parquet", "xlsx", "txt", "hl7", "dicom"]
 _TRUE = {"yes", "true", "1", "y"}
 _PHI = ("patient_name", "patient", "accession", "study")
-_MAPPINGS = ("sections", "keep")
-_NO_COLUMN = (*_MAPPINGS, "caption")
 _NAMED = ("accession", "study", "patient", "date", "image")  # what a file's name can say
 _AS_IT_IS = frozenset(("image",))  # a path's backslashes are no escapes
 _HEAD = 4096  # bytes of a text file that show whether it is something else
 _BROKEN_FIX = "quote cells that hold the delimiter, quotes or line breaks; name a field of a field as report.text"
 _NO_TEXT = re.compile(r"\s*(?:null|none|nan|n/?a|nil|\\n|<na>|nat)\s*", re.IGNORECASE)  # as databases write nothing
 _HEADER = re.compile(r"[A-Za-z]\w*(?:_\w+)+|[A-Z][A-Z0-9]{1,7}")  # FINDINGS_COL, ACC: as no one is called
-
-
-@dataclass(frozen=True)
-class ReportColumns:
-    """Which column says what; None: no column does. ``text``, ``sections`` or both make the report's text."""
-
-    text: str | None = None
-    sections: Mapping[str, str] = field(default_factory=dict)  # section name -> column
-    accession: str | None = None
-    study: str | None = None
-    patient: str | None = None
-    date: str | None = None
-    image: str | None = None  # path or name of the one image that the row is about
-    patient_name: str | None = None
-    group: str | None = None  # rows that must share a split; by default the patient
-    clean: str | None = None  # whether the row belongs to the trusted set
-    split: str | None = None  # the source's own: train, val or test, by any of their usual names
-    status: str | None = None  # preliminary, final, addendum: which of several reports is the one
-    order: str | None = None  # a number or a moment by which several reports follow one another
-    caption: CaptionRules = field(default_factory=CaptionRules)  # a text made of several columns
-    keep: Mapping[str, str] = field(default_factory=dict)  # name in the record's meta -> column
-
-    def asked(self) -> dict[str, str]:
-        """Field of the recipe under ``columns`` -> the column it names."""
-        single = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in _NO_COLUMN}
-        many = {f"{name}.{key}": column for name in _MAPPINGS for key, column in getattr(self, name).items()}
-        made = {f"caption.{column}": column for column in self.caption.columns}
-        return {name: column for name, column in (single | many | made).items() if column is not None}
-
-    @property
-    def make_text(self) -> bool:
-        """Whether any column gives the text."""
-        return self.text is not None or bool(self.sections) or self.caption.given
 
 
 @dataclass(frozen=True)
@@ -215,6 +177,8 @@ def _kind(found: Found, format: Asked, single: bool) -> Format | Literal["dicom"
 
 
 def _is_structured(found: Found, format: Asked) -> bool:
+    from curate.sources.sniff import sniff
+
     try:
         return found.reason is None and format in ("auto", "dicom") and sniff(Path(found.path)) == "dicom"
     except DropRecord:
@@ -224,6 +188,8 @@ def _is_structured(found: Found, format: Asked) -> bool:
 def _structured(found: Found, source: _Source, kind: Literal["dicom"] | None) -> Report:
     if kind is None and not _is_structured(found, source.format):
         raise DropRecord(Reason.NOT_A_REPORT)
+    from curate.sources.reports.structured import read_structured  # pydicom: where there is a structured report
+
     said = read_structured(Path(found.path))
     known = {"accession": said.accession, "study": said.study, "patient": said.patient, "date": said.date}
     return _report(as_text(found.relative), said.text, known, phi=said.phi)

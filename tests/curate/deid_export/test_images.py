@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
 from benchmarks.input.image_writers import tiff
-from curate.deid.pixels.gate import PixelPolicy
 from curate.deid.pseudonym import Pseudonymizer
+from curate.deid.rules import PixelPolicy
 from curate.deid_export.image_jpeg import bare_jpeg
 from curate.deid_export.image_tiff import encode_tiff
 from curate.deid_export.images import clean_image
