@@ -269,7 +269,7 @@ class _Report:
         """What a record has of its report and of the columns beside it, and the counts of what was done."""
         sections, cut = self._sections(report)
         if self.rules.text.vocabulary:
-            require_known_sections(report, sections.values(), self.rules.text.languages)
+            once(require_known_sections, report, tuple(sections.values()), self.rules.text.languages)
         source = wanted_text(sections, self.rules.sections)
         if not source:
             raise DropRecord(Reason.NO_WANTED_SECTION)
@@ -298,7 +298,7 @@ class _Report:
 
     def _sections(self, report: str) -> tuple[dict[str, str], Counter[str]]:
         if self.rules.letterheads:
-            return caption_sections(report, self.rules.sections)
+            return once(caption_sections, report, self.rules.sections)
         return {n: part for n, part in parse_sections(report).items() if n in self.rules.sections}, Counter()
 
     def _finish(self, source: str, scrubbed: str, phi: tuple[str, ...], patient: str, *, cut: bool = True) -> Finished:

@@ -32,6 +32,7 @@ class RecordRows:
     def __init__(self, files: pa.Table, reports: Sequence[Report], rules: IndexRules, pseudo: Pseudonymizer) -> None:
         self._reports, self._rules, self._pseudo = reports, rules, pseudo
         self.splits = Lookup(rules.splits)
+        self._spelt: dict[str, tuple[str, ...]] = {}  # files of a series and reports of a patient share their values
         montage = "members" in files.column_names and files["members"].null_count < files.num_rows
         self._files = files.select([*_OF_A_FILE, "frames"]) if montage else None
 
@@ -88,7 +89,7 @@ class RecordRows:
             "layout": "\\".join(map(str, (file[name] for name in _LAYOUT))) if file["kind"] == "dicom" else "",
             "text": report.text if report else None,
             "undecoded": report.undecoded or None if report else None,
-            "phi": _identities((*(file[n] for n in _NAMED if file[n]), *(file["path_ids"] or ()), *told.phi)),
+            "phi": self._identities((*(file[n] for n in _NAMED if file[n]), *(file["path_ids"] or ()), *told.phi)),
             "patient_id": person or study or alone,
             "meta": list(told.meta.items()),
             "clean": told.clean,
@@ -117,7 +118,7 @@ class RecordRows:
                     "kind": "none",
                     "text": report.text,
                     "undecoded": report.undecoded or None,
-                    "phi": _identities(report.phi),
+                    "phi": self._identities(report.phi),
                     "patient_id": first_id((report.patient,)) or study,
                     "meta": list(report.meta.items()),
                     "clean": report.clean,
@@ -128,6 +129,16 @@ class RecordRows:
                 }
             )
         return rows
+
+    def _identities(self, values: Iterable[str]) -> list[str]:
+        """The values that a text is searched for: each as written, and without an issuer and the like."""
+        found: dict[str, None] = {}
+        for value in values:
+            spelt = self._spelt.get(value)
+            if spelt is None:
+                spelt = self._spelt[value] = tuple(spellings(value))
+            found |= dict.fromkeys(spelt)
+        return list(found)
 
 
 def image_key(source: str, relative: str, pseudo: Pseudonymizer) -> str:
@@ -149,8 +160,3 @@ def _whole(reports: Sequence[Report], rows: Sequence[int]) -> Report:
     raw = "\n\n".join(part.undecoded or part.text for part in parts)
     phi = tuple(dict.fromkeys(value for part in parts for value in part.phi))
     return replace(parts[0], text=text, undecoded=raw if any(p.undecoded for p in parts) else "", phi=phi)
-
-
-def _identities(values: Iterable[str]) -> list[str]:
-    """The values that a text is searched for: each as written, and without an issuer and the like."""
-    return list(dict.fromkeys(s for value in values for s in spellings(value)))

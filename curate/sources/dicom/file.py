@@ -8,10 +8,12 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from pydicom.dataelem import RawDataElement
+from pydicom.datadict import tag_for_keyword
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset, FileDataset
 from pydicom.filereader import read_partial
 from pydicom.multival import MultiValue
@@ -154,10 +156,36 @@ def _end_of_meta(head: bytes) -> int | None:
 
 def value(dataset: Dataset, keyword: str) -> Any:
     """The element's value, None where it is absent, empty or so malformed that pydicom cannot convert it."""
+    tag = _tag_of(keyword)
+    held = dataset.get_item(tag) if tag is not None and tag in dataset else None
+    if tag is None or held is None:
+        return None
+    if isinstance(held, DataElement) and held.VR != "SQ":  # converted before
+        return held.value
     try:
-        return call_third_party(Reason.BAD_HEADER, dataset.get, keyword)
+        return call_third_party(Reason.BAD_HEADER, _converted, dataset, tag)
     except DropRecord:
         return None
+
+
+@lru_cache(maxsize=1024)
+def _tag_of(keyword: str) -> BaseTag | None:
+    tag = tag_for_keyword(keyword)
+    return None if tag is None else BaseTag(tag)
+
+
+def _converted(dataset: Dataset, tag: BaseTag) -> Any:
+    return dataset[tag].value
+
+
+def as_read(dataset: Dataset) -> Dataset:
+    """The same elements as they are now, most of them bytes: to be told apart by these where a later reader would
+    otherwise find what this one has converted."""
+    copy = Dataset({tag: dataset.get_item(tag) for tag in dataset.keys()})  # noqa: SIM118  iterating it converts
+    copy.file_meta = dataset.file_meta
+    implicit, little = dataset.original_encoding
+    copy.set_original_encoding(implicit, little, dataset.original_character_set)
+    return copy
 
 
 def text(dataset: Dataset, keyword: str) -> str:
