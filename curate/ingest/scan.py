@@ -21,6 +21,7 @@ from curate.engine import Crash, Engine
 from curate.engine.guard import fault_of
 from curate.errors import DropRecord, RunError, SourceError
 from curate.ingest.rules import ImageSource
+from curate.memory import remembering
 from curate.record import Reason
 from curate.sources.faults import check_present, out_of_reach
 from curate.sources.picture import Header
@@ -99,7 +100,8 @@ class ScanChunk:
         listing = read_sealed(_listing(Path(self.folder), name), pseudo)
         rows = listing.to_pylist()
         try:
-            rows = [scan_file(row) for row in rows]
+            with remembering():
+                rows = [scan_file(row) for row in rows]
         except SourceError as error:  # nothing is remembered: what could not be reached is no fate
             paths = [Path(os.fsdecode(row["path"])) for row in rows]
             source = (listing.schema.metadata or {}).get(_SOURCE, b"").decode()

@@ -14,7 +14,7 @@ from enum import Enum
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from pydicom.datadict import dictionary_VR, keyword_for_tag
+from pydicom.datadict import dictionary_has_tag, dictionary_VR, keyword_for_tag
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
@@ -184,8 +184,9 @@ def _walk(ds: Dataset, depth: int, above: frozenset[int]) -> Iterator[Told]:
         number = int(tag)
         if number >> 16 == 0x7FE0:
             continue
-        if isinstance(held, RawDataElement) and held.VR and held.VR != "SQ" and isinstance(held.value, bytes):
-            told = (_unparsed if len(held.value) <= _REMEMBERED else _unparsed.__wrapped__)(number, held.VR, held.value)
+        vr = (held.VR or _implied(number)) if isinstance(held, RawDataElement) else None
+        if vr and vr != "SQ" and isinstance(held.value, bytes):
+            told = (_unparsed if len(held.value) <= _REMEMBERED else _unparsed.__wrapped__)(number, vr, held.value)
             if told is not None:
                 if told is not _NOTHING:
                     yield told
@@ -200,6 +201,12 @@ def _walk(ds: Dataset, depth: int, above: frozenset[int]) -> Iterator[Told]:
         elif not tag.is_private_creator:
             strings = _strings(found, kind not in (Kind.NOTHING, Kind.UNKNOWN))
             yield _told(kind, _wanted(kind, strings, found.VR))
+
+
+@lru_cache(maxsize=8192)
+def _implied(tag: int) -> str | None:
+    """The VR that a public element has where the file does not say one (implicit VR, PS3.5 7.1.3)."""
+    return dictionary_VR(tag) if not tag >> 16 & 1 and dictionary_has_tag(tag) else None
 
 
 @lru_cache(maxsize=16384)

@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from pydicom.datadict import tag_for_keyword
+from pydicom.datadict import dictionary_has_tag, dictionary_VR, tag_for_keyword
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset, FileDataset
 from pydicom.filereader import read_partial
@@ -28,6 +28,7 @@ from pydicom.uid import (
 from pydicom.valuerep import EXPLICIT_VR_LENGTH_32
 
 from curate.errors import DropRecord
+from curate.memory import once
 from curate.record import Reason
 from curate.sources.faults import stop_for_source
 from curate.sources.third_party import call_third_party
@@ -163,9 +164,37 @@ def value(dataset: Dataset, keyword: str) -> Any:
     if isinstance(held, DataElement) and held.VR != "SQ":  # converted before
         return held.value
     try:
+        if isinstance(held, RawDataElement) and _is_plain(held):
+            return once(_alone, tag, held.VR, held.value, held.is_implicit_VR, held.is_little_endian)
         return call_third_party(Reason.BAD_HEADER, _converted, dataset, tag)
     except DropRecord:
         return None
+
+
+# VRs (PS3.5 6.2) of which a short value means the same in whatever file it stands
+_BINARY_VRS = frozenset({"US", "SS", "UL", "SL", "FL", "FD"})
+_PLAIN_VRS = _BINARY_VRS | {"AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "PN", "SH", "TM", "UI"}
+_SHORT = 64  # bytes
+
+
+def _is_plain(held: RawDataElement) -> bool:
+    """Whether its bytes and VR alone say what it means: no text that another element says how to decode."""
+    vr, raw = held.VR or _implied(int(held.tag)), held.value
+    if vr not in _PLAIN_VRS or not isinstance(raw, bytes) or len(raw) > _SHORT:
+        return False
+    return vr in _BINARY_VRS or (raw.isascii() and b"\x1b" not in raw)
+
+
+@lru_cache(maxsize=1024)
+def _implied(tag: int) -> str:
+    """The VR of an attribute of the dictionary, "" of another."""
+    return dictionary_VR(tag) if dictionary_has_tag(tag) else ""
+
+
+def _alone(tag: BaseTag, vr: str | None, raw: bytes, implicit: bool, little: bool) -> Any:
+    """The value of an element of these bytes: the files of a series share most of theirs, and read them once."""
+    dataset = Dataset({tag: RawDataElement(tag, vr, len(raw), raw, 0, implicit, little)})
+    return call_third_party(Reason.BAD_HEADER, _converted, dataset, tag)
 
 
 @lru_cache(maxsize=1024)
@@ -176,16 +205,6 @@ def _tag_of(keyword: str) -> BaseTag | None:
 
 def _converted(dataset: Dataset, tag: BaseTag) -> Any:
     return dataset[tag].value
-
-
-def as_read(dataset: Dataset) -> Dataset:
-    """The same elements as they are now, most of them bytes: to be told apart by these where a later reader would
-    otherwise find what this one has converted."""
-    copy = Dataset({tag: dataset.get_item(tag) for tag in dataset.keys()})  # noqa: SIM118  iterating it converts
-    copy.file_meta = dataset.file_meta
-    implicit, little = dataset.original_encoding
-    copy.set_original_encoding(implicit, little, dataset.original_character_set)
-    return copy
 
 
 def text(dataset: Dataset, keyword: str) -> str:

@@ -16,7 +16,7 @@ from pydicom.dataset import Dataset
 from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.dicom.codec import decode_frame
-from curate.sources.dicom.file import FLOAT_PIXELS, DicomFile, as_read, integer, open_dicom, text
+from curate.sources.dicom.file import FLOAT_PIXELS, DicomFile, integer, open_dicom, text
 from curate.sources.dicom.layout import Layout, declared_layout
 from curate.sources.dicom.prove import prove
 from curate.sources.picture import Header, Picture, PixelRules, finish
@@ -137,7 +137,6 @@ def load_dicom(path: Path, frame: int, rules: PixelRules) -> Picture:
     the data do not say what is right (`prove`, `cells`); BLANK where every pixel of the result has one value.
     """
     with open_dicom(path, rules.max_bytes) as file:
-        header = as_read(file.dataset)
         _check_picture(file)
         declared = declared_layout(file)
         if frame >= declared.frames:
@@ -153,7 +152,7 @@ def load_dicom(path: Path, frame: int, rules: PixelRules) -> Picture:
             shown = show_colour(stored, layout.stored, rules)
         else:
             shown = show_grey(stored, file.dataset, layout, frame, rules)
-        return Picture(finish(shown), header)
+        return Picture(finish(shown), file.dataset)
 
 
 def _size(layout: Layout) -> tuple[int, int, int]:
