@@ -24,7 +24,7 @@ from curate.storage import commit_bytes, read_table
 from filters.capfilt import CAPFILT
 from filters.task import train_curve
 from filters.training.curve import final_curves
-from pipelines.build import ORDER, Pipeline
+from pipelines.build import Pipeline
 from pipelines.measures import blind_spots, cards, drifts, flattered, keep_rates, measures, reliabilities
 from pipelines.pairing import pairing_warnings
 from pipelines.told import funnel, remember_told, versions
@@ -258,25 +258,3 @@ def _curves(pipeline: Pipeline) -> dict[str, list[tuple[float, float]]]:
     found = {name: train_curve(folder) for name, folder in pipeline.filter_folders.items()}
     learned = {f"training loss: {name}": curve for name, curve in found.items() if curve}
     return learned | final_curves(pipeline.run)
-
-
-def story(pipeline: Pipeline, key: str) -> list[tuple[str, dict[str, Any]]]:
-    """What each step knows of one record, in order; empty where no step knows the key."""
-    told = []
-    for name in ORDER:
-        for step in pipeline.named(name):
-            if not (step.folder(pipeline.run) / "manifest.json").exists():
-                continue
-            for part in sorted(step.folder(pipeline.run).glob("part-*.parquet")):
-                rows = read_table(part, filters=[("key", "=", key)]).to_pylist()
-                told += [(step.name, {k: v for k, v in r.items() if v is not None and _is_told(k)}) for r in rows]
-    return told
-
-
-def _is_told(column: str) -> bool:
-    return column not in ("image", "thumb", "minhash") and not column.endswith("_embedding")
-
-
-def reason_help(reason: str) -> str:
-    """Whether a reason is a quarantine or a drop, in words."""
-    return "quarantined" if Reason(reason).is_quarantine else "dropped"

@@ -55,7 +55,7 @@ def remember_told(
 ) -> None:
     """The report of these steps was just written, and this is what a command says of it."""
     folder = pipeline.run / "report"
-    value = {"measures": measures, "shards": shards, "faults": faults}
+    value: dict[str, Any] = {"measures": measures, "shards": shards, "faults": faults}
     value |= {"made_of": _made_of(pipeline, manifests), "files": {n: digest_file(folder / n) for n in FILES}}
     commit_marker(folder / "told.json", value)
 

@@ -119,7 +119,7 @@ def explain(
     ] = False,
 ) -> None:
     """One record's story: what every step knew of it, and why it stayed or went."""
-    from pipelines.summary import reason_help, story
+    from pipelines.story import reason_help, story
 
     pipeline = pipeline_of(folder)
     if text or words:

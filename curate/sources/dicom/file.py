@@ -158,13 +158,13 @@ def _end_of_meta(head: bytes) -> int | None:
 def value(dataset: Dataset, keyword: str) -> Any:
     """The element's value, None where it is absent, empty or so malformed that pydicom cannot convert it."""
     tag = _tag_of(keyword)
-    held = dataset.get_item(tag) if tag is not None and tag in dataset else None
+    held: Any = dataset.get_item(tag) if tag is not None and tag in dataset else None
     if tag is None or held is None:
         return None
     if isinstance(held, DataElement) and held.VR != "SQ":  # converted before
         return held.value
     try:
-        if isinstance(held, RawDataElement) and _is_plain(held):
+        if isinstance(held, RawDataElement) and isinstance(held.value, bytes) and _is_plain(held, held.value):
             return once(_alone, tag, held.VR, held.value, held.is_implicit_VR, held.is_little_endian)
         return call_third_party(Reason.BAD_HEADER, _converted, dataset, tag)
     except DropRecord:
@@ -177,10 +177,10 @@ _PLAIN_VRS = _BINARY_VRS | {"AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "PN"
 _SHORT = 64  # bytes
 
 
-def _is_plain(held: RawDataElement) -> bool:
+def _is_plain(held: RawDataElement, raw: bytes) -> bool:
     """Whether its bytes and VR alone say what it means: no text that another element says how to decode."""
-    vr, raw = held.VR or _implied(int(held.tag)), held.value
-    if vr not in _PLAIN_VRS or not isinstance(raw, bytes) or len(raw) > _SHORT:
+    vr = held.VR or _implied(int(held.tag))
+    if vr not in _PLAIN_VRS or len(raw) > _SHORT:
         return False
     return vr in _BINARY_VRS or (raw.isascii() and b"\x1b" not in raw)
 
