@@ -18,7 +18,8 @@ from curate.deid.vault import SecretSource, write_sealed
 from curate.deid.verify import leaks
 from curate.deid.words import language
 from curate.errors import DropRecord
-from curate.ingest import chain, index
+from curate.ingest import chain
+from curate.ingest import sealed as sealed_index
 from curate.ingest.chain import IngestTask, ingest_stages
 from curate.ingest.rules import PictureRules, ReportRules
 from curate.memory import once, remembering
@@ -85,8 +86,8 @@ def partition(folder: Path, secret: SecretSource) -> IngestTask:
             )
     sealed = folder / "index"
     pseudo = secret.pseudonymizer()
-    write_sealed(index.sealed_part(sealed, 0), pa.Table.from_pylist(rows, INDEX), pseudo)
-    write_sealed(index._words(sealed), pa.table({"word": pa.array([], pa.string())}), pseudo)
+    write_sealed(sealed_index.sealed_part(sealed, 0), pa.Table.from_pylist(rows, INDEX), pseudo)
+    write_sealed(sealed_index.words_path(sealed), pa.table({"word": pa.array([], pa.string())}), pseudo)
     picture = PictureRules(policy=PixelPolicy("trust"))
     return IngestTask(str(sealed), ingest_stages(picture, ReportRules(), secret, str(sealed)), secret)
 
