@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 DEMO   := demo
 # The 'ocr' extra without its opencv-python, which wants libGL and shares a module name with the headless one we have
-OCR    := rapidocr rapidocr-onnxruntime onnxruntime omegaconf colorlog pyclipper shapely six flatbuffers
+OCR    := rapidocr rapidocr-onnxruntime omegaconf colorlog pyclipper shapely six
 
 .PHONY: demo test test-all check bench bench-ingest bench-input bench-deid bench-burned-in bench-filters bench-train clean help
 help:

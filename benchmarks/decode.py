@@ -27,7 +27,8 @@ from pydicom.uid import UID, JPEGBaseline8Bit
 from curate.sources.dicom import codec
 from curate.sources.dicom.file import open_dicom
 from curate.sources.dicom.prove import prove
-from curate.sources.dicom.read import PixelRules, load_dicom, read_header
+from curate.sources.dicom.read import load_dicom, read_header
+from curate.sources.picture import PixelRules
 from tests.curate.dicomfiles import ENCAPSULATED, NATIVE, write
 
 RULES = PixelRules()

@@ -17,7 +17,8 @@ from pydicom.pixels import get_decoder
 
 from curate.errors import DropRecord
 from curate.sources.dicom.codec import PLUGIN
-from curate.sources.dicom.read import PixelRules, load_dicom
+from curate.sources.dicom.read import load_dicom
+from curate.sources.picture import PixelRules
 from curate.sources.sniff import sniff
 
 NOT_DICOM = "(not DICOM by content)"

@@ -18,11 +18,11 @@ from curate.deid.pseudonym import Pseudonymizer
 from curate.engine import Engine
 from curate.errors import DamagedError, RecipeError, SourceError
 from curate.export.webdataset import check_shards, plan_shards, reset_shards
-from curate.ingest.scan import Walked, list_chunks, scan
 from curate.ingest.sealed import read_pairing
 from curate.intact import damaged, doubt, forget, parts_with
 from curate.record import Reason
 from curate.sources.pairing.outcome import Pairing
+from curate.sources.scan import Walked, list_chunks, scan
 from curate.step import Deferred, Manifest, Progress, Step, load_manifest, read_parts, run_model_step, run_step
 from curate.storage import claim, commit_json, digest, exclusive, private_folder, read_json, remove_tree, sweep
 from filters.method import checkpoint_hash, filter_hash
@@ -83,7 +83,7 @@ class Pipeline:
         r = self.recipe
         config = {"picture": asdict(r.picture_rules()), "report": asdict(r.report_rules()), "deid": r.deid.model_dump()}
         task = Deferred(partial(tasks.ingest, r.picture_rules(), r.report_rules(), self.secret, str(self.sealed_index)))
-        return Step("ingest", task, self.partitions, config, [self.index.hash], version=7)
+        return Step("ingest", task, self.partitions, config, [self.index.hash], version=8)
 
     @cached_property
     def evaluation(self) -> Step | None:

@@ -18,13 +18,12 @@ from curate.deid.words.language import language_preview
 from curate.errors import DropRecord
 from curate.ingest.index import match, read_sources
 from curate.ingest.rows import status_of
-from curate.ingest.rules import ImageSource
-from curate.ingest.scan import SCAN, scan_file
 from curate.record import Reason
 from curate.sources.pairing.outcome import Pairing
 from curate.sources.reports.letterhead import caption_sections
-from curate.sources.reports.read import Report
+from curate.sources.reports.report import Report
 from curate.sources.reports.section import wanted_text
+from curate.sources.scan import SCAN, ImageSource, scan_file
 from curate.sources.walk import Found, as_text, walk
 from pipelines.recipe import Recipe
 

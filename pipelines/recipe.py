@@ -18,18 +18,11 @@ from curate.deid.vault import SecretSource
 from curate.engine import Resources
 from curate.export.rules import SelectRules
 from curate.export.split import SplitRules
-from curate.ingest.rules import (
-    ImageSource,
-    IndexRules,
-    OfficialSplits,
-    PictureRules,
-    ReportRules,
-    ReportSource,
-    SecondLook,
-)
+from curate.ingest.rules import IndexRules, OfficialSplits, PictureRules, ReportRules, ReportSource, SecondLook
 from curate.sources.pairing.rules import PairRules
 from curate.sources.picture import PixelRules
 from curate.sources.reports.headings import SECTIONS
+from curate.sources.scan import ImageSource
 from pipelines.part import Fraction, Part
 from pipelines.scoring import Capfilt, CleanSet, Filter, FilterName, Select
 from pipelines.sources import Images, Pair, Reports, Split

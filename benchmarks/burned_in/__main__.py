@@ -4,7 +4,8 @@
 
 DATA holds vqa_rad, vision, dicom and deid/burned_in_images. Pictures without text are those of `clean_pictures.csv`,
 each seen by eye; text is planted on the same pictures, with fonts that nothing was fitted on. ``--against`` asks the
-gate of another checkout about the same pictures in the same run; rapidocr reads them too. Writes JSON, a table beside
+gate of another checkout about the same pictures in the same run; rapidocr and presidio-image-redactor, with Tesseract
+where that is installed, see them too. Writes JSON, a table beside
 it and a plot.
 """
 
@@ -23,7 +24,7 @@ import numpy as np
 
 from benchmarks.burned_in.judge import Judged, judged
 from benchmarks.burned_in.measure import clean_report, planted_report, real_report
-from benchmarks.burned_in.peers import rapidocr_judged
+from benchmarks.burned_in.peers import peers
 from benchmarks.burned_in.pictures import clean_pictures
 from benchmarks.burned_in.planted import plant
 from benchmarks.burned_in.show import plotted, tabled
@@ -45,7 +46,7 @@ def report(data: Path, every: int, lines: int, trees: dict[str, Path], workers: 
     gates: dict[str, Callable[[Pictures], list[Judged]]] = {
         name: partial(judged, tree=tree, workers=workers) for name, tree in trees.items()
     }
-    for name, ask in (gates | ({} if alone else {"rapidocr": rapidocr_judged})).items():
+    for name, ask in (gates | ({} if alone else peers())).items():
         clean = ask([(p.pixels, p.modality) for p in pictures])
         written = ask([(line.pixels, line.picture.modality) for line in planted])
         out[name] = {
@@ -62,7 +63,7 @@ def main() -> None:
     parser.add_argument("--small", action="store_true", help="a fourth of the pictures, 80 lines")
     parser.add_argument("--lines", type=int, default=420)
     parser.add_argument("--against", type=Path, help="another checkout, to be asked too")
-    parser.add_argument("--alone", action="store_true", help="without rapidocr")
+    parser.add_argument("--alone", action="store_true", help="without the peers")
     parser.add_argument("--workers", type=int, default=2, help="processes; no figure depends on it")
     parser.add_argument("--out", type=Path, default=OUT)
     args = parser.parse_args()

@@ -63,6 +63,10 @@ def _speed(run: Run) -> dict[str, Any]:
     return {**speed.measure(run.peers, run.cache, files, repeats), "memory": speed.memory(total)}
 
 
+def _later(split: str, run: Run) -> dict[str, Any]:
+    return {**frames.measure(2 if run.quick else 12, split), "meaning": meaning.of_frames(split, 2)}
+
+
 def _public(run: Run) -> dict[str, Any]:
     return public_text.measure(run.data, 100 if run.quick else 0) if run.data else {}
 
@@ -73,7 +77,8 @@ PARTS: dict[str, Callable[[Run], dict[str, Any]]] = {
     "burnin": lambda run: burnin.measure(run.peers, run.cache),
     "text": lambda run: text.measure(200 if run.quick else 1000, run.seed, run.with_peers, run.cache),
     "frames": lambda run: frames.measure(2 if run.quick else 12, "dev", "test"),
-    "fresh": lambda run: {**frames.measure(2 if run.quick else 12, "fresh"), "meaning": meaning.of_frames("fresh", 2)},
+    "fresh": lambda run: _later("fresh", run),
+    "third": lambda run: _later("third", run),
     "meaning": lambda run: meaning.measure(run.data, 100 if run.quick else 0),
     "in_sample": lambda run: in_sample.measure(run.data),
     "languages": lambda run: languages.measure(run.data, 2 if run.quick else 12),

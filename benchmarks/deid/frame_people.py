@@ -14,11 +14,12 @@ WORD, OTHER, SHORT = "name that is a word", "other name", "name of two letters"
 
 @cache
 def names(split: str) -> dict[str, tuple[str, ...]]:
-    """Group -> its names: of "fresh" those of a file of its own, of "dev" and "test" one half each, by hash."""
-    file = "frames_names_fresh.txt" if split == "fresh" else "frames_names.txt"
+    """Group -> its names: of "dev" and "test" one half each of a file, by hash; other splits have their own."""
+    halves = split in ("dev", "test")
+    file = "frames_names.txt" if halves else f"frames_names_{split}.txt"
     lines = files("benchmarks.deid").joinpath(file).read_text(encoding="utf-8").splitlines()
     pairs = [line.split(" | ") for line in lines if line and not line.startswith("#")]
-    return {group: tuple(n for n in found.split() if split in ("fresh", half(n))) for group, found in pairs}
+    return {group: tuple(n for n in found.split() if not halves or split == half(n)) for group, found in pairs}
 
 
 def half(text: str) -> str:

@@ -46,11 +46,20 @@ class Filling:
     def _own(self, slot: str) -> Pieces:
         if not self.own:
             given, surname = self.cast.name("given"), self.cast.name("surname")
-            number, birth = self.form("#######", "MR######"), self.day(1930, 2000)
+            number, birth = self.own_number(), self.day(1930, 2000)
             self.own = {"pg": given, "ps": surname, "pf": [*given, ("", " "), *surname],
                         "pl": [*surname, ("", ", "), *given], "pm": [("record number", number)],
-                        "pd": [("date of birth", f"{birth:%d/%m/%Y}")], "birth": [("", f"{birth:%Y%m%d}")]}  # fmt: skip
+                        "pd": [("date of birth", self.own_birth(birth))],
+                        "birth": [("", f"{birth:%Y%m%d}")]}  # fmt: skip
         return self.own[slot]
+
+    def own_number(self) -> str:
+        """The patient's record number."""
+        return self.form("#######", "MR######")
+
+    def own_birth(self, day: dt.date) -> str:
+        """The patient's day of birth as the text has it."""
+        return f"{day:%d/%m/%Y}"
 
     def header(self) -> tuple[str, ...]:
         """Name, number and date of birth as a DICOM header holds them; () where the text does not name its patient."""

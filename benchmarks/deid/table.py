@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from benchmarks.deid import in_sample
@@ -13,7 +13,8 @@ Row = tuple[str, str, str, str]  # what, wanted, measured, yes | NO | ""
 def rows(results: dict[str, Any]) -> list[Row]:
     """One row a promise, in the order in which they were made; parts that were not run are not in it."""
     makers = {"headers": _headers, "real": _real, "burnin": _burnin, "text": _text, "speed": _speed,
-              "answer_key": _answer_key, "public_text": _public, "frames": _frames, "fresh": _fresh,
+              "answer_key": _answer_key, "public_text": _public, "frames": _frames,
+              "fresh": _later("fresh", "written fresh"), "third": _later("third", "of the third set"),
               "meaning": _meaning}  # fmt: skip
     return [row for name, make in makers.items() if name in results for row in make(results[name])]
 
@@ -107,9 +108,12 @@ def _frames(r: dict[str, Any]) -> Iterator[Row]:
     yield from _split(r["test"], "of the test half")
 
 
-def _fresh(r: dict[str, Any]) -> Iterator[Row]:
-    yield from _split(r["fresh"], "written fresh")
-    yield from _meaning({"frames, fresh": {"all": r["meaning"]}})
+def _later(split: str, which: str) -> Callable[[dict[str, Any]], Iterator[Row]]:
+    def rows_of(r: dict[str, Any]) -> Iterator[Row]:
+        yield from _split(r[split], which)
+        yield from _meaning({f"frames, {split}": {"all": r["meaning"]}})
+
+    return rows_of
 
 
 def _split(found: dict[str, Any], which: str) -> Iterator[Row]:

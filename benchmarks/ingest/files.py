@@ -11,8 +11,9 @@ import pydicom
 from pydicom.uid import generate_uid
 
 from curate.errors import DropRecord
-from curate.sources.dicom.read import PixelRules, load_dicom
+from curate.sources.dicom.read import load_dicom
 from curate.sources.images.read import encode_jpeg, encode_png, resize
+from curate.sources.picture import PixelRules
 from curate.synth.archive import SynthConfig, write_archive
 
 SIDE = 256

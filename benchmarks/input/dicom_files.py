@@ -27,7 +27,8 @@ from curate.deid.rules import PixelPolicy
 from curate.deid_export.dicom import clean_dicom
 from curate.deid_export.rules import ReleaseRules
 from curate.errors import DropRecord
-from curate.sources.dicom.read import PixelRules, load_dicom, read_header
+from curate.sources.dicom.read import load_dicom, read_header
+from curate.sources.picture import PixelRules
 
 EXPORTED = 10
 _PSEUDO, _TRUST = Pseudonymizer(bytes(range(32))), ReleaseRules(pixels=PixelPolicy("trust"))

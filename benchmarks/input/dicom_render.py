@@ -59,7 +59,8 @@ from benchmarks.input.dicom_make import (
     wide_window,
 )
 from curate.errors import DropRecord
-from curate.sources.dicom.read import PixelRules, load_dicom
+from curate.sources.dicom.read import load_dicom
+from curate.sources.picture import PixelRules
 
 SYNTAXES = (
     ImplicitVRLittleEndian,

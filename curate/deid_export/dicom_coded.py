@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 from pydicom.encaps import encapsulate
 
-from curate.deid_export.dicom_frames import Frames, Written
-from curate.deid_export.stream import KNOWN, Unparsed, clean_stream
+from curate.deid_export.dicom_native import Frames, Written
+from curate.deid_export.stream import KNOWN, clean_stream
+from curate.deid_export.stream_part import Unparsed
 from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.dicom.cells import mask, overlay_bits
@@ -35,7 +36,7 @@ class CodedFrames(Frames):
             self.decoded = replace(self.layout, photometric="RGB", planar=0)
         self.kept = cleaned is not None
         changed = cleaned is not None and any(_longer(a, b) for a, b in zip(streams, cleaned, strict=True))
-        self.changes = ("clean codestream",) if changed else ()
+        self.changes: tuple[str, ...] = ("clean codestream",) if changed else ()
         self._seen = False
 
     def stored(self, frame: int) -> np.ndarray:

@@ -1,29 +1,58 @@
-"""Uncompressed pixel data (PS3.5 8.1, 8.2, Annex D): exactly the frames, exactly the stored bits, little endian."""
+"""The frames of one file on their way out (what is looked at, blanked, written), and those of uncompressed pixel data
+(PS3.5 8.1, 8.2, Annex D): exactly the frames, exactly the stored bits, little endian.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.uid import UID, ExplicitVRLittleEndian
 
-from curate.deid_export.dicom_frames import Frames, WritableFrames, Written
 from curate.errors import DropRecord
 from curate.record import Reason
-from curate.sources.dicom.cells import mask, overlay_bits, settle
+from curate.sources.dicom.cells import overlay_bits, settle
 from curate.sources.dicom.codec import cell_dtype, decode_frame, is_swapped
 from curate.sources.dicom.file import FLOAT_PIXELS, PIXEL_DATA, DicomFile
 from curate.sources.dicom.layout import Layout
 from curate.sources.dicom.prove import ProvenPixels
 from curate.sources.third_party import call_third_party
 
-__all__ = ["BitFrames", "NativeFrames", "SubsampledFrames", "mask", "read_native"]
+
+@dataclass(frozen=True)
+class Written:
+    """A pixel data element. ``value`` may be of odd length, and may be the frames' own memory."""
+
+    syntax: UID
+    tag: int
+    vr: str
+    value: bytes | memoryview
+
+
+class Frames(Protocol):
+    """Pixel data about to be written.
+
+    ``layout`` is what is written as it stands, ``decoded`` that of `stored`'s arrays: a compressed YBR frame is looked
+    at, and blanked, as RGB. ``changes`` says what was left behind, as actions.
+    """
+
+    layout: Layout
+    decoded: Layout
+    changes: tuple[str, ...]
+
+    def stored(self, frame: int) -> np.ndarray:
+        """The 0-based frame's stored values, (rows, columns) or (rows, columns, samples); DropRecord if undecodable."""
+
+    def written(self) -> Written:
+        """The pixel data element as it is written."""
+
 
 _MOST_BYTES = 0xFFFFFFFE  # of a value with a defined length, PS3.5 7.1.1
 _SIZES = (8, 16, 32, 64)
 
 
-class NativeFrames(WritableFrames):
+class NativeFrames(Frames):
     """All frames in one array, in the order they are written: (frames, rows, columns[, samples]) or by planes."""
 
     def __init__(self, layout: Layout, values: np.ndarray, changes: tuple[str, ...] = ()) -> None:
@@ -45,6 +74,7 @@ class NativeFrames(WritableFrames):
         return np.moveaxis(values, 0, -1) if values.ndim == 3 and self.layout.planar else values
 
     def put(self, frame: int, pixels: np.ndarray) -> None:
+        """Overwrite the 0-based frame with (rows, columns) or (rows, columns, samples)."""
         if not self._values.flags.writeable:  # still the bytes that were read
             self._values = self._values.copy()
         self.stored(frame)[...] = pixels
@@ -58,7 +88,7 @@ class NativeFrames(WritableFrames):
         )
 
 
-class BitFrames(WritableFrames):
+class BitFrames(Frames):
     """Frames of single bits, packed without gaps between frames, the first pixel lowest (PS3.5 8.1.1)."""
 
     def __init__(self, layout: Layout, data: bytearray, changes: tuple[str, ...]) -> None:
@@ -112,32 +142,25 @@ def read_native(file: DicomFile, layout: Layout) -> Frames:
     Raises DropRecord TRUNCATED where bytes are missing, TOO_LARGE, PIXEL_BITS, UNDECODABLE for sizes of pixel that are
     none.
     """
-    assert file.pixels is not None
     need = layout.bytes_of_all
-    there = min(file.pixels.length, file.size - file.pixels.offset)
+    there = min(file.element.length, file.size - file.element.offset)
     if there < need:
         raise DropRecord(Reason.TRUNCATED)
     if need > _MOST_BYTES:
         raise DropRecord(Reason.TOO_LARGE)
-    file.source.seek(file.pixels.offset)
     swapped = is_swapped(file, layout)
-    data = call_third_party(Reason.UNREADABLE_FILE, file.source.read, min(need + (need % 2 if swapped else 0), there))
+    data = file.read(file.element.offset, min(need + (need % 2 if swapped else 0), there))
     if swapped:
         data = np.frombuffer(data[: len(data) & ~1], "<u2").byteswap().tobytes()
     changes = ("drop trailing pixel bytes",) if there > need + need % 2 else ()
     if layout.allocated == 1 and layout.samples == 1:
-        return _bits(layout, data[:need], changes)
+        bits = bytearray(data[:need])
+        if used := layout.rows * layout.columns * layout.frames % 8:
+            bits[-1] &= (1 << used) - 1
+        return BitFrames(layout, bits, changes)
     if layout.photometric == "YBR_FULL_422":
         return SubsampledFrames(file, layout, data[:need], changes)
     return _whole(file, layout, data[:need], changes)
-
-
-def _bits(layout: Layout, data: bytes, changes: tuple[str, ...]) -> Frames:
-    out = bytearray(data)
-    used = layout.rows * layout.columns * layout.frames % 8
-    if used:
-        out[-1] &= (1 << used) - 1
-    return BitFrames(layout, out, changes)
 
 
 def _whole(file: DicomFile, layout: Layout, data: bytes, changes: tuple[str, ...]) -> Frames:

@@ -17,10 +17,8 @@ from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.verify.files import file_findings
 from curate.deid.verify.finding import kept_back
 from curate.deid.verify.pixels import pixel_findings
-from curate.deid_export.image_jpeg import bare_jpeg, cut_short
-from curate.deid_export.image_tiff import encode_tiff
-from curate.deid_export.outcome import Outcome
-from curate.deid_export.rules import ReleaseRules
+from curate.deid_export.image_write import bare_jpeg, cut_short, encode_tiff
+from curate.deid_export.rules import Outcome, ReleaseRules
 from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.images.jpeg import is_lossless
@@ -96,18 +94,17 @@ def _encode(image: Opened, pages: list[np.ndarray], untouched: bool) -> tuple[by
 def _same_jpeg(data: bytes) -> bytes | None:
     """The JPEG without its metadata, proven to decode as before, and its coded data to be needed to the end."""
     bare = bare_jpeg(data)
-    if bare is None or not _equal(bare, data):
+    before = _decoded(data) if bare is not None else np.empty(0)
+    if bare is None or not before.size or not np.array_equal(before, _decoded(bare)):
         return None
-    return None if any(_equal(cut, data) for cut in cut_short(bare)) else bare
+    return None if any(np.array_equal(before, _decoded(cut)) for cut in cut_short(bare)) else bare
 
 
-def _equal(one: bytes, other: bytes) -> bool:
-    pixels = []
-    for data in (one, other):
-        try:
-            with call_third_party(Reason.UNDECODABLE, Image.open, io.BytesIO(data), formats=("JPEG",)) as image:
-                call_third_party(Reason.UNDECODABLE, image.load)
-                pixels.append(np.asarray(image))
-        except DropRecord:
-            return False
-    return bool(np.array_equal(pixels[0], pixels[1]))
+def _decoded(data: bytes) -> np.ndarray:
+    """The pixels by Pillow; of what it refuses none."""
+    try:
+        with call_third_party(Reason.UNDECODABLE, Image.open, io.BytesIO(data), formats=("JPEG",)) as image:
+            call_third_party(Reason.UNDECODABLE, image.load)
+            return np.asarray(image)
+    except DropRecord:
+        return np.empty(0)

@@ -11,9 +11,11 @@ A killed run goes on with the same command, to the same bytes. What is in DST at
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +26,11 @@ from curate.deid.attest import attest, attestation_bytes
 from curate.deid.vault import SecretSource
 from curate.deid_export.crosswalk import write_crosswalk
 from curate.deid_export.rules import ReleaseRules
-from curate.deid_export.task import RELEASED, STEP, ReleaseTask, list_source, read_listings, survey_reports
+from curate.deid_export.task import RELEASED, STEP, ReleaseTask, list_source, survey_reports
 from curate.engine import Engine
 from curate.errors import RecipeError, RunError
 from curate.report.attestation import render_attestation
+from curate.sources.scan import read_listing
 from curate.step import Progress, Step, read_parts, run_step
 from curate.storage import commit_bytes, commit_json, digest, exclusive, private_folder, read_json, remove_tree, sweep
 
@@ -88,7 +91,7 @@ def release(
         run_step(step, work, engine, progress)
         released = read_parts(step.folder(work), empty=RELEASED)
         if crosswalk is not None:
-            write_crosswalk(crosswalk, read_listings(names, work / "lists", pseudo), pseudo)
+            write_crosswalk(crosswalk, (read_listing(work / "lists", name, pseudo) for name in names), pseudo)
         attestation = attest(released, asdict(rules), secret_id)
         _only(target, released)
         commit_bytes(target / PAGE, render_attestation(attestation).encode())
@@ -117,3 +120,16 @@ def _only(target: Path, released: pa.Table) -> None:
         raise RunError(f"DST holds {len(foreign)} files that this command did not write; move them away and run again")
     for path in others:
         path.unlink()
+
+
+def write_log(path: Path, attestation: Mapping[str, Any]) -> None:
+    """Append one JSON line an input (keys and codes only, for whoever watches runs) and the attestation's summary to
+    ``path``; RecipeError where it cannot be written."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    summary = {name: attestation[name] for name in ("inputs", "fates", "reasons", "verification")}
+    lines = [{"time": now, "event": "input", **told} for told in attestation["files"]]
+    try:
+        with path.open("a", encoding="utf-8") as log:
+            log.writelines(json.dumps(line) + "\n" for line in [*lines, {"time": now, "event": "attested", **summary}])
+    except OSError as error:
+        raise RecipeError("--log", f"cannot write it ({error.strerror})", "name a file in a folder there is") from None

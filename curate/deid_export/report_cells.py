@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -20,23 +20,21 @@ from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.replace.finish import finish
 from curate.deid.replace.masked import exceeds, masked_words, require_words_left
 from curate.deid.rules import WORDS, WORDS_MASKED
-from curate.deid.text.dates import find_dates
 from curate.deid.text.fold import fold_value
 from curate.deid.text.scrub import scrub
 from curate.deid.words.language import require_known_sections
 from curate.deid.words.vocabulary import Kind as Vocabulary
 from curate.deid.words.vocabulary import kind
-from curate.deid_export.report_people import Person, could_name
+from curate.deid_export.report_people import ABSENT, UID, Person, whole_day
 from curate.deid_export.rules import ReleaseRules
 from curate.errors import DropRecord
 from curate.record import Reason
-from curate.sources.identity import canonical_id, listed, no_one, spellings
-from curate.sources.reports.columns import IDENTIFYING, Kind, Kinds, column_key, leaves, safe_name, words_of
+from curate.sources.identity import canonical_id, listed
+from curate.sources.reports.columns import Kind, Kinds, below, safe_name, words_of
 from curate.sources.reports.headings import SECTIONS
 from curate.sources.reports.letterhead import caption_sections
 from curate.sources.reports.section import canonical, parse_sections
 
-_ABSENT = frozenset({"", "nan", "none", "null", "n/a", "na", "nil", "-", "--", "unknown", "<na>", "?"})
 _FLAG = re.compile(r"yes|no|true|false|y|n|t|f|[01]", re.IGNORECASE)
 _SEX_WORDS = "m f o u male female other unknown man woman intersex mann frau hombre mujer homme femme w d"
 _SEXES = frozenset(_SEX_WORDS.split())
@@ -49,16 +47,13 @@ _TERMS = frozenset(_CODES.split())
 _NUMBER = re.compile(r"[-+]?\d{1,4}(?:\.\d{1,6})?")
 _SMALL = re.compile(r"[-+]?\d{1,2}(?:\.\d{1,3})?|[-+]?\d{3}\.\d{1,3}")
 _YEAR = re.compile(r"(?:19|20)\d\d")
-_UID = re.compile(r"[0-2](?:\.(?:0|[1-9]\d*)){2,}")
 _AGE = re.compile(
     r"(?P<n>\d{1,3})(?:\.\d+)?\s?(?P<unit>y(?:ea)?rs?(?: old)?|yo|y/o|y|m(?:o(?:nth)?s?)?|w(?:ee)?ks?|w|d(?:ays?)?)?",
     re.IGNORECASE,
 )
 _OLDEST = 90  # 45 CFR 164.514(b)(2)(i)(C)
 _PSEUDONYM = {Kind.PATIENT: "patient", Kind.ID: "id", Kind.FILE: "file", Kind.ACCESSION: "accession"}
-_TITLES = "dr mr mrs ms md do pa np rn rt jr sr phd prof and the of von van de la mbbs frcr frcs dds"
 _SAID = tuple(name for name in SECTIONS if name not in ("other", "signature"))  # of a report, without its letterhead
-_NO_NAME = frozenset(_TITLES.split())
 
 
 @dataclass
@@ -92,7 +87,7 @@ class Cells:
         """The value as it may be written: same type, a string, or None. Raises DropRecord TEXT_UNPROVEN, LANGUAGE."""
         if isinstance(value, dict):
             names = output_names(tuple(value))
-            return {names[key]: self.clean(each, self._below(path, key), row) for key, each in value.items()}
+            return {names[key]: self.clean(each, below(path, key), row) for key, each in value.items()}
         if isinstance(value, list):
             return [self.clean(each, path, row) for each in value]
         if value is None or isinstance(value, bool):
@@ -107,13 +102,9 @@ class Cells:
             return self._string(value, kind, path, row)
         return self._number(value, kind, row)
 
-    @staticmethod
-    def _below(path: str, key: str) -> str:
-        return f"{path}.{column_key(key)}" if path else column_key(key)
-
     def _string(self, value: str, kind: Kind, path: str, row: Row) -> str:
         cell = value.strip(" \t\r\n\0\xa0")
-        if not cell or (cell.lower() in _ABSENT and kind not in (Kind.TEXT, Kind.REPORT)):
+        if not cell or (cell.lower() in ABSENT and kind not in (Kind.TEXT, Kind.REPORT)):
             return ""
         cleaned = self._known(cell, kind, row)
         if cleaned is None:
@@ -161,7 +152,7 @@ class Cells:
         if kind in _PSEUDONYM:
             row.actions[f"pseudonym {kind}"] += 1
             return "; ".join(self._pseudonym(each, kind) for each in _each(cell, kind))
-        if kind is Kind.UID or _UID.fullmatch(cell):
+        if kind is Kind.UID or UID.fullmatch(cell):
             return self._uid(cell, row)
         if kind is Kind.DATE:
             return self._day(cell, row)
@@ -187,7 +178,7 @@ class Cells:
 
     def _uid(self, cell: str, row: Row) -> str:
         if cell in UID_dictionary or "uids" in self.rules.header.retain:
-            return cell if _UID.fullmatch(cell) else ""
+            return cell if UID.fullmatch(cell) else ""
         row.actions["pseudonym UID"] += 1
         return self.pseudo.uid(cell, self.rules.header.uid_root)
 
@@ -263,58 +254,9 @@ def output_names(names: tuple[str, ...]) -> dict[str, str]:
     return out
 
 
-def whole_day(cell: str) -> dt.date | None:
-    """The day that a cell names and nothing else but a time of day; None for less than a day."""
-    folded = fold_value(cell)
-    spans = [(s, e, day) for s, e, day in find_dates(folded) if day is not None]
-    if len({day for *_, day in spans}) != 1:
-        return None
-    start, end, found = spans[0]
-    rest = folded[:start] + folded[end:]
-    return None if re.search(r"[^\W\d_]{3,}", rest) or len(re.sub(r"\D", "", rest)) > 12 else found
-
-
-def own_values(record: dict[str, Any], kinds: Kinds) -> Iterator[tuple[Kind, str]]:
-    """(kind, value) of every cell by which the record says who it is about or by whom."""
-    for path, value in leaves(record):
-        kind, cell = kinds.of(path), value.strip(" \t\r\n\0\xa0")
-        if kind in IDENTIFYING and cell.lower() not in _ABSENT:
-            yield kind, cell
-
-
-def searched(kind: Kind, cell: str) -> Iterator[str]:
-    """What of such a cell is to be searched for in text: all of it, a name's words, a birth date as DICOM writes it."""
-    if kind is Kind.BIRTH:
-        day = whole_day(cell)
-        if day is not None:
-            yield f"{day:%Y%m%d}"
-        return
-    if is_registered(cell):  # of a class of objects or of a transfer syntax, not of anyone's
-        return
-    if kind is Kind.ID and not re.search(r"\d{3}|\d.*[^\W\d_]|[^\W\d_].*\d", cell):
-        return
-    if no_one(cell) or len(cell) < 2 or (kind is Kind.PLACE and not could_name(cell)):
-        return
-    if kind is Kind.NAME:
-        words = [w for w in re.findall(r"[^\W\d_]+(?:['’-][^\W\d_]+)*", cell) if w.lower() not in _NO_NAME]
-        yield "^".join(words[:5]) if "," in cell or "^" in cell else "^".join([*words[-1:], *words[:-1]][:5])
-        yield from (w for w in words if len(w) > 2 or (len(w) == 2 and not w.isascii()))
-    yield from dict.fromkeys(spellings(cell) if kind in (Kind.PATIENT, Kind.ACCESSION) else (cell,))
-
-
 def _each(cell: str, kind: Kind) -> list[str]:
     """The ids of one cell: a report of several studies names each, and each is that study's pseudonym."""
     return listed(cell) if kind is Kind.ACCESSION else [cell]
-
-
-def is_uid(value: str) -> bool:
-    """True for the form of a UID (PS3.5 9.1)."""
-    return _UID.fullmatch(value.strip()) is not None
-
-
-def is_registered(value: str) -> bool:
-    """True for a UID of the standard's own: a class of objects, a transfer syntax (PS3.6 annex A)."""
-    return value.strip() in UID_dictionary
 
 
 def _age(cell: str) -> str:

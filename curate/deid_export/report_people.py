@@ -1,27 +1,38 @@
-"""Who the patients of an archive are, as far as its headers and report columns say: looked up by keyed links.
+"""Who the patients of an archive are, as far as its headers and report columns say: looked up by keyed links; and
+by which values a report's row says whom it is about.
 
 A link is 64 bits of an HMAC over a patient id, a study UID or an accession number. All of it lives in memory only.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
+from pydicom.uid import UID_dictionary  # type: ignore[attr-defined]
 
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.replace.surrogates import taken_names
-from curate.sources.identity import canonical_id, canonical_ids
+from curate.deid.text.dates import find_dates
+from curate.deid.text.fold import fold_value
+from curate.sources.identity import canonical_id, canonical_ids, no_one, spellings
+from curate.sources.reports.columns import IDENTIFYING, Kind, Kinds, leaves
 
 # One fact a row. HEADER and ROW: the patient id (text) that a link leads to, by a DICOM header or a report's row.
 # VALUE: an identifying value of the link's patient. NAME: a folded word of anyone's name. WORD: one of the reports of
 # the link's patient.
 HEADER, ROW, VALUE, NAME, WORD = range(5)
 SURVEY = pa.schema([("fact", pa.int8()), ("link", pa.uint64()), ("text", pa.large_string())])
+ABSENT = frozenset({"", "nan", "none", "null", "n/a", "na", "nil", "-", "--", "unknown", "<na>", "?"})
+_TITLES = "dr mr mrs ms md do pa np rn rt jr sr phd prof and the of von van de la mbbs frcr frcs dds"
+_NO_NAME = frozenset(_TITLES.split())
+UID = re.compile(r"[0-2](?:\.(?:0|[1-9]\d*)){2,}")
 _MOST_SHARED = 8  # patients; an accession number or a UID of more is a placeholder and leads to no one
 
 
@@ -88,11 +99,6 @@ def link(pseudo: Pseudonymizer, kind: str, value: str) -> int:
     return int.from_bytes(pseudo.digest("link", kind, canonical_id(value))[:8], "big")
 
 
-def could_name(value: str) -> bool:
-    """False for a place or contact so short or plain that it would be met anywhere: "2", "A", "US"."""
-    return len(re.sub(r"[\W_]", "", value)) > 3
-
-
 def archive_words(tables: Iterable[pa.Table], k: int) -> frozenset[str]:
     """Words of reports seen with at least ``k`` patients, without any word of a person's or a place's name.
 
@@ -123,3 +129,54 @@ def _links(facts: pl.DataFrame) -> pl.DataFrame:
     found = found.filter(pl.col("fact") == pl.col("best")).with_columns(person=canonical_ids("text"))
     found = found.group_by("link", "person").agg(pl.col("text").min())
     return found.filter(pl.len().over("link") <= _MOST_SHARED)
+
+
+def own_values(record: dict[str, Any], kinds: Kinds) -> Iterator[tuple[Kind, str]]:
+    """(kind, value) of every cell by which the record says who it is about or by whom."""
+    for path, value in leaves(record):
+        kind, cell = kinds.of(path), value.strip(" \t\r\n\0\xa0")
+        if kind in IDENTIFYING and cell.lower() not in ABSENT:
+            yield kind, cell
+
+
+def searched(kind: Kind, cell: str) -> Iterator[str]:
+    """What of such a cell is to be searched for in text: all of it, a name's words, a birth date as DICOM writes it."""
+    if kind is Kind.BIRTH:
+        day = whole_day(cell)
+        if day is not None:
+            yield f"{day:%Y%m%d}"
+        return
+    if is_registered(cell):  # of a class of objects or of a transfer syntax, not of anyone's
+        return
+    if kind is Kind.ID and not re.search(r"\d{3}|\d.*[^\W\d_]|[^\W\d_].*\d", cell):
+        return
+    if no_one(cell) or len(cell) < 2:
+        return
+    if kind is Kind.PLACE and len(re.sub(r"[\W_]", "", cell)) < 4:  # would be met anywhere: "2", "A", "US"
+        return
+    if kind is Kind.NAME:
+        words = [w for w in re.findall(r"[^\W\d_]+(?:['’-][^\W\d_]+)*", cell) if w.lower() not in _NO_NAME]
+        yield "^".join(words[:5]) if "," in cell or "^" in cell else "^".join([*words[-1:], *words[:-1]][:5])
+        yield from (w for w in words if len(w) > 2 or (len(w) == 2 and not w.isascii()))
+    yield from dict.fromkeys(spellings(cell) if kind in (Kind.PATIENT, Kind.ACCESSION) else (cell,))
+
+
+def whole_day(cell: str) -> dt.date | None:
+    """The day that a cell names and nothing else but a time of day; None for less than a day."""
+    folded = fold_value(cell)
+    spans = [(s, e, day) for s, e, day in find_dates(folded) if day is not None]
+    if len({day for *_, day in spans}) != 1:
+        return None
+    start, end, found = spans[0]
+    rest = folded[:start] + folded[end:]
+    return None if re.search(r"[^\W\d_]{3,}", rest) or len(re.sub(r"\D", "", rest)) > 12 else found
+
+
+def is_uid(value: str) -> bool:
+    """True for the form of a UID (PS3.5 9.1)."""
+    return UID.fullmatch(value.strip()) is not None
+
+
+def is_registered(value: str) -> bool:
+    """True for a UID of the standard's own: a class of objects, a transfer syntax (PS3.6 annex A)."""
+    return value.strip() in UID_dictionary

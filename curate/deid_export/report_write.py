@@ -6,13 +6,14 @@ import csv
 import io
 import json
 import re
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curate.deid_export.report_cells import output_names
-from curate.sources.reports.columns import Kind, Kinds, column_key
+from curate.sources.reports.columns import Kind, Kinds, below
 from curate.sources.reports.rows import Records, is_plain
 
 _BATCH = 1024
@@ -20,75 +21,40 @@ _NOW_TEXT = frozenset({Kind.PATIENT, Kind.ACCESSION, Kind.ID, Kind.FILE, Kind.NA
 _ISO = re.compile(r"\d{4}-\d\d-\d\d")
 
 
-class Writer(Protocol):
-    """Takes clean records, whose keys are already the output's, and gives the file's bytes."""
+def open_writer(records: Records, kinds: Kinds, suffix: str) -> Writer:
+    """A writer of ``records``' own format: CSV for a workbook, lines for JSON; ``suffix`` tells commas from tabs.
 
-    def add(self, record: dict[str, Any]) -> None:
-        """One record more."""
+    It takes clean records, whose keys are already the output's.
+    """
+    if records.format == "parquet":
+        return _Parquet(_schema(records, kinds))
+    if records.format in ("csv", "xlsx"):
+        text = io.StringIO(newline="")
+        table = csv.writer(text, delimiter="\t" if suffix == ".tsv" else ",", lineterminator="\r\n")
+        table.writerow(output_names(records.columns).values())
+        return _Stream(text, lambda record: table.writerow(record.values()))
+    if records.format == "txt":
+        text = io.StringIO(newline="")
+        return _Stream(text, lambda record: text.write(str(record["text"])))
+    lines = io.BytesIO()
+    return _Stream(lines, lambda record: lines.write(json.dumps(record, ensure_ascii=False).encode("utf-8") + b"\n"))
+
+
+class _Stream:
+    """A file that grows by what ``add`` writes of each record into ``out``."""
+
+    def __init__(self, out: io.StringIO | io.BytesIO, add: Callable[[dict[str, Any]], object]) -> None:
+        self._out, self.add = out, add
 
     @property
     def size(self) -> int:
         """Bytes so far, about."""
+        return self._out.tell()
 
     def finish(self) -> bytes:
         """The whole file."""
-
-
-def open_writer(records: Records, kinds: Kinds, suffix: str) -> Writer:
-    """A writer of ``records``' own format: CSV for a workbook, lines for JSON; ``suffix`` tells commas from tabs."""
-    if records.format in ("csv", "xlsx"):
-        return _Csv(list(output_names(records.columns).values()), "\t" if suffix == ".tsv" else ",")
-    if records.format == "parquet":
-        assert records.schema is not None
-        return _Parquet(_schema(records, kinds))
-    return _Text() if records.format == "txt" else _Json()
-
-
-class _Csv:
-    def __init__(self, names: list[str], delimiter: str) -> None:
-        self._out = io.StringIO(newline="")
-        self._writer = csv.writer(self._out, delimiter=delimiter, lineterminator="\r\n")
-        self._writer.writerow(names)
-
-    def add(self, record: dict[str, Any]) -> None:
-        self._writer.writerow(record.values())
-
-    @property
-    def size(self) -> int:
-        return self._out.tell()
-
-    def finish(self) -> bytes:
-        return self._out.getvalue().encode("utf-8")
-
-
-class _Json:
-    def __init__(self) -> None:
-        self._out = io.BytesIO()
-
-    def add(self, record: dict[str, Any]) -> None:
-        self._out.write(json.dumps(record, ensure_ascii=False).encode("utf-8") + b"\n")
-
-    @property
-    def size(self) -> int:
-        return self._out.tell()
-
-    def finish(self) -> bytes:
-        return self._out.getvalue()
-
-
-class _Text:
-    def __init__(self) -> None:
-        self._text = ""
-
-    def add(self, record: dict[str, Any]) -> None:
-        self._text = str(record["text"])
-
-    @property
-    def size(self) -> int:
-        return len(self._text)
-
-    def finish(self) -> bytes:
-        return self._text.encode("utf-8")
+        written = self._out.getvalue()
+        return written if isinstance(written, bytes) else written.encode("utf-8")
 
 
 class _Parquet:
@@ -97,16 +63,12 @@ class _Parquet:
         self._out = pa.BufferOutputStream()
         self._writer: Any = pq.ParquetWriter(self._out, schema, compression="zstd", store_schema=False)
         self._rows: list[dict[str, Any]] = []
-        self._bytes = 0
+        self.size = 0  # bytes so far
 
     def add(self, record: dict[str, Any]) -> None:
         self._rows.append(record)
         if len(self._rows) >= _BATCH:
             self._flush()
-
-    @property
-    def size(self) -> int:
-        return self._bytes
 
     def finish(self) -> bytes:
         self._flush()
@@ -119,8 +81,11 @@ class _Parquet:
             arrays = [_array([row[n] for row in self._rows], f.type) for n, f in zip(names, self._schema, strict=True)]
             table = pa.Table.from_arrays(arrays, schema=self._schema)
             self._writer.write_table(table)
-            self._bytes += table.nbytes
+            self.size += table.nbytes
             self._rows = []
+
+
+Writer = _Stream | _Parquet
 
 
 def _array(values: list[Any], kind: pa.DataType) -> pa.Array:
@@ -136,7 +101,7 @@ def _schema(records: Records, kinds: Kinds) -> pa.Schema:
     names = output_names(records.columns)
     return pa.schema(
         [
-            pa.field(names[column], _type(field.type, column_key(column), kinds, top=True))
+            pa.field(names[column], _type(field.type, below("", column), kinds, top=True))
             for column, field in zip(records.columns, records.schema, strict=True)
         ]
     )
@@ -149,7 +114,7 @@ def _type(kind: pa.DataType, path: str, kinds: Kinds, top: bool = False) -> pa.D
         return pa.list_(_type(kind.value_type, path, kinds))
     if pa.types.is_struct(kind):
         names = output_names(tuple(f.name for f in kind))
-        return pa.struct([(names[f.name], _type(f.type, f"{path}.{column_key(f.name)}", kinds)) for f in kind])
+        return pa.struct([(names[f.name], _type(f.type, below(path, f.name), kinds)) for f in kind])
     if pa.types.is_dictionary(kind):
         return _type(kind.value_type, path, kinds, top)
     if pa.types.is_date(kind) or pa.types.is_timestamp(kind):

@@ -13,11 +13,10 @@ from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.verify.files import file_findings
 from curate.deid.verify.finding import Finding, kept_back
 from curate.deid.verify.leaks import findings
-from curate.deid_export.outcome import Outcome
-from curate.deid_export.report_cells import Cells, Row, check_row, is_registered, is_uid, own_values, searched
-from curate.deid_export.report_people import People
+from curate.deid_export.report_cells import Cells, Row, check_row
+from curate.deid_export.report_people import People, is_registered, is_uid, own_values, searched
 from curate.deid_export.report_write import Writer, open_writer
-from curate.deid_export.rules import ReleaseRules
+from curate.deid_export.rules import Outcome, ReleaseRules
 from curate.deid_export.survey import SAMPLE, row_links, stem_links
 from curate.errors import DropRecord
 from curate.record import Reason
@@ -25,30 +24,8 @@ from curate.sources.reports.columns import Kind, Kinds, decoded, leaves
 from curate.sources.reports.formats import report_suffix
 from curate.sources.reports.rows import Records, open_records
 
-__all__ = ["clean_report_parts", "clean_reports", "report_suffix"]
-
 _CHECKED_AS = {".tsv": ".csv", ".ndjson": ".jsonl", ".pq": ".parquet", ".text": ".txt"}
 Renamed = Callable[[str], str | None]
-
-
-def clean_reports(
-    path: Path,
-    rules: ReleaseRules,
-    pseudo: Pseudonymizer,
-    people: People,
-    archive: frozenset[str],
-    renamed: Renamed | None = None,
-) -> Outcome:
-    """A CSV, JSON lines, Parquet or text file (gzip'd too, written inflated) with every row clean, or its reason.
-
-    ``people`` and ``archive`` are what `curate.deid_export.survey` learnt. Rows that cannot be proven clean are left
-    out and counted in ``rows``; a file without a clean row has the commonest of their reasons. ``renamed`` tells the
-    released name of an image file that a row names. Never raises for bad data. What would be larger than
-    ``rules.max_bytes`` is TOO_LARGE here; `clean_report_parts` writes it in parts.
-    """
-    parts = clean_report_parts(path, rules, pseudo, people, archive, part_bytes=rules.max_bytes, renamed=renamed)
-    first = next(parts)
-    return Outcome(Reason.TOO_LARGE) if next(parts, None) is not None else first
 
 
 def clean_report_parts(
@@ -60,9 +37,13 @@ def clean_report_parts(
     part_bytes: int = 64 << 20,
     renamed: Renamed | None = None,
 ) -> Iterator[Outcome]:
-    """As `clean_reports`, in files of about ``part_bytes`` bytes, each whole in itself; at least one. Memory holds one.
+    """A CSV, JSON lines, Parquet or text file (gzip'd too, written inflated) with every row clean, or its reason: in
+    files of about ``part_bytes`` bytes, each whole in itself; at least one. Memory holds one.
 
-    An error in reading after the first part is one last outcome with its reason.
+    ``people`` and ``archive`` are what `curate.deid_export.survey` learnt. Rows that cannot be proven clean are left
+    out and counted in ``rows``; a file without a clean row has the commonest of their reasons. ``renamed`` tells the
+    released name of an image file that a row names. Never raises for bad data. An error in reading after the first
+    part is one last outcome with its reason.
     """
     task = _File(path, rules, pseudo, people)
     part = _Part()

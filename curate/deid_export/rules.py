@@ -1,11 +1,13 @@
-"""What `curate deid` is told: the rules of headers, pixels and text, in one frozen piece."""
+"""What `curate deid` is told: the rules of headers, pixels and text; and what became of one input."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from curate.deid.header.rules import HeaderRules
 from curate.deid.rules import PixelPolicy, TextRules
+from curate.record import Fate, Reason
 
 
 @dataclass(frozen=True)
@@ -23,3 +25,29 @@ class ReleaseRules:
     k_patients: int = 8
     second_look: float = 0.01
     max_bytes: int = 1 << 30
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One file's end. Nothing in it identifies but ``data``, which is clean where ``reason`` is None.
+
+    ``actions`` counts what was done, by "action attribute" ("remove PatientAddress", "blank pixels",
+    "mask NAME"); ``findings`` are the codes of what the verifier found, of which none is a value. A report file
+    has one fate a row as well: ``rows`` counts them by reason, "" being the clean ones.
+    """
+
+    reason: Reason | None
+    data: bytes | None = None
+    suffix: str = ""
+    actions: Mapping[str, int] = field(default_factory=dict)
+    findings: tuple[str, ...] = ()
+    rows: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if (self.reason is None) != (self.data is not None):
+            raise ValueError("a clean outcome has data, any other has a reason and none")
+
+    @property
+    def fate(self) -> Fate:
+        """CLEAN, QUARANTINED or REFUSED."""
+        return Fate.of(self.reason)

@@ -7,17 +7,54 @@ written otherwise.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
+from itertools import pairwise
 
+import imagecodecs
+import numpy as np
 from pydicom import uid
 
 from curate.deid_export.stream_jpeg import clean_jpeg
 from curate.deid_export.stream_jpeg2000 import clean_jpeg2000
 from curate.deid_export.stream_part import Unparsed
-from curate.deid_export.stream_rle import clean_rle
+from curate.errors import DropRecord
+from curate.record import Reason
+from curate.sources.dicom.codestream import end_of_runs, rle_segments
 from curate.sources.dicom.layout import Layout
+from curate.sources.third_party import call_third_party
 
-__all__ = ["KNOWN", "Unparsed", "clean_stream"]
+_HEADER = struct.Struct("<16L")
+
+
+def clean_rle(data: bytes, layout: Layout) -> bytes:
+    """The frame's byte planes, rows encoded one by one as PS3.5 G.3.1 asks. Raises Unparsed."""
+    planes, starts = layout.samples * layout.allocated // 8, rle_segments(data, len(data))
+    if layout.allocated % 8 or starts is None or len(starts) != planes:
+        raise Unparsed
+    segments = [_again(data[a:b], layout) for a, b in pairwise((*starts, len(data)))]
+    places, at = [], _HEADER.size
+    for part in segments:
+        places.append(at)
+        at += len(part)
+    return b"".join((_HEADER.pack(planes, *places, *[0] * (15 - planes)), *segments))
+
+
+def _again(part: bytes, layout: Layout) -> bytes:
+    count = layout.rows * layout.columns
+    try:
+        plane: bytes | bytearray = call_third_party(Reason.UNDECODABLE, imagecodecs.packbits_decode, part)
+    except DropRecord:  # the decoder wants every byte to be a run; what follows the last one may be anything
+        end, more = end_of_runs(part, 0, count)
+        if more < 0 or end > len(part):
+            raise Unparsed from None
+        plane = call_third_party(Reason.UNDECODABLE, imagecodecs.packbits_decode, part[:end])
+    if len(plane) < count:
+        raise Unparsed
+    rows = np.frombuffer(plane, np.uint8, count).reshape(layout.rows, layout.columns)
+    coded = bytes(imagecodecs.packbits_encode(rows))
+    return coded + b"\0" * (len(coded) % 2)
+
 
 _CLEANERS: dict[str, Callable[[bytes, Layout], bytes]] = {
     uid.RLELossless: clean_rle,

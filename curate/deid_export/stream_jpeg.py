@@ -68,12 +68,10 @@ def _remember(picture: _Picture, code: int, parameters: bytes) -> None:
         if kept:
             picture.apps.setdefault(code, kept)
     elif code in (_DQT, _DHT):
-        picture.tables.update(_quantisers(parameters) if code == _DQT else _huffman(parameters))
+        picture.tables.update(_tables(code, parameters))
     elif code == _DRI and 2 <= len(parameters) <= 4:
         picture.restart = segment(code, parameters)
-    elif (
-        code == _LSE and picture.coding == "ls" and len(parameters) == 11 and parameters[0] == 1
-    ):  # preset coding parameters
+    elif code == _LSE and picture.coding == "ls" and len(parameters) == 11 and parameters[0] == 1:  # preset parameters
         picture.preset = segment(code, parameters)
     elif code in _FRAMES[picture.coding] and not picture.frame:
         _begin_frame(picture, code, parameters)
@@ -93,24 +91,20 @@ def _application(code: int, parameters: bytes, coding: Coding) -> bytes:
     return b""
 
 
-def _quantisers(parameters: bytes) -> dict[Key, bytes]:
-    """The tables of a DQT segment (T.81 B.2.4.1), each as its own parameters."""
+def _tables(code: int, parameters: bytes) -> dict[Key, bytes]:
+    """The tables of a DQT or DHT segment (T.81 B.2.4.1, B.2.4.2), each as its own parameters. A code's value is there
+    once, so no text hides among them."""
     tables, cursor = dict[Key, bytes](), Cursor(parameters)
     while cursor.at < len(parameters):
         head = cursor.number(1)
         if head & 0x0F > 3 or head >> 4 > 1:
             raise Unparsed
-        tables[_DQT, head & 0x0F] = bytes((head,)) + cursor.take(64 << (head >> 4))
-    return tables
-
-
-def _huffman(parameters: bytes) -> dict[Key, bytes]:
-    """The tables of a DHT segment (T.81 B.2.4.2). A code's value occurs once, so no text hides among them."""
-    tables, cursor = dict[Key, bytes](), Cursor(parameters)
-    while cursor.at < len(parameters):
-        head, counts = cursor.number(1), cursor.take(16)
+        if code == _DQT:
+            tables[_DQT, head & 0x0F] = bytes((head,)) + cursor.take(64 << (head >> 4))
+            continue
+        counts = cursor.take(16)
         values = cursor.take(sum(counts))
-        if head & 0x0F > 3 or head >> 4 > 1 or len(set(values)) != len(values):
+        if len(set(values)) != len(values):
             raise Unparsed
         tables[_DHT, head] = bytes((head,)) + counts + values
     return tables
@@ -141,12 +135,10 @@ def _begin_scan(picture: _Picture, parameters: bytes) -> None:
         elif picture.coding == "lossless":
             wanted.append((_DHT, tables >> 4))
     quantisers, codes = (_newly(picture, [k for k in wanted if k[0] == m]) for m in (_DQT, _DHT))
-    out = picture.out
-    if not out:
+    out, first = picture.out, not picture.out
+    if first:
         out += bytes((0xFF, _SOI)) + b"".join(picture.apps[code] for code in sorted(picture.apps))
-        out += quantisers + picture.frame
-    else:
-        out += quantisers
+    out += quantisers + (picture.frame if first else b"")
     out += picture.preset + codes + picture.restart + segment(_SOS, parameters)
     picture.preset = picture.restart = b""
 

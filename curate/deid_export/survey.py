@@ -18,8 +18,7 @@ from pydicom.dataset import Dataset
 from curate.deid.header.phi import identifying_values
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.words.shared import called_words, name_words, rare_words
-from curate.deid_export.report_cells import own_values, searched
-from curate.deid_export.report_people import HEADER, NAME, ROW, SURVEY, VALUE, WORD, People, archive_words, link
+from curate.deid_export.report_people import HEADER, NAME, ROW, SURVEY, VALUE, WORD, link, own_values, searched
 from curate.engine.guard import fault_of
 from curate.errors import DropRecord
 from curate.record import Reason
@@ -29,8 +28,6 @@ from curate.sources.reports.columns import WORDS, Kind, Kinds, decoded, leaves, 
 from curate.sources.reports.formats import MAX_BYTES, report_suffix
 from curate.sources.reports.rows import open_records
 from curate.sources.sniff import sniff
-
-__all__ = ["SURVEY", "People", "archive_words", "row_links", "stem_links", "survey"]
 
 SAMPLE = 500  # records that show what a file's columns hold
 _UID = re.compile(r"[0-2](?:\.\d+){3,}")

@@ -16,24 +16,25 @@ from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.vault import SecretSource, is_whole, read_sealed, write_sealed
 from curate.deid_export.dicom import clean_dicom
 from curate.deid_export.images import clean_image
-from curate.deid_export.outcome import Outcome
-from curate.deid_export.reports import clean_report_parts, report_suffix
-from curate.deid_export.rules import ReleaseRules
-from curate.deid_export.survey import People, archive_words, survey
-from curate.engine import Crash, Engine
+from curate.deid_export.report_people import People, archive_words
+from curate.deid_export.reports import clean_report_parts
+from curate.deid_export.rules import Outcome, ReleaseRules
+from curate.deid_export.survey import survey
+from curate.engine import Engine
 from curate.engine.guard import fault_of
-from curate.errors import DropRecord, RunError
+from curate.errors import DropRecord
 from curate.record import DROP_FIELDS, Reason
 from curate.sources.faults import check_present
+from curate.sources.reports.formats import report_suffix
+from curate.sources.scan import chunk_name, read_chunks, read_listing, write_listing
 from curate.sources.sniff import sniff
-from curate.sources.walk import Found, as_path, as_text, chunks, walk
+from curate.sources.walk import as_path, as_text, chunks, walk
 from curate.step import Progress, mark_poison
 from curate.storage import commit_bytes, digest
 
 STEP = "release"
 _ABOUT = 32  # files a chunk in the mean: small enough to spread, large enough to be worth a task
 _COUNTS = pa.map_(pa.string(), pa.int64())
-LISTING = pa.schema([("path", pa.binary()), ("relative", pa.string()), ("size", pa.int64()), ("reason", pa.string())])
 # One row an input. Nothing in it names anyone: it is what the attestation is made of.
 RELEASED = pa.schema(
     [
@@ -54,10 +55,8 @@ def list_source(source: Path, folder: Path, pseudo: Pseudonymizer) -> list[str]:
     """Walk ``source``; every chunk of files leaves a sealed listing in ``folder``. The chunks' names, in order."""
     names = []
     for chunk in chunks(walk(source), _ABOUT):
-        stamps = (part for f in chunk for part in (as_text(f.relative), str(f.size), str(f.mtime_ns), f.reason or ""))
-        name = pseudo.key("release-chunk", str(source.resolve()), *stamps)
-        if not is_whole(_listing(folder, name), pseudo):
-            write_sealed(_listing(folder, name), _listing_table(chunk), pseudo)
+        name = chunk_name(chunk, pseudo, "release-chunk", str(source.resolve()))
+        write_listing(chunk, folder, name, pseudo)
         names.append(name)
     return names
 
@@ -69,11 +68,7 @@ def survey_reports(names: list[str], folder: Path, secret: SecretSource, engine:
         return
     pseudo = secret.pseudonymizer()
     todo = [n for n in names if not is_whole(_surveyed(folder, n), pseudo)]
-    progress("survey", len(names) - len(todo), len(names))
-    for done, (_, outcome) in enumerate(engine.map(work, todo), len(names) - len(todo) + 1):
-        if isinstance(outcome, Crash):
-            raise RunError("a process died while reading headers; run the same command again, or move the file away")
-        progress("survey", done, len(names))
+    read_chunks(work, todo, len(names), engine, progress, "survey", "move the file away")
 
 
 @dataclass(frozen=True)
@@ -84,12 +79,12 @@ class _Survey:
     secret: SecretSource
 
     def has_reports(self, name: str) -> bool:
-        listing = read_sealed(_listing(Path(self.folder), name), self.secret.pseudonymizer())
+        listing = read_listing(Path(self.folder), name, self.secret.pseudonymizer())
         return any(report_suffix(Path(as_path(r))) for r in listing["relative"].to_pylist())
 
     def __call__(self, name: str) -> int:
         pseudo = self.secret.pseudonymizer()
-        listing = read_sealed(_listing(Path(self.folder), name), pseudo)
+        listing = read_listing(Path(self.folder), name, pseudo)
         paths = [Path(os.fsdecode(r["path"])) for r in listing.to_pylist() if not r["reason"]]
         write_sealed(_surveyed(Path(self.folder), name), survey(paths, pseudo), pseudo)
         return len(paths)
@@ -119,7 +114,7 @@ class ReleaseTask:
         return pa.Table.from_pylist([self._release(row) for row in rows], RELEASED)
 
     def _listing(self, partition: int) -> pa.Table:
-        return read_sealed(_listing(Path(self.folder), self.names[partition]), self.secret.pseudonymizer())
+        return read_listing(Path(self.folder), self.names[partition], self.secret.pseudonymizer())
 
     def _release(self, row: dict[str, Any]) -> dict[str, Any]:
         path, key = Path(os.fsdecode(row["path"])), file_key(row["relative"], self.secret.pseudonymizer())
@@ -213,29 +208,12 @@ def file_key(relative: str, pseudo: Pseudonymizer) -> str:
     return pseudo.key("file", relative)
 
 
-def read_listings(names: Iterable[str], folder: Path, pseudo: Pseudonymizer) -> Iterable[pa.Table]:
-    """The sealed listings (LISTING), one a chunk: paths, in memory only."""
-    return (read_sealed(_listing(folder, name), pseudo) for name in names)
-
-
 @lru_cache(maxsize=1)
 def _known(folder: str, names: tuple[str, ...], k: int, secret: SecretSource) -> tuple[People, frozenset[str]]:
     """What the survey knows: read once a process."""
     pseudo = secret.pseudonymizer()
     tables = [read_sealed(_surveyed(Path(folder), name), pseudo) for name in names]
     return People(tables), archive_words(tables, k)
-
-
-def _listing_table(chunk: list[Found]) -> pa.Table:
-    rows = [
-        {"path": os.fsencode(f.path), "relative": as_text(f.relative), "size": f.size, "reason": f.reason}
-        for f in chunk
-    ]
-    return pa.Table.from_pylist(rows, LISTING)
-
-
-def _listing(folder: Path, name: str) -> Path:
-    return folder / f"{name}.list"
 
 
 def _surveyed(folder: Path, name: str) -> Path:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -23,18 +22,13 @@ import cv2
 import numpy as np
 import pyarrow as pa
 
-from curate.dedup.exact import pixel_hash, text_hash
+from curate.dedup.exact import pixel_hash
 from curate.dedup.image import thumb, thumb_hash
-from curate.dedup.text import minhash
 from curate.deid.attest import SECOND_LOOK
 from curate.deid.header.clean import attributes, identifying_values
-from curate.deid.known.values import without_absent_uids
 from curate.deid.pixels.boxes import area, moved
 from curate.deid.pixels.gate import Gate, gate
-from curate.deid.replace.finish import Finished, finish
-from curate.deid.replace.masked import masked_words, require_words_left
-from curate.deid.rules import WORDS, WORDS_MASKED, TextRules
-from curate.deid.text.scrub import scrub
+from curate.deid.rules import TextRules
 from curate.deid.vault import SecretSource
 from curate.deid.verify.finding import Finding, kept_back
 from curate.deid.verify.leaks import findings
@@ -42,23 +36,20 @@ from curate.deid.verify.letters import plain
 from curate.deid.verify.people import named, strangers
 from curate.deid.verify.pixels import pixel_findings
 from curate.deid.verify.source import carried, sought
-from curate.deid.words.language import require_known_sections
 from curate.engine.guard import fault_of
 from curate.errors import DropRecord, RunError, SourceError
+from curate.ingest.files import with_column
 from curate.ingest.rules import PictureRules, ReportRules
-from curate.ingest.sealed import read_index, read_shared_words, read_taken_names
-from curate.memory import once, remembering
+from curate.ingest.sealed import read_index
+from curate.ingest.texts import ATTRIBUTES, ReportStage
+from curate.memory import remembering
 from curate.record import INDEX, RECORD, Reason, conform, drop_each, without_payload
-from curate.sources.dicom.read import Picture, identity_of, load_dicom
+from curate.sources.dicom.read import identity_of, load_dicom
 from curate.sources.faults import check_present, out_of_reach
-from curate.sources.grid import compose, tile_places
 from curate.sources.images.read import encode_jpeg, encode_png, load_image, resize
-from curate.sources.reports.letterhead import caption_sections
-from curate.sources.reports.section import parse_sections, wanted_text
+from curate.sources.picture import Picture, compose, tile_places
 from curate.stage import Stage, run_stages
 from curate.step import mark_poison
-
-ATTRIBUTES = ("modality", "body_part", "view", "laterality", "sex", "age", "date")
 
 
 def ingest_stages(picture: PictureRules, report: ReportRules, secret: SecretSource, index: str) -> tuple[Stage, ...]:
@@ -66,7 +57,7 @@ def ingest_stages(picture: PictureRules, report: ReportRules, secret: SecretSour
     of the sealed index, which also says which words the archive's patients share."""
     return (
         Stage("picture", partial(_per_row, fn=_Picture(picture, secret), step="picture")),
-        Stage("report", partial(_per_row, fn=_Report(report, secret, index), step="report")),
+        Stage("report", partial(_per_row, fn=ReportStage(report, secret, index), step="report")),
         Stage("verify", _Verify(picture, report.text)),
     )
 
@@ -216,20 +207,16 @@ class _Picture:
         DropRecord CHANGED where it is gone, of another size, or says that it is another instance or patient; a plain
         image, which says nothing, where its time is another. SourceError where the archive cannot be read.
         """
-        path = Path(os.fsdecode(row["path"]))
+        path, dicom = Path(os.fsdecode(row["path"])), row["kind"] == "dicom"
         try:
-            return self._same(row, path)
+            if not check_present(path):
+                raise DropRecord(Reason.CHANGED)
+            info = path.stat()
+            if info.st_size != row["size"] or (not dicom and info.st_mtime_ns != row["mtime_ns"]):
+                raise DropRecord(Reason.CHANGED)
+            picture = (load_dicom if dicom else load_image)(path, row["frame"], self.rules.pixels)
         except SourceError as error:
             raise SourceError(error.number, row["source"]) from None
-
-    def _same(self, row: dict[str, Any], path: Path) -> Picture:
-        if not check_present(path):
-            raise DropRecord(Reason.CHANGED)
-        info = path.stat()
-        dicom = row["kind"] == "dicom"
-        if info.st_size != row["size"] or (not dicom and info.st_mtime_ns != row["mtime_ns"]):
-            raise DropRecord(Reason.CHANGED)
-        picture = (load_dicom if dicom else load_image)(path, row["frame"], self.rules.pixels)
         if picture.dataset is not None and "\\".join(identity_of(picture.dataset)) != row["identity"]:
             raise DropRecord(Reason.CHANGED)
         return picture
@@ -245,106 +232,6 @@ def _painted(shown: Sequence[tuple[Picture, Gate]], whole: Sequence[int], writte
         "painted": [list(box) for box in boxes],
         "painted_share": area(boxes, written) / (written[0] * written[1]),
     }
-
-
-@dataclass(frozen=True)
-class _Report:
-    rules: ReportRules
-    secret: SecretSource
-    index: str
-
-    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
-        if row["text"] is None:
-            text = header_caption(row)
-            return {**row, "text": text, "sections": [("header", text)], **once(_signed, text)}
-        meta = tuple((name, value) for name, value in row["meta"] or [] if value)
-        phi = self._asked(tuple(row["phi"] or ()), row["text"], *(value for _, value in meta))
-        made, done = once(self._cleaned, row["text"], phi, row["patient_id"] or "", meta)
-        actions = [*(row["actions"] or []), *sorted((+done).items())]
-        return {**row, **made, "actions": actions, **_declared(row, dict(made["meta"]))}
-
-    def _cleaned(
-        self, report: str, phi: tuple[str, ...], patient: str, columns: tuple[tuple[str, str], ...]
-    ) -> tuple[dict[str, Any], Counter[str]]:
-        """What a record has of its report and of the columns beside it, and the counts of what was done."""
-        sections, cut = self._sections(report)
-        if self.rules.text.vocabulary:
-            once(require_known_sections, report, tuple(sections.values()), self.rules.text.languages)
-        source = wanted_text(sections, self.rules.sections)
-        if not source:
-            raise DropRecord(Reason.NO_WANTED_SECTION)
-        scrubbed = {name: self._scrub(text, phi, patient) for name, text in sections.items()}
-        clean = {name: self._finish(sections[name], scrubbed[name], phi, patient) for name in sections}
-        text = wanted_text({name: each.text for name, each in clean.items()}, self.rules.sections)
-        if len(text.split()) < self.rules.min_words:
-            raise DropRecord(Reason.TEXT_TOO_SHORT)
-        gone, words = masked_words(source, wanted_text(scrubbed, self.rules.sections))
-        require_words_left(gone, words, self.rules.text.max_masked)
-        meta = {
-            name: self._finish(v, self._scrub(v, phi, patient), phi, patient, cut=False)
-            for name, v in dict(columns).items()
-        }
-        done = Counter({WORDS: words, WORDS_MASKED: gone, **{f"cut {name}": n for name, n in cut.items()}})
-        parts = [*clean.values(), *meta.values()]
-        done += sum((each.done for each in parts), Counter[str]())
-        made = {
-            "text": text,
-            "sections": [(name, each.text) for name, each in clean.items() if each.text],
-            "meta": [(name, each.text) for name, each in meta.items()],
-            "raw": report,
-            "masked": [each.masked for each in parts] if self.rules.text.replace == "surrogates" else None,
-        }
-        return made | _signed(text), done
-
-    def _sections(self, report: str) -> tuple[dict[str, str], Counter[str]]:
-        if self.rules.letterheads:
-            return once(caption_sections, report, self.rules.sections)
-        return {n: part for n, part in parse_sections(report).items() if n in self.rules.sections}, Counter()
-
-    def _finish(self, source: str, scrubbed: str, phi: tuple[str, ...], patient: str, *, cut: bool = True) -> Finished:
-        rules = self.rules.text
-        named = rules.replace == "surrogates"
-        taken = read_taken_names(self.index, self.secret) if named else frozenset[str]()
-        return finish(source, scrubbed, rules, self.secret.pseudonymizer(), patient, phi, taken, cut=cut)
-
-    def _scrub(self, text: str, phi: tuple[str, ...], patient: str) -> str:
-        """Once in a partition for equal texts of a patient: the columns of a study hold few values."""
-        words = read_shared_words(self.index, self.secret)
-        asked = self._asked(phi, text)
-        return once(scrub, text, asked, patient, self.secret.pseudonymizer(), self.rules.text, words)
-
-    def _asked(self, phi: tuple[str, ...], *texts: str) -> tuple[str, ...]:
-        """What is sought in the texts; the same for all pictures of a series, which differ in their UIDs. Surrogates
-        are chosen in view of every value."""
-        return without_absent_uids(texts, phi) if self.rules.text.replace == "placeholders" else phi
-
-
-_KINDS = {"CR": "radiograph", "DX": "radiograph", "MG": "mammogram", "MR": "MRI", "US": "ultrasound", "CT": "CT"}
-_KINDS |= {"PT": "PET", "NM": "nuclear medicine image", "XA": "angiogram", "RF": "fluoroscopy", "OT": "medical image"}
-
-
-def header_caption(row: dict[str, Any]) -> str:
-    """A caption for an image without a report, from attributes that passed the header's allow-list: 'chest radiograph,
-    PA view, left'. Its section is called ``header``, so that nobody takes it for a radiologist's words."""
-    kind = _KINDS.get(row["modality"] or "OT", f"{row['modality']} image")
-    part = f"{row['body_part'].lower().replace('_', ' ')} " if row["body_part"] else ""
-    sides = {"L": "left", "R": "right", "B": "bilateral"}
-    view = f"{row['view']} view" if row["view"] else ""
-    return ", ".join(x for x in (part + kind, view, sides.get(row["laterality"] or "", "")) if x)
-
-
-def _signed(text: str) -> dict[str, Any]:
-    return {"text_hash": text_hash(text), "minhash": minhash(text)}
-
-
-def _declared(row: dict[str, Any], meta: dict[str, str]) -> dict[str, Any]:
-    """Attributes the recipe took from report columns, where the image's own header has none."""
-    found: dict[str, Any] = {
-        n: meta[n] for n in ATTRIBUTES if row.get(n) is None and n in meta and n not in ("age", "date")
-    }
-    if row.get("age") is None and meta.get("age", "").split(".")[0].isdigit():
-        found["age"] = min(int(meta["age"].split(".")[0]), 90)
-    return found
 
 
 def _without_strangers(source: str) -> str:
@@ -367,7 +254,7 @@ class _Verify:
         judged = [self._judged(row) for row in table.to_pylist()]
         for at, name in enumerate(("findings", "fault")):
             told = pa.array([each[at] for each in judged], _INSIDE.field(name).type)
-            table = table.set_column(table.column_names.index(name), name, told)
+            table = with_column(table, name, told)
         return drop_each(table, [reason for _, _, reason in judged], "verify")
 
     def _judged(self, row: dict[str, Any]) -> tuple[list[str] | None, str | None, Reason | None]:

@@ -48,11 +48,16 @@ def with_path_keys(files: pa.Table, rules: Mapping[str, FileRules]) -> pa.Table:
             none = {"", *placeholders(bare)}  # a header that says "0" or "unknown" lacks it
             mine = zip(found, path_first, own, bare, strict=True)
             values = [(k.get(group) if first or id_ in none else None) or said or "" for k, first, said, id_ in mine]
-            files = files.set_column(files.column_names.index(column), column, pa.array(values, pa.string()))
+            files = with_column(files, column, pa.array(values, pa.string()))
     ids = [[k[g] for g in IDENTITIES if g in k] for k in found]
     for name, group in (("image_id", "image"), ("split", "split")):
         files = files.append_column(name, pa.array([k.get(group, "") for k in found], pa.string()))
     return files.append_column("path_ids", pa.array(ids, pa.list_(pa.string())))
+
+
+def with_column(table: pa.Table, name: str, values: pa.Array) -> pa.Table:
+    """The table with other values in a column that it has."""
+    return table.set_column(table.column_names.index(name), name, values)
 
 
 def judge(files: pa.Table, rules: Mapping[str, FileRules]) -> pa.Array:

@@ -1,6 +1,6 @@
 """The index: every image file and every report of the archive, paired, each with a fate.
 
-Headers come from `curate.ingest.scan`, reports from `curate.sources.reports.read`, who belongs to whom from
+Headers come from `curate.sources.scan`, reports from `curate.sources.reports.read`, who belongs to whom from
 `curate.sources.pairing.pair`. The index itself names patients, so it lies sealed under RUN/private; what the step
 writes in the clear is each record's pseudonymous key and, where it was dropped, the reason.
 """
@@ -23,12 +23,10 @@ from curate.deid.replace.surrogates import taken_names
 from curate.deid.vault import SecretSource, write_sealed
 from curate.deid.words.shared import shared_words
 from curate.errors import SourceError
-from curate.ingest.files import judge, with_path_keys
-from curate.ingest.rows import RecordRows, image_key, status_of
+from curate.ingest.files import judge, with_column, with_path_keys
+from curate.ingest.rows import RecordRows, image_key, status_of, with_second_look
 from curate.ingest.rules import IndexRules, ReportSource
-from curate.ingest.scan import SCAN, read_scan
-from curate.ingest.sealed import pairing_path, read_index, sealed_part, taken_path, words_path
-from curate.ingest.second_look import with_second_look
+from curate.ingest.sealed import NAMES, PAIRING, WORDS, read_index, sealed_part
 from curate.ingest.slices import choose_slices, middle_of_series
 from curate.ingest.splits import settle
 from curate.record import FATE, INDEX, Reason, conform, live
@@ -36,7 +34,9 @@ from curate.sources.pairing.coverage import describe
 from curate.sources.pairing.outcome import Pairing
 from curate.sources.pairing.pair import pair
 from curate.sources.pairing.paths import beside, stem
-from curate.sources.reports.read import Report, not_read, read_reports
+from curate.sources.reports.read import not_read, read_reports
+from curate.sources.reports.report import Report
+from curate.sources.scan import SCAN, read_scan
 from curate.sources.walk import as_path
 
 __all__ = ["STEP", "IndexRules", "IndexTask", "ReportSource", "build_index", "image_key", "read_index"]
@@ -73,15 +73,14 @@ class IndexTask:
             raise SourceError(error.number, "reports") from None
         matched = match(scans, reports, self.rules)
         index = matched.index(reports, self.rules, pseudo)
-        write_sealed(pairing_path(Path(self.sealed)), matched.pairing.table(), pseudo)
+        write_sealed(Path(self.sealed) / PAIRING, matched.pairing.table(), pseudo)
         alive = index.filter(pa.array(live(index)))
         for i, start in enumerate(range(0, alive.num_rows, self.rows_per_partition)):
             write_sealed(sealed_part(Path(self.sealed), i), alive.slice(start, self.rows_per_partition), pseudo)
         texts, values = _told(alive)
         words = shared_words(texts, values, self.k_patients)
-        taken = sorted(taken_names(values))
-        for path, listed in ((words_path(Path(self.sealed)), sorted(words)), (taken_path(Path(self.sealed)), taken)):
-            write_sealed(path, pa.table({"word": pa.array(listed, pa.string())}), pseudo)
+        for name, listed in ((WORDS, words), (NAMES, taken_names(values))):
+            write_sealed(Path(self.sealed) / name, pa.table({"word": pa.array(sorted(listed), pa.string())}), pseudo)
         return conform(index, FATE)
 
     def beside(self, partition: int) -> list[Path]:
@@ -147,11 +146,11 @@ def match(scans: Sequence[tuple[str, pa.Table]], reports: Sequence[Report], rule
     files = pa.concat_tables(
         [t.append_column("source", pa.array([name] * t.num_rows)) for name, t in scans] or [_NO_FILES]
     )
-    files = _with_column(files, "reason", _read_as_reports(files, reports))
+    files = with_column(files, "reason", _read_as_reports(files, reports))
     files = with_path_keys(files, rules.files)
-    files = _with_column(files, "reason", judge(files, rules.files))
+    files = with_column(files, "reason", judge(files, rules.files))
     if rules.per_series == "middle":
-        files = _with_column(files, "reason", middle_of_series(files))
+        files = with_column(files, "reason", middle_of_series(files))
     usable = np.flatnonzero(files["reason"].is_null().to_numpy(zero_copy_only=False))
     images, told = _pairing_columns(files, usable), _report_table(reports)
     if "image" in rules.pair.by:
@@ -190,8 +189,8 @@ def _with_stems(
     asked = told["image"].to_pylist()
     places = [_places(r, name) if name and r.file else () for r, name in zip(reports, asked, strict=True)]
     named, names = beside(asked, places, images["image"].to_pylist(), [os.fsdecode(path) for path in paths])
-    images = _with_column(images, "image", pa.array(names, pa.string()))
-    return images, _with_column(told, "image", pa.array(named, pa.string()))
+    images = with_column(images, "image", pa.array(names, pa.string()))
+    return images, with_column(told, "image", pa.array(named, pa.string()))
 
 
 def _places(report: Report, name: str) -> tuple[str, ...]:
@@ -223,15 +222,11 @@ def _with_matches(files: pa.Table, usable: np.ndarray, matches: pa.Table, rules:
     if rules.unpaired_images == "keep":
         found = [None if r == Reason.ORPHAN_IMAGE.value else r for r in found]
     reason[usable] = found
-    files = _with_column(files, "reason", pa.array(reason, pa.string()))
+    files = with_column(files, "reason", pa.array(reason, pa.string()))
     also = np.empty(files.num_rows, dtype=object)
     also[usable] = np.fromiter(matches["also"].to_pylist(), dtype=object, count=len(usable))
     files = files.append_column("also", pa.array(also, pa.list_(pa.int64())))
     return files.append_column("report", pa.array(report, mask=report < 0))
-
-
-def _with_column(table: pa.Table, name: str, values: pa.Array) -> pa.Table:
-    return table.set_column(table.column_names.index(name), name, values)
 
 
 def _report_table(reports: Sequence[Report]) -> pa.Table:

@@ -1,4 +1,9 @@
-"""INDEX rows out of paired files and reports: who, which study, which frames, under which keys."""
+"""INDEX rows out of paired files and reports: who, which study, which frames, under which keys; and which of them the
+verifier reads whatever the gate said of their pictures.
+
+That is a sample of the run, fair to every kind of device. The gate and the verifier ask different networks, so what the
+first misses the second may see; a hit in the sample says that others like it may have gone out unseen.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +11,21 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import polars as pl
 import pyarrow as pa
 
 from curate.deid.pseudonym import Pseudonymizer
+from curate.ingest.files import with_column
 from curate.ingest.slices import frames_of
 from curate.ingest.splits import Lookup
-from curate.record import TILE, Reason
+from curate.record import TILE, Reason, live
 from curate.sources.identity import first_id, spellings
-from curate.sources.reports.read import Report
+from curate.sources.reports.report import Report
 from curate.sources.reports.several import declared_status, joined, told_status
 
 if TYPE_CHECKING:
-    from curate.ingest.rules import IndexRules
+    from curate.ingest.rules import IndexRules, SecondLook
 
 _STEP = "index"
 _NAMED = ("patient_id", "patient_name", "accession", "study_uid", "series_uid", "sop_uid")
@@ -160,3 +168,24 @@ def _whole(reports: Sequence[Report], rows: Sequence[int]) -> Report:
     raw = "\n\n".join(part.undecoded or part.text for part in parts)
     phi = tuple(dict.fromkeys(value for part in parts for value in part.phi))
     return replace(parts[0], text=text, undecoded=raw if any(p.undecoded for p in parts) else "", phi=phi)
+
+
+def with_second_look(index: pa.Table, rules: SecondLook) -> pa.Table:
+    """INDEX with ``second_look`` set for the pictures of the sample: every ``layout`` has one in it as far as they go,
+    the others in proportion, those of the lowest keys (which are HMACs: a fair draw)."""
+    pictures = live(index) & np.asarray(index["kind"].combine_chunks().to_numpy(zero_copy_only=False) != "none")
+    count = int(pictures.sum())
+    wanted = min(count, max(rules.least, round(rules.share * count)))
+    chosen = np.zeros(index.num_rows, bool)
+    chosen[_sample(index, np.flatnonzero(pictures), wanted)] = True
+    return with_column(index, "second_look", pa.array(chosen))
+
+
+def _sample(index: pa.Table, rows: np.ndarray, wanted: int) -> np.ndarray:
+    """``wanted`` of ``rows``: the first of each layout, then evenly along each."""
+    told = {name: pl.Series(index[name].take(pa.array(rows)).to_pylist()) for name in ("key", "source", "layout")}
+    frame = pl.DataFrame({"row": rows, **told})
+    layout = ["source", "layout"]
+    place = pl.col("key").rank("ordinal").over(layout) - 1
+    turn = pl.when(place == 0).then(0.0).otherwise((place + 0.5) / pl.len().over(layout))
+    return frame.with_columns(turn=turn).sort("turn", "key").head(wanted)["row"].to_numpy()

@@ -29,16 +29,6 @@ UNKNOWN = "?"  # a split's name that is none
 
 
 @dataclass(frozen=True)
-class ImageSource:
-    """One root folder (or one file) of images. ``name`` is part of every key, so moving the folder keeps the keys."""
-
-    name: str
-    path: str
-    follow_symlinks: bool = False
-    exclude: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class Facts:
     """What a file's header can say; an empty one says nothing. ``sop_class``: UIDs; ``image_type``: values of
     ImageType, any of them; ``smaller_than``: the shorter side, ``larger_than``: the longer side, in pixels."""

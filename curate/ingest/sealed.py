@@ -12,6 +12,8 @@ from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.vault import SecretSource, read_sealed
 from curate.sources.pairing.outcome import Pairing
 
+PAIRING, WORDS, NAMES = "pairing.sealed", "words.sealed", "names.sealed"  # beside the index's partitions
+
 
 def sealed_part(folder: Path, partition: int) -> Path:
     """Where one partition of the sealed index lies."""
@@ -23,34 +25,23 @@ def read_index(folder: Path, partition: int, pseudo: Pseudonymizer) -> pa.Table:
     return read_sealed(sealed_part(folder, partition), pseudo)
 
 
-@lru_cache(maxsize=1)
 def read_shared_words(folder: str, secret: SecretSource) -> frozenset[str]:
-    """The words that the archive's patients share (`curate.deid.words.shared`); read once a process."""
-    return frozenset(read_sealed(words_path(Path(folder)), secret.pseudonymizer())["word"].to_pylist())
+    """The words that the archive's patients share (`curate.deid.words.shared`)."""
+    return _read_words(folder, WORDS, secret)
 
 
-@lru_cache(maxsize=1)
 def read_taken_names(folder: str, secret: SecretSource) -> frozenset[str]:
-    """Names of the archive's people that no surrogate may have (`curate.deid.replace`); read once a process."""
-    return frozenset(read_sealed(taken_path(Path(folder)), secret.pseudonymizer())["word"].to_pylist())
+    """Names of the archive's people that no surrogate may have (`curate.deid.replace`)."""
+    return _read_words(folder, NAMES, secret)
+
+
+@lru_cache(maxsize=2)
+def _read_words(folder: str, name: str, secret: SecretSource) -> frozenset[str]:
+    """Read once a process."""
+    return frozenset(read_sealed(Path(folder) / name, secret.pseudonymizer())["word"].to_pylist())
 
 
 def read_pairing(folder: Path, pseudo: Pseudonymizer) -> Pairing:
     """How the pairing went, as the index step has left it; nothing where the sealed index was taken away."""
-    path = pairing_path(folder)
+    path = folder / PAIRING
     return Pairing.of_table(read_sealed(path, pseudo)) if path.is_file() else Pairing(0, 0, 0)
-
-
-def pairing_path(folder: Path) -> Path:
-    """Where it says how the pairing went."""
-    return folder / "pairing.sealed"
-
-
-def words_path(folder: Path) -> Path:
-    """Where the words lie that patients share."""
-    return folder / "words.sealed"
-
-
-def taken_path(folder: Path) -> Path:
-    """Where the names lie that no surrogate may have."""
-    return folder / "names.sealed"

@@ -16,6 +16,7 @@ import polars as pl
 import pyarrow as pa
 
 from curate.errors import RecipeError
+from curate.ingest.files import with_column
 from curate.ingest.rules import KEYS, STRENGTH, UNKNOWN, OfficialSplits
 from curate.record import Reason
 from curate.sources.pairing.paths import shapes, stem
@@ -92,5 +93,5 @@ def settle(index: pa.Table, rules: OfficialSplits) -> pa.Table:
         reason.alias("drop_reason"),
     ).to_arrow()
     for name in ("official_split", "drop_step", "drop_reason"):
-        index = index.set_column(index.column_names.index(name), name, settled[name].cast(pa.string()))
+        index = with_column(index, name, settled[name].cast(pa.string()))
     return index

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
-from curate.errors import SourceError
+from curate.errors import DropRecord, SourceError
+from curate.record import Reason
 
 # what the system says of one entry: not there, a link in a circle, no path it can take, not a file; and what seeking to
 # a place that a damaged header names brings
@@ -28,6 +31,18 @@ def stop_for_source(error: OSError) -> None:
     if error.errno in _OF_MACHINE:
         raise error
     raise SourceError(error.errno)
+
+
+@contextmanager
+def open_source(path: Path) -> Iterator[BinaryIO]:
+    """The file to read; DropRecord UNREADABLE_FILE where it, and not the archive or the machine, fails."""
+    try:
+        with path.open("rb") as file:
+            yield file
+            return
+    except OSError as error:
+        stop_for_source(error)
+    raise DropRecord(Reason.UNREADABLE_FILE)
 
 
 def check_present(path: Path) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 
-from curate.sources.dicom.file import integer, text, value
+from curate.sources.dicom.file import integer, is_little, text, value
 from curate.sources.dicom.layout import Layout
 from curate.sources.dicom.lut import Lut, read_lut
 
@@ -37,7 +37,7 @@ def modality(steps: np.ndarray, dataset: Dataset, layout: Layout, frame: int) ->
     """
     items = _lut_items(dataset, "ModalityLUTSequence")
     if items:
-        return read_lut(items[0], _little(dataset)).look_up(steps, signed=layout.signed)
+        return read_lut(items[0], is_little(dataset)).look_up(steps, signed=layout.signed)
     groups = functional_groups(dataset, frame, "PixelValueTransformationSequence")
     slope, intercept = _float(groups, "RescaleSlope"), _float(groups, "RescaleIntercept")
     with np.errstate(all="ignore"):  # a senseless slope gives infinities, which are dropped as undecodable later
@@ -64,7 +64,7 @@ def vois(dataset: Dataset, layout: Layout, frame: int) -> Iterator[Callable[[np.
     """
     groups = functional_groups(dataset, frame, "FrameVOILUTSequence")
     for item in next((items for group in groups if (items := _lut_items(group, "VOILUTSequence"))), []):
-        yield partial(_by_lut, lut=read_lut(item, _little(dataset)), signed=_may_be_signed(dataset, layout, frame))
+        yield partial(_by_lut, lut=read_lut(item, is_little(dataset)), signed=_may_be_signed(dataset, layout, frame))
     widest = 2 * float(np.ptp(_reach(dataset, layout, frame))) if layout.stored <= 8 else np.inf
     for group in groups:
         centres, widths = _floats(group, "WindowCenter"), _floats(group, "WindowWidth")
@@ -140,7 +140,3 @@ def _number(part: Any) -> float | None:
     except (TypeError, ValueError):
         return None
     return number if np.isfinite(number) else None
-
-
-def _little(dataset: Dataset) -> bool:
-    return dataset.original_encoding[1] is not False

@@ -9,7 +9,7 @@ from pydicom.valuerep import VR
 
 from curate.errors import DropRecord
 from curate.record import Reason
-from curate.sources.faults import stop_for_source
+from curate.sources.faults import open_source
 
 HEAD_BYTES = 160  # the 128-byte preamble, "DICM" and the first data elements
 _VRS = frozenset(str(vr).encode() for vr in VR if len(str(vr)) == 2)
@@ -36,30 +36,20 @@ def sniff(path: Path) -> Literal["dicom", "image", "none"]:
 
     Raises DropRecord EMPTY_FILE, UNREADABLE_FILE; SourceError where the archive cannot be read.
     """
-    try:
-        with path.open("rb") as f:
-            head = f.read(HEAD_BYTES)
-    except OSError as error:
-        stop_for_source(error)
-        head = None
-    if head is None:
-        raise DropRecord(Reason.UNREADABLE_FILE)
+    with open_source(path) as file:
+        head = file.read(HEAD_BYTES)
     if not head:
         raise DropRecord(Reason.EMPTY_FILE)
     if head[128:132] == b"DICM":
         return "dicom"
-    if is_image(head):
+    if image_kind(head) is not None:
         return "image"
     return "dicom" if _starts_dataset(head) else "none"
 
 
-def is_image(head: bytes) -> bool:
-    """Does ``head`` (at least 32 bytes) carry the magic number of an image format that `image` reads or names?"""
-    return image_kind(head) is not None
-
-
 def image_kind(head: bytes) -> str | None:
-    """The format by its magic number: png, jpeg (JPEG-LS too), tiff, jp2, bmp, webp; "other": known by name only."""
+    """The format by the magic number in ``head`` (at least 32 bytes):
+    png, jpeg (JPEG-LS too), tiff, jp2, bmp, webp; "other": known by name only."""
     for magic, kind in _MAGIC:
         if head.startswith(magic):
             return kind

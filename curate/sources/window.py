@@ -13,11 +13,9 @@ from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.dicom.file import text
 from curate.sources.dicom.layout import Layout
-from curate.sources.dicom.palette import read_palette
+from curate.sources.dicom.lut import read_palette
 from curate.sources.grey import modality, padding_range, vois, window
 from curate.sources.picture import PixelRules
-
-__all__ = ["ROBUST", "show_colour", "show_grey", "show_palette", "window"]
 
 ROBUST = (0.005, 0.995)  # share of the pixels below the darkest and the brightest shade of an unwindowed frame
 _TABLE = 1 << 16

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from curate.errors import DropRecord, RecipeError
 from curate.record import Reason
-from curate.sources.reports.rows import as_string, named_rows, open_records
+from curate.sources.reports.encoding import as_string
+from curate.sources.reports.rows import named_rows, open_records
 from filters.evaluate.sets import MOST_TEXT, EvalSet, file_image, gather, inside, matches, plain, unique
 
 IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")

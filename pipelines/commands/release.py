@@ -35,8 +35,7 @@ def deid(
     """
     from curate.deid.attest import pixel_warnings, text_warnings
     from curate.deid.vault import SecretSource
-    from curate.deid_export.job import check_folders, release
-    from curate.deid_export.log import write_log
+    from curate.deid_export.job import check_folders, release, write_log
     from curate.engine import Resources
     from curate.report.funnel import fault_lines
     from pipelines.check import ocr_note

@@ -34,9 +34,10 @@ from curate.sources.dicom.codestream import read_stream
 from curate.sources.dicom.file import open_dicom
 from curate.sources.dicom.layout import declared_layout
 from curate.sources.dicom.prove import frame_stream, prove
-from curate.sources.dicom.read import PixelRules, load_dicom, read_header
+from curate.sources.dicom.read import load_dicom, read_header
+from curate.sources.grey import window
+from curate.sources.picture import PixelRules
 from curate.sources.sniff import sniff
-from curate.sources.window import window
 from tests.curate.dicomfiles import CT, ENCAPSULATED, NATIVE, dataset, gradient, to_bytes, write
 from tests.realdata import real
 

@@ -38,7 +38,8 @@ from curate.sources.dicom.codestream import read_stream, rle_segments, starts_fr
 from curate.sources.dicom.layout import Layout
 from curate.sources.dicom.lut import read_lut
 from curate.sources.dicom.neighbours import is_continuous, nearest_stride
-from curate.sources.dicom.read import PixelRules, load_dicom
+from curate.sources.dicom.read import load_dicom
+from curate.sources.picture import PixelRules
 from tests.curate.dicomfiles import ENCAPSULATED, dataset, encode, gradient, to_bytes, write
 
 RULES = PixelRules()

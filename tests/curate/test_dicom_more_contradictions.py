@@ -11,7 +11,8 @@ from pydicom.pixels.encoders import RLELosslessEncoder
 from pydicom.pixels.processing import convert_color_space
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, RLELossless
 
-from curate.sources.dicom.read import PixelRules, load_dicom
+from curate.sources.dicom.read import load_dicom
+from curate.sources.picture import PixelRules
 from tests.curate.dicomfiles import dataset, gradient, to_bytes, write
 
 RULES, WIDE = PixelRules(), PixelRules(bits=16)

@@ -17,18 +17,18 @@ from curate.deid.header.clean import attributes, clean_header
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid_export.crosswalk import CROSSWALK, read_crosswalk, write_crosswalk
 from curate.deid_export.report_people import People
-from curate.deid_export.reports import clean_reports
+from curate.deid_export.reports import clean_report_parts
 from curate.deid_export.rules import ReleaseRules
 from curate.deid_export.survey import survey
-from curate.deid_export.task import LISTING
 from curate.ingest.index import build_index
 from curate.ingest.rules import IndexRules
-from curate.ingest.scan import SCAN, scan_file
 from curate.sources.dicom.file import open_dicom
 from curate.sources.identity import canonical_id, listed, separators, shape, spellings
 from curate.sources.pairing.rules import PairRules
 from curate.sources.reports.asked import ReportColumns
-from curate.sources.reports.read import Report, read_reports
+from curate.sources.reports.read import read_reports
+from curate.sources.reports.report import Report
+from curate.sources.scan import LISTING, SCAN, scan_file
 from tests.curate.dicomfiles import gradient, write
 
 P = Pseudonymizer(b"one" * 12)
@@ -129,7 +129,7 @@ def test_one_patient_is_one_pseudonym_and_one_shift_in_both_commands(folder: Pat
             [("mrn", "accession", "study_date", "report"), (told, "A1", "2024-03-01", "Clear lungs.")]
         )
         csv.writer(f).writerow((other, "A7", "2024-03-01", "No effusion."))
-    written = clean_reports(table, ReleaseRules(), P, People([survey([image, table], P)]), frozenset())
+    (written,) = clean_report_parts(table, ReleaseRules(), P, People([survey([image, table], P)]), frozenset())
     rows = list(csv.DictReader(io.StringIO((written.data or b"").decode())))
     assert [(r["mrn"], r["study_date"]) for r in rows] == [(patient, seen["date"])] * 2
 
@@ -179,6 +179,6 @@ def test_studies_and_accession_numbers_have_one_spelling(tmp_path: Path) -> None
     assert len(set(build_index([], told, rules, P)["study"].to_pylist())) == 1
     table = tmp_path / "r.csv"
     table.write_text('accession,report\nA7,Clear lungs.\na7 ,No effusion.\n"A7; A8",Normal heart.\n')
-    written = clean_reports(table, ReleaseRules(), P, People([]), frozenset())
+    (written,) = clean_report_parts(table, ReleaseRules(), P, People([]), frozenset())
     rows = [r["accession"] for r in csv.DictReader(io.StringIO((written.data or b"").decode()))]
     assert rows == [P.key("accession", "A7")] * 2 + [f"{P.key('accession', 'A7')}; {P.key('accession', 'A8')}"]

@@ -11,13 +11,14 @@ from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.vault import SecretSource
 from curate.engine import Engine
 from curate.ingest.index import build_index, image_key
-from curate.ingest.rules import ImageSource, IndexRules
-from curate.ingest.scan import SCAN, list_chunks, read_scan, scan
+from curate.ingest.rules import IndexRules
 from curate.record import Reason
 from curate.sources.images.read import encode_png
 from curate.sources.pairing.rules import PairRules
 from curate.sources.reports.asked import ReportColumns
-from curate.sources.reports.read import Report, read_reports
+from curate.sources.reports.read import read_reports
+from curate.sources.reports.report import Report
+from curate.sources.scan import SCAN, ImageSource, list_chunks, read_scan, scan
 
 P = Pseudonymizer(b"s" * 32)
 

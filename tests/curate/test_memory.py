@@ -18,10 +18,11 @@ from curate.deid.vault import SecretSource, write_sealed
 from curate.deid.verify import leaks
 from curate.deid.words import language
 from curate.errors import DropRecord
-from curate.ingest import chain
-from curate.ingest import sealed as sealed_index
+from curate.ingest import texts
 from curate.ingest.chain import IngestTask, ingest_stages
 from curate.ingest.rules import PictureRules, ReportRules
+from curate.ingest.sealed import WORDS as SHARED
+from curate.ingest.sealed import sealed_part
 from curate.memory import once, remembering
 from curate.record import INDEX, Reason
 from curate.sources.dicom.read import identity_of
@@ -86,8 +87,8 @@ def partition(folder: Path, secret: SecretSource) -> IngestTask:
             )
     sealed = folder / "index"
     pseudo = secret.pseudonymizer()
-    write_sealed(sealed_index.sealed_part(sealed, 0), pa.Table.from_pylist(rows, INDEX), pseudo)
-    write_sealed(sealed_index.words_path(sealed), pa.table({"word": pa.array([], pa.string())}), pseudo)
+    write_sealed(sealed_part(sealed, 0), pa.Table.from_pylist(rows, INDEX), pseudo)
+    write_sealed(sealed / SHARED, pa.table({"word": pa.array([], pa.string())}), pseudo)
     picture = PictureRules(policy=PixelPolicy("trust"))
     return IngestTask(str(sealed), ingest_stages(picture, ReportRules(), secret, str(sealed)), secret)
 
@@ -100,7 +101,7 @@ def test_a_partition_gives_what_its_records_give_alone(secret_file, tmp_path, mo
         scrubs.append(text)
         return scrub(text, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(chain, "scrub", counted)
+    monkeypatch.setattr(texts, "scrub", counted)
     together = task.run(0)
     shared = len(scrubs)
     alone = pa.concat_tables([task.run(0, only=range(i, i + 1)) for i in range(together.num_rows)])

@@ -20,7 +20,8 @@ from curate.sources.reports.asked import ReportColumns
 from curate.sources.reports.dialect import MAX_CELL
 from curate.sources.reports.encoding import decode
 from curate.sources.reports.markup import plain_text
-from curate.sources.reports.read import Report, check_columns, read_reports
+from curate.sources.reports.read import check_columns, read_reports
+from curate.sources.reports.report import Report
 from curate.sources.reports.section import parse_sections
 from tests.realdata import real
 

@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from curate.deid.pseudonym import Pseudonymizer
 from curate.ingest.index import build_index, match
 from curate.ingest.rules import IndexRules
-from curate.ingest.scan import SCAN
 from curate.sources.pairing.coverage import describe
 from curate.sources.pairing.outcome import Pairing
 from curate.sources.pairing.pair import pair
 from curate.sources.pairing.rules import PairRules
-from curate.sources.reports.read import Report
+from curate.sources.reports.report import Report
 from curate.sources.reports.section import parse_sections
 from curate.sources.reports.several import Candidate, declared_status, joined, resolve, told_status
+from curate.sources.scan import SCAN
 
 P = Pseudonymizer(b"several" * 5)
 FIELDS = ("accession", "study", "patient", "date", "image")

@@ -18,12 +18,10 @@ from curate.deid.vault import SecretSource
 from curate.ingest.chain import _per_row, _Picture
 from curate.ingest.index import build_index, image_key
 from curate.ingest.rules import IndexRules, PictureRules
-from curate.ingest.slices import frames_of, named, spaced
+from curate.ingest.slices import Mention, frames_of, mentions, named, spaced
 from curate.record import INDEX
-from curate.sources.dicom.read import PixelRules
-from curate.sources.grid import compose
-from curate.sources.pairing.mentions import Mention, mentions
-from curate.sources.reports.read import Report
+from curate.sources.picture import PixelRules, compose
+from curate.sources.reports.report import Report
 from tests.curate.dicomfiles import write
 from tests.curate.test_index import file, scans
 

@@ -18,11 +18,10 @@ from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.vault import SecretSource
 from curate.engine.guard import fault_of, guarded
 from curate.errors import DropRecord, RunError, SourceError
-from curate.ingest import scan as scanning
-from curate.ingest.rules import ImageSource
-from curate.ingest.scan import ScanChunk, list_chunks, scan_file
 from curate.record import Reason
+from curate.sources import scan as scanning
 from curate.sources.faults import check_present, stop_for_source
+from curate.sources.scan import ImageSource, ScanChunk, list_chunks, scan_file
 from curate.sources.sniff import sniff
 from curate.sources.third_party import call_third_party
 from curate.sources.walk import walk

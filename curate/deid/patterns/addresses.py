@@ -11,7 +11,7 @@ from curate.deid.words.vocabulary import Kind, kind
 _I = re.IGNORECASE
 # ways that are hardly anything else, and those that are words of reports too
 _WAYS = """street avenue ave road rd lane ln boulevard blvd crescent cres parkway pkwy highway hwy marg nagar colony
-vihar puram salai mews esplanade"""
+vihar puram salai mews esplanade tce pde cct"""
 _WAYS_TOO = """st str drive dr court ct way place pl terrace ter circle cir square sq trail trl close row alley plaza
 gardens grove hill park green walk rise view quay wharf gate loop run pike bend ridge heights end vale meadow meadows
 path crossing point landing cross main chowk gali bagh layout enclave sector extension estate quarters apartments
@@ -22,18 +22,22 @@ _STATES += "|W[AIVY]"
 _STATE_WORDS = """ak al ar az ca co ct dc de fl ga hi ia id il in ks ky la ma md me mi mn mo ms mt nc nd ne nh nj nm nv
 ny oh ok or pa pr ri sc sd tn tx ut va vi vt wa wi wv wy"""
 _CITY = (
+    r"(?:,?[ ](?:(?:Apt|Apartment|Unit|Suite|Ste|APT|UNIT|SUITE|STE)\.?[ ]?#?|#)[ ]?\w{1,5})?"
     rf"(?:\s*,?\s*(?:[A-Z][\w.'-]+\s?){{1,3}},?\s+(?:{_STATES})\b(?:\s+\d{{5}}(?:-\d{{4}})?)?"
-    r"|,\s+[A-Z][a-z]+(?:\s[A-Z][a-z]+)?)?"
+    r"|,\s+(?!Dist|Distt|Near|Opp|Behind|Tel|Ph|Mob|Age|Phone|Age|DOB)[A-Z][a-z]+(?:\s[A-Z][a-z]+)?)?"
 )
 _STREETS = r"(?:Street|St|Avenue|Ave|Av|Road|Rd|Lane|Ln|Drive|Dr|Boulevard|Blvd|Court|Ct|Way|Place|Pl|Terrace|Ter"
 _STREETS += r"|Parkway|Pkwy|Highway|Hwy|Circle|Cir|Square|Sq|Trail|Trl|Close|Crescent|Cres|Mews|Row|Alley|Plaza|STREET"
 _STREETS += r"|AVENUE|AVE|ROAD|RD|LANE|DRIVE|BLVD|BOULEVARD)\b\.?"
+_NO_DOCTOR = r"(?!Dr\b\.? (?!Apt|Apartment|Suite|Ste|Unit)[A-Z])"
 _STREET_WORDS = """street st avenue ave av road rd lane ln drive dr boulevard blvd court ct way place pl terrace ter
 parkway pkwy highway hwy circle cir square sq trail trl close crescent cres mews row alley plaza"""
+# a house's number: "12", "12a", "4/22", "8-1-225", "03, 14/2"
+_HOUSE = r"(?:\d{1,4}[A-Za-z]?,[ ])?\d{1,5}[A-Za-z]?(?:[/-]\d{1,4}[A-Za-z]?){0,3}"
 _END = r"(?!\w|[.,/-]\d)"
 _NO_SIZE = (
-    r"(?![\w]|[.,/]\d)(?!\s?(?:mm|cm|ml|of|x|days?|weeks?|months?|hours?|hrs?|years?|nodes?|lymph|foot|feet|degrees?|views?"
-    r"|images?|slices?|liters?|litres?|l|units?|lesions?|points?)\b)"
+    r"(?![\w+]|[.,/]\d|\s?%)(?!\s?(?:mm|cm|ml|of|x|days?|weeks?|months?|hours?|hrs?|years?|nodes?|lymph|foot|feet|degrees?|views?"
+    r"|images?|slices?|liters?|litres?|l|units?|lesions?|points?|pts|patients?|sessions?|doses?|cycles?|times|minutes?|mins?|secs?|seconds?|percent|cores?|wks?)\b)"
 )
 _SPOKEN = (
     r"(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen"
@@ -46,11 +50,24 @@ def _either(words: str) -> str:
     return "|".join(sorted(words.split(), key=len, reverse=True))
 
 
+_ORDINAL = re.compile(r"\b\d{1,3}(?:st|nd|rd|th)\b", _I)  # "4412 NE 12th Ave"
+_WAY_TOO = re.compile(rf"\b(?:{_either(_WAYS_TOO)})\.?\Z", _I)
+
+
+def _is_of_reports(word: str) -> bool:
+    what = kind(word)
+    return bool(what & (Kind.FUNCTION | Kind.BY_HAND)) and not what & (Kind.NAME | Kind.TOWN)
+
+
 def _is_street(hit: re.Match[str]) -> bool:
     """Is it a street and not "2 views cross"? Its name must be one: not only words that reports are made of."""
-    if "\0" in hit["name"]:
+    if "\0" in hit["name"] or _ORDINAL.search(hit["name"]):
         return True
     named = [w for w in re.findall(r"[a-z']+", hit["name"].lower()) if w not in ("old", "new", "upper", "lower")]
+    if hit[0].isupper() and _WAY_TOO.search(hit[0]) and all(_is_of_reports(w) for w in named):
+        return False
+    if len(named) > 1 and hit[0].isupper() and any(kind(w) & Kind.CLINICAL and not kind(w) & Kind.NAME for w in named):
+        return False
     if any(kind(w) & Kind.FUNCTION or w in _COUNTED for w in named):
         return False
     name = Kind.NAME | Kind.TOWN
@@ -59,18 +76,47 @@ def _is_street(hit: re.Match[str]) -> bool:
     )
 
 
+def _is_no_sentence(hit: re.Match[str]) -> bool:
+    """No "92 YO FROM 246 ROAD": none of its words is one of grammar."""
+    return not any(kind(w) & Kind.FUNCTION for w in re.findall(r"(?<!\w)[a-z']{2,}", hit["name"].lower()))
+
+
+_AT_HOME = re.compile(r"(?:\b(?:at|of|in|on|to|from|no|resides|address|lives)[ ]|r/o[ ]|[,:;]|[,:;\0][ ]|\n|\A)\Z", _I)
+
+
+def _is_home(hit: re.Match[str]) -> bool:
+    """Every word of its name is a name's, a town's or no word of reports, or it is said before that someone"
+    " lives there."""
+    if not _is_street(hit):
+        return False
+    if _AT_HOME.search(hit.string, max(0, hit.start() - 9), hit.start()):
+        return True
+    named = re.findall(r"[a-z']+", hit["name"].lower())
+    return not any(kind(w) & (Kind.FUNCTION | Kind.CLINICAL | Kind.NOUN) for w in named)
+
+
+_UNITS = re.compile(r"mm|cm|ml|mg|cc|hr|yr|yo|kg|wk|mo|fr|hu|ms|am|pm|gy|kv|ma|dl|lb|oz|in|ft|mh|hz|gm|mc|ug|ng|pg")
+_TH = re.compile(r"st|nd|rd|th")
+_NO_AREA = words("se im ap pa gr pt st no hu te tr ti br bi pi li hr rr bp ef po co cd il hb gs wk pd ga")
+
+
 def _is_postal(hit: re.Match[str]) -> bool:
-    """A postal code of the United Kingdom in small letters; not "l4 5mm", nor "t2 3rd"."""
-    return (
-        re.fullmatch(r"mm|cm|ml|mg|cc|st|nd|rd|th|hr|yr|yo|kg|wk|mo|fr|hu|ms|am|pm|gy|kv|ma|dl", hit[1].lower()) is None
-    )
+    """A postal code of the United Kingdom; not "l4 5mm", nor "t2 3rd", nor "se3 4th"."""
+    area, last = hit[1].lower(), hit[2]
+    if _UNITS.fullmatch(last.lower()):
+        return False
+    if not hit[0][-4].isspace():  # joined
+        return hit[0].isupper() and not set(last) & set("CIKMOV")
+    return _TH.fullmatch(last.lower()) is None or (len(area) > 1 and area not in _NO_AREA)
 
 
 SURE: tuple[Rule, ...] = (
     rule(
         "ADDRESS",
         guard(_STREET_WORDS, led="digits"),
-        rf"\b\d{{1,5}}[A-Za-z]?[ ,]+(?:[A-Z0-9][\w.'-]*\s+){{1,4}}?{_STREETS}" + _CITY,
+        rf"\b{_HOUSE}[ ,]+(?P<name>(?:(?:[A-Z][A-Za-z.'-]*|\d{{1,3}}(?:st|nd|rd|th|ST|ND|RD"
+        rf"|TH))[ ]+){{1,4}}?)(?:{_NO_DOCTOR}){_STREETS}" + _CITY,
+        check=_is_no_sentence,
     ),
     rule(
         "ADDRESS",
@@ -79,14 +125,57 @@ SURE: tuple[Rule, ...] = (
     ),
     rule(
         "ADDRESS",
+        guard("box", led="before", reach=3, also=r"\d"),
+        r"\b(?:p\.?[ ]?o\.?|rr[ ]?#?\d{1,3},?)[ ]box[ ]#?\d+\b",
+        _I,
+    ),
+    # "4412 County Road 12"
+    rule(
+        "ADDRESS",
+        guard("road rd highway hwy route rte", led="digits"),
+        r"(?<![\w.,/-])\d{1,5}[ ](?:(?:county|state|us|old|rural|farm)[ ])?(?:road|rd|highway|hwy|route"
+        r"|rte)\.?[ ]\d{1,4}\b",
+        _I,
+    ),
+    # "H.No. 12-4/44", "Door no 12/4", "# 12, 4th Cross", "Sector 12"
+    rule(
+        "ADDRESS",
+        guard("h d f door house plot flat shop survey", led="words", also=r"\d"),
+        rf"\b(?:[hdf][.]|(?:door|house|plot|flat|shop|survey)[. ])[ ]?no\b\.?[ :]{{0,2}}#?({_HOUSE})(?!\w)",
+        _I,
+        group=1,
+    ),
+    rule(
+        "ADDRESS",
+        guard("st nd rd th", led="digits"),
+        rf"(?<![\w.,/-]){_HOUSE},?[ ]\d{{1,2}}(?:st|nd|rd|th)[ ](?:cross|main|block|stage|street|avenue|ave|lane"
+        rf"|road)\b",
+        _I,
+    ),
+    rule(
+        "ADDRESS",
+        guard("the", led="before", reach=1, also=r"\d"),
+        r"(?<![\w.,/-])\d{1,4}[a-z]?,?[ ]the[ ](?:crescent|avenue|mews|esplanade|boulevard|grove|terrace|close"
+        r"|green|drive|lane|square|paddocks?|street|parade|hill)\b(?![ ](?:of|to)\b)",
+        _I,
+    ),
+    rule(
+        "ADDRESS",
+        guard("road rd", led="digits"),
+        rf"(?<![\w.,/-]){_HOUSE},?[ ][a-z][. ]{{0,2}}[a-z]\.?[ ](?:road|rd)\b",
+        _I,
+    ),
+    rule(
+        "ADDRESS",
         guard(_STATE_WORDS, also=r"\d{5}", like=r",\s+[A-Z]{2}\s+\d"),
         rf"\b(?:[A-Z][\w.'-]+\s?){{1,3}},\s+(?:{_STATES})\s+\d{{5}}(?:-\d{{4}})?\b",
     ),
-    rule("ADDRESS", guard(_STATE_WORDS, led="words", also=r"\d{5}"), rf"\b(?:{_STATES})\s+\d{{5}}(?:-\d{{4}})?\b"),
+    rule(
+        "ADDRESS", guard(_STATE_WORDS, led="words", also=r"\d{5}"), rf"\b(?!ID)(?:{_STATES})\s+\d{{5}}(?:-\d{{4}})?\b"
+    ),
 )
 STRICT: tuple[Rule, ...] = (
-    rule("ADDRESS", CODES, r"\b(?:[A-Z]{1,2}\d[A-Z\d]?)\s?\d[ABD-HJLNP-UW-Z]{2}\b"),
-    rule("ADDRESS", CODES, r"(?<![\w.-])(?:[a-z]{1,2}\d{1,2}[a-z]?)\s\d([a-z]{2})\b(?!-)", check=_is_postal),
+    rule("ADDRESS", CODES, r"(?<![\w.-])([a-z]{1,2})\d[a-z\d]?\s?\d([a-z]{2})\b(?!-)", _I, check=_is_postal),
     rule("ADDRESS", CODES, r"\b(?!T\dN\dM\d)[ABCEGHJ-NPRSTVXY]\d[A-Z][ -]?\d[A-Z]\d\b", _I),
     # Australia: "NSW 2000", "in Vic, 3056"
     rule(
@@ -111,21 +200,36 @@ STRICT: tuple[Rule, ...] = (
     ),
     cued(
         "ADDRESS",
-        """room|rm|bed|bay|cubicle|ward|suite|ste|apt|apartment|flat|floor|unit|bldg|building|house|pod|station|theatre
+        """room|rm|bed|bay|cubicle|ward|suite|ste|apt|apartment|flat|floor|unit|bldg|building|house|station|theatre
         |clinic|zip|postcode|plz|h no|h.no|house no|door no|plot|plot no|cot|incubator|cabin|chair|wing|villa|wd|cube
-        |bed space|side room|p/c""",
-        rf"#?(?:\d{{1,5}}[A-Za-z]?|[A-Z]-?\d{{1,4}}[A-Za-z]?)(?:[-/]\d{{1,3}}[A-Za-z]?)?{_NO_SIZE}",
+        |bed space|side room|p/c|sector""",
+        rf"#?(?:\d{{1,5}}[A-Za-z]{{0,2}}|[A-Z]{{1,2}}-?\d{{1,4}}[A-Za-z]?)(?:[-/]\d{{1,3}}[A-Za-z]?)?{_NO_SIZE}"
+        rf"|(?-i:[1-9]\d?\.\d\d){_NO_SIZE}",
         joint=r"\.?\s?(?:code|no\.?|number|#)?:?\s?",
     ),
     # "ICU 3", "resus bay 2", "ED 14": where nothing counted follows
     cued(
         "ADDRESS",
-        "icu|micu|sicu|ccu|cvicu|nicu|picu|itu|hdu|resus|pacu|ed|er|trauma|sr",
-        rf"(?:(?:bed|bay|rm|room|cubicle)\s)?#?[A-Z]?\d{{1,3}}[A-Za-z]?{_NO_SIZE}(?!-)",
+        """icu|micu|sicu|ccu|cvicu|nicu|picu|itu|hdu|resus|pacu|ed|er|trauma|sr|mau|amu|sau|cau|eau|aau|acu|cdu|csu|ssu|esu|esau
+        |ccot|cticu|ctccu|csicu|nsicu|nccu|nicu|neuro icu|pcu|imcu|imc|stepdown|step down|tele|telemetry|ldr|l&d
+        |nnu|scbu
+        |scn|gitu|citu|hobs|ambu|sdec|majors|minors|triage|recovery|obs unit|observation|short stay|day unit|a&e
+        |ccl|cath lab
+        |endo|ot|ot no|iccu|rcu|bicu|burns unit|labour room|labor room|labour ward|delivery suite|maternity""",
+        rf"#?[A-Z]?\d{{1,3}}[A-Za-z]?{_NO_SIZE}(?!-|,?[ ](?:and[ ])?pr\b)",
+        joint=r"\.?(?:[ ](?:(?:bed|bay|rm|room|cubicle|pod)[ ])?|(?<=cu)-)",
     ),
     cued("ADDRESS", "or|icu|ed", r"\d{1,3}[A-Za-z]?\b", joint=r"[ ]?#[ ]?"),
     # "Bay C", "ward D bed 4"
     cued("ADDRESS", "ward|bay|pod|wing", r"[A-H](?=[,.;:)]|\s(?:bed|room|side)\b|\s*$|\s*\n)", also=""),
+    # a ward's code before a bed: "7C bed 12", "4w bed 2", "w4 b12"
+    rule(
+        "ADDRESS",
+        guard(shapes="0", led="codes"),
+        r"(?<![\w.,/-])(?:w\d{1,2}[a-z]?[ ,/-]{1,2}b[ ]?\d{1,2}\b"
+        r"|(?:\d{1,2}[a-z]|w\d{1,2}[a-z]?)(?=[ ,/-]{1,2}(?:bed|bd|bay|b|rm|room|cubicle)[ ]?[a-z]?\d))",
+        _I,
+    ),
     # spoken: "room four twelve", "ward seven b"
     cued(
         "ADDRESS",
@@ -145,39 +249,35 @@ STRICT: tuple[Rule, ...] = (
     rule(
         "ADDRESS",
         guard("west east north south", led="before", reach=1, also=r"\d"),
-        r"(?<![\w.,/-])\d{1,2}[A-Z]? (?:West|East|North|South|WEST|EAST|NORTH|SOUTH)\b(?! [a-z]*(?:st|nd|rd|th)\b)",
-    ),
-    rule(
-        "ADDRESS",
-        guard("west east north south", led="before", reach=1, also=r"\d"),
-        r"(?:(?<=\bon )|(?<=\bto )|(?<=\bfrom )|(?<=\bin )|(?<=\bward ))\d{1,2}[a-z]? (?:west|east|north|south)\b",
+        r"(?<![\w.,/-])\d{1,2}[a-z]?[ -](?:west|east|north|south|tower|pavilion|main)\b"
+        r"(?![ ](?:[a-z]*(?:st|nd|rd|th)|asians?|africans?|indians?|europeans?|americans?|coast|side|facing"
+        r"|portal|pancreatic"
+        r"|branch|duct|vessels?|stem|renal|trunk|of)\b)",
         _I,
     ),
     rule(
         "ADDRESS",
         guard(f"{_WAYS} {_WAYS_TOO}", led="digits"),
-        rf"\b\d{{1,5}}[A-Za-z]?(?:[/-]\d{{1,4}}[A-Za-z]?)?,?\s+(?P<name>(?:[A-Z][\w'.-]*\s+|\0\s?){{0,3}}"
+        rf"(?<![\w.,/-]){_HOUSE},?[ ]+(?P<name>(?:[A-Z][\w'.-]*\s+|\0\s?){{0,3}}"
         rf"(?:[A-Z][\w'.-]*|\0))\s+(?i:{_either(f'{_WAYS} {_WAYS_TOO}')})\b\.?",
         check=_is_street,
     ),
     rule(
         "ADDRESS",
         guard(_WAYS, led="digits"),
-        rf"(?<![\w.,/-])\d{{1,5}}[a-z]?(?:[/-]\d{{1,4}}[a-z]?)?,?[ ](?P<name>(?:(?!and\b|with\b|to\b)[a-z][\w'-]*[ ]"
-        rf"|\0[ ]?){{1,3}}?)(?:{_either(_WAYS)})\b",
+        rf"(?<![\w.,/-]){_HOUSE},?[ ](?P<name>(?:(?!and\b|with\b|to\b)[a-z][\w'-]*[ ]"
+        rf"|\d{{1,3}}(?:st|nd|rd|th)[ ]|\0[ ]?){{1,3}}?)(?:{_either(_WAYS)})\b",
         _I,
         check=_is_street,
     ),
-    # where words of reports stand for ways, with what says that someone lives there, or a town behind it
+    # where words of reports stand for ways: with what says that someone lives there, or a name that reports have not
     rule(
         "ADDRESS",
         guard(_WAYS_TOO, led="digits"),
-        r"(?:(?<=\bat )|(?<=\bof )|(?<=\bin )|(?<=\bon )|(?<=\bto )|(?<=\bfrom )|(?<=r/o )|(?<=no )|(?<=\bresides )"
-        r"|(?<=address )|(?<=[,:;] )|(?<=[,:;])|(?<=\0 )|(?<=\n)|(?<!.))"
-        r"\d{1,5}[a-z]?(?:[/-]\d{1,4}[a-z]?)?,?[ ](?P<name>(?:(?!and\b|with\b|to\b)[a-z][\w'-]*[ ]|\0[ ]?){1,2}?)"
+        rf"(?<![\w.,/-]){_HOUSE},?[ ](?P<name>(?:(?!and\b|with\b|to\b)[a-z][\w'-]*[ ]|\0[ ]?){{1,2}}?)"
         rf"(?:{_either(_WAYS_TOO)})\b",
         _I,
-        check=_is_street,
+        check=_is_home,
     ),
     # a street without a number
     rule(

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import re
 
+from curate.deid.patterns.around import COUNTED, MEASURED, is_any_before, words_before
 from curate.deid.patterns.prefilter import Guard, Rule, cued, guard, rule
+from curate.deid.words.context_words import words
+from curate.deid.words.vocabulary import Kind, kind
 
 _I = re.IGNORECASE
 _ONES = r"(?:one|two|three|four|five|six|seven|eight|nine)"
@@ -57,10 +60,60 @@ _AT_HEAD = r"(?:(?<=\n)|(?<!.)|(?<=[.:;,(/]\s)|(?<=[(/,:])|(?<=\0,\s)|(?<=\0\s))
 _FEVER = re.compile(r"(?:\bt|temp\w*|tmax|fever|febrile(?: to)?|to|at|of|is|was)[ :=]{1,2}\Z", _I)
 
 
+_TECHNETIUM = re.compile(r"\btc[ -]{0,2}99|99[ ]?m[ -]{0,2}(?:tc|technet)", _I)
+
+
 def _is_no_fever(hit: re.Match[str]) -> bool:
-    """ "T 101F" is no woman."""
+    """ "T 101F" is no woman, and "Tc-99M" no man."""
+    if hit[0].lower().lstrip("(").startswith("99") and _TECHNETIUM.search(
+        hit.string, max(0, hit.start() - 4), hit.end() + 6
+    ):
+        return False
     unit = (hit[0] + hit.string[hit.end() : hit.end() + 2]).lstrip("0123456789 ").lower()
     return not (unit[:1] == "f" and _FEVER.search(hit.string, max(0, hit.start() - 14), hit.start()))
+
+
+# what a number of 90 and more is of, where it is no age
+_VITAL = (
+    COUNTED
+    | MEASURED
+    | words(
+        """
+        hr heart pulse pulses bpm rate sat sats spo sao saturation saturations saturating satting bp map temp
+        temperature
+        tmax fever febrile flexion flexed extension extended abduction abducted cobb angle angled angulation rotation
+        rotated degree degrees percent percentage centile percentile tube catheter line tip tape taped marked mark
+        secured cm mm ml kg wt weight kvp kv mas ma dap psv edv velocity gfr egfr ef lvef fev fvc tlco lytes na cl gfr
+        platelet hemoglobin haemoglobin haematocrit hct mcv resting rest bed room ward ext bleep pager walks walk walked
+        distance exercise steps stable steady dose doses copies iso units score day days week weeks month months hour
+        hours minutes fio peep vent position zone channel setting
+        """
+    )
+)
+_STRONG = r"fall|fell|falls|w/|c/o|h/o|s/p|p/w|f/u|r/o|sob|cp|ams|gcs|fx|nof|hx|pmh|pmhx|nh|snf|rh|dnr|dnar|found"
+
+
+_WHO = re.compile(r"(?:\A|[.;:\n]\s*)((?:[^\W\d_][^\W\d_'-]*[ ]){2,3})\(?\Z")
+
+
+def _is_an_age(hit: re.Match[str], most: int = 5) -> bool:
+    """Nothing measured or counted before it in the same clause: "sats steady at 94" """
+    at = hit.start(hit.re.groups and 1)
+    return not is_any_before(words_before(hit.string, at), _VITAL, most) and _is_no_fever(hit)
+
+
+def _is_of_a_person(hit: re.Match[str]) -> bool:
+    """A clause of two or three words and the number ("Jane Roe 94."), one of them a name or no word, none measured."""
+    who = _WHO.search(hit.string, max(0, hit.start() - 48), hit.start())
+    if who is None:
+        return False
+    said = re.findall(r"[^\W\d_]+", who[1])
+    kinds = [kind(word.lower()) for word in said]
+    if any(word.lower() in _VITAL or what & Kind.FUNCTION for word, what in zip(said, kinds, strict=True)):
+        return False
+    if not all(word.istitle() for word in said) and any(what & Kind.CLINICAL for what in kinds):
+        return False
+    return any((what & Kind.NAME and not what & Kind.CLINICAL) or not what & Kind.KNOWN for what in kinds)
 
 
 _BEHIND: tuple[Rule, ...] = (
@@ -104,8 +157,9 @@ _BEFORE: tuple[Rule, ...] = (
     cued(
         "AGE",
         "age|aged|ages|edad",
-        rf"{_ANY}{_NO_UNIT}|{_OVER}(?=y)",
-        joint=r"(?:[ ]?/[ ]?sex)?[\s:=(]{0,3}(?:(?:of|about|over|above|approx|around|nearly|almost|now|is|was|de"
+        rf"{_ANY}{_NO_UNIT}|{_OVER}(?=y|[mf]\b)",
+        joint=r"(?:[ ]?/[ ]?sex)?(?:[ ]?\([a-z]{2,6}\))?[\s:=(\[-]{0,3}(?:(?:of|about|over|above|approx|around"
+        r"|nearly|almost|now|is|was|de"
         r"|at exam)\.?\s)?",
         also="",
     ),
@@ -132,11 +186,32 @@ _BEFORE: tuple[Rule, ...] = (
         joint=r"\s(?:now\s|nearly\s|almost\s)?",
         also="",
     ),
+    # "she's 94 but plays bowls", "Mr. Roe is 95, retired"
+    rule(
+        "AGE",
+        guard("he she patient pt", led="words"),
+        rf"\b(?:s?he|patient|pt)(?:'s|[ ]is|[ ]was|[ ]turned|[ ]turns)[ ](?:now[ ]|nearly[ ]|almost[ ]|just[ ]"
+        rf"|only[ ])?({_ANY})"
+        rf"{_NO_UNIT}(?![ ](?:on|in|at|post|out|over|under|times|to)\b|[ ]?lbs?\b)",
+        _I,
+        group=1,
+    ),
+    rule(
+        "AGE",
+        guard(signs="\0"),
+        rf"(?<=\0)(?:'s|[ ]is|[ ]was|[ ]turned|[ ]turns)[ ](?:now[ ]|nearly[ ]|almost[ ]|just[ ]|only[ ])?({_ANY})"
+        rf"{_NO_UNIT}(?=[,;)]|\.(?!\d)|[ ](?:and|but|who|with|from|lives|today|now|this|next|comma|period)\b|$|\n)",
+        _I,
+        group=1,
+    ),
+    # "in her tenth decade"
+    rule("AGE", guard("decade", led="before", reach=2), r"\b(?:tenth|10th|eleventh|11th)[ ]decade\b", _I),
     # "F 93,", "Male/93", "f-94"
     rule(
         "AGE",
         guard("m f male female man woman", led="words", also=_AGES),
-        rf"\b{_SEX}\s?[ /,-]\s?({_OVER})(?=\s*(?:[,;:)\n]|\.(?!\d)|$|{_YEARS}))",
+        rf"\b{_SEX}\s?[ /,-]\s?({_OVER})(?=(?:(?<=/..)|(?<=/...))(?![\w]|[.,/-]\d)|\s*(?:[,;:)\n]|\.(?!\d)|$"
+        rf"|{_YEARS}))",
         group=1,
     ),
     rule(
@@ -167,12 +242,46 @@ _ALONE: tuple[Rule, ...] = (
     cued(
         "AGE", _SOMEONE, rf"{_ANY}(?:{_NO_UNIT}{_END}|(?=[ ]?[mf]\b))", joint=r"(?:,?[ ]\(?|\(|[ ]of[ ]|:[ ]?)", also=""
     ),
+    # "lady 97 off legs", "Her mum is 96."
+    cued("AGE", _SOMEONE, rf"{_OVER}{_NO_UNIT}(?![ ](?:on|in|of|at|lbs?|and|to|or)\b)", joint=r"[ ]"),
+    cued(
+        "AGE",
+        _SOMEONE,
+        rf"{_ANY}(?=\s*(?:[.,;)](?!\d)|\n|$)|\s(?:and|but|who|with|comma|period|years)\b)",
+        joint=r"[ ](?:is|was|turned|turns)[ ](?:now[ ]|nearly[ ]|almost[ ])?",
+        also="",
+    ),
     # "indication: 94 with cough"
     cued("AGE", _HEADS, rf"{_OVER}(?=[,;.]?[ ](?:{_WHAT_BEHIND})\b|,)", joint=r"[ ]?[:-][ ]?"),
     # "hip fx, 93, nwb"
     rule("AGE", _DIGITS, r"(?<=[a-z],[ ])(?:9\d|10[0-9])(?=,[ ]?\??[a-z]{2})(?!,[ ](?:and|or)\b)", _I),
     # "At 94 she is not a candidate"
     cued("AGE", "at", rf"{_ANY}(?=,?[ ](?:he|she|they|the patient)\b)", also=""),
+    # "unlikely @ 98.", "surgery at 94?": at the end, and nothing measured before
+    rule(
+        "AGE",
+        guard("at", signs="@", led="words"),
+        rf"(?:@|\bat)[ ]?({_ANY}){_NO_UNIT}(?=[,;)?!]|\.(?!\d)|\s*(?:\n|$))",
+        _I,
+        group=1,
+        check=_is_an_age,
+    ),
+    # "94f fall" inside a line
+    rule(
+        "AGE",
+        _DIGITS,
+        rf"(?<![\w.,/-]){_OVER}(?=[ ]?[mf][ ](?:{_STRONG})(?!\w)|[mf][ ](?:{_WHAT_BEHIND})\b)",
+        _I,
+        check=lambda hit: _is_an_age(hit, 2),
+    ),
+    # "Jane Roe 94.": a clause of a name and a number
+    rule(
+        "AGE",
+        _DIGITS,
+        rf"(?<![\w.,/-])({_OVER})\)?(?=[,;]|\.(?!\d)|\s*(?:\n|$))",
+        group=1,
+        check=_is_of_a_person,
+    ),
     # someone, and the age: "Rye (Mary), 98."
     rule(
         "AGE",

@@ -14,7 +14,8 @@ MEASURED = words(
     creatinine creat urea glucose ph suv value te tr ti b matrix window level threshold hounsfield count length product
     ratio ana titer titre dilution epinephrine adrenaline rpr vdrl anca scale images image slices slice series se im
     fluoroscopy duration angle measures measuring measured diameter cortisol insulin heparin omnipaque isovue bmi
-    size approximately mmol myoglobin procalcitonin albumin sodium evacuated aspirated output rate cells
+    size approximately calcium native ecv dap kap height
+    mmol myoglobin procalcitonin albumin sodium evacuated aspirated output rate cells
     """
 )  # behind these four digits are a finding
 # of these, two numbers tell how much, how strong or which
@@ -26,6 +27,10 @@ COUNTED = words(
     levels disc discs station view views tone muscle muscles eye eyes sensation pulses pulse edema oedema tenderness
     deltoid biceps triceps quadriceps hamstrings grip iliopsoas oxford involved core cores teeth digit digits toe
     toes finger fingers segment segments frame frames figure fig kellgren modic pfirrmann type class category
+    bpp biophysical edss kps nyha ccs mrs nprs flacc braden waterlow pesi qsofa sofa ranson alvarado mirels
+    beighton tanner
+    bristol bbps pas iddsi fois pirani mallampati aldrete bishop ipss qol gds berg tug fim barthel norton lund koss
+    tooth implants sessions fractions parts partial thirds quarters
     measured measuring measures estimated ranged ranging page titer titre inch inches asia phq moca mmse bid tid
     """
 )
@@ -33,6 +38,7 @@ _BEFORE = re.compile(r"[a-z]+(?:/[a-z]+)?|[.;\n\0](?!\d)")
 _BEHIND = re.compile(r"\s*([a-z]+)", re.IGNORECASE)
 _REACH = 48  # characters
 _ENDS = ".;\n"
+_SHORT = 3  # letters of a word that has no plural
 
 
 def words_before(text: str, at: int) -> list[str]:
@@ -51,6 +57,8 @@ def is_any_before(before: list[str], listed: Container[str], most: int = 4) -> b
     for word in reversed(before[-most:]):
         if word in _ENDS:
             return False
-        if word in listed:
+        if word in listed or (len(word) > _SHORT and word.endswith("s") and word[:-1] in listed):
             return True
+        if "/" in word and any(len(part) > 1 and part in listed for part in word.split("/")):
+            return True  # "TR/TE"
     return False

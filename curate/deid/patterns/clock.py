@@ -10,6 +10,7 @@ import re
 
 from curate.deid.patterns.around import MEASURED, is_any_before, words_before
 from curate.deid.patterns.prefilter import Rule, cued, guard, rule
+from curate.deid.words.context_words import words
 
 _I = re.IGNORECASE
 _HOUR = r"(?:[01]\d|2[0-3])"
@@ -19,9 +20,10 @@ _BARE = rf"{_ONCE}(?:{_TO}{_ONCE}(?![\w/]|[.,]\d))?"
 _YEAR = r"(?!(?:19[3-9]|20[0-4])\d(?!\d))"
 _END = (
     r"(?![\w/-]|[.,]\d)(?!\s?(?:mm|cm|ml|mg|mcg|hu|mgy|cc|kg|lb|ng(?!t|[ ]tube)|pg|iu|u/|units?|images?|slices?|views?"
-    r"|weeks?|days?|years?|months?|mhz|msec|ms|sec(?:ond)?s?|min(?:ute)?s?|degrees?|grams?|o'?clock|position|x\s?\d|%)"
+    r"|weeks?|days?|years?|months?|mhz|msec|ms|sec(?:ond)?s?|min(?:ute)?s?|degrees?|grams?|o'?clock|position|x\s?\d+|%)"
     r"(?!\w))"
 )
+_ZONES = "[ECMP][SD]T|UTC|GMT|Z|IST|BST|A[CEW][SD]T|NZ[SD]T|SGT|CES?T|PKT|GST|SAST|HKT"
 _HOURS = "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
 _LATE = "thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen|twenty(?:[ -](?:one|two|three))?"
 _LATE_WORDS = "thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty"
@@ -44,10 +46,46 @@ _HAPPENED = """start|started|starts|finish|finished|ended|end|begin|began|commen
 _POINT = re.compile(r"\d[:.]\d")
 
 
+_RATIOS = words("ratio titre titer dilution diluted ana rpr vdrl anca epinephrine adrenaline scale mix mixed rf")
+_NOON = 12
+_LASTS = words("fluoroscopy fluoro duration screening")
+_ON_THE_CLOCK = re.compile(
+    r"[ ]?(?:o'?clock|position|radian|radius|[,;(]?[ ]?(?:\d{1,2}(?:\.\d)?[ ]?(?:cm|mm|fn)\b|fn\b|n[ +]?\d"
+    r"|zone [abc1-3]\b"
+    r"|(?:sub|retro)?-?areolar|periareolar))",
+    re.IGNORECASE,
+)
+_OF_A_BREAST = re.compile(
+    r"(?:\b(?:[lr]|lt|rt|left|right)[ ]|\b(?:torn|tears?|labrum|breast|axis|mass|cyst|nodule|lesion|fibroadenoma"
+    r"|calcifications?|lump|asymmetry|quadrant|enthesis|labral|anal|anus|fistula|opening|cuff)\b"
+    r"(?:(?!\w+ed\b|scan|film|seen|done|image|ward|bay)[^.;\n]){0,24}|[/,;&-][ ]?\d{1,2}:\d\d[^.;\n]{0,4})\Z",
+    re.IGNORECASE,
+)
+_RANGE_BEHIND = re.compile(r"\s?(?:-|to)\s?\d{1,2}:\d\d")
+_RANGE_BEFORE = re.compile(r"\d:\d\d\s?(?:-|to)\s?\Z")
+
+
+def _is_range(text: str, start: int, end: int) -> bool:
+    """ "fluoro 14:30-15:10" says when."""
+    return bool(_RANGE_BEHIND.match(text, end) or _RANGE_BEFORE.search(text, max(0, start - 12), start))
+
+
 def _is_time(hit: re.Match[str]) -> bool:
-    """Nothing counted before it: "DLP 1430", "ratio of 1:20", "Fluoroscopy time: 2:30"."""
-    at = hit.start(hit.re.groups and 1)
-    return not is_any_before(words_before(hit.string, at), MEASURED)
+    """Nothing counted before it: "DLP 1430", "Fluoroscopy time: 2:30", "ratio of 1:20"; and no place on the face of a
+    clock ("left 4:00, 3 cm FN")."""
+    at, said = hit.start(hit.re.groups and 1), hit[hit.re.groups and 1].lstrip()
+    text, before = hit.string, words_before(hit.string, at)
+    if ":" not in said:
+        return not is_any_before(before, MEASURED)
+    if is_any_before(before, _LASTS) and not _is_range(text, at, hit.end()):
+        return False
+    if said[0] == "0" or int(said.split(":")[0]) > _NOON or "m" in said.lower():
+        return True
+    if said.endswith((":00", ":30")) and _OF_A_BREAST.search(text, max(0, at - 40), at):
+        return False
+    if _ON_THE_CLOCK.match(text, hit.end()) or is_any_before(before, _RATIOS):
+        return False
+    return before[-1:] == ["at"] or not is_any_before(before, MEASURED)
 
 
 SURE: tuple[Rule, ...] = (
@@ -55,8 +93,8 @@ SURE: tuple[Rule, ...] = (
         "TIME",
         guard(shapes="0:00", led="digits"),
         r"(?<![\w:./])(?:[01]?\d"
-        r"|2[0-3]):[0-5]\d(?!\d)(?::[0-5]\d(?:[.,]\d+)?)?(?:\s?[ap]\.?m\b\.?)?(?:\s?(?:h(?:ou)?rs?|h|[ECMP][SD]T"
-        r"|UTC|GMT|Z)\b)?"
+        r"|2[0-3]):[0-5]\d(?!\d)(?::[0-5]\d(?:[.,]\d+)?)?(?:\s?[ap]\.?m\b\.?|[ap]\b)?(?:\s?(?:h(?:ou)?rs?|h|"
+        rf"{_ZONES})\b)?"
         r"(?!\s?(?:o'?clock|position|min(?:ute)?s?\b|sec)|[:/]?\d)",
         _I,
         check=_is_time,
@@ -73,6 +111,13 @@ SURE: tuple[Rule, ...] = (
         r"(?<![\w.:])(?:[01]\d|2[0-3])[0-5]\d\s?(?:h(?:ou)?rs?|h)\b",
         _I,
     ),
+    rule(
+        "TIME",
+        guard(shapes="0000", led="digits", like=rf"\d ?(?:{_ZONES})\b"),
+        rf"(?<![\w.:])(?:[01]\d|2[0-3])[0-5]\d ?(?:{_ZONES})\b",
+    ),
+    # hours with a nought before them: no measure is written so
+    rule("TIME", guard(shapes="00.00", led="digits"), rf"(?<![\w.,:/-])0\d\.[0-5]\d{_END}"),
 )
 STRICT: tuple[Rule, ...] = (
     # who was told, and the time at the end: "called to the ward, 09.15", "Informed telephonically at 9.15"
@@ -112,12 +157,21 @@ STRICT: tuple[Rule, ...] = (
         group=1,
         check=_is_time,
     ),
+    # between commas: ", 0915, bed 4"
+    rule(
+        "TIME",
+        guard(signs=",", also=r"\d{4}"),
+        rf"(?<=[a-zA-Z\0],)[ ]({_YEAR}{_HOUR}[0-5]\d)(?=,[ ](?!\d))",
+        group=1,
+        check=_is_time,
+    ),
     # the first of a line, note or sentence: "0830: ...", "0915 ngt ok. 0930 ngt out"
     rule(
         "TIME",
         guard(shapes="00.00 0000 00:00", led="digits", also=r"\d\d[.:]?\d\d"),
         rf"(?:(?<=\n)|(?<!.)){_YEAR}{_BARE}(?=(?:[:;,-]|\s-)\s|[ ](?=[A-Za-z])){_END}"
         rf"|(?<=\.[ ]){_YEAR}{_HOUR}[0-5]\d(?=[ ][a-zA-Z]{{2}}){_END}",
+        _I,
     ),
     rule("TIME", guard(signs="("), r"(?<=\()(?:[01]\d|2[0-3])\.[0-5]\d(?=\))"),
     rule("TIME", guard("h", led="digits"), r"(?<![\w.:/])(?:[01]?\d|2[0-3])\s?h\s?[0-5]\d(?:\s?(?:min|m))?(?!\w)", _I),
@@ -146,11 +200,27 @@ STRICT: tuple[Rule, ...] = (
         also=r"\d\d[.:]?\d\d",
         check=_is_time,
     ),
+    cued(
+        "TIME",
+        "arrived|arr|departed|left ward|called|paged|phoned|rang|told|informed|notified|scan time|report time"
+        "|exam time",
+        rf"[1-9]\.[0-5]\d{_END}",
+        joint=r"[ ]?[:@-]?[ ]",
+        also=r"(?<!\d)\d\.\d\d",
+    ),
+    rule(
+        "TIME",
+        guard("time", led="words", also=r"\d\.\d"),
+        rf"(?:(?<=\n)|(?<!.)|(?<=[.;,\0][ ]))time[ ]?[:=-]?[ ]?({_HOUR}\.[0-5]\d|[1-9]\.[0-5]\d){_END}",
+        _I,
+        group=1,
+    ),
     # "since 2215 film", "the 0511 radiograph"
     rule(
         "TIME",
         guard(shapes="0000", led="digits", also=r"\d{4}"),
-        rf"(?<![\w.,/-]){_YEAR}{_HOUR}[0-5]\d(?=[ ](?:film|radiograph|images?|study|ct|cxr|scan|view|exam|xray)\b)",
+        rf"(?<![\w.,/-]){_YEAR}{_HOUR}[0-5]\d(?=[ ](?:films?|radiographs?|study|ct|cxr|scan|view|exam|xray)\b)"
+        rf"|(?:(?<=\bthe )|(?<=\bto )|(?<=since )|(?<=from )|(?<=\bvs )){_YEAR}{_HOUR}[0-5]\d(?=[ ]images?\b)",
         _I,
         check=_is_time,
     ),

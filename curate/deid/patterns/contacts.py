@@ -11,18 +11,27 @@ _DOMAINS = "com|org|net|edu|gov|info|io|health|hospital|uk|ca|au|nz|in|ie|za|de|
 _PATH = r"(?:/(?:[^\s\0]*[^\s\0.,;:!?)])?)?"
 # Not behind a number of a telephone: what counts and measures.
 _NO_UNIT = (
-    r"(?!\s?(?:mm|cm|ml|cc|mg|mcg|g|kg|hu|ms|msec|sec|mgy|mgy\*cm|mhz|hz|kv|kvp|mas|ma|units?|cells|/u?l|/mm|x10"
+    r"(?!\s?(?:mm|cm|ml|cc|mg|mcg|g|kg|hu|ms|msec|sec|mgy|mgy\*cm|mhz|hz|kv|kvp|mas|ma|units?|cells?|/u?l|/mm|x10"
     r"|%|weeks?|days?|hours?|months?|years?|images?|slices?|per|fr|french|gauge)\b)"
 )
 _END = r"(?!\w|[.,/-]\d)"
 _NUMBER = rf"\+?\(?\d[\d\s().+/-]{{0,20}}\d(?!\w){_NO_UNIT}"
 _IS_DECIMAL = re.compile(r"\d{1,2}\.\d{1,2}")  # "pH 7.35"
 _DIGIT = "zero|oh|o|nought|one|two|three|four|five|six|seven|eight|nine|double|triple"
-_GAPPED = r"\d\)?[\s./-]{1,2}\d{3}"
+_GAPPED = r"\d\)?[\s./-]{1,3}\d{3}"
 _GAPS = " ".join(f"0{end}{one}{other}000" for end in ("", ")") for one in ("", *"./-") for other in ("", *"./-"))
 _AT = r"(?:[ ]?[\[(]at[\])][ ]?|[ ]at[ ])"
 _DOT = r"(?:\.|[ ]?[\[(]dot[\])][ ]?|[ ]dot[ ])"
 _PIECE = r"(?:\.|[ ]?[\[(]dot[\])][ ]?|[ ](?:dot|underscore|dash|hyphen|minus|plus)[ ])"
+
+_PRESSURE = re.compile(r"(?:[6-9]\d|1\d\d|2[0-4]\d)\s?[/-]\s?(?:[2-9]\d|1[0-4]\d)")
+
+
+def _is_no_pressure(hit: re.Match[str]) -> bool:
+    """ "bp 120-80" and "ph 7.35" are measured."""
+    bleep = hit[0][:2].lower() == "bp"
+    return not (bleep and ("/" in hit[1] or _PRESSURE.fullmatch(hit[1]))) and not _IS_DECIMAL.fullmatch(hit[1])
+
 
 SURE: tuple[Rule, ...] = (
     rule(
@@ -54,6 +63,14 @@ SURE: tuple[Rule, ...] = (
         rf"\b(?:(?:{_DIGIT})[ ,-]{{1,2}}){{4,}}(?:{_DIGIT})\b",
         _I,
     ),
+    # spoken behind its cue, three digits are enough: "pager four four one"
+    cued(
+        "PHONE",
+        "pager|beeper|bleep|extension|ext|vocera|phone|mobile|cell|fax|dial",
+        rf"(?:(?:{_DIGIT})[ ,-]{{1,2}}){{2,}}(?:{_DIGIT})\b",
+        joint=r"(?:[ ](?:number|is|at))*[ ]",
+        also="",
+    ),
     cued(
         "PHONE",
         "phone|tel|telephone|fax|pager|beeper|mobile|cell|ext|extension|call|call back|contact|reached at|whatsapp",
@@ -71,18 +88,28 @@ SURE: tuple[Rule, ...] = (
         guard(shapes="+ (", led="digits"),
         r"(?<![\w.+-])(?:\+\d{1,3}[\s.-]?\d[\d\s.-]{5,14}\d|\(\d{3}\)\s?\d{3}[\s.-]?\d{4})(?!\w)",
     ),
-    rule("PHONE", guard(shapes="000-0000", led="digits"), rf"(?<![\w.+/-])[2-9]\d{{2}}-\d{{4}}{_END}{_NO_UNIT}"),
+    rule(
+        "PHONE",
+        guard(shapes="000-0000", led="digits"),
+        rf"(?<![\w.+/-])(?:[2-9]\d{{2}}-\d{{4}}|\d{{3}}-0\d{{3}}){_END}{_NO_UNIT}",
+    ),
+    # three, three and four digits with blanks about the hyphens: "555 - 201 - 4410"
+    rule(
+        "PHONE",
+        guard(shapes="000-000-0000", led="digits"),
+        rf"(?<![\w.+-])\d{{3}}[ ]?-[ ]?\d{{3}}[ ]?-[ ]?\d{{4}}{_END}",
+    ),
 )
 STRICT: tuple[Rule, ...] = (
     cued(
         "PHONE",
-        """pager|pagers|paged|beeper|bleep|bleeps|bleeped|bp|page|ext|extension|extn|vocera|spectralink|ascom|dect
+        """pager|pagers|paged|pgr|pgd|pg|bpr|blp|beeper|beep|beeped|bleep|bleeps|bleeped|bleeper|bp|page|ext|extension|extn|vocera|spectralink|ascom|dect
         |voalte|phone|phoned|tel|telephone|fax|cell|mobile|mob|ph|call|called|call back|called back|call at|call on
         |dial|reach|reached|reach on|reached on|reached at|contact|contact at|contact on|contacted at|contacted on
         |ring|rang|rung|text|texted|hotline|line|whatsapp|sms|mob no|switch""",
         _NUMBER,
         joint=r"(?:\s(?:id|no|number|at|on|is|was|to))?\.?\s?[:#*=]?\s?",
-        check=lambda hit: not (hit[0].lower().startswith("bp") and "/" in hit[1]) and not _IS_DECIMAL.fullmatch(hit[1]),
+        check=_is_no_pressure,
     ),
     # behind who was called: "called Lock bp 72-535", "d/w Roe 5-3321"
     rule(

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 
-from curate.deid.patterns.around import COUNTED, is_any_before, word_behind, words_before
+from curate.deid.patterns.around import COUNTED, MEASURED, is_any_before, word_behind, words_before
 from curate.deid.patterns.months import ENGLISH, MONTH_WORDS
-from curate.deid.patterns.prefilter import Rule, guard, rule
+from curate.deid.patterns.prefilter import Rule, cued, guard, rule
 from curate.deid.words.context_words import words
 
 _I = re.IGNORECASE
@@ -24,7 +24,13 @@ SPOKEN = (
     rf"(?:(?:twenty|thirty)[ -](?:{_FIRSTS}|{_ONES})|twentieth|thirtieth|twenty|thirty|{_TEENS}"
     rf"|(?:thir|four|fif|six|seven|eigh|nine)teenth|twelfth|tenth|eleventh|{_FIRSTS}|{_ONES})"
 )  # a day of a month in words
-_SPOKEN_YEAR = rf"(?:[ ](?:twenty|nineteen)[ ]\w+(?:[ -](?:{_ONES}))?)?"
+_TENS = "twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety"
+_UNDER_100 = rf"(?:(?:oh|zero|o)[ -](?:{_ONES})|{_TEENS}|(?:{_TENS})(?:[ -](?:{_ONES}))?)"
+SPOKEN_YEAR = (
+    rf"(?:(?:twenty|nineteen)[ -](?:hundred|{_UNDER_100})|two[ ]thousand(?:[ ](?:and[ ])?(?:{_UNDER_100}|{_ONES}))?"
+    rf"|(?:oh|zero)[ ](?:{_ONES}))\b"
+)
+_SPOKEN_YEAR = rf"(?:,?[ ](?:of[ ]|in[ ]|comma[ ])?{SPOKEN_YEAR})?"
 # what makes of a number behind "may" or "march" no day
 _NO_UNIT = (
     r"(?![\w/]|[.,]\d|\s?(?:mm|cm|ml|cc|mg|mcg|g\b|kg|hu\b|ms\b|mgy|units?|x\b|%|times|degrees?|point|images?|steps|cells"
@@ -41,11 +47,13 @@ _DATED = words(
     prior priors previous prev outside dob admitted seen performed obtained done taken bx biopsy biopsied fu f/u
     appt appointment booked due scheduled planned arranged clinic next last removed inserted placed sited injected
     adm dc d/c discharged discharge lmp edd edc op surgery sx rpt repeat review recd received scanned came signed
-    sent called notified told informed paged at moved back compared compare comparing comparison comparisons visit
+    sent called notified told informed paged moved back compared compare comparing comparison comparisons visit
     of to injury mva mvc rta rtc accident assault fall fell foosh admission dose mdt mdm conference lap chole tkr
     thr cabg turp orif lscs appy onset presented presentation between report began begun started hospitalized
     hospitalised readmitted ercp pci tavr evar tace hsg cath resection repair lumpectomy delivery delivered cycle
-    chemo drained near old mon tue tues wed thu thur thurs fri sat sun monday tuesday wednesday thursday friday
+    chemo drained near old list lists mdm meeting session slot rota roster cert certificate board bd round rv recall
+    wef dtd dt doa dod dos w/c wc commencing expires exp valid effective starting ending given done mon tue tues
+    wed thu thur thurs fri sat sun monday tuesday wednesday thursday friday
     saturday sunday
     """
 )
@@ -64,11 +72,13 @@ _COUNTED_BEHIND = words(
     levels point points mm cm m ml mg percent weeks wks days months pads teeth criteria quadrants sensation reflexes
     lesions pulses pulse edema oedema tender intensity severity disc discs vertebrae vertebral interspace
     interspaces toes fingers digits metatarsals metacarpals cranial yo year years yrs hours hrs care systolic
-    diastolic
+    diastolic o oclock position cc kg msec hz bpm hu mgy kv lb iu bar mmhg beats
     """
 )
-_LASTING = words("in for x past over within every about approx approximately around another")
-_LASTED = words("time ago history hx h/o of old weeks post duration later further more")
+_LASTING = words("in at for x past over within every about approx approximately around another")
+_LASTED = words(
+    "time ago history hx h/o of old weeks post duration later further more male female boy girl infant baby child m f"
+)
 _PAIRS = re.compile(r"(\d{1,2})[/-](\d{1,2})")
 _SPINE = re.compile(r"\b[CTLS]\d{1,2}\b[^.;\n]{0,24}\Z", _I)
 _HEAD_END = re.compile(r":?[ ]|[ ]?-[ ]|:")
@@ -126,15 +136,38 @@ def _is_dated(hit: re.Match[str]) -> bool:
         return False
     a, b = _PAIRS.findall(hit[0])[0]
     before = words_before(text, start)
-    if not before or min(int(a), int(b)) > 12 or is_any_before(before, COUNTED):
+    if min(int(a), int(b)) > 12 or is_any_before(before, COUNTED | MEASURED):
         return False
-    last = before[-1]
+    last = before[-1] if before else "\n"
     if len(a) == len(b) == 2 and a[0] == "0" and int(a) <= 12:
         return True  # "03-10"
-    near = text[start - 1 : start] in (" ", ":", "(")
+    near = text[start - 1 : start] in ("", " ", ":", "(", "\n")
+    if int(a) > int(b) and last not in _LETTERS and _SPINE.search(text, max(0, start - 32), start) is None:
+        return near  # what falls is no range
+    if last == "\0":
+        return near and _CLAUSE_END.match(text, hit.end()) is not None
     if last in ("of", "from") and len(before) > 1:
         return near and before[-2] in _DATED and before[-2] not in _SLIGHT
     return near and last in _DATED and last not in _SLIGHT
+
+
+_SPOKEN_DATE = (
+    r"(?i)\b(?:twenty|nineteen)[ -](?:oh|ten|\w+teen|twenty|thirty)|\bthousand\b|\bdated?\b|\bdone on\b|\bscan of\b"
+)
+_CUED_DATE = re.compile(r"\b(?:dated?|done on|study of|scan of)(?:[ ](?:is|was))?[ ]\Z", _I)
+
+
+def _is_spoken_day(hit: re.Match[str]) -> bool:
+    """The whole year is said, or a date is announced."""
+    whole = (
+        hit["year"].lower().startswith(("two thousand", "twenty twenty", "twenty oh", "nineteen"))
+        and " " in hit["year"]
+    )
+    return (
+        whole
+        or ("teen" in hit["year"] and " " in hit["year"])
+        or _CUED_DATE.search(hit.string, max(0, hit.start() - 20), hit.start()) is not None
+    )
 
 
 RULES: tuple[Rule, ...] = (
@@ -161,7 +194,8 @@ RULES: tuple[Rule, ...] = (
     rule(
         "DATE",
         guard(MONTH_WORDS, led="words", also=r"\d"),
-        rf"\b{ENGLISH}\b(?:\.[ ]?|[ -]{{1,2}}|[ ]the[ ]){_DAY}(?!\d)(?:{_TH}(?!\w)|(?=showed|was|and)|{_NO_UNIT})"
+        rf"\b{ENGLISH}(?:\b(?:\.[ ]?|[ -]{{1,2}}|[ ]the[ ])|(?=\d)){_DAY}(?!\d)(?:{_TH}(?!\w)|(?=showed|was|and)"
+        rf"|{_NO_UNIT})"
         rf"(?:{_LINK}{_DAY}(?:{_TH})?\b(?![/.]\d){_NO_UNIT})?",
         _I,
     ),
@@ -169,7 +203,7 @@ RULES: tuple[Rule, ...] = (
     rule(
         "DATE",
         guard(MONTH_WORDS, led="digits"),
-        rf"(?<![\w.])(?:{_DAY}(?:{_TH})?{_LINK})?{_DAY}(?:{_TH})?(?:[ -]{{0,2}}|[ ](?:of|in)[ ])(?:of[ ])?"
+        rf"(?<![\w.])(?:{_DAY}(?:{_TH})?{_LINK})?{_DAY}(?:(?:{_TH})?(?:[ -]{{0,2}}|[ ]of[ ])|{_TH}[ ]in[ ])(?:of[ ])?"
         rf"{ENGLISH}\b{_NO_MODAL}",
         _I,
     ),
@@ -192,7 +226,7 @@ RULES: tuple[Rule, ...] = (
         "DATE",
         guard("slash", led="before", reach=3),
         rf"(?:(?<=\bon )|(?<=\bdated )|(?<=\bfrom )|(?<=\bexam )|(?<=\bstudy )|(?<=\bsince )|(?<=\bof ))"
-        rf"{SPOKEN}[ ]slash[ ]{SPOKEN}\b",
+        rf"{SPOKEN}[ ]slash[ ]{SPOKEN}\b(?:[ ]slash[ ](?:{SPOKEN_YEAR}|{_UNDER_100}))?",
         _I,
     ),
     # "on the 3rd", "booked for the 17th": nothing that is the third stands behind it
@@ -203,6 +237,47 @@ RULES: tuple[Rule, ...] = (
         r"|(?<=\bby the )|(?<=\bbefore the )|(?<=\bafter the )|(?<=day the )|(?<=day )|(?<=\bon ))"
         rf"{_DAY}{_TH}(?=\s*(?:[.,;):]|$|\n|(?:with|and|for|at|after|when|which|to|by|showed|shows|was|then|but)\b"
         r"|of (?:this|last|next) month))",
+        _I,
+    ),
+    # "the 7th inst.", "7th of the 3rd"
+    rule(
+        "DATE",
+        guard("st nd rd th", led="digits"),
+        rf"(?<![\w.]){_DAY}{_TH}[ ](?:(?:inst|ult|prox)(?:\.|ant|imo)?(?!\w)|of[ ]the[ ](?:0?[1-9]"
+        rf"|1[0-2]){_TH}(?=[.,;)]|$|\n|[ ]as\b))",
+        _I,
+    ),
+    # spoken: "three seven twenty twenty two", behind its cue "dated three seven twenty two"
+    rule(
+        "DATE",
+        guard(
+            "twenty nineteen thousand oh ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen",
+            led="before",
+            reach=3,
+            like=_SPOKEN_DATE,
+        ),
+        rf"\b{SPOKEN}[ ]{SPOKEN}[ ](?P<year>{SPOKEN_YEAR}|{_UNDER_100}\b){_NO_UNIT}",
+        _I,
+        check=_is_spoken_day,
+    ),
+    rule(
+        "DATE",
+        guard("slash", led="before", reach=3),
+        rf"\b{SPOKEN}[ ]slash[ ]{SPOKEN}[ ]slash[ ](?:{SPOKEN_YEAR}|{_UNDER_100})\b",
+        _I,
+    ),
+    # three numbers and blanks: "Date 03 07 22"
+    cued(
+        "DATE",
+        "date|dated|dt|lmp|edd|doa|dod|dos|exam date|study date|date of exam|date of study|seen on|done on",
+        r"\d{1,2} \d{1,2} (?:\d{4}|\d\d)(?!\w|[.,/]\d)",
+        joint=r"[.]?[ ]?[:=]?[ ]?",
+    ),
+    # "Fri 3rd", "Tues the 14th"
+    rule(
+        "DATE",
+        guard("mon tue tues wed thu thur thurs fri sat sun", led="words", also=r"\d"),
+        rf"\b(?:mon|tues?|wed|thu|thurs?|fri|sat|sun)\b\.?,?[ ](?:the[ ])?{_DAY}{_TH}\b",
         _I,
     ),
     rule(

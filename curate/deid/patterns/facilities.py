@@ -21,7 +21,8 @@ _HEAD = rule(
         """hospital hospitals clinic infirmary institute healthcare hospice university sanatorium polyclinic diagnostics
 laboratory laboratories labs pharmacy medical health imaging cancer nursing care rest surgery radiology med trauma ward
 hall lodge college family urgent district health general aged retirement scans specialists prison barracks
-practice house snf""",
+practice house snf rehab rehabilitation physio physiotherapy orthopedics orthopaedics dispensary residential
+maternity""",
         led="words",
     ),
     r"(?:hospitals?(?!-(?:acquired|associated|based|onset))|clinic|snf|infirmary|institute|healthcare|hospice|university|sanatorium|polyclinic|diagnostics"
@@ -31,7 +32,9 @@ practice house snf""",
     r"|surgery(?: cent(?:er|re))?|radiology(?: (?:associates|partners|group))?|med ctr|trauma cent(?:er|re)"
     r"|medical (?:cent(?:er|re)|college|group|practice|associates)|family (?:practice|medicine|clinic|health)"
     r"|urgent care|(?:district )?general(?= ?(?:[.,;:)\n]|$|on\b|at\b|for\b|in\b|hospital\b|was\b|\0))|aged care"
-    r"|retirement village|practice|house(?=[.,;)]|$))\b",
+    r"|retirement (?:village|home)|residential home|maternity home|rehab(?:ilitation)?(?: cent(?:er|re))?"
+    r"|physio(?:therapy)?|orthopa?edics"
+    r"|dispensary|practice|house(?=[.,;)]|$))\b",
     re.IGNORECASE,
 )
 _SAINT = rule(
@@ -55,7 +58,24 @@ _TITLED = re.compile(r"\b[A-Z][a-z]")
 _OF = ("of", "the", "and", "for", "de", "la", "&")
 _CUT_SHORT = ("st", "mt", "ft", "sri", "shri", "shree")
 # Heads that are words of reports: only a name before them makes one of them.
-_ALSO_WORDS = ("general", "practice", "imaging", "radiology", "surgery", "house", "lodge", "ward", "scans", "labs")
+_ALSO_WORDS = (
+    "general",
+    "practice",
+    "imaging",
+    "radiology",
+    "surgery",
+    "house",
+    "lodge",
+    "ward",
+    "scans",
+    "labs",
+    "rehab",
+    "rehabilitation",
+    "physio",
+    "physiotherapy",
+    "orthopedics",
+    "orthopaedics",
+)
 _OF_A_KIND = OF_PLACES | words(
     """
     base private public teaching state children's childrens women's womens veterans va multispeciality multispecialty
@@ -106,8 +126,18 @@ def _begin(text: str, at: int, head: str, *, level: bool) -> int | None:
         if lower in _OF and found is not None and not level:
             start = before.start()
             continue
+        if (
+            level
+            and not weak
+            and not named
+            and _is_plain(word)
+            and _LED.search(text, max(0, before.start() - 16), before.start())
+        ):
+            return before.start()  # "SENT FROM KESTREL HOSPITALS"
         if not _is_name(word, lower, level=level, ward=head.lower() == "ward", weak=weak):
             break
+        if not level and head == "clinic" and kind(lower) & (Kind.CLINICAL | Kind.EPONYM | Kind.BOUND):
+            break  # "Hand clinic", "in a Pavlik clinic"
         named, start = named + 1, before.start()
         found = start
     if found is None and not level and head[0].isupper() and head.lower() not in _ALSO_WORDS:  # "Central Hospital"
@@ -116,11 +146,23 @@ def _begin(text: str, at: int, head: str, *, level: bool) -> int | None:
     return found
 
 
+_LED = re.compile(r"\b(?:from|at|to|via|by|ref|near|of)\.?[ ]\Z", re.IGNORECASE)
+
+
+def _is_plain(word: str) -> bool:
+    """A word of English that reports are not made of."""
+    what = kind(word.lower())
+    plain = word.lower() not in COMMON and not what & (Kind.CLINICAL | Kind.FUNCTION | Kind.BY_HAND)
+    return plain and word.isalpha() and not word.lower().endswith((*DEPARTMENTS, "ing", "ed", "al", "ic"))
+
+
 def _is_name(word: str, lower: str, *, level: bool, ward: bool, weak: bool) -> bool:
     plain = lower.removesuffix("'s")
     what = kind(plain)
     if lower in COMMON or what & Kind.FUNCTION or any(map(str.isdigit, word)):
         return False
+    if "-" in lower and any(kind(part) & Kind.CLINICAL for part in lower.split("-")):
+        return False  # "Cross-sectional imaging"
     if lower.endswith(DEPARTMENTS):
         return False
     if not level and not (ward and word.islower()):

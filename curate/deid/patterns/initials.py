@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from curate.deid.patterns.prefilter import Rule, cued, guard, rule
-from curate.deid.words.context_words import words
+from curate.deid.words.context_words import POSTS_SHORT, words
 from curate.deid.words.vocabulary import Kind, kind
 
 _DOTTED = words(
@@ -19,6 +19,13 @@ _SHORTEST = 4  # letters from which letters in a row are a name that nothing ann
 
 def _is_someone(hit: re.Match[str]) -> bool:
     return hit[0].replace(" ", "").upper() not in _DOTTED
+
+
+def _is_in_a_department(hit: re.Match[str]) -> bool:
+    """ "Om (ortho)", but no "ED (resus)"."""
+    return hit[1].lower() not in POSTS_SHORT and (
+        hit[2].lower() in POSTS_SHORT or bool(kind(hit[2].lower()) & Kind.CLINICAL)
+    )
 
 
 def _is_spelled(hit: re.Match[str]) -> bool:
@@ -44,6 +51,21 @@ STRICT: tuple[Rule, ...] = (
         r"(?-i:[A-Z]{2,4})(?![\w-])",
         joint=r"\s?:?\s",
         also="",
+    ),
+    # two letters that are somebody's, by the department in brackets behind: "INFORMED TO OM (ORTHO)"
+    rule(
+        "NAME",
+        guard(
+            "informed intimated told d discussed called paged phoned notified seen read handed spoke",
+            led="words",
+            like=r" \(",
+        ),
+        r"\b(?:informed|intimated|told|d/w|discussed|called|paged|phoned|notified|seen|read|handed"
+        r"|spoke)(?:[ ]over)?(?:[ ](?:to|with|by))?"
+        r"[ ]([a-z]{2,3})(?=[ ]\(([a-z]{2,12})\))",
+        re.IGNORECASE,
+        group=1,
+        check=_is_in_a_department,
     ),
     cued(
         "NAME",

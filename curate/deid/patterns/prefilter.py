@@ -44,7 +44,7 @@ class Guard:
         text = glance.text
         if self.number not in glance.fired:
             return ()
-        if self.also is not None and self.also.search(glance.numbers) is None:
+        if self.also is not None and not glance.counts(self.also):
             return ()
         if self.like is not None and self.like.search(text) is None:
             return ()

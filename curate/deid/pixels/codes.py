@@ -55,11 +55,14 @@ class Region(NamedTuple):
     fill: float
 
 
-def found_codes(view: Image8) -> list[FoundText]:
-    """The codes in ``view`` (uint8[H, W]), surest first, as text whose ``source`` is "code"."""
+def found_codes(view: Image8, new: npt.NDArray[np.bool_] | None = None) -> list[FoundText]:
+    """The codes in ``view`` (uint8[H, W]), surest first, as text whose ``source`` is "code".
+
+    ``new``: bool[H, W], where alone there may be any (None: everywhere).
+    """
     found, grids = [], []
     for times, small in reduced(view):
-        for region in regions(small):
+        for region in regions(small, new):
             score = log_odds(measured(small, region, min(small.shape)))
             if score <= CODE:
                 continue
@@ -90,13 +93,18 @@ def reduced(view: Image8) -> Iterator[tuple[float, Image8]]:
         yield times, np.asarray(small, np.uint8)
 
 
-def regions(view: Image8) -> list[Region]:
-    """Where the windows around most places are of two tones with many edges."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(_dense(view), connectivity=4)
+def regions(view: Image8, new: npt.NDArray[np.bool_] | None = None) -> list[Region]:
+    """Where the windows around most places are of two tones with many edges, and something is ``new``, bool of the same
+    picture at any size."""
+    dense = _dense(view)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(dense, connectivity=4)
+    fresh = dense > 0
+    if new is not None:
+        fresh = cv2.resize(new.astype(np.float32), dense.shape[::-1], interpolation=cv2.INTER_AREA) > 0
     found = []
     for label in range(1, count):
         x, y, w, h, area = stats[label].tolist()
-        if area < _LEAST_PLACES:
+        if area < _LEAST_PLACES or not fresh[y : y + h, x : x + w].any():
             continue
         rect, filled = _laid_out(view, np.argwhere(labels[y : y + h, x : x + w] == label)[:, ::-1] + (x, y))
         if filled >= _LEAST_FILL:

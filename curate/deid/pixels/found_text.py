@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterable
 from itertools import chain
 
 import cv2
@@ -18,22 +20,52 @@ from curate.deid.pixels.text_detector import FoundText, detected
 # of the detector's fit, so that of 100 without text one is touched.
 LEAST = 0.72
 HIDDEN = 0.87  # the same in a hidden view, where grain and what coding left stand on nothing else
+_KEPT = 4  # views that were looked at before
 _STROKE = 0.25  # of a line's contrast: what is a stroke of it
 
 
-def found_text(pixels: np.ndarray, *, first: bool = False) -> list[FoundText]:
-    """The lines of text, and the codes, in any view of ``pixels`` ([H, W] or [H, W, 3], any dtype).
+class TextSearch:
+    """Looks for text in one picture, again once what was found there is painted, and in the frames that follow it.
 
-    With ``first`` the look ends at the first view that shows text.
+    A view is looked at where it differs from one that was looked at before: the channels of a nearly grey picture are
+    nearly one, nothing but paint is new in a painted picture, and what stands about a moving picture stands still.
+    Where it is as it was, what was found is told, or painted, already.
     """
-    found: list[FoundText] = []
-    for view, plain in chain(((v, True) for v in views(pixels)), ((v, False) for v in hidden_views(pixels))):
-        if plain:
-            found += found_codes(view)
-        found += [_trimmed(view, line) for line in detected(view, LEAST if plain else HIDDEN)]
-        if first and found:
-            break
-    return found
+
+    def __init__(self) -> None:
+        self._plain: deque[Image8] = deque(maxlen=_KEPT)
+        self._hidden: deque[Image8] = deque(maxlen=_KEPT)
+
+    def __call__(self, pixels: np.ndarray, *, first: bool = False) -> list[FoundText]:
+        """The lines of text, and the codes, in any view of ``pixels`` ([H, W] or [H, W, 3], any dtype), of one shape.
+
+        With ``first`` the look ends at the first view that shows text.
+        """
+        found: list[FoundText] = []
+        for view in views(pixels):
+            new = _new(view, self._plain)
+            found += [*found_codes(view, new), *_lines(view, new, LEAST)]
+            self._plain.append(view)
+            if first and found:
+                return found
+        for view in hidden_views(pixels):
+            found += _lines(view, _new(view, chain(self._plain, self._hidden)), HIDDEN)
+            self._hidden.append(view)
+        return found
+
+
+def _new(view: Image8, before: Iterable[Image8]) -> npt.NDArray[np.bool_] | None:
+    """bool[H, W]: where it differs from that one of those before that it is most like; None where there was none."""
+    return min((view != other for other in before), key=np.count_nonzero, default=None)
+
+
+def _lines(view: Image8, new: npt.NDArray[np.bool_] | None, least: float) -> list[FoundText]:
+    return [_trimmed(view, line) for line in detected(view, least, new)] if new is None or new.any() else []
+
+
+def found_text(pixels: np.ndarray) -> list[FoundText]:
+    """What a first look of `TextSearch` finds."""
+    return TextSearch()(pixels)
 
 
 def _trimmed(view: Image8, line: FoundText) -> FoundText:

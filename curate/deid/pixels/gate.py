@@ -8,7 +8,7 @@ that lost more of its anatomy, or more than its text, than the policy allows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -17,7 +17,7 @@ from pydicom.dataset import Dataset
 
 from curate.deid.pixels import text_reader
 from curate.deid.pixels.boxes import Box, area, grown, joined, within
-from curate.deid.pixels.found_text import found_text
+from curate.deid.pixels.found_text import TextSearch
 from curate.deid.pixels.intensity_views import coloured, is_palette, views
 from curate.deid.pixels.known_regions import written_in, written_regions
 from curate.deid.pixels.markers import markers
@@ -26,7 +26,7 @@ from curate.deid.quiet import UNPARSEABLE, quiet
 from curate.deid.rules import PixelPolicy
 from curate.record import Reason
 
-__all__ = ["Gate", "PixelPolicy", "gate", "gate_frames", "painted", "too_much_painted"]
+__all__ = ["Gate", "PixelPolicy", "gate", "painted", "too_much_painted"]
 
 _ROUNDS = 3  # looks at a blanked picture before it is given up
 
@@ -43,7 +43,7 @@ class Gate:
     regions: tuple[Box, ...]
 
 
-def gate(pixels: np.ndarray, header: Dataset | None, policy: PixelPolicy) -> Gate:
+def gate(pixels: np.ndarray, header: Dataset | None, policy: PixelPolicy, search: TextSearch | None = None) -> Gate:
     """Clear a picture, blank its text or keep it back.
 
     ``pixels``: one frame at its native resolution, [H, W] or [H, W, 3], any integer or float dtype; indices of a
@@ -51,7 +51,8 @@ def gate(pixels: np.ndarray, header: Dataset | None, policy: PixelPolicy) -> Gat
     Reason.PIXELS_UNPROVEN where the header says there is some and none was found, Reason.TOO_MUCH_PAINTED where what
     was found leaves too little. Policy "quarantine" blanks nothing and stops looking at the first text found, so its
     ``regions`` may not be all there are; "blank" names them all. Policy "trust" returns everything untouched and looks
-    at nothing; the caller must say so. Raises ValueError for another shape.
+    at nothing; the caller must say so. ``search``: the one of the frames before, whose finds are painted in this one.
+    Raises ValueError for another shape.
     """
     if not (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] in (3, 4))):
         raise ValueError(f"one frame of shape [H, W] or [H, W, 3] expected, not {pixels.ndim} dimensions")
@@ -64,7 +65,7 @@ def gate(pixels: np.ndarray, header: Dataset | None, policy: PixelPolicy) -> Gat
     if blank and known:
         written = written_in(pixels, known)
         pixels = paint(pixels, written)
-    look = partial(_look, header=header, keep=policy.keep_markers and text_reader.available())
+    look = partial(_look, search or TextSearch(), header=header, keep=policy.keep_markers and text_reader.available())
     source, tight = pixels, look(pixels, first=not blank)
     left, boxes = tight, _to_paint(tight, pixels.shape)
     for _ in range(_ROUNDS if blank else 0):
@@ -94,23 +95,6 @@ def too_much_painted(
     return share_of_anatomy(next(views(pixels)), boxes) > policy.max_painted_anatomy
 
 
-def gate_frames(frames: Iterable[np.ndarray], header: Dataset | None, policy: PixelPolicy) -> Iterator[Gate]:
-    """`gate` of every frame in turn; it ends with the first that is kept back, since one such frame holds all back.
-
-    What was blanked in one frame is blanked in all that follow, seen there or not: text that stands still over a
-    moving picture is harder to see in some frames than in others.
-    """
-    still: list[Box] = []
-    for frame in frames:
-        if still:
-            frame = painted(frame, still, indices=_indices(frame, header))
-        result = gate(frame, header, policy)
-        still = joined([*still, *result.regions])
-        yield Gate(result.pixels, result.reason, tuple(still))
-        if result.reason is not None:
-            return
-
-
 def _annotated(header: Dataset | None) -> bool:
     """Whether the header says that there is text in the picture."""
     if header is None:
@@ -130,10 +114,12 @@ def _shown(pixels: np.ndarray, header: Dataset | None) -> np.ndarray:
     return coloured(pixels, header) if header is not None and _indices(pixels, header) else pixels
 
 
-def _look(pixels: np.ndarray, header: Dataset | None, *, keep: bool, first: bool = False) -> list[Box]:
+def _look(
+    search: TextSearch, pixels: np.ndarray, header: Dataset | None, *, keep: bool, first: bool = False
+) -> list[Box]:
     """Tight boxes of the text in a picture, within it, less the markers that are to stay."""
     shown = _shown(pixels, header)
-    found = found_text(shown, first=first)
+    found = search(shown, first=first)
     boxes = joined(within(box, pixels.shape) for text in found for box in text.boxes())
     kept = markers(next(views(shown)), boxes) if keep and boxes else []
     return [box for box in boxes if box not in kept]

@@ -18,6 +18,7 @@ from curate.deid.pixels.boxes import Image8
 from curate.deid.quiet import UNPARSEABLE, quiet
 
 _BINS = 64  # in which gaps of a range are looked for
+_NEARLY = 0.1  # of a range: so near another is one with it
 _COUNTED = 2  # bytes: integers this wide are counted and looked up instead of sorted and reckoned with
 
 
@@ -50,12 +51,17 @@ def views(pixels: np.ndarray) -> Iterator[Image8]:
 
 def planes(pixels: np.ndarray) -> Iterator[Plane]:
     """What is looked at of [H, W] or [H, W, 3 or 4] ``pixels``: the grey values; of colours the brightest and the
-    darkest channel, one where they are equal. A fourth channel is alpha."""
+    darkest channel, one where they are equal, over one range where theirs are nearly one. A fourth channel is alpha."""
+    before: tuple[float, float] | None = None
     for values in [pixels] if pixels.ndim == 2 else _extremes(pixels):
         if values.dtype.kind not in "iu" or values.dtype.itemsize > _COUNTED:
             values = np.nan_to_num(values.astype(np.float32), copy=False, nan=0.0, posinf=0.0, neginf=0.0)
         low, high = _bulk(values[:: max(1, values.shape[0] // 512), :: max(1, values.shape[1] // 512)])
-        yield Plane(values, low, high if high > low else float(values.max()))
+        high = high if high > low else float(values.max())
+        if before is not None and abs(low - before[0]) + abs(high - before[1]) < _NEARLY * (before[1] - before[0]):
+            low, high = before
+        before = low, high
+        yield Plane(values, low, high)
 
 
 def _extremes(pixels: np.ndarray) -> list[np.ndarray]:

@@ -3,7 +3,8 @@
 A small network says of every second pixel how likely it lies in the core of a line of text (segmentation with shrunken
 kernels, as differentiable binarisation has it, arXiv 1911.08947, section 3.5). It was fitted on lines of every slant,
 so a picture is shown once; on letters 5 to 40 px high, so it is shown halved, and halved again, for those that are
-higher. Fitted by ``python -m benchmarks.burned_in.fit_detector``.
+higher. What is flat, or as it was when it was looked at before, is not shown. Fitted by
+``python -m benchmarks.burned_in.fit_detector``.
 """
 
 from __future__ import annotations
@@ -19,20 +20,26 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from curate.deid.pixels.boxes import Box, Image8, grown, mask_of, merged, within
+from curate.deid.pixels.boxes import Box, Image8, mask_of, merged, within
+from curate.deid.pixels.network import Network
 
 Floats = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
 
 WEIGHTS = "text_detector.onnx"
 LEVELS = (1, 2, 4)  # times a picture is made smaller
-_AROUND = 31  # px: what a pixel's tone is compared with; and what is shown around a suspicion
+_AROUND = 31  # px: what a pixel's tone is compared with
 _UNREST = 3.0  # of 255: less unrest than this is not made much of
 _TILE, _OVERLAP = 1024, 96  # px: a larger picture is shown in tiles of this side, so that memory stays bounded
 _STRIDE = 64  # px: sides of what is shown are multiples
 _LEAST = 12  # px: a side of a level that is worth a look
-_INSIDE = 0.4  # probability above which a pixel belongs to a line's core
+_INSIDE, _FURTHER = 0.4, 0.3  # probability above which a pixel is of a line's core, and as far as which it goes on
 _SHRUNK = 1 / 3  # of a core's height: what was taken off a line on each side
 _WHOLE, _SUSPECT = 1 << 20, 0.03  # px, and the probability of half the size from which a larger picture is looked at
+_BLOCK = 16  # px of a level: it is looked at by blocks
+_FLAT = 3  # of 255: a block, with those beside it, that varies by no more holds no text (what is fainter: hidden_views)
+_BESIDE, _NEWS = 3, 9  # blocks that are shown about one that is worth it, across; and about what is new
+_MOST = 0.8  # of a picture: more is shown as one part
 _DOUBT = 0.07  # more of the smallest copy, where anatomy is as large as letters
 _NEAR = np.ones((3, 3), np.uint8)  # what is told by a finer level, and a pixel about it, is not told again
 _LEVEL = 4.0  # degrees: a line less steep is taken for level
@@ -88,35 +95,53 @@ def _between(a: tuple[float, float], b: tuple[float, float], t: float) -> tuple[
     return a[0] + (b[0] - a[0]) * t, a[1] + (b[1] - a[1]) * t
 
 
-def detected(view: Image8, least: float) -> list[FoundText]:
+def detected(view: Image8, least: float, new: Mask | None = None) -> list[FoundText]:
     """Lines of text in ``view`` (uint8[H, W]), of any slant and size, the smallest letters first.
 
-    ``least``: the mean probability of a line's core. A large picture is looked at in full size only where half of it
-    raises a suspicion: letters too small to be told there are seen there.
+    ``least``: the mean probability of a line's core. ``new``: bool[H, W], where alone, and near by, there may be any
+    (None: everywhere). A large picture is looked at in full size only where half of it raises a suspicion: letters too
+    small to be told there are seen there.
     """
     levels = [level for level in LEVELS if level == 1 or min(view.shape) >= _LEAST * level]
     sizes = {level: _smaller(view, level) for level in levels}
-    cores = {level: _core(sizes[level]) for level in levels if level > 1}
-    cores[1] = _core(view, _suspected(cores[2], view.shape) if view.size > _WHOLE and 2 in cores else None)
+    cores: dict[int, Floats] = {}
+    for level in reversed(levels):
+        suspicion = cores[2] > _SUSPECT if level == 1 and view.size > _WHOLE and 2 in cores else None
+        cores[level] = _core(sizes[level], _parts(sizes[level], new, suspicion))
     found: list[FoundText] = []
     known = np.zeros(view.shape, np.bool_)
     for level in levels:
         scale = np.array(view.shape[::-1]) / np.array(sizes[level].shape[::-1])
         told = cv2.resize(known.view(np.uint8), cores[level].shape[::-1], interpolation=cv2.INTER_NEAREST)
         told = cv2.dilate(told, _NEAR)
-        new = _lines(np.where(told, 0, cores[level]), scale, least + _DOUBT * (level == LEVELS[-1]), level > 1)
-        found += new
-        known |= mask_of([box for line in new for box in line.boxes()], view.shape)
+        lines = _lines(np.where(told, 0, cores[level]), scale, least + _DOUBT * (level == LEVELS[-1]), level > 1)
+        found += lines
+        known |= mask_of([box for line in lines for box in line.boxes()], view.shape)
     return found
 
 
-def _suspected(half: Floats, shape: Sequence[int]) -> list[Box] | None:
-    """The parts of a picture of ``shape`` in which text may be, by the core of its half size, with what is around
-    them; None (everything) where that is as much to look at."""
-    _, _, stats, _ = cv2.connectedComponentsWithStats((half > _SUSPECT).view(np.uint8), connectivity=8)
-    found = [(4 * x, 4 * y, 4 * w, 4 * h) for x, y, w, h, _ in stats[1:].tolist()]
-    parts = [within(part, shape) for part in merged(grown(box, _AROUND, _AROUND) for box in found)]
-    return parts if sum(w * h for _, _, w, h in parts) < shape[0] * shape[1] else None
+def _parts(view: Image8, new: Mask | None, suspicion: Mask | None) -> list[Box]:
+    """The parts of a level (uint8[H, W]) that are worth a look: not flat, and where something is new, and suspected,
+    both said of the same picture at any size (None: everywhere)."""
+    height, width = view.shape
+    worth: cv2.typing.MatLike = _varied(view)
+    for mask, about in ((new, _NEWS), (suspicion, _BESIDE)):
+        if mask is not None:
+            share = cv2.resize(mask.astype(np.float32), worth.shape[::-1], interpolation=cv2.INTER_AREA)
+            worth = cv2.min(worth, cv2.dilate((share > 0).view(np.uint8), np.ones((about, about), np.uint8)))
+    around = cv2.dilate(worth, np.ones((_BESIDE, _BESIDE), np.uint8))
+    _, _, stats, _ = cv2.connectedComponentsWithStats(around, connectivity=8)
+    found = [tuple(_BLOCK * n for n in part) for part in stats[1:, :4].tolist()]
+    parts = [within(part, view.shape) for part in merged(found)]
+    return parts if sum(w * h for _, _, w, h in parts) < _MOST * view.size else [(0, 0, width, height)]
+
+
+def _varied(view: Image8) -> Image8:
+    """uint8[H / 16, W / 16], rounded up: 1 where a block, or one beside it, is not flat."""
+    padded = np.pad(view, [(0, -n % _BLOCK) for n in view.shape], mode="edge")
+    rows = padded.reshape(-1, _BLOCK, padded.shape[1])
+    most, least = (op(op(rows, axis=1).reshape(len(rows), -1, _BLOCK), axis=2) for op in (np.max, np.min))
+    return np.asarray((cv2.dilate(most, _NEAR) - cv2.erode(least, _NEAR) > _FLAT).view(np.uint8))
 
 
 def _smaller(view: Image8, times: int) -> Image8:
@@ -133,13 +158,11 @@ def shown(view: Image8) -> Floats:
     return np.stack([tone / np.float32(127.5) - 1, np.clip((tone - mean) / (unrest + _UNREST), -4, 4) / 2])
 
 
-def _core(view: Image8, where: Sequence[Box] | None = None) -> Floats:
+def _core(view: Image8, parts: Sequence[Box]) -> Floats:
     """Of every second pixel of ``view`` (uint8[H, W]) how likely it lies in a line's core, float32[H / 2, W / 2];
-    ``where``: the parts that are looked at (None: everything)."""
-    height, width = view.shape
-    out = np.zeros((-(-height // 2), -(-width // 2)), np.float32)
-    for x, y, w, h in [(0, 0, width, height)] if where is None else where:
-        x, y, w, h = x - x % 2, y - y % 2, w + x % 2, h + y % 2
+    ``parts``: what is looked at, at even places; elsewhere it is 0."""
+    out = np.zeros((-(-view.shape[0] // 2), -(-view.shape[1] // 2)), np.float32)
+    for x, y, w, h in parts:
         for top in _starts(h):
             for left in _starts(w):
                 tile = shown(view[y + top : y + min(h, top + _TILE), x + left : x + min(w, left + _TILE)])
@@ -154,16 +177,14 @@ def _asked(tile: Floats) -> Floats:
     """The network's answer for float32[2, H, W], float32[H / 2, W / 2] rounded up."""
     height, width = tile.shape[1:]
     beyond = [(0, 0), (0, -height % _STRIDE), (0, -width % _STRIDE)]
-    net = _network()
-    net.setInput(np.pad(tile, beyond, mode="edge")[None])
-    return np.asarray(net.forward()[0, 0, : -(-height // 2), : -(-width // 2)], np.float32)
+    answer = _network()(np.pad(tile, beyond, mode="edge"))
+    return answer[0, : -(-height // 2), : -(-width // 2)]
 
 
 @cache
-def _network() -> cv2.dnn.Net:
+def _network() -> Network:
     """The one of this process."""
-    model = files("curate.deid.pixels").joinpath("data", WEIGHTS).read_bytes()
-    return cv2.dnn.readNetFromONNX(np.frombuffer(model, np.uint8))
+    return Network(files("curate.deid.pixels").joinpath("data", WEIGHTS).read_bytes())
 
 
 def _starts(length: int) -> list[int]:
@@ -177,16 +198,16 @@ def _starts(length: int) -> list[int]:
 def _lines(core: Floats, scale: np.ndarray, least: float, coarse: bool) -> list[FoundText]:
     """The connected cores whose mean is ``least`` or more, each as a line; ``scale``: px of the picture (x, y) to one
     shown. Of a ``coarse`` level a core a pixel thin is a suspicion, to be told by the finer one."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats((core > _INSIDE).view(np.uint8), connectivity=8)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats((core > _FURTHER).view(np.uint8), connectivity=8)
     found = []
     for label, (x, y, w, h, _) in enumerate(stats.tolist()):
-        inside = labels[y : y + h, x : x + w] == label
-        if label == 0 or (coarse and min(w, h) == 1):
+        line, told = labels[y : y + h, x : x + w] == label, core[y : y + h, x : x + w]
+        sure = line & (told > _INSIDE)
+        if label == 0 or not sure.any() or (coarse and min(np.ptp(at) for at in np.nonzero(sure)) == 0):
             continue
-        at = np.s_[y : y + h, x : x + w]
-        score = float(core[at][inside].mean())
+        score = float(told[sure].mean())
         if score >= least:
-            corners = 2 * (_corners(inside) + np.array([x, y])) * scale
+            corners = 2 * (_corners(line) + np.array([x, y])) * scale
             found.append(FoundText(tuple((float(a), float(b)) for a, b in corners), score, "detector"))
     return found
 

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from curate.deid.pixels.boxes import Image8
+from curate.deid.pixels.network import Network
 
 _PACKAGE, _MODEL = "rapidocr_onnxruntime", "ch_PP-OCRv4_rec_infer.onnx"
 
@@ -71,24 +72,15 @@ def _read(line: np.ndarray) -> tuple[str, float]:
 
 
 class _Recogniser:
-    """The network, run by onnxruntime on one thread, so that workers side by side do not fight for cores."""
+    """The network, and the characters that it tells apart."""
 
     def __init__(self) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        model = files(_PACKAGE).joinpath("models", _MODEL).read_bytes()
-        self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        self._input = self._session.get_inputs()[0].name
-        told = self._session.get_modelmeta().custom_metadata_map
-        self.characters = told.get("character", "").split("\n")
+        self._ask = Network(files(_PACKAGE).joinpath("models", _MODEL).read_bytes())
+        self.characters = self._ask.said.get("character", "").split("\n")
 
     def __call__(self, grey: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """The answer for one picture, float32[H, W] of -1 to 1, shown as three equal channels; without its batch."""
-        answer = self._session.run(None, {self._input: np.repeat(grey[None, None], 3, axis=1)})[0]
-        return np.asarray(answer[0], np.float32)
+        """The answer for one picture, float32[H, W] of -1 to 1, shown as three equal channels: [steps, characters]."""
+        return self._ask(np.repeat(grey[None], 3, axis=0))
 
 
 @cache

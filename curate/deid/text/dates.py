@@ -11,9 +11,11 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from curate.deid.patterns import days as yearless
+from curate.deid.patterns.around import COUNTED, is_any_before, words_before
 from curate.deid.patterns.months import MONTH, MONTH_WORDS, NAMES
 from curate.deid.patterns.prefilter import Rule, find_all, guard, rule
 from curate.deid.text.text_index import Glance
+from curate.deid.words.context_words import words
 
 _TRIPLE = "0-0- 0-00- 0/0/ 0/00/ 0.0. 0.00."
 _MONTHS = [re.compile(p, re.IGNORECASE) for p in NAMES]
@@ -25,7 +27,26 @@ _MONTH = r"(?P<m>0?[1-9]|1[0-2])"
 _ORD = r"(?:\s?(?:st|nd|rd|th|o|\.))?"
 _SEP = r"\s{0,2}(?:,|-|/|\.|of|de|del)?\s{0,2}"
 _CLOCK = r"(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:\s?Z|[+-]\d\d:?\d\d)?)?"
+_UNITS = r"\s?(?:mm|cm|ml|cc|mg|kg|hu|ms|%|x\b|images?|views?|slices?|years?|yrs?|weeks?|days?)\b"
 _START, _END = r"(?<![\w.])", r"(?![^\W_]|[.,]\d)"
+
+_NUMBERED = words(
+    "version ver v release rel software firmware build syngo dicom section sec chapter paragraph para item clause fig"
+    " figure table protocol"
+)
+
+
+def _is_no_version(hit: re.Match[str]) -> bool:
+    """ "version 3.12.23", "section 1.2.10"."""
+    return not is_any_before(words_before(hit.string, hit.start()), _NUMBERED, 1)
+
+
+def _is_no_count(hit: re.Match[str]) -> bool:
+    """Two numbers that are a day and a month, and no "strength 4/5 2019"."""
+    a, b = int(hit["a"]), int(hit["b"])
+    possible = 0 < min(a, b) <= 12 and max(a, b) <= 31
+    return possible and not is_any_before(words_before(hit.string, hit.start()), COUNTED)
+
 
 # Most telling first: where two overlap, the earlier in this list is the one that is read.
 _DATES: tuple[Rule, ...] = (
@@ -49,20 +70,44 @@ _DATES: tuple[Rule, ...] = (
     ),
     rule(
         "DATE",
-        guard(shapes="00.00.00", led="digits"),
-        rf"{_START}(?P<a>\d\d)\.(?P<b>\d\d)\.(?P<y>\d\d){_END}",
+        guard(shapes="0.0.0 0.00.0", led="digits"),
+        rf"{_START}(?P<a>\d{{1,2}})\.(?P<b>\d{{1,2}})\.(?P<y>'?\d\d){_END}",
+        re.IGNORECASE,
+        check=_is_no_version,
+    ),
+    # the parts joined by different marks, or by blanks: "30/3-2021", "30 03 2021"
+    rule(
+        "DATE",
+        guard(shapes="0000", led="digits", also=r"(?:19|20)\d\d"),
+        rf"{_START}(?P<a>\d{{1,2}})(?:\s?[-/.]\s?|[ ])(?P<b>\d{{1,2}})(?:\s?[-/.,]\s?|[ ])(?P<y>(?:19|20)\d\d){_END}"
+        rf"(?!{_UNITS})",
+        re.IGNORECASE,
+        check=_is_no_count,
+    ),
+    rule(
+        "DATE",
+        guard(shapes="0/0-00 0/00-00", led="digits"),
+        rf"{_START}(?P<a>\d{{1,2}})/(?P<b>\d{{1,2}})-(?P<y>\d\d){_END}(?!{_UNITS})",
+        re.IGNORECASE,
+        check=_is_no_count,
+    ),
+    # "7-iii-22"
+    rule(
+        "DATE",
+        guard("i ii iii iv v vi vii viii ix x xi xii", led="digits", also=r"\d"),
+        rf"{_START}\d{{1,2}}(?P<s>[-/.])(?:i{{1,3}}|iv|vi{{0,3}}|ix|xi{{0,2}})(?P=s)(?:\d{{4}}|\d\d){_END}",
         re.IGNORECASE,
     ),
     rule(
         "DATE",
         guard(MONTH_WORDS, led="digits"),
-        rf"{_START}{_DAY}{_ORD}{_SEP}(?:{_MON})\.?{_SEP}{_YEAR}{_END}",
+        rf"{_START}{_DAY}{_ORD}(?:\sday\sof\s)?{_SEP}(?:{_MON})\.?{_SEP}{_YEAR}{_END}",
         re.IGNORECASE,
     ),
     rule(
         "DATE",
         guard(MONTH_WORDS, led="words", also=r"\d"),
-        rf"\b{_MON}\.?{_SEP}{_DAY}{_ORD}{_SEP}{_YEAR4}{_END}",
+        rf"\b{_MON}\.?{_SEP}{_DAY}{_ORD}{_SEP}(?P<y>(?:1[89]|20)\d\d|'\d\d|(?<=[ ,/-])\d\d(?!{_UNITS})){_END}",
         re.IGNORECASE,
     ),
     rule("DATE", guard(MONTH_WORDS, led="digits"), rf"\b{_YEAR4}[ /-]{_MON}\.?{_SEP}{_DAY}{_ORD}{_END}", re.IGNORECASE),
@@ -94,7 +139,12 @@ _DATES: tuple[Rule, ...] = (
     rule(
         "DATE", guard(shapes="0-0000 0/0000", led="digits"), rf"{_START}{_MONTH}\s?[-/]\s?{_YEAR4}{_END}", re.IGNORECASE
     ),
-    rule("DATE", guard(shapes="0000-0", led="digits"), rf"(?<!\d){_YEAR4}-{_MONTH}{_END}(?!-)", re.IGNORECASE),
+    rule(
+        "DATE",
+        guard(shapes="0000-0 0000/0", led="digits"),
+        rf"(?<![\d/-]){_YEAR4}[-/]{_MONTH}{_END}(?![-/])",
+        re.IGNORECASE,
+    ),
 )
 # What says that a date is of birth, before it and behind it.
 _CUE = (
@@ -143,10 +193,9 @@ def find_dates(
     this century, 70 to 99 of the last, and what lies between is not told.
     """
     glance = Glance(text) if glance is None else glance
-    if day_first:  # the guards know the words of English text only
-        hits = [hit for one in _DATES for hit in one.pattern.finditer(text)]
-    else:
-        hits = [hit for one in _DATES for hit in one.find(glance)]
+    # the guards know the words of English text only
+    found = ((one, hit) for one in _DATES for hit in (one.pattern.finditer(text) if day_first else one.find(glance)))
+    hits = [hit for one, hit in found if one.check is None or one.check(hit)]
     read = [_ordered(hit.groupdict(), day_first) for hit in hits]
     known = [day for hit, found in zip(hits, read, strict=True) if (day := _read(found, None)) and _four(hit)]
     newest = max([*known, *header], default=None)

@@ -162,6 +162,17 @@ class Glance:
         return "|".join((_PLAIN_NUMBERS if self.text.isascii() else _NUMBERS).findall(self.text))
 
     @cached_property
+    def _counted(self) -> dict[int, bool]:
+        return {}
+
+    def counts(self, pattern: re.Pattern[str]) -> bool:
+        """Is ``pattern``, which some rules share, found in its numbers? Patterns live as long as the rules do."""
+        known = self._counted.get(id(pattern))
+        if known is None:
+            known = self._counted[id(pattern)] = pattern.search(self.numbers) is not None
+        return known
+
+    @cached_property
     def shapes(self) -> str:
         """The numbers without blanks, and 0 for every digit."""
         numbers = self.numbers

@@ -142,7 +142,12 @@ def _is_letter_kept(ch: str) -> bool:
 # Whole tokens of letters and digits that reports are made of, in lower case.
 _KNOWN_CODE = re.compile(
     r"""
-    [pcyr]{0,2}t(?:\d|is|x)[a-d]?n[\dx][a-c]?(?:m[\dx][a-c]?)?  # stages: pT2N1M0
+    # letters and one or two digits, four signs in all: a tooth (UL6), a grade (KL2), a day (POD5), a view (4CH)
+    (?=[a-z\d]{2,4}$)(?:[a-z]{1,3}\d{1,2}[a-z]{0,2}|\d{1,2}[a-z]{1,3})
+    | (?:mi|[pcyra]{0,2})t(?:\d|is|x)[a-d]?(?:mi)?(?:n[\dx][a-c]?(?:m[\dx][a-c]?)?)?  # stages: pT2N1M0
+    | (?:mi|[pcyra]{0,2})[nm][0-3x][a-d]?\d? | (?:i{1,3}|iv)[a-d]\d?
+    | g\d{1,2}p\d{1,4}(?:[al+]\d{1,2}){0,3} | p\d{1,2}(?:[al]\d{1,2}){1,3}  # births
+    | (?:w|l|ww|wl|c)-?\d{2,4}(?=$) | (?:c|m|d|u)?gy\.?cm2 | mgycm
     | h2o2? | po4 | g6pd | mm[23] | cm[23] | m[23] | ao?x\d | chem\d{1,2} | (?:hr|bp|rr|bmi|gcs|sat|ef)\d{1,3}
     | [ctlsz]\d{1,2}(?:[a-z]|st|nd|rd|th)?                # levels: c3, t12, l4
     | [ctls]\d{1,2}[ctls]\d{1,2}
@@ -178,7 +183,8 @@ _KNOWN_CODE = re.compile(
 _UNIT_BEHIND = re.compile(
     r"[ \xa0]?(?:%|mm|cm|m\b|ml|cc|mg|mcg|ug|g\b|kg|hu\b|ms\b|msec|sec|mgy|mhz|hz|kv|kvp|mas?\b|units?|cells|/"
     r"|x|u/|iu|mmol|dl|cgy"
-    r"|lb|bpm|cpm|years?|yrs?|days?|weeks?|months?|hours?|images?|slices?|views?|per|copies|counts?|steps?"
+    r"|au\b|agatston|pixels?|voxels?|points?\b|\d{1,2}[ ]?cm\b|lb|bpm|cpm|years?|yrs?|days?|weeks?|months?"
+    r"|hours?|images?|slices?|views?|per|copies|counts?|steps?"
     r"|(?:ng|pg)\b(?![ ]tube)|pack|grams"
     r"|feet|ft|psi|rpm|mbq|mci|ci\b|gauss|calories|kcal|meters?|metres?)",
     re.IGNORECASE,
@@ -191,6 +197,10 @@ _CODE_LED = re.compile(
     r"|through|to|and|,)[ #:=.]{0,3}$",
     re.IGNORECASE,
 )
+_CODE_OF = re.compile(
+    r"\b(?:cpt|hcpcs|icd|drg|loinc|snomed|ccs)(?:-?\d{1,2})?[ ]?(?:codes?)?[ :#]{1,2}\Z", re.IGNORECASE
+)
+_OF_A_CODE = 5  # digits of a procedure's code
 _MOST_DIGITS = 4  # digits that a number without any sign of meaning may have less than
 
 
@@ -203,10 +213,12 @@ def is_code_known(text: str, start: int, end: int) -> bool:
     token = text[start:end]
     if re.fullmatch(r"\d{1,3}(?:\.\d{1,4}){0,2}", token):
         return True
+    if token.isdigit() and len(token) == _OF_A_CODE and _CODE_OF.search(text, max(0, start - 18), start):
+        return True
     if token.isdigit() or re.fullmatch(r"\d+\.\d+", token):
         whole = token.split(".")[0]
         if len(whole) <= _MOST_DIGITS or (len(whole) <= _MOST_DIGITS + 2 and _UNIT_BEHIND.match(text, end)):
-            beside = text[start - 1 : start] in "/.," and start > 0
+            beside = text[start - 1 : start] in "/.,:" and start > 0
             return (
                 bool(_UNIT_BEHIND.match(text, end))
                 or beside

@@ -75,7 +75,6 @@ def native_frame(file: DicomFile, layout: Layout, frame: int) -> np.ndarray:
 
     Integers without a sign, floats of Float and Double Float Pixel Data; YBR_FULL_422 is spread out to YBR_FULL.
     """
-    assert file.pixels is not None
     bits = layout.bits_a_frame
     if frame >= layout.frames:
         raise DropRecord(Reason.FRAME_COUNT)
@@ -83,8 +82,7 @@ def native_frame(file: DicomFile, layout: Layout, frame: int) -> np.ndarray:
     swapped = is_swapped(file, layout)
     if swapped:  # words of two pixels
         first, odd, last = first & ~1, first & 1, last + last % 2
-    file.source.seek(file.pixels.offset + first)
-    data = call_third_party(Reason.UNREADABLE_FILE, file.source.read, last - first)
+    data = file.read(file.element.offset + first, last - first)
     if len(data) < last - first - swapped:
         raise DropRecord(Reason.TRUNCATED)
     if swapped:
@@ -100,14 +98,12 @@ def native_frame(file: DicomFile, layout: Layout, frame: int) -> np.ndarray:
 
 def is_swapped(file: DicomFile, layout: Layout) -> bool:
     """Are 8-bit cells stored as big-endian words (PS3.5 Annex D)?"""
-    assert file.pixels is not None
-    return file.pixels.vr == "OW" and not file.syntax.is_little_endian and layout.allocated == 8
+    return file.element.vr == "OW" and not file.syntax.is_little_endian and layout.allocated == 8
 
 
 def cell_dtype(file: DicomFile, layout: Layout) -> np.dtype:
     """Of a native cell as it is stored; DropRecord UNDECODABLE where Bits Allocated is no size of a number."""
-    assert file.pixels is not None
-    kind = "f" if file.pixels.tag in FLOAT_PIXELS else "u"
+    kind = "f" if file.element.tag in FLOAT_PIXELS else "u"
     if layout.allocated not in (8, 16, 32, 64):
         raise DropRecord(Reason.UNDECODABLE)
     return np.dtype(f"{'<' if file.syntax.is_little_endian else '>'}{kind}{layout.allocated // 8}")

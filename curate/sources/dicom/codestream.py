@@ -1,4 +1,8 @@
-"""What a code stream says of itself, whatever the header says: coding, size, samples, precision, sign, colours, end.
+"""Encapsulated pixel data (PS3.5 A.4): what a code stream says of itself, whatever the header says (coding, size,
+samples, precision, sign, colours, end), and which fragments are which frame, by what they hold.
+
+A frame begins where a code stream begins. Offset tables, basic and extended, are not asked: they say the same or they
+are wrong.
 
 JPEG: ITU-T T.81 Annex B; JPEG-LS: T.87 Annex C; JPEG 2000 and HTJ2K: T.800 Annex A, T.814; RLE: PS3.5 Annex G.
 """
@@ -11,6 +15,10 @@ from itertools import pairwise
 from typing import Literal
 
 from pydicom import uid
+
+from curate.errors import DropRecord
+from curate.record import Reason
+from curate.sources.dicom.file import UNDEFINED, DicomFile
 
 Coding = Literal["dct", "lossless", "ls", "j2k", "ht", "rle"]
 
@@ -66,6 +74,17 @@ def rle_segments(data: bytes, length: int | None = None) -> tuple[int, ...] | No
         return None
     ends = [*offsets[:count], length] if length is not None else offsets[:count]
     return tuple(offsets[:count]) if all(a < b for a, b in pairwise(ends)) else None
+
+
+def end_of_runs(data: bytes, at: int, count: int) -> tuple[int, int]:
+    """Where the runs that begin at ``at`` (G.3.1) have made ``count`` bytes, or else the data end; and how many bytes
+    more than these they make, below 0: fewer."""
+    while count > 0 and at < len(data):
+        code = data[at]
+        made = 0 if code == 128 else code + 1 if code < 128 else 257 - code
+        at += 1 + (made if code < 128 else code != 128)
+        count -= made
+    return at, -count
 
 
 def read_stream(data: bytes) -> Stream | None:
@@ -145,3 +164,73 @@ def _end_of_tiles(data: bytes, at: int) -> int | None:
         return at + 2
     end = data.find(_EOI, first + 12)
     return end + 2 if end >= 0 and data[first : first + 2] == b"\xff\x90" else None
+
+
+ITEM, DELIMITER = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"
+Span = tuple[int, int]  # offset and length in the file
+
+
+@dataclass(frozen=True)
+class Fragments:
+    """``frames``: the fragments of each frame. ``whole`` is False where the file ended before the sequence did."""
+
+    frames: tuple[tuple[Span, ...], ...]
+    whole: bool
+
+    def read(self, file: DicomFile, frame: int) -> bytes:
+        """The frame's code stream; DropRecord TRUNCATED where the file ends inside it, FRAME_COUNT without one."""
+        if frame >= len(self.frames):
+            raise DropRecord(Reason.FRAME_COUNT if self.whole else Reason.TRUNCATED)
+        data = b"".join(file.read(*span) for span in self.frames[frame])
+        if len(data) < sum(length for _, length in self.frames[frame]):
+            raise DropRecord(Reason.TRUNCATED)
+        return data
+
+
+def find_fragments(file: DicomFile, frames: int) -> Fragments | None:
+    """The frames of the pixel data, None where it is no sequence of fragments.
+
+    Where no fragment is known for the beginning of a stream, ``frames`` fragments are that many frames, and others one.
+    """
+    spans, whole = _items(file)
+    if spans is None:
+        return None
+    groups: list[list[Span]] = []
+    for span in spans:
+        if starts_frame(file.read(span[0], min(span[1], HEAD))):
+            groups.append([span])
+        elif groups:
+            groups[-1].append(span)
+    if not groups and spans:
+        groups = [[span] for span in spans] if len(spans) == frames else [spans]
+    return Fragments(tuple(tuple(group) for group in groups), whole)
+
+
+def bare_stream(file: DicomFile) -> Fragments | None:
+    """A code stream that lies in the element as it is, without items; None where there is none."""
+    there = file.size - file.element.offset
+    length = there if file.element.length == UNDEFINED else file.element.length
+    head = file.read(file.element.offset, min(length, HEAD))
+    if not head.startswith(b"\xff") or not starts_frame(head):
+        return None
+    return Fragments((((file.element.offset, length),),), length <= there)
+
+
+def _items(file: DicomFile) -> tuple[list[Span] | None, bool]:
+    """Every fragment, the offset table left out, and whether the sequence came to its end."""
+    at = file.element.offset
+    spans: list[Span] | None = None
+    end = file.size if file.element.length == UNDEFINED else file.element.offset + file.element.length
+    while True:
+        head = file.read(at, 8)
+        if head[:4] != ITEM or len(head) < 8:
+            break
+        (length,) = struct.unpack_from("<L", head, 4)
+        if length == UNDEFINED:
+            raise DropRecord(Reason.UNDECODABLE)
+        table = spans is None and not starts_frame(file.read(at + 8, min(length, HEAD)))
+        spans = spans or []
+        if length and not table:
+            spans.append((at + 8, length))
+        at += 8 + length
+    return spans, head[:4] == DELIMITER or (at == end <= file.size and file.element.length != UNDEFINED)

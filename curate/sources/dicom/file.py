@@ -61,6 +61,17 @@ class DicomFile:
     source: BinaryIO
     size: int  # bytes of ``source``
 
+    @property
+    def element(self) -> PixelElement:
+        """The pixel data, of a file that is known to have some."""
+        assert self.pixels is not None
+        return self.pixels
+
+    def read(self, at: int, size: int) -> bytes:
+        """``size`` bytes from offset ``at``, less where the source ends; DropRecord UNREADABLE_FILE."""
+        self.source.seek(at)
+        return call_third_party(Reason.UNREADABLE_FILE, self.source.read, size)
+
 
 @contextmanager
 def open_dicom(path: Path, max_bytes: int, tags: list[int] | None = None) -> Iterator[DicomFile]:
@@ -215,6 +226,11 @@ def text(dataset: Dataset, keyword: str) -> str:
     if isinstance(found, (list, MultiValue)):
         found = "\\".join(str(part) for part in found)
     return str(found).strip(" \0")
+
+
+def is_little(dataset: Dataset) -> bool:
+    """Were the words of its binary values written little endian, the lower byte first?"""
+    return dataset.original_encoding[1] is not False
 
 
 def integer(dataset: Dataset, keyword: str, default: int) -> int:

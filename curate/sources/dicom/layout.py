@@ -86,3 +86,16 @@ def clamped(layout: Layout) -> Layout:
     """The layout with no more bits stored than allocated."""
     stored = min(layout.stored, layout.allocated)
     return replace(layout, stored=stored, high=layout.high if stored == layout.stored else None)
+
+
+def with_samples(layout: Layout, samples: int, colours: str | None) -> Layout:
+    """The layout with the samples that the data have; their meaning must be told by the header or by ``colours``, else
+    DropRecord STREAM_SIZE."""
+    grey = layout.photometric not in COLOUR
+    if samples == 1:  # of a colour name the luminance: larger is brighter
+        return replace(layout, samples=1, planar=0, photometric=layout.photometric if grey else "MONOCHROME2")
+    if not grey:
+        return replace(layout, samples=3)
+    if colours is None:  # three samples of nobody knows what
+        raise DropRecord(Reason.STREAM_SIZE)
+    return replace(layout, samples=3, photometric="RGB")

@@ -16,10 +16,18 @@ from pydicom.uid import UID, ExplicitVRLittleEndian, RLELossless
 
 from curate.errors import DropRecord
 from curate.record import Reason
-from curate.sources.dicom.codestream import Stream, read_stream, rle_segments
+from curate.sources.dicom.codestream import (
+    DELIMITER,
+    Fragments,
+    Stream,
+    bare_stream,
+    end_of_runs,
+    find_fragments,
+    read_stream,
+    rle_segments,
+)
 from curate.sources.dicom.file import PIXEL_DATA, UNDEFINED, DicomFile, PixelElement
-from curate.sources.dicom.fragments import DELIMITER, Fragments, bare_stream, find_fragments
-from curate.sources.dicom.layout import COLOUR, Layout, clamped, declared_layout
+from curate.sources.dicom.layout import COLOUR, Layout, clamped, declared_layout, with_samples
 from curate.sources.dicom.prove_native import WIDTHS, in_proven_order, native_layout
 from curate.sources.third_party import call_third_party
 
@@ -62,11 +70,10 @@ def prove(file: DicomFile, frame: int = 0) -> ProvenPixels:
 def _bare_stream(file: DicomFile, layout: Layout) -> Fragments | None:
     """A code stream without items; under a native syntax where cells do not fit the length and the stream is whole and
     of the header's size."""
-    assert file.pixels is not None
-    if not file.syntax.is_encapsulated and 0 <= file.pixels.length - layout.bytes_of_all <= 1:
+    if not file.syntax.is_encapsulated and 0 <= file.element.length - layout.bytes_of_all <= 1:
         return None
     fragments = bare_stream(file)
-    if fragments is None or file.syntax.is_encapsulated or file.pixels.length == UNDEFINED:
+    if fragments is None or file.syntax.is_encapsulated or file.element.length == UNDEFINED:
         return fragments
     stream = call_third_party(Reason.UNDECODABLE, read_stream, fragments.read(file, 0)) if fragments.whole else None
     size = (layout.rows, layout.columns)
@@ -106,14 +113,9 @@ def _whole_rle(data: bytes, layout: Layout) -> bytes:
 
 def _end_of_plane(data: bytes, start: int, count: int) -> int:
     """Where the runs that begin at ``start`` (PS3.5 G.3.1) have made ``count`` bytes, if only padding follows."""
-    at = start
-    while count > 0 and at < len(data):
-        code = data[at]
-        made = 0 if code == 128 else code + 1 if code < 128 else 257 - code
-        at += 1 + (made if code < 128 else code != 128)
-        count -= made
+    at, more = end_of_runs(data, start, count)
     behind = data[at + at % 2 : -1]  # a byte that makes the segment even is of no value in particular
-    return at if count == 0 and len(set(behind)) == 1 else len(data)
+    return at if more == 0 and len(set(behind)) == 1 else len(data)
 
 
 def _unpacked(part: bytes) -> int:
@@ -146,7 +148,7 @@ def _of_stream(layout: Layout, stream: Stream) -> Layout:
     """The layout with the stream's samples, depth and colours."""
     if stream.samples not in (1, 3):
         raise DropRecord(Reason.UNDECODABLE)
-    layout = _with_samples(layout, stream.samples, stream.colours)
+    layout = with_samples(layout, stream.samples, stream.colours)
     allocated = layout.allocated
     if stream.bits > allocated or stream.bits <= 8 or allocated not in WIDTHS:
         allocated = 8 if stream.bits <= 8 else 16 if stream.bits <= 16 else 32
@@ -161,18 +163,6 @@ def _of_stream(layout: Layout, stream: Stream) -> Layout:
     return replace(layout, allocated=allocated, stored=stored, high=high)
 
 
-def _with_samples(layout: Layout, samples: int, colours: str | None) -> Layout:
-    """The layout with the samples that the data have; their meaning must be told by header or stream."""
-    grey = layout.photometric not in COLOUR
-    if samples == 1:  # of a colour name the luminance: larger is brighter
-        return replace(layout, samples=1, planar=0, photometric=layout.photometric if grey else "MONOCHROME2")
-    if not grey:
-        return replace(layout, samples=3)
-    if colours is None:  # three samples of nobody knows what
-        raise DropRecord(Reason.STREAM_SIZE)
-    return replace(layout, samples=3, photometric="RGB")
-
-
 def _rle(layout: Layout, segments: int) -> Layout:
     """Segments are the bytes of the samples (PS3.5 G.2), so they prove Bits Allocated."""
     for samples in (layout.samples, 4 - layout.samples):
@@ -180,14 +170,13 @@ def _rle(layout: Layout, segments: int) -> Layout:
         told = samples == 1 or layout.photometric in COLOUR
         wider = allocated < layout.stored <= layout.allocated  # values that need more bytes than there are
         if segments % samples == 0 and allocated in WIDTHS and told and not wider:
-            return clamped(replace(_with_samples(layout, samples, None), allocated=allocated))
+            return clamped(replace(with_samples(layout, samples, None), allocated=allocated))
     raise DropRecord(Reason.STREAM_SIZE)
 
 
 def _as_native(file: DicomFile, layout: Layout) -> DicomFile:
     """The file with a native syntax and a defined length, as far as the element can be read as native."""
-    assert file.pixels is not None
-    element, syntax = file.pixels, file.syntax
+    element, syntax = file.element, file.syntax
     if syntax.is_encapsulated:
         if element.length != layout.bytes_of_all + layout.bytes_of_all % 2 or layout.photometric in _STREAMS_ONLY:
             cut = element.length == UNDEFINED and file.size - element.offset < 8
@@ -195,8 +184,7 @@ def _as_native(file: DicomFile, layout: Layout) -> DicomFile:
         syntax = ExplicitVRLittleEndian
     if element.length == UNDEFINED:  # native all the same where the frames end just where the delimiter stands
         length = layout.bytes_of_all + layout.bytes_of_all % 2
-        file.source.seek(element.offset + length)
-        if file.source.read(4) != DELIMITER:
+        if file.read(element.offset + length, 4) != DELIMITER:
             raise DropRecord(Reason.ENCAPSULATION)
         element = PixelElement(element.tag, element.vr, length, element.offset)
     return replace(file, syntax=syntax, pixels=element)

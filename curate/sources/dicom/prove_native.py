@@ -11,7 +11,7 @@ from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian
 from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.dicom.file import FLOAT_PIXELS, DicomFile
-from curate.sources.dicom.layout import COLOUR, Layout, clamped
+from curate.sources.dicom.layout import COLOUR, Layout, clamped, with_samples
 from curate.sources.dicom.neighbours import (
     frames_or_strips,
     is_one_channel,
@@ -20,7 +20,6 @@ from curate.sources.dicom.neighbours import (
     nearest_stride,
     roughness,
 )
-from curate.sources.third_party import call_third_party
 
 WIDTHS = (8, 16, 32)  # of a cell, in bits
 _GLANCE = 1 << 20  # bytes of several frames that are looked at, if they are two
@@ -33,8 +32,7 @@ def native_layout(file: DicomFile, layout: Layout) -> Layout:
 
     Raises DropRecord TRUNCATED where bytes are missing, PIXEL_LENGTH where no layout fits, or several do.
     """
-    assert file.pixels is not None
-    there = file.pixels.length
+    there = file.element.length
     consistent = _consistent(file, layout)
     fitting = [other for other in consistent if 0 <= there - other.bytes_of_all <= 1]
     if not fitting:
@@ -55,13 +53,11 @@ def in_proven_order(file: DicomFile, layout: Layout) -> DicomFile:
 
     Of a picture's two bytes the lower is the rougher one: as the higher it makes grain.
     """
-    assert file.pixels is not None
-    if layout.allocated != 16 or file.pixels.tag in FLOAT_PIXELS or min(layout.rows, layout.columns) < _FEW:
+    if layout.allocated != 16 or file.element.tag in FLOAT_PIXELS or min(layout.rows, layout.columns) < _FEW:
         return file
     line = layout.columns * (1 if layout.planar else layout.samples)
     lines = min(layout.rows, max(_FEW, _ORDER_SAMPLE // line))
-    file.source.seek(file.pixels.offset + 2 * line * ((layout.rows - lines) // 2))
-    data = call_third_party(Reason.UNREADABLE_FILE, file.source.read, 2 * line * lines)
+    data = file.read(file.element.offset + 2 * line * ((layout.rows - lines) // 2), 2 * line * lines)
     order = "<" if file.syntax.is_little_endian else ">"
     here = np.frombuffer(data[: len(data) // (2 * line) * 2 * line], f"{order}{'i' if layout.signed else 'u'}2")
     here = here.reshape(-1, line)
@@ -75,15 +71,13 @@ def in_proven_order(file: DicomFile, layout: Layout) -> DicomFile:
 def _consistent(file: DicomFile, layout: Layout) -> list[Layout]:
     """The header's layout; where samples and photometric interpretation contradict each other, both readings of it,
     the shorter first. Three samples that nobody names are a picture where they are equal."""
-    assert file.pixels is not None
     grey = layout.photometric not in COLOUR
     if grey == (layout.samples == 1):
         return [layout]
-    one = replace(layout, samples=1, planar=0, photometric=layout.photometric if grey else "MONOCHROME2")
-    three = replace(layout, samples=3, photometric="RGB" if grey else layout.photometric)
+    one, three = (with_samples(layout, samples, "RGB") for samples in (1, 3))
     if not grey:
         return [one, three]
-    if 0 <= file.pixels.length - three.bytes_of_all <= 1 and layout.photometric == "MONOCHROME2":
+    if 0 <= file.element.length - three.bytes_of_all <= 1 and layout.photometric == "MONOCHROME2":
         cells = _cells(file, layout.allocated, three)
         shape = (3, -1) if layout.planar else (-1, 3)
         pixels = cells[: cells.size // 3 * 3].reshape(shape)
@@ -95,8 +89,7 @@ def _consistent(file: DicomFile, layout: Layout) -> list[Layout]:
 
 def _alternatives(file: DicomFile, layout: Layout) -> Iterator[Layout]:
     """Layouts with one other attribute, that fill the element."""
-    assert file.pixels is not None
-    there, floats = file.pixels.length, file.pixels.tag in FLOAT_PIXELS
+    there, floats = file.element.length, file.element.tag in FLOAT_PIXELS
     others = [replace(layout, allocated=width) for width in WIDTHS if width != layout.allocated and not floats]
     if layout.samples == 3 and layout.allocated == 8 and layout.photometric.startswith("YBR_FULL"):
         swapped = "YBR_FULL" if layout.photometric == "YBR_FULL_422" else "YBR_FULL_422"
@@ -150,10 +143,8 @@ def _check_lines(file: DicomFile, layout: Layout, *, told: bool) -> None:
 def _cells(file: DicomFile, width: int, layout: Layout, frames: int = 1) -> np.ndarray:
     """The first frames' cells as unsigned numbers of ``width`` bits, as far as they are in the file; of one at most 4
     MiB."""
-    assert file.pixels is not None
-    file.source.seek(file.pixels.offset)
     wanted = min(layout.bits_a_frame // 8, 1 << 22) if frames == 1 else layout.bits_a_frame // 8 * frames
-    data = call_third_party(Reason.UNREADABLE_FILE, file.source.read, min(wanted, file.pixels.length))
+    data = file.read(file.element.offset, min(wanted, file.element.length))
     order = "<" if file.syntax.is_little_endian else ">"
     return np.frombuffer(data[: len(data) - len(data) % (width // 8)], f"{order}u{width // 8}")
 
@@ -164,15 +155,12 @@ def _is_slack(file: DicomFile, layout: Layout) -> bool:
     Less than a row and less than a column cannot come from a wrong size of the picture; more may, unless they are all
     the same and the declared row is the nearest stride.
     """
-    assert file.pixels is not None
-    slack, cell = file.pixels.length - layout.bytes_of_all, layout.samples * layout.allocated / 8
+    slack, cell = file.element.length - layout.bytes_of_all, layout.samples * layout.allocated / 8
     if slack < min(layout.rows, layout.columns) * cell:
         return True
     if layout.frames > 1 or layout.allocated not in WIDTHS or slack >= layout.bytes_of_all:
         return False
-    file.source.seek(file.pixels.offset + layout.bytes_of_all)
-    tail = call_third_party(Reason.UNREADABLE_FILE, file.source.read, slack)
-    if len(set(tail)) > 1:
+    if len(set(file.read(file.element.offset + layout.bytes_of_all, slack))) > 1:
         return False
     row = layout.columns * (1 if layout.planar else layout.samples)
     step = 1 if layout.planar else layout.samples

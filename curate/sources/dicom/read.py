@@ -22,8 +22,6 @@ from curate.sources.dicom.prove import prove
 from curate.sources.picture import Header, Picture, PixelRules, finish
 from curate.sources.window import show_colour, show_grey, show_palette
 
-__all__ = ["Header", "Picture", "PixelRules", "load_dicom", "read_header"]
-
 # Storage SOP classes whose pixels are numbers or labels, not a picture of a patient (PS3.4 B.5)
 NUMBERS = {
     "1.2.840.10008.5.1.4.1.1.30": "Parametric Map",

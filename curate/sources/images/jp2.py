@@ -25,7 +25,7 @@ _SRGB, _GREY, _SYCC = 16, 17, 18  # EnumCS, I.5.3.3
 _ALPHA: dict[int, Alpha] = {1: "straight", 2: "premultiplied"}  # Typ of a channel, I.5.3.6
 
 
-def look(file: BinaryIO) -> Page:
+def read_page(file: BinaryIO) -> Page:
     """The page as the code stream declares it; CONTRADICTORY where the Image Header box tells another size."""
     boxes, at = _open(file)
     rows, columns, depths = _siz(file, at)

@@ -59,7 +59,7 @@ def segments(data: bytes) -> Iterator[tuple[int, bytes, bytes, int]]:
         yield marker, body, scan, at
 
 
-def look(file: BinaryIO) -> Page:
+def read_page(file: BinaryIO) -> Page:
     """The page as its frame header declares it, orientation by EXIF."""
     data = file.read(_FIRST)
     page = _page(data)

@@ -28,7 +28,7 @@ _PASSES = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2),
 _KEPT = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"eXIf")
 
 
-def look(file: BinaryIO, whole: bool = False) -> Page:
+def read_page(file: BinaryIO, whole: bool = False) -> Page:
     """The page as declared, orientation by an eXIf chunk before the pixels, anywhere where ``whole``."""
     return _page(_read(file, whole))
 
@@ -43,17 +43,13 @@ def decode(data: bytes, page: Page) -> np.ndarray:
     if b"IDAT" not in chunks:
         raise DropRecord(Reason.UNDECODABLE)
     depth, kind, _, _, interlaced = chunks[b"IHDR"][8:13]
-    passes = _passes(page, depth * _SAMPLES[kind], interlaced)
-    raw = _inflate(chunks[b"IDAT"], sum(rows * length for rows, _, length, _ in passes))
-    shape, at = (page.rows, page.columns), 0
-    values: np.ndarray | None = None
-    for rows, columns, length, (row, column, down, right) in passes:
-        part = _samples(raw[at : at + rows * length], rows, columns, depth, kind, chunks.get(b"tRNS"))
-        at += rows * length
-        if values is None:
-            values = np.empty(shape + part.shape[2:], part.dtype)
-        values[row::down, column::right] = part
-    assert values is not None
+    raw = _inflate(chunks[b"IDAT"], _length(page, depth * _SAMPLES[kind], interlaced))
+    # indices as greys
+    header = struct.pack(">IIBBBBB", page.columns, page.rows, depth, 0 if kind == 3 else kind, 0, 0, interlaced)
+    hole = [(b"tRNS", chunks[b"tRNS"])] if b"tRNS" in chunks and kind in (0, 2) else []
+    bare = ((b"IHDR", header), *hole, (b"IDAT", zlib.compress(raw, 0)), (b"IEND", b""))
+    whole = _SIGNATURE + b"".join(_chunk(*part) for part in bare)
+    values = np.asarray(call_third_party(Reason.UNDECODABLE, imagecodecs.png_decode, whole))
     if kind == 3:
         values = _coloured(values // (255 // ((1 << depth) - 1)), chunks)
     if values.ndim == 3 and values.shape[2] in (2, 4):
@@ -110,24 +106,14 @@ def _page(chunks: dict[bytes, bytes]) -> Page:
     return Page(rows, columns, samples * max(depth // 8, 1), exif_orientation(chunks.get(b"eXIf", b"")))
 
 
-def _passes(page: Page, bits: int, interlaced: int) -> list[tuple[int, int, int, tuple[int, int, int, int]]]:
-    """(rows, columns, bytes of a filtered row, place) of each picture that the data hold, of ``bits`` a pixel."""
-    found = []
+def _length(page: Page, bits: int, interlaced: int) -> int:
+    """Bytes of the filtered rows of all pictures that the data hold, of ``bits`` a pixel."""
+    length = 0
     for row, column, down, right in _PASSES if interlaced else ((0, 0, 1, 1),):
         rows, columns = -((row - page.rows) // down), -((column - page.columns) // right)
         if rows > 0 and columns > 0:
-            found.append((rows, columns, 1 + (columns * bits + 7) // 8, (row, column, down, right)))
-    return found
-
-
-def _samples(raw: bytes, rows: int, columns: int, depth: int, kind: int, hole: bytes | None) -> np.ndarray:
-    """[H, W] or [H, W, S] of filtered rows; indices as greys."""
-    header = struct.pack(">IIBBBBB", columns, rows, depth, 0 if kind == 3 else kind, 0, 0, 0)
-    parts = [(b"IHDR", header), (b"IDAT", zlib.compress(raw, 0)), (b"IEND", b"")]
-    if hole is not None and kind in (0, 2):
-        parts.insert(1, (b"tRNS", hole))
-    bare = _SIGNATURE + b"".join(_chunk(*part) for part in parts)
-    return np.asarray(call_third_party(Reason.UNDECODABLE, imagecodecs.png_decode, bare))
+            length += rows * (1 + (columns * bits + 7) // 8)
+    return length
 
 
 def _inflate(data: bytes, length: int) -> bytes:

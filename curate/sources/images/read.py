@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -20,14 +18,15 @@ from PIL import Image
 
 from curate.errors import DropRecord
 from curate.record import Reason
-from curate.sources.faults import stop_for_source
+from curate.sources.faults import open_source
+from curate.sources.grey import window
 from curate.sources.images import jp2, jpeg, png, tiff
 from curate.sources.images.page import Page, over_black, upright
 from curate.sources.images.tiff_directory import exif_orientation
 from curate.sources.picture import Header, Picture, PixelRules, finish
 from curate.sources.sniff import HEAD_BYTES, image_kind
 from curate.sources.third_party import call_third_party
-from curate.sources.window import ROBUST, stretch, to_byte, window
+from curate.sources.window import ROBUST, stretch, to_byte
 
 _PNG = (cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE)
 _PILLOW = ("BMP", "WEBP")
@@ -53,8 +52,8 @@ def read_image_header(path: Path) -> Header:
     Raises DropRecord: UNREADABLE_FILE, EMPTY_FILE; NOT_AN_IMAGE by content; UNSUPPORTED_IMAGE of a format known by
     name only; TRUNCATED, BAD_HEADER or CONTRADICTORY where the header does not parse. Pixels are not read.
     """
-    with _reading(path) as file:
-        pages = _look(_kind(file), file)[0]
+    with open_source(path) as file:
+        pages = _pages(_kind(file), file)[0]
     rows, columns = pages[0].rows, pages[0].columns
     if pages[0].orientation in (5, 6, 7, 8):
         rows, columns = columns, rows
@@ -83,9 +82,9 @@ def load_image(path: Path, frame: int, rules: PixelRules) -> Picture:
 
 def open_image(path: Path, max_bytes: int) -> Opened:
     """The file, its header parsed. Raises DropRecord as `read_image_header`, TOO_LARGE."""
-    with _reading(path) as file:
+    with open_source(path) as file:
         kind = _kind(file)
-        pages, left = _look(kind, file)
+        pages, left = _pages(kind, file)
         if file.seek(0, io.SEEK_END) > max_bytes + _SPARE:
             raise DropRecord(Reason.TOO_LARGE)
         file.seek(0)
@@ -99,7 +98,7 @@ def decode(opened: Opened, page: Page) -> tuple[np.ndarray, int]:
     Raises DropRecord TRUNCATED, CONTRADICTORY, UNDECODABLE, UNSUPPORTED_IMAGE. Memory is bounded by the declared size.
     """
     if opened.kind == "png":
-        page = png.look(io.BytesIO(opened.data), whole=True)  # its orientation may stand behind the pixels
+        page = png.read_page(io.BytesIO(opened.data), whole=True)  # its orientation may stand behind the pixels
     decoder = {"png": png.decode, "jpeg": jpeg.decode, "tiff": tiff.decode, "jp2": jp2.decode}.get(opened.kind)
     values = _by_pillow(opened.data) if decoder is None else decoder(opened.data, page)
     if values.ndim == 3 and all(np.array_equal(values[..., 0], values[..., k]) for k in (1, 2)):
@@ -133,17 +132,6 @@ def resize(pixels: np.ndarray, side: int) -> np.ndarray:
     return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
 
 
-@contextmanager
-def _reading(path: Path) -> Iterator[BinaryIO]:
-    try:
-        with path.open("rb") as file:
-            yield file
-            return
-    except OSError as error:
-        stop_for_source(error)
-    raise DropRecord(Reason.UNREADABLE_FILE)
-
-
 def _kind(file: BinaryIO) -> str:
     head = file.read(HEAD_BYTES)
     if not head:
@@ -154,17 +142,16 @@ def _kind(file: BinaryIO) -> str:
     return kind
 
 
-def _look(kind: str, file: BinaryIO) -> tuple[tuple[Page, ...], int]:
+def _pages(kind: str, file: BinaryIO) -> tuple[tuple[Page, ...], int]:
     """The pages that a header declares, and the frames of an animation after its first."""
     file.seek(0)
     if kind == "tiff":
-        return tiff.look(file), 0
-    if kind in ("png", "jpeg", "jp2"):
-        return ({"png": png.look, "jpeg": jpeg.look, "jp2": jp2.look}[kind](file),), 0
-    return _pillow_look(kind, file)
+        return tiff.read_pages(file), 0
+    reader = {"png": png.read_page, "jpeg": jpeg.read_page, "jp2": jp2.read_page}.get(kind)
+    return _pages_by_pillow(kind, file) if reader is None else ((reader(file),), 0)
 
 
-def _pillow_look(kind: str, file: BinaryIO) -> tuple[tuple[Page, ...], int]:
+def _pages_by_pillow(kind: str, file: BinaryIO) -> tuple[tuple[Page, ...], int]:
     """BMP and WebP. Pillow does not say where a WebP file is shorter than its header tells."""
     if kind == "webp" and int.from_bytes(file.read(8)[4:], "little") + 8 > file.seek(0, io.SEEK_END):
         raise DropRecord(Reason.TRUNCATED)

@@ -40,7 +40,7 @@ _UNSIGNED, _SIGNED, _FLOAT, _UNDEFINED = 1, 2, 3, 4
 _ALPHA: dict[int, Alpha] = {1: "premultiplied", 2: "straight"}  # ExtraSamples; 0 is anything
 
 
-def look(file: BinaryIO) -> tuple[Page, ...]:
+def read_pages(file: BinaryIO) -> tuple[Page, ...]:
     """The pages; smaller copies and masks (NewSubfileType) are none, unless there is nothing else.
 
     DropRecord UNSUPPORTED_IMAGE where smaller copies are all, and the picture lies in directories of their own

@@ -38,4 +38,4 @@ class Pairing:
     def of_table(cls, table: pa.Table) -> Pairing:
         """What `table` made."""
         told = json.loads(table["pairing"][0].as_py())
-        return cls(told["images"], told["reports"], told["paired"], tuple(told["lines"]))
+        return cls(**{**told, "lines": tuple(told["lines"])})

@@ -23,8 +23,9 @@ _SUFFIX = re.compile(r"\.(?:dcm|png|jpe?g|tiff?|bmp|webp|txt|csv|jsonl?|xml|gz)$
 _LETTERS = re.compile(r"[^\W\d_]{2,}")
 
 
-def compile_keys(pattern: str, field: str, groups: Sequence[str] = GROUPS) -> re.Pattern[str]:
-    """The regular expression; RecipeError under ``field`` where it is none, or none of its groups is in ``groups``."""
+def compile_keys(pattern: str, field: str, groups: Sequence[str] = GROUPS, *, others: bool = False) -> re.Pattern[str]:
+    """The regular expression; RecipeError under ``field`` where it is none, or none of its groups is in ``groups``, or,
+    unless there may be ``others``, not all are."""
     try:
         compiled = re.compile(pattern)
     except re.error as error:
@@ -32,7 +33,7 @@ def compile_keys(pattern: str, field: str, groups: Sequence[str] = GROUPS) -> re
     there = ", ".join(f"(?P<{name}>...)" for name in groups)
     if not set(compiled.groupindex) & set(groups):
         raise RecipeError(field, "names no identity", f"use a group among {there}")
-    if unknown := sorted(set(compiled.groupindex) - set(groups)):
+    if not others and (unknown := sorted(set(compiled.groupindex) - set(groups))):
         raise RecipeError(field, f"no group is called '{unknown[0]}'", f"use groups among {there}")
     return compiled
 

@@ -16,7 +16,7 @@ from curate.record import Reason
 from curate.sources.reports.statements import Claim, claim
 
 if TYPE_CHECKING:
-    from curate.sources.reports.read import Report
+    from curate.sources.reports.report import Report
 
 LABELS, STATEMENT = "labels", "statement"
 _FIELD = re.compile(r"\{([^{}]+)\}")

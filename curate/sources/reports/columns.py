@@ -210,7 +210,7 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
     """(path, text) of every string and number of a record, at any depth; items of a list have the list's path."""
     if isinstance(value, dict):
         for key, each in value.items():
-            yield from leaves(each, f"{path}.{column_key(key)}" if path else column_key(key))
+            yield from leaves(each, below(path, key))
     elif isinstance(value, list):
         for each in value:
             yield from leaves(each, path)
@@ -224,10 +224,7 @@ def decoded(value: Any, kinds: Kinds, path: str = "") -> Any:
     """A record with every string as the plain text that it stands for; names of files apart, whose backslashes are no
     escapes."""
     if isinstance(value, dict):
-        return {
-            key: decoded(each, kinds, f"{path}.{column_key(key)}" if path else column_key(key))
-            for key, each in value.items()
-        }
+        return {key: decoded(each, kinds, below(path, key)) for key, each in value.items()}
     if isinstance(value, list):
         return [decoded(each, kinds, path) for each in value]
     if not isinstance(value, str) or kinds.of(path) is Kind.FILE:
@@ -235,9 +232,10 @@ def decoded(value: Any, kinds: Kinds, path: str = "") -> Any:
     return report_text(value) if kinds.of(path) in WORDS else plain_text(value)
 
 
-def column_key(key: str) -> str:
-    """A key as it stands in a path: a second column "id" is "id#2", and of the same kind as the first."""
-    return re.sub(r"#\d+$", "", key).replace(".", " ")
+def below(path: str, key: str) -> str:
+    """The path of a record's key: a second column "id" is "id#2", and of the same kind as the first."""
+    name = re.sub(r"#\d+$", "", key).replace(".", " ")
+    return f"{path}.{name}" if path else name
 
 
 @lru_cache(maxsize=4096)

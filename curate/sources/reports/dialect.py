@@ -11,16 +11,18 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 
 from curate.sources.identity import folded, shape
 from curate.sources.reports.encoding import mend
+from curate.sources.reports.quoting import QUOTINGS, as_rfc
 
 MAX_CELL = 1 << 22  # characters; an unclosed quote must not swallow the rest of the file
 _USUAL = ",;\t|"
 _DELIMITERS = _USUAL + "^~\x01\x1f"  # the last two are Hive's and of old mainframes
+_QUOTE_OF = {"single": "'", "none": ""}
 _TITLES = 20  # lines that may stand before a header
 _SAMPLE = 200  # lines that show the dialect
 _SAMPLE_CHARACTERS = 1 << 20
@@ -28,7 +30,6 @@ _SEPARATOR = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE | re.DOTALL)  # Excel's
 _ID = re.compile(r"(?=\D*\d)\S{1,64}")
 # what clients of databases write below a table
 _FOOTER = re.compile(r"\s*\(?\d+ rows?(?: affected| selected\.?| in set.*)?\)?\s*", re.IGNORECASE)
-_ESCAPED = re.compile(r'(?<!\\)((?:\\\\)*)\\"')
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def read_csv(lines: Iterator[str], wanted: Collection[str] = ()) -> tuple[list[s
     remarks = next((i for i, line in enumerate(sample) if not line.startswith("#")), 0)
     ranked = [(*_best(sample[skip:], delimiters, complete), skip) for skip in sorted({0, remarks})]
     _, dialect, skip = max(ranked, key=lambda found: found[0])
-    again = _Lines(map(_CLEANED[dialect.quoting](dialect.delimiter), islice(rest, skip, None)))
+    again = _Lines(as_rfc(islice(rest, skip, None), dialect.delimiter, dialect.quoting))
     names = _header(again, dialect.delimiter, dialect.quoting)
     return [name.strip("\ufeff \t\r\n\xa0") for name in names], _records(_lines_of(again, dialect), dialect)
 
@@ -117,7 +118,7 @@ def _best(sample: list[str], delimiters: str, complete: bool) -> tuple[tuple[boo
     """The dialect that fits most of the records, of those the one with the most columns; first come, first taken."""
     best, rank = Dialect(delimiters[0]), (False, 0, 0, 0)
     for delimiter in (d for d in delimiters if d in _USUAL or any(d in line for line in sample[:_TITLES])):
-        ways = ("single",) if _is_single(sample, delimiter) else _QUOTINGS if delimiter == "\t" else _QUOTINGS[:-1]
+        ways = ("single",) if _is_single(sample, delimiter) else QUOTINGS if delimiter == "\t" else QUOTINGS[:-1]
         for quoting in ways:
             found, fit, of = _fit(sample, delimiter, quoting, complete)
             new = (found.width > 1 and 2 * fit >= of, found.width, fit - of, fit)
@@ -130,7 +131,7 @@ def _best(sample: list[str], delimiters: str, complete: bool) -> tuple[tuple[boo
 
 def _fit(sample: list[str], delimiter: str, quoting: str, complete: bool) -> tuple[Dialect, int, int]:
     """(dialect, records that fit, records) of the sample's lines; a last record may be cut off by the sample's end."""
-    again = _Lines(map(_CLEANED[quoting](delimiter), sample))
+    again = _Lines(as_rfc(iter(sample), delimiter, quoting))
     names = _header(again, delimiter, quoting)
     named = max((i for i, name in enumerate(names, 1) if name.strip()), default=0)
     plain = Dialect(delimiter, quoting, max(len(names), 1), max(named, 1))
@@ -190,68 +191,6 @@ def _header(lines: _Lines, delimiter: str, quoting: str) -> list[str]:
     except csv.Error:
         return []
     return [mend(name) or ("?" if name else "") for name in names]
-
-
-def _plain(delimiter: str) -> Callable[[str], str]:
-    return str
-
-
-def _without_blanks(delimiter: str) -> Callable[[str], str]:
-    """Blanks around a cell's quotes taken away: between them and a delimiter or the line's end."""
-    mark = re.escape(delimiter)
-    blank = " " if delimiter == "\t" else "[ \t]"
-    after = re.compile(rf'"{blank}+(?={mark}|[\r\n]|$)')
-    before = re.compile(rf'(^|{mark}){blank}+(?=")')
-    return lambda line: before.sub(r"\1", after.sub('"', line)) if '"' in line else line
-
-
-def _doubled(delimiter: str) -> Callable[[str], str]:
-    """Quotes behind a backslash as RFC 4180 writes them; other backslashes are the text's own."""
-    return lambda line: _ESCAPED.sub(r'\1""', line) if "\\" in line else line
-
-
-def _doubled_without_blanks(delimiter: str) -> Callable[[str], str]:
-    blanks, doubled = _without_blanks(delimiter), _doubled(delimiter)
-    return lambda line: blanks(doubled(line))
-
-
-def _inner(delimiter: str) -> Callable[[str], str]:
-    """Quotes amid a quoted cell as RFC 4180 writes them: such as no delimiter or line's end stands beside. The cell may
-    go on over lines."""
-    inside = False
-
-    def cleaned(line: str) -> str:
-        nonlocal inside
-        out: list[str] = []
-        at, end = 0, len(line.rstrip("\r\n"))
-        while (quote := line.find('"', at)) >= 0:
-            out.append(line[at:quote])
-            starts = quote == 0 or line[quote - 1] == delimiter
-            at = quote + 1
-            if not inside:
-                inside = starts
-                out.append('"')
-            elif line[at : at + 1] == '"' and line[at + 1 : at + 2] not in (delimiter, "\r", "\n", ""):
-                at += 1
-                out.append('""')
-            elif at == end or line[at : at + 1] == delimiter:
-                inside = False
-                out.append('"')
-            elif starts:  # as another cell begins: the one before has not ended, and is broken
-                out.append('"')
-            else:
-                out.append('""')
-        return "".join([*out, line[at:]])
-
-    return cleaned
-
-
-_CLEANED: dict[str, Callable[[str], Callable[[str], str]]] = {
-    "rfc": _plain, "blanks": _without_blanks, "backslash": _doubled, "backslash blanks": _doubled_without_blanks,
-    "inner": _inner, "none": _plain, "single": _plain,
-}  # fmt: skip
-_QUOTE_OF = {"single": "'", "none": ""}
-_QUOTINGS = tuple(_CLEANED)[:-1]  # the likeliest first; databases' tables with tabs alone quote nothing
 
 
 def _reader(lines: Iterator[str], delimiter: str, quoting: str) -> Iterator[list[str]]:

@@ -16,8 +16,6 @@ from curate.sources.identity import canonical_id
 from curate.sources.reports.section import canonical
 from curate.sources.reports.several import declared_status
 
-__all__ = ["FIELD", "Message", "is_message", "read_messages"]
-
 FIELD = re.compile(r"([A-Z][A-Z0-9]{2})-(\d{1,2})")  # how a recipe names a field of its own: "OBR-20"
 _START = re.compile(r"[\s\ufeff\v\x1c]*(?:(?:FHS|BHS|MSH)([^\w\s])\S|(?:PID|PV1|ORC|OBR|OBX)\|)")
 _SEGMENT = re.compile(r"[A-Z][A-Z0-9]{2}$")

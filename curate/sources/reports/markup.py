@@ -20,8 +20,6 @@ from striprtf.striprtf import rtf_to_text
 
 from curate.sources.reports.tags import without_tags
 
-__all__ = ["plain_text", "report_text"]
-
 _DEEPEST = 24  # decodings one inside another; a text that needs more is left at that
 _INVISIBLE = "\ufeff\u200b\u2060\u00ad"  # marks of byte order, width and hyphenation: never of a word
 _ENDS = "\f\x1c\x1e\x85\u2028\u2029"  # of a line or a page, as others write them

@@ -22,13 +22,10 @@ from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.identity import folded
 from curate.sources.reports.dialect import read_csv
-from curate.sources.reports.documents import documents, parsed
-from curate.sources.reports.encoding import HEAD, as_string, decode, mended, text_encoding
+from curate.sources.reports.documents import MAX_WORKBOOK, documents, parsed, read_workbook
+from curate.sources.reports.encoding import HEAD, decode, mended, text_encoding
 from curate.sources.reports.formats import MAX_BYTES, Format, format_of, open_bytes, reading
 from curate.sources.reports.hl7 import Message, read_messages
-from curate.sources.reports.workbook import MAX_WORKBOOK, read_workbook
-
-__all__ = ["Record", "Records", "as_string", "is_plain", "named_rows", "open_messages", "open_records"]
 
 Record = dict[str, Any] | Reason
 MAX_REPORT_BYTES = 1 << 24  # a text file beyond this is not one report
@@ -195,30 +192,31 @@ def _parquet_rows(parquet: Any, columns: tuple[str, ...], wanted: Collection[str
     names = None if asked is None else [name for name in columns if folded(name) in asked]
     with reading():
         for batch in parquet.iter_batches(batch_size=_BATCH, use_threads=False, columns=names):
-            lists = [_plain(column, keep_bytes=wanted is not None).to_pylist() for column in batch.columns]
+            lists = [_values(column, keep_bytes=wanted is not None) for column in batch.columns]
             for i in range(batch.num_rows):
                 yield mended({name: values[i] for name, values in zip(names or columns, lists, strict=True)})
 
 
-def _plain(column: pa.Array, keep_bytes: bool) -> Any:
-    """Strings as the bytes they are, since Parquet does not promise UTF-8; days and times as Arrow writes them, since
-    Python's own end at the year 9999."""
+def _values(column: pa.Array, keep_bytes: bool) -> list[Any]:
+    """A column's values: strings with what is not UTF-8, since Parquet does not promise it, left for `mend`; days and
+    times as Arrow writes them, since Python's own end at the year 9999."""
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     binary = pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type)
-    if binary and keep_bytes:  # texts that a writer did not mark as such
-        return _Text(column)
+    text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
+    if text or (binary and keep_bytes):  # texts that a writer did not mark as such
+        raw = column.cast(pa.large_binary()).to_pylist()
+        return [None if v is None else v.decode("utf-8", "surrogateescape") for v in raw]
     if pa.types.is_time(column.type) and keep_bytes:
-        return column.cast(pa.string())
-    if not is_plain(column.type):
-        return pa.nulls(len(column), pa.string())
-    if pa.types.is_timestamp(column.type):
-        return column.cast(pa.timestamp(column.type.unit)).cast(pa.string())
-    if pa.types.is_date(column.type):
-        return column.cast(pa.string())
-    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        return _Text(column.cast(pa.large_binary()))
-    return column
+        column = column.cast(pa.string())
+    elif not is_plain(column.type):
+        column = pa.nulls(len(column), pa.string())
+    elif pa.types.is_timestamp(column.type):
+        column = column.cast(pa.timestamp(column.type.unit)).cast(pa.string())
+    elif pa.types.is_date(column.type):
+        column = column.cast(pa.string())
+    values: list[Any] = column.to_pylist()
+    return values
 
 
 def is_plain(kind: pa.DataType) -> bool:
@@ -233,13 +231,3 @@ def is_plain(kind: pa.DataType) -> bool:
     number = types.is_integer(kind) or types.is_float32(kind) or types.is_float64(kind) or types.is_decimal(kind)
     text = types.is_string(kind) or types.is_large_string(kind)
     return bool(number or text or types.is_boolean(kind) or types.is_date(kind) or types.is_timestamp(kind))
-
-
-class _Text:
-    """A column of bytes whose ``to_pylist`` is text, with what is not UTF-8 left for `mend`."""
-
-    def __init__(self, column: pa.Array) -> None:
-        self._bytes = column
-
-    def to_pylist(self) -> list[str | None]:
-        return [None if v is None else v.decode("utf-8", "surrogateescape") for v in self._bytes.to_pylist()]

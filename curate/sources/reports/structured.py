@@ -8,7 +8,6 @@ are no words of the report: they are identities.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,20 +26,9 @@ _MAX_BYTES = 1 << 26
 _DEEPEST = 64
 
 
-@dataclass(frozen=True)
-class StructuredReport:
-    """What a structured report says, and who it says it of: PHI. Strings are "" where the header says nothing."""
-
-    text: str
-    accession: str
-    study: str
-    patient: str
-    date: str
-    phi: tuple[str, ...]
-
-
-def read_structured(path: Path) -> StructuredReport:
-    """The report in a DICOM file.
+def read_structured(path: Path) -> tuple[str, dict[str, str], tuple[str, ...]]:
+    """The report in a DICOM file: what it says; accession, study, patient and date, "" where the header says nothing;
+    and every identifying value. All of it is PHI.
 
     Raises DropRecord: REFUSED_KIND where the file is no report of a class that holds text (images, dose, key objects);
     UNREADABLE_FILE, EMPTY_FILE, BAD_HEADER, TRUNCATED, TOO_LARGE.
@@ -50,14 +38,10 @@ def read_structured(path: Path) -> StructuredReport:
     if text(ds, "SOPClassUID") not in REPORT_CLASSES:
         raise DropRecord(Reason.REFUSED_KIND)
     lines = [line for item in _items(ds) for line in _lines(item, "", 0)]
-    return StructuredReport(
-        "\n".join(lines).strip(),
-        text(ds, "AccessionNumber"),
-        text(ds, "StudyInstanceUID"),
-        text(ds, "PatientID"),
-        text(ds, "StudyDate") or text(ds, "ContentDate"),
-        tuple(identifying_values(ds)),
-    )
+    keywords = {"accession": "AccessionNumber", "study": "StudyInstanceUID", "patient": "PatientID"}
+    known = {name: text(ds, keyword) for name, keyword in keywords.items()}
+    known["date"] = text(ds, "StudyDate") or text(ds, "ContentDate")
+    return "\n".join(lines).strip(), known, tuple(identifying_values(ds))
 
 
 def _lines(item: Dataset, section: str, depth: int) -> Iterator[str]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont
 
 from curate.deid.pixels.boxes import mask_of
-from curate.deid.pixels.found_text import LEAST, found_text
+from curate.deid.pixels.found_text import LEAST, TextSearch, found_text
 from curate.deid.pixels.text_detector import FoundText, detected, shown
 from tests.curate.deid.test_pixels import anatomy
 
@@ -117,3 +117,42 @@ def test_a_line_of_any_slant_holds_its_corners(degrees: float, x: float, y: floa
     left, top, w, h = text.box
     assert all(left <= u <= left + w and top <= v <= top + h for u, v in text.polygon)
     assert text.thickness == pytest.approx(12)
+
+
+def test_a_second_look_sees_what_is_new_and_tells_nothing_twice() -> None:
+    search, picture = TextSearch(), anatomy()
+    picture, first = drawn(picture, inked("SMITH JOHN 1957", 14), (60, 30), 200)
+    assert covered(search(picture), first) > 0.95
+    assert search(picture) == []
+    picture, second = drawn(picture, inked("WARD 7B", 20), (200, 300), 0)
+    found = search(picture)
+    assert covered(found, second) > 0.95
+    assert covered(found, first) < 0.1
+
+
+def test_a_second_look_sees_what_another_range_shows() -> None:
+    """A bright plate leaves the rest a few shades; when it is gone, these are stretched over the whole range."""
+    deep, strokes = drawn(anatomy() // 8, inked("SMITH JOHN 1957", 20), (60, 60), 31)
+    plate = deep.astype(np.uint16)
+    plate[250:] = 60_000
+    search = TextSearch()
+    search(plate)
+    plate[250:] = 0
+    assert covered(search(plate), strokes) > 0.95
+
+
+@pytest.mark.parametrize("tint", [0, 25])
+def test_text_in_colours_is_found_in_whichever_channel_it_stands_out(tint: int) -> None:
+    grey = np.repeat(anatomy()[..., None], 3, axis=2).astype(np.uint8)
+    grey[..., 2] += np.uint8(tint) * (grey[..., 2] < 200)
+    for channel in range(3):
+        picture = grey.copy()
+        picture[..., channel], strokes = drawn(grey[..., channel], inked("SMITH JOHN 1957", 16), (60, 30), 250)
+        assert covered(found_text(picture), strokes) > 0.95
+
+
+def test_text_in_the_corner_of_a_flat_picture_is_found() -> None:
+    for shape in ((40, 300), (700, 700), (1500, 1300)):
+        for tone in (0, 255):
+            picture, strokes = drawn(np.full(shape, tone, np.uint8), inked("SMITH JOHN", 12), (3, 3), 128)
+            assert covered(found_text(picture), strokes) > 0.95

@@ -10,7 +10,8 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from curate.deid.pixels.boxes import merged, outside
-from curate.deid.pixels.gate import gate, gate_frames
+from curate.deid.pixels.found_text import TextSearch
+from curate.deid.pixels.gate import gate
 from curate.deid.pixels.intensity_views import coloured
 from curate.deid.pixels.known_regions import rules, written_in, written_regions
 from curate.deid.pixels.paint import painted
@@ -157,18 +158,12 @@ def test_only_regions_with_something_in_them_count_as_written():
     assert written_in(picture, [(0, 0, 10, 10), (10, 10, 10, 10), (0, 0, 0, 5)]) == [(0, 0, 10, 10)]
 
 
-def test_what_one_frame_shows_is_blanked_in_those_that_follow():
-    first = write(anatomy(1), "SMITH^JOHN 1957", (10, 20))
-    second = anatomy(1)
-    second[4:24, 10:160] = 55  # no text, but something is there
-    results = list(gate_frames([first, second], None, PixelPolicy("blank")))
-    assert [r.reason for r in results] == [None, None]
-    assert not (results[1].pixels[8:20, 20:150] == 55).any()
-
-
-def test_frames_end_with_the_first_that_is_kept_back():
-    written = write(anatomy(), "SMITH^JOHN 1957", (10, 20))
-    assert [r.reason for r in gate_frames([anatomy(), written, anatomy()], None, QUARANTINE)] == [
-        None,
-        Reason.BURNED_IN,
-    ]
+def test_text_that_comes_with_a_later_frame_is_found_there():
+    search, text = TextSearch(), "SMITH^JOHN 1957"
+    still = write(anatomy(1), text, (10, 20))
+    first = gate(still, None, PixelPolicy("blank"), search)
+    moving = anatomy(2)
+    moving[:40] = first.pixels[:40]
+    assert gate(moving, None, PixelPolicy("blank"), search).regions == ()
+    later = gate(write(moving, text, (150, 300), tone=190), None, PixelPolicy("blank"), search)
+    assert [box[1] > 250 for box in later.regions] == [True]

@@ -29,9 +29,8 @@ from pydicom.uid import (
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.rules import PixelPolicy
 from curate.deid_export.dicom import clean_dicom
-from curate.deid_export.outcome import Fate, Outcome
-from curate.deid_export.rules import ReleaseRules
-from curate.record import Reason
+from curate.deid_export.rules import Outcome, ReleaseRules
+from curate.record import Fate, Reason
 from tests.curate.dicomfiles import ENCAPSULATED, NATIVE, dataset, encode, gradient, to_bytes
 
 NAME = "WYRZYKOWSKI^ZDZISLAWA"
@@ -326,7 +325,7 @@ def test_text_in_a_palette_is_blanked_in_its_indices(tmp_path):
 
 
 def test_labels_are_not_looked_at_unless_the_header_says_there_is_text():
-    from curate.deid_export.dicom_look import is_numbers
+    from curate.deid_export.dicom_gate import is_numbers
 
     ds = Dataset()
     ds.SOPClassUID = "1.2.840.10008.5.1.4.1.1.66.4"

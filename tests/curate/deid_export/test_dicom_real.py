@@ -16,8 +16,8 @@ from pydicom.dataset import Dataset
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.rules import PixelPolicy
 from curate.deid_export.dicom import clean_dicom
-from curate.deid_export.outcome import Fate
 from curate.deid_export.rules import ReleaseRules
+from curate.record import Fate
 from tests.realdata import real
 
 PSEUDO = Pseudonymizer(b"0123456789abcdef0123456789abcdef")

@@ -18,11 +18,9 @@ from PIL import Image, PngImagePlugin
 from benchmarks.input.image_writers import tiff
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.rules import PixelPolicy
-from curate.deid_export.image_jpeg import bare_jpeg
-from curate.deid_export.image_tiff import encode_tiff
+from curate.deid_export.image_write import bare_jpeg, encode_tiff
 from curate.deid_export.images import clean_image
-from curate.deid_export.outcome import Outcome
-from curate.deid_export.rules import ReleaseRules
+from curate.deid_export.rules import Outcome, ReleaseRules
 from curate.record import Fate, Reason
 
 PSEUDO = Pseudonymizer(b"images" * 6)

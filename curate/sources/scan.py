@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,6 @@ from curate.deid.vault import SecretSource, is_whole, read_sealed, write_sealed
 from curate.engine import Crash, Engine
 from curate.engine.guard import fault_of
 from curate.errors import DropRecord, RunError, SourceError
-from curate.ingest.rules import ImageSource
 from curate.memory import remembering
 from curate.record import Reason
 from curate.sources.faults import check_present, out_of_reach
@@ -28,13 +27,24 @@ from curate.sources.picture import Header
 from curate.sources.walk import Found, as_text, chunks, walk
 from curate.step import Progress
 
+
+@dataclass(frozen=True)
+class ImageSource:
+    """One root folder (or one file) of images. ``name`` is part of every key, so moving the folder keeps the keys."""
+
+    name: str
+    path: str
+    follow_symlinks: bool = False
+    exclude: tuple[str, ...] = ()
+
+
 _VERSION = "4"  # of what a scanned chunk holds: another one is another chunk
 _HEADER = {f.name: pa.int64() if f.type in ("int", int) else pa.string() for f in fields(Header)}
 # a file name is bytes and need not be text: the path is kept as bytes, the relative one escaped
 _FOUND = {"path": pa.binary(), "relative": pa.string(), "size": pa.int64(), "mtime_ns": pa.int64()}
-_FOUND |= {"reason": pa.string()}
+LISTING = pa.schema([*_FOUND.items(), ("reason", pa.string())])
 _READ = {"identity": pa.string(), "fault": pa.string()}  # as in `curate.record.INDEX`
-SCAN = pa.schema([*_FOUND.items(), *_HEADER.items(), *_READ.items()])
+SCAN = pa.schema([*LISTING, *_HEADER.items(), *_READ.items()])
 _SOURCE = b"source"  # metadata of a listing: the recipe's name
 
 
@@ -53,15 +63,31 @@ def list_chunks(source: ImageSource, folder: Path, pseudo: Pseudonymizer, write:
     names: list[str] = []
     files = size = 0
     for chunk in chunks(_entries(source)):
-        stamps = (part for f in chunk for part in (as_text(f.relative), str(f.size), str(f.mtime_ns), f.reason or ""))
-        name = pseudo.key("chunk", _VERSION, source.name, str(Path(source.path).resolve()), *stamps)
+        name = chunk_name(chunk, pseudo, "chunk", _VERSION, source.name, str(Path(source.path).resolve()))
         if write and not is_whole(_headers(folder, name), pseudo):
-            listing = _listing_table(chunk).replace_schema_metadata({_SOURCE: source.name})
-            write_sealed(_listing(folder, name), listing, pseudo)
+            write_listing(chunk, folder, name, pseudo, source.name)
         names.append(name)
         files += len(chunk)
         size += sum(f.size for f in chunk)
     return Walked(source.name, tuple(names), files, size)
+
+
+def chunk_name(chunk: Sequence[Found], pseudo: Pseudonymizer, *of: str) -> str:
+    """The name of a chunk of whatever ``of`` says: by its files' paths, sizes and times."""
+    stamps = (part for f in chunk for part in (as_text(f.relative), str(f.size), str(f.mtime_ns), f.reason or ""))
+    return pseudo.key(*of, *stamps)
+
+
+def write_listing(chunk: Sequence[Found], folder: Path, name: str, pseudo: Pseudonymizer, source: str = "") -> None:
+    """Seal the chunk's entries (LISTING) for `read_listing`; ``source`` is where they are from."""
+    rows = [{**vars(f), "path": os.fsencode(f.path), "relative": as_text(f.relative)} for f in chunk]
+    table = pa.Table.from_pylist(rows, LISTING).replace_schema_metadata({_SOURCE: source})
+    write_sealed(folder / f"{name}.list", table, pseudo)
+
+
+def read_listing(folder: Path, name: str, pseudo: Pseudonymizer) -> pa.Table:
+    """The entries of a listed chunk (LISTING): paths, in memory only."""
+    return read_sealed(folder / f"{name}.list", pseudo)
 
 
 def _entries(source: ImageSource) -> Iterator[Found]:
@@ -75,11 +101,19 @@ def scan(names: Sequence[str], folder: Path, secret: SecretSource, engine: Engin
     """Read the headers of every chunk not read before, or damaged since. SourceError where the archive goes away."""
     pseudo = secret.pseudonymizer()
     todo = [n for n in names if not is_whole(_headers(folder, n), pseudo)]
-    progress("scan", len(names) - len(todo), len(names))
-    for done, (_, outcome) in enumerate(engine.map(ScanChunk(str(folder), secret), todo), len(names) - len(todo) + 1):
+    read_chunks(ScanChunk(str(folder), secret), todo, len(names), engine, progress, "scan", "exclude the folder")
+
+
+def read_chunks(
+    work: Callable[[str], int], todo: Sequence[str], of: int, engine: Engine, progress: Progress, what: str, fix: str
+) -> None:
+    """``work`` on the chunks ``todo``, all that is left to do ``of`` so many; RunError, with ``fix``, where a process
+    dies."""
+    progress(what, of - len(todo), of)
+    for done, (_, outcome) in enumerate(engine.map(work, todo), of - len(todo) + 1):
         if isinstance(outcome, Crash):
-            raise RunError("a process died while reading headers; run the same command again, or exclude the folder")
-        progress("scan", done, len(names))
+            raise RunError(f"a process died while reading headers; run the same command again, or {fix}")
+        progress(what, done, of)
 
 
 def read_scan(names: Sequence[str], folder: Path, pseudo: Pseudonymizer) -> pa.Table:
@@ -97,7 +131,7 @@ class ScanChunk:
 
     def __call__(self, name: str) -> int:
         pseudo = self.secret.pseudonymizer()
-        listing = read_sealed(_listing(Path(self.folder), name), pseudo)
+        listing = read_listing(Path(self.folder), name, pseudo)
         rows = listing.to_pylist()
         try:
             with remembering():
@@ -140,15 +174,6 @@ def _read_header(path: Path) -> Header:
     if kind == "none":
         raise DropRecord(Reason.NOT_AN_IMAGE)
     return read_header(path) if kind == "dicom" else read_image_header(path)
-
-
-def _listing_table(chunk: list[Found]) -> pa.Table:
-    rows = [{**vars(f), "path": os.fsencode(f.path), "relative": as_text(f.relative)} for f in chunk]
-    return pa.Table.from_pylist(rows, pa.schema(list(_FOUND.items())))
-
-
-def _listing(folder: Path, name: str) -> Path:
-    return folder / f"{name}.list"
 
 
 def _headers(folder: Path, name: str) -> Path:

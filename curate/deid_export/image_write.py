@@ -1,14 +1,25 @@
-"""A JPEG file without anything but its picture, the coded pixels untouched (ITU-T T.81 annex B).
+"""Image files that hold their pixels, the tags and tables that decoding needs, and nothing else.
 
-What remains: a plain JFIF header, Adobe's colour transform, and of the tables those that a scan uses. Everything else
-goes: APPn with EXIF, ICC, thumbnails and maker notes, comments, tables that nothing refers to, what follows the end.
+JPEG (ITU-T T.81 annex B): the coded pixels are untouched. What remains is a plain JFIF header, Adobe's colour
+transform, and of the tables those that a scan uses. Everything else goes: APPn with EXIF, ICC, thumbnails and maker
+notes, comments, tables that nothing refers to, what follows the end.
+
+TIFF (TIFF 6.0): written here because libraries pad between the parts, and what lies in padding cannot be told from what
+was put there.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import struct
+import zlib
+from collections.abc import Iterator, Sequence
 
+import numpy as np
+
+from curate.deid_export.stream_part import segment
+from curate.errors import DropRecord
+from curate.record import Reason
 from curate.sources.images.jpeg import SOS, segments
 
 _SOI, _EOI = b"\xff\xd8", b"\xff\xd9"
@@ -31,25 +42,25 @@ def bare_jpeg(data: bytes) -> bytes | None:
             for part in _tables(marker, body):
                 tables[marker, part[0]] = part
         elif marker == _ADOBE and body[:5] == b"Adobe" and len(body) >= 12:
-            out.append(_segment(_ADOBE, body[:12]))
+            out.append(segment(_ADOBE, body[:12]))
         elif marker == _APP0 and body[:5] == b"JFIF\0" and len(body) >= 14:
-            out.append(_segment(_APP0, body[:12] + b"\0\0"))
+            out.append(segment(_APP0, body[:12] + b"\0\0"))
         elif marker == _DRI and len(body) == 2:
-            out.append(_segment(_DRI, body))
+            out.append(segment(_DRI, body))
         elif marker in _FRAMES and not components and len(body) == 6 + 3 * (body[5] if len(body) > 5 else 0):
             components = {body[i]: body[i + 2] & 15 for i in range(6, len(body), 3)}
             progressive = marker == 0xC2
-            out.append(_segment(marker, body))
+            out.append(segment(marker, body))
         elif marker == SOS and components:
             if not scans:
                 wanted = (tables.get((_DQT, n), tables.get((_DQT, n | 16))) for n in sorted(set(components.values())))
-                out += [_segment(_DQT, table) for table in wanted if table is not None]
+                out += [segment(_DQT, table) for table in wanted if table is not None]
             scans += 1
             used = _huffman(body, progressive)
             if used is None or _spells(scan):
                 return None
-            out += [_segment(_DHT, tables[_DHT, n]) for n in used if (_DHT, n) in tables]
-            out += [_segment(SOS, body), scan]
+            out += [segment(_DHT, tables[_DHT, n]) for n in used if (_DHT, n) in tables]
+            out += [segment(SOS, body), scan]
         elif marker == 0xD9:
             return b"".join([*out, _EOI]) if scans else None
         elif not (0xE0 <= marker <= 0xEF or marker == 0xFE):
@@ -100,5 +111,59 @@ def _huffman(body: bytes, progressive: bool) -> list[int] | None:
     return sorted({*dc, *ac})
 
 
-def _segment(marker: int, body: bytes) -> bytes:
-    return bytes((0xFF, marker)) + (len(body) + 2).to_bytes(2, "big") + body
+_SHORT, _LONG = 3, 4  # field types
+_DEFLATE = 8  # compression: Adobe's deflate
+_SAMPLES = {"u": 1, "i": 2, "f": 3}  # SampleFormat
+_LEVEL = 6
+
+
+def encode_tiff(pages: Sequence[np.ndarray]) -> bytes:
+    """Pages of whole or float numbers of 8 to 64 bits, [H, W] grey or [H, W, 3] RGB, deflated, one strip each.
+
+    DropRecord TOO_LARGE where offsets would not fit 32 bits.
+    """
+    out = bytearray(b"II*\0" + struct.pack("<I", 8))
+    for number, page in enumerate(pages, 1):
+        out += _page(page, len(out), last=number == len(pages))
+    if len(out) >= 1 << 32:
+        raise DropRecord(Reason.TOO_LARGE)
+    return bytes(out)
+
+
+def _page(page: np.ndarray, at: int, last: bool) -> bytes:
+    """The page's directory, to lie at offset ``at``, what its tags point to, and its strip; the next page follows."""
+    little = np.ascontiguousarray(page).astype(page.dtype.newbyteorder("<"), copy=False)
+    strip = zlib.compress(little.tobytes(), _LEVEL)
+    strip += b"\0" * (len(strip) % 2)  # directories begin on a word; zlib's end is its own
+    samples = page.shape[2] if page.ndim == 3 else 1
+    bits, form = [page.dtype.itemsize * 8] * samples, [_SAMPLES[page.dtype.kind]] * samples
+    count = 11
+    values_at = at + 2 + 12 * count + 4
+    values = struct.pack(f"<{2 * samples}H", *bits, *form) if samples > 2 else b""
+    fields = [
+        (256, _LONG, [page.shape[1]], 0),
+        (257, _LONG, [page.shape[0]], 0),
+        (258, _SHORT, bits, values_at),
+        (259, _SHORT, [_DEFLATE], 0),
+        (262, _SHORT, [2 if samples == 3 else 1], 0),  # RGB, or black is zero
+        (273, _LONG, [values_at + len(values)], 0),
+        (277, _SHORT, [samples], 0),
+        (278, _LONG, [page.shape[0]], 0),
+        (279, _LONG, [len(strip)], 0),
+        (284, _SHORT, [1], 0),  # samples interleaved
+        (339, _SHORT, form, values_at + 2 * samples),
+    ]
+    entries = b"".join(_entry(*field) for field in fields)
+    after = 0 if last else values_at + len(values) + len(strip)
+    return struct.pack("<H", count) + entries + _long(after) + values + strip
+
+
+def _entry(tag: int, kind: int, values: list[int], elsewhere: int) -> bytes:
+    head = struct.pack("<HHI", tag, kind, len(values))
+    if len(values) > 2:
+        return head + _long(elsewhere)
+    return head + struct.pack(f"<{len(values)}{'H' if kind == _SHORT else 'I'}", *values).ljust(4, b"\0")
+
+
+def _long(value: int) -> bytes:
+    return struct.pack("<I", value & 0xFFFFFFFF)

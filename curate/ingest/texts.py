@@ -1,0 +1,128 @@
+"""The report stage of the ingest chain: what a record has of its report, and of the columns beside it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from curate.dedup.exact import text_hash
+from curate.dedup.text import minhash
+from curate.deid.known.values import without_absent_uids
+from curate.deid.replace.finish import Finished, finish
+from curate.deid.replace.masked import masked_words, require_words_left
+from curate.deid.rules import WORDS, WORDS_MASKED
+from curate.deid.text.scrub import scrub
+from curate.deid.vault import SecretSource
+from curate.deid.words.language import require_known_sections
+from curate.errors import DropRecord
+from curate.ingest.rules import ReportRules
+from curate.ingest.sealed import read_shared_words, read_taken_names
+from curate.memory import once
+from curate.record import Reason
+from curate.sources.reports.letterhead import caption_sections
+from curate.sources.reports.section import parse_sections, wanted_text
+
+ATTRIBUTES = ("modality", "body_part", "view", "laterality", "sex", "age", "date")
+
+
+@dataclass(frozen=True)
+class ReportStage:
+    """One row's report: its wanted sections without letterheads, in a language that is known, scrubbed and signed."""
+
+    rules: ReportRules
+    secret: SecretSource
+    index: str
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        if row["text"] is None:
+            text = header_caption(row)
+            return {**row, "text": text, "sections": [("header", text)], **once(_signed, text)}
+        meta = tuple((name, value) for name, value in row["meta"] or [] if value)
+        phi = self._asked(tuple(row["phi"] or ()), row["text"], *(value for _, value in meta))
+        made, done = once(self._cleaned, row["text"], phi, row["patient_id"] or "", meta)
+        actions = [*(row["actions"] or []), *sorted((+done).items())]
+        return {**row, **made, "actions": actions, **_declared(row, dict(made["meta"]))}
+
+    def _cleaned(
+        self, report: str, phi: tuple[str, ...], patient: str, columns: tuple[tuple[str, str], ...]
+    ) -> tuple[dict[str, Any], Counter[str]]:
+        """What a record has of its report and of the columns beside it, and the counts of what was done."""
+        sections, cut = self._sections(report)
+        if self.rules.text.vocabulary:
+            once(require_known_sections, report, tuple(sections.values()), self.rules.text.languages)
+        source = wanted_text(sections, self.rules.sections)
+        if not source:
+            raise DropRecord(Reason.NO_WANTED_SECTION)
+        scrubbed = {name: self._scrub(text, phi, patient) for name, text in sections.items()}
+        clean = {name: self._finish(sections[name], scrubbed[name], phi, patient) for name in sections}
+        text = wanted_text({name: each.text for name, each in clean.items()}, self.rules.sections)
+        if len(text.split()) < self.rules.min_words:
+            raise DropRecord(Reason.TEXT_TOO_SHORT)
+        gone, words = masked_words(source, wanted_text(scrubbed, self.rules.sections))
+        require_words_left(gone, words, self.rules.text.max_masked)
+        meta = {
+            name: self._finish(v, self._scrub(v, phi, patient), phi, patient, cut=False)
+            for name, v in dict(columns).items()
+        }
+        done = Counter({WORDS: words, WORDS_MASKED: gone, **{f"cut {name}": n for name, n in cut.items()}})
+        parts = [*clean.values(), *meta.values()]
+        done += sum((each.done for each in parts), Counter[str]())
+        made = {
+            "text": text,
+            "sections": [(name, each.text) for name, each in clean.items() if each.text],
+            "meta": [(name, each.text) for name, each in meta.items()],
+            "raw": report,
+            "masked": [each.masked for each in parts] if self.rules.text.replace == "surrogates" else None,
+        }
+        return made | _signed(text), done
+
+    def _sections(self, report: str) -> tuple[dict[str, str], Counter[str]]:
+        if self.rules.letterheads:
+            return once(caption_sections, report, self.rules.sections)
+        return {n: part for n, part in parse_sections(report).items() if n in self.rules.sections}, Counter()
+
+    def _finish(self, source: str, scrubbed: str, phi: tuple[str, ...], patient: str, *, cut: bool = True) -> Finished:
+        rules = self.rules.text
+        named = rules.replace == "surrogates"
+        taken = read_taken_names(self.index, self.secret) if named else frozenset[str]()
+        return finish(source, scrubbed, rules, self.secret.pseudonymizer(), patient, phi, taken, cut=cut)
+
+    def _scrub(self, text: str, phi: tuple[str, ...], patient: str) -> str:
+        """Once in a partition for equal texts of a patient: the columns of a study hold few values."""
+        words = read_shared_words(self.index, self.secret)
+        asked = self._asked(phi, text)
+        return once(scrub, text, asked, patient, self.secret.pseudonymizer(), self.rules.text, words)
+
+    def _asked(self, phi: tuple[str, ...], *texts: str) -> tuple[str, ...]:
+        """What is sought in the texts; the same for all pictures of a series, which differ in their UIDs. Surrogates
+        are chosen in view of every value."""
+        return without_absent_uids(texts, phi) if self.rules.text.replace == "placeholders" else phi
+
+
+_KINDS = {"CR": "radiograph", "DX": "radiograph", "MG": "mammogram", "MR": "MRI", "US": "ultrasound", "CT": "CT"}
+_KINDS |= {"PT": "PET", "NM": "nuclear medicine image", "XA": "angiogram", "RF": "fluoroscopy", "OT": "medical image"}
+
+
+def header_caption(row: dict[str, Any]) -> str:
+    """A caption for an image without a report, from attributes that passed the header's allow-list: 'chest radiograph,
+    PA view, left'. Its section is called ``header``, so that nobody takes it for a radiologist's words."""
+    kind = _KINDS.get(row["modality"] or "OT", f"{row['modality']} image")
+    part = f"{row['body_part'].lower().replace('_', ' ')} " if row["body_part"] else ""
+    sides = {"L": "left", "R": "right", "B": "bilateral"}
+    view = f"{row['view']} view" if row["view"] else ""
+    return ", ".join(x for x in (part + kind, view, sides.get(row["laterality"] or "", "")) if x)
+
+
+def _signed(text: str) -> dict[str, Any]:
+    return {"text_hash": text_hash(text), "minhash": minhash(text)}
+
+
+def _declared(row: dict[str, Any], meta: dict[str, str]) -> dict[str, Any]:
+    """Attributes the recipe took from report columns, where the image's own header has none."""
+    found: dict[str, Any] = {
+        n: meta[n] for n in ATTRIBUTES if row.get(n) is None and n in meta and n not in ("age", "date")
+    }
+    if row.get("age") is None and meta.get("age", "").split(".")[0].isdigit():
+        found["age"] = min(int(meta["age"].split(".")[0]), 90)
+    return found
