@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from curate.deid.pseudonym import Pseudonymizer
-from curate.deid.text.scrub import PLACEHOLDER, TextRules, scrub
+from curate.deid.rules import TextRules
+from curate.deid.text.scrub import PLACEHOLDER, scrub
 from curate.errors import DropRecord
 
 PSEUDO = Pseudonymizer(b"a secret for benchmarks only")

@@ -18,6 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -55,6 +56,47 @@ class LeavesFiles(Protocol):
     def beside(self, partition: int) -> Iterable[Path]:
         """The files that `Task.run` wrote for the partition."""
         ...
+
+
+@dataclass(frozen=True)
+class Deferred:
+    """A task, and a `ModelTask` where ``make`` gives one, that is made where it is first asked for something: who only
+    sends it, or finds it done, does not import what it needs. ``make`` is sent by its name."""
+
+    make: Callable[[], Any]
+
+    @cached_property
+    def _made(self) -> Any:
+        return self.make()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"make": self.make}
+
+    def rows(self, partition: int) -> int:
+        """As `Task.rows`."""
+        return int(self._made.rows(partition))
+
+    def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
+        """As `Task.run`."""
+        return self._made.run(partition, only, poison)
+
+    def beside(self, partition: int) -> Iterable[Path]:
+        """As `LeavesFiles.beside`; nothing where the task leaves none."""
+        return self._made.beside(partition) if isinstance(self._made, LeavesFiles) else ()
+
+    def prepare(self, partition: int) -> Iterable[Any]:
+        """As `ModelTask.prepare`."""
+        batches: Iterable[Any] = self._made.prepare(partition)
+        return batches
+
+    def model(self) -> Callable[[Any], Any]:
+        """As `ModelTask.model`."""
+        model: Callable[[Any], Any] = self._made.model()
+        return model
+
+    def assemble(self, partition: int, results: list[Any]) -> pa.Table:
+        """As `ModelTask.assemble`."""
+        return self._made.assemble(partition, results)
 
 
 @dataclass(frozen=True)

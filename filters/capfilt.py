@@ -13,7 +13,7 @@ import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -25,6 +25,7 @@ from curate.export.texts import RESCORED
 from curate.record import conform
 from filters.findings import concept
 from filters.method import Batch, filter_hash, method_of, read_card
+from filters.pool_rules import CapfiltRules
 from filters.score import DECIMALS, Needs, Scorer, prepare
 from filters.task import FINDINGS, Pool, refuse
 
@@ -43,27 +44,6 @@ CAPFILT = pa.schema(
         pa.field("provenance", pa.string()),  # JSON: the model's hash and the rules, where there is a synthetic text
     ]
 )
-
-
-@dataclass(frozen=True)
-class CapfiltRules:
-    """How texts are proposed and chosen.
-
-    ``decoder``: nucleus sampling at ``top_p``, the paper's choice, or beam search. ``shortest`` and ``longest`` are in
-    tokens. ``threshold``: the log-odds at which a text is believed. A believed original stays unless ``better`` is set
-    and the synthetic text is believed by that much more. ``least_groups``: a sentence seen in fewer patients'
-    training texts may not be repeated; 0 allows it.
-    """
-
-    decoder: Literal["nucleus", "beam"] = "nucleus"
-    top_p: float = 0.9
-    beams: int = 3
-    shortest: int = 5
-    longest: int = 60
-    threshold: float = 0.0
-    better: float | None = None
-    least_groups: int = 8
-    seed: int = 0
 
 
 def capfilt(model: Blip, keys: Sequence[str], batch: Batch, rules: CapfiltRules, provenance: str = "") -> pa.Table:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import tarfile
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,24 +20,12 @@ from curate.dedup.hamming import hamming_pairs
 from curate.errors import RecipeError
 from filters.data import hold_out
 from filters.method import NO_RECORDS, Records
+from filters.pool_rules import CleanRules
 from filters.score import Needs, Scorer, prepare
 from filters.train_rules import TrainRules
 
 _NEAR = 3  # bits of 64 by which the perceptual hashes of one picture may differ
 _IMAGES = (".png", ".jpg", ".jpeg")
-
-
-@dataclass(frozen=True)
-class CleanRules:
-    """Where the clean set is not declared by a column: ``folder`` of an earlier run's shards, or the pool's texts of
-    at least ``min_words`` words that no two patients share (what many share is boilerplate). With ``folds``, of those
-    the part ``agree`` on which networks trained on the other folds agree most. At most ``most``, lowest keys first."""
-
-    folder: str | None = None
-    min_words: int = 5
-    most: int = 100_000
-    folds: int = 0
-    agree: float = 0.5
 
 
 def clean_keys(rows: Sequence[dict[str, Any]], rules: CleanRules) -> list[str]:

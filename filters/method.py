@@ -22,11 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.errors import RecipeError
-from filters import data
 from filters.method_rules import registered
 
 if TYPE_CHECKING:
     import torch
+
+    from filters import data
 
 Progress = Callable[[int, int, dict[str, float]], None]
 Scores = dict[str, NDArray[np.float32]]
@@ -71,6 +72,8 @@ class TrainingSet:
 
     def sha256(self) -> str:
         """A digest of all pairs, whatever their order."""
+        from filters import data  # OpenCV: where pictures are
+
         total = hashlib.sha256()
         for records in (self.clean, self.pool):
             rows = zip(records.images, records.texts, records.groups, strict=True)

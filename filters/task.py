@@ -16,10 +16,11 @@ from curate.export.split import SplitRules, split_of
 from curate.record import live
 from curate.step import part_path
 from curate.storage import TEMPORARY, commit_folder, read_table, remove_tree
-from filters.clean import CleanRules, agreeing, clean_keys, seen_in_evaluation, shard_records
+from filters.clean import agreeing, clean_keys, seen_in_evaluation, shard_records
 from filters.drift import score_reference
 from filters.findings import concept, language_read
 from filters.method import NO_RECORDS, Records, TrainingSet, add_to_card, module_of
+from filters.pool_rules import CleanRules
 from filters.score import Needs, Scorer, prepare
 from filters.train_rules import TrainRules
 

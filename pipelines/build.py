@@ -10,32 +10,28 @@ from __future__ import annotations
 
 import errno
 from dataclasses import asdict, dataclass, fields, is_dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from curate.dedup.task import DedupTask
 from curate.deid.pseudonym import Pseudonymizer
 from curate.engine import Engine
 from curate.errors import DamagedError, RecipeError, SourceError
-from curate.export.select import SelectTask
-from curate.export.webdataset import ExportTask, check_shards, plan_shards, reset_shards
-from curate.ingest.chain import IngestTask, ingest_stages
-from curate.ingest.index import IndexTask, read_pairing
+from curate.export.webdataset import check_shards, plan_shards, reset_shards
+from curate.ingest.sealed import read_pairing
 from curate.intact import damaged, doubt, forget, parts_with
 from curate.record import Reason
-from curate.sources.pairing.coverage import Pairing
+from curate.sources.pairing.outcome import Pairing
 from curate.sources.scan import Walked, list_chunks, scan
-from curate.step import Manifest, Progress, Step, load_manifest, read_parts, run_model_step, run_step
+from curate.step import Deferred, Manifest, Progress, Step, load_manifest, read_parts, run_model_step, run_step
 from curate.storage import claim, commit_json, digest, exclusive, private_folder, read_json, remove_tree, sweep
-from filters.capfilt import CapfiltTask
-from filters.evaluate.marks import MarksTask
 from filters.method import checkpoint_hash, filter_hash
-from filters.task import Pool, ScoreTask, TrainTask
+from pipelines import tasks
 from pipelines.pairing import require_pairs
 from pipelines.recipe import Recipe
 
 ORDER = ("index", "ingest", "evaluation", "dedup", "train-filter", "score", "capfilt", "select", "export")
+_MODELS = ("score", "capfilt")  # whose work is a model's: `curate.step.run_model_step`
 
 
 @dataclass(frozen=True)
@@ -63,18 +59,18 @@ class Pipeline:
         config: dict[str, Any] = {"rules": asdict(r.index_rules()), "reports": [asdict(s) for s in r.report_sources()]}
         config |= {"rows": r.records_per_partition, "k": r.deid.k_patients}
         config |= {"secret": digest(self.secret.pseudonymizer().digest("secret-id"))}
-        task = IndexTask(
+        make = partial(
+            tasks.index,
             [(w.name, w.chunks) for w in self.listing.sources],
             str(scan_folder(self.run)),
-            "",
             r.report_sources(),
             r.index_rules(),
             r.records_per_partition,
             self.secret,
             r.deid.k_patients,
         )
-        step = Step("index", task, 1, config, [self.listing.digest], version=6)
-        return replace(step, task=replace(task, sealed=str(self.run / "private" / f"index-{step.hash}")))
+        step = Step("index", Deferred(partial(make, "")), 1, config, [self.listing.digest], version=6)
+        return replace(step, task=Deferred(partial(make, str(self.run / "private" / f"index-{step.hash}"))))
 
     @property
     def sealed_index(self) -> Path:
@@ -86,9 +82,7 @@ class Pipeline:
         """Decode, de-identify, verify, sign: the payload is written here, once."""
         r = self.recipe
         config = {"picture": asdict(r.picture_rules()), "report": asdict(r.report_rules()), "deid": r.deid.model_dump()}
-        sealed = str(self.sealed_index)
-        stages = ingest_stages(r.picture_rules(), r.report_rules(), self.secret, sealed)
-        task = IngestTask(sealed, stages, self.secret)
+        task = Deferred(partial(tasks.ingest, r.picture_rules(), r.report_rules(), self.secret, str(self.sealed_index)))
         return Step("ingest", task, self.partitions, config, [self.index.hash], version=8)
 
     @cached_property
@@ -97,7 +91,7 @@ class Pipeline:
         sets = self.recipe.evaluation
         if not sets:
             return None
-        task = MarksTask(tuple((str(s.path), s.split) for s in sets))
+        task = Deferred(partial(tasks.evaluation, tuple((str(s.path), s.split) for s in sets)))
         return Step("evaluation", task, len(sets), {"splits": [s.split for s in sets]}, [stamp(s.path) for s in sets])
 
     @cached_property
@@ -105,7 +99,8 @@ class Pipeline:
         """Exact and near duplicates, and what is in an evaluation set, from signatures alone."""
         held = self.evaluation
         ingest, rules = str(self.ingest.folder(self.run)), self.recipe.dedup_rules()
-        task = DedupTask(ingest, self.partitions, rules, str(held.folder(self.run)) if held else None)
+        told = str(held.folder(self.run)) if held else None
+        task = Deferred(partial(tasks.dedup, ingest, self.partitions, rules, told))
         return Step("dedup", task, 1, asdict(rules), [self.ingest.hash, *([held.hash] if held else [])], version=3)
 
     @cached_property
@@ -116,13 +111,13 @@ class Pipeline:
     def _train(self, name: str) -> Step:
         f, clean = self.recipe.filters[name], self.recipe.clean.rules()
         rules = f.rules()
-        task = TrainTask(self.pool, self.recipe.split_rules(), clean, f.method, rules, "", name=name)
+        make = partial(tasks.train, self.pool, self.recipe.split_rules(), clean, f.method, rules, name=name)
         config: dict[str, Any] = {"method": f.method, "rules": asdict(rules), "clean": asdict(clean)}
         config |= {"split": asdict(self.recipe.split_rules()), "weights": _weights(rules)}
         if clean.folder is not None:
             config["clean"]["folder"] = {"sha256": filter_hash(Path(clean.folder))}
-        step = Step(f"train-{name}", task, 1, config, [self.ingest.hash, self.dedup.hash])
-        return replace(step, task=replace(task, out=str(step.folder(self.run) / "model")))
+        step = Step(f"train-{name}", Deferred(partial(make, out="")), 1, config, [self.ingest.hash, self.dedup.hash])
+        return replace(step, task=Deferred(partial(make, out=str(step.folder(self.run) / "model"))))
 
     @cached_property
     def score(self) -> Step | None:
@@ -135,7 +130,8 @@ class Pipeline:
             for name, folder in folders.items()
         ]
         device, batch = "auto" if self.recipe.engine.gpus else "cpu", self.recipe.score_batch
-        task = ScoreTask(self.pool, {name: str(folder) for name, folder in folders.items()}, batch, device)
+        where = {name: str(folder) for name, folder in folders.items()}
+        task = Deferred(partial(tasks.score, self.pool, where, batch, device))
         config = {"batch": batch, "filters": list(folders)}
         return Step("score", task, self.partitions, config, [self.dedup.hash, *trained], version=3)
 
@@ -149,7 +145,7 @@ class Pipeline:
         own = self.train_filters.get(said.filter)
         device, batch = "auto" if self.recipe.engine.gpus else "cpu", self.recipe.score_batch
         filters = {name: str(path) for name, path in self.filter_folders.items()}
-        task = CapfiltTask(self.pool, str(folder), batch, said.rules(), device, filters)
+        task = Deferred(partial(tasks.capfilt, self.pool, str(folder), batch, said.rules(), device, filters))
         inputs = [self.dedup.hash, own.hash if own else filter_hash(folder), *([self.score.hash] if self.score else [])]
         return Step("capfilt", task, self.partitions, {"batch": batch, "rules": asdict(said.rules())}, inputs)
 
@@ -161,7 +157,7 @@ class Pipeline:
         dedup, ingest = str(self.dedup.folder(self.run)), str(self.ingest.folder(self.run))
         unbelieved = r.capfilt.unbelieved if r.capfilt else "drop"
         rules = r.select_rules(), r.split_rules()
-        task = SelectTask(ingest, self.partitions, dedup, scores, *rules, self.texts, unbelieved)
+        task = Deferred(partial(tasks.select, ingest, self.partitions, dedup, scores, *rules, self.texts, unbelieved))
         config = {"select": r.select.model_dump(), "split": asdict(r.split_rules()), "unbelieved": unbelieved}
         inputs = [self.ingest.hash, self.dedup.hash, *(s.hash for s in (self.score, self.capfilt) if s)]
         return Step("select", task, 1, config, inputs, version=3)
@@ -172,7 +168,8 @@ class Pipeline:
         per_shard = self.recipe.export.records_per_shard
         folder = self.select.folder(self.run)
         shards = len(plan_shards(read_parts(folder), per_shard)) if load_manifest(folder) else 0
-        task = ExportTask(str(self.ingest.folder(self.run)), str(folder), str(self.shards), per_shard, self.texts)
+        ingest = str(self.ingest.folder(self.run))
+        task = Deferred(partial(tasks.export, ingest, str(folder), str(self.shards), per_shard, self.texts))
         inputs = [self.ingest.hash, self.select.hash]  # that of select covers the texts
         return Step("export", task, shards, {"records_per_shard": per_shard}, inputs, version=3)
 
@@ -190,9 +187,9 @@ class Pipeline:
         return -(-done.kept // self.recipe.records_per_partition) if done else 0
 
     @property
-    def pool(self) -> Pool:
-        """What dedup kept."""
-        return Pool(str(self.ingest.folder(self.run)), self.partitions, str(self.dedup.folder(self.run)))
+    def pool(self) -> tasks.Where:
+        """Where what dedup kept lies."""
+        return str(self.ingest.folder(self.run)), self.partitions, str(self.dedup.folder(self.run))
 
     @property
     def texts(self) -> str | None:
@@ -306,11 +303,11 @@ def _each_step(pipeline: Pipeline, engine: Engine, progress: Progress, until: st
 def execute_step(pipeline: Pipeline, step: Step, engine: Engine, progress: Progress) -> Manifest:
     """What is not done of one step."""
     folder = step.folder(pipeline.run)
-    if isinstance(step.task, ScoreTask | CapfiltTask):
+    if step.name in _MODELS and isinstance(step.task, Deferred):
         return run_model_step(step, step.task, pipeline.run, engine, progress)
-    if isinstance(step.task, IngestTask):  # the archive is again as it was indexed: what was away then can be read now
+    if step.name == "ingest":  # the archive is again as it was indexed: what was away then can be read now
         forget(folder, parts_with(folder, Reason.CHANGED))
-    if isinstance(step.task, ExportTask):
+    if step.name == "export":
         made_of = step.made_of(pipeline.run)
         whole = not damaged(folder, step.partitions, made_of)
         if reset_shards(pipeline.shards, step.hash, made_of, whole):

@@ -10,13 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from curate.deid.pixels import text_reader
 from curate.errors import RecipeError, about
 from curate.export.webdataset import check_shards
 from curate.sources.pairing.paths import check_keys
-from curate.sources.reports.read import check_columns
 from curate.storage import check_own, claim, commit_bytes
-from filters.capfilt import check_captioner
 from filters.method import method_of, read_card
 from pipelines.recipe import Deid, Recipe
 from pipelines.scoring import Filter
@@ -33,6 +30,8 @@ def check(recipe: Recipe, touch: bool = True) -> None:
         if source.key_pattern is not None:
             check_keys(source.path, source.key_pattern, source.exclude.path, f"images.{i}.key_pattern")
     for i, reports in enumerate(recipe.report_sources()):
+        from curate.sources.reports.read import check_columns
+
         _readable(Path(reports.path), f"reports.{i}.path")
         check_columns(Path(reports.path), reports.columns, reports.format, reports.name_pattern)
     if recipe.split.table is not None:
@@ -82,7 +81,11 @@ def notes(recipe: Recipe) -> list[str]:
 
 def ocr_note(deid: Deid) -> list[str]:
     """What it means that the OCR package is not there, where it matters."""
-    if deid.burned_in == "trust" or not deid.keep_markers or text_reader.available():
+    if deid.burned_in == "trust" or not deid.keep_markers:
+        return []
+    from curate.deid.pixels import text_reader
+
+    if text_reader.available():
         return []
     return ["no OCR package: letters of side (L, R) are blanked as other text is (pip install 'radsift[ocr]')"]
 
@@ -110,6 +113,8 @@ def _captioner(recipe: Recipe) -> None:
     named = recipe.filters.get(recipe.capfilt.filter)
     folder = recipe.capfilt.folder or (named.folder if named else None)
     if folder is not None:
+        from filters.capfilt import check_captioner
+
         _readable(folder / "card.json", "capfilt.filter")
         check_captioner(folder, "capfilt.filter")
 

@@ -6,31 +6,36 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 
-import typer
-
 from curate.engine.guard import no_core_dumps, withheld
 from curate.errors import RadsiftError, RecipeError
-from pipelines.commands import learning, release, runs
-from pipelines.commands.screen import fail
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-_COMMANDS: tuple[Callable[..., None], ...] = (
-    runs.run,
-    runs.plan,
-    runs.status,
-    runs.explain,
-    runs.report,
-    learning.train_filter,
-    learning.train,
-    learning.evaluate,
-    learning.compare,
-    runs.synth,
-    release.deid,
-    release.crosswalk,
-    release.secret,
-)
-for command in _COMMANDS:
-    app.command(command.__name__.replace("_", "-"))(command)
+
+def run_command() -> None:
+    """The commands as one program. They are imported here and not above: this module is every worker's main module,
+    and a worker has no use for them."""
+    import typer
+
+    from pipelines.commands import learning, release, runs
+
+    commands: tuple[Callable[..., None], ...] = (
+        runs.run,
+        runs.plan,
+        runs.status,
+        runs.explain,
+        runs.report,
+        learning.train_filter,
+        learning.train,
+        learning.evaluate,
+        learning.compare,
+        runs.synth,
+        release.deid,
+        release.crosswalk,
+        release.secret,
+    )
+    app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+    for command in commands:
+        app.command(command.__name__.replace("_", "-"))(command)
+    app(standalone_mode=True)
 
 
 def main() -> None:
@@ -38,13 +43,19 @@ def main() -> None:
     no_core_dumps()
     warnings.filterwarnings("ignore")  # libraries quote values in warnings: no identity may reach a terminal
     try:
-        app(standalone_mode=True)
+        run_command()
     except RecipeError as error:
-        fail(2, "error", str(error))
+        _fail(2, "error", str(error))
     except RadsiftError as error:
-        fail(1, "run failed", str(error))
+        _fail(1, "run failed", str(error))
     except Exception as error:  # noqa: BLE001  a bug, or a full disk: no traceback, it could quote a patient
-        fail(1, "run failed", str(withheld(error)))
+        _fail(1, "run failed", str(withheld(error)))
+
+
+def _fail(code: int, what: str, message: str) -> None:
+    from pipelines.commands.screen import fail
+
+    fail(code, what, message)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curate.ingest.index import image_key
 from curate.record import live
 from curate.report.fairness import Fairness, fairness
 from curate.report.page import Measure
@@ -104,6 +103,8 @@ def truths(pipeline: Pipeline) -> dict[str, dict[str, Any]]:
     recipe = pipeline.recipe
     if recipe.truth is None:
         return {}
+    from curate.ingest.index import image_key  # what makes the index: only where a truth is to be joined to it
+
     pseudo = recipe.secret_source().pseudonymizer()
     rows = read_table(recipe.truth.path, ["file", "fault", "pair_is_right", "patient_id"]).to_pylist()
     return {image_key(recipe.truth.source, r["file"], pseudo): r for r in rows if r["file"]}

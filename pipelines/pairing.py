@@ -1,34 +1,11 @@
-"""What is said of how images and reports found each other: after the index of a run, and before it in `curate plan`."""
+"""What is said of how images and reports found each other, after the index of a run."""
 
 from __future__ import annotations
 
-import hashlib
-import heapq
-import os
-from collections.abc import Iterator
-from dataclasses import replace
-from itertools import islice
-from pathlib import Path
-
-import pyarrow as pa
-
-from curate.deid.replace.masked import masked_words, require_words_left
-from curate.deid.text.scrub import scrub
-from curate.deid.words.language import language_preview
-from curate.errors import DropRecord, RunError
-from curate.ingest.index import match, read_sources
-from curate.ingest.rows import status_of
-from curate.record import Reason
-from curate.sources.pairing.coverage import Pairing
-from curate.sources.reports.letterhead import caption_sections
-from curate.sources.reports.report import Report
-from curate.sources.reports.section import wanted_text
-from curate.sources.scan import SCAN, ImageSource, scan_file
-from curate.sources.walk import Found, as_text, walk
+from curate.errors import RunError
+from curate.sources.pairing.outcome import Pairing
 from curate.step import Manifest
 from pipelines.recipe import Recipe
-
-IMAGES, REPORTS, TEXTS = 2000, 200_000, 200  # that a plan looks at: some seconds
 
 
 def require_pairs(recipe: Recipe, pairing: Pairing, index: Manifest) -> None:
@@ -44,67 +21,3 @@ def pairing_warnings(pairing: Pairing) -> list[str]:
     """What is to be loud about: ids that lead to nobody, or that few images found a report. The first line says how
     many did, others why not more."""
     return [pairing.headline, *pairing.lines] if pairing.lines or pairing.is_few else []
-
-
-def preview(recipe: Recipe) -> tuple[Pairing, str]:
-    """How the pairing will go, and how much was looked at: headers in memory, nothing is written.
-
-    At most ``IMAGES`` files, drawn evenly by their paths, and ``REPORTS`` reports, the first.
-    """
-    scans, files, seen = [], 0, 0
-    for source in recipe.image_sources():
-        drawn, n = _draw(source, IMAGES // len(recipe.images))
-        files, seen = files + n, seen + len(drawn)
-        rows = [scan_file(_listed(found)) for found in drawn]
-        scans.append((source.name, pa.Table.from_pylist(rows, SCAN)))
-    every = read_sources(recipe.report_sources(), scans)
-    reports = [_light(report) for report in islice(every, REPORTS)]
-    more = next(every, None) is not None
-    matched = match(scans, reports, replace(recipe.index_rules(), per_series="all"))
-    looked = f"{seen:,} of {files:,} files and {'the first ' if more else 'all '}{len(reports):,} reports"
-    return matched.pairing, looked
-
-
-def text_preview(recipe: Recipe) -> list[str]:
-    """What the language and the limit of masked words will withhold, of the first ``TEXTS`` reports; no word of any."""
-    found = (r for r in read_sources(recipe.report_sources(), []) if r.reason is None and r.text.strip())
-    reports, rules, pseudo = list(islice(found, TEXTS)), recipe.report_rules(), recipe.secret_source().pseudonymizer()
-    told = language_preview((r.text for r in reports), rules.text.languages) if rules.text.vocabulary else []
-    masked = 0
-    for report in reports:
-        sections = caption_sections(report.text, rules.sections)[0]
-        source = wanted_text(sections, rules.sections)
-        try:
-            scrubbed = scrub(source, report.phi, report.patient, pseudo, rules.text)
-            require_words_left(*masked_words(source, scrubbed), rules.text.max_masked)
-        except DropRecord as dropped:
-            masked += dropped.reason is Reason.MASKED
-    if masked:
-        told.append(f"masked: {masked:,} of {len(reports):,} reports would be withheld, over deid.max_masked")
-    return told
-
-
-def _draw(source: ImageSource, most: int) -> tuple[list[Found], int]:
-    """``most`` files by a hash of their paths, so evenly and the same each time; how many there are."""
-    n = 0
-
-    def counted() -> Iterator[Found]:
-        nonlocal n
-        for found in walk(Path(source.path), source.follow_symlinks, source.exclude):
-            n += 1
-            yield found
-
-    drawn = heapq.nsmallest(most, counted(), key=lambda f: hashlib.sha256(os.fsencode(f.relative)).digest())
-    return sorted(drawn, key=lambda f: f.relative), n
-
-
-def _listed(found: Found) -> dict[str, object]:
-    row = {"path": os.fsencode(found.path), "relative": as_text(found.relative)}
-    return {**row, "size": found.size, "reason": found.reason}
-
-
-def _light(report: Report) -> Report:
-    """The report with a digest in place of its text, which is only compared."""
-    text = " ".join(report.text.lower().split())
-    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest() if text else ""
-    return replace(report, text=digest, status=status_of(report))

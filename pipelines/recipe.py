@@ -12,22 +12,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from curate.dedup.resolve import DedupRules
-from curate.deid.pixels.gate import PixelPolicy
-from curate.deid.replace.boilerplate import Cut
-from curate.deid.text.scrub import TextRules
+from curate.dedup.rules import DedupRules
+from curate.deid.rules import Cut, PixelPolicy, TextRules
 from curate.deid.vault import SecretSource
 from curate.engine import Resources
 from curate.export.rules import SelectRules
 from curate.export.split import SplitRules
-from curate.ingest.chain import PictureRules
-from curate.ingest.index import IndexRules, ReportSource
-from curate.ingest.rows import SecondLook
-from curate.ingest.splits import OfficialSplits
-from curate.ingest.texts import ReportRules
-from curate.sources.pairing.pair import PairRules
+from curate.ingest.rules import IndexRules, OfficialSplits, PictureRules, ReportRules, ReportSource, SecondLook
+from curate.sources.pairing.rules import PairRules
 from curate.sources.picture import PixelRules
-from curate.sources.reports.section import SECTIONS
+from curate.sources.reports.headings import SECTIONS
 from curate.sources.scan import ImageSource
 from pipelines.part import Fraction, Part
 from pipelines.scoring import Capfilt, CleanSet, Filter, FilterName, Select

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 
 from curate.deid.header.rules import HeaderRules, Retain
 from curate.deid_export.rules import ReleaseRules
-from curate.sources.reports.section import SECTIONS
+from curate.sources.reports.headings import SECTIONS
 from pipelines.part import Part
 from pipelines.recipe import Deid
 

@@ -8,9 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from curate.export.rules import SelectRules
-from filters.capfilt import CapfiltRules
-from filters.clean import CleanRules
 from filters.method_rules import METHODS, field_names, make_rules, registered
+from filters.pool_rules import CapfiltRules, CleanRules
 from pipelines.part import Fraction, Part
 
 FilterName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]

@@ -7,20 +7,18 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
-from pydicom import uid
 
-from curate.ingest.files import Facts, FileRules
-from curate.ingest.index import ReportSource
-from curate.ingest.splits import SplitTable
+from curate.ingest.rules import Facts, FileRules, ReportSource, SplitTable
+from curate.sources.reports.asked import Asked, ReportColumns
 from curate.sources.reports.captions import CaptionRules, label_words
-from curate.sources.reports.read import Asked
-from curate.sources.reports.report import ReportColumns
 from curate.sources.scan import ImageSource
 from pipelines.part import Fraction, Part
 
 
 def _uid(name: str) -> str:
     """A SOP class's UID, of its UID or its keyword (CTImageStorage)."""
+    from pydicom import uid  # only where a class is named
+
     found = name if re.fullmatch(r"[0-9.]+", name) else getattr(uid, name, None)
     if not isinstance(found, str):
         raise ValueError(f"no SOP class '{name}'; give its UID or its keyword, as CTImageStorage")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import platform
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -13,13 +11,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curate import __version__
 from curate.deid.attest import attest, attestation_bytes, text_warnings
 from curate.export.select import cut_of
 from curate.export.texts import carry, proposals
 from curate.export.webdataset import read_index, shard_table
 from curate.record import FATE, RECORD, Reason, live
-from curate.report.funnel import StepCount, fault_lines
+from curate.report.funnel import fault_lines
 from curate.report.page import DuplicatePair, Histogram, Painting, RunReport, Sample, render_page, report_json
 from curate.sources.images.read import encode_jpeg, resize
 from curate.step import Manifest, part_path, read_parts
@@ -27,11 +24,11 @@ from curate.storage import commit_bytes, read_table
 from filters.capfilt import CAPFILT
 from filters.task import train_curve
 from filters.training.curve import final_curves
-from pipelines.build import ORDER, Pipeline
+from pipelines.build import Pipeline
 from pipelines.measures import blind_spots, cards, drifts, flattered, keep_rates, measures, reliabilities
 from pipelines.pairing import pairing_warnings
+from pipelines.told import funnel, remember_told, versions
 
-FUNNEL = ("index", "ingest", "dedup", "select", "export")
 SAMPLES = 12  # kept ones shown; dropped ones: this many over all reasons
 PAIRS = 6
 THUMB = 192  # px, longest side
@@ -39,22 +36,16 @@ FACTS = ("modality", "body_part", "view", "width", "height", "bits")
 BREAKDOWN = ("modality", "body_part", "sex", "source")
 
 
-def funnel(manifests: Sequence[Manifest]) -> list[StepCount]:
-    """The counts of the steps that records pass through, in order."""
-    return [
-        StepCount(m.step, m.rows_in, m.kept, dict(m.dropped), m.seconds, m.reused)
-        for m in manifests
-        if m.step in FUNNEL
-    ]
-
-
 def write_report(pipeline: Pipeline, manifests: Sequence[Manifest]) -> RunReport:
-    """Draw RUN/report/index.html, report.json and attestation.json from what the run left on disk."""
+    """Draw RUN/report/index.html, report.json and attestation.json from what the run left on disk, and remember what
+    it was drawn of (`pipelines.told`)."""
     report = collect(pipeline, manifests)
     folder = pipeline.run / "report"
     commit_bytes(folder / "attestation.json", attestation_bytes(report.attestation or {}))
     commit_bytes(folder / "index.html", render_page(report).encode("utf-8"))
     commit_bytes(folder / "report.json", report_json(report).encode("utf-8"))
+    measured = [(m.name, m.value, m.low, m.high) for m in report.measures]
+    remember_told(pipeline, manifests, measured, report.shards, faults(pipeline))
     return report
 
 
@@ -120,13 +111,6 @@ def _attestation(pipeline: Pipeline) -> dict[str, Any]:
     options["cut"] = recipe.text.cut
     told = attest(records, options, recipe.secret_source().pseudonymizer().key("secret-id"))
     return {name: value for name, value in told.items() if name != "files"}
-
-
-def versions() -> dict[str, str]:
-    """What the run's bytes may depend on."""
-    packages = ("numpy", "opencv-python-headless", "open_clip_torch", "pillow", "pyarrow", "pydicom", "ray", "torch")
-    found = {"radsift": __version__, "python": platform.python_version()}
-    return found | {p: importlib.metadata.version(p) for p in packages}
 
 
 def _spread(table: pa.Table, most: int) -> list[str]:
@@ -274,25 +258,3 @@ def _curves(pipeline: Pipeline) -> dict[str, list[tuple[float, float]]]:
     found = {name: train_curve(folder) for name, folder in pipeline.filter_folders.items()}
     learned = {f"training loss: {name}": curve for name, curve in found.items() if curve}
     return learned | final_curves(pipeline.run)
-
-
-def story(pipeline: Pipeline, key: str) -> list[tuple[str, dict[str, Any]]]:
-    """What each step knows of one record, in order; empty where no step knows the key."""
-    told = []
-    for name in ORDER:
-        for step in pipeline.named(name):
-            if not (step.folder(pipeline.run) / "manifest.json").exists():
-                continue
-            for part in sorted(step.folder(pipeline.run).glob("part-*.parquet")):
-                rows = read_table(part, filters=[("key", "=", key)]).to_pylist()
-                told += [(step.name, {k: v for k, v in r.items() if v is not None and _is_told(k)}) for r in rows]
-    return told
-
-
-def _is_told(column: str) -> bool:
-    return column not in ("image", "thumb", "minhash") and not column.endswith("_embedding")
-
-
-def reason_help(reason: str) -> str:
-    """Whether a reason is a quarantine or a drop, in words."""
-    return "quarantined" if Reason(reason).is_quarantine else "dropped"

@@ -58,7 +58,8 @@ def _answer(pixels: np.ndarray, modality: str) -> tuple[Any, ...]:
     from pydicom.dataset import Dataset
 
     from curate.deid.pixels import paint
-    from curate.deid.pixels.gate import PixelPolicy, gate
+    from curate.deid.pixels.gate import gate
+    from curate.deid.rules import PixelPolicy
 
     header = Dataset()
     header.Modality = modality if modality in ("CR", "CT", "DX", "MG", "MR", "US") else "OT"

@@ -46,7 +46,8 @@ def _asked(paths: list[str]) -> dict[str, list[float]]:
     """Of every file the least seconds of decoding, the gate, encoding; none where it does not decode."""
     import cv2
 
-    from curate.deid.pixels.gate import PixelPolicy, gate
+    from curate.deid.pixels.gate import gate
+    from curate.deid.rules import PixelPolicy
     from curate.errors import DropRecord
     from curate.sources.dicom.read import load_dicom
     from curate.sources.images.read import load_image

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 from benchmarks.deid.frame_words import ENGLISH, Measure
 from benchmarks.deid.ours import PSEUDO
-from curate.deid.text.scrub import TextRules, scrub
+from curate.deid.rules import TextRules
+from curate.deid.text.scrub import scrub
 from curate.errors import DropRecord
 
 if TYPE_CHECKING:

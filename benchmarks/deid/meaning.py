@@ -32,7 +32,8 @@ from benchmarks.deid.frame_table import share
 from benchmarks.deid.frame_words import CLOSED
 from benchmarks.deid.frames import Text
 from benchmarks.deid.ours import PSEUDO
-from curate.deid.text.scrub import TextRules, scrub
+from curate.deid.rules import TextRules
+from curate.deid.text.scrub import scrub
 from curate.errors import DropRecord
 from filters.findings import extract
 

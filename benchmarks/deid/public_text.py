@@ -18,7 +18,8 @@ from typing import Any
 from benchmarks.deid.frame_people import half
 from benchmarks.deid.frame_score import kept, tells
 from benchmarks.deid.ours import PSEUDO
-from curate.deid.text.scrub import TextRules, scrub
+from curate.deid.rules import TextRules
+from curate.deid.text.scrub import scrub
 from curate.errors import DropRecord
 
 

@@ -29,7 +29,8 @@ from benchmarks.deid.ours import PSEUDO
 from benchmarks.deid.verifier import _BESIDE, public
 from curate.deid.replace.finish import finish
 from curate.deid.replace.surrogates import originals
-from curate.deid.text.scrub import PLACEHOLDER, TextRules, scrub
+from curate.deid.rules import PLACEHOLDER, TextRules
+from curate.deid.text.scrub import scrub
 from curate.deid.verify.people import named
 from curate.errors import DropRecord
 from filters.findings import extract

@@ -123,7 +123,8 @@ def measure(count: int, seed: int, with_presidio: bool, cache: Path) -> dict[str
 
 
 def _ours(notes: Sequence[Note], known: bool, dates: str) -> dict[str, Any]:
-    from curate.deid.text.scrub import TextRules, scrub
+    from curate.deid.rules import TextRules
+    from curate.deid.text.scrub import scrub
     from curate.errors import DropRecord
 
     rules = TextRules(dates=dates)

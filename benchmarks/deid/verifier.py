@@ -29,8 +29,9 @@ from typing import Any
 from benchmarks.deid.notes import Note, Span, generate
 from benchmarks.deid.ours import PSEUDO
 from benchmarks.deid.text import identifying, tokens
+from curate.deid.rules import LABELS, PLACEHOLDER, TextRules
 from curate.deid.text import scrub as scrubber
-from curate.deid.text.scrub import LABELS, PLACEHOLDER, TextRules, scrub
+from curate.deid.text.scrub import scrub
 from curate.deid.verify.leaks import findings
 from curate.errors import DropRecord
 

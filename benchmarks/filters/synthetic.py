@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from benchmarks.filters.methods import CONTENDERS, Columns, Contender, columns_of, learn, score
 from benchmarks.filters.pool import FAULTS, Pool, make_pool, shuffled
-from curate.dedup.resolve import DedupRules, resolve, signatures
+from curate.dedup.resolve import resolve, signatures
+from curate.dedup.rules import DedupRules
 from curate.record import RECORD, live
 from filters.measure import auroc
 from filters.method import Records

@@ -22,8 +22,8 @@ import numpy as np
 
 from benchmarks.input import dicom_contradictory, dicom_good
 from benchmarks.input.dicom_make import Case, keep
-from curate.deid.pixels.gate import PixelPolicy
 from curate.deid.pseudonym import Pseudonymizer
+from curate.deid.rules import PixelPolicy
 from curate.deid_export.dicom import clean_dicom
 from curate.deid_export.rules import ReleaseRules
 from curate.errors import DropRecord

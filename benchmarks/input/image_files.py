@@ -22,8 +22,8 @@ import numpy as np
 
 from benchmarks.input.image_bad import Bad, bad
 from benchmarks.input.image_good import Good, good
-from curate.deid.pixels.gate import PixelPolicy
 from curate.deid.pseudonym import Pseudonymizer
+from curate.deid.rules import PixelPolicy
 from curate.deid_export.images import clean_image
 from curate.deid_export.rules import ReleaseRules
 from curate.errors import DropRecord

@@ -27,7 +27,7 @@ from curate.step import read_parts
 from pipelines.build import Pipeline, run_pipeline
 from pipelines.check import check
 from pipelines.load import load_recipe
-from pipelines.summary import funnel
+from pipelines.told import funnel
 
 RECIPES = Path(__file__).parents[2] / "pipelines" / "recipes"
 LAYOUTS: dict[str, Callable[[Path, int], Made]] = {

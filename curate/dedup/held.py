@@ -9,7 +9,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curate.dedup.image import CORRELATION, PIXELS, near_image_pairs
+from curate.dedup.image import PIXELS, near_image_pairs
+from curate.dedup.rules import CORRELATION
 from curate.record import Reason
 
 DISTANCE = 3  # bits of 64: fewer than among duplicates of one patient, for these are compared across patients

@@ -17,11 +17,10 @@ import numpy.typing as npt
 
 from curate.dedup.exact import Pairs
 from curate.dedup.hamming import hamming_pairs
+from curate.dedup.rules import CORRELATION, DISTANCE
 
 SIDE = 32
 PIXELS = SIDE * SIDE
-DISTANCE = 6
-CORRELATION = 0.97
 _SMALL_RUN = 16  # so many equal hashes are compared one with another
 _MAX_LEADERS = 64
 _BLOCK = 4096  # pairs confirmed at a time: some 50 MiB

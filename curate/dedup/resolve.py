@@ -17,7 +17,6 @@ nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -26,44 +25,16 @@ import pyarrow.compute as pc
 
 from curate.dedup.cluster import Links, Rows, represent
 from curate.dedup.exact import exact_pairs, pixel_hash, text_hash
-from curate.dedup.image import CORRELATION, DISTANCE, PIXELS, correlations, near_image_pairs, thumb, thumb_hash
-from curate.dedup.text import JACCARD, MINHASH_SIZE, minhash, near_text_pairs, near_texts
+from curate.dedup.image import PIXELS, correlations, near_image_pairs, thumb, thumb_hash
+from curate.dedup.rules import DedupRules, Scope
+from curate.dedup.text import MINHASH_SIZE, minhash, near_text_pairs, near_texts
 from curate.record import DEDUP, Reason, conform
 
 STEP = "dedup"
-Scope = Literal["off", "patient", "archive"]
 
 _NONE, _NEAR, _EXACT = 0, 1, 2
 _IMAGE_REASONS = {_EXACT: Reason.DUPLICATE_IMAGE, _NEAR: Reason.NEAR_DUPLICATE_IMAGE}
 _TEXT_REASONS = {_EXACT: Reason.DUPLICATE_TEXT, _NEAR: Reason.NEAR_DUPLICATE_TEXT}
-
-
-@dataclass(frozen=True)
-class DedupRules:
-    """What counts as a duplicate, how far one is looked for, and which is kept.
-
-    ``distance`` is in bits of 64, ``correlation`` and ``jaccard`` in (0, 1]. ``keep``: ``best`` is most text, then most
-    pixels, then lowest key; ``first`` is lowest key. Before either, what the source holds out goes before what it
-    trains on: the copy in train is dropped, the test set stays whole. An unknown patient is nobody else's.
-    """
-
-    image_exact: Scope = "archive"
-    image_near: Scope = "patient"
-    text_exact: Scope = "off"
-    text_near: Scope = "off"
-    distance: int = DISTANCE
-    correlation: float = CORRELATION
-    jaccard: float = JACCARD
-    keep: Literal["best", "first"] = "best"
-
-    def __post_init__(self) -> None:
-        scopes = (self.image_exact, self.image_near, self.text_exact, self.text_near)
-        if any(s not in get_args(Scope) for s in scopes) or self.keep not in ("best", "first"):
-            raise ValueError(f"scopes are {', '.join(get_args(Scope))}; keep is best or first")
-        if not 0 <= self.distance <= 12:
-            raise ValueError(f"distance {self.distance} is outside 0..12: beyond, unrelated pictures meet")
-        if not (0 < self.correlation <= 1 and 0 < self.jaccard <= 1):
-            raise ValueError("correlation and jaccard lie in (0, 1]")
 
 
 def signatures(pixels: np.ndarray | None, text: str) -> dict[str, object]:

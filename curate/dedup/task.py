@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 
 from curate.dedup.held import HELD, Held
-from curate.dedup.resolve import STEP, DedupRules, resolve
+from curate.dedup.resolve import STEP, resolve
+from curate.dedup.rules import DedupRules
 from curate.record import DEDUP, RECORD, Reason, conform, live
 from curate.step import part_path, read_parts
 from curate.storage import read_table

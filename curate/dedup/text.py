@@ -24,10 +24,10 @@ import numpy as np
 import numpy.typing as npt
 
 from curate.dedup.exact import Pairs, exact_pairs, normalise, text_hash
+from curate.dedup.rules import JACCARD
 
 MINHASH_SIZE = 64  # uint32 values: the guard, then the MinHash
 GUARD_SIZE = 4  # 128 bits: guards are equal where the critical words are
-JACCARD = 0.9
 _PERMUTATIONS = MINHASH_SIZE - GUARD_SIZE
 _SHINGLE = 6  # bytes
 _RECALL = 0.999  # what the bands must promise at the threshold

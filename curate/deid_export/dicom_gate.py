@@ -11,8 +11,9 @@ from pydicom.pixels.processing import convert_color_space
 
 from curate.deid.pixels.boxes import Box
 from curate.deid.pixels.found_text import TextSearch
-from curate.deid.pixels.gate import PixelPolicy, gate, painted, too_much_painted
+from curate.deid.pixels.gate import gate, painted, too_much_painted
 from curate.deid.pixels.known_regions import written_regions
+from curate.deid.rules import PixelPolicy
 from curate.deid_export.dicom_native import BitFrames, Frames, NativeFrames
 from curate.deid_export.dicom_write import drop_palette, set_palette
 from curate.errors import DropRecord

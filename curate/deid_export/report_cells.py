@@ -18,7 +18,8 @@ from pydicom.uid import UID_dictionary  # type: ignore[attr-defined]
 
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.replace.finish import finish
-from curate.deid.replace.masked import WORDS, WORDS_MASKED, exceeds, masked_words, require_words_left
+from curate.deid.replace.masked import exceeds, masked_words, require_words_left
+from curate.deid.rules import WORDS, WORDS_MASKED
 from curate.deid.text.fold import fold_value
 from curate.deid.text.scrub import scrub
 from curate.deid.words.language import require_known_sections
@@ -30,8 +31,9 @@ from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.identity import canonical_id, listed
 from curate.sources.reports.columns import Kind, Kinds, below, safe_name, words_of
+from curate.sources.reports.headings import SECTIONS
 from curate.sources.reports.letterhead import caption_sections
-from curate.sources.reports.section import SECTIONS, canonical, parse_sections
+from curate.sources.reports.section import canonical, parse_sections
 
 _FLAG = re.compile(r"yes|no|true|false|y|n|t|f|[01]", re.IGNORECASE)
 _SEX_WORDS = "m f o u male female other unknown man woman intersex mann frau hombre mujer homme femme w d"

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from curate.deid.header.rules import HeaderRules
-from curate.deid.pixels.gate import PixelPolicy
-from curate.deid.text.scrub import TextRules
+from curate.deid.rules import PixelPolicy, TextRules
 from curate.record import Fate, Reason
 
 

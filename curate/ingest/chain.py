@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import cv2
 import numpy as np
@@ -27,8 +27,8 @@ from curate.dedup.image import thumb, thumb_hash
 from curate.deid.attest import SECOND_LOOK
 from curate.deid.header.clean import attributes, identifying_values
 from curate.deid.pixels.boxes import area, moved
-from curate.deid.pixels.gate import Gate, PixelPolicy, gate
-from curate.deid.text.scrub import TextRules
+from curate.deid.pixels.gate import Gate, gate
+from curate.deid.rules import TextRules
 from curate.deid.vault import SecretSource
 from curate.deid.verify.finding import Finding, kept_back
 from curate.deid.verify.leaks import findings
@@ -39,28 +39,17 @@ from curate.deid.verify.source import carried, sought
 from curate.engine.guard import fault_of
 from curate.errors import DropRecord, RunError, SourceError
 from curate.ingest.files import with_column
-from curate.ingest.index import read_index
-from curate.ingest.texts import ATTRIBUTES, ReportRules, ReportStage
+from curate.ingest.rules import PictureRules, ReportRules
+from curate.ingest.sealed import read_index
+from curate.ingest.texts import ATTRIBUTES, ReportStage
 from curate.memory import remembering
 from curate.record import INDEX, RECORD, Reason, conform, drop_each, without_payload
 from curate.sources.dicom.read import identity_of, load_dicom
 from curate.sources.faults import check_present, out_of_reach
 from curate.sources.images.read import encode_jpeg, encode_png, load_image, resize
-from curate.sources.picture import Picture, PixelRules, compose, tile_places
+from curate.sources.picture import Picture, compose, tile_places
 from curate.stage import Stage, run_stages
 from curate.step import mark_poison
-
-
-@dataclass(frozen=True)
-class PictureRules:
-    """What is kept of an image: ``format`` png is lossless; jpeg is a declared lossy encode at ``quality``;
-    ``side`` bounds the longer side in pixels (None keeps the original size)."""
-
-    pixels: PixelRules = PixelRules()
-    policy: PixelPolicy = PixelPolicy()
-    format: Literal["png", "jpeg"] = "png"
-    quality: int = 95
-    side: int | None = None
 
 
 def ingest_stages(picture: PictureRules, report: ReportRules, secret: SecretSource, index: str) -> tuple[Stage, ...]:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pyarrow.compute as pc
 
-from curate.deid.text.scrub import Gone, TextRules, explain
+from curate.deid.rules import TextRules
+from curate.deid.text.scrub import Gone, explain
 from curate.deid.vault import SecretSource
-from curate.ingest.index import read_index, read_shared_words
+from curate.ingest.sealed import read_index, read_shared_words
 from curate.sources.reports.letterhead import caption_sections
 
 

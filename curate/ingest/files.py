@@ -6,12 +6,11 @@ Both are decided from what the scan read, so another choice reads no file again.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
 
 import polars as pl
 import pyarrow as pa
 
+from curate.ingest.rules import Facts, FileRules
 from curate.record import Reason
 from curate.sources.identity import canonical_id, placeholders
 from curate.sources.pairing.paths import IDENTITIES, compile_keys, path_keys
@@ -31,31 +30,6 @@ _SCREEN_SERIES = (
     r"(?i)\bdose[ _-]?(?:report|info|record|summary|sheet)|\bdosis|\bpatient(?:en)?[ _-]?proto[ck]oll?"
     r"|\bscreen[ _-]?(?:save|shot|capture)|\breport\b|\bbefund"
 )
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What a file's header can say; an empty one says nothing. ``sop_class``: UIDs; ``image_type``: values of
-    ImageType, any of them; ``smaller_than``: the shorter side, ``larger_than``: the longer side, in pixels."""
-
-    modality: tuple[str, ...] = ()
-    sop_class: tuple[str, ...] = ()
-    image_type: tuple[str, ...] = ()
-    smaller_than: int | None = None
-    larger_than: int | None = None
-
-
-@dataclass(frozen=True)
-class FileRules:
-    """``key_pattern``: identities in the path, which fill what the header lacks, or, with ``key_first`` 'path', stand
-    in its place. ``include``: a file must have all of these facts; ``exclude``: any of these is against it."""
-
-    key_pattern: str | None = None
-    key_first: Literal["header", "path"] = "header"
-    include: Facts = field(default_factory=Facts)
-    exclude: Facts = field(default_factory=Facts)
-    localizers: Literal["drop", "keep"] = "drop"
-    screens: Literal["drop", "keep"] = "drop"
 
 
 def with_path_keys(files: pa.Table, rules: Mapping[str, FileRules]) -> pa.Table:

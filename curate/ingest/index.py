@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -22,20 +20,22 @@ import pyarrow.compute as pc
 
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.replace.surrogates import taken_names
-from curate.deid.vault import SecretSource, read_sealed, write_sealed
+from curate.deid.vault import SecretSource, write_sealed
 from curate.deid.words.shared import shared_words
 from curate.errors import SourceError
-from curate.ingest.files import FileRules, judge, with_column, with_path_keys
-from curate.ingest.rows import RecordRows, SecondLook, image_key, status_of, with_second_look
+from curate.ingest.files import judge, with_column, with_path_keys
+from curate.ingest.rows import RecordRows, image_key, status_of, with_second_look
+from curate.ingest.rules import IndexRules, ReportSource
+from curate.ingest.sealed import NAMES, PAIRING, WORDS, read_index, sealed_part
 from curate.ingest.slices import choose_slices, middle_of_series
-from curate.ingest.splits import OfficialSplits, settle
+from curate.ingest.splits import settle
 from curate.record import FATE, INDEX, Reason, conform, live
-from curate.sources.pairing.coverage import Pairing, describe
-from curate.sources.pairing.pair import PairRules, pair
+from curate.sources.pairing.coverage import describe
+from curate.sources.pairing.outcome import Pairing
+from curate.sources.pairing.pair import pair
 from curate.sources.pairing.paths import beside, stem
-from curate.sources.reports.read import Asked, not_read, read_reports
-from curate.sources.reports.report import Report, ReportColumns
-from curate.sources.reports.several import Several
+from curate.sources.reports.read import not_read, read_reports
+from curate.sources.reports.report import Report
 from curate.sources.scan import SCAN, read_scan
 from curate.sources.walk import as_path
 
@@ -43,38 +43,7 @@ __all__ = ["STEP", "IndexRules", "IndexTask", "ReportSource", "build_index", "im
 
 STEP = "index"
 _BATCH = 20_000  # files at a time
-_PAIRING, _WORDS, _NAMES = "pairing.sealed", "words.sealed", "names.sealed"  # beside the index's partitions
 _NO_FILES = SCAN.append(pa.field("source", pa.string())).empty_table()
-
-
-@dataclass(frozen=True)
-class ReportSource:
-    """One file or folder of reports, and which of its columns say what."""
-
-    path: str
-    columns: ReportColumns
-    format: Asked = "auto"
-    name_pattern: str | None = None
-    several: Several = "ambiguous"  # what becomes of several reports of one study
-
-
-@dataclass(frozen=True)
-class IndexRules:
-    """How files become records. ``frames``: which frames of a multi-frame file; ``per_series``: which files of a
-    DICOM series; ``slices``: how many 'key' and 'montage' take of either (`curate.ingest.slices`);
-    ``unpaired_reports``: 'keep' makes a text-only record of a report without an image; ``unpaired_images``: 'keep'
-    keeps an image without a report, to be captioned from its own header; ``files``: by image source, which files are
-    wanted and what their paths say; ``splits``: those of the source; ``second_look``: the sample that is read again."""
-
-    pair: PairRules = PairRules()
-    frames: Literal["first", "middle", "all", "key", "montage"] = "middle"
-    per_series: Literal["all", "middle", "key", "montage"] = "all"
-    slices: int = 9
-    unpaired_reports: Literal["drop", "keep"] = "drop"
-    unpaired_images: Literal["drop", "keep"] = "drop"
-    files: Mapping[str, FileRules] = field(default_factory=dict)
-    splits: OfficialSplits = field(default_factory=OfficialSplits)
-    second_look: SecondLook = SecondLook()
 
 
 @dataclass(frozen=True)
@@ -104,13 +73,13 @@ class IndexTask:
             raise SourceError(error.number, "reports") from None
         matched = match(scans, reports, self.rules)
         index = matched.index(reports, self.rules, pseudo)
-        write_sealed(Path(self.sealed) / _PAIRING, matched.pairing.table(), pseudo)
+        write_sealed(Path(self.sealed) / PAIRING, matched.pairing.table(), pseudo)
         alive = index.filter(pa.array(live(index)))
         for i, start in enumerate(range(0, alive.num_rows, self.rows_per_partition)):
             write_sealed(sealed_part(Path(self.sealed), i), alive.slice(start, self.rows_per_partition), pseudo)
         texts, values = _told(alive)
         words = shared_words(texts, values, self.k_patients)
-        for name, listed in ((_WORDS, words), (_NAMES, taken_names(values))):
+        for name, listed in ((WORDS, words), (NAMES, taken_names(values))):
             write_sealed(Path(self.sealed) / name, pa.table({"word": pa.array(sorted(listed), pa.string())}), pseudo)
         return conform(index, FATE)
 
@@ -136,32 +105,6 @@ def _counted(scans: Sequence[tuple[str, pa.Table]], folder: str) -> dict[str, bo
     root = os.fsencode(os.path.join(folder, ""))  # noqa: PTH118 - a path's end
     below = [t.filter(pc.starts_with(t["path"], root)).select(["path", "reason"]) for _, t in scans]
     return {os.fsdecode(r["path"]): r["reason"] is None for t in below for r in t.to_pylist()}
-
-
-def sealed_part(folder: Path, partition: int) -> Path:
-    """Where one partition of the sealed index lies."""
-    return folder / f"part-{partition:05d}.sealed"
-
-
-def read_index(folder: Path, partition: int, pseudo: Pseudonymizer) -> pa.Table:
-    """One partition of the index (INDEX): identities and raw report text, in memory only."""
-    return read_sealed(sealed_part(folder, partition), pseudo)
-
-
-def read_shared_words(folder: str, secret: SecretSource) -> frozenset[str]:
-    """The words that the archive's patients share (`curate.deid.words.shared`)."""
-    return _read_words(folder, _WORDS, secret)
-
-
-def read_taken_names(folder: str, secret: SecretSource) -> frozenset[str]:
-    """Names of the archive's people that no surrogate may have (`curate.deid.replace`)."""
-    return _read_words(folder, _NAMES, secret)
-
-
-@lru_cache(maxsize=2)
-def _read_words(folder: str, name: str, secret: SecretSource) -> frozenset[str]:
-    """Read once a process."""
-    return frozenset(read_sealed(Path(folder) / name, secret.pseudonymizer())["word"].to_pylist())
 
 
 def build_index(
@@ -220,12 +163,6 @@ def match(scans: Sequence[tuple[str, pa.Table]], reports: Sequence[Report], rule
     if rules.per_series in ("key", "montage"):
         files = choose_slices(files, rules.per_series, rules.slices, [r.text for r in reports])
     return Matched(files, report_match, pairing)
-
-
-def read_pairing(folder: Path, pseudo: Pseudonymizer) -> Pairing:
-    """How the pairing went, as the index step has left it; nothing where the sealed index was taken away."""
-    path = folder / _PAIRING
-    return Pairing.of_table(read_sealed(path, pseudo)) if path.is_file() else Pairing(0, 0, 0)
 
 
 def _told(index: pa.Table) -> tuple[Iterator[tuple[str, str]], list[str]]:

@@ -8,7 +8,7 @@ first misses the second may see; a hit in the sample says that others like it ma
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,7 +25,7 @@ from curate.sources.reports.report import Report
 from curate.sources.reports.several import declared_status, joined, told_status
 
 if TYPE_CHECKING:
-    from curate.ingest.index import IndexRules
+    from curate.ingest.rules import IndexRules, SecondLook
 
 _STEP = "index"
 _NAMED = ("patient_id", "patient_name", "accession", "study_uid", "series_uid", "sop_uid")
@@ -40,6 +40,7 @@ class RecordRows:
     def __init__(self, files: pa.Table, reports: Sequence[Report], rules: IndexRules, pseudo: Pseudonymizer) -> None:
         self._reports, self._rules, self._pseudo = reports, rules, pseudo
         self.splits = Lookup(rules.splits)
+        self._spelt: dict[str, tuple[str, ...]] = {}  # files of a series and reports of a patient share their values
         montage = "members" in files.column_names and files["members"].null_count < files.num_rows
         self._files = files.select([*_OF_A_FILE, "frames"]) if montage else None
 
@@ -96,7 +97,7 @@ class RecordRows:
             "layout": "\\".join(map(str, (file[name] for name in _LAYOUT))) if file["kind"] == "dicom" else "",
             "text": report.text if report else None,
             "undecoded": report.undecoded or None if report else None,
-            "phi": _identities((*(file[n] for n in _NAMED if file[n]), *(file["path_ids"] or ()), *told.phi)),
+            "phi": self._identities((*(file[n] for n in _NAMED if file[n]), *(file["path_ids"] or ()), *told.phi)),
             "patient_id": person or study or alone,
             "meta": list(told.meta.items()),
             "clean": told.clean,
@@ -125,7 +126,7 @@ class RecordRows:
                     "kind": "none",
                     "text": report.text,
                     "undecoded": report.undecoded or None,
-                    "phi": _identities(report.phi),
+                    "phi": self._identities(report.phi),
                     "patient_id": first_id((report.patient,)) or study,
                     "meta": list(report.meta.items()),
                     "clean": report.clean,
@@ -136,6 +137,16 @@ class RecordRows:
                 }
             )
         return rows
+
+    def _identities(self, values: Iterable[str]) -> list[str]:
+        """The values that a text is searched for: each as written, and without an issuer and the like."""
+        found: dict[str, None] = {}
+        for value in values:
+            spelt = self._spelt.get(value)
+            if spelt is None:
+                spelt = self._spelt[value] = tuple(spellings(value))
+            found |= dict.fromkeys(spelt)
+        return list(found)
 
 
 def image_key(source: str, relative: str, pseudo: Pseudonymizer) -> str:
@@ -157,19 +168,6 @@ def _whole(reports: Sequence[Report], rows: Sequence[int]) -> Report:
     raw = "\n\n".join(part.undecoded or part.text for part in parts)
     phi = tuple(dict.fromkeys(value for part in parts for value in part.phi))
     return replace(parts[0], text=text, undecoded=raw if any(p.undecoded for p in parts) else "", phi=phi)
-
-
-def _identities(values: Iterable[str]) -> list[str]:
-    """The values that a text is searched for: each as written, and without an issuer and the like."""
-    return list(dict.fromkeys(s for value in values for s in spellings(value)))
-
-
-@dataclass(frozen=True)
-class SecondLook:
-    """``share`` of all pictures are read, but ``least`` at least (all where there are fewer)."""
-
-    share: float = 0.01
-    least: int = 200
 
 
 def with_second_look(index: pa.Table, rules: SecondLook) -> pa.Table:

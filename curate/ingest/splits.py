@@ -8,82 +8,18 @@ evaluation sets stay what they are and nothing of their patients is trained on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
-from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
 
 from curate.errors import RecipeError
-from curate.export.split import SPLITS
 from curate.ingest.files import with_column
+from curate.ingest.rules import KEYS, STRENGTH, UNKNOWN, OfficialSplits
 from curate.record import Reason
 from curate.sources.pairing.paths import shapes, stem
-
-STRENGTH = {name: i for i, name in enumerate(SPLITS)}  # train < val < test
-KEYS = ("image", "accession", "study", "patient")
-_NAMES = {
-    "train": "train", "training": "train", "val": "val", "valid": "val", "validate": "val", "validation": "val",
-    "dev": "val", "test": "test", "testing": "test",
-}  # fmt: skip
-_UNKNOWN = "?"
-
-
-@dataclass(frozen=True)
-class SplitTable:
-    """A CSV (gzip too) or Parquet file with a row an image, study or patient. ``column`` says the split; the others are
-    the columns that say whose it is, tried in the order of `KEYS`."""
-
-    path: str
-    column: str = "split"
-    image: str | None = None
-    accession: str | None = None
-    study: str | None = None
-    patient: str | None = None
-
-    def check(self) -> None:
-        """RecipeError where it cannot be read or lacks a column."""
-        assert self.rows is not None
-
-    @cached_property
-    def rows(self) -> pl.DataFrame:
-        """All of it as text; RecipeError where it cannot be read or lacks a column."""
-        path = Path(self.path)
-        try:
-            raw = pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path, infer_schema=False)
-        except (OSError, pl.exceptions.PolarsError):
-            raise RecipeError("split.table.path", "is no CSV or Parquet file that can be read", "name one") from None
-        for name in ("column", *KEYS):
-            wanted = getattr(self, name)
-            if wanted is not None and wanted not in raw.columns:
-                there = ", ".join(raw.columns[:30])
-                raise RecipeError(f"split.table.{name}", f"there is no column '{wanted}'", f"the columns are {there}")
-        return raw.with_columns(pl.all().cast(pl.String).fill_null("").str.strip_chars())
-
-
-@dataclass(frozen=True)
-class OfficialSplits:
-    """``names``: what the source calls a split -> train, val or test, beside the usual names. ``others``: where a
-    patient goes of whom nothing is said, when of some it is: 'train', or by the 'hash' of the patient."""
-
-    table: SplitTable | None = None
-    names: Mapping[str, str] = field(default_factory=dict)
-    others: Literal["train", "hash"] = "train"
-
-    def named(self, value: str) -> str | None:
-        """train | val | test, None where ``value`` is empty, "?" where it is no split's name."""
-        name = value.strip().casefold()
-        return {**_NAMES, **{k.casefold(): v for k, v in self.names.items()}}.get(name, _UNKNOWN) if name else None
-
-    def strongest(self, values: Iterable[str]) -> str | None:
-        """Of several statements the one that counts."""
-        told = {name for value in values if (name := self.named(value)) is not None}
-        if _UNKNOWN in told:
-            return _UNKNOWN
-        return max(told, key=STRENGTH.__getitem__, default=None)
 
 
 class Lookup:
@@ -137,7 +73,7 @@ def settle(index: pa.Table, rules: OfficialSplits) -> pa.Table:
     told = pl.DataFrame(pl.from_arrow(index.select(["patient", "official_split", "drop_step", "drop_reason"])))
     if told["official_split"].is_null().all():
         return index
-    unknown = (pl.col("official_split") == _UNKNOWN).fill_null(False)
+    unknown = (pl.col("official_split") == UNKNOWN).fill_null(False)
     rank = pl.col("official_split").replace_strict(STRENGTH, default=None, return_dtype=pl.Int8)
     told = told.with_columns(unknown.alias("unknown"), rank.alias("rank"))
     told = told.with_columns(pl.col("rank").max().over("patient").alias("most"))

@@ -10,28 +10,20 @@ from curate.dedup.exact import text_hash
 from curate.dedup.text import minhash
 from curate.deid.known.values import without_absent_uids
 from curate.deid.replace.finish import Finished, finish
-from curate.deid.replace.masked import WORDS, WORDS_MASKED, masked_words, require_words_left
-from curate.deid.text.scrub import TextRules, scrub
+from curate.deid.replace.masked import masked_words, require_words_left
+from curate.deid.rules import WORDS, WORDS_MASKED
+from curate.deid.text.scrub import scrub
 from curate.deid.vault import SecretSource
 from curate.deid.words.language import require_known_sections
 from curate.errors import DropRecord
-from curate.ingest.index import read_shared_words, read_taken_names
+from curate.ingest.rules import ReportRules
+from curate.ingest.sealed import read_shared_words, read_taken_names
 from curate.memory import once
 from curate.record import Reason
 from curate.sources.reports.letterhead import caption_sections
 from curate.sources.reports.section import parse_sections, wanted_text
 
 ATTRIBUTES = ("modality", "body_part", "view", "laterality", "sex", "age", "date")
-
-
-@dataclass(frozen=True)
-class ReportRules:
-    """Which sections make the text, how short it may be (in words), and whether letterheads are cut from it."""
-
-    sections: tuple[str, ...] = ("findings", "impression", "body", "addendum")
-    min_words: int = 2
-    text: TextRules = TextRules()
-    letterheads: bool = True
 
 
 @dataclass(frozen=True)
@@ -58,7 +50,7 @@ class ReportStage:
         """What a record has of its report and of the columns beside it, and the counts of what was done."""
         sections, cut = self._sections(report)
         if self.rules.text.vocabulary:
-            require_known_sections(report, sections.values(), self.rules.text.languages)
+            once(require_known_sections, report, tuple(sections.values()), self.rules.text.languages)
         source = wanted_text(sections, self.rules.sections)
         if not source:
             raise DropRecord(Reason.NO_WANTED_SECTION)
@@ -87,7 +79,7 @@ class ReportStage:
 
     def _sections(self, report: str) -> tuple[dict[str, str], Counter[str]]:
         if self.rules.letterheads:
-            return caption_sections(report, self.rules.sections)
+            return once(caption_sections, report, self.rules.sections)
         return {n: part for n, part in parse_sections(report).items() if n in self.rules.sections}, Counter()
 
     def _finish(self, source: str, scrubbed: str, phi: tuple[str, ...], patient: str, *, cut: bool = True) -> Finished:

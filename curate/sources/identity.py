@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
-import polars as pl
+if TYPE_CHECKING:
+    import polars as pl
 
 # DICOM pads with NUL and spaces (PS3.5 6.2), web pages with NBSP, editors with a byte-order mark and other format signs
 PADDING = " \t\r\n\v\f\0\u00a0"
@@ -98,10 +100,14 @@ def folded(value: str) -> str:
 
 def canonical_ids(column: str) -> pl.Expr:
     """`canonical_id` of a string column; null is ""."""
+    import polars as pl  # only where there is a table
+
     return pl.col(column).map_batches(_each_once, pl.String)
 
 
 def _each_once(values: pl.Series) -> pl.Series:
+    import polars as pl
+
     known = values.unique().to_list()
     made = [canonical_id(value or "") for value in known]
     return values.cast(pl.String).replace_strict(known, made, return_dtype=pl.String) if known else values

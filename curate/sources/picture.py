@@ -7,14 +7,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import cv2
 import numpy as np
-from pydicom.dataset import Dataset
 
 from curate.errors import DropRecord
 from curate.record import Reason
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,8 @@ def compose(tiles: Sequence[np.ndarray]) -> np.ndarray:
     """
     if len(tiles) == 1:
         return tiles[0]
+    import cv2  # who reads a recipe does without
+
     across, places = math.ceil(math.sqrt(len(tiles))), tile_places([t.shape for t in tiles])
     height, width = max(t.shape[0] for t in tiles), max(t.shape[1] for t in tiles)
     colour, deep = any(t.ndim == 3 for t in tiles), any(t.dtype == np.uint16 for t in tiles)

@@ -20,12 +20,10 @@ from curate.deid.vault import SecretSource, is_whole, read_sealed, write_sealed
 from curate.engine import Crash, Engine
 from curate.engine.guard import fault_of
 from curate.errors import DropRecord, RunError, SourceError
+from curate.memory import remembering
 from curate.record import Reason
-from curate.sources.dicom.read import read_header
 from curate.sources.faults import check_present, out_of_reach
-from curate.sources.images.read import read_image_header
 from curate.sources.picture import Header
-from curate.sources.sniff import sniff
 from curate.sources.walk import Found, as_text, chunks, walk
 from curate.step import Progress
 
@@ -136,7 +134,8 @@ class ScanChunk:
         listing = read_listing(Path(self.folder), name, pseudo)
         rows = listing.to_pylist()
         try:
-            rows = [scan_file(row) for row in rows]
+            with remembering():
+                rows = [scan_file(row) for row in rows]
         except SourceError as error:  # nothing is remembered: what could not be reached is no fate
             paths = [Path(os.fsdecode(row["path"])) for row in rows]
             source = (listing.schema.metadata or {}).get(_SOURCE, b"").decode()
@@ -167,6 +166,10 @@ def scan_file(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _read_header(path: Path) -> Header:
+    from curate.sources.dicom.read import read_header  # decoders: only where a file is read
+    from curate.sources.images.read import read_image_header
+    from curate.sources.sniff import sniff
+
     kind = sniff(path)
     if kind == "none":
         raise DropRecord(Reason.NOT_AN_IMAGE)

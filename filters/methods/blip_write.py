@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from filters.methods.blip_net import PAD
 
 if TYPE_CHECKING:
-    from filters.capfilt import CapfiltRules
     from filters.methods.blip import Blip
+    from filters.pool_rules import CapfiltRules
 
 
 @torch.inference_mode()

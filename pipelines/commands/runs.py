@@ -28,7 +28,9 @@ from pipelines.commands.screen import (
 )
 
 if TYPE_CHECKING:
+    from curate.sources.pairing.outcome import Pairing
     from pipelines.build import Pipeline
+    from pipelines.recipe import Recipe
 
 
 def run(recipe: RecipeFile, set_: Set = None, engine: SetEngine = None, workers: Workers = None) -> None:
@@ -36,24 +38,24 @@ def run(recipe: RecipeFile, set_: Set = None, engine: SetEngine = None, workers:
     from curate.deid.attest import pixel_warnings, text_warnings
     from pipelines.check import check
     from pipelines.pairing import pairing_warnings
-    from pipelines.summary import faults, funnel, write_report
+    from pipelines.told import funnel, told_of
 
     made = load(recipe, set_, engine, workers)
     check(made)
     say_warnings(made)
     pipeline, manifests = execute(made)
-    report = write_report(pipeline, manifests)
+    told = told_of(pipeline, manifests)
     print_funnel(funnel(manifests))
     say_pairing(pairing_warnings(pipeline.pairing))
-    say([*text_warnings(report.attestation or {}), *pixel_warnings(report.attestation or {})], [])
-    for measure in report.measures:
-        interval = f" [{measure.low:.3f}, {measure.high:.3f}]" if measure.low is not None else ""
-        out.print(f"{measure.name:32} {measure.value:.3f}{interval}")
-    say(faults(pipeline), [])
-    records = sum(s["records"] for s in report.shards)
+    say([*text_warnings(told.attestation), *pixel_warnings(told.attestation)], [])
+    for name, value, low, high in told.measures:
+        interval = f" [{low:.3f}, {high:.3f}]" if low is not None else ""
+        out.print(f"{name:32} {value:.3f}{interval}")
+    say(list(told.faults), [])
+    records = sum(s["records"] for s in told.shards)
     if not records:
         say(["no record is left, and the shards are empty: the funnel says what dropped them"], [])
-    out.print(f"{records} records in {len(report.shards)} shards: {near(pipeline.shards)}", soft_wrap=True)
+    out.print(f"{records} records in {len(told.shards)} shards: {near(pipeline.shards)}", soft_wrap=True)
     out.print(f"report: {near(pipeline.run / 'report' / 'index.html')}", soft_wrap=True)
 
 
@@ -62,7 +64,7 @@ def plan(recipe: RecipeFile, set_: Set = None, engine: SetEngine = None, workers
     from curate.step import load_manifest
     from pipelines.build import Pipeline, list_archive
     from pipelines.check import check
-    from pipelines.pairing import pairing_warnings, preview, text_preview
+    from pipelines.pairing import pairing_warnings
 
     made = load(recipe, set_, engine, workers)
     check(made, touch=False)
@@ -78,11 +80,19 @@ def plan(recipe: RecipeFile, set_: Set = None, engine: SetEngine = None, workers
         out.print(f"  {step.name:13} {step.hash}  {state}")
     if made.images and made.reports:
         indexed = load_manifest(pipeline.index.folder(pipeline.run))  # then nothing has to be guessed
-        pairing, looked = (pipeline.pairing, "all, as indexed") if indexed else preview(made)
+        pairing, looked = (pipeline.pairing, "all, as indexed") if indexed else _preview(made)
         out.print(f"  {'pairing':13} {pairing.headline} (looked at {looked})", soft_wrap=True)
         say_pairing(pairing_warnings(pairing))
     if made.reports and not load_manifest(pipeline.ingest.folder(pipeline.run)):
+        from pipelines.preview import text_preview
+
         say(text_preview(made), [])
+
+
+def _preview(recipe: Recipe) -> tuple[Pairing, str]:
+    from pipelines.preview import preview  # what reads headers and reports: only before the index is made
+
+    return preview(recipe)
 
 
 def status(folder: RunFolder) -> None:
@@ -109,7 +119,7 @@ def explain(
     ] = False,
 ) -> None:
     """One record's story: what every step knew of it, and why it stayed or went."""
-    from pipelines.summary import reason_help, story
+    from pipelines.story import reason_help, story
 
     pipeline = pipeline_of(folder)
     if text or words:
@@ -147,7 +157,8 @@ def _explain_text(pipeline: Pipeline, key: str, words: bool) -> None:
 def report(folder: RunFolder) -> None:
     """Draw the report of a finished run again."""
     from curate.step import load_manifest
-    from pipelines.summary import funnel, write_report
+    from pipelines.summary import write_report
+    from pipelines.told import funnel
 
     pipeline = pipeline_of(folder)
     manifests = [m for s in pipeline.steps() if (m := load_manifest(s.folder(pipeline.run)))]

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate.dedup.image import CORRELATION, DISTANCE, correlations, near_image_pairs, perceptual_hash, thumb
+from curate.dedup.image import correlations, near_image_pairs, perceptual_hash, thumb
+from curate.dedup.rules import CORRELATION, DISTANCE
 from tests.realdata import real
 
 

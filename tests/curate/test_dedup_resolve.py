@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from curate.dedup import task
 from curate.dedup.cluster import components, represent
-from curate.dedup.resolve import DedupRules, resolve, signatures
+from curate.dedup.resolve import resolve, signatures
+from curate.dedup.rules import DedupRules
 from curate.dedup.text import MINHASH_SIZE
 from curate.record import DEDUP, RECORD
 from tests.curate.test_dedup_image import scene

@@ -27,8 +27,8 @@ from benchmarks.input.dicom_files import judge
 from benchmarks.input.dicom_judges import by_dcmtk, by_pydicom, dcmtk_version
 from benchmarks.input.dicom_make import retold, unwindowed, windowed
 from benchmarks.input.dicom_render import _made, difference, judge_all, ours
-from curate.deid.pixels.gate import PixelPolicy
 from curate.deid.pseudonym import Pseudonymizer
+from curate.deid.rules import PixelPolicy
 from curate.deid_export.dicom import clean_dicom
 from curate.deid_export.rules import ReleaseRules
 from curate.errors import DropRecord

@@ -15,7 +15,7 @@ from curate.deid.vault import SecretSource, write_sealed
 from curate.engine import Engine, Resources, start_engine
 from curate.errors import RecipeError, RunError, SourceError
 from curate.ingest.chain import IngestTask, _per_row
-from curate.ingest.index import sealed_part
+from curate.ingest.sealed import sealed_part
 from curate.record import INDEX, RECORD, Reason, conform
 from curate.report.funnel import fault_lines
 from curate.stage import Stage

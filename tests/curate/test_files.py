@@ -7,7 +7,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from curate.ingest.files import Facts, FileRules, judge, with_path_keys
+from curate.ingest.files import judge, with_path_keys
+from curate.ingest.rules import Facts, FileRules
 from curate.sources.scan import SCAN
 
 CT, CR, CAPTURE, ENDOSCOPY = (f"1.2.840.10008.5.1.4.1.1.{n}" for n in ("2", "1", "7", "77.1.1"))

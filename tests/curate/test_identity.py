@@ -20,12 +20,14 @@ from curate.deid_export.report_people import People
 from curate.deid_export.reports import clean_report_parts
 from curate.deid_export.rules import ReleaseRules
 from curate.deid_export.survey import survey
-from curate.ingest.index import IndexRules, build_index
+from curate.ingest.index import build_index
+from curate.ingest.rules import IndexRules
 from curate.sources.dicom.file import open_dicom
 from curate.sources.identity import canonical_id, listed, separators, shape, spellings
-from curate.sources.pairing.pair import PairRules
+from curate.sources.pairing.rules import PairRules
+from curate.sources.reports.asked import ReportColumns
 from curate.sources.reports.read import read_reports
-from curate.sources.reports.report import Report, ReportColumns
+from curate.sources.reports.report import Report
 from curate.sources.scan import LISTING, SCAN, scan_file
 from tests.curate.dicomfiles import gradient, write
 

@@ -10,12 +10,14 @@ import pytest
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.vault import SecretSource
 from curate.engine import Engine
-from curate.ingest.index import IndexRules, build_index, image_key
+from curate.ingest.index import build_index, image_key
+from curate.ingest.rules import IndexRules
 from curate.record import Reason
 from curate.sources.images.read import encode_png
-from curate.sources.pairing.pair import PairRules
+from curate.sources.pairing.rules import PairRules
+from curate.sources.reports.asked import ReportColumns
 from curate.sources.reports.read import read_reports
-from curate.sources.reports.report import Report, ReportColumns
+from curate.sources.reports.report import Report
 from curate.sources.scan import SCAN, ImageSource, list_chunks, read_scan, scan
 
 P = Pseudonymizer(b"s" * 32)

@@ -11,16 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curate.deid.known.values import without_absent_uids
-from curate.deid.pixels.gate import PixelPolicy
 from curate.deid.pseudonym import Pseudonymizer
-from curate.deid.text.scrub import TextRules, scrub
+from curate.deid.rules import PixelPolicy, TextRules
+from curate.deid.text.scrub import scrub
 from curate.deid.vault import SecretSource, write_sealed
 from curate.deid.verify import leaks
 from curate.deid.words import language
 from curate.errors import DropRecord
-from curate.ingest import index, texts
-from curate.ingest.chain import IngestTask, PictureRules, ingest_stages
-from curate.ingest.texts import ReportRules
+from curate.ingest import texts
+from curate.ingest.chain import IngestTask, ingest_stages
+from curate.ingest.rules import PictureRules, ReportRules
+from curate.ingest.sealed import WORDS as SHARED
+from curate.ingest.sealed import sealed_part
 from curate.memory import once, remembering
 from curate.record import INDEX, Reason
 from curate.sources.dicom.read import identity_of
@@ -85,8 +87,8 @@ def partition(folder: Path, secret: SecretSource) -> IngestTask:
             )
     sealed = folder / "index"
     pseudo = secret.pseudonymizer()
-    write_sealed(index.sealed_part(sealed, 0), pa.Table.from_pylist(rows, INDEX), pseudo)
-    write_sealed(sealed / "words.sealed", pa.table({"word": pa.array([], pa.string())}), pseudo)
+    write_sealed(sealed_part(sealed, 0), pa.Table.from_pylist(rows, INDEX), pseudo)
+    write_sealed(sealed / SHARED, pa.table({"word": pa.array([], pa.string())}), pseudo)
     picture = PictureRules(policy=PixelPolicy("trust"))
     return IngestTask(str(sealed), ingest_stages(picture, ReportRules(), secret, str(sealed)), secret)
 

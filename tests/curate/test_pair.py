@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from curate.errors import RecipeError
 from curate.record import Reason
-from curate.sources.pairing.pair import IMAGE_MATCH, REPORT_MATCH, PairRules, pair
+from curate.sources.pairing.pair import IMAGE_MATCH, REPORT_MATCH, pair
+from curate.sources.pairing.rules import PairRules
 from tests.realdata import real
 
 FIELDS = ("accession", "study", "patient", "date", "image")

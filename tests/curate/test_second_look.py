@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curate.deid.attest import SECOND_LOOK, attest, pixel_warnings
-from curate.ingest.rows import SecondLook, with_second_look
+from curate.ingest.rows import with_second_look
+from curate.ingest.rules import SecondLook
 from curate.record import INDEX
 from curate.report.attestation import render_attestation
 

@@ -10,9 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curate.deid.pseudonym import Pseudonymizer
-from curate.ingest.index import IndexRules, build_index, match
-from curate.sources.pairing.coverage import Pairing, describe
-from curate.sources.pairing.pair import PairRules, pair
+from curate.ingest.index import build_index, match
+from curate.ingest.rules import IndexRules
+from curate.sources.pairing.coverage import describe
+from curate.sources.pairing.outcome import Pairing
+from curate.sources.pairing.pair import pair
+from curate.sources.pairing.rules import PairRules
 from curate.sources.reports.report import Report
 from curate.sources.reports.section import parse_sections
 from curate.sources.reports.several import Candidate, declared_status, joined, resolve, told_status

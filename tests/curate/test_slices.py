@@ -12,11 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curate.deid.pixels.gate import PixelPolicy
 from curate.deid.pseudonym import Pseudonymizer
+from curate.deid.rules import PixelPolicy
 from curate.deid.vault import SecretSource
-from curate.ingest.chain import PictureRules, _per_row, _Picture
-from curate.ingest.index import IndexRules, build_index, image_key
+from curate.ingest.chain import _per_row, _Picture
+from curate.ingest.index import build_index, image_key
+from curate.ingest.rules import IndexRules, PictureRules
 from curate.ingest.slices import Mention, frames_of, mentions, named, spaced
 from curate.record import INDEX
 from curate.sources.picture import PixelRules, compose
@@ -120,7 +121,7 @@ def test_a_multi_frame_file_can_be_a_montage() -> None:
 def test_all_views_of_a_study_are_one_study_and_one_patient() -> None:
     told = [Report("r1", "One.", study="S1", image="a.png"), Report("r2", "Two.", study="S1", image="b.png")]
     files = [file("a.png", kind="image"), file("b.png", kind="image"), file("c.png", kind="image")]
-    from curate.sources.pairing.pair import PairRules
+    from curate.sources.pairing.rules import PairRules
 
     rows = build_index(scans(*files), told, IndexRules(PairRules(by=("image",))), P).to_pylist()
     live = [r for r in rows if r["drop_reason"] is None]

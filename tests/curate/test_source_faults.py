@@ -149,7 +149,7 @@ def test_an_exception_nobody_foresaw_is_one_files_fate_with_its_place(tmp_path: 
     def stumble(path: Path) -> None:
         raise KeyError("DOE^JANE")
 
-    monkeypatch.setattr(scanning, "read_image_header", stumble)
+    monkeypatch.setattr("curate.sources.images.read.read_image_header", stumble)
     found = scan_file(row(picture(tmp_path / "1.png")))
     assert found["reason"] == Reason.FAILED.value and found["kind"] == "none"
     assert found["fault"].endswith("stumble (KeyError)") and "DOE" not in found["fault"]

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from curate.errors import RecipeError
 from curate.export.split import SplitRules, split_of
-from curate.ingest.splits import Lookup, OfficialSplits, SplitTable, settle
+from curate.ingest.rules import OfficialSplits, SplitTable
+from curate.ingest.splits import Lookup, settle
 from curate.record import INDEX, conform
 
 Told = list[tuple[str, str | None, str | None]]

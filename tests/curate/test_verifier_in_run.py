@@ -11,11 +11,12 @@ import pydicom
 import pytest
 
 from curate.deid.attest import SECOND_LOOK
-from curate.deid.pixels.gate import Gate, PixelPolicy
-from curate.deid.text.scrub import TextRules
+from curate.deid.pixels.gate import Gate
+from curate.deid.rules import PixelPolicy, TextRules
 from curate.deid.vault import SecretSource
 from curate.ingest import chain
-from curate.ingest.chain import PictureRules, _Picture, _Verify
+from curate.ingest.chain import _Picture, _Verify
+from curate.ingest.rules import PictureRules
 from curate.sources.dicom.read import identity_of
 from tests.curate.dicomfiles import gradient, write
 

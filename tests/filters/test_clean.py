@@ -12,8 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from curate.errors import RecipeError
-from filters.clean import CleanRules, agreeing, clean_keys, seen_in_evaluation, shard_records
+from filters.clean import agreeing, clean_keys, seen_in_evaluation, shard_records
 from filters.method import Records
+from filters.pool_rules import CleanRules
 from filters.train_rules import TrainRules
 from tests.filters.shapes import pairs
 

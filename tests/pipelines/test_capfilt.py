@@ -22,7 +22,9 @@ from curate.step import Manifest, read_parts
 from pipelines.build import Pipeline, run_pipeline
 from pipelines.check import check, save_recipe
 from pipelines.load import load_recipe
-from pipelines.summary import funnel, story, write_report
+from pipelines.story import story
+from pipelines.summary import write_report
+from pipelines.told import funnel
 from tests.pipelines.archive import fingerprint, make_archive, recipe_for
 
 TINY = {"shape": {"side": 32, "width": 32, "vision_layers": 1, "text_layers": 1}, "vocab": 300, "context": 24}

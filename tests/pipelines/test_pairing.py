@@ -15,11 +15,12 @@ from curate.engine import Engine
 from curate.errors import RecipeError, RunError
 from curate.record import Reason
 from curate.report.page import render_page
-from curate.sources.pairing.coverage import Pairing
+from curate.sources.pairing.outcome import Pairing
 from curate.step import read_parts
 from pipelines.build import run_pipeline
 from pipelines.load import load_recipe
-from pipelines.pairing import pairing_warnings, preview
+from pipelines.pairing import pairing_warnings
+from pipelines.preview import preview
 from pipelines.recipe import Recipe
 from pipelines.summary import collect
 from tests.curate.dicomfiles import gradient, write
@@ -153,8 +154,8 @@ def test_a_plan_looks_at_a_part_of_a_large_archive(
     secret_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = load_recipe(archive(tmp_path, secret_file, [ID.format(i) for i in range(5)]))
-    monkeypatch.setattr("pipelines.pairing.IMAGES", 3)
-    monkeypatch.setattr("pipelines.pairing.REPORTS", 4)
+    monkeypatch.setattr("pipelines.preview.IMAGES", 3)
+    monkeypatch.setattr("pipelines.preview.REPORTS", 4)
     pairing, looked = preview(recipe)
     assert looked == "3 of 5 files and the first 4 reports" and pairing.images == 3 and pairing.paired >= 2
     assert preview(recipe) == (pairing, looked)

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from curate.deid.pseudonym import Pseudonymizer
-from curate.deid.text.scrub import TextRules
+from curate.deid.rules import TextRules
 from curate.deid.vault import SecretSource
 from curate.engine import Engine
 from curate.export.webdataset import read_index, shard_table
@@ -27,7 +27,8 @@ from curate.record import Reason, live
 from curate.step import Manifest, load_manifest, read_parts
 from pipelines.build import ORDER, Pipeline, run_pipeline
 from pipelines.load import load_recipe
-from pipelines.summary import story, write_report
+from pipelines.story import story
+from pipelines.summary import write_report
 from tests.pipelines.archive import fingerprint, make_archive, recipe_for
 
 STUDIES = 80

@@ -1,16 +1,30 @@
-"""A command imports what it uses: no plan and no finished run waits for a model's libraries, Ray or pandas."""
+"""A command imports what it uses, and a finished run does nothing again."""
 
 from __future__ import annotations
 
 import json
+import pickle
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
+import pytest
+
+from curate.engine import Engine
+from curate.step import Deferred, LeavesFiles
+from pipelines import tasks
+from pipelines.build import Pipeline, run_pipeline
+from pipelines.check import save_recipe
+from pipelines.load import load_recipe
+from pipelines.told import FILES, told_of
 from tests.pipelines.archive import make_archive, recipe_for
 
 HEAVY = ("torch", "torchvision", "open_clip", "open_clip_train", "transformers", "timm", "tensorboardX", "sklearn")
 HEAVY += ("scipy", "pandas", "ray", "webdataset", "rapidocr", "rapidocr_onnxruntime", "onnxruntime", "faiss")
+WORKERS = ("polars", "pydicom", "cv2", "PIL", "imagecodecs", "jinja2", "curate.deid.text.scrub", "curate.ingest.chain")
+WORKERS += ("curate.ingest.index", "curate.deid.verify.leaks", "filters.task", "curate.dedup.resolve")
+PLAIN = {"filters": {}, "select": {}, "deid": {"burned_in": "trust"}, "engine": {"workers": 1}}
 _RUN = """
 import json, sys
 sys.argv = ["curate", *sys.argv[1:]]
@@ -20,19 +34,20 @@ try:
     main()
 except SystemExit as end:
     code = end.code or 0
-print(json.dumps([code, sorted({name.partition(".")[0] for name in sys.modules})]))
+ours = [name for name in sys.modules if name.startswith(("curate.", "filters."))]
+print(json.dumps([code, sorted({name.partition(".")[0] for name in sys.modules}) + ours]))
 """
 
 
 def loaded(*arguments: str) -> set[str]:
-    """The packages that a command has imported when it ends; it must end well."""
+    """The packages, and the modules of ours, that a command has imported when it ends; it must end well."""
     done = subprocess.run([sys.executable, "-c", _RUN, *arguments], capture_output=True, text=True, check=True)
     code, names = json.loads(done.stdout.splitlines()[-1])
     assert code == 0, done.stderr
     return set(names)
 
 
-def test_a_plan_and_a_finished_run_import_no_model_no_ray_and_no_pandas(secret_file: Path, tmp_path: Path) -> None:
+def test_a_plan_and_a_finished_run_import_what_they_use(secret_file: Path, tmp_path: Path) -> None:
     archive = make_archive(tmp_path / "archive", 6)
     filters = {
         "ours": {},
@@ -45,14 +60,74 @@ def test_a_plan_and_a_finished_run_import_no_model_no_ray_and_no_pandas(secret_f
     }
     recipe = recipe_for(archive, tmp_path / "run", secret_file, filters=filters, select={"by": "ours", "keep": 0.5})
     assert not loaded("plan", str(recipe)).intersection(HEAVY)
-    plain = {"filters": {}, "select": {}, "deid": {"burned_in": "trust"}, "engine": {"workers": 1}}
-    recipe = recipe_for(archive, tmp_path / "run", secret_file, **plain)
-    for command in ("run", "run", "plan"):
-        assert not loaded(command, str(recipe)).intersection(HEAVY)
+    recipe = recipe_for(archive, tmp_path / "run", secret_file, **PLAIN)
+    assert not loaded("run", str(recipe)).intersection({*HEAVY, "curate.ingest.chain", "curate.deid.text.scrub"})
+    for command in ("run", "plan"):
+        assert not loaded(command, str(recipe)).intersection({*HEAVY, *WORKERS})
 
 
 def test_help_waits_for_nothing() -> None:
     assert not loaded("--help").intersection({*HEAVY, "pydantic", "pyarrow", "polars", "numpy", "pydicom"})
+
+
+def test_a_workers_main_module_imports_no_command() -> None:
+    code = "import sys, pipelines.cli; print(sorted({'typer', 'rich', 'pydantic', 'pyarrow'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_a_report_is_drawn_again_where_it_is_of_something_else_or_damaged(
+    secret_file: Path, local_engine: Engine, tmp_path: Path
+) -> None:
+    archive = make_archive(tmp_path / "archive", 6, side=64)
+    recipe = load_recipe(recipe_for(archive, tmp_path / "run", secret_file, **PLAIN))
+    recipe.out.mkdir()
+
+    def told(name: str = "run", keep: int = 1000) -> dict[str, int]:
+        """The times of the report's files after a run."""
+        export = recipe.export.model_copy(update={"records_per_shard": keep})
+        made = recipe.model_copy(update={"name": name, "export": export})
+        save_recipe(made)
+        pipeline, manifests = run_pipeline(made, local_engine, lambda *_: None)
+        said = told_of(pipeline, manifests)
+        assert sum(s["records"] for s in said.shards) == manifests[-1].kept > 0
+        assert said.attestation["inputs"] == 6
+        return {n: (recipe.out / "report" / n).stat().st_mtime_ns for n in FILES}
+
+    first = told()
+    assert told() == first
+    assert set(told("another").items()).isdisjoint(first.items())  # the page has the recipe in it
+    second = told("another")
+    assert set(told("another", keep=3).items()).isdisjoint(second.items())
+    third = told("another", keep=3)
+    for damaged in (*FILES, "told.json"):
+        path = recipe.out / "report" / damaged
+        path.write_bytes(path.read_bytes()[:-9])
+        assert set(told("another", keep=3).items()).isdisjoint(third.items())
+        third = told("another", keep=3)
+    (recipe.out / "report" / "index.html").unlink()
+    told("another", keep=3)
+    assert (recipe.out / "report" / "index.html").exists()
+
+
+def test_a_deferred_task_is_sent_without_what_it_makes(secret_file: Path, tmp_path: Path) -> None:
+    task = Deferred(partial(tasks.export, str(tmp_path), str(tmp_path), str(tmp_path / "shards"), 10, None))
+    sent = pickle.dumps(task)
+    with pytest.raises(ValueError):  # no parts lie there
+        task.rows(0)  # made, and asked
+    assert isinstance(task, LeavesFiles) and "_made" in vars(task)
+    assert pickle.dumps(task) == sent and len(sent) < 1000
+    held = Deferred(partial(tasks.evaluation, (("x", "test"),)))
+    assert list(held.beside(0)) == []  # a task that leaves nothing beside its part
+
+
+def test_a_step_is_named_before_its_task_is_made(secret_file: Path, tmp_path: Path) -> None:
+    archive = make_archive(tmp_path / "archive", 6, side=64)
+    recipe = load_recipe(recipe_for(archive, tmp_path / "run", secret_file, **PLAIN))
+    from pipelines.build import list_archive
+
+    pipeline = Pipeline(recipe, list_archive(recipe, recipe.secret_source().pseudonymizer(), write=False))
+    assert all(step.hash for step in pipeline.steps())
+    assert all(isinstance(step.task, Deferred) and "_made" not in vars(step.task) for step in pipeline.steps())
 
 
 def test_arrow_does_without_pandas_until_somebody_wants_it() -> None:

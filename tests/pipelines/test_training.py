@@ -23,7 +23,8 @@ from pipelines.comparing import compare_run
 from pipelines.evaluation import evaluate_command
 from pipelines.final import train_final
 from pipelines.load import load_recipe
-from pipelines.summary import funnel, write_report
+from pipelines.summary import write_report
+from pipelines.told import funnel
 from tests.pipelines.archive import fingerprint, make_archive, recipe_for
 
 TRAIN = {"arch": "radsift-tiny-vit", "epochs": 2, "batch": 8, "vocab": 300, "threads": 1, "loaders": 0}

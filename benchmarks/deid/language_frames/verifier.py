@@ -19,7 +19,7 @@ from benchmarks.deid.language_frames.render import CODES, languages, render
 from benchmarks.deid.language_frames.words import measure_of
 from benchmarks.deid.notes import Note, Span
 from benchmarks.deid.verifier import noticed, scrubbed
-from curate.deid.text.scrub import TextRules
+from curate.deid.rules import TextRules
 from curate.deid.verify.leaks import findings
 
 

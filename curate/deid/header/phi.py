@@ -11,20 +11,20 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any, NamedTuple
 
-from pydicom.datadict import DicomDictionary, dictionary_VR, keyword_for_tag  # type: ignore[attr-defined]
+from pydicom.datadict import dictionary_has_tag, dictionary_VR, keyword_for_tag
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence as Items
-from pydicom.sr.codedict import codes
 from pydicom.uid import UID_dictionary  # type: ignore[attr-defined]
 
 from curate.deid.header.iod import iod_of
 from curate.deid.pseudonym import is_time
 from curate.deid.quiet import element, quiet
+from curate.deid.words.technical import technical_words
 
 _SHORTEST = 3
 _REMEMBERED = 64  # bytes: shorter values, which the files of a series and of a hospital share, are looked at once
@@ -184,8 +184,9 @@ def _walk(ds: Dataset, depth: int, above: frozenset[int]) -> Iterator[Told]:
         number = int(tag)
         if number >> 16 == 0x7FE0:
             continue
-        if isinstance(held, RawDataElement) and held.VR and held.VR != "SQ" and isinstance(held.value, bytes):
-            told = (_unparsed if len(held.value) <= _REMEMBERED else _unparsed.__wrapped__)(number, held.VR, held.value)
+        vr = (held.VR or _implied(number)) if isinstance(held, RawDataElement) else None
+        if vr and vr != "SQ" and isinstance(held.value, bytes):
+            told = (_unparsed if len(held.value) <= _REMEMBERED else _unparsed.__wrapped__)(number, vr, held.value)
             if told is not None:
                 if told is not _NOTHING:
                     yield told
@@ -200,6 +201,12 @@ def _walk(ds: Dataset, depth: int, above: frozenset[int]) -> Iterator[Told]:
         elif not tag.is_private_creator:
             strings = _strings(found, kind not in (Kind.NOTHING, Kind.UNKNOWN))
             yield _told(kind, _wanted(kind, strings, found.VR))
+
+
+@lru_cache(maxsize=8192)
+def _implied(tag: int) -> str | None:
+    """The VR that a public element has where the file does not say one (implicit VR, PS3.5 7.1.3)."""
+    return dictionary_VR(tag) if not tag >> 16 & 1 and dictionary_has_tag(tag) else None
 
 
 @lru_cache(maxsize=16384)
@@ -305,17 +312,3 @@ def _could_name(value: str) -> bool:
         return not re.fullmatch(r"[-+]?\d*\.\d*(e[-+]?\d+)?", value.strip(), re.IGNORECASE)
     words = re.findall(r"[^\W\d_]{3,}", value.casefold())
     return bool(words) and not any(ch in value for ch in "{}<>=") and not any(w in technical_words() for w in words)
-
-
-@cache
-def technical_words() -> frozenset[str]:
-    """Words of the standard's code meanings and attribute names (PS3.16, PS3.6): anatomy, procedures, physics."""
-    names = " ".join(str(entry[2]) for entry in DicomDictionary.values())
-    meanings = " ".join(_meanings())
-    return frozenset(re.findall(r"[^\W\d_]{3,}", f"{names} {meanings}".casefold()))
-
-
-def _meanings() -> Iterator[str]:
-    for scheme in ("DCM", "SCT", "UCUM", "FMA", "UMLS", "NEU"):
-        for name in getattr(codes, scheme).dir():
-            yield re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from curate.deid.header.allowed import BODY_PARTS
-from curate.deid.header.phi import Identity, folded, technical_words
+from curate.deid.header.phi import Identity, folded
+from curate.deid.words.technical import technical_words
 from curate.deid.words.vocabulary import Kind, is_given_name, is_medical, is_surname, kind
 
 # Words of protocols that are in no dictionary, and the units numbers stand with.

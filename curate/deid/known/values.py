@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
-from curate.deid.header.phi import technical_words
 from curate.deid.known.person import People, people_spans
 from curate.deid.known.variants import initials_spans, variant_spans
 from curate.deid.patterns.prefilter import Span
 from curate.deid.text.fold import BARRIER, fold_value
 from curate.deid.text.text_index import Glance
+from curate.deid.words.technical import technical_words
 
 
 def _words(text: str) -> frozenset[str]:

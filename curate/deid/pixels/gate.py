@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
 
 import numpy as np
 from pydicom.dataset import Dataset
@@ -24,27 +23,12 @@ from curate.deid.pixels.known_regions import written_in, written_regions
 from curate.deid.pixels.markers import markers
 from curate.deid.pixels.paint import HALO, painted, share_of_anatomy, with_margin
 from curate.deid.quiet import UNPARSEABLE, quiet
+from curate.deid.rules import PixelPolicy
 from curate.record import Reason
 
 __all__ = ["Gate", "PixelPolicy", "gate", "painted", "too_much_painted"]
 
 _ROUNDS = 3  # looks at a blanked picture before it is given up
-
-
-@dataclass(frozen=True)
-class PixelPolicy:
-    """What to do with text in pixels: blank it and look again, quarantine the picture, or trust the source.
-
-    A picture is kept back where more than ``max_painted_text`` times the area of the text found was painted, or more
-    than the part ``max_painted_anatomy`` of the anatomy (`curate.deid.pixels.paint.share_of_anatomy`).
-    ``keep_markers``: a letter of side or orientation, alone, stays (`curate.deid.pixels.markers`), where the optional
-    OCR package is there to read it.
-    """
-
-    burned_in: Literal["blank", "quarantine", "trust"] = "blank"
-    max_painted_text: float = 3.0
-    max_painted_anatomy: float = 0.05
-    keep_markers: bool = True
 
 
 @dataclass(frozen=True)

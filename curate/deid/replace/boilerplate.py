@@ -10,11 +10,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from typing import Literal
 
-from curate.deid.text.scrub import PLACEHOLDER
-
-Cut = Literal["priors", "signoffs", "letterheads"]  # letterheads: `curate.sources.reports.letterhead`
+from curate.deid.rules import PLACEHOLDER, Cut
 
 # A sentence or the rest of a line, with the number of a list's item before it; "Dr. [NAME]" and "5.2" are not its end.
 _SENTENCE = re.compile(

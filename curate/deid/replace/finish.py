@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.replace.boilerplate import counted, cut_spans, without
 from curate.deid.replace.surrogates import Surrogates
-from curate.deid.text.scrub import TextRules, placeholders
+from curate.deid.rules import TextRules
+from curate.deid.text.scrub import placeholders
 from curate.sources.identity import canonical_id
 
 

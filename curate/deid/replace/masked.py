@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 
 from curate.deid.patterns.months import MONTH, WEEKDAY
+from curate.deid.rules import PLACEHOLDER
 from curate.deid.text.fold import fold_value, tidy
-from curate.deid.text.scrub import PLACEHOLDER
 from curate.errors import DropRecord
 from curate.memory import once
 from curate.record import Reason
 
-WORDS, WORDS_MASKED = "words", "words masked"  # as they are counted among a record's actions
 _WORD = re.compile(r"\b[^\W\d_]{2,}(?:['’-][^\W\d_]+)*\b")
 _TITLES = """am pm st nd rd th dr mr mrs ms md prof med herr frau fr hr sr sra srta dra don dona mme mlle monsieur
 madame

@@ -23,9 +23,9 @@ from functools import cache
 
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.replace.surrogate_forms import age_like, day_like, digits_of, month_like, time_like
+from curate.deid.rules import PLACEHOLDER
 from curate.deid.text.dates import header_days
 from curate.deid.text.fold import fold_value, tidy
-from curate.deid.text.scrub import PLACEHOLDER
 from curate.deid.words.shared import name_words
 from curate.deid.words.vocabulary import word_sections
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from curate.deid.patterns.around import COUNTED, MEASURED
 from curate.deid.patterns.prefilter import Span
+from curate.deid.rules import NAME_THRESHOLD
 from curate.deid.text import features
 from curate.deid.text.context import is_acting, is_eponym
 from curate.deid.text.fold import BARRIER
@@ -38,7 +39,7 @@ class Thresholds:
     """The probability of a name from which a word goes, by what is known of the word (fitted on text of our own making,
     chosen on the frames of `benchmarks/deid` that are there to choose on)."""
 
-    known: float = 0.07
+    known: float = NAME_THRESHOLD
     unknown: float = 0.07
     report: float = 0.3  # a word that reports are made of, and a name
     unnamed: float = 0.8  # one that no list of names and towns has

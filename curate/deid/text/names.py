@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from curate.deid.header.phi import technical_words
 from curate.deid.patterns.facilities import find_facilities
 from curate.deid.patterns.prefilter import Span, guard, rule
 from curate.deid.text.text_index import Glance
 from curate.deid.words import context_words as roles
+from curate.deid.words.technical import technical_words
 from curate.deid.words.vocabulary import Kind, kind
 
 _I = re.IGNORECASE

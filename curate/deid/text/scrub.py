@@ -11,14 +11,16 @@ import re
 from bisect import bisect_left
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-from curate.deid.header.phi import technical_words
 from curate.deid.known.values import phi_spans
 from curate.deid.patterns.prefilter import Span
 from curate.deid.patterns.seasons import find_vague
 from curate.deid.presidio import presidio_spans
 from curate.deid.pseudonym import Pseudonymizer
+from curate.deid.rules import LABELS as LABELS
+from curate.deid.rules import PLACEHOLDER as PLACEHOLDER
+from curate.deid.rules import TextRules as TextRules
 from curate.deid.text.dates import find_dates, header_days
 from curate.deid.text.decide import Thresholds, name_spans, read, reasons
 from curate.deid.text.fold import BARRIER, fold, has_wide, tidy
@@ -28,13 +30,11 @@ from curate.deid.text.text_index import Glance
 from curate.deid.words.language import require_known_language, segments
 from curate.deid.words.lexicon import CODES
 from curate.deid.words.other_languages import decide_words
+from curate.deid.words.technical import technical_words
 from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.identity import canonical_id
 
-LABELS = ("NAME", "ID", "DATE", "TIME", "PHONE", "EMAIL", "URL", "ADDRESS", "AGE", "FACILITY")
-# A shifted date says that it is one, or a second scrub would shift it again.
-PLACEHOLDER = re.compile(rf"\[(?:{'|'.join(LABELS)})\]|\[DATE:\d{{4}}-\d\d-\d\d\]")
 _IN_ENGLISH = ("NAME", "ADDRESS", "FACILITY")  # what rules find by English words
 _NO_PROSE = 1000  # characters: no word, number or address is as long: encoded bytes, in which nothing is found
 _LONG_WORD = re.compile(r"[^\W\d_]{4,}")
@@ -56,28 +56,6 @@ class Gone(NamedTuple):
     words: str
     placeholder: str
     by: str
-
-
-@dataclass(frozen=True)
-class TextRules:
-    """How text is scrubbed.
-
-    ``dates``: "shift" writes [DATE:2019-05-02], moved as the patient's header dates are; "mask" writes [DATE].
-    ``vocabulary``: a word that is likely a name goes whether a cue gives it away or not, and a text in a language that
-    is not of ``languages`` is withheld. ``second_opinion``: what an installed Presidio finds goes as well.
-    ``max_masked``: a report of whose words a larger share is masked is withheld (`curate.deid.replace.masked`).
-    ``replace``: whether placeholders stay or surrogates stand in their place (`curate.deid.replace.surrogates`);
-    ``cut``: which sentences go (`curate.deid.replace.boilerplate`). Both are steps behind `scrub`.
-    """
-
-    dates: Literal["mask", "shift"] = "shift"
-    vocabulary: bool = True
-    second_opinion: Literal["none", "presidio"] = "none"
-    max_masked: float = 0.25
-    replace: Literal["placeholders", "surrogates"] = "placeholders"
-    cut: tuple[str, ...] = ()
-    languages: tuple[str, ...] = ("en",)
-    name_threshold: float = Thresholds().known
 
 
 def scrub(

@@ -19,6 +19,7 @@ from curate.deid.verify.finding import Finding
 from curate.deid.verify.letters import letters, plain
 from curate.deid.verify.people import facilities, named
 from curate.deid.verify.words import is_known
+from curate.memory import once
 
 _UNITS = r"mm|cm|ml|cc|mg|mcg|ug|kg|hu|msec|ms|mgy|mhz|khz|hz|kvp?|mas?|iu|units?|cells|bpm|mmhg|ft|lbs?|x10|ppm|ng|pg"
 _NO_UNIT = rf"(?!\s?(?:{_UNITS}|%)\b|\s?%)"
@@ -188,7 +189,7 @@ def direct(sources: Sequence[str], *, in_parts: bool = True) -> Direct:
     ``in_parts``: pieces of numbers and days, too, which needs the sources whole: how often a word may stand elsewhere
     is counted.
     """
-    taken = [_taken(source) for source in sources]
+    taken = [once(_taken, source) for source in sources]  # a report that comes again is read once a partition
     told = {key for each in taken for key in each.told}
     days = frozenset(date.fromisoformat(key) for key in told if re.fullmatch(r"\d{4}-\d\d-\d\d", key))
     kinds: dict[str, Finding] = {piece: kind for each in taken for piece, kind in each.pieces.items()}

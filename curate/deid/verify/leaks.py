@@ -16,7 +16,7 @@ from itertools import islice
 
 from curate.deid.verify import dates
 from curate.deid.verify.dates import ages_and_births, day_of, written
-from curate.deid.verify.direct import Direct, direct
+from curate.deid.verify.direct import direct
 from curate.deid.verify.finding import Finding, sorted_unique
 from curate.deid.verify.letters import (
     BARRIER,
@@ -204,11 +204,11 @@ def text_findings(
     together: bool = True,
 ) -> Iterator[Finding]:
     """What `findings` finds in texts; ``together``: they are of one patient, so that their dates tell an age."""
-    known, own = Known(phi, whole), direct(sources)
+    known, taken = Known(phi, whole), tuple(sources)
     if together:
-        yield from _in_texts(texts, known, own)
+        yield from _in_texts(texts, known, taken)
     else:
-        yield from (finding for text in texts for finding in _in_texts([text], known, own))
+        yield from (finding for text in texts for finding in _in_texts([text], known, taken))
     if phi or whole or sources:
         yield from ages_and_births(texts, together=together)
     if unprovable(texts, phi):
@@ -220,7 +220,7 @@ def leaks(outputs: Sequence[str | bytes], phi: Sequence[str]) -> bool:
     return bool(findings(outputs, phi))
 
 
-def _in_texts(texts: Sequence[str], known: Known, own: Direct) -> Iterator[Finding]:
+def _in_texts(texts: Sequence[str], known: Known, sources: tuple[str, ...]) -> Iterator[Finding]:
     placeholders: set[date] = set()
     columns: set[date] = set()
     for text in texts:
@@ -228,10 +228,15 @@ def _in_texts(texts: Sequence[str], known: Known, own: Direct) -> Iterator[Findi
         (placeholders if rest else columns).update(shifted)
         rest = _LABEL.sub("[", rest)  # someone may be called Name
         yield from known.in_text(rest)
-        yield from own.in_text(rest)
-    days = known.days | own.days
+        yield from once(_of_sources, sources, rest)
+    days = known.days | once(direct, sources).days
     if dates.is_unshifted(frozenset(placeholders), days) or dates.is_unshifted(frozenset(columns), days):
         yield Finding.DATE
+
+
+def _of_sources(sources: tuple[str, ...], text: str) -> tuple[Finding, ...]:
+    """What of ``sources`` is in ``text``: the same whoever a report that comes again is of."""
+    return tuple(once(direct, sources).in_text(text))
 
 
 def _is_bare(output: bytes) -> bool:

@@ -45,10 +45,13 @@ def shared_words(reports: Iterable[tuple[str, str]], names: Iterable[str], k: in
     """The words that at least ``k`` patients share; ``reports``: (patient, raw text), ``names``: identifying values."""
     patients: dict[str, set[str]] = {}
     called: set[str] = {w for value in names for w in name_words(value)}
+    told: dict[str, set[str]] = {}  # a text that many reports repeat is read once
     for patient, text in reports:
+        told.setdefault(text, set()).add(patient)
+    for text, whose in told.items():
         called.update(called_words(text))
         for word in rare_words(text):
             seen = patients.setdefault(word, set())
             if len(seen) < k:
-                seen.add(patient)
+                seen.update(whose)
     return frozenset(word for word, seen in patients.items() if len(seen) >= k and word not in called)

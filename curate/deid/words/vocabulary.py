@@ -13,9 +13,9 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Final
 
-from curate.deid.header.phi import technical_words
 from curate.deid.text.fold import fold_value
 from curate.deid.words.stems import PREFIXES, stems
+from curate.deid.words.technical import technical_words
 
 _COMMON_RANK = 12000  # surnames this frequent are read as names where their place in the sentence allows both
 _SHORTEST_STEM = 3

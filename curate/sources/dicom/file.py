@@ -8,10 +8,12 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from pydicom.dataelem import RawDataElement
+from pydicom.datadict import dictionary_has_tag, dictionary_VR, tag_for_keyword
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset, FileDataset
 from pydicom.filereader import read_partial
 from pydicom.multival import MultiValue
@@ -26,6 +28,7 @@ from pydicom.uid import (
 from pydicom.valuerep import EXPLICIT_VR_LENGTH_32
 
 from curate.errors import DropRecord
+from curate.memory import once
 from curate.record import Reason
 from curate.sources.faults import stop_for_source
 from curate.sources.third_party import call_third_party
@@ -165,10 +168,54 @@ def _end_of_meta(head: bytes) -> int | None:
 
 def value(dataset: Dataset, keyword: str) -> Any:
     """The element's value, None where it is absent, empty or so malformed that pydicom cannot convert it."""
+    tag = _tag_of(keyword)
+    held: Any = dataset.get_item(tag) if tag is not None and tag in dataset else None
+    if tag is None or held is None:
+        return None
+    if isinstance(held, DataElement) and held.VR != "SQ":  # converted before
+        return held.value
     try:
-        return call_third_party(Reason.BAD_HEADER, dataset.get, keyword)
+        if isinstance(held, RawDataElement) and isinstance(held.value, bytes) and _is_plain(held, held.value):
+            return once(_alone, tag, held.VR, held.value, held.is_implicit_VR, held.is_little_endian)
+        return call_third_party(Reason.BAD_HEADER, _converted, dataset, tag)
     except DropRecord:
         return None
+
+
+# VRs (PS3.5 6.2) of which a short value means the same in whatever file it stands
+_BINARY_VRS = frozenset({"US", "SS", "UL", "SL", "FL", "FD"})
+_PLAIN_VRS = _BINARY_VRS | {"AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "PN", "SH", "TM", "UI"}
+_SHORT = 64  # bytes
+
+
+def _is_plain(held: RawDataElement, raw: bytes) -> bool:
+    """Whether its bytes and VR alone say what it means: no text that another element says how to decode."""
+    vr = held.VR or _implied(int(held.tag))
+    if vr not in _PLAIN_VRS or len(raw) > _SHORT:
+        return False
+    return vr in _BINARY_VRS or (raw.isascii() and b"\x1b" not in raw)
+
+
+@lru_cache(maxsize=1024)
+def _implied(tag: int) -> str:
+    """The VR of an attribute of the dictionary, "" of another."""
+    return dictionary_VR(tag) if dictionary_has_tag(tag) else ""
+
+
+def _alone(tag: BaseTag, vr: str | None, raw: bytes, implicit: bool, little: bool) -> Any:
+    """The value of an element of these bytes: the files of a series share most of theirs, and read them once."""
+    dataset = Dataset({tag: RawDataElement(tag, vr, len(raw), raw, 0, implicit, little)})
+    return call_third_party(Reason.BAD_HEADER, _converted, dataset, tag)
+
+
+@lru_cache(maxsize=1024)
+def _tag_of(keyword: str) -> BaseTag | None:
+    tag = tag_for_keyword(keyword)
+    return None if tag is None else BaseTag(tag)
+
+
+def _converted(dataset: Dataset, tag: BaseTag) -> Any:
+    return dataset[tag].value
 
 
 def text(dataset: Dataset, keyword: str) -> str:

@@ -5,11 +5,10 @@ It is read by people at a terminal, so it holds counts and forms (`curate.source
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from typing import get_args
 
 import polars as pl
@@ -17,10 +16,11 @@ import pyarrow as pa
 
 from curate.record import Reason
 from curate.sources.identity import SCIENTIFIC, canonical_id, placeholders, shape
-from curate.sources.pairing.keys import IGNORE, PAIR_KEYS, bare, day
-from curate.sources.pairing.pair import PairRules, pair
+from curate.sources.pairing.keys import bare, day
+from curate.sources.pairing.outcome import Pairing
+from curate.sources.pairing.pair import pair
+from curate.sources.pairing.rules import IGNORE, PAIR_KEYS, PairRules
 
-FEW = 0.5  # of the images: below, the user is told
 _FORMS = 3  # shown a side
 _PARTS = 8  # of a name
 _LOOKED_AT = 50_000  # values, to count forms
@@ -32,37 +32,6 @@ _SAID = {
     "punctuation": "points, dashes and blanks in ids were ignored",
     "prefix": "letters before a number were ignored",
 }
-
-
-@dataclass(frozen=True)
-class Pairing:
-    """How the pairing went. ``images``: those that could be paired; ``paired``: those that found a report of their
-    own; ``lines``: what the user must know: ids that are no one's, and why not more pair where few do."""
-
-    images: int
-    reports: int
-    paired: int
-    lines: tuple[str, ...] = ()
-
-    @property
-    def is_few(self) -> bool:
-        """True where both sides hold something and under half of the images found a report."""
-        return self.images > 0 and self.reports > 0 and self.paired < FEW * self.images
-
-    @property
-    def headline(self) -> str:
-        """One sentence."""
-        return f"{self.paired:,} of {self.images:,} images found a report among {self.reports:,}"
-
-    def table(self) -> pa.Table:
-        """As one row, to be sealed beside the index."""
-        return pa.table({"pairing": [json.dumps(asdict(self))]})
-
-    @classmethod
-    def of_table(cls, table: pa.Table) -> Pairing:
-        """What `table` made."""
-        told = json.loads(table["pairing"][0].as_py())
-        return cls(**{**told, "lines": tuple(told["lines"])})
 
 
 def describe(images: pa.Table, reports: pa.Table, image_match: pa.Table, rules: PairRules) -> Pairing:

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import polars as pl
 import pyarrow as pa
 
 from curate.record import Reason
 from curate.sources.identity import PADDING, canonical_id, canonical_ids, listed, placeholders, separators
-
-PAIR_KEYS = Literal["accession", "study", "patient_date", "image"]
-IGNORE = Literal["leading_zeros", "punctuation", "prefix"]
 
 _COLUMNS = ["row", "accession", "study", "patient", "date", "image"]
 _OPTIONAL = ["text", "reason", "status", "order", "several"]

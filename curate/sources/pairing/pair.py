@@ -8,15 +8,14 @@ spellings one identity is `curate.sources.identity`'s, which of several reports 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
 
-from curate.errors import RecipeError
 from curate.record import Reason
-from curate.sources.pairing.keys import IGNORE, PAIR_KEYS, bare, by_patient, frames_of, keys_of, of_another_study
+from curate.sources.pairing.keys import bare, by_patient, frames_of, keys_of, of_another_study
+from curate.sources.pairing.rules import PairRules
 from curate.sources.reports.several import Candidate, resolve
 
 IMAGE_MATCH = pa.schema(
@@ -26,26 +25,6 @@ REPORT_MATCH = pa.schema([("row", pa.int64()), ("used", pa.bool_()), ("reason", 
 _NO_PARTS = pl.lit([], pl.List(pl.Int64))
 _NOBODY, _NONE = pl.lit(None, pl.Int64), pl.lit(None, pl.String)
 _DECIDED = ("row", "patient", "key", "turn", "report", "also")
-
-
-@dataclass(frozen=True)
-class PairRules:
-    """``by``: the identities to try, in this order. ``require_same_patient``: a match across two patients is none.
-
-    ``ignore``: what does not count in an id where exact ones find nothing: ``leading_zeros`` of a number,
-    ``punctuation``, a ``prefix`` of letters before the first digit.
-    """
-
-    by: tuple[str, ...] = ("accession", "study", "patient_date")
-    require_same_patient: bool = True
-    ignore: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        for field, given, allowed in (("by", self.by, PAIR_KEYS), ("ignore", self.ignore, IGNORE)):
-            wrong = [key for key in given if key not in get_args(allowed)]
-            if wrong or (field == "by" and not given):
-                problem = f"{wrong[0]!r} is none" if wrong else "names no key"
-                raise RecipeError(f"pair.{field}", problem, "choose among " + ", ".join(get_args(allowed)))
 
 
 def pair(images: pa.Table, reports: pa.Table, rules: PairRules) -> tuple[pa.Table, pa.Table]:

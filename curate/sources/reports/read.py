@@ -20,19 +20,17 @@ from curate.record import Reason
 from curate.sources.faults import stop_for_source
 from curate.sources.identity import folded
 from curate.sources.pairing.paths import compile_keys, stem
+from curate.sources.reports.asked import Asked, ReportColumns
 from curate.sources.reports.captions import gathered
 from curate.sources.reports.columns import safe_name
 from curate.sources.reports.encoding import as_string
 from curate.sources.reports.formats import SUFFIXES, Format, explain, explain_content, format_of, is_hl7
+from curate.sources.reports.headings import SECTIONS
 from curate.sources.reports.hl7 import FIELD
-from curate.sources.reports.report import NAMED, Report, ReportColumns, RowPlan, make_report
+from curate.sources.reports.report import NAMED, Report, RowPlan, make_report
 from curate.sources.reports.rows import named_rows, open_messages, open_records
-from curate.sources.reports.section import SECTIONS
-from curate.sources.reports.structured import read_structured
-from curate.sources.sniff import sniff
 from curate.sources.walk import Found, as_text, walk
 
-Asked = Literal["auto", "csv", "jsonl", "json", "parquet", "xlsx", "txt", "hl7", "dicom"]
 _HEAD = 4096  # bytes of a text file that show whether it is something else
 _BROKEN_FIX = "quote cells that hold the delimiter, quotes or line breaks; name a field of a field as report.text"
 _HEADER = re.compile(r"[A-Za-z]\w*(?:_\w+)+|[A-Z][A-Z0-9]{1,7}")  # FINDINGS_COL, ACC: as no one is called
@@ -150,6 +148,8 @@ def _kind(found: Found, format: Asked, single: bool) -> Format | Literal["dicom"
 
 
 def _is_structured(found: Found, format: Asked) -> bool:
+    from curate.sources.sniff import sniff
+
     try:
         return found.reason is None and format in ("auto", "dicom") and sniff(Path(found.path)) == "dicom"
     except DropRecord:
@@ -157,6 +157,8 @@ def _is_structured(found: Found, format: Asked) -> bool:
 
 
 def _structured(found: Found, source: _Source, kind: Literal["dicom"] | None) -> Report:
+    from curate.sources.reports.structured import read_structured  # pydicom: where there is a structured report
+
     if kind is None and not _is_structured(found, source.format):
         raise DropRecord(Reason.NOT_A_REPORT)
     text, known, phi = read_structured(Path(found.path))

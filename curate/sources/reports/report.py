@@ -1,62 +1,26 @@
-"""A report as its source has it: which columns say what of it, and what a row's values make of them."""
+"""A report as its source has it, and what a row's values make of it."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from curate.errors import DropRecord
 from curate.record import Reason
-from curate.sources.reports.captions import CaptionRules
+from curate.sources.reports.asked import ReportColumns, Several
 from curate.sources.reports.encoding import as_string
 from curate.sources.reports.hl7 import is_message, read_messages
 from curate.sources.reports.markup import plain_text, report_text
-from curate.sources.reports.several import Several
 from curate.sources.reports.statements import Claim
 
 _TRUE = {"yes", "true", "1", "y"}
 _PHI = ("patient_name", "patient", "accession", "study")
-_MAPPINGS = ("sections", "keep")
-_NO_COLUMN = (*_MAPPINGS, "caption")
 NAMED = ("accession", "study", "patient", "date", "image")  # what a file's name can say
 _TOLD = (*NAMED, "group", "split", "status", "order")  # fields of a report that are a column's
 _AS_IT_IS = frozenset(("image",))  # a path's backslashes are no escapes
 _NO_TEXT = re.compile(r"\s*(?:null|none|nan|n/?a|nil|\\n|<na>|nat)\s*", re.IGNORECASE)  # as databases write nothing
-
-
-@dataclass(frozen=True)
-class ReportColumns:
-    """Which column says what; None: no column does. ``text``, ``sections`` or both make the report's text."""
-
-    text: str | None = None
-    sections: Mapping[str, str] = field(default_factory=dict)  # section name -> column
-    accession: str | None = None
-    study: str | None = None
-    patient: str | None = None
-    date: str | None = None
-    image: str | None = None  # path or name of the one image that the row is about
-    patient_name: str | None = None
-    group: str | None = None  # rows that must share a split; by default the patient
-    clean: str | None = None  # whether the row belongs to the trusted set
-    split: str | None = None  # the source's own: train, val or test, by any of their usual names
-    status: str | None = None  # preliminary, final, addendum: which of several reports is the one
-    order: str | None = None  # a number or a moment by which several reports follow one another
-    caption: CaptionRules = field(default_factory=CaptionRules)  # a text made of several columns
-    keep: Mapping[str, str] = field(default_factory=dict)  # name in the record's meta -> column
-
-    def asked(self) -> dict[str, str]:
-        """Field of the recipe under ``columns`` -> the column it names."""
-        single = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in _NO_COLUMN}
-        many = {f"{name}.{key}": column for name in _MAPPINGS for key, column in getattr(self, name).items()}
-        made = {f"caption.{column}": column for column in self.caption.columns}
-        return {name: column for name, column in (single | many | made).items() if column is not None}
-
-    @property
-    def make_text(self) -> bool:
-        """Whether any column gives the text."""
-        return self.text is not None or bool(self.sections) or self.caption.given
 
 
 @dataclass(frozen=True)

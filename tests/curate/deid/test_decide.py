@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curate.deid.pseudonym import Pseudonymizer
+from curate.deid.rules import TextRules
 from curate.deid.text import features
 from curate.deid.text.decide import Thresholds, name_spans, probability, read, reasons
-from curate.deid.text.scrub import TextRules, explain, scrub
+from curate.deid.text.scrub import explain, scrub
 from curate.deid.words import context_words as roles
 from curate.deid.words import looks
 

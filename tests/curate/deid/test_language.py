@@ -6,7 +6,8 @@ import pytest
 
 from benchmarks.deid.languages import english, rates, texts
 from benchmarks.deid.notes import generate
-from curate.deid.text.scrub import TextRules, scrub
+from curate.deid.rules import TextRules
+from curate.deid.text.scrub import scrub
 from curate.deid.words.language import foreign_language, language_of, language_preview, require_known_language, segments
 from curate.errors import DropRecord
 from curate.record import Reason

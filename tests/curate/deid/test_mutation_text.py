@@ -15,8 +15,9 @@ import pytest
 
 from curate.deid.patterns.prefilter import Rule
 from curate.deid.pseudonym import Pseudonymizer
+from curate.deid.rules import LABELS, TextRules
 from curate.deid.text import scrub as scrubber
-from curate.deid.text.scrub import LABELS, TextRules, scrub
+from curate.deid.text.scrub import scrub
 from curate.deid.verify.leaks import findings
 
 PSEUDO = Pseudonymizer(b"0123456789abcdef")

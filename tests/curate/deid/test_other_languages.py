@@ -3,7 +3,8 @@
 import pytest
 
 from curate.deid.pseudonym import Pseudonymizer
-from curate.deid.text.scrub import TextRules, scrub
+from curate.deid.rules import TextRules
+from curate.deid.text.scrub import scrub
 from curate.deid.words.lexicon import CODES, LANGUAGES, lexicon
 from curate.deid.words.other_languages import is_near
 

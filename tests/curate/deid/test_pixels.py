@@ -8,8 +8,9 @@ import pydicom
 import pytest
 from pydicom.dataset import Dataset
 
-from curate.deid.pixels.gate import PixelPolicy, gate
+from curate.deid.pixels.gate import gate
 from curate.deid.quiet import quiet
+from curate.deid.rules import PixelPolicy
 from curate.record import Reason
 from tests.realdata import real
 

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from curate.deid.pixels.codes import found_codes
-from curate.deid.pixels.gate import PixelPolicy, gate
+from curate.deid.pixels.gate import gate
 from curate.deid.pixels.paint import painted, with_margin
+from curate.deid.rules import PixelPolicy
 from curate.record import Reason
 from tests.curate.deid.test_pixels import QUARANTINE, anatomy
 

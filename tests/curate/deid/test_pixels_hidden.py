@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont
 
 from curate.deid.pixels.found_text import found_text
-from curate.deid.pixels.gate import PixelPolicy, gate
+from curate.deid.pixels.gate import gate
 from curate.deid.pixels.hidden_views import faint_view, hidden_views, hue_views
 from curate.deid.pixels.intensity_views import views
+from curate.deid.rules import PixelPolicy
 from tests.curate.deid.test_pixels import anatomy
 
 AT, TEXT = (30, 40), "SMITH JOHN 1957"

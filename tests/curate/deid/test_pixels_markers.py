@@ -7,8 +7,9 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from curate.deid.pixels import text_reader
-from curate.deid.pixels.gate import PixelPolicy, gate
+from curate.deid.pixels.gate import gate
 from curate.deid.pixels.markers import markers
+from curate.deid.rules import PixelPolicy
 from tests.curate.deid.test_pixels import anatomy
 
 pytestmark = pytest.mark.skipif(not text_reader.available(), reason="needs the ocr extra")

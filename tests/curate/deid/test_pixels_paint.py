@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curate.deid.pixels.boxes import area, joined, mask_of, moved
-from curate.deid.pixels.gate import PixelPolicy, gate, too_much_painted
+from curate.deid.pixels.gate import gate, too_much_painted
 from curate.deid.pixels.paint import painted, share_of_anatomy, with_margin
 from curate.deid.pixels.text_detector import FoundText
+from curate.deid.rules import PixelPolicy
 from curate.record import Reason
 from tests.curate.deid.test_pixels import anatomy, header, write
 

@@ -11,10 +11,11 @@ from pydicom.sequence import Sequence
 
 from curate.deid.pixels.boxes import merged, outside
 from curate.deid.pixels.found_text import TextSearch
-from curate.deid.pixels.gate import PixelPolicy, gate
+from curate.deid.pixels.gate import gate
 from curate.deid.pixels.intensity_views import coloured
 from curate.deid.pixels.known_regions import rules, written_in, written_regions
 from curate.deid.pixels.paint import painted
+from curate.deid.rules import PixelPolicy
 from curate.record import Reason
 from tests.curate.deid.test_pixels import anatomy, header, write
 

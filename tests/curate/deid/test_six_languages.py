@@ -3,7 +3,8 @@
 import pytest
 
 from curate.deid.pseudonym import Pseudonymizer
-from curate.deid.text.scrub import TextRules, scrub
+from curate.deid.rules import TextRules
+from curate.deid.text.scrub import scrub
 from curate.deid.verify import tongues
 from curate.deid.verify.leaks import findings
 from curate.deid.words.cognates import is_cognate

@@ -15,7 +15,8 @@ from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.replace.finish import finish
 from curate.deid.replace.surrogate_forms import age_like, day_like, month_like, time_like
 from curate.deid.replace.surrogates import Surrogates, originals, pools, taken_names
-from curate.deid.text.scrub import PLACEHOLDER, TextRules, placeholders, scrub
+from curate.deid.rules import PLACEHOLDER, TextRules
+from curate.deid.text.scrub import placeholders, scrub
 from curate.deid.verify.leaks import findings
 from curate.deid.words.vocabulary import Kind, kind
 from curate.engine import Engine

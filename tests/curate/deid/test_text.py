@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curate.deid.pseudonym import Pseudonymizer
-from curate.deid.text.scrub import PLACEHOLDER, TextRules, scrub
+from curate.deid.rules import PLACEHOLDER, TextRules
+from curate.deid.text.scrub import scrub
 from tests.realdata import real
 
 PSEUDO = Pseudonymizer(b"a secret of enough bytes, for tests")

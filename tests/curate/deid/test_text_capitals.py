@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curate.deid.pseudonym import Pseudonymizer
-from curate.deid.text.scrub import PLACEHOLDER, TextRules, scrub
+from curate.deid.rules import PLACEHOLDER, TextRules
+from curate.deid.text.scrub import scrub
 from curate.deid.words import context_words as roles
 from curate.deid.words.vocabulary import word_sections
 

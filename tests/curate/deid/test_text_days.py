@@ -3,7 +3,8 @@
 import pytest
 
 from curate.deid.pseudonym import Pseudonymizer
-from curate.deid.text.scrub import TextRules, scrub
+from curate.deid.rules import TextRules
+from curate.deid.text.scrub import scrub
 
 PSEUDO = Pseudonymizer(b"a secret that only the tests know")
 BEFORE = "The heart is normal in size. "

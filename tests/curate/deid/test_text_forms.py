@@ -10,7 +10,8 @@ import re
 import pytest
 
 from curate.deid.pseudonym import Pseudonymizer
-from curate.deid.text.scrub import PLACEHOLDER, TextRules, scrub
+from curate.deid.rules import PLACEHOLDER, TextRules
+from curate.deid.text.scrub import scrub
 
 PSEUDO = Pseudonymizer(b"a secret of enough bytes, for tests")
 

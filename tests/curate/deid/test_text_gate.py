@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 
 from curate.deid.patterns import days, facilities, seasons
 from curate.deid.pseudonym import Pseudonymizer
+from curate.deid.rules import PLACEHOLDER, TextRules
 from curate.deid.text import dates, names, rules
 from curate.deid.text.decide import Thresholds, name_spans, read
 from curate.deid.text.fold import fold
-from curate.deid.text.scrub import PLACEHOLDER, TextRules, scrub
+from curate.deid.text.scrub import scrub
 from curate.deid.text.text_index import Glance
 from curate.deid.words.vocabulary import is_general, is_given_name, is_medical, is_surname, unusual_words
 from curate.errors import DropRecord, RecipeError

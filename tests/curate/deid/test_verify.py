@@ -19,7 +19,8 @@ from pydicom import dcmread
 
 from curate.deid.header.clean import identifying_values
 from curate.deid.pseudonym import Pseudonymizer
-from curate.deid.text.scrub import TextRules, scrub
+from curate.deid.rules import TextRules
+from curate.deid.text.scrub import scrub
 from curate.deid.verify.leaks import leaks
 from tests.realdata import real
 

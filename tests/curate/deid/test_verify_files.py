@@ -22,7 +22,8 @@ from pydicom import dcmread
 import curate.deid.verify
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.quiet import quiet
-from curate.deid.text.scrub import TextRules, scrub
+from curate.deid.rules import TextRules
+from curate.deid.text.scrub import scrub
 from curate.deid.verify.bytesearch import holds_any
 from curate.deid.verify.dicom import dicom_findings
 from curate.deid.verify.files import file_findings

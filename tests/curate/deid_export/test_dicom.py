@@ -26,8 +26,8 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from curate.deid.pixels.gate import PixelPolicy
 from curate.deid.pseudonym import Pseudonymizer
+from curate.deid.rules import PixelPolicy
 from curate.deid_export.dicom import clean_dicom
 from curate.deid_export.rules import Outcome, ReleaseRules
 from curate.record import Fate, Reason

@@ -13,8 +13,8 @@ import pytest
 from pydicom.data import get_testdata_files
 from pydicom.dataset import Dataset
 
-from curate.deid.pixels.gate import PixelPolicy
 from curate.deid.pseudonym import Pseudonymizer
+from curate.deid.rules import PixelPolicy
 from curate.deid_export.dicom import clean_dicom
 from curate.deid_export.rules import ReleaseRules
 from curate.record import Fate

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
 from benchmarks.input.image_writers import tiff
-from curate.deid.pixels.gate import PixelPolicy
 from curate.deid.pseudonym import Pseudonymizer
+from curate.deid.rules import PixelPolicy
 from curate.deid_export.image_write import bare_jpeg, encode_tiff
 from curate.deid_export.images import clean_image
 from curate.deid_export.rules import Outcome, ReleaseRules

@@ -11,13 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curate.errors import RecipeError
-from filters.capfilt import CAPFILT, CapfiltRules, CapfiltTask, capfilt, choose, provenance_of
+from filters.capfilt import CAPFILT, CapfiltTask, capfilt, choose, provenance_of
 from filters.method import Records, TrainingSet
 from filters.method_rules import Shape
 from filters.methods import blip
 from filters.methods.blip_texts import count_seen
 from filters.methods.blip_vocabulary import readable
 from filters.methods.blip_write import _draw
+from filters.pool_rules import CapfiltRules
 from filters.task import Pool
 from tests.filters.methods.blip_films import batch
 from tests.filters.methods.blip_shared import BlipForConditionalGeneration

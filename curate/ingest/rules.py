@@ -1,0 +1,169 @@
+"""What a recipe says of its sources, of how they become records and of what is kept of them. Nothing that reads a file:
+a finished run, or one that others work on, does without."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from curate.deid.rules import PixelPolicy, TextRules
+from curate.errors import RecipeError
+from curate.export.split import SPLITS
+from curate.sources.pairing.rules import PairRules
+from curate.sources.picture import PixelRules
+from curate.sources.reports.asked import Asked, ReportColumns, Several
+
+if TYPE_CHECKING:
+    import polars as pl
+
+STRENGTH = {name: i for i, name in enumerate(SPLITS)}  # train < val < test
+KEYS = ("image", "accession", "study", "patient")
+_NAMES = {
+    "train": "train", "training": "train", "val": "val", "valid": "val", "validate": "val", "validation": "val",
+    "dev": "val", "test": "test", "testing": "test",
+}  # fmt: skip
+UNKNOWN = "?"  # a split's name that is none
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a file's header can say; an empty one says nothing. ``sop_class``: UIDs; ``image_type``: values of
+    ImageType, any of them; ``smaller_than``: the shorter side, ``larger_than``: the longer side, in pixels."""
+
+    modality: tuple[str, ...] = ()
+    sop_class: tuple[str, ...] = ()
+    image_type: tuple[str, ...] = ()
+    smaller_than: int | None = None
+    larger_than: int | None = None
+
+
+@dataclass(frozen=True)
+class FileRules:
+    """``key_pattern``: identities in the path, which fill what the header lacks, or, with ``key_first`` 'path', stand
+    in its place. ``include``: a file must have all of these facts; ``exclude``: any of these is against it."""
+
+    key_pattern: str | None = None
+    key_first: Literal["header", "path"] = "header"
+    include: Facts = field(default_factory=Facts)
+    exclude: Facts = field(default_factory=Facts)
+    localizers: Literal["drop", "keep"] = "drop"
+    screens: Literal["drop", "keep"] = "drop"
+
+
+@dataclass(frozen=True)
+class ReportSource:
+    """One file or folder of reports, and which of its columns say what."""
+
+    path: str
+    columns: ReportColumns
+    format: Asked = "auto"
+    name_pattern: str | None = None
+    several: Several = "ambiguous"  # what becomes of several reports of one study
+
+
+@dataclass(frozen=True)
+class SplitTable:
+    """A CSV (gzip too) or Parquet file with a row an image, study or patient. ``column`` says the split; the others are
+    the columns that say whose it is, tried in the order of `KEYS`."""
+
+    path: str
+    column: str = "split"
+    image: str | None = None
+    accession: str | None = None
+    study: str | None = None
+    patient: str | None = None
+
+    def check(self) -> None:
+        """RecipeError where it cannot be read or lacks a column."""
+        assert self.rows is not None
+
+    @cached_property
+    def rows(self) -> pl.DataFrame:
+        """All of it as text; RecipeError where it cannot be read or lacks a column."""
+        import polars as pl  # only where there is a table to read
+
+        path = Path(self.path)
+        try:
+            raw = pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path, infer_schema=False)
+        except (OSError, pl.exceptions.PolarsError):
+            raise RecipeError("split.table.path", "is no CSV or Parquet file that can be read", "name one") from None
+        for name in ("column", *KEYS):
+            wanted = getattr(self, name)
+            if wanted is not None and wanted not in raw.columns:
+                there = ", ".join(raw.columns[:30])
+                raise RecipeError(f"split.table.{name}", f"there is no column '{wanted}'", f"the columns are {there}")
+        return raw.with_columns(pl.all().cast(pl.String).fill_null("").str.strip_chars())
+
+
+@dataclass(frozen=True)
+class OfficialSplits:
+    """``names``: what the source calls a split -> train, val or test, beside the usual names. ``others``: where a
+    patient goes of whom nothing is said, when of some it is: 'train', or by the 'hash' of the patient."""
+
+    table: SplitTable | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
+    others: Literal["train", "hash"] = "train"
+
+    def named(self, value: str) -> str | None:
+        """train | val | test, None where ``value`` is empty, "?" where it is no split's name."""
+        name = value.strip().casefold()
+        return {**_NAMES, **{k.casefold(): v for k, v in self.names.items()}}.get(name, UNKNOWN) if name else None
+
+    def strongest(self, values: Iterable[str]) -> str | None:
+        """Of several statements the one that counts."""
+        told = {name for value in values if (name := self.named(value)) is not None}
+        if UNKNOWN in told:
+            return UNKNOWN
+        return max(told, key=STRENGTH.__getitem__, default=None)
+
+
+@dataclass(frozen=True)
+class SecondLook:
+    """``share`` of all pictures are read, but ``least`` at least (all where there are fewer)."""
+
+    share: float = 0.01
+    least: int = 200
+
+
+@dataclass(frozen=True)
+class IndexRules:
+    """How files become records. ``frames``: which frames of a multi-frame file; ``per_series``: which files of a
+    DICOM series; ``slices``: how many 'key' and 'montage' take of either (`curate.ingest.slices`);
+    ``unpaired_reports``: 'keep' makes a text-only record of a report without an image; ``unpaired_images``: 'keep'
+    keeps an image without a report, to be captioned from its own header; ``files``: by image source, which files are
+    wanted and what their paths say; ``splits``: those of the source; ``second_look``: the sample that is read again."""
+
+    pair: PairRules = PairRules()
+    frames: Literal["first", "middle", "all", "key", "montage"] = "middle"
+    per_series: Literal["all", "middle", "key", "montage"] = "all"
+    slices: int = 9
+    unpaired_reports: Literal["drop", "keep"] = "drop"
+    unpaired_images: Literal["drop", "keep"] = "drop"
+    files: Mapping[str, FileRules] = field(default_factory=dict)
+    splits: OfficialSplits = field(default_factory=OfficialSplits)
+    second_look: SecondLook = SecondLook()
+
+
+@dataclass(frozen=True)
+class PictureRules:
+    """What is kept of an image: ``format`` png is lossless; jpeg is a declared lossy encode at ``quality``;
+    ``side`` bounds the longer side in pixels (None keeps the original size)."""
+
+    pixels: PixelRules = PixelRules()
+    policy: PixelPolicy = PixelPolicy()
+    format: Literal["png", "jpeg"] = "png"
+    quality: int = 95
+    side: int | None = None
+
+
+@dataclass(frozen=True)
+class ReportRules:
+    """Which sections make the text, how short it may be (in words), and whether letterheads are cut from it."""
+
+    sections: tuple[str, ...] = ("findings", "impression", "body", "addendum")
+    min_words: int = 2
+    text: TextRules = TextRules()
+    letterheads: bool = True

@@ -1,0 +1,47 @@
+"""The sealed index as it lies on disk: its parts, the words its patients share, names that no surrogate may have, how
+the pairing went."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+import pyarrow as pa
+
+from curate.deid.pseudonym import Pseudonymizer
+from curate.deid.vault import SecretSource, read_sealed
+from curate.sources.pairing.outcome import Pairing
+
+PAIRING, WORDS, NAMES = "pairing.sealed", "words.sealed", "names.sealed"  # beside the index's partitions
+
+
+def sealed_part(folder: Path, partition: int) -> Path:
+    """Where one partition of the sealed index lies."""
+    return folder / f"part-{partition:05d}.sealed"
+
+
+def read_index(folder: Path, partition: int, pseudo: Pseudonymizer) -> pa.Table:
+    """One partition of the index (INDEX): identities and raw report text, in memory only."""
+    return read_sealed(sealed_part(folder, partition), pseudo)
+
+
+def read_shared_words(folder: str, secret: SecretSource) -> frozenset[str]:
+    """The words that the archive's patients share (`curate.deid.words.shared`)."""
+    return _read_words(folder, WORDS, secret)
+
+
+def read_taken_names(folder: str, secret: SecretSource) -> frozenset[str]:
+    """Names of the archive's people that no surrogate may have (`curate.deid.replace`)."""
+    return _read_words(folder, NAMES, secret)
+
+
+@lru_cache(maxsize=2)
+def _read_words(folder: str, name: str, secret: SecretSource) -> frozenset[str]:
+    """Read once a process."""
+    return frozenset(read_sealed(Path(folder) / name, secret.pseudonymizer())["word"].to_pylist())
+
+
+def read_pairing(folder: Path, pseudo: Pseudonymizer) -> Pairing:
+    """How the pairing went, as the index step has left it; nothing where the sealed index was taken away."""
+    path = folder / PAIRING
+    return Pairing.of_table(read_sealed(path, pseudo)) if path.is_file() else Pairing(0, 0, 0)

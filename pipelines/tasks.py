@@ -1,0 +1,111 @@
+"""How each step's task is made, where it works: nothing here imports a decoder, a scrubber or a filter before that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from curate.dedup.rules import DedupRules
+from curate.deid.vault import SecretSource
+from curate.export.rules import SelectRules
+from curate.export.split import SplitRules
+from curate.ingest.rules import IndexRules, PictureRules, ReportRules, ReportSource
+from filters.pool_rules import CapfiltRules, CleanRules
+
+if TYPE_CHECKING:
+    from curate.dedup.task import DedupTask
+    from curate.export.select import SelectTask
+    from curate.export.webdataset import ExportTask
+    from curate.ingest.chain import IngestTask
+    from curate.ingest.index import IndexTask
+    from filters.capfilt import CapfiltTask
+    from filters.evaluate.marks import MarksTask
+    from filters.task import ScoreTask, TrainTask
+
+Where = tuple[str, int, str]  # the pool: ingest's folder and its partitions, dedup's folder
+
+
+def index(
+    chunks: Sequence[tuple[str, tuple[str, ...]]],
+    scans: str,
+    reports: Sequence[ReportSource],
+    rules: IndexRules,
+    rows: int,
+    secret: SecretSource,
+    k_patients: int,
+    sealed: str,
+) -> IndexTask:
+    """See `curate.ingest.index`."""
+    from curate.ingest.index import IndexTask
+
+    return IndexTask(chunks, scans, sealed, reports, rules, rows, secret, k_patients)
+
+
+def ingest(picture: PictureRules, report: ReportRules, secret: SecretSource, sealed: str) -> IngestTask:
+    """See `curate.ingest.chain`."""
+    from curate.ingest.chain import IngestTask, ingest_stages
+
+    return IngestTask(sealed, ingest_stages(picture, report, secret, sealed), secret)
+
+
+def evaluation(sets: tuple[tuple[str, str], ...]) -> MarksTask:
+    """See `filters.evaluate.marks`."""
+    from filters.evaluate.marks import MarksTask
+
+    return MarksTask(sets)
+
+
+def dedup(ingested: str, partitions: int, rules: DedupRules, held: str | None) -> DedupTask:
+    """See `curate.dedup.task`."""
+    from curate.dedup.task import DedupTask
+
+    return DedupTask(ingested, partitions, rules, held)
+
+
+def train(
+    pool: Where, splits: SplitRules, clean: CleanRules, method: str, rules: Any, out: str, name: str
+) -> TrainTask:
+    """See `filters.task`."""
+    from filters.task import Pool, TrainTask
+
+    return TrainTask(Pool(*pool), splits, clean, method, rules, out, name=name)
+
+
+def score(pool: Where, filters: Mapping[str, str], batch: int, device: str) -> ScoreTask:
+    """See `filters.task`."""
+    from filters.task import Pool, ScoreTask
+
+    return ScoreTask(Pool(*pool), filters, batch, device)
+
+
+def capfilt(
+    pool: Where, folder: str, batch: int, rules: CapfiltRules, device: str, filters: Mapping[str, str]
+) -> CapfiltTask:
+    """See `filters.capfilt`."""
+    from filters.capfilt import CapfiltTask
+    from filters.task import Pool
+
+    return CapfiltTask(Pool(*pool), folder, batch, rules, device, filters)
+
+
+def select(
+    ingested: str,
+    partitions: int,
+    deduplicated: str,
+    scores: str | None,
+    cut: SelectRules,
+    splits: SplitRules,
+    texts: str | None,
+    unbelieved: Literal["drop", "keep"],
+) -> SelectTask:
+    """See `curate.export.select`."""
+    from curate.export.select import SelectTask
+
+    return SelectTask(ingested, partitions, deduplicated, scores, cut, splits, texts, unbelieved)
+
+
+def export(ingested: str, selection: str, shards: str, per_shard: int, texts: str | None) -> ExportTask:
+    """See `curate.export.webdataset`."""
+    from curate.export.webdataset import ExportTask
+
+    return ExportTask(ingested, selection, shards, per_shard, texts)
