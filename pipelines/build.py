@@ -171,7 +171,7 @@ class Pipeline:
         ingest = str(self.ingest.folder(self.run))
         task = Deferred(partial(tasks.export, ingest, str(folder), str(self.shards), per_shard, self.texts))
         inputs = [self.ingest.hash, self.select.hash]  # that of select covers the texts
-        return Step("export", task, shards, {"records_per_shard": per_shard}, inputs, version=3)
+        return Step("export", task, shards, {"records_per_shard": per_shard}, inputs, version=4)
 
     @property
     def pairing(self) -> Pairing:
