@@ -24,6 +24,7 @@ _DRIVER = Path(__file__).parent / "drivers" / "presidio_image_driver.py"
 _PRESIDIO = Peer(
     "presidio-image-redactor 0.0.62", ("presidio-image-redactor==0.0.62",), _DRIVER.name, "presidio_image_redactor"
 )
+_FILL = (255, 0, 255)  # the driver's: no picture has it
 
 
 def peers() -> dict[str, Callable[[Pictures], list[Judged]]]:
@@ -68,9 +69,8 @@ def presidio_judged(pictures: Pictures) -> list[Judged]:
         told = []
         for k, (pixels, _) in enumerate(pictures):
             name = f"{k:05}.png"
-            changed = (cv2.imread(str(out / name)) != _shown(pixels)).any(axis=2)
-            # what it fills is known by what changed: of black ground nothing
-            told.append(_filled(pixels, changed, float(seconds[name])))
+            filled = (cv2.imread(str(out / name)) == _FILL).all(axis=2)
+            told.append(_filled(pixels, filled, float(seconds[name])))
     return told
 
 
