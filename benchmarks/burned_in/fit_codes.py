@@ -19,7 +19,6 @@ import cv2
 import numpy as np
 
 from benchmarks.burned_in import fit_pictures
-from benchmarks.burned_in.fit_features import _weights
 from benchmarks.burned_in.pictures import Picture, clean_pictures
 from benchmarks.burned_in.planted_codes import PlantedCode, plant_codes
 from curate.deid.pixels.boxes import Image8
@@ -63,6 +62,22 @@ def _on(code: PlantedCode) -> Iterator[list[float]]:
         both = np.count_nonzero(seen & label)
         if both > _ON * np.count_nonzero(seen) and both > _OF * np.count_nonzero(seen | label):
             yield traits
+
+
+def _weights(traits: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
+    """Logistic regression on float[n, traits], scaled, and their squares: Newton steps with a unit ridge."""
+    mean, deviation = traits.mean(axis=0), traits.std(axis=0)
+    deviation[deviation < 1e-4] = 1.0
+    z = np.clip((traits - mean) / deviation, -4, 4)
+    design = np.c_[np.ones(len(z)), z, z * z]
+    weights = np.zeros(design.shape[1])
+    for _ in range(60):
+        p = 1 / (1 + np.exp(-np.clip(design @ weights, -30, 30)))
+        curve = (design.T * (p * (1 - p) + 1e-6)) @ design + np.eye(len(weights))
+        weights += np.linalg.solve(curve, design.T @ (truth - p) - weights)
+    k = traits.shape[1]
+    table = np.c_[mean, deviation, weights[1 : 1 + k], weights[1 + k :]]
+    return {"bias": round(float(weights[0]), 4), "traits": np.round(table, 4).tolist()}
 
 
 def main() -> None:
