@@ -57,14 +57,13 @@ def judged(pictures: Sequence[tuple[np.ndarray, str]], tree: Path, workers: int 
 def _answer(pixels: np.ndarray, modality: str) -> tuple[Any, ...]:
     from pydicom.dataset import Dataset
 
+    from curate.deid.pixels import gate as room  # names as every tree has them
     from curate.deid.pixels import paint
-    from curate.deid.pixels.gate import gate
-    from curate.deid.rules import PixelPolicy
 
     header = Dataset()
     header.Modality = modality if modality in ("CR", "CT", "DX", "MG", "MR", "US") else "OT"
     start = time.process_time()
-    result = gate(pixels, header, PixelPolicy("blank"))
+    result = room.gate(pixels, header, room.PixelPolicy("blank"))
     seconds = time.process_time() - start
     mask = np.zeros(pixels.shape[:2], bool)
     for x, y, w, h in result.regions:
