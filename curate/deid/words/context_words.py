@@ -353,10 +353,3 @@ RELATIONS = KIN | words(
     child newborn
     """
 )
-# Behind a name: how someone is reached, and where.
-REACHED = words(
-    """
-    ext extn extension bleep bleeped pager pgr paged beep dect phone tel mob mobile cell fax email mail whatsapp text
-    txt sms voicemail vm switch switchboard desk office ward clinic rooms surgery practice
-    """
-)
