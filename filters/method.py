@@ -65,10 +65,12 @@ NO_RECORDS = Records([], [], [], [])
 
 @dataclass(frozen=True, eq=False)
 class TrainingSet:
-    """``clean``: pairs believed right. ``pool``: unlabelled pairs of the same archive, never of evaluation splits."""
+    """``clean``: pairs believed right. ``pool``: unlabelled pairs of the same archive, never of evaluation splits.
+    ``declared``: somebody said that the clean pairs are right; else they are those of the pool that look best."""
 
     clean: Records
     pool: Records = NO_RECORDS
+    declared: bool = True
 
     def sha256(self) -> str:
         """A digest of all pairs, whatever their order."""
@@ -84,12 +86,14 @@ class TrainingSet:
 @dataclass(frozen=True, eq=False)
 class Batch:
     """n pairs ready for the models. ``images``: uint8[n, side, side, c] by side, letterboxed, c 1 (grey) or 3 (RGB);
-    ``native``: uint8[h, w, c] of their own aspect where a method asks; ``valid`` bool[n]: the image decoded."""
+    ``native``: uint8[h, w, c] of their own aspect where a method asks; ``valid`` bool[n]: the image decoded.
+    ``whose``: each pair's key and patient, None where nobody knows."""
 
     images: dict[int, data.Pixels]
     texts: list[str]
     valid: NDArray[np.bool_]
     native: list[data.Pixels | None] | None = None
+    whose: list[tuple[str, str]] | None = None
 
     def pixels(self, side: int) -> torch.Tensor:
         """uint8[n, c, side, side]; an image that did not decode is black."""

@@ -171,6 +171,20 @@ class ImageQualityRules:
 
 
 @dataclass(frozen=True)
+class JudgesRules:
+    """``encoder``: a filter's folder whose towers are read, frozen; None takes the packaged ones (the extra
+    ``towers``), and small ones trained on the same pairs where these are not installed. ``rounds`` of belief where no
+    clean set is declared. ``most`` pairs teach the judges: their cost grows with its cube."""
+
+    encoder: str | None = None
+    rounds: int = 2
+    most: int = 4000
+    seed: int = 0
+    threads: int = 1
+    device: str = "auto"
+
+
+@dataclass(frozen=True)
 class OursRules:
     """``parts``: the filters mixed, each under its method's own rules (``part_rules``: fields by method).
 
@@ -225,6 +239,7 @@ METHODS: Mapping[str, Registered] = {  # by the recipe's word
     "blip": Registered("filters.methods.blip", BlipRules),
     "blip2": Registered("filters.methods.blip2", Blip2Rules),
     "medclip": Registered("filters.methods.medclip", MedclipRules),
+    "judges": Registered("filters.methods.judges", JudgesRules),
     "text_quality": Registered("filters.methods.text_quality", TextQualityRules),
     "image_quality": Registered("filters.methods.image_quality", ImageQualityRules),
     "ours": Registered("filters.methods.ours", OursRules),

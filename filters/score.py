@@ -37,18 +37,28 @@ class Needs:
         return cls(tuple(sorted(sides)), any(p.get("native", False) for p in said))
 
 
-def prepare(images: Sequence[bytes | None], texts: Sequence[str], needs: Needs, batch: int) -> Iterator[Batch]:
+def prepare(
+    images: Sequence[bytes | None],
+    texts: Sequence[str],
+    needs: Needs,
+    batch: int,
+    whose: Sequence[tuple[str, str]] | None = None,
+) -> Iterator[Batch]:
     """Decode once, window and resize (`filters.data`): batches of at most ``batch`` rows, in order, none left out.
+    ``whose`` are the keys and patients, for filters that ask what a patient's other pairs say.
 
     An image that is None or does not decode becomes a black one with ``valid`` False; its scores will be NaN.
     """
     if len(images) != len(texts):
         raise ValueError(f"{len(images)} images, {len(texts)} texts")
     for start in range(0, len(images), batch):
-        yield _batch(images[start : start + batch], list(texts[start : start + batch]), needs)
+        own = None if whose is None else list(whose[start : start + batch])
+        yield _batch(images[start : start + batch], list(texts[start : start + batch]), needs, own)
 
 
-def _batch(images: Sequence[bytes | None], texts: list[str], needs: Needs) -> Batch:
+def _batch(
+    images: Sequence[bytes | None], texts: list[str], needs: Needs, whose: list[tuple[str, str]] | None
+) -> Batch:
     read = [data.read(image) for image in images]
     valid = np.array([r is not None for r in read], dtype=bool)
     squares: dict[int, data.Pixels] = {}
@@ -56,7 +66,7 @@ def _batch(images: Sequence[bytes | None], texts: list[str], needs: Needs) -> Ba
         black = np.zeros((side, side, 1), np.uint8)
         squares[side] = data.stack([black if r is None else data.square(r, side) for r in read])
     native = [None if r is None else data.native(r, NATIVE_MOST) for r in read] if needs.native else None
-    return Batch(squares, texts, valid, native)
+    return Batch(squares, texts, valid, native, whose)
 
 
 class Scorer:

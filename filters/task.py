@@ -117,7 +117,8 @@ class TrainTask:
         rows = [r for r in rows if r["key"] not in leaked]
         unlabelled = set(sorted(r["key"] for r in rows)[: self.unlabelled])
         pool = self.pool.records(unlabelled) if unlabelled else NO_RECORDS
-        return TrainingSet(self._clean(rows, held, scratch), pool)
+        declared = self.clean.folder is not None or any(r["clean"] is not None for r in rows)
+        return TrainingSet(self._clean(rows, held, scratch), pool, declared)
 
     def _clean(self, rows: list[dict[str, Any]], held: list[dict[str, Any]], scratch: Path) -> Records:
         if self.clean.folder is not None:
@@ -136,7 +137,8 @@ def remember_pool(folder: Path, pool: Records) -> None:
     new archive with."""
     sample = pool.sorted().take(range(min(len(pool), _SAMPLE)))
     scorer = Scorer({"s": str(folder)}, "cpu")
-    parts = [scorer(b)["s"] for b in prepare(sample.images, sample.texts, scorer.needs, 64)]
+    whose = list(zip(sample.keys, sample.groups, strict=True))
+    parts = [scorer(b)["s"] for b in prepare(sample.images, sample.texts, scorer.needs, 64, whose)]
     scores = np.concatenate([np.zeros(0, np.float32), *parts])
     if np.isfinite(scores).any():
         add_to_card(folder, pool_scores=score_reference(scores).to_json())
@@ -162,11 +164,12 @@ class ScoreTask:
 
     def prepare(self, partition: int) -> Iterator[Any]:
         """Decoded, resized batches of pairs; text-only records have no batch and stay unscored."""
-        table = self._paired(partition, ["key", "image", "text"])
+        table = self._paired(partition, list(_POOL))
         if not table.num_rows:
             return
         needs = Needs.of(Path(folder) for folder in self.folders.values())
-        yield from prepare(table["image"].to_pylist(), table["text"].to_pylist(), needs, self.batch)
+        whose = list(zip(table["key"].to_pylist(), table["patient"].to_pylist(), strict=True))
+        yield from prepare(table["image"].to_pylist(), table["text"].to_pylist(), needs, self.batch, whose)
 
     def model(self) -> Callable[[Any], Any]:
         """The scorer, loaded once a process or actor."""

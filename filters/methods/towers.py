@@ -135,9 +135,9 @@ class Towers:
     def embed(self, batch: Batch) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Unit rows float32[n, d] of images (NaN where one did not decode) and texts."""
         right = self.embed_texts(batch.texts)
-        left: NDArray[np.float32] = np.full(right.shape, np.nan, np.float32)
-        if batch.valid.any():
-            left[batch.valid] = self._embed_images(batch)
+        seen = self._embed_images(batch) if batch.valid.any() else right[:0]
+        left: NDArray[np.float32] = np.full((len(right), seen.shape[1]), np.nan, np.float32)
+        left[batch.valid] = seen
         return left, right
 
     @torch.inference_mode()

@@ -1,0 +1,248 @@
+"""The judges fitted as a whole: with a declared clean set, or on a pool of which nobody knows what is right.
+
+A patient's pairs are judged by judges that have not seen that patient: `FOLDS` sets of them, each fitted without a
+quarter of the patients. Without a clean set the pool teaches the judges, and what they believe of each other's folds
+counts more in the next round. That a pair is right is believed as far as exchanged pairs do not explain its score.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+from sklearn.metrics import roc_auc_score
+
+from curate.errors import RunError
+from filters.calibrate import adapt
+from filters.judges.belief import Belief, shifted
+from filters.judges.judges import Judges
+from filters.judges.spaces import ImageSpace, Rows, TextSpace
+from filters.judges.stack import Floats, Index, Linear, wrong_texts
+from filters.judges.study import MIXES, Memory, exchange
+from filters.judges.towers import digests
+
+FOLDS = 4
+LEAST_PAIRS, LEAST_GROUPS = 40, 8
+_FORGET = 0.2  # belief below which a pair teaches no judge
+_HOLD_PAIR, _HOLD_STUDY = 0.03, 0.005
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """n pairs as frozen towers see them: unit rows, the texts themselves, and whose they are."""
+
+    names: list[str]
+    groups: list[str]
+    images: Rows
+    sentences: Rows
+    texts: list[str]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def take(self, index: NDArray[np.int64] | NDArray[np.bool_]) -> Given:
+        """The pairs ``index``, rows or a mask."""
+        rows = np.arange(len(self))[index]
+        return Given(
+            [self.names[i] for i in rows],
+            [self.groups[i] for i in rows],
+            self.images[rows],
+            self.sentences[rows],
+            [self.texts[i] for i in rows],
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """Fitted judges. ``known``: digests of the patients that taught them, each of one fold."""
+
+    image_space: ImageSpace
+    text_space: TextSpace
+    judges: tuple[Judges, ...]
+    stack: Linear
+    known: NDArray[np.uint64]
+    belief: Belief  # of a pair's log-odds, among the pool's
+    study: Linear
+    prior: float  # the share of right pairs that the study's log-odds are of
+    shift: float  # what to add to them for the pool's
+    memory: Memory
+
+    def rows(self, images: Rows, sentences: Rows, texts: Sequence[str]) -> tuple[Rows, Rows]:
+        """The judges' unit rows of towers' features."""
+        return self.image_space(images), self.text_space(sentences, texts)
+
+    def log_odds(self, images: Rows, texts: Rows, groups: NDArray[np.uint64]) -> Floats:
+        """float64[n]: by the judges that do not know the patient; by all of them where none does."""
+        own, known = fold_of(groups), np.isin(groups, self.known)
+        out = np.zeros(len(images))
+        for fold, judges in enumerate(self.judges):
+            asked = ~known | (own == fold)
+            if asked.any():
+                out[asked] += self.stack(judges.columns(images[asked], texts[asked]))
+        return np.where(known, out, out / len(self.judges))
+
+    def probability(
+        self, names: NDArray[np.uint64], groups: NDArray[np.uint64], images: Rows, texts: Rows
+    ) -> tuple[Floats, Floats]:
+        """The probability that a pair is right, float64[n]: with what the patient's other pairs say, and by the pair
+        alone."""
+        alone = self.log_odds(images, texts, groups)
+        columns = self.memory.columns(names, groups, images, texts, alone)
+        return expit(self.study(columns) + self.shift), self.belief(alone)
+
+
+def fold_of(groups: NDArray[np.uint64]) -> Index:
+    """int64[n]: the fold of each patient, by its digest."""
+    return np.asarray(groups % np.uint64(FOLDS), np.int64)
+
+
+def fit(reference: Given, pool: Given, clean: bool, seed: int, rounds: int) -> tuple[Panel, dict[str, float]]:
+    """Fit the judges to ``reference``, right pairs where ``clean``, else the pool itself, in ``rounds`` more; and the
+    probability to ``pool``. RunError where there are too few pairs or patients to judge by.
+
+    The metrics: AUROC of pairs as they are against exchanged ones that no judge has seen (``planted_auroc``; of look-
+    alikes ``near_auroc``), and the pool's share of right pairs (``right_in_pool``).
+    """
+    groups = digests(reference.groups)
+    if len(reference) < LEAST_PAIRS or len(np.unique(groups)) < LEAST_GROUPS:
+        told = f"{len(reference)} pairs of {len(np.unique(groups))} patients"
+        raise RunError(
+            f"{told} teach judges nothing; they need {LEAST_PAIRS} of {LEAST_GROUPS}: use 'text_quality', or no filter"
+        )
+    image_space = ImageSpace.of(reference.images)
+    text_space = TextSpace.of(reference.sentences, reference.texts, reference.groups)
+    x, u = image_space(reference.images), text_space(reference.sentences, reference.texts)
+    fold, rng = fold_of(groups), np.random.default_rng([seed, 1])
+    weights = np.ones(len(x), np.float32)
+    for _ in range(1 if clean else rounds + 1):
+        judges = tuple(_judges(x, u, weights, fold != k) for k in range(FOLDS))
+        stack, metrics = _stack(judges, x, u, reference.groups, fold, weights, rng)
+        odds = _unseen(judges, stack, x, u, fold)
+        low, high = np.quantile(odds, [0.05, 0.95])
+        weights = np.maximum(np.clip((odds - low) / (high - low + 1e-9), 0, 1) ** 1.5, 1e-3).astype(np.float32)
+    nothing = _memory(np.zeros(0, np.uint64), groups[:0], x[:0], u[:0], odds[:0], odds[:0])
+    panel = Panel(image_space, text_space, judges, stack, np.unique(groups), _NONE, _ZERO, 0.5, 0.0, nothing)
+    panel = replace(panel, belief=_belief(panel, reference, seed))
+    trust = np.ones(len(x)) if clean else panel.belief(odds)
+    study, prior = _study(panel, x, u, reference, groups, fold, trust, seed)
+    panel = replace(panel, study=study, prior=prior)
+    return _of_pool(panel, pool if len(pool) else reference, clean, seed, metrics)
+
+
+_NONE = Belief(0.5, 0.0, 1.0, 0.0, 0.0, 0.0)
+_ZERO = Linear(np.zeros(1), np.ones(1), np.zeros(1), 0.0)
+
+
+def _judges(x: Rows, u: Rows, weights: Rows, allowed: NDArray[np.bool_]) -> Judges:
+    heard = allowed & (weights > _FORGET)
+    if heard.sum() < LEAST_PAIRS // 4:
+        heard = allowed
+    return Judges.of(x[heard], u[heard], weights[heard])
+
+
+def _unseen(judges: Sequence[Judges], stack: Linear, x: Rows, u: Rows, fold: Index) -> Floats:
+    out = np.zeros(len(x))
+    for k, some in enumerate(judges):
+        mine = fold == k
+        if mine.any():
+            out[mine] = stack(some.columns(x[mine], u[mine]))
+    return out
+
+
+def _stack(
+    judges: Sequence[Judges],
+    x: Rows,
+    u: Rows,
+    groups: Sequence[str],
+    fold: Index,
+    weights: Rows,
+    rng: np.random.Generator,
+) -> tuple[Linear, dict[str, float]]:
+    """Log-odds of the judges' columns, from pairs as they are, weighed, against exchanged ones."""
+    right, far, near, weight = [], [], [], []
+    for k, some in enumerate(judges):
+        mine = np.flatnonzero(fold == k)
+        if not len(mine):
+            continue
+        rows, others = wrong_texts(x[mine], u[mine], [groups[int(i)] for i in mine], rng)
+        right.append(some.columns(x[mine], u[mine]))
+        weight.append(weights[mine])
+        if len(rows):
+            wrong = some.columns(x[mine][rows], u[mine][others])
+            far.append(wrong[: len(rows) // 2])
+            near.append(wrong[len(rows) // 2 :])
+    if not far:
+        raise RunError("every text of the clean set says the same: there is nothing to tell a wrong pair by")
+    parts = [np.concatenate(part) for part in (right, far, near)]
+    held = np.concatenate(weight)
+    each = [held / held.sum(), *(np.full(len(p), 0.5 / len(p)) for p in parts[1:])]
+    columns, is_right = np.concatenate(parts), np.repeat([True, False, False], [len(p) for p in parts])
+    stack = Linear.of(columns, is_right, np.concatenate(each), _HOLD_PAIR, squares=False)
+    scores = [stack(part) for part in parts]
+    return stack, {
+        "planted_auroc": _auroc(scores[0], scores[1]),
+        "near_auroc": _auroc(scores[0], scores[2]),
+    }
+
+
+def _auroc(right: Floats, wrong: Floats) -> float:
+    return float(roc_auc_score(np.repeat([1, 0], [len(right), len(wrong)]), np.concatenate([right, wrong])))
+
+
+def _belief(panel: Panel, given: Given, seed: int) -> Belief:
+    """What a score of ``given`` is worth, all of its texts being exchanged for comparison."""
+    groups = digests(given.groups)
+    x, u = panel.rows(given.images, given.sentences, given.texts)
+    wrong = []
+    for k in range(2):
+        source, is_wrong = exchange(given.groups, fold_of(groups), np.random.default_rng([seed, 2, k]), 1.0, 0.0)
+        wrong.append(panel.log_odds(x, u[source], groups)[is_wrong])
+    return Belief.of(panel.log_odds(x, u, groups), np.concatenate(wrong))
+
+
+def _study(
+    panel: Panel, x: Rows, u: Rows, given: Given, groups: NDArray[np.uint64], fold: Index, trust: Floats, seed: int
+) -> tuple[Linear, float]:
+    """Log-odds of `Memory.columns`, under both faults, and the share of right pairs that they were fitted on. A pair
+    left as it is counts as right as far as it is trusted, and as wrong for the rest."""
+    columns, right, weights = [], [], []
+    names = digests(given.names)
+    for k, mix in enumerate(MIXES):
+        source, wrong = exchange(given.groups, fold, np.random.default_rng([seed, 3, k]), *mix)
+        odds = panel.log_odds(x, u[source], groups)
+        memory = _memory(names, groups, x, u[source], odds, panel.belief(odds))
+        found = memory.columns(names, groups, x, u[source], odds)
+        columns += [found[~wrong], found[~wrong], found[wrong]]
+        right += [np.repeat([True, False], int((~wrong).sum())), np.zeros(int(wrong.sum()), np.bool_)]
+        weights += [trust[~wrong], 1 - trust[~wrong], np.ones(int(wrong.sum()))]
+    labels, weight = np.concatenate(right), np.concatenate(weights) + 1e-6
+    fitted = Linear.of(np.concatenate(columns), labels, weight, _HOLD_STUDY, squares=True)
+    return fitted, float(weight[labels].sum() / weight.sum())
+
+
+def _of_pool(
+    panel: Panel, pool: Given, clean: bool, seed: int, metrics: dict[str, float]
+) -> tuple[Panel, dict[str, float]]:
+    """The panel that remembers the pool, and whose probabilities are this pool's. How many pairs are right is asked
+    of the study's posteriors where right pairs taught them (EM: Saerens et al. 2002), else of where the pool's scores
+    lie beside exchanged pairs'."""
+    names, groups = digests(pool.names), digests(pool.groups)
+    x, u = panel.rows(pool.images, pool.sentences, pool.texts)
+    odds = panel.log_odds(x, u, groups)
+    if len(pool) >= LEAST_PAIRS:
+        panel = replace(panel, belief=_belief(panel, pool, seed))
+    memory = _memory(names, groups, x, u, odds, panel.belief(odds))
+    panel = replace(panel, memory=memory)
+    of_study = panel.study(memory.columns(names, groups, x, u, odds))
+    share = float(np.clip(adapt(expit(of_study), panel.prior)[1], 0.02, 0.98)) if clean else panel.belief.share
+    panel = replace(panel, shift=shifted(of_study, share), belief=replace(panel.belief, share=share))
+    return panel, {**metrics, "right_in_pool": share}
+
+
+def _memory(
+    names: NDArray[np.uint64], groups: NDArray[np.uint64], x: Rows, u: Rows, odds: Floats, belief: Floats
+) -> Memory:
+    return Memory(names, groups, x, u, odds.astype(np.float32), belief.astype(np.float32))

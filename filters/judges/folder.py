@@ -1,0 +1,83 @@
+"""A fitted panel as files: arrays in ``judges.safetensors``, words and numbers in ``judges.json``."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from curate.errors import RecipeError
+from filters.judges.fit import FOLDS, Panel
+from filters.judges.judges import Judges
+
+_ARRAYS, _VALUES = "judges.safetensors", "judges.json"
+
+
+def save(panel: Panel, folder: Path) -> None:
+    """Write both files; equal panels give equal bytes."""
+    arrays: dict[str, np.ndarray] = {}
+    values: dict[str, Any] = {}
+    _pack(panel, "", arrays, values)
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file({name: np.ascontiguousarray(a) for name, a in arrays.items()}, folder / _ARRAYS)
+    (folder / _VALUES).write_text(json.dumps(values, sort_keys=True, indent=1) + "\n", "utf-8")
+
+
+def load(folder: Path) -> Panel:
+    """The panel in ``folder``; RecipeError where a file is missing, damaged or of other shapes."""
+    try:
+        arrays = load_file(folder / _ARRAYS)
+        values = json.loads((folder / _VALUES).read_text("utf-8"))
+        panel: Panel = _unpack(Panel, "", arrays, values)
+        _check(panel)
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        problem = f"cannot be read ({type(error).__name__})"
+        raise RecipeError(str(folder / _ARRAYS), problem, "train the filter again") from None
+    return panel
+
+
+def _pack(value: Any, name: str, arrays: dict[str, np.ndarray], values: dict[str, Any]) -> None:
+    if isinstance(value, np.ndarray):
+        arrays[name] = value
+    elif is_dataclass(value):
+        for part in fields(value):
+            _pack(getattr(value, part.name), f"{name}.{part.name}" if name else part.name, arrays, values)
+    elif isinstance(value, tuple) and value and is_dataclass(value[0]):
+        for i, one in enumerate(value):
+            _pack(one, f"{name}.{i}", arrays, values)
+    else:
+        values[name] = list(value) if isinstance(value, tuple) else value
+
+
+def _unpack(kind: type, name: str, arrays: dict[str, np.ndarray], values: dict[str, Any]) -> Any:
+    found: dict[str, Any] = {}
+    for part, hint in get_type_hints(kind).items():
+        path = f"{name}.{part}" if name else part
+        if path in arrays:
+            found[part] = arrays[path]
+        elif path in values:
+            value = values[path]
+            found[part] = tuple(map(str, value)) if isinstance(value, list) else hint(value)
+        elif hint == tuple[Judges, ...]:
+            found[part] = tuple(_unpack(Judges, f"{path}.{i}", arrays, values) for i in range(FOLDS))
+        else:
+            found[part] = _unpack(hint, path, arrays, values)
+    return kind(**found)
+
+
+def _check(panel: Panel) -> None:
+    """ValueError where arrays do not fit each other, or hold what is no number."""
+    dim, width = panel.image_space.turn.shape[1], panel.memory.texts.shape[1]
+    for judges in panel.judges:
+        n = len(judges.images)
+        if judges.images.shape != (n, dim) or judges.texts.shape != (n, width) or judges.answers.shape != (n, width):
+            raise ValueError("judges of other shapes")
+    arrays: dict[str, np.ndarray] = {}
+    _pack(panel, "", arrays, {})
+    if not all(np.isfinite(a).all() for a in arrays.values()):
+        raise ValueError("not finite")

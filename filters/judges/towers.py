@@ -1,0 +1,52 @@
+"""The frozen towers whose features the judges read: those of any filter's folder, or the two small packaged ones."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from filters import lit
+from filters.judges.spaces import Rows
+from filters.method import Records
+from filters.methods.towers import Towers
+from filters.model import Filter, load_filter, pick_device
+from filters.score import Needs, prepare
+
+PACKAGED = "packaged"
+_BATCH = 64
+
+
+def installed() -> bool:
+    """Whether the extra ``towers`` is there."""
+    return all(importlib.util.find_spec(package) is not None for package in lit.PACKAGES)
+
+
+def open_towers(encoder: str, device: str) -> Towers:
+    """The towers in the folder ``encoder``, or `PACKAGED` ones without heads; RecipeError where they are not there."""
+    if encoder != PACKAGED:
+        return Towers(load_filter(Path(encoder), device), None)
+    model, tokenizer = lit.create()
+    model.image_head, model.text_head = torch.nn.Sequential(), torch.nn.Sequential()  # the features themselves
+    return Towers(Filter(model, tokenizer, model.config, {}, pick_device(device)), None)
+
+
+def features(towers: Towers, records: Records) -> tuple[Rows, Rows, NDArray[np.bool_]]:
+    """(images float32[n, f], texts float32[n, g], bool[n]: the image decoded), unit rows; NaN where it did not."""
+    needs = Needs(towers.sides, towers.native)
+    rows = [towers.embed(b) for b in prepare(records.images, records.texts, needs, _BATCH)]
+    if not rows:
+        return np.zeros((0, 1), np.float32), np.zeros((0, 1), np.float32), np.zeros(0, np.bool_)
+    left, right = (np.concatenate(part) for part in zip(*rows, strict=True))
+    return left, right, np.isfinite(left[:, 0])
+
+
+def digests(names: Sequence[str]) -> NDArray[np.uint64]:
+    """uint64[n]: 8 bytes of each name's BLAKE2b."""
+    from hashlib import blake2b
+
+    return np.array([int.from_bytes(blake2b(n.encode(), digest_size=8).digest(), "big") for n in names], np.uint64)
