@@ -176,10 +176,10 @@ def _write(folder: Path, card: Mapping[str, Any]) -> None:
 
 
 def filter_hash(folder: Path) -> str:
-    """SHA-256, 64 hex digits, over names and bytes of the folder's files in the order of their names."""
+    """SHA-256, 64 hex digits, over names and bytes of the files in and below the folder in the order of their names."""
     total = hashlib.sha256()
-    for path in sorted(p for p in folder.iterdir() if p.is_file()):
-        total.update(f"{path.name}\0{path.stat().st_size}\0".encode())
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        total.update(f"{path.relative_to(folder).as_posix()}\0{path.stat().st_size}\0".encode())
         with path.open("rb") as file:
             total.update(hashlib.file_digest(file, "sha256").digest())
     return total.hexdigest()

@@ -28,6 +28,7 @@ FOLDS = 4
 LEAST_PAIRS, LEAST_GROUPS = 40, 8
 _FORGET = 0.2  # belief below which a pair teaches no judge
 _HOLD_PAIR, _HOLD_STUDY = 0.03, 0.005
+_RIGHT, _FAR, _NEAR = 0, 1, 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,16 +111,18 @@ def fit(reference: Given, pool: Given, clean: bool, seed: int, rounds: int) -> t
     if len(reference) < LEAST_PAIRS or len(np.unique(groups)) < LEAST_GROUPS:
         told = f"{len(reference)} pairs of {len(np.unique(groups))} patients"
         raise RunError(
-            f"{told} teach judges nothing; they need {LEAST_PAIRS} of {LEAST_GROUPS}: use 'text_quality', or no filter"
+            f"judges have {told} to learn from and need {LEAST_PAIRS} of {LEAST_GROUPS}: give more, or no such filter"
         )
     image_space = ImageSpace.of(reference.images)
     text_space = TextSpace.of(reference.sentences, reference.texts, reference.groups)
     x, u = image_space(reference.images), text_space(reference.sentences, reference.texts)
     fold, rng = fold_of(groups), np.random.default_rng([seed, 1])
     weights = np.ones(len(x), np.float32)
+    metrics: dict[str, float] = {}
     for _ in range(1 if clean else rounds + 1):
         judges = tuple(_judges(x, u, weights, fold != k) for k in range(FOLDS))
-        stack, metrics = _stack(judges, x, u, reference.groups, fold, weights, rng)
+        stack, scored = _stack(judges, x, u, reference.groups, fold, weights, rng)
+        metrics = metrics or scored  # of the first round: belief carries word of a fold to the others
         odds = _unseen(judges, stack, x, u, fold)
         low, high = np.quantile(odds, [0.05, 0.95])
         weights = np.maximum(np.clip((odds - low) / (high - low + 1e-9), 0, 1) ** 1.5, 1e-3).astype(np.float32)
@@ -162,34 +165,34 @@ def _stack(
     rng: np.random.Generator,
 ) -> tuple[Linear, dict[str, float]]:
     """Log-odds of the judges' columns, from pairs as they are, weighed, against exchanged ones."""
-    right, far, near, weight = [], [], [], []
+    columns, kinds, of, weight = [], [], [], []
     for k, some in enumerate(judges):
         mine = np.flatnonzero(fold == k)
-        if not len(mine):
-            continue
         rows, others = wrong_texts(x[mine], u[mine], [groups[int(i)] for i in mine], rng)
-        right.append(some.columns(x[mine], u[mine]))
-        weight.append(weights[mine])
-        if len(rows):
-            wrong = some.columns(x[mine][rows], u[mine][others])
-            far.append(wrong[: len(rows) // 2])
-            near.append(wrong[len(rows) // 2 :])
-    if not far:
+        rows, others = np.append(np.arange(len(mine)), rows), np.append(np.arange(len(mine)), others)
+        if len(mine):
+            columns.append(some.columns(x[mine][rows], u[mine][others]))
+        half = (len(rows) - len(mine)) // 2
+        kinds.append(np.repeat([_RIGHT, _FAR, _NEAR], [len(mine), half, half]))
+        of.append(np.full(len(rows), k))
+        weight.append(np.append(weights[mine], np.ones(2 * half)))
+    asked, kind, from_fold, each = (np.concatenate(part) for part in (columns, kinds, of, weight))
+    if not (kind != _RIGHT).any():
         raise RunError("every text of the clean set says the same: there is nothing to tell a wrong pair by")
-    parts = [np.concatenate(part) for part in (right, far, near)]
-    held = np.concatenate(weight)
-    each = [held / held.sum(), *(np.full(len(p), 0.5 / len(p)) for p in parts[1:])]
-    columns, is_right = np.concatenate(parts), np.repeat([True, False, False], [len(p) for p in parts])
-    stack = Linear.of(columns, is_right, np.concatenate(each), _HOLD_PAIR, squares=False)
-    scores = [stack(part) for part in parts]
-    return stack, {
-        "planted_auroc": _auroc(scores[0], scores[1]),
-        "near_auroc": _auroc(scores[0], scores[2]),
-    }
+    for value, share in ((_RIGHT, 1.0), (_FAR, 0.5), (_NEAR, 0.5)):
+        each[kind == value] *= share / each[kind == value].sum()
+    unseen = np.zeros(len(kind))  # by a stack that has not seen the fold: it flatters what it was fitted on
+    for k in np.unique(from_fold):
+        others = from_fold != k
+        told = Linear.of(asked[others], kind[others] == _RIGHT, each[others], _HOLD_PAIR, squares=False)
+        unseen[~others] = told(asked[~others])
+    metrics = {"planted_auroc": _auroc(unseen, kind, _FAR), "near_auroc": _auroc(unseen, kind, _NEAR)}
+    return Linear.of(asked, kind == _RIGHT, each, _HOLD_PAIR, squares=False), metrics
 
 
-def _auroc(right: Floats, wrong: Floats) -> float:
-    return float(roc_auc_score(np.repeat([1, 0], [len(right), len(wrong)]), np.concatenate([right, wrong])))
+def _auroc(scores: Floats, kind: Index, wrong: int) -> float:
+    some = (kind == _RIGHT) | (kind == wrong)
+    return float(roc_auc_score(kind[some] == _RIGHT, scores[some]))
 
 
 def _belief(panel: Panel, given: Given, seed: int) -> Belief:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Sequence
+from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from curate.errors import RecipeError
 from filters import lit
 from filters.judges.spaces import Rows
-from filters.method import Records
+from filters.method import Records, load_method
 from filters.methods.towers import Towers
-from filters.model import Filter, load_filter, pick_device
+from filters.model import Filter, pick_device
 from filters.score import Needs, prepare
 
 PACKAGED = "packaged"
@@ -29,7 +31,12 @@ def installed() -> bool:
 def open_towers(encoder: str, device: str) -> Towers:
     """The towers in the folder ``encoder``, or `PACKAGED` ones without heads; RecipeError where they are not there."""
     if encoder != PACKAGED:
-        return Towers(load_filter(Path(encoder), device), None)
+        found = load_method(Path(encoder), device)
+        if not isinstance(found, Towers):
+            raise RecipeError(
+                "filter.encoder", f"{encoder} holds no two towers", "a folder of clip, dfn, siglip or eva"
+            )
+        return found
     model, tokenizer = lit.create()
     model.image_head, model.text_head = torch.nn.Sequential(), torch.nn.Sequential()  # the features themselves
     return Towers(Filter(model, tokenizer, model.config, {}, pick_device(device)), None)
@@ -47,6 +54,4 @@ def features(towers: Towers, records: Records) -> tuple[Rows, Rows, NDArray[np.b
 
 def digests(names: Sequence[str]) -> NDArray[np.uint64]:
     """uint64[n]: 8 bytes of each name's BLAKE2b."""
-    from hashlib import blake2b
-
     return np.array([int.from_bytes(blake2b(n.encode(), digest_size=8).digest(), "big") for n in names], np.uint64)

@@ -13,6 +13,7 @@ keys and patients: a record is compared with its patient's others among them.
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,7 @@ def train(data: TrainingSet, out: Path, rules: Rules, progress: Progress | None 
     known_right = data.declared or not len(pool)
     reference = _some(clean if known_right else pool, rules.most)
     encoder = _encoder(reference, out, rules)
-    towers = frozen.open_towers(str(out / encoder) if encoder == _OWN else encoder, rules.device)
+    towers = _towers(out, encoder, rules.device)
     looked_at = _given(towers, pool)
     taught = _given(towers, reference) if known_right else looked_at.take(_rows_of(pool, reference, looked_at.names))
     panel, metrics = fitting.fit(taught, looked_at, known_right, rules.seed, rules.rounds)
@@ -56,9 +57,11 @@ def _some(records: Records, most: int) -> Records:
 
 
 def _encoder(records: Records, out: Path, rules: Rules) -> str:
-    """Whose towers are read: the recipe's, the packaged ones, or small ones trained here."""
+    """Whose towers are read: those in ``out``, which are the recipe's or trained here, or the packaged ones."""
     if rules.encoder is not None:
-        return rules.encoder
+        read_card(Path(rules.encoder))
+        shutil.copytree(rules.encoder, out / _OWN, ignore=shutil.ignore_patterns("bank.*"))
+        return _OWN
     if frozen.installed():
         return frozen.PACKAGED
     from filters.train import train_filter
@@ -87,7 +90,11 @@ def load(folder: Path, device: str = "auto") -> JudgesMethod:
     if not encoder:
         raise RecipeError(str(folder / "card.json"), "names no encoder", "train the filter again")
     panel = files.load(folder)
-    return JudgesMethod(panel, frozen.open_towers(str(folder / _OWN) if encoder == _OWN else encoder, device))
+    return JudgesMethod(panel, _towers(folder, encoder, device))
+
+
+def _towers(folder: Path, encoder: str, device: str) -> Towers:
+    return frozen.open_towers(str(folder / _OWN) if encoder == _OWN else encoder, device)
 
 
 class JudgesMethod:

@@ -27,12 +27,13 @@ TINY: dict[str, dict[str, Any]] = {
     "blip": {**_FUSED, "shape": {"side": 32, "width": 32, "vision_layers": 1, "text_layers": 1}},
     "blip2": {**_FUSED, "views": 1, "shape": {"width": 32, "layers": 1, "queries": 4}},
     "medclip": {**_MEDCLIP, "threads": 1, "device": "cpu"},
+    "judges": {"threads": 1, "device": "cpu"},
     "text_quality": {},
     "image_quality": {"side": 64, "drawn": 40},
     "ours": {"rounds": 0, "copies": 1, "part_rules": {"dfn": _TOWERS, "medclip": _MEDCLIP}},
 }  # fmt: skip
 SIZE = 64  # pairs: as many as a batch
-ENCODED = ("binary", "blip2")  # look through another filter's towers
+ENCODED = ("binary", "blip2", "judges")  # look through another filter's towers
 WORDS = " ".join(f"effusion{i % 7} left" for i in range(5000))  # ten thousand
 
 
@@ -148,7 +149,7 @@ def test_a_clean_set_too_small_to_learn_from_says_how_many_and_what_to_do(
     assert any(word in str(error.value) for word in ("declare", "give", "needs")), str(error.value)
 
 
-@pytest.mark.parametrize("method", [m for m in METHODS if m != "ours"])  # ours needs 40 pairs, and says so
+@pytest.mark.parametrize("method", [m for m in METHODS if m not in ("ours", "judges")])  # 40, they say
 def test_a_clean_set_smaller_than_a_batch_is_trained_in_smaller_ones(
     method: str, folders: dict[str, Path], tmp_path: Path
 ) -> None:

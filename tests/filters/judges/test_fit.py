@@ -1,0 +1,99 @@
+"""Judges on features with a known cause: they tell exchanged pairs, with a clean set and without, and know how many."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from curate.errors import RecipeError, RunError
+from filters.judges.fit import FOLDS, Given, Panel, fit, fold_of
+from filters.judges.folder import load, save
+from filters.judges.towers import digests
+from tests.filters.judges.made import given
+
+
+def probabilities(panel: Panel, pairs: Given) -> tuple[np.ndarray, np.ndarray]:
+    rows = panel.rows(pairs.images, pairs.sentences, pairs.texts)
+    return panel.probability(digests(pairs.names), digests(pairs.groups), *rows)
+
+
+@pytest.fixture(scope="module")
+def of_pool() -> tuple[Panel, Given, np.ndarray, dict[str, float]]:
+    pool, wrong = given(600, 1, wrong=0.4)
+    panel, metrics = fit(pool, pool, clean=False, seed=0, rounds=2)
+    return panel, pool, wrong, metrics
+
+
+def test_without_a_clean_set_exchanged_pairs_are_told_and_counted(of_pool):
+    panel, pool, wrong, metrics = of_pool
+    whole, alone = probabilities(panel, pool)
+    assert roc_auc_score(~wrong, alone) > 0.9
+    assert roc_auc_score(~wrong, whole) > 0.93
+    assert abs(metrics["right_in_pool"] - (~wrong).mean()) < 0.12
+    assert whole.mean() == pytest.approx(metrics["right_in_pool"], abs=0.01)
+
+
+def test_a_clean_set_teaches_and_the_pool_says_how_many_are_right():
+    clean, _ = given(400, 2)
+    pool, wrong = given(300, 3, wrong=0.5)
+    panel, metrics = fit(clean, pool, clean=True, seed=0, rounds=2)
+    whole, alone = probabilities(panel, pool)
+    assert roc_auc_score(~wrong, alone) > 0.93 and roc_auc_score(~wrong, whole) > 0.95
+    assert abs(metrics["right_in_pool"] - (~wrong).mean()) < 0.1
+    assert metrics["planted_auroc"] > 0.9 and metrics["near_auroc"] <= metrics["planted_auroc"] + 0.02
+
+
+def test_texts_that_have_nothing_to_do_with_the_pictures_are_not_told():
+    pool, _ = given(400, 4)
+    order = np.random.default_rng(0).permutation(len(pool))
+    nothing = replace(pool, images=pool.images[order])
+    _, metrics = fit(nothing, nothing, clean=False, seed=0, rounds=1)
+    assert abs(metrics["planted_auroc"] - 0.5) < 0.1
+
+
+def test_a_patient_is_judged_by_judges_that_have_not_seen_it(of_pool):
+    panel, pool, _, _ = of_pool
+    groups = digests(pool.groups)
+    assert set(groups.tolist()) <= set(panel.known.tolist())
+    x, u = panel.rows(pool.images, pool.sentences, pool.texts)
+    for fold in range(FOLDS):
+        seen = {row.tobytes() for row in panel.judges[fold].images}
+        assert not any(row.tobytes() in seen for row in x[fold_of(groups) == fold])
+    stranger = digests(["a patient of nobody"] * 5)
+    expected = np.mean([panel.stack(j.columns(x[:5], u[:5])) for j in panel.judges], axis=0)
+    np.testing.assert_allclose(panel.log_odds(x[:5], u[:5], stranger), expected, rtol=1e-5)
+
+
+def test_a_score_does_not_depend_on_its_batch(of_pool):
+    panel, pool, _, _ = of_pool
+    whole = probabilities(panel, pool)[0]
+    parts = [probabilities(panel, pool.take(np.arange(i, min(i + 7, 600))))[0] for i in range(0, 600, 7)]
+    np.testing.assert_allclose(np.concatenate(parts), whole, atol=1e-5)
+
+
+def test_the_same_pairs_give_the_same_bytes_and_what_is_read_scores_the_same(of_pool, tmp_path: Path):
+    panel, pool, _, _ = of_pool
+    save(panel, tmp_path / "a")
+    save(fit(pool, pool, clean=False, seed=0, rounds=2)[0], tmp_path / "b")
+    for name in ("judges.safetensors", "judges.json"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    for one, other in zip(probabilities(load(tmp_path / "a"), pool), probabilities(panel, pool), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_damaged_folder_names_the_file(of_pool, tmp_path: Path):
+    save(of_pool[0], tmp_path)
+    (tmp_path / "judges.json").write_text("{}")
+    with pytest.raises(RecipeError, match=r"judges\.safetensors"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize(("n", "each"), [(30, 1), (60, 30)])
+def test_too_few_pairs_or_patients_are_said(n: int, each: int):
+    few, _ = given(n, 5, each=each)
+    with pytest.raises(RunError, match="need 40 of 8"):
+        fit(few, few, clean=True, seed=0, rounds=0)

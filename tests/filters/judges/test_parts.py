@@ -1,0 +1,113 @@
+"""The judges' parts, each by itself."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given as drawn
+from hypothesis import settings
+from hypothesis import strategies as st
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import PolynomialFeatures, StandardScaler
+
+from filters.judges.belief import Belief, right_share, shifted
+from filters.judges.judges import Judges
+from filters.judges.spaces import ImageSpace, TextSpace, unit, words_of
+from filters.judges.stack import Linear, wrong_texts
+from filters.judges.study import COLUMNS, Memory, exchange
+from filters.judges.towers import digests
+from tests.filters.judges.made import given
+
+
+def test_a_word_is_known_only_where_four_patients_have_it():
+    texts = ["common alpha"] * 3 + ["common beta"] * 4 + ["common gamma"] * 4
+    groups = ["a", "b", "c", "d", "e", "f", "g", "h", "h", "i", "i"]
+    space = TextSpace.of(np.random.default_rng(0).standard_normal((11, 5)).astype(np.float32), texts, groups)
+    assert set(space.vocabulary) == {"common", "beta", "common_beta"}  # alpha: three patients, gamma: two
+
+
+def test_texts_of_no_known_word_still_have_their_sense():
+    rows = np.random.default_rng(0).standard_normal((6, 5)).astype(np.float32)
+    found = TextSpace.of(rows, list("abcdef"), list("abcdef"))(rows, ["", "unseen words", *"cdef"])
+    assert found.shape[0] == 6 and np.isfinite(found).all()
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [("Opacities, 12 mm", ["opacit", "12", "mm"]), ("Leber größer", ["leber", "größer"])]
+)
+def test_words_lose_their_endings_in_any_script(text: str, words: list[str]):
+    assert words_of(text)[: len(words)] == words
+
+
+def test_images_become_unit_rows_whatever_their_scale():
+    rows = np.random.default_rng(0).standard_normal((20, 8)).astype(np.float32) * [1e-3, 1, 1, 1, 1, 1, 1, 1e3]
+    np.testing.assert_allclose(np.linalg.norm(ImageSpace.of(rows.astype(np.float32))(rows), axis=1), 1, atol=1e-5)
+
+
+def test_each_judge_prefers_right_pairs():
+    pairs, _ = given(300, 11)
+    x = ImageSpace.of(pairs.images)(pairs.images)
+    u = TextSpace.of(pairs.sentences, pairs.texts, pairs.groups)(pairs.sentences, pairs.texts)
+    judges = Judges.of(x[:200], u[:200], np.ones(200, np.float32))
+    right, wrong = judges.columns(x[200:], u[200:]), judges.columns(x[200:], np.roll(u[200:], 30, axis=0))
+    assert (right[:, ::3].mean(0) > wrong[:, ::3].mean(0) + 0.5).all()
+
+
+def test_the_stack_is_scikit_learns_pipeline():
+    rng = np.random.default_rng(0)
+    columns, right = rng.standard_normal((200, 3)), rng.random(200) < 0.5
+    found = Linear.of(columns, right, np.ones(200), 0.01, squares=True)
+    spread = make_pipeline(StandardScaler(), PolynomialFeatures(2, include_bias=False)).fit(columns)
+    by_hand = spread.transform(columns) @ found.weights + found.intercept  # its products come in the same order
+    np.testing.assert_allclose(found(columns), by_hand, rtol=1e-9)
+
+
+def test_wrong_texts_are_other_patients_that_say_something_else():
+    pairs, _ = given(90, 12)
+    u = unit(pairs.sentences)
+    rows, others = wrong_texts(unit(pairs.images), u, pairs.groups, np.random.default_rng(0))
+    assert len(rows) and all(pairs.groups[i] != pairs.groups[j] for i, j in zip(rows, others, strict=True))
+    assert ((u[rows] * u[others]).sum(1) < 0.8).all()
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
+def test_the_share_of_right_pairs_is_found_and_the_probability_is_true(share: float):
+    rng = np.random.default_rng(3)
+    right = rng.random(4000) < share
+    scores = np.where(right, rng.normal(2, 1, 4000), rng.normal(0, 1, 4000))
+    wrong = rng.normal(0, 1, 4000)
+    assert abs(right_share(scores, wrong) - share) < 0.05
+    told = Belief.of(scores, wrong)(scores)
+    for low, high in ((0.0, 0.5), (0.5, 1.0)):
+        some = (told >= low) & (told < high)
+        assert abs(told[some].mean() - right[some].mean()) < 0.07
+    assert told.mean() == pytest.approx(share, abs=0.06)
+
+
+def test_a_shift_gives_the_mean_that_is_asked_for():
+    odds = np.random.default_rng(0).normal(0, 3, 100)
+    assert (1 / (1 + np.exp(-(odds + shifted(odds, 0.3))))).mean() == pytest.approx(0.3, abs=1e-6)
+
+
+@settings(max_examples=40, deadline=None)
+@drawn(st.integers(0, 10_000), st.floats(0, 1), st.floats(0, 1), st.integers(1, 5))
+def test_exchanged_texts_stay_in_their_fold_and_are_said_wrong_exactly_where_they_are(seed, pairs, patients, each):
+    owner = [f"p{i // each}" for i in range(40)]
+    fold = np.array([(i // each) % 4 for i in range(40)])
+    source, wrong = exchange(owner, fold, np.random.default_rng(seed), pairs, patients)
+    assert (fold[source] == fold).all()
+    assert [owner[i] != owner[j] for i, j in enumerate(source)] == wrong.tolist()
+    assert (source[~wrong] == np.arange(40)[~wrong]).all()
+
+
+def test_a_pair_is_not_held_against_itself_and_a_stranger_has_no_others():
+    pairs, _ = given(30, 13)
+    x, u, one = unit(pairs.images), unit(pairs.sentences), np.ones(30, np.float32)
+    names, groups = digests(pairs.names), digests(pairs.groups)
+    memory = Memory(names, groups, x, u, one, one)
+    own = memory.columns(names, groups, x, u, np.zeros(30))
+    assert own.shape == (30, COLUMNS)
+    assert (own[:, 2] < 1 - 1e-6).all() and (np.exp(own[:, 4]) - 1 == pytest.approx(2))
+    stranger = memory.columns(digests(["x"]), digests(["nobody"]), x[:1], u[:1], np.zeros(1))
+    assert (stranger[0, 1:5] == 0).all() and stranger[0, 5] == pytest.approx(1, abs=1e-5)  # its text stands elsewhere
