@@ -12,16 +12,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 
 from curate.errors import RunError
-from filters.calibrate import adapt
-from filters.judges.belief import Belief, shifted
+from filters.judges.belief import Belief
+from filters.judges.faults import SINGLE, SINGLE_MORE, WHOLE, WHOLE_MORE, Faults, exchange, most_common
 from filters.judges.judges import Judges
 from filters.judges.spaces import ImageSpace, Rows, TextSpace
 from filters.judges.stack import Floats, Index, Linear, wrong_texts
-from filters.judges.study import MIXES, Memory, exchange
+from filters.judges.study import Memory
 from filters.judges.towers import digests
 
 FOLDS = 4
@@ -66,9 +65,7 @@ class Panel:
     stack: Linear
     known: NDArray[np.uint64]
     belief: Belief  # of a pair's log-odds, among the pool's
-    study: Linear
-    prior: float  # the share of right pairs that the study's log-odds are of
-    shift: float  # what to add to them for the pool's
+    faults: Faults  # of a pair among its patient's others
     memory: Memory
 
     def rows(self, images: Rows, sentences: Rows, texts: Sequence[str]) -> tuple[Rows, Rows]:
@@ -92,7 +89,7 @@ class Panel:
         alone."""
         alone = self.log_odds(images, texts, groups)
         columns = self.memory.columns(names, groups, images, texts, alone)
-        return expit(self.study(columns) + self.shift), self.belief(alone)
+        return self.faults(columns), self.belief(alone)
 
 
 def fold_of(groups: NDArray[np.uint64]) -> Index:
@@ -127,11 +124,9 @@ def fit(reference: Given, pool: Given, clean: bool, seed: int, rounds: int) -> t
         low, high = np.quantile(odds, [0.05, 0.95])
         weights = np.maximum(np.clip((odds - low) / (high - low + 1e-9), 0, 1) ** 1.5, 1e-3).astype(np.float32)
     nothing = _memory(np.zeros(0, np.uint64), groups[:0], x[:0], u[:0], odds[:0], odds[:0])
-    panel = Panel(image_space, text_space, judges, stack, np.unique(groups), _NONE, _ZERO, 0.5, 0.0, nothing)
+    panel = Panel(image_space, text_space, judges, stack, np.unique(groups), _NONE, Faults(_ZERO, _ZERO), nothing)
     panel = replace(panel, belief=_belief(panel, reference, seed))
-    trust = np.ones(len(x)) if clean else panel.belief(odds)
-    study, prior = _study(panel, x, u, reference, groups, fold, trust, seed)
-    panel = replace(panel, study=study, prior=prior)
+    panel = replace(panel, faults=_faults(panel, x, u, reference, clean, seed))
     return _of_pool(panel, pool if len(pool) else reference, clean, seed, metrics)
 
 
@@ -201,48 +196,48 @@ def _belief(panel: Panel, given: Given, seed: int) -> Belief:
     x, u = panel.rows(given.images, given.sentences, given.texts)
     wrong = []
     for k in range(2):
-        source, is_wrong = exchange(given.groups, fold_of(groups), np.random.default_rng([seed, 2, k]), 1.0, 0.0)
+        source, is_wrong, _ = exchange(given.groups, fold_of(groups), np.random.default_rng([seed, 2, k]), 1.0, 0.0)
         wrong.append(panel.log_odds(x, u[source], groups)[is_wrong])
     return Belief.of(panel.log_odds(x, u, groups), np.concatenate(wrong))
 
 
-def _study(
-    panel: Panel, x: Rows, u: Rows, given: Given, groups: NDArray[np.uint64], fold: Index, trust: Floats, seed: int
-) -> tuple[Linear, float]:
-    """Log-odds of `Memory.columns`, under both faults, and the share of right pairs that they were fitted on. A pair
-    left as it is counts as right as far as it is trusted, and as wrong for the rest."""
-    columns, right, weights = [], [], []
-    names = digests(given.names)
-    for k, mix in enumerate(MIXES):
-        source, wrong = exchange(given.groups, fold, np.random.default_rng([seed, 3, k]), *mix)
-        odds = panel.log_odds(x, u[source], groups)
-        memory = _memory(names, groups, x, u[source], odds, panel.belief(odds))
-        found = memory.columns(names, groups, x, u[source], odds)
-        columns += [found[~wrong], found[~wrong], found[wrong]]
-        right += [np.repeat([True, False], int((~wrong).sum())), np.zeros(int(wrong.sum()), np.bool_)]
-        weights += [trust[~wrong], 1 - trust[~wrong], np.ones(int(wrong.sum()))]
-    labels, weight = np.concatenate(right), np.concatenate(weights) + 1e-6
-    fitted = Linear.of(np.concatenate(columns), labels, weight, _HOLD_STUDY, squares=True)
-    return fitted, float(weight[labels].sum() / weight.sum())
+def _faults(panel: Panel, x: Rows, u: Rows, given: Given, clean: bool, seed: int) -> Faults:
+    """Each fault against pairs as they are, learned where it was planted. A clean set is spoiled by more and more, for
+    nobody knows how bad the pool will be; a pool of which nobody knows is bad enough already, and spoiled a little."""
+    names, groups = digests(given.names), digests(given.groups)
+    fold = fold_of(groups)
+    models: list[Linear] = []
+    shares: list[float] = []
+    for kind, mixes in enumerate((SINGLE, WHOLE) if clean else (SINGLE_MORE, WHOLE_MORE)):
+        columns, right = [], []
+        for k, mix in enumerate(mixes):
+            rng = np.random.default_rng([seed, 3, kind, k])
+            source, wrong, whole = exchange(given.groups, fold, rng, *mix)
+            odds = panel.log_odds(x, u[source], groups)
+            memory = _memory(names, groups, x, u[source], odds, panel.belief(odds))
+            some = ~wrong | (wrong & (whole if kind else ~whole))
+            columns.append(memory.columns(names, groups, x, u[source], odds)[some])
+            right.append(~wrong[some])
+        asked, is_right = np.concatenate(columns), np.concatenate(right)
+        models.append(Linear.balanced(asked, is_right, _HOLD_STUDY))
+        shares.append(1e-4 if is_right.all() else most_common(models[-1], asked[~is_right]))
+    return Faults(models[0], models[1], (shares[0], shares[1]))
 
 
 def _of_pool(
     panel: Panel, pool: Given, clean: bool, seed: int, metrics: dict[str, float]
 ) -> tuple[Panel, dict[str, float]]:
-    """The panel that remembers the pool, and whose probabilities are this pool's. How many pairs are right is asked
-    of the study's posteriors where right pairs taught them (EM: Saerens et al. 2002), else of where the pool's scores
-    lie beside exchanged pairs'."""
+    """The panel that remembers the pool, and whose probabilities are this pool's."""
     names, groups = digests(pool.names), digests(pool.groups)
     x, u = panel.rows(pool.images, pool.sentences, pool.texts)
     odds = panel.log_odds(x, u, groups)
     if len(pool) >= LEAST_PAIRS:
         panel = replace(panel, belief=_belief(panel, pool, seed))
     memory = _memory(names, groups, x, u, odds, panel.belief(odds))
-    panel = replace(panel, memory=memory)
-    of_study = panel.study(memory.columns(names, groups, x, u, odds))
-    share = float(np.clip(adapt(expit(of_study), panel.prior)[1], 0.02, 0.98)) if clean else panel.belief.share
-    panel = replace(panel, shift=shifted(of_study, share), belief=replace(panel.belief, share=share))
-    return panel, {**metrics, "right_in_pool": share}
+    columns = memory.columns(names, groups, x, u, odds)
+    faults = panel.faults.of_pool(columns) if clean else panel.faults.of_mixture(columns, panel.belief.share)
+    panel = replace(panel, memory=memory, faults=faults, belief=replace(panel.belief, share=faults.right))
+    return panel, {**metrics, "right_in_pool": faults.right, "single": faults.shares[0], "whole": faults.shares[1]}
 
 
 def _memory(

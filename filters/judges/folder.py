@@ -62,7 +62,7 @@ def _unpack(kind: type, name: str, arrays: dict[str, np.ndarray], values: dict[s
             found[part] = arrays[path]
         elif path in values:
             value = values[path]
-            found[part] = tuple(map(str, value)) if isinstance(value, list) else hint(value)
+            found[part] = tuple(value) if isinstance(value, list) else hint(value)
         elif hint == tuple[Judges, ...]:
             found[part] = tuple(_unpack(Judges, f"{path}.{i}", arrays, values) for i in range(FOLDS))
         else:

@@ -35,6 +35,8 @@ class Linear:
     squares: bool = False
 
     def __call__(self, columns: Floats) -> Floats:
+        if not self.weights.any():
+            return np.full(len(columns), self.intercept)
         z = (columns - self.center) / self.scale
         return np.asarray((_squares(z) if self.squares else z) @ self.weights + self.intercept)
 
@@ -50,6 +52,14 @@ class Linear:
         slope = found.coef_[0] / again.scale_
         intercept = float(found.intercept_[0] - slope @ again.mean_)
         return cls(scaler.mean_, scaler.scale_, slope, intercept, squares)
+
+    @classmethod
+    def balanced(cls, columns: Floats, right: NDArray[np.bool_], hold: float) -> Linear:
+        """Of products also, right and wrong ones counting the same; zero where there is but one kind."""
+        if right.all() or not right.any():
+            return cls(np.zeros(1), np.ones(1), np.zeros(1), 0.0)
+        weights = np.where(right, 1 / right.sum(), 1 / (~right).sum())
+        return cls.of(columns, right, weights, hold, squares=True)
 
 
 def _squares(z: Floats) -> Floats:

@@ -1,14 +1,10 @@
 """What the other pairs of a patient say of a pair: whether its text speaks of the same things as theirs, whether
 theirs are right, and whether it would be more at home with another patient.
-
-A text alone misleads where whole studies were exchanged, since then all of it is coherent, and wrong. So both faults
-are fitted together: single pairs exchanged, and all pairs of a patient.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +16,6 @@ Floats = NDArray[np.float64]
 Index = NDArray[np.int64]
 
 COLUMNS = 9
-MIXES = ((0.25, 0.25), (0.25, 0.25), (0.5, 0.1), (0.1, 0.5), (0.15, 0.15), (0.5, 0.3))  # shares of (pairs, patients)
 _LIKENESS = 6.0  # how much more the texts of pictures count that look like this one
 _DOUBTED = 0.02  # how much a pair counts that nobody believes
 _FEW = 5  # texts of other patients that are most alike, of which the mean is taken
@@ -66,21 +61,3 @@ class Memory:
         mean, most = float((like * weight).sum() / weight.sum()), float(like.max())
         about = [float(self.log_odds[others].mean()), np.log(len(others) + 1)]
         return np.array([log_odds, mean, most, *about, best[0], best.mean(), most - best[0], mean - best.mean()])
-
-
-def exchange(
-    groups: Sequence[str], fold: Index, rng: np.random.Generator, pairs: float, patients: float
-) -> tuple[Index, NDArray[np.bool_]]:
-    """(whose text each pair now has, whether it is another patient's): the share ``patients`` of the patients gave all
-    their texts to another, and the share ``pairs`` of the other pairs its own. Texts stay within their ``fold``."""
-    owner, source = np.asarray(groups), np.arange(len(groups))
-    for part in np.unique(fold):
-        mine = np.flatnonzero(fold == part)
-        rows = {name: mine[owner[mine] == name] for name in rng.permutation(np.unique(owner[mine]))}
-        away = list(rows)[: int(patients * len(rows))]
-        for name, other in zip(away, np.roll(away, 1), strict=True):
-            source[rows[name]] = np.resize(rows[str(other)], len(rows[name]))
-        single = mine[(source[mine] == mine) & (rng.random(len(mine)) < pairs)]
-        source[single] = rng.permutation(single)
-    wrong = owner[source] != owner
-    return np.where(wrong, source, np.arange(len(groups))), wrong

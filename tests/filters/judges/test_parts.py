@@ -11,10 +11,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 from filters.judges.belief import Belief, right_share, shifted
+from filters.judges.faults import Faults, exchange
 from filters.judges.judges import Judges
 from filters.judges.spaces import ImageSpace, TextSpace, unit, words_of
 from filters.judges.stack import Linear, wrong_texts
-from filters.judges.study import COLUMNS, Memory, exchange
+from filters.judges.study import COLUMNS, Memory
 from filters.judges.towers import digests
 from tests.filters.judges.made import given
 
@@ -95,10 +96,30 @@ def test_a_shift_gives_the_mean_that_is_asked_for():
 def test_exchanged_texts_stay_in_their_fold_and_are_said_wrong_exactly_where_they_are(seed, pairs, patients, each):
     owner = [f"p{i // each}" for i in range(40)]
     fold = np.array([(i // each) % 4 for i in range(40)])
-    source, wrong = exchange(owner, fold, np.random.default_rng(seed), pairs, patients)
+    source, wrong, whole = exchange(owner, fold, np.random.default_rng(seed), pairs, patients)
     assert (fold[source] == fold).all()
     assert [owner[i] != owner[j] for i, j in enumerate(source)] == wrong.tolist()
     assert (source[~wrong] == np.arange(40)[~wrong]).all()
+    assert not (whole & ~wrong).any()
+
+
+def test_faults_are_counted_and_told_apart():
+    rng = np.random.default_rng(5)
+    apart = np.array([[0.0, 0.0], [-3.0, 0.0], [0.0, -3.0]])  # right, single, whole
+
+    def drawn_of(kinds):
+        return apart[kinds] + rng.standard_normal((len(kinds), 2))
+
+    one = [drawn_of(np.repeat([0, k], 800)) for k in (1, 2)]
+    models = [Linear.balanced(c, np.repeat([True, False], 800), 0.001) for c in one]
+    kinds = rng.choice(3, 3000, p=[0.5, 0.4, 0.1])
+    columns = drawn_of(kinds)
+    found = Faults(*models).of_pool(columns)
+    assert abs(found.right - 0.5) < 0.04 and np.abs(np.array(found.shares) - [0.4, 0.1]).max() < 0.04
+    told = found(columns)
+    assert abs(told[kinds == 0].mean() - told[kinds > 0].mean()) > 0.6
+    certain = told > 0.8
+    assert abs(told[certain].mean() - (kinds[certain] == 0).mean()) < 0.04
 
 
 def test_a_pair_is_not_held_against_itself_and_a_stranger_has_no_others():
