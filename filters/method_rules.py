@@ -125,7 +125,7 @@ class Blip2Rules:
 
 
 @dataclass(frozen=True)
-class MedclipRules:
+class FindingsRules:
     """``least``: texts of the clean set that must affirm a finding for it to be learned, ``most``: findings learned.
 
     ``pool``: at most this many unpaired pictures and texts of the pool are used. ``held``: share of the clean set,
@@ -179,7 +179,7 @@ class OursRules:
     another fault is, a mismatch being 1.
     """
 
-    parts: tuple[str, ...] = ("dfn", "medclip", "text_quality", "image_quality")
+    parts: tuple[str, ...] = ("dfn", "findings", "text_quality", "image_quality")
     part_rules: Mapping[str, Mapping[str, Any]] | None = None
     held: float = 0.3
     rounds: int = 1
@@ -224,7 +224,7 @@ METHODS: Mapping[str, Registered] = {  # by the recipe's word
     "binary": Registered("filters.methods.binary", BinaryRules),
     "blip": Registered("filters.methods.blip", BlipRules),
     "blip2": Registered("filters.methods.blip2", Blip2Rules),
-    "medclip": Registered("filters.methods.medclip", MedclipRules),
+    "findings": Registered("filters.methods.findings", FindingsRules),
     "text_quality": Registered("filters.methods.text_quality", TextQualityRules),
     "image_quality": Registered("filters.methods.image_quality", ImageQualityRules),
     "ours": Registered("filters.methods.ours", OursRules),
