@@ -136,9 +136,7 @@ class Findings:
         found = self.features(batch.images[self.sides[0]][rows], [batch.texts[i] for i in rows])
         odds = found @ self.weights[1:] + self.weights[0]
         if not np.isfinite(odds).all():
-            raise RunError(
-                f"findings: {int((~np.isfinite(odds)).sum())} of {len(rows)} scores are NaN: train it again"
-            )
+            raise RunError(f"findings: {int((~np.isfinite(odds)).sum())} of {len(rows)} scores are NaN: train it again")
         for name, values in zip(self.columns, (odds, found[:, 1], found[:, 3]), strict=True):
             scores[name][rows] = np.round(values, 5)
         return scores
