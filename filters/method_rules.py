@@ -213,6 +213,8 @@ _EVA = {
     "ema": 0.99,
 }
 _SIGLIP2 = {"method": "siglip2", "objective": "siglip", "caption": 0.5, "distill": 0.5}
+# the original: weights as released, no training of our own
+_MEDCLIP = {"method": "medclip", "arch": "auto", "tokenizer": "open_clip", "epochs": 0}
 _TOWERS = "filters.methods.towers"
 
 METHODS: Mapping[str, Registered] = {  # by the recipe's word
@@ -224,6 +226,7 @@ METHODS: Mapping[str, Registered] = {  # by the recipe's word
     "binary": Registered("filters.methods.binary", BinaryRules),
     "blip": Registered("filters.methods.blip", BlipRules),
     "blip2": Registered("filters.methods.blip2", Blip2Rules),
+    "medclip": Registered(_TOWERS, TowersRules, _MEDCLIP),
     "findings": Registered("filters.methods.findings", FindingsRules),
     "text_quality": Registered("filters.methods.text_quality", TextQualityRules),
     "image_quality": Registered("filters.methods.image_quality", ImageQualityRules),

@@ -32,9 +32,10 @@ from filters.methods.blip_holdout import decode, measure
 from filters.methods.blip_texts import read_texts
 from filters.methods.blip_train import Fit, Pace, See
 from filters.model import pick_device
-from filters.tokenizer import WordPiece, train_wordpiece
+from filters.tokenizer import WordPiece, read_wordpiece, train_wordpiece
 from filters.train import train_filter
 from filters.train_rules import TrainRules
+from filters.weights import read_folder
 
 
 class Blip2:
@@ -165,7 +166,7 @@ def _is_transformers(folder: Path) -> bool:
 
 def _open(folder: Path, context: int, device: str) -> Blip2:
     config = files.read_config(folder / "config.json", Blip2Config)
-    weights = files.read_weights(folder)
+    weights = read_folder(folder)
     eye: Eye | None = saved_tower(folder)
     if eye is None:
         eye = VitEye(config, *files.read_preprocessing(folder))
@@ -175,7 +176,7 @@ def _open(folder: Path, context: int, device: str) -> Blip2:
     rest = {k: v for k, v in weights.items() if not k.startswith("vision_model.")}
     files.fill(net, rest, f"{folder.name}/model.safetensors", {})
     reader: Any = config.qformer_config
-    tokenizer = files.read_tokenizer(folder, min(context, reader.max_position_embeddings), reader.vocab_size)
+    tokenizer = read_wordpiece(folder, min(context, reader.max_position_embeddings), reader.vocab_size)
     return Blip2(eye, net, tokenizer, device)
 
 
