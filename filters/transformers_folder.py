@@ -76,7 +76,7 @@ def fill_model(kind: Any, config: Any, state: State, folder: Path) -> Any:
         raise RecipeError("filter.checkpoint", problem, "config.json and model.safetensors of one model") from None
     wrong = sorted({_name(key) for kind in ("missing_keys", "mismatched_keys") for key in said[kind]})
     if wrong:
-        problem = f"the weights in {folder} do not fit their config: {wrong[0]}"
+        problem = f"{folder} does not fit its config: {wrong[0]}"
         raise RecipeError("filter.checkpoint", problem, "its own config.json beside model.safetensors")
     check_finite(model, folder.name)
     return model.eval()

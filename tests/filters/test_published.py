@@ -76,7 +76,7 @@ def random_model(config: dict[str, Any]) -> Any:
 
 @pytest.mark.parametrize("kind", ["ViT", "RN", "named"])
 def test_an_archive_of_openais_says_its_architecture(kind: str, tmp_path: Path) -> None:
-    """ViT-B-32.pt, RN50.pt: TorchScript, whose weights alone are read; quick GELU even where ``arch`` is the bare name."""
+    """ViT-B-32.pt, RN50.pt: the weights alone are read; quick GELU even where ``arch`` is the bare name."""
     vision = {"image_size": 64, "layers": [1, 1, 1, 1], "width": 16, "patch_size": None} if kind == "RN" else VIT
     config = {"embed_dim": 24, "vision_cfg": vision, "text_cfg": TEXT}
     stock = random_model(config | {"quick_gelu": True})
@@ -179,9 +179,7 @@ def test_clip_of_transformers(kind: str, tmp_path: Path) -> None:
     assert found.preprocessing["mean"] == MEAN and found.preprocessing["std"] == STD
     assert found.lengths(torch.from_numpy(found.tokenizer(TEXTS[1:2]))).tolist() == [16], "cut behind the text's end"
     again = t.CLIPModel.from_pretrained(tmp_path / "saved").eval()
-    assert torch.equal(of_transformers(again, folder, pixels, 24)[0], rows[0]), (
-        "the folder is transformers' too"
-    )
+    assert torch.equal(of_transformers(again, folder, pixels, 24)[0], rows[0]), "the folder is transformers' too"
 
 
 def test_clip_without_a_tokenizer_has_clips_own(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from filters.train_rules import ModelRules, TrainRules
 from tests.filters.conftest import Trained
 from tests.filters.methods.blip_films import batch, films, mismatched
 from tests.filters.methods.blip_shared import Blip2ForImageTextRetrieval, blip2_checkpoint
+from tests.filters.published import as_bin
 from tests.filters.shapes import pairs
 
 SMALL = blip2.Rules(
@@ -76,14 +77,25 @@ def test_a_trained_head_scores_as_transformers_does(folder: Path, clean: Records
         assert np.std(expected[name]) > 1e-4, name
 
 
-def test_a_checkpoint_of_transformers_is_used_as_it_is(tmp_path: Path):
+@pytest.mark.parametrize("shards", [0, 2])
+def test_a_checkpoint_of_transformers_is_used_as_it_is(shards: int, tmp_path: Path):
+    """Salesforce/blip2-itm-vit-g: in safetensors, or in .bin files with an index and a language model's config."""
     source = blip2_checkpoint(tmp_path / "hf")
+    model = Blip2ForImageTextRetrieval.from_pretrained(source)
+    if shards:
+        as_bin(source, shards)
+        said = json.loads((source / "config.json").read_text())
+        said |= {
+            "text_config": {"model_type": "opt", "hidden_size": 16, "num_hidden_layers": 1},
+            "use_decoder_only_language_model": True,
+        }
+        (source / "config.json").write_text(json.dumps(said | {"torch_dtype": "float16"}))
     records = films(6, seed=8)
     texts = ["small left effusion .", "the heart is normal", "no acute effusions", "large right effusion", "No", "the"]
     records = Records(records.keys, records.images, texts, records.groups)
     blip2.train(TrainingSet(records), tmp_path / "f", replace(SMALL, encoder=str(source)))
     loaded, seen = blip2.load(tmp_path / "f", "cpu"), batch(records, 32)
-    expected = their_scores(Blip2ForImageTextRetrieval.from_pretrained(source), loaded, seen, own_eyes=True)
+    expected = their_scores(model, loaded, seen, own_eyes=True)
     ours = loaded(seen)
     for name in loaded.columns:
         assert np.abs(ours[name] - expected[name]).max() < 1e-5, name
