@@ -104,9 +104,11 @@ class Blip2Rules:
     ``encoder``: a filter's folder (its image tower is used) or, to be used as it is, a local checkpoint of
     transformers' Blip2ForImageTextRetrieval; None trains towers on the clean set first (`filters.train`, defaults).
     ``views``: how many changed copies of each image are encoded and kept; training draws among them.
+    ``generate``: the Q-Former learns to write the text as well (ITG), which is one more column.
     """
 
     encoder: str | None = None
+    generate: bool = False
     shape: QShape = QShape()
     context: int = 64
     vocab: int = 2048

@@ -103,6 +103,21 @@ def test_a_checkpoint_of_transformers_is_used_as_it_is(shards: int, tmp_path: Pa
     assert np.abs(their_scores(again, loaded, seen, own_eyes=True)[""] - expected[""]).max() < 1e-6
 
 
+def test_it_learns_to_write_where_asked(clean: Records, trained: Trained, tmp_path: Path):
+    metrics = blip2.train(TrainingSet(clean), tmp_path, replace(SMALL, encoder=str(trained.folder), generate=True))
+    loaded, seen = blip2.load(tmp_path, "cpu"), batch(clean.take(range(6)), 64)
+    assert np.isfinite(metrics["lm"]) and loaded.columns == ("", "itc", "caption")
+    scores = loaded(seen)
+    assert all(np.isfinite(v).all() for v in scores.values()) and np.std(scores["caption"]) > 1e-4
+    black = Batch({64: np.zeros((2, 64, 64, 1), np.uint8)}, ["effusion " * 9, ""], np.ones(2, dtype=bool))
+    assert loaded(black)["caption"] == pytest.approx([0, 0], abs=1e-6), "a black image explains nothing"
+    model = Blip2ForImageTextRetrieval(loaded.net.config)
+    assert not model.load_state_dict(load_file(tmp_path / "model.safetensors"), strict=False)[1]
+    (tmp_path / "language_head.safetensors").write_bytes(b"no")
+    with pytest.raises(RecipeError, match=r"language_head\.safetensors"):
+        blip2.load(tmp_path, "cpu")
+
+
 def test_the_image_encoder_stays_as_it_was(folder: Path, trained: Trained, clean: Records):
     before, after = of_filter_folder(trained.folder), blip2.load(folder, "cpu").eye
     pixels = batch(clean.take(range(3)), 64).pixels(64)
