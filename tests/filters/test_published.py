@@ -20,11 +20,13 @@ from filters.method import Records, TrainingSet, module_of
 from filters.model import check_rules, create_filter, load_filter, save_filter
 from filters.openclip import open_clip
 from filters.score import Scorer, prepare
-from filters.train_rules import ModelRules
+from filters.train import train_filter
+from filters.train_rules import ModelRules, TrainRules
 from filters.weights import read_state
 from pipelines.scoring import Filter as Chosen
 from tests.filters import published
 from tests.filters.published import MEAN, STD, TEXTS, t
+from tests.filters.shapes import pairs
 
 CLOSE = 1e-5
 TEXT = {"context_length": 24, "vocab_size": 49408, "width": 64, "heads": 1, "layers": 2}
@@ -269,6 +271,46 @@ def test_a_recipe_names_the_folder_and_scores(method: str, tmp_path: Path) -> No
         pixels = seen(side)[:, :1]
         expected = (found.encode_images(pixels) * found.encode_texts(TEXTS)).sum(1).numpy()
     assert np.abs(scores - expected).max() <= CLOSE
+
+
+@pytest.mark.parametrize("kind", ["clip", "medclip"])
+def test_training_goes_on_from_it(kind: str, tmp_path: Path) -> None:
+    """A DFN that begins with published weights; its folder is of their layout again."""
+    folder = tmp_path / "given"
+    if kind == "clip":
+        published.write_clip(folder)
+    else:
+        published.ReferenceMedclip("vit").write(folder)
+    begun = ours(folder, tmp_path)
+    images, _, groups = pairs(16)
+    texts = [f"{published.WORDS[i % 9]} {published.WORDS[(i + i // 9 + 1) % 9]}" for i in range(16)]
+    model = ModelRules("auto", str(folder), "open_clip")
+    rules = TrainRules(model=model, epochs=1, batch=8, threads=1, holdout=0.0, layer_decay=0.8, device="cpu")
+    metrics = train_filter(images, texts, groups, tmp_path / "f", rules)
+    after = load_filter(tmp_path / "f", "cpu")
+    assert np.isfinite(metrics["loss"]) and after.card["arch"] == kind and after.config == begun.config
+    moved = {n: float((p - dict(begun.model.named_parameters())[n]).abs().max().detach())
+             for n, p in after.model.named_parameters()}  # fmt: skip
+    used = [
+        n for n in moved if "token_type" not in n and "position" not in n and "word_emb" not in n and "bias" not in n
+    ]
+    assert all(moved[n] > 0 for n in used), [n for n in used if moved[n] == 0]
+
+
+def test_a_hub_name_is_its_snapshot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """hf-hub:openai/clip-vit-base-patch32, where it lies in the cache already: no network is asked."""
+    import huggingface_hub.constants
+
+    snapshot = tmp_path / "models--openai--clip-vit-base-patch32/snapshots" / ("0" * 40)
+    model, pixels = published.write_clip(snapshot), seen(32)
+    (snapshot.parent.parent / "refs").mkdir()
+    (snapshot.parent.parent / "refs/main").write_text("0" * 40)
+    monkeypatch.setenv("RADSIFT_HUB_SHUT", "1")
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    rules = ModelRules("hf-hub:openai/clip-vit-base-patch32", None, "open_clip")
+    assert check_rules(rules)["model_type"] == "clip"
+    found = create_filter(rules, [], 0, "cpu")
+    assert_equal(found, *of_transformers(model, snapshot, pixels, 24), pixels)
 
 
 class Trap:
