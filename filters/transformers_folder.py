@@ -110,10 +110,12 @@ class FolderTokenizer:
     """The folder's own tokenizer, a `filters.tokenizer.TextTokenizer` whose rows are padded to ``context_length``.
 
     A CLIP's folder without one is given CLIP's, which they share (``words``: how many the text tower knows).
+    ``lower``: the tower was trained on small letters, whether its tokenizer makes them or not.
     """
 
-    def __init__(self, folder: Path, context_length: int, words: int = 0) -> None:
+    def __init__(self, folder: Path, context_length: int, words: int = 0, lower: bool = False) -> None:
         ensure()
+        self._lower = lower
         self.context_length = context_length
         self.files = {name: (folder / name).read_bytes() for name in TOKENIZER_FILES if (folder / name).is_file()}
         self._stock: Any = None
@@ -147,7 +149,8 @@ class FolderTokenizer:
             return np.zeros((0, self.context_length), np.int64)
         if self._stock is not None:
             return np.asarray(self._stock(list(texts)), np.int64)
-        found = self._tokenizer(list(texts), padding="max_length", truncation=True, max_length=self.context_length)
+        texts = [text.lower() for text in texts] if self._lower else list(texts)
+        found = self._tokenizer(texts, padding="max_length", truncation=True, max_length=self.context_length)
         return np.asarray(found["input_ids"], np.int64)
 
 

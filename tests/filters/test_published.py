@@ -227,6 +227,7 @@ def test_siglip_with_a_bin_alone(naflex: bool, tmp_path: Path) -> None:
         said = model(input_ids=ids, **given)
         cosine = (found.encode_images(pixels) * found.encode_texts(TEXTS)).sum(1).numpy()
     assert_equal(found, said.image_embeds, said.text_embeds, pixels)
+    assert np.array_equal(found.tokenizer(["No Pneumothorax"]), found.tokenizer(["no pneumothorax"]))
     expected = torch.sigmoid(said.logits_per_image.diagonal()).numpy()
     assert np.abs(found.probability(cosine) - expected).max() <= CLOSE
 
