@@ -144,6 +144,9 @@ def _add_bias(found: Filter, fresh: bool) -> None:
     model: Any = found.model
     if getattr(model, "logit_bias", None) is not None:
         return
+    if isinstance(model, OwnFolder) and not isinstance(model, lit.LitModel):
+        problem = f"the layout of {arch_of(ModelRules(AUTO), found)} has no place for the sigmoid's bias"
+        raise RecipeError("filter.objective", problem, "objective: clip, or a checkpoint of SigLIP")
     with torch.no_grad():
         model.logit_bias = torch.nn.Parameter(torch.full_like(model.logit_scale, _SIGLIP_BIAS))
         if fresh:

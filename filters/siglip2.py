@@ -175,5 +175,4 @@ def load_siglip(folder: Path) -> tuple[Siglip, FolderTokenizer]:
     model = load_model(Siglip2Model if naflex else SiglipModel, folder)
     kind = SiglipNaflex if naflex else Siglip
     context = int(model.config.text_config.max_position_embeddings)
-    # SigLIP's own tokenizer lowers; SigLIP 2's, which is Gemma's, leaves it to the caller (2502.14786, section 2.1)
-    return kind(model, read_preprocessor(folder)), FolderTokenizer(folder, context, lower=True)
+    return kind(model, read_preprocessor(folder)), FolderTokenizer(folder, context)

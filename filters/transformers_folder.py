@@ -110,12 +110,11 @@ class FolderTokenizer:
     """The folder's own tokenizer, a `filters.tokenizer.TextTokenizer` whose rows are padded to ``context_length``.
 
     A CLIP's folder without one is given CLIP's, which they share (``words``: how many the text tower knows).
-    ``lower``: the tower was trained on small letters, whether its tokenizer makes them or not.
+    Gemma's leaves capitals, and the one tower here that reads by it, SigLIP 2's, never saw any: texts are lowered.
     """
 
-    def __init__(self, folder: Path, context_length: int, words: int = 0, lower: bool = False) -> None:
+    def __init__(self, folder: Path, context_length: int, words: int = 0) -> None:
         ensure()
-        self._lower = lower
         self.context_length = context_length
         self.files = {name: (folder / name).read_bytes() for name in TOKENIZER_FILES if (folder / name).is_file()}
         self._stock: Any = None
@@ -136,6 +135,7 @@ class FolderTokenizer:
         except (OSError, ValueError, ImportError, KeyError, TypeError) as error:
             problem = f"no tokenizer in {folder} ({type(error).__name__})"
             raise RecipeError("filter.tokenizer", problem, "tokenizer.json and tokenizer_config.json") from None
+        self._lower = type(self._tokenizer).__name__.startswith("Gemma")
         if self._tokenizer.pad_token is None:
             problem = f"the tokenizer in {folder} names no token that pads"
             raise RecipeError("filter.tokenizer", problem, "the checkpoint's own tokenizer_config.json")

@@ -27,10 +27,19 @@ def write_pixels(folder: Path, **more: Any) -> None:
     (folder / "preprocessor_config.json").write_text(json.dumps(said | more))
 
 
-def write_bert_tokenizer(folder: Path, lower: bool = True) -> None:
+def write_gemma_tokenizer(folder: Path) -> int:
+    """As google/siglip2-* of fixed size bring it; the number of tokens."""
+    marks = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>", "\u2581"]
+    vocab = {token: i for i, token in enumerate([*marks, *(chr(c) for c in range(33, 127))])}
+    tokens = t.GemmaTokenizer(vocab=vocab, merges=[], add_bos_token=False, add_eos_token=True, padding_side="right")
+    tokens.save_pretrained(folder)
+    return len(vocab)
+
+
+def write_bert_tokenizer(folder: Path) -> None:
     """BERT's vocab.txt with its tokenizer_config.json."""
     (folder / "vocab.txt").write_text("\n".join(BERT_WORDS) + "\n")
-    said = {"tokenizer_class": "BertTokenizer", "do_lower_case": lower, "model_max_length": 24}
+    said = {"tokenizer_class": "BertTokenizer", "do_lower_case": True, "model_max_length": 24}
     (folder / "tokenizer_config.json").write_text(json.dumps(said))
 
 
@@ -97,9 +106,9 @@ def write_dual_encoder(folder: Path) -> Any:
 def write_siglip(folder: Path, naflex: bool) -> Any:
     """google/siglip-*, google/siglip2-* of fixed size (both of model_type siglip), and NaFlex."""
     folder.mkdir(parents=True)
-    write_bert_tokenizer(folder, lower=False)  # SigLIP 2's tokenizer does not lower either
+    words = write_gemma_tokenizer(folder)
     write_pixels(folder, **({"patch_size": 8, "max_num_patches": 16} if naflex else {}))
-    text = LAYERS | {"vocab_size": len(BERT_WORDS), "max_position_embeddings": 24, "projection_size": 32}
+    text = LAYERS | {"vocab_size": words, "max_position_embeddings": 24, "projection_size": 32}
     vision = LAYERS | {"patch_size": 8} | ({"num_patches": 16} if naflex else {"image_size": 32})
     kind: Any = (t.Siglip2Config, t.Siglip2Model) if naflex else (t.SiglipConfig, t.SiglipModel)
     torch.manual_seed(7)

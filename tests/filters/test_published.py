@@ -22,6 +22,7 @@ from filters.openclip import open_clip
 from filters.score import Scorer, prepare
 from filters.train import train_filter
 from filters.train_rules import ModelRules, TrainRules
+from filters.training.export_transformers import export_transformers
 from filters.weights import read_state
 from pipelines.scoring import Filter as Chosen
 from tests.filters import published
@@ -228,6 +229,7 @@ def test_siglip_with_a_bin_alone(naflex: bool, tmp_path: Path) -> None:
         cosine = (found.encode_images(pixels) * found.encode_texts(TEXTS)).sum(1).numpy()
     assert_equal(found, said.image_embeds, said.text_embeds, pixels)
     assert np.array_equal(found.tokenizer(["No Pneumothorax"]), found.tokenizer(["no pneumothorax"]))
+    assert found.tokenizer(["no"])[0, -1] == 0, "padded at the end, as its own configuration says"
     expected = torch.sigmoid(said.logits_per_image.diagonal()).numpy()
     assert np.abs(found.probability(cosine) - expected).max() <= CLOSE
 
@@ -296,6 +298,17 @@ def test_training_goes_on_from_it(kind: str, tmp_path: Path) -> None:
         n for n in moved if "token_type" not in n and "position" not in n and "word_emb" not in n and "bias" not in n
     ]
     assert all(moved[n] > 0 for n in used), [n for n in used if moved[n] == 0]
+
+
+def test_it_is_exported_as_it_is_and_takes_no_bias(tmp_path: Path) -> None:
+    model = published.write_clip(tmp_path / "clip")
+    ours(tmp_path / "clip", tmp_path)
+    export_transformers(tmp_path / "saved", tmp_path / "out")
+    again = t.CLIPModel.from_pretrained(tmp_path / "out")
+    assert all(torch.equal(a, b) for a, b in zip(again.parameters(), model.parameters(), strict=True))
+    rules = ModelRules("auto", str(tmp_path / "clip"), "open_clip")
+    with pytest.raises(RecipeError, match="clip has no place for the sigmoid's bias"):
+        create_filter(rules, [], 0, "cpu", "siglip")
 
 
 def test_a_hub_name_is_its_snapshot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
