@@ -195,6 +195,8 @@ class OursRules:
     def __post_init__(self) -> None:
         if not 0 <= self.rare <= 1:
             raise ValueError(f"rare is {self.rare}: from 0 to 1, how common another fault is than a mismatch")
+        if unknown := sorted(set(self.part_rules or {}) - set(self.parts)):
+            raise ValueError(f"part_rules: '{unknown[0]}' is no part; the parts are {', '.join(self.parts)}")
 
 
 @dataclass(frozen=True)

@@ -87,15 +87,24 @@ def _name(key: Any) -> str:
 
 
 def read_preprocessor(folder: Path) -> dict[str, Any]:
-    """preprocessor_config.json, {} where there is none; RecipeError where it cannot be read."""
-    path = folder / "preprocessor_config.json"
-    if not path.exists():
-        return {}
-    try:
-        found = json.loads(path.read_text("utf-8"))
-    except ValueError:
-        raise RecipeError("filter.checkpoint", f"cannot read {path}", "the checkpoint's own file") from None
-    return dict(found)
+    """preprocessor_config.json, or what processor_config.json, which newer versions write, says of images.
+
+    {} where there is neither; RecipeError where one cannot be read.
+    """
+    for name, part in (("preprocessor_config.json", None), ("processor_config.json", "image_processor")):
+        path = folder / name
+        if not path.exists():
+            continue
+        try:
+            found = json.loads(path.read_text("utf-8"))
+        except ValueError:
+            found = None
+        if not isinstance(found, dict):
+            raise RecipeError("filter.checkpoint", f"cannot read {path}", "the checkpoint's own file")
+        said = found if part is None else found.get(part)
+        if isinstance(said, dict):
+            return said
+    return {}
 
 
 def save_model(model: Any, preprocessor: dict[str, Any], folder: Path) -> None:

@@ -18,6 +18,7 @@ from safetensors.torch import save_file
 
 from curate.errors import RecipeError
 from filters.tokenizer import WordPiece
+from filters.transformers_folder import read_preprocessor
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
@@ -109,10 +110,6 @@ def save_tokenizer(tokenizer: WordPiece, folder: Path) -> None:
     save_json(said, folder / "tokenizer_config.json")
 
 
-def _optional(path: Path) -> dict[str, Any]:
-    return read_json(path) if path.is_file() else {}
-
-
 def save_preprocessing(side: int, mean: list[float], std: list[float], folder: Path) -> None:
     """How pixels become the model's input, in transformers' words where it has them."""
     said = {
@@ -127,8 +124,8 @@ def save_preprocessing(side: int, mean: list[float], std: list[float], folder: P
 
 
 def read_preprocessing(folder: Path) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation in 0..1 of preprocessor_config.json; CLIP's, as BLIP uses, where there is none."""
-    said = _optional(folder / "preprocessor_config.json")
+    """Mean and standard deviation in 0..1 the folder says; CLIP's, as BLIP uses, where it says none."""
+    said = read_preprocessor(folder)
     return list(said.get("image_mean", _CLIP_MEAN)), list(said.get("image_std", _CLIP_STD))
 
 

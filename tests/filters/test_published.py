@@ -174,6 +174,10 @@ def test_clip_of_transformers(kind: str, tmp_path: Path) -> None:
     folder, pixels = tmp_path / "clip", seen(32)
     model = published.write_clip(folder, old_end=kind == "eos 2")
     rows = of_transformers(model, folder, pixels, 24)
+    if kind == "shards":  # as newer versions write it
+        said = {"image_processor": json.loads((folder / "preprocessor_config.json").read_text())}
+        (folder / "preprocessor_config.json").unlink()
+        (folder / "processor_config.json").write_text(json.dumps(said))
     if kind in ("bin", "shards"):
         more = {"text_model.embeddings.position_ids": torch.arange(24)[None]}
         published.as_bin(folder, 1 if kind == "bin" else 3, **more)

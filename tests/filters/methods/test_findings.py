@@ -16,6 +16,7 @@ from curate.errors import RecipeError, RunError
 from filters import data
 from filters.measure import auroc
 from filters.method import Batch, Records, TrainingSet, load_method, method_of, read_card
+from filters.method_rules import make_rules
 from filters.methods import findings
 from filters.methods.findings import Findings, Rules
 from filters.methods.findings_judge import FEATURES, logistic
@@ -186,6 +187,11 @@ def test_wrong_folders_and_small_sets(folder: Path, tmp_path: Path) -> None:
         method = findings.load(tmp_path, "cpu")
         test = records(4, 9000)
         method(batch(test.images, test.texts))
+
+
+def test_rules_of_a_part_that_is_none_are_told() -> None:
+    with pytest.raises(ValueError, match="'medclip' is no part; the parts are dfn, findings"):
+        make_rules("ours", {"part_rules": {"medclip": {"epochs": 3}}})
 
 
 def test_a_folder_from_when_it_was_called_medclip_still_scores(folder: Path, tmp_path: Path) -> None:
