@@ -45,14 +45,14 @@ class MaskedPrediction(torch.nn.Module):
     def each(
         self, model: torch.nn.Module, teacher: torch.nn.Module, x: torch.Tensor, mask: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """(cross-entropy float[n], an image's mean over its masked patches; the teacher's answers float[k, ...])."""
+        """Means over each image's masked patches: the cross-entropy float[n], the teacher's answers float[n, d]."""
         mask = mask.to(x.device)
         with torch.no_grad():
             whole = self._tokens(teacher, x)[mask]
         with _masked(model, mask, self.token):
             said = self._tokens(model, x)[mask]
         each, answers = self.agreement.each(said, whole)
-        return each.reshape(len(x), -1).mean(1), answers
+        return each.reshape(len(x), -1).mean(1), answers.reshape(len(x), -1, answers.shape[-1]).mean(1)
 
     def _tokens(self, model: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
         """float[n, patches, width]: a class token, which comes first, is left out."""
