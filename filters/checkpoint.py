@@ -20,6 +20,7 @@ import torch
 from curate.errors import RecipeError
 from filters.hub import fetch_folder, fetch_tag, find_weights, is_hub_name
 from filters.openclip import open_clip
+from filters.text_towers import TEXT_TOWERS
 from filters.weights import is_script, read_state
 
 CONFIGS = Path(__file__).parent / "configs"
@@ -61,8 +62,8 @@ def read_source(arch: str) -> Source:
     if arch.startswith("hf-hub:"):
         return read_source(str(fetch_folder(arch)))
     if is_hub_name(arch):
-        name, weights = fetch_tag(arch)
-        return Source(_named(name), {}, weights)
+        name, weights, said = fetch_tag(arch)
+        return Source(_as_released(_named(name), said), {}, weights)
     path = Path(arch)
     if arch.endswith(".json"):
         return Source(_parse(path), tokenizer_files(path))
@@ -96,6 +97,15 @@ def _named(arch: str) -> Config:
     return dict(known)
 
 
+def _as_released(config: Config, said: Mapping[str, Any]) -> Config:
+    """``config`` as the weights were trained: OpenAI's and DFN's with the quick GELU, whatever the bare name says."""
+    if said.get("quick_gelu"):
+        config = config | {"quick_gelu": True}
+    if said.get("mean") and said.get("std"):
+        config = config | {"preprocess_cfg": {"mean": list(said["mean"]), "std": list(said["std"])}}
+    return config
+
+
 def _parse(path: Path) -> Config:
     try:
         found = json.loads(path.read_text("utf-8"))
@@ -115,7 +125,8 @@ def _parse(path: Path) -> Config:
 
 
 def _with_text_tower(config: Config, folder: Path) -> Config:
-    """The transformers config that ``hf_model_name`` points to, taken in; a name with no local folder stays a name."""
+    """The transformers config that ``hf_model_name`` points to, taken in: of a local folder, else of the known ones
+    (`filters.text_towers`); any other name stays a name."""
     text = config["text_cfg"]
     if "hf_model_name" not in text or "hf_config" in text:
         return config
@@ -124,9 +135,12 @@ def _with_text_tower(config: Config, folder: Path) -> Config:
             found = json.loads((place / "config.json").read_text("utf-8"))
         except (OSError, ValueError):
             continue
-        if isinstance(found, dict) and "model_type" in found:
-            config["text_cfg"] = text | {"hf_config": found, "hf_model_name": Path(text["hf_model_name"]).name}
+        if isinstance(found, dict) and "model_type" in found and not {"text_config", "vision_config"} & set(found):
             break
+    else:
+        found = dict(TEXT_TOWERS.get(text["hf_model_name"], {}))
+    if found:
+        config["text_cfg"] = text | {"hf_config": found, "hf_model_name": Path(text["hf_model_name"]).name}
     return config
 
 

@@ -131,7 +131,7 @@ def image_rows(model: Any, x: torch.Tensor) -> torch.Tensor:
 def text_rows(model: Any, ids: torch.Tensor) -> torch.Tensor:
     """Unit rows float32[n, d] of int64[n, context_length] on the model's device, cut to what the batch needs."""
     length = int(_lengths(model, ids).max()) if len(ids) else ids.shape[1]
-    short = length < ids.shape[1] and _pad_of(model) is None
+    short = length < ids.shape[1] and _is_causal(model)
     encoded = _encode_short(model, ids[:, :length]) if short else model.encode_text(ids[:, :length])
     return torch.nn.functional.normalize(encoded.float(), dim=-1)
 
@@ -142,6 +142,8 @@ def _lengths(model: torch.nn.Module, ids: torch.Tensor) -> torch.Tensor:
     pad = _pad_of(model)
     if pad is not None:
         end = width - (ids.flip(1) != pad).int().argmax(dim=1)
+    elif getattr(model, "is_causal", False):
+        end = model.text_ends(ids)  # type: ignore[operator]
     elif _is_causal(model):
         end = ids.argmax(dim=1) + 1
     else:

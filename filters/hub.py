@@ -10,14 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from curate import offline
 from curate.errors import RecipeError
 from filters.openclip import open_clip
 from filters.torchvision_ops import ensure
 
-_WEIGHTS = ("open_clip_model.safetensors", "model.safetensors", "open_clip_pytorch_model.bin", "pytorch_model.bin")
-_FILES = ("open_clip_config.json", "config.json")
+OPEN_CLIP_CONFIG = "open_clip_config.json"
+OPEN_CLIP_WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
+_WEIGHTS = (*OPEN_CLIP_WEIGHTS, "model.safetensors", "pytorch_model.bin")
+_FILES = (OPEN_CLIP_CONFIG, "config.json")
 
 
 def is_hub_name(arch: str) -> bool:
@@ -49,15 +52,23 @@ def fetch_folder(arch: str) -> Path:
     try:
         with _asked():
             folder = Path(snapshot_download(name, allow_patterns=patterns))
-            if not any(folder.glob("*.safetensors")):
-                folder = Path(snapshot_download(name, allow_patterns=[*patterns, *_WEIGHTS]))
+            if not _has_safetensors(folder):
+                folder = Path(snapshot_download(name, allow_patterns=[*patterns, *_WEIGHTS, "pytorch_model-*.bin"]))
     except (OSError, HfHubHTTPError, HFValidationError, ValueError) as error:
         raise _no_hub(arch, error) from None
     return folder
 
 
-def fetch_tag(arch: str) -> tuple[str, Path]:
-    """The architecture's name and the local weights file of ``ARCH:tag``, one of ``open_clip.list_pretrained()``."""
+def _has_safetensors(folder: Path) -> bool:
+    """Whether the weights are there: transformers' beside an open_clip_config.json are not those it describes."""
+    if (folder / OPEN_CLIP_CONFIG).is_file() and (folder / "config.json").is_file():
+        return (folder / OPEN_CLIP_WEIGHTS[0]).is_file()
+    return any(folder.glob("*.safetensors"))
+
+
+def fetch_tag(arch: str) -> tuple[str, Path, dict[str, Any]]:
+    """The architecture's name, the local weights file of ``ARCH:tag``, one of ``open_clip.list_pretrained()``, and what
+    open_clip knows of these weights: ``quick_gelu``, the pixels' ``mean`` and ``std``."""
     weights = open_clip.pretrained
     name, _, tag = arch.partition(":")
     chosen = weights.get_pretrained_cfg(name, tag)
@@ -69,7 +80,7 @@ def fetch_tag(arch: str) -> tuple[str, Path]:
             path = Path(weights.download_pretrained(chosen))
     except (OSError, RuntimeError, ValueError) as error:
         raise _no_hub(arch, error) from None
-    return name, path
+    return name, path, dict(chosen)
 
 
 def find_weights(folder: Path) -> Path:

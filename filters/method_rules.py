@@ -104,9 +104,11 @@ class Blip2Rules:
     ``encoder``: a filter's folder (its image tower is used) or, to be used as it is, a local checkpoint of
     transformers' Blip2ForImageTextRetrieval; None trains towers on the clean set first (`filters.train`, defaults).
     ``views``: how many changed copies of each image are encoded and kept; training draws among them.
+    ``generate``: the Q-Former learns to write the text as well (ITG), which is one more column.
     """
 
     encoder: str | None = None
+    generate: bool = False
     shape: QShape = QShape()
     context: int = 64
     vocab: int = 2048
@@ -125,7 +127,7 @@ class Blip2Rules:
 
 
 @dataclass(frozen=True)
-class MedclipRules:
+class FindingsRules:
     """``least``: texts of the clean set that must affirm a finding for it to be learned, ``most``: findings learned.
 
     ``pool``: at most this many unpaired pictures and texts of the pool are used. ``held``: share of the clean set,
@@ -193,7 +195,7 @@ class OursRules:
     another fault is, a mismatch being 1.
     """
 
-    parts: tuple[str, ...] = ("dfn", "medclip", "text_quality", "image_quality")
+    parts: tuple[str, ...] = ("dfn", "findings", "text_quality", "image_quality")
     part_rules: Mapping[str, Mapping[str, Any]] | None = None
     held: float = 0.3
     rounds: int = 1
@@ -207,6 +209,8 @@ class OursRules:
     def __post_init__(self) -> None:
         if not 0 <= self.rare <= 1:
             raise ValueError(f"rare is {self.rare}: from 0 to 1, how common another fault is than a mismatch")
+        if unknown := sorted(set(self.part_rules or {}) - set(self.parts)):
+            raise ValueError(f"part_rules: '{unknown[0]}' is no part; the parts are {', '.join(self.parts)}")
 
 
 @dataclass(frozen=True)
@@ -227,6 +231,8 @@ _EVA = {
     "ema": 0.99,
 }
 _SIGLIP2 = {"method": "siglip2", "objective": "siglip", "caption": 0.5, "distill": 0.5}
+# the original: weights as released, no training of our own
+_MEDCLIP = {"method": "medclip", "arch": "auto", "tokenizer": "open_clip", "epochs": 0}
 _TOWERS = "filters.methods.towers"
 
 METHODS: Mapping[str, Registered] = {  # by the recipe's word
@@ -238,7 +244,8 @@ METHODS: Mapping[str, Registered] = {  # by the recipe's word
     "binary": Registered("filters.methods.binary", BinaryRules),
     "blip": Registered("filters.methods.blip", BlipRules),
     "blip2": Registered("filters.methods.blip2", Blip2Rules),
-    "medclip": Registered("filters.methods.medclip", MedclipRules),
+    "medclip": Registered(_TOWERS, TowersRules, _MEDCLIP),
+    "findings": Registered("filters.methods.findings", FindingsRules),
     "judges": Registered("filters.methods.judges", JudgesRules),
     "text_quality": Registered("filters.methods.text_quality", TextQualityRules),
     "image_quality": Registered("filters.methods.image_quality", ImageQualityRules),

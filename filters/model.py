@@ -1,8 +1,8 @@
 """A Filter's folder: how one begins, is written, and is read again.
 
 The folder holds ``model.safetensors``, ``config.json`` (open_clip's model config), ``tokenizer.json`` and what else the
-tokenizer needs, ``card.json`` (what it was trained on and how, its metrics, its preprocessing). SigLIP in transformers'
-layout and LiT write their own ``config.json``. The folder's hash names the filter.
+tokenizer needs, ``card.json`` (what it was trained on and how, its metrics, its preprocessing). Models that are not
+open_clip's (`filters.layouts`) write their own ``config.json``. The folder's hash names the filter.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ import torch
 from safetensors.torch import save_file
 
 from curate.errors import RecipeError
-from filters import lit
+from filters import lit, openai
 from filters.checkpoint import Config, Source, build, load_weights, read_config, read_source, tokenizer_files
 from filters.encoder import Filter as Filter
 from filters.encoder import OwnFolder
 from filters.encoder import StockTokenizer as StockTokenizer
-from filters.hub import is_hub_name
-from filters.siglip2 import load_siglip, siglip_config
+from filters.hub import fetch_folder, is_hub_name
+from filters.layouts import check_folder, is_open_clip, load_own, own_config
 from filters.tokenizer import TextTokenizer, WordPiece, train_wordpiece
 from filters.train_rules import AUTO, ModelRules
 
@@ -51,8 +51,9 @@ def _create(rules: ModelRules, texts: Sequence[str], vocab: int, device: str) ->
     _check_own(rules, start)
     if rules.arch == lit.ARCH:
         return _wrap(lit.create(), pick_device(device))
-    if start is not None and siglip_config(start) is not None:
-        return _wrap(load_siglip(start), pick_device(device))
+    begun = _own_folder(rules, start)
+    if begun is not None:
+        return _wrap(load_own(begun), pick_device(device))
     source = _source(rules, start)
     config = source.config
     if rules.tokenizer == "wordpiece":
@@ -66,13 +67,25 @@ def _create(rules: ModelRules, texts: Sequence[str], vocab: int, device: str) ->
     return Filter(model, tokenizer, config, {}, pick_device(device))
 
 
+def _own_folder(rules: ModelRules, start: Path | None) -> Path | None:
+    """The folder to begin from, the hub's too, where its model is not open_clip's."""
+    folder = fetch_folder(rules.arch) if rules.arch.startswith("hf-hub:") else start
+    if folder is None or not folder.is_dir() or is_open_clip(folder) or own_config(folder) is None:
+        return None
+    return folder
+
+
 def _source(rules: ModelRules, start: Path | None) -> Source:
     if start is None:
         return read_source(rules.arch)
     if start.is_dir():
         return read_source(str(start))
+    archive = openai.is_archive(start)
+    if rules.arch == AUTO:
+        return Source(openai.read_architecture(start), {}, start)
     found = read_source(rules.arch)
-    return Source(found.config, found.files, start)
+    config = found.config | {"quick_gelu": True} if archive else found.config  # only OpenAI's are such archives
+    return Source(config, found.files, start)
 
 
 def _wrap(parts: tuple[Any, TextTokenizer], device: str) -> Filter:
@@ -88,25 +101,20 @@ def check_rules(rules: ModelRules) -> Config:
     _check_own(rules, start)
     if rules.arch == lit.ARCH:
         return lit.find_towers()
-    if start is not None and start.is_dir():
-        return siglip_config(start) or read_source(str(start)).config
-    return read_config(rules.arch)
+    begun = _own_folder(rules, start)
+    if begun is not None:
+        return own_config(begun) or {}
+    return _source(rules, start).config
 
 
 def _check_own(rules: ModelRules, start: Path | None) -> None:
     """Whether architecture, checkpoint and tokenizer go together, as far as their names say."""
     folder = start is not None and start.is_dir()
-    if (
-        folder
-        and siglip_config(Path(str(start))) is None
-        and not (Path(str(start)) / "open_clip_config.json").is_file()
-    ):
-        problem = f"{start} is neither a filter's folder nor one of open_clip's or SigLIP's layout"
-        raise RecipeError("filter.checkpoint", problem, "card.json, open_clip_config.json or config.json in it")
-    if rules.arch == AUTO and not folder:
-        raise RecipeError(
-            "filter.arch", "auto reads the checkpoint's folder, and there is none", "checkpoint: a folder"
-        )
+    if start is not None and folder:
+        check_folder(start)
+    if rules.arch == AUTO and not folder and not openai.is_archive(start):
+        problem = "auto reads the checkpoint's folder, and there is none"
+        raise RecipeError("filter.arch", problem, "checkpoint: a folder, or a TorchScript archive of OpenAI's CLIP")
     if folder and rules.arch != AUTO:
         raise RecipeError("filter.arch", f"{start} brings its own architecture, not {rules.arch}", "arch: auto")
     if start is not None and (rules.arch == lit.ARCH or is_hub_name(rules.arch)):
@@ -136,6 +144,9 @@ def _add_bias(found: Filter, fresh: bool) -> None:
     model: Any = found.model
     if getattr(model, "logit_bias", None) is not None:
         return
+    if isinstance(model, OwnFolder) and not isinstance(model, lit.LitModel):
+        problem = f"the layout of {arch_of(ModelRules(AUTO), found)} has no place for the sigmoid's bias"
+        raise RecipeError("filter.objective", problem, "objective: clip, or a checkpoint of SigLIP")
     with torch.no_grad():
         model.logit_bias = torch.nn.Parameter(torch.full_like(model.logit_scale, _SIGLIP_BIAS))
         if fresh:
@@ -189,8 +200,8 @@ def load_filter(folder: Path, device: str = "auto") -> Filter:
     except (OSError, ValueError, KeyError, TypeError) as error:
         problem = f"{folder} is not a filter folder (card.json: {type(error).__name__})"
         raise RecipeError("filter", problem, "a folder `curate train-filter` wrote") from None
-    if siglip_config(folder) is not None or lit.is_folder(folder):
-        model, own = load_siglip(folder) if siglip_config(folder) else lit.load(folder)
+    if own_config(folder) is not None:
+        model, own = load_own(folder)
         return Filter(model, own, model.config, card, pick_device(device))
     config = _folder_config(folder)
     context = config["text_cfg"].get("context_length", 77)
@@ -205,8 +216,7 @@ def load_filter(folder: Path, device: str = "auto") -> Filter:
 
 def _folder_config(folder: Path) -> Config:
     """config.json of a filter's folder, of whatever kind."""
-    found = siglip_config(folder) or lit.read(folder)
-    return found if found is not None else read_config(str(folder / "config.json"))
+    return own_config(folder) or read_config(str(folder / "config.json"))
 
 
 def pick_device(device: str) -> str:

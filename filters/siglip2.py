@@ -6,22 +6,25 @@ image keeps its aspect and becomes as many patches as fit the sequence, position
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
 
 from curate.errors import RecipeError
-from filters.checkpoint import TOKENIZER_FILES, check_finite
 from filters.data import Pixels
 from filters.torchvision_ops import ensure
+from filters.transformers_folder import (
+    FolderTokenizer,
+    Picture,
+    load_model,
+    read_model_config,
+    read_preprocessor,
+    save_model,
+)
 
 MODEL_TYPES = ("siglip", "siglip2")
 _HALF = [0.5, 0.5, 0.5]  # the mean and deviation SigLIP was trained with, where the folder does not say
@@ -30,20 +33,8 @@ _PATCHES = 256  # as SigLIP 2 NaFlex was trained, where the folder does not say
 
 def siglip_config(folder: Path) -> dict[str, Any] | None:
     """config.json of a folder in transformers' layout of SigLIP; None where it is no such folder."""
-    try:
-        config = json.loads((folder / "config.json").read_text("utf-8"))
-    except (OSError, ValueError):
-        return None
-    return config if isinstance(config, dict) and config.get("model_type") in MODEL_TYPES else None
-
-
-@dataclass(frozen=True)
-class Picture:
-    """What `Filter` asks of a vision tower."""
-
-    image_size: int
-    image_mean: list[float]
-    image_std: list[float]
+    config = read_model_config(folder)
+    return config if config is not None and config["model_type"] in MODEL_TYPES else None
 
 
 class Siglip(torch.nn.Module):
@@ -88,10 +79,7 @@ class Siglip(torch.nn.Module):
 
     def save(self, folder: Path) -> None:
         """transformers' layout: config.json, model.safetensors, preprocessor_config.json."""
-        with _quiet():
-            self.inner.save_pretrained(folder)
-        text = json.dumps(self.preprocessor, indent=1, sort_keys=True) + "\n"
-        (folder / "preprocessor_config.json").write_text(text, "utf-8")
+        save_model(self.inner, self.preprocessor, folder)
 
 
 class SiglipNaflex(Siglip):
@@ -170,31 +158,8 @@ def _patches(x: torch.Tensor, patch: int) -> torch.Tensor:
     return grid.permute(1, 3, 2, 4, 0).reshape(-1, patch * patch * channels)
 
 
-class SiglipTokenizer:
-    """The folder's own tokenizer, padded to the full length the text tower was trained with."""
-
-    def __init__(self, folder: Path, context_length: int) -> None:
-        ensure()
-        from transformers import AutoTokenizer
-
-        self.context_length = context_length
-        self.files = {name: (folder / name).read_bytes() for name in TOKENIZER_FILES if (folder / name).is_file()}
-        try:
-            self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        except (OSError, ValueError, ImportError, KeyError) as error:
-            problem = f"no tokenizer in {folder} ({type(error).__name__})"
-            raise RecipeError("filter.tokenizer", problem, "tokenizer.json and tokenizer_config.json") from None
-        self.vocab_size = int(self._tokenizer.vocab_size)
-
-    def __call__(self, texts: Sequence[str]) -> np.ndarray:
-        if not texts:
-            return np.zeros((0, self.context_length), np.int64)
-        found = self._tokenizer(list(texts), padding="max_length", truncation=True, max_length=self.context_length)
-        return np.asarray(found["input_ids"], np.int64)
-
-
-def load_siglip(folder: Path) -> tuple[Siglip, SiglipTokenizer]:
-    """The model and tokenizer of a folder in transformers' layout; safetensors only.
+def load_siglip(folder: Path) -> tuple[Siglip, FolderTokenizer]:
+    """The model and tokenizer of a folder in transformers' layout.
 
     RecipeError where a part is missing or damaged, or the weights are of another architecture.
     """
@@ -206,48 +171,8 @@ def load_siglip(folder: Path) -> tuple[Siglip, SiglipTokenizer]:
         raise RecipeError(
             "filter.checkpoint", f"{folder} is no SigLIP folder", f"model_type {' or '.join(MODEL_TYPES)}"
         )
-    kind: Any = Siglip2Model if config["model_type"] == "siglip2" else SiglipModel
-    try:
-        with _quiet():
-            model, said = kind.from_pretrained(
-                folder, local_files_only=True, use_safetensors=True, output_loading_info=True, dtype=torch.float32
-            )
-    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
-        problem = f"cannot load {folder} ({type(error).__name__})"
-        raise RecipeError("filter.checkpoint", problem, "config.json and model.safetensors of one model") from None
-    wrong = sorted({str(name) for kind in ("missing_keys", "mismatched_keys") for name in said[kind]})
-    if wrong:
-        raise RecipeError("filter.checkpoint", f"{folder} does not fit its config: {wrong[0]}", "its own config.json")
-    check_finite(model, folder.name)
-    said_pixels = _preprocessor(folder)
-    wrapped = SiglipNaflex(model, said_pixels) if config["model_type"] == "siglip2" else Siglip(model, said_pixels)
-    return wrapped, SiglipTokenizer(folder, int(model.config.text_config.max_position_embeddings))
-
-
-def _preprocessor(folder: Path) -> dict[str, Any]:
-    path = folder / "preprocessor_config.json"
-    if not path.exists():
-        return {}
-    try:
-        found = json.loads(path.read_text("utf-8"))
-    except ValueError:
-        raise RecipeError("filter.checkpoint", f"cannot read {path}", "the checkpoint's own file") from None
-    return dict(found)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without transformers' progress bars and advice, for the time of one load or save."""
-    from transformers.utils import logging as untyped
-
-    logging: Any = untyped
-    level = logging.get_verbosity()
-    shown = logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if shown:
-            logging.enable_progress_bar()
+    naflex = config["model_type"] == "siglip2"
+    model = load_model(Siglip2Model if naflex else SiglipModel, folder)
+    kind = SiglipNaflex if naflex else Siglip
+    context = int(model.config.text_config.max_position_embeddings)
+    return kind(model, read_preprocessor(folder)), FolderTokenizer(folder, context)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import zipfile
 from pathlib import Path
 from typing import IO, Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 
 from curate.errors import RecipeError
 
 State = dict[str, torch.Tensor]
+_SUFFIXES = (".bin", ".pt", ".pth", ".ckpt", ".safetensors", ".onnx", ".msgpack", ".h5")
+_GRAPHS = (".onnx", ".ort", ".msgpack", ".h5", ".pb", ".tflite", ".engine", ".pt2")
 _STORAGES = {
     "FloatStorage": torch.float32,
     "HalfStorage": torch.float16,
@@ -33,6 +36,9 @@ def read_state(path: Path) -> State:
     RecipeError where the file is missing, unreadable, or holds anything but tensors.
     """
     found: Any
+    if path.suffix in _GRAPHS:
+        problem = f"{path.name} is a program for another runtime, not a state dict; it is not run"
+        raise RecipeError("filter.checkpoint", problem, "the checkpoint it was exported from, as .safetensors")
     try:
         found = _read_script(path) if is_script(path) else _read_plain(path)
     except FileNotFoundError:
@@ -52,6 +58,49 @@ def read_state(path: Path) -> State:
             "filter.checkpoint", f"{path.name} holds no state dict", "a checkpoint of open_clip or its state dict"
         )
     return dict(weights)
+
+
+def read_folder(folder: Path, name: str = "model") -> State:
+    """Every tensor of a folder in transformers' layout: ``name``.safetensors or pytorch_model.bin, whole or in shards.
+
+    Safetensors where both lie. RecipeError names a file that is missing, holds code or cannot be read.
+    """
+    for path in (folder / f"{name}.safetensors", folder / f"pytorch_{name}.bin"):
+        index = path.with_name(f"{path.name}.index.json")
+        if path.is_file() or not index.is_file():
+            if path.is_file():
+                return read_state(path)
+            continue
+        out: State = {}
+        for shard in _shards(index):
+            out |= read_state(folder / shard)
+        return out
+    others = sorted(p.name for p in folder.glob("*") if p.suffix in _SUFFIXES) if folder.is_dir() else []
+    why = f", but {', '.join(others)}" if others else ""
+    problem = f"no {name}.safetensors and no pytorch_{name}.bin in {folder}{why}"
+    raise RecipeError("filter.checkpoint", problem, f"the checkpoint's weights as {name}.safetensors")
+
+
+def tensor_names(folder: Path) -> frozenset[str]:
+    """The names of the tensors `read_folder` would read of a file that is not in shards; none where it cannot."""
+    try:
+        if (folder / "model.safetensors").is_file():
+            with safe_open(folder / "model.safetensors", framework="pt") as file:
+                return frozenset(file.keys())
+        found = torch.load(folder / "pytorch_model.bin", map_location="meta", weights_only=True)
+    except (OSError, SafetensorError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError):
+        return frozenset()
+    return frozenset(str(k) for k in found) if isinstance(found, dict) else frozenset()
+
+
+def _shards(index: Path) -> list[str]:
+    """The files beside an index, whatever paths it names."""
+    try:
+        found = json.loads(index.read_text("utf-8"))["weight_map"]
+        return sorted({Path(str(name)).name for name in found.values()})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        problem = f"cannot read {index.name} of {index.parent} ({type(error).__name__})"
+        raise RecipeError("filter.checkpoint", problem, "the checkpoint's own index") from None
 
 
 def _read_plain(path: Path) -> Any:

@@ -26,7 +26,7 @@ _FLATTERED = 0.25  # share of the scored records that a filter was trained on, a
 _TOLD = 0.6  # AUROC against a planted fault, below which the page says that it is not seen
 _AGAINST = {  # what a method's held-out AUROC is of
     "image_quality": "clean pictures against drawn ones",
-    "medclip": "own text against another's and edited ones",
+    "findings": "own text against another's and edited ones",
 }
 _FAULTS = ("mismatch", "wrong_side", "negated", "boilerplate")
 

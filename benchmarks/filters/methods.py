@@ -40,7 +40,7 @@ CONTENDERS = (
     Contender("SigLIP 2 losses", "siglip2", {}),
     Contender("BLIP", "blip", {}),
     Contender("BLIP-2", "blip2", {}),
-    Contender("MedCLIP", "medclip", {}),
+    Contender("findings", "findings", {}),
     Contender("text quality", "text_quality", {}),
     Contender("image quality", "image_quality", {}),
     Contender("ours", "ours", {}, on="both"),

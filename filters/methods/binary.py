@@ -30,6 +30,7 @@ from filters.methods.blip_holdout import decode
 from filters.model import Filter, load_filter, pick_device
 from filters.train import train_filter
 from filters.train_rules import TrainRules
+from filters.weights import read_folder
 
 LEAST = 8  # clean and pool pairs, each, below which nothing is learned
 _TOWERS = "towers"  # prefix of the embedding filter's files
@@ -115,7 +116,7 @@ def load(folder: Path, device: str = "auto") -> Binary:
     towers = _unpack(folder, pick_device(device))
     width = 3 * int(towers.config["embed_dim"])
     classifier = Classifier(width, hidden)
-    files.fill(classifier, files.read_weights(folder), f"{folder.name}/model.safetensors", {})
+    files.fill(classifier, read_folder(folder), f"{folder.name}/model.safetensors", {})
     return Binary(towers, classifier)
 
 

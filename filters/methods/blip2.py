@@ -1,8 +1,8 @@
 """BLIP-2 as a filter (Li et al., arXiv 2301.12597): a Q-Former judges pairs over an image encoder that stays frozen.
 
-Columns: "" the log-odds of the image-text matching head; "itc" the cosine of the text with the closest query. The
-image tokens are computed once and kept, so training costs no image encoding. Of the paper's three losses the two that
-judge are trained (ITC, ITM); captioning is `filters.methods.blip`'s.
+Columns: "" the log-odds of the image-text matching head; "itc" the cosine of the text with the closest query; where
+the rules say ``generate``, "caption": the mean log-likelihood a token of the text given the image, less that given a
+black image. The image tokens are computed once and kept, so training costs no image encoding.
 """
 
 from __future__ import annotations
@@ -32,22 +32,26 @@ from filters.methods.blip_holdout import decode, measure
 from filters.methods.blip_texts import read_texts
 from filters.methods.blip_train import Fit, Pace, See
 from filters.model import pick_device
-from filters.tokenizer import WordPiece, train_wordpiece
+from filters.tokenizer import WordPiece, read_wordpiece, train_wordpiece
 from filters.train import train_filter
 from filters.train_rules import TrainRules
+from filters.weights import read_folder, read_state
+
+_WRITER = "language_head.safetensors"  # what transformers has no place for
 
 
 class Blip2:
     """A `filters.method.Method`."""
 
     native = False
-    columns: tuple[str, ...] = ("", "itc")
 
     def __init__(self, eye: Eye, net: QFormer, tokenizer: WordPiece, device: str) -> None:
         self.eye, self.net, self.tokenizer = eye.to(device), net.to(device).eval(), tokenizer
         self.device = torch.device(device)
         self.blocks = Blocks(device)
         self.sides: tuple[int, ...] = (eye.side,)
+        self.columns: tuple[str, ...] = ("", "itc") if net.captioner is None else ("", "itc", "caption")
+        self._blank: torch.Tensor | None = None
 
     def __call__(self, batch: Batch) -> Scores:
         """float32[n] a column; NaN exactly where the image did not decode."""
@@ -66,7 +70,18 @@ class Blip2:
         seen = self.eye(pixels)
         logits = self.net.match(seen, ids)
         cosine = self.net.own_cosines(self.net.image_vectors(seen), self.net.text_vectors(ids))
-        return torch.stack([(logits[:, 1] - logits[:, 0]).float(), cosine.float()], dim=1)
+        columns = [logits[:, 1] - logits[:, 0], cosine]
+        if self.net.captioner is not None:
+            written = self.net.started(ids)
+            blank = self._black().expand(len(ids), -1, -1)
+            columns.append(self.net.log_likelihood(seen, written) - self.net.log_likelihood(blank, written))
+        return torch.stack([c.float() for c in columns], dim=1)
+
+    def _black(self) -> torch.Tensor:
+        """float32[1, tokens, d]: what is seen of a black image, encoded once."""
+        if self._blank is None:
+            self._blank = self.eye(torch.zeros((1, 1, self.eye.side, self.eye.side), device=self.device))
+        return self._blank
 
 
 def train(data_: TrainingSet, out: Path, rules: Rules, progress: Progress | None = None) -> dict[str, float]:
@@ -115,7 +130,7 @@ def _fit(
     held = data.hold_out(pairs.groups, rules.holdout, rules.seed)
     tokenizer = train_wordpiece(pairs.texts, rules.vocab, rules.context)
     seen = look_once(eye.to(device), pixels[~held], rules.views, rules.seed)
-    net = QFormer(small_config(rules.shape, seen.shape[-1], eye.side, tokenizer))
+    net = QFormer(small_config(rules.shape, seen.shape[-1], eye.side, tokenizer, rules.generate), rules.generate)
     blip2 = Blip2(eye, net, tokenizer, device)
     texts = read_texts(pairs.texts, tokenizer, rules.findings, rules.seed)
     pace = Pace(**{k: v for k, v in asdict(rules).items() if k in Pace.__dataclass_fields__})
@@ -165,22 +180,28 @@ def _is_transformers(folder: Path) -> bool:
 
 def _open(folder: Path, context: int, device: str) -> Blip2:
     config = files.read_config(folder / "config.json", Blip2Config)
-    weights = files.read_weights(folder)
+    weights = read_folder(folder)
     eye: Eye | None = saved_tower(folder)
     if eye is None:
         eye = VitEye(config, *files.read_preprocessing(folder))
         visual = {k.removeprefix("vision_model."): v for k, v in weights.items() if k.startswith("vision_model.")}
         files.fill(eye.vision_model, visual, f"{folder.name}/model.safetensors", {})
-    net = QFormer(config)
+    net = QFormer(config, generate=(folder / _WRITER).is_file())
+    if net.captioner is not None:
+        files.fill(net.captioner, read_state(folder / _WRITER), f"{folder.name}/{_WRITER}", {})
     rest = {k: v for k, v in weights.items() if not k.startswith("vision_model.")}
-    files.fill(net, rest, f"{folder.name}/model.safetensors", {})
+    own = {f"captioner.{k}": v for k, v in net.captioner.state_dict().items()} if net.captioner is not None else {}
+    files.fill(net, rest | own, f"{folder.name}/model.safetensors", {})
     reader: Any = config.qformer_config
-    tokenizer = files.read_tokenizer(folder, min(context, reader.max_position_embeddings), reader.vocab_size)
+    tokenizer = read_wordpiece(folder, min(context, reader.max_position_embeddings), reader.vocab_size)
     return Blip2(eye, net, tokenizer, device)
 
 
 def _save(blip2: Blip2, folder: Path) -> None:
-    weights = blip2.eye.save(folder) | dict(blip2.net.state_dict())
+    state = blip2.net.state_dict()
+    weights = blip2.eye.save(folder) | {k: v for k, v in state.items() if not k.startswith("captioner.")}
+    if blip2.net.captioner is not None:
+        files.save_weights(blip2.net.captioner.state_dict(), folder / _WRITER)
     files.save_weights(weights, folder / "model.safetensors")
     files.save_json(files.plain(blip2.net.config), folder / "config.json")
     files.save_tokenizer(blip2.tokenizer, folder)

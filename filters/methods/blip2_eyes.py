@@ -12,6 +12,7 @@ from filters import torchvision_ops
 from filters.checkpoint import Config, build
 from filters.methods import blip_files as files
 from filters.model import Filter, load_filter
+from filters.weights import read_folder
 
 torchvision_ops.ensure()
 from transformers.models.blip_2.modeling_blip_2 import Blip2VisionModel  # noqa: E402  after `ensure`
@@ -117,5 +118,5 @@ def saved_tower(folder: Path) -> TowerEye | None:
         return None
     said = files.read_json(folder / f"{_TOWER}.json")
     model: Any = build(said["config"])
-    files.fill(model.visual, files.read_weights(folder, _TOWER), f"{folder.name}/{_TOWER}.safetensors", {})
+    files.fill(model.visual, read_folder(folder, _TOWER), f"{folder.name}/{_TOWER}.safetensors", {})
     return TowerEye(model.visual, said["config"], int(said["side"]), said["mean"], said["std"])

@@ -14,44 +14,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from huggingface_hub.errors import StrictDataclassError
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from tokenizers import Tokenizer
+from safetensors.torch import save_file
 
 from curate.errors import RecipeError
 from filters.tokenizer import WordPiece
+from filters.transformers_folder import read_preprocessor
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
 
 ConfigT = TypeVar("ConfigT", bound="PreTrainedConfig")
-Weights = dict[str, torch.Tensor]
 _CLIP_MEAN, _CLIP_STD = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]
-
-
-def read_weights(folder: Path, name: str = "model") -> Weights:
-    """Every tensor of ``name``.safetensors, in one file or in shards; RecipeError names a file that cannot be read."""
-    index = folder / f"{name}.safetensors.index.json"
-    single = folder / f"{name}.safetensors"
-    if single.is_file() or not index.is_file():
-        return _read_file(single)
-    shards = sorted(set(read_json(index).get("weight_map", {}).values()))
-    out: Weights = {}
-    for shard in shards:
-        out |= _read_file(folder / Path(str(shard)).name)  # beside the index, whatever path it names
-    return out
-
-
-def _read_file(path: Path) -> Weights:
-    if not path.is_file():
-        others = [p.name for p in path.parent.glob("*") if p.suffix in (".bin", ".pt", ".pth", ".ckpt")]
-        why = f"; {others[0]} can hold code and is not read" if others else ""
-        raise RecipeError("filter.checkpoint", f"no {path.name} in {path.parent}{why}", "save it as .safetensors")
-    try:
-        return dict(load_file(path))
-    except (OSError, SafetensorError, ValueError) as error:
-        problem = f"cannot read {path.name} ({type(error).__name__}): corrupt, or no safetensors"
-        raise RecipeError("filter.checkpoint", problem, "save its state dict as .safetensors") from None
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -137,29 +110,6 @@ def save_tokenizer(tokenizer: WordPiece, folder: Path) -> None:
     save_json(said, folder / "tokenizer_config.json")
 
 
-def read_tokenizer(folder: Path, context: int, vocab: int) -> WordPiece:
-    """tokenizer.json, or BERT's vocab.txt; RecipeError where neither is there or its ids exceed the embedding."""
-    if (folder / "tokenizer.json").is_file():
-        found = WordPiece.load(folder / "tokenizer.json", context)
-    elif (folder / "vocab.txt").is_file():
-        from transformers import BertTokenizerFast
-
-        lower = bool(_optional(folder / "tokenizer_config.json").get("do_lower_case", True))
-        bert: Any = BertTokenizerFast(vocab=str(folder / "vocab.txt"), do_lower_case=lower)
-        found = WordPiece(Tokenizer.from_str(bert.backend_tokenizer.to_str()), context)
-    else:
-        problem = f"{folder.name} holds no tokenizer.json and no vocab.txt"
-        raise RecipeError("filter.checkpoint", problem, "put the checkpoint's tokenizer beside it")
-    if found.vocab_size > vocab:
-        problem = f"the tokenizer knows {found.vocab_size} tokens, the model {vocab}"
-        raise RecipeError("filter.checkpoint", problem, "give the tokenizer of this checkpoint")
-    return found
-
-
-def _optional(path: Path) -> dict[str, Any]:
-    return read_json(path) if path.is_file() else {}
-
-
 def save_preprocessing(side: int, mean: list[float], std: list[float], folder: Path) -> None:
     """How pixels become the model's input, in transformers' words where it has them."""
     said = {
@@ -174,8 +124,8 @@ def save_preprocessing(side: int, mean: list[float], std: list[float], folder: P
 
 
 def read_preprocessing(folder: Path) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation in 0..1 of preprocessor_config.json; CLIP's, as BLIP uses, where there is none."""
-    said = _optional(folder / "preprocessor_config.json")
+    """Mean and standard deviation in 0..1 the folder says; CLIP's, as BLIP uses, where it says none."""
+    said = read_preprocessor(folder)
     return list(said.get("image_mean", _CLIP_MEAN)), list(said.get("image_std", _CLIP_STD))
 
 

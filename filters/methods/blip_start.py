@@ -12,7 +12,8 @@ from curate.errors import RecipeError
 from filters.method_rules import BlipRules as Rules
 from filters.methods import blip_files as files
 from filters.methods.blip_net import BlipConfig, BlipNet, small_config
-from filters.tokenizer import WordPiece, train_wordpiece
+from filters.tokenizer import WordPiece, read_wordpiece, train_wordpiece
+from filters.weights import read_folder
 
 # names transformers leaves out of a file because another tensor is the same
 _TIED = {
@@ -64,7 +65,7 @@ def _with_captioner(net: BlipNet) -> BlipNet:
 def open_folder(folder: Path, context: int, captioner: str | None = None) -> Begun:
     """A folder of ours or of transformers, with the captioner in it, beside it, or in the folder ``captioner``."""
     config = files.read_config(folder / "config.json", BlipConfig)
-    weights = files.read_weights(folder)
+    weights = read_folder(folder)
     beside = Path(captioner) if captioner else folder if (folder / _OWN_CAPTIONER).is_file() else None
     writer: BlipConfig | None = None
     if beside is not None:
@@ -75,11 +76,11 @@ def open_folder(folder: Path, context: int, captioner: str | None = None) -> Beg
     judged = {k: v for k, v in weights.items() if not k.startswith("text_decoder.")}
     files.fill(net.judge, judged, f"{folder.name}/model.safetensors", {})
     if writer is not None:
-        spoken = files.read_weights(beside, "model" if captioner else "captioner") if beside else weights
+        spoken = read_folder(beside, "model" if captioner else "captioner") if beside else weights
         files.fill(net.captioner, spoken, f"{(beside or folder).name}'s captioner", _TIED)
     wide = min(c.text_config.max_position_embeddings for c in (config, writer) if c is not None)
     known = min(c.text_config.vocab_size for c in (config, writer) if c is not None)
-    tokenizer = files.read_tokenizer(folder, min(context, wide), known)
+    tokenizer = read_wordpiece(folder, min(context, wide), known)
     return Begun(net, tokenizer, files.read_preprocessing(folder))
 
 

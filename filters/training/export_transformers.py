@@ -17,15 +17,17 @@ from filters.training.export import new_folder, weights
 from filters.training.export_clip import clip_config, clip_weights, why_not_clip
 from filters.training.export_siglip import joined, siglip_config, siglip_weights, why_not_siglip
 from filters.training.export_tokenizer import clip_files, own_files
+from filters.transformers_clip import TransformersClip
 
 _FIT = "a ViT with open_clip's own text tower (ViT-*, radsift-tiny-vit), SigLIP's shape (ViT-*-SigLIP*), or a model \
-begun from SigLIP's own folder"
+begun from a folder of transformers'"
+_OWN = (Siglip, TransformersClip)  # transformers' own classes
 
 
 def check_transformers(found: Filter) -> None:
     """RecipeError where transformers has no class for the architecture."""
     not_clip, not_siglip = why_not_clip(found), why_not_siglip(found)
-    if not isinstance(found.model, Siglip) and not_clip is not None and not_siglip is not None:
+    if not isinstance(found.model, _OWN) and not_clip is not None and not_siglip is not None:
         raise RecipeError("export", f"not in transformers' layout: {not_clip}; {not_siglip}", _FIT)
 
 
@@ -35,10 +37,10 @@ def export_transformers(model_folder: Path, out: Path) -> None:
     A ViT CLIP becomes a CLIPModel; a sigmoid's bias, for which CLIPModel has no place, is kept in config.json
     (``logit_bias``): sigma(t * cos + b) is for the caller to reckon. open_clip's SigLIP becomes a SiglipModel, whose
     texts are padded to the full length (``padding="max_length"``), as SigLIP's always are. Pixels are letterboxed as
-    ours. A model of SigLIP's own classes is written as it is. RecipeError names what fits where nothing does.
+    ours. A model of transformers' own classes is written as it is. RecipeError names what fits where nothing does.
     """
     found = load_filter(model_folder, "cpu")
-    if isinstance(found.model, Siglip):
+    if isinstance(found.model, _OWN):
         with new_folder(model_folder, out, "transformers") as folder:
             found.model.save(folder)
             _write(folder, getattr(found.tokenizer, "files", {}))

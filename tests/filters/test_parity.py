@@ -171,29 +171,53 @@ def test_a_text_tower_that_is_not_there_names_the_folder_to_give(tmp_path: Path,
         create_filter(ModelRules("auto", str(biomed), "open_clip"), [], 0, "cpu")
 
 
+def _published(folder: Path, config: dict, stock: torch.nn.Module, name: str) -> ModelRules:
+    """A folder of open_clip's on the hub, and the rules that begin with it."""
+    folder.mkdir(exist_ok=True)
+    pixels = {"mean": list(stock.visual.image_mean), "std": list(stock.visual.image_std)}
+    said = {"model_cfg": config, "preprocess_cfg": pixels}
+    (folder / "open_clip_config.json").write_text(json.dumps(said))
+    (torch.save if name.endswith(".bin") else save_file)(stock.state_dict(), folder / name)
+    return ModelRules("auto", str(folder), "open_clip")
+
+
 def test_eva02_weights(tmp_path: Path):
+    """timm/eva02_*_clip_*: a timm tower, the class token pooled, its own text tower."""
     vision = {"image_size": 224, "timm_model_name": "eva02_tiny_patch14_224", "timm_pool": "token", "timm_proj": None}
     config = _config(vision_cfg=vision, custom_text=True)
-    (tmp_path / "eva.json").write_text(json.dumps(config))
     stock = _stock(config)
-    save_file(stock.state_dict(), tmp_path / "eva.safetensors")
-    rules = ModelRules(str(tmp_path / "eva.json"), str(tmp_path / "eva.safetensors"), "open_clip")
+    rules = _published(tmp_path / "eva", config, stock, "open_clip_pytorch_model.bin")
     ours = _through_a_folder(create_filter(rules, [], 0, "cpu"), tmp_path, "eva")
     tokenizer = open_clip.SimpleTokenizer(context_length=24)
     assert _worst(ours, stock, tokenizer, stock.visual.image_mean, stock.visual.image_std) < 1e-5
 
 
+def siglip_tokenizer(folder: Path) -> Path:
+    """timm/ViT-B-16-SigLIP and its like: open_clip's own text tower, a tokenizer of transformers in the folder."""
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast
+
+    folder.mkdir()
+    words = ["<pad>", "</s>", "<unk>", *" ".join(TEXTS).split()]
+    found = Tokenizer(models.WordLevel({w: i for i, w in enumerate(dict.fromkeys(words))}, unk_token="<unk>"))
+    found.pre_tokenizer = pre_tokenizers.Whitespace()
+    found.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
+    marks = {"pad_token": "<pad>", "unk_token": "<unk>", "eos_token": "</s>", "model_max_length": 24}
+    PreTrainedTokenizerFast(tokenizer_object=found, **marks).save_pretrained(folder)
+    return folder
+
+
 def test_siglip_weights_of_open_clip_score_as_a_probability(tmp_path: Path):
     """The shape of ViT-B-16-SigLIP2: attention pooling, no causal mask, pooling at the last place, a learned bias."""
     vision = {"image_size": 224, "timm_model_name": "vit_tiny_patch16_224", "timm_pool": "map", "timm_proj": "none"}
-    text = dict(TEXT) | {"no_causal_mask": True, "proj_bias": True, "pool_type": "last", "width": 32}
+    text = dict(TEXT) | {"no_causal_mask": True, "proj_bias": True, "pool_type": "last", "vocab_size": 32}
+    text |= {"hf_tokenizer_name": "timm/ViT-B-16-SigLIP", "tokenizer_kwargs": {"clean": "canonicalize"}}
     config = {"embed_dim": 192, "init_logit_bias": -10, "custom_text": True, "vision_cfg": vision, "text_cfg": text}
-    (tmp_path / "siglip.json").write_text(json.dumps(config))
     stock = _stock(config)
-    save_file(stock.state_dict(), tmp_path / "siglip.safetensors")
-    rules = ModelRules(str(tmp_path / "siglip.json"), str(tmp_path / "siglip.safetensors"), "open_clip")
+    rules = _published(siglip_tokenizer(tmp_path / "siglip"), config, stock, "open_clip_model.safetensors")
     ours = _through_a_folder(create_filter(rules, [], 0, "cpu"), tmp_path, "siglip")
-    tokenizer = open_clip.SimpleTokenizer(context_length=24)
+    tokenizer = open_clip.get_tokenizer(f"local-dir:{tmp_path / 'siglip'}")
+    assert tokenizer(["No, effusion!"]).equal(tokenizer(["no effusion"])), "as SigLIP reads: no capitals, no marks"
     assert _worst(ours, stock, tokenizer, ours.preprocessing["mean"], ours.preprocessing["std"]) < 1e-5
     pixels = torch.randint(0, 256, (3, 3, 224, 224), dtype=torch.uint8)
     with torch.no_grad():
@@ -206,6 +230,17 @@ def test_siglip_weights_of_open_clip_score_as_a_probability(tmp_path: Path):
 def test_a_named_architecture_brings_its_weights_pixel_statistics():
     assert read_config("ViT-B-16-SigLIP2")["preprocess_cfg"] == {"mean": [0.5] * 3, "std": [0.5] * 3}
     assert read_config("EVA02-B-16")["preprocess_cfg"]["mean"][0] == pytest.approx(0.48145466)
+
+
+def test_a_tag_brings_what_its_weights_were_trained_with(monkeypatch, tmp_path: Path):
+    """ViT-B-32 has plain GELU, and OpenAI's and DFN's weights of that name quick GELU and pixels of their own."""
+    from open_clip import pretrained
+
+    monkeypatch.setattr(pretrained, "download_pretrained", lambda cfg, **_: str(tmp_path / "w.safetensors"))
+    openai, laion = read_source("ViT-B-32:openai"), read_source("ViT-B-32:laion2b_s34b_b79k")
+    assert openai.config["quick_gelu"] and not laion.config.get("quick_gelu")
+    assert read_source("ViT-B-16-SigLIP:webli").config["preprocess_cfg"] == {"mean": [0.5] * 3, "std": [0.5] * 3}
+    assert openai.config["preprocess_cfg"]["mean"] == pytest.approx([0.48145466, 0.4578275, 0.40821073])
 
 
 @pytest.mark.parametrize("arch", ["hf-hub:laion/some-model", "ViT-B-32:laion2b_s34b_b79k"])

@@ -46,7 +46,7 @@ def test_every_shipped_recipe_is_valid(path: Path) -> None:
         ({"select": {"by": "clip", "keep": 0.5}}, ["select.by", "clip", "ours"]),
         ({"filters": {"dfn": {}}, "select": {"precision": 0.9}}, ["select.precision", "ours"]),
         ({"filters": {"dfn": {"epoch": 3}}}, ["filters.dfn", "epoch", "epochs"]),
-        ({"filters": {"a": {"method": "guess"}}}, ["filters.a", "guess", "medclip"]),
+        ({"filters": {"a": {"method": "guess"}}}, ["filters.a", "guess", "findings"]),
         ({"select": {"keeep": 0.5}, "nme": "x"}, ["select.keeep", "did you mean 'keep'", "nme: no such field"]),
         ({"deid": {"second_look": {"share": 3}}}, ["deid.second_look.share"]),
         ({"deid": {"burned_in": "ignore"}}, ["deid.burned_in", "quarantine"]),

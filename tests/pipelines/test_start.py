@@ -53,7 +53,7 @@ def test_a_plan_and_a_finished_run_import_what_they_use(secret_file: Path, tmp_p
         "ours": {},
         "blip": {},
         "blip2": {},
-        "medclip": {},
+        "findings": {},
         "binary": {},
         "image_quality": {},
         "text_quality": {},

@@ -16,7 +16,7 @@ import torch
 
 from curate.errors import RunError
 from filters.encoder import image_rows, text_rows
-from filters.methods.medclip_slots import Slots, learn_slots, read_claims
+from filters.methods.findings_slots import Slots, learn_slots, read_claims
 from filters.objectives import soft_match
 from filters.openclip import open_clip
 from filters.training.objective import Features, Labeller, Labels, Seen

@@ -22,6 +22,7 @@ from tests.filters.methods.blip_shared import (
     BlipForImageTextRetrieval,
     blip_checkpoints,
 )
+from tests.filters.published import as_bin
 
 SMALL = blip.Rules(
     shape=Shape(side=32, width=32, vision_layers=1, text_layers=2),
@@ -79,12 +80,14 @@ def test_scores_are_those_of_transformers_on_the_folder_itself(folder: Path, cle
         assert np.std(expected[name]) > 1e-4, name
 
 
-def test_checkpoints_of_transformers_are_used_as_they_are(checkpoints: tuple[Path, Path], tmp_path: Path):
+@pytest.mark.parametrize("kind", ["safetensors", "bin"])
+def test_checkpoints_of_transformers_are_used_as_they_are(kind: str, checkpoints: tuple[Path, Path], tmp_path: Path):
     judge, writer = checkpoints
     records = films(6, seed=8)
     texts = ["small left effusion .", "the heart is normal", "no acute effusions", "large right effusion", "No", "the"]
     records = Records(records.keys, records.images, texts, records.groups)
-    rules = replace(SMALL, checkpoint=str(judge), captioner=str(writer), epochs=0)
+    given = [str(as_salesforce(f, tmp_path / f.name)) if kind == "bin" else str(f) for f in checkpoints]
+    rules = replace(SMALL, checkpoint=given[0], captioner=given[1], epochs=0)
     metrics = blip.train(TrainingSet(records), tmp_path / "f", rules)
     loaded, seen = blip.load(tmp_path / "f", "cpu"), batch(records, 32)
     ours, expected = loaded(seen), their_scores(judge, writer, loaded, seen)
@@ -95,6 +98,20 @@ def test_checkpoints_of_transformers_are_used_as_they_are(checkpoints: tuple[Pat
     alone = replace(rules, captioner=None)
     blip.train(TrainingSet(records), tmp_path / "g", alone)
     assert tuple(blip.load(tmp_path / "g", "cpu")(seen)) == ("", "itc"), "a judge alone has nothing to say"
+
+
+def as_salesforce(folder: Path, to: Path) -> Path:
+    """Salesforce/blip-itm-*, blip-image-captioning-*: ``pytorch_model.bin`` alone, a config of 4.2x."""
+    to = copied(folder, to)
+    as_bin(to, **{"text_encoder.embeddings.position_ids": torch.arange(40)[None]})
+    said = json.loads((to / "config.json").read_text())
+    old = {"_name_or_path": "", "add_cross_attention": False, "bad_words_ids": None, "do_sample": False, "num_beams": 1}
+    old |= {"torch_dtype": None, "torchscript": False, "id2label": {"0": "LABEL_0", "1": "LABEL_1"}, "top_k": 50}
+    said["text_config"] |= old | {"transformers_version": "4.26.0.dev0"}
+    said["vision_config"] |= old | {"transformers_version": "4.26.0.dev0"}
+    said |= {"_commit_hash": None, "torch_dtype": "float32", "transformers_version": None}
+    (to / "config.json").write_text(json.dumps(said))
+    return to
 
 
 def test_training_goes_on_from_a_judge_and_gives_it_a_captioner(checkpoints, tmp_path: Path, clean: Records):
@@ -156,6 +173,16 @@ def test_colour_and_grey_of_the_same_values_score_alike(folder: Path, clean: Rec
     assert np.abs(loaded(grey)[""] - loaded(colour)[""]).max() < 1e-6
 
 
+class Trap:
+    """A pickle that would leave a file behind."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple:
+        return Path.touch, (self.mark,)
+
+
 def copied(folder: Path, to: Path) -> Path:
     to.mkdir()
     for path in folder.iterdir():
@@ -182,8 +209,12 @@ def test_damaged_folders_are_refused_by_name(folder: Path, tmp_path: Path):
         blip.load(nan, "cpu")
     (nan / "model.safetensors").unlink()
     (nan / "pytorch_model.bin").write_bytes(pickle.dumps({"a": 1}))
-    with pytest.raises(RecipeError, match=r"pytorch_model.bin can hold code and is not read"):
+    with pytest.raises(RecipeError, match=r"cannot read pytorch_model.bin|pytorch_model.bin holds"):
         blip.load(nan, "cpu")
+    torch.save({"a": Trap(tmp_path / "ran")}, nan / "pytorch_model.bin")
+    with pytest.raises(RecipeError, match=r"pytorch_model.bin holds code, not only tensors; refused"):
+        blip.load(nan, "cpu")
+    assert not (tmp_path / "ran").exists()
 
 
 def test_other_models_are_refused(folder: Path, tmp_path: Path, clean: Records):

@@ -21,6 +21,7 @@ from filters.train_rules import ModelRules, TrainRules
 from tests.filters.conftest import Trained
 from tests.filters.methods.blip_films import batch, films, mismatched
 from tests.filters.methods.blip_shared import Blip2ForImageTextRetrieval, blip2_checkpoint
+from tests.filters.published import as_bin
 from tests.filters.shapes import pairs
 
 SMALL = blip2.Rules(
@@ -76,19 +77,45 @@ def test_a_trained_head_scores_as_transformers_does(folder: Path, clean: Records
         assert np.std(expected[name]) > 1e-4, name
 
 
-def test_a_checkpoint_of_transformers_is_used_as_it_is(tmp_path: Path):
+@pytest.mark.parametrize("shards", [0, 2])
+def test_a_checkpoint_of_transformers_is_used_as_it_is(shards: int, tmp_path: Path):
+    """Salesforce/blip2-itm-vit-g: in safetensors, or in .bin files with an index and a language model's config."""
     source = blip2_checkpoint(tmp_path / "hf")
+    model = Blip2ForImageTextRetrieval.from_pretrained(source)
+    if shards:
+        as_bin(source, shards)
+        said = json.loads((source / "config.json").read_text())
+        said |= {
+            "text_config": {"model_type": "opt", "hidden_size": 16, "num_hidden_layers": 1},
+            "use_decoder_only_language_model": True,
+        }
+        (source / "config.json").write_text(json.dumps(said | {"torch_dtype": "float16"}))
     records = films(6, seed=8)
     texts = ["small left effusion .", "the heart is normal", "no acute effusions", "large right effusion", "No", "the"]
     records = Records(records.keys, records.images, texts, records.groups)
     blip2.train(TrainingSet(records), tmp_path / "f", replace(SMALL, encoder=str(source)))
     loaded, seen = blip2.load(tmp_path / "f", "cpu"), batch(records, 32)
-    expected = their_scores(Blip2ForImageTextRetrieval.from_pretrained(source), loaded, seen, own_eyes=True)
+    expected = their_scores(model, loaded, seen, own_eyes=True)
     ours = loaded(seen)
     for name in loaded.columns:
         assert np.abs(ours[name] - expected[name]).max() < 1e-5, name
     again = Blip2ForImageTextRetrieval.from_pretrained(tmp_path / "f")
     assert np.abs(their_scores(again, loaded, seen, own_eyes=True)[""] - expected[""]).max() < 1e-6
+
+
+def test_it_learns_to_write_where_asked(clean: Records, trained: Trained, tmp_path: Path):
+    metrics = blip2.train(TrainingSet(clean), tmp_path, replace(SMALL, encoder=str(trained.folder), generate=True))
+    loaded, seen = blip2.load(tmp_path, "cpu"), batch(clean.take(range(6)), 64)
+    assert np.isfinite(metrics["lm"]) and loaded.columns == ("", "itc", "caption")
+    scores = loaded(seen)
+    assert all(np.isfinite(v).all() for v in scores.values()) and np.std(scores["caption"]) > 1e-4
+    black = Batch({64: np.zeros((2, 64, 64, 1), np.uint8)}, ["effusion " * 9, ""], np.ones(2, dtype=bool))
+    assert loaded(black)["caption"] == pytest.approx([0, 0], abs=1e-6), "a black image explains nothing"
+    model = Blip2ForImageTextRetrieval(loaded.net.config)
+    assert not model.load_state_dict(load_file(tmp_path / "model.safetensors"), strict=False)[1]
+    (tmp_path / "language_head.safetensors").write_bytes(b"no")
+    with pytest.raises(RecipeError, match=r"language_head\.safetensors"):
+        blip2.load(tmp_path, "cpu")
 
 
 def test_the_image_encoder_stays_as_it_was(folder: Path, trained: Trained, clean: Records):

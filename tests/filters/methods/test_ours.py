@@ -18,7 +18,7 @@ from filters.score import Scorer, prepare
 from tests.filters.films import films
 
 pytestmark = pytest.mark.slow  # a training of all its parts; `test_bad_input` trains it in every run
-SMALL = {"rounds": 0, "copies": 1, "part_rules": {"medclip": {"epochs": 14}, "dfn": {"epochs": 2, "bank": 64}}}
+SMALL = {"rounds": 0, "copies": 1, "part_rules": {"findings": {"epochs": 14}, "dfn": {"epochs": 2, "bank": 64}}}
 
 
 @pytest.fixture(scope="module")

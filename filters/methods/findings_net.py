@@ -1,14 +1,14 @@
-"""The picture's side of MedCLIP: a small residual network that tells findings, and left from right."""
+"""The picture's side of the findings verifier: a small residual network that tells findings, and left from right."""
 
 from __future__ import annotations
 
 import torch
 from torch import nn
 
-from filters.methods.medclip_slots import LEFT, RIGHT, Slots
+from filters.methods.findings_slots import LEFT, RIGHT, Slots
 
 
-class MedClipNet(nn.Module):
+class FindingsNet(nn.Module):
     """Pictures to slots and to the space they share with claims.
 
     Features are pooled over the whole picture and over each half. The weights that find something on the left read

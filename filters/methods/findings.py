@@ -1,9 +1,10 @@
-"""MedCLIP (Wang et al., arXiv 2210.10163): does the picture show what the text claims, finding by finding?
+"""The findings verifier: does the picture show what the text claims, finding by finding?
 
 Texts are read by `filters.findings`, pictures by a small network trained on what right pairs say and on unpaired
-pictures and texts of the pool (section 3.3). Columns: "" the log-odds that the pair is right, learned on held-out
-patients; "contradiction" the claim the picture speaks against most; "omission" what the picture shows and the text
-leaves out. Of all, more is better; 0 is what an average pair of nothing known would have.
+pictures and texts of the pool, as MedCLIP learns (Wang et al., arXiv 2210.10163, section 3.3). Columns: "" the log-odds
+that the pair is right, learned on held-out patients; "contradiction" the claim the picture speaks against most;
+"omission" what the picture shows and the text leaves out. Of all, more is better; 0 is what an average pair of nothing
+known would have.
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ from filters.determinism import determinism
 from filters.findings import edit
 from filters.measure import auroc
 from filters.method import Batch, Progress, Records, Scores, TrainingSet, read_card, write_card
-from filters.method_rules import MedclipRules as Rules
-from filters.methods.medclip_judge import FEATURES, evidence, logistic, prior_of
-from filters.methods.medclip_net import MedClipNet
-from filters.methods.medclip_slots import Slots, learn_slots, read_claims
-from filters.methods.medclip_train import FitRules, fit
+from filters.method_rules import FindingsRules as Rules
+from filters.methods.findings_judge import FEATURES, evidence, logistic, prior_of
+from filters.methods.findings_net import FindingsNet
+from filters.methods.findings_slots import Slots, learn_slots, read_claims
+from filters.methods.findings_train import FitRules, fit
 from filters.model import pick_device
 
 _LEAST = 16  # clean pairs
@@ -40,7 +41,7 @@ def train(training: TrainingSet, out: Path, rules: Rules, progress: Progress | N
     clean = _Decoded.of(training.clean.sorted(), rules.side)
     if len(clean.texts) < _LEAST:
         raise RunError(
-            f"the clean set has {len(clean.texts)} pairs with an image, medclip needs {_LEAST}: declare more"
+            f"the clean set has {len(clean.texts)} pairs with an image, findings needs {_LEAST}: declare more"
         )
     slots = learn_slots(clean.texts, rules.least, rules.most)
     if not slots.findings:
@@ -51,7 +52,7 @@ def train(training: TrainingSet, out: Path, rules: Rules, progress: Progress | N
     held = data.hold_out(clean.groups, rules.held, rules.seed)
     with determinism(rules.seed, rules.threads):
         device = pick_device(rules.device)
-        net = MedClipNet(slots, rules.width, rules.embed).to(device)
+        net = FindingsNet(slots, rules.width, rules.embed).to(device)
         claims = read_claims(slots, clean.texts)
         taught = np.flatnonzero(~held)
         how = FitRules(
@@ -74,7 +75,7 @@ def train(training: TrainingSet, out: Path, rules: Rules, progress: Progress | N
             progress,
         )
         prior = prior_of(claims)
-        judge = MedClip(net, slots, prior, np.zeros(len(FEATURES) + 1), rules.side, device)
+        judge = Findings(net, slots, prior, np.zeros(len(FEATURES) + 1), rules.side, device)
         judge.weights, metrics = _calibrate(judge, clean, np.flatnonzero(held) if held.sum() >= _LEAST else taught)
     out.mkdir(parents=True, exist_ok=True)
     save_file(
@@ -88,26 +89,26 @@ def train(training: TrainingSet, out: Path, rules: Rules, progress: Progress | N
         "prior": [round(float(p), 5) for p in prior],
         "calibration": [round(float(w), 5) for w in judge.weights],
     }
-    write_card(out, "medclip", rules, training, metrics, **more)
+    write_card(out, "findings", rules, training, metrics, **more)
     return metrics
 
 
-def load(folder: Path, device: str = "auto") -> MedClip:
+def load(folder: Path, device: str = "auto") -> Findings:
     """The filter `train` wrote; RecipeError where the folder is another's or damaged."""
     card = read_card(folder)
     try:
         slots, rules = Slots(tuple(card["findings"]), tuple(card["regions"])), card["rules"]
-        net = MedClipNet(slots, int(rules["width"]), int(rules["embed"]))
+        net = FindingsNet(slots, int(rules["width"]), int(rules["embed"]))
         net.load_state_dict(load_file(folder / "model.safetensors"))
         prior, weights = np.array(card["prior"], np.float64), np.array(card["calibration"], np.float64)
         side = int(rules["side"])
     except (KeyError, TypeError, ValueError, RuntimeError, OSError, SafetensorError) as error:
-        problem = f"{folder}: card.json and model.safetensors are no medclip filter ({type(error).__name__})"
+        problem = f"{folder}: card.json and model.safetensors are no findings filter ({type(error).__name__})"
         raise RecipeError("filter", problem, "train it again") from None
-    return MedClip(net, slots, prior, weights, side, pick_device(device))
+    return Findings(net, slots, prior, weights, side, pick_device(device))
 
 
-class MedClip:
+class Findings:
     """The trained filter, a `filters.method.Method`."""
 
     native = False
@@ -115,7 +116,7 @@ class MedClip:
 
     def __init__(
         self,
-        net: MedClipNet,
+        net: FindingsNet,
         slots: Slots,
         prior: NDArray[np.float64],
         weights: NDArray[np.float64],
@@ -135,7 +136,7 @@ class MedClip:
         found = self.features(batch.images[self.sides[0]][rows], [batch.texts[i] for i in rows])
         odds = found @ self.weights[1:] + self.weights[0]
         if not np.isfinite(odds).all():
-            raise RunError(f"medclip scores {int((~np.isfinite(odds)).sum())} of {len(rows)} pairs NaN: train it again")
+            raise RunError(f"findings: {int((~np.isfinite(odds)).sum())} of {len(rows)} scores are NaN: train it again")
         for name, values in zip(self.columns, (odds, found[:, 1], found[:, 3]), strict=True):
             scores[name][rows] = np.round(values, 5)
         return scores
@@ -186,7 +187,7 @@ def _some(pool: Records, rules: Rules) -> Records:
 
 
 def _calibrate(
-    judge: MedClip, clean: _Decoded, rows: NDArray[np.int64]
+    judge: Findings, clean: _Decoded, rows: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], dict[str, float]]:
     """Logistic regression of right against wrong on ``rows``: wrong are other patients' texts and edited ones."""
     rng = np.random.default_rng(len(rows))

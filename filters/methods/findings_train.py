@@ -1,8 +1,9 @@
-"""Training MedCLIP: labels from the texts of right pairs, and unpaired pictures and texts by what they mean.
+"""Training the findings verifier: labels from the texts of right pairs; unpaired pictures and texts by their meaning.
 
-Wang et al., arXiv 2210.10163, section 3.3: pictures and texts need not come in pairs. The similarity of what they show
-and say is the target of the match, softly: another patient's report of the same finding is no negative. Pictures of
-the pool have no labels, so they take those that the network, averaged over its last steps, gives them.
+As MedCLIP learns (Wang et al., arXiv 2210.10163, section 3.3): pictures and texts need not come in pairs. The
+similarity of what they show and say is the target of the match, softly: another patient's report of the same finding is
+no negative. Pictures of the pool have no labels, so they take those that the network, averaged over its last steps,
+gives them.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from curate.errors import RunError
 from filters.augment import augment
 from filters.data import Pixels
 from filters.method import Progress
-from filters.methods.medclip_net import MedClipNet
-from filters.methods.medclip_slots import Claims, Slots
+from filters.methods.findings_net import FindingsNet
+from filters.methods.findings_slots import Claims, Slots
 from filters.objectives import soft_match
 
 _AVERAGE = 0.98  # of the network that labels the pool
@@ -44,7 +45,7 @@ class FitRules:
 
 
 def fit(
-    net: MedClipNet,
+    net: FindingsNet,
     slots: Slots,
     clean: tuple[Pixels, Claims],
     pool: tuple[Pixels, Claims],
@@ -117,8 +118,8 @@ class _Batch:
 
 
 def _step(
-    net: MedClipNet,
-    teacher: MedClipNet,
+    net: FindingsNet,
+    teacher: FindingsNet,
     optimizer: torch.optim.Optimizer,
     clean: _Batch,
     free: _Batch | None,
@@ -152,7 +153,7 @@ def _labels_loss(logits: torch.Tensor, truth: torch.Tensor, weight: torch.Tensor
 
 
 def _match_loss(
-    net: MedClipNet, images: torch.Tensor, shown: torch.Tensor, said: torch.Tensor, spoken: torch.Tensor
+    net: FindingsNet, images: torch.Tensor, shown: torch.Tensor, said: torch.Tensor, spoken: torch.Tensor
 ) -> torch.Tensor:
     """Cross entropy of both directions against the softmax of the meanings' cosines (equations 3 to 6)."""
     scale = net.temperature.exp().clamp(max=50.0)
@@ -168,7 +169,7 @@ def _rate(done: float) -> float:
 
 
 @torch.no_grad()
-def _follow(teacher: MedClipNet, net: MedClipNet, average: float) -> None:
+def _follow(teacher: FindingsNet, net: FindingsNet, average: float) -> None:
     for mean, now in zip(teacher.state_dict().values(), net.state_dict().values(), strict=True):
         if mean.is_floating_point():
             mean.lerp_(now, 1 - average)

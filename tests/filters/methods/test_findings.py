@@ -1,7 +1,9 @@
-"""MedCLIP on drawn films: what it sees, what it makes of claims, and that it learns from pairs and without them."""
+"""The findings verifier on drawn films: what it sees, what it makes of claims, that it learns without pairs too."""
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import cv2
@@ -13,12 +15,13 @@ from safetensors.torch import load_file, save_file
 from curate.errors import RecipeError, RunError
 from filters import data
 from filters.measure import auroc
-from filters.method import Batch, Records, TrainingSet, load_method, read_card
-from filters.methods import medclip
-from filters.methods.medclip import MedClip, Rules
-from filters.methods.medclip_judge import FEATURES, logistic
-from filters.methods.medclip_net import MedClipNet
-from filters.methods.medclip_slots import Slots, learn_slots, read_claims
+from filters.method import Batch, Records, TrainingSet, load_method, method_of, read_card
+from filters.method_rules import make_rules
+from filters.methods import findings
+from filters.methods.findings import Findings, Rules
+from filters.methods.findings_judge import FEATURES, logistic
+from filters.methods.findings_net import FindingsNet
+from filters.methods.findings_slots import Slots, learn_slots, read_claims
 
 SIDE = 32
 RULES = Rules(side=SIDE, width=8, embed=16, epochs=12, least_steps=90, batch=32, threads=1, device="cpu")
@@ -59,18 +62,18 @@ def batch(images: list[bytes], texts: list[str]) -> Batch:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("medclip")
+    out = tmp_path_factory.mktemp("findings")
     calls: list[tuple[int, int, dict[str, float]]] = []
-    metrics = medclip.train(TrainingSet(records(240), records(60, 5000)), out, RULES, lambda *c: calls.append(c))
+    metrics = findings.train(TrainingSet(records(240), records(60, 5000)), out, RULES, lambda *c: calls.append(c))
     assert calls[-1][0] == calls[-1][1] and calls[-1][2]["loss"] < calls[0][2]["loss"]
     assert metrics["holdout_auroc"] > 0.8
     return out
 
 
 @pytest.fixture(scope="module")
-def method(folder: Path) -> MedClip:
+def method(folder: Path) -> Findings:
     loaded = load_method(folder, "cpu")
-    assert isinstance(loaded, MedClip) and loaded.sides == (SIDE,) and loaded.columns[0] == ""
+    assert isinstance(loaded, Findings) and loaded.sides == (SIDE,) and loaded.columns[0] == ""
     return loaded
 
 
@@ -80,7 +83,7 @@ def swap(text: str) -> str:
     )
 
 
-def test_right_pairs_above_wrong_ones(method: MedClip) -> None:
+def test_right_pairs_above_wrong_ones(method: Findings) -> None:
     test = records(120, 9000)
     sided = [i for i, t in enumerate(test.texts) if swap(t) != t]
     right = method(batch(test.images, test.texts))
@@ -96,7 +99,7 @@ def test_right_pairs_above_wrong_ones(method: MedClip) -> None:
     assert auroc(left_out, np.arange(len(left_out)) < len(sided)) >= 0.9
 
 
-def test_a_record_is_scored_alone(method: MedClip) -> None:
+def test_a_record_is_scored_alone(method: Findings) -> None:
     test = records(6, 9000)
     colour = cv2.imencode(".png", np.random.default_rng(0).integers(0, 256, (40, 30, 3)).astype(np.uint8))[1].tobytes()
     images, texts = [*test.images, b"", colour], [*test.texts, "Effusion.", "no word of radiology"]
@@ -112,9 +115,9 @@ def test_a_record_is_scored_alone(method: MedClip) -> None:
 def test_equal_training_gives_equal_bytes(tmp_path: Path) -> None:
     short = Rules(side=SIDE, width=4, embed=8, epochs=1, least_steps=4, batch=16, threads=1, device="cpu")
     clean, pool = records(60), records(20, 5000)
-    medclip.train(TrainingSet(clean, pool), tmp_path / "a", short)
+    findings.train(TrainingSet(clean, pool), tmp_path / "a", short)
     turned = TrainingSet(clean.take(range(59, -1, -1)), pool.take(range(19, -1, -1)))
-    medclip.train(turned, tmp_path / "b", short)
+    findings.train(turned, tmp_path / "b", short)
     for path in (tmp_path / "a").iterdir():
         assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes(), path.name
     card = read_card(tmp_path / "a")
@@ -149,7 +152,7 @@ def test_findings_are_learned_only_where_affirmed_often() -> None:
 def test_sides_share_their_weights() -> None:
     """A net whose features mirror (a picture that is its own mirror) sees both sides alike."""
     torch.manual_seed(0)
-    net = MedClipNet(Slots(("a", "b")), 4, 8).eval()
+    net = FindingsNet(Slots(("a", "b")), 4, 8).eval()
     half = torch.rand(1, 1, 32, 16) * 255
     logits, embedding = net(torch.cat([half, half.flip(-1)], dim=-1))
     assert logits.shape == (1, 7) and embedding.norm().item() == pytest.approx(1, abs=1e-5)
@@ -166,21 +169,33 @@ def test_logistic_keeps_what_helps() -> None:
 
 def test_wrong_folders_and_small_sets(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(RunError, match="16"):
-        medclip.train(TrainingSet(records(8)), tmp_path, RULES)
+        findings.train(TrainingSet(records(8)), tmp_path, RULES)
     silent = records(30)
     texts = Records(silent.keys, silent.images, ["Axial image."] * 30, silent.groups)
     with pytest.raises(RunError, match="finding"):
-        medclip.train(TrainingSet(texts), tmp_path, RULES)
+        findings.train(TrainingSet(texts), tmp_path, RULES)
     (tmp_path / "card.json").write_bytes((folder / "card.json").read_bytes())
-    with pytest.raises(RecipeError, match="medclip"):
-        medclip.load(tmp_path, "cpu")
+    with pytest.raises(RecipeError, match="findings"):
+        findings.load(tmp_path, "cpu")
     weights = load_file(folder / "model.safetensors")
     save_file({k: v for k, v in weights.items() if "near" not in k}, tmp_path / "model.safetensors")
-    with pytest.raises(RecipeError, match="medclip"):
-        medclip.load(tmp_path, "cpu")
+    with pytest.raises(RecipeError, match="findings"):
+        findings.load(tmp_path, "cpu")
     weights["near.bias"] = torch.full_like(weights["near.bias"], float("nan"))
     save_file(weights, tmp_path / "model.safetensors")
-    with pytest.raises((RecipeError, RunError), match=r"NaN|medclip"):
-        method = medclip.load(tmp_path, "cpu")
+    with pytest.raises((RecipeError, RunError), match=r"NaN|findings"):
+        method = findings.load(tmp_path, "cpu")
         test = records(4, 9000)
         method(batch(test.images, test.texts))
+
+
+def test_rules_of_a_part_that_is_none_are_told() -> None:
+    with pytest.raises(ValueError, match="'medclip' is no part; the parts are dfn, findings"):
+        make_rules("ours", {"part_rules": {"medclip": {"epochs": 3}}})
+
+
+def test_a_folder_from_when_it_was_called_medclip_still_scores(folder: Path, tmp_path: Path) -> None:
+    old = Path(shutil.copytree(folder, tmp_path / "old"))
+    card = json.loads((old / "card.json").read_text())
+    (old / "card.json").write_text(json.dumps(card | {"method": "medclip"}))
+    assert method_of(read_card(old)) == "findings" and isinstance(load_method(old, "cpu"), Findings)
