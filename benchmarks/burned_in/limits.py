@@ -205,7 +205,7 @@ def main() -> None:
         args.out.parent.mkdir(parents=True, exist_ok=True)
         args.out.write_text(json.dumps(told, indent=1) + "\n")
     if "letters" in told:
-        faint = {"contrast in stored values, on quiet ground": {"all": told["stored"]}} if "stored" in told else {}
+        faint = {"contrast in stored values, on quiet ground, all fonts": {"all": told["stored"]}} if "stored" in told else {}
         curves(told["letters"] | faint, args.plot)
     print(json.dumps({k: v for k, v in told.items() if k != "letters"}, indent=1))
 
