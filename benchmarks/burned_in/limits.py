@@ -41,6 +41,7 @@ STORED = (0.025, 0.05, 0.1, 0.2)
 PLAIN = (20, 0.6, 0)  # height, contrast, degrees
 _SIDE = 360  # px of the part of a picture that is written on, more where letters are high
 _LARGEST = 1300
+_FAINT = "contrast in stored values, on quiet ground, all fonts"
 _QUIET = 0.15  # of the contrast: the ground's unrest, where a window shows a faint line plainly
 
 
@@ -205,7 +206,11 @@ def main() -> None:
         args.out.parent.mkdir(parents=True, exist_ok=True)
         args.out.write_text(json.dumps(told, indent=1) + "\n")
     if "letters" in told:
-        faint = {"contrast in stored values, on quiet ground, all fonts": {"all": told["stored"]}} if "stored" in told else {}
+        faint = (
+            {"contrast in stored values, on quiet ground, all fonts": {"all": told["stored"]}}
+            if "stored" in told
+            else {}
+        )
         curves(told["letters"] | faint, args.plot)
     print(json.dumps({k: v for k, v in told.items() if k != "letters"}, indent=1))
 
