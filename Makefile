@@ -14,7 +14,7 @@ help:
 	@echo "make check     ruff, mypy --strict, import layers"
 	@echo "make bench     the benchmarks that need no data but their own"
 	@echo "make bench-ingest  what ingest costs without the text search, and a command with nothing to do, beside other tools"
-	@echo "make bench-input  files as archives hold them: contradictions, unusual kinds, other renderers, report files, whole archives"
+	@echo "make bench-input [DATA=folder]  files as archives hold them: contradictions, unusual kinds, other renderers, report files, whole archives"
 	@echo "make bench-deid  de-identification against its numbers, and against other tools in environments of their own"
 	@echo "make bench-burned-in DATA=folder  text planted on real pictures: what the pixel gate leaves and what it takes; pictures without text"
 	@echo "make bench-filters  every filter against its numbers, on synthetic and real pairs, over five seeds"
@@ -52,7 +52,7 @@ bench-ingest: $(VENV)/ready
 	$(BIN)/python -m benchmarks.ingest
 
 bench-input: $(VENV)/ready
-	$(BIN)/python -W ignore -m benchmarks.input
+	$(BIN)/python -W ignore -m benchmarks.input $(if $(DATA),--data $(DATA)/dicom)
 
 bench-deid: $(VENV)/ready
 	PYTHONHASHSEED=0 $(BIN)/python -m benchmarks.deid --out benchmarks/results/deid.json

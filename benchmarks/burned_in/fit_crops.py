@@ -39,7 +39,7 @@ def crop(grounds: Sequence[Ground], fonts: Sequence[str], rng: random.Random, ba
     """One crop with 0 to 9 lines, or ``bare``: on a part of one picture, or on several as small as in a pyramid's last
     levels."""
     pixels, truth = _mosaic(grounds, rng) if rng.random() < 0.35 else _ground(rng.choice(grounds), rng)
-    if rng.random() < 0.25:
+    if rng.random() < 0.4:
         pixels = draw_figures(pixels, rng)
     canvas = pixels.astype(np.float32)
     for _ in range(0 if bare else rng.choice((0, 0, 1, 1, 2, 2, 3, 4, 6, 9))):

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
+from benchmarks.burned_in.fit_metal import draw_metal
 from benchmarks.burned_in.fit_text import SIDE, Image8
 
 Point = tuple[int, int]
@@ -151,5 +152,5 @@ def _wedge(out: Image8, rng: random.Random) -> None:
 
 _FIGURES: dict[Callable[[Image8, random.Random], None], float] = {
     _line: 1, _ruler: 1, _grid: 1, _arrow: 1, _ellipse: 1, _curve: 1, _frame: 1, _calipers: 4, _wires: 2, _flow: 1.5,
-    _blobs: 2, _wedge: 1,
+    _blobs: 2, _wedge: 1, draw_metal: 10,
 }  # fmt: skip

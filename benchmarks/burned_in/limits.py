@@ -1,7 +1,7 @@
 """Where the limits of the pixel gate's sight are: lines found by their height, contrast, slant and font; faint lines in
 stored values, lines of another hue alone, and codes.
 
-    python -m benchmarks.burned_in.limits DATA [--each N] [--only letters,stored,hue,codes] [--out FILE]
+    python -m benchmarks.burned_in.limits DATA [--each N] [--only letters,stored,hue,codes] [--out FILE] [--plot FILE]
 
 One thing is changed at a time, the others stay where letters are plain (20 px, contrast 0.6, level). Pictures are those
 of `clean_pictures.csv` that nothing here was fitted on, fonts three kinds of the half for testing, each alone. Found is
@@ -30,15 +30,18 @@ from benchmarks.burned_in.show import curves
 from benchmarks.drawn_text import Font, fonts, wording
 from curate.deid.pixels.boxes import mask_of
 from curate.deid.pixels.found_text import found_text
-from curate.deid.pixels.paint import painted, with_margin
+from curate.deid.pixels.gate import gate
+from curate.deid.pixels.paint import with_margin
+from curate.deid.rules import PixelPolicy
 
-OUT = Path("benchmarks/results/burned_in_limits.json")
+OUT, PLOT = Path("benchmarks/results/burned_in_limits.json"), Path("docs/images/burned_in_limits.svg")
 HEIGHTS, DOTTED = (6, 8, 10, 12, 16, 24, 40, 64, 100, 140, 200), (7, 14, 21, 28, 42, 56)
 CONTRASTS, DEGREES = (0.03, 0.05, 0.08, 0.12, 0.2, 0.35, 0.6, 1.0), tuple(range(0, 360, 15))
 STORED = (0.025, 0.05, 0.1, 0.2)
 PLAIN = (20, 0.6, 0)  # height, contrast, degrees
 _SIDE = 360  # px of the part of a picture that is written on, more where letters are high
 _LARGEST = 1300
+_FAINT = "contrast in stored values, on quiet ground, all fonts"
 _QUIET = 0.15  # of the contrast: the ground's unrest, where a window shows a faint line plainly
 
 
@@ -144,7 +147,8 @@ def hue(pictures: Sequence[Picture], each: int) -> dict[str, Any]:
     for name in ("HOT", "JET", "PINK"):
         table = getattr(cv2, f"COLORMAP_{name}")
         grounds[name.lower()] = [np.asarray(cv2.applyColorMap(p, table)) for p in rng.sample(grey, min(20, len(grey)))]
-    return {name: share(*_count(partial(_swapped, some, rng, faces), each)) for name, some in grounds.items() if some}
+    told = {name: share(*_count(partial(_swapped, some, rng, faces), each)) for name, some in grounds.items() if some}
+    return {name: figure for name, figure in told.items() if figure["of"]}  # colour pictures may be nearly grey
 
 
 def _swapped(grounds: Sequence[np.ndarray], rng: random.Random, faces: Sequence[Font]) -> bool | None:
@@ -162,15 +166,16 @@ def _swapped(grounds: Sequence[np.ndarray], rng: random.Random, faces: Sequence[
 
 
 def codes(pictures: Sequence[Picture], each: int) -> dict[str, Any]:
-    """How many of the codes that zxing-cpp reads it still reads when found ones are painted, in all and by kind."""
+    """How many of the codes that zxing-cpp reads it still reads in what the gate lets out, in all, by kind and by the
+    size of modules."""
     found: dict[str, list[bool]] = {"all": []}
     for code in plant_codes(pictures, 22 * each, 12):
         before = set(decoded(code.pixels))
-        if code.text not in before and not before:
+        if not before:
             continue
-        boxes = [with_margin(b) for t in found_text(code.pixels) if t.source == "code" for b in t.boxes()]
-        left = bool(before & set(decoded(painted(code.pixels, boxes))))
-        for name in ("all", code.kind):
+        cleared = gate(code.pixels, None, PixelPolicy())
+        left = cleared.reason is None and bool(before & set(decoded(cleared.pixels)))
+        for name in ("all", code.kind, f"{code.module:g} px"):
             found.setdefault(name, []).append(left)
     return {name: share(sum(left), len(left)) for name, left in sorted(found.items())}
 
@@ -181,6 +186,7 @@ def main() -> None:
     parser.add_argument("--each", type=int, default=4, help="lines a point of a curve")
     parser.add_argument("--only", default="letters,stored,hue,codes")
     parser.add_argument("--out", type=Path, default=OUT)
+    parser.add_argument("--plot", type=Path, default=PLOT)
     args = parser.parse_args()
     pictures = clean_pictures(args.data)[1::2]
     small = [p for p in pictures if max(p.pixels.shape) <= _LARGEST]
@@ -200,7 +206,12 @@ def main() -> None:
         args.out.parent.mkdir(parents=True, exist_ok=True)
         args.out.write_text(json.dumps(told, indent=1) + "\n")
     if "letters" in told:
-        curves(told["letters"], args.out.with_suffix(".svg"))
+        faint = (
+            {"contrast in stored values, on quiet ground, all fonts": {"all": told["stored"]}}
+            if "stored" in told
+            else {}
+        )
+        curves(told["letters"] | faint, args.plot)
     print(json.dumps({k: v for k, v in told.items() if k != "letters"}, indent=1))
 
 

@@ -21,6 +21,7 @@ from pydicom.dataset import Dataset
 
 from benchmarks.deid import ours
 from benchmarks.deid.plant import _READ_FAILS, decoded, forms_of, pixels_of
+from curate.record import Fate
 
 RADIOGRAPHIC = ("CR", "CT", "MR", "DX", "MG")
 _IDENTIFYING = re.compile(
@@ -104,7 +105,7 @@ def judge(path: str) -> dict[str, Any]:
     except _READ_FAILS:
         source, row["modality"], row["decodes"] = Dataset(), "", False
     if done.outcome is not None:
-        row["fate"], row["reason"] = done.outcome.fate.value, str(done.outcome.reason or "")
+        row["fate"], row["reason"] = Fate.of(done.outcome.reason).value, str(done.outcome.reason or "")
         row["findings"] = list(map(str, done.outcome.findings))
         if done.outcome.data is not None:
             row["leaks"] = surviving(done.outcome.data, identifiers(source))

@@ -223,7 +223,8 @@ CAUSES: dict[str, Callable[[Dataset, str, int], bool]] = {
 
 
 def compare(path: Path, found: np.ndarray) -> dict[str, Any]:
-    """Of every judge that shows the file: the largest difference, and the cause where it is over one shade."""
+    """Of every judge that shows the file: the largest difference; where it is over one shade, the cause, and the least
+    difference from another judge (None: there is none)."""
     ds = head(path)
     row: dict[str, Any] = {}
     for name, judge in JUDGES.items():
@@ -232,6 +233,9 @@ def compare(path: Path, found: np.ndarray) -> dict[str, Any]:
             continue
         apart = difference(found, other)
         row[name] = {"apart": apart} | ({"cause": cause(ds, name, apart)} if apart > 1 else {})
+    for name, result in row.items():
+        if result["apart"] > 1:
+            result["from_another"] = min((r["apart"] for n, r in row.items() if n != name), default=None)
     return row
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+_RENDERED = ("generated", "bundled", "data")
 Row = tuple[str, str, str, bool | None]  # what, wanted, measured, reached (None: nothing was promised)
 
 
@@ -14,7 +15,17 @@ def markdown(results: dict[str, Any]) -> str:
     rows = [row for name, make in makers.items() if name in results for row in make(results[name])]
     lines = ["| what | wanted | measured | reached |", "|---|---|---|---|"]
     told = {True: "yes", False: "NO", None: ""}
-    return "\n".join([*lines, *(f"| {what} | {wanted} | {seen} | {told[good]} |" for what, wanted, seen, good in rows)])
+    lines += [f"| {what} | {wanted} | {seen} | {told[good]} |" for what, wanted, seen, good in rows]
+    return "\n".join([*lines, "", *_apart(results.get("render", {}))])
+
+
+def _apart(render: dict[str, Any]) -> Iterator[str]:
+    """Every picture that is over one shade from another renderer's, and why."""
+    for part in _RENDERED:
+        for name, row in render.get(part, {}).get("apart", {}).items():
+            what, judge = name.rsplit(" | ", 1)
+            other = "(there is none)" if row["from_another"] is None else f"{row['from_another']} shades"
+            yield f"- {part}: {what}: {row['apart']} shades from {judge}, from another {other}: {row['cause']}"
 
 
 def _none(what: str, count: int) -> Row:
@@ -39,7 +50,7 @@ def _image(r: dict[str, Any]) -> Iterator[Row]:
 
 
 def _render(r: dict[str, Any]) -> Iterator[Row]:
-    for part in ("generated", "bundled", "data"):
+    for part in _RENDERED:
         if part not in r:
             continue
         judges = ", ".join(f"{judge} {count}" for judge, count in sorted(r[part]["judged"].items()))
@@ -47,6 +58,9 @@ def _render(r: dict[str, Any]) -> Iterator[Row]:
         wanted = ">= 99.5 %" if part == "generated" else ""
         reached = share is not None and share >= 0.995 if wanted else None
         yield f"shades within 1 of other renderers' ({part}: {judges})", wanted, f"{share:.2%}", reached
+        one, count = r[part]["agreement_by_any_judge"], r[part]["cells"]["judged"]
+        what = f"... {count} pictures: within 1 of one renderer's at least, every other distance named"
+        yield what, wanted, f"{one:.2%}", one >= 0.995 if wanted else None
         yield _none(
             f"... disagreements ({len(r[part]['apart'])}) without a named cause", r[part]["causes"].get("UNNAMED", 0)
         )

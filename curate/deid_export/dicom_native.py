@@ -13,9 +13,9 @@ from pydicom.uid import UID, ExplicitVRLittleEndian
 from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.dicom.cells import overlay_bits, settle
-from curate.sources.dicom.codec import cell_dtype, decode_frame, is_swapped
+from curate.sources.dicom.codec import cell_dtype, decode_frame
 from curate.sources.dicom.file import FLOAT_PIXELS, PIXEL_DATA, DicomFile
-from curate.sources.dicom.layout import Layout
+from curate.sources.dicom.layout import Layout, is_swapped
 from curate.sources.dicom.prove import ProvenPixels
 from curate.sources.third_party import call_third_party
 

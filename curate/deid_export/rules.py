@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from curate.deid.header.rules import HeaderRules
 from curate.deid.rules import PixelPolicy, TextRules
-from curate.record import Fate, Reason
+from curate.record import Reason
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,3 @@ class Outcome:
     def __post_init__(self) -> None:
         if (self.reason is None) != (self.data is not None):
             raise ValueError("a clean outcome has data, any other has a reason and none")
-
-    @property
-    def fate(self) -> Fate:
-        """CLEAN, QUARANTINED or REFUSED."""
-        return Fate.of(self.reason)

@@ -19,6 +19,7 @@ from curate.storage import remove_tree
 
 _MOST_SOCKET = 107  # bytes of a socket's path on Linux (sun_path of unix(7), less its end)
 _IN_SESSION = len("/ray/session_2026-01-01_00-00-00_000000_4194304/sockets/plasma_store.0")
+_UNREACHED = (ConnectionError, RuntimeError, TimeoutError)
 _ONLY_HERE = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"  # "0": no address but the loopback, as Ray does on a desktop
 
 
@@ -79,7 +80,10 @@ def _init(settings: dict[str, Any]) -> None:
         try:
             ray.init(logging_level=logging.ERROR, log_to_driver=False, configure_logging=False, **settings)
             break
-        except (ConnectionError, RuntimeError, TimeoutError) as error:
+        except Exception as error:
+            # a raylet that does not come up in time is a bare Exception
+            if type(error) is not Exception and not isinstance(error, _UNREACHED):
+                raise
             if attempt == 2:
                 where = settings["address"] if settings["address"] != "local" else "a local Ray"
                 raise RecipeError(

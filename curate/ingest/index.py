@@ -39,7 +39,7 @@ from curate.sources.reports.report import Report
 from curate.sources.scan import SCAN, read_scan
 from curate.sources.walk import as_path
 
-__all__ = ["STEP", "IndexRules", "IndexTask", "ReportSource", "build_index", "image_key", "read_index"]
+__all__ = ["STEP", "IndexRules", "IndexTask", "ReportSource", "image_key", "read_index"]
 
 STEP = "index"
 _BATCH = 20_000  # files at a time
@@ -107,17 +107,6 @@ def _counted(scans: Sequence[tuple[str, pa.Table]], folder: str) -> dict[str, bo
     return {os.fsdecode(r["path"]): r["reason"] is None for t in below for r in t.to_pylist()}
 
 
-def build_index(
-    scans: Sequence[tuple[str, pa.Table]], reports: Sequence[Report], rules: IndexRules, pseudo: Pseudonymizer
-) -> pa.Table:
-    """INDEX rows, sorted by key, so that neither file order nor worker decides anything downstream.
-
-    ``scans``: source name and its SCAN table. Every file and every report that no image uses has exactly one row
-    (a multi-frame file has one a chosen frame).
-    """
-    return match(scans, reports, rules).index(reports, rules, pseudo)
-
-
 @dataclass(frozen=True)
 class Matched:
     """The files, each with the report it was given or the reason it has none; the reports' own ends; how it went."""
@@ -127,7 +116,10 @@ class Matched:
     pairing: Pairing
 
     def index(self, reports: Sequence[Report], rules: IndexRules, pseudo: Pseudonymizer) -> pa.Table:
-        """INDEX rows, sorted by key."""
+        """INDEX rows, sorted by key, so that neither file order nor worker decides anything downstream.
+
+        Every file and every report that no image uses has exactly one (a multi-frame file has one a chosen frame).
+        """
         rows = RecordRows(self.files, reports, rules, pseudo)
         # in batches: a million files as Python rows would not fit a small machine
         tables = [

@@ -74,6 +74,13 @@ def test_a_slice_of_the_generator(tmp_path: Path, half) -> None:
         assert found["right"] > found["dropped"] > 0
 
 
+@pytest.mark.parametrize("seed", [27, 229, 663])
+def test_witnesses_see_bytes_of_big_endian_words_in_their_order(tmp_path: Path, seed: int) -> None:
+    case = dicom_good.KINDS["bytes_in_big_endian_words"](np.random.default_rng((77, seed)))
+    (tmp_path / "a.dcm").write_bytes(case.data)  # as they lie, lines of these seem to go on in another length
+    np.testing.assert_array_equal(load_dicom(tmp_path / "a.dcm", case.frame, PixelRules()).pixels, case.truth)
+
+
 def test_a_slice_of_the_renderers(tmp_path: Path) -> None:
     found = judge_all(_made(tmp_path, 45))
     assert found["judged"]["pydicom"] > 15 and "UNNAMED" not in found["causes"], found["apart"]

@@ -20,7 +20,6 @@ from curate.deid_export.report_people import People
 from curate.deid_export.reports import clean_report_parts
 from curate.deid_export.rules import ReleaseRules
 from curate.deid_export.survey import survey
-from curate.ingest.index import build_index
 from curate.ingest.rules import IndexRules
 from curate.sources.dicom.file import open_dicom
 from curate.sources.identity import canonical_id, listed, separators, shape, spellings
@@ -30,6 +29,7 @@ from curate.sources.reports.read import read_reports
 from curate.sources.reports.report import Report
 from curate.sources.scan import LISTING, SCAN, scan_file
 from tests.curate.dicomfiles import gradient, write
+from tests.curate.indexing import build_index
 
 P = Pseudonymizer(b"one" * 12)
 

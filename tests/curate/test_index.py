@@ -10,7 +10,7 @@ import pytest
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.vault import SecretSource
 from curate.engine import Engine
-from curate.ingest.index import build_index, image_key
+from curate.ingest.index import image_key
 from curate.ingest.rules import IndexRules
 from curate.record import Reason
 from curate.sources.images.read import encode_png
@@ -19,6 +19,7 @@ from curate.sources.reports.asked import ReportColumns
 from curate.sources.reports.read import read_reports
 from curate.sources.reports.report import Report
 from curate.sources.scan import SCAN, ImageSource, list_chunks, read_scan, scan
+from tests.curate.indexing import build_index
 
 P = Pseudonymizer(b"s" * 32)
 

@@ -38,6 +38,39 @@ def test_where_there_is_no_short_folder_the_error_says_what_to_set(monkeypatch: 
         ray_start._short_folder()
 
 
+class Starts:
+    """In place of `ray.init`: fails with each of ``errors`` in turn, then starts."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.errors, self.tried = list(errors), 0
+
+    def __call__(self, **_: object) -> None:
+        self.tried += 1
+        if self.errors:
+            raise self.errors.pop(0)
+
+
+@pytest.mark.parametrize("error", [Exception("The current node timed out during startup."), ConnectionError("refused")])
+def test_a_ray_that_does_not_come_up_is_started_once_more_and_then_told(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    slow, dead = Starts(error), Starts(error, error)
+    monkeypatch.setattr(ray_start.ray, "init", slow)
+    ray_start._init({"address": "local"})
+    monkeypatch.setattr(ray_start.ray, "init", dead)
+    with pytest.raises(RecipeError, match=rf"(?s)engine\.address: cannot reach a local Ray \({type(error).__name__}\)"):
+        ray_start._init({"address": "local"})
+    assert (slow.tried, dead.tried) == (2, 2)
+
+
+def test_a_fault_that_is_no_late_start_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = Starts(ValueError("num_cpus"))
+    monkeypatch.setattr(ray_start.ray, "init", wrong)
+    with pytest.raises(ValueError, match="num_cpus"):
+        ray_start._init({"address": "local"})
+    assert wrong.tried == 1
+
+
 @pytest.mark.slow
 @pytest.mark.ray
 def test_ray_starts_under_a_long_tmpdir_and_leaves_nothing(tmp_path: Path) -> None:

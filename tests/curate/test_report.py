@@ -364,6 +364,15 @@ def test_columns_that_cannot_be(tmp_path, columns, match):
         check_columns(path, columns)
 
 
+def test_a_parquet_table_without_any_column_asked_for(tmp_path):
+    alone = put(tmp_path / "words.parquet", as_parquet([{"number": 1, "words": "a"}]))
+    for work in (lambda: check_columns(alone, TEXT), lambda: read(alone)):
+        with pytest.raises(RecipeError, match=r"columns\.\w+: there is no column"):
+            work()
+    put(tmp_path / "r.csv", "id,text\n1,No effusion.\n")
+    assert [(r.row, r.reason) for r in read(tmp_path)] == [("r.csv#1", None), ("words.parquet", Reason.NOT_A_REPORT)]
+
+
 def test_a_patient_in_the_first_row_is_not_printed(tmp_path):
     path = put(tmp_path / "r.csv", "Doe^John,19500101,The lungs are clear. No mass.\n")
     with pytest.raises(RecipeError) as caught:

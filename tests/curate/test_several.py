@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curate.deid.pseudonym import Pseudonymizer
-from curate.ingest.index import build_index, match
+from curate.ingest.index import match
 from curate.ingest.rules import IndexRules
 from curate.sources.pairing.coverage import describe
 from curate.sources.pairing.outcome import Pairing
@@ -20,6 +20,7 @@ from curate.sources.reports.report import Report
 from curate.sources.reports.section import parse_sections
 from curate.sources.reports.several import Candidate, declared_status, joined, resolve, told_status
 from curate.sources.scan import SCAN
+from tests.curate.indexing import build_index
 
 P = Pseudonymizer(b"several" * 5)
 FIELDS = ("accession", "study", "patient", "date", "image")

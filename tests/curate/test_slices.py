@@ -16,13 +16,14 @@ from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.rules import PixelPolicy
 from curate.deid.vault import SecretSource
 from curate.ingest.chain import _per_row, _Picture
-from curate.ingest.index import build_index, image_key
+from curate.ingest.index import image_key
 from curate.ingest.rules import IndexRules, PictureRules
 from curate.ingest.slices import Mention, frames_of, mentions, named, spaced
 from curate.record import INDEX
 from curate.sources.picture import PixelRules, compose
 from curate.sources.reports.report import Report
 from tests.curate.dicomfiles import write
+from tests.curate.indexing import build_index
 from tests.curate.test_index import file, scans
 
 P = Pseudonymizer(b"s" * 32)

@@ -3,56 +3,38 @@
 A code is what anatomy is not: two tones and nothing between, in modules of one size, edges along two directions at a
 right angle or along one, densely, all over a rectangle. So a place is asked about where, in a window around it, many
 neighbours differ by much of what the window's darkest and lightest differ by, and most pixels are near one of these
-two. What a place looks like is measured on the rectangle laid upright, and weighed by logistic regression
-(``python -m benchmarks.burned_in.fit_codes`` writes ``data/code_weights.json``). Decoders are not asked: they miss
-damaged, small, blurred and faint codes, which somebody with more patience reads.
+two. What a place looks like is weighed by `curate.deid.pixels.code_traits`. Decoders are not asked: they miss damaged,
+small, blurred and faint codes, which somebody with more patience reads.
 """
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator
-from functools import cache
-from importlib.resources import files
-from typing import NamedTuple
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from curate.deid.pixels.boxes import Image8, shared
+from curate.deid.pixels.code_traits import WINDOW, Rect, Region, evenness, log_odds, measured, upright
 from curate.deid.pixels.text_detector import FoundText
 
-WEIGHTS = "code_weights.json"
-CODE = 3.0  # log-odds above which it is one; chosen on pictures the weights had not seen
+CODE = 1.5  # log-odds above which it is one; chosen on pictures the weights had not seen
 TIMES = (1, 1.5, 2, 3, 5)  # the picture is looked at at its size and reduced so often, for large modules
 
-Floats = npt.NDArray[np.float32]
-Rect = tuple[tuple[float, float], tuple[float, float], float]  # middle, size (px), degrees: as OpenCV has them
 
-_WINDOW = 13  # px: some modules; in the middle of a code, nothing but code
 _STEP = 4  # px between places that are asked about
 _LEAST_SIDE = 80  # px of the reduced picture: a code is a small part of it
 _DENSE, _TONES, _LEAST = 1 / 12, 0.22, 12  # of the window's contrast: mean step, mean deviation; its contrast, of 255
 _LEAST_PLACES, _LEAST_FILL = 9, 0.5  # places of a region; what of its rectangle they fill
-_MANY = 4  # changes of tone along which evenness can be told
-_EVEN, _GRID = 0.6, 0.85  # more is no code; more is a grid, which reduced to another size may look like one
-_MOST = 1 / 3  # of the picture: what is larger is a texture, all over it
-_STEEP = 0.8  # of the contrast (Sobel, eight times a step a pixel): what is an edge
-_ACROSS, _ALONG = math.log1p(2), math.log1p(10)  # changes of tone: of a matrix across, or of bars along
-_BETWEEN = 0.12  # of the contrast, about the middle: neither tone
+EVEN, _GRID = 0.6, 0.85  # more is no code; more is a grid, which reduced to another size may look like one
+_MOST = 0.6  # of the picture: what is larger is a texture, all over it
 _REACH = 0.6  # of a region's shorter side, px around it in which a code may go on
 _GOES_ON = 0.35  # of the density of edges within it
 _GAP = 6  # px without edges that a code may have; the quiet zone around it is wider
 _SAME = 0.4  # of the smaller of two boxes, in the other: the same code
-
-
-class Region(NamedTuple):
-    """Where windows look like a code's: the rectangle around them, and how much of it they fill, 0 to 1."""
-
-    rect: Rect
-    fill: float
+_PART = 2  # times smaller: a part of a code, which says nothing against the whole, however sure it is
 
 
 def found_codes(view: Image8, new: npt.NDArray[np.bool_] | None = None) -> list[FoundText]:
@@ -66,15 +48,16 @@ def found_codes(view: Image8, new: npt.NDArray[np.bool_] | None = None) -> list[
             score = log_odds(measured(small, region, min(small.shape)))
             if score <= CODE:
                 continue
-            corners = tuple((float(x) * times, float(y) * times) for x, y in _whole(small, region.rect))
-            code, even = FoundText(corners, 1 / (1 + math.exp(-score)), "code"), _evenness(small, region.rect)
+            corners = tuple((float(x) * times, float(y) * times) for x, y in whole(small, region.rect))
+            code, even = FoundText(corners, 1 / (1 + math.exp(-score)), "code"), evenness(small, region.rect)
             if even > _GRID:
                 grids.append(code)
-            elif even <= _EVEN and cv2.contourArea(np.array(corners, np.float32)) <= _MOST * view.size:
+            elif even <= EVEN and _area(code) <= _MOST * view.size:
                 found.append(code)
     chosen: list[FoundText] = []
     for code in sorted(found, key=lambda c: (-c.score, c.polygon)):
-        if not any(_overlap(code, other) for other in (*grids, *chosen)):
+        parts = (other for other in chosen if _area(other) * _PART < _area(code))
+        if not any(_overlap(code, other) for other in {*grids, *chosen}.difference(parts)):
             chosen.append(code)
     return chosen
 
@@ -82,6 +65,10 @@ def found_codes(view: Image8, new: npt.NDArray[np.bool_] | None = None) -> list[
 def _overlap(a: FoundText, b: FoundText) -> bool:
     """Whether they are of one code: of a larger reduction, with what stands beside it, or a part of it."""
     return shared(a.box, b.box) > _SAME * min(a.box[2] * a.box[3], b.box[2] * b.box[3])
+
+
+def _area(code: FoundText) -> float:
+    return float(cv2.contourArea(np.array(code.polygon, np.float32)))
 
 
 def reduced(view: Image8) -> Iterator[tuple[float, Image8]]:
@@ -124,7 +111,7 @@ def _laid_out(view: Image8, places: npt.NDArray[np.int64]) -> tuple[Rect, float]
     low, size = along.min(axis=0), np.ptp(along, axis=0)
     mx, my = _STEP * (turn @ (low + size / 2) + 0.5)
     # a window at the code's border is half filled: what they cover is smaller than the code by that
-    wide, high = _STEP * (size + 2) + _WINDOW / 2
+    wide, high = _STEP * (size + 2) + WINDOW / 2
     rect = ((float(mx), float(my)), (float(wide), float(high)), math.degrees(angle))
     return rect, len(places) / float(np.prod(size + 1))
 
@@ -132,12 +119,12 @@ def _laid_out(view: Image8, places: npt.NDArray[np.int64]) -> tuple[Rect, float]
 def _dense(view: Image8) -> Image8:
     """uint8[H / 4, W / 4], 1 where the window around the place looks like a code's."""
     size = (-(-view.shape[1] // _STEP), -(-view.shape[0] // _STEP))
-    kernel = np.ones((_WINDOW, _WINDOW), np.uint8)
+    kernel = np.ones((WINDOW, WINDOW), np.uint8)
     steps = np.zeros_like(view)
     cv2.absdiff(view[:, 1:], view[:, :-1], dst=steps[:, 1:])
     steps[1:] = cv2.addWeighted(steps[1:], 0.5, cv2.absdiff(view[1:], view[:-1]), 0.5, 0)
-    away = cv2.absdiff(view, cv2.blur(view, (_WINDOW, _WINDOW)))
-    means = (cv2.blur(plane, (_WINDOW, _WINDOW)) for plane in (steps, away))
+    away = cv2.absdiff(view, cv2.blur(view, (WINDOW, WINDOW)))
+    means = (cv2.blur(plane, (WINDOW, WINDOW)) for plane in (steps, away))
     planes = [*means, cv2.dilate(view, kernel), cv2.erode(view, kernel)]
     shown = [cv2.resize(plane, size, interpolation=cv2.INTER_NEAREST).astype(np.float32) for plane in planes]
     step, deviation, light, dark = shown
@@ -146,83 +133,11 @@ def _dense(view: Image8) -> Image8:
     return np.asarray(cv2.morphologyEx(dense.view(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)), np.uint8)
 
 
-def measured(view: Image8, region: Region, side: int) -> list[float]:
-    """What the region looks like: its traits. ``side``: px, the shorter of the picture's."""
-    (wide, high), patch = region.rect[1], _upright(view, region.rect)
-    tone, contrast, inner = _toned(patch)
-    changes = [(float(np.median(n)), float(np.quantile(n, 0.2))) for n in (_changes(tone), _changes(tone.T))]
-    few, many = sorted(changes)
-    short, long = sorted((wide, high))
-    square, parallel = _directions(patch, contrast, inner)
-    return [
-        math.log1p(few[0]), math.log1p(few[1]), math.log1p(many[0]), math.log1p(many[1]),
-        10 * (changes[0][0] / wide + changes[1][0] / high),
-        2 * float(np.abs(tone).mean()), abs(float((tone > 0).mean()) - 0.5),
-        square, parallel, region.fill, math.log(short), math.log(long / short), math.log(short / side),
-    ]  # fmt: skip
-
-
-def _toned(patch: Image8) -> tuple[Floats, Floats, tuple[slice, slice]]:
-    """The inside of ``patch``, -0.5 (its window's darkest) to 0.5; every window's contrast; where the inside is."""
-    kernel = np.ones((_WINDOW, _WINDOW), np.uint8)
-    light, dark = (np.asarray(op(patch, kernel), np.float32) for op in (cv2.dilate, cv2.erode))
-    contrast = np.maximum(light - dark, 1)
-    h, w = patch.shape
-    inner = np.s_[h // 8 : h - h // 8, w // 8 : w - w // 8]
-    return ((patch - (light + dark) / 2) / contrast)[inner], contrast, inner
-
-
-def _changes(tone: Floats) -> npt.NDArray[np.int64]:
-    """How often each row of ``tone`` goes from dark to light or back; what is neither is passed over."""
-    signs = (tone > _BETWEEN).astype(np.int8) - (tone < -_BETWEEN)
-    at = np.maximum.accumulate(np.where(signs != 0, np.arange(signs.shape[1]), 0), axis=1)
-    last = np.take_along_axis(signs, at, axis=1)
-    return np.asarray(np.count_nonzero(last[:, 1:] * last[:, :-1] < 0, axis=1), np.int64)
-
-
-def _evenness(view: Image8, rect: Rect) -> float:
-    """How evenly what changes there changes, -1 to 1: in a radiograph's grid, a ruler, a phantom's lines it is 1."""
-    tone = _toned(_upright(view, rect))[0]
-    return min((_repeats(way) for way in (tone, tone.T) if np.median(_changes(way)) >= _MANY), default=0.0)
-
-
-def _repeats(tone: Floats) -> float:
-    """How much rows are like themselves, -1 to 1, one dark and one light stripe further on."""
-    length = tone.shape[1]
-    power = np.abs(np.fft.rfft(tone - tone.mean(axis=1, keepdims=True), 2 * length, axis=1)) ** 2
-    like = np.fft.irfft(power.sum(axis=0))[:length] / (length - np.arange(length))
-    stripe = length / max(float(np.median(_changes(tone))), 1.0)
-    some = like[math.ceil(1.6 * stripe) : math.floor(2.6 * stripe) + 1]
-    return float(some.max() / max(like[0], 1e-6)) if len(some) else 0.0
-
-
-def _directions(patch: Image8, contrast: Floats, inner: tuple[slice, slice]) -> tuple[float, float]:
-    """How far edges run along two directions at a right angle, and along one: 0 (all over) to 1 (all)."""
-    across, down = ((cv2.Sobel(patch, cv2.CV_32F, dx, 1 - dx) / contrast)[inner] for dx in (1, 0))
-    turned = across + 1j * down
-    strength = np.abs(turned)
-    turned, strength = turned[strength > _STEEP], strength[strength > _STEEP]
-    if not len(strength):
-        return 0.0, 0.0
-    unit = turned / strength
-    total = float(strength.sum())
-    return float(np.abs((strength * unit**4).sum())) / total, float(np.abs((strength * unit**2).sum())) / total
-
-
-def _upright(view: Image8, rect: Rect) -> Image8:
-    """What lies in ``rect``, laid upright at its own size; beyond the picture its border is repeated."""
-    wide, high = (max(8, round(side)) for side in rect[1])
-    corners = cv2.boxPoints(rect)[1:].astype(np.float32)
-    there = np.array([(0, 0), (wide, 0), (wide, high)], np.float32)
-    way = cv2.getAffineTransform(corners, there)
-    return np.asarray(cv2.warpAffine(view, way, (wide, high), borderMode=cv2.BORDER_REPLICATE), np.uint8)
-
-
-def _whole(view: Image8, rect: Rect) -> npt.NDArray[np.float32]:
+def whole(view: Image8, rect: Rect) -> npt.NDArray[np.float32]:
     """The corners of the code of which ``rect`` was seen, float32[4, 2]: as far as its edges go on, on each side."""
     (mx, my), (wide, high), degrees = rect
-    by = round(_REACH * min(wide, high)) + _WINDOW
-    patch = _upright(view, ((mx, my), (wide + 2 * by, high + 2 * by), degrees))
+    by = round(_REACH * min(wide, high)) + WINDOW
+    patch = upright(view, ((mx, my), (wide + 2 * by, high + 2 * by), degrees))
     steps = np.zeros(patch.shape, np.float32)
     steps[:, 1:] = cv2.absdiff(patch[:, 1:], patch[:, :-1])
     steps[1:] = np.maximum(steps[1:], cv2.absdiff(patch[1:], patch[:-1]))
@@ -245,19 +160,3 @@ def _extent(density: npt.NDArray[np.float64], by: int) -> tuple[int, int]:
     first = max((int(k) for k in far if k <= middle), default=0)
     last = min((int(k) for k in far if k > middle), default=len(at))
     return (int(at[first]), int(at[last - 1]) + 1) if last > first else (by, len(density) - by)
-
-
-@cache
-def _weights() -> tuple[npt.NDArray[np.float64], float]:
-    """float64[4, traits] (mean and deviation a trait is scaled by, its weight, that of its square) and the bias."""
-    told = json.loads((files("curate.deid.pixels") / "data" / WEIGHTS).read_text("utf-8"))
-    return np.array(told["traits"]).T, float(told["bias"])
-
-
-def log_odds(traits: list[float]) -> float:
-    """The log-odds that a region of these ``traits`` is a code; of what has too few modules either way it is none."""
-    if traits[0] < _ACROSS and traits[2] < _ALONG:
-        return -math.inf
-    (mean, deviation, weight, square), bias = _weights()
-    z = np.clip((np.array(traits) - mean) / deviation, -4, 4)
-    return float(bias + z @ weight + (z * z) @ square)

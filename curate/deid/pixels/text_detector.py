@@ -40,8 +40,9 @@ _BLOCK = 16  # px of a level: it is looked at by blocks
 _FLAT = 3  # of 255: a block, with those beside it, that varies by no more holds no text (what is fainter: hidden_views)
 _BESIDE, _NEWS = 3, 9  # blocks that are shown about one that is worth it, across; and about what is new
 _MOST = 0.8  # of a picture: more is shown as one part
-_DOUBT = 0.1  # more of the smallest copy, where anatomy is as large as letters
+_SEEN, _DOUBT = 0.5, 0.1  # letters of most heights are seen at two levels; doubt of what one alone sees
 _NEAR = np.ones((3, 3), np.uint8)  # what is told by a finer level, and a pixel about it, is not told again
+_FULL, _RAGGED = 0.7, 0.3  # of its rectangle, what a line's core fills; doubt for each part less: wires, clips, vessels
 _LEVEL = 4.0  # degrees: a line less steep is taken for level
 _LONG = 2.5  # length over height from which a line's slant can be told
 _PIECE = 1.2  # of its height: the pieces that a slanted line is covered by
@@ -52,7 +53,8 @@ class FoundText:
     """A line of text somewhere in a picture.
 
     ``polygon``: its corners (x, y) in pixels, clockwise, around the strokes and little else. ``score``: 0 to 1, the
-    mean probability of its core. ``source``: who found it.
+    mean probability of its core, less where that is no straight bar or is seen at one size alone. ``source``: who
+    found it.
     """
 
     polygon: tuple[tuple[float, float], ...]
@@ -114,10 +116,20 @@ def detected(view: Image8, least: float, new: Mask | None = None) -> list[FoundT
         scale = np.array(view.shape[::-1]) / np.array(sizes[level].shape[::-1])
         told = cv2.resize(known.view(np.uint8), cores[level].shape[::-1], interpolation=cv2.INTER_NEAREST)
         told = cv2.dilate(told, _NEAR)
-        lines = _lines(np.where(told, 0, cores[level]), scale, least + _DOUBT * (level == LEVELS[-1]), level > 1)
+        lines = _lines(np.where(told, 0, cores[level]), _elsewhere(cores, level), scale, least, level > 1)
         found += lines
         known |= mask_of([box for line in lines for box in line.boxes()], view.shape)
     return found
+
+
+def _elsewhere(cores: dict[int, Floats], level: int) -> Floats:
+    """What the other levels say where ``level`` is asked, the surest of them; all of the smallest letters, which no
+    other level can see, and nothing of the smallest copy, where anatomy is as large as letters."""
+    shape = cores[level].shape
+    if level in (LEVELS[0], LEVELS[-1]):
+        return np.full(shape, level == LEVELS[0], np.float32)
+    others = (cv2.resize(core, shape[::-1], interpolation=cv2.INTER_AREA) for at, core in cores.items() if at != level)
+    return np.asarray(np.maximum.reduce(list(others)), np.float32)
 
 
 def _parts(view: Image8, new: Mask | None, suspicion: Mask | None) -> list[Box]:
@@ -195,9 +207,10 @@ def _starts(length: int) -> list[int]:
     return [2 * round(k * (length - _TILE) / (count - 1) / 2) for k in range(count)]
 
 
-def _lines(core: Floats, scale: np.ndarray, least: float, coarse: bool) -> list[FoundText]:
-    """The connected cores whose mean is ``least`` or more, each as a line; ``scale``: px of the picture (x, y) to one
-    shown. Of a ``coarse`` level a core a pixel thin is a suspicion, to be told by the finer one."""
+def _lines(core: Floats, elsewhere: Floats, scale: np.ndarray, least: float, coarse: bool) -> list[FoundText]:
+    """The connected cores whose mean is ``least`` or more, each as a line; more where they are ragged, or where nothing
+    is seen ``elsewhere``. ``scale``: px of the picture (x, y) to one shown. Of a ``coarse`` level a core a pixel thin
+    is a suspicion, to be told by the finer one."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats((core > _FURTHER).view(np.uint8), connectivity=8)
     found = []
     for label, (x, y, w, h, _) in enumerate(stats.tolist()):
@@ -205,20 +218,28 @@ def _lines(core: Floats, scale: np.ndarray, least: float, coarse: bool) -> list[
         sure = line & (told > _INSIDE)
         if label == 0 or not sure.any() or (coarse and min(np.ptp(at) for at in np.nonzero(sure)) == 0):
             continue
-        score = float(told[sure].mean())
+        rect = cv2.minAreaRect(np.argwhere(line)[:, ::-1].astype(np.float32))
+        alone = float(np.quantile(elsewhere[y : y + h, x : x + w][sure], 0.9)) < _SEEN
+        score = float(told[sure].mean()) - _RAGGED * max(0.0, _FULL - _fill(line, rect)) - _DOUBT * alone
         if score >= least:
-            corners = 2 * (_corners(line) + np.array([x, y])) * scale
+            corners = 2 * (_corners(line, rect) + np.array([x, y])) * scale
             found.append(FoundText(tuple((float(a), float(b)) for a, b in corners), score, "detector"))
     return found
 
 
-def _corners(core: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
-    """The corners (x, y), clockwise, of the line whose core is ``core`` (bool[h, w], tight): slanted where it plainly
-    is, else upright."""
+def _fill(core: Mask, rect: cv2.typing.RotatedRect) -> float:
+    """How much of the rectangle ``rect`` around it a core fills, 0 to 1."""
+    (long, short) = rect[1]
+    return float(np.count_nonzero(core)) / ((long + 1) * (short + 1))
+
+
+def _corners(core: Mask, rect: cv2.typing.RotatedRect) -> npt.NDArray[np.float64]:
+    """The corners (x, y), clockwise, of the line whose core is ``core`` (bool[h, w], tight) with ``rect`` around it:
+    slanted where it plainly is, else upright."""
     h, w = core.shape
     # how thick the core is where it is thickest: lines may touch, and a block of them is as thick as one
     thick = 2 * float(cv2.distanceTransform(np.pad(core, 1).view(np.uint8), cv2.DIST_C, 3).max()) - 1
-    (x, y), (long, short), degrees = cv2.minAreaRect(np.argwhere(core)[:, ::-1].astype(np.float32))
+    (x, y), (long, short), degrees = rect
     if short > long:
         long, short, degrees = short, long, degrees + 90
     off = abs((degrees + 45) % 90 - 45)  # from level or upright, whichever is nearer

@@ -27,7 +27,7 @@ from curate.record import Reason
 from curate.sources.dicom.cells import overlay_bits, read_signs, settle
 from curate.sources.dicom.codestream import Stream, read_stream
 from curate.sources.dicom.file import FLOAT_PIXELS, DicomFile
-from curate.sources.dicom.layout import Layout
+from curate.sources.dicom.layout import Layout, is_swapped
 from curate.sources.dicom.prove import ProvenPixels, frame_stream
 from curate.sources.third_party import call_third_party
 
@@ -94,11 +94,6 @@ def native_frame(file: DicomFile, layout: Layout, frame: int) -> np.ndarray:
     cells = np.frombuffer(data, cell_dtype(file, layout))
     cells = cells.astype(cells.dtype.newbyteorder("="), copy=False)
     return _arranged(cells, layout)
-
-
-def is_swapped(file: DicomFile, layout: Layout) -> bool:
-    """Are 8-bit cells stored as big-endian words (PS3.5 Annex D)?"""
-    return file.element.vr == "OW" and not file.syntax.is_little_endian and layout.allocated == 8
 
 
 def cell_dtype(file: DicomFile, layout: Layout) -> np.dtype:

@@ -82,6 +82,11 @@ def _colours(dataset: Dataset) -> tuple[str, int]:
     return photometric, samples
 
 
+def is_swapped(file: DicomFile, layout: Layout) -> bool:
+    """Are 8-bit cells stored as big-endian words (PS3.5 Annex D)?"""
+    return file.element.vr == "OW" and not file.syntax.is_little_endian and layout.allocated == 8
+
+
 def clamped(layout: Layout) -> Layout:
     """The layout with no more bits stored than allocated."""
     stored = min(layout.stored, layout.allocated)

@@ -11,7 +11,7 @@ from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian
 from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.dicom.file import FLOAT_PIXELS, DicomFile
-from curate.sources.dicom.layout import COLOUR, Layout, clamped, with_samples
+from curate.sources.dicom.layout import COLOUR, Layout, clamped, is_swapped, with_samples
 from curate.sources.dicom.neighbours import (
     frames_or_strips,
     is_one_channel,
@@ -144,7 +144,10 @@ def _cells(file: DicomFile, width: int, layout: Layout, frames: int = 1) -> np.n
     """The first frames' cells as unsigned numbers of ``width`` bits, as far as they are in the file; of one at most 4
     MiB."""
     wanted = min(layout.bits_a_frame // 8, 1 << 22) if frames == 1 else layout.bits_a_frame // 8 * frames
-    data = file.read(file.element.offset, min(wanted, file.element.length))
+    data = file.read(file.element.offset, min(wanted + wanted % 2, file.element.length))
+    if is_swapped(file, layout):
+        data = np.frombuffer(data[: len(data) & ~1], "<u2").byteswap().tobytes()
+    data = data[:wanted]
     order = "<" if file.syntax.is_little_endian else ">"
     return np.frombuffer(data[: len(data) - len(data) % (width // 8)], f"{order}u{width // 8}")
 

@@ -189,12 +189,12 @@ def _parquet(file: Any, wanted: Collection[str] | None) -> Records:
 
 def _parquet_rows(parquet: Any, columns: tuple[str, ...], wanted: Collection[str] | None) -> Iterator[Record]:
     asked = None if wanted is None else set(map(folded, wanted))
-    names = None if asked is None else [name for name in columns if folded(name) in asked]
+    names = columns if asked is None else tuple(name for name in columns if folded(name) in asked)
     with reading():
-        for batch in parquet.iter_batches(batch_size=_BATCH, use_threads=False, columns=names):
+        for batch in parquet.iter_batches(batch_size=_BATCH, use_threads=False, columns=[*names]):
             lists = [_values(column, keep_bytes=wanted is not None) for column in batch.columns]
             for i in range(batch.num_rows):
-                yield mended({name: values[i] for name, values in zip(names or columns, lists, strict=True)})
+                yield mended({name: values[i] for name, values in zip(names, lists, strict=True)})
 
 
 def _values(column: pa.Array, keep_bytes: bool) -> list[Any]:

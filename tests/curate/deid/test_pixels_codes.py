@@ -70,6 +70,12 @@ def test_size_of_modules_does_not_matter(module):
     assert 0.6 * side < w < 1.4 * side
 
 
+def test_a_code_that_fills_half_of_the_picture_is_found_whole_however_sure_its_parts_are():
+    (code,) = found_codes(placed(qr(module=14), (5, 5)))
+    x, y, w, h = code.box
+    assert (abs(x - 5) < 14, abs(y - 5) < 14, abs(w - 350) < 28, abs(h - 350) < 28) == (True,) * 4
+
+
 @pytest.mark.parametrize("degrees", [0, 30, 90])
 def test_bars_are_found_whichever_way_they_run(degrees):
     picture = placed(bars(), (40, 230), degrees=degrees)

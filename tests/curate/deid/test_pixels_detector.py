@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from curate.deid.pixels.boxes import mask_of
 from curate.deid.pixels.found_text import LEAST, TextSearch, found_text
-from curate.deid.pixels.text_detector import FoundText, detected, shown
+from curate.deid.pixels.text_detector import FoundText, _lines, detected, shown
 from tests.curate.deid.test_pixels import anatomy
 
 
@@ -156,3 +156,27 @@ def test_text_in_the_corner_of_a_flat_picture_is_found() -> None:
         for tone in (0, 255):
             picture, strokes = drawn(np.full(shape, tone, np.uint8), inked("SMITH JOHN", 12), (3, 3), 128)
             assert covered(found_text(picture), strokes) > 0.95
+
+
+def lines(core: np.ndarray, elsewhere: float) -> list[FoundText]:
+    """What a core of .75 at half size is, where another size says ``elsewhere``."""
+    sure = np.where(core, 0.75, 0).astype(np.float32)
+    return _lines(sure, np.full(core.shape, elsewhere, np.float32), np.array([2.0, 2.0]), LEAST, coarse=True)
+
+
+def bar() -> np.ndarray:
+    core = np.zeros((60, 90), bool)
+    core[20:28, 10:80] = True
+    return core
+
+
+def test_a_line_that_one_size_alone_shows_is_doubted() -> None:
+    (line,) = lines(bar(), 0.6)
+    assert line.score == pytest.approx(0.75)
+    assert lines(bar(), 0.4) == []
+
+
+def test_a_ragged_core_is_doubted() -> None:
+    ragged = bar()
+    ragged[5:20, 15:18] = ragged[28:45, 60:63] = True  # a wire's ends
+    assert lines(ragged, 0.6) == []

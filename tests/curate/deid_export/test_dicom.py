@@ -58,7 +58,7 @@ def cleaned(folder: Path, source: Dataset | bytes, rules: ReleaseRules = TRUST) 
 
 def opened(outcome: Outcome) -> Dataset:
     """The written file, read without a warning, the planted name nowhere in it."""
-    assert outcome.fate is Fate.CLEAN, (outcome.reason, outcome.findings)
+    assert Fate.of(outcome.reason) is Fate.CLEAN, (outcome.reason, outcome.findings)
     assert outcome.data is not None and b"WYRZYKOWSKI" not in outcome.data and outcome.suffix == ".dcm"
     with warnings.catch_warnings():
         warnings.simplefilter("error")

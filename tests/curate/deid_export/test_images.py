@@ -59,7 +59,7 @@ def saved(image: Image.Image, kind: str, **options: object) -> bytes:
 
 
 def pixels_of(outcome: Outcome) -> np.ndarray:
-    assert outcome.fate is Fate.CLEAN and outcome.data is not None, outcome
+    assert Fate.of(outcome.reason) is Fate.CLEAN and outcome.data is not None, outcome
     return np.asarray(Image.open(io.BytesIO(outcome.data)))
 
 
@@ -77,7 +77,7 @@ def test_a_png_keeps_its_pixels_and_loses_everything_else(tmp_path: Path, pixels
     kinds = (b"tEXt", b"zTXt", b"prVt", b"iCCP")
     texts = b"".join(_chunk(kind, NAME + b"\0\0" + zlib.compress(NAME)) for kind in kinds)
     outcome = clean(tmp_path / "a.png", data[:33] + texts + data[33:] + NAME)
-    assert (outcome.fate, outcome.suffix) == (Fate.CLEAN, ".png")
+    assert (Fate.of(outcome.reason), outcome.suffix) == (Fate.CLEAN, ".png")
     assert outcome.data is not None and NAME not in outcome.data
     decoded = imagecodecs.png_decode(outcome.data)
     assert decoded.dtype == pixels.dtype
@@ -205,7 +205,7 @@ def test_what_is_no_image_or_a_broken_or_an_enormous_one_has_its_reason(tmp_path
         assert clean(tmp_path / "a.png", data).reason is reason
     for data in (png[: len(png) // 2], jpeg(film())[:400], saved(Image.fromarray(film()), "TIFF")[:900], png[:40]):
         outcome = clean(tmp_path / "a.png", data)
-        assert outcome.fate is Fate.QUARANTINED and outcome.data is None
+        assert Fate.of(outcome.reason) is Fate.QUARANTINED and outcome.data is None
     assert clean_image(tmp_path / "absent.png", LOOKED, PSEUDO).reason is Reason.UNREADABLE_FILE
 
 

@@ -83,7 +83,7 @@ def as_jsonl(path: Path, rows: list[dict[str, Any]]) -> Path:
 
 def read(outcome: Outcome) -> list[dict[str, Any]]:
     """The rows of what was written."""
-    assert outcome.fate is Fate.CLEAN and outcome.data is not None, outcome
+    assert Fate.of(outcome.reason) is Fate.CLEAN and outcome.data is not None, outcome
     if outcome.suffix == ".parquet":
         return list(pq.read_table(io.BytesIO(outcome.data)).to_pylist())
     text = outcome.data.decode("utf-8")
@@ -259,7 +259,7 @@ def test_two_columns_of_one_name_are_both_kept(tmp_path: Path) -> None:
 def test_other_kinds_are_refused_whatever_their_name_says(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
     outcome = clean(tmp_path / name)
-    assert (outcome.reason, outcome.fate) == (Reason.REFUSED_KIND, Fate.REFUSED)
+    assert (outcome.reason, Fate.of(outcome.reason)) == (Reason.REFUSED_KIND, Fate.REFUSED)
 
 
 def test_what_cannot_be_read_or_is_too_much_has_its_reason(tmp_path: Path) -> None:
