@@ -26,7 +26,7 @@ ADDRESSES = {
     "us": ("#### % Blvd", "### N % St ((Apt)) #@", "PO Box ####", "##1 E 1#th St", "#### ((County Road)) ##",
            "12## % Pkwy ((Unit)) ##",
            "RR # Box ##", "4## % Ln", "##5 SW % Ave #2##", "#### Highway ## S", "2#-1# 4#th Ave", "1### Old % Pike"),
-    "ca": ("1#-3## % St", "1##4 8 Ave SW", "2## Rue %", "RR# #, % Line", "### % Cres", "1#0# - ##2 % Dr"),
+    "ca": ("1#-3## % St", "1##4 8 Ave SW", "2## Rue %", "RR #, % Line", "### % Cres", "1#0# - ##2 % Dr"),
     "uk": ("((Flat)) #, 1# % Lane", "2#@ % Road", "% Cottage, Church Lane", "The Old Rectory, % Road", "3# % Mews",
            "1#-2# % Rise", "((Flat)) #@ % Court, % Street",
            "#1 % Close, $", "% Farm, $", "4 % Walk", "1# The %"),

@@ -132,12 +132,12 @@ def _two_days(f: Fourth) -> str:
     month, short, later = MONTHS[d.month - 1], _SHORT[d.month - 1], min(d.day + f.near(1, 5), 28)
     first = min(d.day, later - 1)
     if f.month_first:
-        return f.pick(f"{month} {first}-{later}", f"{short} {first} to {later}", f"{d.month}/{first}-{d.month}/{later}")
+        return f.pick(f"{month} {first}-{later}", f"{short} {first}(( to )){later}", f"{d.month}/{first}-{d.month}/{later}")
     return f.pick(
         f"{first}-{later} {month}",
-        f"{first} to {later} {short}",
+        f"{first}(( to )){later} {short}",
         f"{first}/{d.month}-{later}/{d.month}",
-        f"{ordinal(first)} and {ordinal(later)} {month}",
+        f"{ordinal(first)}(( and )){ordinal(later)} {month}",
     )
 
 
@@ -156,7 +156,7 @@ def _stamp(f: Fourth) -> str:
     a, b = (d.month, d.day) if f.month_first else (d.day, d.month)
     return f.pick(f"{a}/{b}/{d:%y} {clock}", f"{a:02d}.{b:02d}.{d.year} {clock}", f"{d:%d %b %Y} @ {clock}",
                   f"{d:%Y-%m-%d %H}:{clock[3:]}", f"{clock} {a}/{b}/{d:%y}", f"{d:%Y%m%d}{clock.replace(':', '')}",
-                  f"{clock}hrs on {a}/{b}/{d.year}")  # fmt: skip
+                  f"{clock}hrs(( on )){a}/{b}/{d.year}")  # fmt: skip
 
 
 def _time(f: Fourth) -> str:
@@ -182,7 +182,7 @@ def _time_range(f: Fourth) -> str:
     h, m = f.near(1, 21), f.pick("00", "15", "30", "45")
     return f.pick(
         f"{h:02d}:{m}-{h + 1:02d}:{m}",
-        f"{h:02d}{m} to {h + 1:02d}{m}",
+        f"{h:02d}{m}(( to )){h + 1:02d}{m}",
         f"{h:02d}{m}-{h + 1:02d}{m}",
         f"{h:02d}.{m} - {h + 2:02d}.{m}",
         f"{h % 11 or 1}-{h % 11 + 2}pm",
@@ -208,7 +208,7 @@ def _ward(f: Fourth) -> str:
     )
     return f.pick("((Ward)) ##", "((Ward)) #@", "((ward)) @#", "W##", "((wd)) #", "((Ward No.)) #",
                   f"{name} ((Ward))", f"((ward)) {name}", "# North", "#E", "((Level)) # East",
-                  "#th floor ((west))", "((Male Medical Ward)) #", "((Unit)) #@", "((ward)) " + spoken(f.near(1,
+                  "#th ((floor west))", "((Male Medical Ward)) #", "((Unit)) #@", "((ward)) " + spoken(f.near(1,
                          14)), "Tower @ ((floor)) #", "#-South", "#@ ((ward))", "((Ward)) #/#",
                   f"{name} Suite")  # fmt: skip
 
