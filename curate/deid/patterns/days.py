@@ -220,6 +220,8 @@ def _is_ordinal_day(hit: re.Match[str]) -> bool:
     before = words_before(text, hit.start())
     if is_any_before(before, _COUNTED_THIRD):
         return False
+    if before[-2:] == ["of", "the"] and not (before[-3:-2] and before[-3] in _DATED | _IMAGED | _POINTED):
+        return False  # "floor of the 3rd"
     return _MORE_ORDINALS.match(text, hit.end()) is None and not _ORDINAL_BEFORE.search(
         text, max(0, hit.start() - 24), hit.start()
     )

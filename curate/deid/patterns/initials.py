@@ -14,7 +14,7 @@ _DOTTED = words(
     I.E. A.C. P.C. O.R. E.R. E.D. I.C.U. C.S.F. B.P. H.R. T.B. D.V.T. P.E. U.T.I. S.O.B. L.A. R.A. L.V. R.V. B.D. O.D.
     T.D.S. Q.D.S. Q.I.D. Q.H.S. H.S. I.M. S.C. S.L. P.V. P.R. N.B. C.F. C.C. S.P. N.A. V.S. W.R.T. R.T. L.T. B.L. A.K.A.
     O.E. C.O. R.O. H.O. F.U. N.G. N.K.D.A. N.A.D. S.T.A.T. Q.O.D. Q.A.M. Q.P.M. A.P.P. U.S.A. D.C. O.P.D. O.T. C.A. V.V.
-    M.G. S.G. T.L.C. E.T.A. R.S.V.P. P.T.O. P.S. P.T. A.F. N.S. D.N.A. D.N.R. I.U. M.I. H.P.F. V.I.Z.
+    Y.O. M.O. W.O. M.G. S.G. T.L.C. E.T.A. R.S.V.P. P.T.O. P.S. P.T. A.F. N.S. D.N.A. D.N.R. I.U. M.I. H.P.F. V.I.Z.
     """
 )
 _SHORTEST = 4  # letters from which letters in a row are a name that nothing announces

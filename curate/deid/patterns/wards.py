@@ -22,20 +22,20 @@ _SPOKEN = (
 # what has a number of its own, and what has a letter too
 _PLACES = """room|rm|bed|bay|cubicle|ward|suite|ste|apt|apartment|flat|floor|unit|bldg|building|house|station|theatre
 |clinic|zip|postcode|plz|h no|h.no|house no|door no|plot|plot no|cot|incubator|cabin|chair|wing|villa|wd|cube
-|bed space|bedspace|side room|p/c|sector|theater|trolley|stretcher|gurney|recliner|crib|bassinet|isolette|warmer|level|block
-|blk|stand|erf|tower|bedded bay|examination room|op room|op theatre|bed number|lounge"""
-_LETTERED = """ward|bay|pod|wing|room|rm|theatre|theater|bed|cubicle|clinic room|bedded bay|tower|side room|block|blk|lab"""
+|bed space|bedspace|side room|p/c|sector|theater|trolley|stretcher|gurney|recliner|crib|bassinet|isolette|warmer|erf|tower|bedded bay|examination room|op room|op theatre|bed number|lounge"""
+_LETTERED = """ward|bay|pod|wing|room|rm|theatre|theater|bed|cubicle|clinic room|bedded bay|tower|side room|lab"""
 _UNITS = """icu|micu|sicu|ccu|cvicu|nicu|picu|itu|hdu|resus|pacu|ed|er|trauma|sr|mau|amu|sau|cau|eau|aau|acu|cdu|csu|ssu|esu|esau
 |ccot|cticu|ctccu|csicu|nsicu|nccu|neuro icu|pcu|imcu|imc|stepdown|step down|tele|telemetry|ldr|l&d
 |nnu|scbu|scn|gitu|citu|hobs|ambu|sdec|majors|minors|triage|recovery|obs unit|observation|short stay|day unit|a&e
 |ccl|cath lab|endo|ot|ot no|iccu|rcu|bicu|burns unit|labour room|labor room|labour ward|delivery suite|maternity
 |medical ward|surgical ward|male ward|female ward|general ward"""
+_SIDE = "(?:east|west|north|south)"
 _OF_A_KIND = words(
     """
     male female mens womens ladies private semi day night short stay home same other this that each every any next
     previous another own main old new hospital admitting referring receiving parent host step down front back open
     locked closed mixed low high isolation special maternity labour labor delivery antenatal postnatal gynae obstetric
-    medical surgical stroke trauma burns fracture hand spinal dental research clinical teaching theatre operating
+    lives living resides medical surgical stroke trauma burns fracture hand spinal dental research clinical teaching theatre operating
     """
 )
 
@@ -101,7 +101,7 @@ STRICT: tuple[Rule, ...] = (
     cued(
         "ADDRESS",
         _LETTERED,
-        r"[A-Z](?=[,.;:)\0]|\s(?:bed|room|side|\d)|\s*$|\s*\n)",
+        r"[A-Z](?=[,;:)\0]|\.(?!\d)|\s(?:bed|room|side|\d)|\s*$|\s*\n)",
         joint=r"(?:[ ](?:no\.?|number))?[ ]",
         also="",
     ),
@@ -116,8 +116,8 @@ STRICT: tuple[Rule, ...] = (
     ),
     rule(
         "ADDRESS",
-        guard("floor flr fl", led="before", reach=1, also=r"\d"),
-        r"(?<![\w.,/-])\d{1,2}(?:st|nd|rd|th)[ ](?:floor|flr|fl)\b",
+        guard("floor flr fl level", led="before", reach=1, also=r"\d"),
+        rf"(?<![\w.,/-])(?:\d{{1,2}}(?:st|nd|rd|th)[ ](?:floor|flr|fl)|level[ ]\d{{1,2}})(?=,?[ ]{_SIDE}\b)",
         _I,
     ),
     # a ward's name: "Kestrel ward", "ward Nightingale", "Willow Suite"
