@@ -56,7 +56,7 @@ FACILITIES = {
     "uk": ("~ Infirmary", "the % Hospital", "~ Cottage Hospital", "% Road Surgery", "~ Minor Injuries Unit",
            "Queen Adelaide's, ~", "Royal ~"),
     "ie": ("Mater ~", "~ University Hospital", "% Clinic", "Our Lady's, ~"),
-    "in": ("% Hospitals", "Dr. % Scan Centre", "~ Govt Hospital", "% Diagnostics & Research Centre", "~ CHC",
+    "in": ("% Hospitals", "((Dr.)) % Scan Centre", "~ Govt Hospital", "% Diagnostics & Research Centre", "~ CHC",
            "% Memorial Hospital"),
     "au": ("~ Base", "% Imaging", "~ Health Service", "% Street Medical", "Mount % Private"),
     "za": ("Netcare %", "~ Provincial Hospital", "% & Partners Radiologists", "% Day Hospital"),

@@ -286,7 +286,7 @@ _ALONE: tuple[Rule, ...] = (
     rule(
         "AGE",
         guard(signs="\0", also=_AGES),
-        rf"(?<=\0)\)?,?[ ]\(?({_OVER})(?=[,;)/]|\.(?!\d)|[ ]?(?:years?|yrs?|y)\b|[mf]\b|\n|$)",
+        rf"(?<=\0)\)?,?[ ]\(?({_OVER})(?=[,;:)/]|\.(?!\d)|[ ]?(?:years?|yrs?|y)\b|[mf]\b|\n|$)",
         _I,
         group=1,
     ),

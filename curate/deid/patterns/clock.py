@@ -245,13 +245,14 @@ STRICT: tuple[Rule, ...] = (
         r"(?<![\w.:])(?:[01]?\d|2[0-3])[.:][0-5]\d\s?(?:[ap]\.?m\b\.?|hrs?\b|hours\b|h\b|uhr\b|z\b)",
         _I,
     ),
-    # "half past nine", "since quarter to two", "at ten to six"
+    # "half past nine", "since quarter to two", "ten to six": what falls is no range
     rule(
         "TIME",
         guard("quarter half ten five twenty", led="words"),
-        rf"\b(?:(?:quarter|half|ten|five|twenty)\s(?:past|after)|quarter\s(?:to|before)"
+        rf"\b(?:(?:(?:quarter|half|ten|five|twenty)\s(?:past|after)|quarter\s(?:to|before)|twenty\sto(?=\s(?:{_HOURS})\b)"
+        rf"|ten\sto(?=\s(?:one|two|three|four|five|six|seven|eight)\b)|five\sto(?=\s(?:one|two|three)\b)"
         rf"|(?:{_AFTER})(?:a\s)?(?:(?:ten|five|twenty)\s(?:to|before)|half))"
-        rf"\s(?:{_HOURS}|\d{{1,2}})\b(?!\s(?:mm|cm|of|weeks?|days?|months?|years?|minutes?|percent)\b)",
+        rf"\s(?:{_HOURS}|\d{{1,2}}))\b(?!\s(?:mm|cm|of|weeks?|days?|months?|years?|minutes?|percent)\b)",
         _I,
     ),
     # "since 5 at night", "fell 4 in the afternoon"; no dose

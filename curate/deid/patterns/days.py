@@ -82,7 +82,7 @@ _LASTED = words(
 _PAIRS = re.compile(r"(\d{1,2})[/-](\d{1,2})")
 _SPINE = re.compile(r"\b[CTLS]\d{1,2}\b[^.;\n]{0,24}\Z", _I)
 _HEAD_END = re.compile(r":?[ ]|[ ]?-[ ]|:")
-_CLAUSE_END = re.compile(r"[.;,)]?(?:\s*\n|\s*$)|[.;)](?!\d)")
+_CLAUSE_END = re.compile(r"[.;,):]?(?:\s*\n|\s*$)|[.;):](?!\d)")
 _FRACTIONS = ("2", "3", "4", "5", "6", "10", "12")  # what is usually divided by
 _PAIR = rf"{_DAY}/{_DAY}(?:\s?(?:,|&|-|;|\+|to|and|or|through)\s?{_DAY}/{_DAY})*"
 
@@ -154,7 +154,7 @@ def _is_dated(hit: re.Match[str]) -> bool:
 _POINTED = words(
     """
     on dated date dt since until till seen done clinic review rev rv reviewed next last stopped started typed read reported
-    booked slot appt appointment visit meeting mdt mdm board list op surgery operated admitted discharged due lmp edd
+    booked slot appt appointment visit meeting mdt mdm board list op surgery operated clerked commenced period started off back again dated admitted discharged due lmp edd
     removed inserted drained faxed posted sent received rung rang called recall rpt repeat f/u fu listed scan scanned
     """
 )  # before these a point between two numbers parts a day from a month
@@ -177,11 +177,16 @@ def _is_dotted(hit: re.Match[str]) -> bool:
         return True
     if _BEFORE_TIME.match(text, hit.end()):
         return ended or whole or last in ("\0", "\n")
+    if ended and _GOES_ON.match(text, hit.end()) and not text.islower():
+        return True  # "but 18.5. is", no end of a sentence
+    if whole and last in _IMAGED and text[hit.end() : hit.end() + 1] == ":":
+        return True
     if last in _IMAGED or last in ("\n", "\0"):
         return (ended or (whole and last == "\0")) and text[hit.end() : hit.end() + 1] in (" ", ":", ",", ")", "", ";", "\n")
     return False
 
 
+_GOES_ON = re.compile(r" [a-z]{2,}")
 _BEFORE_TIME = re.compile(r"[ ](?:at[ ]|@[ ]?)?(?:\0|[0-2]?\d[:.]?[0-5]\d)")
 _SPOKEN_DATE = (
     r"(?i)\b(?:twenty|nineteen)[ -](?:oh|ten|\w+teen|twenty|thirty)|\bthousand\b|\bdated?\b|\bdone on\b|\bscan of\b"
@@ -214,7 +219,7 @@ _ORDINAL_BEFORE = re.compile(rf"(?:{_DAY}{_TH}|\b(?:{_FIRSTS}))[ ]?(?:,|/|&|and|
 def _is_ordinal_day(hit: re.Match[str]) -> bool:
     """No "the 2nd and 3rd" of what follows, nor a centile."""
     text = hit.string
-    clause = re.split(r"[.;\n]", text[hit.end() : hit.end() + 40].lower())[0]
+    clause = re.split(r"[.;:,\n]", text[hit.end() : hit.end() + 40].lower())[0]
     if any(word in _COUNTED_THIRD for word in re.findall(r"[a-z]+", clause)):
         return False
     before = words_before(text, hit.start())
@@ -242,7 +247,7 @@ RULES: tuple[Rule, ...] = (
     rule(
         "DATE",
         guard(shapes="0.0", led="digits"),
-        rf"(?<![\w.,/+-])(?:{_DAY}\.(?:0?[1-9]|1[0-2])|(?:0?[1-9]|1[0-2])\.{_DAY})(?:\.(?=\s|$|[,;:)])|(?![\w/%-]|[.,]\d))",
+        rf"(?<![\w.,/+-])(?:{_DAY}\.(?:0?[1-9]|1[0-2])|(?:0?[1-9]|1[0-2])\.{_DAY})(?:\.(?=\s|$|[.,;:)])|(?![\w/%-]|[.,]\d))",
         check=_is_dotted,
     ),
     # "Oct 3", "Oct. 3rd", "October the 3rd", "Mar 3-7", "OCT03"

@@ -45,6 +45,8 @@ def _is_no_abbreviation(hit: re.Match[str]) -> bool:
     """Letters that stand where initials do, and that are no abbreviation or word that reports have."""
     said = hit[1]
     letters = re.sub(r"[^A-Za-z]", "", said)
+    if said.isupper() and hit.string[max(0, hit.start(1) - 1) : hit.start(1)] == "\n" and not hit.string.isupper():
+        return said.lower() not in _LAST and not kind(said.lower()) & Kind.FUNCTION  # a line of its own
     if letters != said:  # "K.D.", "M S"
         return (".".join(letters.upper()) + ".") not in _DOTTED and " ".join(letters.upper()) not in ("A P", "P A")
     return not kind(said.lower()) & Kind.KNOWN and said.lower() not in _LAST and (said.isupper() or not re.search("[aeiouy]", said.lower()))
@@ -72,7 +74,7 @@ _LETTERS = r"(?:[A-Z]{2,3}|[A-Z](?:\.[ ]?[A-Z]){1,2}\.?|[A-Z](?:[ ][A-Z]){1,2})"
 _DONE_BY = """initials|typed by|typed|transcribed by|transcribed|tech|rad|signed|initialled|initialed|initialled by|dictated|dictated by
 |checked|checked by|screened|screened by|verified|verified by|vetted|vetted by|typist|ref by|coded by|entered by"""
 _DONE_WEAKLY = """seen|seen by|reviewed by|rv by|reported by|read by|rpt by|per|plan|pt|patient|by|radiographer|operator|baby|twin
-|case of|re|closed|closed by|done by|d/w|told|informed|paged|and|mr|mrs|ms|miss|nurse|rn|sr|sister|not read"""
+|case of|re|closed|closed by|done by|d/w|told|informed|paged|mr|mrs|ms|miss|nurse|rn|sr|sister|not read"""
 SURE: tuple[Rule, ...] = ()
 STRICT: tuple[Rule, ...] = (
     rule(

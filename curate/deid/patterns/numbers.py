@@ -161,6 +161,14 @@ SURE: tuple[Rule, ...] = (
         r"(?:hospital[ ]|patient[ ])?(?:mrn|medical record|accession|nhs|chi|medicare|aadhaar|uhid|account|claim)\b)",
         _I,
     ),
+    # "MR25/42218", "GP/103/75", "ref CAS 6059/20"
+    rule("ID", CODES, rf"(?<![\w/-])[A-Za-z]{{2,3}}(?:\d{{1,4}}/\d{{4,9}}|/\d{{2,5}}/\d{{2,4}}){_END}"),
+    cued(
+        "ID",
+        "ref|incident|letter|mlc|fir|saps|police ref|case|claim|our ref|your ref|file",
+        rf"(?:[A-Z]{{2,4}}[ /-])?\d{{2,6}}/\d{{2,4}}{_END}|[A-Z]{{2,4}}-\d{{3,}}{_END}",
+        joint=r"\.?[ ]?(?:no\.?)?[ ]?[:#]?[ ]?",
+    ),
     # two groups of digits, one of them long: 79-398922, 571810/23
     rule(
         "ID",

@@ -68,7 +68,7 @@ def _is_a_theatre(hit: re.Match[str]) -> bool:
     text = hit.string
     if text[hit.start() : hit.start() + 2] == "OR" and not text.isupper():
         return True
-    return text[hit.end() : hit.end() + 1] in tuple(",;:") and text[hit.start() - 3 : hit.start() - 1].lower() in ("in", "to")
+    return text[hit.end() : hit.end() + 1] in tuple(",;:.") and text[hit.start() - 3 : hit.start() - 1].lower() in ("in", "to")
 
 
 SURE: tuple[Rule, ...] = ()
@@ -106,7 +106,7 @@ STRICT: tuple[Rule, ...] = (
         also="",
     ),
     # a capital without what ends it, where capitals tell
-    cued("ADDRESS", "theatre|theater|bay|clinic room", r"(?-i:[B-HJKM-QS-Z])(?=[ ](?-i:[A-Z\d]))", also=""),
+    cued("ADDRESS", "theatre|theater|bay|bed|clinic room", r"(?-i:[B-HJKM-QS-Z])(?=[ ](?:(?-i:[A-Z\d])|on\b|at\b))", also=""),
     # the number before: "3V ward", "5th floor", "ward" behind "7"
     rule(
         "ADDRESS",
@@ -154,10 +154,12 @@ STRICT: tuple[Rule, ...] = (
     rule(
         "ADDRESS",
         guard(shapes="0", led="codes"),
-        r"(?<![\w.,/-])(?<!\d )W\d{1,2}[A-Z]?(?=[ ]?(?:[,.;:)\0]|$|\n|[ ]\d))|(?<=\0, )\d{1,2}[A-EGHNSW](?=[,.;:)]|$|\n)",
+        r"(?:(?<=\bseen )|(?<=\brn )|(?<=\bnurse )|(?<=\bsister )|(?<=\bnotes )|(?<=\bward, )|(?<=\b[bB]ack to )|(?<=\bsent to )|(?<=\bmoved to ))"
+        r"(?![23]D)\d{1,2}[A-EGHNSW](?=[ ]?(?:[,.;:)\0]|$|\n|[ ]\d))"
+        r"|(?<![\w.,/-])(?<!\d )W\d{1,2}[A-Z]?(?=[ ]?(?:[,.;:)\0]|$|\n|[ ]\d))|(?<=\0, )\d{1,2}[A-EGHNSW](?=[,.;:)]|$|\n)",
         _I,
     ),
-    rule("ADDRESS", guard("b", led="codes", shapes="0"), r"(?:(?<=[.,;:] )|(?<=\n)|(?<!.))B(\d{1,2})(?=, )", group=1),
+    rule("ADDRESS", guard("b", led="codes", shapes="0"), r"(?:(?<=[.,;:] )|(?<=\n)|(?<!.))B(\d{1,2})(?=[,.:;](?:\s|$))", group=1),
     # spoken: "room four twelve", "ward seven b"
     cued(
         "ADDRESS",
