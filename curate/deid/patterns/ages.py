@@ -290,6 +290,7 @@ _ALONE: tuple[Rule, ...] = (
         _I,
         group=1,
     ),
+    rule("AGE", guard(signs="\0", words=_OLD_WORDS), rf"(?<=\0),[ ]({_OLD})(?=[,;:)]|\.|\n|$)", _I, 1),
     rule(
         "AGE",
         guard(signs="narian NARIAN Narian nari NARI"),

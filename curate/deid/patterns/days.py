@@ -24,6 +24,9 @@ SPOKEN = (
     rf"(?:(?:twenty|thirty)[ -](?:{_FIRSTS}|{_ONES})|twentieth|thirtieth|twenty|thirty|{_TEENS}"
     rf"|(?:thir|four|fif|six|seven|eigh|nine)teenth|twelfth|tenth|eleventh|{_FIRSTS}|{_ONES})"
 )  # a day of a month in words
+_SPOKEN_TH = (
+    rf"(?:(?:twenty|thirty)[ -](?:{_FIRSTS})|twentieth|thirtieth|(?:thir|four|fif|six|seven|eigh|nine)teenth|twelfth|tenth|eleventh|{_FIRSTS})"
+)
 _TENS = "twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety"
 _UNDER_100 = rf"(?:(?:oh|zero|o)[ -](?:{_ONES})|{_TEENS}|(?:{_TENS})(?:[ -](?:{_ONES}))?)"
 SPOKEN_YEAR = (
@@ -280,6 +283,38 @@ RULES: tuple[Rule, ...] = (
         guard(MONTH_WORDS, led="before", reach=4),
         rf"\b{SPOKEN}[ ](?:of[ ]{ENGLISH}|(?!may\b){ENGLISH})\b{_SPOKEN_YEAR}",
         _I,
+    ),
+    # "march of twenty nineteen", "january two thousand and nine"
+    rule(
+        "DATE",
+        guard(MONTH_WORDS, led="words"),
+        rf"\b{ENGLISH}[ ](?:of[ ]|in[ ])?(?:(?:twenty|nineteen)[ -](?:hundred|{_UNDER_100})|two[ ]thousand(?:[ ](?:and[ ])?(?:{_UNDER_100}|{_ONES}))?)\b{_NO_UNIT}",
+        _I,
+    ),
+    # "the fifth of the third twenty twenty one"
+    rule(
+        "DATE",
+        guard("the", led="words", like=r"(?i)\b\w+(?:st|nd|rd|th) of the \w+"),
+        rf"\bthe[ ]({_SPOKEN_TH}[ ]of[ ]the[ ]{_SPOKEN_TH}\b{_SPOKEN_YEAR})(?=\s*(?:[.,;:)\0]|$|\n|{_NO_NOUN}\b))",
+        _I,
+        group=1,
+    ),
+    # "on the fifth": nothing that is the fifth stands behind it
+    rule(
+        "DATE",
+        guard("on for since until till by from before after", led="words"),
+        rf"\b(?:on|for|since|until|till|by|from|before|after)[ ]the[ ]({_SPOKEN_TH})(?=\s*(?:[.,;:)\0]|$|\n|{_NO_NOUN}\b))",
+        _I,
+        group=1,
+        check=_is_ordinal_day,
+    ),
+    # "on fourteen oh two twenty one"
+    rule(
+        "DATE",
+        guard("on dated from of since", led="words"),
+        rf"\b(?:on|dated|from|of|since)[ ]({SPOKEN}[ ](?:oh|zero)[ ](?:{_ONES})[ ](?:{SPOKEN_YEAR}|{_UNDER_100}\b))",
+        _I,
+        group=1,
     ),
     # "on one slash five"
     rule(

@@ -75,6 +75,10 @@ _DONE_BY = """initials|typed by|typed|transcribed by|transcribed|tech|rad|signed
 |checked|checked by|screened|screened by|verified|verified by|vetted|vetted by|typist|ref by|coded by|entered by"""
 _DONE_WEAKLY = """seen|seen by|reviewed by|rv by|reported by|read by|rpt by|per|plan|pt|patient|by|radiographer|operator|baby|twin
 |case of|re|closed|closed by|done by|d/w|told|informed|paged|mr|mrs|ms|miss|nurse|rn|sr|sister|not read"""
+# a letter as it is spelled: "n", "n as in nancy", "double n"
+_ONE_LETTER = r"(?:double[ ])?[a-z](?:\.|[ ](?:as[ ]in|for|like)[ ][a-z]+|(?![\w']))"
+_RADIO = """alpha|alfa|bravo|charlie|delta|echo|foxtrot|golf|hotel|india|juliet|juliett|kilo|lima|mike|november|oscar|papa|quebec|romeo
+|sierra|tango|uniform|victor|whiskey|whisky|x-ray|xray|yankee|zulu""".replace("\n", "")
 SURE: tuple[Rule, ...] = ()
 STRICT: tuple[Rule, ...] = (
     rule(
@@ -150,6 +154,20 @@ STRICT: tuple[Rule, ...] = (
         re.IGNORECASE,
         group=1,
         check=_is_in_a_department,
+    ),
+    cued(
+        "NAME",
+        "spelled|spelt|spelling|spells|that is|that's|surname|first name|last name|name",
+        rf"(?:{_ONE_LETTER})(?:[, -]{{1,2}}(?:and[ ])?(?:{_ONE_LETTER})(?![\w'])){{2,}}",
+        joint=r"(?:[ ](?:is|as))?[ :]{1,2}",
+        also="",
+    ),
+    # by the alphabet of radio: "delta uniform november"
+    rule(
+        "NAME",
+        guard(_RADIO.replace("|", " "), led="words"),
+        rf"\b(?:{_RADIO})(?:[ ,-]{{1,2}}(?:{_RADIO})\b){{2,}}",
+        re.IGNORECASE,
     ),
     cued(
         "NAME",

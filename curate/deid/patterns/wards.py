@@ -15,6 +15,8 @@ _COUNTED = (
     "|percent|cores?|wks?|litre|l(?![ ][a-z])"
 )
 NO_SIZE = rf"(?![\w+]|[.,/]\d|\s?%)(?!\s?(?:{_COUNTED})\b)"  # behind the number of a place: nothing that it counts
+# of a bed or a ward nothing is counted but how long
+_NO_SPAN = r"(?![\w+]|[.,/]\d|\s?%)(?!\s?(?:mm|cm|ml|days?|weeks?|wks?|months?|hours?|hrs?|years?|minutes?|mins?|times)\b)"
 _SPOKEN = (
     r"(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen"
     r"|eighteen|nineteen|twenty|thirty|forty|fifty|oh|hundred)"
@@ -28,7 +30,7 @@ _UNITS = """icu|micu|sicu|ccu|cvicu|nicu|picu|itu|hdu|resus|pacu|ed|er|trauma|sr
 |ccot|cticu|ctccu|csicu|nsicu|nccu|neuro icu|pcu|imcu|imc|stepdown|step down|tele|telemetry|ldr|l&d
 |nnu|scbu|scn|gitu|citu|hobs|ambu|sdec|majors|minors|triage|recovery|obs unit|observation|short stay|day unit|a&e
 |ccl|cath lab|endo|ot|ot no|iccu|rcu|bicu|burns unit|labour room|labor room|labour ward|delivery suite|maternity
-|medical ward|surgical ward|male ward|female ward|general ward"""
+|mmw|fmw|msw|fsw|mow|fow|pnw|anw|medical ward|surgical ward|male ward|female ward|general ward"""
 _SIDE = "(?:east|west|north|south)"
 _OF_A_KIND = words(
     """
@@ -71,8 +73,33 @@ def _is_a_theatre(hit: re.Match[str]) -> bool:
     return text[hit.end() : hit.end() + 1] in tuple(",;:.") and text[hit.start() - 3 : hit.start() - 1].lower() in ("in", "to")
 
 
+_ITS = rf"(?:\d{{1,4}}(?:[ ]?[A-Z]\b|[A-Z])?|[A-Z]{{1,2}}[ /-]?\d{{1,3}}[A-Z]?)(?:[-/]\d{{1,3}}[A-Z]?)?(?:[ -](?:{_SIDE}|annexe?|upper|lower)\b)?"
 SURE: tuple[Rule, ...] = ()
 STRICT: tuple[Rule, ...] = (
+    # "bed-7", "ward 12 north", "beds 3 and 4", "bed 4 of six"
+    cued(
+        "ADDRESS",
+        "bed|beds|bd|ward|wards|bay|bays|cubicle|cubicles|cot|cots|rm|room|rooms|hall bed|hallway|trolley|side room|theatre",
+        rf"{_ITS}{_NO_SPAN}",
+        joint=r"\.?[ ]?(?:(?:no\.?|nr\.?|number|#)[ ]?)?[:#=(-]?[ ]?",
+    ),
+    rule(
+        "ADDRESS",
+        guard("beds bays wards rooms cots", led="words", also=r"\d"),
+        rf"\b(?:beds|bays|wards|rooms|cots)[ ](?:\d{{1,3}}[A-Z]?(?:, |[ ]?&[ ]?|[ ]and[ ]|/|-))+(\d{{1,3}}[A-Z]?){_NO_SPAN}",
+        _I,
+        group=1,
+    ),
+    # "East 4", "6N-12", "5W14"
+    rule(
+        "ADDRESS",
+        guard("north south east west", led="words", also=r"\d"),
+        rf"(?:(?<=\bon )|(?<=\bto )|(?<=\bfrom )|(?<=\bin )|(?<=\bward )|(?<=, ))(?:north|south|east|west)[ -]?\d{{1,2}}[A-Z]?{NO_SIZE}",
+        _I,
+    ),
+    rule("ADDRESS", guard(shapes="0", led="codes"), r"(?<![\w.,/-])\d{1,2}(?:N|S|E|W|NE|NW|SE|SW)-?\d{1,3}\b(?![./-]\d)", _I),
+    cued("ADDRESS", "apt|apartment|flat|suite|ste", r"[A-Z](?=[,;:)]|\.(?!\d)|\s*$|\s*\n)", joint=r"\.?[ ]", also=""),
+    rule("ADDRESS", guard(signs="#", also=r"\d"), r"(?<=\0)[, ]{1,2}#[ ]?(\d{1,4}[A-Z]?)\b", _I, 1),
     cued(
         "ADDRESS",
         _PLACES,
@@ -123,8 +150,8 @@ STRICT: tuple[Rule, ...] = (
     # a ward's name: "Kestrel ward", "ward Nightingale", "Willow Suite"
     rule(
         "ADDRESS",
-        guard("ward", led="before", reach=1),
-        r"(?<![\w'.-])(?P<name>[a-z][a-z'-]{2,})(?=[ ]ward\b(?![ ](?:rounds?|patients?|off|and)\b))",
+        guard("ward", led="before", reach=2),
+        r"(?<![\w'.-])(?:(?-i:[A-Z])[a-z'-]{2,}[ ](?-i:(?=[A-Z])))?(?P<name>[a-z][a-z'-]{2,})(?=[ ]ward\b(?![ ](?:rounds?|patients?|off|and)\b))",
         _I,
         check=_is_a_wards_name,
     ),
