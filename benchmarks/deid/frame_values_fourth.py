@@ -132,7 +132,9 @@ def _two_days(f: Fourth) -> str:
     month, short, later = MONTHS[d.month - 1], _SHORT[d.month - 1], min(d.day + f.near(1, 5), 28)
     first = min(d.day, later - 1)
     if f.month_first:
-        return f.pick(f"{month} {first}-{later}", f"{short} {first}(( to )){later}", f"{d.month}/{first}-{d.month}/{later}")
+        return f.pick(
+            f"{month} {first}-{later}", f"{short} {first}(( to )){later}", f"{d.month}/{first}-{d.month}/{later}"
+        )
     return f.pick(
         f"{first}-{later} {month}",
         f"{first}(( to )){later} {short}",

@@ -36,9 +36,12 @@ _SPOKEN = rf"(?:(?:oh|zero)[ -](?:{_ONES})|{_HOURS}|{_LATE})[ -](?:hundred|{_MIN
 _HALF = (
     r"(?:[ap][ .]{0,2}m\b\.?|in the (?:morning|afternoon|evening)|at night|tonight|this (?:morning|afternoon|evening))"
 )
-_PART = r"in the (?:early |late )?(?:morning|afternoon|evening)\b|at night\b|tonight\b|this (?:morning|afternoon|evening)\b"
+_PART = (
+    r"in the (?:early |late )?(?:morning|afternoon|evening)\b|at night\b|tonight\b|this (?:morning|afternoon|evening)\b"
+)
 _AFTER = "|".join(
-    rf"(?<=\b{word} )" for word in ("at", "by", "around", "about", "before", "after", "until", "till", "since", "from", "is", "was")
+    rf"(?<=\b{word} )"
+    for word in ("at", "by", "around", "about", "before", "after", "until", "till", "since", "from", "is", "was")
 )
 _DOSED = words(
     """

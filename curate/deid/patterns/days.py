@@ -24,9 +24,7 @@ SPOKEN = (
     rf"(?:(?:twenty|thirty)[ -](?:{_FIRSTS}|{_ONES})|twentieth|thirtieth|twenty|thirty|{_TEENS}"
     rf"|(?:thir|four|fif|six|seven|eigh|nine)teenth|twelfth|tenth|eleventh|{_FIRSTS}|{_ONES})"
 )  # a day of a month in words
-_SPOKEN_TH = (
-    rf"(?:(?:twenty|thirty)[ -](?:{_FIRSTS})|twentieth|thirtieth|(?:thir|four|fif|six|seven|eigh|nine)teenth|twelfth|tenth|eleventh|{_FIRSTS})"
-)
+_SPOKEN_TH = rf"(?:(?:twenty|thirty)[ -](?:{_FIRSTS})|twentieth|thirtieth|(?:thir|four|fif|six|seven|eigh|nine)teenth|twelfth|tenth|eleventh|{_FIRSTS})"
 _TENS = "twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety"
 _UNDER_100 = rf"(?:(?:oh|zero|o)[ -](?:{_ONES})|{_TEENS}|(?:{_TENS})(?:[ -](?:{_ONES}))?)"
 SPOKEN_YEAR = (
@@ -185,7 +183,15 @@ def _is_dotted(hit: re.Match[str]) -> bool:
     if whole and last in _IMAGED and text[hit.end() : hit.end() + 1] == ":":
         return True
     if last in _IMAGED or last in ("\n", "\0"):
-        return (ended or (whole and last == "\0")) and text[hit.end() : hit.end() + 1] in (" ", ":", ",", ")", "", ";", "\n")
+        return (ended or (whole and last == "\0")) and text[hit.end() : hit.end() + 1] in (
+            " ",
+            ":",
+            ",",
+            ")",
+            "",
+            ";",
+            "\n",
+        )
     return False
 
 
@@ -214,9 +220,15 @@ _NO_NOUN = (
     "(?:with|and|for|at|after|when|which|to|by|showed|shows|was|is|will|then|but|in|from|until|till|because|if|she|he"
     "|they|we|i|please|before|am|pm|via|about|around|as|who|where)"
 )
-_COUNTED_THIRD = words("centile centiles percentile percentiles rib ribs ventricle toe toes attempt grade degree between both")
-_MORE_ORDINALS = re.compile(rf"[ ]?(?:,|/|&|and|to|or|-)[ ]?(?:the[ ])?(?:{_DAY}{_TH}|(?:{_FIRSTS})\b)|[ ]?(?:,|/)[ ]?\d", _I)
-_ORDINAL_BEFORE = re.compile(rf"(?:{_DAY}{_TH}|\b(?:{_FIRSTS}))[ ]?(?:,|/|&|and|to|or|-)[ ]?(?:and[ ])?(?:the[ ])?\Z", _I)
+_COUNTED_THIRD = words(
+    "centile centiles percentile percentiles rib ribs ventricle toe toes attempt grade degree between both"
+)
+_MORE_ORDINALS = re.compile(
+    rf"[ ]?(?:,|/|&|and|to|or|-)[ ]?(?:the[ ])?(?:{_DAY}{_TH}|(?:{_FIRSTS})\b)|[ ]?(?:,|/)[ ]?\d", _I
+)
+_ORDINAL_BEFORE = re.compile(
+    rf"(?:{_DAY}{_TH}|\b(?:{_FIRSTS}))[ ]?(?:,|/|&|and|to|or|-)[ ]?(?:and[ ])?(?:the[ ])?\Z", _I
+)
 
 
 def _is_ordinal_day(hit: re.Match[str]) -> bool:

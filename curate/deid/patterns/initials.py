@@ -49,7 +49,11 @@ def _is_no_abbreviation(hit: re.Match[str]) -> bool:
         return said.lower() not in _LAST and not kind(said.lower()) & Kind.FUNCTION  # a line of its own
     if letters != said:  # "K.D.", "M S"
         return (".".join(letters.upper()) + ".") not in _DOTTED and " ".join(letters.upper()) not in ("A P", "P A")
-    return not kind(said.lower()) & Kind.KNOWN and said.lower() not in _LAST and (said.isupper() or not re.search("[aeiouy]", said.lower()))
+    return (
+        not kind(said.lower()) & Kind.KNOWN
+        and said.lower() not in _LAST
+        and (said.isupper() or not re.search("[aeiouy]", said.lower()))
+    )
 
 
 def _is_one_no_abbreviation(hit: re.Match[str]) -> bool:

@@ -16,7 +16,9 @@ _COUNTED = (
 )
 NO_SIZE = rf"(?![\w+]|[.,/]\d|\s?%)(?!\s?(?:{_COUNTED})\b)"  # behind the number of a place: nothing that it counts
 # of a bed or a ward nothing is counted but how long
-_NO_SPAN = r"(?![\w+]|[.,/]\d|\s?%)(?!\s?(?:mm|cm|ml|days?|weeks?|wks?|months?|hours?|hrs?|years?|minutes?|mins?|times)\b)"
+_NO_SPAN = (
+    r"(?![\w+]|[.,/]\d|\s?%)(?!\s?(?:mm|cm|ml|days?|weeks?|wks?|months?|hours?|hrs?|years?|minutes?|mins?|times)\b)"
+)
 _SPOKEN = (
     r"(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen"
     r"|eighteen|nineteen|twenty|thirty|forty|fifty|oh|hundred)"
@@ -70,7 +72,10 @@ def _is_a_theatre(hit: re.Match[str]) -> bool:
     text = hit.string
     if text[hit.start() : hit.start() + 2] == "OR" and not text.isupper():
         return True
-    return text[hit.end() : hit.end() + 1] in tuple(",;:.") and text[hit.start() - 3 : hit.start() - 1].lower() in ("in", "to")
+    return text[hit.end() : hit.end() + 1] in tuple(",;:.") and text[hit.start() - 3 : hit.start() - 1].lower() in (
+        "in",
+        "to",
+    )
 
 
 _ITS = rf"(?:\d{{1,4}}(?:[ ]?[A-Z]\b|[A-Z])?|[A-Z]{{1,2}}[ /-]?\d{{1,3}}[A-Z]?)(?:[-/]\d{{1,3}}[A-Z]?)?(?:[ -](?:{_SIDE}|annexe?|upper|lower)\b)?"
@@ -97,7 +102,12 @@ STRICT: tuple[Rule, ...] = (
         rf"(?:(?<=\bon )|(?<=\bto )|(?<=\bfrom )|(?<=\bin )|(?<=\bward )|(?<=, ))(?:north|south|east|west)[ -]?\d{{1,2}}[A-Z]?{NO_SIZE}",
         _I,
     ),
-    rule("ADDRESS", guard(shapes="0", led="codes"), r"(?<![\w.,/-])\d{1,2}(?:N|S|E|W|NE|NW|SE|SW)-?\d{1,3}\b(?![./-]\d)", _I),
+    rule(
+        "ADDRESS",
+        guard(shapes="0", led="codes"),
+        r"(?<![\w.,/-])\d{1,2}(?:N|S|E|W|NE|NW|SE|SW)-?\d{1,3}\b(?![./-]\d)",
+        _I,
+    ),
     cued("ADDRESS", "apt|apartment|flat|suite|ste", r"[A-Z](?=[,;:)]|\.(?!\d)|\s*$|\s*\n)", joint=r"\.?[ ]", also=""),
     rule("ADDRESS", guard(signs="#", also=r"\d"), r"(?<=\0)[, ]{1,2}#[ ]?(\d{1,4}[A-Z]?)\b", _I, 1),
     cued(
@@ -133,7 +143,12 @@ STRICT: tuple[Rule, ...] = (
         also="",
     ),
     # a capital without what ends it, where capitals tell
-    cued("ADDRESS", "theatre|theater|bay|bed|clinic room", r"(?-i:[B-HJKM-QS-Z])(?=[ ](?:(?-i:[A-Z\d])|on\b|at\b))", also=""),
+    cued(
+        "ADDRESS",
+        "theatre|theater|bay|bed|clinic room",
+        r"(?-i:[B-HJKM-QS-Z])(?=[ ](?:(?-i:[A-Z\d])|on\b|at\b))",
+        also="",
+    ),
     # the number before: "3V ward", "5th floor", "ward" behind "7"
     rule(
         "ADDRESS",
@@ -186,7 +201,12 @@ STRICT: tuple[Rule, ...] = (
         r"|(?<![\w.,/-])(?<!\d )W\d{1,2}[A-Z]?(?=[ ]?(?:[,.;:)\0]|$|\n|[ ]\d))|(?<=\0, )\d{1,2}[A-EGHNSW](?=[,.;:)]|$|\n)",
         _I,
     ),
-    rule("ADDRESS", guard("b", led="codes", shapes="0"), r"(?:(?<=[.,;:] )|(?<=\n)|(?<!.))B(\d{1,2})(?=[,.:;](?:\s|$))", group=1),
+    rule(
+        "ADDRESS",
+        guard("b", led="codes", shapes="0"),
+        r"(?:(?<=[.,;:] )|(?<=\n)|(?<!.))B(\d{1,2})(?=[,.:;](?:\s|$))",
+        group=1,
+    ),
     # spoken: "room four twelve", "ward seven b"
     cued(
         "ADDRESS",
