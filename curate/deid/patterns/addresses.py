@@ -14,7 +14,8 @@ _I = re.IGNORECASE
 _WAYS = """street avenue ave road rd lane ln boulevard blvd crescent cres parkway pkwy highway hwy marg nagar colony
 vihar puram salai mews esplanade tce pde cct"""
 _WAYS_TOO = """st str drive dr court ct way place pl terrace ter circle cir square sq trail trl close row alley plaza
-gardens grove track hill park green walk rise view quay wharf gate loop run pike bend ridge heights end vale meadow meadows
+gardens grove track hill park green walk rise view quay wharf gate loop run pike bend ridge heights end vale
+meadow meadows
 path crossing point landing cross main chowk gali bagh layout enclave sector extension estate quarters apartments
 society residency parade circuit gate road-east promenade fields common"""
 # postal codes of the United States
@@ -46,13 +47,17 @@ def _either(words: str) -> str:
 _NUMBERED = "cross|main|block|stage|street|st|avenue|ave|av|lane|road|rd|place|pl|court|ct|terrace|ter|drive|way"
 _COMPASS = r"(?:north|south|east|west|n\.?e|n\.?w|s\.?e|s\.?w|[nsew])\.?"
 # houses that have names, and what such a name is told by elsewhere
-_HOUSES = """cottage cottages farmhouse farm lodge villa villas bungalow manor rectory vicarage barn grange towers mansion mansions
-heights apartments apartment residency enclave estate bhavan bhawan niwas nivas nilayam sadan kunj chawl flats nagar layout
+_HOUSES = """cottage cottages farmhouse farm lodge villa villas bungalow manor rectory vicarage barn grange
+towers mansion mansions
+heights apartments apartment residency enclave estate bhavan bhawan niwas nivas nilayam sadan kunj chawl flats
+nagar layout
 colony society"""
 _ONLY_HOUSES = words("cottage farmhouse bungalow rectory vicarage bhavan bhawan niwas nivas nilayam sadan chawl")
-_LANDMARKS = """temple masjid mosque mandir gurdwara church school college market chowk bus post police petrol railway bhavan
+_LANDMARKS = """temple masjid mosque mandir gurdwara church school college market chowk bus post police petrol
+railway bhavan
 bhawan hospital tank circle stand cinema talkies mill park road street lane"""
-_REGIONS = """vill|village|po|p.o|ps|p.s|dist|distt|district|tal|taluk|taluka|tehsil|teh|mandal|post office|at post|at/po|moh|mohalla
+_REGIONS = """vill|village|po|p.o|ps|p.s|dist|distt|district|tal|taluk|taluka|tehsil|teh|mandal|post office
+|at post|at/po|moh|mohalla
 |gram|thana|co|county|brgy|barangay|township|suburb|kampung|ward of"""
 _ORDINAL = re.compile(r"\b\d{1,3}(?:st|nd|rd|th)\b", _I)  # "4412 NE 12th Ave"
 _WAY_TOO = re.compile(rf"\b(?:{_either(_WAYS_TOO)})\.?\Z", _I)
@@ -174,14 +179,16 @@ SURE: tuple[Rule, ...] = (
     rule(
         "ADDRESS",
         guard("rr rd hc", led="words", also=r"\d"),
-        r"\b(?:rr|hc)[ ]?#?\d{1,3},?[ ](?:box|site|comp|unit)[ ]?#?\d{1,4}\b|\brr[ ]?#?\d{1,2},[ ][a-z][\w'-]+[ ](?:line|road|rd)\b",
+        r"\b(?:rr|hc)[ ]?#?\d{1,3},?[ ](?:box|site|comp|unit)[ ]?#?\d{1,4}\b"
+        r"|\brr[ ]?#?\d{1,2},[ ][a-z][\w'-]+[ ](?:line|road|rd)\b",
         _I,
     ),
     # "Blk 123 Sowerby Ave 4 #05-678", "#12-34"
     rule(
         "ADDRESS",
         guard("blk block", led="words", also=r"\d"),
-        rf"\b(?:blk|block)[ ](\d{{1,4}}[a-z]?,?[ ](?:[a-z][\w'-]*[ ]){{1,3}}?(?:{_either(_WAYS)}|st|drive|dr|link|walk|close|place)"
+        rf"\b(?:blk|block)[ ](\d{{1,4}}[a-z]?,?[ ](?:[a-z][\w'-]*[ ]){{1,3}}?(?:{_either(_WAYS)}|st|drive|dr"
+        rf"|link|walk|close|place)"
         rf"\b(?:[ ]\d{{1,3}}\b)?)",
         _I,
         group=1,
@@ -207,7 +214,8 @@ SURE: tuple[Rule, ...] = (
     rule(
         "ADDRESS",
         guard(_NUMBERED.replace("|", " "), led="digits"),
-        rf"(?<![\w.,/-]){_HOUSE},?[ ](?:{_COMPASS}[ ])?\d{{1,3}}(?:st|nd|rd|th)[ ](?:{_NUMBERED})\b(?:[ ]{_COMPASS}\b)?",
+        rf"(?<![\w.,/-]){_HOUSE},?[ ](?:{_COMPASS}[ ])?\d{{1,3}}(?:st|nd|rd|th)[ ](?:{_NUMBERED})\b"
+        rf"(?:[ ]{_COMPASS}\b)?",
         _I,
     ),
     rule(
@@ -219,8 +227,10 @@ SURE: tuple[Rule, ...] = (
     rule(
         "ADDRESS",
         guard("cross main block stage phase", led="digits"),
-        r"(?<![\w.,/-])\d{1,2}(?:st|nd|rd|th)[ ](?:cross|main|block|stage|phase)(?:[ ]road)?,[ ]?(?:\d{1,2}(?:st|nd|rd|th)[ ]"
-        r"(?:cross|main|block|stage|phase)(?:[ ]road)?|(?-i:[A-Z][\w'-]+)(?=[ ](?:layout|nagar|colony|extension|extn)\b))",
+        r"(?<![\w.,/-])\d{1,2}(?:st|nd|rd|th)[ ](?:cross|main|block|stage|phase)(?:[ ]road)?,[ ]?(?:\d{1,2}"
+        r"(?:st|nd|rd|th)[ ]"
+        r"(?:cross|main|block|stage|phase)(?:[ ]road)?|(?-i:[A-Z][\w'-]+)(?=[ ](?:layout|nagar|colony"
+        r"|extension|extn)\b))",
         _I,
     ),
     rule(
@@ -297,7 +307,8 @@ STRICT: tuple[Rule, ...] = (
     rule(
         "ADDRESS",
         CODES,
-        rf"(?<![\w.,/-])[A-Z]{{1,2}}[-/]?\d{{1,4}}[A-Za-z]?(?:[/-]\d{{1,4}}[A-Za-z]?){{0,2}},?[ ](?P<name>(?:[a-z][\w'-]*[ ]|\0[ ]?){{1,3}}?)"
+        rf"(?<![\w.,/-])[A-Z]{{1,2}}[-/]?\d{{1,4}}[A-Za-z]?(?:[/-]\d{{1,4}}[A-Za-z]?){{0,2}},?[ ](?P<name>"
+        rf"(?:[a-z][\w'-]*[ ]|\0[ ]?){{1,3}}?)"
         rf"(?:{_either(f'{_WAYS} {_WAYS_TOO}')})\b",
         _I,
         check=lambda hit: _is_street(hit) and _is_place_named(hit),
@@ -313,7 +324,8 @@ STRICT: tuple[Rule, ...] = (
     rule(
         "ADDRESS",
         guard("straat strasse weg laan rue calle via rua chemin", led="digits"),
-        rf"(?<![\w.,/-]){_HOUSE},?[ ](?:[a-z][\w'-]*[ ](?:straat|strasse|weg|laan)\b|(?:rue|calle|via|rua|chemin)[ ](?:(?:de|du|des|la|del)[ ])"
+        rf"(?<![\w.,/-]){_HOUSE},?[ ](?:[a-z][\w'-]*[ ](?:straat|strasse|weg|laan)\b|(?:rue|calle|via|rua"
+        rf"|chemin)[ ](?:(?:de|du|des|la|del)[ ])"
         r"{0,2}[a-z][\w'-]+)",
         _I,
     ),
@@ -347,7 +359,8 @@ STRICT: tuple[Rule, ...] = (
     rule(
         "ADDRESS",
         guard(_WAYS, led="before", reach=2),
-        rf"(?:(?<=, )|(?<=\bat )|(?<=\bof )|(?<=\bin )|(?<=\bfrom )|(?<=\boff )|(?<=r/o )|(?<=\0 ))(?P<name>[a-z][\w'-]+[ ])(?:{_either(_WAYS)})\b",
+        rf"(?:(?<=, )|(?<=\bat )|(?<=\bof )|(?<=\bin )|(?<=\bfrom )|(?<=\boff )|(?<=r/o )|(?<=\0 ))"
+        rf"(?P<name>[a-z][\w'-]+[ ])(?:{_either(_WAYS)})\b",
         _I,
         check=_is_house_less,
     ),

@@ -45,7 +45,8 @@ _AFTER = "|".join(
 )
 _DOSED = words(
     """
-    tablet tablets tab tabs cap caps capsule capsules puff puffs drop drops unit units mg mcg ml g sachet sachets spray sprays
+    tablet tablets tab tabs cap caps capsule capsules puff puffs drop drops unit units mg mcg ml g sachet
+sachets spray sprays
     take takes taking dose doses insulin and bd od tds nocte mane
     """
 )

@@ -38,7 +38,7 @@ _SENTENCE = re.compile(r"\.\s")
 
 
 def _is_no_sentence(hit: re.Match[str]) -> bool:
-    """ "sats @ 98. pt well" and "bp @ rest. hr" are no addresses: where blanks stand about it, its end is a domain's."""
+    """ "sats @ 98. pt well" and "bp @ rest. hr" are no addresses: with blanks about it, it ends as a domain does."""
     if _SENTENCE.search(hit[0]) is None:
         return True
     host = hit[0].partition("@")[2].lower()

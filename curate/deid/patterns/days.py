@@ -24,7 +24,10 @@ SPOKEN = (
     rf"(?:(?:twenty|thirty)[ -](?:{_FIRSTS}|{_ONES})|twentieth|thirtieth|twenty|thirty|{_TEENS}"
     rf"|(?:thir|four|fif|six|seven|eigh|nine)teenth|twelfth|tenth|eleventh|{_FIRSTS}|{_ONES})"
 )  # a day of a month in words
-_SPOKEN_TH = rf"(?:(?:twenty|thirty)[ -](?:{_FIRSTS})|twentieth|thirtieth|(?:thir|four|fif|six|seven|eigh|nine)teenth|twelfth|tenth|eleventh|{_FIRSTS})"
+_SPOKEN_TH = (
+    rf"(?:(?:twenty|thirty)[ -](?:{_FIRSTS})|twentieth|thirtieth|(?:thir|four|fif|six|seven|eigh"
+    rf"|nine)teenth|twelfth|tenth|eleventh|{_FIRSTS})"
+)
 _TENS = "twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety"
 _UNDER_100 = rf"(?:(?:oh|zero|o)[ -](?:{_ONES})|{_TEENS}|(?:{_TENS})(?:[ -](?:{_ONES}))?)"
 SPOKEN_YEAR = (
@@ -53,7 +56,8 @@ _DATED = words(
     thr cabg turp orif lscs appy onset presented presentation between report began begun started hospitalized
     hospitalised readmitted ercp pci tavr evar tace hsg cath resection repair lumpectomy delivery delivered cycle
     chemo drained near old list lists mdm meeting session slot rota roster cert certificate board bd round rv recall
-    rev rv r/v reviewed re-look wef dtd dt doa dod dos w/c wc commencing expires exp valid effective starting ending given done mon tue tues
+    rev rv r/v reviewed re-look wef dtd dt doa dod dos w/c wc commencing expires exp valid effective starting
+ending given done mon tue tues
     wed thu thur thurs fri sat sun monday tuesday wednesday thursday friday
     saturday sunday
     """
@@ -154,8 +158,10 @@ def _is_dated(hit: re.Match[str]) -> bool:
 
 _POINTED = words(
     """
-    on dated date dt since until till seen done clinic review rev rv reviewed next last stopped started typed read reported
-    booked slot appt appointment visit meeting mdt mdm board list op surgery operated clerked commenced period started off back again dated admitted discharged due lmp edd
+    on dated date dt since until till seen done clinic review rev rv reviewed next last stopped started typed
+read reported
+    booked slot appt appointment visit meeting mdt mdm board list op surgery operated clerked commenced period
+started off back again dated admitted discharged due lmp edd
     removed inserted drained faxed posted sent received rung rang called recall rpt repeat f/u fu listed scan scanned
     """
 )  # before these a point between two numbers parts a day from a month
@@ -300,7 +306,8 @@ RULES: tuple[Rule, ...] = (
     rule(
         "DATE",
         guard(MONTH_WORDS, led="words"),
-        rf"\b{ENGLISH}[ ](?:of[ ]|in[ ])?(?:(?:twenty|nineteen)[ -](?:hundred|{_UNDER_100})|two[ ]thousand(?:[ ](?:and[ ])?(?:{_UNDER_100}|{_ONES}))?)\b{_NO_UNIT}",
+        rf"\b{ENGLISH}[ ](?:of[ ]|in[ ])?(?:(?:twenty|nineteen)[ -](?:hundred|{_UNDER_100})|two[ ]thousand"
+        rf"(?:[ ](?:and[ ])?(?:{_UNDER_100}|{_ONES}))?)\b{_NO_UNIT}",
         _I,
     ),
     # "the fifth of the third twenty twenty one"
@@ -315,7 +322,8 @@ RULES: tuple[Rule, ...] = (
     rule(
         "DATE",
         guard("on for since until till by from before after", led="words"),
-        rf"\b(?:on|for|since|until|till|by|from|before|after)[ ]the[ ]({_SPOKEN_TH})(?=\s*(?:[.,;:)\0]|$|\n|{_NO_NOUN}\b))",
+        rf"\b(?:on|for|since|until|till|by|from|before|after)[ ]the[ ]({_SPOKEN_TH})(?=\s*(?:[.,;:)\0]|$|\n"
+        rf"|{_NO_NOUN}\b))",
         _I,
         group=1,
         check=_is_ordinal_day,

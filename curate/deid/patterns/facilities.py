@@ -35,7 +35,8 @@ maternity minor open scan research diagnostic depot grammar bus train tram""",
     r"|retirement (?:village|home)|residential home|maternity home|rehab(?:ilitation)?(?: cent(?:er|re))?"
     r"|physio(?:therapy)?|orthopa?edics"
     r"|minor injuries unit|open mri|(?:scan|diagnostic|research|health sciences?|eye|dental|imaging) cent(?:er|re)"
-    r"|(?:diagnostics?|scans?) (?:&|and) research cent(?:er|re)|(?:bus |train |tram )?depot|grammar(?: school)?|high school"
+    r"|(?:diagnostics?|scans?) (?:&|and) research cent(?:er|re)|(?:bus |train |tram )?depot|grammar"
+    r"(?: school)?|high school"
     r"|dispensary|practice|house(?=[.,;)]|$))\b",
     re.IGNORECASE,
 )
@@ -57,7 +58,8 @@ academy holdings industries solutions technologies enterprises logistics airline
 _FIRM_LEVEL = rule(
     "FACILITY",
     guard("logistics textiles mining ltd bros foods motors industries sons bakery", led="before", reach=3),
-    r"(?<![\w'.-])(?P<name>[a-z][\w'-]{2,})[ ](?:logistics|textiles|mining|foods(?:[ ]ltd)?|ltd|bros|motors|industries|(?:&|and)[ ]sons|bakery)\b",
+    r"(?<![\w'.-])(?P<name>[a-z][\w'-]{2,})[ ](?:logistics|textiles|mining|foods(?:[ ]ltd)?|ltd|bros|motors"
+    r"|industries|(?:&|and)[ ]sons|bakery)\b",
     re.IGNORECASE,
     check=lambda hit: _is_a_firms_name(hit["name"].lower()),
 )
@@ -88,7 +90,8 @@ _ALSO_WORDS = (
 _OF_A_KIND = OF_PLACES | words(
     """
     base private public teaching state children's childrens women's womens veterans va multispeciality multispecialty
-    superspeciality speciality specialty specialist specialists cottage civic day provincial govt government health family urgent maternity orthopaedic orthopedic eye
+    superspeciality speciality specialty specialist specialists cottage civic day provincial govt government
+health family urgent maternity orthopaedic orthopedic eye
     dental rehabilitation mission christian catholic baptist methodist presbyterian adventist jewish lutheran
     """
 )

@@ -75,13 +75,16 @@ def _is_spelled(hit: re.Match[str]) -> bool:
 
 # initials: "K.D.", "KD", "K D", "K.D"
 _LETTERS = r"(?:[A-Z]{2,3}|[A-Z](?:\.[ ]?[A-Z]){1,2}\.?|[A-Z](?:[ ][A-Z]){1,2})"
-_DONE_BY = """initials|typed by|typed|transcribed by|transcribed|tech|rad|signed|initialled|initialed|initialled by|dictated|dictated by
+_DONE_BY = """initials|typed by|typed|transcribed by|transcribed|tech|rad|signed|initialled|initialed
+|initialled by|dictated|dictated by
 |checked|checked by|screened|screened by|verified|verified by|vetted|vetted by|typist|ref by|coded by|entered by"""
-_DONE_WEAKLY = """seen|seen by|reviewed by|rv by|reported by|read by|rpt by|per|plan|pt|patient|by|radiographer|operator|baby|twin
+_DONE_WEAKLY = """seen|seen by|reviewed by|rv by|reported by|read by|rpt by|per|plan|pt|patient|by|radiographer
+|operator|baby|twin
 |case of|re|closed|closed by|done by|d/w|told|informed|paged|mr|mrs|ms|miss|nurse|rn|sr|sister|not read"""
 # a letter as it is spelled: "n", "n as in nancy", "double n"
 _ONE_LETTER = r"(?:double[ ])?[a-z](?:\.|[ ](?:as[ ]in|for|like)[ ][a-z]+|(?![\w']))"
-_RADIO = """alpha|alfa|bravo|charlie|delta|echo|foxtrot|golf|hotel|india|juliet|juliett|kilo|lima|mike|november|oscar|papa|quebec|romeo
+_RADIO = """alpha|alfa|bravo|charlie|delta|echo|foxtrot|golf|hotel|india|juliet|juliett|kilo|lima|mike|november
+|oscar|papa|quebec|romeo
 |sierra|tango|uniform|victor|whiskey|whisky|x-ray|xray|yankee|zulu""".replace("\n", "")
 SURE: tuple[Rule, ...] = ()
 STRICT: tuple[Rule, ...] = (
@@ -133,7 +136,8 @@ STRICT: tuple[Rule, ...] = (
     rule(
         "NAME",
         guard(led="before", reach=3, words="y yo yr yrs f m mo male female year"),
-        rf"(?:(?<=\n)|(?<!.)|(?<=[.:;\0][ ]))({_LETTERS})(?=,?[ ]\d{{1,3}}(?:/12|/52)?[ ]?-?(?:y|yo|yr|yrs|f|m|mo|male|female|year)\b)",
+        rf"(?:(?<=\n)|(?<!.)|(?<=[.:;\0][ ]))({_LETTERS})(?=,?[ ]\d{{1,3}}(?:/12|/52)?[ ]?-?(?:y|yo|yr|yrs|f|m"
+        rf"|mo|male|female|year)\b)",
         re.I,
         group=1,
         check=_is_no_abbreviation,

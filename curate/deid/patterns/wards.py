@@ -26,9 +26,11 @@ _SPOKEN = (
 # what has a number of its own, and what has a letter too
 _PLACES = """room|rm|bed|bay|cubicle|ward|suite|ste|apt|apartment|flat|floor|unit|bldg|building|house|station|theatre
 |clinic|zip|postcode|plz|h no|h.no|house no|door no|plot|plot no|cot|incubator|cabin|chair|wing|villa|wd|cube
-|bed space|bedspace|side room|p/c|sector|theater|trolley|stretcher|gurney|recliner|crib|bassinet|isolette|warmer|erf|tower|bedded bay|examination room|op room|op theatre|bed number|lounge"""
+|bed space|bedspace|side room|p/c|sector|theater|trolley|stretcher|gurney|recliner|crib|bassinet|isolette
+|warmer|erf|tower|bedded bay|examination room|op room|op theatre|bed number|lounge"""
 _LETTERED = """ward|bay|pod|wing|room|rm|theatre|theater|bed|cubicle|clinic room|bedded bay|tower|side room|lab"""
-_UNITS = """icu|micu|sicu|ccu|cvicu|nicu|picu|itu|hdu|resus|pacu|ed|er|trauma|sr|mau|amu|sau|cau|eau|aau|acu|cdu|csu|ssu|esu|esau
+_UNITS = """icu|micu|sicu|ccu|cvicu|nicu|picu|itu|hdu|resus|pacu|ed|er|trauma|sr|mau|amu|sau|cau|eau|aau|acu
+|cdu|csu|ssu|esu|esau
 |ccot|cticu|ctccu|csicu|nsicu|nccu|neuro icu|pcu|imcu|imc|stepdown|step down|tele|telemetry|ldr|l&d
 |nnu|scbu|scn|gitu|citu|hobs|ambu|sdec|majors|minors|triage|recovery|obs unit|observation|short stay|day unit|a&e
 |ccl|cath lab|endo|ot|ot no|iccu|rcu|bicu|burns unit|labour room|labor room|labour ward|delivery suite|maternity
@@ -39,7 +41,8 @@ _OF_A_KIND = words(
     male female mens womens ladies private semi day night short stay home same other this that each every any next
     previous another own main old new hospital admitting referring receiving parent host step down front back open
     locked closed mixed low high isolation special maternity labour labor delivery antenatal postnatal gynae obstetric
-    lives living resides medical surgical stroke trauma burns fracture hand spinal dental research clinical teaching theatre operating
+    lives living resides medical surgical stroke trauma burns fracture hand spinal dental research clinical
+teaching theatre operating
     """
 )
 
@@ -57,7 +60,7 @@ def _is_a_wards_name(hit: re.Match[str]) -> bool:
 def _is_a_units_name(hit: re.Match[str]) -> bool:
     """ "Willow Suite"; where letters do not tell, a name of the lists."""
     listed = bool(kind(hit["name"].lower().removesuffix("'s")) & (Kind.NAME | Kind.TOWN))
-    return (hit["name"].istitle() and hit["head"].istitle() or listed) and _is_a_wards_name(hit)
+    return ((hit["name"].istitle() and hit["head"].istitle()) or listed) and _is_a_wards_name(hit)
 
 
 _MEASURES = re.compile(r"\b(?:hounsfield|motor|absolute)[ ]\Z", _I)
@@ -78,20 +81,25 @@ def _is_a_theatre(hit: re.Match[str]) -> bool:
     )
 
 
-_ITS = rf"(?:\d{{1,4}}(?:[ ]?[A-Z]\b|[A-Z])?|[A-Z]{{1,2}}[ /-]?\d{{1,3}}[A-Z]?)(?:[-/]\d{{1,3}}[A-Z]?)?(?:[ -](?:{_SIDE}|annexe?|upper|lower)\b)?"
+_ITS = (
+    rf"(?:\d{{1,4}}(?:[ ]?[A-Z]\b|[A-Z])?|[A-Z]{{1,2}}[ /-]?\d{{1,3}}[A-Z]?)(?:[-/]\d{{1,3}}[A-Z]?)?(?:[ -]"
+    rf"(?:{_SIDE}|annexe?|upper|lower)\b)?"
+)
 SURE: tuple[Rule, ...] = ()
 STRICT: tuple[Rule, ...] = (
     # "bed-7", "ward 12 north", "beds 3 and 4", "bed 4 of six"
     cued(
         "ADDRESS",
-        "bed|beds|bd|ward|wards|bay|bays|cubicle|cubicles|cot|cots|rm|room|rooms|hall bed|hallway|trolley|side room|theatre",
+        "bed|beds|bd|ward|wards|bay|bays|cubicle|cubicles|cot|cots|rm|room|rooms|hall bed|hallway|trolley"
+        "|side room|theatre",
         rf"{_ITS}{_NO_SPAN}",
         joint=r"\.?[ ]?(?:(?:no\.?|nr\.?|number|#)[ ]?)?[:#=(-]?[ ]?",
     ),
     rule(
         "ADDRESS",
         guard("beds bays wards rooms cots", led="words", also=r"\d"),
-        rf"\b(?:beds|bays|wards|rooms|cots)[ ](?:\d{{1,3}}[A-Z]?(?:, |[ ]?&[ ]?|[ ]and[ ]|/|-))+(\d{{1,3}}[A-Z]?){_NO_SPAN}",
+        rf"\b(?:beds|bays|wards|rooms|cots)[ ](?:\d{{1,3}}[A-Z]?(?:, |[ ]?&[ ]?|[ ]and[ ]|/|-))+"
+        rf"(\d{{1,3}}[A-Z]?){_NO_SPAN}",
         _I,
         group=1,
     ),
@@ -99,7 +107,8 @@ STRICT: tuple[Rule, ...] = (
     rule(
         "ADDRESS",
         guard("north south east west", led="words", also=r"\d"),
-        rf"(?:(?<=\bon )|(?<=\bto )|(?<=\bfrom )|(?<=\bin )|(?<=\bward )|(?<=, ))(?:north|south|east|west)[ -]?\d{{1,2}}[A-Z]?{NO_SIZE}",
+        rf"(?:(?<=\bon )|(?<=\bto )|(?<=\bfrom )|(?<=\bin )|(?<=\bward )|(?<=, ))(?:north|south|east"
+        rf"|west)[ -]?\d{{1,2}}[A-Z]?{NO_SIZE}",
         _I,
     ),
     rule(
@@ -153,7 +162,8 @@ STRICT: tuple[Rule, ...] = (
     rule(
         "ADDRESS",
         guard("ward wards", led="before", reach=1, also=r"\d"),
-        r"(?<![\w.,/-])(?:\d{1,2}[a-z]?|[a-z]{1,2}\d{1,2}[a-z]?)(?=[ ]ward\b(?![ ](?:rounds?|patients?|days?|beds?)\b))",
+        r"(?<![\w.,/-])(?:\d{1,2}[a-z]?|[a-z]{1,2}\d{1,2}[a-z]?)(?=[ ]ward\b(?![ ](?:rounds?|patients?|days?"
+        r"|beds?)\b))",
         _I,
     ),
     rule(
@@ -166,7 +176,8 @@ STRICT: tuple[Rule, ...] = (
     rule(
         "ADDRESS",
         guard("ward", led="before", reach=2),
-        r"(?<![\w'.-])(?:(?-i:[A-Z])[a-z'-]{2,}[ ](?-i:(?=[A-Z])))?(?P<name>[a-z][a-z'-]{2,})(?=[ ]ward\b(?![ ](?:rounds?|patients?|off|and)\b))",
+        r"(?<![\w'.-])(?:(?-i:[A-Z])[a-z'-]{2,}[ ](?-i:(?=[A-Z])))?(?P<name>[a-z][a-z'-]{2,})(?=[ ]ward\b"
+        r"(?![ ](?:rounds?|patients?|off|and)\b))",
         _I,
         check=_is_a_wards_name,
     ),
@@ -189,16 +200,19 @@ STRICT: tuple[Rule, ...] = (
         "ADDRESS",
         guard(shapes="0", led="codes"),
         r"(?<![\w.,/-])(?:w\d{1,2}[a-z]?[ ,/-]{1,2}b[ ]?\d{1,2}\b"
-        r"|(?:\d{1,2}[a-z]|w\d{1,2}[a-z]?)(?=[ ,/-]{1,2}(?:bed|bd|bay|b|rm|room|cubicle)(?:[ ]no\.?)?[ ]?(?:[a-z]?\d|\0)))",
+        r"|(?:\d{1,2}[a-z]|w\d{1,2}[a-z]?)(?=[ ,/-]{1,2}(?:bed|bd|bay|b|rm|room|cubicle)(?:[ ]no\.?)?[ ]?"
+        r"(?:[a-z]?\d|\0)))",
         _I,
     ),
     # a code alone: "W16: chased", "on 4W", behind a bed "[..], 3E"
     rule(
         "ADDRESS",
         guard(shapes="0", led="codes"),
-        r"(?:(?<=\bseen )|(?<=\brn )|(?<=\bnurse )|(?<=\bsister )|(?<=\bnotes )|(?<=\bward, )|(?<=\b[bB]ack to )|(?<=\bsent to )|(?<=\bmoved to ))"
+        r"(?:(?<=\bseen )|(?<=\brn )|(?<=\bnurse )|(?<=\bsister )|(?<=\bnotes )|(?<=\bward, )|"
+        r"(?<=\b[bB]ack to )|(?<=\bsent to )|(?<=\bmoved to ))"
         r"(?![23]D)\d{1,2}[A-EGHNSW](?=[ ]?(?:[,.;:)\0]|$|\n|[ ]\d))"
-        r"|(?<![\w.,/-])(?<!\d )W\d{1,2}[A-Z]?(?=[ ]?(?:[,.;:)\0]|$|\n|[ ]\d))|(?<=\0, )\d{1,2}[A-EGHNSW](?=[,.;:)]|$|\n)",
+        r"|(?<![\w.,/-])(?<!\d )W\d{1,2}[A-Z]?(?=[ ]?(?:[,.;:)\0]|$|\n|[ ]\d))|(?<=\0, )\d{1,2}[A-EGHNSW]"
+        r"(?=[,.;:)]|$|\n)",
         _I,
     ),
     rule(

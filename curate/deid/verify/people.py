@@ -101,7 +101,8 @@ angiography imaging medical
 _NOBODY = frozenset(_NO_NAMES.split())
 _KIND = (
     r"(?:hospitals?|medical cent(?:er|re)|clinic|infirmary|health (?:system|cent(?:er|re)|care|network)|healthcare"
-    r"|imaging cent(?:er|re)|cancer cent(?:er|re)|trauma cent(?:er|re)|institute|laborator(?:y|ies)|pharmacy|hospice|nursing home|surgery cent(?:er|re)|university|sanatorium"
+    r"|imaging cent(?:er|re)|cancer cent(?:er|re)|trauma cent(?:er|re)|institute|laborator(?:y|ies)|pharmacy"
+    r"|hospice|nursing home|surgery cent(?:er|re)|university|sanatorium"
     r"|radiology associates|medical group)"
 )
 _FACILITY = re.compile(
@@ -115,7 +116,7 @@ city state national academic children childrens veterans military his her no pri
 psychiatric
 """
 _GENERIC = frozenset(_GENERIC_WORDS.split())
-_OF_PLACES = frozenset("central national city county".split())  # with a capital before a kind: "Central Clinic"
+_OF_PLACES = frozenset(["central", "national", "city", "county"])  # with a capital before a kind: "Central Clinic"
 # What follows or leads an eponym: "Baker cyst", "vein of Galen".
 _THINGS = (
     r"sign|signs|diseases?|syndromes?|fractures?|type|classification|nodes?|nodules?|cysts?|tumou?rs?|ducts?|lines?|angles?"
