@@ -83,7 +83,7 @@ class Pipeline:
         r = self.recipe
         config = {"picture": asdict(r.picture_rules()), "report": asdict(r.report_rules()), "deid": r.deid.model_dump()}
         task = Deferred(partial(tasks.ingest, r.picture_rules(), r.report_rules(), self.secret, str(self.sealed_index)))
-        return Step("ingest", task, self.partitions, config, [self.index.hash], version=8)
+        return Step("ingest", task, self.partitions, config, [self.index.hash], version=9)
 
     @cached_property
     def evaluation(self) -> Step | None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -27,7 +26,7 @@ from curate.deid.text.fold import BARRIER
 from curate.deid.text.tokens import Word, is_shouted, words_of
 from curate.deid.words import context_words as roles
 from curate.deid.words.looks import weights
-from curate.deid.words.vocabulary import Kind, english_rank, is_listed
+from curate.deid.words.vocabulary import Kind, is_listed
 
 _COUNTS = COUNTED | MEASURED  # before a number these are no one
 _LONG = 7  # letters
@@ -282,16 +281,6 @@ def _join(state: State) -> None:
                 half.masked = half.person = True
 
 
-_COMMON_ENGLISH = 3000  # the most frequent words, among which a surname is more often a word
-
-
-@cache
-def _is_rarely_a_name(word: str, what: int) -> bool:
-    """ "better", "ring": one of the most frequent words of English, and none of the frequent surnames."""
-    rank = english_rank(word)
-    return bool(what & Kind.NAME) and not what & Kind.FREQUENT and rank is not None and rank < _COMMON_ENGLISH
-
-
 def _threshold(word: Word, state: State, thresholds: Thresholds) -> float:
     known, named = word.kind & (Kind.KNOWN | Kind.EPONYM), word.kind & (Kind.NAME | Kind.BOUND | Kind.TOWN)
     if word.accented and not known:
@@ -304,7 +293,7 @@ def _threshold(word: Word, state: State, thresholds: Thresholds) -> float:
         least = thresholds.medicine if long else thresholds.unnamed_inside if capital else thresholds.unnamed
     elif word.kind & Kind.FUNCTION and not capital:
         least = thresholds.report if state.level else thresholds.unnamed
-    elif usual or (known and _is_rarely_a_name(word.lower, word.kind)):
+    elif usual:
         least = thresholds.report
     if word.lower in roles.PROTECTED:
         least = min(least, thresholds.known)  # asked about where its place gives it away
