@@ -79,6 +79,7 @@ PARTS: dict[str, Callable[[Run], dict[str, Any]]] = {
     "frames": lambda run: frames.measure(2 if run.quick else 12, "dev", "test"),
     "fresh": lambda run: _later("fresh", run),
     "third": lambda run: _later("third", run),
+    "fourth": lambda run: _later("fourth", run),
     "meaning": lambda run: meaning.measure(run.data, 100 if run.quick else 0),
     "in_sample": lambda run: in_sample.measure(run.data),
     "languages": lambda run: languages.measure(run.data, 2 if run.quick else 12),

@@ -15,6 +15,7 @@ def rows(results: dict[str, Any]) -> list[Row]:
     makers = {"headers": _headers, "real": _real, "burnin": _burnin, "text": _text, "speed": _speed,
               "answer_key": _answer_key, "public_text": _public, "frames": _frames,
               "fresh": _later("fresh", "written fresh"), "third": _later("third", "of the third set"),
+              "fourth": _later("fourth", "of the fourth set"),
               "meaning": _meaning}  # fmt: skip
     return [row for name, make in makers.items() if name in results for row in make(results[name])]
 

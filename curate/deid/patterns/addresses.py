@@ -1,10 +1,11 @@
-"""Where someone lives or lies: streets, postal codes, wards, rooms and beds. Cues stay, values go."""
+"""Where someone lives: houses, streets, places, postal codes. Cues stay, values go."""
 
 from __future__ import annotations
 
 import re
 
 from curate.deid.patterns.prefilter import CODES, Rule, cued, guard, rule
+from curate.deid.patterns.wards import NO_SIZE
 from curate.deid.words.context_words import words
 from curate.deid.words.vocabulary import Kind, kind
 
@@ -13,7 +14,8 @@ _I = re.IGNORECASE
 _WAYS = """street avenue ave road rd lane ln boulevard blvd crescent cres parkway pkwy highway hwy marg nagar colony
 vihar puram salai mews esplanade tce pde cct"""
 _WAYS_TOO = """st str drive dr court ct way place pl terrace ter circle cir square sq trail trl close row alley plaza
-gardens grove hill park green walk rise view quay wharf gate loop run pike bend ridge heights end vale meadow meadows
+gardens grove track hill park green walk rise view quay wharf gate loop run pike bend ridge heights end vale
+meadow meadows
 path crossing point landing cross main chowk gali bagh layout enclave sector extension estate quarters apartments
 society residency parade circuit gate road-east promenade fields common"""
 # postal codes of the United States
@@ -35,14 +37,6 @@ parkway pkwy highway hwy circle cir square sq trail trl close crescent cres mews
 # a house's number: "12", "12a", "4/22", "8-1-225", "03, 14/2"
 _HOUSE = r"(?:\d{1,4}[A-Za-z]?,[ ])?\d{1,5}[A-Za-z]?(?:[/-]\d{1,4}[A-Za-z]?){0,3}"
 _END = r"(?!\w|[.,/-]\d)"
-_NO_SIZE = (
-    r"(?![\w+]|[.,/]\d|\s?%)(?!\s?(?:mm|cm|ml|of|x|days?|weeks?|months?|hours?|hrs?|years?|nodes?|lymph|foot|feet|degrees?|views?"
-    r"|images?|slices?|liters?|litres?|l|units?|lesions?|points?|pts|patients?|sessions?|doses?|cycles?|times|minutes?|mins?|secs?|seconds?|percent|cores?|wks?)\b)"
-)
-_SPOKEN = (
-    r"(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen"
-    r"|eighteen|nineteen|twenty|thirty|forty|fifty|oh|hundred)"
-)
 _COUNTED = words("mm cm ml mg cc kg view views vessel vessels image images slice slices level levels cut cuts")
 
 
@@ -50,6 +44,21 @@ def _either(words: str) -> str:
     return "|".join(sorted(words.split(), key=len, reverse=True))
 
 
+_NUMBERED = "cross|main|block|stage|street|st|avenue|ave|av|lane|road|rd|place|pl|court|ct|terrace|ter|drive|way"
+_COMPASS = r"(?:north|south|east|west|n\.?e|n\.?w|s\.?e|s\.?w|[nsew])\.?"
+# houses that have names, and what such a name is told by elsewhere
+_HOUSES = """cottage cottages farmhouse farm lodge villa villas bungalow manor rectory vicarage barn grange
+towers mansion mansions
+heights apartments apartment residency enclave estate bhavan bhawan niwas nivas nilayam sadan kunj chawl flats
+nagar layout
+colony society"""
+_ONLY_HOUSES = words("cottage farmhouse bungalow rectory vicarage bhavan bhawan niwas nivas nilayam sadan chawl")
+_LANDMARKS = """temple masjid mosque mandir gurdwara church school college market chowk bus post police petrol
+railway bhavan
+bhawan hospital tank circle stand cinema talkies mill park road street lane"""
+_REGIONS = """vill|village|po|p.o|ps|p.s|dist|distt|district|tal|taluk|taluka|tehsil|teh|mandal|post office
+|at post|at/po|moh|mohalla
+|gram|thana|co|county|brgy|barangay|township|suburb|kampung|ward of"""
 _ORDINAL = re.compile(r"\b\d{1,3}(?:st|nd|rd|th)\b", _I)  # "4412 NE 12th Ave"
 _WAY_TOO = re.compile(rf"\b(?:{_either(_WAYS_TOO)})\.?\Z", _I)
 
@@ -68,7 +77,7 @@ def _is_street(hit: re.Match[str]) -> bool:
         return False
     if len(named) > 1 and hit[0].isupper() and any(kind(w) & Kind.CLINICAL and not kind(w) & Kind.NAME for w in named):
         return False
-    if any(kind(w) & Kind.FUNCTION or w in _COUNTED for w in named):
+    if named == ["way"] or any(kind(w) & Kind.FUNCTION or w in _COUNTED for w in named):
         return False
     name = Kind.NAME | Kind.TOWN
     return any(
@@ -110,6 +119,44 @@ def _is_postal(hit: re.Match[str]) -> bool:
     return _TH.fullmatch(last.lower()) is None or (len(area) > 1 and area not in _NO_AREA)
 
 
+def _is_house(hit: re.Match[str]) -> bool:
+    """ "Rose Cottage", no "a farm": each word of its name could be a name, and where letters do not tell, someone is
+    said to live there or a list has it."""
+    named = re.findall(r"[a-z']+", hit["name"].lower())
+    what = [kind(w.removesuffix("'s")) for w in named]
+    if hit["head"].lower() in _ONLY_HOUSES and _is_at_home(hit):
+        return not any(w & Kind.FUNCTION for w in what)
+    if not named or any(w & (Kind.FUNCTION | Kind.NOUN) or (w & Kind.CLINICAL and not w & Kind.NAME) for w in what):
+        return False
+    if all(word.istitle() for word in hit["name"].split()) and hit["head"].istitle():
+        return not all(w & Kind.BY_HAND for w in what) or _is_at_home(hit)
+    return _is_at_home(hit) and not any(w & Kind.CLINICAL for w in what)
+
+
+def _is_house_less(hit: re.Match[str]) -> bool:
+    """A street's name alone, where letters do not tell: no word that reports are made of."""
+    what = kind(hit["name"].strip().lower())
+    return not what & (Kind.FUNCTION | Kind.CLINICAL | Kind.NOUN | Kind.BY_HAND)
+
+
+def _is_at_home(hit: re.Match[str]) -> bool:
+    return _AT_HOME.search(hit.string, max(0, hit.start() - 9), hit.start()) is not None
+
+
+def _is_region(hit: re.Match[str]) -> bool:
+    """ "PO Sowerbypur", no "PO fluids" and no "Dist. radius"."""
+    what = kind(hit[1].lower())
+    return not what & (Kind.CLINICAL | Kind.FUNCTION | Kind.BY_HAND) and (
+        hit[1].istitle() or bool(what & (Kind.NAME | Kind.TOWN)) or not what & Kind.KNOWN
+    )
+
+
+def _is_place_named(hit: re.Match[str]) -> bool:
+    """Is what "near" or "off" names no part of a body?"""
+    what = [kind(w.removesuffix("'s")) for w in re.findall(r"[a-z']+", hit["name"].lower())]
+    return not any(w & (Kind.FUNCTION | Kind.CLINICAL | Kind.NOUN | Kind.EPONYM) for w in what)
+
+
 SURE: tuple[Rule, ...] = (
     rule(
         "ADDRESS",
@@ -129,6 +176,24 @@ SURE: tuple[Rule, ...] = (
         r"\b(?:p\.?[ ]?o\.?|rr[ ]?#?\d{1,3},?)[ ]box[ ]#?\d+\b",
         _I,
     ),
+    rule(
+        "ADDRESS",
+        guard("rr rd hc", led="words", also=r"\d"),
+        r"\b(?:rr|hc)[ ]?#?\d{1,3},?[ ](?:box|site|comp|unit)[ ]?#?\d{1,4}\b"
+        r"|\brr[ ]?#?\d{1,2},[ ][a-z][\w'-]+[ ](?:line|road|rd)\b",
+        _I,
+    ),
+    # "Blk 123 Sowerby Ave 4 #05-678", "#12-34"
+    rule(
+        "ADDRESS",
+        guard("blk block", led="words", also=r"\d"),
+        rf"\b(?:blk|block)[ ](\d{{1,4}}[a-z]?,?[ ](?:[a-z][\w'-]*[ ]){{1,3}}?(?:{_either(_WAYS)}|st|drive|dr"
+        rf"|link|walk|close|place)"
+        rf"\b(?:[ ]\d{{1,3}}\b)?)",
+        _I,
+        group=1,
+    ),
+    rule("ADDRESS", guard(signs="#", led="words"), r"(?<![\w#])#\d{2}-\d{2,4}[A-Z]?\b"),
     # "4412 County Road 12"
     rule(
         "ADDRESS",
@@ -145,11 +210,27 @@ SURE: tuple[Rule, ...] = (
         _I,
         group=1,
     ),
+    # "12, 4th Cross", "591 E 17th St", "1614 8 Ave SW", "7th Cross, 5th Main"
     rule(
         "ADDRESS",
-        guard("st nd rd th", led="digits"),
-        rf"(?<![\w.,/-]){_HOUSE},?[ ]\d{{1,2}}(?:st|nd|rd|th)[ ](?:cross|main|block|stage|street|avenue|ave|lane"
-        rf"|road)\b",
+        guard(_NUMBERED.replace("|", " "), led="digits"),
+        rf"(?<![\w.,/-]){_HOUSE},?[ ](?:{_COMPASS}[ ])?\d{{1,3}}(?:st|nd|rd|th)[ ](?:{_NUMBERED})\b"
+        rf"(?:[ ]{_COMPASS}\b)?",
+        _I,
+    ),
+    rule(
+        "ADDRESS",
+        guard("ave avenue av st street", led="digits"),
+        rf"(?<![\w.,/-])\d{{2,5}}[ ]\d{{1,3}}[ ](?:ave|avenue|av|street|st)\.?[ ]{_COMPASS}\b",
+        _I,
+    ),
+    rule(
+        "ADDRESS",
+        guard("cross main block stage phase", led="digits"),
+        r"(?<![\w.,/-])\d{1,2}(?:st|nd|rd|th)[ ](?:cross|main|block|stage|phase)(?:[ ]road)?,[ ]?(?:\d{1,2}"
+        r"(?:st|nd|rd|th)[ ]"
+        r"(?:cross|main|block|stage|phase)(?:[ ]road)?|(?-i:[A-Z][\w'-]+)(?=[ ](?:layout|nagar|colony"
+        r"|extension|extn)\b))",
         _I,
     ),
     rule(
@@ -182,7 +263,7 @@ STRICT: tuple[Rule, ...] = (
         "ADDRESS",
         guard("nsw vic qld tas wa sa nt act", led="words", also=r"\d{4}"),
         rf"\b(?:NSW|VIC|QLD|TAS|(?:(?<=\bfrom )|(?<=\bin )|(?<=\0 )|(?<=, ))(?:WA|SA|NT|ACT)),?[ ]\d{{4}}{_END}"
-        rf"{_NO_SIZE}",
+        rf"{NO_SIZE}",
         _I,
     ),
     rule(
@@ -196,63 +277,6 @@ STRICT: tuple[Rule, ...] = (
         "ADDRESS",
         guard(_STATE_WORDS, led="words", also=r"\d{5}"),
         rf"(?:(?<=, )|(?<=\0 ))(?:{_STATES}),?[ ]\d{{5}}(?:-\d{{4}})?{_END}",
-        _I,
-    ),
-    cued(
-        "ADDRESS",
-        """room|rm|bed|bay|cubicle|ward|suite|ste|apt|apartment|flat|floor|unit|bldg|building|house|station|theatre
-        |clinic|zip|postcode|plz|h no|h.no|house no|door no|plot|plot no|cot|incubator|cabin|chair|wing|villa|wd|cube
-        |bed space|side room|p/c|sector""",
-        rf"#?(?:\d{{1,5}}[A-Za-z]{{0,2}}|[A-Z]{{1,2}}-?\d{{1,4}}[A-Za-z]?)(?:[-/]\d{{1,3}}[A-Za-z]?)?{_NO_SIZE}"
-        rf"|(?-i:[1-9]\d?\.\d\d){_NO_SIZE}",
-        joint=r"\.?\s?(?:code|no\.?|number|#)?:?\s?",
-    ),
-    # "ICU 3", "resus bay 2", "ED 14": where nothing counted follows
-    cued(
-        "ADDRESS",
-        """icu|micu|sicu|ccu|cvicu|nicu|picu|itu|hdu|resus|pacu|ed|er|trauma|sr|mau|amu|sau|cau|eau|aau|acu|cdu|csu|ssu|esu|esau
-        |ccot|cticu|ctccu|csicu|nsicu|nccu|nicu|neuro icu|pcu|imcu|imc|stepdown|step down|tele|telemetry|ldr|l&d
-        |nnu|scbu
-        |scn|gitu|citu|hobs|ambu|sdec|majors|minors|triage|recovery|obs unit|observation|short stay|day unit|a&e
-        |ccl|cath lab
-        |endo|ot|ot no|iccu|rcu|bicu|burns unit|labour room|labor room|labour ward|delivery suite|maternity""",
-        rf"#?[A-Z]?\d{{1,3}}[A-Za-z]?{_NO_SIZE}(?!-|,?[ ](?:and[ ])?pr\b)",
-        joint=r"\.?(?:[ ](?:(?:bed|bay|rm|room|cubicle|pod)[ ])?|(?<=cu)-)",
-    ),
-    cued("ADDRESS", "or|icu|ed", r"\d{1,3}[A-Za-z]?\b", joint=r"[ ]?#[ ]?"),
-    # "Bay C", "ward D bed 4"
-    cued("ADDRESS", "ward|bay|pod|wing", r"[A-H](?=[,.;:)]|\s(?:bed|room|side)\b|\s*$|\s*\n)", also=""),
-    # a ward's code before a bed: "7C bed 12", "4w bed 2", "w4 b12"
-    rule(
-        "ADDRESS",
-        guard(shapes="0", led="codes"),
-        r"(?<![\w.,/-])(?:w\d{1,2}[a-z]?[ ,/-]{1,2}b[ ]?\d{1,2}\b"
-        r"|(?:\d{1,2}[a-z]|w\d{1,2}[a-z]?)(?=[ ,/-]{1,2}(?:bed|bd|bay|b|rm|room|cubicle)[ ]?[a-z]?\d))",
-        _I,
-    ),
-    # spoken: "room four twelve", "ward seven b"
-    cued(
-        "ADDRESS",
-        "room|bed|ward|bay|cubicle|side room",
-        rf"{_SPOKEN}(?:[ -]{_SPOKEN}){{0,3}}(?:[ ][a-h]\b)?{_NO_SIZE}",
-        joint=r"[ ](?:number[ ])?",
-        also="",
-    ),
-    # "on 4W"
-    rule(
-        "ADDRESS",
-        guard("w e n s", led="digits"),
-        r"(?:(?<=\bon )|(?<=\bfrom )|(?<=\bunit )|(?<=floor ))\d{1,2}[NSEW]\b(?! [A-Z]?\d)",
-        _I,
-    ),
-    # "Ward 7P", "4 West", "5 North"
-    rule(
-        "ADDRESS",
-        guard("west east north south", led="before", reach=1, also=r"\d"),
-        r"(?<![\w.,/-])\d{1,2}[a-z]?[ -](?:west|east|north|south|tower|pavilion|main)\b"
-        r"(?![ ](?:[a-z]*(?:st|nd|rd|th)|asians?|africans?|indians?|europeans?|americans?|coast|side|facing"
-        r"|portal|pancreatic"
-        r"|branch|duct|vessels?|stem|renal|trunk|of)\b)",
         _I,
     ),
     rule(
@@ -279,7 +303,67 @@ STRICT: tuple[Rule, ...] = (
         _I,
         check=_is_home,
     ),
+    # a letter before the number: "U8/25 Akin St", "E-01, Market Colony"
+    rule(
+        "ADDRESS",
+        CODES,
+        rf"(?<![\w.,/-])[A-Z]{{1,2}}[-/]?\d{{1,4}}[A-Za-z]?(?:[/-]\d{{1,4}}[A-Za-z]?){{0,2}},?[ ](?P<name>"
+        rf"(?:[a-z][\w'-]*[ ]|\0[ ]?){{1,3}}?)"
+        rf"(?:{_either(f'{_WAYS} {_WAYS_TOO}')})\b",
+        _I,
+        check=lambda hit: _is_street(hit) and _is_place_named(hit),
+    ),
+    # what has no way: "11 The Vineyard", "18 Sowerby Straat", "12 rue Sowerby"
+    rule(
+        "ADDRESS",
+        guard("the", led="before", reach=1, also=r"\d"),
+        r"(?<![\w.,/-])\d{1,3}[a-z]?,?[ ](?-i:The[ ](?P<name>[A-Z][a-z]{3,}))\b(?![ ][a-z])",
+        _I,
+        check=_is_place_named,
+    ),
+    rule(
+        "ADDRESS",
+        guard("straat strasse weg laan rue calle via rua chemin", led="digits"),
+        rf"(?<![\w.,/-]){_HOUSE},?[ ](?:[a-z][\w'-]*[ ](?:straat|strasse|weg|laan)\b|(?:rue|calle|via|rua"
+        rf"|chemin)[ ](?:(?:de|du|des|la|del)[ ])"
+        r"{0,2}[a-z][\w'-]+)",
+        _I,
+    ),
+    # a house by its name: "Rose Cottage", "Linden Farm"
+    rule(
+        "ADDRESS",
+        guard(_HOUSES, led="before", reach=3),
+        rf"(?<![\w'.-])(?:the[ ])?(?P<name>(?:(?!the\b)[a-z][\w'-]*[ ]){{1,2}}?)(?P<head>{_either(_HOUSES)})\b",
+        _I,
+        check=_is_house,
+    ),
+    # beside what: "opp. Sowerby Temple", "off Ranade Road"
+    rule(
+        "ADDRESS",
+        guard("near opp opposite behind beside off", led="words"),
+        rf"\b(?:near|opp|opposite|behind|beside|off)\.?[ ](?P<name>(?:(?!the\b|of\b)[a-z][\w'-]*[ ]){{1,2}}?)"
+        rf"(?:{_either(_LANDMARKS)})\b(?:[ ](?:stand|station|office|pump|stop)\b)?",
+        _I,
+        check=_is_place_named,
+    ),
+    cued(
+        "ADDRESS",
+        _REGIONS,
+        r"[a-z][a-z'-]{3,}(?![\w'-])",
+        joint=r"\.?[ :]{1,2}",
+        also="",
+        check=_is_region,
+    ),
+    rule("ADDRESS", guard("dublin", led="words", also=r"\d"), r"\bdublin[ ]\d{1,2}\b", _I),
     # a street without a number
+    rule(
+        "ADDRESS",
+        guard(_WAYS, led="before", reach=2),
+        rf"(?:(?<=, )|(?<=\bat )|(?<=\bof )|(?<=\bin )|(?<=\bfrom )|(?<=\boff )|(?<=r/o )|(?<=\0 ))"
+        rf"(?P<name>[a-z][\w'-]+[ ])(?:{_either(_WAYS)})\b",
+        _I,
+        check=_is_house_less,
+    ),
     rule(
         "ADDRESS",
         guard(_WAYS, led="before", reach=2),

@@ -286,10 +286,11 @@ _ALONE: tuple[Rule, ...] = (
     rule(
         "AGE",
         guard(signs="\0", also=_AGES),
-        rf"(?<=\0)\)?,?[ ]\(?({_OVER})(?=[,;)/]|\.(?!\d)|[ ]?(?:years?|yrs?|y)\b|[mf]\b|\n|$)",
+        rf"(?<=\0)\)?,?[ ]\(?({_OVER})(?=[,;:)/]|\.(?!\d)|[ ]?(?:years?|yrs?|y)\b|[mf]\b|\n|$)",
         _I,
         group=1,
     ),
+    rule("AGE", guard(signs="\0", words=_OLD_WORDS), rf"(?<=\0),[ ]({_OLD})(?=[,;:)]|\.|\n|$)", _I, 1),
     rule(
         "AGE",
         guard(signs="narian NARIAN Narian nari NARI"),

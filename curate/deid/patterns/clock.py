@@ -36,6 +36,20 @@ _SPOKEN = rf"(?:(?:oh|zero)[ -](?:{_ONES})|{_HOURS}|{_LATE})[ -](?:hundred|{_MIN
 _HALF = (
     r"(?:[ap][ .]{0,2}m\b\.?|in the (?:morning|afternoon|evening)|at night|tonight|this (?:morning|afternoon|evening))"
 )
+_PART = (
+    r"in the (?:early |late )?(?:morning|afternoon|evening)\b|at night\b|tonight\b|this (?:morning|afternoon|evening)\b"
+)
+_AFTER = "|".join(
+    rf"(?<=\b{word} )"
+    for word in ("at", "by", "around", "about", "before", "after", "until", "till", "since", "from", "is", "was")
+)
+_DOSED = words(
+    """
+    tablet tablets tab tabs cap caps capsule capsules puff puffs drop drops unit units mg mcg ml g sachet
+sachets spray sprays
+    take takes taking dose doses insulin and bd od tds nocte mane
+    """
+)
 _TOLD = """called|phoned|telephoned|rang|rung|told|informed|notified|paged|attended|seen|arrived|relayed|conveyed
 |discussed|bleeped|texted|aware|spoke|contacted|intimated|reported|d/w""".replace("\n", "")
 _HAPPENED = """start|started|starts|finish|finished|ended|end|begin|began|commenced|completed|scanned|arrived|arr
@@ -86,6 +100,11 @@ def _is_time(hit: re.Match[str]) -> bool:
     if _ON_THE_CLOCK.match(text, hit.end()) or is_any_before(before, _RATIOS):
         return False
     return before[-1:] == ["at"] or not is_any_before(before, MEASURED)
+
+
+def _is_no_dose(hit: re.Match[str]) -> bool:
+    """ "1 at night" is taken, unless something happened then."""
+    return not is_any_before(words_before(hit.string, hit.start()), _DOSED)
 
 
 SURE: tuple[Rule, ...] = (
@@ -230,13 +249,23 @@ STRICT: tuple[Rule, ...] = (
         r"(?<![\w.:])(?:[01]?\d|2[0-3])[.:][0-5]\d\s?(?:[ap]\.?m\b\.?|hrs?\b|hours\b|h\b|uhr\b|z\b)",
         _I,
     ),
+    # "half past nine", "since quarter to two", "ten to six": what falls is no range
     rule(
         "TIME",
         guard("quarter half ten five twenty", led="words"),
-        r"\b(?:(?:quarter|half|ten|five|twenty)\s(?:past|after)"
-        r"|(?:(?<=\bat )|(?<=\bby )|(?<=around )|(?<=about )|(?<=before )|(?<=after )|(?<=until ))(?:a\s)?"
-        rf"(?:(?:quarter|ten|five|twenty)\s(?:to|before)|half))\s(?:{_HOURS}|\d{{1,2}})\b(?!\s(?:mm|cm|of)\b)",
+        rf"\b(?:(?:(?:quarter|half|ten|five|twenty)\s(?:past|after)|quarter\s(?:to|before)|twenty\sto(?=\s(?:{_HOURS})\b)"
+        rf"|ten\sto(?=\s(?:one|two|three|four|five|six|seven|eight)\b)|five\sto(?=\s(?:one|two|three)\b)"
+        rf"|(?:{_AFTER})(?:a\s)?(?:(?:ten|five|twenty)\s(?:to|before)|half))"
+        rf"\s(?:{_HOURS}|\d{{1,2}}))\b(?!\s(?:mm|cm|of|weeks?|days?|months?|years?|minutes?|percent)\b)",
         _I,
+    ),
+    # "since 5 at night", "fell 4 in the afternoon"; no dose
+    rule(
+        "TIME",
+        guard("at in tonight this", led="before", reach=1, also=r"\d"),
+        rf"(?<![\w.,/-])(?:1[0-2]|[1-9])[ ](?:{_PART})",
+        _I,
+        check=_is_no_dose,
     ),
     # spoken: "seven forty two p m", "fourteen thirty hours", "at oh nine fifteen", "told at nine o'clock"
     rule(
@@ -260,7 +289,7 @@ STRICT: tuple[Rule, ...] = (
     ),
     cued(
         "TIME",
-        "at|time|time of scan|scan time|around|before|after|until|since",
+        "at|time|time now|time is|time of scan|scan time|around|before|after|until|till|since|from|by",
         rf"{_SPOKEN}(?=[ ](?:on|today|and|about|the|with|for|by|period|comma|to|it)\b|[.,;]|$)",
         also="",
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from curate.deid.patterns.around import MEASURED, is_any_before, words_before
 from curate.deid.patterns.prefilter import Rule, cued, guard, rule
 
 _I = re.IGNORECASE
@@ -33,12 +34,28 @@ def _is_no_pressure(hit: re.Match[str]) -> bool:
     return not (bleep and ("/" in hit[1] or _PRESSURE.fullmatch(hit[1]))) and not _IS_DECIMAL.fullmatch(hit[1])
 
 
+_SENTENCE = re.compile(r"\.\s")
+
+
+def _is_no_sentence(hit: re.Match[str]) -> bool:
+    """ "sats @ 98. pt well" and "bp @ rest. hr" are no addresses: with blanks about it, it ends as a domain does."""
+    if _SENTENCE.search(hit[0]) is None:
+        return True
+    host = hit[0].partition("@")[2].lower()
+    return host.rpartition(".")[2].strip() in _DOMAINS.split("|") and not host.lstrip()[:1].isdigit()
+
+
+def _is_counted_by_none(hit: re.Match[str]) -> bool:
+    return not is_any_before(words_before(hit.string, hit.start()), MEASURED)
+
+
 SURE: tuple[Rule, ...] = (
     rule(
         "EMAIL",
         guard(signs="@"),
         r"(?<![\w.+'-])[\w.+'-]{1,99}\s?@\s?[\w-]{1,63}(?:\s?\.(?:\s(?-i:(?=[a-z])))?[\w-]{1,63}){1,6}",
         _I,
+        check=_is_no_sentence,
     ),
     # spoken: "j.doe [at] mail [dot] com", "doe underscore j at mail dot com"
     rule(
@@ -144,4 +161,13 @@ STRICT: tuple[Rule, ...] = (
         _I,
     ),
     rule("PHONE", guard(signs="+", led="words"), r"(?<![\w.+-])\+\d[\d\s().-]{6,18}\d(?!\w)"),
+    # a country's number without its plus: "91-9812345678"
+    rule("PHONE", guard(shapes="00-0000000000", led="digits"), rf"(?<![\w.+-])\d{{2}}-[6-9]\d{{9}}{_END}"),
+    # two groups of four behind someone or at a clause's end: "son, 9123 4567."
+    rule(
+        "PHONE",
+        guard(shapes="00000000", led="digits", also=r"\d{4} \d{4}"),
+        rf"(?<![\w.+-])(?<!\d )[3689]\d{{3}} \d{{4}}(?=[.;,)]?(?:\s|$)){_END}{_NO_UNIT}",
+        check=_is_counted_by_none,
+    ),
 )

@@ -24,6 +24,10 @@ SPOKEN = (
     rf"(?:(?:twenty|thirty)[ -](?:{_FIRSTS}|{_ONES})|twentieth|thirtieth|twenty|thirty|{_TEENS}"
     rf"|(?:thir|four|fif|six|seven|eigh|nine)teenth|twelfth|tenth|eleventh|{_FIRSTS}|{_ONES})"
 )  # a day of a month in words
+_SPOKEN_TH = (
+    rf"(?:(?:twenty|thirty)[ -](?:{_FIRSTS})|twentieth|thirtieth|(?:thir|four|fif|six|seven|eigh"
+    rf"|nine)teenth|twelfth|tenth|eleventh|{_FIRSTS})"
+)
 _TENS = "twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety"
 _UNDER_100 = rf"(?:(?:oh|zero|o)[ -](?:{_ONES})|{_TEENS}|(?:{_TENS})(?:[ -](?:{_ONES}))?)"
 SPOKEN_YEAR = (
@@ -52,7 +56,8 @@ _DATED = words(
     thr cabg turp orif lscs appy onset presented presentation between report began begun started hospitalized
     hospitalised readmitted ercp pci tavr evar tace hsg cath resection repair lumpectomy delivery delivered cycle
     chemo drained near old list lists mdm meeting session slot rota roster cert certificate board bd round rv recall
-    wef dtd dt doa dod dos w/c wc commencing expires exp valid effective starting ending given done mon tue tues
+    rev rv r/v reviewed re-look wef dtd dt doa dod dos w/c wc commencing expires exp valid effective starting
+ending given done mon tue tues
     wed thu thur thurs fri sat sun monday tuesday wednesday thursday friday
     saturday sunday
     """
@@ -82,7 +87,7 @@ _LASTED = words(
 _PAIRS = re.compile(r"(\d{1,2})[/-](\d{1,2})")
 _SPINE = re.compile(r"\b[CTLS]\d{1,2}\b[^.;\n]{0,24}\Z", _I)
 _HEAD_END = re.compile(r":?[ ]|[ ]?-[ ]|:")
-_CLAUSE_END = re.compile(r"[.;,)]?(?:\s*\n|\s*$)|[.;)](?!\d)")
+_CLAUSE_END = re.compile(r"[.;,):]?(?:\s*\n|\s*$)|[.;):](?!\d)")
 _FRACTIONS = ("2", "3", "4", "5", "6", "10", "12")  # what is usually divided by
 _PAIR = rf"{_DAY}/{_DAY}(?:\s?(?:,|&|-|;|\+|to|and|or|through)\s?{_DAY}/{_DAY})*"
 
@@ -151,6 +156,53 @@ def _is_dated(hit: re.Match[str]) -> bool:
     return near and last in _DATED and last not in _SLIGHT
 
 
+_POINTED = words(
+    """
+    on dated date dt since until till seen done clinic review rev rv reviewed next last stopped started typed
+read reported
+    booked slot appt appointment visit meeting mdt mdm board list op surgery operated clerked commenced period
+started off back again dated admitted discharged due lmp edd
+    removed inserted drained faxed posted sent received rung rang called recall rpt repeat f/u fu listed scan scanned
+    """
+)  # before these a point between two numbers parts a day from a month
+_IMAGED = words("ct mri mr pet us usg uss xr cxr film films x-ray xray echo tte ctb mrb scan of from the by for to")
+_MOST_DECIMALS = 2
+
+
+def _is_dotted(hit: re.Match[str]) -> bool:
+    """Is "28.08" a day? Behind what is dated, or before the time of it; no measure ends with a point and a colon."""
+    text, start, said = hit.string, hit.start(), hit[0]
+    before = words_before(text, start)
+    last = before[-1] if before else "\n"
+    if word_behind(text, hit.end()) in _COUNTED_BEHIND or is_any_before(before, COUNTED | MEASURED):
+        return False
+    if text[start - 1 : start] not in ("", " ", ":", "(", "\n", "\0", ","):
+        return False
+    ended = said.endswith(".")
+    whole = len(said.rstrip(".").replace(".", "")) == 2 * _MOST_DECIMALS
+    if last in _POINTED or (_WORK_DONE.search(last) and last not in COUNTED and (ended or whole)):
+        return True
+    if _BEFORE_TIME.match(text, hit.end()):
+        return ended or whole or last in ("\0", "\n")
+    if ended and _GOES_ON.match(text, hit.end()) and not text.islower():
+        return True  # "but 18.5. is", no end of a sentence
+    if whole and last in _IMAGED and text[hit.end() : hit.end() + 1] == ":":
+        return True
+    if last in _IMAGED or last in ("\n", "\0"):
+        return (ended or (whole and last == "\0")) and text[hit.end() : hit.end() + 1] in (
+            " ",
+            ":",
+            ",",
+            ")",
+            "",
+            ";",
+            "\n",
+        )
+    return False
+
+
+_GOES_ON = re.compile(r" [a-z]{2,}")
+_BEFORE_TIME = re.compile(r"[ ](?:at[ ]|@[ ]?)?(?:\0|[0-2]?\d[:.]?[0-5]\d)")
 _SPOKEN_DATE = (
     r"(?i)\b(?:twenty|nineteen)[ -](?:oh|ten|\w+teen|twenty|thirty)|\bthousand\b|\bdated?\b|\bdone on\b|\bscan of\b"
 )
@@ -170,6 +222,37 @@ def _is_spoken_day(hit: re.Match[str]) -> bool:
     )
 
 
+_NO_NOUN = (
+    "(?:with|and|for|at|after|when|which|to|by|showed|shows|was|is|will|then|but|in|from|until|till|because|if|she|he"
+    "|they|we|i|please|before|am|pm|via|about|around|as|who|where)"
+)
+_COUNTED_THIRD = words(
+    "centile centiles percentile percentiles rib ribs ventricle toe toes attempt grade degree between both"
+)
+_MORE_ORDINALS = re.compile(
+    rf"[ ]?(?:,|/|&|and|to|or|-)[ ]?(?:the[ ])?(?:{_DAY}{_TH}|(?:{_FIRSTS})\b)|[ ]?(?:,|/)[ ]?\d", _I
+)
+_ORDINAL_BEFORE = re.compile(
+    rf"(?:{_DAY}{_TH}|\b(?:{_FIRSTS}))[ ]?(?:,|/|&|and|to|or|-)[ ]?(?:and[ ])?(?:the[ ])?\Z", _I
+)
+
+
+def _is_ordinal_day(hit: re.Match[str]) -> bool:
+    """No "the 2nd and 3rd" of what follows, nor a centile."""
+    text = hit.string
+    clause = re.split(r"[.;:,\n]", text[hit.end() : hit.end() + 40].lower())[0]
+    if any(word in _COUNTED_THIRD for word in re.findall(r"[a-z]+", clause)):
+        return False
+    before = words_before(text, hit.start())
+    if is_any_before(before, _COUNTED_THIRD):
+        return False
+    if before[-2:] == ["of", "the"] and not (before[-3:-2] and before[-3] in _DATED | _IMAGED | _POINTED):
+        return False  # "floor of the 3rd"
+    return _MORE_ORDINALS.match(text, hit.end()) is None and not _ORDINAL_BEFORE.search(
+        text, max(0, hit.start() - 24), hit.start()
+    )
+
+
 RULES: tuple[Rule, ...] = (
     # "10/3", "3/7, 3/9 and 3/11", "3/3-3/7"
     rule("DATE", guard(shapes="0/0", led="digits"), rf"(?<![\w.,/+-]){_PAIR}(?![\w/%]|[.,-]\d)", _I, check=_is_day),
@@ -181,14 +264,12 @@ RULES: tuple[Rule, ...] = (
         rf"(?<![\w.,/-])({_DAY}[/-]{_DAY})(?=[ ](?:at[ ](?:\0|\d\d?[:.]?\d\d)|by[ ][A-Z\0]|@))",
         group=1,
     ),
-    # "on 3.10.", "dated 10.3. and"
+    # "on 3.10.", "CT 15.1.: stable", "done 28.08 by"
     rule(
         "DATE",
-        guard("on dated date operated", led="words", also=r"\d\.\d"),
-        rf"\b(?:on|dated|date|operated):?[ ]((?:{_DAY}\.(?:0?[1-9]|1[0-2])|(?:0?[1-9]|1[0-2])\.{_DAY})\.?)"
-        r"(?=[\s),;]*(?:$|\n|[(),;:]|(?:for|with|and|at|in|outside|by|showed|was)\b))",
-        _I,
-        group=1,
+        guard(shapes="0.0", led="digits"),
+        rf"(?<![\w.,/+-])(?:{_DAY}\.(?:0?[1-9]|1[0-2])|(?:0?[1-9]|1[0-2])\.{_DAY})(?:\.(?=\s|$|[.,;:)])|(?![\w/%-]|[.,]\d))",
+        check=_is_dotted,
     ),
     # "Oct 3", "Oct. 3rd", "October the 3rd", "Mar 3-7", "OCT03"
     rule(
@@ -203,7 +284,7 @@ RULES: tuple[Rule, ...] = (
     rule(
         "DATE",
         guard(MONTH_WORDS, led="digits"),
-        rf"(?<![\w.])(?:{_DAY}(?:{_TH})?{_LINK})?{_DAY}(?:(?:{_TH})?(?:[ -]{{0,2}}|[ ]of[ ])|{_TH}[ ]in[ ])(?:of[ ])?"
+        rf"(?<![\w.])(?:{_DAY}(?:{_TH})?{_LINK})?{_DAY}(?:(?:{_TH})?(?:[ -]{{0,2}}|/|[ ]of[ ])|{_TH}[ ]in[ ])(?:of[ ])?"
         rf"{ENGLISH}\b{_NO_MODAL}",
         _I,
     ),
@@ -221,6 +302,40 @@ RULES: tuple[Rule, ...] = (
         rf"\b{SPOKEN}[ ](?:of[ ]{ENGLISH}|(?!may\b){ENGLISH})\b{_SPOKEN_YEAR}",
         _I,
     ),
+    # "march of twenty nineteen", "january two thousand and nine"
+    rule(
+        "DATE",
+        guard(MONTH_WORDS, led="words"),
+        rf"\b{ENGLISH}[ ](?:of[ ]|in[ ])?(?:(?:twenty|nineteen)[ -](?:hundred|{_UNDER_100})|two[ ]thousand"
+        rf"(?:[ ](?:and[ ])?(?:{_UNDER_100}|{_ONES}))?)\b{_NO_UNIT}",
+        _I,
+    ),
+    # "the fifth of the third twenty twenty one"
+    rule(
+        "DATE",
+        guard("the", led="words", like=r"(?i)\b\w+(?:st|nd|rd|th) of the \w+"),
+        rf"\bthe[ ]({_SPOKEN_TH}[ ]of[ ]the[ ]{_SPOKEN_TH}\b{_SPOKEN_YEAR})(?=\s*(?:[.,;:)\0]|$|\n|{_NO_NOUN}\b))",
+        _I,
+        group=1,
+    ),
+    # "on the fifth": nothing that is the fifth stands behind it
+    rule(
+        "DATE",
+        guard("on for since until till by from before after", led="words"),
+        rf"\b(?:on|for|since|until|till|by|from|before|after)[ ]the[ ]({_SPOKEN_TH})(?=\s*(?:[.,;:)\0]|$|\n"
+        rf"|{_NO_NOUN}\b))",
+        _I,
+        group=1,
+        check=_is_ordinal_day,
+    ),
+    # "on fourteen oh two twenty one"
+    rule(
+        "DATE",
+        guard("on dated from of since", led="words"),
+        rf"\b(?:on|dated|from|of|since)[ ]({SPOKEN}[ ](?:oh|zero)[ ](?:{_ONES})[ ](?:{SPOKEN_YEAR}|{_UNDER_100}\b))",
+        _I,
+        group=1,
+    ),
     # "on one slash five"
     rule(
         "DATE",
@@ -229,15 +344,14 @@ RULES: tuple[Rule, ...] = (
         rf"{SPOKEN}[ ]slash[ ]{SPOKEN}\b(?:[ ]slash[ ](?:{SPOKEN_YEAR}|{_UNDER_100}))?",
         _I,
     ),
-    # "on the 3rd", "booked for the 17th": nothing that is the third stands behind it
+    # "on the 3rd", "stairs the 17th": nothing that is the third stands behind it
     rule(
         "DATE",
         guard("st nd rd th", led="digits"),
-        r"(?:(?<=\bon the )|(?<=\bsince the )|(?<=\bfor the )|(?<=\bfrom the )|(?<=\buntil the )|(?<=\btill the )"
-        r"|(?<=\bby the )|(?<=\bbefore the )|(?<=\bafter the )|(?<=day the )|(?<=day )|(?<=\bon ))"
-        rf"{_DAY}{_TH}(?=\s*(?:[.,;):]|$|\n|(?:with|and|for|at|after|when|which|to|by|showed|shows|was|then|but)\b"
-        r"|of (?:this|last|next) month))",
+        rf"(?:(?<=\bthe )|(?<=day )|(?<=\bon )){_DAY}{_TH}"
+        rf"(?=\s*(?:[.,;:)\0]|$|\n|{_NO_NOUN}\b|\d\d?[:.]\d|of (?:this|last|next) month))",
         _I,
+        check=_is_ordinal_day,
     ),
     # "the 7th inst.", "7th of the 3rd"
     rule(

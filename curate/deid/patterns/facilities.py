@@ -22,7 +22,7 @@ _HEAD = rule(
 laboratory laboratories labs pharmacy medical health imaging cancer nursing care rest surgery radiology med trauma ward
 hall lodge college family urgent district health general aged retirement scans specialists prison barracks
 practice house snf rehab rehabilitation physio physiotherapy orthopedics orthopaedics dispensary residential
-maternity""",
+maternity minor open scan research diagnostic depot grammar bus train tram""",
         led="words",
     ),
     r"(?:hospitals?(?!-(?:acquired|associated|based|onset))|clinic|snf|infirmary|institute|healthcare|hospice|university|sanatorium|polyclinic|diagnostics"
@@ -34,6 +34,9 @@ maternity""",
     r"|urgent care|(?:district )?general(?= ?(?:[.,;:)\n]|$|on\b|at\b|for\b|in\b|hospital\b|was\b|\0))|aged care"
     r"|retirement (?:village|home)|residential home|maternity home|rehab(?:ilitation)?(?: cent(?:er|re))?"
     r"|physio(?:therapy)?|orthopa?edics"
+    r"|minor injuries unit|open mri|(?:scan|diagnostic|research|health sciences?|eye|dental|imaging) cent(?:er|re)"
+    r"|(?:diagnostics?|scans?) (?:&|and) research cent(?:er|re)|(?:bus |train |tram )?depot|grammar"
+    r"(?: school)?|high school"
     r"|dispensary|practice|house(?=[.,;)]|$))\b",
     re.IGNORECASE,
 )
@@ -51,6 +54,14 @@ academy holdings industries solutions technologies enterprises logistics airline
     r"(?<![\w'])((?:[A-Z][\w'.-]*(?:,[ ]|[ ]&[ ]|[ ]and[ ]|[ ])){0,3})[A-Z][\w'-]*,?[ ](?:(?:&|and)[ ]"
     r"(?:Sons?|Daughters?|Bros|Brothers|Co|Company|Partners)|Ltd|LLC|LLP|GmbH|PLLC|PLC|Inc|Corporation|Academy|Holdings|Industries|Solutions|Technologies|Enterprises"
     r"|Logistics|Airlines|Motors|Foods|Network)\b\.?",
+)
+_FIRM_LEVEL = rule(
+    "FACILITY",
+    guard("logistics textiles mining ltd bros foods motors industries sons bakery", led="before", reach=3),
+    r"(?<![\w'.-])(?P<name>[a-z][\w'-]{2,})[ ](?:logistics|textiles|mining|foods(?:[ ]ltd)?|ltd|bros|motors"
+    r"|industries|(?:&|and)[ ]sons|bakery)\b",
+    re.IGNORECASE,
+    check=lambda hit: _is_a_firms_name(hit["name"].lower()),
 )
 _BEHIND = re.compile(r"[ ]of(?:[ ][A-Z][\w'-]*){1,3}")
 _TOKEN_BEFORE = re.compile(r"(?:([\w'&-]+)(\.?)|(\0))([ ]{1,2}|-)\Z")
@@ -79,7 +90,8 @@ _ALSO_WORDS = (
 _OF_A_KIND = OF_PLACES | words(
     """
     base private public teaching state children's childrens women's womens veterans va multispeciality multispecialty
-    superspeciality speciality specialty specialist specialists family urgent maternity orthopaedic orthopedic eye
+    superspeciality speciality specialty specialist specialists cottage civic day provincial govt government
+health family urgent maternity orthopaedic orthopedic eye
     dental rehabilitation mission christian catholic baptist methodist presbyterian adventist jewish lutheran
     """
 )
@@ -88,9 +100,10 @@ _MOST = 4  # words of a name
 
 def find_facilities(text: str, glance: Glance) -> Iterator[Span]:
     """Every facility in folded text, overlapping ones too."""
-    for one in (_SAINT, _FIRM):
+    for one in (_SAINT, _FIRM, _FIRM_LEVEL):
         for hit in one.find(glance):
-            yield hit.start(), hit.end(), "FACILITY"
+            if one.check is None or one.check(hit):
+                yield hit.start(), hit.end(), "FACILITY"
     level = None
     for hit in _HEAD.find(glance):
         if hit.start() and (text[hit.start() - 1].isalnum() or text[hit.start() - 1] == "'"):
@@ -100,6 +113,14 @@ def find_facilities(text: str, glance: Glance) -> Iterator[Span]:
         if start is not None:
             behind = _BEHIND.match(text, hit.end()) if hit[0][0].isupper() and not hit[0].isupper() else None
             yield start, (behind or hit).end(), "FACILITY"
+
+
+def _is_a_firms_name(word: str) -> bool:
+    """A name of the lists, or no word of English: "Nik logistics", no "data mining"."""
+    what = kind(word)
+    return not what & (Kind.FUNCTION | Kind.CLINICAL | Kind.BY_HAND) and bool(
+        what & (Kind.NAME | Kind.TOWN) or not what & Kind.KNOWN
+    )
 
 
 def _begin(text: str, at: int, head: str, *, level: bool) -> int | None:

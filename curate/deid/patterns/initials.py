@@ -11,7 +11,10 @@ from curate.deid.words.vocabulary import Kind, kind
 _DOTTED = words(
     """
     A.P. P.A. I.V. U.S. M.D. D.O. P.O. N.P.O. B.I.D. T.I.D. Q.D. P.R.N. A.M. P.M. C.T. M.R. M.R.I. R.N. U.K. I.D. E.G.
-    I.E. A.C. P.C. O.R. E.R. E.D. I.C.U. C.S.F. B.P. H.R. T.B. D.V.T. P.E. U.T.I. S.O.B. L.A. R.A. L.V. R.V.
+    I.E. A.C. P.C. O.R. E.R. E.D. I.C.U. C.S.F. B.P. H.R. T.B. D.V.T. P.E. U.T.I. S.O.B. L.A. R.A. L.V. R.V. B.D. O.D.
+    T.D.S. Q.D.S. Q.I.D. Q.H.S. H.S. I.M. S.C. S.L. P.V. P.R. N.B. C.F. C.C. S.P. N.A. V.S. W.R.T. R.T. L.T. B.L. A.K.A.
+    O.E. C.O. R.O. H.O. F.U. N.G. N.K.D.A. N.A.D. S.T.A.T. Q.O.D. Q.A.M. Q.P.M. A.P.P. U.S.A. D.C. O.P.D. O.T. C.A. V.V.
+    Y.O. M.O. W.O. M.G. S.G. T.L.C. E.T.A. R.S.V.P. P.T.O. P.S. P.T. A.F. N.S. D.N.A. D.N.R. I.U. M.I. H.P.F. V.I.Z.
     """
 )
 _SHORTEST = 4  # letters from which letters in a row are a name that nothing announces
@@ -19,6 +22,42 @@ _SHORTEST = 4  # letters from which letters in a row are a name that nothing ann
 
 def _is_someone(hit: re.Match[str]) -> bool:
     return hit[0].replace(" ", "").upper() not in _DOTTED
+
+
+def _is_dotted(hit: re.Match[str]) -> bool:
+    """Letters with points in a text without capitals: no Latin of prescriptions."""
+    return hit[0].islower() and _is_someone(hit)
+
+
+def _is_no_small_word(hit: re.Match[str]) -> bool:
+    """Behind who typed or signed: any letters that are no word of grammar; where capitals tell nothing, none known."""
+    said = hit[1]
+    what = kind(said.lower())
+    if said.isupper() and not hit.string.isupper():
+        return not what & Kind.FUNCTION
+    return len(said) > len(re.sub(r"[^A-Za-z]", "", said)) or not what & Kind.KNOWN
+
+
+_LAST = words("nad nfa nkda nka dnr dnar wnl tbc tbd tba rtc stat asap prn fyi eom fin nil n/a tci tto ttos pto otd")
+
+
+def _is_no_abbreviation(hit: re.Match[str]) -> bool:
+    """Letters that stand where initials do, and that are no abbreviation or word that reports have."""
+    said = hit[1]
+    letters = re.sub(r"[^A-Za-z]", "", said)
+    if said.isupper() and hit.string[max(0, hit.start(1) - 1) : hit.start(1)] == "\n" and not hit.string.isupper():
+        return said.lower() not in _LAST and not kind(said.lower()) & Kind.FUNCTION  # a line of its own
+    if letters != said:  # "K.D.", "M S"
+        return (".".join(letters.upper()) + ".") not in _DOTTED and " ".join(letters.upper()) not in ("A P", "P A")
+    return (
+        not kind(said.lower()) & Kind.KNOWN
+        and said.lower() not in _LAST
+        and (said.isupper() or not re.search("[aeiouy]", said.lower()))
+    )
+
+
+def _is_one_no_abbreviation(hit: re.Match[str]) -> bool:
+    return hit[0].isupper() and not all(kind(each.lower()) & Kind.KNOWN for each in hit.groups())
 
 
 def _is_in_a_department(hit: re.Match[str]) -> bool:
@@ -34,6 +73,19 @@ def _is_spelled(hit: re.Match[str]) -> bool:
     return len(word) >= _SHORTEST and not kind(word) & Kind.KNOWN
 
 
+# initials: "K.D.", "KD", "K D", "K.D"
+_LETTERS = r"(?:[A-Z]{2,3}|[A-Z](?:\.[ ]?[A-Z]){1,2}\.?|[A-Z](?:[ ][A-Z]){1,2})"
+_DONE_BY = """initials|typed by|typed|transcribed by|transcribed|tech|rad|signed|initialled|initialed
+|initialled by|dictated|dictated by
+|checked|checked by|screened|screened by|verified|verified by|vetted|vetted by|typist|ref by|coded by|entered by"""
+_DONE_WEAKLY = """seen|seen by|reviewed by|rv by|reported by|read by|rpt by|per|plan|pt|patient|by|radiographer
+|operator|baby|twin
+|case of|re|closed|closed by|done by|d/w|told|informed|paged|mr|mrs|ms|miss|nurse|rn|sr|sister|not read"""
+# a letter as it is spelled: "n", "n as in nancy", "double n"
+_ONE_LETTER = r"(?:double[ ])?[a-z](?:\.|[ ](?:as[ ]in|for|like)[ ][a-z]+|(?![\w']))"
+_RADIO = """alpha|alfa|bravo|charlie|delta|echo|foxtrot|golf|hotel|india|juliet|juliett|kilo|lima|mike|november
+|oscar|papa|quebec|romeo
+|sierra|tango|uniform|victor|whiskey|whisky|x-ray|xray|yankee|zulu""".replace("\n", "")
 SURE: tuple[Rule, ...] = ()
 STRICT: tuple[Rule, ...] = (
     rule(
@@ -45,12 +97,56 @@ STRICT: tuple[Rule, ...] = (
         r"(?<![\w/:])[A-Z]{2,4}\s?[/:]\s?[a-z]{2,4}(?=\s*(?:$|[\n.;]))",
         re.MULTILINE,
     ),
+    rule(
+        "NAME",
+        guard(signs=".", like=r"(?<![a-z.])[a-z]\.[a-z]\."),
+        r"(?<![\w.])(?:[a-z]\.){2,4}(?![\w])",
+        check=_is_dotted,
+    ),
     cued(
         "NAME",
-        "initials|typed by|transcribed by|tech|rad|signed|initialled|initialed",
-        r"(?-i:[A-Z]{2,4})(?![\w-])",
+        _DONE_BY,
+        rf"(?:[A-Z]{{2,4}}|{_LETTERS})(?![\w'-]|[ ][A-Z]\b)",
         joint=r"\s?:?\s",
         also="",
+        check=_is_no_small_word,
+    ),
+    # "Ms K. agrees"
+    cued("NAME", "mr|mrs|ms|miss|master|baby of|kum|smt|shri", r"[A-Z](?=\.(?:\s|$)|[,;)])", joint=r"\.?[ ]", also=""),
+    cued(
+        "NAME",
+        _DONE_WEAKLY,
+        rf"{_LETTERS}(?![\w'-]|[ ][A-Z]\b)",
+        joint=r"[,:]?[ ]",
+        also="",
+        check=_is_no_abbreviation,
+    ),
+    # who signs last, on a line of its own or behind a full stop
+    rule(
+        "NAME",
+        guard(signs=". ; : , ) / - ]"),
+        rf"(?:(?<=[.;:,)\0][ ])|(?<=\n)|(?<=-[ ])|(?<=/[ ])|(?<=\[)|(?<=\0[ ])|(?<=\())({_LETTERS})(?=\)?\.?\s*\Z)",
+        re.I,
+        group=1,
+        check=_is_no_abbreviation,
+    ),
+    # in brackets behind someone: "[NAME] (KDJ)"
+    rule("NAME", guard(signs="("), rf"(?<=\0[ ]\()({_LETTERS})(?=\))", re.I, 1, _is_no_abbreviation),
+    # before an age: "RHJ, 24F", "K.D. 5Y F"
+    rule(
+        "NAME",
+        guard(led="before", reach=3, words="y yo yr yrs f m mo male female year"),
+        rf"(?:(?<=\n)|(?<!.)|(?<=[.:;\0][ ]))({_LETTERS})(?=,?[ ]\d{{1,3}}(?:/12|/52)?[ ]?-?(?:y|yo|yr|yrs|f|m"
+        rf"|mo|male|female|year)\b)",
+        re.I,
+        group=1,
+        check=_is_no_abbreviation,
+    ),
+    rule(
+        "NAME",
+        guard(signs="/ :", like=r"[A-Z]{2,3}[/:][A-Z]{2,3}\s*\Z"),
+        r"(?<![\w/:])([A-Z]{2,3})[/:]([A-Z]{2,3})(?=\s*\Z)",
+        check=_is_one_no_abbreviation,
     ),
     # two letters that are somebody's, by the department in brackets behind: "INFORMED TO OM (ORTHO)"
     rule(
@@ -66,6 +162,20 @@ STRICT: tuple[Rule, ...] = (
         re.IGNORECASE,
         group=1,
         check=_is_in_a_department,
+    ),
+    cued(
+        "NAME",
+        "spelled|spelt|spelling|spells|that is|that's|surname|first name|last name|name",
+        rf"(?:{_ONE_LETTER})(?:[, -]{{1,2}}(?:and[ ])?(?:{_ONE_LETTER})(?![\w'])){{2,}}",
+        joint=r"(?:[ ](?:is|as))?[ :]{1,2}",
+        also="",
+    ),
+    # by the alphabet of radio: "delta uniform november"
+    rule(
+        "NAME",
+        guard(_RADIO.replace("|", " "), led="words"),
+        rf"\b(?:{_RADIO})(?:[ ,-]{{1,2}}(?:{_RADIO})\b){{2,}}",
+        re.IGNORECASE,
     ),
     cued(
         "NAME",

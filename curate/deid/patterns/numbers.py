@@ -36,12 +36,15 @@ _INDIAN_PLATE = (
 _VEHICLES = """driver of|driving|rider of|owner of|plate|plates|rego|reg|regn|registration|vehicle|vehicle no|car
 |van|lorry|truck|pickup|bike|motorbike
 |motorcycle|moped|scooter|bus|minibus|taxi|cab|auto|autorickshaw|rickshaw|ambulance|tractor|ute|trailer|caravan|jeep|suv
-|sedan|chopper|helicopter|aircraft|tail no|tail number|hgv|quad|two wheeler|tempo"""
+|sedan|chopper|helicopter|aircraft|tail no|tail number|hgv|quad|two wheeler|tempo
+|toyota|honda|ford|nissan|hyundai|kia|maruti|suzuki|tata|mahindra|holden|mazda|volkswagen|vw|bmw|audi|chevrolet|chevy|hilux|corolla
+|civic|polo|golf|fiesta|swift|innova|bolero|renault|skoda|subaru|mitsubishi|jeep|tesla|yamaha|bajaj|hero|activa"""
 # two to four groups of letters and digits, four signs at least, that hold both
 _PLATE = (
     r"(?!(?:at|in|on|of|to|x|by|the|and|for|vs|v|was|is|no|with|or|hit"
     r"|ran)\b)(?=(?:[ -]?[a-z0-9]){5,11}(?![a-z0-9]))(?:"
     r"[a-z]{1,3}[ -]?\d{2,4}[a-z]?(?:[ -]?[a-z]{1,3})?(?:[ -]?\d{3,4})?|[a-z][ ]?\d{1,3}[ -]?[a-z]{3}"
+    r"|\d{2,3}[ -][a-z]{1,2}[ -]\d{1,6}|[a-z]{2}[ -]?\d[a-z][ -]?[a-z]{1,2}[ -]?\d{4}|[a-z]{3}[ -]\d{3}[ -]?[a-z]{2}"
     r"|\d[a-z]{2,3}[ -]?\d[a-z0-9]{2}|\d{1,3}[ -]?[a-z]{3}|\d[a-z]{3}\d{3}|[a-z]{3}[ -]?\d{2,3}[a-z]?)"
     r"(?![\w]|[.,]\d|[ ]?(?:mm|cm|weeks?|days?|years?|yrs?|kph|mph|km|hrs?|hours?)\b)"
 )
@@ -160,6 +163,14 @@ SURE: tuple[Rule, ...] = (
         r"(?<![\w.,/-])\d(?:[\d -]{2,15})\d(?=[ ]?[(,]?[ ]?(?:is|was|as|=|being)?[ ]?(?:the|her|his|their)?[ ]?"
         r"(?:hospital[ ]|patient[ ])?(?:mrn|medical record|accession|nhs|chi|medicare|aadhaar|uhid|account|claim)\b)",
         _I,
+    ),
+    # "MR25/42218", "GP/103/75", "ref CAS 6059/20"
+    rule("ID", CODES, rf"(?<![\w/-])[A-Za-z]{{2,3}}(?:\d{{1,4}}/\d{{4,9}}|/\d{{2,5}}/\d{{2,4}}){_END}"),
+    cued(
+        "ID",
+        "ref|incident|letter|mlc|fir|saps|police ref|case|claim|our ref|your ref|file",
+        rf"(?:[A-Z]{{2,4}}[ /-])?\d{{2,6}}/\d{{2,4}}{_END}|[A-Z]{{2,4}}-\d{{3,}}{_END}",
+        joint=r"\.?[ ]?(?:no\.?)?[ ]?[:#]?[ ]?",
     ),
     # two groups of digits, one of them long: 79-398922, 571810/23
     rule(

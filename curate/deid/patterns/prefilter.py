@@ -123,8 +123,11 @@ def cued(
 
 def find_all(rules: Iterable[Rule], glance: Glance) -> Iterator[Span]:
     """The spans of all ``rules``, overlapping ones too."""
+    fired = glance.fired
     for one in rules:
-        for hit in one.find(glance) if one.guard.number in glance.fired else ():
+        if one.guard.number not in fired:
+            continue
+        for hit in one.find(glance):
             if one.check is None or one.check(hit):
                 yield hit.start(one.group), hit.end(one.group), one.label
 

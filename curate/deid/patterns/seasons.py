@@ -33,6 +33,12 @@ RULES: tuple[Rule, ...] = (
         guard(MONTH_WORDS, led="words"),
         rf"\b(?i:{ENGLISH})\.?(?:[ ,/-]|\sof\s){{1,2}}'?(?:19|20)?\d\d\b{_UNIT}",
     ),
+    # "06.2024": no measure has four digits behind its point, the first of them of a year
+    rule(
+        "DATE",
+        guard(shapes="00.0000", led="digits"),
+        r"(?<![\w.,/-])(?:0[1-9]|1[0-2])\.(?:199|20[0-3])\d(?![\w.,/%-]\w|\w)" + _UNIT,
+    ),
     rule(
         "DATE",
         guard("march may", led="words"),

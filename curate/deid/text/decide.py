@@ -30,7 +30,7 @@ from curate.deid.words.vocabulary import Kind, is_listed
 
 _COUNTS = COUNTED | MEASURED  # before a number these are no one
 _LONG = 7  # letters
-_TWO_LETTERS = re.compile(r"[A-Z]\.[A-Z]\.(?![A-Za-z])")
+_TWO_LETTERS = re.compile(r"(?:[A-Z]\.){2,4}(?![A-Za-z])")
 _BESIDE = re.compile(r"[ \xa0]{1,2}|[ ]?[,&^_/-][ ]?|'|\.[ ]?")
 
 

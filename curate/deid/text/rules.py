@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from curate.deid.patterns import addresses, ages, clock, contacts, initials, numbers
+from curate.deid.patterns import addresses, ages, clock, contacts, initials, numbers, wards
 from curate.deid.patterns.prefilter import Rule, Span, find_all
 from curate.deid.text.text_index import Glance
 
-_KINDS = (contacts, numbers, clock, ages, addresses, initials)
+_KINDS = (contacts, numbers, clock, ages, addresses, wards, initials)
 RULES: tuple[Rule, ...] = tuple(rule for kind in _KINDS for rule in kind.SURE)
 # What goes where the vocabulary decides: less telling shapes.
 STRICT_RULES: tuple[Rule, ...] = tuple(rule for kind in _KINDS for rule in kind.STRICT)

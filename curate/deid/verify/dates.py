@@ -36,7 +36,8 @@ _MONTH_FIRST = re.compile(
 _MONTH_YEAR = re.compile(rf"\b{_MONTH}{_LINK}(?P<y>(?:18|19|20)\d\d)(?!\d)", re.I)
 _KANJI = re.compile(r"(?:(\d{4}|(?:明治|大正|昭和|平成|令和)\s?(?:\d{1,2}|元))年\s?)?(\d{1,2})月\s?(\d{1,2})日")
 _CLOCK = re.compile(
-    r"(?<![\d:.])([01]?\d|2[0-3]):([0-5]\d)(?::[0-5]\d)?(?!\d|:)(?!\s?(?:o['’]?\s?clock|position))"
+    r"(?<![\d:.])([01]?\d|2[0-3]):([0-5]\d)(?::[0-5]\d)?(?!\d|:)(?!\s?(?:o['’]?\s?clock|position|radian"
+    r"|in the (?:\w+ ){0,3}breast|,? ?\d+ ?cm (?:fn\b|from the nipple)))"
     r"|(?<![\w.:])(1[0-2]|0?[1-9])\s?([ap])\.?m\b",
     re.I,
 )

@@ -49,8 +49,12 @@ _STRANGER = re.compile(r"(?<![\w'’.@/-])[A-Z][a-z]{3,}(?:['’-][A-Z]?[a-z]+)*
 _SPEAKS = r"(?i:held the|called|phoned|brought|said|asked|told|will (?:bring|call)|insisted|mentioned|thinks|thought)\b"
 _SUBJECT = re.compile(
     rf"(?<=[a-z,] )({_NAME}(?:[ ]{_NAME}){{0,2}})(?= {_ACTS})"
-    rf"|(?<![^.:\n] )(?<![\w,])((?![A-Z]\w*(?:ists?|ians?|ants?|s)\b){_NAME}(?:[ ]{_NAME}){{0,2}})(?= {_SPEAKS})"
+    rf"|(?<![^.:\n] )(?<![\w,])((?![A-Z]\w*(?:ists?|ians?|ants?)\b){_NAME}(?:[ ]{_NAME}){{0,2}})(?= {_SPEAKS})"
+    rf"|(?<=\bthat )({_NAME})(?= (?:measured|described|reported|noted|saw|placed|reviewed|mentioned) )"
 )
+# "Frost and Rogers concur", "Roe: thank you" at a line's begin
+_AGREE = re.compile(rf"(?<![\w,] )({_NAME})(?: and ({_NAME}))? (?:concurs?|disagrees?|agrees?)\b")
+_SPEAKER = re.compile(r"^[ \t]*([A-Z][a-z]{2,20}):(?= \S)", re.MULTILINE)
 _TOWARD = re.compile(
     rf"\b(?i:by|per|told|called|paged|notified|informed|asked|contact|helping|annotated|obtained from"
     rf"|(?:reading |ordering |referring )?physician|technologist|sonographer|resident|named|signed|attn|thanks to"
@@ -60,8 +64,11 @@ _KIN = re.compile(
     rf"\b(?i:son|daughter|wife|husband|mother|father|sister|brother|aunt|uncle|niece|nephew|cousin|partner|friend|neighbou?r"
     rf"|caregiver|guardian|spouse|fianc[e]e?|grand\w+)(?: of)?,? ({_RUN})"
 )
-_BY_SMALL = re.compile(r"\b(?i:by|per|dr\.?|mrs?\.?|ms\.?) ([a-z]{4,})\b")
+_BY_SMALL = re.compile(
+    r"\b(?:[Bb]y|BY|[Pp]er|[dD]r\.?|DR\.|[mM]rs?\.?|M[RS]\.|[mM]s\.?) ([a-z]{4,})\b"
+)  # no "MR images"
 _SURE, _UNSURE, _NOT = 2, 1, 0
+_PLURALS = ("ists", "ians", "ants", "ents", "tors", "rses", "ngs", "ves", "ues", "ters", "lts")
 _CUES = ((_TITLED, _SURE), (_DEGREE, _SURE), (_BY, _UNSURE), (_TOLD, _UNSURE), (_FIELD, _UNSURE), (_SUBJECT, _UNSURE),
          (_TOWARD, _UNSURE), (_KIN, _UNSURE))  # fmt: skip
 # Words that a cue may lead to and that are a team, a place in the house, or a part of the body.
@@ -94,7 +101,8 @@ angiography imaging medical
 _NOBODY = frozenset(_NO_NAMES.split())
 _KIND = (
     r"(?:hospitals?|medical cent(?:er|re)|clinic|infirmary|health (?:system|cent(?:er|re)|care|network)|healthcare"
-    r"|imaging cent(?:er|re)|cancer cent(?:er|re)|hospice|nursing home|surgery cent(?:er|re)|university|sanatorium"
+    r"|imaging cent(?:er|re)|cancer cent(?:er|re)|trauma cent(?:er|re)|institute|laborator(?:y|ies)|pharmacy"
+    r"|hospice|nursing home|surgery cent(?:er|re)|university|sanatorium"
     r"|radiology associates|medical group)"
 )
 _FACILITY = re.compile(
@@ -108,6 +116,7 @@ city state national academic children childrens veterans military his her no pri
 psychiatric
 """
 _GENERIC = frozenset(_GENERIC_WORDS.split())
+_OF_PLACES = frozenset(["central", "national", "city", "county"])  # with a capital before a kind: "Central Clinic"
 # What follows or leads an eponym: "Baker cyst", "vein of Galen".
 _THINGS = (
     r"sign|signs|diseases?|syndromes?|fractures?|type|classification|nodes?|nodules?|cysts?|tumou?rs?|ducts?|lines?|angles?"
@@ -144,6 +153,12 @@ def named(text: str, *, unknown: bool = True) -> Iterator[tuple[int, int, bool]]
             if pattern is _TITLED and hit[1] is None and hit[0][:2] in ("DR", "MR", "MS"):
                 sure = _NOT  # "MR Brain", "DR chest"
             found |= {(start, end): distinct for start, end, distinct in _words_of(text, *hit.span(group), sure)}
+    for hit in _AGREE.finditer(text):
+        for group in (1, 2) if hit[2] else (1,):
+            found |= {(s, e): new for s, e, new in _words_of(text, *hit.span(group), _UNSURE)}
+    for hit in _SPEAKER.finditer(text):
+        if not is_known(hit[1]):
+            found[hit.span(1)] = True
     for hit in _BY_SMALL.finditer(text):
         if not is_known(hit[1]):
             found[hit.span(1)] = True
@@ -159,10 +174,14 @@ def _words_of(text: str, start: int, end: int, certainty: int) -> Iterator[tuple
     for hit in re.finditer(_WORD, run):
         word = hit[0]
         low = word.lower().removesuffix("'s")
+        if len(word) == 1:
+            continue  # an initial, whatever it means
         if low in _NOBODY:
             break
         if len(word) < 3:
             continue
+        if certainty == _UNSURE and low.endswith(_PLURALS) and is_known(low[:-1]):
+            break  # "Residents called"
         place = start + hit.start(), start + hit.end()
         known = is_known(word)
         if not known or (len(word) == 3 and certainty and word[1:].islower() and low not in _SHORT_WORDS):
@@ -224,7 +243,12 @@ def strangers(text: str) -> Iterator[tuple[int, int]]:
         long = re.findall(r"[^\W\d_]{4,}", re.sub(r"^[A-Z][A-Za-z ]{2,30}:", "", line[0]))[1:]
         heading = len(long) > 2 and 4 * sum(w[0].isupper() for w in long) > 3 * len(long)
         for hit in _STRANGER.finditer(text, *line.span()):
-            if is_known(hit[0]) or re.search(rf"\b{re.escape(hit[0].lower())}\b", text):
+            first, hyphen, _ = hit[0].partition("-")
+            if (
+                is_known(hit[0])
+                or (hyphen and is_standard(first.lower()))
+                or re.search(rf"\b{re.escape(hit[0].lower())}\b", text)
+            ):
                 continue
             behind, ahead = text[hit.end() : hit.end() + 80], text[max(0, hit.start() - 40) : hit.start()]
             if _EPONYM_BEHIND.match(behind) or _EPONYM_AHEAD.search(ahead):
@@ -285,10 +309,15 @@ def facilities(text: str) -> Iterator[str]:
     for hit in _FACILITY.finditer(text):
         yield from (w.lower() for w in re.findall(r"[^\W\d_]{4,}", hit[2] or "") if not is_known(w))
         words = [w.strip(".,'").lower() for w in hit[1].split()]
-        while words and words[0] in _GENERIC and words[0] not in ("st", "saint"):
+        while words and words[0] in _GENERIC and words[0] not in ("st", "saint", *_OF_PLACES):
             words.pop(0)
         kind = hit[0][len(hit[1]) :].split(" of ")[0]
         named = [w for w in words if w not in _GENERIC and len(w) > 2]
-        if any(not is_known(w) for w in named) or (kind[0].isupper() and any(not is_standard(w) for w in named)):
+        of_places = kind[0].isupper() and words and words[0] in _OF_PLACES
+        if (
+            of_places
+            or any(not is_known(w) for w in named)
+            or (kind[0].isupper() and any(not is_standard(w) for w in named))
+        ):
             yield f"{' '.join(words)} {kind}"
             yield from (w for w in words if len(w) > 3 and not is_known(w))

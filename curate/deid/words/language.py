@@ -104,15 +104,26 @@ _SCRIPTS = (("\u0370", "\u03ff", "Greek"), ("\u0400", "\u052f", "Cyrillic"), ("\
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """A sentence: where it stands, its words, the log-odds of each language against English."""
+    """A sentence: where it stands, its words, the log-odds of each language against English: those of one that has none
+    of the words, and for each that has some, what these add."""
 
     start: int
     end: int
     words: int
     unknown: int
     english: int  # words that English has
-    odds: dict[str, float]
-    own: dict[str, float]  # the part of the odds that is of the language's own words
+    base: float
+    more: dict[str, float]
+
+    @property
+    def highest(self) -> float:
+        """The log-odds of the likeliest language: where they are not over nought, the sentence is taken for English."""
+        return self.base + max(0.0, *self.more.values()) if self.more else self.base
+
+    @property
+    def odds(self) -> dict[str, float]:
+        """The log-odds of each language."""
+        return {code: self.base + self.more.get(code, 0.0) for code in _codes()}
 
     def best(self, favoured: str = "") -> tuple[float, str]:
         """The language that is likeliest and its log-odds against English, ``favoured`` raised."""
@@ -197,6 +208,8 @@ def language_preview(texts: Iterable[str], languages: Iterable[str] = LANGUAGES)
 def _code_of(piece: _Piece, whole: str) -> str:
     """The language of a sentence in a text that as a ``whole`` is in another: what is short, or unclear, is in that."""
     if whole == "en":
+        if piece.highest <= _FOREIGN:
+            return "en"
         odds, code = piece.best()
         return code if odds > _FOREIGN else "en"
     own = piece.odds.get(whole, 0.0)
@@ -217,7 +230,7 @@ def _foreign(text: str) -> list[str]:
     found = {} if whole == "en" else {_NAMES.get(whole, UNKNOWN): None}
     for piece in pieces:
         code = _code_of(piece, whole)
-        if piece.words >= _PIECE and piece.odds.get(code, 0.0) > _CLEAR:
+        if code != "en" and piece.words >= _PIECE and piece.odds.get(code, 0.0) > _CLEAR:
             found[_NAMES.get(code, UNKNOWN)] = None
     return list(found)
 
@@ -231,11 +244,12 @@ def _read(text: str) -> tuple[tuple[_Piece, ...], str, float]:
         at = gap.end()
     if at < len(text):
         pieces.append(_piece(text, at, len(text)))
+    if any(piece.english for piece in pieces) and all(piece.highest <= 0.0 for piece in pieces):
+        return tuple(pieces), "en", 0.0  # nothing speaks for another language, not even in a sentence
     total: Counter[str] = Counter()
-    codes = {code for piece in pieces for code in piece.odds}
+    codes = {code for _ in pieces[:1] for code in _codes()}
     for piece in pieces:
-        lowest = min(piece.odds.values(), default=0.0)
-        total.update({code: piece.odds.get(code, lowest) for code in codes})
+        total.update(piece.odds)
     odds, code = max(((value, code) for code, value in total.items()), default=(-math.inf, "en"))
     if odds > _NO_ENGLISH and code in CODES:
         code = _closer(text, [one for one in CODES if total.get(one, -math.inf) > odds - _CLOSE], code)
@@ -246,7 +260,7 @@ def _read(text: str) -> tuple[tuple[_Piece, ...], str, float]:
     bare = not any(piece.english for piece in pieces)
     several = sum(piece.words for piece in pieces) >= _FEWEST_BARE
     if odds > (_NO_ENGLISH if bare and several else _FOREIGN):
-        own = max(sum(piece.own.get(code, 0.0) for piece in pieces) for code in codes)
+        own = max(sum(piece.more.get(code, 0.0) for piece in pieces) for code in codes)
         if own >= _OWN:
             return tuple(pieces), code, odds
         if odds > _FOREIGN:
@@ -284,12 +298,12 @@ def _piece(text: str, start: int, end: int) -> _Piece:
     return _Piece(start, end, *once(_weighed, text[start:end]))
 
 
-def _weighed(sentence: str) -> tuple[int, int, int, dict[str, float], dict[str, float]]:
+def _weighed(sentence: str) -> tuple[int, int, int, float, dict[str, float]]:
     """What `_Piece` says of a sentence, wherever it stands."""
     plain = sentence if sentence.isascii() else unicodedata.normalize("NFC", sentence)
     words = _WORD.findall(_NO_WORD.sub(_blank, plain))
     shouted = is_shouted(plain)
-    base, extra = 0.0, dict.fromkeys(("", *_codes()), 0.0)
+    base, extra = 0.0, dict[str, float]()
     count = unknown = english = 0
     for i, word in enumerate(words):
         low = word.lower()
@@ -306,13 +320,13 @@ def _weighed(sentence: str) -> tuple[int, int, int, dict[str, float], dict[str, 
             base += (_STRANGE if word.isascii() else _ACCENTED) if strange else 0.0
             continue
         if i and word[0].isupper() and not shouted and not is_english:  # a name, but for a German noun
-            extra["de"] += sum(against + value for code, value in more if code == "de")
+            extra["de"] = extra.get("de", 0.0) + sum(against + value for code, value in more if code == "de")
             continue
         base += against
         for code, value in more:
-            extra[code] += value
-    del extra[""]
-    return count, unknown, english, {code: base + value for code, value in extra.items()}, extra
+            extra[code] = extra.get(code, 0.0) + value
+    extra.pop("", None)
+    return count, unknown, english, base, extra
 
 
 def _blank(hit: re.Match[str]) -> str:

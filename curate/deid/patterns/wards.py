@@ -1,0 +1,249 @@
+"""Where someone lies in a hospital: wards, rooms and beds, by number, letter or name. Cues stay, values go."""
+
+from __future__ import annotations
+
+import re
+
+from curate.deid.patterns.prefilter import Rule, cued, guard, rule
+from curate.deid.words.context_words import COMMON, DEPARTMENTS, words
+from curate.deid.words.vocabulary import Kind, kind
+
+_I = re.IGNORECASE
+_COUNTED = (
+    "mm|cm|ml|of|x|days?|weeks?|months?|hours?|hrs?|years?|nodes?|lymph|foot|feet|degrees?|views?|images?|slices?"
+    "|liters?|litres?|units?|lesions?|points?|pts|patients?|sessions?|doses?|cycles?|times|minutes?|mins?|secs?|seconds?"
+    "|percent|cores?|wks?|litre|l(?![ ][a-z])"
+)
+NO_SIZE = rf"(?![\w+]|[.,/]\d|\s?%)(?!\s?(?:{_COUNTED})\b)"  # behind the number of a place: nothing that it counts
+# of a bed or a ward nothing is counted but how long
+_NO_SPAN = (
+    r"(?![\w+]|[.,/]\d|\s?%)(?!\s?(?:mm|cm|ml|days?|weeks?|wks?|months?|hours?|hrs?|years?|minutes?|mins?|times)\b)"
+)
+_SPOKEN = (
+    r"(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen"
+    r"|eighteen|nineteen|twenty|thirty|forty|fifty|oh|hundred)"
+)
+# what has a number of its own, and what has a letter too
+_PLACES = """room|rm|bed|bay|cubicle|ward|suite|ste|apt|apartment|flat|floor|unit|bldg|building|house|station|theatre
+|clinic|zip|postcode|plz|h no|h.no|house no|door no|plot|plot no|cot|incubator|cabin|chair|wing|villa|wd|cube
+|bed space|bedspace|side room|p/c|sector|theater|trolley|stretcher|gurney|recliner|crib|bassinet|isolette
+|warmer|erf|tower|bedded bay|examination room|op room|op theatre|bed number|lounge"""
+_LETTERED = """ward|bay|pod|wing|room|rm|theatre|theater|bed|cubicle|clinic room|bedded bay|tower|side room|lab"""
+_UNITS = """icu|micu|sicu|ccu|cvicu|nicu|picu|itu|hdu|resus|pacu|ed|er|trauma|sr|mau|amu|sau|cau|eau|aau|acu
+|cdu|csu|ssu|esu|esau
+|ccot|cticu|ctccu|csicu|nsicu|nccu|neuro icu|pcu|imcu|imc|stepdown|step down|tele|telemetry|ldr|l&d
+|nnu|scbu|scn|gitu|citu|hobs|ambu|sdec|majors|minors|triage|recovery|obs unit|observation|short stay|day unit|a&e
+|ccl|cath lab|endo|ot|ot no|iccu|rcu|bicu|burns unit|labour room|labor room|labour ward|delivery suite|maternity
+|mmw|fmw|msw|fsw|mow|fow|pnw|anw|medical ward|surgical ward|male ward|female ward|general ward"""
+_SIDE = "(?:east|west|north|south)"
+_OF_A_KIND = words(
+    """
+    male female mens womens ladies private semi day night short stay home same other this that each every any next
+    previous another own main old new hospital admitting referring receiving parent host step down front back open
+    locked closed mixed low high isolation special maternity labour labor delivery antenatal postnatal gynae obstetric
+    lives living resides medical surgical stroke trauma burns fracture hand spinal dental research clinical
+teaching theatre operating
+    """
+)
+
+
+def _is_a_wards_name(hit: re.Match[str]) -> bool:
+    """A word that says nothing of who lies there: "Kestrel ward", no "stroke ward"."""
+    word = hit["name"].lower().removesuffix("'s")
+    what = kind(word)
+    if word in COMMON or word in _OF_A_KIND or word.endswith(DEPARTMENTS) or what & (Kind.FUNCTION | Kind.CLINICAL):
+        return False
+    named = what & (Kind.NAME | Kind.TOWN) or not what & Kind.KNOWN or word.isalpha()
+    return bool(named) and not what & (Kind.BY_HAND | Kind.EPONYM | Kind.BOUND)
+
+
+def _is_a_units_name(hit: re.Match[str]) -> bool:
+    """ "Willow Suite"; where letters do not tell, a name of the lists."""
+    listed = bool(kind(hit["name"].lower().removesuffix("'s")) & (Kind.NAME | Kind.TOWN))
+    return ((hit["name"].istitle() and hit["head"].istitle()) or listed) and _is_a_wards_name(hit)
+
+
+_MEASURES = re.compile(r"\b(?:hounsfield|motor|absolute)[ ]\Z", _I)
+
+
+def _is_no_measure(hit: re.Match[str]) -> bool:
+    return not _MEASURES.search(hit.string, max(0, hit.start() - 12), hit.start())
+
+
+def _is_a_theatre(hit: re.Match[str]) -> bool:
+    """ "In OR 3, prone", not "2 OR 3 cm"."""
+    text = hit.string
+    if text[hit.start() : hit.start() + 2] == "OR" and not text.isupper():
+        return True
+    return text[hit.end() : hit.end() + 1] in tuple(",;:.") and text[hit.start() - 3 : hit.start() - 1].lower() in (
+        "in",
+        "to",
+    )
+
+
+_ITS = (
+    rf"(?:\d{{1,4}}(?:[ ]?[A-Z]\b|[A-Z])?|[A-Z]{{1,2}}[ /-]?\d{{1,3}}[A-Z]?)(?:[-/]\d{{1,3}}[A-Z]?)?(?:[ -]"
+    rf"(?:{_SIDE}|annexe?|upper|lower)\b)?"
+)
+SURE: tuple[Rule, ...] = ()
+STRICT: tuple[Rule, ...] = (
+    # "bed-7", "ward 12 north", "beds 3 and 4", "bed 4 of six"
+    cued(
+        "ADDRESS",
+        "bed|beds|bd|ward|wards|bay|bays|cubicle|cubicles|cot|cots|rm|room|rooms|hall bed|hallway|trolley"
+        "|side room|theatre",
+        rf"{_ITS}{_NO_SPAN}",
+        joint=r"\.?[ ]?(?:(?:no\.?|nr\.?|number|#)[ ]?)?[:#=(-]?[ ]?",
+    ),
+    rule(
+        "ADDRESS",
+        guard("beds bays wards rooms cots", led="words", also=r"\d"),
+        rf"\b(?:beds|bays|wards|rooms|cots)[ ](?:\d{{1,3}}[A-Z]?(?:, |[ ]?&[ ]?|[ ]and[ ]|/|-))+"
+        rf"(\d{{1,3}}[A-Z]?){_NO_SPAN}",
+        _I,
+        group=1,
+    ),
+    # "East 4", "6N-12", "5W14"
+    rule(
+        "ADDRESS",
+        guard("north south east west", led="words", also=r"\d"),
+        rf"(?:(?<=\bon )|(?<=\bto )|(?<=\bfrom )|(?<=\bin )|(?<=\bward )|(?<=, ))(?:north|south|east"
+        rf"|west)[ -]?\d{{1,2}}[A-Z]?{NO_SIZE}",
+        _I,
+    ),
+    rule(
+        "ADDRESS",
+        guard(shapes="0", led="codes"),
+        r"(?<![\w.,/-])\d{1,2}(?:N|S|E|W|NE|NW|SE|SW)-?\d{1,3}\b(?![./-]\d)",
+        _I,
+    ),
+    cued("ADDRESS", "apt|apartment|flat|suite|ste", r"[A-Z](?=[,;:)]|\.(?!\d)|\s*$|\s*\n)", joint=r"\.?[ ]", also=""),
+    rule("ADDRESS", guard(signs="#", also=r"\d"), r"(?<=\0)[, ]{1,2}#[ ]?(\d{1,4}[A-Z]?)\b", _I, 1),
+    cued(
+        "ADDRESS",
+        _PLACES,
+        rf"#?(?:\d{{1,5}}[A-Za-z]{{0,2}}|[A-Z]{{1,2}}-?\d{{1,4}}[A-Za-z]?)(?:[-/](?:\d{{1,3}}[A-Za-z]?|[A-Z]\b))?{NO_SIZE}"
+        rf"|(?-i:[1-9]\d?\.\d\d){NO_SIZE}",
+        joint=r"\.?\s?(?:code|no\.?|number|#)?:?\s?",
+        check=_is_no_measure,
+    ),
+    # "ICU 3", "resus bay 2", "ED 14": where nothing counted follows
+    cued(
+        "ADDRESS",
+        _UNITS,
+        rf"#?[A-Z]?\d{{1,3}}[A-Za-z]?{NO_SIZE}(?!-|,?[ ](?:and[ ])?pr\b)",
+        joint=r"\.?(?:[ ](?:(?:bed|bay|rm|room|cubicle|pod|chair|trolley)[ ])?|(?<=cu)-)",
+    ),
+    cued("ADDRESS", "or|icu|ed", r"\d{1,3}[A-Za-z]?\b", joint=r"[ ]?#[ ]?"),
+    rule(
+        "ADDRESS",
+        guard("or", led="words", also=r"\d"),
+        rf"(?:(?<=\bin )|(?<=\bto )|(?<=\bfrom )|(?<=\bfor )|(?<=[.:;(,] )|(?<=[(\n]))or[ ](\d{{1,2}}[A-Z]?){NO_SIZE}",
+        _I,
+        group=1,
+        check=_is_a_theatre,
+    ),
+    # "Bay C", "ward D bed 4": a letter, and what cannot go on a sentence
+    cued(
+        "ADDRESS",
+        _LETTERED,
+        r"[A-Z](?=[,;:)\0]|\.(?!\d)|\s(?:bed|room|side|\d)|\s*$|\s*\n)",
+        joint=r"(?:[ ](?:no\.?|number))?[ ]",
+        also="",
+    ),
+    # a capital without what ends it, where capitals tell
+    cued(
+        "ADDRESS",
+        "theatre|theater|bay|bed|clinic room",
+        r"(?-i:[B-HJKM-QS-Z])(?=[ ](?:(?-i:[A-Z\d])|on\b|at\b))",
+        also="",
+    ),
+    # the number before: "3V ward", "5th floor", "ward" behind "7"
+    rule(
+        "ADDRESS",
+        guard("ward wards", led="before", reach=1, also=r"\d"),
+        r"(?<![\w.,/-])(?:\d{1,2}[a-z]?|[a-z]{1,2}\d{1,2}[a-z]?)(?=[ ]ward\b(?![ ](?:rounds?|patients?|days?"
+        r"|beds?)\b))",
+        _I,
+    ),
+    rule(
+        "ADDRESS",
+        guard("floor flr fl level", led="before", reach=1, also=r"\d"),
+        rf"(?<![\w.,/-])(?:\d{{1,2}}(?:st|nd|rd|th)[ ](?:floor|flr|fl)|level[ ]\d{{1,2}})(?=,?[ ]{_SIDE}\b)",
+        _I,
+    ),
+    # a ward's name: "Kestrel ward", "ward Nightingale", "Willow Suite"
+    rule(
+        "ADDRESS",
+        guard("ward", led="before", reach=2),
+        r"(?<![\w'.-])(?:(?-i:[A-Z])[a-z'-]{2,}[ ](?-i:(?=[A-Z])))?(?P<name>[a-z][a-z'-]{2,})(?=[ ]ward\b"
+        r"(?![ ](?:rounds?|patients?|off|and)\b))",
+        _I,
+        check=_is_a_wards_name,
+    ),
+    cued(
+        "ADDRESS",
+        "ward|wd",
+        r"(?P<name>(?-i:[A-Z][a-z]{3,}|[A-Z]{4,}(?=[,.;:)\n]|$)))(?![\w'-])",
+        also="",
+        check=_is_a_wards_name,
+    ),
+    rule(
+        "ADDRESS",
+        guard("suite unit wing pavilion tower", led="before", reach=1),
+        r"(?<![\w'.-])(?P<name>[a-z][a-z'-]{3,})(?=[ ](?P<head>suite|unit|wing|pavilion|tower)\b)",
+        _I,
+        check=_is_a_units_name,
+    ),
+    # a ward's code before a bed: "7C bed 12", "4w bed 2", "w4 b12"
+    rule(
+        "ADDRESS",
+        guard(shapes="0", led="codes"),
+        r"(?<![\w.,/-])(?:w\d{1,2}[a-z]?[ ,/-]{1,2}b[ ]?\d{1,2}\b"
+        r"|(?:\d{1,2}[a-z]|w\d{1,2}[a-z]?)(?=[ ,/-]{1,2}(?:bed|bd|bay|b|rm|room|cubicle)(?:[ ]no\.?)?[ ]?"
+        r"(?:[a-z]?\d|\0)))",
+        _I,
+    ),
+    # a code alone: "W16: chased", "on 4W", behind a bed "[..], 3E"
+    rule(
+        "ADDRESS",
+        guard(shapes="0", led="codes"),
+        r"(?:(?<=\bseen )|(?<=\brn )|(?<=\bnurse )|(?<=\bsister )|(?<=\bnotes )|(?<=\bward, )|"
+        r"(?<=\b[bB]ack to )|(?<=\bsent to )|(?<=\bmoved to ))"
+        r"(?![23]D)\d{1,2}[A-EGHNSW](?=[ ]?(?:[,.;:)\0]|$|\n|[ ]\d))"
+        r"|(?<![\w.,/-])(?<!\d )W\d{1,2}[A-Z]?(?=[ ]?(?:[,.;:)\0]|$|\n|[ ]\d))|(?<=\0, )\d{1,2}[A-EGHNSW]"
+        r"(?=[,.;:)]|$|\n)",
+        _I,
+    ),
+    rule(
+        "ADDRESS",
+        guard("b", led="codes", shapes="0"),
+        r"(?:(?<=[.,;:] )|(?<=\n)|(?<!.))B(\d{1,2})(?=[,.:;](?:\s|$))",
+        group=1,
+    ),
+    # spoken: "room four twelve", "ward seven b"
+    cued(
+        "ADDRESS",
+        "room|bed|ward|bay|cubicle|side room|theatre|theater|trolley|cot|bed number|room number",
+        rf"{_SPOKEN}(?:[ -]{_SPOKEN}){{0,3}}(?:[ ][a-h]\b)?{NO_SIZE}",
+        joint=r"[ ](?:number[ ])?",
+        also="",
+    ),
+    # "on 4W"
+    rule(
+        "ADDRESS",
+        guard("w e n s", led="digits"),
+        r"(?:(?<=\bon )|(?<=\bfrom )|(?<=\bunit )|(?<=floor )|(?<=\bto )|(?<=\blevel ))\d{1,2}[NSEW]\b(?! [A-Z]?\d)",
+        _I,
+    ),
+    # "Ward 7P", "4 West", "5 North"
+    rule(
+        "ADDRESS",
+        guard("west east north south", led="before", reach=1, also=r"\d"),
+        r"(?<![\w.,/-])\d{1,2}[a-z]?[ -](?:west|east|north|south|tower|pavilion|main)\b"
+        r"(?![ ](?:[a-z]*(?:st|nd|rd|th)|asians?|africans?|indians?|europeans?|americans?|coast|side|facing"
+        r"|portal|pancreatic"
+        r"|branch|duct|vessels?|stem|renal|trunk|of)\b)",
+        _I,
+    ),
+)
