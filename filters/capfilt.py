@@ -123,7 +123,7 @@ def rescored(table: pa.Table, batch: Batch, scorer: Scorer) -> pa.Table:
 def _again(batch: Batch, rows: list[int], texts: list[str]) -> Batch:
     """The images ``rows`` with other texts."""
     native = None if batch.native is None else [batch.native[i] for i in rows]
-    return Batch({side: p[rows] for side, p in batch.images.items()}, texts, batch.valid[rows], native)
+    return Batch({side: p[rows] for side, p in batch.images.items()}, texts, batch.valid[rows], native, batch.rows)
 
 
 def check_captioner(folder: Path, field_: str) -> None:

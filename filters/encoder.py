@@ -15,7 +15,8 @@ from filters.checkpoint import Config, stock_tokenizer
 from filters.data import Pixels
 from filters.tokenizer import TextTokenizer
 
-_LENGTHS = (16, 32)  # texts are cut to the first of these that holds them, else kept whole: few shapes, little waste
+# texts are cut to the first of these that holds them, else kept whole: few shapes, little waste
+_LENGTHS = (16, 32, 48, 64)
 
 
 @runtime_checkable

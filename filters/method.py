@@ -84,12 +84,14 @@ class TrainingSet:
 @dataclass(frozen=True, eq=False)
 class Batch:
     """n pairs ready for the models. ``images``: uint8[n, side, side, c] by side, letterboxed, c 1 (grey) or 3 (RGB);
-    ``native``: uint8[h, w, c] of their own aspect where a method asks; ``valid`` bool[n]: the image decoded."""
+    ``native``: uint8[h, w, c] of their own aspect where a method asks; ``valid`` bool[n]: the image decoded;
+    ``rows``: how many the run's full batches have, 0 where that is not known."""
 
     images: dict[int, data.Pixels]
     texts: list[str]
     valid: NDArray[np.bool_]
     native: list[data.Pixels | None] | None = None
+    rows: int = 0
 
     def pixels(self, side: int) -> torch.Tensor:
         """uint8[n, c, side, side]; an image that did not decode is black."""

@@ -45,10 +45,10 @@ def prepare(images: Sequence[bytes | None], texts: Sequence[str], needs: Needs, 
     if len(images) != len(texts):
         raise ValueError(f"{len(images)} images, {len(texts)} texts")
     for start in range(0, len(images), batch):
-        yield _batch(images[start : start + batch], list(texts[start : start + batch]), needs)
+        yield _batch(images[start : start + batch], list(texts[start : start + batch]), needs, batch)
 
 
-def _batch(images: Sequence[bytes | None], texts: list[str], needs: Needs) -> Batch:
+def _batch(images: Sequence[bytes | None], texts: list[str], needs: Needs, rows: int) -> Batch:
     read = [data.read(image) for image in images]
     valid = np.array([r is not None for r in read], dtype=bool)
     squares: dict[int, data.Pixels] = {}
@@ -56,7 +56,7 @@ def _batch(images: Sequence[bytes | None], texts: list[str], needs: Needs) -> Ba
         black = np.zeros((side, side, 1), np.uint8)
         squares[side] = data.stack([black if r is None else data.square(r, side) for r in read])
     native = [None if r is None else data.native(r, NATIVE_MOST) for r in read] if needs.native else None
-    return Batch(squares, texts, valid, native)
+    return Batch(squares, texts, valid, native, rows)
 
 
 class Scorer:

@@ -116,7 +116,7 @@ class Pipeline:
         config |= {"split": asdict(self.recipe.split_rules()), "weights": _weights(rules)}
         if clean.folder is not None:
             config["clean"]["folder"] = {"sha256": filter_hash(Path(clean.folder))}
-        step = Step(f"train-{name}", Deferred(partial(make, out="")), 1, config, [self.ingest.hash, self.dedup.hash])
+        step = Step(f"train-{name}", Deferred(partial(make, out="")), 1, config, [self.ingest.hash, self.dedup.hash], 2)
         return replace(step, task=Deferred(partial(make, out=str(step.folder(self.run) / "model"))))
 
     @cached_property
@@ -133,7 +133,7 @@ class Pipeline:
         where = {name: str(folder) for name, folder in folders.items()}
         task = Deferred(partial(tasks.score, self.pool, where, batch, device))
         config = {"batch": batch, "filters": list(folders)}
-        return Step("score", task, self.partitions, config, [self.dedup.hash, *trained], version=3)
+        return Step("score", task, self.partitions, config, [self.dedup.hash, *trained], version=4)
 
     @cached_property
     def capfilt(self) -> Step | None:
