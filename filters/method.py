@@ -97,7 +97,8 @@ class Batch:
         """uint8[n, c, side, side]; an image that did not decode is black."""
         import torch  # where a model reads them
 
-        return torch.from_numpy(self.images[side]).permute(0, 3, 1, 2)
+        writable = np.require(self.images[side], requirements="W")  # what Ray's object store holds is not
+        return torch.from_numpy(writable).permute(0, 3, 1, 2)
 
 
 class Method(Protocol):

@@ -166,7 +166,7 @@ class Towers:
                 pixels = pixels[torch.from_numpy(batch.valid)]
             rows = batch.rows if self.blocks.kind == "cuda" else 0
             return self.blocks.encoded(lambda p: self.filter.encode_images(to_device(p, device)), pixels, rows or None)
-        images = [image for image in batch.native or [] if image is not None]
+        images = [np.require(image, requirements="W") for image in batch.native or [] if image is not None]
         with self.blocks.autocast():
             found = [self.filter.encode_native(images[i : i + _NATIVE]) for i in range(0, len(images), _NATIVE)]
         return torch.cat(found).float()
