@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.errors import RecipeError
-from filters.method_rules import registered
+from filters.method_rules import TowersRules, registered
 
 if TYPE_CHECKING:
     import torch
@@ -120,10 +120,14 @@ def module_of(method: str) -> Any:
     return importlib.import_module(registered(method).module)
 
 
-def load_method(folder: Path, device: str = "auto") -> Method:
-    """The filter in ``folder``, whatever its method; RecipeError, naming folder and file, where it cannot be read."""
+def load_method(folder: Path, device: str = "auto", scoring: Mapping[str, Any] | None = None) -> Method:
+    """The filter in ``folder``, whatever its method, scoring as its card says but for ``scoring``
+    (`filters.method_rules.SCORING`); RecipeError, naming folder and file, where it cannot be read."""
     try:
-        loaded: Method = module_of(method_of(read_card(folder))).load(folder, device)
+        method = method_of(read_card(folder))
+        if scoring and registered(method).rules is not TowersRules:
+            raise RecipeError(next(iter(scoring)), f"a {method} filter has no such choice", "leave it out")
+        loaded: Method = module_of(method).load(folder, device, **(scoring or {}))
     except RecipeError as error:
         said = error.problem if str(folder) in f"{error.field} {error.problem}" else f"{error.problem} (in {folder})"
         raise RecipeError(error.field, said, error.fix or "train the filter again") from None

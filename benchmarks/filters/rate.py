@@ -3,8 +3,8 @@
     python -m benchmarks.filters.rate [--arch ViT-B-32] [--pairs 400] [--batch 64] [--repeats 3] [--out FILE]
 
 Both read the same encoded pictures and texts, in one process and one thread, in turn; pairs a CPU-second, the best of
-the repeats. By hand means the least a person would write: OpenCV, normalise, open_clip's towers over whole batches at the
-text's full length, the model's weights in the precision. The GPU's part is `benchmarks/gpu.sh`.
+the repeats. By hand means the least a person would write: OpenCV, normalise, open_clip's towers over whole batches at
+the text's full length, the model's weights in the precision. The GPU's part is `benchmarks/gpu.sh`.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import torch
@@ -83,13 +84,17 @@ def _write_bank(out: Path, found: Filter, clean: Records, most: int) -> None:
     save_file({"images": left, "texts": right}, out / _BANK)
 
 
-def load(folder: Path, device: str = "auto") -> Towers:
-    """The towers in ``folder`` and their bank; RecipeError where a file is missing, damaged or of another width."""
+def load(folder: Path, device: str = "auto", **scoring: Any) -> Towers:
+    """The towers in ``folder`` and their bank, scoring as the card says but for ``scoring``.
+
+    RecipeError where a file is missing, damaged or of another width.
+    """
     found, path = load_filter(folder, device), folder / _BANK
     said = read_card(folder).get("rules", {})
     chosen = {name: said[name] for name in ("embeddings", *SCORING) if name in said}
     if "bank" in said and "margin" not in said:
         chosen["margin"] = True  # towers from before it was a choice: a mixture may have learned from it
+    chosen |= scoring
     if not path.exists():
         return Towers(found, None, **chosen)
     try:
