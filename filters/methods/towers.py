@@ -134,7 +134,7 @@ class Towers:
         self.columns = ("", *more, *(["margin"] if margin else []), *(_EMBEDDINGS if embeddings else ()))
         if precision == "bf16":
             lower(found.model)
-        if compile:
+        if compile and self.blocks.kind == "cuda":
             compile_towers(found.model)
 
     def __call__(self, batch: Batch) -> Scores:
