@@ -43,7 +43,7 @@ class TowersRules:
 
     How it scores, `SCORING`: ``margin`` is that column, for which several edited texts a pair are encoded, so that it
     costs more than all others together. ``precision``: bf16 takes half the time or less; scores differ from the third
-    decimal on. ``compile``: by torch, where there is a GPU; it takes a minute a process, and changes the last decimals."""
+    decimal on. ``compile``: by torch, where there is a GPU: a minute a process, and the last decimals change."""
 
     method: str = "dfn"
     train: TrainRules = field(default_factory=TrainRules)
