@@ -172,9 +172,13 @@ class Towers:
             rows = batch.rows if self.blocks.kind == "cuda" else 0
             return self.blocks.encoded(lambda p: self.filter.encode_images(to_device(p, device)), pixels, rows or None)
         images = [np.require(image, requirements="W") for image in batch.native or [] if image is not None]
-        with self.blocks.autocast():
-            found = [self.filter.encode_native(images[i : i + _NATIVE]) for i in range(0, len(images), _NATIVE)]
-        return torch.cat(found).float()
+        parts = []
+        for start in range(0, len(images), _NATIVE):  # blocks, as of the squares
+            part = images[start : start + _NATIVE]
+            with self.blocks.autocast():
+                encoded = self.filter.encode_native([*part, *part[:1] * (_NATIVE - len(part))])
+            parts.append(encoded[: len(part)].float())
+        return torch.cat(parts)
 
     def embed_texts(self, texts: list[str]) -> NDArray[np.float32]:
         """Unit rows float32[n, d]."""
