@@ -1,8 +1,14 @@
-"""Encode many rows in blocks of one fixed shape, so that no row's result depends on its neighbours."""
+"""Encode many rows in blocks of one fixed shape, so that no row's result depends on its neighbours.
+
+How a sum over a matrix is cut up, and so its last bits (in bfloat16: its third digit), changes with the shape of what
+is multiplied. A block always has its full number of rows, the last one padded: that is the whole price of scores that
+do not depend on how records were batched. It is lowest where the batch is a multiple of the block.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 import torch
@@ -10,36 +16,80 @@ from numpy.typing import NDArray
 
 from curate.errors import RunError
 
-_BLOCK = {"cpu": 16, "cuda": 256}  # rows encoded at a time; 16 already reach the CPU's best rate
+Precision = Literal["f32", "bf16"]
+
+_USUAL = {"cpu": 16, "cuda": 64}  # rows at a time; 16 already reach the CPU's best rate
+_MOST = {"cpu": 16, "cuda": 1024}
 
 
 class Blocks:
-    """Blocks of one model on one device; where one does not fit the GPU's memory it is halved and stays so.
+    """Blocks of one model on one device, at most ``size`` rows each: one that does not fit the GPU's memory is halved,
+    and all after it.
 
-    bfloat16 autocast on a GPU, float32 on a CPU.
+    ``precision`` bf16 is autocast, over weights that `lower` made half as wide; None: bf16 on a GPU, f32 on a CPU.
     """
 
-    def __init__(self, device: str) -> None:
-        self.device = device
-        self.size = _BLOCK[torch.device(device).type]
+    def __init__(self, device: str, precision: Precision | None = None) -> None:
+        self.device, self.kind = device, torch.device(device).type
+        self.size = _MOST[self.kind]
+        self._bf16 = precision == "bf16" or (precision is None and self.kind == "cuda")
+        if precision == "f32":
+            torch.backends.cudnn.allow_tf32 = False  # a convolution's ten bits of mantissa are not float32
 
-    @torch.inference_mode()
     def __call__(self, encode: Callable[[torch.Tensor], torch.Tensor], rows: torch.Tensor) -> NDArray[np.float32]:
         """float32[n, ...]: ``encode`` of ``rows``, the last block padded with its first row."""
+        return np.asarray(self.encoded(encode, rows).cpu().numpy(), np.float32)
+
+    @torch.inference_mode()
+    def encoded(
+        self, encode: Callable[[torch.Tensor], torch.Tensor], rows: torch.Tensor, size: int | None = None
+    ) -> torch.Tensor:
+        """The same on the device, not waited for: a GPU computes while the caller prepares what comes next.
+
+        ``size``: rows of a block. It must follow from the run's configuration, never from how many ``rows`` there are.
+        """
         parts: list[torch.Tensor] = []
         done = 0
         while done < len(rows):
-            part = rows[done : done + self.size]
-            padding = part[:1].expand(self.size - len(part), *part.shape[1:])
+            fitting = min(size or _USUAL[self.kind], self.size)
+            part = rows[done : done + fitting]
+            padding = part[:1].expand(fitting - len(part), *part.shape[1:])
             try:
-                with torch.autocast("cuda", torch.bfloat16, enabled=self.device.startswith("cuda")):
-                    encoded = encode(torch.cat([part, padding])).float().cpu()
+                with self.autocast():
+                    encoded = encode(torch.cat([part, padding]) if len(padding) else part).float()
             except torch.cuda.OutOfMemoryError:
-                if self.size == 1:
+                if fitting == 1:
                     raise RunError("one image does not fit the GPU's memory: device: cpu, or a smaller arch") from None
-                self.size //= 2
+                self.size = fitting // 2
                 torch.cuda.empty_cache()
                 continue
             parts.append(encoded[: len(part)])
             done += len(part)
-        return np.asarray(torch.cat(parts).numpy(), np.float32)
+        return torch.cat(parts)
+
+    def autocast(self) -> torch.autocast:
+        """The context its blocks are encoded in."""
+        return torch.autocast(self.kind, torch.bfloat16, enabled=self._bf16)
+
+
+def to_device(rows: torch.Tensor, device: str) -> torch.Tensor:
+    """``rows`` in plain order on ``device``; to a GPU from pinned memory, beside what it computes."""
+    if device.startswith("cuda"):
+        return rows.pin_memory().to(device, non_blocking=True).contiguous()
+    return rows.to(device).contiguous()
+
+
+def lower(model: torch.nn.Module) -> None:
+    """The model's matrices in bfloat16, for autocast: with inference it would cast them anew in every call, which on
+    a CPU takes four times as long as the multiplication. Norms, biases and the temperature stay float32."""
+    for weights in model.parameters():
+        if weights.ndim > 1:
+            weights.data = weights.data.to(torch.bfloat16)
+
+
+def compile_towers(model: torch.nn.Module) -> None:
+    """Each tower compiled in place, where it has open_clip's names; a block's few shapes are compiled one by one."""
+    for name in ("visual", "transformer", "text"):
+        tower = getattr(model, name, None)
+        if isinstance(tower, torch.nn.Module):
+            tower.compile(dynamic=False)

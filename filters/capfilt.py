@@ -123,7 +123,7 @@ def rescored(table: pa.Table, batch: Batch, scorer: Scorer) -> pa.Table:
 def _again(batch: Batch, rows: list[int], texts: list[str]) -> Batch:
     """The images ``rows`` with other texts."""
     native = None if batch.native is None else [batch.native[i] for i in rows]
-    return Batch({side: p[rows] for side, p in batch.images.items()}, texts, batch.valid[rows], native)
+    return Batch({side: p[rows] for side, p in batch.images.items()}, texts, batch.valid[rows], native, batch.rows)
 
 
 def check_captioner(folder: Path, field_: str) -> None:
@@ -163,6 +163,7 @@ class CapfiltTask:
     rules: CapfiltRules = CapfiltRules()
     device: str = "cpu"
     filters: Mapping[str, str] = field(default_factory=dict)
+    scoring: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # as of `filters.task.ScoreTask`
 
     def rows(self, partition: int) -> int:
         """Records of the partition."""
@@ -190,7 +191,7 @@ class CapfiltTask:
 
         if not (Path(self.folder) / "card.json").exists():
             return refuse  # nothing was trained because there is nothing to propose for
-        scorer = Scorer(self.filters, self.device)  # sets torch's threads for both
+        scorer = Scorer(self.filters, self.device, scoring=self.scoring)  # sets torch's threads for both
         loaded = blip.load(Path(self.folder), self.device)
         said = provenance_of(Path(self.folder), self.rules)
 
@@ -207,7 +208,7 @@ class CapfiltTask:
     def _nothing(self) -> pa.Table:
         """Every column, without a row: a partition of texts alone has the schema of the others."""
         nothing = Batch({}, [], np.zeros(0, bool))
-        return rescored(CAPFILT.empty_table(), nothing, Scorer(self.filters, self.device))
+        return rescored(CAPFILT.empty_table(), nothing, Scorer(self.filters, self.device, scoring=self.scoring))
 
     def _paired(self, partition: int, columns: Sequence[str]) -> pa.Table:
         table = self.pool.read(partition, list(dict.fromkeys([*columns, "pixel_hash"])))

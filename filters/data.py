@@ -64,8 +64,14 @@ def native(image: NDArray[Any], most: int) -> Pixels:
 
 
 def square(image: NDArray[Any], side: int) -> Pixels:
-    """A picture that was `read`, letterboxed to uint8[side, side, c]."""
-    return _square(_window(_resize(image, side / max(image.shape[:2]))), side)
+    """A picture that was `read`, letterboxed to uint8[side, side, c]; c 1 where it shows no colour."""
+    small = _window(_resize(image, side / max(image.shape[:2])))
+    return _square(small[:, :, 0] if _is_grey(small) else small, side)
+
+
+def _is_grey(image: Pixels) -> bool:
+    """Whether three channels say what one does."""
+    return image.ndim == 3 and bool((image[:, :, :1] == image[:, :, 1:]).all())
 
 
 def _resize(image: NDArray[Any], scale: float) -> NDArray[Any]:

@@ -12,10 +12,12 @@ import torch
 
 from curate.errors import RecipeError
 from filters.checkpoint import Config, stock_tokenizer
+from filters.clip_tokens import faster
 from filters.data import Pixels
 from filters.tokenizer import TextTokenizer
 
-_LENGTHS = (16, 32)  # texts are cut to the first of these that holds them, else kept whole: few shapes, little waste
+# texts are cut to the first of these that holds them, else kept whole: few shapes, little waste
+_LENGTHS = (16, 32, 48, 64)
 
 
 @runtime_checkable
@@ -47,10 +49,13 @@ class StockTokenizer:
         self._tokenizer = stock_tokenizer(config, self.files)
         self.context_length: int = config["text_cfg"].get("context_length", 77)
         self.vocab_size = int(getattr(self._tokenizer, "vocab_size", 0))
+        self._faster = faster(self._tokenizer, self.context_length)
 
     def __call__(self, texts: Sequence[str]) -> np.ndarray:
         if not texts:
             return np.zeros((0, self.context_length), np.int64)
+        if self._faster is not None:
+            return self._faster(texts)
         return np.asarray(self._tokenizer(list(texts), context_length=self.context_length), np.int64)
 
 

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.errors import RecipeError
-from filters.method_rules import registered
+from filters.method_rules import TowersRules, registered
 
 if TYPE_CHECKING:
     import torch
@@ -86,20 +86,23 @@ class TrainingSet:
 @dataclass(frozen=True, eq=False)
 class Batch:
     """n pairs ready for the models. ``images``: uint8[n, side, side, c] by side, letterboxed, c 1 (grey) or 3 (RGB);
-    ``native``: uint8[h, w, c] of their own aspect where a method asks; ``valid`` bool[n]: the image decoded.
-    ``whose``: each pair's key and patient, None where nobody knows."""
+    ``native``: uint8[h, w, c] of their own aspect where a method asks; ``valid`` bool[n]: the image decoded;
+    ``rows``: how many the run's full batches have, 0 where that is not known; ``whose``: each pair's key and patient,
+    None where nobody knows."""
 
     images: dict[int, data.Pixels]
     texts: list[str]
     valid: NDArray[np.bool_]
     native: list[data.Pixels | None] | None = None
+    rows: int = 0
     whose: list[tuple[str, str]] | None = None
 
     def pixels(self, side: int) -> torch.Tensor:
         """uint8[n, c, side, side]; an image that did not decode is black."""
         import torch  # where a model reads them
 
-        return torch.from_numpy(self.images[side]).permute(0, 3, 1, 2)
+        writable = np.require(self.images[side], requirements="W")  # what Ray's object store holds is not
+        return torch.from_numpy(writable).permute(0, 3, 1, 2)
 
 
 class Method(Protocol):
@@ -121,10 +124,14 @@ def module_of(method: str) -> Any:
     return importlib.import_module(registered(method).module)
 
 
-def load_method(folder: Path, device: str = "auto") -> Method:
-    """The filter in ``folder``, whatever its method; RecipeError, naming folder and file, where it cannot be read."""
+def load_method(folder: Path, device: str = "auto", scoring: Mapping[str, Any] | None = None) -> Method:
+    """The filter in ``folder``, whatever its method, scoring as its card says but for ``scoring``
+    (`filters.method_rules.SCORING`); RecipeError, naming folder and file, where it cannot be read."""
     try:
-        loaded: Method = module_of(method_of(read_card(folder))).load(folder, device)
+        method = method_of(read_card(folder))
+        if scoring and registered(method).rules is not TowersRules:
+            raise RecipeError(next(iter(scoring)), f"a {method} filter has no such choice", "leave it out")
+        loaded: Method = module_of(method).load(folder, device, **(scoring or {}))
     except RecipeError as error:
         said = error.problem if str(folder) in f"{error.field} {error.problem}" else f"{error.problem} (in {folder})"
         raise RecipeError(error.field, said, error.fix or "train the filter again") from None

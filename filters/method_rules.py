@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
-from typing import Any, get_type_hints
+from typing import Any, Literal, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -39,13 +39,23 @@ class QShape:
 class TowersRules:
     """``train``: how the towers are trained. ``bank``: clean pairs kept for the scores that compare, 0 for none.
     ``pretrain``: epochs over the unlabelled pool before the clean set: noisy pairs make a poor filter and a good
-    start. ``embeddings``: unit rows of images and texts are kept in the score table, as float16."""
+    start. ``embeddings``: unit rows of images and texts are kept in the score table, as float16.
+
+    How it scores, `SCORING`: ``margin`` is that column, for which several edited texts a pair are encoded, so that it
+    costs more than all others together. ``precision``: bf16 takes half the time or less; scores differ from the third
+    decimal on. ``compile``: by torch, where there is a GPU: a minute a process, and the last decimals change."""
 
     method: str = "dfn"
     train: TrainRules = field(default_factory=TrainRules)
     bank: int = 512
     pretrain: int = 0
     embeddings: bool = False
+    margin: bool = False
+    precision: Literal["f32", "bf16"] = "f32"
+    compile: bool = False
+
+
+SCORING = ("margin", "precision", "compile")  # of `TowersRules`: what a trained filter's user may still choose
 
 
 @dataclass(frozen=True)

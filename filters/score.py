@@ -7,9 +7,12 @@ alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -42,46 +45,67 @@ def prepare(
     texts: Sequence[str],
     needs: Needs,
     batch: int,
+    threads: int = 1,
     whose: Sequence[tuple[str, str]] | None = None,
 ) -> Iterator[Batch]:
-    """Decode once, window and resize (`filters.data`): batches of at most ``batch`` rows, in order, none left out.
-    ``whose`` are the keys and patients, for filters that ask what a patient's other pairs say.
+    """Decode once, window and resize (`filters.data`), in ``threads`` threads, which OpenCV leaves Python's lock for:
+    batches of at most ``batch`` rows, in order, none left out. ``whose`` are the keys and patients, for filters that
+    ask what a patient's other pairs say.
 
     An image that is None or does not decode becomes a black one with ``valid`` False; its scores will be NaN.
     """
     if len(images) != len(texts):
         raise ValueError(f"{len(images)} images, {len(texts)} texts")
-    for start in range(0, len(images), batch):
-        own = None if whose is None else list(whose[start : start + batch])
-        yield _batch(images[start : start + batch], list(texts[start : start + batch]), needs, own)
+    with ThreadPoolExecutor(threads, thread_name_prefix="decode") as beside:
+        spread: Callable[..., Iterator[Look | None]] = beside.map if threads > 1 else map
+        for start in range(0, len(images), batch):
+            rows = slice(start, start + batch)
+            looks = list(spread(partial(_look, needs=needs), images[rows]))
+            own = None if whose is None else list(whose[rows])
+            yield replace(_batch(looks, list(texts[rows]), needs, batch), whose=own)
 
 
-def _batch(
-    images: Sequence[bytes | None], texts: list[str], needs: Needs, whose: list[tuple[str, str]] | None
-) -> Batch:
-    read = [data.read(image) for image in images]
-    valid = np.array([r is not None for r in read], dtype=bool)
+Look = tuple[list[data.Pixels], data.Pixels | None]  # a picture at each of the sides, and in its own aspect
+
+
+def _look(image: bytes | None, needs: Needs) -> Look | None:
+    read = data.read(image)
+    if read is None:
+        return None
+    squares = [data.square(read, side) for side in needs.sides]
+    return squares, data.native(read, NATIVE_MOST) if needs.native else None
+
+
+def _batch(looks: Sequence[Look | None], texts: list[str], needs: Needs, rows: int) -> Batch:
     squares: dict[int, data.Pixels] = {}
-    for side in needs.sides:
+    for k, side in enumerate(needs.sides):
         black = np.zeros((side, side, 1), np.uint8)
-        squares[side] = data.stack([black if r is None else data.square(r, side) for r in read])
-    native = [None if r is None else data.native(r, NATIVE_MOST) for r in read] if needs.native else None
-    return Batch(squares, texts, valid, native, whose)
+        squares[side] = data.stack([black if look is None else look[0][k] for look in looks])
+    native = [None if look is None else look[1] for look in looks] if needs.native else None
+    return Batch(squares, texts, np.array([look is not None for look in looks], dtype=bool), native, rows)
 
 
 class Scorer:
     """Filters loaded once and called with batches: columns ``name`` and ``name_suffix``, float32[n] each.
 
-    ``threads`` are torch's, for the process. NaN stands where a filter cannot say; RunError where one answers NaN for
-    a record that it could read.
+    ``threads`` are torch's, for the process; ``scoring``: what is chosen anew of a filter, by its name. NaN stands
+    where a filter cannot say; RunError where one answers NaN for a record that it could read.
     """
 
-    def __init__(self, folders: Mapping[str, str], device: str = "auto", threads: int = 1) -> None:
+    def __init__(
+        self,
+        folders: Mapping[str, str],
+        device: str = "auto",
+        threads: int = 1,
+        scoring: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
         import torch
 
         torch.set_num_threads(threads)
         cv2.setNumThreads(threads)
-        self.methods: dict[str, Method] = {name: _load(name, f, device) for name, f in folders.items()}
+        self.methods: dict[str, Method] = {
+            name: _load(name, f, device, (scoring or {}).get(name)) for name, f in folders.items()
+        }
         self.needs = Needs(
             tuple(sorted({side for m in self.methods.values() for side in m.sides})),
             any(m.native for m in self.methods.values()),
@@ -100,9 +124,9 @@ class Scorer:
         return found
 
 
-def _load(name: str, folder: str, device: str) -> Method:
+def _load(name: str, folder: str, device: str, scoring: Mapping[str, Any] | None) -> Method:
     with about(f"filters.{name}"):
-        return load_method(Path(folder), device)
+        return load_method(Path(folder), device, scoring)
 
 
 def column(name: str, suffix: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -138,7 +138,7 @@ def remember_pool(folder: Path, pool: Records) -> None:
     sample = pool.sorted().take(range(min(len(pool), _SAMPLE)))
     scorer = Scorer({"s": str(folder)}, "cpu")
     whose = list(zip(sample.keys, sample.groups, strict=True))
-    parts = [scorer(b)["s"] for b in prepare(sample.images, sample.texts, scorer.needs, 64, whose)]
+    parts = [scorer(b)["s"] for b in prepare(sample.images, sample.texts, scorer.needs, 64, whose=whose)]
     scores = np.concatenate([np.zeros(0, np.float32), *parts])
     if np.isfinite(scores).any():
         add_to_card(folder, pool_scores=score_reference(scores).to_json())
@@ -152,6 +152,8 @@ class ScoreTask:
     folders: Mapping[str, str]  # filter's name -> its folder
     batch: int
     device: str = "cpu"
+    scoring: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # what is chosen anew of one, by its name
+    threads: int = 1  # that decode
 
     def rows(self, partition: int) -> int:
         """Records to score in the partition."""
@@ -168,14 +170,15 @@ class ScoreTask:
         if not table.num_rows:
             return
         needs = Needs.of(Path(folder) for folder in self.folders.values())
-        whose = list(zip(table["key"].to_pylist(), table["patient"].to_pylist(), strict=True))
-        yield from prepare(table["image"].to_pylist(), table["text"].to_pylist(), needs, self.batch, whose)
+        images, texts, keys, patients = (table[name].to_pylist() for name in ("image", "text", "key", "patient"))
+        whose = list(zip(keys, patients, strict=True))
+        yield from prepare(images, texts, needs, self.batch, self.threads, whose)
 
     def model(self) -> Callable[[Any], Any]:
         """The scorer, loaded once a process or actor."""
         if not all((Path(folder) / "card.json").exists() for folder in self.folders.values()):
             return refuse  # nothing was trained because there is nothing to score
-        return Scorer(self.folders, self.device)
+        return self._scorer()
 
     def assemble(self, partition: int, results: Iterable[Any]) -> pa.Table:
         """(key, findings, score...) of the partition's pairs; findings are null where the text's language is not
@@ -189,7 +192,10 @@ class ScoreTask:
 
     def _nothing(self) -> dict[str, np.ndarray]:
         """Every column, without a row: a partition of texts alone has the schema of the others."""
-        return {name: np.zeros(0, np.float32) for name in Scorer(self.folders, self.device).columns}
+        return {name: np.zeros(0, np.float32) for name in self._scorer().columns}
+
+    def _scorer(self) -> Scorer:
+        return Scorer(self.folders, self.device, scoring=self.scoring)
 
     def _paired(self, partition: int, columns: Sequence[str]) -> pa.Table:
         table = self.pool.read(partition, list(dict.fromkeys([*columns, "pixel_hash"])))

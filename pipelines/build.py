@@ -9,6 +9,7 @@ Each step is named by the hash of its configuration and its inputs, so all names
 from __future__ import annotations
 
 import errno
+import os
 from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -116,7 +117,7 @@ class Pipeline:
         config |= {"split": asdict(self.recipe.split_rules()), "weights": _weights(rules)}
         if clean.folder is not None:
             config["clean"]["folder"] = {"sha256": filter_hash(Path(clean.folder))}
-        step = Step(f"train-{name}", Deferred(partial(make, out="")), 1, config, [self.ingest.hash, self.dedup.hash])
+        step = Step(f"train-{name}", Deferred(partial(make, out="")), 1, config, [self.ingest.hash, self.dedup.hash], 2)
         return replace(step, task=Deferred(partial(make, out=str(step.folder(self.run) / "model"))))
 
     @cached_property
@@ -131,9 +132,11 @@ class Pipeline:
         ]
         device, batch = "auto" if self.recipe.engine.gpus else "cpu", self.recipe.score_batch
         where = {name: str(folder) for name, folder in folders.items()}
-        task = Deferred(partial(tasks.score, self.pool, where, batch, device))
-        config = {"batch": batch, "filters": list(folders)}
-        return Step("score", task, self.partitions, config, [self.dedup.hash, *trained], version=3)
+        task = Deferred(partial(tasks.score, self.pool, where, batch, device, self.scoring, self._decoders()))
+        config: dict[str, Any] = {"batch": batch, "filters": list(folders)}
+        if self.scoring:
+            config["scoring"] = self.scoring
+        return Step("score", task, self.partitions, config, [self.dedup.hash, *trained], version=4)
 
     @cached_property
     def capfilt(self) -> Step | None:
@@ -145,9 +148,9 @@ class Pipeline:
         own = self.train_filters.get(said.filter)
         device, batch = "auto" if self.recipe.engine.gpus else "cpu", self.recipe.score_batch
         filters = {name: str(path) for name, path in self.filter_folders.items()}
-        task = Deferred(partial(tasks.capfilt, self.pool, str(folder), batch, said.rules(), device, filters))
+        task = partial(tasks.capfilt, self.pool, str(folder), batch, said.rules(), device, filters, self.scoring)
         inputs = [self.dedup.hash, own.hash if own else filter_hash(folder), *([self.score.hash] if self.score else [])]
-        return Step("capfilt", task, self.partitions, {"batch": batch, "rules": asdict(said.rules())}, inputs)
+        return Step("capfilt", Deferred(task), self.partitions, {"batch": batch, "rules": asdict(said.rules())}, inputs)
 
     @cached_property
     def select(self) -> Step:
@@ -204,6 +207,17 @@ class Pipeline:
             name: f.folder if f.folder is not None else trained[name].folder(self.run) / "model"
             for name, f in self.recipe.filters.items()
         }
+
+    @property
+    def scoring(self) -> dict[str, dict[str, Any]]:
+        """How filters that are brought score, where the recipe says so; by the filter's name."""
+        return {name: f.scoring for name, f in self.recipe.filters.items() if f.scoring}
+
+    def _decoders(self) -> int:
+        """Threads that decode beside a model. On Ray other tasks decode; without a GPU every core has a model."""
+        engine = self.recipe.engine
+        cores = engine.workers or os.cpu_count() or 1
+        return max(cores // engine.actors, 1) if engine.gpus and engine.kind == "local" else 1
 
     def steps(self) -> list[Step]:
         """All steps of this recipe, in order. Hashes are final; partition counts need the earlier steps done."""

@@ -242,6 +242,11 @@ class Recipe(Part):
         for column in self.select_rules().score_columns:
             if not any(column == name or column.startswith(f"{name}_") for name in self.filters):
                 raise ValueError(f"select.by: no filter makes '{column}'; there are {', '.join(self.filters)}")
+            name, _, suffix = column.rpartition("_")
+            made_by = self.filters.get(name) if suffix == "margin" else None
+            if made_by is not None and made_by.folder is None and not getattr(made_by.rules(), "margin", True):
+                asked = f"filters.{name}.margin: true"
+                raise ValueError(f"select.by: '{column}' is not computed unless it is asked for; {asked}")
         told = self.select.probability or self.select_rules().by
         if self.select.precision is not None and not (
             isinstance(told, str)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from curate.export.rules import SelectRules
-from filters.method_rules import METHODS, field_names, make_rules, registered
+from filters.method_rules import METHODS, SCORING, field_names, make_rules, registered
 from filters.pool_rules import CapfiltRules, CleanRules
 from pipelines.part import Fraction, Part
 
@@ -52,8 +52,9 @@ class Filter(BaseModel):
         if self.method not in METHODS:
             raise ValueError(f"there is no method '{self.method}'; there are {', '.join(METHODS)}")
         if self.folder is not None:
-            if self.given:
-                raise ValueError(f"'{sorted(self.given)[0]}' is of training, and folder brings a trained filter")
+            if training := sorted(set(self.given) - set(self.scoring)):
+                raise ValueError(f"'{training[0]}' is of training, and folder brings a trained filter")
+            self.rules()
             return self
         made = self.rules()
         train = getattr(made, "train", None)
@@ -65,6 +66,12 @@ class Filter(BaseModel):
     def given(self) -> dict[str, Any]:
         """The method's own fields."""
         return dict(self.model_extra or {})
+
+    @property
+    def scoring(self) -> dict[str, Any]:
+        """What is chosen anew of a filter that is brought: how it scores (`filters.method_rules.SCORING`)."""
+        chosen = {k: v for k, v in self.given.items() if k in SCORING and self.folder is not None}
+        return chosen if "margin" in field_names(registered(self.method).rules) else {}
 
     def rules(self) -> Any:
         """As the method takes it; ValueError names a wrong field."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from filters.task import ScoreTask, TrainTask
 
 Where = tuple[str, int, str]  # the pool: ingest's folder and its partitions, dedup's folder
+Scoring = Mapping[str, Mapping[str, Any]]  # what the recipe chooses anew of filters that it brings, by their name
 
 
 def index(
@@ -71,21 +72,29 @@ def train(
     return TrainTask(Pool(*pool), splits, clean, method, rules, out, name=name)
 
 
-def score(pool: Where, filters: Mapping[str, str], batch: int, device: str) -> ScoreTask:
+def score(
+    pool: Where, filters: Mapping[str, str], batch: int, device: str, scoring: Scoring, threads: int
+) -> ScoreTask:
     """See `filters.task`."""
     from filters.task import Pool, ScoreTask
 
-    return ScoreTask(Pool(*pool), filters, batch, device)
+    return ScoreTask(Pool(*pool), filters, batch, device, scoring, threads)
 
 
 def capfilt(
-    pool: Where, folder: str, batch: int, rules: CapfiltRules, device: str, filters: Mapping[str, str]
+    pool: Where,
+    folder: str,
+    batch: int,
+    rules: CapfiltRules,
+    device: str,
+    filters: Mapping[str, str],
+    scoring: Scoring,
 ) -> CapfiltTask:
     """See `filters.capfilt`."""
     from filters.capfilt import CapfiltTask
     from filters.task import Pool
 
-    return CapfiltTask(Pool(*pool), folder, batch, rules, device, filters)
+    return CapfiltTask(Pool(*pool), folder, batch, rules, device, filters, scoring)
 
 
 def select(

@@ -34,7 +34,7 @@ class Contender:
 CONTENDERS = (
     Contender("pool CLIP", "dfn", {"epochs": 2, "bank": 0}, on="pool"),
     Contender("binary classifier", "binary", {}, on="both"),
-    Contender("plain DFN", "dfn", {}),
+    Contender("plain DFN", "dfn", {"margin": True}),
     Contender("SigLIP", "siglip", {}),
     Contender("EVA recipe", "eva", {}),
     Contender("SigLIP 2 losses", "siglip2", {}),

@@ -24,10 +24,16 @@ class LocalEngine:
 
     def __init__(self, resources: Resources) -> None:
         self.workers = resources.workers or os.cpu_count() or 1
-        self.device = "auto" if resources.gpus else "cpu"
-        self._pool: ProcessPoolExecutor | None = None
+        self.models = resources.actors if resources.gpus else self.workers  # a GPU's memory holds few copies of one
+        self._pools: dict[int, ProcessPoolExecutor] = {}  # by their number of processes
 
     def map(self, fn: Callable[[T], R], items: Sequence[T], alone: bool = False) -> Iterator[tuple[T, R | Crash]]:
+        """As `Engine.map`."""
+        return self._map(fn, items, alone, self.workers)
+
+    def _map(
+        self, fn: Callable[[T], R], items: Sequence[T], alone: bool, workers: int
+    ) -> Iterator[tuple[T, R | Crash]]:
         """A process that dies breaks the pool and hides whose fault it was: the items in flight are tried again
         one at a time, each in a pool of its own, and only one that dies alone is reported as a Crash."""
         suspects: list[T] = list(items) if alone else []
@@ -35,7 +41,7 @@ class LocalEngine:
             left = list(items)
             while left:
                 broken: list[T] = []
-                for item, result in self._spread(fn, left, broken):
+                for item, result in self._spread(fn, left, broken, workers):
                     yield item, result
                 suspects += broken
         for item in suspects:
@@ -44,30 +50,30 @@ class LocalEngine:
     def map_model(
         self, prepare: Callable[[T], Iterable[Any]], model: Callable[[], Callable[[Any], R]], items: Sequence[T]
     ) -> Iterator[tuple[T, list[R]]]:
-        """Each worker keeps one model; decode runs in a thread beside it."""
+        """Each worker keeps one model, of ``actors`` where there is a GPU; decode runs in a thread beside it."""
         from curate.errors import RunError
 
-        for item, result in self.map(_ModelWork(prepare, model), items):
+        for item, result in self._map(_ModelWork(prepare, model), items, False, self.models):
             if isinstance(result, Crash):
                 raise RunError("a process died while a model was scoring; the same command goes on from here")
             yield item, result
 
     def close(self) -> None:
         """Stop the processes; what they were doing is not committed."""
-        if self._pool is not None:
-            _terminate(self._pool)
+        while self._pools:
+            _, pool = self._pools.popitem()
+            _terminate(pool)
             # its thread is joined: one that the interpreter's end finds at work writes a traceback (cpython 83279)
-            self._pool.shutdown(wait=True, cancel_futures=True)
-            self._pool = None
+            pool.shutdown(wait=True, cancel_futures=True)
 
-    def _spread(self, fn: Callable[[T], R], left: list[T], broken: list[T]) -> Iterator[tuple[T, R]]:
+    def _spread(self, fn: Callable[[T], R], left: list[T], broken: list[T], workers: int) -> Iterator[tuple[T, R]]:
         """Work through ``left`` (emptied as items are taken) until done or the pool breaks; the items in flight
         at that moment go to ``broken``."""
-        pool = self._pool = self._pool or self._start(self.workers)
+        pool = self._pools.get(workers) or self._pools.setdefault(workers, self._start(workers))
         running: dict[Future[R], T] = {}
         while left or running:
             try:
-                while left and len(running) < self.workers * _IN_FLIGHT:
+                while left and len(running) < workers * _IN_FLIGHT:
                     running[pool.submit(guarded, fn, left[0])] = left[0]
                     left.pop(0)
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
@@ -76,7 +82,7 @@ class LocalEngine:
                     yield running.pop(future), result
             except BrokenProcessPool:
                 broken += running.values()
-                self._pool = None
+                del self._pools[workers]
                 return
 
     def _alone(self, fn: Callable[[T], R], item: T) -> R | Crash:

@@ -12,7 +12,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import ray
 import ray.data
@@ -57,23 +56,30 @@ class RayEngine:
         _check_room(self.resources)
         rows = [{"item": i} for i in range(len(items))]
         source = ray.data.from_items(rows, override_num_blocks=len(rows))
-        decoded = source.flat_map(_Prepare(prepare, list(items)), num_cpus=1)
+        decoded = source.map_batches(
+            _Prepare(prepare, list(items)), batch_size=1, batch_format="pyarrow", zero_copy_batch=True, num_cpus=1
+        )
         # `max_errored_blocks` stays 0: Ray drops the rows of an errored block without a word
         scored = decoded.map_batches(
             _ModelActor,
             fn_constructor_args=(model,),
             batch_size=1,
+            batch_format="pyarrow",
+            zero_copy_batch=True,
             compute=ray.data.ActorPoolStrategy(size=self.resources.actors),
             num_cpus=0 if self.resources.gpus else 1,
             num_gpus=self.resources.gpus or None,
         )
         parts: dict[int, dict[int, Any]] = defaultdict(dict)
+        lengths: dict[int, int] = {}
         for row in _whole(scored.iter_rows()):
-            done = parts[int(row["item"])]
-            done[int(row["place"])] = _loaded(row["result"])
-            if len(done) == int(row["of"]):
-                results = parts.pop(int(row["item"]))
-                yield items[int(row["item"])], [results[i] for i in range(len(results)) if results[i] is not None]
+            item, place, result = int(row["item"]), int(row["place"]), _loaded(row["result"])
+            parts[item][place] = result
+            if result is _End:
+                lengths[item] = place
+            if len(parts[item]) == lengths.get(item, -1) + 1:
+                done = parts.pop(item)
+                yield items[item], [done[i] for i in range(lengths[item])]
         if parts:
             raise RunError(
                 f"Ray Data returned incomplete batches for {len(parts)} partitions; run the same command again"
@@ -85,22 +91,44 @@ class RayEngine:
             self._session.close()
 
 
+class _End:
+    """Sent, as a class, in the place of a batch and of its result: the item has no more."""
+
+
+_ROW = pa.schema(
+    {"item": pa.int64(), "place": pa.int64(), "batch": pa.large_binary(), "arrays": pa.list_(pa.large_binary())}
+)
+
+
 class _Prepare:
-    """item -> its batches as rows; an item without batches still sends one empty row, so that it is accounted for."""
+    """item -> its batches, a row each as they are made, and a row without one that ends them.
+
+    Pixels travel as they lie in memory, in Arrow buffers that the actor reads in place from the object store; pickled
+    is what is around them.
+    """
 
     def __init__(self, prepare: Callable[[Any], Iterable[Any]], items: list[Any]) -> None:
         self.prepare, self.items = prepare, items
 
-    def __call__(self, row: dict[str, Any]) -> list[dict[str, Any]]:
-        batches = _told(lambda item: list(self.prepare(item)), self.items[int(row["item"])])
-        if isinstance(batches, RadsiftError):
-            batches = [batches]
-        if not batches:
-            return [{"item": row["item"], "place": 0, "of": 1, "batch": b""}]
-        return [
-            {"item": row["item"], "place": i, "of": len(batches), "batch": pickle.dumps(b)}
-            for i, b in enumerate(batches)
-        ]
+    def __call__(self, rows: pa.Table) -> Iterator[pa.Table]:
+        item = rows["item"][0].as_py()
+        source = _told(lambda i: iter(self.prepare(i)), self.items[item])
+        place = 0
+        while not isinstance(source, RadsiftError):
+            batch = _told(lambda batches: next(batches, _End), source)
+            yield _row(item, place, batch)
+            if batch is _End or isinstance(batch, RadsiftError):
+                return
+            place += 1
+        yield _row(item, place, source)
+
+
+def _row(item: int, place: int, batch: Any) -> pa.Table:
+    arrays: list[pickle.PickleBuffer] = []
+    around = pickle.dumps(batch, protocol=5, buffer_callback=arrays.append)
+    buffers = [array.raw() for array in arrays]
+    row = [[item], [place], [around], [buffers]]
+    return pa.table([pa.array(value, kind) for value, kind in zip(row, _ROW.types, strict=True)], schema=_ROW)
 
 
 class _ModelActor:
@@ -109,14 +137,14 @@ class _ModelActor:
     def __init__(self, model: Callable[[], Callable[[Any], Any]]) -> None:
         self.model = _told(lambda build: build(), model)
 
-    def __call__(self, block: dict[str, np.ndarray]) -> dict[str, Any]:
-        raw = block["batch"][0]
-        result = self._scored(pickle.loads(raw)) if raw else None  # noqa: S301  our own batch, same run
-        keep = {name: block[name] for name in ("item", "place", "of")}
-        return {**keep, "result": np.array([pickle.dumps(result)], dtype=object)}
+    def __call__(self, row: pa.Table) -> pa.Table:
+        arrays = [array.as_buffer() for array in row["arrays"][0].values]
+        batch = pickle.loads(row["batch"][0].as_buffer(), buffers=arrays)  # noqa: S301  our own, of the same run
+        result = pickle.dumps(self._scored(batch))
+        return row.select(["item", "place"]).append_column("result", pa.array([result], pa.large_binary()))
 
     def _scored(self, batch: Any) -> Any:
-        if isinstance(batch, RadsiftError):
+        if batch is _End or isinstance(batch, RadsiftError):
             return batch
         return self.model if isinstance(self.model, RadsiftError) else _told(self.model, batch)
 

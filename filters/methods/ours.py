@@ -109,7 +109,7 @@ def train(data: TrainingSet, out: Path, rules: Rules, progress: Progress | None 
 def _train_parts(data: TrainingSet, folder: Path, rules: Rules) -> None:
     for name in rules.parts:
         given = (rules.part_rules or {}).get(name, {})
-        common = {"seed": rules.seed, "threads": rules.threads, "device": rules.device}
+        common = {"seed": rules.seed, "threads": rules.threads, "device": rules.device, "margin": True}
         known = field_names(registered(name).rules)
         made = make_rules(name, {**{k: v for k, v in common.items() if k in known}, **given})
         module_of(name).train(data, folder / name, made)

@@ -7,7 +7,7 @@ One trained or loaded pair of towers gives several scores:
     "p"        sigma(t cos + b), of a sigmoid-trained filter alone
     "negclip"  the cosine less the pair's usual closeness to others: s-CLIPLoss of 2405.19547, over a fixed bank
     "normsim"  the image's largest cosine with a clean image of the bank: NormSim-infinity of the same paper
-    "margin"   the text's cosine less the best of its own edited versions': another side, a denied finding
+    "margin"   the text's cosine less the best of its own edited versions': another side, a denied finding; on demand
 """
 
 from __future__ import annotations
@@ -27,9 +27,10 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from curate.errors import RecipeError
-from filters.blocks import Blocks
+from filters.blocks import Blocks, Precision, compile_towers, lower, to_device
 from filters.findings import EDITS, edit
 from filters.method import Batch, Progress, Records, Scores, TrainingSet, read_card, write_card
+from filters.method_rules import SCORING
 from filters.method_rules import TowersRules as Rules
 from filters.model import Filter, load_filter
 from filters.score import Needs, prepare
@@ -41,6 +42,7 @@ _EMBEDDINGS = ("image_embedding", "text_embedding")
 
 _NATIVE = 16  # images of their own aspect encoded at a time
 _EDITS = 3  # edited versions a text is held against, of each kind that applies
+_TEXTS = {"cpu": 4, "cuda": 64}  # texts encoded at a time: those of a batch that are of one length are few
 
 
 def train(data: TrainingSet, out: Path, rules: Rules, progress: Progress | None = None) -> dict[str, float]:
@@ -82,12 +84,19 @@ def _write_bank(out: Path, found: Filter, clean: Records, most: int) -> None:
     save_file({"images": left, "texts": right}, out / _BANK)
 
 
-def load(folder: Path, device: str = "auto") -> Towers:
-    """The towers in ``folder`` and their bank; RecipeError where a file is missing, damaged or of another width."""
+def load(folder: Path, device: str = "auto", **scoring: Any) -> Towers:
+    """The towers in ``folder`` and their bank, scoring as the card says but for ``scoring``.
+
+    RecipeError where a file is missing, damaged or of another width.
+    """
     found, path = load_filter(folder, device), folder / _BANK
-    keep = bool(read_card(folder).get("rules", {}).get("embeddings", False))
+    said = read_card(folder).get("rules", {})
+    chosen = {name: said[name] for name in ("embeddings", *SCORING) if name in said}
+    if "bank" in said and "margin" not in said:
+        chosen["margin"] = True  # towers from before it was a choice: a mixture may have learned from it
+    chosen |= scoring
     if not path.exists():
-        return Towers(found, None, keep)
+        return Towers(found, None, **chosen)
     try:
         bank = load_file(path)
         images, texts = (np.asarray(bank[name], np.float32) for name in ("images", "texts"))
@@ -101,28 +110,40 @@ def load(folder: Path, device: str = "auto") -> Towers:
             raise ValueError
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise RecipeError(str(path), f"cannot be read ({type(error).__name__})", "train the filter again") from None
-    return Towers(found, (images, texts), keep)
+    return Towers(found, (images, texts), **chosen)
 
 
 class Towers:
     """A `Method` over a `Filter`."""
 
     def __init__(
-        self, found: Filter, bank: tuple[NDArray[np.float32], NDArray[np.float32]] | None, keep: bool = False
+        self,
+        found: Filter,
+        bank: tuple[NDArray[np.float32], NDArray[np.float32]] | None,
+        embeddings: bool = False,
+        margin: bool = False,
+        precision: Precision = "f32",
+        compile: bool = False,
     ) -> None:
-        self.filter, self.bank, self.blocks = found, bank, Blocks(found.device)
+        self.filter, self.bank, self.blocks = found, bank, Blocks(found.device, precision)
         self.native = found.native
         self.sides: tuple[int, ...] = () if found.native else (found.side,)
         self.scale, bias = found.logit()
         self.is_sigmoid = bias != 0
         more = [*(["p"] if self.is_sigmoid else []), *(["negclip", "normsim"] if bank is not None else [])]
-        self.columns = ("", *more, "margin", *(_EMBEDDINGS if keep else ()))
+        self.columns = ("", *more, *(["margin"] if margin else []), *(_EMBEDDINGS if embeddings else ()))
+        if precision == "bf16":
+            lower(found.model)
+        if compile and self.blocks.kind == "cuda":
+            compile_towers(found.model)
 
     def __call__(self, batch: Batch) -> Scores:
         """float32[n] a column; NaN where the image did not decode."""
         left, right = self.embed(batch)
         cosine = _cosine(left, right)
-        out: Scores = {"": cosine, "margin": cosine - self._best_edit(batch.texts, left)}
+        out: Scores = {"": cosine}
+        if "margin" in self.columns:
+            out["margin"] = cosine - self._best_edit(batch.texts, left)
         if self.is_sigmoid:
             out["p"] = self.filter.probability(cosine)
         if self.bank is not None:
@@ -134,33 +155,52 @@ class Towers:
 
     def embed(self, batch: Batch) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Unit rows float32[n, d] of images (NaN where one did not decode) and texts."""
-        right = self.embed_texts(batch.texts)
-        seen = self._embed_images(batch) if batch.valid.any() else right[:0]
-        left: NDArray[np.float32] = np.full((len(right), seen.shape[1]), np.nan, np.float32)
-        left[batch.valid] = seen
+        images = self._image_rows(batch) if batch.valid.any() else None  # a GPU goes on with them
+        right = self._text_rows(batch.texts, batch.rows).cpu().numpy()
+        width = right.shape[1] if images is None else images.shape[1]
+        left: NDArray[np.float32] = np.full((len(right), width), np.nan, np.float32)
+        if images is not None:
+            left[batch.valid] = images.cpu().numpy()
         return left, right
 
     @torch.inference_mode()
-    def _embed_images(self, batch: Batch) -> NDArray[np.float32]:
+    def _image_rows(self, batch: Batch) -> torch.Tensor:
+        device = self.filter.device
         if not self.native:
-            pixels = batch.pixels(self.filter.side)[torch.from_numpy(batch.valid)]
-            return self.blocks(self.filter.encode_images, pixels)
-        images = [image for image in batch.native or [] if image is not None]
-        chunks = [images[i : i + _NATIVE] for i in range(0, len(images), _NATIVE)]
-        rows: Any = torch.cat([self.filter.encode_native(chunk).float().cpu() for chunk in chunks]).numpy()
-        return np.asarray(rows, np.float32)
+            pixels = batch.pixels(self.filter.side)
+            if not batch.valid.all():
+                pixels = pixels[torch.from_numpy(batch.valid)]
+            rows = batch.rows if self.blocks.kind == "cuda" else 0
+            return self.blocks.encoded(lambda p: self.filter.encode_images(to_device(p, device)), pixels, rows or None)
+        images = [np.require(image, requirements="W") for image in batch.native or [] if image is not None]
+        parts = []
+        for start in range(0, len(images), _NATIVE):  # blocks, as of the squares
+            part = images[start : start + _NATIVE]
+            with self.blocks.autocast():
+                encoded = self.filter.encode_native([*part, *part[:1] * (_NATIVE - len(part))])
+            parts.append(encoded[: len(part)].float())
+        return torch.cat(parts)
 
     def embed_texts(self, texts: list[str]) -> NDArray[np.float32]:
-        """Unit rows float32[n, d]; texts of one length are encoded together, so that each is cut by its own."""
+        """Unit rows float32[n, d]."""
+        return self._text_rows(texts).cpu().numpy()
+
+    @torch.inference_mode()
+    def _text_rows(self, texts: list[str], rows: int = 0) -> torch.Tensor:
+        """Texts of one length are encoded together, so that each is cut by its own. On a GPU an eighth of a batch of
+        ``rows`` pairs at a time, for a small block leaves it idle."""
+        if not texts:
+            return torch.zeros((0, 0))
         ids = torch.from_numpy(self.filter.tokenizer(texts))
         lengths = self.filter.lengths(ids).cpu()
-        out: NDArray[np.float32] | None = None
+        kind, device = self.blocks.kind, self.filter.device
+        size = max(_TEXTS[kind], rows // 8 if kind == "cuda" else 0)
+        parts, places = [], []
         for length in torch.unique(lengths):
-            mine = lengths == length
-            rows = self.blocks(self.filter.encode_ids, ids[mine])
-            out = np.empty((len(ids), rows.shape[1]), np.float32) if out is None else out
-            out[mine.numpy()] = rows
-        return np.empty((0, 0), np.float32) if out is None else out
+            mine = torch.nonzero(lengths == length)[:, 0]
+            parts.append(self.blocks.encoded(lambda i: self.filter.encode_ids(to_device(i, device)), ids[mine], size))
+            places.append(mine)
+        return torch.cat(parts)[torch.argsort(torch.cat(places)).to(device)]
 
     def _best_edit(self, texts: list[str], left: NDArray[np.float32]) -> NDArray[np.float32]:
         """The largest cosine of an image with an edited version of its text; where no edit applies, the text's

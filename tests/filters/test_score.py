@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -79,6 +80,28 @@ def test_prepare_keeps_every_row_in_order():
     assert [b.valid.tolist() for b in got] == [[True, False], [False, True], [True]]
     assert all(b.images[64].dtype == np.uint8 and b.images[64].shape[1:] == (64, 64, 1) for b in got)
     assert list(prepare([], [], SIDE, 2)) == []
+
+
+def test_threads_prepare_the_same():
+    images = [*IMAGES[:9], None, b"broken", pair(1, bits=16)[0]]
+    both = [list(prepare(images, TEXTS[:12], Needs((32, 64), native=True), 5, threads)) for threads in (1, 3)]
+    for one, other in zip(*both, strict=True):
+        assert (one.texts, one.rows, one.valid.tolist()) == (other.texts, other.rows, other.valid.tolist())
+        for side in (32, 64):
+            np.testing.assert_array_equal(one.images[side], other.images[side])
+        for a, b in zip(one.native or [], other.native or [], strict=True):
+            assert a is b is None or (a == b).all()
+
+
+def test_a_picture_that_shows_no_colour_travels_as_one_channel():
+    grey = cv2.imdecode(np.frombuffer(IMAGES[0], np.uint8), cv2.IMREAD_GRAYSCALE)
+    as_colour = cv2.imencode(".png", cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR))[1].tobytes()
+    one, other = (next(prepare([image], [""], SIDE, 1)).images[64] for image in (IMAGES[0], as_colour))
+    np.testing.assert_array_equal(one, other)
+    tinted = cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR)
+    tinted[40, 30, 0] ^= 255
+    mixed = [IMAGES[0], cv2.imencode(".png", tinted)[1].tobytes()]
+    assert next(prepare(mixed, ["", ""], SIDE, 2)).images[64].shape == (2, 64, 64, 3)
 
 
 def test_12_bits_in_16_show_the_same_picture_as_8():

@@ -11,8 +11,11 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from curate.errors import RecipeError
+from filters.method import Batch
+from filters.methods.towers import Towers
 from filters.model import create_filter, load_filter, save_filter
 from filters.siglip2 import fit, load_siglip, resize
+from filters.torchvision_ops import ensure
 from filters.train import train_filter
 from filters.train_rules import ModelRules, TrainRules
 from tests.filters.shapes import pairs
@@ -23,6 +26,7 @@ RULES = {"tokenizer": "open_clip", "arch": "auto"}
 
 def _write(folder: Path, naflex: bool) -> Path:
     """A tiny random model as transformers writes it, with a tokenizer and a preprocessor."""
+    ensure()  # before transformers looks for torchvision, whichever test comes first
     import transformers as t
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
@@ -155,6 +159,18 @@ def test_a_row_does_not_depend_on_its_neighbours(naflex: Path, tmp_path: Path):
         grey = ours.encode_native([images[0][:, :, :1]])
         assert torch.equal(grey, ours.encode_native([np.repeat(images[0][:, :, :1], 3, axis=2)]))
     assert (together - alone).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize("precision", ["f32", "bf16"])
+def test_scores_in_native_aspect_do_not_depend_on_the_batch(naflex: Path, tmp_path: Path, precision):
+    towers = Towers(_ours(naflex, tmp_path), None, precision=precision)
+    images, texts = [None, *_native([(40, 64), (64, 24), (8, 200)] * 6)], [TEXTS[i % 3] for i in range(19)]
+    valid = np.array([image is not None for image in images])
+    whole = towers(Batch({}, texts, valid, images, 19))[""]
+    rows = [slice(0, 2), slice(2, 9), slice(9, 19)]
+    parts = [towers(Batch({}, texts[r], valid[r], images[r], 19))[""] for r in rows]
+    np.testing.assert_array_equal(np.concatenate(parts), whole)
+    assert np.isnan(whole).tolist() == [True, *[False] * 18]
 
 
 @settings(max_examples=60, deadline=None)

@@ -45,6 +45,13 @@ def test_every_shipped_recipe_is_valid(path: Path) -> None:
         ({"filters": {"dfn": {"epochs": 0}}}, ["filters.dfn", "checkpoint"]),
         ({"select": {"by": "clip", "keep": 0.5}}, ["select.by", "clip", "ours"]),
         ({"filters": {"dfn": {}}, "select": {"precision": 0.9}}, ["select.precision", "ours"]),
+        (
+            {"filters": {"dfn": {}}, "select": {"by": "dfn_margin", "keep": 0.5}},
+            ["select.by", "filters.dfn.margin: true"],
+        ),
+        ({"filters": {"dfn": {"folder": "f", "epochs": 3}}}, ["filters.dfn", "epochs", "is of training"]),
+        ({"filters": {"dfn": {"folder": "f", "precision": "half"}}}, ["filters.dfn", "precision", "'f32' or 'bf16'"]),
+        ({"filters": {"blip": {"folder": "f", "margin": True}}}, ["filters.blip", "margin"]),
         ({"filters": {"dfn": {"epoch": 3}}}, ["filters.dfn", "epoch", "epochs"]),
         ({"filters": {"a": {"method": "guess"}}}, ["filters.a", "guess", "findings"]),
         ({"select": {"keeep": 0.5}, "nme": "x"}, ["select.keeep", "did you mean 'keep'", "nme: no such field"]),

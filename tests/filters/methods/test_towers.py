@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +69,43 @@ def test_a_score_does_not_depend_on_its_neighbours_and_is_nan_only_without_an_im
         one, other = (np.concatenate([r[name] for r in rows]) for rows in (together, apart))
         np.testing.assert_array_equal(one, other)
         np.testing.assert_array_equal(np.isnan(one), [False] * 5 + [True] * 2)
+
+
+def test_margin_is_there_where_it_is_asked_for(folder: Path, tmp_path: Path):
+    images, texts, _ = pairs(6, start=700)
+    plain, asked = Scorer({"d": str(folder)}, "cpu"), Scorer({"d": str(folder)}, "cpu", scoring={"d": {"margin": True}})
+    assert plain.columns == ["d", "d_negclip", "d_normsim"] and asked.columns == [*plain.columns, "d_margin"]
+    (batch,) = prepare(images, texts, plain.needs, 8)
+    few, more = plain(batch), asked(batch)
+    assert list(more) == asked.columns and np.isfinite(more["d_margin"]).all()
+    for name in few:
+        np.testing.assert_array_equal(few[name], more[name])
+    old = {name: path.read_bytes() for path in folder.iterdir() if (name := path.name) != "card.json"}
+    card = read_card(folder)
+    del card["rules"]["margin"]  # written before it was a choice
+    for name, content in (old | {"card.json": json.dumps(card).encode()}).items():
+        (tmp_path / name).write_bytes(content)
+    assert Scorer({"d": str(tmp_path)}, "cpu").columns == asked.columns
+
+
+def test_bf16_scores_nearly_the_same_and_no_less_independently(folder: Path):
+    images, texts, _ = pairs(40, start=400)
+    full, half = (Scorer({"d": str(folder)}, "cpu", scoring={"d": {"precision": p}}) for p in ("f32", "bf16"))
+    found = half.methods["d"]
+    assert isinstance(found, Towers) and found.filter.model.visual.conv1.weight.dtype is torch.bfloat16
+    assert found.scale == full.methods["d"].scale, "the temperature is not rounded"  # type: ignore[attr-defined]
+    exact = np.concatenate([full(b)["d"] for b in prepare(images, texts, full.needs, 64)])
+    by_batch = {n: np.concatenate([half(b)["d"] for b in prepare(images, texts, half.needs, n)]) for n in (1, 7, 64)}
+    assert np.abs(by_batch[64] - exact).max() < 0.02 and (by_batch[64] != exact).any()
+    assert np.corrcoef(by_batch[64], exact)[0, 1] > 0.999
+    for other in (1, 7):
+        np.testing.assert_array_equal(by_batch[other], by_batch[64])
+
+
+def test_only_towers_have_the_choice(folder: Path, tmp_path: Path):
+    (tmp_path / "card.json").write_text(json.dumps(read_card(folder) | {"method": "medclip"}))
+    with pytest.raises(RecipeError, match=r"margin: a medclip filter has no such choice"):
+        load_method(tmp_path, "cpu", {"margin": True})
 
 
 def test_the_card_names_the_method_and_the_size_of_its_data(folder: Path):

@@ -1,0 +1,1 @@
+"""What the product does on a GPU, in under ten minutes: `benchmarks/gpu.sh`."""
