@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     from filters import data
 
+ON_CARD = "planted_auroc_"  # and a fault: on a card, the AUROC of right pairs against it, planted in unseen ones
+
 Progress = Callable[[int, int, dict[str, float]], None]
 Scores = dict[str, NDArray[np.float32]]
 

@@ -13,7 +13,6 @@ from filters.method import Records
 
 RIGHT = ""
 FAULTS = ("mismatch", "side", "negation", "omission", "boilerplate", "blank", "nonradiology")
-ON_CARD = "planted_auroc_"  # and a fault: on a card, the AUROC of right pairs against it, planted in unseen ones
 _NORMAL = (
     "No acute abnormality.",
     "Normal examination.",

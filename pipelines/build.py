@@ -30,6 +30,7 @@ from filters.method import checkpoint_hash, filter_hash
 from pipelines import tasks
 from pipelines.pairing import require_pairs
 from pipelines.recipe import Recipe
+from pipelines.sight import require_sight
 
 ORDER = ("index", "ingest", "evaluation", "dedup", "train-filter", "score", "capfilt", "select", "export")
 _MODELS = ("score", "capfilt")  # whose work is a model's: `curate.step.run_model_step`
@@ -161,7 +162,11 @@ class Pipeline:
         unbelieved = r.capfilt.unbelieved if r.capfilt else "drop"
         rules = r.select_rules(), r.split_rules()
         task = Deferred(partial(tasks.select, ingest, self.partitions, dedup, scores, *rules, self.texts, unbelieved))
-        config = {"select": r.select.model_dump(), "split": asdict(r.split_rules()), "unbelieved": unbelieved}
+        config = {
+            "select": r.select.model_dump(exclude={"force"}),
+            "split": asdict(r.split_rules()),
+            "unbelieved": unbelieved,
+        }
         inputs = [self.ingest.hash, self.dedup.hash, *(s.hash for s in (self.score, self.capfilt) if s)]
         return Step("select", task, 1, config, inputs, version=3)
 
@@ -218,6 +223,12 @@ class Pipeline:
         engine = self.recipe.engine
         cores = engine.workers or os.cpu_count() or 1
         return max(cores // engine.actors, 1) if engine.gpus and engine.kind == "local" else 1
+
+    @property
+    def cards(self) -> dict[str, dict[str, Any]]:
+        """The card of every filter that is trained, by the filter's name."""
+        paths = {name: folder / "card.json" for name, folder in self.filter_folders.items()}
+        return {name: read_json(path) for name, path in paths.items() if path.exists()}
 
     def steps(self) -> list[Step]:
         """All steps of this recipe, in order. Hashes are final; partition counts need the earlier steps done."""
@@ -308,6 +319,8 @@ def _stop_if_empty(run: Path, listing: Listing) -> None:
 def _each_step(pipeline: Pipeline, engine: Engine, progress: Progress, until: str) -> tuple[Pipeline, list[Manifest]]:
     manifests: list[Manifest] = []
     for name in ORDER[: ORDER.index(until) + 1]:
+        if name == "select":
+            require_sight(pipeline.recipe, pipeline.cards)
         manifests += [execute_step(pipeline, step, engine, progress) for step in pipeline.named(name)]
         if name == "index":
             require_pairs(pipeline.recipe, pipeline.pairing, manifests[-1])

@@ -14,11 +14,10 @@ from curate.report.fairness import Fairness, fairness
 from curate.report.page import Measure
 from curate.report.trust import Drift, Reliability, ReliabilityBin
 from curate.step import read_parts
-from curate.storage import read_json, read_table
+from curate.storage import read_table
 from filters.drift import ScoreReference, score_drift
 from filters.measure import auroc, bootstrap_interval
-from filters.method import method_of
-from filters.plant import ON_CARD
+from filters.method import ON_CARD, method_of
 from filters.task import FINDINGS
 from pipelines.build import Pipeline
 
@@ -34,7 +33,7 @@ _FAULTS = ("mismatch", "wrong_side", "negated", "boilerplate")
 def measures(pipeline: Pipeline, selection: pa.Table) -> list[Measure]:
     """What each filter's card says of itself, and every score against the truth where the recipe names one."""
     found: list[Measure] = []
-    for name, card in cards(pipeline).items():
+    for name, card in pipeline.cards.items():
         found += _held_out(name, _AGAINST.get(method_of(card), "own text against another's"), card["metrics"])
         if pipeline.recipe.truth is None:  # else real faults say it better
             found += _planted(name, card)
@@ -110,12 +109,6 @@ def truths(pipeline: Pipeline) -> dict[str, dict[str, Any]]:
     return {image_key(recipe.truth.source, r["file"], pseudo): r for r in rows if r["file"]}
 
 
-def cards(pipeline: Pipeline) -> dict[str, dict[str, Any]]:
-    """The card of every filter that is trained."""
-    paths = {name: folder / "card.json" for name, folder in pipeline.filter_folders.items()}
-    return {name: read_json(path) for name, path in paths.items() if path.exists()}
-
-
 def blind_spots(told_by: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Of each filter that was asked about planted faults, by its card, those it could not tell from right: a line."""
     found = []
@@ -134,7 +127,7 @@ def drifts(pipeline: Pipeline) -> list[Drift]:
     if pipeline.score is None:
         return []
     found = []
-    for name, card in cards(pipeline).items():
+    for name, card in pipeline.cards.items():
         if (said := card.get("pool_scores")) is not None:
             scores = _scored(pipeline, [name])[name].to_numpy()
             found.append(score_drift(ScoreReference.from_json(said), scores, name))
@@ -144,7 +137,7 @@ def drifts(pipeline: Pipeline) -> list[Drift]:
 def reliabilities(pipeline: Pipeline) -> list[Reliability]:
     """The reliability diagrams that filters carry on their cards."""
     found = []
-    for name, card in cards(pipeline).items():
+    for name, card in pipeline.cards.items():
         if (said := card.get("reliability")) is not None:
             bins = tuple(ReliabilityBin(**b) for b in said["bins"])
             found.append(Reliability(name, bins, said["ece"], said["brier"], said["note"]))

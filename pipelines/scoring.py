@@ -123,7 +123,8 @@ class Floor(Part):
 class Select(Part):
     """The cut, over the train split: one of keep (top fraction), threshold, top_k, precision (of the probability
     column); none keeps everything. ``by`` is a score's column or weights over several; unset, the only filter or the
-    one named ours. The other fields shape what is kept, as `curate.export.rules.SelectRules` says."""
+    one named ours. ``force`` cuts by a filter that cannot tell right pairs from exchanged ones (`pipelines.sight`). The
+    other fields shape what is kept, as `curate.export.rules.SelectRules` says."""
 
     by: str | dict[str, float] | None = None
     keep: Annotated[float, Field(gt=0, le=1)] | None = None
@@ -139,6 +140,7 @@ class Select(Part):
     temperature: Annotated[float, Field(gt=0)] | None = None
     seed: int = 0
     filter_eval: bool = False
+    force: bool = False
 
     @model_validator(mode="after")
     def _one_cut(self) -> Select:
@@ -152,4 +154,4 @@ class Select(Part):
     def rules(self, filters: list[str]) -> SelectRules:
         """As the engine room takes it; ``filters`` are the names there are."""
         by = self.by or ("ours" if "ours" in filters else filters[0] if filters else "")
-        return SelectRules(**{**self.model_dump(), "by": by})
+        return SelectRules(**{**self.model_dump(exclude={"force"}), "by": by})

@@ -25,7 +25,7 @@ from filters.capfilt import CAPFILT
 from filters.task import train_curve
 from filters.training.curve import final_curves
 from pipelines.build import Pipeline
-from pipelines.measures import blind_spots, cards, drifts, flattered, keep_rates, measures, reliabilities
+from pipelines.measures import blind_spots, drifts, flattered, keep_rates, measures, reliabilities
 from pipelines.pairing import pairing_warnings
 from pipelines.told import funnel, remember_told, versions
 
@@ -62,7 +62,7 @@ def collect(pipeline: Pipeline, manifests: Sequence[Manifest]) -> RunReport:
     told = [
         *text_warnings(attestation),
         *flattered(pipeline, selection),
-        *blind_spots(cards(pipeline)),
+        *blind_spots(pipeline.cards),
         *(rates.warnings() if rates else []),
         *(d.message for d in drifted if d.level == "warn"),
     ]

@@ -101,8 +101,8 @@ def fit(reference: Given, pool: Given, clean: bool, seed: int, rounds: int) -> t
     """Fit the judges to ``reference``, right pairs where ``clean``, else the pool itself, in ``rounds`` more; and the
     probability to ``pool``. RunError where there are too few pairs or patients to judge by.
 
-    The metrics: AUROC of pairs as they are against exchanged ones that no judge has seen (``planted_auroc``; of look-
-    alikes ``near_auroc``), and the pool's share of right pairs (``right_in_pool``).
+    The metrics: AUROC of pairs as they are against exchanged ones that no judge has seen (``holdout_auroc``; of look-
+    alikes ``holdout_auroc_near``), and the pool's share of right pairs (``right_in_pool``).
     """
     groups = digests(reference.groups)
     if len(reference) < LEAST_PAIRS or len(np.unique(groups)) < LEAST_GROUPS:
@@ -181,7 +181,7 @@ def _stack(
         others = from_fold != k
         told = Linear.of(asked[others], kind[others] == _RIGHT, each[others], _HOLD_PAIR, squares=False)
         unseen[~others] = told(asked[~others])
-    metrics = {"planted_auroc": _auroc(unseen, kind, _FAR), "near_auroc": _auroc(unseen, kind, _NEAR)}
+    metrics = {"holdout_auroc": _auroc(unseen, kind, _FAR), "holdout_auroc_near": _auroc(unseen, kind, _NEAR)}
     return Linear.of(asked, kind == _RIGHT, each, _HOLD_PAIR, squares=False), metrics
 
 

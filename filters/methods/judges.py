@@ -41,7 +41,7 @@ def train(data: TrainingSet, out: Path, rules: Rules, progress: Progress | None 
     taught = _given(towers, reference) if known_right else looked_at.take(_rows_of(pool, reference, looked_at.names))
     panel, metrics = fitting.fit(taught, looked_at, known_right, rules.seed, rules.rounds)
     if progress is not None:
-        progress(1, 1, {"auroc": metrics["planted_auroc"]})
+        progress(1, 1, {"auroc": metrics["holdout_auroc"]})
     files.save(panel, out)
     metrics = {"train_pairs": float(len(taught)), **metrics}
     about = {"sides": list(towers.sides), "native": towers.native}

@@ -34,6 +34,7 @@ from filters.copies import Copies
 from filters.data import hold_out
 from filters.findings import concept
 from filters.method import (
+    ON_CARD,
     Batch,
     Progress,
     Records,
@@ -47,7 +48,7 @@ from filters.method import (
 from filters.method_rules import OursRules as Rules
 from filters.method_rules import field_names, make_rules, registered
 from filters.mixture import Mixture, fit
-from filters.plant import FAULTS, ON_CARD, RIGHT, plant
+from filters.plant import FAULTS, RIGHT, plant
 from filters.prior import factors, right_share, weighed
 from filters.score import Needs, Scorer, column, prepare
 

@@ -40,7 +40,7 @@ def silent(name: str, done: int, total: int) -> None:
 def recipe(tmp_path_factory: pytest.TempPathFactory, secret_file: Path, local_engine: Engine) -> Path:
     folder = tmp_path_factory.mktemp("capfilt")
     archive = make_archive(folder / "archive", 60, seed=5)
-    changes: dict[str, Any] = {"filters": FILTERS, "select": {"by": "judge", "keep": 0.8}}
+    changes: dict[str, Any] = {"filters": FILTERS, "select": {"by": "judge", "keep": 0.8, "force": True}}
     all_believed = {**CAPFILT, "threshold": -100.0}
     first = load_recipe(recipe_for(archive, folder / "run", secret_file, capfilt=all_believed, **changes))
     pipeline, _ = run_pipeline(first, local_engine, silent, until="capfilt")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,10 +19,10 @@ def test_a_fault_that_cannot_be_told_is_named_and_no_other() -> None:
 
 
 @pytest.mark.parametrize("truth", [None, "known"])
-def test_without_truth_the_card_says_how_well_planted_faults_are_told(truth: str | None, tmp_path: Path) -> None:
+def test_without_truth_the_card_says_how_well_planted_faults_are_told(truth: str | None) -> None:
     metrics = {"planted_auroc_side": 0.9, "planted_auroc_blank": 1.0, "holdout_pairs": 48.0, "right_in_pool": 0.4}
-    (tmp_path / "card.json").write_text(json.dumps({"method": "ours", "metrics": metrics}))
-    run: Any = SimpleNamespace(recipe=SimpleNamespace(truth=truth), score=None, filter_folders={"ours": tmp_path})
+    cards = {"ours": {"method": "ours", "metrics": metrics}}
+    run: Any = SimpleNamespace(recipe=SimpleNamespace(truth=truth), score=None, cards=cards)
     told = {m.name: m.value for m in measures(run, pa.table({}))}
     planted = {"ours: AUROC on planted blank": 1.0, "ours: AUROC on planted side": 0.9}
     assert told == ({} if truth else planted) | {"ours: right pairs, its estimate": 0.4}

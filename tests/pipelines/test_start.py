@@ -58,7 +58,9 @@ def test_a_plan_and_a_finished_run_import_what_they_use(secret_file: Path, tmp_p
         "image_quality": {},
         "text_quality": {},
     }
-    recipe = recipe_for(archive, tmp_path / "run", secret_file, filters=filters, select={"by": "ours", "keep": 0.5})
+    recipe = recipe_for(
+        archive, tmp_path / "run", secret_file, filters=filters, select={"by": "ours", "keep": 0.5, "force": True}
+    )
     assert not loaded("plan", str(recipe)).intersection(HEAVY)
     recipe = recipe_for(archive, tmp_path / "run", secret_file, **PLAIN)
     assert not loaded("run", str(recipe)).intersection({*HEAVY, "curate.ingest.chain", "curate.deid.text.scrub"})

@@ -44,7 +44,7 @@ def test_a_clean_set_teaches_and_the_pool_says_how_many_are_right():
     whole, alone = probabilities(panel, pool)
     assert roc_auc_score(~wrong, alone) > 0.93 and roc_auc_score(~wrong, whole) > 0.95
     assert abs(metrics["right_in_pool"] - (~wrong).mean()) < 0.1
-    assert metrics["planted_auroc"] > 0.9 and metrics["near_auroc"] <= metrics["planted_auroc"] + 0.02
+    assert metrics["holdout_auroc"] > 0.9 and metrics["holdout_auroc_near"] <= metrics["holdout_auroc"] + 0.02
 
 
 def test_texts_that_have_nothing_to_do_with_the_pictures_are_not_told():
@@ -52,7 +52,7 @@ def test_texts_that_have_nothing_to_do_with_the_pictures_are_not_told():
     order = np.random.default_rng(0).permutation(len(pool))
     nothing = replace(pool, images=pool.images[order])
     _, metrics = fit(nothing, nothing, clean=False, seed=0, rounds=1)
-    assert abs(metrics["planted_auroc"] - 0.5) < 0.1
+    assert abs(metrics["holdout_auroc"] - 0.5) < 0.1
 
 
 def test_a_patient_is_judged_by_judges_that_have_not_seen_it(of_pool):
