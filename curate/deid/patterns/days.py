@@ -313,7 +313,7 @@ RULES: tuple[Rule, ...] = (
     # "the fifth of the third twenty twenty one"
     rule(
         "DATE",
-        guard("the", led="words", like=r"(?i)\b\w+(?:st|nd|rd|th) of the \w+"),
+        guard("the", led="words"),
         rf"\bthe[ ]({_SPOKEN_TH}[ ]of[ ]the[ ]{_SPOKEN_TH}\b{_SPOKEN_YEAR})(?=\s*(?:[.,;:)\0]|$|\n|{_NO_NOUN}\b))",
         _I,
         group=1,

@@ -124,7 +124,7 @@ STRICT: tuple[Rule, ...] = (
     # who signs last, on a line of its own or behind a full stop
     rule(
         "NAME",
-        guard(signs=". ; : , ) / - ]"),
+        guard(signs=". ; : , ) / - ]", led="end"),
         rf"(?:(?<=[.;:,)\0][ ])|(?<=\n)|(?<=-[ ])|(?<=/[ ])|(?<=\[)|(?<=\0[ ])|(?<=\())({_LETTERS})(?=\)?\.?\s*\Z)",
         re.I,
         group=1,

@@ -16,7 +16,8 @@ from curate.deid.text.text_index import CUES, FIRES, SHAPED, SIGNED, Glance
 
 _BEGIN = re.compile(r"\b\w")
 _COUNT = count(1)
-Led = Literal["", "words", "digits", "codes", "before"]
+Led = Literal["", "words", "digits", "codes", "before", "end"]
+_END = 24  # characters of a text's end
 Span = tuple[int, int, str]  # start, end, label
 
 
@@ -27,7 +28,7 @@ class Guard:
 
     ``led``: the rule's pattern begins with one of the words or signs, or with digits (maybe in brackets, behind a
     plus), or is a code of letters and digits, and is tried only where such stand; or it begins up to ``reach`` words
-    of the same line "before" one of the words.
+    of the same line "before" one of the words; or it is tried in the last characters of the text only ("end").
     """
 
     words: frozenset[str] = frozenset()
@@ -53,6 +54,8 @@ class Guard:
         if self.led == "before":
             return self._before(pattern, glance)
         match = pattern.match
+        if self.led == "end":
+            return [hit for at in range(max(0, len(text) - _END), len(text)) if (hit := match(text, at)) is not None]
         starts = (
             self._starts(glance) if self.led == "words" else glance.digits if self.led == "digits" else glance.codes
         )
