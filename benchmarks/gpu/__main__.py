@@ -34,7 +34,7 @@ def scoring(size: Size, device: str, work: Path, peak: float) -> list[dict[str, 
     """(a) Each architecture through the score step, bf16, compiled on a GPU."""
     from benchmarks.gpu.scoring import measure, write_pool
 
-    pool = write_pool(work / "scoring", size.records, size.partitions, size.side, size.workers)
+    pool = write_pool(work / "scoring", size.records, size.partitions, size.side, size.drawers)
     how = {"precision": "bf16", "compile": device != "cpu"}
     return [
         measure(arch, pool, work / f"filter-{i}", device, n, size.workers, size.seconds, peak, **how)
@@ -53,7 +53,7 @@ def training(size: Size, device: str, work: Path, peak: float) -> dict[str, Any]
         bf16 = "bf16" if device != "cpu" else "float32"
         return TrainingRules(ModelRules(arch), batch=batch, samples=batch * steps, precision=bf16, vocab=1000, **more)
 
-    shards = film_shards(work, size.records, "jpeg")
+    shards = film_shards(work, size.records, "jpeg", size.drawers)
     compiled = device != "cpu"
     steps = [
         measure(
@@ -77,7 +77,7 @@ def parity(size: Size, device: str, work: Path, peak: float) -> dict[str, Any]:
     from benchmarks.gpu.parity import measure
     from benchmarks.gpu.scoring import write_pool
 
-    pool = write_pool(work / "parity", size.parity, 1, size.side, size.workers)
+    pool = write_pool(work / "parity", size.parity, 1, size.side, size.drawers)
     return measure(work / "job" / "whole" / "model", pool, device, max(size.score.values()))
 
 

@@ -20,6 +20,7 @@ class Size:
     partitions: int
     side: int
     workers: int  # threads that decode for the scorer, processes for the trainer
+    drawers: int  # processes that draw films
     seconds: float  # of each rate of scoring
     steps: int  # of training that are timed
     resume: int  # steps of the job that is stopped half way
@@ -40,6 +41,7 @@ FULL = Size(
     partitions=4,
     side=224,
     workers=max(1, (os.cpu_count() or 1) - 2),
+    drawers=os.cpu_count() or 1,
     seconds=10.0,
     steps=36,
     resume=40,
@@ -56,6 +58,7 @@ TINY = Size(
     partitions=2,
     side=48,
     workers=2,
+    drawers=1,
     seconds=0.2,
     steps=3,
     resume=4,

@@ -53,11 +53,11 @@ def measure(
     return found
 
 
-def film_shards(work: Path, records: int, kind: str = "png") -> Path:
-    """Shards of synthetic films of 224 px in ``work``, grey, right pairs; drawn once."""
+def film_shards(work: Path, records: int, kind: str = "png", workers: int = 1) -> Path:
+    """Shards of synthetic films of 224 px in ``work``, grey, right pairs; drawn once, by ``workers`` processes."""
     folder = work / f"films-{records}-{kind}"
     if not folder.is_dir():
-        made = make_pool(records, 1, clean=1.0, side=SIDE, workers=1).records
+        made = make_pool(records, 1, clean=1.0, side=SIDE, workers=workers).records
         if kind == "jpeg":
             made = replace(made, images=[as_jpeg(image) for image in made.images])
         write_shards(folder, made, per_shard=max(_BATCH, records // 8))
