@@ -12,7 +12,7 @@ from typing import Any, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 
 from curate.errors import RecipeError
-from filters.train_rules import TrainRules
+from filters.training.rules import FilterTrainingRules
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class TowersRules:
     start. ``embeddings``: unit rows of images and texts are kept in the score table, as float16."""
 
     method: str = "dfn"
-    train: TrainRules = field(default_factory=TrainRules)
+    train: FilterTrainingRules = field(default_factory=FilterTrainingRules)
     bank: int = 512
     pretrain: int = 0
     embeddings: bool = False
@@ -102,8 +102,8 @@ class Blip2Rules:
     """What to look through, and how to train what looks.
 
     ``encoder``: a filter's folder (its image tower is used) or, to be used as it is, a local checkpoint of
-    transformers' Blip2ForImageTextRetrieval; None trains towers on the clean set first (`filters.train`, defaults).
-    ``views``: how many changed copies of each image are encoded and kept; training draws among them.
+    transformers' Blip2ForImageTextRetrieval; None trains towers on the clean set first (`filters.training.filter`,
+    defaults). ``views``: how many changed copies of each image are encoded and kept; training draws among them.
     """
 
     encoder: str | None = None

@@ -23,7 +23,7 @@ from filters.method import Records, TrainingSet
 from filters.methods.towers import Rules, Towers, train
 from filters.model import load_filter
 from filters.score import Needs, prepare
-from filters.train_rules import TrainRules
+from filters.training.rules import FilterTrainingRules
 
 _BATCH = 64
 
@@ -34,7 +34,7 @@ def on_cpu(pairs: int = 2000, repeats: int = 3) -> dict[str, float]:
     pool = make_pool(pairs, 1, workers=1).records
     with tempfile.TemporaryDirectory() as folder:
         few = pool.take(range(200))
-        train(TrainingSet(few), Path(folder), Rules(train=TrainRules(epochs=1, threads=1), bank=0))
+        train(TrainingSet(few), Path(folder), Rules(train=FilterTrainingRules(epochs=1, threads=1), bank=0))
         towers = Towers(load_filter(Path(folder), "cpu"), None)
     needs = Needs((towers.filter.side,))
     ready = list(prepare(pool.images, pool.texts, needs, _BATCH))

@@ -28,12 +28,11 @@ from benchmarks.training.loader import film_shards
 from filters.checkpoint import build, read_config
 from filters.encoder import Filter
 from filters.model import create_filter
-from filters.train_rules import ModelRules
 from filters.training.loader import Batch, Steps
 from filters.training.loop import Trainer
 from filters.training.objectives import make_objective
 from filters.training.plan import make_plan
-from filters.training.rules import TrainingRules
+from filters.training.rules import ModelRules, TrainingRules
 from filters.training.shards import open_shards
 from filters.training.world import World
 

@@ -8,7 +8,7 @@ the text the picture explains. The proposals of CapFilt are made in `filters.cap
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from filters import data
-from filters.augment import augment
 from filters.blocks import Blocks
-from filters.determinism import determinism
 from filters.method import Batch, Progress, Scores, TrainingSet, checkpoint_hash, read_card, write_card
 from filters.method_rules import BlipRules as Rules
 from filters.methods import blip_files as files
@@ -27,10 +25,12 @@ from filters.methods.blip_holdout import decode, measure
 from filters.methods.blip_net import BlipNet
 from filters.methods.blip_start import open_folder, save_net, start
 from filters.methods.blip_texts import count_seen, rarest, read_texts
-from filters.methods.blip_train import Fit, Pace, See
+from filters.methods.blip_train import Draw, train_net
 from filters.methods.blip_vocabulary import Vocabulary
 from filters.model import pick_device
 from filters.tokenizer import TextTokenizer
+from filters.training.augment import augment
+from filters.training.determinism import determinism
 
 SEEN = "seen.json"  # in how many patients' texts each training sentence occurred, by fingerprint
 
@@ -70,25 +70,26 @@ class Blip:
         """float32[n]: the matching head's log-odds alone, of uint8[n, c, side, side] and n texts."""
         ids = torch.from_numpy(np.asarray(self.tokenizer(texts), np.int64))
         with torch.inference_mode():
-            return by_length(self.blocks, lambda p, i: _log_odds(self.net.match(self._look(p), i)), ids, pixels)
+            return by_length(self.blocks, lambda p, i: _log_odds(self.net.match(self.look(p), i)), ids, pixels)
 
     def rarest(self, text: str) -> int | None:
         """The fewest patients in whose training texts ``text`` or one of its sentences stood; None where it is new."""
         return rarest(text, self.seen)
 
-    def _look(self, pixels: torch.Tensor) -> torch.Tensor:
+    def look(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Image tokens float32[n, t, d] of uint8[n, c, side, side]."""
         return self.net.look(self.normalise(pixels))
 
     def look_to_write(self, pixels: torch.Tensor, seen: torch.Tensor | None = None) -> torch.Tensor:
         """What the captioner attends to: ``seen``, the judge's tokens, where the image encoder is shared."""
         if self.net.own_vision:
             return self.net.look_to_write(self.normalise(pixels))
-        return self._look(pixels) if seen is None else seen
+        return self.look(pixels) if seen is None else seen
 
     def _score(self, pixels: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
         """float32[n, columns]; the image is encoded once for all of them."""
         net = self.net
-        seen = self._look(pixels)
+        seen = self.look(pixels)
         columns = [_log_odds(net.match(seen, ids)), net.own_cosines(net.image_vectors(seen), net.text_vectors(ids))]
         if net.captioner is not None:
             written = net.started(ids)
@@ -126,9 +127,8 @@ def train(data_: TrainingSet, out: Path, rules: Rules, progress: Progress | None
             pairs = clean.take(good)
             held = data.hold_out(pairs.groups, rules.holdout, rules.seed)
             texts = read_texts(pairs.texts, blip.tokenizer, rules.findings, rules.seed)
-            pace = Pace(**{k: v for k, v in asdict(rules).items() if k in Pace.__dataclass_fields__})
-            see = looking(blip, pixels[~held], rules.augment)
-            metrics = Fit(blip.net, blip.net, pace, see).run(texts.take(~held), progress)
+            draw = looking(pixels[~held], rules.augment)
+            metrics = train_net(blip.net, blip.look, draw, texts.take(~held), rules, progress)
             metrics["train_pairs"] = float((~held).sum())
         metrics["undecodable"] = float(len(clean) - len(good))
         metrics |= measure(blip, pixels, clean.take(good), np.flatnonzero(held) if rules.epochs else None, rules.seed)
@@ -141,15 +141,14 @@ def train(data_: TrainingSet, out: Path, rules: Rules, progress: Progress | None
     return metrics
 
 
-def looking(blip: Blip, pixels: data.Pixels, augmented: bool) -> See:
-    """Training's way to image tokens: uint8[n, side, side, c], each time a little changed where ``augmented``."""
+def looking(pixels: data.Pixels, augmented: bool) -> Draw:
+    """Training's images: uint8[n, side, side, c], each time a little changed where ``augmented``."""
 
-    def see(index: NDArray[np.int64], generator: torch.Generator) -> torch.Tensor:
+    def draw(index: NDArray[np.int64], generator: torch.Generator) -> torch.Tensor:
         shown = torch.from_numpy(pixels[index]).permute(0, 3, 1, 2)
-        shown = augment(shown, generator) if augmented else shown
-        return blip.net.look(blip.normalise(shown.to(blip.device)))
+        return augment(shown, generator) if augmented else shown
 
-    return see
+    return draw
 
 
 def load(folder: Path, device: str = "auto") -> Blip:

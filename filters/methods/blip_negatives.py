@@ -56,13 +56,3 @@ def draw_edits(texts: Texts, index: NDArray[np.int64], rng: np.random.Generator)
             rows.append(choices[int(rng.integers(len(choices)))])
     empty = torch.zeros((0, texts.ids.shape[1]), dtype=torch.int64)
     return torch.tensor(where, dtype=torch.int64), torch.stack(rows) if rows else empty
-
-
-def rate(done: float, warmup: float, decay: float = 0.4) -> float:
-    """Share of the learning rate after ``done`` of the training: a linear rise, a plateau, half a cosine to zero.
-
-    The plateau is for what begins to learn late: matching and captioning wait for the image encoder.
-    """
-    if done < warmup:
-        return (done + 1e-3) / warmup
-    return 0.5 * (1 + math.cos(math.pi * max(0.0, done - (1 - decay)) / decay))

@@ -20,7 +20,6 @@ from safetensors.torch import load_file, save_file
 
 from curate.errors import RecipeError, RunError
 from filters import data
-from filters.determinism import determinism
 from filters.findings import edit
 from filters.measure import auroc
 from filters.method import Batch, Progress, Records, Scores, TrainingSet, read_card, write_card
@@ -30,6 +29,7 @@ from filters.methods.medclip_net import MedClipNet
 from filters.methods.medclip_slots import Slots, learn_slots, read_claims
 from filters.methods.medclip_train import FitRules, fit
 from filters.model import pick_device
+from filters.training.determinism import determinism
 
 _LEAST = 16  # clean pairs
 _BLOCK = 64
