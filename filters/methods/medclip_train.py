@@ -113,7 +113,7 @@ class MatchClaims(Objective):
         found = {"logits": logits, "images": images, **seen.labels}
         if free is not None:
             with torch.no_grad():
-                found["believed"] = torch.sigmoid(self.teacher.model(free)[0])  # type: ignore[operator]
+                found["believed"] = torch.sigmoid(self.teacher.model(free)[0])
         return found
 
     def loss(self, features: Features, model: Any, world: World) -> dict[str, torch.Tensor]:

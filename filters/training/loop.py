@@ -110,7 +110,7 @@ class Trainer:
         objective.heads.to(world.device)
         self.averaged = Averaged(model, course.ema) if course.ema else None
         self.optimizer = make_optimizer(model, course, (objective.heads,))
-        self.trained = [p for group in self.optimizer.param_groups for p in group["params"]]
+        self.trained = [p for m in (model, objective.heads) for p in m.parameters() if p.requires_grad]
         self.forward: torch.nn.Module = _Forward(model, objective)
         self.overlapped = world.size > 1 and whole and objective.steady
         if self.overlapped:

@@ -103,10 +103,11 @@ class MemorySteps:
         model: Any = self.learner.model
         bias = getattr(model, "logit_bias", None)
         logit = float(model.logit_scale.detach().exp()), 0.0 if bias is None else float(bias.detach())
-        how = min(self.size, len(index)), self.rules.chunks, self.generator, self.rules.objective
         training = model.training
         model.eval()
-        index = choose(self.learner, *logit, self.phase.pairs, reference, index, *how)
+        size, chunks = min(self.size, len(index)), self.rules.chunks
+        pairs, kind = self.phase.pairs, self.rules.objective
+        index = choose(self.learner, *logit, pairs, reference, index, size, chunks, self.generator, kind)
         model.train(training)
         return index
 

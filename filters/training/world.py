@@ -36,7 +36,7 @@ class World:
         for same, flat, work in sent:
             work.wait()
             flat /= self.size
-            for gradient, part in zip(same, flat.split([g.numel() for g in same]), strict=True):
+            for gradient, part in zip(same, torch.split(flat, [g.numel() for g in same]), strict=True):
                 gradient.copy_(part.view_as(gradient))
 
     def summed(self, value: torch.Tensor) -> torch.Tensor:
