@@ -26,6 +26,7 @@ from filters.method_rules import BinaryRules as Rules
 from filters.methods import blip_files as files
 from filters.methods.blip_holdout import decode
 from filters.model import Filter, load_filter, pick_device
+from filters.training.curve import write_epochs
 from filters.training.determinism import determinism
 from filters.training.filter import train_filter
 from filters.training.loop import Course, Trainer, epoch_steps, train_epochs
@@ -115,7 +116,7 @@ def train(data_: TrainingSet, out: Path, rules: Rules, progress: Progress | None
     with determinism(rules.seed, rules.threads):
         rows = [_rows(towers, records) for records in (clean, pool)]
         classifier = Classifier(rows[0][0].shape[1], rules.hidden)
-        metrics = _fit(classifier, rows, rules, progress)
+        metrics = _fit(classifier, rows, rules, out, progress)
     files.save_weights(classifier.state_dict(), out / "model.safetensors")
     said = replace(rules, encoder=checkpoint_hash(rules.encoder))
     write_card(out, "binary", said, data_, metrics, preprocessing=towers.preprocessing)
@@ -174,7 +175,11 @@ def _rows(towers: Filter, records: Records) -> tuple[torch.Tensor, list[str]]:
 
 
 def _fit(
-    classifier: Classifier, rows: list[tuple[torch.Tensor, list[str]]], rules: Rules, progress: Progress | None
+    classifier: Classifier,
+    rows: list[tuple[torch.Tensor, list[str]]],
+    rules: Rules,
+    out: Path,
+    progress: Progress | None,
 ) -> dict[str, float]:
     """Cross-entropy with both sides weighing the same; measured on held-out patients."""
     x = torch.cat([r for r, _ in rows])
@@ -194,8 +199,9 @@ def _fit(
         return Seen(train_x[index], train_y[index], {"weight": weight[index]}, done)
 
     trainer = Trainer(classifier, TellApart(), Course.of(rules), World())
-    loss = train_epochs(trainer, epoch_steps(rules.epochs, draw, see), rules.epochs, progress)[-1]["loss"]
+    curve = train_epochs(trainer, epoch_steps(rules.epochs, draw, see), rules.epochs, progress)
+    write_epochs(out, curve)
     with torch.no_grad():
         found = classifier(x[held]).numpy()
-    out = {"loss": loss, "train_pairs": float(len(train_x)), "holdout_pairs": float(held.sum())}
-    return out | {"holdout_auroc_clean_against_pool": auroc(found, y[held].numpy() > 0)}
+    told = {"loss": curve[-1]["loss"], "train_pairs": float(len(train_x)), "holdout_pairs": float(held.sum())}
+    return told | {"holdout_auroc_clean_against_pool": auroc(found, y[held].numpy() > 0)}

@@ -25,11 +25,12 @@ from filters.methods.blip_holdout import decode, measure
 from filters.methods.blip_net import BlipNet
 from filters.methods.blip_start import open_folder, save_net, start
 from filters.methods.blip_texts import count_seen, rarest, read_texts
-from filters.methods.blip_train import Draw, train_net
+from filters.methods.blip_train import Draw, last_losses, train_net
 from filters.methods.blip_vocabulary import Vocabulary
 from filters.model import pick_device
 from filters.tokenizer import TextTokenizer
 from filters.training.augment import augment
+from filters.training.curve import Row, write_epochs
 from filters.training.determinism import determinism
 
 SEEN = "seen.json"  # in how many patients' texts each training sentence occurred, by fingerprint
@@ -121,6 +122,7 @@ def train(data_: TrainingSet, out: Path, rules: Rules, progress: Progress | None
         device = pick_device(rules.device)
         blip = Blip(begun.net, begun.tokenizer, begun.preprocessing, device)
         metrics: dict[str, float] = {}
+        curve: list[Row] = []
         held = np.zeros(len(clean), dtype=bool)
         pixels, good = decode(clean, blip.net.side)
         if rules.epochs:
@@ -128,12 +130,13 @@ def train(data_: TrainingSet, out: Path, rules: Rules, progress: Progress | None
             held = data.hold_out(pairs.groups, rules.holdout, rules.seed)
             texts = read_texts(pairs.texts, blip.tokenizer, rules.findings, rules.seed)
             draw = looking(pixels[~held], rules.augment)
-            metrics = train_net(blip.net, blip.look, draw, texts.take(~held), rules, progress)
-            metrics["train_pairs"] = float((~held).sum())
+            curve = train_net(blip.net, blip.look, draw, texts.take(~held), rules, progress)
+            metrics = {**last_losses(curve), "train_pairs": float((~held).sum())}
         metrics["undecodable"] = float(len(clean) - len(good))
         metrics |= measure(blip, pixels, clean.take(good), np.flatnonzero(held) if rules.epochs else None, rules.seed)
     out.mkdir(parents=True, exist_ok=True)
     save_net(blip.net, begun.tokenizer, begun.preprocessing, out)
+    write_epochs(out, curve)
     files.save_json(count_seen(clean.texts, clean.groups), out / SEEN)
     said = replace(rules, checkpoint=checkpoint_hash(rules.checkpoint), captioner=checkpoint_hash(rules.captioner))
     about = {"side": blip.net.side, "mean": begun.preprocessing[0], "std": begun.preprocessing[1]}

@@ -28,10 +28,11 @@ from filters.methods.blip2_net import Blip2Config, QFormer, small_config
 from filters.methods.blip_blocks import by_length
 from filters.methods.blip_holdout import decode, measure
 from filters.methods.blip_texts import read_texts
-from filters.methods.blip_train import Draw, train_net
+from filters.methods.blip_train import Draw, last_losses, train_net
 from filters.model import pick_device
 from filters.tokenizer import WordPiece, train_wordpiece
 from filters.training.augment import augment
+from filters.training.curve import write_epochs
 from filters.training.determinism import determinism
 from filters.training.filter import train_filter
 from filters.training.rules import FilterTrainingRules
@@ -86,7 +87,7 @@ def train(data_: TrainingSet, out: Path, rules: Rules, progress: Progress | None
     else:
         eye = _encoder(rules, clean, out)
         with determinism(rules.seed, rules.threads):
-            blip2, metrics = _fit(eye, clean, rules, device, progress)
+            blip2, metrics = _fit(eye, clean, rules, device, out, progress)
     _save(blip2, out)
     said = replace(rules, encoder=checkpoint_hash(rules.encoder))
     about = {"side": blip2.eye.side, "mean": blip2.eye.mean, "std": blip2.eye.std}
@@ -108,7 +109,7 @@ def _encoder(rules: Rules, clean: Records, out: Path) -> Eye:
 
 
 def _fit(
-    eye: Eye, clean: Records, rules: Rules, device: str, progress: Progress | None
+    eye: Eye, clean: Records, rules: Rules, device: str, out: Path, progress: Progress | None
 ) -> tuple[Blip2, dict[str, float]]:
     pixels, good = decode(clean, eye.side)
     pairs = clean.take(good)
@@ -118,8 +119,9 @@ def _fit(
     net = QFormer(small_config(rules.shape, seen.shape[-1], eye.side, tokenizer))
     blip2 = Blip2(eye, net, tokenizer, device)
     texts = read_texts(pairs.texts, tokenizer, rules.findings, rules.seed)
-    metrics = train_net(net, lambda tokens: tokens, remembering(seen), texts.take(~held), rules, progress)
-    metrics |= {"train_pairs": float((~held).sum()), "undecodable": float(len(clean) - len(good))}
+    curve = train_net(net, lambda tokens: tokens, remembering(seen), texts.take(~held), rules, progress)
+    write_epochs(out, curve)
+    metrics = last_losses(curve) | {"train_pairs": float((~held).sum()), "undecodable": float(len(clean) - len(good))}
     return blip2, metrics | measure(blip2, pixels, pairs, np.flatnonzero(held), rules.seed)
 
 

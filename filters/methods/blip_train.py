@@ -18,6 +18,7 @@ from filters import data
 from filters.method import Progress
 from filters.methods.blip_negatives import contrast, draw_edits, mine, same
 from filters.methods.blip_texts import Texts, trim
+from filters.training.curve import Row
 from filters.training.loop import Course, Trainer, epoch_steps, to_device, train_epochs
 from filters.training.memory import batch_size
 from filters.training.objectives.protocol import Features, Objective, Seen
@@ -51,8 +52,8 @@ Look = Callable[[torch.Tensor], torch.Tensor]
 
 def train_net(
     net: torch.nn.Module, look: Look, draw: Draw, texts: Texts, rules: Rules, progress: Progress | None
-) -> dict[str, float]:
-    """Train ``net`` on n pairs; the last epoch's mean losses. RunError where texts are too few or a loss is NaN."""
+) -> list[Row]:
+    """Train ``net`` on n pairs; a row an epoch. RunError where texts are too few or a loss leaves the numbers."""
     device = next(net.parameters()).device
     size, rng = batch_size(texts.labels, rules.batch), np.random.default_rng(rules.seed)
     generator = torch.Generator().manual_seed(rules.seed)
@@ -68,8 +69,12 @@ def train_net(
     course = Course.of(rules, level=_LEVEL, bf16=fast_bf16(device))
     trainer = Trainer(net, BlipObjective(look, first), course, World(device=str(device)))
     steps = epoch_steps(rules.epochs, lambda: data.batches(texts.labels, size, rng), see)
-    last = train_epochs(trainer, steps, rules.epochs, progress)[-1]
-    return {name: last[name] for name in ("loss", "itc", "itm", "lm") if name in last}
+    return train_epochs(trainer, steps, rules.epochs, progress)
+
+
+def last_losses(curve: list[Row]) -> dict[str, float]:
+    """Of the last epoch."""
+    return {name: curve[-1][name] for name in ("loss", "itc", "itm", "lm") if name in curve[-1]}
 
 
 class BlipObjective(Objective):

@@ -27,8 +27,9 @@ from filters.method_rules import MedclipRules as Rules
 from filters.methods.medclip_judge import FEATURES, evidence, logistic, prior_of
 from filters.methods.medclip_net import MedClipNet
 from filters.methods.medclip_slots import Slots, learn_slots, read_claims
-from filters.methods.medclip_train import FitRules, fit
+from filters.methods.medclip_train import fit
 from filters.model import pick_device
+from filters.training.curve import write_epochs
 from filters.training.determinism import determinism
 
 _LEAST = 16  # clean pairs
@@ -54,25 +55,8 @@ def train(training: TrainingSet, out: Path, rules: Rules, progress: Progress | N
         net = MedClipNet(slots, rules.width, rules.embed).to(device)
         claims = read_claims(slots, clean.texts)
         taught = np.flatnonzero(~held)
-        how = FitRules(
-            rules.epochs,
-            rules.least_steps,
-            rules.batch,
-            rules.lr,
-            rules.weight_decay,
-            rules.match,
-            rules.unlabelled,
-            rules.seed,
-        )
-        loss = fit(
-            net,
-            slots,
-            (clean.pixels[taught], claims.take(taught)),
-            (pool.pixels, read_claims(slots, pool.texts)),
-            how,
-            device,
-            progress,
-        )
+        right = clean.pixels[taught], claims.take(taught)
+        curve = fit(net, slots, right, (pool.pixels, read_claims(slots, pool.texts)), rules, device, progress)
         prior = prior_of(claims)
         judge = MedClip(net, slots, prior, np.zeros(len(FEATURES) + 1), rules.side, device)
         judge.weights, metrics = _calibrate(judge, clean, np.flatnonzero(held) if held.sum() >= _LEAST else taught)
@@ -80,7 +64,8 @@ def train(training: TrainingSet, out: Path, rules: Rules, progress: Progress | N
     save_file(
         {k: v.detach().cpu().contiguous().clone() for k, v in net.state_dict().items()}, out / "model.safetensors"
     )
-    metrics |= {"loss": loss, "train_pairs": float(len(taught)), "findings": float(len(slots.findings))}
+    write_epochs(out, curve)
+    metrics |= {"loss": curve[-1]["loss"], "train_pairs": float(len(taught)), "findings": float(len(slots.findings))}
     more = {
         "preprocessing": {"side": rules.side},
         "findings": list(slots.findings),

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,9 +17,11 @@ from numpy.typing import NDArray
 
 from filters.data import Pixels
 from filters.method import Progress
+from filters.method_rules import MedclipRules
 from filters.methods.medclip_net import MedClipNet
 from filters.methods.medclip_slots import Claims, Slots
 from filters.training.augment import augment
+from filters.training.curve import Row
 from filters.training.loop import Course, Trainer, epoch_steps, to_device, train_epochs
 from filters.training.objectives.losses import soft_match
 from filters.training.objectives.protocol import Features, Objective, Seen
@@ -36,24 +37,17 @@ Source = tuple[Pixels, Claims]
 Rows = dict[str, torch.Tensor]
 
 
-@dataclass(frozen=True)
-class FitRules:
-    """How the network is trained; the weights are of the matching loss and of the pool's own labels."""
-
-    epochs: int
-    least_steps: int
-    batch: int
-    lr: float
-    weight_decay: float
-    match: float
-    pool: float
-    seed: int
-
-
 def fit(
-    net: MedClipNet, slots: Slots, clean: Source, pool: Source, rules: FitRules, device: str, report: Progress | None
-) -> float:
-    """Train ``net`` in place; the mean loss of the last epoch. RunError where it leaves the numbers."""
+    net: MedClipNet,
+    slots: Slots,
+    clean: Source,
+    pool: Source,
+    rules: MedclipRules,
+    device: str,
+    report: Progress | None,
+) -> list[Row]:
+    """Train ``net`` in place on pairs that are right and on pictures and texts of the pool; a row an epoch. RunError
+    where the loss leaves the numbers."""
     rng, generator = np.random.default_rng(rules.seed), torch.Generator().manual_seed(rules.seed)
     mirror = torch.from_numpy(slots.mirrored())
     size = min(rules.batch, len(clean[0]))
@@ -71,11 +65,11 @@ def fit(
         moved = {name: to_device(rows, device) for name, rows in found.items()}
         return Seen(moved.pop("pixels"), moved["said"], moved, done)
 
-    objective = MatchClaims(net, rules.match, rules.pool)
+    objective = MatchClaims(net, rules.match, rules.unlabelled)
     trainer = Trainer(net, objective, Course.of(rules, warmup=_WARMUP), World(device=device))
-    last = train_epochs(trainer, epoch_steps(epochs, draw, see), epochs, report)[-1]
+    curve = train_epochs(trainer, epoch_steps(epochs, draw, see), epochs, report)
     objective.teacher.copy_to(net)
-    return last["loss"]
+    return curve
 
 
 def _rows(

@@ -7,7 +7,6 @@ rules ask for (`filters.training.rules`) is added to that, in `filters.training.
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import math
 from collections.abc import Sequence
@@ -29,7 +28,7 @@ from filters.method import checkpoint_hash
 from filters.model import Filter, arch_of, create_filter, save_filter
 from filters.pairs import Pairs, decode_pairs
 from filters.training.curation import read_reference
-from filters.training.curve import Row
+from filters.training.curve import Row, write_epochs
 from filters.training.determinism import determinism
 from filters.training.loop import Course, Trainer, train_epochs
 from filters.training.memory import LEAST_TEXTS as LEAST_TEXTS
@@ -87,7 +86,7 @@ def train_filter(
         metrics["loss"] = curve[-1]["loss"]
     hashes = {"sha256": digest} | ({} if second is None else {"second": then_digest})
     save_filter(started, out, _card(started, rules, hashes, metrics))
-    _write_curve(out / "metrics.csv", curve)
+    write_epochs(out, curve)
     return metrics
 
 
@@ -169,13 +168,3 @@ def _card(
             name: version(name) for name in ("torch", "open_clip_torch", "tokenizers", "opencv-python-headless")
         },
     }
-
-
-def _write_curve(path: Path, curve: list[Row]) -> None:
-    """A row an epoch; a loss that was not yet asked for is empty."""
-    first = ("epoch", "loss", "lr", "pairs")
-    columns = [*first, *(n for n in dict.fromkeys(n for row in curve for n in row) if n not in (*first, "step"))]
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns, lineterminator="\n", extrasaction="ignore")
-        writer.writeheader()
-        writer.writerows(curve)
