@@ -29,8 +29,7 @@ from benchmarks.training.loader import film_shards
 from filters.checkpoint import build, read_config
 from filters.encoder import Filter
 from filters.model import create_filter
-from filters.training.feed import shard_steps
-from filters.training.job import final_trainer
+from filters.training.feed import final_trainer, shard_steps
 from filters.training.loader import Batch, Steps
 from filters.training.objectives import make_objective
 from filters.training.plan import make_plan

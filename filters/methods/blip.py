@@ -32,6 +32,7 @@ from filters.tokenizer import TextTokenizer
 from filters.training.augment import augment
 from filters.training.curve import Row, write_epochs
 from filters.training.determinism import determinism
+from filters.training.loop import to_device
 
 SEEN = "seen.json"  # in how many patients' texts each training sentence occurred, by fingerprint
 
@@ -129,7 +130,7 @@ def train(data_: TrainingSet, out: Path, rules: Rules, progress: Progress | None
             pairs = clean.take(good)
             held = data.hold_out(pairs.groups, rules.holdout, rules.seed)
             texts = read_texts(pairs.texts, blip.tokenizer, rules.findings, rules.seed)
-            draw = looking(pixels[~held], rules.augment)
+            draw = looking(pixels[~held], rules.augment, device)
             curve = train_net(blip.net, blip.look, draw, texts.take(~held), rules, progress)
             metrics = {**last_losses(curve), "train_pairs": float((~held).sum())}
         metrics["undecodable"] = float(len(clean) - len(good))
@@ -144,11 +145,11 @@ def train(data_: TrainingSet, out: Path, rules: Rules, progress: Progress | None
     return metrics
 
 
-def looking(pixels: data.Pixels, augmented: bool) -> Draw:
+def looking(pixels: data.Pixels, augmented: bool, device: str) -> Draw:
     """Training's images: uint8[n, side, side, c], each time a little changed where ``augmented``."""
 
     def draw(index: NDArray[np.int64], generator: torch.Generator) -> torch.Tensor:
-        shown = torch.from_numpy(pixels[index]).permute(0, 3, 1, 2)
+        shown = to_device(torch.from_numpy(pixels[index]).permute(0, 3, 1, 2), device)
         return augment(shown, generator) if augmented else shown
 
     return draw

@@ -1,4 +1,4 @@
-"""The final model's batches as the loop's steps: on the device, in micro-batches, chosen where a reference chooses."""
+"""The final model in the loop: batches as steps, on the device, in micro-batches, chosen where a reference chooses."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from filters.anatomy import set_patch_dropout
 from filters.encoder import Filter
 from filters.training.curation import Curator
 from filters.training.loader import Batch, Steps, load
-from filters.training.loop import Step, to_device
-from filters.training.objectives.protocol import Seen
+from filters.training.loop import Course, Step, Trainer, to_device
+from filters.training.objectives.protocol import Objective, Seen
 from filters.training.rules import TrainingRules
+from filters.training.world import World
 
 
 def shard_steps(
@@ -41,13 +42,17 @@ def _parts(batch: Batch, learner: Filter, parts: int, done: float) -> list[Seen]
     return found
 
 
-def prepare(model: torch.nn.Module, rules: TrainingRules) -> None:
-    """Patches dropped, activations made again, towers compiled: as the rules have it."""
+def final_trainer(learner: Filter, objective: Objective, rules: TrainingRules, world: World) -> Trainer:
+    """The loop as the rules have it: with patches dropped, activations made again, towers compiled."""
+    model: Any = learner.model
     set_patch_dropout(model, rules.patch_dropout)
     if rules.grad_checkpointing:
-        model.set_grad_checkpointing()  # type: ignore[operator]
+        model.set_grad_checkpointing()
     if rules.compile:
         _compile_towers(model)
+    bf16 = rules.precision == "bf16" or (rules.precision == "auto" and world.device.startswith("cuda"))
+    course = Course.of(rules, bf16=bf16, part="train.")
+    return Trainer(model, objective, course, world, rules.accumulate == 1)
 
 
 def _compile_towers(model: Any) -> None:

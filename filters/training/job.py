@@ -30,11 +30,10 @@ from filters.model import arch_of, create_filter, load_filter, pick_device, save
 from filters.training.curation import Curator
 from filters.training.curve import WALL, Curve, Progress
 from filters.training.determinism import determinism
-from filters.training.feed import prepare, shard_steps
+from filters.training.feed import final_trainer, shard_steps
 from filters.training.loader import Steps
-from filters.training.loop import Course, Trainer
+from filters.training.loop import Trainer
 from filters.training.objectives import SIGMOID, make_objective
-from filters.training.objectives.protocol import Objective
 from filters.training.plan import Plan, make_plan
 from filters.training.rules import TrainingRules, check_training_rules, rules_from
 from filters.training.shards import Shards, open_shards
@@ -142,14 +141,6 @@ def _run(job: TrainingJob, world: World, progress: Progress | None) -> dict[str,
             _save(job, learner, plan, last, skipped, identity)
         world.barrier()
     return dict(read_json(out / "model" / "card.json"))
-
-
-def final_trainer(learner: Filter, objective: Objective, rules: TrainingRules, world: World) -> Trainer:
-    """The loop as the final model's rules have it; the model made ready for them."""
-    prepare(learner.model, rules)
-    bf16 = rules.precision == "bf16" or (rules.precision == "auto" and world.device.startswith("cuda"))
-    course = Course.of(rules, bf16=bf16, part="train.")
-    return Trainer(learner.model, objective, course, world, rules.accumulate == 1)
 
 
 def _train(

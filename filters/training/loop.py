@@ -9,8 +9,6 @@ seed alone.
 from __future__ import annotations
 
 import math
-import time
-from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal
@@ -24,13 +22,11 @@ from filters.method import Progress
 from filters.training.curve import WALL, Row
 from filters.training.objectives.protocol import Features, Objective, Seen
 from filters.training.optimizers import Averaged, make_optimizer, set_rate
+from filters.training.window import Losses, Window
 from filters.training.world import World
 
 _MAX_LOGIT_SCALE = math.log(100)  # Radford et al. 2021, section 2.5
 _MOST_NORM = 1.0  # of the gradient
-_READ = 32  # steps after which losses are read: reading one waits for the device
-
-Losses = dict[str, torch.Tensor]
 
 
 @dataclass(frozen=True)
@@ -154,14 +150,18 @@ class Trainer:
     def run(self, steps: Iterable[Step]) -> Iterator[Row]:
         """Train; a row at each step that tells: the losses' means since the last, and the pace. RunError where a loss
         leaves the numbers."""
-        found = _Window(self)
+        found = Window(self.model, self.world)
         self.model.train()
         for step in found.timed(steps):
             rate = set_rate(self.optimizer, self.course.lr, self.course.warmup, step.parts[0].done, self.course.level)
-            found.add(self._step(step.parts), step)
+            found.add(self._step(step.parts), step.pairs)
             self.step += 1
+            row = found.close() if step.tells else {}
+            if not math.isfinite(found.loss):
+                fix = f"lower {self.course.part}lr (now {self.course.lr}) or raise {self.course.part}warmup"
+                raise RunError(f"loss {found.loss} in epoch {step.epoch}: {fix}")
             if step.tells:
-                yield {"step": self.step, "epoch": step.epoch, **found.close(step), "lr": rate}
+                yield {"step": self.step, "epoch": step.epoch, **row, "lr": rate}
                 found.open()
 
     def _step(self, parts: Sequence[Seen]) -> Losses:
@@ -223,62 +223,3 @@ class _Forward(torch.nn.Module):
 
     def forward(self, seen: Seen) -> Features:
         return self._objective.features(self.model, seen)
-
-
-class _Window:
-    """The losses and the time since the last row."""
-
-    def __init__(self, trainer: Trainer) -> None:
-        self._trainer = trainer
-        self.open()
-
-    def open(self) -> None:
-        """Begin."""
-        self._held: defaultdict[str, list[torch.Tensor]] = defaultdict(list)
-        self._sums: defaultdict[str, float] = defaultdict(float)
-        self._counts: Counter[str] = Counter()  # a loss may begin in the middle of a window
-        self._began, self._waited, self._pairs = time.monotonic(), 0.0, 0
-
-    def timed(self, steps: Iterable[Step]) -> Iterator[Step]:
-        """``steps``, with the time that they are waited for."""
-        source = iter(steps)
-        while True:
-            asked = time.monotonic()
-            step = next(source, None)
-            self._waited += time.monotonic() - asked
-            if step is None:
-                return
-            yield step
-
-    def add(self, losses: Losses, step: Step) -> None:
-        """The losses of one step, left on the device until a few are read together. Of several processes they are read
-        at the end, so that all of them find a loss that is no number together."""
-        for name, value in losses.items():
-            self._held[name].append(value)
-        self._pairs += step.pairs
-        if len(self._held["loss"]) >= _READ and self._trainer.world.size == 1:
-            self._read()
-            self._check(self._sums["loss"], step)
-
-    def _read(self) -> None:
-        for name, values in self._held.items():
-            self._sums[name] += sum(torch.stack(values).tolist())
-            self._counts[name] += len(values)
-        self._held.clear()
-
-    def _check(self, loss: float, step: Step) -> None:
-        course = self._trainer.course
-        if not math.isfinite(loss):
-            fix = f"lower {course.part}lr (now {course.lr}) or raise {course.part}warmup"
-            raise RunError(f"loss {loss} in epoch {step.epoch}: {fix}")
-
-    def close(self, step: Step) -> Row:
-        """Means over the steps and the processes, the temperature, the pace."""
-        self._read()
-        world, seconds = self._trainer.world, max(time.monotonic() - self._began, 1e-9)
-        means = {name: world.total(total) / world.size / self._counts[name] for name, total in self._sums.items()}
-        self._check(means["loss"], step)
-        scale: Any = getattr(self._trainer.model, "logit_scale", None)
-        more = {} if scale is None else {"scale": float(scale.detach().exp())}
-        pace = {"pairs/s": self._pairs / seconds, "waiting": self._waited / seconds}
-        return {"pairs": self._pairs, **means, **more, **pace}

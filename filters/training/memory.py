@@ -93,8 +93,8 @@ class MemorySteps:
         pixels, ids, labels = self._pairs(index)
         device = self.learner.device
         if isinstance(self.learner, Filter) and not isinstance(self.phase.pairs, Features):
-            pixels = to_device(augment(pixels, self.generator) if self.rules.augment else pixels, device)
-            pixels = self.learner.scaled(pixels)
+            pixels = to_device(pixels, device)  # as bytes
+            pixels = self.learner.scaled(augment(pixels, self.generator) if self.rules.augment else pixels)
         moved = {name: to_device(rows, device) for name, rows in labels.items()}
         return Seen(to_device(pixels, device), to_device(ids, device), moved, done)
 
