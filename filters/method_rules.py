@@ -35,6 +35,11 @@ class QShape:
     layers: int = 2
 
 
+def _check_share(name: str, value: float) -> None:
+    if not 0 <= value <= 1:
+        raise ValueError(f"{name} is {value}: a share, from 0 to 1")
+
+
 @dataclass(frozen=True)
 class TowersRules:
     """``train``: how the towers are trained. ``bank``: clean pairs kept for the scores that compare, 0 for none.
@@ -75,7 +80,8 @@ class BlipRules:
     says the shape. ``captioner``: a folder of BlipForConditionalGeneration. ``contrast_first``: the share of the epochs
     with ITC alone, which is cheap and without which matching has nothing to look at. ``findings``: the reports'
     findings are read (`filters.findings`), so that texts that say the same are no negatives of each other, and texts
-    edited to be wrong are negatives of their own images.
+    edited to be wrong are negatives of their own images. ``soft``: the share of a momentum model's beliefs in what the
+    contrast is to say, for pairs that may be wrong (ALBEF, 2107.07651; BLIP has 0.4).
     """
 
     checkpoint: str | None = None
@@ -91,10 +97,14 @@ class BlipRules:
     contrast_first: float = 0.4
     holdout: float = 0.1
     findings: bool = True
+    soft: float = 0.0
     augment: bool = True
     seed: int = 0
     threads: int = 2
     device: str = "auto"
+
+    def __post_init__(self) -> None:
+        _check_share("soft", self.soft)
 
 
 @dataclass(frozen=True)
@@ -119,9 +129,13 @@ class Blip2Rules:
     contrast_first: float = 0.3
     holdout: float = 0.1
     findings: bool = True
+    soft: float = 0.0
     seed: int = 0
     threads: int = 2
     device: str = "auto"
+
+    def __post_init__(self) -> None:
+        _check_share("soft", self.soft)
 
 
 @dataclass(frozen=True)

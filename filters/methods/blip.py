@@ -72,26 +72,29 @@ class Blip:
         """float32[n]: the matching head's log-odds alone, of uint8[n, c, side, side] and n texts."""
         ids = torch.from_numpy(np.asarray(self.tokenizer(texts), np.int64))
         with torch.inference_mode():
-            return by_length(self.blocks, lambda p, i: _log_odds(self.net.match(self.look(p), i)), ids, pixels)
+            return by_length(self.blocks, lambda p, i: _log_odds(self.net.match(self._look(p), i)), ids, pixels)
 
     def rarest(self, text: str) -> int | None:
         """The fewest patients in whose training texts ``text`` or one of its sentences stood; None where it is new."""
         return rarest(text, self.seen)
 
-    def look(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Image tokens float32[n, t, d] of uint8[n, c, side, side]."""
-        return self.net.look(self.normalise(pixels))
+    def _look(self, pixels: torch.Tensor) -> torch.Tensor:
+        return self.look_by(self.net, pixels)
+
+    def look_by(self, net: BlipNet, pixels: torch.Tensor) -> torch.Tensor:
+        """Image tokens float32[n, t, d] that ``net`` makes of uint8[n, c, side, side]."""
+        return net.look(self.normalise(pixels))
 
     def look_to_write(self, pixels: torch.Tensor, seen: torch.Tensor | None = None) -> torch.Tensor:
         """What the captioner attends to: ``seen``, the judge's tokens, where the image encoder is shared."""
         if self.net.own_vision:
             return self.net.look_to_write(self.normalise(pixels))
-        return self.look(pixels) if seen is None else seen
+        return self._look(pixels) if seen is None else seen
 
     def _score(self, pixels: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
         """float32[n, columns]; the image is encoded once for all of them."""
         net = self.net
-        seen = self.look(pixels)
+        seen = self._look(pixels)
         columns = [_log_odds(net.match(seen, ids)), net.own_cosines(net.image_vectors(seen), net.text_vectors(ids))]
         if net.captioner is not None:
             written = net.started(ids)
@@ -131,7 +134,7 @@ def train(data_: TrainingSet, out: Path, rules: Rules, progress: Progress | None
             held = data.hold_out(pairs.groups, rules.holdout, rules.seed)
             texts = read_texts(pairs.texts, blip.tokenizer, rules.findings, rules.seed)
             draw = looking(pixels[~held], rules.augment, device)
-            curve = train_net(blip.net, blip.look, draw, texts.take(~held), rules, progress)
+            curve = train_net(blip.net, blip.look_by, draw, texts.take(~held), rules, progress)
             metrics = {**last_losses(curve), "train_pairs": float((~held).sum())}
         metrics["undecodable"] = float(len(clean) - len(good))
         metrics |= measure(blip, pixels, clean.take(good), np.flatnonzero(held) if rules.epochs else None, rules.seed)

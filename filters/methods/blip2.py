@@ -119,7 +119,7 @@ def _fit(
     net = QFormer(small_config(rules.shape, seen.shape[-1], eye.side, tokenizer))
     blip2 = Blip2(eye, net, tokenizer, device)
     texts = read_texts(pairs.texts, tokenizer, rules.findings, rules.seed)
-    curve = train_net(net, lambda tokens: tokens, remembering(seen), texts.take(~held), rules, progress)
+    curve = train_net(net, lambda net, tokens: tokens, remembering(seen), texts.take(~held), rules, progress)
     write_epochs(out, curve)
     metrics = last_losses(curve) | {"train_pairs": float((~held).sum()), "undecodable": float(len(clean) - len(good))}
     return blip2, metrics | measure(blip2, pixels, pairs, np.flatnonzero(held), rules.seed)

@@ -1,6 +1,7 @@
 """BLIP's pre-training on clean pairs: contrast (ITC), matching with hard and edited negatives (ITM), captioning (LM).
 
-Without the paper's momentum encoder and queue: they serve batches of web pairs, where the right partner is in doubt.
+``soft``: where the right partner is in doubt, a share of the contrast's targets is what a momentum model believes of
+the batch (ALBEF, 2107.07651, section 3.2, as BLIP uses it; without its queue: batches of a filter are small sets' own).
 """
 
 from __future__ import annotations
@@ -22,10 +23,12 @@ from filters.training.curve import Row
 from filters.training.loop import Course, Trainer, epoch_steps, to_device, train_epochs
 from filters.training.memory import batch_size
 from filters.training.objectives.protocol import Features, Objective, Seen
+from filters.training.optimizers import Averaged
 from filters.training.world import World
 
 _SMOOTHING = 0.1  # of the captioner's targets: BLIP, appendix
 _SCALE = math.log(1 / 0.07)  # the contrastive temperature training begins with
+_MOMENTUM = 0.995  # BLIP, appendix
 _LEVEL = 0.6  # of the training at full rate: matching and captioning begin to learn late, they wait for the images'
 
 
@@ -42,12 +45,15 @@ class Rules(Protocol):
     def contrast_first(self) -> float: ...
 
     @property
+    def soft(self) -> float: ...
+
+    @property
     def seed(self) -> int: ...
 
 
 # a batch's images, drawn anew each step, and what the net makes image tokens float32[n, t, d] of
 Draw = Callable[[NDArray[np.int64], torch.Generator], torch.Tensor]
-Look = Callable[[torch.Tensor], torch.Tensor]
+Look = Callable[[Any, torch.Tensor], torch.Tensor]  # (net, images)
 
 
 def train_net(
@@ -67,7 +73,9 @@ def train_net(
 
     first = round(rules.contrast_first * rules.epochs) / max(rules.epochs, 1)
     course = Course.of(rules, level=_LEVEL, bf16=fast_bf16(device))
-    trainer = Trainer(net, BlipObjective(look, first), course, World(device=str(device)))
+    momentum = Averaged(net, _MOMENTUM) if rules.soft else None
+    objective = BlipObjective(look, first, momentum, rules.soft, 2 / max(rules.epochs, 1))
+    trainer = Trainer(net, objective, course, World(device=str(device)))
     steps = epoch_steps(rules.epochs, lambda: data.batches(texts.labels, size, rng), see)
     return train_epochs(trainer, steps, rules.epochs, progress)
 
@@ -78,24 +86,47 @@ def last_losses(curve: list[Row]) -> dict[str, float]:
 
 
 class BlipObjective(Objective):
-    """The sum of ITC and, from ``first`` of the training on, ITM and LM. The heads hold the contrast's temperature."""
+    """The sum of ITC and, from ``first`` of the training on, ITM and LM. The heads hold the contrast's temperature.
 
-    def __init__(self, look: Look, first: float) -> None:
+    What ``momentum`` believes is ``soft`` of the contrast's targets, less before ``ramp`` of the training: two epochs.
+    """
+
+    def __init__(
+        self, look: Look, first: float, momentum: Averaged | None = None, soft: float = 0.0, ramp: float = 1.0
+    ) -> None:
         super().__init__()
-        self.look, self.first = look, first
+        self.look, self.first, self.momentum, self.soft, self.ramp = look, first, momentum, soft, ramp
         self.heads.logit_scale = torch.nn.Parameter(torch.tensor(_SCALE))
 
     def features(self, model: Any, seen: Seen) -> Features:
         """The losses "itc", "itm" and "lm", each of the whole batch: partners are mined in it."""
-        tokens, ids, edited, where = self.look(seen.pixels), seen.ids, seen.labels["edited"], seen.labels["where"]
+        tokens, ids = self.look(model, seen.pixels), seen.ids
+        edited, where = seen.labels["edited"], seen.labels["where"]
         twins, scale = seen.labels["twins"], self.heads.logit_scale.exp()  # type: ignore[operator]
         images, words = model.image_vectors(tokens), model.text_vectors(torch.cat([ids, edited]))
         logits = scale * model.cosines(images, words[: len(ids)])
         own = scale * model.own_cosines(images[where], words[len(ids) :])
-        losses = {"itc": contrast(logits, twins, own, where)}
+        share = self.soft * min(1.0, seen.done / self.ramp)
+        losses = {"itc": contrast(logits, twins, own, where, self._believed(seen, scale), share)}
         if seen.done >= self.first:
             losses |= _fused(model, tokens, seen, mine(logits, twins, seen.generator))
         return losses
+
+    @torch.no_grad()
+    def _believed(self, seen: Seen, scale: torch.Tensor) -> torch.Tensor | None:
+        """The momentum model's logits of the batch; None where there is none."""
+        if self.momentum is None:
+            return None
+        model: Any = self.momentum.model
+        found: torch.Tensor = model.cosines(
+            model.image_vectors(self.look(model, seen.pixels)), model.text_vectors(seen.ids)
+        )
+        return scale * found
+
+    def update(self, model: torch.nn.Module) -> None:
+        """The momentum model follows."""
+        if self.momentum is not None:
+            self.momentum.update(model)
 
     def loss(self, features: Features, model: Any, world: World) -> dict[str, torch.Tensor]:
         """Their sum."""

@@ -70,7 +70,7 @@ def epoch_steps(
         drawn = list(draw())
         for k, index in enumerate(drawn):
             seen = see(index, (epoch - 1 + k / len(drawn)) / epochs)
-            yield Step((seen,), epoch, len(index), k == len(drawn) - 1)
+            yield Step((seen,), epoch, len(seen.ids), k == len(drawn) - 1)
 
 
 def to_device(rows: torch.Tensor, device: str | torch.device) -> torch.Tensor:
