@@ -1,1 +1,1 @@
-"""Training: the one loop, ways to learn, a filter on pairs in memory, the final model on a run's shards, resumed exactly."""
+"""Training: the one loop, ways to learn, a filter on pairs in memory, the final model on shards; resumed exactly."""
