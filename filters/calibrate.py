@@ -79,19 +79,20 @@ def isotonic(scores: ArrayLike, right: ArrayLike) -> Calibration:
     A pool's share is (k + 1/2) / (n + 1), so that none is 0 or 1, and stands at the pool's mean score: between pools
     the probability rises, so that equal probabilities do not hide who scored higher. RunError as `platt`.
     """
+    from sklearn.isotonic import IsotonicRegression  # where a calibration is fitted alone
+
     s, y = _checked(scores, right)
-    order = np.argsort(s, kind="stable")
-    values, start, many = np.unique(s[order], return_index=True, return_counts=True)
-    hits = np.add.reduceat(y[order].astype(np.float64), start)
-    pools = _pooled([(h / n, float(n), h, v * n) for v, h, n in zip(values, hits, many.tolist(), strict=True)])
-    shrunk = _pooled([((h + 0.5) / (n + 1), n, h, sn) for _, n, h, sn in pools])
-    at = [_digits(sn / n) for _, n, _, sn in shrunk]
-    keep = [i for i in range(len(at)) if i == 0 or at[i] > at[i - 1]]
-    return Calibration("isotonic", tuple(at[i] for i in keep), tuple(shrunk[i][0] for i in keep), _sample(s))
+    values, pool = np.unique(IsotonicRegression().fit_transform(s, y), return_inverse=True)
+    size, hits, sums = (np.bincount(pool, weights=w) for w in (np.ones(len(s)), y, s))
+    shrunk = IsotonicRegression().fit_transform(values, (hits + 0.5) / (size + 1), sample_weight=size)
+    shares, pool = np.unique(shrunk, return_inverse=True)
+    at = _digits(np.bincount(pool, weights=sums) / np.bincount(pool, weights=size))
+    keep = np.r_[True, np.diff(at) > 0]
+    return Calibration("isotonic", tuple(at[keep].tolist()), tuple(shares[keep].tolist()), _sample(s))
 
 
 def platt(scores: ArrayLike, right: ArrayLike) -> Calibration:
-    """A sigmoid of the score, fitted with Platt's targets (Platt 1999; Newton's method as Lin, Lin & Weng 2007).
+    """A sigmoid of the score, fitted with Platt's targets (Platt 1999; Lin, Lin & Weng 2007).
 
     Strictly rising within its table, which is as wide as the scores and 10 logits besides; where the scores order
     pairs the wrong way round, flat at the share of right pairs. RunError without both kinds, or on a NaN score.
@@ -157,8 +158,10 @@ def ece(probabilities: ArrayLike, right: ArrayLike, bins: int = 15) -> float:
 
 def brier(probabilities: ArrayLike, right: ArrayLike) -> float:
     """Mean squared distance of probability and truth (Brier 1950)."""
+    from sklearn.metrics import brier_score_loss
+
     p, y = _checked(probabilities, right, both=False)
-    return float(((p - y) ** 2).mean())
+    return float(brier_score_loss(y, p, labels=[False, True]))
 
 
 def adapt(probabilities: ArrayLike, fitted: float, rounds: int = 100) -> tuple[Floats, float]:
@@ -180,57 +183,31 @@ def _reweighed(p: Floats, fitted: float, share: float) -> Floats:
     return np.asarray(right / (right + wrong))
 
 
-def _pooled(blocks: Sequence[tuple[float, float, float, float]]) -> list[tuple[float, float, float, float]]:
-    """Blocks (value, weight, hits, weighted score) with falling neighbours merged at their weighted mean value."""
-    out: list[tuple[float, float, float, float]] = []
-    for block in blocks:
-        out.append(block)
-        while len(out) > 1 and out[-2][0] >= out[-1][0]:
-            (va, na, ha, sa), (vb, nb, hb, sb) = out[-2:]
-            out[-2:] = [((va * na + vb * nb) / (na + nb), na + nb, ha + hb, sa + sb)]
-    return out
-
-
 def _targets(y: NDArray[np.bool_]) -> Floats:
     right, wrong = int(y.sum()), int((~y).sum())
     return np.where(y, (right + 1) / (right + 2), 1 / (wrong + 2))
 
 
 def _sigmoid_fit(x: Floats, target: Floats, intercept: bool) -> tuple[float, float]:
-    """(slope, intercept) of the least log loss, by Newton's method with halved steps."""
-    columns = np.column_stack([x, np.ones(len(x))]) if intercept else x[:, None]
-    w = np.zeros(columns.shape[1])
-    loss = _log_loss(columns @ w, target)
-    for _ in range(100):
-        p = _sigmoid(columns @ w)
-        gradient = columns.T @ (p - target) / len(x)
-        hessian = (columns * (p * (1 - p))[:, None]).T @ columns / len(x) + 1e-9 * np.eye(len(w))
-        step = np.linalg.solve(hessian, gradient)
-        size = 1.0
-        while (new := _log_loss(columns @ (w - size * step), target)) > loss and size > 1e-6:
-            size /= 2
-        w, before, loss = w - size * step, loss, min(new, loss)
-        if before - loss < 1e-12:
-            break
-    return float(w[0]), float(w[1]) if intercept else 0.0
+    """(slope, intercept) of the least log loss to ``target``, of which every row is part right and part wrong."""
+    from sklearn.linear_model import LogisticRegression
 
-
-def _log_loss(z: Floats, target: Floats) -> float:
-    return float((np.logaddexp(0, z) - target * z).mean())
-
-
-def _sigmoid(z: Floats) -> Floats:
-    return np.asarray(0.5 * (1 + np.tanh(z / 2)))
+    fitted = LogisticRegression(C=np.inf, solver="newton-cholesky", fit_intercept=intercept, tol=1e-8)
+    right = np.repeat([True, False], len(x))
+    fitted.fit(np.tile(x, 2)[:, None], right, sample_weight=np.r_[target, 1 - target])
+    return float(fitted.coef_[0, 0]), float(fitted.intercept_[0]) if intercept else 0.0
 
 
 def _tabulated(kind: str, slope: float, intercept: float, s: Floats, share: float) -> Calibration:
+    from scipy.special import expit
+
     if slope <= 1e-9:
         return Calibration(kind, (float(s.mean()),), (share,), _sample(s))
     ends = np.array([s.min() * slope + intercept, s.max() * slope + intercept])
     logits = np.linspace(min(-_REACH, ends[0]), max(_REACH, ends[1]), _KNOTS)
     at = _digits((logits - intercept) / slope)
     keep = np.r_[True, np.diff(at) > 0]
-    return Calibration(kind, tuple(at[keep].tolist()), tuple(_sigmoid(logits)[keep].tolist()), _sample(s))
+    return Calibration(kind, tuple(at[keep].tolist()), tuple(expit(logits)[keep].tolist()), _sample(s))
 
 
 def _sample(s: Floats) -> tuple[float, ...]:

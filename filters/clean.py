@@ -22,7 +22,7 @@ from filters.data import hold_out
 from filters.method import NO_RECORDS, Records
 from filters.pool_rules import CleanRules
 from filters.score import Needs, Scorer, prepare
-from filters.train_rules import TrainRules
+from filters.training.rules import FilterTrainingRules
 
 _NEAR = 3  # bits of 64 by which the perceptual hashes of one picture may differ
 _IMAGES = (".png", ".jpg", ".jpeg")
@@ -52,13 +52,13 @@ def seen_in_evaluation(rows: Sequence[dict[str, Any]], held: Sequence[dict[str, 
     return found
 
 
-def agreeing(records: Records, rules: CleanRules, train: TrainRules, folder: Path) -> Records:
+def agreeing(records: Records, rules: CleanRules, train: FilterTrainingRules, folder: Path) -> Records:
     """The part ``rules.agree`` of ``records`` that filters trained on the other folds score highest.
 
     Whole patients are folded; each fold is scored by the one network that has not seen it, and cut by itself, for the
     scores of two networks are on two scales.
     """
-    from filters.train import train_filter  # torch: only where networks are asked
+    from filters.training.filter import train_filter  # torch: only where networks are asked
 
     fold = np.zeros(len(records), np.int64)
     for k in range(1, rules.folds):

@@ -6,7 +6,6 @@ thresholds and probabilities read from the old pool no longer mean what they did
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -84,6 +83,8 @@ def score_drift(reference: ScoreReference, scores: ArrayLike, name: str = "score
     bin, so that an empty one does not make it infinite. Two samples of one population differ as well: a level is only
     given where the PSI is above the 95 % point of what such samples show (chi-square; Yurdakul & Naranjo 2020).
     """
+    from scipy.stats import chi2  # where drift is looked for alone
+
     s = np.asarray(scores, np.float64).ravel()
     s = s[~np.isnan(s)]
     if len(s) < FEWEST:
@@ -95,7 +96,8 @@ def score_drift(reference: ScoreReference, scores: ArrayLike, name: str = "score
     found = _shares(s, edges)
     q = _smoothed(found, len(s), bins)
     value = float(((q - p) * np.log(q / p)).sum())
-    noise = _chi_square_95(bins - 1) * (1 / max(reference.n, 1) + 1 / len(s))
+    usual = float(chi2.ppf(0.95, bins - 1)) if bins > 1 else 0.0
+    noise = usual * (1 / max(reference.n, 1) + 1 / len(s))
     level = _level(value) if value > noise else "none"
     return Drift(name, "PSI", value, level, _said(name, "PSI", value, level), reference.shares, tuple(found.tolist()))
 
@@ -148,14 +150,6 @@ def _shares(s: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.fl
 
 def _smoothed(shares: NDArray[np.float64], n: int, bins: int) -> NDArray[np.float64]:
     return np.asarray((shares * n + 0.5) / (n + 0.5 * bins))
-
-
-def _chi_square_95(degrees: int) -> float:
-    """95 % point of the chi-square distribution (Wilson & Hilferty 1931)."""
-    if degrees < 1:
-        return 0.0
-    part = 2 / (9 * degrees)
-    return degrees * (1 - part + 1.6448536 * math.sqrt(part)) ** 3
 
 
 def _finite(scores: ArrayLike) -> NDArray[np.float64]:

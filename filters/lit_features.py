@@ -8,30 +8,50 @@ import numpy as np
 import torch
 
 from curate.errors import RecipeError
+from filters.encoder import image_rows, text_rows
 from filters.lit import TEXT_FEATURES, LitModel
 from filters.model import Filter
 from filters.pairs import Features, Pairs
-from filters.train_rules import TrainRules
+from filters.training.rules import FilterTrainingRules
 
 _CHUNK = 32
+
+
+class HeadsModel(torch.nn.Module):
+    """The heads of a LiT filter, under the same names: as a model whose images and texts are kept features."""
+
+    def __init__(self, model: LitModel) -> None:
+        super().__init__()
+        self.image_head, self.text_head = model.image_head, model.text_head
+        self.logit_scale, self.logit_bias = model.logit_scale, model.logit_bias
+
+    def encode_image(self, x: torch.Tensor) -> torch.Tensor:
+        """Rows float32[n, d] of features float32[n, f]."""
+        rows: torch.Tensor = self.image_head(x)
+        return rows
+
+    def encode_text(self, x: torch.Tensor) -> torch.Tensor:
+        """Rows float32[n, d] of features float32[n, g]."""
+        rows: torch.Tensor = self.text_head(x)
+        return rows
 
 
 class Heads:
     """The heads of a LiT filter as something that encodes kept features; what it learns, the filter has learned."""
 
     def __init__(self, whole: Filter, model: LitModel) -> None:
-        self.model, self.device = model, whole.device
+        self.model, self.device = HeadsModel(model), whole.device
 
     def encode_images(self, pixels: torch.Tensor) -> torch.Tensor:
         """Unit rows float32[n, d] of features float32[n, f]."""
-        return torch.nn.functional.normalize(self.model.image_head(pixels.to(self.device)), dim=-1)
+        return image_rows(self.model, pixels.to(self.device))
 
     def encode_ids(self, ids: torch.Tensor) -> torch.Tensor:
         """Unit rows float32[n, d] of features float32[n, g]."""
-        return torch.nn.functional.normalize(self.model.text_head(ids.to(self.device)), dim=-1)
+        return text_rows(self.model, ids.to(self.device))
 
 
-def check_lit_rules(rules: TrainRules) -> None:
+def check_lit_rules(rules: FilterTrainingRules) -> None:
     """RecipeError for what needs the towers in every step."""
     asked = [name for name in ("mirror", "caption", "distill", "patch_dropout") if getattr(rules, name)]
     if asked:

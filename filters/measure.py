@@ -19,8 +19,10 @@ def auroc(scores: ArrayLike, positives: ArrayLike) -> float:
 
     ``scores`` float[n], ``positives`` bool[n]. NaN where one of the two classes is empty; RunError on a NaN score.
     """
+    from sklearn.metrics import roc_auc_score  # where something is measured alone
+
     s, y = _checked(scores, positives)
-    return float(weighted_auroc(s, y, np.ones((1, len(s))))[0])
+    return float(roc_auc_score(y, s)) if y.any() and not y.all() else float("nan")
 
 
 def auprc(scores: ArrayLike, positives: ArrayLike) -> float:
@@ -28,8 +30,10 @@ def auprc(scores: ArrayLike, positives: ArrayLike) -> float:
 
     Arguments and errors as `auroc`; NaN where there is no positive.
     """
+    from sklearn.metrics import average_precision_score
+
     s, y = _checked(scores, positives)
-    return float(weighted_auprc(s, y, np.ones((1, len(s))))[0])
+    return float(average_precision_score(y, s)) if y.any() else float("nan")
 
 
 def precision_at(scores: ArrayLike, positives: ArrayLike, keep: float = 0.2) -> float:

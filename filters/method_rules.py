@@ -12,7 +12,7 @@ from typing import Any, Literal, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 
 from curate.errors import RecipeError
-from filters.train_rules import TrainRules
+from filters.training.rules import FilterTrainingRules
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,11 @@ class QShape:
     layers: int = 2
 
 
+def _check_share(name: str, value: float) -> None:
+    if not 0 <= value <= 1:
+        raise ValueError(f"{name} is {value}: a share, from 0 to 1")
+
+
 @dataclass(frozen=True)
 class TowersRules:
     """``train``: how the towers are trained. ``bank``: clean pairs kept for the scores that compare, 0 for none.
@@ -46,7 +51,7 @@ class TowersRules:
     decimal on. ``compile``: by torch, where there is a GPU: a minute a process, and the last decimals change."""
 
     method: str = "dfn"
-    train: TrainRules = field(default_factory=TrainRules)
+    train: FilterTrainingRules = field(default_factory=FilterTrainingRules)
     bank: int = 512
     pretrain: int = 0
     embeddings: bool = False
@@ -85,7 +90,8 @@ class BlipRules:
     says the shape. ``captioner``: a folder of BlipForConditionalGeneration. ``contrast_first``: the share of the epochs
     with ITC alone, which is cheap and without which matching has nothing to look at. ``findings``: the reports'
     findings are read (`filters.findings`), so that texts that say the same are no negatives of each other, and texts
-    edited to be wrong are negatives of their own images.
+    edited to be wrong are negatives of their own images. ``soft``: the share of a momentum model's beliefs in what the
+    contrast is to say, for pairs that may be wrong (ALBEF, 2107.07651; BLIP has 0.4).
     """
 
     checkpoint: str | None = None
@@ -101,10 +107,14 @@ class BlipRules:
     contrast_first: float = 0.4
     holdout: float = 0.1
     findings: bool = True
+    soft: float = 0.0
     augment: bool = True
     seed: int = 0
     threads: int = 2
     device: str = "auto"
+
+    def __post_init__(self) -> None:
+        _check_share("soft", self.soft)
 
 
 @dataclass(frozen=True)
@@ -112,8 +122,8 @@ class Blip2Rules:
     """What to look through, and how to train what looks.
 
     ``encoder``: a filter's folder (its image tower is used) or, to be used as it is, a local checkpoint of
-    transformers' Blip2ForImageTextRetrieval; None trains towers on the clean set first (`filters.train`, defaults).
-    ``views``: how many changed copies of each image are encoded and kept; training draws among them.
+    transformers' Blip2ForImageTextRetrieval; None trains towers on the clean set first (`filters.training.filter`,
+    defaults). ``views``: how many changed copies of each image are encoded and kept; training draws among them.
     ``generate``: the Q-Former learns to write the text as well (ITG), which is one more column.
     """
 
@@ -131,9 +141,13 @@ class Blip2Rules:
     contrast_first: float = 0.3
     holdout: float = 0.1
     findings: bool = True
+    soft: float = 0.0
     seed: int = 0
     threads: int = 2
     device: str = "auto"
+
+    def __post_init__(self) -> None:
+        _check_share("soft", self.soft)
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from filters.encoder import StockTokenizer as StockTokenizer
 from filters.hub import fetch_folder, is_hub_name
 from filters.layouts import check_folder, is_open_clip, load_own, own_config
 from filters.tokenizer import TextTokenizer, WordPiece, train_wordpiece
-from filters.train_rules import AUTO, ModelRules
+from filters.training.rules import AUTO, ModelRules
 
 _SIGLIP_SCALE, _SIGLIP_BIAS = math.log(10), -10.0  # Zhai et al. 2023, section 3.2
 

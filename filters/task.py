@@ -22,7 +22,7 @@ from filters.findings import concept, language_read
 from filters.method import NO_RECORDS, Records, TrainingSet, add_to_card, module_of
 from filters.pool_rules import CleanRules
 from filters.score import Needs, Scorer, prepare
-from filters.train_rules import TrainRules
+from filters.training.rules import FilterTrainingRules
 
 FINDINGS = "findings"  # the score table's one column that is no score: what the text claims, `filters.findings.concept`
 _SAMPLE = 1000  # records of the pool whose scores the card remembers
@@ -128,7 +128,7 @@ class TrainTask:
         chosen = self.pool.records(set(clean_keys(rows, self.clean)))
         if not self.clean.folds:
             return chosen
-        quick = TrainRules(epochs=10, threads=getattr(self.rules, "threads", 1))
+        quick = FilterTrainingRules(epochs=10, threads=getattr(self.rules, "threads", 1))
         return agreeing(chosen, self.clean, quick, scratch)
 
 

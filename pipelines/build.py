@@ -118,7 +118,8 @@ class Pipeline:
         config |= {"split": asdict(self.recipe.split_rules()), "weights": _weights(rules)}
         if clean.folder is not None:
             config["clean"]["folder"] = {"sha256": filter_hash(Path(clean.folder))}
-        step = Step(f"train-{name}", Deferred(partial(make, out="")), 1, config, [self.ingest.hash, self.dedup.hash], 2)
+        inputs = [self.ingest.hash, self.dedup.hash]
+        step = Step(f"train-{name}", Deferred(partial(make, out="")), 1, config, inputs, version=2)
         return replace(step, task=Deferred(partial(make, out=str(step.folder(self.run) / "model"))))
 
     @cached_property

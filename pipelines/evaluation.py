@@ -15,7 +15,7 @@ from filters.evaluate.rules import EvaluateRules, check_evaluate_rules
 from filters.evaluate.run import evaluate
 from filters.method import Progress, filter_hash
 from filters.model import create_filter, load_filter
-from filters.train_rules import AUTO, ModelRules
+from filters.training.rules import AUTO, ModelRules
 
 RESULTS, PAGE = "results.json", "index.html"
 

@@ -31,7 +31,8 @@ from filters.methods.blip_files import normaliser
 from filters.methods.towers import Rules, train
 from filters.model import Filter, arch_name, create_filter, save_filter
 from filters.score import Scorer, prepare
-from filters.train_rules import ModelRules, TrainRules
+from filters.training.rules import FilterTrainingRules as FilterTrainingRules
+from filters.training.rules import ModelRules
 
 PRECISIONS = {"f32": torch.float32, "bf16": torch.bfloat16}
 
@@ -43,7 +44,7 @@ def on_cpu(pairs: int = 2000, repeats: int = 3) -> dict[str, float]:
     pool = make_pool(pairs, 1, workers=1).records
     with tempfile.TemporaryDirectory() as folder:
         few = pool.take(range(200))
-        train(TrainingSet(few), Path(folder), Rules(train=TrainRules(epochs=1, threads=1), bank=0))
+        train(TrainingSet(few), Path(folder), Rules(train=FilterTrainingRules(epochs=1, threads=1), bank=0))
         scorer = Scorer({"s": folder}, "cpu")
     ready = list(prepare(pool.images, pool.texts, scorer.needs, 64))
     alone, whole = [], []

@@ -27,13 +27,12 @@ from benchmarks.filters.pool import make_pool
 from benchmarks.training.shards import write_shards
 from filters.model import create_filter
 from filters.openclip import open_clip
-from filters.train_rules import ModelRules
 from filters.training.curve import read_curve
 from filters.training.job import TrainingJob, run_job
 from filters.training.launch import launch
-from filters.training.objective import Seen
 from filters.training.objectives import make_objective
-from filters.training.rules import ObjectiveName, TrainingRules
+from filters.training.objectives.protocol import Seen
+from filters.training.rules import ModelRules, ObjectiveName, TrainingRules
 from filters.training.world import World
 
 _LOSSES: dict[ObjectiveName, Callable[[], Any]] = {"clip": open_clip.loss.ClipLoss, "siglip": open_clip.loss.SigLipLoss}

@@ -25,8 +25,7 @@ from filters.compare.cells import Exam
 from filters.compare.outcome import ALL
 from filters.evaluate.rules import EvaluateRules
 from filters.method import Records
-from filters.train_rules import ModelRules
-from filters.training.rules import TrainingRules
+from filters.training.rules import ModelRules, TrainingRules
 
 MISMATCHES = ("30% random", "60% random")
 HELD, OUTSIDE = "held out", "brain_tumor_mri"

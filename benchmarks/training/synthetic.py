@@ -21,8 +21,7 @@ from filters.compare.outcome import ALL
 from filters.evaluate.rules import EvaluateRules
 from filters.methods.towers import Towers
 from filters.model import load_filter
-from filters.train_rules import ModelRules
-from filters.training.rules import TrainingRules
+from filters.training.rules import ModelRules, TrainingRules
 
 BUDGETS = (0.1, 0.25, 0.5)  # of the samples, at which ours is trained again
 HELD = "held out"

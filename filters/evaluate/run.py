@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from filters.determinism import determinism
 from filters.encoder import Filter
 from filters.evaluate.encode import Encoded, encode
 from filters.evaluate.estimate import Metric, estimates
@@ -24,6 +23,7 @@ from filters.evaluate.subgroups import subgroups
 from filters.evaluate.targets import Target, labels_of, targets
 from filters.evaluate.zero_shot import finding_truth, findings, truth_of, zero_shot
 from filters.method import Progress
+from filters.training.determinism import determinism
 
 FORMAT = 1
 _ON_FINDINGS = {"findings", "linear_probe"}

@@ -8,7 +8,6 @@ frozen embeddings of image and text and their product.
 from __future__ import annotations
 
 import hashlib
-import math
 import shutil
 import tempfile
 from dataclasses import replace
@@ -21,15 +20,19 @@ from numpy.typing import NDArray
 from curate.errors import RecipeError, RunError
 from filters import data
 from filters.blocks import Blocks
-from filters.determinism import determinism
 from filters.measure import auroc
 from filters.method import Batch, Progress, Records, Scores, TrainingSet, checkpoint_hash, read_card, write_card
 from filters.method_rules import BinaryRules as Rules
 from filters.methods import blip_files as files
 from filters.methods.blip_holdout import decode
 from filters.model import Filter, load_filter, pick_device
-from filters.train import train_filter
-from filters.train_rules import TrainRules
+from filters.training.curve import write_epochs
+from filters.training.determinism import determinism
+from filters.training.filter import train_filter
+from filters.training.loop import Course, Trainer, epoch_steps, train_epochs
+from filters.training.objectives.protocol import Features, Objective, Seen
+from filters.training.rules import FilterTrainingRules
+from filters.training.world import World
 from filters.weights import read_folder
 
 LEAST = 8  # clean and pool pairs, each, below which nothing is learned
@@ -48,6 +51,19 @@ class Classifier(torch.nn.Module):
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """See the class."""
         return torch.as_tensor(self.layers((features - self.mean) * self.scale)[:, 0])
+
+
+class TellApart(Objective):
+    """Cross-entropy of the log-odds of rows (in place of pixels) with 1 for a clean pair, 0 for the pool's (of ids)."""
+
+    def features(self, model: torch.nn.Module, seen: Seen) -> Features:
+        """The log-odds and the truth."""
+        return {"odds": model(seen.pixels), "truth": seen.ids, "weight": seen.labels["weight"]}
+
+    def loss(self, features: Features, model: torch.nn.Module, world: World) -> dict[str, torch.Tensor]:
+        """Each side weighs the same."""
+        odds, truth, weight = (features[name] for name in ("odds", "truth", "weight"))
+        return {"loss": torch.nn.functional.binary_cross_entropy_with_logits(odds, truth, weight)}
 
 
 class Binary:
@@ -101,7 +117,7 @@ def train(data_: TrainingSet, out: Path, rules: Rules, progress: Progress | None
     with determinism(rules.seed, rules.threads):
         rows = [_rows(towers, records) for records in (clean, pool)]
         classifier = Classifier(rows[0][0].shape[1], rules.hidden)
-        metrics = _fit(classifier, rows, rules, progress)
+        metrics = _fit(classifier, rows, rules, out, progress)
     files.save_weights(classifier.state_dict(), out / "model.safetensors")
     said = replace(rules, encoder=checkpoint_hash(rules.encoder))
     write_card(out, "binary", said, data_, metrics, preprocessing=towers.preprocessing)
@@ -131,7 +147,7 @@ def _encoder(rules: Rules, clean: Records, pool: Records, out: Path) -> Filter:
     with tempfile.TemporaryDirectory(prefix=".towers-", dir=out) as temporary:
         source = Path(rules.encoder) if rules.encoder else Path(temporary)
         if rules.encoder is None:
-            how = TrainRules(seed=rules.seed, threads=rules.threads, device=rules.device)
+            how = FilterTrainingRules(seed=rules.seed, threads=rules.threads, device=rules.device)
             train_filter(clean.images + pool.images, clean.texts + pool.texts, clean.groups + pool.groups, source, how)
         found = load_filter(source, rules.device)
         for path in sorted(source.iterdir()):
@@ -160,7 +176,11 @@ def _rows(towers: Filter, records: Records) -> tuple[torch.Tensor, list[str]]:
 
 
 def _fit(
-    classifier: Classifier, rows: list[tuple[torch.Tensor, list[str]]], rules: Rules, progress: Progress | None
+    classifier: Classifier,
+    rows: list[tuple[torch.Tensor, list[str]]],
+    rules: Rules,
+    out: Path,
+    progress: Progress | None,
 ) -> dict[str, float]:
     """Cross-entropy with both sides weighing the same; measured on held-out patients."""
     x = torch.cat([r for r, _ in rows])
@@ -170,26 +190,19 @@ def _fit(
     classifier.mean.copy_(train_x.mean(0))
     classifier.scale.copy_(1 / train_x.std(0).clamp(min=1e-3))
     weight = torch.where(train_y > 0, 0.5 / train_y.mean(), 0.5 / (1 - train_y.mean()))
-    optimizer = torch.optim.AdamW(classifier.parameters(), lr=rules.lr, weight_decay=rules.weight_decay)
-    generator = torch.Generator().manual_seed(rules.seed)
-    loss = torch.zeros(())
-    for epoch in range(1, rules.epochs + 1):
-        for part in optimizer.param_groups:
-            part["lr"] = rules.lr * 0.5 * (1 + math.cos(math.pi * (epoch - 1) / rules.epochs))
-        order = torch.randperm(len(train_x), generator=generator)
-        for index in (order[i : i + rules.batch] for i in range(0, len(order), rules.batch)):
-            loss = torch.nn.functional.binary_cross_entropy_with_logits(
-                classifier(train_x[index]), train_y[index], weight[index]
-            )
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-        if not math.isfinite(float(loss.detach())):
-            raise RunError(f"loss {float(loss.detach())} in epoch {epoch}: lower lr (now {rules.lr})")
-        if progress is not None:
-            progress(epoch, rules.epochs, {"loss": float(loss.detach())})
-    classifier.eval()
+    rng = np.random.default_rng(rules.seed)
+
+    def draw() -> list[NDArray[np.int64]]:
+        order = rng.permutation(len(train_x))
+        return [order[start : start + rules.batch] for start in range(0, len(order), rules.batch)]
+
+    def see(index: NDArray[np.int64], done: float) -> Seen:
+        return Seen(train_x[index], train_y[index], {"weight": weight[index]}, done)
+
+    trainer = Trainer(classifier, TellApart(), Course.of(rules), World())
+    curve = train_epochs(trainer, epoch_steps(rules.epochs, draw, see), rules.epochs, progress)
+    write_epochs(out, curve)
     with torch.no_grad():
         found = classifier(x[held]).numpy()
-    out = {"loss": float(loss.detach()), "train_pairs": float(len(train_x)), "holdout_pairs": float(held.sum())}
-    return out | {"holdout_auroc_clean_against_pool": auroc(found, y[held].numpy() > 0)}
+    told = {"loss": curve[-1]["loss"], "train_pairs": float(len(train_x)), "holdout_pairs": float(held.sum())}
+    return told | {"holdout_auroc_clean_against_pool": auroc(found, y[held].numpy() > 0)}

@@ -8,7 +8,7 @@ the text the picture explains. The proposals of CapFilt are made in `filters.cap
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from filters import data
-from filters.augment import augment
 from filters.blocks import Blocks
-from filters.determinism import determinism
 from filters.method import Batch, Progress, Scores, TrainingSet, checkpoint_hash, read_card, write_card
 from filters.method_rules import BlipRules as Rules
 from filters.methods import blip_files as files
@@ -27,10 +25,14 @@ from filters.methods.blip_holdout import decode, measure
 from filters.methods.blip_net import BlipNet
 from filters.methods.blip_start import open_folder, save_net, start
 from filters.methods.blip_texts import count_seen, rarest, read_texts
-from filters.methods.blip_train import Fit, Pace, See
+from filters.methods.blip_train import Draw, last_losses, train_net
 from filters.methods.blip_vocabulary import Vocabulary
 from filters.model import pick_device
 from filters.tokenizer import TextTokenizer
+from filters.training.augment import augment
+from filters.training.curve import Row, write_epochs
+from filters.training.determinism import determinism
+from filters.training.loop import to_device
 
 SEEN = "seen.json"  # in how many patients' texts each training sentence occurred, by fingerprint
 
@@ -77,7 +79,11 @@ class Blip:
         return rarest(text, self.seen)
 
     def _look(self, pixels: torch.Tensor) -> torch.Tensor:
-        return self.net.look(self.normalise(pixels))
+        return self.look_by(self.net, pixels)
+
+    def look_by(self, net: BlipNet, pixels: torch.Tensor) -> torch.Tensor:
+        """Image tokens float32[n, t, d] that ``net`` makes of uint8[n, c, side, side]."""
+        return net.look(self.normalise(pixels))
 
     def look_to_write(self, pixels: torch.Tensor, seen: torch.Tensor | None = None) -> torch.Tensor:
         """What the captioner attends to: ``seen``, the judge's tokens, where the image encoder is shared."""
@@ -120,20 +126,21 @@ def train(data_: TrainingSet, out: Path, rules: Rules, progress: Progress | None
         device = pick_device(rules.device)
         blip = Blip(begun.net, begun.tokenizer, begun.preprocessing, device)
         metrics: dict[str, float] = {}
+        curve: list[Row] = []
         held = np.zeros(len(clean), dtype=bool)
         pixels, good = decode(clean, blip.net.side)
         if rules.epochs:
             pairs = clean.take(good)
             held = data.hold_out(pairs.groups, rules.holdout, rules.seed)
             texts = read_texts(pairs.texts, blip.tokenizer, rules.findings, rules.seed)
-            pace = Pace(**{k: v for k, v in asdict(rules).items() if k in Pace.__dataclass_fields__})
-            see = looking(blip, pixels[~held], rules.augment)
-            metrics = Fit(blip.net, blip.net, pace, see).run(texts.take(~held), progress)
-            metrics["train_pairs"] = float((~held).sum())
+            draw = looking(pixels[~held], rules.augment, device)
+            curve = train_net(blip.net, blip.look_by, draw, texts.take(~held), rules, progress)
+            metrics = {**last_losses(curve), "train_pairs": float((~held).sum())}
         metrics["undecodable"] = float(len(clean) - len(good))
         metrics |= measure(blip, pixels, clean.take(good), np.flatnonzero(held) if rules.epochs else None, rules.seed)
     out.mkdir(parents=True, exist_ok=True)
     save_net(blip.net, begun.tokenizer, begun.preprocessing, out)
+    write_epochs(out, curve)
     files.save_json(count_seen(clean.texts, clean.groups), out / SEEN)
     said = replace(rules, checkpoint=checkpoint_hash(rules.checkpoint), captioner=checkpoint_hash(rules.captioner))
     about = {"side": blip.net.side, "mean": begun.preprocessing[0], "std": begun.preprocessing[1]}
@@ -141,15 +148,14 @@ def train(data_: TrainingSet, out: Path, rules: Rules, progress: Progress | None
     return metrics
 
 
-def looking(blip: Blip, pixels: data.Pixels, augmented: bool) -> See:
-    """Training's way to image tokens: uint8[n, side, side, c], each time a little changed where ``augmented``."""
+def looking(pixels: data.Pixels, augmented: bool, device: str) -> Draw:
+    """Training's images: uint8[n, side, side, c], each time a little changed where ``augmented``."""
 
-    def see(index: NDArray[np.int64], generator: torch.Generator) -> torch.Tensor:
-        shown = torch.from_numpy(pixels[index]).permute(0, 3, 1, 2)
-        shown = augment(shown, generator) if augmented else shown
-        return blip.net.look(blip.normalise(shown.to(blip.device)))
+    def draw(index: NDArray[np.int64], generator: torch.Generator) -> torch.Tensor:
+        shown = to_device(torch.from_numpy(pixels[index]).permute(0, 3, 1, 2), device)
+        return augment(shown, generator) if augmented else shown
 
-    return see
+    return draw
 
 
 def load(folder: Path, device: str = "auto") -> Blip:

@@ -8,7 +8,7 @@ black image. The image tokens are computed once and kept, so training costs no i
 from __future__ import annotations
 
 import tempfile
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,7 @@ from numpy.typing import NDArray
 from curate.errors import RecipeError
 from curate.storage import remove_tree
 from filters import data
-from filters.augment import augment
 from filters.blocks import Blocks
-from filters.determinism import determinism
 from filters.method import Batch, Progress, Records, Scores, TrainingSet, checkpoint_hash, read_card, write_card
 from filters.method_rules import Blip2Rules as Rules
 from filters.methods import blip_files as files
@@ -30,11 +28,14 @@ from filters.methods.blip2_net import Blip2Config, QFormer, small_config
 from filters.methods.blip_blocks import by_length
 from filters.methods.blip_holdout import decode, measure
 from filters.methods.blip_texts import read_texts
-from filters.methods.blip_train import Fit, Pace, See
+from filters.methods.blip_train import Draw, last_losses, train_net
 from filters.model import pick_device
 from filters.tokenizer import WordPiece, read_wordpiece, train_wordpiece
-from filters.train import train_filter
-from filters.train_rules import TrainRules
+from filters.training.augment import augment
+from filters.training.curve import write_epochs
+from filters.training.determinism import determinism
+from filters.training.filter import train_filter
+from filters.training.rules import FilterTrainingRules
 from filters.weights import read_folder, read_state
 
 _WRITER = "language_head.safetensors"  # what transformers has no place for
@@ -101,7 +102,7 @@ def train(data_: TrainingSet, out: Path, rules: Rules, progress: Progress | None
     else:
         eye = _encoder(rules, clean, out)
         with determinism(rules.seed, rules.threads):
-            blip2, metrics = _fit(eye, clean, rules, device, progress)
+            blip2, metrics = _fit(eye, clean, rules, device, out, progress)
     _save(blip2, out)
     said = replace(rules, encoder=checkpoint_hash(rules.encoder))
     about = {"side": blip2.eye.side, "mean": blip2.eye.mean, "std": blip2.eye.std}
@@ -115,7 +116,7 @@ def _encoder(rules: Rules, clean: Records, out: Path) -> Eye:
         return of_filter_folder(Path(rules.encoder))
     folder = Path(tempfile.mkdtemp(prefix=".towers-", dir=out))
     try:
-        towers = TrainRules(seed=rules.seed, threads=rules.threads, device=rules.device)
+        towers = FilterTrainingRules(seed=rules.seed, threads=rules.threads, device=rules.device)
         train_filter(clean.images, clean.texts, clean.groups, folder, towers)
         return of_filter_folder(folder)
     finally:
@@ -123,7 +124,7 @@ def _encoder(rules: Rules, clean: Records, out: Path) -> Eye:
 
 
 def _fit(
-    eye: Eye, clean: Records, rules: Rules, device: str, progress: Progress | None
+    eye: Eye, clean: Records, rules: Rules, device: str, out: Path, progress: Progress | None
 ) -> tuple[Blip2, dict[str, float]]:
     pixels, good = decode(clean, eye.side)
     pairs = clean.take(good)
@@ -133,9 +134,9 @@ def _fit(
     net = QFormer(small_config(rules.shape, seen.shape[-1], eye.side, tokenizer, rules.generate), rules.generate)
     blip2 = Blip2(eye, net, tokenizer, device)
     texts = read_texts(pairs.texts, tokenizer, rules.findings, rules.seed)
-    pace = Pace(**{k: v for k, v in asdict(rules).items() if k in Pace.__dataclass_fields__})
-    metrics = Fit(net, net, pace, remembering(seen, blip2.device)).run(texts.take(~held), progress)
-    metrics |= {"train_pairs": float((~held).sum()), "undecodable": float(len(clean) - len(good))}
+    curve = train_net(net, lambda net, tokens: tokens, remembering(seen), texts.take(~held), rules, progress)
+    write_epochs(out, curve)
+    metrics = last_losses(curve) | {"train_pairs": float((~held).sum()), "undecodable": float(len(clean) - len(good))}
     return blip2, metrics | measure(blip2, pixels, pairs, np.flatnonzero(held), rules.seed)
 
 
@@ -155,14 +156,14 @@ def look_once(eye: Eye, pixels: data.Pixels, views: int, seed: int) -> torch.Ten
     return torch.stack(kept)
 
 
-def remembering(seen: torch.Tensor, device: torch.device) -> See:
-    """Training's way to image tokens: a view of each pair, drawn from the kept ones."""
+def remembering(seen: torch.Tensor) -> Draw:
+    """Training's images as their tokens: a view of each pair, drawn from the kept ones."""
 
-    def see(index: NDArray[np.int64], generator: torch.Generator) -> torch.Tensor:
+    def draw(index: NDArray[np.int64], generator: torch.Generator) -> torch.Tensor:
         view = torch.randint(len(seen), (len(index),), generator=generator)
-        return seen[view, torch.from_numpy(index)].float().to(device)
+        return seen[view, torch.from_numpy(index)].float()
 
-    return see
+    return draw
 
 
 def load(folder: Path, device: str = "auto") -> Blip2:

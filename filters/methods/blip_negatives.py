@@ -34,16 +34,31 @@ def mine(logits: torch.Tensor, twins: torch.Tensor, generator: torch.Generator) 
     return texts.to(logits.device), images.to(logits.device)
 
 
-def contrast(logits: torch.Tensor, twins: torch.Tensor, own: torch.Tensor, where: torch.Tensor) -> torch.Tensor:
+def contrast(
+    logits: torch.Tensor,
+    twins: torch.Tensor,
+    own: torch.Tensor,
+    where: torch.Tensor,
+    believed: torch.Tensor | None = None,
+    share: float = 0.0,
+) -> torch.Tensor:
     """InfoNCE both ways over float32[n, n] logits, twins left out, the image's side also against its own text's edits.
 
     ``own`` float32[k]: the logits of the edited texts with the images ``where`` int64[k] they are edited for.
+    ``believed`` float32[n, n]: a momentum model's logits, whose softmax is ``share`` of the targets (ALBEF, 2107.07651,
+    equation 6; no edited text has a part in it).
     """
     logits = logits.float().masked_fill(twins, _NEVER)
     edited = torch.full((len(logits),), _NEVER, device=logits.device).index_put((where,), own.float())
-    target = torch.arange(len(logits), device=logits.device)
-    to_text = cross_entropy(torch.cat([logits, edited[:, None]], dim=1), target)
-    return (to_text + cross_entropy(logits.T, target)) / 2
+    wide = torch.cat([logits, edited[:, None]], dim=1)
+    if believed is None or not share:
+        target = torch.arange(len(logits), device=logits.device)
+        return (cross_entropy(wide, target) + cross_entropy(logits.T, target)) / 2
+    believed = believed.detach().float().masked_fill(twins, _NEVER)
+    right = (1 - share) * torch.eye(len(logits), device=logits.device)
+    to_text = torch.nn.functional.pad(right + share * believed.softmax(1), (0, 1))
+    to_image = right + share * believed.T.softmax(1)
+    return (cross_entropy(wide, to_text) + cross_entropy(logits.T, to_image)) / 2
 
 
 def draw_edits(texts: Texts, index: NDArray[np.int64], rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
@@ -56,13 +71,3 @@ def draw_edits(texts: Texts, index: NDArray[np.int64], rng: np.random.Generator)
             rows.append(choices[int(rng.integers(len(choices)))])
     empty = torch.zeros((0, texts.ids.shape[1]), dtype=torch.int64)
     return torch.tensor(where, dtype=torch.int64), torch.stack(rows) if rows else empty
-
-
-def rate(done: float, warmup: float, decay: float = 0.4) -> float:
-    """Share of the learning rate after ``done`` of the training: a linear rise, a plateau, half a cosine to zero.
-
-    The plateau is for what begins to learn late: matching and captioning wait for the image encoder.
-    """
-    if done < warmup:
-        return (done + 1e-3) / warmup
-    return 0.5 * (1 + math.cos(math.pi * max(0.0, done - (1 - decay)) / decay))

@@ -1,13 +1,13 @@
 """BLIP's pre-training on clean pairs: contrast (ITC), matching with hard and edited negatives (ITM), captioning (LM).
 
-Without the paper's momentum encoder and queue: they serve batches of web pairs, where the right partner is in doubt.
+``soft``: where the right partner is in doubt, a share of the contrast's targets is what a momentum model believes of
+the batch (ALBEF, 2107.07651, section 3.2, as BLIP uses it; without its queue: batches of a filter are small sets' own).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,163 +15,139 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.functional import cross_entropy
 
-from curate.errors import RunError
 from filters import data
-from filters.methods.blip_negatives import contrast, draw_edits, mine, rate, same
+from filters.method import Progress
+from filters.methods.blip_negatives import contrast, draw_edits, mine, same
 from filters.methods.blip_texts import Texts, trim
+from filters.training.curve import Row
+from filters.training.loop import Course, Trainer, epoch_steps, to_device, train_epochs
+from filters.training.memory import batch_size
+from filters.training.objectives.protocol import Features, Objective, Seen
+from filters.training.optimizers import Averaged
+from filters.training.world import World
 
-LEAST_TEXTS = 8  # fewer different texts than this teach nothing
 _SMOOTHING = 0.1  # of the captioner's targets: BLIP, appendix
 _SCALE = math.log(1 / 0.07)  # the contrastive temperature training begins with
-_MAX_SCALE = math.log(100)
+_MOMENTUM = 0.995  # BLIP, appendix
+_LEVEL = 0.6  # of the training at full rate: matching and captioning begin to learn late, they wait for the images'
 
 
-@dataclass(frozen=True)
-class Pace:
-    """How to train; the fields are `filters.methods.blip.Rules`'."""
+class Rules(Protocol):
+    """How to train; the fields are `filters.method_rules.BlipRules`'."""
 
-    epochs: int
-    batch: int
-    lr: float
-    weight_decay: float
-    warmup: float
-    contrast_first: float
-    seed: int
+    @property
+    def epochs(self) -> int: ...
 
+    @property
+    def batch(self) -> int: ...
 
-class Net(Protocol):
-    """What is trained: two towers that are compared and a head that reads image tokens and text together."""
+    @property
+    def contrast_first(self) -> float: ...
 
-    captioner: Any
+    @property
+    def soft(self) -> float: ...
 
-    def image_vectors(self, seen: torch.Tensor) -> torch.Tensor: ...
-
-    def text_vectors(self, ids: torch.Tensor) -> torch.Tensor: ...
-
-    def cosines(self, images: torch.Tensor, texts: torch.Tensor) -> torch.Tensor: ...
-
-    def own_cosines(self, images: torch.Tensor, texts: torch.Tensor) -> torch.Tensor: ...
-
-    def match(self, seen: torch.Tensor, ids: torch.Tensor) -> torch.Tensor: ...
-
-    def log_likelihood(self, seen: torch.Tensor, ids: torch.Tensor, smoothing: float = 0.0) -> torch.Tensor: ...
-
-    def started(self, ids: torch.Tensor) -> torch.Tensor: ...
+    @property
+    def seed(self) -> int: ...
 
 
-# the image tokens float32[n, t, d] of the pairs of a batch, seen as this step sees them
-See = Callable[[NDArray[np.int64], torch.Generator], torch.Tensor]
+# a batch's images, drawn anew each step, and what the net makes image tokens float32[n, t, d] of
+Draw = Callable[[NDArray[np.int64], torch.Generator], torch.Tensor]
+Look = Callable[[Any, torch.Tensor], torch.Tensor]  # (net, images)
 
 
-class Fit:
-    """One training: the net, its temperature, its generators."""
+def train_net(
+    net: torch.nn.Module, look: Look, draw: Draw, texts: Texts, rules: Rules, progress: Progress | None
+) -> list[Row]:
+    """Train ``net`` on n pairs; a row an epoch. RunError where texts are too few or a loss leaves the numbers."""
+    device = next(net.parameters()).device
+    size, rng = batch_size(texts.labels, rules.batch), np.random.default_rng(rules.seed)
+    generator = torch.Generator().manual_seed(rules.seed)
 
-    def __init__(self, net: Net, module: torch.nn.Module, pace: Pace, see: See) -> None:
-        self.net, self.module, self.pace, self.see = net, module, pace, see
-        device = next(module.parameters()).device
-        self.scale = torch.nn.Parameter(torch.tensor(_SCALE, device=device))
-        self.rng, self.generator = np.random.default_rng(pace.seed), torch.Generator().manual_seed(pace.seed)
+    def see(index: NDArray[np.int64], done: float) -> Seen:
+        where, edited = draw_edits(texts, index, rng)
+        ids, edited = trim(texts.ids[torch.from_numpy(index)], edited)
+        labels = {"edited": edited, "where": where, "twins": same(texts.meanings[index])}
+        moved = {name: to_device(rows, device) for name, rows in labels.items()}
+        return Seen(to_device(draw(index, generator), device), to_device(ids, device), moved, done)
 
-    def run(self, texts: Texts, progress: Callable[[int, int, dict[str, float]], None] | None) -> dict[str, float]:
-        """Train on n pairs; the mean losses of the last epoch. RunError where texts are too few or a loss is NaN."""
-        size = batch_size(texts.labels, self.pace.batch)
-        optimizer = make_optimizer([*self.module.named_parameters(), ("scale", self.scale)], self.pace)
-        first = round(self.pace.contrast_first * self.pace.epochs)
-        means: dict[str, float] = {}
-        self.module.train()
-        for epoch in range(1, self.pace.epochs + 1):
-            rows: list[dict[str, float]] = []
-            drawn = list(data.batches(texts.labels, size, self.rng))
-            for index in drawn:
-                share = rate((epoch - 1 + len(rows) / len(drawn)) / self.pace.epochs, self.pace.warmup)
-                for part in optimizer.param_groups:
-                    part["lr"] = self.pace.lr * share
-                rows.append(self._step(optimizer, texts, index, epoch > first))
-                check_finite(rows[-1], epoch, self.pace.lr)
-            means = {k: float(np.mean([r[k] for r in rows])) for k in rows[0]}
-            if progress is not None:
-                progress(epoch, self.pace.epochs, means)
-        self.module.eval()
-        return means
+    first = round(rules.contrast_first * rules.epochs) / max(rules.epochs, 1)
+    course = Course.of(rules, level=_LEVEL, bf16=fast_bf16(device))
+    momentum = Averaged(net, _MOMENTUM) if rules.soft else None
+    objective = BlipObjective(look, first, momentum, rules.soft, 2 / max(rules.epochs, 1))
+    trainer = Trainer(net, objective, course, World(device=str(device)))
+    steps = epoch_steps(rules.epochs, lambda: data.batches(texts.labels, size, rng), see)
+    return train_epochs(trainer, steps, rules.epochs, progress)
 
-    def _step(
-        self, optimizer: torch.optim.Optimizer, texts: Texts, index: NDArray[np.int64], fuse: bool
-    ) -> dict[str, float]:
-        device = self.scale.device
-        where, edited = draw_edits(texts, index, self.rng)
-        ids, edited = (t.to(device) for t in trim(texts.ids[torch.from_numpy(index)], edited))
-        twins, where = same(texts.meanings[index]).to(device), where.to(device)
-        with torch.autocast(device.type, torch.bfloat16, enabled=fast_bf16(device)):
-            seen = self.see(index, self.generator)
-            logits, own = self._similarities(seen, ids, edited, where)
-            losses = {"itc": contrast(logits, twins, own, where)}
-            if fuse:
-                losses |= self._fused(seen, ids, edited, where, mine(logits, twins, self.generator))
-        total = torch.stack(list(losses.values())).sum()
-        optimizer.zero_grad(set_to_none=True)
-        total.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self.module.parameters(), 1.0)
-        optimizer.step()
-        with torch.no_grad():
-            self.scale.clamp_(0, _MAX_SCALE)
-        return {"loss": float(total.detach()), **{k: float(v.detach()) for k, v in losses.items()}}
 
-    def _similarities(
-        self, seen: torch.Tensor, ids: torch.Tensor, edited: torch.Tensor, where: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Contrastive logits: float32[n, n] of images by texts, float32[k] of the images ``where`` by edited texts."""
-        images, words = self.net.image_vectors(seen), self.net.text_vectors(torch.cat([ids, edited]))
-        scale = self.scale.exp()
-        all_pairs = scale * self.net.cosines(images, words[: len(ids)])
-        return all_pairs, scale * self.net.own_cosines(images[where], words[len(ids) :])
+def last_losses(curve: list[Row]) -> dict[str, float]:
+    """Of the last epoch."""
+    return {name: curve[-1][name] for name in ("loss", "itc", "itm", "lm") if name in curve[-1]}
 
-    def _fused(
-        self,
-        seen: torch.Tensor,
-        ids: torch.Tensor,
-        edited: torch.Tensor,
-        where: torch.Tensor,
-        wrong: tuple[torch.Tensor, torch.Tensor],
-    ) -> dict[str, torch.Tensor]:
-        """Matching of right pairs, mined ones and edited ones; and captioning of the right ones."""
-        wrong_text, wrong_image = wrong
-        images = torch.cat([seen, seen, seen[wrong_image], seen[where]])
-        words = torch.cat([ids, ids[wrong_text], ids, edited])
-        target = torch.zeros(len(words), dtype=torch.int64, device=ids.device)
-        target[: len(ids)] = 1
-        even = torch.tensor([1.0, (len(words) - len(ids)) / len(ids)], device=ids.device)  # right pairs are the fewer
-        losses = {"itm": cross_entropy(self.net.match(images, words).float(), target, even)}
-        if self.net.captioner is not None:
-            losses["lm"] = -self.net.log_likelihood(seen, self.net.started(ids), _SMOOTHING).mean()
+
+class BlipObjective(Objective):
+    """The sum of ITC and, from ``first`` of the training on, ITM and LM. The heads hold the contrast's temperature.
+
+    What ``momentum`` believes is ``soft`` of the contrast's targets, less before ``ramp`` of the training: two epochs.
+    """
+
+    def __init__(
+        self, look: Look, first: float, momentum: Averaged | None = None, soft: float = 0.0, ramp: float = 1.0
+    ) -> None:
+        super().__init__()
+        self.look, self.first, self.momentum, self.soft, self.ramp = look, first, momentum, soft, ramp
+        self.heads.logit_scale = torch.nn.Parameter(torch.tensor(_SCALE))
+
+    def features(self, model: Any, seen: Seen) -> Features:
+        """The losses "itc", "itm" and "lm", each of the whole batch: partners are mined in it."""
+        tokens, ids = self.look(model, seen.pixels), seen.ids
+        edited, where = seen.labels["edited"], seen.labels["where"]
+        twins, scale = seen.labels["twins"], self.heads.logit_scale.exp()  # type: ignore[operator]
+        images, words = model.image_vectors(tokens), model.text_vectors(torch.cat([ids, edited]))
+        logits = scale * model.cosines(images, words[: len(ids)])
+        own = scale * model.own_cosines(images[where], words[len(ids) :])
+        share = self.soft * min(1.0, seen.done / self.ramp)
+        losses = {"itc": contrast(logits, twins, own, where, self._believed(seen, scale), share)}
+        if seen.done >= self.first:
+            losses |= _fused(model, tokens, seen, mine(logits, twins, seen.generator))
         return losses
+
+    @torch.no_grad()
+    def _believed(self, seen: Seen, scale: torch.Tensor) -> torch.Tensor | None:
+        """The momentum model's logits of the batch; None where there is none."""
+        if self.momentum is None:
+            return None
+        model: Any = self.momentum.model
+        found: torch.Tensor = model.cosines(
+            model.image_vectors(self.look(model, seen.pixels)), model.text_vectors(seen.ids)
+        )
+        return scale * found
+
+    def update(self, model: torch.nn.Module) -> None:
+        """The momentum model follows."""
+        if self.momentum is not None:
+            self.momentum.update(model)
+
+    def loss(self, features: Features, model: Any, world: World) -> dict[str, torch.Tensor]:
+        """Their sum."""
+        return {"loss": torch.stack(list(features.values())).sum(), **features}
+
+
+def _fused(model: Any, tokens: torch.Tensor, seen: Seen, wrong: tuple[torch.Tensor, torch.Tensor]) -> Features:
+    """Matching of right pairs, mined ones and edited ones; and captioning of the right ones."""
+    ids, (wrong_text, wrong_image) = seen.ids, wrong
+    images = torch.cat([tokens, tokens, tokens[wrong_image], tokens[seen.labels["where"]]])
+    words = torch.cat([ids, ids[wrong_text], ids, seen.labels["edited"]])
+    target = torch.zeros(len(words), dtype=torch.int64, device=ids.device)
+    target[: len(ids)] = 1
+    even = torch.tensor([1.0, (len(words) - len(ids)) / len(ids)], device=ids.device)  # right pairs are the fewer
+    losses = {"itm": cross_entropy(model.match(images, words).float(), target, even)}
+    if model.captioner is not None:
+        losses["lm"] = -model.log_likelihood(tokens, model.started(ids), _SMOOTHING).mean()
+    return losses
 
 
 def fast_bf16(device: torch.device) -> bool:
     """Whether bfloat16 products pay: on a GPU, and on a CPU with instructions for them (three times as fast here)."""
     supported: Callable[[], bool] = torch.ops.mkldnn._is_mkldnn_bf16_supported
     return device.type == "cuda" or supported()
-
-
-def batch_size(labels: NDArray[np.int64], wanted: int) -> int:
-    """At most ``wanted``, and no more than there are different texts; RunError where they are too few to learn from."""
-    distinct = len(np.unique(labels))
-    if distinct < LEAST_TEXTS:
-        found = f"the clean set's {len(labels)} training pairs hold {distinct} different texts"
-        raise RunError(f"{found}, a filter needs {LEAST_TEXTS}: declare more (reports.columns.clean)")
-    return min(wanted, distinct)
-
-
-def check_finite(row: dict[str, float], epoch: int, lr: float) -> None:
-    """RunError where a loss left the numbers."""
-    if not all(math.isfinite(v) for v in row.values()):
-        raise RunError(f"loss {row['loss']} in epoch {epoch}: lower lr (now {lr}) or raise warmup")
-
-
-def make_optimizer(named: list[tuple[str, torch.nn.Parameter]], pace: Pace) -> torch.optim.Optimizer:
-    """AdamW; gains, biases and the temperature are not decayed."""
-    free = [p for _, p in named if p.requires_grad]
-    parts = [
-        {"params": [p for p in free if p.ndim < 2], "weight_decay": 0.0},
-        {"params": [p for p in free if p.ndim >= 2], "weight_decay": pace.weight_decay},
-    ]
-    return torch.optim.AdamW(parts, lr=pace.lr, betas=(0.9, 0.98), eps=1e-6)

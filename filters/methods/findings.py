@@ -21,7 +21,6 @@ from safetensors.torch import load_file, save_file
 
 from curate.errors import RecipeError, RunError
 from filters import data
-from filters.determinism import determinism
 from filters.findings import edit
 from filters.measure import auroc
 from filters.method import Batch, Progress, Records, Scores, TrainingSet, read_card, write_card
@@ -29,8 +28,10 @@ from filters.method_rules import FindingsRules as Rules
 from filters.methods.findings_judge import FEATURES, evidence, logistic, prior_of
 from filters.methods.findings_net import FindingsNet
 from filters.methods.findings_slots import Slots, learn_slots, read_claims
-from filters.methods.findings_train import FitRules, fit
+from filters.methods.findings_train import fit
 from filters.model import pick_device
+from filters.training.curve import write_epochs
+from filters.training.determinism import determinism
 
 _LEAST = 16  # clean pairs
 _BLOCK = 64
@@ -55,25 +56,8 @@ def train(training: TrainingSet, out: Path, rules: Rules, progress: Progress | N
         net = FindingsNet(slots, rules.width, rules.embed).to(device)
         claims = read_claims(slots, clean.texts)
         taught = np.flatnonzero(~held)
-        how = FitRules(
-            rules.epochs,
-            rules.least_steps,
-            rules.batch,
-            rules.lr,
-            rules.weight_decay,
-            rules.match,
-            rules.unlabelled,
-            rules.seed,
-        )
-        loss = fit(
-            net,
-            slots,
-            (clean.pixels[taught], claims.take(taught)),
-            (pool.pixels, read_claims(slots, pool.texts)),
-            how,
-            device,
-            progress,
-        )
+        right = clean.pixels[taught], claims.take(taught)
+        curve = fit(net, slots, right, (pool.pixels, read_claims(slots, pool.texts)), rules, device, progress)
         prior = prior_of(claims)
         judge = Findings(net, slots, prior, np.zeros(len(FEATURES) + 1), rules.side, device)
         judge.weights, metrics = _calibrate(judge, clean, np.flatnonzero(held) if held.sum() >= _LEAST else taught)
@@ -81,7 +65,8 @@ def train(training: TrainingSet, out: Path, rules: Rules, progress: Progress | N
     save_file(
         {k: v.detach().cpu().contiguous().clone() for k, v in net.state_dict().items()}, out / "model.safetensors"
     )
-    metrics |= {"loss": loss, "train_pairs": float(len(taught)), "findings": float(len(slots.findings))}
+    write_epochs(out, curve)
+    metrics |= {"loss": curve[-1]["loss"], "train_pairs": float(len(taught)), "findings": float(len(slots.findings))}
     more = {
         "preprocessing": {"side": rules.side},
         "findings": list(slots.findings),

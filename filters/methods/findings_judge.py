@@ -41,21 +41,14 @@ def prior_of(claims: Claims) -> NDArray[np.float64]:
 
 
 def logistic(x: NDArray[np.float64], y: NDArray[np.bool_], ridge: float = 1.0) -> NDArray[np.float64]:
-    """Weights (constant first) by Newton's method, both classes of equal weight, none of the slopes negative."""
-    active = list(range(x.shape[1]))
-    share = np.where(y, 0.5 / max(y.sum(), 1), 0.5 / max((~y).sum(), 1)) * len(y)
-    while True:
-        z = np.column_stack([np.ones(len(x)), x[:, active]])
-        w = np.zeros(z.shape[1])
-        penalty = np.diag([1e-6, *(ridge for _ in active)])
-        for _ in range(30):
-            p = 1 / (1 + np.exp(-np.clip(z @ w, -30, 30)))
-            slope = z.T @ (share * (p - y)) + penalty @ w
-            curve = (z * (share * p * (1 - p) + 1e-9)[:, None]).T @ z + penalty
-            w = w - np.linalg.solve(curve, slope)
-        wrong = [a for a, v in zip(active, w[1:], strict=True) if v < 0]
-        if not wrong:
-            out = np.zeros(x.shape[1] + 1)
-            out[[0, *(a + 1 for a in active)]] = w
-            return out
-        active = [a for a in active if a not in wrong]
+    """Weights (constant first) of a ridge logistic regression, both classes of equal weight, no slope negative."""
+    from sklearn.linear_model import LogisticRegression  # where a judge is fitted alone
+
+    slopes, active = np.zeros(x.shape[1]), np.ones(x.shape[1], np.bool_)
+    while active.any():
+        fitted = LogisticRegression(C=1 / ridge, class_weight="balanced", solver="newton-cholesky", tol=1e-8)
+        slopes[active] = fitted.fit(x[:, active], y).coef_[0]
+        if (slopes >= 0).all():
+            return np.asarray(np.r_[fitted.intercept_, slopes])
+        active, slopes = slopes > 0, np.zeros(x.shape[1])
+    return np.zeros(x.shape[1] + 1)  # nothing speaks for a right pair, and both classes weigh the same

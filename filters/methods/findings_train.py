@@ -8,143 +8,128 @@ gives them.
 
 from __future__ import annotations
 
-import copy
 import math
-from dataclasses import dataclass
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from curate.errors import RunError
-from filters.augment import augment
 from filters.data import Pixels
 from filters.method import Progress
+from filters.method_rules import FindingsRules
 from filters.methods.findings_net import FindingsNet
 from filters.methods.findings_slots import Claims, Slots
-from filters.objectives import soft_match
+from filters.training.augment import augment
+from filters.training.curve import Row
+from filters.training.loop import Course, Trainer, epoch_steps, to_device, train_epochs
+from filters.training.objectives.losses import soft_match
+from filters.training.objectives.protocol import Features, Objective, Seen
+from filters.training.optimizers import Averaged
+from filters.training.world import World
 
-_AVERAGE = 0.98  # of the network that labels the pool
+_AVERAGE = 0.98  # of the network that labels the pool, and that is kept
 _WARMUP = 0.1
 _BEGIN_POOL = 0.4  # of the steps: before, its labels are worth nothing
 _SURE = 0.2  # a label of the pool counts where it is at least this far from one half
 
-
-@dataclass(frozen=True)
-class FitRules:
-    """How the network is trained; the weights are of the matching loss and of the pool's own labels."""
-
-    epochs: int
-    least_steps: int
-    batch: int
-    lr: float
-    weight_decay: float
-    match: float
-    pool: float
-    seed: int
+Source = tuple[Pixels, Claims]
+Rows = dict[str, torch.Tensor]
 
 
 def fit(
     net: FindingsNet,
     slots: Slots,
-    clean: tuple[Pixels, Claims],
-    pool: tuple[Pixels, Claims],
-    rules: FitRules,
+    clean: Source,
+    pool: Source,
+    rules: FindingsRules,
     device: str,
     report: Progress | None,
-) -> float:
-    """Train ``net`` in place; the mean loss of the last epoch. RunError where it leaves the numbers."""
+) -> list[Row]:
+    """Train ``net`` in place on pairs that are right and on pictures and texts of the pool; a row an epoch. RunError
+    where the loss leaves the numbers."""
     rng, generator = np.random.default_rng(rules.seed), torch.Generator().manual_seed(rules.seed)
-    groups = [p for p in net.parameters() if p.ndim > 1], [p for p in net.parameters() if p.ndim <= 1]
-    parts = [
-        {"params": groups[0], "weight_decay": rules.weight_decay},
-        {"params": groups[1], "weight_decay": 0.0},
-    ]
-    optimizer = torch.optim.AdamW(parts, lr=rules.lr, betas=(0.9, 0.98))
-    teacher = copy.deepcopy(net).eval()
-    mirror = torch.from_numpy(slots.mirrored()).to(device)
+    mirror = torch.from_numpy(slots.mirrored())
     size = min(rules.batch, len(clean[0]))
-    each = len(clean[0]) // size
-    epochs = max(rules.epochs, math.ceil(rules.least_steps / each))
-    steps, step, mean = epochs * each, 0, math.nan
-    for epoch in range(1, epochs + 1):
-        losses: list[float] = []
+    epochs = max(rules.epochs, math.ceil(rules.least_steps / (len(clean[0]) // size)))
+
+    def draw() -> Iterator[NDArray[np.int64]]:
         order = rng.permutation(len(clean[0]))
-        for start in range(0, len(order) - size + 1, size):
-            for part in optimizer.param_groups:
-                part["lr"] = rules.lr * _rate(step / steps)
-            now = _Batch.of(clean, order[start : start + size], generator, rng, mirror, device)
-            free = None
-            if len(pool[0]) and step >= _BEGIN_POOL * steps:
-                drawn = rng.integers(0, len(pool[0]), max(1, size // 2))
-                free = _Batch.of(pool, drawn, generator, rng, mirror, device)
-            losses.append(_step(net.train(), teacher, optimizer, now, free, rules))
-            _follow(teacher, net, min(_AVERAGE, (1 + step) / (10 + step)))
-            step += 1
-        mean = float(np.mean(losses))
-        if not math.isfinite(mean):
-            raise RunError(f"loss {mean} in epoch {epoch}: lower lr (now {rules.lr})")
-        if report is not None:
-            report(epoch, epochs, {"loss": mean})
-    net.load_state_dict(teacher.state_dict())
-    return mean
+        return (order[start : start + size] for start in range(0, len(order) - size + 1, size))
+
+    def see(index: NDArray[np.int64], done: float) -> Seen:
+        found = _rows(clean, index, generator, rng, mirror)
+        if len(pool[0]) and done >= _BEGIN_POOL:
+            free = _rows(pool, rng.integers(0, len(pool[0]), max(1, size // 2)), generator, rng, mirror)
+            found |= {f"free_{name}": free[name] for name in ("pixels", "said", "shown")}
+        moved = {name: to_device(rows, device) for name, rows in found.items()}
+        return Seen(moved.pop("pixels"), moved["said"], moved, done)
+
+    objective = MatchClaims(net, rules.match, rules.unlabelled)
+    trainer = Trainer(net, objective, Course.of(rules, warmup=_WARMUP), World(device=device))
+    curve = train_epochs(trainer, epoch_steps(epochs, draw, see), epochs, report)
+    objective.teacher.copy_to(net)
+    return curve
 
 
-@dataclass(frozen=True, eq=False)
-class _Batch:
-    pixels: torch.Tensor
-    truth: torch.Tensor
-    weight: torch.Tensor
-    said: torch.Tensor
-    shown: torch.Tensor
-
-    @classmethod
-    def of(
-        cls,
-        source: tuple[Pixels, Claims],
-        index: NDArray[np.int64],
-        generator: torch.Generator,
-        rng: np.random.Generator,
-        mirror: torch.Tensor,
-        device: str,
-    ) -> _Batch:
-        """Changed a little each time; every other one mirrored, and its left and right with it."""
-        pixels = augment(torch.from_numpy(source[0][index]).permute(0, 3, 1, 2), generator).to(device)
-        claims = source[1].take(index)
-        parts = [torch.from_numpy(a).to(device) for a in (claims.truth, claims.weight, claims.said, claims.shown())]
-        turned = torch.from_numpy(rng.random(len(index)) < 0.5).to(device)
-        pixels = torch.where(turned[:, None, None, None], pixels.flip(-1), pixels)
-        return cls(pixels, *(torch.where(turned[:, None], p[:, mirror], p) for p in parts))
+def _rows(
+    source: Source,
+    index: NDArray[np.int64],
+    generator: torch.Generator,
+    rng: np.random.Generator,
+    mirror: torch.Tensor,
+) -> Rows:
+    """Changed a little each time; every other one mirrored, and its left and right with it."""
+    pixels = augment(torch.from_numpy(source[0][index]).permute(0, 3, 1, 2), generator)
+    turned = torch.from_numpy(rng.random(len(index)) < 0.5)
+    claims = source[1].take(index)
+    told = {"truth": claims.truth, "weight": claims.weight, "said": claims.said, "shown": claims.shown()}
+    rows = {name: torch.from_numpy(values) for name, values in told.items()}
+    rows = {name: torch.where(turned[:, None], values[:, mirror], values) for name, values in rows.items()}
+    return {"pixels": torch.where(turned[:, None, None, None], pixels.flip(-1), pixels), **rows}
 
 
-def _step(
-    net: FindingsNet,
-    teacher: FindingsNet,
-    optimizer: torch.optim.Optimizer,
-    clean: _Batch,
-    free: _Batch | None,
-    rules: FitRules,
-) -> float:
-    pixels = clean.pixels if free is None else torch.cat([clean.pixels, free.pixels])
-    logits, images = net(pixels)
-    n = len(clean.pixels)
-    loss = _labels_loss(logits[:n], clean.truth, clean.weight)
-    shown, said, spoken = clean.shown, clean.said, clean.shown
-    if free is not None:
-        with torch.no_grad():
-            believed = torch.sigmoid(teacher(free.pixels)[0])
-        sure = ((believed - 0.5).abs() >= _SURE).float()
-        loss = loss + rules.pool * _labels_loss(logits[n:], believed, sure)
-        guessed = believed * (believed >= 0.5 + _SURE)
-        guessed[:, 0] = 1 - believed[:, 0]
-        shown = torch.cat([shown, guessed])
-        said, spoken = torch.cat([said, free.said]), torch.cat([spoken, free.shown])
-    loss = loss + rules.match * _match_loss(net, images, shown, said, spoken)
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-    optimizer.step()
-    return float(loss.detach())
+class MatchClaims(Objective):
+    """Labels of right pairs, labels that the network's average gives the pool, and the match of what is shown and said.
+
+    The labels of a `Seen`: "truth", "weight", "said" and "shown" of n pairs, "free_pixels", "free_said" and
+    "free_shown" of m of the pool where it is seen.
+    """
+
+    def __init__(self, net: FindingsNet, match: float, pool: float) -> None:
+        super().__init__()
+        self.teacher, self.match, self.pool = Averaged(net, _AVERAGE), match, pool
+
+    def features(self, model: Any, seen: Seen) -> Features:
+        """What the network sees, float32[n + m, ...]; of the pool what its average sees; and the labels."""
+        free = seen.labels.get("free_pixels")
+        logits, images = model(seen.pixels if free is None else torch.cat([seen.pixels, free]))
+        found = {"logits": logits, "images": images, **seen.labels}
+        if free is not None:
+            with torch.no_grad():
+                found["believed"] = torch.sigmoid(self.teacher.model(free)[0])
+        return found
+
+    def loss(self, features: Features, model: Any, world: World) -> dict[str, torch.Tensor]:
+        """The labels' cross-entropy, the pool's and the match, weighed."""
+        n, logits = len(features["truth"]), features["logits"]
+        loss = _labels_loss(logits[:n], features["truth"], features["weight"])
+        shown, said, spoken = features["shown"], features["said"], features["shown"]
+        if "believed" in features:
+            believed = features["believed"]
+            sure = ((believed - 0.5).abs() >= _SURE).float()
+            loss = loss + self.pool * _labels_loss(logits[n:], believed, sure)
+            guessed = believed * (believed >= 0.5 + _SURE)
+            guessed[:, 0] = 1 - believed[:, 0]
+            shown = torch.cat([shown, guessed])
+            said = torch.cat([said, features["free_said"]])
+            spoken = torch.cat([spoken, features["free_shown"]])
+        return {"loss": loss + self.match * _match_loss(model, features["images"], shown, said, spoken)}
+
+    def update(self, model: torch.nn.Module) -> None:
+        """The average follows."""
+        self.teacher.update(model)
 
 
 def _labels_loss(logits: torch.Tensor, truth: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
@@ -160,18 +145,3 @@ def _match_loss(
     meaning = torch.nn.functional.normalize(shown, dim=-1) @ torch.nn.functional.normalize(spoken, dim=-1).T
     likeness = images @ net.embed_claims(said).T * scale
     return (soft_match(likeness, meaning) + soft_match(likeness.T, meaning.T)) / 2
-
-
-def _rate(done: float) -> float:
-    if done < _WARMUP:
-        return (done + 1e-3) / _WARMUP
-    return 0.5 * (1 + math.cos(math.pi * (done - _WARMUP) / (1 - _WARMUP)))
-
-
-@torch.no_grad()
-def _follow(teacher: FindingsNet, net: FindingsNet, average: float) -> None:
-    for mean, now in zip(teacher.state_dict().values(), net.state_dict().values(), strict=True):
-        if mean.is_floating_point():
-            mean.lerp_(now, 1 - average)
-        else:
-            mean.copy_(now)

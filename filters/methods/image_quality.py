@@ -29,6 +29,7 @@ from filters.methods.image_negatives import draw_negative
 _LEAST = 16  # clean pictures
 _NEAREST = 5
 _SHRINK = 0.1  # of the covariance towards its diagonal (Ledoit and Wolf 2004, with a constant)
+_RIDGE = 3.0  # of the judge's squared weights
 _CLIP = 6.0  # whitened values beyond this say no more
 _PARTS = {"blank": 1.0, "nonradiology": 1.0, "text": 0.25}
 _WORST = -6.0  # the least a part can take away, in spreads of the clean set
@@ -157,15 +158,12 @@ def _learn(clean: Array, drawn: Array, size: int) -> Bank:
 
 
 def _separate(x: Array, clean: NDArray[np.bool_]) -> Array:
-    """Ridge logistic regression by Newton's method, both classes of equal weight; the first column is the constant."""
-    share = np.where(clean, 0.5 / clean.sum(), 0.5 / (~clean).sum()) * len(x)
-    penalty = np.diag(np.r_[1e-6, np.full(x.shape[1] - 1, 3.0)])
-    w = np.zeros(x.shape[1])
-    for _ in range(25):
-        p = 1 / (1 + np.exp(-np.clip(x @ w, -30, 30)))
-        slope = x.T @ (share * (p - clean)) + penalty @ w
-        w = w - np.linalg.solve((x * (share * p * (1 - p) + 1e-6)[:, None]).T @ x + penalty, slope)
-    return w
+    """Ridge logistic regression, both classes of equal weight; the first column is the constant."""
+    from sklearn.linear_model import LogisticRegression  # where a bank is learned alone
+
+    judge = LogisticRegression(C=1 / _RIDGE, class_weight="balanced", solver="newton-cholesky", tol=1e-8)
+    judge.fit(x[:, 1:], clean)
+    return np.asarray(np.r_[judge.intercept_, judge.coef_[0]])
 
 
 def _with_usual(bank: Bank, held: Array) -> Bank:

@@ -64,10 +64,10 @@ def _encoder(records: Records, out: Path, rules: Rules) -> str:
         return _OWN
     if frozen.installed():
         return frozen.PACKAGED
-    from filters.train import train_filter
-    from filters.train_rules import TrainRules
+    from filters.training.filter import train_filter
+    from filters.training.rules import FilterTrainingRules
 
-    own = TrainRules(seed=rules.seed, threads=rules.threads, device=rules.device)
+    own = FilterTrainingRules(seed=rules.seed, threads=rules.threads, device=rules.device)
     train_filter(records.images, records.texts, records.groups, out / _OWN, own)
     return _OWN
 

@@ -34,8 +34,8 @@ from filters.method_rules import SCORING
 from filters.method_rules import TowersRules as Rules
 from filters.model import Filter, load_filter
 from filters.score import Needs, prepare
-from filters.train import train_filter
-from filters.train_rules import TrainRules
+from filters.training.filter import train_filter
+from filters.training.rules import FilterTrainingRules
 
 _BANK = "bank.safetensors"
 _EMBEDDINGS = ("image_embedding", "text_embedding")
@@ -62,7 +62,7 @@ def train(data: TrainingSet, out: Path, rules: Rules, progress: Progress | None 
 
 
 @contextmanager
-def _begun(pool: Records, rules: Rules) -> Iterator[TrainRules]:
+def _begun(pool: Records, rules: Rules) -> Iterator[FilterTrainingRules]:
     """The rules to train on the clean set with: from a checkpoint made on the pool, where one is wanted."""
     if not rules.pretrain or not len(pool) or rules.train.model.checkpoint is not None:
         yield rules.train

@@ -1,1 +1,1 @@
-"""Training the final model on a run's shards: open_clip's models and losses, a loader and loop that resume exactly."""
+"""Training: the one loop, ways to learn, a filter on pairs in memory, the final model on shards; resumed exactly."""

@@ -1,23 +1,149 @@
-"""Which pairs of a drawn batch are trained on: those the model finds hard and a reference easy (JEST, 2406.17711;
-with a stronger reference ACID, 2411.18674). Each process chooses among its own part of the batch."""
+"""Online active curation: batches the learner finds hard and a reference easy, chosen together from a super-batch.
+
+JEST (Evans et al., 2406.17711): the learnability of a set of pairs is the learner's loss on it less the reference's.
+It is a sum over pairs of pairs, so a batch is grown chunk by chunk, each chunk drawn given those before. ACID
+(2411.18674) is the same with a reference stronger than the learner: data in place of soft labels. A filter's training
+asks the reference once of all pairs (`Reference`), the final model's each process of its own part of a batch
+(`Curator`).
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.nn.functional import interpolate
 
-from filters.curate_batch import Objective, select_jointly
+from curate.errors import RecipeError
 from filters.encoder import Filter
 from filters.model import load_filter
+from filters.pairs import Encoder, Pairs, decode_pairs, embed
 from filters.training.loader import Batch
+from filters.training.objectives.losses import elementwise
 from filters.training.rules import TrainingRules
 from filters.training.world import World
 
+Objective = Literal["clip", "siglip"]
 _CHUNK = 256  # pairs encoded at once, without gradients
+
+
+def select_jointly(
+    learner_logits: torch.Tensor,
+    reference_logits: torch.Tensor,
+    n_select: int,
+    n_chunks: int,
+    generator: torch.Generator,
+    objective: Objective = "siglip",
+) -> torch.Tensor:
+    """int64[n_select], distinct: the rows of a super-batch to train on, in the order they were chosen.
+
+    Both logits are float[n, n], t * cos + b of image i and text j, pair (i, i) being right. A chunk is drawn without
+    replacement with probability proportional to exp(score): for the sigmoid loss a pair's own learnability plus its
+    cross terms with what is chosen (2406.17711, algorithm 1); for the softmax its learnability among the chosen.
+    ValueError where shapes differ or there are fewer rows than wanted.
+    """
+    n = len(learner_logits)
+    if learner_logits.shape != (n, n) or reference_logits.shape != (n, n):
+        raise ValueError(f"logits {tuple(learner_logits.shape)} and {tuple(reference_logits.shape)}")
+    if not 0 < n_select <= n or n_chunks < 1:
+        raise ValueError(f"{n_select} of {n} rows in {n_chunks} chunks")
+    learner, reference = learner_logits.detach().double().cpu(), reference_logits.detach().double().cpu()
+    chosen = torch.zeros(0, dtype=torch.int64)
+    free = torch.ones(n, dtype=torch.bool)
+    for size in _sizes(n_select, n_chunks):
+        score = _scores(learner, reference, chosen, objective)
+        picked = _draw(score.masked_fill(~free, float("-inf")), size, generator)
+        free[picked] = False
+        chosen = torch.cat([chosen, picked])
+    return chosen
+
+
+def _sizes(total: int, parts: int) -> list[int]:
+    parts = min(parts, total)
+    return [total // parts + (i < total % parts) for i in range(parts)]
+
+
+def _scores(learner: torch.Tensor, reference: torch.Tensor, chosen: torch.Tensor, objective: str) -> torch.Tensor:
+    """float64[n]: what each row would add to the learnability of ``chosen``."""
+    if objective == "siglip":
+        gain = elementwise(learner) - elementwise(reference)
+        return gain.diagonal() + gain[:, chosen].sum(1) + gain[chosen].sum(0)
+    return _among(learner, chosen) - _among(reference, chosen)
+
+
+def _among(logits: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
+    """The softmax loss of each row against ``chosen``, or where nothing is chosen yet against all."""
+    others = chosen if len(chosen) else torch.arange(len(logits))
+    own = logits.diagonal()
+    losses = []
+    for side in (logits, logits.T):
+        rivals = side[:, others].masked_fill(others[None, :] == torch.arange(len(logits))[:, None], float("-inf"))
+        losses.append(torch.logsumexp(torch.cat([rivals, own[:, None]], dim=1), dim=1) - own)
+    return (losses[0] + losses[1]) / 2
+
+
+def _draw(score: torch.Tensor, size: int, generator: torch.Generator) -> torch.Tensor:
+    """``size`` rows without replacement, with probabilities proportional to exp(score): the Gumbel trick."""
+    noise = -torch.log(
+        -torch.log(torch.rand(len(score), generator=generator, dtype=torch.float64).clamp(1e-12, 1 - 1e-12))
+    )
+    return torch.topk(score + noise, size).indices
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """What a reference filter thinks of n pairs: its unit rows of both sides, its t and b."""
+
+    left: torch.Tensor
+    right: torch.Tensor
+    scale: float
+    bias: float
+
+    def take(self, mask: NDArray[np.bool_]) -> Reference:
+        """The pairs under ``mask``."""
+        kept = torch.from_numpy(mask)
+        return Reference(self.left[kept], self.right[kept], self.scale, self.bias)
+
+    def logits(self, index: NDArray[np.int64]) -> torch.Tensor:
+        """float32[k, k] of the pairs ``index``."""
+        rows = torch.from_numpy(index)
+        return self.scale * self.left[rows] @ self.right[rows].T + self.bias
+
+
+def read_reference(
+    folder: str, images: list[bytes], texts: list[str], groups: list[str], device: str = "auto"
+) -> Reference:
+    """The reference filter's view of every pair, made once: it does not learn. Pairs that do not decode are left out,
+    the same as `filters.pairs.decode_pairs` leaves out. RecipeError where ``folder`` is no filter."""
+    found = load_filter(Path(folder), device)
+    left, right = embed(found, decode_pairs(found, images, texts, groups))
+    if not (left.isfinite().all() and right.isfinite().all()):
+        raise RecipeError("filter.reference", f"{folder} answers NaN", "another reference")
+    return Reference(left, right, *found.logit())
+
+
+def choose(
+    learner: Encoder,
+    scale: float,
+    bias: float,
+    pairs: Pairs,
+    reference: Reference,
+    index: NDArray[np.int64],
+    n_select: int,
+    n_chunks: int,
+    generator: torch.Generator,
+    objective: Objective,
+) -> NDArray[np.int64]:
+    """The ``n_select`` of the super-batch ``index`` to train on. The learner must be in evaluation mode."""
+    with torch.no_grad():
+        left, right = learner.encode_images(pairs.images(index)), learner.encode_ids(pairs.texts(index))
+        logits = scale * left @ right.T + bias
+    rows = select_jointly(logits, reference.logits(index), n_select, n_chunks, generator, objective)
+    return np.asarray(index[rows.numpy()])
 
 
 class Curator:

@@ -1,10 +1,11 @@
-"""What a training tells while it runs: curve.csv, TensorBoard's file, and a call for the bar."""
+"""What a training tells: the final model's while it runs (curve.csv, TensorBoard's file, a call for the bar), a
+filter's at its end (metrics.csv)."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from curate.storage import commit_bytes
@@ -21,6 +22,16 @@ def read_curve(out: Path) -> list[Row]:
     except FileNotFoundError:
         return []
     return [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(io.StringIO(text))]
+
+
+def write_epochs(folder: Path, curve: Sequence[Row]) -> None:
+    """metrics.csv in a filter's ``folder``, a row an epoch; a loss that was not yet asked for is empty."""
+    first = ("epoch", "loss", "lr", "pairs")
+    names = [*first, *(n for n in dict.fromkeys(n for row in curve for n in row) if n not in (*first, "step"))]
+    with (folder / "metrics.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, names, lineterminator="\n", extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(curve)
 
 
 def final_curves(run: Path) -> dict[str, list[tuple[float, float]]]:

@@ -23,11 +23,14 @@ import torch
 
 from curate.errors import DamagedError, RecipeError, RunError, about
 from curate.storage import TEMPORARY, commit_folder, commit_json, digest, exclusive, read_json, remove_tree, sweep
-from filters.determinism import determinism
+from filters.anatomy import set_patch_dropout
 from filters.encoder import Filter
 from filters.method import checkpoint_hash
 from filters.model import arch_of, create_filter, load_filter, pick_device, save_filter
+from filters.training.curation import Curator
 from filters.training.curve import WALL, Curve, Progress
+from filters.training.determinism import determinism
+from filters.training.feed import final_trainer, shard_steps
 from filters.training.loader import Steps
 from filters.training.loop import Trainer
 from filters.training.objectives import SIGMOID, make_objective
@@ -126,13 +129,14 @@ def _run(job: TrainingJob, world: World, progress: Progress | None) -> dict[str,
         kind = "siglip" if job.rules.objective in SIGMOID else "clip"
         learner = create_filter(job.rules.model, sample, job.rules.vocab, world.device, kind)
         torch.manual_seed(job.rules.seed)  # what was drawn so far depends on the weights that were given
-        trainer = Trainer(learner, make_objective(learner, job.rules, sample), job.rules, world)
+        trainer = final_trainer(learner, make_objective(learner, job.rules, sample), job.rules, world)
         state = read_state(out, world.device)
         if state is not None:
             trainer.restore(state)
         skipped = Counter(state["skipped"]) if state else Counter(shards.skipped)
-        last = _train(job, trainer, plan, world, progress, skipped)
+        last = _train(job, learner, trainer, plan, progress, skipped)
         trainer.finish()
+        set_patch_dropout(learner.model, 0.0)
         if world.first:
             _save(job, learner, plan, last, skipped, identity)
         world.barrier()
@@ -140,26 +144,34 @@ def _run(job: TrainingJob, world: World, progress: Progress | None) -> dict[str,
 
 
 def _train(
-    job: TrainingJob, trainer: Trainer, plan: Plan, world: World, progress: Progress | None, skipped: Counter[str]
+    job: TrainingJob,
+    learner: Filter,
+    trainer: Trainer,
+    plan: Plan,
+    progress: Progress | None,
+    skipped: Counter[str],
 ) -> dict[str, float]:
     """The rest of the steps, the curve and the checkpoints; the last row. ``skipped`` takes in what is found."""
-    out, labeller = Path(job.out), trainer.objective.labeller
-    learner = trainer.learner
-    reference = trainer.curator.tokenizer if trainer.curator is not None else None
-    steps = Steps(plan, job.rules, learner.side, learner.tokenizer, world, labeller, trainer.step, reference)
+    out, world, rules = Path(job.out), trainer.world, job.rules
+    curator = None if rules.reference is None else Curator(rules, learner.device)
+    reference = None if curator is None else curator.tokenizer
+    labeller = trainer.objective.labeller
+    steps = Steps(plan, rules, learner.side, learner.tokenizer, world, labeller, trainer.step, reference)
     every = job.every or max(1, plan.steps // 20)
     every = -(-every // job.window) * job.window
     curve = Curve(out, trainer.step) if world.first else None
     last: dict[str, float] = {}
-    for told in trainer.run(steps, job.workers, job.window):
-        last = told.row
-        for reason, n in told.skipped.items():
+    found: Counter[str] = Counter()
+    for row in trainer.run(shard_steps(steps, job.workers, job.window, learner, found, curator)):
+        last = {"step": row["step"], "steps": plan.steps, **row, "pairs": row["step"] * rules.batch}
+        for reason, n in found.items():
             skipped[reason] += round(world.total(n)) if world.size > 1 else n
+        found.clear()
         if curve is not None:
-            curve.add(told.row)
+            curve.add(last)
             if progress is not None:
-                progress(told.step, plan.steps, told.row)
-        if told.step % every == 0 and told.step < plan.steps and world.first:
+                progress(trainer.step, plan.steps, last)
+        if trainer.step % every == 0 and trainer.step < plan.steps and world.first:
             write_state(out, {**trainer.state(), "skipped": dict(skipped)})
     if curve is not None:
         last = last or curve.rows[-1]

@@ -22,7 +22,7 @@ from filters import data
 from filters.data import Pixels
 from filters.tokenizer import TextTokenizer
 from filters.training import texts
-from filters.training.objective import Labeller
+from filters.training.objectives.protocol import Labeller
 from filters.training.plan import Plan
 from filters.training.rules import TrainingRules
 from filters.training.shards import Sample

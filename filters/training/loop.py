@@ -1,57 +1,118 @@
-"""The training loop: one step is a batch of all processes, and depends on the step before and the seed alone."""
+"""The training loop, the only one: of every filter on pairs in memory, of the final model on shards and processes.
+
+What is trained is a model; how it learns is an `Objective`; what it sees are `Steps` of some source, a generator that
+may look at the model between two steps. Optimizer, rate, autocast, micro-batches, processes, clipping, averages, the
+curve's rows and the state that a training goes on from are the loop's. A step depends on the state before it and on the
+seed alone.
+"""
 
 from __future__ import annotations
 
 import math
-import time
-from collections import Counter, defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from curate.errors import RunError
-from filters.anatomy import set_patch_dropout
-from filters.encoder import Filter
-from filters.optimizers import Averaged, make_optimizer, set_rate
-from filters.training.curation import Curator
-from filters.training.curve import Row
-from filters.training.loader import Batch, Steps, load
-from filters.training.objective import Features, Objective, Seen
-from filters.training.rules import TrainingRules
+from filters.method import Progress
+from filters.training.curve import WALL, Row
+from filters.training.objectives.protocol import Features, Objective, Seen
+from filters.training.optimizers import Averaged, make_optimizer, set_rate
+from filters.training.window import Losses, Window
 from filters.training.world import World
 
 _MAX_LOGIT_SCALE = math.log(100)  # Radford et al. 2021, section 2.5
+_MOST_NORM = 1.0  # of the gradient
 
 
 @dataclass(frozen=True)
-class Told:
-    """What the loop says at the end of each window of steps; ``whole``: a checkpoint may be written here."""
+class Course:
+    """How the weights move. ``warmup`` and ``level`` are shares of the training: the rate rises to the one, and falls
+    from the other or the end of the rise, whichever is later. ``part`` is what errors put before a field's name."""
 
-    step: int
-    row: Row
-    skipped: Counter[str]
+    lr: float
+    weight_decay: float
+    warmup: float = 0.0
+    level: float = 0.0
+    optimizer: Literal["adamw", "lamb"] = "adamw"
+    layer_decay: float = 1.0
+    ema: float = 0.0
+    seed: int = 0
+    bf16: bool = False
+    part: str = ""
+
+    @classmethod
+    def of(cls, rules: Any, **more: Any) -> Course:
+        """The fields that ``rules`` have of it, and ``more``."""
+        return cls(**({f.name: getattr(rules, f.name) for f in fields(cls) if hasattr(rules, f.name)} | more))
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """The micro-batches of one step, ``pairs`` of all processes together; ``tells``: a row of the curve ends here."""
+
+    parts: Sequence[Seen]
+    epoch: int
+    pairs: int
+    tells: bool
+
+
+def epoch_steps(
+    epochs: int, draw: Callable[[], Iterable[NDArray[np.int64]]], see: Callable[[NDArray[np.int64], float], Seen]
+) -> Iterator[Step]:
+    """Steps over what lies in memory, a row an epoch: ``draw`` gives an epoch's index arrays, ``see`` makes of one what
+    the model sees when its turn comes; it is told how much of the training is done."""
+    for epoch in range(1, epochs + 1):
+        drawn = list(draw())
+        for k, index in enumerate(drawn):
+            seen = see(index, (epoch - 1 + k / len(drawn)) / epochs)
+            yield Step((seen,), epoch, len(seen.ids), k == len(drawn) - 1)
+
+
+def to_device(rows: torch.Tensor, device: str | torch.device) -> torch.Tensor:
+    """``rows`` on ``device``; to a GPU the copy goes on beside the work there."""
+    if rows.device.type == "cpu" and torch.device(device).type == "cuda" and not rows.is_pinned():
+        rows = rows.pin_memory()
+    return rows.to(device, non_blocking=True)
+
+
+def train_epochs(
+    trainer: Trainer, steps: Iterable[Step], epochs: int, progress: Progress | None = None, before: int = 0
+) -> list[Row]:
+    """Train to the end; a row an epoch, of which ``before`` went before, without what the clock says. ``progress`` is
+    told each as ``progress(epoch, epochs, row)``."""
+    curve: list[Row] = []
+    for row in trainer.run(steps):
+        told = {name: value for name, value in row.items() if name not in WALL}
+        curve.append(told | {"epoch": before + row["epoch"]})
+        if progress is not None:
+            progress(before + int(row["epoch"]), epochs, curve[-1])
+    trainer.finish()
+    return curve
 
 
 class Trainer:
     """A model in training; `run` yields at the end of each window, between steps, so that its state is whole there."""
 
-    def __init__(self, learner: Filter, objective: Objective, rules: TrainingRules, world: World) -> None:
-        self.learner, self.objective, self.rules, self.world = learner, objective, rules, world
-        self.model: Any = learner.model
-        objective.heads.to(learner.device)
-        set_patch_dropout(self.model, rules.patch_dropout)
-        if rules.grad_checkpointing:
-            learner.model.set_grad_checkpointing()  # type: ignore[operator]
-        if rules.compile:
-            _compile_towers(self.model)
-        self.averaged = Averaged(self.model, rules.ema) if rules.ema else None
-        self.optimizer = make_optimizer(self.model, rules, (objective.heads,))
-        self.trained = [p for group in self.optimizer.param_groups for p in group["params"]]
-        self.bf16 = rules.precision == "bf16" or (rules.precision == "auto" and learner.device.startswith("cuda"))
-        self.curator = Curator(rules, learner.device) if rules.reference is not None else None
+    def __init__(
+        self, model: torch.nn.Module, objective: Objective, course: Course, world: World, whole: bool = True
+    ) -> None:
+        """``whole``: each step has one micro-batch, so that gradients of several processes can go out as they come."""
+        self.model, self.objective, self.course, self.world = model, objective, course, world
+        objective.heads.to(world.device)
+        self.averaged = Averaged(model, course.ema) if course.ema else None
+        self.optimizer = make_optimizer(model, course, (objective.heads,))
+        self.trained = [p for m in (model, objective.heads) for p in m.parameters() if p.requires_grad]
+        self.forward: torch.nn.Module = _Forward(model, objective)
+        self.overlapped = world.size > 1 and whole and objective.steady
+        if self.overlapped:
+            self.forward = torch.nn.parallel.DistributedDataParallel(
+                self.forward, broadcast_buffers=False, gradient_as_bucket_view=True, static_graph=True
+            )
         self.step = 0
 
     # -- state ------------------------------------------------------------------------------------------------------
@@ -79,109 +140,73 @@ class Trainer:
         self.step = int(state["step"])
 
     def finish(self) -> None:
-        """The averaged weights, where they are kept, become the model's; nothing is dropped any more."""
+        """The averaged weights, where they are kept, become the model's."""
         if self.averaged is not None:
             self.averaged.copy_to(self.model)
-        set_patch_dropout(self.model, 0.0)
         self.model.eval()
 
     # -- steps ------------------------------------------------------------------------------------------------------
 
-    def run(self, steps: Steps, workers: int, window: int) -> Iterator[Told]:
-        """Train on what is left of the plan, from `step` on. RunError where the loss leaves the numbers."""
-        total = steps.plan.steps
-        sums: defaultdict[str, torch.Tensor | float] = defaultdict(float)
-        skipped: Counter[str] = Counter()
-        counts: Counter[str] = Counter()  # a loss may begin in the middle of a window
-        began = waited = time.monotonic()
-        waiting, count, rate = 0.0, 0, 0.0
+    def run(self, steps: Iterable[Step]) -> Iterator[Row]:
+        """Train; a row at each step that tells: the losses' means since the last, and the pace. RunError where a loss
+        leaves the numbers."""
+        found = Window(self.model, self.world)
         self.model.train()
-        for batch in load(steps, workers):
-            waiting += time.monotonic() - waited
-            rate = set_rate(self.optimizer, self.rules.lr, self.rules.warmup, self.step / total)
-            for name, value in self._step(batch, total).items():
-                sums[name], counts[name] = sums[name] + value, counts[name] + 1
-            skipped += batch.skipped
-            self.step, count = self.step + 1, count + 1
-            if self.step % window == 0 or self.step == total:
-                seconds = max(time.monotonic() - began, 1e-9)
-                row: Row = {
-                    "step": self.step,
-                    "steps": total,
-                    "epoch": batch.epoch + 1,
-                    "pairs": self.step * self.rules.batch,
-                }
-                row |= self._means(sums, counts) | {"lr": rate, "scale": float(self.model.logit_scale.detach().exp())}
-                pace = count * self.rules.batch / seconds
-                yield Told(self.step, row | {"pairs/s": pace, "waiting": waiting / seconds}, skipped)
-                sums.clear()
-                counts.clear()
-                skipped = Counter()
-                waiting, count, began = 0.0, 0, time.monotonic()
-            waited = time.monotonic()
+        for step in found.timed(steps):
+            rate = set_rate(self.optimizer, self.course.lr, self.course.warmup, step.parts[0].done, self.course.level)
+            found.add(self._step(step.parts), step.pairs)
+            self.step += 1
+            row = found.close() if step.tells else {}
+            if not math.isfinite(found.loss):
+                fix = f"lower {self.course.part}lr (now {self.course.lr}) or raise {self.course.part}warmup"
+                raise RunError(f"loss {found.loss} in epoch {step.epoch}: {fix}")
+            if step.tells:
+                yield {"step": self.step, "epoch": step.epoch, **row, "lr": rate}
+                found.open()
 
-    def _means(self, sums: dict[str, torch.Tensor | float], counts: Counter[str]) -> Row:
-        means = {name: self.world.total(float(value)) / self.world.size / counts[name] for name, value in sums.items()}
-        if not math.isfinite(means["loss"]):
-            fix = "lower train.lr or raise train.warmup; the last checkpoint is from before"
-            raise RunError(f"loss {means['loss']} in the steps up to {self.step}: {fix}")
-        return means
-
-    def _step(self, batch: Batch, total: int) -> dict[str, torch.Tensor]:
+    def _step(self, parts: Sequence[Seen]) -> Losses:
         """One update; the losses of this process by name."""
-        if self.curator is not None:
-            batch = self.curator(batch, self.learner, self.world)
-        parts = self._micro(batch, self.step / total)
         if len(parts) == 1:
-            losses = self._loss(self._features(parts[0], 0))
+            losses = self.objective.loss(self._features(self.forward, parts[0], 0), self.model, self.world)
             losses["loss"].backward()  # type: ignore[no-untyped-call]
         else:
             losses = self._in_parts(parts)
-        self.world.average(p.grad for p in self.trained if p.grad is not None)
-        torch.nn.utils.clip_grad_norm_(self.trained, 1.0)
+        if not self.overlapped:
+            self.world.average(p.grad for p in self.trained if p.grad is not None)
+        torch.nn.utils.clip_grad_norm_(self.trained, _MOST_NORM)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         with torch.no_grad():
-            self.model.logit_scale.clamp_(0, _MAX_LOGIT_SCALE)
+            for module in (self.model, self.objective.heads):
+                if isinstance(scale := getattr(module, "logit_scale", None), torch.Tensor):
+                    scale.clamp_(0, _MAX_LOGIT_SCALE)
         if self.averaged is not None:
             self.averaged.update(self.model)
         self.objective.update(self.model)
         return {name: value.detach() for name, value in losses.items()}
 
-    def _micro(self, batch: Batch, done: float) -> list[Seen]:
-        device = self.learner.device
-        pieces = np.array_split(np.arange(len(batch.ids)), self.rules.accumulate)
-        parts = []
-        for piece in pieces:
-            rows = slice(int(piece[0]), int(piece[-1]) + 1)
-            pixels = self.learner.scaled(batch.pixels[rows])
-            labels = {name: values[rows].to(device, non_blocking=True) for name, values in batch.labels.items()}
-            parts.append(Seen(pixels, batch.ids[rows].to(device, non_blocking=True), labels, done))
-        return parts
-
-    def _features(self, seen: Seen, place: int) -> Features:
+    def _features(self, forward: torch.nn.Module, seen: Seen, place: int) -> Features:
         """Forward, with what is drawn in it drawn by the seed, the step, the process and the place alone."""
-        seed = int(np.random.SeedSequence([self.rules.seed, self.step, self.world.rank, place]).generate_state(1)[0])
+        drawn = np.random.SeedSequence([self.course.seed, self.step, self.world.rank, place])
+        seed = int(drawn.generate_state(1)[0])
         torch.manual_seed(seed)
         seen.generator.manual_seed(seed)
-        with torch.autocast(self.learner.device.split(":")[0], torch.bfloat16, enabled=self.bf16):
-            return self.objective.features(self.model, seen)
+        with torch.autocast(torch.device(self.world.device).type, torch.bfloat16, enabled=self.course.bf16):
+            found: Features = forward(seen)
+        return found
 
-    def _loss(self, features: Features) -> dict[str, torch.Tensor]:
-        return self.objective.loss(features, self.model, self.world)
-
-    def _in_parts(self, parts: list[Seen]) -> dict[str, torch.Tensor]:
+    def _in_parts(self, parts: Sequence[Seen]) -> Losses:
         """The gradient of the whole batch with the memory of one part (GradCache, 2101.06983, section 3.2)."""
         with torch.no_grad():
-            cached = [self._features(seen, i) for i, seen in enumerate(parts)]
+            cached = [self._features(self.forward, seen, i) for i, seen in enumerate(parts)]
         whole = {name: torch.cat([part[name] for part in cached]) for name in cached[0]}
         whole = {n: v.requires_grad_() if v.is_floating_point() else v for n, v in whole.items()}
-        losses = self._loss(whole)
+        losses = self.objective.loss(whole, self.model, self.world)
         losses["loss"].backward()  # type: ignore[no-untyped-call]
         start = 0
         for i, seen in enumerate(parts):
             stop = start + len(seen.ids)
-            again = self._features(seen, i)
+            again = self._features(self.forward, seen, i)
             flowing = [n for n, v in again.items() if v.requires_grad and whole[n].grad is not None]
             gradients: Any = [whole[n].grad[start:stop] for n in flowing]  # type: ignore[index]
             torch.autograd.backward([again[n] for n in flowing], gradients)
@@ -189,12 +214,12 @@ class Trainer:
         return losses
 
 
-def _compile_towers(model: torch.nn.Module) -> None:
-    """Each tower compiled in place, where the architecture has it under open_clip's names: weights keep their names.
+class _Forward(torch.nn.Module):
+    """The features as a module's forward pass, as torch's DistributedDataParallel wants it."""
 
-    What runs again and again is inside them; a text's few lengths (`filters.encoder`) are compiled one by one.
-    """
-    for name in ("visual", "transformer", "text"):
-        tower = getattr(model, name, None)
-        if isinstance(tower, torch.nn.Module):
-            tower.compile(dynamic=False)
+    def __init__(self, model: torch.nn.Module, objective: Objective) -> None:
+        super().__init__()
+        self.model, self.heads, self._objective = model, objective.heads, objective
+
+    def forward(self, seen: Seen) -> Features:
+        return self._objective.features(self.model, seen)

@@ -1,4 +1,7 @@
-"""How the final model is trained: everything that decides its weights, and nothing else."""
+"""How a filter and the final model are trained: everything that decides their weights, and nothing else. No torch here.
+
+The defaults are plain training (of a filter: a data filtering network); everything else is asked for.
+"""
 
 from __future__ import annotations
 
@@ -8,51 +11,91 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 from curate.errors import RecipeError
-from filters.train_rules import ModelRules
 
+AUTO = "auto"  # the architecture the checkpoint's folder names
 ObjectiveName = Literal["clip", "siglip", "coca", "siglip2", "medclip", "distill"]
-_SHARES = ("warmup", "patch_dropout", "ema", "unpaired", "distill_after", "filter_ratio")
+_SHARES = ("warmup", "patch_dropout", "ema", "unpaired", "mirror", "distill_after", "filter_ratio")
+_BELOW_ONE = ("patch_dropout", "ema", "filter_ratio")  # shares of which all is too much
+_COUNTS = (("seed", 0, 2**63 - 1), ("threads", 1, 1024), ("vocab", 1, 10**7))
 
 
 @dataclass(frozen=True)
-class TrainingRules:
-    """``warmup``, ``patch_dropout``, ``unpaired`` and ``distill_after`` are shares; ``batch`` is of all processes
-    together.
+class ModelRules:
+    """What to train from: an architecture, weights to begin with, and whose tokenizer."""
 
-    The training is ``samples`` pairs long where given (rounded up to whole steps), else ``epochs`` passes.
-    """
+    # of filters/configs, any of open_clip's, a path to an open_clip model config, "hf-hub:org/name",
+    # "ViT-B-32:laion2b_s34b_b79k", "lit" (frozen towers), or "auto": what the checkpoint's folder says
+    arch: str = "radsift-tiny"
+    # a local .safetensors or .pt file, a filter folder, or a folder in open_clip's or (SigLIP) transformers' layout;
+    # None begins at random, or with what a hub name brings
+    checkpoint: str | None = None
+    tokenizer: Literal["open_clip", "wordpiece"] = "wordpiece"  # the architecture's own, or one trained on the texts
+
+
+@dataclass(frozen=True)
+class CommonRules:
+    """What every training of two towers has. ``warmup``, ``patch_dropout``, ``distill_after`` and ``filter_ratio`` are
+    shares."""
 
     model: ModelRules = field(default_factory=ModelRules)
     objective: ObjectiveName = "clip"
     epochs: int = 20
-    samples: int | None = None
-    batch: int = 64
-    accumulate: int = 1  # micro-batches a step: the same gradient in less memory
+    batch: int = 32
     lr: float = 1e-3
     weight_decay: float = 0.1
     warmup: float = 0.1
     seed: int = 0
-    threads: int = 1  # of torch's, a process: sums on the CPU depend on it
+    threads: int = 2  # of torch's, a process: sums on the CPU depend on it
     vocab: int = 4096
     augment: bool = True
+    optimizer: Literal["adamw", "lamb"] = "adamw"
+    layer_decay: float = 1.0  # of the rate, a block down from the head, in both towers (EVA-CLIP, 2303.15389)
+    patch_dropout: float = 0.0  # of a ViT's patches, in training (FLIP, 2212.00794; EVA-CLIP)
+    ema: float = 0.0  # decay of the averaged weights that are kept in place of the last; 0 keeps the last
+    caption: float = 0.0  # weight of predicting the text from the image (CoCa, 2205.01917; SigLIP 2, 2502.14786)
+    distill: float = 0.0  # weight of agreeing, from a part of the image, with an averaged teacher that sees all of it
+    distill_after: float = 0.8  # of the training; before, there is nothing worth agreeing with (SigLIP 2, section 2.3)
+    # a filter's or model's folder: batches are chosen from larger ones, what is hard for the learner and easy for it
+    reference: str | None = None  # (JEST, 2406.17711; ACID, 2411.18674)
+    filter_ratio: float = 0.5  # of the drawn pairs left out
+    chunks: int = 4  # in which a batch is chosen
+
+
+@dataclass(frozen=True)
+class FilterTrainingRules(CommonRules):
+    """How a filter learns from the clean set, which lies in memory. ``holdout`` and ``mirror`` are shares."""
+
+    objective: Literal["clip", "siglip"] = "clip"  # softmax over the batch, or a sigmoid a pair (SigLIP, 2303.15343)
+    holdout: float = 0.1
+    device: str = "auto"
+    negatives: int = 0  # texts edited to say something else, a pair and step (NegCLIP, 2210.01936)
+    negative_kinds: tuple[str, ...] = ("side", "negation", "severity", "level")  # of filters.findings.EDITS
+    mirror: float = 0.0  # how often an image is flipped, with the sides in its text exchanged: a right pair again
+    bf16: bool = True  # autocast where there is a GPU
+    finetune: int = 0  # epochs on a second, cleaner set (DFN, 2309.17425, section 4)
+    finetune_lr: float = 1e-4
+
+
+@dataclass(frozen=True)
+class TrainingRules(CommonRules):
+    """How the final model learns from shards. ``unpaired`` is a share; ``batch`` is of all processes together.
+
+    The training is ``samples`` pairs long where given (rounded up to whole steps), else ``epochs`` passes.
+    """
+
+    batch: int = 64
+    samples: int | None = None
+    accumulate: int = 1  # micro-batches a step: the same gradient in less memory
+    threads: int = 1
     precision: Literal["auto", "float32", "bf16"] = "auto"  # auto: bf16 on a GPU
     grad_checkpointing: bool = False
     compile: bool = False
-    optimizer: Literal["adamw", "lamb"] = "adamw"
-    layer_decay: float = 1.0  # of the rate, a block down from the head (EVA-CLIP, 2303.15389)
-    patch_dropout: float = 0.0  # of a ViT's patches (FLIP, 2212.00794)
-    ema: float = 0.0  # decay of the averaged weights that are kept in place of the last; 0 keeps the last
     # which of a record's texts is read, drawn anew each epoch: caption is the whole text, a section's name that section
     texts: tuple[str, ...] = ("caption",)
     one_a_study: bool = False  # of a study with several images, one is drawn an epoch
     caption: float = 1.0  # weight of captioning (coca, siglip2)
     distill: float = 1.0  # weight of the teacher (distill), of agreement with itself (siglip2)
-    distill_after: float = 0.8  # of the training, before self-distillation begins (SigLIP 2, 2502.14786, section 2.3)
     teacher: str | None = None  # a model's folder (distill)
-    # a model's folder: batches are chosen from larger ones, what the model finds hard and this one easy
-    reference: str | None = None  # (JEST, 2406.17711; ACID, 2411.18674)
-    filter_ratio: float = 0.5  # of the drawn pairs left out
-    chunks: int = 4  # in which a batch is chosen
     unpaired: float = 0.0  # share of rows whose text is another record's (medclip)
 
     @property
@@ -61,46 +104,52 @@ class TrainingRules:
         return self.batch if self.reference is None else round(self.batch / (1 - self.filter_ratio))
 
 
+def check_filter_training(rules: FilterTrainingRules) -> None:
+    """RecipeError where a value is out of its range; what depends on the model is checked when it is there."""
+    _check_common(rules, "filter")
+    for name in ("negatives", "finetune"):
+        _refuse(getattr(rules, name) < 0, f"filter.{name}", getattr(rules, name), "0 (none) or more")
+
+
 def check_training_rules(rules: TrainingRules) -> None:
     """RecipeError where a value is out of its range or two do not go together; before any work."""
-    for part in fields(rules):
-        value = getattr(rules, part.name)
-        if isinstance(value, float) and not math.isfinite(value):
-            raise RecipeError(f"train.{part.name}", f"{value}", "a number")
-    for name in ("weight_decay", "caption", "distill"):
-        if getattr(rules, name) < 0:
-            raise RecipeError(f"train.{name}", f"{getattr(rules, name)}", "0 or more")
-    for name, least, most in (("seed", 0, 2**63 - 1), ("threads", 1, 1024), ("vocab", 1, 10**7)):
-        if not least <= getattr(rules, name) <= most:
-            raise RecipeError(f"train.{name}", f"{getattr(rules, name)}", f"{least} to {most}")
-    for name in _SHARES:
+    _check_common(rules, "train")
+    for name, least, most in _COUNTS:
         value = getattr(rules, name)
-        if not 0 <= value <= 1 or (value == 1 and name in ("patch_dropout", "ema", "filter_ratio")):
-            raise RecipeError(f"train.{name}", f"{value}", "a share, from 0 to below 1")
-    if not 0 < rules.layer_decay <= 1:
-        raise RecipeError("train.layer_decay", f"{rules.layer_decay}", "above 0, at most 1 (none)")
-    if rules.batch < 2:
-        raise RecipeError("train.batch", f"{rules.batch}", "2 or more: pairs are told apart from each other")
-    if rules.accumulate < 1 or rules.batch % rules.accumulate:
-        problem = f"{rules.accumulate} micro-batches of {rules.batch} pairs"
-        raise RecipeError("train.accumulate", problem, "a batch of 2 or more, a whole multiple of accumulate")
-    if rules.samples is not None and rules.samples < 1:
-        raise RecipeError("train.samples", f"{rules.samples}", "1 or more, or null for epochs")
-    if rules.epochs < 1:
-        raise RecipeError("train.epochs", f"{rules.epochs}", "1 or more")
-    if rules.chunks < 1:
-        raise RecipeError("train.chunks", f"{rules.chunks}", "1 or more")
-    if not rules.lr > 0:
-        raise RecipeError("train.lr", f"{rules.lr}", "above 0")
-    if not rules.texts:
-        raise RecipeError("train.texts", "no text is read", "caption, or names of sections")
-    if (rules.objective == "distill") != (rules.teacher is not None):
-        problem = "no teacher" if rules.teacher is None else f"{rules.objective} has no teacher"
-        raise RecipeError("train.teacher", problem, "a trained model's folder, with objective: distill")
-    if rules.unpaired and rules.objective != "medclip":
-        raise RecipeError(
-            "train.unpaired", f"{rules.objective} learns from pairs", "objective: medclip, or unpaired: 0"
-        )
+        _refuse(not least <= value <= most, f"train.{name}", value, f"{least} to {most}")
+    _refuse(rules.batch < 2, "train.batch", rules.batch, "2 or more: pairs are told apart from each other")
+    uneven = rules.accumulate < 1 or rules.batch % rules.accumulate
+    problem = f"{rules.accumulate} micro-batches of {rules.batch} pairs"
+    _refuse(uneven, "train.accumulate", problem, "a batch of 2 or more, a whole multiple of accumulate")
+    none = rules.samples is not None and rules.samples < 1
+    _refuse(none, "train.samples", rules.samples, "1 or more, or null for epochs")
+    _refuse(rules.epochs < 1, "train.epochs", rules.epochs, "1 or more")
+    _refuse(not rules.lr > 0, "train.lr", rules.lr, "above 0")
+    _refuse(not rules.texts, "train.texts", "no text is read", "caption, or names of sections")
+    problem = "no teacher" if rules.teacher is None else f"{rules.objective} has no teacher"
+    alone = (rules.objective == "distill") != (rules.teacher is not None)
+    _refuse(alone, "train.teacher", problem, "a trained model's folder, with objective: distill")
+    problem = f"{rules.objective} learns from pairs"
+    pairs = bool(rules.unpaired) and rules.objective != "medclip"
+    _refuse(pairs, "train.unpaired", problem, "objective: medclip, or unpaired: 0")
+
+
+def _check_common(rules: CommonRules, part: str) -> None:
+    """What holds of filters and of the final model; ``part`` is the recipe's."""
+    for name, value in ((f.name, getattr(rules, f.name)) for f in fields(rules)):
+        _refuse(isinstance(value, float) and not math.isfinite(value), f"{part}.{name}", value, "a number")
+        if name in _SHARES:
+            outside = not 0 <= value <= 1 or (value == 1 and name in _BELOW_ONE)
+            _refuse(outside, f"{part}.{name}", value, "a share, from 0 to below 1")
+    for name in ("weight_decay", "caption", "distill"):
+        _refuse(getattr(rules, name) < 0, f"{part}.{name}", getattr(rules, name), "0 (none) or more")
+    _refuse(not 0 < rules.layer_decay <= 1, f"{part}.layer_decay", rules.layer_decay, "above 0, at most 1 (none)")
+    _refuse(rules.chunks < 1, f"{part}.chunks", rules.chunks, "1 or more")
+
+
+def _refuse(wrong: object, name: str, problem: object, fix: str) -> None:
+    if wrong:
+        raise RecipeError(name, f"{problem}", fix)
 
 
 def rules_from(said: Mapping[str, Any]) -> TrainingRules:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
 import torch.distributed as dist
+
+_BUCKET = 25 * 2**20  # bytes sent together, as torch's DistributedDataParallel does
 
 
 @dataclass(frozen=True)
@@ -24,33 +26,45 @@ class World:
         return self.rank == 0
 
     def average(self, gradients: Iterable[torch.Tensor]) -> None:
-        """Each tensor becomes its mean over the processes, in one message a device and dtype."""
+        """Each tensor becomes its mean over the processes, a bucket a message: while one is sent the next is filled."""
         if self.size == 1:
             return
-        kinds: dict[tuple[torch.device, torch.dtype], list[torch.Tensor]] = {}
-        for gradient in gradients:
-            kinds.setdefault((gradient.device, gradient.dtype), []).append(gradient)
-        for same in kinds.values():
+        sent = []
+        for same in _buckets(gradients):
             flat = torch.cat([g.reshape(-1) for g in same])
-            dist.all_reduce(flat)
+            sent.append((same, flat, dist.all_reduce(flat, async_op=True)))
+        for same, flat, work in sent:
+            work.wait()
             flat /= self.size
-            start = 0
-            for gradient in same:
-                gradient.copy_(flat[start : start + gradient.numel()].view_as(gradient))
-                start += gradient.numel()
+            for gradient, part in zip(same, torch.split(flat, [g.numel() for g in same]), strict=True):
+                gradient.copy_(part.view_as(gradient))
+
+    def summed(self, value: torch.Tensor) -> torch.Tensor:
+        """The sum of a tensor over the processes; nothing waits for it."""
+        if self.size > 1:
+            value = value.clone()
+            dist.all_reduce(value)
+        return value
 
     def total(self, value: float) -> float:
         """The sum over the processes."""
-        if self.size == 1:
-            return value
-        told = torch.tensor([value], dtype=torch.float64, device=self.device)
-        dist.all_reduce(told)
-        return float(told)
+        return value if self.size == 1 else float(self.summed(torch.tensor(value, dtype=torch.float64).to(self.device)))
 
     def barrier(self) -> None:
         """Wait for the others."""
         if self.size > 1:
             dist.barrier()
+
+
+def _buckets(gradients: Iterable[torch.Tensor]) -> Iterator[list[torch.Tensor]]:
+    """Tensors of one device and dtype, about `_BUCKET` bytes at a time; the same in every process."""
+    open_: dict[tuple[torch.device, torch.dtype], list[torch.Tensor]] = {}
+    for gradient in gradients:
+        same = open_.setdefault((gradient.device, gradient.dtype), [])
+        same.append(gradient)
+        if sum(g.nbytes for g in same) >= _BUCKET:
+            yield open_.pop((gradient.device, gradient.dtype))
+    yield from open_.values()
 
 
 def find_world(device: str) -> World:

@@ -26,10 +26,9 @@ from filters.evaluate.data import read_set
 from filters.evaluate.rules import EvaluateRules
 from filters.lit import LitModel
 from filters.model import create_filter
-from filters.train_rules import ModelRules
 from filters.training.loader import Steps
 from filters.training.plan import make_plan
-from filters.training.rules import TrainingRules
+from filters.training.rules import ModelRules, TrainingRules
 from filters.training.shards import open_shards
 from filters.training.world import World
 from tests.filters.films import films

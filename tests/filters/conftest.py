@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from filters.train import train_filter
-from filters.train_rules import ModelRules, TrainRules
+from filters.training.filter import train_filter
+from filters.training.rules import FilterTrainingRules, ModelRules
 from tests.filters.shapes import pairs
 
 SMALL = {
@@ -39,7 +39,7 @@ def small_arch(tmp_path_factory: pytest.TempPathFactory) -> str:
 @dataclass(frozen=True)
 class Trained:
     folder: Path
-    rules: TrainRules
+    rules: FilterTrainingRules
     metrics: dict[str, float]
     calls: list[tuple[int, int, dict[str, float]]]
 
@@ -48,7 +48,7 @@ class Trained:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """The tiny filter, trained for a few seconds on 160 drawn shapes."""
     folder = tmp_path_factory.mktemp("filter") / "f"
-    rules = TrainRules(model=ModelRules(), epochs=12, batch=16, threads=1, holdout=0.2, device="cpu")
+    rules = FilterTrainingRules(model=ModelRules(), epochs=12, batch=16, threads=1, holdout=0.2, device="cpu")
     calls: list[tuple[int, int, dict[str, float]]] = []
     metrics = train_filter(*pairs(160), folder, rules, lambda *call: calls.append(call))
     return Trained(folder, rules, metrics, calls)

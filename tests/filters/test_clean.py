@@ -15,7 +15,7 @@ from curate.errors import RecipeError
 from filters.clean import agreeing, clean_keys, seen_in_evaluation, shard_records
 from filters.method import Records
 from filters.pool_rules import CleanRules
-from filters.train_rules import TrainRules
+from filters.training.rules import FilterTrainingRules
 from tests.filters.shapes import pairs
 
 
@@ -45,7 +45,9 @@ def test_networks_that_have_not_seen_a_pair_find_the_wrong_ones(tmp_path: Path):
     moved = {i: texts[(i + 7) % 200] for i in wrong}
     mixed = [moved.get(i, t) for i, t in enumerate(texts)]
     records = Records([f"{i:03d}" for i in range(200)], images, mixed, groups)
-    kept = agreeing(records, CleanRules(folds=2, agree=0.5), TrainRules(epochs=12, batch=16, threads=1), tmp_path)
+    kept = agreeing(
+        records, CleanRules(folds=2, agree=0.5), FilterTrainingRules(epochs=12, batch=16, threads=1), tmp_path
+    )
     assert len(kept) == 100
     share = sum(int(key) % 5 == 0 for key in kept.keys) / len(kept)
     assert share < 0.16  # of 0.2 before

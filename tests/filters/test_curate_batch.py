@@ -8,8 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from filters.curate_batch import select_jointly
-from filters.objectives import elementwise
+from filters.training.curation import select_jointly
+from filters.training.objectives.losses import elementwise
 
 
 def _generator(seed: int = 0) -> torch.Generator:

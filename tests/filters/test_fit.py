@@ -13,17 +13,17 @@ import pytest
 import torch
 
 from curate.errors import RecipeError
-from filters.auxiliary import Agreement, Captioner
 from filters.method import filter_hash
 from filters.model import load_filter
 from filters.pairs import decode_pairs
-from filters.train import train_filter
-from filters.train_rules import ModelRules, TrainRules
+from filters.training.filter import train_filter
+from filters.training.objectives.heads import Agreement, Captioner
+from filters.training.rules import FilterTrainingRules, ModelRules
 from tests.filters import shapes
 from tests.filters.conftest import Trained
 
 VIT = ModelRules("radsift-tiny-vit")
-QUICK = TrainRules(epochs=1, batch=8, threads=1, holdout=0.2, device="cpu")
+QUICK = FilterTrainingRules(epochs=1, batch=8, threads=1, holdout=0.2, device="cpu")
 
 
 _WORDS = {"disc": "nodule", "square": "mass", "cross": "fracture"}
@@ -78,7 +78,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 def test_the_sigmoid_loss_learns_a_probability(tmp_path: Path):
-    rules = TrainRules(epochs=8, batch=16, threads=1, holdout=0.2, device="cpu", objective="siglip")
+    rules = FilterTrainingRules(epochs=8, batch=16, threads=1, holdout=0.2, device="cpu", objective="siglip")
     metrics = train_filter(*pairs(144), tmp_path, rules)
     assert metrics["holdout_auroc"] > 0.8
     found = load_filter(tmp_path, "cpu")
@@ -104,7 +104,7 @@ def _preferred(folder: Path, images: list[bytes], texts: list[str], others: list
 
 def test_edited_negatives_teach_what_no_other_pair_does(tmp_path: Path):
     """No text of the clean set denies anything, so a plain filter hardly sees a denial (0.7 to 0.8 here)."""
-    rules = TrainRules(epochs=4, batch=8, threads=1, holdout=0.0, device="cpu", negatives=1)
+    rules = FilterTrainingRules(epochs=4, batch=8, threads=1, holdout=0.0, device="cpu", negatives=1)
     train_filter(*pairs(96), tmp_path, replace(rules, negative_kinds=("negation",)))
     images, texts, _ = pairs(80, start=5000)
     denied = [text.replace("There is a", "There is no") for text in texts]
@@ -114,7 +114,7 @@ def test_edited_negatives_teach_what_no_other_pair_does(tmp_path: Path):
 def test_mirrored_pairs_teach_the_side_that_was_never_seen(tmp_path: Path):
     columns = list(zip(*pairs(200), strict=True))
     images, texts, groups = (list(c) for c in zip(*[c for c in columns if "left" in c[1]], strict=True))
-    rules = TrainRules(epochs=7, batch=8, threads=1, holdout=0.0, device="cpu", mirror=0.5)
+    rules = FilterTrainingRules(epochs=7, batch=8, threads=1, holdout=0.0, device="cpu", mirror=0.5)
     train_filter(images, texts, groups, tmp_path, rules)
     seen = [c for c in zip(*pairs(160, start=5000), strict=True) if "right" in c[1]]
     images, texts = [c[0] for c in seen], [c[1] for c in seen]
@@ -123,8 +123,8 @@ def test_mirrored_pairs_teach_the_side_that_was_never_seen(tmp_path: Path):
 
 def test_a_reference_chooses_what_is_trained_on(tmp_path: Path, trained: Trained):
     """Half the pairs have another image's text: the reference finds them unlearnable, and they are passed over."""
-    from filters.curate_batch import choose, read_reference
     from filters.model import create_filter
+    from filters.training.curation import choose, read_reference
 
     images, texts, groups = pairs(64, start=3000)
     texts[32:] = texts[33:] + texts[32:33]

@@ -13,11 +13,11 @@ from filters.holdout import evaluate
 from filters.method import filter_hash
 from filters.model import check_rules, load_filter
 from filters.pairs import decode_pairs
-from filters.train import train_filter
-from filters.train_rules import ModelRules, TrainRules
+from filters.training.filter import train_filter
+from filters.training.rules import FilterTrainingRules, ModelRules
 from tests.filters.shapes import pairs
 
-RULES = TrainRules(
+RULES = FilterTrainingRules(
     model=ModelRules("lit", tokenizer="open_clip"),
     epochs=15,
     batch=16,

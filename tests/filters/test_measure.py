@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 from curate.errors import RunError
-from filters.measure import auprc, auroc, bootstrap_interval, precision_at, retrieval
+from filters.measure import auprc, auroc, bootstrap_interval, precision_at, retrieval, weighted_auprc, weighted_auroc
 
 SCORED = st.lists(st.tuples(st.integers(-3, 3), st.booleans()), min_size=1, max_size=30)
 
@@ -23,6 +24,17 @@ def test_auroc_is_the_share_of_pairs_in_order(rows: list[tuple[int, bool]]):
     else:
         expected = np.mean([(a > b) + (a == b) / 2 for a in right for b in wrong])
         assert got == pytest.approx(expected)
+
+
+@given(SCORED, st.integers(0, 9))
+def test_the_measures_of_a_bootstrap_are_scikit_learns_under_weights(rows: list[tuple[int, bool]], seed: int):
+    s, y = np.array([s for s, _ in rows], float), np.array([y for _, y in rows])
+    weights = np.random.default_rng(seed).integers(0, 4, (3, len(s))).astype(float)
+    kinds = ((weighted_auroc, roc_auc_score), (weighted_auprc, average_precision_score))
+    for ours, theirs in kinds:
+        for got, w in zip(ours(s, y, weights), weights, strict=True):
+            both = w[y].sum() > 0 and (w[~y].sum() > 0 or ours is weighted_auprc)
+            assert got == pytest.approx(theirs(y, s, sample_weight=w)) if both else math.isnan(got)
 
 
 def test_interval_holds_the_truth_about_as_often_as_it_says():

@@ -16,7 +16,7 @@ from filters.checkpoint import build, read_config
 from filters.method import filter_hash
 from filters.model import create_filter, load_filter, save_filter
 from filters.openclip import open_clip
-from filters.train_rules import ModelRules
+from filters.training.rules import ModelRules
 from tests.filters.conftest import Trained
 
 TEXTS = ["left disc", "no acute disease " * 20, "[NAME]"]

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from filters.objectives import contrastive, elementwise, same_text
 from filters.openclip import open_clip
+from filters.training.objectives.losses import contrastive, elementwise, same_text
 
 
 def _rows(n: int, seed: int) -> torch.Tensor:

@@ -17,7 +17,7 @@ from curate.errors import RecipeError
 from filters.checkpoint import build, read_config, read_source
 from filters.model import check_rules, create_filter, load_filter, save_filter
 from filters.openclip import open_clip
-from filters.train_rules import ModelRules
+from filters.training.rules import ModelRules
 from filters.weights import read_state
 
 TEXTS = ["left pleural effusion", "no pneumothorax", "the heart is large " * 30]

@@ -20,9 +20,10 @@ from filters.method import Records, TrainingSet, module_of
 from filters.model import check_rules, create_filter, load_filter, save_filter
 from filters.openclip import open_clip
 from filters.score import Scorer, prepare
-from filters.train import train_filter
-from filters.train_rules import ModelRules, TrainRules
 from filters.training.export_transformers import export_transformers
+from filters.training.filter import train_filter
+from filters.training.rules import FilterTrainingRules as FilterTrainingRules
+from filters.training.rules import ModelRules
 from filters.weights import read_state
 from pipelines.scoring import Filter as Chosen
 from tests.filters import published
@@ -292,7 +293,7 @@ def test_training_goes_on_from_it(kind: str, tmp_path: Path) -> None:
     images, _, groups = pairs(16)
     texts = [f"{published.WORDS[i % 9]} {published.WORDS[(i + i // 9 + 1) % 9]}" for i in range(16)]
     model = ModelRules("auto", str(folder), "open_clip")
-    rules = TrainRules(model=model, epochs=1, batch=8, threads=1, holdout=0.0, layer_decay=0.8, device="cpu")
+    rules = FilterTrainingRules(model=model, epochs=1, batch=8, threads=1, holdout=0.0, layer_decay=0.8, device="cpu")
     metrics = train_filter(images, texts, groups, tmp_path / "f", rules)
     after = load_filter(tmp_path / "f", "cpu")
     assert np.isfinite(metrics["loss"]) and after.card["arch"] == kind and after.config == begun.config

@@ -16,8 +16,8 @@ from filters.methods.towers import Towers
 from filters.model import create_filter, load_filter, save_filter
 from filters.siglip2 import fit, load_siglip, resize
 from filters.torchvision_ops import ensure
-from filters.train import train_filter
-from filters.train_rules import ModelRules, TrainRules
+from filters.training.filter import train_filter
+from filters.training.rules import FilterTrainingRules, ModelRules
 from tests.filters.shapes import pairs
 
 TEXTS = ["left effusion", "no pneumothorax", "large heart " * 20]
@@ -218,7 +218,7 @@ def test_weights_of_another_shape_and_nan_are_refused(siglip: Path, tmp_path: Pa
 
 
 def test_a_siglip_folder_is_trained_further(siglip: Path, tmp_path: Path):
-    rules = TrainRules(
+    rules = FilterTrainingRules(
         model=ModelRules(checkpoint=str(siglip), **RULES),
         epochs=1,
         batch=8,

@@ -10,15 +10,15 @@ import pytest
 import torch
 
 from curate.errors import RecipeError, RunError
-from filters.augment import augment
 from filters.method import filter_hash
-from filters.train import train_filter
-from filters.train_rules import ModelRules, TrainRules
+from filters.training.augment import augment
+from filters.training.filter import train_filter
+from filters.training.rules import FilterTrainingRules, ModelRules
 from tests.filters.conftest import Trained
 from tests.filters.shapes import pairs
 from tests.realdata import real
 
-QUICK = TrainRules(epochs=1, batch=8, threads=1, holdout=0.2, device="cpu")
+QUICK = FilterTrainingRules(epochs=1, batch=8, threads=1, holdout=0.2, device="cpu")
 
 
 def test_it_learns_what_the_texts_say(trained: Trained):
@@ -121,7 +121,7 @@ def test_real_pairs_are_told_from_shuffled_ones(tmp_path: Path):
     with (folder / "pairs.csv").open() as file:
         rows = list(csv.DictReader(file))
     images = [(folder / r["image"]).read_bytes() for r in rows]
-    rules = TrainRules(epochs=8, holdout=0.2, device="cpu")
+    rules = FilterTrainingRules(epochs=8, holdout=0.2, device="cpu")
     metrics = train_filter(images, [r["caption"] for r in rows], [r["group_id"] for r in rows], tmp_path, rules)
     assert metrics["holdout_auroc_low"] > 0.6
     assert np.isfinite(metrics["loss"])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from filters.variants import make_variants, swap_sides
+from filters.training.variants import make_variants, swap_sides
 
 
 @pytest.mark.parametrize(

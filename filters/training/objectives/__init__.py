@@ -1,25 +1,17 @@
-"""The ways the final model can learn, by name: each a `filters.training.objective.Objective`."""
+"""The ways two towers can learn, by name: each an `filters.training.objectives.protocol.Objective`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from filters.encoder import Filter
-from filters.training.objective import Objective
-from filters.training.objectives.caption import Coca, Siglip2
-from filters.training.objectives.contrastive import Clip, Siglip
+from filters.training.objectives.coca import Coca
+from filters.training.objectives.contrastive import Contrastive
 from filters.training.objectives.distill import Distill
+from filters.training.objectives.protocol import Objective
 from filters.training.objectives.semantic import SemanticMatch
 from filters.training.rules import ObjectiveName, TrainingRules
 
-_MADE: dict[ObjectiveName, Callable[[Filter, TrainingRules, Sequence[str]], Objective]] = {
-    "clip": lambda learner, rules, texts: Clip(),
-    "siglip": lambda learner, rules, texts: Siglip(learner),
-    "coca": lambda learner, rules, texts: Coca(learner, rules),
-    "siglip2": lambda learner, rules, texts: Siglip2(learner, rules),
-    "medclip": lambda learner, rules, texts: SemanticMatch(texts),
-    "distill": lambda learner, rules, texts: Distill(learner, rules),
-}
 SIGMOID: tuple[ObjectiveName, ...] = ("siglip", "siglip2")  # these need a learner with a bias
 
 
@@ -30,4 +22,14 @@ def make_objective(learner: Filter, rules: TrainingRules, texts: Sequence[str]) 
     same order. The learner of a `SIGMOID` objective has a bias (`filters.model.create_filter`, objective "siglip").
     RecipeError where learner, rules or teacher do not go together; RunError where the texts do not serve.
     """
-    return _MADE[rules.objective](learner, rules, texts)
+    match rules.objective:
+        case "clip" | "siglip" as kind:
+            return Contrastive(kind, learner)
+        case "siglip2":
+            return Contrastive("siglip", learner, rules.caption, rules.distill, rules.distill_after)
+        case "coca":
+            return Coca(learner, rules.caption)
+        case "distill":
+            return Distill(learner, rules)
+        case "medclip":
+            return SemanticMatch(texts)

@@ -1,78 +1,123 @@
 """CLIP (2103.00020) and SigLIP (2303.15343): images and texts of a batch, each to find its own among all processes'.
 
-The losses are open_clip's. Each process has the rows of its own images and texts against all others': its features
-are gathered (CLIP) or sent round in chunks (SigLIP), and their gradients come back the same way.
+Beside the contrast a pair of towers may learn to caption, and to agree with itself: SigLIP 2's recipe (2502.14786,
+section 2), of either loss. A filter also sees texts that were edited to be wrong (`filters.training.memory`).
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
 from curate.errors import RecipeError
+from filters.anatomy import image_tokens
 from filters.encoder import Filter, image_rows, text_rows
-from filters.openclip import open_clip
-from filters.training.objective import Features, Labeller, Seen
+from filters.training.augment import local_crop
+from filters.training.objectives.heads import Agreement, Captioner
+from filters.training.objectives.losses import contrast, mean_of_tokens, same_text
+from filters.training.objectives.protocol import Features, Objective, Seen
+from filters.training.optimizers import Averaged
 from filters.training.world import World
 
+_TEACHER_DECAY = 0.99  # of the averaged model that is agreed with
+Kind = Literal["clip", "siglip"]
 
-class Clip:
-    """The softmax loss over the gathered batch."""
 
-    labeller: Labeller | None = None
+class Contrastive(Objective):
+    """The softmax or sigmoid loss, and where they have a weight a small captioner on the image's tokens and, late in
+    training, agreement with itself.
 
-    def __init__(self) -> None:
-        self.heads = torch.nn.Module()
+    The heads hold the captioner, the agreement's projection with its average and centre, and the averaged model that
+    is agreed with. RecipeError for a model without a bias where the loss is the sigmoid.
+    """
+
+    def __init__(
+        self, kind: Kind, learner: Filter, caption: float = 0.0, distill: float = 0.0, distill_after: float = 0.0
+    ) -> None:
+        if kind == "siglip" and getattr(learner.model, "logit_bias", None) is None:
+            raise RecipeError("train.objective", "the sigmoid loss needs a model with a bias", "objective: clip")
+        self._kind, self._weights, self._after = kind, {"caption": caption, "agree": distill}, distill_after
+        self._mean_answer: torch.Tensor | None = None  # of the step that is under way
+        self.steady = not distill
+        blank = torch.zeros((1, 1, learner.side, learner.side), dtype=torch.uint8)
+        self._parts = torch.nn.ModuleDict()
+        with torch.no_grad():
+            if caption:
+                width = image_tokens(learner.model, learner.scaled(blank))[1].shape[2]
+                self._parts["captioner"] = Captioner(width, _vocabulary(learner), learner.tokenizer.context_length)
+            if distill:
+                self._parts["agreement"] = Agreement(learner.encode_images(blank).shape[1])
+                self._parts["teacher"] = Averaged(learner.model, _TEACHER_DECAY)
+        self.heads: torch.nn.Module = self._parts.to(learner.device)
 
     def features(self, model: torch.nn.Module, seen: Seen) -> Features:
-        """Unit rows "image" and "text", float32[n, d]."""
-        return {"image": image_rows(model, seen.pixels), "text": text_rows(model, seen.ids)}
+        """Unit rows "image" and "text" float32[n, d]; "caption" and "tokens" float32[n]; "agree" float32[n] with the
+        teacher's "answers" float32[n, prototypes] once it is agreed with.
 
-    def loss(self, features: Features, model: torch.nn.Module, world: World) -> dict[str, torch.Tensor]:
-        """open_clip's ClipLoss."""
-        return {"loss": clip_loss(features, model, world)}
+        Where the labels hold "wrong" texts int64[m, length] or ask that equal ones be "blocked", the `contrast`'s.
+        """
+        found: Features = {}
+        if "captioner" in self._parts:
+            captioner: Any = self._parts["captioner"]
+            pooled, tokens = image_tokens(model, seen.pixels)
+            found["image"] = torch.nn.functional.normalize(pooled.float(), dim=-1)
+            found["caption"], found["tokens"] = captioner.each(tokens, seen.ids)
+        else:
+            found["image"] = image_rows(model, seen.pixels)
+        found["text"] = text_rows(model, seen.ids)
+        if (wrong := seen.labels.get("wrong")) is not None:
+            found["wrong"] = text_rows(model, wrong)
+        if "blocked" in seen.labels:
+            found["blocked"] = same_text(seen.ids, wrong)
+        if "agreement" in self._parts and seen.done >= self._after:
+            found["agree"], found["answers"] = self._agree(model, seen)
+        return found
+
+    def _agree(self, model: Any, seen: Seen) -> tuple[torch.Tensor, torch.Tensor]:
+        """The student sees a part of each image, the same one each time it is asked with this ``seen``."""
+        agreement: Any = self._parts["agreement"]
+        teacher: Any = self._parts["teacher"]
+        generator = torch.Generator()
+        generator.set_state(seen.generator.get_state())
+        with torch.no_grad():
+            whole = teacher.model.encode_image(seen.pixels)
+        found: tuple[torch.Tensor, torch.Tensor] = agreement.each(
+            model.encode_image(local_crop(seen.pixels, generator)), whole
+        )
+        return found
+
+    def loss(self, features: Features, model: Any, world: World) -> dict[str, torch.Tensor]:
+        """The contrast alone, or "contrast", "caption" and "agree", weighed."""
+        total = contrast(self._kind, features, model, world)
+        if not self._parts:
+            return {"loss": total}
+        parts = {"contrast": total}
+        if "caption" in features:
+            parts["caption"] = mean_of_tokens(features, world)
+        if "agree" in features:
+            parts["agree"] = features["agree"].mean()
+            self._mean_answer = features["answers"].detach().mean(0)
+            world.average([self._mean_answer])
+        for name in ("caption", "agree"):
+            total = total + self._weights[name] * parts[name] if name in parts else total
+        return {"loss": total, **parts}
 
     def update(self, model: torch.nn.Module) -> None:
-        """Nothing follows a step."""
+        """The averages follow, the centre too."""
+        if "agreement" not in self._parts:
+            return
+        agreement: Any = self._parts["agreement"]
+        teacher: Any = self._parts["teacher"]
+        teacher.update(model)
+        agreement.update()
+        if self._mean_answer is not None:
+            agreement.follow(self._mean_answer)
+            self._mean_answer = None
 
 
-class Siglip:
-    """The sigmoid loss of every pair."""
-
-    labeller: Labeller | None = None
-
-    def __init__(self, learner: Filter) -> None:
-        check_bias(learner)
-        self.heads = torch.nn.Module()
-
-    def features(self, model: torch.nn.Module, seen: Seen) -> Features:
-        """Unit rows "image" and "text", float32[n, d]."""
-        return {"image": image_rows(model, seen.pixels), "text": text_rows(model, seen.ids)}
-
-    def loss(self, features: Features, model: torch.nn.Module, world: World) -> dict[str, torch.Tensor]:
-        """open_clip's SigLipLoss."""
-        return {"loss": siglip_loss(features, model, world)}
-
-    def update(self, model: torch.nn.Module) -> None:
-        """Nothing follows a step."""
-
-
-def clip_loss(features: Features, model: Any, world: World) -> torch.Tensor:
-    """The softmax loss of this process's rows against those of all."""
-    loss = open_clip.loss.ClipLoss(local_loss=True, gather_with_grad=True, rank=world.rank, world_size=world.size)
-    found: torch.Tensor = loss(features["image"], features["text"], model.logit_scale.exp())
-    return found
-
-
-def siglip_loss(features: Features, model: Any, world: World) -> torch.Tensor:
-    """The sigmoid loss of this process's images with the texts of all, a process's texts at a time."""
-    loss = open_clip.loss.SigLipLoss(rank=world.rank, world_size=world.size)
-    found: torch.Tensor = loss(features["image"], features["text"], model.logit_scale.exp(), model.logit_bias)
-    return found
-
-
-def check_bias(learner: Filter) -> None:
-    """RecipeError for a model the sigmoid loss cannot train."""
-    if getattr(learner.model, "logit_bias", None) is None:
-        raise RecipeError("train.objective", "the sigmoid loss needs a model with a bias", "objective: clip")
+def _vocabulary(learner: Filter) -> int:
+    """Ids a text may hold."""
+    text = learner.config.get("text_cfg", {})
+    said = text.get("hf_config", {}).get("vocab_size") or text.get("vocab_size", 0)
+    return max(learner.tokenizer.vocab_size, int(said))

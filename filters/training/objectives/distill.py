@@ -20,7 +20,7 @@ from filters.encoder import Filter, image_rows, text_rows
 from filters.model import load_filter
 from filters.openclip import open_clip
 from filters.tokenizer import TextTokenizer
-from filters.training.objective import Features, Labeller, Labels, Seen
+from filters.training.objectives.protocol import Features, Labels, Objective, Seen
 from filters.training.rules import TrainingRules
 from filters.training.world import World
 
@@ -36,13 +36,12 @@ class TeacherIds:
         return {"teacher_ids": self.tokenizer(read)}
 
 
-class Distill:
+class Distill(Objective):
     """The softmax loss, and ``rules.distill`` times the cross-entropy to the teacher's softmax, both ways."""
-
-    labeller: Labeller | None
 
     def __init__(self, learner: Filter, rules: TrainingRules) -> None:
         """RecipeError where ``rules.teacher`` is no model's folder, or a damaged one."""
+        super().__init__()  # the teacher is no part of a checkpoint: it is a folder that stays as it is
         if rules.teacher is None:
             raise RecipeError("train.teacher", "no teacher", "a trained model's folder, with objective: distill")
         try:
@@ -51,7 +50,6 @@ class Distill:
             raise RecipeError("train.teacher", error.problem, "a trained model's folder") from None
         teacher.model.requires_grad_(False)
         self.labeller = TeacherIds(teacher.tokenizer)
-        self.heads = torch.nn.Module()  # the teacher is no part of a checkpoint: it is a folder that stays as it is
         self._teacher, self._weight = teacher, rules.distill
         self._scale = teacher.logit()[0]
         self._views = _statistics(learner), _statistics(teacher)
@@ -84,9 +82,6 @@ class Distill:
             self._scale,
         )
         return {"loss": contrast + self._weight * distill, "contrast": contrast, "distill": distill}
-
-    def update(self, model: torch.nn.Module) -> None:
-        """Nothing follows a step."""
 
 
 def _statistics(found: Filter) -> tuple[torch.Tensor, torch.Tensor]:

@@ -17,9 +17,9 @@ import torch
 from curate.errors import RunError
 from filters.encoder import image_rows, text_rows
 from filters.methods.findings_slots import Slots, learn_slots, read_claims
-from filters.objectives import soft_match
 from filters.openclip import open_clip
-from filters.training.objective import Features, Labeller, Labels, Seen
+from filters.training.objectives.losses import soft_match
+from filters.training.objectives.protocol import Features, Labels, Objective, Seen
 from filters.training.world import World
 
 _LEAST, _MOST = 6, 96  # texts that must affirm a finding for it to be learned; findings learned
@@ -41,19 +41,17 @@ class ReadClaims:
         }
 
 
-class SemanticMatch:
+class SemanticMatch(Objective):
     """Soft targets from what texts claim."""
-
-    labeller: Labeller | None
 
     def __init__(self, texts: Sequence[str]) -> None:
         """RunError where ``texts`` affirm no finding often enough."""
+        super().__init__()
         slots = learn_slots(texts[:: max(1, len(texts) // _READ)], _LEAST, _MOST)
         if not slots.findings:
             problem = f"no finding is affirmed by {_LEAST} of the {len(texts)} training texts"
             raise RunError(f"{problem}: medclip learns from findings; train with objective: clip")
         self.labeller = ReadClaims(slots)
-        self.heads = torch.nn.Module()
 
     def features(self, model: torch.nn.Module, seen: Seen) -> Features:
         """Unit rows "image" and "text" float32[n, d], and the `ReadClaims` of them."""
@@ -72,9 +70,6 @@ class SemanticMatch:
         of_images = soft_match(scale * rows[0] @ all_rows[1].T, _with_own(image @ all_means[1].T, own, world))
         of_texts = soft_match(scale * rows[1] @ all_rows[0].T, _with_own(text @ all_means[0].T, own, world))
         return {"loss": (of_images + of_texts) / 2}
-
-    def update(self, model: torch.nn.Module) -> None:
-        """Nothing follows a step."""
 
 
 def _gathered(

@@ -19,9 +19,8 @@ from curate.engine import Engine
 from filters.compare.cells import RESULTS, Cell, Exam, read_cell, run_cell
 from filters.compare.outcome import measures
 from filters.evaluate.rules import EvaluateRules
-from filters.train_rules import ModelRules
 from filters.training.job import TrainingJob
-from filters.training.rules import TrainingRules
+from filters.training.rules import ModelRules, TrainingRules
 from filters.training.shards import open_shards
 from tests.filters.training.shards import write_films
 

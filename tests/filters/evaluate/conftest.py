@@ -8,8 +8,8 @@ from filters.encoder import Filter
 from filters.evaluate.sets import EvalSet, set_of
 from filters.method import Records
 from filters.model import load_filter
-from filters.train import train_filter
-from filters.train_rules import ModelRules, TrainRules
+from filters.training.filter import train_filter
+from filters.training.rules import FilterTrainingRules, ModelRules
 from tests.filters.films import films
 
 N = 160
@@ -42,7 +42,7 @@ def film_set(chosen: Records) -> EvalSet:
 def film_folder(records: Records, small_arch: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small CLIP that knows `known` nearly by heart."""
     folder = tmp_path_factory.mktemp("film") / "model"
-    rules = TrainRules(
+    rules = FilterTrainingRules(
         model=ModelRules(arch=small_arch), epochs=24, lr=2e-3, batch=32, threads=1, holdout=0.0, augment=False,
         vocab=1024, device="cpu",
     )  # fmt: skip

@@ -15,6 +15,7 @@ from filters.measure import auroc
 from filters.method import Batch, Records, TrainingSet, filter_hash, load_method, read_card
 from filters.method_rules import Shape
 from filters.methods import blip
+from filters.methods.blip_negatives import contrast
 from filters.methods.blip_texts import count_seen, fingerprint, rarest, trim
 from tests.filters.methods.blip_films import batch, films, mismatched
 from tests.filters.methods.blip_shared import (
@@ -239,6 +240,39 @@ def test_too_few_pairs_say_so(tmp_path: Path, clean: Records):
     with pytest.raises(RunError, match=r"loss nan in epoch 1: lower lr"):
         blip.train(TrainingSet(clean), tmp_path / "nan", replace(SMALL, lr=1e30, warmup=0.0))
     assert not (tmp_path / "nan").exists()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.4, 1.0])
+def test_a_share_of_the_target_is_what_the_momentum_model_believes(share: float):
+    """ALBEF's equation 6 by hand: twins have no part, an edited text is a rival and never a target."""
+    rng = np.random.default_rng(0)
+    logits, believed = rng.normal(size=(2, 5, 5)).astype(np.float32) * 3
+    twins = np.zeros((5, 5), bool)
+    twins[0, 3] = twins[3, 0] = True
+    own, where = rng.normal(size=2).astype(np.float32), np.array([1, 4])
+
+    def softmax(z: np.ndarray) -> np.ndarray:
+        return np.exp(z) / np.exp(z).sum(1, keepdims=True)
+
+    given, said = (np.where(twins, -1e4, z) for z in (logits, believed))
+    edited = np.full((5, 1), -1e4)
+    edited[where, 0] = own
+    targets = [(1 - share) * np.eye(5) + share * softmax(z) for z in (said, said.T)]
+    logs = np.log(np.maximum(softmax(np.c_[given, edited])[:, :5], 1e-30)), np.log(np.maximum(softmax(given.T), 1e-30))
+    expected = -sum((t * g).sum(1).mean() for t, g in zip(targets, logs, strict=True)) / 2
+    tensors = (torch.from_numpy(a) for a in (logits, twins, own, where, believed))
+    assert float(contrast(*tensors, share)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_soft_targets_are_learned_from_and_leave_no_weights(tmp_path: Path, folder: Path, clean: Records):
+    metrics = blip.train(TrainingSet(clean), tmp_path, replace(SMALL, soft=0.4))
+    soft, plain = load_file(tmp_path / "model.safetensors"), load_file(folder / "model.safetensors")
+    assert soft.keys() == plain.keys() and any(not torch.equal(soft[k], plain[k]) for k in soft)
+    assert np.isfinite(metrics["loss"]) and read_card(tmp_path)["rules"]["soft"] == 0.4
+    curve = (tmp_path / "metrics.csv").read_text().splitlines()
+    assert len(curve) == 1 + SMALL.epochs and {"itc", "itm", "lm"} <= set(curve[0].split(","))
+    with pytest.raises(ValueError, match=r"soft is 1\.5"):
+        replace(SMALL, soft=1.5)
 
 
 def test_cutting_padding_changes_nothing():

@@ -16,8 +16,8 @@ from filters.method import Batch, Records, TrainingSet, filter_hash, load_method
 from filters.method_rules import QShape
 from filters.methods import blip2
 from filters.methods.blip2_eyes import of_filter_folder
-from filters.train import train_filter
-from filters.train_rules import ModelRules, TrainRules
+from filters.training.filter import train_filter
+from filters.training.rules import FilterTrainingRules, ModelRules
 from tests.filters.conftest import Trained
 from tests.filters.methods.blip_films import batch, films, mismatched
 from tests.filters.methods.blip_shared import Blip2ForImageTextRetrieval, blip2_checkpoint
@@ -127,7 +127,7 @@ def test_the_image_encoder_stays_as_it_was(folder: Path, trained: Trained, clean
 
 
 def test_a_vit_is_looked_through_too(small_arch: str, tmp_path: Path):
-    towers = TrainRules(model=ModelRules(arch=small_arch), epochs=1, batch=8, threads=1, device="cpu")
+    towers = FilterTrainingRules(model=ModelRules(arch=small_arch), epochs=1, batch=8, threads=1, device="cpu")
     train_filter(*pairs(40), tmp_path / "vit", towers)
     images, texts, groups = pairs(40)
     records = Records([f"{i:032x}" for i in range(40)], images, texts, groups)

@@ -14,7 +14,7 @@ from filters.measure import auroc
 from filters.method import Records, TrainingSet, load_method, read_card
 from filters.methods.towers import Rules, Towers, train
 from filters.score import Needs, Scorer, prepare
-from filters.train_rules import TrainRules
+from filters.training.rules import FilterTrainingRules
 from tests.filters.shapes import pairs
 
 IMAGES, TEXTS, GROUPS = pairs(160)
@@ -24,7 +24,7 @@ IMAGES, TEXTS, GROUPS = pairs(160)
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("towers")
     data = TrainingSet(Records([f"{i:04d}" for i in range(160)], IMAGES, TEXTS, GROUPS))
-    train(data, out, Rules(train=TrainRules(epochs=12, batch=16, threads=1, holdout=0.0), bank=64))
+    train(data, out, Rules(train=FilterTrainingRules(epochs=12, batch=16, threads=1, holdout=0.0), bank=64))
     return out
 
 

@@ -13,10 +13,9 @@ import torch
 from filters import data
 from filters.encoder import Filter
 from filters.model import create_filter, save_filter
-from filters.train_rules import ModelRules
-from filters.training.objective import Objective, Seen
 from filters.training.objectives import SIGMOID, make_objective
-from filters.training.rules import TrainingRules
+from filters.training.objectives.protocol import Objective, Seen
+from filters.training.rules import ModelRules, TrainingRules
 from filters.training.world import World
 from tests.filters.films import films
 

@@ -10,10 +10,10 @@ from huggingface_hub import ModelCard
 
 from curate.errors import RecipeError
 from filters.model import create_filter, load_filter, save_filter
-from filters.train_rules import ModelRules
 from filters.training.card import CardFacts, write_card
 from filters.training.export import export_open_clip
 from filters.training.export_transformers import export_transformers
+from filters.training.rules import ModelRules
 from tests.filters.training.objective_steps import texts
 
 FACTS = CardFacts(

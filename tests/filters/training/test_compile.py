@@ -11,10 +11,9 @@ import pytest
 from safetensors.numpy import load_file
 
 from filters.model import load_filter
-from filters.train_rules import ModelRules
 from filters.training.curve import read_curve
 from filters.training.job import TrainingJob, run_job
-from filters.training.rules import TrainingRules
+from filters.training.rules import ModelRules, TrainingRules
 from tests.filters.training.shards import write_films
 
 

@@ -16,11 +16,10 @@ from filters import data
 from filters.encoder import Filter
 from filters.model import create_filter, load_filter, save_filter
 from filters.openclip import open_clip
-from filters.train_rules import ModelRules
 from filters.training.export import export_open_clip
 from filters.training.export_transformers import export_transformers
 from filters.training.objectives import SIGMOID, make_objective
-from filters.training.rules import TrainingRules
+from filters.training.rules import ModelRules, TrainingRules
 from filters.training.world import World
 from tests.filters.films import films
 from tests.filters.test_siglip2 import _write

@@ -9,13 +9,13 @@ import torch
 from torch.nn.functional import log_softmax, normalize, softmax
 
 from curate.errors import RecipeError
-from filters.auxiliary import Agreement
 from filters.checkpoint import build, read_config
 from filters.method_rules import QShape
 from filters.methods.blip2_net import QFormer, small_config
-from filters.optimizers import Averaged
+from filters.training.objectives.heads import Agreement
 from filters.training.objectives.masked import MaskedPrediction
 from filters.training.objectives.momentum import Momentum, trust
+from filters.training.optimizers import Averaged
 
 
 class Linears(torch.nn.Module):

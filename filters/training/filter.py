@@ -2,12 +2,11 @@
 
 What makes a filter good is that its training pairs are right, not that there are many; so this is plain InfoNCE
 with open_clip's own loss, AdamW and a cosine schedule, over batches in which no text comes twice. What more the
-rules ask for (`filters.train_rules`) is added to that; the loop is `filters.fit`.
+rules ask for (`filters.training.rules`) is added to that, in `filters.training.memory` and the objective.
 """
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import math
 from collections.abc import Sequence
@@ -20,10 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filters import data
-from filters.curate_batch import read_reference
-from filters.determinism import determinism
-from filters.fit import LEAST_TEXTS as LEAST_TEXTS
-from filters.fit import Learner, Phase, Row, fit
+from filters.anatomy import set_patch_dropout
 from filters.holdout import evaluate
 from filters.lit import LitModel
 from filters.lit_features import Heads, check_lit_rules, image_features, text_features
@@ -31,9 +27,17 @@ from filters.method import Progress as Progress
 from filters.method import checkpoint_hash
 from filters.model import Filter, arch_of, create_filter, save_filter
 from filters.pairs import Pairs, decode_pairs
-from filters.train_rules import TrainRules as TrainRules
-from filters.train_rules import check_train_rules
-from filters.variants import tokenized
+from filters.training.curation import read_reference
+from filters.training.curve import Row, write_epochs
+from filters.training.determinism import determinism
+from filters.training.loop import Course, Trainer, train_epochs
+from filters.training.memory import LEAST_TEXTS as LEAST_TEXTS
+from filters.training.memory import Learner, MemorySteps, Phase
+from filters.training.objectives.contrastive import Contrastive
+from filters.training.rules import FilterTrainingRules as FilterTrainingRules
+from filters.training.rules import check_filter_training
+from filters.training.variants import tokenized
+from filters.training.world import World
 
 Columns = tuple[Sequence[bytes], Sequence[str], Sequence[str]]
 
@@ -43,7 +47,7 @@ def train_filter(
     texts: Sequence[str],
     groups: Sequence[str],
     out: Path,
-    rules: TrainRules,
+    rules: FilterTrainingRules,
     progress: Progress | None = None,
     second: Columns | None = None,
 ) -> dict[str, float]:
@@ -58,7 +62,7 @@ def train_filter(
     texts than ``batch`` is trained in smaller batches. Raises RunError where it has fewer than `LEAST_TEXTS`, or the
     loss leaves the numbers; RecipeError where the model's parts do not fit.
     """
-    check_train_rules(rules)
+    check_filter_training(rules)
     first, digest = _sorted(images, texts, groups)
     then, then_digest = (first, digest) if second is None else _sorted(*second)
     with determinism(rules.seed, rules.threads):
@@ -67,11 +71,12 @@ def train_filter(
         held = data.hold_out(list(pairs.groups), rules.holdout, rules.seed)
         curve: list[Row] = []
         if rules.epochs:
-            curve += fit(learner, _phase(started, learner, pairs, ~held, rules, first), rules, progress)
+            curve += _learn(started, learner, _phase(started, pairs, ~held, rules, first), rules, progress)
         if rules.finetune:
             cleaner = pairs if second is None else _prepare(started, decode_pairs(started, *then), rules)[1]
             kept = ~np.isin(cleaner.groups, pairs.groups[held])  # no held-out patient comes in by this door
-            curve += fit(learner, _phase(started, learner, cleaner, kept, rules, None), rules, progress, rules.epochs)
+            phase = _phase(started, cleaner, kept, rules, None)
+            curve += _learn(started, learner, phase, rules, progress, rules.epochs)
         metrics = evaluate(learner, pairs.take(held), rules.seed)
     metrics |= {
         "train_pairs": float((~held).sum()) if curve else 0.0,
@@ -81,7 +86,7 @@ def train_filter(
         metrics["loss"] = curve[-1]["loss"]
     hashes = {"sha256": digest} | ({} if second is None else {"second": then_digest})
     save_filter(started, out, _card(started, rules, hashes, metrics))
-    _write_curve(out / "metrics.csv", curve)
+    write_epochs(out, curve)
     return metrics
 
 
@@ -97,7 +102,7 @@ def _sorted(
     return columns, hashlib.sha256(b"".join(sorted(digests))).hexdigest()
 
 
-def _prepare(started: Filter, pairs: Pairs, rules: TrainRules) -> tuple[Learner, Pairs]:
+def _prepare(started: Filter, pairs: Pairs, rules: FilterTrainingRules) -> tuple[Learner, Pairs]:
     """What learns, and from what: the filter from pixels, or frozen towers' heads from their features."""
     if not isinstance(started.model, LitModel):
         return started, pairs
@@ -105,12 +110,30 @@ def _prepare(started: Filter, pairs: Pairs, rules: TrainRules) -> tuple[Learner,
     return Heads(started, started.model), image_features(started, started.model, pairs)
 
 
-def _phase(
+def _learn(
     started: Filter,
     learner: Learner,
+    phase: Phase,
+    rules: FilterTrainingRules,
+    progress: Progress | None,
+    before: int = 0,
+) -> list[Row]:
+    """One phase; the rows of its epochs, of which ``before`` went before."""
+    steps = MemorySteps(learner, phase, rules)
+    set_patch_dropout(learner.model, rules.patch_dropout)
+    objective = Contrastive(rules.objective, started, rules.caption, rules.distill, rules.distill_after)
+    course = Course.of(rules, lr=phase.lr, bf16=rules.bf16 and learner.device.startswith("cuda"))
+    trainer = Trainer(learner.model, objective, course, World(device=learner.device))
+    curve = train_epochs(trainer, steps, rules.epochs + rules.finetune, progress, before)
+    set_patch_dropout(learner.model, 0.0)
+    return curve
+
+
+def _phase(
+    started: Filter,
     pairs: Pairs,
     kept: NDArray[np.bool_],
-    rules: TrainRules,
+    rules: FilterTrainingRules,
     columns: tuple[list[bytes], list[str], list[str]] | None,
 ) -> Phase:
     """The pairs ``kept``; the first set's (``columns``) with the reference's view of them, the second's with none."""
@@ -123,7 +146,9 @@ def _phase(
     return Phase(pairs.take(kept), rules.epochs, rules.lr, encode, reference)
 
 
-def _card(trained: Filter, rules: TrainRules, hashes: dict[str, str], metrics: dict[str, float]) -> dict[str, Any]:
+def _card(
+    trained: Filter, rules: FilterTrainingRules, hashes: dict[str, str], metrics: dict[str, float]
+) -> dict[str, Any]:
     """What card.json says. No path and no time: the same filter has the same card wherever it was trained."""
     origin = checkpoint_hash(rules.model.checkpoint)
     arch = arch_of(rules.model, trained)
@@ -143,12 +168,3 @@ def _card(trained: Filter, rules: TrainRules, hashes: dict[str, str], metrics: d
             name: version(name) for name in ("torch", "open_clip_torch", "tokenizers", "opencv-python-headless")
         },
     }
-
-
-def _write_curve(path: Path, curve: list[Row]) -> None:
-    """A row an epoch; a loss that was not yet asked for is empty."""
-    columns = list(dict.fromkeys(["epoch", "loss", "lr", "pairs", *(name for row in curve for name in row)]))
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(curve)

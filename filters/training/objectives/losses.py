@@ -1,16 +1,31 @@
 """The contrastive losses: softmax (CLIP) and sigmoid (SigLIP), with further texts that are wrong for every image.
 
-Without further texts they are open_clip's own. ``blocked`` takes pairs out that are not the wrong pairs they look like.
+Without further texts they are open_clip's own: each process has the rows of its own images and texts against all
+others', whose features are gathered (CLIP) or sent round in chunks (SigLIP), and gradients come back the same way.
+``blocked`` takes pairs out that are not the wrong pairs they look like.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import torch
 from torch.nn.functional import cross_entropy, logsigmoid
 
 from filters.openclip import open_clip
+from filters.training.objectives.protocol import Features
+from filters.training.world import World
 
 _MATCH_SCALE = 10.0  # of the meanings' cosines: texts of one meaning share the target, others get next to none
+
+
+def contrast(kind: str, features: Features, model: Any, world: World) -> torch.Tensor:
+    """The `contrastive` loss of the unit rows "image" and "text", with "wrong" and "blocked" where they are there."""
+    found = (features.get(name) for name in ("image", "text", "wrong", "blocked"))
+    left, right, wrong, blocked = found
+    assert left is not None and right is not None
+    bias = getattr(model, "logit_bias", None)
+    return contrastive(kind, left, right, model.logit_scale.exp(), bias, wrong, blocked, world)
 
 
 def contrastive(
@@ -21,16 +36,20 @@ def contrastive(
     bias: torch.Tensor | None,
     extra: torch.Tensor | None = None,
     blocked: torch.Tensor | None = None,
+    world: World | None = None,
 ) -> torch.Tensor:
     """The loss of n images ``left`` and texts ``right``, unit rows float[n, d], pair i being right.
 
     ``scale`` is t itself, not its logarithm. ``extra`` float[m, d] are texts that are wrong: further columns of the
     images' softmax (Yuksekgonul et al., 2210.01936), further negatives of the sigmoid. ``blocked`` bool[n, n + m]
-    marks pairs that count neither as right nor as wrong; never its diagonal.
+    marks pairs that count neither as right nor as wrong; never its diagonal. Both are of one process alone.
     """
     if extra is None and blocked is None:
-        plain = open_clip.loss.SigLipLoss() if objective == "siglip" else open_clip.loss.ClipLoss()
-        loss: torch.Tensor = plain(left, right, scale, bias)
+        where = {} if world is None else {"rank": world.rank, "world_size": world.size}
+        if objective == "siglip":
+            loss: torch.Tensor = open_clip.loss.SigLipLoss(**where)(left, right, scale, bias)
+        else:
+            loss = open_clip.loss.ClipLoss(local_loss=True, gather_with_grad=True, **where)(left, right, scale)
         return loss
     texts = right if extra is None else torch.cat([right, extra])
     logits = scale * left @ texts.T
@@ -73,3 +92,10 @@ def same_text(ids: torch.Tensor, extra: torch.Tensor | None = None) -> torch.Ten
     same = (ids[:, None, :] == texts[None, :, :]).all(-1)
     same[:, : len(ids)].fill_diagonal_(False)
     return same
+
+
+def mean_of_tokens(features: Features, world: World) -> torch.Tensor:
+    """The cross-entropy a token of a "caption" float32[n] over "tokens" float32[n], such that its mean over processes
+    is the whole batch's, however it is cut. No number is waited for."""
+    total = world.summed(features["tokens"].detach().sum().double())
+    return features["caption"].sum() * (world.size / total.clamp(min=1.0)).float()

@@ -47,7 +47,8 @@ def make_optimizer(
             groups.setdefault((decayed, rules.layer_decay ** depth[name]), []).append(parameter)
     for other in others:
         for parameter in other.parameters():
-            groups[(parameter.ndim >= 2, 1.0)].append(parameter)
+            if parameter.requires_grad:
+                groups[(parameter.ndim >= 2, 1.0)].append(parameter)
     parts = [
         {"params": parameters, "weight_decay": rules.weight_decay if decayed else 0.0, "scale": scale}
         for (decayed, scale), parameters in groups.items()
@@ -63,12 +64,14 @@ def make_optimizer(
     return torch.optim.AdamW(parts, lr=rules.lr, betas=_BETAS, eps=_EPS)
 
 
-def set_rate(optimizer: torch.optim.Optimizer, lr: float, warmup: float, done: float) -> float:
-    """Linear warm-up over the share ``warmup`` of the steps, then half a cosine down to zero; the head's rate."""
+def set_rate(optimizer: torch.optim.Optimizer, lr: float, warmup: float, done: float, level: float = 0.0) -> float:
+    """Linear warm-up over the share ``warmup`` of the steps, as it is up to ``level``, then half a cosine down to zero;
+    returns the head's rate."""
     if done < warmup:
         share = (done + 1e-3) / warmup
     else:
-        share = 0.5 * (1 + math.cos(math.pi * (done - warmup) / max(1 - warmup, 1e-9)))
+        start = max(warmup, level)
+        share = 0.5 * (1 + math.cos(math.pi * max(0.0, done - start) / max(1 - start, 1e-9)))
     for part in optimizer.param_groups:
         part["lr"] = lr * share * part["scale"]
     return lr * share
@@ -98,14 +101,14 @@ class Averaged(torch.nn.Module):
     @torch.no_grad()
     def update(self, model: torch.nn.Module) -> None:
         """After a step of ``model``."""
-        k = int(self.steps)
-        decay = min(self._decay, (1 + k) / (10 + k))
+        k = self.steps.double()
+        share = 1 - ((1 + k) / (10 + k)).clamp(max=self._decay)  # on the device: nothing waits for a number
         self.steps += 1
         for mine, its in zip(self.model.parameters(), model.parameters(), strict=True):
-            mine.lerp_(its.detach(), 1 - decay)
+            mine.lerp_(its.detach(), share.to(mine.dtype))
         for kept, its_own in zip(self.model.buffers(), model.buffers(), strict=True):
             if kept.is_floating_point():  # what is equal stays: an infinite mask would become NaN
-                kept.copy_(torch.where(kept == its_own, kept, kept.lerp(its_own, 1 - decay)))
+                kept.copy_(torch.where(kept == its_own, kept, kept.lerp(its_own, share.to(kept.dtype))))
             else:
                 kept.copy_(its_own)
 

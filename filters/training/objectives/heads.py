@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch.nn.functional import cross_entropy, log_softmax, normalize, softmax
 
-from filters.optimizers import Averaged
+from filters.training.optimizers import Averaged
 
 _WIDTH, _LAYERS, _HEADS = 128, 2, 4  # of the captioner: the image tower is to learn, not it
 _PROTOTYPES, _HIDDEN = 256, 256

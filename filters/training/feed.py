@@ -1,0 +1,66 @@
+"""The final model in the loop: batches as steps, on the device, in micro-batches, chosen where a reference chooses."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+
+from filters.anatomy import set_patch_dropout
+from filters.encoder import Filter
+from filters.training.curation import Curator
+from filters.training.loader import Batch, Steps, load
+from filters.training.loop import Course, Step, Trainer, to_device
+from filters.training.objectives.protocol import Objective, Seen
+from filters.training.rules import TrainingRules
+from filters.training.world import World
+
+
+def shard_steps(
+    steps: Steps, workers: int, window: int, learner: Filter, skipped: Counter[str], curator: Curator | None = None
+) -> Iterator[Step]:
+    """What is left of the plan, a row each ``window`` steps. ``skipped`` takes in the records others stood in for."""
+    total, rules = steps.plan.steps, steps.rules
+    for number, batch in enumerate(load(steps, workers), steps.first + 1):
+        skipped.update(batch.skipped)
+        chosen = batch if curator is None else curator(batch, learner, steps.world)
+        parts = _parts(chosen, learner, rules.accumulate, (number - 1) / total)
+        yield Step(parts, batch.epoch + 1, rules.batch, number % window == 0 or number == total)
+
+
+def _parts(batch: Batch, learner: Filter, parts: int, done: float) -> list[Seen]:
+    """The micro-batches; a pixel travels as the byte it is, and is scaled on the device."""
+    found = []
+    for piece in np.array_split(np.arange(len(batch.ids)), parts):
+        rows = slice(int(piece[0]), int(piece[-1]) + 1)
+        labels = {name: to_device(values[rows], learner.device) for name, values in batch.labels.items()}
+        pixels = learner.scaled(to_device(batch.pixels[rows], learner.device))
+        found.append(Seen(pixels, to_device(batch.ids[rows], learner.device), labels, done))
+    return found
+
+
+def final_trainer(learner: Filter, objective: Objective, rules: TrainingRules, world: World) -> Trainer:
+    """The loop as the rules have it: with patches dropped, activations made again, towers compiled."""
+    model: Any = learner.model
+    set_patch_dropout(model, rules.patch_dropout)
+    if rules.grad_checkpointing:
+        model.set_grad_checkpointing()
+    if rules.compile:
+        _compile_towers(model)
+    bf16 = rules.precision == "bf16" or (rules.precision == "auto" and world.device.startswith("cuda"))
+    course = Course.of(rules, bf16=bf16, part="train.")
+    return Trainer(model, objective, course, world, rules.accumulate == 1)
+
+
+def _compile_towers(model: Any) -> None:
+    """Each tower compiled in place, where the architecture has it under open_clip's names: weights keep their names.
+
+    What runs again and again is inside them; a text's few lengths (`filters.encoder`) are compiled one by one.
+    """
+    for name in ("visual", "transformer", "text"):
+        tower = getattr(model, name, None)
+        if isinstance(tower, torch.nn.Module):
+            tower.compile(dynamic=False)

@@ -1,0 +1,129 @@
+"""Clean pairs in memory as a filter's training sees them: batches of differing texts, some mirrored, with texts that
+were edited to be wrong, chosen by a reference where there is one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from curate.errors import RunError
+from filters import data
+from filters.encoder import Filter
+from filters.pairs import Encoder, Features, Pairs
+from filters.training.augment import augment
+from filters.training.curation import Reference, choose
+from filters.training.loop import Step, epoch_steps, to_device
+from filters.training.objectives.protocol import Seen
+from filters.training.rules import FilterTrainingRules
+from filters.training.variants import Variants, make_variants
+
+LEAST_TEXTS = 8  # fewer different texts than this teach nothing
+
+
+class Learner(Encoder, Protocol):
+    """A `Filter`, or the heads of one."""
+
+    @property
+    def model(self) -> torch.nn.Module: ...
+
+    @property
+    def device(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One set of pairs and how long to train on it. ``encode`` makes rows of texts as ``pairs`` holds them."""
+
+    pairs: Pairs
+    epochs: int
+    lr: float
+    encode: Callable[[list[str]], torch.Tensor]
+    reference: Reference | None = None
+
+
+def batch_size(labels: NDArray[np.int64], wanted: int, left_out: float = 0.0) -> int:
+    """At most ``wanted`` pairs a step, of which no two read the same, after ``left_out`` of a super-batch is left out.
+
+    RunError where there are too few different texts to learn from.
+    """
+    distinct = len(np.unique(labels))
+    if distinct < LEAST_TEXTS:
+        found = f"the clean set's {len(labels)} training pairs hold {distinct} different texts"
+        fix = "declare more (reports.columns.clean), or train none: --set filters={} --set select={}"
+        raise RunError(f"{found}, a filter needs {LEAST_TEXTS}: {fix}")
+    return min(wanted, max(2, math.floor(distinct * (1 - left_out))) if left_out else distinct)
+
+
+class MemorySteps:
+    """The steps of a phase."""
+
+    def __init__(self, learner: Learner, phase: Phase, rules: FilterTrainingRules) -> None:
+        self.learner, self.phase, self.rules = learner, phase, rules
+        left_out = 0.0 if phase.reference is None else rules.filter_ratio
+        self.size = batch_size(phase.pairs.labels, rules.batch, left_out)
+        # pairs that a batch is chosen from: 2406.17711's B = b / (1 - f)
+        self.drawn = min(round(self.size / (1 - left_out)), len(np.unique(phase.pairs.labels)))
+        self.rng = np.random.default_rng(rules.seed)
+        self.generator = torch.Generator().manual_seed(rules.seed)
+        self.variants = self._make_variants()
+
+    def _make_variants(self) -> Variants | None:
+        rules = self.rules
+        if not rules.negatives and not rules.mirror:
+            return None
+        kinds = rules.negative_kinds if rules.negatives else ()
+        rng = np.random.default_rng([rules.seed, 1])
+        return make_variants(list(self.phase.pairs.sentences), kinds, bool(rules.mirror), self.phase.encode, rng)
+
+    def __iter__(self) -> Iterator[Step]:
+        return epoch_steps(self.phase.epochs, self._draw, self._see)
+
+    def _draw(self) -> Iterator[NDArray[np.int64]]:
+        return data.batches(self.phase.pairs.labels, self.drawn, self.rng)
+
+    def _see(self, index: NDArray[np.int64], done: float) -> Seen:
+        if self.phase.reference is not None:
+            index = self._chosen(index, self.phase.reference)
+        pixels, ids, labels = self._pairs(index)
+        device = self.learner.device
+        if isinstance(self.learner, Filter) and not isinstance(self.phase.pairs, Features):
+            pixels = to_device(pixels, device)  # as bytes
+            pixels = self.learner.scaled(augment(pixels, self.generator) if self.rules.augment else pixels)
+        moved = {name: to_device(rows, device) for name, rows in labels.items()}
+        return Seen(to_device(pixels, device), to_device(ids, device), moved, done)
+
+    def _chosen(self, index: NDArray[np.int64], reference: Reference) -> NDArray[np.int64]:
+        """The batch of a super-batch."""
+        model: Any = self.learner.model
+        bias = getattr(model, "logit_bias", None)
+        logit = float(model.logit_scale.detach().exp()), 0.0 if bias is None else float(bias.detach())
+        training = model.training
+        model.eval()
+        size, chunks = min(self.size, len(index)), self.rules.chunks
+        pairs, kind = self.phase.pairs, self.rules.objective
+        index = choose(self.learner, *logit, pairs, reference, index, size, chunks, self.generator, kind)
+        model.train(training)
+        return index
+
+    def _pairs(self, index: NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor, dict[str, torch.Tensor]]:
+        """Images and texts of the step, some mirrored; the wrong texts, and that equal texts are not wrong."""
+        pixels, ids = self.phase.pairs.images(index), self.phase.pairs.texts(index)
+        if self.variants is None:
+            return pixels, ids, {}
+        labels = {"blocked": torch.ones(0, dtype=torch.bool)}
+        flipped = np.zeros(len(index), np.bool_)
+        if self.rules.mirror:
+            flipped = self.variants.mirrorable[index] & (self.rng.random(len(index)) < self.rules.mirror)
+            mask = torch.from_numpy(flipped)
+            pixels = torch.where(mask[:, None, None, None], pixels.flip(-1), pixels)
+            ids = torch.where(mask.reshape(-1, *(1,) * (ids.ndim - 1)), self.variants.mirrored[index], ids)
+        if self.rules.negatives:
+            wrong, _ = self.variants.draw(index, flipped, self.rules.negatives, self.rng)
+            labels |= {"wrong": wrong} if len(wrong) else {}
+        return pixels, ids, labels

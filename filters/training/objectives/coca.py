@@ -1,0 +1,38 @@
+"""CoCa (2205.01917): contrast and captioning by a model that has a decoder of texts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from curate.errors import RecipeError
+from filters.encoder import Filter
+from filters.openclip import open_clip
+from filters.training.objectives.heads import token_sums
+from filters.training.objectives.losses import contrast, mean_of_tokens
+from filters.training.objectives.protocol import Features, Objective, Seen
+from filters.training.world import World
+
+
+class Coca(Objective):
+    """open_clip's own CoCa, summed as its CoCaLoss does; ``weight`` is the caption's."""
+
+    def __init__(self, learner: Filter, weight: float) -> None:
+        super().__init__()
+        if not isinstance(learner.model, open_clip.CoCa):
+            problem = "coca trains a model with a decoder of texts"
+            raise RecipeError("train.objective", problem, "arch: radsift-tiny-coca, or one of open_clip's coca_*")
+        self._weight = weight
+
+    def features(self, model: Any, seen: Seen) -> Features:
+        """Unit rows "image" and "text" float32[n, d]; "caption" and "tokens" float32[n], as `token_sums` has them."""
+        said = model(seen.pixels, seen.ids)
+        caption, tokens = token_sums(said["logits"], said["labels"], model.pad_id)
+        rows = {"image": said["image_features"].float(), "text": said["text_features"].float()}
+        return {**rows, "caption": caption, "tokens": tokens}
+
+    def loss(self, features: Features, model: Any, world: World) -> dict[str, torch.Tensor]:
+        """open_clip's CoCaLoss: "contrast" + weight * "caption"."""
+        found, caption = contrast("clip", features, model, world), mean_of_tokens(features, world)
+        return {"loss": found + self._weight * caption, "contrast": found, "caption": caption}
