@@ -103,8 +103,8 @@ def test_bf16_scores_nearly_the_same_and_no_less_independently(folder: Path):
 
 
 def test_only_towers_have_the_choice(folder: Path, tmp_path: Path):
-    (tmp_path / "card.json").write_text(json.dumps(read_card(folder) | {"method": "medclip"}))
-    with pytest.raises(RecipeError, match=r"margin: a medclip filter has no such choice"):
+    (tmp_path / "card.json").write_text(json.dumps(read_card(folder) | {"method": "findings"}))
+    with pytest.raises(RecipeError, match=r"margin: a findings filter has no such choice"):
         load_method(tmp_path, "cpu", {"margin": True})
 
 
