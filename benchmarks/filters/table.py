@@ -23,9 +23,10 @@ def interval(values: list[float]) -> tuple[float, float]:
     return float(known.mean()), float(half)
 
 
-def said(values: list[float]) -> str:
-    """``0.912 ± 0.010``."""
+def said(values: list[float], halves: bool = True) -> str:
+    """``0.912 ± 0.010``, without the interval where not ``halves``."""
     mean, half = interval(values)
+    half = half if halves else math.nan
     return "–" if math.isnan(mean) else f"{mean:.3f}" + ("" if math.isnan(half) else f" ± {half:.3f}")
 
 
@@ -40,7 +41,7 @@ def methods(results: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
 
 def markdown(results: dict[str, Any]) -> str:
     """All tables that there are results for."""
-    makers: tuple[Callable[[dict[str, Any]], Iterator[str]], ...] = (_by_fault, _poison, _real, _rest)
+    makers: tuple[Callable[[dict[str, Any]], Iterator[str]], ...] = (_by_fault, _poison, _mismatches, _real, _rest)
     return "\n".join(line for make in makers for line in make(results))
 
 
@@ -96,6 +97,31 @@ def _real(results: dict[str, Any]) -> Iterator[str]:
         for kind, seeds in shares.items():
             yield f"| {kind} | {interval([s['true'] for s in seeds])[0]:.3f} | {said([s['said'] for s in seeds])} |"
         yield ""
+
+
+def _mismatches(results: dict[str, Any]) -> Iterator[str]:
+    for one in results.get("mismatches", {}).values():
+        for name, modes in one.items():
+            for mode, kinds in modes.items():
+                columns = list(dict.fromkeys(n for told in kinds.values() for t in told for n in t["auroc"]))
+                yield f"{name}, {'a clean set' if mode == 'clean' else 'no clean set'}"
+                yield ""
+                yield f"| deranged | {' | '.join(columns)} | over the best other | right | said | ECE | CPU-s |"
+                yield "|---|" + "---|" * (len(columns) + 5)
+                for kind, told in kinds.items():
+                    cells = [said([t["auroc"][n] for t in told if n in t["auroc"]], halves=False) for n in columns]
+                    right = [said([t["right"][k] for t in told], halves=False) for k in ("true", "said")]
+                    rest = [said([t["ece"] for t in told], False), f"{told[0]['cpu-s']['judges']:.0f}"]
+                    yield f"| {kind} | {' | '.join([*cells, _over(told), *right, *rest])} |"
+                yield ""
+
+
+def _over(told: list[dict[str, Any]]) -> str:
+    """The mean difference with a 95 % interval: that of cases drawn again, and that of plantings, together."""
+    mean, half = interval([t["over best"]["mean"] for t in told])
+    cases = float(np.sqrt(np.mean([t["over best"]["error"] ** 2 for t in told])))
+    whole = math.sqrt((1.96 * cases) ** 2 + (0.0 if math.isnan(half) else half) ** 2)
+    return f"{mean:+.3f} ± {whole:.3f}"
 
 
 def _rest(results: dict[str, Any]) -> Iterator[str]:

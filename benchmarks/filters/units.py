@@ -36,6 +36,13 @@ def _scratch(seed: int, quick: bool, data: Path | None, work: Path) -> Any:
     return measure(data, seed, 0.3 if quick else 1.0, work, scratch=True)
 
 
+def _mismatches(seed: int, quick: bool, data: Path | None, work: Path) -> Any:
+    from benchmarks.filters.mismatches import measure
+
+    assert data is not None
+    return measure(data, 1 if quick else 3, work, heads=not quick)
+
+
 def _rate(seed: int, quick: bool, data: Path | None, work: Path) -> Any:
     from benchmarks.filters.rate import on_cpu
 
@@ -56,4 +63,5 @@ PARTS: dict[str, Measure] = {
     "poison": _poison,
     "real": _real,
     "real-scratch": _scratch,
+    "mismatches": _mismatches,
 }

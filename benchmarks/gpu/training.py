@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import statistics
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -21,9 +22,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from filters.checkpoint import build, read_config
 from filters.encoder import Filter
 from filters.model import create_filter
+from filters.training.feed import final_trainer, shard_steps
 from filters.training.job import TrainingJob, run_job
 from filters.training.loader import Batch, Steps
-from filters.training.loop import Trainer
 from filters.training.objectives import make_objective
 from filters.training.plan import make_plan
 from filters.training.rules import TrainingRules
@@ -63,8 +64,8 @@ class Resident(Steps):
 
 def pace(learner: Filter, rules: TrainingRules, steps: Steps, workers: int, window: int = _WINDOW) -> float:
     """Pairs/s: the median of the windows after the second, in which all is compiled."""
-    trainer = Trainer(learner, make_objective(learner, rules, ["-"]), rules, steps.world)
-    rows = [told.row["pairs/s"] for told in trainer.run(steps, workers, window)]
+    trainer = final_trainer(learner, make_objective(learner, rules, ["-"]), rules, steps.world)
+    rows = [row["pairs/s"] for row in trainer.run(shard_steps(steps, workers, window, learner, Counter()))]
     return statistics.median(rows[2:] or rows[-1:])
 
 

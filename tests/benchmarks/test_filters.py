@@ -11,6 +11,7 @@ import pytest
 
 from benchmarks.filters import plot, table
 from benchmarks.filters.methods import CONTENDERS, Contender, columns_of
+from benchmarks.filters.planting import HOW, LEVELS, deranged
 from benchmarks.filters.pool import FAULTS, Pool, shuffled
 from benchmarks.filters.real import is_faulty, mismatched, pairs_of
 from benchmarks.filters.synthetic import Size, _judge, poison
@@ -65,10 +66,27 @@ def test_real_pairs_are_split_by_group_and_exchanged_as_recorded(tmp_path: Path)
         owner.setdefault(r["caption"], set()).add((r["type"], r["location_category"]))
     for near in (False, True):
         captions, wrong = mismatched(pairs.pool, 0.6, near, 1)
-        assert 0.4 < wrong.mean() <= 0.61
+        assert 0.4 < wrong.mean() <= 0.61 and len(set(captions)) == len({r["caption"] for r in pairs.pool})
         for row, caption, moved in zip(pairs.pool, captions, wrong, strict=True):
             assert (caption != row["caption"]) == moved
             assert not (near and moved) or (row["type"], row["location_category"]) in owner[caption]
+
+
+@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize("level", LEVELS)
+def test_derangement_gives_no_text_twice_and_none_to_its_own_case(level: str, how: str) -> None:
+    groups = [f"case{i // 3}" for i in range(120)]
+    texts = [f"text {i % 97}" for i in range(120)]
+    kinds = ["a" if i < 60 else "b" for i in range(120)]
+    source = deranged(groups, texts, kinds, level, how, 0.5, seed=3)
+    moved = source != np.arange(120)
+    assert 0.4 <= moved.mean() <= 0.5
+    assert all((groups[i] != groups[source[i]] and kinds[i] == kinds[source[i]]) or how == "random"
+               for i in np.flatnonzero(moved))  # fmt: skip
+    assert all(groups[i] != groups[source[i]] for i in np.flatnonzero(moved))
+    assert len(set(source.tolist())) == 120  # each text stands once
+    if level == "study":
+        assert {groups[i] for i in np.flatnonzero(moved)}.isdisjoint(groups[i] for i in np.flatnonzero(~moved))
 
 
 def test_from_results_to_table_and_plot() -> None:
