@@ -55,6 +55,7 @@ def test_a_ray_that_does_not_come_up_is_started_once_more_and_then_told(
     monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     slow, dead = Starts(error), Starts(error, error)
+    monkeypatch.setattr(ray_start.ray, "shutdown", lambda: None)  # other tests' Ray is to live on
     monkeypatch.setattr(ray_start.ray, "init", slow)
     ray_start._init({"address": "local"})
     monkeypatch.setattr(ray_start.ray, "init", dead)
@@ -65,6 +66,7 @@ def test_a_ray_that_does_not_come_up_is_started_once_more_and_then_told(
 
 def test_a_fault_that_is_no_late_start_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = Starts(ValueError("num_cpus"))
+    monkeypatch.setattr(ray_start.ray, "shutdown", lambda: None)
     monkeypatch.setattr(ray_start.ray, "init", wrong)
     with pytest.raises(ValueError, match="num_cpus"):
         ray_start._init({"address": "local"})
