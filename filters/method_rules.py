@@ -199,7 +199,7 @@ class ImageQualityRules:
 @dataclass(frozen=True)
 class JudgesRules:
     """``encoder``: a filter's folder whose towers are read, frozen; None takes the packaged ones (the extra
-    ``towers``), and small ones trained on the same pairs where these are not installed. ``rounds`` of belief where no
+    ``towers``). Towers that learned from the same pairs would find them right. ``rounds`` of belief where no
     clean set is declared. ``most`` pairs teach the judges: their cost grows with its cube."""
 
     encoder: str | None = None

@@ -27,7 +27,7 @@ from filters.method import Batch, Progress, Records, Scores, TrainingSet, read_c
 from filters.method_rules import JudgesRules as Rules
 from filters.methods.towers import Towers
 
-_OWN = "towers"  # a folder within the filter's: small towers, where no others are there
+_OWN = "towers"  # a folder within the filter's: those that the recipe brings
 
 
 def train(data: TrainingSet, out: Path, rules: Rules, progress: Progress | None = None) -> dict[str, float]:
@@ -35,7 +35,7 @@ def train(data: TrainingSet, out: Path, rules: Rules, progress: Progress | None 
     clean, pool = data.clean.sorted(), data.pool.sorted()
     known_right = data.declared or not len(pool)
     reference = _some(clean if known_right else pool, rules.most)
-    encoder = _encoder(reference, out, rules)
+    encoder = _encoder(out, rules)
     towers = _towers(out, encoder, rules.device)
     looked_at = _given(towers, pool)
     taught = _given(towers, reference) if known_right else looked_at.take(_rows_of(pool, reference, looked_at.names))
@@ -56,20 +56,19 @@ def _some(records: Records, most: int) -> Records:
     return records.take(np.linspace(0, len(records) - 1, most).astype(np.int64))
 
 
-def _encoder(records: Records, out: Path, rules: Rules) -> str:
-    """Whose towers are read: those in ``out``, which are the recipe's or trained here, or the packaged ones."""
+def _encoder(out: Path, rules: Rules) -> str:
+    """Whose towers are read: those in ``out``, which the recipe brought, or the packaged ones; RecipeError without."""
     if rules.encoder is not None:
         read_card(Path(rules.encoder))
         shutil.copytree(rules.encoder, out / _OWN, ignore=shutil.ignore_patterns("bank.*"))
         return _OWN
     if frozen.installed():
         return frozen.PACKAGED
-    from filters.training.filter import train_filter
-    from filters.training.rules import FilterTrainingRules
-
-    own = FilterTrainingRules(seed=rules.seed, threads=rules.threads, device=rules.device)
-    train_filter(records.images, records.texts, records.groups, out / _OWN, own)
-    return _OWN
+    raise RecipeError(
+        "filter.encoder",
+        "judges read frozen towers, and none are here; towers taught on the same pairs would find them right",
+        "pip install 'radsift[towers]', or encoder: the folder of a filter that learned from other pairs",
+    )
 
 
 def _given(towers: Towers, records: Records) -> fitting.Given:
