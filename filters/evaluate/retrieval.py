@@ -18,11 +18,12 @@ _CHUNK = 1 << 23  # cosines held at a time: 32 MiB, and masks beside them
 
 
 def retrieval(model: Filter, found: Encoded) -> dict[str, dict[str, Metric]]:
-    """R@1, R@5, R@10 and median rank of both directions; {} where fewer than two different texts are.
+    """R@1, R@5, R@10, median rank and AUROC of both directions; {} where fewer than two different texts are.
 
     A text is one candidate however many records have it (`curate.dedup.exact.normalise` decides what is the same), and
     every image of it is right for it. The rank of a query is 1 + the wrong candidates that are at least as near as the
-    nearest right one: a tie counts against the model, so that a collapsed one finds nothing.
+    nearest right one: a tie counts against the model, so that a collapsed one finds nothing. The AUROC of a query is
+    the share of the wrong candidates that are behind; it varies least from training to training.
     """
     owner, text = captions(found.data.texts)
     if len(owner) == 0 or text.max() < 1:
@@ -53,14 +54,20 @@ def of_rows(
     """As `retrieval`, of unit rows: caption i of image ``owner[i]`` is the text ``text[i]``."""
     n = len(images)
     to_text = ranks(images, texts, owner, text)
-    to_image = ranks(texts, images, text, owner)[text]
+    to_image = ranks(texts, images, text, owner)
+    own, its = np.unique(np.stack([owner, text]), axis=1)
+    per_image = _metrics(to_text, len(texts) - np.bincount(own, minlength=n))
+    per_text = _metrics(to_image[text], (n - np.bincount(its, minlength=len(texts)))[text])
     return {
-        "retrieval/image_to_text": {**{f"r{k}": mean(_hit(to_text, k)) for k in KS}, "median_rank": median(to_text)},
-        "retrieval/text_to_image": {
-            **{f"r{k}": _of_captions(mean(_hit(to_image, k)), owner, n) for k in KS},
-            "median_rank": _of_captions(median(to_image), owner, n),
-        },
+        "retrieval/image_to_text": per_image,
+        "retrieval/text_to_image": {name: _of_captions(metric, owner, n) for name, metric in per_text.items()},
     }
+
+
+def _metrics(rank: Weights, wrong: NDArray[np.int64]) -> dict[str, Metric]:
+    """Of the ranks of queries, each among ``wrong`` candidates that are not right for it."""
+    behind = 1 - (rank - 1) / np.where(wrong > 0, wrong, np.nan)
+    return {**{f"r{k}": mean(_hit(rank, k)) for k in KS}, "median_rank": median(rank), "auroc": mean(behind)}
 
 
 def _hit(rank: Weights, k: int) -> Weights:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import roc_auc_score
 
 from filters.evaluate import retrieval as module
 from filters.evaluate.estimate import estimates
@@ -50,6 +51,18 @@ def test_a_copy_of_the_right_text_is_right_both_ways():
     found = told(images, texts, [0, 1, 2], [0, 0, 1])  # images 0 and 1 have the same text
     assert found["retrieval/text_to_image"]["r1"] == 1
     assert ranks(texts, images, np.array([0, 0, 1]), np.array([0, 1, 2])).tolist() == [1, 1]
+
+
+def test_auroc_is_scikit_learns_of_every_query():
+    images, texts = unit(30, 6, 1), unit(12, 6, 2)
+    number = np.random.default_rng(3).permutation(np.arange(30) % 12)
+    near, right = images @ texts.T, number[:, None] == np.arange(12)
+    found = told(images, texts, list(range(30)), number.tolist())
+    by_image = np.mean([roc_auc_score(r, n) for r, n in zip(right, near, strict=True)])
+    assert found["retrieval/image_to_text"]["auroc"] == pytest.approx(by_image, abs=1e-6)
+    nearest = [max(n[r]) for r, n in zip(right.T, near.T, strict=True)]  # of a text's images the nearest stands for all
+    by_text = [(n[~r] < best).mean() for r, n, best in zip(right.T, near.T, nearest, strict=True)]
+    assert found["retrieval/text_to_image"]["auroc"] == pytest.approx(np.mean(np.array(by_text)[number]), abs=1e-6)
 
 
 def test_a_collapsed_model_finds_nothing():
