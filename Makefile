@@ -6,11 +6,12 @@ DEMO   := demo
 # The 'ocr' extra without its opencv-python, which wants libGL and shares a module name with the headless one we have
 OCR    := rapidocr rapidocr-onnxruntime omegaconf colorlog pyclipper shapely six
 
-.PHONY: demo test test-all check bench bench-ingest bench-input bench-deid bench-burned-in bench-filters bench-train clean help
+.PHONY: demo test test-all green check bench bench-ingest bench-input bench-deid bench-burned-in bench-filters bench-train clean help
 help:
 	@echo "make demo      environment, a synthetic archive, the whole pipeline on it, and whether filtering paid; prints the pages' paths"
 	@echo "make test      environment, the tests"
 	@echo "make test-all  the slow ones too"
+	@echo "make green [N=20]  the tests N times in a row: what each run said, as JSON lines"
 	@echo "make check     ruff, mypy --strict, import layers"
 	@echo "make bench     the benchmarks that need no data but their own"
 	@echo "make bench-ingest  what ingest costs without the text search, and a command with nothing to do, beside other tools"
@@ -38,6 +39,9 @@ test: $(VENV)/ready
 
 test-all: $(VENV)/ready
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --hypothesis-profile=free
+
+green: $(VENV)/ready
+	$(BIN)/python -m benchmarks.tests --times $(or $(N),20)
 
 check: $(VENV)/ready
 	$(BIN)/ruff check .
