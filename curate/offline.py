@@ -2,7 +2,7 @@
 
 `curate/__init__.py` imports this before anything else, for such switches are read when a library is imported or asked
 for the first time; child processes inherit them. What a user asks for by name (weights of a hub, in a recipe) is let
-through by `filters.hub` alone. A test watches the system calls of the main commands (tests/test_offline.py).
+through by `filters.towers.hub` alone. A test watches the system calls of the main commands (tests/test_offline.py).
 """
 
 from __future__ import annotations

@@ -18,10 +18,10 @@ import pyarrow.parquet as pq
 
 from curate.dedup.hamming import hamming_pairs
 from curate.errors import RecipeError
-from filters.data import hold_out
 from filters.method import NO_RECORDS, Records
-from filters.pool_rules import CleanRules
+from filters.registry import CleanRules
 from filters.score import Needs, Scorer, prepare
+from filters.training.batches import hold_out
 from filters.training.rules import FilterTrainingRules
 
 _NEAR = 3  # bits of 64 by which the perceptual hashes of one picture may differ

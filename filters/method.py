@@ -1,7 +1,7 @@
 """What every filter is: trained or loaded, a folder, then a function of a batch to named score columns.
 
 A method is a module of `filters.methods` with ``train`` (a `TrainingSet` to a folder, by its rules of
-`filters.method_rules`) and ``load`` (a folder to a `Method`). Its folder holds safetensors and ``card.json``: what
+`filters.registry`) and ``load`` (a folder to a `Method`). Its folder holds safetensors and ``card.json``: what
 it was trained on and how, its metrics, its calibration. A score depends on the record and the folder alone. Torch
 comes in with the methods: not here, where cards are read.
 """
@@ -22,12 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.errors import RecipeError
-from filters.method_rules import TowersRules, registered
+from filters.registry import TowersRules, registered
 
 if TYPE_CHECKING:
     import torch
 
-    from filters import data
+    from filters.towers import preprocess
 
 ON_CARD = "planted_auroc_"  # and a fault: on a card, the AUROC of right pairs against it, planted in unseen ones
 
@@ -65,6 +65,12 @@ class Records:
 NO_RECORDS = Records([], [], [], [])
 
 
+def pair_digest(image: bytes, text: str, group: str) -> bytes:
+    """SHA-256 of one pair, each part length-prefixed: the order of training and the data hash are made of these."""
+    parts = (image, text.encode("utf-8", "surrogatepass"), group.encode("utf-8", "surrogatepass"))
+    return hashlib.sha256(b"".join(len(p).to_bytes(8, "big") + p for p in parts)).digest()
+
+
 @dataclass(frozen=True, eq=False)
 class TrainingSet:
     """``clean``: pairs believed right. ``pool``: unlabelled pairs of the same archive, never of evaluation splits.
@@ -76,12 +82,10 @@ class TrainingSet:
 
     def sha256(self) -> str:
         """A digest of all pairs, whatever their order."""
-        from filters import data  # OpenCV: where pictures are
-
         total = hashlib.sha256()
         for records in (self.clean, self.pool):
             rows = zip(records.images, records.texts, records.groups, strict=True)
-            total.update(hashlib.sha256(b"".join(sorted(data.digest(*row) for row in rows))).digest())
+            total.update(hashlib.sha256(b"".join(sorted(pair_digest(*row) for row in rows))).digest())
         return total.hexdigest()
 
 
@@ -92,10 +96,10 @@ class Batch:
     ``rows``: how many the run's full batches have, 0 where that is not known; ``whose``: each pair's key and patient,
     None where nobody knows."""
 
-    images: dict[int, data.Pixels]
+    images: dict[int, preprocess.Pixels]
     texts: list[str]
     valid: NDArray[np.bool_]
-    native: list[data.Pixels | None] | None = None
+    native: list[preprocess.Pixels | None] | None = None
     rows: int = 0
     whose: list[tuple[str, str]] | None = None
 
@@ -128,7 +132,7 @@ def module_of(method: str) -> Any:
 
 def load_method(folder: Path, device: str = "auto", scoring: Mapping[str, Any] | None = None) -> Method:
     """The filter in ``folder``, whatever its method, scoring as its card says but for ``scoring``
-    (`filters.method_rules.SCORING`); RecipeError, naming folder and file, where it cannot be read."""
+    (`filters.registry.SCORING`); RecipeError, naming folder and file, where it cannot be read."""
     try:
         method = method_of(read_card(folder))
         if scoring and registered(method).rules is not TowersRules:

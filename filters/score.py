@@ -18,8 +18,8 @@ import cv2
 import numpy as np
 
 from curate.errors import RunError, about
-from filters import data
 from filters.method import Batch, Method, Scores, load_method, read_card
+from filters.towers import preprocess
 
 NATIVE_MOST = 1024  # px, longest side of an image carried in its own aspect
 DECIMALS = 5  # of a score: above the noise of float32 sums (about 1e-7) by far
@@ -48,9 +48,9 @@ def prepare(
     threads: int = 1,
     whose: Sequence[tuple[str, str]] | None = None,
 ) -> Iterator[Batch]:
-    """Decode once, window and resize (`filters.data`), in ``threads`` threads, which OpenCV leaves Python's lock for:
-    batches of at most ``batch`` rows, in order, none left out. ``whose`` are the keys and patients, for filters that
-    ask what a patient's other pairs say.
+    """Decode once, window and resize (`filters.towers.preprocess`), in ``threads`` threads, which OpenCV leaves
+    Python's lock for: batches of at most ``batch`` rows, in order, none left out. ``whose`` are the keys and patients,
+    for filters that ask what a patient's other pairs say.
 
     An image that is None or does not decode becomes a black one with ``valid`` False; its scores will be NaN.
     """
@@ -65,22 +65,22 @@ def prepare(
             yield replace(_batch(looks, list(texts[rows]), needs, batch), whose=own)
 
 
-Look = tuple[list[data.Pixels], data.Pixels | None]  # a picture at each of the sides, and in its own aspect
+Look = tuple[list[preprocess.Pixels], preprocess.Pixels | None]  # a picture at each of the sides, and in its own aspect
 
 
 def _look(image: bytes | None, needs: Needs) -> Look | None:
-    read = data.read(image)
+    read = preprocess.read(image)
     if read is None:
         return None
-    squares = [data.square(read, side) for side in needs.sides]
-    return squares, data.native(read, NATIVE_MOST) if needs.native else None
+    squares = [preprocess.square(read, side) for side in needs.sides]
+    return squares, preprocess.native(read, NATIVE_MOST) if needs.native else None
 
 
 def _batch(looks: Sequence[Look | None], texts: list[str], needs: Needs, rows: int) -> Batch:
-    squares: dict[int, data.Pixels] = {}
+    squares: dict[int, preprocess.Pixels] = {}
     for k, side in enumerate(needs.sides):
         black = np.zeros((side, side, 1), np.uint8)
-        squares[side] = data.stack([black if look is None else look[0][k] for look in looks])
+        squares[side] = preprocess.stack([black if look is None else look[0][k] for look in looks])
     native = [None if look is None else look[1] for look in looks] if needs.native else None
     return Batch(squares, texts, np.array([look is not None for look in looks], dtype=bool), native, rows)
 

@@ -17,10 +17,10 @@ from curate.record import live
 from curate.step import part_path
 from curate.storage import TEMPORARY, commit_folder, read_table, remove_tree
 from filters.clean import agreeing, clean_keys, seen_in_evaluation, shard_records
-from filters.drift import score_reference
+from filters.evaluate.drift import score_reference
 from filters.findings import concept, language_read
 from filters.method import NO_RECORDS, Records, TrainingSet, add_to_card, module_of
-from filters.pool_rules import CleanRules
+from filters.registry import CleanRules
 from filters.score import Needs, Scorer, prepare
 from filters.training.rules import FilterTrainingRules
 
@@ -133,8 +133,8 @@ class TrainTask:
 
 
 def remember_pool(folder: Path, pool: Records) -> None:
-    """Put on the filter's card how it scores a sample of its pool, lowest keys first: what `filters.drift` compares a
-    new archive with."""
+    """Put on the filter's card how it scores a sample of its pool, lowest keys first: what `filters.evaluate.drift`
+    compares a new archive with."""
     sample = pool.sorted().take(range(min(len(pool), _SAMPLE)))
     scorer = Scorer({"s": str(folder)}, "cpu")
     whose = list(zip(sample.keys, sample.groups, strict=True))

@@ -102,7 +102,7 @@ def _filter(chosen: Filter, field: str) -> None:
         if chosen.given.get(name) is not None:
             _readable(Path(chosen.given[name]), f"{field}.{name}")
     if train is not None:
-        from filters.model import check_rules  # torch: only where a filter begins with an architecture
+        from filters.towers.model import check_rules  # torch: only where a filter begins with an architecture
 
         check_rules(train.model)
 
@@ -113,7 +113,7 @@ def _captioner(recipe: Recipe) -> None:
     named = recipe.filters.get(recipe.capfilt.filter)
     folder = recipe.capfilt.folder or (named.folder if named else None)
     if folder is not None:
-        from filters.capfilt import check_captioner
+        from filters.methods.blip.capfilt import check_captioner
 
         _readable(folder / "card.json", "capfilt.filter")
         check_captioner(folder, "capfilt.filter")

@@ -23,7 +23,7 @@ from curate.storage import commit_bytes, commit_json, digest, exclusive, private
 from filters.compare.cells import RESULTS, Cell, Exam, read_cell, run_cell
 from filters.compare.outcome import ALL
 from filters.compare.page import render, report
-from filters.method_rules import fill_rules
+from filters.registry import fill_rules
 from filters.training.job import TrainingJob
 from filters.training.rules import TrainingRules, check_training_rules
 from filters.training.shards import open_shards

@@ -8,13 +8,13 @@ from typing import Any
 
 from curate.errors import RecipeError, about
 from curate.storage import commit_bytes
-from filters.encoder import Filter
 from filters.evaluate.data import read_set
 from filters.evaluate.page import render
 from filters.evaluate.rules import EvaluateRules, check_evaluate_rules
 from filters.evaluate.run import evaluate
 from filters.method import Progress, filter_hash
-from filters.model import create_filter, load_filter
+from filters.towers.encoder import Filter
+from filters.towers.model import create_filter, load_filter
 from filters.training.rules import AUTO, ModelRules
 
 RESULTS, PAGE = "results.json", "index.html"

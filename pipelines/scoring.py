@@ -8,8 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from curate.export.rules import SelectRules
-from filters.method_rules import METHODS, SCORING, field_names, make_rules, registered
-from filters.pool_rules import CapfiltRules, CleanRules
+from filters.registry import METHODS, SCORING, CapfiltRules, CleanRules, field_names, make_rules, registered
 from pipelines.part import Fraction, Part
 
 FilterName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
@@ -69,7 +68,7 @@ class Filter(BaseModel):
 
     @property
     def scoring(self) -> dict[str, Any]:
-        """What is chosen anew of a filter that is brought: how it scores (`filters.method_rules.SCORING`)."""
+        """What is chosen anew of a filter that is brought: how it scores (`filters.registry.SCORING`)."""
         chosen = {k: v for k, v in self.given.items() if k in SCORING and self.folder is not None}
         return chosen if "margin" in field_names(registered(self.method).rules) else {}
 
@@ -83,7 +82,8 @@ class Filter(BaseModel):
 class Capfilt(Part):
     """CapFilt, where the recipe names it: the blip ``filter``, by its name in ``filters`` or by a folder (a path with a
     slash), proposes a text for every image of the splits that are cut; the matching head judges it and the record's
-    own. ``unbelieved``: what becomes of a record of which it believes neither. The rest: `filters.capfilt`."""
+    own. ``unbelieved``: what becomes of a record of which it believes neither. The rest:
+    `filters.methods.blip.capfilt`."""
 
     filter: Annotated[str, AfterValidator(lambda v: str(Path(v).absolute()) if "/" in v else v)]
     unbelieved: Literal["drop", "keep"] = "drop"

@@ -21,7 +21,7 @@ from curate.report.page import DuplicatePair, Histogram, Painting, RunReport, Sa
 from curate.sources.images.read import encode_jpeg, resize
 from curate.step import Manifest, part_path, read_parts
 from curate.storage import commit_bytes, read_table
-from filters.capfilt import CAPFILT
+from filters.methods.blip.capfilt import CAPFILT
 from filters.task import train_curve
 from filters.training.curve import final_curves
 from pipelines.build import Pipeline

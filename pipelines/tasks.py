@@ -10,7 +10,7 @@ from curate.deid.vault import SecretSource
 from curate.export.rules import SelectRules
 from curate.export.split import SplitRules
 from curate.ingest.rules import IndexRules, PictureRules, ReportRules, ReportSource
-from filters.pool_rules import CapfiltRules, CleanRules
+from filters.registry import CapfiltRules, CleanRules
 
 if TYPE_CHECKING:
     from curate.dedup.task import DedupTask
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from curate.export.webdataset import ExportTask
     from curate.ingest.chain import IngestTask
     from curate.ingest.index import IndexTask
-    from filters.capfilt import CapfiltTask
     from filters.evaluate.marks import MarksTask
+    from filters.methods.blip.capfilt import CapfiltTask
     from filters.task import ScoreTask, TrainTask
 
 Where = tuple[str, int, str]  # the pool: ingest's folder and its partitions, dedup's folder
@@ -90,8 +90,8 @@ def capfilt(
     filters: Mapping[str, str],
     scoring: Scoring,
 ) -> CapfiltTask:
-    """See `filters.capfilt`."""
-    from filters.capfilt import CapfiltTask
+    """See `filters.methods.blip.capfilt`."""
+    from filters.methods.blip.capfilt import CapfiltTask
     from filters.task import Pool
 
     return CapfiltTask(Pool(*pool), folder, batch, rules, device, filters, scoring)

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 from curate.errors import RecipeError
 from filters.compare.outcome import ALL
 from filters.evaluate.rules import EvaluateRules, check_evaluate_rules
-from filters.method_rules import fill_rules
+from filters.registry import fill_rules
 from filters.training.rules import TrainingRules, check_training_rules
 from pipelines.part import Part
 from pipelines.scoring import Select

@@ -38,11 +38,17 @@ WHY = {
     ("pipelines/final.py", "_export"): (2, "an export of before, below the training's folder, which _claim owns"),
     ("filters/task.py", "run"): (2, "the step's own model folder, and the temporary one it has made"),
     ("filters/training/launch.py", "_watched"): (1, "ended-*.json in a training's folder, which _claim owns"),
-    ("filters/training/export.py", "new_folder"): (2, "an empty folder (rmdir), and the temporary one it has made"),
+    ("filters/training/export/open_clip.py", "new_folder"): (
+        2,
+        "an empty folder (rmdir), and the temporary one it has made",
+    ),
     ("filters/training/state.py", "drop_state"): (1, "the two checkpoints of a training, by their fixed names"),
     ("filters/training/job.py", "_save"): (1, "the temporary folder it has made"),
-    ("filters/methods/ours.py", "train"): (1, "parts of the filter that is being made, in the folder made for it"),
-    ("filters/methods/blip2.py", "_encoder"): (1, "the folder that mkdtemp has made"),
+    ("filters/methods/ours/method.py", "train"): (
+        1,
+        "parts of the filter that is being made, in the folder made for it",
+    ),
+    ("filters/methods/blip2/method.py", "_encoder"): (1, "the folder that mkdtemp has made"),
 }
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from curate.storage import commit_json, read_json
 from filters.method import Records, TrainingSet, module_of
-from filters.method_rules import field_names, make_rules
+from filters.registry import field_names, make_rules
 from filters.score import Scorer, prepare
 
 Columns = dict[str, NDArray[np.float32]]

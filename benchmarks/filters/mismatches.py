@@ -25,10 +25,10 @@ from sklearn.neighbors import NearestNeighbors
 from benchmarks import frozen
 from benchmarks.filters.methods import Contender, columns_of
 from benchmarks.filters.planting import HOW, LEVELS, SHARES, deranged
-from filters import data as pixels
 from filters.judges.fit import Given, fit
 from filters.judges.towers import PACKAGED, digests, features, open_towers
 from filters.method import Records
+from filters.towers import preprocess
 
 _SPLIT, _TEST = 20261128, 0.25
 _PLACEHOLDER, _SHORT, _SIDE = "replace this", 3, 224
@@ -247,7 +247,7 @@ def _path(folder: Path, row: dict[str, str]) -> Path:
 
 
 def _shrunk(image: bytes) -> bytes:
-    found = pixels.decode(image, _SIDE)
+    found = preprocess.decode(image, _SIDE)
     if found is None:
         return image
     return bytes(cv2.imencode(".png", found if found.shape[2] == 1 else found[:, :, ::-1])[1].tobytes())

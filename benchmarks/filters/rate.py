@@ -26,11 +26,11 @@ import torch
 from benchmarks.filters.pool import make_pool
 from curate.engine.ahead import one_ahead
 from filters.method import Records, TrainingSet
-from filters.method_rules import SCORING
-from filters.methods.blip_files import normaliser
-from filters.methods.towers import Rules, train
-from filters.model import Filter, arch_name, create_filter, save_filter
+from filters.methods.blip.files import normaliser
+from filters.methods.two_towers import Rules, train
+from filters.registry import SCORING
 from filters.score import Scorer, prepare
+from filters.towers.model import Filter, arch_name, create_filter, save_filter
 from filters.training.rules import FilterTrainingRules as FilterTrainingRules
 from filters.training.rules import ModelRules
 

@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from benchmarks import frozen
 from benchmarks.filters.methods import CONTENDERS, Contender, columns_of, learn
 from benchmarks.filters.planting import deranged
-from filters import data as pixels
-from filters.data import hold_out
-from filters.measure import auroc, bootstrap_interval
+from filters.evaluate.metrics import auroc, bootstrap_interval
 from filters.method import Records
+from filters.towers import preprocess
+from filters.training.batches import hold_out
 
 LIT = {"arch": "lit", "tokenizer": "open_clip"}
 KINDS = {f"{share:.0%} {how}": (share, how == "near") for share in (0.3, 0.6) for how in ("random", "near")}
@@ -151,7 +151,7 @@ def records_of(rows: Rows, data: Path) -> Records:
 
 
 def _shrunk(image: bytes) -> bytes:
-    found = pixels.decode(image, _SIDE)
+    found = preprocess.decode(image, _SIDE)
     if found is None:
         return image
     return cv2.imencode(".png", found if found.shape[2] == 1 else found[:, :, ::-1])[1].tobytes()

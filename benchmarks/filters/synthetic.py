@@ -17,7 +17,7 @@ from benchmarks.filters.pool import FAULTS, Pool, make_pool, shuffled
 from curate.dedup.resolve import resolve, signatures
 from curate.dedup.rules import DedupRules
 from curate.record import RECORD, live
-from filters.measure import auroc
+from filters.evaluate.metrics import auroc
 from filters.method import Records
 
 KEEP = 0.2  # of the pool; as many of it are right

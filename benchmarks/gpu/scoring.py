@@ -25,9 +25,9 @@ from benchmarks.gpu.roof import wait
 from benchmarks.training.shards import as_jpeg
 from curate.engine.ahead import one_ahead
 from curate.step import part_path
-from filters.encoder import Filter
 from filters.method import Batch
 from filters.task import Pool, ScoreTask
+from filters.towers.encoder import Filter
 
 
 def write_pool(work: Path, records: int, partitions: int, side: int, workers: int) -> Pool:
@@ -51,7 +51,7 @@ def measure(
     arch: str, pool: Pool, folder: Path, device: str, batch: int, threads: int, seconds: float, peak: float, **how: Any
 ) -> dict[str, Any]:
     """Pairs/s end to end, of preparing alone and of the model alone, for about ``seconds`` each; the share of the time
-    spent waiting for a batch, and of ``peak`` (FLOP/s). ``how`` the filter scores (`filters.method_rules.SCORING`)."""
+    spent waiting for a batch, and of ``peak`` (FLOP/s). ``how`` the filter scores (`filters.registry.SCORING`)."""
     plain = random_filter(arch, folder, **how)
     task = ScoreTask(pool, {"s": str(folder)}, batch, device, threads=threads)
     scorer: Any = task.model()

@@ -21,14 +21,14 @@ import webdataset
 
 from benchmarks.filters.pool import make_pool
 from benchmarks.training.shards import as_jpeg, write_shards
-from filters import data
-from filters.tokenizer import TextTokenizer, train_wordpiece
+from filters.towers import preprocess
+from filters.towers.tokenizer import TextTokenizer, train_wordpiece
 from filters.training import texts
+from filters.training.distributed import World
 from filters.training.loader import Steps, augmented, load
 from filters.training.plan import make_plan
 from filters.training.rules import TrainingRules
 from filters.training.shards import open_shards
-from filters.training.world import World
 
 SIDE, _BATCH, _CONTEXT = 224, 64, 64
 
@@ -93,12 +93,12 @@ class Prepare:
 
     side: int
 
-    def __call__(self, sample: dict[str, Any]) -> tuple[data.Pixels, str]:
+    def __call__(self, sample: dict[str, Any]) -> tuple[preprocess.Pixels, str]:
         cv2.setNumThreads(1)
-        image = data.read(sample.get("png") or sample.get("jpg"))
+        image = preprocess.read(sample.get("png") or sample.get("jpg"))
         assert image is not None
         rng = np.random.default_rng([0, 0, hash(sample["__key__"]) & 0xFFFFFFFF])
-        pixels = augmented(data.square(image, self.side), rng)
+        pixels = augmented(preprocess.square(image, self.side), rng)
         said = texts.choices(sample["txt"].decode(), json.loads(sample["json"]), ("caption",))
         return pixels, texts.draw(said, rng)
 
@@ -109,8 +109,8 @@ class Collate:
 
     tokenizer: TextTokenizer
 
-    def __call__(self, samples: list[tuple[data.Pixels, str]]) -> tuple[torch.Tensor, torch.Tensor]:
-        pixels = torch.from_numpy(data.stack([p for p, _ in samples])).permute(0, 3, 1, 2)
+    def __call__(self, samples: list[tuple[preprocess.Pixels, str]]) -> tuple[torch.Tensor, torch.Tensor]:
+        pixels = torch.from_numpy(preprocess.stack([p for p, _ in samples])).permute(0, 3, 1, 2)
         return pixels, torch.from_numpy(self.tokenizer([t for _, t in samples]))
 
 

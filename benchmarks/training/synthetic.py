@@ -19,8 +19,8 @@ from curate.storage import digest
 from filters.compare.cells import Cell, Exam
 from filters.compare.outcome import ALL
 from filters.evaluate.rules import EvaluateRules
-from filters.methods.towers import Towers
-from filters.model import load_filter
+from filters.methods.two_towers import Towers
+from filters.towers.model import load_filter
 from filters.training.rules import ModelRules, TrainingRules
 
 BUDGETS = (0.1, 0.25, 0.5)  # of the samples, at which ours is trained again

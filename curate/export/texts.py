@@ -1,4 +1,4 @@
-"""Which text a record goes out with, where a step has proposed others (`filters.capfilt`).
+"""Which text a record goes out with, where a step has proposed others (`filters.methods.blip.capfilt`).
 
 That step's table, a row a pair: ``key``; ``synthetic``, the text made, and ``believed``, whether it may be used;
 ``chosen`` (original | synthetic | none); ``withheld`` (why there is none), ``provenance``, ``itm_original`` and

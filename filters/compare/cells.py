@@ -13,7 +13,7 @@ from curate.storage import commit_json, read_json
 from filters.evaluate.data import read_set
 from filters.evaluate.rules import EvaluateRules
 from filters.evaluate.run import evaluate
-from filters.model import load_filter
+from filters.towers.model import load_filter
 from filters.training.job import TrainingJob, run_job
 
 RESULTS = "results.json"

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from curate.dedup.exact import pixel_hash
 from curate.dedup.image import perceptual_hash
 from curate.errors import RecipeError, RunError
-from filters import data
-from filters.encoder import Filter
 from filters.evaluate.sets import EvalSet
+from filters.towers import preprocess
+from filters.towers.encoder import Filter
 
 Rows = NDArray[np.float32]
 UNDECODABLE = "with an image that does not decode"
@@ -62,34 +62,35 @@ def encode(model: Filter, found: EvalSet, batch: int = 64, signed: bool = False)
 
 def _batches(
     found: EvalSet, side: int, batch: int, signed: bool
-) -> Iterator[tuple[list[int], data.Pixels, list[tuple[str, int]]]]:
+) -> Iterator[tuple[list[int], preprocess.Pixels, list[tuple[str, int]]]]:
     """(places, uint8[k, side, side, c], signatures) of at most ``batch`` records that decode."""
     chosen: list[int] = []
-    squares: list[data.Pixels] = []
+    squares: list[preprocess.Pixels] = []
     marks: list[tuple[str, int]] = []
     for i, image in enumerate(found.images):
-        raw = data.read(image())
+        raw = preprocess.read(image())
         if raw is None:
             continue
         chosen.append(i)
-        squares.append(data.square(raw, side))
+        squares.append(preprocess.square(raw, side))
         if signed:
             marks.append(signature(raw))
         if len(chosen) == batch:
-            yield chosen, data.stack(squares), marks
+            yield chosen, preprocess.stack(squares), marks
             chosen, squares, marks = [], [], []
     if chosen:
-        yield chosen, data.stack(squares), marks
+        yield chosen, preprocess.stack(squares), marks
 
 
 def signature(raw: NDArray[Any]) -> tuple[str, int]:
-    """(pixel hash, perceptual hash) of a picture that was `filters.data.read`, as an index of shards holds them."""
+    """(pixel hash, perceptual hash) of a picture that was `filters.towers.preprocess.read`, as an index of shards holds
+    them."""
     rgb = raw if raw.ndim == 2 else np.ascontiguousarray(cv2.cvtColor(raw, cv2.COLOR_BGR2RGB))
     return pixel_hash(rgb), perceptual_hash(rgb)
 
 
 @torch.inference_mode()
-def image_rows(model: Filter, pixels: data.Pixels) -> Rows:
+def image_rows(model: Filter, pixels: preprocess.Pixels) -> Rows:
     """Unit rows float32[n, d] of uint8[n, side, side, c]."""
     return _finite(model.encode_images(torch.from_numpy(pixels).permute(0, 3, 1, 2)))
 

@@ -1,7 +1,8 @@
 """Metrics that can be taken under any weights of the records: one bootstrap serves all, and a subgroup is a mask.
 
 A `Metric` maps weights float64[r, n] (how often each of n records counts in each of r draws) to float64[r]. The plain
-value is the one of weights 1; intervals come of `filters.measure.resampled`, which draws whole patients (Efron 1979).
+value is the one of weights 1; intervals come of `filters.evaluate.metrics.resampled`, which draws whole patients (Efron
+1979).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from filters.measure import resampled, weighted_auprc, weighted_auroc
+from filters.evaluate.metrics import resampled, weighted_auprc, weighted_auroc
 
 Weights = NDArray[np.float64]
 Measure = Callable[[Weights], Weights]

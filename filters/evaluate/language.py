@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from curate.storage import digest
-from filters.encoder import Filter
 from filters.evaluate.encode import Encoded, text_rows
 from filters.evaluate.estimate import Metric, mean
 from filters.findings import edit
+from filters.towers.encoder import Filter
 
 KINDS = ("side", "negation")
 _TIE = 1e-6  # of cosines: an edit beyond the texts' end is one the model cannot see

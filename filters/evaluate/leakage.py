@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.dedup.exact import text_hash
-from filters import data
 from filters.clean import seen_in_evaluation
 from filters.evaluate.data import read_hashes
 from filters.evaluate.encode import Encoded, signature
+from filters.towers import preprocess
 from filters.training.shards import open_shards
 
 KINDS = ("key", "pixels", "near_duplicate", "patient", "text")
@@ -96,7 +96,7 @@ def _seen(train: Path) -> Seen:
         mark, phash = row.get("pixel_hash"), row.get("phash")
         sample = None if mark and phash is not None and row.get("patient") else shards.read(i)
         if sample is not None and (mark is None or phash is None):
-            raw = data.read(sample.image)
+            raw = preprocess.read(sample.image)
             mark, phash = signature(raw) if raw is not None else (None, None)
         if mark is not None:
             pixels.add(str(mark))

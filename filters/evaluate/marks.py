@@ -14,9 +14,9 @@ import pyarrow as pa
 from curate.dedup.exact import pixel_hash
 from curate.dedup.held import HELD
 from curate.dedup.image import thumb, thumb_hash
-from filters import data
 from filters.evaluate.data import read_set
 from filters.evaluate.sets import EvalSet
+from filters.towers import preprocess
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def _marks(found: EvalSet) -> Iterator[dict[str, Any]]:
     patients = found.groups if found.known_patients else [None] * len(found)
     for key, image, patient, mark in zip(found.keys, found.images, patients, told, strict=True):
         row: dict[str, Any] = {"key": key, "patient": patient, "pixel_hash": mark}
-        raw = data.read(image())
+        raw = preprocess.read(image())
         if raw is None:
             yield row
             continue

@@ -10,11 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
-from filters.data import hold_out
 from filters.evaluate.encode import Rows
 from filters.evaluate.estimate import Metric, auprc, auroc, average, classified, mean, recall
 from filters.evaluate.rules import EvaluateRules
 from filters.evaluate.targets import Target
+from filters.training.batches import hold_out
 
 _STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0)  # of the L2 penalty; patients held out of the training half choose
 _FEW_STRENGTH = 0.1  # a few shots leave nothing to choose by

@@ -10,9 +10,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from filters.encoder import Filter
 from filters.evaluate.encode import Rows, text_rows
 from filters.findings.spelling import spellings
+from filters.towers.encoder import Filter
 
 GENERIC = ("{c}", "{c}.", "an image of {c}", "a medical image showing {c}", "findings of {c}", "this image shows {c}.")
 TEMPLATES = {

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.dedup.exact import text_hash
-from filters.encoder import Filter
 from filters.evaluate.encode import Encoded, Rows, text_rows
 from filters.evaluate.estimate import Measure, Metric, Weights, mean, median
+from filters.towers.encoder import Filter
 
 KS = (1, 5, 10)
 _TIE = 1e-6  # cosines as near as this are one: sums of float32 differ so much from order to order

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from filters.encoder import Filter
 from filters.evaluate.encode import Encoded, encode
 from filters.evaluate.estimate import Metric, estimates
 from filters.evaluate.language import language
@@ -23,6 +22,7 @@ from filters.evaluate.subgroups import subgroups
 from filters.evaluate.targets import Target, labels_of, targets
 from filters.evaluate.zero_shot import finding_truth, findings, truth_of, zero_shot
 from filters.method import Progress
+from filters.towers.encoder import Filter
 from filters.training.determinism import determinism
 
 FORMAT = 1

@@ -12,8 +12,6 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from filters.data import hold_out
-from filters.encoder import Filter
 from filters.evaluate.encode import Encoded, Rows
 from filters.evaluate.estimate import Metric, auprc, auroc, average, classified, f1
 from filters.evaluate.prompts import ABSENT, PRESENT, ensemble, finding_names
@@ -21,6 +19,8 @@ from filters.evaluate.targets import Target
 from filters.findings import Claim, extract, regions
 from filters.findings.items import NOTHING_WRONG
 from filters.findings.lexicon import lexicon
+from filters.towers.encoder import Filter
+from filters.training.batches import hold_out
 
 Truth = NDArray[np.float64]
 Said = list[tuple[tuple[Claim, ...], frozenset[str]]]  # of each text its claims and the regions it names

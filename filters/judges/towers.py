@@ -12,12 +12,12 @@ import torch
 from numpy.typing import NDArray
 
 from curate.errors import RecipeError
-from filters import lit
 from filters.judges.spaces import Rows
 from filters.method import Records, load_method
-from filters.methods.towers import Towers
-from filters.model import Filter, pick_device
+from filters.methods.two_towers import Towers
 from filters.score import Needs, prepare
+from filters.towers import lit
+from filters.towers.model import Filter, pick_device
 
 PACKAGED = "packaged"
 _BATCH = 64

@@ -18,22 +18,22 @@ import torch
 from numpy.typing import NDArray
 
 from curate.errors import RecipeError, RunError
-from filters import data
-from filters.blocks import Blocks
-from filters.measure import auroc
+from filters.evaluate.metrics import auroc
 from filters.method import Batch, Progress, Records, Scores, TrainingSet, checkpoint_hash, read_card, write_card
-from filters.method_rules import BinaryRules as Rules
-from filters.methods import blip_files as files
-from filters.methods.blip_holdout import decode
-from filters.model import Filter, load_filter, pick_device
+from filters.methods.blip import files
+from filters.methods.blip.holdout import decode
+from filters.registry import BinaryRules as Rules
+from filters.towers.blocks import Blocks
+from filters.towers.model import Filter, load_filter, pick_device
+from filters.towers.weights import read_folder
+from filters.training.batches import hold_out
 from filters.training.curve import write_epochs
 from filters.training.determinism import determinism
+from filters.training.distributed import World
 from filters.training.filter import train_filter
 from filters.training.loop import Course, Trainer, epoch_steps, train_epochs
 from filters.training.objectives.protocol import Features, Objective, Seen
 from filters.training.rules import FilterTrainingRules
-from filters.training.world import World
-from filters.weights import read_folder
 
 LEAST = 8  # clean and pool pairs, each, below which nothing is learned
 _TOWERS = "towers"  # prefix of the embedding filter's files
@@ -185,7 +185,7 @@ def _fit(
     """Cross-entropy with both sides weighing the same; measured on held-out patients."""
     x = torch.cat([r for r, _ in rows])
     y = torch.cat([torch.full((len(r),), float(i == 0)) for i, (r, _) in enumerate(rows)])
-    held = torch.from_numpy(data.hold_out([g for _, groups in rows for g in groups], rules.holdout, rules.seed))
+    held = torch.from_numpy(hold_out([g for _, groups in rows for g in groups], rules.holdout, rules.seed))
     train_x, train_y = x[~held], y[~held]
     classifier.mean.copy_(train_x.mean(0))
     classifier.scale.copy_(1 / train_x.std(0).clamp(min=1e-3))

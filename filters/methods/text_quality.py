@@ -29,7 +29,7 @@ from curate.errors import RecipeError, RunError
 from filters.findings import extract
 from filters.findings.lexicon import lexicon
 from filters.method import Batch, Progress, Records, Scores, TrainingSet, read_card, write_card
-from filters.method_rules import TextQualityRules as Rules
+from filters.registry import TextQualityRules as Rules
 
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n+")
 _WORD = re.compile(r"[^\W\d_]{2,}")

@@ -42,9 +42,9 @@ LIMITS = """\
 class CardFacts:
     """What the training itself does not know.
 
-    ``licence`` is a hub's identifier ("other" until someone decides), ``notes`` what must be said about the licences
-    of data, checkpoints and towers. ``data``: the export step's hash and counts, plain values by name. ``filters``:
-    name to hash (`filters.model.filter_hash`). ``evaluation``: name of a set to what `filters.evaluate` found on it.
+    ``licence`` is a hub's identifier ("other" until someone decides), ``notes`` what must be said about the licences of
+    data, checkpoints and towers. ``data``: the export step's hash and counts, plain values by name. ``filters``: name
+    to hash (`filters.towers.model.filter_hash`). ``evaluation``: name of a set to what `filters.evaluate` found on it.
     """
 
     title: str = "An image-text model of radiology"

@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 from torch.nn.functional import interpolate
 
 from curate.errors import RecipeError
-from filters.encoder import Filter
-from filters.model import load_filter
-from filters.pairs import Encoder, Pairs, decode_pairs, embed
+from filters.towers.encoder import Filter
+from filters.towers.model import load_filter
+from filters.training.distributed import World
 from filters.training.loader import Batch
 from filters.training.objectives.losses import elementwise
+from filters.training.pairs import Encoder, Pairs, decode_pairs, embed
 from filters.training.rules import TrainingRules
-from filters.training.world import World
 
 Objective = Literal["clip", "siglip"]
 _CHUNK = 256  # pairs encoded at once, without gradients
@@ -118,7 +118,7 @@ def read_reference(
     folder: str, images: list[bytes], texts: list[str], groups: list[str], device: str = "auto"
 ) -> Reference:
     """The reference filter's view of every pair, made once: it does not learn. Pairs that do not decode are left out,
-    the same as `filters.pairs.decode_pairs` leaves out. RecipeError where ``folder`` is no filter."""
+    the same as `filters.training.pairs.decode_pairs` leaves out. RecipeError where ``folder`` is no filter."""
     found = load_filter(Path(folder), device)
     left, right = embed(found, decode_pairs(found, images, texts, groups))
     if not (left.isfinite().all() and right.isfinite().all()):

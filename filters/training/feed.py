@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from filters.anatomy import set_patch_dropout
-from filters.encoder import Filter
+from filters.towers.encoder import Filter
+from filters.towers.layers import set_patch_dropout
 from filters.training.curation import Curator
+from filters.training.distributed import World
 from filters.training.loader import Batch, Steps, load
 from filters.training.loop import Course, Step, Trainer, to_device
 from filters.training.objectives.protocol import Objective, Seen
 from filters.training.rules import TrainingRules
-from filters.training.world import World
 
 
 def shard_steps(
@@ -58,7 +58,7 @@ def final_trainer(learner: Filter, objective: Objective, rules: TrainingRules, w
 def _compile_towers(model: Any) -> None:
     """Each tower compiled in place, where the architecture has it under open_clip's names: weights keep their names.
 
-    What runs again and again is inside them; a text's few lengths (`filters.encoder`) are compiled one by one.
+    What runs again and again is inside them; a text's few lengths (`filters.towers.encoder`) are compiled one by one.
     """
     for name in ("visual", "transformer", "text"):
         tower = getattr(model, name, None)

@@ -18,26 +18,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from filters import data
-from filters.anatomy import set_patch_dropout
-from filters.holdout import evaluate
-from filters.lit import LitModel
-from filters.lit_features import Heads, check_lit_rules, image_features, text_features
 from filters.method import Progress as Progress
-from filters.method import checkpoint_hash
-from filters.model import Filter, arch_of, create_filter, save_filter
-from filters.pairs import Pairs, decode_pairs
+from filters.method import checkpoint_hash, pair_digest
+from filters.towers.layers import set_patch_dropout
+from filters.towers.lit import LitModel
+from filters.towers.model import Filter, arch_of, create_filter, save_filter
+from filters.training.batches import hold_out
 from filters.training.curation import read_reference
 from filters.training.curve import Row, write_epochs
 from filters.training.determinism import determinism
+from filters.training.distributed import World
+from filters.training.holdout import evaluate
+from filters.training.lit_features import Heads, check_lit_rules, image_features, text_features
 from filters.training.loop import Course, Trainer, train_epochs
 from filters.training.memory import LEAST_TEXTS as LEAST_TEXTS
 from filters.training.memory import Learner, MemorySteps, Phase
 from filters.training.objectives.contrastive import Contrastive
+from filters.training.pairs import Pairs, decode_pairs
 from filters.training.rules import FilterTrainingRules as FilterTrainingRules
 from filters.training.rules import check_filter_training
 from filters.training.variants import tokenized
-from filters.training.world import World
 
 Columns = tuple[Sequence[bytes], Sequence[str], Sequence[str]]
 
@@ -68,7 +68,7 @@ def train_filter(
     with determinism(rules.seed, rules.threads):
         started = create_filter(rules.model, first[1], rules.vocab, rules.device, rules.objective)
         learner, pairs = _prepare(started, decode_pairs(started, *first), rules)
-        held = data.hold_out(list(pairs.groups), rules.holdout, rules.seed)
+        held = hold_out(list(pairs.groups), rules.holdout, rules.seed)
         curve: list[Row] = []
         if rules.epochs:
             curve += _learn(started, learner, _phase(started, pairs, ~held, rules, first), rules, progress)
@@ -96,7 +96,7 @@ def _sorted(
     """The pairs in the order of their digests, and the digest of all."""
     if not len(images) == len(texts) == len(groups):
         raise ValueError(f"{len(images)} images, {len(texts)} texts, {len(groups)} groups")
-    digests = [data.digest(*pair) for pair in zip(images, texts, groups, strict=True)]
+    digests = [pair_digest(*pair) for pair in zip(images, texts, groups, strict=True)]
     order = sorted(range(len(digests)), key=digests.__getitem__)
     columns = [images[i] for i in order], [texts[i] for i in order], [groups[i] for i in order]
     return columns, hashlib.sha256(b"".join(sorted(digests))).hexdigest()

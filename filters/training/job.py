@@ -23,13 +23,14 @@ import torch
 
 from curate.errors import DamagedError, RecipeError, RunError, about
 from curate.storage import TEMPORARY, commit_folder, commit_json, digest, exclusive, read_json, remove_tree, sweep
-from filters.anatomy import set_patch_dropout
-from filters.encoder import Filter
 from filters.method import checkpoint_hash
-from filters.model import arch_of, create_filter, load_filter, pick_device, save_filter
+from filters.towers.encoder import Filter
+from filters.towers.layers import set_patch_dropout
+from filters.towers.model import arch_of, create_filter, load_filter, pick_device, save_filter
 from filters.training.curation import Curator
 from filters.training.curve import WALL, Curve, Progress
 from filters.training.determinism import determinism
+from filters.training.distributed import World, find_world, leave
 from filters.training.feed import final_trainer, shard_steps
 from filters.training.loader import Steps
 from filters.training.loop import Trainer
@@ -39,7 +40,6 @@ from filters.training.rules import TrainingRules, check_training_rules, rules_fr
 from filters.training.shards import Shards, open_shards
 from filters.training.state import drop_state, read_state, write_state
 from filters.training.texts import check_texts
-from filters.training.world import World, find_world, leave
 
 _PACKAGES = ("torch", "open_clip_torch", "tokenizers", "opencv-python-headless")
 _TEXTS = 200_000  # of the training set, that a tokenizer and a vocabulary of findings are learned from

@@ -15,8 +15,8 @@ from typing import Any
 from curate.errors import DamagedError, RadsiftError, RecipeError, RunError
 from curate.storage import commit_json, read_json
 from filters.training.curve import Progress, read_curve
+from filters.training.distributed import find_world
 from filters.training.job import TrainingJob, check_job, run_job
-from filters.training.world import find_world
 
 _LOOK = 1.0  # seconds between two looks at the curve
 _GONE = "a process of the training ended without a word (killed, or out of memory)"

@@ -18,15 +18,15 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
 from curate.errors import RunError
-from filters import data
-from filters.data import Pixels
-from filters.tokenizer import TextTokenizer
+from filters.towers import preprocess
+from filters.towers.preprocess import Pixels
+from filters.towers.tokenizer import TextTokenizer
 from filters.training import texts
+from filters.training.distributed import World
 from filters.training.objectives.protocol import Labeller
 from filters.training.plan import Plan
 from filters.training.rules import TrainingRules
 from filters.training.shards import Sample
-from filters.training.world import World
 
 _ZOOM = 0.12  # of the side; the picture is seen from 12 % nearer to 12 % farther
 _SHIFT, _CONTRAST, _BRIGHTNESS = 0.06, 0.2, 25.0
@@ -89,7 +89,7 @@ class Steps(Dataset[Batch]):
         return Batch(
             step,
             epoch,
-            torch.from_numpy(data.stack([pixels for pixels, _, _ in seen])).permute(0, 3, 1, 2),
+            torch.from_numpy(preprocess.stack([pixels for pixels, _, _ in seen])).permute(0, 3, 1, 2),
             torch.from_numpy(self.tokenizer(read)),
             {name: torch.from_numpy(np.ascontiguousarray(rows)) for name, rows in labels.items()},
             torch.from_numpy(self.reference(read)) if self.reference is not None else None,
@@ -112,9 +112,9 @@ class Steps(Dataset[Batch]):
 
     def _pixels(self, sample: Sample, rng: np.random.Generator) -> Pixels | None:
         if not self.rules.augment:
-            return data.decode(sample.image, self.side)
-        image = data.read(sample.image)
-        return None if image is None else augmented(data.square(image, self.side), rng)
+            return preprocess.decode(sample.image, self.side)
+        image = preprocess.read(sample.image)
+        return None if image is None else augmented(preprocess.square(image, self.side), rng)
 
     def _exchanged(self, own: Sequence[str], rows: NDArray[np.int64], step: int) -> list[str]:
         """Some images get another record's text; how right it is the labels say (2210.10163, section 3.3)."""

@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from curate.errors import RunError
 from filters.method import Progress
 from filters.training.curve import WALL, Row
+from filters.training.distributed import World
 from filters.training.objectives.protocol import Features, Objective, Seen
 from filters.training.optimizers import Averaged, make_optimizer, set_rate
 from filters.training.window import Losses, Window
-from filters.training.world import World
 
 _MAX_LOGIT_SCALE = math.log(100)  # Radford et al. 2021, section 2.5
 _MOST_NORM = 1.0  # of the gradient

@@ -13,13 +13,13 @@ import torch
 from numpy.typing import NDArray
 
 from curate.errors import RunError
-from filters import data
-from filters.encoder import Filter
-from filters.pairs import Encoder, Features, Pairs
+from filters.towers.encoder import Filter
 from filters.training.augment import augment
+from filters.training.batches import batches
 from filters.training.curation import Reference, choose
 from filters.training.loop import Step, epoch_steps, to_device
 from filters.training.objectives.protocol import Seen
+from filters.training.pairs import Encoder, Features, Pairs
 from filters.training.rules import FilterTrainingRules
 from filters.training.variants import Variants, make_variants
 
@@ -85,7 +85,7 @@ class MemorySteps:
         return epoch_steps(self.phase.epochs, self._draw, self._see)
 
     def _draw(self) -> Iterator[NDArray[np.int64]]:
-        return data.batches(self.phase.pairs.labels, self.drawn, self.rng)
+        return batches(self.phase.pairs.labels, self.drawn, self.rng)
 
     def _see(self, index: NDArray[np.int64], done: float) -> Seen:
         if self.phase.reference is not None:

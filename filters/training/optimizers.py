@@ -8,8 +8,8 @@ from typing import Any, Literal, Protocol
 
 import torch
 
-from filters.anatomy import depths
-from filters.torchvision_ops import ensure
+from filters.towers.layers import depths
+from filters.towers.torchvision_ops import ensure
 
 
 class RateRules(Protocol):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from curate.errors import RunError
 from curate.export.repeat import Words, key_words, uniform
-from filters.data import ordered_batches
+from filters.training.batches import ordered_batches
 from filters.training.rules import TrainingRules
 from filters.training.shards import Shards
 

@@ -23,7 +23,7 @@ _COUNTS = (("seed", 0, 2**63 - 1), ("threads", 1, 1024), ("vocab", 1, 10**7))
 class ModelRules:
     """What to train from: an architecture, weights to begin with, and whose tokenizer."""
 
-    # of filters/configs, any of open_clip's, a path to an open_clip model config, "hf-hub:org/name",
+    # of filters/towers/configs, any of open_clip's, a path to an open_clip model config, "hf-hub:org/name",
     # "ViT-B-32:laion2b_s34b_b79k", "lit" (frozen towers), or "auto": what the checkpoint's folder says
     arch: str = "radsift-tiny"
     # a local .safetensors or .pt file, a filter folder, or a folder in open_clip's or (SigLIP) transformers' layout;

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from filters.findings import edit
-from filters.tokenizer import TextTokenizer
+from filters.towers.tokenizer import TextTokenizer
 
 _SIDES = re.compile(r"(?i)\b(left|right|leftward|rightward|left-sided|right-sided|lt|rt)\b")
 _OTHER = {"left": "right", "leftward": "rightward", "left-sided": "right-sided", "lt": "rt"}

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import torch
 
 from filters.training.curve import Row
-from filters.training.world import World
+from filters.training.distributed import World
 
 _READ = 32  # steps after which losses are read: reading one waits for the device
 Losses = dict[str, torch.Tensor]

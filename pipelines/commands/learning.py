@@ -117,7 +117,7 @@ def evaluate(
     import yaml
 
     from filters.evaluate.rules import EvaluateRules
-    from filters.method_rules import fill_rules
+    from filters.registry import fill_rules
     from pipelines.evaluation import evaluate_command
 
     folder = to if to is not None else model / "evaluation" / data.resolve().name

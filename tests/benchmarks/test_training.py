@@ -24,13 +24,13 @@ from benchmarks.training.table import SYNTHETIC
 from filters.compare.cells import Exam
 from filters.evaluate.data import read_set
 from filters.evaluate.rules import EvaluateRules
-from filters.lit import LitModel
-from filters.model import create_filter
+from filters.towers.lit import LitModel
+from filters.towers.model import create_filter
+from filters.training.distributed import World
 from filters.training.loader import Steps
 from filters.training.plan import make_plan
 from filters.training.rules import ModelRules, TrainingRules
 from filters.training.shards import open_shards
-from filters.training.world import World
 from tests.filters.films import films
 
 WIDTH, SIDE, PATCH, LAYERS, TOKENS, TEXT, EMBED = 64, 48, 8, 2, 40, 32, 16

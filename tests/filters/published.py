@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-from filters import torchvision_ops
+from filters.towers import torchvision_ops
 
 torchvision_ops.ensure()
 import transformers as t  # noqa: E402  after `ensure`

@@ -14,7 +14,7 @@ import pytest
 from curate.errors import RecipeError
 from filters.clean import agreeing, clean_keys, seen_in_evaluation, shard_records
 from filters.method import Records
-from filters.pool_rules import CleanRules
+from filters.registry import CleanRules
 from filters.training.rules import FilterTrainingRules
 from tests.filters.shapes import pairs
 

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curate.errors import RunError
-from filters.measure import auroc
+from filters.evaluate.metrics import auroc
 from filters.method import Batch
-from filters.methods.towers import Towers
-from filters.model import Filter
+from filters.methods.two_towers import Towers
 from filters.score import Needs, Scorer, prepare
+from filters.towers.model import Filter
 from tests.filters.conftest import Trained
 from tests.filters.shapes import pair, pairs
 

@@ -177,7 +177,7 @@ def test_datasets_reads_the_shards(finished: tuple[Pipeline, list[Manifest]], tm
 
 
 def test_open_clip_train_reads_the_shards(finished: tuple[Pipeline, list[Manifest]]) -> None:
-    from filters import torchvision_ops
+    from filters.towers import torchvision_ops
 
     torchvision_ops.ensure()
     import open_clip

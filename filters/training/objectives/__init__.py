@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from filters.encoder import Filter
+from filters.towers.encoder import Filter
 from filters.training.objectives.coca import Coca
 from filters.training.objectives.contrastive import Contrastive
 from filters.training.objectives.distill import Distill
@@ -18,8 +18,8 @@ SIGMOID: tuple[ObjectiveName, ...] = ("siglip", "siglip2")  # these need a learn
 def make_objective(learner: Filter, rules: TrainingRules, texts: Sequence[str]) -> Objective:
     """What ``rules.objective`` names, for ``learner``, its heads at random under torch's current seed.
 
-    ``texts`` are the training set's: findings' vocabulary is learned from them, the same for the same texts in the
-    same order. The learner of a `SIGMOID` objective has a bias (`filters.model.create_filter`, objective "siglip").
+    ``texts`` are the training set's: findings' vocabulary is learned from them, the same for the same texts in the same
+    order. The learner of a `SIGMOID` objective has a bias (`filters.towers.model.create_filter`, objective "siglip").
     RecipeError where learner, rules or teacher do not go together; RunError where the texts do not serve.
     """
     match rules.objective:

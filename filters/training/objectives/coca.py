@@ -7,12 +7,12 @@ from typing import Any
 import torch
 
 from curate.errors import RecipeError
-from filters.encoder import Filter
-from filters.openclip import open_clip
+from filters.towers.encoder import Filter
+from filters.towers.openclip import open_clip
+from filters.training.distributed import World
 from filters.training.objectives.heads import token_sums
 from filters.training.objectives.losses import contrast, mean_of_tokens
 from filters.training.objectives.protocol import Features, Objective, Seen
-from filters.training.world import World
 
 
 class Coca(Objective):

@@ -11,14 +11,14 @@ from typing import Any, Literal
 import torch
 
 from curate.errors import RecipeError
-from filters.anatomy import image_tokens
-from filters.encoder import Filter, image_rows, text_rows
+from filters.towers.encoder import Filter, image_rows, text_rows
+from filters.towers.layers import image_tokens
 from filters.training.augment import local_crop
+from filters.training.distributed import World
 from filters.training.objectives.heads import Agreement, Captioner
 from filters.training.objectives.losses import contrast, mean_of_tokens, same_text
 from filters.training.objectives.protocol import Features, Objective, Seen
 from filters.training.optimizers import Averaged
-from filters.training.world import World
 
 _TEACHER_DECAY = 0.99  # of the averaged model that is agreed with
 Kind = Literal["clip", "siglip"]

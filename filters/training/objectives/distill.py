@@ -1,6 +1,6 @@
 """Distillation (open_clip's DistillClipLoss): beside the contrast, a frozen teacher's similarities are to be met.
 
-The teacher may be any model's folder that `filters.model.load_filter` reads. It sees the very pixels the learner
+The teacher may be any model's folder that `filters.towers.model.load_filter` reads. It sees the very pixels the learner
 sees, augmented alike, brought to its own side and statistics; texts it reads by its own tokenizer (the loader asks it,
 through the labeller), so that no two vocabularies need agree. Widths need not agree either: what is compared are the
 similarities within the batch.
@@ -16,13 +16,13 @@ from typing import Any
 import torch
 
 from curate.errors import RecipeError
-from filters.encoder import Filter, image_rows, text_rows
-from filters.model import load_filter
-from filters.openclip import open_clip
-from filters.tokenizer import TextTokenizer
+from filters.towers.encoder import Filter, image_rows, text_rows
+from filters.towers.model import load_filter
+from filters.towers.openclip import open_clip
+from filters.towers.tokenizer import TextTokenizer
+from filters.training.distributed import World
 from filters.training.objectives.protocol import Features, Labels, Objective, Seen
 from filters.training.rules import TrainingRules
-from filters.training.world import World
 
 
 @dataclass(frozen=True)

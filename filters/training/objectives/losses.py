@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from torch.nn.functional import cross_entropy, logsigmoid
 
-from filters.openclip import open_clip
+from filters.towers.openclip import open_clip
+from filters.training.distributed import World
 from filters.training.objectives.protocol import Features
-from filters.training.world import World
 
 _MATCH_SCALE = 10.0  # of the meanings' cosines: texts of one meaning share the target, others get next to none
 

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import torch
 
 from curate.errors import RecipeError
-from filters.anatomy import image_tokens
+from filters.towers.layers import image_tokens
 
 SHARE = 0.5  # of the patches, as there
 

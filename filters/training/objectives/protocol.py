@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import torch
 from numpy.typing import NDArray
 
-from filters.training.world import World
+from filters.training.distributed import World
 
 Features = dict[str, torch.Tensor]  # leading dimension n where there are micro-batches: theirs concatenate
 Labels = dict[str, NDArray[Any]]

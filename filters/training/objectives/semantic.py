@@ -15,12 +15,12 @@ import numpy as np
 import torch
 
 from curate.errors import RunError
-from filters.encoder import image_rows, text_rows
-from filters.methods.findings_slots import Slots, learn_slots, read_claims
-from filters.openclip import open_clip
+from filters.findings.verifier.slots import Slots, learn_slots, read_claims
+from filters.towers.encoder import image_rows, text_rows
+from filters.towers.openclip import open_clip
+from filters.training.distributed import World
 from filters.training.objectives.losses import soft_match
 from filters.training.objectives.protocol import Features, Labels, Objective, Seen
-from filters.training.world import World
 
 _LEAST, _MOST = 6, 96  # texts that must affirm a finding for it to be learned; findings learned
 _READ = 20_000  # texts that the vocabulary is learned from, evenly through the set

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from filters.encoder import Filter
 from filters.evaluate.sets import EvalSet, set_of
 from filters.method import Records
-from filters.model import load_filter
+from filters.towers.encoder import Filter
+from filters.towers.model import load_filter
 from filters.training.filter import train_filter
 from filters.training.rules import FilterTrainingRules, ModelRules
 from tests.filters.films import films

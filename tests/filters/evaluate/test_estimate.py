@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from filters import measure
+from filters.evaluate import metrics
 from filters.evaluate.estimate import Metric, auroc, average, classified, estimates, f1, mean, median, recall
 
 numbers = st.lists(st.floats(0, 1), min_size=4, max_size=30)
@@ -51,7 +51,7 @@ def test_records_that_do_not_count_do_not_count():
     scores = np.array([0.9, 0.1, 0.0, 0.2, 0.5, 1.0])
     metric = auroc(scores, truth)
     assert metric.rows.tolist() == [True, True, False, True, True, False]
-    assert value(metric, 6) == measure.auroc([0.9, 0.1, 0.2, 0.5], [1, 0, 1, 0])
+    assert value(metric, 6) == metrics.auroc([0.9, 0.1, 0.2, 0.5], [1, 0, 1, 0])
     assert value(mean(truth), 6) == 0.5
 
 

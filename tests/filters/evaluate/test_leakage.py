@@ -10,10 +10,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from filters.encoder import Filter
 from filters.evaluate.encode import Encoded, encode
 from filters.evaluate.leakage import KINDS, leakage
 from filters.evaluate.sets import EvalSet
+from filters.towers.encoder import Filter
 from tests.filters.evaluate.test_sets import png, shard
 
 

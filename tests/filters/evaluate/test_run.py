@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from curate.errors import RecipeError
-from filters.encoder import Filter
 from filters.evaluate.encode import encode
 from filters.evaluate.language import language
 from filters.evaluate.rules import EvaluateRules, check_evaluate_rules
 from filters.evaluate.run import evaluate
 from filters.evaluate.sets import EvalSet, set_of
+from filters.towers.encoder import Filter
 from tests.filters.evaluate.test_leakage import train_shards
 from tests.filters.evaluate.test_sets import png
 

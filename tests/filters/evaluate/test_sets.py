@@ -15,12 +15,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from curate.errors import RecipeError
-from filters.encoder import Filter
 from filters.evaluate.data import read_set
 from filters.evaluate.encode import UNDECODABLE, encode
 from filters.evaluate.rules import EvaluateRules
 from filters.evaluate.run import evaluate
 from filters.evaluate.sets import gather, inside
+from filters.towers.encoder import Filter
 from tests.realdata import real
 
 

@@ -10,8 +10,8 @@ from curate.synth.canvas import Canvas
 from curate.synth.chest import chest_film
 from curate.synth.faults import swap_sides
 from curate.synth.findings import CARDIOMEGALY, CONSOLIDATION, EFFUSION, NODULE, PNEUMOTHORAX, Finding
-from filters import data
 from filters.method import Batch, Records
+from filters.towers import preprocess
 
 _SIDED = (EFFUSION, PNEUMOTHORAX, CONSOLIDATION, NODULE)
 _SIZES = ("small", "moderate", "large")
@@ -66,7 +66,7 @@ def wrong_side(records: Records) -> tuple[Records, NDArray[np.int64]]:
 
 def batch(records: Records, side: int) -> Batch:
     """The records as the models read them; undecodable images are black and not valid."""
-    decoded = [data.decode(image, side) for image in records.images]
+    decoded = [preprocess.decode(image, side) for image in records.images]
     black = np.zeros((side, side, 1), np.uint8)
-    pixels = data.stack([black if d is None else d for d in decoded])
+    pixels = preprocess.stack([black if d is None else d for d in decoded])
     return Batch({side: pixels}, list(records.texts), np.array([d is not None for d in decoded]))

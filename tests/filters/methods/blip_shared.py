@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from filters import torchvision_ops
+from filters.towers import torchvision_ops
 
 torchvision_ops.ensure()
 from transformers import (  # noqa: E402  after `ensure`

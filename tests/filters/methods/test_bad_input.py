@@ -14,8 +14,8 @@ from safetensors.numpy import load_file, save_file
 
 from curate.errors import RadsiftError, RecipeError, RunError
 from filters.method import Records, Scores, TrainingSet, load_method, module_of
-from filters.method_rules import METHODS as REGISTERED
-from filters.method_rules import make_rules
+from filters.registry import METHODS as REGISTERED
+from filters.registry import make_rules
 from filters.score import Scorer, prepare
 from tests.filters.films import films
 

@@ -9,10 +9,10 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from curate.errors import RecipeError, RunError
-from filters.measure import auroc
+from filters.evaluate.metrics import auroc
 from filters.method import Records, TrainingSet, filter_hash, load_method, read_card
 from filters.methods import binary
-from filters.model import load_filter
+from filters.towers.model import load_filter
 from tests.filters.conftest import Trained
 from tests.filters.methods.blip_films import batch
 from tests.filters.shapes import pairs

@@ -11,12 +11,12 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from curate.errors import RecipeError, RunError
-from filters.measure import auroc
+from filters.evaluate.metrics import auroc
 from filters.method import Batch, Records, TrainingSet, filter_hash, load_method, read_card
-from filters.method_rules import Shape
-from filters.methods import blip
-from filters.methods.blip_negatives import contrast
-from filters.methods.blip_texts import count_seen, fingerprint, rarest, trim
+from filters.methods.blip import method
+from filters.methods.blip.negatives import contrast
+from filters.methods.blip.texts import count_seen, fingerprint, rarest, trim
+from filters.registry import Shape
 from tests.filters.methods.blip_films import batch, films, mismatched
 from tests.filters.methods.blip_shared import (
     BlipForConditionalGeneration,
@@ -25,7 +25,7 @@ from tests.filters.methods.blip_shared import (
 )
 from tests.filters.published import as_bin
 
-SMALL = blip.Rules(
+SMALL = method.Rules(
     shape=Shape(side=32, width=32, vision_layers=1, text_layers=2),
     vocab=400, context=32, epochs=4, batch=16, threads=1, holdout=0.2, device="cpu",
 )  # fmt: skip
@@ -35,7 +35,7 @@ SMALL = blip.Rules(
 def folder(clean: Records, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A BLIP that was trained for a moment."""
     out = tmp_path_factory.mktemp("blip") / "f"
-    blip.train(TrainingSet(clean), out, SMALL)
+    method.train(TrainingSet(clean), out, SMALL)
     return out
 
 
@@ -44,7 +44,7 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return blip_checkpoints(tmp_path_factory.mktemp("hf"))
 
 
-def theirs(model: torch.nn.Module, loaded: blip.Blip, seen: Batch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def theirs(model: torch.nn.Module, loaded: method.Blip, seen: Batch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Pixels, token rows and their mask as transformers is given them."""
     torch.nn.Module.eval(model)
     ids = torch.from_numpy(loaded.tokenizer(seen.texts))
@@ -52,7 +52,7 @@ def theirs(model: torch.nn.Module, loaded: blip.Blip, seen: Batch) -> tuple[torc
 
 
 @torch.no_grad()
-def their_scores(judge: Path, writer: Path, loaded: blip.Blip, seen: Batch) -> dict[str, np.ndarray]:
+def their_scores(judge: Path, writer: Path, loaded: method.Blip, seen: Batch) -> dict[str, np.ndarray]:
     """ITM log-odds, ITC cosine and pointwise mutual information by transformers' own forward, a pair at a time."""
     model, says = BlipForImageTextRetrieval.from_pretrained(judge), BlipForConditionalGeneration.from_pretrained(writer)
     torch.nn.Module.eval(says)
@@ -73,7 +73,7 @@ def their_scores(judge: Path, writer: Path, loaded: blip.Blip, seen: Batch) -> d
 
 
 def test_scores_are_those_of_transformers_on_the_folder_itself(folder: Path, clean: Records):
-    loaded, seen = blip.load(folder, "cpu"), batch(clean.take(range(9)), 32)
+    loaded, seen = method.load(folder, "cpu"), batch(clean.take(range(9)), 32)
     ours, expected = loaded(seen), their_scores(folder, folder, loaded, seen)
     assert tuple(ours) == loaded.columns == ("", "itc", "caption")
     for name in ours:
@@ -89,16 +89,16 @@ def test_checkpoints_of_transformers_are_used_as_they_are(kind: str, checkpoints
     records = Records(records.keys, records.images, texts, records.groups)
     given = [str(as_salesforce(f, tmp_path / f.name)) if kind == "bin" else str(f) for f in checkpoints]
     rules = replace(SMALL, checkpoint=given[0], captioner=given[1], epochs=0)
-    metrics = blip.train(TrainingSet(records), tmp_path / "f", rules)
-    loaded, seen = blip.load(tmp_path / "f", "cpu"), batch(records, 32)
+    metrics = method.train(TrainingSet(records), tmp_path / "f", rules)
+    loaded, seen = method.load(tmp_path / "f", "cpu"), batch(records, 32)
     ours, expected = loaded(seen), their_scores(judge, writer, loaded, seen)
     for name in ours:
         assert np.abs(ours[name] - expected[name]).max() < 1e-5, name
     assert 0 <= metrics["holdout_auroc"] <= 1 and "loss" not in metrics
     assert "/" not in json.dumps(read_card(tmp_path / "f")["rules"])
     alone = replace(rules, captioner=None)
-    blip.train(TrainingSet(records), tmp_path / "g", alone)
-    assert tuple(blip.load(tmp_path / "g", "cpu")(seen)) == ("", "itc"), "a judge alone has nothing to say"
+    method.train(TrainingSet(records), tmp_path / "g", alone)
+    assert tuple(method.load(tmp_path / "g", "cpu")(seen)) == ("", "itc"), "a judge alone has nothing to say"
 
 
 def as_salesforce(folder: Path, to: Path) -> Path:
@@ -117,17 +117,17 @@ def as_salesforce(folder: Path, to: Path) -> Path:
 
 def test_training_goes_on_from_a_judge_and_gives_it_a_captioner(checkpoints, tmp_path: Path, clean: Records):
     rules = replace(SMALL, checkpoint=str(checkpoints[0]), epochs=1)
-    metrics = blip.train(TrainingSet(clean), tmp_path, rules)
-    assert np.isfinite(metrics["lm"]) and blip.load(tmp_path, "cpu").columns == ("", "itc", "caption")
+    metrics = method.train(TrainingSet(clean), tmp_path, rules)
+    assert np.isfinite(metrics["lm"]) and method.load(tmp_path, "cpu").columns == ("", "itc", "caption")
     with pytest.raises(RecipeError, match="an image encoder of its own"):
-        blip.train(TrainingSet(clean), tmp_path / "x", replace(rules, captioner=str(checkpoints[1])))
+        method.train(TrainingSet(clean), tmp_path / "x", replace(rules, captioner=str(checkpoints[1])))
 
 
 def test_the_tokenizer_is_transformers_too(folder: Path, clean: Records):
     from transformers import AutoTokenizer
 
     theirs_ = AutoTokenizer.from_pretrained(folder)
-    ours = blip.load(folder, "cpu").tokenizer
+    ours = method.load(folder, "cpu").tokenizer
     for text in clean.texts[:10]:
         row = ours([text])[0]
         assert theirs_(text, truncation=True)["input_ids"] == row[row != 0].tolist()
@@ -136,10 +136,10 @@ def test_the_tokenizer_is_transformers_too(folder: Path, clean: Records):
 def test_same_pairs_same_bytes_whatever_the_order(folder: Path, tmp_path: Path, clean: Records):
     shuffled = clean.take(np.random.default_rng(0).permutation(len(clean)))
     torch.manual_seed(99)
-    blip.train(TrainingSet(shuffled), tmp_path / "a", SMALL)
+    method.train(TrainingSet(shuffled), tmp_path / "a", SMALL)
     assert filter_hash(tmp_path / "a") == filter_hash(folder)
-    again = blip.load(folder, "cpu")
-    from filters.methods.blip_start import save_net
+    again = method.load(folder, "cpu")
+    from filters.methods.blip.start import save_net
 
     (tmp_path / "b").mkdir()
     save_net(again.net, again.tokenizer, again.preprocessing, tmp_path / "b")
@@ -162,7 +162,7 @@ def test_a_score_is_the_records_own(folder: Path, clean: Records):
 
 def test_long_texts_and_black_images_are_scored(folder: Path):
     seen = Batch({32: np.zeros((2, 32, 32, 1), np.uint8)}, ["effusion " * 10_000, ""], np.ones(2, dtype=bool))
-    scores = blip.load(folder, "cpu")(seen)
+    scores = method.load(folder, "cpu")(seen)
     assert all(np.isfinite(v).all() for v in scores.values())
     assert scores["caption"] == pytest.approx([0, 0], abs=1e-6), "a black image explains nothing"
 
@@ -170,7 +170,7 @@ def test_long_texts_and_black_images_are_scored(folder: Path):
 def test_colour_and_grey_of_the_same_values_score_alike(folder: Path, clean: Records):
     grey = batch(clean.take(range(4)), 32)
     colour = Batch({32: np.repeat(grey.images[32], 3, axis=3)}, grey.texts, grey.valid)
-    loaded = blip.load(folder, "cpu")
+    loaded = method.load(folder, "cpu")
     assert np.abs(loaded(grey)[""] - loaded(colour)[""]).max() < 1e-6
 
 
@@ -196,25 +196,25 @@ def test_damaged_folders_are_refused_by_name(folder: Path, tmp_path: Path):
     broken = copied(folder, tmp_path / "shape")
     save_file(weights | {"itm_head.weight": torch.zeros(3, 32)}, broken / "model.safetensors")
     with pytest.raises(RecipeError, match=r"shape/model.safetensors does not fit .* itm_head.weight is \(3, 32\)"):
-        blip.load(broken, "cpu")
+        method.load(broken, "cpu")
     short = copied(folder, tmp_path / "short")
     save_file({k: v for k, v in weights.items() if "vision_proj" not in k}, short / "model.safetensors")
     with pytest.raises(RecipeError, match=r"vision_proj\.weight is not in it"):
-        blip.load(short, "cpu")
+        method.load(short, "cpu")
     nan = copied(folder, tmp_path / "nan")
     save_file(weights | {"itm_head.bias": torch.full((2,), torch.nan)}, nan / "model.safetensors")
     with pytest.raises(RecipeError, match="holds NaN"):
-        blip.load(nan, "cpu")
+        method.load(nan, "cpu")
     (nan / "model.safetensors").write_bytes(b"\0" * 100)
     with pytest.raises(RecipeError, match=r"cannot read model.safetensors"):
-        blip.load(nan, "cpu")
+        method.load(nan, "cpu")
     (nan / "model.safetensors").unlink()
     (nan / "pytorch_model.bin").write_bytes(pickle.dumps({"a": 1}))
     with pytest.raises(RecipeError, match=r"cannot read pytorch_model.bin|pytorch_model.bin holds"):
-        blip.load(nan, "cpu")
+        method.load(nan, "cpu")
     torch.save({"a": Trap(tmp_path / "ran")}, nan / "pytorch_model.bin")
     with pytest.raises(RecipeError, match=r"pytorch_model.bin holds code, not only tensors; refused"):
-        blip.load(nan, "cpu")
+        method.load(nan, "cpu")
     assert not (tmp_path / "ran").exists()
 
 
@@ -222,23 +222,23 @@ def test_other_models_are_refused(folder: Path, tmp_path: Path, clean: Records):
     other = copied(folder, tmp_path / "other")
     (other / "config.json").write_text('{"model_type": "clip"}')
     with pytest.raises(RecipeError, match=r"other/config.json is of clip"):
-        blip.load(other, "cpu")
+        method.load(other, "cpu")
     (other / "config.json").write_text("[")
     with pytest.raises(RecipeError, match=r"cannot read config.json"):
-        blip.train(TrainingSet(clean), tmp_path / "x", replace(SMALL, checkpoint=str(other)))
+        method.train(TrainingSet(clean), tmp_path / "x", replace(SMALL, checkpoint=str(other)))
     with pytest.raises(RecipeError, match="a captioner needs a judge"):
-        blip.train(TrainingSet(clean), tmp_path / "x", replace(SMALL, captioner=str(other)))
+        method.train(TrainingSet(clean), tmp_path / "x", replace(SMALL, captioner=str(other)))
 
 
 def test_too_few_pairs_say_so(tmp_path: Path, clean: Records):
     with pytest.raises(RunError, match="different texts, a filter needs 8"):
-        blip.train(TrainingSet(clean.take(range(5))), tmp_path, SMALL)
-    few = blip.train(TrainingSet(films(20, seed=5)), tmp_path / "few", replace(SMALL, epochs=1, batch=64))
+        method.train(TrainingSet(clean.take(range(5))), tmp_path, SMALL)
+    few = method.train(TrainingSet(films(20, seed=5)), tmp_path / "few", replace(SMALL, epochs=1, batch=64))
     assert np.isfinite(few["loss"]), "fewer pairs than a batch make smaller batches"
     with pytest.raises(RecipeError, match="none of 2 images decodes"):
-        blip.train(TrainingSet(Records(["a", "b"], [b"", b"x"], ["t", "u"], ["p", "q"])), tmp_path, SMALL)
+        method.train(TrainingSet(Records(["a", "b"], [b"", b"x"], ["t", "u"], ["p", "q"])), tmp_path, SMALL)
     with pytest.raises(RunError, match=r"loss nan in epoch 1: lower lr"):
-        blip.train(TrainingSet(clean), tmp_path / "nan", replace(SMALL, lr=1e30, warmup=0.0))
+        method.train(TrainingSet(clean), tmp_path / "nan", replace(SMALL, lr=1e30, warmup=0.0))
     assert not (tmp_path / "nan").exists()
 
 
@@ -265,7 +265,7 @@ def test_a_share_of_the_target_is_what_the_momentum_model_believes(share: float)
 
 
 def test_soft_targets_are_learned_from_and_leave_no_weights(tmp_path: Path, folder: Path, clean: Records):
-    metrics = blip.train(TrainingSet(clean), tmp_path, replace(SMALL, soft=0.4))
+    metrics = method.train(TrainingSet(clean), tmp_path, replace(SMALL, soft=0.4))
     soft, plain = load_file(tmp_path / "model.safetensors"), load_file(folder / "model.safetensors")
     assert soft.keys() == plain.keys() and any(not torch.equal(soft[k], plain[k]) for k in soft)
     assert np.isfinite(metrics["loss"]) and read_card(tmp_path)["rules"]["soft"] == 0.4
@@ -291,10 +291,10 @@ def test_what_was_seen_is_counted_by_patients():
 
 @pytest.mark.slow
 def test_matching_is_learned(tmp_path: Path):
-    rules = replace(blip.Rules(), threads=1, device="cpu")
-    blip.train(TrainingSet(films(1000, seed=1)), tmp_path, rules)
+    rules = replace(method.Rules(), threads=1, device="cpu")
+    method.train(TrainingSet(films(1000, seed=1)), tmp_path, rules)
     fresh = films(160, seed=2)
-    loaded = blip.load(tmp_path, "cpu")
+    loaded = method.load(tmp_path, "cpu")
     right, wrong = loaded(batch(fresh, 64)), loaded(batch(mismatched(fresh), 64))
     for name, least in (("", 0.7), ("itc", 0.8), ("caption", 0.6)):
         scores = np.concatenate([right[name], wrong[name]])

@@ -11,11 +11,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from curate.errors import RecipeError, RunError
-from filters.measure import auroc
+from filters.evaluate.metrics import auroc
 from filters.method import Batch, Records, TrainingSet, filter_hash, load_method
-from filters.method_rules import QShape
-from filters.methods import blip2
-from filters.methods.blip2_eyes import of_filter_folder
+from filters.methods.blip2 import method
+from filters.methods.blip2.image_encoders import of_filter_folder
+from filters.registry import QShape
 from filters.training.filter import train_filter
 from filters.training.rules import FilterTrainingRules, ModelRules
 from tests.filters.conftest import Trained
@@ -24,7 +24,7 @@ from tests.filters.methods.blip_shared import Blip2ForImageTextRetrieval, blip2_
 from tests.filters.published import as_bin
 from tests.filters.shapes import pairs
 
-SMALL = blip2.Rules(
+SMALL = method.Rules(
     shape=QShape(queries=4, width=32, layers=2), vocab=400, context=32, views=2, epochs=2, batch=16, threads=1,
     holdout=0.2, findings=False, device="cpu",
 )  # fmt: skip
@@ -33,7 +33,7 @@ SMALL = blip2.Rules(
 @pytest.fixture(scope="module")
 def folder(clean: Records, trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("blip2") / "f"
-    blip2.train(TrainingSet(clean), out, replace(SMALL, encoder=str(trained.folder)))
+    method.train(TrainingSet(clean), out, replace(SMALL, encoder=str(trained.folder)))
     return out
 
 
@@ -49,7 +49,7 @@ class Kept(torch.nn.Module):
 
 
 @torch.no_grad()
-def their_scores(model: Any, loaded: blip2.Blip2, seen: Batch, own_eyes: bool) -> dict[str, np.ndarray]:
+def their_scores(model: Any, loaded: method.Blip2, seen: Batch, own_eyes: bool) -> dict[str, np.ndarray]:
     """By transformers' own forward, a pair at a time."""
     model.eval()
     out: dict[str, list[float]] = {"": [], "itc": []}
@@ -67,7 +67,7 @@ def their_scores(model: Any, loaded: blip2.Blip2, seen: Batch, own_eyes: bool) -
 
 
 def test_a_trained_head_scores_as_transformers_does(folder: Path, clean: Records):
-    loaded, seen = blip2.load(folder, "cpu"), batch(clean.take(range(6)), 64)
+    loaded, seen = method.load(folder, "cpu"), batch(clean.take(range(6)), 64)
     model = Blip2ForImageTextRetrieval(loaded.net.config)
     missing, unexpected = model.load_state_dict(load_file(folder / "model.safetensors"), strict=False)
     assert not unexpected and all(name.startswith("vision_model.") for name in missing)
@@ -93,8 +93,8 @@ def test_a_checkpoint_of_transformers_is_used_as_it_is(shards: int, tmp_path: Pa
     records = films(6, seed=8)
     texts = ["small left effusion .", "the heart is normal", "no acute effusions", "large right effusion", "No", "the"]
     records = Records(records.keys, records.images, texts, records.groups)
-    blip2.train(TrainingSet(records), tmp_path / "f", replace(SMALL, encoder=str(source)))
-    loaded, seen = blip2.load(tmp_path / "f", "cpu"), batch(records, 32)
+    method.train(TrainingSet(records), tmp_path / "f", replace(SMALL, encoder=str(source)))
+    loaded, seen = method.load(tmp_path / "f", "cpu"), batch(records, 32)
     expected = their_scores(model, loaded, seen, own_eyes=True)
     ours = loaded(seen)
     for name in loaded.columns:
@@ -104,8 +104,8 @@ def test_a_checkpoint_of_transformers_is_used_as_it_is(shards: int, tmp_path: Pa
 
 
 def test_it_learns_to_write_where_asked(clean: Records, trained: Trained, tmp_path: Path):
-    metrics = blip2.train(TrainingSet(clean), tmp_path, replace(SMALL, encoder=str(trained.folder), generate=True))
-    loaded, seen = blip2.load(tmp_path, "cpu"), batch(clean.take(range(6)), 64)
+    metrics = method.train(TrainingSet(clean), tmp_path, replace(SMALL, encoder=str(trained.folder), generate=True))
+    loaded, seen = method.load(tmp_path, "cpu"), batch(clean.take(range(6)), 64)
     assert np.isfinite(metrics["lm"]) and loaded.columns == ("", "itc", "caption")
     scores = loaded(seen)
     assert all(np.isfinite(v).all() for v in scores.values()) and np.std(scores["caption"]) > 1e-4
@@ -115,11 +115,11 @@ def test_it_learns_to_write_where_asked(clean: Records, trained: Trained, tmp_pa
     assert not model.load_state_dict(load_file(tmp_path / "model.safetensors"), strict=False)[1]
     (tmp_path / "language_head.safetensors").write_bytes(b"no")
     with pytest.raises(RecipeError, match=r"language_head\.safetensors"):
-        blip2.load(tmp_path, "cpu")
+        method.load(tmp_path, "cpu")
 
 
 def test_the_image_encoder_stays_as_it_was(folder: Path, trained: Trained, clean: Records):
-    before, after = of_filter_folder(trained.folder), blip2.load(folder, "cpu").eye
+    before, after = of_filter_folder(trained.folder), method.load(folder, "cpu").eye
     pixels = batch(clean.take(range(3)), 64).pixels(64)
     assert torch.equal(before(pixels), after(pixels))
     assert before(pixels).shape == (3, 16, 768), "a 4 x 4 grid of the last two stages' channels"
@@ -132,14 +132,14 @@ def test_a_vit_is_looked_through_too(small_arch: str, tmp_path: Path):
     images, texts, groups = pairs(40)
     records = Records([f"{i:032x}" for i in range(40)], images, texts, groups)
     rules = replace(SMALL, encoder=str(tmp_path / "vit"), epochs=1)
-    assert np.isfinite(blip2.train(TrainingSet(records), tmp_path / "f", rules)["loss"])
-    assert blip2.load(tmp_path / "f", "cpu").sides == (48,)
+    assert np.isfinite(method.train(TrainingSet(records), tmp_path / "f", rules)["loss"])
+    assert method.load(tmp_path / "f", "cpu").sides == (48,)
 
 
 def test_same_pairs_same_bytes_whatever_the_order(folder: Path, trained: Trained, tmp_path: Path, clean: Records):
     shuffled = clean.take(np.random.default_rng(0).permutation(len(clean)))
     torch.manual_seed(99)
-    blip2.train(TrainingSet(shuffled), tmp_path, replace(SMALL, encoder=str(trained.folder)))
+    method.train(TrainingSet(shuffled), tmp_path, replace(SMALL, encoder=str(trained.folder)))
     assert filter_hash(tmp_path) == filter_hash(folder)
 
 
@@ -166,28 +166,28 @@ def test_what_does_not_fit_is_refused_by_name(folder: Path, tmp_path: Path, clea
         load_file(folder / "encoder.safetensors") | {"conv1.weight": torch.zeros(1)}, broken / "encoder.safetensors"
     )
     with pytest.raises(RecipeError, match=r"broken/encoder.safetensors does not fit .* conv1.weight is \(1,\)"):
-        blip2.load(broken, "cpu")
+        method.load(broken, "cpu")
     config = json.loads((folder / "config.json").read_text())
     (broken / "config.json").write_text(json.dumps(config | {"num_query_tokens": 9}))
     (broken / "encoder.safetensors").write_bytes((folder / "encoder.safetensors").read_bytes())
     with pytest.raises(RecipeError, match=r"query_tokens is \(1, 4, 32\), not \(1, 9, 32\)"):
-        blip2.load(broken, "cpu")
+        method.load(broken, "cpu")
     (broken / "config.json").write_text('{"model_type": "blip"}')
     with pytest.raises(RecipeError, match="is of blip"):
-        blip2.load(broken, "cpu")
+        method.load(broken, "cpu")
     with pytest.raises(RecipeError, match=r"holds no config.json"):
-        blip2.train(TrainingSet(clean), tmp_path / "x", replace(SMALL, encoder=str(tmp_path)))
+        method.train(TrainingSet(clean), tmp_path / "x", replace(SMALL, encoder=str(tmp_path)))
     with pytest.raises(RunError, match="a filter needs 8"):
         few = TrainingSet(clean.take(range(5)))
-        blip2.train(few, tmp_path / "x", replace(SMALL, encoder=str(trained.folder)))
+        method.train(few, tmp_path / "x", replace(SMALL, encoder=str(trained.folder)))
 
 
 @pytest.mark.slow
 def test_matching_is_learned_over_towers_of_its_own(tmp_path: Path):
-    blip2.train(TrainingSet(films(1000, seed=1)), tmp_path, replace(blip2.Rules(), threads=1, device="cpu"))
+    method.train(TrainingSet(films(1000, seed=1)), tmp_path, replace(method.Rules(), threads=1, device="cpu"))
     assert not [p for p in tmp_path.iterdir() if p.is_dir()], "the towers it was trained through are one of its files"
     fresh = films(160, seed=2)
-    loaded = blip2.load(tmp_path, "cpu")
+    loaded = method.load(tmp_path, "cpu")
     right, wrong = loaded(batch(fresh, 64)), loaded(batch(mismatched(fresh), 64))
     for name in loaded.columns:
         assert auroc(np.concatenate([right[name], wrong[name]]), np.arange(320) < 160) > 0.75, name

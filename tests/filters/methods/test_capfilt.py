@@ -11,14 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curate.errors import RecipeError
-from filters.capfilt import CAPFILT, CapfiltTask, capfilt, choose, provenance_of
 from filters.method import Records, TrainingSet
-from filters.method_rules import Shape
-from filters.methods import blip
-from filters.methods.blip_texts import count_seen
-from filters.methods.blip_vocabulary import readable
-from filters.methods.blip_write import _draw
-from filters.pool_rules import CapfiltRules
+from filters.methods.blip import method
+from filters.methods.blip.capfilt import CAPFILT, CapfiltTask, capfilt, choose, provenance_of
+from filters.methods.blip.captioner import _draw
+from filters.methods.blip.texts import count_seen
+from filters.methods.blip.vocabulary import readable
+from filters.registry import CapfiltRules, Shape
 from filters.task import Pool
 from tests.filters.methods.blip_films import batch
 from tests.filters.methods.blip_shared import BlipForConditionalGeneration
@@ -29,21 +28,21 @@ FREE = CapfiltRules(least_groups=0, longest=24, threshold=-100.0)
 @pytest.fixture(scope="module")
 def folder(clean: Records, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A BLIP trained until its sentences read like the reports'."""
-    rules = blip.Rules(
+    rules = method.Rules(
         shape=Shape(side=32, width=64, vision_layers=1, text_layers=1), vocab=400, context=32, epochs=16, batch=16,
         contrast_first=0.1, findings=False, threads=1, holdout=0.1, device="cpu",
     )  # fmt: skip
     out = tmp_path_factory.mktemp("capfilt") / "f"
-    blip.train(TrainingSet(clean), out, rules)
+    method.train(TrainingSet(clean), out, rules)
     return out
 
 
 @pytest.fixture(scope="module")
-def loaded(folder: Path) -> blip.Blip:
-    return blip.load(folder, "cpu")
+def loaded(folder: Path) -> method.Blip:
+    return method.load(folder, "cpu")
 
 
-def test_a_row_is_the_records_own(loaded: blip.Blip, clean: Records):
+def test_a_row_is_the_records_own(loaded: method.Blip, clean: Records):
     part = clean.take(range(20))
     whole = capfilt(loaded, part.keys, batch(part, 32), FREE)
     assert whole.schema == CAPFILT and whole.num_rows == 20
@@ -58,7 +57,7 @@ def test_a_row_is_the_records_own(loaded: blip.Blip, clean: Records):
     assert seeded["synthetic"].to_pylist() != whole["synthetic"].to_pylist()
 
 
-def test_proposals_read_like_the_reports(loaded: blip.Blip, clean: Records):
+def test_proposals_read_like_the_reports(loaded: method.Blip, clean: Records):
     table = capfilt(loaded, clean.keys[:20], batch(clean.take(range(20)), 32), FREE)
     known = {w.strip(".,;").lower() for t in clean.texts for w in t.split()}
     words = [w.strip(".,;").lower() for t in table["synthetic"].to_pylist() for w in str(t).split()]
@@ -66,7 +65,7 @@ def test_proposals_read_like_the_reports(loaded: blip.Blip, clean: Records):
     assert all(t[0].isupper() or not t[0].isalpha() for t in table["synthetic"].to_pylist())
 
 
-def test_both_texts_are_judged_by_the_matching_head(loaded: blip.Blip, clean: Records):
+def test_both_texts_are_judged_by_the_matching_head(loaded: method.Blip, clean: Records):
     part = clean.take(range(6))
     seen = batch(part, 32)
     rows = capfilt(loaded, part.keys, seen, FREE)
@@ -75,7 +74,7 @@ def test_both_texts_are_judged_by_the_matching_head(loaded: blip.Blip, clean: Re
     assert np.abs(rows["itm_synthetic"].to_numpy() - judged).max() < 1e-5
 
 
-def test_beams_are_transformers_beams(loaded: blip.Blip, folder: Path, clean: Records):
+def test_beams_are_transformers_beams(loaded: method.Blip, folder: Path, clean: Records):
     part = clean.take(range(3))
     seen = batch(part, 32)
     rows = capfilt(loaded, part.keys, seen, CapfiltRules(decoder="beam", least_groups=0, longest=20))
@@ -89,7 +88,7 @@ def test_beams_are_transformers_beams(loaded: blip.Blip, folder: Path, clean: Re
     assert rows["synthetic"].to_pylist() == [loaded.vocabulary.text(r.numpy()) for r in found]
 
 
-def test_rare_sentences_are_withheld(loaded: blip.Blip, clean: Records):
+def test_rare_sentences_are_withheld(loaded: method.Blip, clean: Records):
     part = clean.take(range(12))
     free = capfilt(loaded, part.keys, batch(part, 32), FREE)["synthetic"].to_pylist()
     kept = loaded.seen
@@ -103,14 +102,14 @@ def test_rare_sentences_are_withheld(loaded: blip.Blip, clean: Records):
     assert rows[1]["synthetic"] == free[1] and rows[1]["withheld"] is None
 
 
-def test_what_does_not_decode_is_chosen_as_nothing(loaded: blip.Blip, clean: Records):
+def test_what_does_not_decode_is_chosen_as_nothing(loaded: method.Blip, clean: Records):
     part = clean.take(range(2))
     part.images[0] = b""
     row = capfilt(loaded, part.keys, batch(part, 32), FREE).to_pylist()[0]
     assert row["chosen"] == "none" and row["withheld"] == "undecodable" and row["itm_original"] is None
 
 
-def test_a_judge_alone_cannot_propose(loaded: blip.Blip, clean: Records):
+def test_a_judge_alone_cannot_propose(loaded: method.Blip, clean: Records):
     captioner, loaded.net.captioner = loaded.net.captioner, None
     try:
         with pytest.raises(RecipeError, match="has no captioner"):

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from curate.errors import RecipeError, RunError
 from curate.synth.canvas import Canvas
 from curate.synth.chest import chest_film_of
-from filters import data
-from filters.measure import auroc
+from filters.evaluate.metrics import auroc
 from filters.method import Batch, Records, TrainingSet, load_method
-from filters.methods import image_quality
-from filters.methods.image_features import NAMES, describe, text_share
-from filters.methods.image_negatives import draw_negative, write_lines
-from filters.methods.image_quality import ImageQuality, Rules
+from filters.methods.image_quality import method as image_quality
+from filters.methods.image_quality.features import NAMES, describe, text_share
+from filters.methods.image_quality.method import ImageQuality, Rules
+from filters.methods.image_quality.negatives import draw_negative, write_lines
+from filters.towers import preprocess
 from tests.realdata import real
 
 SIDE = 128
@@ -43,10 +43,12 @@ def records(images: list[bytes]) -> Records:
 
 
 def score(method: ImageQuality, images: list[bytes]) -> dict[str, NDArray[np.float32]]:
-    decoded = [data.decode(i, SIDE) for i in images]
+    decoded = [preprocess.decode(i, SIDE) for i in images]
     black = np.zeros((SIDE, SIDE, 1), np.uint8)
     valid = np.array([d is not None for d in decoded])
-    return method(Batch({SIDE: data.stack([black if d is None else d for d in decoded])}, [""] * len(images), valid))
+    return method(
+        Batch({SIDE: preprocess.stack([black if d is None else d for d in decoded])}, [""] * len(images), valid)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +143,7 @@ def test_photographs_against_real_radiology(tmp_path: Path) -> None:
     photos = [
         p
         for p in sorted((real("vision") / "neardup_ukbench").rglob("*.jpg"))
-        if data.decode(p.read_bytes(), 8) is not None
+        if preprocess.decode(p.read_bytes(), 8) is not None
     ]
     clean = [p.read_bytes() for p in images]
     image_quality.train(TrainingSet(records(clean[::2])), tmp_path, Rules())

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from filters import data
-from filters.encoder import Filter
-from filters.model import create_filter, save_filter
+from filters.towers import preprocess
+from filters.towers.encoder import Filter
+from filters.towers.model import create_filter, save_filter
+from filters.training.distributed import World
 from filters.training.objectives import SIGMOID, make_objective
 from filters.training.objectives.protocol import Objective, Seen
 from filters.training.rules import ModelRules, TrainingRules
-from filters.training.world import World
 from tests.filters.films import films
 
 NAMES = ("clip", "siglip", "coca", "siglip2", "medclip", "distill")
@@ -71,11 +71,11 @@ _PIXELS = {"mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]}
 def see(learner: Filter, objective: Objective, rows: Sequence[int], done: float = 1.0, shift: int = 0) -> Seen:
     """The films ``rows`` as a micro-batch; ``shift``: some read the text of another film."""
     records = films(64, 3, 1.0).records
-    decoded = [data.decode(records.images[i], learner.side) for i in rows]
+    decoded = [preprocess.decode(records.images[i], learner.side) for i in rows]
     own = [records.texts[i] for i in rows]
     read = [records.texts[(i + shift * (i % 3 == 0)) % 64] for i in rows]
     labels = {} if objective.labeller is None else objective.labeller(own, read)
-    pixels = torch.from_numpy(data.stack([d for d in decoded if d is not None])).permute(0, 3, 1, 2)
+    pixels = torch.from_numpy(preprocess.stack([d for d in decoded if d is not None])).permute(0, 3, 1, 2)
     return Seen(
         learner.scaled(pixels),
         torch.from_numpy(learner.tokenizer(read)),

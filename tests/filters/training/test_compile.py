@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from filters.model import load_filter
+from filters.towers.model import load_filter
 from filters.training.curve import read_curve
 from filters.training.job import TrainingJob, run_job
 from filters.training.rules import ModelRules, TrainingRules

@@ -12,17 +12,17 @@ import torch
 from PIL import Image
 
 from curate.errors import RecipeError
-from filters import data
-from filters.encoder import Filter
-from filters.model import create_filter, load_filter, save_filter
-from filters.openclip import open_clip
-from filters.training.export import export_open_clip
-from filters.training.export_transformers import export_transformers
+from filters.towers import preprocess
+from filters.towers.encoder import Filter
+from filters.towers.model import create_filter, load_filter, save_filter
+from filters.towers.openclip import open_clip
+from filters.training.distributed import World
+from filters.training.export.open_clip import export_open_clip
+from filters.training.export.transformers import export_transformers
 from filters.training.objectives import SIGMOID, make_objective
 from filters.training.rules import ModelRules, TrainingRules
-from filters.training.world import World
 from tests.filters.films import films
-from tests.filters.test_siglip2 import _write
+from tests.filters.towers.test_siglip import _write
 from tests.filters.training.objective_steps import see, texts
 
 TEXTS = ["Small LEFT pleural effusion, 3 mm.", "No  acute\nfindings (see [NAME]).", "heart size is normal " * 40, "x"]
@@ -50,7 +50,7 @@ def _trained(folder: Path, arch: str, objective: str = "clip", tokenizer: str = 
 
 def _pictures(side: int) -> list[np.ndarray]:
     """Films of ``side``, grey uint8[side, side]."""
-    found = [data.decode(image, side) for image in films(64, 3, 1.0).records.images[:4]]
+    found = [preprocess.decode(image, side) for image in films(64, 3, 1.0).records.images[:4]]
     return [image[:, :, 0] for image in found if image is not None]
 
 
@@ -109,7 +109,7 @@ def test_open_clip_letterboxes_as_we_do(tmp_path: Path):
 
     ours = load_filter(tmp_path / "model", "cpu")
     wide = cv2.GaussianBlur(_pictures(240)[0][60:180], (0, 0), 3)  # 240 x 120
-    expected = ours.scaled(torch.from_numpy(data.square(wide, ours.side)).permute(2, 0, 1)[None])[0]
+    expected = ours.scaled(torch.from_numpy(preprocess.square(wide, ours.side)).permute(2, 0, 1)[None])[0]
     found = open_clip.create_model_and_transforms(f"local-dir:{tmp_path / 'out'}")[2](Image.fromarray(wide))
     processor = AutoProcessor.from_pretrained(tmp_path / "hf")
     theirs = processor(images=Image.fromarray(wide), return_tensors="pt")["pixel_values"][0]

@@ -13,11 +13,11 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 
 from curate.errors import RunError
+from filters.training.distributed import World, _buckets
 from filters.training.loop import Course, Step, Trainer, epoch_steps, train_epochs
 from filters.training.objectives.contrastive import Contrastive
 from filters.training.objectives.protocol import Features, Objective, Seen
 from filters.training.rules import FilterTrainingRules
-from filters.training.world import World, _buckets
 from tests.filters.training.objective_steps import make, see
 
 PARTS = range(6), range(6, 12)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from filters.training.world import World
+from filters.training.distributed import World
 from tests.filters.training.objective_steps import NAMES, backward, gradients, make, see
 
 

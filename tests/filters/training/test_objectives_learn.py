@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from curate.errors import RecipeError, RunError
-from filters.model import create_filter, load_filter, save_filter
+from filters.towers.model import create_filter, load_filter, save_filter
+from filters.training.distributed import World
 from filters.training.objectives import make_objective
 from filters.training.optimizers import Averaged
 from filters.training.rules import ModelRules, TrainingRules
-from filters.training.world import World
 from tests.filters.training.objective_steps import NAMES, backward, make, see, texts
 
 

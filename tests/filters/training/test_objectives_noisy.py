@@ -9,9 +9,9 @@ import torch
 from torch.nn.functional import log_softmax, normalize, softmax
 
 from curate.errors import RecipeError
-from filters.checkpoint import build, read_config
-from filters.method_rules import QShape
-from filters.methods.blip2_net import QFormer, small_config
+from filters.methods.blip2.qformer import QFormer, small_config
+from filters.registry import QShape
+from filters.towers.architectures import build, read_config
 from filters.training.objectives.heads import Agreement
 from filters.training.objectives.masked import MaskedPrediction
 from filters.training.objectives.momentum import Momentum, trust
@@ -123,7 +123,7 @@ def vit(kind: str) -> Any:
 @pytest.mark.parametrize("kind", ["vit", "eva", "siglip"])
 def test_masked_prediction_sees_nothing_of_what_it_is_to_say(kind: str, tmp_path: Any):
     if kind == "siglip":
-        from filters.siglip2 import load_siglip
+        from filters.towers.siglip import load_siglip
         from tests.filters.published import write_siglip
 
         write_siglip(tmp_path / "siglip", naflex=False)
@@ -219,7 +219,7 @@ def test_generation_is_image_grounded_and_causal():
 @torch.no_grad()
 def test_queries_see_no_word_while_one_is_written():
     net, seen = writer(), torch.randn(2, 5, 16, generator=torch.Generator().manual_seed(7))
-    from filters.methods.blip2_net import _writing_mask
+    from filters.methods.blip2.qformer import _writing_mask
 
     queries = net.query_tokens.expand(2, -1, -1)
     both = net.embeddings(input_ids=IDS, query_embeds=queries)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from filters.openclip import open_clip
-from filters.training.world import World
+from filters.towers.openclip import open_clip
+from filters.training.distributed import World
 from tests.filters.training.objective_steps import make, see
 
 

@@ -9,7 +9,7 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
-from filters.training.world import World
+from filters.training.distributed import World
 from tests.filters.training.objective_steps import NAMES, backward, gradients, make, see
 
 PARTS = range(6), range(6, 12)

@@ -19,15 +19,15 @@ from safetensors.numpy import load_file
 
 from curate.engine import Resources
 from curate.errors import RecipeError, RunError
-from filters.model import load_filter
+from filters.towers.model import load_filter
 from filters.training.curve import WALL, read_curve
+from filters.training.distributed import World
 from filters.training.job import TrainingJob, read_job, run_job
 from filters.training.launch import launch, launch_on
 from filters.training.loader import Steps
 from filters.training.plan import make_plan
 from filters.training.rules import ModelRules, TrainingRules, check_training_rules
 from filters.training.shards import open_shards
-from filters.training.world import World
 from tests.filters.training.shards import write_films, write_shards
 
 RULES = TrainingRules(batch=16, samples=160, threads=1, vocab=300)

@@ -1,0 +1,1 @@
+"""The findings verifier: does the picture show what the text claims?"""

@@ -1,0 +1,194 @@
+"""The findings verifier: does the picture show what the text claims, finding by finding?
+
+Texts are read by `filters.findings`, pictures by a small network trained on what right pairs say and on unpaired
+pictures and texts of the pool, as MedCLIP learns (Wang et al., arXiv 2210.10163, section 3.3). Columns: "" the log-odds
+that the pair is right, learned on held-out patients; "contradiction" the claim the picture speaks against most;
+"omission" what the picture shows and the text leaves out. Of all, more is better; 0 is what an average pair of nothing
+known would have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from curate.errors import RecipeError, RunError
+from filters.evaluate.metrics import auroc
+from filters.findings import edit
+from filters.findings.verifier.network import FindingsNet
+from filters.findings.verifier.posterior import FEATURES, evidence, logistic, prior_of
+from filters.findings.verifier.slots import Slots, learn_slots, read_claims
+from filters.findings.verifier.train import fit
+from filters.method import Batch, Progress, Records, Scores, TrainingSet, read_card, write_card
+from filters.registry import FindingsRules as Rules
+from filters.towers import preprocess
+from filters.towers.model import pick_device
+from filters.training.batches import hold_out
+from filters.training.curve import write_epochs
+from filters.training.determinism import determinism
+
+_LEAST = 16  # clean pairs
+_BLOCK = 64
+
+
+def train(training: TrainingSet, out: Path, rules: Rules, progress: Progress | None = None) -> dict[str, float]:
+    """Train on the clean pairs and the unpaired pool; RunError where the clean texts affirm too little."""
+    clean = _Decoded.of(training.clean.sorted(), rules.side)
+    if len(clean.texts) < _LEAST:
+        raise RunError(
+            f"the clean set has {len(clean.texts)} pairs with an image, findings needs {_LEAST}: declare more"
+        )
+    slots = learn_slots(clean.texts, rules.least, rules.most)
+    if not slots.findings:
+        raise RunError(
+            f"no finding is affirmed by {rules.least} texts of the clean set: lower least, or give more pairs"
+        )
+    pool = _Decoded.of(_some(training.pool.sorted(), rules), rules.side)
+    held = hold_out(clean.groups, rules.held, rules.seed)
+    with determinism(rules.seed, rules.threads):
+        device = pick_device(rules.device)
+        net = FindingsNet(slots, rules.width, rules.embed).to(device)
+        claims = read_claims(slots, clean.texts)
+        taught = np.flatnonzero(~held)
+        right = clean.pixels[taught], claims.take(taught)
+        curve = fit(net, slots, right, (pool.pixels, read_claims(slots, pool.texts)), rules, device, progress)
+        prior = prior_of(claims)
+        judge = Findings(net, slots, prior, np.zeros(len(FEATURES) + 1), rules.side, device)
+        judge.weights, metrics = _calibrate(judge, clean, np.flatnonzero(held) if held.sum() >= _LEAST else taught)
+    out.mkdir(parents=True, exist_ok=True)
+    save_file(
+        {k: v.detach().cpu().contiguous().clone() for k, v in net.state_dict().items()}, out / "model.safetensors"
+    )
+    write_epochs(out, curve)
+    metrics |= {"loss": curve[-1]["loss"], "train_pairs": float(len(taught)), "findings": float(len(slots.findings))}
+    more = {
+        "preprocessing": {"side": rules.side},
+        "findings": list(slots.findings),
+        "regions": list(slots.regions),
+        "prior": [round(float(p), 5) for p in prior],
+        "calibration": [round(float(w), 5) for w in judge.weights],
+    }
+    write_card(out, "findings", rules, training, metrics, **more)
+    return metrics
+
+
+def load(folder: Path, device: str = "auto") -> Findings:
+    """The filter `train` wrote; RecipeError where the folder is another's or damaged."""
+    card = read_card(folder)
+    try:
+        slots, rules = Slots(tuple(card["findings"]), tuple(card["regions"])), card["rules"]
+        net = FindingsNet(slots, int(rules["width"]), int(rules["embed"]))
+        net.load_state_dict(load_file(folder / "model.safetensors"))
+        prior, weights = np.array(card["prior"], np.float64), np.array(card["calibration"], np.float64)
+        side = int(rules["side"])
+    except (KeyError, TypeError, ValueError, RuntimeError, OSError, SafetensorError) as error:
+        problem = f"{folder}: card.json and model.safetensors are no findings filter ({type(error).__name__})"
+        raise RecipeError("filter", problem, "train it again") from None
+    return Findings(net, slots, prior, weights, side, pick_device(device))
+
+
+class Findings:
+    """The trained filter, a `filters.method.Method`."""
+
+    native = False
+    columns: tuple[str, ...] = ("", "contradiction", "omission")
+
+    def __init__(
+        self,
+        net: FindingsNet,
+        slots: Slots,
+        prior: NDArray[np.float64],
+        weights: NDArray[np.float64],
+        side: int,
+        device: str,
+    ) -> None:
+        self.net, self.slots, self.prior, self.weights = net.to(device).eval(), slots, prior, weights
+        self.sides: tuple[int, ...] = (side,)
+        self.device = device
+
+    def __call__(self, batch: Batch) -> Scores:
+        """float32[n] a column, NaN where the image did not decode."""
+        scores = {name: np.full(len(batch.texts), np.nan, np.float32) for name in self.columns}
+        if not batch.valid.any():
+            return scores
+        rows = np.flatnonzero(batch.valid)
+        found = self.features(batch.images[self.sides[0]][rows], [batch.texts[i] for i in rows])
+        odds = found @ self.weights[1:] + self.weights[0]
+        if not np.isfinite(odds).all():
+            raise RunError(f"findings: {int((~np.isfinite(odds)).sum())} of {len(rows)} scores are NaN: train it again")
+        for name, values in zip(self.columns, (odds, found[:, 1], found[:, 3]), strict=True):
+            scores[name][rows] = np.round(values, 5)
+        return scores
+
+    def features(self, pixels: preprocess.Pixels, texts: Sequence[str]) -> NDArray[np.float64]:
+        """float64[n, 6]: what `FEATURES` names, in that order."""
+        logits, images = self._see(pixels)
+        claims = read_claims(self.slots, texts)
+        with torch.inference_mode():
+            spoken = self.net.embed_claims(torch.from_numpy(claims.said).to(self.device)).cpu().numpy()
+        match = np.einsum("ij,ij->i", images, spoken.astype(np.float64)) * (claims.said != 0).any(axis=1)
+        *found, place = evidence(logits, claims, self.prior, 1 + 3 * len(self.slots.findings))
+        return np.column_stack([*found, match, place])
+
+    @torch.inference_mode()
+    def _see(self, pixels: preprocess.Pixels) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Logits and embeddings, in blocks of one shape so that a record's values do not depend on the others."""
+        logits, images = [], []
+        for start in range(0, len(pixels), _BLOCK):
+            part = torch.from_numpy(pixels[start : start + _BLOCK]).permute(0, 3, 1, 2).float()
+            part = part.mean(dim=1, keepdim=True).round()  # as in training; grey given as colour is the same
+            filled = torch.cat([part, part[:1].expand(_BLOCK - len(part), -1, -1, -1)]).to(self.device)
+            z, e = self.net(filled)
+            logits.append(z[: len(part)].cpu().numpy().astype(np.float64))
+            images.append(e[: len(part)].cpu().numpy().astype(np.float64))
+        return np.concatenate(logits), np.concatenate(images)
+
+
+@dataclass(frozen=True, eq=False)
+class _Decoded:
+    pixels: preprocess.Pixels
+    texts: list[str]
+    groups: list[str]
+
+    @classmethod
+    def of(cls, records: Records, side: int) -> _Decoded:
+        """The records whose image decodes, in grey."""
+        found = [preprocess.decode(image, side) for image in records.images]
+        good = [i for i, pixels in enumerate(found) if pixels is not None]
+        grey = [np.rint(p.mean(axis=2, keepdims=True)).astype(np.uint8) for p in found if p is not None]
+        pixels = np.stack(grey) if grey else np.zeros((0, side, side, 1), np.uint8)
+        return cls(pixels, [records.texts[i] for i in good], [records.groups[i] for i in good])
+
+
+def _some(pool: Records, rules: Rules) -> Records:
+    order = np.random.default_rng(rules.seed).permutation(len(pool))[: rules.pool]
+    return pool.take(np.sort(order))
+
+
+def _calibrate(
+    judge: Findings, clean: _Decoded, rows: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], dict[str, float]]:
+    """Logistic regression of right against wrong on ``rows``: wrong are other patients' texts and edited ones."""
+    rng = np.random.default_rng(len(rows))
+    pixels: list[int] = []
+    texts: list[str] = []
+    right: list[bool] = []
+    for i in (int(r) for r in rows):
+        wrong = [edit(clean.texts[i], kind, rng) for kind in ("side", "negation", "drop")]
+        others = (int(k) for k in rng.choice(rows, 3))
+        wrong += [clean.texts[j] for j in others if clean.groups[j] != clean.groups[i]]
+        said = [t for t in wrong if t is not None and t != clean.texts[i]]
+        pixels += [i] * (len(said) + 1)
+        texts += [clean.texts[i], *said]
+        right += [True, *(False for _ in said)]
+    found, truth = judge.features(clean.pixels[pixels], texts), np.array(right)
+    weights = logistic(found, truth)
+    scores = found @ weights[1:] + weights[0]
+    return weights, {"holdout_auroc": auroc(scores, truth), "holdout_pairs": float(len(rows))}

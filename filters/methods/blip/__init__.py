@@ -1,0 +1,1 @@
+"""BLIP: judge, captioner, and CapFilt, which puts both to work."""

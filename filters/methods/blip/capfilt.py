@@ -1,0 +1,215 @@
+"""CapFilt (BLIP, arXiv 2201.12086, section 3.3): the captioner proposes a text, the matching head judges both.
+
+As a step of a run it comes after `score`, and gives what it proposed the scores of every filter as well, so that the
+cut is over the pairs as they will be. A record's row depends on its key, its image and the filter's folder alone: what
+is drawn is drawn by the key. The captioner has only ever read de-identified texts; and a proposal that repeats a
+sentence of fewer than `least_groups` patients word for word is withheld, so that no rare report comes back under
+another patient's image.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+
+from curate.errors import RecipeError
+from curate.export.texts import RESCORED
+from curate.record import conform
+from filters.findings import concept
+from filters.method import Batch, filter_hash, method_of, read_card
+from filters.registry import CapfiltRules
+from filters.score import DECIMALS, Needs, Scorer, prepare
+from filters.task import FINDINGS, Pool, refuse
+
+if TYPE_CHECKING:
+    from filters.methods.blip.method import Blip
+
+CAPFILT = pa.schema(
+    [
+        pa.field("key", pa.string(), nullable=False),
+        pa.field("synthetic", pa.string()),  # null where none was made, or it was withheld
+        pa.field("itm_original", pa.float32()),  # log-odds of the matching head
+        pa.field("itm_synthetic", pa.float32()),
+        pa.field("chosen", pa.string(), nullable=False),  # original | synthetic | none
+        pa.field("believed", pa.bool_(), nullable=False),  # the synthetic text, whether or not it is the one chosen
+        pa.field("withheld", pa.string()),  # why there is no synthetic text: empty | rare | undecodable
+        pa.field("provenance", pa.string()),  # JSON: the model's hash and the rules, where there is a synthetic text
+    ]
+)
+
+
+def capfilt(model: Blip, keys: Sequence[str], batch: Batch, rules: CapfiltRules, provenance: str = "") -> pa.Table:
+    """`CAPFILT` rows of n records, in their order. RecipeError where the filter has no captioner.
+
+    An image that did not decode has no scores and is chosen as nothing; what is wrong with it is the scores' to say.
+    """
+    from filters.methods.blip.captioner import propose  # torch, only where texts are written
+
+    if model.net.captioner is None:
+        raise RecipeError("capfilt", "this BLIP has no captioner", "train it (epochs > 0), or give captioner")
+    if len(keys) != len(batch.texts):
+        raise ValueError(f"{len(keys)} keys for {len(batch.texts)} texts")
+    n = len(keys)
+    synthetic: list[str | None] = [None] * n
+    withheld: list[str | None] = [None if v else "undecodable" for v in batch.valid]
+    scores = np.full((2, n), np.nan, np.float32)
+    rows: list[int] = np.flatnonzero(batch.valid).tolist()
+    if rows:
+        pixels = batch.pixels(model.net.side)[rows]
+        scores[0, rows] = model.judge(pixels, [batch.texts[i] for i in rows])
+        for i, text in zip(rows, propose(model, [keys[i] for i in rows], pixels, rules), strict=True):
+            synthetic[i], withheld[i] = _admit(text, model, rules)
+        written = [i for i in rows if synthetic[i] is not None]
+        if written:
+            texts = [str(synthetic[i]) for i in written]
+            scores[1, written] = model.judge(batch.pixels(model.net.side)[written], texts)
+    scores = np.round(scores, DECIMALS)
+    table = pa.table(
+        {
+            "key": pa.array(list(keys), pa.string()),
+            "synthetic": pa.array(synthetic, pa.string()),
+            "itm_original": pa.array(scores[0], from_pandas=True),
+            "itm_synthetic": pa.array(scores[1], from_pandas=True),
+            "chosen": pa.array(choose(scores[0], scores[1], rules), pa.string()),
+            "believed": pa.array(scores[1] >= rules.threshold),
+            "withheld": pa.array(withheld, pa.string()),
+            "provenance": pa.array([provenance if s is not None else None for s in synthetic], pa.string()),
+        }
+    )
+    return conform(table, CAPFILT)
+
+
+def _admit(text: str, model: Blip, rules: CapfiltRules) -> tuple[str | None, str | None]:
+    """The text, or None and why it is withheld."""
+    if not any(c.isalpha() for c in text):
+        return None, "empty"
+    rarest = model.rarest(text)
+    return (None, "rare") if rarest is not None and rarest < rules.least_groups else (text, None)
+
+
+def choose(original: NDArray[np.float32], synthetic: NDArray[np.float32], rules: CapfiltRules) -> list[str]:
+    """ "original", "synthetic" or "none" for each of n records; NaN is believed of nothing."""
+    own, made = original >= rules.threshold, synthetic >= rules.threshold
+    if rules.better is not None:
+        own &= ~(made & (synthetic - original >= rules.better))
+    return ["original" if o else "synthetic" if m else "none" for o, m in zip(own, made, strict=True)]
+
+
+def rescored(table: pa.Table, batch: Batch, scorer: Scorer) -> pa.Table:
+    """`CAPFILT` rows of ``batch`` with a column ``synthetic_NAME`` for every score NAME of ``scorer`` and for what the
+    text claims: null but where the synthetic text is chosen."""
+    replaced = [i for i, said in enumerate(table["chosen"].to_pylist()) if said == "synthetic"]
+    texts = [str(table["synthetic"][i].as_py()) for i in replaced]
+    found = scorer(_again(batch, replaced, texts)) if replaced else {}
+    claimed: list[str | None] = [None] * table.num_rows
+    for i, text in zip(replaced, texts, strict=True):
+        claimed[i] = concept(text)
+    for name in (n for n in scorer.columns if not n.endswith("_embedding")):
+        values = np.full(table.num_rows, np.nan, np.float32)
+        if replaced:
+            values[replaced] = found[name]
+        table = table.append_column(f"{RESCORED}{name}", pa.array(values, from_pandas=True))
+    return table.append_column(f"{RESCORED}{FINDINGS}", pa.array(claimed, pa.string()))
+
+
+def _again(batch: Batch, rows: list[int], texts: list[str]) -> Batch:
+    """The images ``rows`` with other texts."""
+    native = None if batch.native is None else [batch.native[i] for i in rows]
+    return Batch({side: p[rows] for side, p in batch.images.items()}, texts, batch.valid[rows], native, batch.rows)
+
+
+def check_captioner(folder: Path, field_: str) -> None:
+    """RecipeError where ``folder`` holds no BLIP that can write."""
+    found = method_of(read_card(folder))
+    if found != "blip":
+        raise RecipeError(field_, f"{folder} holds a filter of method {found}", "the folder of a 'blip' filter")
+    if (folder / "captioner.safetensors").is_file():
+        return
+    try:
+        with safe_open(folder / "model.safetensors", "np") as weights:
+            writes = any(name.startswith("text_decoder.") for name in weights.keys())  # noqa: SIM118  no dict
+    except (OSError, SafetensorError) as error:
+        problem = f"{folder}/model.safetensors cannot be read ({type(error).__name__})"
+        raise RecipeError(field_, problem, "train the filter again") from None
+    if not writes:
+        raise RecipeError(field_, f"the BLIP in {folder} has no captioner", "train it (epochs > 0), or give captioner")
+
+
+def provenance_of(folder: Path, rules: CapfiltRules) -> str:
+    """What a synthetic text says of where it comes from: the method, the filter's hash, the rules; sorted JSON."""
+    said = {"method": "capfilt", "filter": filter_hash(folder), "rules": asdict(rules)}
+    return json.dumps(said, sort_keys=True)
+
+
+@dataclass(frozen=True)
+class CapfiltTask:
+    """Every pair that dedup kept is proposed a text and judged, by key: shaped as `filters.task.ScoreTask`.
+
+    ``filters``: the run's, by name; where a synthetic text is chosen, the columns ``synthetic_NAME`` say how they score
+    the image with it, and what it claims (`curate.export.texts`).
+    """
+
+    pool: Pool
+    folder: str
+    batch: int
+    rules: CapfiltRules = CapfiltRules()
+    device: str = "cpu"
+    filters: Mapping[str, str] = field(default_factory=dict)
+    scoring: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # as of `filters.task.ScoreTask`
+
+    def rows(self, partition: int) -> int:
+        """Records of the partition."""
+        return int(self.pool.read(partition, ["key"]).num_rows)
+
+    def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
+        """The partition on one process, without an engine."""
+        model = self.model()
+        return self.assemble(partition, [model(b) for b in self.prepare(partition)])
+
+    def prepare(self, partition: int) -> Iterator[Any]:
+        """(keys, `Batch`) of at most ``batch`` decoded pairs; text-only records have none."""
+        table = self._paired(partition, ["key", "image", "text"])
+        keys: list[str] = table["key"].to_pylist()
+        if not keys:
+            return
+        needs = Needs.of(map(Path, (self.folder, *self.filters.values())))
+        batches = prepare(table["image"].to_pylist(), table["text"].to_pylist(), needs, self.batch)
+        for start, batch in zip(range(0, len(keys), self.batch), batches, strict=True):
+            yield keys[start : start + self.batch], batch
+
+    def model(self) -> Callable[[Any], Any]:
+        """The filters, loaded once a process or actor, as a function of what `prepare` yields."""
+        from filters.methods.blip import method
+
+        if not (Path(self.folder) / "card.json").exists():
+            return refuse  # nothing was trained because there is nothing to propose for
+        scorer = Scorer(self.filters, self.device, scoring=self.scoring)  # sets torch's threads for both
+        loaded = method.load(Path(self.folder), self.device)
+        said = provenance_of(Path(self.folder), self.rules)
+
+        def propose(part: tuple[list[str], Batch]) -> pa.Table:
+            return rescored(capfilt(loaded, part[0], part[1], self.rules, said), part[1], scorer)
+
+        return propose
+
+    def assemble(self, partition: int, results: Iterable[Any]) -> pa.Table:
+        """`CAPFILT` rows of the partition's pairs, and the scores of what is chosen of the synthetic texts."""
+        parts = list(results)
+        return pa.concat_tables(parts) if parts else self._nothing()
+
+    def _nothing(self) -> pa.Table:
+        """Every column, without a row: a partition of texts alone has the schema of the others."""
+        nothing = Batch({}, [], np.zeros(0, bool))
+        return rescored(CAPFILT.empty_table(), nothing, Scorer(self.filters, self.device, scoring=self.scoring))
+
+    def _paired(self, partition: int, columns: Sequence[str]) -> pa.Table:
+        table = self.pool.read(partition, list(dict.fromkeys([*columns, "pixel_hash"])))
+        return table.filter(table["pixel_hash"].is_valid())

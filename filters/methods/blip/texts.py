@@ -1,0 +1,101 @@
+"""Texts as BLIP and BLIP-2 train on them: token rows, the edited versions of each, and what was seen how often."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from filters.towers.tokenizer import TextTokenizer
+
+_SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
+_MARKS = re.compile(r"[^\w]+")
+
+
+@dataclass(frozen=True, eq=False)
+class Texts:
+    """n texts. Equal ``labels``: equal tokens; equal ``meanings``: the same findings, in whatever words.
+
+    ``edits[label]``: int64[k, context], k >= 0, versions of the text that say something else.
+    """
+
+    ids: torch.Tensor  # int64[n, context]
+    labels: NDArray[np.int64]
+    meanings: NDArray[np.int64]
+    edits: list[torch.Tensor]
+
+    def take(self, mask: NDArray[np.bool_]) -> Texts:
+        """The texts under ``mask``; labels stay what they are."""
+        return Texts(self.ids[torch.from_numpy(mask)], self.labels[mask], self.meanings[mask], self.edits)
+
+
+def read_texts(texts: Sequence[str], tokenizer: TextTokenizer, findings: bool, seed: int) -> Texts:
+    """Tokens of ``texts`` and, where ``findings`` are read, which mean the same and what each is not."""
+    ids = np.asarray(tokenizer(texts), np.int64)
+    _, first, labels = np.unique(ids, axis=0, return_index=True, return_inverse=True)
+    labels = labels.reshape(-1)
+    rows = torch.from_numpy(ids)
+    none = torch.zeros((0, ids.shape[1]), dtype=torch.int64)
+    if not findings:
+        return Texts(rows, labels, labels, [none] * len(first))
+    said = [meaning_of(texts[at]) or f"\0{label}" for label, at in enumerate(first)]
+    meanings = np.unique(said, return_inverse=True)[1].reshape(-1)[labels]
+    edits = []
+    for at in first:
+        changed = torch.from_numpy(np.asarray(tokenizer(edits_of(texts[at], seed)), np.int64))
+        edits.append(changed[(changed != rows[at]).any(dim=1)])  # where the tokenizer sees a difference
+    return Texts(rows, labels, meanings, edits)
+
+
+def meaning_of(text: str) -> str:
+    """The findings a text affirms, canonical; "" where it names none that is known."""
+    from filters.findings import concept  # only where findings are read
+
+    return concept(text)
+
+
+def edits_of(text: str, seed: int) -> list[str]:
+    """Every kind of edit that applies to ``text``, the same whatever the other texts."""
+    from filters.findings import EDITS, edit
+
+    start = int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:8], "big")
+    made = (edit(text, kind, np.random.default_rng([seed, start, i])) for i, kind in enumerate(EDITS))
+    return [t for t in made if t is not None and t != text]
+
+
+def trim(*rows: torch.Tensor, pad: int = 0) -> tuple[torch.Tensor, ...]:
+    """Token rows cut behind the last column any of them uses: attention never looks at padding, so nothing is lost."""
+    width = max([1, *(int((r != pad).any(dim=0).sum()) for r in rows)])
+    return tuple(r[:, :width] for r in rows)
+
+
+def count_seen(texts: Sequence[str], groups: Sequence[str]) -> dict[str, int]:
+    """In how many groups (patients) each training text and each of its sentences was seen, by `fingerprint`."""
+    who: dict[str, set[str]] = defaultdict(set)
+    for text, group in zip(texts, groups, strict=True):
+        for part in (text, *sentences(text)):
+            who[fingerprint(part)].add(group)
+    return {mark: len(who[mark]) for mark in sorted(who)}
+
+
+def rarest(text: str, seen: dict[str, int]) -> int | None:
+    """The fewest groups in which ``text`` or one of its sentences was seen verbatim; None where none ever was."""
+    counts = [seen[mark] for part in (text, *sentences(text)) if (mark := fingerprint(part)) in seen]
+    return min(counts) if counts else None
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of ``text`` that hold a letter."""
+    return [s for s in _SENTENCE.split(text) if any(c.isalpha() for c in s)]
+
+
+def fingerprint(text: str) -> str:
+    """32 hex digits of a text's letters and digits: spacing, case and marks make no difference."""
+    bare = _MARKS.sub("", text.casefold())
+    return hashlib.sha256(bare.encode("utf-8", "surrogatepass")).hexdigest()[:32]

@@ -1,0 +1,1 @@
+"""BLIP-2: a Q-Former over a frozen image encoder."""

@@ -1,0 +1,1 @@
+"""Image quality: a picture by itself."""

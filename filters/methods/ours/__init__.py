@@ -1,0 +1,1 @@
+"""Ours: a calibrated mixture of filters, taught by faults that are injected into right pairs."""

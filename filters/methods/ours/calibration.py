@@ -1,0 +1,236 @@
+"""From a score to the probability that a pair is right, and how good such probabilities are.
+
+A `Calibration` is a monotone piecewise-linear table, whatever it was fitted by: it is JSON, and applying it is one
+interpolation. All arrays are float64[n] unless said otherwise; labels are bool[n], True for a right pair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from curate.errors import RunError
+from curate.export.cut import probability_cut
+from curate.report.interval import wilson
+from curate.report.trust import Reliability, ReliabilityBin
+from filters.evaluate.metrics import resampled
+
+Floats = NDArray[np.float64]
+_KNOTS = 129  # of a tabulated sigmoid: its error is below 1e-3
+_REACH = 10.0  # logits of a tabulated sigmoid's ends
+_QUANTILES = 101
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Rising ``at`` and the ``probability`` there, which never falls; between them straight lines, beyond them flat.
+
+    ``sample`` are quantiles of the scores it was fitted on, ``kind`` says how.
+    """
+
+    kind: str
+    at: tuple[float, ...]
+    probability: tuple[float, ...]
+    sample: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        rising = all(a < b for a, b in zip(self.at, self.at[1:], strict=False))
+        p = self.probability
+        if not self.at or len(self.at) != len(p) or not rising or list(p) != sorted(p) or not 0 <= p[0] <= p[-1] <= 1:
+            raise ValueError("a calibration takes rising scores and as many probabilities that never fall")
+
+    def apply(self, scores: ArrayLike) -> Floats:
+        """The probability of each score; NaN stays NaN."""
+        return np.asarray(np.interp(np.asarray(scores, np.float64), self.at, self.probability))
+
+    def threshold_for(self, precision: float, scores: ArrayLike | None = None) -> float:
+        """The smallest score whose kept set has an expected ``precision``, among ``scores`` (NaN left out) or those it
+        was fitted on. RecipeError where no cut reaches it, RunError where there are no scores."""
+        given = np.asarray(self.sample if scores is None else scores, np.float32)
+        known = given[~np.isnan(given)]
+        cut = probability_cut(known, self.apply(known).astype(np.float32), precision, self.kind)
+        if cut is None:
+            raise RunError("no scores to read a threshold from")
+        return cut
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        return {
+            "kind": self.kind,
+            "at": list(self.at),
+            "probability": list(self.probability),
+            "sample": list(self.sample),
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Calibration:
+        """Of `to_json`'s values; KeyError, TypeError or ValueError where they are not."""
+        at, probability, sample = (tuple(float(v) for v in value[n]) for n in ("at", "probability", "sample"))
+        return cls(str(value["kind"]), at, probability, sample)
+
+
+def isotonic(scores: ArrayLike, right: ArrayLike) -> Calibration:
+    """Isotonic regression by pooling adjacent violators (Zadrozny & Elkan 2002): no shape but order is assumed.
+
+    A pool's share is (k + 1/2) / (n + 1), so that none is 0 or 1, and stands at the pool's mean score: between pools
+    the probability rises, so that equal probabilities do not hide who scored higher. RunError as `platt`.
+    """
+    from sklearn.isotonic import IsotonicRegression  # where a calibration is fitted alone
+
+    s, y = _checked(scores, right)
+    values, pool = np.unique(IsotonicRegression().fit_transform(s, y), return_inverse=True)
+    size, hits, sums = (np.bincount(pool, weights=w) for w in (np.ones(len(s)), y, s))
+    shrunk = IsotonicRegression().fit_transform(values, (hits + 0.5) / (size + 1), sample_weight=size)
+    shares, pool = np.unique(shrunk, return_inverse=True)
+    at = _digits(np.bincount(pool, weights=sums) / np.bincount(pool, weights=size))
+    keep = np.r_[True, np.diff(at) > 0]
+    return Calibration("isotonic", tuple(at[keep].tolist()), tuple(shares[keep].tolist()), _sample(s))
+
+
+def platt(scores: ArrayLike, right: ArrayLike) -> Calibration:
+    """A sigmoid of the score, fitted with Platt's targets (Platt 1999; Lin, Lin & Weng 2007).
+
+    Strictly rising within its table, which is as wide as the scores and 10 logits besides; where the scores order
+    pairs the wrong way round, flat at the share of right pairs. RunError without both kinds, or on a NaN score.
+    """
+    s, y = _checked(scores, right)
+    scale = float(s.std()) or 1.0
+    a, b = _sigmoid_fit((s - s.mean()) / scale, _targets(y), True)
+    return _tabulated("platt", a / scale, b - a * float(s.mean()) / scale, s, float(y.mean()))
+
+
+def temperature(logits: ArrayLike, right: ArrayLike) -> Calibration:
+    """A sigmoid of ``logits`` / T: one number, where the logits are of a model of the probability itself (Guo et al.
+    2017). Otherwise as `platt`."""
+    s, y = _checked(logits, right)
+    a, _ = _sigmoid_fit(s, _targets(y), False)
+    return _tabulated("temperature", a, 0.0, s, float(y.mean()))
+
+
+def reliability(
+    probabilities: ArrayLike,
+    right: ArrayLike,
+    groups: Sequence[str] | None = None,
+    bins: int = 10,
+    name: str = "probability that a pair is right",
+    note: str = "",
+    seed: int = 0,
+) -> Reliability:
+    """A reliability diagram of ``bins`` bins of about equal numbers; equal probabilities share one.
+
+    Intervals are Wilson's, or, where ``groups`` (patients) are given, a bootstrap's over whole groups.
+    """
+    p, y = _checked(probabilities, right, both=False)
+    of = _bins_of(p, bins)
+    size, hits = np.bincount(of), np.bincount(of, weights=y)
+    mean = np.bincount(of, weights=p) / size
+    if groups is None:
+        low, high = wilson(hits, size)
+    else:
+        one_hot = (of[None, :] == np.arange(len(size))[:, None]).astype(np.float64)
+        draws = [(w @ (one_hot * y).T) / np.maximum(w @ one_hot.T, 1e-12) for w in resampled(groups, 1000, seed)]
+        low, high = np.quantile(np.concatenate(draws), [0.025, 0.975], axis=0)
+    made = tuple(
+        ReliabilityBin(
+            float(p[of == i].min()),
+            float(p[of == i].max()),
+            int(size[i]),
+            float(mean[i]),
+            float(hits[i] / size[i]),
+            float(low[i]),
+            float(high[i]),
+        )
+        for i in range(len(size))
+    )
+    return Reliability(name, made, ece(p, y), brier(p, y), note)
+
+
+def ece(probabilities: ArrayLike, right: ArrayLike, bins: int = 15) -> float:
+    """Expected calibration error: mean distance of probability and share over bins of equal numbers (Naeini 2015)."""
+    p, y = _checked(probabilities, right, both=False)
+    of = _bins_of(p, bins)
+    return float(np.abs(np.bincount(of, weights=p) - np.bincount(of, weights=y)).sum() / len(p))
+
+
+def brier(probabilities: ArrayLike, right: ArrayLike) -> float:
+    """Mean squared distance of probability and truth (Brier 1950)."""
+    from sklearn.metrics import brier_score_loss
+
+    p, y = _checked(probabilities, right, both=False)
+    return float(brier_score_loss(y, p, labels=[False, True]))
+
+
+def adapt(probabilities: ArrayLike, fitted: float, rounds: int = 100) -> tuple[Floats, float]:
+    """(probabilities for another archive, its estimated share of right pairs), from its own uncorrected probabilities.
+
+    ``fitted`` is the share of right pairs that the calibration saw. Expectation maximisation for a changed prior
+    (Saerens, Latinne & Decaestecker 2002); it assumes that right pairs, and wrong ones, look as they did.
+    """
+    p = np.asarray(probabilities, np.float64)
+    known = p[~np.isnan(p)]
+    share = fitted
+    for _ in range(rounds if len(known) else 0):
+        share = float(np.clip(_reweighed(known, fitted, share).mean(), 1e-6, 1 - 1e-6))
+    return _reweighed(p, fitted, share), share
+
+
+def _reweighed(p: Floats, fitted: float, share: float) -> Floats:
+    right, wrong = p * share / fitted, (1 - p) * (1 - share) / (1 - fitted)
+    return np.asarray(right / (right + wrong))
+
+
+def _targets(y: NDArray[np.bool_]) -> Floats:
+    right, wrong = int(y.sum()), int((~y).sum())
+    return np.where(y, (right + 1) / (right + 2), 1 / (wrong + 2))
+
+
+def _sigmoid_fit(x: Floats, target: Floats, intercept: bool) -> tuple[float, float]:
+    """(slope, intercept) of the least log loss to ``target``, of which every row is part right and part wrong."""
+    from sklearn.linear_model import LogisticRegression
+
+    fitted = LogisticRegression(C=np.inf, solver="newton-cholesky", fit_intercept=intercept, tol=1e-8)
+    right = np.repeat([True, False], len(x))
+    fitted.fit(np.tile(x, 2)[:, None], right, sample_weight=np.r_[target, 1 - target])
+    return float(fitted.coef_[0, 0]), float(fitted.intercept_[0]) if intercept else 0.0
+
+
+def _tabulated(kind: str, slope: float, intercept: float, s: Floats, share: float) -> Calibration:
+    from scipy.special import expit
+
+    if slope <= 1e-9:
+        return Calibration(kind, (float(s.mean()),), (share,), _sample(s))
+    ends = np.array([s.min() * slope + intercept, s.max() * slope + intercept])
+    logits = np.linspace(min(-_REACH, ends[0]), max(_REACH, ends[1]), _KNOTS)
+    at = _digits((logits - intercept) / slope)
+    keep = np.r_[True, np.diff(at) > 0]
+    return Calibration(kind, tuple(at[keep].tolist()), tuple(expit(logits)[keep].tolist()), _sample(s))
+
+
+def _sample(s: Floats) -> tuple[float, ...]:
+    return tuple(_digits(np.quantile(s, np.linspace(0, 1, min(_QUANTILES, len(s))))).tolist())
+
+
+def _digits(values: Any) -> Any:
+    """Nine significant digits of one number or many: the same on machines whose sums differ in the last bit."""
+    return np.array([float(f"{v:.9g}") for v in values]) if np.ndim(values) else float(f"{values:.9g}")
+
+
+def _bins_of(p: Floats, bins: int) -> NDArray[np.int64]:
+    """int64[n]: 0-based bin of each, bins of equal numbers as far as ties allow, none empty."""
+    edges = np.unique(np.quantile(p, np.linspace(0, 1, bins + 1)[1:-1]))
+    return np.unique(np.searchsorted(edges, p, side="left"), return_inverse=True)[1]
+
+
+def _checked(scores: ArrayLike, right: ArrayLike, both: bool = True) -> tuple[Floats, NDArray[np.bool_]]:
+    s, y = np.asarray(scores, np.float64).ravel(), np.asarray(right, bool).ravel()
+    if len(s) != len(y):
+        raise ValueError(f"{len(s)} scores for {len(y)} labels")
+    if not np.isfinite(s).all():
+        raise RunError(f"{int((~np.isfinite(s)).sum())} of {len(s)} scores are not finite: leave unscored pairs out")
+    if not len(s) or (both and (y.all() or not y.any())):
+        raise RunError(f"{len(s)} pairs, {int(y.sum())} of them right: a calibration needs right and wrong ones")
+    return s, y

@@ -1,0 +1,310 @@
+"""A learned mixture: which fault a pair has, if any, from the columns of several filters.
+
+Multinomial logistic regression over standardised columns, one class a fault and one "right". A column may be missing
+(NaN): it is filled with its median and a flag says so. Besides the columns themselves it may use hinges of each or
+products of two; how much of that, and how strongly weights are held down, is chosen by cross-validation over whole
+groups (patients), and the probability of "right" is calibrated on what the folds had not seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+from curate.errors import RunError
+from filters.evaluate.metrics import auroc
+from filters.methods.ours.calibration import Calibration, brier, ece, platt
+
+Floats = NDArray[np.float64]
+RIGHT = "right"
+BASES = ("linear", "hinges", "products")
+_CLIP = 6.0  # standard deviations: a column that went astray does not decide alone
+_KNOTS = (0.1, 0.3, 0.5, 0.7, 0.9)  # quantiles at which hinges bend
+
+
+@dataclass(frozen=True)
+class MixtureRules:
+    """``bases`` to choose among, simplest first; ``l2`` penalties to choose among, strongest first (half the squared
+    weights, per pair); ``folds`` of groups; ``steps`` of L-BFGS at most."""
+
+    bases: tuple[str, ...] = BASES
+    l2: tuple[float, ...] = (0.1, 0.03, 0.01, 0.003, 0.001)
+    folds: int = 5
+    steps: int = 60
+
+
+@dataclass(frozen=True, eq=False)
+class Expansion:
+    """Columns float64[n, k] -> regression inputs: fill, standardise, clip, flag what was missing, bend or multiply."""
+
+    basis: str
+    fill: Floats
+    center: Floats
+    scale: Floats
+    flagged: tuple[int, ...]
+    knots: Floats  # float64[k, hinges], of standardised columns
+
+    def __call__(self, features: Floats) -> Floats:
+        """float64[n, m]."""
+        missing = np.isnan(features)
+        z = (np.where(missing, self.fill, features) - self.center) / self.scale
+        z = np.clip(z, -_CLIP, _CLIP)
+        parts = [z, missing[:, list(self.flagged)].astype(np.float64)]
+        if self.basis == "hinges":
+            parts.append(np.maximum(z[:, :, None] - self.knots, 0).reshape(len(z), self.knots.size))
+        if self.basis == "products":
+            left, right = np.triu_indices(z.shape[1])
+            parts.append(np.clip(z[:, left] * z[:, right], -_CLIP, _CLIP))
+        return np.concatenate(parts, axis=1)
+
+    @classmethod
+    def of(cls, features: Floats, basis: str) -> Expansion:
+        """Fitted to float64[n, k], NaN where missing; a column that says nothing becomes 0."""
+        missing = np.isnan(features)
+        empty = missing.all(axis=0)
+        held = np.where(empty, 0.0, features)
+        fill, center, scale = (f(held, axis=0) for f in (np.nanmedian, np.nanmean, np.nanstd))
+        scale = np.where(scale > 1e-9 * (1 + np.abs(center)), scale, 1.0)
+        z = np.clip((np.where(missing, fill, held) - center) / scale, -_CLIP, _CLIP)
+        flagged = tuple(np.flatnonzero(missing.any(axis=0) & ~empty).tolist())
+        return cls(basis, fill, center, scale, flagged, np.quantile(z, _KNOTS, axis=0).T)
+
+
+@dataclass(frozen=True, eq=False)
+class Mixture:
+    """A fitted mixture over the columns ``names``. ``classes`` are the faults and "right", ``prior`` their shares among
+    the pairs it was fitted on; ``weights`` float64[m + 1, classes], the last row the intercepts."""
+
+    names: tuple[str, ...]
+    classes: tuple[str, ...]
+    prior: tuple[float, ...]
+    expansion: Expansion
+    weights: Floats
+    calibration: Calibration
+    metrics: Mapping[str, float]
+
+    def posterior(self, features: ArrayLike) -> Floats:
+        """float64[n, classes], rows summing to 1: calibrated "right", the rest shared among the faults as fitted.
+
+        ``features`` float[n, k] in the order of ``names``, NaN where missing. RunError where one is infinite.
+        """
+        x = _checked(features, self.names)
+        raw = _softmax(self.expansion(x) @ self.weights[:-1] + self.weights[-1])
+        at = self.classes.index(RIGHT)
+        right = self.calibration.apply(_logit(raw[:, at]))
+        rest = np.delete(raw, at, axis=1)
+        rest = rest / np.maximum(rest.sum(axis=1, keepdims=True), 1e-300) * (1 - right)[:, None]
+        return np.insert(rest, at, right, axis=1)
+
+    def probability(self, features: ArrayLike) -> Floats:
+        """float64[n]: calibrated probability that each pair is right."""
+        return np.asarray(self.posterior(features)[:, self.classes.index(RIGHT)])
+
+    def faults(self, features: ArrayLike) -> dict[str, Floats]:
+        """The probability of each fault, float64[n] by name; with `probability` they sum to 1."""
+        found = self.posterior(features)
+        return {name: found[:, i] for i, name in enumerate(self.classes) if name != RIGHT}
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        e = self.expansion
+        return {
+            "names": list(self.names),
+            "classes": list(self.classes),
+            "prior": list(self.prior),
+            "basis": e.basis,
+            "fill": e.fill.tolist(),
+            "center": e.center.tolist(),
+            "scale": e.scale.tolist(),
+            "flagged": list(e.flagged),
+            "knots": e.knots.tolist(),
+            "weights": self.weights.tolist(),
+            "calibration": self.calibration.to_json(),
+            "metrics": dict(self.metrics),
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Mixture:
+        """Of `to_json`'s values; KeyError, TypeError or ValueError where they are not or do not fit each other."""
+        names, classes = tuple(map(str, value["names"])), tuple(map(str, value["classes"]))
+        fill, center, scale, knots, weights = (
+            np.array(value[n], np.float64) for n in ("fill", "center", "scale", "knots", "weights")
+        )
+        expansion = Expansion(str(value["basis"]), fill, center, scale, tuple(map(int, value["flagged"])), knots)
+        prior = tuple(float(p) for p in value["prior"])
+        if RIGHT not in classes or len(prior) != len(classes) or {len(fill), len(center), len(scale)} != {len(names)}:
+            raise ValueError("a mixture's columns and classes do not fit each other")
+        inputs = expansion(np.zeros((1, len(names)))).shape[1]
+        if weights.shape != (inputs + 1, len(classes)) or not np.isfinite(weights).all():
+            raise ValueError(f"a mixture's weights are {inputs + 1} x {len(classes)} finite numbers")
+        calibration = Calibration.from_json(value["calibration"])
+        return cls(names, classes, prior, expansion, weights, calibration, dict(value["metrics"]))
+
+
+def fit(
+    features: ArrayLike,
+    names: Sequence[str],
+    labels: Sequence[str],
+    groups: Sequence[str],
+    seed: int,
+    rules: MixtureRules | None = None,
+) -> Mixture:
+    """Learn which of ``labels`` ("right" or a fault) float[n, k] ``features`` speak for; folds never part a group.
+
+    ``metrics``: of pairs their fold had not seen, the log loss over classes and, of "right", AUROC, against each fault
+    too (``auroc_FAULT``), expected calibration error and Brier score; the chosen ``l2``. The same bytes for the same
+    arguments. RunError where there are not both right pairs and wrong ones in at least two groups, or where a feature
+    is infinite.
+    """
+    rules = rules or MixtureRules()
+    x = _checked(features, names)
+    classes = tuple(sorted(set(labels)))
+    if len(labels) != len(x) or len(groups) != len(x):
+        raise ValueError(f"{len(x)} rows, {len(labels)} labels, {len(groups)} groups")
+    if RIGHT not in classes or len(classes) < 2 or len(set(groups)) < 2:
+        raise RunError("a mixture needs right pairs and wrong ones, of two patients at least: give more clean pairs")
+    y = np.array([classes.index(label) for label in labels])
+    fold = _folds(groups, rules.folds, seed)
+    basis, l2, unseen = _choose(x, y, fold, groups, len(classes), rules)
+    expansion = Expansion.of(x, basis)
+    weights = _digits(list(_path(expansion(x), y, len(classes), [*_stronger(rules.l2, l2), l2], rules.steps))[-1])
+    at = classes.index(RIGHT)
+    right = y == at
+    logits = _logit(unseen[:, at])
+    calibration = platt(logits, right)
+    calibrated = calibration.apply(logits)
+    metrics = {
+        "log_loss": float(-np.log(unseen[np.arange(len(y)), y]).mean()),
+        "auroc": auroc(logits, right),
+        **{f"auroc_{name}": _against(logits, y, at, k) for k, name in enumerate(classes) if k != at},
+        "ece": ece(calibrated, right),
+        "brier": brier(calibrated, right),
+        "l2": l2,
+        "pairs": float(len(y)),
+    }
+    prior = tuple((np.bincount(y, minlength=len(classes)) / len(y)).tolist())
+    return Mixture(tuple(names), classes, prior, expansion, weights, calibration, metrics)
+
+
+def _against(logits: Floats, y: NDArray[np.int64], right: int, fault: int) -> float:
+    some = (y == right) | (y == fault)
+    return auroc(logits[some], y[some] == right)
+
+
+def _choose(
+    x: Floats, y: NDArray[np.int64], fold: NDArray[np.int64], groups: Sequence[str], k: int, rules: MixtureRules
+) -> tuple[str, float, Floats]:
+    """(basis, l2, probabilities float64[n, k] of pairs their fold had not seen). A later basis must beat an earlier
+    one by more than the standard error of the difference over groups."""
+    best: tuple[str, float, Floats] | None = None
+    for basis in rules.bases:
+        seen = np.empty((len(rules.l2), len(x), k))
+        for f in range(int(fold.max()) + 1):
+            train, test = fold != f, fold == f
+            expansion = Expansion.of(x[train], basis)
+            left = expansion(x[test])
+            for i, w in enumerate(_path(expansion(x[train]), y[train], k, rules.l2, rules.steps)):
+                seen[i, test] = _softmax(left @ w[:-1] + w[-1])
+        seen = np.maximum(seen, 1e-12)
+        losses = [_losses(p, y).mean() for p in seen]
+        i = int(np.argmin(losses))
+        if best is None or _clearly_less(_losses(seen[i], y) - _losses(best[2], y), groups):
+            best = (basis, rules.l2[i], seen[i])
+    assert best is not None
+    return best
+
+
+def _losses(p: Floats, y: NDArray[np.int64]) -> Floats:
+    return np.asarray(-np.log(p[np.arange(len(y)), y]))
+
+
+def _clearly_less(difference: Floats, groups: Sequence[str]) -> bool:
+    """Whether the mean of ``difference`` is below 0 by more than its standard error over groups."""
+    unit = np.unique(np.asarray(groups), return_inverse=True)[1]
+    sums = np.bincount(unit, weights=difference - difference.mean())
+    error = float(np.sqrt((sums**2).sum())) / len(difference)
+    return bool(difference.mean() < -error)
+
+
+def _path(x: Floats, y: NDArray[np.int64], k: int, l2: Sequence[float], steps: int) -> Iterator[Floats]:
+    """Weights float64[m + 1, k] for each of ``l2``, each fit beginning where the last ended (L-BFGS, float64).
+
+    The weights are sought in coordinates in which the log loss's bound on its curvature (Boehning 1992) is round:
+    columns that say nearly the same would else take hundreds of steps.
+    """
+    whole = np.column_stack([x, np.ones(len(x))])
+    values, vectors = np.linalg.eigh(whole.T @ whole / (2 * len(whole)))
+    turned = whole @ vectors
+    target, weights = torch.from_numpy(y), np.zeros((whole.shape[1], k))
+    for penalty in l2:
+        hold = np.full(whole.shape[1], penalty)
+        hold[-1] = 1e-6  # intercepts are free but for a class that a fold does not have
+        size = np.sqrt(np.maximum(values, 0) + penalty)
+        start = size[:, None] * (vectors.T @ weights)
+        back = vectors / size  # from the round coordinates to weights
+        found = _minimum(torch.from_numpy(turned / size), target, torch.from_numpy(back), hold, start, steps)
+        weights = back @ found
+        yield weights
+
+
+def _minimum(
+    inputs: torch.Tensor, target: torch.Tensor, back: torch.Tensor, hold: Floats, start: Floats, steps: int
+) -> Floats:
+    """The round weights of the least penalised log loss."""
+    penalty = torch.from_numpy(hold[:, None])
+    weights = torch.from_numpy(start).requires_grad_(True)
+    optimizer = torch.optim.LBFGS(
+        [weights], max_iter=steps, tolerance_grad=1e-5, tolerance_change=1e-8, line_search_fn="strong_wolfe"
+    )
+
+    def loss() -> torch.Tensor:
+        optimizer.zero_grad()
+        value = torch.nn.functional.cross_entropy(inputs @ weights, target)
+        value = value + (penalty * (back @ weights) ** 2).sum() / 2
+        value.backward()  # type: ignore[no-untyped-call]
+        return value
+
+    optimizer.step(loss)  # type: ignore[no-untyped-call]
+    return np.asarray(weights.detach().numpy().copy())
+
+
+def _stronger(l2: Sequence[float], chosen: float) -> list[float]:
+    """The penalties the path passes before ``chosen``."""
+    return [p for p in l2 if p > chosen]
+
+
+def _folds(groups: Sequence[str], folds: int, seed: int) -> NDArray[np.int64]:
+    """int64[n]: the fold of each row's group, about equal numbers of groups each, independent of row order."""
+    names, unit = np.unique(np.asarray(groups), return_inverse=True)
+    order = np.random.default_rng(seed).permutation(len(names))
+    return np.asarray((order % min(folds, len(names)))[unit])
+
+
+def _softmax(z: Floats) -> Floats:
+    e = np.exp(z - z.max(axis=1, keepdims=True))
+    return np.asarray(e / e.sum(axis=1, keepdims=True))
+
+
+def _logit(p: Floats) -> Floats:
+    p = np.clip(p, 1e-9, 1 - 1e-9)
+    return np.asarray(np.log(p / (1 - p)))
+
+
+def _digits(weights: Floats) -> Floats:
+    """Six significant digits: sums of another order give the same card."""
+    return np.array([[float(f"{w:.6g}") for w in row] for row in weights])
+
+
+def _checked(features: ArrayLike, names: Sequence[str]) -> Floats:
+    x = np.asarray(features, np.float64)
+    if x.ndim != 2 or x.shape[1] != len(names):
+        raise ValueError(f"features of shape {x.shape} for {len(names)} columns")
+    if np.isinf(x).any():
+        worst = names[int(np.isinf(x).any(axis=0).argmax())]
+        raise RunError(f"'{worst}' is infinite for {int(np.isinf(x).any(axis=1).sum())} pairs: train that filter again")
+    return x

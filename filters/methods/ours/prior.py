@@ -1,0 +1,57 @@
+"""How common right pairs and each fault are in a pool: what a mixture's posteriors are to be multiplied by.
+
+A mixture is fitted on faults that were planted, as many of each as could be. Its posteriors are then of such pairs, and
+where it cannot tell a fault from right, every pair that could have it is suspected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from filters.methods.ours.calibration import adapt
+from filters.methods.ours.mixture import RIGHT, Mixture
+
+Floats = NDArray[np.float64]
+USUAL = "mismatch"  # the fault that the others are measured by
+
+
+def factors(mixture: Mixture, rare: float, right: float | None = None) -> dict[str, float]:
+    """What to multiply the mixture's posteriors by, a class each, so that they are of pairs as common as they are.
+
+    Among the faults: a mismatch 1, another fault ``rare``, less as its AUROC on unseen pairs nears one half. ``right``
+    is the share of right pairs; None leaves as many to the faults as were planted.
+    """
+    own = dict(zip(mixture.classes, mixture.prior, strict=True))
+    usual = own.get(USUAL, max(p for name, p in own.items() if name != RIGHT))
+    found = {RIGHT: 1.0}
+    for name in (n for n in mixture.classes if n != RIGHT):
+        told = max(0.0, 2 * mixture.metrics[f"auroc_{name}"] - 1)
+        found[name] = 1.0 if name == USUAL else rare * told * usual / own[name]
+    if right is None:
+        return found
+    planted = _planted(mixture, found)
+    return {n: f * (right / planted if n == RIGHT else (1 - right) / (1 - planted)) for n, f in found.items()}
+
+
+def right_share(mixture: Mixture, rare: float, features: Floats) -> float:
+    """The share of right pairs in a pool, by EM over its float64[n, k] ``features``
+    (`filters.methods.ours.calibration.adapt`). No part of the mixture may have learned from the pool: what a network
+    was taught it finds right."""
+    found = factors(mixture, rare)
+    told = weighed(mixture, found, features)[:, mixture.classes.index(RIGHT)]
+    return adapt(told, _planted(mixture, found))[1]
+
+
+def weighed(mixture: Mixture, factors: Mapping[str, float], features: Floats) -> Floats:
+    """float64[n, classes], rows summing to 1: posteriors among classes as common as ``factors`` make them."""
+    weighted = mixture.posterior(features) * np.array([factors.get(name, 1.0) for name in mixture.classes])
+    return np.asarray(weighted / weighted.sum(axis=1, keepdims=True))
+
+
+def _planted(mixture: Mixture, found: Mapping[str, float]) -> float:
+    """The share of right pairs where ``found`` says how common the faults are."""
+    shares = {name: prior * found[name] for name, prior in zip(mixture.classes, mixture.prior, strict=True)}
+    return min(shares[RIGHT] / sum(shares.values()), 1 - 1e-6)

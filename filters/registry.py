@@ -1,0 +1,357 @@
+"""What a recipe may say of the filters: every method's name and rules, the clean set, proposed texts. No torch here.
+
+A method's module (`filters.methods`) takes its rules from here as ``Rules``, and is imported where it is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any, Literal, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
+
+from curate.errors import RecipeError
+from filters.training.rules import FilterTrainingRules
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Of a model from scratch: a ViT and two text transformers of one width, heads of 32."""
+
+    side: int = 64
+    patch: int = 8
+    width: int = 128
+    vision_layers: int = 3
+    text_layers: int = 2
+
+
+@dataclass(frozen=True)
+class QShape:
+    """Of a Q-Former from scratch; it looks at the image in every layer, having few (BLIP-2's in every second of 12)."""
+
+    queries: int = 8
+    width: int = 128
+    layers: int = 2
+
+
+def _check_share(name: str, value: float) -> None:
+    if not 0 <= value <= 1:
+        raise ValueError(f"{name} is {value}: a share, from 0 to 1")
+
+
+@dataclass(frozen=True)
+class TowersRules:
+    """``train``: how the towers are trained. ``bank``: clean pairs kept for the scores that compare, 0 for none.
+    ``pretrain``: epochs over the unlabelled pool before the clean set: noisy pairs make a poor filter and a good
+    start. ``embeddings``: unit rows of images and texts are kept in the score table, as float16.
+
+    How it scores, `SCORING`: ``margin`` is that column, for which several edited texts a pair are encoded, so that it
+    costs more than all others together. ``precision``: bf16 takes half the time or less; scores differ from the third
+    decimal on. ``compile``: by torch, where there is a GPU: a minute a process, and the last decimals change."""
+
+    method: str = "dfn"
+    train: FilterTrainingRules = field(default_factory=FilterTrainingRules)
+    bank: int = 512
+    pretrain: int = 0
+    embeddings: bool = False
+    margin: bool = False
+    precision: Literal["f32", "bf16"] = "f32"
+    compile: bool = False
+
+
+SCORING = ("margin", "precision", "compile")  # of `TowersRules`: what a trained filter's user may still choose
+
+
+@dataclass(frozen=True)
+class BinaryRules:
+    """``encoder``: a filter's folder whose embeddings are classified; None trains towers on clean and pool pairs alike,
+    at most ``share`` pool pairs a clean one: the paper's are generic too, and towers that know the clean pairs by
+    heart would give them away. ``hidden``: width of the classifier's hidden layer, 0 for logistic regression."""
+
+    encoder: str | None = None
+    share: float = 3.0
+    hidden: int = 64
+    epochs: int = 30
+    batch: int = 128
+    lr: float = 3e-3
+    weight_decay: float = 0.05
+    holdout: float = 0.2
+    seed: int = 0
+    threads: int = 2
+    device: str = "auto"
+
+
+@dataclass(frozen=True)
+class BlipRules:
+    """What to train from and how. With ``checkpoint`` (and ``captioner``) and no ``epochs`` they are used as they are.
+
+    ``checkpoint``: a local folder of transformers' BlipForImageTextRetrieval, or one of ours; its config.json then
+    says the shape. ``captioner``: a folder of BlipForConditionalGeneration. ``contrast_first``: the share of the epochs
+    with ITC alone, which is cheap and without which matching has nothing to look at. ``findings``: the reports'
+    findings are read (`filters.findings`), so that texts that say the same are no negatives of each other, and texts
+    edited to be wrong are negatives of their own images. ``soft``: the share of a momentum model's beliefs in what the
+    contrast is to say, for pairs that may be wrong (ALBEF, 2107.07651; BLIP has 0.4).
+    """
+
+    checkpoint: str | None = None
+    captioner: str | None = None
+    shape: Shape = Shape()
+    context: int = 64
+    vocab: int = 2048
+    epochs: int = 18
+    batch: int = 32
+    lr: float = 7e-4
+    weight_decay: float = 0.05
+    warmup: float = 0.1
+    contrast_first: float = 0.4
+    holdout: float = 0.1
+    findings: bool = True
+    soft: float = 0.0
+    augment: bool = True
+    seed: int = 0
+    threads: int = 2
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        _check_share("soft", self.soft)
+
+
+@dataclass(frozen=True)
+class Blip2Rules:
+    """What to look through, and how to train what looks.
+
+    ``encoder``: a filter's folder (its image tower is used) or, to be used as it is, a local checkpoint of
+    transformers' Blip2ForImageTextRetrieval; None trains towers on the clean set first (`filters.training.filter`,
+    defaults). ``views``: how many changed copies of each image are encoded and kept; training draws among them.
+    ``generate``: the Q-Former learns to write the text as well (ITG), which is one more column.
+    """
+
+    encoder: str | None = None
+    generate: bool = False
+    shape: QShape = QShape()
+    context: int = 64
+    vocab: int = 2048
+    views: int = 4
+    epochs: int = 10
+    batch: int = 32
+    lr: float = 1e-3
+    weight_decay: float = 0.05
+    warmup: float = 0.1
+    contrast_first: float = 0.3
+    holdout: float = 0.1
+    findings: bool = True
+    soft: float = 0.0
+    seed: int = 0
+    threads: int = 2
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        _check_share("soft", self.soft)
+
+
+@dataclass(frozen=True)
+class FindingsRules:
+    """``least``: texts of the clean set that must affirm a finding for it to be learned, ``most``: findings learned.
+
+    ``pool``: at most this many unpaired pictures and texts of the pool are used. ``held``: share of the clean set,
+    whole patients, on which the score is calibrated.
+    """
+
+    side: int = 64
+    width: int = 16
+    embed: int = 64
+    least: int = 6
+    most: int = 96
+    epochs: int = 30
+    least_steps: int = 300  # of small clean sets, whatever the epochs
+    batch: int = 64
+    lr: float = 3e-3
+    weight_decay: float = 0.05
+    match: float = 0.2
+    unlabelled: float = 0.3
+    pool: int = 4000
+    held: float = 0.15
+    seed: int = 0
+    threads: int = 1
+    device: str = "auto"
+
+
+@dataclass(frozen=True)
+class TextQualityRules:
+    """``least_groups``: patients whose reports must hold a sentence or word for it to be known (k-anonymity)."""
+
+    least_groups: int = 8
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class ImageQualityRules:
+    """``bank``: clean pictures whose statistics are kept; ``drawn``: wrong pictures drawn to learn from."""
+
+    side: int = 128
+    bank: int = 512
+    drawn: int = 400
+    most: int = 4000  # clean pictures looked at
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class JudgesRules:
+    """``encoder``: a filter's folder whose towers are read, frozen; None takes the packaged ones (the extra
+    ``towers``). Towers that learned from the same pairs would find them right. ``rounds`` of belief where no
+    clean set is declared. ``most`` pairs teach the judges: their cost grows with its cube."""
+
+    encoder: str | None = None
+    rounds: int = 2
+    most: int = 4000
+    seed: int = 0
+    threads: int = 1
+    device: str = "auto"
+
+
+@dataclass(frozen=True)
+class OursRules:
+    """``parts``: the filters mixed, each under its method's own rules (``part_rules``: fields by method).
+
+    ``held``: share of the clean set, whole patients, that teaches the mixture. ``rounds`` of training again with the
+    share ``grow`` of the pool that scores best. ``copies`` of each fault are planted in a pair; ``rare``: how common
+    another fault is, a mismatch being 1.
+    """
+
+    parts: tuple[str, ...] = ("dfn", "findings", "text_quality", "image_quality")
+    part_rules: Mapping[str, Mapping[str, Any]] | None = None
+    held: float = 0.3
+    rounds: int = 1
+    grow: float = 0.12
+    copies: int = 2
+    rare: float = 0.2
+    seed: int = 0
+    threads: int = 1
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.rare <= 1:
+            raise ValueError(f"rare is {self.rare}: from 0 to 1, how common another fault is than a mismatch")
+        if unknown := sorted(set(self.part_rules or {}) - set(self.parts)):
+            raise ValueError(f"part_rules: '{unknown[0]}' is no part; the parts are {', '.join(self.parts)}")
+
+
+@dataclass(frozen=True)
+class CapfiltRules:
+    """How texts are proposed and chosen.
+
+    ``decoder``: nucleus sampling at ``top_p``, the paper's choice, or beam search. ``shortest`` and ``longest`` are in
+    tokens. ``threshold``: the log-odds at which a text is believed. A believed original stays unless ``better`` is set
+    and the synthetic text is believed by that much more. ``least_groups``: a sentence seen in fewer patients'
+    training texts may not be repeated; 0 allows it.
+    """
+
+    decoder: Literal["nucleus", "beam"] = "nucleus"
+    top_p: float = 0.9
+    beams: int = 3
+    shortest: int = 5
+    longest: int = 60
+    threshold: float = 0.0
+    better: float | None = None
+    least_groups: int = 8
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class CleanRules:
+    """Where the clean set is not declared by a column: ``folder`` of an earlier run's shards, or the pool's texts of
+    at least ``min_words`` words that no two patients share (what many share is boilerplate). With ``folds``, of those
+    the part ``agree`` on which networks trained on the other folds agree most. At most ``most``, lowest keys first."""
+
+    folder: str | None = None
+    min_words: int = 5
+    most: int = 100_000
+    folds: int = 0
+    agree: float = 0.5
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A method by its module, its rules, and what its name means where the recipe says no more."""
+
+    module: str
+    rules: type
+    preset: Mapping[str, Any] = field(default_factory=dict)
+
+
+_EVA = {
+    "method": "eva",
+    "arch": "radsift-tiny-eva",
+    "layer_decay": 0.75,
+    "patch_dropout": 0.25,
+    "optimizer": "lamb",
+    "ema": 0.99,
+}
+_SIGLIP2 = {"method": "siglip2", "objective": "siglip", "caption": 0.5, "distill": 0.5}
+# the original: weights as released, no training of our own
+_MEDCLIP = {"method": "medclip", "arch": "auto", "tokenizer": "open_clip", "epochs": 0}
+_TOWERS = "filters.methods.two_towers"
+
+METHODS: Mapping[str, Registered] = {  # by the recipe's word
+    "clip": Registered(_TOWERS, TowersRules, {"method": "clip", "epochs": 0}),
+    "dfn": Registered(_TOWERS, TowersRules),
+    "eva": Registered(_TOWERS, TowersRules, _EVA),
+    "siglip": Registered(_TOWERS, TowersRules, {"method": "siglip", "objective": "siglip"}),
+    "siglip2": Registered(_TOWERS, TowersRules, _SIGLIP2),
+    "binary": Registered("filters.methods.binary", BinaryRules),
+    "blip": Registered("filters.methods.blip.method", BlipRules),
+    "blip2": Registered("filters.methods.blip2.method", Blip2Rules),
+    "medclip": Registered(_TOWERS, TowersRules, _MEDCLIP),
+    "findings": Registered("filters.findings.verifier.method", FindingsRules),
+    "judges": Registered("filters.judges.method", JudgesRules),
+    "text_quality": Registered("filters.methods.text_quality", TextQualityRules),
+    "image_quality": Registered("filters.methods.image_quality.method", ImageQualityRules),
+    "ours": Registered("filters.methods.ours.method", OursRules),
+}
+
+
+def registered(method: str) -> Registered:
+    """What there is under a method's name; RecipeError where there is none of that name."""
+    if method not in METHODS:
+        raise RecipeError("filters", f"there is no method {method!r}", ", ".join(METHODS))
+    return METHODS[method]
+
+
+def make_rules(method: str, given: Mapping[str, Any]) -> Any:
+    """The method's rules from flat fields of a recipe, over its preset; fields of nested rules are named without
+    their path. ValueError names a field that is unknown or of a wrong type."""
+    known = registered(method)
+    return fill_rules(method, known.rules, {**known.preset, **given})
+
+
+def fill_rules(name: str, rules: type, given: Mapping[str, Any]) -> Any:
+    """A dataclass of rules from flat fields, as `make_rules` does; ``name`` is what errors call it."""
+    known = field_names(rules)
+    if unknown := sorted(set(given) - set(known)):
+        raise ValueError(f"{name} has no field '{unknown[0]}'; the fields are {', '.join(known)}")
+    return _filled(rules, given)
+
+
+def field_names(rules: type) -> list[str]:
+    """Every flat field of a dataclass of rules, nested ones opened."""
+    found: list[str] = []
+    for part in fields(rules):
+        inner: Any = part.default_factory
+        found += field_names(inner) if isinstance(inner, type) and is_dataclass(inner) else [part.name]
+    return found
+
+
+def _filled(rules: type, given: Mapping[str, Any]) -> Any:
+    values: dict[str, Any] = {}
+    hints = get_type_hints(rules)
+    for part in fields(rules):
+        inner: Any = part.default_factory
+        if isinstance(inner, type) and is_dataclass(inner):
+            values[part.name] = _filled(inner, given)
+        elif part.name in given:
+            try:
+                values[part.name] = TypeAdapter(hints[part.name]).validate_python(given[part.name])
+            except ValidationError as error:
+                raise ValueError(f"{part.name}: {error.errors()[0]['msg']}") from None
+    return rules(**values)

@@ -1,0 +1,228 @@
+"""A Filter's folder: how one begins, is written, and is read again.
+
+The folder holds ``model.safetensors``, ``config.json`` (open_clip's model config), ``tokenizer.json`` and what else the
+tokenizer needs, ``card.json`` (what it was trained on and how, its metrics, its preprocessing). Models that are not
+open_clip's (`filters.towers.layouts`) write their own ``config.json``. The folder's hash names the filter.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+
+from curate.errors import RecipeError
+from filters.towers import lit, openai
+from filters.towers.architectures import Config, Source, build, load_weights, read_config, read_source, tokenizer_files
+from filters.towers.encoder import Filter as Filter
+from filters.towers.encoder import OwnFolder
+from filters.towers.encoder import StockTokenizer as StockTokenizer
+from filters.towers.hub import fetch_folder, is_hub_name
+from filters.towers.layouts import check_folder, is_open_clip, load_own, own_config
+from filters.towers.tokenizer import TextTokenizer, WordPiece, train_wordpiece
+from filters.training.rules import AUTO, ModelRules
+
+_SIGLIP_SCALE, _SIGLIP_BIAS = math.log(10), -10.0  # Zhai et al. 2023, section 3.2
+
+
+def create_filter(
+    rules: ModelRules, texts: Sequence[str], vocab: int, device: str = "auto", objective: str = "clip"
+) -> Filter:
+    """A filter to train: from ``rules.checkpoint``, or at random under torch's current seed.
+
+    ``texts`` train the tokenizer where it is ours and new. ``objective`` siglip gives it a learned bias. RecipeError
+    where the parts do not fit each other.
+    """
+    found = _create(rules, texts, vocab, device)
+    if objective == "siglip":
+        _add_bias(found, fresh=rules.checkpoint is None and not is_hub_name(rules.arch))
+    return found
+
+
+def _create(rules: ModelRules, texts: Sequence[str], vocab: int, device: str) -> Filter:
+    start = Path(rules.checkpoint) if rules.checkpoint else None
+    if start is not None and (start / "card.json").is_file():
+        return _continue(load_filter(start, device), rules)
+    _check_own(rules, start)
+    if rules.arch == lit.ARCH:
+        return _wrap(lit.create(), pick_device(device))
+    begun = _own_folder(rules, start)
+    if begun is not None:
+        return _wrap(load_own(begun), pick_device(device))
+    source = _source(rules, start)
+    config = source.config
+    if rules.tokenizer == "wordpiece":
+        tokenizer: TextTokenizer = train_wordpiece(texts, vocab, config["text_cfg"].get("context_length", 77))
+        config["text_cfg"] = {**config["text_cfg"], "vocab_size": tokenizer.vocab_size}
+    else:
+        tokenizer = StockTokenizer(config, source.files)
+    model = build(config)
+    if source.weights is not None:
+        load_weights(model, source.weights, rules.arch)
+    return Filter(model, tokenizer, config, {}, pick_device(device))
+
+
+def _own_folder(rules: ModelRules, start: Path | None) -> Path | None:
+    """The folder to begin from, the hub's too, where its model is not open_clip's."""
+    folder = fetch_folder(rules.arch) if rules.arch.startswith("hf-hub:") else start
+    if folder is None or not folder.is_dir() or is_open_clip(folder) or own_config(folder) is None:
+        return None
+    return folder
+
+
+def _source(rules: ModelRules, start: Path | None) -> Source:
+    if start is None:
+        return read_source(rules.arch)
+    if start.is_dir():
+        return read_source(str(start))
+    archive = openai.is_archive(start)
+    if rules.arch == AUTO:
+        return Source(openai.read_architecture(start), {}, start)
+    found = read_source(rules.arch)
+    config = found.config | {"quick_gelu": True} if archive else found.config  # only OpenAI's are such archives
+    return Source(config, found.files, start)
+
+
+def _wrap(parts: tuple[Any, TextTokenizer], device: str) -> Filter:
+    model, tokenizer = parts
+    return Filter(model, tokenizer, model.config, {}, device)
+
+
+def check_rules(rules: ModelRules) -> Config:
+    """The architecture's config; RecipeError, before any work, where there is none or the tokenizer cannot fit."""
+    start = Path(rules.checkpoint) if rules.checkpoint else None
+    if start is not None and (start / "card.json").is_file():
+        return _folder_config(start)
+    _check_own(rules, start)
+    if rules.arch == lit.ARCH:
+        return lit.find_towers()
+    begun = _own_folder(rules, start)
+    if begun is not None:
+        return own_config(begun) or {}
+    return _source(rules, start).config
+
+
+def _check_own(rules: ModelRules, start: Path | None) -> None:
+    """Whether architecture, checkpoint and tokenizer go together, as far as their names say."""
+    folder = start is not None and start.is_dir()
+    if start is not None and folder:
+        check_folder(start)
+    if rules.arch == AUTO and not folder and not openai.is_archive(start):
+        problem = "auto reads the checkpoint's folder, and there is none"
+        raise RecipeError("filter.arch", problem, "checkpoint: a folder, or a TorchScript archive of OpenAI's CLIP")
+    if folder and rules.arch != AUTO:
+        raise RecipeError("filter.arch", f"{start} brings its own architecture, not {rules.arch}", "arch: auto")
+    if start is not None and (rules.arch == lit.ARCH or is_hub_name(rules.arch)):
+        raise RecipeError("filter.checkpoint", f"{rules.arch} brings its own weights", "no checkpoint")
+    if rules.tokenizer != "wordpiece":
+        return
+    if rules.checkpoint:
+        problem = "the checkpoint was trained with its own tokenizer"
+        raise RecipeError("filter.tokenizer", problem, "tokenizer: open_clip")
+    if rules.arch == lit.ARCH or is_hub_name(rules.arch) or "hf_model_name" in read_config(rules.arch)["text_cfg"]:
+        raise RecipeError("filter.tokenizer", f"{rules.arch} brings its own text tower", "tokenizer: open_clip")
+
+
+def _continue(found: Filter, rules: ModelRules) -> Filter:
+    arch, tokenizer = found.card["arch"], found.card["tokenizer"]
+    if (rules.arch not in (arch, AUTO) and arch_name(rules.arch) != arch) or tokenizer != rules.tokenizer:
+        raise RecipeError(
+            "filter.checkpoint",
+            f"the filter is a {arch} with the {tokenizer} tokenizer",
+            f"arch: {arch}, tokenizer: {tokenizer}",
+        )
+    return found
+
+
+def _add_bias(found: Filter, fresh: bool) -> None:
+    """The sigmoid loss's bias, where the model has none, and for a random model its temperature."""
+    model: Any = found.model
+    if getattr(model, "logit_bias", None) is not None:
+        return
+    if isinstance(model, OwnFolder) and not isinstance(model, lit.LitModel):
+        problem = f"the layout of {arch_of(ModelRules(AUTO), found)} has no place for the sigmoid's bias"
+        raise RecipeError("filter.objective", problem, "objective: clip, or a checkpoint of SigLIP")
+    with torch.no_grad():
+        model.logit_bias = torch.nn.Parameter(torch.full_like(model.logit_scale, _SIGLIP_BIAS))
+        if fresh:
+            model.logit_scale.fill_(_SIGLIP_SCALE)
+    found.config["init_logit_bias"] = _SIGLIP_BIAS
+    if fresh:
+        found.config["init_logit_scale"] = _SIGLIP_SCALE
+
+
+def arch_name(arch: str) -> str:
+    """The architecture's name without its path: what a card may say."""
+    return Path(arch).stem if arch.endswith(".json") else arch
+
+
+def arch_of(rules: ModelRules, found: Filter) -> str:
+    """What a card calls the architecture of a filter begun by ``rules``."""
+    if rules.arch != AUTO:
+        return arch_name(rules.arch)
+    return str(found.card.get("arch") or found.config.get("model_type") or AUTO)
+
+
+def save_filter(found: Filter, folder: Path, card: dict[str, Any]) -> None:
+    """Write the filter's folder; the same filter gives the same bytes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in getattr(found.tokenizer, "files", {}).items():
+        (folder / name).write_bytes(content)
+    if isinstance(found.tokenizer, WordPiece):
+        found.tokenizer.save(folder / "tokenizer.json")
+    if isinstance(found.model, OwnFolder):
+        found.model.save(folder)
+    else:
+        weights = {k: v.detach().cpu().contiguous().clone() for k, v in found.model.state_dict().items()}
+        save_file(weights, folder / "model.safetensors")
+        write_json(folder / "config.json", found.config)
+    write_json(folder / "card.json", card)
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Sorted, indented, no NaN: equal content gives equal bytes."""
+    path.write_text(json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n", "utf-8")
+
+
+def load_filter(folder: Path, device: str = "auto") -> Filter:
+    """The filter `save_filter` wrote, on ``device`` (auto: the GPU where there is one).
+
+    RecipeError where a file is missing or damaged, or the weights are of another architecture.
+    """
+    try:
+        card = json.loads((folder / "card.json").read_text("utf-8"))
+        arch, ours = card["arch"], card["tokenizer"] == "wordpiece"
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        problem = f"{folder} is not a filter folder (card.json: {type(error).__name__})"
+        raise RecipeError("filter", problem, "a folder `curate train-filter` wrote") from None
+    if own_config(folder) is not None:
+        model, own = load_own(folder)
+        return Filter(model, own, model.config, card, pick_device(device))
+    config = _folder_config(folder)
+    context = config["text_cfg"].get("context_length", 77)
+    files = tokenizer_files(folder / "config.json")
+    tokenizer: TextTokenizer = (
+        WordPiece.load(folder / "tokenizer.json", context) if ours else StockTokenizer(config, files)
+    )
+    built = build(config)
+    load_weights(built, folder / "model.safetensors", arch)
+    return Filter(built, tokenizer, config, card, pick_device(device))
+
+
+def _folder_config(folder: Path) -> Config:
+    """config.json of a filter's folder, of whatever kind."""
+    return own_config(folder) or read_config(str(folder / "config.json"))
+
+
+def pick_device(device: str) -> str:
+    """``auto`` resolved; RecipeError where a GPU is asked for and there is none."""
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise RecipeError("device", f"{device}: torch sees no GPU", "device: cpu, or auto")
+    return device
