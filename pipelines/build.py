@@ -25,13 +25,24 @@ from curate.record import Reason
 from curate.sources.pairing.outcome import Pairing
 from curate.sources.scan import Walked, list_chunks, scan
 from curate.step import Deferred, Manifest, Progress, Step, load_manifest, read_parts, run_model_step, run_step
-from curate.storage import claim, commit_json, digest, exclusive, private_folder, read_json, remove_tree, sweep
+from curate.storage import (
+    claim,
+    commit_json,
+    commit_marker,
+    digest,
+    exclusive,
+    private_folder,
+    read_json,
+    remove_tree,
+    sweep,
+)
 from filters.method import checkpoint_hash, filter_hash
 from pipelines import tasks
 from pipelines.pairing import require_pairs
 from pipelines.recipe import Recipe
 from pipelines.sight import require_sight
 
+FINISHED = "run.json"  # in a run's folder: the step folders that its last finished run is made of
 ORDER = ("index", "ingest", "evaluation", "dedup", "train-filter", "score", "capfilt", "select", "export")
 _MODELS = ("score", "capfilt")  # whose work is a model's: `curate.step.run_model_step`
 
@@ -325,6 +336,8 @@ def _each_step(pipeline: Pipeline, engine: Engine, progress: Progress, until: st
         manifests += [execute_step(pipeline, step, engine, progress) for step in pipeline.named(name)]
         if name == "index":
             require_pairs(pipeline.recipe, pipeline.pairing, manifests[-1])
+    if until == "export":
+        commit_marker(pipeline.run / FINISHED, {"steps": [s.folder(pipeline.run).name for s in pipeline.steps()]})
     return pipeline, manifests
 
 

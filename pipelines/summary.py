@@ -202,14 +202,14 @@ class _Gallery:
         )
 
 
-def thumbnail(image: bytes) -> bytes:
-    """A JPEG of at most ``THUMB`` px; 16-bit images are stretched to 8 bit for the eye only."""
+def thumbnail(image: bytes, side: int = THUMB) -> bytes:
+    """A JPEG of at most ``side`` px; 16-bit images are stretched to 8 bit for the eye only."""
     pixels = np.asarray(cv2.imdecode(np.frombuffer(image, np.uint8), cv2.IMREAD_UNCHANGED))
     if pixels.dtype != np.uint8:
         low, high = int(pixels.min()), int(pixels.max())
         pixels = ((pixels.astype(np.float32) - low) * (255.0 / max(high - low, 1))).astype(np.uint8)
     rgb = pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
-    return encode_jpeg(resize(np.ascontiguousarray(rgb), THUMB), 80)
+    return encode_jpeg(resize(np.ascontiguousarray(rgb), side), 80)
 
 
 def _histograms(selection: pa.Table, pipeline: Pipeline) -> list[Histogram]:

@@ -14,12 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from curate import __version__
-from curate.report.funnel import StepCount
+from curate.report.funnel import FUNNEL, StepCount
 from curate.step import Manifest
 from curate.storage import commit_marker, digest, digest_file, read_json, read_marker
 from pipelines.build import Pipeline, stamp
 
-FUNNEL = ("index", "ingest", "dedup", "select", "export")
 FILES = ("attestation.json", "index.html", "report.json")
 
 

@@ -15,6 +15,7 @@ from rich.text import Text
 from curate.errors import FunnelError
 from curate.record import Reason
 
+FUNNEL = ("index", "ingest", "dedup", "select", "export")  # the steps that records pass through, in order
 QUARANTINE = frozenset(r.value for r in Reason if r.is_quarantine)
 _HEAD = ("step", "in", "kept", "dropped", "kept %", "reasons")
 
@@ -111,7 +112,7 @@ def print_funnel(counts: Sequence[StepCount], console: Console) -> None:
     if console.is_terminal:
         console.print(render_funnel(counts))
         return
-    for line in _plain(counts):
+    for line in plain_lines(counts):
         console.print(Text(line), soft_wrap=True, highlight=False)
 
 
@@ -132,7 +133,8 @@ def _total(counts: Sequence[StepCount]) -> list[str]:
     return ["all", f"{first:,}", f"{last:,}", f"{lost:,}", share(last, first), *remarks, *funnel_gaps(counts)]
 
 
-def _plain(counts: Sequence[StepCount]) -> list[str]:
+def plain_lines(counts: Sequence[StepCount]) -> list[str]:
+    """The funnel as aligned lines of text, with its head and, of several steps, the whole run."""
     rows = [list(_HEAD)]
     rows += [[*_cells(c), "  ".join(f"{reason}={n}" for reason, n in c.reasons)] for c in counts]
     if len(counts) > 1:

@@ -65,23 +65,30 @@ def execute(recipe: Recipe, until: str = "export") -> tuple[Pipeline, list[Manif
 
 
 @contextmanager
-def running_engine(resources: Resources) -> Iterator[tuple[Engine, Callable[[str, int, int], None]]]:
+def running_engine(
+    resources: Resources, shown: bool = True
+) -> Iterator[tuple[Engine, Callable[[str, int, int], None]]]:
     """A started engine and a progress bar a step; Ctrl-C, and a scheduler's polite stop, end in one line."""
     from curate.engine import start_engine
 
     engine = start_engine(resources)
     try:
         with stoppable(), progress_bars() as bars:
-            tasks: dict[str, TaskID] = {}
-
-            def progress(name: str, done: int, total: int) -> None:
-                if name not in tasks:
-                    tasks[name] = bars.add_task(name, total=total)
-                bars.update(tasks[name], completed=done, total=total)
-
-            yield engine, progress
+            yield engine, step_progress(bars)
     finally:
         engine.close()
+
+
+def step_progress(bars: Progress) -> Callable[[str, int, int], None]:
+    """A bar a step, as steps report how far they are."""
+    tasks: dict[str, TaskID] = {}
+
+    def progress(name: str, done: int, total: int) -> None:
+        if name not in tasks:
+            tasks[name] = bars.add_task(name, total=total)
+        bars.update(tasks[name], completed=done, total=total)
+
+    return progress
 
 
 @contextmanager
@@ -112,8 +119,8 @@ def step_bar(name: str) -> Iterator[Callable[[int, int, Mapping[str, float]], No
 
 
 @contextmanager
-def progress_bars() -> Iterator[Progress]:
-    with Progress(*_columns(), console=err) as bars:
+def progress_bars(shown: bool = True) -> Iterator[Progress]:
+    with Progress(*_columns(), console=err, disable=not shown) as bars:
         yield bars
 
 

@@ -1,0 +1,353 @@
+"""A run in Python, as a notebook wants it: ``import curate; run = curate.open("runs/pacs")``.
+
+    run.funnel                                          what each step took in, kept and dropped, and why
+    run.records(reason="near_duplicate_image")          a table of records; .to_polars(), .to_arrow(), len()
+    run.show(key)                                       one record: its picture, its text, what each step said of it
+    run.score_table(), run.cards, run.shards("train")   scores, filters' cards, shard files
+    curate.run("recipe.yaml", {"select.keep": 0.2})     run a recipe; gives the opened run
+
+Reading needs neither the archive nor the secret: all that is read is de-identified. In a notebook the objects draw
+themselves; a picture that is shown is the one that was written, never the archive's.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+import yaml
+
+from curate.errors import RecipeError
+from curate.record import RECORD, Reason
+from curate.report.funnel import FUNNEL, StepCount, plain_lines, share
+from curate.step import Manifest, load_manifest, read_parts
+from curate.storage import read_json, read_marker
+from pipelines.build import FINISHED
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_HEAVY = ("image", "thumb", "minhash")  # payload and signatures: only where they are asked for
+_SHOWN = 12  # records that a table draws with a picture
+
+
+def open_run(folder: str | Path) -> Run:
+    """The run in ``folder`` (the recipe's ``out``), to read. RecipeError where there is none, or it has not ended."""
+    path = Path(folder)
+    if not (path / "recipe.yaml").is_file():
+        raise RecipeError(str(path), "holds no run (no recipe.yaml)", "give the recipe's 'out' folder")
+    told = read_marker(path / FINISHED)
+    if told is None:
+        raise RecipeError(str(path), "the run has not ended yet", "end it first: curate run RECIPE")
+    return Run(path, told["steps"])
+
+
+def run_recipe(
+    recipe: str | Path | Mapping[str, Any], changes: Mapping[str, Any] | None = None, *, quiet: bool = False
+) -> Run:
+    """Every step of ``recipe`` (a file, or its fields) that is not done; then the opened run.
+
+    ``changes`` are fields as ``--set`` takes them: ``{"select.keep": 0.2}``. ``quiet`` draws no progress bars. Raises
+    RecipeError where the recipe is wrong (field, value and what is allowed), RunError where the run failed.
+    """
+    from curate.engine import start_engine
+    from pipelines.build import run_pipeline
+    from pipelines.check import check, save_recipe
+    from pipelines.commands.screen import progress_bars, step_progress
+    from pipelines.load import load_recipe, validated
+    from pipelines.recipe import Recipe
+    from pipelines.told import told_of
+
+    sets = [
+        f"{name}={yaml.safe_dump(value, default_flow_style=True).strip()}" for name, value in (changes or {}).items()
+    ]
+    made = validated(dict(recipe), sets, Recipe) if isinstance(recipe, Mapping) else load_recipe(Path(recipe), sets)
+    check(made)
+    save_recipe(made)
+    engine = start_engine(made.resources())
+    try:
+        with progress_bars(not quiet) as bars:
+            pipeline, manifests = run_pipeline(made, engine, step_progress(bars))
+    finally:
+        engine.close()
+    told_of(pipeline, manifests)
+    return open_run(made.out)
+
+
+class Run:
+    """A finished run's folder, read only. ``folders``: each step's folder below RUN/steps, in the order of the run."""
+
+    def __init__(self, path: Path, folders: Sequence[str]) -> None:
+        self.path = path
+        self._folders = [path / "steps" / name for name in folders]
+
+    @cached_property
+    def steps(self) -> dict[str, Manifest]:
+        """The manifest of every step (rows in, kept, dropped by reason, seconds), by the step's name."""
+        found = [load_manifest(folder) for folder in self._folders]
+        return {m.step: m for m in found if m is not None}
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """The resolved recipe, as plain values."""
+        return dict(yaml.safe_load((self.path / "recipe.yaml").read_text(encoding="utf-8")))
+
+    @property
+    def funnel(self) -> Funnel:
+        """What each step that records pass through took in, kept and dropped, and why."""
+        told = [m for name, m in self.steps.items() if name in FUNNEL]
+        return Funnel([StepCount(m.step, m.rows_in, m.kept, dict(m.dropped), m.seconds, False) for m in told])
+
+    @property
+    def page(self) -> Path:
+        """The run's page, for a browser."""
+        return self.path / "report" / "index.html"
+
+    @property
+    def cards(self) -> dict[str, dict[str, Any]]:
+        """The card (metrics, what it learned from) of every filter that this run trained, by the filter's name."""
+        trained = {f.name.removeprefix("train-").rpartition("-")[0]: f for f in self._folders if f.name[:6] == "train-"}
+        paths = {name: folder / "model" / "card.json" for name, folder in trained.items()}
+        return {name: dict(read_json(path)) for name, path in paths.items() if path.exists()}
+
+    def shards(self, split: str | None = None) -> list[Path]:
+        """The WebDataset shards (tar files), of one split where named."""
+        return sorted((self.path / "shards").glob(f"{split or '*'}/*.tar"))
+
+    def score_table(self) -> pl.DataFrame:
+        """key and every filter's columns, one row a scored record; empty where the recipe has no filter."""
+        folder = self._folder("score")
+        return self._frame(folder) if folder else pl.DataFrame({"key": []}, {"key": pl.String})
+
+    def records(
+        self,
+        *,
+        reason: str | Reason | Sequence[str] | None = None,
+        step: str | None = None,
+        split: str | None = None,
+        kept: bool | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> Records:
+        """Records, one row each: key, drop_step, drop_reason, split, score, and what is known of them (``drop_stage``:
+        the stage within ingest).
+
+        ``reason`` and ``step`` (as in the funnel): dropped for it, or there; ``kept``: True for those in the shards; ``columns``: only
+        these beside the key. ValueError for a reason that is none. Files of the archive that became no record
+        (``step="index"``) have a key, a source and a reason alone.
+        """
+        wanted = [reason] if isinstance(reason, str) else reason
+        known = {r.value for r in Reason}
+        if wanted is not None and (odd := [r for r in wanted if r not in known]):
+            raise ValueError(f"no such reason: {odd[0]!r}; those of this run are in run.funnel")
+        table = self._table
+        if wanted is not None:
+            table = table.filter(pl.col("drop_reason").is_in([str(r) for r in wanted]))
+        if step is not None:
+            table = table.filter(pl.col("drop_step") == step)
+        if split is not None:
+            table = table.filter(pl.col("split") == split)
+        if kept is not None:
+            table = table.filter(pl.col("drop_reason").is_null() == kept)
+        if columns is not None:
+            table = table.select(list(dict.fromkeys(["key", *columns])))
+        return Records(self, table)
+
+    def show(self, key: str) -> Record:
+        """One record: picture, text, and what each step knows of it. KeyError where no step knows the key."""
+        found = self._rows_of(key)
+        if not found:
+            raise KeyError(f"no step of this run knows {key[:40]!r}; keys are 32 hex digits, as in run.records()")
+        payload = next((row for name, row in found if name == "ingest"), {})
+        facts = [(n, {k: v for k, v in r.items() if v is not None and k not in _HEAVY}) for n, r in found]
+        return Record(key, payload.get("image"), payload.get("text"), facts)
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r})\n{self.funnel}"
+
+    def _repr_html_(self) -> str:
+        return f"<b>{html.escape(str(self.path))}</b>{self.funnel._repr_html_()}"
+
+    @cached_property
+    def _table(self) -> pl.DataFrame:
+        """Every key that any step knows, payloads apart."""
+        ingest, index = self._folder("ingest"), self._folder("index")
+        names = [n for n in RECORD.names if n not in (*_HEAVY, "text", "sections")]
+        table = self._frame(ingest, names) if ingest and self._parts(ingest) else _empty(names)
+        dropped = pl.when(pl.col("drop_reason").is_not_null()).then(pl.lit("ingest"))
+        table = table.with_columns(pl.col("drop_step").alias("drop_stage"), dropped.alias("drop_step"))
+        for name in ("dedup", "select"):
+            folder = self._folder(name)
+            if folder is None or not self._parts(folder):
+                continue
+            later = self._frame(folder).drop("partition", strict=False)
+            table = table.join(later, on="key", how="left", suffix="_later").with_columns(
+                pl.coalesce("drop_step", "drop_step_later").alias("drop_step"),
+                pl.coalesce("drop_reason", "drop_reason_later").alias("drop_reason"),
+            )
+            table = table.drop([n for n in table.columns if n.endswith("_later")])
+        if (scores := self._folder("score")) is not None and self._parts(scores):
+            table = table.join(self._frame(scores), on="key", how="left", suffix="_scored")
+        if index is not None and self._parts(index):
+            early = self._frame(index).filter(pl.col("drop_reason").is_not_null())
+            table = pl.concat([table, early], how="diagonal_relaxed")
+        first = [n for n in ("key", "drop_step", "drop_reason", "split", "score") if n in table.columns]
+        return table.select([*first, *(n for n in table.columns if n not in first)])
+
+    def _rows_of(self, key: str) -> list[tuple[str, dict[str, Any]]]:
+        found = []
+        for folder in self._folders:
+            for path in self._parts(folder):
+                rows = pl.scan_parquet(path)
+                if "key" in rows.collect_schema().names():
+                    found += [
+                        (folder.name.rpartition("-")[0], r)
+                        for r in rows.filter(pl.col("key") == key).collect().to_dicts()
+                    ]
+        return found
+
+    def _payload(self, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """image and text by key, of records that have them."""
+        folder = self._folder("ingest")
+        if folder is None or not keys:
+            return {}
+        wanted = pl.scan_parquet(self._parts(folder)).filter(pl.col("key").is_in(list(keys)))
+        return {r["key"]: r for r in wanted.select("key", "image", "text").collect().to_dicts()}
+
+    def _folder(self, step: str) -> Path | None:
+        return next((f for f in self._folders if f.name.rpartition("-")[0] == step), None)
+
+    @staticmethod
+    def _parts(folder: Path) -> list[Path]:
+        return sorted(folder.glob("part-*.parquet"))
+
+    @staticmethod
+    def _frame(folder: Path, columns: Sequence[str] | None = None) -> pl.DataFrame:
+        found: Any = pl.from_arrow(read_parts(folder, columns))
+        return found  # type: ignore[no-any-return]
+
+
+class Records:
+    """Some records of a run: a table, drawn in a notebook with the pictures of the first few."""
+
+    def __init__(self, run: Run, table: pl.DataFrame) -> None:
+        self._run, self._table = run, table
+
+    def to_polars(self, payload: bool = False) -> pl.DataFrame:
+        """The table; with ``payload`` also ``image`` (encoded bytes, as written) and ``text``, or null."""
+        if not payload:
+            return self._table
+        keys = self._table["key"].to_list()
+        found = self._run._payload(keys)
+        told = [found.get(key, {}) for key in keys]
+        return self._table.with_columns(
+            pl.Series("image", [r.get("image") for r in told], pl.Binary),
+            pl.Series("text", [r.get("text") for r in told], pl.String),
+        )
+
+    def to_arrow(self) -> pa.Table:
+        """The table, as Arrow."""
+        return self._table.to_arrow()
+
+    @property
+    def keys(self) -> list[str]:
+        """The records' keys."""
+        return list(self._table["key"])
+
+    def __len__(self) -> int:
+        return self._table.height
+
+    def __repr__(self) -> str:
+        return f"{len(self):,} records\n{self._table}"
+
+    def _repr_html_(self) -> str:
+        first = self._table.head(_SHOWN)
+        found = self._run._payload(first["key"].to_list())
+        rows = "".join(
+            f"<tr><td>{_picture(found.get(r['key'], {}).get('image'), 96)}</td>"
+            f"<td><code>{r['key']}</code><br>{_outcome(r)}</td>"
+            f"<td>{html.escape((found.get(r['key'], {}).get('text') or '')[:300])}</td></tr>"
+            for r in first.to_dicts()
+        )
+        return f"<p>{len(self):,} records</p><table>{rows}</table>"
+
+
+@dataclass(frozen=True)
+class Record:
+    """One record as it was written: ``image`` is its encoded picture, ``steps`` what each step knows of it."""
+
+    key: str
+    image: bytes | None
+    text: str | None
+    steps: Sequence[tuple[str, Mapping[str, Any]]]
+
+    @property
+    def reason(self) -> str | None:
+        """Why it was dropped; None where it was kept."""
+        return next((row["drop_reason"] for _, row in self.steps if row.get("drop_reason")), None)
+
+    def __repr__(self) -> str:
+        lines = [f"{self.key}: {self.reason or 'kept'}", self.text or "(no text)"]
+        lines += [
+            f"  {name}: " + ", ".join(f"{k}={v}" for k, v in row.items() if k not in ("key", "text"))
+            for name, row in self.steps
+        ]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        told = "".join(
+            f"<tr><td><b>{html.escape(name)}</b></td><td>"
+            + html.escape(", ".join(f"{k}={v}" for k, v in row.items() if k not in ("key", "text", "sections")))
+            + "</td></tr>"
+            for name, row in self.steps
+        )
+        said = f"<p><code>{self.key}</code> {self.reason or 'kept'}</p><p>{html.escape(self.text or '')}</p>"
+        return f"{_picture(self.image, 256)}{said}<table>{told}</table>"
+
+
+class Funnel(list[StepCount]):
+    """The steps' counts, in order."""
+
+    def to_polars(self) -> pl.DataFrame:
+        """step, reason, records: one row a step and reason, ``reason`` null for those that it kept."""
+        rows = [(c.step, reason, n) for c in self for reason, n in [(None, c.kept), *c.reasons]]
+        return pl.DataFrame(rows, {"step": pl.String, "reason": pl.String, "records": pl.Int64}, orient="row")
+
+    def __repr__(self) -> str:
+        return "\n".join(plain_lines(self))
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{c.step}</td><td>{c.rows_in:,}</td><td>{c.kept:,}</td><td>{c.lost:,}</td>"
+            f"<td>{share(c.kept, c.rows_in)}</td><td>{', '.join(f'{r} {n:,}' for r, n in c.reasons)}</td></tr>"
+            for c in self
+        )
+        head = "".join(f"<th>{name}</th>" for name in ("step", "in", "kept", "dropped", "kept %", "reasons"))
+        return f"<table><tr>{head}</tr>{rows}</table>"
+
+
+def _picture(image: bytes | None, side: int) -> str:
+    """An <img> of at most ``side`` px; empty where there is none."""
+    if not image:
+        return ""
+    from pipelines.summary import thumbnail
+
+    return f'<img src="data:image/jpeg;base64,{base64.b64encode(thumbnail(image, side)).decode()}">'
+
+
+def _outcome(row: Mapping[str, Any]) -> str:
+    return (
+        f"dropped at {row['drop_step']}: {row['drop_reason']}"
+        if row["drop_reason"]
+        else f"kept, {row.get('split') or ''}"
+    )
+
+
+def _empty(names: Sequence[str]) -> pl.DataFrame:
+    found: Any = pl.from_arrow(RECORD.empty_table().select(names))
+    return found  # type: ignore[no-any-return]
