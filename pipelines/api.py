@@ -137,9 +137,9 @@ class Run:
         """Records, one row each: key, drop_step, drop_reason, split, score, and what is known of them (``drop_stage``:
         the stage within ingest).
 
-        ``reason`` and ``step`` (as in the funnel): dropped for it, or there; ``kept``: True for those in the shards; ``columns``: only
-        these beside the key. ValueError for a reason that is none. Files of the archive that became no record
-        (``step="index"``) have a key, a source and a reason alone.
+        ``reason`` and ``step`` (as in the funnel): dropped for it, or there; ``kept``: True for those in the shards;
+        ``columns``: only these beside the key. ValueError for a reason that is none. Files of the archive that became
+        no record (``step="index"``) have a key, a source and a reason alone.
         """
         wanted = [reason] if isinstance(reason, str) else reason
         known = {r.value for r in Reason}
