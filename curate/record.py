@@ -27,6 +27,10 @@ class Reason(StrEnum):
     UNREADABLE_FILE = "unreadable_file"
     SYMLINK = "symlink_not_followed"
     EMPTY_FILE = "empty_file"
+    DAMAGED_ARCHIVE = "damaged_archive"  # a tar or zip, or what is missing of one
+    PACKED_ARCHIVE = "compressed_archive"  # as a whole (.tar.gz), so that nothing in it can be read alone
+    UNSAFE_NAME = "unsafe_name_in_archive"  # absolute, or one that leads out of it
+    REPEATED_NAME = "name_twice_in_archive"  # which of them belongs to the rest nobody says
     NOT_AN_IMAGE = "not_an_image"
     BAD_HEADER = "bad_header"
     NO_PIXELS = "dicom_without_pixels"

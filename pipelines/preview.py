@@ -19,12 +19,13 @@ from curate.errors import DropRecord
 from curate.ingest.index import match, read_sources
 from curate.ingest.rows import status_of
 from curate.record import Reason
+from curate.sources.archives import walk_members
 from curate.sources.pairing.outcome import Pairing
 from curate.sources.reports.letterhead import caption_sections
 from curate.sources.reports.report import Report
 from curate.sources.reports.section import wanted_text
-from curate.sources.scan import SCAN, ImageSource, scan_file
-from curate.sources.walk import Found, as_text, walk
+from curate.sources.scan import SCAN, ImageSource, listed, scan_file
+from curate.sources.walk import Found
 from pipelines.recipe import Recipe
 
 IMAGES, REPORTS, TEXTS = 2000, 200_000, 200  # that a plan looks at: some seconds
@@ -39,7 +40,7 @@ def preview(recipe: Recipe) -> tuple[Pairing, str]:
     for source in recipe.image_sources():
         drawn, n = _draw(source, IMAGES // len(recipe.images))
         files, seen = files + n, seen + len(drawn)
-        rows = [scan_file(_listed(found)) for found in drawn]
+        rows = [scan_file(listed(found)) for found in drawn]
         scans.append((source.name, pa.Table.from_pylist(rows, SCAN)))
     every = read_sources(recipe.report_sources(), scans)
     reports = [_light(report) for report in islice(every, REPORTS)]
@@ -74,17 +75,12 @@ def _draw(source: ImageSource, most: int) -> tuple[list[Found], int]:
 
     def counted() -> Iterator[Found]:
         nonlocal n
-        for found in walk(Path(source.path), source.follow_symlinks, source.exclude):
+        for found in walk_members(Path(source.path), source.follow_symlinks, source.exclude):
             n += 1
             yield found
 
     drawn = heapq.nsmallest(most, counted(), key=lambda f: hashlib.sha256(os.fsencode(f.relative)).digest())
     return sorted(drawn, key=lambda f: f.relative), n
-
-
-def _listed(found: Found) -> dict[str, object]:
-    row = {"path": os.fsencode(found.path), "relative": as_text(found.relative)}
-    return {**row, "size": found.size, "reason": found.reason}
 
 
 def _light(report: Report) -> Report:

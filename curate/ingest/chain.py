@@ -45,8 +45,9 @@ from curate.ingest.texts import ATTRIBUTES, ReportStage
 from curate.memory import remembering
 from curate.record import INDEX, RECORD, Reason, conform, drop_each, without_payload
 from curate.sources.dicom.read import identity_of, load_dicom
-from curate.sources.faults import check_present, out_of_reach
+from curate.sources.faults import check_present, out_of_reach, stat_source
 from curate.sources.images.read import encode_jpeg, encode_png, load_image, resize
+from curate.sources.member import is_there
 from curate.sources.picture import Picture, compose, tile_places
 from curate.stage import Stage, run_stages
 from curate.step import mark_poison
@@ -138,7 +139,7 @@ def _stop_if_many(table: pa.Table, records: pa.Table) -> None:
         raise RunError(f"{len(failed)} of {len(reasons)} records of a partition failed at {failed[0]}: a bug to report")
     changed = table.filter(pa.array([r == Reason.CHANGED.value for r in reasons], pa.bool_()))
     for name in dict.fromkeys(changed["source"].to_pylist()):
-        gone = [path for path in _paths(changed, name) if not os.path.lexists(path)]
+        gone = [path for path in _paths(changed, name) if not is_there(path)]
         if len(gone) > _FEW and _SHARE * len(gone) > len(paths := _paths(table, name)):
             raise SourceError(errno.ENOENT, name, out_of_reach(paths))
 
@@ -211,8 +212,8 @@ class _Picture:
         try:
             if not check_present(path):
                 raise DropRecord(Reason.CHANGED)
-            info = path.stat()
-            if info.st_size != row["size"] or (not dicom and info.st_mtime_ns != row["mtime_ns"]):
+            info = stat_source(path)
+            if info.size != row["size"] or (not dicom and info.mtime_ns != row["mtime_ns"]):
                 raise DropRecord(Reason.CHANGED)
             picture = (load_dicom if dicom else load_image)(path, row["frame"], self.rules.pixels)
         except SourceError as error:

@@ -30,6 +30,7 @@ from curate.ingest.sealed import NAMES, PAIRING, WORDS, read_index, sealed_part
 from curate.ingest.slices import choose_slices, middle_of_series
 from curate.ingest.splits import settle
 from curate.record import FATE, INDEX, Reason, conform, live
+from curate.sources.member import place
 from curate.sources.pairing.coverage import describe
 from curate.sources.pairing.outcome import Pairing
 from curate.sources.pairing.pair import pair
@@ -94,9 +95,9 @@ def read_sources(sources: Sequence[ReportSource], scans: Sequence[tuple[str, pa.
     for i, s in enumerate(sources):
         root = Path(s.path)
         counted = _counted(scans, s.path)
+        below = root if root.is_dir() else root.parent  # a single file's own name, or a member's of a single archive
         for r in read_reports(root, s.columns, s.format, s.name_pattern, counted):
-            name = as_path(re.sub(r"#\d+$", "", r.row))
-            file = str(root / name) if root.is_dir() else s.path
+            file = str(below / as_path(re.sub(r"#\d+$", "", r.row)))
             yield replace(r, row=f"{i}/{r.row}", several=s.several, file=file)  # two sources may hold files of one name
 
 
@@ -169,8 +170,9 @@ def _pairing_columns(files: pa.Table, usable: np.ndarray) -> pa.Table:
     chosen = files.take(pa.array(usable))
     names = {"accession": "accession", "study": "study_uid", "patient": "patient_id", "date": "study_date"}
     columns = {to: chosen[name].fill_null("") for to, name in names.items()}
-    own, path = chosen["image_id"], chosen["relative"].fill_null("")
-    columns["image"] = pc.if_else(pc.not_equal(own, ""), own, path)
+    columns["image"] = chosen["relative"].fill_null("")
+    for surer in (chosen["sample"].fill_null(""), chosen["image_id"]):
+        columns["image"] = pc.if_else(pc.not_equal(surer, ""), surer, columns["image"])
     return pa.table({"row": pa.array(range(len(usable)), pa.int64()), **columns})
 
 
@@ -180,7 +182,7 @@ def _with_stems(
     """Both with one name for an image and for a report that stands beside it (`curate.sources.paths.beside`)."""
     asked = told["image"].to_pylist()
     places = [_places(r, name) if name and r.file else () for r, name in zip(reports, asked, strict=True)]
-    named, names = beside(asked, places, images["image"].to_pylist(), [os.fsdecode(path) for path in paths])
+    named, names = beside(asked, places, images["image"].to_pylist(), [place(os.fsdecode(path)) for path in paths])
     images = with_column(images, "image", pa.array(names, pa.string()))
     return images, with_column(told, "image", pa.array(named, pa.string()))
 
@@ -194,11 +196,13 @@ def _places(report: Report, name: str) -> tuple[str, ...]:
 
 def _read_as_reports(files: pa.Table, reports: Sequence[Report]) -> pa.Array:
     """The files' reasons; what was read as a report is no image that failed."""
-    mine = {os.fsencode(r.file) for r in reports if r.file and r.reason is not Reason.NOT_A_REPORT}
+    mine = {r.file for r in reports if r.file and r.reason is not Reason.NOT_A_REPORT}
     if not mine:
         return files["reason"].combine_chunks()
     told = [
-        Reason.READ_AS_REPORT.value if reason == Reason.NOT_AN_IMAGE.value and path in mine else reason
+        Reason.READ_AS_REPORT.value
+        if reason == Reason.NOT_AN_IMAGE.value and place(os.fsdecode(path)) in mine
+        else reason
         for reason, path in zip(files["reason"].to_pylist(), files["path"].to_pylist(), strict=True)
     ]
     return pa.array(told, pa.string())

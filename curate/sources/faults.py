@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 from curate.errors import DropRecord, SourceError
 from curate.record import Reason
+from curate.sources.member import Stat, archive_of, is_there, open_file, stat_file
 
 # what the system says of one entry: not there, a link in a circle, no path it can take, not a file; and what seeking to
 # a place that a damaged header names brings
@@ -35,9 +36,10 @@ def stop_for_source(error: OSError) -> None:
 
 @contextmanager
 def open_source(path: Path) -> Iterator[BinaryIO]:
-    """The file to read; DropRecord UNREADABLE_FILE where it, and not the archive or the machine, fails."""
+    """The file, or the archive's member, to read; DropRecord UNREADABLE_FILE where it, and not the source or the
+    machine, fails."""
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             yield file
             return
     except OSError as error:
@@ -45,9 +47,19 @@ def open_source(path: Path) -> Iterator[BinaryIO]:
     raise DropRecord(Reason.UNREADABLE_FILE)
 
 
+def stat_source(path: Path) -> Stat:
+    """Its size and time; DropRecord CHANGED where it is there and cannot be asked any more."""
+    try:
+        return stat_file(path)
+    except OSError as error:
+        stop_for_source(error)
+    raise DropRecord(Reason.CHANGED)
+
+
 def check_present(path: Path) -> bool:
-    """Whether the file is there. SourceError where its folder is gone, or holds nothing: a mount point without its
-    file system is an empty folder."""
+    """Whether the file, or a member's archive, is there. SourceError where its folder is gone, or holds nothing: a
+    mount point without its file system is an empty folder."""
+    path = archive_of(path) or path
     try:
         path.lstat()
         return True
@@ -64,5 +76,5 @@ def check_present(path: Path) -> bool:
 
 def out_of_reach(paths: Sequence[Path]) -> str:
     """How many of ``paths`` the system does not show at the moment, in words for a SourceError's detail."""
-    missing = sum(not os.path.lexists(path) for path in paths)
+    missing = sum(not is_there(path) for path in paths)
     return f" ({missing} of the {len(paths)} files that were asked for are not there)"

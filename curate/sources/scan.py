@@ -22,9 +22,10 @@ from curate.engine.guard import fault_of
 from curate.errors import DropRecord, RunError, SourceError
 from curate.memory import remembering
 from curate.record import Reason
+from curate.sources.archives import walk_members
 from curate.sources.faults import check_present, out_of_reach
 from curate.sources.picture import Header
-from curate.sources.walk import Found, as_text, chunks, walk
+from curate.sources.walk import Found, as_text, chunks
 from curate.step import Progress
 
 
@@ -38,11 +39,11 @@ class ImageSource:
     exclude: tuple[str, ...] = ()
 
 
-_VERSION = "4"  # of what a scanned chunk holds: another one is another chunk
+_VERSION = "5"  # of what a scanned chunk holds: another one is another chunk
 _HEADER = {f.name: pa.int64() if f.type in ("int", int) else pa.string() for f in fields(Header)}
 # a file name is bytes and need not be text: the path is kept as bytes, the relative one escaped
 _FOUND = {"path": pa.binary(), "relative": pa.string(), "size": pa.int64(), "mtime_ns": pa.int64()}
-LISTING = pa.schema([*_FOUND.items(), ("reason", pa.string())])
+LISTING = pa.schema([*_FOUND.items(), ("reason", pa.string()), ("sample", pa.string())])
 _READ = {"identity": pa.string(), "fault": pa.string()}  # as in `curate.record.INDEX`
 SCAN = pa.schema([*LISTING, *_HEADER.items(), *_READ.items()])
 _SOURCE = b"source"  # metadata of a listing: the recipe's name
@@ -80,9 +81,15 @@ def chunk_name(chunk: Sequence[Found], pseudo: Pseudonymizer, *of: str) -> str:
 
 def write_listing(chunk: Sequence[Found], folder: Path, name: str, pseudo: Pseudonymizer, source: str = "") -> None:
     """Seal the chunk's entries (LISTING) for `read_listing`; ``source`` is where they are from."""
-    rows = [{**vars(f), "path": os.fsencode(f.path), "relative": as_text(f.relative)} for f in chunk]
+    rows = [listed(found) for found in chunk]
     table = pa.Table.from_pylist(rows, LISTING).replace_schema_metadata({_SOURCE: source})
     write_sealed(folder / f"{name}.list", table, pseudo)
+
+
+def listed(found: Found) -> dict[str, Any]:
+    """An entry as a row of LISTING."""
+    named = {name: as_text(getattr(found, name)) for name in ("relative", "sample")}
+    return {**vars(found), "path": os.fsencode(found.path), **named}
 
 
 def read_listing(folder: Path, name: str, pseudo: Pseudonymizer) -> pa.Table:
@@ -92,7 +99,7 @@ def read_listing(folder: Path, name: str, pseudo: Pseudonymizer) -> pa.Table:
 
 def _entries(source: ImageSource) -> Iterator[Found]:
     try:
-        yield from walk(Path(source.path), source.follow_symlinks, source.exclude)
+        yield from walk_members(Path(source.path), source.follow_symlinks, source.exclude)
     except SourceError as error:
         raise SourceError(error.number, source.name) from None
 

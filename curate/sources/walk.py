@@ -39,6 +39,7 @@ class Found:
     size: int  # bytes; 0 where it could not be asked
     mtime_ns: int  # modification time in ns; 0 where it could not be asked
     reason: Reason | None  # UNREADABLE_FOLDER, UNREADABLE_FILE, SYMLINK, EMPTY_FILE, or None for a file to look into
+    sample: str = ""  # of an archive's member, what those share that belong together (`curate.sources.archives`)
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def walk(root: Path, follow_symlinks: bool = False, exclude: Sequence[str] = ())
         raise RecipeError("path", f"cannot read the source ({error.strerror})", "name one that exists") from None
     if not stat.S_ISDIR(info.st_mode):
         return iter([_file(str(base), base.name, info)])
-    return _walk(str(base), (info.st_dev, info.st_ino), follow_symlinks, _matcher(exclude))
+    return _walk(str(base), (info.st_dev, info.st_ino), follow_symlinks, matcher(exclude))
 
 
 def _walk(base: str, identity: _Identity, follow: bool, excluded: Callable[[str, str], bool]) -> Iterator[Found]:
@@ -147,7 +148,8 @@ def _file(path: str, relative: str, info: os.stat_result) -> Found:
     return Found(path, relative, info.st_size, info.st_mtime_ns, reason)
 
 
-def _matcher(patterns: Sequence[str]) -> Callable[[str, str], bool]:
+def matcher(patterns: Sequence[str]) -> Callable[[str, str], bool]:
+    """Whether a (relative path, bare name) fits one of the shell ``patterns``."""
     if not patterns:
         return lambda relative, name: False
     match = re.compile("|".join(fnmatch.translate(p.rstrip("/")) for p in patterns)).match

@@ -215,7 +215,7 @@ def test_what_an_image_source_counts_is_not_counted_again(tmp_path: Path) -> Non
     [
         ("r.xls", b"\xd0\xcf\x11\xe0", r"old kind\n.*\.xlsx or CSV"), ("r.pdf", b"%PDF", "PDF, which is not read"),
         ("r.docx", b"PK", r"word processor.*\n.*\.txt or \.rtf"), ("r.zip", b"PK\x03\x04",
-        "archive of files\n.*unpack"),
+        "archive that cannot be read\n.*unpack"),
         ("r.xml", b"<?xml", "document of XML"), ("r.xlsx", b"PK\x03\x04" + bytes(99), "no readable xlsx"),
         ("r.csv", b"%PDF-1.7", "no readable csv file: it is a PDF"), ("r.csv", b"PK\x03\x04", "it is a workbook"),
         ("r.json", b"[1, 2]", "no readable json"), ("r.json", b"{", "no readable json"), ("r.gz", b"", "give 'format'"),

@@ -31,6 +31,7 @@ from curate.errors import DropRecord
 from curate.memory import once
 from curate.record import Reason
 from curate.sources.faults import stop_for_source
+from curate.sources.member import open_file
 from curate.sources.third_party import call_third_party
 
 PIXEL_DATA = 0x7FE00010
@@ -83,7 +84,7 @@ def open_dicom(path: Path, max_bytes: int, tags: list[int] | None = None) -> Ite
     Raises DropRecord UNREADABLE_FILE, EMPTY_FILE, BAD_HEADER, TRUNCATED and TOO_LARGE (deflated to over ``max_bytes``).
     """
     try:
-        file = path.open("rb")
+        file = open_file(path)
     except OSError as error:
         stop_for_source(error)
         file = None

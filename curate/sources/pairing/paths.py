@@ -13,7 +13,8 @@ from itertools import islice
 from pathlib import Path
 
 from curate.errors import RecipeError
-from curate.sources.walk import as_text, walk
+from curate.sources.archives import walk_members
+from curate.sources.walk import as_text
 
 GROUPS = ("accession", "study", "patient", "image", "split")
 IDENTITIES = GROUPS[:-1]
@@ -47,7 +48,7 @@ def path_keys(pattern: re.Pattern[str], relative: str) -> dict[str, str]:
 def check_keys(root: Path, pattern: str, exclude: Sequence[str], field: str) -> None:
     """RecipeError where the pattern is none, or fits none of the first files under ``root``: their shapes are shown."""
     compiled = compile_keys(pattern, field)
-    found = walk(root, exclude=exclude)
+    found = walk_members(root, exclude=exclude)
     paths = [as_text(f.relative) for f in islice((f for f in found if f.reason is None), _TRIED)]
     if paths and not any(path_keys(compiled, path) for path in paths):
         shown = ", ".join(f"'{s}'" for s in shapes(paths))

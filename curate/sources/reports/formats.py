@@ -24,6 +24,7 @@ import python_calamine
 from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.faults import stop_for_source
+from curate.sources.member import open_file
 
 Format = Literal["csv", "jsonl", "json", "parquet", "xlsx", "txt", "hl7"]
 MAX_BYTES = 1 << 30  # of an inflated file
@@ -47,7 +48,8 @@ _EXPLAINED = {
     "an Excel workbook of the old kind": ((".xls", ".xlsb", ".xlsm", ".ods"), "save it as .xlsx or CSV"),
     "a PDF, which is not read": ((".pdf",), "export the reports as text, or as CSV"),
     "a word processor's document, which is not read": ((".doc", ".docx", ".odt"), "save it as .txt or .rtf"),
-    "an archive of files": ((".zip", ".tar", ".tgz", ".7z", ".rar", ".bz2", ".xz", ".zst"), "unpack it"),
+    "an archive of files": ((".tgz", ".7z", ".rar", ".bz2", ".xz", ".zst"), "unpack it, or pack it as .tar or .zip"),
+    "an archive that cannot be read": ((".zip", ".tar"), "pack it again, or unpack it"),
     "a document of XML, which is not read": ((".xml", ".cda", ".ccda"), _AS_TEXT),
     "a database": ((".db", ".sqlite", ".mdb", ".accdb", ".dta", ".sas7bdat", ".sav", ".rds"), _AS_TEXT),
 }
@@ -77,7 +79,7 @@ def explain(name: str) -> tuple[str, str]:
 def explain_content(path: Path) -> tuple[str, str]:
     """(": it is ..." or "", what to do) of a file whose content is not what its name or the recipe says."""
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             head = file.read(8)
     except OSError:
         head = b""
@@ -112,7 +114,7 @@ def open_bytes(path: Path, kind: Format, max_bytes: int = MAX_BYTES) -> Iterator
     ``seek`` as well. Raises DropRecord UNREADABLE_FILE, EMPTY_FILE, TOO_LARGE (inflated), and REFUSED_KIND where the
     content is of another kind than ``kind``."""
     with reading():
-        file: Any = path.open("rb")
+        file: Any = open_file(path)
     with file:
         with reading():
             zipped = file.peek(2)[:2] == _GZIP

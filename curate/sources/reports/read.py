@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path, PurePath
 from typing import Any, Literal, cast
@@ -17,8 +17,10 @@ from typing import Any, Literal, cast
 from curate.engine.guard import fault_of
 from curate.errors import DropRecord, RecipeError
 from curate.record import Reason
+from curate.sources.archives import OF_ARCHIVES, is_archive, walk_members
 from curate.sources.faults import stop_for_source
 from curate.sources.identity import folded
+from curate.sources.member import archive_of, open_file
 from curate.sources.pairing.paths import compile_keys, stem
 from curate.sources.reports.asked import Asked, ReportColumns
 from curate.sources.reports.captions import gathered
@@ -29,7 +31,7 @@ from curate.sources.reports.headings import SECTIONS
 from curate.sources.reports.hl7 import FIELD
 from curate.sources.reports.report import NAMED, Report, RowPlan, make_report
 from curate.sources.reports.rows import named_rows, open_messages, open_records
-from curate.sources.walk import Found, as_text, walk
+from curate.sources.walk import Found, as_text
 
 _HEAD = 4096  # bytes of a text file that show whether it is something else
 _BROKEN_FIX = "quote cells that hold the delimiter, quotes or line breaks; name a field of a field as report.text"
@@ -43,13 +45,16 @@ def check_columns(path: Path, columns: ReportColumns, format: Asked = "auto", na
     if unknown:
         known = ", ".join(name for name in SECTIONS if name != "other")
         raise RecipeError(f"columns.sections.{unknown[0]}", "is no section", f"choose among {known}")
-    single = not Path(path).is_dir()
+    single = _is_single(Path(path))
     some, others, tables = False, set[str](), list[list[str]]()  # what is no report, and tables of something else
-    for found in walk(path):
+    for found in walk_members(path):
+        if some and archive_of(Path(found.path)):  # one member that holds reports is enough
+            continue
         kind = _kind(found, format, single)
         if kind is None or kind == "dicom":
             what, fix = explain(found.relative)
-            if kind is None and single:
+            damaged = found.reason is Reason.DAMAGED_ARCHIVE and not some and not Path(path).is_dir()
+            if kind is None and (single or damaged):
                 raise RecipeError("format" if "format" in fix else "path", what, fix)
             others.add(what)
             some = some or _is_structured(found, format) or _is_closed(found)
@@ -87,9 +92,13 @@ def read_reports(
     path does not exist, the pattern is none, or (when its turn comes) a file lacks a column; `check_columns` says so
     before.
     """
-    source = _Source(columns, format, _compile(name_pattern), not Path(path).is_dir())
-    reports = _reports(walk(path), source, images or {})
+    source = _Source(columns, format, _compile(name_pattern), _is_single(Path(path)))
+    reports = _reports(walk_members(path), source, images or {})
     return gathered(reports) if columns.caption.question else reports
+
+
+def _is_single(path: Path) -> bool:
+    return not path.is_dir() and not is_archive(path.name)
 
 
 @dataclass(frozen=True)
@@ -104,7 +113,7 @@ def _reports(files: Iterable[Found], source: _Source, images: Mapping[str, bool]
     """An exception that nobody foresaw ends its file, as FAILED with its place in the code, and no other."""
     for found in files:
         counted = images.get(found.path)
-        if counted:
+        if counted or (counted is not None and found.reason in OF_ARCHIVES):
             continue
         try:
             for report in _read(found, source):
@@ -173,7 +182,9 @@ def _text_file(found: Found, pattern: re.Pattern[str] | None) -> Report:
     else:
         match = pattern.search(as_text(path.name)) or pattern.search(relative)
         known = {name: value or "" for name, value in (match.groupdict() if match else {}).items() if name in NAMED}
-    known.setdefault("image", stem(relative))  # the image that lies beside it, where pairs are given by file name
+    known.setdefault(
+        "image", as_text(found.sample) or stem(relative)
+    )  # the image that lies beside it, where pairs are given by file name
     try:
         with open_records(path, format="txt") as records:
             record = next(records.rows)
@@ -187,7 +198,7 @@ def _text_file(found: Found, pattern: re.Pattern[str] | None) -> Report:
 def _within_text(found: Found, columns: ReportColumns) -> Literal["csv", "hl7", "txt"]:
     """What a text file's beginning proves it to be: HL7 messages, a table with the columns asked for, a text."""
     try:
-        with Path(found.path).open("rb") as file:
+        with open_file(Path(found.path)) as file:
             head = file.read(_HEAD)
     except OSError as error:
         stop_for_source(error)
@@ -234,8 +245,10 @@ def _table(found: Found, kind: Format, source: _Source) -> Iterator[Report]:
             identity = f"{relative}#{number}"
             if isinstance(row, Reason):
                 yield Report(identity, reason=row)
-            else:
-                yield plan.report(identity, {asked.get(n, n): cell for n, cell in row.items()} if asked else row)
+                continue
+            report = plan.report(identity, {asked.get(n, n): cell for n, cell in row.items()} if asked else row)
+            beside = kind == "json" and not report.image  # a document of a sample, as WebDataset has them
+            yield replace(report, image=as_text(found.sample)) if beside else report
 
 
 def _as_asked(names: Sequence[str], columns: ReportColumns) -> dict[str, str]:

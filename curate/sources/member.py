@@ -1,0 +1,155 @@
+"""A file inside an archive is opened where it lies: the one seam through which everything that reads a source goes.
+
+A member has an address that is a path: the archive's own, a component of NUL and where its bytes begin, its name
+(``/pool/shard-0.tar/<NUL>000000000001536/case.png``). No file system has such a path, so none is mistaken for one, and
+``name``, ``suffix`` and ``parent`` mean what they mean elsewhere. `place` is the same without the NUL: where the member
+would lie were the archive a folder, which is how pairing and keys know it.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import tarfile
+import zipfile
+import zlib
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import BinaryIO
+
+MAX_MEMBER = 1 << 30  # bytes that a compressed member may inflate to
+_MARK = "/\0"
+_BLOCK = 512  # of tar (POSIX pax, "ustar Interchange Format")
+
+
+@dataclass(frozen=True)
+class Stat:
+    """Bytes, and the modification time in ns: of a member its archive's, since its own is what the packer liked."""
+
+    size: int
+    mtime_ns: int
+
+
+def address(archive: str, start: int, name: str) -> str:
+    """The path of a member; ``start`` is where its bytes begin in a tar, its header in a zip, its row in a table."""
+    return f"{archive}{_MARK}{start:015d}/{name}"
+
+
+def place(path: str) -> str:
+    """``path``, of a member as though its archive were a folder."""
+    archive, mark, rest = path.partition(_MARK)
+    return f"{archive}/{rest.partition('/')[2]}" if mark else path
+
+
+def archive_of(path: Path) -> Path | None:
+    """The archive that a member lies in; None of a file."""
+    archive, mark, _ = str(path).partition(_MARK)
+    return Path(archive) if mark else None
+
+
+def open_file(path: Path) -> BinaryIO:
+    """A file or a member to read and to seek in. OSError as `open` says it; EINVAL where the archive does not hold what
+    it held, EFBIG where a member would inflate beyond `MAX_MEMBER`."""
+    archive, mark, rest = str(path).partition(_MARK)
+    if not mark:
+        return path.open("rb")
+    start = int(rest.partition("/")[0])
+    if archive.lower().endswith(".zip"):
+        return _open_in_zip(archive, start)
+    file = Path(archive).open("rb")  # noqa: SIM115  whoever closes the part closes it
+    try:
+        return io.BufferedReader(_Part(file, start, _size_in_tar(file, start)))
+    except BaseException:
+        file.close()
+        raise
+
+
+def stat_file(path: Path) -> Stat:
+    """Size and time of a file or a member. OSError as `open_file`."""
+    archive, mark, rest = str(path).partition(_MARK)
+    info = Path(archive).stat()
+    if not mark:
+        return Stat(info.st_size, info.st_mtime_ns)
+    start = int(rest.partition("/")[0])
+    if archive.lower().endswith(".zip"):
+        return Stat(_in_zip(archive, start)[1].file_size, info.st_mtime_ns)
+    with Path(archive).open("rb") as file:
+        return Stat(_size_in_tar(file, start), info.st_mtime_ns)
+
+
+def is_there(path: Path) -> bool:
+    """Whether the system shows the file, or the archive that it lies in; a broken link is there."""
+    return os.path.lexists(archive_of(path) or path)
+
+
+class _Part(io.RawIOBase):
+    """``size`` bytes of ``file`` from ``start``, as a file of their own; closing it closes ``file``."""
+
+    def __init__(self, file: BinaryIO, start: int, size: int) -> None:
+        self._file, self._start, self._size, self._at = file, start, size, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
+        if at < 0:
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        self._at = at
+        return at
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        length = min(len(buffer), max(self._size - self._at, 0))
+        data = os.pread(self._file.fileno(), length, self._start + self._at)
+        buffer[: len(data)] = data
+        self._at += len(data)
+        return len(data)
+
+    def close(self) -> None:
+        if not self.closed:
+            self._file.close()
+        super().close()
+
+
+def _size_in_tar(file: BinaryIO, start: int) -> int:
+    """By the header right before the bytes, which must still be one."""
+    header = os.pread(file.fileno(), _BLOCK, start - _BLOCK)
+    try:
+        return tarfile.TarInfo.frombuf(header, "utf-8", "surrogateescape").size
+    except tarfile.HeaderError:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL)) from None
+
+
+def _open_in_zip(archive: str, start: int) -> BinaryIO:
+    """In memory: an inflated stream cannot be sought in. Its length and checksum are compared with what is declared."""
+    book, info = _in_zip(archive, start)
+    if info.file_size > MAX_MEMBER:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+    try:
+        data = book.read(info)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError):
+        data = None  # another header, another checksum, encrypted, or packed by what nobody reads
+    if data is None:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+    return io.BufferedReader(io.BytesIO(data))  # type: ignore[arg-type]
+
+
+def _in_zip(archive: str, start: int) -> tuple[zipfile.ZipFile, zipfile.ZipInfo]:
+    info = Path(archive).stat()
+    try:
+        book, members = _zip(archive, info.st_size, info.st_mtime_ns, os.getpid())
+        return book, members[start]
+    except (zipfile.BadZipFile, KeyError):
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL)) from None
+
+
+@lru_cache(maxsize=4)
+def _zip(archive: str, size: int, mtime_ns: int, process: int) -> tuple[zipfile.ZipFile, dict[int, zipfile.ZipInfo]]:
+    """An archive's directory, read once as long as the archive is the same; a process has its own."""
+    book = zipfile.ZipFile(archive)
+    return book, {info.header_offset: info for info in book.infolist()}

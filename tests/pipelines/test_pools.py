@@ -1,0 +1,108 @@
+"""A pool of shards goes through a run as a folder of the same files does, and every entry of it is in the funnel."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from curate.engine import Engine
+from curate.step import read_parts
+from pipelines.build import Pipeline, run_pipeline
+from pipelines.check import check
+from pipelines.load import load_recipe
+from pipelines.preview import preview
+from tests.curate.pools import Entries, png, write_tar, write_zip
+
+RECIPES = Path(__file__).parents[2] / "pipelines" / "recipes"
+QUICK = ("deid.burned_in=trust", "filters={}", "select={}", "dedup.image_near=off")
+
+
+def run(recipe: str, tree: Path, tmp_path: Path, secret: Path, engine: Engine, *overrides: str) -> Pipeline:
+    places = [f"images.0.path={tree}", f"reports.0.path={tree}", f"out={tmp_path / 'run'}", f"secret={secret}"]
+    loaded = load_recipe(RECIPES / recipe, [*places, *QUICK, *overrides])
+    check(loaded)
+    return run_pipeline(loaded, engine, lambda *_: None)[0]
+
+
+def texts(pipeline: Pipeline) -> Counter[str]:
+    """Text -> how many records in shards have it."""
+    found: Counter[str] = Counter()
+    for path in pipeline.shards.rglob("*.tar"):
+        with tarfile.open(path) as tar:
+            found.update(tar.extractfile(m).read().decode().strip() for m in tar if m.name.endswith(".txt"))
+    return found
+
+
+def fates(pipeline: Pipeline) -> Counter[str]:
+    table = read_parts(pipeline.index.folder(pipeline.run))
+    return Counter(reason or "kept" for reason in table["drop_reason"].to_pylist())
+
+
+SHARD: Entries = [
+    ("case1.png", png(1)),
+    ("case1.txt", b"No pleural effusion on this radiograph."),
+    ("case2.0.png", png(2)),
+    ("case2.1.png", png(3)),
+    ("case2.txt", b"The heart is enlarged."),
+    ("case3.png", png(4)),
+    ("case4.txt", b"There is a nodule in the left lung."),
+    ("case5.png", png(1)),
+    ("case5.txt", b"No pneumothorax on this radiograph."),
+    ("case1.png.meta", b"of nobody"),
+]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_shard_is_read_where_it_lies(packed: bool, tmp_path: Path, secret_file: Path, local_engine: Engine) -> None:
+    pool = tmp_path / "pool"
+    pool.mkdir()
+    if packed:
+        write_zip(pool / "a.zip", SHARD)
+    else:
+        write_tar(pool / "a.tar", SHARD)
+    write_tar(pool / "b.tar", [("case1.png", png(9)), ("case1.txt", b"Two shards with one key.")])
+    before = {p: p.read_bytes() for p in pool.iterdir()}
+    done = run("webdataset.yaml", pool, tmp_path, secret_file, local_engine)
+    assert fates(done) == {
+        "kept": 5, "image_without_report": 1, "report_without_image": 1, "not_an_image": 1, "read_as_a_report": 5
+    }  # fmt: skip
+    assert texts(done) == {
+        "No pleural effusion on this radiograph.": 1, "The heart is enlarged.": 2, "Two shards with one key.": 1
+    }  # fmt: skip
+    assert {p: p.read_bytes() for p in pool.iterdir()} == before  # nothing was unpacked
+
+
+def test_texts_of_json_and_a_folders_metadata_in_an_archive(
+    tmp_path: Path, secret_file: Path, local_engine: Engine
+) -> None:
+    pool = tmp_path / "pool"
+    pool.mkdir()
+    caption = json.dumps({"caption": "The lungs are clear.", "who": {"id": 7}}).encode()
+    write_tar(pool / "a.tar", [("1.2.840.png", png(1)), ("1.2.840.json", caption), ("1.2.841.png", png(2))])
+    json_texts = ("reports.0.format=json", "reports.0.columns={text: caption}")
+    done = run("webdataset.yaml", pool, tmp_path, secret_file, local_engine, *json_texts)
+    assert fates(done) == {"kept": 1, "image_without_report": 1, "read_as_a_report": 1}
+
+    folder = tmp_path / "hf"
+    folder.mkdir()
+    lines = [{"file_name": f"{n}.png", "text": f"Effusion {n}."} for n in ("a", "b")]
+    metadata = "\n".join(map(json.dumps, lines)).encode()
+    write_zip(
+        folder / "train.zip", [("train/a.png", png(1)), ("train/b.png", png(2)), ("train/metadata.jsonl", metadata)]
+    )
+    other = tmp_path / "other"
+    done = run("hf_folder.yaml", folder, other, secret_file, local_engine, "images.0.key_pattern=null")
+    assert texts(done) == {"Effusion a.": 1, "Effusion b.": 1}
+
+
+def test_a_plan_of_a_pool_without_texts_says_how_many_lack_one(tmp_path: Path, secret_file: Path) -> None:
+    pool = tmp_path / "pool"
+    pool.mkdir()
+    write_tar(pool / "a.tar", [("a.png", png(1)), ("b.png", png(2)), ("a.txt", b"Clear lungs.")])
+    places = [f"images.0.path={pool}", f"reports.0.path={pool}", f"out={tmp_path / 'run'}", f"secret={secret_file}"]
+    pairing, looked = preview(load_recipe(RECIPES / "webdataset.yaml", [*places, *QUICK]))
+    assert looked.startswith("3 of 3 files") and pairing.paired == 1
