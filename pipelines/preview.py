@@ -75,7 +75,7 @@ def _draw(source: ImageSource, most: int) -> tuple[list[Found], int]:
 
     def counted() -> Iterator[Found]:
         nonlocal n
-        for found in walk_members(Path(source.path), source.follow_symlinks, source.exclude):
+        for found in walk_members(Path(source.path), source.follow_symlinks, source.exclude, tables=True):
             n += 1
             yield found
 

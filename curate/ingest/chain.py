@@ -21,6 +21,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from curate.dedup.exact import pixel_hash
 from curate.dedup.image import thumb, thumb_hash
@@ -47,7 +48,7 @@ from curate.record import INDEX, RECORD, Reason, conform, drop_each, without_pay
 from curate.sources.dicom.read import identity_of, load_dicom
 from curate.sources.faults import check_present, out_of_reach, stat_source
 from curate.sources.images.read import encode_jpeg, encode_png, load_image, resize
-from curate.sources.member import is_there
+from curate.sources.member import archive_of, is_there
 from curate.sources.picture import Picture, compose, tile_places
 from curate.stage import Stage, run_stages
 from curate.step import mark_poison
@@ -82,6 +83,9 @@ class IngestTask:
         table = drop_each(table, mark_poison([None] * table.num_rows, poison), "picture")
         if only is not None:
             table = table.slice(only.start, len(only))
+        order = _reading_order(table)
+        if order is not None:
+            table = table.take(order)
         try:
             with remembering():
                 done = [
@@ -92,7 +96,10 @@ class IngestTask:
             raise SourceError(error.number, error.name, out_of_reach(_paths(table, error.name))) from None
         records = pa.concat_tables(done) if done else RECORD.empty_table()
         _stop_if_many(table, records)
-        return records
+        if order is None:
+            return records
+        # by slices: taken at once, images of over 2 GB would not fit one array
+        return pa.concat_tables([records.slice(i, 1) for i in pc.sort_indices(order).to_pylist()])
 
     def _read(self, partition: int) -> pa.Table:
         return read_index(Path(self.index), partition, self.secret.pseudonymizer())
@@ -129,6 +136,12 @@ def _per_row(table: pa.Table, fn: Callable[[dict[str, Any]], dict[str, Any]], st
 _FEW = 2  # files of a partition that may be gone, and the share of them, before it is the archive that is
 _SHARE = 4
 _MANY = 8  # records of a partition that fail, being more than half of it, before it is no record's fate
+
+
+def _reading_order(table: pa.Table) -> pa.Array | None:
+    """The rows as they lie in their archives, so that each is read forwards; None where no row is in an archive."""
+    inside = any(path is not None and archive_of(Path(os.fsdecode(path))) for path in table["path"].to_pylist())
+    return pc.sort_indices(table, [("path", "ascending")]) if inside else None
 
 
 def _stop_if_many(table: pa.Table, records: pa.Table) -> None:

@@ -15,9 +15,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from curate.record import Reason
 from curate.sources.faults import stop_for_source
-from curate.sources.member import MAX_MEMBER, address
+from curate.sources.member import MAX_MEMBER, TABLES, address
 from curate.sources.walk import Found, matcher, walk
 
 _TAR, _ZIP, _PACKED = (".tar",), (".zip",), (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
@@ -37,19 +40,24 @@ class _Entry:
     reason: Reason | None = None
 
 
-def walk_members(root: Path, follow_symlinks: bool = False, exclude: Sequence[str] = ()) -> Iterator[Found]:
+def walk_members(
+    root: Path, follow_symlinks: bool = False, exclude: Sequence[str] = (), tables: bool = False
+) -> Iterator[Found]:
     """`walk`, with the members of an archive in its place, in the archive's order.
 
     An archive is told by its name (.tar, .zip) and must be one: else, and where it ends too early, it stands for what
     cannot be read as DAMAGED_ARCHIVE; packed as a whole (.tar.gz) it is PACKED_ARCHIVE, as no member of it can be read
     alone. A member's ``relative`` path is as though its archive were a folder, its time is the archive's, its
     ``sample`` what it shares with those that belong to it. Absolute names and such that lead out are UNSAFE_NAME, a
-    name that stands twice is REPEATED_NAME every time; links are SYMLINK. Raises as `walk`.
+    name that stands twice is REPEATED_NAME every time; links are SYMLINK. With ``tables`` a Parquet file that holds
+    images is such an archive, too, whose members are called ``row/column``. Raises as `walk`.
     """
     excluded = matcher(exclude)
     for found in walk(root, follow_symlinks, exclude):
         name = found.relative.lower()
-        if found.reason is not None or not name.endswith((*_TAR, *_ZIP, *_PACKED)):
+        if tables and found.reason is None and name.endswith(TABLES):
+            yield from _images(found, excluded)
+        elif found.reason is not None or not name.endswith((*_TAR, *_ZIP, *_PACKED)):
             yield found
         elif name.endswith(_PACKED):
             yield replace(found, reason=Reason.PACKED_ARCHIVE)
@@ -81,6 +89,29 @@ def _members(
         yield Found(path, relative, entry.size, archive.mtime_ns, reason, sample)
 
 
+def _images(table: Found, excluded: Callable[[str, str], bool]) -> Iterator[Found]:
+    """The images of a Parquet file; the file itself where it holds none, or cannot be read."""
+    from curate.sources.image_rows import list_images  # pyarrow.parquet: only where there is a table
+
+    some = False
+    try:
+        with pq.ParquetFile(table.path) as opened:
+            for row, name in list_images(opened):
+                some, relative = True, f"{table.relative}/{name}"
+                if excluded(relative, name.rpartition("/")[2]):
+                    continue
+                path, sample = address(table.path, row, name), f"{table.relative}/{row + 1}/"
+                yield Found(path, relative, 0, table.mtime_ns, None, sample)
+    except OSError as error:
+        stop_for_source(error)
+        yield replace(table, reason=Reason.UNREADABLE_FILE)
+    except pa.ArrowException:
+        yield replace(table, reason=Reason.DAMAGED_ARCHIVE) if some else table
+    else:
+        if not some:
+            yield table
+
+
 def _list_tar(archive: Found) -> list[_Entry]:
     """The members; last, without a name, what says that there is more which cannot be read."""
     entries: list[_Entry] = []
@@ -89,7 +120,7 @@ def _list_tar(archive: Found) -> list[_Entry]:
         try:
             with tarfile.open(fileobj=file, mode="r:", errors="surrogateescape") as tar:
                 for info in tar:
-                    tar.members.clear()  # else it keeps them all
+                    tar.members.clear()  # type: ignore[attr-defined]  # else it keeps them all
                     if not info.isdir():
                         entries.append(_tar_entry(info, archive.size))
                 end = os.pread(file.fileno(), tarfile.BLOCKSIZE, tar.offset)

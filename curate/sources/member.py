@@ -19,6 +19,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
+import pyarrow as pa
+
+TABLES = (".parquet", ".pq")
 MAX_MEMBER = 1 << 30  # bytes that a compressed member may inflate to
 _MARK = "/\0"
 _BLOCK = 512  # of tar (POSIX pax, "ustar Interchange Format")
@@ -26,7 +29,8 @@ _BLOCK = 512  # of tar (POSIX pax, "ustar Interchange Format")
 
 @dataclass(frozen=True)
 class Stat:
-    """Bytes, and the modification time in ns: of a member its archive's, since its own is what the packer liked."""
+    """Bytes, and the modification time in ns: of a member its archive's, since its own is what the packer liked.
+    The size of an image in a table is 0: nobody knows it before it is read."""
 
     size: int
     mtime_ns: int
@@ -58,6 +62,8 @@ def open_file(path: Path) -> BinaryIO:
     start = int(rest.partition("/")[0])
     if archive.lower().endswith(".zip"):
         return _open_in_zip(archive, start)
+    if archive.lower().endswith(TABLES):
+        return _open_in_table(archive, start, rest.partition("/")[2])
     file = Path(archive).open("rb")  # noqa: SIM115  whoever closes the part closes it
     try:
         return io.BufferedReader(_Part(file, start, _size_in_tar(file, start)))
@@ -75,6 +81,8 @@ def stat_file(path: Path) -> Stat:
     start = int(rest.partition("/")[0])
     if archive.lower().endswith(".zip"):
         return Stat(_in_zip(archive, start)[1].file_size, info.st_mtime_ns)
+    if archive.lower().endswith(TABLES):
+        return Stat(0, info.st_mtime_ns)
     with Path(archive).open("rb") as file:
         return Stat(_size_in_tar(file, start), info.st_mtime_ns)
 
@@ -136,7 +144,19 @@ def _open_in_zip(archive: str, start: int) -> BinaryIO:
         data = None  # another header, another checksum, encrypted, or packed by what nobody reads
     if data is None:
         raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
-    return io.BufferedReader(io.BytesIO(data))  # type: ignore[arg-type]
+    return io.BufferedReader(io.BytesIO(data))
+
+
+def _open_in_table(archive: str, row: int, name: str) -> BinaryIO:
+    from curate.sources.image_rows import read_image  # pyarrow.parquet: only where there is a table
+
+    try:
+        data = read_image(archive, row, name)
+    except (pa.ArrowException, KeyError):
+        data = None
+    if data is None:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+    return io.BufferedReader(io.BytesIO(data))
 
 
 def _in_zip(archive: str, start: int) -> tuple[zipfile.ZipFile, zipfile.ZipInfo]:

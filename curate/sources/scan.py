@@ -99,7 +99,7 @@ def read_listing(folder: Path, name: str, pseudo: Pseudonymizer) -> pa.Table:
 
 def _entries(source: ImageSource) -> Iterator[Found]:
     try:
-        yield from walk_members(Path(source.path), source.follow_symlinks, source.exclude)
+        yield from walk_members(Path(source.path), source.follow_symlinks, source.exclude, tables=True)
     except SourceError as error:
         raise SourceError(error.number, source.name) from None
 

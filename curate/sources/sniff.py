@@ -40,6 +40,11 @@ def sniff(path: Path) -> Literal["dicom", "image", "none"]:
         head = file.read(HEAD_BYTES)
     if not head:
         raise DropRecord(Reason.EMPTY_FILE)
+    return kind_of(head)
+
+
+def kind_of(head: bytes) -> Literal["dicom", "image", "none"]:
+    """Kind of what begins with ``head`` (`HEAD_BYTES` of it)."""
     if head[128:132] == b"DICM":
         return "dicom"
     if image_kind(head) is not None:

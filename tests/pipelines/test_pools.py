@@ -7,6 +7,8 @@ import tarfile
 from collections import Counter
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from curate.engine import Engine
@@ -106,3 +108,22 @@ def test_a_plan_of_a_pool_without_texts_says_how_many_lack_one(tmp_path: Path, s
     places = [f"images.0.path={pool}", f"reports.0.path={pool}", f"out={tmp_path / 'run'}", f"secret={secret_file}"]
     pairing, looked = preview(load_recipe(RECIPES / "webdataset.yaml", [*places, *QUICK]))
     assert looked.startswith("3 of 3 files") and pairing.paired == 1
+
+
+def test_a_table_of_images_with_splits_of_its_files(tmp_path: Path, secret_file: Path, local_engine: Engine) -> None:
+    pool = tmp_path / "pool"
+    pool.mkdir()
+    kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    for split, rows in (("train", range(5)), ("test", range(5, 8))):
+        held = pa.array([{"bytes": png(n), "path": "x.png"} for n in rows], kind)
+        told = [f"There is no nodule in picture {n}." for n in rows]
+        path = pool / f"{split}-00000-of-00001.parquet"
+        pq.write_table(pa.table({"image": held, "text": told}), path, row_group_size=2)
+    done = run("hf_parquet.yaml", pool, tmp_path, secret_file, local_engine)
+    assert fates(done) == {"kept": 8}
+    assert sum(texts(done).values()) == 8
+    made = read_parts(done.ingest.folder(done.run))
+    assert Counter(made["official_split"].to_pylist()) == {"train": 5, "test": 3}
+    assert made["key"].to_pylist() == sorted(made["key"].to_pylist())
+    for image, text in zip(made["image"].to_pylist(), made["text"].to_pylist(), strict=True):
+        assert image == png(int("".join(filter(str.isdigit, text))))  # the row's own picture, pixel for pixel

@@ -48,7 +48,7 @@ def path_keys(pattern: re.Pattern[str], relative: str) -> dict[str, str]:
 def check_keys(root: Path, pattern: str, exclude: Sequence[str], field: str) -> None:
     """RecipeError where the pattern is none, or fits none of the first files under ``root``: their shapes are shown."""
     compiled = compile_keys(pattern, field)
-    found = walk_members(root, exclude=exclude)
+    found = walk_members(root, exclude=exclude, tables=True)
     paths = [as_text(f.relative) for f in islice((f for f in found if f.reason is None), _TRIED)]
     if paths and not any(path_keys(compiled, path) for path in paths):
         shown = ", ".join(f"'{s}'" for s in shapes(paths))

@@ -247,8 +247,10 @@ def _table(found: Found, kind: Format, source: _Source) -> Iterator[Report]:
                 yield Report(identity, reason=row)
                 continue
             report = plan.report(identity, {asked.get(n, n): cell for n, cell in row.items()} if asked else row)
-            beside = kind == "json" and not report.image  # a document of a sample, as WebDataset has them
-            yield replace(report, image=as_text(found.sample)) if beside else report
+            if not report.image:  # a document of a sample, as WebDataset has them; a row with an image of its own
+                own = f"{relative}/{number}/" if records.images else as_text(found.sample) if kind == "json" else ""
+                report = replace(report, image=own)
+            yield report
 
 
 def _as_asked(names: Sequence[str], columns: ReportColumns) -> dict[str, str]:

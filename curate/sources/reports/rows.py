@@ -8,7 +8,7 @@ str, of JSON and Parquet whatever they hold.
 from __future__ import annotations
 
 import io
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.identity import folded
+from curate.sources.image_rows import ImageColumn, image_columns, path_column, paths_of
 from curate.sources.reports.dialect import read_csv
 from curate.sources.reports.documents import MAX_WORKBOOK, documents, parsed, read_workbook
 from curate.sources.reports.encoding import HEAD, decode, mended, text_encoding
@@ -38,13 +39,14 @@ _LOOK_AHEAD = 1000  # records that show which names a file without a header has
 @dataclass(frozen=True)
 class Records:
     """An open report file. ``columns`` are unique (a second "id" is "id#2"); of JSON there are none. ``names`` are the
-    columns as they stand in the file, ``schema`` a Parquet file's."""
+    columns as they stand in the file, ``schema`` a Parquet file's, ``images``: whether it holds some."""
 
     format: Format
     columns: tuple[str, ...]
     names: tuple[str, ...]
     rows: Iterator[Record]
     schema: pa.Schema | None = None
+    images: bool = False
 
 
 @contextmanager
@@ -182,19 +184,29 @@ def _parquet(file: Any, wanted: Collection[str] | None) -> Records:
     with reading():
         parquet = pq.ParquetFile(file)
         schema = parquet.schema_arrow.remove_metadata()
+        images = [] if wanted is None else image_columns(parquet)
     columns = _unique(schema.names)
-    rows = _parquet_rows(parquet, columns, wanted)
-    return Records("parquet", columns, tuple(schema.names), rows, schema)
+    rows = _parquet_rows(parquet, columns, wanted, images)
+    return Records("parquet", columns, tuple(schema.names), rows, schema, bool(images))
 
 
-def _parquet_rows(parquet: Any, columns: tuple[str, ...], wanted: Collection[str] | None) -> Iterator[Record]:
+def _parquet_rows(
+    parquet: Any, columns: tuple[str, ...], wanted: Collection[str] | None, images: Sequence[ImageColumn]
+) -> Iterator[Record]:
     asked = None if wanted is None else set(map(folded, wanted))
-    names = columns if asked is None else tuple(name for name in columns if folded(name) in asked)
+    names = [name for name in columns if asked is None or folded(name) in asked]
     with reading():
-        for batch in parquet.iter_batches(batch_size=_BATCH, use_threads=False, columns=[*names]):
-            lists = [_values(column, keep_bytes=wanted is not None) for column in batch.columns]
+        paths = {column.name: path_column(parquet, column) for column in images}
+        told = [name for name in names if paths.get(name, name)]  # of images that the table holds nothing is read
+        read = [paths.get(name) or name for name in told]
+        for batch in parquet.iter_batches(batch_size=_BATCH, use_threads=False, columns=read):
+            lists = [
+                paths_of(column) if name in paths else _values(column, keep_bytes=wanted is not None)
+                for name, column in zip(told, batch.columns, strict=True)
+            ]
             for i in range(batch.num_rows):
-                yield mended({name: values[i] for name, values in zip(names, lists, strict=True)})
+                row = {name: values[i] for name, values in zip(told, lists, strict=True)}
+                yield mended(row if told == names else {name: row.get(name) for name in names})
 
 
 def _values(column: pa.Array, keep_bytes: bool) -> list[Any]:
