@@ -173,6 +173,7 @@ INDEX = pa.schema(
         pa.field("patient_id", pa.string()),  # as in the source, for the patient's date shift: PHI
         pa.field("meta", pa.map_(pa.string(), pa.string())),  # columns the recipe asked to carry along
         pa.field("clean", pa.bool_()),  # member of the declared clean set; null where nothing was declared
+        pa.field("declared_clean", pa.bool_()),  # the recipe says that nobody is named in it, so it is not cleaned
         pa.field("fault", pa.string()),  # where the program failed on it, "window.py:120 look_up (ValueError)"
         pa.field("official_split", pa.string()),  # train | val | test as the source says; null: by the patient's hash
         *DROP_FIELDS,

@@ -322,4 +322,14 @@ class Recipe(Part):
         said = self.deid.warnings()
         if self.image.format == "jpeg":
             said.append(f"image.format: jpeg - pixels are encoded once, lossy, at quality {self.image.quality}")
+        unread = {"images": "pictures are not searched for text", "reports": "texts are not cleaned"}
+        declared = {
+            "images": [source.declared_clean for source in self.images],
+            "reports": [source.declared_clean for source in self.reports],
+        }
+        for kind, sources in declared.items():
+            for i, is_declared in enumerate(sources):
+                if is_declared:
+                    what = f"{unread[kind]}, and nothing verifies them: you answer for it"
+                    said.append(f"{kind}.{i}.declared_clean: true - these {what}")
         return said

@@ -53,7 +53,8 @@ class Images(Part):
     split; what it finds fills what the header lacks (``key_first``: header) or stands in its place (path).
     ``include``: a file must have all of these; ``exclude``: none of those, and a bare list is of path patterns.
     ``localizers`` and ``screens`` (dose sheets, saved screens, documents, captures beside a study's own pictures) are
-    no pictures that a report speaks of: dropped unless 'keep'.
+    no pictures that a report speaks of: dropped unless 'keep'. ``declared_clean``: nobody is named in these pictures,
+    as you answer for; a record of which the report is declared so too is neither searched nor cleaned.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")] = "archive"
@@ -67,6 +68,7 @@ class Images(Part):
     )
     localizers: Literal["drop", "keep"] = "drop"
     screens: Literal["drop", "keep"] = "drop"
+    declared_clean: bool = False
 
     def source(self) -> ImageSource:
         """For the engine room."""
@@ -75,7 +77,8 @@ class Images(Part):
     def file_rules(self) -> FileRules:
         """Which files are wanted, and what their paths say."""
         include, exclude = self.include.facts(), self.exclude.facts()
-        return FileRules(self.key_pattern, self.key_first, include, exclude, self.localizers, self.screens)
+        kept = self.localizers, self.screens, self.declared_clean
+        return FileRules(self.key_pattern, self.key_first, include, exclude, *kept)
 
 
 class Columns(Part):
@@ -141,7 +144,8 @@ class Reports(Part):
     """A file or folder of reports. ``several``: which of several reports of one study is the one, where their status
     does not say it: the ``latest`` or ``first`` by ``columns.order``, all of them by ``join``, else none. ``caption``:
     a template of sentences over columns, "{modality} of the {organ}. {findings}"; one that names an empty column is
-    left out. ``labels`` and ``questions``: texts made of those, which a template names {labels} and {statement}."""
+    left out. ``labels`` and ``questions``: texts made of those, which a template names {labels} and {statement}.
+    ``declared_clean``: these texts name nobody, as you answer for, and are not cleaned."""
 
     path: Path
     format: Asked = "auto"
@@ -151,6 +155,7 @@ class Reports(Part):
     labels: Labels | None = None
     questions: Questions | None = None
     several: Literal["ambiguous", "latest", "first", "join"] = "ambiguous"
+    declared_clean: bool = False
 
     @model_validator(mode="after")
     def _an_order_says_which_is_latest(self) -> Reports:
@@ -161,7 +166,8 @@ class Reports(Part):
     def source(self) -> ReportSource:
         """For the engine room."""
         path = str(self.path.resolve())
-        return ReportSource(path, self.report_columns(), self.format, self.name_pattern, self.several)
+        columns = self.report_columns()
+        return ReportSource(path, columns, self.format, self.name_pattern, self.several, self.declared_clean)
 
     def report_columns(self) -> ReportColumns:
         """What its columns say."""

@@ -19,6 +19,7 @@ from curate.deid.verify.finding import Finding, fails
 from curate.record import Fate, Reason
 
 SECOND_LOOK = "second look"  # the action that counts pictures of the sample that the verifier read
+DECLARED_CLEAN = "declared clean"  # the action that counts records that nothing was done to, as the recipe said
 RATE = 0.001  # the leak rate of which the attestation says how likely the sample would have missed it
 _PACKAGES = ("cryptography", "imagecodecs", "numpy", "opencv-python-headless", "pillow", "pyarrow", "pydicom")
 _OPTIONAL = ("rapidocr", "rapidocr-onnxruntime", "onnxruntime", "presidio-analyzer")

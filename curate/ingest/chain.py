@@ -12,7 +12,7 @@ import errno
 import os
 import re
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -25,7 +25,7 @@ import pyarrow.compute as pc
 
 from curate.dedup.exact import pixel_hash
 from curate.dedup.image import thumb, thumb_hash
-from curate.deid.attest import SECOND_LOOK
+from curate.deid.attest import DECLARED_CLEAN, SECOND_LOOK
 from curate.deid.header.clean import attributes, identifying_values
 from curate.deid.pixels.boxes import area, moved
 from curate.deid.pixels.gate import Gate, gate
@@ -204,13 +204,18 @@ class _Picture:
         """What was blanked; and of a picture in which nothing was, whether the verifier is to read it all the same."""
         if regions:
             return [("blank pixels", regions)]
+        if row["declared_clean"]:
+            return [(DECLARED_CLEAN, 1)]
         looked = row["second_look"] and self.rules.policy.burned_in != "trust"
         return [(SECOND_LOOK, 1)] if looked else []
 
     def _cleared(self, row: dict[str, Any]) -> tuple[Picture, Gate]:
         """One file's frame and what the gate left of it: every tile of a montage passes alone, at its own size."""
         picture = self._load(row)
-        gated = gate(picture.pixels, picture.dataset, self.rules.policy)
+        policy = self.rules.policy
+        if row["declared_clean"]:
+            policy = replace(policy, burned_in="trust")
+        gated = gate(picture.pixels, picture.dataset, policy)
         if gated.reason is not None:
             raise DropRecord(gated.reason)
         return picture, gated
@@ -273,6 +278,8 @@ class _Verify:
 
     def _judged(self, row: dict[str, Any]) -> tuple[list[str] | None, str | None, Reason | None]:
         """The codes found, where the program failed, the reason why the row is kept back; None where there is none."""
+        if row["declared_clean"]:
+            return None, None, None
         try:
             found = self._found(row)
         except Exception as error:  # noqa: BLE001  as in `_per_row`

@@ -98,7 +98,9 @@ def read_sources(sources: Sequence[ReportSource], scans: Sequence[tuple[str, pa.
         below = root if root.is_dir() else root.parent  # a single file's own name, or a member's of a single archive
         for r in read_reports(root, s.columns, s.format, s.name_pattern, counted):
             file = str(below / as_path(re.sub(r"#\d+$", "", r.row)))
-            yield replace(r, row=f"{i}/{r.row}", several=s.several, file=file)  # two sources may hold files of one name
+            yield replace(
+                r, row=f"{i}/{r.row}", several=s.several, file=file, declared_clean=s.declared_clean
+            )  # two sources may hold files of one name
 
 
 def _counted(scans: Sequence[tuple[str, pa.Table]], folder: str) -> dict[str, bool]:

@@ -101,10 +101,14 @@ class RecordRows:
             "patient_id": person or study or alone,
             "meta": list(told.meta.items()),
             "clean": told.clean,
+            "declared_clean": self._declared(file["source"]) and (report is None or report.declared_clean),
             "official_split": self.splits.split(file, told.split),
             "drop_step": _STEP if file["reason"] else None,
             "drop_reason": file["reason"],
         }
+
+    def _declared(self, source: str) -> bool:
+        return source in self._rules.files and self._rules.files[source].declared_clean
 
     def of_reports(self, matches: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """One row a report that no image uses."""
@@ -130,6 +134,7 @@ class RecordRows:
                     "patient_id": first_id((report.patient,)) or study,
                     "meta": list(report.meta.items()),
                     "clean": report.clean,
+                    "declared_clean": report.declared_clean,
                     "official_split": self._rules.splits.named(report.split),
                     "fault": report.fault or None,
                     "drop_step": _STEP if reason else None,

@@ -43,7 +43,8 @@ class Facts:
 @dataclass(frozen=True)
 class FileRules:
     """``key_pattern``: identities in the path, which fill what the header lacks, or, with ``key_first`` 'path', stand
-    in its place. ``include``: a file must have all of these facts; ``exclude``: any of these is against it."""
+    in its place. ``include``: a file must have all of these facts; ``exclude``: any of these is against it.
+    ``declared_clean``: its pictures are not searched for text, as nobody is named in them."""
 
     key_pattern: str | None = None
     key_first: Literal["header", "path"] = "header"
@@ -51,6 +52,7 @@ class FileRules:
     exclude: Facts = field(default_factory=Facts)
     localizers: Literal["drop", "keep"] = "drop"
     screens: Literal["drop", "keep"] = "drop"
+    declared_clean: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ class ReportSource:
     format: Asked = "auto"
     name_pattern: str | None = None
     several: Several = "ambiguous"  # what becomes of several reports of one study
+    declared_clean: bool = False  # its texts name nobody, and are not cleaned
 
 
 @dataclass(frozen=True)

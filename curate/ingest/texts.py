@@ -8,6 +8,7 @@ from typing import Any
 
 from curate.dedup.exact import text_hash
 from curate.dedup.text import minhash
+from curate.deid.attest import DECLARED_CLEAN
 from curate.deid.known.values import without_absent_uids
 from curate.deid.replace.finish import Finished, finish
 from curate.deid.replace.masked import masked_words, require_words_left
@@ -38,11 +39,26 @@ class ReportStage:
         if row["text"] is None:
             text = header_caption(row)
             return {**row, "text": text, "sections": [("header", text)], **once(_signed, text)}
+        if row["declared_clean"]:
+            return {**row, **self._as_it_is(row)}
         meta = tuple((name, value) for name, value in row["meta"] or [] if value)
         phi = self._asked(tuple(row["phi"] or ()), row["text"], *(value for _, value in meta))
         made, done = once(self._cleaned, row["text"], phi, row["patient_id"] or "", meta)
         actions = [*(row["actions"] or []), *sorted((+done).items())]
         return {**row, **made, "actions": actions, **_declared(row, dict(made["meta"]))}
+
+    def _as_it_is(self, row: dict[str, Any]) -> dict[str, Any]:
+        """What a record has of a report of which the recipe says that it names nobody: the wanted sections, whole."""
+        sections, _ = self._sections(row["text"])
+        text = wanted_text(sections, self.rules.sections)
+        if not text:
+            raise DropRecord(Reason.NO_WANTED_SECTION)
+        if len(text.split()) < self.rules.min_words:
+            raise DropRecord(Reason.TEXT_TOO_SHORT)
+        meta = {name: value for name, value in row["meta"] or [] if value}
+        parts = {"sections": [(n, part) for n, part in sections.items() if part], "meta": list(meta.items())}
+        actions = row["actions"] or [(DECLARED_CLEAN, 1)]
+        return {"text": text, **parts, "actions": actions, **_signed(text), **_declared(row, meta)}
 
     def _cleaned(
         self, report: str, phi: tuple[str, ...], patient: str, columns: tuple[tuple[str, str], ...]

@@ -151,6 +151,7 @@ def test_every_file_of_a_folder_is_a_report_or_a_reason(tmp_path: Path) -> None:
     assert reasons.pop("empty.pdf") is Reason.EMPTY_FILE
     assert reasons.pop("v.txt.gz") is Reason.UNREADABLE_FILE
     assert set(reasons) == {f"deep/{name}" for name in LITTER} | {"t.json", "u.csv"}
+    assert reasons.pop("deep/d.zip") is Reason.DAMAGED_ARCHIVE
     assert set(reasons.values()) == {Reason.NOT_A_REPORT}
 
 

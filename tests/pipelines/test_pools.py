@@ -127,3 +127,24 @@ def test_a_table_of_images_with_splits_of_its_files(tmp_path: Path, secret_file:
     assert made["key"].to_pylist() == sorted(made["key"].to_pylist())
     for image, text in zip(made["image"].to_pylist(), made["text"].to_pylist(), strict=True):
         assert image == png(int("".join(filter(str.isdigit, text))))  # the row's own picture, pixel for pixel
+
+
+NAMED = "Patient John Doe, MRN 8812345. No effusion on 3 May 2021."
+
+
+@pytest.mark.parametrize("declared", [(True, True), (True, False), (False, True)])
+def test_only_what_is_declared_clean_on_both_sides_passes_as_it_is(
+    declared: tuple[bool, bool], tmp_path: Path, secret_file: Path, local_engine: Engine
+) -> None:
+    pool = tmp_path / "pool"
+    pool.mkdir()
+    write_tar(pool / "a.tar", [("a.png", png(1)), ("a.txt", NAMED.encode())])
+    names = ("images.0.declared_clean", "reports.0.declared_clean")
+    said = [f"{name}={str(value).lower()}" for name, value in zip(names, declared, strict=True)]
+    done = run("webdataset.yaml", pool, tmp_path, secret_file, local_engine, *said, "deid.burned_in=blank")
+    made = read_parts(done.ingest.folder(done.run)).to_pylist()[0]
+    assert (made["text"] == NAMED) == all(declared)
+    assert (dict(made["actions"]).get("declared clean") == 1) == all(declared)
+    assert "John" not in (made["text"] or "") or all(declared)
+    warned = [line for line in done.recipe.warnings() if "declared_clean" in line]
+    assert len(warned) == sum(declared) and all("you answer for it" in line for line in warned)

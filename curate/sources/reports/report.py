@@ -46,6 +46,7 @@ class Report:
     status: str = ""
     order: str = ""
     several: Several = "ambiguous"  # what is done where several share an identity; its source's rule
+    declared_clean: bool = False  # its source names nobody, as the recipe says
     fault: str = ""  # of one that FAILED, where in the code
 
 
