@@ -57,18 +57,20 @@ def prepare(
     if len(images) != len(texts):
         raise ValueError(f"{len(images)} images, {len(texts)} texts")
     with ThreadPoolExecutor(threads, thread_name_prefix="decode") as beside:
-        spread: Callable[..., Iterator[Look | None]] = beside.map if threads > 1 else map
+        spread: Callable[..., Iterator[DecodedImage | None]] = beside.map if threads > 1 else map
         for start in range(0, len(images), batch):
             rows = slice(start, start + batch)
-            looks = list(spread(partial(_look, needs=needs), images[rows]))
+            decoded = list(spread(partial(_decode_image, needs=needs), images[rows]))
             own = None if whose is None else list(whose[rows])
-            yield replace(_batch(looks, list(texts[rows]), needs, batch), whose=own)
+            yield replace(_batch(decoded, list(texts[rows]), needs, batch), whose=own)
 
 
-Look = tuple[list[preprocess.Pixels], preprocess.Pixels | None]  # a picture at each of the sides, and in its own aspect
+DecodedImage = tuple[
+    list[preprocess.Pixels], preprocess.Pixels | None
+]  # a picture at each of the sides, and in its own aspect
 
 
-def _look(image: bytes | None, needs: Needs) -> Look | None:
+def _decode_image(image: bytes | None, needs: Needs) -> DecodedImage | None:
     read = preprocess.read(image)
     if read is None:
         return None
@@ -76,13 +78,13 @@ def _look(image: bytes | None, needs: Needs) -> Look | None:
     return squares, preprocess.native(read, NATIVE_MOST) if needs.native else None
 
 
-def _batch(looks: Sequence[Look | None], texts: list[str], needs: Needs, rows: int) -> Batch:
+def _batch(decoded: Sequence[DecodedImage | None], texts: list[str], needs: Needs, rows: int) -> Batch:
     squares: dict[int, preprocess.Pixels] = {}
     for k, side in enumerate(needs.sides):
         black = np.zeros((side, side, 1), np.uint8)
-        squares[side] = preprocess.stack([black if look is None else look[0][k] for look in looks])
-    native = [None if look is None else look[1] for look in looks] if needs.native else None
-    return Batch(squares, texts, np.array([look is not None for look in looks], dtype=bool), native, rows)
+        squares[side] = preprocess.stack([black if image is None else image[0][k] for image in decoded])
+    native = [None if image is None else image[1] for image in decoded] if needs.native else None
+    return Batch(squares, texts, np.array([image is not None for image in decoded], dtype=bool), native, rows)
 
 
 class Scorer:

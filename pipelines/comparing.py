@@ -20,9 +20,9 @@ from curate.errors import RecipeError, RunError
 from curate.record import live
 from curate.step import Progress, load_manifest, read_parts
 from curate.storage import commit_bytes, commit_json, digest, exclusive, private_folder, table_bytes
-from filters.compare.cells import RESULTS, Cell, Exam, read_cell, run_cell
 from filters.compare.outcome import ALL
 from filters.compare.page import render, report
+from filters.compare.runs import RESULTS, EvaluationTask, ExperimentRun, read_experiment, run_experiment
 from filters.registry import fill_rules
 from filters.training.job import TrainingJob
 from filters.training.rules import TrainingRules, check_training_rules
@@ -37,7 +37,7 @@ _STEP = "compare"
 
 
 def compare_run(pipeline: Pipeline, engine: Engine, progress: Progress) -> dict[str, Any]:
-    """Every cell that is not done, on ``engine``; RUN/compare/<hash>/index.html and results.json. What they hold.
+    """Every run that is not done, on ``engine``; RUN/compare/<hash>/index.html and results.json. What they hold.
 
     RunError where another command is at work on the run.
     """
@@ -52,16 +52,18 @@ def _compare(pipeline: Pipeline, engine: Engine, progress: Progress) -> dict[str
     execute_step(pool, pool.export, engine, progress)  # how many shards there are is known only now
     table = read_parts(pool.select.folder(pool.run))
     folder = compare_folder(pipeline)
-    cells = _cells(pipeline, pool, table, folder, engine, progress)
-    todo = [cell for cell in cells if not (cell.out / RESULTS).exists()]
-    progress(_STEP, len(cells) - len(todo), len(cells))
-    for done, (cell, outcome) in enumerate(engine.map(run_cell, todo), len(cells) - len(todo) + 1):
+    runs = _runs(pipeline, pool, table, folder, engine, progress)
+    todo = [run for run in runs if not (run.out / RESULTS).exists()]
+    progress(_STEP, len(runs) - len(todo), len(runs))
+    for done, (run, outcome) in enumerate(engine.map(run_experiment, todo), len(runs) - len(todo) + 1):
         if isinstance(outcome, Crash):
-            raise RunError(f"the training on '{cell.selection}', seed {cell.seed}, ended its process: {outcome}")
-        progress(_STEP, done, len(cells))
+            raise RunError(f"the training on '{run.selection}', seed {run.seed}, ended its process: {outcome}")
+        progress(_STEP, done, len(runs))
     spent = {m.step: m.seconds for s in pipeline.steps() if (m := load_manifest(s.folder(pipeline.run)))}
     cost = sum(s for name, s in spent.items() if name.startswith("train-") or name == "score")
-    found = report([read_cell(c) for c in cells], _exam_names(cells), recipe.compare.headline, cost, recipe.name)
+    found = report(
+        [read_experiment(c) for c in runs], _evaluation_names(runs), recipe.compare.headline, cost, recipe.name
+    )
     commit_json(folder / "results.json", found)
     commit_bytes(folder / "index.html", render(found).encode())
     return {**found, "folder": folder}
@@ -77,7 +79,7 @@ def check_compare(recipe: Recipe) -> None:
 
 
 def training_rules(recipe: Recipe) -> TrainingRules:
-    """How every cell is trained, but for its seed and its length. RecipeError where a field is wrong."""
+    """How every run is trained, but for its seed and its length. RecipeError where a field is wrong."""
     said = {**(recipe.train.model_extra or {}), "threads": 1, **recipe.compare.train}
     try:
         rules: TrainingRules = fill_rules("compare.train", TrainingRules, said)
@@ -94,14 +96,14 @@ def pool_pipeline(pipeline: Pipeline) -> Pipeline:
 
 
 def compare_folder(pipeline: Pipeline) -> Path:
-    """Where this comparison's cells go."""
+    """Where this comparison's runs go."""
     recipe = pipeline.recipe
     said = recipe.compare.model_dump_json() + recipe.train.model_dump_json()
     return pipeline.run / "compare" / digest(said, pipeline.select.hash, pool_pipeline(pipeline).export.hash)[:12]
 
 
-def _exam_names(cells: list[Cell]) -> list[str]:
-    return [exam.name for exam in cells[0].exams]
+def _evaluation_names(runs: list[ExperimentRun]) -> list[str]:
+    return [evaluation.name for evaluation in runs[0].evaluations]
 
 
 @dataclass(frozen=True)
@@ -114,9 +116,9 @@ class _Chosen:
     budget: float = 1.0
 
 
-def _cells(
+def _runs(
     pipeline: Pipeline, pool: Pipeline, table: pa.Table, folder: Path, engine: Engine, progress: Progress
-) -> list[Cell]:
+) -> list[ExperimentRun]:
     """Every training of the comparison, its keys written down. All see as many pairs in batches of one size."""
     recipe, said = pipeline.recipe, pipeline.recipe.compare
     truth = {key: bool(row["pair_is_right"]) for key, row in truths(pipeline).items()}
@@ -126,11 +128,11 @@ def _cells(
         if not any(weight > 0 for weight in chosen.weights.values()):
             raise RecipeError("compare.selections", f"'{chosen.name}' keeps nothing", "a cut that keeps some")
     size = round((said.keep or len(fixed[-1].weights) / len(keys)) * len(keys))
-    exams = _exams(pool, truth, table, folder)
+    evaluations = _evaluations(pool, truth, table, folder)
     found = [(seed, c) for seed in range(1, said.seeds + 1) for c in [*fixed, *_drawn(keys, truth, size, seed)]]
     rules = replace(training_rules(recipe), samples=said.samples or 20 * size)
     rules = replace(rules, batch=min(rules.batch, max(2, _least_texts(pool, [c for _, c in found]) // 2)))
-    cells = []
+    runs = []
     for seed, chosen in found:
         place = folder / _slug(chosen.name) / f"{seed}-{chosen.budget:g}"
         weights = pa.array(chosen.weights.values(), pa.float32())
@@ -145,8 +147,12 @@ def _cells(
         known = [truth[k] for k in chosen.weights if k in truth]
         right = float(np.mean(known)) if known else None
         fraction = len(chosen.weights) / len(keys)
-        cells.append(Cell(chosen.name, chosen.family, seed, fraction, chosen.budget, right, job, exams, said.rules()))
-    return cells
+        runs.append(
+            ExperimentRun(
+                chosen.name, chosen.family, seed, fraction, chosen.budget, right, job, evaluations, said.rules()
+            )
+        )
+    return runs
 
 
 def _selections(pipeline: Pipeline, keys: list[str], engine: Engine, progress: Progress) -> list[_Chosen]:
@@ -193,17 +199,18 @@ def _least_texts(pool: Pipeline, chosen: list[_Chosen]) -> int:
     return min(len({texts[k] for k, w in c.weights.items() if w > 0 and k in texts}) for c in chosen)
 
 
-def _exams(pool: Pipeline, truth: dict[str, bool], table: pa.Table, folder: Path) -> tuple[Exam, ...]:
+def _evaluations(pool: Pipeline, truth: dict[str, bool], table: pa.Table, folder: Path) -> tuple[EvaluationTask, ...]:
     """The recipe's evaluation sets, and the held-out split of the run: of it the right pairs, where truth is known."""
     given = [
-        Exam(name, str(e.path), e.split) for name, e in zip(_named(pool.recipe), pool.recipe.evaluation, strict=True)
+        EvaluationTask(name, str(e.path), e.split)
+        for name, e in zip(_named(pool.recipe), pool.recipe.evaluation, strict=True)
     ]
     rows = zip(table["key"].to_pylist(), table["split"].to_pylist(), strict=True)
     held = [k for k, split in rows if split == "test" and truth.get(k, not truth)]
     if held:
         only = folder / "held-out.parquet"
         commit_bytes(only, table_bytes(pa.table({"key": held})))
-        given.insert(0, Exam("held out", str(pool.shards), "test", str(only)))
+        given.insert(0, EvaluationTask("held out", str(pool.shards), "test", str(only)))
     if not given:
         raise RecipeError("split.test", "no record is held out to measure on", "split: {test: 0.1}, or evaluation sets")
     return tuple(given)

@@ -22,7 +22,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from filters.towers.architectures import build, read_config
 from filters.towers.encoder import Filter
 from filters.towers.model import create_filter
-from filters.training.distributed import World
+from filters.training.distributed import DistributedContext
 from filters.training.feed import final_trainer, shard_steps
 from filters.training.job import TrainingJob, run_job
 from filters.training.loader import Batch, Steps
@@ -54,8 +54,8 @@ class Resident(Steps):
     """Every step is the first one's batch, which lies on the device."""
 
     def __init__(self, steps: Steps) -> None:
-        super().__init__(steps.plan, steps.rules, steps.side, steps.tokenizer, steps.world)
-        made, device = steps[0], steps.world.device
+        super().__init__(steps.plan, steps.rules, steps.side, steps.tokenizer, steps.distributed)
+        made, device = steps[0], steps.distributed.device
         self.batch = replace(made, pixels=made.pixels.to(device), ids=made.ids.to(device))
 
     def __getitem__(self, i: int) -> Batch:
@@ -64,7 +64,7 @@ class Resident(Steps):
 
 def pace(learner: Filter, rules: TrainingRules, steps: Steps, workers: int, window: int = _WINDOW) -> float:
     """Pairs/s: the median of the windows after the second, in which all is compiled."""
-    trainer = final_trainer(learner, make_objective(learner, rules, ["-"]), rules, steps.world)
+    trainer = final_trainer(learner, make_objective(learner, rules, ["-"]), rules, steps.distributed)
     rows = [row["pairs/s"] for row in trainer.run(shard_steps(steps, workers, window, learner, Counter()))]
     return statistics.median(rows[2:] or rows[-1:])
 
@@ -78,7 +78,9 @@ def measure(
     paces, tokens = {}, 0
     for name in ("on the device", "from shards"):
         learner = create_filter(rules.model, texts, rules.vocab, device, rules.objective)
-        steps = Steps(make_plan(found, rules), rules, learner.side, learner.tokenizer, World(device=device))
+        steps = Steps(
+            make_plan(found, rules), rules, learner.side, learner.tokenizer, DistributedContext(device=device)
+        )
         if name == "on the device":
             steps, workers_now = Resident(steps), 0
             tokens = int(learner.lengths(steps[0].ids).max())

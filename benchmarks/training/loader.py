@@ -24,7 +24,7 @@ from benchmarks.training.shards import as_jpeg, write_shards
 from filters.towers import preprocess
 from filters.towers.tokenizer import TextTokenizer, train_wordpiece
 from filters.training import texts
-from filters.training.distributed import World
+from filters.training.distributed import DistributedContext
 from filters.training.loader import Steps, augmented, load
 from filters.training.plan import make_plan
 from filters.training.rules import TrainingRules
@@ -67,7 +67,7 @@ def film_shards(work: Path, records: int, kind: str = "png", workers: int = 1) -
 def _ours(folder: Path, tokenizer: TextTokenizer, workers: int) -> Iterable[Any]:
     rules = TrainingRules(batch=_BATCH, samples=len(open_shards(folder)) // _BATCH * _BATCH)
     plan = make_plan(open_shards(folder), rules)
-    return load(Steps(plan, rules, SIDE, tokenizer, World()), workers)
+    return load(Steps(plan, rules, SIDE, tokenizer, DistributedContext()), workers)
 
 
 def _theirs(folder: Path, tokenizer: TextTokenizer, workers: int) -> Iterable[Any]:

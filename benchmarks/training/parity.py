@@ -28,11 +28,11 @@ from benchmarks.training.shards import write_shards
 from filters.towers.model import create_filter
 from filters.towers.openclip import open_clip
 from filters.training.curve import read_curve
-from filters.training.distributed import World
+from filters.training.distributed import DistributedContext
 from filters.training.job import TrainingJob, run_job
 from filters.training.launch import launch
 from filters.training.objectives import make_objective
-from filters.training.objectives.protocol import Seen
+from filters.training.objectives.protocol import DeviceBatch
 from filters.training.rules import ModelRules, ObjectiveName, TrainingRules
 
 _LOSSES: dict[ObjectiveName, Callable[[], Any]] = {"clip": open_clip.loss.ClipLoss, "siglip": open_clip.loss.SigLipLoss}
@@ -65,7 +65,7 @@ def against_open_clip(objective: ObjectiveName, arch: str, pairs: int = 32) -> t
     pixels = torch.randn(pairs, 3, learner.side, learner.side)
     ids = torch.from_numpy(learner.tokenizer(records.texts))
     ours = make_objective(learner, rules, records.texts)
-    mine = ours.loss(ours.features(model, Seen(pixels, ids)), model, World())["loss"]
+    mine = ours.loss(ours.features(model, DeviceBatch(pixels, ids)), model, DistributedContext())["loss"]
     image, text, *rest = model(pixels, ids)
     theirs = _LOSSES[objective]()(image, text, *rest)
     gradients = [torch.autograd.grad(loss, list(model.parameters()), allow_unused=True) for loss in (mine, theirs)]

@@ -21,8 +21,8 @@ from benchmarks.filters.real import KINDS, Rows, contenders, is_faulty, mismatch
 from benchmarks.filters.synthetic import top
 from benchmarks.training.selections import GENERIC, ORACLE, OURS, PLAIN, RANDOM, Ground, cells, done
 from benchmarks.training.shards import write_shards
-from filters.compare.cells import Exam
 from filters.compare.outcome import ALL
+from filters.compare.runs import EvaluationTask
 from filters.evaluate.rules import EvaluateRules
 from filters.method import Records
 from filters.training.rules import ModelRules, TrainingRules
@@ -48,9 +48,11 @@ def measure(seed: int, size: Size, data: Path, work: Path) -> dict[str, Any]:
     pairs = pairs_of(data, seed, size.part, work)
     lit = frozen.installed()
     found: dict[str, Any] = {"size": asdict(size), "towers": "frozen, pretrained" if lit else "from scratch"}
-    exams = [Exam(HELD, str(write_shards(pairs.place / "held", records_of(pairs.held, data), _facts(pairs.held))))]
+    exams = [
+        EvaluationTask(HELD, str(write_shards(pairs.place / "held", records_of(pairs.held, data), _facts(pairs.held))))
+    ]
     if (data / "vision" / OUTSIDE).is_dir():
-        exams.append(Exam(OUTSIDE, str(data / "vision" / OUTSIDE)))
+        exams.append(EvaluationTask(OUTSIDE, str(data / "vision" / OUTSIDE)))
     clean, right = records_of(pairs.clean, data), records_of(pairs.pool, data)
     with frozen.asked_once() if lit else nullcontext():
         for kind in MISMATCHES:
@@ -82,7 +84,7 @@ def _chosen(
 
 
 def _trained(
-    ground: Ground, chosen: dict[str, NDArray[np.int64]], size: Size, exams: tuple[Exam, ...], lit: bool
+    ground: Ground, chosen: dict[str, NDArray[np.int64]], size: Size, exams: tuple[EvaluationTask, ...], lit: bool
 ) -> list[dict[str, Any]]:
     model = ModelRules("lit", tokenizer="open_clip") if lit else ModelRules()
     rules = TrainingRules(model=model, batch=32, samples=size.samples, threads=1, augment=not lit)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from benchmarks.training.shards import write_keys
 from curate.storage import digest
-from filters.compare.cells import Cell, Exam, read_cell, run_cell
+from filters.compare.runs import EvaluationTask, ExperimentRun, read_experiment, run_experiment
 from filters.evaluate.rules import EvaluateRules
 from filters.training.job import TrainingJob
 from filters.training.rules import TrainingRules
@@ -39,10 +39,10 @@ def cells(
     ground: Ground,
     chosen: dict[str, NDArray[np.int64]],
     rules: TrainingRules,
-    exams: tuple[Exam, ...],
+    exams: tuple[EvaluationTask, ...],
     measured: EvaluateRules,
     budgets: dict[str, Iterable[float]],
-) -> list[Cell]:
+) -> list[ExperimentRun]:
     """A cell a selection with all the samples, and one a budget: shares of the samples of a selection's name."""
     assert rules.samples is not None
     made = []
@@ -53,14 +53,16 @@ def cells(
             out = ground.place / f"{name.replace(' ', '-')}-{budget:g}-{digest(repr(told))[:6]}"
             job = TrainingJob(str(ground.shards), str(out), told, only, device="cpu")
             share = float(ground.right[index].mean())
-            made.append(Cell(name, name, ground.seed, len(index) / ground.pool, budget, share, job, exams, measured))
+            made.append(
+                ExperimentRun(name, name, ground.seed, len(index) / ground.pool, budget, share, job, exams, measured)
+            )
     return made
 
 
-def done(cell: Cell) -> dict[str, Any]:
+def done(cell: ExperimentRun) -> dict[str, Any]:
     """The cell's results, trained and measured now if they were not; without each single finding's."""
-    run_cell(cell)
-    found = read_cell(cell)
+    run_experiment(cell)
+    found = read_experiment(cell)
     found.pop("rules")
     found["tasks"] = {
         exam: {task: metrics for task, metrics in tasks.items() if not task.startswith("findings/")}

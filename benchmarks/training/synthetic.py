@@ -16,8 +16,8 @@ from benchmarks.training.judge import measure as judge
 from benchmarks.training.selections import GENERIC, ORACLE, OURS, PLAIN, RANDOM, Ground, cells, done
 from benchmarks.training.shards import write_shards
 from curate.storage import digest
-from filters.compare.cells import Cell, Exam
 from filters.compare.outcome import ALL
+from filters.compare.runs import EvaluationTask, ExperimentRun
 from filters.evaluate.rules import EvaluateRules
 from filters.methods.two_towers import Towers
 from filters.towers.model import load_filter
@@ -66,13 +66,13 @@ def measure(seed: int, size: Size, work: Path) -> dict[str, Any]:
         filters[name] = {**cost, "kept": len(kept), "right": float(pool.right[kept].mean())}
     chosen[ORACLE] = np.flatnonzero(pool.right)
     rules = TrainingRules(model=ModelRules(ARCH), batch=64, samples=size.samples, threads=1)
-    exams = (Exam(HELD, str(write_shards(ground.place / "held", held.records))),)
+    exams = (EvaluationTask(HELD, str(write_shards(ground.place / "held", held.records))),)
     asked = EvaluateRules(tasks=("findings", "retrieval", "language"), draws=1)
     made = cells(ground, chosen, rules, exams, asked, {OURS: BUDGETS})
     return {"cells": [_with_findings(cell, held) for cell in made], "filters": filters, "size": asdict(size)}
 
 
-def _with_findings(cell: Cell, held: Pool) -> dict[str, Any]:
+def _with_findings(cell: ExperimentRun, held: Pool) -> dict[str, Any]:
     """The cell's results, and beside them those of the truth that the films were drawn by."""
     found = done(cell)
     told = judge(Towers(load_filter(cell.out / "model", "cpu"), None), held)

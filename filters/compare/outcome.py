@@ -64,14 +64,14 @@ class Row:
 
 
 def measures(results: Sequence[Result]) -> list[tuple[str, str, str]]:
-    """(exam, task, metric) that every cell has, in the order of tasks; means over findings, not each finding."""
+    """(evaluation, task, metric) that every run has, in the order of tasks; means over findings, not each finding."""
     names: dict[tuple[str, str, str], int] = {}
     for result in results:
-        for exam, tasks in result["tasks"].items():
+        for evaluation, tasks in result["tasks"].items():
             for task, metrics in tasks.items():
                 for metric in metrics if not task.startswith("findings/") else ():
                     if metric in _MEASURES:
-                        names[exam, task, metric] = names.get((exam, task, metric), 0) + 1
+                        names[evaluation, task, metric] = names.get((evaluation, task, metric), 0) + 1
     return [name for name, n in names.items() if n == len(results)]
 
 
@@ -90,9 +90,9 @@ def compare(results: Sequence[Result], name: tuple[str, str, str]) -> list[Row]:
 
 
 def value(result: Result, name: tuple[str, str, str]) -> float:
-    """One number of one cell; NaN where it is missing."""
-    exam, task, metric = name
-    found = result["tasks"].get(exam, {}).get(task, {}).get(metric)
+    """One number of one run; NaN where it is missing."""
+    evaluation, task, metric = name
+    found = result["tasks"].get(evaluation, {}).get(task, {}).get(metric)
     return math.nan if found is None else float(found)
 
 
@@ -107,7 +107,7 @@ class Efficiency:
 
 
 def efficiency(results: Sequence[Result], name: tuple[str, str, str], family: str) -> list[Efficiency]:
-    """Of the pool's records (cells of several fractions, whole budget) and of the samples (several budgets)."""
+    """Of the pool's records (runs of several fractions, whole budget) and of the samples (several budgets)."""
     whole = [r for r in results if r["budget"] == 1]
     by_size = _means([r for r in whole if r["family"] == family], "fraction", name)
     by_budget = _means([r for r in results if r["selection"] == family], "budget", name)

@@ -22,24 +22,26 @@ _PLOTTED = ("r10", "auroc", "preferred")
 
 def report(
     results: Sequence[Mapping[str, Any]],
-    exams: Sequence[str],
+    evaluations: Sequence[str],
     headline: tuple[str, str],
     filter_seconds: float,
     title: str,
     chosen: str = "recipe",
 ) -> dict[str, Any]:
-    """Plain JSON of every cell: tables by measure, what was enough, costs, the law where there are sizes for one.
+    """Plain JSON of every run: tables by measure, what was enough, costs, the law where there are sizes for one.
 
-    ``headline`` (task, metric) of the first exam is what efficiency and scaling are told by; RecipeError where there is
-    none of that name. ``filter_seconds``: what training and scoring the filters cost, wall time.
+    ``headline`` (task, metric) of the first evaluation is what efficiency and scaling are told by; RecipeError where
+    there is none of that name. ``filter_seconds``: what training and scoring the filters cost, wall time.
     """
     names = measures(results)
     if not names:
         raise RunError("no cell has a number: the held-out records have no texts, facts or findings to ask for")
-    head = (exams[0], *headline)
+    head = (evaluations[0], *headline)
     if head not in names:
-        there = ", ".join(f"[{t}, {m}]" for e, t, m in names if e == exams[0])
-        raise RecipeError("compare.headline", f"{exams[0]} has no {headline[0]}, {headline[1]}", f"one of {there}")
+        there = ", ".join(f"[{t}, {m}]" for e, t, m in names if e == evaluations[0])
+        raise RecipeError(
+            "compare.headline", f"{evaluations[0]} has no {headline[0]}, {headline[1]}", f"one of {there}"
+        )
     tables = [
         {"exam": e, "task": t, "metric": m, "rows": [_row(r) for r in compare(results, (e, t, m))]} for e, t, m in names
     ]

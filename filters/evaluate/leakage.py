@@ -43,7 +43,7 @@ class Leakage:
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class TrainingIndex:
     """What is known of the training records."""
 
     keys: set[str]
@@ -86,7 +86,7 @@ def _row(key: str, phash: int) -> dict[str, Any]:
     return {"key": key, "pixel_hash": None, "phash": phash}
 
 
-def _seen(train: Path) -> Seen:
+def _seen(train: Path) -> TrainingIndex:
     inside = train / "shards" if (train / "shards").is_dir() else train
     shards = open_shards(inside)
     index = read_hashes(shards)
@@ -106,4 +106,4 @@ def _seen(train: Path) -> Seen:
         if patient:
             patients.add(str(patient))
         texts.add(row.get("text_hash") or text_hash(sample.text if sample is not None else shards.text(i)))
-    return Seen(set(shards.keys.tolist()), pixels, near, patients, texts, len(shards))
+    return TrainingIndex(set(shards.keys.tolist()), pixels, near, patients, texts, len(shards))

@@ -23,7 +23,7 @@ from filters.towers.encoder import Filter
 from filters.training.batches import hold_out
 
 Truth = NDArray[np.float64]
-Said = list[tuple[tuple[Claim, ...], frozenset[str]]]  # of each text its claims and the regions it names
+ReportClaims = list[tuple[tuple[Claim, ...], frozenset[str]]]  # of each text its claims and the regions it names
 
 
 def zero_shot(model: Filter, images: Rows, target: Target) -> dict[str, Metric]:
@@ -52,11 +52,11 @@ def truth_of(texts: Sequence[str], names: Iterable[str]) -> dict[str, Truth]:
     return _truth(_read(texts), names)
 
 
-def _read(texts: Sequence[str]) -> Said:
+def _read(texts: Sequence[str]) -> ReportClaims:
     return [(extract(t), regions(t)) for t in texts]
 
 
-def _truth(said: Said, names: Iterable[str]) -> dict[str, Truth]:
+def _truth(said: ReportClaims, names: Iterable[str]) -> dict[str, Truth]:
     known = lexicon().findings
     return {name: np.array([_state(name, known[name].region, c, r) for c, r in said]) for name in names}
 

@@ -39,7 +39,7 @@ class Claim:
 
 
 @dataclass(frozen=True, eq=False)
-class Said:
+class LocatedClaim:
     """A claim with the sentence and the item it was read from: what `edit` needs."""
 
     claim: Claim
@@ -73,7 +73,7 @@ def language_read(text: str) -> str | None:
     return next((code for _, _, code in segments(text) if code in READS), None)
 
 
-def read(text: str) -> Iterator[Said]:
+def read(text: str) -> Iterator[LocatedClaim]:
     """The claims with their origin, of the English part of ``text``."""
     text = read_english(text)
     words = lexicon()
@@ -92,7 +92,7 @@ def read(text: str) -> Iterator[Said]:
         del earlier[:-_REMEMBERED]
 
 
-def _claims(sentence: Sentence, item: Item) -> Iterator[Said]:
+def _claims(sentence: Sentence, item: Item) -> Iterator[LocatedClaim]:
     if item.normal and item.deny:
         return  # "not normal" says that something is wrong, not what
     state: State = "absent" if item.deny or item.normal else "uncertain" if item.doubt else "present"
@@ -106,7 +106,7 @@ def _claims(sentence: Sentence, item: Item) -> Iterator[Said]:
     side, size = cast(Side, item.side), cast(Size, item.size)
     for name in item.names:
         claim = Claim(name, state, side, size, item.level, (start, stop), item.past or sentence.past)
-        yield Said(claim, sentence, item)
+        yield LocatedClaim(claim, sentence, item)
 
 
 def regions(text: str) -> frozenset[str]:

@@ -12,7 +12,7 @@ from functools import partial
 
 import numpy as np
 
-from filters.findings.claims import Said, read
+from filters.findings.claims import LocatedClaim, read
 from filters.findings.edit_negation import flip
 from filters.findings.edit_words import change_size, one_sided, scale_numbers, shift_level, swap_side
 from filters.findings.lexicon import lexicon
@@ -39,7 +39,7 @@ def edit(text: str, kind: str, rng: np.random.Generator) -> str | None:
     return made if made is not None and made != text else None
 
 
-def _side(text: str, said: list[Said], rng: np.random.Generator) -> str | None:
+def _side(text: str, said: list[LocatedClaim], rng: np.random.Generator) -> str | None:
     shown = [s for s in said if s.claim.state != "absent" and s.claim.side]
     if not shown:
         return None
@@ -51,7 +51,7 @@ def _side(text: str, said: list[Said], rng: np.random.Generator) -> str | None:
     return _replaced(text, tokens, lambda word, _: one_sided(word, side))
 
 
-def _severity(text: str, said: list[Said], rng: np.random.Generator) -> str | None:
+def _severity(text: str, said: list[LocatedClaim], rng: np.random.Generator) -> str | None:
     shown = [s for s in said if s.claim.state != "absent"]
     low = bool(rng.random() < 0.5)  # where "moderate" goes, and measures
     by_token: dict[int, tuple[Token, str]] = {}
@@ -68,7 +68,7 @@ def _severity(text: str, said: list[Said], rng: np.random.Generator) -> str | No
     return None
 
 
-def _level(text: str, said: list[Said], rng: np.random.Generator) -> str | None:
+def _level(text: str, said: list[LocatedClaim], rng: np.random.Generator) -> str | None:
     if not any(s.claim.level and s.claim.state != "absent" for s in said):
         return None
     tokens = [t for sentence in scan(text)[1] for t in sentence.tokens if t.said.level]
@@ -82,7 +82,7 @@ def _shifted(word: str, _: int, by: int) -> str:
     return shift_level(word, by) or word
 
 
-def _drop(text: str, said: list[Said], rng: np.random.Generator) -> str | None:
+def _drop(text: str, said: list[LocatedClaim], rng: np.random.Generator) -> str | None:
     shown = sorted({s.claim.finding for s in said if s.claim.state != "absent"})
     if not shown:
         return None
@@ -122,7 +122,7 @@ def _article(match: re.Match[str], word: str) -> str:
     return f"{match[1]}{'n' if word[:1].lower() in tuple('aeiou') else ''}{match[2]}"
 
 
-_EDITORS: dict[str, Callable[[str, list[Said], np.random.Generator], str | None]] = {
+_EDITORS: dict[str, Callable[[str, list[LocatedClaim], np.random.Generator], str | None]] = {
     "side": _side,
     "negation": flip,
     "severity": _severity,

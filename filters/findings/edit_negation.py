@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 
-from filters.findings.claims import Said, extract
+from filters.findings.claims import LocatedClaim, extract
 from filters.findings.edit_words import grades
 from filters.findings.items import NOTHING_WRONG
 from filters.findings.lexicon import lexicon, normalise
@@ -36,7 +36,7 @@ _BEING = ("is", "are", "was", "were")
 _WORDS_BEFORE = 6  # of a noun phrase before the finding itself
 
 
-def flip(text: str, said: list[Said], rng: np.random.Generator) -> str | None:
+def flip(text: str, said: list[LocatedClaim], rng: np.random.Generator) -> str | None:
     """One finding denied that ``text`` affirms, or affirmed that it denies, in every sentence that speaks of it."""
     findings = lexicon().findings
     shown = sorted(
@@ -55,7 +55,7 @@ def flip(text: str, said: list[Said], rng: np.random.Generator) -> str | None:
     return None
 
 
-def _denied(text: str, said: list[Said], name: str, plain: bool) -> str | None:
+def _denied(text: str, said: list[LocatedClaim], name: str, plain: bool) -> str | None:
     """Denied in the sentences' own words; None where those do not bend, unless ``plain`` sentences of ours will do."""
     for s in _last_first(said, name, "present"):
         start, stop = _body(text, s.sentence)
@@ -69,9 +69,9 @@ def _denied(text: str, said: list[Said], name: str, plain: bool) -> str | None:
     return text
 
 
-def _last_first(said: list[Said], name: str, state: str) -> list[Said]:
+def _last_first(said: list[LocatedClaim], name: str, state: str) -> list[LocatedClaim]:
     """The first statement on ``name`` of each sentence, the last sentence first: places before stay true."""
-    by_sentence: dict[int, Said] = {}
+    by_sentence: dict[int, LocatedClaim] = {}
     for s in said:
         if s.claim.finding == name and s.claim.state == state:
             by_sentence.setdefault(s.sentence.start, s)
@@ -90,14 +90,14 @@ def _body(text: str, sentence: Sentence) -> tuple[int, int]:
     return start, stop
 
 
-def _deny(text: str, begin: int, stop: int, s: Said) -> str | None:
+def _deny(text: str, begin: int, stop: int, s: LocatedClaim) -> str | None:
     """The sentence with its finding denied; what was concluded from it (", in keeping with") goes."""
     start = max([m.end() for m in _TITLE.finditer(text, begin, s.sentence.tokens[s.item.at].start)], default=begin)
     made = _deny_here(text, start, stop, s)
     return None if made is None else text[begin:start] + made
 
 
-def _deny_here(text: str, start: int, stop: int, s: Said) -> str | None:
+def _deny_here(text: str, start: int, stop: int, s: LocatedClaim) -> str | None:
     tokens = s.sentence.tokens
     head = tokens[s.item.at]
     stop = _end_of_statement(text, stop, s)
@@ -122,7 +122,7 @@ def _deny_here(text: str, start: int, stop: int, s: Said) -> str | None:
     return None
 
 
-def _end_of_statement(text: str, stop: int, s: Said) -> int:
+def _end_of_statement(text: str, stop: int, s: LocatedClaim) -> int:
     """Where what follows the finding is no longer about whether it is there: its size, what it means."""
     at = s.sentence.tokens[s.item.at]
     for token in s.sentence.tokens:
@@ -151,7 +151,7 @@ def _small_first(words: str) -> str:
     return words[:1].lower() + words[1:] if words[1:2].islower() else words
 
 
-def _affirmed(text: str, said: list[Said], name: str, rng: np.random.Generator) -> str:
+def _affirmed(text: str, said: list[LocatedClaim], name: str, rng: np.random.Generator) -> str:
     """The finding affirmed where it was denied; a closing "no acute abnormality" becomes the finding as well."""
     statements = _last_first(said, name, "absent")
     side = str(rng.choice(["left", "right"])) if lexicon().findings[name].sided else ""
@@ -170,7 +170,7 @@ def _affirmed(text: str, said: list[Said], name: str, rng: np.random.Generator) 
     return text
 
 
-def _phrase(text: str, s: Said, name: str) -> str:
+def _phrase(text: str, s: LocatedClaim, name: str) -> str:
     """The finding in the report's own words where it was named, else in ours."""
     token = s.sentence.tokens[s.item.at]
     if s.item.normal or s.item.organ >= 0 or not token.said.finding:
@@ -178,7 +178,7 @@ def _phrase(text: str, s: Said, name: str) -> str:
     return text[token.start : token.stop].lower()
 
 
-def _affirm(text: str, s: Said, said: list[Said], phrase: str) -> str:
+def _affirm(text: str, s: LocatedClaim, said: list[LocatedClaim], phrase: str) -> str:
     """ "No effusion or pneumothorax" with the second affirmed: what else was denied stays denied."""
     others: dict[int, str] = {}
     for o in said:

@@ -68,7 +68,7 @@ class Faults:
         return replace(found, shift=shifted(found._log_odds(columns), found.right))
 
 
-def most_common(fault: Linear, planted: Floats) -> float:
+def largest_share(fault: Linear, planted: Floats) -> float:
     """The largest share of the pairs as they are that can have a fault, given ``planted`` ones of it: nowhere can there
     be more of it than there are pairs."""
     return float(np.clip(1 / np.quantile(np.exp(-fault(planted)), _SURELY), 1e-4, 1))

@@ -16,7 +16,7 @@ from sklearn.metrics import roc_auc_score
 
 from curate.errors import RunError
 from filters.judges.belief import Belief
-from filters.judges.faults import SINGLE, SINGLE_MORE, WHOLE, WHOLE_MORE, Faults, exchange, most_common
+from filters.judges.faults import SINGLE, SINGLE_MORE, WHOLE, WHOLE_MORE, Faults, exchange, largest_share
 from filters.judges.judges import Judges
 from filters.judges.spaces import ImageSpace, Rows, TextSpace
 from filters.judges.stack import Floats, Index, Linear, wrong_texts
@@ -220,7 +220,7 @@ def _faults(panel: Panel, x: Rows, u: Rows, given: Given, clean: bool, seed: int
             right.append(~wrong[some])
         asked, is_right = np.concatenate(columns), np.concatenate(right)
         models.append(Linear.balanced(asked, is_right, _HOLD_STUDY))
-        shares.append(1e-4 if is_right.all() else most_common(models[-1], asked[~is_right]))
+        shares.append(1e-4 if is_right.all() else largest_share(models[-1], asked[~is_right]))
     return Faults(models[0], models[1], (shares[0], shares[1]))
 
 

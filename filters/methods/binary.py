@@ -29,10 +29,10 @@ from filters.towers.weights import read_folder
 from filters.training.batches import hold_out
 from filters.training.curve import write_epochs
 from filters.training.determinism import determinism
-from filters.training.distributed import World
+from filters.training.distributed import DistributedContext
 from filters.training.filter import train_filter
 from filters.training.loop import Course, Trainer, epoch_steps, train_epochs
-from filters.training.objectives.protocol import Features, Objective, Seen
+from filters.training.objectives.protocol import DeviceBatch, Features, Objective
 from filters.training.rules import FilterTrainingRules
 
 LEAST = 8  # clean and pool pairs, each, below which nothing is learned
@@ -56,11 +56,13 @@ class Classifier(torch.nn.Module):
 class TellApart(Objective):
     """Cross-entropy of the log-odds of rows (in place of pixels) with 1 for a clean pair, 0 for the pool's (of ids)."""
 
-    def features(self, model: torch.nn.Module, seen: Seen) -> Features:
+    def features(self, model: torch.nn.Module, batch: DeviceBatch) -> Features:
         """The log-odds and the truth."""
-        return {"odds": model(seen.pixels), "truth": seen.ids, "weight": seen.labels["weight"]}
+        return {"odds": model(batch.pixels), "truth": batch.ids, "weight": batch.labels["weight"]}
 
-    def loss(self, features: Features, model: torch.nn.Module, world: World) -> dict[str, torch.Tensor]:
+    def loss(
+        self, features: Features, model: torch.nn.Module, distributed: DistributedContext
+    ) -> dict[str, torch.Tensor]:
         """Each side weighs the same."""
         odds, truth, weight = (features[name] for name in ("odds", "truth", "weight"))
         return {"loss": torch.nn.functional.binary_cross_entropy_with_logits(odds, truth, weight)}
@@ -196,10 +198,10 @@ def _fit(
         order = rng.permutation(len(train_x))
         return [order[start : start + rules.batch] for start in range(0, len(order), rules.batch)]
 
-    def see(index: NDArray[np.int64], done: float) -> Seen:
-        return Seen(train_x[index], train_y[index], {"weight": weight[index]}, done)
+    def see(index: NDArray[np.int64], done: float) -> DeviceBatch:
+        return DeviceBatch(train_x[index], train_y[index], {"weight": weight[index]}, done)
 
-    trainer = Trainer(classifier, TellApart(), Course.of(rules), World())
+    trainer = Trainer(classifier, TellApart(), Course.of(rules), DistributedContext())
     curve = train_epochs(trainer, epoch_steps(rules.epochs, draw, see), rules.epochs, progress)
     write_epochs(out, curve)
     with torch.no_grad():

@@ -21,7 +21,7 @@ from torch.nn.functional import interpolate
 from curate.errors import RecipeError
 from filters.towers.encoder import Filter
 from filters.towers.model import load_filter
-from filters.training.distributed import World
+from filters.training.distributed import DistributedContext
 from filters.training.loader import Batch
 from filters.training.objectives.losses import elementwise
 from filters.training.pairs import Encoder, Pairs, decode_pairs, embed
@@ -156,11 +156,11 @@ class Curator:
         self.rules = rules
         self.objective: Objective = "siglip" if rules.objective in ("siglip", "siglip2") else "clip"
 
-    def __call__(self, batch: Batch, learner: Filter, world: World) -> Batch:
+    def __call__(self, batch: Batch, learner: Filter, distributed: DistributedContext) -> Batch:
         """The chosen rows; drawn by the seed, the step and the process alone."""
         assert batch.reference_ids is not None
-        keep = self.rules.batch // world.size
-        seed = int(np.random.SeedSequence([self.rules.seed, 3, batch.step, world.rank]).generate_state(1)[0])
+        keep = self.rules.batch // distributed.size
+        seed = int(np.random.SeedSequence([self.rules.seed, 3, batch.step, distributed.rank]).generate_state(1)[0])
         training = learner.model.training
         learner.model.eval()
         own = _logits(learner, batch.pixels, batch.ids)

@@ -13,7 +13,7 @@ _BUCKET = 25 * 2**20  # bytes sent together, as torch's DistributedDataParallel 
 
 
 @dataclass(frozen=True)
-class World:
+class DistributedContext:
     """This process is ``rank`` of ``size``."""
 
     rank: int = 0
@@ -67,7 +67,7 @@ def _buckets(gradients: Iterable[torch.Tensor]) -> Iterator[list[torch.Tensor]]:
     yield from open_.values()
 
 
-def find_world(device: str) -> World:
+def find_context(device: str) -> DistributedContext:
     """Of torchrun's environment, or of a process group that is there already; alone where there is neither.
 
     ``device`` "cuda" becomes the process's own GPU.
@@ -75,14 +75,14 @@ def find_world(device: str) -> World:
     if not dist.is_initialized() and "TORCHELASTIC_RUN_ID" in os.environ:
         dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
     if not dist.is_initialized():
-        return World(device=device)
+        return DistributedContext(device=device)
     if device.startswith("cuda"):
         device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
         torch.cuda.set_device(device)
-    return World(dist.get_rank(), dist.get_world_size(), device)
+    return DistributedContext(dist.get_rank(), dist.get_world_size(), device)
 
 
-def leave(world: World) -> None:
-    """End what `find_world` began."""
-    if world.size > 1 and dist.is_initialized() and "TORCHELASTIC_RUN_ID" in os.environ:
+def leave(distributed: DistributedContext) -> None:
+    """End what `find_context` began."""
+    if distributed.size > 1 and dist.is_initialized() and "TORCHELASTIC_RUN_ID" in os.environ:
         dist.destroy_process_group()

@@ -12,10 +12,10 @@ import torch
 from filters.towers.encoder import Filter
 from filters.towers.layers import set_patch_dropout
 from filters.training.curation import Curator
-from filters.training.distributed import World
+from filters.training.distributed import DistributedContext
 from filters.training.loader import Batch, Steps, load
 from filters.training.loop import Course, Step, Trainer, to_device
-from filters.training.objectives.protocol import Objective, Seen
+from filters.training.objectives.protocol import DeviceBatch, Objective
 from filters.training.rules import TrainingRules
 
 
@@ -26,23 +26,25 @@ def shard_steps(
     total, rules = steps.plan.steps, steps.rules
     for number, batch in enumerate(load(steps, workers), steps.first + 1):
         skipped.update(batch.skipped)
-        chosen = batch if curator is None else curator(batch, learner, steps.world)
+        chosen = batch if curator is None else curator(batch, learner, steps.distributed)
         parts = _parts(chosen, learner, rules.accumulate, (number - 1) / total)
         yield Step(parts, batch.epoch + 1, rules.batch, number % window == 0 or number == total)
 
 
-def _parts(batch: Batch, learner: Filter, parts: int, done: float) -> list[Seen]:
+def _parts(batch: Batch, learner: Filter, parts: int, done: float) -> list[DeviceBatch]:
     """The micro-batches; a pixel travels as the byte it is, and is scaled on the device."""
     found = []
     for piece in np.array_split(np.arange(len(batch.ids)), parts):
         rows = slice(int(piece[0]), int(piece[-1]) + 1)
         labels = {name: to_device(values[rows], learner.device) for name, values in batch.labels.items()}
         pixels = learner.scaled(to_device(batch.pixels[rows], learner.device))
-        found.append(Seen(pixels, to_device(batch.ids[rows], learner.device), labels, done))
+        found.append(DeviceBatch(pixels, to_device(batch.ids[rows], learner.device), labels, done))
     return found
 
 
-def final_trainer(learner: Filter, objective: Objective, rules: TrainingRules, world: World) -> Trainer:
+def final_trainer(
+    learner: Filter, objective: Objective, rules: TrainingRules, distributed: DistributedContext
+) -> Trainer:
     """The loop as the rules have it: with patches dropped, activations made again, towers compiled."""
     model: Any = learner.model
     set_patch_dropout(model, rules.patch_dropout)
@@ -50,9 +52,9 @@ def final_trainer(learner: Filter, objective: Objective, rules: TrainingRules, w
         model.set_grad_checkpointing()
     if rules.compile:
         _compile_towers(model)
-    bf16 = rules.precision == "bf16" or (rules.precision == "auto" and world.device.startswith("cuda"))
+    bf16 = rules.precision == "bf16" or (rules.precision == "auto" and distributed.device.startswith("cuda"))
     course = Course.of(rules, bf16=bf16, part="train.")
-    return Trainer(model, objective, course, world, rules.accumulate == 1)
+    return Trainer(model, objective, course, distributed, rules.accumulate == 1)
 
 
 def _compile_towers(model: Any) -> None:

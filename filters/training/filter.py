@@ -27,7 +27,7 @@ from filters.training.batches import hold_out
 from filters.training.curation import read_reference
 from filters.training.curve import Row, write_epochs
 from filters.training.determinism import determinism
-from filters.training.distributed import World
+from filters.training.distributed import DistributedContext
 from filters.training.holdout import evaluate
 from filters.training.lit_features import Heads, check_lit_rules, image_features, text_features
 from filters.training.loop import Course, Trainer, train_epochs
@@ -123,7 +123,7 @@ def _learn(
     set_patch_dropout(learner.model, rules.patch_dropout)
     objective = Contrastive(rules.objective, started, rules.caption, rules.distill, rules.distill_after)
     course = Course.of(rules, lr=phase.lr, bf16=rules.bf16 and learner.device.startswith("cuda"))
-    trainer = Trainer(learner.model, objective, course, World(device=learner.device))
+    trainer = Trainer(learner.model, objective, course, DistributedContext(device=learner.device))
     curve = train_epochs(trainer, steps, rules.epochs + rules.finetune, progress, before)
     set_patch_dropout(learner.model, 0.0)
     return curve

@@ -30,7 +30,7 @@ from filters.towers.model import arch_of, create_filter, load_filter, pick_devic
 from filters.training.curation import Curator
 from filters.training.curve import WALL, Curve, Progress
 from filters.training.determinism import determinism
-from filters.training.distributed import World, find_world, leave
+from filters.training.distributed import DistributedContext, find_context, leave
 from filters.training.feed import final_trainer, shard_steps
 from filters.training.loader import Steps
 from filters.training.loop import Trainer
@@ -86,16 +86,16 @@ def run_job(job: TrainingJob, progress: Progress | None = None) -> dict[str, Any
 
     RecipeError or RunError where rules, shards or an earlier training in OUT do not fit; the loss's end is one too.
     """
-    world = find_world(pick_device(job.device))
+    distributed = find_context(pick_device(job.device))
     out = Path(job.out)
     out.mkdir(parents=True, exist_ok=True)
     try:
-        with exclusive(out / "lock") if world.first else nullcontext():
-            if world.first:
+        with exclusive(out / "lock") if distributed.first else nullcontext():
+            if distributed.first:
                 sweep(out)
-            return _run(job, world, progress)
+            return _run(job, distributed, progress)
     finally:
-        leave(world)
+        leave(distributed)
 
 
 @about("train")
@@ -117,29 +117,29 @@ def check_job(job: TrainingJob, processes: int = 1) -> Plan:
     return plan
 
 
-def _run(job: TrainingJob, world: World, progress: Progress | None) -> dict[str, Any]:
-    plan = check_job(job, world.size)
+def _run(job: TrainingJob, distributed: DistributedContext, progress: Progress | None) -> dict[str, Any]:
+    plan = check_job(job, distributed.size)
     out, shards = Path(job.out), plan.shards
     identity = digest(json.dumps(asdict(job.rules), sort_keys=True), shards.hash, *_begun_with(job.rules))[:16]
-    _claim(out, identity, world)
+    _claim(out, identity, distributed)
     if (out / "model" / "card.json").is_file():
         return dict(read_json(out / "model" / "card.json"))
     with determinism(job.rules.seed, job.rules.threads):
         sample = [shards.text(int(i)) for i in np.linspace(0, len(shards) - 1, min(len(shards), _TEXTS))]
         kind = "siglip" if job.rules.objective in SIGMOID else "clip"
-        learner = create_filter(job.rules.model, sample, job.rules.vocab, world.device, kind)
+        learner = create_filter(job.rules.model, sample, job.rules.vocab, distributed.device, kind)
         torch.manual_seed(job.rules.seed)  # what was drawn so far depends on the weights that were given
-        trainer = final_trainer(learner, make_objective(learner, job.rules, sample), job.rules, world)
-        state = read_state(out, world.device)
+        trainer = final_trainer(learner, make_objective(learner, job.rules, sample), job.rules, distributed)
+        state = read_state(out, distributed.device)
         if state is not None:
             trainer.restore(state)
         skipped = Counter(state["skipped"]) if state else Counter(shards.skipped)
         last = _train(job, learner, trainer, plan, progress, skipped)
         trainer.finish()
         set_patch_dropout(learner.model, 0.0)
-        if world.first:
+        if distributed.first:
             _save(job, learner, plan, last, skipped, identity)
-        world.barrier()
+        distributed.barrier()
     return dict(read_json(out / "model" / "card.json"))
 
 
@@ -152,26 +152,26 @@ def _train(
     skipped: Counter[str],
 ) -> dict[str, float]:
     """The rest of the steps, the curve and the checkpoints; the last row. ``skipped`` takes in what is found."""
-    out, world, rules = Path(job.out), trainer.world, job.rules
+    out, distributed, rules = Path(job.out), trainer.distributed, job.rules
     curator = None if rules.reference is None else Curator(rules, learner.device)
     reference = None if curator is None else curator.tokenizer
     labeller = trainer.objective.labeller
-    steps = Steps(plan, rules, learner.side, learner.tokenizer, world, labeller, trainer.step, reference)
+    steps = Steps(plan, rules, learner.side, learner.tokenizer, distributed, labeller, trainer.step, reference)
     every = job.every or max(1, plan.steps // 20)
     every = -(-every // job.window) * job.window
-    curve = Curve(out, trainer.step) if world.first else None
+    curve = Curve(out, trainer.step) if distributed.first else None
     last: dict[str, float] = {}
     found: Counter[str] = Counter()
     for row in trainer.run(shard_steps(steps, job.workers, job.window, learner, found, curator)):
         last = {"step": row["step"], "steps": plan.steps, **row, "pairs": row["step"] * rules.batch}
         for reason, n in found.items():
-            skipped[reason] += round(world.total(n)) if world.size > 1 else n
+            skipped[reason] += round(distributed.total(n)) if distributed.size > 1 else n
         found.clear()
         if curve is not None:
             curve.add(last)
             if progress is not None:
                 progress(trainer.step, plan.steps, last)
-        if trainer.step % every == 0 and trainer.step < plan.steps and world.first:
+        if trainer.step % every == 0 and trainer.step < plan.steps and distributed.first:
             write_state(out, {**trainer.state(), "skipped": dict(skipped)})
     if curve is not None:
         last = last or curve.rows[-1]
@@ -227,14 +227,14 @@ def _chosen(job: TrainingJob) -> Shards:
     return shards.take(told > 0, told[told > 0])
 
 
-def _claim(out: Path, identity: str, world: World) -> None:
+def _claim(out: Path, identity: str, distributed: DistributedContext) -> None:
     """OUT is this training's or nobody's; RunError where it is another's."""
     marker = out / "training.json"
     try:
         found = read_json(marker)["training"]
     except FileNotFoundError:
-        world.barrier()
-        if world.first:
+        distributed.barrier()
+        if distributed.first:
             commit_json(marker, {"training": identity})
         return
     if found != identity:

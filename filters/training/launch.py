@@ -15,7 +15,7 @@ from typing import Any
 from curate.errors import DamagedError, RadsiftError, RecipeError, RunError
 from curate.storage import commit_json, read_json
 from filters.training.curve import Progress, read_curve
-from filters.training.distributed import find_world
+from filters.training.distributed import find_context
 from filters.training.job import TrainingJob, check_job, run_job
 
 _LOOK = 1.0  # seconds between two looks at the curve
@@ -72,7 +72,7 @@ def rank_main(job: TrainingJob) -> None:
     except RadsiftError as error:
         kind = "recipe" if isinstance(error, RecipeError) else "run"
         parts = [error.field, error.problem, error.fix] if isinstance(error, RecipeError) else [str(error)]
-        commit_json(Path(job.out) / f"ended-{find_world('cpu').rank}.json", {"kind": kind, "parts": parts})
+        commit_json(Path(job.out) / f"ended-{find_context('cpu').rank}.json", {"kind": kind, "parts": parts})
         raise
 
 

@@ -22,7 +22,7 @@ from filters.towers import preprocess
 from filters.towers.preprocess import Pixels
 from filters.towers.tokenizer import TextTokenizer
 from filters.training import texts
-from filters.training.distributed import World
+from filters.training.distributed import DistributedContext
 from filters.training.objectives.protocol import Labeller
 from filters.training.plan import Plan
 from filters.training.rules import TrainingRules
@@ -54,7 +54,7 @@ class Batch:
 
 
 class Steps(Dataset[Batch]):
-    """Item i is step ``first + i`` of the plan, as the process ``world`` sees it. Picklable."""
+    """Item i is step ``first + i`` of the plan, as the process ``distributed`` sees it. Picklable."""
 
     def __init__(
         self,
@@ -62,13 +62,13 @@ class Steps(Dataset[Batch]):
         rules: TrainingRules,
         side: int,
         tokenizer: TextTokenizer,
-        world: World,
+        distributed: DistributedContext,
         labeller: Labeller | None = None,
         first: int = 0,
         reference: TextTokenizer | None = None,
     ) -> None:
         self.plan, self.rules, self.side, self.tokenizer = plan, rules, side, tokenizer
-        self.world, self.labeller, self.first, self.reference = world, labeller, first, reference
+        self.distributed, self.labeller, self.first, self.reference = distributed, labeller, first, reference
 
     def __len__(self) -> int:
         return self.plan.steps - self.first
@@ -78,7 +78,8 @@ class Steps(Dataset[Batch]):
         step = self.first + i
         rows, epoch = self.plan.step(step)
         part = slice(
-            self.world.rank * len(rows) // self.world.size, (self.world.rank + 1) * len(rows) // self.world.size
+            self.distributed.rank * len(rows) // self.distributed.size,
+            (self.distributed.rank + 1) * len(rows) // self.distributed.size,
         )
         skipped: Counter[str] = Counter()
         mine = rows[part]
@@ -118,7 +119,7 @@ class Steps(Dataset[Batch]):
 
     def _exchanged(self, own: Sequence[str], rows: NDArray[np.int64], step: int) -> list[str]:
         """Some images get another record's text; how right it is the labels say (2210.10163, section 3.3)."""
-        rng = np.random.default_rng([self.rules.seed, 2, step, self.world.rank])
+        rng = np.random.default_rng([self.rules.seed, 2, step, self.distributed.rank])
         away = rng.random(len(own)) < self.rules.unpaired
         others = rng.integers(0, len(self.plan.shards), len(own))
         return [self.plan.shards.text(int(o)) if a else t for t, a, o in zip(own, away, others, strict=True)]
@@ -145,7 +146,7 @@ def load(steps: Steps, workers: int) -> Iterator[Batch]:
         batch_size=None,
         num_workers=workers,
         prefetch_factor=4 if workers else None,
-        pin_memory=steps.world.device.startswith("cuda"),
+        pin_memory=steps.distributed.device.startswith("cuda"),
         multiprocessing_context="forkserver" if workers else None,
     )
     try:

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from curate.errors import RunError
 from filters.method import Progress
 from filters.training.curve import WALL, Row
-from filters.training.distributed import World
-from filters.training.objectives.protocol import Features, Objective, Seen
+from filters.training.distributed import DistributedContext
+from filters.training.objectives.protocol import DeviceBatch, Features, Objective
 from filters.training.optimizers import Averaged, make_optimizer, set_rate
 from filters.training.window import Losses, Window
 
@@ -55,22 +55,22 @@ class Course:
 class Step:
     """The micro-batches of one step, ``pairs`` of all processes together; ``tells``: a row of the curve ends here."""
 
-    parts: Sequence[Seen]
+    parts: Sequence[DeviceBatch]
     epoch: int
     pairs: int
     tells: bool
 
 
 def epoch_steps(
-    epochs: int, draw: Callable[[], Iterable[NDArray[np.int64]]], see: Callable[[NDArray[np.int64], float], Seen]
+    epochs: int, draw: Callable[[], Iterable[NDArray[np.int64]]], see: Callable[[NDArray[np.int64], float], DeviceBatch]
 ) -> Iterator[Step]:
     """Steps over what lies in memory, a row an epoch: ``draw`` gives an epoch's index arrays, ``see`` makes of one what
     the model sees when its turn comes; it is told how much of the training is done."""
     for epoch in range(1, epochs + 1):
         drawn = list(draw())
         for k, index in enumerate(drawn):
-            seen = see(index, (epoch - 1 + k / len(drawn)) / epochs)
-            yield Step((seen,), epoch, len(seen.ids), k == len(drawn) - 1)
+            part = see(index, (epoch - 1 + k / len(drawn)) / epochs)
+            yield Step((part,), epoch, len(part.ids), k == len(drawn) - 1)
 
 
 def to_device(rows: torch.Tensor, device: str | torch.device) -> torch.Tensor:
@@ -99,16 +99,21 @@ class Trainer:
     """A model in training; `run` yields at the end of each window, between steps, so that its state is whole there."""
 
     def __init__(
-        self, model: torch.nn.Module, objective: Objective, course: Course, world: World, whole: bool = True
+        self,
+        model: torch.nn.Module,
+        objective: Objective,
+        course: Course,
+        distributed: DistributedContext,
+        whole: bool = True,
     ) -> None:
         """``whole``: each step has one micro-batch, so that gradients of several processes can go out as they come."""
-        self.model, self.objective, self.course, self.world = model, objective, course, world
-        objective.heads.to(world.device)
+        self.model, self.objective, self.course, self.distributed = model, objective, course, distributed
+        objective.heads.to(distributed.device)
         self.averaged = Averaged(model, course.ema) if course.ema else None
         self.optimizer = make_optimizer(model, course, (objective.heads,))
         self.trained = [p for m in (model, objective.heads) for p in m.parameters() if p.requires_grad]
         self.forward: torch.nn.Module = _Forward(model, objective)
-        self.overlapped = world.size > 1 and whole and objective.steady
+        self.overlapped = distributed.size > 1 and whole and objective.steady
         if self.overlapped:
             self.forward = torch.nn.parallel.DistributedDataParallel(
                 self.forward, broadcast_buffers=False, gradient_as_bucket_view=True, static_graph=True
@@ -150,7 +155,7 @@ class Trainer:
     def run(self, steps: Iterable[Step]) -> Iterator[Row]:
         """Train; a row at each step that tells: the losses' means since the last, and the pace. RunError where a loss
         leaves the numbers."""
-        found = Window(self.model, self.world)
+        found = Window(self.model, self.distributed)
         self.model.train()
         for step in found.timed(steps):
             rate = set_rate(self.optimizer, self.course.lr, self.course.warmup, step.parts[0].done, self.course.level)
@@ -164,15 +169,15 @@ class Trainer:
                 yield {"step": self.step, "epoch": step.epoch, **row, "lr": rate}
                 found.open()
 
-    def _step(self, parts: Sequence[Seen]) -> Losses:
+    def _step(self, parts: Sequence[DeviceBatch]) -> Losses:
         """One update; the losses of this process by name."""
         if len(parts) == 1:
-            losses = self.objective.loss(self._features(self.forward, parts[0], 0), self.model, self.world)
+            losses = self.objective.loss(self._features(self.forward, parts[0], 0), self.model, self.distributed)
             losses["loss"].backward()  # type: ignore[no-untyped-call]
         else:
             losses = self._in_parts(parts)
         if not self.overlapped:
-            self.world.average(p.grad for p in self.trained if p.grad is not None)
+            self.distributed.average(p.grad for p in self.trained if p.grad is not None)
         torch.nn.utils.clip_grad_norm_(self.trained, _MOST_NORM)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
@@ -185,28 +190,28 @@ class Trainer:
         self.objective.update(self.model)
         return {name: value.detach() for name, value in losses.items()}
 
-    def _features(self, forward: torch.nn.Module, seen: Seen, place: int) -> Features:
+    def _features(self, forward: torch.nn.Module, batch: DeviceBatch, place: int) -> Features:
         """Forward, with what is drawn in it drawn by the seed, the step, the process and the place alone."""
-        drawn = np.random.SeedSequence([self.course.seed, self.step, self.world.rank, place])
+        drawn = np.random.SeedSequence([self.course.seed, self.step, self.distributed.rank, place])
         seed = int(drawn.generate_state(1)[0])
         torch.manual_seed(seed)
-        seen.generator.manual_seed(seed)
-        with torch.autocast(torch.device(self.world.device).type, torch.bfloat16, enabled=self.course.bf16):
-            found: Features = forward(seen)
+        batch.generator.manual_seed(seed)
+        with torch.autocast(torch.device(self.distributed.device).type, torch.bfloat16, enabled=self.course.bf16):
+            found: Features = forward(batch)
         return found
 
-    def _in_parts(self, parts: Sequence[Seen]) -> Losses:
+    def _in_parts(self, parts: Sequence[DeviceBatch]) -> Losses:
         """The gradient of the whole batch with the memory of one part (GradCache, 2101.06983, section 3.2)."""
         with torch.no_grad():
-            cached = [self._features(self.forward, seen, i) for i, seen in enumerate(parts)]
+            cached = [self._features(self.forward, part, i) for i, part in enumerate(parts)]
         whole = {name: torch.cat([part[name] for part in cached]) for name in cached[0]}
         whole = {n: v.requires_grad_() if v.is_floating_point() else v for n, v in whole.items()}
-        losses = self.objective.loss(whole, self.model, self.world)
+        losses = self.objective.loss(whole, self.model, self.distributed)
         losses["loss"].backward()  # type: ignore[no-untyped-call]
         start = 0
-        for i, seen in enumerate(parts):
-            stop = start + len(seen.ids)
-            again = self._features(self.forward, seen, i)
+        for i, part in enumerate(parts):
+            stop = start + len(part.ids)
+            again = self._features(self.forward, part, i)
             flowing = [n for n, v in again.items() if v.requires_grad and whole[n].grad is not None]
             gradients: Any = [whole[n].grad[start:stop] for n in flowing]  # type: ignore[index]
             torch.autograd.backward([again[n] for n in flowing], gradients)
@@ -221,5 +226,5 @@ class _Forward(torch.nn.Module):
         super().__init__()
         self.model, self.heads, self._objective = model, objective.heads, objective
 
-    def forward(self, seen: Seen) -> Features:
-        return self._objective.features(self.model, seen)
+    def forward(self, batch: DeviceBatch) -> Features:
+        return self._objective.features(self.model, batch)

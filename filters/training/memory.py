@@ -18,7 +18,7 @@ from filters.training.augment import augment
 from filters.training.batches import batches
 from filters.training.curation import Reference, choose
 from filters.training.loop import Step, epoch_steps, to_device
-from filters.training.objectives.protocol import Seen
+from filters.training.objectives.protocol import DeviceBatch
 from filters.training.pairs import Encoder, Features, Pairs
 from filters.training.rules import FilterTrainingRules
 from filters.training.variants import Variants, make_variants
@@ -87,7 +87,7 @@ class MemorySteps:
     def _draw(self) -> Iterator[NDArray[np.int64]]:
         return batches(self.phase.pairs.labels, self.drawn, self.rng)
 
-    def _see(self, index: NDArray[np.int64], done: float) -> Seen:
+    def _see(self, index: NDArray[np.int64], done: float) -> DeviceBatch:
         if self.phase.reference is not None:
             index = self._chosen(index, self.phase.reference)
         pixels, ids, labels = self._pairs(index)
@@ -96,7 +96,7 @@ class MemorySteps:
             pixels = to_device(pixels, device)  # as bytes
             pixels = self.learner.scaled(augment(pixels, self.generator) if self.rules.augment else pixels)
         moved = {name: to_device(rows, device) for name, rows in labels.items()}
-        return Seen(to_device(pixels, device), to_device(ids, device), moved, done)
+        return DeviceBatch(to_device(pixels, device), to_device(ids, device), moved, done)
 
     def _chosen(self, index: NDArray[np.int64], reference: Reference) -> NDArray[np.int64]:
         """The batch of a super-batch."""

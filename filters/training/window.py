@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import torch
 
 from filters.training.curve import Row
-from filters.training.distributed import World
+from filters.training.distributed import DistributedContext
 
 _READ = 32  # steps after which losses are read: reading one waits for the device
 Losses = dict[str, torch.Tensor]
@@ -20,8 +20,8 @@ T = TypeVar("T")
 class Window:
     """Of a training of ``model``. ``loss``: what is known of the loss, which is no number where one was none."""
 
-    def __init__(self, model: torch.nn.Module, world: World) -> None:
-        self._model, self._world = model, world
+    def __init__(self, model: torch.nn.Module, distributed: DistributedContext) -> None:
+        self._model, self._world = model, distributed
         self.open()
 
     def open(self) -> None:

@@ -21,12 +21,12 @@ from benchmarks.training.answers import enough, gap
 from benchmarks.training.selections import Ground, cells, done
 from benchmarks.training.shards import as_jpeg, write_shards
 from benchmarks.training.table import SYNTHETIC
-from filters.compare.cells import Exam
+from filters.compare.runs import EvaluationTask
 from filters.evaluate.data import read_set
 from filters.evaluate.rules import EvaluateRules
 from filters.towers.lit import LitModel
 from filters.towers.model import create_filter
-from filters.training.distributed import World
+from filters.training.distributed import DistributedContext
 from filters.training.loader import Steps
 from filters.training.plan import make_plan
 from filters.training.rules import ModelRules, TrainingRules
@@ -82,7 +82,7 @@ def test_pace_from_memory_is_of_the_same_loop(arch: str, shards: Path) -> None:
     assert peak("NVIDIA H200") == 989e12 and peak("something else") is None
     learner = create_filter(rules.model, ["an effusion"], 300, "cpu")
     plan = make_plan(open_shards(shards), rules)
-    steps = gpu.Resident(Steps(plan, rules, learner.side, learner.tokenizer, World()))
+    steps = gpu.Resident(Steps(plan, rules, learner.side, learner.tokenizer, DistributedContext()))
     assert steps[0] is steps[3] and len(steps) == 4
 
 
@@ -158,7 +158,7 @@ def test_from_selections_to_table_and_plot(pool: Pool, shards: Path, arch: str, 
         chosen = {"all": np.arange(120), "ours": np.flatnonzero(pool.right)[:40], "oracle": np.flatnonzero(pool.right)}
         rules = TrainingRules(model=ModelRules(arch), batch=16, samples=32, threads=1, vocab=300)
         asked = EvaluateRules(tasks=("retrieval",), draws=1)
-        made = cells(ground, chosen, rules, (Exam("held out", str(shards)),), asked, {"ours": (0.5,)})
+        made = cells(ground, chosen, rules, (EvaluationTask("held out", str(shards)),), asked, {"ours": (0.5,)})
         assert [(c.selection, c.budget) for c in made] == [("all", 1), ("ours", 1), ("ours", 0.5), ("oracle", 1)]
         told = [synthetic._with_findings(cell, pool) if seed == 1 else done(cell) for cell in made]
         for cell, found in zip(made, told, strict=True):

@@ -23,10 +23,10 @@ from filters.registry import FindingsRules
 from filters.towers.preprocess import Pixels
 from filters.training.augment import augment
 from filters.training.curve import Row
-from filters.training.distributed import World
+from filters.training.distributed import DistributedContext
 from filters.training.loop import Course, Trainer, epoch_steps, to_device, train_epochs
 from filters.training.objectives.losses import soft_match
-from filters.training.objectives.protocol import Features, Objective, Seen
+from filters.training.objectives.protocol import DeviceBatch, Features, Objective
 from filters.training.optimizers import Averaged
 
 _AVERAGE = 0.98  # of the network that labels the pool, and that is kept
@@ -58,16 +58,16 @@ def fit(
         order = rng.permutation(len(clean[0]))
         return (order[start : start + size] for start in range(0, len(order) - size + 1, size))
 
-    def see(index: NDArray[np.int64], done: float) -> Seen:
+    def see(index: NDArray[np.int64], done: float) -> DeviceBatch:
         found = _rows(clean, index, generator, rng, mirror)
         if len(pool[0]) and done >= _BEGIN_POOL:
             free = _rows(pool, rng.integers(0, len(pool[0]), max(1, size // 2)), generator, rng, mirror)
             found |= {f"free_{name}": free[name] for name in ("pixels", "said", "shown")}
         moved = {name: to_device(rows, device) for name, rows in found.items()}
-        return Seen(moved.pop("pixels"), moved["said"], moved, done)
+        return DeviceBatch(moved.pop("pixels"), moved["said"], moved, done)
 
     objective = MatchClaims(net, rules.match, rules.unlabelled)
-    trainer = Trainer(net, objective, Course.of(rules, warmup=_WARMUP), World(device=device))
+    trainer = Trainer(net, objective, Course.of(rules, warmup=_WARMUP), DistributedContext(device=device))
     curve = train_epochs(trainer, epoch_steps(epochs, draw, see), epochs, report)
     objective.teacher.copy_to(net)
     return curve
@@ -93,7 +93,7 @@ def _rows(
 class MatchClaims(Objective):
     """Labels of right pairs, labels that the network's average gives the pool, and the match of what is shown and said.
 
-    The labels of a `Seen`: "truth", "weight", "said" and "shown" of n pairs, "free_pixels", "free_said" and
+    The labels of a `DeviceBatch`: "truth", "weight", "said" and "shown" of n pairs, "free_pixels", "free_said" and
     "free_shown" of m of the pool where it is seen.
     """
 
@@ -101,27 +101,27 @@ class MatchClaims(Objective):
         super().__init__()
         self.teacher, self.match, self.pool = Averaged(net, _AVERAGE), match, pool
 
-    def features(self, model: Any, seen: Seen) -> Features:
+    def features(self, model: Any, batch: DeviceBatch) -> Features:
         """What the network sees, float32[n + m, ...]; of the pool what its average sees; and the labels."""
-        free = seen.labels.get("free_pixels")
-        logits, images = model(seen.pixels if free is None else torch.cat([seen.pixels, free]))
-        found = {"logits": logits, "images": images, **seen.labels}
+        free = batch.labels.get("free_pixels")
+        logits, images = model(batch.pixels if free is None else torch.cat([batch.pixels, free]))
+        found = {"logits": logits, "images": images, **batch.labels}
         if free is not None:
             with torch.no_grad():
-                found["believed"] = torch.sigmoid(self.teacher.model(free)[0])
+                found["pseudo_labels"] = torch.sigmoid(self.teacher.model(free)[0])
         return found
 
-    def loss(self, features: Features, model: Any, world: World) -> dict[str, torch.Tensor]:
+    def loss(self, features: Features, model: Any, distributed: DistributedContext) -> dict[str, torch.Tensor]:
         """The labels' cross-entropy, the pool's and the match, weighed."""
         n, logits = len(features["truth"]), features["logits"]
         loss = _labels_loss(logits[:n], features["truth"], features["weight"])
         shown, said, spoken = features["shown"], features["said"], features["shown"]
-        if "believed" in features:
-            believed = features["believed"]
-            sure = ((believed - 0.5).abs() >= _SURE).float()
-            loss = loss + self.pool * _labels_loss(logits[n:], believed, sure)
-            guessed = believed * (believed >= 0.5 + _SURE)
-            guessed[:, 0] = 1 - believed[:, 0]
+        if "pseudo_labels" in features:
+            pseudo_labels = features["pseudo_labels"]
+            sure = ((pseudo_labels - 0.5).abs() >= _SURE).float()
+            loss = loss + self.pool * _labels_loss(logits[n:], pseudo_labels, sure)
+            guessed = pseudo_labels * (pseudo_labels >= 0.5 + _SURE)
+            guessed[:, 0] = 1 - pseudo_labels[:, 0]
             shown = torch.cat([shown, guessed])
             said = torch.cat([said, features["free_said"]])
             spoken = torch.cat([spoken, features["free_shown"]])

@@ -26,10 +26,10 @@ def propose(model: Blip, keys: Sequence[str], pixels: torch.Tensor, rules: Capfi
     chances = torch.from_numpy(draws)
 
     def write(index: torch.Tensor) -> torch.Tensor:
-        seen = model.look_to_write(pixels[index].to(model.device))
+        image_tokens = model.look_to_write(pixels[index].to(model.device))
         if rules.decoder == "beam":
-            return _beams(model, seen, rules, longest)
-        return _nucleus(model, seen, chances[index].to(model.device), rules)
+            return _beams(model, image_tokens, rules, longest)
+        return _nucleus(model, image_tokens, chances[index].to(model.device), rules)
 
     rows = model.blocks(write, torch.arange(len(keys))).astype(np.int64)
     return [model.vocabulary.text(row) for row in rows]
@@ -41,18 +41,18 @@ def _draws(key: str, seed: int, longest: int) -> NDArray[np.float64]:
     return np.random.default_rng(start).random(longest)
 
 
-def _nucleus(model: Blip, seen: torch.Tensor, chances: torch.Tensor, rules: CapfiltRules) -> torch.Tensor:
+def _nucleus(model: Blip, image_tokens: torch.Tensor, chances: torch.Tensor, rules: CapfiltRules) -> torch.Tensor:
     """int64[n, k + 1] tokens, padded: each step draws among the likeliest tokens that hold ``top_p`` (1904.09751)."""
     text = model.net.captioner.config.text_config
-    tokens = torch.full((len(seen), 1), text.bos_token_id, device=seen.device)
-    open_ = torch.ones(len(seen), dtype=torch.bool, device=seen.device)
-    banned = model.vocabulary.banned(text.sep_token_id, text.vocab_size).to(seen.device)
+    tokens = torch.full((len(image_tokens), 1), text.bos_token_id, device=image_tokens.device)
+    open_ = torch.ones(len(image_tokens), dtype=torch.bool, device=image_tokens.device)
+    banned = model.vocabulary.banned(text.sep_token_id, text.vocab_size).to(image_tokens.device)
     memory: Any = None
     for step in range(chances.shape[1] - 1):
         out = model.net.captioner.text_decoder(
             input_ids=tokens[:, -1:],
             attention_mask=torch.ones_like(tokens),
-            encoder_hidden_states=seen,
+            encoder_hidden_states=image_tokens,
             past_key_values=memory,
             use_cache=True,
         )
@@ -77,16 +77,16 @@ def _draw(chance: torch.Tensor, at: torch.Tensor, top_p: float) -> torch.Tensor:
     return index.gather(1, place[:, None])[:, 0]
 
 
-def _beams(model: Blip, seen: torch.Tensor, rules: CapfiltRules, longest: int) -> torch.Tensor:
+def _beams(model: Blip, image_tokens: torch.Tensor, rules: CapfiltRules, longest: int) -> torch.Tensor:
     """int64[n, longest], padded: transformers' own beam search."""
     text: Any = model.net.captioner.config.text_config
-    start = torch.full((len(seen), 1), text.bos_token_id, device=seen.device)
+    start = torch.full((len(image_tokens), 1), text.bos_token_id, device=image_tokens.device)
     banned = model.vocabulary.banned(text.sep_token_id, text.vocab_size).nonzero()[:, 0].tolist()
     found = model.net.captioner.text_decoder.generate(
         input_ids=start,
         attention_mask=torch.ones_like(start),
-        encoder_hidden_states=seen,
-        encoder_attention_mask=torch.ones(seen.shape[:2], dtype=torch.int64, device=seen.device),
+        encoder_hidden_states=image_tokens,
+        encoder_attention_mask=torch.ones(image_tokens.shape[:2], dtype=torch.int64, device=image_tokens.device),
         eos_token_id=text.sep_token_id,
         pad_token_id=PAD,
         num_beams=rules.beams,

@@ -124,9 +124,9 @@ def train(data_: TrainingSet, out: Path, rules: Rules, progress: Progress | None
     """
     with determinism(rules.seed, rules.threads):
         clean = data_.clean.sorted()
-        begun = start(rules, clean.texts)
+        initial = start(rules, clean.texts)
         device = pick_device(rules.device)
-        blip = Blip(begun.net, begun.tokenizer, begun.preprocessing, device)
+        blip = Blip(initial.net, initial.tokenizer, initial.preprocessing, device)
         metrics: dict[str, float] = {}
         curve: list[Row] = []
         held = np.zeros(len(clean), dtype=bool)
@@ -141,12 +141,12 @@ def train(data_: TrainingSet, out: Path, rules: Rules, progress: Progress | None
         metrics["undecodable"] = float(len(clean) - len(good))
         metrics |= measure(blip, pixels, clean.take(good), np.flatnonzero(held) if rules.epochs else None, rules.seed)
     out.mkdir(parents=True, exist_ok=True)
-    save_net(blip.net, begun.tokenizer, begun.preprocessing, out)
+    save_net(blip.net, initial.tokenizer, initial.preprocessing, out)
     write_epochs(out, curve)
     files.save_json(count_seen(clean.texts, clean.groups), out / SEEN)
     said = replace(rules, checkpoint=checkpoint_hash(rules.checkpoint), captioner=checkpoint_hash(rules.captioner))
-    about = {"side": blip.net.side, "mean": begun.preprocessing[0], "std": begun.preprocessing[1]}
-    write_card(out, "blip", said, data_, metrics, context=begun.tokenizer.context_length, preprocessing=about)
+    about = {"side": blip.net.side, "mean": initial.preprocessing[0], "std": initial.preprocessing[1]}
+    write_card(out, "blip", said, data_, metrics, context=initial.tokenizer.context_length, preprocessing=about)
     return metrics
 
 
@@ -163,8 +163,8 @@ def looking(pixels: preprocess.Pixels, augmented: bool, device: str) -> Draw:
 def load(folder: Path, device: str = "auto") -> Blip:
     """The filter in ``folder``; RecipeError naming the file where one is missing, damaged or of another shape."""
     card = read_card(folder)
-    begun = open_folder(folder, int(card.get("context", Rules.context)))
-    blip = Blip(begun.net, begun.tokenizer, begun.preprocessing, pick_device(device))
+    initial = open_folder(folder, int(card.get("context", Rules.context)))
+    blip = Blip(initial.net, initial.tokenizer, initial.preprocessing, pick_device(device))
     blip.vocabulary = Vocabulary.read(folder / "tokenizer.json")
     blip.seen = {str(k): int(v) for k, v in files.read_json(folder / SEEN).items()}
     return blip

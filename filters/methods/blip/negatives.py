@@ -39,25 +39,25 @@ def contrast(
     twins: torch.Tensor,
     own: torch.Tensor,
     where: torch.Tensor,
-    believed: torch.Tensor | None = None,
+    teacher_logits: torch.Tensor | None = None,
     share: float = 0.0,
 ) -> torch.Tensor:
     """InfoNCE both ways over float32[n, n] logits, twins left out, the image's side also against its own text's edits.
 
     ``own`` float32[k]: the logits of the edited texts with the images ``where`` int64[k] they are edited for.
-    ``believed`` float32[n, n]: a momentum model's logits, whose softmax is ``share`` of the targets (ALBEF, 2107.07651,
-    equation 6; no edited text has a part in it).
+    ``teacher_logits`` float32[n, n]: a momentum model's logits, whose softmax is ``share`` of the targets (ALBEF,
+    2107.07651, equation 6; no edited text has a part in it).
     """
     logits = logits.float().masked_fill(twins, _NEVER)
     edited = torch.full((len(logits),), _NEVER, device=logits.device).index_put((where,), own.float())
     wide = torch.cat([logits, edited[:, None]], dim=1)
-    if believed is None or not share:
+    if teacher_logits is None or not share:
         target = torch.arange(len(logits), device=logits.device)
         return (cross_entropy(wide, target) + cross_entropy(logits.T, target)) / 2
-    believed = believed.detach().float().masked_fill(twins, _NEVER)
+    teacher_logits = teacher_logits.detach().float().masked_fill(twins, _NEVER)
     right = (1 - share) * torch.eye(len(logits), device=logits.device)
-    to_text = torch.nn.functional.pad(right + share * believed.softmax(1), (0, 1))
-    to_image = right + share * believed.T.softmax(1)
+    to_text = torch.nn.functional.pad(right + share * teacher_logits.softmax(1), (0, 1))
+    to_image = right + share * teacher_logits.T.softmax(1)
     return (cross_entropy(wide, to_text) + cross_entropy(logits.T, to_image)) / 2
 
 

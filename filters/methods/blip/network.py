@@ -87,9 +87,9 @@ class BlipNet(torch.nn.Module):
         """The same as the captioner sees it, where it has its own image encoder."""
         return torch.as_tensor(self.captioner.vision_model(pixel_values=pixels).last_hidden_state)
 
-    def image_vectors(self, seen: torch.Tensor) -> torch.Tensor:
+    def image_vectors(self, image_tokens: torch.Tensor) -> torch.Tensor:
         """Unit rows float32[n, e] of `look`'s tokens."""
-        return normalize(self.judge.vision_proj(seen[:, 0]), dim=-1)
+        return normalize(self.judge.vision_proj(image_tokens[:, 0]), dim=-1)
 
     def text_vectors(self, ids: torch.Tensor) -> torch.Tensor:
         """Unit rows float32[n, e] of int64[n, k] padded with `PAD`."""
@@ -104,16 +104,18 @@ class BlipNet(torch.nn.Module):
         """float32[n] of n image vectors, each with its own of n text vectors."""
         return (images * texts).sum(1)
 
-    def match(self, seen: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
+    def match(self, image_tokens: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
         """float32[n, 2] logits (wrong, right) of the matching head."""
         mask = (ids != PAD).long()
-        states = self.judge.text_encoder(input_ids=ids, attention_mask=mask, encoder_hidden_states=seen)
+        states = self.judge.text_encoder(input_ids=ids, attention_mask=mask, encoder_hidden_states=image_tokens)
         return torch.as_tensor(self.judge.itm_head(states.last_hidden_state[:, 0]))
 
-    def log_likelihood(self, seen: torch.Tensor, ids: torch.Tensor, smoothing: float = 0.0) -> torch.Tensor:
+    def log_likelihood(self, image_tokens: torch.Tensor, ids: torch.Tensor, smoothing: float = 0.0) -> torch.Tensor:
         """float32[n]: the captioner's mean log-probability a token, the end counted and the start not."""
         mask = (ids != PAD).long()
-        logits = self.captioner.text_decoder(input_ids=ids, attention_mask=mask, encoder_hidden_states=seen).logits
+        logits = self.captioner.text_decoder(
+            input_ids=ids, attention_mask=mask, encoder_hidden_states=image_tokens
+        ).logits
         wanted = torch.where(ids[:, 1:] == PAD, IGNORED, ids[:, 1:])
         each = cross_entropy(
             logits[:, :-1].float().transpose(1, 2),

@@ -25,7 +25,7 @@ _OWN_CAPTIONER = "captioner_config.json"
 
 
 @dataclass(frozen=True, eq=False)
-class Begun:
+class InitializedModel:
     """A net with what it reads: its tokenizer, and mean and standard deviation of its pixels."""
 
     net: BlipNet
@@ -33,7 +33,7 @@ class Begun:
     preprocessing: tuple[list[float], list[float]]
 
 
-def start(rules: Rules, texts: Sequence[str]) -> Begun:
+def start(rules: Rules, texts: Sequence[str]) -> InitializedModel:
     """What training begins with; a net at random is drawn under torch's current seed."""
     if rules.checkpoint is None:
         if rules.captioner is not None:
@@ -43,14 +43,14 @@ def start(rules: Rules, texts: Sequence[str]) -> Begun:
         net = BlipNet(config, config)
         seed_positions(net.judge.vision_model.embeddings.position_embedding)
         net.share_text()
-        return Begun(net, tokenizer, files.read_preprocessing(Path()))
-    begun = open_folder(Path(rules.checkpoint), rules.context, rules.captioner)
-    if rules.epochs and begun.net.own_vision:
+        return InitializedModel(net, tokenizer, files.read_preprocessing(Path()))
+    model = open_folder(Path(rules.checkpoint), rules.context, rules.captioner)
+    if rules.epochs and model.net.own_vision:
         problem = "the captioner has an image encoder of its own, and training shares one"
         raise RecipeError("captioner", problem, "epochs: 0 to use both as they are, or no captioner")
-    if rules.epochs and begun.net.captioner is None:
-        return Begun(_with_captioner(begun.net), begun.tokenizer, begun.preprocessing)
-    return begun
+    if rules.epochs and model.net.captioner is None:
+        return InitializedModel(_with_captioner(model.net), model.tokenizer, model.preprocessing)
+    return model
 
 
 def _with_captioner(net: BlipNet) -> BlipNet:
@@ -62,7 +62,7 @@ def _with_captioner(net: BlipNet) -> BlipNet:
     return out
 
 
-def open_folder(folder: Path, context: int, captioner: str | None = None) -> Begun:
+def open_folder(folder: Path, context: int, captioner: str | None = None) -> InitializedModel:
     """A folder of ours or of transformers, with the captioner in it, beside it, or in the folder ``captioner``."""
     config = files.read_config(folder / "config.json", BlipConfig)
     weights = read_folder(folder)
@@ -81,7 +81,7 @@ def open_folder(folder: Path, context: int, captioner: str | None = None) -> Beg
     wide = min(c.text_config.max_position_embeddings for c in (config, writer) if c is not None)
     known = min(c.text_config.vocab_size for c in (config, writer) if c is not None)
     tokenizer = read_wordpiece(folder, min(context, wide), known)
-    return Begun(net, tokenizer, files.read_preprocessing(folder))
+    return InitializedModel(net, tokenizer, files.read_preprocessing(folder))
 
 
 def save_net(net: BlipNet, tokenizer: WordPiece, preprocessing: tuple[list[float], list[float]], folder: Path) -> None:

@@ -20,10 +20,10 @@ from filters.methods.blip.negatives import contrast, draw_edits, mine, same
 from filters.methods.blip.texts import Texts, trim
 from filters.training.batches import batches
 from filters.training.curve import Row
-from filters.training.distributed import World
+from filters.training.distributed import DistributedContext
 from filters.training.loop import Course, Trainer, epoch_steps, to_device, train_epochs
 from filters.training.memory import batch_size
-from filters.training.objectives.protocol import Features, Objective, Seen
+from filters.training.objectives.protocol import DeviceBatch, Features, Objective
 from filters.training.optimizers import Averaged
 
 _SMOOTHING = 0.1  # of the captioner's targets: BLIP, appendix
@@ -53,29 +53,29 @@ class Rules(Protocol):
 
 # a batch's images, drawn anew each step, and what the net makes image tokens float32[n, t, d] of
 Draw = Callable[[NDArray[np.int64], torch.Generator], torch.Tensor]
-Look = Callable[[Any, torch.Tensor], torch.Tensor]  # (net, images)
+EncodeImages = Callable[[Any, torch.Tensor], torch.Tensor]  # (net, images)
 
 
 def train_net(
-    net: torch.nn.Module, look: Look, draw: Draw, texts: Texts, rules: Rules, progress: Progress | None
+    net: torch.nn.Module, encode_images: EncodeImages, draw: Draw, texts: Texts, rules: Rules, progress: Progress | None
 ) -> list[Row]:
     """Train ``net`` on n pairs; a row an epoch. RunError where texts are too few or a loss leaves the numbers."""
     device = next(net.parameters()).device
     size, rng = batch_size(texts.labels, rules.batch), np.random.default_rng(rules.seed)
     generator = torch.Generator().manual_seed(rules.seed)
 
-    def see(index: NDArray[np.int64], done: float) -> Seen:
+    def see(index: NDArray[np.int64], done: float) -> DeviceBatch:
         where, edited = draw_edits(texts, index, rng)
         ids, edited = trim(texts.ids[torch.from_numpy(index)], edited)
         labels = {"edited": edited, "where": where, "twins": same(texts.meanings[index])}
         moved = {name: to_device(rows, device) for name, rows in labels.items()}
-        return Seen(to_device(draw(index, generator), device), to_device(ids, device), moved, done)
+        return DeviceBatch(to_device(draw(index, generator), device), to_device(ids, device), moved, done)
 
     first = round(rules.contrast_first * rules.epochs) / max(rules.epochs, 1)
     course = Course.of(rules, level=_LEVEL, bf16=fast_bf16(device))
     momentum = Averaged(net, _MOMENTUM) if rules.soft else None
-    objective = BlipObjective(look, first, momentum, rules.soft, 2 / max(rules.epochs, 1))
-    trainer = Trainer(net, objective, course, World(device=str(device)))
+    objective = BlipObjective(encode_images, first, momentum, rules.soft, 2 / max(rules.epochs, 1))
+    trainer = Trainer(net, objective, course, DistributedContext(device=str(device)))
     steps = epoch_steps(rules.epochs, lambda: batches(texts.labels, size, rng), see)
     return train_epochs(trainer, steps, rules.epochs, progress)
 
@@ -92,34 +92,39 @@ class BlipObjective(Objective):
     """
 
     def __init__(
-        self, look: Look, first: float, momentum: Averaged | None = None, soft: float = 0.0, ramp: float = 1.0
+        self,
+        encode_images: EncodeImages,
+        first: float,
+        momentum: Averaged | None = None,
+        soft: float = 0.0,
+        ramp: float = 1.0,
     ) -> None:
         super().__init__()
-        self.look, self.first, self.momentum, self.soft, self.ramp = look, first, momentum, soft, ramp
+        self.encode_images, self.first, self.momentum, self.soft, self.ramp = encode_images, first, momentum, soft, ramp
         self.heads.logit_scale = torch.nn.Parameter(torch.tensor(_SCALE))
 
-    def features(self, model: Any, seen: Seen) -> Features:
+    def features(self, model: Any, batch: DeviceBatch) -> Features:
         """The losses "itc", "itm" and "lm", each of the whole batch: partners are mined in it."""
-        tokens, ids = self.look(model, seen.pixels), seen.ids
-        edited, where = seen.labels["edited"], seen.labels["where"]
-        twins, scale = seen.labels["twins"], self.heads.logit_scale.exp()  # type: ignore[operator]
+        tokens, ids = self.encode_images(model, batch.pixels), batch.ids
+        edited, where = batch.labels["edited"], batch.labels["where"]
+        twins, scale = batch.labels["twins"], self.heads.logit_scale.exp()  # type: ignore[operator]
         images, words = model.image_vectors(tokens), model.text_vectors(torch.cat([ids, edited]))
         logits = scale * model.cosines(images, words[: len(ids)])
         own = scale * model.own_cosines(images[where], words[len(ids) :])
-        share = self.soft * min(1.0, seen.done / self.ramp)
-        losses = {"itc": contrast(logits, twins, own, where, self._believed(seen, scale), share)}
-        if seen.done >= self.first:
-            losses |= _fused(model, tokens, seen, mine(logits, twins, seen.generator))
+        share = self.soft * min(1.0, batch.done / self.ramp)
+        losses = {"itc": contrast(logits, twins, own, where, self._teacher_logits(batch, scale), share)}
+        if batch.done >= self.first:
+            losses |= _fused(model, tokens, batch, mine(logits, twins, batch.generator))
         return losses
 
     @torch.no_grad()
-    def _believed(self, seen: Seen, scale: torch.Tensor) -> torch.Tensor | None:
+    def _teacher_logits(self, batch: DeviceBatch, scale: torch.Tensor) -> torch.Tensor | None:
         """The momentum model's logits of the batch; None where there is none."""
         if self.momentum is None:
             return None
         model: Any = self.momentum.model
         found: torch.Tensor = model.cosines(
-            model.image_vectors(self.look(model, seen.pixels)), model.text_vectors(seen.ids)
+            model.image_vectors(self.encode_images(model, batch.pixels)), model.text_vectors(batch.ids)
         )
         return scale * found
 
@@ -128,16 +133,16 @@ class BlipObjective(Objective):
         if self.momentum is not None:
             self.momentum.update(model)
 
-    def loss(self, features: Features, model: Any, world: World) -> dict[str, torch.Tensor]:
+    def loss(self, features: Features, model: Any, distributed: DistributedContext) -> dict[str, torch.Tensor]:
         """Their sum."""
         return {"loss": torch.stack(list(features.values())).sum(), **features}
 
 
-def _fused(model: Any, tokens: torch.Tensor, seen: Seen, wrong: tuple[torch.Tensor, torch.Tensor]) -> Features:
+def _fused(model: Any, tokens: torch.Tensor, batch: DeviceBatch, wrong: tuple[torch.Tensor, torch.Tensor]) -> Features:
     """Matching of right pairs, mined ones and edited ones; and captioning of the right ones."""
-    ids, (wrong_text, wrong_image) = seen.ids, wrong
-    images = torch.cat([tokens, tokens, tokens[wrong_image], tokens[seen.labels["where"]]])
-    words = torch.cat([ids, ids[wrong_text], ids, seen.labels["edited"]])
+    ids, (wrong_text, wrong_image) = batch.ids, wrong
+    images = torch.cat([tokens, tokens, tokens[wrong_image], tokens[batch.labels["where"]]])
+    words = torch.cat([ids, ids[wrong_text], ids, batch.labels["edited"]])
     target = torch.zeros(len(words), dtype=torch.int64, device=ids.device)
     target[: len(ids)] = 1
     even = torch.tensor([1.0, (len(words) - len(ids)) / len(ids)], device=ids.device)  # right pairs are the fewer

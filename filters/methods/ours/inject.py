@@ -1,4 +1,4 @@
-"""Faults planted in right pairs, so that a filter can learn what wrong looks like without a single label."""
+"""Faults injected in right pairs, so that a filter can learn what wrong looks like without a single label."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _EDITS = {"side": "side", "negation": "negation", "omission": "drop"}
 
 
 @dataclass(frozen=True, eq=False)
-class Planted:
+class Injected:
     """Pairs and what is wrong with each, `RIGHT` or one of `FAULTS`; ``origin`` int64[n]: the right pair's row."""
 
     records: Records
@@ -35,7 +35,7 @@ class Planted:
     origin: np.ndarray
 
 
-def plant(right: Records, seed: int, copies: int = 1) -> Planted:
+def inject(right: Records, seed: int, copies: int = 1) -> Injected:
     """Every right pair as it is, and ``copies`` times with each fault that applies to it; the same for a seed.
 
     A mismatched text is another patient's and says something else; boilerplate comes where the right text claims a
@@ -50,7 +50,7 @@ def plant(right: Records, seed: int, copies: int = 1) -> Planted:
             rows += [(i, fault, *pair) for fault, pair in _faults(right, concepts, normal, i, rng)]
     keys = [f"{right.keys[i]}-{fault}-{n}" for n, (i, fault, _, _) in enumerate(rows)]
     made = Records(keys, [r[2] for r in rows], [r[3] for r in rows], [right.groups[r[0]] for r in rows])
-    return Planted(made, [r[1] for r in rows], np.array([r[0] for r in rows]))
+    return Injected(made, [r[1] for r in rows], np.array([r[0] for r in rows]))
 
 
 def _faults(

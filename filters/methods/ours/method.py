@@ -1,14 +1,14 @@
 """Ours: a learned mixture of filters, calibrated to the probability that a pair is right, that says what is wrong.
 
-Each part is trained on most of the clean set. On the rest, which no part has seen, every fault is planted
+Each part is trained on most of the clean set. On the rest, which no part has seen, every fault is injected
 (`filters.methods.ours.inject`), every part scores it, and a mixture learns from the parts' columns which fault a pair
 has, if any (`filters.methods.ours.mixture`). Then the parts are trained again with the pool's surest pairs beside the
 clean ones: a filter is as good as its training set is clean (2309.17425), and larger where it can be so without losing
-that. Last, what was planted is weighed by how common it is: another study's text is the usual fault, each of the others
-`rare` times as common, and less where the parts could not tell it from right on pairs they had not seen: what is mere
-suspicion of every pair that names a side would else outweigh what is known. How many pairs are right is estimated from
-the pool itself (Saerens, Latinne & Decaestecker 2002), before a part has learned from it, so that the probability is
-one of this archive.
+that. Last, what was injected is weighed by how common it is: another study's text is the usual fault, each of the
+others `rare` times as common, and less where the parts could not tell it from right on pairs they had not seen: what is
+mere suspicion of every pair that names a side would else outweigh what is known. How many pairs are right is estimated
+from the pool itself (Saerens, Latinne & Decaestecker 2002), before a part has learned from it, so that the probability
+is one of this archive.
 
 Columns: "" the probability that the pair is right; "mismatch", "side", "negation", "omission", "boilerplate", "blank",
 "nonradiology": the probability of that fault, where alone more is worse. "duplicate" is no class of the mixture, for a
@@ -44,7 +44,7 @@ from filters.method import (
 )
 from filters.methods.ours.calibration import reliability
 from filters.methods.ours.copies import Copies
-from filters.methods.ours.inject import FAULTS, RIGHT, plant
+from filters.methods.ours.inject import FAULTS, RIGHT, inject
 from filters.methods.ours.mixture import Mixture, fit
 from filters.methods.ours.prior import factors, right_share, weighed
 from filters.registry import OursRules as Rules
@@ -64,15 +64,15 @@ def train(data: TrainingSet, out: Path, rules: Rules, progress: Progress | None 
         raise RunError(f"the clean set has {len(clean)} pairs, 'ours' needs {_LEAST}: declare more, or use 'dfn'")
     held = hold_out(clean.groups, rules.held, rules.seed)
     taught, rest = clean.take(np.flatnonzero(held)), clean.take(np.flatnonzero(~held))
-    planted = plant(taught, rules.seed, rules.copies)
+    injected = inject(taught, rules.seed, rules.copies)
     grown, share = rest, None
     for round_ in range(rules.rounds + 1):
         remove_tree(out / "parts", out)
         _train_parts(TrainingSet(grown, pool), out / "parts", rules)
         scorer = _scorer(out / "parts", rules)
-        features = _features(scorer, planted.records)
+        features = _features(scorer, injected.records)
         mixture = fit(
-            features, scorer.columns, [f or "right" for f in planted.faults], planted.records.groups, rules.seed
+            features, scorer.columns, [f or "right" for f in injected.faults], injected.records.groups, rules.seed
         )
         if progress is not None:
             progress(round_ + 1, rules.rounds + 1, {"auroc": mixture.metrics["auroc"]})
@@ -96,8 +96,8 @@ def train(data: TrainingSet, out: Path, rules: Rules, progress: Progress | None 
     }
     drawn = reliability(
         mixture.probability(features),
-        [f == RIGHT for f in planted.faults],
-        planted.records.groups,
+        [f == RIGHT for f in injected.faults],
+        injected.records.groups,
         note=f"{len(taught)} held-out clean pairs and faults planted in them",
     )
     about = _preprocessing(out / "parts")

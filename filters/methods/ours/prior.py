@@ -1,7 +1,7 @@
 """How common right pairs and each fault are in a pool: what a mixture's posteriors are to be multiplied by.
 
-A mixture is fitted on faults that were planted, as many of each as could be. Its posteriors are then of such pairs, and
-where it cannot tell a fault from right, every pair that could have it is suspected.
+A mixture is fitted on faults that were injected, as many of each as could be. Its posteriors are then of such pairs,
+and where it cannot tell a fault from right, every pair that could have it is suspected.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def factors(mixture: Mixture, rare: float, right: float | None = None) -> dict[s
     """What to multiply the mixture's posteriors by, a class each, so that they are of pairs as common as they are.
 
     Among the faults: a mismatch 1, another fault ``rare``, less as its AUROC on unseen pairs nears one half. ``right``
-    is the share of right pairs; None leaves as many to the faults as were planted.
+    is the share of right pairs; None leaves as many to the faults as were injected.
     """
     own = dict(zip(mixture.classes, mixture.prior, strict=True))
     usual = own.get(USUAL, max(p for name, p in own.items() if name != RIGHT))
@@ -32,8 +32,8 @@ def factors(mixture: Mixture, rare: float, right: float | None = None) -> dict[s
         found[name] = 1.0 if name == USUAL else rare * told * usual / own[name]
     if right is None:
         return found
-    planted = _planted(mixture, found)
-    return {n: f * (right / planted if n == RIGHT else (1 - right) / (1 - planted)) for n, f in found.items()}
+    injected = _injected(mixture, found)
+    return {n: f * (right / injected if n == RIGHT else (1 - right) / (1 - injected)) for n, f in found.items()}
 
 
 def right_share(mixture: Mixture, rare: float, features: Floats) -> float:
@@ -42,7 +42,7 @@ def right_share(mixture: Mixture, rare: float, features: Floats) -> float:
     was taught it finds right."""
     found = factors(mixture, rare)
     told = weighed(mixture, found, features)[:, mixture.classes.index(RIGHT)]
-    return adapt(told, _planted(mixture, found))[1]
+    return adapt(told, _injected(mixture, found))[1]
 
 
 def weighed(mixture: Mixture, factors: Mapping[str, float], features: Floats) -> Floats:
@@ -51,7 +51,7 @@ def weighed(mixture: Mixture, factors: Mapping[str, float], features: Floats) ->
     return np.asarray(weighted / weighted.sum(axis=1, keepdims=True))
 
 
-def _planted(mixture: Mixture, found: Mapping[str, float]) -> float:
+def _injected(mixture: Mixture, found: Mapping[str, float]) -> float:
     """The share of right pairs where ``found`` says how common the faults are."""
     shares = {name: prior * found[name] for name, prior in zip(mixture.classes, mixture.prior, strict=True)}
     return min(shares[RIGHT] / sum(shares.values()), 1 - 1e-6)

@@ -9,10 +9,10 @@ import torch
 from curate.errors import RecipeError
 from filters.towers.encoder import Filter
 from filters.towers.openclip import open_clip
-from filters.training.distributed import World
+from filters.training.distributed import DistributedContext
 from filters.training.objectives.heads import token_sums
 from filters.training.objectives.losses import contrast, mean_of_tokens
-from filters.training.objectives.protocol import Features, Objective, Seen
+from filters.training.objectives.protocol import DeviceBatch, Features, Objective
 
 
 class Coca(Objective):
@@ -25,14 +25,14 @@ class Coca(Objective):
             raise RecipeError("train.objective", problem, "arch: radsift-tiny-coca, or one of open_clip's coca_*")
         self._weight = weight
 
-    def features(self, model: Any, seen: Seen) -> Features:
+    def features(self, model: Any, batch: DeviceBatch) -> Features:
         """Unit rows "image" and "text" float32[n, d]; "caption" and "tokens" float32[n], as `token_sums` has them."""
-        said = model(seen.pixels, seen.ids)
+        said = model(batch.pixels, batch.ids)
         caption, tokens = token_sums(said["logits"], said["labels"], model.pad_id)
         rows = {"image": said["image_features"].float(), "text": said["text_features"].float()}
         return {**rows, "caption": caption, "tokens": tokens}
 
-    def loss(self, features: Features, model: Any, world: World) -> dict[str, torch.Tensor]:
+    def loss(self, features: Features, model: Any, distributed: DistributedContext) -> dict[str, torch.Tensor]:
         """open_clip's CoCaLoss: "contrast" + weight * "caption"."""
-        found, caption = contrast("clip", features, model, world), mean_of_tokens(features, world)
+        found, caption = contrast("clip", features, model, distributed), mean_of_tokens(features, distributed)
         return {"loss": found + self._weight * caption, "contrast": found, "caption": caption}

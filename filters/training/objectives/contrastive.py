@@ -14,10 +14,10 @@ from curate.errors import RecipeError
 from filters.towers.encoder import Filter, image_rows, text_rows
 from filters.towers.layers import image_tokens
 from filters.training.augment import local_crop
-from filters.training.distributed import World
+from filters.training.distributed import DistributedContext
 from filters.training.objectives.heads import Agreement, Captioner
 from filters.training.objectives.losses import contrast, mean_of_tokens, same_text
-from filters.training.objectives.protocol import Features, Objective, Seen
+from filters.training.objectives.protocol import DeviceBatch, Features, Objective
 from filters.training.optimizers import Averaged
 
 _TEACHER_DECAY = 0.99  # of the averaged model that is agreed with
@@ -51,7 +51,7 @@ class Contrastive(Objective):
                 self._parts["teacher"] = Averaged(learner.model, _TEACHER_DECAY)
         self.heads: torch.nn.Module = self._parts.to(learner.device)
 
-    def features(self, model: torch.nn.Module, seen: Seen) -> Features:
+    def features(self, model: torch.nn.Module, batch: DeviceBatch) -> Features:
         """Unit rows "image" and "text" float32[n, d]; "caption" and "tokens" float32[n]; "agree" float32[n] with the
         teacher's "answers" float32[n, prototypes] once it is agreed with.
 
@@ -60,45 +60,45 @@ class Contrastive(Objective):
         found: Features = {}
         if "captioner" in self._parts:
             captioner: Any = self._parts["captioner"]
-            pooled, tokens = image_tokens(model, seen.pixels)
+            pooled, tokens = image_tokens(model, batch.pixels)
             found["image"] = torch.nn.functional.normalize(pooled.float(), dim=-1)
-            found["caption"], found["tokens"] = captioner.each(tokens, seen.ids)
+            found["caption"], found["tokens"] = captioner.each(tokens, batch.ids)
         else:
-            found["image"] = image_rows(model, seen.pixels)
-        found["text"] = text_rows(model, seen.ids)
-        if (wrong := seen.labels.get("wrong")) is not None:
+            found["image"] = image_rows(model, batch.pixels)
+        found["text"] = text_rows(model, batch.ids)
+        if (wrong := batch.labels.get("wrong")) is not None:
             found["wrong"] = text_rows(model, wrong)
-        if "blocked" in seen.labels:
-            found["blocked"] = same_text(seen.ids, wrong)
-        if "agreement" in self._parts and seen.done >= self._after:
-            found["agree"], found["answers"] = self._agree(model, seen)
+        if "blocked" in batch.labels:
+            found["blocked"] = same_text(batch.ids, wrong)
+        if "agreement" in self._parts and batch.done >= self._after:
+            found["agree"], found["answers"] = self._agree(model, batch)
         return found
 
-    def _agree(self, model: Any, seen: Seen) -> tuple[torch.Tensor, torch.Tensor]:
+    def _agree(self, model: Any, batch: DeviceBatch) -> tuple[torch.Tensor, torch.Tensor]:
         """The student sees a part of each image, the same one each time it is asked with this ``seen``."""
         agreement: Any = self._parts["agreement"]
         teacher: Any = self._parts["teacher"]
         generator = torch.Generator()
-        generator.set_state(seen.generator.get_state())
+        generator.set_state(batch.generator.get_state())
         with torch.no_grad():
-            whole = teacher.model.encode_image(seen.pixels)
+            whole = teacher.model.encode_image(batch.pixels)
         found: tuple[torch.Tensor, torch.Tensor] = agreement.each(
-            model.encode_image(local_crop(seen.pixels, generator)), whole
+            model.encode_image(local_crop(batch.pixels, generator)), whole
         )
         return found
 
-    def loss(self, features: Features, model: Any, world: World) -> dict[str, torch.Tensor]:
+    def loss(self, features: Features, model: Any, distributed: DistributedContext) -> dict[str, torch.Tensor]:
         """The contrast alone, or "contrast", "caption" and "agree", weighed."""
-        total = contrast(self._kind, features, model, world)
+        total = contrast(self._kind, features, model, distributed)
         if not self._parts:
             return {"loss": total}
         parts = {"contrast": total}
         if "caption" in features:
-            parts["caption"] = mean_of_tokens(features, world)
+            parts["caption"] = mean_of_tokens(features, distributed)
         if "agree" in features:
             parts["agree"] = features["agree"].mean()
             self._mean_answer = features["answers"].detach().mean(0)
-            world.average([self._mean_answer])
+            distributed.average([self._mean_answer])
         for name in ("caption", "agree"):
             total = total + self._weights[name] * parts[name] if name in parts else total
         return {"loss": total, **parts}

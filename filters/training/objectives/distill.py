@@ -20,8 +20,8 @@ from filters.towers.encoder import Filter, image_rows, text_rows
 from filters.towers.model import load_filter
 from filters.towers.openclip import open_clip
 from filters.towers.tokenizer import TextTokenizer
-from filters.training.distributed import World
-from filters.training.objectives.protocol import Features, Labels, Objective, Seen
+from filters.training.distributed import DistributedContext
+from filters.training.objectives.protocol import DeviceBatch, Features, Labels, Objective
 from filters.training.rules import TrainingRules
 
 
@@ -54,12 +54,12 @@ class Distill(Objective):
         self._scale = teacher.logit()[0]
         self._views = _statistics(learner), _statistics(teacher)
 
-    def features(self, model: torch.nn.Module, seen: Seen) -> Features:
+    def features(self, model: torch.nn.Module, batch: DeviceBatch) -> Features:
         """Unit rows "image" and "text" of the learner; "teacher_image", "teacher_text" of the teacher, no gradient."""
         with torch.no_grad():
-            image = image_rows(self._teacher.model, self._view(seen.pixels))
-            text = text_rows(self._teacher.model, seen.labels["teacher_ids"])
-        rows = {"image": image_rows(model, seen.pixels), "text": text_rows(model, seen.ids)}
+            image = image_rows(self._teacher.model, self._view(batch.pixels))
+            text = text_rows(self._teacher.model, batch.labels["teacher_ids"])
+        rows = {"image": image_rows(model, batch.pixels), "text": text_rows(model, batch.ids)}
         return rows | {"teacher_image": image, "teacher_text": text}
 
     def _view(self, pixels: torch.Tensor) -> torch.Tensor:
@@ -70,9 +70,11 @@ class Distill(Objective):
             pixels = torch.nn.functional.interpolate(pixels, (side, side), mode="bilinear", antialias=True)
         return pixels * (std / its_std) + (mean - its_mean) / its_std
 
-    def loss(self, features: Features, model: Any, world: World) -> dict[str, torch.Tensor]:
+    def loss(self, features: Features, model: Any, distributed: DistributedContext) -> dict[str, torch.Tensor]:
         """open_clip's DistillClipLoss: "contrast" + weight * "distill"."""
-        loss = open_clip.DistillClipLoss(local_loss=True, gather_with_grad=True, rank=world.rank, world_size=world.size)
+        loss = open_clip.DistillClipLoss(
+            local_loss=True, gather_with_grad=True, rank=distributed.rank, world_size=distributed.size
+        )
         contrast, distill = loss(
             features["image"],
             features["text"],

@@ -13,19 +13,19 @@ import torch
 from torch.nn.functional import cross_entropy, logsigmoid
 
 from filters.towers.openclip import open_clip
-from filters.training.distributed import World
+from filters.training.distributed import DistributedContext
 from filters.training.objectives.protocol import Features
 
 _MATCH_SCALE = 10.0  # of the meanings' cosines: texts of one meaning share the target, others get next to none
 
 
-def contrast(kind: str, features: Features, model: Any, world: World) -> torch.Tensor:
+def contrast(kind: str, features: Features, model: Any, distributed: DistributedContext) -> torch.Tensor:
     """The `contrastive` loss of the unit rows "image" and "text", with "wrong" and "blocked" where they are there."""
     found = (features.get(name) for name in ("image", "text", "wrong", "blocked"))
     left, right, wrong, blocked = found
     assert left is not None and right is not None
     bias = getattr(model, "logit_bias", None)
-    return contrastive(kind, left, right, model.logit_scale.exp(), bias, wrong, blocked, world)
+    return contrastive(kind, left, right, model.logit_scale.exp(), bias, wrong, blocked, distributed)
 
 
 def contrastive(
@@ -36,7 +36,7 @@ def contrastive(
     bias: torch.Tensor | None,
     extra: torch.Tensor | None = None,
     blocked: torch.Tensor | None = None,
-    world: World | None = None,
+    distributed: DistributedContext | None = None,
 ) -> torch.Tensor:
     """The loss of n images ``left`` and texts ``right``, unit rows float[n, d], pair i being right.
 
@@ -45,7 +45,7 @@ def contrastive(
     marks pairs that count neither as right nor as wrong; never its diagonal. Both are of one process alone.
     """
     if extra is None and blocked is None:
-        where = {} if world is None else {"rank": world.rank, "world_size": world.size}
+        where = {} if distributed is None else {"rank": distributed.rank, "world_size": distributed.size}
         if objective == "siglip":
             loss: torch.Tensor = open_clip.loss.SigLipLoss(**where)(left, right, scale, bias)
         else:
@@ -94,8 +94,8 @@ def same_text(ids: torch.Tensor, extra: torch.Tensor | None = None) -> torch.Ten
     return same
 
 
-def mean_of_tokens(features: Features, world: World) -> torch.Tensor:
+def mean_of_tokens(features: Features, distributed: DistributedContext) -> torch.Tensor:
     """The cross-entropy a token of a "caption" float32[n] over "tokens" float32[n], such that its mean over processes
     is the whole batch's, however it is cut. No number is waited for."""
-    total = world.summed(features["tokens"].detach().sum().double())
-    return features["caption"].sum() * (world.size / total.clamp(min=1.0)).float()
+    total = distributed.summed(features["tokens"].detach().sum().double())
+    return features["caption"].sum() * (distributed.size / total.clamp(min=1.0)).float()

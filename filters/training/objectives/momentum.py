@@ -63,13 +63,13 @@ class Momentum(torch.nn.Module):
         right = (labels[:, None] == torch.cat([labels, self.labels[:n]])[None]).float()
         right = right / right.sum(1, keepdim=True)
         with torch.no_grad():
-            believed_texts = (scale * cosines(taught[0], texts)).softmax(1)
-            believed_images = (scale * cosines(images, taught[1]).T).softmax(1)
+            teacher_texts = (scale * cosines(taught[0], texts)).softmax(1)
+            teacher_images = (scale * cosines(images, taught[1]).T).softmax(1)
         of_images = scale * cosines(own[0], texts)
         of_texts = scale * cosines(images, own[1]).T
         losses = [
-            -((alpha * believed + (1 - alpha) * right) * logits.float().log_softmax(1)).sum(1).mean()
-            for believed, logits in ((believed_texts, of_images), (believed_images, of_texts))
+            -((alpha * target + (1 - alpha) * right) * logits.float().log_softmax(1)).sum(1).mean()
+            for target, logits in ((teacher_texts, of_images), (teacher_images, of_texts))
         ]
         return (losses[0] + losses[1]) / 2
 

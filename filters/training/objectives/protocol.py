@@ -13,14 +13,14 @@ from typing import Any, Protocol
 import torch
 from numpy.typing import NDArray
 
-from filters.training.distributed import World
+from filters.training.distributed import DistributedContext
 
 Features = dict[str, torch.Tensor]  # leading dimension n where there are micro-batches: theirs concatenate
 Labels = dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class DeviceBatch:
     """A micro-batch of n pairs as the model sees it, on the device."""
 
     pixels: torch.Tensor  # float32[n, 3, side, side], normalised as the model reads it, or what it takes in place of it
@@ -50,11 +50,13 @@ class Objective:
     def __init__(self) -> None:
         self.heads: torch.nn.Module = torch.nn.Module()
 
-    def features(self, model: torch.nn.Module, seen: Seen) -> Features:
+    def features(self, model: torch.nn.Module, batch: DeviceBatch) -> Features:
         """The forward pass, with gradient; what needs none has none (`requires_grad` false)."""
         raise NotImplementedError
 
-    def loss(self, features: Features, model: torch.nn.Module, world: World) -> dict[str, torch.Tensor]:
+    def loss(
+        self, features: Features, model: torch.nn.Module, distributed: DistributedContext
+    ) -> dict[str, torch.Tensor]:
         """Over this process's part of the batch: "loss" is minimised, other names are its parts, for the curve.
 
         Each is such that its mean over the processes is its value over the whole batch; so are gradients.

@@ -1,4 +1,4 @@
-"""Results of cells, as `filters.compare.cells.run_cell` leaves them."""
+"""Results of cells, as `filters.compare.runs.run_experiment` leaves them."""
 
 from __future__ import annotations
 

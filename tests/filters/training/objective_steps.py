@@ -13,9 +13,9 @@ import torch
 from filters.towers import preprocess
 from filters.towers.encoder import Filter
 from filters.towers.model import create_filter, save_filter
-from filters.training.distributed import World
+from filters.training.distributed import DistributedContext
 from filters.training.objectives import SIGMOID, make_objective
-from filters.training.objectives.protocol import Objective, Seen
+from filters.training.objectives.protocol import DeviceBatch, Objective
 from filters.training.rules import ModelRules, TrainingRules
 from tests.filters.films import films
 
@@ -68,7 +68,7 @@ def make_teacher(folder: Path) -> Path:
 _PIXELS = {"mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]}
 
 
-def see(learner: Filter, objective: Objective, rows: Sequence[int], done: float = 1.0, shift: int = 0) -> Seen:
+def see(learner: Filter, objective: Objective, rows: Sequence[int], done: float = 1.0, shift: int = 0) -> DeviceBatch:
     """The films ``rows`` as a micro-batch; ``shift``: some read the text of another film."""
     records = films(64, 3, 1.0).records
     decoded = [preprocess.decode(records.images[i], learner.side) for i in rows]
@@ -76,7 +76,7 @@ def see(learner: Filter, objective: Objective, rows: Sequence[int], done: float 
     read = [records.texts[(i + shift * (i % 3 == 0)) % 64] for i in rows]
     labels = {} if objective.labeller is None else objective.labeller(own, read)
     pixels = torch.from_numpy(preprocess.stack([d for d in decoded if d is not None])).permute(0, 3, 1, 2)
-    return Seen(
+    return DeviceBatch(
         learner.scaled(pixels),
         torch.from_numpy(learner.tokenizer(read)),
         {k: torch.from_numpy(np.asarray(v)) for k, v in labels.items()},
@@ -85,14 +85,16 @@ def see(learner: Filter, objective: Objective, rows: Sequence[int], done: float 
     )
 
 
-def backward(learner: Filter, objective: Objective, micro: Sequence[Seen], world: World | None = None) -> dict:
+def backward(
+    learner: Filter, objective: Objective, micro: Sequence[DeviceBatch], distributed: DistributedContext | None = None
+) -> dict:
     """Gradients of the whole batch, the loss's parts returned: features first, then each micro-batch again."""
-    world = world or World()
+    distributed = distributed or DistributedContext()
     with torch.no_grad():
         found = [objective.features(learner.model, seen) for seen in micro]
     joined = {name: torch.cat([f[name] for f in found]) for name in found[0]}
     leaves = {n: f.detach().requires_grad_(f.is_floating_point()) for n, f in joined.items()}
-    losses = objective.loss(leaves, learner.model, world)
+    losses = objective.loss(leaves, learner.model, distributed)
     losses["loss"].backward()
     start = 0
     for seen in micro:

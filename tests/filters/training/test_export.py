@@ -16,7 +16,7 @@ from filters.towers import preprocess
 from filters.towers.encoder import Filter
 from filters.towers.model import create_filter, load_filter, save_filter
 from filters.towers.openclip import open_clip
-from filters.training.distributed import World
+from filters.training.distributed import DistributedContext
 from filters.training.export.open_clip import export_open_clip
 from filters.training.export.transformers import export_transformers
 from filters.training.objectives import SIGMOID, make_objective
@@ -40,7 +40,7 @@ def _trained(folder: Path, arch: str, objective: str = "clip", tokenizer: str = 
     for step in range(2):
         seen = see(learner, made, range(8 * step, 8 * step + 8))
         optimizer.zero_grad()
-        made.loss(made.features(learner.model, seen), learner.model, World())["loss"].backward()
+        made.loss(made.features(learner.model, seen), learner.model, DistributedContext())["loss"].backward()
         optimizer.step()
     learner.model.eval()
     save_filter(learner, folder, {"arch": Path(arch).stem, "tokenizer": tokenizer})

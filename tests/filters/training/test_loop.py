@@ -13,10 +13,10 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 
 from curate.errors import RunError
-from filters.training.distributed import World, _buckets
+from filters.training.distributed import DistributedContext, _buckets
 from filters.training.loop import Course, Step, Trainer, epoch_steps, train_epochs
 from filters.training.objectives.contrastive import Contrastive
-from filters.training.objectives.protocol import Features, Objective, Seen
+from filters.training.objectives.protocol import DeviceBatch, Features, Objective
 from filters.training.rules import FilterTrainingRules
 from tests.filters.training.objective_steps import make, see
 
@@ -27,13 +27,15 @@ KINDS |= {"a weight without a part": ("siglip", 1)}
 Found = dict[str, dict[str, torch.Tensor]]
 
 
-def _train(name: str, folder: Path, rows: range, world: World) -> tuple[bool, dict[str, torch.Tensor]]:
+def _train(
+    name: str, folder: Path, rows: range, distributed: DistributedContext
+) -> tuple[bool, dict[str, torch.Tensor]]:
     """Three steps; whether gradients went out as they were made, and the weights after them."""
     kind, parts = KINDS[name]
     learner, objective = make(kind, folder)
     if name == "a weight without a part":  # the softmax knows no bias
         objective = Contrastive("clip", learner)
-    trainer = Trainer(learner.model, objective, Course(1e-3, 0.1), world, parts == 1)
+    trainer = Trainer(learner.model, objective, Course(1e-3, 0.1), distributed, parts == 1)
     pieces = [[int(i) for i in piece] for piece in np.array_split(np.array(rows), parts)]
     steps = (Step([see(learner, objective, p, step / 3) for p in pieces], 1, 12, step == 2) for step in range(3))
     rows_told = list(trainer.run(steps))
@@ -46,7 +48,10 @@ def _process(rank: int, folder: str) -> None:
     dist.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2)
     mine = Path(folder) / str(rank)
     mine.mkdir()
-    torch.save({name: _train(name, mine, PARTS[rank], World(rank, 2)) for name in KINDS}, Path(folder) / f"{rank}.pt")
+    torch.save(
+        {name: _train(name, mine, PARTS[rank], DistributedContext(rank, 2)) for name in KINDS},
+        Path(folder) / f"{rank}.pt",
+    )
     dist.destroy_process_group()
 
 
@@ -62,7 +67,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> list[dict]:
 def test_two_processes_learn_what_one_learns(tmp_path: Path, two: list[dict], name: str) -> None:
     (overlapped, first), (_, second) = (found[name] for found in two)
     assert overlapped == (name not in ("siglip2", "two"))
-    _, one = _train(name, tmp_path, range(12), World())
+    _, one = _train(name, tmp_path, range(12), DistributedContext())
     assert one.keys() == first.keys()
     for key, value in one.items():
         assert torch.equal(first[key], second[key]), key
@@ -73,22 +78,24 @@ def test_two_processes_learn_what_one_learns(tmp_path: Path, two: list[dict], na
 class Fit(Objective):
     """A line through points, with a weight that is dropped now and then."""
 
-    def features(self, model: torch.nn.Module, seen: Seen) -> Features:
-        return {"said": model(torch.nn.functional.dropout(seen.pixels, 0.2)), "truth": seen.ids}
+    def features(self, model: torch.nn.Module, batch: DeviceBatch) -> Features:
+        return {"said": model(torch.nn.functional.dropout(batch.pixels, 0.2)), "truth": batch.ids}
 
-    def loss(self, features: Features, model: torch.nn.Module, world: World) -> dict[str, torch.Tensor]:
+    def loss(
+        self, features: Features, model: torch.nn.Module, distributed: DistributedContext
+    ) -> dict[str, torch.Tensor]:
         return {"loss": (features["said"][:, 0] - features["truth"]).square().mean()}
 
 
 def _trainer(lr: float = 0.05) -> Trainer:
     torch.manual_seed(0)
-    return Trainer(torch.nn.Linear(3, 1), Fit(), Course(lr, 0.0, seed=5), World())
+    return Trainer(torch.nn.Linear(3, 1), Fit(), Course(lr, 0.0, seed=5), DistributedContext())
 
 
 def _points(epochs: int, first: int = 0) -> Iterator[Step]:
     x = torch.randn((40, 3), generator=torch.Generator().manual_seed(1))
     rows = np.arange(40).reshape(10, 4)
-    steps = epoch_steps(epochs, lambda: rows, lambda i, done: Seen(x[i], x[i].sum(1), {}, done))
+    steps = epoch_steps(epochs, lambda: rows, lambda i, done: DeviceBatch(x[i], x[i].sum(1), {}, done))
     return (step for number, step in enumerate(steps) if number >= first)
 
 
@@ -122,7 +129,7 @@ def test_a_loss_that_leaves_the_numbers_ends_it_soon(bad: int) -> None:
         nonlocal seen
         for seen in range(1000):
             x = torch.full((2, 3), float("nan") if seen == bad else 1.0)
-            yield Step([Seen(x, torch.ones(2))], 1, 2, seen == 999)
+            yield Step([DeviceBatch(x, torch.ones(2))], 1, 2, seen == 999)
 
     with pytest.raises(RunError, match=r"loss nan in epoch 1: lower lr \(now 0.05\) or raise warmup"):
         list(_trainer().run(steps()))

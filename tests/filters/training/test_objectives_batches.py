@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from filters.training.distributed import World
+from filters.training.distributed import DistributedContext
 from tests.filters.training.objective_steps import NAMES, backward, gradients, make, see
 
 
@@ -33,7 +33,7 @@ def test_micro_batches_have_the_gradient_of_the_whole(tmp_path: Path, name: str)
 def test_the_scheme_has_the_gradient_of_plain_backward(tmp_path: Path, name: str):
     plain, cached = make(name, tmp_path), make(name, tmp_path)
     seen = see(*plain, range(8))
-    plain[1].loss(plain[1].features(plain[0].model, seen), plain[0].model, World())["loss"].backward()
+    plain[1].loss(plain[1].features(plain[0].model, seen), plain[0].model, DistributedContext())["loss"].backward()
     losses = backward(*cached, [see(*cached, range(8))])
     assert ("agree" in losses) == (name == "siglip2")
     one, two = gradients(*plain), gradients(*cached)
@@ -83,11 +83,11 @@ def test_half_precision_goes_no_further_than_the_towers(tmp_path: Path, name: st
     learner, objective = make(name, tmp_path)
     seen = see(learner, objective, range(8))
     with torch.no_grad():
-        exact = objective.loss(objective.features(learner.model, seen), learner.model, World())
+        exact = objective.loss(objective.features(learner.model, seen), learner.model, DistributedContext())
     with torch.autocast("cpu", torch.bfloat16):
         features = objective.features(learner.model, seen)
     assert {f.dtype for f in features.values() if f.is_floating_point()} == {torch.float32}
-    losses = objective.loss(features, learner.model, World())
+    losses = objective.loss(features, learner.model, DistributedContext())
     losses["loss"].backward()
     objective.update(learner.model)
     assert all(abs(float(losses[k].detach() - exact[k])) < 0.05 * abs(float(exact[k])) for k in exact)

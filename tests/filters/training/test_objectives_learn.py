@@ -11,7 +11,7 @@ import torch
 
 from curate.errors import RecipeError, RunError
 from filters.towers.model import create_filter, load_filter, save_filter
-from filters.training.distributed import World
+from filters.training.distributed import DistributedContext
 from filters.training.objectives import make_objective
 from filters.training.optimizers import Averaged
 from filters.training.rules import ModelRules, TrainingRules
@@ -47,7 +47,7 @@ def test_the_tiny_coca_trains_saves_and_loads(tmp_path: Path):
     losses = []
     for _ in range(4):
         optimizer.zero_grad()
-        found = objective.loss(objective.features(learner.model, seen), learner.model, World())
+        found = objective.loss(objective.features(learner.model, seen), learner.model, DistributedContext())
         found["loss"].backward()
         optimizer.step()
         losses.append(float(found["loss"].detach()))

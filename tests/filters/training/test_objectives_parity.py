@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from filters.towers.openclip import open_clip
-from filters.training.distributed import World
+from filters.training.distributed import DistributedContext
 from tests.filters.training.objective_steps import make, see
 
 
@@ -18,7 +18,7 @@ def _both(name: str, folder: Path, **given: float) -> tuple:
     seen = see(learner, objective, range(12))
     with torch.no_grad():
         features = objective.features(learner.model, seen)
-        ours = objective.loss(features, learner.model, World())
+        ours = objective.loss(features, learner.model, DistributedContext())
     return learner, seen, features, {k: float(v) for k, v in ours.items()}
 
 

@@ -9,19 +9,19 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
-from filters.training.distributed import World
+from filters.training.distributed import DistributedContext
 from tests.filters.training.objective_steps import NAMES, backward, gradients, make, see
 
 PARTS = range(6), range(6, 12)
 Found = dict[str, dict[str, torch.Tensor]]
 
 
-def _step(name: str, folder: Path, parts: tuple[range, ...], world: World) -> dict:
+def _step(name: str, folder: Path, parts: tuple[range, ...], distributed: DistributedContext) -> dict:
     learner, objective = make(name, folder)
     micro = [see(learner, objective, part, shift=5 * (name == "medclip")) for part in parts]
-    losses = backward(learner, objective, micro, world)
+    losses = backward(learner, objective, micro, distributed)
     found = gradients(learner, objective)
-    world.average(found.values())
+    distributed.average(found.values())
     objective.update(learner.model)
     return {"losses": losses, "gradients": found, "heads": objective.heads.state_dict()}
 
@@ -32,7 +32,7 @@ def _process(rank: int, folder: str) -> None:
     places = [Path(folder) / name for name in NAMES]
     mine = Path(folder) / str(rank)
     mine.mkdir()
-    found = {place.name: _step(place.name, mine, (PARTS[rank],), World(rank, 2)) for place in places}
+    found = {place.name: _step(place.name, mine, (PARTS[rank],), DistributedContext(rank, 2)) for place in places}
     torch.save(found, Path(folder) / f"{rank}.pt")
     dist.destroy_process_group()
 
@@ -47,7 +47,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> list[dict]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_two_processes_are_one(tmp_path: Path, two: list[dict], name: str):
-    one = _step(name, tmp_path, PARTS, World())
+    one = _step(name, tmp_path, PARTS, DistributedContext())
     first, second = (found[name] for found in two)
     assert first["losses"].keys() == one["losses"].keys()
     for part, value in one["losses"].items():

@@ -21,7 +21,7 @@ from curate.engine import Resources
 from curate.errors import RecipeError, RunError
 from filters.towers.model import load_filter
 from filters.training.curve import WALL, read_curve
-from filters.training.distributed import World
+from filters.training.distributed import DistributedContext
 from filters.training.job import TrainingJob, read_job, run_job
 from filters.training.launch import launch, launch_on
 from filters.training.loader import Steps
@@ -217,9 +217,9 @@ def test_what_was_trained_before_is_trained_on(shards: Path, tmp_path: Path, rul
 def test_batches_do_not_depend_on_workers_or_processes(shards: Path, rules: TrainingRules) -> None:
     plan = make_plan(open_shards(shards), rules)
     words = _Words()
-    whole = Steps(plan, rules, 48, words, World())[3]
-    halves = [Steps(plan, rules, 48, words, World(rank, 2))[3] for rank in (0, 1)]
-    later = Steps(plan, rules, 48, words, World(), first=2)[1]
+    whole = Steps(plan, rules, 48, words, DistributedContext())[3]
+    halves = [Steps(plan, rules, 48, words, DistributedContext(rank, 2))[3] for rank in (0, 1)]
+    later = Steps(plan, rules, 48, words, DistributedContext(), first=2)[1]
     pixels = np.concatenate([h.pixels.numpy() for h in halves])
     assert np.array_equal(whole.pixels.numpy(), pixels) and np.array_equal(whole.pixels.numpy(), later.pixels.numpy())
     assert np.array_equal(whole.ids.numpy(), np.concatenate([h.ids.numpy() for h in halves]))
@@ -228,7 +228,7 @@ def test_batches_do_not_depend_on_workers_or_processes(shards: Path, rules: Trai
 def test_augmentation_keeps_sides(shards: Path, rules: TrainingRules) -> None:
     """A picture is moved and relit, never mirrored: it stays more like itself than like its mirror image."""
     plan = make_plan(open_shards(shards), rules)
-    steps = Steps(plan, rules, 48, _Words(), World())
+    steps = Steps(plan, rules, 48, _Words(), DistributedContext())
     batch = steps[0]
     likeness = []
     for place, row in enumerate(plan.step(0)[0]):

@@ -1,4 +1,4 @@
-"""Planted faults: each says something else than the right text, every right pair stays as it is."""
+"""Injected faults: each says something else than the right text, every right pair stays as it is."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from filters.findings import concept
 from filters.method import Records
-from filters.methods.ours.inject import FAULTS, RIGHT, plant
+from filters.methods.ours.inject import FAULTS, RIGHT, inject
 from filters.towers.preprocess import decode
 
 TEXTS = [
@@ -21,19 +21,19 @@ RECORDS = Records(["a", "b", "c"], IMAGES, TEXTS, ["p", "q", "r"])
 
 
 def test_right_pairs_stay_and_every_fault_differs_from_its_origin():
-    planted = plant(RECORDS, seed=0, copies=8)
-    assert set(planted.faults) == {RIGHT, *FAULTS}
+    injected = inject(RECORDS, seed=0, copies=8)
+    assert set(injected.faults) == {RIGHT, *FAULTS}
     for image, text, fault, origin in zip(
-        planted.records.images, planted.records.texts, planted.faults, planted.origin, strict=True
+        injected.records.images, injected.records.texts, injected.faults, injected.origin, strict=True
     ):
         pair = (IMAGES[origin], TEXTS[origin])
         assert ((image, text) == pair) == (fault == RIGHT)
-    assert planted.faults.count(RIGHT) == 3
+    assert injected.faults.count(RIGHT) == 3
 
 
 def test_each_fault_is_what_it_is_called():
-    planted = plant(RECORDS, seed=1, copies=8)
-    rows = list(zip(planted.records.images, planted.records.texts, planted.faults, planted.origin, strict=True))
+    injected = inject(RECORDS, seed=1, copies=8)
+    rows = list(zip(injected.records.images, injected.records.texts, injected.faults, injected.origin, strict=True))
     for image, text, fault, origin in rows:
         if fault == "side":
             assert concept(text) != concept(TEXTS[origin]) and len(text) in range(len(TEXTS[origin]) - 9, 99)
@@ -48,11 +48,11 @@ def test_each_fault_is_what_it_is_called():
 
 
 def test_a_seed_gives_the_same_plants_and_another_seed_others():
-    one, same, other = (plant(RECORDS, seed=s, copies=2).records for s in (0, 0, 1))
+    one, same, other = (inject(RECORDS, seed=s, copies=2).records for s in (0, 0, 1))
     assert one.texts == same.texts and one.images == same.images
     assert one.texts != other.texts or one.images != other.images
 
 
 def test_one_patient_alone_has_no_mismatch():
     alone = replace(RECORDS, groups=["p", "p", "p"])
-    assert "mismatch" not in plant(alone, seed=0, copies=3).faults
+    assert "mismatch" not in inject(alone, seed=0, copies=3).faults

@@ -13,7 +13,7 @@ NAMES = ("cosine", "margin", "text", "same")
 QUICK = MixtureRules(bases=("linear", "hinges"), l2=(0.1, 0.01), folds=3)
 
 
-def planted(n: int = 900, seed: int = 0) -> tuple[np.ndarray, list[str], list[str]]:
+def injected(n: int = 900, seed: int = 0) -> tuple[np.ndarray, list[str], list[str]]:
     """Cosine falls for a mismatch, margin for a wrong side, text is odd both ways for boilerplate."""
     rng = np.random.default_rng(seed)
     kinds = rng.choice(["right", "mismatch", "side", "boilerplate"], n, p=[0.4, 0.2, 0.2, 0.2])
@@ -28,11 +28,11 @@ def planted(n: int = 900, seed: int = 0) -> tuple[np.ndarray, list[str], list[st
 
 @pytest.fixture(scope="module")
 def mixture() -> Mixture:
-    return fit(*[planted()[0], NAMES, *planted()[1:]], seed=0, rules=QUICK)
+    return fit(*[injected()[0], NAMES, *injected()[1:]], seed=0, rules=QUICK)
 
 
 def test_right_pairs_score_above_every_fault_and_each_fault_is_told_from_the_others(mixture):
-    x, labels, _ = planted(2000, 1)
+    x, labels, _ = injected(2000, 1)
     kinds, p, faults = np.array(labels), mixture.probability(x), mixture.faults(x)
     for fault, expected in (("mismatch", 0.9), ("side", 0.85), ("boilerplate", 0.85)):
         some = (kinds == "right") | (kinds == fault)
@@ -43,7 +43,7 @@ def test_right_pairs_score_above_every_fault_and_each_fault_is_told_from_the_oth
 
 
 def test_probabilities_sum_to_one_are_calibrated_and_told_of_unseen_pairs(mixture):
-    x, labels, _ = planted(2000, 1)
+    x, labels, _ = injected(2000, 1)
     right = np.array(labels) == "right"
     p = mixture.probability(x)
     np.testing.assert_allclose(p + sum(mixture.faults(x).values()), 1, atol=1e-9)
@@ -56,7 +56,7 @@ def test_probabilities_sum_to_one_are_calibrated_and_told_of_unseen_pairs(mixtur
 
 
 def test_the_same_bytes_again_whatever_the_order_of_rows_and_back_from_json(mixture):
-    x, labels, groups = planted()
+    x, labels, groups = injected()
     said = json.dumps(mixture.to_json(), sort_keys=True)
     assert json.dumps(fit(x, NAMES, labels, groups, 0, QUICK).to_json(), sort_keys=True) == said
     again = Mixture.from_json(json.loads(said))
@@ -99,7 +99,7 @@ def test_folds_never_part_a_group():
 
 
 def test_what_cannot_be_fitted_or_read_is_refused(mixture):
-    x, labels, groups = planted(40)
+    x, labels, groups = injected(40)
     with pytest.raises(RunError, match="needs right pairs and wrong ones"):
         fit(x, NAMES, ["right"] * 40, groups, 0)
     with pytest.raises(RunError, match="two patients"):

@@ -1,4 +1,4 @@
-"""One cell of a comparison: a selection and a seed, trained and measured. Done once, found again."""
+"""One run of a comparison: a selection and a seed, trained and measured. Done once, found again."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RESULTS = "results.json"
 
 
 @dataclass(frozen=True)
-class Exam:
+class EvaluationTask:
     """What a model is measured on: the ``split`` of ``data``, of it only the keys in the Parquet file ``only``."""
 
     name: str
@@ -30,7 +30,7 @@ class Exam:
 
 
 @dataclass(frozen=True)
-class Cell:
+class ExperimentRun:
     """``fraction`` of the pool was kept, ``budget`` of the comparison's samples are seen; ``right``: share of right
     pairs among them, where truth is known. Selections of one ``family`` differ in how much they keep."""
 
@@ -41,7 +41,7 @@ class Cell:
     budget: float
     right: float | None
     job: TrainingJob
-    exams: tuple[Exam, ...] = ()
+    evaluations: tuple[EvaluationTask, ...] = ()
     rules: EvaluateRules = field(default_factory=EvaluateRules)
 
     @property
@@ -50,47 +50,47 @@ class Cell:
         return Path(self.job.out)
 
 
-def run_cell(cell: Cell) -> str:
+def run_experiment(run: ExperimentRun) -> str:
     """Train and measure; what is done is left alone. The selection's name, for the engine's sake."""
-    if (cell.out / RESULTS).exists():
-        return cell.selection
+    if (run.out / RESULTS).exists():
+        return run.selection
     began = time.process_time()
-    card = run_job(cell.job)
+    card = run_job(run.job)
     trained = time.process_time()
-    model = load_filter(cell.out / "model", cell.job.device)
-    found = {exam.name: evaluate(model, _data(exam), cell.rules)["tasks"] for exam in cell.exams}
-    tasks = {exam: {t: _values(metrics) for t, metrics in said.items()} for exam, said in found.items()}
+    model = load_filter(run.out / "model", run.job.device)
+    found = {evaluation.name: evaluate(model, _data(evaluation), run.rules)["tasks"] for evaluation in run.evaluations}
+    tasks = {evaluation: {t: _values(metrics) for t, metrics in said.items()} for evaluation, said in found.items()}
     commit_json(
-        cell.out / RESULTS,
+        run.out / RESULTS,
         {
-            "selection": cell.selection,
-            "family": cell.family,
-            "seed": cell.seed,
-            "fraction": cell.fraction,
-            "budget": cell.budget,
-            "right": cell.right,
+            "selection": run.selection,
+            "family": run.family,
+            "seed": run.seed,
+            "fraction": run.fraction,
+            "budget": run.budget,
+            "right": run.right,
             "pairs": card["data"]["shown"],
             "samples": card["data"]["pairs seen"],
             "cpu_seconds": round(trained - began, 3),
             "tasks": tasks,
-            "rules": asdict(cell.rules),
+            "rules": asdict(run.rules),
         },
     )
-    return cell.selection
+    return run.selection
 
 
 def _values(metrics: dict[str, Any]) -> dict[str, float | None]:
     return {name: metric["value"] for name, metric in metrics.items()}
 
 
-def read_cell(cell: Cell) -> dict[str, Any]:
-    """What `run_cell` left."""
-    return dict(read_json(cell.out / RESULTS))
+def read_experiment(run: ExperimentRun) -> dict[str, Any]:
+    """What `run_experiment` left."""
+    return dict(read_json(run.out / RESULTS))
 
 
-def _data(exam: Exam) -> Any:
-    found = read_set(Path(exam.data), exam.split)
-    if exam.only is None:
+def _data(evaluation: EvaluationTask) -> Any:
+    found = read_set(Path(evaluation.data), evaluation.split)
+    if evaluation.only is None:
         return found
-    wanted = set(pq.read_table(exam.only, columns=["key"], partitioning=None)["key"].to_pylist())
+    wanted = set(pq.read_table(evaluation.only, columns=["key"], partitioning=None)["key"].to_pylist())
     return found.take([i for i, key in enumerate(found.keys) if key in wanted])
