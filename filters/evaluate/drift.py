@@ -1,13 +1,13 @@
-"""Is a new archive like the pool a filter was trained on? Scores by PSI, embeddings by their Gaussians' distance.
+"""Is a new archive like the pool a filter was trained on? By its scores' PSI.
 
-The references are small and go on the filter's card as JSON. A warning is not a verdict on the archive: it says that
+The reference is small and goes on the filter's card as JSON. A warning is not a verdict on the archive: it says that
 thresholds and probabilities read from the old pool no longer mean what they did.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -46,27 +46,6 @@ class ScoreReference:
         return cls(edges, shares, int(value["n"]))
 
 
-@dataclass(frozen=True)
-class EmbeddingReference:
-    """A pool's embeddings: ``mean`` and ``std`` of each dimension, and how many."""
-
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-    n: int
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain values."""
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> EmbeddingReference:
-        """Of `to_json`'s values; KeyError, TypeError or ValueError where they are not."""
-        mean, std = (tuple(float(v) for v in value[name]) for name in ("mean", "std"))
-        if len(mean) != len(std) or not mean:
-            raise ValueError("an embedding reference takes a mean and a deviation of each dimension")
-        return cls(mean, std, int(value["n"]))
-
-
 def score_reference(scores: ArrayLike, bins: int = _BINS) -> ScoreReference:
     """Of a pool's float[n] scores, NaN left out; fewer ``bins`` where scores tie. RunError where none is left."""
     s = _finite(scores)
@@ -102,34 +81,6 @@ def score_drift(reference: ScoreReference, scores: ArrayLike, name: str = "score
     return Drift(name, "PSI", value, level, _said(name, "PSI", value, level), reference.shares, tuple(found.tolist()))
 
 
-def embedding_reference(embeddings: ArrayLike) -> EmbeddingReference:
-    """Of a pool's float[n, d]; rows that are not finite are left out. RunError where none is left."""
-    x = _rows(embeddings)
-    if not len(x):
-        raise RunError("there are no embeddings to make a reference of")
-    return EmbeddingReference(tuple(x.mean(axis=0).tolist()), tuple(x.std(axis=0).tolist()), len(x))
-
-
-def embedding_drift(reference: EmbeddingReference, embeddings: ArrayLike, name: str = "embedding") -> Drift:
-    """Squared Frechet distance of two Gaussians with diagonal covariances (Dowson & Landau 1982), float[n, d] against
-    the reference, as a share of the reference's variance: |m - m'|^2 + |s - s'|^2 over |s|^2.
-
-    Levels as the PSI's. What two samples of one population show on average is taken off.
-    """
-    x = _rows(embeddings)
-    mean, std = np.array(reference.mean), np.array(reference.std)
-    measure = "Frechet distance"
-    if len(x) < FEWEST:
-        return Drift(name, measure, float("nan"), "none", f"{len(x)} of '{name}' are too few to tell a drift from.")
-    if x.shape[1] != len(mean):
-        raise RunError(f"'{name}' has {x.shape[1]} dimensions, the filter's card {len(mean)}: use the filter's own")
-    total = max(float((std**2).sum()), 1e-12)
-    apart = float(((x.mean(axis=0) - mean) ** 2).sum() + ((x.std(axis=0) - std) ** 2).sum()) / total
-    value = max(0.0, apart - 1.5 * (1 / max(reference.n, 1) + 1 / len(x)))  # means: 1, deviations: 1/2 (normal)
-    level = _level(value)
-    return Drift(name, measure, value, level, _said(name, measure, value, level))
-
-
 def _level(value: float) -> str:
     return "none" if value < WATCH else "watch" if value <= WARN else "warn"
 
@@ -158,10 +109,3 @@ def _finite(scores: ArrayLike) -> NDArray[np.float64]:
     if not len(s):
         raise RunError("there are no scores to make a reference of")
     return s
-
-
-def _rows(embeddings: ArrayLike) -> NDArray[np.float64]:
-    x = np.asarray(embeddings, np.float64)
-    if x.ndim != 2:
-        raise ValueError(f"embeddings are n x d, not of shape {x.shape}")
-    return np.asarray(x[np.isfinite(x).all(axis=1)])

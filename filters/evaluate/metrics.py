@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
-from typing import Literal
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from curate.errors import RunError
-
-_Measure = Callable[[NDArray[np.float64], NDArray[np.bool_], NDArray[np.float64]], NDArray[np.float64]]
 
 
 def auroc(scores: ArrayLike, positives: ArrayLike) -> float:
@@ -36,15 +32,6 @@ def auprc(scores: ArrayLike, positives: ArrayLike) -> float:
     return float(average_precision_score(y, s)) if y.any() else float("nan")
 
 
-def precision_at(scores: ArrayLike, positives: ArrayLike, keep: float = 0.2) -> float:
-    """Share of positives among the top fraction ``keep`` (at least one); of scores that tie at the cut, the expected.
-
-    Arguments and errors as `auroc`; NaN of nothing.
-    """
-    s, y = _checked(scores, positives)
-    return float(_weighted_precision(s, y, np.ones((1, len(s))), keep)[0])
-
-
 def bootstrap_interval(
     scores: ArrayLike,
     positives: ArrayLike,
@@ -52,18 +39,13 @@ def bootstrap_interval(
     n: int = 1000,
     seed: int = 0,
     level: float = 0.95,
-    of: Literal["auroc", "auprc", "precision"] = "auroc",
-    keep: float = 0.2,
 ) -> tuple[float, float]:
-    """Percentile bootstrap interval of `auroc`, `auprc` or `precision_at` ``keep`` (Efron 1979); whole ``groups``
-    (patients) are drawn where given.
+    """Percentile bootstrap interval of `auroc` (Efron 1979); whole ``groups`` (patients) are drawn where given.
 
     Draws without a value (of one class only) are left out; (nan, nan) where none is left.
     """
     s, y = _checked(scores, positives)
-    kinds: dict[str, _Measure] = {"auroc": weighted_auroc, "auprc": weighted_auprc}
-    measure = kinds.get(of, partial(_weighted_precision, keep=keep))
-    values = [measure(s, y, weights) for weights in resampled(groups if groups is not None else len(s), n, seed)]
+    values = [weighted_auroc(s, y, weights) for weights in resampled(groups if groups is not None else len(s), n, seed)]
     known = np.concatenate(values)[np.isfinite(np.concatenate(values))] if values else np.empty(0)
     if not len(known):
         return float("nan"), float("nan")
@@ -123,37 +105,14 @@ def weighted_auroc(s: NDArray[np.float64], y: NDArray[np.bool_], weights: NDArra
         return np.asarray((positive * (below + negative / 2)).sum(axis=1) / np.where(pairs > 0, pairs, np.nan))
 
 
-def _tied(
-    s: NDArray[np.float64], y: NDArray[np.bool_], weights: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """float64[r, t] each: weight of the positives and of all rows of each distinct score, highest first."""
-    order = np.argsort(-s, kind="stable")
-    ties = np.flatnonzero(np.r_[True, np.diff(s[order]) < 0])
-    return (
-        np.add.reduceat(weights[:, order] * y[order], ties, axis=1),
-        np.add.reduceat(weights[:, order], ties, axis=1),
-    )
-
-
 def weighted_auprc(s: NDArray[np.float64], y: NDArray[np.bool_], weights: NDArray[np.float64]) -> NDArray[np.float64]:
     """float64[r]: average precision under each row of ``weights``."""
     if not len(s):
         return np.full(len(weights), np.nan)
-    positive, both = _tied(s, y, weights)
+    order = np.argsort(-s, kind="stable")
+    ties = np.flatnonzero(np.r_[True, np.diff(s[order]) < 0])
+    positive, both = (np.add.reduceat(weights[:, order] * part, ties, axis=1) for part in (y[order], 1))
     found, taken = np.cumsum(positive, axis=1), np.cumsum(both, axis=1)
     precision = found / np.where(taken > 0, taken, 1)
     with np.errstate(invalid="ignore"):
         return np.asarray((positive * precision).sum(axis=1) / np.where(found[:, -1] > 0, found[:, -1], np.nan))
-
-
-def _weighted_precision(
-    s: NDArray[np.float64], y: NDArray[np.bool_], weights: NDArray[np.float64], keep: float
-) -> NDArray[np.float64]:
-    """float64[r]: precision among the top ``keep`` of each row's weight."""
-    if not len(s):
-        return np.full(len(weights), np.nan)
-    positive, both = _tied(s, y, weights)
-    wanted = np.maximum(np.round(keep * both.sum(axis=1)), 1)[:, None]
-    before = np.cumsum(both, axis=1) - both
-    share = np.clip(wanted - before, 0, both) / np.where(both > 0, both, 1)
-    return np.asarray((positive * share).sum(axis=1) / wanted[:, 0])

@@ -7,15 +7,13 @@ interpolation. All arrays are float64[n] unless said otherwise; labels are bool[
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from curate.errors import RunError
-from curate.export.cut import probability_cut
-from curate.report.interval import wilson
 from curate.report.trust import Reliability, ReliabilityBin
 from filters.evaluate.metrics import resampled
 
@@ -47,48 +45,15 @@ class Calibration:
         """The probability of each score; NaN stays NaN."""
         return np.asarray(np.interp(np.asarray(scores, np.float64), self.at, self.probability))
 
-    def threshold_for(self, precision: float, scores: ArrayLike | None = None) -> float:
-        """The smallest score whose kept set has an expected ``precision``, among ``scores`` (NaN left out) or those it
-        was fitted on. RecipeError where no cut reaches it, RunError where there are no scores."""
-        given = np.asarray(self.sample if scores is None else scores, np.float32)
-        known = given[~np.isnan(given)]
-        cut = probability_cut(known, self.apply(known).astype(np.float32), precision, self.kind)
-        if cut is None:
-            raise RunError("no scores to read a threshold from")
-        return cut
-
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
-        return {
-            "kind": self.kind,
-            "at": list(self.at),
-            "probability": list(self.probability),
-            "sample": list(self.sample),
-        }
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Calibration:
         """Of `to_json`'s values; KeyError, TypeError or ValueError where they are not."""
         at, probability, sample = (tuple(float(v) for v in value[n]) for n in ("at", "probability", "sample"))
         return cls(str(value["kind"]), at, probability, sample)
-
-
-def isotonic(scores: ArrayLike, right: ArrayLike) -> Calibration:
-    """Isotonic regression by pooling adjacent violators (Zadrozny & Elkan 2002): no shape but order is assumed.
-
-    A pool's share is (k + 1/2) / (n + 1), so that none is 0 or 1, and stands at the pool's mean score: between pools
-    the probability rises, so that equal probabilities do not hide who scored higher. RunError as `platt`.
-    """
-    from sklearn.isotonic import IsotonicRegression  # where a calibration is fitted alone
-
-    s, y = _checked(scores, right)
-    values, pool = np.unique(IsotonicRegression().fit_transform(s, y), return_inverse=True)
-    size, hits, sums = (np.bincount(pool, weights=w) for w in (np.ones(len(s)), y, s))
-    shrunk = IsotonicRegression().fit_transform(values, (hits + 0.5) / (size + 1), sample_weight=size)
-    shares, pool = np.unique(shrunk, return_inverse=True)
-    at = _digits(np.bincount(pool, weights=sums) / np.bincount(pool, weights=size))
-    keep = np.r_[True, np.diff(at) > 0]
-    return Calibration("isotonic", tuple(at[keep].tolist()), tuple(shares[keep].tolist()), _sample(s))
 
 
 def platt(scores: ArrayLike, right: ArrayLike) -> Calibration:
@@ -99,22 +64,14 @@ def platt(scores: ArrayLike, right: ArrayLike) -> Calibration:
     """
     s, y = _checked(scores, right)
     scale = float(s.std()) or 1.0
-    a, b = _sigmoid_fit((s - s.mean()) / scale, _targets(y), True)
-    return _tabulated("platt", a / scale, b - a * float(s.mean()) / scale, s, float(y.mean()))
-
-
-def temperature(logits: ArrayLike, right: ArrayLike) -> Calibration:
-    """A sigmoid of ``logits`` / T: one number, where the logits are of a model of the probability itself (Guo et al.
-    2017). Otherwise as `platt`."""
-    s, y = _checked(logits, right)
-    a, _ = _sigmoid_fit(s, _targets(y), False)
-    return _tabulated("temperature", a, 0.0, s, float(y.mean()))
+    a, b = _sigmoid_fit((s - s.mean()) / scale, _targets(y))
+    return _tabulated(a / scale, b - a * float(s.mean()) / scale, s, float(y.mean()))
 
 
 def reliability(
     probabilities: ArrayLike,
     right: ArrayLike,
-    groups: Sequence[str] | None = None,
+    groups: Sequence[str],
     bins: int = 10,
     name: str = "probability that a pair is right",
     note: str = "",
@@ -122,18 +79,15 @@ def reliability(
 ) -> Reliability:
     """A reliability diagram of ``bins`` bins of about equal numbers; equal probabilities share one.
 
-    Intervals are Wilson's, or, where ``groups`` (patients) are given, a bootstrap's over whole groups.
+    Intervals are a bootstrap's over whole ``groups`` (patients).
     """
     p, y = _checked(probabilities, right, both=False)
     of = _bins_of(p, bins)
     size, hits = np.bincount(of), np.bincount(of, weights=y)
     mean = np.bincount(of, weights=p) / size
-    if groups is None:
-        low, high = wilson(hits, size)
-    else:
-        one_hot = (of[None, :] == np.arange(len(size))[:, None]).astype(np.float64)
-        draws = [(w @ (one_hot * y).T) / np.maximum(w @ one_hot.T, 1e-12) for w in resampled(groups, 1000, seed)]
-        low, high = np.quantile(np.concatenate(draws), [0.025, 0.975], axis=0)
+    one_hot = (of[None, :] == np.arange(len(size))[:, None]).astype(np.float64)
+    draws = [(w @ (one_hot * y).T) / np.maximum(w @ one_hot.T, 1e-12) for w in resampled(groups, 1000, seed)]
+    low, high = np.quantile(np.concatenate(draws), [0.025, 0.975], axis=0)
     made = tuple(
         ReliabilityBin(
             float(p[of == i].min()),
@@ -188,26 +142,26 @@ def _targets(y: NDArray[np.bool_]) -> Floats:
     return np.where(y, (right + 1) / (right + 2), 1 / (wrong + 2))
 
 
-def _sigmoid_fit(x: Floats, target: Floats, intercept: bool) -> tuple[float, float]:
+def _sigmoid_fit(x: Floats, target: Floats) -> tuple[float, float]:
     """(slope, intercept) of the least log loss to ``target``, of which every row is part right and part wrong."""
     from sklearn.linear_model import LogisticRegression
 
-    fitted = LogisticRegression(C=np.inf, solver="newton-cholesky", fit_intercept=intercept, tol=1e-8)
+    fitted = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-8)
     right = np.repeat([True, False], len(x))
     fitted.fit(np.tile(x, 2)[:, None], right, sample_weight=np.r_[target, 1 - target])
-    return float(fitted.coef_[0, 0]), float(fitted.intercept_[0]) if intercept else 0.0
+    return float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
 
 
-def _tabulated(kind: str, slope: float, intercept: float, s: Floats, share: float) -> Calibration:
+def _tabulated(slope: float, intercept: float, s: Floats, share: float) -> Calibration:
     from scipy.special import expit
 
     if slope <= 1e-9:
-        return Calibration(kind, (float(s.mean()),), (share,), _sample(s))
+        return Calibration("platt", (float(s.mean()),), (share,), _sample(s))
     ends = np.array([s.min() * slope + intercept, s.max() * slope + intercept])
     logits = np.linspace(min(-_REACH, ends[0]), max(_REACH, ends[1]), _KNOTS)
     at = _digits((logits - intercept) / slope)
     keep = np.r_[True, np.diff(at) > 0]
-    return Calibration(kind, tuple(at[keep].tolist()), tuple(expit(logits)[keep].tolist()), _sample(s))
+    return Calibration("platt", tuple(at[keep].tolist()), tuple(expit(logits)[keep].tolist()), _sample(s))
 
 
 def _sample(s: Floats) -> tuple[float, ...]:

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import logit, softmax
+from sklearn.linear_model import LogisticRegression
 
 from curate.errors import RunError
 from filters.evaluate.metrics import auroc
@@ -30,12 +31,11 @@ _KNOTS = (0.1, 0.3, 0.5, 0.7, 0.9)  # quantiles at which hinges bend
 @dataclass(frozen=True)
 class MixtureRules:
     """``bases`` to choose among, simplest first; ``l2`` penalties to choose among, strongest first (half the squared
-    weights, per pair); ``folds`` of groups; ``steps`` of L-BFGS at most."""
+    weights, per pair); ``folds`` of groups."""
 
     bases: tuple[str, ...] = BASES
     l2: tuple[float, ...] = (0.1, 0.03, 0.01, 0.003, 0.001)
     folds: int = 5
-    steps: int = 60
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +94,7 @@ class Mixture:
         ``features`` float[n, k] in the order of ``names``, NaN where missing. RunError where one is infinite.
         """
         x = _checked(features, self.names)
-        raw = _softmax(self.expansion(x) @ self.weights[:-1] + self.weights[-1])
+        raw = softmax(self.expansion(x) @ self.weights[:-1] + self.weights[-1], axis=1)
         at = self.classes.index(RIGHT)
         right = self.calibration.apply(_logit(raw[:, at]))
         rest = np.delete(raw, at, axis=1)
@@ -172,7 +172,8 @@ def fit(
     fold = _folds(groups, rules.folds, seed)
     basis, l2, unseen = _choose(x, y, fold, groups, len(classes), rules)
     expansion = Expansion.of(x, basis)
-    weights = _digits(list(_path(expansion(x), y, len(classes), [*_stronger(rules.l2, l2), l2], rules.steps))[-1])
+    path = [penalty for penalty in rules.l2 if penalty > l2] + [l2]
+    weights = _digits(list(_path(expansion(x), y, len(classes), path))[-1])
     at = classes.index(RIGHT)
     right = y == at
     logits = _logit(unseen[:, at])
@@ -208,8 +209,8 @@ def _choose(
             train, test = fold != f, fold == f
             expansion = Expansion.of(x[train], basis)
             left = expansion(x[test])
-            for i, w in enumerate(_path(expansion(x[train]), y[train], k, rules.l2, rules.steps)):
-                seen[i, test] = _softmax(left @ w[:-1] + w[-1])
+            for i, w in enumerate(_path(expansion(x[train]), y[train], k, rules.l2)):
+                seen[i, test] = softmax(left @ w[:-1] + w[-1], axis=1)
         seen = np.maximum(seen, 1e-12)
         losses = [_losses(p, y).mean() for p in seen]
         i = int(np.argmin(losses))
@@ -231,51 +232,19 @@ def _clearly_less(difference: Floats, groups: Sequence[str]) -> bool:
     return bool(difference.mean() < -error)
 
 
-def _path(x: Floats, y: NDArray[np.int64], k: int, l2: Sequence[float], steps: int) -> Iterator[Floats]:
-    """Weights float64[m + 1, k] for each of ``l2``, each fit beginning where the last ended (L-BFGS, float64).
+def _path(x: Floats, y: NDArray[np.int64], k: int, l2: Sequence[float]) -> Iterator[Floats]:
+    """Weights float64[m + 1, k] for each of ``l2``, each fit beginning where the last ended.
 
-    The weights are sought in coordinates in which the log loss's bound on its curvature (Boehning 1992) is round:
-    columns that say nearly the same would else take hundreds of steps.
+    A millionth of a pair of each class keeps the intercept of a class that a fold does not have finite. Of two classes
+    scikit-learn holds one vector down, here each class has its half of it.
     """
-    whole = np.column_stack([x, np.ones(len(x))])
-    values, vectors = np.linalg.eigh(whole.T @ whole / (2 * len(whole)))
-    turned = whole @ vectors
-    target, weights = torch.from_numpy(y), np.zeros((whole.shape[1], k))
+    rows, classes = np.vstack([x, np.zeros((k, x.shape[1]))]), np.r_[y, np.arange(k)]
+    weight = np.r_[np.ones(len(x)), np.full(k, 1e-6)]
+    model = LogisticRegression(solver="newton-cg", tol=1e-5, max_iter=1000, warm_start=True)
     for penalty in l2:
-        hold = np.full(whole.shape[1], penalty)
-        hold[-1] = 1e-6  # intercepts are free but for a class that a fold does not have
-        size = np.sqrt(np.maximum(values, 0) + penalty)
-        start = size[:, None] * (vectors.T @ weights)
-        back = vectors / size  # from the round coordinates to weights
-        found = _minimum(torch.from_numpy(turned / size), target, torch.from_numpy(back), hold, start, steps)
-        weights = back @ found
-        yield weights
-
-
-def _minimum(
-    inputs: torch.Tensor, target: torch.Tensor, back: torch.Tensor, hold: Floats, start: Floats, steps: int
-) -> Floats:
-    """The round weights of the least penalised log loss."""
-    penalty = torch.from_numpy(hold[:, None])
-    weights = torch.from_numpy(start).requires_grad_(True)
-    optimizer = torch.optim.LBFGS(
-        [weights], max_iter=steps, tolerance_grad=1e-5, tolerance_change=1e-8, line_search_fn="strong_wolfe"
-    )
-
-    def loss() -> torch.Tensor:
-        optimizer.zero_grad()
-        value = torch.nn.functional.cross_entropy(inputs @ weights, target)
-        value = value + (penalty * (back @ weights) ** 2).sum() / 2
-        value.backward()  # type: ignore[no-untyped-call]
-        return value
-
-    optimizer.step(loss)  # type: ignore[no-untyped-call]
-    return np.asarray(weights.detach().numpy().copy())
-
-
-def _stronger(l2: Sequence[float], chosen: float) -> list[float]:
-    """The penalties the path passes before ``chosen``."""
-    return [p for p in l2 if p > chosen]
+        model.set_params(C=(2 if k == 2 else 1) / (penalty * len(x))).fit(rows, classes, sample_weight=weight)
+        weights = np.vstack([model.coef_.T, model.intercept_])
+        yield np.hstack([-weights, weights]) / 2 if k == 2 else weights
 
 
 def _folds(groups: Sequence[str], folds: int, seed: int) -> NDArray[np.int64]:
@@ -285,14 +254,8 @@ def _folds(groups: Sequence[str], folds: int, seed: int) -> NDArray[np.int64]:
     return np.asarray((order % min(folds, len(names)))[unit])
 
 
-def _softmax(z: Floats) -> Floats:
-    e = np.exp(z - z.max(axis=1, keepdims=True))
-    return np.asarray(e / e.sum(axis=1, keepdims=True))
-
-
 def _logit(p: Floats) -> Floats:
-    p = np.clip(p, 1e-9, 1 - 1e-9)
-    return np.asarray(np.log(p / (1 - p)))
+    return np.asarray(logit(np.clip(p, 1e-9, 1 - 1e-9)))
 
 
 def _digits(weights: Floats) -> Floats:

@@ -9,10 +9,7 @@ from hypothesis import strategies as st
 
 from curate.errors import RunError
 from filters.evaluate.drift import (
-    EmbeddingReference,
     ScoreReference,
-    embedding_drift,
-    embedding_reference,
     score_drift,
     score_reference,
 )
@@ -68,33 +65,6 @@ def test_psi_is_finite_and_never_below_zero_however_scores_tie(pool, scores):
     assert ScoreReference.from_json(json.loads(json.dumps(reference.to_json()))) == reference
 
 
-def test_embeddings_that_move_or_spread_drift():
-    rng = np.random.default_rng(0)
-    reference = embedding_reference(rng.normal(size=(4000, 16)))
-    same = embedding_drift(reference, rng.normal(size=(500, 16)))
-    moved = embedding_drift(reference, rng.normal(size=(500, 16)) + 0.6)
-    spread = embedding_drift(reference, 2 * rng.normal(size=(500, 16)))
-    assert same.level == "none" and same.value < 0.02
-    assert moved.value == pytest.approx(0.36, abs=0.05) and moved.level == "warn"
-    assert spread.value == pytest.approx(1.0, abs=0.15) and "train the filter again" in spread.message
-    again = EmbeddingReference.from_json(json.loads(json.dumps(reference.to_json())))
-    assert again == reference
-
-
-def test_few_embeddings_and_those_of_another_filter():
-    rng = np.random.default_rng(0)
-    reference = embedding_reference(rng.normal(size=(50, 4)))
-    small = [embedding_drift(reference, np.random.default_rng(s).normal(size=(25, 4))).level for s in range(30)]
-    assert small.count("none") >= 22
-    assert "too few" in embedding_drift(reference, rng.normal(size=(3, 4))).message
-    with pytest.raises(RunError, match="8 dimensions, the filter's card 4"):
-        embedding_drift(reference, rng.normal(size=(30, 8)))
-    with pytest.raises(RunError, match="no embeddings"):
-        embedding_reference(np.full((3, 2), np.nan))
-
-
 def test_a_reference_that_is_none_is_refused():
     with pytest.raises(ValueError, match="one share more"):
         ScoreReference.from_json({"edges": [0.0], "shares": [1.0], "n": 3})
-    with pytest.raises(ValueError, match="each dimension"):
-        EmbeddingReference.from_json({"mean": [0.0], "std": [], "n": 3})

@@ -13,7 +13,6 @@ from filters.evaluate.metrics import (
     auprc,
     auroc,
     bootstrap_interval,
-    precision_at,
     retrieval,
     weighted_auprc,
     weighted_auroc,
@@ -105,26 +104,3 @@ def test_average_precision_is_the_sum_over_distinct_scores(rows: list[tuple[int,
         expected += (now - found) / y.sum() * y[s >= score].mean()
         found = now
     assert got == pytest.approx(expected)
-
-
-@given(SCORED, st.floats(0.05, 1))
-def test_precision_at_a_share_takes_the_expected_of_a_tie(rows: list[tuple[int, bool]], keep: float):
-    s, y = np.array([r[0] for r in rows]), np.array([r[1] for r in rows])
-    wanted = max(1, int(np.round(keep * len(rows))))
-    rng = np.random.default_rng(0)
-    draws = [y[np.lexsort((rng.random(len(s)), -s))[:wanted]].mean() for _ in range(300)]
-    assert precision_at(s, y, keep) == pytest.approx(np.mean(draws), abs=0.12)
-
-
-def test_precision_and_average_precision_have_their_intervals():
-    rng = np.random.default_rng(0)
-    y = rng.random(300) < 0.3
-    s, groups = rng.normal(size=300) + 1.5 * y, [f"p{i // 3}" for i in range(300)]
-    for of, value in (("auprc", auprc(s, y)), ("precision", precision_at(s, y, 0.1))):
-        low, high = bootstrap_interval(s, y, groups, n=300, of=of, keep=0.1)
-        assert low < value < high and high - low < 0.5
-    alone = bootstrap_interval(s, y, groups, n=300, of="precision", keep=0.3)
-    repeated = bootstrap_interval(np.tile(s, 9), np.tile(y, 9), groups * 9, n=300, of="precision", keep=0.3)
-    np.testing.assert_allclose(alone, repeated, atol=0.02)  # repeats of a patient are no new evidence
-    assert np.isnan(bootstrap_interval([], [], of="auprc")).all()
-    assert math.isnan(precision_at([], [])) and math.isnan(auprc([], []))
