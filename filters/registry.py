@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
-from typing import Any, Literal, get_type_hints
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, get_type_hints
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from curate.errors import RecipeError
 from filters.training.rules import FilterTrainingRules
@@ -237,38 +238,53 @@ class OursRules:
             raise ValueError(f"part_rules: '{unknown[0]}' is no part; the parts are {', '.join(self.parts)}")
 
 
-@dataclass(frozen=True)
-class CapfiltRules:
+class CapfiltRules(BaseModel):
     """How texts are proposed and chosen.
 
     ``decoder``: nucleus sampling at ``top_p``, the paper's choice, or beam search. ``shortest`` and ``longest`` are in
-    tokens. ``threshold``: the log-odds at which a text is believed. A believed original stays unless ``better`` is set
-    and the synthetic text is believed by that much more. ``least_groups``: a sentence seen in fewer patients'
-    training texts may not be repeated; 0 allows it.
+    tokens. ``threshold``: the log-odds at which a text is accepted. An accepted original stays unless ``better`` is set
+    and the synthetic text is ahead by that much. ``least_groups``: a sentence seen in fewer patients' training texts
+    may not be repeated; 0 allows it.
     """
 
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
     decoder: Literal["nucleus", "beam"] = "nucleus"
-    top_p: float = 0.9
-    beams: int = 3
-    shortest: int = 5
-    longest: int = 60
+    top_p: Annotated[float, Field(gt=0, le=1)] = 0.9
+    beams: Annotated[int, Field(ge=1)] = 3
+    shortest: Annotated[int, Field(ge=1)] = 5
+    longest: Annotated[int, Field(ge=2)] = 60
     threshold: float = 0.0
-    better: float | None = None
-    least_groups: int = 8
+    better: Annotated[float, Field(ge=0)] | None = None
+    least_groups: Annotated[int, Field(ge=0)] = 8
     seed: int = 0
 
+    @model_validator(mode="after")
+    def _shortest_is_shorter(self) -> Self:
+        if self.shortest >= self.longest:
+            raise ValueError(f"shortest: {self.shortest} tokens, but longest is {self.longest}")
+        return self
 
-@dataclass(frozen=True)
-class CleanRules:
-    """Where the clean set is not declared by a column: ``folder`` of an earlier run's shards, or the pool's texts of
-    at least ``min_words`` words that no two patients share (what many share is boilerplate). With ``folds``, of those
-    the part ``agree`` on which networks trained on the other folds agree most. At most ``most``, lowest keys first."""
 
-    folder: str | None = None
-    min_words: int = 5
-    most: int = 100_000
-    folds: int = 0
-    agree: float = 0.5
+class CleanRules(BaseModel):
+    """What the filters are trained on: records the ``clean`` column of the reports declares, else all of ``folder``
+    (the shards of an earlier run), else those of the train split whose text has ``min_words`` words and no second
+    patient (what many share is boilerplate). With ``folds``, of those the part ``agree`` on which networks trained on
+    the other folds agree most. At most ``most``, lowest keys first."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    folder: Annotated[Path, AfterValidator(Path.absolute)] | None = None
+    min_words: Annotated[int, Field(ge=1)] = 5
+    most: Annotated[int, Field(ge=8)] = 100_000
+    folds: Annotated[int, Field(ge=0, le=10)] = 0
+    agree: Annotated[float, Field(gt=0, le=1)] = 0.5
+
+    @model_validator(mode="after")
+    def _at_least_two_folds(self) -> Self:
+        if self.folds == 1:
+            raise ValueError("folds: 1 leaves nothing to train on; 0 (none) or 2 and more")
+        return self
 
 
 @dataclass(frozen=True)

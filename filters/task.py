@@ -49,6 +49,11 @@ class Pool:
         """Of every partition; for narrow columns."""
         return [r for i in range(self.partitions) for r in self.read(i, columns).to_pylist()]
 
+    def paired(self, partition: int, columns: Sequence[str]) -> pa.Table:
+        """`read`, of the records that have an image."""
+        table = self.read(partition, list(dict.fromkeys([*columns, "pixel_hash"])))
+        return table.filter(table["pixel_hash"].is_valid())
+
     def records(self, keys: Collection[str]) -> Records:
         """The pairs under ``keys``, by key."""
         found: list[dict[str, Any]] = []
@@ -122,7 +127,7 @@ class TrainTask:
 
     def _clean(self, rows: list[dict[str, Any]], held: list[dict[str, Any]], scratch: Path) -> Records:
         if self.clean.folder is not None:
-            brought = shard_records(Path(self.clean.folder))
+            brought = shard_records(self.clean.folder)
             known = {r["key"] for r in held}
             return brought.take([i for i, key in enumerate(brought.keys) if key not in known]).sorted()
         chosen = self.pool.records(set(clean_keys(rows, self.clean)))
@@ -166,7 +171,7 @@ class ScoreTask:
 
     def prepare(self, partition: int) -> Iterator[Any]:
         """Decoded, resized batches of pairs; text-only records have no batch and stay unscored."""
-        table = self._paired(partition, list(_POOL))
+        table = self.pool.paired(partition, _POOL)
         if not table.num_rows:
             return
         needs = Needs.of(Path(folder) for folder in self.folders.values())
@@ -183,7 +188,7 @@ class ScoreTask:
     def assemble(self, partition: int, results: Iterable[Any]) -> pa.Table:
         """(key, findings, score...) of the partition's pairs; findings are null where the text's language is not
         read."""
-        table = self._paired(partition, ["key", "text"])
+        table = self.pool.paired(partition, ["key", "text"])
         parts = list(results) or [self._nothing()]
         columns = {name: _column(np.concatenate([part[name] for part in parts])) for name in parts[0]}
         texts = table["text"].to_pylist()
@@ -196,10 +201,6 @@ class ScoreTask:
 
     def _scorer(self) -> Scorer:
         return Scorer(self.folders, self.device, scoring=self.scoring)
-
-    def _paired(self, partition: int, columns: Sequence[str]) -> pa.Table:
-        table = self.pool.read(partition, list(dict.fromkeys([*columns, "pixel_hash"])))
-        return table.filter(table["pixel_hash"].is_valid())
 
 
 def _column(values: np.ndarray) -> pa.Array:

@@ -122,15 +122,15 @@ class Pipeline:
         return {name: self._train(name) for name, f in self.recipe.filters.items() if f.folder is None}
 
     def _train(self, name: str) -> Step:
-        f, clean = self.recipe.filters[name], self.recipe.clean.rules()
+        f, clean = self.recipe.filters[name], self.recipe.clean
         rules = f.rules()
         make = partial(tasks.train, self.pool, self.recipe.split_rules(), clean, f.method, rules, name=name)
-        config: dict[str, Any] = {"method": f.method, "rules": asdict(rules), "clean": asdict(clean)}
+        config: dict[str, Any] = {"method": f.method, "rules": asdict(rules), "clean": clean.model_dump()}
         config |= {"split": asdict(self.recipe.split_rules()), "weights": _weights(rules)}
         if clean.folder is not None:
-            config["clean"]["folder"] = {"sha256": filter_hash(Path(clean.folder))}
+            config["clean"]["folder"] = {"sha256": filter_hash(clean.folder)}
         inputs = [self.ingest.hash, self.dedup.hash]
-        step = Step(f"train-{name}", Deferred(partial(make, out="")), 1, config, inputs, version=2)
+        step = Step(f"train-{name}", Deferred(partial(make, out="")), 1, config, inputs, version=3)
         return replace(step, task=Deferred(partial(make, out=str(step.folder(self.run) / "model"))))
 
     @cached_property
@@ -163,7 +163,9 @@ class Pipeline:
         filters = {name: str(path) for name, path in self.filter_folders.items()}
         task = partial(tasks.capfilt, self.pool, str(folder), batch, said.rules(), device, filters, self.scoring)
         inputs = [self.dedup.hash, own.hash if own else filter_hash(folder), *([self.score.hash] if self.score else [])]
-        return Step("capfilt", Deferred(task), self.partitions, {"batch": batch, "rules": asdict(said.rules())}, inputs)
+        return Step(
+            "capfilt", Deferred(task), self.partitions, {"batch": batch, "rules": said.rules().model_dump()}, inputs
+        )
 
     @cached_property
     def select(self) -> Step:

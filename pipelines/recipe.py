@@ -23,8 +23,9 @@ from curate.sources.pairing.rules import PairRules
 from curate.sources.picture import PixelRules
 from curate.sources.reports.headings import SECTIONS
 from curate.sources.scan import ImageSource
+from filters.registry import CleanRules
 from pipelines.part import Fraction, Part
-from pipelines.scoring import Capfilt, CleanSet, Filter, FilterName, Select
+from pipelines.scoring import Capfilt, Filter, FilterName, Select
 from pipelines.sources import Images, Pair, Reports, Split
 from pipelines.training import Compare, EvaluationSet, Train
 
@@ -191,7 +192,7 @@ class Recipe(Part):
     text: Text = Text()
     deid: Deid = Deid()
     dedup: Dedup = Dedup()
-    clean: CleanSet = CleanSet()
+    clean: CleanRules = CleanRules()
     filters: dict[FilterName, Filter] = Field(default_factory=lambda: {"ours": Filter(method="ours")})
     score_batch: Annotated[int, Field(ge=1)] = 64
     capfilt: Capfilt | None = None

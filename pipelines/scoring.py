@@ -8,33 +8,10 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from curate.export.rules import SelectRules
-from filters.registry import METHODS, SCORING, CapfiltRules, CleanRules, field_names, make_rules, registered
+from filters.registry import METHODS, SCORING, CapfiltRules, field_names, make_rules, registered
 from pipelines.part import Fraction, Part
 
 FilterName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
-
-
-class CleanSet(Part):
-    """What the filters are trained on: records the ``clean`` column of the reports declares, else all of ``folder``
-    (the shards of an earlier run), else those of the train split whose text has ``min_words`` words and no second
-    patient; with ``folds`` networks trained on the others' folds keep the part ``agree`` of them."""
-
-    folder: Annotated[Path, AfterValidator(Path.absolute)] | None = None
-    min_words: Annotated[int, Field(ge=1)] = 5
-    most: Annotated[int, Field(ge=8)] = 100_000
-    folds: Annotated[int, Field(ge=0, le=10)] = 0
-    agree: Annotated[float, Field(gt=0, le=1)] = 0.5
-
-    @model_validator(mode="after")
-    def _at_least_two_folds(self) -> CleanSet:
-        if self.folds == 1:
-            raise ValueError("folds: 1 leaves nothing to train on; 0 (none) or 2 and more")
-        return self
-
-    def rules(self) -> CleanRules:
-        """As the filters take it."""
-        folder = None if self.folder is None else str(self.folder)
-        return CleanRules(folder, self.min_words, self.most, self.folds, self.agree)
 
 
 class Filter(BaseModel):
@@ -79,29 +56,14 @@ class Filter(BaseModel):
         return make_rules(self.method, {**usual, **self.given})
 
 
-class Capfilt(Part):
+class Capfilt(CapfiltRules):
     """CapFilt, where the recipe names it: the blip ``filter``, by its name in ``filters`` or by a folder (a path with a
     slash), proposes a text for every image of the splits that are cut; the matching head judges it and the record's
-    own. ``unbelieved``: what becomes of a record of which it believes neither. The rest:
-    `filters.methods.blip.capfilt`."""
+    own. ``unbelieved``: what becomes of a record of which it accepts neither. The rest:
+    `filters.registry.CapfiltRules`."""
 
     filter: Annotated[str, AfterValidator(lambda v: str(Path(v).absolute()) if "/" in v else v)]
     unbelieved: Literal["drop", "keep"] = "drop"
-    decoder: Literal["nucleus", "beam"] = "nucleus"
-    top_p: Annotated[float, Field(gt=0, le=1)] = CapfiltRules.top_p
-    beams: Annotated[int, Field(ge=1)] = CapfiltRules.beams
-    shortest: Annotated[int, Field(ge=1)] = CapfiltRules.shortest
-    longest: Annotated[int, Field(ge=2)] = CapfiltRules.longest
-    threshold: float = CapfiltRules.threshold
-    better: Annotated[float, Field(ge=0)] | None = None
-    least_groups: Annotated[int, Field(ge=0)] = CapfiltRules.least_groups
-    seed: int = 0
-
-    @model_validator(mode="after")
-    def _shortest_is_shorter(self) -> Capfilt:
-        if self.shortest >= self.longest:
-            raise ValueError(f"shortest: {self.shortest} tokens, but longest is {self.longest}")
-        return self
 
     @property
     def folder(self) -> Path | None:

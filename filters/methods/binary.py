@@ -21,8 +21,8 @@ from curate.errors import RecipeError, RunError
 from filters.evaluate.metrics import auroc
 from filters.method import Batch, Progress, Records, Scores, TrainingSet, checkpoint_hash, read_card, write_card
 from filters.methods.blip import files
-from filters.methods.blip.holdout import decode
 from filters.registry import BinaryRules as Rules
+from filters.towers import preprocess
 from filters.towers.blocks import Blocks
 from filters.towers.model import Filter, load_filter, pick_device
 from filters.towers.weights import read_folder
@@ -171,7 +171,7 @@ def _unpack(folder: Path, device: str) -> Filter:
 
 
 def _rows(towers: Filter, records: Records) -> tuple[torch.Tensor, list[str]]:
-    pixels, good = decode(records, towers.side)
+    pixels, good = preprocess.decode_all(records.images, towers.side)
     kept = records.take(good)
     shown = torch.from_numpy(pixels).permute(0, 3, 1, 2)
     return torch.from_numpy(features(towers, Blocks(towers.device), shown, kept.texts)), kept.groups

@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from curate.errors import RecipeError
+
 Pixels = NDArray[np.uint8]
 _MOST_PIXELS = 1 << 27  # of an encoded picture: a mammogram has 25 million
 
@@ -101,3 +103,13 @@ def stack(images: Sequence[Pixels]) -> Pixels:
     """uint8[n, side, side, c]: one channel where every image is grey, else three (grey ones repeated)."""
     channels = max(i.shape[2] for i in images)
     return np.stack([i if i.shape[2] == channels else np.repeat(i, channels, axis=2) for i in images])
+
+
+def decode_all(images: Sequence[bytes], side: int) -> tuple[Pixels, NDArray[np.int64]]:
+    """uint8[k, side, side, c] of the images that decode, and which they are; RecipeError where none does."""
+    decoded = [decode(image, side) for image in images]
+    good = [i for i, pixels in enumerate(decoded) if pixels is not None]
+    if not good:
+        problem = f"none of {len(images)} images decodes"
+        raise RecipeError("clean set", problem, "give a clean set of PNG or JPEG images")
+    return stack([p for p in decoded if p is not None]), np.array(good)

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from curate.errors import RecipeError
 from filters.towers import preprocess
 from filters.towers.model import Filter
 
@@ -63,15 +62,9 @@ class Features(Pairs):
 
 def decode_pairs(started: Filter, images: Sequence[bytes], texts: Sequence[str], groups: Sequence[str]) -> Pairs:
     """The pairs whose image decodes, as ``started`` reads them; RecipeError where none does."""
-    decoded = [preprocess.decode(image, started.side) for image in images]
-    good = [i for i, pixels in enumerate(decoded) if pixels is not None]
-    if not good:
-        raise RecipeError(
-            "clean set", f"none of {len(images)} images decodes", "give a clean set of PNG or JPEG images"
-        )
+    pixels, good = preprocess.decode_all(images, started.side)
     ids = started.tokenizer([texts[i] for i in good])
     labels = np.unique(ids, axis=0, return_inverse=True)[1].reshape(-1)
-    pixels = preprocess.stack([p for p in decoded if p is not None])
     sentences = np.array([texts[i] for i in good], object)
     return Pairs(pixels, torch.from_numpy(ids), labels, np.array([groups[i] for i in good]), sentences)
 

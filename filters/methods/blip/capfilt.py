@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -145,7 +145,7 @@ def check_captioner(folder: Path, field_: str) -> None:
 
 def provenance_of(folder: Path, rules: CapfiltRules) -> str:
     """What a synthetic text says of where it comes from: the method, the filter's hash, the rules; sorted JSON."""
-    said = {"method": "capfilt", "filter": filter_hash(folder), "rules": asdict(rules)}
+    said = {"method": "capfilt", "filter": filter_hash(folder), "rules": rules.model_dump()}
     return json.dumps(said, sort_keys=True)
 
 
@@ -176,7 +176,7 @@ class CapfiltTask:
 
     def prepare(self, partition: int) -> Iterator[Any]:
         """(keys, `Batch`) of at most ``batch`` decoded pairs; text-only records have none."""
-        table = self._paired(partition, ["key", "image", "text"])
+        table = self.pool.paired(partition, ["key", "image", "text"])
         keys: list[str] = table["key"].to_pylist()
         if not keys:
             return
@@ -209,7 +209,3 @@ class CapfiltTask:
         """Every column, without a row: a partition of texts alone has the schema of the others."""
         nothing = Batch({}, [], np.zeros(0, bool))
         return rescored(CAPFILT.empty_table(), nothing, Scorer(self.filters, self.device, scoring=self.scoring))
-
-    def _paired(self, partition: int, columns: Sequence[str]) -> pa.Table:
-        table = self.pool.read(partition, list(dict.fromkeys([*columns, "pixel_hash"])))
-        return table.filter(table["pixel_hash"].is_valid())

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from filters.methods.blip.network import PAD
+from filters.methods.blip.matcher import PAD
 
 if TYPE_CHECKING:
     from filters.methods.blip.method import Blip
@@ -26,7 +26,7 @@ def propose(model: Blip, keys: Sequence[str], pixels: torch.Tensor, rules: Capfi
     chances = torch.from_numpy(draws)
 
     def write(index: torch.Tensor) -> torch.Tensor:
-        image_tokens = model.look_to_write(pixels[index].to(model.device))
+        image_tokens = model.caption_tokens(pixels[index].to(model.device))
         if rules.decoder == "beam":
             return _beams(model, image_tokens, rules, longest)
         return _nucleus(model, image_tokens, chances[index].to(model.device), rules)

@@ -1,30 +1,19 @@
-"""Clean pairs decoded, and what a matching filter is worth on the patients it was not trained on."""
+"""What a matching filter is worth on the patients it was not trained on."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.errors import RecipeError
 from filters.evaluate.metrics import auroc, bootstrap_interval
 from filters.method import Batch, Method, Records
-from filters.towers import preprocess
+from filters.towers.preprocess import Pixels
 
 _SHUFFLES = 4  # wrong texts a held-out image is measured against
 
 
-def decode(records: Records, side: int) -> tuple[preprocess.Pixels, NDArray[np.int64]]:
-    """uint8[k, side, side, c] and the rows they are of; RecipeError where no image decodes."""
-    decoded = [preprocess.decode(image, side) for image in records.images]
-    good = [i for i, pixels in enumerate(decoded) if pixels is not None]
-    if not good:
-        problem = f"none of {len(records)} images decodes"
-        raise RecipeError("clean set", problem, "give a clean set of PNG or JPEG images")
-    return preprocess.stack([p for p in decoded if p is not None]), np.array(good)
-
-
 def measure(
-    method: Method, pixels: preprocess.Pixels, pairs: Records, held: NDArray[np.int64] | None, seed: int
+    method: Method, pixels: Pixels, pairs: Records, held: NDArray[np.int64] | None, seed: int
 ) -> dict[str, float]:
     """AUROC of each column, held-out patients' pairs against the same images with other held-out texts."""
     index = np.arange(len(pairs)) if held is None else held

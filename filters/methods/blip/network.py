@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch.nn.functional import cross_entropy, normalize
+from torch.nn.functional import normalize
 
+from filters.methods.blip.matcher import PAD, mean_log_probability
 from filters.registry import Shape
 from filters.towers import torchvision_ops
 from filters.towers.tokenizer import TextTokenizer
@@ -18,9 +19,6 @@ from filters.towers.tokenizer import TextTokenizer
 torchvision_ops.ensure()
 from transformers import BlipConfig as BlipConfig  # noqa: E402  after `ensure`
 from transformers import BlipForConditionalGeneration, BlipForImageTextRetrieval, BlipTextConfig, BlipVisionConfig  # noqa: E402
-
-PAD = 0  # of our WordPiece and of BERT's
-IGNORED = -100  # a label cross_entropy leaves out
 
 
 def small_config(shape: Shape, tokenizer: TextTokenizer) -> BlipConfig:
@@ -79,16 +77,16 @@ class BlipNet(torch.nn.Module):
         for mine, other in zip(decoder.bert.encoder.layer, encoder.encoder.layer, strict=True):
             mine.crossattention, mine.intermediate, mine.output = other.crossattention, other.intermediate, other.output
 
-    def look(self, pixels: torch.Tensor) -> torch.Tensor:
+    def image_tokens(self, pixels: torch.Tensor) -> torch.Tensor:
         """float32[n, 1 + patches, d] of normalised float32[n, 3, side, side]: what judge and captioner attend to."""
         return torch.as_tensor(self.judge.vision_model(pixel_values=pixels).last_hidden_state)
 
-    def look_to_write(self, pixels: torch.Tensor) -> torch.Tensor:
+    def caption_tokens(self, pixels: torch.Tensor) -> torch.Tensor:
         """The same as the captioner sees it, where it has its own image encoder."""
         return torch.as_tensor(self.captioner.vision_model(pixel_values=pixels).last_hidden_state)
 
     def image_vectors(self, image_tokens: torch.Tensor) -> torch.Tensor:
-        """Unit rows float32[n, e] of `look`'s tokens."""
+        """Unit rows float32[n, e] of `image_tokens`."""
         return normalize(self.judge.vision_proj(image_tokens[:, 0]), dim=-1)
 
     def text_vectors(self, ids: torch.Tensor) -> torch.Tensor:
@@ -113,18 +111,8 @@ class BlipNet(torch.nn.Module):
     def log_likelihood(self, image_tokens: torch.Tensor, ids: torch.Tensor, smoothing: float = 0.0) -> torch.Tensor:
         """float32[n]: the captioner's mean log-probability a token, the end counted and the start not."""
         mask = (ids != PAD).long()
-        logits = self.captioner.text_decoder(
-            input_ids=ids, attention_mask=mask, encoder_hidden_states=image_tokens
-        ).logits
-        wanted = torch.where(ids[:, 1:] == PAD, IGNORED, ids[:, 1:])
-        each = cross_entropy(
-            logits[:, :-1].float().transpose(1, 2),
-            wanted,
-            reduction="none",
-            ignore_index=IGNORED,
-            label_smoothing=smoothing,
-        )
-        return -each.sum(1) / (wanted != IGNORED).sum(1).clamp(min=1)
+        found = self.captioner.text_decoder(input_ids=ids, attention_mask=mask, encoder_hidden_states=image_tokens)
+        return mean_log_probability(found.logits[:, :-1], ids, smoothing)
 
     def started(self, ids: torch.Tensor) -> torch.Tensor:
         """``ids`` as the captioner reads them: its own token of the beginning first (BERT's [CLS] is not BLIP's)."""

@@ -21,7 +21,7 @@ _TOWER = "encoder"  # .safetensors and .json of a tower's folder
 _STAGES = 2  # of a tower without a class token, the last ones; the finer grid keeps where things are
 
 
-class Eye(torch.nn.Module):
+class ImageEncoder(torch.nn.Module):
     """uint8[n, c, side, side] to tokens float32[n, t, width]; nothing in it is ever trained."""
 
     def __init__(self, side: int, mean: list[float], std: list[float]) -> None:
@@ -29,7 +29,7 @@ class Eye(torch.nn.Module):
         self.side, self.mean, self.std = side, mean, std
         self.normalise = files.normaliser(mean, std)
 
-    def frozen(self) -> Eye:
+    def frozen(self) -> ImageEncoder:
         """Itself, without gradients."""
         self.eval()
         for parameter in self.parameters():
@@ -49,7 +49,7 @@ class Eye(torch.nn.Module):
         raise NotImplementedError
 
 
-class TowerEye(Eye):
+class TowerEncoder(ImageEncoder):
     """An open_clip image tower: the grids of its last two stages, the coarser one repeated to the finer's grid."""
 
     def __init__(self, visual: torch.nn.Module, config: Config, side: int, mean: list[float], std: list[float]) -> None:
@@ -81,7 +81,7 @@ class TowerEye(Eye):
         return {}
 
 
-class VitEye(Eye):
+class VitEncoder(ImageEncoder):
     """BLIP-2's own image encoder."""
 
     def __init__(self, config: Any, mean: list[float], std: list[float]) -> None:
@@ -100,23 +100,23 @@ class VitEye(Eye):
         return {f"vision_model.{k}": v for k, v in self.vision_model.state_dict().items()}
 
 
-def of_filter(found: Filter) -> TowerEye:
+def of_filter(found: Filter) -> TowerEncoder:
     """The image tower of a filter, with the filter's preprocessing."""
     said = found.preprocessing
     visual: Any = found.model.visual
-    return TowerEye(visual.cpu(), found.config, found.side, said["mean"], said["std"])
+    return TowerEncoder(visual.cpu(), found.config, found.side, said["mean"], said["std"])
 
 
-def of_filter_folder(folder: Path) -> TowerEye:
+def of_filter_folder(folder: Path) -> TowerEncoder:
     """The image tower of the filter in ``folder``; RecipeError where it is none."""
     return of_filter(load_filter(folder, "cpu"))
 
 
-def saved_tower(folder: Path) -> TowerEye | None:
-    """The tower `TowerEye.save` left in ``folder``; None where the folder holds none."""
+def saved_tower(folder: Path) -> TowerEncoder | None:
+    """The tower `TowerEncoder.save` left in ``folder``; None where the folder holds none."""
     if not (folder / f"{_TOWER}.json").is_file():
         return None
     said = files.read_json(folder / f"{_TOWER}.json")
     model: Any = build(said["config"])
     files.fill(model.visual, read_folder(folder, _TOWER), f"{folder.name}/{_TOWER}.safetensors", {})
-    return TowerEye(model.visual, said["config"], int(said["side"]), said["mean"], said["std"])
+    return TowerEncoder(model.visual, said["config"], int(said["side"]), said["mean"], said["std"])

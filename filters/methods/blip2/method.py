@@ -18,17 +18,16 @@ from numpy.typing import NDArray
 
 from curate.errors import RecipeError
 from curate.storage import remove_tree
-from filters.method import Batch, Progress, Records, Scores, TrainingSet, checkpoint_hash, read_card, write_card
+from filters.method import Progress, Records, TrainingSet, checkpoint_hash, read_card, write_card
 from filters.methods.blip import files
-from filters.methods.blip.blocks import by_length
-from filters.methods.blip.holdout import decode, measure
+from filters.methods.blip.holdout import measure
+from filters.methods.blip.matcher import Matcher
 from filters.methods.blip.texts import read_texts
 from filters.methods.blip.train import Draw, last_losses, train_net
-from filters.methods.blip2.image_encoders import Eye, VitEye, of_filter_folder, saved_tower
+from filters.methods.blip2.image_encoders import ImageEncoder, VitEncoder, of_filter_folder, saved_tower
 from filters.methods.blip2.qformer import Blip2Config, QFormer, small_config
 from filters.registry import Blip2Rules as Rules
 from filters.towers import preprocess
-from filters.towers.blocks import Blocks
 from filters.towers.model import pick_device
 from filters.towers.tokenizer import WordPiece, read_wordpiece, train_wordpiece
 from filters.towers.weights import read_folder, read_state
@@ -42,48 +41,18 @@ from filters.training.rules import FilterTrainingRules
 _WRITER = "language_head.safetensors"  # what transformers has no place for
 
 
-class Blip2:
-    """A `filters.method.Method`."""
+class Blip2(Matcher):
+    """A Q-Former over a frozen ``encoder``."""
 
-    native = False
+    tokenizer: WordPiece
 
-    def __init__(self, eye: Eye, net: QFormer, tokenizer: WordPiece, device: str) -> None:
-        self.eye, self.net, self.tokenizer = eye.to(device), net.to(device).eval(), tokenizer
-        self.device = torch.device(device)
-        self.blocks = Blocks(device)
-        self.sides: tuple[int, ...] = (eye.side,)
-        self.columns: tuple[str, ...] = ("", "itc") if net.captioner is None else ("", "itc", "caption")
-        self._blank: torch.Tensor | None = None
+    def __init__(self, encoder: ImageEncoder, net: QFormer, tokenizer: WordPiece, device: str) -> None:
+        super().__init__(net, tokenizer, encoder.side, device)
+        self.encoder = encoder.to(device)
 
-    def __call__(self, batch: Batch) -> Scores:
-        """float32[n] a column; NaN exactly where the image did not decode."""
-        out = {name: np.full(len(batch.texts), np.nan, np.float32) for name in self.columns}
-        if batch.valid.any():
-            texts = [t for t, valid in zip(batch.texts, batch.valid, strict=True) if valid]
-            ids = torch.from_numpy(np.asarray(self.tokenizer(texts), np.int64))
-            pixels = batch.pixels(self.eye.side)[torch.from_numpy(batch.valid)]
-            with torch.inference_mode():
-                found = by_length(self.blocks, self._score, ids, pixels)
-            for i, name in enumerate(self.columns):
-                out[name][batch.valid] = found[:, i]
-        return out
-
-    def _score(self, pixels: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
-        seen = self.eye(pixels)
-        logits = self.net.match(seen, ids)
-        cosine = self.net.own_cosines(self.net.image_vectors(seen), self.net.text_vectors(ids))
-        columns = [logits[:, 1] - logits[:, 0], cosine]
-        if self.net.captioner is not None:
-            written = self.net.started(ids)
-            blank = self._black().expand(len(ids), -1, -1)
-            columns.append(self.net.log_likelihood(seen, written) - self.net.log_likelihood(blank, written))
-        return torch.stack([c.float() for c in columns], dim=1)
-
-    def _black(self) -> torch.Tensor:
-        """float32[1, tokens, d]: what is seen of a black image, encoded once."""
-        if self._blank is None:
-            self._blank = self.eye(torch.zeros((1, 1, self.eye.side, self.eye.side), device=self.device))
-        return self._blank
+    def image_tokens(self, pixels: torch.Tensor) -> torch.Tensor:
+        """See `Matcher`."""
+        return torch.as_tensor(self.encoder(pixels))
 
 
 def train(data_: TrainingSet, out: Path, rules: Rules, progress: Progress | None = None) -> dict[str, float]:
@@ -98,21 +67,21 @@ def train(data_: TrainingSet, out: Path, rules: Rules, progress: Progress | None
     if rules.encoder is not None and _is_transformers(Path(rules.encoder)):
         with determinism(rules.seed, rules.threads):
             blip2 = _open(Path(rules.encoder), rules.context, device)
-            pixels, good = decode(clean, blip2.eye.side)
+            pixels, good = preprocess.decode_all(clean.images, blip2.encoder.side)
             metrics |= measure(blip2, pixels, clean.take(good), None, rules.seed)
     else:
-        eye = _encoder(rules, clean, out)
+        encoder = _encoder(rules, clean, out)
         with determinism(rules.seed, rules.threads):
-            blip2, metrics = _fit(eye, clean, rules, device, out, progress)
+            blip2, metrics = _fit(encoder, clean, rules, device, out, progress)
     _save(blip2, out)
     said = replace(rules, encoder=checkpoint_hash(rules.encoder))
-    about = {"side": blip2.eye.side, "mean": blip2.eye.mean, "std": blip2.eye.std}
+    about = {"side": blip2.encoder.side, "mean": blip2.encoder.mean, "std": blip2.encoder.std}
     context = blip2.tokenizer.context_length
     write_card(out, "blip2", said, data_, metrics, context=context, preprocessing=about)
     return metrics
 
 
-def _encoder(rules: Rules, clean: Records, out: Path) -> Eye:
+def _encoder(rules: Rules, clean: Records, out: Path) -> ImageEncoder:
     if rules.encoder is not None:
         return of_filter_folder(Path(rules.encoder))
     folder = Path(tempfile.mkdtemp(prefix=".towers-", dir=out))
@@ -125,26 +94,26 @@ def _encoder(rules: Rules, clean: Records, out: Path) -> Eye:
 
 
 def _fit(
-    eye: Eye, clean: Records, rules: Rules, device: str, out: Path, progress: Progress | None
+    encoder: ImageEncoder, clean: Records, rules: Rules, device: str, out: Path, progress: Progress | None
 ) -> tuple[Blip2, dict[str, float]]:
-    pixels, good = decode(clean, eye.side)
+    pixels, good = preprocess.decode_all(clean.images, encoder.side)
     pairs = clean.take(good)
     held = hold_out(pairs.groups, rules.holdout, rules.seed)
     tokenizer = train_wordpiece(pairs.texts, rules.vocab, rules.context)
-    seen = look_once(eye.to(device), pixels[~held], rules.views, rules.seed)
-    net = QFormer(small_config(rules.shape, seen.shape[-1], eye.side, tokenizer, rules.generate), rules.generate)
-    blip2 = Blip2(eye, net, tokenizer, device)
+    seen = encode_once(encoder.to(device), pixels[~held], rules.views, rules.seed)
+    net = QFormer(small_config(rules.shape, seen.shape[-1], encoder.side, tokenizer, rules.generate), rules.generate)
+    blip2 = Blip2(encoder, net, tokenizer, device)
     texts = read_texts(pairs.texts, tokenizer, rules.findings, rules.seed)
-    curve = train_net(net, lambda net, tokens: tokens, remembering(seen), texts.take(~held), rules, progress)
+    curve = train_net(net, lambda net, tokens: tokens, kept_tokens(seen), texts.take(~held), rules, progress)
     write_epochs(out, curve)
     metrics = last_losses(curve) | {"train_pairs": float((~held).sum()), "undecodable": float(len(clean) - len(good))}
     return blip2, metrics | measure(blip2, pixels, pairs, np.flatnonzero(held), rules.seed)
 
 
 @torch.no_grad()
-def look_once(eye: Eye, pixels: preprocess.Pixels, views: int, seed: int) -> torch.Tensor:
+def encode_once(encoder: ImageEncoder, pixels: preprocess.Pixels, views: int, seed: int) -> torch.Tensor:
     """float16[max(1, views), n, t, d]: the tokens of each image; of changed copies of it, the first view excepted."""
-    device = next(eye.parameters()).device
+    device = next(encoder.parameters()).device
     generator = torch.Generator().manual_seed(seed)
     kept = []
     for view in range(max(1, views)):
@@ -152,12 +121,12 @@ def look_once(eye: Eye, pixels: preprocess.Pixels, views: int, seed: int) -> tor
         for start in range(0, len(pixels), 64):
             shown = torch.from_numpy(pixels[start : start + 64]).permute(0, 3, 1, 2)
             shown = augment(shown, generator) if view else shown
-            rows.append(eye(shown.to(device)).half().cpu())
+            rows.append(encoder(shown.to(device)).half().cpu())
         kept.append(torch.cat(rows))
     return torch.stack(kept)
 
 
-def remembering(seen: torch.Tensor) -> Draw:
+def kept_tokens(seen: torch.Tensor) -> Draw:
     """Training's images as their tokens: a view of each pair, drawn from the kept ones."""
 
     def draw(index: NDArray[np.int64], generator: torch.Generator) -> torch.Tensor:
@@ -183,11 +152,11 @@ def _is_transformers(folder: Path) -> bool:
 def _open(folder: Path, context: int, device: str) -> Blip2:
     config = files.read_config(folder / "config.json", Blip2Config)
     weights = read_folder(folder)
-    eye: Eye | None = saved_tower(folder)
-    if eye is None:
-        eye = VitEye(config, *files.read_preprocessing(folder))
+    encoder: ImageEncoder | None = saved_tower(folder)
+    if encoder is None:
+        encoder = VitEncoder(config, *files.read_preprocessing(folder))
         visual = {k.removeprefix("vision_model."): v for k, v in weights.items() if k.startswith("vision_model.")}
-        files.fill(eye.vision_model, visual, f"{folder.name}/model.safetensors", {})
+        files.fill(encoder.vision_model, visual, f"{folder.name}/model.safetensors", {})
     net = QFormer(config, generate=(folder / _WRITER).is_file())
     if net.captioner is not None:
         files.fill(net.captioner, read_state(folder / _WRITER), f"{folder.name}/{_WRITER}", {})
@@ -196,12 +165,12 @@ def _open(folder: Path, context: int, device: str) -> Blip2:
     files.fill(net, rest | own, f"{folder.name}/model.safetensors", {})
     reader: Any = config.qformer_config
     tokenizer = read_wordpiece(folder, min(context, reader.max_position_embeddings), reader.vocab_size)
-    return Blip2(eye, net, tokenizer, device)
+    return Blip2(encoder, net, tokenizer, device)
 
 
 def _save(blip2: Blip2, folder: Path) -> None:
     state = blip2.net.state_dict()
-    weights = blip2.eye.save(folder) | {k: v for k, v in state.items() if not k.startswith("captioner.")}
+    weights = blip2.encoder.save(folder) | {k: v for k, v in state.items() if not k.startswith("captioner.")}
     if blip2.net.captioner is not None:
         files.save_weights(blip2.net.captioner.state_dict(), folder / _WRITER)
     files.save_weights(weights, folder / "model.safetensors")

@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch.nn.functional import cross_entropy, gelu, linear, normalize
+from torch.nn.functional import gelu, linear, normalize
 
+from filters.methods.blip.matcher import PAD, mean_log_probability
 from filters.registry import QShape
 from filters.towers import torchvision_ops
 from filters.towers.tokenizer import TextTokenizer
@@ -19,9 +20,6 @@ torchvision_ops.ensure()
 from transformers import Blip2Config as Blip2Config  # noqa: E402  after `ensure`
 from transformers import Blip2QFormerConfig, Blip2VisionConfig  # noqa: E402  after `ensure`
 from transformers.models.blip_2.modeling_blip_2 import Blip2QFormerModel, Blip2TextEmbeddings  # noqa: E402
-
-PAD = 0
-IGNORED = -100  # a label cross_entropy leaves out
 
 
 def small_config(shape: QShape, seen: int, side: int, tokenizer: TextTokenizer, generate: bool = False) -> Blip2Config:
@@ -141,10 +139,8 @@ class QFormer(torch.nn.Module):
             attention_mask=_writing_mask(q, ids.shape[1], both),
             encoder_hidden_states=seen,
         ).last_hidden_state
-        logits = self.captioner(found[:, q:-1], self.embeddings.word_embeddings.weight).float()
-        wanted = torch.where(ids[:, 1:] == PAD, IGNORED, ids[:, 1:])
-        each = cross_entropy(logits.mT, wanted, reduction="none", ignore_index=IGNORED, label_smoothing=smoothing)
-        return -each.sum(1) / (wanted != IGNORED).sum(1).clamp(min=1)
+        logits = self.captioner(found[:, q:-1], self.embeddings.word_embeddings.weight)
+        return mean_log_probability(logits, ids, smoothing)
 
     def started(self, ids: torch.Tensor) -> torch.Tensor:
         """``ids`` as they are written: the token that says so in the place of the first ([DEC] for [CLS])."""

@@ -53,12 +53,12 @@ def their_scores(model: Any, loaded: method.Blip2, seen: Batch, own_eyes: bool) 
     """By transformers' own forward, a pair at a time."""
     model.eval()
     out: dict[str, list[float]] = {"": [], "itc": []}
-    pixels = seen.pixels(loaded.eye.side)
+    pixels = seen.pixels(loaded.encoder.side)
     for i, row in enumerate(torch.from_numpy(loaded.tokenizer(seen.texts))):
         ids = row[row != 0][None]
         if not own_eyes:
-            model.vision_model = Kept(loaded.eye(pixels[i : i + 1]))
-        given = {"pixel_values": loaded.eye.normalise(pixels[i : i + 1]), "input_ids": ids,
+            model.vision_model = Kept(loaded.encoder(pixels[i : i + 1]))
+        given = {"pixel_values": loaded.encoder.normalise(pixels[i : i + 1]), "input_ids": ids,
                  "attention_mask": torch.ones_like(ids)}  # fmt: skip
         both = model(**given, use_image_text_matching_head=True).logits_per_image[0]
         out[""].append(float(both[1] - both[0]))
@@ -119,7 +119,7 @@ def test_it_learns_to_write_where_asked(clean: Records, trained: Trained, tmp_pa
 
 
 def test_the_image_encoder_stays_as_it_was(folder: Path, trained: Trained, clean: Records):
-    before, after = of_filter_folder(trained.folder), method.load(folder, "cpu").eye
+    before, after = of_filter_folder(trained.folder), method.load(folder, "cpu").encoder
     pixels = batch(clean.take(range(3)), 64).pixels(64)
     assert torch.equal(before(pixels), after(pixels))
     assert before(pixels).shape == (3, 16, 768), "a 4 x 4 grid of the last two stages' channels"
