@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
+from scipy.special import log_softmax
+from sklearn.linear_model import LogisticRegression
 
 from filters.evaluate.encode import Rows
 from filters.evaluate.estimate import Metric, auprc, auroc, average, classified, mean, recall
@@ -19,7 +20,7 @@ from filters.training.batches import hold_out
 _STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0)  # of the L2 penalty; patients held out of the training half choose
 _FEW_STRENGTH = 0.1  # a few shots leave nothing to choose by
 _VALIDATION = 0.25
-_STEPS = 60
+_UNSEEN = -30.0  # the log-odds of a class that no training row is of
 Floats = NDArray[np.float64]
 
 
@@ -119,41 +120,36 @@ class Probe:
 
     def __call__(self, x: Rows) -> Floats:
         scores = self._standard(x) @ self.weight + self.bias
-        if not self.one:
-            return np.asarray(scores)
-        top = scores.max(axis=1, keepdims=True)
-        return np.asarray(scores - top - np.log(np.exp(scores - top).sum(axis=1, keepdims=True)))
+        return np.asarray(log_softmax(scores, axis=1) if self.one else scores)
 
     def _standard(self, x: Rows) -> Floats:
         return np.asarray((x - self.centre) / self.scale)
 
     def fit(self, x: Rows, truth: Floats, strength: float, one: bool) -> Probe:
         """Fitted to ``truth`` float64[m, c]: one class a row (``one``), or any number, NaN where it is not known."""
-        rows, wanted = torch.from_numpy(self._standard(x)), torch.from_numpy(truth)
-        weight = torch.zeros(rows.shape[1], wanted.shape[1], dtype=torch.float64, requires_grad=True)
-        bias = torch.zeros(wanted.shape[1], dtype=torch.float64, requires_grad=True)
-        search = torch.optim.LBFGS(
-            [weight, bias], max_iter=_STEPS, tolerance_grad=1e-4, tolerance_change=1e-6, line_search_fn="strong_wolfe"
-        )
-
-        def closure() -> float:
-            search.zero_grad()
-            loss = _loss(rows @ weight + bias, wanted, one) + strength * weight.square().sum() / 2
-            loss.backward()  # type: ignore[no-untyped-call]
-            return float(loss.detach())
-
-        search.step(closure)  # type: ignore[no-untyped-call]
-        return Probe(self.centre, self.scale, weight.detach().numpy(), bias.detach().numpy(), one)
+        rows = self._standard(x)
+        weight, bias = np.zeros((rows.shape[1], truth.shape[1])), np.full(truth.shape[1], _UNSEEN)
+        if one:
+            labels = truth.argmax(axis=1)
+            pair = len(np.unique(labels)) == 2  # of which scikit-learn holds the difference down
+            found = _logistic(rows, labels, strength * len(rows) / (2 if pair else 1))
+            weight[:, found.classes_] = np.hstack([-found.coef_.T, found.coef_.T]) / 2 if pair else found.coef_.T
+            bias[found.classes_] = np.r_[-found.intercept_, found.intercept_] / 2 if pair else found.intercept_
+            return Probe(self.centre, self.scale, weight, bias, True)
+        known = np.isfinite(truth)
+        for k, told in enumerate(known.T):
+            found = _logistic(rows[told], truth[told, k], strength * known.sum() / truth.shape[1])
+            weight[:, k], bias[k] = found.coef_[0], found.intercept_[0]
+        return Probe(self.centre, self.scale, weight, bias, False)
 
     def loss(self, x: Rows, truth: Floats, one: bool) -> float:
-        """The mean loss without the penalty."""
-        scores = torch.from_numpy(self._standard(x) @ self.weight + self.bias)
-        return float(_loss(scores, torch.from_numpy(truth), one))
+        """The mean log loss without the penalty, summed over what does not exclude each other."""
+        scores = self(x)
+        if one:
+            return float(-(scores * truth).sum(axis=1).mean())
+        return float(np.nanmean(np.logaddexp(0, scores) - truth * scores) * truth.shape[1])
 
 
-def _loss(scores: torch.Tensor, truth: torch.Tensor, one: bool) -> torch.Tensor:
-    if one:
-        return cross_entropy(scores, truth)
-    known = truth.isfinite()
-    each = binary_cross_entropy_with_logits(scores, truth.nan_to_num(), reduction="none") * known
-    return each.sum() / known.sum().clamp(min=1) * scores.shape[1]
+def _logistic(rows: Floats, labels: NDArray[Any], penalty: float) -> LogisticRegression:
+    """Of the least log loss, summed over ``rows``, and ``penalty`` times half the squared weights."""
+    return LogisticRegression(C=1 / penalty, max_iter=1000).fit(rows, labels)

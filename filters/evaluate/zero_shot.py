@@ -11,6 +11,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import log_softmax
+from sklearn.metrics import precision_recall_curve
 
 from filters.evaluate.encode import Encoded, Rows
 from filters.evaluate.estimate import Metric, auprc, auroc, average, classified, f1
@@ -33,9 +35,7 @@ def zero_shot(model: Filter, images: Rows, target: Target) -> dict[str, Metric]:
 
 def class_scores(model: Filter, images: Rows, classes: Rows) -> Truth:
     """float64[n, c]: log softmax over classes of the scaled cosines; a monotone function of nothing but the image."""
-    logits = model.logit()[0] * (images.astype(np.float64) @ classes.T)
-    top = logits.max(axis=1, keepdims=True)
-    return np.asarray(logits - top - np.log(np.exp(logits - top).sum(axis=1, keepdims=True)))
+    return np.asarray(log_softmax(model.logit()[0] * (images.astype(np.float64) @ classes.T), axis=1))
 
 
 def finding_truth(texts: Sequence[str], least: int) -> dict[str, Truth]:
@@ -105,8 +105,6 @@ def best_threshold(scores: Truth, truth: Truth) -> float:
     no positive to choose by."""
     if not (truth > 0).any():
         return 0.0
-    order = np.argsort(-scores, kind="stable")
-    ranked, right = scores[order], np.cumsum(truth[order] > 0)
-    value = 2 * right / (np.arange(1, len(order) + 1) + right[-1])
-    last = np.r_[np.diff(ranked) < 0, True]  # equal scores are called alike
-    return float(ranked[np.argmax(np.where(last, value, -1.0))])
+    precision, recall, thresholds = precision_recall_curve(truth > 0, scores)
+    value = np.round(2 * precision * recall / np.maximum(precision + recall, 1e-12), 9)
+    return float(thresholds[::-1][np.argmax(value[:-1][::-1])])  # of equally good ones the highest

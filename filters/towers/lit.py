@@ -11,7 +11,6 @@ import hashlib
 import importlib.util
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from tokenizers import Tokenizer
 
 from curate.errors import RecipeError
 from filters.towers.torchvision_ops import ensure
+from filters.towers.transformers_folder import Picture
 from filters.towers.weights import read_state
 
 ARCH = "lit"
@@ -52,13 +52,6 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-@dataclass(frozen=True)
-class _Picture:
-    image_size: int = _SIDE
-    image_mean: tuple[float, ...] = (127 / 255,) * 3  # the Lite models read (x - 127) / 128
-    image_std: tuple[float, ...] = (128 / 255,) * 3
-
-
 class LitModel(torch.nn.Module):
     """Frozen towers, two linear heads, temperature. ``encode_image`` and ``encode_text`` as open_clip's."""
 
@@ -67,7 +60,7 @@ class LitModel(torch.nn.Module):
     def __init__(self, config: dict[str, Any]) -> None:
         super().__init__()
         self.config = config
-        self.visual = _Picture()
+        self.visual = Picture(_SIDE, [127 / 255] * 3, [128 / 255] * 3)  # the Lite models read (x - 127) / 128
         self.image_tower, self.text_tower = _image_tower(), _text_tower()
         for tower in (self.image_tower, self.text_tower):
             tower.requires_grad_(False)

@@ -19,11 +19,10 @@ from filters.towers.preprocess import Pixels
 from filters.towers.torchvision_ops import ensure
 from filters.towers.transformers_folder import (
     FolderTokenizer,
-    Picture,
+    TransformersModel,
     load_model,
     read_model_config,
     read_preprocessor,
-    save_model,
 )
 
 MODEL_TYPES = ("siglip", "siglip2")
@@ -37,25 +36,14 @@ def siglip_config(folder: Path) -> dict[str, Any] | None:
     return config if config is not None and config["model_type"] in MODEL_TYPES else None
 
 
-class Siglip(torch.nn.Module):
-    """transformers' SiglipModel with square images. ``preprocessor`` is preprocessor_config.json's content."""
+class Siglip(TransformersModel):
+    """transformers' SiglipModel with square images."""
 
     def __init__(self, model: Any, preprocessor: dict[str, Any]) -> None:
-        super().__init__()
-        self.inner, self.preprocessor = model, preprocessor
-        self.config: dict[str, Any] = model.config.to_dict()
-        self.visual = Picture(
-            self._side(), preprocessor.get("image_mean") or _HALF, preprocessor.get("image_std") or _HALF
-        )
+        super().__init__(model, preprocessor, self._side(model), _HALF, _HALF)
 
-    def _side(self) -> int:
-        return int(self.inner.config.vision_config.image_size)
-
-    @property
-    def logit_scale(self) -> torch.nn.Parameter:
-        """float32[1], the logarithm of t."""
-        scale: torch.nn.Parameter = self.inner.logit_scale
-        return scale
+    def _side(self, model: Any) -> int:
+        return int(model.config.vision_config.image_size)
 
     @property
     def logit_bias(self) -> torch.nn.Parameter:
@@ -68,18 +56,10 @@ class Siglip(torch.nn.Module):
         found = self.inner.vision_model(pixel_values=x)
         return found.pooler_output, found.last_hidden_state
 
-    def encode_image(self, x: torch.Tensor) -> torch.Tensor:
-        """Rows float[n, d], not yet of unit length."""
-        return self.image_tokens(x)[0]
-
     def encode_text(self, ids: torch.Tensor) -> torch.Tensor:
         """Rows float[n, d]. The tower attends to padding, as it was trained: the ids must be of full length."""
         pooled: torch.Tensor = self.inner.text_model(input_ids=ids).pooler_output
         return pooled
-
-    def save(self, folder: Path) -> None:
-        """transformers' layout: config.json, model.safetensors, preprocessor_config.json."""
-        save_model(self.inner, self.preprocessor, folder)
 
 
 class SiglipNaflex(Siglip):
@@ -90,7 +70,7 @@ class SiglipNaflex(Siglip):
         self.most = int(preprocessor.get("max_num_patches") or _PATCHES)
         super().__init__(model, preprocessor)
 
-    def _side(self) -> int:
+    def _side(self, model: Any) -> int:
         return self.patch * math.isqrt(self.most)
 
     def image_tokens(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

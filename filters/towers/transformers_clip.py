@@ -12,11 +12,10 @@ from curate.errors import RecipeError
 from filters.towers.torchvision_ops import ensure
 from filters.towers.transformers_folder import (
     FolderTokenizer,
-    Picture,
+    TransformersModel,
     load_model,
     read_model_config,
     read_preprocessor,
-    save_model,
 )
 
 MODEL_TYPES = ("clip", "vision-text-dual-encoder")
@@ -24,16 +23,11 @@ _MEAN, _STD = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27
 _OLD_END = 2  # an eos_token_id that older configs say and transformers reads as "the highest id of the row"
 
 
-class TransformersClip(torch.nn.Module):
-    """CLIPModel or VisionTextDualEncoderModel. ``preprocessor`` is preprocessor_config.json's content."""
+class TransformersClip(TransformersModel):
+    """CLIPModel or VisionTextDualEncoderModel."""
 
     def __init__(self, model: Any, preprocessor: dict[str, Any]) -> None:
-        super().__init__()
-        self.inner, self.preprocessor = model, preprocessor
-        self.config: dict[str, Any] = model.config.to_dict()
-        vision = model.config.vision_config
-        mean, std = preprocessor.get("image_mean") or _MEAN, preprocessor.get("image_std") or _STD
-        self.visual = Picture(int(vision.image_size), list(mean), list(std))
+        super().__init__(model, preprocessor, int(model.config.vision_config.image_size), _MEAN, _STD)
         text = model.config.text_config
         self._end: int | None = None
         if text.model_type == "clip_text_model":
@@ -41,22 +35,12 @@ class TransformersClip(torch.nn.Module):
         else:  # a text tower that masks padding everywhere
             self.masked_pad = int(text.pad_token_id or 0)
 
-    @property
-    def logit_scale(self) -> torch.nn.Parameter:
-        """float32[], the logarithm of t."""
-        scale: torch.nn.Parameter = self.inner.logit_scale
-        return scale
-
     def image_tokens(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """(embedding float[n, d], tokens float[n, m, width]) of normalised float[n, 3, side, side]."""
+        """See `TransformersModel`."""
         found = self.inner.vision_model(pixel_values=x)
         tokens: torch.Tensor = found.last_hidden_state
         rows: torch.Tensor = self.inner.visual_projection(found.pooler_output)
         return rows, tokens if tokens.ndim == 3 else tokens.flatten(2).mT
-
-    def encode_image(self, x: torch.Tensor) -> torch.Tensor:
-        """Rows float[n, d], not yet of unit length."""
-        return self.image_tokens(x)[0]
 
     def encode_text(self, ids: torch.Tensor) -> torch.Tensor:
         """Rows float[n, d]. What follows the end of a text, or pads it, does not change its row."""
@@ -78,10 +62,6 @@ class TransformersClip(torch.nn.Module):
     def is_causal(self) -> bool:
         """Whether `text_ends` has an answer."""
         return self._end is not None
-
-    def save(self, folder: Path) -> None:
-        """transformers' layout: config.json, model.safetensors, preprocessor_config.json."""
-        save_model(self.inner, self.preprocessor, folder)
 
 
 def load_clip(folder: Path) -> tuple[TransformersClip, FolderTokenizer]:

@@ -34,6 +34,38 @@ class Picture:
     image_std: list[float]
 
 
+class TransformersModel(torch.nn.Module):
+    """A model of transformers with two towers as `filters.towers.encoder.Filter` asks it; ``preprocessor`` is
+    preprocessor_config.json's content, ``mean`` and ``std`` the pixels' where it says none."""
+
+    def __init__(
+        self, model: Any, preprocessor: dict[str, Any], side: int, mean: Sequence[float], std: Sequence[float]
+    ) -> None:
+        super().__init__()
+        self.inner, self.preprocessor = model, preprocessor
+        self.config: dict[str, Any] = model.config.to_dict()
+        mean, std = preprocessor.get("image_mean") or mean, preprocessor.get("image_std") or std
+        self.visual = Picture(side, list(mean), list(std))
+
+    @property
+    def logit_scale(self) -> torch.nn.Parameter:
+        """float32[] or [1], the logarithm of t."""
+        scale: torch.nn.Parameter = self.inner.logit_scale
+        return scale
+
+    def image_tokens(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """(embedding float[n, d], tokens float[n, m, width]) of normalised float[n, 3, side, side]."""
+        raise NotImplementedError
+
+    def encode_image(self, x: torch.Tensor) -> torch.Tensor:
+        """Rows float[n, d], not yet of unit length."""
+        return self.image_tokens(x)[0]
+
+    def save(self, folder: Path) -> None:
+        """transformers' layout: config.json, model.safetensors, preprocessor_config.json."""
+        save_model(self.inner, self.preprocessor, folder)
+
+
 def read_model_config(folder: Path) -> dict[str, Any] | None:
     """config.json with the ``model_type`` of a transformers model; None where there is none."""
     try:
