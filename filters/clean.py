@@ -35,7 +35,7 @@ def clean_keys(rows: Sequence[dict[str, Any]], rules: CleanRules) -> list[str]:
         sharing = Counter(text for _, text in {(r["patient"], r["text_hash"]) for r in rows})
         long_enough = (r for r in rows if len(r["text"].split()) >= rules.min_words)
         declared = [r for r in long_enough if sharing[r["text_hash"]] == 1]
-    return sorted(r["key"] for r in declared)[: rules.most]
+    return sorted(r["key"] for r in declared)[: rules.max_pairs]
 
 
 def seen_in_evaluation(rows: Sequence[dict[str, Any]], held: Sequence[dict[str, Any]]) -> set[str]:

@@ -10,10 +10,29 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_type_hints
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from curate.errors import RecipeError
 from filters.training.rules import FilterTrainingRules
+
+
+def renamed(former: str, default: Any) -> Any:
+    """A field that recipes may still call ``former``."""
+    return field(default=default, metadata={"former": former})
+
+
+def _formerly(name: str, former: str) -> Any:
+    """The same of a pydantic model's field."""
+    return Field(validation_alias=AliasChoices(name, former))
 
 
 @dataclass(frozen=True)
@@ -153,26 +172,26 @@ class Blip2Rules:
 
 @dataclass(frozen=True)
 class FindingsRules:
-    """``least``: texts of the clean set that must affirm a finding for it to be learned, ``most``: findings learned.
+    """``min_texts`` of the clean set must affirm a finding for it to be learned, at most ``max_findings`` are.
 
-    ``pool``: at most this many unpaired pictures and texts of the pool are used. ``held``: share of the clean set,
+    ``pool``: at most this many unpaired pictures and texts of the pool are used. ``holdout``: share of the clean set,
     whole patients, on which the score is calibrated.
     """
 
     side: int = 64
     width: int = 16
     embed: int = 64
-    least: int = 6
-    most: int = 96
+    min_texts: int = renamed("least", 6)
+    max_findings: int = renamed("most", 96)
     epochs: int = 30
-    least_steps: int = 300  # of small clean sets, whatever the epochs
+    min_steps: int = renamed("least_steps", 300)  # of small clean sets, whatever the epochs
     batch: int = 64
     lr: float = 3e-3
     weight_decay: float = 0.05
     match: float = 0.2
     unlabelled: float = 0.3
     pool: int = 4000
-    held: float = 0.15
+    holdout: float = renamed("held", 0.15)
     seed: int = 0
     threads: int = 1
     device: str = "auto"
@@ -180,9 +199,9 @@ class FindingsRules:
 
 @dataclass(frozen=True)
 class TextQualityRules:
-    """``least_groups``: patients whose reports must hold a sentence or word for it to be known (k-anonymity)."""
+    """``min_groups``: patients whose reports must hold a sentence or word for it to be known (k-anonymity)."""
 
-    least_groups: int = 8
+    min_groups: int = renamed("least_groups", 8)
     seed: int = 0
 
 
@@ -193,7 +212,7 @@ class ImageQualityRules:
     side: int = 128
     bank: int = 512
     drawn: int = 400
-    most: int = 4000  # clean pictures looked at
+    max_images: int = renamed("most", 4000)  # clean pictures looked at
     seed: int = 0
 
 
@@ -201,11 +220,11 @@ class ImageQualityRules:
 class JudgesRules:
     """``encoder``: a filter's folder whose towers are read, frozen; None takes the packaged ones (the extra
     ``towers``). Towers that learned from the same pairs would find them right. ``rounds`` of belief where no
-    clean set is declared. ``most`` pairs teach the judges: their cost grows with its cube."""
+    clean set is declared. At most ``max_pairs`` teach the judges: their cost grows with its cube."""
 
     encoder: str | None = None
     rounds: int = 2
-    most: int = 4000
+    max_pairs: int = renamed("most", 4000)
     seed: int = 0
     threads: int = 1
     device: str = "auto"
@@ -215,14 +234,14 @@ class JudgesRules:
 class OursRules:
     """``parts``: the filters mixed, each under its method's own rules (``part_rules``: fields by method).
 
-    ``held``: share of the clean set, whole patients, that teaches the mixture. ``rounds`` of training again with the
+    ``holdout``: share of the clean set, whole patients, that teaches the mixture. ``rounds`` of training again with the
     share ``grow`` of the pool that scores best. ``copies`` of each fault are planted in a pair; ``rare``: how common
     another fault is, a mismatch being 1.
     """
 
     parts: tuple[str, ...] = ("dfn", "findings", "text_quality", "image_quality")
     part_rules: Mapping[str, Mapping[str, Any]] | None = None
-    held: float = 0.3
+    holdout: float = renamed("held", 0.3)
     rounds: int = 1
     grow: float = 0.12
     copies: int = 2
@@ -242,8 +261,8 @@ class CapfiltRules(BaseModel):
     """How texts are proposed and chosen.
 
     ``decoder``: nucleus sampling at ``top_p``, the paper's choice, or beam search. ``shortest`` and ``longest`` are in
-    tokens. ``threshold``: the log-odds at which a text is accepted. An accepted original stays unless ``better`` is set
-    and the synthetic text is ahead by that much. ``least_groups``: a sentence seen in fewer patients' training texts
+    tokens. ``threshold``: the log-odds at which a text is accepted. An accepted original stays unless ``margin`` is set
+    and the synthetic text is ahead by that much. ``min_groups``: a sentence seen in fewer patients' training texts
     may not be repeated; 0 allows it.
     """
 
@@ -255,8 +274,8 @@ class CapfiltRules(BaseModel):
     shortest: Annotated[int, Field(ge=1)] = 5
     longest: Annotated[int, Field(ge=2)] = 60
     threshold: float = 0.0
-    better: Annotated[float, Field(ge=0)] | None = None
-    least_groups: Annotated[int, Field(ge=0)] = 8
+    margin: Annotated[float | None, Field(ge=0), _formerly("margin", "better")] = None
+    min_groups: Annotated[int, Field(ge=0), _formerly("min_groups", "least_groups")] = 8
     seed: int = 0
 
     @model_validator(mode="after")
@@ -270,13 +289,13 @@ class CleanRules(BaseModel):
     """What the filters are trained on: records the ``clean`` column of the reports declares, else all of ``folder``
     (the shards of an earlier run), else those of the train split whose text has ``min_words`` words and no second
     patient (what many share is boilerplate). With ``folds``, of those the part ``agree`` on which networks trained on
-    the other folds agree most. At most ``most``, lowest keys first."""
+    the other folds agree most. At most ``max_pairs``, lowest keys first."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     folder: Annotated[Path, AfterValidator(Path.absolute)] | None = None
     min_words: Annotated[int, Field(ge=1)] = 5
-    most: Annotated[int, Field(ge=8)] = 100_000
+    max_pairs: Annotated[int, Field(ge=8), _formerly("max_pairs", "most")] = 100_000
     folds: Annotated[int, Field(ge=0, le=10)] = 0
     agree: Annotated[float, Field(gt=0, le=1)] = 0.5
 
@@ -342,7 +361,10 @@ def make_rules(method: str, given: Mapping[str, Any]) -> Any:
 
 
 def fill_rules(name: str, rules: type, given: Mapping[str, Any]) -> Any:
-    """A dataclass of rules from flat fields, as `make_rules` does; ``name`` is what errors call it."""
+    """A dataclass of rules from flat fields, as `make_rules` does; a field's former name serves too. ``name`` is what
+    errors call it."""
+    now = {part.metadata["former"]: part.name for part in fields(rules) if "former" in part.metadata}
+    given = {now.get(name, name): value for name, value in given.items()}
     known = field_names(rules)
     if unknown := sorted(set(given) - set(known)):
         raise ValueError(f"{name} has no field '{unknown[0]}'; the fields are {', '.join(known)}")

@@ -39,8 +39,8 @@ def split_of(images: Rows, groups: Sequence[str], rules: EvaluateRules) -> Split
     """Whole patients of the set itself to train on, the others to measure on."""
     test = hold_out(groups, rules.probe_test, rules.seed)
     own = np.flatnonzero(~test)
-    if len(own) > rules.probe_most:
-        own = np.sort(np.random.default_rng(rules.seed).permutation(own)[: rules.probe_most])
+    if len(own) > rules.max_probe:
+        own = np.sort(np.random.default_rng(rules.seed).permutation(own)[: rules.max_probe])
     return Split(images[own], [groups[i] for i in own.tolist()], test, own)
 
 

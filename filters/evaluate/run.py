@@ -51,7 +51,7 @@ def evaluate(
     with determinism(rules.seed, rules.threads):
         found = encode(model, data.sorted(), rules.batch, signed=train is not None)
         told(1, 4, {})
-        trained = None if probe is None else encode(model, _drawn(probe, rules.probe_most, rules.seed), rules.batch)
+        trained = None if probe is None else encode(model, _drawn(probe, rules.max_probe, rules.seed), rules.batch)
         tasks = measure(model, found, rules, trained)
         told(2, 4, {})
         leaks = None if train is None else leakage(found, train)
@@ -78,7 +78,7 @@ def measure(model: Filter, found: Encoded, rules: EvaluateRules, trained: Encode
     wanted = [] if not {"zero_shot", "linear_probe", "few_shot"} & {*rules.tasks} else targets(found.data, rules)
     if "zero_shot" in rules.tasks:
         tasks |= {f"zero_shot/{t.name}": zero_shot(model, found.images, t) for t in wanted}
-    truths = finding_truth(first_texts(found.data), rules.least) if _ON_FINDINGS & {*rules.tasks} else {}
+    truths = finding_truth(first_texts(found.data), rules.min_records) if _ON_FINDINGS & {*rules.tasks} else {}
     if "findings" in rules.tasks:
         tasks |= findings(model, found, truths, rules.seed)
     if "retrieval" in rules.tasks:

@@ -19,14 +19,14 @@ _MOST = 12  # values of one fact that are told, the largest
 def subgroups(
     tasks: Mapping[str, Mapping[str, Metric]], found: EvalSet, rules: EvaluateRules
 ) -> dict[str, dict[str, dict[str, Any]]]:
-    """fact -> value -> "task: metric" -> value with interval and n, for values of at least ``subgroup_least`` records.
+    """fact -> value -> "task: metric" -> value with interval and n, for values of at least ``min_subgroup`` records.
 
     The candidates of retrieval and the prompts are those of the whole set: a subgroup is a choice of queries.
     """
     out: dict[str, dict[str, dict[str, Any]]] = {}
     for fact in rules.subgroups:
         values = found.facts.get(fact, [])
-        frequent = [v for v, n in Counter(values).items() if v is not None and n >= rules.subgroup_least]
+        frequent = [v for v, n in Counter(values).items() if v is not None and n >= rules.min_subgroup]
         frequent.sort(key=lambda v: (-values.count(v), v))
         if len(frequent) < 2:
             continue

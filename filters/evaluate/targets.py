@@ -28,7 +28,7 @@ class Target:
 
 
 def targets(found: EvalSet, rules: EvaluateRules) -> list[Target]:
-    """The set's classes, then each fact with 2 to ``most_values`` values that at least ``least`` records have."""
+    """The set's classes, then each fact with 2 to ``max_values`` values that at least ``min_records`` records have."""
     out = []
     if found.labels is not None and len(found.classes) > 1:
         said = tuple((c,) for c in found.classes)
@@ -47,7 +47,7 @@ def _is_told(name: str, values: list[str | None], rules: EvaluateRules) -> bool:
     if name in FACTS:
         return name not in _NEVER
     count = Counter(v for v in values if v is not None)
-    covered = sum(n for n in count.values() if n >= rules.least)
+    covered = sum(n for n in count.values() if n >= rules.min_records)
     return name not in _NEVER and covered >= _COVERED * len(values) and not all(map(_is_number, count))
 
 
@@ -58,8 +58,8 @@ def _is_number(value: str) -> bool:
 def _fact(name: str, values: list[str | None], rules: EvaluateRules) -> Target | None:
     said = _said(name, values)
     count = Counter(v for v in said if v is not None)
-    classes = tuple(sorted(v for v, n in count.items() if n >= rules.least))
-    if not 2 <= len(classes) <= rules.most_values:
+    classes = tuple(sorted(v for v, n in count.items() if n >= rules.min_records))
+    if not 2 <= len(classes) <= rules.max_values:
         return None
     told = tuple(names(name, c) for c in classes)
     return Target(name, classes, told, TEMPLATES.get(name, GENERIC), _places(said, classes))

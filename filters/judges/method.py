@@ -34,7 +34,7 @@ def train(data: TrainingSet, out: Path, rules: Rules, progress: Progress | None 
     """Fit the judges on the clean set where it is declared, else on the pool; RunError where there is too little."""
     clean, pool = data.clean.sorted(), data.pool.sorted()
     known_right = data.declared or not len(pool)
-    reference = _some(clean if known_right else pool, rules.most)
+    reference = _some(clean if known_right else pool, rules.max_pairs)
     encoder = _encoder(out, rules)
     towers = _towers(out, encoder, rules.device)
     looked_at = _given(towers, pool)

@@ -6,7 +6,7 @@ speaks of earlier studies, which no picture shows; "template" that no placeholde
 that it is neither a word nor a novel. Text quality as a filter of its own: DFN's sequels, and the remark of CheXbert
 and MedCLIP that reports refer to studies the model cannot see.
 
-Nothing of a patient is kept: sentences and words only as hashes, and only those of at least ``least_groups`` patients.
+Nothing of a patient is kept: sentences and words only as hashes, and only those of at least ``min_groups`` patients.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def train(training: TrainingSet, out: Path, rules: Rules, progress: Progress | N
     clean = training.clean.sorted()
     if not len(clean):
         raise RunError("text_quality needs clean texts: declare a clean set")
-    tables = _count([clean, training.pool.sorted()], rules.least_groups)
+    tables = _count([clean, training.pool.sorted()], rules.min_groups)
     raw = _raw(tables, clean.texts)
     middle = np.median(raw, axis=0)
     spread = np.maximum(np.median(np.abs(raw - middle), axis=0) * 1.4826, 0.25)

@@ -29,7 +29,7 @@ def test_declared_records_are_the_clean_set_and_rules_only_where_none_is_declare
     assert clean_keys(rows, CleanRules()) == ["a"]
     rows = [row("a"), row("b", text="too short"), row("c", text_hash="x"), row("d", text_hash="x")]
     assert clean_keys(rows, CleanRules()) == ["a"]
-    assert clean_keys([row(k) for k in "cdefghijba"], CleanRules(most=8)) == list("abcdefgh")
+    assert clean_keys([row(k) for k in "cdefghijba"], CleanRules(max_pairs=8)) == list("abcdefgh")
 
 
 def test_what_is_or_nearly_is_in_evaluation_is_found_by_key_hash_and_picture():

@@ -45,13 +45,13 @@ def train(training: TrainingSet, out: Path, rules: Rules, progress: Progress | N
         raise RunError(
             f"the clean set has {len(clean.texts)} pairs with an image, findings needs {_LEAST}: declare more"
         )
-    slots = learn_slots(clean.texts, rules.least, rules.most)
+    slots = learn_slots(clean.texts, rules.min_texts, rules.max_findings)
     if not slots.findings:
         raise RunError(
-            f"no finding is affirmed by {rules.least} texts of the clean set: lower least, or give more pairs"
+            f"no finding is affirmed by {rules.min_texts} texts of the clean set: lower min_texts, or give more pairs"
         )
     pool = _Decoded.of(_some(training.pool.sorted(), rules), rules.side)
-    held = hold_out(clean.groups, rules.held, rules.seed)
+    held = hold_out(clean.groups, rules.holdout, rules.seed)
     with determinism(rules.seed, rules.threads):
         device = pick_device(rules.device)
         net = FindingsNet(slots, rules.width, rules.embed).to(device)

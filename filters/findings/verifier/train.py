@@ -52,7 +52,7 @@ def fit(
     rng, generator = np.random.default_rng(rules.seed), torch.Generator().manual_seed(rules.seed)
     mirror = torch.from_numpy(slots.mirrored())
     size = min(rules.batch, len(clean[0]))
-    epochs = max(rules.epochs, math.ceil(rules.least_steps / (len(clean[0]) // size)))
+    epochs = max(rules.epochs, math.ceil(rules.min_steps / (len(clean[0]) // size)))
 
     def draw() -> Iterator[NDArray[np.int64]]:
         order = rng.permutation(len(clean[0]))

@@ -3,7 +3,7 @@
 As a step of a run it comes after `score`, and gives what it proposed the scores of every filter as well, so that the
 cut is over the pairs as they will be. A record's row depends on its key, its image and the filter's folder alone: what
 is drawn is drawn by the key. The captioner has only ever read de-identified texts; and a proposal that repeats a
-sentence of fewer than `least_groups` patients word for word is withheld, so that no rare report comes back under
+sentence of fewer than `min_groups` patients word for word is withheld, so that no rare report comes back under
 another patient's image.
 """
 
@@ -92,14 +92,14 @@ def _admit(text: str, model: Blip, rules: CapfiltRules) -> tuple[str | None, str
     if not any(c.isalpha() for c in text):
         return None, "empty"
     rarest = model.rarest(text)
-    return (None, "rare") if rarest is not None and rarest < rules.least_groups else (text, None)
+    return (None, "rare") if rarest is not None and rarest < rules.min_groups else (text, None)
 
 
 def choose(original: NDArray[np.float32], synthetic: NDArray[np.float32], rules: CapfiltRules) -> list[str]:
     """ "original", "synthetic" or "none" for each of n records; NaN is believed of nothing."""
     own, made = original >= rules.threshold, synthetic >= rules.threshold
-    if rules.better is not None:
-        own &= ~(made & (synthetic - original >= rules.better))
+    if rules.margin is not None:
+        own &= ~(made & (synthetic - original >= rules.margin))
     return ["original" if o else "synthetic" if m else "none" for o, m in zip(own, made, strict=True)]
 
 

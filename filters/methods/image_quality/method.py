@@ -67,7 +67,7 @@ def train(training: TrainingSet, out: Path, rules: Rules, progress: Progress | N
     """Learn what clean pictures are like; RunError where fewer than 16 decode."""
     rng = np.random.default_rng(rules.seed)
     clean = training.clean.sorted()
-    chosen = np.sort(rng.permutation(len(clean))[: rules.most])
+    chosen = np.sort(rng.permutation(len(clean))[: rules.max_images])
     decoded = (preprocess.decode(clean.images[int(i)], rules.side) for i in chosen)
     pictures = [p for p in decoded if p is not None]
     if len(pictures) < _LEAST:

@@ -62,7 +62,7 @@ def train(data: TrainingSet, out: Path, rules: Rules, progress: Progress | None 
     clean, pool = data.clean.sorted(), data.pool.sorted()
     if len(clean) < _LEAST:
         raise RunError(f"the clean set has {len(clean)} pairs, 'ours' needs {_LEAST}: declare more, or use 'dfn'")
-    held = hold_out(clean.groups, rules.held, rules.seed)
+    held = hold_out(clean.groups, rules.holdout, rules.seed)
     taught, rest = clean.take(np.flatnonzero(held)), clean.take(np.flatnonzero(~held))
     injected = inject(taught, rules.seed, rules.copies)
     grown, share = rest, None

@@ -17,7 +17,7 @@ from pipelines.evaluation import evaluate_command
 from tests.filters.evaluate.test_leakage import train_shards
 from tests.realdata import real
 
-QUICK = EvaluateRules(draws=20, shots=(1, 4), shot_draws=2, least=8)
+QUICK = EvaluateRules(draws=20, shots=(1, 4), shot_draws=2, min_records=8)
 
 
 def test_a_folder_becomes_results_and_a_page(tmp_path: Path, film_folder: Path, known: EvalSet, unknown: EvalSet):
@@ -64,7 +64,7 @@ def test_a_training_s_folder_has_the_model_inside(tmp_path: Path, film_folder: P
 def test_real_slices_are_told_above_chance_by_a_probe(film_folder: Path, tmp_path: Path):
     """MR slices of tumours, of which the model of drawn films knows no word: its rows still hold something."""
     data = real("vision") / "brain_tumor_mri"
-    rules = EvaluateRules(draws=100, tasks=("zero_shot", "linear_probe"), facts=(), probe_most=800)
+    rules = EvaluateRules(draws=100, tasks=("zero_shot", "linear_probe"), facts=(), max_probe=800)
     found = evaluate_command(film_folder, data, tmp_path / "out", None, rules, "test", probe=data)["tasks"]
     assert found["linear_probe/classes"]["auroc"]["low"] > 0.5
     assert found["zero_shot/classes"]["balanced_accuracy"]["value"] < 0.45

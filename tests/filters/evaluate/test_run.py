@@ -20,7 +20,7 @@ from filters.towers.encoder import Filter
 from tests.filters.evaluate.test_leakage import train_shards
 from tests.filters.evaluate.test_sets import png
 
-QUICK = EvaluateRules(draws=60, shots=(1, 4), shot_draws=2, least=8, subgroup_least=20)
+QUICK = EvaluateRules(draws=60, shots=(1, 4), shot_draws=2, min_records=8, min_subgroup=20)
 
 
 @pytest.fixture(scope="session")
@@ -64,7 +64,7 @@ def test_subgroups_are_the_same_metrics_on_fewer(learned: dict[str, Any]):
 
 
 def test_the_probe_of_another_set_is_measured_on_all(film_model: Filter, known: EvalSet, unknown: EvalSet):
-    rules = replace(QUICK, tasks=("linear_probe",), probe_most=150)
+    rules = replace(QUICK, tasks=("linear_probe",), max_probe=150)
     found = evaluate(film_model, known, rules, probe=unknown)["tasks"]
     assert found["linear_probe/sex"]["accuracy"]["n"] == 160
     assert 0.3 < found["linear_probe/sex"]["balanced_accuracy"]["value"] < 0.7, "the sex is not in the picture"
@@ -107,7 +107,7 @@ def test_one_record_is_no_error(film_model: Filter, unknown: EvalSet):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"tasks": ("zero-shot",)}, {"draws": 0}, {"probe_test": 1.0}, {"shots": (0,)}, {"most_values": 1}, {"threads": 0}],
+    [{"tasks": ("zero-shot",)}, {"draws": 0}, {"probe_test": 1.0}, {"shots": (0,)}, {"max_values": 1}, {"threads": 0}],
 )
 def test_rules_out_of_range_name_the_field(wrong: dict[str, Any]):
     with pytest.raises(RecipeError, match=rf"evaluate\.{next(iter(wrong))}"):

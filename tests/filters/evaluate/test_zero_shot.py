@@ -89,15 +89,15 @@ def facts_set(n: int = 40) -> EvalSet:
 
 
 def test_facts_of_a_few_words_are_classes_and_titles_numbers_and_ages_are_not():
-    found = {t.name: t for t in targets(facts_set(), EvaluateRules(least=5))}
+    found = {t.name: t for t in targets(facts_set(), EvaluateRules(min_records=5))}
     assert set(found) == {"modality", "plane"}
     assert found["modality"].classes == ("MRI", "radiograph"), "two codes of one thing are one class"
-    assert targets(facts_set(), EvaluateRules(least=5, facts=("width",)))[0].classes == ("100", "101")
-    assert targets(facts_set(), EvaluateRules(least=25)) == []
+    assert targets(facts_set(), EvaluateRules(min_records=5, facts=("width",)))[0].classes == ("100", "101")
+    assert targets(facts_set(), EvaluateRules(min_records=25)) == []
 
 
 def test_another_set_is_labelled_in_the_same_words():
-    target = next(t for t in targets(facts_set(), EvaluateRules(least=5)) if t.name == "plane")
+    target = next(t for t in targets(facts_set(), EvaluateRules(min_records=5)) if t.name == "plane")
     other = set_of("o", ["a", "b", "c"], [b""] * 3, [""] * 3, list("abc"), {"plane": ["CORONAL", "oblique", None]})
     assert labels_of(target, other).tolist() == [target.classes.index("coronal"), -1, -1]
     assert labels_of(target, set_of("o", ["a"], [b""], [""], ["a"])).tolist() == [-1]

@@ -24,7 +24,7 @@ from filters.registry import make_rules
 from filters.towers import preprocess
 
 SIDE = 32
-RULES = Rules(side=SIDE, width=8, embed=16, epochs=12, least_steps=90, batch=32, threads=1, device="cpu")
+RULES = Rules(side=SIDE, width=8, embed=16, epochs=12, min_steps=90, batch=32, threads=1, device="cpu")
 _OTHER = {"left": "right", "right": "left"}
 
 
@@ -113,7 +113,7 @@ def test_a_record_is_scored_alone(method: Findings) -> None:
 
 
 def test_equal_training_gives_equal_bytes(tmp_path: Path) -> None:
-    short = Rules(side=SIDE, width=4, embed=8, epochs=1, least_steps=4, batch=16, threads=1, device="cpu")
+    short = Rules(side=SIDE, width=4, embed=8, epochs=1, min_steps=4, batch=16, threads=1, device="cpu")
     clean, pool = records(60), records(20, 5000)
     findings.train(TrainingSet(clean, pool), tmp_path / "a", short)
     turned = TrainingSet(clean.take(range(59, -1, -1)), pool.take(range(19, -1, -1)))

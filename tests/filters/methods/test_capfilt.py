@@ -22,7 +22,7 @@ from filters.task import Pool
 from tests.filters.methods.blip_films import batch
 from tests.filters.methods.blip_shared import BlipForConditionalGeneration
 
-FREE = CapfiltRules(least_groups=0, longest=24, threshold=-100.0)
+FREE = CapfiltRules(min_groups=0, longest=24, threshold=-100.0)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def test_a_row_is_the_records_own(loaded: method.Blip, clean: Records):
         expected = whole.slice(int(i), 1).to_pylist()[0]
         assert row["synthetic"] == expected["synthetic"] and row["chosen"] == expected["chosen"]
         assert row["itm_synthetic"] == pytest.approx(expected["itm_synthetic"], abs=1e-5)
-    seeded = capfilt(loaded, part.keys, batch(part, 32), CapfiltRules(seed=1, least_groups=0, longest=24))
+    seeded = capfilt(loaded, part.keys, batch(part, 32), CapfiltRules(seed=1, min_groups=0, longest=24))
     assert seeded["synthetic"].to_pylist() != whole["synthetic"].to_pylist()
 
 
@@ -77,7 +77,7 @@ def test_both_texts_are_judged_by_the_matching_head(loaded: method.Blip, clean: 
 def test_beams_are_transformers_beams(loaded: method.Blip, folder: Path, clean: Records):
     part = clean.take(range(3))
     seen = batch(part, 32)
-    rows = capfilt(loaded, part.keys, seen, CapfiltRules(decoder="beam", least_groups=0, longest=20))
+    rows = capfilt(loaded, part.keys, seen, CapfiltRules(decoder="beam", min_groups=0, longest=20))
     text = loaded.net.captioner.config.text_config
     theirs = BlipForConditionalGeneration.from_pretrained(folder).eval()
     banned = loaded.vocabulary.banned(text.sep_token_id, text.vocab_size).nonzero()[:, 0].tolist()
@@ -94,7 +94,7 @@ def test_rare_sentences_are_withheld(loaded: method.Blip, clean: Records):
     kept = loaded.seen
     try:
         loaded.seen = count_seen([free[0]] * 7 + [free[1]] * 8, [f"p{i}" for i in range(15)])
-        rules = CapfiltRules(least_groups=8, longest=24, threshold=-100.0)
+        rules = CapfiltRules(min_groups=8, longest=24, threshold=-100.0)
         rows = capfilt(loaded, part.keys, batch(part, 32), rules).to_pylist()
     finally:
         loaded.seen = kept
@@ -141,8 +141,8 @@ def test_the_choice():
     own = np.array([1, -1, -1, np.nan, 1], np.float32)
     made = np.array([9, 1, -1, np.nan, np.nan], np.float32)
     assert choose(own, made, CapfiltRules()) == ["original", "synthetic", "none", "none", "original"]
-    assert choose(own, made, CapfiltRules(better=5.0))[0] == "synthetic"
-    assert choose(own, made, CapfiltRules(better=9.0))[0] == "original"
+    assert choose(own, made, CapfiltRules(margin=5.0))[0] == "synthetic"
+    assert choose(own, made, CapfiltRules(margin=9.0))[0] == "original"
 
 
 @given(st.lists(st.floats(-5, 5), min_size=2, max_size=12), st.floats(0, 1, exclude_max=True), st.floats(0.05, 1))
