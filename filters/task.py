@@ -17,7 +17,7 @@ from curate.record import live
 from curate.step import part_path
 from curate.storage import TEMPORARY, commit_folder, read_table, remove_tree
 from filters.clean import agreeing, clean_keys, seen_in_evaluation, shard_records
-from filters.evaluate.drift import score_reference
+from filters.drift import score_reference
 from filters.findings import concept, language_read
 from filters.method import NO_RECORDS, Records, TrainingSet, add_to_card, module_of
 from filters.registry import CleanRules
@@ -138,7 +138,7 @@ class TrainTask:
 
 
 def remember_pool(folder: Path, pool: Records) -> None:
-    """Put on the filter's card how it scores a sample of its pool, lowest keys first: what `filters.evaluate.drift`
+    """Put on the filter's card how it scores a sample of its pool, lowest keys first: what `filters.drift`
     compares a new archive with."""
     sample = pool.sorted().take(range(min(len(pool), _SAMPLE)))
     scorer = Scorer({"s": str(folder)}, "cpu")

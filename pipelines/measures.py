@@ -15,9 +15,9 @@ from curate.report.page import Measure
 from curate.report.trust import Drift, Reliability, ReliabilityBin
 from curate.step import read_parts
 from curate.storage import read_table
-from filters.evaluate.drift import ScoreReference, score_drift
-from filters.evaluate.metrics import auroc, bootstrap_interval
+from filters.drift import ScoreReference, score_drift
 from filters.method import ON_CARD, method_of
+from filters.metrics import auroc, bootstrap_interval
 from filters.task import FINDINGS
 from pipelines.build import Pipeline
 

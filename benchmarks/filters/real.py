@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from benchmarks import frozen
 from benchmarks.filters.methods import CONTENDERS, Contender, columns_of, learn
 from benchmarks.filters.planting import deranged
-from filters.evaluate.metrics import auroc, bootstrap_interval
 from filters.method import Records
+from filters.metrics import auroc, bootstrap_interval
 from filters.towers import preprocess
 from filters.training.batches import hold_out
 

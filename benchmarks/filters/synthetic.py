@@ -17,8 +17,8 @@ from benchmarks.filters.pool import FAULTS, Pool, make_pool, shuffled
 from curate.dedup.resolve import resolve, signatures
 from curate.dedup.rules import DedupRules
 from curate.record import RECORD, live
-from filters.evaluate.metrics import auroc
 from filters.method import Records
+from filters.metrics import auroc
 
 KEEP = 0.2  # of the pool; as many of it are right
 AFTER_DEDUP = "ours, after dedup"

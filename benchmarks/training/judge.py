@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from benchmarks.filters.pool import BY_NAME, Pool
 from curate.synth.faults import swap_sides
-from filters.evaluate.metrics import auroc, retrieval
 from filters.methods.two_towers import Towers
+from filters.metrics import auroc, retrieval
 from filters.score import Needs, prepare
 
 

@@ -1,7 +1,7 @@
 """Metrics that can be taken under any weights of the records: one bootstrap serves all, and a subgroup is a mask.
 
 A `Metric` maps weights float64[r, n] (how often each of n records counts in each of r draws) to float64[r]. The plain
-value is the one of weights 1; intervals come of `filters.evaluate.metrics.resampled`, which draws whole patients (Efron
+value is the one of weights 1; intervals come of `filters.metrics.resampled`, which draws whole patients (Efron
 1979).
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from filters.evaluate.metrics import resampled, weighted_auprc, weighted_auroc
+from filters.metrics import resampled, weighted_auprc, weighted_auroc
 
 Weights = NDArray[np.float64]
 Measure = Callable[[Weights], Weights]

@@ -18,9 +18,9 @@ import torch
 from numpy.typing import NDArray
 
 from curate.errors import RecipeError, RunError
-from filters.evaluate.metrics import auroc
 from filters.method import Batch, Progress, Records, Scores, TrainingSet, checkpoint_hash, read_card, write_card
 from filters.methods.blip import files
+from filters.metrics import auroc
 from filters.registry import BinaryRules as Rules
 from filters.towers import preprocess
 from filters.towers.blocks import Blocks

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from filters.evaluate.metrics import auroc, bootstrap_interval, retrieval
+from filters.metrics import auroc, bootstrap_interval, retrieval
 from filters.training.pairs import Encoder, Pairs, embed
 
 _SHUFFLES = 16  # wrong texts an image is measured against

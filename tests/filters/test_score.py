@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curate.errors import RunError
-from filters.evaluate.metrics import auroc
 from filters.method import Batch
 from filters.methods.two_towers import Towers
+from filters.metrics import auroc
 from filters.score import Needs, Scorer, prepare
 from filters.towers.model import Filter
 from tests.filters.conftest import Trained

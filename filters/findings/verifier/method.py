@@ -20,13 +20,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from curate.errors import RecipeError, RunError
-from filters.evaluate.metrics import auroc
 from filters.findings import edit
+from filters.findings.slots import Slots, learn_slots, read_claims
 from filters.findings.verifier.network import FindingsNet
 from filters.findings.verifier.posterior import FEATURES, evidence, logistic, prior_of
-from filters.findings.verifier.slots import Slots, learn_slots, read_claims
 from filters.findings.verifier.train import fit
 from filters.method import Batch, Progress, Records, Scores, TrainingSet, read_card, write_card
+from filters.metrics import auroc
 from filters.registry import FindingsRules as Rules
 from filters.towers import preprocess
 from filters.towers.model import pick_device

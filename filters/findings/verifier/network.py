@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from filters.findings.verifier.slots import LEFT, RIGHT, Slots
+from filters.findings.slots import LEFT, RIGHT, Slots
 
 
 class FindingsNet(nn.Module):

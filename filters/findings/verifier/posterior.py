@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from filters.findings.verifier.slots import Claims
+from filters.findings.slots import Claims
 
 FEATURES = ("claims", "worst", "silence", "most_left_out", "match", "place")
 _FLOOR = 0.02  # no claim is surer than this, whatever the network says

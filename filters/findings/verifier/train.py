@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from filters.findings.slots import Claims, Slots
 from filters.findings.verifier.network import FindingsNet
-from filters.findings.verifier.slots import Claims, Slots
 from filters.method import Progress
 from filters.registry import FindingsRules
 from filters.towers.preprocess import Pixels

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from filters.evaluate.metrics import auroc, bootstrap_interval
 from filters.method import Batch, Method, Records
+from filters.metrics import auroc, bootstrap_interval
 from filters.towers.preprocess import Pixels
 
 _SHUFFLES = 4  # wrong texts a held-out image is measured against

@@ -19,10 +19,10 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from curate.errors import RecipeError, RunError
-from filters.evaluate.metrics import auroc
 from filters.method import Batch, Progress, Scores, TrainingSet, read_card, write_card
 from filters.methods.image_quality.features import BLANK, NAMES, describe, text_share
 from filters.methods.image_quality.negatives import draw_negative
+from filters.metrics import auroc
 from filters.registry import ImageQualityRules as Rules
 from filters.towers import preprocess
 

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from curate.errors import RunError
 from curate.report.trust import Reliability, ReliabilityBin
-from filters.evaluate.metrics import resampled
+from filters.metrics import resampled
 
 Floats = NDArray[np.float64]
 _KNOTS = 129  # of a tabulated sigmoid: its error is below 1e-3

@@ -18,8 +18,8 @@ from scipy.special import logit, softmax
 from sklearn.linear_model import LogisticRegression
 
 from curate.errors import RunError
-from filters.evaluate.metrics import auroc
 from filters.methods.ours.calibration import Calibration, brier, ece, platt
+from filters.metrics import auroc
 
 Floats = NDArray[np.float64]
 RIGHT = "right"

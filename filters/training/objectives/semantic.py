@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from curate.errors import RunError
-from filters.findings.verifier.slots import Slots, learn_slots, read_claims
+from filters.findings.slots import Slots, learn_slots, read_claims
 from filters.towers.encoder import image_rows, text_rows
 from filters.towers.openclip import open_clip
 from filters.training.distributed import DistributedContext

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from filters.evaluate import metrics
+from filters import metrics
 from filters.evaluate.estimate import Metric, auroc, average, classified, estimates, f1, mean, median, recall
 
 numbers = st.lists(st.floats(0, 1), min_size=4, max_size=30)

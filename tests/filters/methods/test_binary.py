@@ -9,9 +9,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from curate.errors import RecipeError, RunError
-from filters.evaluate.metrics import auroc
 from filters.method import Records, TrainingSet, filter_hash, load_method, read_card
 from filters.methods import binary
+from filters.metrics import auroc
 from filters.towers.model import load_filter
 from tests.filters.conftest import Trained
 from tests.filters.methods.blip_films import batch

@@ -11,11 +11,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from curate.errors import RecipeError, RunError
-from filters.evaluate.metrics import auroc
 from filters.method import Batch, Records, TrainingSet, filter_hash, load_method, read_card
 from filters.methods.blip import method
 from filters.methods.blip.negatives import contrast
 from filters.methods.blip.texts import count_seen, fingerprint, rarest, trim
+from filters.metrics import auroc
 from filters.registry import Shape
 from tests.filters.methods.blip_films import batch, films, mismatched
 from tests.filters.methods.blip_shared import (

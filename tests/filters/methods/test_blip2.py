@@ -11,10 +11,10 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from curate.errors import RecipeError, RunError
-from filters.evaluate.metrics import auroc
 from filters.method import Batch, Records, TrainingSet, filter_hash, load_method
 from filters.methods.blip2 import method
 from filters.methods.blip2.image_encoders import of_filter_folder
+from filters.metrics import auroc
 from filters.registry import QShape
 from filters.training.filter import train_filter
 from filters.training.rules import FilterTrainingRules, ModelRules

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from curate.errors import RecipeError, RunError
 from curate.synth.canvas import Canvas
 from curate.synth.chest import chest_film_of
-from filters.evaluate.metrics import auroc
 from filters.method import Batch, Records, TrainingSet, load_method
 from filters.methods.image_quality import method as image_quality
 from filters.methods.image_quality.features import NAMES, describe, text_share
 from filters.methods.image_quality.method import ImageQuality, Rules
 from filters.methods.image_quality.negatives import draw_negative, write_lines
+from filters.metrics import auroc
 from filters.towers import preprocess
 from tests.realdata import real
 

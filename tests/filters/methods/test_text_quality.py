@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from curate.errors import RecipeError, RunError
-from filters.evaluate.metrics import auroc
 from filters.method import Batch, Records, TrainingSet, load_method, read_card
 from filters.methods import text_quality
 from filters.methods.text_quality import Rules, TextQuality
+from filters.metrics import auroc
 from tests.realdata import real
 
 COMMON = "The heart and mediastinum are unremarkable."

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from curate.errors import RecipeError
-from filters.evaluate.metrics import auroc
 from filters.method import Records, TrainingSet, load_method, read_card
 from filters.methods.two_towers import Rules, Towers, train
+from filters.metrics import auroc
 from filters.score import Needs, Scorer, prepare
 from filters.training.rules import FilterTrainingRules
 from tests.filters.shapes import pairs

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from curate.errors import RecipeError
-from filters.evaluate.metrics import auroc
 from filters.method import Batch
 from filters.methods.ours.copies import FILE, Copies
+from filters.metrics import auroc
 from filters.score import Needs, prepare
 from tests.filters.films import films
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from curate.errors import RecipeError, RunError
-from filters.evaluate.metrics import auroc
 from filters.method import Scores, TrainingSet, load_method, read_card
 from filters.methods.ours.inject import FAULTS
 from filters.methods.ours.method import train
+from filters.metrics import auroc
 from filters.registry import make_rules
 from filters.score import Scorer, prepare
 from tests.filters.films import films

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from curate.errors import RunError
-from filters.evaluate.metrics import auroc
 from filters.methods.ours.mixture import Mixture, MixtureRules, fit
+from filters.metrics import auroc
 
 NAMES = ("cosine", "margin", "text", "same")
 QUICK = MixtureRules(bases=("linear", "hinges"), l2=(0.1, 0.01), folds=3)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from filters.evaluate.metrics import auroc
 from filters.methods.ours.mixture import Mixture, MixtureRules, fit
 from filters.methods.ours.prior import factors, right_share, weighed
+from filters.metrics import auroc
 
 NAMES = ("cosine", "text", "named")
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from curate.errors import RunError
-from filters.evaluate.metrics import (
+from filters.metrics import (
     auprc,
     auroc,
     bootstrap_interval,

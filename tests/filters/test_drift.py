@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curate.errors import RunError
-from filters.evaluate.drift import (
+from filters.drift import (
     ScoreReference,
     score_drift,
     score_reference,
