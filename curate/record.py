@@ -54,6 +54,7 @@ class Reason(StrEnum):
     ANOTHER_STUDY = "report_of_another_study"  # or it may be: of its patient and day, on which there are several
     SUPERSEDED = "superseded_report"  # a later version of it is the report, or it was cancelled
     EMPTY_REPORT = "empty_report"
+    UNREAD_DOCUMENT = "report_in_unread_document"  # a PDF, or a text that lies elsewhere
     BAD_ENCODING = "bad_text_encoding"
     BROKEN_ROW = "malformed_report_row"
     NO_STATEMENT = "question_without_statement"  # no rule says what the answer states

@@ -19,8 +19,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from curate.sources.sniff import HEAD_BYTES, kind_of
-
 _BATCH_BYTES = 1 << 25  # of images in memory at a time, in the mean
 _LOOKED_AT = 16  # rows that show whether bytes are images
 
@@ -53,6 +51,8 @@ def _is_bytes(kind: pa.DataType) -> bool:
 
 
 def _holds_images(table: pq.ParquetFile, name: str) -> bool:
+    from curate.sources.sniff import HEAD_BYTES, kind_of  # pydicom: only where there are bytes to look at
+
     for batch in table.iter_batches(batch_size=_LOOKED_AT, columns=[name], use_threads=False):
         values = [v for v in batch.column(0).to_pylist() if v]
         return bool(values) and all(kind_of(v[:HEAD_BYTES]) != "none" for v in values)

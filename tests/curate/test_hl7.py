@@ -129,3 +129,46 @@ def test_rows_for_deid_have_columns_that_say_what_they_hold(tmp_path: Path) -> N
         (row,) = records.rows
     assert (row["accession"], row["patient_id"], row["text"]) == ("AC1", "77", "No effusion.")
     assert row["physician_name"] == ["Welby^Marcus", "House^Gregory"] and "77" in row["telephone"]
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        # a line that lost its beginning: what it said is not known, so the order is not; the next one is whole
+        (message("TX|||Clear.") + "X|2|TX|||Effusion.||||||F\r" + message("TX|||Normal."), [None, "Normal."]),
+        (message("TX|||A.") + "MSH\r" + message("TX|||B."), ["A.", None, "B."]),
+        # a batch whose trailer counts two messages more than there are
+        ("BHS|^~\\&|x\r" + message("TX|||Clear.") + "BTS|3\r", ["Clear.", None, None]),
+        ("BHS|^~\\&|x\r" + message("TX|||Clear.") + "BTS|1\r", ["Clear."]),
+        # a bare line break ends no segment
+        (message("TX|||Sizes:\na 3 mm\n ab"), ["Sizes:\na 3 mm\n ab"]),
+    ],
+)
+def test_broken_segments_and_lost_messages_are_counted(raw: str, expected: list[str | None], tmp_path: Path) -> None:
+    (tmp_path / "a.hl7").write_text(raw, newline="")
+    got = list(read_reports(tmp_path, ReportColumns()))
+    assert [r.text if r.reason is None else None for r in got] == expected
+    assert {r.reason for r in got if r.reason} <= {Reason.BROKEN_ROW} and len({r.row for r in got}) == len(got)
+    with open_records(tmp_path / "a.hl7") as records:
+        assert [row if isinstance(row, Reason) else row["text"] for row in records.rows] == [
+            Reason.BROKEN_ROW if text is None else text for text in expected
+        ]
+
+
+@pytest.mark.parametrize(
+    ("declared", "codec"), [("8859/2", "iso8859-2"), ("UNICODE UTF-8", "utf-8"), ("8859/2", "utf-8"), ("", "cp1252")]
+)
+def test_the_character_set_that_a_message_declares(declared: str, codec: str, tmp_path: Path) -> None:
+    words = "Wyrośl żółć" if codec != "cp1252" else "Größe"
+    raw = message(f"TX|||{words}").replace("|2.5\r", f"|2.5||||||{declared}\r", 1)
+    (tmp_path / "a.hl7").write_bytes(raw.encode(codec))
+    (told,) = read_reports(tmp_path, ReportColumns())
+    assert told.text == words
+
+
+@pytest.mark.parametrize("end", ["\r", "\n", "\r\n"])
+def test_every_message_of_a_file_has_its_own_patient(end: str, tmp_path: Path) -> None:
+    second = message("TX|||Fracture.", acc="AC2").replace("77^^^MERCY", "78^^^MERCY").replace("DOE^JOHN", "ROE^MARY")
+    (tmp_path / "a.hl7").write_text((message("TX|||Clear.") + second).replace("\r", end), newline="")
+    got = [(r.text, r.patient.split("^")[0], r.accession) for r in read_reports(tmp_path, ReportColumns())]
+    assert got == [("Clear.", "77", "AC1; PL1"), ("Fracture.", "78", "AC2; PL1")]

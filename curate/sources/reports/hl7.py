@@ -8,11 +8,13 @@ holds one message, a batch (FHS, BHS) or what a listener wrote down with its fra
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from curate.sources.identity import canonical_id
+from curate.sources.reports.encoding import decode
 from curate.sources.reports.section import canonical
 from curate.sources.reports.several import declared_status
 
@@ -33,7 +35,36 @@ _PARTS = {"imp": "IMPRESSION", "19005-8": "IMPRESSION", "18782-3": "FINDINGS", "
           "rec": "RECOMMENDATION", "18783-1": "RECOMMENDATION", "his": "HISTORY", "55752-0": "HISTORY",
           "18785-6": "INDICATION", "con": "CONCLUSION", "adt": "ADDENDUM", "add": "ADDENDUM",
           "55111-9": "TECHNIQUE", "18834-2": "COMPARISON"}  # fmt: skip
+# MSH-18, table 0211; of others, and where the bytes are UTF-8 all the same, they decide themselves
+_CHARSETS = {**{f"8859/{n}": f"iso8859-{n}" for n in (2, 3, 4, 5, 6, 7, 8, 9, 15)}, "GB 18030-2000": "gb18030",
+             "BIG-5": "big5", "KS X 1001": "euc-kr", "ISO IR87": "iso2022_jp", "ISO IR159": "iso2022_jp_1"}  # fmt: skip
+_HEADER = re.compile(r"(?:\A|(?<=[\r\n]))(?=MSH(?:[^A-Za-z0-9]|\Z))")  # segments end with a carriage return alone
+_TRAILER = re.compile(r"(?<=[\r\n])BTS[^\w\s](\d+)")
+# a line that has fields and no name that a segment can have: a segment that lost its beginning
+_TORN = re.compile(r"[A-Za-z0-9]{0,6}([|])[^|]*\|[^|]*\|")
+_NAMED = {
+    name: [(field, (name, field) in _KIN) for each, field in _PEOPLE + _KIN if each == name]
+    for name in dict.fromkeys(name for name, _ in _PEOPLE + _KIN)
+}
 Segment = Sequence[str]
+Segments = Mapping[str, Sequence[Segment]]
+
+
+def message_text(raw: bytes) -> str | None:
+    """A file of messages as text: UTF-8 and UTF-16 by their bytes, else as its first MSH-18 says, else as any file of
+    reports (`curate.sources.reports.encoding`); None where it is in no encoding that can be told."""
+    try:
+        return raw.decode("utf-8-sig") if b"\0" not in raw[:64] else decode(raw)
+    except UnicodeDecodeError:
+        pass
+    head = re.split(rb"[\r\n]", raw[:4096].lstrip(b"\v \r\n"))
+    first = next((line for line in head if line.startswith(b"MSH")), b"MSH|")
+    fields = first.split(first[3:4])
+    declared = fields[17].split(b"~")[0].decode("ascii", "replace").strip().upper() if len(fields) > 17 else ""
+    try:
+        return raw.decode(_CHARSETS[declared])
+    except (KeyError, UnicodeDecodeError):
+        return decode(raw)
 
 
 @dataclass(frozen=True)
@@ -46,7 +77,14 @@ class Message:
     known: Mapping[str, str]
     people: tuple[str, ...]
     numbers: tuple[str, ...]
-    fields: Mapping[str, str]  # "OBR-20" -> its first component, of each segment's first
+    segments: Mapping[str, Sequence[Segment]]  # by their names, in order
+    marks: str
+    broken: bool = False  # a segment of it is none, so that nobody knows what is missing
+
+    def field(self, name: str) -> str:
+        """Of a field by a name like "OBR-20" the first component, in the first segment that has one."""
+        segment, _, number = name.partition("-")
+        return _at(self.segments, segment, int(number), self.marks)
 
     def record(self) -> dict[str, Any]:
         """As a row of a table, by columns whose names say what they hold."""
@@ -73,18 +111,29 @@ def is_message(text: str) -> bool:
 
 
 def read_messages(text: str) -> Iterator[Message]:
-    """One for each order (OBR) of each message that reports; orders without words of their own are none."""
+    """One for each order (OBR) of each message that reports; orders without words of their own are none.
+
+    One that is ``broken`` stands for an order with a segment that is none, for a message without a header that can be
+    read, and for what a batch lacks of the messages that its trailer (BTS-1) counts.
+    """
     text = re.sub(r"[\ufeff\v\x1c]", "", text)
-    for part in re.split(r"(?m)^(?=MSH\W)", text):
-        segments = [line for line in re.split(r"\r\n|\r|\n", part) if line.strip()]
-        if not segments:
+    parts = _HEADER.split(text)
+    for part in parts:
+        lines = [line for line in re.split(r"\r\n|\r|\n", part) if line.strip()]
+        if not lines:
             continue
-        head = segments[0] if segments[0].startswith("MSH") and len(segments[0]) > 8 else "MSH|^~\\&|"
+        if lines[0].startswith("MSH") and (len(lines[0]) < 9 or lines[0][3].isalnum()):
+            yield _BROKEN
+            continue
+        head = lines[0] if lines[0].startswith("MSH") else "MSH|^~\\&|"
         marks = head[3:8]  # field, component, repetition, escape, subcomponent
-        parsed = [_fields(line, marks) for line in _joined(segments, marks[0])]
-        kind = _at(parsed, "MSH", 9, marks)
+        parsed = [_fields(line, marks) for line in _joined(lines, marks[0])]
+        kind = next((_get(s, 9) for s in parsed if s[0] == "MSH"), "")
         if not kind or kind[:3] in _REPORTS:
             yield from _orders(parsed, marks)
+    if (counted := _TRAILER.findall(text)) and len(counted) == 1:
+        messages = sum(part.startswith("MSH") for part in parts)
+        yield from [_BROKEN] * max(int(counted[0]) - messages, 0)
 
 
 def _joined(lines: Sequence[str], field: str) -> Iterator[str]:
@@ -96,7 +145,7 @@ def _joined(lines: Sequence[str], field: str) -> Iterator[str]:
                 yield held
             held = line
         elif held:
-            held += "\n" + line
+            held += ("\0" if field == "|" and _TORN.match(line) else "\n") + line
     if held:
         yield held
 
@@ -114,18 +163,23 @@ def _orders(segments: Sequence[Segment], marks: str) -> Iterator[Message]:
     if begins[0] == len(segments):
         begins, shared = [0], []
     for begin, end in zip(begins, [*begins[1:], len(segments)], strict=True):
-        own = [*shared, *segments[begin:end]]
-        if text := _text(own, marks):
-            people, numbers = (tuple(dict.fromkeys(found(own, marks))) for found in (_people, _numbers))
-            yield Message(text, _known(own, marks), people, numbers, _named(own, marks))
+        own: dict[str, list[Segment]] = {}
+        for segment in (*shared, *segments[begin:end]):
+            own.setdefault(segment[0], []).append(segment)
+        broken = any("\0" in value for segment in segments[begin:end] for value in segment)
+        text = _text(own, marks)
+        if text or broken:
+            people = tuple(dict.fromkeys(_people((*shared, *segments[begin:end]), marks)))
+            numbers = tuple(dict.fromkeys(_numbers(own, marks)))
+            yield Message(text, _known(own, marks), people, numbers, own, marks, broken)
 
 
-def _text(segments: Sequence[Segment], marks: str) -> str:
+def _text(segments: Segments, marks: str) -> str:
     """The words of OBX-5, a heading before each part that OBX-3 names; of an order without any its notes (NTE-3)."""
     lines: list[str] = []
     heading = ""
-    for segment in segments:
-        if segment[0] != "OBX" or _get(segment, 2).strip() not in _WORDS or _get(segment, 11).strip() in _GONE:
+    for segment in segments.get("OBX", ()):
+        if _get(segment, 2).strip() not in _WORDS or _get(segment, 11).strip() in _GONE:
             continue
         part = _part(_get(segment, 3), marks)
         repetitions = [_words(r, _get(segment, 2), marks) for r in _get(segment, 5).split(marks[2])]
@@ -134,7 +188,7 @@ def _text(segments: Sequence[Segment], marks: str) -> str:
         heading = part
         lines += repetitions
     if not any(line.strip() for line in lines):
-        lines = [r for s in segments if s[0] == "NTE" for r in _get(s, 3).split(marks[2])]
+        lines = [r for s in segments.get("NTE", ()) for r in _get(s, 3).split(marks[2])]
     text = "\n".join(lines).strip()
     return text.replace(marks[3], "\\") if marks[3:4] not in ("", "\\") else text
 
@@ -145,6 +199,7 @@ def _words(value: str, kind: str, marks: str) -> str:
     return parts[1] if kind.strip() in ("CE", "CWE", "CNE") and len(parts) > 1 and parts[1].strip() else value
 
 
+@lru_cache(maxsize=4096)
 def _part(identifier: str, marks: str) -> str:
     """The heading that OBX-3 stands for, "" where it says nothing known."""
     parts = [p.strip() for p in re.split(f"[{re.escape(marks[1] + marks[4:5])}]", identifier)]
@@ -155,58 +210,53 @@ def _part(identifier: str, marks: str) -> str:
     return next((name.upper() for name in named if name not in (None, "body", "other", "exam")), "")
 
 
-def _known(segments: Sequence[Segment], marks: str) -> dict[str, str]:
+def _known(segments: Segments, marks: str) -> dict[str, str]:
     numbers = [_at(segments, *place, marks) for place in _ORDER]
     listed = dict.fromkeys(n for n in numbers if any(c.isdigit() for c in n))
     statuses = [_at(segments, "OBR", 25, marks), _at(segments, "OBX", 11, marks)]
     times = (_at(segments, *place, marks) for place in (("OBR", 22), ("OBX", 14), ("MSH", 7)))
     study = _at(segments, "IPC", 3, marks) or _at(segments, "ZDS", 1, marks)
     if not study:  # an observation of that name (IHE RAD TF-2, 4.28)
-        uids = (_get(s, 5) for s in segments if s[0] == "OBX" and "113014" in _get(s, 3))
+        uids = (_get(s, 5) for s in segments.get("OBX", ()) if "113014" in _get(s, 3))
         study = next((uid.split(marks[1])[0] for uid in uids), "")
     return {
         "accession": "; ".join(listed),
         "study": study,
-        "patient": next((_get(s, 3) for s in segments if s[0] == "PID"), ""),
-        "patient_name": next((_get(s, 5).split(marks[2])[0] for s in segments if s[0] == "PID"), ""),
+        "patient": next((_get(s, 3) for s in segments.get("PID", ())), ""),
+        "patient_name": next((_get(s, 5).split(marks[2])[0] for s in segments.get("PID", ())), ""),
         "date": _at(segments, "OBR", 7, marks),
         "status": next((status for status in statuses if declared_status(status)), ""),
         "order": next((t for t in times if t), ""),
     }
 
 
-def _people(segments: Sequence[Segment], marks: str) -> Iterator[str]:
+def _people(segments: Iterable[Segment], marks: str) -> Iterator[str]:
     """Names as DICOM writes them; an XCN has its id before them."""
     for segment in segments:
-        for name, field in _PEOPLE + _KIN:
-            if segment[0] != name:
-                continue
+        for field, is_kin in _NAMED.get(segment[0], ()):
             for person in filter(None, _get(segment, field).split(marks[2])):
                 parts = [p.strip() for p in person.split(marks[1])]
-                named = parts[:3] if (name, field) in _KIN else parts[1:4] or parts[:1]
+                named = parts[:3] if is_kin else parts[1:4] or parts[:1]
                 yield from filter(None, ["^".join(filter(None, named))])
 
 
-def _numbers(segments: Sequence[Segment], marks: str) -> Iterator[str]:
+def _numbers(segments: Segments, marks: str) -> Iterator[str]:
     yield from filter(None, (_at(segments, *place, marks) for place in _NUMBERS))
-    for segment in segments:
-        if segment[0] == "PID":
-            yield from filter(None, (a.split(marks[1])[0].strip() for a in _get(segment, 11).split(marks[2])))
-
-
-def _named(segments: Sequence[Segment], marks: str) -> dict[str, str]:
-    named: dict[str, str] = {}
-    for segment in segments:
-        for number, value in enumerate(segment[1:], start=1):
-            named.setdefault(f"{segment[0]}-{number}", value.split(marks[2])[0].split(marks[1])[0].strip())
-    return named
+    for segment in segments.get("PID", ()):
+        yield from filter(None, (a.split(marks[1])[0].strip() for a in _get(segment, 11).split(marks[2])))
 
 
 def _get(segment: Segment, field: int) -> str:
     return segment[field] if field < len(segment) else ""
 
 
-def _at(segments: Sequence[Segment], name: str, field: int, marks: str) -> str:
+def _at(segments: Segments, name: str, field: int, marks: str) -> str:
     """The first component of the field's first repetition, of the first segment by that name that has one."""
-    found = (_get(s, field).split(marks[2])[0].split(marks[1])[0].strip() for s in segments if s[0] == name)
-    return next((value for value in found if value), "")
+    for segment in segments.get(name, ()):
+        if field < len(segment) and (value := segment[field].split(marks[2])[0].split(marks[1])[0].strip()):
+            return value
+    return ""
+
+
+_NOTHING = dict.fromkeys(("accession", "study", "patient", "patient_name", "date", "status", "order"), "")
+_BROKEN = Message("", _NOTHING, (), (), {}, "|^~\\&", broken=True)

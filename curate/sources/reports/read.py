@@ -9,10 +9,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import chain
 from pathlib import Path, PurePath
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from curate.engine.guard import fault_of
 from curate.errors import DropRecord, RecipeError
@@ -26,12 +28,15 @@ from curate.sources.reports.asked import Asked, ReportColumns
 from curate.sources.reports.captions import gathered
 from curate.sources.reports.columns import safe_name
 from curate.sources.reports.encoding import as_string
-from curate.sources.reports.formats import SUFFIXES, Format, explain, explain_content, format_of, is_hl7
+from curate.sources.reports.formats import SUFFIXES, Format, explain, explain_content, format_of, is_hl7, open_bytes
 from curate.sources.reports.headings import SECTIONS
 from curate.sources.reports.hl7 import FIELD
 from curate.sources.reports.report import NAMED, Report, RowPlan, make_report
 from curate.sources.reports.rows import named_rows, open_messages, open_records
 from curate.sources.walk import Found, as_text
+
+if TYPE_CHECKING:
+    from curate.sources.reports.fhir import References
 
 _HEAD = 4096  # bytes of a text file that show whether it is something else
 _BROKEN_FIX = "quote cells that hold the delimiter, quotes or line breaks; name a field of a field as report.text"
@@ -92,7 +97,7 @@ def read_reports(
     path does not exist, the pattern is none, or (when its turn comes) a file lacks a column; `check_columns` says so
     before.
     """
-    source = _Source(columns, format, _compile(name_pattern), _is_single(Path(path)))
+    source = _Source(Path(path), columns, format, _compile(name_pattern), _is_single(Path(path)))
     reports = _reports(walk_members(path), source, images or {})
     return gathered(reports) if columns.caption.question else reports
 
@@ -103,10 +108,25 @@ def _is_single(path: Path) -> bool:
 
 @dataclass(frozen=True)
 class _Source:
+    path: Path
     columns: ReportColumns
     format: Asked
     pattern: re.Pattern[str] | None
     single: bool
+
+    @cached_property
+    def references(self) -> References:
+        """What FHIR's reports refer to: in their own bundle, or in another file of an export."""
+        from curate.sources.reports.fhir import References, resources  # ijson: only where there is FHIR
+
+        known = References()
+        for found in walk_members(self.path):
+            kind = _kind(found, self.format, self.single)
+            if found.reason is None and kind is not None and _is_fhir(found, kind, self.columns):
+                with suppress(DropRecord), open_bytes(Path(found.path), "jsonl") as file:
+                    for url, resource in resources(file):
+                        known.add(url, resource)
+        return known
 
 
 def _reports(files: Iterable[Found], source: _Source, images: Mapping[str, bool]) -> Iterator[Report]:
@@ -131,9 +151,13 @@ def _read(found: Found, source: _Source) -> Iterator[Report]:
         return
     if kind == "txt":
         kind = _within_text(found, source.columns)
+    if kind is not None and _is_fhir(found, kind, source.columns):
+        kind = "fhir"
     try:
         if kind in (None, "dicom"):
             yield _structured(found, source, kind)
+        elif kind == "fhir":
+            yield from _fhir(found, source)
         elif kind == "hl7":
             yield from _messages(found, source.columns)
         elif kind == "txt":
@@ -146,11 +170,13 @@ def _read(found: Found, source: _Source) -> Iterator[Report]:
         yield Report(relative, reason=Reason.NOT_A_REPORT if refused else dropped.reason)
 
 
-def _kind(found: Found, format: Asked, single: bool) -> Format | Literal["dicom"] | None:
+def _kind(found: Found, format: Asked, single: bool) -> Format | Literal["fhir", "dicom"] | None:
     """How the file is read; None where its name stands for no report."""
     if single and format != "auto":
         return format
     by_suffix = format_of(PurePath(found.relative).name)
+    if format == "fhir" and by_suffix in ("json", "jsonl"):
+        return "fhir"
     if single and by_suffix is None and _is_structured(found, format):
         return "dicom"
     return by_suffix if format in ("auto", by_suffix) else None
@@ -163,6 +189,39 @@ def _is_structured(found: Found, format: Asked) -> bool:
         return found.reason is None and format in ("auto", "dicom") and sniff(Path(found.path)) == "dicom"
     except DropRecord:
         return False
+
+
+def _is_fhir(found: Found, kind: str, columns: ReportColumns) -> bool:
+    """A JSON file of FHIR's resources; where columns are asked for, it is a table of its fields as any other."""
+    if kind not in ("json", "jsonl", "fhir") or columns.make_text or found.reason is not None:
+        return False
+    from curate.sources.reports.fhir import is_fhir  # ijson: only where there is FHIR
+
+    try:
+        with open_bytes(Path(found.path), "jsonl") as file:
+            return is_fhir(file.peek(_HEAD)[:_HEAD])
+    except DropRecord:
+        return False
+
+
+def _fhir(found: Found, source: _Source) -> Iterator[Report]:
+    """The DiagnosticReports of a file; what is no JSON in it is a BROKEN_ROW."""
+    from curate.sources.reports.fhir import fhir_report, resources
+
+    relative, number, references = as_text(found.relative), 0, source.references
+    with open_bytes(Path(found.path), "jsonl") as file:
+        for _, resource in resources(file):
+            if resource is not None and resource.get("resourceType") != "DiagnosticReport":
+                continue
+            number += 1
+            row = f"{relative}#{number}"
+            if resource is None:
+                yield Report(row, reason=Reason.BROKEN_ROW)
+                continue
+            told = fhir_report(resource, references)
+            yield make_report(row, told.text, told.known, reason=told.reason, phi=told.phi)
+    if not number:
+        raise DropRecord(Reason.NOT_A_REPORT)
 
 
 def _structured(found: Found, source: _Source, kind: Literal["dicom"] | None) -> Report:
@@ -219,7 +278,10 @@ def _messages(found: Found, columns: ReportColumns) -> Iterator[Report]:
     some = False
     for number, message in enumerate(open_messages(Path(found.path)), start=1):
         some = True
-        known = {**message.known, **{name: message.fields.get(field, "") for name, field in asked.items()}}
+        if message.broken:
+            yield Report(f"{relative}#{number}", reason=Reason.BROKEN_ROW)
+            continue
+        known = {**message.known, **{name: message.field(field) for name, field in asked.items()}}
         yield make_report(f"{relative}#{number}", message.text, known, phi=(*message.people, *message.numbers))
     if not some:
         raise DropRecord(Reason.NOT_A_REPORT)
@@ -262,10 +324,10 @@ def _as_asked(names: Sequence[str], columns: ReportColumns) -> dict[str, str]:
     return {same[0]: column for column in missing if len(same := spelt.get(folded(column), [])) == 1}
 
 
-def _names_to_check(found: Found, kind: Format, columns: ReportColumns, single: bool) -> list[str]:
+def _names_to_check(found: Found, kind: Format | Literal["fhir"], columns: ReportColumns, single: bool) -> list[str]:
     """A table's columns; [] of what has none, or cannot be read and so may hold reports. RecipeError where that is all
     there is."""
-    if kind in ("txt", "hl7") or found.reason is not None:
+    if kind in ("txt", "hl7") or kind == "fhir" or found.reason is not None or _is_fhir(found, kind, columns):
         return []
     names = _names(found, kind, columns)
     if not names and single:

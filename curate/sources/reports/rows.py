@@ -26,7 +26,7 @@ from curate.sources.reports.dialect import read_csv
 from curate.sources.reports.documents import MAX_WORKBOOK, documents, parsed, read_workbook
 from curate.sources.reports.encoding import HEAD, decode, mended, text_encoding
 from curate.sources.reports.formats import MAX_BYTES, Format, format_of, open_bytes, reading
-from curate.sources.reports.hl7 import Message, read_messages
+from curate.sources.reports.hl7 import Message, message_text, read_messages
 
 Record = dict[str, Any] | Reason
 MAX_REPORT_BYTES = 1 << 24  # a text file beyond this is not one report
@@ -100,8 +100,8 @@ def _opened(file: Any, kind: Format, wanted: Collection[str] | None) -> Records:
         text = _text(_whole(file, MAX_REPORT_BYTES))
         return Records(kind, ("text",), ("text",), iter([{"text": text}]))
     if kind == "hl7":
-        messages = read_messages(_text(_whole(file, _MAX_DOCUMENT)))
-        return Records(kind, (), (), (message.record() for message in messages))
+        found = _messages(file)
+        return Records(kind, (), (), (Reason.BROKEN_ROW if m.broken else m.record() for m in found))
     if kind == "parquet":
         return _parquet(file, wanted)
     if kind == "xlsx":
@@ -124,7 +124,14 @@ def _opened(file: Any, kind: Format, wanted: Collection[str] | None) -> Records:
 def open_messages(path: Path) -> list[Message]:
     """What a file of HL7 messages reports, an order each. Raises DropRecord as `open_records`."""
     with open_bytes(path, "hl7") as file:
-        return list(read_messages(_text(_whole(file, _MAX_DOCUMENT))))
+        return list(_messages(file))
+
+
+def _messages(file: Any) -> Iterator[Message]:
+    text = message_text(_whole(file, _MAX_DOCUMENT))
+    if text is None:
+        raise DropRecord(Reason.BAD_ENCODING)
+    return read_messages(text)
 
 
 def _whole(file: Any, limit: int) -> bytes:
