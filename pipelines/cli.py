@@ -15,7 +15,7 @@ def run_command() -> None:
     and a worker has no use for them."""
     import typer
 
-    from pipelines.commands import learning, release, runs
+    from pipelines.commands import fetch, learning, release, runs
 
     commands: tuple[Callable[..., None], ...] = (
         runs.run,
@@ -28,6 +28,7 @@ def run_command() -> None:
         learning.evaluate,
         learning.compare,
         runs.synth,
+        fetch.fetch,
         release.deid,
         release.crosswalk,
         release.secret,

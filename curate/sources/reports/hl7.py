@@ -117,13 +117,14 @@ def read_messages(text: str) -> Iterator[Message]:
     read, and for what a batch lacks of the messages that its trailer (BTS-1) counts.
     """
     text = re.sub(r"[\ufeff\v\x1c]", "", text)
-    parts = _HEADER.split(text)
+    parts = [part for part in _HEADER.split(text) if part.strip()]
     for part in parts:
         lines = [line for line in re.split(r"\r\n|\r|\n", part) if line.strip()]
         if not lines:
             continue
         if lines[0].startswith("MSH") and (len(lines[0]) < 9 or lines[0][3].isalnum()):
-            yield _BROKEN
+            if len(parts) > 1 or len(lines) > 1:  # of a file that is nothing else, nothing is lost
+                yield _BROKEN
             continue
         head = lines[0] if lines[0].startswith("MSH") else "MSH|^~\\&|"
         marks = head[3:8]  # field, component, repetition, escape, subcomponent

@@ -1,0 +1,85 @@
+"""curate fetch: studies from a PACS into a folder."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from curate.errors import RecipeError
+from pipelines.commands.screen import fail, near, out, progress_bars, step_progress, stoppable
+
+
+def fetch(
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="folder for the studies: new, or fetched into before")],
+    dicomweb: Annotated[str | None, typer.Option("--dicomweb", help="https://pacs.example/dicom-web")] = None,
+    dimse: Annotated[str | None, typer.Option("--dimse", help="AET@HOST:PORT of the server")] = None,
+    accessions: Annotated[Path | None, typer.Option("--accessions", help="text file, an accession a line")] = None,
+    query: Annotated[
+        list[str] | None, typer.Option("--query", help="KEYWORD=VALUE of study level: StudyDate=20240101-20240131")
+    ] = None,
+    calling: Annotated[str, typer.Option("--calling", help="our AE title")] = "RADSIFT",
+    move: Annotated[int | None, typer.Option("--move", help="C-MOVE to this port of ours, instead of C-GET")] = None,
+    tls: Annotated[bool, typer.Option("--tls", help="DIMSE over TLS")] = False,
+    ca: Annotated[Path | None, typer.Option("--ca", help="PEM of the authorities to trust")] = None,
+    cert: Annotated[Path | None, typer.Option("--cert", help="PEM of our own certificate")] = None,
+    key: Annotated[Path | None, typer.Option("--key", help="PEM of its key")] = None,
+    token_file: Annotated[
+        Path | None, typer.Option("--token-file", help="a bearer token, or a whole Authorization value")
+    ] = None,
+    per_second: Annotated[float, typer.Option("--per-second", min=0, help="objects at most; 0: no limit")] = 0,
+    timeout: Annotated[float, typer.Option("--timeout", min=0.1, help="seconds without an answer")] = 60,
+    tries: Annotated[int, typer.Option("--tries", min=1, help="for a study")] = 4,
+) -> None:
+    """Fetch studies from a PACS (DICOMweb or DIMSE) into OUT/dicom, as they are: nothing is de-identified yet.
+
+    Exit code 1 where studies are missing; OUT/fetch.json counts why, and the same command goes on.
+    """
+    from curate.fetch.dicomweb import DicomWeb, DicomWebRules
+    from curate.fetch.dimse import Dimse, DimseRules
+    from curate.fetch.job import FetchRules, read_accessions, read_query
+    from curate.fetch.job import fetch as fetch_studies
+    from curate.fetch.server import Server
+
+    if (dicomweb is None) == (dimse is None):
+        raise RecipeError("--dicomweb", "name one server", "--dicomweb URL, or --dimse AET@HOST:PORT")
+    if dicomweb is not None and not re.match(r"https?://[^/]", dicomweb):
+        raise RecipeError("--dicomweb", "is no URL", "as https://pacs.example/dicom-web")
+    if accessions is None and not query:
+        raise RecipeError("--accessions", "nothing says what to fetch", "--accessions FILE, or --query KEYWORD=VALUE")
+    for flag, path in (("--ca", ca), ("--cert", cert), ("--key", key), ("--token-file", token_file)):
+        if path is not None and not path.is_file():
+            raise RecipeError(flag, f"{path} does not exist", "name a file")
+    wanted = [] if accessions is None else read_accessions(accessions)
+    filters = read_query(query or [])
+    if dicomweb is not None:
+        web = DicomWebRules(dicomweb, token_file, ca, cert, key, timeout)
+    else:
+        title, host, port = _peer(dimse or "")
+        via: Literal["get", "move"] = "get" if move is None else "move"
+        peer = DimseRules(host, port, title, calling, via, move or 0, tls, ca, cert, key, timeout)
+
+    def connect() -> Server:
+        return DicomWeb(web) if dicomweb is not None else Dimse(peer)
+
+    with stoppable(), progress_bars() as bars:
+        done = fetch_studies(target, connect, wanted, filters, FetchRules(per_second, tries), step_progress(bars))
+    out.print(f"{done.studies:,} studies are whole, {done.objects:,} objects ({done.bytes / 1e6:,.1f} MB) fetched now")
+    for reason, count in sorted(done.failures.items()):
+        lines = done.lines.get(reason, [])
+        shown = f", lines {', '.join(map(str, lines[:5]))}{' ...' if len(lines) > 5 else ''}" if lines else ""
+        out.print(f"  {reason}={count:,}{shown}")
+    out.print(f"archive, not de-identified: {near((target / 'dicom').resolve())}", soft_wrap=True)
+    if done.failures:
+        fail(
+            1, "not all was fetched", f"{near((target / 'fetch.json').resolve())} counts why; the same command goes on"
+        )
+
+
+def _peer(given: str) -> tuple[str, str, int]:
+    found = re.fullmatch(r"([^@]{1,16})@(\[[^\]]+\]|[^:]+):(\d{1,5})", given)
+    if found is None:
+        raise RecipeError("--dimse", "is no server", "as AET@HOST:PORT: ORTHANC@pacs.example:104")
+    return found[1], found[2].strip("[]"), int(found[3])
