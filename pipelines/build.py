@@ -191,9 +191,10 @@ class Pipeline:
         folder = self.select.folder(self.run)
         shards = len(plan_shards(read_parts(folder), per_shard)) if load_manifest(folder) else 0
         ingest = str(self.ingest.folder(self.run))
-        task = Deferred(partial(tasks.export, ingest, str(folder), str(self.shards), per_shard, self.texts))
+        task = Deferred(partial(tasks.export, ingest, str(folder), str(self.shards), per_shard, self.texts, self.kept))
         inputs = [self.ingest.hash, self.select.hash]  # that of select covers the texts
-        return Step("export", task, shards, {"records_per_shard": per_shard}, inputs, version=4)
+        config = {"records_per_shard": per_shard, "kept": self.kept}
+        return Step("export", task, shards, config, inputs, version=5)
 
     @property
     def pairing(self) -> Pairing:
@@ -212,6 +213,13 @@ class Pipeline:
     def pool(self) -> tasks.Where:
         """Where what dedup kept lies."""
         return str(self.ingest.folder(self.run)), self.partitions, str(self.dedup.folder(self.run))
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """Names of what the reports' rows say beside the text, as the recipe asks for them: columns of the index."""
+        asked = {name for reports in self.recipe.reports for name in reports.columns.keep}
+        told = ("statement", "denial") if any(reports.questions for reports in self.recipe.reports) else ()
+        return tuple(sorted(asked.union(told)))
 
     @property
     def texts(self) -> str | None:

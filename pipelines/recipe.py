@@ -157,9 +157,11 @@ class Dedup(Part):
 
 
 class Export(Part):
-    """Shard size in records."""
+    """Shard size in records. ``license``: what the shards' card says of it, an SPDX identifier in small letters
+    (cc-by-4.0) or words of your own; without it the card says that none was named."""
 
     records_per_shard: Annotated[int, Field(ge=1)] = 1000
+    license: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\r\n]+$")] | None = None
 
 
 class EngineChoice(Part):

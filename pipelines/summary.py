@@ -25,6 +25,7 @@ from filters.methods.blip.capfilt import CAPFILT
 from filters.task import train_curve
 from filters.training.curve import final_curves
 from pipelines.build import Pipeline
+from pipelines.card import write_card
 from pipelines.measures import blind_spots, drifts, flattered, keep_rates, measures, reliabilities
 from pipelines.pairing import pairing_warnings
 from pipelines.told import funnel, remember_told, versions
@@ -37,13 +38,14 @@ BREAKDOWN = ("modality", "body_part", "sex", "source")
 
 
 def write_report(pipeline: Pipeline, manifests: Sequence[Manifest]) -> RunReport:
-    """Draw RUN/report/index.html, report.json and attestation.json from what the run left on disk, and remember what
-    it was drawn of (`pipelines.told`)."""
+    """Draw RUN/report/index.html, report.json, attestation.json and the shards' card from what the run left on disk,
+    and remember what they were drawn of (`pipelines.told`)."""
     report = collect(pipeline, manifests)
     folder = pipeline.run / "report"
     commit_bytes(folder / "attestation.json", attestation_bytes(report.attestation or {}))
     commit_bytes(folder / "index.html", render_page(report).encode("utf-8"))
     commit_bytes(folder / "report.json", report_json(report).encode("utf-8"))
+    write_card(pipeline, report.attestation or {})
     measured = [(m.name, m.value, m.low, m.high) for m in report.measures]
     remember_told(pipeline, manifests, measured, report.shards, faults(pipeline))
     return report

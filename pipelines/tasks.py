@@ -113,8 +113,10 @@ def select(
     return SelectTask(ingested, partitions, deduplicated, scores, cut, splits, texts, unbelieved)
 
 
-def export(ingested: str, selection: str, shards: str, per_shard: int, texts: str | None) -> ExportTask:
+def export(
+    ingested: str, selection: str, shards: str, per_shard: int, texts: str | None, kept: tuple[str, ...] = ()
+) -> ExportTask:
     """See `curate.export.webdataset`."""
     from curate.export.webdataset import ExportTask
 
-    return ExportTask(ingested, selection, shards, per_shard, texts)
+    return ExportTask(ingested, selection, shards, per_shard, texts, kept)

@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from curate import __version__
+from curate.export.webdataset import CROISSANT, README
 from curate.report.funnel import FUNNEL, StepCount
 from curate.step import Manifest
 from curate.storage import commit_marker, digest, digest_file, read_json, read_marker
 from pipelines.build import Pipeline, stamp
 
 FILES = ("attestation.json", "index.html", "report.json")
+CARD = tuple(f"../shards/{name}" for name in (CROISSANT, README))  # written where they are not the same already
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ def remember_told(
     """The report of these steps was just written, and this is what a command says of it."""
     folder = pipeline.run / "report"
     value: dict[str, Any] = {"measures": measures, "shards": shards, "faults": faults}
-    value |= {"made_of": _made_of(pipeline, manifests), "files": {n: digest_file(folder / n) for n in FILES}}
+    value |= {"made_of": _made_of(pipeline, manifests), "files": {n: digest_file(folder / n) for n in (*FILES, *CARD)}}
     commit_marker(folder / "told.json", value)
 
 

@@ -1,5 +1,6 @@
 """Shards in the img2dataset / open_clip layout: ``NNNNNN.tar`` of ``key.png|jpg``, ``key.txt``, ``key.json``,
-a Parquet index ``NNNNNN.parquet`` beside it, and ``NNNNNN_stats.json``, which is also the shard's done-marker.
+a Parquet index ``NNNNNN.parquet`` beside it (`INDEX`, and a column ``meta_NAME`` for every column of the reports that
+the recipe carries along), and ``NNNNNN_stats.json``, which is also the shard's done-marker.
 
 Image bytes go out as `ingest` wrote them: nothing is decoded or encoded again. The text is the record's own, or the one
 that was chosen in its place (`curate.export.texts`), and the JSON says so. Headers carry no time, owner or
@@ -12,7 +13,7 @@ import io
 import json
 import re
 import tarfile
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,9 +40,12 @@ from curate.storage import (
 )
 
 MARKER = "export.json"  # whose shards they are
+README, CROISSANT = "README.md", "croissant.json"  # what says of the folder what is in it (`curate.export.card`)
 _SUFFIXES = (".tar", ".parquet", "_stats.json")
 _SHARD = rf"({'|'.join(SPLITS)})(/\d{{6}}({'|'.join(map(re.escape, _SUFFIXES))}))?"
-_OWN = re.compile(rf"({MARKER}|{_SHARD})({re.escape(TEMPORARY)}[0-9a-f]{{8}})?")  # all that a run may leave there
+_OWN = re.compile(
+    rf"({MARKER}|{README}|{CROISSANT}|{_SHARD})({re.escape(TEMPORARY)}[0-9a-f]{{8}})?"
+)  # all that a run may leave there
 
 JSON_FIELDS = (
     "patient",
@@ -62,6 +66,7 @@ JSON_FIELDS = (
     "painted",
     "painted_share",
 )
+META = "meta_"  # before the name of a carried column, in the index
 _FIELDS = ("key", *JSON_FIELDS, "text", "pixel_hash", "phash", "text_hash")
 INDEX = pa.schema([*(RECORD.field(n) for n in _FIELDS), *(SELECTION.field(n) for n in ("split", "score", "weight")),
                    *CARRIED])  # fmt: skip
@@ -98,13 +103,15 @@ def plan_shards(selection: pa.Table, per_shard: int) -> list[Shard]:
 
 @dataclass(frozen=True)
 class ExportTask:
-    """One partition is one shard. ``texts``: the folder of a step that proposed other texts."""
+    """One partition is one shard. ``texts``: the folder of a step that proposed other texts; ``kept``: the columns of
+    the reports that are carried along."""
 
     ingest: str
     selection: str
     shards: str
     per_shard: int
     texts: str | None = None
+    kept: tuple[str, ...] = ()
 
     def rows(self, partition: int) -> int:
         """Records in the shard."""
@@ -120,7 +127,7 @@ class ExportTask:
         for name in ("split", "score", "weight", "text_from"):
             records = records.append_column(name, chosen[name])
         proposed = {k: row for p, keys in shard.keys.items() for k, row in proposals(self.texts, p, keys).items()}
-        write_shard(Path(self.shards) / shard.split, shard.name, records, proposed)
+        write_shard(Path(self.shards) / shard.split, shard.name, records, proposed, self.kept)
         size = records.num_rows
         return pa.table({"key": records["key"], "split": [shard.split] * size, "shard": [shard.name] * size})
 
@@ -136,10 +143,14 @@ class ExportTask:
 
 
 def write_shard(
-    folder: Path, name: str, records: pa.Table, proposed: Mapping[str, Mapping[str, Any]] | None = None
+    folder: Path,
+    name: str,
+    records: pa.Table,
+    proposed: Mapping[str, Mapping[str, Any]] | None = None,
+    kept: Sequence[str] = (),
 ) -> None:
     """RECORD rows with split, score, weight and text_from, and the texts ``proposed`` for them by key -> the three
-    files of a shard, the stats last."""
+    files of a shard, the stats last. ``kept``: names in ``meta`` that are columns of the index."""
     rows = [carry(row, (proposed or {}).get(row["key"])) for row in records.to_pylist()]
     sink = io.BytesIO()
     with tarfile.open(fileobj=sink, mode="w", format=tarfile.USTAR_FORMAT) as tar:
@@ -150,14 +161,18 @@ def write_shard(
                 tar.addfile(info, io.BytesIO(data))
     data = sink.getvalue()
     commit_bytes(folder / f"{name}.tar", data)
-    commit_bytes(folder / f"{name}.parquet", table_bytes(_index(rows)))
+    commit_bytes(folder / f"{name}.parquet", table_bytes(_index(rows, kept)))
     stats = {"count": len(rows), "successes": len(rows), "bytes": len(data), "sha256": digest(data)}
     commit_json(folder / f"{name}_stats.json", stats)
 
 
-def _index(rows: list[dict[str, Any]]) -> pa.Table:
-    """The shard's Parquet index, all `INDEX` columns."""
-    return pa.table({f.name: pa.array([row[f.name] for row in rows], f.type) for f in INDEX}, schema=INDEX)
+def _index(rows: list[dict[str, Any]], kept: Sequence[str]) -> pa.Table:
+    """The shard's Parquet index: all `INDEX` columns, and those carried along."""
+    table = pa.table({f.name: pa.array([row[f.name] for row in rows], f.type) for f in INDEX}, schema=INDEX)
+    carried = [dict(row["meta"] or []) for row in rows]
+    for name in kept:
+        table = table.append_column(META + name, pa.array([each.get(name) for each in carried], pa.string()))
+    return table
 
 
 def _members(row: dict[str, Any]) -> list[tuple[str, bytes]]:
@@ -223,6 +238,6 @@ def shard_table(shards: Path) -> list[dict[str, Any]]:
     return found
 
 
-def read_index(shards: Path) -> pa.Table:
-    """The Parquet indexes of every shard as one table."""
-    return pa.concat_tables([read_table(p) for s in SPLITS for p in sorted((shards / s).glob("*.parquet"))])
+def read_index(shards: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """The Parquet indexes of every shard as one table, all ``columns`` of it by default."""
+    return pa.concat_tables([read_table(p, columns) for s in SPLITS for p in sorted((shards / s).glob("*.parquet"))])

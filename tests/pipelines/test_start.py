@@ -17,7 +17,7 @@ from pipelines import tasks
 from pipelines.build import Pipeline, run_pipeline
 from pipelines.check import save_recipe
 from pipelines.load import load_recipe
-from pipelines.told import FILES, told_of
+from pipelines.told import CARD, FILES, told_of
 from tests.pipelines.archive import make_archive, recipe_for
 
 HEAVY = ("torch", "torchvision", "open_clip", "open_clip_train", "transformers", "timm", "tensorboardX", "sklearn")
@@ -106,6 +106,12 @@ def test_a_report_is_drawn_again_where_it_is_of_something_else_or_damaged(
         path.write_bytes(path.read_bytes()[:-9])
         assert set(told("another", keep=3).items()).isdisjoint(third.items())
         third = told("another", keep=3)
+    for name in CARD:
+        card = recipe.out / "report" / name
+        whole, drawn = card.read_bytes(), card.stat().st_mtime_ns
+        assert told("another", keep=3) and card.stat().st_mtime_ns == drawn
+        card.write_bytes(whole[:-9])
+        assert told("another", keep=3) and card.read_bytes() == whole
     (recipe.out / "report" / "index.html").unlink()
     told("another", keep=3)
     assert (recipe.out / "report" / "index.html").exists()
