@@ -15,7 +15,8 @@ from typing import Any
 import pyarrow as pa
 import yaml
 
-from curate.export.webdataset import CARRIED, INDEX, JSON_FIELDS, META
+from curate.export.texts import CARRIED
+from curate.export.webdataset import INDEX, JSON_FIELDS, META
 from curate.record import RECORD, SELECTION
 
 HUGGING_FACE = {"train": "train", "val": "validation", "test": "test"}  # what `datasets` calls our splits
