@@ -14,8 +14,10 @@ from pipelines.commands.screen import SetEngine, Workers, fail, near, out, runni
 
 
 def deid(
-    source: Annotated[Path, typer.Argument(metavar="SRC", help="folder of DICOM, images and reports, of any depth")],
-    target: Annotated[Path, typer.Argument(metavar="DST", help="new folder for the clean copies")],
+    source: Annotated[
+        Path | None, typer.Argument(metavar="SRC", help="folder of DICOM, images and reports, of any depth")
+    ] = None,
+    target: Annotated[Path | None, typer.Argument(metavar="DST", help="new folder for the clean copies")] = None,
     secret: Annotated[Path | None, typer.Option("--secret", help="the secret's file; else RADSIFT_SECRET")] = None,
     rules: Annotated[Path | None, typer.Option("--rules", help="YAML of rules; the defaults are the safe ones")] = None,
     set_: Annotated[
@@ -28,11 +30,41 @@ def deid(
     engine: SetEngine = None,
     workers: Workers = None,
     address: Annotated[str | None, typer.Option("--address", help="of a running Ray cluster")] = None,
+    audit: Annotated[
+        Path | None,
+        typer.Option("--audit", metavar="DIR", help="read what was released there, and write nothing of it"),
+    ] = None,
+    allow: Annotated[
+        list[str] | None, typer.Option("--allow", help="with --audit: what was agreed to stay: dates, uids, ...")
+    ] = None,
+    pixels: Annotated[
+        float | None, typer.Option("--pixels", help="with --audit: the share of pictures that are read for text; all")
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option("--out", help="with --audit: folder for audit.json, index.html")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="with --audit: print the audit as JSON")] = False,
 ) -> None:
     """De-identify a folder into another: every input ends CLEAN, QUARANTINED or REFUSED in DST/attestation.json.
 
-    Exit code 1 where the verifier found what the rules had left: such inputs are not in DST.
+    Exit code 1 where the verifier found what the rules had left: such inputs are not in DST. With --audit DIR, which
+    another tool may have released, 1 where anything in it identifies or cannot be read, 0 where it is clean.
     """
+    if audit is not None:
+        from pipelines.commands.audit import audit as run_audit
+
+        others = {"SRC": source, "--secret": secret, "--rules": rules, "--set": set_, "--log": log}
+        others |= {"--crosswalk": crosswalk}
+        share = 1.0 if pixels is None else pixels
+        where = engine, workers, address
+        sys.exit(run_audit(audit, others, tuple(allow or ()), share, report, as_json, where))
+    alone = {"--allow": allow, "--pixels": pixels is not None, "--out": report, "--json": as_json}
+    for name, value in alone.items():
+        if value:
+            raise RecipeError(name, "goes with --audit alone", "leave it out, or curate deid --audit DIR")
+    if source is None or target is None:
+        missing = "SRC" if source is None else "DST"
+        raise RecipeError(missing, "is not given", "curate deid SRC DST, or curate deid --audit DIR")
     from curate.deid.attest import pixel_warnings, text_warnings
     from curate.deid.vault import SecretSource
     from curate.deid_export.job import check_folders, release, write_log

@@ -215,6 +215,11 @@ def text_findings(
         yield Finding.UNPROVABLE
 
 
+def placeholders_masked(text: str) -> str:
+    """``text`` with the names of our placeholders out of them: someone may be called Name."""
+    return _LABEL.sub("[", text)
+
+
 def leaks(outputs: Sequence[str | bytes], phi: Sequence[str]) -> bool:
     """True if `findings` finds anything."""
     return bool(findings(outputs, phi))
@@ -226,7 +231,7 @@ def _in_texts(texts: Sequence[str], known: Known, sources: tuple[str, ...]) -> I
     for text in texts:
         rest, shifted = dates.set_apart(text.replace(BARRIER, ""))
         (placeholders if rest else columns).update(shifted)
-        rest = _LABEL.sub("[", rest)  # someone may be called Name
+        rest = placeholders_masked(rest)
         yield from known.in_text(rest)
         yield from once(_of_sources, sources, rest)
     days = known.days | once(direct, sources).days
@@ -248,20 +253,20 @@ def _is_bare(output: bytes) -> bool:
 def _readings(output: str | bytes) -> list[str]:
     """An output as text, bytes in each way that they could be meant; of a picture nothing."""
     if isinstance(output, str):
-        return list(dict.fromkeys([output, _unwrapped(output)]))
+        return list(dict.fromkeys([output, unwrapped(output)]))
     if output.startswith((PNG, b"\xff\xd8")):
         return []
     readings = [output.decode("utf-8", "replace"), output.decode("latin-1")]
     if b"\0" in output:
         readings += [output[i:].decode(code, "replace") for code in ("utf-16-le", "utf-16-be") for i in (0, 1)]
-    return list(dict.fromkeys([*readings, *map(_unwrapped, readings)]))
+    return list(dict.fromkeys([*readings, *map(unwrapped, readings)]))
 
 
 _MARKUP = re.compile(r"<[A-Za-z/!?][^<>]{0,400}>")
 _ESCAPE = re.compile(r"\\X((?:[0-9A-F]{2})+)\\|\\u00([0-9A-F]{2})|\\x([0-9A-F]{2})|_x00([0-9A-F]{2})_", re.IGNORECASE)
 
 
-def _unwrapped(text: str) -> str:
+def unwrapped(text: str) -> str:
     """The text as a viewer of its markup would show it: a name in which tags or escapes stand is a name all the same.
 
     It is only searched in, so nothing need prove that the marks are meant as such."""

@@ -1,0 +1,71 @@
+"""`curate deid --audit DIR`: what a folder that somebody else released still says of people. It is only read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from curate.errors import RecipeError
+from pipelines.commands.screen import near, out, running_engine
+
+
+def audit(
+    folder: Path,
+    others: Mapping[str, object],
+    allowed: tuple[str, ...],
+    pixels: float,
+    target: Path | None,
+    as_json: bool,
+    resources: tuple[str | None, int | None, str | None],
+) -> int:
+    """The audit, printed; ``target`` takes audit.json and index.html. 0 where nothing was found, else 1.
+
+    ``others``: what else the command was given, which an audit has no use for: RecipeError. ``resources``: engine,
+    workers, address.
+    """
+    given = [name for name, value in others.items() if value]
+    if given:
+        raise RecipeError(given[0], "has no meaning with --audit, which writes nothing of the folder", "leave it out")
+    if target is not None and target.resolve().is_relative_to(folder.resolve()):
+        raise RecipeError("--out", "lies inside the folder that is audited, which is only read", "name another folder")
+    if target is not None and target.exists() and not target.is_dir():
+        raise RecipeError("--out", f"{target} is not a folder", "name a folder")
+    from curate.deid_export.audit import AuditRules, audit_bytes, audit_folder
+    from curate.engine import Resources
+    from curate.report.audit import render_audit
+    from curate.storage import commit_bytes
+
+    rules = AuditRules(allowed, pixels)
+    engine, workers, address = resources
+    if engine not in (None, "local", "ray"):
+        raise RecipeError("--engine", f"there is no engine '{engine}'", "local or ray")
+    started_on = Resources(kind="ray" if engine == "ray" else "local", workers=workers, address=address)
+    with running_engine(started_on) as (started, progress):
+        found = audit_folder(folder, rules, started, progress)
+    if target is not None:
+        commit_bytes(target / "audit.json", audit_bytes(found))
+        commit_bytes(target / "index.html", render_audit(found).encode())
+    if as_json:
+        print(audit_bytes(found).decode(), end="")
+    else:
+        _print(found)
+        if target is not None:
+            out.print(f"audit: {near((target / 'index.html').resolve())}", soft_wrap=True)
+    return 0 if found["passed"] else 1
+
+
+def _print(found: Mapping[str, Any]) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table("", "files", box=None, pad_edge=False)
+    table.add_row("all", f"{found['files']:,}")
+    for code, places in found["places"].items():
+        table.add_row(code, f"{found['findings'][code]:,}")
+        for place, n in sorted(places.items(), key=lambda item: (-item[1], item[0]))[:5]:
+            table.add_row(f"  {escape(place)}", f"{n:,}")
+    out.print(table)
+    told = found["pixels"]
+    out.print(f"pictures read for text: {told.get('read', 0):,}, not read: {told.get('unread', 0):,}")
+    out.print("clean: nothing was found" if found["passed"] else "not clean")
