@@ -80,6 +80,7 @@ class Reason(StrEnum):
     # -- ingest: de-identification; what cannot be proven clean is quarantined
     BURNED_IN = "quarantine_burned_in_text"
     PIXELS_UNPROVEN = "quarantine_pixels_unproven"
+    FACE = "quarantine_recognisable_face"  # a volume of a head, which the recipe keeps back unless it was defaced
     TOO_MUCH_PAINTED = "quarantine_too_much_painted"  # to blank its text would take more than the recipe allows
     PHI_IN_OUTPUT = "quarantine_verify_failed"
     UNPROVABLE = "quarantine_unprovable"  # nothing was found, and nothing could be: a script that is not searched

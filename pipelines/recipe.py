@@ -95,7 +95,8 @@ class Deid(Part):
     stand in their place: names, numbers, places and days of the same form, none of them real. A picture is withheld
     where blanking its text would paint more than ``max_painted_text`` times the text's area, or more than
     ``max_painted_anatomy`` of what is not ground. ``keep_markers``: a letter of side or orientation that stands alone
-    is no text."""
+    is no text. ``faces``: 'quarantine' keeps back CT, MR and PET of the head, or of nothing that their header names,
+    unless it says that the face was removed."""
 
     burned_in: Literal["blank", "quarantine", "trust"] = "blank"
     max_shift_days: Annotated[int, Field(ge=1, le=3650)] = 3650
@@ -110,10 +111,12 @@ class Deid(Part):
     max_painted_text: Annotated[float, Field(ge=1)] = PixelPolicy().max_painted_text
     max_painted_anatomy: Fraction = PixelPolicy().max_painted_anatomy
     keep_markers: bool = True
+    faces: Literal["keep", "quarantine"] = "keep"
 
     def pixel_policy(self) -> PixelPolicy:
         """What to do with text in pixels."""
-        return PixelPolicy(self.burned_in, self.max_painted_text, self.max_painted_anatomy, self.keep_markers)
+        painting = self.max_painted_text, self.max_painted_anatomy
+        return PixelPolicy(self.burned_in, *painting, self.keep_markers, self.faces)
 
     def text_rules(self, dates: Literal["mask", "shift"], cut: tuple[Cut, ...] = ()) -> TextRules:
         """How report text is scrubbed, and which of its sentences go."""

@@ -18,6 +18,7 @@ from pydicom.sequence import Sequence as Items
 from curate.deid.attest import SECOND_LOOK
 from curate.deid.header.clean import clean_header, identifying_values
 from curate.deid.header.iod import is_picture
+from curate.deid.pixels.faces import check_face, is_defaced, may_show_face
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.quiet import quiet
 from curate.deid.verify.dicom import dicom_findings
@@ -63,6 +64,9 @@ def _clean(file: DicomFile, rules: ReleaseRules, pseudo: Pseudonymizer) -> Outco
         pixels = clean_pixels(file, rules)
         describe_pixels(header, pixels, file)
         actions.update(pixels.actions)
+        if may_show_face(source) and is_defaced(source):
+            _say_defaced(header)
+            actions["face declared removed"] += 1
     elif is_picture(text(header, "SOPClassUID")) or (integer(source, "Rows", 0) and integer(source, "Columns", 0)):
         raise DropRecord(Reason.NO_PIXELS)  # cut off, or kept elsewhere: a picture without its pixels is none
     data = to_bytes(header, pixels.frames.written() if pixels is not None else None)
@@ -102,8 +106,9 @@ class Pixels:
 def clean_pixels(file: DicomFile, rules: ReleaseRules) -> Pixels:
     """Every frame decoded, gated unless the pixels are numbers, blanked, its unused bits masked.
 
-    Raises DropRecord: the gate's reason, the decoder's, BAD_HEADER, TRUNCATED, TOO_LARGE, UNSUPPORTED_SYNTAX.
+    Raises DropRecord: FACE, the gate's reason, the decoder's, BAD_HEADER, TRUNCATED, TOO_LARGE, UNSUPPORTED_SYNTAX.
     """
+    check_face(file.dataset, rules.pixels)
     proven = prove(file)
     layout = proven.layout
     palette = read_palette(file.dataset, signed=layout.signed) if layout.photometric == "PALETTE COLOR" else None
@@ -145,15 +150,25 @@ def describe_pixels(header: Dataset, pixels: Pixels, file: DicomFile) -> None:
     if pixels.looked:
         if pixels.found.boxes or is_written_on(file.dataset):
             header.BurnedInAnnotation = "NO"
-        _say_cleaned(header)
+        _say_done(header, "113101", "Clean Pixel Data Option")
 
 
-def _say_cleaned(header: Dataset) -> None:
-    """Add the Clean Pixel Data Option (PS3.16 CID 7050) to what was done, in the codes' order."""
+def _say_defaced(header: Dataset) -> None:
+    """Tell on that the source calls its face removed (PS3.3 C.7.6.1, C.12.1): it was believed, and not looked at."""
+    header.RecognizableVisualFeatures = "NO"
+    header.DeidentificationMethod = [
+        text(header, "DeidentificationMethod"),
+        "face removed before, as the source declares",
+    ]
+    _say_done(header, "113102", "Clean Recognizable Visual Features Option")
+
+
+def _say_done(header: Dataset, code: str, meaning: str) -> None:
+    """Add an option of PS3.16 CID 7050 to what was done, in the codes' order."""
     item = Dataset()
-    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = "113101", "DCM", "Clean Pixel Data Option"
+    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = code, "DCM", meaning
     done = value(header, "DeidentificationMethodCodeSequence") or []
-    items = [*(known for known in done if text(known, "CodeValue") != "113101"), item]
+    items = [*(known for known in done if text(known, "CodeValue") != code), item]
     header.DeidentificationMethodCodeSequence = Items(sorted(items, key=lambda known: text(known, "CodeValue")))
 
 

@@ -28,6 +28,7 @@ from curate.dedup.image import thumb, thumb_hash
 from curate.deid.attest import DECLARED_CLEAN, SECOND_LOOK
 from curate.deid.header.clean import attributes, identifying_values
 from curate.deid.pixels.boxes import area, moved
+from curate.deid.pixels.faces import check_face
 from curate.deid.pixels.gate import Gate, gate
 from curate.deid.rules import TextRules
 from curate.deid.vault import SecretSource
@@ -215,6 +216,8 @@ class _Picture:
         policy = self.rules.policy
         if row["declared_clean"]:
             policy = replace(policy, burned_in="trust")
+        if picture.dataset is not None:
+            check_face(picture.dataset, policy)
         gated = gate(picture.pixels, picture.dataset, policy)
         if gated.reason is not None:
             raise DropRecord(gated.reason)
