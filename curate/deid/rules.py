@@ -44,8 +44,8 @@ class PixelPolicy:
     A picture is kept back where more than ``max_painted_text`` times the area of the text found was painted, or more
     than the part ``max_painted_anatomy`` of the anatomy (`curate.deid.pixels.paint.share_of_anatomy`).
     ``keep_markers``: a letter of side or orientation, alone, stays (`curate.deid.pixels.markers`), where the optional
-    OCR package is there to read it. ``faces``: whether CT, MR and PET of the head are kept back unless their header says
-    that the face was removed (`curate.deid.pixels.faces`).
+    OCR package is there to read it. ``faces``: whether CT, MR and PET of the head are kept back unless their header
+    says that the face was removed (`curate.deid.pixels.faces`).
     """
 
     burned_in: Literal["blank", "quarantine", "trust"] = "blank"
