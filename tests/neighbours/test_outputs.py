@@ -43,7 +43,7 @@ def run(code: str, shards: Path) -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", SNIPPETS)
 def test_every_snippet_of_the_docs_runs(name: str, shards: Path, no_hub: None) -> None:
-    from filters import torchvision_ops
+    from filters.towers import torchvision_ops
 
     torchvision_ops.ensure()
     code = SNIPPETS[name]
