@@ -1,5 +1,4 @@
-"""Fixtures shared by all tests. pytest-xdist gives a module as a whole to one worker; each worker starts one local Ray
-where it needs one, which takes 15-40 s on a loaded two-core machine."""
+"""Fixtures shared by all tests, and which worker of pytest-xdist runs what."""
 
 from __future__ import annotations
 
@@ -11,6 +10,7 @@ from hypothesis import settings
 from hypothesis.internal.conjecture import providers
 
 from curate.engine import Engine, Resources, start_engine
+from tests.inline import InlineEngine
 
 # The same examples every time, so that a green commit stays green; `make test-all` looks for new ones.
 settings.register_profile("fixed", derandomize=True, database=None, deadline=None)
@@ -21,8 +21,13 @@ settings.load_profile("fixed")
 LONGEST = ("pipelines/test_run.py", "pipelines/test_training.py", "pipelines/test_real.py", "methods/test_bad_input.py")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Modules of `LONGEST` come before the others, which keep their order."""
+    """A module goes to one worker as a whole, and all that use Ray in every run to the same: one Ray is started, and
+    no module's end is another's. Modules of `LONGEST` come before the others, which keep their order."""
+    on_ray = {i.path for i in items if i.get_closest_marker("ray") and not i.get_closest_marker("slow")}
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("ray" if item.path in on_ray else str(item.path)))
     places = {name: i for i, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get("/".join(item.path.parts[-2:]), len(places)))
 
@@ -38,7 +43,7 @@ providers.is_local_module_file = _is_drawn_from
 
 @pytest.fixture(scope="session")
 def ray_engine() -> Iterator[Engine]:
-    engine = start_engine(Resources(kind="ray", workers=3))
+    engine = start_engine(Resources(kind="ray", workers=2))
     yield engine
     engine.close()
 
@@ -48,6 +53,12 @@ def local_engine() -> Iterator[Engine]:
     engine = start_engine(Resources(workers=2))
     yield engine
     engine.close()
+
+
+@pytest.fixture(scope="session")
+def inline_engine() -> Engine:
+    """For pipelines whose processes are not the subject."""
+    return InlineEngine()
 
 
 @pytest.fixture(scope="session")

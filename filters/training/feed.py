@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from filters.towers.blocks import compile_towers
 from filters.towers.encoder import Filter
 from filters.towers.layers import set_patch_dropout
 from filters.training.curation import Curator
@@ -51,18 +52,8 @@ def final_trainer(
     if rules.grad_checkpointing:
         model.set_grad_checkpointing()
     if rules.compile:
-        _compile_towers(model)
+        torch.use_deterministic_algorithms(True, warn_only=True)  # the compiler is told by this alone
+        compile_towers(model)
     bf16 = rules.precision == "bf16" or (rules.precision == "auto" and distributed.device.startswith("cuda"))
     course = Course.of(rules, bf16=bf16, part="train.")
     return Trainer(model, objective, course, distributed, rules.accumulate == 1)
-
-
-def _compile_towers(model: Any) -> None:
-    """Each tower compiled in place, where the architecture has it under open_clip's names: weights keep their names.
-
-    What runs again and again is inside them; a text's few lengths (`filters.towers.encoder`) are compiled one by one.
-    """
-    for name in ("visual", "transformer", "text"):
-        tower = getattr(model, name, None)
-        if isinstance(tower, torch.nn.Module):
-            tower.compile(dynamic=False)

@@ -34,7 +34,7 @@ def recipe_for(archive: Path, out: Path, secret: Path, **changes: Any) -> Path:
         "export": {"records_per_shard": 10},
         "records_per_partition": 12,
         "truth": {"path": str(archive / "truth" / "truth.parquet")},
-        "engine": {"workers": 2},
+        "engine": {"workers": 1},
     }
     out.parent.mkdir(parents=True, exist_ok=True)
     path = out.parent / f"{out.name}.yaml"

@@ -37,13 +37,13 @@ def silent(name: str, done: int, total: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def recipe(tmp_path_factory: pytest.TempPathFactory, secret_file: Path, local_engine: Engine) -> Path:
+def recipe(tmp_path_factory: pytest.TempPathFactory, secret_file: Path, inline_engine: Engine) -> Path:
     folder = tmp_path_factory.mktemp("capfilt")
     archive = make_archive(folder / "archive", 60, seed=5)
     changes: dict[str, Any] = {"filters": FILTERS, "select": {"by": "judge", "keep": 0.8, "force": True}}
     all_believed = {**CAPFILT, "threshold": -100.0}
     first = load_recipe(recipe_for(archive, folder / "run", secret_file, capfilt=all_believed, **changes))
-    pipeline, _ = run_pipeline(first, local_engine, silent, until="capfilt")
+    pipeline, _ = run_pipeline(first, inline_engine, silent, until="capfilt")
     assert pipeline.capfilt is not None
     chosen = {**CAPFILT, "threshold": telling_threshold(rows_of(pipeline).values())}
     shutil.rmtree(pipeline.capfilt.folder(pipeline.run))
@@ -67,11 +67,11 @@ def telling_threshold(rows: Iterable[dict[str, Any]]) -> float:
 
 
 @pytest.fixture(scope="module")
-def finished(recipe: Path, local_engine: Engine) -> tuple[Pipeline, list[Manifest]]:
+def finished(recipe: Path, inline_engine: Engine) -> tuple[Pipeline, list[Manifest]]:
     made = load_recipe(recipe)
     check(made)
     save_recipe(made)
-    return run_pipeline(made, local_engine, silent)
+    return run_pipeline(made, inline_engine, silent)
 
 
 def rows_of(pipeline: Pipeline) -> dict[str, dict[str, Any]]:
@@ -142,7 +142,7 @@ def test_the_page_counts_texts_and_shows_the_one_chosen(finished: tuple[Pipeline
 
 
 def test_a_stopped_run_goes_on_to_the_same_bytes_and_keeping_the_unbelieved_asks_no_model(
-    finished: tuple[Pipeline, list[Manifest]], recipe: Path, local_engine: Engine, tmp_path: Path
+    finished: tuple[Pipeline, list[Manifest]], recipe: Path, inline_engine: Engine, tmp_path: Path
 ) -> None:
     run = Path(shutil.copytree(finished[0].run, tmp_path / "run"))
     (step,) = (run / "steps").glob("capfilt-*")
@@ -150,9 +150,11 @@ def test_a_stopped_run_goes_on_to_the_same_bytes_and_keeping_the_unbelieved_asks
         (step / name).unlink()
     for late in ("select-*", "export-*"):
         shutil.rmtree(next((run / "steps").glob(late)))
-    run_pipeline(load_recipe(recipe, [f"out={run}"]), local_engine, silent)
+    run_pipeline(load_recipe(recipe, [f"out={run}"]), inline_engine, silent)
     assert fingerprint(run) == fingerprint(finished[0].run)
-    kept, manifests = run_pipeline(load_recipe(recipe, [f"out={run}", "capfilt.unbelieved=keep"]), local_engine, silent)
+    kept, manifests = run_pipeline(
+        load_recipe(recipe, [f"out={run}", "capfilt.unbelieved=keep"]), inline_engine, silent
+    )
     assert {m.step for m in manifests if not m.reused} == {"select", "export"}
     selection = read_parts(kept.select.folder(run))
     assert "unbelieved" in selection.filter(pa.array(live(selection)))["text_from"].to_pylist()

@@ -33,10 +33,10 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def finished(
-    archive: Path, secret_file: Path, local_engine: Engine, tmp_path_factory: pytest.TempPathFactory
+    archive: Path, secret_file: Path, inline_engine: Engine, tmp_path_factory: pytest.TempPathFactory
 ) -> Pipeline:
     recipe = load_recipe(recipe_for(archive, tmp_path_factory.mktemp("runs") / "run", secret_file, **PLAIN))
-    return run_pipeline(recipe, local_engine, silent)[0]
+    return run_pipeline(recipe, inline_engine, silent)[0]
 
 
 def flip(data: bytes) -> bytes:
@@ -71,36 +71,36 @@ KINDS = {  # what is damaged -> the steps that are then not found done
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_is_damaged_is_made_again_and_nothing_else(kind: str, finished: Pipeline, local_engine: Engine) -> None:
+def test_what_is_damaged_is_made_again_and_nothing_else(kind: str, finished: Pipeline, inline_engine: Engine) -> None:
     run = finished.run
     before = fingerprint(run)
     path = sorted(run.glob(kind))[-1]
     others = {p: p.stat().st_mtime_ns for p in run.glob("steps/ingest-*/part-*.parquet") if p.stem != path.stem}
     for damage in DAMAGE:
         path.write_bytes(damage(path.read_bytes()))
-        _, manifests = run_pipeline(finished.recipe, local_engine, silent)
+        _, manifests = run_pipeline(finished.recipe, inline_engine, silent)
         assert {m.step for m in manifests if not m.reused} == KINDS[kind]
         assert fingerprint(run) == before
         assert {p: p.stat().st_mtime_ns for p in others} == others
-    assert all(m.reused for m in run_pipeline(finished.recipe, local_engine, silent)[1])
+    assert all(m.reused for m in run_pipeline(finished.recipe, inline_engine, silent)[1])
 
 
-def test_a_missing_part_is_made_again(finished: Pipeline, local_engine: Engine) -> None:
+def test_a_missing_part_is_made_again(finished: Pipeline, inline_engine: Engine) -> None:
     before = fingerprint(finished.run)
     for kind in ("steps/ingest-*/part-00000.parquet", "shards/train/000000.tar", "steps/train-*/model/card.json"):
         next(finished.run.glob(kind)).unlink()
-        run_pipeline(finished.recipe, local_engine, silent)
+        run_pipeline(finished.recipe, inline_engine, silent)
         assert fingerprint(finished.run) == before
 
 
 def test_a_bit_that_a_disk_loses_by_itself_is_found_in_reading_and_never_exported(
-    finished: Pipeline, local_engine: Engine, tmp_path: Path
+    finished: Pipeline, inline_engine: Engine, tmp_path: Path
 ) -> None:
     """The part looks untouched (`verified.json` says so); another cut makes the export read its pictures."""
     run = Path(shutil.copytree(finished.run, tmp_path / "run"))
     recipe = load_recipe(run / "recipe.yaml", [f"out={run}"]) if (run / "recipe.yaml").exists() else None
     recipe = recipe or finished.recipe.model_copy(update={"out": run})
-    run_pipeline(recipe, local_engine, silent)
+    run_pipeline(recipe, inline_engine, silent)
     part = next(run.glob("steps/ingest-*/part-00000.parquet"))
     images = [i for i in read_parts(part.parent, ["image"])["image"].to_pylist() if i]
     data = part.read_bytes()
@@ -110,7 +110,7 @@ def test_a_bit_that_a_disk_loses_by_itself_is_found_in_reading_and_never_exporte
     part.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
     _pretend(part, info)
     other = recipe.model_copy(update={"export": recipe.export.model_copy(update={"records_per_shard": 7})})
-    run_pipeline(other, local_engine, silent)
+    run_pipeline(other, inline_engine, silent)
     assert part.read_bytes() == data
     with pytest.raises(DamagedError):
         part.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
@@ -130,7 +130,7 @@ def _pretend(part: Path, info: os.stat_result) -> None:
 
 
 def test_an_archive_that_goes_away_is_no_records_fate(
-    finished: Pipeline, archive: Path, secret_file: Path, local_engine: Engine, tmp_path: Path
+    finished: Pipeline, archive: Path, secret_file: Path, inline_engine: Engine, tmp_path: Path
 ) -> None:
     """Unmounted while it is read: the run stops and says so, and goes on to the same bytes when it is back."""
     recipe = load_recipe(recipe_for(archive, tmp_path / "run", secret_file, **PLAIN))
@@ -143,20 +143,20 @@ def test_an_archive_that_goes_away_is_no_records_fate(
 
     try:
         with pytest.raises(SourceError, match=r"source 'archive' cannot be read: No such file.*\d+ of the \d+ files"):
-            run_pipeline(recipe, local_engine, unmount)
+            run_pipeline(recipe, inline_engine, unmount)
         with pytest.raises(SourceError, match=r"it held .* files at the last run and holds none"):
-            run_pipeline(recipe, local_engine, silent)
+            run_pipeline(recipe, inline_engine, silent)
     finally:
         if away.exists():
             root.rmdir()
             away.rename(root)
-    pipeline, manifests = run_pipeline(recipe, local_engine, silent)
+    pipeline, manifests = run_pipeline(recipe, inline_engine, silent)
     assert Reason.CHANGED.value not in {r for m in manifests for r in m.dropped}
     assert fingerprint(pipeline.run) == fingerprint(finished.run)
 
 
 def test_one_file_that_was_away_is_read_when_it_is_back(
-    finished: Pipeline, archive: Path, secret_file: Path, local_engine: Engine, tmp_path: Path
+    finished: Pipeline, archive: Path, secret_file: Path, inline_engine: Engine, tmp_path: Path
 ) -> None:
     recipe = load_recipe(recipe_for(archive, tmp_path / "run", secret_file, **PLAIN))
     file = _of_a_full_folder(archive / "dicom")
@@ -167,11 +167,11 @@ def test_one_file_that_was_away_is_read_when_it_is_back(
             file.rename(hidden)
 
     try:
-        _, manifests = run_pipeline(recipe, local_engine, remove)
+        _, manifests = run_pipeline(recipe, inline_engine, remove)
     finally:
         hidden.rename(file)
     assert sum(m.dropped.get(Reason.CHANGED.value, 0) for m in manifests) == 1
-    pipeline, manifests = run_pipeline(recipe, local_engine, silent)
+    pipeline, manifests = run_pipeline(recipe, inline_engine, silent)
     assert Reason.CHANGED.value not in {r for m in manifests for r in m.dropped}
     assert fingerprint(pipeline.run) == fingerprint(finished.run)
 
@@ -193,7 +193,7 @@ def _patient(path: Path) -> str:
 
 
 def test_a_file_replaced_by_another_patients_of_equal_size_is_not_paired(
-    archive: Path, secret_file: Path, local_engine: Engine, tmp_path: Path
+    archive: Path, secret_file: Path, inline_engine: Engine, tmp_path: Path
 ) -> None:
     mine = Path(shutil.copytree(archive, tmp_path / "a"))
     recipe = load_recipe(recipe_for(mine, tmp_path / "run", secret_file, truth=None, **PLAIN))
@@ -208,7 +208,7 @@ def test_a_file_replaced_by_another_patients_of_equal_size_is_not_paired(
             victim.write_bytes(other)
             os.utime(victim, ns=(info.st_atime_ns, info.st_mtime_ns))
 
-    pipeline, manifests = run_pipeline(recipe, local_engine, replace)
+    pipeline, manifests = run_pipeline(recipe, inline_engine, replace)
     assert next(m for m in manifests if m.step == "ingest").dropped[Reason.CHANGED.value] == 1
     records = read_parts(pipeline.ingest.folder(pipeline.run), ["key", "image", "drop_reason"]).to_pylist()
     assert [r["image"] for r in records if r["drop_reason"] == Reason.CHANGED.value] == [None]
@@ -233,7 +233,7 @@ def test_a_foreign_folder_is_refused_before_any_work_and_left_as_it_is(
 
 @pytest.mark.parametrize("foreign", ["holiday.jpg", "train/holiday.jpg", "train/000000.tar.bak", "holiday/1.jpg"])
 def test_foreign_files_among_a_runs_shards_are_refused_and_left(
-    foreign: str, finished: Pipeline, local_engine: Engine, tmp_path: Path
+    foreign: str, finished: Pipeline, inline_engine: Engine, tmp_path: Path
 ) -> None:
     run = Path(shutil.copytree(finished.run, tmp_path / "run"))
     path = run / "shards" / foreign
@@ -244,19 +244,19 @@ def test_foreign_files_among_a_runs_shards_are_refused_and_left(
     with pytest.raises(RecipeError, match="no run wrote"):
         check(recipe)
     with pytest.raises(RecipeError, match="no run wrote"):
-        run_pipeline(recipe, local_engine, silent)
+        run_pipeline(recipe, inline_engine, silent)
     assert fingerprint(run) == before and path.read_bytes() == b"mine"
 
 
 def test_shards_and_steps_that_are_links_are_not_followed(
-    finished: Pipeline, local_engine: Engine, tmp_path: Path
+    finished: Pipeline, inline_engine: Engine, tmp_path: Path
 ) -> None:
     run = Path(shutil.copytree(finished.run, tmp_path / "run"))
     for name in ("shards", "steps"):
         (run / name).rename(tmp_path / name)
         (run / name).symlink_to(tmp_path / name)
         recipe = finished.recipe.model_copy(update={"out": run, "records_per_partition": 11})
-        for refuse in (check, lambda r: run_pipeline(r, local_engine, silent)):
+        for refuse in (check, lambda r: run_pipeline(r, inline_engine, silent)):
             with pytest.raises(RecipeError, match="link"):
                 refuse(recipe)
         assert any((tmp_path / name).iterdir())

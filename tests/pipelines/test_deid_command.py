@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +13,7 @@ from PIL.PngImagePlugin import PngInfo
 from curate.errors import RecipeError
 from curate.report.attestation import render_attestation
 from pipelines.load import load_release
-
-ROOT = Path(__file__).parents[2]
-
-
-def curate(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pipelines.cli", *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+from tests.inline import curate
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ NAMES = (
 )
 
 
-def test_every_report_has_its_reason(tmp_path: Path, secret_file: Path, local_engine: Engine) -> None:
+def test_every_report_has_its_reason(tmp_path: Path, secret_file: Path, inline_engine: Engine) -> None:
     texts = [*GERMAN * 10, ENGLISH, NAMES]
     rows = [json.dumps({"accession": f"A{i:04}", "report": text}) for i, text in enumerate(texts)]
     (tmp_path / "reports.jsonl").write_text("\n".join(rows), encoding="utf-8")
@@ -41,7 +41,7 @@ def test_every_report_has_its_reason(tmp_path: Path, secret_file: Path, local_en
     )
     recipe.out.mkdir()
     save_recipe(recipe)
-    pipeline, manifests = run_pipeline(recipe, local_engine, lambda *_: None)
+    pipeline, manifests = run_pipeline(recipe, inline_engine, lambda *_: None)
     ingest = next(m for m in manifests if m.step == "ingest")
     assert dict(ingest.dropped) == {"quarantine_language": 40, "quarantine_mostly_masked": 1}
     [kept] = [r for r in read_parts(pipeline.ingest.folder(pipeline.run)).to_pylist() if r["drop_reason"] is None]

@@ -19,8 +19,8 @@ from tests.realdata import real
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
-def test_from_the_recipe_to_shards(name: str, tmp_path: Path, secret_file: Path, local_engine: Engine) -> None:
-    outcome = run_layout(name, tmp_path, 12, secret_file, local_engine)
+def test_from_the_recipe_to_shards(name: str, tmp_path: Path, secret_file: Path, inline_engine: Engine) -> None:
+    outcome = run_layout(name, tmp_path, 12, secret_file, inline_engine)
     assert outcome.files == outcome.in_funnel
     assert outcome.found == outcome.expected and outcome.right
     for step in outcome.steps:
@@ -36,21 +36,21 @@ def records(run: Path) -> list[dict[str, object]]:
     return found
 
 
-def test_ids_of_paths_are_in_no_shard(tmp_path: Path, secret_file: Path, local_engine: Engine) -> None:
-    outcome = run_layout("mimic_cxr", tmp_path, 6, secret_file, local_engine)
+def test_ids_of_paths_are_in_no_shard(tmp_path: Path, secret_file: Path, inline_engine: Engine) -> None:
+    outcome = run_layout("mimic_cxr", tmp_path, 6, secret_file, inline_engine)
     made = records(tmp_path / "run")
     assert len(made) == outcome.found["kept"] and "5000" not in json.dumps([r["caption"] for r in made])
     studies = {(r["study"], r["patient"]) for r in made}
     assert len({s for s, _ in studies}) == len(studies)  # every view of a study: one study, one patient
 
 
-def test_a_volume_as_a_montage(tmp_path: Path, secret_file: Path, local_engine: Engine) -> None:
-    run_layout("pacs_ris", tmp_path, 4, secret_file, local_engine, "pair.per_series=montage", "pair.slices=4")
+def test_a_volume_as_a_montage(tmp_path: Path, secret_file: Path, inline_engine: Engine) -> None:
+    run_layout("pacs_ris", tmp_path, 4, secret_file, inline_engine, "pair.per_series=montage", "pair.slices=4")
     made = [r for r in records(tmp_path / "run") if r.get("frames")]
     assert [(r["frames"], r["width"], r["height"]) for r in made] == [([1, 2, 4, 5], 96, 96)]
 
 
-def test_a_text_beside_each_image(tmp_path: Path, secret_file: Path, local_engine: Engine) -> None:
+def test_a_text_beside_each_image(tmp_path: Path, secret_file: Path, inline_engine: Engine) -> None:
     tree = tmp_path / "tree"
     hf_folder(tree, 4)
     for path in tree.rglob("*.jpg"):
@@ -61,7 +61,7 @@ def test_a_text_beside_each_image(tmp_path: Path, secret_file: Path, local_engin
     quick = ["deid.burned_in=trust", "filters={}", "select={}", f"secret={secret_file}"]
     recipe = load_recipe(RECIPES / "hf_folder.yaml", [*places, *quick, f"out={tmp_path / 'run'}"])
     check(recipe)
-    run_pipeline(recipe, local_engine, lambda *_: None)
+    run_pipeline(recipe, inline_engine, lambda *_: None)
     jpegs = len(list(tree.rglob("*.jpg")))
     assert len(records(tmp_path / "run")) == jpegs > 5
 
@@ -84,7 +84,7 @@ def test_a_wrong_field_is_named_before_any_work(change: str, field: str, tmp_pat
     assert caught.value.field.startswith(field)
 
 
-def test_questions_and_answers_go_to_shards(tmp_path: Path, secret_file: Path, local_engine: Engine) -> None:
+def test_questions_and_answers_go_to_shards(tmp_path: Path, secret_file: Path, inline_engine: Engine) -> None:
     tree = tmp_path / "few"
     images = sorted((real("vqa_rad") / "images").glob("*.jpg"))[:6]
     (tree / "images").mkdir(parents=True)
@@ -96,7 +96,7 @@ def test_questions_and_answers_go_to_shards(tmp_path: Path, secret_file: Path, l
     places = [f"images.0.path={tree / 'images'}", f"reports.0.path={tree / 'qa.csv'}", f"out={tmp_path / 'run'}"]
     recipe = load_recipe(RECIPES / "vqa_rad.yaml", [*places, f"secret={secret_file}"])
     check(recipe)
-    run_pipeline(recipe, local_engine, lambda *_: None)
+    run_pipeline(recipe, inline_engine, lambda *_: None)
     made = records(tmp_path / "run")
     assert len(made) == 6
     for record in made:

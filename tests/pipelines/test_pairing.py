@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +22,7 @@ from pipelines.preview import preview
 from pipelines.recipe import Recipe
 from pipelines.summary import collect
 from tests.curate.dicomfiles import gradient, write
+from tests.inline import curate
 
 REPORTS = [f"FINDINGS: The lungs are clear. There is a nodule of {i + 2} mm in the left lung." for i in range(5)]
 ID = "00778{}99"  # of the images
@@ -64,26 +63,26 @@ def indexed(path: Path, engine: Engine) -> Recipe:
 
 
 def test_where_nothing_pairs_the_run_stops_and_names_the_field(
-    secret_file: Path, local_engine: Engine, tmp_path: Path
+    secret_file: Path, inline_engine: Engine, tmp_path: Path
 ) -> None:
     path = archive(tmp_path, secret_file, [str(int(ID.format(i))) for i in range(5)])
     with pytest.raises(RunError, match="nothing pairs: 0 of 5 images found a report among 5") as stopped:
-        indexed(path, local_engine)
+        indexed(path, inline_engine)
     told = str(stopped.value)
     assert "accession: 5 of 5 images have one (#{8}), 5 of 5 reports have one (#{6})" in told
     assert "5 of 5 images would pair if leading zeros were ignored: pair.ignore: [leading_zeros]" in told
     assert "index: 10 in, 0 kept  image_without_report=5  report_without_image=5" in told
     assert "778" not in told and not (tmp_path / "run" / "shards").exists()
     with pytest.raises(RunError, match="nothing pairs"):  # the index is done: it is told again, not forgotten
-        indexed(path, local_engine)
+        indexed(path, inline_engine)
     made = load_recipe(path, ["pair.ignore=[leading_zeros]"])
-    assert run_pipeline(made, local_engine, silent, until="index")[1][-1].kept == 5
+    assert run_pipeline(made, inline_engine, silent, until="index")[1][-1].kept == 5
     kept = load_recipe(path, ["pair.unpaired_reports=keep"])
-    assert run_pipeline(kept, local_engine, silent, until="index")[1][-1].kept == 5
+    assert run_pipeline(kept, inline_engine, silent, until="index")[1][-1].kept == 5
 
 
 def test_ids_of_several_patients_and_of_none_are_told_with_the_field_to_change(
-    secret_file: Path, local_engine: Engine, tmp_path: Path
+    secret_file: Path, inline_engine: Engine, tmp_path: Path
 ) -> None:
     """Of five images two share an accession number, one has none: most pair, and the others are told all the same."""
     path = archive(tmp_path, secret_file, [ID.format(i) for i in range(3)] + ["TEMP"])
@@ -91,7 +90,7 @@ def test_ids_of_several_patients_and_of_none_are_told_with_the_field_to_change(
         known = {"AccessionNumber": accession, "PatientID": f"P{i}", "StudyInstanceUID": f"1.2.{i}.7"}
         write(tmp_path / "img" / f"{i}.dcm", gradient() + i, SOPInstanceUID=f"1.2.{i}.7.1", **known)
     recipe = load_recipe(path)
-    pipeline, manifests = run_pipeline(recipe, local_engine, silent, until="index")
+    pipeline, manifests = run_pipeline(recipe, inline_engine, silent, until="index")
     reasons = {"id_of_several_patients": 2, "image_without_report": 1, "report_without_image": 2}
     assert (manifests[-1].rows_in, manifests[-1].kept, manifests[-1].dropped) == (7, 2, reasons)
     first, *told = pairing_warnings(pipeline.pairing)
@@ -102,7 +101,7 @@ def test_ids_of_several_patients_and_of_none_are_told_with_the_field_to_change(
 
 
 def test_files_that_are_not_read_and_names_with_more_in_them_are_told(
-    secret_file: Path, local_engine: Engine, tmp_path: Path
+    secret_file: Path, inline_engine: Engine, tmp_path: Path
 ) -> None:
     path = archive(tmp_path, secret_file, [])
     told = tmp_path / "told"
@@ -112,7 +111,7 @@ def test_files_that_are_not_read_and_names_with_more_in_them_are_told(
     (told / "batch.txt").write_text("MSH|^~\\&|RIS\rPID|1||P0\r")
     where = [f"reports.0.path={told}", "reports.0.columns={}"]
     with pytest.raises(RunError) as stopped:
-        run_pipeline(load_recipe(path, where), local_engine, silent, until="index")
+        run_pipeline(load_recipe(path, where), inline_engine, silent, until="index")
     fix = "a part of the reports' accession were the image's accession: reports[].name_pattern, group accession"
     assert f"5 of 5 images would pair if {fix}" in str(stopped.value)
     assert (
@@ -120,11 +119,11 @@ def test_files_that_are_not_read_and_names_with_more_in_them_are_told(
         in str(stopped.value)
     )
     made = load_recipe(path, [*where, r"reports.0.name_pattern=(?P<accession>\d+)_"])
-    assert run_pipeline(made, local_engine, silent, until="index")[1][-1].kept == 5
+    assert run_pipeline(made, inline_engine, silent, until="index")[1][-1].kept == 5
 
 
 def test_where_few_pair_the_run_goes_on_and_the_page_says_it(
-    secret_file: Path, local_engine: Engine, tmp_path: Path
+    secret_file: Path, inline_engine: Engine, tmp_path: Path
 ) -> None:
     told = [ID.format(0), *(str(int(ID.format(i))) for i in range(1, 5))]
     recipe = load_recipe(archive(tmp_path, secret_file, told))
@@ -132,7 +131,7 @@ def test_where_few_pair_the_run_goes_on_and_the_page_says_it(
 
     (tmp_path / "run").mkdir()
     save_recipe(recipe)
-    pipeline, manifests = run_pipeline(recipe, local_engine, silent)
+    pipeline, manifests = run_pipeline(recipe, inline_engine, silent)
     page = render_page(collect(pipeline, manifests))
     assert "pairing: 1 of 5 images found a report among 5" in page and "pair.ignore: [leading_zeros]" in page
     assert "pairs found" not in page and read_parts(pipeline.index.folder(pipeline.run)).num_rows == 9
@@ -141,8 +140,7 @@ def test_where_few_pair_the_run_goes_on_and_the_page_says_it(
 def test_a_plan_says_it_before_and_writes_nothing(secret_file: Path, tmp_path: Path) -> None:
     path = archive(tmp_path, secret_file, [str(int(ID.format(i))) for i in range(5)])
     before = sorted(tmp_path.rglob("*"))
-    command = [sys.executable, "-m", "pipelines.cli", "plan", str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    done = curate("plan", path)
     found = "0 of 5 images found a report among 5 (looked at 5 of 5 files and all 5 reports)"
     assert done.returncode == 0 and found in done.stdout, done.stderr
     assert "pair.ignore: [leading_zeros]" in done.stderr and ID.format(0)[2:] not in done.stdout + done.stderr
@@ -169,7 +167,7 @@ def test_a_rule_that_needs_an_order_says_so(secret_file: Path, tmp_path: Path) -
         load_recipe(path, ["pair.ignore=[zeros]"])
 
 
-def test_the_final_report_goes_out_with_its_addendum(secret_file: Path, local_engine: Engine, tmp_path: Path) -> None:
+def test_the_final_report_goes_out_with_its_addendum(secret_file: Path, inline_engine: Engine, tmp_path: Path) -> None:
     path = archive(tmp_path, secret_file, [])
     rows = [("accession", "report", "state", "seen")]
     for i in range(5):
@@ -187,7 +185,7 @@ def test_the_final_report_goes_out_with_its_addendum(secret_file: Path, local_en
         csv.writer(f).writerows(rows)
     columns = {"text": "report", "accession": "accession", "status": "state", "order": "seen"}
     recipe = load_recipe(path, [f"reports.0.columns={columns}"])
-    pipeline, manifests = run_pipeline(recipe, local_engine, silent, until="ingest")
+    pipeline, manifests = run_pipeline(recipe, inline_engine, silent, until="ingest")
     assert dict(manifests[0].dropped) == {Reason.SUPERSEDED.value: 5} and manifests[0].kept == 5
     texts = sorted(read_parts(pipeline.ingest.folder(pipeline.run), ["text"])["text"].to_pylist())
     assert texts == [f"{said.removeprefix('FINDINGS: ')} The nodule is old." for said in sorted(REPORTS)]

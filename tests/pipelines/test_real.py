@@ -57,17 +57,20 @@ def check_funnel(manifests: list[Manifest]) -> None:
 
 
 SMALL = 40_000  # bytes: the larger files cost minutes of text detection
+EVERY = [5, pytest.param(1, marks=pytest.mark.slow)]  # one pair or report of as many
 
 
 @pytest.mark.parametrize("most", [SMALL, pytest.param(1 << 40, marks=pytest.mark.slow)])
-def test_every_public_dicom_file_has_a_fate(most: int, local_engine: Engine, secret_file: Path, tmp_path: Path) -> None:
+def test_every_public_dicom_file_has_a_fate(
+    most: int, inline_engine: Engine, secret_file: Path, tmp_path: Path
+) -> None:
     all_of_it, source = real("dicom"), tmp_path / "dicom"
     for path in all_of_it.rglob("*"):
         if path.is_file() and (path.stat().st_size <= most or path.name == "manifest.csv"):
             to = source / path.relative_to(all_of_it)
             to.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, to)
-    pipeline, manifests = run("dicom", local_engine, tmp_path / "run", secret_file, f"images.0.path={source}")
+    pipeline, manifests = run("dicom", inline_engine, tmp_path / "run", secret_file, f"images.0.path={source}")
     check_funnel(manifests)
     files = [p for p in source.rglob("*") if p.is_file()]
     assert manifests[0].rows_in == len(files)
@@ -79,25 +82,41 @@ def test_every_public_dicom_file_has_a_fate(most: int, local_engine: Engine, sec
     assert parts and not {w for w in parts for p in outputs if w.encode() in p.read_bytes()}
 
 
+@pytest.mark.parametrize("every", EVERY)
 @pytest.mark.parametrize(("name", "pairs"), [("radiology_pairs", 1487), ("cxr_pairs", 518)])
-def test_a_csv_of_pairs(name: str, pairs: int, local_engine: Engine, secret_file: Path, tmp_path: Path) -> None:
+def test_a_csv_of_pairs(
+    name: str, pairs: int, every: int, inline_engine: Engine, secret_file: Path, tmp_path: Path
+) -> None:
     source = real(name)
-    overrides = [f"images.0.path={source}/images", f"reports.0.path={source}/pairs.csv", "filters={}", "select={}"]
-    pipeline, manifests = run(name, local_engine, tmp_path / "run", secret_file, *overrides)
+    with (source / "pairs.csv").open(encoding="utf-8", newline="") as all_of_it:
+        rows = list(csv.DictReader(all_of_it))
+    told = rows[::every]
+    with (tmp_path / "pairs.csv").open("w", encoding="utf-8", newline="") as some:
+        writer = csv.DictWriter(some, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(told)
+    pairs //= every
+    overrides = [f"images.0.path={source}/images", f"reports.0.path={tmp_path}/pairs.csv", "filters={}", "select={}"]
+    pipeline, manifests = run(name, inline_engine, tmp_path / "run", secret_file, *overrides)
     check_funnel(manifests)
     assert manifests[0].rows_in >= pairs
     assert read_back(pipeline) == manifests[-1].kept > pairs // 2
-    cases = {r["group_id"] for r in csv.DictReader((source / "pairs.csv").open(encoding="utf-8"))}
+    cases = {r["group_id"] for r in told}
     patients = set(read_index(pipeline.shards)["patient"].to_pylist())
     assert not patients & cases and len(patients) <= len(cases)
 
 
-def test_reports_alone(local_engine: Engine, secret_file: Path, tmp_path: Path) -> None:
-    source = real("reports")
-    pipeline, manifests = run("reports_only", local_engine, tmp_path / "run", secret_file, f"reports.0.path={source}")
+@pytest.mark.parametrize("every", EVERY)
+def test_reports_alone(every: int, inline_engine: Engine, secret_file: Path, tmp_path: Path) -> None:
+    source = tmp_path / "reports"
+    source.mkdir()
+    for path in real("reports").glob("*.jsonl"):
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        (source / path.name).write_text("".join(lines[::every]), encoding="utf-8")
+    pipeline, manifests = run("reports_only", inline_engine, tmp_path / "run", secret_file, f"reports.0.path={source}")
     check_funnel(manifests)
     kept = read_parts(pipeline.dedup.folder(pipeline.run))
     kept = kept.filter(pa.array(live(kept)))
     assert read_back(pipeline) == kept.num_rows == manifests[-1].kept
     flat = [t for p in pipeline.shards.rglob("*.parquet") for t in pq.read_table(p)["text_hash"].to_pylist()]
-    assert len(set(flat)) == len(flat) > 2000
+    assert len(set(flat)) == len(flat) > 2000 // every

@@ -29,18 +29,15 @@ from pipelines.build import ORDER, Pipeline, run_pipeline
 from pipelines.load import load_recipe
 from pipelines.story import story
 from pipelines.summary import write_report
+from tests.inline import curate
 from tests.pipelines.archive import fingerprint, make_archive, recipe_for
 
+ROOT = Path(__file__).parents[2]
 STUDIES = 80
 
 
 def silent(name: str, done: int, total: int) -> None:
     pass
-
-
-def curate(*arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pipelines.cli", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=500, check=False, **options)
 
 
 @pytest.fixture(scope="module")
@@ -50,14 +47,14 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def finished(
-    archive: Path, secret_file: Path, local_engine: Engine, tmp_path_factory: pytest.TempPathFactory
+    archive: Path, secret_file: Path, inline_engine: Engine, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Pipeline, list[Manifest]]:
     from pipelines.check import save_recipe
 
     recipe = load_recipe(recipe_for(archive, tmp_path_factory.mktemp("runs") / "local", secret_file))
     recipe.out.mkdir()
     save_recipe(recipe)
-    pipeline, manifests = run_pipeline(recipe, local_engine, silent)
+    pipeline, manifests = run_pipeline(recipe, inline_engine, silent)
     write_report(pipeline, manifests)
     return pipeline, manifests
 
@@ -198,16 +195,16 @@ def test_open_clip_train_reads_the_shards(finished: tuple[Pipeline, list[Manifes
 
 
 def test_a_new_cut_rewrites_shards_only(
-    finished: tuple[Pipeline, list[Manifest]], local_engine: Engine, tmp_path: Path
+    finished: tuple[Pipeline, list[Manifest]], inline_engine: Engine, tmp_path: Path
 ) -> None:
     run = Path(shutil.copytree(finished[0].run, tmp_path / "run"))
     before = fingerprint(run)
     changed = load_recipe(run / "recipe.yaml", ["select.keep=0.25", f"out={run}"])
-    _, manifests = run_pipeline(changed, local_engine, silent)
+    _, manifests = run_pipeline(changed, inline_engine, silent)
     assert {m.step for m in manifests if not m.reused} == {"select", "export"}
     fewer = next(m for m in manifests if m.step == "select").kept
     assert fewer < next(m for m in finished[1] if m.step == "select").kept
-    run_pipeline(load_recipe(run / "recipe.yaml", [f"out={run}"]), local_engine, silent)  # and back again
+    run_pipeline(load_recipe(run / "recipe.yaml", [f"out={run}"]), inline_engine, silent)  # and back again
     after = fingerprint(run)
     assert {k: v for k, v in after.items() if k in before} == before
 
@@ -256,25 +253,35 @@ def test_ray_writes_the_same_bytes(
     assert fingerprint(recipe.out) == fingerprint(finished[0].run)
 
 
+_DIES = """
+import os, signal, sys
+from pathlib import Path
+from curate.engine import Resources, start_engine
+from pipelines.build import run_pipeline
+from pipelines.load import load_recipe
+
+def progress(name, done, total):
+    if (name, done) == (sys.argv[2], int(sys.argv[3])):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+if __name__ == "__main__":
+    run_pipeline(load_recipe(Path(sys.argv[1])), start_engine(Resources(workers=1)), progress)
+"""
+
+
 def test_a_killed_run_resumes_to_the_same_bytes(
     finished: tuple[Pipeline, list[Manifest]], archive: Path, secret_file: Path, tmp_path: Path
 ) -> None:
-    """kill -9 at several moments of one run, each found by watching what it has written, then the same command."""
-    recipe = recipe_for(archive, tmp_path / "killed", secret_file)
-    run, moments = tmp_path / "killed", ("private/scan/*.headers", "steps/ingest-*/part-00001.json")
-    moments += ("steps/dedup-*/part-*", "steps/score-*/part-00000.json", "shards/train/*.tar")
-    killed = []
-    for moment in moments:
-        command = [sys.executable, "-m", "pipelines.cli", "run", str(recipe)]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        while not any(run.glob(moment)) and process.poll() is None:
-            time.sleep(0.01)
-        process.kill()
-        killed.append(process.wait() == -signal.SIGKILL)
-    assert sum(killed) >= 4, "runs that end before they are killed show nothing"
-    done = curate("run", recipe)
+    """kill -9 at several moments of one run, while its worker is at the next part, then the command with two."""
+    recipe, program = recipe_for(archive, tmp_path / "killed", secret_file), tmp_path / "dies.py"
+    program.write_text(_DIES)
+    for step, done in (("scan", 1), ("ingest", 2), ("dedup", 1), ("score", 1), ("export", 2)):
+        command = [sys.executable, str(program), str(recipe), step, str(done)]
+        ended = subprocess.run(command, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, check=False)
+        assert ended.returncode == -signal.SIGKILL, ended.stderr
+    done = curate("run", recipe, "--workers", "2")
     assert done.returncode == 0, done.stderr
-    assert fingerprint(run) == fingerprint(finished[0].run)
+    assert fingerprint(tmp_path / "killed") == fingerprint(finished[0].run)
 
 
 @pytest.mark.parametrize("content", [{}, {"notes.txt": b"no image"}])

@@ -78,7 +78,7 @@ def test_a_workers_main_module_imports_no_command() -> None:
 
 
 def test_a_report_is_drawn_again_where_it_is_of_something_else_or_damaged(
-    secret_file: Path, local_engine: Engine, tmp_path: Path
+    secret_file: Path, inline_engine: Engine, tmp_path: Path
 ) -> None:
     archive = make_archive(tmp_path / "archive", 6, side=64)
     recipe = load_recipe(recipe_for(archive, tmp_path / "run", secret_file, **PLAIN))
@@ -89,7 +89,7 @@ def test_a_report_is_drawn_again_where_it_is_of_something_else_or_damaged(
         export = recipe.export.model_copy(update={"records_per_shard": keep})
         made = recipe.model_copy(update={"name": name, "export": export})
         save_recipe(made)
-        pipeline, manifests = run_pipeline(made, local_engine, lambda *_: None)
+        pipeline, manifests = run_pipeline(made, inline_engine, lambda *_: None)
         said = told_of(pipeline, manifests)
         assert sum(s["records"] for s in said.shards) == manifests[-1].kept > 0
         assert said.attestation["inputs"] == 6

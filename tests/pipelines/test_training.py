@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +23,7 @@ from pipelines.final import train_final
 from pipelines.load import load_recipe
 from pipelines.summary import write_report
 from pipelines.told import funnel
+from tests.inline import curate
 from tests.pipelines.archive import fingerprint, make_archive, recipe_for
 
 TRAIN = {"arch": "radsift-tiny-vit", "epochs": 2, "batch": 8, "vocab": 300, "threads": 1, "loaders": 0}
@@ -54,22 +53,17 @@ def recipe(folder: Path, secret_file: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def finished(recipe: Path, local_engine: Engine) -> Pipeline:
+def finished(recipe: Path, inline_engine: Engine) -> Pipeline:
     made = load_recipe(recipe)
     check(made)
     save_recipe(made)
-    return run_pipeline(made, local_engine, silent)[0]
+    return run_pipeline(made, inline_engine, silent)[0]
 
 
 @pytest.fixture(scope="module")
 def trained(finished: Pipeline) -> Path:
     made = finished.recipe
     return train_final(made.train, finished.shards, made.out, made.resources(), finished.filter_folders)
-
-
-def curate(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pipelines.cli", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=500, check=False)
 
 
 def test_the_model_says_what_it_was_trained_on(finished: Pipeline, trained: Path) -> None:
@@ -124,7 +118,7 @@ def test_a_run_is_evaluated_with_its_leakage(finished: Pipeline, trained: Path, 
 
 
 def test_what_an_evaluation_set_holds_is_kept_out(
-    finished: Pipeline, recipe: Path, folder: Path, local_engine: Engine
+    finished: Pipeline, recipe: Path, folder: Path, inline_engine: Engine
 ) -> None:
     """The run's test split given back as an evaluation set: its records and its patients go, each for a reason."""
     copied = folder / "held"
@@ -132,7 +126,7 @@ def test_what_an_evaluation_set_holds_is_kept_out(
         shutil.copytree(finished.shards / "test", copied)
     held = pq.read_table(next(copied.glob("*.parquet")), partitioning=None).to_pylist()
     made = load_recipe(recipe, [f"evaluation=[{{path: {copied}}}]", "filters={}", "select={}"])
-    pipeline, manifests = run_pipeline(made, local_engine, silent)
+    pipeline, manifests = run_pipeline(made, inline_engine, silent)
     counts = next(m for m in manifests if m.step == "dedup").dropped
     assert counts[Reason.IN_EVALUATION.value] >= len(held)
     left = read_index(pipeline.shards).to_pylist()
@@ -141,9 +135,9 @@ def test_what_an_evaluation_set_holds_is_kept_out(
     assert any(Reason.IN_EVALUATION.value in dict(c.dropped) for c in funnel(manifests))
 
 
-def test_compare_trains_every_cell_once_and_writes_the_page(finished: Pipeline, local_engine: Engine) -> None:
+def test_compare_trains_every_cell_once_and_writes_the_page(finished: Pipeline, inline_engine: Engine) -> None:
     before = fingerprint(finished.run)
-    found = compare_run(finished, local_engine, silent)
+    found = compare_run(finished, inline_engine, silent)
     names = {s["selection"] for s in found["selections"]}
     assert names == {"all", "random", "recipe", "recipe, 30% kept", "top by text_quality", "short", "oracle"}
     assert len(found["cells"]) == 2 * (7 + 2)
@@ -208,7 +202,7 @@ def test_what_is_wrong_with_data_and_models_is_told(finished: Pipeline, trained:
         train_final(unfit, finished.shards, made.out, made.resources(), {})
 
 
-def test_a_comparison_needs_a_cut(finished: Pipeline, recipe: Path, local_engine: Engine) -> None:
+def test_a_comparison_needs_a_cut(finished: Pipeline, recipe: Path, inline_engine: Engine) -> None:
     made = load_recipe(recipe, ["select={}"])
     with pytest.raises(RecipeError, match="keeps"):
-        compare_run(Pipeline(made, finished.listing), local_engine, silent)
+        compare_run(Pipeline(made, finished.listing), inline_engine, silent)

@@ -22,6 +22,8 @@ from tests.filters.films import films
 _TOWERS = {"epochs": 1, "batch": 64, "vocab": 300, "holdout": 0.1, "bank": 16, "threads": 1, "device": "cpu"}
 _FUSED = {"vocab": 300, "context": 24, "epochs": 1, "batch": 64, "threads": 1, "device": "cpu"}
 _FINDINGS = {"side": 32, "width": 4, "embed": 8, "least": 2, "epochs": 1, "least_steps": 4}
+_QUALITY = {"side": 64, "drawn": 40}
+_PARTS = {"dfn": _TOWERS, "findings": _FINDINGS, "image_quality": _QUALITY}
 TINY: dict[str, dict[str, Any]] = {
     **dict.fromkeys(("clip", "dfn", "eva", "siglip", "siglip2"), _TOWERS),
     "binary": {"epochs": 1, "threads": 1, "device": "cpu"},
@@ -30,8 +32,8 @@ TINY: dict[str, dict[str, Any]] = {
     "findings": {**_FINDINGS, "threads": 1, "device": "cpu"},
     "judges": {"threads": 1, "device": "cpu"},
     "text_quality": {},
-    "image_quality": {"side": 64, "drawn": 40},
-    "ours": {"rounds": 0, "copies": 1, "part_rules": {"dfn": _TOWERS, "findings": _FINDINGS}},
+    "image_quality": _QUALITY,
+    "ours": {"rounds": 0, "copies": 1, "part_rules": _PARTS},
 }  # fmt: skip
 SIZE = 64  # pairs: as many as a batch
 METHODS = [m for m in REGISTERED if m != "medclip"]  # nothing of it is trained here: `test_published` has it

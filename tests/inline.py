@@ -1,0 +1,62 @@
+"""What a test runs without processes of its own, whose imports would cost more than its work: the engine and the
+command in this process. That processes give the same is what the tests of engines, kills and signals show."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from curate.engine.guard import guarded
+
+
+class InlineEngine:
+    """An `Engine` that maps here, one item after another."""
+
+    def map(self, fn: Callable[[Any], Any], items: Sequence[Any], alone: bool = False) -> Iterator[tuple[Any, Any]]:
+        for item in items:
+            yield item, guarded(fn, item)
+
+    def map_model(
+        self, prepare: Callable[[Any], Iterable[Any]], model: Callable[[], Callable[[Any], Any]], items: Sequence[Any]
+    ) -> Iterator[tuple[Any, list[Any]]]:
+        made = model() if items else None
+        for item in items:
+            assert made is not None
+            yield item, [made(batch) for batch in prepare(item)]
+
+    def close(self) -> None:
+        """Nothing was started."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended, as `subprocess.run` has it."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def curate(*arguments: str | Path, cwd: Path | None = None) -> Done:
+    """The command as `python -m pipelines.cli` begins it, in this process."""
+    from pipelines.cli import main
+
+    before, code = sys.argv, 0
+    with contextlib.ExitStack() as stack:
+        out = stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
+        err = stack.enter_context(contextlib.redirect_stderr(io.StringIO()))
+        stack.enter_context(warnings.catch_warnings())
+        stack.enter_context(contextlib.chdir(cwd or Path.cwd()))
+        stack.callback(setattr, sys, "argv", before)
+        sys.argv = ["curate", *map(str, arguments)]
+        try:
+            main()
+        except SystemExit as end:
+            code = int(end.code or 0)
+    return Done(code, out.getvalue(), err.getvalue())
