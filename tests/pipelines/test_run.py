@@ -30,9 +30,9 @@ from pipelines.load import load_recipe
 from pipelines.story import story
 from pipelines.summary import write_report
 from tests.inline import curate
+from tests.killed import run_to_its_death
 from tests.pipelines.archive import fingerprint, make_archive, recipe_for
 
-ROOT = Path(__file__).parents[2]
 STUDIES = 80
 
 
@@ -254,7 +254,6 @@ def test_ray_writes_the_same_bytes(
 
 
 _DIES = """
-import os, signal, sys
 from pathlib import Path
 from curate.engine import Resources, start_engine
 from pipelines.build import run_pipeline
@@ -262,10 +261,9 @@ from pipelines.load import load_recipe
 
 def progress(name, done, total):
     if (name, done) == (sys.argv[2], int(sys.argv[3])):
-        os.kill(os.getpid(), signal.SIGKILL)
+        die()
 
-if __name__ == "__main__":
-    run_pipeline(load_recipe(Path(sys.argv[1])), start_engine(Resources(workers=1)), progress)
+run_pipeline(load_recipe(Path(sys.argv[1])), start_engine(Resources(workers=1)), progress)
 """
 
 
@@ -273,12 +271,9 @@ def test_a_killed_run_resumes_to_the_same_bytes(
     finished: tuple[Pipeline, list[Manifest]], archive: Path, secret_file: Path, tmp_path: Path
 ) -> None:
     """kill -9 at several moments of one run, while its worker is at the next part, then the command with two."""
-    recipe, program = recipe_for(archive, tmp_path / "killed", secret_file), tmp_path / "dies.py"
-    program.write_text(_DIES)
+    recipe = recipe_for(archive, tmp_path / "killed", secret_file)
     for step, done in (("scan", 1), ("ingest", 2), ("dedup", 1), ("score", 1), ("export", 2)):
-        command = [sys.executable, str(program), str(recipe), step, str(done)]
-        ended = subprocess.run(command, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, check=False)
-        assert ended.returncode == -signal.SIGKILL, ended.stderr
+        run_to_its_death(_DIES, recipe, step, str(done))
     done = curate("run", recipe, "--workers", "2")
     assert done.returncode == 0, done.stderr
     assert fingerprint(tmp_path / "killed") == fingerprint(finished[0].run)

@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -25,9 +20,8 @@ from curate.deid_export.rules import ReleaseRules
 from curate.deid_export.task import file_key
 from curate.engine import Engine
 from curate.errors import RecipeError
+from tests.killed import run_to_its_death
 from tests.pipelines.archive import make_archive
-
-ROOT = Path(__file__).parents[3]
 
 
 def silent(name: str, done: int, total: int) -> None:
@@ -54,10 +48,10 @@ def secret(secret_file: Path) -> SecretSource:
 
 @pytest.fixture(scope="module")
 def done(
-    source: Path, secret: SecretSource, local_engine: Engine, tmp_path_factory: pytest.TempPathFactory
+    source: Path, secret: SecretSource, inline_engine: Engine, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, dict[str, object]]:
     target = tmp_path_factory.mktemp("out") / "clean"
-    attestation = release(source, target, ReleaseRules(), secret, local_engine, silent, target.parent / "crosswalk")
+    attestation = release(source, target, ReleaseRules(), secret, inline_engine, silent, target.parent / "crosswalk")
     return target, json.loads(json.dumps(attestation, default=list))
 
 
@@ -120,18 +114,27 @@ def test_ray_gives_the_same_bytes(source, secret, done, ray_engine: Engine, tmp_
     assert contents(tmp_path / "out") == contents(done[0])
 
 
+_DIES = """
+from pathlib import Path
+from curate.deid.vault import SecretSource
+from curate.deid_export.job import release
+from curate.deid_export.rules import ReleaseRules
+from curate.engine import Resources, start_engine
+
+source, target, secret = sys.argv[1:]
+
+def progress(name, done, total):
+    if any((Path(target) / "dicom").rglob("*.dcm")):
+        die()
+
+engine = start_engine(Resources(workers=1))
+release(Path(source), Path(target), ReleaseRules(), SecretSource(secret), engine, progress)
+"""
+
+
 def test_a_killed_release_goes_on_to_the_same_bytes(source, secret, done, local_engine: Engine, tmp_path: Path) -> None:
     target = tmp_path / "out"
-    command = [sys.executable, "-m", "pipelines.cli", "deid", source, target, "--secret", secret.file, "--workers", "1"]
-    running = subprocess.Popen(
-        list(map(str, command)), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
-    until = time.monotonic() + 120
-    while running.poll() is None and not any((target / "dicom").rglob("*.dcm")) and time.monotonic() < until:
-        time.sleep(0.02)
-    assert running.poll() is None, "it was done before it could be killed"
-    os.killpg(running.pid, signal.SIGKILL)
-    running.wait()
+    run_to_its_death(_DIES, source, target, secret.file)
     assert not (target / "attestation.json").exists()
     release(source, target, ReleaseRules(), secret, local_engine, silent)
     assert contents(target) == contents(done[0])
@@ -156,12 +159,12 @@ def test_folders_that_cannot_be_meant_are_told_with_the_fix(source: Path, tmp_pa
         check_folders(source, tmp_path / "new", {"--crosswalk": tmp_path / "new" / "x"})
 
 
-def test_another_job_is_not_continued(source, secret, local_engine: Engine, tmp_path: Path) -> None:
+def test_another_job_is_not_continued(source, secret, inline_engine: Engine, tmp_path: Path) -> None:
     work = tmp_path / "out" / ".work"
     work.mkdir(parents=True)
     (work / "job.json").write_text('{"job": "another"}')
     with pytest.raises(RecipeError, match="unfinished"):
-        release(source, tmp_path / "out", ReleaseRules(), secret, local_engine, silent)
+        release(source, tmp_path / "out", ReleaseRules(), secret, inline_engine, silent)
 
 
 def test_counts_of_actions_and_reasons_hold_no_value(source, done) -> None:

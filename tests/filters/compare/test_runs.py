@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pickle
-import signal
-import subprocess
-import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,11 +17,13 @@ from filters.training.job import TrainingJob
 from filters.training.rules import ModelRules, TrainingRules
 from filters.training.shards import open_shards
 from tests.filters.training.shards import write_films
+from tests.killed import run_to_its_death
 
-_RUN = (
-    "import pickle, sys; from filters.compare.runs import run_experiment;"
-    " run_experiment(pickle.load(open(sys.argv[1], 'rb')))"
-)
+_DIES = """
+from pathlib import Path
+from filters.training.job import read_job, run_job
+run_job(read_job(Path(sys.argv[1])), lambda step, *_: die() if step == 6 else None)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -104,13 +100,7 @@ def test_a_killed_cell_goes_on_to_the_same_model(cell: ExperimentRun, tmp_path: 
         replace(at(cell, tmp_path / n), job=replace(cell.job, out=str(tmp_path / n), rules=longer))
         for n in ("whole", "broken")
     )
-    (tmp_path / "cell.pickle").write_bytes(pickle.dumps(broken))
-    running = subprocess.Popen([sys.executable, "-c", _RUN, str(tmp_path / "cell.pickle")], start_new_session=True)
-    until = time.monotonic() + 120
-    while not (broken.out / "checkpoint.pt").exists() and running.poll() is None and time.monotonic() < until:
-        time.sleep(0.01)
-    os.killpg(running.pid, signal.SIGKILL)
-    running.wait()
+    run_to_its_death(_DIES, broken.job.write())
     assert (broken.out / "checkpoint.pt").exists() and not (broken.out / RESULTS).exists()
     for each in (whole, broken):
         run_experiment(each)

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,7 +24,13 @@ from filters.training.plan import make_plan
 from filters.training.rules import ModelRules, TrainingRules, check_training_rules
 from filters.training.shards import open_shards
 from tests.filters.training.shards import write_films, write_shards
+from tests.killed import run_to_its_death
 
+DIES = """
+from pathlib import Path
+from filters.training.job import read_job, run_job
+run_job(read_job(Path(sys.argv[1])), lambda step, *_: die() if step == int(sys.argv[2]) else None)
+"""
 RULES = TrainingRules(batch=16, samples=160, threads=1, vocab=300)
 
 
@@ -73,15 +74,8 @@ def test_killed_and_resumed_is_the_same_model(shards: Path, tmp_path: Path, rule
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     run_job(job(shards, whole, rules))
     path = job(shards, broken, rules).write()
-    command = [sys.executable, "-m", "filters.training", str(path)]
-    running = subprocess.Popen(command, start_new_session=True)
-    until = time.monotonic() + 120
-    saved = broken / "checkpoint.pt"
-    while (len(read_curve(broken)) < 4 or not saved.exists()) and time.monotonic() < until:
-        time.sleep(0.02)  # until 8 of 20 steps, in the second epoch of three
-    os.killpg(running.pid, signal.SIGKILL)
-    running.wait()
-    assert saved.exists() and not (broken / "model").exists()
+    run_to_its_death(DIES, path, "10")  # of 20 steps, in the second epoch of three
+    assert (broken / "checkpoint.pt").exists() and not (broken / "model").exists()
     started: list[int] = []
     run_job(read_job(path), lambda step, steps, row: started.append(step))
     assert started[0] > 2, "it began again"
