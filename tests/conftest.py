@@ -18,7 +18,7 @@ settings.register_profile("free", deadline=None, print_blob=True)
 settings.load_profile("fixed")
 
 # The modules that take longest, first: two workers that share the rest end together.
-LONGEST = ("pipelines/test_run.py", "pipelines/test_training.py", "pipelines/test_real.py", "methods/test_bad_input.py")
+LONGEST = ("pipelines/test_run.py", "methods/test_bad_input.py", "pipelines/test_real.py", "training/test_training.py")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import yaml
 
 from curate.synth.archive import SynthConfig, write_archive
@@ -40,6 +42,18 @@ def recipe_for(archive: Path, out: Path, secret: Path, **changes: Any) -> Path:
     path = out.parent / f"{out.name}.yaml"
     path.write_text(yaml.safe_dump(recipe | changes))
     return path
+
+
+def hits(files: Mapping[str, bytes], wanted: Iterable[str]) -> set[tuple[str, str]]:
+    """(file, string) for each of ``wanted`` that is in it. All are looked for in one pass: bytes are shown to polars
+    as text in which each is a letter."""
+    letters = {string.encode().decode("latin-1"): string for string in wanted}
+    found = set()
+    for name, data in files.items():
+        text = data.decode("latin-1")
+        if pl.Series([text]).str.contains_any(list(letters)).item():
+            found |= {(name, string) for form, string in letters.items() if form in text}
+    return found
 
 
 def fingerprint(run: Path) -> dict[str, str]:

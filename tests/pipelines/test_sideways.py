@@ -16,7 +16,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from tests.pipelines.archive import make_archive, recipe_for
+from tests.pipelines.archive import hits, make_archive, recipe_for
 
 ROOT = Path(__file__).parents[2]
 
@@ -26,12 +26,12 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_archive(tmp_path_factory.mktemp("sideways") / "archive", studies=24, seed=11)
 
 
-def planted(archive: Path) -> list[bytes]:
+def planted(archive: Path) -> list[str]:
     """Every planted string of five and more characters; shorter ones are met by chance in logs."""
     rows = pq.read_table(archive / "truth" / "truth.parquet", columns=["phi"]).to_pylist()
     found = sorted({p for r in rows for p in r["phi"] if len(p) > 4})
     assert len(found) > 100
-    return [p.encode() for p in found]
+    return found
 
 
 def everything(folder: Path) -> dict[str, bytes]:
@@ -78,9 +78,8 @@ def run(home: Path, *arguments: str | Path) -> bytes:
 def assert_silent(home: Path, said: bytes, archive: Path) -> None:
     left = everything(home) | {"what it printed": said}
     assert sum(map(len, left.values())) > 10_000
-    wanted = planted(archive)
-    hits = {(name, phi) for name, data in left.items() for phi in wanted if phi in data}
-    assert not hits, sorted(hits)[:5]
+    found = hits(left, planted(archive))
+    assert not found, sorted(found)[:5]
 
 
 @pytest.fixture(scope="module")
