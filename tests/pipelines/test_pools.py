@@ -59,7 +59,7 @@ SHARD: Entries = [
 
 
 @pytest.mark.parametrize("packed", [False, True])
-def test_a_shard_is_read_where_it_lies(packed: bool, tmp_path: Path, secret_file: Path, local_engine: Engine) -> None:
+def test_a_shard_is_read_where_it_lies(packed: bool, tmp_path: Path, secret_file: Path, inline_engine: Engine) -> None:
     pool = tmp_path / "pool"
     pool.mkdir()
     if packed:
@@ -68,7 +68,7 @@ def test_a_shard_is_read_where_it_lies(packed: bool, tmp_path: Path, secret_file
         write_tar(pool / "a.tar", SHARD)
     write_tar(pool / "b.tar", [("case1.png", png(9)), ("case1.txt", b"Two shards with one key.")])
     before = {p: p.read_bytes() for p in pool.iterdir()}
-    done = run("webdataset.yaml", pool, tmp_path, secret_file, local_engine)
+    done = run("webdataset.yaml", pool, tmp_path, secret_file, inline_engine)
     assert fates(done) == {
         "kept": 5, "image_without_report": 1, "report_without_image": 1, "not_an_image": 1, "read_as_a_report": 5
     }  # fmt: skip
@@ -79,14 +79,14 @@ def test_a_shard_is_read_where_it_lies(packed: bool, tmp_path: Path, secret_file
 
 
 def test_texts_of_json_and_a_folders_metadata_in_an_archive(
-    tmp_path: Path, secret_file: Path, local_engine: Engine
+    tmp_path: Path, secret_file: Path, inline_engine: Engine
 ) -> None:
     pool = tmp_path / "pool"
     pool.mkdir()
     caption = json.dumps({"caption": "The lungs are clear.", "who": {"id": 7}}).encode()
     write_tar(pool / "a.tar", [("1.2.840.png", png(1)), ("1.2.840.json", caption), ("1.2.841.png", png(2))])
     json_texts = ("reports.0.format=json", "reports.0.columns={text: caption}")
-    done = run("webdataset.yaml", pool, tmp_path, secret_file, local_engine, *json_texts)
+    done = run("webdataset.yaml", pool, tmp_path, secret_file, inline_engine, *json_texts)
     assert fates(done) == {"kept": 1, "image_without_report": 1, "read_as_a_report": 1}
 
     folder = tmp_path / "hf"
@@ -97,7 +97,7 @@ def test_texts_of_json_and_a_folders_metadata_in_an_archive(
         folder / "train.zip", [("train/a.png", png(1)), ("train/b.png", png(2)), ("train/metadata.jsonl", metadata)]
     )
     other = tmp_path / "other"
-    done = run("hf_folder.yaml", folder, other, secret_file, local_engine, "images.0.key_pattern=null")
+    done = run("hf_folder.yaml", folder, other, secret_file, inline_engine, "images.0.key_pattern=null")
     assert texts(done) == {"Effusion a.": 1, "Effusion b.": 1}
 
 
@@ -110,7 +110,7 @@ def test_a_plan_of_a_pool_without_texts_says_how_many_lack_one(tmp_path: Path, s
     assert looked.startswith("3 of 3 files") and pairing.paired == 1
 
 
-def test_a_table_of_images_with_splits_of_its_files(tmp_path: Path, secret_file: Path, local_engine: Engine) -> None:
+def test_a_table_of_images_with_splits_of_its_files(tmp_path: Path, secret_file: Path, inline_engine: Engine) -> None:
     pool = tmp_path / "pool"
     pool.mkdir()
     kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
@@ -119,7 +119,7 @@ def test_a_table_of_images_with_splits_of_its_files(tmp_path: Path, secret_file:
         told = [f"There is no nodule in picture {n}." for n in rows]
         path = pool / f"{split}-00000-of-00001.parquet"
         pq.write_table(pa.table({"image": held, "text": told}), path, row_group_size=2)
-    done = run("hf_parquet.yaml", pool, tmp_path, secret_file, local_engine)
+    done = run("hf_parquet.yaml", pool, tmp_path, secret_file, inline_engine)
     assert fates(done) == {"kept": 8}
     assert sum(texts(done).values()) == 8
     made = read_parts(done.ingest.folder(done.run))
@@ -134,14 +134,14 @@ NAMED = "Patient John Doe, MRN 8812345. No effusion on 3 May 2021."
 
 @pytest.mark.parametrize("declared", [(True, True), (True, False), (False, True)])
 def test_only_what_is_declared_clean_on_both_sides_passes_as_it_is(
-    declared: tuple[bool, bool], tmp_path: Path, secret_file: Path, local_engine: Engine
+    declared: tuple[bool, bool], tmp_path: Path, secret_file: Path, inline_engine: Engine
 ) -> None:
     pool = tmp_path / "pool"
     pool.mkdir()
     write_tar(pool / "a.tar", [("a.png", png(1)), ("a.txt", NAMED.encode())])
     names = ("images.0.declared_clean", "reports.0.declared_clean")
     said = [f"{name}={str(value).lower()}" for name, value in zip(names, declared, strict=True)]
-    done = run("webdataset.yaml", pool, tmp_path, secret_file, local_engine, *said, "deid.burned_in=blank")
+    done = run("webdataset.yaml", pool, tmp_path, secret_file, inline_engine, *said, "deid.burned_in=blank")
     made = read_parts(done.ingest.folder(done.run)).to_pylist()[0]
     assert (made["text"] == NAMED) == all(declared)
     assert (dict(made["actions"]).get("declared clean") == 1) == all(declared)
