@@ -16,6 +16,7 @@ def run_command() -> None:
     import typer
 
     from pipelines.commands import fetch, learning, release, runs
+    from pipelines.commands.screen import version_option
 
     commands: tuple[Callable[..., None], ...] = (
         runs.run,
@@ -33,7 +34,8 @@ def run_command() -> None:
         release.crosswalk,
         release.secret,
     )
-    app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+    app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+    app.callback()(version_option)
     for command in commands:
         app.command(command.__name__.replace("_", "-"))(command)
     app(standalone_mode=True)

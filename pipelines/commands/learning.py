@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from curate.errors import RecipeError
 from pipelines.commands.screen import (
+    Json,
     RecipeFile,
     Set,
     SetEngine,
@@ -20,6 +21,7 @@ from pipelines.commands.screen import (
     load,
     near,
     out,
+    print_json,
     running_engine,
     say,
     say_warnings,
@@ -67,6 +69,7 @@ def train(
         Path | None, typer.Option("--shards", help="train on these shards instead of the recipe's run")
     ] = None,
     to: Annotated[Path | None, typer.Option("--to", help="copy the trained model's folder here")] = None,
+    json_: Json = False,
 ) -> None:
     """Train the final model on the run's shards (running what must come before); resumes where it stopped."""
     from curate.step import load_manifest
@@ -95,8 +98,11 @@ def train(
         write_report(pipeline, done)
     card = json.loads((folder / "model" / "card.json").read_text("utf-8"))
     say([f"{n} left out: {why}" for why, n in card["data"]["skipped"].items()], [])
-    out.print_json(json.dumps(card["metrics"]))
     model = folder / "model" if to is None else Path(shutil.copytree(folder / "model", to))
+    if json_:
+        print_json({"model": str(model), "metrics": card["metrics"], "data": card["data"]})
+        return
+    out.print_json(json.dumps(card["metrics"]))
     out.print(f"model: {near(model)}", soft_wrap=True)
 
 
@@ -112,6 +118,7 @@ def evaluate(
         Path | None, typer.Option("--probe", help="data whose train split linear probes are fitted on")
     ] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="override a rule: --set draws=200")] = None,
+    json_: Json = False,
 ) -> None:
     """Zero-shot, retrieval, probes, sides and negations, leakage, subgroups: what a model is worth, with intervals."""
     import yaml
@@ -129,24 +136,33 @@ def evaluate(
         raise RecipeError("--set", said, "one of these, as name=value") from None
     with step_bar("evaluate") as progress:
         results = evaluate_command(model, data, folder, train, rules, split, probe, progress)
+    if json_:
+        print_json(results)
+        return
     _print_results(results)
     out.print(f"results: {near(folder.resolve() / 'index.html')}", soft_wrap=True)
 
 
-def compare(recipe: RecipeFile, set_: Set = None, engine: SetEngine = None, workers: Workers = None) -> None:
+def compare(
+    recipe: RecipeFile, set_: Set = None, engine: SetEngine = None, workers: Workers = None, json_: Json = False
+) -> None:
     """Did filtering pay: the same training on the pool, a random part, the filter's choice; a page of answers."""
     from pipelines.build import run_pipeline
     from pipelines.check import check, save_recipe
     from pipelines.comparing import check_compare, compare_run
+    from pipelines.progress import followed
 
     made = load(recipe, set_, engine, workers)
     check(made)
     check_compare(made)
     say_warnings(made)
     save_recipe(made)
-    with running_engine(made.resources()) as (started, progress):
+    with running_engine(made.resources()) as (started, say_step), followed(made.out, "compare", say_step) as progress:
         pipeline, _ = run_pipeline(made, started, progress)
         found = compare_run(pipeline, started, progress)
+    if json_:
+        print_json(found)
+        return
     _print_comparison(found)
     out.print(f"comparison: {near(found['folder'] / 'index.html')}", soft_wrap=True)
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from curate.errors import RecipeError
-from pipelines.commands.screen import SetEngine, Workers, fail, near, out, running_engine, say
+from pipelines.commands.screen import Json, SetEngine, Workers, fail, near, out, print_json, running_engine, say
 
 
 def deid(
@@ -43,7 +43,7 @@ def deid(
     report: Annotated[
         Path | None, typer.Option("--out", help="with --audit: folder for audit.json, index.html")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="with --audit: print the audit as JSON")] = False,
+    json_: Json = False,
 ) -> None:
     """De-identify a folder into another: every input ends CLEAN, QUARANTINED or REFUSED in DST/attestation.json.
 
@@ -57,8 +57,8 @@ def deid(
         others |= {"--crosswalk": crosswalk}
         share = 1.0 if pixels is None else pixels
         where = engine, workers, address
-        sys.exit(run_audit(audit, others, tuple(allow or ()), share, report, as_json, where))
-    alone = {"--allow": allow, "--pixels": pixels is not None, "--out": report, "--json": as_json}
+        sys.exit(run_audit(audit, others, tuple(allow or ()), share, report, json_, where))
+    alone = {"--allow": allow, "--pixels": pixels is not None, "--out": report, "--json": json_}
     for name, value in alone.items():
         if value:
             raise RecipeError(name, "goes with --audit alone", "leave it out, or curate deid --audit DIR")
@@ -85,7 +85,10 @@ def deid(
         attestation = release(source, target, made.rules(), source_of, started, progress, crosswalk)
     if log is not None:
         write_log(log, attestation)
-    print_attestation(attestation)
+    if json_:
+        print_json({name: value for name, value in attestation.items() if name != "files"})
+    else:
+        print_attestation(attestation)
     say(
         [
             *fault_lines(Counter(attestation.get("faults", {})).elements()),
@@ -94,7 +97,8 @@ def deid(
         ],
         [],
     )
-    out.print(f"attestation: {near(target.resolve() / 'attestation.json')}", soft_wrap=True)
+    if not json_:
+        out.print(f"attestation: {near(target.resolve() / 'attestation.json')}", soft_wrap=True)
     if not attestation["verification"]["passed"]:
         fail(1, "attestation failed", "the verifier found what the rules had left; those inputs were kept back")
 

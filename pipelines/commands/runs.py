@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import time
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from curate.errors import RecipeError
 from pipelines.commands.screen import (
+    Json,
     RecipeFile,
     RunFolder,
     Set,
     SetEngine,
     Workers,
+    duration,
     execute,
     load,
     near,
     out,
     pipeline_of,
     print_funnel,
+    print_json,
     progress_bars,
     say,
     say_pairing,
@@ -33,7 +37,9 @@ if TYPE_CHECKING:
     from pipelines.recipe import Recipe
 
 
-def run(recipe: RecipeFile, set_: Set = None, engine: SetEngine = None, workers: Workers = None) -> None:
+def run(
+    recipe: RecipeFile, set_: Set = None, engine: SetEngine = None, workers: Workers = None, json_: Json = False
+) -> None:
     """Plan, then run every step that is not done; prints the funnel, writes report/index.html."""
     from curate.deid.attest import pixel_warnings, text_warnings
     from pipelines.check import check
@@ -45,21 +51,37 @@ def run(recipe: RecipeFile, set_: Set = None, engine: SetEngine = None, workers:
     say_warnings(made)
     pipeline, manifests = execute(made)
     told = told_of(pipeline, manifests)
-    print_funnel(funnel(manifests))
+    if json_:
+        print_json(
+            {
+                "run": str(pipeline.run),
+                "report": str(pipeline.run / "report" / "index.html"),
+                "funnel": [asdict(count) for count in funnel(manifests)],
+                "measures": {n: {"value": value, "low": low, "high": high} for n, value, low, high in told.measures},
+                "shards": [dict(s) for s in told.shards],
+                "faults": list(told.faults),
+            }
+        )
+    else:
+        print_funnel(funnel(manifests))
     say_pairing(pairing_warnings(pipeline.pairing))
     say([*text_warnings(told.attestation), *pixel_warnings(told.attestation)], [])
-    for name, value, low, high in told.measures:
+    for name, value, low, high in () if json_ else told.measures:
         interval = f" [{low:.3f}, {high:.3f}]" if low is not None else ""
         out.print(f"{name:32} {value:.3f}{interval}")
     say(list(told.faults), [])
     records = sum(s["records"] for s in told.shards)
     if not records:
         say(["no record is left, and the shards are empty: the funnel says what dropped them"], [])
+    if json_:
+        return
     out.print(f"{records} records in {len(told.shards)} shards: {near(pipeline.shards)}", soft_wrap=True)
     out.print(f"report: {near(pipeline.run / 'report' / 'index.html')}", soft_wrap=True)
 
 
-def plan(recipe: RecipeFile, set_: Set = None, engine: SetEngine = None, workers: Workers = None) -> None:
+def plan(
+    recipe: RecipeFile, set_: Set = None, engine: SetEngine = None, workers: Workers = None, json_: Json = False
+) -> None:
     """What would run, how many records, how they will pair, what is done already; touches nothing."""
     from curate.step import load_manifest
     from pipelines.build import Pipeline, list_archive
@@ -70,23 +92,48 @@ def plan(recipe: RecipeFile, set_: Set = None, engine: SetEngine = None, workers
     check(made, touch=False)
     listing = list_archive(made, made.secret_source().pseudonymizer(), write=False)
     pipeline = Pipeline(made, listing)
-    out.print(f"{made.name}: engine {made.engine.kind}, out {near(made.out)}")
-    for source in listing.sources:
-        out.print(f"  {source.name:13} {source.files:,} files, {source.bytes / 1e6:,.1f} MB")
-    for step in pipeline.steps():
-        done = load_manifest(step.folder(pipeline.run))
-        parts = len(list(step.folder(pipeline.run).glob("part-*.json")))
-        state = f"done: {done.rows_in} in, {done.kept} kept" if done else f"{parts} parts done" if parts else "to do"
-        out.print(f"  {step.name:13} {step.hash}  {state}")
+    steps = [
+        (step, load_manifest(step.folder(made.out)), _parts_done(step.folder(made.out))) for step in pipeline.steps()
+    ]
+    pairing = looked = None
     if made.images and made.reports:
         indexed = load_manifest(pipeline.index.folder(pipeline.run))  # then nothing has to be guessed
         pairing, looked = (pipeline.pairing, "all, as indexed") if indexed else _preview(made)
-        out.print(f"  {'pairing':13} {pairing.headline} (looked at {looked})", soft_wrap=True)
+    if json_:
+        print_json(
+            {
+                "name": made.name,
+                "engine": made.engine.kind,
+                "out": str(made.out),
+                "sources": [{"name": s.name, "files": s.files, "bytes": s.bytes} for s in listing.sources],
+                "steps": [
+                    {"step": s.name, "hash": s.hash, "done": done is not None, "parts_done": parts}
+                    | ({"rows_in": done.rows_in, "kept": done.kept} if done else {})
+                    for s, done, parts in steps
+                ],
+                "pairing": None if pairing is None else {"says": pairing.headline, "looked_at": looked},
+            }
+        )
+    else:
+        out.print(f"{made.name}: engine {made.engine.kind}, out {near(made.out)}")
+        for source in listing.sources:
+            out.print(f"  {source.name:13} {source.files:,} files, {source.bytes / 1e6:,.1f} MB")
+        for step, done, parts in steps:
+            some = f"{parts} parts done" if parts else "to do"
+            state = f"done: {done.rows_in} in, {done.kept} kept" if done else some
+            out.print(f"  {step.name:13} {step.hash}  {state}")
+        if pairing is not None:
+            out.print(f"  {'pairing':13} {pairing.headline} (looked at {looked})", soft_wrap=True)
+    if pairing is not None:
         say_pairing(pairing_warnings(pairing))
     if made.reports and not load_manifest(pipeline.ingest.folder(pipeline.run)):
         from pipelines.preview import text_preview
 
         say(text_preview(made), [])
+
+
+def _parts_done(folder: Path) -> int:
+    return len(list(folder.glob("part-*.json")))
 
 
 def _preview(recipe: Recipe) -> tuple[Pairing, str]:
@@ -95,19 +142,35 @@ def _preview(recipe: Recipe) -> tuple[Pairing, str]:
     return preview(recipe)
 
 
-def status(folder: RunFolder) -> None:
-    """Progress of a run, from another shell."""
-    from curate.step import load_manifest
+def status(folder: RunFolder, json_: Json = False) -> None:
+    """How far a run is, from another shell: the share of each step and the time left; once finished, the funnel."""
+    from curate.report.funnel import StepCount
+    from pipelines.progress import read_progress
 
-    steps = (
-        sorted((folder / "steps").glob("*-*"), key=lambda p: p.stat().st_mtime) if (folder / "steps").is_dir() else []
-    )
-    if not steps:
+    found = read_progress(folder)
+    if found is None:
         raise RecipeError(str(folder), "holds no run", "give the recipe's 'out' folder")
-    for step in steps:
-        done = load_manifest(step)
-        parts = len(list(step.glob("part-*.json")))
-        out.print(f"  {step.name:32} {'done' if done else 'running or stopped':20} {parts} parts")
+    if json_:
+        steps = [{**asdict(s), "percent": round(s.percent, 1)} for s in found.steps]
+        print_json({**asdict(found), "steps": steps, "funnel": _finished_funnel(folder)})
+        return
+    ago = duration(time.time() - found.since)
+    out.print(f"curate {found.command}, begun {ago} ago: {found.state}")
+    for step in found.steps:
+        left = "" if not step.left or found.state != "running" else f"  about {duration(step.left)} left"
+        out.print(f"  {step.step:16} {step.done:>6,}/{step.total:<6,} {step.percent:5.1f} %{left}")
+    if found.state == "done" and (counts := _finished_funnel(folder)):
+        print_funnel([StepCount(**{**row, "reused": False}) for row in counts])
+
+
+def _finished_funnel(folder: Path) -> list[dict[str, Any]]:
+    """The funnel of the run's last finished command; empty where none has ended."""
+    from pipelines.api import open_run
+
+    try:
+        return [asdict(count) for count in open_run(folder).funnel]
+    except RecipeError:
+        return []
 
 
 def explain(
@@ -117,15 +180,20 @@ def explain(
     words: Annotated[
         bool, typer.Option("--words", help="with --text: show the words themselves, which identify")
     ] = False,
+    json_: Json = False,
 ) -> None:
-    """One record's story: what every step knew of it, and why it stayed or went."""
-    from pipelines.story import reason_help, story
+    """One record's story: what every step knew of it, and why it stayed or went. The first digits of a key will do."""
+    from pipelines.story import full_key, reason_help, story
 
     pipeline = pipeline_of(folder)
     if text or words:
         _explain_text(pipeline, key, words)
         return
+    key = full_key(pipeline, key)
     told = story(pipeline, key)
+    if json_ and told:
+        print_json({"key": key, "steps": [{"step": name, **row} for name, row in told]})
+        return
     if not told:
         raise RecipeError(
             "KEY", f"no step of this run knows {key[:40]!r}", "keys are 32 hex digits, as in shards/*/*.parquet"

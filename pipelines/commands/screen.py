@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -23,6 +23,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from curate import __version__
 from curate.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ out, err = Console(highlight=False), Console(stderr=True)
 
 RecipeFile = Annotated[Path, typer.Argument(help="recipe YAML")]
 Set = Annotated[list[str] | None, typer.Option("--set", help="override a field: --set select.keep=0.2")]
+Json = Annotated[bool, typer.Option("--json", help="print one JSON object, and nothing else on standard output")]
 RunFolder = Annotated[Path, typer.Argument(help="a run's folder (the recipe's 'out')")]
 SetEngine = Annotated[str | None, typer.Option("--engine", help="local or ray; short for --set engine.kind=...")]
 Workers = Annotated[int | None, typer.Option("--workers", min=1, help="processes or Ray CPUs")]
@@ -45,6 +47,18 @@ def fail(code: int, what: str, message: str) -> None:
     err.print(what, style="bold red", end=": ")
     err.print(message, soft_wrap=True, markup=False)
     sys.exit(code)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        sys.stdout.write(f"radsift {__version__}\n")
+        raise typer.Exit
+
+
+def version_option(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="print it")] = False,
+) -> None:
+    """What stands before any command."""
 
 
 def load(path: Path, overrides: list[str] | None, engine: str | None, workers: int | None) -> Recipe:
@@ -58,9 +72,10 @@ def load(path: Path, overrides: list[str] | None, engine: str | None, workers: i
 def execute(recipe: Recipe, until: str = "export") -> tuple[Pipeline, list[Manifest]]:
     from pipelines.build import run_pipeline
     from pipelines.check import save_recipe
+    from pipelines.progress import followed
 
     save_recipe(recipe)
-    with running_engine(recipe.resources()) as (engine, progress):
+    with running_engine(recipe.resources()) as (engine, say), followed(recipe.out, "run", say) as progress:
         return run_pipeline(recipe, engine, progress, until)
 
 
@@ -133,6 +148,21 @@ def _columns() -> tuple[ProgressColumn, ...]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
+
+
+def print_json(value: Mapping[str, Any]) -> None:
+    """One object on standard output, for other programs."""
+    import json
+
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, default=str, allow_nan=False) + "\n")
+
+
+def duration(seconds: float) -> str:
+    """In words, as a person would say it: 40 s, 12 min, 3.5 h, 2.1 days."""
+    for unit, length in (("days", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 1.5 * length:
+            return f"{seconds / length:.{0 if seconds >= 10 * length else 1}f} {unit}"
+    return f"{seconds:.0f} s"
 
 
 def near(path: Path) -> Path:
