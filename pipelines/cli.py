@@ -24,6 +24,7 @@ def run_command() -> None:
         runs.status,
         runs.explain,
         runs.report,
+        runs.doctor,
         learning.train_filter,
         learning.train,
         learning.evaluate,

@@ -8,6 +8,7 @@ makes two spellings one value, `curate.sources.identity` says.
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import hmac
 import os
 import re
@@ -19,6 +20,8 @@ from curate.sources.identity import PADDING, canonical_id, folded
 
 SECRET_ENV = "RADSIFT_SECRET"  # noqa: S105  the name of a variable
 _MIN_BYTES = 16
+_HEX = re.compile(rb"[0-9a-fA-F]{32,}")
+_SALT = b"radsift secret 1"  # fixed: the same passphrase must give the same pseudonyms everywhere
 
 
 @dataclass(frozen=True, repr=False)
@@ -135,7 +138,13 @@ def load_secret(path: Path | None) -> bytes:
     if len(raw) < _MIN_BYTES:
         problem = f"{len(raw)} bytes are too few, at least {_MIN_BYTES}"
         raise RecipeError("secret", problem, "curate secret FILE writes a good one")
-    return raw
+    return raw if is_random(raw) else hashlib.scrypt(raw, salt=_SALT, n=2**15, r=8, p=1, maxmem=2**26, dklen=32)
+
+
+def is_random(secret: bytes) -> bool:
+    """Whether it looks as `write_secret` leaves one: at least 32 hex digits. Anything else is taken for a passphrase,
+    which can be guessed, and goes through scrypt (RFC 7914), so that each guess costs 32 MB and a tenth of a second."""
+    return _HEX.fullmatch(secret) is not None
 
 
 def write_secret(path: Path) -> None:

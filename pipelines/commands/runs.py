@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from curate.errors import RecipeError
 from pipelines.commands.screen import (
@@ -220,6 +221,30 @@ def _explain_text(pipeline: Pipeline, key: str, words: bool) -> None:
         said = gone.words if words else shape(gone.words)
         out.print(f"{section}: {gone.placeholder} for {said!r}: {gone.by}", markup=False, soft_wrap=True)
     out.print(f"{len(found)} places of the report's text went" + ("" if words else "; --words shows what stood there"))
+
+
+def doctor(
+    folder: Annotated[Path, typer.Argument(help="where runs will lie")] = Path(),
+    secret: Annotated[Path | None, typer.Option("--secret", help="the secret's file; else RADSIFT_SECRET")] = None,
+    json_: Json = False,
+) -> None:
+    """What this machine, its libraries, a folder and a secret can do, and what to mend; exit code 1: no run would work."""
+    from rich.table import Table
+
+    from pipelines.doctor import examine
+
+    found = list(examine(folder, secret))
+    if json_:
+        print_json({"checks": [asdict(check) for check in found]})
+    else:
+        table = Table("", "", "", box=None, pad_edge=False, show_header=False)
+        colour = {"ok": "green", "note": "yellow", "bad": "bold red"}
+        for check in found:
+            fix = f"\nfix: {check.fix}" if check.fix else ""
+            table.add_row(f"[{colour[check.state]}]{check.state}[/]", check.name, escape(check.says + fix))
+        out.print(table)
+    if any(check.state == "bad" for check in found):
+        raise typer.Exit(1)
 
 
 def report(folder: RunFolder) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -103,6 +104,11 @@ def test_a_secret_comes_from_a_file_or_the_environment(tmp_path: Path, monkeypat
     assert len(load_secret(tmp_path / "s")) == 64
     monkeypatch.setenv(SECRET_ENV, "e" * 40)
     assert load_secret(None) == b"e" * 40
+    monkeypatch.setenv(SECRET_ENV, "correct horse battery staple")  # guessable: never used as it is
+    hard = load_secret(None)
+    assert len(hard) == 32 and hard == load_secret(None)
+    known = Scrypt(salt=b"radsift secret 1", length=32, n=2**15, r=8, p=1).derive(b"correct horse battery staple")
+    assert hard == known
     monkeypatch.setenv(SECRET_ENV, "short")
     with pytest.raises(RecipeError, match="too few"):
         load_secret(None)
