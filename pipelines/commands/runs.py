@@ -223,12 +223,37 @@ def _explain_text(pipeline: Pipeline, key: str, words: bool) -> None:
     out.print(f"{len(found)} places of the report's text went" + ("" if words else "; --words shows what stood there"))
 
 
+def init(
+    paths: Annotated[list[Path], typer.Argument(help="folders of pictures, tables or folders of reports")],
+    to: Annotated[Path, typer.Option("--to", help="where to write the recipe")] = Path("recipe.yaml"),
+    out_: Annotated[Path, typer.Option("--out", help="the run's folder, for the recipe")] = Path("runs/first"),
+    secret: Annotated[Path, typer.Option("--secret", help="the secret's file; made where there is none")] = Path(
+        "secret.key"
+    ),
+) -> None:
+    """Look at folders and tables and write a recipe for them: columns guessed and shown, pairing tried on a sample."""
+    from curate.deid.pseudonym import write_secret
+    from curate.storage import commit_bytes
+    from pipelines.guess import guess
+
+    if to.exists():
+        raise RecipeError("--to", f"{to} exists already; nothing is overwritten", "name another file")
+    made = guess(paths, out_, secret)
+    commit_bytes(to.absolute(), made.text().encode())
+    load(to, None, None, None)
+    if not secret.exists():
+        write_secret(secret)
+        out.print(f"secret: {secret} (keep it: the same secret gives the same pseudonyms)", soft_wrap=True)
+    out.print(made.text(), markup=False, soft_wrap=True)
+    out.print(f"recipe: {to}; next: curate plan {to}, curate run {to}", soft_wrap=True)
+
+
 def doctor(
     folder: Annotated[Path, typer.Argument(help="where runs will lie")] = Path(),
     secret: Annotated[Path | None, typer.Option("--secret", help="the secret's file; else RADSIFT_SECRET")] = None,
     json_: Json = False,
 ) -> None:
-    """What this machine, its libraries, a folder and a secret can do, and what to mend; exit code 1: no run would work."""
+    """What this machine, its libraries, a folder and a secret can do, and what to mend. Exit code 1: no run works."""
     from rich.table import Table
 
     from pipelines.doctor import examine

@@ -1,0 +1,239 @@
+"""`curate init`: look at folders and tables, and write the recipe that they suggest, every guess with its reason.
+
+Nothing of what a file says is written or printed, but names of columns and counts.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from curate.errors import DropRecord, RecipeError
+from curate.record import Reason
+from curate.sources.reports.columns import Kind, kind_of, leaves, words_of
+from curate.sources.reports.formats import format_of
+from curate.sources.reports.rows import open_records
+from curate.sources.reports.section import canonical
+from curate.sources.sniff import sniff
+from curate.sources.walk import walk
+from pipelines.load import validated
+from pipelines.preview import preview
+from pipelines.recipe import Recipe
+
+FILES, ROWS = 20_000, 200  # that are looked at: names of files, rows of a table
+_SNIFFED = 400  # files without a telling name whose first bytes are read
+_PROSE = 20.0  # characters: a column of words that is this long in the mean may be the report
+_SECTIONS = ("findings", "impression")
+_STATUS = ({"status"}, {"report", "status"}, {"result", "status"})  # words of a column's name
+_SPLIT = ({"split"}, {"subset"}, {"partition"}, {"fold"})
+
+
+@dataclass
+class Guess:
+    """A recipe's fields and, by dotted name, why each is so; ``notes`` stand at its head."""
+
+    fields: dict[str, Any]
+    why: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def text(self) -> str:
+        """The recipe as YAML, with the reasons as comments."""
+        head = [f"# {note}" for note in self.notes]
+        return "\n".join([*head, *_yaml_lines(self.fields, self.why), ""])
+
+
+def guess(paths: Sequence[Path], out: Path, secret: Path) -> Guess:
+    """What ``paths`` (folders, tables) suggest. RecipeError where they hold no picture and no report."""
+    images: list[dict[str, Any]] = []
+    reports: list[dict[str, Any]] = []
+    found = Guess({"name": paths[0].resolve().name.lower() or "run", "out": str(out), "secret": str(secret)})
+    for path in paths:
+        if not path.exists():
+            fix = "name folders of pictures, and tables or folders of reports"
+            raise RecipeError("PATH", f"{path} does not exist", fix)
+        seen = _look(path)
+        if seen.pictures:
+            name = "archive" if not images else f"archive{len(images) + 1}"
+            found.why[f"images.{len(images)}.path"] = seen.told()
+            images.append({"name": name, "path": str(path)})
+        for table in seen.tables:
+            columns, why = _columns(table)
+            if columns:
+                asked = {n: columns.pop(n) for n in ("question", "answer") if n in columns}
+                found.why |= {f"reports.{len(reports)}.columns.{name}": reason for name, reason in why.items()}
+                reports.append({"path": str(table), "columns": columns} | ({"questions": asked} if asked else {}))
+        if seen.texts and not seen.tables:
+            told = f"{seen.texts:,} text files: a report each, the name its accession"
+            found.why[f"reports.{len(reports)}.path"] = told
+            reports.append({"path": str(path)})
+    if not images and not reports:
+        fix = "DICOM, PNG, JPEG or TIFF files; a CSV, JSONL, Parquet or xlsx table, or txt files"
+        raise RecipeError("PATH", "holds no picture and no report that is known", fix)
+    found.fields |= {"images": images} if images else {}
+    found.fields |= {"reports": reports} if reports else {}
+    _try_pairing(found)
+    if images:
+        found.fields["image"] = {"side": 512}
+        found.why["image.side"] = "longest side in px; take it out to keep the pictures' own size"
+    if images and reports:
+        found.fields["select"] = {"keep": 0.3}
+        found.why["select.keep"] = "the best third by the filter's score; curate explain and the page say what goes"
+    else:
+        alone = "images" if images else "reports"
+        found.fields |= {"pair": {f"unpaired_{alone}": "keep"}, "filters": {}, "select": {}}
+        found.why[f"pair.unpaired_{alone}"] = f"there are {alone} alone: nothing to pair, no filter"
+    return found
+
+
+@dataclass
+class _Seen:
+    pictures: Counter[str]
+    tables: list[Path]
+    texts: int
+    whole: bool
+
+    def told(self) -> str:
+        kinds = ", ".join(f"{n:,} {kind}" for kind, n in self.pictures.most_common())
+        return kinds if self.whole else f"{kinds} among the first {FILES:,} files"
+
+
+def _look(path: Path) -> _Seen:
+    """What lies there, by names, and by the first bytes where a name says nothing."""
+    seen, sniffed = _Seen(Counter(), [], 0, True), 0
+    for number, entry in enumerate(walk(path)):
+        if number == FILES:
+            seen.whole = False
+            break
+        if entry.reason is not None:
+            continue
+        kind = format_of(entry.relative if path.is_dir() else path.name)
+        if kind == "txt":
+            seen.texts += 1
+        elif kind is not None:
+            seen.tables.append(Path(entry.path))
+        else:
+            suffix = Path(entry.relative).suffix.lower().lstrip(".")
+            if suffix in ("png", "jpg", "jpeg", "tif", "tiff"):
+                seen.pictures["TIFF" if suffix[0] == "t" else "PNG" if suffix == "png" else "JPEG"] += 1
+            elif suffix in ("dcm", "dicom"):
+                seen.pictures["DICOM"] += 1
+            elif sniffed < _SNIFFED:
+                sniffed += 1
+                told = sniff(Path(entry.path))
+                if told != "none":
+                    seen.pictures["DICOM" if told == "dicom" else "images"] += 1
+    return seen
+
+
+def _columns(table: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """Fields of ``columns`` that the table's names and first rows suggest, and why; nothing where it has no text."""
+    try:
+        with open_records(table) as opened:
+            rows = [r for r in islice(opened.rows, ROWS) if not isinstance(r, Reason)]
+            names = list(opened.names) or list(dict.fromkeys(name for row in rows for name, _ in leaves(row)))
+    except (DropRecord, OSError):
+        return {}, {}
+    cells: dict[str, list[str]] = {name: [] for name in names}
+    for row in rows:
+        for name, value in leaves(row):
+            cells.setdefault(name, []).append(value)
+    kinds = {name: kind_of(name.rpartition(".")[2], [c for c in found if c.strip()]) for name, found in cells.items()}
+    found: dict[str, Any] = {}
+    why: dict[str, str] = {}
+
+    def take(target: str, name: str, reason: str) -> None:
+        if target not in found:
+            found[target], why[target] = name, reason
+
+    for name, kind in kinds.items():
+        words = set(words_of(name.rpartition(".")[2]))
+        filled = f"{sum(1 for c in cells[name] if c.strip()):,} of {len(rows):,} rows"
+        if kind is Kind.REPORT:
+            take("text", name, f"a report by its name; {filled}")
+        elif kind is Kind.ACCESSION:
+            take("accession", name, filled)
+        elif kind is Kind.PATIENT:
+            take("patient", name, filled)
+        elif kind is Kind.NAME and words & {"patient", "pt", "name", "surname"}:
+            take("patient_name", name, f"goes from every text; {filled}")
+        elif kind in (Kind.UID, Kind.ID) and words & {"study", "exam"}:
+            take("study", name, filled)
+        elif kind is Kind.DATE and not words & {"birth", "dob", "death", "created", "modified", "updated"}:
+            take("date", name, filled)
+        elif kind is Kind.FILE:
+            take("image", name, filled)
+        elif words in _STATUS:
+            take("status", name, "preliminary, final, addendum")
+        elif words in _SPLIT:
+            take("split", name, "the source's own splits")
+    named = {canonical(" ".join(words_of(name))): name for name, kind in kinds.items() if kind is Kind.SECTION}
+    sections = {section: named[section] for section in _SECTIONS if section in named}
+    if "text" not in found and sections:
+        found["sections"] = sections
+    elif {"question", "answer"} <= set(names):
+        found |= {"question": "question", "answer": "answer"}
+    elif "text" not in found:
+        captions = [name for name in names if "caption" in words_of(name)]
+        if captions:
+            take("text", captions[0], "a caption by its name")
+            return found, why
+        prose = {n: _mean_length(cells[n]) for n, k in kinds.items() if k in (Kind.TEXT, Kind.SECTION) and cells[n]}
+        best = max(prose, key=lambda n: prose[n], default=None)
+        if best is None or prose[best] < _PROSE:
+            return {}, {}
+        take("text", best, f"the longest prose: {prose[best]:.0f} characters in the mean")
+    return found, why
+
+
+def _mean_length(cells: Sequence[str]) -> float:
+    return sum(map(len, cells)) / max(len(cells), 1)
+
+
+def _try_pairing(found: Guess) -> None:
+    """Pair a sample as the recipe stands, and with looser ids where few pair; the better one stays, and is told."""
+    if "images" not in found.fields or "reports" not in found.fields:
+        return
+    looser: dict[str, Any] = {"ignore": ["leading_zeros", "punctuation", "prefix"]}
+    best, looked = preview(_recipe(found.fields))
+    if best.is_few:
+        other, _ = preview(_recipe({**found.fields, "pair": looser}))
+        if other.paired > best.paired:
+            best = other
+            found.fields["pair"] = looser
+            found.why["pair.ignore"] = "more pair so: compare some by hand"
+    found.notes.append(f"{best.headline} (looked at {looked})")
+    found.notes += [f"  {line}" for line in best.lines[:6]]
+
+
+def _recipe(fields: Mapping[str, Any]) -> Recipe:
+    return validated(yaml.safe_load(yaml.safe_dump(dict(fields))), (), Recipe)
+
+
+def _yaml_lines(value: Any, why: Mapping[str, str], at: str = "", indent: int = 0) -> Iterator[str]:
+    pad = "  " * indent
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            where = f"{at}.{name}" if at else str(name)
+            reason = f"  # {why[where]}" if where in why else ""
+            if inner and (isinstance(inner, dict) or (isinstance(inner, list) and isinstance(inner[0], dict))):
+                yield ("" if indent else "\n") + f"{pad}{name}:{reason}"
+                yield from _yaml_lines(inner, why, where, indent + 1)
+            else:
+                yield f"{pad}{name}: {_scalar(inner)}{reason}"
+    else:
+        for number, inner in enumerate(value):
+            lines = list(_yaml_lines(inner, why, f"{at}.{number}", indent + 1))
+            yield f"{pad}- {lines[0].lstrip()}"
+            yield from lines[1:]
+
+
+def _scalar(value: Any) -> str:
+    return (
+        yaml.safe_dump(value, default_flow_style=True, width=10_000, allow_unicode=True).removesuffix("...\n").strip()
+    )

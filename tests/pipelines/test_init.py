@@ -1,0 +1,114 @@
+"""`curate init`: the recipe that folders and tables suggest pairs them and holds no value of theirs."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from curate.errors import RecipeError
+from pipelines.cli import main
+from pipelines.guess import guess
+from pipelines.load import load_recipe
+from pipelines.preview import preview
+from tests.pipelines.archive import make_archive
+
+
+def pictures(folder: Path, names: list[str]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for i, name in enumerate(names):
+        noise = np.random.default_rng(i).integers(0, 255, (64, 64), np.uint8)
+        cv2.imwrite(str(folder / name), noise)
+
+
+def table(path: Path, rows: list[dict[str, str]]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="") as f:
+        written = csv.DictWriter(f, list(rows[0]))
+        written.writeheader()
+        written.writerows(rows)
+    return path
+
+
+def test_a_hospitals_archive_gets_a_recipe_that_pairs_it(tmp_path: Path) -> None:
+    archive = make_archive(tmp_path / "a", 24, side=64)
+    made = guess([archive / "dicom", archive / "reports"], tmp_path / "run", tmp_path / "s")
+    columns = made.fields["reports"][0]["columns"]
+    wanted = {"text": "report", "accession": "accession", "study": "study_uid", "patient": "patient_id"}
+    assert columns == wanted | {"patient_name": "patient_name", "date": "study_date"}
+    (tmp_path / "r.yaml").write_text(made.text())
+    pairing, _ = preview(load_recipe(tmp_path / "r.yaml"))
+    assert pairing.paired > 0.8 * pairing.images
+    assert made.notes[0].startswith(pairing.headline)
+    with (archive / "reports" / "reports.csv").open() as f:
+        values = {
+            v for row in csv.DictReader(f) for k, v in row.items() if k in ("patient_name", "patient_id", "accession")
+        }
+    assert len(values) > 20 and not any(value in made.text() for value in values)
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "questions"),
+    [
+        (
+            [{"file": "0.png", "caption": "CT of the head", "note": "x" * 60}],
+            {"image": "file", "text": "caption"},
+            None,
+        ),
+        (
+            [{"image": "0.png", "question": "is it?", "answer": "no"}],
+            {"image": "image"},
+            {"question": "question", "answer": "answer"},
+        ),
+        (
+            [{"image": "0.png", "Findings": "clear lungs", "Impression": "normal", "split": "train"}],
+            {"image": "image", "split": "split", "sections": {"findings": "Findings", "impression": "Impression"}},
+            None,
+        ),
+        ([{"image": "0.png", "remark": "a long sentence on the picture"}], {"image": "image", "text": "remark"}, None),
+    ],
+)
+def test_tables_of_pairs(
+    tmp_path: Path, rows: list[dict[str, str]], columns: dict[str, str], questions: dict[str, str] | None
+) -> None:
+    pictures(tmp_path / "d" / "images", ["0.png"])
+    table(tmp_path / "d" / "pairs.csv", rows)
+    made = guess([tmp_path / "d"], tmp_path / "run", tmp_path / "s")
+    assert made.fields["reports"][0]["columns"] == columns
+    assert made.fields["reports"][0].get("questions") == questions
+    assert "1 PNG" in made.why["images.0.path"]
+
+
+def test_ids_that_are_padded_are_loosened_and_it_is_said(tmp_path: Path) -> None:
+    archive = make_archive(tmp_path / "a", 12, side=64)
+    with (archive / "reports" / "reports.csv").open() as f:
+        rows = [{"accession": f"00{row['accession']}", "report": row["report"]} for row in csv.DictReader(f)]
+    made = guess([archive / "dicom", table(tmp_path / "r.csv", rows)], tmp_path / "run", tmp_path / "s")
+    assert "ignore" in made.fields["pair"] and "# more pair so" in made.text()
+    assert not made.notes[0].startswith("0 of")
+
+
+def test_what_cannot_be_guessed_is_told_with_its_fix(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "empty").mkdir()
+    for wrong, told in ((tmp_path / "none", "does not exist"), (tmp_path / "empty", "holds no picture")):
+        with pytest.raises(RecipeError, match=told):
+            guess([wrong], tmp_path / "run", tmp_path / "s")
+    pictures(tmp_path / "i", ["1.png"])
+    (tmp_path / "recipe.yaml").write_text("mine")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["curate", "init", str(tmp_path / "i")])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2 and "nothing is overwritten" in capsys.readouterr().err
+    assert (tmp_path / "recipe.yaml").read_text() == "mine" and not (tmp_path / "secret.key").exists()
+    monkeypatch.setattr(sys, "argv", ["curate", "init", str(tmp_path / "i"), "--to", "new.yaml"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 0 and load_recipe(tmp_path / "new.yaml").images[0].name == "archive"
+    assert (tmp_path / "secret.key").stat().st_mode & 0o077 == 0
