@@ -55,7 +55,7 @@ def test_a_hospitals_archive_gets_a_recipe_that_pairs_it(tmp_path: Path) -> None
     ("rows", "columns", "questions"),
     [
         (
-            [{"file": "0.png", "caption": "CT of the head", "note": "x" * 60}],
+            [{"file": "0.png", "caption": "CT of the head", "remark": "x" * 60}],
             {"image": "file", "text": "caption"},
             None,
         ),
@@ -83,10 +83,10 @@ def test_tables_of_pairs(
     assert "1 PNG" in made.why["images.0.path"]
 
 
-def test_ids_that_are_padded_are_loosened_and_it_is_said(tmp_path: Path) -> None:
+def test_ids_without_their_prefix_are_loosened_and_it_is_said(tmp_path: Path) -> None:
     archive = make_archive(tmp_path / "a", 12, side=64)
     with (archive / "reports" / "reports.csv").open() as f:
-        rows = [{"accession": f"00{row['accession']}", "report": row["report"]} for row in csv.DictReader(f)]
+        rows = [{"accession": row["accession"][2:], "report": row["report"]} for row in csv.DictReader(f)]
     made = guess([archive / "dicom", table(tmp_path / "r.csv", rows)], tmp_path / "run", tmp_path / "s")
     assert "ignore" in made.fields["pair"] and "# more pair so" in made.text()
     assert not made.notes[0].startswith("0 of")
