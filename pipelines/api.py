@@ -61,6 +61,7 @@ def run_recipe(
     from pipelines.check import check, save_recipe
     from pipelines.commands.screen import progress_bars, step_progress
     from pipelines.load import load_recipe, validated
+    from pipelines.progress import followed
     from pipelines.recipe import Recipe
     from pipelines.told import told_of
 
@@ -72,8 +73,8 @@ def run_recipe(
     save_recipe(made)
     engine = start_engine(made.resources())
     try:
-        with progress_bars(not quiet) as bars:
-            pipeline, manifests = run_pipeline(made, engine, step_progress(bars))
+        with progress_bars(not quiet) as bars, followed(made.out, "run", step_progress(bars)) as progress:
+            pipeline, manifests = run_pipeline(made, engine, progress)
     finally:
         engine.close()
     told_of(pipeline, manifests)

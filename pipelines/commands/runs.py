@@ -146,21 +146,22 @@ def _preview(recipe: Recipe) -> tuple[Pairing, str]:
 def status(folder: RunFolder, json_: Json = False) -> None:
     """How far a run is, from another shell: the share of each step and the time left; once finished, the funnel."""
     from curate.report.funnel import StepCount
-    from pipelines.progress import read_progress
+    from pipelines.progress import RunProgress, read_progress
 
-    found = read_progress(folder)
-    if found is None:
-        raise RecipeError(str(folder), "holds no run", "give the recipe's 'out' folder")
+    found, counts = read_progress(folder), _finished_funnel(folder)
+    if found is None and not counts:
+        raise RecipeError(str(folder), "holds no run that has begun", "give the recipe's 'out' folder")
+    if found is None:  # made by a program: nobody followed it
+        found = RunProgress("run", "done", (folder / "run.json").stat().st_mtime, ())
     if json_:
         steps = [{**asdict(s), "percent": round(s.percent, 1)} for s in found.steps]
-        print_json({**asdict(found), "steps": steps, "funnel": _finished_funnel(folder)})
+        print_json({**asdict(found), "steps": steps, "funnel": counts})
         return
-    ago = duration(time.time() - found.since)
-    out.print(f"curate {found.command}, begun {ago} ago: {found.state}")
+    out.print(f"curate {found.command}, begun {duration(time.time() - found.since)} ago: {found.state}")
     for step in found.steps:
         left = "" if not step.left or found.state != "running" else f"  about {duration(step.left)} left"
         out.print(f"  {step.step:16} {step.done:>6,}/{step.total:<6,} {step.percent:5.1f} %{left}")
-    if found.state == "done" and (counts := _finished_funnel(folder)):
+    if found.state == "done" and counts:
         print_funnel([StepCount(**{**row, "reused": False}) for row in counts])
 
 
