@@ -58,7 +58,7 @@ def deid(
         share = 1.0 if pixels is None else pixels
         where = engine, workers, address
         sys.exit(run_audit(audit, others, tuple(allow or ()), share, report, json_, where))
-    alone = {"--allow": allow, "--pixels": pixels is not None, "--out": report, "--json": json_}
+    alone = {"--allow": allow, "--pixels": pixels is not None, "--out": report}
     for name, value in alone.items():
         if value:
             raise RecipeError(name, "goes with --audit alone", "leave it out, or curate deid --audit DIR")
