@@ -147,7 +147,8 @@ def match(scans: Sequence[tuple[str, pa.Table]], reports: Sequence[Report], rule
     if rules.per_series == "middle":
         files = with_column(files, "reason", middle_of_series(files))
     usable = np.flatnonzero(files["reason"].is_null().to_numpy(zero_copy_only=False))
-    images, told = _pairing_columns(files, usable), _report_table(reports)
+    told = _report_table(reports)
+    images = _pairing_columns(files, usable, {r.image for r in reports})
     if "image" in rules.pair.by:
         images, told = _with_stems(images, told, files.take(pa.array(usable))["path"].to_pylist(), reports)
     image_match, report_match = pair(images, told, rules.pair)
@@ -167,14 +168,15 @@ def _told(index: pa.Table) -> tuple[Iterator[tuple[str, str]], list[str]]:
     return ((patient, text) for patient, text in reports if text), values
 
 
-def _pairing_columns(files: pa.Table, usable: np.ndarray) -> pa.Table:
-    """What `pair` asks of an image, of the files without a reason against them; ``row`` counts those."""
+def _pairing_columns(files: pa.Table, usable: np.ndarray, asked: Collection[str]) -> pa.Table:
+    """What `pair` asks of an image, of the files without a reason against them; ``row`` counts those. A member of an
+    archive is called as its sample where that is ``asked`` for, as any file by its path where it is not."""
     chosen = files.take(pa.array(usable))
     names = {"accession": "accession", "study": "study_uid", "patient": "patient_id", "date": "study_date"}
     columns = {to: chosen[name].fill_null("") for to, name in names.items()}
-    columns["image"] = chosen["relative"].fill_null("")
-    for surer in (chosen["sample"].fill_null(""), chosen["image_id"]):
-        columns["image"] = pc.if_else(pc.not_equal(surer, ""), surer, columns["image"])
+    named = zip(*(chosen[name].to_pylist() for name in ("image_id", "sample", "relative")), strict=True)
+    image = [own or (sample if sample and sample in asked else path) or "" for own, sample, path in named]
+    columns["image"] = pa.array(image, pa.string())
     return pa.table({"row": pa.array(range(len(usable)), pa.int64()), **columns})
 
 
