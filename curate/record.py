@@ -257,6 +257,15 @@ SELECTION = pa.schema(
     ]
 )
 
+# Output of `plan`: the kept records in the order of their shards; a shard is one partition of `export`.
+SHARD_PLAN = pa.schema(
+    [
+        pa.field("shard", pa.int32()),  # 0, 1, 2... over all splits, rising
+        pa.field("name", pa.string()),  # the shard's within its split: 000000, 000001...
+        *(f for f in SELECTION if f.name not in ("drop_step", "drop_reason")),
+    ]
+)
+
 
 def drop(table: pa.Table, mask: np.ndarray, step: str, reason: Reason) -> pa.Table:
     """Mark the rows under ``mask`` (bool[n]) that are still live as dropped by ``step`` for ``reason``."""

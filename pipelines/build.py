@@ -1,6 +1,7 @@
 """Recipe -> Steps. Read this first: it is the whole story of a run, in order.
 
-    scan -> index -> ingest -> (evaluation ->) dedup -> train-filter (each) -> score -> (capfilt) -> select -> export
+    scan -> index -> ingest -> (evaluation ->) dedup -> train-filter (each) -> score -> (capfilt)
+         -> select -> plan -> export
 
 Each step is named by the hash of its configuration and its inputs, so all names are known before any work, and
 `curate plan` tells what is done without doing any.
@@ -18,13 +19,13 @@ from typing import Any
 from curate.deid.pseudonym import Pseudonymizer
 from curate.engine import Engine
 from curate.errors import DamagedError, RecipeError, SourceError
-from curate.export.webdataset import check_shards, plan_shards, reset_shards
+from curate.export.webdataset import check_shards, count_shards, reset_shards
 from curate.ingest.sealed import read_pairing
 from curate.intact import damaged, doubt, forget, parts_with
 from curate.record import Reason
 from curate.sources.pairing.outcome import Pairing
 from curate.sources.scan import Walked, list_chunks, scan
-from curate.step import Deferred, Manifest, Progress, Step, load_manifest, read_parts, run_model_step, run_step
+from curate.step import Deferred, Manifest, Progress, Step, load_manifest, run_model_step, run_step
 from curate.storage import (
     claim,
     commit_json,
@@ -43,7 +44,7 @@ from pipelines.recipe import Recipe
 from pipelines.sight import require_sight
 
 FINISHED = "run.json"  # in a run's folder: the step folders that its last finished run is made of
-ORDER = ("index", "ingest", "evaluation", "dedup", "train-filter", "score", "capfilt", "select", "export")
+ORDER = ("index", "ingest", "evaluation", "dedup", "train-filter", "score", "capfilt", "select", "plan", "export")
 _MODELS = ("score", "capfilt")  # whose work is a model's: `curate.step.run_model_step`
 
 
@@ -185,16 +186,20 @@ class Pipeline:
         return Step("select", task, 1, config, inputs, version=3)
 
     @cached_property
+    def plan(self) -> Step:
+        """Which record goes into which shard."""
+        per_shard = self.recipe.export.records_per_shard
+        task = Deferred(partial(tasks.plan, str(self.select.folder(self.run)), per_shard))
+        return Step("plan", task, 1, {"records_per_shard": per_shard}, [self.select.hash])
+
+    @cached_property
     def export(self) -> Step:
         """The shards; one partition is one shard."""
-        per_shard = self.recipe.export.records_per_shard
-        folder = self.select.folder(self.run)
-        shards = len(plan_shards(read_parts(folder), per_shard)) if load_manifest(folder) else 0
-        ingest = str(self.ingest.folder(self.run))
-        task = Deferred(partial(tasks.export, ingest, str(folder), str(self.shards), per_shard, self.texts, self.kept))
-        inputs = [self.ingest.hash, self.select.hash]  # that of select covers the texts
-        config = {"records_per_shard": per_shard, "kept": self.kept}
-        return Step("export", task, shards, config, inputs, version=5)
+        folder, ingest = self.plan.folder(self.run), str(self.ingest.folder(self.run))
+        shards = count_shards(folder) if load_manifest(folder) else 0
+        task = Deferred(partial(tasks.export, ingest, str(folder), str(self.shards), self.texts, self.kept))
+        inputs = [self.ingest.hash, self.plan.hash]  # that of select, which it covers, covers the texts
+        return Step("export", task, shards, {"kept": self.kept}, inputs, version=5)
 
     @property
     def pairing(self) -> Pairing:

@@ -14,6 +14,7 @@ from filters.registry import CapfiltRules, CleanRules
 
 if TYPE_CHECKING:
     from curate.dedup.task import DedupTask
+    from curate.export.plan import PlanTask
     from curate.export.select import SelectTask
     from curate.export.webdataset import ExportTask
     from curate.ingest.chain import IngestTask
@@ -113,10 +114,17 @@ def select(
     return SelectTask(ingested, partitions, deduplicated, scores, cut, splits, texts, unbelieved)
 
 
+def plan(selection: str, per_shard: int) -> PlanTask:
+    """See `curate.export.plan`."""
+    from curate.export.plan import PlanTask
+
+    return PlanTask(selection, per_shard)
+
+
 def export(
-    ingested: str, selection: str, shards: str, per_shard: int, texts: str | None, kept: tuple[str, ...] = ()
+    ingested: str, planned: str, shards: str, texts: str | None, kept: tuple[str, ...] = ()
 ) -> ExportTask:
     """See `curate.export.webdataset`."""
     from curate.export.webdataset import ExportTask
 
-    return ExportTask(ingested, selection, shards, per_shard, texts, kept)
+    return ExportTask(ingested, planned, shards, texts, kept)

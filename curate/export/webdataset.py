@@ -19,12 +19,14 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from curate.errors import RecipeError
 from curate.export.split import SPLITS
 from curate.export.texts import CARRIED, carry, proposals
-from curate.record import RECORD, SELECTION, live
-from curate.step import part_path, read_parts
+from curate.intact import part_path
+from curate.record import RECORD, SELECTION
 from curate.storage import (
     TEMPORARY,
     commit_bytes,
@@ -73,73 +75,56 @@ INDEX = pa.schema([*(RECORD.field(n) for n in _FIELDS), *(SELECTION.field(n) for
 
 
 @dataclass(frozen=True)
-class Shard:
-    """Which records make one shard: rows of the selection, grouped by the ingest partition that holds them."""
-
-    split: str
-    name: str
-    keys: dict[int, tuple[str, ...]]  # ingest partition -> keys, in order
-
-    @property
-    def records(self) -> int:
-        """How many records the shard holds."""
-        return sum(len(k) for k in self.keys.values())
-
-
-def plan_shards(selection: pa.Table, per_shard: int) -> list[Shard]:
-    """Kept rows of a SELECTION, split by split, cut into shards of ``per_shard`` in ingest order. Keys are HMACs and
-    partitions are sorted by key, so this order is already a shuffle, and a shard reads one or two partitions."""
-    kept = selection.filter(pa.array(live(selection))).select(["key", "partition", "split"]).to_pylist()
-    shards = []
-    for split in SPLITS:
-        rows = [r for r in kept if r["split"] == split]
-        for number, start in enumerate(range(0, len(rows), per_shard)):
-            keys: dict[int, list[str]] = {}
-            for row in rows[start : start + per_shard]:
-                keys.setdefault(row["partition"], []).append(row["key"])
-            shards.append(Shard(split, f"{number:06d}", {p: tuple(k) for p, k in keys.items()}))
-    return shards
-
-
-@dataclass(frozen=True)
 class ExportTask:
-    """One partition is one shard. ``texts``: the folder of a step that proposed other texts; ``kept``: the columns of
-    the reports that are carried along."""
+    """One partition is one shard. ``plan``: the folder of the step that planned them (`curate.export.plan`);
+    ``texts``: that of a step that proposed other texts; ``kept``: the columns of the reports that are carried along."""
 
     ingest: str
-    selection: str
+    plan: str
     shards: str
-    per_shard: int
     texts: str | None = None
     kept: tuple[str, ...] = ()
 
     def rows(self, partition: int) -> int:
         """Records in the shard."""
-        return plan_shards(read_parts(Path(self.selection)), self.per_shard)[partition].records
+        return int(self._slice(partition, ["shard"]).num_rows)
 
     def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
         """Write the shard's three files; returns key, split, shard of each record."""
-        selection = read_parts(Path(self.selection))
-        shard = plan_shards(selection, self.per_shard)[partition]
-        records = pa.concat_tables([self._read(p, keys) for p, keys in shard.keys.items()])
-        places = {k: i for i, k in enumerate(selection["key"].to_pylist())}
-        chosen = selection.take(pa.array([places[k] for k in records["key"].to_pylist()]))
+        planned = self._slice(partition)
+        first = planned.slice(0, 1).to_pylist()[0]
+        records: list[pa.Table] = []
+        proposed: dict[str, dict[str, Any]] = {}
+        for at in pc.unique(planned["partition"]).to_pylist():
+            keys = planned.filter(pc.equal(planned["partition"], at))["key"]
+            records.append(self._read(at, keys))
+            proposed |= proposals(self.texts, at, tuple(keys.to_pylist()))
+        table = pa.concat_tables(records)
         for name in ("split", "score", "weight", "text_from"):
-            records = records.append_column(name, chosen[name])
-        proposed = {k: row for p, keys in shard.keys.items() for k, row in proposals(self.texts, p, keys).items()}
-        write_shard(Path(self.shards) / shard.split, shard.name, records, proposed, self.kept)
-        size = records.num_rows
-        return pa.table({"key": records["key"], "split": [shard.split] * size, "shard": [shard.name] * size})
+            table = table.append_column(name, planned[name])
+        write_shard(Path(self.shards) / first["split"], first["name"], table, proposed, self.kept)
+        return planned.select(["key", "split", "name"]).rename_columns(["key", "split", "shard"])
 
     def beside(self, partition: int) -> list[Path]:
         """The shard's three files."""
-        shard = plan_shards(read_parts(Path(self.selection)), self.per_shard)[partition]
-        return [Path(self.shards) / shard.split / f"{shard.name}{suffix}" for suffix in _SUFFIXES]
+        first = self._slice(partition, ["split", "name"]).slice(0, 1).to_pylist()[0]
+        return [Path(self.shards) / first["split"] / f"{first['name']}{suffix}" for suffix in _SUFFIXES]
 
-    def _read(self, partition: int, keys: tuple[str, ...]) -> pa.Table:
-        table = read_table(part_path(Path(self.ingest), partition), filters=[("key", "in", list(keys))])
-        place = {k: i for i, k in enumerate(table["key"].to_pylist())}
-        return table.take(pa.array([place[k] for k in keys], pa.int64()))
+    def _slice(self, partition: int, columns: list[str] | None = None) -> pa.Table:
+        """The shard's rows of the plan, which is sorted by shard: its statistics say which few pages to read."""
+        return read_table(part_path(Path(self.plan), 0), columns, [("shard", "=", partition)])
+
+    def _read(self, partition: int, keys: pa.ChunkedArray) -> pa.Table:
+        table = read_table(part_path(Path(self.ingest), partition), filters=[("key", "in", keys.to_pylist())])
+        return table.take(pc.index_in(keys, value_set=table["key"]))
+
+
+def count_shards(plan: Path) -> int:
+    """How many shards the step in the folder ``plan`` planned; read from the file's footer."""
+    part = pq.read_metadata(part_path(plan, 0))
+    if not part.num_rows:
+        return 0
+    return int(part.row_group(part.num_row_groups - 1).column(0).statistics.max) + 1
 
 
 def write_shard(

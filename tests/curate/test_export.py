@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import tarfile
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,14 @@ import pyarrow.parquet as pq
 from hypothesis import given
 from hypothesis import strategies as st
 
+from curate.export.plan import plan_shards
 from curate.export.select import SelectRules, cut_of
-from curate.export.split import SplitRules, split_all, split_of
-from curate.export.webdataset import plan_shards, reset_shards, shard_table, write_shard
+from curate.export.split import SPLITS, SplitRules, split_all, split_of
+from curate.export.webdataset import ExportTask, count_shards, reset_shards, shard_table, write_shard
+from curate.intact import part_path
 from curate.record import RECORD, SELECTION, Reason, conform, drop, live
 from curate.sources.images.read import encode_png
+from curate.storage import table_bytes
 
 KEYS = [f"{i:032x}" for i in range(6)]
 SCORES = np.array([0.1, 0.5, 0.5, np.nan, 0.9, -0.2], np.float32)
@@ -48,13 +52,43 @@ def selection() -> pa.Table:
 
 
 def test_shards_are_consecutive_and_hold_every_kept_record_once() -> None:
-    shards = plan_shards(selection(), 2)
-    assert [(s.split, s.name, s.records) for s in shards] == [
-        ("train", "000000", 2),
-        ("train", "000001", 2),
-        ("test", "000000", 1),
+    plan = plan_shards(selection(), 2)
+    assert plan.select(["shard", "split", "name", "key"]).to_pylist() == [
+        {"shard": 0, "split": "train", "name": "000000", "key": KEYS[1]},
+        {"shard": 0, "split": "train", "name": "000000", "key": KEYS[2]},
+        {"shard": 1, "split": "train", "name": "000001", "key": KEYS[3]},
+        {"shard": 1, "split": "train", "name": "000001", "key": KEYS[4]},
+        {"shard": 2, "split": "test", "name": "000000", "key": KEYS[5]},
     ]
-    assert sorted(k for s in shards for keys in s.keys.values() for k in keys) == KEYS[1:]
+
+
+SPLIT = st.sampled_from(SPLITS)
+
+
+@given(st.lists(st.tuples(SPLIT, st.booleans()), max_size=40), st.integers(1, 7))
+def test_a_plan_is_split_by_split_in_order_and_a_slice_of_it_is_a_shard(
+    rows: list[tuple[str, bool]], per_shard: int
+) -> None:
+    n = len(rows)
+    told = {
+        "key": [f"{i:032x}" for i in range(n)],
+        "partition": [i // 5 for i in range(n)],
+        "split": [split for split, _ in rows],
+        "drop_reason": [None if kept else Reason.BELOW_CUT.value for _, kept in rows],
+    }
+    table = conform(pa.table({f.name: pa.array(told.get(f.name, [None] * n), f.type) for f in SELECTION}), SELECTION)
+    plan = plan_shards(table, per_shard)
+    wanted = []  # one split after the other, cut by hand
+    for split in SPLITS:
+        keys = [key for key, (s, kept) in zip(told["key"], rows, strict=True) if kept and s == split]
+        wanted += [keys[i : i + per_shard] for i in range(0, len(keys), per_shard)]
+    found = plan.to_pylist()
+    assert [[r["key"] for r in found if r["shard"] == i] for i in range(len(wanted))] == wanted
+    with tempfile.TemporaryDirectory() as folder:
+        part_path(Path(folder), 0).write_bytes(table_bytes(plan, row_group=3))
+        assert count_shards(Path(folder)) == len(wanted)
+        task = ExportTask("", folder, "out")
+        assert [task.rows(i) for i in range(len(wanted))] == [len(keys) for keys in wanted]
 
 
 def test_the_cut_is_the_lowest_kept_train_score() -> None:

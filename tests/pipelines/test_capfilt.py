@@ -155,7 +155,7 @@ def test_a_stopped_run_goes_on_to_the_same_bytes_and_keeping_the_unbelieved_asks
     kept, manifests = run_pipeline(
         load_recipe(recipe, [f"out={run}", "capfilt.unbelieved=keep"]), inline_engine, silent
     )
-    assert {m.step for m in manifests if not m.reused} == {"select", "export"}
+    assert {m.step for m in manifests if not m.reused} == {"select", "plan", "export"}
     selection = read_parts(kept.select.folder(run))
     assert "unbelieved" in selection.filter(pa.array(live(selection)))["text_from"].to_pylist()
 

@@ -58,6 +58,7 @@ KINDS = {  # what is damaged -> the steps that are then not found done
     "steps/train-text_quality-*/model/card.json": {"train-text_quality"},
     "steps/score-*/part-00000.parquet": {"score"},
     "steps/select-*/part-00000.json": {"select"},
+    "steps/plan-*/part-00000.parquet": {"plan"},
     "steps/export-*/part-00000.parquet": {"export"},
     "private/index-*/part-00000.sealed": {"index"},
     "private/index-*/words.sealed": {"index"},

@@ -201,7 +201,7 @@ def test_a_new_cut_rewrites_shards_only(
     before = fingerprint(run)
     changed = load_recipe(run / "recipe.yaml", ["select.keep=0.25", f"out={run}"])
     _, manifests = run_pipeline(changed, inline_engine, silent)
-    assert {m.step for m in manifests if not m.reused} == {"select", "export"}
+    assert {m.step for m in manifests if not m.reused} == {"select", "plan", "export"}
     fewer = next(m for m in manifests if m.step == "select").kept
     assert fewer < next(m for m in finished[1] if m.step == "select").kept
     run_pipeline(load_recipe(run / "recipe.yaml", [f"out={run}"]), inline_engine, silent)  # and back again

@@ -118,9 +118,9 @@ def test_a_report_is_drawn_again_where_it_is_of_something_else_or_damaged(
 
 
 def test_a_deferred_task_is_sent_without_what_it_makes(secret_file: Path, tmp_path: Path) -> None:
-    task = Deferred(partial(tasks.export, str(tmp_path), str(tmp_path), str(tmp_path / "shards"), 10, None))
+    task = Deferred(partial(tasks.export, str(tmp_path), str(tmp_path), str(tmp_path / "shards"), None))
     sent = pickle.dumps(task)
-    with pytest.raises(ValueError):  # no parts lie there
+    with pytest.raises(FileNotFoundError):  # no parts lie there
         task.rows(0)  # made, and asked
     assert isinstance(task, LeavesFiles) and "_made" in vars(task)
     assert pickle.dumps(task) == sent and len(sent) < 1000
