@@ -1,6 +1,7 @@
 """What the duplicate thresholds find and what they cost: links on real pictures, on edited real reports, and speed.
 
-One command: ``python -m benchmarks.dedup [--hashes 1000000] [--json FILE]``.
+One command: ``python -m benchmarks.dedup [--hashes 1000000] [--reports 50000] [--json FILE]``. rensa
+stands beside it where it is found: ``pip install --no-deps --target DIR rensa``, and DIR in PYTHONPATH.
 
 The real data is looked for as in tests/realdata.py; without it only the speed of random hashes is measured.
 """
@@ -9,8 +10,10 @@ from __future__ import annotations
 
 import argparse
 import csv
+import importlib.util
 import json
 import platform
+import random
 import re
 import time
 import zlib
@@ -22,6 +25,7 @@ import cv2
 import numpy as np
 
 from curate.dedup import exact, hamming, image, text
+from curate.dedup.cluster import components
 from tests.realdata import ROOT
 
 GRID = list(product((4, 6, 8, 10), (0.95, 0.97, 0.98, 0.99)))
@@ -197,6 +201,92 @@ def measure_texts() -> list[dict[str, object]]:
     return out
 
 
+def corpus(n: int, seed: int = 0) -> tuple[list[str], list[tuple[int, int, str]], list[tuple[int, int, str]]]:
+    """(texts, benign pairs, critical pairs): reports of real sentences, a fifth with an edited copy behind it that says
+    the same, a twentieth with one that says something else."""
+    lines = (ROOT / "reports" / "iu_reports.jsonl").read_text(encoding="utf-8").splitlines()
+    reports = [json.loads(line) for line in lines]
+    found, told = (
+        [s.strip() for r in reports for s in re.split(r"(?<=\.)\s+", r[name]) if len(s) > least]
+        for name, least in (("findings", 15), ("impression", 8))
+    )
+    rng = random.Random(seed)
+    texts: list[str] = []
+    edited: dict[str, list[tuple[int, int, str]]] = {"benign": [], "critical": []}
+    while len(texts) < n:
+        report = " ".join([*rng.sample(found, rng.randint(4, 9)), *rng.sample(told, rng.randint(1, 2))])
+        draw = rng.random()
+        kind, edits = ("benign", BENIGN) if draw < 0.2 else ("critical", CRITICAL)
+        name = rng.choice(list(edits))
+        copy = edits[name](report)
+        texts.append(report)
+        if draw < 0.25 and copy != report:
+            edited[kind].append((len(texts) - 1, len(texts), name))
+            texts.append(copy)
+    return texts, edited["benign"], edited["critical"]
+
+
+def ours(texts: list[str], jaccard: float) -> np.ndarray:
+    signed = [text.text_signature(t) for t in texts]
+    ids = np.unique(np.array([s[0] for s in signed]), return_inverse=True)[1].astype(np.int64)
+    signatures = np.frombuffer(b"".join(s[1] for s in signed), "<u4").reshape(-1, text.MINHASH_SIZE)
+    return text.near_text_pairs(signatures, texts, jaccard, ids=ids)
+
+
+def rensa_pairs(texts: list[str], jaccard: float, parts: Callable[[str], list[str]], bands: int) -> np.ndarray:
+    """rensa as its page says: RMinHash of 128 permutations, RMinHashLSH, candidates confirmed by the signatures."""
+    import rensa
+
+    signed = []
+    for report in texts:
+        one = rensa.RMinHash(num_perm=128, seed=42)
+        one.update(parts(exact.normalise(report)))
+        signed.append(one)
+    index = rensa.RMinHashLSH(threshold=jaccard, num_perm=128, num_bands=bands)
+    pairs = []
+    for i, one in enumerate(signed):
+        pairs += [(j, i) for j in index.query(one) if signed[j].jaccard(one) >= jaccard]
+        index.insert(i, one)
+    return np.array(pairs, np.int64).reshape(-1, 2)
+
+
+def shingled(plain: str) -> list[str]:
+    plain = f" {plain} "
+    return [plain[i : i + 6] for i in range(len(plain) - 5)]
+
+
+def measure_reports(n: int, jaccard: float = text.JACCARD) -> list[dict[str, object]]:
+    """Whole way from the texts to the pairs, on one corpus, at one threshold. Recall is of the copies that say the
+    same and whose words reach the threshold by the exact count; 'critical': linked copies that say another thing.
+    """
+    texts, benign, critical = corpus(n)
+    alike = text.jaccards(texts, np.array([(i, j) for i, j, _ in benign])) >= jaccard
+    tools: dict[str, Callable[[], np.ndarray]] = {"ours": lambda: ours(texts, jaccard)}
+    if importlib.util.find_spec("rensa"):
+        tools |= {
+            f"rensa, {name}, {bands} bands": lambda parts=parts, bands=bands: rensa_pairs(texts, jaccard, parts, bands)
+            for name, parts in (("runs of 6 letters", shingled), ("words", str.split))
+            for bands in (16, 32)
+        }
+    out: list[dict[str, object]] = []
+    for tool, work in tools.items():
+        start = time.process_time()
+        pairs = work()
+        spent = time.process_time() - start
+        label = components(len(texts), pairs)
+        met = np.array([label[i] == label[j] for i, j, _ in benign])
+        linked = {tuple(p) for p in np.sort(pairs, axis=1).tolist()}
+        wrong = sum((i, j) in linked for i, j, _ in critical)
+        row = {
+            "tool": tool,
+            "CPU-s": round(spent, 2),
+            "reports": len(texts),
+            "recall": round(float(met[alike].mean()), 4),
+        }
+        out.append({**row, "recall of all": round(float(met.mean()), 4), "critical": f"{wrong} of {len(critical)}"})
+    return out
+
+
 def measure_speed(n: int) -> list[dict[str, object]]:
     out: list[dict[str, object]] = []
 
@@ -255,17 +345,20 @@ def show(title: str, rows: list[dict[str, object]]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--hashes", type=int, default=1_000_000)
+    parser.add_argument("--reports", type=int, default=50_000)
     parser.add_argument("--json", type=Path, help="write the results here as well")
     args = parser.parse_args()
     cv2.setNumThreads(1)
     results = {"speed": measure_speed(args.hashes)}
     if ROOT.is_dir():
         results |= {"images": measure_images(), "texts": measure_texts()}
+        results["reports"] = measure_reports(args.reports)
     titles = {
         "speed": f"Speed ({platform.machine()}, Python {platform.python_version()}, numpy {np.__version__})",
         "images": "Pairs of pictures linked, by distance / correlation (defaults "
         f"{image.DISTANCE} / {image.CORRELATION})",
         "texts": f"Edited reports linked at Jaccard {text.JACCARD}; 'similar' is what Jaccard alone would link",
+        "reports": f"Near duplicates among reports, Jaccard {text.JACCARD}",
     }
     for name, rows in results.items():
         show(titles[name], rows)

@@ -97,7 +97,7 @@ class Pipeline:
         r = self.recipe
         config = {"picture": asdict(r.picture_rules()), "report": asdict(r.report_rules()), "deid": r.deid.model_dump()}
         task = Deferred(partial(tasks.ingest, r.picture_rules(), r.report_rules(), self.secret, str(self.sealed_index)))
-        return Step("ingest", task, self.partitions, config, [self.index.hash], version=9)
+        return Step("ingest", task, self.partitions, config, [self.index.hash], version=10)
 
     @cached_property
     def evaluation(self) -> Step | None:
@@ -115,7 +115,7 @@ class Pipeline:
         ingest, rules = str(self.ingest.folder(self.run)), self.recipe.dedup_rules()
         told = str(held.folder(self.run)) if held else None
         task = Deferred(partial(tasks.dedup, ingest, self.partitions, rules, told))
-        return Step("dedup", task, 1, asdict(rules), [self.ingest.hash, *([held.hash] if held else [])], version=3)
+        return Step("dedup", task, 1, asdict(rules), [self.ingest.hash, *([held.hash] if held else [])], version=4)
 
     @cached_property
     def train_filters(self) -> dict[str, Step]:

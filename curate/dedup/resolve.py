@@ -27,7 +27,7 @@ from curate.dedup.cluster import Links, Rows, represent
 from curate.dedup.exact import exact_pairs, pixel_hash, text_hash
 from curate.dedup.image import PIXELS, correlations, near_image_pairs, thumb, thumb_hash
 from curate.dedup.rules import DedupRules, Scope
-from curate.dedup.text import MINHASH_SIZE, minhash, near_text_pairs, near_texts
+from curate.dedup.text import MINHASH_SIZE, near_text_pairs, near_texts, text_signature
 from curate.record import DEDUP, Reason, conform
 
 STEP = "dedup"
@@ -43,7 +43,8 @@ def signatures(pixels: np.ndarray | None, text: str) -> dict[str, object]:
     if pixels is not None:
         small = thumb(pixels)
         image = {"pixel_hash": pixel_hash(pixels), "phash": thumb_hash(small), "thumb": small}
-    return {**image, "text_hash": text_hash(text), "minhash": minhash(text)}
+    said, signed = text_signature(text)
+    return {**image, "text_hash": said, "minhash": signed}
 
 
 def resolve(table: pa.Table, rules: DedupRules) -> pa.Table:
@@ -222,7 +223,7 @@ def _document_links(docs: _Documents, rules: DedupRules) -> tuple[Rows, Links]:
     if rules.text_exact != "off":
         pairs.append(exact_pairs(docs.text_id, exact_group))
     if rules.text_near != "off":
-        pairs.append(near_text_pairs(docs.signatures, docs.texts, rules.jaccard, near_group))
+        pairs.append(near_text_pairs(docs.signatures, docs.texts, rules.jaccard, near_group, docs.text_id))
 
     def match(reps: Rows, members: Rows) -> Links:
         apart = docs.study[reps] != docs.study[members]

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 DISTANCE = 6
 CORRELATION = 0.97
-JACCARD = 0.9
+JACCARD = 0.8  # of the words
 Scope = Literal["off", "patient", "archive"]
 
 

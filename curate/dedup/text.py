@@ -19,19 +19,21 @@ from collections.abc import Sequence
 from difflib import SequenceMatcher
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import takewhile
 
 import numpy as np
 import numpy.typing as npt
 
-from curate.dedup.exact import Pairs, exact_pairs, normalise, text_hash
+from curate.dedup.exact import Pairs, exact_pairs, normalise, plain_hash, text_hash
+from curate.dedup.leaders import link_to_leaders
 from curate.dedup.rules import JACCARD
 
 MINHASH_SIZE = 64  # uint32 values: the guard, then the MinHash
 GUARD_SIZE = 4  # 128 bits: guards are equal where the critical words are
 _PERMUTATIONS = MINHASH_SIZE - GUARD_SIZE
-_SHINGLE = 6  # bytes
 _RECALL = 0.999  # what the bands must promise at the threshold
 _NEIGHBOURS = 64  # of a crowded bucket, each row meets so many others
+_LEADERS = 8  # of a hot one
 
 
 def _words(text: str) -> frozenset[str]:
@@ -70,49 +72,85 @@ def _multipliers() -> npt.NDArray[np.uint64]:
 _MULTIPLIERS = _multipliers()
 
 
-def shingles(text: str) -> npt.NDArray[np.uint64]:
-    """uint64[m]: every run of 6 bytes of the UTF-8 of a *normalised* text between blanks, packed; with repeats."""
-    data = f" {text} ".encode("utf-8", "surrogatepass")
-    count = max(1, len(data) - _SHINGLE + 1)
-    padded = data + bytes(8)
-    packed = np.ndarray((count,), dtype="<u8", buffer=padded, strides=(1,)) & np.uint64((1 << 8 * _SHINGLE) - 1)
-    return packed.astype(np.uint64)
+@lru_cache(maxsize=1 << 17)
+def _word_hash(word: str) -> int:
+    return int.from_bytes(blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
+
+
+# A long critical word with two neighbours swapped means what it meant; none of these is another word.
+_SWAPPED = {
+    word[:k] + word[k + 1] + word[k] + word[k + 2 :]: word
+    for word in GUARD_WORDS
+    if len(word) >= 6
+    for k in range(1, len(word) - 1)
+    if word[k] != word[k + 1]
+}
+
+
+@lru_cache(maxsize=1 << 17)
+def _critical(word: str) -> str:
+    """The critical word that this one is, "" where it is none."""
+    word = _SWAPPED.get(word, word)
+    return word if word in GUARD_WORDS or not word.isalpha() or not word.isascii() else ""
 
 
 def guard(text: str) -> bytes:
     """16 bytes over the critical words of a *normalised* text, in order: listed, with a digit or sign, not ASCII."""
-    words = [w for w in text.split() if w in GUARD_WORDS or not w.isalpha() or not w.isascii()]
-    return blake2b(" ".join(words).encode("utf-8", "surrogatepass"), digest_size=4 * GUARD_SIZE).digest()
+    words = " ".join(filter(None, map(_critical, text.split())))
+    return blake2b(words.encode("utf-8", "surrogatepass"), digest_size=4 * GUARD_SIZE).digest()
 
 
 def minhash(text: str) -> bytes:
-    """uint32[MINHASH_SIZE], little endian: the guard, then 60 minima over the shingles of ``normalise(text)``.
+    """uint32[MINHASH_SIZE], little endian: the guard, then 60 minima over the words of ``normalise(text)``.
 
-    Broder 1997: two texts agree on each minimum with the probability of their shingle sets' Jaccard similarity.
+    Broder 1997: two texts agree on each minimum with the probability of their word sets' Jaccard similarity.
     """
+    return _minhash(normalise(text))
+
+
+def text_signature(text: str) -> tuple[str, bytes]:
+    """(`text_hash`, `minhash`): the text is normalised once for both."""
     plain = normalise(text)
-    x = shingles(plain)
-    x = (x ^ (x >> np.uint64(23))) * np.uint64(0x9E3779B97F4A7C15)
-    x ^= x >> np.uint64(29)
-    minima = (_MULTIPLIERS * x[None, :]).min(axis=1) >> np.uint64(32)
+    return plain_hash(plain), _minhash(plain)
+
+
+def _minhash(plain: str) -> bytes:
+    words = set(plain.split()) or {""}
+    hashes = np.fromiter(map(_word_hash, words), dtype=np.uint64, count=len(words))
+    minima = (_MULTIPLIERS * hashes).min(axis=1) >> np.uint64(32)
     packed: bytes = minima.astype("<u4").tobytes()
     return guard(plain) + packed
 
 
+class _Words:
+    """The words of the texts that are asked for, each text normalised once."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self.texts = texts
+        self.of = lru_cache(maxsize=1 << 16)(self._read)
+
+    def _read(self, row: int) -> tuple[tuple[str, ...], frozenset[str]]:
+        words = tuple(normalise(self.texts[row]).split())
+        return words, frozenset(words)
+
+    def jaccards(self, pairs: Pairs) -> npt.NDArray[np.float64]:
+        out = np.zeros(len(pairs))
+        for k, (i, j) in enumerate(pairs.tolist()):
+            a, b = self.of(i)[1], self.of(j)[1]
+            common = len(a & b)
+            out[k] = common / max(1, len(a) + len(b) - common)
+        return out
+
+    def near(self, pairs: Pairs, jaccard: float) -> npt.NDArray[np.bool_]:
+        out = self.jaccards(pairs) >= jaccard
+        rows = np.flatnonzero(out)
+        out[rows] = [not _restated(self.of(i)[0], self.of(j)[0]) for i, j in pairs[rows].tolist()]
+        return out
+
+
 def jaccards(texts: Sequence[str], pairs: Pairs) -> npt.NDArray[np.float64]:
-    """float64[m] in [0, 1]: the exact Jaccard similarity of the two texts' shingle sets; an empty text matches none."""
-
-    @lru_cache(maxsize=8192)
-    def of(row: int) -> frozenset[int]:
-        plain = normalise(texts[row])
-        return frozenset(shingles(plain).tolist()) if plain else frozenset()
-
-    out = np.zeros(len(pairs))
-    for k, (i, j) in enumerate(pairs.tolist()):
-        a, b = of(i), of(j)
-        common = len(a & b)
-        out[k] = common / max(1, len(a) + len(b) - common)
-    return out
+    """float64[m] in [0, 1]: the exact Jaccard similarity of the texts' sets of words; an empty text matches none."""
+    return _Words(texts).jaccards(pairs)
 
 
 def _slip(one: str, other: str) -> bool:
@@ -124,20 +162,30 @@ def _slip(one: str, other: str) -> bool:
     return max(len(one), len(other)) <= 1 or (len(one) == 2 and one == other[::-1])
 
 
-def _restated(one: str, other: str) -> bool:
+def _restated(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
     """Whether a content word is exchanged for another that is no slip of it, or has moved to another place."""
-    a, b = ([w for w in normalise(t).split() if w not in _FUNCTION_WORDS] for t in (one, other))
+    start = _shared(one, other)  # most of two near duplicates is the same from both ends
+    one, other = one[start:], other[start:]
+    end = _shared(one[::-1], other[::-1])
+    a, b = ([w for w in t[: len(t) - end] if w not in _FUNCTION_WORDS] for t in (one, other))
+    if not a or not b:
+        return False
     gone: set[str] = set()
     come: set[str] = set()
-    for kind, low, high, start, end in SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
+    for kind, low, high, begin, stop in SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
         if kind == "equal":
             continue
-        old, new = a[low:high], b[start:end]
+        old, new = a[low:high], b[begin:stop]
         if kind == "replace" and not (len(old) == len(new) and all(map(_slip, old, new))):
             return True
         gone.update(old)
         come.update(new)
     return not gone.isdisjoint(come)
+
+
+def _shared(one: Sequence[str], other: Sequence[str]) -> int:
+    """How many words the two have in common at their beginning."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
 def near_texts(
@@ -148,11 +196,9 @@ def near_texts(
     signatures: uint32[n, MINHASH_SIZE]; only their guards are read.
     """
     guards = signatures[:, :GUARD_SIZE]
-    left = np.flatnonzero((guards[pairs[:, 0]] == guards[pairs[:, 1]]).all(axis=1))
-    left = left[jaccards(texts, pairs[left]) >= jaccard]
-    out = np.zeros(len(pairs), dtype=np.bool_)
-    out[left] = [not _restated(texts[i], texts[j]) for i, j in pairs[left].tolist()]
-    return out
+    out = (guards[pairs[:, 0]] == guards[pairs[:, 1]]).all(axis=1)
+    out[out] = _Words(texts).near(pairs[out], jaccard)
+    return np.asarray(out, dtype=np.bool_)
 
 
 def near_text_pairs(
@@ -160,26 +206,42 @@ def near_text_pairs(
     texts: Sequence[str],
     jaccard: float = JACCARD,
     group: npt.NDArray[np.int64] | None = None,
+    ids: npt.NDArray[np.int64] | None = None,
 ) -> Pairs:
-    """int64[m, 2], i < j, sorted: pairs of near duplicates, shingles' Jaccard at least ``jaccard``.
+    """int64[m, 2], i < j, sorted: pairs of near duplicates, Jaccard of their words at least ``jaccard``.
 
-    signatures: uint32[n, MINHASH_SIZE], rows of `minhash`; group: int64[n], where given only pairs of one group count.
-    A pair at the threshold is proposed with probability 0.999. Texts that normalise alike are linked to the first of
-    them, and only that one is compared with others; in a bucket of more than 64 a row meets its 64 neighbours and
-    the first.
+    signatures: uint32[n, MINHASH_SIZE], rows of `minhash`; group: int64[n], where given only pairs of one group count;
+    ids: int64[n], equal where texts normalise alike, negative where nothing is left (None: found here). A pair at the
+    threshold is proposed with probability 0.999. Texts that normalise alike are linked to the first of them, and only
+    that one is compared with others. In a bucket of more than `leaders.HOT` what matches one of the first is linked to
+    that alone; of the rest a row meets its 64 neighbours and the first.
     """
     if signatures.shape != (len(texts), MINHASH_SIZE):
         raise ValueError(f"want signatures of shape ({len(texts)}, {MINHASH_SIZE}), got {signatures.shape}")
+    same = exact_pairs(_ids(texts) if ids is None else ids, group)
+    single = np.ones(len(texts), dtype=bool) if ids is None else ids >= 0
+    single[same[:, 1]] = False
+    rows = np.flatnonzero(single)
+    words, where = _Words(texts), None if group is None else group[rows]
+    bands = _bands(signatures[rows], jaccard, where)
+
+    def confirm(left: npt.NDArray[np.int64], right: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        both = rows[np.stack([left, right], axis=1)]
+        return words.near(both, jaccard)
+
+    led, free = link_to_leaders(len(rows), bands, confirm, _LEADERS)
+    left = np.flatnonzero(free)
+    found = left[_propose([key[left] for key in bands])]
+    found = found[confirm(found[:, 0], found[:, 1])]
+    found = np.concatenate([same, rows[led], rows[found]])
+    return found[np.lexsort((found[:, 1], found[:, 0]))]
+
+
+def _ids(texts: Sequence[str]) -> npt.NDArray[np.int64]:
     hashes = np.array([text_hash(t) for t in texts], dtype="U32")
     ids = np.unique(hashes, return_inverse=True)[1].astype(np.int64)
     ids[hashes == text_hash("")] = -1
-    same = exact_pairs(ids, group)
-    single = ids >= 0
-    single[same[:, 1]] = False
-    rows = np.flatnonzero(single)
-    found = rows[_propose(signatures[rows], jaccard, None if group is None else group[rows])]
-    found = np.concatenate([same, found[near_texts(signatures, texts, found, jaccard)]])
-    return found[np.lexsort((found[:, 1], found[:, 0]))]
+    return ids
 
 
 def rows_per_band(jaccard: float) -> int:
@@ -188,24 +250,35 @@ def rows_per_band(jaccard: float) -> int:
     return max((r for r in widths if (1 - jaccard**r) ** (_PERMUTATIONS // r) <= 1 - _RECALL), default=1)
 
 
-def _propose(signatures: npt.NDArray[np.uint32], jaccard: float, group: npt.NDArray[np.int64] | None) -> Pairs:
-    """int64[m, 2], i < j: rows that share the guard, the group and one band."""
-    n = len(signatures)
-    base = np.zeros(n, dtype=np.uint64) if group is None else group.astype(np.uint64)
+def _bands(
+    signatures: npt.NDArray[np.uint32], jaccard: float, group: npt.NDArray[np.int64] | None
+) -> list[npt.NDArray[np.uint64]]:
+    """uint64[n] a band: equal where guard, group and the band are; two that are not are told apart by 64 bits."""
+    base = np.zeros(len(signatures), dtype=np.uint64) if group is None else _scatter(group.astype(np.uint64))
     for k in range(GUARD_SIZE):
         base = _mix(base, signatures[:, k])
     width = rows_per_band(jaccard)
-    codes: list[npt.NDArray[np.int64]] = [np.empty(0, dtype=np.int64)]
+    keys = []
     for band in range(GUARD_SIZE, MINHASH_SIZE, width):
         key = base
         for k in range(band, band + width):
             key = _mix(key, signatures[:, k])
+        keys.append(key)
+    return keys
+
+
+def _propose(keys: list[npt.NDArray[np.uint64]]) -> Pairs:
+    """int64[m, 2], i < j: rows that share a key."""
+    n = len(keys[0])
+    codes = [np.empty(0, dtype=np.int64)]
+    for key in keys:
         codes += [left * n + right for left, right in _bucket_pairs(key)]
-    code = np.unique(np.concatenate(codes))
-    pairs = np.stack(np.divmod(code, max(n, 1)), axis=1)
-    if group is not None:  # the key is a hash: two groups may share one
-        pairs = pairs[group[pairs[:, 0]] == group[pairs[:, 1]]]
-    return pairs
+    return np.stack(np.divmod(np.unique(np.concatenate(codes)), max(n, 1)), axis=1)
+
+
+def _scatter(value: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    mixed = (value + np.uint64(1)) * np.uint64(0xBF58476D1CE4E5B9)
+    return np.asarray(mixed ^ (mixed >> np.uint64(29)), dtype=np.uint64)
 
 
 def _mix(state: npt.NDArray[np.uint64], value: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint64]:

@@ -6,8 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from curate.dedup.exact import text_hash
-from curate.dedup.text import minhash
+from curate.dedup.text import text_signature
 from curate.deid.attest import DECLARED_CLEAN
 from curate.deid.known.values import without_absent_uids
 from curate.deid.replace.finish import Finished, finish
@@ -131,7 +130,8 @@ def header_caption(row: dict[str, Any]) -> str:
 
 
 def _signed(text: str) -> dict[str, Any]:
-    return {"text_hash": text_hash(text), "minhash": minhash(text)}
+    said, signed = text_signature(text)
+    return {"text_hash": said, "minhash": signed}
 
 
 def _declared(row: dict[str, Any], meta: dict[str, str]) -> dict[str, Any]:

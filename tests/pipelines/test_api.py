@@ -62,7 +62,7 @@ def test_a_record_shows_the_written_picture_and_its_whole_story(run: Run) -> Non
     key, image, text = table.select("key", "image", "text").row(0)
     record = run.show(key)
     assert (record.image, record.text, record.reason) == (image, text, None)
-    assert [name for name, _ in record.steps] == ["index", "ingest", "dedup", "score", "select", "export"]
+    assert [name for name, _ in record.steps] == ["index", "ingest", "dedup", "score", "select", "plan", "export"]
     pixels = cv2.imdecode(np.frombuffer(image, np.uint8), cv2.IMREAD_UNCHANGED)
     facts = dict(record.steps)["ingest"]
     assert pixels.shape[:2] == (facts["height"], facts["width"])
