@@ -47,12 +47,13 @@ class Chunk:
 def plan(n: int, distance: int, chunks: int | None = None) -> list[Chunk]:
     """The cheapest cut of 64 bits for n uniform hashes; ``chunks`` forces how many there are."""
     counts = range(1, distance + 2) if chunks is None else [chunks]
-    plans = [_cut(m, distance) for m in counts]
+    plans = [cut(m, distance) for m in counts]
     usable = [p for p in plans if all(c.radius == 0 or c.width <= _MAX_TABLE_BITS for c in p)]
     return min(usable, key=lambda p: _cost(p, n))
 
 
-def _cut(m: int, distance: int) -> list[Chunk]:
+def cut(m: int, distance: int) -> list[Chunk]:
+    """``m`` chunks of 64 bits, with the radii that find every pair within ``distance``."""
     spare = distance + 1 - m
     out, shift = [], 0
     for i in range(m):
@@ -85,7 +86,7 @@ def hamming_pairs(hashes: Hashes, distance: int, group: Rows | None = None) -> I
         for block in _search(hashes[rows], plan(len(rows), distance), distance):
             yield rows[block]
     rows = np.flatnonzero((sizes[group] > 1) & (sizes[group] <= _LARGE_GROUP))
-    for block in _search(hashes[rows], _cut(distance + 1, distance), distance, group[rows]):
+    for block in _search(hashes[rows], cut(distance + 1, distance), distance, group[rows]):
         yield rows[block]
 
 

@@ -11,18 +11,23 @@ neighbouring slices of one series, which differ less than a copy and its origina
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from curate.dedup.exact import Pairs
-from curate.dedup.hamming import hamming_pairs
+from curate.dedup.hamming import BITS, Rows, cut, hamming_pairs
+from curate.dedup.leaders import HOT, Confirm, link_to_leaders, mix
 from curate.dedup.rules import CORRELATION, DISTANCE
 
 SIDE = 32
 PIXELS = SIDE * SIDE
 _SMALL_RUN = 16  # so many equal hashes are compared one with another
-_MAX_LEADERS = 64
+_LEADERS = 32  # of a hot bucket
+_CROWD = 64  # rows that so many others come close to without a match are not compared with one another any more
+_NEXT = 4  # what matches none of so many leaders close to it meets so many neighbours, in the order of hashes
 _BLOCK = 4096  # pairs confirmed at a time: some 50 MiB
 
 # Rows 1..8 of the 32-point DCT-II in 12-bit fixed point: integers make the hash the same on every machine.
@@ -82,15 +87,15 @@ def correlations(thumbs: Thumbs, pairs: Pairs) -> npt.NDArray[np.float64]:
 
     Two equal thumbnails correlate 1 even where they are constant; a constant one with any other, 0.
     """
-    out = np.empty(len(pairs))
+    out = np.ones(len(pairs))
     for at in range(0, len(pairs), _BLOCK):
         block = pairs[at : at + _BLOCK]
-        rows, place = np.unique(block, return_inverse=True)
+        other = np.flatnonzero((thumbs[block[:, 0]] != thumbs[block[:, 1]]).any(axis=1))
+        rows, place = np.unique(block[other], return_inverse=True)
         unit = ranks(thumbs[rows]).astype(np.float32)
         unit /= np.maximum(np.linalg.norm(unit, axis=1, keepdims=True), 1)
         left, right = place.reshape(-1, 2).T
-        out[at : at + _BLOCK] = np.einsum("ij,ij->i", unit[left], unit[right])
-        out[at : at + _BLOCK][(thumbs[rows[left]] == thumbs[rows[right]]).all(axis=1)] = 1.0
+        out[at + other] = np.einsum("ij,ij->i", unit[left], unit[right])
     return out
 
 
@@ -104,50 +109,59 @@ def near_image_pairs(
     """int64[m, 2], i < j, sorted: pairs within ``distance`` bits whose thumbnails correlate at least ``correlation``.
 
     phash: uint64[n]; thumbs: uint8[n, 1024]; group: int64[n] >= 0, where given only pairs of one group count.
-    Every such pair is found but one kind: of more than 16 rows with one hash (blank pictures, a test pattern) those
-    that match an earlier one are linked to that one only, so a bucket of n rows yields about n links, not n²/2.
+    Every such pair is found but in a crowd. In a hot bucket (`curate.dedup.leaders`: many rows of one hash, or of one
+    part of it) those that match an earlier row are linked to that one only, so n rows yield about n links, not n²/2;
+    and two rows that are each within the distance of 64 others that they do not match are not compared any more.
     """
     thumbs = np.asarray(thumbs, dtype=np.uint8).reshape(len(phash), PIXELS)
-    links, rows = _collapse(phash, thumbs, correlation, group)
-    among = None if group is None else group[rows]
-    for block in hamming_pairs(phash[rows], distance, among):
-        pairs = rows[block]
-        links.append(pairs[correlations(thumbs, pairs) >= correlation])
+    where = np.zeros(len(phash), dtype=np.int64) if group is None else group
+    free, crowded = np.ones(len(phash), dtype=bool), np.zeros(len(phash), dtype=bool)
+    close = np.zeros(len(phash), dtype=np.int64)  # how many leaders of a bucket were within the distance, and no match
+
+    def confirm(left: Rows, right: Rows) -> npt.NDArray[np.bool_]:
+        near = np.bitwise_count(phash[left] ^ phash[right]) <= distance
+        near &= where[left] == where[right]
+        match = near.copy()
+        match[near] = correlations(thumbs, np.stack([left[near], right[near]], axis=1)) >= correlation
+        np.add.at(close, right[near & ~match], 1)
+        return np.asarray(match, dtype=np.bool_)
+
+    links = []
+    for key, hot in _keys(phash, where, distance):
+        close[:] = 0
+        links.append(link_to_leaders(np.flatnonzero(free), key, confirm, _LEADERS, hot))
+        free[links[-1][:, 1]] = False
+        crowded = free & (close >= _LEADERS)
+        links += _chain(np.flatnonzero(crowded), phash, where, confirm)
+        free &= ~crowded
+    rows = np.flatnonzero(free)
+    rows = rows[np.lexsort((phash[rows], where[rows]))]  # equal hashes meet first
+    close[:] = 0
+    for block in hamming_pairs(phash[rows], distance, None if group is None else group[rows]):
+        pairs = np.sort(rows[block], axis=1)
+        pairs = pairs[(close[pairs] < _CROWD).any(axis=1)]
+        match = correlations(thumbs, pairs) >= correlation
+        np.add.at(close, pairs[~match].ravel(), 1)
+        links.append(pairs[match])
     found = np.concatenate([np.empty((0, 2), dtype=np.int64), *links])
     return found[np.lexsort((found[:, 1], found[:, 0]))]
 
 
-def _collapse(
-    phash: npt.NDArray[np.uint64], thumbs: Thumbs, correlation: float, group: npt.NDArray[np.int64] | None
-) -> tuple[list[Pairs], npt.NDArray[np.int64]]:
-    """Links inside large runs of one hash (and group), and the rows that still have to be compared with others."""
-    where = np.zeros(len(phash), dtype=np.int64) if group is None else group
-    order = np.lexsort((np.arange(len(phash)), phash, where))
-    fresh = np.ones(len(order), dtype=bool)
-    fresh[1:] = (phash[order[1:]] != phash[order[:-1]]) | (where[order[1:]] != where[order[:-1]])
-    start = np.flatnonzero(fresh)
-    size = np.diff(np.append(start, len(order)))
-    keep = np.ones(len(phash), dtype=bool)
-    links: list[Pairs] = []
-    for at, n in zip(start[size > _SMALL_RUN], size[size > _SMALL_RUN], strict=True):
-        run = order[at : at + n]
-        keep[run] = False
-        leaders, inside = _lead(run, thumbs, correlation)
-        keep[leaders] = True
-        links += inside
-    return links, np.flatnonzero(keep)
+def _keys(phash: npt.NDArray[np.uint64], where: Rows, distance: int) -> Iterator[tuple[npt.NDArray[np.uint64], int]]:
+    """(What rows of a bucket share, how many are a hot one): a whole hash, then parts of it so wide that unrelated
+    hashes of the largest group seldom share one."""
+    base = where.astype(np.uint64)
+    yield mix(base, phash), _SMALL_RUN
+    largest = int(np.bincount(where).max()) if len(where) else 1
+    for chunk in cut(max(1, min(distance + 1, BITS // (largest.bit_length() + 2))), distance):
+        yield mix(base, chunk.of(phash).astype(np.uint64)), HOT
 
 
-def _lead(run: npt.NDArray[np.int64], thumbs: Thumbs, correlation: float) -> tuple[list[int], list[Pairs]]:
-    """Link each row of one hash to the first that it matches; past 64 such leaders, to the row before it."""
-    leaders: list[int] = []
-    links: list[Pairs] = []
-    while len(run) and len(leaders) < _MAX_LEADERS:
-        pairs = np.stack([np.full(len(run) - 1, run[0]), run[1:]], axis=1)
-        match = correlations(thumbs, pairs) >= correlation
-        leaders.append(int(run[0]))
-        links.append(pairs[match])
-        run = run[1:][~match]
-    chain = np.stack([run[:-1], run[1:]], axis=1)
-    links.append(chain[correlations(thumbs, chain) >= correlation])
-    return leaders, links
+def _chain(rows: Rows, phash: npt.NDArray[np.uint64], where: Rows, confirm: Confirm) -> list[Pairs]:
+    """Links of rows to their next ones in the order of hashes."""
+    order = rows[np.lexsort((rows, phash[rows], where[rows]))]
+    out = []
+    for step in range(1, _NEXT + 1):
+        pairs = np.sort(np.stack([order[:-step], order[step:]], axis=1), axis=1)
+        out.append(pairs[confirm(pairs[:, 0], pairs[:, 1])])
+    return out

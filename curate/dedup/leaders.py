@@ -7,7 +7,7 @@ a duplicate is dropped for anyhow.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -21,39 +21,40 @@ Confirm = Callable[[Rows, Rows], Bools]  # (lower rows, higher rows) -> which of
 HOT = 64  # in a bucket of no more rows all pairs are compared
 
 
-def link_to_leaders(
-    n: int, keys: Iterable[npt.NDArray[np.generic]], confirm: Confirm, most: int
-) -> tuple[Pairs, Bools]:
-    """(int64[m, 2] links, bool[n] the rows that still have to be compared with others).
+def link_to_leaders(rows: Rows, key: npt.NDArray[np.generic], confirm: Confirm, most: int, hot: int = HOT) -> Pairs:
+    """int64[m, 2]: each row of a hot bucket linked to the first leader that it matches.
 
-    keys: one array[n] a bucketing, equal where rows share a bucket. In a bucket of more than `HOT` the first row leads:
-    what it matches is linked to it and looked at no more; the rest has the next leader, until `HOT` are left or
-    ``most`` have led. So a row meets at most ``most`` leaders a bucketing.
+    rows: rising; key: equal where two rows of the whole table share a bucket. In a bucket of more than ``hot`` of
+    ``rows`` the first leads: what matches it is linked to it and looked at no more; the rest has the next leader,
+    until ``hot`` are left or ``most`` have led.
     """
     links = [np.empty((0, 2), dtype=np.int64)]
-    free = np.ones(n, dtype=bool)
-    for key in keys:
-        rows, bucket = _hot(np.flatnonzero(free), key)
-        for _ in range(most):
-            if not len(rows):
-                break
-            first = np.ones(len(rows), dtype=bool)
-            first[1:] = bucket[1:] != bucket[:-1]
-            leader, member, bucket = rows[first][np.cumsum(first) - 1][~first], rows[~first], bucket[~first]
-            match = confirm(leader, member)
-            links.append(np.stack([leader[match], member[match]], axis=1))
-            free[member[match]] = False
-            rows, bucket = member[~match], bucket[~match]
-            hot = np.bincount(bucket, minlength=1)[bucket] > HOT
-            rows, bucket = rows[hot], bucket[hot]
-    return np.concatenate(links), free
+    rows, bucket = _hot(rows, key, hot)
+    for _ in range(most):
+        if not len(rows):
+            break
+        first = np.ones(len(rows), dtype=bool)
+        first[1:] = bucket[1:] != bucket[:-1]
+        leader, member, bucket = rows[first][np.cumsum(first) - 1][~first], rows[~first], bucket[~first]
+        match = confirm(leader, member)
+        links.append(np.stack([leader[match], member[match]], axis=1))
+        rows, bucket = member[~match], bucket[~match]
+        crowded = np.bincount(bucket, minlength=1)[bucket] > hot
+        rows, bucket = rows[crowded], bucket[crowded]
+    return np.concatenate(links)
 
 
-def _hot(rows: Rows, key: npt.NDArray[np.generic]) -> tuple[Rows, Rows]:
+def _hot(rows: Rows, key: npt.NDArray[np.generic], hot: int) -> tuple[Rows, Rows]:
     """(The rows of hot buckets, bucket by bucket and rising in each; a number for each one's bucket)."""
     order = rows[np.argsort(key[rows], kind="stable")]
     fresh = np.ones(len(order), dtype=bool)
     fresh[1:] = key[order[1:]] != key[order[:-1]]
     bucket = np.cumsum(fresh) - 1
-    hot = np.bincount(bucket, minlength=1)[bucket] > HOT
-    return order[hot], bucket[hot]
+    crowded = np.bincount(bucket, minlength=1)[bucket] > hot
+    return order[crowded], bucket[crowded]
+
+
+def mix(state: npt.NDArray[np.uint64], value: npt.NDArray[np.unsignedinteger]) -> npt.NDArray[np.uint64]:
+    """uint64[n]: a hash of what is hashed already and one value more."""
+    mixed = (state ^ value) * np.uint64(0x9E3779B97F4A7C15)
+    return np.asarray(mixed ^ (mixed >> np.uint64(32)), dtype=np.uint64)

@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from curate.dedup.exact import Pairs, exact_pairs, normalise, plain_hash, text_hash
-from curate.dedup.leaders import link_to_leaders
+from curate.dedup.leaders import link_to_leaders, mix
 from curate.dedup.rules import JACCARD
 
 MINHASH_SIZE = 64  # uint32 values: the guard, then the MinHash
@@ -229,11 +229,15 @@ def near_text_pairs(
         both = rows[np.stack([left, right], axis=1)]
         return words.near(both, jaccard)
 
-    led, free = link_to_leaders(len(rows), bands, confirm, _LEADERS)
+    links, free = [same], np.ones(len(rows), dtype=bool)
+    for key in bands:
+        led = link_to_leaders(np.flatnonzero(free), key, confirm, _LEADERS)
+        free[led[:, 1]] = False
+        links.append(rows[led])
     left = np.flatnonzero(free)
     found = left[_propose([key[left] for key in bands])]
     found = found[confirm(found[:, 0], found[:, 1])]
-    found = np.concatenate([same, rows[led], rows[found]])
+    found = np.concatenate([*links, rows[found]])
     return found[np.lexsort((found[:, 1], found[:, 0]))]
 
 
@@ -254,15 +258,15 @@ def _bands(
     signatures: npt.NDArray[np.uint32], jaccard: float, group: npt.NDArray[np.int64] | None
 ) -> list[npt.NDArray[np.uint64]]:
     """uint64[n] a band: equal where guard, group and the band are; two that are not are told apart by 64 bits."""
-    base = np.zeros(len(signatures), dtype=np.uint64) if group is None else _scatter(group.astype(np.uint64))
+    base = np.zeros(len(signatures), dtype=np.uint64) if group is None else group.astype(np.uint64)
     for k in range(GUARD_SIZE):
-        base = _mix(base, signatures[:, k])
+        base = mix(base, signatures[:, k])
     width = rows_per_band(jaccard)
     keys = []
     for band in range(GUARD_SIZE, MINHASH_SIZE, width):
         key = base
         for k in range(band, band + width):
-            key = _mix(key, signatures[:, k])
+            key = mix(key, signatures[:, k])
         keys.append(key)
     return keys
 
@@ -274,16 +278,6 @@ def _propose(keys: list[npt.NDArray[np.uint64]]) -> Pairs:
     for key in keys:
         codes += [left * n + right for left, right in _bucket_pairs(key)]
     return np.stack(np.divmod(np.unique(np.concatenate(codes)), max(n, 1)), axis=1)
-
-
-def _scatter(value: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    mixed = (value + np.uint64(1)) * np.uint64(0xBF58476D1CE4E5B9)
-    return np.asarray(mixed ^ (mixed >> np.uint64(29)), dtype=np.uint64)
-
-
-def _mix(state: npt.NDArray[np.uint64], value: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint64]:
-    mixed = (state ^ value) * np.uint64(0x9E3779B97F4A7C15)
-    return np.asarray(mixed ^ (mixed >> np.uint64(32)), dtype=np.uint64)
 
 
 def _bucket_pairs(key: npt.NDArray[np.uint64]) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:

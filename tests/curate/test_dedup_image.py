@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate.dedup.image import correlations, near_image_pairs, perceptual_hash, thumb
+from curate.dedup import image
+from curate.dedup.cluster import components
+from curate.dedup.image import correlations, near_image_pairs, perceptual_hash, thumb, thumb_hash
 from curate.dedup.rules import CORRELATION, DISTANCE
 from tests.realdata import real
 
@@ -102,6 +104,38 @@ def test_equals_comparing_all_pairs(seed: int, n: int):
     near = np.bitwise_count(hashes[both[:, 0]] ^ hashes[both[:, 1]]) <= DISTANCE
     want = both[near & (correlations(thumbs, both) >= CORRELATION)]
     assert near_image_pairs(hashes, thumbs).tolist() == want.tolist()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_hot_bucket_has_the_components_of_comparing_all_pairs(seed: int):
+    """Noisy copies of a few pictures, more than are compared pair by pair, among others."""
+    rng = np.random.default_rng(seed)
+    originals = [np.frombuffer(thumb(scene(s)), np.uint8).astype(float) for s in range(30)]
+    of = np.concatenate([np.arange(30), rng.integers(0, 2, 170)])
+    thumbs = np.stack([np.clip(originals[i] + rng.normal(0, 6, 1024), 0, 255) for i in of]).astype(np.uint8)
+    hashes = np.array([thumb_hash(t.tobytes()) for t in thumbs], np.uint64)
+    both = np.stack(np.triu_indices(200, 1), axis=1)
+    near = np.bitwise_count(hashes[both[:, 0]] ^ hashes[both[:, 1]]) <= DISTANCE
+    want = both[near & (correlations(thumbs, both) >= CORRELATION)]
+    found = near_image_pairs(hashes, thumbs, group=np.zeros(200, np.int64))
+    assert len(found) < len(want) / 5
+    assert components(200, found).tolist() == components(200, want).tolist()
+
+
+def test_a_crowd_that_does_not_match_is_not_compared_pair_by_pair(monkeypatch: pytest.MonkeyPatch):
+    """Noise too strong to match under hashes that stay close: the work grows as the crowd does, not as its square."""
+    asked = []
+    whole = image.correlations
+    monkeypatch.setattr(image, "correlations", lambda t, pairs: asked.append(len(pairs)) or whole(t, pairs))
+    work = []
+    for n in (400, 1600):
+        rng, asked[:] = np.random.default_rng(1), []
+        one = np.frombuffer(thumb(scene(5)), np.uint8).astype(float)
+        thumbs = np.clip(one + rng.normal(0, 14, (n, 1024)), 0, 255).astype(np.uint8)
+        hashes = np.array([thumb_hash(t.tobytes()) for t in thumbs], np.uint64)
+        assert len(near_image_pairs(hashes, thumbs, group=np.zeros(n, np.int64))) == 0
+        work.append(sum(asked))
+    assert work[1] < 6 * work[0]
 
 
 def test_correlation_is_spearmans_with_ties():

@@ -264,3 +264,35 @@ def test_real_films_entered_twice_are_found_and_follow_ups_stay():
     assert all(of[f"{series}-{day}"] == of[twin] for day, twin in twins.items())
     assert len({of[twin] for twin in twins.values()}) == 4
     assert len(rows) - len(set(cluster)) <= 8
+
+
+def greedy(n: int, near: np.ndarray) -> list[int]:
+    """The representative of each row, by hand: the first kept one that it matches."""
+    parent = list(range(n))
+    for row in range(n):
+        parent[row] = next((r for r in range(row) if parent[r] == r and near[r, row]), row)
+    return parent
+
+
+@given(st.integers(0, 2**32), st.sampled_from([0.01, 0.03, 0.1, 0.5]))
+@settings(max_examples=30, deadline=None)
+def test_a_large_component_is_resolved_as_a_small_one_is(seed: int, density: float):
+    n = 150
+    rng = np.random.default_rng(seed)
+    near = np.triu(rng.random((n, n)) < density, 1)
+    near[np.arange(n - 1), np.arange(1, n)] |= rng.random(n - 1) < 0.9  # long chains
+    near |= near.T
+    pairs = np.argwhere(np.triu(near, 1))
+    parent, link = represent(n, pairs, lambda a, b: near[a, b].astype(np.int8))
+    assert parent.tolist() == greedy(n, near)
+    assert (link > 0).tolist() == (parent != np.arange(n)).tolist()
+
+
+def test_what_a_dropped_leader_linked_finds_another_one():
+    """A hub links 200 rows that match one another, and itself goes for a better row that matches none of them."""
+    n, hub = 202, 1
+    pairs = np.array([[0, hub], *([hub, i] for i in range(2, n))])
+    near = np.ones((n, n), bool)
+    near[0, 2:] = near[2:, 0] = False
+    parent, _ = represent(n, pairs, lambda a, b: near[a, b].astype(np.int8))
+    assert parent.tolist() == [0, 0, *[2] * 200]
