@@ -15,6 +15,7 @@ import json
 import platform
 import random
 import re
+import resource
 import time
 import zlib
 from collections.abc import Callable, Iterator
@@ -24,8 +25,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from curate.dedup import exact, hamming, image, text
+from curate.dedup import exact, hamming, image, semantic, text
 from curate.dedup.cluster import components
+from curate.dedup.rules import SemanticRules
 from tests.realdata import ROOT
 
 GRID = list(product((4, 6, 8, 10), (0.95, 0.97, 0.98, 0.99)))
@@ -287,6 +289,47 @@ def measure_reports(n: int, jaccard: float = text.JACCARD) -> list[dict[str, obj
     return out
 
 
+def looks(n: int, width: int = 512, seed: int = 0) -> np.ndarray:
+    """float16[n, width], of length one: looks in a space of 48 dimensions around some thousand kinds of study, as
+    embeddings of one archive are; a fifth are copies, as near their original as a repeated exposure is (.9 to 1)."""
+    rng = np.random.default_rng(seed)
+    basis = rng.normal(size=(48, width)).astype(np.float32) / np.sqrt(width)
+    kinds = rng.normal(size=(max(n // 500, 1), 48)).astype(np.float32)
+    out = np.empty((n, width), np.float16)
+    for at in range(0, n, 50_000):
+        m = min(50_000, n - at)
+        inner = kinds[rng.integers(0, len(kinds), m)] + 0.7 * rng.normal(size=(m, 48)).astype(np.float32)
+        copy = np.flatnonzero(rng.random(m) < 0.2)
+        of = rng.integers(0, m, len(copy))
+        strength = np.abs(inner[of]).mean() * rng.uniform(0, 0.55, (len(copy), 1))
+        inner[copy] = inner[of] + strength * rng.normal(size=(len(copy), 48))
+        x = inner @ basis
+        out[at : at + m] = x / np.linalg.norm(x, axis=1, keepdims=True)
+    return out
+
+
+def measure_semantic(n: int, asked: int = 2000) -> list[dict[str, object]]:
+    """Nearest better record among n, and against the exact search of some: how many of those that have one from .95 on
+    are found to have one."""
+    vectors, rules = looks(n), SemanticRules("f")
+    alone = np.zeros(n, np.int64)
+    start, clock = time.process_time(), time.monotonic()
+    similarity, nearest = semantic.nearest_better(vectors, alone, alone, rules)
+    parent, _ = semantic.drop_duplicates(vectors, similarity, nearest, 0.95)
+    spent, waited = time.process_time() - start, time.monotonic() - clock
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    rows = np.sort(np.random.default_rng(1).permutation(n)[:asked])
+    best = np.full(len(rows), -1.0, np.float32)
+    for at in range(0, n, 50_000):
+        found = vectors[rows].astype(np.float32) @ vectors[at : at + 50_000].astype(np.float32).T
+        found[np.arange(at, at + found.shape[1])[None, :] >= rows[:, None]] = -1
+        best = np.maximum(best, found.max(axis=1))
+    have = np.round(best, 4) >= 0.95
+    row = {"vectors": f"{n:,} x 512", "CPU-s": round(spent, 1), "s": round(waited, 1), "peak GiB": round(peak, 2)}
+    row |= {"recall at .95": round(float((similarity[rows][have] >= 0.95).mean()), 4), "of": int(have.sum())}
+    return [{**row, "dropped": int((parent != np.arange(n)).sum())}]
+
+
 def measure_speed(n: int) -> list[dict[str, object]]:
     out: list[dict[str, object]] = []
 
@@ -346,14 +389,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--hashes", type=int, default=1_000_000)
     parser.add_argument("--reports", type=int, default=50_000)
+    parser.add_argument("--vectors", type=int, default=200_000)
     parser.add_argument("--json", type=Path, help="write the results here as well")
     args = parser.parse_args()
     cv2.setNumThreads(1)
-    results = {"speed": measure_speed(args.hashes)}
+    results = {"semantic": measure_semantic(args.vectors)}  # first: its peak of memory is the process's
+    results |= {"speed": measure_speed(args.hashes)}
     if ROOT.is_dir():
         results |= {"images": measure_images(), "texts": measure_texts()}
         results["reports"] = measure_reports(args.reports)
     titles = {
+        "semantic": "Semantic duplicates: nearest better record of the same claim",
         "speed": f"Speed ({platform.machine()}, Python {platform.python_version()}, numpy {np.__version__})",
         "images": "Pairs of pictures linked, by distance / correlation (defaults "
         f"{image.DISTANCE} / {image.CORRELATION})",

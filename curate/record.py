@@ -101,6 +101,7 @@ class Reason(StrEnum):
     NEAR_DUPLICATE_IMAGE = "near_duplicate_image"
     DUPLICATE_TEXT = "duplicate_text"
     NEAR_DUPLICATE_TEXT = "near_duplicate_text"
+    SEMANTIC_DUPLICATE = "semantic_duplicate"  # a filter sees the pictures alike, and the texts claim the same
     # -- dedup: kept apart from what filters and models are measured on
     IN_EVALUATION = "in_evaluation_set"
     EVALUATION_PATIENT = "patient_in_evaluation_set"
@@ -237,6 +238,11 @@ DEDUP = pa.schema(
         *DROP_FIELDS,
     ]
 )
+
+# Output of `semantic`: one row a record that dedup kept.
+SEMANTIC = pa.schema(
+    [*DEDUP, pa.field("similarity", pa.float32())]
+)  # cosine to the nearest better one; null: not asked
 
 
 def score_schema(*names: str) -> pa.Schema:

@@ -1,7 +1,7 @@
 """Recipe -> Steps. Read this first: it is the whole story of a run, in order.
 
     scan -> index -> ingest -> (evaluation ->) dedup -> train-filter (each) -> score -> (capfilt)
-         -> select -> plan -> export
+         -> (semantic) -> select -> plan -> export
 
 Each step is named by the hash of its configuration and its inputs, so all names are known before any work, and
 `curate plan` tells what is done without doing any.
@@ -44,7 +44,10 @@ from pipelines.recipe import Recipe
 from pipelines.sight import require_sight
 
 FINISHED = "run.json"  # in a run's folder: the step folders that its last finished run is made of
-ORDER = ("index", "ingest", "evaluation", "dedup", "train-filter", "score", "capfilt", "select", "plan", "export")
+ORDER = (
+    *("index", "ingest", "evaluation", "dedup", "train-filter", "score", "capfilt"),
+    *("semantic", "select", "plan", "export"),
+)
 _MODELS = ("score", "capfilt")  # whose work is a model's: `curate.step.run_model_step`
 
 
@@ -169,11 +172,24 @@ class Pipeline:
         )
 
     @cached_property
+    def semantic(self) -> Step | None:
+        """Pairs that look alike to a filter and say the same; None unless asked for."""
+        rules = self.recipe.semantic_rules()
+        if rules is None or self.score is None:
+            return None
+        ingest, dedup, scores = (str(step.folder(self.run)) for step in (self.ingest, self.dedup, self.score))
+        splits = self.recipe.split_rules()
+        task = Deferred(partial(tasks.semantic, ingest, dedup, scores, self.partitions, rules, splits))
+        config = {"rules": asdict(rules), "split": asdict(self.recipe.split_rules())}
+        return Step("semantic", task, 1, config, [self.ingest.hash, self.dedup.hash, self.score.hash])
+
+    @cached_property
     def select(self) -> Step:
         """Splits and the cut: reads keys and scores."""
         r = self.recipe
         scores = str(self.score.folder(self.run)) if self.score else None
-        dedup, ingest = str(self.dedup.folder(self.run)), str(self.ingest.folder(self.run))
+        kept = self.semantic or self.dedup  # the last that dropped a duplicate
+        dedup, ingest = str(kept.folder(self.run)), str(self.ingest.folder(self.run))
         unbelieved = r.capfilt.unbelieved if r.capfilt else "drop"
         rules = r.select_rules(), r.split_rules()
         task = Deferred(partial(tasks.select, ingest, self.partitions, dedup, scores, *rules, self.texts, unbelieved))
@@ -182,7 +198,7 @@ class Pipeline:
             "split": asdict(r.split_rules()),
             "unbelieved": unbelieved,
         }
-        inputs = [self.ingest.hash, self.dedup.hash, *(s.hash for s in (self.score, self.capfilt) if s)]
+        inputs = [self.ingest.hash, kept.hash, *(s.hash for s in (self.score, self.capfilt) if s)]
         return Step("select", task, 1, config, inputs, version=3)
 
     @cached_property
@@ -242,8 +258,11 @@ class Pipeline:
 
     @property
     def scoring(self) -> dict[str, dict[str, Any]]:
-        """How filters that are brought score, where the recipe says so; by the filter's name."""
-        return {name: f.scoring for name, f in self.recipe.filters.items() if f.scoring}
+        """What is chosen of how a filter scores, beside what its card says; by the filter's name."""
+        chosen = {name: f.scoring for name, f in self.recipe.filters.items() if f.scoring}
+        if (semantic := self.recipe.semantic_rules()) is not None:
+            chosen[semantic.by] = {**chosen.get(semantic.by, {}), "embeddings": True}
+        return chosen
 
     def _decoders(self) -> int:
         """Threads that decode beside a model. On Ray other tasks decode; without a GPU every core has a model."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 
 import pyarrow as pa
@@ -46,6 +47,8 @@ def check(recipe: Recipe, touch: bool = True) -> None:
         _readable(held.path, f"evaluation.{i}.path")
     if recipe.capfilt is not None:
         _captioner(recipe)
+    if recipe.semantic is not None and find_spec("faiss") is None:
+        raise RecipeError("semantic", "needs faiss", "pip install 'radsift[cpu]' (or [gpu])")
     if recipe.truth is not None:
         _truth(recipe.truth.path)
     check_own(recipe.out)

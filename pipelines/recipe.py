@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from curate.dedup.rules import DedupRules
+from curate.dedup.rules import DedupRules, SemanticRules
 from curate.deid.rules import Cut, PixelPolicy, TextRules
 from curate.deid.vault import SecretSource
 from curate.engine import Resources
@@ -23,7 +23,7 @@ from curate.sources.pairing.rules import PairRules
 from curate.sources.picture import PixelRules
 from curate.sources.reports.headings import SECTIONS
 from curate.sources.scan import ImageSource
-from filters.registry import CleanRules
+from filters.registry import CleanRules, TowersRules, registered
 from pipelines.part import Fraction, Part
 from pipelines.scoring import Capfilt, Filter, FilterName, Select
 from pipelines.sources import Images, Pair, Reports, Split
@@ -159,6 +159,25 @@ class Dedup(Part):
     keep: Literal["best", "first"] = "best"
 
 
+class Semantic(Part):
+    """Semantic deduplication, where the recipe names it: of the train split's pairs whose pictures the filter ``by``
+    sees alike and whose texts claim the same, the best scored stays. Alike is a cosine of ``similarity`` (.95) and
+    more; or ``keep``: the share that is to stay, from which the threshold follows. ``scope`` as in
+    `curate.dedup.rules.SemanticRules`. The only filter with towers needs no name."""
+
+    by: FilterName | None = None
+    similarity: Fraction | None = None
+    keep: Fraction | None = None
+    scope: Literal["archive", "patient", "other_patients"] = "archive"
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _one_threshold(self) -> Semantic:
+        if self.similarity is not None and self.keep is not None:
+            raise ValueError("similarity and keep: give one of them")
+        return self
+
+
 class Export(Part):
     """Shard size in records. ``license``: what the shards' card says of it, an SPDX identifier in small letters
     (cc-by-4.0) or words of your own; without it the card says that none was named."""
@@ -201,6 +220,7 @@ class Recipe(Part):
     filters: dict[FilterName, Filter] = Field(default_factory=lambda: {"ours": Filter(method="ours")})
     score_batch: Annotated[int, Field(ge=1)] = 64
     capfilt: Capfilt | None = None
+    semantic: Semantic | None = None
     select: Select = Select()
     split: Split = Split()
     export: Export = Export()
@@ -229,6 +249,7 @@ class Recipe(Part):
             self._columns_of_filters()
         if self.capfilt is not None and self.capfilt.folder is None:
             self._writes(self.capfilt.filter)
+        self.semantic_rules()
         return self
 
     @property
@@ -310,6 +331,20 @@ class Recipe(Part):
     def dedup_rules(self) -> DedupRules:
         """What counts as a duplicate."""
         return DedupRules(**self.dedup.model_dump())
+
+    def semantic_rules(self) -> SemanticRules | None:
+        """What counts as a semantic duplicate; ValueError where no filter's pictures can be compared."""
+        told = self.semantic
+        if told is None:
+            return None
+        towers = [name for name, f in self.filters.items() if registered(f.method).rules is TowersRules]
+        there = f"there are {', '.join(towers)}" if towers else "there is none, for example filters: {dfn: {}}"
+        if told.by is not None and told.by not in towers:
+            raise ValueError(f"semantic.by: '{told.by}' is no filter with towers; {there}")
+        if told.by is None and len(towers) != 1:
+            raise ValueError(f"semantic.by: name the filter with towers that is to compare pictures; {there}")
+        similarity = None if told.keep is not None else (told.similarity or SemanticRules("").similarity)
+        return SemanticRules(told.by or towers[0], similarity, told.keep, told.scope, told.seed)
 
     def select_rules(self) -> SelectRules:
         """The cut."""

@@ -55,7 +55,7 @@ def collect(pipeline: Pipeline, manifests: Sequence[Manifest]) -> RunReport:
     """Everything the page shows."""
     recipe = pipeline.recipe
     selection = read_parts(pipeline.select.folder(pipeline.run))
-    dedup = read_parts(pipeline.dedup.folder(pipeline.run))
+    dedup = _duplicates(pipeline)
     names = ["key", "drop_step", "drop_reason", "painted_share", *dict.fromkeys((*FACTS, *BREAKDOWN, "age"))]
     records = read_parts(pipeline.ingest.folder(pipeline.run), names, empty=RECORD)
     gallery = _Gallery(pipeline, selection)
@@ -115,6 +115,15 @@ def _attestation(pipeline: Pipeline) -> dict[str, Any]:
     return {name: value for name, value in told.items() if name != "files"}
 
 
+def _duplicates(pipeline: Pipeline) -> pa.Table:
+    """DEDUP of every record that came to `dedup`, those that `semantic` dropped among them."""
+    table = read_parts(pipeline.dedup.folder(pipeline.run))
+    if pipeline.semantic is None:
+        return table
+    later = read_parts(pipeline.semantic.folder(pipeline.run), table.column_names).replace_schema_metadata()
+    return pa.concat_tables([table.filter(pa.array(~live(table))), later])
+
+
 def _spread(table: pa.Table, most: int) -> list[str]:
     """Keys of at most ``most`` rows, the lowest keys first: keys are HMACs, so that is a fair draw."""
     return sorted(table["key"].to_pylist())[:most]
@@ -148,7 +157,7 @@ class _Gallery:
     def __init__(self, pipeline: Pipeline, selection: pa.Table) -> None:
         self.pipeline = pipeline
         self.chosen = {r["key"]: r for r in selection.to_pylist()}
-        dedup = read_parts(pipeline.dedup.folder(pipeline.run))
+        dedup = _duplicates(pipeline)
         self.fates = {r["key"]: r for r in dedup.to_pylist()}
 
     def samples(self, keys: Sequence[str]) -> list[Sample]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from curate.dedup.rules import DedupRules
+from curate.dedup.rules import DedupRules, SemanticRules
 from curate.deid.vault import SecretSource
 from curate.export.rules import SelectRules
 from curate.export.split import SplitRules
@@ -13,6 +13,7 @@ from curate.ingest.rules import IndexRules, PictureRules, ReportRules, ReportSou
 from filters.registry import CapfiltRules, CleanRules
 
 if TYPE_CHECKING:
+    from curate.dedup.semantic_task import SemanticTask
     from curate.dedup.task import DedupTask
     from curate.export.plan import PlanTask
     from curate.export.select import SelectTask
@@ -112,6 +113,15 @@ def select(
     from curate.export.select import SelectTask
 
     return SelectTask(ingested, partitions, deduplicated, scores, cut, splits, texts, unbelieved)
+
+
+def semantic(
+    ingested: str, deduplicated: str, scores: str, partitions: int, rules: SemanticRules, splits: SplitRules
+) -> SemanticTask:
+    """See `curate.dedup.semantic`."""
+    from curate.dedup.semantic_task import SemanticTask
+
+    return SemanticTask(ingested, deduplicated, scores, partitions, rules, splits)
 
 
 def plan(selection: str, per_shard: int) -> PlanTask:

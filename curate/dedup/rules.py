@@ -37,3 +37,16 @@ class DedupRules:
             raise ValueError(f"distance {self.distance} is outside 0..12: beyond, unrelated pictures meet")
         if not (0 < self.correlation <= 1 and 0 < self.jaccard <= 1):
             raise ValueError("correlation and jaccard lie in (0, 1]")
+
+
+@dataclass(frozen=True)
+class SemanticRules:
+    """``similarity``: the cosine from which on two records are duplicates; ``keep``: instead, the share of the pool
+    that is to stay, and the threshold follows from its size. ``scope``: whether any two records may be duplicates, two
+    of one ``patient``, or two of ``other_patients`` (follow-ups stay). ``seed``: of k-means' sample."""
+
+    by: str
+    similarity: float | None = 0.95
+    keep: float | None = None
+    scope: Literal["archive", "patient", "other_patients"] = "archive"
+    seed: int = 0

@@ -126,7 +126,7 @@ class SelectTask:
         if "age" in facts:
             out["age"] = facts["age"].cast(pa.float32()).to_numpy(zero_copy_only=False)
         wanted = [*self.rules.score_columns, *(["findings"] if self.rules.reads_findings else [])]
-        there = columns_in(Path(self.scores)) if self.scores is not None else []
+        there = [n for n in columns_in(Path(self.scores)) if not n.endswith("_embedding")] if self.scores else []
         if not there:  # nothing was scored
             empty = np.full(len(keys), np.nan, np.float32)
             nothing = Labels(np.zeros(len(keys), np.int32), ("",))

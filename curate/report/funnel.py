@@ -15,7 +15,7 @@ from rich.text import Text
 from curate.errors import FunnelError
 from curate.record import Reason
 
-FUNNEL = ("index", "ingest", "dedup", "select", "export")  # the steps that records pass through, in order
+FUNNEL = ("index", "ingest", "dedup", "semantic", "select", "export")  # the steps that records pass through, in order
 QUARANTINE = frozenset(r.value for r in Reason if r.is_quarantine)
 _HEAD = ("step", "in", "kept", "dropped", "kept %", "reasons")
 

@@ -1,0 +1,65 @@
+"""Semantic deduplication in a whole run: its row of the funnel, its reason with the representative, and its recipe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from curate.engine import Engine
+from curate.errors import RecipeError
+from curate.export.webdataset import read_index
+from curate.record import Reason
+from curate.step import read_parts
+from pipelines.build import run_pipeline
+from pipelines.check import save_recipe
+from pipelines.load import load_recipe
+from pipelines.story import story
+from pipelines.summary import collect
+from tests.pipelines.archive import make_archive, recipe_for
+
+
+@pytest.mark.parametrize(
+    ("filters", "semantic", "said"),
+    [
+        ({"text_quality": {}}, {}, "name the filter with towers that is to compare pictures; there is none"),
+        ({"dfn": {}, "siglip": {}}, {}, "there are dfn, siglip"),
+        ({"dfn": {}}, {"by": "ours"}, "'ours' is no filter with towers"),
+        ({"dfn": {}}, {"similarity": 0.9, "keep": 0.5}, "give one of them"),
+        ({"dfn": {}}, {"similarity": 1.5}, "semantic.similarity"),
+    ],
+)
+def test_a_wrong_recipe_names_its_field(
+    filters: dict, semantic: dict, said: str, secret_file: Path, tmp_path: Path
+) -> None:
+    path = recipe_for(tmp_path, tmp_path / "run", secret_file, filters=filters, semantic=semantic, select={})
+    with pytest.raises(RecipeError) as error:
+        load_recipe(path, [])
+    assert said in str(error.value)
+
+
+@pytest.mark.slow
+def test_a_run_drops_what_looks_and_says_the_same(secret_file: Path, tmp_path: Path, local_engine: Engine) -> None:
+    pytest.importorskip("faiss")
+    archive = make_archive(tmp_path / "archive", 40)
+    changes = {"filters": {"dfn": {"epochs": 2, "batch": 8, "vocab": 512}}, "deid": {"burned_in": "trust"}}
+    recipe = load_recipe(
+        recipe_for(archive, tmp_path / "run", secret_file, **changes, semantic={"keep": 0.8}, select={}), []
+    )
+    pipeline, manifests = run_pipeline(recipe, local_engine, lambda *_: None)
+    counts = {m.step: m for m in manifests}
+    semantic = counts["semantic"]
+    assert semantic.rows_in == counts["dedup"].kept and counts["select"].rows_in == semantic.kept
+    assert set(semantic.dropped) == {Reason.SEMANTIC_DUPLICATE.value} and sum(semantic.dropped.values()) >= 1
+    assert pipeline.semantic is not None
+    rows = read_parts(pipeline.semantic.folder(pipeline.run)).to_pylist()
+    gone = [r for r in rows if r["drop_reason"]]
+    exported = set(read_index(pipeline.shards)["key"].to_pylist())
+    assert all(r["duplicate_of"] in exported and r["key"] not in exported for r in gone)
+    assert dict(story(pipeline, gone[0]["key"]))["semantic"]["duplicate_of"] == gone[0]["duplicate_of"]
+    save_recipe(recipe)
+    report = collect(pipeline, manifests)
+    assert "semantic" in [c.step for c in report.counts]
+    assert Reason.SEMANTIC_DUPLICATE.value in {pair.reason for pair in report.duplicates}
+    again = run_pipeline(recipe, local_engine, lambda *_: None)[1]
+    assert all(m.reused for m in again)
