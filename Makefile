@@ -6,7 +6,7 @@ DEMO   := demo
 # The 'ocr' extra without its opencv-python, which wants libGL and shares a module name with the headless one we have
 OCR    := rapidocr rapidocr-onnxruntime omegaconf colorlog pyclipper shapely six
 
-.PHONY: demo test test-all green check bench bench-ingest bench-input bench-deid bench-burned-in bench-filters bench-train clean help
+.PHONY: demo test test-all green check bench bench-ingest bench-input bench-deid bench-burned-in bench-filters bench-train bench-scale clean help
 help:
 	@echo "make demo      environment, a synthetic archive, the whole pipeline on it, and whether filtering paid; prints the pages' paths"
 	@echo "make test      environment, the tests"
@@ -19,6 +19,7 @@ help:
 	@echo "make bench-deid  de-identification against its numbers, and against other tools in environments of their own"
 	@echo "make bench-burned-in DATA=folder  text planted on real pictures: what the pixel gate leaves and what it takes; pictures without text"
 	@echo "make bench-filters  every filter against its numbers, on synthetic and real pairs, over five seeds"
+	@echo "make bench-scale  CPU and memory of index, dedup, select, plan, export and report against the number of records"
 	@echo "make bench-train  the loader, the losses, and whether filtering pays, on synthetic and real pairs"
 
 # constraints.txt is the lock: exact versions, and on a machine with a CPU-only torch wheel, that one
@@ -69,6 +70,9 @@ bench-filters: $(VENV)/ready
 
 bench-train: $(VENV)/ready
 	$(BIN)/python -m benchmarks.training
+
+bench-scale: $(VENV)/ready
+	$(BIN)/python -m benchmarks.scale
 
 clean:
 	rm -rf $(VENV) $(DEMO) .mypy_cache .ruff_cache .pytest_cache .hypothesis

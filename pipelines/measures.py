@@ -191,10 +191,8 @@ def _clean_set(pipeline: Pipeline) -> set[str]:
 
 def flattered(pipeline: Pipeline, selection: pa.Table) -> list[str]:
     """A filter scores the pairs it was trained on too high; said aloud where they are many."""
-    scored = [
-        k for k, s in zip(selection["key"].to_pylist(), selection["score"].to_pylist(), strict=True) if s is not None
-    ]
-    seen = len(_clean_set(pipeline).intersection(scored))
+    scored = selection["key"].filter(pc.is_valid(selection["score"]))
+    seen = pc.sum(pc.is_in(scored, value_set=pa.array(list(_clean_set(pipeline)), pa.string()))).as_py() or 0
     if seen <= len(scored) * _FLATTERED:
         return []
     share = f"{seen} of {len(scored)} scored records are the filter's own training pairs, and their scores flatter them"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import cv2
 import numpy as np
+import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -58,9 +59,9 @@ def collect(pipeline: Pipeline, manifests: Sequence[Manifest]) -> RunReport:
     dedup = _duplicates(pipeline)
     names = ["key", "drop_step", "drop_reason", "painted_share", *dict.fromkeys((*FACTS, *BREAKDOWN, "age"))]
     records = read_parts(pipeline.ingest.folder(pipeline.run), names, empty=RECORD)
-    gallery = _Gallery(pipeline, selection)
+    gallery = _Gallery(pipeline, dedup, selection)
     rates, drifted = keep_rates(pipeline, records, selection), drifts(pipeline)
-    attestation = _attestation(pipeline)
+    attestation, shards = _attestation(pipeline), shard_table(pipeline.shards)
     told = [
         *text_warnings(attestation),
         *flattered(pipeline, selection),
@@ -75,11 +76,11 @@ def collect(pipeline: Pipeline, manifests: Sequence[Manifest]) -> RunReport:
         counts=funnel(manifests),
         histograms=_histograms(selection, pipeline),
         measures=measures(pipeline, selection),
-        kept=gallery.samples(_spread(selection.filter(pa.array(live(selection))), SAMPLES)),
-        dropped=gallery.samples(_dropped(records, dedup, selection)),
-        duplicates=gallery.pairs(dedup),
-        shards=shard_table(pipeline.shards),
-        patients=len(set(read_index(pipeline.shards)["patient"].to_pylist())) if shard_table(pipeline.shards) else 0,
+        kept=gallery.samples(_lowest(selection.filter(pa.array(live(selection))), SAMPLES)),
+        dropped=gallery.samples(_dropped(dedup, selection)),
+        duplicates=gallery.pairs(),
+        shards=shards,
+        patients=pc.count_distinct(read_index(pipeline.shards, ["patient"])["patient"]).as_py() if shards else 0,
         breakdown=_breakdown(records, selection) | _texts(pipeline, selection),
         curves=_curves(pipeline),
         warnings=[
@@ -100,7 +101,7 @@ def faults(pipeline: Pipeline) -> list[str]:
     """A line for each place in the code where a record met an exception that nobody foresaw."""
     steps = ((pipeline.index, FATE), (pipeline.ingest, RECORD))
     tables = [read_parts(step.folder(pipeline.run), ["fault"], empty=schema) for step, schema in steps]
-    return fault_lines(place for table in tables for place in table["fault"].to_pylist())
+    return fault_lines(place for table in tables for place in table["fault"].drop_null().to_pylist())
 
 
 def _attestation(pipeline: Pipeline) -> dict[str, Any]:
@@ -111,8 +112,7 @@ def _attestation(pipeline: Pipeline) -> dict[str, Any]:
     records = records.append_column("kind", pa.array(["record"] * records.num_rows, pa.string()))
     options = {"deid": recipe.deid.model_dump(), "dates": recipe.text.dates, "sections": recipe.text.sections}
     options["cut"] = recipe.text.cut
-    told = attest(records, options, recipe.secret_source().pseudonymizer().key("secret-id"))
-    return {name: value for name, value in told.items() if name != "files"}
+    return attest(records, options, recipe.secret_source().pseudonymizer().key("secret-id"), files=False)
 
 
 def _duplicates(pipeline: Pipeline) -> pa.Table:
@@ -124,62 +124,72 @@ def _duplicates(pipeline: Pipeline) -> pa.Table:
     return pa.concat_tables([table.filter(pa.array(~live(table))), later])
 
 
-def _spread(table: pa.Table, most: int) -> list[str]:
+def _lowest(table: pa.Table, most: int) -> list[str]:
     """Keys of at most ``most`` rows, the lowest keys first: keys are HMACs, so that is a fair draw."""
-    return sorted(table["key"].to_pylist())[:most]
+    rows = pc.select_k_unstable(table.select(["key"]), k=most, sort_keys=[("key", "ascending")])
+    return [str(key) for key in table["key"].take(rows).to_pylist()]
 
 
-def _dropped(records: pa.Table, dedup: pa.Table, selection: pa.Table) -> list[str]:
+def _of_each_reason(table: pa.Table, most: int) -> dict[str, list[str]]:
+    """Of each reason that something was dropped for, the lowest keys."""
+    reasons = sorted(pc.unique(table["drop_reason"]).drop_null().to_pylist())
+    return {reason: _lowest(table.filter(pc.equal(table["drop_reason"], reason)), most) for reason in reasons}
+
+
+def _dropped(dedup: pa.Table, selection: pa.Table) -> list[str]:
     """Keys of dropped records that still have a payload to show, every reason in turn."""
-    by_reason: dict[str, list[str]] = {}
-    for table in (dedup, selection):
-        for key, reason in zip(table["key"].to_pylist(), table["drop_reason"].to_pylist(), strict=True):
-            if reason is not None:
-                by_reason.setdefault(reason, []).append(key)
+    names = ["key", "drop_reason"]
+    table = pa.concat_tables([t.select(names).replace_schema_metadata() for t in (dedup, selection)])
+    by_reason = _of_each_reason(table, SAMPLES)
     share = max(SAMPLES // max(len(by_reason), 1), 2)
-    return [k for reason in sorted(by_reason) for k in sorted(by_reason[reason])[:share]]
+    return [key for keys in by_reason.values() for key in keys[:share]]
 
 
 def _painting(records: pa.Table, gallery: _Gallery) -> Painting:
     """How much of the pictures was painted over, the worst of them to be looked at; keys break ties."""
-    shares = records.select(["key", "painted_share"]).filter(pa.array(live(records))).to_pylist()
-    pictures = [r for r in shares if r["painted_share"] is not None]
-    painted = sorted((r for r in pictures if r["painted_share"] > 0), key=lambda r: (-r["painted_share"], r["key"]))
-    told = [r["painted_share"] for r in painted]
-    withheld = Counter(records["drop_reason"].to_pylist())[Reason.TOO_MUCH_PAINTED.value]
-    worst = gallery.samples([r["key"] for r in painted[:SAMPLES]])
-    return Painting(len(pictures), len(told), max(told, default=0.0), sum(told) / max(len(told), 1), withheld, worst)
+    pictures = _frame(records, "key", "painted_share", "drop_reason")
+    withheld = pictures.filter(pl.col("drop_reason") == Reason.TOO_MUCH_PAINTED.value).height
+    pictures = pictures.filter(pl.col("drop_reason").is_null() & pl.col("painted_share").is_not_null())
+    painted = pictures.filter(pl.col("painted_share") > 0).sort(["painted_share", "key"], descending=[True, False])
+    shares = painted["painted_share"].cast(pl.Float64)
+    most, mean = (float(cast("float", told or 0.0)) for told in (shares.max(), shares.mean()))
+    worst = gallery.samples(painted["key"].head(SAMPLES).to_list())
+    return Painting(pictures.height, painted.height, most, mean, withheld, worst)
+
+
+def _frame(table: pa.Table, *columns: str) -> pl.DataFrame:
+    return cast("pl.DataFrame", pl.from_arrow(table.select(columns)))
 
 
 class _Gallery:
     """Samples by key: reads a payload row only where it is shown."""
 
-    def __init__(self, pipeline: Pipeline, selection: pa.Table) -> None:
-        self.pipeline = pipeline
-        self.chosen = {r["key"]: r for r in selection.to_pylist()}
-        dedup = _duplicates(pipeline)
-        self.fates = {r["key"]: r for r in dedup.to_pylist()}
+    def __init__(self, pipeline: Pipeline, dedup: pa.Table, selection: pa.Table) -> None:
+        self.pipeline, self.dedup, self.selection = pipeline, dedup, selection
+        self.chosen: dict[str, dict[str, Any]] = {}
+        self.fates: dict[str, dict[str, Any]] = {}
 
     def samples(self, keys: Sequence[str]) -> list[Sample]:
         """The records, in the order of ``keys``."""
         found = self._read(keys)
         return [self._sample(found[k]) for k in keys]
 
-    def pairs(self, dedup: pa.Table) -> list[DuplicatePair]:
+    def pairs(self) -> list[DuplicatePair]:
         """Some duplicates beside what they duplicate, every reason in turn."""
-        rows = [r for r in dedup.to_pylist() if r["duplicate_of"]]
-        chosen: list[dict[str, Any]] = []
-        reasons = sorted({r["drop_reason"] for r in rows})
-        for reason in reasons:
-            of_reason = sorted((r for r in rows if r["drop_reason"] == reason), key=lambda r: str(r["key"]))
-            chosen += of_reason[: max(PAIRS // len(reasons), 1)]
-        found = self._read([k for r in chosen for k in (r["key"], r["duplicate_of"])])
+        by_reason = _of_each_reason(self.dedup.filter(pc.is_valid(self.dedup["duplicate_of"])), PAIRS)
+        chosen = [key for keys in by_reason.values() for key in keys[: max(PAIRS // len(by_reason), 1)]]
+        fates = _rows(self.dedup, chosen)
+        found = self._read([*chosen, *(fates[key]["duplicate_of"] for key in chosen)])
         return [
-            DuplicatePair(self._sample(found[r["duplicate_of"]]), self._sample(found[r["key"]]), r["drop_reason"])
-            for r in chosen
+            DuplicatePair(
+                self._sample(found[fates[key]["duplicate_of"]]), self._sample(found[key]), fates[key]["drop_reason"]
+            )
+            for key in chosen
         ]
 
     def _read(self, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
+        self.chosen |= _rows(self.selection, keys)
+        self.fates |= _rows(self.dedup, keys)
         parts: dict[int, list[str]] = {}
         for key in keys:
             parts.setdefault(self.fates[key]["partition"], []).append(key)
@@ -213,6 +223,12 @@ class _Gallery:
         )
 
 
+def _rows(table: pa.Table, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The rows of ``keys``, by key."""
+    some = table.filter(pc.is_in(table["key"], value_set=pa.array(keys, pa.string())))
+    return {row["key"]: row for row in some.to_pylist()}
+
+
 def thumbnail(image: bytes, side: int = THUMB) -> bytes:
     """A JPEG of at most ``side`` px; 16-bit images are stretched to 8 bit for the eye only."""
     pixels = np.asarray(cv2.imdecode(np.frombuffer(image, np.uint8), cv2.IMREAD_UNCHANGED))
@@ -224,7 +240,7 @@ def thumbnail(image: bytes, side: int = THUMB) -> bytes:
 
 
 def _histograms(selection: pa.Table, pipeline: Pipeline) -> list[Histogram]:
-    train = np.array(selection["split"].to_pylist()) == "train"
+    train = pc.equal(selection["split"], "train").to_numpy(zero_copy_only=False)
     scores = selection["score"].to_numpy(zero_copy_only=False)
     ok = train & ~np.isnan(scores)
     if not ok.any():
@@ -239,14 +255,15 @@ def _histograms(selection: pa.Table, pipeline: Pipeline) -> list[Histogram]:
 
 
 def _breakdown(records: pa.Table, selection: pa.Table) -> dict[str, list[tuple[str, int, int]]]:
-    kept = set(selection.filter(pa.array(live(selection)))["key"].to_pylist())
-    rows = records.filter(pa.array(live(records))).to_pylist()
+    kept = _frame(selection, "key", "drop_reason").filter(pl.col("drop_reason").is_null())
+    rows = _frame(records, "key", "drop_reason", *BREAKDOWN).filter(pl.col("drop_reason").is_null())
+    rows = rows.join(kept.select("key", pl.lit(True).alias("kept")), on="key", how="left")
     out: dict[str, list[tuple[str, int, int]]] = {}
     for name in BREAKDOWN:
-        seen = Counter(str(r[name] or "unknown") for r in rows)
-        stay = Counter(str(r[name] or "unknown") for r in rows if r["key"] in kept)
-        if len(seen) > 1:
-            out[name] = [(value, n, stay[value]) for value, n in sorted(seen.items(), key=lambda x: (-x[1], x[0]))][:20]
+        value = pl.when(pl.col(name) == "").then(None).otherwise(pl.col(name)).fill_null("unknown")
+        counts = rows.group_by(value.alias("value")).agg(pl.len(), pl.col("kept").sum())
+        if counts.height > 1:
+            out[name] = counts.sort(["len", "value"], descending=[True, False]).head(20).rows()
     return out
 
 

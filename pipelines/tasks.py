@@ -131,9 +131,7 @@ def plan(selection: str, per_shard: int) -> PlanTask:
     return PlanTask(selection, per_shard)
 
 
-def export(
-    ingested: str, planned: str, shards: str, texts: str | None, kept: tuple[str, ...] = ()
-) -> ExportTask:
+def export(ingested: str, planned: str, shards: str, texts: str | None, kept: tuple[str, ...] = ()) -> ExportTask:
     """See `curate.export.webdataset`."""
     from curate.export.webdataset import ExportTask
 

@@ -6,11 +6,12 @@ import importlib.metadata
 import json
 import platform
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from curate import __version__
 from curate.deid.header.table import table_edition
@@ -22,43 +23,78 @@ SECOND_LOOK = "second look"  # the action that counts pictures of the sample tha
 DECLARED_CLEAN = "declared clean"  # the action that counts records that nothing was done to, as the recipe said
 RATE = 0.001  # the leak rate of which the attestation says how likely the sample would have missed it
 _PACKAGES = ("cryptography", "imagecodecs", "numpy", "opencv-python-headless", "pillow", "pyarrow", "pydicom")
+_ENTRY = pa.struct([("key", pa.string()), ("value", pa.int64())])  # of a map of counts
 _OPTIONAL = ("rapidocr", "rapidocr-onnxruntime", "onnxruntime", "presidio-analyzer")
 
 
-def attest(inputs: pa.Table, options: Mapping[str, Any], secret_id: str) -> dict[str, Any]:
+def attest(inputs: pa.Table, options: Mapping[str, Any], secret_id: str, files: bool = True) -> dict[str, Any]:
     """The attestation of ``inputs``, as JSON: a row an input, with key, kind, drop_reason, actions (a map of counts),
     findings (codes), fault (a place in the code), and where there are files out, sha256 and rows (a map of counts).
+    ``files``: list every input too; without, only counts are made.
 
     ``verification.passed`` is False where the verifier found what the scrubber had left: such inputs were not
     written, but the rules were not enough; and where it read text in a picture of its own sample, in which the gate
     had seen none: others like it may have gone out. ``second_look`` says how many pictures were in that sample, the
     keys of those with text, and how probable it is that a leak of ``RATE`` of all pictures is in none of them.
     """
-    rows = inputs.to_pylist()
-    fates = Counter(Fate.of(r["drop_reason"]).value for r in rows)
-    second = _second_look(rows)
-    findings = Counter(f for r in rows for f in r["findings"] or [])
-    faults = Counter(r["fault"] for r in rows if r.get("fault"))  # places in the code: bugs to report
-    return ({"faults": _sorted(faults)} if faults else {}) | {
+    actions, findings = _counts(inputs, "actions"), _listed(inputs, "findings")
+    reasons = _tally(inputs, "drop_reason")
+    fates = Counter({fate.value: 0 for fate in Fate})
+    for reason, n in reasons.items():
+        fates[Fate.of(reason).value] += n
+    second = _second_look(inputs, actions, findings)
+    found = Counter(findings["name"].to_pylist())
+    places = _tally(inputs, "fault") if "fault" in inputs.column_names else {}
+    faults = {place: n for place, n in places.items() if place}  # places in the code: bugs to report
+    kinds = Counter[str]()
+    for kind, n in _tally(inputs, "kind").items():
+        kinds[kind or "other"] += n
+    told = {
         "product": {"radsift": __version__, "python": platform.python_version(), **versions()},
         "table": table_edition(),
         "options": dict(options),
         "secret": secret_id,
-        "inputs": len(rows),
-        "fates": {fate.value: fates[fate.value] for fate in Fate},
-        "kinds": _sorted(Counter(r["kind"] or "other" for r in rows)),
-        "reasons": _sorted(Counter(r["drop_reason"] for r in rows if r["drop_reason"])),
-        "report_rows": _sorted(_summed(rows, "rows")),
-        "actions": _sorted(_summed(rows, "actions")),
-        "text": masked_share([dict(r["actions"] or []) for r in rows]),
+        "inputs": inputs.num_rows,
+        "fates": dict(fates),
+        "kinds": _sorted(kinds),
+        "reasons": _sorted({reason: n for reason, n in reasons.items() if reason}),
+        "report_rows": _summed(_counts(inputs, "rows")) if "rows" in inputs.column_names else {},
+        "actions": _summed(actions),
+        "text": masked_share(actions),
         "verification": {
-            "passed": not fails(findings) and not second["hits"],
+            "passed": not fails(found) and not second["hits"],
             "ocr": _reads_pixels(),
-            "findings": _sorted(findings),
+            "findings": _sorted(found),
             "second_look": second,
         },
-        "files": [_file(r) for r in rows],
     }
+    told |= {"faults": _sorted(faults)} if faults else {}
+    return told | ({"files": [_file(r) for r in inputs.to_pylist()]} if files else {})
+
+
+def _tally(table: pa.Table, column: str) -> dict[str | None, int]:
+    """How many rows have each value, null among them."""
+    counts = pc.value_counts(table[column].cast(pa.string()))
+    return dict(zip(counts.field("values").to_pylist(), counts.field("counts").to_pylist(), strict=True))
+
+
+def _counts(table: pa.Table, column: str) -> pa.Table:
+    """row, name and count of every entry of a map of counts."""
+    rows, entries = _flat(table[column].cast(pa.list_(_ENTRY)))
+    name, count = (pc.struct_field(entries, field) for field in ("key", "value"))
+    return pa.table({"row": rows, "name": name, "count": count})
+
+
+def _listed(table: pa.Table, column: str) -> pa.Table:
+    """row and name of every entry of a list of names."""
+    rows, names = _flat(table[column].cast(pa.list_(pa.string())))
+    return pa.table({"row": rows, "name": names}).drop_null()
+
+
+def _flat(lists: pa.ChunkedArray) -> tuple[Any, Any]:
+    """(The row of each entry, the entries)."""
+    whole = lists.combine_chunks()
+    return pc.list_parent_indices(whole), pc.list_flatten(whole)
 
 
 def _reads_pixels() -> bool:
@@ -67,19 +103,28 @@ def _reads_pixels() -> bool:
     return reads_pixels()
 
 
-def _second_look(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    looked = [r for r in rows if SECOND_LOOK in dict(r["actions"] or []) and _reads_pixels()]
-    hits = [r["key"] for r in looked if Finding.PIXEL_TEXT.value in (r["findings"] or [])]
+def _second_look(inputs: pa.Table, actions: pa.Table, findings: pa.Table) -> dict[str, Any]:
+    looked = pc.unique(_named(actions, SECOND_LOOK)["row"] if _reads_pixels() else actions["row"].slice(0, 0))
+    read = pc.unique(_named(findings, Finding.PIXEL_TEXT.value)["row"])
+    hits = inputs["key"].take(read.filter(pc.is_in(read, value_set=looked))).to_pylist()
     return {"pictures": len(looked), "hits": sorted(hits), "rate": RATE, "unseen": round((1 - RATE) ** len(looked), 4)}
 
 
-def masked_share(actions: Sequence[Mapping[str, int]]) -> dict[str, float]:
-    """Of inputs with text, by what was counted of each: how many there are, their words, and the share of these that
-    was masked, as the inputs' mean and 95th percentile."""
-    counted = [a for a in actions if a.get(WORDS)]
-    shares = np.array([a.get(WORDS_MASKED, 0) / a[WORDS] for a in counted] or [0.0])
+def _named(entries: pa.Table, name: str) -> pa.Table:
+    return entries.filter(pc.equal(entries["name"], name))
+
+
+def masked_share(actions: pa.Table) -> dict[str, float]:
+    """Of inputs with text, by what was counted of each (`_counts`): how many there are, their words, and the share of
+    these that was masked, as the inputs' mean and 95th percentile."""
+    words, masked = _named(actions, WORDS), _named(actions, WORDS_MASKED)
+    words = words.filter(pc.not_equal(words["count"], 0))
+    many = words["count"].to_numpy()
+    of = pc.index_in(words["row"], value_set=masked["row"])
+    gone = pc.fill_null(masked["count"].take(of), 0).to_numpy()
+    shares = gone / many if len(many) else np.zeros(1)
     mean, p95 = round(float(shares.mean()), 4), round(float(np.quantile(shares, 0.95)), 4)
-    return {"inputs": len(counted), "words": sum(a[WORDS] for a in counted), "masked_mean": mean, "masked_p95": p95}
+    return {"inputs": len(many), "words": int(many.sum()), "masked_mean": mean, "masked_p95": p95}
 
 
 def text_warnings(attestation: Mapping[str, Any]) -> list[str]:
@@ -130,11 +175,9 @@ def _file(row: Mapping[str, Any]) -> dict[str, Any]:
     return told | {name: value for name, value in optional.items() if value}
 
 
-def _summed(rows: list[dict[str, Any]], column: str) -> Counter[str]:
-    total: Counter[str] = Counter()
-    for row in rows:
-        total.update(dict(row.get(column) or []))
-    return total
+def _summed(counts: pa.Table) -> dict[str, int]:
+    sums = counts.group_by("name").aggregate([("count", "sum")])
+    return _sorted(dict(zip(sums["name"].to_pylist(), sums["count_sum"].to_pylist(), strict=True)))
 
 
 def _sorted(counts: Mapping[str, int]) -> dict[str, int]:

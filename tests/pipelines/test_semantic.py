@@ -39,14 +39,14 @@ def test_a_wrong_recipe_names_its_field(
 
 
 @pytest.mark.slow
-def test_a_run_drops_what_looks_and_says_the_same(secret_file: Path, tmp_path: Path, local_engine: Engine) -> None:
+def test_a_run_drops_what_looks_and_says_the_same(secret_file: Path, tmp_path: Path, inline_engine: Engine) -> None:
     pytest.importorskip("faiss")
     archive = make_archive(tmp_path / "archive", 40)
     changes = {"filters": {"dfn": {"epochs": 2, "batch": 8, "vocab": 512}}, "deid": {"burned_in": "trust"}}
     recipe = load_recipe(
         recipe_for(archive, tmp_path / "run", secret_file, **changes, semantic={"keep": 0.8}, select={}), []
     )
-    pipeline, manifests = run_pipeline(recipe, local_engine, lambda *_: None)
+    pipeline, manifests = run_pipeline(recipe, inline_engine, lambda *_: None)
     counts = {m.step: m for m in manifests}
     semantic = counts["semantic"]
     assert semantic.rows_in == counts["dedup"].kept and counts["select"].rows_in == semantic.kept
@@ -61,5 +61,5 @@ def test_a_run_drops_what_looks_and_says_the_same(secret_file: Path, tmp_path: P
     report = collect(pipeline, manifests)
     assert "semantic" in [c.step for c in report.counts]
     assert Reason.SEMANTIC_DUPLICATE.value in {pair.reason for pair in report.duplicates}
-    again = run_pipeline(recipe, local_engine, lambda *_: None)[1]
+    again = run_pipeline(recipe, inline_engine, lambda *_: None)[1]
     assert all(m.reused for m in again)

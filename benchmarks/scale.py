@@ -1,0 +1,242 @@
+"""CPU and memory of what one process does for the whole archive, against the number of records, with the slope.
+
+    python -m benchmarks.scale [--records 10000 100000] [--out benchmarks/results/scale.json]
+
+Small payloads: pictures of 8 px in files (for `index`), and after that ingested records as a run leaves them, with
+signatures and no decoding. Every measurement is a process of its own; CPU is its user and system time with its
+children's, memory its peak, and how much of that its imports take stands beside. A slope of 1 is linear.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import yaml
+
+MADE = "ingested"  # no measurement: what the steps after it read
+STEPS = ("index", "dedup", "select", "plan", "export", "report")
+PER_PARTITION, PER_SHARD, SHARDS = 500, 1000, 5  # of `export` so many shards are written, the first
+_WORDS = [f"word{chr(97 + i % 26)}{chr(97 + i // 26)}" for i in range(600)]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--records", type=int, nargs="+", default=[10_000, 30_000, 100_000])
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/scale.json"))
+    parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)  # a step and its place: a process of its own
+    chosen = parser.parse_args()
+    if chosen.one:
+        step, place = chosen.one
+        print(json.dumps(measure(step, Path(place), chosen.records[0])))
+        return
+    rows: list[dict[str, Any]] = []
+    for n in chosen.records:
+        with tempfile.TemporaryDirectory() as folder:
+            for step in STEPS:
+                if step == "dedup":
+                    _in_a_process(MADE, folder, n)
+                rows.append(_in_a_process(step, folder, n))
+                print("  ".join(f"{k} {v}" for k, v in rows[-1].items()), flush=True)
+    slopes = {step: slope([r for r in rows if r["step"] == step]) for step in STEPS}
+    print("slope  " + "  ".join(f"{step} {value}" for step, value in slopes.items()))
+    told = {"machine": f"{platform.machine()}, {os.cpu_count()} CPUs", "python": platform.python_version()}
+    chosen.out.parent.mkdir(parents=True, exist_ok=True)
+    chosen.out.write_text(json.dumps({**told, "rows": rows, "slopes": slopes}, indent=2) + "\n")
+    draw(rows, chosen.out.with_suffix(".svg"))
+
+
+def slope(rows: list[dict[str, Any]]) -> float | None:
+    """Of log CPU against log records, by least squares; None of one size."""
+    if len(rows) < 2:
+        return None
+    x, y = (np.log([max(r[name], 1e-3) for r in rows]) for name in ("records", "CPU-s"))
+    return round(float(np.polyfit(x, y, 1)[0]), 2)
+
+
+def draw(rows: list[dict[str, Any]], path: Path) -> None:
+    """CPU a million records and peak memory, against records."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    for place, name in zip(figure.subplots(1, 2), ("CPU-s", "peak MiB"), strict=True):
+        for step in STEPS:
+            some = [r for r in rows if r["step"] == step]
+            place.loglog([r["records"] for r in some], [max(r[name], 1e-3) for r in some], "o-", label=step)
+        place.set(xlabel="records", ylabel=name)
+    place.legend()
+    figure.savefig(path, metadata={"Date": None})
+
+
+def _in_a_process(step: str, place: str, n: int) -> dict[str, Any]:
+    command = [sys.executable, "-m", "benchmarks.scale", "--one", step, place, "--records", str(n)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    row: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return row
+
+
+def measure(step: str, place: Path, n: int) -> dict[str, Any]:
+    """One step at one size; what it needs is made before the clock runs."""
+    work = WORK[step](place, n)
+    before, begun, clock = _peak(), _cpu(), time.monotonic()
+    work()
+    spent, waited = _cpu() - begun, time.monotonic() - clock
+    row = {"step": step, "records": n, "CPU-s": round(spent, 3), "s": round(waited, 2)}
+    return {**row, "peak MiB": round(_peak()), "of it before": round(before)}
+
+
+def _cpu() -> float:
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(u.ru_utime + u.ru_stime for u in used)
+
+
+def _peak() -> float:
+    return max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 1024
+
+
+def pipeline_of(place: Path) -> Any:
+    """The run's pipeline; its archive was walked by `index`."""
+    from pipelines.build import Pipeline, last_listing
+    from pipelines.load import load_recipe
+
+    recipe = load_recipe(place / "recipe.yaml", [])
+    return Pipeline(recipe, last_listing(recipe))
+
+
+def _index(place: Path, n: int) -> Callable[[], object]:
+    from curate.engine import Resources, start_engine
+    from pipelines.build import run_pipeline
+    from pipelines.check import save_recipe
+    from pipelines.load import load_recipe
+
+    picture = cv2.imencode(".png", np.arange(64, dtype=np.uint8).reshape(8, 8))[1].tobytes()
+    lines = ["file,report,patient"]
+    for i in range(n):
+        name = f"{i // 1000:04d}/{i:08d}.png"
+        path = place / "archive" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(picture)
+        lines.append(f"{name},no effusion {_WORDS[i % 600]},{i // 5:08d}")
+    (place / "reports.csv").write_text("\n".join(lines) + "\n")
+    (place / "secret").write_text("ab" * 32)
+    columns = {"text": "report", "image": "file", "patient": "patient"}
+    said = {"name": "scale", "out": str(place / "run"), "secret": str(place / "secret"), "deid": {"burned_in": "trust"}}
+    said |= {"images": [{"name": "archive", "path": str(place / "archive")}], "filters": {"text_quality": {}}}
+    said |= {"reports": [{"path": str(place / "reports.csv"), "columns": columns}], "engine": {"workers": 1}}
+    said |= {"select": {"by": "text_quality", "keep": 0.5, "force": True}, "records_per_partition": PER_PARTITION}
+    said |= {"dedup": {"text_near": "archive"}, "export": {"records_per_shard": PER_SHARD}}
+    (place / "recipe.yaml").write_text(yaml.safe_dump(said))
+    recipe = load_recipe(place / "recipe.yaml", [])
+
+    def work() -> None:
+        save_recipe(recipe)
+        engine = start_engine(Resources(workers=1))
+        run_pipeline(recipe, engine, lambda *_: None, until="index")
+        engine.close()
+
+    return work
+
+
+def _ingested(pipeline: Any, n: int) -> None:
+    """What `ingest` and `score` leave: a fifth of the pictures and of the texts have a near duplicate."""
+    from curate.dedup.image import thumb_hash
+    from curate.dedup.text import text_signature
+    from curate.record import RECORD, conform
+    from curate.step import commit_part, finish
+
+    rng = np.random.default_rng(0)
+    picture = cv2.imencode(".png", np.zeros((8, 8), np.uint8))[1].tobytes()
+    ingest, score = pipeline.ingest, pipeline.score
+    for at in range(0, n, PER_PARTITION):
+        m = min(PER_PARTITION, n - at)
+        thumbs = rng.integers(0, 256, (m, 1024), dtype=np.uint8)
+        texts = [" ".join(_WORDS[w] for w in rng.integers(0, 600, 40)) for _ in range(m)]
+        for i in range(4, m, 5):
+            thumbs[i] = np.clip(thumbs[i - 1].astype(int) + rng.integers(-3, 4, 1024), 0, 255)
+            texts[i] = f"{texts[i - 1]} signed"
+        signed = [text_signature(t) for t in texts]
+        keys = [f"{(i << 96) // n:032x}" for i in range(at, at + m)]  # rising, spread as HMACs are
+        patients = [f"{((i // 5) * 0x9E3779B97F4A7C15) % 2**64:016x}{i // 5:016x}" for i in range(at, at + m)]
+        columns: dict[str, Any] = {"key": keys, "patient": patients, "study": patients, "source": ["archive"] * m}
+        columns |= {"image": [picture] * m, "image_format": ["png"] * m, "width": [8] * m, "height": [8] * m}
+        columns |= {"bits": [8] * m, "channels": [1] * m, "text": texts, "modality": ["CT"] * m}
+        columns |= {"sex": ["FM"[i % 2] for i in range(m)]}
+        columns |= {"pixel_hash": keys, "phash": [thumb_hash(t.tobytes()) for t in thumbs]}
+        columns |= {"thumb": [t.tobytes() for t in thumbs], "text_hash": [s[0] for s in signed]}
+        columns |= {"minhash": [s[1] for s in signed], "actions": [[("mask NAME", 1), ("words", 40)]] * m}
+        made = {k: pa.array(v, RECORD.field(k).type) for k, v in columns.items()}
+        commit_part(ingest.folder(pipeline.run), at // PER_PARTITION, conform(pa.table(made), RECORD), 0)
+        scores = {"key": keys, "findings": ["effusion@left"] * m, "text_quality": pa.array(rng.random(m), pa.float32())}
+        commit_part(score.folder(pipeline.run), at // PER_PARTITION, pa.table(scores), 0)
+    for step in pipeline.train_filters.values():
+        commit_part(step.folder(pipeline.run), 0, pa.table({"key": pa.array([], pa.string())}), 0)
+    finish(ingest, pipeline.run, 0)
+    finish(score, pipeline.run, 0)
+
+
+def _global(pipeline: Any, name: str) -> None:
+    """A step of one partition, in this process."""
+    from curate.step import commit_part, finish
+
+    step = pipeline.named(name)[0]
+    commit_part(step.folder(pipeline.run), 0, step.task.run(0), 0)
+    finish(step, pipeline.run, 0)
+
+
+def _then(name: str) -> Callable[[Path, int], Callable[[], object]]:
+    return lambda place, n: partial(_global, pipeline_of(place), name)
+
+
+def _export(place: Path, n: int) -> Callable[[], object]:
+    from curate.step import commit_part
+
+    pipeline = pipeline_of(place)
+    step = pipeline.export
+
+    def work() -> None:
+        for i in range(min(step.partitions, SHARDS)):
+            commit_part(step.folder(pipeline.run), i, step.task.run(i), 0)
+
+    return work
+
+
+def _report(place: Path, n: int) -> Callable[[], object]:
+    from curate.report.page import render_page
+    from curate.step import load_manifest
+    from pipelines.summary import collect
+
+    pipeline = pipeline_of(place)
+    manifests = [m for s in pipeline.steps() if (m := load_manifest(s.folder(pipeline.run)))]
+    return lambda: io.StringIO(render_page(collect(pipeline, manifests)))
+
+
+WORK: dict[str, Callable[[Path, int], Callable[[], object]]] = {
+    "index": _index,
+    MADE: lambda place, n: partial(_ingested, pipeline_of(place), n),
+    "dedup": _then("dedup"),
+    "select": _then("select"),
+    "plan": _then("plan"),
+    "export": _export,
+    "report": _report,
+}
+
+
+if __name__ == "__main__":
+    main()
