@@ -266,17 +266,26 @@ class CapfiltRules(BaseModel):
     may not be repeated; 0 allows it.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     decoder: Literal["nucleus", "beam"] = "nucleus"
+    """Nucleus sampling, the paper's choice, or beam search."""
     top_p: Annotated[float, Field(gt=0, le=1)] = 0.9
+    """Of nucleus sampling."""
     beams: Annotated[int, Field(ge=1)] = 3
+    """Of beam search."""
     shortest: Annotated[int, Field(ge=1)] = 5
+    """Fewest tokens of a text."""
     longest: Annotated[int, Field(ge=2)] = 60
+    """Most tokens of a text."""
     threshold: float = 0.0
+    """Log-odds at which a text is accepted."""
     margin: Annotated[float | None, Field(ge=0), _formerly("margin", "better")] = None
+    """Log-odds by which a synthetic text must be ahead to replace an accepted original; null: never."""
     min_groups: Annotated[int, Field(ge=0), _formerly("min_groups", "least_groups")] = 8
+    """A sentence of fewer patients' training texts may not be repeated; 0 allows it."""
     seed: int = 0
+    """Of the sampling."""
 
     @model_validator(mode="after")
     def _shortest_is_shorter(self) -> Self:
@@ -291,13 +300,18 @@ class CleanRules(BaseModel):
     patient (what many share is boilerplate). With ``folds``, of those the part ``agree`` on which networks trained on
     the other folds agree most. At most ``max_pairs``, lowest keys first."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     folder: Annotated[Path, AfterValidator(Path.absolute)] | None = None
+    """Shards of an earlier run that are the clean set."""
     min_words: Annotated[int, Field(ge=1)] = 5
+    """Where nothing is declared: fewest words of a text that is believed."""
     max_pairs: Annotated[int, Field(ge=8), _formerly("max_pairs", "most")] = 100_000
+    """Most pairs that are trained on, lowest keys first."""
     folds: Annotated[int, Field(ge=0, le=10)] = 0
+    """Networks trained on the others' folds that must agree; 0: none."""
     agree: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """Share on which they agree most, that stays."""
 
     @model_validator(mode="after")
     def _at_least_two_folds(self) -> Self:

@@ -26,6 +26,7 @@ def run_command() -> None:
         runs.explain,
         runs.report,
         runs.doctor,
+        runs.schema,
         learning.train_filter,
         learning.train,
         learning.evaluate,

@@ -12,4 +12,4 @@ Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 class Part(BaseModel):
     """A part of a recipe: frozen, and no field but its own."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)

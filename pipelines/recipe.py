@@ -43,12 +43,19 @@ class Image(Part):
     """What is kept of the pixels. png is lossless; jpeg is a declared lossy encode."""
 
     format: Literal["png", "jpeg"] = "png"
+    """How pictures are written: png is lossless, jpeg a declared lossy encode (8 bits)."""
     quality: Annotated[int, Field(ge=50, le=100)] = 95
+    """Of jpeg, 50 to 100."""
     side: Annotated[int, Field(ge=32)] | None = None
+    """Longest side in px; larger pictures are reduced. Null keeps their own size."""
     bits: Literal[8, 16] = 8
+    """8, or 16 for the stored range of DICOM in png."""
     window: Literal["dicom", "full"] | tuple[float, float] = "dicom"
+    """Grey levels shown: the header's window (dicom), all stored values (full), or [center, width]."""
     min_side: Annotated[int, Field(ge=1)] = 16
+    """Pictures of which a side is shorter, in px, are dropped as image_too_small."""
     max_bytes: Annotated[int, Field(ge=1)] = 1 << 30
+    """Most bytes that a picture may take when it is decoded; beyond, decompression_limit."""
 
     @model_validator(mode="after")
     def _window_has_a_width(self) -> Image:
@@ -73,9 +80,13 @@ class Text(Part):
         "body",
         "addendum",
     )
+    """Sections of a report that make the text, in this order; body is what stands under no heading."""
     min_words: Annotated[int, Field(ge=1)] = 2
+    """Texts of fewer words are dropped as text_too_short."""
     dates: Literal["mask", "shift"] = "shift"
+    """Days in texts: shifted by the patient's own number of days, or masked."""
     cut: tuple[Cut, ...] = ("letterheads",)
+    """What else goes and is counted: letterheads and signature blocks, sentences that only compare, sign-offs."""
 
 
 class SecondLookPart(Part):
@@ -83,7 +94,9 @@ class SecondLookPart(Part):
     said of them: ``least`` at least, every kind of device among them. Those that were painted over are all read."""
 
     share: Fraction = SecondLook().share
+    """Of the pictures that go out, the share that the verifier reads too."""
     least: Annotated[int, Field(ge=0)] = SecondLook().least
+    """At least so many pictures, of every kind of device some."""
 
 
 class Deid(Part):
@@ -99,19 +112,33 @@ class Deid(Part):
     unless it says that the face was removed."""
 
     burned_in: Literal["blank", "quarantine", "trust"] = "blank"
+    """Text in pixels: blanked and looked at again; quarantine alters no pixel; trust does not look."""
     max_shift_days: Annotated[int, Field(ge=1, le=3650)] = 3650
+    """Most days by which a patient's dates are shifted."""
     vocabulary: bool = True
+    """Mask words that neither medicine nor English knows, unless k_patients share them."""
     k_patients: Annotated[int, Field(ge=2)] = 8
+    """A word of so many patients is no one's name."""
     max_masked: Fraction = TextRules().max_masked
+    """A report of whose words a larger share was masked is withheld (quarantine_mostly_masked)."""
     second_opinion: Literal["none", "presidio"] = "none"
+    """Presidio beside the own rules, where it is installed."""
     replace: Literal["placeholders", "surrogates"] = "placeholders"
+    """What stands where something was masked: [NAME], or an invented value of the same form."""
     languages: Annotated[tuple[Literal["en", "de", "es", "fr", "it", "nl", "pt"], ...], Field(min_length=1)] = ("en",)
+    """Languages of reports that are cleaned; a text in another is withheld (quarantine_language)."""
     name_threshold: Annotated[float, Field(gt=0, lt=1)] = TextRules().name_threshold
+    """How likely a word must be a name to be masked: lower masks more."""
     second_look: SecondLookPart = SecondLookPart()
+    """What the verifier reads of the pictures that go out."""
     max_painted_text: Annotated[float, Field(ge=1)] = PixelPolicy().max_painted_text
+    """A picture is withheld where more than so many times the text's area would be painted."""
     max_painted_anatomy: Fraction = PixelPolicy().max_painted_anatomy
+    """A picture is withheld where more than this share of what is not ground would be painted."""
     keep_markers: bool = True
+    """A letter of side or orientation that stands alone (L, R) is kept."""
     faces: Literal["keep", "quarantine"] = "keep"
+    """quarantine keeps back head CT, MR and PET whose header does not say that the face was removed."""
 
     def pixel_policy(self) -> PixelPolicy:
         """What to do with text in pixels."""
@@ -150,13 +177,21 @@ class Dedup(Part):
     """Which duplicates are dropped, and how far they are looked for: off, within a patient, over the archive."""
 
     image_exact: Scope = "archive"
+    """Same pixels: looked for over the archive, within a patient, or off."""
     image_near: Scope = "patient"
+    """Nearly the same picture, by a hash of 64 bits and then by correlation."""
     text_exact: Scope = "off"
+    """Same words."""
     text_near: Scope = "off"
+    """Nearly the same words; an edit of a side, a number or a negation is no duplicate."""
     distance: Annotated[int, Field(ge=0, le=12)] = DedupRules().distance
+    """Bits by which two pictures' hashes may differ."""
     correlation: Fraction = DedupRules().correlation
+    """Least correlation of two pictures' small copies."""
     jaccard: Fraction = DedupRules().jaccard
+    """Least Jaccard similarity of two texts' word triples."""
     keep: Literal["best", "first"] = "best"
+    """Which of a cluster stays: the best by size and text, or the first by key."""
 
 
 class Semantic(Part):
@@ -166,10 +201,15 @@ class Semantic(Part):
     `curate.dedup.rules.SemanticRules`. The only filter with towers needs no name."""
 
     by: FilterName | None = None
+    """The filter whose embeddings are compared; null: the only one with towers."""
     similarity: Fraction | None = None
+    """Least cosine of two that are alike; null: .95, unless keep is given."""
     keep: Fraction | None = None
+    """Share of the train split that is to stay, from which the threshold follows."""
     scope: Literal["archive", "patient", "other_patients"] = "archive"
+    """Whose pairs are compared: all, one patient's, or only different patients'."""
     seed: int = 0
+    """Of the clustering."""
 
     @model_validator(mode="after")
     def _one_threshold(self) -> Semantic:
@@ -183,53 +223,86 @@ class Export(Part):
     (cc-by-4.0) or words of your own; without it the card says that none was named."""
 
     records_per_shard: Annotated[int, Field(ge=1)] = 1000
+    """Records in a tar file."""
     license: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\r\n]+$")] | None = None
+    """What the shards' card says of it: an SPDX identifier in small letters, or words of your own."""
 
 
 class EngineChoice(Part):
     """Where the run runs; never changes what it makes."""
 
     kind: Literal["local", "ray"] = "local"
+    """local: processes of this machine; ray: a cluster."""
     workers: Annotated[int, Field(ge=1)] | None = None
+    """Processes, or Ray CPUs; null: as many as there are cores."""
     address: str | None = None
+    """Of a running Ray cluster, or auto; null starts one here."""
     gpus: Annotated[float, Field(ge=0)] = 0.0
+    """Of a model's actor: 1, or a part of one; 0 scores on the CPU."""
     actors: Annotated[int, Field(ge=1)] = 1
+    """Models that score beside each other."""
 
 
 class Truth(Part):
     """A synthetic archive's ground truth, to measure the filter against; ``source`` is the image source's name."""
 
     path: Path
+    """The table that `curate synth` writes."""
     source: str = "archive"
+    """Name of the image source that it speaks of."""
 
 
 class Recipe(Part):
     """The whole job. Paths are relative to the working directory."""
 
     name: str = "run"
+    """What pages and cards call the run."""
     out: Annotated[Path, AfterValidator(Path.absolute)]  # workers elsewhere have another working directory
+    """The run's folder."""
     secret: Path | None = None
+    """File of the secret that keys pseudonyms; null: the variable RADSIFT_SECRET."""
     images: tuple[Images, ...] = ()
+    """Where pictures lie."""
     reports: tuple[Reports, ...] = ()
+    """Where reports lie."""
     pair: Pair = Pair()
+    """How a picture finds its report."""
     image: Image = Image()
+    """What is kept of pixels."""
     text: Text = Text()
+    """What is kept of reports."""
     deid: Deid = Deid()
+    """What is done with identities."""
     dedup: Dedup = Dedup()
+    """Which duplicates are dropped."""
     clean: CleanRules = CleanRules()
+    """What filters are trained on, where they need a clean set."""
     filters: dict[FilterName, Filter] = Field(default_factory=lambda: {"ours": Filter(method="ours")})
+    """The learned filters, by a name of your own that may be their method; left out: ours."""
     score_batch: Annotated[int, Field(ge=1)] = 64
+    """Pairs that a model scores at once."""
     capfilt: Capfilt | None = None
+    """Synthetic texts and which are believed (experimental); null: none."""
     semantic: Semantic | None = None
+    """Semantic deduplication by a filter's embeddings; null: none."""
     select: Select = Select()
+    """The cut by score."""
     split: Split = Split()
+    """What is held out."""
     export: Export = Export()
+    """How shards are written."""
     engine: EngineChoice = EngineChoice()
+    """Processes or a Ray cluster, and its GPUs."""
     truth: Truth | None = None
+    """Ground truth of a synthetic archive, to measure filters against."""
     evaluation: tuple[EvaluationSet, ...] = ()
+    """Sets that nothing may learn from."""
     train: Train = Train()
+    """The final model."""
     compare: Compare = Compare()
+    """What `curate compare` compares."""
     records_per_partition: Annotated[int, Field(ge=1)] = 500
+    """Records of a partition: the unit of work and of resuming."""
 
     @model_validator(mode="after")
     def _sources_make_sense(self) -> Recipe:

@@ -18,10 +18,12 @@ class Filter(BaseModel):
     """One filter, by its ``method``, with the fields of that method (docs/filters.md). ``folder`` uses one that was
     trained before."""
 
-    model_config = ConfigDict(frozen=True, extra="allow")
+    model_config = ConfigDict(frozen=True, extra="allow", use_attribute_docstrings=True)
 
     method: str
+    """Which filter: docs/filters.md lists them with their fields."""
     folder: Annotated[Path, AfterValidator(Path.absolute)] | None = None
+    """A filter that was trained before, in place of training one."""
 
     @model_validator(mode="after")
     def _fields_of_the_method(self) -> Filter:
@@ -63,7 +65,9 @@ class Capfilt(CapfiltRules):
     `filters.registry.CapfiltRules`."""
 
     filter: Annotated[str, AfterValidator(lambda v: str(Path(v).absolute()) if "/" in v else v)]
+    """A blip filter's name in filters, or its folder (a path with a slash)."""
     unbelieved: Literal["drop", "keep"] = "drop"
+    """What becomes of a record of which neither text is accepted."""
 
     @property
     def folder(self) -> Path | None:
@@ -79,7 +83,9 @@ class Floor(Part):
     """Every subgroup of ``by`` keeps at least the share ``keep`` of its scored records."""
 
     by: str | tuple[str, ...]
+    """Column or columns that make the subgroups."""
     keep: Fraction
+    """Least share of a subgroup's scored records that stays."""
 
 
 class Select(Part):
@@ -89,20 +95,35 @@ class Select(Part):
     other fields shape what is kept, as `curate.export.rules.SelectRules` says."""
 
     by: str | dict[str, float] | None = None
+    """A score's column, or weights over several; null: the only filter, or the one named ours."""
     keep: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Share of the train split that stays, the best first."""
     threshold: float | None = None
+    """Least score that stays."""
     top_k: Annotated[int, Field(ge=1)] | None = None
+    """How many records stay."""
     precision: Fraction | None = None
+    """As many stay as hold this share of right pairs, by the probability."""
     probability: str | None = None
+    """Column of the probability that precision reads."""
     all_of: dict[str, Fraction] = Field(default_factory=dict)
+    """Further columns that must agree, column to the share that each keeps; left out: none."""
     cap: Annotated[int, Field(ge=1)] | None = None
+    """Most records of one concept (the same findings), the best first."""
     balance: Fraction = 0.0
+    """0: one cut for all; 1: equal numbers a finding."""
     floor: Floor | None = None
+    """A share that every subgroup keeps."""
     repeats: Annotated[int, Field(ge=1)] = 1
+    """Above 1, as many records as are kept are drawn with replacement by score, none more often than this."""
     temperature: Annotated[float, Field(gt=0)] | None = None
+    """Of the draw, in units of the score: higher is more even; null: the kept scores' standard deviation."""
     seed: int = 0
+    """Of the draw."""
     filter_eval: bool = False
+    """Cut val and test too."""
     force: bool = False
+    """Cut by a filter that cannot tell right pairs from exchanged ones."""
 
     @model_validator(mode="after")
     def _one_cut(self) -> Select:

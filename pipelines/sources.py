@@ -29,10 +29,15 @@ class FileFacts(Part):
     """What a file's header says: any of the values of each. Sizes are of the shorter and of the longer side, px."""
 
     modality: tuple[str, ...] = ()
+    """Any of these DICOM modalities."""
     sop_class: tuple[Annotated[str, AfterValidator(_uid)], ...] = ()
+    """Any of these SOP classes, by UID or keyword (CTImageStorage)."""
     image_type: tuple[str, ...] = ()
+    """Any of these values in Image Type (DERIVED, SECONDARY, ...)."""
     smaller_than: Annotated[int, Field(ge=1)] | None = None
+    """The shorter side is below so many px."""
     larger_than: Annotated[int, Field(ge=1)] | None = None
+    """The longer side is above so many px."""
 
     def facts(self) -> Facts:
         """For the engine room."""
@@ -44,6 +49,7 @@ class Excluded(FileFacts):
     counted, the rest is dropped as ``excluded_by_recipe``."""
 
     path: tuple[str, ...] = ()
+    """Shell patterns over relative paths or names; such files are not even counted."""
 
 
 class Images(Part):
@@ -58,17 +64,27 @@ class Images(Part):
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")] = "archive"
+    """Part of every key of its records: keep it when the folder moves."""
     path: Path
+    """Folder of DICOM, PNG, JPEG or TIFF files, tar and zip archives and Parquet tables, of any depth and mixture."""
     follow_symlinks: bool = False
+    """Enter links, each folder once."""
     key_pattern: str | None = None
+    """Regular expression over relative paths with groups among accession, study, patient, image, split."""
     key_first: Literal["header", "path"] = "header"
+    """Whose ids count where both speak: the header's or the path's."""
     include: FileFacts = FileFacts()
+    """A file must have all of these."""
     exclude: Annotated[Excluded, BeforeValidator(lambda v: {"path": v} if isinstance(v, list | tuple) else v)] = (
         Excluded()
     )
+    """None of these; a bare list is of path patterns."""
     localizers: Literal["drop", "keep"] = "drop"
+    """Scouts that slices are planned on."""
     screens: Literal["drop", "keep"] = "drop"
+    """Dose sheets, saved screens, documents, captures beside a study's own pictures."""
     declared_clean: bool = False
+    """Nobody is named in these pictures, as you answer for: with clean reports nothing is searched."""
 
     def source(self) -> ImageSource:
         """For the engine room."""
@@ -85,19 +101,33 @@ class Columns(Part):
     """Which report column says what; a text file a study needs none."""
 
     text: str | None = None
+    """Column of the whole report."""
     sections: dict[str, str] = Field(default_factory=dict)
+    """Section name to column, where a table has one a section; left out: none."""
     accession: str | None = None
+    """Column of the accession number."""
     study: str | None = None
+    """Column of the Study Instance UID."""
     patient: str | None = None
+    """Column of the patient's id."""
     patient_name: str | None = None
+    """Column of the patient's name, which goes from the text."""
     date: str | None = None
+    """Column of the study's day."""
     image: str | None = None
+    """Column of the picture's relative path or name."""
     group: str | None = None
+    """Column whose value groups rows beside the patient (a case)."""
     clean: str | None = None
+    """Column that declares a row reviewed: the filters' clean set."""
     split: str | None = None
+    """Column of the source's own split."""
     status: str | None = None
+    """Column of preliminary, final, addendum, cancelled."""
     order: str | None = None
+    """Column of a number or time that says which report is later."""
     keep: dict[str, str] = Field(default_factory=dict)
+    """Name of yours to a column that is carried along, scrubbed and verified like the text; left out: none."""
 
 
 def _words_by_value(raw: Any) -> Any:
@@ -119,7 +149,9 @@ class Labels(Part):
         dict[str, str | Sentences | None],
         BeforeValidator(lambda v: dict.fromkeys(v) if isinstance(v, list | tuple) else v),
     ]
+    """Columns of labels: a list, or what each finding is called, or sentences by value."""
     values: Sentences = Field(default_factory=lambda: dict[str, str | None](_SAID))
+    """Sentence that each value of a column stands for, null says nothing; left out: CheXpert's 1, 0, -1."""
 
     def words(self) -> dict[str, dict[str, str]]:
         """Column -> value -> sentence."""
@@ -136,8 +168,11 @@ class Questions(Part):
     the denial. ``open``: what becomes of the others."""
 
     question: str = "question"
+    """Column of the question."""
     answer: str = "answer"
+    """Column of the answer."""
     open: Literal["keep", "drop"] = "keep"
+    """What becomes of questions that yes and no do not answer."""
 
 
 class Reports(Part):
@@ -148,14 +183,23 @@ class Reports(Part):
     ``declared_clean``: these texts name nobody, as you answer for, and are not cleaned."""
 
     path: Path
+    """A table, a file of messages, or a folder of reports."""
     format: Asked = "auto"
+    """csv, jsonl, json, parquet, xlsx, txt, hl7, dicom ...; auto: by name and content."""
     name_pattern: str | None = None
+    """Regular expression over a text file's name with groups accession, study, patient, date."""
     columns: Columns = Columns()
+    """Which column says what."""
     caption: str | None = None
+    """A template of sentences over columns: "{modality} of the {organ}. {findings}"."""
     labels: Labels | None = None
+    """Columns of labels that become sentences."""
     questions: Questions | None = None
+    """Columns of questions and answers that become statements."""
     several: Literal["ambiguous", "latest", "first", "join"] = "ambiguous"
+    """Which of several reports of a study is the one, where their status does not say it."""
     declared_clean: bool = False
+    """These texts name nobody, as you answer for: they are not cleaned."""
 
     @model_validator(mode="after")
     def _an_order_says_which_is_latest(self) -> Reports:
@@ -189,24 +233,38 @@ class Pair(Part):
         "patient_date",
         "image",
     )
+    """Keys, the first that both sides have decides."""
     require_same_patient: bool = True
+    """A report of another patient id is not the picture's."""
     ignore: tuple[Literal["leading_zeros", "punctuation", "prefix"], ...] = ()
+    """What does not count in an id, where equal ones find nothing."""
     unpaired_reports: Literal["drop", "keep"] = "drop"
+    """Reports without a picture."""
     unpaired_images: Literal["drop", "keep"] = "drop"
+    """Pictures without a report."""
     frames: Literal["first", "middle", "all", "key", "montage"] = "middle"
+    """Which frame of a file of many becomes the picture."""
     per_series: Literal["all", "middle", "key", "montage"] = "all"
+    """Which slices of a series become records."""
     slices: Annotated[int, Field(ge=1, le=64)] = 9
+    """How many slices, for key and montage."""
 
 
 class SplitTablePart(Part):
     """The source's own splits: a CSV (gzip too) or Parquet file, its column, and a column that says whose they are."""
 
     path: Path
+    """CSV (gzip too) or Parquet file."""
     column: str = "split"
+    """Its column of splits."""
     image: str | None = None
+    """Its column of the picture's path or name."""
     accession: str | None = None
+    """Its column of accession numbers."""
     study: str | None = None
+    """Its column of Study Instance UIDs."""
     patient: str | None = None
+    """Its column of patient ids."""
 
     @model_validator(mode="after")
     def _says_whose(self) -> SplitTablePart:
@@ -226,10 +284,15 @@ class Split(Part):
     whom it says nothing: to train, or by these fractions ('hash')."""
 
     val: Fraction = 0.05
+    """Fraction of patients held out for validation."""
     test: Fraction = 0.05
+    """Fraction of patients held out for tests."""
     table: SplitTablePart | None = None
+    """The source's own splits, from a table."""
     names: dict[str, Literal["train", "val", "test"]] = Field(default_factory=dict)
+    """Its words for train, val and test; left out: none."""
     others: Literal["train", "hash"] = "train"
+    """Where patients go of whom it says nothing."""
 
     @model_validator(mode="after")
     def _something_trains(self) -> Split:

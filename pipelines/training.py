@@ -23,7 +23,9 @@ class EvaluationSet(Part):
     or patient, is dropped. Anything that `curate evaluate` reads."""
 
     path: Annotated[Path, AfterValidator(Path.absolute)]
+    """Anything that `curate evaluate` reads."""
     split: str = "test"
+    """Which part of it."""
 
 
 class Train(BaseModel):
@@ -32,14 +34,20 @@ class Train(BaseModel):
     steps (0: twenty in all); ``export`` to layouts of other libraries, and what its card says of its licence.
     ``shards`` are trained on in place of a run's: such a recipe needs no images and no reports."""
 
-    model_config = ConfigDict(frozen=True, extra="allow")
+    model_config = ConfigDict(frozen=True, extra="allow", use_attribute_docstrings=True)
 
     shards: Annotated[Path, AfterValidator(Path.absolute)] | None = None
+    """Shards to train on in place of a run's."""
     processes: Annotated[int, Field(ge=1)] = 1
+    """Processes of torch."""
     loaders: Annotated[int, Field(ge=0)] = 1
+    """Processes that decode for each of them."""
     checkpoint_every: Annotated[int, Field(ge=0)] = 0
+    """Steps between checkpoints; 0: twenty in all."""
     export: tuple[Literal["open_clip", "transformers"], ...] = ("open_clip",)
+    """Layouts of other libraries that the model is written in."""
     licence: str = "other"
+    """What the model's card says of it."""
 
     @model_validator(mode="after")
     def _rules_are_right(self) -> Train:
@@ -63,14 +71,23 @@ class Compare(Part):
     it and the pool are trained again. ``train`` and ``evaluate`` override the fields of those parts."""
 
     seeds: Annotated[int, Field(ge=1)] = 3
+    """Trainings of each selection."""
     keep: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Share of the train split that every selection keeps; null: as much as the recipe's cut."""
     samples: Annotated[int, Field(ge=1)] | None = None
+    """Pairs that every training sees; null: twenty passes over what is kept."""
     selections: dict[str, Select] = Field(default_factory=dict)
+    """Further cuts, by a name of yours; left out: none."""
     fractions: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = ()
+    """Further sizes of the recipe's cut."""
     budgets: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = ()
+    """Shares of the samples at which it and the pool are trained again."""
     headline: tuple[str, str] = ("retrieval/image_to_text", "r10")
+    """Task and metric that are printed."""
     train: dict[str, Any] = Field(default_factory=dict)
+    """Fields of train that are others here; left out: none."""
     evaluate: dict[str, Any] = Field(default_factory=dict)
+    """Fields of evaluation that are others here; left out: none."""
 
     @field_validator("selections")
     @classmethod

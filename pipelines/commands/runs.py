@@ -249,6 +249,13 @@ def init(
     out.print(f"recipe: {to}; next: curate plan {to}, curate run {to}", soft_wrap=True)
 
 
+def schema() -> None:
+    """The recipe's JSON Schema, for an editor that completes and checks: curate schema > recipe.schema.json."""
+    from pipelines.reference import schema as made
+
+    print_json(made())
+
+
 def doctor(
     folder: Annotated[Path, typer.Argument(help="where runs will lie")] = Path(),
     secret: Annotated[Path | None, typer.Option("--secret", help="the secret's file; else RADSIFT_SECRET")] = None,

@@ -1,0 +1,157 @@
+"""Every field of a recipe, from the models themselves: docs/recipe.md, and the JSON Schema of `curate schema`.
+
+python -m pipelines.reference docs/recipe.md
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from filters.registry import METHODS, registered
+from filters.training.rules import TrainingRules
+from pipelines.recipe import Recipe
+
+_HEAD = """# Every field of a recipe
+
+What can be written in a recipe, what it may be, and what holds where it is left out. Any field can be overridden:
+`--set select.keep=0.2`. `curate schema > recipe.schema.json` gives the same to an editor that completes and checks
+(`# yaml-language-server: $schema=recipe.schema.json` as a recipe's first line). This page is written by
+`python -m pipelines.reference docs/recipe.md`.
+"""
+
+
+def schema() -> dict[str, Any]:
+    """The recipe's JSON Schema (2020-12)."""
+    made: dict[str, Any] = Recipe.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made}
+
+
+def undocumented() -> list[str]:
+    """Fields of the recipe without a description, as Part.field."""
+    made = schema()
+    parts = {"Recipe": made, **made["$defs"]}
+    return [
+        f"{n}.{f}" for n, part in parts.items() for f, p in part.get("properties", {}).items() if "description" not in p
+    ]
+
+
+def reference() -> str:
+    """docs/recipe.md."""
+    made = schema()
+    lines = [_HEAD, "## The recipe", "", *_table(made, made["$defs"], "")]
+    for name, value in made["properties"].items():
+        lines += _section(name, value, made["$defs"])
+    lines += [
+        "## The fields of each filter",
+        "",
+        "Of `filters.NAME`, beside `method` and `folder`; docs/filters.md says what they do.",
+    ]
+    for method in METHODS:
+        preset = {k: v for k, v in registered(method).preset.items() if k != "method"}
+        told = f" (means {', '.join(f'{k}: {_shown(v)}' for k, v in preset.items())})" if preset else ""
+        lines += ["", f"### `{method}`{told}", "", *_fields(registered(method).rules)]
+    lines += ["", "## The fields of `train`", "", "docs/training.md says what they do.", "", *_fields(TrainingRules)]
+    return "\n".join(lines) + "\n"
+
+
+def _section(path: str, value: dict[str, Any], defs: dict[str, Any]) -> Iterator[str]:
+    """A heading and a table for each part below ``path``."""
+    for name, at in _parts(value, path):
+        part = defs[name]
+        yield from ["", f"## `{at}`", "", " ".join(part.get("description", "").split()).replace("``", "`"), ""]
+        yield from _table(part, defs, at)
+        for field, inner in part.get("properties", {}).items():
+            yield from _section(f"{at}.{field}", inner, defs)
+
+
+def _parts(value: dict[str, Any], path: str) -> Iterator[tuple[str, str]]:
+    """Models that a value can be, with the path at which one stands: an item of a list is path.0."""
+    if "$ref" in value:
+        yield value["$ref"].rpartition("/")[2], path
+    for option in value.get("anyOf", []):
+        yield from _parts(option, path)
+    if isinstance(value.get("items"), dict):
+        yield from _parts(value["items"], f"{path}.0")
+    if isinstance(value.get("additionalProperties"), dict):
+        yield from _parts(value["additionalProperties"], f"{path}.NAME")
+
+
+def _table(part: dict[str, Any], defs: dict[str, Any], at: str) -> Iterator[str]:
+    yield "| field | may be | left out | what it does |"
+    yield "|---|---|---|---|"
+    required = part.get("required", [])
+    for name, value in part.get("properties", {}).items():
+        usual = "must be given" if name in required else _usual(value)
+        where = f"{at}.{name}" if at else name
+        yield f"| `{where}` | {_type(value)} | {usual} | {_cell(value.get('description', ''))} |"
+
+
+def _usual(value: dict[str, Any]) -> str:
+    if "default" not in value:
+        return "as said"  # a default that is made
+    default = value["default"]
+    return "as below" if isinstance(default, dict) and "$ref" in value else f"`{_shown(default)}`"
+
+
+def _type(value: dict[str, Any]) -> str:
+    """A JSON Schema type in words."""
+    if "$ref" in value:
+        return "fields"
+    if "enum" in value:
+        return ", ".join(f"`{v}`" for v in value["enum"])
+    if "const" in value:
+        return f"`{value['const']}`"
+    if "anyOf" in value:
+        return " or ".join(dict.fromkeys(_type(option) for option in value["anyOf"]))
+    kind = value.get("type", "any")
+    if kind == "array":
+        inner = value.get("items") or {"anyOf": value.get("prefixItems", [{}])}
+        return f"list of {_type(inner)}" if inner.get("anyOf") != [] else "list"
+    if kind == "object":
+        more = value.get("additionalProperties")
+        return f"name: {_type(more)}" if isinstance(more, dict) else "fields"
+    low, high = value.get("minimum", value.get("exclusiveMinimum")), value.get("maximum", value.get("exclusiveMaximum"))
+    bounds = " to ".join(f"{b:g}" for b in (low, high) if b is not None)
+    if low is not None and high is None:
+        bounds = f"at least {low:g}" if "minimum" in value else f"above {low:g}"
+    words = {"string": "path" if value.get("format") == "path" else "text", "integer": "whole number", "null": "null"}
+    return " ".join(filter(None, [words.get(kind, kind), bounds]))
+
+
+def _fields(rules: type) -> Iterator[str]:
+    """A dataclass's or model's fields with their defaults, after what its docstring says."""
+    yield " ".join((rules.__doc__ or "").split()).replace("``", "`")
+    yield ""
+    yield "| field | left out |"
+    yield "|---|---|"
+    for name, default in _defaults(rules):
+        yield f"| `{name}` | `{_shown(default)}` |"
+
+
+def _defaults(rules: type) -> Iterator[tuple[str, Any]]:
+    """(name, default); the fields of a part of its own are the method's, too."""
+    made: Any = rules()
+    names = [f.name for f in dataclasses.fields(made)] if dataclasses.is_dataclass(made) else list(rules.model_fields)  # type: ignore[attr-defined]
+    for name in names:
+        value = getattr(made, name)
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            yield from _defaults(type(value))
+        elif name != "method":
+            yield name, value
+
+
+def _shown(value: Any) -> str:
+    return json.dumps(value, default=str)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text(reference(), encoding="utf-8")
