@@ -69,7 +69,7 @@ def keys_of(pipeline: Pipeline) -> Pseudonymizer:
 
 def test_every_row_is_kept_or_dropped_for_a_reason_at_every_step(finished: tuple[Pipeline, list[Manifest]]) -> None:
     counts = {m.step: m for m in finished[1]}
-    steps = {"train-filter": ["train-dfn", "train-text_quality"], "capfilt": [], "evaluation": []}
+    steps = {"train-filter": ["train-dfn", "train-text_quality"], "capfilt": [], "semantic": [], "evaluation": []}
     assert list(counts) == [n for name in ORDER for n in steps.get(name, [name])]
     for before, after in (("index", "ingest"), ("ingest", "dedup"), ("dedup", "select"), ("select", "export")):
         assert counts[before].kept == counts[after].rows_in
