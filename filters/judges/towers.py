@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Sequence
 from hashlib import blake2b
 from pathlib import Path
@@ -21,11 +20,6 @@ from filters.towers.model import Filter, pick_device
 
 PACKAGED = "packaged"
 _BATCH = 64
-
-
-def installed() -> bool:
-    """Whether the extra ``towers`` is there."""
-    return all(importlib.util.find_spec(package) is not None for package in lit.PACKAGES)
 
 
 def open_towers(encoder: str, device: str) -> Towers:

