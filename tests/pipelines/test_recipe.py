@@ -143,10 +143,12 @@ def test_judges_without_towers_are_told_before_any_work(
     from filters import registry
     from filters.towers import lit
 
-    assert registry.PACKAGED_TOWERS == (lit._IMAGE[0], lit._TEXT[0])
+    assert (lit._IMAGE[0], lit._TEXT[0]) == registry.PACKAGED_TOWERS
     monkeypatch.setattr(registry, "find_spec", lambda name: None)
-    (tmp_path / "1.txt").write_text("clear lungs")
-    path = write(tmp_path, secret=str(secret_file), filters={"judges": {}}, select={"keep": 0.5})
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "1.txt").write_text("clear lungs")
+    sources = {"images": [{"path": str(tmp_path / "a")}], "reports": [{"path": str(tmp_path / "a")}]}
+    path = write(tmp_path, secret=str(secret_file), filters={"judges": {}}, select={"keep": 0.5}, **sources)
     with pytest.raises(RecipeError, match=r"radsift\[towers\]") as told:
         check(load_recipe(path), touch=False)
     assert told.value.field == "filters.judges.encoder"
