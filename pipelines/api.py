@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import base64
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -26,8 +26,8 @@ import yaml
 from curate.errors import RecipeError
 from curate.record import RECORD, Reason
 from curate.report.funnel import FUNNEL, StepCount, plain_lines, share
-from curate.step import Manifest, load_manifest, read_parts
-from curate.storage import read_json, read_marker
+from curate.step import Manifest, load_manifest, part_path, read_parts
+from curate.storage import read_json, read_marker, read_table
 from pipelines.build import FINISHED
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class Run:
 
     def score_table(self) -> pl.DataFrame:
         """key and every filter's columns, one row a scored record; empty where the recipe has no filter."""
-        folder = self._folder("score")
+        folder = self.folder("score")
         return self._frame(folder) if folder else pl.DataFrame({"key": []}, {"key": pl.String})
 
     def records(
@@ -177,22 +177,28 @@ class Run:
     @cached_property
     def _table(self) -> pl.DataFrame:
         """Every key that any step knows, payloads apart."""
-        ingest, index = self._folder("ingest"), self._folder("index")
         names = [n for n in RECORD.names if n not in (*_HEAVY, "text", "sections")]
-        table = self._frame(ingest, names) if ingest and self._parts(ingest) else _empty(names)
+        return self.joined(names).drop("partition", strict=False)
+
+    def joined(self, columns: Sequence[str]) -> pl.DataFrame:
+        """A row each key that any step knows: ``columns`` of RECORD, among them key, drop_step and drop_reason, and all
+        of dedup (``partition``: where its payload lies), score and select."""
+        ingest, index = self.folder("ingest"), self.folder("index")
+        table = self._frame(ingest, columns) if ingest and self._parts(ingest) else _empty(columns)
         dropped = pl.when(pl.col("drop_reason").is_not_null()).then(pl.lit("ingest"))
         table = table.with_columns(pl.col("drop_step").alias("drop_stage"), dropped.alias("drop_step"))
         for name in ("dedup", "select"):
-            folder = self._folder(name)
+            folder = self.folder(name)
             if folder is None or not self._parts(folder):
                 continue
-            later = self._frame(folder).drop("partition", strict=False)
+            later = self._frame(folder)
+            later = later if name == "dedup" else later.drop("partition")
             table = table.join(later, on="key", how="left", suffix="_later").with_columns(
                 pl.coalesce("drop_step", "drop_step_later").alias("drop_step"),
                 pl.coalesce("drop_reason", "drop_reason_later").alias("drop_reason"),
             )
             table = table.drop([n for n in table.columns if n.endswith("_later")])
-        if (scores := self._folder("score")) is not None and self._parts(scores):
+        if (scores := self.folder("score")) is not None and self._parts(scores):
             table = table.join(self._frame(scores), on="key", how="left", suffix="_scored")
         if index is not None and self._parts(index):
             early = self._frame(index).filter(pl.col("drop_reason").is_not_null())
@@ -214,13 +220,28 @@ class Run:
 
     def _payload(self, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
         """image and text by key, of records that have them."""
-        folder = self._folder("ingest")
-        if folder is None or not keys:
+        folder = self.folder("dedup")
+        if folder is None or not self._parts(folder) or not keys:
             return {}
-        wanted = pl.scan_parquet(self._parts(folder)).filter(pl.col("key").is_in(list(keys)))
-        return {r["key"]: r for r in wanted.select("key", "image", "text").collect().to_dicts()}
+        placed = pl.scan_parquet(self._parts(folder)).filter(pl.col("key").is_in(list(keys)))
+        return self.payloads(placed.select("key", "partition").collect().rows())
 
-    def _folder(self, step: str) -> Path | None:
+    def payloads(
+        self, placed: Iterable[tuple[str, int]], columns: Sequence[str] = ("image", "text")
+    ) -> dict[str, dict[str, Any]]:
+        """``columns`` of RECORD by key, of records by (key, partition): reads their row groups of those parts alone."""
+        folder = self.folder("ingest") or Path()
+        parts: dict[int, list[str]] = {}
+        for key, partition in placed:
+            parts.setdefault(partition, []).append(key)
+        found: dict[str, dict[str, Any]] = {}
+        for partition, keys in sorted(parts.items()):
+            told = read_table(part_path(folder, partition), ["key", *columns], [("key", "in", keys)])
+            found |= {r["key"]: r for r in told.to_pylist()}
+        return found
+
+    def folder(self, step: str) -> Path | None:
+        """Where a step's tables lie; None where the run has no such step."""
         return next((f for f in self._folders if f.name.rpartition("-")[0] == step), None)
 
     @staticmethod

@@ -15,7 +15,7 @@ def run_command() -> None:
     and a worker has no use for them."""
     import typer
 
-    from pipelines.commands import fetch, learning, release, runs
+    from pipelines.commands import browsing, fetch, learning, release, runs
     from pipelines.commands.screen import version_option
 
     commands: tuple[Callable[..., None], ...] = (
@@ -25,6 +25,7 @@ def run_command() -> None:
         runs.status,
         runs.explain,
         runs.report,
+        browsing.browse,
         runs.doctor,
         runs.schema,
         learning.train_filter,

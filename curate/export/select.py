@@ -27,7 +27,7 @@ from curate.export.split import SPLITS, SplitRules, split_of
 from curate.export.texts import TEXT_FROM, Texts, read_texts
 from curate.record import SELECTION, Reason, conform, live
 
-__all__ = ["Floor", "SelectRules", "SelectTask", "choose", "cut_of", "floor_counts"]
+__all__ = ["Floor", "SelectPool", "SelectRules", "SelectTask", "choose", "cut_of", "floor_counts"]
 
 STEP = "select"
 FACTS = ("modality", "body_part", "view", "sex", "age", "source")
@@ -56,6 +56,22 @@ def floor_counts(selection: pa.Table) -> tuple[int, int]:
     return int(told.get("added", 0)), int(told.get("displaced", 0))
 
 
+@dataclass(frozen=True, eq=False)
+class SelectPool:
+    """What dedup kept, in ingest order: ``table`` (key, partition); ``split`` int8[n] into SPLITS; ``scores``
+    float32[n] that the cut is by, NaN where there is none; ``columns`` that the rules read; ``cut_here`` bool[n],
+    whether the cut is over the record; ``doubted`` bool[n], whether it goes because no text of it is believed."""
+
+    table: pa.Table
+    keys: pa.Array
+    split: NDArray[np.int8]
+    scores: NDArray[np.float32]
+    columns: Mapping[str, Any]
+    texts: Texts
+    cut_here: NDArray[np.bool_]
+    doubted: NDArray[np.bool_]
+
+
 @dataclass(frozen=True)
 class SelectTask:
     """Records that dedup kept, their scores and their patients -> SELECTION, in ingest order.
@@ -79,6 +95,11 @@ class SelectTask:
 
     def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
         """SELECTION rows of all records that dedup kept; RecipeError where a column the rules name is not there."""
+        pool = self.pool()
+        return _table(pool, self.choice(pool))
+
+    def pool(self) -> SelectPool:
+        """What is chosen from, read once; RecipeError where a column the rules name is not there."""
         table = narrow(Path(self.dedup), ("key", "partition", "drop_reason"))
         alive = live(table)
         table = table if alive.all() else table.filter(pa.array(alive))
@@ -90,20 +111,21 @@ class SelectTask:
         columns = texts.rescored(columns)
         doubted = texts.unbelieved if self.unbelieved == "drop" else np.zeros(len(keys), bool)
         cut_here &= ~doubted
-        scores = self._score(columns, cut_here)
-        choice = self._choose(columns | {_SCORE: scores}, keys, cut_here)
-        return _table(table, split, scores, texts, _spread(choice, cut_here, doubted))
+        return SelectPool(table, keys, split, self._score(columns, cut_here), columns, texts, cut_here, doubted)
+
+    def choice(self, pool: SelectPool) -> Choice:
+        """What these rules choose from the pool of a task whose rules differ from them in the place of the cut alone
+        (keep, threshold, top_k)."""
+        rows = np.flatnonzero(pool.cut_here)
+        columns = {**pool.columns, _SCORE: pool.scores}
+        taken = {n: c.take(rows) if isinstance(c, Labels) else c[rows] for n, c in columns.items()}
+        made = decide(taken, fixed_bytes(pool.keys)[rows], replace(self.rules, by=_SCORE))
+        return _spread(made, pool.cut_here, pool.doubted)
 
     def _score(self, columns: Mapping[str, Any], among: NDArray[np.bool_]) -> NDArray[np.float32]:
         """float32[n] of all records, those that are not cut placed among those that are."""
         lacks = isinstance(self.rules.by, str) and self.rules.by not in columns
         return np.full(len(among), np.nan, np.float32) if lacks else combined(columns, self.rules.by, among)
-
-    def _choose(self, columns: Mapping[str, Any], keys: pa.Array, cut_here: NDArray[np.bool_]) -> Choice:
-        """The choice among those that are cut, by the score that is there already."""
-        rows = np.flatnonzero(cut_here)
-        taken = {n: c.take(rows) if isinstance(c, Labels) else c[rows] for n, c in columns.items()}
-        return decide(taken, fixed_bytes(keys)[rows], replace(self.rules, by=_SCORE))
 
     def _facts(self, keys: pa.Array) -> dict[str, pa.Array]:
         """Patients and subgroups of ``keys``, in their order."""
@@ -183,17 +205,15 @@ def _spread(choice: Choice, among: NDArray[np.bool_], doubted: NDArray[np.bool_]
     return replace(choice, kept=reason == 0, weight=weight, reason=reason)
 
 
-def _table(
-    table: pa.Table, split: NDArray[np.int8], scores: NDArray[np.float32], texts: Texts, choice: Choice
-) -> pa.Table:
+def _table(pool: SelectPool, choice: Choice) -> pa.Table:
     dropped = pa.array(choice.reason, mask=choice.kept)
     made = {
-        "key": table["key"],
-        "partition": table["partition"],
-        "split": _named(pa.array(split), SPLITS),
-        "score": pa.array(scores, pa.float32(), from_pandas=True),
+        "key": pool.table["key"],
+        "partition": pool.table["partition"],
+        "split": _named(pa.array(pool.split), SPLITS),
+        "score": pa.array(pool.scores, pa.float32(), from_pandas=True),
         "weight": pa.array(choice.weight, pa.float32()),
-        "text_from": _named(pa.array(texts.chosen, mask=texts.chosen < 0), TEXT_FROM),
+        "text_from": _named(pa.array(pool.texts.chosen, mask=pool.texts.chosen < 0), TEXT_FROM),
         "drop_step": pc.if_else(dropped.is_null(), pa.scalar(None, pa.string()), STEP),
         "drop_reason": _named(dropped, [r.value if r else "" for r in _REASONS]),
     }

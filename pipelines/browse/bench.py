@@ -1,0 +1,106 @@
+"""What the page asks and what it is told: a run's table, its cut and its payloads behind a few plain questions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pipelines.api import Run
+from pipelines.browse.cut import Cut
+from pipelines.browse.records import Payloads
+from pipelines.browse.table import FACETS, Query, Table
+from pipelines.load import load_recipe
+
+_SIZES = range(1, 101)
+_KEY = re.compile(r"[0-9a-f]{32}")
+
+
+class Bench:
+    """A finished run, to ask. Questions are plain strings, as an address holds them; ValueError says what is wrong with
+    one, KeyError that there is no such record. Answers are JSON."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        recipe = load_recipe(run.path / "recipe.yaml", [f"out={run.path.resolve()}"])
+        self.table = Table(run)
+        self.cut = Cut(run, recipe, self.table)
+        self.payloads = Payloads(run, self.table)
+
+    def start(self) -> dict[str, Any]:
+        """What the page begins with: name, counts, facets with their values, scores with their ends, the cut."""
+        every = self.table.find(Query())
+        return {
+            "name": self.run.recipe["name"],
+            "records": len(self.table),
+            "kept": int(self.table.live.sum()),
+            "funnel": [[c.step, c.rows_in, c.kept] for c in self.run.funnel],
+            "facets": self.table.counts(every),
+            "scores": list(self.table.scores),
+            "cut": self.cut.start(),
+        }
+
+    def records(self, asked: Mapping[str, str]) -> dict[str, Any]:
+        """One page of what a query finds, and on its first page how many of it each facet's values have."""
+        size, page = _whole(asked, "size", 24), _whole(asked, "page", 0)
+        if size not in _SIZES or page < 0:
+            raise ValueError("size: 1 to 100; page: from 0")
+        rows = self.table.find(query_of(asked))
+        shown = rows[page * size : (page + 1) * size].tolist()
+        out = {"found": len(rows), "page": page, "size": size, "records": self.payloads.texts(shown)}
+        return out if page else out | {"facets": self.table.counts(rows)}
+
+    def record(self, asked: Mapping[str, str]) -> dict[str, Any]:
+        """One record, and beside a duplicate the record kept in its place."""
+        row = self._row(asked.get("key", ""))
+        record = self.payloads.texts([row])[0]
+        other = record.get("duplicate_of")
+        return {"record": record, "kept_instead": self.payloads.texts([self._row(other)])[0] if other else None}
+
+    def picture(self, key: str, side: int) -> bytes | None:
+        """A JPEG of at most ``side`` px; None where the record has no picture."""
+        return self.payloads.picture(self._row(key), side)
+
+    def cut_moved(self, asked: Mapping[str, str]) -> dict[str, Any]:
+        """What another cut would change (`Cut.told`)."""
+        value = _number(asked, "value")
+        if value is None:
+            raise ValueError("value: a number")
+        return self.cut.told(asked.get("kind", ""), value)
+
+    def _row(self, key: str) -> int:
+        row = self.table.row(key) if _KEY.fullmatch(key) else None
+        if row is None:
+            raise KeyError(f"no step of this run knows {key[:40]!r}")
+        return row
+
+
+def query_of(asked: Mapping[str, str]) -> Query:
+    """The query that an address holds: q, status, column, low, high, among, sort, order, and every facet, its values
+    behind one another with "|" between them."""
+    wanted = tuple((name, tuple(asked[name].split("|"))) for name in FACETS if name in asked)
+    return Query(
+        text=asked.get("q", "")[:500],
+        wanted=wanted,
+        status=asked.get("status", ""),
+        column=asked.get("column", ""),
+        low=_number(asked, "low"),
+        high=_number(asked, "high"),
+        among=tuple(n for n in asked.get("among", "").split("|") if n),
+        sort=asked.get("sort", ""),
+        descending=asked.get("order", "down") != "up",
+    )
+
+
+def _number(asked: Mapping[str, str], name: str) -> float | None:
+    try:
+        return float(asked[name]) if asked.get(name) else None
+    except ValueError:
+        raise ValueError(f"{name}: {asked[name][:40]!r} is no number") from None
+
+
+def _whole(asked: Mapping[str, str], name: str, usual: int) -> int:
+    try:
+        return int(asked.get(name, usual))
+    except ValueError:
+        raise ValueError(f"{name}: {asked[name][:40]!r} is no whole number") from None

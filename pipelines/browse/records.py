@@ -1,0 +1,52 @@
+"""What is shown of records: pictures as they were written, made small on demand, and texts as they go out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from curate.export.texts import carry, proposals
+from pipelines.api import Run
+from pipelines.browse.table import Table
+from pipelines.summary import thumbnail
+
+_READ = ("text", "painted", "sections")
+_HELD = 600  # pictures kept in memory
+
+
+class Payloads:
+    """Texts, boxes and pictures of a run's records, by row of ``table``; None where a record has none."""
+
+    def __init__(self, run: Run, table: Table) -> None:
+        self._run, self._table = run, table
+        folder = run.folder("capfilt")
+        self._proposed = str(folder) if folder else None
+        self.picture = lru_cache(_HELD)(self._picture)
+
+    def texts(self, rows: Sequence[int]) -> list[dict[str, Any]]:
+        """The facts of each row (`Table.facts`) with text, sections, boxes of what was painted and, of a duplicate, the
+        record that was kept in its place."""
+        facts = self._table.facts(rows)
+        placed = [(f["key"], f["partition"]) for f in facts if "partition" in f]
+        found = self._run.payloads(placed, _READ)
+        for fact in facts:
+            row = found.get(fact["key"])
+            if row is not None:
+                fact |= {k: v for k, v in self._carried(fact, row).items() if k in _READ and v}
+        return facts
+
+    def _carried(self, fact: Mapping[str, Any], row: dict[str, Any]) -> dict[str, Any]:
+        """With the text that CapFilt chose, where it chose another."""
+        if fact.get("text_from") is None:
+            return row
+        proposed = proposals(self._proposed, fact["partition"], (fact["key"],)).get(fact["key"])
+        return carry({**row, "text_from": fact["text_from"]}, proposed)
+
+    def _picture(self, row: int, side: int) -> bytes | None:
+        """A JPEG of at most ``side`` px of what was written."""
+        fact = self._table.facts([row])[0]
+        if "partition" not in fact:
+            return None
+        found = self._run.payloads([(fact["key"], fact["partition"])], ["image"]).get(fact["key"], {})
+        return thumbnail(found["image"], side) if found.get("image") else None

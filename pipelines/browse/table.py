@@ -1,0 +1,206 @@
+"""The narrow columns of all records of a run, in memory, in key order: which of them a query finds, and in what order.
+
+A query is answered by codes and masks of numpy, so a million records take milliseconds (`python -m benchmarks.browse`).
+Texts are read once, in the background, and searched as they are, without case.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from curate.export.labels import Labels, findings_in
+from curate.export.narrow import fixed_bytes
+from curate.step import read_parts
+from pipelines.api import Run
+
+FACETS = ("drop_step", "drop_reason", "split", "modality", "body_part", "finding", "view", "sex", "source")
+_READ = ("key", "modality", "body_part", "view", "sex", "age", "source", "width", "height", "painted_share")
+_SHOWN = ("age", "width", "height", "painted_share", "duplicate_of", "text_from", "drop_stage", "partition")
+_KEY = re.compile(r"[0-9a-f]{8,32}")  # shorter ones are words: "effaced"
+_TERM = re.compile(r'"([^"]+)"|(\S+)')
+
+Rows = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Query:
+    """What is asked for. ``text``: words that must all stand in a text ("in quotes" together), or a key's beginning;
+    ``wanted``: values of `FACETS`, of each facet one must hold ("" where there is none); ``status``: kept or dropped;
+    ``low`` <= ``column`` <= ``high``; ``among``: the name of a set of rows that was put there (`Table.put`); ``sort``:
+    a score's name, its highest first where ``descending``; unset, by key, which is a fair draw."""
+
+    text: str = ""
+    wanted: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    status: str = ""
+    column: str = ""
+    low: float | None = None
+    high: float | None = None
+    among: tuple[str, ...] = ()
+    sort: str = ""
+    descending: bool = True
+
+
+class Table:
+    """All records of ``run``. ValueError, from its methods, names what a query asks for and is not there."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        frame = run.joined([*_READ, "drop_step", "drop_reason"]).sort("key")
+        self.keys = fixed_bytes(frame["key"].to_arrow().cast("string"))
+        self.live: Bools = frame["drop_reason"].is_null().to_numpy()
+        names = {"finding": "findings"}
+        self.facets = {f: _labels(frame[names.get(f, f)]) for f in FACETS if names.get(f, f) in frame.columns}
+        self.scores: dict[str, NDArray[np.float32]] = {
+            n: frame[n].to_numpy() for n, kind in frame.schema.items() if kind == pl.Float32 and n not in _NO_SCORES
+        }
+        self._shown = frame.select([n for n in _SHOWN if n in frame.columns])
+        self._sets: dict[str, tuple[int, Bools]] = {}
+        self._version = 0
+        self._text: Future[pl.Series] = ThreadPoolExecutor(1).submit(self._read_texts)
+        self._find = lru_cache(16)(self._found)
+        self._ordered = lru_cache(8)(self._order)
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def row(self, key: str) -> int | None:
+        """Where a key lies; None where no step knows it."""
+        at = int(np.searchsorted(self.keys, key.encode("ascii", "replace")))
+        return at if at < len(self) and self.keys[at] == key.encode("ascii", "replace") else None
+
+    def rows(self, keys: NDArray[np.bytes_]) -> Rows:
+        """Where each of ``keys`` lies; all of them are there."""
+        return np.searchsorted(self.keys, keys)
+
+    def put(self, name: str, rows: Rows) -> None:
+        """Call ``rows`` by a name that queries may use, in place of what was called so."""
+        mask = np.zeros(len(self), bool)
+        mask[rows] = True
+        self._version += 1
+        self._sets[name] = self._version, mask
+
+    def find(self, query: Query) -> Rows:
+        """The rows that ``query`` finds, in its order."""
+        versions = tuple(self._sets[name][0] if name in self._sets else 0 for name in query.among)
+        return self._find(query, versions)
+
+    def counts(self, rows: Rows) -> dict[str, list[tuple[str, int]]]:
+        """How many of ``rows`` have each value of each facet, the most first; a finding whatever its side."""
+        out: dict[str, list[tuple[str, int]]] = {}
+        for name, labels in self.facets.items():
+            seen: dict[str, int] = {}
+            for value, n in zip(
+                labels.names, np.bincount(labels.codes[rows], minlength=len(labels.names)), strict=True
+            ):
+                for each in (findings_in(value) or [""]) if name == "finding" else [value]:
+                    seen[each] = seen.get(each, 0) + int(n)
+            out[name] = sorted(((v, n) for v, n in seen.items() if n), key=lambda x: (-x[1], x[0]))
+        return out
+
+    def facts(self, rows: Sequence[int]) -> list[dict[str, Any]]:
+        """What is known of each row, as plain values: key, kept, facets, scores and a few more; nulls left out."""
+        told = self._shown[list(rows)].to_dicts()
+        for row, fact in zip(rows, told, strict=True):
+            fact |= {"key": self.keys[row].decode(), "kept": bool(self.live[row])}
+            fact |= {name: labels.names[labels.codes[row]] or None for name, labels in self.facets.items()}
+            fact["scores"] = {n: float(v[row]) for n, v in self.scores.items() if not np.isnan(v[row])}
+        return [{k: v for k, v in fact.items() if v is not None} for fact in told]
+
+    def matching(self, facet: str, values: Sequence[str]) -> Bools:
+        """bool[n]: which records have one of ``values`` ("": none) of a facet."""
+        labels = self._facet(facet)
+        wanted = set(values)
+        each = ((findings_in(n) or [""]) if facet == "finding" else [n] for n in labels.names)
+        return np.array([not wanted.isdisjoint(found) for found in each], bool)[labels.codes]
+
+    def _found(self, query: Query, versions: tuple[int, ...]) -> Rows:
+        mask = np.ones(len(self), bool)
+        if query.status:
+            if query.status not in ("kept", "dropped"):
+                raise ValueError(f"status: {query.status[:40]!r}; kept or dropped")
+            mask &= self.live == (query.status == "kept")
+        for facet, values in query.wanted:
+            mask &= self.matching(facet, values)
+        if query.low is not None or query.high is not None:
+            score = self._score(query.column)
+            mask &= score >= np.float32(-np.inf if query.low is None else query.low)
+            mask &= score <= np.float32(np.inf if query.high is None else query.high)
+        for name in query.among:
+            if name not in self._sets:
+                raise ValueError(f"among: there is no {name[:40]!r}")
+            mask &= self._sets[name][1]
+        if query.text.strip():
+            mask &= self._said(query.text)
+        if not query.sort:
+            return np.flatnonzero(mask)
+        order = self._ordered(query.sort, query.descending)
+        return order[mask[order]]
+
+    def _order(self, column: str, descending: bool) -> Rows:
+        """All rows by a score, ties by key; those without one last."""
+        score = self._score(column)
+        return np.argsort(-score if descending else score, kind="stable")
+
+    def _said(self, text: str) -> Bools:
+        """bool[n]: texts that hold every word of ``text``; or the keys that begin so."""
+        low = text.strip().lower()
+        mask = np.ones(len(self), bool)
+        if _KEY.fullmatch(low):
+            first, last = np.searchsorted(self.keys, [low.encode(), low.encode() + b"g"])
+            if last > first:
+                mask[:first] = mask[last:] = False
+                return mask
+        for phrase, word in _TERM.findall(low):
+            mask &= self._text.result().str.contains(phrase or word, literal=True).fill_null(False).to_numpy()
+        return mask
+
+    def _read_texts(self) -> pl.Series:
+        folder = self._run.folder("ingest")
+        wanted = pl.DataFrame({"key": self.keys.astype(str)})
+        if folder is None or not any(folder.glob("part-*.parquet")):
+            return pl.Series("text", [None] * len(self), pl.String)
+        told: Any = pl.from_arrow(read_parts(folder, ["key", "text"]))
+        texts = told.with_columns(pl.col("text").str.to_lowercase())
+        found: pl.Series = wanted.join(texts, on="key", how="left", maintain_order="left")["text"]
+        return found
+
+    def _facet(self, name: str) -> Labels:
+        if name not in self.facets:
+            raise ValueError(f"{name[:40]!r} is no facet; there are {', '.join(self.facets)}")
+        return self.facets[name]
+
+    def _score(self, name: str) -> NDArray[np.float32]:
+        if name not in self.scores:
+            raise ValueError(f"{name[:40]!r} is no score; there are {', '.join(self.scores) or 'none'}")
+        return self.scores[name]
+
+
+_NO_SCORES = ("painted_share", "weight")
+
+
+def _labels(column: pl.Series) -> Labels:
+    return Labels.of(column.cast(pl.String).to_arrow())
+
+
+def groups_of(table: Table, rows: Rows, kept: Mapping[str, Bools]) -> dict[str, list[dict[str, Any]]]:
+    """Of every subgroup facet, a dictionary a value: how many of ``rows`` have it, and how many of those under each of
+    ``kept`` (bool, one a row)."""
+    out: dict[str, list[dict[str, Any]]] = {}
+    for facet in ("modality", "body_part", "finding", "view", "sex", "source"):
+        if facet not in table.facets:
+            continue
+        counted = {name: dict(table.counts(rows[mask])[facet]) for name, mask in kept.items()}
+        told = table.counts(rows)[facet]
+        if len(told) > 1:
+            out[facet] = [{"value": v, "n": n, **{k: c.get(v, 0) for k, c in counted.items()}} for v, n in told[:20]]
+    return out
