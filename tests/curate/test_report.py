@@ -459,9 +459,9 @@ def test_real_reports_in_sections():
 def test_csv_is_read_at_speed(tmp_path):
     n = 100_000
     path = put(tmp_path / "r.csv", "id,text,x\n" + "".join(f"A{i},Lungs clear. No effusion.,é\n" for i in range(n)))
-    start = time.process_time()
+    start = time.thread_time()
     assert sum(1 for _ in read_reports(path, TEXT)) == n
-    assert n / (time.process_time() - start) > 10_000  # rows a second; a margin that no CPU crosses
+    assert n / (time.thread_time() - start) > 10_000  # rows a second; a margin that no CPU crosses
 
 
 def test_a_file_that_meets_a_bug_is_counted_and_the_rest_is_read(tmp_path, monkeypatch):

@@ -167,9 +167,9 @@ def test_real_reports_come_apart_as_they_were_put_together():
         records = [json.loads(line) for line in f]
     for between in ("\n\n", " "):  # as lines, and flattened
         texts = [between.join(f"{c.upper()}: {r[c]}" for c in COLUMNS if r[c]) for r in records]
-        start = time.process_time()
+        start = time.thread_time()
         parsed = [parse_sections(text) for text in texts]
-        assert len(texts) / (time.process_time() - start) > 1_000  # reports a second
+        assert len(texts) / (time.thread_time() - start) > 1_000  # reports a second
         same = sum(
             all(" ".join(r[c].split()) == " ".join(p.get(c, "").split()) for c in COLUMNS)
             for r, p in zip(records, parsed, strict=True)
@@ -181,9 +181,9 @@ def test_real_reports_come_apart_as_they_were_put_together():
     "text", ["#" * 50_000, "A " * 25_000 + "VIEWS:", ":" * 20_000, "*_ " * 20_000, "FINDINGS " * 9_000]
 )
 def test_no_text_takes_long(text):
-    start = time.process_time()
+    start = time.thread_time()
     parse_sections(text)
-    assert time.process_time() - start < 1
+    assert time.thread_time() - start < 1
 
 
 def test_what_is_said_of_the_patient_is_no_field():

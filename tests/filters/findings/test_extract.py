@@ -147,9 +147,9 @@ def test_sentences_do_not_disturb_each_other(texts: list[str], shuffle: random.R
 
 def test_long_texts_take_linear_time() -> None:
     text = "large mass with oedema near the left kidney and the right lung " * 1000  # no full stop in 12,000 words
-    begin = time.process_time()
+    begin = time.thread_time()
     assert len(extract(text)) >= 1000
-    assert time.process_time() - begin < 5
+    assert time.thread_time() - begin < 5
 
 
 def test_reports_of_the_synthetic_hospital() -> None:
