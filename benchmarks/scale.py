@@ -39,6 +39,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--records", type=int, nargs="+", default=[10_000, 30_000, 100_000])
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/scale.json"))
+    parser.add_argument("--plot", type=Path, default=Path("docs/images/scale.svg"))
     parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)  # a step and its place: a process of its own
     chosen = parser.parse_args()
     if chosen.one:
@@ -58,7 +59,7 @@ def main() -> None:
     told = {"machine": f"{platform.machine()}, {os.cpu_count()} CPUs", "python": platform.python_version()}
     chosen.out.parent.mkdir(parents=True, exist_ok=True)
     chosen.out.write_text(json.dumps({**told, "rows": rows, "slopes": slopes}, indent=2) + "\n")
-    draw(rows, chosen.out.with_suffix(".svg"))
+    draw(rows, chosen.plot)
 
 
 def slope(rows: list[dict[str, Any]]) -> float | None:
@@ -70,17 +71,31 @@ def slope(rows: list[dict[str, Any]]) -> float | None:
 
 
 def draw(rows: list[dict[str, Any]], path: Path) -> None:
-    """CPU a million records and peak memory, against records."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
-    for place, name in zip(figure.subplots(1, 2), ("CPU-s", "peak MiB"), strict=True):
-        for step in STEPS:
+    """CPU and peak memory against records, both axes by powers of ten, as SVG."""
+    shapes = []
+    for place, (name, low, high) in enumerate((("CPU-s", -2, 3), ("peak MiB", 2, 4))):
+        left = 60 + 420 * place
+        shapes.append(f'<text x="{left}" y="16">{name} against records</text>')
+        for power in range(low, high + 1):
+            y = 250 - 220 * (power - low) / (high - low)
+            shapes.append(f'<path d="M{left} {y:.0f}h300" stroke="#ccc"/>')
+            shapes.append(f'<text x="{left - 6}" y="{y + 4:.0f}" text-anchor="end">{10.0**power:g}</text>')
+        for power in (3, 4, 5, 6):
+            x = left + 100 * (power - 3)
+            shapes.append(f'<text x="{x}" y="268" text-anchor="middle">{10**power:,}</text>')
+        for step, colour in zip(STEPS, ("#1b6", "#06c", "#c60", "#909", "#c33", "#555"), strict=True):
             some = [r for r in rows if r["step"] == step]
-            place.loglog([r["records"] for r in some], [max(r[name], 1e-3) for r in some], "o-", label=step)
-        place.set(xlabel="records", ylabel=name)
-    place.legend()
-    figure.savefig(path, metadata={"Date": None})
+            at = [
+                f"{left + 100 * (np.log10(r['records']) - 3):.1f},"
+                f"{250 - 220 * (np.log10(max(r[name], 10.0**low)) - low) / (high - low):.1f}"
+                for r in some
+            ]
+            shapes.append(f'<polyline points="{" ".join(at)}" fill="none" stroke="{colour}" stroke-width="2"/>')
+            if at and place:
+                x, y = at[-1].split(",")
+                shapes.append(f'<text x="{float(x) + 5:.0f}" y="{float(y) + 4:.0f}" fill="{colour}">{step}</text>')
+    head = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 880 280" font-family="sans-serif" font-size="12">'
+    path.write_text(f'{head}<rect width="880" height="280" fill="#fff"/>{"".join(shapes)}</svg>\n')
 
 
 def _in_a_process(step: str, place: str, n: int) -> dict[str, Any]:

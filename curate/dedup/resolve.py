@@ -16,7 +16,9 @@ nothing.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -33,8 +35,14 @@ from curate.record import DEDUP, Reason, conform
 STEP = "dedup"
 
 _NONE, _NEAR, _EXACT = 0, 1, 2
-_IMAGE_REASONS = {_EXACT: Reason.DUPLICATE_IMAGE, _NEAR: Reason.NEAR_DUPLICATE_IMAGE}
-_TEXT_REASONS = {_EXACT: Reason.DUPLICATE_TEXT, _NEAR: Reason.NEAR_DUPLICATE_TEXT}
+# by the link that dropped a row: a picture's, then a text's
+_REASONS = (
+    "",
+    Reason.NEAR_DUPLICATE_IMAGE.value,
+    Reason.DUPLICATE_IMAGE.value,
+    Reason.NEAR_DUPLICATE_TEXT.value,
+    Reason.DUPLICATE_TEXT.value,
+)
 
 
 def signatures(pixels: np.ndarray | None, text: str) -> dict[str, object]:
@@ -58,21 +66,18 @@ def resolve(table: pa.Table, rules: DedupRules) -> pa.Table:
     best = table.take(pa.array(order))  # from here on a lower row is the better one
     parent, image_link = _image_links(best, rules)
     parent, text_link = _text_links(best, rules, parent)
-    keys = best["key"].to_pylist()
-    reasons = [_reason(i, t) for i, t in zip(image_link.tolist(), text_link.tolist(), strict=True)]
+    said = np.where(image_link > 0, image_link, np.where(text_link > 0, text_link + _EXACT, 0)).astype(np.int8)
+    keys, dropped = best["key"].combine_chunks(), pa.array(said > 0)
+    stands = keys.take(pa.array(parent))
+    reasons = pa.DictionaryArray.from_arrays(pa.array(said, mask=said == 0), pa.array(_REASONS)).cast(pa.string())
     columns = {
         "key": keys,
-        "cluster": [keys[p] for p in parent],
-        "duplicate_of": [keys[p] if r else None for p, r in zip(parent, reasons, strict=True)],
-        "drop_step": [STEP if r else None for r in reasons],
-        "drop_reason": [r.value if r else None for r in reasons],
+        "cluster": stands,
+        "duplicate_of": pc.if_else(dropped, stands, pa.scalar(None, pa.string())),
+        "drop_step": pc.if_else(dropped, pa.scalar(STEP), pa.scalar(None, pa.string())),
+        "drop_reason": reasons,
     }
-    result = pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})
-    return conform(result.take(pa.array(np.argsort(order, kind="stable"))), DEDUP)
-
-
-def _reason(image: int, text: int) -> Reason | None:
-    return _IMAGE_REASONS.get(image) or _TEXT_REASONS.get(text)
+    return conform(pa.table(columns).take(pa.array(np.argsort(order, kind="stable"))), DEDUP)
 
 
 def _order(table: pa.Table, keep: str) -> Rows:
@@ -161,9 +166,30 @@ def _pictures(table: pa.Table) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.ui
     has = pc.and_(pc.is_valid(table["phash"]), pc.is_valid(table["thumb"]))
     some = table.select(["phash", "thumb"]).filter(has)
     phash = some["phash"].cast(pa.uint64()).to_numpy()
-    flat = [np.frombuffer(b"".join(c.to_pylist()), dtype=np.uint8) for c in some["thumb"].chunks]
-    thumbs = np.concatenate([np.empty(0, dtype=np.uint8), *flat]).reshape(len(phash), PIXELS)
+    thumbs = _packed(some["thumb"]).reshape(len(phash), PIXELS)
     return has.to_numpy().astype(bool), np.asarray(phash, dtype=np.uint64), thumbs
+
+
+def _packed(column: pa.ChunkedArray) -> npt.NDArray[np.uint8]:
+    """uint8[...]: the bytes of a binary column without nulls, one value after the other."""
+    found = [np.empty(0, dtype=np.uint8)]
+    for chunk in column.chunks:
+        ends = np.frombuffer(chunk.buffers()[1], np.int32)[chunk.offset : chunk.offset + len(chunk) + 1]
+        found.append(np.frombuffer(chunk.buffers()[2] or b"", np.uint8)[ends[0] : ends[-1]] if len(chunk) else found[0])
+    return np.concatenate(found)
+
+
+class _Texts(Sequence[str]):
+    """A text column; a value becomes a string where it is asked for."""
+
+    def __init__(self, column: pa.ChunkedArray) -> None:
+        self.column = column.cast(pa.large_string()).combine_chunks()
+
+    def __len__(self) -> int:
+        return len(self.column)
+
+    def __getitem__(self, row: Any) -> Any:
+        return self.column[row].as_py()
 
 
 @dataclass(frozen=True)
@@ -175,7 +201,7 @@ class _Documents:
     study: Rows
     patient: Rows
     text_id: Rows
-    texts: list[str]
+    texts: Sequence[str]
     signatures: npt.NDArray[np.uint32]
 
 
@@ -189,14 +215,14 @@ def _documents(table: pa.Table, kept: npt.NDArray[np.bool_]) -> _Documents:
     of_row[rows] = np.argsort(by_rank, kind="stable")[place.ravel()]
     best = rows[first[by_rank]]
     some = table.select(["text", "minhash"]).take(pa.array(best))
-    packed = np.frombuffer(b"".join(some["minhash"].to_pylist()), dtype="<u4").astype(np.uint32)
+    packed = _packed(some["minhash"]).view("<u4").astype(np.uint32)
     return _Documents(
         of_row=of_row,
         first=best,
         study=studies[best],
         patient=_ids(table["patient"], unknown_alone=True)[best],
         text_id=texts[best],
-        texts=some["text"].to_pylist(),
+        texts=_Texts(some["text"]),
         signatures=packed.reshape(len(best), MINHASH_SIZE),
     )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from curate.dedup.held import HELD, Held
 from curate.dedup.resolve import STEP, resolve
@@ -77,5 +78,4 @@ def _joined(table: pa.Table, resolved: pa.Table, apart: list[Reason | None]) -> 
     out = {"key": keys, "cluster": keys, "drop_step": [STEP] * len(held), "drop_reason": [r.value for _, r in held]}
     dropped = conform(pa.table({name: pa.array(values, pa.string()) for name, values in out.items()}), DEDUP)
     both = pa.concat_tables([resolved, dropped])
-    place = {key: i for i, key in enumerate(both["key"].to_pylist())}
-    return both.take(pa.array([place[key] for key in table["key"].to_pylist()], pa.int64()))
+    return both.take(pc.index_in(table["key"], value_set=both["key"]))
