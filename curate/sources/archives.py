@@ -84,7 +84,7 @@ def _members(
             continue
         if reason is None and names[entry.name] > 1:
             reason, relative = Reason.REPEATED_NAME, f"{relative}@{entry.start}"
-        path = address(archive.path, entry.start, entry.name)
+        path = address(archive.path, entry.start, entry.size, entry.name)
         sample = f"{archive.relative}/{shared[entry.name]}/" if reason is None else ""
         yield Found(path, relative, entry.size, archive.mtime_ns, reason, sample)
 
@@ -100,7 +100,7 @@ def _images(table: Found, excluded: Callable[[str, str], bool]) -> Iterator[Foun
                 some, relative = True, f"{table.relative}/{name}"
                 if excluded(relative, name.rpartition("/")[2]):
                     continue
-                path, sample = address(table.path, row, name), f"{table.relative}/{row + 1}/"
+                path, sample = address(table.path, row, 0, name), f"{table.relative}/{row + 1}/"
                 yield Found(path, relative, 0, table.mtime_ns, None, sample)
     except OSError as error:
         stop_for_source(error)
@@ -186,9 +186,15 @@ def samples(names: Iterable[str]) -> dict[str, str]:
     images with exactly one text of each kind; of equals the first. Keys with dots are thereby no trap.
     """
     listed = list(names)
+    pictures = sum(not _is_text(name) for name in listed)
+    if pictures == len(listed):
+        return {name: _first_dot(name) for name in listed}
     ways: list[Callable[[str], str]] = [_last_dot, _first_dot]
     ways += [lambda name, n=n: _last_dot(name, n) for n in range(2, _DEEPEST + 1)]  # type: ignore[misc]
-    best = max(ways, key=lambda way: _whole_samples(listed, way)) if any(map(_is_text, listed)) else _first_dot
+    best, most = ways[0], -1
+    for way in ways:
+        if most < pictures and (whole := _whole_samples(listed, way)) > most:  # as many as images: no other has more
+            best, most = way, whole
     return {name: best(name) for name in listed}
 
 

@@ -1,9 +1,9 @@
 """A file inside an archive is opened where it lies: the one seam through which everything that reads a source goes.
 
-A member has an address that is a path: the archive's own, a component of NUL and where its bytes begin, its name
-(``/pool/shard-0.tar/<NUL>000000000001536/case.png``). No file system has such a path, so none is mistaken for one, and
-``name``, ``suffix`` and ``parent`` mean what they mean elsewhere. `place` is the same without the NUL: where the member
-would lie were the archive a folder, which is how pairing and keys know it.
+A member has an address that is a path: the archive's own, a component of NUL, where its bytes begin and how many they
+are, its name (``/pool/shard-0.tar/<NUL>000000000001536+4711/case.png``). No file system has such a path, so none is
+mistaken for one, and ``name``, ``suffix`` and ``parent`` mean what they mean elsewhere. `place` is the same without
+that component: where the member would lie were the archive a folder, which is how pairing and keys know it.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ class Stat:
     mtime_ns: int
 
 
-def address(archive: str, start: int, name: str) -> str:
+def address(archive: str, start: int, size: int, name: str) -> str:
     """The path of a member; ``start`` is where its bytes begin in a tar, its header in a zip, its row in a table."""
-    return f"{archive}{_MARK}{start:015d}/{name}"
+    return f"{archive}{_MARK}{start:015d}+{size}/{name}"
 
 
 def place(path: str) -> str:
@@ -54,22 +54,19 @@ def archive_of(path: Path) -> Path | None:
 
 
 def open_file(path: Path) -> BinaryIO:
-    """A file or a member to read and to seek in. OSError as `open` says it; EINVAL where the archive does not hold what
-    it held, EFBIG where a member would inflate beyond `MAX_MEMBER`."""
+    """A file or a member to read and to seek in. OSError as `open` says it; EINVAL where a zip or a table does not hold
+    what it held, EFBIG where a member would inflate beyond `MAX_MEMBER`. Whether a tar is still the one that was
+    listed `stat_file` says."""
     archive, mark, rest = str(path).partition(_MARK)
     if not mark:
         return path.open("rb")
-    start = int(rest.partition("/")[0])
+    extent, _, name = rest.partition("/")
+    start, size = map(int, extent.split("+"))
     if archive.lower().endswith(".zip"):
         return _open_in_zip(archive, start)
     if archive.lower().endswith(TABLES):
-        return _open_in_table(archive, start, rest.partition("/")[2])
-    file = Path(archive).open("rb")  # noqa: SIM115  whoever closes the part closes it
-    try:
-        return io.BufferedReader(_Part(file, start, _size_in_tar(file, start)))
-    except BaseException:
-        file.close()
-        raise
+        return _open_in_table(archive, start, name)
+    return io.BufferedReader(_Part(open(archive, "rb", buffering=0), start, size))
 
 
 def stat_file(path: Path) -> Stat:
@@ -78,7 +75,7 @@ def stat_file(path: Path) -> Stat:
     info = Path(archive).stat()
     if not mark:
         return Stat(info.st_size, info.st_mtime_ns)
-    start = int(rest.partition("/")[0])
+    start = int(rest.partition("+")[0])
     if archive.lower().endswith(".zip"):
         return Stat(_in_zip(archive, start)[1].file_size, info.st_mtime_ns)
     if archive.lower().endswith(TABLES):
@@ -95,7 +92,7 @@ def is_there(path: Path) -> bool:
 class _Part(io.RawIOBase):
     """``size`` bytes of ``file`` from ``start``, as a file of their own; closing it closes ``file``."""
 
-    def __init__(self, file: BinaryIO, start: int, size: int) -> None:
+    def __init__(self, file: io.FileIO, start: int, size: int) -> None:
         self._file, self._start, self._size, self._at = file, start, size, 0
 
     def readable(self) -> bool:

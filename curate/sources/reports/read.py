@@ -241,9 +241,8 @@ def _text_file(found: Found, pattern: re.Pattern[str] | None) -> Report:
     else:
         match = pattern.search(as_text(path.name)) or pattern.search(relative)
         known = {name: value or "" for name, value in (match.groupdict() if match else {}).items() if name in NAMED}
-    known.setdefault(
-        "image", as_text(found.sample) or stem(relative)
-    )  # the image that lies beside it, where pairs are given by file name
+    # the image that lies beside it, where pairs are given by file name
+    known.setdefault("image", as_text(found.sample) or stem(relative))
     try:
         with open_records(path, format="txt") as records:
             record = next(records.rows)
@@ -264,8 +263,10 @@ def _within_text(found: Found, columns: ReportColumns) -> Literal["csv", "hl7", 
         return "txt"
     if is_hl7(head):
         return "hl7"
+    if not columns.make_text:
+        return "txt"
     asked = columns.asked().values()
-    if columns.make_text and len(asked) > 1 and all(column.encode() in head for column in asked):
+    if len(asked) > 1 and all(column.encode() in head for column in asked):
         names = _names(found, "csv", columns)
         return "csv" if set(asked) <= set(names) else "txt"
     return "txt"
