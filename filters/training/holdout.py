@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from filters.metrics import auroc, bootstrap_interval, retrieval
 from filters.training.pairs import Encoder, Pairs, embed
@@ -16,17 +19,22 @@ def evaluate(trained: Encoder, pairs: Pairs, seed: int) -> dict[str, float]:
     if n < 2:
         return {"holdout_pairs": float(n)}
     left, right = (rows.numpy() for rows in embed(trained, pairs))
-    order = np.arange(n)
-    shuffled = [np.roll(order, -shift) for shift in range(1, min(_SHUFFLES, n - 1) + 1)]
-    partner = np.concatenate([order, *shuffled])
-    owner = np.tile(order, len(shuffled) + 1)
+    owner, partner = against_others(np.arange(n), pairs.labels, pairs.groups, _SHUFFLES)
     right_ones = owner == partner
-    kept = right_ones | (
-        (pairs.labels[owner] != pairs.labels[partner]) & (pairs.groups[owner] != pairs.groups[partner])
-    )
-    owner, partner, right_ones = owner[kept], partner[kept], right_ones[kept]
     scores = np.einsum("ij,ij->i", left[owner], right[partner])
     found = retrieval(left, right, [str(label) for label in pairs.labels])
     low, high = bootstrap_interval(scores, right_ones, list(pairs.groups[owner]), seed=seed)
     named = {"holdout_auroc": auroc(scores, right_ones), "holdout_auroc_low": low, "holdout_auroc_high": high}
     return {"holdout_pairs": float(n), **{f"holdout_r{k}": v for k, v in found.items()}, **named}
+
+
+def against_others(
+    index: NDArray[np.int64], labels: NDArray[Any], groups: NDArray[Any], shuffles: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(image, text) of the pairs ``index``, then of each image with ``shuffles`` other texts of them, but for those of
+    the same label or the same patient."""
+    shifts = range(min(shuffles, len(index) - 1) + 1)
+    owner = np.tile(index, len(shifts))
+    partner = np.concatenate([np.roll(index, -shift) for shift in shifts])
+    kept = (owner == partner) | ((labels[owner] != labels[partner]) & (groups[owner] != groups[partner]))
+    return owner[kept], partner[kept]

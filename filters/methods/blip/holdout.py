@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from filters.method import Batch, Method, Records
 from filters.metrics import auroc, bootstrap_interval
 from filters.towers.preprocess import Pixels
+from filters.training.holdout import against_others
 
 _SHUFFLES = 4  # wrong texts a held-out image is measured against
 
@@ -20,12 +21,8 @@ def measure(
     n = len(index)
     if n < 2:
         return {"holdout_pairs": float(n)}
-    shifts = range(min(_SHUFFLES, n - 1) + 1)
-    owner = np.concatenate([index] * len(shifts))
-    partner = np.concatenate([np.roll(index, -s) for s in shifts])
     texts, groups = np.array(pairs.texts, dtype=object), np.array(pairs.groups)
-    kept = (owner == partner) | ((texts[owner] != texts[partner]) & (groups[owner] != groups[partner]))
-    owner, partner = owner[kept], partner[kept]
+    owner, partner = against_others(index, texts, groups, _SHUFFLES)
     side = method.sides[0]
     scores = method(Batch({side: pixels[owner]}, [str(t) for t in texts[partner]], np.ones(len(owner), dtype=bool)))
     right = owner == partner

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from torch.nn.functional import cross_entropy
 from filters.method import Progress
 from filters.methods.blip.negatives import contrast, draw_edits, mine, same
 from filters.methods.blip.texts import Texts, trim
+from filters.registry import Blip2Rules, BlipRules
 from filters.training.batches import batches
 from filters.training.curve import Row
 from filters.training.distributed import DistributedContext
@@ -32,24 +33,7 @@ _MOMENTUM = 0.995  # BLIP, appendix
 _LEVEL = 0.6  # of the training at full rate: matching and captioning begin to learn late, they wait for the images'
 
 
-class Rules(Protocol):
-    """How to train; the fields are `filters.registry.BlipRules`'."""
-
-    @property
-    def epochs(self) -> int: ...
-
-    @property
-    def batch(self) -> int: ...
-
-    @property
-    def contrast_first(self) -> float: ...
-
-    @property
-    def soft(self) -> float: ...
-
-    @property
-    def seed(self) -> int: ...
-
+Rules = BlipRules | Blip2Rules
 
 # a batch's images, drawn anew each step, and what the net makes image tokens float32[n, t, d] of
 Draw = Callable[[NDArray[np.int64], torch.Generator], torch.Tensor]
