@@ -25,7 +25,7 @@ help:
 # constraints.txt is the lock: exact versions, and on a machine with a CPU-only torch wheel, that one
 $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[cpu,dev,neighbours]' -c constraints.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[cpu,dev,neighbours,audit]' -c constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps $(OCR) -c constraints.txt
 	touch $@
 

@@ -55,8 +55,8 @@ _BARE = {"png": png_is_bare, "jpeg": jpeg_is_bare, "tiff": tiff_is_bare}
 @dataclass(frozen=True)
 class AuditRules:
     """``allowed``: options that were agreed beside what the files declare, of `ALLOWED`; ``pixels``: the share of
-    pictures that are read for text (0: none); ``max_bytes``: of one file's pixels. RecipeError where they do not fit.
-    """
+    pictures that are read for text (0: none); ``max_bytes``: of one file, and of its pixels. RecipeError
+    where they do not fit."""
 
     allowed: tuple[str, ...] = ()
     pixels: float = 1.0
@@ -143,6 +143,9 @@ def audit_file(file: Found, rules: AuditRules) -> FileAudit:
             out.put(Finding.UNPROVABLE, file.reason.value)
         return FileAudit(hashlib.sha256(file.relative.encode()).hexdigest()[:32], "other", _told(out))
     told = FileAudit("", "other")
+    if file.size > rules.max_bytes:
+        out.put(Finding.UNPROVABLE, "too large to be read")
+        return FileAudit(hashlib.sha256(file.relative.encode()).hexdigest()[:32], "other", _told(out))
     try:
         data = path.read_bytes()
         told.key = hashlib.sha256(data).hexdigest()[:32]

@@ -173,6 +173,26 @@ def test_datasets_reads_the_shards(finished: tuple[Pipeline, list[Manifest]], tm
     assert loaded[0]["png"].size[0] > 0 and loaded[0]["txt"]
 
 
+def test_datasets_reads_the_folder_with_its_splits_and_the_card_is_true(
+    finished: tuple[Pipeline, list[Manifest]], tmp_path: Path
+) -> None:
+    import datasets
+
+    pipeline = finished[0]
+    loaded = datasets.load_dataset(str(pipeline.shards), cache_dir=str(tmp_path))
+    index = read_index(pipeline.shards)
+    by_split = {name: index["split"].to_pylist().count(name) for name in ("train", "val", "test")}
+    assert {n: len(rows) for n, rows in loaded.items()} == {
+        {"val": "validation"}.get(n, n): count for n, count in by_split.items() if count
+    }
+    assert {r["json"]["key"] for rows in loaded.values() for r in rows} == set(index["key"].to_pylist())
+    card = (pipeline.shards / "README.md").read_text()
+    selection = read_parts(pipeline.select.folder(pipeline.run))
+    cut = [r for r in selection["drop_reason"].to_pylist() if r == Reason.BELOW_CUT.value]
+    assert f"score_below_cut {len(cut):,}" in card and "**train** was cut" in card
+    assert f"| train | {by_split['train']} |" in card and str(pipeline.run) not in card
+
+
 def test_open_clip_train_reads_the_shards(finished: tuple[Pipeline, list[Manifest]]) -> None:
     from filters.towers import torchvision_ops
 

@@ -283,6 +283,12 @@ def test_a_number_counts_where_its_column_says_whose_it_is() -> None:
     assert not cell_findings("patient_id", "de70126127aa9baeed52ff57b798f754")
 
 
+def test_a_file_too_large_to_be_read_is_not_called_clean(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("No effusion.")
+    (file,) = [audit_file(f, AuditRules(pixels=0, max_bytes=5)) for f in walk(tmp_path)]
+    assert file.places == {"unprovable": ["too large to be read"]}
+
+
 def test_pictures_hold_pixels_alone(tmp_path: Path) -> None:
     plain = encode_png(gradient(dtype="u1", top=255))
     assert places_of(tmp_path, "a.png", plain) == {}

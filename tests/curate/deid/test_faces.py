@@ -11,12 +11,16 @@ from pydicom.sequence import Sequence as Items
 from curate.deid.pixels.faces import check_face, is_defaced, may_show_face
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.rules import PixelPolicy
+from curate.deid.vault import SecretSource
 from curate.deid.verify.released import audit_header
 from curate.deid_export.dicom import clean_dicom
 from curate.deid_export.rules import ReleaseRules
 from curate.errors import DropRecord
+from curate.ingest.chain import _Picture
+from curate.ingest.rules import PictureRules
 from curate.record import Reason
 from tests.curate.dicomfiles import dataset, gradient, write
+from tests.curate.test_verifier_in_run import row_of
 
 PSEUDO = Pseudonymizer(b"\x07" * 32)
 KEPT_BACK = ReleaseRules(pixels=PixelPolicy(faces="quarantine"))
@@ -114,6 +118,17 @@ def test_a_release_keeps_heads_back_and_says_where_they_were_defaced(tmp_path: P
     assert out.RecognizableVisualFeatures == "NO" and len(out.DeidentificationMethod) == 2
     codes = [each.CodeValue for each in out.DeidentificationMethodCodeSequence]
     assert codes == sorted(codes) and "113102" in codes
+
+
+def test_a_run_keeps_heads_back(tmp_path: Path, secret_file: Path) -> None:
+    rules = PictureRules(policy=PixelPolicy("trust", faces="quarantine"))
+    picture = _Picture(rules, SecretSource(str(secret_file)))
+    head = write(tmp_path / "a.dcm", gradient(), BodyPartExamined="HEAD")
+    with pytest.raises(DropRecord) as dropped:
+        picture(row_of(head, "No fracture."))
+    assert dropped.value.reason is Reason.FACE
+    chest = write(tmp_path / "b.dcm", gradient(), BodyPartExamined="CHEST")
+    assert picture(row_of(chest, "No fracture."))["image"]
 
 
 def test_a_chest_is_released_either_way(tmp_path: Path) -> None:
