@@ -58,7 +58,7 @@ def test_findings_are_told_by_key_and_nothing_is_written_beside_them(tmp_path: P
         (["--audit", "{tmp}", "--out", "{tmp}/inside"], "--out"),
         (["--audit", "{tmp}", "{tmp}"], "SRC"),
         (["{tmp}"], "DST"),
-        (["{tmp}", "{tmp}/b", "--json"], "--json"),
+        (["{tmp}", "{tmp}/b", "--allow", "dates"], "--allow"),
     ],
 )
 def test_arguments_that_cannot_be_meant_are_refused(
