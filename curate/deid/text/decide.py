@@ -223,7 +223,9 @@ def name_spans(state: State, thresholds: Thresholds) -> Iterator[Span]:
     """Spans of words that go, side by side as one: names, and codes that no one knows (ID)."""
     if state.which:
         for i, p in zip(state.which, state.probabilities(), strict=True):
-            named = p >= _threshold(state.words[i], state, thresholds) or is_acting(state.words, i, state.text)
+            acts = is_acting(state.words, i, state.text)
+            state.words[i].likely = 1.0 if acts else float(p)
+            named = acts or p >= _threshold(state.words[i], state, thresholds)
             state.words[i].person = state.words[i].masked = bool(named)
         _join(state)
     begin: Word | None = None

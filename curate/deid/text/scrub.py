@@ -11,7 +11,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from curate.deid.known.values import phi_spans
 from curate.deid.patterns.prefilter import Span
@@ -19,13 +19,16 @@ from curate.deid.patterns.seasons import find_vague
 from curate.deid.presidio import presidio_spans
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.rules import LABELS as LABELS
+from curate.deid.rules import NAME_THRESHOLD
 from curate.deid.rules import PLACEHOLDER as PLACEHOLDER
 from curate.deid.rules import TextRules as TextRules
+from curate.deid.text import tagger
 from curate.deid.text.dates import find_dates, header_days
 from curate.deid.text.decide import Thresholds, name_spans, read, reasons
 from curate.deid.text.fold import BARRIER, fold, has_wide, tidy
 from curate.deid.text.names import find_names
 from curate.deid.text.rules import find_spans
+from curate.deid.text.tagger import Found
 from curate.deid.text.text_index import Glance
 from curate.deid.words.language import require_known_language, segments
 from curate.deid.words.lexicon import CODES
@@ -35,23 +38,16 @@ from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.identity import canonical_id
 
+STAYS = "stays"  # in place of a placeholder, of what the tagger took back
 _IN_ENGLISH = ("NAME", "ADDRESS", "FACILITY")  # what rules find by English words
 _NO_PROSE = 1000  # characters: no word, number or address is as long: encoded bytes, in which nothing is found
 _LONG_WORD = re.compile(r"[^\W\d_]{4,}")
 _REPEATED = re.compile(r"(\[NAME\])(?:[ \xa0]{1,2}\[NAME\])+")
 
 
-class Found(NamedTuple):
-    """A span of a text that goes: what it becomes, and what found it."""
-
-    start: int
-    end: int
-    placeholder: str
-    by: str
-
-
 class Gone(NamedTuple):
-    """What a scrubbed text has no more: the words, their placeholder, what found them."""
+    """What a scrubbed text has no more: the words, their placeholder, what found them; or a word that was taken back,
+    which `STAYS`."""
 
     words: str
     placeholder: str
@@ -130,16 +126,33 @@ def _cued(folded: str, names: Sequence[Span]) -> Iterator[str]:
             yield from (low for w in words if w[0].isupper() and (low := w.lower()) not in technical)
 
 
-def _pass(
+@dataclass(frozen=True)
+class Looked:
+    """What rules and the decision per word have found in a folded text, before the tagger looks.
+
+    ``spans``: sorted and apart; ``labels``: of the placeholders that stand in it; ``likely``: where a word begins that
+    was decided on -> how likely it is a name; ``other``: where the text is in another language than English.
+    """
+
+    folded: str
+    index: Sequence[int]
+    spans: list[Found]
+    labels: list[str]
+    likely: dict[int, float]
+    other: list[tuple[int, int]]
+
+
+def first_look(
     text: str,
     phi: tuple[str, ...],
     known: dict[str, None],
     shift: dt.timedelta | None,
     rules: TextRules,
     archive: frozenset[str],
-    gone: list[Gone] | None,
-) -> str:
-    """One look at everything; ``known`` takes in the names that a cue gave away."""
+    *,
+    why: bool = False,
+) -> Looked:
+    """Everything that is found without the tagger; ``known`` takes in the names that a cue gave away."""
     folded, index = fold(text, PLACEHOLDER)
     glance = Glance(folded)
     parts = _parts(text, index, rules)
@@ -154,16 +167,34 @@ def _pass(
     spans = _spans(glance, phi, shift, names, rules, other)
     if has_wide(text):
         spans = sorted([*spans, *_wide_spans(text, phi, index)], key=_order)
-    merged = _merged(spans)
+    merged, likely = _merged(spans), dict[int, float]()
     if rules.vocabulary:
         decided = _decided(
             folded,
             _taken(text, folded, merged),
             parts,
             archive,
-            _Asked(frozenset(known), accents, rules, gone is not None),
+            _Asked(frozenset(known), accents, rules, why),
+            likely,
         )
         merged = _merged(sorted([*merged, *decided], key=_order)) if decided else merged
+    return Looked(folded, index, merged, placeholders(text), likely, other)
+
+
+def _pass(
+    text: str,
+    phi: tuple[str, ...],
+    known: dict[str, None],
+    shift: dt.timedelta | None,
+    rules: TextRules,
+    archive: frozenset[str],
+    gone: list[Gone] | None,
+) -> str:
+    """One look at everything; ``known`` takes in the names that a cue gave away."""
+    seen = first_look(text, phi, known, shift, rules, archive, why=gone is not None)
+    folded, index, merged = seen.folded, seen.index, seen.spans
+    if rules.vocabulary:
+        merged = _merged(_revised(seen, rules, gone))
     out: list[str] = []
     at = 0
     for start, end, placeholder, by in merged:
@@ -215,9 +246,17 @@ def _taken(text: str, folded: str, spans: list[Found]) -> list[Span]:
 
 
 def _decided(
-    folded: str, taken: list[Span], parts: Sequence[tuple[int, int, str]], archive: frozenset[str], asked: _Asked
+    folded: str,
+    taken: list[Span],
+    parts: Sequence[tuple[int, int, str]],
+    archive: frozenset[str],
+    asked: _Asked,
+    likely: dict[int, float],
 ) -> list[Found]:
-    """What the decision per word adds, each part of the text by its own language; it leaves alone what is covered."""
+    """What the decision per word adds, each part of the text by its own language; it leaves alone what is covered.
+
+    ``likely`` takes in how likely each English word that was decided on is a name.
+    """
     found: list[Found] = []
     for first, last, code in parts or [(0, len(folded), "en")]:
         inside = [(max(s, first) - first, e - first, label) for s, e, label in taken if s < last and e > first]
@@ -233,9 +272,39 @@ def _decided(
         told = reasons(state) if asked.why else {}
         for start, end, label in name_spans(state, Thresholds.from_one(asked.rules.name_threshold)):
             said = [why for (s, e), why in told.items() if start <= s and e <= end]
-            by = "; ".join(["decision per word", *said])
+            acts = any(start <= state.words[i].start < end and state.words[i].likely == 1.0 for i in state.which)
+            by = "; ".join([tagger.ACTS if acts else "decision per word", *said])
             found.append(Found(start + first, end + first, f"[{label}]", by))
+        likely.update((state.words[i].start + first, state.words[i].likely) for i in state.which)
     return found
+
+
+def _revised(seen: Looked, rules: TextRules, gone: list[Gone] | None) -> list[Found]:
+    """What the tagger makes of it, where the text is English; ``gone`` takes in which words it took back."""
+    tokens = tagger.read(seen.folded, seen.spans, seen.labels, seen.likely)
+    if not tokens.forms:
+        return seen.spans
+    chances = tagger.probabilities(tagger.embedded(tokens))
+    limits = tagger.limits(rules.name_threshold / NAME_THRESHOLD)
+    found, back = tagger.revised(tokens, seen.spans, chances, limits)
+    if gone is not None:
+        for i in back:
+            stays = Gone(tokens.forms[i], STAYS, f"{tagger.BY}; {tagger.reasons(tokens, i, '')}")
+            gone += [stays] if stays not in gone else []
+        found = [_with_reasons(one, tokens) if one.by == tagger.BY else one for one in found]
+    if not seen.other:
+        return found
+    kept = [one for one in seen.spans if _inside(one[:3], seen.other)]
+    return sorted([*kept, *(one for one in found if not _inside(one[:3], seen.other))], key=_order)
+
+
+def _with_reasons(one: Found, tokens: tagger.Tokens) -> Found:
+    said = [
+        tagger.reasons(tokens, i, one.placeholder[1:-1])
+        for i, start in enumerate(tokens.starts)
+        if one.start <= start < one.end and tokens.forms[i][0].isalnum()
+    ]
+    return one._replace(by="; ".join([tagger.BY, *said]))
 
 
 def _barriers(folded: str) -> Iterator[int]:
@@ -300,7 +369,7 @@ def _rule_spans(glance: Glance, rules: TextRules, other: Sequence[tuple[int, int
             yield span
 
 
-def _inside(span: Span, parts: Sequence[tuple[int, int]]) -> bool:
+def _inside(span: Sequence[Any], parts: Sequence[tuple[int, int]]) -> bool:
     return any(start <= span[0] < end for start, end in parts)
 
 

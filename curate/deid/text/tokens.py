@@ -42,6 +42,7 @@ class Word:
     person: bool = False  # masked, and a name: pulls its neighbours along
     accented: bool = False  # the source writes it with letters beyond ASCII
     label: str = ""  # of a word that is masked already: what as
+    likely: float = 0.0  # a name, once it is decided on
 
 
 def is_shouted(text: str) -> bool:

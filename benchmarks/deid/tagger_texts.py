@@ -1,0 +1,237 @@
+"""Texts with marked identifiers, for fitting the tagger (`curate.deid.text.tagger`), and what is made of them.
+
+`train_a.jsonl` and `train_b.jsonl` were written (2026-11-28) by two hands that had seen neither rules nor tests nor
+each other's texts: reports, letters, notes and left-overs with every identifying value marked `[[LABEL|value]]`. So
+that no name or number is learned by heart, values are drawn anew each time a text is read, in the same shape; capitals,
+full stops and letters vary as well. Beside them stand the dev half of the frames, the forms of identifiers with their
+look-alikes (but the fresh ones), and the sentences of `fit_words`.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import string
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.resources import files
+
+from benchmarks.deid import frames
+from benchmarks.deid.fit_words import Maker
+from benchmarks.deid.forms.__main__ import texts as form_texts
+from curate.deid.text.fold import tidy
+from curate.deid.words.context_words import words
+from curate.deid.words.vocabulary import Kind, kind
+
+Pieces = list[tuple[str, str]]  # (label, text); label "" is of no one
+_MARK = re.compile(r"\[\[([A-Z]+)\|(.*?)\]\]", re.DOTALL)
+_LABEL = {"PLACE": "ADDRESS"}  # as the product calls it
+_WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
+_STAY = words("de van der von den la le el al bin binti bint abu ibn san dos da di st y e ap ben ter")
+_OF_PLACES = words(
+    """
+    street st road rd avenue ave lane ln drive dr close court ct crescent place way terrace house flat apt unit floor
+    hospital clinic centre center ward room bed bay medical memorial general regional community health imaging
+    university college school of the and for at in near practice surgery infirmary radiology diagnostics department
+    suite block sector phase building tower north south east west upper lower box po p o nursing home care royal
+    national county city primary secondary high academy institute ltd inc pty limited company no nagar colony cross
+    main layout
+    """
+)
+_NUMBER = re.compile(
+    r"(?<![\w.,/:-])(?<!aged )(?<!age )\d{2,3}(?![\w.,/:-]|[ ]?(?:y|f\b|m\b|/|male|female|lady|man\b|woman))",
+    re.IGNORECASE,
+)  # of a finding, not of an age
+_MONTHS = sorted(words("january february march april may june july august september october november december"))
+_DAYS = sorted(words("monday tuesday wednesday thursday friday saturday sunday"))
+
+
+@dataclass(frozen=True)
+class Marked:
+    """A text in pieces, each with the label of what must go, or "" """
+
+    key: str
+    pieces: Pieces
+
+
+def written(name: str) -> list[Marked]:
+    """The texts of "train_a" or "train_b"."""
+    lines = files("benchmarks.deid").joinpath(f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = [json.loads(line) for line in lines if line.strip()]
+    return [Marked(row["id"], marked(row["text"])) for row in rows]
+
+
+def marked(text: str) -> Pieces:
+    """ "by [[NAME|Ito]]." -> [("", "by "), ("NAME", "Ito"), ("", ".")]"""
+    pieces, at = list[tuple[str, str]](), 0
+    text = tidy(text)
+    for hit in _MARK.finditer(text):
+        pieces += [("", text[at : hit.start()]), (_LABEL.get(hit[1], hit[1]), hit[2])]
+        at = hit.end()
+    return [(label, piece) for label, piece in [*pieces, ("", text[at:])] if piece]
+
+
+_KINDS = (
+    ("IP", "ID"), ("URL", "URL"), ("mail", "EMAIL"),
+    ("name", "NAME"), ("initial", "NAME"), ("twoletters", "NAME"), ("phone", "PHONE"), ("fax", "PHONE"),
+    ("pager", "PHONE"), ("ext", "PHONE"), ("contact", "PHONE"), ("age", "AGE"), ("spelled", "NAME"), ("date", "DATE"),
+    ("month", "DATE"), ("day", "DATE"), ("time", "TIME"), ("clock", "TIME"), ("hour", "TIME"), ("email", "EMAIL"),
+    ("url", "URL"), ("addr", "ADDRESS"), ("zip", "ADDRESS"), ("post", "ADDRESS"), ("fac", "ADDRESS"),
+    ("town", "ADDRESS"), ("city", "ADDRESS"), ("room", "ADDRESS"), ("ward", "ADDRESS"), ("street", "ADDRESS"),
+    ("bed", "ADDRESS"), ("place", "ADDRESS"),
+)  # fmt: skip
+
+
+def framed(fills: int, seed: int) -> list[Marked]:
+    """The dev half of the frames, filled."""
+    return [_of(text) for text in frames.render("dev", fills, seed) if text.case == "as written"]
+
+
+def _of(text: frames.Text) -> Marked:
+    pieces, at = list[tuple[str, str]](), 0
+    for gold in text.gold:
+        label = next((to for begin, to in _KINDS if begin in gold.kind), "ID")
+        pieces += [("", text.text[at : gold.start]), (label, text.text[gold.start : gold.end])]
+        at = gold.end
+    return Marked(text.frame, [(k, t) for k, t in [*pieces, ("", text.text[at:])] if t])
+
+
+def forms(name: str) -> list[Marked]:
+    """The forms of identifiers and their look-alikes, "dev" or "families"."""
+    return [_of(text) for text in form_texts(name) if text.case == "as written"]
+
+
+def sentences(maker: Maker, count: int) -> Iterator[Marked]:
+    """Texts of `fit_words`: their names, places, days and numbers."""
+    for number in range(count):
+        text, names, masked = maker.text()
+        spans = sorted([*((s, e, "NAME") for s, e in names), *masked])
+        pieces, at = list[tuple[str, str]](), 0
+        for start, end, label in spans:
+            label = "ADDRESS" if label == "FACILITY" else label
+            pieces += [("", text[at:start]), (label, text[start:end].replace("\0", f"[{label}]"))]
+            at = end
+        yield Marked(f"sentence {number}", [(k, t) for k, t in [*pieces, ("", text[at:])] if t])
+
+
+class Drawer:
+    """Draws values anew, in the shape that is there."""
+
+    def __init__(self, maker: Maker, rng: random.Random) -> None:
+        self.maker, self.r = maker, rng
+
+    def vary(self, one: Marked) -> Pieces:
+        """The text with other values, in other letters."""
+        r, same = self.r, dict[str, str]()
+        how: dict[str, Callable[[str], str]] = {
+            "NAME": lambda v: _WORD.sub(lambda hit: self._name(hit[0], same), v),
+            "ADDRESS": self._place,
+            "DATE": self._date,
+            "AGE": lambda v: re.sub(r"\d+", lambda _: str(r.choice((*range(90, 100), 101, 103))), v),
+            "PHONE": self._digits,
+            "ID": self._code,
+            "EMAIL": self._address,
+            "URL": self._address,
+        }
+        pieces = [
+            (label, how[label](text) if label in how and text[:1] != "[" and r.random() < 0.7 else text)
+            for label, text in one.pieces
+        ]
+        return self._styled(pieces)
+
+    def _styled(self, pieces: Pieces) -> Pieces:
+        r = self.r
+        x = r.random()
+        change = str.upper if x < 0.2 else str.lower if x < 0.4 else str
+        wrong = r.random() < 0.25
+        stops = r.random() < 0.06
+        found = []
+        for label, text in pieces:
+            if not label and wrong:
+                text = _WORD.sub(lambda hit: self.maker.misspelt(hit[0]) if self._is_long(hit[0]) else hit[0], text)
+            if not label:
+                text = _NUMBER.sub(self._number, text)
+            if not label and stops:
+                text = re.sub(r"\.(?=\s)", "", text)
+            if text[:1] == "[" and label:
+                found.append((label, text))
+            else:
+                found.append((label, "".join(c if len(change(c)) != 1 else change(c) for c in text)))
+        return found
+
+    def _number(self, hit: re.Match[str]) -> str:
+        """Another number where a finding's stands, many of them as high as the ages that go."""
+        x = self.r.random()
+        if x < 0.6:
+            return hit[0]
+        return str(self.r.randint(90, 104) if x < 0.8 else self.r.randint(10, 10 ** len(hit[0])))
+
+    def _is_long(self, word: str) -> bool:
+        return len(word) > 4 and self.r.random() < 0.04
+
+    def _like(self, old: str, new: str) -> str:
+        return new.upper() if old.isupper() and len(old) > 1 else new.lower() if old.islower() else new
+
+    def _name(self, word: str, same: dict[str, str]) -> str:
+        if word.lower() in _STAY or len(word) == 1:
+            return word if len(word) > 1 else self._like(word, self.r.choice(string.ascii_uppercase))
+        if len(word) < 4 and not kind(word.lower()) & Kind.KNOWN and (word.isupper() or word.islower()):
+            return self._like(word, "".join(self.r.choices(string.ascii_uppercase, k=len(word))))
+        key = word.lower()
+        if key not in same:
+            same[key] = self.maker.surname() if self.r.random() < 0.6 else self.maker.given()
+        return self._like(word, same[key])
+
+    def _place(self, value: str) -> str:
+        def word(hit: re.Match[str]) -> str:
+            if hit[0].lower() in _OF_PLACES or len(hit[0]) < 3 or self.r.random() < 0.2:
+                return hit[0]
+            new = self.maker.surname() if self.r.random() < 0.5 else self.maker.town()
+            return self._like(hit[0], new)
+
+        return self._digits(_WORD.sub(word, value))
+
+    def _digits(self, value: str) -> str:
+        return re.sub(r"\d", lambda hit: self.r.choice(string.digits if hit.start() else "123456789"), value)
+
+    def _code(self, value: str) -> str:
+        def letters(hit: re.Match[str]) -> str:
+            if not any(map(str.isdigit, hit[0])) or self.r.random() < 0.4:
+                return hit[0]
+            return re.sub(r"[A-Z]", lambda _: self.r.choice(string.ascii_uppercase), hit[0])
+
+        return self._digits(re.sub(r"\S+", letters, value))
+
+    def _address(self, value: str) -> str:
+        same: dict[str, str] = {}
+        words = re.split(r"(\W|_|\d+)", value)
+        return "".join(
+            self._name(w, same) if w.isalpha() and self.r.random() < 0.4 and len(w) > 3 else w for w in words
+        )
+
+    def _date(self, value: str) -> str:
+        r = self.r
+
+        def number(hit: re.Match[str]) -> str:
+            old, size = int(hit[0]), len(hit[0])
+            if size == 4 and 1900 <= old < 2040:
+                return str(r.randint(1931, 2026) if r.random() < 0.3 else r.randint(2015, 2026))
+            if size > 2:
+                return self._digits(hit[0])
+            new = r.randint(1, 12) if 0 < old < 13 else r.randint(13, 28) if old < 32 else r.randint(32, 99)
+            return str(new).zfill(size) if size == 2 and (hit[0][0] == "0" or new > 9) else str(new)
+
+        def word(hit: re.Match[str]) -> str:
+            low = hit[0].lower()
+            for names in (_MONTHS, _DAYS):
+                if low in names:
+                    return self._cased(hit[0], r.choice(names))
+                if len(low) == 3 and any(name.startswith(low) for name in names):
+                    return self._cased(hit[0], r.choice(names)[:3])
+            return hit[0]
+
+        return _WORD.sub(word, re.sub(r"\d+", number, value))
+
+    def _cased(self, old: str, new: str) -> str:
+        return new.capitalize() if old.istitle() else self._like(old, new)

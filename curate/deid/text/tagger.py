@@ -1,0 +1,420 @@
+"""A learned look at what rules and the decision per word have found: what else identifies goes, what is nobody's stays.
+
+Rules know the wordings that somebody thought of. A small network of convolutions, fitted to texts whose identifying
+values are marked (`benchmarks/deid/fit_tagger.py`), reads of each token its letters, what the vocabularies say of it,
+what found it and the same of sixteen tokens on either side, and says how likely it is part of a name, a place, a day,
+an age, a number. What it is sure of goes beside what the rules mask; what it is all but sure is nobody's comes back.
+Words that a report's meaning stands and falls with are never masked by it, and a patient's own values never come back.
+Works on folded text (`curate.deid.text.fold`).
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from importlib.resources import files
+from io import BytesIO
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from curate.deid.patterns.around import COUNTED, MEASURED, is_any_before, words_before
+from curate.deid.rules import LABELS as PLACEHOLDERS
+from curate.deid.text import features
+from curate.deid.text.fold import BARRIER
+from curate.deid.text.tokens import is_shouted
+from curate.deid.words import context_words as roles
+from curate.deid.words.vocabulary import Kind, kind
+
+LABELS = ("", "NAME", "ADDRESS", "DATE", "AGE", "PHONE", "ID", "EMAIL", "URL")  # "": of no one
+WORDS, AFFIXES = 4096, 1024  # rows of hashed words, and of their first and last three letters
+EMBEDDED, HIDDEN = 40, 48
+DILATIONS = (1, 2, 4, 8)
+_TOKEN = re.compile(rf"{BARRIER}|[^\W\d_]+(?:'[^\W\d_]+)*|\d+|\n|[^\w\s]|_+")
+_SIGNS = "\n.,:;()-/#'\"@&+=%*<>[]_|?!"
+_RANGES = ((0, 1), (1, 13), (13, 32), (32, 60), (60, 90), (90, 111), (111, 1900), (1900, 2040))
+SOURCES = ("date", "rule", "name by its cue", "date without a day", "decision per word")
+LIKELY = (0.005, 0.02, 0.07, 0.2, 0.5)  # of the decision per word
+FIXED: tuple[str, ...] = (
+    *(f"masked as {label}" for label in PLACEHOLDERS),
+    *(f"sign {sign!r}" for sign in _SIGNS),
+    "another sign",
+    *(f"{size} digits" for size in range(1, 11)),
+    "more digits",
+    "0 before digits",
+    *(f"number of {low} to {high - 1}" for low, high in _RANGES),
+    *features.OWN,
+)
+# what is known of a token at its place
+PLACE: tuple[str, ...] = (
+    "glued to the one before",
+    "a wide gap before",
+    "begins a line",
+    "all in capitals",
+    "all in small letters",
+    "a name elsewhere in the text",
+    "in small letters elsewhere",
+    *(f"{source}: {label}" for source in SOURCES for label in PLACEHOLDERS),
+    *(f"decision per word: below {limit:g}" for limit in (*LIKELY, 1.01)),
+)
+_AT = {name: number for number, name in enumerate(FIXED)}
+_PLACED = {name: number for number, name in enumerate(PLACE)}
+_GLUED, _WIDE, _BEGINS, _CAPITAL, _ALL_SMALL, _NAMED, _SMALL_ELSEWHERE = range(7)
+_SMALL = re.compile(r"\b[^\W\d_A-Z]+\b")
+_BEYOND = (sys.maxsize, sys.maxsize)
+ROWS = len(FIXED) + WORDS + 2 * AFFIXES
+
+
+class Found(NamedTuple):
+    """A span of a text that goes: what it becomes, and what found it."""
+
+    start: int
+    end: int
+    placeholder: str
+    by: str
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """A text as the tagger reads it: words, runs of digits, signs, line ends. ``places``: of each the rows of `PLACE`,
+    ``masks``: which of what is masked covers it, -1 for none."""
+
+    text: str
+    starts: list[int]
+    ends: list[int]
+    forms: list[str]
+    places: list[tuple[int, ...]]
+    masks: list[int]
+
+
+@lru_cache(maxsize=100_000)
+def rows(form: str) -> tuple[int, ...]:
+    """The numbers of what is known of a token by its letters alone, of `ROWS`."""
+    if form[0] == BARRIER:
+        return (_AT[f"masked as {form[1:]}"],)
+    if form[0].isdecimal():
+        found = [_AT[f"{len(form)} digits" if len(form) <= 10 else "more digits"]]
+        if form[0] == "0":
+            found.append(_AT["0 before digits"])
+        if len(form) <= 4:
+            value = int(form)
+            found += [_AT[f"number of {low} to {high - 1}"] for low, high in _RANGES if low <= value < high]
+        return (*found, _hashed(f"w{form}", WORDS, 0)) if len(form) < 3 else tuple(found)
+    if not form[0].isalpha():
+        return (_AT.get(f"sign {form[0]!r}", _AT["another sign"]),)
+    lower = form.lower()
+    own = np.flatnonzero(features.own_features(form)) + (len(FIXED) - len(features.OWN))
+    return (
+        *map(int, own),
+        _hashed(f"w{lower}", WORDS, 0),
+        _hashed(f"p{lower[:3]}", AFFIXES, WORDS),
+        _hashed(f"s{lower[-3:]}", AFFIXES, WORDS + AFFIXES),
+    )
+
+
+def _hashed(text: str, size: int, first: int) -> int:
+    return len(FIXED) + first + zlib.crc32(text.encode()) % size
+
+
+def read(text: str, masked: Sequence[Found], labels: Sequence[str], likely: Mapping[int, float]) -> Tokens:
+    """``masked``: sorted and apart; ``labels``: what the placeholders that stand in ``text`` say, in order; ``likely``:
+    how likely the words that begin there are names."""
+    starts, ends, forms, places, masks = list[int](), list[int](), list[str](), list[tuple[int, ...]](), list[int]()
+    cases = _cases(text)
+    # by where a token stands: behind a blank, glued to the one before, behind a wide gap; at a line's beginning as well
+    stands = [(*cases, *gap, *begins) for begins in ((), (_BEGINS,)) for gap in ((), (_GLUED,), (_WIDE,))]
+    standing, names = iter(labels), _names(text, masked)
+    small = set() if cases else set(_SMALL.findall(text))
+    at, begun, reached, last, line = -1, -1, 0, 0, 3
+    for hit in _TOKEN.finditer(text):
+        start, end = hit.span()
+        form, gap = hit[0], start - last
+        placed = stands[line + (1 if gap == 0 and start else 2 if gap > 1 else 0)]
+        last, line = end, 0
+        while start >= reached:
+            at += 1
+            begun, reached = masked[at][:2] if at < len(masked) else _BEYOND
+        mask = at if begun <= start else -1
+        if mask >= 0:
+            placed = (*placed, _source(masked[mask]))
+        if form[0].isalpha():
+            lower = form.lower()
+            if lower in names:
+                placed = (*placed, _NAMED)
+            if lower in small and form != lower:
+                placed = (*placed, _SMALL_ELSEWHERE)
+            if (chance := likely.get(start)) is not None:
+                placed = (*placed, _bucket(chance))
+        elif form == "\n":
+            line = 3
+        elif form == BARRIER:
+            form = BARRIER + next(standing).partition(":")[0]
+        starts.append(start)
+        ends.append(end)
+        forms.append(form)
+        places.append(placed)
+        masks.append(mask)
+    return Tokens(text, starts, ends, forms, places, masks)
+
+
+def _cases(text: str) -> tuple[int, ...]:
+    if text.islower():
+        return (_ALL_SMALL,)
+    return (_CAPITAL,) if is_shouted(text) else ()
+
+
+def _names(text: str, masked: Sequence[Found]) -> set[str]:
+    found = (text[one.start : one.end].lower() for one in masked if one.placeholder == "[NAME]")
+    return {word for name in found for word in re.findall(r"[^\W\d_]{3,}", name)}
+
+
+@lru_cache(maxsize=1024)
+def _mask_row(source: str, label: str) -> int:
+    return _PLACED[f"{source}: {label}"]
+
+
+def source_of(by: str) -> str:
+    """What found a span, of `SOURCES`."""
+    source = by.partition(";")[0].partition(" (")[0]
+    return source if source in SOURCES else "rule"
+
+
+def _source(one: Found) -> int:
+    return _mask_row(source_of(one.by), one.placeholder[1:-1].partition(":")[0])
+
+
+def _bucket(chance: float) -> int:
+    return next(
+        (_PLACED[f"decision per word: below {limit:g}"] for limit in LIKELY if chance < limit),
+        _PLACED["decision per word: below 1.01"],
+    )
+
+
+@cache
+def weights() -> dict[str, NDArray[np.float32]]:
+    """The fitted numbers."""
+    raw = (files("curate.deid.words") / "data" / "tagger.npz").read_bytes()
+    with np.load(BytesIO(raw), allow_pickle=False) as loaded:
+        return {name: loaded[name].astype(np.float32) for name in loaded.files}
+
+
+def version() -> int:
+    """Another for other features: numbers fitted to some belong to no others."""
+    said = "\n".join((*FIXED, *PLACE, *LABELS, str((WORDS, AFFIXES, EMBEDDED, HIDDEN, DILATIONS))))
+    return zlib.crc32(said.encode()) % 2**24  # whole in float32
+
+
+def limits(scale: float = 1.0) -> dict[str, NDArray[np.float32]]:
+    """The fitted limits of `revised`; of names a chance ``scale`` times as high is asked for, at most 1."""
+    fitted = weights()
+    begin = fitted["begin"].copy()
+    begin[LABELS.index("NAME")] = min(1.0, begin[LABELS.index("NAME")] * scale)
+    return {"begin": begin, "inside": fitted["inside"], "back": fitted["back"]}
+
+
+@lru_cache(maxsize=50_000)
+def _vector(form: str, places: tuple[int, ...]) -> NDArray[np.float32]:
+    fitted = weights()
+    return np.asarray(fitted["forms"][list(rows(form))].sum(axis=0) + fitted["places"][list(places)].sum(axis=0))
+
+
+def embedded(tokens: Tokens) -> NDArray[np.float32]:
+    """(n, EMBEDDED) float32: what each token is by itself."""
+    return np.concatenate([*map(_vector, tokens.forms, tokens.places)]).reshape(-1, EMBEDDED)
+
+
+def probabilities(
+    x: NDArray[np.float32], fitted: Mapping[str, NDArray[np.float32]] | None = None
+) -> NDArray[np.float32]:
+    """(..., n, EMBEDDED) -> (..., n, len(LABELS)): how likely each token is part of what."""
+    fitted = weights() if fitted is None else fitted
+    hidden = np.maximum(_convolved(x, fitted["first"], 1, 2) + fitted["first_bias"], 0)
+    for number, dilation in enumerate(DILATIONS[1:]):
+        hidden += np.maximum(_convolved(hidden, fitted[f"layer{number}"], dilation, 1) + fitted[f"bias{number}"], 0)
+    odds = hidden @ fitted["out"] + fitted["out_bias"]
+    odds = np.exp(odds - odds.max(axis=-1, keepdims=True))
+    return np.asarray(odds / odds.sum(axis=-1, keepdims=True), np.float32)
+
+
+def _convolved(x: NDArray[np.float32], kernel: NDArray[np.float32], dilation: int, reach: int) -> NDArray[np.float32]:
+    """``kernel``: ((2 * reach + 1) * channels in, channels out), the leftmost tap first."""
+    pad, n = dilation * reach, x.shape[-2]
+    padded = np.zeros((*x.shape[:-2], n + 2 * pad, x.shape[-1]), np.float32)
+    padded[..., pad : pad + n, :] = x
+    taps = [padded[..., i * dilation : i * dilation + n, :] for i in range(2 * reach + 1)]
+    return np.concatenate(taps, axis=-1) @ kernel
+
+
+_COUNTS = COUNTED | MEASURED
+_UNIT = roles.words(
+    """
+    mm cm m ml cc mg g kg hu ms bpm mmhg mbq degrees mgy gy week weeks wks wk day days hour hours hrs year years yrs yr
+    y yo month months km mph
+    """
+)
+_OLD = 90  # years: from here on an age tells who
+_COUNTING = roles.words("one two three four five six seven eight nine ten first second third single")
+_HEADS = roles.words("exam examination history findings impression conclusion comparison indication technique report")
+_NUMBERED = ("DATE", "PHONE", "ID", "AGE")
+_JOIN = re.compile(r"[^\w\n]{0,3}")
+ACTS = "decision per word (acts)"
+KEPT = ("known value", ACTS)  # what found a span that never comes back
+_TIME = "[TIME]"
+BY = "tagger"
+
+
+def is_protected(tokens: Tokens, i: int, label: str) -> bool:
+    """Words that only a rule's cue may take: the closed class, a number with its unit, a level, a list's number."""
+    form = tokens.forms[i]
+    lower = form.lower()
+    after = tokens.forms[i + 1] if i + 1 < len(tokens.forms) else "\n"
+    if form.isalpha():
+        if lower in roles.PROTECTED:
+            return not (lower in _COUNTING and label in _NUMBERED)
+        if (lower in _HEADS and after == ":") or lower in roles.LICENSED:
+            return True
+        if (lower in _UNIT and i and tokens.forms[i - 1].isdecimal()) or (form.isupper() and kind(lower) & Kind.SHORT):
+            return True
+        level = len(form) == 1 and lower in "ctlsd" and after.isdecimal() and len(after) < 3
+        return level and tokens.ends[i] == tokens.starts[i + 1]
+    if form.isdecimal():
+        if len(form) < 5 and is_any_before(words_before(tokens.text, tokens.starts[i]), _COUNTS, 2):
+            return True  # "CRP 98", "strength 4/5"
+        k = i + 1
+        if after == "." and k + 1 < len(tokens.forms) and tokens.forms[k + 1].isdecimal():
+            k += 2  # 3.5 cm
+        if after == "-":
+            k += 1  # 67-year-old
+        old = label == "AGE" and int(form) >= _OLD
+        if k < len(tokens.forms) and tokens.forms[k].lower() in _UNIT and not old:
+            return True
+        if len(form) < 3 and after in (".", ")") and _BEGINS in tokens.places[i]:
+            return True
+        before = tokens.forms[i - 1].lower() if i else ""
+        return len(form) < 3 and before in tuple("ctlsd") and _GLUED in tokens.places[i]
+    return False
+
+
+def revised(
+    tokens: Tokens, masked: Sequence[Found], chances: NDArray[np.float32], limits: Mapping[str, NDArray[np.float32]]
+) -> tuple[list[Found], list[int]]:
+    """What goes: of ``masked`` what the tagger does not take back, and what it adds; and which words it took back.
+
+    ``limits``: "begin" (len(LABELS),) the chance of being anybody's from which a token goes as such a label, "inside"
+    (1,) that of one beside a token that goes, "back" (len(SOURCES),) the chance of being nobody's from which what such
+    a source masks comes back.
+    """
+    count = len(tokens.forms)
+    anyone = 1 - chances[:, 0]
+    which: list[int] = (1 + chances[:, 1:].argmax(axis=1)).tolist()
+    masks = np.asarray(tokens.masks)
+    back = _taken_back(tokens, masked, chances, limits["back"])
+    gone = (masks >= 0) & ~back
+    own = (masks < 0) & (anyone >= limits["begin"][which])
+    for i in map(int, np.flatnonzero(own)):
+        own[i] = _may_go(tokens, i, LABELS[which[i]])
+    rest = [int(i) for i in np.flatnonzero((masks < 0) & (anyone >= limits["inside"][0]) & ~own)]
+    for order, step in ((rest, -1), (rest[::-1], 1)):
+        for i in order:
+            beside = i + step
+            if not 0 <= beside < count or not (own[beside] or gone[beside]):
+                continue
+            if which[beside] == which[i] if own[beside] else _same(tokens, masked, beside, which[i]):
+                own[i] = _may_go(tokens, i, LABELS[which[i]], signs=True)
+    spans = [*_left_masked(tokens, masked, back), *_own_spans(tokens, own, which)]
+    words = [i for i in map(int, np.flatnonzero(back)) if tokens.forms[i][0].isalnum()]
+    return sorted(spans, key=lambda one: (one.start, -one.end)), words
+
+
+def _may_go(tokens: Tokens, i: int, label: str, *, signs: bool = False) -> bool:
+    form = tokens.forms[i]
+    if form[0] == BARRIER or form == "\n" or not (signs or form[0].isalnum()):
+        return False
+    return not is_protected(tokens, i, label)
+
+
+def _same(tokens: Tokens, masked: Sequence[Found], i: int, label: int) -> bool:
+    return masked[tokens.masks[i]].placeholder.startswith(f"[{LABELS[label]}")
+
+
+def _taken_back(
+    tokens: Tokens, masked: Sequence[Found], chances: NDArray[np.float32], limits: NDArray[np.float32]
+) -> NDArray[np.bool_]:
+    """Which tokens come back: at both ends of what is masked those that are all but surely nobody's."""
+    back = np.zeros(len(tokens.forms), bool)
+    under: dict[int, list[int]] = {}
+    for i, mask in enumerate(tokens.masks):
+        if mask >= 0:
+            under.setdefault(mask, []).append(i)
+    for mask, inside in under.items():
+        one = masked[mask]
+        if one.by.startswith(KEPT) or one.placeholder == _TIME:
+            continue
+        limit = limits[SOURCES.index(source_of(one.by))]
+        for order in (inside, inside[::-1]):
+            for i in order:
+                if tokens.forms[i][0].isalnum() and chances[i, 0] < limit:
+                    break
+                back[i] = True
+    return back
+
+
+def _left_masked(tokens: Tokens, masked: Sequence[Found], back: NDArray[np.bool_]) -> list[Found]:
+    if not back.any():
+        return list(masked)
+    ends: dict[int, tuple[int, int]] = {}
+    for i, mask in enumerate(tokens.masks):
+        if mask >= 0 and not back[i]:
+            ends[mask] = ends.get(mask, (tokens.starts[i], 0))[0], tokens.ends[i]
+    touched = {mask for mask, comes in zip(tokens.masks, back, strict=True) if comes}
+    return [
+        Found(*ends[number], *one[2:]) if number in touched else one
+        for number, one in enumerate(masked)
+        if number not in touched or number in ends
+    ]
+
+
+def _own_spans(tokens: Tokens, own: NDArray[np.bool_], which: Sequence[int]) -> list[Found]:
+    found: list[Found] = []
+    for i in map(int, np.flatnonzero(own)):
+        if not tokens.forms[i][0].isalnum():
+            continue  # a sign goes between two words that go
+        start, end, placeholder = tokens.starts[i], tokens.ends[i], f"[{LABELS[which[i]]}]"
+        if found and found[-1].placeholder == placeholder and _JOIN.fullmatch(tokens.text, found[-1].end, start):
+            found[-1] = Found(found[-1].start, end, placeholder, BY)
+        else:
+            found.append(Found(start, end, placeholder, BY))
+    return found
+
+
+def reasons(tokens: Tokens, i: int, label: str, most: int = 4) -> str:
+    """How likely the token at ``i`` is part of what ``label`` says, and what of it and of the tokens around says so
+    most: that without which it would be least likely."""
+    reach = 2 + sum(DILATIONS[1:])
+    first, last = max(0, i - reach), min(len(tokens.forms), i + reach + 1)
+    at, which, fitted = i - first, LABELS.index(label), weights()
+    x = embedded(tokens)[first:last]
+    says: list[tuple[int, str, NDArray[np.float32]]] = []
+    for k in range(first, last):
+        says += [(k - i, _row_name(row), fitted["forms"][row]) for row in rows(tokens.forms[k])]
+        says += [(k - i, PLACE[row], fitted["places"][row]) for row in tokens.places[k]]
+    without = np.repeat(x[None], len(says) + 1, axis=0)
+    for number, (away, _, vector) in enumerate(says):
+        without[number, at + away] -= vector
+    chance = probabilities(without)[:, at, which]
+    fall = chance[-1] - chance[:-1]
+    told = [says[n] for n in np.argsort(-fall)[:most] if fall[n] > 0]
+    said = ", ".join(f"{away:+d} {name}" if away else name for away, name, _ in told)
+    return f"{chance[-1]:.2f} likely {label or 'nobody'}: {said}"
+
+
+def _row_name(row: int) -> str:
+    if row < len(FIXED):
+        return FIXED[row]
+    row -= len(FIXED)
+    return "this very word" if row < WORDS else "its first letters" if row < WORDS + AFFIXES else "its last letters"

@@ -1,0 +1,111 @@
+"""The tagger: what it reads of a token, that its network is the one that was fitted, what it may never do."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from curate.deid.pseudonym import Pseudonymizer
+from curate.deid.rules import TextRules
+from curate.deid.text import tagger
+from curate.deid.text.scrub import STAYS, explain, first_look, scrub
+from curate.deid.text.tagger import Found
+from curate.deid.words import context_words as roles
+
+PSEUDO = Pseudonymizer(b"a secret of enough bytes, for tests")
+MASK = TextRules(dates="mask", max_masked=1.0)
+SEEDS = st.integers(0, 10_000)
+
+
+def drawn(seed: int, tokens: tagger.Tokens) -> np.ndarray:
+    """Whatever a network might say of each token."""
+    return np.random.default_rng(seed).dirichlet(np.full(9, 0.2), len(tokens.forms)).astype(np.float32)
+
+
+def read(text: str, *masked: Found) -> tagger.Tokens:
+    return tagger.read(text, masked, [], {})
+
+
+def test_the_numbers_were_fitted_to_these_features():
+    fitted = tagger.weights()
+    assert int(fitted["version"]) == tagger.version(), "fit again: python -m benchmarks.deid.fit_tagger"
+    assert fitted["forms"].shape == (tagger.ROWS, tagger.EMBEDDED)
+    assert fitted["places"].shape == (len(tagger.PLACE), tagger.EMBEDDED)
+
+
+def test_three_tokens_are_read():
+    tokens = read("Mrs X7", Found(4, 5, "[NAME]", "name by its cue"))
+    assert tokens.forms == ["Mrs", "X", "7"]
+    assert [tokens.text[s:e] for s, e in zip(tokens.starts, tokens.ends, strict=True)] == tokens.forms
+    told = [[tagger.PLACE[row] for row in placed] for placed in tokens.places]
+    assert told == [["begins a line"], ["name by its cue: NAME"], ["glued to the one before"]]
+    assert tokens.masks == [-1, 0, -1]
+    assert tagger.FIXED[tagger.rows("7")[0]] == "1 digits"
+
+
+@pytest.mark.parametrize("text", ["", "a", "Seen by Mr. Ito, ext 4471.\n\nNo change in 3 mm node." * 3])
+def test_chances_are_shares_and_hang_on_what_is_near_alone(text):
+    tokens = read(text + " x")
+    x = tagger.embedded(tokens)
+    chances = tagger.probabilities(x)
+    assert np.allclose(chances.sum(axis=1), 1, atol=1e-5) and chances.shape == (len(tokens.forms), len(tagger.LABELS))
+    far = 2 + sum(tagger.DILATIONS[1:]) + 1
+    other = np.concatenate([np.ones((far, tagger.EMBEDDED), np.float32), x])
+    assert np.allclose(tagger.probabilities(other)[2 * far :], chances[far:], atol=1e-4)
+
+
+@given(SEEDS, st.lists(st.sampled_from([*sorted(roles.PROTECTED), "Ito", "4471", "effusion"]), max_size=30))
+def test_what_a_report_means_is_never_masked_whatever_the_network_says(seed, words):
+    tokens = read(" ".join(words))
+    found, _ = tagger.revised(tokens, [], drawn(seed, tokens), tagger.limits())
+    gone = [word for one in found for word in tokens.text[one.start : one.end].split()]
+    assert not {w for w in gone if w in roles.PROTECTED} - tagger._COUNTING
+
+
+@given(SEEDS)
+def test_a_patients_own_values_never_come_back(seed):
+    text = "Head CT of Head, no mass"
+    own, other = Found(11, 15, "[NAME]", "known value"), Found(0, 4, "[NAME]", "decision per word")
+    tokens = read(text, other, own)
+    limits = tagger.limits() | {"back": np.full(len(tagger.SOURCES), 0.0, np.float32)}
+    found, back = tagger.revised(tokens, [other, own], drawn(seed, tokens), limits)
+    assert own in found and other not in found and [tokens.forms[i] for i in back] == ["Head"]
+
+
+@given(SEEDS)
+def test_a_lower_limit_takes_no_less(seed):
+    tokens = read("Ito rang Ahmed about 4471 and the effusion at Fernhill, then 12 mm; Bo agreed")
+    chances = drawn(seed, tokens)
+    sizes = []
+    for begin in (0.9, 0.6, 0.3, 0.1):
+        limits = tagger.limits() | {"begin": np.full(9, begin, np.float32), "inside": np.ones(1, np.float32)}
+        sizes.append(sum(one.end - one.start for one in tagger.revised(tokens, [], chances, limits)[0]))
+    assert sizes == sorted(sizes)
+
+
+def test_what_the_tagger_adds_and_takes_back_is_explained():
+    text = "Addendum for the booking desk: call Fernhill on double four seven one, slot code QX then 77 then 12."
+    gone = explain(text, (), "p", PSEUDO, MASK)
+    assert any(one.by.startswith("tagger; ") and " likely " in one.by for one in gone)
+    assert all(one.placeholder[0] == "[" or one.placeholder == STAYS for one in gone)
+    out = scrub(text, (), "p", PSEUDO, MASK)
+    assert scrub(out, (), "p", PSEUDO, MASK) == out
+
+
+def test_the_network_is_the_one_that_was_fitted():
+    torch = pytest.importorskip("torch")
+    from benchmarks.deid.fit_tagger import Net
+
+    torch.manual_seed(1)
+    net = Net().eval()
+    x = torch.randn(2, 40, tagger.EMBEDDED)
+    told = torch.softmax(net(x, torch.ones(2, 40, 1)), dim=-1).detach().numpy()
+    numbers = {name: value.astype(np.float32) for name, value in net.numbers().items()}
+    assert np.abs(tagger.probabilities(x.numpy(), numbers) - told).max() < 0.01  # written as halves
+
+
+def test_what_rules_found_is_in_the_first_look():
+    seen = first_look("Dr. Ito, MRN 12345678", (), {}, None, MASK, frozenset())
+    assert [one.placeholder for one in seen.spans] == ["[NAME]", "[ID]"]
