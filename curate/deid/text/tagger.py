@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
 from io import BytesIO
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,7 +92,7 @@ class Tokens:
     masks: list[int]
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=10_000)
 def rows(form: str) -> tuple[int, ...]:
     """The numbers of what is known of a token by its letters alone, of `ROWS`."""
     if form[0] == BARRIER:
@@ -253,7 +253,7 @@ def _convolved(x: NDArray[np.float32], kernel: NDArray[np.float32], dilation: in
 _COUNTS = COUNTED | MEASURED
 _UNIT = roles.words(
     """
-    mm cm m ml cc mg g kg hu ms bpm mmhg mbq degrees mgy gy week weeks wks wk day days hour hours hrs year years yrs yr
+    mm cm cms % m ml cc mg g kg hu ms bpm mmhg mbq degrees mgy gy week weeks wks wk day days hour hours hrs year years yrs yr
     y yo month months km mph
     """
 )
@@ -291,11 +291,15 @@ def is_protected(tokens: Tokens, i: int, label: str) -> bool:
         if after == "-":
             k += 1  # 67-year-old
         old = label == "AGE" and int(form) >= _OLD
-        if k < len(tokens.forms) and tokens.forms[k].lower() in _UNIT and not old:
+        behind = tokens.forms[k].lower() if k < len(tokens.forms) else ""
+        if behind in _UNIT and not old:
             return True
-        if len(form) < 3 and after in (".", ")") and _BEGINS in tokens.places[i]:
-            return True
+        if behind == "x" and k + 1 < len(tokens.forms) and tokens.forms[k + 1].isdecimal():
+            return True  # 4 x 5 mm
         before = tokens.forms[i - 1].lower() if i else ""
+        listed = len(form) < 3 and after in (".", ")") and (before == "." or _BEGINS in tokens.places[i])
+        if listed and i + 2 < len(tokens.forms) and tokens.forms[i + 2][0].isalpha():
+            return True  # "1.No", not "14.03.2021"
         return len(form) < 3 and before in tuple("ctlsd") and _GLUED in tokens.places[i]
     return False
 

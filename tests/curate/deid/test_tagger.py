@@ -109,3 +109,19 @@ def test_the_network_is_the_one_that_was_fitted():
 def test_what_rules_found_is_in_the_first_look():
     seen = first_look("Dr. Ito, MRN 12345678", (), {}, None, MASK, frozenset())
     assert [one.placeholder for one in seen.spans] == ["[NAME]", "[ID]"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["4 x 5 mm", "12.5%", "3.5 cms", "1.No", "x.\n2) Mild", "L4-5", "T12", "67-year-old", "CRP 98", "FINDINGS: x"],
+)
+def test_measures_levels_and_list_numbers_are_protected(text):
+    tokens = read(text)
+    kept = [f for i, f in enumerate(tokens.forms) if f[0].isalnum() and tagger.is_protected(tokens, i, "ID")]
+    assert any(f.isdecimal() for f in kept) or "FINDINGS" in kept
+
+
+def test_days_numbers_and_high_ages_are_not_protected():
+    for text, label in (("14.03.2021", "DATE"), ("93 years", "AGE"), ("ref 4471", "ID")):
+        tokens = read(text)
+        assert not any(tagger.is_protected(tokens, i, label) for i, f in enumerate(tokens.forms) if f.isdecimal())
