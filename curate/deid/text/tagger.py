@@ -253,8 +253,8 @@ def _convolved(x: NDArray[np.float32], kernel: NDArray[np.float32], dilation: in
 _COUNTS = COUNTED | MEASURED
 _UNIT = roles.words(
     """
-    mm cm cms % m ml cc mg g kg hu ms bpm mmhg mbq degrees mgy gy week weeks wks wk day days hour hours hrs year years yrs yr
-    y yo month months km mph
+    mm cm cms % m ml cc mg g kg hu ms bpm mmhg mbq degrees mgy gy week weeks wks wk day days hour hours hrs
+    year years yrs yr y yo month months km mph
     """
 )
 _OLD = 90  # years: from here on an age tells who
