@@ -73,6 +73,30 @@ def iu_xray(tree: Path) -> Made:
     return Made(["images.0.path={}/images", "reports.0.path={}/r.csv"], told, {"image_without_report": 1})
 
 
+OPENI = """<?xml version="1.0" encoding="utf-8"?><eCitation><meta type="rr"/><uId id="CXR{n}"/><pmcId id="{n}"/>
+<MedlineCitation><Article><ArticleTitle>Indiana University Chest X-ray Collection</ArticleTitle><Abstract>
+<AbstractText Label="COMPARISON">None.</AbstractText><AbstractText Label="FINDINGS">The heart &amp; lungs {n}.
+</AbstractText><AbstractText Label="IMPRESSION"/></Abstract></Article></MedlineCitation>
+<parentImage id="CXR{n}_1_IM-0001-3001"/></eCitation>"""
+BOMB = """<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">]>
+<eCitation><uId id="CXR9"/><AbstractText Label="FINDINGS">&b;</AbstractText></eCitation>"""
+
+
+def openi(tree: Path) -> Made:
+    for n, views in ((1, ("3001", "4001")), (2, ("1001",))):
+        put(tree / "xml" / f"{n}.xml", OPENI.format(n=n))
+        for view in views:
+            put(tree / "images" / f"CXR{n}_1_IM-000{n}-{view}.png", png(n * 7 + int(view)))
+    put(tree / "xml" / "9.xml", BOMB)
+    put(tree / "xml" / "8.xml", OPENI.format(n=8)[:300])
+    put(tree / "xml" / "7.xml", "<other/>")
+    put(tree / "xml" / "6.xml", b"\xff\xfe\x00 no xml")
+    places = ["images.0.path={}/images", "reports.0.path={}/xml", "reports.0.format=openi", "reports.0.columns={ }",
+              r"images.0.key_pattern=(?P<study>CXR\d+)_(?P<image>[^/]+)\.png$"]  # fmt: skip
+    told = ["The heart & lungs 1."] * 2 + ["The heart & lungs 2."]
+    return Made(places, told, {"decompression_limit": 1, "malformed_report_row": 2, "not_a_report": 1})
+
+
 def padchest(tree: Path) -> Made:
     (tree / "images").mkdir(parents=True)
     write_zip(tree / "images" / "0.zip", [("20536_a.png", deep(1)), ("20536_b.png", deep(2))])
@@ -122,7 +146,8 @@ def pmc_oa(tree: Path) -> Made:
     return Made(["images.0.path={}/images.zip", "reports.0.path={}/pmc_oa.jsonl"], told, {"image_without_report": 1})
 
 
-LAYOUTS: list[Callable[[Path], Made]] = [mimic_cxr_jpg, iu_xray, padchest, chexpert_plus, roco, pmc_oa]
+RECIPE_OF = {"openi": "iu_xray"}
+LAYOUTS: list[Callable[[Path], Made]] = [mimic_cxr_jpg, iu_xray, openi, padchest, chexpert_plus, roco, pmc_oa]
 
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.__name__)
@@ -131,8 +156,9 @@ def test_a_public_sets_tree(
 ) -> None:
     made = layout(tmp_path / "tree")
     places = [place.replace("{}", str(tmp_path / "tree")) for place in made.places]
+    name = RECIPE_OF.get(layout.__name__, layout.__name__)
     recipe = load_recipe(
-        RECIPES / f"{layout.__name__}.yaml", [*places, f"out={tmp_path / 'run'}", f"secret={secret_file}", *QUICK]
+        RECIPES / f"{name}.yaml", [*places, f"out={tmp_path / 'run'}", f"secret={secret_file}", *QUICK]
     )
     check(recipe)
     done, _ = run_pipeline(recipe, local_engine, lambda *_: None, "ingest")

@@ -109,7 +109,7 @@ def is_hl7(head: bytes) -> bool:
 
 
 @contextmanager
-def open_bytes(path: Path, kind: Format, max_bytes: int = MAX_BYTES) -> Iterator[Any]:
+def open_bytes(path: Path, kind: Format | Literal["xml"], max_bytes: int = MAX_BYTES) -> Iterator[Any]:
     """The file's bytes, inflated where they are gzip'd, as a stream that can ``peek``; a Parquet file or a workbook can
     ``seek`` as well. Raises DropRecord UNREADABLE_FILE, EMPTY_FILE, TOO_LARGE (inflated), and REFUSED_KIND where the
     content is of another kind than ``kind``."""
@@ -163,7 +163,7 @@ class _Inflated(io.RawIOBase):
         return len(data)
 
 
-def _check_kind(file: Any, kind: Format) -> None:
+def _check_kind(file: Any, kind: Format | Literal["xml"]) -> None:
     with reading():
         head = file.peek(_HEAD)[:_HEAD]
     if not head:
@@ -178,5 +178,5 @@ def _check_kind(file: Any, kind: Format) -> None:
         if not is_hl7(head):
             raise DropRecord(Reason.REFUSED_KIND)
         return
-    if head.startswith(_OTHER_KINDS) or (start.startswith(_DOCUMENTS) and b"<html" not in start):
+    if head.startswith(_OTHER_KINDS) or (kind != "xml" and start.startswith(_DOCUMENTS) and b"<html" not in start):
         raise DropRecord(Reason.REFUSED_KIND)

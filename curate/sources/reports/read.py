@@ -38,6 +38,7 @@ from curate.sources.walk import Found, as_text
 if TYPE_CHECKING:
     from curate.sources.reports.fhir import References
 
+_MAX_XML = 1 << 24  # bytes of one document; what is longer is cut, and then malformed
 _HEAD = 4096  # bytes of a text file that show whether it is something else
 _BROKEN_FIX = "quote cells that hold the delimiter, quotes or line breaks; name a field of a field as report.text"
 _HEADER = re.compile(r"[A-Za-z]\w*(?:_\w+)+|[A-Z][A-Z0-9]{1,7}")  # FINDINGS_COL, ACC: as no one is called
@@ -158,6 +159,8 @@ def _read(found: Found, source: _Source) -> Iterator[Report]:
             yield _structured(found, source, kind)
         elif kind == "fhir":
             yield from _fhir(found, source)
+        elif kind == "openi":
+            yield _openi(found)
         elif kind == "hl7":
             yield from _messages(found, source.columns)
         elif kind == "txt":
@@ -170,11 +173,13 @@ def _read(found: Found, source: _Source) -> Iterator[Report]:
         yield Report(relative, reason=Reason.NOT_A_REPORT if refused else dropped.reason)
 
 
-def _kind(found: Found, format: Asked, single: bool) -> Format | Literal["fhir", "dicom"] | None:
+def _kind(found: Found, format: Asked, single: bool) -> Format | Literal["fhir", "openi", "dicom"] | None:
     """How the file is read; None where its name stands for no report."""
     if single and format != "auto":
         return format
     by_suffix = format_of(PurePath(found.relative).name)
+    if format == "openi":
+        return "openi" if found.relative.lower().endswith(".xml") else None
     if format == "fhir" and by_suffix in ("json", "jsonl"):
         return "fhir"
     if single and by_suffix is None and _is_structured(found, format):
@@ -202,6 +207,14 @@ def _is_fhir(found: Found, kind: str, columns: ReportColumns) -> bool:
             return is_fhir(file.peek(_HEAD)[:_HEAD])
     except DropRecord:
         return False
+
+
+def _openi(found: Found) -> Report:
+    from curate.sources.reports.openi import read_openi
+
+    with open_bytes(Path(found.path), "xml") as file:
+        text, known = read_openi(file.read(_MAX_XML))
+    return make_report(as_text(found.relative), text, known)
 
 
 def _fhir(found: Found, source: _Source) -> Iterator[Report]:
@@ -325,10 +338,18 @@ def _as_asked(names: Sequence[str], columns: ReportColumns) -> dict[str, str]:
     return {same[0]: column for column in missing if len(same := spelt.get(folded(column), [])) == 1}
 
 
-def _names_to_check(found: Found, kind: Format | Literal["fhir"], columns: ReportColumns, single: bool) -> list[str]:
+def _names_to_check(
+    found: Found, kind: Format | Literal["fhir", "openi"], columns: ReportColumns, single: bool
+) -> list[str]:
     """A table's columns; [] of what has none, or cannot be read and so may hold reports. RecipeError where that is all
     there is."""
-    if kind in ("txt", "hl7") or kind == "fhir" or found.reason is not None or _is_fhir(found, kind, columns):
+    if (
+        kind in ("txt", "hl7")
+        or kind == "fhir"
+        or kind == "openi"
+        or found.reason is not None
+        or _is_fhir(found, kind, columns)
+    ):
         return []
     names = _names(found, kind, columns)
     if not names and single:
