@@ -63,8 +63,10 @@ class DamagedError(RunError):
     """A file of the run that was damaged on its disk; the next run makes it anew."""
 
     def __init__(self, path: Path | str) -> None:
+        from curate.places import place  # which raises RecipeError
+
         super().__init__(str(path))
-        self.path = Path(path)
+        self.path = place(str(path))
 
     def __str__(self) -> str:
         where = "/".join(self.path.parts[-2:])  # files of a run have no one's name

@@ -8,16 +8,18 @@ what a disk changes by itself is found by the checksums of the pages when they a
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from curate.storage import commit_marker, digest_file, read_marker
+from curate.storage import beside, commit_marker, digest_file, is_lost, name_from, read_marker, stamp_of
 
-_VERIFIED = "verified.json"
-_Stamps = dict[str, list[int]]  # file, relative to the step's folder -> size, mtime and ctime in ns, inode
+VERIFIED = "verified.json"
+_Stamps = dict[str, list[int | str]]  # file, relative to the step's folder -> `curate.storage.stamp_of`
+
+
+MANIFEST = "manifest.json"
 
 
 def part_path(folder: Path, partition: int) -> Path:
@@ -30,12 +32,17 @@ def marker_path(folder: Path, partition: int) -> Path:
     return folder / f"part-{partition:05d}.json"
 
 
+def partition_of(path: Path) -> int:
+    """Which partition a part or a marker is of."""
+    return int(path.stem.removeprefix("part-"))
+
+
 def damaged(folder: Path, partitions: int, inputs: str) -> list[int]:
     """The partitions that are not done, or not as they were written, or not made of ``inputs``; in order.
 
     Digests are compared in threads; nothing is removed.
     """
-    known: _Stamps = read_marker(folder / _VERIFIED) or {}
+    known: _Stamps = read_marker(folder / VERIFIED) or {}
     fresh: _Stamps = {}
     with ThreadPoolExecutor() as pool:
         found = pool.map(lambda i: _seen(folder, i, inputs, known), range(partitions))
@@ -46,33 +53,33 @@ def damaged(folder: Path, partitions: int, inputs: str) -> list[int]:
             else:
                 fresh |= seen
     if fresh and fresh != known:
-        commit_marker(folder / _VERIFIED, fresh)
+        commit_marker(folder / VERIFIED, fresh)
     return bad
 
 
 def remember(folder: Path, markers: Sequence[Mapping[str, Any]]) -> None:
     """All parts and their files were just written or compared: they need not be read for that again."""
     names = [n for i, marker in enumerate(markers) for n in files_of(folder, i, marker)]
-    commit_marker(folder / _VERIFIED, {name: _stamp(folder / name) for name in names})
+    commit_marker(folder / VERIFIED, {name: stamp_of(beside(folder, name)) for name in names})
 
 
 def doubt(folder: Path) -> bool:
     """Compare everything again at the next run; False where there is no such step."""
-    there = (folder / _VERIFIED).exists()
-    (folder / _VERIFIED).unlink(missing_ok=True)
+    there = (folder / VERIFIED).exists()
+    (folder / VERIFIED).unlink(missing_ok=True)
     return there
 
 
 def forget(folder: Path, partitions: Iterable[int]) -> None:
     """These partitions are to be done again, and with them the step."""
     for partition in partitions:
-        (folder / "manifest.json").unlink(missing_ok=True)
+        (folder / MANIFEST).unlink(missing_ok=True)
         marker_path(folder, partition).unlink(missing_ok=True)
 
 
 def parts_with(folder: Path, reason: str) -> list[int]:
     """The partitions in which a record was dropped for ``reason``."""
-    markers = {int(p.stem.removeprefix("part-")): read_marker(p) for p in folder.glob("part-*.json")}
+    markers = {partition_of(p): read_marker(p) for p in folder.glob("part-*.json")}
     return sorted(i for i, marker in markers.items() if marker and marker["dropped"].get(reason))
 
 
@@ -83,7 +90,7 @@ def files_of(folder: Path, partition: int, marker: Mapping[str, Any]) -> dict[st
 
 def digests_beside(folder: Path, written: Iterable[Path]) -> dict[str, str]:
     """The sha256 of files a task wrote, named from the step's folder so that a run can be moved."""
-    return {os.path.relpath(path, folder): digest_file(path) for path in written}
+    return {name_from(path, folder): digest_file(path) for path in written}
 
 
 def _seen(folder: Path, partition: int, inputs: str, known: _Stamps) -> _Stamps | None:
@@ -94,14 +101,14 @@ def _seen(folder: Path, partition: int, inputs: str, known: _Stamps) -> _Stamps 
     stamps = {}
     for name, sha256 in files_of(folder, partition, marker).items():
         try:
-            stamps[name] = _stamp(folder / name)
-            if known.get(name) != stamps[name] and digest_file(folder / name) != sha256:
+            path = beside(folder, name)
+            stamps[name] = stamp_of(path)
+            if known.get(name) != stamps[name] and digest_file(path) != sha256:
                 return None
         except (FileNotFoundError, NotADirectoryError):
             return None
+        except OSError as error:
+            if is_lost(folder / name, error):
+                return None
+            raise
     return stamps
-
-
-def _stamp(path: Path) -> list[int]:
-    info = path.stat()
-    return [info.st_size, info.st_mtime_ns, info.st_ctime_ns, info.st_ino]

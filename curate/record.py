@@ -22,6 +22,7 @@ arrow_without_pandas()  # here, since whatever makes a table knows this module f
 class Reason(StrEnum):
     """Why a record was dropped. The value is what the funnel, the tables and the report page print."""
 
+    WITHDRAWN = "withdrawn"  # its patient has left the run (`curate remove`)
     # -- index: what lies in the archive
     UNREADABLE_FOLDER = "unreadable_folder"
     UNREADABLE_FILE = "unreadable_file"
@@ -140,6 +141,15 @@ class Fate(StrEnum):
         return cls.REFUSED if Reason(reason).is_refusal else cls.QUARANTINED
 
 
+# What may be otherwise another time, with the file as it is: `curate run --again`.
+PASSING = (
+    Reason.UNREADABLE_FOLDER,
+    Reason.UNREADABLE_FILE,
+    Reason.DAMAGED_ARCHIVE,
+    Reason.CHANGED,
+    Reason.CRASHED,
+    Reason.FAILED,
+)
 DROP_FIELDS = [pa.field("drop_step", pa.string()), pa.field("drop_reason", pa.string())]
 
 # One picture of a montage: where it is read from, named as in INDEX.

@@ -27,7 +27,8 @@ import pyarrow as pa
 from curate import __version__
 from curate.engine import Crash, Engine
 from curate.errors import FunnelError, RunError
-from curate.intact import damaged, digests_beside, forget, marker_path, part_path, remember
+from curate.intact import MANIFEST, damaged, digests_beside, forget, marker_path, part_path, remember
+from curate.places import place
 from curate.record import Reason
 from curate.storage import commit_bytes, commit_marker, digest, read_marker, read_table, table_bytes
 
@@ -148,7 +149,7 @@ class Manifest:
 
 def load_manifest(folder: Path) -> Manifest | None:
     """The manifest of a finished step, None where the step is not done, or its manifest is damaged."""
-    raw = read_marker(folder / "manifest.json")
+    raw = read_marker(folder / MANIFEST)
     return None if raw is None else Manifest(**raw, reused=True)
 
 
@@ -238,7 +239,7 @@ def finish(step: Step, run: Path, seconds: float) -> Manifest:
     )
     fields = {k: v for k, v in vars(manifest).items() if k != "reused"}
     remember(folder, parts)
-    commit_marker(folder / "manifest.json", fields)
+    commit_marker(folder / MANIFEST, fields)
     return manifest
 
 
@@ -276,7 +277,7 @@ class PartitionWork:
         started = time.monotonic()
         table = self.task.run(partition, poison=poison)
         beside = self.task.beside(partition) if isinstance(self.task, LeavesFiles) else ()
-        commit_part(Path(self.folder), partition, table, time.monotonic() - started, self.inputs, beside)
+        commit_part(place(self.folder), partition, table, time.monotonic() - started, self.inputs, beside)
         return int(table.num_rows)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,9 +12,10 @@ import pyarrow as pa
 
 from curate.errors import RunError, about
 from curate.export.split import SplitRules, split_of
+from curate.places import place
 from curate.record import live
 from curate.step import part_path
-from curate.storage import TEMPORARY, commit_folder, read_table, remove_tree
+from curate.storage import commit_folder, local_folder, read_table, remove_tree, scratch_folder
 from filters.clean import agreeing, clean_keys, seen_in_evaluation, shard_records
 from filters.drift import score_reference
 from filters.findings import concept, language_read
@@ -39,9 +39,9 @@ class Pool:
 
     def read(self, partition: int, columns: Sequence[str]) -> pa.Table:
         """Those of one ingest partition, in ingest order."""
-        kept = read_table(part_path(Path(self.dedup), 0), ["key", "drop_reason"], [("partition", "=", partition)])
+        kept = read_table(part_path(place(self.dedup), 0), ["key", "drop_reason"], [("partition", "=", partition)])
         keys = kept.filter(pa.array(live(kept)))["key"].to_pylist()
-        table = read_table(part_path(Path(self.ingest), partition), columns)
+        table = read_table(part_path(place(self.ingest), partition), columns)
         wanted = set(keys)
         return table.filter(pa.array([k in wanted for k in table["key"].to_pylist()], pa.bool_()))
 
@@ -87,26 +87,21 @@ class TrainTask:
 
     def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
         """Trains; returns the clean set's keys, so that the run says what its filter has seen."""
-        out = Path(self.out)
-        out.parent.mkdir(parents=True, exist_ok=True)
-        remove_tree(out, out.parent)  # of an attempt that was not committed, or damaged since
-        temporary = out.with_name(f"{out.name}{TEMPORARY}{uuid.uuid4().hex[:8]}")
-        temporary.mkdir()
-        try:
-            data = self._data(temporary / "clean")
+        out = place(self.out)
+        with scratch_folder(out) as scratch:
+            remove_tree(out, out.parent)  # of an attempt that was not committed, or damaged since
+            data = self._data(scratch / "clean")
             if data is None:  # an archive with nothing usable needs no filter
                 return pa.table({"key": pa.array([], pa.string())})
             with about(f"filters.{self.name}" if self.name else "filter"):
-                module_of(self.method).train(data, temporary / "filter", self.rules)
-            remember_pool(temporary / "filter", data.pool)
-            commit_folder(temporary / "filter", out)
-        finally:
-            remove_tree(temporary, out.parent)
+                module_of(self.method).train(data, scratch / "filter", self.rules)
+            remember_pool(scratch / "filter", data.pool)
+            commit_folder(scratch / "filter", out)
         return pa.table({"key": pa.array(data.clean.keys, pa.string())})
 
     def beside(self, partition: int) -> list[Path]:
         """The filter's files; none where there was nothing to train on."""
-        return sorted(p for p in Path(self.out).rglob("*") if p.is_file())
+        return sorted(p for p in place(self.out).rglob("*") if p.is_file())
 
     def _data(self, scratch: Path) -> TrainingSet | None:
         """The clean set and the unlabelled pool, both without what is, or nearly is, in an evaluation split."""
@@ -174,14 +169,14 @@ class ScoreTask:
         table = self.pool.paired(partition, _POOL)
         if not table.num_rows:
             return
-        needs = Needs.of(Path(folder) for folder in self.folders.values())
+        needs = Needs.of(self._local().values())
         images, texts, keys, patients = (table[name].to_pylist() for name in ("image", "text", "key", "patient"))
         whose = list(zip(keys, patients, strict=True))
         yield from prepare(images, texts, needs, self.batch, self.threads, whose)
 
     def model(self) -> Callable[[Any], Any]:
         """The scorer, loaded once a process or actor."""
-        if not all((Path(folder) / "card.json").exists() for folder in self.folders.values()):
+        if not all((folder / "card.json").exists() for folder in self._local().values()):
             return refuse  # nothing was trained because there is nothing to score
         return self._scorer()
 
@@ -200,7 +195,11 @@ class ScoreTask:
         return {name: np.zeros(0, np.float32) for name in self._scorer().columns}
 
     def _scorer(self) -> Scorer:
-        return Scorer(self.folders, self.device, scoring=self.scoring)
+        folders = {name: str(folder) for name, folder in self._local().items()}
+        return Scorer(folders, self.device, scoring=self.scoring)
+
+    def _local(self) -> dict[str, Path]:
+        return {name: local_folder(place(folder)) for name, folder in self.folders.items()}
 
 
 def _column(values: np.ndarray) -> pa.Array:

@@ -24,6 +24,8 @@ import polars as pl
 import yaml
 
 from curate.errors import RecipeError
+from curate.export.narrow import columns_in
+from curate.places import place
 from curate.record import RECORD, Reason
 from curate.report.funnel import FUNNEL, StepCount, plain_lines, share
 from curate.step import Manifest, load_manifest, part_path, read_parts
@@ -39,7 +41,7 @@ _SHOWN = 12  # records that a table draws with a picture
 
 def open_run(folder: str | Path) -> Run:
     """The run in ``folder`` (the recipe's ``out``), to read. RecipeError where there is none, or it has not ended."""
-    path = Path(folder)
+    path = place(folder)
     if not (path / "recipe.yaml").is_file():
         raise RecipeError(str(path), "holds no run (no recipe.yaml)", "give the recipe's 'out' folder")
     told = read_marker(path / FINISHED)
@@ -209,13 +211,11 @@ class Run:
     def _rows_of(self, key: str) -> list[tuple[str, dict[str, Any]]]:
         found = []
         for folder in self._folders:
+            if "key" not in columns_in(folder):
+                continue
             for path in self._parts(folder):
-                rows = pl.scan_parquet(path)
-                if "key" in rows.collect_schema().names():
-                    found += [
-                        (folder.name.rpartition("-")[0], r)
-                        for r in rows.filter(pl.col("key") == key).collect().to_dicts()
-                    ]
+                rows = read_table(path, filters=[("key", "=", key)]).to_pylist()
+                found += [(folder.name.rpartition("-")[0], row) for row in rows]
         return found
 
     def _payload(self, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -223,8 +223,9 @@ class Run:
         folder = self.folder("dedup")
         if folder is None or not self._parts(folder) or not keys:
             return {}
-        placed = pl.scan_parquet(self._parts(folder)).filter(pl.col("key").is_in(list(keys)))
-        return self.payloads(placed.select("key", "partition").collect().rows())
+        wanted = [("key", "in", list(keys))]
+        tables = [read_table(path, ["key", "partition"], wanted) for path in self._parts(folder)]
+        return self.payloads((r["key"], r["partition"]) for table in tables for r in table.to_pylist())
 
     def payloads(
         self, placed: Iterable[tuple[str, int]], columns: Sequence[str] = ("image", "text")

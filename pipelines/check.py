@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from importlib.util import find_spec
@@ -11,12 +12,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from curate.errors import RecipeError, about
+from curate.errors import RecipeError, SourceError, about
 from curate.export.webdataset import check_shards
+from curate.places import is_remote, place
+from curate.sources.faults import patiently
 from curate.sources.pairing.paths import check_keys
 from curate.storage import check_own, claim, commit_bytes
 from filters.method import method_of, read_card
 from filters.registry import JudgesRules, require_towers
+from pipelines.build import gone_since, ingested
 from pipelines.recipe import Deid, Recipe
 from pipelines.scoring import Filter
 
@@ -27,18 +31,12 @@ def check(recipe: Recipe, touch: bool = True) -> None:
         raise RecipeError("images", "the recipe trains on shards alone", "curate train, or name images and reports")
     recipe.secret_source().pseudonymizer()
     for i, source in enumerate(recipe.images):
-        _readable(source.path, f"images.{i}.path")
         _apart(source.path, recipe.out, f"images.{i}.path")
-        if source.key_pattern is not None:
-            check_keys(source.path, source.key_pattern, source.exclude.path, f"images.{i}.key_pattern")
-    for i, reports in enumerate(recipe.report_sources()):
-        from curate.sources.reports.read import check_columns
-
-        _readable(Path(reports.path), f"reports.{i}.path")
-        check_columns(Path(reports.path), reports.columns, reports.format, reports.name_pattern)
-    if recipe.split.table is not None:
-        _readable(recipe.split.table.path, "split.table.path")
-        recipe.split.table.table().check()
+    try:
+        _sources(recipe)
+    except (RecipeError, SourceError):
+        if ingested(recipe) is None:  # else another cut of it needs no source
+            raise
     if recipe.clean.folder is not None:
         _readable(recipe.clean.folder, "clean.folder")
     for name, chosen in recipe.filters.items():
@@ -52,6 +50,8 @@ def check(recipe: Recipe, touch: bool = True) -> None:
         raise RecipeError("semantic", "needs faiss", "pip install 'radsift[cpu]' (or [gpu])")
     if recipe.truth is not None:
         _truth(recipe.truth.path)
+    if str(recipe.out).startswith("memory:"):
+        raise RecipeError("out", "memory:// is each process's own", "s3://, gs://, az:// or a folder")
     check_own(recipe.out)
     check_shards(recipe.out / "shards")
     check_shards(recipe.out / "compare" / "pool")
@@ -59,23 +59,64 @@ def check(recipe: Recipe, touch: bool = True) -> None:
         _writable(recipe.out)
 
 
+def _sources(recipe: Recipe) -> None:
+    """RecipeError where a source is not as the recipe says; SourceError where one that was there before is away."""
+    for i, source in enumerate(recipe.images):
+        gone = gone_since(recipe.out, source.name)
+        if gone is not None and not _is_there(source.path):
+            raise gone
+        _readable(source.path, f"images.{i}.path")
+        if source.key_pattern is not None:
+            check_keys(source.path, source.key_pattern, source.exclude.path, f"images.{i}.key_pattern")
+    for i, reports in enumerate(recipe.report_sources()):
+        from curate.sources.reports.read import check_columns
+
+        _readable(place(reports.path), f"reports.{i}.path")
+        check_columns(place(reports.path), reports.columns, reports.format, reports.name_pattern)
+    if recipe.split.table is not None:
+        _readable(recipe.split.table.path, "split.table.path")
+        recipe.split.table.table().check()
+
+
+def _is_there(path: Path) -> bool:
+    """Waits for as long as for anything that fails for a while."""
+
+    def there() -> bool:
+        if not path.exists():
+            raise SourceError(errno.ENOENT)
+        return True
+
+    try:
+        return patiently(there)
+    except SourceError:
+        return False
+
+
+def check_local(recipe: Recipe) -> None:
+    """RecipeError where ``out`` is a URL: training writes checkpoints and reads shards as files."""
+    if is_remote(recipe.out):
+        fix = "copy the shards here and give 'train.shards' and a local 'out'"
+        raise RecipeError("out", "the final model is trained in a folder, not at a URL", fix)
+
+
 def save_recipe(recipe: Recipe) -> None:
     """RUN/recipe.yaml: the resolved recipe, so that `explain` and `report` need the run's folder only. Source
     locations are made absolute; the secret is named by its file and never copied."""
-    claim(recipe.out)
     sources = recipe.model_dump(mode="json", exclude_none=True)
     for source in [*sources["images"], *sources["reports"]]:
-        source["path"] = str(Path(source["path"]).resolve())
+        source["path"] = str(place(source["path"]).resolve())
     for name in ("out", "secret"):
         if name in sources:
-            sources[name] = str(Path(sources[name]).resolve())
+            sources[name] = str(place(sources[name]).resolve())
     for part in sources.get("evaluation", []):
         part["path"] = str(Path(part["path"]).resolve())
     if recipe.truth is not None:
         sources["truth"]["path"] = str(recipe.truth.path.resolve())
     if recipe.split.table is not None:
         sources["split"]["table"]["path"] = str(recipe.split.table.path.resolve())
-    commit_bytes(recipe.out / "recipe.yaml", yaml.safe_dump(sources, sort_keys=False, allow_unicode=True).encode())
+    text = yaml.safe_dump(sources, sort_keys=False, allow_unicode=True).encode()
+    claim(recipe.out, text)
+    commit_bytes(recipe.out / "recipe.yaml", text)
 
 
 def notes(recipe: Recipe) -> list[str]:
@@ -138,9 +179,13 @@ def _truth(path: Path) -> None:
 
 
 def _readable(path: Path, field: str) -> None:
-    if not path.exists():
+    try:
+        there = path.exists()
+    except OSError as error:
+        raise RecipeError(field, f"{path} cannot be read ({error.strerror})", "check who may read it") from None
+    if not there:
         raise RecipeError(field, f"{path} does not exist", "correct the path; it is relative to the working directory")
-    if not os.access(path, os.R_OK):
+    if not is_remote(path) and not os.access(path, os.R_OK):
         raise RecipeError(field, f"{path} cannot be read", "check its permissions")
 
 
@@ -154,7 +199,10 @@ def _apart(source: Path, out: Path, field: str) -> None:
 def _writable(out: Path) -> None:
     try:
         claim(out)
+        if is_remote(out):
+            return
         with tempfile.TemporaryFile(dir=out):
             pass
     except OSError as error:
-        raise RecipeError("out", f"cannot write to {out} ({error.strerror})", "choose a folder you can write") from None
+        problem = error.strerror or type(error).__name__
+        raise RecipeError("out", f"cannot write to {out} ({problem})", "choose a place you can write") from None

@@ -15,7 +15,7 @@ def run_command() -> None:
     and a worker has no use for them."""
     import typer
 
-    from pipelines.commands import browsing, fetch, learning, release, runs
+    from pipelines.commands import browsing, fetch, learning, release, runs, upkeep
     from pipelines.commands.screen import version_option
 
     commands: tuple[Callable[..., None], ...] = (
@@ -28,6 +28,9 @@ def run_command() -> None:
         browsing.browse,
         runs.doctor,
         runs.schema,
+        upkeep.verify,
+        upkeep.prune,
+        upkeep.remove,
         learning.train_filter,
         learning.train,
         learning.evaluate,

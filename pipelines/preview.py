@@ -8,7 +8,6 @@ import os
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
-from pathlib import Path
 
 import pyarrow as pa
 
@@ -18,6 +17,7 @@ from curate.deid.words.language import language_preview
 from curate.errors import DropRecord
 from curate.ingest.index import match, read_sources
 from curate.ingest.rows import status_of
+from curate.places import place
 from curate.record import Reason
 from curate.sources.archives import walk_members
 from curate.sources.pairing.outcome import Pairing
@@ -75,7 +75,7 @@ def _draw(source: ImageSource, most: int) -> tuple[list[Found], int]:
 
     def counted() -> Iterator[Found]:
         nonlocal n
-        for found in walk_members(Path(source.path), source.follow_symlinks, source.exclude, tables=True):
+        for found in walk_members(place(source.path), source.follow_symlinks, source.exclude, tables=True):
             n += 1
             yield found
 

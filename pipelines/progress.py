@@ -17,10 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from curate.places import is_remote
 from curate.storage import commit_bytes
 
 LOG, TEXTFILE = "progress.jsonl", "progress.prom"
-_PAUSE = 1.0  # seconds between two lines of one step that is not at its end
+_PAUSE, _PAUSE_REMOTE = 1.0, 10.0  # seconds between two lines of one step that is not at its end
 
 Say = Callable[[str, int, int], None]
 
@@ -48,12 +49,13 @@ class _Log:
         self.numbers: dict[str, tuple[int, int]] = {}
         self.written = 0.0
         begun = {"command": command, "host": socket.gethostname(), "pid": os.getpid()}
-        (run / LOG).write_text(self._line(begun), encoding="utf-8")
+        self.lines = [self._line(begun)]
+        commit_bytes(run / LOG, self.lines[0].encode())
 
     def add(self, step: str, done: int, total: int) -> None:
         news = step not in self.numbers or done == total
         self.numbers[step] = (done, total)
-        if news or time.monotonic() - self.written > _PAUSE:
+        if news or time.monotonic() - self.written > (_PAUSE_REMOTE if is_remote(self.run) else _PAUSE):
             self.written = time.monotonic()
             self._append({"step": step, "done": done, "total": total})
             self._textfile()
@@ -63,6 +65,10 @@ class _Log:
         self._textfile()
 
     def _append(self, said: dict[str, Any]) -> None:
+        if is_remote(self.run):  # where nothing can be appended
+            self.lines.append(self._line(said))
+            commit_bytes(self.run / LOG, "".join(self.lines).encode())
+            return
         with (self.run / LOG).open("a", encoding="utf-8") as log:
             log.write(self._line(said))
 

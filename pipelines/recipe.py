@@ -24,7 +24,7 @@ from curate.sources.picture import PixelRules
 from curate.sources.reports.headings import SECTIONS
 from curate.sources.scan import ImageSource
 from filters.registry import CleanRules, TowersRules, registered
-from pipelines.part import Fraction, Part
+from pipelines.part import Fraction, Location, Part
 from pipelines.scoring import Capfilt, Filter, FilterName, Select
 from pipelines.sources import Images, Pair, Reports, Split
 from pipelines.training import Compare, EvaluationSet, Train
@@ -253,12 +253,13 @@ class Truth(Part):
 
 
 class Recipe(Part):
-    """The whole job. Paths are relative to the working directory."""
+    """The whole job. Paths are relative to the working directory; sources and ``out`` may be fsspec URLs."""
 
     name: str = "run"
     """What pages and cards call the run."""
-    out: Annotated[Path, AfterValidator(Path.absolute)]  # workers elsewhere have another working directory
-    """The run's folder."""
+    # absolute, as workers elsewhere have another working directory
+    out: Annotated[Location, AfterValidator(lambda path: path.absolute())]
+    """The run's folder, or an fsspec URL (s3, gs, az)."""
     secret: Path | None = None
     """File of the secret that keys pseudonyms; null: the variable RADSIFT_SECRET."""
     images: tuple[Images, ...] = ()

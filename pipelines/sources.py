@@ -12,7 +12,7 @@ from curate.ingest.rules import Facts, FileRules, ReportSource, SplitTable
 from curate.sources.reports.asked import Asked, ReportColumns
 from curate.sources.reports.captions import CaptionRules, label_words
 from curate.sources.scan import ImageSource
-from pipelines.part import Fraction, Part
+from pipelines.part import Fraction, Location, Part
 
 
 def _uid(name: str) -> str:
@@ -53,7 +53,7 @@ class Excluded(FileFacts):
 
 
 class Images(Part):
-    """A folder of DICOM, PNG, JPEG or TIFF files, of any depth and mixture.
+    """A folder of DICOM, PNG, JPEG or TIFF files, of any depth and mixture, or the URL of a prefix that holds them.
 
     ``key_pattern``: a regular expression over relative paths with groups among accession, study, patient, image and
     split; what it finds fills what the header lacks (``key_first``: header) or stands in its place (path).
@@ -65,8 +65,8 @@ class Images(Part):
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")] = "archive"
     """Part of every key of its records: keep it when the folder moves."""
-    path: Path
-    """Folder of DICOM, PNG, JPEG or TIFF files, tar and zip archives and Parquet tables, of any depth and mixture."""
+    path: Location
+    """Folder or URL of DICOM, PNG, JPEG or TIFF files, tar and zip archives, Parquet tables, at any depth."""
     follow_symlinks: bool = False
     """Enter links, each folder once."""
     key_pattern: str | None = None
@@ -176,14 +176,14 @@ class Questions(Part):
 
 
 class Reports(Part):
-    """A file or folder of reports. ``several``: which of several reports of one study is the one, where their status
-    does not say it: the ``latest`` or ``first`` by ``columns.order``, all of them by ``join``, else none. ``caption``:
-    a template of sentences over columns, "{modality} of the {organ}. {findings}"; one that names an empty column is
-    left out. ``labels`` and ``questions``: texts made of those, which a template names {labels} and {statement}.
-    ``declared_clean``: these texts name nobody, as you answer for, and are not cleaned."""
+    """Reports: a file, a folder, or the URL of either. ``several``: which of several reports of one study is the one,
+    where their status does not say it: the ``latest`` or ``first`` by ``columns.order``, all of them by ``join``, else
+    none. ``caption``: a template of sentences over columns, "{modality} of the {organ}. {findings}"; one that names an
+    empty column is left out. ``labels`` and ``questions``: texts made of those, which a template names {labels} and
+    {statement}. ``declared_clean``: these texts name nobody, as you answer for, and are not cleaned."""
 
-    path: Path
-    """A table, a file of messages, or a folder of reports."""
+    path: Location
+    """A table, a file of messages, or a folder of reports, or the URL of either."""
     format: Asked = "auto"
     """csv, jsonl, json, parquet, xlsx, txt, hl7, dicom ...; auto: by name and content."""
     name_pattern: str | None = None

@@ -21,7 +21,7 @@ from curate.report.funnel import fault_lines
 from curate.report.page import DuplicatePair, Histogram, Painting, RunReport, Sample, render_page, report_json
 from curate.sources.images.read import encode_jpeg, resize
 from curate.step import Manifest, part_path, read_parts
-from curate.storage import commit_bytes, read_table
+from curate.storage import commit_bytes, local_folder, read_table
 from filters.methods.blip.capfilt import CAPFILT
 from filters.task import train_curve
 from filters.training.curve import final_curves
@@ -283,6 +283,6 @@ def _texts(pipeline: Pipeline, selection: pa.Table) -> dict[str, list[tuple[str,
 
 
 def _curves(pipeline: Pipeline) -> dict[str, list[tuple[float, float]]]:
-    found = {name: train_curve(folder) for name, folder in pipeline.filter_folders.items()}
+    found = {name: train_curve(local_folder(folder)) for name, folder in pipeline.filter_folders.items()}
     learned = {f"training loss: {name}": curve for name, curve in found.items() if curve}
     return learned | final_curves(pipeline.run)

@@ -10,14 +10,13 @@ import importlib.metadata
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from curate import __version__
 from curate.export.webdataset import CROISSANT, README
 from curate.report.funnel import FUNNEL, StepCount
 from curate.step import Manifest
-from curate.storage import commit_marker, digest, digest_file, read_json, read_marker
+from curate.storage import beside, commit_marker, digest, digest_file, read_json, read_marker
 from pipelines.build import Pipeline, stamp
 
 FILES = ("attestation.json", "index.html", "report.json")
@@ -57,7 +56,10 @@ def remember_told(
     """The report of these steps was just written, and this is what a command says of it."""
     folder = pipeline.run / "report"
     value: dict[str, Any] = {"measures": measures, "shards": shards, "faults": faults}
-    value |= {"made_of": _made_of(pipeline, manifests), "files": {n: digest_file(folder / n) for n in (*FILES, *CARD)}}
+    value |= {
+        "made_of": _made_of(pipeline, manifests),
+        "files": {n: digest_file(beside(folder, n)) for n in (*FILES, *CARD)},
+    }
     commit_marker(folder / "told.json", value)
 
 
@@ -67,7 +69,7 @@ def _remembered(pipeline: Pipeline, manifests: Sequence[Manifest]) -> dict[str, 
     if known is None or known["made_of"] != _made_of(pipeline, manifests):
         return None
     try:
-        whole = all(digest_file(folder / name) == sha256 for name, sha256 in known["files"].items())
+        whole = all(digest_file(beside(folder, name)) == sha256 for name, sha256 in known["files"].items())
     except FileNotFoundError:
         return None
     return known if whole else None
@@ -78,7 +80,7 @@ def _made_of(pipeline: Pipeline, manifests: Sequence[Manifest]) -> str:
     steps = [digest(m.step, m.hash, *(str(part["sha256"]) for part in m.parts)) for m in manifests]
     truth, curves = pipeline.recipe.truth, sorted((pipeline.run / "train").glob("*/curve.csv"))
     beside = [stamp(path) for path in [*([truth.path] if truth else []), *curves]]
-    recipe = Path(pipeline.run / "recipe.yaml").read_bytes()
+    recipe = (pipeline.run / "recipe.yaml").read_bytes()
     return digest(*(f"{name} {version}" for name, version in versions().items()), recipe, *steps, *beside)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from hypothesis.internal.conjecture import providers
 
 from curate.engine import Engine, Resources, start_engine
 from tests.inline import InlineEngine
+
+os.environ.setdefault("RADSIFT_PATIENCE", "0")  # what fails here fails for good
 
 # The same examples every time, so that a green commit stays green; `make test-all` looks for new ones.
 settings.register_profile("fixed", derandomize=True, database=None, deadline=None)

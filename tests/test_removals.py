@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-_REMOVERS = {"rmtree", "unlink", "rmdir", "removedirs", "remove_tree"}
+_REMOVERS = {"rmtree", "unlink", "rmdir", "removedirs", "remove_tree", "remove_below", "rm", "rm_file"}
 _OF_OS = {"remove", "replace", "rename", "renames", "truncate"}
 
 # (file, function) -> how many calls, and why what they remove is ours
@@ -16,10 +16,18 @@ WHY = {
     ("curate/storage.py", "commit_bytes"): (1, "the temporary file it has just made, named by a random number"),
     ("curate/storage.py", "commit_folder"): (1, "the temporary folder that the caller has just made"),
     ("curate/storage.py", "remove_tree"): (
-        1,
-        "the one rmtree: below a folder of ours, not through a link",
+        2,
+        "the one rmtree, and the one of an object store: below a folder of ours, not through a link",
     ),
     ("curate/storage.py", "sweep"): (2, "names that end in our mark of a half-written file and 8 hex digits"),
+    ("curate/storage.py", "scratch_folder"): (1, "the temporary folder it has made"),
+    ("curate/places.py", "unlink"): (1, "`Path.unlink` of an object: its callers are those listed here"),
+    ("curate/places.py", "remove_below"): (1, "of a prefix: remove_tree alone calls it"),
+    ("curate/lease.py", "take"): (1, "leases of lower numbers than the one that was just taken"),
+    ("curate/sources/scan.py", "forget_dropped"): (
+        1,
+        "headers of a scanned chunk, below RUN/private/scan, by our names",
+    ),
     ("curate/intact.py", "doubt"): (1, "verified.json of a step, which a run made"),
     ("curate/intact.py", "forget"): (2, "manifest and markers of a step, by their fixed names, below RUN/steps"),
     ("curate/export/webdataset.py", "reset_shards"): (
@@ -34,9 +42,12 @@ WHY = {
     ("curate/deid_export/job.py", "release"): (1, "DST/.work, after check_folders and _claim: this job's"),
     ("curate/deid_export/job.py", "_only"): (1, "names that only this command gives, else RunError and nothing goes"),
     ("curate/deid_export/task.py", "_told"): (1, "files this very call has committed"),
+    ("pipelines/withdrawal.py", "withdraw"): (2, "its own sealed note; steps of filters by names that runs give"),
+    ("pipelines/withdrawal.py", "_rewrite"): (1, "copies of narrow columns by their names, below RUN/steps"),
+    ("pipelines/upkeep.py", "prune_locked"): (2, "below RUN/steps and RUN/private, names that runs give, no links"),
     ("pipelines/build.py", "execute_step"): (1, "the export step's folder below RUN/steps"),
     ("pipelines/final.py", "_export"): (2, "an export of before, below the training's folder, which _claim owns"),
-    ("filters/task.py", "run"): (2, "the step's own model folder, and the temporary one it has made"),
+    ("filters/task.py", "run"): (1, "the step's own model folder"),
     ("filters/training/launch.py", "_watched"): (1, "ended-*.json in a training's folder, which _claim owns"),
     ("filters/training/export/open_clip.py", "new_folder"): (
         2,
@@ -79,3 +90,6 @@ def test_one_function_alone_removes_trees() -> None:
         p for d in ("curate", "filters", "pipelines") for p in (ROOT / d).rglob("*.py") if "rmtree" in p.read_text()
     ]
     assert [str(p.relative_to(ROOT)) for p in users] == ["curate/storage.py"]
+    users = [p for d in ("curate", "filters", "pipelines") for p in (ROOT / d).rglob("*.py")]
+    users = [p for p in users if "remove_below" in p.read_text()]
+    assert sorted(str(p.relative_to(ROOT)) for p in users) == ["curate/places.py", "curate/storage.py"]

@@ -18,6 +18,7 @@ from curate.errors import RecipeError
 from curate.export.narrow import columns_in, narrow
 from curate.export.select import splits_of
 from curate.export.split import SPLITS, SplitRules
+from curate.places import place
 from curate.record import SEMANTIC, Reason, conform, live
 from curate.step import part_path, read_parts
 from curate.storage import read_table
@@ -44,7 +45,7 @@ class SemanticTask:
 
     def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
         """SEMANTIC rows of all records that dedup kept; RecipeError where the filter gives no embeddings."""
-        kept = narrow(Path(self.dedup), ("key", "partition", "cluster", "drop_reason"))
+        kept = narrow(place(self.dedup), ("key", "partition", "cluster", "drop_reason"))
         kept = kept.filter(pa.array(live(kept)))
         keys, vectors = self._vectors()
         pool = _frame(pa.table({"key": keys, "row": np.arange(len(keys))}))
@@ -63,11 +64,11 @@ class SemanticTask:
 
     def _facts(self, kept: pa.Table) -> pl.DataFrame:
         """key, split, patient, score and claim of each kept record that was scored."""
-        facts = narrow(Path(self.ingest), ("key", "patient", "official_split", "text_hash"))
+        facts = narrow(place(self.ingest), ("key", "patient", "official_split", "text_hash"))
         if not facts.num_columns or not kept.num_rows:
             names = {"key": pl.String, "split": pl.Int8, "patient": pl.String, "score": pl.Float32, "claim": pl.String}
             return pl.DataFrame(schema=names)
-        scored = narrow(Path(self.scores), ("key", self.rules.by, "findings"))
+        scored = narrow(place(self.scores), ("key", self.rules.by, "findings"))
         table = (
             _frame(kept.select(["key"]))
             .join(_frame(facts), on="key", how="inner")
@@ -89,7 +90,7 @@ class SemanticTask:
 
     def _vectors(self) -> tuple[pa.Array, Vectors]:
         """(keys, float16[n, d] of length one) of the records that have an embedding, part by part."""
-        column, folder = f"{self.rules.by}_image_embedding", Path(self.scores)
+        column, folder = f"{self.rules.by}_image_embedding", place(self.scores)
         there = columns_in(folder)
         if there and column not in there:
             fix = "name a filter with towers, in this run or brought"

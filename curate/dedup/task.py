@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +12,7 @@ import pyarrow.compute as pc
 from curate.dedup.held import HELD, Held
 from curate.dedup.resolve import STEP, resolve
 from curate.dedup.rules import DedupRules
+from curate.places import place
 from curate.record import DEDUP, RECORD, Reason, conform, live
 from curate.step import part_path, read_parts
 from curate.storage import read_table
@@ -54,7 +54,7 @@ class DedupTask:
 
     def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
         """DEDUP rows of all live records; images are not read."""
-        tables = [read_table(part_path(Path(self.ingest), i), COLUMNS) for i in range(self.partitions)]
+        tables = [read_table(part_path(place(self.ingest), i), COLUMNS) for i in range(self.partitions)]
         tables = [t.filter(pa.array(live(t))) for t in tables]
         owner = np.repeat(np.arange(self.partitions, dtype=np.int32), [t.num_rows for t in tables])
         table = pa.concat_tables(tables or [RECORD.empty_table().select(COLUMNS)])
@@ -68,7 +68,7 @@ class DedupTask:
     def _apart(self, table: pa.Table) -> list[Reason | None]:
         if self.held is None:
             return [None] * table.num_rows
-        return Held(read_parts(Path(self.held), empty=HELD)).reasons(table)
+        return Held(read_parts(place(self.held), empty=HELD)).reasons(table)
 
 
 def _joined(table: pa.Table, resolved: pa.Table, apart: list[Reason | None]) -> pa.Table:

@@ -17,12 +17,14 @@ from curate.errors import RadsiftError, RunError
 _ROOT = Path(__file__).parents[2]  # frames of the product's own say where to look
 _FULL = "no room on the disk of the run's folder or of the temporary one (TMPDIR): free some, or move it to another"
 _SHUT = "a folder of the run, or the temporary one, may not be read or written: see who owns it and how it is mounted"
+_SILENT = "the storage of the run's folder does not answer: see that it is mounted, or reached with these credentials"
 _MACHINE = {  # what is no bug of ours: what to do about it
     errno.ENOSPC: _FULL,
     errno.EDQUOT: _FULL,
     errno.EROFS: _SHUT,
     errno.EACCES: _SHUT,
     errno.EPERM: _SHUT,
+    **dict.fromkeys((errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ECONNREFUSED, errno.ENOTCONN), _SILENT),
     errno.EMFILE: "too many open files: raise the limit (`ulimit -n 4096`) or take fewer --workers",
     errno.ENOMEM: "no memory left: take fewer --workers",
 }

@@ -19,7 +19,16 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from curate.storage import commit_bytes, commit_marker, digest, digest_file, read_marker, whole_or_damaged
+from curate.places import is_remote
+from curate.storage import (
+    commit_bytes,
+    commit_marker,
+    digest,
+    digest_file,
+    read_marker,
+    read_table,
+    whole_or_damaged,
+)
 
 FEW, SMALL = 8, 16_000_000  # parts and bytes up to which no copy is made
 _Part = tuple[str, int, int]
@@ -34,6 +43,8 @@ def narrow(folder: Path, columns: Sequence[str], coded: Sequence[str] = ()) -> p
     parts = _parts(folder)
     if not parts:
         return pa.table({})
+    if is_remote(folder):  # nothing to map: the columns are fetched from the parts
+        return _read(folder, parts, columns, coded)
     if len(parts) <= FEW and sum(size for _, size, _ in parts) <= SMALL:
         return _read(folder, parts, columns, coded)
     made_of = digest(*(f"{name}|{size}" for name, size, _ in parts), *columns, "", *coded)
@@ -55,7 +66,10 @@ def narrow(folder: Path, columns: Sequence[str], coded: Sequence[str] = ()) -> p
 def columns_in(folder: Path) -> list[str]:
     """The names of a step's columns; empty where it has no parts."""
     parts = _parts(folder)
-    return list(pq.read_schema(folder / parts[0][0]).names) if parts else []
+    if not parts:
+        return []
+    with (folder / parts[0][0]).open("rb") as file:
+        return list(pq.read_schema(file).names)
 
 
 def fixed_bytes(column: pa.Array) -> NDArray[np.bytes_]:
@@ -81,6 +95,9 @@ def taken(column: pa.ChunkedArray, rows: pa.Array | None) -> pa.Array:
 
 def _parts(folder: Path) -> list[_Part]:
     """(name, bytes, ns of the last change) of each part, in partition order."""
+    if is_remote(folder):
+        objects = [(path, path.stat()) for path in sorted(folder.glob("part-*.parquet"))]
+        return [(path.name, info.st_size, info.st_mtime_ns) for path, info in objects]
     if not folder.is_dir():
         return []
     with os.scandir(folder) as entries:
@@ -93,7 +110,11 @@ def _read(
 ) -> pa.Table:
     whole = ds.ParquetFileFormat(default_fragment_scan_options=ds.ParquetFragmentScanOptions(**_CHECKED))
     with whole_or_damaged(folder / parts[0][0]):  # which of them is found by the run that compares them all
-        table = ds.dataset([str(folder / name) for name, _, _ in parts], format=whole).to_table(columns=list(columns))
+        if is_remote(folder):
+            table = pa.concat_tables([read_table(folder / name, columns) for name, _, _ in parts])
+        else:
+            paths = [str(folder / name) for name, _, _ in parts]
+            table = ds.dataset(paths, format=whole).to_table(columns=list(columns))
     for name in coded:
         table = table.set_column(table.column_names.index(name), name, table[name].combine_chunks().dictionary_encode())
     return table

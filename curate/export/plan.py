@@ -5,13 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from pathlib import Path
 from typing import cast
 
 import polars as pl
 import pyarrow as pa
 
 from curate.export.split import SPLITS
+from curate.places import place
 from curate.record import SELECTION, SHARD_PLAN, conform
 from curate.step import read_parts
 
@@ -31,7 +31,7 @@ class PlanTask:
 
     def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
         """SHARD_PLAN rows of all kept records."""
-        return plan_shards(read_parts(Path(self.selection), _COLUMNS, empty=SELECTION), self.per_shard)
+        return plan_shards(read_parts(place(self.selection), _COLUMNS, empty=SELECTION), self.per_shard)
 
 
 def plan_shards(selection: pa.Table, per_shard: int) -> pa.Table:

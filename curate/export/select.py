@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -25,6 +24,7 @@ from curate.export.narrow import columns_in, fixed_bytes, narrow, rows_of, taken
 from curate.export.rules import Floor, SelectRules
 from curate.export.split import SPLITS, SplitRules, split_of
 from curate.export.texts import TEXT_FROM, Texts, read_texts
+from curate.places import place
 from curate.record import SELECTION, Reason, conform, live
 
 __all__ = ["Floor", "SelectPool", "SelectRules", "SelectTask", "choose", "cut_of", "floor_counts"]
@@ -100,7 +100,7 @@ class SelectTask:
 
     def pool(self) -> SelectPool:
         """What is chosen from, read once; RecipeError where a column the rules name is not there."""
-        table = narrow(Path(self.dedup), ("key", "partition", "drop_reason"))
+        table = narrow(place(self.dedup), ("key", "partition", "drop_reason"))
         alive = live(table)
         table = table if alive.all() else table.filter(pa.array(alive))
         keys = table["key"].combine_chunks()
@@ -131,7 +131,7 @@ class SelectTask:
         """Patients and subgroups of ``keys``, in their order."""
         ours = ("patient", "official_split")
         coded = [n for n in (*FACTS, "official_split") if n != "age"]
-        known = narrow(Path(self.ingest), ("key", *ours, *FACTS), coded=coded)
+        known = narrow(place(self.ingest), ("key", *ours, *FACTS), coded=coded)
         if not known.num_rows:
             return {name: pa.nulls(len(keys), pa.string()) for name in (*ours, *FACTS)}
         rows = rows_of(keys, known["key"])
@@ -148,7 +148,7 @@ class SelectTask:
         if "age" in facts:
             out["age"] = facts["age"].cast(pa.float32()).to_numpy(zero_copy_only=False)
         wanted = [*self.rules.score_columns, *(["findings"] if self.rules.reads_findings else [])]
-        there = [n for n in columns_in(Path(self.scores)) if not n.endswith("_embedding")] if self.scores else []
+        there = [n for n in columns_in(place(self.scores)) if not n.endswith("_embedding")] if self.scores else []
         if not there:  # nothing was scored
             empty = np.full(len(keys), np.nan, np.float32)
             nothing = Labels(np.zeros(len(keys), np.int32), ("",))
@@ -156,7 +156,7 @@ class SelectTask:
         if self.rules.by == "dfn" and not self.rules.cuts and "dfn" not in there:
             return out  # nothing is cut, and no score is named
         self._refuse_missing(wanted, there)
-        known = narrow(Path(self.scores or ""), there, coded=[n for n in there if n == "findings"])
+        known = narrow(place(self.scores or ""), there, coded=[n for n in there if n == "findings"])
         rows = rows_of(keys, known["key"])
         for name in wanted:
             column = taken(known[name], rows)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 from curate.dedup.exact import text_hash
 from curate.export.labels import Labels
 from curate.export.narrow import columns_in, narrow, rows_of, taken
+from curate.places import place
 from curate.step import part_path
 from curate.storage import read_table
 
@@ -72,11 +72,11 @@ class Texts:
 def read_texts(folder: str | None, keys: pa.Array, among: NDArray[np.bool_]) -> Texts:
     """What the step in ``folder`` says of ``keys``, of those ``among`` the others nothing."""
     nothing = Texts(np.full(len(keys), -1, np.int8), {})
-    there = columns_in(Path(folder)) if folder is not None else []
+    there = columns_in(place(folder)) if folder is not None else []
     if folder is None or not there:
         return nothing
     names = [n for n in there if n.startswith(RESCORED)]
-    known = narrow(Path(folder), ["key", "chosen", *names])
+    known = narrow(place(folder), ["key", "chosen", *names])
     rows = rows_of(keys, known["key"])
     said = pc.index_in(taken(known["chosen"], rows), value_set=pa.array(_CHOSEN)).fill_null(-1)
     chosen = np.where(among, said.to_numpy(zero_copy_only=False), -1).astype(np.int8)
@@ -87,7 +87,7 @@ def proposals(folder: str | None, partition: int, keys: tuple[str, ...]) -> dict
     """Rows of the step by key, of one ingest partition; empty where there is no such step."""
     if folder is None:
         return {}
-    table = read_table(part_path(Path(folder), partition), _CARRIED, [("key", "in", list(keys))])
+    table = read_table(part_path(place(folder), partition), _CARRIED, [("key", "in", list(keys))])
     return {r["key"]: r for r in table.to_pylist()}
 
 

@@ -23,9 +23,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from curate.errors import RecipeError
+from curate.export.remove import NOBODY, without
 from curate.export.split import SPLITS
 from curate.export.texts import CARRIED, carry, proposals
 from curate.intact import part_path
+from curate.places import place
 from curate.record import RECORD, SELECTION
 from curate.storage import (
     TEMPORARY,
@@ -93,35 +95,37 @@ class ExportTask:
         """Write the shard's three files; returns key, split, shard of each record."""
         planned = self._slice(partition)
         first = planned.slice(0, 1).to_pylist()[0]
+        planned = planned.filter(pc.not_equal(planned["key"], NOBODY))
         records: list[pa.Table] = []
         proposed: dict[str, dict[str, Any]] = {}
         for at in pc.unique(planned["partition"]).to_pylist():
             keys = planned.filter(pc.equal(planned["partition"], at))["key"]
             records.append(self._read(at, keys))
             proposed |= proposals(self.texts, at, tuple(keys.to_pylist()))
-        table = pa.concat_tables(records)
+        table = pa.concat_tables(records or [RECORD.empty_table()])
         for name in ("split", "score", "weight", "text_from"):
             table = table.append_column(name, planned[name])
-        write_shard(Path(self.shards) / first["split"], first["name"], table, proposed, self.kept)
+        write_shard(place(self.shards) / first["split"], first["name"], table, proposed, self.kept)
         return planned.select(["key", "split", "name"]).rename_columns(["key", "split", "shard"])
 
     def beside(self, partition: int) -> list[Path]:
         """The shard's three files."""
         first = self._slice(partition, ["split", "name"]).slice(0, 1).to_pylist()[0]
-        return [Path(self.shards) / first["split"] / f"{first['name']}{suffix}" for suffix in _SUFFIXES]
+        return [place(self.shards) / first["split"] / f"{first['name']}{suffix}" for suffix in _SUFFIXES]
 
     def _slice(self, partition: int, columns: list[str] | None = None) -> pa.Table:
         """The shard's rows of the plan, which is sorted by shard: its statistics say which few pages to read."""
-        return read_table(part_path(Path(self.plan), 0), columns, [("shard", "=", partition)])
+        return read_table(part_path(place(self.plan), 0), columns, [("shard", "=", partition)])
 
     def _read(self, partition: int, keys: pa.ChunkedArray) -> pa.Table:
-        table = read_table(part_path(Path(self.ingest), partition), filters=[("key", "in", keys.to_pylist())])
+        table = read_table(part_path(place(self.ingest), partition), filters=[("key", "in", keys.to_pylist())])
         return table.take(pc.index_in(keys, value_set=table["key"]))
 
 
 def count_shards(plan: Path) -> int:
     """How many shards the step in the folder ``plan`` planned; read from the file's footer."""
-    part = pq.read_metadata(part_path(plan, 0))
+    with part_path(plan, 0).open("rb") as file:
+        part = pq.read_metadata(file)
     if not part.num_rows:
         return 0
     return int(part.row_group(part.num_row_groups - 1).column(0).statistics.max) + 1
@@ -144,11 +148,28 @@ def write_shard(
                 info = tarfile.TarInfo(f"{row['key']}.{suffix}")
                 info.size, info.mode = len(data), 0o644
                 tar.addfile(info, io.BytesIO(data))
-    data = sink.getvalue()
+    _commit(folder, name, sink.getvalue(), _index(rows, kept))
+
+
+def _commit(folder: Path, name: str, data: bytes, index: pa.Table) -> None:
     commit_bytes(folder / f"{name}.tar", data)
-    commit_bytes(folder / f"{name}.parquet", table_bytes(_index(rows, kept)))
-    stats = {"count": len(rows), "successes": len(rows), "bytes": len(data), "sha256": digest(data)}
+    commit_bytes(folder / f"{name}.parquet", table_bytes(index))
+    count = index.num_rows
+    stats = {"count": count, "successes": count, "bytes": len(data), "sha256": digest(data)}
     commit_json(folder / f"{name}_stats.json", stats)
+
+
+def remove_from_shard(folder: Path, name: str, keys: Collection[str]) -> None:
+    """Rewrite a shard's three files without the records under ``keys``; the other members' bytes are copied."""
+    kept = io.BytesIO()
+    with (
+        tarfile.open(fileobj=io.BytesIO((folder / f"{name}.tar").read_bytes())) as old,
+        tarfile.open(fileobj=kept, mode="w", format=tarfile.USTAR_FORMAT) as new,
+    ):
+        for member in old:
+            if member.name.partition(".")[0] not in keys:
+                new.addfile(member, old.extractfile(member))
+    _commit(folder, name, kept.getvalue(), without(read_table(folder / f"{name}.parquet"), keys))
 
 
 def _index(rows: list[dict[str, Any]], kept: Sequence[str]) -> pa.Table:

@@ -45,9 +45,10 @@ from curate.ingest.rules import PictureRules, ReportRules
 from curate.ingest.sealed import read_index
 from curate.ingest.texts import ATTRIBUTES, ReportStage
 from curate.memory import remembering
+from curate.places import place
 from curate.record import INDEX, RECORD, Reason, conform, drop_each, without_payload
 from curate.sources.dicom.read import identity_of, load_dicom
-from curate.sources.faults import check_present, out_of_reach, stat_source
+from curate.sources.faults import check_present, out_of_reach, patiently, stat_source
 from curate.sources.images.read import encode_jpeg, encode_png, load_image, resize
 from curate.sources.member import archive_of, is_there
 from curate.sources.picture import Picture, compose, tile_places
@@ -103,7 +104,7 @@ class IngestTask:
         return pa.concat_tables([records.slice(i, 1) for i in pc.sort_indices(order).to_pylist()])
 
     def _read(self, partition: int) -> pa.Table:
-        return read_index(Path(self.index), partition, self.secret.pseudonymizer())
+        return read_index(place(self.index), partition, self.secret.pseudonymizer())
 
 
 # The transient schema inside the chain: what RECORD will keep, and what only the chain may see.
@@ -141,7 +142,7 @@ _MANY = 8  # records of a partition that fail, being more than half of it, befor
 
 def _reading_order(table: pa.Table) -> pa.Array | None:
     """The rows as they lie in their archives, so that each is read forwards; None where no row is in an archive."""
-    inside = any(path is not None and archive_of(Path(os.fsdecode(path))) for path in table["path"].to_pylist())
+    inside = any(path is not None and archive_of(place(os.fsdecode(path))) for path in table["path"].to_pylist())
     return pc.sort_indices(table, [("path", "ascending")]) if inside else None
 
 
@@ -161,7 +162,7 @@ def _stop_if_many(table: pa.Table, records: pa.Table) -> None:
 def _paths(table: pa.Table, source: str) -> list[Path]:
     """The image files of one source."""
     rows = zip(table["source"].to_pylist(), table["path"].to_pylist(), strict=True)
-    return [Path(os.fsdecode(path)) for name, path in rows if name == source and path is not None]
+    return [place(os.fsdecode(path)) for name, path in rows if name == source and path is not None]
 
 
 @dataclass(frozen=True)
@@ -229,19 +230,22 @@ class _Picture:
         DropRecord CHANGED where it is gone, of another size, or says that it is another instance or patient; a plain
         image, which says nothing, where its time is another. SourceError where the archive cannot be read.
         """
-        path, dicom = Path(os.fsdecode(row["path"])), row["kind"] == "dicom"
         try:
-            if not check_present(path):
-                raise DropRecord(Reason.CHANGED)
-            info = stat_source(path)
-            if info.size != row["size"] or (not dicom and info.mtime_ns != row["mtime_ns"]):
-                raise DropRecord(Reason.CHANGED)
-            picture = (load_dicom if dicom else load_image)(path, row["frame"], self.rules.pixels)
+            picture = patiently(lambda: self._read(row))
         except SourceError as error:
             raise SourceError(error.number, row["source"]) from None
         if picture.dataset is not None and "\\".join(identity_of(picture.dataset)) != row["identity"]:
             raise DropRecord(Reason.CHANGED)
         return picture
+
+    def _read(self, row: dict[str, Any]) -> Picture:
+        path, dicom = place(os.fsdecode(row["path"])), row["kind"] == "dicom"
+        if not check_present(path):
+            raise DropRecord(Reason.CHANGED)
+        info = stat_source(path)
+        if info.size != row["size"] or (not dicom and info.mtime_ns != row["mtime_ns"]):
+            raise DropRecord(Reason.CHANGED)
+        return (load_dicom if dicom else load_image)(path, row["frame"], self.rules.pixels)
 
 
 def _painted(shown: Sequence[tuple[Picture, Gate]], whole: Sequence[int], written: Sequence[int]) -> dict[str, Any]:

@@ -23,14 +23,17 @@ from curate.deid.replace.surrogates import taken_names
 from curate.deid.vault import SecretSource, write_sealed
 from curate.deid.words.shared import shared_words
 from curate.errors import SourceError
+from curate.export.remove import withdrawn_fates, without
 from curate.ingest.files import judge, with_column, with_path_keys
 from curate.ingest.rows import RecordRows, image_key, status_of, with_second_look
 from curate.ingest.rules import IndexRules, ReportSource
-from curate.ingest.sealed import NAMES, PAIRING, WORDS, read_index, sealed_part
+from curate.ingest.sealed import NAMES, PAIRING, WORDS, read_index, read_withdrawn, sealed_part
 from curate.ingest.slices import choose_slices, middle_of_series
 from curate.ingest.splits import settle
+from curate.places import normalised, place
 from curate.record import FATE, INDEX, Reason, conform, live
-from curate.sources.member import place
+from curate.sources.faults import patiently
+from curate.sources.member import place as as_in_a_folder
 from curate.sources.pairing.coverage import describe
 from curate.sources.pairing.outcome import Pairing
 from curate.sources.pairing.pair import pair
@@ -67,33 +70,43 @@ class IndexTask:
     def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
         """FATE rows sorted by key; the live rows are sealed in partitions of ``rows_per_partition``."""
         pseudo = self.secret.pseudonymizer()
-        scans = [(name, read_scan(chunks, Path(self.scans), pseudo)) for name, chunks in self.chunks]
+        scans = [(name, read_scan(chunks, place(self.scans), pseudo)) for name, chunks in self.chunks]
         try:
-            reports = list(read_sources(self.reports, scans))
+            reports = patiently(lambda: list(read_sources(self.reports, scans)))
         except SourceError as error:
             raise SourceError(error.number, "reports") from None
         matched = match(scans, reports, self.rules)
         index = matched.index(reports, self.rules, pseudo)
-        write_sealed(Path(self.sealed) / PAIRING, matched.pairing.table(), pseudo)
+        write_sealed(place(self.sealed) / PAIRING, matched.pairing.table(), pseudo)
+        gone = _withdrawn(index, read_withdrawn(place(self.scans).parent, pseudo))
         alive = index.filter(pa.array(live(index)))
         for i, start in enumerate(range(0, alive.num_rows, self.rows_per_partition)):
-            write_sealed(sealed_part(Path(self.sealed), i), alive.slice(start, self.rows_per_partition), pseudo)
+            part = without(alive.slice(start, self.rows_per_partition), gone)  # the others stay in their partitions
+            write_sealed(sealed_part(place(self.sealed), i), part, pseudo)
+        alive = without(alive, gone)
         texts, values = _told(alive)
         words = shared_words(texts, values, self.k_patients)
         for name, listed in ((WORDS, words), (NAMES, taken_names(values))):
-            write_sealed(Path(self.sealed) / name, pa.table({"word": pa.array(sorted(listed), pa.string())}), pseudo)
-        return conform(index, FATE)
+            write_sealed(place(self.sealed) / name, pa.table({"word": pa.array(sorted(listed), pa.string())}), pseudo)
+        return withdrawn_fates(conform(index, FATE), gone, {key: pseudo.key("withdrawn", key) for key in gone})
 
     def beside(self, partition: int) -> list[Path]:
         """The sealed parts, the shared words, and the names that no surrogate may have."""
-        return sorted(Path(self.sealed).glob("*.sealed"))
+        return sorted(place(self.sealed).glob("*.sealed"))
+
+
+def _withdrawn(index: pa.Table, patients: Collection[str]) -> frozenset[str]:
+    """The keys of all rows, dropped ones too, of who has left the run."""
+    columns = (index[name].to_pylist() for name in ("key", "patient", "drop_reason"))
+    left = Reason.WITHDRAWN.value  # as the scan of the file says
+    return frozenset(k for k, patient, why in zip(*columns, strict=True) if patient in patients or why == left)
 
 
 def read_sources(sources: Sequence[ReportSource], scans: Sequence[tuple[str, pa.Table]]) -> Iterator[Report]:
     """Every report of every source, each with its file and its source's rule for several of one study. Files that an
     image source of ``scans`` counts, and that are no reports, are left to it."""
     for i, s in enumerate(sources):
-        root = Path(s.path)
+        root = place(s.path)
         counted = _counted(scans, s.path)
         below = root if root.is_dir() else root.parent  # a single file's own name, or a member's of a single archive
         for r in read_reports(root, s.columns, s.format, s.name_pattern, counted):
@@ -186,7 +199,9 @@ def _with_stems(
     """Both with one name for an image and for a report that stands beside it (`curate.sources.paths.beside`)."""
     asked = told["image"].to_pylist()
     places = [_places(r, name) if name and r.file else () for r, name in zip(reports, asked, strict=True)]
-    named, names = beside(asked, places, images["image"].to_pylist(), [place(os.fsdecode(path)) for path in paths])
+    named, names = beside(
+        asked, places, images["image"].to_pylist(), [as_in_a_folder(os.fsdecode(path)) for path in paths]
+    )
     images = with_column(images, "image", pa.array(names, pa.string()))
     return images, with_column(told, "image", pa.array(named, pa.string()))
 
@@ -195,7 +210,7 @@ def _places(report: Report, name: str) -> tuple[str, ...]:
     """Absolute paths where the image may lie that a report names: beside the report's file."""
     if not re.search(r"#\d+$", report.row):
         return (stem(report.file),)
-    return (os.path.normpath(Path(report.file).parent / as_path(name)),)
+    return (normalised(place(report.file).parent / as_path(name)),)
 
 
 def _read_as_reports(files: pa.Table, reports: Sequence[Report]) -> pa.Array:
@@ -205,7 +220,7 @@ def _read_as_reports(files: pa.Table, reports: Sequence[Report]) -> pa.Array:
         return files["reason"].combine_chunks()
     told = [
         Reason.READ_AS_REPORT.value
-        if reason == Reason.NOT_AN_IMAGE.value and place(os.fsdecode(path)) in mine
+        if reason == Reason.NOT_AN_IMAGE.value and as_in_a_folder(os.fsdecode(path)) in mine
         else reason
         for reason, path in zip(files["reason"].to_pylist(), files["path"].to_pylist(), strict=True)
     ]

@@ -3,15 +3,18 @@ the pairing went."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import lru_cache
 from pathlib import Path
 
 import pyarrow as pa
 
 from curate.deid.pseudonym import Pseudonymizer
-from curate.deid.vault import SecretSource, read_sealed
+from curate.deid.vault import SecretSource, read_sealed, write_sealed
+from curate.places import place
 from curate.sources.pairing.outcome import Pairing
 
+WITHDRAWN = "withdrawn.sealed"  # in RUN/private: pseudonyms of patients that no index of the run takes in again
 PAIRING, WORDS, NAMES = "pairing.sealed", "words.sealed", "names.sealed"  # beside the index's partitions
 
 
@@ -38,7 +41,18 @@ def read_taken_names(folder: str, secret: SecretSource) -> frozenset[str]:
 @lru_cache(maxsize=2)
 def _read_words(folder: str, name: str, secret: SecretSource) -> frozenset[str]:
     """Read once a process."""
-    return frozenset(read_sealed(Path(folder) / name, secret.pseudonymizer())["word"].to_pylist())
+    return frozenset(read_sealed(place(folder) / name, secret.pseudonymizer())["word"].to_pylist())
+
+
+def read_withdrawn(private: Path, pseudo: Pseudonymizer) -> frozenset[str]:
+    """Pseudonyms of the patients that have left the run whose RUN/private this is."""
+    path = private / WITHDRAWN
+    return frozenset(read_sealed(path, pseudo)["patient"].to_pylist()) if path.is_file() else frozenset()
+
+
+def write_withdrawn(private: Path, patients: Collection[str], pseudo: Pseudonymizer) -> None:
+    """Seal the pseudonyms of all who have left."""
+    write_sealed(private / WITHDRAWN, pa.table({"patient": pa.array(sorted(patients), pa.string())}), pseudo)
 
 
 def read_pairing(folder: Path, pseudo: Pseudonymizer) -> Pairing:

@@ -6,7 +6,6 @@ links are not followed. `samples` says which members of an archive belong togeth
 
 from __future__ import annotations
 
-import os
 import stat
 import tarfile
 import zipfile
@@ -18,9 +17,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from curate.places import place
 from curate.record import Reason
 from curate.sources.faults import stop_for_source
-from curate.sources.member import MAX_MEMBER, TABLES, address
+from curate.sources.member import MAX_MEMBER, TABLES, address, read_at
 from curate.sources.walk import Found, matcher, walk
 
 _TAR, _ZIP, _PACKED = (".tar",), (".zip",), (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
@@ -95,7 +95,7 @@ def _images(table: Found, excluded: Callable[[str, str], bool]) -> Iterator[Foun
 
     some = False
     try:
-        with pq.ParquetFile(table.path) as opened:
+        with place(table.path).open("rb") as file, pq.ParquetFile(file) as opened:
             for row, name in list_images(opened):
                 some, relative = True, f"{table.relative}/{name}"
                 if excluded(relative, name.rpartition("/")[2]):
@@ -116,14 +116,14 @@ def _list_tar(archive: Found) -> list[_Entry]:
     """The members; last, without a name, what says that there is more which cannot be read."""
     entries: list[_Entry] = []
     whole = False
-    with Path(archive.path).open("rb") as file:
+    with place(archive.path).open("rb") as file:
         try:
             with tarfile.open(fileobj=file, mode="r:", errors="surrogateescape") as tar:
                 for info in tar:
                     tar.members.clear()  # type: ignore[attr-defined]  # else it keeps them all
                     if not info.isdir():
                         entries.append(_tar_entry(info, archive.size))
-                end = os.pread(file.fileno(), tarfile.BLOCKSIZE, tar.offset)
+                end = read_at(file, tarfile.BLOCKSIZE, tar.offset)
                 whole = not any(end)  # tarfile ends in silence where a header makes no sense
         except (tarfile.TarError, EOFError, ValueError, OverflowError, RecursionError):
             whole = False
@@ -148,7 +148,7 @@ def _tar_entry(info: tarfile.TarInfo, length: int) -> _Entry:
 
 def _list_zip(archive: Found) -> list[_Entry]:
     try:
-        with zipfile.ZipFile(archive.path) as book:
+        with place(archive.path).open("rb") as file, zipfile.ZipFile(file) as book:
             return [_zip_entry(info) for info in book.infolist() if not info.is_dir()]
     except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError):
         return [_Entry("", 0, 0, Reason.DAMAGED_ARCHIVE)]

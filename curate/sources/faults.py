@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from curate.errors import DropRecord, SourceError
+from curate.places import is_remote, pauses
 from curate.record import Reason
 from curate.sources.member import Stat, archive_of, is_there, open_file, stat_file
 
+T = TypeVar("T")
 # what the system says of one entry: not there, a link in a circle, no path it can take, not a file; and what seeking to
 # a place that a damaged header names brings
 _OF_ENTRY = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EISDIR, errno.ENXIO)
@@ -32,6 +35,17 @@ def stop_for_source(error: OSError) -> None:
     if error.errno in _OF_MACHINE:
         raise error
     raise SourceError(error.errno)
+
+
+def patiently(read: Callable[[], T]) -> T:
+    """``read()``, tried again where the archive, not the file, fails: a server that restarts, a mount that comes back,
+    a store that asks to go slower. SourceError where it keeps failing (`curate.places.pauses`)."""
+    for pause in pauses():
+        try:
+            return read()
+        except SourceError:
+            time.sleep(pause)
+    return read()
 
 
 @contextmanager
@@ -61,14 +75,29 @@ def check_present(path: Path) -> bool:
     mount point without its file system is an empty folder."""
     path = archive_of(path) or path
     try:
-        path.lstat()
+        if is_remote(path):
+            path.stat()
+        else:
+            path.lstat()
         return True
     except OSError as error:
         stop_for_source(error)
+    if is_remote(path):
+        return _has_entries(path.parent)
     try:
         with os.scandir(path.parent) as entries:
             if next(entries, None) is not None:
                 return False
+    except OSError as error:
+        stop_for_source(error)
+    raise SourceError(errno.ENOENT)
+
+
+def _has_entries(folder: Path) -> bool:
+    """False, as a file that is gone is; SourceError where nothing at all is left beside it."""
+    try:
+        if next(folder.iterdir(), None) is not None:
+            return False
     except OSError as error:
         stop_for_source(error)
     raise SourceError(errno.ENOENT)

@@ -12,12 +12,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+
+from curate.places import is_remote, place
 
 _BATCH_BYTES = 1 << 25  # of images in memory at a time, in the mean
 _LOOKED_AT = 16  # rows that show whether bytes are images
@@ -129,7 +130,7 @@ def _bytes(values: pa.Array, column: ImageColumn) -> pa.Array:
 def read_image(path: str, row: int, name: str) -> bytes:
     """The bytes of the image ``name`` (as `list_images` says) of ``row``; KeyError where there is none, ArrowException
     and OSError as pyarrow raises them."""
-    info = Path(path).stat()
+    info = place(path).stat()
     column, _, number = name.partition("/")[2].rpartition(".")
     cursors = _cursors(path, info.st_size, info.st_mtime_ns, os.getpid())
     if column in cursors and cursors[column].column.several:
@@ -146,7 +147,8 @@ def read_image(path: str, row: int, name: str) -> bytes:
 @lru_cache(maxsize=2)
 def _cursors(path: str, size: int, mtime_ns: int, process: int) -> dict[str, _Cursor]:
     """One a column; a table is opened once as long as it is the same, and a process has its own."""
-    table = pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20)
+    file = place(path).open("rb") if is_remote(place(path)) else path
+    table = pq.ParquetFile(file, pre_buffer=False, buffer_size=1 << 20)
     return {column.name: _Cursor(table, column) for column in image_columns(table)}
 
 

@@ -17,9 +17,11 @@ import zlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import pyarrow as pa
+
+from curate import places
 
 TABLES = (".parquet", ".pq")
 MAX_MEMBER = 1 << 30  # bytes that a compressed member may inflate to
@@ -50,7 +52,7 @@ def place(path: str) -> str:
 def archive_of(path: Path) -> Path | None:
     """The archive that a member lies in; None of a file."""
     archive, mark, _ = str(path).partition(_MARK)
-    return Path(archive) if mark else None
+    return places.place(archive) if mark else None
 
 
 def open_file(path: Path) -> BinaryIO:
@@ -66,13 +68,18 @@ def open_file(path: Path) -> BinaryIO:
         return _open_in_zip(archive, start)
     if archive.lower().endswith(TABLES):
         return _open_in_table(archive, start, name)
-    return io.BufferedReader(_Part(open(archive, "rb", buffering=0), start, size))
+    return io.BufferedReader(_Part(_opened(archive), start, size))
+
+
+def _opened(archive: str) -> BinaryIO:
+    path = places.place(archive)
+    return path.open("rb") if places.is_remote(path) else cast(BinaryIO, open(archive, "rb", buffering=0))
 
 
 def stat_file(path: Path) -> Stat:
     """Size and time of a file or a member. OSError as `open_file`."""
     archive, mark, rest = str(path).partition(_MARK)
-    info = Path(archive).stat()
+    info = places.place(archive).stat()
     if not mark:
         return Stat(info.st_size, info.st_mtime_ns)
     start = int(rest.partition("+")[0])
@@ -80,19 +87,30 @@ def stat_file(path: Path) -> Stat:
         return Stat(_in_zip(archive, start)[1].file_size, info.st_mtime_ns)
     if archive.lower().endswith(TABLES):
         return Stat(0, info.st_mtime_ns)
-    with Path(archive).open("rb") as file:
+    with places.place(archive).open("rb") as file:
         return Stat(_size_in_tar(file, start), info.st_mtime_ns)
 
 
 def is_there(path: Path) -> bool:
     """Whether the system shows the file, or the archive that it lies in; a broken link is there."""
-    return os.path.lexists(archive_of(path) or path)
+    there = archive_of(path) or path
+    return there.exists() if places.is_remote(there) else os.path.lexists(there)
+
+
+def read_at(file: BinaryIO, length: int, start: int) -> bytes:
+    """``length`` bytes from ``start``, fewer at the end; of a file of this machine without moving its position."""
+    if isinstance(getattr(file, "raw", file), io.FileIO):
+        return os.pread(file.fileno(), length, start)
+    file.seek(start)
+    return file.read(length)
 
 
 class _Part(io.RawIOBase):
     """``size`` bytes of ``file`` from ``start``, as a file of their own; closing it closes ``file``."""
 
-    def __init__(self, file: io.FileIO, start: int, size: int) -> None:
+    name = ""  # pydicom asks a buffered reader for it
+
+    def __init__(self, file: BinaryIO, start: int, size: int) -> None:
         self._file, self._start, self._size, self._at = file, start, size, 0
 
     def readable(self) -> bool:
@@ -110,7 +128,7 @@ class _Part(io.RawIOBase):
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
         length = min(len(buffer), max(self._size - self._at, 0))
-        data = os.pread(self._file.fileno(), length, self._start + self._at)
+        data = read_at(self._file, length, self._start + self._at)
         buffer[: len(data)] = data
         self._at += len(data)
         return len(data)
@@ -123,7 +141,7 @@ class _Part(io.RawIOBase):
 
 def _size_in_tar(file: BinaryIO, start: int) -> int:
     """By the header right before the bytes, which must still be one."""
-    header = os.pread(file.fileno(), _BLOCK, start - _BLOCK)
+    header = read_at(file, _BLOCK, start - _BLOCK)
     try:
         return tarfile.TarInfo.frombuf(header, "utf-8", "surrogateescape").size
     except tarfile.HeaderError:
@@ -157,7 +175,7 @@ def _open_in_table(archive: str, row: int, name: str) -> BinaryIO:
 
 
 def _in_zip(archive: str, start: int) -> tuple[zipfile.ZipFile, zipfile.ZipInfo]:
-    info = Path(archive).stat()
+    info = places.place(archive).stat()
     try:
         book, members = _zip(archive, info.st_size, info.st_mtime_ns, os.getpid())
         return book, members[start]
@@ -168,5 +186,5 @@ def _in_zip(archive: str, start: int) -> tuple[zipfile.ZipFile, zipfile.ZipInfo]
 @lru_cache(maxsize=4)
 def _zip(archive: str, size: int, mtime_ns: int, process: int) -> tuple[zipfile.ZipFile, dict[int, zipfile.ZipInfo]]:
     """An archive's directory, read once as long as the archive is the same; a process has its own."""
-    book = zipfile.ZipFile(archive)
+    book = zipfile.ZipFile(places.place(archive).open("rb"))
     return book, {info.header_offset: info for info in book.infolist()}

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,10 @@ from curate.engine import Crash, Engine
 from curate.engine.guard import fault_of
 from curate.errors import DropRecord, RunError, SourceError
 from curate.memory import remembering
+from curate.places import place
 from curate.record import Reason
 from curate.sources.archives import walk_members
-from curate.sources.faults import check_present, out_of_reach
+from curate.sources.faults import check_present, out_of_reach, patiently
 from curate.sources.picture import Header
 from curate.sources.walk import Found, as_text, chunks
 from curate.step import Progress
@@ -64,7 +66,7 @@ def list_chunks(source: ImageSource, folder: Path, pseudo: Pseudonymizer, write:
     names: list[str] = []
     files = size = 0
     for chunk in chunks(_entries(source)):
-        name = chunk_name(chunk, pseudo, "chunk", _VERSION, source.name, str(Path(source.path).resolve()))
+        name = chunk_name(chunk, pseudo, "chunk", _VERSION, source.name, str(place(source.path).resolve()))
         if write and not is_whole(_headers(folder, name), pseudo):
             write_listing(chunk, folder, name, pseudo, source.name)
         names.append(name)
@@ -99,7 +101,7 @@ def read_listing(folder: Path, name: str, pseudo: Pseudonymizer) -> pa.Table:
 
 def _entries(source: ImageSource) -> Iterator[Found]:
     try:
-        yield from walk_members(Path(source.path), source.follow_symlinks, source.exclude, tables=True)
+        yield from walk_members(place(source.path), source.follow_symlinks, source.exclude, tables=True)
     except SourceError as error:
         raise SourceError(error.number, source.name) from None
 
@@ -129,6 +131,28 @@ def read_scan(names: Sequence[str], folder: Path, pseudo: Pseudonymizer) -> pa.T
     return pa.concat_tables(tables) if tables else SCAN.empty_table()
 
 
+def forget_scanned(folder: Path, patients: Collection[str], paths: Collection[bytes], pseudo: Pseudonymizer) -> None:
+    """Take what was read of the files of withdrawn ``patients`` (pseudonyms), and of ``paths``, out of all scanned
+    chunks: what stays of each is its entry in the listing, which the next walk would find again."""
+    nothing = vars(Header(kind="none"))
+    for path in sorted(folder.glob("*.headers")):
+        rows = read_sealed(path, pseudo).to_pylist()
+        mine = [r["path"] in paths or pseudo.key("patient", r["patient_id"] or "") in patients for r in rows]
+        if any(mine):
+            said = {**nothing, "identity": None, "fault": None, "reason": Reason.WITHDRAWN.value}
+            rows = [{**row, **said} if gone else row for row, gone in zip(rows, mine, strict=True)]
+            write_sealed(path, pa.Table.from_pylist(rows, SCAN), pseudo)
+
+
+def forget_dropped(folder: Path, names: Sequence[str], reasons: Collection[Reason], pseudo: Pseudonymizer) -> None:
+    """Of the scanned chunks ``names``, those with a file that has one of ``reasons`` against it are read again."""
+    wanted = {reason.value for reason in reasons}
+    for name in names:
+        path = _headers(folder, name)
+        if is_whole(path, pseudo) and wanted & set(read_sealed(path, pseudo)["reason"].to_pylist()):
+            path.unlink()
+
+
 @dataclass(frozen=True)
 class ScanChunk:
     """A worker's share: it is told a chunk's name, and reads the paths themselves from the sealed listing."""
@@ -138,16 +162,16 @@ class ScanChunk:
 
     def __call__(self, name: str) -> int:
         pseudo = self.secret.pseudonymizer()
-        listing = read_listing(Path(self.folder), name, pseudo)
+        listing = read_listing(place(self.folder), name, pseudo)
         rows = listing.to_pylist()
         try:
             with remembering():
-                rows = [scan_file(row) for row in rows]
+                rows = [patiently(partial(scan_file, row)) for row in rows]
         except SourceError as error:  # nothing is remembered: what could not be reached is no fate
-            paths = [Path(os.fsdecode(row["path"])) for row in rows]
+            paths = [place(os.fsdecode(row["path"])) for row in rows]
             source = (listing.schema.metadata or {}).get(_SOURCE, b"").decode()
             raise SourceError(error.number, source, out_of_reach(paths)) from None
-        write_sealed(_headers(Path(self.folder), name), pa.Table.from_pylist(rows, SCAN), pseudo)
+        write_sealed(_headers(place(self.folder), name), pa.Table.from_pylist(rows, SCAN), pseudo)
         return len(rows)
 
 
@@ -158,7 +182,7 @@ def scan_file(row: dict[str, Any]) -> dict[str, Any]:
     """
     if row["reason"]:
         return {**row, **vars(Header(kind="none"))}
-    path, fault = Path(os.fsdecode(row["path"])), None
+    path, fault = place(os.fsdecode(row["path"])), None
     try:
         header = _read_header(path)
         identity = f"{header.sop_uid}\\{header.patient_id}" if header.kind == "dicom" else None

@@ -15,11 +15,14 @@ import re
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import cast
 
 from curate.errors import RecipeError, SourceError
+from curate.places import RemotePath, RemoteStat, is_remote
 from curate.record import Reason
-from curate.sources.faults import stop_for_source
+from curate.sources.faults import patiently, stop_for_source
 
 _Identity = tuple[int, int]  # (st_dev, st_ino)
 _ESCAPED = re.compile("[\udc80-\udcff]")
@@ -59,8 +62,11 @@ def walk(root: Path, follow_symlinks: bool = False, exclude: Sequence[str] = ())
     never inside itself, by (st_dev, st_ino), and a link refused for that is a SYMLINK too. Sockets, pipes, devices and
     entries that cannot be asked are UNREADABLE_FILE. Files are not opened: permission is the reader's to find out.
     Raises RecipeError at once where ``root`` does not exist; SourceError where a folder may not be listed, or the
-    archive does not answer.
+    archive does not answer. Of a URL everything below its prefix is found, in the same order; what it holds for a
+    folder, a name that ends in a slash, is none.
     """
+    if is_remote(root):
+        return _objects(cast(RemotePath, root), matcher(exclude))
     base = Path(os.path.abspath(root))  # noqa: PTH100 - Path.resolve would follow links and Path.absolute keeps ".."
     try:
         info = base.stat()
@@ -71,9 +77,36 @@ def walk(root: Path, follow_symlinks: bool = False, exclude: Sequence[str] = ())
     return _walk(str(base), (info.st_dev, info.st_ino), follow_symlinks, matcher(exclude))
 
 
+def _objects(root: RemotePath, excluded: Callable[[str, str], bool]) -> Iterator[Found]:
+    try:
+        if root.is_file():
+            return iter([_object(root, root.name, root.stat())])
+        if not root.is_dir():
+            raise RecipeError("path", "there is nothing at this URL", "name one that exists")
+    except OSError as error:
+        raise SourceError(error.errno or errno.EIO) from None
+    return _below(root, excluded)
+
+
+def _below(root: RemotePath, excluded: Callable[[str, str], bool]) -> Iterator[Found]:
+    try:
+        found = list(root.below())
+    except OSError as error:
+        raise SourceError(error.errno or errno.EIO) from None
+    for path, info in found:
+        relative = path.relative_to(root).as_posix()
+        parts = relative.split("/")
+        if not any(excluded("/".join(parts[: i + 1]), part) for i, part in enumerate(parts)):
+            yield _object(path, relative, info)
+
+
+def _object(path: RemotePath, relative: str, info: RemoteStat) -> Found:
+    return Found(str(path), relative, info.st_size, info.st_mtime_ns, None if info.st_size else Reason.EMPTY_FILE)
+
+
 def _walk(base: str, identity: _Identity, follow: bool, excluded: Callable[[str, str], bool]) -> Iterator[Found]:
     linked: set[_Identity] = set()  # folders entered through a link
-    folder, bad = _list(base, "", identity, follow)
+    folder, bad = patiently(lambda: _list(base, "", identity, follow))
     if bad:
         yield bad
     stack = [folder]
@@ -85,7 +118,7 @@ def _walk(base: str, identity: _Identity, follow: bool, excluded: Callable[[str,
         relative = f"{stack[-1].relative}/{entry.name}" if stack[-1].relative else entry.name
         if excluded(relative, entry.name):
             continue
-        found = _look(entry, relative, follow)
+        found = patiently(partial(_look, entry, relative, follow))
         if isinstance(found, Found):
             yield found
             continue
@@ -96,7 +129,7 @@ def _walk(base: str, identity: _Identity, follow: bool, excluded: Callable[[str,
             continue
         if is_link:
             linked.add(here)
-        folder, bad = _list(entry.path, relative, here, follow)
+        folder, bad = patiently(partial(_list, entry.path, relative, here, follow))
         if bad:
             yield bad
         stack.append(folder)

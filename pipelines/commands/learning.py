@@ -37,7 +37,7 @@ def train_filter(
     to: Annotated[Path | None, typer.Option("--to", help="copy the trained filter's folder here")] = None,
 ) -> None:
     """Train the recipe's filters on its clean set (running what must come before)."""
-    from curate.storage import read_json
+    from curate.storage import local_folder, read_json
     from pipelines.check import check
 
     made = load(recipe, set_, engine, workers)
@@ -52,7 +52,7 @@ def train_filter(
     for name in trained:
         folder = pipeline.filter_folders[name]
         if to is not None:
-            folder = Path(shutil.copytree(folder, to / name if len(trained) > 1 else to))
+            folder = Path(shutil.copytree(local_folder(folder), to / name if len(trained) > 1 else to))
         out.print_json(json.dumps(read_json(folder / "card.json").get("metrics", {})))
         out.print(f"filter: {near(folder)}", soft_wrap=True)
 
@@ -73,7 +73,7 @@ def train(
 ) -> None:
     """Train the final model on the run's shards (running what must come before); resumes where it stopped."""
     from curate.step import load_manifest
-    from pipelines.check import check, save_recipe
+    from pipelines.check import check, check_local, save_recipe
     from pipelines.final import train_final
     from pipelines.summary import write_report
 
@@ -83,6 +83,7 @@ def train(
     if to is not None and to.exists():
         raise RecipeError("--to", f"{to} exists already", "name a new folder")
     pipeline = None
+    check_local(made)
     if made.train.shards is None:
         check(made)
         say_warnings(made)
@@ -148,11 +149,12 @@ def compare(
 ) -> None:
     """Did filtering pay: the same training on the pool, a random part, the filter's choice; a page of answers."""
     from pipelines.build import run_pipeline
-    from pipelines.check import check, save_recipe
+    from pipelines.check import check, check_local, save_recipe
     from pipelines.comparing import check_compare, compare_run
     from pipelines.progress import followed
 
     made = load(recipe, set_, engine, workers)
+    check_local(made)
     check(made)
     check_compare(made)
     say_warnings(made)

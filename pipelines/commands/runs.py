@@ -27,6 +27,7 @@ from pipelines.commands.screen import (
     print_funnel,
     print_json,
     progress_bars,
+    reasons_again,
     say,
     say_pairing,
     say_warnings,
@@ -39,7 +40,14 @@ if TYPE_CHECKING:
 
 
 def run(
-    recipe: RecipeFile, set_: Set = None, engine: SetEngine = None, workers: Workers = None, json_: Json = False
+    recipe: RecipeFile,
+    set_: Set = None,
+    engine: SetEngine = None,
+    workers: Workers = None,
+    again: Annotated[
+        list[str] | None, typer.Option("--again", help="try again what was dropped for this reason: unreadable_file")
+    ] = None,
+    json_: Json = False,
 ) -> None:
     """Plan, then run every step that is not done; prints the funnel, writes report/index.html."""
     from curate.deid.attest import pixel_warnings, text_warnings
@@ -50,7 +58,9 @@ def run(
     made = load(recipe, set_, engine, workers)
     check(made)
     say_warnings(made)
-    pipeline, manifests = execute(made)
+    pipeline, manifests = execute(made, again=reasons_again(again or []))
+    if pipeline.listing.away:
+        say([f"{pipeline.listing.away}; what was ingested before was cut, and nothing new was looked for"], [])
     told = told_of(pipeline, manifests)
     if json_:
         print_json(

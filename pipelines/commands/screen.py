@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -25,9 +25,11 @@ from rich.progress import (
 
 from curate import __version__
 from curate.errors import RecipeError
+from curate.places import place
 
 if TYPE_CHECKING:
     from curate.engine import Engine, Resources
+    from curate.record import Reason
     from curate.report.funnel import StepCount
     from curate.step import Manifest
     from pipelines.build import Pipeline
@@ -38,7 +40,7 @@ out, err = Console(highlight=False), Console(stderr=True)
 RecipeFile = Annotated[Path, typer.Argument(help="recipe YAML")]
 Set = Annotated[list[str] | None, typer.Option("--set", help="override a field: --set select.keep=0.2")]
 Json = Annotated[bool, typer.Option("--json", help="print one JSON object, and nothing else on standard output")]
-RunFolder = Annotated[Path, typer.Argument(help="a run's folder (the recipe's 'out')")]
+RunFolder = Annotated[Path, typer.Argument(parser=place, help="a run's folder or URL (the recipe's 'out')")]
 SetEngine = Annotated[str | None, typer.Option("--engine", help="local or ray; short for --set engine.kind=...")]
 Workers = Annotated[int | None, typer.Option("--workers", min=1, help="processes or Ray CPUs")]
 
@@ -69,14 +71,24 @@ def load(path: Path, overrides: list[str] | None, engine: str | None, workers: i
     return load_recipe(path, [*(overrides or []), *extra])
 
 
-def execute(recipe: Recipe, until: str = "export") -> tuple[Pipeline, list[Manifest]]:
+def reasons_again(names: list[str]) -> list[Reason]:
+    """The reasons that `curate run --again` was given; RecipeError where one does not pass by itself."""
+    from curate.record import PASSING, Reason
+
+    for name in names:
+        if name not in [reason.value for reason in PASSING]:
+            raise RecipeError("--again", f"'{name}' does not pass", ", ".join(sorted(r.value for r in PASSING)))
+    return [Reason(name) for name in names]
+
+
+def execute(recipe: Recipe, until: str = "export", again: Sequence[Reason] = ()) -> tuple[Pipeline, list[Manifest]]:
     from pipelines.build import run_pipeline
     from pipelines.check import save_recipe
     from pipelines.progress import followed
 
     save_recipe(recipe)
     with running_engine(recipe.resources()) as (engine, say), followed(recipe.out, "run", say) as progress:
-        return run_pipeline(recipe, engine, progress, until)
+        return run_pipeline(recipe, engine, progress, until, again)
 
 
 @contextmanager

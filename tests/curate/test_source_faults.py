@@ -17,10 +17,10 @@ from PIL import Image
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.vault import SecretSource
 from curate.engine.guard import fault_of, guarded
-from curate.errors import DropRecord, RunError, SourceError
+from curate.errors import DropRecord, RecipeError, RunError, SourceError
 from curate.record import Reason
 from curate.sources import scan as scanning
-from curate.sources.faults import check_present, stop_for_source
+from curate.sources.faults import check_present, patiently, stop_for_source
 from curate.sources.scan import ImageSource, ScanChunk, list_chunks, scan_file
 from curate.sources.sniff import sniff
 from curate.sources.third_party import call_third_party
@@ -161,3 +161,26 @@ def test_an_exception_nobody_foresaw_is_one_files_fate_with_its_place(tmp_path: 
 def test_what_is_no_records_fault_goes_on(error: Exception) -> None:
     with pytest.raises(type(error)):
         fault_of(error)
+
+
+def test_what_fails_for_a_while_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mount that comes back, a server that restarts: no run stops for it, and nothing is a file's fate."""
+    path = picture(tmp_path / "a" / "1.png")
+    listed, failed = row(path), []
+    real = io.open
+
+    def at_first(file: Any, *args: Any, **kwargs: Any) -> Any:
+        if str(file).startswith(str(tmp_path)) and len(failed) < 3:
+            failed.append(file)
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), "/pacs/DOE^JANE")
+        return real(file, *args, **kwargs)
+
+    monkeypatch.setenv("RADSIFT_PATIENCE", "0.01")
+    monkeypatch.setattr(io, "open", at_first)
+    assert patiently(lambda: scan_file(listed))["reason"] is None and len(failed) == 3
+    monkeypatch.setattr(io, "open", failing(errno.ESTALE, tmp_path))
+    with pytest.raises(SourceError):
+        patiently(lambda: scan_file(listed))
+    monkeypatch.setenv("RADSIFT_PATIENCE", "long")
+    with pytest.raises(RecipeError, match="no number of seconds"):
+        patiently(lambda: None)

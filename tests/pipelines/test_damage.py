@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pydicom
 import pytest
 
+from curate.deid.vault import read_sealed, write_sealed
 from curate.engine import Engine
-from curate.errors import DamagedError, RecipeError, SourceError
+from curate.errors import DamagedError, RecipeError, RunError, SourceError
 from curate.record import Reason
+from curate.sources.picture import Header
+from curate.sources.scan import SCAN
 from curate.step import read_parts
-from pipelines.build import Pipeline, run_pipeline
-from pipelines.check import check
+from pipelines.build import Pipeline, list_archive, run_pipeline
+from pipelines.check import check, save_recipe
+from pipelines.commands.screen import reasons_again
 from pipelines.load import load_recipe
+from pipelines.told import told_of
+from pipelines.upkeep import prune_run, verify_run
+from pipelines.withdrawal import withdraw
 from tests.pipelines.archive import fingerprint, make_archive, recipe_for
 
 PLAIN = {"filters": {"text_quality": {}}, "select": {"by": "text_quality", "keep": 0.5}}
@@ -263,3 +273,165 @@ def test_shards_and_steps_that_are_links_are_not_followed(
         assert any((tmp_path / name).iterdir())
         (run / name).unlink()
         (tmp_path / name).rename(run / name)
+
+
+@pytest.fixture
+def copied(finished: Pipeline, local_engine: Engine, tmp_path: Path) -> Pipeline:
+    """The finished run with its report, to be damaged."""
+    run = Path(shutil.copytree(finished.run, tmp_path / "run"))
+    recipe = finished.recipe.model_copy(update={"out": run})
+    save_recipe(recipe)
+    pipeline, manifests = run_pipeline(recipe, local_engine, silent)
+    told_of(pipeline, manifests)
+    return pipeline
+
+
+def test_verify_finds_fifty_random_bit_flips_and_the_run_mends_them(copied: Pipeline, local_engine: Engine) -> None:
+    run, pseudo = copied.run, copied.secret.pseudonymizer()
+    told = verify_run(run, pseudo)
+    assert not told.damaged and not told.unchecked and told.checked > 40
+    before, draw = fingerprint(run), random.Random(16)
+    flipped = set()
+    for _ in range(50):  # half of them by bytes, as a disk does, half by files
+        files = [p for p in sorted(run.rglob("*")) if p.is_file() and p.stat().st_size]
+        path = draw.choices(files, [p.stat().st_size for p in files])[0] if draw.random() < 0.5 else draw.choice(files)
+        data, bit = path.read_bytes(), draw.randrange(8 * path.stat().st_size)
+        path.write_bytes(data[: bit // 8] + bytes([data[bit // 8] ^ 1 << bit % 8]) + data[bit // 8 + 1 :])
+        found = {name for name, _ in verify_run(run, pseudo).damaged}
+        assert path.relative_to(run).as_posix() in found, (path, bit)
+        path.write_bytes(data)
+        flipped.add((path, data))
+    assert not verify_run(run, pseudo).damaged
+    for path, data in flipped:
+        path.write_bytes(data[: len(data) // 2] + bytes([data[len(data) // 2] ^ 1]) + data[len(data) // 2 + 1 :])
+    save_recipe(copied.recipe)
+    told_of(*run_pipeline(copied.recipe, local_engine, silent))
+    assert fingerprint(run) == before and not verify_run(run, pseudo).damaged
+
+
+def test_verify_names_what_is_missing_cut_or_nobodys(copied: Pipeline, local_engine: Engine) -> None:
+    run, pseudo = copied.run, copied.secret.pseudonymizer()
+    part, marker = next(run.glob("steps/score-*/part-00000.parquet")), next(run.glob("steps/dedup-*/part-00000.json"))
+    shard, sealed = run / "shards" / "train" / "000000.tar", next(run.glob("private/index-*/words.sealed"))
+    shard.unlink()
+    sealed.write_bytes(sealed.read_bytes()[:-1])
+    marker.write_bytes(b'{"kept')
+    part.write_bytes(b"")
+    (run / "steps" / "notes.txt").write_text("mine")
+    told = verify_run(run, pseudo)
+    wrong = {path.relative_to(run).as_posix() for path in (shard, sealed, marker, part)}
+    wrong.add(marker.with_suffix(".parquet").relative_to(run).as_posix())
+    assert {name for name, _ in told.damaged} == wrong and told.unchecked == ("steps/notes.txt",)
+    assert {m.step for m in run_pipeline(copied.recipe, local_engine, silent)[1] if not m.reused} == {
+        "index", "dedup", "score", "export",
+    }  # fmt: skip
+    assert not verify_run(run, pseudo).damaged
+    with pytest.raises(RecipeError, match="holds no run"):
+        verify_run(run / "steps", pseudo)
+
+
+def test_prune_removes_what_nothing_refers_to_and_nothing_else(copied: Pipeline, local_engine: Engine) -> None:
+    run, before = copied.run, fingerprint(copied.run)
+    shards_of_7 = copied.recipe.export.model_copy(update={"records_per_shard": 7})
+    other = copied.recipe.model_copy(update={"export": shards_of_7})
+    run_pipeline(other, local_engine, silent)
+    (run / "steps" / "mine").mkdir()
+    (run / "steps" / "link-0123456789abcdef").symlink_to(run / "steps" / "mine")
+    (run / "private" / "index-0123456789abcdef").mkdir()
+    (run / "private" / "scan" / f"{0:032x}.headers").write_bytes(b"old")
+    told_of(*run_pipeline(copied.recipe, local_engine, silent))
+    mine = {step.folder(run).name for step in copied.steps()}
+    unused = {
+        f"steps/{f.name}" for kind in ("plan", "export") for f in run.glob(f"steps/{kind}-*") if f.name not in mine
+    }
+    assert len(unused) == 2
+    removed = prune_run(copied)
+    private = {"private/index-0123456789abcdef", f"private/scan/{0:032x}.headers"}
+    assert set(removed.names) == unused | private
+    assert fingerprint(run) == before and (run / "steps" / "mine").is_dir()
+    assert all(m.reused for m in run_pipeline(copied.recipe, local_engine, silent)[1])
+    (run / "run.json").unlink()
+    with pytest.raises(RunError, match="no run has ended"):
+        prune_run(copied)
+
+
+def test_a_patient_leaves_and_the_others_shards_keep_their_bytes(copied: Pipeline, local_engine: Engine) -> None:
+    """`test_withdrawal.py` says more of it, and takes longer."""
+    run, before = copied.run, {p: p.read_bytes() for p in copied.run.glob("shards/*/*.*")}
+    first = pq.read_table(run / "shards" / "train" / "000000.parquet").to_pylist()[0]
+    found = withdraw(copied, [], [first["key"]], silent)
+    assert found.records and not found.found
+    after = {p: p.read_bytes() for p in run.glob("shards/*/*.*")}
+    changed = {p for p in before if after[p] != before[p]}
+    assert after.keys() == before.keys() and changed < before.keys() and run / "shards/train/000000.tar" in changed
+    assert not [p for p, data in after.items() if first["key"].encode() in data]
+    assert not verify_run(run, copied.secret.pseudonymizer()).damaged
+    assert all(m.reused for m in run_pipeline(copied.recipe, local_engine, silent)[1])
+
+
+def test_another_cut_needs_no_archive_and_new_data_does(
+    finished: Pipeline, archive: Path, secret_file: Path, local_engine: Engine, tmp_path: Path
+) -> None:
+    """`select` and what comes after, with the archive unmounted; a recipe that would read it again stops."""
+    run = Path(shutil.copytree(finished.run, tmp_path / "run"))
+    recipe = finished.recipe.model_copy(update={"out": run})
+    run_pipeline(recipe, local_engine, silent)
+    other = load_recipe(recipe_for(archive, run, secret_file, **PLAIN), ["select.keep=0.8"])
+    decoded = load_recipe(recipe_for(archive, run, secret_file, **PLAIN), ["image.side=48"])
+    there = [archive / "dicom", archive / "reports"]
+    for folder in there:
+        folder.rename(folder.with_suffix(".away"))
+    try:
+        for changed, made in ((other, {"select", "plan", "export"}), (recipe, {"export"})):
+            check(changed)
+            pipeline, manifests = run_pipeline(changed, local_engine, silent)
+            assert "source 'archive' cannot be read" in pipeline.listing.away
+            assert {m.step for m in manifests if not m.reused} == made
+        for refuse in (check, lambda r: run_pipeline(r, local_engine, silent)):
+            with pytest.raises(SourceError, match="source 'archive' cannot be read: No such file"):
+                refuse(decoded)
+    finally:
+        for folder in there:
+            folder.with_suffix(".away").rename(folder)
+    pipeline, manifests = run_pipeline(recipe, local_engine, silent)
+    assert not pipeline.listing.away and fingerprint(finished.run).items() <= fingerprint(run).items()
+
+
+def test_a_touched_report_file_is_no_work_and_a_changed_one_is(
+    archive: Path, secret_file: Path, local_engine: Engine, tmp_path: Path
+) -> None:
+    mine = Path(shutil.copytree(archive, tmp_path / "a"))
+    recipe = load_recipe(recipe_for(mine, tmp_path / "run", secret_file, truth=None, **PLAIN))
+    pseudo = recipe.secret_source().pseudonymizer()
+    reports = mine / "reports" / "reports.csv"
+    first = list_archive(recipe, pseudo).digest
+    os.utime(reports, ns=(1, 1))
+    assert list_archive(recipe, pseudo).digest == first
+    reports.write_text(reports.read_text().replace("No ", "no ", 1))
+    changed = list_archive(recipe, pseudo).digest
+    assert changed != first and list_archive(recipe, pseudo).digest == changed
+    remembered = (tmp_path / "run" / "private" / "reports.json").read_text()
+    assert str(mine) not in remembered and "reports.csv" not in remembered
+
+
+def test_what_was_dropped_for_a_passing_reason_is_tried_again(
+    finished: Pipeline, archive: Path, local_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Path(shutil.copytree(finished.run, tmp_path / "run"))
+    recipe = finished.recipe.model_copy(update={"out": run})
+    pseudo, folder = recipe.secret_source().pseudonymizer(), run / "private" / "scan"
+    chunk = sorted(folder.glob("*.headers"))[0]
+    rows = read_sealed(chunk, pseudo).to_pylist()
+    at = next(i for i, row in enumerate(rows) if row["reason"] is None and row["modality"])
+    told = {**rows[at], **vars(Header(kind="none")), "identity": None, "reason": Reason.UNREADABLE_FILE.value}
+    write_sealed(chunk, pa.Table.from_pylist([*rows[:at], told, *rows[at + 1 :]], SCAN), pseudo)
+    shutil.rmtree(next(run.glob("steps/index-*")))  # as if it had been unreadable in the first run
+    _, manifests = run_pipeline(recipe, local_engine, silent)
+    dropped = manifests[0].dropped.get(Reason.UNREADABLE_FILE.value, 0)
+    assert fingerprint(run) != fingerprint(finished.run)
+    _, manifests = run_pipeline(recipe, local_engine, silent, again=[Reason.UNREADABLE_FILE])
+    assert manifests[0].dropped.get(Reason.UNREADABLE_FILE.value, 0) == dropped - 1
+    assert fingerprint(run) == fingerprint(finished.run)
+    assert all(m.reused for m in run_pipeline(recipe, local_engine, silent)[1])
+    with pytest.raises(RecipeError, match="does not pass"):
+        reasons_again(["image_without_report"])

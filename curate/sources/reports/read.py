@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from curate.engine.guard import fault_of
 from curate.errors import DropRecord, RecipeError
+from curate.places import place
 from curate.record import Reason
 from curate.sources.archives import OF_ARCHIVES, is_archive, walk_members
 from curate.sources.faults import stop_for_source
@@ -51,15 +52,15 @@ def check_columns(path: Path, columns: ReportColumns, format: Asked = "auto", na
     if unknown:
         known = ", ".join(name for name in SECTIONS if name != "other")
         raise RecipeError(f"columns.sections.{unknown[0]}", "is no section", f"choose among {known}")
-    single = _is_single(Path(path))
+    single = _is_single(place(path))
     some, others, tables = False, set[str](), list[list[str]]()  # what is no report, and tables of something else
     for found in walk_members(path):
-        if some and archive_of(Path(found.path)):  # one member that holds reports is enough
+        if some and archive_of(place(found.path)):  # one member that holds reports is enough
             continue
         kind = _kind(found, format, single)
         if kind is None or kind == "dicom":
             what, fix = explain(found.relative)
-            damaged = found.reason is Reason.DAMAGED_ARCHIVE and not some and not Path(path).is_dir()
+            damaged = found.reason is Reason.DAMAGED_ARCHIVE and not some and not place(path).is_dir()
             if kind is None and (single or damaged):
                 raise RecipeError("format" if "format" in fix else "path", what, fix)
             others.add(what)
@@ -98,7 +99,7 @@ def read_reports(
     path does not exist, the pattern is none, or (when its turn comes) a file lacks a column; `check_columns` says so
     before.
     """
-    source = _Source(Path(path), columns, format, _compile(name_pattern), _is_single(Path(path)))
+    source = _Source(place(path), columns, format, _compile(name_pattern), _is_single(place(path)))
     reports = _reports(walk_members(path), source, images or {})
     return gathered(reports) if columns.caption.question else reports
 
@@ -124,7 +125,7 @@ class _Source:
         for found in walk_members(self.path):
             kind = _kind(found, self.format, self.single)
             if found.reason is None and kind is not None and _is_fhir(found, kind, self.columns):
-                with suppress(DropRecord), open_bytes(Path(found.path), "jsonl") as file:
+                with suppress(DropRecord), open_bytes(place(found.path), "jsonl") as file:
                     for url, resource in resources(file):
                         known.add(url, resource)
         return known
@@ -191,7 +192,7 @@ def _is_structured(found: Found, format: Asked) -> bool:
     from curate.sources.sniff import sniff
 
     try:
-        return found.reason is None and format in ("auto", "dicom") and sniff(Path(found.path)) == "dicom"
+        return found.reason is None and format in ("auto", "dicom") and sniff(place(found.path)) == "dicom"
     except DropRecord:
         return False
 
@@ -203,7 +204,7 @@ def _is_fhir(found: Found, kind: str, columns: ReportColumns) -> bool:
     from curate.sources.reports.fhir import is_fhir  # ijson: only where there is FHIR
 
     try:
-        with open_bytes(Path(found.path), "jsonl") as file:
+        with open_bytes(place(found.path), "jsonl") as file:
             return is_fhir(file.peek(_HEAD)[:_HEAD])
     except DropRecord:
         return False
@@ -222,7 +223,7 @@ def _fhir(found: Found, source: _Source) -> Iterator[Report]:
     from curate.sources.reports.fhir import fhir_report, resources
 
     relative, number, references = as_text(found.relative), 0, source.references
-    with open_bytes(Path(found.path), "jsonl") as file:
+    with open_bytes(place(found.path), "jsonl") as file:
         for _, resource in resources(file):
             if resource is not None and resource.get("resourceType") != "DiagnosticReport":
                 continue
@@ -242,12 +243,12 @@ def _structured(found: Found, source: _Source, kind: Literal["dicom"] | None) ->
 
     if kind is None and not _is_structured(found, source.format):
         raise DropRecord(Reason.NOT_A_REPORT)
-    text, known, phi = read_structured(Path(found.path))
+    text, known, phi = read_structured(place(found.path))
     return make_report(as_text(found.relative), text, known, phi=phi)
 
 
 def _text_file(found: Found, pattern: re.Pattern[str] | None) -> Report:
-    relative, path = as_text(found.relative), Path(found.path)
+    relative, path = as_text(found.relative), place(found.path)
     if pattern is None:
         name = path.name[:-3] if path.suffix.lower() == ".gz" else path.name
         known = {"accession": as_text(PurePath(name).stem)}
@@ -269,7 +270,7 @@ def _text_file(found: Found, pattern: re.Pattern[str] | None) -> Report:
 def _within_text(found: Found, columns: ReportColumns) -> Literal["csv", "hl7", "txt"]:
     """What a text file's beginning proves it to be: HL7 messages, a table with the columns asked for, a text."""
     try:
-        with open_file(Path(found.path)) as file:
+        with open_file(place(found.path)) as file:
             head = file.read(_HEAD)
     except OSError as error:
         stop_for_source(error)
@@ -290,7 +291,7 @@ def _messages(found: Found, columns: ReportColumns) -> Iterator[Report]:
     relative = as_text(found.relative)
     asked = {name: field for name, field in columns.asked().items() if FIELD.fullmatch(field)}
     some = False
-    for number, message in enumerate(open_messages(Path(found.path)), start=1):
+    for number, message in enumerate(open_messages(place(found.path)), start=1):
         some = True
         if message.broken:
             yield Report(f"{relative}#{number}", reason=Reason.BROKEN_ROW)
@@ -304,7 +305,7 @@ def _messages(found: Found, columns: ReportColumns) -> Iterator[Report]:
 def _table(found: Found, kind: Format, source: _Source) -> Iterator[Report]:
     relative = as_text(found.relative)
     plan = RowPlan(source.columns)
-    with open_records(Path(found.path), format=kind, wanted=plan.wanted) as records:
+    with open_records(place(found.path), format=kind, wanted=plan.wanted) as records:
         names, rows = named_rows(records, nested=plan.nested)
         first = next(rows, None)
         if not names:
@@ -353,7 +354,7 @@ def _names_to_check(
         return []
     names = _names(found, kind, columns)
     if not names and single:
-        what, fix = explain_content(Path(found.path))
+        what, fix = explain_content(place(found.path))
         raise RecipeError("path", f"is no readable {kind} file{what}", fix)
     return names
 
@@ -361,7 +362,7 @@ def _names_to_check(
 def _names(found: Found, kind: Format, columns: ReportColumns) -> list[str]:
     """The columns a file has, from its head; [] where it cannot be read."""
     try:
-        with open_records(Path(found.path), format=kind, wanted=frozenset(columns.asked().values())) as records:
+        with open_records(place(found.path), format=kind, wanted=frozenset(columns.asked().values())) as records:
             names = named_rows(records, nested=True)[0]
             asked = _as_asked(names, columns)
             return [asked.get(name, name) for name in names]
@@ -375,7 +376,7 @@ def not_read(reports: Sequence[Report]) -> list[str]:
     for file in dict.fromkeys(r.file for r in reports if r.reason is Reason.NOT_A_REPORT and r.file):
         what, fix = explain(PurePath(file).name)
         if not what.startswith("is "):
-            what, fix = explain_content(Path(file))
+            what, fix = explain_content(place(file))
         found[what.removeprefix(": it "), fix] += what.startswith(("is ", ": it "))
     told = [f"{n:,} files beside the reports: each {what}; {fix}" for (what, fix), n in sorted(found.items()) if n]
     if broken := sum(r.reason is Reason.BROKEN_ROW for r in reports):
@@ -385,7 +386,7 @@ def not_read(reports: Sequence[Report]) -> list[str]:
 
 def _is_closed(found: Found) -> bool:
     """A folder that is not entered: it may hold reports."""
-    return found.reason is Reason.UNREADABLE_FOLDER or (found.reason is Reason.SYMLINK and Path(found.path).is_dir())
+    return found.reason is Reason.UNREADABLE_FOLDER or (found.reason is Reason.SYMLINK and place(found.path).is_dir())
 
 
 def _is_meant(names: list[str], columns: ReportColumns) -> bool:

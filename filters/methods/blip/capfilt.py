@@ -22,7 +22,9 @@ from safetensors import SafetensorError, safe_open
 
 from curate.errors import RecipeError
 from curate.export.texts import RESCORED
+from curate.places import place
 from curate.record import conform
+from curate.storage import local_folder
 from filters.findings import concept
 from filters.method import Batch, filter_hash, method_of, read_card
 from filters.registry import CapfiltRules
@@ -180,7 +182,7 @@ class CapfiltTask:
         keys: list[str] = table["key"].to_pylist()
         if not keys:
             return
-        needs = Needs.of(map(Path, (self.folder, *self.filters.values())))
+        needs = Needs.of(map(_local, (self.folder, *self.filters.values())))
         batches = prepare(table["image"].to_pylist(), table["text"].to_pylist(), needs, self.batch)
         for start, batch in zip(range(0, len(keys), self.batch), batches, strict=True):
             yield keys[start : start + self.batch], batch
@@ -189,11 +191,11 @@ class CapfiltTask:
         """The filters, loaded once a process or actor, as a function of what `prepare` yields."""
         from filters.methods.blip import method
 
-        if not (Path(self.folder) / "card.json").exists():
+        if not (_local(self.folder) / "card.json").exists():
             return refuse  # nothing was trained because there is nothing to propose for
-        scorer = Scorer(self.filters, self.device, scoring=self.scoring)  # sets torch's threads for both
-        loaded = method.load(Path(self.folder), self.device)
-        said = provenance_of(Path(self.folder), self.rules)
+        scorer = self._scorer()  # sets torch's threads for both
+        loaded = method.load(_local(self.folder), self.device)
+        said = provenance_of(_local(self.folder), self.rules)
 
         def propose(part: tuple[list[str], Batch]) -> pa.Table:
             return rescored(capfilt(loaded, part[0], part[1], self.rules, said), part[1], scorer)
@@ -208,4 +210,12 @@ class CapfiltTask:
     def _nothing(self) -> pa.Table:
         """Every column, without a row: a partition of texts alone has the schema of the others."""
         nothing = Batch({}, [], np.zeros(0, bool))
-        return rescored(CAPFILT.empty_table(), nothing, Scorer(self.filters, self.device, scoring=self.scoring))
+        return rescored(CAPFILT.empty_table(), nothing, self._scorer())
+
+    def _scorer(self) -> Scorer:
+        folders = {name: str(_local(folder)) for name, folder in self.filters.items()}
+        return Scorer(folders, self.device, scoring=self.scoring)
+
+
+def _local(folder: str) -> Path:
+    return local_folder(place(folder))

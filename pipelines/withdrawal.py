@@ -1,0 +1,381 @@
+"""`curate remove`: a patient leaves a finished run, and what is left is as if the others had been alone but for their
+choice.
+
+What is rewritten: the sealed index and listings, every step's tables, the shards that held the patient, the page. What
+stays byte by byte: all other parts and shards. The cut is not taken again, nor are duplicates of the patient's records
+brought back. A list of who withdrew (pseudonyms, sealed) keeps a later index from taking them in again. Models that
+learned from the patient cannot forget one: they are named, or, where asked, their steps are removed to be trained anew.
+
+Killed halfway, the same command goes on: the list comes first, and every table is rewritten whole.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from curate.deid.pseudonym import Pseudonymizer
+from curate.deid.replace.surrogates import taken_names
+from curate.deid.vault import read_sealed, write_sealed
+from curate.errors import RecipeError, RunError
+from curate.export.remove import withdrawn_fates, without, without_planned
+from curate.export.webdataset import MARKER, remove_from_shard
+from curate.ingest.sealed import NAMES, WITHDRAWN, read_withdrawn, write_withdrawn
+from curate.intact import files_of, marker_path, part_path
+from curate.sources.scan import forget_scanned
+from curate.step import Step, commit_part, finish, load_manifest, read_parts
+from curate.storage import (
+    beside,
+    commit_bytes,
+    commit_marker,
+    digest_file,
+    exclusive,
+    name_from,
+    private_folder,
+    read_marker,
+    read_table,
+    remove_tree,
+    table_bytes,
+)
+from pipelines.build import FINISHED, Pipeline, scan_folder
+from pipelines.comparing import pool_pipeline
+from pipelines.summary import write_report
+from pipelines.upkeep import prune_locked
+
+PROOFS = "withdrawals"  # below RUN/report
+_SIGNED = "withdrawal"
+_BEGUN = "removing.sealed"  # in RUN/private: the keys that are going, for a command that goes on with it
+_LONG, _DAY = 8, re.compile(r"(?:19|20)\d{6}")  # a shorter value, or a day, is found anywhere
+_SHORT = 24  # bytes below which a text proves nothing
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass
+class Withdrawal:
+    """``records``: how many went, dropped ones included; ``changed``: file -> (sha256 before, after; empty: none);
+    ``models``: that learned from the patient, and how; ``searched``: files, ``found``: (file, what) of what is left."""
+
+    records: int = 0
+    changed: dict[str, tuple[str, str]] = field(default_factory=dict)
+    models: dict[str, str] = field(default_factory=dict)
+    searched: int = 0
+    found: list[tuple[str, str]] = field(default_factory=list)
+    proof: str = ""
+
+
+def withdraw(
+    pipeline: Pipeline, patients: Sequence[str], keys: Sequence[str], progress: Progress, forget_models: bool = False
+) -> Withdrawal:
+    """Take patients, by their ids in the archive or by the key of a record of theirs, out of a finished run.
+
+    RecipeError where the run knows none of them; RunError where it is not finished, another run is at work, or
+    something of the patient was found afterwards.
+    """
+    run, pseudo = pipeline.run, pipeline.secret.pseudonymizer()
+    with exclusive(private_folder(run / "private") / "lock"):
+        if read_marker(run / FINISHED) is None:
+            raise RunError("the run is not finished; finish it first: curate run RECIPE")
+        whose = _pseudonyms(pipeline, patients, keys)
+        prune_locked(pipeline)  # steps that nothing refers to hold the patient too
+        known = _Known.of(pipeline, whose, pseudo)
+        begun = run / "private" / _BEGUN
+        write_sealed(begun, pa.table({"key": pa.array(sorted(known.keys), pa.string())}), pseudo)
+        write_withdrawn(run / "private", whose | read_withdrawn(run / "private", pseudo), pseudo)
+        done = Withdrawal(records=len(known.keys))
+        before = _hashes(run)
+        done.models = _models(pipeline, known)
+        _forget_index(pipeline, known, pseudo)
+        for i, each in enumerate(_pipelines(pipeline)):
+            for j, step in enumerate(steps := each.steps()):
+                progress(f"remove{i or ''}", j, len(steps))
+                _rewrite(each, step, known, pseudo)
+        _rewrite_others(run, known)
+        if forget_models:
+            for name in done.models:
+                if name.startswith("steps/"):
+                    remove_tree(run / name, run / "steps")
+        else:
+            _draw_again(pipeline)
+        after = _hashes(run)
+        both = sorted(before.keys() | after.keys())
+        done.changed = {n: (before.get(n, ""), after.get(n, "")) for n in both if before.get(n) != after.get(n)}
+        done.searched, done.found = _search(run, known, pseudo, progress)
+        done.proof = _write_proof(run, whose, done, pseudo)
+        begun.unlink()
+    if done.found:
+        where = ", ".join(sorted({name for name, _ in done.found})[:3])
+        raise RunError(f"{len(done.found)} places still hold something of the patient, the first in {where}")
+    return done
+
+
+@dataclass(frozen=True)
+class _Known:
+    """Everything the run knows of who withdraws, before it forgets it."""
+
+    patients: frozenset[str]
+    keys: frozenset[str]
+    paths: frozenset[bytes]
+    needles: dict[str, frozenset[bytes]]  # kind -> bytes that must not be found afterwards
+
+    @classmethod
+    def of(cls, pipeline: Pipeline, patients: Collection[str], pseudo: Pseudonymizer) -> _Known:
+        """From the fates, the sealed index and the payload."""
+        run = pipeline.run
+        fates = read_parts(pipeline.index.folder(run), ["key", "patient", "study"])
+        mine = [r for r in fates.to_pylist() if r["patient"] in patients]
+        keys = frozenset(r["key"] for r in mine)
+        if (begun := run / "private" / _BEGUN).is_file():
+            keys |= frozenset(read_sealed(begun, pseudo)["key"].to_pylist())
+        studies = {r["study"] for r in mine if r["study"]}
+        rows, others = list[dict[str, Any]](), set[str]()
+        for table in _sealed(pipeline, pseudo):
+            for row in table.select(["patient", "path", "phi", "patient_id"]).to_pylist():
+                if row["patient"] in patients:
+                    rows.append(row)
+                else:
+                    others |= {*(row["phi"] or []), row["patient_id"]}
+        said = {v for r in rows for v in (*(r["phi"] or []), r["patient_id"]) if v} - others
+        raw = {v for v in said if len(v) >= _LONG and not _DAY.fullmatch(v)}
+        needles = {
+            "key": {k.encode() for k in keys},
+            "pseudonym": {p.encode() for p in [*patients, *studies]},
+            "identity": {v.encode() for v in raw},
+            **_payload(pipeline, keys),
+        }
+        paths = frozenset(r["path"] for r in rows if r["path"])
+        return cls(frozenset(patients), keys, paths, {kind: frozenset(found) for kind, found in needles.items()})
+
+
+def _payload(pipeline: Pipeline, keys: Collection[str]) -> dict[str, set[bytes]]:
+    """Bytes of the patient's pictures and texts that no other record of the run shares."""
+    folder = pipeline.ingest.folder(pipeline.run)
+    names = ["key", "pixel_hash", "text_hash"]
+    table = (
+        read_parts(folder, names) if pipeline.partitions else pa.table({n: pa.array([], pa.string()) for n in names})
+    )
+    marks = table.to_pylist()
+    shared = {r[n] for r in marks if r["key"] not in keys for n in names[1:]}
+    found: dict[str, set[bytes]] = {"picture": set(), "text": set(), "signature": set()}
+    for i in range(pipeline.partitions):
+        wanted = [("key", "in", sorted(keys))]
+        for r in read_table(part_path(folder, i), ["image", "text", *names], wanted).to_pylist():
+            if r["pixel_hash"] and r["pixel_hash"] not in shared:
+                found["signature"].add(r["pixel_hash"].encode())
+                found["picture"].add(r["image"][len(r["image"]) // 2 :][:64])
+            if r["text"] and len(r["text"]) >= _SHORT and r["text_hash"] not in shared:
+                found["text"].add(r["text"].encode())
+    return found
+
+
+def _pseudonyms(pipeline: Pipeline, patients: Sequence[str], keys: Sequence[str]) -> frozenset[str]:
+    """Of those the run knows; RecipeError where it does not know one."""
+    pseudo, run = pipeline.secret.pseudonymizer(), pipeline.run
+    fates = read_parts(pipeline.index.folder(run), ["key", "patient"]).to_pylist()
+    of_key = {r["key"]: r["patient"] for r in fates if r["patient"]}
+    known, wanted = set(of_key.values()), {pseudo.key("patient", p) for p in patients}
+    again = read_withdrawn(run / "private", pseudo)  # of a command that was killed
+    if unknown := [k for k in keys if k not in of_key]:
+        raise RecipeError("--key", f"{len(unknown)} of {len(keys)} keys are no record of this run", "32 hex digits")
+    lacking = len(wanted - known - again)
+    if lacking:
+        problem = f"the run has no record of {lacking} of {len(wanted)} patients"
+        raise RecipeError("--patient-file", problem, "one Patient ID a line, as in the archive")
+    return frozenset(wanted | {of_key[k] for k in keys})
+
+
+def _pipelines(pipeline: Pipeline) -> list[Pipeline]:
+    """The run's, and that of its comparison, which has shards of its own."""
+    return [pipeline, *([pool_pipeline(pipeline)] if (pipeline.run / "compare").is_dir() else [])]
+
+
+def _sealed(pipeline: Pipeline, pseudo: Pseudonymizer) -> Iterator[pa.Table]:
+    for path in sorted(pipeline.sealed_index.glob("part-*.sealed")):
+        yield read_sealed(path, pseudo)
+
+
+def _forget_index(pipeline: Pipeline, known: _Known, pseudo: Pseudonymizer) -> None:
+    """The sealed index, the names that no surrogate may have, and the headers of the files."""
+    values: list[str] = []
+    for path in sorted(pipeline.sealed_index.glob("part-*.sealed")):
+        table = read_sealed(path, pseudo)
+        left = without(table, known.keys)
+        values += [v for row in left["phi"].to_pylist() for v in row or []]
+        if left.num_rows != table.num_rows:
+            write_sealed(path, left, pseudo)
+    names = pa.table({"word": pa.array(sorted(taken_names(list(dict.fromkeys(values)))), pa.string())})
+    if not names.equals(read_sealed(pipeline.sealed_index / NAMES, pseudo)):
+        write_sealed(pipeline.sealed_index / NAMES, names, pseudo)
+    forget_scanned(scan_folder(pipeline.run), known.patients, known.paths, pseudo)
+
+
+def _rewrite(pipeline: Pipeline, step: Step, known: _Known, pseudo: Pseudonymizer) -> None:
+    """A step's parts without the patient, its markers and its manifest; what does not change keeps its bytes."""
+    run = pipeline.run
+    folder, manifest = step.folder(run), load_manifest(step.folder(run))
+    if manifest is None:
+        return
+    inputs = step.made_of(run)
+    for copy in [*folder.glob("narrow-*.arrow"), *folder.glob("narrow-*.json")]:
+        copy.unlink()
+    for i in range(step.partitions):
+        marker = read_marker(marker_path(folder, i))
+        if marker is None:
+            raise RunError(f"{step.name}: a marker is damaged; mend it first: curate run RECIPE")
+        table = read_table(part_path(folder, i))
+        files = [beside(folder, name) for name in files_of(folder, i, marker) if name != part_path(folder, i).name]
+        if step.name == "export":
+            for split, shard in {(r["split"], r["shard"]) for r in _held(table, known)}:
+                remove_from_shard(pipeline.shards / split, shard, known.keys)
+        new = _left(step, table, known, pseudo)
+        if new is not table or step.name == "index":
+            commit_part(folder, i, new, marker["seconds"], inputs, files)
+        elif marker["inputs"] != inputs:
+            commit_marker(marker_path(folder, i), {**marker, "inputs": inputs})
+    if step.name == "export":
+        commit_marker(pipeline.shards / MARKER, {"hash": step.hash, "records": inputs})
+    finish(step, run, manifest.seconds)
+
+
+def _held(table: pa.Table, known: _Known) -> list[dict[str, Any]]:
+    return [r for r in table.select(["key", "split", "shard"]).to_pylist() if r["key"] in known.keys]
+
+
+def _left(step: Step, table: pa.Table, known: _Known, pseudo: Pseudonymizer) -> pa.Table:
+    """The table without the patient; the very same object where it did not hold one."""
+    named = {v for n in ("key", "cluster", "duplicate_of") if n in table.column_names for v in table[n].to_pylist()}
+    if not named & known.keys:
+        return table
+    if step.name == "index":
+        return withdrawn_fates(table, known.keys, {k: pseudo.key("withdrawn", k) for k in known.keys})
+    return (without_planned if step.name == "plan" else without)(table, known.keys)
+
+
+def _rewrite_others(run: Path, known: _Known) -> None:
+    """Tables of keys that a comparison has left beside its trainings."""
+    for path in sorted((run / "compare").rglob("*.parquet")) if (run / "compare").is_dir() else []:
+        table = read_table(path)
+        left = without(table, known.keys)
+        if left.num_rows != table.num_rows:
+            commit_bytes(path, table_bytes(left))
+
+
+def _models(pipeline: Pipeline, known: _Known) -> dict[str, str]:
+    """What learned from the patient: filters whose clean set or pool held a record, models trained on shards."""
+    run, found = pipeline.run, dict[str, str]()
+    dedup = read_parts(pipeline.dedup.folder(run), ["key", "drop_reason"]).to_pylist()
+    pooled = any(r["key"] in known.keys and r["drop_reason"] is None for r in dedup)
+    for step in pipeline.train_filters.values():
+        folder = step.folder(run)
+        if load_manifest(folder) is None:
+            continue
+        clean = set(read_parts(folder)["key"].to_pylist()) & known.keys
+        said = f"{len(clean)} records were in its clean set" if clean else "records may have been in its pool"
+        if clean or pooled:
+            found[f"steps/{folder.name}"] = said
+    shown = {r["split"] for r in _exported(pipeline) if r["key"] in known.keys}
+    for model in sorted((run / "train").glob("*")) if (run / "train").is_dir() and shown else []:
+        found[f"train/{model.name}"] = f"records were in its shards ({', '.join(sorted(shown))})"
+    for cells in sorted((run / "compare").glob("*")) if (run / "compare").is_dir() and pooled else []:
+        if cells.name != "pool" and cells.is_dir():
+            found[f"compare/{cells.name}"] = "records may have been in its selections"
+    return found
+
+
+def _exported(pipeline: Pipeline) -> list[dict[str, Any]]:
+    if not pipeline.export.partitions:
+        return []
+    return list(read_parts(pipeline.export.folder(pipeline.run), ["key", "split"]).to_pylist())
+
+
+def _draw_again(pipeline: Pipeline) -> None:
+    """The page shows pictures."""
+    manifests = [m for s in pipeline.steps() if (m := load_manifest(s.folder(pipeline.run)))]
+    write_report(pipeline, manifests)
+
+
+# -- the proof ------------------------------------------------------------------------------------------------------
+
+
+def _hashes(run: Path) -> dict[str, str]:
+    """sha256 of what a run shows to others: tables, shards, models, the page. Sealed files differ by their nonce."""
+    kinds = ("steps", "shards", "report", "compare", "train")
+    files = [p for kind in kinds for p in sorted((run / kind).rglob("*")) if p.is_file() and p.name != "verified.json"]
+    return {name_from(p, run): digest_file(p) for p in files if PROOFS not in p.parts}
+
+
+def _search(run: Path, known: _Known, pseudo: Pseudonymizer, progress: Progress) -> tuple[int, list[tuple[str, str]]]:
+    """Search every file of the run, sealed and compressed ones opened, for the patient's bytes."""
+    kinds = {needle: kind for kind, needles in known.needles.items() for needle in needles}
+    asked = re.compile(b"|".join(re.escape(n) for n in sorted(kinds, key=len, reverse=True)) or b"(?!)")
+    files = sorted(p for p in run.rglob("*") if p.is_file() and PROOFS not in p.parts)
+    found = []
+    for done, path in enumerate(files, 1):
+        if path.name == _BEGUN:
+            continue
+        for data in _plain(path, pseudo):
+            hits = {kinds[hit] for hit in asked.findall(data)}
+            found += [(name_from(path, run), kind) for kind in sorted(hits)]
+        progress("search", done, len(files))
+    return len(files), found
+
+
+def _plain(path: Path, pseudo: Pseudonymizer) -> Iterable[bytes]:
+    """A file's bytes, and the values of a table uncompressed, where a byte search would be blind."""
+    if path.suffix in (".sealed", ".headers", ".list"):
+        table = read_sealed(path, pseudo)
+        # a listing's paths are those of files that the archive has: the next walk would find them again
+        own = [n for n in table.column_names if path.suffix == ".sealed" or n not in ("path", "relative")]
+        own = [n for n in own if path.name != WITHDRAWN or n != "patient"]
+        yield _values(table.select(own))
+        return
+    yield path.read_bytes()
+    if path.suffix == ".parquet":
+        with path.open("rb") as file:
+            parquet = pq.ParquetFile(file)
+            for i in range(parquet.num_row_groups):
+                yield _values(parquet.read_row_group(i))
+
+
+def _values(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue().to_pybytes())
+
+
+def _write_proof(run: Path, patients: Collection[str], done: Withdrawal, pseudo: Pseudonymizer) -> str:
+    """RUN/report/withdrawals/NNNN.json: what changed and what was searched, signed under the run's secret."""
+    folder = run / "report" / PROOFS
+    number = 1 + max((int(p.stem) for p in folder.glob("[0-9]*.json")), default=0)
+    value: dict[str, Any] = {
+        "withdrawn": sorted(pseudo.key(_SIGNED, p) for p in patients),
+        "records": done.records,
+        "changed": {name: {"before": a, "after": b} for name, (a, b) in done.changed.items()},
+        "learned_from": done.models,
+        "searched_files": done.searched,
+        "found": [list(hit) for hit in done.found],
+    }
+    value["signature"] = signature(value, pseudo)
+    path = folder / f"{number:04d}.json"
+    commit_marker(path, value)
+    return name_from(path, run)
+
+
+def signature(value: dict[str, Any], pseudo: Pseudonymizer) -> str:
+    """HMAC-SHA256, 64 hex digits, of a proof without its signature: who holds the secret can tell that it was so."""
+    text = json.dumps({k: v for k, v in value.items() if k != "signature"}, sort_keys=True, ensure_ascii=False)
+    return pseudo.digest("withdrawal-signature", text).hex()
+
+
+def is_signed(value: dict[str, Any], pseudo: Pseudonymizer) -> bool:
+    """Whether a proof (`curate.storage.read_marker` of it) is as this run's secret signed it."""
+    return hmac.compare_digest(str(value.get("signature", "")), signature(value, pseudo))
