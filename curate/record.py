@@ -233,6 +233,7 @@ RECORD = pa.schema(
         pa.field("minhash", pa.binary()),  # uint32[MINHASH_SIZE], little endian
         pa.field("actions", pa.map_(pa.string(), pa.int64())),  # "mask NAME", "blank pixels" -> how often
         pa.field("findings", pa.list_(pa.string())),  # codes of the verifier, where it kept the record back
+        pa.field("made_of", pa.string()),  # keyed digest of all that decided it (`curate.ingest.reuse`)
         pa.field("fault", pa.string()),  # where the program failed on it, "window.py:120 look_up (ValueError)"
         *DROP_FIELDS,
     ]

@@ -24,7 +24,6 @@ from typing import Any, Protocol, runtime_checkable
 
 import pyarrow as pa
 
-from curate import __version__
 from curate.engine import Crash, Engine
 from curate.errors import FunnelError, RunError
 from curate.intact import MANIFEST, damaged, digests_beside, forget, marker_path, part_path, remember
@@ -114,8 +113,13 @@ class Step:
     @property
     def hash(self) -> str:
         """16 hex digits over name, version, configuration and inputs."""
-        config = json.dumps(self.config, sort_keys=True, default=str)
-        return digest(__version__, self.name, str(self.version), config, *self.inputs)[:16]
+        return digest(self.rules, *self.inputs)[:16]
+
+    @property
+    def rules(self) -> str:
+        """A digest of all that decides the step's bytes but its inputs. The program's version is not in it: what makes
+        other bytes raises the step's own."""
+        return digest(self.name, str(self.version), json.dumps(self.config, sort_keys=True, default=str))
 
     def folder(self, run: Path) -> Path:
         """Where this step's output lies under the run's folder."""

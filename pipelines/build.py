@@ -106,9 +106,11 @@ class Pipeline:
     def ingest(self) -> Step:
         """Decode, de-identify, verify, sign: the payload is written here, once."""
         r = self.recipe
-        config = {"picture": asdict(r.picture_rules()), "report": asdict(r.report_rules()), "deid": r.deid.model_dump()}
-        task = Deferred(partial(tasks.ingest, r.picture_rules(), r.report_rules(), self.secret, str(self.sealed_index)))
-        return Step("ingest", task, self.partitions, config, [self.index.hash], version=10)
+        picture, report = r.picture_rules(), r.report_rules()
+        config = {"picture": asdict(picture), "report": asdict(report), "deid": r.deid.model_dump()}
+        make = partial(tasks.ingest, picture, report, self.secret, str(self.sealed_index), str(self.run / "steps"))
+        step = Step("ingest", Deferred(partial(make, "")), self.partitions, config, [self.index.hash], version=11)
+        return replace(step, task=Deferred(partial(make, step.rules)))
 
     @cached_property
     def evaluation(self) -> Step | None:

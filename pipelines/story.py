@@ -44,7 +44,7 @@ def full_key(pipeline: Pipeline, start: str) -> str:
 
 
 def _is_told(column: str) -> bool:
-    return column not in ("image", "thumb", "minhash") and not column.endswith("_embedding")
+    return column not in ("image", "thumb", "minhash", "made_of") and not column.endswith("_embedding")
 
 
 def reason_help(reason: str) -> str:

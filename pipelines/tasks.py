@@ -44,11 +44,15 @@ def index(
     return IndexTask(chunks, scans, sealed, reports, rules, rows, secret, k_patients)
 
 
-def ingest(picture: PictureRules, report: ReportRules, secret: SecretSource, sealed: str) -> IngestTask:
-    """See `curate.ingest.chain`."""
+def ingest(
+    picture: PictureRules, report: ReportRules, secret: SecretSource, sealed: str, steps: str, rules: str
+) -> IngestTask:
+    """See `curate.ingest.chain`; ``rules``: a digest of them, for what earlier steps in ``steps`` have made of them."""
     from curate.ingest.chain import IngestTask, ingest_stages
+    from curate.ingest.reuse import Reuse
 
-    return IngestTask(sealed, ingest_stages(picture, report, secret, sealed), secret)
+    reuse = Reuse(steps, rules, report.text, secret, sealed)
+    return IngestTask(sealed, ingest_stages(picture, report, secret, sealed), secret, reuse=reuse)
 
 
 def evaluation(sets: tuple[tuple[str, str], ...]) -> MarksTask:

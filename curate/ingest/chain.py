@@ -41,6 +41,7 @@ from curate.deid.verify.source import carried, sought
 from curate.engine.guard import fault_of
 from curate.errors import DropRecord, RunError, SourceError
 from curate.ingest.files import with_column
+from curate.ingest.reuse import Reuse, with_digests
 from curate.ingest.rules import PictureRules, ReportRules
 from curate.ingest.sealed import read_index
 from curate.ingest.texts import ATTRIBUTES, ReportStage
@@ -74,6 +75,7 @@ class IngestTask:
     stages: tuple[Stage, ...]
     secret: SecretSource
     batch: int = 32
+    reuse: Reuse | None = None  # of what earlier ingests of the run have made
 
     def rows(self, partition: int) -> int:
         """Records in the partition."""
@@ -81,10 +83,20 @@ class IngestTask:
 
     def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
         """RECORD rows in index order; a dropped row keeps its pseudonyms and its reason, nothing else."""
-        table = self._read(partition)
-        table = drop_each(table, mark_poison([None] * table.num_rows, poison), "picture")
-        if only is not None:
-            table = table.slice(only.start, len(only))
+        whole = self._read(partition)
+        if only is not None or self.reuse is None:
+            whole = drop_each(whole, mark_poison([None] * whole.num_rows, poison), "picture")
+            return self._made(whole if only is None else whole.slice(only.start, len(only)))
+        said = self.reuse.digests(whole)
+        held = self.reuse.find(said)
+        known = set(held["made_of"].to_pylist())
+        new = np.array([one not in known for one in said], bool)
+        todo = drop_each(whole, mark_poison([None] * whole.num_rows, poison), "picture").filter(pa.array(new))
+        made = with_digests(self._made(todo), [one for one in said if one not in known])
+        return _in_order(pa.concat_tables([held, made]), whole["key"].to_pylist())
+
+    def _made(self, table: pa.Table) -> pa.Table:
+        """RECORD rows of INDEX rows, in their order."""
         order = _reading_order(table)
         if order is not None:
             table = table.take(order)
@@ -144,6 +156,16 @@ def _reading_order(table: pa.Table) -> pa.Array | None:
     """The rows as they lie in their archives, so that each is read forwards; None where no row is in an archive."""
     inside = any(path is not None and archive_of(place(os.fsdecode(path))) for path in table["path"].to_pylist())
     return pc.sort_indices(table, [("path", "ascending")]) if inside else None
+
+
+def _in_order(records: pa.Table, keys: Sequence[str]) -> pa.Table:
+    """The records in the order of ``keys``."""
+    place_of = {key: i for i, key in enumerate(keys)}
+    order = np.argsort([place_of[key] for key in records["key"].to_pylist()], kind="stable")
+    if (order == np.arange(len(order))).all():
+        return records
+    # by slices: taken at once, images of over 2 GB would not fit one array
+    return pa.concat_tables([records.slice(i, 1) for i in order.tolist()])
 
 
 def _stop_if_many(table: pa.Table, records: pa.Table) -> None:

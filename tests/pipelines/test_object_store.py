@@ -13,13 +13,17 @@ pytest.importorskip("moto.server", reason="moto's server is not installed")
 
 from curate.engine import Resources, start_engine
 from curate.errors import RecipeError, RunError
+from curate.export.webdataset import read_index
 from curate.lease import Lease
 from curate.places import file_system, place
 from curate.storage import exclusive
 from pipelines.build import run_pipeline
 from pipelines.check import check, check_local, save_recipe
+from pipelines.commands.screen import pipeline_of
 from pipelines.load import load_recipe
 from pipelines.told import told_of
+from pipelines.upkeep import verify_run
+from pipelines.withdrawal import withdraw
 from tests.pipelines.archive import make_archive, recipe_for
 from tests.s3server import s3_server
 
@@ -99,8 +103,20 @@ def test_a_run_on_s3_makes_the_shards_of_a_local_one(bucket: str, tmp_path: Path
         damaged = remote_part(done[tmp_path / "far.yaml"])
         whole = damaged.read_bytes()
         damaged.write_bytes(whole[: len(whole) // 2])
+        pseudo = recipe.secret_source().pseudonymizer()
+        found = verify_run(recipe.out, pseudo)
+        assert [name for name, _ in found.damaged] == [damaged.relative_to(recipe.out).as_posix()]
         redone = {m.step for m in run_pipeline(recipe, engine, silent)[1] if not m.reused}
         assert redone == {"ingest"} and damaged.read_bytes() == whole
+        assert not verify_run(recipe.out, pseudo).damaged
+        # a patient leaves both, and both are equal again
+        key = read_index(tmp_path / "run" / "shards")["key"][0].as_py()
+        for path in done:
+            kept = withdraw(pipeline_of(done[path]), [], [key], silent)
+            assert kept.records and not kept.found
+        left, remote = map(shards, done.values())
+        assert left == remote and left != near and all(key.encode() not in data for data in remote.values())
+        assert all(m.reused for m in run_pipeline(recipe, engine, silent)[1])
     finally:
         engine.close()
 

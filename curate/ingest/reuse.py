@@ -1,0 +1,91 @@
+"""Records that an earlier ingest of the run has made of the very same rows: taken over, not made again.
+
+An archive grows, and with it the index; its name changes, and so does that of the ingest step. What one record becomes
+depends on its own row, the rules, and of the archive's shared words on those its report asks for. A keyed digest of
+these stands beside every record (`made_of`); where a finished ingest step of the run holds one with the same, that is
+copied. The bytes are those of a run from nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from curate.deid.rules import TextRules
+from curate.deid.vault import SecretSource
+from curate.deid.words.vocabulary import unusual_words
+from curate.errors import DamagedError
+from curate.export.narrow import columns_in, narrow
+from curate.ingest.files import with_column
+from curate.ingest.sealed import read_shared_words, read_taken_names
+from curate.memory import once
+from curate.places import place
+from curate.record import PASSING, RECORD
+from curate.step import load_manifest, part_path
+from curate.storage import digest, read_table
+
+_COLUMN = "made_of"
+
+
+@dataclass(frozen=True)
+class Reuse:
+    """Where earlier ingest steps lie (RUN/steps), and the rules' digest, their step's version in it."""
+
+    steps: str
+    rules: str
+    text: TextRules
+    secret: SecretSource
+    index: str
+
+    def digests(self, table: pa.Table) -> list[str]:
+        """32 hex digits a row of INDEX: of all that decides its record."""
+        pseudo = self.secret.pseudonymizer()
+        shared = read_shared_words(self.index, self.secret) if self.text.vocabulary else frozenset[str]()
+        taken = sorted(read_taken_names(self.index, self.secret)) if self.text.replace == "surrogates" else []
+        names = digest(*taken)
+        said = []
+        for row in table.drop_columns(["drop_step", "drop_reason"]).to_pylist():
+            asked = (row["text"] or "", *(value for _, value in row["meta"] or [] if value))
+            words = sorted({w for text in asked for w in once(unusual_words, text) if w in shared})
+            said.append(pseudo.key("made-of", self.rules, names, " ".join(words), repr(sorted(row.items()))))
+        return said
+
+    def find(self, digests: Sequence[str]) -> pa.Table:
+        """RECORD rows of earlier steps that were made of the same, in no order; a step that is damaged gives none."""
+        found, left = [RECORD.empty_table()], set(digests)
+        for folder in sorted(place(self.steps).glob("ingest-*")):
+            if not left:
+                break
+            try:
+                rows = _rows(folder, sorted(left))
+            except DamagedError:
+                continue
+            found.append(rows)
+            left -= set(rows[_COLUMN].to_pylist())
+        return pa.concat_tables(found)
+
+
+def _rows(folder: Any, wanted: list[str]) -> pa.Table:
+    manifest = load_manifest(folder)
+    if manifest is None or not manifest.parts or _COLUMN not in columns_in(folder):
+        return RECORD.empty_table()
+    known = narrow(folder, (_COLUMN,))[_COLUMN]
+    places = pc.index_in(pa.array(wanted, pa.string()), value_set=known).drop_null().to_numpy()
+    ends = np.cumsum([part["rows"] for part in manifest.parts])
+    parts = sorted(set(np.searchsorted(ends, places, side="right").tolist()))
+    asked = [(_COLUMN, "in", wanted)]
+    tables = (read_table(part_path(folder, i), RECORD.names, asked).cast(RECORD) for i in parts)
+    return pa.concat_tables([RECORD.empty_table(), *tables])
+
+
+def with_digests(records: pa.Table, digests: Sequence[str]) -> pa.Table:
+    """RECORD rows that say what they were made of, but for those that may become something else another time."""
+    passing = {reason.value for reason in PASSING}
+    reasons = records["drop_reason"].to_pylist()
+    told = [None if reason in passing else said for reason, said in zip(reasons, digests, strict=True)]
+    return with_column(records, _COLUMN, pa.array(told, pa.string()))
