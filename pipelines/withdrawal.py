@@ -260,8 +260,9 @@ def _left(step: Step, table: pa.Table, known: _Known, pseudo: Pseudonymizer) -> 
 
 
 def _rewrite_others(run: Path, known: _Known) -> None:
-    """Tables of keys that a comparison has left beside its trainings."""
-    for path in sorted((run / "compare").rglob("*.parquet")) if (run / "compare").is_dir() else []:
+    """Tables of keys that a comparison has left beside its trainings, and reviewers' marks."""
+    folders = [folder for folder in (run / "compare", run / "review") if folder.is_dir()]
+    for path in (p for folder in folders for p in sorted(folder.rglob("*.parquet"))):
         table = read_table(path)
         left = without(table, known.keys)
         if left.num_rows != table.num_rows:
@@ -307,7 +308,7 @@ def _draw_again(pipeline: Pipeline) -> None:
 
 def _hashes(run: Path) -> dict[str, str]:
     """sha256 of what a run shows to others: tables, shards, models, the page. Sealed files differ by their nonce."""
-    kinds = ("steps", "shards", "report", "compare", "train")
+    kinds = ("steps", "shards", "report", "compare", "review", "train")
     files = [p for kind in kinds for p in sorted((run / kind).rglob("*")) if p.is_file() and p.name != "verified.json"]
     return {name_from(p, run): digest_file(p) for p in files if PROOFS not in p.parts}
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from pipelines.api import Run
 from pipelines.browse.cut import Cut
+from pipelines.browse.marks import WHYS, Marks
 from pipelines.browse.records import Payloads
+from pipelines.browse.review import MODES, Review
 from pipelines.browse.table import FACETS, Query, Table
 from pipelines.load import load_recipe
 
 _SIZES = range(1, 101)
+_BLIND = ("key", "text", "sections", "modality", "body_part", "view", "width", "height", "painted", "painted_share")
 _KEY = re.compile(r"[0-9a-f]{32}")
 
 
@@ -20,14 +24,17 @@ class Bench:
     """A finished run, to ask. Questions are plain strings, as an address holds them; ValueError says what is wrong with
     one, KeyError that there is no such record. Answers are JSON."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, reviewer: str | None = None) -> None:
         self.run = run
+        self.marks = Marks(run.path / "review", reviewer)
         recipe = load_recipe(run.path / "recipe.yaml", [f"out={run.path.resolve()}"])
         self.table = Table(run)
         self.cut = Cut(run, recipe, self.table)
         self.payloads = Payloads(run, self.table)
+        self.review = Review(self.table, self.cut, self.marks)
+        self.start = cache(self._start)
 
-    def start(self) -> dict[str, Any]:
+    def _start(self) -> dict[str, Any]:
         """What the page begins with: name, counts, facets with their values, scores with their ends, the cut."""
         every = self.table.find(Query())
         return {
@@ -38,6 +45,9 @@ class Bench:
             "facets": self.table.counts(every),
             "scores": list(self.table.scores),
             "cut": self.cut.start(),
+            "reviewer": self.marks.reviewer,
+            "modes": list(MODES),
+            "whys": list(WHYS),
         }
 
     def records(self, asked: Mapping[str, str]) -> dict[str, Any]:
@@ -47,15 +57,15 @@ class Bench:
             raise ValueError("size: 1 to 100; page: from 0")
         rows = self.table.find(query_of(asked))
         shown = rows[page * size : (page + 1) * size].tolist()
-        out = {"found": len(rows), "page": page, "size": size, "records": self.payloads.texts(shown)}
+        out = {"found": len(rows), "page": page, "size": size, "records": self.payloads.listed(shown)}
         return out if page else out | {"facets": self.table.counts(rows)}
 
     def record(self, asked: Mapping[str, str]) -> dict[str, Any]:
         """One record, and beside a duplicate the record kept in its place."""
         row = self._row(asked.get("key", ""))
-        record = self.payloads.texts([row])[0]
+        record = self.payloads.told([row])[0]
         other = record.get("duplicate_of")
-        return {"record": record, "kept_instead": self.payloads.texts([self._row(other)])[0] if other else None}
+        return {"record": record, "kept_instead": self.payloads.told([self._row(other)])[0] if other else None}
 
     def picture(self, key: str, side: int) -> bytes | None:
         """A JPEG of at most ``side`` px; None where the record has no picture."""
@@ -67,6 +77,24 @@ class Bench:
         if value is None:
             raise ValueError("value: a number")
         return self.cut.told(asked.get("kind", ""), value)
+
+    def draw(self, asked: Mapping[str, str]) -> dict[str, Any]:
+        """The record to mark next, without what the run thinks of it; and how many this reviewer has marked."""
+        row, drawn = self.review.draw(asked.get("mode", "mixed"))
+        told = {} if row is None else self.payloads.told([row])[0]
+        record = {k: v for k, v in told.items() if k in _BLIND} | {"scores": {}} if told else None
+        return {"record": record, "drawn": drawn, "done": len(self.marks.mine())}
+
+    def mark(self, said: Mapping[str, Any]) -> dict[str, Any]:
+        """Keep a mark: key, verdict, why, drawn."""
+        row = self._row(str(said.get("key", "")))
+        why, drawn = said.get("why"), str(said.get("drawn", ""))
+        if drawn not in (*MODES, ""):
+            raise ValueError(f"drawn: {drawn[:40]!r}; one of {', '.join(MODES)}")
+        given = None if why is None else str(why)
+        self.marks.mark(self.table.keys[row].decode(), str(said.get("verdict", "")), given, drawn or None)
+        self.review.refresh()
+        return {"done": len(self.marks.mine())}
 
     def _row(self, key: str) -> int:
         row = self.table.row(key) if _KEY.fullmatch(key) else None

@@ -39,11 +39,11 @@ class Cut:
     of those. Where the run has no scores, ``scores`` are all NaN."""
 
     def __init__(self, run: Run, recipe: Recipe, table: Table) -> None:
-        places = {name: run.folder(name) for name in ("ingest", "dedup", "score", "capfilt")}
+        places = {name: run.folder(name) for name in ("ingest", "dedup", "semantic", "score", "capfilt")}
         where = {name: str(folder) if folder else None for name, folder in places.items()}
         self.table, self.rules = table, recipe.select_rules()
         unbelieved = recipe.capfilt.unbelieved if recipe.capfilt else "drop"
-        ingest, dedup = where["ingest"] or "", where["dedup"] or ""
+        ingest, dedup = where["ingest"] or "", where["semantic"] or where["dedup"] or ""
         rules = self.rules, recipe.split_rules()
         self._task = SelectTask(ingest, 0, dedup, where["score"], *rules, where["capfilt"], unbelieved)
         self._pool = self._task.pool()

@@ -5,7 +5,8 @@ const PLACEHOLDER = /(\[[A-Z]+(?::\d{4}-\d\d-\d\d)?\])/;
 const TITLES = {drop_step: "Dropped by step", drop_reason: "Reason", split: "Split", modality: "Modality", body_part: "Body part",
   finding: "Finding", view: "View", sex: "Sex", source: "Source"};
 const AMONG = {in: "would come in", out: "would go"};
-const state = {q: "", status: "", sort: "", order: "down", column: "", low: "", high: "", among: "", page: 0, facets: {}};
+const MODES = {mixed: "a bit of each", random: "kept, at random", subgroup: "kept, by modality", near: "nearest to the cut", uncertain: "least certain", shared: "marked by others"};
+const state = {marked: "", q: "", status: "", sort: "", order: "down", column: "", low: "", high: "", among: "", page: 0, facets: {}};
 let start = null, shown = [], found = 0, size = 24, turn = 0, moved = null, waiting = 0;
 
 function el(tag, attributes = {}, ...children) {
@@ -42,7 +43,8 @@ function failed(error) {
 // -- the query -----------------------------------------------------------------------------------------------------
 function asked() {
   const out = {page: state.page, size};
-  for (const name of ["q", "status", "sort", "order", "among"]) if (state[name]) out[name] = state[name];
+  for (const name of ["q", "status", "sort", "order"]) if (state[name]) out[name] = state[name];
+  out.among = [state.among, state.marked].filter(Boolean).join("|");
   if (state.low !== "" || state.high !== "") Object.assign(out, {column: state.column, low: state.low, high: state.high});
   for (const [facet, values] of Object.entries(state.facets)) if (values.length) out[facet] = values.join("|");
   return out;
@@ -86,15 +88,16 @@ function drawChosen() {
   if (state.q) chip(`“${state.q}”`, () => { state.q = ""; });
   if (state.status) chip(state.status, () => { state.status = ""; });
   for (const name of state.among.split("|").filter(Boolean)) chip(AMONG[name] || name, () => { state.among = state.among.split("|").filter((x) => x !== name).join("|"); });
+  if (state.marked) chip(`marked ${state.marked}`, () => { state.marked = ""; });
   if (state.low !== "" || state.high !== "") chip(`${state.column} ${state.low || "…"} to ${state.high || "…"}`, () => { state.low = state.high = ""; });
   for (const [facet, values] of Object.entries(state.facets)) for (const value of values) chip(`${TITLES[facet]}: ${called(value)}`, () => { state.facets[facet] = state.facets[facet].filter((v) => v !== value); });
   $("chosen").replaceChildren(...out);
 }
 function fill() {
-  for (const name of ["q", "status", "sort", "order", "column", "low", "high"]) $(name).value = state[name];
+  for (const name of ["q", "status", "sort", "order", "column", "low", "high", "marked"]) $(name).value = state[name];
 }
 function read() {
-  for (const name of ["q", "status", "sort", "order", "column", "low", "high"]) state[name] = $(name).value;
+  for (const name of ["q", "status", "sort", "order", "column", "low", "high", "marked"]) state[name] = $(name).value;
 }
 
 // -- records -------------------------------------------------------------------------------------------------------
@@ -130,7 +133,7 @@ function side(r, title) {
   const boxes = r.painted || [];
   const layer = svg("svg", {viewBox: `0 0 ${r.width} ${r.height}`, "aria-hidden": "true"}, ...boxes.map(([x, y, w, h]) => svg("rect", {x, y, width: w, height: h})));
   const known = ["split", "modality", "body_part", "view", "sex", "age", "source", "finding", "text_from", "drop_stage", "duplicate_of"];
-  return el("div", {class: "side"}, el("h3", {}, title), outcome(r),
+  return el("div", {class: "side"}, el("h3", {}, title), r.kept === undefined ? null : outcome(r),
     r.width ? el("div", {class: "picture"}, el("img", {src: `/image/${r.key}`, alt: "the picture as it was written"}), layer) : picture(r, "image"),
     r.width ? el("p", {class: "note"}, boxes.length ? `${boxes.length} places painted over, ${(100 * (r.painted_share || 0)).toFixed(2)} % of the picture` : "nothing was painted over") : null,
     r.sections && r.sections.length ? el("div", {}, ...r.sections.map(([name, said]) => el("div", {}, el("h3", {}, name), el("p", {class: "text"}, ...texts(said, hits())))))
@@ -214,6 +217,71 @@ function debounced(make, ms) {
   return (...given) => { clearTimeout(timer); timer = setTimeout(() => make(...given), ms); };
 }
 
+// -- review --------------------------------------------------------------------------------------------------------
+let judged = null, before = [];
+function startReview() {
+  $("review-none").hidden = Boolean(start.reviewer);
+  $("review-body").hidden = !start.reviewer;
+  $("mode").replaceChildren(...start.modes.map((m) => el("option", {value: m}, MODES[m])));
+  $("begin").addEventListener("click", draw);
+  $("mode").addEventListener("change", () => judged && draw());
+  $("sums").addEventListener("toggle", sums);
+  addEventListener("keydown", (e) => {
+    if (!judged || e.ctrlKey || e.metaKey || e.altKey || $("one").open || /INPUT|SELECT|TEXTAREA/.test(e.target.tagName) && e.target.type !== "checkbox") return;
+    const why = start.whys[Number(e.key) - 1], verdict = {g: "good", b: "bad", u: "unsure"}[e.key];
+    if (verdict) mark(verdict, null);
+    else if (why) mark("bad", why);
+    else if (e.key === "z") takeBack();
+    else if (e.key === "s") draw();
+    else return;
+    e.preventDefault();
+  });
+}
+async function draw() {
+  const told = await ask("draw", {mode: $("mode").value}).catch(failed);
+  if (told) showJudged(told);
+}
+function showJudged(told) {
+  const r = told.record;
+  judged = r ? told : null;
+  $("begin").textContent = "Another";
+  $("review-told").textContent = r ? `${n(told.done)} marked; this one: ${MODES[told.drawn]}` : `${n(told.done)} marked; none is left of these`;
+  if (!r) return $("judged").replaceChildren();
+  const buttons = [["good", null, "g"], ["bad", null, "b"], ["unsure", null, "u"], ...start.whys.map((w, i) => ["bad", w, i + 1])];
+  $("judged").replaceChildren(el("div", {class: "sides"}, side(r, "Is this text of this picture?"),
+    el("div", {class: "verdicts"}, ...buttons.map(([verdict, why, key]) => el("button", {type: "button", class: verdict, onclick: () => mark(verdict, why)},
+      el("kbd", {}, String(key)), why ? `bad: ${why.replaceAll("_", " ")}` : verdict)))));
+}
+async function mark(verdict, why) {
+  const {record, drawn} = judged, mine = judged;
+  judged = null; // until the next is there: a second key must not mark the same record again
+  const told = await ask("mark", {}, {key: record.key, verdict, why, drawn}).catch(failed);
+  if (!told) { judged = mine; return; }
+  before.push(mine);
+  await draw();
+  if ($("sums").open) sums();
+}
+async function takeBack() {
+  const last = before.pop();
+  if (!last) return;
+  const told = await ask("mark", {}, {key: last.record.key, verdict: ""}).catch(failed);
+  if (told) showJudged({...last, done: told.done});
+}
+async function sums() {
+  if (!$("sums").open) return;
+  const told = await ask("marks").catch(failed);
+  if (!told) return;
+  const share = (p) => p.records ? `${p.share.toFixed(3)} [${p.low.toFixed(3)}, ${p.high.toFixed(3)}]` : "-";
+  const rows = (title, head, body) => body.length ? el("table", {}, el("caption", {class: "note"}, title), el("thead", {}, el("tr", {}, ...head.map((h) => el("th", {scope: "col"}, h)))),
+    el("tbody", {}, ...body.map((cells) => el("tr", {}, ...cells.map((c) => el("td", {}, String(c))))))) : null;
+  $("sums-told").replaceChildren(...[
+    rows("Marks", ["reviewer", "verdict", "records"], told.marks.map((m) => [m.reviewer, m.verdict, n(m.records)])),
+    rows("Precision of what is kept, 95 % interval", ["of", "share good", "records"], [["all", told.precision], ...Object.entries(told.groups)].filter(([, p]) => p.records).map(([name, p]) => [name, share(p), n(p.records)])),
+    rows("Agreement (Cohen's kappa)", ["reviewers", "records of both", "alike", "kappa"], told.agreement.map((a) => [a.reviewers.join(", "), n(a.records), `${Math.round(100 * a.agree)} %`, a.kappa == null ? "-" : a.kappa.toFixed(3)])),
+    rows("Why bad", ["why", "records"], told.why.map(([why, many]) => [why.replaceAll("_", " "), n(many)]))].filter(Boolean));
+  if (!told.marks.length) $("sums-told").textContent = "no marks yet";
+}
+
 // -- what is clicked -----------------------------------------------------------------------------------------------
 addEventListener("DOMContentLoaded", async () => {
   try { start = await ask("start"); } catch (error) { return failed(error); }
@@ -226,11 +294,12 @@ addEventListener("DOMContentLoaded", async () => {
   if (matchMedia("(max-width: 860px)").matches) $("more").open = false;
   fill();
   startCut();
+  startReview();
   const again = () => { read(); search(); };
   $("search").addEventListener("submit", (e) => { e.preventDefault(); again(); });
-  for (const id of ["status", "sort", "order", "low", "high", "column"]) $(id).addEventListener("change", again);
+  for (const id of ["status", "sort", "order", "low", "high", "column", "marked"]) $(id).addEventListener("change", again);
   $("q").addEventListener("input", debounced(again, 250));
-  $("clear").addEventListener("click", () => { Object.assign(state, {q: "", status: "", sort: "", order: "down", low: "", high: "", among: "", facets: {}}); fill(); search(); });
+  $("clear").addEventListener("click", () => { Object.assign(state, {q: "", status: "", sort: "", order: "down", low: "", high: "", among: "", marked: "", facets: {}}); fill(); search(); });
   $("previous").addEventListener("click", () => search(state.page - 1));
   $("next").addEventListener("click", () => search(state.page + 1));
   $("kind").addEventListener("change", rest);

@@ -125,6 +125,8 @@ class Handler(BaseHTTPRequestHandler):
             "api/records": partial(self.server.bench.records, asked),
             "api/record": partial(self.server.bench.record, asked),
             "api/cut": partial(self.server.bench.cut_moved, asked),
+            "api/draw": partial(self.server.bench.draw, asked),
+            "api/marks": self.server.bench.review.told,
         }
         made = asks.get(path.removeprefix("/"))
         return (200, _JSON, _json(made())) if made else (404, "text/plain", b"there is no such page")
@@ -132,8 +134,16 @@ class Handler(BaseHTTPRequestHandler):
     def _post(self, path: str, asked: Mapping[str, str]) -> Answer:
         origin = self.headers.get("Origin")
         if origin is not None and origin not in [f"http://{h}" for h in self.server.hosts]:
+            self.close_connection = True
             return 403, "text/plain", b"another page may not write here"
-        return 404, "text/plain", b"there is no such page"
+        size = int(self.headers.get("Content-Length") or 0)
+        if path != "/api/mark" or not 0 < size <= _MOST:
+            self.close_connection = True  # its body is not read
+            return 404, "text/plain", b"there is no such page"
+        said = json.loads(self.rfile.read(size))
+        if not isinstance(said, dict):
+            raise ValueError("a mark is an object")
+        return 200, _JSON, _json(self.server.bench.mark(said))
 
     def _enter(self) -> None:
         self.send_response(303)

@@ -1,7 +1,7 @@
 """The narrow columns of all records of a run, in memory, in key order: which of them a query finds, and in what order.
 
 A query is answered by codes and masks of numpy, so a million records take milliseconds (`python -m benchmarks.browse`).
-Texts are read once, in the background, and searched as they are, without case.
+Texts are read once, in the background, and held.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 
 from curate.export.labels import Labels, findings_in
 from curate.export.narrow import fixed_bytes
-from curate.step import read_parts
 from pipelines.api import Run
 
 FACETS = ("drop_step", "drop_reason", "split", "modality", "body_part", "finding", "view", "sex", "source")
@@ -66,9 +65,9 @@ class Table:
         self._shown = frame.select([n for n in _SHOWN if n in frame.columns])
         self._sets: dict[str, tuple[int, Bools]] = {}
         self._version = 0
-        self._text: Future[pl.Series] = ThreadPoolExecutor(1).submit(self._read_texts)
         self._find = lru_cache(16)(self._found)
         self._ordered = lru_cache(8)(self._order)
+        self._text: Future[pl.Series] = ThreadPoolExecutor(1).submit(self._read_texts)
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -116,6 +115,10 @@ class Table:
             fact["scores"] = {n: float(v[row]) for n, v in self.scores.items() if not np.isnan(v[row])}
         return [{k: v for k, v in fact.items() if v is not None} for fact in told]
 
+    def texts(self, rows: Sequence[int]) -> list[str | None] | None:
+        """The texts of some rows, as ingest wrote them; None while they are still being read."""
+        return self._text.result()[list(rows)].to_list() if self._text.done() else None
+
     def matching(self, facet: str, values: Sequence[str]) -> Bools:
         """bool[n]: which records have one of ``values`` ("": none) of a facet."""
         labels = self._facet(facet)
@@ -140,7 +143,7 @@ class Table:
                 raise ValueError(f"among: there is no {name[:40]!r}")
             mask &= self._sets[name][1]
         if query.text.strip():
-            mask &= self._said(query.text)
+            mask = self._said(query.text, mask)
         if not query.sort:
             return np.flatnonzero(mask)
         order = self._ordered(query.sort, query.descending)
@@ -151,17 +154,21 @@ class Table:
         score = self._score(column)
         return np.argsort(-score if descending else score, kind="stable")
 
-    def _said(self, text: str) -> Bools:
-        """bool[n]: texts that hold every word of ``text``; or the keys that begin so."""
+    def _said(self, text: str, among: Bools) -> Bools:
+        """bool[n]: of those ``among``, the texts that hold every word of ``text``; or the keys that begin so."""
         low = text.strip().lower()
-        mask = np.ones(len(self), bool)
         if _KEY.fullmatch(low):
             first, last = np.searchsorted(self.keys, [low.encode(), low.encode() + b"g"])
             if last > first:
-                mask[:first] = mask[last:] = False
-                return mask
+                among[:first] = among[last:] = False
+                return among
+        rows, texts = np.flatnonzero(among), self._text.result()
+        texts = texts if len(rows) == len(self) else texts.gather(rows)
         for phrase, word in _TERM.findall(low):
-            mask &= self._text.result().str.contains(phrase or word, literal=True).fill_null(False).to_numpy()
+            holds = texts.str.contains("(?i)" + re.escape(phrase or word)).fill_null(False)
+            rows, texts = rows[holds.to_numpy()], texts.filter(holds)
+        mask = np.zeros(len(self), bool)
+        mask[rows] = True
         return mask
 
     def _read_texts(self) -> pl.Series:
@@ -169,9 +176,10 @@ class Table:
         wanted = pl.DataFrame({"key": self.keys.astype(str)})
         if folder is None or not any(folder.glob("part-*.parquet")):
             return pl.Series("text", [None] * len(self), pl.String)
-        told: Any = pl.from_arrow(read_parts(folder, ["key", "text"]))
-        texts = told.with_columns(pl.col("text").str.to_lowercase())
-        found: pl.Series = wanted.join(texts, on="key", how="left", maintain_order="left")["text"]
+        told = self._run.rows(folder, ["key", "text"])
+        if "score" in self.scores:
+            self._ordered("score", True)  # what is asked first, ready before it is
+        found: pl.Series = wanted.join(told, on="key", how="left", maintain_order="left")["text"]
         return found
 
     def _facet(self, name: str) -> Labels:
@@ -196,11 +204,12 @@ def groups_of(table: Table, rows: Rows, kept: Mapping[str, Bools]) -> dict[str, 
     """Of every subgroup facet, a dictionary a value: how many of ``rows`` have it, and how many of those under each of
     ``kept`` (bool, one a row)."""
     out: dict[str, list[dict[str, Any]]] = {}
+    every, each = table.counts(rows), {name: table.counts(rows[mask]) for name, mask in kept.items()}
     for facet in ("modality", "body_part", "finding", "view", "sex", "source"):
         if facet not in table.facets:
             continue
-        counted = {name: dict(table.counts(rows[mask])[facet]) for name, mask in kept.items()}
-        told = table.counts(rows)[facet]
+        counted = {name: dict(found[facet]) for name, found in each.items()}
+        told = every[facet]
         if len(told) > 1:
             out[facet] = [{"value": v, "n": n, **{k: c.get(v, 0) for k, c in counted.items()}} for v, n in told[:20]]
     return out

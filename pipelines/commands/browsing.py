@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import webbrowser
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
 from curate.errors import RecipeError
-from pipelines.commands.screen import RunFolder, out
+from pipelines.commands.screen import RunFolder, near, out
 
 
 def browse(
     folder: RunFolder,
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free")] = 0,
+    reviewer: Annotated[str | None, typer.Option(help="whose marks are set: a name or pseudonym")] = None,
+    marks: Annotated[bool, typer.Option("--marks", help="only print what the marks say so far")] = False,
+    good: Annotated[Path | None, typer.Option(help="only write what is marked good as shards into this folder")] = None,
     no_open: Annotated[bool, typer.Option("--no-open", help="print the address, open no browser")] = False,
 ) -> None:
-    """All records of a finished run in a browser on this machine: search, filters, the cut to move."""
+    """All records of a finished run in a browser on this machine: search, filters, the cut to move, marks."""
     from pipelines.api import open_run
     from pipelines.browse.bench import Bench
+    from pipelines.browse.good import write_good
     from pipelines.browse.server import Server
 
-    bench = Bench(open_run(folder))
+    run = open_run(folder)
+    bench = Bench(run, reviewer)
+    if marks:
+        _say_marks(bench.review.told())
+        return
+    if good is not None:
+        out.print(f"{write_good(run, bench.marks.table(), good):,} records marked good: {near(good)}", soft_wrap=True)
+        return
     try:
         server = Server(bench, port)
     except OSError:
@@ -35,3 +47,20 @@ def browse(
             server.serve_forever()
         except KeyboardInterrupt:
             out.print("ended")
+
+
+def _say_marks(told: dict[str, Any]) -> None:
+    for row in told["marks"]:
+        out.print(f"  {row['reviewer']:24} {row['verdict']:8} {row['records']:,}", markup=False)
+    for pair in told["agreement"]:
+        kappa = "not defined" if pair["kappa"] is None else f"{pair['kappa']:.3f}"
+        both = f"{' and '.join(pair['reviewers'])}: {pair['records']:,} records of both"
+        out.print(f"  {both}, {100 * pair['agree']:.0f} % alike, kappa {kappa}", markup=False)
+    for name, found in {"precision of what is kept": told["precision"], **told["groups"]}.items():
+        if found["records"]:
+            interval = f"{found['share']:.3f} [{found['low']:.3f}, {found['high']:.3f}]"
+            out.print(f"  {name:26} {interval} of {found['records']:,}", markup=False)
+    for why, n in told["why"]:
+        out.print(f"  bad: {why:24} {n:,}", markup=False)
+    if not told["marks"]:
+        out.print("no marks yet: curate browse RUN --reviewer NAME")

@@ -20,11 +20,16 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
+from scipy.stats import beta
 
 import curate
+from curate.errors import RecipeError
 from curate.step import part_path
+from filters.clean import shard_records
 from pipelines.api import Run
 from pipelines.browse.bench import Bench
+from pipelines.browse.good import write_good
+from pipelines.browse.marks import Marks, agreement, consensus
 from pipelines.browse.server import Server
 from tests.pipelines.archive import make_archive, recipe_for
 
@@ -77,7 +82,7 @@ def site(secret_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     written = pq.read_table(part)
     said = pc.binary_join_element_wise(written["text"], f"\n{EVIL}", "")
     pq.write_table(written.set_column(written.column_names.index("text"), "text", said), part)
-    with Server(Bench(run)) as server:
+    with Server(Bench(run, "anna")) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield Site(run, recipe, server)
         server.shutdown()
@@ -203,6 +208,86 @@ def test_a_record_comes_with_its_picture_its_boxes_and_what_was_kept_instead(sit
         assert site.told("record", key=key)["record"]["painted"] == boxes
     blank = table.filter(pl.col("drop_reason") == "blank_image")["key"][0]
     assert site.ask("/thumb/" + blank)[0] == 404 and "text" not in site.told("record", key=blank)["record"]
+
+
+def test_marks_are_kept_by_reviewer_and_drawn_blind_and_fair(site: Site, table: pl.DataFrame) -> None:
+    train = table.filter((pl.col("split") == "train") & pl.col("text_quality").is_not_null())
+    kept = sorted(train.filter(pl.col("drop_reason").is_null())["key"])
+
+    def mark(key: str, verdict: str, **more: Any) -> int:
+        return site.ask("/api/mark", "POST", {"key": key, "verdict": verdict, **more})[0]
+
+    drawn = site.told("draw", mode="random")
+    assert drawn["record"]["key"] == kept[0] and not {"kept", "drop_reason", "split"} & drawn["record"].keys()
+    assert drawn["record"]["scores"] == {} and drawn["record"]["text"]
+    assert mark(kept[0], "good", drawn="random") == 200 and site.told("draw", mode="random")["record"]["key"] == kept[1]
+    assert mark(kept[1], "bad", why="wrong_side", drawn="random") == mark(kept[2], "bad") == 200
+    assert mark(kept[2], "good") == 200  # said anew
+    assert mark(kept[4], "bad", drawn="near") == 200  # not the next: precision leaves it out
+    told = site.told("marks")["precision"]
+    assert (told["good"], told["records"]) == (2, 3)
+    assert told["low"] == pytest.approx(beta.ppf(0.025, 2, 2)) and told["high"] == pytest.approx(beta.ppf(0.975, 3, 1))
+    stored = pq.read_table(site.run.path / "review" / "anna.parquet").to_pydict()
+    assert stored["key"] == [kept[0], kept[1], kept[2], kept[4]] and stored["why"] == [None, "wrong_side", None, None]
+    assert site.keys(among="good") == [kept[0], kept[2]] and site.keys(among="bad") == [kept[1], kept[4]]
+    near = site.told("draw", mode="near")["record"]["key"]
+    scores = train.sort("text_quality", "key", descending=[False, True])["key"].to_list()
+    line = len(train) - len(kept)
+    assert near not in stored["key"] and abs(scores.index(near) - line) < len(train) / 2
+    assert mark(kept[4], "") == 200 and site.keys(among="bad") == [kept[1]]
+    for wrong in (
+        {"verdict": "fine"},
+        {"verdict": "bad", "why": "Mr. Smith"},
+        {"verdict": "good", "why": "wrong_side"},
+    ):
+        assert mark(kept[5], **wrong) == 400
+    assert mark("0" * 32, "good") == 400 and site.ask("/api/marks/x", "POST", {})[0] == 404
+    assert site.ask("/api/mark", "POST", {"key": kept[5], "verdict": "good"}, Origin="http://evil.example")[0] == 403
+    assert site.ask("/api/draw?mode=odd")[0] == 400 and len(site.told("marks")["marks"]) == 2
+
+
+def test_two_reviewers_agree_as_kappa_says_and_what_is_good_becomes_a_clean_set(site: Site, tmp_path: Path) -> None:
+    run, folder = site.run, site.run.path / "review"
+    train = sorted(site.run.records(split="train").keys)[:10]
+    a, b = Marks(tmp_path / "review", "a"), Marks(tmp_path / "review", "b")
+    for i, key in enumerate(train):
+        a.mark(key, "good" if i < 5 else "bad", None, "random")
+        b.mark(key, "unsure" if i == 9 else "good" if i in (0, 1, 2, 5) else "bad", None, "shared")
+    (pair,) = agreement(a.table())
+    alike, chance = 6 / 9, (5 / 9) * (4 / 9) + (4 / 9) * (5 / 9)
+    assert (pair["reviewers"], pair["records"]) == (["a", "b"], 9) and pair["agree"] == pytest.approx(alike)
+    assert pair["kappa"] == pytest.approx((alike - chance) / (1 - chance))
+    assert dict(consensus(a.table()).rows())[train[3]] is None  # one says good, one bad
+    both = {train[0], train[1], train[2]}
+    assert write_good(run, a.table(), tmp_path / "good") == len(both)
+    brought = shard_records(tmp_path / "good")
+    assert set(brought.keys) == both and all(brought.images) and all(brought.texts)
+    with pytest.raises(RecipeError, match="not empty"):
+        write_good(run, a.table(), tmp_path / "good")
+    with pytest.raises(RecipeError, match="no record"):
+        write_good(run, Marks(tmp_path / "none").table(), tmp_path / "new")
+    for name in ("../x", "Dr. Who", ""):
+        with pytest.raises(RecipeError, match="is no name"):
+            Marks(folder, name)
+    with pytest.raises(ValueError, match="--reviewer"):
+        Marks(folder).mark(train[0], "good", None, None)
+
+
+def test_what_is_least_certain_is_asked_once_there_are_marks_of_both_kinds(site: Site, tmp_path: Path) -> None:
+    bench = Bench(site.run)
+    bench.marks = bench.review.marks = Marks(tmp_path, "a")
+    assert bench.review.draw("uncertain") == (None, "uncertain") and bench.review.draw("shared")[0] is None
+    order = bench.review.rows[np.argsort(bench.review._scores, kind="stable")]
+    for i in range(5):
+        for row, verdict in ((order[i], "bad"), (order[-1 - i], "good")):
+            bench.marks.mark(bench.table.keys[row].decode(), verdict, None, "near")
+    row, drawn = bench.review.draw("uncertain")
+    assert drawn == "uncertain" and row in order[5:-5]
+    other = Marks(tmp_path, "b")
+    bench.marks = bench.review.marks = other
+    shared, drawn = bench.review.draw("shared")
+    assert drawn == "shared" and shared in [*order[:5], *order[-5:]]
+    assert {bench.review.draw("mixed")[1] for _ in range(2)} == {"random"}
 
 
 def test_the_moved_cut_counts_as_the_select_stage_run_with_what_it_prints(site: Site, table: pl.DataFrame) -> None:

@@ -11,6 +11,8 @@ from curate.errors import RecipeError
 from curate.export.webdataset import read_index
 from curate.record import Reason
 from curate.step import read_parts
+from pipelines.api import open_run
+from pipelines.browse.bench import Bench
 from pipelines.build import run_pipeline
 from pipelines.check import save_recipe
 from pipelines.load import load_recipe
@@ -61,5 +63,10 @@ def test_a_run_drops_what_looks_and_says_the_same(secret_file: Path, tmp_path: P
     report = collect(pipeline, manifests)
     assert "semantic" in [c.step for c in report.counts]
     assert Reason.SEMANTIC_DUPLICATE.value in {pair.reason for pair in report.duplicates}
+    opened = open_run(pipeline.run)
+    told = opened.records(step="semantic").to_polars()
+    assert dict(told.select("key", "duplicate_of").rows()) == {r["key"]: r["duplicate_of"] for r in gone}
+    cut = Bench(opened).cut
+    assert len(cut.rows) == len(opened.records(split="train")) and cut.kept.all()
     again = run_pipeline(recipe, inline_engine, lambda *_: None)[1]
     assert all(m.reused for m in again)

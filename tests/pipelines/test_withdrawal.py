@@ -19,6 +19,7 @@ from curate.export.remove import NOBODY, without, without_planned
 from curate.record import DEDUP, SELECTION, Reason
 from curate.step import load_manifest, read_parts
 from curate.storage import read_marker
+from pipelines.browse.marks import Marks
 from pipelines.build import Pipeline, run_pipeline
 from pipelines.check import save_recipe
 from pipelines.load import load_recipe
@@ -102,12 +103,16 @@ def test_a_patient_leaves_and_nothing_else_does(
     images = [
         r["image"] for r in read_parts(pipeline.ingest.folder(run)).to_pylist() if r["key"] in held and r["image"]
     ]
+    others = [k for k in read_parts(pipeline.ingest.folder(run), ["key"])["key"].to_pylist() if k not in held]
+    for marked in (key, others[0]):
+        Marks(run / "review", "anna").mark(marked, "good", None, None)
     before, counts = opened(run), {s.name: load_manifest(s.folder(run)) for s in pipeline.steps()}
     assert any(key.encode() in data for data in before.values()) and images
 
     done = withdraw(pipeline, [raw], [], silent)
 
     assert done.records == len(held) and not done.found and done.searched > 40
+    assert Marks(run / "review").table()["key"].to_list() == others[:1]
     after = opened(run)
     needles = [*(k.encode() for k in held), patient.encode(), raw.encode(), *(i[len(i) // 2 :][:40] for i in images)]
     assert not [(n, name) for n in needles for name, data in after.items() if n in data]
