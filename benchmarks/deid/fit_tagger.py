@@ -45,7 +45,7 @@ _LABEL = {name: number for number, name in enumerate(tagger.LABELS)}
 _IGNORED = -1  # times of day, which the texts do not mark, and what stands masked already
 # what of each share counts as one: two words lost are as bad as an identifier left
 GOALS = {"hard": 0.005, "word names": 0.005, "other names": 0.003, "lost": 0.001}
-# What is chosen may be laxer (.7 and .85), since the writers' texts have fewer names that are words than an archive has:
+# What is chosen may be laxer (.7 and .85), since the writers' texts have fewer names that are words than archives do:
 # from .95 to .98 costs .6 points of words and keeps 1.3 of those names. What a cue gave away never comes back.
 LEAST_BACK = np.array([0.97, 0.97, 2.0, 0.97, 0.98], np.float32)
 START = {
