@@ -36,10 +36,10 @@ demo: $(VENV)/ready
 	$(BIN)/curate compare pipelines/recipes/demo.yaml
 
 test: $(VENV)/ready
-	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder
 
 test-all: $(VENV)/ready
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder --hypothesis-profile=free
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --hypothesis-profile=free
 
 green: $(VENV)/ready
 	$(BIN)/python -m benchmarks.tests --times $(or $(N),20)

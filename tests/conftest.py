@@ -1,4 +1,4 @@
-"""Fixtures shared by all tests, and which worker of pytest-xdist runs what."""
+"""Fixtures shared by all tests. pytest-xdist gives a module as a whole to one worker, and each starts Ray once."""
 
 from __future__ import annotations
 
@@ -24,13 +24,8 @@ settings.load_profile("fixed")
 LONGEST = ("pipelines/test_run.py", "methods/test_bad_input.py", "pipelines/test_real.py", "training/test_training.py")
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A module goes to one worker as a whole, and all that use Ray in every run to the same: one Ray is started, and
-    no module's end is another's. Modules of `LONGEST` come before the others, which keep their order."""
-    on_ray = {i.path for i in items if i.get_closest_marker("ray") and not i.get_closest_marker("slow")}
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group("ray" if item.path in on_ray else str(item.path)))
+    """Modules of `LONGEST` come before the others, which keep their order."""
     places = {name: i for i, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get("/".join(item.path.parts[-2:]), len(places)))
 
