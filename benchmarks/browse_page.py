@@ -1,0 +1,136 @@
+"""`curate browse` in a headless Chromium: pictures of it, and whether it does what it should.
+
+    python -m benchmarks.browse_page RUN FOLDER [--axe axe.min.js]
+
+Needs selenium, Debian's chromium and chromium-driver; with --axe (npm's axe-core) accessibility is checked as well. At
+390, 800 and 1300 px, light and dark: records, the cut moved, a record, a review. Ends with 1 where the console holds an
+error, a request left for another place, a page is wider than its window, a key did not mark, or axe finds what is
+serious.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import curate
+from pipelines.browse.bench import Bench
+from pipelines.browse.server import Server
+
+WIDTHS = ((1300, False), (800, False), (390, False), (1300, True))
+
+
+def open_browser(width: int, dark: bool) -> Any:
+    """A Chromium with windows of ``width`` px."""
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = shutil.which("chromium") or ""
+    for said in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars"):
+        options.add_argument(said)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
+    size = {"width": width, "height": 1000, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    if dark:
+        seen = [{"name": "prefers-color-scheme", "value": "dark"}]
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": seen})
+    return browser
+
+
+def until(asked: Callable[[], Any], seconds: float = 30) -> Any:
+    """What ``asked`` gives once it is true; TimeoutError."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := asked():
+            return found
+        time.sleep(0.1)
+    raise TimeoutError("the page does not come to what is waited for")
+
+
+def visit(server: Server, width: int, dark: bool, folder: Path, axe: str) -> list[str]:
+    """Faults at one width; pictures go into ``folder``."""
+    browser = open_browser(width, dark)
+    name = f"{width}{'-dark' if dark else ''}"
+    faults: list[str] = []
+
+    def look(what: str) -> None:
+        time.sleep(0.5)
+        browser.save_screenshot(str(folder / f"{what}-{name}.png"))
+        if browser.execute_script("return document.documentElement.scrollWidth > innerWidth"):
+            faults.append(f"{what}-{name}: wider than its window")
+        if axe:
+            browser.execute_script(axe)
+            found = browser.execute_async_script("const done = arguments[0]; axe.run().then(done)")["violations"]
+            serious = [v["id"] for v in found if v["impact"] in ("serious", "critical")]
+            faults.extend(f"{what}-{name}: axe {rule}" for rule in serious)
+
+    run: Callable[..., Any] = browser.execute_script
+    try:
+        browser.get(server.address)
+        until(lambda: run("return document.querySelectorAll('.card').length"))
+        if "token" in browser.current_url:
+            faults.append("the token stays in the address")
+        run("for (const i of document.images) i.loading = 'eager'")
+        until(lambda: run("return [...document.images].every((i) => i.complete)"))
+        look("records")
+        move = "const s = document.getElementById('slider'); s.value = 400; s.dispatchEvent(new Event('input'))"
+        if run("return !document.getElementById('cut-body').hidden"):
+            run(move)
+            until(lambda: run("return !document.getElementById('cut-set').hidden"))
+            run("document.getElementById('cut-groups').open = true")
+            look("cut")
+            run("document.getElementById('back').click()")
+        run("document.querySelector('.card > button').click()")
+        until(lambda: run("return document.getElementById('one').open"))
+        look("record")
+        run("document.getElementById('one').close(); document.getElementById('cut').open = false")
+        run("document.getElementById('review').open = true; document.getElementById('begin').click()")
+        until(lambda: run("return document.querySelector('#judged .side')"))
+        before = len(server.bench.marks.mine())
+        browser.find_element("tag name", "body").send_keys("g")
+        until(lambda: len(server.bench.marks.mine()) == before + 1)
+        run("document.getElementById('sums').open = true; document.getElementById('review').scrollIntoView()")
+        until(lambda: run("return document.querySelector('#sums-told table')"))
+        look("review")
+    except TimeoutError as error:
+        faults.append(f"{name}: {error}")
+    faults += [f"{name}: console: {e['message']}" for e in browser.get_log("browser") if e["level"] == "SEVERE"]
+    for entry in browser.get_log("performance"):
+        told = json.loads(entry["message"])["message"]
+        if told["method"] == "Network.requestWillBeSent":
+            url = told["params"]["request"]["url"]
+            if not url.startswith((f"http://127.0.0.1:{server.port}/", "data:", "about:")):
+                faults.append(f"{name}: a request for {url}")
+    browser.quit()
+    return faults
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("folder", type=Path, help="for the pictures")
+    parser.add_argument("--axe", type=Path, help="axe-core's axe.min.js")
+    args = parser.parse_args(arguments)
+    args.folder.mkdir(parents=True, exist_ok=True)
+    axe = args.axe.read_text() if args.axe else ""
+    bench = Bench(curate.open(args.run), "browser")
+    with tempfile.TemporaryDirectory() as held, Server(bench) as server:
+        bench.marks.folder = Path(held)  # the run's own review is left alone
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        faults = [fault for width, dark in WIDTHS for fault in visit(server, width, dark, args.folder, axe)]
+        server.shutdown()
+    print("\n".join(faults) or f"no faults{'' if axe else '; accessibility was not checked'}")
+    return bool(faults)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
