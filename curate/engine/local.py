@@ -112,7 +112,14 @@ _models: dict[str, Callable[[Any], Any]] = {}
 
 
 def _start_worker(parent: int) -> None:
-    """Ctrl-C is the parent's to handle; a worker whose parent is gone (killed) ends itself."""
+    """Ctrl-C is the parent's to handle; a worker whose parent is gone (killed) ends itself; a worker is one core's, as
+    Ray's are: libraries of algebra that would start a thread a core in each are held to one."""
+    for library in ("OMP", "OPENBLAS", "MKL"):
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")  # read by those that are loaded later
+    from threadpoolctl import threadpool_limits
+
+    said = os.environ["OMP_NUM_THREADS"].partition(",")[0]
+    threadpool_limits(int(said) if said.isdecimal() else 1, user_api="blas")  # of those that are loaded
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 

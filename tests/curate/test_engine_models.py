@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info
 
 from curate.engine import Engine, Resources
 from curate.engine.local import LocalEngine
@@ -56,3 +57,19 @@ def test_arrays_travel_beside_what_is_pickled() -> None:
 def test_a_gpu_holds_as_many_models_as_there_are_actors() -> None:
     assert LocalEngine(Resources(workers=8)).models == 8
     assert LocalEngine(Resources(workers=8, gpus=1.0, actors=2)).models == 2
+
+
+def blas_threads(_: int) -> list[int]:
+    np.linalg.eigh(np.eye(8))
+    return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+
+def test_a_worker_is_one_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    for library in ("OMP", "OPENBLAS", "MKL"):
+        monkeypatch.delenv(f"{library}_NUM_THREADS", raising=False)
+    engine = LocalEngine(Resources(workers=1))
+    try:
+        (_, found), *_ = engine.map(blas_threads, [0])
+    finally:
+        engine.close()
+    assert found and set(found) == {1}
