@@ -48,8 +48,9 @@ def compare_run(pipeline: Pipeline, engine: Engine, progress: Progress) -> dict[
 def _compare(pipeline: Pipeline, engine: Engine, progress: Progress) -> dict[str, Any]:
     recipe = pipeline.recipe
     pool = pool_pipeline(pipeline)
-    execute_step(pool, pool.select, engine, progress)
-    execute_step(pool, pool.export, engine, progress)  # how many shards there are is known only now
+    for name in ("select", "plan", "export"):  # how many shards there are is known only when they are planned
+        for step in pool.named(name):
+            execute_step(pool, step, engine, progress)
     table = read_parts(pool.select.folder(pool.run))
     folder = compare_folder(pipeline)
     runs = _runs(pipeline, pool, table, folder, engine, progress)

@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 import yaml
 
+from curate.export.webdataset import CROISSANT, README
 from curate.synth.archive import SynthConfig, write_archive
 
 
@@ -57,7 +58,9 @@ def hits(files: Mapping[str, bytes], wanted: Iterable[str]) -> set[tuple[str, st
 
 
 def fingerprint(run: Path) -> dict[str, str]:
-    """Every byte that must not depend on engine, workers or restarts: shards, and the tables of every step."""
-    files = [p for p in (run / "shards").rglob("*") if p.is_file()] + list((run / "steps").rglob("*.parquet"))
+    """Every byte that must not depend on engine, workers or restarts: shards, and the tables of every step. The card
+    beside the shards is drawn with the report, which `run_pipeline` alone does not."""
+    shards = (p for p in (run / "shards").rglob("*") if p.is_file() and p.name not in (README, CROISSANT))
+    files = [*shards, *(run / "steps").rglob("*.parquet")]
     files += list((run / "steps").rglob("model/*"))
     return {str(p.relative_to(run)): hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(files)}
