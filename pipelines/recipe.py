@@ -189,7 +189,7 @@ class Dedup(Part):
     correlation: Fraction = DedupRules().correlation
     """Least correlation of two pictures' small copies."""
     jaccard: Fraction = DedupRules().jaccard
-    """Least Jaccard similarity of two texts' word triples."""
+    """Least Jaccard similarity of two texts' sets of words."""
     keep: Literal["best", "first"] = "best"
     """Which of a cluster stays: the best by size and text, or the first by key."""
 
