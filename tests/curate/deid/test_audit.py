@@ -176,6 +176,16 @@ def test_what_our_own_release_leaves_is_clean(tmp_path: Path) -> None:
     assert len(audit_header(source.read_bytes()).found) >= 4
 
 
+def test_limits_and_versions_of_our_own_attestation_are_no_identities(tmp_path: Path) -> None:
+    own = {"options": {"max_bytes": 1073741824}, "product": {"opencv": "5.0.0.93"}}
+    (tmp_path / "attestation.json").write_text(json.dumps(own))
+    page = tmp_path / "index.html"
+    page.write_text("<style>p { color: #4cc3b5 }</style><p>at most 1073741824 bytes, opencv 5.0.0.93</p>")
+    assert [audit_file(found, AuditRules()).places for found in walk(tmp_path)] == [{}, {}]
+    page.write_text("<p>at most 1073741824 bytes, call 617-555-0187</p>")
+    assert audit_file(next(f for f in walk(tmp_path) if f.relative == "index.html"), AuditRules()).places
+
+
 def test_a_file_that_is_cut_off_or_followed_by_more_is_no_sound_container() -> None:
     whole = to_bytes(released())
     for broken in (whole[:-9], whole + b"Kowalska Brenda MRN 4471123 xx"):
