@@ -214,13 +214,14 @@ class RemotePath(PurePosixPath):
             return
 
 
-class _Object(io.RawIOBase):
-    """An object's bytes, each read a request for a range; retried, as a stream of the backend's own could not be."""
+class RangeStream(io.RawIOBase):
+    """``size`` bytes as a file that can be sought; what reads them is told where: ``read(start, length)`` gives bytes,
+    fewer at the end."""
 
     name = ""  # pydicom asks a buffered reader for it
 
-    def __init__(self, path: RemotePath, size: int) -> None:
-        self._path, self._size, self._at = path, size, 0
+    def __init__(self, size: int, read: Callable[[int, int], bytes]) -> None:
+        self._size, self._read, self._at = size, read, 0
 
     def readable(self) -> bool:
         return True
@@ -239,14 +240,19 @@ class _Object(io.RawIOBase):
         return at
 
     def readinto(self, buffer: Any) -> int:
-        end = min(self._at + len(buffer), self._size)
-        if end <= self._at:
-            return 0
-        fs, key = self._path.fs, self._path.key
-        data = patiently(lambda: fs.cat_file(key, start=self._at, end=end))
+        length = min(len(buffer), max(self._size - self._at, 0))
+        data = self._read(self._at, length) if length else b""
         buffer[: len(data)] = data
         self._at += len(data)
         return len(data)
+
+
+class _Object(RangeStream):
+    """An object's bytes, each read a request for a range; retried, as a stream of the backend's own could not be."""
+
+    def __init__(self, path: RemotePath, size: int) -> None:
+        fs, key = path.fs, path.key
+        super().__init__(size, lambda at, length: patiently(lambda: fs.cat_file(key, start=at, end=at + length)))
 
 
 def pauses() -> tuple[float, ...]:

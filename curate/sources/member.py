@@ -105,33 +105,12 @@ def read_at(file: BinaryIO, length: int, start: int) -> bytes:
     return file.read(length)
 
 
-class _Part(io.RawIOBase):
+class _Part(places.RangeStream):
     """``size`` bytes of ``file`` from ``start``, as a file of their own; closing it closes ``file``."""
 
-    name = ""  # pydicom asks a buffered reader for it
-
     def __init__(self, file: BinaryIO, start: int, size: int) -> None:
-        self._file, self._start, self._size, self._at = file, start, size, 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
-        if at < 0:
-            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
-        self._at = at
-        return at
-
-    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        length = min(len(buffer), max(self._size - self._at, 0))
-        data = read_at(self._file, length, self._start + self._at)
-        buffer[: len(data)] = data
-        self._at += len(data)
-        return len(data)
+        self._file = file
+        super().__init__(size, lambda at, length: read_at(file, length, start + at))
 
     def close(self) -> None:
         if not self.closed:

@@ -65,6 +65,22 @@ def deid(
     if source is None or target is None:
         missing = "SRC" if source is None else "DST"
         raise RecipeError(missing, "is not given", "curate deid SRC DST, or curate deid --audit DIR")
+    if engine not in (None, "local", "ray"):
+        raise RecipeError("--engine", f"there is no engine '{engine}'", "local or ray")
+    _release(source, target, secret, (rules, set_ or []), (log, crosswalk), (engine, workers, address), json_)
+
+
+def _release(
+    source: Path,
+    target: Path,
+    secret: Path | None,
+    rules: tuple[Path | None, list[str]],
+    beside: tuple[Path | None, Path | None],
+    where: tuple[str | None, int | None, str | None],
+    json_: bool,
+) -> None:
+    """``rules``: a file and what overrides it; ``beside``: the log and the crosswalk; ``where``: engine, workers,
+    address."""
     from curate.deid.attest import pixel_warnings, text_warnings
     from curate.deid.vault import SecretSource
     from curate.deid_export.job import check_folders, release, write_log
@@ -73,13 +89,12 @@ def deid(
     from pipelines.check import ocr_note
     from pipelines.load import load_release
 
-    made = load_release(rules, set_ or [])
+    (log, crosswalk), (engine, workers, address) = beside, where
+    made = load_release(*rules)
     source_of = SecretSource(None if secret is None else str(secret.resolve()), made.deid.max_shift_days)
     source_of.pseudonymizer()
     check_folders(source, target, {"--crosswalk": crosswalk, "--log": log, "--secret": secret})
     say(made.warnings(), ocr_note(made.deid))
-    if engine not in (None, "local", "ray"):
-        raise RecipeError("--engine", f"there is no engine '{engine}'", "local or ray")
     resources = Resources(kind="ray" if engine == "ray" else "local", workers=workers, address=address)
     with running_engine(resources) as (started, progress):
         attestation = release(source, target, made.rules(), source_of, started, progress, crosswalk)
