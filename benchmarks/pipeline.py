@@ -26,8 +26,8 @@ from pydicom.pixels import apply_modality_lut, apply_voi_lut
 
 from curate.engine import Resources, start_engine
 from curate.synth.archive import SynthConfig, write_archive
-from pipelines.build import run_pipeline
-from pipelines.load import load_recipe
+from pipelines.recipe.load import load_recipe
+from pipelines.run.execute import run_pipeline
 
 
 def main() -> None:

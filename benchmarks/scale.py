@@ -128,8 +128,9 @@ def _peak() -> float:
 
 def pipeline_of(place: Path) -> Any:
     """The run's pipeline; its archive was walked by `index`."""
-    from pipelines.build import Pipeline, last_listing
-    from pipelines.load import load_recipe
+    from pipelines.build import Pipeline
+    from pipelines.recipe.load import load_recipe
+    from pipelines.run.listing import last_listing
 
     recipe = load_recipe(place / "recipe.yaml", [])
     return Pipeline(recipe, last_listing(recipe))
@@ -137,9 +138,9 @@ def pipeline_of(place: Path) -> Any:
 
 def _index(place: Path, n: int) -> Callable[[], object]:
     from curate.engine import Resources, start_engine
-    from pipelines.build import run_pipeline
-    from pipelines.check import save_recipe
-    from pipelines.load import load_recipe
+    from pipelines.recipe.load import load_recipe
+    from pipelines.run.check import save_recipe
+    from pipelines.run.execute import run_pipeline
 
     picture = cv2.imencode(".png", np.arange(64, dtype=np.uint8).reshape(8, 8))[1].tobytes()
     lines = ["file,report,patient"]
@@ -235,7 +236,7 @@ def _export(place: Path, n: int) -> Callable[[], object]:
 def _report(place: Path, n: int) -> Callable[[], object]:
     from curate.report.page import render_page
     from curate.step import load_manifest
-    from pipelines.summary import collect
+    from pipelines.report.summary import collect
 
     pipeline = pipeline_of(place)
     manifests = [m for s in pipeline.steps() if (m := load_manifest(s.folder(pipeline.run)))]

@@ -58,13 +58,13 @@ def run_recipe(
     RecipeError where the recipe is wrong (field, value and what is allowed), RunError where the run failed.
     """
     from curate.engine import start_engine
-    from pipelines.build import run_pipeline
-    from pipelines.check import check, save_recipe
     from pipelines.commands.screen import progress_bars, step_progress
-    from pipelines.load import load_recipe, validated
-    from pipelines.progress import followed
-    from pipelines.recipe import Recipe
-    from pipelines.told import told_of
+    from pipelines.recipe.load import load_recipe, validated
+    from pipelines.recipe.recipe import Recipe
+    from pipelines.report.told import told_of
+    from pipelines.run.check import check, save_recipe
+    from pipelines.run.execute import run_pipeline
+    from pipelines.run.progress import followed
 
     sets = [
         f"{name}={yaml.safe_dump(value, default_flow_style=True).strip()}" for name, value in (changes or {}).items()
@@ -371,7 +371,7 @@ def _picture(image: bytes | None, side: int) -> str:
     """An <img> of at most ``side`` px; empty where there is none."""
     if not image:
         return ""
-    from pipelines.summary import thumbnail
+    from pipelines.report.summary import thumbnail
 
     return f'<img src="data:image/jpeg;base64,{base64.b64encode(thumbnail(image, side)).decode()}">'
 

@@ -4,58 +4,39 @@
          -> (semantic) -> select -> plan -> export
 
 Each step is named by the hash of its configuration and its inputs, so all names are known before any work, and
-`curate plan` tells what is done without doing any.
+`curate plan` tells what is done without doing any. `pipelines.run` carries them out.
 """
 
 from __future__ import annotations
 
-import errno
 import os
-from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from curate.deid.pseudonym import Pseudonymizer
-from curate.engine import Engine
-from curate.errors import DamagedError, RecipeError, SourceError
-from curate.export.webdataset import check_shards, count_shards, reset_shards
+from curate.export.webdataset import count_shards
 from curate.ingest.sealed import read_pairing
-from curate.intact import damaged, doubt, forget, marker_path, parts_with
+from curate.intact import marker_path
 from curate.places import is_remote
-from curate.record import Reason
-from curate.sources.faults import patiently
 from curate.sources.pairing.outcome import Pairing
-from curate.sources.scan import ImageSource, Walked, forget_dropped, list_chunks, scan
-from curate.step import Deferred, Manifest, Progress, Step, load_manifest, run_model_step, run_step
+from curate.sources.scan import Walked
+from curate.step import Deferred, Step, load_manifest
 from curate.storage import (
-    claim,
-    commit_marker,
     digest,
-    digest_file,
-    exclusive,
     local_folder,
-    private_folder,
     read_json,
     read_marker,
-    remove_tree,
-    stamp_of,
-    sweep,
 )
 from filters.method import checkpoint_hash, filter_hash
 from pipelines import tasks
-from pipelines.pairing import require_pairs
-from pipelines.recipe import Recipe
-from pipelines.sight import require_sight
+from pipelines.recipe.recipe import Recipe
 
-_CONTENTS = "reports.json"  # in RUN/private: the report files as they were, without a name
 FINISHED = "run.json"  # in a run's folder: the step folders that its last finished run is made of
 ORDER = (
     *("index", "ingest", "evaluation", "dedup", "train-filter", "score", "capfilt"),
     *("semantic", "select", "plan", "export"),
 )
-_MODELS = ("score", "capfilt")  # whose work is a model's: `curate.step.run_model_step`
 
 
 @dataclass(frozen=True)
@@ -300,189 +281,6 @@ class Pipeline:
         return [] if step is None else [step]
 
 
-def list_archive(recipe: Recipe, pseudo: Pseudonymizer, write: bool = True) -> Listing:
-    """Walk the sources. With ``write``, listings of unread chunks are sealed for `scan`."""
-    folder = scan_folder(recipe.out)
-    if write:
-        private_folder(recipe.out / "private")
-    sources = tuple(_walked(s, recipe.out, folder, pseudo, write) for s in recipe.image_sources())
-    tables = [s.path for s in recipe.reports] + ([recipe.split.table.path] if recipe.split.table else [])
-    try:
-        said = patiently(lambda: _contents(tables, recipe.out / "private", pseudo, write))
-    except OSError as error:
-        raise SourceError(error.errno or errno.EIO, "reports") from None
-    return Listing(sources, pseudo.key("listing", *(n for w in sources for n in (w.name, *w.chunks)), *said))
-
-
-def _walked(source: ImageSource, run: Path, folder: Path, pseudo: Pseudonymizer, write: bool) -> Walked:
-    """The source as walked now; SourceError where it is not there and was before."""
-    try:
-        return list_chunks(source, folder, pseudo, write)
-    except RecipeError:
-        if (gone := gone_since(run, source.name)) is not None:
-            raise gone from None
-        raise
-
-
-def gone_since(run: Path, name: str) -> SourceError | None:
-    """What to say of a source that is not there; None where the run's last listing found nothing of it either."""
-    known = read_marker(run / "listing.json")
-    held = known["files"].get(name) if known is not None else 0
-    return SourceError(errno.ENOENT, name, f" (it held {held} files at the last run)") if held else None
-
-
-def _contents(tables: Sequence[Path], private: Path, pseudo: Pseudonymizer, write: bool) -> list[str]:
-    """A pseudonym of each report file's name and content, so that one that is only touched changes nothing. A file
-    whose size and time are as before is not read for it; what is remembered names nobody."""
-    known: dict[str, Any] = read_marker(private / _CONTENTS) or {}
-    fresh = {}
-    for path in (p for table in tables for p in _files(table.resolve())):
-        name, stamp_now = pseudo.key("report-file", str(path)), list(stamp_of(path)[:2])
-        before, content = known.get(name, (None, ""))
-        if before != stamp_now:
-            content = pseudo.key("report-content", str(path), digest_file(path))
-        fresh[name] = (stamp_now, content)
-    if write and fresh != known:
-        commit_marker(private / _CONTENTS, fresh)
-    return [content for _, content in fresh.values()]
-
-
-def last_listing(recipe: Recipe) -> Listing:
-    """What the run's last command walked, without walking again: the archive may have gone or grown since."""
-    found = read_marker(recipe.out / "listing.json")
-    if found is None:
-        raise RecipeError(str(recipe.out), "the run has not begun", "run it first: curate run RECIPE")
-    return Listing((), found["digest"])
-
-
-def ingested(recipe: Recipe) -> Listing | None:
-    """The run's last listing where all that the recipe needs of its sources was ingested whole: another cut of it needs
-    no archive. None where there is none, or the recipe names other places."""
-    found = read_marker(recipe.out / "listing.json")
-    if found is None or found.get("places") != _places(recipe):
-        return None
-    pipeline = Pipeline(recipe, Listing((), found["digest"]))
-    for step in (pipeline.index, pipeline.ingest):
-        folder = step.folder(recipe.out)
-        if load_manifest(folder) is None or damaged(folder, step.partitions, step.made_of(recipe.out)):
-            return None
-    return pipeline.listing
-
-
-def _places(recipe: Recipe) -> str:
-    """A pseudonym of where the recipe's sources lie."""
-    sources = [(s.name, s.path) for s in recipe.image_sources()] + [("", s.path) for s in recipe.report_sources()]
-    return recipe.secret_source().pseudonymizer().key("places", *(part for source in sources for part in source))
-
-
-def run_pipeline(
-    recipe: Recipe, engine: Engine, progress: Progress, until: str = "export", again: Collection[Reason] = ()
-) -> tuple[Pipeline, list[Manifest]]:
-    """Every step that is not done, in order, up to and with ``until``; returns the manifests of all of them.
-
-    Where the archive cannot be reached and the recipe needs nothing more of it, the run goes on with what was ingested
-    (`Listing.away` says why). ``again``: what was dropped for these reasons is tried again. RunError where another run
-    is at work on the same folder, RecipeError where the folder is nobody's run.
-    """
-    claim(recipe.out)
-    check_shards(recipe.out / "shards")
-    with exclusive(private_folder(recipe.out / "private") / "lock") as check_held:
-
-        def watched(name: str, done: int, total: int) -> None:
-            check_held()
-            progress(name, done, total)
-
-        return _run_steps(recipe, engine, watched, until, again)
-
-
-def _run_steps(
-    recipe: Recipe, engine: Engine, progress: Progress, until: str, again: Collection[Reason]
-) -> tuple[Pipeline, list[Manifest]]:
-    sweep(recipe.out / "steps")
-    progress("walk", 0, 1)
-    listing = _listed(recipe, bool(again))
-    progress("walk", 1, 1)
-    if not listing.away:
-        chunks = [name for source in listing.sources for name in source.chunks]
-        folder, secret = scan_folder(recipe.out), recipe.secret_source()
-        if again:
-            _try_again(Pipeline(recipe, listing), chunks, again)
-        scan(chunks, folder, secret, engine, progress)
-    try:
-        return _each_step(Pipeline(recipe, listing), engine, progress, until)
-    except DamagedError as error:  # found in reading: compare all of that step anew, and do what is not whole again
-        if not error.path.is_relative_to(recipe.out / "steps") or not doubt(error.path.parent):
-            raise
-    return _each_step(Pipeline(recipe, listing), engine, progress, until)
-
-
-def _listed(recipe: Recipe, needed: bool) -> Listing:
-    """The archive as it is walked now, written down; where it cannot be, and is not ``needed``, as it was."""
-    try:
-        listing = list_archive(recipe, recipe.secret_source().pseudonymizer())
-        _stop_if_empty(recipe.out, listing)
-    except (SourceError, RecipeError) as error:
-        before = None if needed else ingested(recipe)
-        if before is None:
-            raise
-        return replace(before, away=str(error).partition("\n")[0])
-    files = {source.name: source.files for source in listing.sources}
-    chunks = [name for source in listing.sources for name in source.chunks]
-    told = {"digest": listing.digest, "files": files, "chunks": chunks, "places": _places(recipe)}
-    commit_marker(recipe.out / "listing.json", told)
-    return listing
-
-
-def _try_again(pipeline: Pipeline, chunks: Sequence[str], reasons: Collection[Reason]) -> None:
-    """Forget what was read of records that were dropped for these reasons: their files are read anew, and the parts
-    that hold them are made again."""
-    forget_dropped(scan_folder(pipeline.run), chunks, reasons, pipeline.secret.pseudonymizer())
-    for step in (pipeline.index, pipeline.ingest):
-        folder = step.folder(pipeline.run)
-        for reason in reasons:
-            forget(folder, parts_with(folder, reason))
-
-
-def _stop_if_empty(run: Path, listing: Listing) -> None:
-    """SourceError where a source that held files at the last run holds none: a mount point without its file system."""
-    known = read_marker(run / "listing.json")
-    before = known["files"] if known is not None else {}
-    for source in listing.sources:
-        if not source.files and before.get(source.name):
-            told = (
-                f" (it held {before[source.name]} files at the last run and holds none; if that is meant, a new 'out')"
-            )
-            raise SourceError(errno.ENOENT, source.name, told)
-
-
-def _each_step(pipeline: Pipeline, engine: Engine, progress: Progress, until: str) -> tuple[Pipeline, list[Manifest]]:
-    manifests: list[Manifest] = []
-    for name in ORDER[: ORDER.index(until) + 1]:
-        if name == "select":
-            require_sight(pipeline.recipe, pipeline.cards)
-        manifests += [execute_step(pipeline, step, engine, progress) for step in pipeline.named(name)]
-        if name == "index":
-            require_pairs(pipeline.recipe, pipeline.pairing, manifests[-1])
-    if until == "export":
-        commit_marker(pipeline.run / FINISHED, {"steps": [s.folder(pipeline.run).name for s in pipeline.steps()]})
-    return pipeline, manifests
-
-
-def execute_step(pipeline: Pipeline, step: Step, engine: Engine, progress: Progress) -> Manifest:
-    """What is not done of one step."""
-    folder = step.folder(pipeline.run)
-    if step.name in _MODELS and isinstance(step.task, Deferred):
-        return run_model_step(step, step.task, pipeline.run, engine, progress)
-    if step.name == "ingest":  # the archive is again as it was indexed: what was away then can be read now
-        forget(folder, parts_with(folder, Reason.CHANGED))
-    if step.name == "export":
-        made_of = step.made_of(pipeline.run)
-        whole = not damaged(folder, step.partitions, made_of)
-        if reset_shards(pipeline.shards, step.hash, made_of, whole):
-            remove_tree(folder, pipeline.run / "steps")
-    return run_step(step, pipeline.run, engine, progress)
-
-
 def _weights(rules: Any) -> dict[str, str | None]:
     """Hashes of the folders and files that a filter's training begins with, so that other weights under the same path
     are another step."""
@@ -503,9 +301,9 @@ def scan_folder(run: Path) -> Path:
 
 def stamp(path: Path) -> str:
     """A digest of the names, sizes and times of the files under ``path``: whether they are still the same."""
-    found = [(p, p.stat()) for p in _files(path)]
+    found = [(p, p.stat()) for p in files_under(path)]
     return digest(*(f"{p.relative_to(path)}|{s.st_size}|{s.st_mtime_ns}" for p, s in found))[:16]
 
 
-def _files(path: Path) -> list[Path]:
+def files_under(path: Path) -> list[Path]:
     return sorted(p for p in path.rglob("*") if is_remote(p) or p.is_file()) if path.is_dir() else [path]

@@ -17,7 +17,7 @@ import pytest
 import typer
 
 from pipelines.commands import release, runs
-from pipelines.load import load_recipe
+from pipelines.recipe.load import load_recipe
 from tests.test_docker import compose, rayjob
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from pipelines.load import load_recipe
+from pipelines.recipe.load import load_recipe
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCKER = ROOT / "docker"

@@ -42,11 +42,17 @@ WHY = {
     ("curate/deid_export/job.py", "release"): (1, "DST/.work, after check_folders and _claim: this job's"),
     ("curate/deid_export/job.py", "_only"): (1, "names that only this command gives, else RunError and nothing goes"),
     ("curate/deid_export/task.py", "_told"): (1, "files this very call has committed"),
-    ("pipelines/withdrawal.py", "withdraw"): (2, "its own sealed note; steps of filters by names that runs give"),
-    ("pipelines/withdrawal.py", "_rewrite"): (1, "copies of narrow columns by their names, below RUN/steps"),
-    ("pipelines/upkeep.py", "prune_locked"): (2, "below RUN/steps and RUN/private, names that runs give, no links"),
-    ("pipelines/build.py", "execute_step"): (1, "the export step's folder below RUN/steps"),
-    ("pipelines/final.py", "_export"): (2, "an export of before, below the training's folder, which _claim owns"),
+    ("pipelines/upkeep/withdrawal.py", "withdraw"): (
+        2,
+        "its own sealed note; filters' steps by names that runs give",
+    ),
+    ("pipelines/upkeep/withdrawal.py", "_rewrite"): (1, "copies of narrow columns by their names, below RUN/steps"),
+    ("pipelines/upkeep/verify.py", "prune_locked"): (
+        2,
+        "below RUN/steps and RUN/private, a run's names, no links",
+    ),
+    ("pipelines/run/execute.py", "execute_step"): (1, "the export step's folder below RUN/steps"),
+    ("pipelines/final/train.py", "_export"): (2, "an export of before, below the training's folder, which _claim owns"),
     ("filters/task.py", "run"): (1, "the step's own model folder"),
     ("filters/training/launch.py", "_watched"): (1, "ended-*.json in a training's folder, which _claim owns"),
     ("filters/training/export/open_clip.py", "new_folder"): (

@@ -19,8 +19,8 @@ import numpy as np
 
 from curate.deid.pseudonym import write_secret
 from curate.engine import Resources, start_engine
-from pipelines.build import run_pipeline
-from pipelines.load import load_recipe
+from pipelines.recipe.load import load_recipe
+from pipelines.run.execute import run_pipeline
 
 RECIPE = Path(__file__).parents[2] / "pipelines" / "recipes" / "webdataset.yaml"
 PER_SHARD = 10_000

@@ -24,10 +24,11 @@ from curate.ingest.index import image_key
 from curate.report.funnel import StepCount
 from curate.sources.walk import as_text, walk
 from curate.step import read_parts
-from pipelines.build import Pipeline, run_pipeline
-from pipelines.check import check
-from pipelines.load import load_recipe
-from pipelines.told import funnel
+from pipelines.build import Pipeline
+from pipelines.recipe.load import load_recipe
+from pipelines.report.told import funnel
+from pipelines.run.check import check
+from pipelines.run.execute import run_pipeline
 
 RECIPES = Path(__file__).parents[2] / "pipelines" / "recipes"
 LAYOUTS: dict[str, Callable[[Path, int], Made]] = {

@@ -13,7 +13,7 @@ from pipelines.browse.marks import WHYS, Marks
 from pipelines.browse.records import Payloads
 from pipelines.browse.review import MODES, Review
 from pipelines.browse.table import FACETS, Query, Table
-from pipelines.load import load_recipe
+from pipelines.recipe.load import load_recipe
 
 _SIZES = range(1, 101)
 _BLIND = ("key", "text", "sections", "modality", "body_part", "view", "width", "height", "painted", "painted_share")

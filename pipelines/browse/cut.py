@@ -19,7 +19,7 @@ from curate.export.rules import SelectRules
 from curate.export.select import SelectTask
 from pipelines.api import Run
 from pipelines.browse.table import Rows, Table, groups_of
-from pipelines.recipe import Recipe
+from pipelines.recipe.recipe import Recipe
 
 KINDS = ("threshold", "keep")
 _CUTS = ("keep", "threshold", "top_k", "precision")

@@ -9,7 +9,7 @@ from typing import Any
 from curate.export.texts import carry, proposals
 from pipelines.api import Run
 from pipelines.browse.table import Table
-from pipelines.summary import thumbnail
+from pipelines.report.summary import thumbnail
 
 _READ = ("text", "painted", "sections")
 _HELD = 600  # pictures kept in memory

@@ -38,7 +38,7 @@ def train_filter(
 ) -> None:
     """Train the recipe's filters on its clean set (running what must come before)."""
     from curate.storage import local_folder, read_json
-    from pipelines.check import check
+    from pipelines.run.check import check
 
     made = load(recipe, set_, engine, workers)
     trained = [name for name, f in made.filters.items() if f.folder is None]
@@ -73,9 +73,9 @@ def train(
 ) -> None:
     """Train the final model on the run's shards (running what must come before); resumes where it stopped."""
     from curate.step import load_manifest
-    from pipelines.check import check, check_local, save_recipe
-    from pipelines.final import train_final
-    from pipelines.summary import write_report
+    from pipelines.final.train import train_final
+    from pipelines.report.summary import write_report
+    from pipelines.run.check import check, check_local, save_recipe
 
     more = [f"train.processes={processes}"] if processes else []
     more += [f"train.shards={json.dumps(str(shards.absolute()))}"] if shards else []
@@ -126,7 +126,7 @@ def evaluate(
 
     from filters.evaluate.rules import EvaluateRules
     from filters.registry import fill_rules
-    from pipelines.evaluation import evaluate_command
+    from pipelines.final.evaluate import evaluate_command
 
     folder = to if to is not None else model / "evaluation" / data.resolve().name
     try:
@@ -148,10 +148,10 @@ def compare(
     recipe: RecipeFile, set_: Set = None, engine: SetEngine = None, workers: Workers = None, json_: Json = False
 ) -> None:
     """Did filtering pay: the same training on the pool, a random part, the filter's choice; a page of answers."""
-    from pipelines.build import run_pipeline
-    from pipelines.check import check, check_local, save_recipe
-    from pipelines.comparing import check_compare, compare_run
-    from pipelines.progress import followed
+    from pipelines.final.compare import check_compare, compare_run
+    from pipelines.run.check import check, check_local, save_recipe
+    from pipelines.run.execute import run_pipeline
+    from pipelines.run.progress import followed
 
     made = load(recipe, set_, engine, workers)
     check_local(made)

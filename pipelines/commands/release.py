@@ -86,8 +86,8 @@ def _release(
     from curate.deid_export.job import check_folders, release, write_log
     from curate.engine import Resources
     from curate.report.funnel import fault_lines
-    from pipelines.check import ocr_note
-    from pipelines.load import load_release
+    from pipelines.recipe.load import load_release
+    from pipelines.run.check import ocr_note
 
     (log, crosswalk), (engine, workers, address) = beside, where
     made = load_release(*rules)

@@ -36,7 +36,7 @@ from pipelines.commands.screen import (
 if TYPE_CHECKING:
     from curate.sources.pairing.outcome import Pairing
     from pipelines.build import Pipeline
-    from pipelines.recipe import Recipe
+    from pipelines.recipe.recipe import Recipe
 
 
 def run(
@@ -51,9 +51,9 @@ def run(
 ) -> None:
     """Plan, then run every step that is not done; prints the funnel, writes report/index.html."""
     from curate.deid.attest import pixel_warnings, text_warnings
-    from pipelines.check import check
-    from pipelines.pairing import pairing_warnings
-    from pipelines.told import funnel, told_of
+    from pipelines.report.told import funnel, told_of
+    from pipelines.run.check import check
+    from pipelines.run.pairing import pairing_warnings
 
     made = load(recipe, set_, engine, workers)
     check(made)
@@ -95,9 +95,10 @@ def plan(
 ) -> None:
     """What would run, how many records, how they will pair, what is done already; touches nothing."""
     from curate.step import load_manifest
-    from pipelines.build import Pipeline, list_archive
-    from pipelines.check import check
-    from pipelines.pairing import pairing_warnings
+    from pipelines.build import Pipeline
+    from pipelines.run.check import check
+    from pipelines.run.listing import list_archive
+    from pipelines.run.pairing import pairing_warnings
 
     made = load(recipe, set_, engine, workers)
     check(made, touch=False)
@@ -138,7 +139,7 @@ def plan(
     if pairing is not None:
         say_pairing(pairing_warnings(pairing))
     if made.reports and not load_manifest(pipeline.ingest.folder(pipeline.run)):
-        from pipelines.preview import text_preview
+        from pipelines.survey.preview import text_preview
 
         say(text_preview(made), [])
 
@@ -148,7 +149,7 @@ def _parts_done(folder: Path) -> int:
 
 
 def _preview(recipe: Recipe) -> tuple[Pairing, str]:
-    from pipelines.preview import preview  # what reads headers and reports: only before the index is made
+    from pipelines.survey.preview import preview  # what reads headers and reports: only before the index is made
 
     return preview(recipe)
 
@@ -156,7 +157,7 @@ def _preview(recipe: Recipe) -> tuple[Pairing, str]:
 def status(folder: RunFolder, json_: Json = False) -> None:
     """How far a run is, from another shell: the share of each step and the time left; once finished, the funnel."""
     from curate.report.funnel import StepCount
-    from pipelines.progress import RunProgress, read_progress
+    from pipelines.run.progress import RunProgress, read_progress
 
     found, counts = read_progress(folder), _finished_funnel(folder)
     if found is None and not counts:
@@ -195,7 +196,7 @@ def explain(
     json_: Json = False,
 ) -> None:
     """One record's story: what every step knew of it, and why it stayed or went. The first digits of a key will do."""
-    from pipelines.story import full_key, reason_help, story
+    from pipelines.report.story import full_key, reason_help, story
 
     pipeline = pipeline_of(folder)
     if text or words:
@@ -245,7 +246,7 @@ def init(
     """Look at folders and tables and write a recipe for them: columns guessed and shown, pairing tried on a sample."""
     from curate.deid.pseudonym import write_secret
     from curate.storage import commit_bytes
-    from pipelines.guess import guess
+    from pipelines.survey.guess import guess
 
     if to.exists():
         raise RecipeError("--to", f"{to} exists already; nothing is overwritten", "name another file")
@@ -261,7 +262,7 @@ def init(
 
 def schema() -> None:
     """The recipe's JSON Schema, for an editor that completes and checks: curate schema > recipe.schema.json."""
-    from pipelines.reference import schema as made
+    from pipelines.recipe.reference import schema as made
 
     print_json(made())
 
@@ -274,7 +275,7 @@ def doctor(
     """What this machine, its libraries, a folder and a secret can do, and what to mend. Exit code 1: no run works."""
     from rich.table import Table
 
-    from pipelines.doctor import examine
+    from pipelines.survey.doctor import examine
 
     found = list(examine(folder, secret))
     if json_:
@@ -293,8 +294,8 @@ def doctor(
 def report(folder: RunFolder) -> None:
     """Draw the report of a finished run again."""
     from curate.step import load_manifest
-    from pipelines.summary import write_report
-    from pipelines.told import funnel
+    from pipelines.report.summary import write_report
+    from pipelines.report.told import funnel
 
     pipeline = pipeline_of(folder)
     manifests = [m for s in pipeline.steps() if (m := load_manifest(s.folder(pipeline.run)))]

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from curate.report.funnel import StepCount
     from curate.step import Manifest
     from pipelines.build import Pipeline
-    from pipelines.recipe import Recipe
+    from pipelines.recipe.recipe import Recipe
 
 out, err = Console(highlight=False), Console(stderr=True)
 
@@ -64,7 +64,9 @@ def version_option(
 
 
 def load(path: Path, overrides: list[str] | None, engine: str | None, workers: int | None) -> Recipe:
-    from pipelines.load import load_recipe  # pydantic and the engine room: `curate --help` need not wait for them
+    from pipelines.recipe.load import (
+        load_recipe,  # pydantic and the engine room: `curate --help` need not wait for them
+    )
 
     extra = [f"engine.kind={engine}"] if engine else []
     extra += [f"engine.workers={workers}"] if workers else []
@@ -82,9 +84,9 @@ def reasons_again(names: list[str]) -> list[Reason]:
 
 
 def execute(recipe: Recipe, until: str = "export", again: Sequence[Reason] = ()) -> tuple[Pipeline, list[Manifest]]:
-    from pipelines.build import run_pipeline
-    from pipelines.check import save_recipe
-    from pipelines.progress import followed
+    from pipelines.run.check import save_recipe
+    from pipelines.run.execute import run_pipeline
+    from pipelines.run.progress import followed
 
     save_recipe(recipe)
     with running_engine(recipe.resources()) as (engine, say), followed(recipe.out, "run", say) as progress:
@@ -189,7 +191,7 @@ def print_funnel(counts: list[StepCount]) -> None:
 
 
 def say_warnings(recipe: Recipe) -> None:
-    from pipelines.check import notes
+    from pipelines.run.check import notes
 
     say(recipe.warnings(), notes(recipe))
 
@@ -209,8 +211,9 @@ def say_pairing(told: list[str]) -> None:
 
 
 def pipeline_of(folder: Path) -> Pipeline:
-    from pipelines.build import Pipeline, last_listing
-    from pipelines.load import load_recipe
+    from pipelines.build import Pipeline
+    from pipelines.recipe.load import load_recipe
+    from pipelines.run.listing import last_listing
 
     path = folder / "recipe.yaml"
     if not path.is_file():

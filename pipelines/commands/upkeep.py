@@ -17,8 +17,8 @@ def verify(folder: RunFolder) -> None:
     Exit code 1 where something is damaged or missing.
     """
     from curate.errors import RadsiftError
-    from pipelines.load import load_recipe
-    from pipelines.upkeep import verify_run
+    from pipelines.recipe.load import load_recipe
+    from pipelines.upkeep.verify import verify_run
 
     try:
         pseudo = load_recipe(folder / "recipe.yaml").secret_source().pseudonymizer()
@@ -42,7 +42,7 @@ def prune(
     dry: Annotated[bool, typer.Option("--dry-run", help="say what would go, and remove nothing")] = False,
 ) -> None:
     """Remove the steps of a run that neither its recipe nor its last finished run refers to."""
-    from pipelines.upkeep import prune_run
+    from pipelines.upkeep.verify import prune_run
 
     found = prune_run(pipeline_of(folder), dry)
     for name in found.names:
@@ -64,7 +64,7 @@ def remove(
 
     The shards that held none of their records keep their bytes. Models that learned from them are named.
     """
-    from pipelines.withdrawal import withdraw
+    from pipelines.upkeep.withdrawal import withdraw
 
     patients = _patients(patient_file)
     if not patients and not key:

@@ -19,12 +19,13 @@ from curate.errors import RecipeError
 from curate.export.webdataset import read_index
 from curate.record import live
 from curate.step import Manifest, read_parts
-from pipelines.build import Pipeline, run_pipeline
-from pipelines.check import check, save_recipe
-from pipelines.load import load_recipe
-from pipelines.story import story
-from pipelines.summary import write_report
-from pipelines.told import funnel
+from pipelines.build import Pipeline
+from pipelines.recipe.load import load_recipe
+from pipelines.report.story import story
+from pipelines.report.summary import write_report
+from pipelines.report.told import funnel
+from pipelines.run.check import check, save_recipe
+from pipelines.run.execute import run_pipeline
 from tests.pipelines.archive import fingerprint, make_archive, recipe_for
 
 TINY = {"shape": {"side": 32, "width": 32, "vision_layers": 1, "text_layers": 1}, "vocab": 300, "context": 24}

@@ -20,13 +20,15 @@ from curate.record import Reason
 from curate.sources.picture import Header
 from curate.sources.scan import SCAN
 from curate.step import read_parts
-from pipelines.build import Pipeline, list_archive, run_pipeline
-from pipelines.check import check, save_recipe
+from pipelines.build import Pipeline
 from pipelines.commands.screen import reasons_again
-from pipelines.load import load_recipe
-from pipelines.told import told_of
-from pipelines.upkeep import prune_run, verify_run
-from pipelines.withdrawal import withdraw
+from pipelines.recipe.load import load_recipe
+from pipelines.report.told import told_of
+from pipelines.run.check import check, save_recipe
+from pipelines.run.execute import run_pipeline
+from pipelines.run.listing import list_archive
+from pipelines.upkeep.verify import prune_run, verify_run
+from pipelines.upkeep.withdrawal import withdraw
 from tests.pipelines.archive import fingerprint, make_archive, recipe_for
 
 PLAIN = {"filters": {"text_quality": {}}, "select": {"by": "text_quality", "keep": 0.5}}

@@ -12,7 +12,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from curate.errors import RecipeError
 from curate.report.attestation import render_attestation
-from pipelines.load import load_release
+from pipelines.recipe.load import load_release
 from tests.inline import curate
 
 

@@ -8,7 +8,7 @@ import imagecodecs
 import pytest
 
 from curate.deid.pseudonym import write_secret
-from pipelines.doctor import Check, examine
+from pipelines.survey.doctor import Check, examine
 
 
 def found(folder: Path, secret: Path | None = None) -> dict[str, list[Check]]:

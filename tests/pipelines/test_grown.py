@@ -11,8 +11,9 @@ from curate.engine import Engine
 from curate.ingest import chain
 from curate.step import Deferred, read_parts
 from curate.storage import table_bytes
-from pipelines.build import Pipeline, run_pipeline
-from pipelines.load import load_recipe
+from pipelines.build import Pipeline
+from pipelines.recipe.load import load_recipe
+from pipelines.run.execute import run_pipeline
 from tests.pipelines.archive import fingerprint, make_archive, recipe_for
 
 PLAIN = {"filters": {"text_quality": {}}, "select": {"by": "text_quality", "keep": 0.7}}

@@ -12,9 +12,9 @@ import pytest
 
 from curate.errors import RecipeError
 from pipelines.cli import main
-from pipelines.guess import guess
-from pipelines.load import load_recipe
-from pipelines.preview import preview
+from pipelines.recipe.load import load_recipe
+from pipelines.survey.guess import guess
+from pipelines.survey.preview import preview
 from tests.pipelines.archive import make_archive
 
 

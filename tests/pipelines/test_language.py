@@ -5,10 +5,10 @@ from pathlib import Path
 
 from curate.engine import Engine
 from curate.step import read_parts
-from pipelines.build import run_pipeline
-from pipelines.check import save_recipe
-from pipelines.recipe import Recipe
-from pipelines.summary import write_report
+from pipelines.recipe.recipe import Recipe
+from pipelines.report.summary import write_report
+from pipelines.run.check import save_recipe
+from pipelines.run.execute import run_pipeline
 
 GERMAN = [
     "BEFUND: Herz normal groß, Lunge frei. BEURTEILUNG: Kein Erguss.",

@@ -12,9 +12,9 @@ from benchmarks.input.layouts import hf_folder
 from benchmarks.input.trees import LAYOUTS, RECIPES, run_layout
 from curate.engine import Engine
 from curate.errors import RecipeError
-from pipelines.build import run_pipeline
-from pipelines.check import check
-from pipelines.load import load_recipe
+from pipelines.recipe.load import load_recipe
+from pipelines.run.check import check
+from pipelines.run.execute import run_pipeline
 from tests.realdata import real
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from pipelines.measures import blind_spots, measures
+from pipelines.report.measures import blind_spots, measures
 
 
 def test_a_fault_that_cannot_be_told_is_named_and_no_other() -> None:

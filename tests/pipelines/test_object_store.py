@@ -17,13 +17,13 @@ from curate.export.webdataset import read_index
 from curate.lease import Lease
 from curate.places import file_system, place
 from curate.storage import exclusive
-from pipelines.build import run_pipeline
-from pipelines.check import check, check_local, save_recipe
 from pipelines.commands.screen import pipeline_of
-from pipelines.load import load_recipe
-from pipelines.told import told_of
-from pipelines.upkeep import verify_run
-from pipelines.withdrawal import withdraw
+from pipelines.recipe.load import load_recipe
+from pipelines.report.told import told_of
+from pipelines.run.check import check, check_local, save_recipe
+from pipelines.run.execute import run_pipeline
+from pipelines.upkeep.verify import verify_run
+from pipelines.upkeep.withdrawal import withdraw
 from tests.pipelines.archive import make_archive, recipe_for
 from tests.s3server import s3_server
 

@@ -15,12 +15,12 @@ from curate.record import Reason
 from curate.report.page import render_page
 from curate.sources.pairing.outcome import Pairing
 from curate.step import read_parts
-from pipelines.build import run_pipeline
-from pipelines.load import load_recipe
-from pipelines.pairing import pairing_warnings
-from pipelines.preview import preview
-from pipelines.recipe import Recipe
-from pipelines.summary import collect
+from pipelines.recipe.load import load_recipe
+from pipelines.recipe.recipe import Recipe
+from pipelines.report.summary import collect
+from pipelines.run.execute import run_pipeline
+from pipelines.run.pairing import pairing_warnings
+from pipelines.survey.preview import preview
 from tests.curate.dicomfiles import gradient, write
 from tests.inline import curate
 
@@ -127,7 +127,7 @@ def test_where_few_pair_the_run_goes_on_and_the_page_says_it(
 ) -> None:
     told = [ID.format(0), *(str(int(ID.format(i))) for i in range(1, 5))]
     recipe = load_recipe(archive(tmp_path, secret_file, told))
-    from pipelines.check import save_recipe
+    from pipelines.run.check import save_recipe
 
     (tmp_path / "run").mkdir()
     save_recipe(recipe)
@@ -152,8 +152,8 @@ def test_a_plan_looks_at_a_part_of_a_large_archive(
     secret_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = load_recipe(archive(tmp_path, secret_file, [ID.format(i) for i in range(5)]))
-    monkeypatch.setattr("pipelines.preview.IMAGES", 3)
-    monkeypatch.setattr("pipelines.preview.REPORTS", 4)
+    monkeypatch.setattr("pipelines.survey.preview.IMAGES", 3)
+    monkeypatch.setattr("pipelines.survey.preview.REPORTS", 4)
     pairing, looked = preview(recipe)
     assert looked == "3 of 5 files and the first 4 reports" and pairing.images == 3 and pairing.paired >= 2
     assert preview(recipe) == (pairing, looked)

@@ -13,10 +13,11 @@ import pytest
 
 from curate.engine import Engine
 from curate.step import read_parts
-from pipelines.build import Pipeline, run_pipeline
-from pipelines.check import check
-from pipelines.load import load_recipe
-from pipelines.preview import preview
+from pipelines.build import Pipeline
+from pipelines.recipe.load import load_recipe
+from pipelines.run.check import check
+from pipelines.run.execute import run_pipeline
+from pipelines.survey.preview import preview
 from tests.curate.pools import Entries, png, write_tar, write_zip
 
 RECIPES = Path(__file__).parents[2] / "pipelines" / "recipes"

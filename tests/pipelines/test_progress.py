@@ -14,7 +14,7 @@ import pytest
 
 from curate.engine import Engine
 from pipelines.cli import main
-from pipelines.progress import LOG, TEXTFILE, followed, read_progress
+from pipelines.run.progress import LOG, TEXTFILE, followed, read_progress
 from tests.pipelines.archive import make_archive, recipe_for
 
 PLAIN = {"filters": {"text_quality": {}}, "select": {"by": "text_quality", "keep": 0.5}, "engine": {"workers": 1}}
@@ -49,7 +49,7 @@ def test_a_command_that_ends_says_so_and_one_that_fails_too(tmp_path: Path) -> N
 
 def test_time_left_follows_the_pace_of_the_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1_800_000_000.0
-    monkeypatch.setattr("pipelines.progress.time.time", lambda: now)
+    monkeypatch.setattr("pipelines.run.progress.time.time", lambda: now)
     rows: list[dict[str, object]] = [
         {"time": now - 60, "step": "ingest", "done": 10, "total": 40},
         {"time": now, "step": "ingest", "done": 20, "total": 40},

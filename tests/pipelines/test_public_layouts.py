@@ -15,9 +15,9 @@ import pytest
 from curate.engine import Engine
 from curate.sources.images.read import encode_jpeg, encode_png
 from curate.step import read_parts
-from pipelines.build import run_pipeline
-from pipelines.check import check
-from pipelines.load import load_recipe
+from pipelines.recipe.load import load_recipe
+from pipelines.run.check import check
+from pipelines.run.execute import run_pipeline
 from tests.curate.pools import png, write_zip
 
 RECIPES = Path(__file__).parents[2] / "pipelines" / "recipes"

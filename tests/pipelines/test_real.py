@@ -15,16 +15,17 @@ from curate.engine import Engine
 from curate.export.webdataset import read_index, shard_table
 from curate.record import live
 from curate.step import Manifest, read_parts
-from pipelines.build import Pipeline, run_pipeline
-from pipelines.load import load_recipe
-from pipelines.summary import write_report
+from pipelines.build import Pipeline
+from pipelines.recipe.load import load_recipe
+from pipelines.report.summary import write_report
+from pipelines.run.execute import run_pipeline
 from tests.realdata import real
 
 RECIPES = Path(__file__).parents[2] / "pipelines" / "recipes"
 
 
 def run(name: str, engine: Engine, out: Path, secret: Path, *overrides: str) -> tuple[Pipeline, list[Manifest]]:
-    from pipelines.check import check, save_recipe
+    from pipelines.run.check import check, save_recipe
 
     usual = [f"out={out}", f"secret={secret}", "export.records_per_shard=200"]
     recipe = load_recipe(RECIPES / f"{name}.yaml", [*usual, *overrides])

@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from curate.errors import RecipeError
-from pipelines.check import check, save_recipe
-from pipelines.load import load_recipe
+from pipelines.recipe.load import load_recipe
+from pipelines.run.check import check, save_recipe
 
 RECIPES = sorted((Path(__file__).parents[2] / "pipelines" / "recipes").glob("*.yaml"))
 

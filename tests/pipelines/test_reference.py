@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipelines.load import load_recipe
-from pipelines.reference import reference, schema, undocumented
+from pipelines.recipe.load import load_recipe
+from pipelines.recipe.reference import reference, schema, undocumented
 
 ROOT = Path(__file__).resolve().parents[2]
 RECIPES = sorted((ROOT / "pipelines" / "recipes").glob("*.yaml"))
@@ -19,7 +19,7 @@ def test_every_field_has_a_description() -> None:
 
 
 def test_the_page_is_the_models_own() -> None:
-    told = "write it anew: python -m pipelines.reference docs/recipe.md"
+    told = "write it anew: python -m pipelines.recipe.reference docs/recipe.md"
     assert (ROOT / "docs" / "recipe.md").read_text("utf-8") == reference(), told
 
 

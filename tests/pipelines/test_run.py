@@ -25,10 +25,11 @@ from curate.ingest.explain import explain_text, find_text
 from curate.ingest.index import image_key
 from curate.record import Reason, live
 from curate.step import Manifest, load_manifest, read_parts
-from pipelines.build import ORDER, Pipeline, run_pipeline
-from pipelines.load import load_recipe
-from pipelines.story import story
-from pipelines.summary import write_report
+from pipelines.build import ORDER, Pipeline
+from pipelines.recipe.load import load_recipe
+from pipelines.report.story import story
+from pipelines.report.summary import write_report
+from pipelines.run.execute import run_pipeline
 from tests.inline import curate
 from tests.killed import run_to_its_death
 from tests.pipelines.archive import fingerprint, hits, make_archive, recipe_for
@@ -49,7 +50,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def finished(
     archive: Path, secret_file: Path, inline_engine: Engine, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Pipeline, list[Manifest]]:
-    from pipelines.check import save_recipe
+    from pipelines.run.check import save_recipe
 
     recipe = load_recipe(recipe_for(archive, tmp_path_factory.mktemp("runs") / "local", secret_file))
     recipe.out.mkdir()
@@ -276,8 +277,8 @@ def test_ray_writes_the_same_bytes(
 _DIES = """
 from pathlib import Path
 from curate.engine import Resources, start_engine
-from pipelines.build import run_pipeline
-from pipelines.load import load_recipe
+from pipelines.run.execute import run_pipeline
+from pipelines.recipe.load import load_recipe
 
 def progress(name, done, total):
     if (name, done) == (sys.argv[2], int(sys.argv[3])):

@@ -13,11 +13,11 @@ from curate.record import Reason
 from curate.step import read_parts
 from pipelines.api import open_run
 from pipelines.browse.bench import Bench
-from pipelines.build import run_pipeline
-from pipelines.check import save_recipe
-from pipelines.load import load_recipe
-from pipelines.story import story
-from pipelines.summary import collect
+from pipelines.recipe.load import load_recipe
+from pipelines.report.story import story
+from pipelines.report.summary import collect
+from pipelines.run.check import save_recipe
+from pipelines.run.execute import run_pipeline
 from tests.pipelines.archive import make_archive, recipe_for
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from curate.errors import RunError
-from pipelines.scoring import Select
-from pipelines.sight import require_sight
+from pipelines.recipe.scoring import Select
+from pipelines.run.sight import require_sight
 
 BLIND = {"metrics": {"planted_auroc": 0.9, "planted_auroc_mismatch": 0.33, "holdout_auroc": 0.9}}
 SEEING = {"metrics": {"holdout_auroc": 0.8}}

@@ -14,10 +14,11 @@ import pytest
 from curate.engine import Engine
 from curate.step import Deferred, LeavesFiles
 from pipelines import tasks
-from pipelines.build import Pipeline, run_pipeline
-from pipelines.check import save_recipe
-from pipelines.load import load_recipe
-from pipelines.told import CARD, FILES, told_of
+from pipelines.build import Pipeline
+from pipelines.recipe.load import load_recipe
+from pipelines.report.told import CARD, FILES, told_of
+from pipelines.run.check import save_recipe
+from pipelines.run.execute import run_pipeline
 from tests.pipelines.archive import make_archive, recipe_for
 
 HEAVY = ("torch", "torchvision", "open_clip", "open_clip_train", "transformers", "timm", "tensorboardX", "sklearn")
@@ -131,7 +132,7 @@ def test_a_deferred_task_is_sent_without_what_it_makes(secret_file: Path, tmp_pa
 def test_a_step_is_named_before_its_task_is_made(secret_file: Path, tmp_path: Path) -> None:
     archive = make_archive(tmp_path / "archive", 6, side=64)
     recipe = load_recipe(recipe_for(archive, tmp_path / "run", secret_file, **PLAIN))
-    from pipelines.build import list_archive
+    from pipelines.run.listing import list_archive
 
     pipeline = Pipeline(recipe, list_archive(recipe, recipe.secret_source().pseudonymizer(), write=False))
     assert all(step.hash for step in pipeline.steps())

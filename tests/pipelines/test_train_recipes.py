@@ -11,9 +11,9 @@ import pytest
 
 from curate.errors import RecipeError
 from filters.training.curve import read_curve
-from pipelines.check import check
-from pipelines.final import train_final
-from pipelines.load import load_recipe
+from pipelines.final.train import train_final
+from pipelines.recipe.load import load_recipe
+from pipelines.run.check import check
 from tests.filters.training.shards import write_films
 
 RECIPES = sorted((Path(__file__).parents[2] / "pipelines" / "recipes" / "train").glob("*.yaml"))

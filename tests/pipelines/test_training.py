@@ -15,14 +15,15 @@ from curate.errors import RecipeError
 from curate.export.webdataset import read_index
 from curate.record import Reason
 from filters.training.curve import read_curve
-from pipelines.build import Pipeline, run_pipeline
-from pipelines.check import check, save_recipe
-from pipelines.comparing import compare_run
-from pipelines.evaluation import evaluate_command
-from pipelines.final import train_final
-from pipelines.load import load_recipe
-from pipelines.summary import write_report
-from pipelines.told import funnel
+from pipelines.build import Pipeline
+from pipelines.final.compare import compare_run
+from pipelines.final.evaluate import evaluate_command
+from pipelines.final.train import train_final
+from pipelines.recipe.load import load_recipe
+from pipelines.report.summary import write_report
+from pipelines.report.told import funnel
+from pipelines.run.check import check, save_recipe
+from pipelines.run.execute import run_pipeline
 from tests.inline import curate
 from tests.pipelines.archive import fingerprint, make_archive, recipe_for
 

@@ -20,12 +20,13 @@ from curate.record import DEDUP, SELECTION, Reason
 from curate.step import load_manifest, read_parts
 from curate.storage import read_marker
 from pipelines.browse.marks import Marks
-from pipelines.build import Pipeline, run_pipeline
-from pipelines.check import save_recipe
-from pipelines.load import load_recipe
-from pipelines.told import told_of
-from pipelines.upkeep import verify_run
-from pipelines.withdrawal import is_signed, withdraw
+from pipelines.build import Pipeline
+from pipelines.recipe.load import load_recipe
+from pipelines.report.told import told_of
+from pipelines.run.check import save_recipe
+from pipelines.run.execute import run_pipeline
+from pipelines.upkeep.verify import verify_run
+from pipelines.upkeep.withdrawal import is_signed, withdraw
 from tests.pipelines.archive import fingerprint, make_archive, recipe_for
 
 PLAIN = {"filters": {"text_quality": {}}, "select": {"by": "text_quality", "keep": 0.7}}

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curate.deid.replace.boilerplate import counted, cut_spans, sentence_kind, without
-from pipelines.recipe import Recipe
+from pipelines.recipe.recipe import Recipe
 
 PRIORS = [
     "Compared to [DATE:2019-05-02], no change.",

@@ -21,9 +21,9 @@ from curate.deid.verify.leaks import findings
 from curate.deid.words.vocabulary import Kind, kind
 from curate.engine import Engine
 from curate.step import read_parts
-from pipelines.build import run_pipeline
-from pipelines.check import save_recipe
-from pipelines.recipe import Recipe
+from pipelines.recipe.recipe import Recipe
+from pipelines.run.check import save_recipe
+from pipelines.run.execute import run_pipeline
 
 PSEUDO = Pseudonymizer(b"0123456789abcdef")
 PHI = ("QUORVIK^ILVANE", "MRN-0012345", "19570312", "20180329")

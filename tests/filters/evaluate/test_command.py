@@ -13,7 +13,7 @@ from filters.evaluate.clip_benchmark import write_clip_benchmark
 from filters.evaluate.page import render
 from filters.evaluate.rules import EvaluateRules
 from filters.evaluate.sets import EvalSet
-from pipelines.evaluation import evaluate_command
+from pipelines.final.evaluate import evaluate_command
 from tests.filters.evaluate.test_leakage import train_shards
 from tests.realdata import real
 

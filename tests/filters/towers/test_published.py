@@ -25,7 +25,7 @@ from filters.training.export.transformers import export_transformers
 from filters.training.filter import train_filter
 from filters.training.rules import FilterTrainingRules as FilterTrainingRules
 from filters.training.rules import ModelRules
-from pipelines.scoring import Filter as Chosen
+from pipelines.recipe.scoring import Filter as Chosen
 from tests.filters import published
 from tests.filters.published import MEAN, STD, TEXTS, t
 from tests.filters.shapes import pairs

@@ -20,7 +20,7 @@ from filters.training.export.transformers import check_transformers, export_tran
 from filters.training.job import TrainingJob
 from filters.training.launch import launch, launch_on
 from filters.training.objectives import SIGMOID
-from pipelines.training import Train
+from pipelines.recipe.training import Train
 
 
 def train_folder(run: Path, shards: Path, train: Train) -> Path:

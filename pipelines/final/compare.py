@@ -27,11 +27,12 @@ from filters.registry import fill_rules
 from filters.training.job import TrainingJob
 from filters.training.rules import TrainingRules, check_training_rules
 from filters.training.shards import open_shards
-from pipelines.build import Pipeline, execute_step
-from pipelines.measures import truths
-from pipelines.recipe import Recipe
-from pipelines.scoring import Select
-from pipelines.training import CHOSEN, ORACLE, RANDOM
+from pipelines.build import Pipeline
+from pipelines.recipe.recipe import Recipe
+from pipelines.recipe.scoring import Select
+from pipelines.recipe.training import CHOSEN, ORACLE, RANDOM
+from pipelines.report.measures import truths
+from pipelines.run.execute import execute_step
 
 _STEP = "compare"
 

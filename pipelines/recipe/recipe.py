@@ -6,14 +6,12 @@ none removes or reorders de-identification.
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from curate.dedup.rules import DedupRules, SemanticRules
-from curate.deid.rules import Cut, PixelPolicy, TextRules
 from curate.deid.vault import SecretSource
 from curate.engine import Resources
 from curate.export.rules import SelectRules
@@ -21,156 +19,17 @@ from curate.export.split import SplitRules
 from curate.ingest.rules import IndexRules, OfficialSplits, PictureRules, ReportRules, ReportSource, SecondLook
 from curate.sources.pairing.rules import PairRules
 from curate.sources.picture import PixelRules
-from curate.sources.reports.headings import SECTIONS
 from curate.sources.scan import ImageSource
 from filters.registry import CleanRules, TowersRules, registered
-from pipelines.part import Fraction, Location, Part
-from pipelines.scoring import Capfilt, Filter, FilterName, Select
-from pipelines.sources import Images, Pair, Reports, Split
-from pipelines.training import Compare, EvaluationSet, Train
+from pipelines.recipe.deid import Deid
+from pipelines.recipe.part import Fraction, Location, Part
+from pipelines.recipe.payload import Image, Text
+from pipelines.recipe.scoring import Capfilt, Filter, FilterName, Select
+from pipelines.recipe.sources import Images, Pair, Reports, Split
+from pipelines.recipe.training import Compare, EvaluationSet, Train
 
 _Scope = Literal["off", "patient", "archive"]
 Scope = Annotated[_Scope, BeforeValidator(lambda v: "off" if v is False else v)]  # YAML reads a bare `off` as false
-
-
-def _section(name: str) -> str:
-    if name not in SECTIONS:
-        raise ValueError(f"no section '{name}'; there are {', '.join(SECTIONS)}")
-    return name
-
-
-class Image(Part):
-    """What is kept of the pixels. png is lossless; jpeg is a declared lossy encode."""
-
-    format: Literal["png", "jpeg"] = "png"
-    """How pictures are written: png is lossless, jpeg a declared lossy encode (8 bits)."""
-    quality: Annotated[int, Field(ge=50, le=100)] = 95
-    """Of jpeg, 50 to 100."""
-    side: Annotated[int, Field(ge=32)] | None = None
-    """Longest side in px; larger pictures are reduced. Null keeps their own size."""
-    bits: Literal[8, 16] = 8
-    """8, or 16 for the stored range of DICOM in png."""
-    window: Literal["dicom", "full"] | tuple[float, float] = "dicom"
-    """Grey levels shown: the header's window (dicom), all stored values (full), or [center, width]."""
-    min_side: Annotated[int, Field(ge=1)] = 16
-    """Pictures of which a side is shorter, in px, are dropped as image_too_small."""
-    max_bytes: Annotated[int, Field(ge=1)] = 1 << 30
-    """Most bytes that a picture may take when it is decoded; beyond, decompression_limit."""
-
-    @model_validator(mode="after")
-    def _window_has_a_width(self) -> Image:
-        if isinstance(self.window, tuple) and not (math.isfinite(self.window[0]) and 1 <= self.window[1] < math.inf):
-            raise ValueError(f"window is [center, width] with a width of at least 1, not {list(self.window)}")
-        return self
-
-    @model_validator(mode="after")
-    def _jpeg_is_8_bit(self) -> Image:
-        if self.format == "jpeg" and self.bits == 16:
-            raise ValueError("jpeg holds 8 bits; use format: png for 16")
-        return self
-
-
-class Text(Part):
-    """Which report sections make the text. ``cut``: what else goes: letterheads and signature blocks at its edges,
-    sentences that only compare with priors, and sign-offs; each is counted."""
-
-    sections: Annotated[tuple[Annotated[str, AfterValidator(_section)], ...], Field(min_length=1)] = (
-        "findings",
-        "impression",
-        "body",
-        "addendum",
-    )
-    """Sections of a report that make the text, in this order; body is what stands under no heading."""
-    min_words: Annotated[int, Field(ge=1)] = 2
-    """Texts of fewer words are dropped as text_too_short."""
-    dates: Literal["mask", "shift"] = "shift"
-    """Days in texts: shifted by the patient's own number of days, or masked."""
-    cut: tuple[Cut, ...] = ("letterheads",)
-    """What else goes and is counted: letterheads and signature blocks, sentences that only compare, sign-offs."""
-
-
-class SecondLookPart(Part):
-    """Of the pictures that go out, the ``share`` that the verifier reads with a network of its own, whatever the gate
-    said of them: ``least`` at least, every kind of device among them. Those that were painted over are all read."""
-
-    share: Fraction = SecondLook().share
-    """Of the pictures that go out, the share that the verifier reads too."""
-    least: Annotated[int, Field(ge=0)] = SecondLook().least
-    """At least so many pictures, of every kind of device some."""
-
-
-class Deid(Part):
-    """What is done with pixels and words. ``burned_in``: text in pixels is blanked and looked at again ('quarantine'
-    alters no pixel, 'trust' believes the source: for public sets only). ``vocabulary`` masks the words of reports that
-    neither medicine nor English knows, unless at least ``k_patients`` patients share them, and what is as likely a
-    name as ``name_threshold`` says; a report in a language that is not of ``languages`` is withheld. So is one of whose
-    words a share larger than ``max_masked`` was masked. ``replace``: what was masked stays as placeholders, or others
-    stand in their place: names, numbers, places and days of the same form, none of them real. A picture is withheld
-    where blanking its text would paint more than ``max_painted_text`` times the text's area, or more than
-    ``max_painted_anatomy`` of what is not ground. ``keep_markers``: a letter of side or orientation that stands alone
-    is no text. ``faces``: 'quarantine' keeps back CT, MR and PET of the head, or of nothing that their header names,
-    unless it says that the face was removed."""
-
-    burned_in: Literal["blank", "quarantine", "trust"] = "blank"
-    """Text in pixels: blanked and looked at again; quarantine alters no pixel; trust does not look."""
-    max_shift_days: Annotated[int, Field(ge=1, le=3650)] = 3650
-    """Most days by which a patient's dates are shifted."""
-    vocabulary: bool = True
-    """Mask words that neither medicine nor English knows, unless k_patients share them."""
-    k_patients: Annotated[int, Field(ge=2)] = 8
-    """A word of so many patients is no one's name."""
-    max_masked: Fraction = TextRules().max_masked
-    """A report of whose words a larger share was masked is withheld (quarantine_mostly_masked)."""
-    second_opinion: Literal["none", "presidio"] = "none"
-    """Presidio beside the own rules, where it is installed."""
-    replace: Literal["placeholders", "surrogates"] = "placeholders"
-    """What stands where something was masked: [NAME], or an invented value of the same form."""
-    languages: Annotated[tuple[Literal["en", "de", "es", "fr", "it", "nl", "pt"], ...], Field(min_length=1)] = ("en",)
-    """Languages of reports that are cleaned; a text in another is withheld (quarantine_language)."""
-    name_threshold: Annotated[float, Field(gt=0, lt=1)] = TextRules().name_threshold
-    """How likely a word must be a name to be masked: lower masks more."""
-    second_look: SecondLookPart = SecondLookPart()
-    """What the verifier reads of the pictures that go out."""
-    max_painted_text: Annotated[float, Field(ge=1)] = PixelPolicy().max_painted_text
-    """A picture is withheld where more than so many times the text's area would be painted."""
-    max_painted_anatomy: Fraction = PixelPolicy().max_painted_anatomy
-    """A picture is withheld where more than this share of what is not ground would be painted."""
-    keep_markers: bool = True
-    """A letter of side or orientation that stands alone (L, R) is kept."""
-    faces: Literal["keep", "quarantine"] = "keep"
-    """quarantine keeps back head CT, MR and PET whose header does not say that the face was removed."""
-
-    def pixel_policy(self) -> PixelPolicy:
-        """What to do with text in pixels."""
-        painting = self.max_painted_text, self.max_painted_anatomy
-        return PixelPolicy(self.burned_in, *painting, self.keep_markers, self.faces)
-
-    def text_rules(self, dates: Literal["mask", "shift"], cut: tuple[Cut, ...] = ()) -> TextRules:
-        """How report text is scrubbed, and which of its sentences go."""
-        sentences = tuple(sorted({kind for kind in cut if kind != "letterheads"}))
-        masking = self.vocabulary, self.second_opinion, self.max_masked
-        return TextRules(dates, *masking, self.replace, sentences, self.languages, self.name_threshold)
-
-    def warnings(self) -> list[str]:
-        """Settings that are less safe than the default, to be said aloud."""
-        said = []
-        if self.burned_in == "trust":
-            said.append("deid.burned_in: trust - pixels are not checked for burned-in text; for public data only")
-        if self.max_painted_anatomy > PixelPolicy().max_painted_anatomy:
-            share = f"{self.max_painted_anatomy:g}"
-            said.append(f"deid.max_painted_anatomy: {share} - pictures may be kept that lost so much of their anatomy")
-        if not self.vocabulary:
-            said.append("deid.vocabulary: false - a name that no cue gives away stays in report text")
-        if self.replace == "surrogates":
-            said.append("deid.replace: surrogates - names, numbers and days in the texts are inventions, and look real")
-        if self.languages != ("en",):
-            others = ", ".join(code for code in self.languages if code != "en")
-            said.append(f"deid.languages: {others} - names are found less surely than in English; look at a sample")
-        if self.name_threshold > TextRules().name_threshold:
-            said.append(f"deid.name_threshold: {self.name_threshold:g} - more names that are words stay in report text")
-        if self.max_masked > TextRules().max_masked:
-            said.append(f"deid.max_masked: {self.max_masked:g} - reports may be kept that are mostly placeholders")
-        return said
 
 
 class Dedup(Part):

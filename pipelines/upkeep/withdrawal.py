@@ -46,9 +46,9 @@ from curate.storage import (
     table_bytes,
 )
 from pipelines.build import FINISHED, Pipeline, scan_folder
-from pipelines.comparing import pool_pipeline
-from pipelines.summary import write_report
-from pipelines.upkeep import prune_locked
+from pipelines.final.compare import pool_pipeline
+from pipelines.report.summary import write_report
+from pipelines.upkeep.verify import prune_locked
 
 PROOFS = "withdrawals"  # below RUN/report
 _SIGNED = "withdrawal"

@@ -26,10 +26,10 @@ from filters.methods.blip.capfilt import CAPFILT
 from filters.task import train_curve
 from filters.training.curve import final_curves
 from pipelines.build import Pipeline
-from pipelines.card import write_card
-from pipelines.measures import blind_spots, drifts, flattered, keep_rates, measures, reliabilities
-from pipelines.pairing import pairing_warnings
-from pipelines.told import funnel, remember_told, versions
+from pipelines.report.card import write_card
+from pipelines.report.measures import blind_spots, drifts, flattered, keep_rates, measures, reliabilities
+from pipelines.report.told import funnel, remember_told, versions
+from pipelines.run.pairing import pairing_warnings
 
 SAMPLES = 12  # kept ones shown; dropped ones: this many over all reasons
 PAIRS = 6
@@ -40,7 +40,7 @@ BREAKDOWN = ("modality", "body_part", "sex", "source")
 
 def write_report(pipeline: Pipeline, manifests: Sequence[Manifest]) -> RunReport:
     """Draw RUN/report/index.html, report.json, attestation.json and the shards' card from what the run left on disk,
-    and remember what they were drawn of (`pipelines.told`)."""
+    and remember what they were drawn of (`pipelines.report.told`)."""
     report = collect(pipeline, manifests)
     folder = pipeline.run / "report"
     commit_bytes(folder / "attestation.json", attestation_bytes(report.attestation or {}))

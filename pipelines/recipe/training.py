@@ -12,8 +12,8 @@ from filters.compare.outcome import ALL
 from filters.evaluate.rules import EvaluateRules, check_evaluate_rules
 from filters.registry import fill_rules
 from filters.training.rules import TrainingRules, check_training_rules
-from pipelines.part import Part
-from pipelines.scoring import Select
+from pipelines.recipe.part import Part
+from pipelines.recipe.scoring import Select
 
 RANDOM, ORACLE, CHOSEN = "random", "oracle", "recipe"  # selections of every comparison, beside the unfiltered pool
 

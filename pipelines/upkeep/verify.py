@@ -26,8 +26,8 @@ from curate.storage import (
     remove_tree,
 )
 from pipelines.build import FINISHED, Pipeline
-from pipelines.comparing import pool_pipeline
-from pipelines.progress import LOG, TEXTFILE
+from pipelines.final.compare import pool_pipeline
+from pipelines.run.progress import LOG, TEXTFILE
 
 _STEP = re.compile(r"[A-Za-z0-9_.-]+-[0-9a-f]{16}")
 _INDEX = re.compile(r"index-[0-9a-f]{16}")

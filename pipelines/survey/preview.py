@@ -26,7 +26,7 @@ from curate.sources.reports.report import Report
 from curate.sources.reports.section import wanted_text
 from curate.sources.scan import SCAN, ImageSource, listed, scan_file
 from curate.sources.walk import Found
-from pipelines.recipe import Recipe
+from pipelines.recipe.recipe import Recipe
 
 IMAGES, REPORTS, TEXTS = 2000, 200_000, 200  # that a plan looks at: some seconds
 

@@ -38,7 +38,7 @@ def told_of(pipeline: Pipeline, manifests: Sequence[Manifest]) -> Told:
     """What there is to say of these finished steps; the report is drawn where the one that lies there is of others."""
     known = _remembered(pipeline, manifests)
     if known is None:
-        from pipelines.summary import write_report  # pictures, plots and templates: only where it is drawn
+        from pipelines.report.summary import write_report  # pictures, plots and templates: only where it is drawn
 
         write_report(pipeline, manifests)
         known = _remembered(pipeline, manifests) or {}

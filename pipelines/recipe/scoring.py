@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from curate.export.rules import SelectRules
 from filters.registry import METHODS, SCORING, CapfiltRules, field_names, make_rules, registered
-from pipelines.part import Fraction, Part
+from pipelines.recipe.part import Fraction, Part
 
 FilterName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 
@@ -91,8 +91,8 @@ class Floor(Part):
 class Select(Part):
     """The cut, over the train split: one of keep (top fraction), threshold, top_k, precision (of the probability
     column); none keeps everything. ``by`` is a score's column or weights over several; unset, the only filter or the
-    one named ours. ``force`` cuts by a filter that cannot tell right pairs from exchanged ones (`pipelines.sight`). The
-    other fields shape what is kept, as `curate.export.rules.SelectRules` says."""
+    one named ours. ``force`` cuts by a filter that cannot tell right pairs from exchanged ones
+    (`pipelines.run.sight`). The other fields shape what is kept, as `curate.export.rules.SelectRules` says."""
 
     by: str | dict[str, float] | None = None
     """A score's column, or weights over several; null: the only filter, or the one named ours."""

@@ -12,7 +12,7 @@ from curate.ingest.rules import Facts, FileRules, ReportSource, SplitTable
 from curate.sources.reports.asked import Asked, ReportColumns
 from curate.sources.reports.captions import CaptionRules, label_words
 from curate.sources.scan import ImageSource
-from pipelines.part import Fraction, Location, Part
+from pipelines.recipe.part import Fraction, Location, Part
 
 
 def _uid(name: str) -> str:

@@ -1,6 +1,6 @@
 """Every field of a recipe, from the models themselves: docs/recipe.md, and the JSON Schema of `curate schema`.
 
-python -m pipelines.reference docs/recipe.md
+python -m pipelines.recipe.reference docs/recipe.md
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import Any
 
 from filters.registry import METHODS, registered
 from filters.training.rules import TrainingRules
-from pipelines.recipe import Recipe
+from pipelines.recipe.recipe import Recipe
 
 _HEAD = """# Every field of a recipe
 
 What can be written in a recipe, what it may be, and what holds where it is left out. Any field can be overridden:
 `--set select.keep=0.2`. `curate schema > recipe.schema.json` gives the same to an editor that completes and checks
 (`# yaml-language-server: $schema=recipe.schema.json` as a recipe's first line). This page is written by
-`python -m pipelines.reference docs/recipe.md`.
+`python -m pipelines.recipe.reference docs/recipe.md`.
 """
 
 

@@ -9,8 +9,8 @@ from pydantic import AfterValidator, Field
 from curate.deid.header.rules import HeaderRules, Retain
 from curate.deid_export.rules import ReleaseRules
 from curate.sources.reports.headings import SECTIONS
-from pipelines.part import Part
-from pipelines.recipe import Deid
+from pipelines.recipe.deid import Deid
+from pipelines.recipe.part import Part
 
 
 def _known(names: tuple[str, ...] | None) -> tuple[str, ...] | None:

@@ -20,9 +20,10 @@ from curate.sources.pairing.paths import check_keys
 from curate.storage import check_own, claim, commit_bytes
 from filters.method import method_of, read_card
 from filters.registry import JudgesRules, require_towers
-from pipelines.build import gone_since, ingested
-from pipelines.recipe import Deid, Recipe
-from pipelines.scoring import Filter
+from pipelines.recipe.deid import Deid
+from pipelines.recipe.recipe import Recipe
+from pipelines.recipe.scoring import Filter
+from pipelines.run.listing import gone_since, ingested
 
 
 def check(recipe: Recipe, touch: bool = True) -> None:

@@ -22,9 +22,9 @@ from curate.sources.reports.rows import open_records
 from curate.sources.reports.section import canonical
 from curate.sources.sniff import sniff
 from curate.sources.walk import walk
-from pipelines.load import validated
-from pipelines.preview import preview
-from pipelines.recipe import Recipe
+from pipelines.recipe.load import validated
+from pipelines.recipe.recipe import Recipe
+from pipelines.survey.preview import preview
 
 FILES, ROWS = 20_000, 200  # that are looked at: names of files, rows of a table
 _SNIFFED = 400  # files without a telling name whose first bytes are read

@@ -11,8 +11,8 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from curate.errors import RecipeError
-from pipelines.recipe import Recipe
-from pipelines.release import ReleaseRecipe
+from pipelines.recipe.recipe import Recipe
+from pipelines.recipe.release import ReleaseRecipe
 
 _MOST = 5  # faults that are told beside the first
 T = TypeVar("T", bound=BaseModel)

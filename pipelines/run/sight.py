@@ -7,7 +7,7 @@ from typing import Any
 
 from curate.errors import RunError
 from filters.method import ON_CARD
-from pipelines.recipe import Recipe
+from pipelines.recipe.recipe import Recipe
 
 LEAST = 0.55  # AUROC on pairs with another's text that it had not seen; 0.5 is a coin
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from curate.errors import RunError
 from curate.sources.pairing.outcome import Pairing
 from curate.step import Manifest
-from pipelines.recipe import Recipe
+from pipelines.recipe.recipe import Recipe
 
 
 def require_pairs(recipe: Recipe, pairing: Pairing, index: Manifest) -> None:

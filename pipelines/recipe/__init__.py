@@ -1,0 +1,1 @@
+"""What a recipe may say: its models, how a file becomes one, and the reference made from them."""

@@ -1,0 +1,1 @@
+"""What a finished run says of itself: the page, the card of its shards, one record's story."""
