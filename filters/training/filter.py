@@ -121,7 +121,8 @@ def _learn(
     """One phase; the rows of its epochs, of which ``before`` went before."""
     steps = MemorySteps(learner, phase, rules)
     set_patch_dropout(learner.model, rules.patch_dropout)
-    objective = Contrastive(rules.objective, started, rules.caption, rules.distill, rules.distill_after)
+    parts = rules.caption, rules.distill, rules.distill_after, rules.masked
+    objective = Contrastive(rules.objective, started, *parts)
     course = Course.of(rules, lr=phase.lr, bf16=rules.bf16 and learner.device.startswith("cuda"))
     trainer = Trainer(learner.model, objective, course, DistributedContext(device=learner.device))
     curve = train_epochs(trainer, steps, rules.epochs + rules.finetune, progress, before)

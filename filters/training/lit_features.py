@@ -53,7 +53,7 @@ class Heads:
 
 def check_lit_rules(rules: FilterTrainingRules) -> None:
     """RecipeError for what needs the towers in every step."""
-    asked = [name for name in ("mirror", "caption", "distill", "patch_dropout") if getattr(rules, name)]
+    asked = [name for name in ("mirror", "caption", "distill", "masked", "patch_dropout") if getattr(rules, name)]
     if asked:
         raise RecipeError(f"filter.{asked[0]}", "the towers of lit are frozen, and asked once", "0, or another arch")
 

@@ -55,6 +55,7 @@ class CommonRules:
     caption: float = 0.0  # weight of predicting the text from the image (CoCa, 2205.01917; SigLIP 2, 2502.14786)
     distill: float = 0.0  # weight of agreeing, from a part of the image, with an averaged teacher that sees all of it
     distill_after: float = 0.8  # of the training; before, there is nothing worth agreeing with (SigLIP 2, section 2.3)
+    masked: float = 0.0  # weight of saying what the teacher says of patches that are masked, as late (SigLIP 2, TIPS)
     # a filter's or model's folder: batches are chosen from larger ones, what is hard for the learner and easy for it
     reference: str | None = None  # (JEST, 2406.17711; ACID, 2411.18674)
     filter_ratio: float = 0.5  # of the drawn pairs left out
@@ -141,7 +142,7 @@ def _check_common(rules: CommonRules, part: str) -> None:
         if name in _SHARES:
             outside = not 0 <= value <= 1 or (value == 1 and name in _BELOW_ONE)
             _refuse(outside, f"{part}.{name}", value, "a share, from 0 to below 1")
-    for name in ("weight_decay", "caption", "distill"):
+    for name in ("weight_decay", "caption", "distill", "masked"):
         _refuse(getattr(rules, name) < 0, f"{part}.{name}", getattr(rules, name), "0 (none) or more")
     _refuse(not 0 < rules.layer_decay <= 1, f"{part}.layer_decay", rules.layer_decay, "above 0, at most 1 (none)")
     _refuse(rules.chunks < 1, f"{part}.chunks", rules.chunks, "1 or more")

@@ -26,7 +26,7 @@ def make_objective(learner: Filter, rules: TrainingRules, texts: Sequence[str]) 
         case "clip" | "siglip" as kind:
             return Contrastive(kind, learner)
         case "siglip2":
-            return Contrastive("siglip", learner, rules.caption, rules.distill, rules.distill_after)
+            return Contrastive("siglip", learner, rules.caption, rules.distill, rules.distill_after, rules.masked)
         case "coca":
             return Coca(learner, rules.caption)
         case "distill":

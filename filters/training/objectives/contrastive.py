@@ -1,7 +1,8 @@
 """CLIP (2103.00020) and SigLIP (2303.15343): images and texts of a batch, each to find its own among all processes'.
 
-Beside the contrast a pair of towers may learn to caption, and to agree with itself: SigLIP 2's recipe (2502.14786,
-section 2), of either loss. A filter also sees texts that were edited to be wrong (`filters.training.memory`).
+Beside the contrast a pair of towers may learn to caption, to agree with itself, and to predict masked patches:
+SigLIP 2's recipe (2502.14786, section 2), of either loss. A filter also sees texts that were edited to be wrong
+(`filters.training.memory`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from filters.training.augment import local_crop
 from filters.training.distributed import DistributedContext
 from filters.training.objectives.heads import Agreement, Captioner
 from filters.training.objectives.losses import contrast, mean_of_tokens, same_text
+from filters.training.objectives.masked import MaskedPrediction
 from filters.training.objectives.protocol import DeviceBatch, Features, Objective
 from filters.training.optimizers import Averaged
 
@@ -26,34 +28,47 @@ Kind = Literal["clip", "siglip"]
 
 class Contrastive(Objective):
     """The softmax or sigmoid loss, and where they have a weight a small captioner on the image's tokens and, late in
-    training, agreement with itself.
+    training, agreement with itself and masked prediction.
 
-    The heads hold the captioner, the agreement's projection with its average and centre, and the averaged model that
-    is agreed with. RecipeError for a model without a bias where the loss is the sigmoid.
+    The heads hold the captioner, each agreement's projection with its average and centre, the mask's token, and the
+    averaged model that is agreed with. RecipeError for a model without a bias where the loss is the sigmoid, and for
+    one without patches where some are to be masked.
     """
 
     def __init__(
-        self, kind: Kind, learner: Filter, caption: float = 0.0, distill: float = 0.0, distill_after: float = 0.0
+        self,
+        kind: Kind,
+        learner: Filter,
+        caption: float = 0.0,
+        distill: float = 0.0,
+        distill_after: float = 0.0,
+        masked: float = 0.0,
     ) -> None:
         if kind == "siglip" and getattr(learner.model, "logit_bias", None) is None:
             raise RecipeError("train.objective", "the sigmoid loss needs a model with a bias", "objective: clip")
-        self._kind, self._weights, self._after = kind, {"caption": caption, "agree": distill}, distill_after
-        self._mean_answer: torch.Tensor | None = None  # of the step that is under way
-        self.steady = not distill
+        self._kind, self._after = kind, distill_after
+        self._weights = {"caption": caption, "agree": distill, "masked": masked}
+        self._mean_answers: dict[str, torch.Tensor] = {}  # of the step that is under way
+        self.steady = not distill and not masked
         blank = torch.zeros((1, 1, learner.side, learner.side), dtype=torch.uint8)
         self._parts = torch.nn.ModuleDict()
         with torch.no_grad():
-            if caption:
+            if caption or masked:
                 width = image_tokens(learner.model, learner.scaled(blank))[1].shape[2]
+            if caption:
                 self._parts["captioner"] = Captioner(width, _vocabulary(learner), learner.tokenizer.context_length)
             if distill:
                 self._parts["agreement"] = Agreement(learner.encode_images(blank).shape[1])
+            if masked:
+                self._parts["masked"] = MaskedPrediction(learner.model, learner.scaled(blank), Agreement(width))
+            if distill or masked:
                 self._parts["teacher"] = Averaged(learner.model, _TEACHER_DECAY)
         self.heads: torch.nn.Module = self._parts.to(learner.device)
 
     def features(self, model: torch.nn.Module, batch: DeviceBatch) -> Features:
-        """Unit rows "image" and "text" float32[n, d]; "caption" and "tokens" float32[n]; "agree" float32[n] with the
-        teacher's "answers" float32[n, prototypes] once it is agreed with.
+        """Unit rows "image" and "text" float32[n, d]; "caption" and "tokens" float32[n]; once the teacher is listened
+        to, "agree" and "masked" float32[n], and its answers to each, "agree_answers" and "masked_answers" float32[n,
+        prototypes].
 
         Where the labels hold "wrong" texts int64[m, length] or ask that equal ones be "blocked", the `contrast`'s.
         """
@@ -71,49 +86,58 @@ class Contrastive(Objective):
         if "blocked" in batch.labels:
             found["blocked"] = same_text(batch.ids, wrong)
         if "agreement" in self._parts and batch.done >= self._after:
-            found["agree"], found["answers"] = self._agree(model, batch)
+            found["agree"], found["agree_answers"] = self._agree(model, batch)
+        if "masked" in self._parts and batch.done >= self._after:
+            masked, teacher = self._heads("masked"), self._heads("teacher")
+            mask = masked.draw(len(batch.pixels), _again(batch.generator))
+            found["masked"], found["masked_answers"] = masked.each(model, teacher.model, batch.pixels, mask)
         return found
 
+    def _heads(self, name: str) -> Any:
+        return self._parts[name]
+
     def _agree(self, model: Any, batch: DeviceBatch) -> tuple[torch.Tensor, torch.Tensor]:
-        """The student sees a part of each image, the same one each time it is asked with this ``seen``."""
-        agreement: Any = self._parts["agreement"]
-        teacher: Any = self._parts["teacher"]
-        generator = torch.Generator()
-        generator.set_state(batch.generator.get_state())
+        """The student sees a part of each image, the same one each time it is asked of this ``batch``."""
         with torch.no_grad():
-            whole = teacher.model.encode_image(batch.pixels)
-        found: tuple[torch.Tensor, torch.Tensor] = agreement.each(
-            model.encode_image(local_crop(batch.pixels, generator)), whole
-        )
+            whole = self._heads("teacher").model.encode_image(batch.pixels)
+        part = model.encode_image(local_crop(batch.pixels, _again(batch.generator)))
+        found: tuple[torch.Tensor, torch.Tensor] = self._heads("agreement").each(part, whole)
         return found
 
     def loss(self, features: Features, model: Any, distributed: DistributedContext) -> dict[str, torch.Tensor]:
-        """The contrast alone, or "contrast", "caption" and "agree", weighed."""
+        """The contrast alone, or "contrast", "caption", "agree" and "masked", weighed."""
         total = contrast(self._kind, features, model, distributed)
         if not self._parts:
             return {"loss": total}
         parts = {"contrast": total}
         if "caption" in features:
             parts["caption"] = mean_of_tokens(features, distributed)
-        if "agree" in features:
-            parts["agree"] = features["agree"].mean()
-            self._mean_answer = features["answers"].detach().mean(0)
-            distributed.average([self._mean_answer])
-        for name in ("caption", "agree"):
-            total = total + self._weights[name] * parts[name] if name in parts else total
+        for name in ("agree", "masked"):
+            if name in features:
+                parts[name] = features[name].mean()
+                self._mean_answers[name] = features[f"{name}_answers"].detach().mean(0)
+                distributed.average([self._mean_answers[name]])
+        for name, weight in self._weights.items():
+            total = total + weight * parts[name] if name in parts else total
         return {"loss": total, **parts}
 
     def update(self, model: torch.nn.Module) -> None:
-        """The averages follow, the centre too."""
-        if "agreement" not in self._parts:
-            return
-        agreement: Any = self._parts["agreement"]
-        teacher: Any = self._parts["teacher"]
-        teacher.update(model)
-        agreement.update()
-        if self._mean_answer is not None:
-            agreement.follow(self._mean_answer)
-            self._mean_answer = None
+        """The averages follow, the centres too."""
+        if "teacher" in self._parts:
+            self._heads("teacher").update(model)
+        for name in ("agree", "masked"):
+            if self._weights[name]:
+                agreement = self._heads("agreement") if name == "agree" else self._heads("masked").agreement
+                agreement.update()
+                if name in self._mean_answers:
+                    agreement.follow(self._mean_answers.pop(name))
+
+
+def _again(generator: torch.Generator) -> torch.Generator:
+    """One that draws what ``generator`` would, and leaves it where it is."""
+    found = torch.Generator()
+    found.set_state(generator.get_state())
+    return found
 
 
 def _vocabulary(learner: Filter) -> int:

@@ -49,7 +49,7 @@ def make(name: str, folder: Path, **given: Any) -> tuple[Filter, Objective]:
     learner = create_filter(rules, texts(), 400, "cpu", "siglip" if name in SIGMOID else "clip")
     if name == "distill" and "teacher" not in given:
         given["teacher"] = str(make_teacher(folder))
-    more = {"distill_after": 0.5} | given
+    more = {"distill_after": 0.5} | ({"masked": 0.5} if name == "siglip2" else {}) | given
     objective = make_objective(learner, TrainingRules(model=rules, objective=name, **more), texts())
     learner.model.train()
     return learner, objective

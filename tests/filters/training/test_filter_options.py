@@ -63,7 +63,8 @@ def test_everything_at_once_trains_and_is_repeatable(tmp_path: Path, trained: Tr
 @pytest.mark.parametrize(
     "change",
     [{"objective": "siglip"}, {"negatives": 1}, {"mirror": 0.9}, {"caption": 1.0}, {"ema": 0.5}, {"optimizer": "lamb"},
-     {"layer_decay": 0.5}, {"distill": 1.0, "distill_after": 0.0}],
+     {"layer_decay": 0.5}, {"distill": 1.0, "distill_after": 0.0},
+     {"model": VIT, "masked": 1.0, "distill_after": 0.0}],
 )  # fmt: skip
 def test_each_rule_changes_what_is_learned(tmp_path: Path, change: dict[str, Any], plain: bytes):
     train_filter(*pairs(24), tmp_path / "f", replace(QUICK, **change))

@@ -35,7 +35,7 @@ def test_the_scheme_has_the_gradient_of_plain_backward(tmp_path: Path, name: str
     seen = see(*plain, range(8))
     plain[1].loss(plain[1].features(plain[0].model, seen), plain[0].model, DistributedContext())["loss"].backward()
     losses = backward(*cached, [see(*cached, range(8))])
-    assert ("agree" in losses) == (name == "siglip2")
+    assert ("agree" in losses) == ("masked" in losses) == (name == "siglip2")
     one, two = gradients(*plain), gradients(*cached)
     assert one.keys() == two.keys() and any(k.startswith("heads") for k in one) == (name == "siglip2")
     assert max(float((one[k] - two[k]).abs().max()) for k in one) < 1e-5
@@ -45,7 +45,9 @@ def test_what_is_frozen_gets_no_gradient(tmp_path: Path):
     learner, objective = make("siglip2", tmp_path)
     backward(learner, objective, [see(learner, objective, range(6))])
     got = {name for name, p in objective.heads.named_parameters() if p.grad is not None}
-    assert got and all(name.startswith(("captioner.", "agreement.head.")) for name in got)
+    assert got and all(
+        name.startswith(("captioner.", "agreement.head.", "masked.token", "masked.agreement.head.")) for name in got
+    )
     assert not any(p.requires_grad for n, p in objective.heads.named_parameters() if n not in got)
 
 

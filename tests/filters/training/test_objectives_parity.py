@@ -65,11 +65,13 @@ def test_distill(tmp_path: Path):
 
 
 def test_siglip2_is_the_sigmoid_and_its_parts(tmp_path: Path):
-    learner, seen, features, ours = _both("siglip2", tmp_path, caption=0.5, distill=2.0)
+    learner, seen, features, ours = _both("siglip2", tmp_path, caption=0.5, distill=2.0, masked=3.0)
     model = learner.model
     plain = open_clip.loss.SigLipLoss()(*_rows(learner, seen), model.logit_scale.exp(), model.logit_bias)
     assert abs(ours["contrast"] - float(plain)) < 1e-5
-    assert abs(ours["loss"] - (ours["contrast"] + 0.5 * ours["caption"] + 2 * ours["agree"])) < 1e-5
+    assert (
+        abs(ours["loss"] - (ours["contrast"] + 0.5 * ours["caption"] + 2 * ours["agree"] + 3 * ours["masked"])) < 1e-5
+    )
     words = (seen.ids[:, 1:] != 0).sum()
     assert float(features["tokens"].sum()) == float(words)
     assert abs(ours["caption"] - float(features["caption"].sum() / words)) < 1e-5

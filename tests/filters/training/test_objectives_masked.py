@@ -1,4 +1,4 @@
-"""Losses that noisy pairs ask for: soft labels of a momentum teacher, masked prediction, image-grounded generation."""
+"""Masked prediction and image-grounded generation, beside the contrast."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import torch
-from torch.nn.functional import log_softmax, normalize, softmax
 
 from curate.errors import RecipeError
 from filters.methods.blip2.qformer import QFormer, small_config
@@ -14,99 +13,7 @@ from filters.registry import QShape
 from filters.towers.architectures import build, read_config
 from filters.training.objectives.heads import Agreement
 from filters.training.objectives.masked import MaskedPrediction
-from filters.training.objectives.momentum import Momentum, trust
 from filters.training.optimizers import Averaged
-
-
-class Linears(torch.nn.Module):
-    """Two towers, each one matrix."""
-
-    def __init__(self, width: int = 6, dim: int = 4) -> None:
-        super().__init__()
-        self.left, self.right = torch.nn.Linear(width, dim), torch.nn.Linear(width, dim)
-
-    def rows(self, pairs: tuple[torch.Tensor, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-        return normalize(self.left(pairs[0]), dim=-1), normalize(self.right(pairs[1]), dim=-1)
-
-
-def dot(images: torch.Tensor, texts: torch.Tensor) -> torch.Tensor:
-    return images @ texts.T
-
-
-def drawn(n: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randn(n, 6, generator=generator), torch.randn(n, 6, generator=generator)
-
-
-def started(queue: int) -> tuple[Linears, Momentum]:
-    torch.manual_seed(0)
-    net = Linears()
-    momentum = Momentum(net, net.rows(drawn(1, 0)), queue)
-    with torch.no_grad():  # the student is elsewhere by now
-        for parameter in net.parameters():
-            parameter.add_(0.3 * torch.randn_like(parameter))
-    return net, momentum
-
-
-def test_soft_labels_are_those_of_the_papers_code():
-    """BLIP's pre-training step, written out for a queue that is full and pairs that are all different."""
-    net, momentum = started(queue=12)
-    for seed in (1, 2, 3):
-        kept = momentum.net.rows(drawn(4, seed))
-        momentum.keep(kept, torch.arange(4) + 4 * seed)
-    batch, temp, alpha = drawn(4, 9), 0.07, 0.4
-    image_feat, text_feat = net.rows(batch)
-    image_feat_m, text_feat_m = momentum.net.rows(batch)
-    image_all = torch.cat([image_feat_m.t(), momentum.images.t()], dim=1)
-    text_all = torch.cat([text_feat_m.t(), momentum.texts.t()], dim=1)
-    sim_targets = torch.zeros(4, 16)
-    sim_targets.fill_diagonal_(1)
-    i2t_targets = alpha * softmax(image_feat_m @ text_all / temp, dim=1) + (1 - alpha) * sim_targets
-    t2i_targets = alpha * softmax(text_feat_m @ image_all / temp, dim=1) + (1 - alpha) * sim_targets
-    i2t = -torch.sum(log_softmax(image_feat @ text_all / temp, dim=1) * i2t_targets, dim=1).mean()
-    t2i = -torch.sum(log_softmax(text_feat @ image_all / temp, dim=1) * t2i_targets, dim=1).mean()
-    expected = (i2t + t2i) / 2
-    scale = torch.tensor(1 / temp)
-    found = momentum.loss((image_feat, text_feat), (image_feat_m, text_feat_m), torch.arange(4), scale, dot, alpha)
-    assert abs(float(found.detach() - expected.detach())) < 1e-6
-    mine = torch.autograd.grad(found, list(net.parameters()), retain_graph=True)
-    theirs = torch.autograd.grad(expected, list(net.parameters()))
-    assert max(float((a - b).abs().max()) for a, b in zip(mine, theirs, strict=True)) < 1e-5
-    assert not any(p.requires_grad for p in momentum.parameters())
-
-
-def test_the_queue_forgets_the_oldest_and_the_average_follows():
-    net, momentum = started(queue=5)
-    rows = [momentum.net.rows(drawn(3, seed)) for seed in (1, 2, 3)]
-    for i, kept in enumerate(rows):
-        momentum.keep(kept, torch.arange(3) + 10 * i)
-    assert momentum.filled.tolist() == [5, 4]
-    assert set(momentum.labels.tolist()) == {11, 12, 20, 21, 22}
-    assert torch.equal(momentum.texts[momentum.labels == 22][0], rows[2][1][2])
-    momentum.keep(momentum.net.rows(drawn(9, 4)), torch.arange(9))
-    assert set(momentum.labels.tolist()) == {4, 5, 6, 7, 8}, "a batch longer than the queue leaves its end"
-    before = {k: v.clone() for k, v in momentum.net.state_dict().items()}
-    momentum.follow(net)
-    for name, value in momentum.net.state_dict().items():
-        expected = 0.995 * before[name] + 0.005 * net.state_dict()[name]
-        assert torch.allclose(value, expected, atol=1e-6)
-    again = Momentum(net, net.rows(drawn(1, 0)), 5)
-    again.load_state_dict(momentum.state_dict())
-    assert torch.equal(again.texts, momentum.texts) and again.filled.tolist() == momentum.filled.tolist()
-
-
-def test_a_wrong_pair_that_the_teacher_doubts_is_learned_less():
-    momentum = Momentum(Linears(), (torch.eye(6), torch.eye(6)), queue=4)
-    taught = torch.eye(6)[:, :6], torch.eye(6)[[1, 0, 2, 3, 4, 5]]  # the first two texts are exchanged
-    own = torch.zeros(6, 6, requires_grad=True), torch.eye(6)[[1, 0, 2, 3, 4, 5]]
-    pull = []
-    for alpha in (0.0, 0.4):
-        loss = momentum.loss(own, taught, torch.arange(6), torch.tensor(14.0), dot, alpha)
-        pull.append(-torch.autograd.grad(loss, own[0])[0])
-    wrong, right = (0, 1), (2, 2)  # image 0 and its text, which is the unit vector 1; image 2 and its own
-    assert pull[1][wrong] < 0.7 * pull[0][wrong] and pull[1][right] > 0.95 * pull[0][right]
-    assert pull[1][0, 0] > 0 > pull[0][0, 0], "drawn to the text that is its own by the teacher's word"
-    assert [trust(d) for d in (0.0, 0.05, 0.1, 1.0)] == [0.0, 0.2, 0.4, 0.4]
 
 
 def vit(kind: str) -> Any:
