@@ -1,14 +1,17 @@
-"""Fixtures shared by all tests. pytest-xdist gives a module as a whole to one worker, and each starts Ray once."""
+"""Fixtures shared by all tests. pytest-xdist gives a module to one worker, and all modules of Ray to the same one."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
 from hypothesis.internal.conjecture import providers
+from xdist.scheduler import LoadFileScheduling
 
 from curate.engine import Engine, Resources, start_engine
 from tests.inline import InlineEngine
@@ -28,6 +31,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Modules of `LONGEST` come before the others, which keep their order."""
     places = {name: i for i, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get("/".join(item.path.parts[-2:]), len(places)))
+
+
+class OneRay(LoadFileScheduling):
+    """A module to a worker, and the modules with the fixture `ray_engine` to the same one: Ray starts once in all."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        module: str = super()._split_scope(nodeid)
+        return "ray" if "ray_engine" in _source(module) else module
+
+
+@cache
+def _source(module: str) -> str:
+    return (Path(__file__).parents[1] / module).read_text()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneRay | None:
+    return OneRay(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 def _is_drawn_from(path: str, is_local: Callable[[str], bool] = providers.is_local_module_file) -> bool:
