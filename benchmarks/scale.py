@@ -207,6 +207,20 @@ def _ingested(pipeline: Any, n: int) -> None:
     finish(score, pipeline.run, 0)
 
 
+def _dedup(place: Path, n: int) -> Callable[[], object]:
+    from curate.engine import Resources, start_engine
+    from pipelines.run.execute import execute_step
+
+    pipeline = pipeline_of(place)
+
+    def work() -> None:
+        engine = start_engine(Resources(workers=1))
+        execute_step(pipeline, pipeline.dedup, engine, lambda *_: None)
+        engine.close()
+
+    return work
+
+
 def _global(pipeline: Any, name: str) -> None:
     """A step of one partition, in this process."""
     from curate.step import commit_part, finish
@@ -246,7 +260,7 @@ def _report(place: Path, n: int) -> Callable[[], object]:
 WORK: dict[str, Callable[[Path, int], Callable[[], object]]] = {
     "index": _index,
     MADE: lambda place, n: partial(_ingested, pipeline_of(place), n),
-    "dedup": _then("dedup"),
+    "dedup": _dedup,
     "select": _then("select"),
     "plan": _then("plan"),
     "export": _export,

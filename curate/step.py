@@ -17,7 +17,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -29,9 +29,12 @@ from curate.errors import FunnelError, RunError
 from curate.intact import MANIFEST, damaged, digests_beside, forget, marker_path, part_path, remember
 from curate.places import place
 from curate.record import Reason
-from curate.storage import commit_bytes, commit_marker, digest, read_marker, read_table, table_bytes
+from curate.storage import commit_bytes, commit_marker, digest, read_marker, read_table, remove_tree, table_bytes
 
-__all__ = ["Manifest", "ModelTask", "Progress", "Step", "Task", "part_path", "read_parts", "run_model_step", "run_step"]
+__all__ = [
+    *("Manifest", "ModelTask", "Progress", "SpreadTask", "Step", "Task", "part_path", "read_parts"),
+    *("run_model_step", "run_spread_step", "run_step"),
+]
 
 Progress = Callable[[str, int, int], None]  # step name, partitions done, partitions in all
 
@@ -83,6 +86,11 @@ class Deferred:
     def beside(self, partition: int) -> Iterable[Path]:
         """As `LeavesFiles.beside`; nothing where the task leaves none."""
         return self._made.beside(partition) if isinstance(self._made, LeavesFiles) else ()
+
+    def spread(self, inner: Callable[[str, Task, int], str]) -> Task:
+        """As `SpreadTask.spread`."""
+        last: Task = self._made.spread(inner)
+        return last
 
     def prepare(self, partition: int) -> Iterable[Any]:
         """As `ModelTask.prepare`."""
@@ -222,6 +230,36 @@ def run_model_step(
     return finish(step, run, time.monotonic() - started)
 
 
+class SpreadTask(Protocol):
+    """Work on all records together, spread over workers as steps of its own."""
+
+    def spread(self, inner: Callable[[str, Task, int], str]) -> Task:
+        """Do all but the last of the work, and return that. ``inner``: run a step of so many partitions, and where its
+        parts then lie."""
+        ...
+
+
+def run_spread_step(
+    step: Step, task: SpreadTask, run: Path, engine: Engine, progress: Progress | None = None
+) -> Manifest:
+    """`run_step` for work on all records: its inner steps lie below the step's folder, are gone on with where a run was
+    killed, and are removed when the step is done."""
+    folder, inputs = step.folder(run), step.made_of(run)
+    work, last = folder / "work", step.task
+
+    def inner(name: str, task: Task, partitions: int) -> str:
+        part = Step(f"{step.name}-{name}", task, partitions, {}, [inputs])
+        run_step(part, work, engine, progress)
+        return str(part.folder(work))
+
+    if damaged(folder, step.partitions, inputs) or load_manifest(folder) is None:
+        last = task.spread(inner)
+    manifest = run_step(replace(step, task=last), run, engine, progress)
+    if work.is_dir():
+        remove_tree(work, run / "steps")
+    return manifest
+
+
 def finish(step: Step, run: Path, seconds: float) -> Manifest:
     """Add the partitions' counts up and write the manifest, last of all."""
     folder = step.folder(run)
@@ -252,7 +290,7 @@ def commit_part(
 ) -> None:
     """Write one partition's table, then its marker; a partition without a marker is done again. ``inputs``: what it was
     made of (`Step.made_of`); ``beside``: what else was written for it."""
-    data = table_bytes(table, row_group=256 if "image" in table.column_names else 64 * 1024)
+    data = table_bytes(table, row_group=_row_group(table))
     commit_bytes(part_path(folder, partition), data)
     reasons: list[str | None] = table["drop_reason"].to_pylist() if "drop_reason" in table.column_names else []
     dropped = Counter(r for r in reasons if r is not None)
@@ -266,6 +304,11 @@ def commit_part(
         "seconds": round(seconds, 3),
     }
     commit_marker(marker_path(folder, partition), marker)
+
+
+def _row_group(table: pa.Table) -> int:
+    """Rows that are read together: few where they are pictures, or where one bucket of many is asked for."""
+    return 256 if "image" in table.column_names else 1024 if "bucket" in table.column_names else 64 * 1024
 
 
 @dataclass(frozen=True)

@@ -108,8 +108,9 @@ class Pipeline:
         held = self.evaluation
         ingest, rules = str(self.ingest.folder(self.run)), self.recipe.dedup_rules()
         told = str(held.folder(self.run)) if held else None
-        task = Deferred(partial(tasks.dedup, ingest, self.partitions, rules, told))
-        return Step("dedup", task, 1, asdict(rules), [self.ingest.hash, *([held.hash] if held else [])], version=4)
+        rows = self.recipe.records_per_partition
+        task = Deferred(partial(tasks.dedup, ingest, self.partitions, rows, rules, told))
+        return Step("dedup", task, 1, asdict(rules), [self.ingest.hash, *([held.hash] if held else [])], version=5)
 
     @cached_property
     def train_filters(self) -> dict[str, Step]:

@@ -13,8 +13,8 @@ from curate.ingest.rules import IndexRules, PictureRules, ReportRules, ReportSou
 from filters.registry import CapfiltRules, CleanRules
 
 if TYPE_CHECKING:
+    from curate.dedup.job import DedupJob
     from curate.dedup.semantic_task import SemanticTask
-    from curate.dedup.task import DedupTask
     from curate.export.plan import PlanTask
     from curate.export.select import SelectTask
     from curate.export.webdataset import ExportTask
@@ -62,11 +62,11 @@ def evaluation(sets: tuple[tuple[str, str], ...]) -> MarksTask:
     return MarksTask(sets)
 
 
-def dedup(ingested: str, partitions: int, rules: DedupRules, held: str | None) -> DedupTask:
-    """See `curate.dedup.task`."""
-    from curate.dedup.task import DedupTask
+def dedup(ingested: str, partitions: int, per_partition: int, rules: DedupRules, held: str | None) -> DedupJob:
+    """See `curate.dedup.job`."""
+    from curate.dedup.job import DedupJob
 
-    return DedupTask(ingested, partitions, rules, held)
+    return DedupJob(ingested, partitions, per_partition, rules, held)
 
 
 def train(

@@ -1,7 +1,7 @@
 """Exact duplicates: a hash of the pixels, a hash of what the text says, and the links of equal hashes.
 
-Rows of one hash lie in one bucket of `bucket_of`, so the links of a whole archive are those of its buckets
-together: the work can be spread by bucket.
+What may be linked shares a value (a hash, a patient) and so a bucket of `bucket_of`: the links of a whole archive are
+those of its buckets together, and the work can be spread.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from hashlib import blake2b
+from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
@@ -106,9 +107,10 @@ def plain_hash(plain: str) -> str:
     return blake2b(plain.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
-def bucket_of(hashes: Sequence[str], buckets: int) -> npt.NDArray[np.int64]:
-    """int64[n] in [0, buckets): the bucket of each hash (hex digits), by its leading 32 bits."""
-    return np.array([int(h[:8], 16) % buckets for h in hashes], dtype=np.int64)
+def bucket_of(values: Sequence[str | bytes], buckets: int) -> npt.NDArray[np.int32]:
+    """int32[n] in [0, buckets): the bucket of each value, the same on every machine."""
+    said = (v.encode("utf-8", "surrogatepass") if isinstance(v, str) else v for v in values)
+    return np.fromiter((crc32(v) % buckets for v in said), np.int32, len(values))
 
 
 def exact_pairs(ids: npt.NDArray[np.int64], group: npt.NDArray[np.int64] | None = None) -> Pairs:

@@ -9,15 +9,16 @@ rule is kept, and the rows that match *it* directly are dropped; those that only
 among themselves. So in a chain A ~ B ~ C with A !~ C, A and C stay and B is dropped: nothing is ever dropped for a
 picture or a text that it does not itself resemble, and a drifting series cannot swallow itself.
 
-A row that is dropped for an image, whose representative is then dropped for its text, points on to the row that is
-kept; its reason stays its own link's. Everything happens in the order of the rule, so the order of rows changes
-nothing.
+The three looks - near pictures, equal pictures wherever they are, texts - each ask about rows that lie in one bucket
+(of a patient, of a hash, of a text's critical words), so that each can be spread (`curate.dedup.job`). A row that an
+earlier look dropped, whose representative a later one drops, points on to the row that is kept; its reason stays its
+own link's. Everything happens in the order of the rule, so neither the order of rows nor the buckets change anything.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ from curate.dedup.exact import exact_pairs, pixel_hash, text_hash
 from curate.dedup.image import PIXELS, correlations, near_image_pairs, thumb, thumb_hash
 from curate.dedup.rules import DedupRules, Scope
 from curate.dedup.text import MINHASH_SIZE, near_text_pairs, near_texts, text_signature
-from curate.record import DEDUP, Reason, conform
+from curate.record import DEDUP, Reason, conform, live
 
 STEP = "dedup"
 
@@ -55,6 +56,9 @@ def signatures(pixels: np.ndarray | None, text: str) -> dict[str, object]:
     return {**image, "text_hash": said, "minhash": signed}
 
 
+DECIDED = pa.schema([("key", pa.string()), ("stands", pa.string()), ("reason", pa.string())])  # of rows that go
+
+
 def resolve(table: pa.Table, rules: DedupRules) -> pa.Table:
     """`curate.record.DEDUP` of the live records ``table``, rows in its order; independent of that order.
 
@@ -62,52 +66,72 @@ def resolve(table: pa.Table, rules: DedupRules) -> pa.Table:
     text_hash, minhash, and where the source declares splits official_split. Image columns are null for a record of text
     alone. ``cluster`` and ``duplicate_of`` name a kept row.
     """
-    order = _order(table, rules.keep)
-    best = table.take(pa.array(order))  # from here on a lower row is the better one
-    parent, image_link = _image_links(best, rules)
-    parent, text_link = _text_links(best, rules, parent)
-    said = np.where(image_link > 0, image_link, np.where(text_link > 0, text_link + _EXACT, 0)).astype(np.int8)
-    keys, dropped = best["key"].combine_chunks(), pa.array(said > 0)
-    stands = keys.take(pa.array(parent))
-    reasons = pa.DictionaryArray.from_arrays(pa.array(said, mask=said == 0), pa.array(_REASONS)).cast(pa.string())
-    columns = {
-        "key": keys,
-        "cluster": stands,
-        "duplicate_of": pc.if_else(dropped, stands, pa.scalar(None, pa.string())),
-        "drop_step": pc.if_else(dropped, pa.scalar(STEP), pa.scalar(None, pa.string())),
-        "drop_reason": reasons,
-    }
-    return conform(pa.table(columns).take(pa.array(np.argsort(order, kind="stable"))), DEDUP)
-
-
-def _order(table: pa.Table, keep: str) -> Rows:
-    """int64[n]: the rows from the best to the worst."""
     if pc.count_distinct(table["key"]).as_py() != table.num_rows:
         raise ValueError("keys repeat: every record has one row")
+    table = ranked(table)
+    return after_pictures(table, behind(alone(table["key"]), near_pictures(table, rules)), rules)
+
+
+def after_pictures(table: pa.Table, found: pa.Table, rules: DedupRules) -> pa.Table:
+    """DEDUP of `ranked` rows ``table`` of which near pictures have ``found`` theirs: the two looks that are left."""
+    for look in (equal_pictures, same_texts):
+        found = behind(found, look(table.filter(pa.array(live(found))), rules))
+    return found
+
+
+def ranked(table: pa.Table) -> pa.Table:
+    """``table`` with what `DedupRules.keep` ranks by: ``held_out`` (0: in the source's test split, 1: val, 2: neither),
+    ``length`` of the text, ``pixels``."""
     pixels = pc.multiply(table["width"].cast(pa.int64()), table["height"].cast(pa.int64()))
-    ranked = pa.table(
-        {
-            "text": pc.fill_null(pc.utf8_length(table["text"]), 0),
-            "pixels": pc.fill_null(pixels, 0),
-            "key": table["key"],
-            "split": _held_out(table),
-        }
-    )
-    by = [("text", "descending"), ("pixels", "descending")] if keep == "best" else []
-    return np.asarray(
-        pc.sort_indices(ranked, sort_keys=[("split", "ascending"), *by, ("key", "ascending")]), dtype=np.int64
-    )
+    table = table.append_column("held_out", _held_out(table))
+    table = table.append_column("length", pc.fill_null(pc.utf8_length(table["text"]), 0).cast(pa.int32()))
+    return table.append_column("pixels", pc.fill_null(pixels, 0))
+
+
+def alone(keys: pa.ChunkedArray) -> pa.Table:
+    """DEDUP of records none of which is anything's duplicate."""
+    return conform(pa.table({"key": keys, "cluster": keys}), DEDUP)
+
+
+def behind(table: pa.Table, decided: pa.Table) -> pa.Table:
+    """DEDUP rows ``table`` after one look more: what it ``decided`` (DECIDED; what ``stands`` for itself goes for none)
+    is dropped, and what stood behind it stands behind what it goes for."""
+    cluster = table["cluster"].combine_chunks()
+    place = pc.index_in(cluster, value_set=decided["key"])
+    cluster = pc.coalesce(decided["stands"].combine_chunks().take(place), cluster)
+    mine = pc.index_in(table["key"].combine_chunks(), value_set=decided["key"])
+    reason = pc.coalesce(table["drop_reason"].combine_chunks(), decided["reason"].combine_chunks().take(mine))
+    dropped, none = pc.is_valid(reason), pa.scalar(None, pa.string())
+    duplicate = pc.and_(dropped, pc.not_equal(cluster, table["key"].combine_chunks()))
+    made = {"key": table["key"], "partition": table["partition"], "cluster": cluster, "drop_reason": reason}
+    made |= {"duplicate_of": pc.if_else(duplicate, cluster, none), "drop_step": pc.if_else(dropped, STEP, none)}
+    return conform(pa.table(made), DEDUP)
+
+
+def _decided(best: pa.Table, parent: Rows, reason: npt.NDArray[np.int8]) -> pa.Table:
+    """DECIDED: the rows with a ``reason`` (a place in `_REASONS`) and their ``parent``."""
+    gone = np.flatnonzero(reason)
+    keys = best["key"].combine_chunks()
+    told = pa.DictionaryArray.from_arrays(pa.array(reason[gone]), pa.array(_REASONS)).cast(pa.string())
+    made = {"key": keys.take(pa.array(gone)), "stands": keys.take(pa.array(parent[gone])), "reason": told}
+    return pa.table(made, schema=DECIDED)
+
+
+def _best_first(table: pa.Table, keep: str) -> pa.Table:
+    """The `ranked` rows, from the best to the worst: from here on a lower row is the better one."""
+    by = [("length", "descending"), ("pixels", "descending")] if keep == "best" else []
+    order = [("held_out", "ascending"), *by, ("key", "ascending")]
+    return table.take(pc.sort_indices(table.select([name for name, _ in order]), sort_keys=order))
 
 
 _HELD_OUT = ("test", "val")
 
 
 def _held_out(table: pa.Table) -> pa.Array:
-    """0 for a row of the official test split, 1 for val, 2 for any other."""
     if "official_split" not in table.column_names:
-        return pa.array(np.full(table.num_rows, len(_HELD_OUT)))
+        return pa.array(np.full(table.num_rows, len(_HELD_OUT), np.int8))
     places = pc.index_in(table["official_split"].cast(pa.string()), pa.array(_HELD_OUT))
-    return pc.fill_null(places, len(_HELD_OUT))
+    return pc.fill_null(places, len(_HELD_OUT)).cast(pa.int8())
 
 
 def _ids(column: pa.ChunkedArray, unknown_alone: bool = False) -> Rows:
@@ -131,6 +155,28 @@ def _together(group: Rows | None, left: Rows, right: Rows) -> npt.NDArray[np.boo
     return np.asarray(group[left] == group[right], dtype=np.bool_)
 
 
+def near_pictures(table: pa.Table, rules: DedupRules) -> pa.Table:
+    """DECIDED of `ranked` rows: near pictures within their scope, and equal ones where both scopes allow it."""
+    if rules.image_near == "off":
+        return DECIDED.empty_table()
+    best = _best_first(table, rules.keep)
+    narrower = "patient" if "patient" in (rules.image_exact, rules.image_near) else "archive"
+    exact: Scope = "off" if rules.image_exact == "off" else narrower
+    return _decided(best, *_image_links(best, replace(rules, image_exact=exact)))
+
+
+def equal_pictures(table: pa.Table, rules: DedupRules) -> pa.Table:
+    """DECIDED of `ranked` rows that near pictures have left: the best of all that are one picture stays."""
+    if rules.image_exact == "off":
+        return DECIDED.empty_table()
+    best = _best_first(table.select(["key", "patient", "pixel_hash", "held_out", "length", "pixels"]), rules.keep)
+    group = _group(_ids(best["patient"], unknown_alone=True), rules.image_exact)
+    pairs = exact_pairs(_ids(best["pixel_hash"]), group)
+    parent, link = np.arange(best.num_rows), np.zeros(best.num_rows, dtype=np.int8)
+    parent[pairs[:, 1]], link[pairs[:, 1]] = pairs[:, 0], _EXACT
+    return _decided(best, parent, link)
+
+
 def _image_links(table: pa.Table, rules: DedupRules) -> tuple[Rows, Links]:
     """(int64[n] the row each row stands behind, int8[n] by which link)."""
     n = table.num_rows
@@ -139,13 +185,10 @@ def _image_links(table: pa.Table, rules: DedupRules) -> tuple[Rows, Links]:
     exact_group, near_group = _group(patients, rules.image_exact), _group(patients, rules.image_near)
     hashes = _ids(table["pixel_hash"]) if rules.image_exact != "off" else np.full(n, -1, dtype=np.int64)
     pairs.append(exact_pairs(hashes, exact_group))
-    pictured = np.zeros(n, dtype=bool)
-    phash, thumbs = np.zeros(0, dtype=np.uint64), np.zeros((0, PIXELS), dtype=np.uint8)
-    if rules.image_near != "off":
-        pictured, phash, thumbs = _pictures(table)
-        rows = np.flatnonzero(pictured)
-        group = None if near_group is None else near_group[rows]
-        pairs.append(rows[near_image_pairs(phash, thumbs, rules.distance, rules.correlation, group)])
+    pictured, phash, thumbs = _pictures(table)
+    rows = np.flatnonzero(pictured)
+    group = None if near_group is None else near_group[rows]
+    pairs.append(rows[near_image_pairs(phash, thumbs, rules.distance, rules.correlation, group)])
     place = np.cumsum(pictured) - 1  # row of the table -> row of phash and thumbs
 
     def match(reps: Rows, members: Rows) -> Links:
@@ -196,7 +239,7 @@ class _Texts(Sequence[str]):
 class _Documents:
     """The rows of one study with one text, as one: texts and signatures a document, best document first."""
 
-    of_row: Rows  # int64[n]: the row's document; -1 without a text, or where the row is dropped already
+    of_row: Rows  # int64[n]: the row's document; -1 without a text
     first: Rows  # int64[d]: each document's best row
     study: Rows
     patient: Rows
@@ -205,10 +248,9 @@ class _Documents:
     signatures: npt.NDArray[np.uint32]
 
 
-def _documents(table: pa.Table, kept: npt.NDArray[np.bool_]) -> _Documents:
+def _documents(table: pa.Table) -> _Documents:
     studies, texts = _ids(table["study"], unknown_alone=True), _ids(table["text_hash"])
-    spoken = pc.fill_null(pc.not_equal(table["text_hash"], text_hash("")), False).to_numpy().astype(bool)
-    rows = np.flatnonzero(kept & spoken & (texts >= 0))
+    rows = np.flatnonzero(spoken(table))
     _, first, place = np.unique(np.stack([studies[rows], texts[rows]]), axis=1, return_index=True, return_inverse=True)
     by_rank = np.argsort(first, kind="stable")
     of_row = np.full(table.num_rows, -1, dtype=np.int64)
@@ -227,20 +269,26 @@ def _documents(table: pa.Table, kept: npt.NDArray[np.bool_]) -> _Documents:
     )
 
 
-def _text_links(table: pa.Table, rules: DedupRules, parent: Rows) -> tuple[Rows, Links]:
-    """``parent`` with the rows of dropped documents behind the best row of the kept one; int8[n] by which link."""
-    none = np.zeros(len(parent), dtype=np.int8)
+def spoken(table: pa.Table) -> npt.NDArray[np.bool_]:
+    """bool[n]: which rows have a text that says anything."""
+    told = pc.and_(pc.not_equal(table["text_hash"], text_hash("")), pc.not_equal(table["text_hash"], ""))
+    return np.asarray(pc.fill_null(told, False).to_numpy(), dtype=bool)
+
+
+def same_texts(table: pa.Table, rules: DedupRules) -> pa.Table:
+    """DECIDED of `ranked` rows that pictures have left: those of documents that go, each behind the best row of the
+    document that stays."""
     if rules.text_exact == "off" and rules.text_near == "off":
-        return parent, none
-    docs = _documents(table, parent == np.arange(len(parent)))
+        return DECIDED.empty_table()
+    best = _best_first(table, rules.keep)
+    docs = _documents(best)
     document, link = _document_links(docs, rules)
-    behind = docs.of_row >= 0
-    mine = docs.of_row[behind]
-    dropped = np.flatnonzero(behind)[link[mine] > 0]
-    parent, links = parent.copy(), none
-    parent[dropped] = docs.first[document[docs.of_row[dropped]]]
-    links[dropped] = link[docs.of_row[dropped]]
-    return parent[parent], links
+    parent, reason = np.arange(best.num_rows), np.zeros(best.num_rows, dtype=np.int8)
+    rows = np.flatnonzero(docs.of_row >= 0)
+    rows = rows[link[docs.of_row[rows]] > 0]
+    mine = docs.of_row[rows]
+    parent[rows], reason[rows] = docs.first[document[mine]], link[mine] + _EXACT
+    return _decided(best, parent, reason)
 
 
 def _document_links(docs: _Documents, rules: DedupRules) -> tuple[Rows, Links]:

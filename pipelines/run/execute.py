@@ -10,7 +10,7 @@ from curate.export.webdataset import check_shards, reset_shards
 from curate.intact import damaged, doubt, forget, parts_with
 from curate.record import Reason
 from curate.sources.scan import forget_dropped, scan
-from curate.step import Deferred, Manifest, Progress, Step, run_model_step, run_step
+from curate.step import Deferred, Manifest, Progress, Step, run_model_step, run_spread_step, run_step
 from curate.storage import claim, commit_marker, exclusive, private_folder, remove_tree, sweep
 from pipelines.build import FINISHED, ORDER, Pipeline, scan_folder
 from pipelines.recipe.recipe import Recipe
@@ -19,6 +19,7 @@ from pipelines.run.pairing import require_pairs
 from pipelines.run.sight import require_sight
 
 _MODELS = ("score", "capfilt")  # whose work is a model's: `curate.step.run_model_step`
+_SPREAD = ("dedup",)  # whose work is on all records: `curate.step.run_spread_step`
 
 
 def run_pipeline(
@@ -90,6 +91,8 @@ def execute_step(pipeline: Pipeline, step: Step, engine: Engine, progress: Progr
     folder = step.folder(pipeline.run)
     if step.name in _MODELS and isinstance(step.task, Deferred):
         return run_model_step(step, step.task, pipeline.run, engine, progress)
+    if step.name in _SPREAD and isinstance(step.task, Deferred):
+        return run_spread_step(step, step.task, pipeline.run, engine, progress)
     if step.name == "ingest":  # the archive is again as it was indexed: what was away then can be read now
         forget(folder, parts_with(folder, Reason.CHANGED))
     if step.name == "export":

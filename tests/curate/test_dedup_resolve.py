@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate.dedup import task
 from curate.dedup.cluster import components, represent
 from curate.dedup.resolve import resolve, signatures
 from curate.dedup.rules import DedupRules
@@ -20,8 +19,8 @@ from tests.curate.test_dedup_image import scene
 from tests.curate.test_dedup_text import REPORT
 from tests.realdata import real
 
-COLUMNS = [name for name in task.COLUMNS if not name.startswith("drop_")]
-SCHEMA = pa.schema([RECORD.field(name) for name in COLUMNS])
+COLUMNS = ("key", "patient", "study", "width", "height", "text", "pixel_hash", "phash", "thumb", "text_hash", "minhash")
+SCHEMA = pa.schema([RECORD.field(name) for name in (*COLUMNS, "official_split")])
 OFF = DedupRules(image_exact="off", image_near="off")
 ALL = DedupRules("archive", "archive", "archive", "archive")
 
