@@ -32,8 +32,17 @@ from curate.record import Reason
 from curate.storage import commit_bytes, commit_marker, digest, read_marker, read_table, remove_tree, table_bytes
 
 __all__ = [
-    *("Manifest", "ModelTask", "Progress", "SpreadTask", "Step", "Task", "part_path", "read_parts"),
-    *("run_model_step", "run_spread_step", "run_step"),
+    "Manifest",
+    "ModelTask",
+    "Progress",
+    "SpreadTask",
+    "Step",
+    "Task",
+    "part_path",
+    "read_parts",
+    "run_model_step",
+    "run_spread_step",
+    "run_step",
 ]
 
 Progress = Callable[[str, int, int], None]  # step name, partitions done, partitions in all

@@ -160,9 +160,9 @@ def near_pictures(table: pa.Table, rules: DedupRules) -> pa.Table:
     if rules.image_near == "off":
         return DECIDED.empty_table()
     best = _best_first(table, rules.keep)
-    narrower = "patient" if "patient" in (rules.image_exact, rules.image_near) else "archive"
-    exact: Scope = "off" if rules.image_exact == "off" else narrower
-    return _decided(best, *_image_links(best, replace(rules, image_exact=exact)))
+    if rules.image_exact == "archive":  # beyond the scope of near ones is for `equal_pictures`
+        rules = replace(rules, image_exact=rules.image_near)
+    return _decided(best, *_image_links(best, rules))
 
 
 def equal_pictures(table: pa.Table, rules: DedupRules) -> pa.Table:
