@@ -1,42 +1,27 @@
-"""The report page: one HTML file that needs no network and runs no script, and its machine-readable twin.
-
-Everything in a report is untrusted text: the template escapes all of it, images go in as data: URIs and only where
-their first bytes say PNG or JPEG, and a Content-Security-Policy forbids whatever else a page could load or run.
-The page holds no time of its own: the same report gives the same bytes.
-"""
+"""The report page of a run, and its machine-readable twin (`curate.report.render` draws it)."""
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 import json
 import math
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from numbers import Integral, Real
 from typing import Any
-
-from jinja2 import Environment, FunctionLoader, StrictUndefined
-from markupsafe import Markup
 
 from curate.errors import RunError
 from curate.report import plot
 from curate.report.fairness import Fairness, KeepRate
-from curate.report.funnel import QUARANTINE, StepCount, funnel_gaps, share
+from curate.report.funnel import QUARANTINE, StepCount, funnel_gaps
+from curate.report.render import render
 from curate.report.trust import Drift, Reliability
 
 MAX_CARDS = 120  # samples drawn in one section
 MAX_ROWS = 400  # rows of one listing
 MAX_VALUES = 14  # values of one breakdown; the others are summed in one row
 _MAX_FLOW = 40  # steps drawn as a funnel; beyond, the table alone
-
-# What HTML or UTF-8 cannot hold: controls, lone surrogates, non-characters.
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
-_MAGIC = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 
 
 @dataclass(frozen=True)
@@ -146,23 +131,22 @@ class RunReport:
 
 def render_page(report: RunReport) -> str:
     """The report as one self-contained HTML document; characters that UTF-8 cannot hold come out as U+FFFD."""
-    page = (
-        environment()
-        .get_template("template.html.j2")
-        .render(
-            report=report,
-            head=_headline(report.counts),
-            funnel=_funnel(report.counts),
-            gaps=funnel_gaps(report.counts),
-            quarantine=_quarantine(report.counts),
-            breakdown={name: _breakdown(rows) for name, rows in report.breakdown.items() if rows},
-            curves={name: _finite(points) for name, points in report.curves.items()},
-            reasons=sorted(Counter(s.reason for s in report.dropped).items(), key=lambda item: (-item[1], item[0])),
-            splits=_splits(report.shards),
-            total_bytes=sum(int(s.get("bytes", 0)) for s in report.shards),
-        )
+    return render(
+        "run.html.j2",
+        report=report,
+        head=_headline(report.counts),
+        funnel=_funnel(report.counts),
+        gaps=funnel_gaps(report.counts),
+        quarantine=_quarantine(report.counts),
+        breakdown={name: _breakdown(rows) for name, rows in report.breakdown.items() if rows},
+        curves={name: _finite(points) for name, points in report.curves.items()},
+        reasons=sorted(Counter(s.reason for s in report.dropped).items(), key=lambda item: (-item[1], item[0])),
+        splits=_splits(report.shards),
+        total_bytes=sum(int(s.get("bytes", 0)) for s in report.shards),
+        shown_rates=_shown_rates,
+        MAX_CARDS=MAX_CARDS,
+        MAX_ROWS=MAX_ROWS,
     )
-    return _UNPRINTABLE.sub("\ufffd", page)
 
 
 def report_json(report: RunReport) -> str:
@@ -170,31 +154,9 @@ def report_json(report: RunReport) -> str:
     return json.dumps(_plain(report), sort_keys=True, indent=1, ensure_ascii=True, allow_nan=False) + "\n"
 
 
-@cache
-def environment() -> Environment:
-    """The templates of this package, escaping everything."""
-    loader = FunctionLoader(lambda name: files("curate.report").joinpath(name).read_text(encoding="utf-8"))
-    env = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    env.filters |= {"count": "{:,}".format, "size": _size, "duration": _duration, "data_uri": _data_uri}
-    env.globals |= {
-        "plot": plot,
-        "share": share,
-        "QUARANTINE": QUARANTINE,
-        "named": _named,
-        "shown_rates": _shown_rates,
-    }
-    env.globals |= {"MAX_CARDS": MAX_CARDS, "MAX_ROWS": MAX_ROWS}
-    return env
-
-
 def _shown_rates(rates: Sequence[KeepRate]) -> list[KeepRate]:
     """The largest subgroups, and every one that lags behind, up to the rows of a listing."""
     return [r for i, r in enumerate(rates) if i < MAX_VALUES or r.behind][:MAX_ROWS]
-
-
-def _named(rows: Mapping[str, int]) -> list[tuple[str, int]]:
-    """Counts by reason, the empty one being what is clean."""
-    return [(reason or "clean", n) for reason, n in rows.items()]
 
 
 def _plain(value: object) -> object:
@@ -266,30 +228,3 @@ def _splits(shards: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         row["records"] += int(shard.get("records", 0))
         row["bytes"] += int(shard.get("bytes", 0))
     return list(rows.values())
-
-
-def _data_uri(image: bytes) -> Markup:
-    """A data: URI, or "" for bytes that are neither PNG nor JPEG: nothing else is ever handed to an image decoder."""
-    for magic, kind in _MAGIC.items():
-        if image.startswith(magic):
-            return Markup("data:{};base64,{}").format(kind, base64.b64encode(image).decode("ascii"))
-    return Markup("")
-
-
-def _size(n: int) -> str:
-    value, units = float(n), ["B", "kB", "MB", "GB", "TB", "PB"]
-    while value >= 999.5 and len(units) > 1:
-        value, units = value / 1000, units[1:]
-    return f"{value:.0f} {units[0]}" if value >= 99.5 or units[0] == "B" else f"{value:.1f} {units[0]}"
-
-
-def _duration(seconds: float) -> str:
-    if not math.isfinite(seconds) or seconds < 0:
-        return "n/a"
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    hours, minutes = whole // 3600, whole % 3600 // 60
-    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {whole % 60:02d} s"

@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
 
 from curate.errors import RecipeError, RunError
-from curate.report.page import environment
+from curate.report.render import render as render_page
 from filters.compare import scaling
 from filters.compare.outcome import ALL, Estimate, Row, compare, efficiency, estimate, measures, value
 from filters.evaluate.page import NAMES
@@ -114,9 +113,7 @@ def _law(results: Sequence[Mapping[str, Any]], name: tuple[str, str, str], selec
 
 def render(found: Mapping[str, Any]) -> str:
     """The page of a `report`."""
-    source = files("filters.compare").joinpath("page.html.j2").read_text("utf-8")
     plotted = [t for t in found["tables"] if t["metric"] in _PLOTTED]
     head = next(t for t in found["tables"] if [t["exam"], t["task"], t["metric"]] == found["headline"])
     rest = [t for t in plotted if t is not head]
-    page = environment().from_string(source)
-    return page.render(found=found, head=head, rest=rest, names=NAMES)
+    return render_page("filters.compare/page.html.j2", found=found, head=head, rest=rest, names=NAMES)

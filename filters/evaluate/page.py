@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.resources import files
 from typing import Any
 
-from curate.report.page import environment
+from curate.report.render import render as render_page
 
 NAMES = {
     "accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "auroc": "AUROC", "auprc": "AUPRC", "f1": "F1",
@@ -31,19 +30,15 @@ _LEAKS = {
 
 def render(results: Mapping[str, Any]) -> str:
     """The page of what `filters.evaluate.run.evaluate` returned."""
-    source = files("filters.evaluate").joinpath("page.html.j2").read_text("utf-8")
     tasks: Mapping[str, Any] = results["tasks"]
     parts = {key: {t: m for t, m in tasks.items() if t.split("/")[0] == key} for key in SECTIONS}
-    return (
-        environment()
-        .from_string(source)
-        .render(
-            results=results,
-            sections={key: (*SECTIONS[key], found) for key, found in parts.items() if found},
-            curves={t: found for t, m in parts["few_shot"].items() if len(found := _shots(m)) > 1},
-            metric=_metric,
-            leaks=_LEAKS,
-        )
+    return render_page(
+        "filters.evaluate/page.html.j2",
+        results=results,
+        sections={key: (*SECTIONS[key], found) for key, found in parts.items() if found},
+        curves={t: found for t, m in parts["few_shot"].items() if len(found := _shots(m)) > 1},
+        metric=_metric,
+        leaks=_LEAKS,
     )
 
 

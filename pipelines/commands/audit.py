@@ -33,7 +33,7 @@ def audit(
         raise RecipeError("--out", f"{target} is not a folder", "name a folder")
     from curate.deid_export.audit import AuditRules, audit_bytes, audit_folder
     from curate.engine import Resources
-    from curate.report.audit import render_audit
+    from curate.report.attestation import render_audit
     from curate.storage import commit_bytes
 
     rules = AuditRules(allowed, pixels)

@@ -26,7 +26,7 @@ from curate.deid.verify.released_words import cell_findings, name_findings, text
 from curate.deid_export.audit import AuditRules, FileAudit, audit_file, summary
 from curate.deid_export.dicom import clean_dicom
 from curate.deid_export.rules import ReleaseRules
-from curate.report.audit import render_audit
+from curate.report.attestation import render_audit
 from curate.sources.images.read import encode_png
 from curate.sources.walk import walk
 from tests.curate.dicomfiles import dataset, gradient, to_bytes, write
