@@ -32,9 +32,9 @@ from benchmarks.deid.tagger_texts import Drawer, Marked, Pieces, forms, framed, 
 from curate.deid.patterns import clock
 from curate.deid.patterns.prefilter import find_all
 from curate.deid.rules import TextRules
-from curate.deid.text import tagger
+from curate.deid.text import closed_class, tagger
+from curate.deid.text.closed_class import Found
 from curate.deid.text.scrub import Looked, first_look
-from curate.deid.text.tagger import Found
 from curate.deid.text.text_index import Glance
 from curate.deid.words import vocabulary
 from curate.deid.words.vocabulary import Kind, kind
@@ -292,6 +292,7 @@ def counted(held: Held, limits: Mapping[str, NDArray[np.float32]] | None) -> Cou
     total = Counter[str]()
     for one, judged, chance in held:
         spans = one.seen.spans if limits is None else tagger.revised(one.tokens, one.seen.spans, chance, limits)[0]
+        spans = [*closed_class.without(one.seen.folded, spans)]
         key = tuple((span.start, span.end) for span in spans)
         if key not in judged.known:
             judged.known[key] = judge(judged, one.seen, spans)

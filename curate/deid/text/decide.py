@@ -107,14 +107,18 @@ def read(
             word.kind, word.settled = word.kind & ~(Kind.KNOWN | Kind.CLINICAL), False
     shouted = is_shouted(text)
     level = shouted or not any(word.text.istitle() and len(word.text) > 1 for word in words)
-    asked = [i for i in range(len(words)) if _is_asked(words, i, text, level=level)]
+    asked = [
+        i
+        for i, word in enumerate(words)
+        if not (word.settled or word.masked) and word.text != BARRIER and _is_asked(words, i, text, level=level)
+    ]
     return State(text, words, asked, known, level, shouted)
 
 
 def _is_asked(words: list[Word], i: int, text: str, *, level: bool) -> bool:
-    """False for what stays whatever stands around it, and for what is masked already: everything else is decided on."""
+    """Of what is not settled and not masked already: False for what its place keeps; everything else is decided on."""
     word = words[i]
-    if word.settled or word.masked or word.text == BARRIER or word.lower in roles.LICENSED:
+    if word.lower in roles.LICENSED:
         return False
     if word.kind & Kind.FUNCTION and not word.kind & Kind.NAME and (word.first or level):
         return is_acting(words, i, text)

@@ -22,13 +22,13 @@ from curate.deid.rules import LABELS as LABELS
 from curate.deid.rules import NAME_THRESHOLD
 from curate.deid.rules import PLACEHOLDER as PLACEHOLDER
 from curate.deid.rules import TextRules as TextRules
-from curate.deid.text import tagger
+from curate.deid.text import closed_class, tagger
+from curate.deid.text.closed_class import Found
 from curate.deid.text.dates import find_dates, header_days
 from curate.deid.text.decide import Thresholds, name_spans, read, reasons
 from curate.deid.text.fold import BARRIER, fold, has_wide, tidy
 from curate.deid.text.names import find_names
 from curate.deid.text.rules import find_spans
-from curate.deid.text.tagger import Found
 from curate.deid.text.text_index import Glance
 from curate.deid.words.language import require_known_language, segments
 from curate.deid.words.lexicon import CODES
@@ -195,6 +195,7 @@ def _pass(
     folded, index, merged = seen.folded, seen.index, seen.spans
     if rules.vocabulary:
         merged = _merged(_revised(seen, rules, gone))
+    merged = [*closed_class.without(folded, merged)]
     out: list[str] = []
     at = 0
     for start, end, placeholder, by in merged:

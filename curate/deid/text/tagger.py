@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
 from io import BytesIO
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +25,7 @@ from numpy.typing import NDArray
 from curate.deid.patterns.around import COUNTED, MEASURED, is_any_before, words_before
 from curate.deid.rules import LABELS as PLACEHOLDERS
 from curate.deid.text import features
+from curate.deid.text.closed_class import Found
 from curate.deid.text.fold import BARRIER
 from curate.deid.text.tokens import is_shouted
 from curate.deid.words import context_words as roles
@@ -68,15 +68,6 @@ _GLUED, _WIDE, _BEGINS, _CAPITAL, _ALL_SMALL, _NAMED, _SMALL_ELSEWHERE = range(7
 _SMALL = re.compile(r"\b[^\W\d_A-Z]+\b")
 _BEYOND = (sys.maxsize, sys.maxsize)
 ROWS = len(FIXED) + WORDS + 2 * AFFIXES
-
-
-class Found(NamedTuple):
-    """A span of a text that goes: what it becomes, and what found it."""
-
-    start: int
-    end: int
-    placeholder: str
-    by: str
 
 
 @dataclass(frozen=True)
@@ -217,15 +208,20 @@ def limits(scale: float = 1.0) -> dict[str, NDArray[np.float32]]:
     return {"begin": begin, "inside": fitted["inside"], "back": fitted["back"]}
 
 
-@lru_cache(maxsize=50_000)
-def _vector(form: str, places: tuple[int, ...]) -> NDArray[np.float32]:
-    fitted = weights()
-    return np.asarray(fitted["forms"][list(rows(form))].sum(axis=0) + fitted["places"][list(places)].sum(axis=0))
+@lru_cache(maxsize=20_000)
+def _of_form(form: str) -> NDArray[np.float32]:
+    return np.asarray(weights()["forms"].take(rows(form), axis=0).sum(axis=0))
+
+
+@lru_cache(maxsize=10_000)
+def _of_place(places: tuple[int, ...]) -> NDArray[np.float32]:
+    return np.asarray(weights()["places"][list(places)].sum(axis=0))
 
 
 def embedded(tokens: Tokens) -> NDArray[np.float32]:
     """(n, EMBEDDED) float32: what each token is by itself."""
-    return np.concatenate([*map(_vector, tokens.forms, tokens.places)]).reshape(-1, EMBEDDED)
+    forms, places = map(_of_form, tokens.forms), map(_of_place, tokens.places)
+    return np.asarray(np.concatenate([*forms]) + np.concatenate([*places]), np.float32).reshape(-1, EMBEDDED)
 
 
 def probabilities(

@@ -81,11 +81,12 @@ _FEWEST_UNKNOWN, _MOST_UNKNOWN = 2, 0.4  # words that no list has, and their sha
 
 _WORD = re.compile(r"[^\W\d_]{2,}|[^\W\d_](?=['’])|\b[aeoyàéèóìù]\b", re.IGNORECASE)
 # Addresses; what another de-identifier took out; headings, of which the English ones say nothing: they are a form's.
-_NO_WORD = re.compile(
-    r"(?<!\S)\S*(?:://|@|www\.)\S*|\b[xX]{2,}\b|\[[A-Z]{2,8}(?::[^\]]*)?\]"
-    r"|(?:^|(?<=[.;]))[ \t]*(?P<heading>[^\W\d_]+(?: [^\W\d_]+){0,2}):",
-    re.MULTILINE,
+_ADDRESS = r"(?<!\S)\S*(?:://|@|www\.)\S*|"
+_OTHERWISE = (
+    r"\b[xX]{2,}\b|\[[A-Z]{2,8}(?::[^\]]*)?\]"
+    r"|(?:^|(?<=[.;]))[ \t]*(?P<heading>[^\W\d_]+(?: [^\W\d_]+){0,2}):"
 )
+_NO_WORD, _NO_WORD_OR_ADDRESS = (re.compile(each, re.MULTILINE) for each in (_OTHERWISE, _ADDRESS + _OTHERWISE))
 _SENTENCE = re.compile(r"(?:(?<=[!?;])|(?<=[^.\s][^.\s]\.)|(?<=\d\.))\s+|\n+")
 _PARTICLES = _words(
     """
@@ -275,14 +276,14 @@ def _closer(text: str, codes: list[str], likeliest: str) -> str:
     """Of ``codes`` that are about as likely the one whose lexicon knows most of the words."""
     if len(codes) < 2:
         return likeliest
-    words = {fold_value(word).lower() for word in _WORD.findall(_NO_WORD.sub(_blank, text)) if len(word) > 2}
+    words = {fold_value(word).lower() for word in _words_in(text) if len(word) > 2}
     known = {code: sum(lexicon(code).is_known(word) for word in words) for code in codes}
     return max(codes, key=lambda code: (known[code], code == likeliest))
 
 
 def _by_lexicons(text: str) -> str | None:
     """The language whose lexicon alone knows the words that English does not; only asked of a text of rare words."""
-    words = {fold_value(word.lower()) for word in _WORD.findall(_NO_WORD.sub(_blank, text))}
+    words = {fold_value(word.lower()) for word in _words_in(text)}
     strange = [w for w in words if len(w) > 2 and not kind(w) & (Kind.KNOWN | Kind.EPONYM | Kind.NAME)]
     if len(strange) < _FEWEST_STRANGE:
         return None
@@ -301,7 +302,7 @@ def _piece(text: str, start: int, end: int) -> _Piece:
 def _weighed(sentence: str) -> tuple[int, int, int, float, dict[str, float]]:
     """What `_Piece` says of a sentence, wherever it stands."""
     plain = sentence if sentence.isascii() else unicodedata.normalize("NFC", sentence)
-    words = _WORD.findall(_NO_WORD.sub(_blank, plain))
+    words = _words_in(plain)
     shouted = is_shouted(plain)
     base, extra = 0.0, dict[str, float]()
     count = unknown = english = 0
@@ -327,6 +328,11 @@ def _weighed(sentence: str) -> tuple[int, int, int, float, dict[str, float]]:
             extra[code] = extra.get(code, 0.0) + value
     extra.pop("", None)
     return count, unknown, english, base, extra
+
+
+def _words_in(text: str) -> list[str]:
+    has_address = "@" in text or "://" in text or "www." in text
+    return _WORD.findall((_NO_WORD_OR_ADDRESS if has_address else _NO_WORD).sub(_blank, text))
 
 
 def _blank(hit: re.Match[str]) -> str:

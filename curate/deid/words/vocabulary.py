@@ -145,9 +145,9 @@ def is_near_medical(word: str) -> bool:
         return False
     known = _medical()
     cuts = [(word[:i], word[i:]) for i in range(len(word) + 1)]
-    if any(a + b[1:] in known or a + b[1:2] + b[:1] + b[2:] in known for a, b in cuts if b):
-        return True
-    return any(a + c + b in known or a + c + b[1:] in known for a, b in cuts for c in _ALPHABET)
+    shorter = [near for a, b in cuts if b for near in (a + b[1:], a + b[1:2] + b[:1] + b[2:])]
+    longer = [near for a, b in cuts for c in _ALPHABET for near in (a + c + b, a + c + b[1:])]
+    return not (known.isdisjoint(shorter) and known.isdisjoint(longer))
 
 
 @cache

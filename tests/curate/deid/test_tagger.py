@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.rules import TextRules
 from curate.deid.text import tagger
+from curate.deid.text.closed_class import Found
 from curate.deid.text.scrub import STAYS, explain, first_look, scrub
-from curate.deid.text.tagger import Found
 from curate.deid.words import context_words as roles
 
 PSEUDO = Pseudonymizer(b"a secret of enough bytes, for tests")

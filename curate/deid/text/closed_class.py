@@ -1,0 +1,96 @@
+"""Words that a report's meaning stands and falls with, in one place: whatever found a span, they are cut out of it.
+
+Negations, sides, severities, numbers with their unit, levels, grades, section heads and a list's numbers go only as a
+patient's own value, as part of a name that a cue gives away, or, but for negations and heads, of a place's name ("Left
+Bank Road", "bed C4"). Works on folded text (`curate.deid.text.fold`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+
+class Found(NamedTuple):
+    """A span of a text that goes: what it becomes, and what found it."""
+
+    start: int
+    end: int
+    placeholder: str
+    by: str
+
+
+ASKED = "decision per word"  # of such words only where somebody's name is led by a cue ("seen by Small")
+CUED = ("known value", "name by its cue", "Presidio")  # what found a span that is left whole
+_PLACES = ("[ADDRESS]", "[FACILITY]")
+_DAYS = ("[DATE", "[TIME]")  # "14.03. Seen"
+_NEGATION = r"\b(?:no|not|none|nil|neg|negative|without|absent|never|nor|free|excluded|denies)\b"
+_SIDE = r"\b(?:left|right|bilateral(?:ly)?|midline|both)\b|(?<=-)(?:LT|RT)\b"
+_SEVERITY = (
+    r"\b(?:mild|moderate|severe|small|large|minimal|trace|marked|tiny|gross|massive|subtle|normal|abnormal|stable"
+    r"|unchanged)\b"
+)
+_MEASURE = (
+    r"(?<![\w-])(?<!\d[.,])\d{1,4}(?:\.\d{1,3})?(?:[ ]?x[ ]?\d{1,4}(?:\.\d{1,3})?)*"
+    r"[ ]?(?:%|(?:mm|cms?|ml|mg|bpm|degrees|mbq|wks?)(?!\w)|(?-i:g|cc)(?![\w:.]|[ ](?:[A-Z]|dr|to)))"
+)
+_LEVEL = r"(?<![\w/-])[CTLSD]\d{1,2}(?:[-/][CTLS]?\d{1,2})?(?![\w/-])"
+_GRADE = (
+    r"\b(?:grade|stage|type|category|(?:bi|ti|pi|li|cad|o|lung)-?rads|aspects|fazekas|bosniak|kl[ ]grade)[ -]?"
+    r"(?:\d|[ivx]+)[a-z]?\b"
+)
+_HEAD = (
+    r"^[ ]*(?:exam|history|findings|impression|conclusion|comparison|indication|clinical[ ]notes|imp|report)(?=[ ]?:)"
+)
+_LISTED = r"(?:^[ ]*|(?<=[^\d.]\.))\d{1,2}[.)](?=\s?[a-z])"
+_CLOSED = re.compile(
+    rf"(?P<negation>{_NEGATION})|(?P<word>{_SIDE}|{_SEVERITY})|(?P<level>{_LEVEL}|{_GRADE})"
+    rf"|(?P<measure>{_MEASURE})|(?P<listed>{_LISTED})|(?P<head>{_HEAD})",
+    re.IGNORECASE | re.MULTILINE,
+)
+_WORD = re.compile(r"[^\W_]")
+
+
+def without(text: str, spans: Iterable[Found]) -> Iterator[Found]:
+    """Of each span what is left of it, in order, once words of the closed class are cut out."""
+    for span in spans:
+        if span.by.startswith(CUED):
+            yield span
+            continue
+        at = span.start
+        for hit in _CLOSED.finditer(text, _line(text, span.start)):
+            if hit.start() >= span.end:
+                break
+            if hit.end() > span.start and not _may_go(hit, span):
+                yield from _piece(text, span, at, hit.start())
+                at = max(at, hit.end())
+        if at == span.start:
+            yield span
+        else:
+            yield from _piece(text, span, at, span.end)
+
+
+def _may_go(hit: re.Match[str], span: Found) -> bool:
+    if hit.lastgroup in ("negation", "word") and span.by.startswith(ASKED):
+        return True
+    if hit.lastgroup == "listed" and span.placeholder.startswith(_DAYS):
+        return True
+    return hit.lastgroup in ("word", "level", "measure", "listed") and span.placeholder in _PLACES
+
+
+def _line(text: str, at: int) -> int:
+    """Where to begin to look: a number may begin before the span."""
+    return max(text.rfind("\n", 0, at) + 1, at - _REACH)
+
+
+_REACH = 24  # characters
+
+
+def _piece(text: str, span: Found, start: int, end: int) -> Iterator[Found]:
+    while start < end and text[start].isspace():
+        start += 1
+    while end > start and text[end - 1].isspace():
+        end -= 1
+    if _WORD.search(text, start, end):
+        yield span._replace(start=start, end=end)

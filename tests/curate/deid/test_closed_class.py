@@ -1,0 +1,79 @@
+"""Words that a report's meaning stands and falls with stay, whatever found the span that they stand in."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from curate.deid.pseudonym import Pseudonymizer
+from curate.deid.rules import TextRules
+from curate.deid.text.closed_class import Found, without
+from curate.deid.text.scrub import scrub
+
+PSEUDO = Pseudonymizer(b"a secret of enough bytes, for tests")
+MASK = TextRules(dates="mask", max_masked=1.0)
+CLOSED = ["no", "NOT", "without", "left", "Bilateral", "mild", "unchanged", "12 mm", "3.5 x 2 cm", "40%", "L4-5", "T12"]
+CLOSED += ["grade 2", "BI-RADS 4", "LungRADS 2", "Bosniak IIF", "\n1. Small", "\nImpression:", "x.2)Trace", "250 mg"]
+OTHER = ["Ito", "effusion", "4471", "Quay", "14.03.2021", "at", "ext.", "KX-77", ";"]
+RULES = ["rule", "tagger", "date", "date without a day"]
+LABELS = ["[NAME]", "[ID]", "[PHONE]", "[DATE]", "[AGE]", "[TIME]"]
+
+
+@st.composite
+def spans_over(draw: st.DrawFn) -> tuple[str, list[tuple[int, int]], list[Found]]:
+    """A text, where its closed class lies, and spans that found this and that, as finders give them: apart."""
+    text, closed = "", []
+    for piece in draw(st.lists(st.sampled_from([*CLOSED, *OTHER]), min_size=1, max_size=12)):
+        text += " "
+        if piece in CLOSED:
+            closed.append((len(text), len(text) + len(piece)))
+        text += piece
+    cuts = sorted(draw(st.sets(st.integers(0, len(text)), max_size=8)))
+    by, label = draw(st.sampled_from(RULES)), draw(st.sampled_from(LABELS))
+    return text, closed, [Found(a, b, label, by) for a, b in zip(cuts[::2], cuts[1::2], strict=False)]
+
+
+@given(spans_over())
+def test_nothing_of_the_closed_class_goes_but_a_lists_number_as_a_day(made):
+    text, closed, spans = made
+    left = [*without(text, spans)]
+    for start, end in closed:
+        if "." in text[start:end] and spans and spans[0].placeholder in ("[DATE]", "[TIME]"):
+            continue  # "14.03. Seen"
+        word = text[start:end].strip().strip("x.")
+        at = text.index(word, start)
+        assert not any(one.start < at + len(word.rstrip(".)")) and one.end > at for one in left), (word, left)
+
+
+@given(spans_over())
+def test_what_goes_was_found_and_everything_else_that_was_found_goes(made):
+    text, closed, spans = made
+    left = [*without(text, spans)]
+    for one in left:
+        assert any(s.start <= one.start < one.end <= s.end and s[2:] == one[2:] for s in spans)
+    for span in spans:
+        if not any(a < span.end and b > span.start for a, b in closed):
+            assert span in left
+    assert [*without(text, left)] == left
+
+
+@pytest.mark.parametrize("by", ["known value", "name by its cue"])
+def test_a_cue_takes_whatever_it_names(by):
+    span = Found(4, 9, "[NAME]", by)
+    assert [*without("Mrs Small phoned", [span])] == [span]
+
+
+def test_places_are_named_by_sides_and_levels():
+    for text in ("14 Left Bank Road", "bed C4"):
+        span = Found(0, len(text), "[ADDRESS]", "rule")
+        assert [*without(text, [span])] == [span]
+
+
+@pytest.mark.parametrize(
+    ("text", "stays"),
+    [("Disc T6-7 edema", "T6-7"), ("LT 3 O'CLOCK 8 MM CYST. BIRADS 2.", "BIRADS 2"), ("NEW: none.", "none"),
+     ("2 h 64%, 4 h 22% (normal <10%). Delayed.", "22%"), ("MRI for Z J 0071182. 41 mm lesion", "41 mm lesion")],
+)  # fmt: skip
+def test_of_a_whole_report(text, stays):
+    assert stays in scrub(f"The lungs are clear. {text}", (), "p", PSEUDO, MASK)
