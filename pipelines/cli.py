@@ -15,19 +15,19 @@ def run_command() -> None:
     and a worker has no use for them."""
     import typer
 
-    from pipelines.commands import browsing, fetch, learning, release, runs, upkeep
+    from pipelines.commands import begin, browsing, explaining, fetch, learning, release, runs, upkeep
     from pipelines.commands.screen import version_option
 
     commands: tuple[Callable[..., None], ...] = (
-        runs.init,
+        begin.init,
         runs.run,
         runs.plan,
         runs.status,
-        runs.explain,
+        explaining.explain,
         runs.report,
         browsing.browse,
-        runs.doctor,
-        runs.schema,
+        begin.doctor,
+        begin.schema,
         upkeep.verify,
         upkeep.prune,
         upkeep.remove,
@@ -35,7 +35,7 @@ def run_command() -> None:
         learning.train,
         learning.evaluate,
         learning.compare,
-        runs.synth,
+        begin.synth,
         fetch.fetch,
         release.deid,
         release.crosswalk,

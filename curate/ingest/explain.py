@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow.compute as pc
 
 from curate.deid.rules import TextRules
 from curate.deid.text.scrub import Gone, explain
 from curate.deid.vault import SecretSource
+from curate.ingest.rows import image_key
 from curate.ingest.sealed import read_index, read_shared_words
+from curate.record import Reason
 from curate.sources.reports.letterhead import caption_sections
+from curate.sources.scan import read_scan
 
 
 @dataclass(frozen=True)
@@ -50,3 +55,36 @@ def explain_text(
 def shape(words: str) -> str:
     """What went without what it was: "Xxxxx 00/00"."""
     return re.sub(r"\d", "0", re.sub(r"[^\W\d_]", lambda hit: "X" if hit[0].isupper() else "x", words))
+
+
+def find_identity(index: Path, partitions: int, key: str, secret: SecretSource) -> dict[str, object] | None:
+    """Whose the record ``key`` is and where its picture lies, as the sealed index has it: identities, for the terminal
+    alone. None where the index has no such record, as of one that was dropped before it was paired."""
+    for partition in range(partitions):
+        table = read_index(index, partition, secret.pseudonymizer())
+        for row in table.filter(pc.equal(table["key"], key)).to_pylist():
+            return _identity(row)
+    return None
+
+
+def find_file(
+    scans: Path, chunks: Sequence[str], sources: Sequence[str], key: str, secret: SecretSource
+) -> dict[str, object] | None:
+    """The same of a file that became no pair, by its own key among all that was walked: one HMAC a file and source."""
+    pseudo = secret.pseudonymizer()
+    for chunk in chunks:
+        for row in read_scan([chunk], scans, pseudo).to_pylist():
+            if row["reason"] != Reason.WITHDRAWN.value and any(
+                image_key(source, row["relative"], pseudo) == key for source in sources
+            ):
+                return _identity(row)
+    return None
+
+
+def _identity(row: Mapping[str, Any]) -> dict[str, object]:
+    """What a row of INDEX or SCAN says of who and where."""
+    path = row["path"]
+    told = {"file": None if path is None else os.fsdecode(path), "frame": row.get("frame") or None}
+    told |= {name: row.get(name) for name in ("patient_id", "patient_name", "accession", "study_uid", "sop_uid")}
+    told["identity"] = row.get("identity")
+    return {name: value for name, value in told.items() if value}

@@ -7,7 +7,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Integral, Real
 from typing import Any
 
@@ -105,7 +105,8 @@ class RunReport:
     ``shards``: one dict a shard with split, name, records, bytes. ``warnings``: settings and events to be loud about.
     ``patients``: distinct patients among the kept records, where known. ``attestation``: of the de-identification.
     ``fairness``: keep rates of the cut by score; ``reliability`` and ``drift``: of the filters' probabilities.
-    ``painting``: what blanking text took from the pictures.
+    ``painting``: what blanking text took from the pictures. ``uncut``: splits that the cut is not over, with their
+    records.
     """
 
     title: str
@@ -127,6 +128,7 @@ class RunReport:
     reliability: Sequence[Reliability] = ()
     drift: Sequence[Drift] = ()
     painting: Painting | None = None
+    uncut: Mapping[str, int] = field(default_factory=dict)
 
 
 def render_page(report: RunReport) -> str:

@@ -11,9 +11,9 @@ import numpy as np
 
 from curate.errors import RecipeError, RunError
 from curate.report.render import render as render_page
+from curate.report.words import MEASURES
 from filters.compare import scaling
 from filters.compare.outcome import ALL, Estimate, Row, compare, efficiency, estimate, measures, value
-from filters.evaluate.page import NAMES
 
 _GUESS = (10.0, 100.0)  # times the largest training, at which the law is asked
 _PLOTTED = ("r10", "auroc", "preferred")
@@ -116,4 +116,4 @@ def render(found: Mapping[str, Any]) -> str:
     plotted = [t for t in found["tables"] if t["metric"] in _PLOTTED]
     head = next(t for t in found["tables"] if [t["exam"], t["task"], t["metric"]] == found["headline"])
     rest = [t for t in plotted if t is not head]
-    return render_page("filters.compare/page.html.j2", found=found, head=head, rest=rest, names=NAMES)
+    return render_page("filters.compare/page.html.j2", found=found, head=head, rest=rest, names=MEASURES)

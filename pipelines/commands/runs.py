@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from curate.errors import RecipeError
 from pipelines.commands.screen import (
@@ -26,7 +25,6 @@ from pipelines.commands.screen import (
     pipeline_of,
     print_funnel,
     print_json,
-    progress_bars,
     reasons_again,
     say,
     say_pairing,
@@ -35,7 +33,6 @@ from pipelines.commands.screen import (
 
 if TYPE_CHECKING:
     from curate.sources.pairing.outcome import Pairing
-    from pipelines.build import Pipeline
     from pipelines.recipe.recipe import Recipe
 
 
@@ -186,111 +183,6 @@ def _finished_funnel(folder: Path) -> list[dict[str, Any]]:
         return []
 
 
-def explain(
-    folder: RunFolder,
-    key: Annotated[str, typer.Argument(help="a record's key, as in shards and tables")],
-    text: Annotated[bool, typer.Option("--text", help="why each word went from its report (needs the secret)")] = False,
-    words: Annotated[
-        bool, typer.Option("--words", help="with --text: show the words themselves, which identify")
-    ] = False,
-    json_: Json = False,
-) -> None:
-    """One record's story: what every step knew of it, and why it stayed or went. The first digits of a key will do."""
-    from pipelines.report.story import full_key, reason_help, story
-
-    pipeline = pipeline_of(folder)
-    if text or words:
-        _explain_text(pipeline, key, words)
-        return
-    key = full_key(pipeline, key)
-    told = story(pipeline, key)
-    if json_ and told:
-        print_json({"key": key, "steps": [{"step": name, **row} for name, row in told]})
-        return
-    if not told:
-        raise RecipeError(
-            "KEY", f"no step of this run knows {key[:40]!r}", "keys are 32 hex digits, as in shards/*/*.parquet"
-        )
-    for name, row in told:
-        fate = f"{reason_help(row['drop_reason'])}: {row['drop_reason']}" if row.get("drop_reason") else "kept"
-        out.print(f"[bold]{name}[/bold]  {fate}")
-        for field, value in row.items():
-            if field not in ("key", "drop_step", "drop_reason"):
-                out.print(f"    {field}: {value}", markup=False, soft_wrap=True)
-
-
-def _explain_text(pipeline: Pipeline, key: str, words: bool) -> None:
-    from curate.ingest.explain import explain_text, find_text, shape
-
-    index, rules = pipeline.sealed_index, pipeline.recipe.report_rules()
-    record = find_text(index, pipeline.partitions, key, pipeline.secret)
-    if record is None:
-        raise RecipeError(
-            "KEY", f"no report of this run has {key[:40]!r}", "keys are 32 hex digits, as in shards/*/*.parquet"
-        )
-    found = list(explain_text(record, rules.sections, rules.text, index, pipeline.secret))
-    for section, gone in found:
-        said = gone.words if words else shape(gone.words)
-        out.print(f"{section}: {gone.placeholder} for {said!r}: {gone.by}", markup=False, soft_wrap=True)
-    out.print(f"{len(found)} places of the report's text went" + ("" if words else "; --words shows what stood there"))
-
-
-def init(
-    paths: Annotated[list[Path], typer.Argument(help="folders of pictures, tables or folders of reports")],
-    to: Annotated[Path, typer.Option("--to", help="where to write the recipe")] = Path("recipe.yaml"),
-    out_: Annotated[Path, typer.Option("--out", help="the run's folder, for the recipe")] = Path("runs/first"),
-    secret: Annotated[Path, typer.Option("--secret", help="the secret's file; made where there is none")] = Path(
-        "secret.key"
-    ),
-) -> None:
-    """Look at folders and tables and write a recipe for them: columns guessed and shown, pairing tried on a sample."""
-    from curate.deid.pseudonym import write_secret
-    from curate.storage import commit_bytes
-    from pipelines.survey.guess import guess
-
-    if to.exists():
-        raise RecipeError("--to", f"{to} exists already; nothing is overwritten", "name another file")
-    made = guess(paths, out_, secret)
-    commit_bytes(to.absolute(), made.text().encode())
-    load(to, None, None, None)
-    if not secret.exists():
-        write_secret(secret)
-        out.print(f"secret: {secret} (keep it: the same secret gives the same pseudonyms)", soft_wrap=True)
-    out.print(made.text(), markup=False, soft_wrap=True)
-    out.print(f"recipe: {to}; next: curate plan {to}, curate run {to}", soft_wrap=True)
-
-
-def schema() -> None:
-    """The recipe's JSON Schema, for an editor that completes and checks: curate schema > recipe.schema.json."""
-    from pipelines.recipe.reference import schema as made
-
-    print_json(made())
-
-
-def doctor(
-    folder: Annotated[Path, typer.Argument(help="where runs will lie")] = Path(),
-    secret: Annotated[Path | None, typer.Option("--secret", help="the secret's file; else RADSIFT_SECRET")] = None,
-    json_: Json = False,
-) -> None:
-    """What this machine, its libraries, a folder and a secret can do, and what to mend. Exit code 1: no run works."""
-    from rich.table import Table
-
-    from pipelines.survey.doctor import examine
-
-    found = list(examine(folder, secret))
-    if json_:
-        print_json({"checks": [asdict(check) for check in found]})
-    else:
-        table = Table("", "", "", box=None, pad_edge=False, show_header=False)
-        colour = {"ok": "green", "note": "yellow", "bad": "bold red"}
-        for check in found:
-            fix = f"\nfix: {check.fix}" if check.fix else ""
-            table.add_row(f"[{colour[check.state]}]{check.state}[/]", check.name, escape(check.says + fix))
-        out.print(table)
-    if any(check.state == "bad" for check in found):
-        raise typer.Exit(1)
-
-
 def report(folder: RunFolder) -> None:
     """Draw the report of a finished run again."""
     from curate.step import load_manifest
@@ -304,34 +196,3 @@ def report(folder: RunFolder) -> None:
     write_report(pipeline, manifests)
     print_funnel(funnel(manifests))
     out.print(f"report: {near(pipeline.run / 'report' / 'index.html')}", soft_wrap=True)
-
-
-def synth(
-    folder: Annotated[Path, typer.Argument(help="where to write the archive; must be new or empty")],
-    studies: Annotated[int, typer.Option(min=1, help="how many studies")] = 300,
-    seed: Annotated[int, typer.Option(help="same seed, same bytes")] = 0,
-    mismatch: Annotated[
-        float | None, typer.Option(min=0, max=1, help="fraction of studies with another's report")
-    ] = None,
-    reviewed: Annotated[
-        float | None, typer.Option(min=0, max=1, help="fraction of right pairs marked reviewed")
-    ] = None,
-) -> None:
-    """A synthetic hospital archive with ground truth: planted PHI, duplicates, mismatches, broken files."""
-    from curate.synth.archive import SynthConfig, write_archive
-
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise RecipeError(str(folder), "is not an empty folder", "name a new one; nothing is overwritten")
-    usual = SynthConfig()
-    config = replace(
-        usual,
-        studies=studies,
-        seed=seed,
-        mismatch=usual.mismatch if mismatch is None else mismatch,
-        reviewed=usual.reviewed if reviewed is None else reviewed,
-    )
-    with progress_bars() as bars:
-        task = bars.add_task("synth", total=studies)
-        counts = write_archive(folder, config, lambda done: bars.update(task, completed=done))
-    for what, n in counts.items():
-        out.print(f"  {what:24} {n}")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pyarrow.compute as pc
 
 from curate.errors import RecipeError
-from curate.record import Reason
-from curate.storage import read_table
-from pipelines.build import ORDER, Pipeline
+from curate.storage import read_marker, read_table
+from pipelines.build import FINISHED, Pipeline
 
 KEY_DIGITS, _LEAST_DIGITS = 32, 4
 
@@ -17,14 +17,25 @@ KEY_DIGITS, _LEAST_DIGITS = 32, 4
 def story(pipeline: Pipeline, key: str) -> list[tuple[str, dict[str, Any]]]:
     """What each step knows of one record, in order; empty where no step knows the key."""
     told = []
-    for name in ORDER:
-        for step in pipeline.named(name):
-            if not (step.folder(pipeline.run) / "manifest.json").exists():
-                continue
-            for part in sorted(step.folder(pipeline.run).glob("part-*.parquet")):
-                rows = read_table(part, filters=[("key", "=", key)]).to_pylist()
-                told += [(step.name, {k: v for k, v in r.items() if v is not None and _is_told(k)}) for r in rows]
+    for name, folder in finished(pipeline).items():
+        for part in sorted(folder.glob("part-*.parquet")):
+            rows = read_table(part, filters=[("key", "=", key)]).to_pylist()
+            told += [(name, {k: v for k, v in r.items() if v is not None and _is_told(k)}) for r in rows]
     return told
+
+
+def finished(pipeline: Pipeline) -> dict[str, Path]:
+    """The folders of the run's finished steps by step, in order; where this release of the program names a step anew,
+    those that the last finished run is made of."""
+    known = read_marker(pipeline.run / FINISHED) or {"steps": []}
+    before = {name.rpartition("-")[0]: pipeline.run / "steps" / name for name in known["steps"]}
+    found = {}
+    for step in pipeline.steps():
+        folder = step.folder(pipeline.run)
+        for each in (folder, before.get(step.name, folder)):
+            if (each / "manifest.json").exists():
+                found.setdefault(step.name, each)
+    return found
 
 
 def full_key(pipeline: Pipeline, start: str) -> str:
@@ -45,8 +56,3 @@ def full_key(pipeline: Pipeline, start: str) -> str:
 
 def _is_told(column: str) -> bool:
     return column not in ("image", "thumb", "minhash", "made_of") and not column.endswith("_embedding")
-
-
-def reason_help(reason: str) -> str:
-    """Whether a reason is a quarantine or a drop, in words."""
-    return "quarantined" if Reason(reason).is_quarantine else "dropped"

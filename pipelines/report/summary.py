@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from curate.deid.attest import attest, attestation_bytes, text_warnings
 from curate.export.select import cut_of
+from curate.export.split import SPLITS
 from curate.export.texts import carry, proposals
 from curate.export.webdataset import read_index, shard_table
 from curate.record import FATE, RECORD, Reason, live
@@ -94,7 +95,17 @@ def collect(pipeline: Pipeline, manifests: Sequence[Manifest]) -> RunReport:
         reliability=reliabilities(pipeline),
         drift=drifted,
         painting=_painting(records, gallery),
+        uncut=_uncut(pipeline, selection),
     )
+
+
+def _uncut(pipeline: Pipeline, selection: pa.Table) -> dict[str, int]:
+    """Records by split that a cut by score was not over; nothing where there is no such cut, or it is over all."""
+    rules = pipeline.recipe.select_rules()
+    if not rules.cuts or rules.filter_eval:
+        return {}
+    counted = Counter(selection["split"].to_pylist())
+    return {split: counted[split] for split in SPLITS if split != "train" and counted[split]}
 
 
 def faults(pipeline: Pipeline) -> list[str]:

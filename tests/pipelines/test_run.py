@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.rules import TextRules
@@ -29,6 +30,7 @@ from pipelines.build import ORDER, Pipeline
 from pipelines.recipe.load import load_recipe
 from pipelines.report.story import story
 from pipelines.report.summary import write_report
+from pipelines.report.why import why
 from pipelines.run.execute import run_pipeline
 from tests.inline import curate
 from tests.killed import run_to_its_death
@@ -239,6 +241,43 @@ def test_explain_tells_a_dropped_records_story(finished: tuple[Pipeline, list[Ma
     shown = curate("explain", pipeline.run, key)
     assert shown.returncode == 0 and told["dedup"]["drop_reason"] in shown.stdout
     assert curate("explain", pipeline.run, "0" * 32).returncode == 2
+
+
+def test_explain_says_where_a_score_stands_among_the_others(finished: tuple[Pipeline, list[Manifest]]) -> None:
+    pipeline = finished[0]
+    rows = read_parts(pipeline.select.folder(pipeline.run), ["key", "split", "score", "drop_reason"]).to_pylist()
+    train = sorted(r["score"] for r in rows if r["split"] == "train" and r["score"] == r["score"])
+    lost = next(r for r in rows if r["drop_reason"] == "score_below_cut")
+    told = why(pipeline, lost["key"])
+    assert told is not None and told.is_cut and told.cut is not None and told.score < told.cut
+    assert told.above == pytest.approx(sum(s < lost["score"] for s in train) / (len(train) - 1))
+    assert {each.column.split("_")[0] for each in told.columns} >= {"dfn", "text"}
+    held = next(r for r in rows if r["split"] == "test")
+    shown = curate("explain", pipeline.run, held["key"])
+    assert "not cut: test keeps every record" in shown.stdout and shown.returncode == 0
+    page = (pipeline.run / "report" / "index.html").read_text()
+    assert f"test ({sum(r['split'] == 'test' for r in rows):,})" in page and "select.filter_eval: true" in page
+
+
+def test_explain_identifies_a_record_for_who_has_the_secret_alone(
+    finished: tuple[Pipeline, list[Manifest]], archive: Path, tmp_path: Path
+) -> None:
+    pipeline, facts = finished[0], {r["file"]: r for r in truth_of(archive) if r["file"]}
+    pseudo, index = keys_of(pipeline), read_parts(pipeline.index.folder(pipeline.run), ["key", "drop_reason"])
+    ends = dict(zip(*(index[name].to_pylist() for name in ("key", "drop_reason")), strict=True))
+    files = {image_key("archive", file, pseudo): file for file in facts}
+    for reason in (None, "image_without_report"):  # in the sealed index, and only among what was walked
+        key = next(k for k in sorted(files) if k in ends and ends[k] == reason)
+        plain, shown = curate("explain", pipeline.run, key), curate("explain", pipeline.run, key, "--identify")
+        assert str(archive / "dicom" / files[key]) in shown.stdout.replace("\n", "")
+        assert facts[files[key]]["patient_id"] in shown.stdout and facts[files[key]]["patient_id"] not in plain.stdout
+    moved = Path(shutil.copytree(pipeline.run, tmp_path / "run"))
+    recipe = yaml.safe_load((moved / "recipe.yaml").read_text())
+    (tmp_path / "other.key").write_text("0f" * 32)
+    (tmp_path / "other.key").chmod(0o600)
+    (moved / "recipe.yaml").write_text(yaml.safe_dump(recipe | {"secret": str(tmp_path / "other.key")}))
+    refused = curate("explain", moved, key, "--identify")
+    assert refused.returncode != 0 and not any(r["patient_id"] in refused.stdout for r in facts.values())
 
 
 def test_explain_says_why_each_word_went_and_shows_the_words_only_where_asked(
