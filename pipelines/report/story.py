@@ -29,7 +29,7 @@ def finished(pipeline: Pipeline) -> dict[str, Path]:
     those that the last finished run is made of."""
     known = read_marker(pipeline.run / FINISHED) or {"steps": []}
     before = {name.rpartition("-")[0]: pipeline.run / "steps" / name for name in known["steps"]}
-    found = {}
+    found: dict[str, Path] = {}
     for step in pipeline.steps():
         folder = step.folder(pipeline.run)
         for each in (folder, before.get(step.name, folder)):

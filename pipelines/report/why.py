@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeGuard
 
 import polars as pl
 
@@ -86,7 +87,7 @@ def _standings(scores: pl.DataFrame, key: str, train: pl.DataFrame) -> list[Stan
         value = mine[column][0] if mine.height else None
         if _is_number(value):
             among = others.filter(_numbers(column))[column]
-            found.append(Standing(column, float(value), _above(among, float(value))))
+            found.append(Standing(column, value, _above(among, value)))
     return found
 
 
@@ -112,7 +113,7 @@ def _numbers(column: str) -> pl.Expr:
     return pl.col(column).is_not_null() & pl.col(column).is_not_nan()
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, float) and value == value
 
 
