@@ -15,13 +15,13 @@ def run_command() -> None:
     and a worker has no use for them."""
     import typer
 
-    from pipelines.commands import begin, browsing, explaining, fetch, learning, release, runs, upkeep
+    from pipelines.commands import begin, browsing, explaining, fetch, learning, planning, release, runs, upkeep
     from pipelines.commands.screen import version_option
 
     commands: tuple[Callable[..., None], ...] = (
         begin.init,
         runs.run,
-        runs.plan,
+        planning.plan,
         runs.status,
         explaining.explain,
         runs.report,

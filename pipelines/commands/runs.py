@@ -32,8 +32,7 @@ from pipelines.commands.screen import (
 )
 
 if TYPE_CHECKING:
-    from curate.sources.pairing.outcome import Pairing
-    from pipelines.recipe.recipe import Recipe
+    pass
 
 
 def run(
@@ -85,70 +84,6 @@ def run(
         return
     out.print(f"{records} records in {len(told.shards)} shards: {near(pipeline.shards)}", soft_wrap=True)
     out.print(f"report: {near(pipeline.run / 'report' / 'index.html')}", soft_wrap=True)
-
-
-def plan(
-    recipe: RecipeFile, set_: Set = None, engine: SetEngine = None, workers: Workers = None, json_: Json = False
-) -> None:
-    """What would run, how many records, how they will pair, what is done already; touches nothing."""
-    from curate.step import load_manifest
-    from pipelines.build import Pipeline
-    from pipelines.run.check import check
-    from pipelines.run.listing import list_archive
-    from pipelines.run.pairing import pairing_warnings
-
-    made = load(recipe, set_, engine, workers)
-    check(made, touch=False)
-    listing = list_archive(made, made.secret_source().pseudonymizer(), write=False)
-    pipeline = Pipeline(made, listing)
-    steps = [
-        (step, load_manifest(step.folder(made.out)), _parts_done(step.folder(made.out))) for step in pipeline.steps()
-    ]
-    pairing = looked = None
-    if made.images and made.reports:
-        indexed = load_manifest(pipeline.index.folder(pipeline.run))  # then nothing has to be guessed
-        pairing, looked = (pipeline.pairing, "all, as indexed") if indexed else _preview(made)
-    if json_:
-        print_json(
-            {
-                "name": made.name,
-                "engine": made.engine.kind,
-                "out": str(made.out),
-                "sources": [{"name": s.name, "files": s.files, "bytes": s.bytes} for s in listing.sources],
-                "steps": [
-                    {"step": s.name, "hash": s.hash, "done": done is not None, "parts_done": parts}
-                    | ({"rows_in": done.rows_in, "kept": done.kept} if done else {})
-                    for s, done, parts in steps
-                ],
-                "pairing": None if pairing is None else {"says": pairing.headline, "looked_at": looked},
-            }
-        )
-    else:
-        out.print(f"{made.name}: engine {made.engine.kind}, out {near(made.out)}")
-        for source in listing.sources:
-            out.print(f"  {source.name:13} {source.files:,} files, {source.bytes / 1e6:,.1f} MB")
-        for step, done, parts in steps:
-            some = f"{parts} parts done" if parts else "to do"
-            state = f"done: {done.rows_in} in, {done.kept} kept" if done else some
-            out.print(f"  {step.name:13} {step.hash}  {state}")
-        if pairing is not None:
-            out.print(f"  {'pairing':13} {pairing.headline} (looked at {looked})", soft_wrap=True)
-    if pairing is not None:
-        say_pairing(pairing_warnings(pairing))
-    if made.reports and not load_manifest(pipeline.ingest.folder(pipeline.run)):
-        from pipelines.survey.preview import text_preview
-
-        say(text_preview(made), [])
-
-
-def _parts_done(folder: Path) -> int:
-    return len(list(folder.glob("part-*.json")))
-
-
-def _preview(recipe: Recipe) -> tuple[Pairing, str]:
-    from pipelines.survey.preview import preview  # what reads headers and reports: only before the index is made
-
-    return preview(recipe)
 
 
 def status(folder: RunFolder, json_: Json = False) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import heapq
 import os
+import time
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import pyarrow as pa
@@ -31,23 +32,58 @@ from pipelines.recipe.recipe import Recipe
 IMAGES, REPORTS, TEXTS = 2000, 200_000, 200  # that a plan looks at: some seconds
 
 
+@dataclass(frozen=True)
+class Looked:
+    """What was looked at: how the pairing of it went, in words how much it was, the INDEX rows it would make (a digest
+    for each text), ``seen`` of ``files`` files, and the CPU-seconds that reading a header takes."""
+
+    pairing: Pairing
+    said: str
+    rows: pa.Table
+    seen: int
+    files: int
+    header_seconds: float
+
+
 def preview(recipe: Recipe) -> tuple[Pairing, str]:
-    """How the pairing will go, and how much was looked at: headers in memory, nothing is written.
+    """How the pairing will go, and how much was looked at: see `look`."""
+    looked = look(recipe)
+    return looked.pairing, looked.said
+
+
+def look(recipe: Recipe) -> Looked:
+    """The recipe's pairing tried on a part of its archive: headers in memory, nothing is written.
 
     At most ``IMAGES`` files, drawn evenly by their paths, and ``REPORTS`` reports, the first.
     """
-    scans, files, seen = [], 0, 0
+    scans, files, seen, spent = [], 0, 0, 0.0
     for source in recipe.image_sources():
         drawn, n = _draw(source, IMAGES // len(recipe.images))
-        files, seen = files + n, seen + len(drawn)
+        files, seen, before = files + n, seen + len(drawn), time.process_time()
         rows = [scan_file(listed(found)) for found in drawn]
+        spent += time.process_time() - before
         scans.append((source.name, pa.Table.from_pylist(rows, SCAN)))
     every = read_sources(recipe.report_sources(), scans)
     reports = [_light(report) for report in islice(every, REPORTS)]
     more = next(every, None) is not None
-    matched = match(scans, reports, replace(recipe.index_rules(), per_series="all"))
-    looked = f"{seen:,} of {files:,} files and {'the first ' if more else 'all '}{len(reports):,} reports"
-    return matched.pairing, looked
+    rules = replace(recipe.index_rules(), per_series="all")
+    matched = match(scans, reports, rules)
+    said = f"{seen:,} of {files:,} files and {'the first ' if more else 'all '}{len(reports):,} reports"
+    index = matched.index(reports, rules, recipe.secret_source().pseudonymizer())
+    return Looked(matched.pairing, said, index, seen, files, spent / max(seen, 1))
+
+
+def with_texts(recipe: Recipe, rows: pa.Table) -> pa.Table:
+    """Those INDEX rows of `look` whose reports are found again, with their texts: identities, in memory only."""
+    wanted = {digest for digest in rows["text"].to_pylist() if digest}
+    texts: dict[str, str] = {}
+    for report in read_sources(recipe.report_sources(), []) if wanted else ():
+        if (digest := _light(report).text) in wanted:
+            texts[digest] = report.text
+        if len(texts) == len(wanted):
+            break
+    told = [{**r, "text": texts.get(r["text"], "") if r["text"] else r["text"]} for r in rows.to_pylist()]
+    return pa.Table.from_pylist([r for r in told if r["text"] != ""], rows.schema)
 
 
 def text_preview(recipe: Recipe) -> list[str]:

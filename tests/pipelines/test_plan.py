@@ -1,0 +1,55 @@
+"""`curate plan`: what a run will cost, by doing some of its records in memory, held against the run itself."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from curate.engine import Engine
+from curate.record import Reason
+from curate.step import read_parts
+from pipelines.recipe.load import load_recipe
+from pipelines.run.check import save_recipe
+from pipelines.run.execute import run_pipeline
+from pipelines.survey.preview import look
+from pipelines.survey.probe import probe
+from tests.inline import curate
+from tests.pipelines.archive import make_archive, recipe_for
+
+
+@pytest.fixture(scope="module")
+def recipe_file(secret_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("plan")
+    archive = make_archive(folder / "archive", 10)
+    return recipe_for(archive, folder / "run", secret_file)
+
+
+def test_an_estimate_by_all_records_is_what_the_run_then_makes(recipe_file: Path, inline_engine: Engine) -> None:
+    recipe = load_recipe(recipe_file)
+    found = probe(recipe, look(recipe), 100)
+    assert found is not None and not recipe.out.exists()
+    recipe.out.mkdir()
+    save_recipe(recipe)
+    pipeline, manifests = run_pipeline(recipe, inline_engine, lambda *_: None, until="ingest")
+    rows = read_parts(pipeline.ingest.folder(pipeline.run), ["image", "text", "drop_reason", "painted"]).to_pylist()
+    written = sum(len(r["image"]) + len((r["text"] or "").encode()) for r in rows if r["image"])
+    assert found.records == found.probed == manifests[1].rows_in
+    assert found.payload == pytest.approx(written, rel=0.05)  # words that patients share are not known before
+    too_much = Reason.TOO_MUCH_PAINTED.value
+    assert found.painted == sum(bool(r["painted"]) or r["drop_reason"] == too_much for r in rows) / len(rows)
+    assert found.withheld == sum(r["drop_reason"] is not None for r in rows) / len(rows)
+    assert found.looked == 2 and found.painted <= found.read <= found.painted + 2 / found.records
+    assert found.ingest > found.second_look >= 0 and found.index > 0
+
+
+def test_the_command_says_it_and_writes_nothing(recipe_file: Path, tmp_path: Path) -> None:
+    arguments = ("plan", recipe_file, "--set", f"out={tmp_path / 'other'}", "--set", "deid.burned_in=trust")
+    told = json.loads(curate(*arguments, "--probe", "2", "--json").stdout)["estimate"]
+    assert told["probed"] == 2 and told["read"] == 0.0 and told["looked"] == 0 and told["payload"] > 0
+    assert told["cpu_hours"] == pytest.approx((told["index"] + told["ingest"]) / 3600)
+    assert json.loads(curate(*arguments, "--probe", "0", "--json").stdout)["estimate"] is None
+    shown = curate(*arguments, "--probe", "1")
+    assert "(1 tried)" in shown.stdout and "not in it: training and scoring of dfn" in shown.stdout
+    assert not (tmp_path / "other").exists()
