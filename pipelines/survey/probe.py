@@ -132,7 +132,7 @@ def _try(recipe: Recipe, rows: pa.Table) -> _Tried:
         plain, looked = (with_column(rows, "second_look", pa.array([v] * rows.num_rows)) for v in (False, True))
         for first in (looked, plain):
             _timed(first.slice(0, 1), stages)
-        done = []
+        done: list[tuple[float, pa.Table]] = []
         for i in range(rows.num_rows):
             if done and sum(seconds for seconds, _ in done) > _SECONDS:
                 break
