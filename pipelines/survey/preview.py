@@ -16,7 +16,7 @@ from curate.deid.replace.masked import masked_words, require_words_left
 from curate.deid.text.scrub import scrub
 from curate.deid.words.language import language_preview
 from curate.errors import DropRecord
-from curate.ingest.index import match, read_sources
+from curate.ingest.index import IndexRules, Matched, match, read_sources
 from curate.ingest.rows import status_of
 from curate.places import place
 from curate.record import Reason
@@ -34,15 +34,26 @@ IMAGES, REPORTS, TEXTS = 2000, 200_000, 200  # that a plan looks at: some second
 
 @dataclass(frozen=True)
 class Looked:
-    """What was looked at: how the pairing of it went, in words how much it was, the INDEX rows it would make (a digest
-    for each text), ``seen`` of ``files`` files, and the CPU-seconds that reading a header takes."""
+    """What was looked at: in words how much it was, the ``scans`` (SCAN) by source, the ``reports`` with a digest in
+    place of each text, how they matched, ``seen`` of ``files`` files, CPU-seconds that reading a header takes."""
 
-    pairing: Pairing
     said: str
-    rows: pa.Table
+    scans: tuple[tuple[str, pa.Table], ...]
+    reports: tuple[Report, ...]
+    matched: Matched
     seen: int
     files: int
     header_seconds: float
+
+    @property
+    def pairing(self) -> Pairing:
+        """How it went."""
+        return self.matched.pairing
+
+    def rows(self, recipe: Recipe) -> pa.Table:
+        """The INDEX rows it would make, a digest for each text: identities, in memory only. Needs the secret."""
+        rules, pseudo = _rules(recipe), recipe.secret_source().pseudonymizer()
+        return self.matched.index(self.reports, rules, pseudo)
 
 
 def preview(recipe: Recipe) -> tuple[Pairing, str]:
@@ -66,11 +77,14 @@ def look(recipe: Recipe) -> Looked:
     every = read_sources(recipe.report_sources(), scans)
     reports = [_light(report) for report in islice(every, REPORTS)]
     more = next(every, None) is not None
-    rules = replace(recipe.index_rules(), per_series="all")
-    matched = match(scans, reports, rules)
     said = f"{seen:,} of {files:,} files and {'the first ' if more else 'all '}{len(reports):,} reports"
-    index = matched.index(reports, rules, recipe.secret_source().pseudonymizer())
-    return Looked(matched.pairing, said, index, seen, files, spent / max(seen, 1))
+    matched = match(scans, reports, _rules(recipe))
+    return Looked(said, tuple(scans), tuple(reports), matched, seen, files, spent / max(seen, 1))
+
+
+def _rules(recipe: Recipe) -> IndexRules:
+    """All files of a series: a part of one cannot say which stands for it."""
+    return replace(recipe.index_rules(), per_series="all")
 
 
 def with_texts(recipe: Recipe, rows: pa.Table) -> pa.Table:

@@ -79,7 +79,8 @@ class Estimate:
 
 def probe(recipe: Recipe, looked: Looked, most: int = RECORDS) -> Estimate | None:
     """The estimate by at most ``most`` of the records that `look` found; None where it found none."""
-    rows = looked.rows.filter(pa.array(live(looked.rows)))
+    rows = looked.rows(recipe)
+    rows = rows.filter(pa.array(live(rows)))
     if not rows.num_rows:
         return None
     drawn = rows.take(np.linspace(0, rows.num_rows - 1, min(most, rows.num_rows)).astype(np.int64))
