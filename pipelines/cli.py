@@ -19,6 +19,7 @@ def run_command() -> None:
     from pipelines.commands.screen import version_option
 
     commands: tuple[Callable[..., None], ...] = (
+        begin.analyze,
         begin.init,
         runs.run,
         planning.plan,

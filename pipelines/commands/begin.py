@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 
 from curate.errors import RecipeError
-from pipelines.commands.screen import Json, load, out, print_json, progress_bars
+from pipelines.commands.screen import Json, load, near, out, print_json, progress_bars
 
 
 def init(
@@ -36,6 +36,33 @@ def init(
         out.print(f"secret: {secret} (keep it: the same secret gives the same pseudonyms)", soft_wrap=True)
     out.print(made.text(), markup=False, soft_wrap=True)
     out.print(f"recipe: {to}; next: curate plan {to}, curate run {to}", soft_wrap=True)
+
+
+def analyze(
+    paths: Annotated[list[Path], typer.Argument(help="folders of pictures, tables or folders of reports")],
+    to: Annotated[Path, typer.Option("--out", help="folder for the page and its numbers")] = Path("analysis"),
+    json_: Json = False,
+) -> None:
+    """What an archive is, as a page: modalities, keys, duplicates, languages, text in pictures, lengths of reports."""
+    import json
+
+    from curate.report.render import render
+    from curate.storage import commit_bytes
+    from pipelines.survey.analyze import analyze
+
+    if any(to.resolve().is_relative_to(path.resolve()) for path in paths):
+        raise RecipeError("--out", "lies inside what is analyzed, which is only read", "name another folder")
+    found = analyze(paths)
+    commit_bytes(to / "analysis.json", (json.dumps(found, indent=1, ensure_ascii=False) + "\n").encode())
+    commit_bytes(to / "index.html", render("analysis.html.j2", a=found).encode())
+    if json_:
+        print_json(found)
+        return
+    modalities = ", ".join(f"{n:,} {name}" for name, n in list(found["pictures"]["modalities"].items())[:6])
+    out.print(f"looked at {found['said']}: {modalities or 'no DICOM'}", soft_wrap=True)
+    if found["pairing"] is not None:
+        out.print(found["pairing"]["says"], soft_wrap=True)
+    out.print(f"analysis: {near(to.absolute() / 'index.html')}; next: curate init", soft_wrap=True)
 
 
 def schema() -> None:
