@@ -1,10 +1,11 @@
 """Texts with marked identifiers, for fitting the tagger (`curate.deid.text.tagger`), and what is made of them.
 
-`train_a.jsonl` and `train_b.jsonl` were written (2026-11-28) by two hands that had seen neither rules nor tests nor
-each other's texts: reports, letters, notes and left-overs with every identifying value marked `[[LABEL|value]]`. So
-that no name or number is learned by heart, values are drawn anew each time a text is read, in the same shape; capitals,
-full stops and letters vary as well. Beside them stand the dev half of the frames, the forms of identifiers with their
-look-alikes (but the fresh ones), and the sentences of `fit_words`.
+`train_a.jsonl` to `train_g.jsonl` were written (2026-11-28) by seven hands that had seen neither rules nor tests nor
+each other's texts: reports, letters, notes and left-overs with every identifying value marked `[[LABEL|value]]`; f
+wrote more of places, days and numbers, g of names and what looks like one. An eighth hand's are the fresh frames, which
+are in-sample for the rules. So that no name or number is learned by heart, values are drawn anew each time a text is
+read, in the same shape; capitals, full stops and letters vary as well. Beside them stand the dev half of the frames,
+the forms of identifiers with their look-alikes (but the fresh ones), and the sentences of `fit_words`.
 """
 
 from __future__ import annotations
@@ -55,9 +56,13 @@ class Marked:
     pieces: Pieces
 
 
+WRITERS = "abcdefg"
+FRESH = "fresh"  # frames, filled
+
+
 def written(name: str) -> list[Marked]:
-    """The texts of "train_a" or "train_b"."""
-    lines = files("benchmarks.deid").joinpath(f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
+    """The texts of one of `WRITERS`."""
+    lines = files("benchmarks.deid").joinpath(f"train_{name}.jsonl").read_text(encoding="utf-8").splitlines()
     rows = [json.loads(line) for line in lines if line.strip()]
     return [Marked(row["id"], marked(row["text"])) for row in rows]
 
@@ -79,13 +84,13 @@ _KINDS = (
     ("month", "DATE"), ("day", "DATE"), ("time", "TIME"), ("clock", "TIME"), ("hour", "TIME"), ("email", "EMAIL"),
     ("url", "URL"), ("addr", "ADDRESS"), ("zip", "ADDRESS"), ("post", "ADDRESS"), ("fac", "ADDRESS"),
     ("town", "ADDRESS"), ("city", "ADDRESS"), ("room", "ADDRESS"), ("ward", "ADDRESS"), ("street", "ADDRESS"),
-    ("bed", "ADDRESS"), ("place", "ADDRESS"),
+    ("bed", "ADDRESS"), ("place", "ADDRESS"), ("apart", "ADDRESS"),
 )  # fmt: skip
 
 
-def framed(fills: int, seed: int) -> list[Marked]:
-    """The dev half of the frames, filled."""
-    return [_of(text) for text in frames.render("dev", fills, seed) if text.case == "as written"]
+def framed(split: str, fills: int, seed: int) -> list[Marked]:
+    """The frames of a split ("dev" or "fresh"), filled."""
+    return [_of(text) for text in frames.render(split, fills, seed) if text.case == "as written"]
 
 
 def _of(text: frames.Text) -> Marked:

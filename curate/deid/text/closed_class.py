@@ -22,6 +22,7 @@ class Found(NamedTuple):
 
 
 ASKED = "decision per word"  # of such words only where somebody's name is led by a cue ("seen by Small")
+BY_TAGGER = "tagger"
 CUED = ("known value", "name by its cue", "Presidio")  # what found a span that is left whole
 _PLACES = ("[ADDRESS]", "[FACILITY]")
 _DAYS = ("[DATE", "[TIME]")  # "14.03. Seen"
@@ -76,7 +77,8 @@ def _may_go(hit: re.Match[str], span: Found) -> bool:
         return True
     if hit.lastgroup == "listed" and span.placeholder.startswith(_DAYS):
         return True
-    return hit.lastgroup in ("word", "level", "measure", "listed") and span.placeholder in _PLACES
+    named = span.placeholder in _PLACES and span.by != BY_TAGGER
+    return named and hit.lastgroup in ("word", "level", "measure", "listed")
 
 
 def _line(text: str, at: int) -> int:

@@ -23,7 +23,7 @@ from curate.deid.rules import NAME_THRESHOLD
 from curate.deid.rules import PLACEHOLDER as PLACEHOLDER
 from curate.deid.rules import TextRules as TextRules
 from curate.deid.text import closed_class, tagger
-from curate.deid.text.closed_class import Found
+from curate.deid.text.closed_class import BY_TAGGER, Found
 from curate.deid.text.dates import find_dates, header_days
 from curate.deid.text.decide import Thresholds, name_spans, read, reasons
 from curate.deid.text.fold import BARRIER, fold, has_wide, tidy
@@ -290,9 +290,9 @@ def _revised(seen: Looked, rules: TextRules, gone: list[Gone] | None) -> list[Fo
     found, back = tagger.revised(tokens, seen.spans, chances, limits)
     if gone is not None:
         for i in back:
-            stays = Gone(tokens.forms[i], STAYS, f"{tagger.BY}; {tagger.reasons(tokens, i, '')}")
+            stays = Gone(tokens.forms[i], STAYS, f"{BY_TAGGER}; {tagger.reasons(tokens, i, '')}")
             gone += [stays] if stays not in gone else []
-        found = [_with_reasons(one, tokens) if one.by == tagger.BY else one for one in found]
+        found = [_with_reasons(one, tokens) if one.by == BY_TAGGER else one for one in found]
     if not seen.other:
         return found
     kept = [one for one in seen.spans if _inside(one[:3], seen.other)]
@@ -305,7 +305,7 @@ def _with_reasons(one: Found, tokens: tagger.Tokens) -> Found:
         for i, start in enumerate(tokens.starts)
         if one.start <= start < one.end and tokens.forms[i][0].isalnum()
     ]
-    return one._replace(by="; ".join([tagger.BY, *said]))
+    return one._replace(by="; ".join([BY_TAGGER, *said]))
 
 
 def _barriers(folded: str) -> Iterator[int]:

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from curate.deid.patterns.around import COUNTED, MEASURED, is_any_before, words_before
 from curate.deid.rules import LABELS as PLACEHOLDERS
 from curate.deid.text import features
-from curate.deid.text.closed_class import Found
+from curate.deid.text.closed_class import BY_TAGGER, Found
 from curate.deid.text.fold import BARRIER
 from curate.deid.text.tokens import is_shouted
 from curate.deid.words import context_words as roles
@@ -255,49 +255,34 @@ _UNIT = roles.words(
 )
 _OLD = 90  # years: from here on an age tells who
 _COUNTING = roles.words("one two three four five six seven eight nine ten first second third single")
-_HEADS = roles.words("exam examination history findings impression conclusion comparison indication technique report")
 _NUMBERED = ("DATE", "PHONE", "ID", "AGE")
 _JOIN = re.compile(r"[^\w\n]{0,3}")
 ACTS = "decision per word (acts)"
 KEPT = ("known value", ACTS)  # what found a span that never comes back
 _TIME = "[TIME]"
-BY = "tagger"
 
 
 def is_protected(tokens: Tokens, i: int, label: str) -> bool:
-    """Words that only a rule's cue may take: the closed class, a number with its unit, a level, a list's number."""
+    """Words and numbers that the tagger does not add: those of the closed class, of grammar, of a number that counts.
+
+    Levels, heads and a list's numbers are cut out of what it adds by `closed_class`, as of whatever found a span.
+    """
     form = tokens.forms[i]
     lower = form.lower()
-    after = tokens.forms[i + 1] if i + 1 < len(tokens.forms) else "\n"
     if form.isalpha():
         if lower in roles.PROTECTED:
             return not (lower in _COUNTING and label in _NUMBERED)
-        if (lower in _HEADS and after == ":") or lower in roles.LICENSED:
+        if lower in roles.LICENSED or (form.isupper() and kind(lower) & Kind.SHORT):
             return True
-        if (lower in _UNIT and i and tokens.forms[i - 1].isdecimal()) or (form.isupper() and kind(lower) & Kind.SHORT):
-            return True
-        level = len(form) == 1 and lower in "ctlsd" and after.isdecimal() and len(after) < 3
-        return level and tokens.ends[i] == tokens.starts[i + 1]
-    if form.isdecimal():
-        if len(form) < 5 and is_any_before(words_before(tokens.text, tokens.starts[i]), _COUNTS, 2):
-            return True  # "CRP 98", "strength 4/5"
-        k = i + 1
-        if after == "." and k + 1 < len(tokens.forms) and tokens.forms[k + 1].isdecimal():
-            k += 2  # 3.5 cm
-        if after == "-":
-            k += 1  # 67-year-old
-        old = label == "AGE" and int(form) >= _OLD
-        behind = tokens.forms[k].lower() if k < len(tokens.forms) else ""
-        if behind in _UNIT and not old:
-            return True
-        if behind == "x" and k + 1 < len(tokens.forms) and tokens.forms[k + 1].isdecimal():
-            return True  # 4 x 5 mm
-        before = tokens.forms[i - 1].lower() if i else ""
-        listed = len(form) < 3 and after in (".", ")") and (before == "." or _BEGINS in tokens.places[i])
-        if listed and i + 2 < len(tokens.forms) and tokens.forms[i + 2][0].isalpha():
-            return True  # "1.No", not "14.03.2021"
-        return len(form) < 3 and before in tuple("ctlsd") and _GLUED in tokens.places[i]
-    return False
+        return lower in _UNIT and i > 0 and tokens.forms[i - 1].isdecimal()
+    if not form.isdecimal():
+        return False
+    if len(form) < 5 and is_any_before(words_before(tokens.text, tokens.starts[i]), _COUNTS, 2):
+        return True  # "CRP 98", "strength 4/5"
+    after = [*tokens.forms[i + 1 : i + 4], "\n", "\n", "\n"]
+    k = 2 if after[0] == "." and after[1].isdecimal() else 0  # 3.5 cm
+    k += after[k] == "-"  # 67-year-old
+    return after[k].lower() in _UNIT and not (label == "AGE" and int(form) >= _OLD)
 
 
 def revised(
@@ -386,9 +371,9 @@ def _own_spans(tokens: Tokens, own: NDArray[np.bool_], which: Sequence[int]) -> 
             continue  # a sign goes between two words that go
         start, end, placeholder = tokens.starts[i], tokens.ends[i], f"[{LABELS[which[i]]}]"
         if found and found[-1].placeholder == placeholder and _JOIN.fullmatch(tokens.text, found[-1].end, start):
-            found[-1] = Found(found[-1].start, end, placeholder, BY)
+            found[-1] = Found(found[-1].start, end, placeholder, BY_TAGGER)
         else:
-            found.append(Found(start, end, placeholder, BY))
+            found.append(Found(start, end, placeholder, BY_TAGGER))
     return found
 
 

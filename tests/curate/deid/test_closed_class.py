@@ -70,6 +70,12 @@ def test_places_are_named_by_sides_and_levels():
         assert [*without(text, [span])] == [span]
 
 
+@pytest.mark.parametrize("text", ["L4-5", "T12", "1.No", "4 x 5 mm", "Old\n2) Mild", "12.5% of it"])
+def test_the_tagger_takes_them_from_no_place_either(text):
+    left = [*without(text, [Found(0, len(text), "[ADDRESS]", "tagger")])]
+    assert not any(c.isdigit() for one in left for c in text[one.start : one.end])
+
+
 @pytest.mark.parametrize(
     ("text", "stays"),
     [("Disc T6-7 edema", "T6-7"), ("LT 3 O'CLOCK 8 MM CYST. BIRADS 2.", "BIRADS 2"), ("NEW: none.", "none"),
