@@ -38,6 +38,8 @@ __all__ = [
     "SpreadTask",
     "Step",
     "Task",
+    "Unit",
+    "forget_inner",
     "part_path",
     "read_parts",
     "run_model_step",
@@ -59,6 +61,15 @@ class Task(Protocol):
         """The partition's output rows. ``only`` limits the work to some rows (to find the one that crashes);
         rows in ``poison`` are not touched but marked CRASHED."""
         ...
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A task whose partitions are done whole."""
+
+    def rows(self, partition: int) -> int:
+        """One unit of work."""
+        return 1
 
 
 @runtime_checkable
@@ -264,9 +275,14 @@ def run_spread_step(
     if damaged(folder, step.partitions, inputs) or load_manifest(folder) is None:
         last = task.spread(inner)
     manifest = run_step(replace(step, task=last), run, engine, progress)
-    if work.is_dir():
-        remove_tree(work, run / "steps")
+    forget_inner(step, run)
     return manifest
+
+
+def forget_inner(step: Step, run: Path) -> None:
+    """Remove what `run_spread_step` has made on the way."""
+    if (work := step.folder(run) / "work").is_dir():
+        remove_tree(work, run / "steps")
 
 
 def finish(step: Step, run: Path, seconds: float) -> Manifest:

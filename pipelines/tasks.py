@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from curate.export.select import SelectTask
     from curate.export.webdataset import ExportTask
     from curate.ingest.chain import IngestTask
-    from curate.ingest.index import IndexTask
+    from curate.ingest.index_job import IndexJob
     from filters.evaluate.marks import MarksTask
     from filters.methods.blip.capfilt import CapfiltTask
     from filters.task import ScoreTask, TrainTask
@@ -37,11 +37,12 @@ def index(
     secret: SecretSource,
     k_patients: int,
     sealed: str,
-) -> IndexTask:
-    """See `curate.ingest.index`."""
+) -> IndexJob:
+    """See `curate.ingest.index_job`."""
     from curate.ingest.index import IndexTask
+    from curate.ingest.index_job import IndexJob
 
-    return IndexTask(chunks, scans, sealed, reports, rules, rows, secret, k_patients)
+    return IndexJob(IndexTask(chunks, scans, sealed, reports, rules, rows, secret, k_patients))
 
 
 def ingest(

@@ -30,7 +30,8 @@ WHY = {
     ),
     ("curate/intact.py", "doubt"): (1, "verified.json of a step, which a run made"),
     ("curate/intact.py", "forget"): (2, "manifest and markers of a step, by their fixed names, below RUN/steps"),
-    ("curate/step.py", "run_spread_step"): (1, "the inner steps it has made, below a step's folder"),
+    ("curate/ingest/index_job.py", "run"): (1, "its own inner tables, below RUN/private/index-*"),
+    ("curate/step.py", "forget_inner"): (1, "the inner steps it has made, below a step's folder"),
     ("curate/export/webdataset.py", "reset_shards"): (
         1,
         "after check_shards: our marker and no foreign name",

@@ -36,7 +36,7 @@ from curate.dedup.rules import DedupRules
 from curate.dedup.text import GUARD_SIZE
 from curate.places import place
 from curate.record import DEDUP, conform, live
-from curate.step import Task, part_path, read_parts
+from curate.step import Task, Unit, part_path, read_parts
 from curate.storage import read_table
 
 PER_BUCKET = 50_000  # records, and as many to a task that sorts
@@ -76,16 +76,7 @@ class DedupJob:
 
 
 @dataclass(frozen=True)
-class _Unit:
-    """A task whose partitions are done whole."""
-
-    def rows(self, partition: int) -> int:
-        """One unit of work."""
-        return 1
-
-
-@dataclass(frozen=True)
-class SortByPatient(_Unit):
+class SortByPatient(Unit):
     """Live records of ``sources`` ingested parts, sorted by the bucket of their patient; who is not known is alone."""
 
     ingest: str
@@ -144,7 +135,7 @@ class SortByText(SortByPatient):
 
 
 @dataclass(frozen=True)
-class Pictures(_Unit):
+class Pictures(Unit):
     """A bucket of patients: what is in an evaluation set, then near pictures among the rest."""
 
     signed: str
@@ -157,7 +148,7 @@ class Pictures(_Unit):
 
 
 @dataclass(frozen=True)
-class Reports(_Unit):
+class Reports(Unit):
     """A bucket of critical words: equal and near texts."""
 
     texts: str
@@ -169,7 +160,7 @@ class Reports(_Unit):
 
 
 @dataclass(frozen=True)
-class Kept(_Unit):
+class Kept(Unit):
     """All records by their narrow columns: what pictures decided, and equal pictures wherever they are."""
 
     signed: str
@@ -185,7 +176,7 @@ class Kept(_Unit):
 
 
 @dataclass(frozen=True)
-class Last(_Unit):
+class Last(Unit):
     """What pictures left, and what texts decided."""
 
     kept: str

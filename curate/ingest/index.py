@@ -11,6 +11,8 @@ import os
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from hashlib import blake2b
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -29,15 +31,16 @@ from curate.ingest.rows import RecordRows, image_key, status_of, with_second_loo
 from curate.ingest.rules import IndexRules, ReportSource
 from curate.ingest.sealed import NAMES, PAIRING, WORDS, read_index, read_withdrawn, sealed_part
 from curate.ingest.slices import choose_slices, middle_of_series
-from curate.ingest.splits import settle
+from curate.ingest.splits import settle, with_table_splits
 from curate.places import normalised, place
-from curate.record import FATE, INDEX, Reason, conform, live
+from curate.record import FATE, Reason, conform, live
 from curate.sources.faults import patiently
 from curate.sources.member import place as as_in_a_folder
 from curate.sources.pairing.coverage import describe
 from curate.sources.pairing.outcome import Pairing
 from curate.sources.pairing.pair import pair
 from curate.sources.pairing.paths import beside, stem
+from curate.sources.reports.packed import PackedReports, pack
 from curate.sources.reports.read import not_read, read_reports
 from curate.sources.reports.report import Report
 from curate.sources.scan import SCAN, read_scan
@@ -46,7 +49,6 @@ from curate.sources.walk import as_path
 __all__ = ["STEP", "IndexRules", "IndexTask", "ReportSource", "image_key", "read_index"]
 
 STEP = "index"
-_BATCH = 20_000  # files at a time
 _NO_FILES = SCAN.append(pa.field("source", pa.string())).empty_table()
 
 
@@ -70,21 +72,15 @@ class IndexTask:
     def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
         """FATE rows sorted by key; the live rows are sealed in partitions of ``rows_per_partition``."""
         pseudo = self.secret.pseudonymizer()
-        scans = [(name, read_scan(chunks, place(self.scans), pseudo)) for name, chunks in self.chunks]
-        try:
-            reports = patiently(lambda: list(read_sources(self.reports, scans)))
-        except SourceError as error:
-            raise SourceError(error.number, "reports") from None
-        matched = match(scans, reports, self.rules)
+        reports, matched = paired(self)
         index = matched.index(reports, self.rules, pseudo)
-        write_sealed(place(self.sealed) / PAIRING, matched.pairing.table(), pseudo)
-        gone = _withdrawn(index, read_withdrawn(place(self.scans).parent, pseudo))
+        gone = withdrawn_keys(index, read_withdrawn(place(self.scans).parent, pseudo))
         alive = index.filter(pa.array(live(index)))
         for i, start in enumerate(range(0, alive.num_rows, self.rows_per_partition)):
             part = without(alive.slice(start, self.rows_per_partition), gone)  # the others stay in their partitions
             write_sealed(sealed_part(place(self.sealed), i), part, pseudo)
         alive = without(alive, gone)
-        texts, values = _told(alive)
+        texts, values = texts_and_values(alive)
         words = shared_words(texts, values, self.k_patients)
         for name, listed in ((WORDS, words), (NAMES, taken_names(values))):
             write_sealed(place(self.sealed) / name, pa.table({"word": pa.array(sorted(listed), pa.string())}), pseudo)
@@ -95,7 +91,20 @@ class IndexTask:
         return sorted(place(self.sealed).glob("*.sealed"))
 
 
-def _withdrawn(index: pa.Table, patients: Collection[str]) -> frozenset[str]:
+def paired(task: IndexTask) -> tuple[PackedReports, Matched]:
+    """The archive's reports, and its files paired with them; how that went is sealed beside the index."""
+    pseudo = task.secret.pseudonymizer()
+    scans = [(name, read_scan(chunks, place(task.scans), pseudo)) for name, chunks in task.chunks]
+    try:
+        reports = patiently(lambda: pack(read_sources(task.reports, scans)))
+    except SourceError as error:
+        raise SourceError(error.number, "reports") from None
+    matched = match(scans, reports, task.rules)
+    write_sealed(place(task.sealed) / PAIRING, matched.pairing.table(), pseudo)
+    return reports, matched
+
+
+def withdrawn_keys(index: pa.Table, patients: Collection[str]) -> frozenset[str]:
     """The keys of all rows, dropped ones too, of who has left the run."""
     columns = (index[name].to_pylist() for name in ("key", "patient", "drop_reason"))
     left = Reason.WITHDRAWN.value  # as the scan of the file says
@@ -137,16 +146,16 @@ class Matched:
         Every file and every report that no image uses has exactly one (a multi-frame file has one a chosen frame).
         """
         rows = RecordRows(self.files, reports, rules, pseudo)
-        # in batches: a million files as Python rows would not fit a small machine
-        tables = [
-            pa.Table.from_pylist([r for f in batch for r in rows.of_image(f)], INDEX)
-            for batch in (self.files.slice(i, _BATCH).to_pylist() for i in range(0, self.files.num_rows, _BATCH))
-        ]
-        unused = rows.of_reports(self.reports.to_pylist())
-        rows.splits.check_matched()
-        table = settle(pa.concat_tables([*tables, pa.Table.from_pylist(unused, INDEX)]), rules.splits)
-        table = table.take(pa.array(pl.Series(table["key"].to_pylist(), dtype=pl.String).arg_sort().to_numpy()))
-        return with_second_look(table, rules.second_look)
+        table = pa.concat_tables([rows.of_images(self.files), rows.of_reports(self.reports)])
+        return settled(table, rules)
+
+
+def settled(index: pa.Table, rules: IndexRules) -> pa.Table:
+    """INDEX rows (or those of their columns that decide it) of all records, sorted by key, with what only all together
+    say: splits, and the sample of `with_second_look`."""
+    table = settle(index, rules.splits)
+    table = table.take(pa.array(pl.Series(table["key"].to_pylist(), dtype=pl.String).arg_sort().to_numpy()))
+    return with_second_look(table, rules.second_look)
 
 
 def match(scans: Sequence[tuple[str, pa.Table]], reports: Sequence[Report], rules: IndexRules) -> Matched:
@@ -155,13 +164,13 @@ def match(scans: Sequence[tuple[str, pa.Table]], reports: Sequence[Report], rule
         [t.append_column("source", pa.array([name] * t.num_rows)) for name, t in scans] or [_NO_FILES]
     )
     files = with_column(files, "reason", _read_as_reports(files, reports))
-    files = with_path_keys(files, rules.files)
+    files = with_table_splits(with_path_keys(files, rules.files), rules.splits)
     files = with_column(files, "reason", judge(files, rules.files))
     if rules.per_series == "middle":
         files = with_column(files, "reason", middle_of_series(files))
     usable = np.flatnonzero(files["reason"].is_null().to_numpy(zero_copy_only=False))
     told = _report_table(reports)
-    images = _pairing_columns(files, usable, {r.image for r in reports})
+    images = _pairing_columns(files, usable, set(told["image"].to_pylist()))
     if "image" in rules.pair.by:
         images, told = _with_stems(images, told, files.take(pa.array(usable))["path"].to_pylist(), reports)
     image_match, report_match = pair(images, told, rules.pair)
@@ -170,11 +179,12 @@ def match(scans: Sequence[tuple[str, pa.Table]], reports: Sequence[Report], rule
         pairing = replace(pairing, lines=(*pairing.lines, *not_read(reports)))
     files = _with_matches(files, usable, image_match, rules)
     if rules.per_series in ("key", "montage"):
-        files = choose_slices(files, rules.per_series, rules.slices, [r.text for r in reports])
+        texts = [r.text for r in reports] if rules.per_series == "key" else []
+        files = choose_slices(files, rules.per_series, rules.slices, texts)
     return Matched(files, report_match, pairing)
 
 
-def _told(index: pa.Table) -> tuple[Iterator[tuple[str, str]], list[str]]:
+def texts_and_values(index: pa.Table) -> tuple[Iterator[tuple[str, str]], list[str]]:
     """(patient, raw report) of every record that has one, and every identifying value that the index knows."""
     reports = zip(index["patient"].to_pylist(), index["text"].to_pylist(), strict=True)
     values = list(dict.fromkeys(value for row in index["phi"].to_pylist() for value in row or []))
@@ -245,9 +255,21 @@ def _with_matches(files: pa.Table, usable: np.ndarray, matches: pa.Table, rules:
 
 
 def _report_table(reports: Sequence[Report]) -> pa.Table:
-    columns = ("accession", "study", "patient", "date", "image", "order", "several")
-    table = pa.table({c: pa.array([getattr(r, c) for r in reports], pa.string()) for c in columns})
-    table = table.append_column("text", pa.array([r.text for r in reports], pa.string()))
-    table = table.append_column("reason", pa.array([r.reason for r in reports], pa.string()))
-    table = table.append_column("status", pa.array(map(status_of, reports), pa.string()))
-    return table.add_column(0, "row", pa.array(range(len(reports)), pa.int64()))
+    batches, some = [_REPORT.empty_table()], iter(reports)
+    while rows := list(islice(some, _BATCH)):
+        columns = [[getattr(r, c) for r in rows] for c in _KEYS]
+        columns += [[_alike(r.text) for r in rows], [r.reason for r in rows], [status_of(r) for r in rows]]
+        batches.append(pa.table([pa.array(c, pa.string()) for c in columns], schema=_REPORT))
+    table = pa.concat_tables(batches)
+    return table.add_column(0, "row", pa.array(range(table.num_rows), pa.int64()))
+
+
+_BATCH = 10_000  # reports as objects at a time
+_KEYS = ("accession", "study", "patient", "date", "image", "order", "several")
+_REPORT = pa.schema([(name, pa.string()) for name in (*_KEYS, "text", "reason", "status")])
+
+
+def _alike(text: str) -> str:
+    """Equal for texts that `pair` takes for one, "" for none: their text would fill a machine's memory."""
+    words = " ".join(text.lower().split())
+    return words and blake2b(words.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

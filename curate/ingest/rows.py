@@ -18,8 +18,8 @@ import pyarrow as pa
 from curate.deid.pseudonym import Pseudonymizer
 from curate.ingest.files import with_column
 from curate.ingest.slices import frames_of
-from curate.ingest.splits import Lookup
-from curate.record import TILE, Reason, live
+from curate.ingest.splits import split_of_file
+from curate.record import INDEX, TILE, Reason, live
 from curate.sources.identity import first_id, spellings
 from curate.sources.reports.report import Report
 from curate.sources.reports.several import declared_status, joined, told_status
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from curate.ingest.rules import IndexRules, SecondLook
 
 _STEP = "index"
+_BATCH = 10_000  # files at a time
 _NAMED = ("patient_id", "patient_name", "accession", "study_uid", "series_uid", "sop_uid")
 _LAYOUT = ("modality", "device", "rows", "columns")
 _NOBODY = Report("")
@@ -39,10 +40,16 @@ class RecordRows:
 
     def __init__(self, files: pa.Table, reports: Sequence[Report], rules: IndexRules, pseudo: Pseudonymizer) -> None:
         self._reports, self._rules, self._pseudo = reports, rules, pseudo
-        self.splits = Lookup(rules.splits)
         self._spelt: dict[str, tuple[str, ...]] = {}  # files of a series and reports of a patient share their values
         montage = "members" in files.column_names and files["members"].null_count < files.num_rows
         self._files = files.select([*_OF_A_FILE, "frames"]) if montage else None
+
+    def of_images(self, files: pa.Table) -> pa.Table:
+        """INDEX rows of files, in their order."""
+        # in batches: a million files as Python rows would not fit a small machine
+        batches = (files.slice(i, _BATCH).to_pylist() for i in range(0, files.num_rows, _BATCH))
+        tables = [pa.Table.from_pylist([r for f in files for r in self.of_image(f)], INDEX) for files in batches]
+        return pa.concat_tables([INDEX.empty_table(), *tables])
 
     def of_image(self, file: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """One row a chosen frame of a file; one for all that a montage shows."""
@@ -102,7 +109,7 @@ class RecordRows:
             "meta": list(told.meta.items()),
             "clean": told.clean,
             "declared_clean": self._declared(file["source"]) and (report is None or report.declared_clean),
-            "official_split": self.splits.split(file, told.split),
+            "official_split": split_of_file(file, told.split, self._rules.splits),
             "drop_step": _STEP if file["reason"] else None,
             "drop_reason": file["reason"],
         }
@@ -110,10 +117,10 @@ class RecordRows:
     def _declared(self, source: str) -> bool:
         return source in self._rules.files and self._rules.files[source].declared_clean
 
-    def of_reports(self, matches: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """One row a report that no image uses."""
+    def of_reports(self, matches: pa.Table) -> pa.Table:
+        """INDEX rows, one a report that no image uses; ``matches``: REPORT_MATCH of each report."""
         rows, pseudo = [], self._pseudo
-        for report, match in zip(self._reports, matches, strict=True):
+        for report, match in zip(self._reports, matches.to_pylist(), strict=True):
             if match["used"]:
                 continue
             reason = match["reason"] or Reason.ORPHAN_REPORT.value
@@ -141,7 +148,7 @@ class RecordRows:
                     "drop_reason": reason,
                 }
             )
-        return rows
+        return pa.Table.from_pylist(rows, INDEX)
 
     def _identities(self, values: Iterable[str]) -> list[str]:
         """The values that a text is searched for: each as written, and without an issuer and the like."""

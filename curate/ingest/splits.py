@@ -21,50 +21,47 @@ from curate.ingest.rules import KEYS, STRENGTH, UNKNOWN, OfficialSplits
 from curate.record import Reason
 from curate.sources.pairing.paths import shapes, stem
 
+_ASKED = ("image_id", "relative", "sop_uid", "accession", "study_uid", "patient_id")
 
-class Lookup:
-    """What is said of one file's split."""
 
-    def __init__(self, rules: OfficialSplits) -> None:
-        self._rules, self._told, self.asked, self.matched = rules, dict[str, dict[str, list[str]]](), 0, 0
-        table = rules.table
-        for key in KEYS if table is not None else ():
-            column = getattr(table, key)
-            if table is not None and column is not None:
-                pairs = table.rows.select(pl.col(column).alias("k"), pl.col(table.column).alias("v"))
-                grouped = pairs.filter(pl.col("k") != "").group_by("k", maintain_order=True).agg(pl.col("v").unique())
-                self._told[key] = dict(zip(grouped["k"].to_list(), grouped["v"].to_list(), strict=True))
+def with_table_splits(files: pa.Table, rules: OfficialSplits) -> pa.Table:
+    """``files`` (SCAN after `with_path_keys`) with ``table_split``: what the rules' table says of each, null without
+    one. RecipeError where the table names nothing of the archive."""
+    table, kind = rules.table, pa.list_(pa.string())
+    if table is None:
+        return files.append_column("table_split", pa.nulls(files.num_rows, kind))
+    told: dict[str, dict[str, list[str]]] = {}
+    for key in KEYS:
+        column = getattr(table, key)
+        if column is not None:
+            pairs = table.rows.select(pl.col(column).alias("k"), pl.col(table.column).alias("v"))
+            grouped = pairs.filter(pl.col("k") != "").group_by("k", maintain_order=True).agg(pl.col("v").unique())
+            told[key] = dict(zip(grouped["k"].to_list(), grouped["v"].to_list(), strict=True))
+    batches = files.select(_ASKED).to_batches(max_chunksize=10_000)
+    found = [pa.array([_from_table(told, file) for file in batch.to_pylist()], kind) for batch in batches]
+    splits = pa.chunked_array(found, kind)
+    if told and files.num_rows and splits.null_count == files.num_rows:
+        columns = [getattr(table, key) for key in told]
+        shown = "; ".join(f"{c} is like {', '.join(shapes(table.rows[c].to_list()))}" for c in columns)
+        raise RecipeError("split.table", f"names none of the archive's images: {shown}", "name other columns")
+    return files.append_column("table_split", splits)
 
-    def split(self, file: Mapping[str, Any], said: str) -> str | None:
-        """The split of a file (columns of SCAN and of `with_path_keys`) whose report says ``said``; "?": unknown."""
-        return self._rules.strongest([file["split"], said, *self._from_table(file)])
 
-    def _from_table(self, file: Mapping[str, Any]) -> list[str]:
-        if not self._told:
-            return []
-        self.asked += 1
-        path = file["relative"]
-        name = PurePosixPath(path).name
-        asked = {
-            "image": (file["image_id"], path, name, stem(name), file["sop_uid"]),
-            "accession": (file["accession"],),
-            "study": (file["study_uid"], file["accession"]),
-            "patient": (file["patient_id"],),
-        }
-        for key, rows in self._told.items():
-            for value in asked[key]:
-                if value and value in rows:
-                    self.matched += 1
-                    return rows[value]
-        return []
+def split_of_file(file: Mapping[str, Any], said: str, rules: OfficialSplits) -> str | None:
+    """The split of a file (columns of `with_table_splits`) whose report says ``said``; "?": unknown."""
+    return rules.strongest([file["split"], said, *(file["table_split"] or ())])
 
-    def check_matched(self) -> None:
-        """RecipeError where a table of splits was given and names nothing of the archive."""
-        table = self._rules.table
-        if table is not None and self.asked and not self.matched:
-            columns = [getattr(table, key) for key in self._told]
-            shown = "; ".join(f"{c} is like {', '.join(shapes(table.rows[c].to_list()))}" for c in columns)
-            raise RecipeError("split.table", f"names none of the archive's images: {shown}", "name other columns")
+
+def _from_table(told: Mapping[str, Mapping[str, list[str]]], file: Mapping[str, Any]) -> list[str] | None:
+    path = file["relative"]
+    name = PurePosixPath(path).name
+    asked = {
+        "image": (file["image_id"], path, name, stem(name), file["sop_uid"]),
+        "accession": (file["accession"],),
+        "study": (file["study_uid"], file["accession"]),
+        "patient": (file["patient_id"],),
+    }
+    return next((rows[value] for key, rows in told.items() for value in asked[key] if value and value in rows), None)
 
 
 def settle(index: pa.Table, rules: OfficialSplits) -> pa.Table:

@@ -10,7 +10,7 @@ from curate.export.webdataset import check_shards, reset_shards
 from curate.intact import damaged, doubt, forget, parts_with
 from curate.record import Reason
 from curate.sources.scan import forget_dropped, scan
-from curate.step import Deferred, Manifest, Progress, Step, run_model_step, run_spread_step, run_step
+from curate.step import Deferred, Manifest, Progress, Step, forget_inner, run_model_step, run_spread_step, run_step
 from curate.storage import claim, commit_marker, exclusive, private_folder, remove_tree, sweep
 from pipelines.build import FINISHED, ORDER, Pipeline, scan_folder
 from pipelines.recipe.recipe import Recipe
@@ -19,7 +19,7 @@ from pipelines.run.pairing import require_pairs
 from pipelines.run.sight import require_sight
 
 _MODELS = ("score", "capfilt")  # whose work is a model's: `curate.step.run_model_step`
-_SPREAD = ("dedup",)  # whose work is on all records: `curate.step.run_spread_step`
+_SPREAD = ("index", "dedup")  # whose work is on all records: `curate.step.run_spread_step`
 
 
 def run_pipeline(
@@ -69,6 +69,7 @@ def _try_again(pipeline: Pipeline, chunks: Sequence[str], reasons: Collection[Re
     forget_dropped(scan_folder(pipeline.run), chunks, reasons, pipeline.secret.pseudonymizer())
     for step in (pipeline.index, pipeline.ingest):
         folder = step.folder(pipeline.run)
+        forget_inner(step, pipeline.run)
         for reason in reasons:
             forget(folder, parts_with(folder, reason))
 

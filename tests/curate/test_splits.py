@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from curate.errors import RecipeError
 from curate.export.split import SplitRules, split_of
 from curate.ingest.rules import OfficialSplits, SplitTable
-from curate.ingest.splits import Lookup, settle
+from curate.ingest.splits import settle, split_of_file, with_table_splits
 from curate.record import INDEX, conform
 
 Told = list[tuple[str, str | None, str | None]]
@@ -72,19 +72,25 @@ FILE = {
 }
 
 
+def split_by(
+    rules: OfficialSplits, file: dict[str, str], said: str, beside: dict[str, str] | None = None
+) -> str | None:
+    made = with_table_splits(pa.Table.from_pylist([file, beside or FILE]), rules).to_pylist()[0]
+    return split_of_file(made, said, rules)
+
+
 def test_a_table_says_it_by_image_study_or_patient(tmp_path: Path) -> None:
     path = tmp_path / "split.csv.gz"
     path.write_bytes(gzip.compress(b"dicom_id,subject,split\nx,1,validate\ny,2,train\n,3,test\n"))
     table = SplitTable(str(path), "split", image="dicom_id", patient="subject")
-    lookup = Lookup(OfficialSplits(table))
-    assert lookup.split(FILE, "") == "val"
-    assert lookup.split({**FILE, "relative": "z.dcm", "image_id": "y"}, "") == "train"
-    assert lookup.split({**FILE, "relative": "z.dcm", "patient_id": "3"}, "") == "test"
-    assert lookup.split({**FILE, "relative": "z.dcm"}, "") is None
-    assert lookup.split({**FILE, "relative": "z.dcm", "split": "Dev"}, "testing") == "test"  # of two, the strongest
-    assert lookup.split({**FILE, "relative": "z.dcm"}, "fold 3") == "?"
-    named = Lookup(OfficialSplits(names={"fold 3": "test"}))
-    assert named.split(FILE, "Fold 3") == "test"
+    rules = OfficialSplits(table)
+    assert split_by(rules, FILE, "") == "val"
+    assert split_by(rules, {**FILE, "relative": "z.dcm", "image_id": "y"}, "") == "train"
+    assert split_by(rules, {**FILE, "relative": "z.dcm", "patient_id": "3"}, "") == "test"
+    assert split_by(rules, {**FILE, "relative": "z.dcm"}, "") is None
+    assert split_by(rules, {**FILE, "relative": "z.dcm", "split": "Dev"}, "testing") == "test"  # of two, the strongest
+    assert split_by(rules, {**FILE, "relative": "z.dcm"}, "fold 3") == "?"
+    assert split_by(OfficialSplits(names={"fold 3": "test"}), FILE, "Fold 3") == "test"
 
 
 def test_a_table_that_names_nothing_of_the_archive_is_refused(tmp_path: Path) -> None:
@@ -92,10 +98,13 @@ def test_a_table_that_names_nothing_of_the_archive_is_refused(tmp_path: Path) ->
     path.write_text("study,split\ns12345,train\n")
     with pytest.raises(RecipeError, match="no column 'dicom_id'"):
         SplitTable(str(path), image="dicom_id").check()
-    lookup = Lookup(OfficialSplits(SplitTable(str(path), study="study")))
-    lookup.split({**FILE, "study_uid": "777"}, "")
     with pytest.raises(RecipeError, match="s#####") as caught:
-        lookup.check_matched()
+        split_by(
+            OfficialSplits(SplitTable(str(path), study="study")),
+            {**FILE, "study_uid": "777"},
+            "",
+            {**FILE, "study_uid": "778"},
+        )
     assert "12345" not in str(caught.value)
 
 

@@ -41,17 +41,36 @@ def called_words(text: str) -> list[str]:
     return list(dict.fromkeys(w for start, end, _ in find_names(folded) for w in name_words(folded[start:end])))
 
 
+class WordCount:
+    """Which patients write which rare word, and which words name someone; of parts of an archive, and then together.
+    Of a word that ``k`` patients write no more are remembered."""
+
+    def __init__(self, k: int) -> None:
+        self.k, self.patients, self.called = k, dict[str, set[str]](), set[str]()
+
+    def add(self, reports: Iterable[tuple[str, str]], names: Iterable[str]) -> WordCount:
+        """``reports``: (patient, raw text), ``names``: identifying values."""
+        self.called.update(w for value in names for w in name_words(value))
+        told: dict[str, set[str]] = {}  # a text that many reports repeat is read once
+        for patient, text in reports:
+            told.setdefault(text, set()).add(patient)
+        for text, whose in told.items():
+            self.called.update(called_words(text))
+            for word in rare_words(text):
+                self.count(word, whose)
+        return self
+
+    def count(self, word: str, whose: Iterable[str]) -> None:
+        """The word was written by these patients, too."""
+        seen = self.patients.setdefault(word, set())
+        if len(seen) < self.k:
+            seen.update(whose)
+
+    def shared(self) -> frozenset[str]:
+        """The words that at least ``k`` patients share and that name no one."""
+        return frozenset(w for w, seen in self.patients.items() if len(seen) >= self.k and w not in self.called)
+
+
 def shared_words(reports: Iterable[tuple[str, str]], names: Iterable[str], k: int) -> frozenset[str]:
-    """The words that at least ``k`` patients share; ``reports``: (patient, raw text), ``names``: identifying values."""
-    patients: dict[str, set[str]] = {}
-    called: set[str] = {w for value in names for w in name_words(value)}
-    told: dict[str, set[str]] = {}  # a text that many reports repeat is read once
-    for patient, text in reports:
-        told.setdefault(text, set()).add(patient)
-    for text, whose in told.items():
-        called.update(called_words(text))
-        for word in rare_words(text):
-            seen = patients.setdefault(word, set())
-            if len(seen) < k:
-                seen.update(whose)
-    return frozenset(word for word, seen in patients.items() if len(seen) >= k and word not in called)
+    """The words that at least ``k`` patients share; arguments as of `WordCount.add`."""
+    return WordCount(k).add(reports, names).shared()
