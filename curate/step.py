@@ -203,13 +203,19 @@ def run_step(step: Step, run: Path, engine: Engine, progress: Progress | None = 
         return done
     started = time.monotonic()
     forget(folder, todo)
-    say = progress or (lambda name, n, of: None)
-    say(step.name, step.partitions - len(todo), step.partitions)
+    say, finished = progress or (lambda name, n, of: None), step.partitions - len(todo)
+    say(step.name, finished, step.partitions)
     work = PartitionWork(step.task, str(folder), step.name, inputs)
-    for finished, (partition, outcome) in enumerate(engine.map(work, todo), step.partitions - len(todo) + 1):
+    crashed: list[int] = []
+    for partition, outcome in engine.map(work, todo):
         if isinstance(outcome, Crash):
-            _isolate(work, partition, engine)
-        say(step.name, finished, step.partitions)
+            crashed.append(partition)  # looked at when all others are done, so that nobody waits for it
+        else:
+            finished += 1
+            say(step.name, finished, step.partitions)
+    if crashed:
+        _isolate(work, crashed, engine)
+        say(step.name, step.partitions, step.partitions)
     return finish(step, run, time.monotonic() - started)
 
 
@@ -353,44 +359,49 @@ class PartitionWork:
         return int(table.num_rows)
 
 
+_Rows = tuple[int, range]  # of a partition
+
+
 @dataclass(frozen=True)
 class _Probe:
     """Run some rows of a partition and throw the result away: does it crash?"""
 
     task: Task
-    partition: int
 
-    def __call__(self, rows: range) -> None:
-        self.task.run(self.partition, only=rows)
+    def __call__(self, some: _Rows) -> None:
+        partition, rows = some
+        self.task.run(partition, only=rows)
 
 
 @dataclass(frozen=True)
 class _Poisoned:
-    """The whole partition again, without touching the rows known to crash."""
+    """Whole partitions again, without touching the rows known to crash."""
 
     work: PartitionWork
-    poison: frozenset[int]
+    poison: Mapping[int, Collection[int]]
 
     def __call__(self, partition: int) -> int:
-        return self.work(partition, self.poison)
+        return self.work(partition, self.poison[partition])
 
 
-def _isolate(work: PartitionWork, partition: int, engine: Engine) -> None:
-    """A partition crashed its process: bisect to the rows at fault, mark them CRASHED, commit the rest."""
-    guilty: set[int] = set()
-    suspects = [range(work.task.rows(partition))]
+def _isolate(work: PartitionWork, partitions: Sequence[int], engine: Engine) -> None:
+    """Partitions crashed their process: bisect to the rows at fault, all beside one another, mark them CRASHED, commit
+    the rest."""
+    guilty: dict[int, set[int]] = {partition: set() for partition in partitions}
+    suspects: list[_Rows] = [(partition, range(work.task.rows(partition))) for partition in partitions]
     while suspects:
-        halves = [h for r in suspects for h in _halve(r)]
+        halves = [(partition, half) for partition, rows in suspects for half in _halve(rows)]
         suspects = []
-        for rows, outcome in engine.map(_Probe(work.task, partition), halves, alone=True):
+        for (partition, rows), outcome in engine.map(_Probe(work.task), halves, alone=True):
             if isinstance(outcome, Crash):
                 if len(rows) == 1:
-                    guilty.add(rows[0])
+                    guilty[partition].add(rows[0])
                 else:
-                    suspects.append(rows)
-    for _, last in engine.map(_Poisoned(work, frozenset(guilty)), [partition], alone=True):
+                    suspects.append((partition, rows))
+    for partition, last in engine.map(_Poisoned(work, guilty), partitions, alone=True):
         if isinstance(last, Crash):
-            raise RunError(f"{work.name}: partition {partition} crashes even without its {len(guilty)} guilty records")
+            known = len(guilty[partition])
+            raise RunError(f"{work.name}: partition {partition} crashes even without its {known} guilty records")
 
 
 def _halve(rows: range) -> list[range]:

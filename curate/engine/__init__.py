@@ -29,7 +29,7 @@ class Engine(Protocol):
     """What both engines offer."""
 
     def map(self, fn: Callable[[T], R], items: Sequence[T], alone: bool = False) -> Iterator[tuple[T, R | Crash]]:
-        """``fn`` over ``items``, results in order of completion; ``alone``: one process an item at a time."""
+        """``fn`` over ``items``, results in order of completion; ``alone``: a process an item, tried once."""
         ...
 
     def map_model(

@@ -1,4 +1,4 @@
-"""The embedded engine: a pool of processes on this machine."""
+"""The embedded engine: processes on this machine."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from curate.engine import CRASH, Crash, R, Resources, T
 from curate.engine.ahead import one_ahead
 from curate.engine.guard import guarded
 
-_IN_FLIGHT = 2  # items a worker: enough to keep it busy, few enough that memory stays bounded
+_NONE = object()
 
 
 class LocalEngine:
@@ -25,27 +25,22 @@ class LocalEngine:
     def __init__(self, resources: Resources) -> None:
         self.workers = resources.workers or os.cpu_count() or 1
         self.models = resources.actors if resources.gpus else self.workers  # a GPU's memory holds few copies of one
-        self._pools: dict[int, ProcessPoolExecutor] = {}  # by their number of processes
+        self._processes: dict[int, ProcessPoolExecutor] = {}  # each a pool of one, by its number
 
     def map(self, fn: Callable[[T], R], items: Sequence[T], alone: bool = False) -> Iterator[tuple[T, R | Crash]]:
         """As `Engine.map`."""
         return self._map(fn, items, alone, self.workers)
 
-    def _map(
-        self, fn: Callable[[T], R], items: Sequence[T], alone: bool, workers: int
-    ) -> Iterator[tuple[T, R | Crash]]:
-        """A process that dies breaks the pool and hides whose fault it was: the items in flight are tried again
-        one at a time, each in a pool of its own, and only one that dies alone is reported as a Crash."""
-        suspects: list[T] = list(items) if alone else []
-        if not alone:
-            left = list(items)
-            while left:
-                broken: list[T] = []
-                for item, result in self._spread(fn, left, broken, workers):
-                    yield item, result
-                suspects += broken
-        for item in suspects:
-            yield item, self._alone(fn, item)
+    def _map(self, fn: Callable[[T], R], items: Iterable[T], once: bool, workers: int) -> Iterator[tuple[T, R | Crash]]:
+        """An item whose process dies is tried again at the end, with nothing beside it, where there is memory; only one
+        that dies then too is reported as a Crash."""
+        died: list[T] = []
+        for item, result in self._spread(fn, items, workers):
+            if isinstance(result, Crash) and not once:
+                died.append(item)
+            else:
+                yield item, result
+        yield from self._spread(fn, died, 1)
 
     def map_model(
         self, prepare: Callable[[T], Iterable[Any]], model: Callable[[], Callable[[Any], R]], items: Sequence[T]
@@ -60,41 +55,54 @@ class LocalEngine:
 
     def close(self) -> None:
         """Stop the processes; what they were doing is not committed."""
-        while self._pools:
-            _, pool = self._pools.popitem()
+        while self._processes:
+            _, pool = self._processes.popitem()
             _terminate(pool)
             # its thread is joined: one that the interpreter's end finds at work writes a traceback (cpython 83279)
             pool.shutdown(wait=True, cancel_futures=True)
 
-    def _spread(self, fn: Callable[[T], R], left: list[T], broken: list[T], workers: int) -> Iterator[tuple[T, R]]:
-        """Work through ``left`` (emptied as items are taken) until done or the pool breaks; the items in flight
-        at that moment go to ``broken``."""
-        pool = self._pools.get(workers) or self._pools.setdefault(workers, self._start(workers))
-        running: dict[Future[R], T] = {}
-        while left or running:
-            try:
-                while left and len(running) < workers * _IN_FLIGHT:
-                    running[pool.submit(guarded, fn, left[0])] = left[0]
-                    left.pop(0)
-                done, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in done:
-                    result = future.result()
-                    yield running.pop(future), result
-            except BrokenProcessPool:
-                broken += running.values()
-                del self._pools[workers]
-                return
+    def _spread(self, fn: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[tuple[T, R | Crash]]:
+        """An item a process at a time, so that one that dies takes nothing else with it and is known."""
+        left, free = iter(items), list(range(workers))
+        running: dict[Future[R], tuple[int, T]] = {}
 
-    def _alone(self, fn: Callable[[T], R], item: T) -> R | Crash:
-        with self._start(1) as pool:
-            try:
-                return pool.submit(guarded, fn, item).result()
-            except BrokenProcessPool:
-                return CRASH
+        def fill() -> None:
+            while free and (item := next(left, _NONE)) is not _NONE:
+                number = min(free)  # one that has begun before
+                free.remove(number)
+                running[self._submit(number, fn, item)] = number, item  # type: ignore[arg-type, assignment]
 
-    def _start(self, workers: int) -> ProcessPoolExecutor:
+        fill()
+        while running:
+            finished: list[tuple[T, R | Crash]] = []
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                number, item = running.pop(future)
+                free.append(number)
+                result: R | Crash = self._result(number, future)
+                finished.append((item, result))
+            fill()  # nobody waits for what is done with the results
+            yield from finished
+
+    def _submit(self, number: int, fn: Callable[[T], R], item: T) -> Future[R]:
+        try:
+            return self._process(number).submit(guarded, fn, item)
+        except BrokenProcessPool:  # it died while it had nothing to do
+            del self._processes[number]
+            return self._process(number).submit(guarded, fn, item)
+
+    def _process(self, number: int) -> ProcessPoolExecutor:
+        return self._processes.get(number) or self._processes.setdefault(number, self._start())
+
+    def _result(self, number: int, future: Future[Any]) -> Any:
+        try:
+            return future.result()
+        except BrokenProcessPool:
+            del self._processes[number]
+            return CRASH
+
+    def _start(self) -> ProcessPoolExecutor:
         context = multiprocessing.get_context("spawn")
-        return ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(os.getpid(),))
+        return ProcessPoolExecutor(1, mp_context=context, initializer=_start_worker, initargs=(os.getpid(),))
 
 
 class _ModelWork:

@@ -37,10 +37,10 @@ class RayEngine:
     def map(self, fn: Callable[[T], R], items: Sequence[T], alone: bool = False) -> Iterator[tuple[T, R | Crash]]:
         """One Ray task an item, a bounded number in flight; Ray retries a task whose worker died ``_RETRIES`` times."""
         task: Any = ray.remote(num_cpus=1, max_retries=0 if alone else _RETRIES)(guarded)
-        window = 1 if alone else max(_cpus(), 1) * _IN_FLIGHT
         shared, left = ray.put(fn), list(reversed(items))
         running: dict[Any, T] = {}
         while left or running:
+            window = max(_cpus(), 1) * _IN_FLIGHT  # as nodes come and go
             while left and len(running) < window:
                 item = left.pop()
                 running[task.remote(shared, item)] = item
