@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from filters.towers import preprocess
 
 ON_CARD = "planted_auroc_"  # and a fault: on a card, the AUROC of right pairs against it, planted in unseen ones
+UNCALIBRATED = "uncalibrated"  # on a card: why the filter's probability is none to cut by; null where it is one
 
 Progress = Callable[[int, int, dict[str, float]], None]
 Scores = dict[str, NDArray[np.float32]]

@@ -25,7 +25,7 @@ from sklearn.neighbors import NearestNeighbors
 from benchmarks import frozen
 from benchmarks.filters.methods import Contender, columns_of
 from benchmarks.filters.planting import HOW, LEVELS, SHARES, deranged
-from filters.judges.fit import Given, fit
+from filters.judges.fit import PairFeatures, fit
 from filters.judges.towers import PACKAGED, digests, features, open_towers
 from filters.method import Records
 from filters.towers import preprocess
@@ -43,15 +43,15 @@ Scores = NDArray[np.float64]
 class Pairs:
     """The right pairs of a set as towers see them; ``kinds`` are of "near", ``test`` bool[n] the part that is asked."""
 
-    given: Given
+    given: PairFeatures
     records: Records
     kinds: list[str]
     test: NDArray[np.bool_]
 
-    def planted(self, index: NDArray[np.int64], source: NDArray[np.int64]) -> Given:
+    def planted(self, index: NDArray[np.int64], source: NDArray[np.int64]) -> PairFeatures:
         """The pairs ``index``, with the texts of ``source``."""
         own, other = self.given.take(index), self.given.take(source)
-        return Given(own.names, own.groups, own.images, other.sentences, other.texts)
+        return PairFeatures(own.names, own.groups, own.images, other.sentences, other.texts)
 
 
 def read(data: Path, name: str, work: Path) -> Pairs:
@@ -72,7 +72,7 @@ def read(data: Path, name: str, work: Path) -> Pairs:
         images, texts, _ = features(open_towers(PACKAGED, "cpu"), records)
         np.savez(kept, images=images, texts=texts)
     told = np.load(kept)
-    given = Given(records.keys, records.groups, told["images"], told["texts"], records.texts)
+    given = PairFeatures(records.keys, records.groups, told["images"], told["texts"], records.texts)
     test = np.array([group in asked for group in records.groups])
     return Pairs(given, records, ["|".join(r[k] for k in kinds) for r in rows], test)
 
@@ -143,7 +143,7 @@ def _once(
 def _heads(
     contender: Contender,
     pairs: Pairs,
-    pool: Given,
+    pool: PairFeatures,
     index: NDArray[np.int64],
     mode: str,
     place: Path,
@@ -182,7 +182,7 @@ def calibration_error(probability: Scores, right: NDArray[np.bool_], bins: int =
 # -- what thirty lines can do ----------------------------------------------------------------------------------------
 
 
-def _elsewhere(clean: Given, pool: Given) -> Scores:
+def _elsewhere(clean: PairFeatures, pool: PairFeatures) -> Scores:
     """Whether the text stands in another case too: sees no picture."""
     homes: dict[str, set[str]] = {}
     for part in (clean, pool):
@@ -191,7 +191,7 @@ def _elsewhere(clean: Given, pool: Given) -> Scores:
     return np.array([-float(len(homes[text]) > 1) for text in pool.texts])
 
 
-def _own_case(clean: Given, pool: Given) -> Scores:
+def _own_case(clean: PairFeatures, pool: PairFeatures) -> Scores:
     """The text against its own case's other texts: sees no picture."""
     likeness = pool.sentences @ pool.sentences.T
     owner = np.asarray(pool.groups)
@@ -203,11 +203,11 @@ def _own_case(clean: Given, pool: Given) -> Scores:
     return np.where(np.isnan(out), np.nanmean(out) if np.isfinite(out).any() else 0.0, out)
 
 
-def _unlike_own(clean: Given, pool: Given) -> NDArray[np.bool_]:
+def _unlike_own(clean: PairFeatures, pool: PairFeatures) -> NDArray[np.bool_]:
     return np.asarray(pool.groups)[:, None] != np.asarray(clean.groups)[None]
 
 
-def _neighbours(clean: Given, pool: Given) -> Scores:
+def _neighbours(clean: PairFeatures, pool: PairFeatures) -> Scores:
     """The text against the texts of the 12 pictures of other cases that look most like this one."""
     k = min(40, len(clean))
     near = (
@@ -220,7 +220,7 @@ def _neighbours(clean: Given, pool: Given) -> Scores:
     return np.array([float((clean.sentences[r] @ pool.sentences[i]).mean()) if r else 0.0 for i, r in enumerate(rows)])
 
 
-def _ridge(clean: Given, pool: Given) -> Scores:
+def _ridge(clean: PairFeatures, pool: PairFeatures) -> Scores:
     """Kernel ridge from picture to sentence, cross-fitted over cases, and its cosine with the text."""
     fold = digests(pool.groups) % np.uint64(4)
     of_clean = digests(clean.groups) % np.uint64(4)
@@ -234,7 +234,7 @@ def _ridge(clean: Given, pool: Given) -> Scores:
     return out
 
 
-BASELINES: dict[str, Callable[[Given, Given], Scores]] = {
+BASELINES: dict[str, Callable[[PairFeatures, PairFeatures], Scores]] = {
     "same text elsewhere": _elsewhere,
     "text against its own case": _own_case,
     "nearest pictures' texts": _neighbours,

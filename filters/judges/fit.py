@@ -1,13 +1,13 @@
 """The judges fitted as a whole: with a declared clean set, or on a pool of which nobody knows what is right.
 
 A patient's pairs are judged by judges that have not seen that patient: `FOLDS` sets of them, each fitted without a
-quarter of the patients. Without a clean set the pool teaches the judges, and what they believe of each other's folds
-counts more in the next round. That a pair is right is believed as far as exchanged pairs do not explain its score.
+quarter of the patients. Without a clean set the pool teaches the judges, and pairs that they score high in each
+other's folds count more in the next round. How common each fault is is estimated from the pool, without a label.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,23 +15,26 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from curate.errors import RunError
-from filters.judges.belief import Belief
-from filters.judges.faults import SINGLE, SINGLE_MORE, WHOLE, WHOLE_MORE, Faults, exchange, largest_share
+from filters.judges.faults import FAULTS, ON_CLEAN, ON_POOL, Faults, exchange
 from filters.judges.judges import Judges
+from filters.judges.posterior import Posterior
 from filters.judges.spaces import ImageSpace, Rows, TextSpace
 from filters.judges.stack import Floats, Index, Linear, wrong_texts
-from filters.judges.study import Memory
+from filters.judges.study import COLUMNS, Memory
 from filters.judges.towers import digests
 
 FOLDS = 4
 LEAST_PAIRS, LEAST_GROUPS = 40, 8
-_FORGET = 0.2  # belief below which a pair teaches no judge
-_HOLD_PAIR, _HOLD_STUDY = 0.03, 0.005
+_FORGET = 0.2  # weight below which a pair teaches no judge
+_PENALTY = 0.03
 _RIGHT, _FAR, _NEAR = 0, 1, 2
+# above which a probability is not called calibrated: the standard error of the share of right pairs (0.03: nine of ten
+# are within 0.05), and how much righter the pool's wrong pairs look than injected ones, in standard deviations
+_MAX_ERROR, _MAX_UNLIKE = 0.03, 0.3
 
 
 @dataclass(frozen=True, eq=False)
-class Given:
+class PairFeatures:
     """n pairs as frozen towers see them: unit rows, the texts themselves, and whose they are."""
 
     names: list[str]
@@ -43,10 +46,10 @@ class Given:
     def __len__(self) -> int:
         return len(self.names)
 
-    def take(self, index: NDArray[np.int64] | NDArray[np.bool_]) -> Given:
+    def take(self, index: NDArray[np.int64] | NDArray[np.bool_]) -> PairFeatures:
         """The pairs ``index``, rows or a mask."""
         rows = np.arange(len(self))[index]
-        return Given(
+        return PairFeatures(
             [self.names[i] for i in rows],
             [self.groups[i] for i in rows],
             self.images[rows],
@@ -64,7 +67,7 @@ class Panel:
     judges: tuple[Judges, ...]
     stack: Linear
     known: NDArray[np.uint64]
-    belief: Belief  # of a pair's log-odds, among the pool's
+    posterior: Posterior  # by a pair's log-odds alone, among the pool's
     faults: Faults  # of a pair among its patient's others
     memory: Memory
 
@@ -89,7 +92,22 @@ class Panel:
         alone."""
         alone = self.log_odds(images, texts, groups)
         columns = self.memory.columns(names, groups, images, texts, alone)
-        return self.faults(columns), self.belief(alone)
+        return self.faults(columns), self.posterior(alone)
+
+
+def uncalibrated(metrics: Mapping[str, float]) -> str | None:
+    """Why the probability of judges with these `fit` metrics cannot be trusted as one; None where it can."""
+    if "right_error" not in metrics:
+        return "no clean set says what right pairs look like, so how many there are cannot be checked"
+    if metrics["unlike"] > _MAX_UNLIKE:
+        return (
+            "the wrong pairs it finds look righter by themselves than exchanged ones do "
+            f"(by {metrics['unlike']:.2f} standard deviations): there are more of them than it says"
+        )
+    if metrics["right_error"] > _MAX_ERROR:
+        half = 1.96 * metrics["right_error"]
+        return f"the share of right pairs, {metrics['right_in_pool']:.2f}, is known to {half:.2f} only, of so few pairs"
+    return None
 
 
 def fold_of(groups: NDArray[np.uint64]) -> Index:
@@ -97,18 +115,22 @@ def fold_of(groups: NDArray[np.uint64]) -> Index:
     return np.asarray(groups % np.uint64(FOLDS), np.int64)
 
 
-def fit(reference: Given, pool: Given, clean: bool, seed: int, rounds: int) -> tuple[Panel, dict[str, float]]:
+def fit(
+    reference: PairFeatures, pool: PairFeatures, clean: bool, seed: int, rounds: int
+) -> tuple[Panel, dict[str, float]]:
     """Fit the judges to ``reference``, right pairs where ``clean``, else the pool itself, in ``rounds`` more; and the
     probability to ``pool``. RunError where there are too few pairs or patients to judge by.
 
     The metrics: AUROC of pairs as they are against exchanged ones that no judge has seen (``holdout_auroc``; of look-
-    alikes ``holdout_auroc_near``), and the pool's share of right pairs (``right_in_pool``).
+    alikes ``holdout_auroc_near``), the pool's share of right pairs (``right_in_pool``) and of each of `FAULTS`; with a
+    clean set the standard error of the share (``right_error``), and how far the pool's wrong pairs are ``unlike``
+    exchanged ones (`filters.judges.faults.Faults.unlike`).
     """
     groups = digests(reference.groups)
     if len(reference) < LEAST_PAIRS or len(np.unique(groups)) < LEAST_GROUPS:
-        told = f"{len(reference)} pairs of {len(np.unique(groups))} patients"
+        found = f"{len(reference)} pairs of {len(np.unique(groups))} patients"
         raise RunError(
-            f"judges have {told} to learn from and need {LEAST_PAIRS} of {LEAST_GROUPS}: give more, or no such filter"
+            f"judges have {found} to learn from and need {LEAST_PAIRS} of {LEAST_GROUPS}: give more, or no such filter"
         )
     image_space = ImageSpace.of(reference.images)
     text_space = TextSpace.of(reference.sentences, reference.texts, reference.groups)
@@ -119,26 +141,24 @@ def fit(reference: Given, pool: Given, clean: bool, seed: int, rounds: int) -> t
     for _ in range(1 if clean else rounds + 1):
         judges = tuple(_judges(x, u, weights, fold != k) for k in range(FOLDS))
         stack, scored = _stack(judges, x, u, reference.groups, fold, weights, rng)
-        metrics = metrics or scored  # of the first round: belief carries word of a fold to the others
+        metrics = metrics or scored  # of the first round: weights carry word of a fold to the others
         odds = _unseen(judges, stack, x, u, fold)
         low, high = np.quantile(odds, [0.05, 0.95])
         weights = np.maximum(np.clip((odds - low) / (high - low + 1e-9), 0, 1) ** 1.5, 1e-3).astype(np.float32)
     nothing = _memory(np.zeros(0, np.uint64), groups[:0], x[:0], u[:0], odds[:0], odds[:0])
-    panel = Panel(image_space, text_space, judges, stack, np.unique(groups), _NONE, Faults(_ZERO, _ZERO), nothing)
-    panel = replace(panel, belief=_belief(panel, reference, seed))
-    panel = replace(panel, faults=_faults(panel, x, u, reference, clean, seed))
-    return _of_pool(panel, pool if len(pool) else reference, clean, seed, metrics)
+    panel = Panel(image_space, text_space, judges, stack, np.unique(groups), _NONE, _UNFITTED, nothing)
+    return _of_pool(panel, reference, pool if len(pool) else reference, clean, seed, metrics)
 
 
-_NONE = Belief(0.5, 0.0, 1.0, 0.0, 0.0, 0.0)
-_ZERO = Linear(np.zeros(1), np.ones(1), np.zeros(1), 0.0)
+_NONE = Posterior(0.5, 0.0, 1.0, 0.0, 0.0, 0.0)
+_UNFITTED = Faults.of(np.zeros((1, COLUMNS)), np.zeros(1, np.int64))
 
 
 def _judges(x: Rows, u: Rows, weights: Rows, allowed: NDArray[np.bool_]) -> Judges:
-    heard = allowed & (weights > _FORGET)
-    if heard.sum() < LEAST_PAIRS // 4:
-        heard = allowed
-    return Judges.of(x[heard], u[heard], weights[heard])
+    kept = allowed & (weights > _FORGET)
+    if kept.sum() < LEAST_PAIRS // 4:
+        kept = allowed
+    return Judges.of(x[kept], u[kept], weights[kept])
 
 
 def _unseen(judges: Sequence[Judges], stack: Linear, x: Rows, u: Rows, fold: Index) -> Floats:
@@ -179,10 +199,10 @@ def _stack(
     unseen = np.zeros(len(kind))  # by a stack that has not seen the fold: it flatters what it was fitted on
     for k in np.unique(from_fold):
         others = from_fold != k
-        told = Linear.of(asked[others], kind[others] == _RIGHT, each[others], _HOLD_PAIR, squares=False)
-        unseen[~others] = told(asked[~others])
+        model = Linear.of(asked[others], kind[others] == _RIGHT, each[others], _PENALTY)
+        unseen[~others] = model(asked[~others])
     metrics = {"holdout_auroc": _auroc(unseen, kind, _FAR), "holdout_auroc_near": _auroc(unseen, kind, _NEAR)}
-    return Linear.of(asked, kind == _RIGHT, each, _HOLD_PAIR, squares=False), metrics
+    return Linear.of(asked, kind == _RIGHT, each, _PENALTY), metrics
 
 
 def _auroc(scores: Floats, kind: Index, wrong: int) -> float:
@@ -190,57 +210,61 @@ def _auroc(scores: Floats, kind: Index, wrong: int) -> float:
     return float(roc_auc_score(kind[some] == _RIGHT, scores[some]))
 
 
-def _belief(panel: Panel, given: Given, seed: int) -> Belief:
-    """What a score of ``given`` is worth, all of its texts being exchanged for comparison."""
-    groups = digests(given.groups)
-    x, u = panel.rows(given.images, given.sentences, given.texts)
+def _posterior(panel: Panel, pairs: PairFeatures, seed: int) -> Posterior:
+    """What a score of ``pairs`` is worth, all of its texts being exchanged for comparison."""
+    groups = digests(pairs.groups)
+    x, u = panel.rows(pairs.images, pairs.sentences, pairs.texts)
     wrong = []
     for k in range(2):
-        source, is_wrong, _ = exchange(given.groups, fold_of(groups), np.random.default_rng([seed, 2, k]), 1.0, 0.0)
-        wrong.append(panel.log_odds(x, u[source], groups)[is_wrong])
-    return Belief.of(panel.log_odds(x, u, groups), np.concatenate(wrong))
+        rng = np.random.default_rng([seed, 2, k])
+        source, fault = exchange(pairs.groups, fold_of(groups), rng, 1.0, 0.0)
+        wrong.append(panel.log_odds(x, u[source], groups)[fault > 0])
+    return Posterior.of(panel.log_odds(x, u, groups), np.concatenate(wrong))
 
 
-def _faults(panel: Panel, x: Rows, u: Rows, given: Given, clean: bool, seed: int) -> Faults:
-    """Each fault against pairs as they are, learned where it was planted. A clean set is spoiled by more and more, for
-    nobody knows how bad the pool will be; a pool of which nobody knows is bad enough already, and spoiled a little."""
-    names, groups = digests(given.names), digests(given.groups)
+def _injected(panel: Panel, pairs: PairFeatures, clean: bool, size: int, seed: int) -> tuple[Floats, Index]:
+    """The columns of pairs as they are and of injected faults, and which is which. As many patients at a time as make
+    a pool of ``size``: among more texts the most alike is more alike."""
+    names, groups = digests(pairs.names), digests(pairs.groups)
+    x, u = panel.rows(pairs.images, pairs.sentences, pairs.texts)
     fold = fold_of(groups)
-    models: list[Linear] = []
-    shares: list[float] = []
-    for kind, mixes in enumerate((SINGLE, WHOLE) if clean else (SINGLE_MORE, WHOLE_MORE)):
-        columns, right = [], []
-        for k, mix in enumerate(mixes):
-            rng = np.random.default_rng([seed, 3, kind, k])
-            source, wrong, whole = exchange(given.groups, fold, rng, *mix)
-            odds = panel.log_odds(x, u[source], groups)
-            memory = _memory(names, groups, x, u[source], odds, panel.belief(odds))
-            some = ~wrong | (wrong & (whole if kind else ~whole))
-            columns.append(memory.columns(names, groups, x, u[source], odds)[some])
-            right.append(~wrong[some])
-        asked, is_right = np.concatenate(columns), np.concatenate(right)
-        models.append(Linear.balanced(asked, is_right, _HOLD_STUDY))
-        shares.append(1e-4 if is_right.all() else largest_share(models[-1], asked[~is_right]))
-    return Faults(models[0], models[1], (shares[0], shares[1]))
+    patients = np.unique(groups)
+    several = max(LEAST_GROUPS, round(len(patients) * min(1.0, size / len(x))))
+    columns, faults = [], []
+    for k, shares in enumerate(ON_CLEAN if clean else ON_POOL):
+        rng = np.random.default_rng([seed, 3, k])
+        some = np.flatnonzero(np.isin(groups, rng.permutation(patients)[:several]))
+        source, fault = exchange([pairs.groups[i] for i in some], fold[some], rng, *shares)
+        asked = names[some], groups[some], x[some], u[some[source]]
+        odds = panel.log_odds(*asked[2:], asked[1])
+        columns.append(_memory(*asked, odds, panel.posterior(odds)).columns(*asked, odds))
+        faults.append(fault)
+    return np.concatenate(columns), np.concatenate(faults)
 
 
 def _of_pool(
-    panel: Panel, pool: Given, clean: bool, seed: int, metrics: dict[str, float]
+    panel: Panel, reference: PairFeatures, pool: PairFeatures, clean: bool, seed: int, metrics: dict[str, float]
 ) -> tuple[Panel, dict[str, float]]:
     """The panel that remembers the pool, and whose probabilities are this pool's."""
-    names, groups = digests(pool.names), digests(pool.groups)
-    x, u = panel.rows(pool.images, pool.sentences, pool.texts)
-    odds = panel.log_odds(x, u, groups)
-    if len(pool) >= LEAST_PAIRS:
-        panel = replace(panel, belief=_belief(panel, pool, seed))
-    memory = _memory(names, groups, x, u, odds, panel.belief(odds))
-    columns = memory.columns(names, groups, x, u, odds)
-    faults = panel.faults.of_pool(columns) if clean else panel.faults.of_mixture(columns, panel.belief.share)
-    panel = replace(panel, memory=memory, faults=faults, belief=replace(panel.belief, share=faults.right))
-    return panel, {**metrics, "right_in_pool": faults.right, "single": faults.shares[0], "whole": faults.shares[1]}
+    asked = digests(pool.names), digests(pool.groups), *panel.rows(pool.images, pool.sentences, pool.texts)
+    odds = panel.log_odds(*asked[2:], asked[1])
+    panel = replace(panel, posterior=_posterior(panel, pool if len(pool) >= LEAST_PAIRS else reference, seed))
+    memory = _memory(*asked, odds, panel.posterior(odds))
+    columns = memory.columns(*asked, odds)
+    injected, fault = _injected(panel, reference, clean, len(pool), seed)
+    faults = Faults.of(injected, fault)
+    if clean:
+        faults = faults.of_pool(columns)
+        metrics = {**metrics, "right_error": faults.error(columns), "unlike": faults.unlike(injected, fault, columns)}
+    else:
+        faults = faults.of_mixture(injected, fault, columns, panel.posterior.share)
+    posterior = replace(panel.posterior, share=float(np.clip(faults.right, 0.02, 0.98)))
+    panel = replace(panel, memory=memory, faults=faults, posterior=posterior)
+    shares = dict(zip(FAULTS, map(float, faults.shares), strict=True))
+    return panel, {**metrics, "right_in_pool": faults.right, **shares}
 
 
 def _memory(
-    names: NDArray[np.uint64], groups: NDArray[np.uint64], x: Rows, u: Rows, odds: Floats, belief: Floats
+    names: NDArray[np.uint64], groups: NDArray[np.uint64], x: Rows, u: Rows, odds: Floats, posterior: Floats
 ) -> Memory:
-    return Memory(names, groups, x, u, odds.astype(np.float32), belief.astype(np.float32))
+    return Memory(names, groups, x, u, odds.astype(np.float32), posterior.astype(np.float32))

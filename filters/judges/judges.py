@@ -1,9 +1,9 @@
-"""Four judges of a pair, each fitted in closed form on pairs that are believed right.
+"""Four judges of a pair, each fitted in closed form on pairs that are thought right.
 
     cca     regularised canonical correlation of image and text rows (Hotelling 1936; ridge: Vinod 1976)
     ridge   kernel ridge regression from the image to the text's row, and its cosine with the text
-    seen    the text against the texts of the pictures that look most like this one
-    told    the picture against the pictures of the texts that say most nearly this
+    images  the text against the texts of the pictures that look most like this one (nearest neighbours)
+    texts   the picture against the pictures of the texts that are nearest to this one
 
 A judge's opinion of a pair is taken less what its image usually gets from other texts, and its text from other images
 (hubness; CSLS, 1710.04087; s-CLIPLoss, 2405.19547), over a bank of right pairs.
@@ -19,7 +19,6 @@ from scipy import linalg
 
 from filters.judges.spaces import Rows, unit
 
-NAMES = ("cca", "ridge", "seen", "told")
 _DIM, _SHRINK = 96, 0.1  # of the canonical correlation
 _RIDGE, _WIDTH = 0.6, 2.0  # of the kernel regression; exp(_WIDTH * (cosine - 1)) is its kernel
 _NEAR, _SHARP = 12, 8.0  # neighbours asked, and how much more the nearest count
@@ -71,11 +70,11 @@ class Judges:
 
     def _of_images(self, images: Rows) -> tuple[Rows, ...]:
         """What each judge makes of images, in whose inner product with `_of_texts` its opinion lies."""
-        foretold = _kernel(images, self.images) @ self.answers
+        predicted = _kernel(images, self.images) @ self.answers
         near = images @ self.images.T
         return (
             unit((images - self.image_center) @ self.image_turn),
-            unit(foretold),
+            unit(predicted),
             _nearest(near, self.weights) @ self.texts,
             images,
         )

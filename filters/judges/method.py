@@ -1,7 +1,7 @@
 """Judges: do picture and text belong together, by several simple opinions of frozen features (`filters.judges`).
 
 Where a clean set is declared it teaches the judges; where none is, which is the usual case, the pool does, and the
-judges of one part of the patients say how far those of another are to be believed. What the patient's other pairs say
+judges of one part of the patients say how much the pairs of another count. What the patient's other pairs say
 is weighed with the pair's own score, under two faults fitted together: a single text exchanged, and a whole study.
 
 Columns: "" the probability that the pair is right, its patient's other pairs considered; "alone" the same by the pair
@@ -23,7 +23,7 @@ from curate.errors import RecipeError
 from filters.judges import fit as fitting
 from filters.judges import folder as files
 from filters.judges import towers as frozen
-from filters.method import Batch, Progress, Records, Scores, TrainingSet, read_card, write_card
+from filters.method import UNCALIBRATED, Batch, Progress, Records, Scores, TrainingSet, read_card, write_card
 from filters.methods.two_towers import Towers
 from filters.registry import JudgesRules as Rules
 from filters.registry import require_towers
@@ -38,15 +38,16 @@ def train(data: TrainingSet, out: Path, rules: Rules, progress: Progress | None 
     reference = _some(clean if known_right else pool, rules.max_pairs)
     encoder = _encoder(out, rules)
     towers = _towers(out, encoder, rules.device)
-    looked_at = _given(towers, pool)
-    taught = _given(towers, reference) if known_right else looked_at.take(_rows_of(pool, reference, looked_at.names))
+    looked_at = _features(towers, pool)
+    taught = _features(towers, reference) if known_right else looked_at.take(_rows_of(pool, reference, looked_at.names))
     panel, metrics = fitting.fit(taught, looked_at, known_right, rules.seed, rules.rounds)
     if progress is not None:
         progress(1, 1, {"auroc": metrics["holdout_auroc"]})
     files.save(panel, out)
     metrics = {"train_pairs": float(len(taught)), **metrics}
     about = {"sides": list(towers.sides), "native": towers.native}
-    write_card(out, "judges", rules, data, metrics, preprocessing=about, encoder=encoder, declared=known_right)
+    more = {"encoder": encoder, "declared": known_right, UNCALIBRATED: fitting.uncalibrated(metrics)}
+    write_card(out, "judges", rules, data, metrics, preprocessing=about, **more)
     return metrics
 
 
@@ -67,10 +68,10 @@ def _encoder(out: Path, rules: Rules) -> str:
     return frozen.PACKAGED
 
 
-def _given(towers: Towers, records: Records) -> fitting.Given:
+def _features(towers: Towers, records: Records) -> fitting.PairFeatures:
     """The pairs whose image decodes, as the towers see them."""
     images, sentences, valid = frozen.features(towers, records)
-    whole = fitting.Given(records.keys, records.groups, images, sentences, records.texts)
+    whole = fitting.PairFeatures(records.keys, records.groups, images, sentences, records.texts)
     return whole.take(valid)
 
 

@@ -26,45 +26,23 @@ _SAME_TEXT = 0.8  # cosine from which two texts say the same, and neither is wro
 
 @dataclass(frozen=True, eq=False)
 class Linear:
-    """Log-odds float64[n] of columns float64[n, k]; with ``squares`` of products of two of them also."""
+    """Log-odds float64[n] of columns float64[n, k]."""
 
     center: Floats
     scale: Floats
     weights: Floats
     intercept: float
-    squares: bool = False
 
     def __call__(self, columns: Floats) -> Floats:
-        if not self.weights.any():
-            return np.full(len(columns), self.intercept)
-        z = (columns - self.center) / self.scale
-        return np.asarray((_squares(z) if self.squares else z) @ self.weights + self.intercept)
+        return np.asarray((columns - self.center) / self.scale @ self.weights + self.intercept)
 
     @classmethod
-    def of(cls, columns: Floats, right: NDArray[np.bool_], weights: Floats, hold: float, squares: bool) -> Linear:
-        """``hold`` is the penalty a pair, of half the squared weights of standardised columns."""
+    def of(cls, columns: Floats, right: NDArray[np.bool_], weights: Floats, penalty: float) -> Linear:
+        """``penalty`` is a pair's, of half the squared weights of standardised columns."""
         scaler = StandardScaler().fit(columns)
-        z = scaler.transform(columns)
-        z = _squares(z) if squares else z
-        again = StandardScaler().fit(z)
-        found = LogisticRegression(C=1 / (hold * len(z)), max_iter=2000)
-        found.fit(again.transform(z), right, sample_weight=weights / weights.mean())
-        slope = found.coef_[0] / again.scale_
-        intercept = float(found.intercept_[0] - slope @ again.mean_)
-        return cls(scaler.mean_, scaler.scale_, slope, intercept, squares)
-
-    @classmethod
-    def balanced(cls, columns: Floats, right: NDArray[np.bool_], hold: float) -> Linear:
-        """Of products also, right and wrong ones counting the same; zero where there is but one kind."""
-        if right.all() or not right.any():
-            return cls(np.zeros(1), np.ones(1), np.zeros(1), 0.0)
-        weights = np.where(right, 1 / right.sum(), 1 / (~right).sum())
-        return cls.of(columns, right, weights, hold, squares=True)
-
-
-def _squares(z: Floats) -> Floats:
-    left, right = np.triu_indices(z.shape[1])
-    return np.column_stack([z, z[:, left] * z[:, right]])
+        found = LogisticRegression(C=1 / (penalty * len(columns)), max_iter=2000)
+        found.fit(scaler.transform(columns), right, sample_weight=weights / weights.mean())
+        return cls(scaler.mean_, scaler.scale_, found.coef_[0], float(found.intercept_[0]))
 
 
 def wrong_texts(images: Rows, texts: Rows, groups: Sequence[str], rng: np.random.Generator) -> tuple[Index, Index]:

@@ -17,7 +17,7 @@ Index = NDArray[np.int64]
 
 COLUMNS = 9
 _LIKENESS = 6.0  # how much more the texts of pictures count that look like this one
-_DOUBTED = 0.02  # how much a pair counts that nobody believes
+_DOUBTED = 0.02  # how much a pair counts that is certainly wrong
 _FEW = 5  # texts of other patients that are most alike, of which the mean is taken
 _CHUNK = 512
 
@@ -25,14 +25,14 @@ _CHUNK = 512
 @dataclass(frozen=True, eq=False)
 class Memory:
     """Pairs that are remembered: ``names`` and ``groups`` digests uint64[n], rows of images and texts, the log-odds of
-    each by the judges, and how far it is believed."""
+    each by the judges, and its posterior of being right."""
 
     names: NDArray[np.uint64]
     groups: NDArray[np.uint64]
     images: Rows
     texts: Rows
     log_odds: Rows
-    belief: Rows
+    posterior: Rows
 
     def columns(
         self, names: NDArray[np.uint64], groups: NDArray[np.uint64], images: Rows, texts: Rows, log_odds: Floats
@@ -57,7 +57,7 @@ class Memory:
         if not others:
             return np.array([log_odds, 0, 0, 0, 0, best[0], best.mean(), 0, 0])
         like = likeness[others]
-        weight = np.exp(_LIKENESS * (self.images[others] @ image)) * (self.belief[others] + _DOUBTED)
+        weight = np.exp(_LIKENESS * (self.images[others] @ image)) * (self.posterior[others] + _DOUBTED)
         mean, most = float((like * weight).sum() / weight.sum()), float(like.max())
         about = [float(self.log_odds[others].mean()), np.log(len(others) + 1)]
         return np.array([log_odds, mean, most, *about, best[0], best.mean(), most - best[0], mean - best.mean()])

@@ -207,14 +207,18 @@ class Recipe(Part):
             if made_by is not None and made_by.folder is None and not getattr(made_by.rules(), "margin", True):
                 asked = f"filters.{name}.margin: true"
                 raise ValueError(f"select.by: '{column}' is not computed unless it is asked for; {asked}")
-        told = self.select.probability or self.select_rules().by
-        if self.select.precision is not None and not (
-            isinstance(told, str)
-            and (told.endswith("_p") or (told in self.filters and self.filters[told].method == "ours"))
-        ):
+        read = self.select.probability or self.select_rules().by
+        if self.select.precision is not None and not (isinstance(read, str) and self._is_probability(read)):
             raise ValueError(
-                "select.precision: it needs a probability: that of 'ours', or a sigmoid filter's column _p"
+                "select.precision: it needs a probability: that of 'ours' or 'judges', or a sigmoid filter's column _p"
             )
+
+    def _is_probability(self, column: str) -> bool:
+        return column.endswith("_p") or any(
+            column == name or (column == f"{name}_alone" and made_by.method == "judges")
+            for name, made_by in self.filters.items()
+            if made_by.method in ("ours", "judges")
+        )
 
     @model_validator(mode="before")
     @classmethod

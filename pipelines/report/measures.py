@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,7 +17,7 @@ from curate.report.trust import Drift, Reliability, ReliabilityBin
 from curate.step import read_parts
 from curate.storage import read_table
 from filters.drift import ScoreReference, score_drift
-from filters.method import ON_CARD, method_of
+from filters.method import ON_CARD, UNCALIBRATED, method_of
 from filters.metrics import auroc, bootstrap_interval
 from filters.task import FINDINGS
 from pipelines.build import Pipeline
@@ -65,11 +66,15 @@ def _planted(name: str, card: Mapping[str, Any]) -> list[Measure]:
 
 
 def _estimated(name: str, card: Mapping[str, Any]) -> list[Measure]:
-    """How many pairs of its pool a filter believes right."""
+    """How many pairs of its pool a filter takes for right, and why its probability is none to cut by."""
     if (share := card["metrics"].get("right_in_pool")) is None:
         return []
     note = "of the pool it was trained beside; faults it does not see count as right"
-    return [Measure(f"{name}: right pairs, its estimate", share, None, None, note)]
+    if reason := card.get(UNCALIBRATED):
+        note += f". Not calibrated: {reason}"
+    half = 1.96 * card["metrics"].get("right_error", math.nan)
+    low, high = (None, None) if math.isnan(half) else (max(0.0, share - half), min(1.0, share + half))
+    return [Measure(f"{name}: right pairs, its estimate", share, low, high, note)]
 
 
 def _by_planted(card: Mapping[str, Any]) -> dict[str, float]:

@@ -26,3 +26,12 @@ def test_without_truth_the_card_says_how_well_planted_faults_are_told(truth: str
     told = {m.name: m.value for m in measures(run, pa.table({}))}
     planted = {"ours: AUROC on planted blank": 1.0, "ours: AUROC on planted side": 0.9}
     assert told == ({} if truth else planted) | {"ours: right pairs, its estimate": 0.4}
+
+
+def test_the_page_says_why_a_probability_is_none_to_cut_by() -> None:
+    metrics = {"right_in_pool": 0.97, "right_error": 0.05}
+    cards = {"judges": {"method": "judges", "metrics": metrics, "uncalibrated": "nobody knows"}}
+    run: Any = SimpleNamespace(recipe=SimpleNamespace(truth=None), score=None, cards=cards)
+    (found,) = measures(run, pa.table({}))
+    assert found.note.endswith("Not calibrated: nobody knows")
+    assert (found.low, found.high) == (pytest.approx(0.872), 1.0)

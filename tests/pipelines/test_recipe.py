@@ -137,6 +137,14 @@ def test_what_is_less_safe_than_the_default_is_said_aloud(tmp_path: Path) -> Non
     assert rules.languages == ("en", "es") and rules.name_threshold == 0.5
 
 
+@pytest.mark.parametrize("probability", [None, "judges", "judges_alone"])
+def test_judges_have_a_probability_and_other_columns_none(tmp_path: Path, probability: str | None) -> None:
+    select = {"precision": 0.9, "probability": probability}
+    assert load_recipe(write(tmp_path, filters={"judges": {}}, select=select)).select.precision == 0.9
+    with pytest.raises(RecipeError, match="needs a probability"):
+        load_recipe(write(tmp_path, filters={"dfn": {}}, select={**select, "probability": "dfn_alone"}))
+
+
 def test_judges_without_towers_are_told_before_any_work(
     tmp_path: Path, secret_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

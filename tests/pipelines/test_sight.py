@@ -40,3 +40,26 @@ def test_a_blind_filter_stops_the_run_with_the_choices(select: dict[str, Any]):
 )
 def test_who_sees_or_is_told_to_or_says_nothing_goes_on(select: dict[str, Any], cards: dict[str, Any]):
     require_sight(recipe(**select), cards)
+
+
+GUESSING = {"metrics": {"holdout_auroc": 0.8}, "uncalibrated": "its share of right pairs is known to 0.11 only"}
+
+
+@pytest.mark.parametrize("select", [{"precision": 0.9}, {"precision": 0.9, "by": "ours_two", "probability": "ours"}])
+def test_a_precision_of_a_probability_that_is_none_stops_the_run_with_the_reason(select: dict[str, Any]):
+    with pytest.raises(RunError, match=r"probability of 'ours' is not calibrated: its share .* 0\.11 only") as error:
+        require_sight(recipe(**select), {"ours": GUESSING, "ours_two": SEEING})
+    assert "select.keep" in str(error.value) and "select.force" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("select", "card"),
+    [
+        ({"keep": 0.5}, GUESSING),
+        ({"precision": 0.9, "force": True}, GUESSING),
+        ({"precision": 0.9}, {**GUESSING, "uncalibrated": None}),
+        ({"precision": 0.9, "probability": "ours_two"}, GUESSING),
+    ],
+)
+def test_an_order_needs_no_probability(select: dict[str, Any], card: dict[str, Any]):
+    require_sight(recipe(**select), {"ours": card, "ours_two": SEEING})

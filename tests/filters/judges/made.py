@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from filters.judges.fit import Given
+from filters.judges.fit import PairFeatures
 from filters.judges.spaces import unit
 
 SUBJECTS = 12
 
 
-def given(n: int, seed: int, wrong: float = 0.0, each: int = 3) -> tuple[Given, NDArray[np.bool_]]:
+def given(n: int, seed: int, wrong: float = 0.0, each: int = 3) -> tuple[PairFeatures, NDArray[np.bool_]]:
     """``n`` pairs, ``each`` a patient, of which the share ``wrong`` has another's text; bool[n]: it is wrong."""
     rng, world = np.random.default_rng(seed), np.random.default_rng(7)
     left, right = world.standard_normal((SUBJECTS, 24)), world.standard_normal((SUBJECTS, 16))
@@ -26,4 +26,4 @@ def given(n: int, seed: int, wrong: float = 0.0, each: int = 3) -> tuple[Given, 
     is_wrong = about[source] != about
     names = [f"pair{seed}-{i:04d}" for i in range(n)]
     groups = [f"patient{seed}-{i // each:04d}" for i in range(n)]
-    return Given(names, groups, images, sentences[source], [texts[i] for i in source]), is_wrong
+    return PairFeatures(names, groups, images, sentences[source], [texts[i] for i in source]), is_wrong

@@ -10,19 +10,19 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from curate.errors import RecipeError, RunError
-from filters.judges.fit import FOLDS, Given, Panel, fit, fold_of
+from filters.judges.fit import FOLDS, PairFeatures, Panel, fit, fold_of, uncalibrated
 from filters.judges.folder import load, save
 from filters.judges.towers import digests
 from tests.filters.judges.made import given
 
 
-def probabilities(panel: Panel, pairs: Given) -> tuple[np.ndarray, np.ndarray]:
+def probabilities(panel: Panel, pairs: PairFeatures) -> tuple[np.ndarray, np.ndarray]:
     rows = panel.rows(pairs.images, pairs.sentences, pairs.texts)
     return panel.probability(digests(pairs.names), digests(pairs.groups), *rows)
 
 
 @pytest.fixture(scope="module")
-def of_pool() -> tuple[Panel, Given, np.ndarray, dict[str, float]]:
+def of_pool() -> tuple[Panel, PairFeatures, np.ndarray, dict[str, float]]:
     pool, wrong = given(600, 1, wrong=0.4)
     panel, metrics = fit(pool, pool, clean=False, seed=0, rounds=2)
     return panel, pool, wrong, metrics
@@ -45,6 +45,17 @@ def test_a_clean_set_teaches_and_the_pool_says_how_many_are_right():
     assert roc_auc_score(~wrong, alone) > 0.93 and roc_auc_score(~wrong, whole) > 0.95
     assert abs(metrics["right_in_pool"] - (~wrong).mean()) < 0.1
     assert metrics["holdout_auroc"] > 0.9 and metrics["holdout_auroc_near"] <= metrics["holdout_auroc"] + 0.02
+    # half were exchanged; some met a text of their own subject, and so did some that were injected
+    assert abs(metrics["right_in_pool"] - 0.5) < 3 * metrics["right_error"] < 0.15
+    assert metrics["unlike"] < 0.3, "wrong pairs are exchanged ones, as those that were injected"
+
+
+def test_a_probability_is_called_calibrated_only_where_that_was_checked(of_pool):
+    good = {"right_in_pool": 0.7, "right_error": 0.02, "unlike": 0.1}
+    assert uncalibrated(good) is None
+    assert "no clean set" in str(uncalibrated(of_pool[3]))
+    assert "0.12 only" in str(uncalibrated({**good, "right_error": 0.06}))
+    assert "more of them than it says" in str(uncalibrated({**good, "unlike": 0.7}))
 
 
 def test_texts_that_have_nothing_to_do_with_the_pictures_are_not_told():

@@ -7,16 +7,18 @@ import pytest
 from hypothesis import given as drawn
 from hypothesis import settings
 from hypothesis import strategies as st
+from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import PolynomialFeatures, StandardScaler
+from sklearn.preprocessing import StandardScaler
 
-from filters.judges.belief import Belief, right_share, shifted
-from filters.judges.faults import Faults, exchange
+from filters.judges.faults import Faults, exchange, largest_share
 from filters.judges.judges import Judges
+from filters.judges.posterior import Posterior, right_share
 from filters.judges.spaces import ImageSpace, TextSpace, unit, words_of
 from filters.judges.stack import Linear, wrong_texts
 from filters.judges.study import COLUMNS, Memory
 from filters.judges.towers import digests
+from filters.methods.ours.calibration import ece
 from tests.filters.judges.made import given
 
 
@@ -58,10 +60,9 @@ def test_each_judge_prefers_right_pairs():
 def test_the_stack_is_scikit_learns_pipeline():
     rng = np.random.default_rng(0)
     columns, right = rng.standard_normal((200, 3)), rng.random(200) < 0.5
-    found = Linear.of(columns, right, np.ones(200), 0.01, squares=True)
-    spread = make_pipeline(StandardScaler(), PolynomialFeatures(2, include_bias=False)).fit(columns)
-    by_hand = spread.transform(columns) @ found.weights + found.intercept  # its products come in the same order
-    np.testing.assert_allclose(found(columns), by_hand, rtol=1e-9)
+    found = Linear.of(columns, right, np.ones(200), 0.01)
+    by_hand = make_pipeline(StandardScaler(), LogisticRegression(C=1 / (0.01 * 200))).fit(columns, right)
+    np.testing.assert_allclose(found(columns), by_hand.decision_function(columns), rtol=1e-3)
 
 
 def test_wrong_texts_are_other_patients_that_say_something_else():
@@ -79,16 +80,11 @@ def test_the_share_of_right_pairs_is_found_and_the_probability_is_true(share: fl
     scores = np.where(right, rng.normal(2, 1, 4000), rng.normal(0, 1, 4000))
     wrong = rng.normal(0, 1, 4000)
     assert abs(right_share(scores, wrong) - share) < 0.05
-    told = Belief.of(scores, wrong)(scores)
+    told = Posterior.of(scores, wrong)(scores)
     for low, high in ((0.0, 0.5), (0.5, 1.0)):
         some = (told >= low) & (told < high)
         assert abs(told[some].mean() - right[some].mean()) < 0.07
     assert told.mean() == pytest.approx(share, abs=0.06)
-
-
-def test_a_shift_gives_the_mean_that_is_asked_for():
-    odds = np.random.default_rng(0).normal(0, 3, 100)
-    assert (1 / (1 + np.exp(-(odds + shifted(odds, 0.3))))).mean() == pytest.approx(0.3, abs=1e-6)
 
 
 @settings(max_examples=40, deadline=None)
@@ -96,30 +92,69 @@ def test_a_shift_gives_the_mean_that_is_asked_for():
 def test_exchanged_texts_stay_in_their_fold_and_are_said_wrong_exactly_where_they_are(seed, pairs, patients, each):
     owner = [f"p{i // each}" for i in range(40)]
     fold = np.array([(i // each) % 4 for i in range(40)])
-    source, wrong, whole = exchange(owner, fold, np.random.default_rng(seed), pairs, patients)
-    assert (fold[source] == fold).all()
-    assert [owner[i] != owner[j] for i, j in enumerate(source)] == wrong.tolist()
-    assert (source[~wrong] == np.arange(40)[~wrong]).all()
-    assert not (whole & ~wrong).any()
+    source, fault = exchange(owner, fold, np.random.default_rng(seed), pairs, patients)
+    assert (fold[source] == fold).all() and set(fault.tolist()) <= {0, 1, 2}
+    assert [owner[i] != owner[j] for i, j in enumerate(source)] == (fault > 0).tolist()
+    assert (source[fault == 0] == np.arange(40)[fault == 0]).all()
+    for name in {owner[i] for i in np.flatnonzero(fault == 2)}:  # all pairs of a patient, of one other
+        rows = [i for i in range(40) if owner[i] == name]
+        assert (fault[rows] == 2).all() and len({owner[source[i]] for i in rows}) == 1
+
+
+def apart(kinds: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Columns of right pairs (0) and of two faults, each in a direction of its own, the first column alike in both."""
+    return np.array([[0, 0, 0], [-1, 3.5, 0], [-1, 0, 3.5]])[kinds] + rng.standard_normal((len(kinds), 3))
+
+
+INJECTED = np.repeat(np.arange(3), 2000)
 
 
 def test_faults_are_counted_and_told_apart():
     rng = np.random.default_rng(5)
-    apart = np.array([[0.0, 0.0], [-3.0, 0.0], [0.0, -3.0]])  # right, single, whole
+    injected = apart(INJECTED, rng)
+    kinds = rng.choice(3, 6000, p=[0.5, 0.3, 0.2])
+    columns = apart(kinds, rng)
+    found = Faults.of(injected, INJECTED).of_pool(columns)
+    assert abs(found.right - 0.5) < 0.04 and np.abs(found.shares - [0.3, 0.2]).max() < 0.04
+    assert 0.002 < found.error(columns) < 0.01 and abs(found.right - (kinds == 0).mean()) < 0.015
+    probability = found(columns)
+    assert ece(probability, kinds == 0) < 0.05
+    assert abs(found.unlike(injected, INJECTED, columns)) < 0.15
+    columns[kinds > 0, 0] += 0.8  # faults that look righter by themselves than those that were injected
+    assert found.unlike(injected, INJECTED, columns) > 0.5
 
-    def drawn_of(kinds):
-        return apart[kinds] + rng.standard_normal((len(kinds), 2))
 
-    one = [drawn_of(np.repeat([0, k], 800)) for k in (1, 2)]
-    models = [Linear.balanced(c, np.repeat([True, False], 800), 0.001) for c in one]
-    kinds = rng.choice(3, 3000, p=[0.5, 0.4, 0.1])
-    columns = drawn_of(kinds)
-    found = Faults(*models).of_pool(columns)
-    assert abs(found.right - 0.5) < 0.04 and np.abs(np.array(found.shares) - [0.4, 0.1]).max() < 0.04
-    told = found(columns)
-    assert abs(told[kinds == 0].mean() - told[kinds > 0].mean()) > 0.6
-    certain = told > 0.8
-    assert abs(told[certain].mean() - (kinds[certain] == 0).mean()) < 0.04
+def test_a_fault_that_looks_right_cannot_be_counted_and_the_error_says_so():
+    rng = np.random.default_rng(6)
+
+    def faint(kinds: np.ndarray) -> np.ndarray:
+        return apart(np.where(kinds == 2, 0, kinds), rng) + 0.3 * (kinds == 2)[:, None]
+
+    pool = rng.choice(3, 1500, p=[0.6, 0.2, 0.2])
+    errors = [
+        Faults.of(make(INJECTED), INJECTED).of_pool(columns).error(columns)
+        for make, columns in ((faint, faint(pool)), (lambda k: apart(k, rng), apart(pool, rng)))
+    ]
+    assert errors[0] > 3 * errors[1]
+
+
+def test_a_fault_that_could_not_be_injected_has_no_share():
+    rng = np.random.default_rng(7)
+    injected = np.repeat([0, 2], 300)
+    found = Faults.of(apart(injected, rng), injected).of_pool(apart(rng.choice([0, 2], 600), rng))
+    assert abs(found.right - 0.5) < 0.05 and found.shares[0] < 1e-6
+    assert Faults.of(apart(injected[:300], rng), injected[:300]).of_pool(apart(injected, rng)).right > 0.999
+
+
+def test_of_a_pool_that_is_wrong_itself_the_mean_is_the_share_that_is_given():
+    rng = np.random.default_rng(8)
+    pool = apart(rng.choice(3, 2000, p=[0.7, 0.3, 0.0]), rng)
+    fault = np.append(np.zeros(2000, np.int64), np.repeat([1, 2], 200))
+    columns = np.vstack([pool, apart(fault[2000:], rng)])
+    found = Faults.of(columns, fault).of_mixture(columns, fault, pool, 0.6)
+    assert found(pool).mean() == pytest.approx(0.6, abs=1e-6)
+    assert found.shares[0] > 4 * found.shares[1], "what is not there has little"
+    assert largest_share(np.array([])) == 1e-4
 
 
 def test_a_pair_is_not_held_against_itself_and_a_stranger_has_no_others():

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
-from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
 
 Floats = NDArray[np.float64]
@@ -32,7 +30,7 @@ def right_share(pool: Floats, wrong: Floats) -> float:
 
 
 @dataclass(frozen=True)
-class Belief:
+class Posterior:
     """The probability that a pair of this score is right: 1 - (1 - share) wrong(score) / pool(score), the ratio of the
     two densities being that of a logistic regression on the score and its square."""
 
@@ -49,7 +47,7 @@ class Belief:
         return np.clip(1 - (1 - self.share) / ratio, 0.01, 0.99)
 
     @classmethod
-    def of(cls, pool: Floats, wrong: Floats) -> Belief:
+    def of(cls, pool: Floats, wrong: Floats) -> Posterior:
         """Of scores of the pool and of exchanged pairs."""
         center, scale = float(wrong.mean()), float(wrong.std() + 1e-9)
         z = (np.concatenate([pool, wrong]) - center) / scale
@@ -58,9 +56,3 @@ class Belief:
         found = LogisticRegression(C=100).fit(np.column_stack([z, z * z]), of_pool, sample_weight=each / each.mean())
         slope, bend = map(float, found.coef_[0])
         return cls(right_share(pool, wrong), center, scale, slope, bend, float(found.intercept_[0]))
-
-
-def shifted(log_odds: Floats, share: float) -> float:
-    """What to add to ``log_odds`` so that the mean probability is ``share``."""
-    middle = float(logit(share))
-    return float(brentq(lambda by: float(expit(log_odds + by).mean()) - share, middle - 60, middle + 60))
