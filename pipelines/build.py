@@ -31,6 +31,7 @@ from curate.storage import (
 from filters.method import checkpoint_hash, filter_hash
 from pipelines import tasks
 from pipelines.recipe.recipe import Recipe
+from pipelines.recipe.scoring import Select
 
 FINISHED = "run.json"  # in a run's folder: the step folders that its last finished run is made of
 ORDER = (
@@ -280,6 +281,12 @@ class Pipeline:
             return list(self.train_filters.values())
         step: Step | None = getattr(self, name)
         return [] if step is None else [step]
+
+
+def pool_pipeline(pipeline: Pipeline) -> Pipeline:
+    """The same run with nothing cut, its shards in RUN/compare/pool."""
+    recipe = pipeline.recipe.model_copy(update={"select": Select(), "capfilt": None})
+    return Pipeline(recipe, pipeline.listing, pipeline.run / "compare" / "pool")
 
 
 def _weights(rules: Any) -> dict[str, str | None]:

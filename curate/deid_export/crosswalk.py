@@ -11,11 +11,7 @@ import pyarrow as pa
 
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.vault import read_sealed, sealed
-from curate.deid_export.task import file_key
 from curate.errors import DropRecord, RecipeError
-from curate.sources.dicom.read import read_header
-from curate.sources.identity import first_id
-from curate.sources.sniff import sniff
 from curate.storage import commit_bytes
 
 CROSSWALK = pa.schema(
@@ -45,6 +41,11 @@ def read_crosswalk(path: Path, pseudo: Pseudonymizer) -> pa.Table:
 
 
 def _row(listed: dict[str, Any], pseudo: Pseudonymizer) -> dict[str, str | None]:
+    from curate.deid_export.task import file_key  # what reads files: only where a crosswalk is written
+    from curate.sources.dicom.read import read_header
+    from curate.sources.identity import first_id
+    from curate.sources.sniff import sniff
+
     path, relative = Path(os.fsdecode(listed["path"])), listed["relative"]
     row: dict[str, str | None] = {"key": file_key(relative, pseudo), "path": relative}
     try:

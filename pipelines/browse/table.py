@@ -67,7 +67,9 @@ class Table:
         self._version = 0
         self._find = lru_cache(16)(self._found)
         self._ordered = lru_cache(8)(self._order)
-        self._text: Future[pl.Series] = ThreadPoolExecutor(1).submit(self._read_texts)
+        reader = ThreadPoolExecutor(1)
+        self._text: Future[pl.Series] = reader.submit(self._read_texts)
+        self._small: Future[pl.Series] = reader.submit(lambda: self._text.result().str.to_lowercase())  # to search in
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -162,10 +164,11 @@ class Table:
             if last > first:
                 among[:first] = among[last:] = False
                 return among
-        rows, texts = np.flatnonzero(among), self._text.result()
+        rows, texts = np.flatnonzero(among), self._small.result()
         texts = texts if len(rows) == len(self) else texts.gather(rows)
-        for phrase, word in _TERM.findall(low):
-            holds = texts.str.contains("(?i)" + re.escape(phrase or word)).fill_null(False)
+        terms = sorted((phrase or word for phrase, word in _TERM.findall(low)), key=len, reverse=True)
+        for term in terms:  # the longest is the rarest: what it leaves is looked at for the others
+            holds = texts.str.contains(term, literal=True).fill_null(False)
             rows, texts = rows[holds.to_numpy()], texts.filter(holds)
         mask = np.zeros(len(self), bool)
         mask[rows] = True

@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from curate.errors import RecipeError
 from pipelines.commands.screen import Json, load, near, out, print_json, progress_bars
+from pipelines.survey.there import require_there
 
 
 def init(
@@ -22,12 +23,14 @@ def init(
     ),
 ) -> None:
     """Look at folders and tables and write a recipe for them: columns guessed and shown, pairing tried on a sample."""
+    if to.exists():
+        raise RecipeError("--to", f"{to} exists already; nothing is overwritten", "name another file")
+    for path in paths:
+        require_there(path)
     from curate.deid.pseudonym import write_secret
     from curate.storage import commit_bytes
     from pipelines.survey.guess import guess
 
-    if to.exists():
-        raise RecipeError("--to", f"{to} exists already; nothing is overwritten", "name another file")
     made = guess(paths, out_, secret)
     commit_bytes(to.absolute(), made.text().encode())
     load(to, None, None, None)
@@ -46,12 +49,14 @@ def analyze(
     """What an archive is, as a page: modalities, keys, duplicates, languages, text in pictures, lengths of reports."""
     import json
 
-    from curate.report.render import render
+    for path in paths:
+        require_there(path)
+    if any(to.resolve().is_relative_to(path.resolve()) for path in paths):
+        raise RecipeError("--out", "lies inside what is analyzed, which is only read", "name another folder")
+    from curate.report.render import render  # decoders and networks: once there is something to look at
     from curate.storage import commit_bytes
     from pipelines.survey.analyze import analyze
 
-    if any(to.resolve().is_relative_to(path.resolve()) for path in paths):
-        raise RecipeError("--out", "lies inside what is analyzed, which is only read", "name another folder")
     found = analyze(paths)
     commit_bytes(to / "analysis.json", (json.dumps(found, indent=1, ensure_ascii=False) + "\n").encode())
     commit_bytes(to / "index.html", render("analysis.html.j2", a=found).encode())

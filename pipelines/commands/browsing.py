@@ -22,11 +22,12 @@ def browse(
 ) -> None:
     """All records of a finished run in a browser on this machine: search, filters, the cut to move, marks."""
     from pipelines.api import open_run
-    from pipelines.browse.bench import Bench
+
+    run = open_run(folder)
+    from pipelines.browse.bench import Bench  # the server and its tables: once there is a run
     from pipelines.browse.good import write_good
     from pipelines.browse.server import Server
 
-    run = open_run(folder)
     bench = Bench(run, reviewer)
     if marks:
         _say_marks(bench.review.told())

@@ -72,9 +72,6 @@ def train(
     json_: Json = False,
 ) -> None:
     """Train the final model on the run's shards (running what must come before); resumes where it stopped."""
-    from curate.step import load_manifest
-    from pipelines.final.train import train_final
-    from pipelines.report.summary import write_report
     from pipelines.run.check import check, check_local, save_recipe
 
     more = [f"train.processes={processes}"] if processes else []
@@ -90,6 +87,10 @@ def train(
         pipeline, _ = execute(made)
     else:
         save_recipe(made)
+    from curate.step import load_manifest  # torch and the trainer: once nothing is wrong with the recipe
+    from pipelines.final.train import train_final
+    from pipelines.report.summary import write_report
+
     source = pipeline.shards if pipeline else made.train.shards or made.out
     filters = pipeline.filter_folders if pipeline else {}
     with step_bar("train") as progress:
@@ -148,14 +149,15 @@ def compare(
     recipe: RecipeFile, set_: Set = None, engine: SetEngine = None, workers: Workers = None, json_: Json = False
 ) -> None:
     """Did filtering pay: the same training on the pool, a random part, the filter's choice; a page of answers."""
-    from pipelines.final.compare import check_compare, compare_run
     from pipelines.run.check import check, check_local, save_recipe
-    from pipelines.run.execute import run_pipeline
-    from pipelines.run.progress import followed
 
     made = load(recipe, set_, engine, workers)
     check_local(made)
     check(made)
+    from pipelines.final.compare import check_compare, compare_run  # torch: once nothing else is wrong
+    from pipelines.run.execute import run_pipeline
+    from pipelines.run.progress import followed
+
     check_compare(made)
     say_warnings(made)
     save_recipe(made)

@@ -81,19 +81,21 @@ def _release(
 ) -> None:
     """``rules``: a file and what overrides it; ``beside``: the log and the crosswalk; ``where``: engine, workers,
     address."""
-    from curate.deid.attest import pixel_warnings, text_warnings
     from curate.deid.vault import SecretSource
-    from curate.deid_export.job import check_folders, release, write_log
-    from curate.engine import Resources
-    from curate.report.funnel import fault_lines
+    from curate.deid_export.folders import check_folders
     from pipelines.recipe.load import load_release
-    from pipelines.run.check import ocr_note
 
     (log, crosswalk), (engine, workers, address) = beside, where
     made = load_release(*rules)
     source_of = SecretSource(None if secret is None else str(secret.resolve()), made.deid.max_shift_days)
     source_of.pseudonymizer()
     check_folders(source, target, {"--crosswalk": crosswalk, "--log": log, "--secret": secret})
+    from curate.deid.attest import pixel_warnings, text_warnings  # decoders and word lists: once nothing is wrong
+    from curate.deid_export.job import release, write_log
+    from curate.engine import Resources
+    from curate.report.funnel import fault_lines
+    from pipelines.run.check import ocr_note
+
     say(made.warnings(), ocr_note(made.deid))
     resources = Resources(kind="ray" if engine == "ray" else "local", workers=workers, address=address)
     with running_engine(resources) as (started, progress):

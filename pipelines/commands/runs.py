@@ -121,13 +121,14 @@ def _finished_funnel(folder: Path) -> list[dict[str, Any]]:
 def report(folder: RunFolder) -> None:
     """Draw the report of a finished run again."""
     from curate.step import load_manifest
-    from pipelines.report.summary import write_report
-    from pipelines.report.told import funnel
 
     pipeline = pipeline_of(folder)
     manifests = [m for s in pipeline.steps() if (m := load_manifest(s.folder(pipeline.run)))]
     if not manifests or manifests[-1].step != "export":
         raise RecipeError(str(folder), "the run is not finished", "run it first: curate run RECIPE")
+    from pipelines.report.summary import write_report  # pictures and plots: only where there is something to draw
+    from pipelines.report.told import funnel
+
     write_report(pipeline, manifests)
     print_funnel(funnel(manifests))
     out.print(f"report: {near(pipeline.run / 'report' / 'index.html')}", soft_wrap=True)

@@ -64,13 +64,14 @@ def remove(
 
     The shards that held none of their records keep their bytes. Models that learned from them are named.
     """
-    from pipelines.upkeep.withdrawal import withdraw
-
     patients = _patients(patient_file)
     if not patients and not key:
         raise RecipeError("--patient-file", "nobody is named", "a file of Patient IDs, or --key")
+    pipeline = pipeline_of(folder)
+    from pipelines.upkeep.withdrawal import withdraw  # what draws the page anew: once there is a run
+
     with progress_bars() as bars:
-        done = withdraw(pipeline_of(folder), patients, key or [], step_progress(bars), forget_models)
+        done = withdraw(pipeline, patients, key or [], step_progress(bars), forget_models)
     shards = sum(name.startswith("shards/") and name.endswith(".tar") for name in done.changed)
     out.print(f"{done.records} records went; {len(done.changed)} files changed, {shards} shards among them")
     for name, why in done.models.items():

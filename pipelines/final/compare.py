@@ -27,7 +27,7 @@ from filters.registry import fill_rules
 from filters.training.job import TrainingJob
 from filters.training.rules import TrainingRules, check_training_rules
 from filters.training.shards import open_shards
-from pipelines.build import Pipeline
+from pipelines.build import Pipeline, pool_pipeline
 from pipelines.recipe.recipe import Recipe
 from pipelines.recipe.scoring import Select
 from pipelines.recipe.training import CHOSEN, ORACLE, RANDOM
@@ -89,12 +89,6 @@ def training_rules(recipe: Recipe) -> TrainingRules:
         raise RecipeError("compare.train", str(error), "a field of train") from None
     check_training_rules(rules)
     return rules
-
-
-def pool_pipeline(pipeline: Pipeline) -> Pipeline:
-    """The same run with nothing cut, its shards in RUN/compare/pool."""
-    recipe = pipeline.recipe.model_copy(update={"select": Select(), "capfilt": None})
-    return Pipeline(recipe, pipeline.listing, pipeline.run / "compare" / "pool")
 
 
 def compare_folder(pipeline: Pipeline) -> Path:

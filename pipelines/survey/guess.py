@@ -25,6 +25,7 @@ from curate.sources.walk import walk
 from pipelines.recipe.load import validated
 from pipelines.recipe.recipe import Recipe
 from pipelines.survey.preview import preview
+from pipelines.survey.there import require_there
 
 FILES, ROWS = 20_000, 200  # that are looked at: names of files, rows of a table
 _SNIFFED = 400  # files without a telling name whose first bytes are read
@@ -54,9 +55,7 @@ def guess(paths: Sequence[Path], out: Path, secret: Path) -> Guess:
     reports: list[dict[str, Any]] = []
     found = Guess({"name": paths[0].resolve().name.lower() or "run", "out": str(out), "secret": str(secret)})
     for path in paths:
-        if not path.exists():
-            fix = "name folders of pictures, and tables or folders of reports"
-            raise RecipeError("PATH", f"{path} does not exist", fix)
+        require_there(path)
         seen = _look(path)
         if seen.pictures:
             name = "archive" if not images else f"archive{len(images) + 1}"

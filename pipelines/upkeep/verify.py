@@ -25,8 +25,7 @@ from curate.storage import (
     read_marker,
     remove_tree,
 )
-from pipelines.build import FINISHED, Pipeline
-from pipelines.final.compare import pool_pipeline
+from pipelines.build import FINISHED, Pipeline, pool_pipeline
 from pipelines.run.progress import LOG, TEXTFILE
 
 _STEP = re.compile(r"[A-Za-z0-9_.-]+-[0-9a-f]{16}")

@@ -45,8 +45,7 @@ from curate.storage import (
     remove_tree,
     table_bytes,
 )
-from pipelines.build import FINISHED, Pipeline, scan_folder
-from pipelines.final.compare import pool_pipeline
+from pipelines.build import FINISHED, Pipeline, pool_pipeline, scan_folder
 from pipelines.report.summary import write_report
 from pipelines.upkeep.verify import prune_locked
 

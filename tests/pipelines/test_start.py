@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import subprocess
 import sys
@@ -62,15 +63,54 @@ def test_a_plan_and_a_finished_run_import_what_they_use(secret_file: Path, tmp_p
     recipe = recipe_for(
         archive, tmp_path / "run", secret_file, filters=filters, select={"by": "ours", "keep": 0.5, "force": True}
     )
-    assert not loaded("plan", str(recipe)).intersection(HEAVY)
+    assert not loaded("plan", str(recipe), "--probe", "0").intersection(HEAVY)  # what tries records needs networks
     recipe = recipe_for(archive, tmp_path / "run", secret_file, **PLAIN)
-    assert not loaded("run", str(recipe)).intersection({*HEAVY, "curate.ingest.chain", "curate.deid.text.scrub"})
+    theirs = {*HEAVY, "curate.ingest.chain", "curate.deid.text.scrub"} - {"scipy"}  # dedup joins its buckets here
+    assert not loaded("run", str(recipe)).intersection(theirs)
     for command in ("run", "plan"):
         assert not loaded(command, str(recipe)).intersection({*HEAVY, *WORKERS})
 
 
 def test_help_waits_for_nothing() -> None:
     assert not loaded("--help").intersection({*HEAVY, "pydantic", "pyarrow", "polars", "numpy", "pydicom"})
+
+
+COMMANDS = {  # each ends where it finds that there is nothing to work on; seconds of CPU it may take until then
+    "run": ("none.yaml",), "plan": ("none.yaml",), "compare": ("none.yaml",), "train": ("none.yaml",),
+    "train-filter": ("none.yaml",), "status": ("none",), "explain": ("none", "00"), "report": ("none",),
+    "verify": ("none",), "prune": ("none",), "remove": ("none", "--key", "0"), "browse": ("none",),
+    "analyze": ("none",), "init": ("none",), "deid": ("none", "clean"), "crosswalk": ("none",), "schema": (),
+}  # fmt: skip
+_FAST = ("verify", "compare", "deid")  # that once waited for networks; the others are slow to ask one by one
+_SECONDS, _MARGIN = 1.0, 1.6  # of a quiet core; other processes share its caches
+
+
+def cpu_of(*arguments: str, cwd: Path) -> tuple[int, float]:
+    """The exit code, and the least CPU-seconds of two starts: what is not the program's own only adds."""
+    spent = []
+    for _ in range(2):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "pipelines.cli", *arguments],
+            cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"},
+        )  # fmt: skip
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        spent.append(usage.ru_utime + usage.ru_stime)
+    return process.returncode, min(spent)
+
+
+@pytest.mark.parametrize(
+    "command", [n if n in _FAST else pytest.param(n, marks=pytest.mark.slow) for n in COMMANDS], ids=list(COMMANDS)
+)
+def test_a_command_says_what_is_wrong_before_it_imports_what_works(command: str, tmp_path: Path) -> None:
+    code, spent = cpu_of(command, *COMMANDS[command], cwd=tmp_path)
+    assert code == (0 if command == "schema" else 2) and spent <= _SECONDS * _MARGIN
+
+
+def test_help_is_there_at_once(tmp_path: Path) -> None:
+    code, spent = cpu_of("--help", cwd=tmp_path)
+    assert code == 0 and spent <= 0.3 * _MARGIN
 
 
 def test_a_workers_main_module_imports_no_command() -> None:
