@@ -392,6 +392,20 @@ def cut_short(rng: np.random.Generator) -> Case:
     return Case(data[: int(len(data) * rng.uniform(0.4, 0.95))], _of(values), 0, 2)
 
 
+@kind
+def cut_and_closed(rng: np.random.Generator) -> Case:
+    syntax = _one(rng, (JPEGBaseline8Bit, JPEGLosslessSV1, JPEGLSLossless, JPEG2000Lossless))
+    lossy = syntax == JPEGBaseline8Bit
+    values, bits = (picture(rng, 0, 255), 8) if lossy else _deep(rng)
+    code = stream(cells_of(values, 8 if lossy else 16), syntax)
+    start = code.index(b"\xff\x93" if syntax == JPEG2000Lossless else b"\xff\xda")
+    cut = start + int((len(code) - start) * rng.uniform(0.3, 0.9))
+    hole = bytes(len(code) - cut - 2) if rng.random() < 0.3 else b""  # what a broken copy leaves in a file of its size
+    ds = header(values, bits, 8 if lossy else 16, **({} if lossy else wide_window(values)))
+    data = file_of(ds, packed([code[:cut] + hole + b"\xff\xd9"]), syntax, coded=True)
+    return Case(data, values.astype(np.uint8) if lossy else _of(values), 0, 14 if lossy else 2)
+
+
 def lut_item(first: int, bits: int, entries: np.ndarray, vr: str = "US", order: str = "<") -> Dataset:
     """A LUT item with words as entries, in the byte order of the data set."""
     item = Dataset()

@@ -95,6 +95,9 @@ def _coded(part: np.ndarray, bits: int, order: str, predictor: int, compression:
     """One strip or tile, [H, W, S] of one plane."""
     if compression == 34887:
         return bytes(imagecodecs.lerc_encode(np.ascontiguousarray(part if part.shape[2] > 1 else part[..., 0])))
+    if compression == 34712:
+        whole = np.ascontiguousarray(part if part.shape[2] > 1 else part[..., 0])
+        return bytes(imagecodecs.jpeg2k_encode(whole, codecformat="j2k", reversible=True, level=0))
     if compression == 7:
         grey = part.shape[2] == 1
         return bytes(

@@ -387,3 +387,21 @@ def test_a_stream_proves_itself(tmp_path: Path, syntax: UID) -> None:
     (tmp_path / "b").write_bytes(to_bytes(ds))
     for name in "ab":
         np.testing.assert_array_equal(load_dicom(tmp_path / name, 0, RULES).pixels, pixels)
+
+
+@pytest.mark.parametrize(
+    "syntax", (JPEGBaseline8Bit, JPEGLosslessSV1, JPEGLSLossless, JPEG2000Lossless), ids=lambda s: s.name
+)
+def test_a_stream_that_was_cut_and_closed(tmp_path: Path, syntax: UID) -> None:
+    random = np.random.default_rng(0)
+    pixels = np.clip(gradient(64, 64, 255, "u1") + random.integers(0, 9, (64, 64)), 0, 255).astype("u1")
+    code = encode(pixels, syntax)
+    for share in (0.5, 0.8):
+        ds = dataset(pixels, syntax)
+        ds.PixelData = encapsulate([code[: int(len(code) * share)] + b"\xff\xd9"])
+        (tmp_path / "a").write_bytes(to_bytes(ds))
+        with pytest.raises(DropRecord) as dropped:
+            load_dicom(tmp_path / "a", 0, RULES)
+        assert dropped.value.reason in (Reason.TRUNCATED, Reason.UNDECODABLE)
+    write(tmp_path / "a", pixels, syntax)
+    assert np.abs(load_dicom(tmp_path / "a", 0, RULES).pixels.astype(int) - pixels).max() <= 12

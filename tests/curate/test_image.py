@@ -503,3 +503,63 @@ def test_a_reduced_copy_is_not_the_picture_of_its_subifds(tmp_path: Path) -> Non
     with pytest.raises(DropRecord) as dropped:
         load_image(path, 0, PixelRules())
     assert dropped.value.reason is Reason.UNSUPPORTED_IMAGE
+
+
+@pytest.mark.parametrize("layout", [{}, {"rows": 16}, {"tile": (16, 32)}], ids=str)
+@pytest.mark.parametrize(("dtype", "samples"), [("u1", 1), ("u2", 1), ("i2", 1), ("u1", 3), ("u2", 3)])
+def test_jpeg_2000_inside_tiff(tmp_path: Path, dtype: str, samples: int, layout: dict[str, object]) -> None:
+    values = field(RNG, dtype, samples)
+    path = tmp_path / "a"
+    path.write_bytes(tiff([(values, {"compression": 34712, **layout})], ">"))
+    opened = open_image(path, 1 << 30)
+    assert np.array_equal(decode(opened, opened.pages[0])[0], values)
+
+
+def test_jpeg_2000_against_the_tags_of_its_tiff(tmp_path: Path) -> None:
+    values, path = field(RNG, "u1", 3), tmp_path / "a"
+    for other, reason in (
+        ({258: (3, [16] * 3)}, Reason.CONTRADICTORY),  # the stream has 8 bits
+        ({257: (4, [len(values) - 8])}, Reason.CONTRADICTORY),
+        ({262: (3, [6])}, Reason.UNSUPPORTED_IMAGE),  # its own colours, or those of JPEG 2000, nobody knows
+    ):
+        path.write_bytes(tiff([(values, {"compression": 34712, "tags": other})]))
+        assert fate(path) is reason
+    path.write_bytes(data := tiff([(values, {"compression": 34712})]))
+    at, end = data.index(b"\xff\x93"), data.index(b"\xff\xd9", len(data) // 2)
+    half = (at + end) // 2
+    path.write_bytes(data[:half] + bytes(end - half) + data[end:])
+    assert fate(path) is Reason.TRUNCATED
+    soft = np.asarray(Image.fromarray(values).resize((8, 8)).resize((64, 64), Image.Resampling.BICUBIC))
+    ycc = np.asarray(Image.fromarray(soft).convert("YCbCr"))
+    stream = bytes(imagecodecs.jpeg2k_encode(ycc, codecformat="j2k", reversible=True, level=0, mct=False))
+    plain = tiff([(ycc, {})])  # Aperio's: YCbCr, whatever the tag says
+    at = plain.index(ycc.tobytes())
+    aperio = tiff([(ycc, {"tags": {259: (3, [33003]), 279: (4, [len(stream)])}})])
+    path.write_bytes(aperio[:at] + stream.ljust(ycc.nbytes, b"\0") + aperio[at + ycc.nbytes :])
+    assert np.abs(load_image(path, 0, RULES).pixels.astype(int) - soft).max() <= 3
+
+
+def test_zeros_in_place_of_coded_data(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    for options in ({}, {"optimize": True}, {"progressive": True}):
+        flat = GREY.copy()
+        flat[20:] = 0  # under tables of its own its codes are zeros, too
+        path.write_bytes(jpeg_of(flat, **options))
+        assert fate(path) is None
+        data = jpeg_of(field(RNG, "u1"), **options)
+        for cut in (len(data) // 2, len(data) * 4 // 5):
+            path.write_bytes(data[:cut] + bytes(len(data) - cut))  # a copy broken off, of the whole's size
+            assert fate(path) is not None
+
+
+@pytest.mark.parametrize("options", [{}, {"tile_size": (32, 32)}, {"precinct_size": (32, 32)}], ids=str)
+def test_zeros_in_place_of_packets(tmp_path: Path, options: dict[str, object]) -> None:
+    path, flat, rough = tmp_path / "a", field(RNG, "u1", 3), field(RNG, "u1", 3)
+    flat[10:] = 0  # whose packets are zeros, too
+    for values in (flat, rough):
+        layers = {"quality_mode": "rates", "quality_layers": [20, 10, 5, 1]}
+        save(path, Image.fromarray(values), "JPEG2000", no_jp2=True, irreversible=False, **layers, **options)
+        assert np.array_equal(load_image(path, 0, RULES).pixels, values)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 3].ljust(len(data) - 2, b"\0") + b"\xff\xd9")
+    assert fate(path) in (Reason.TRUNCATED, Reason.UNDECODABLE)

@@ -25,10 +25,12 @@ from pydicom.pixels.processing import convert_color_space
 from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.dicom.cells import overlay_bits, read_signs, settle
-from curate.sources.dicom.codestream import Stream, read_stream
+from curate.sources.dicom.codestream import SOC_SIZ, Stream, read_stream
 from curate.sources.dicom.file import FLOAT_PIXELS, DicomFile
 from curate.sources.dicom.layout import Layout, is_swapped
 from curate.sources.dicom.prove import ProvenPixels, frame_stream
+from curate.sources.images.jp2 import check_hole
+from curate.sources.images.jpeg import decode_whole, has_hole, with_more
 from curate.sources.third_party import call_third_party
 
 PLUGIN = "imagecodecs"
@@ -123,7 +125,8 @@ def decode_stream(syntax: uid.UID, data: bytes, layout: Layout) -> tuple[np.ndar
     """Cells of one frame's code stream that ends with its end marker, bits above Bits Stored and all, as the machine
     has them; three samples as RGB. With what the stream says of itself, which RLE does not.
 
-    Raises DropRecord UNDECODABLE, STREAM_SIZE where the stream's size is not that of ``layout``.
+    Raises DropRecord UNDECODABLE; STREAM_SIZE where the stream's size is not that of ``layout``, or it holds more than
+    that; TRUNCATED where coded data are missing before its end marker.
     """
     stream = None
     if syntax != uid.RLELossless:
@@ -131,7 +134,29 @@ def decode_stream(syntax: uid.UID, data: bytes, layout: Layout) -> tuple[np.ndar
         size = (layout.rows, layout.columns, layout.samples)
         if stream is None or (stream.rows, stream.columns, stream.samples) != size:
             raise DropRecord(Reason.STREAM_SIZE)
-    return _first_that_decodes(syntax, data, layout, _plugins(syntax, data, layout, stream)), stream
+    cells, plugin = _first_that_decodes(syntax, data, layout, _plugins(syntax, data, layout, stream))
+    if stream is not None and stream.coding == "j2k":
+        check_hole(data[data.index(SOC_SIZ) :])
+    elif stream is not None and stream.coding != "ht" and (stream.coding, plugin) != ("ls", PLUGIN):
+        _check_whole(syntax, data, layout, cells, plugin)
+    return cells, stream
+
+
+def _check_whole(syntax: uid.UID, data: bytes, layout: Layout, cells: np.ndarray, plugin: str) -> None:
+    """Are all coded data of a JPEG stream there? Decoders, CharLS alone apart, make something up for those that are
+    missing; what stands behind those of a whole one is not looked at."""
+    more, _ = _first_that_decodes(syntax, with_more(data), layout, (plugin,))
+    if np.array_equal(more, cells) and not has_hole(data):
+        return
+    if syntax in _JPEG_LS:
+        raise DropRecord(Reason.TRUNCATED)
+    reason = None
+    try:
+        decode_whole(data)
+    except DropRecord as dropped:
+        reason = dropped.reason
+    if reason not in (None, Reason.UNDECODABLE):  # which another decoder has read
+        raise DropRecord(Reason.TRUNCATED if reason is Reason.TRUNCATED else Reason.STREAM_SIZE)
 
 
 def settle_stream(cells: np.ndarray, stream: Stream | None, layout: Layout, overlays: int) -> tuple[np.ndarray, Layout]:
@@ -145,7 +170,9 @@ def settle_stream(cells: np.ndarray, stream: Stream | None, layout: Layout, over
     return settle(cells, layout, overlays, doubted=stream is not None and stream.signed is False)
 
 
-def _first_that_decodes(syntax: uid.UID, data: bytes, layout: Layout, plugins: tuple[str, ...]) -> np.ndarray:
+def _first_that_decodes(
+    syntax: uid.UID, data: bytes, layout: Layout, plugins: tuple[str, ...]
+) -> tuple[np.ndarray, str]:
     decoder = call_third_party(Reason.UNSUPPORTED_SYNTAX, get_decoder, syntax)
     encapsulated = call_third_party(Reason.UNDECODABLE, encapsulate, [data])
 
@@ -155,10 +182,10 @@ def _first_that_decodes(syntax: uid.UID, data: bytes, layout: Layout, plugins: t
 
     for plugin in plugins[:-1]:
         try:
-            return call_third_party(Reason.UNDECODABLE, decode, plugin)
+            return call_third_party(Reason.UNDECODABLE, decode, plugin), plugin
         except DropRecord:
             continue  # what one decoder refuses, the other may still read
-    return call_third_party(Reason.UNDECODABLE, decode, plugins[-1])
+    return call_third_party(Reason.UNDECODABLE, decode, plugins[-1]), plugins[-1]
 
 
 def _options(layout: Layout) -> dict[str, Any]:
@@ -182,8 +209,8 @@ def _options(layout: Layout) -> dict[str, Any]:
 def _plugins(syntax: uid.UID, data: bytes, layout: Layout, stream: Stream | None) -> tuple[str, ...]:
     """Which decoders to ask, in order.
 
-    Decoders forgive a cut code stream and fill in grey, and believe its own size, whatever the header says: so both
-    are looked at before any of them sees it.
+    Decoders believe a code stream's own size, whatever the header says: so that is looked at before any of them sees
+    it. Most forgive a cut one and fill in grey: see `_check_whole`.
     """
     if syntax == uid.RLELossless:
         # not pylibjpeg's: on bad bytes it panics, with a BaseException that is out of our reach

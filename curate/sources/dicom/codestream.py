@@ -33,7 +33,7 @@ SYNTAXES: dict[Coding, tuple[uid.UID, ...]] = {
 # Where the header's syntax names another coding: the one of a coding's syntaxes that promises least.
 _LEAST: dict[Coding, uid.UID] = {coding: syntaxes[-1] for coding, syntaxes in SYNTAXES.items()}
 _CODINGS: dict[str, Coding] = {syntax: coding for coding, syntaxes in SYNTAXES.items() for syntax in syntaxes}
-_SOC_SIZ, _JP2 = b"\xff\x4f\xff\x51", b"jP  "
+SOC_SIZ, _JP2 = b"\xff\x4f\xff\x51", b"jP  "
 _EOI = b"\xff\xd9"  # of JPEG and JPEG-LS, and as EOC of JPEG 2000
 _RLE_HEADER = struct.Struct("<16L")
 HEAD = _RLE_HEADER.size  # bytes by which `starts_frame` knows a frame's first fragment
@@ -62,7 +62,7 @@ class Stream:
 
 def starts_frame(head: bytes) -> bool:
     """Is ``head``, the first `HEAD` bytes of a fragment, the beginning of a code stream and so of a frame?"""
-    return head.startswith((b"\xff\xd8\xff", _SOC_SIZ)) or head[4:8] == _JP2 or rle_segments(head) is not None
+    return head.startswith((b"\xff\xd8\xff", SOC_SIZ)) or head[4:8] == _JP2 or rle_segments(head) is not None
 
 
 def rle_segments(data: bytes, length: int | None = None) -> tuple[int, ...] | None:
@@ -90,7 +90,7 @@ def end_of_runs(data: bytes, at: int, count: int) -> tuple[int, int]:
 def read_stream(data: bytes) -> Stream | None:
     """What the JPEG, JPEG-LS or JPEG 2000 stream at the start of ``data`` says; None where it is none, or says no
     size. RLE says nothing: see `rle_segments`."""
-    if data.startswith(_SOC_SIZ) or data[4:8] == _JP2:
+    if data.startswith(SOC_SIZ) or data[4:8] == _JP2:
         return _jpeg2000(data)
     return _jpeg(data) if data.startswith(b"\xff\xd8") else None
 
@@ -137,7 +137,7 @@ def _told_colours(frame: bytes, apps: list[bytes]) -> Literal["RGB", "YBR"] | No
 
 
 def _jpeg2000(data: bytes) -> Stream | None:
-    siz = data.find(_SOC_SIZ)  # in a whole JP2 file, which the standard forbids and writers do, behind its boxes
+    siz = data.find(SOC_SIZ)  # in a whole JP2 file, which the standard forbids and writers do, behind its boxes
     if siz < 0 or len(data) < siz + 44:
         return None
     right, bottom, left, top = (int.from_bytes(data[siz + k : siz + k + 4], "big") for k in (8, 12, 16, 20))

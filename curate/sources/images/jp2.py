@@ -21,6 +21,9 @@ from curate.sources.images.page import Alpha, Page, full_range, over_black
 from curate.sources.third_party import call_third_party
 
 _CODE_STREAM = b"\xff\x4f\xff\x51"
+_END = b"\xff\xd9"
+_COD, _COC, _CAP = 0x52, 0x53, 0x50
+_HOLE = 32  # bytes of zeros before the end that are nothing to wonder at
 _SRGB, _GREY, _SYCC = 16, 17, 18  # EnumCS, I.5.3.3
 _ALPHA: dict[int, Alpha] = {1: "straight", 2: "premultiplied"}  # Typ of a channel, I.5.3.6
 
@@ -42,21 +45,80 @@ def decode(data: bytes, page: Page) -> np.ndarray:
     """
     boxes, at = _open(io.BytesIO(data))
     depths = _siz(io.BytesIO(data), at)[2]
-    bits, signed = (depths[0] & 127) + 1, depths[0] > 127
-    if len(set(depths)) > 1 or bits > 16:
-        raise DropRecord(Reason.UNSUPPORTED_IMAGE)
     alpha, ycc = _channels(boxes, len(depths))
-    values = np.asarray(call_third_party(Reason.UNDECODABLE, imagecodecs.jpeg2k_decode, data[at:]))
-    if values.shape != ((page.rows, page.columns, len(depths)) if len(depths) > 1 else (page.rows, page.columns)):
-        raise DropRecord(Reason.CONTRADICTORY)
+    values, bits, signed = samples(data, page.rows, page.columns, len(depths))
     if alpha is not None:
         values = over_black(values, alpha, (1 << bits) - 1)
     values = full_range(values, bits)
     if ycc or (alpha is not None and signed):
         if not ycc or values.dtype != np.uint8:
             raise DropRecord(Reason.UNSUPPORTED_IMAGE)
-        values = np.asarray(Image.fromarray(values, "YCbCr").convert("RGB"))
+        values = from_ycc(values)
     return values
+
+
+def from_ycc(values: np.ndarray) -> np.ndarray:
+    """uint8 [H, W, 3] RGB of YCbCr, full range (T.871 section 7)."""
+    return np.asarray(Image.fromarray(values, "YCbCr").convert("RGB"))
+
+
+def samples(data: bytes, rows: int, columns: int, count: int) -> tuple[np.ndarray, int, bool]:
+    """The components of a code stream, JP2 or bare, [H, W] or [H, W, S]; their bits, and whether they are signed.
+
+    Raises DropRecord CONTRADICTORY where it is not of this size; UNSUPPORTED_IMAGE, UNDECODABLE, TRUNCATED, BAD_HEADER.
+    """
+    _, at = _open(io.BytesIO(data))
+    high, wide, depths = _siz(io.BytesIO(data), at)
+    bits = (depths[0] & 127) + 1
+    if (high, wide, len(depths)) != (rows, columns, count):
+        raise DropRecord(Reason.CONTRADICTORY)
+    if len(set(depths)) > 1 or bits > 16:
+        raise DropRecord(Reason.UNSUPPORTED_IMAGE)
+    values = decode_whole(data[at:])
+    if values.shape != ((rows, columns, count) if count > 1 else (rows, columns)):
+        raise DropRecord(Reason.CONTRADICTORY)
+    return values, bits, depths[0] > 127
+
+
+def decode_whole(stream: bytes) -> np.ndarray:
+    """What a bare code stream holds; DropRecord UNDECODABLE, TRUNCATED as `check_hole`."""
+    check_hole(stream)
+    return np.asarray(call_third_party(Reason.UNDECODABLE, imagecodecs.jpeg2k_decode, stream))
+
+
+def check_hole(stream: bytes) -> None:
+    """DropRecord TRUNCATED where zeros stand for the end of a code stream, as a copy that was broken off leaves in a
+    file of the whole's size. To a decoder they are packets of nothing; a tile has no more packets than `_packets`."""
+    body = stream.removesuffix(_END)
+    zeros = len(body) - len(body.rstrip(b"\0"))
+    if zeros > _HOLE and zeros > (_packets(stream) or zeros):
+        raise DropRecord(Reason.TRUNCATED)
+
+
+def _packets(stream: bytes) -> int | None:
+    """How many packets a tile has at most (B.6, B.12); None where that is not told once for all components, and of the
+    high-throughput coder."""
+    right, bottom, _, _, wide, high = struct.unpack(">6I", stream[8:32])
+    wide, high, at = min(wide, right), min(high, bottom), 2
+    packets = None
+    while stream[at : at + 1] == b"\xff" and stream[at + 1 : at + 2] not in (b"\x90", b""):
+        marker, size = stream[at + 1], int.from_bytes(stream[at + 2 : at + 4], "big")
+        if marker in (_COC, _CAP):
+            return None
+        if marker == _COD:
+            levels, sizes = stream[at + 9], stream[at + 14 : at + 2 + size] if stream[at + 4] & 1 else b""
+            precincts = levels + 1
+            if sizes:
+                sides = [(1 << (part & 15), 1 << (part >> 4)) for part in sizes]
+                scales = range(len(sizes) - 1, -1, -1)  # the smallest resolution first
+                precincts = sum(
+                    ((wide >> scale) // across + 2) * ((high >> scale) // down + 2)
+                    for scale, (across, down) in zip(scales, sides, strict=True)
+                )
+            layers, components = (int.from_bytes(stream[k : k + 2], "big") for k in (at + 6, 40))
+            packets = layers * precincts * components
+        at += 2 + size
+    return packets
 
 
 def _open(file: BinaryIO) -> tuple[dict[bytes, bytes], int]:

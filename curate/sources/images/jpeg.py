@@ -31,6 +31,7 @@ _FIRST = 1 << 17  # bytes of a file in which its header is looked for
 _NOISE = bytes((i * i * 7 + i * 89 + 33) % 251 for i in range(24))  # without 0xFF, which begins a marker
 _MORE = _NOISE + b"".join(bytes((0xFF, 0xD0 + i)) + _NOISE for i in range(8))  # for each restart there may be
 _SPARE = 20  # bytes behind the picture that are no rows of it, but rubbish
+_HOLE = 64  # bytes of zeros that may be a hole, and no mere padding
 _COEFFICIENTS = 64
 
 
@@ -128,22 +129,42 @@ def decode_whole(data: bytes, tables: bytes = b"") -> np.ndarray:
     values = _pixels(data, tables)
     if frame[0] not in (*_BASELINE, _PROGRESSIVE, _LOSSLESS):
         return values
-    _, scan, end = scans[-1]
-    more = data[: end - len(scan)] + _RESTART.sub(lambda mark: _NOISE + mark[0], scan) + _MORE + _END
-    if not _all_sent(frame, [body for body, _, _ in scans]) or _changes(values, more, tables):
+    if not _all_sent(frame, [body for body, _, _ in scans]) or _changes(values, with_more(data), tables):
         raise DropRecord(Reason.TRUNCATED)
     for _, scan, _ in scans:
         numbers = [mark[1] & 7 for mark in _RESTART.findall(scan)]
         if numbers != [i & 7 for i in range(len(numbers))]:
             raise DropRecord(Reason.CONTRADICTORY)
     _, scan, end = max(scans, key=lambda part: len(part[1]))
-    used = len(scan.rstrip(b"\0\xff")) - _SPARE  # some pad
-    if used > 8:
-        begin = end - len(scan) + used
-        begin -= data[begin - 1] == 0xFF
-        if not _changes(values, data[:begin] + _NOISE[:16] + data[begin + 16 :], tables):
-            raise DropRecord(Reason.CONTRADICTORY)
+    start, used, spare = end - len(scan), len(scan.rstrip(b"\0\xff")), _SPARE  # some pad
+    if has_hole(data) and _matters(values, data, start + used + 2, tables):
+        used, spare = len(scan), 2  # zeros that are codes; or a copy broken off has left them in place of codes
+    if used - spare > 8 and not _matters(values, data, start + used - spare, tables):
+        raise DropRecord(Reason.CONTRADICTORY)
     return values
+
+
+def with_more(data: bytes) -> bytes:
+    """The stream with more coded data before each restart and at its end: a whole one shows the same picture.
+    DropRecord TRUNCATED where there are none."""
+    scans = [(scan, end) for marker, _, scan, end in segments(data) if marker == SOS]
+    if not scans:
+        raise DropRecord(Reason.TRUNCATED)
+    scan, end = scans[-1]
+    return data[: end - len(scan)] + _RESTART.sub(lambda mark: _NOISE + mark[0], scan) + _MORE + _END
+
+
+def has_hole(data: bytes) -> bool:
+    """Do many zeros stand where coded data end?"""
+    scan = max((part[2] for part in segments(data) if part[0] == SOS), key=len, default=b"")
+    return len(scan) - len(scan.rstrip(b"\0\xff")) > _HOLE
+
+
+def _matters(values: np.ndarray, data: bytes, at: int, tables: bytes) -> bool:
+    """Would other coded data at ``at`` make another picture? Some make none over black or white, which are cut."""
+    at -= data[at - 1] == 0xFF
+    others = (_NOISE[:16], _NOISE[8:], bytes(16), _NOISE[16:0:-1])
+    return any(_changes(values, data[:at] + other + data[at + 16 :], tables) for other in others)
 
 
 def _changes(values: np.ndarray, data: bytes, tables: bytes) -> bool:

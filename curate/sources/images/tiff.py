@@ -14,6 +14,7 @@ import numpy as np
 
 from curate.errors import DropRecord
 from curate.record import Reason
+from curate.sources.images import jp2
 from curate.sources.images.jpeg import decode_whole
 from curate.sources.images.page import Alpha, Page, from_cmyk, full_range, over_black
 from curate.sources.images.tiff_directory import Tag, Tags, directories
@@ -22,6 +23,8 @@ from curate.sources.third_party import call_third_party
 _WHITE_IS_ZERO, _RGB, _PALETTE, _SEPARATED, _YCBCR = 0, 2, 3, 5, 6
 _COLOURS = {_WHITE_IS_ZERO: 1, 1: 1, _RGB: 3, _PALETTE: 1, _SEPARATED: 4, _YCBCR: 3}  # samples by photometric
 _PLAIN, _LZW, _OLD_JPEG, _JPEG = 1, 5, 6, 7
+_JPEG_2000_YCC = 33003  # Aperio's of YCbCr, whatever PhotometricInterpretation says; 33005 is its of RGB
+_JPEG_2000 = (_JPEG_2000_YCC, 33005, 34712)  # which libtiff does not know
 _FAX = {2: imagecodecs.ccittrle_decode, 3: imagecodecs.ccittfax3_decode, 4: imagecodecs.ccittfax4_decode}
 _LOG = logging.getLogger("imagecodecs")  # where it reports what libtiff warns of
 _LOG.propagate = False  # for the warnings quote tags
@@ -70,7 +73,9 @@ def decode(data: bytes, page: Page) -> np.ndarray:
     if meaning == _SEPARATED:  # libtiff makes colours of inks, by another rule than everybody's; as greys it does not
         place = tags[Tag.PHOTOMETRIC_PLACE][0]
         data = data[:place] + data[place : place + 2].replace(b"\5", b"\1") + data[place + 2 :]
-    values = _by_libtiff(data, page)
+    coding = tags.get(Tag.COMPRESSION, (_PLAIN,))[0]
+    decoder = _by_jpeg_2000 if coding in _JPEG_2000 else _by_libtiff
+    values = decoder(data, page)
     if tags.get(Tag.PLANAR, (1,))[0] == 2 and values.ndim == 3 and values.shape[0] == samples > 1:
         values = np.moveaxis(values, 0, -1)
     if values.shape != ((page.rows, page.columns, samples) if samples > 1 else (page.rows, page.columns)):
@@ -86,6 +91,8 @@ def decode(data: bytes, page: Page) -> np.ndarray:
     if meaning == _PALETTE:
         return _coloured(values, tags, bits)
     values = full_range(values, bits) if form != _FLOAT else values
+    if coding == _JPEG_2000_YCC:
+        return jp2.from_ycc(values)
     return from_cmyk(values) if meaning == _SEPARATED else values
 
 
@@ -104,6 +111,31 @@ def _by_libtiff(data: bytes, page: Page) -> np.ndarray:
     if coding in _FAX and (complaints or not _fax_agrees(data, page, np.asarray(values), coding)):
         raise DropRecord(Reason.UNDECODABLE)
     return np.asarray(values)
+
+
+def _by_jpeg_2000(data: bytes, page: Page) -> np.ndarray:
+    """Samples as stored, [H, W] or [H, W, S], of a code stream for each strip or tile.
+
+    DropRecord CONTRADICTORY where one has another size, depth or sign than the tags say.
+    """
+    tags = page.tags
+    _, count, bits, form = _meaning(tags)
+    planes = count if tags.get(Tag.PLANAR, (1,))[0] == 2 else 1
+    places, sizes, height, width = _segments(page)
+    down, across = math.ceil(page.rows / height), math.ceil(page.columns / width)
+    sign = "i" if form == _SIGNED else "u"
+    values = np.zeros((down * height, across * width, count), f"{sign}{1 if bits <= 8 else 2}")
+    for n, (place, size) in enumerate(zip(places, sizes, strict=True)):
+        plane, n = divmod(n, down * across)
+        top, left = n // across * height, n % across * width
+        high = height if Tag.TILES in tags else min(height, page.rows - top)
+        part, depth, signed = jp2.samples(data[place : place + size], high, width, count // planes)
+        if (depth, signed) != (bits, form == _SIGNED) or form == _FLOAT:
+            raise DropRecord(Reason.CONTRADICTORY)
+        cell = values[top : top + high, left : left + width]
+        cell[..., plane * (count // planes) : (plane + 1) * (count // planes)] = part.reshape(*part.shape[:2], -1)
+    whole = values[: page.rows, : page.columns]
+    return whole if count > 1 else whole[..., 0]
 
 
 def _fax_agrees(data: bytes, page: Page, values: np.ndarray, coding: int) -> bool:
@@ -153,9 +185,12 @@ def _meaning(tags: Tags) -> tuple[int, int, int, int]:
     depth, form = bits.pop(), forms.pop()
     if form not in (_UNSIGNED, _SIGNED, _FLOAT, _UNDEFINED) or not 1 <= depth <= 64:
         raise DropRecord(Reason.UNSUPPORTED_IMAGE)
-    if tags.get(Tag.COMPRESSION, (1,))[0] == _OLD_JPEG or (
-        meaning == _SEPARATED and (depth not in (8, 16) or form > 1)
-    ):
+    coding = tags.get(Tag.COMPRESSION, (1,))[0]
+    if coding == _OLD_JPEG or (meaning == _SEPARATED and (depth not in (8, 16) or form > 1)):
+        raise DropRecord(Reason.UNSUPPORTED_IMAGE)
+    if coding in _JPEG_2000 and (depth > 16 or (meaning == _YCBCR and coding != _JPEG_2000_YCC)):
+        raise DropRecord(Reason.UNSUPPORTED_IMAGE)
+    if coding == _JPEG_2000_YCC and (samples, depth) != (3, 8):
         raise DropRecord(Reason.UNSUPPORTED_IMAGE)
     return meaning, samples, depth, form
 
@@ -186,12 +221,7 @@ def _check_segments(data: bytes, page: Page, samples: int, bits: int) -> None:
     tags = page.tags
     planes = samples if tags.get(Tag.PLANAR, (1,))[0] == 2 else 1
     compression, photometric = (tags.get(name, (1,))[0] for name in (Tag.COMPRESSION, Tag.PHOTOMETRIC))
-    if Tag.TILES in tags:
-        places, sizes = tags[Tag.TILES], tags.get(Tag.TILE_BYTES, ())
-        height, width = (tags.get(name, (0,))[0] for name in (Tag.TILE_ROWS, Tag.TILE_COLUMNS))
-    else:
-        places, sizes = tags.get(Tag.STRIPS, ()), tags.get(Tag.STRIP_BYTES, ())
-        height, width = min(tags.get(Tag.ROWS_PER_STRIP, (page.rows,))[0], page.rows), page.columns
+    places, sizes, height, width = _segments(page)
     if min(height, width) < 1 or height * width > max(4 * page.rows * page.columns, _SMALL_TILE):
         raise DropRecord(Reason.BAD_HEADER)
     down = math.ceil(page.rows / height)
@@ -211,6 +241,16 @@ def _check_segments(data: bytes, page: Page, samples: int, bits: int) -> None:
             _check_length(data[place : place + size], tags, length, row, height)
         if compression == _PACKBITS and bits % 8 and not _by_rows(data[place : place + size], row):
             raise DropRecord(Reason.UNSUPPORTED_IMAGE)  # libtiff gives packed bits by rows, and loses what runs over
+
+
+def _segments(page: Page) -> tuple[tuple[int, ...], tuple[int, ...], int, int]:
+    """Offsets and lengths of the strips or tiles, and the height and width of one."""
+    tags = page.tags
+    if Tag.TILES in tags:
+        height, width = (tags.get(name, (0,))[0] for name in (Tag.TILE_ROWS, Tag.TILE_COLUMNS))
+        return tags[Tag.TILES], tags.get(Tag.TILE_BYTES, ()), height, width
+    height = min(tags.get(Tag.ROWS_PER_STRIP, (page.rows,))[0], page.rows)
+    return tags.get(Tag.STRIPS, ()), tags.get(Tag.STRIP_BYTES, ()), height, page.columns
 
 
 def _check_length(data: bytes, tags: Tags, length: int, row: int, height: int) -> None:
