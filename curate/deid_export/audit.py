@@ -1,9 +1,9 @@
-"""`curate deid --audit DIR`: what a folder that somebody else released still says of people. Nothing in it is written.
+"""`curate deid --audit DIR`: what a folder that somebody else released still discloses. Nothing in it is changed.
 
 Every file is read whole, once: DICOM by its header, documents and pixels, pictures by container and pixels, tables and
 texts by their words, and every path by its names. What cannot be searched is a finding too (UNPROVABLE): a folder is
-clean where all of it was read and nothing was found. Files go by the first 32 digits of their sha256, so that who may
-look can find them (`sha256sum`), and who may not learns nothing.
+clean only if all of it was read and nothing was found. A file is named by the first 32 digits of its sha256: whoever
+has the folder can find it (`sha256sum`), and nobody else learns anything.
 """
 
 from __future__ import annotations
@@ -44,20 +44,19 @@ from curate.sources.sniff import sniff
 from curate.sources.walk import Found, walk
 from curate.step import Progress
 
-_ABOUT = 16  # files a task
-_FRAMES = 3  # of a file of many, evenly spread, that are read
-_OWN = (
+_FILES_A_TASK = 16  # files a task
+_FRAMES = 3  # frames of a multi-frame file that are read, evenly spread
+_OWN_FILES = (
     "attestation.json",
     "index.html",
-)  # what `curate deid` itself leaves at the top: versions in them look like days
+)  # written by `curate deid` itself at the top: their versions look like dates
 _BARE = {"png": png_is_bare, "jpeg": jpeg_is_bare, "tiff": tiff_is_bare}
 
 
 @dataclass(frozen=True)
 class AuditRules:
-    """``allowed``: options that were agreed beside what the files declare, of `ALLOWED`; ``pixels``: the share of
-    pictures that are read for text (0: none); ``max_bytes``: of one file, and of its pixels. RecipeError
-    where they do not fit."""
+    """``allowed``: options of `ALLOWED` agreed on beside what the files declare; ``pixels``: the share of pictures that
+    are read for text (0: none); ``max_bytes``: limit of one file, and of its pixels. RecipeError for bad values."""
 
     allowed: tuple[str, ...] = ()
     pixels: float = 1.0
@@ -75,7 +74,7 @@ class AuditRules:
 
 @dataclass
 class FileAudit:
-    """What is said of one file. ``places``: finding -> where; ``pixels``: read | unread | none, of its picture."""
+    """The audit of one file. ``places``: finding -> where it was found; ``pixels``: read | unread | none."""
 
     key: str
     kind: str
@@ -91,21 +90,21 @@ def audit_folder(folder: Path, rules: AuditRules, engine: Engine, progress: Prog
     cannot be read; RunError where it changes meanwhile."""
     if not folder.is_dir():
         raise RecipeError("--audit", f"{folder} is no folder", "name the folder that was released")
-    files = _listed(str(folder))
+    files = _list_files(str(folder))
     if not files:
         raise RecipeError("--audit", f"{folder} holds no file", "name the folder that was released")
     work = _Work(str(folder), len(files), rules)
-    spans = [range(i, min(i + _ABOUT, len(files))) for i in range(0, len(files), _ABOUT)]
-    found: list[FileAudit] = []
+    spans = [range(i, min(i + _FILES_A_TASK, len(files))) for i in range(0, len(files), _FILES_A_TASK)]
+    audits: list[FileAudit] = []
     progress("audit", 0, len(files))
     for span, outcome in engine.map(work, spans):
-        found += _each(work, span, engine) if isinstance(outcome, Crash) else outcome
-        progress("audit", len(found), len(files))
-    return summary(found, rules, sum(f.size for f in files))
+        audits += _file_by_file(work, span, engine) if isinstance(outcome, Crash) else outcome
+        progress("audit", len(audits), len(files))
+    return summary(audits, rules, sum(f.size for f in files))
 
 
-def _each(work: _Work, span: range, engine: Engine) -> Iterator[FileAudit]:
-    """A span in which a file ended its process, file by file."""
+def _file_by_file(work: _Work, span: range, engine: Engine) -> Iterator[FileAudit]:
+    """Audit a span again, file by file, after one of its files crashed the process."""
     for one, outcome in engine.map(work, [range(i, i + 1) for i in span], alone=True):
         if isinstance(outcome, Crash):
             place = {Finding.UNPROVABLE.value: ["crashed its reader"]}
@@ -115,8 +114,8 @@ def _each(work: _Work, span: range, engine: Engine) -> Iterator[FileAudit]:
 
 
 @lru_cache(maxsize=1)
-def _listed(folder: str) -> list[Found]:
-    """Every file below, in the walk's order: known once a process, so that no task carries a path."""
+def _list_files(folder: str) -> list[Found]:
+    """Every file below, in the walk's order. Listed once a process, so that no task carries a path."""
     return list(walk(Path(folder)))
 
 
@@ -127,7 +126,7 @@ class _Work:
     rules: AuditRules
 
     def __call__(self, span: range) -> list[FileAudit]:
-        files = _listed(self.folder)
+        files = _list_files(self.folder)
         if len(files) != self.files:
             raise RunError("the folder changes while it is audited: wait until nobody writes there")
         return [audit_file(files[i], self.rules) for i in span]
@@ -135,51 +134,51 @@ class _Work:
 
 def audit_file(file: Found, rules: AuditRules) -> FileAudit:
     """One file: never raises for what is wrong with it."""
-    out = Audited()
+    header_findings = Audited()
     for finding in name_findings(file.relative):
-        out.put(finding, "path")
+        header_findings.put(finding, "path")
     path = Path(file.path)
     if file.reason is not None and file.size == 0:
         if file.reason.value != "empty_file":
-            out.put(Finding.UNPROVABLE, file.reason.value)
-        return FileAudit(hashlib.sha256(file.relative.encode()).hexdigest()[:32], "other", _told(out))
-    told = FileAudit("", "other")
+            header_findings.put(Finding.UNPROVABLE, file.reason.value)
+        return FileAudit(hashlib.sha256(file.relative.encode()).hexdigest()[:32], "other", _places(header_findings))
+    audit = FileAudit("", "other")
     if file.size > rules.max_bytes:
-        out.put(Finding.UNPROVABLE, "too large to be read")
-        return FileAudit(hashlib.sha256(file.relative.encode()).hexdigest()[:32], "other", _told(out))
+        header_findings.put(Finding.UNPROVABLE, "too large to be read")
+        return FileAudit(hashlib.sha256(file.relative.encode()).hexdigest()[:32], "other", _places(header_findings))
     try:
         data = path.read_bytes()
-        told.key = hashlib.sha256(data).hexdigest()[:32]
-        told.kind = _kind(path)
-        if told.kind == "dicom":
-            _dicom(path, data, rules, out, told)
-        elif told.kind == "image":
-            _image(path, data, rules, out, told)
+        audit.key = hashlib.sha256(data).hexdigest()[:32]
+        audit.kind = _kind(path)
+        if audit.kind == "dicom":
+            _dicom(path, data, rules, header_findings, audit)
+        elif audit.kind == "image":
+            _image(path, data, rules, header_findings, audit)
         elif searches(path.name):
-            told.kind = "text"
-            dates = "dates" in rules.allowed or file.relative in _OWN
-            searched = _without_versions(path, data) if file.relative in _OWN else data
+            audit.kind = "text"
+            dates = "dates" in rules.allowed or file.relative in _OWN_FILES
+            searched = _without_versions(path, data) if file.relative in _OWN_FILES else data
             for finding, place in table_findings(path.name, searched):
                 if not (dates and finding is Finding.DATE):
-                    out.put(finding, place)
+                    header_findings.put(finding, place)
         else:
-            out.put(Finding.UNPROVABLE, f"not searched: {path.suffix.lower()[:8] or 'no suffix'}")
+            header_findings.put(Finding.UNPROVABLE, f"not searched: {path.suffix.lower()[:8] or 'no suffix'}")
     except OSError as error:
-        out.put(Finding.UNPROVABLE, f"unreadable: {os.strerror(error.errno or 5)}")
-    except Exception as error:  # noqa: BLE001  a bug that one file meets is told of that file
-        told.fault = fault_of(error)
-        out.put(Finding.UNPROVABLE, "unforeseen failure")
-    told.key = told.key or hashlib.sha256(file.relative.encode()).hexdigest()[:32]
-    told.places = _told(out)
-    return told
+        header_findings.put(Finding.UNPROVABLE, f"unreadable: {os.strerror(error.errno or 5)}")
+    except Exception as error:  # noqa: BLE001  a bug is recorded with the file that met it
+        audit.fault = fault_of(error)
+        header_findings.put(Finding.UNPROVABLE, "unforeseen failure")
+    audit.key = audit.key or hashlib.sha256(file.relative.encode()).hexdigest()[:32]
+    audit.places = _places(header_findings)
+    return audit
 
 
 def _without_versions(path: Path, data: bytes) -> bytes:
-    """What `curate deid` left at the top without its limits and versions, which look like telephones and addresses
-    (only the numbers that its own attestation gives under ``options`` and ``product``), and without its colours."""
+    """A file that `curate deid` itself wrote, without what looks like telephone numbers and addresses: the limits and
+    versions that its attestation gives under ``options`` and ``product``, and the colours of its style sheet."""
     try:
-        told = json.loads(path.with_name("attestation.json").read_bytes())
-        known = " ".join(json.dumps(told[name]) for name in ("options", "product"))
+        attestation = json.loads(path.with_name("attestation.json").read_bytes())
+        known = " ".join(json.dumps(attestation[name]) for name in ("options", "product"))
     except (OSError, ValueError, KeyError, TypeError):
         return data
     numbers = sorted(set(re.findall(r"[\d.]{6,12}", known)), key=len, reverse=True)
@@ -197,16 +196,16 @@ def _kind(path: Path) -> str:
         return "none"
 
 
-def _dicom(path: Path, data: bytes, rules: AuditRules, out: Audited, told: FileAudit) -> None:
+def _dicom(path: Path, data: bytes, rules: AuditRules, out: Audited, audit: FileAudit) -> None:
     header = audit_header(data, rules.allowed)
     for finding, places in header.found.items():
         out.found.setdefault(finding, set()).update(places)
     if header.document:
         for finding, place in table_findings("document.pdf", header.document):
             out.put(finding, f"EncapsulatedDocument {place}")
-    told.declared, told.removed = tuple(sorted(header.declared)), header.removed
-    if not _drawn(told.key, rules):
-        told.pixels = "unread"
+    audit.declared, audit.removed = tuple(sorted(header.declared)), header.removed
+    if not _is_sampled(audit.key, rules):
+        audit.pixels = "unread"
         return
     try:
         with quiet(), open_dicom(path, rules.max_bytes) as file:
@@ -216,7 +215,7 @@ def _dicom(path: Path, data: bytes, rules: AuditRules, out: Audited, told: FileA
     except DropRecord as dropped:
         out.put(Finding.UNPROVABLE, f"pixels: {dropped.reason.value}")
         return
-    _read(views, out, told)
+    _read_text(views, out, audit)
 
 
 def _views(file: Any, rules: AuditRules) -> Iterator[np.ndarray]:
@@ -230,65 +229,66 @@ def _views(file: Any, rules: AuditRules) -> Iterator[np.ndarray]:
         yield from shown_views(frames.stored(k), frames, palette)
 
 
-def _image(path: Path, data: bytes, rules: AuditRules, out: Audited, told: FileAudit) -> None:
+def _image(path: Path, data: bytes, rules: AuditRules, out: Audited, audit: FileAudit) -> None:
     try:
         opened = open_image(path, rules.max_bytes)
         bare = _BARE.get(opened.kind)
         if bare is None or not bare(data):
             out.put(Finding.CONTAINER, f"{opened.kind}: more than pixels")
-        if not _drawn(told.key, rules):
-            told.pixels = "unread"
+        if not _is_sampled(audit.key, rules):
+            audit.pixels = "unread"
             return
         views = [decode(opened, page)[0] for page in opened.pages]
     except DropRecord as dropped:
         out.put(Finding.UNPROVABLE, f"pixels: {dropped.reason.value}")
         return
-    _read(views, out, told)
+    _read_text(views, out, audit)
 
 
-def _drawn(key: str, rules: AuditRules) -> bool:
-    """Whether the picture is of the sample: by its own bytes, so that it is the same one again."""
+def _is_sampled(key: str, rules: AuditRules) -> bool:
+    """Whether the picture is in the sample: decided by the hash of its bytes, so that a second audit reads the same
+    ones."""
     return int(key[:12], 16) / 16**12 < rules.pixels
 
 
-def _read(views: Sequence[np.ndarray], out: Audited, told: FileAudit) -> None:
-    told.pixels = "read"
+def _read_text(views: Sequence[np.ndarray], out: Audited, audit: FileAudit) -> None:
+    audit.pixels = "read"
     for finding in pixel_findings(views, ()):
         out.put(finding, "pixels")
 
 
-def _told(out: Audited) -> dict[str, list[str]]:
+def _places(out: Audited) -> dict[str, list[str]]:
     return {finding.value: sorted(places) for finding, places in sorted(out.found.items())}
 
 
-def summary(found: Sequence[FileAudit], rules: AuditRules, size: int) -> dict[str, Any]:
+def summary(audits: Sequence[FileAudit], rules: AuditRules, size: int) -> dict[str, Any]:
     """The audit as JSON: counts, and of every file with findings its key and where they are."""
     places: dict[str, Counter[str]] = {}
-    for file in found:
+    for file in audits:
         for code, where in file.places.items():
             places.setdefault(code, Counter()).update(where)
-    dicom = [f for f in found if f.kind == "dicom"]
-    listed = [
+    dicom = [f for f in audits if f.kind == "dicom"]
+    with_findings = [
         {"key": f.key, "kind": f.kind, "findings": f.places} | ({"fault": f.fault} if f.fault else {})
-        for f in sorted(found, key=lambda f: f.key)
+        for f in sorted(audits, key=lambda f: f.key)
         if f.places
     ]
     return {
         "product": {"radsift": __version__, **versions()},
-        "passed": not listed,
-        "files": len(found),
+        "passed": not with_findings,
+        "files": len(audits),
         "bytes": size,
-        "kinds": dict(sorted(Counter(f.kind for f in found).items())),
+        "kinds": dict(sorted(Counter(f.kind for f in audits).items())),
         "allowed": sorted(rules.allowed),
         "declared": dict(sorted(Counter(name for f in dicom for name in f.declared).items())),
         "not_declared_removed": sum(1 for f in dicom if not f.removed),
         "pixels": {
             "share": rules.pixels,
-            **dict(sorted(Counter(f.pixels for f in found if f.pixels != "none").items())),
+            **dict(sorted(Counter(f.pixels for f in audits if f.pixels != "none").items())),
         },
-        "findings": dict(sorted(Counter(code for f in found for code in f.places).items())),
+        "findings": dict(sorted(Counter(code for f in audits for code in f.places).items())),
         "places": {code: dict(sorted(counted.items())) for code, counted in sorted(places.items())},
-        "with_findings": listed,
+        "with_findings": with_findings,
     }
 
 

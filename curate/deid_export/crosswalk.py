@@ -1,4 +1,4 @@
-"""The way back: which key stands for which source file and patient. Encrypted, and never inside the release."""
+"""The crosswalk: which key stands for which source file and patient. Encrypted, and never inside the release."""
 
 from __future__ import annotations
 
@@ -52,9 +52,9 @@ def _row(listed: dict[str, Any], pseudo: Pseudonymizer) -> dict[str, str | None]
         # what the walk refused (a link, a pipe) is not opened here, either
         if not listed["reason"] and sniff(path) == "dicom":
             header = read_header(path)
-            whose = first_id((header.patient_id, header.study_uid, header.series_uid, header.sop_uid))
+            identity = first_id((header.patient_id, header.study_uid, header.series_uid, header.sop_uid))
             row |= {"patient_id": header.patient_id, "study_uid": header.study_uid}
-            row["patient"] = pseudo.key("patient", whose) if whose else None
+            row["patient"] = pseudo.key("patient", identity) if identity else None
     except DropRecord:
-        pass  # a file that says nothing of a patient is in the crosswalk by its path alone
+        pass  # an unreadable header names no patient: the row has the path alone
     return row

@@ -1,8 +1,8 @@
-"""One DICOM file in, a clean one out: header by allow-list, every frame looked at, the file written from nothing.
+"""One DICOM file in, a clean one out: header by allow-list, every frame searched for text, the file built from scratch.
 
-The order is fixed: what kind of object it is, its header, its pixels (read, looked at, blanked where there is text,
-described in the new header), the written bytes under the verifier. What fails on the way ends the file with a Reason;
-nothing of it is written then.
+The order is fixed: the kind of object, its header, its pixels (decoded, searched, blanked where there is text,
+described in the new header), then the verifier on the bytes to be written. Any failure drops the file with a Reason,
+and nothing of it is written.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from curate.deid.verify.pixels import pixel_findings
 from curate.deid_export.dicom_coded import CodedFrames, read_coded
 from curate.deid_export.dicom_gate import Gated, gate_frames, is_numbers, shown_views, uncompressed
 from curate.deid_export.dicom_native import Frames, read_native
-from curate.deid_export.dicom_write import describe, keep_palette, lossy, set_palette, set_tables, to_bytes
+from curate.deid_export.dicom_write import declare_lossy, describe, keep_palette, set_palette, set_tables, to_bytes
 from curate.deid_export.rules import Outcome, ReleaseRules
 from curate.errors import DropRecord
 from curate.record import Reason
@@ -37,12 +37,12 @@ from curate.sources.dicom.prove import prove
 
 
 def clean_dicom(path: Path, rules: ReleaseRules, pseudo: Pseudonymizer) -> Outcome:
-    """What becomes of the DICOM file at ``path``: CLEAN with the new file's bytes, or the reason why not.
+    """The outcome for the DICOM file at ``path``: the new file's bytes, or the reason why there are none.
 
-    Every frame is decoded and gated (`curate.deid.pixels.gate`). Compressed frames stay compressed where nothing in
-    them is painted over and their streams are wholly understood (`curate.deid_export.stream`); all other pixels are
-    written uncompressed, and big endian, implicit and deflated files become Explicit VR Little Endian. Nothing is
-    raised for what is wrong with the file.
+    Every frame is decoded and gated (`curate.deid.pixels.gate`). Compressed frames stay compressed if nothing in
+    them is painted over and their streams parse completely (`curate.deid_export.stream`); all other pixels are
+    written uncompressed, and big endian, implicit and deflated files become Explicit VR Little Endian. Bad data is
+    never raised: it is the outcome's reason.
     """
     try:
         with quiet(), open_dicom(path, rules.max_bytes) as file:
@@ -65,40 +65,40 @@ def _clean(file: DicomFile, rules: ReleaseRules, pseudo: Pseudonymizer) -> Outco
         describe_pixels(header, pixels, file)
         actions.update(pixels.actions)
         if may_show_face(source) and is_defaced(source):
-            _say_defaced(header)
+            _declare_defaced(header)
             actions["face declared removed"] += 1
     elif is_picture(text(header, "SOPClassUID")) or (integer(source, "Rows", 0) and integer(source, "Columns", 0)):
-        raise DropRecord(Reason.NO_PIXELS)  # cut off, or kept elsewhere: a picture without its pixels is none
+        raise DropRecord(Reason.NO_PIXELS)  # truncated, or stored elsewhere: an image object without pixels
     data = to_bytes(header, pixels.frames.written() if pixels is not None else None)
-    found = set(dicom_findings(data, source, retain=rules.header.retain, preamble=_preamble(file)))
-    if pixels is not None and (again := second_look(pixels, source, rules, pseudo)):
-        found |= set(pixel_findings(again, identifying_values(source)))
-        actions[SECOND_LOOK] += not pixels.found.boxes
-    if found:
-        return Outcome(kept_back(found), actions=+actions, findings=tuple(sorted(found)))
+    codes = set(dicom_findings(data, source, retain=rules.header.retain, preamble=_preamble(file)))
+    if pixels is not None and (views := views_to_verify(pixels, source, rules, pseudo)):
+        codes |= set(pixel_findings(views, identifying_values(source)))
+        actions[SECOND_LOOK] += not pixels.gated.boxes
+    if codes:
+        return Outcome(kept_back(codes), actions=+actions, findings=tuple(sorted(codes)))
     return Outcome(None, data, ".dcm", dict(+actions))
 
 
 def _preamble(file: DicomFile) -> bytes:
-    """The source's 128 bytes before its prefix, none where it has no prefix (PS3.10 7.1)."""
+    """The source's 128-byte preamble; empty if the file has no DICM prefix (PS3.10 7.1)."""
     head = file.read(0, 132)
     return head[:128] if head[128:] == b"DICM" else b""
 
 
-_WRITTEN_ON = frozenset({"US", "IVUS", "ES", "XC", "SC", "DOC"})  # modalities with text in their pixels by habit
-_SECOND_LOOK = 8  # frames of one file, evenly spread, that the verifier is given
-_OF_OLD_PIXELS = ("SmallestImagePixelValue", "LargestImagePixelValue")
+_MODALITIES_WITH_TEXT = frozenset({"US", "IVUS", "ES", "XC", "SC", "DOC"})  # these usually have text in their pixels
+_VERIFIED_FRAMES = 8  # at most so many frames of a file are verified, evenly spread
+_PIXEL_EXTREMES = ("SmallestImagePixelValue", "LargestImagePixelValue")
 
 
 @dataclass(frozen=True)
 class Pixels:
-    """Pixels ready to be written. ``looked``: the gate was asked about every frame; ``found``: what it blanked;
-    ``syntax``: what the source's pixels were coded in, whatever its header says."""
+    """Pixels ready to be written. ``searched``: the gate searched every frame for text; ``gated``: what it blanked;
+    ``syntax``: the transfer syntax that the source's pixels really have, whatever its header says."""
 
     frames: Frames
     palette: Palette | None
-    found: Gated
-    looked: bool
+    gated: Gated
+    searched: bool
     actions: Counter[str]
     syntax: str
 
@@ -114,75 +114,76 @@ def clean_pixels(file: DicomFile, rules: ReleaseRules) -> Pixels:
     palette = read_palette(file.dataset, signed=layout.signed) if layout.photometric == "PALETTE COLOR" else None
     coded = proven.fragments is not None
     frames: Frames = read_coded(proven, file.syntax, rules.max_bytes) if coded else read_native(proven.file, layout)
-    looked = rules.pixels.burned_in != "trust" and not is_numbers(file.dataset)
-    found = Gated()
-    if looked or coded:  # a stream is decoded in any case: what does not decode is not known to be a picture
-        policy = rules.pixels if looked else replace(rules.pixels, burned_in="trust")
-        found = gate_frames(frames, file.dataset, policy, palette)
+    searched = rules.pixels.burned_in != "trust" and not is_numbers(file.dataset)
+    gated = Gated()
+    if searched or coded:  # a stream is always decoded: only that proves that it is a picture
+        policy = rules.pixels if searched else replace(rules.pixels, burned_in="trust")
+        gated = gate_frames(frames, file.dataset, policy, palette)
     actions = Counter(frames.changes)
-    if found.boxes:
+    if gated.boxes:
         actions["blank pixels"] += layout.frames
-        frames = uncompressed(frames, found, rules.max_bytes)
+        frames = uncompressed(frames, gated, rules.max_bytes)
     elif isinstance(frames, CodedFrames) and not frames.kept:
         actions["decompress pixels"] += layout.frames
-        frames = uncompressed(frames, found, rules.max_bytes)
-    return Pixels(frames, palette, found, looked, actions, proven.file.syntax)
+        frames = uncompressed(frames, gated, rules.max_bytes)
+    return Pixels(frames, palette, gated, searched, actions, proven.file.syntax)
 
 
 def describe_pixels(header: Dataset, pixels: Pixels, file: DicomFile) -> None:
-    """Make ``header`` say what is written: the Image Pixel module, the palette, what was lost, what was looked for.
+    """Describe the written pixels in ``header``: Image Pixel module, palette, lossy compression, de-identification.
 
-    Burned In Annotation becomes NO where it took an OCR engine or a rule to clear the picture, and is left out where a
-    fast look at a plain picture did.
+    Burned In Annotation becomes NO if something was blanked or text was to be expected, and is left out otherwise.
     """
     frames = pixels.frames
     several = "NumberOfFrames" in file.dataset or frames.layout.frames > 1
     describe(header, frames.layout, file.element.tag, frames=several)
-    lossy(header, pixels.syntax)
+    declare_lossy(header, pixels.syntax)
     if pixels.palette is not None:
         set_palette(header, pixels.palette)
-    if pixels.found.boxes:
-        for keyword in _OF_OLD_PIXELS:
+    if pixels.gated.boxes:
+        for keyword in _PIXEL_EXTREMES:
             if keyword in header:
                 delattr(header, keyword)
     if "BurnedInAnnotation" in header:
         del header.BurnedInAnnotation
-    if pixels.looked:
-        if pixels.found.boxes or is_written_on(file.dataset):
+    if pixels.searched:
+        if pixels.gated.boxes or expects_text(file.dataset):
             header.BurnedInAnnotation = "NO"
-        _say_done(header, "113101", "Clean Pixel Data Option")
+        _add_method_code(header, "113101", "Clean Pixel Data Option")
 
 
-def _say_defaced(header: Dataset) -> None:
-    """Tell on that the source calls its face removed (PS3.3 C.7.6.1, C.12.1): it was believed, and not looked at."""
+def _declare_defaced(header: Dataset) -> None:
+    """Pass on the source's declaration that the face was removed (PS3.3 C.7.6.1, C.12.1); the pixels do not prove
+    it."""
     header.RecognizableVisualFeatures = "NO"
     header.DeidentificationMethod = [
         text(header, "DeidentificationMethod"),
         "face removed before, as the source declares",
     ]
-    _say_done(header, "113102", "Clean Recognizable Visual Features Option")
+    _add_method_code(header, "113102", "Clean Recognizable Visual Features Option")
 
 
-def _say_done(header: Dataset, code: str, meaning: str) -> None:
-    """Add an option of PS3.16 CID 7050 to what was done, in the codes' order."""
+def _add_method_code(header: Dataset, code: str, meaning: str) -> None:
+    """Add an option of PS3.16 CID 7050 to De-identification Method Code Sequence, in the codes' order."""
     item = Dataset()
     item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = code, "DCM", meaning
     done = value(header, "DeidentificationMethodCodeSequence") or []
-    items = [*(known for known in done if text(known, "CodeValue") != code), item]
-    header.DeidentificationMethodCodeSequence = Items(sorted(items, key=lambda known: text(known, "CodeValue")))
+    items = [*(option for option in done if text(option, "CodeValue") != code), item]
+    header.DeidentificationMethodCodeSequence = Items(sorted(items, key=lambda option: text(option, "CodeValue")))
 
 
-def is_written_on(source: Dataset) -> bool:
-    """Is text in the pixels to be expected, by the modality or by the header's own word?"""
+def expects_text(source: Dataset) -> bool:
+    """Is text in the pixels to be expected, by the modality or by Burned In Annotation?"""
     annotated = text(source, "BurnedInAnnotation").upper() == "YES"
-    return annotated or text(source, "Modality").upper() in _WRITTEN_ON
+    return annotated or text(source, "Modality").upper() in _MODALITIES_WITH_TEXT
 
 
-def second_look(pixels: Pixels, source: Dataset, rules: ReleaseRules, pseudo: Pseudonymizer) -> list[np.ndarray]:
-    """The frames, as shown, that the verifier should read: of blanked and written-on pictures, and of a sample."""
-    drawn = int(pseudo.key("second-look", text(source, "SOPInstanceUID")), 16) / 2**128 < rules.second_look
-    if not pixels.looked or not (pixels.found.boxes or is_written_on(source) or drawn):
+def views_to_verify(pixels: Pixels, source: Dataset, rules: ReleaseRules, pseudo: Pseudonymizer) -> list[np.ndarray]:
+    """The frames, as displayed, that the verifier should read: of pictures with blanked or expected text, and of a
+    sample."""
+    sampled = int(pseudo.key("second-look", text(source, "SOPInstanceUID")), 16) / 2**128 < rules.second_look
+    if not pixels.searched or not (pixels.gated.boxes or expects_text(source) or sampled):
         return []
     count = pixels.frames.layout.frames
-    chosen = sorted({round(k * (count - 1) / (_SECOND_LOOK - 1)) for k in range(_SECOND_LOOK)})
+    chosen = sorted({round(k * (count - 1) / (_VERIFIED_FRAMES - 1)) for k in range(_VERIFIED_FRAMES)})
     return [view for k in chosen for view in shown_views(pixels.frames.stored(k), pixels.frames, pixels.palette)]

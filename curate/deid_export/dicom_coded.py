@@ -1,4 +1,4 @@
-"""Compressed pixel data (PS3.5 A.4): fragments into frames, every frame's stream cleaned, framed anew."""
+"""Compressed pixel data (PS3.5 A.4): fragments into frames, every frame's stream cleaned and encapsulated again."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ _TABLE = 1 << 32  # bytes that a Basic Offset Table can point over
 class CodedFrames(Frames):
     """Streams of one transfer syntax. `stored` decodes what will be written, not what was read.
 
-    ``kept`` is False where the streams cannot stay: one is not understood, or its pixels have bits above Bits Stored,
-    which shows once every frame went through `stored`.
+    ``kept`` is False if the streams cannot be written as they are: one does not parse, or its pixels have bits above
+    Bits Stored, which is known only after `stored` decoded every frame.
     """
 
     def __init__(self, pixels: ProvenPixels, streams: list[bytes], cleaned: list[bytes] | None) -> None:
         self._syntax, self._overlays = pixels.file.syntax, overlay_bits(pixels.file.dataset)
         self._streams = streams if cleaned is None else cleaned
-        self._told = self.layout = self.decoded = pixels.layout
+        self._declared = self.layout = self.decoded = pixels.layout
         if self.layout.samples > 1:
             self.decoded = replace(self.layout, photometric="RGB", planar=0)
         self.kept = cleaned is not None
         changed = cleaned is not None and any(_longer(a, b) for a, b in zip(streams, cleaned, strict=True))
         self.changes: tuple[str, ...] = ("clean codestream",) if changed else ()
-        self._seen = False
+        self._has_settled = False
 
     def stored(self, frame: int) -> np.ndarray:
-        cells, stream = decode_stream(self._syntax, self._streams[frame], self._told)
-        values, settled = settle_stream(cells, stream, self._told, self._overlays)
+        cells, stream = decode_stream(self._syntax, self._streams[frame], self._declared)
+        values, settled = settle_stream(cells, stream, self._declared, self._overlays)
         if values.ndim == 2:
             self._settle(settled)
         hidden = values.dtype.itemsize == cells.dtype.itemsize and not np.array_equal(values.view(cells.dtype), cells)
@@ -51,12 +51,12 @@ class CodedFrames(Frames):
         return values.astype(values.dtype.newbyteorder("<"), copy=False)
 
     def _settle(self, settled: Layout) -> None:
-        """All frames must prove the same; a header that was wrong about them cannot stay over the streams."""
-        if self._seen and settled != self.decoded:
+        """All frames must have one layout; streams whose layout contradicts the header are decompressed."""
+        if self._has_settled and settled != self.decoded:
             raise DropRecord(Reason.PIXEL_BITS)
-        if settled != self._told:
+        if settled != self._declared:
             self.kept = False
-        self._seen, self.layout, self.decoded = True, settled, settled
+        self._has_settled, self.layout, self.decoded = True, settled, settled
 
     def written(self) -> Written:
         if not self.kept or sum(len(s) + 9 for s in self._streams) >= _TABLE:
@@ -65,12 +65,12 @@ class CodedFrames(Frames):
 
 
 def _longer(before: bytes, after: bytes) -> bool:
-    """Was anything but padding taken away?"""
+    """Was anything but padding removed?"""
     return before.rstrip(b"\0") != after.rstrip(b"\0")
 
 
 def _unsigned_twin(cells: np.ndarray, values: np.ndarray, layout: Layout) -> bool:
-    """Are the bits above Bits Stored simply all zero, the sign left to the reader, as codecs without signs do?"""
+    """Are the bits above Bits Stored all zero, with no sign extension, as codecs for unsigned values leave them?"""
     low = cells & cells.dtype.type((1 << layout.stored) - 1)
     return layout.signed and np.array_equal(low, cells) and np.array_equal(mask(low, layout), values.view(low.dtype))
 

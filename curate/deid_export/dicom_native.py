@@ -1,5 +1,5 @@
-"""The frames of one file on their way out (what is looked at, blanked, written), and those of uncompressed pixel data
-(PS3.5 8.1, 8.2, Annex D): exactly the frames, exactly the stored bits, little endian.
+"""The frames of one file as they are searched, blanked and written, and those of uncompressed pixel data (PS3.5 8.1,
+8.2, Annex D): exactly the frames, exactly the stored bits, little endian.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ class Written:
 class Frames(Protocol):
     """Pixel data about to be written.
 
-    ``layout`` is what is written as it stands, ``decoded`` that of `stored`'s arrays: a compressed YBR frame is looked
-    at, and blanked, as RGB. ``changes`` says what was left behind, as actions.
+    ``layout`` is that of the written pixel data, ``decoded`` that of `stored`'s arrays: a compressed YBR frame is
+    searched and blanked as RGB. ``changes`` names what was removed, as actions.
     """
 
     layout: Layout
@@ -48,7 +48,7 @@ class Frames(Protocol):
         """The pixel data element as it is written."""
 
 
-_MOST_BYTES = 0xFFFFFFFE  # of a value with a defined length, PS3.5 7.1.1
+_MAX_BYTES = 0xFFFFFFFE  # of a value with a defined length, PS3.5 7.1.1
 _SIZES = (8, 16, 32, 64)
 
 
@@ -64,7 +64,7 @@ class NativeFrames(Frames):
     def empty(cls, layout: Layout, max_bytes: int) -> NativeFrames:
         """Frames of zeros to be filled by `put`; DropRecord TOO_LARGE where they would be over ``max_bytes``."""
         shape = _shape(layout)
-        if layout.bits_a_frame * layout.frames > 8 * min(max_bytes, _MOST_BYTES):
+        if layout.bits_a_frame * layout.frames > 8 * min(max_bytes, _MAX_BYTES):
             raise DropRecord(Reason.TOO_LARGE)
         return cls(layout, call_third_party(Reason.TOO_LARGE, np.zeros, shape, _dtype(layout)))
 
@@ -122,7 +122,7 @@ class BitFrames(Frames):
 
 
 class SubsampledFrames(Frames):
-    """Native YBR_FULL_422, two luminances to a pair of colours: kept as bytes, looked at as RGB."""
+    """Native YBR_FULL_422 (two luminances to a pair of colours): stored as bytes, searched as RGB."""
 
     def __init__(self, file: DicomFile, layout: Layout, data: bytes, changes: tuple[str, ...]) -> None:
         self.layout, self.decoded = layout, replace(layout, photometric="RGB", planar=0)
@@ -137,30 +137,30 @@ class SubsampledFrames(Frames):
 
 
 def read_native(file: DicomFile, layout: Layout) -> Frames:
-    """The frames of uncompressed pixel data, unused bits masked, NaNs made one, trailing bytes left behind.
+    """The frames of uncompressed pixel data, unused bits masked, NaNs made the canonical one, trailing bytes dropped.
 
-    Raises DropRecord TRUNCATED where bytes are missing, TOO_LARGE, PIXEL_BITS, UNDECODABLE for sizes of pixel that are
-    none.
+    Raises DropRecord TRUNCATED where bytes are missing, TOO_LARGE, PIXEL_BITS, UNDECODABLE for pixel sizes that do not
+    exist.
     """
-    need = layout.bytes_of_all
-    there = min(file.element.length, file.size - file.element.offset)
-    if there < need:
+    expected = layout.bytes_of_all
+    available = min(file.element.length, file.size - file.element.offset)
+    if available < expected:
         raise DropRecord(Reason.TRUNCATED)
-    if need > _MOST_BYTES:
+    if expected > _MAX_BYTES:
         raise DropRecord(Reason.TOO_LARGE)
     swapped = is_swapped(file, layout)
-    data = file.read(file.element.offset, min(need + (need % 2 if swapped else 0), there))
+    data = file.read(file.element.offset, min(expected + (expected % 2 if swapped else 0), available))
     if swapped:
         data = np.frombuffer(data[: len(data) & ~1], "<u2").byteswap().tobytes()
-    changes = ("drop trailing pixel bytes",) if there > need + need % 2 else ()
+    changes = ("drop trailing pixel bytes",) if available > expected + expected % 2 else ()
     if layout.allocated == 1 and layout.samples == 1:
-        bits = bytearray(data[:need])
+        bits = bytearray(data[:expected])
         if used := layout.rows * layout.columns * layout.frames % 8:
             bits[-1] &= (1 << used) - 1
         return BitFrames(layout, bits, changes)
     if layout.photometric == "YBR_FULL_422":
-        return SubsampledFrames(file, layout, data[:need], changes)
-    return _whole(file, layout, data[:need], changes)
+        return SubsampledFrames(file, layout, data[:expected], changes)
+    return _whole(file, layout, data[:expected], changes)
 
 
 def _whole(file: DicomFile, layout: Layout, data: bytes, changes: tuple[str, ...]) -> Frames:
@@ -169,7 +169,7 @@ def _whole(file: DicomFile, layout: Layout, data: bytes, changes: tuple[str, ...
         raise DropRecord(Reason.UNDECODABLE)
     cells = np.frombuffer(data, stored).astype(stored.newbyteorder("<"), copy=False).reshape(_shape(layout))
     if cells.dtype.kind == "f":
-        hidden = np.isnan(cells)  # the 22 or 51 bits of a NaN say nothing, and may hold anything
+        hidden = np.isnan(cells)  # the payload of a NaN (22 or 51 bits) means nothing and may hide anything
         return NativeFrames(layout, np.where(hidden, cells.dtype.type(np.nan), cells), changes)
     values, settled = settle(cells, layout, overlay_bits(file.dataset))
     if layout.stored < layout.allocated and layout.high is None and not np.array_equal(values.view(cells.dtype), cells):
@@ -186,7 +186,7 @@ def _shape(layout: Layout) -> tuple[int, ...]:
 
 
 def _dtype(layout: Layout) -> np.dtype:
-    """Little-endian integers of Bits Allocated; DropRecord UNDECODABLE where that is no size of an integer."""
+    """Little-endian integers of Bits Allocated; DropRecord UNDECODABLE where no integer has that size."""
     if layout.allocated not in _SIZES:
         raise DropRecord(Reason.UNDECODABLE)
     return np.dtype(f"<{'i' if layout.signed else 'u'}{layout.allocated // 8}")

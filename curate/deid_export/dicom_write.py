@@ -1,10 +1,10 @@
-"""A DICOM file from nothing: an empty preamble, new file meta information, the cleaned data set, and its end.
+"""A DICOM file built from scratch: an empty preamble, new file meta information, the cleaned data set.
 
-The data set is written as Explicit VR Little Endian (PS3.5 7.1.2), its elements' bytes taken as they were checked:
-pydicom's writer parses and encodes what the header cleaner has just written in its final form; passing the bytes on
-takes a fifth of its time. What is not such bytes is still pydicom's to write.
+The data set is written as Explicit VR Little Endian (PS3.5 7.1.2). Elements that the header cleaner already encoded are
+copied as bytes, a fifth of the time that pydicom's writer takes to parse and encode them again; pydicom writes the
+rest.
 
-Palettes and look-up tables are kept where they show the picture, of exactly the entries they declare (C.7.9, C.11).
+Palettes and look-up tables that display needs are kept, with exactly the entries that they declare (C.7.9, C.11).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ IMPLEMENTATION = UID("2.25.147706162298752835966268251301177682278")  # of this 
 VERSION_NAME = "RADSIFT"
 _PHOTOMETRIC, _PLANAR, _FRAMES = 0x00280004, 0x00280006, 0x00280008
 _DELIMITER = struct.pack("<HHL", 0xFFFE, 0xE0DD, 0)
-# US or SS by Pixel Representation (PS3.3 C.7.6.3.1), which readers of old files take for the wrong one.
+# US or SS by Pixel Representation (PS3.3 C.7.6.3.1); implicit VR files are often read with the wrong one.
 _STORED_VALUES = (
     "SmallestImagePixelValue",
     "LargestImagePixelValue",
@@ -42,7 +42,7 @@ _STORED_VALUES = (
     "PixelPaddingValue",
     "PixelPaddingRangeLimit",
 )
-# A picture that went through one of these has lost something, whatever it is written as now (PS3.3 C.7.6.1.1.5).
+# A picture once compressed with one of these has lost something, however it is written now (PS3.3 C.7.6.1.1.5).
 _LOSSY = frozenset(f"1.2.840.10008.1.2.4.{tail}" for tail in ("50", "51"))
 
 
@@ -56,21 +56,21 @@ def describe(header: Dataset, layout: Layout, tag: int, *, frames: bool) -> None
         del header[_PLANAR]
     if tag not in FLOAT_PIXELS:
         numbers |= {0x00280101: layout.stored, 0x00280102: layout.stored - 1, 0x00280103: int(layout.signed)}
-    for number, told in numbers.items():  # as they are written, which spares pydicom's making and writing of elements
-        if not 0 <= told <= 0xFFFF:
+    for number, field in numbers.items():  # encoded here: faster than through pydicom's DataElement
+        if not 0 <= field <= 0xFFFF:
             raise DropRecord(Reason.HEADER_UNPROVEN)
-        header[number] = made(number, "US", struct.pack("<H", told))
+        header[number] = made(number, "US", struct.pack("<H", field))
     header[_PHOTOMETRIC] = made(_PHOTOMETRIC, "CS", layout.photometric)
     if tag not in FLOAT_PIXELS:
-        _fit(header, signed=layout.signed)
+        _set_stored_values(header, signed=layout.signed)
     if frames:
         header[_FRAMES] = made(_FRAMES, "IS", str(layout.frames))
     elif _FRAMES in header:
         del header[_FRAMES]
 
 
-def _fit(header: Dataset, *, signed: bool) -> None:
-    """Stored values told in the header: 16 bits, signed as the pixels are; gone where they are not one number."""
+def _set_stored_values(header: Dataset, *, signed: bool) -> None:
+    """Attributes that hold stored values: 16 bits, signed as the pixels are; removed if not a single number."""
     for keyword in _STORED_VALUES:
         if keyword not in header:
             continue
@@ -82,28 +82,28 @@ def _fit(header: Dataset, *, signed: bool) -> None:
             header[tag] = DataElement(tag, "SS" if signed else "US", low - 0x10000 if signed and low > 0x7FFF else low)
 
 
-def lossy(header: Dataset, syntax: str) -> None:
-    """Say that the source was compressed with loss, where its transfer syntax shows it."""
+def declare_lossy(header: Dataset, syntax: str) -> None:
+    """Declare that the source was compressed with loss, if its transfer syntax shows it."""
     if syntax in _LOSSY:
         header.LossyImageCompression = "01"
 
 
 def to_bytes(header: Dataset, pixels: Written | None) -> bytes:
-    """The file's bytes: preamble, file meta, ``header``, and behind it the pixel data, which PS3.5 7.1 has last.
+    """The file's bytes: preamble, file meta, ``header``, then the pixel data, whose tag is the last (PS3.5 7.1).
 
-    Raises DropRecord HEADER_UNPROVEN where the header holds what its VR cannot.
+    Raises DropRecord HEADER_UNPROVEN for a value that its VR cannot hold.
     """
     syntax = pixels.syntax if pixels is not None else ExplicitVRLittleEndian
     for tag in tuple(header.keys()):  # iterating the data set itself would parse it
         if int(tag) >= FLOAT_PIXELS[0]:
             del header[tag]
     meta = _meta(header.SOPClassUID, header.SOPInstanceUID, syntax)
-    body = call_third_party(Reason.HEADER_UNPROVEN, written, header)
+    body = call_third_party(Reason.HEADER_UNPROVEN, encode_dataset, header)
     return b"".join((bytes(128), b"DICM", meta, body, *(_pixel_element(pixels) if pixels is not None else ())))
 
 
 def _meta(sop_class: str, sop_instance: str, syntax: str) -> bytes:
-    """File Meta Information of PS3.10 7.1, with what it must hold and nothing else."""
+    """File Meta Information (PS3.10 7.1) with its mandatory elements and no other."""
     values = ((2, "UI", sop_class), (3, "UI", sop_instance), (0x10, "UI", syntax), (0x12, "UI", IMPLEMENTATION))
     rest = b"".join(explicit(0x00020000 | e, vr, v.encode() + b"\0" * (len(v) % 2)) for e, vr, v in values)
     name = VERSION_NAME.encode() + b" " * (len(VERSION_NAME) % 2)
@@ -112,7 +112,7 @@ def _meta(sop_class: str, sop_instance: str, syntax: str) -> bytes:
 
 
 def _pixel_element(pixels: Written) -> tuple[bytes | memoryview, ...]:
-    """Explicit VR little endian (PS3.5 7.1.2); of undefined length and delimited where it is encapsulated (A.4)."""
+    """Explicit VR little endian (PS3.5 7.1.2); encapsulated pixel data has undefined length and a delimiter (A.4)."""
     length = len(pixels.value) + len(pixels.value) % 2
     encapsulated = pixels.syntax.is_encapsulated
     head = struct.pack("<HH2s2xL", pixels.tag >> 16, pixels.tag & 0xFFFF, pixels.vr.encode(), length)
@@ -124,13 +124,13 @@ def _pixel_element(pixels: Written) -> tuple[bytes | memoryview, ...]:
 _ITEM, _LONGEST = 0xFFFEE000, 0xFFFF
 
 
-def written(ds: Dataset) -> bytes:
+def encode_dataset(ds: Dataset) -> bytes:
     """Every element of ``ds``, in tag order. Raises ValueError, or what pydicom does, for what a VR cannot hold."""
-    return b"".join(_element(ds, tag, held) for tag, held in sorted(ds.items(), key=_tag_of))
+    return b"".join(_encode_element(ds, tag, element) for tag, element in sorted(ds.items(), key=_tag_of))
 
 
 def _tag_of(element: tuple[BaseTag, RawDataElement | DataElement]) -> int:
-    return int(element[0])  # a plain one: BaseTags are compared in Python
+    return int(element[0])  # a plain int: BaseTag compares in Python, slowly
 
 
 def explicit(tag: int, vr: str, value: bytes) -> bytes:
@@ -142,26 +142,26 @@ def explicit(tag: int, vr: str, value: bytes) -> bytes:
     return struct.pack("<HH2sH", tag >> 16, tag & 0xFFFF, vr.encode(), len(value)) + value
 
 
-def _element(ds: Dataset, tag: BaseTag, held: RawDataElement | DataElement) -> bytes:
-    if isinstance(held, RawDataElement):
-        final = held.is_little_endian and not held.is_implicit_VR and held.VR and held.VR != "SQ"
-        if final and held.value is not None and len(held.value) % 2 == 0:
-            return explicit(tag, str(held.VR), held.value)
-        held = ds[tag]
-    if held.VR == "SQ":
-        return explicit(tag, "SQ", b"".join(_item(item) for item in held.value or ()))
-    return _by_pydicom(held)
+def _encode_element(ds: Dataset, tag: BaseTag, element: RawDataElement | DataElement) -> bytes:
+    if isinstance(element, RawDataElement):
+        final = element.is_little_endian and not element.is_implicit_VR and element.VR and element.VR != "SQ"
+        if final and element.value is not None and len(element.value) % 2 == 0:
+            return explicit(tag, str(element.VR), element.value)
+        element = ds[tag]
+    if element.VR == "SQ":
+        return explicit(tag, "SQ", b"".join(_encode_item(item) for item in element.value or ()))
+    return _encode_by_pydicom(element)
 
 
-def _item(item: Dataset) -> bytes:
-    value = written(item)
+def _encode_item(item: Dataset) -> bytes:
+    value = encode_dataset(item)
     return struct.pack("<HHL", _ITEM >> 16, _ITEM & 0xFFFF, len(value)) + value
 
 
-def _by_pydicom(held: DataElement) -> bytes:
+def _encode_by_pydicom(element: DataElement) -> bytes:
     out = DicomBytesIO()
     out.is_little_endian, out.is_implicit_VR = True, False
-    write_data_element(out, held)
+    write_data_element(out, element)
     return out.getvalue()
 
 
@@ -172,7 +172,7 @@ _PALETTE_UID = 0x00281199
 
 
 def set_palette(out: Dataset, palette: Palette) -> None:
-    """The palette's six elements, in place of whatever of a palette ``out`` has."""
+    """Set the palette's six elements in ``out``, in place of any that it has."""
     size = palette.entries.dtype.itemsize
     first = palette.first & 0xFFFF
     for k in range(3):
@@ -182,14 +182,15 @@ def set_palette(out: Dataset, palette: Palette) -> None:
 
 
 def drop_palette(out: Dataset) -> None:
-    """No palette, of any kind."""
+    """Remove palettes of every kind."""
     for tag in (*_PALETTE_TAGS, _PALETTE_UID):
         if tag in out:
             del out[tag]
 
 
 def keep_palette(out: Dataset, source: Dataset) -> None:
-    """Of a palette that is no part of the pixels (supplemental, or of a presentation state): exact, or gone."""
+    """A palette that is no part of the pixels (supplemental, or of a presentation state): written exactly, or
+    removed."""
     wanted = "RedPaletteColorLookupTableDescriptor" in out or "SegmentedRedPaletteColorLookupTableData" in out
     drop_palette(out)
     if not wanted:
@@ -201,34 +202,34 @@ def keep_palette(out: Dataset, source: Dataset) -> None:
 
 
 def set_tables(out: Dataset, source: Dataset) -> None:
-    """Modality and VOI LUTs of ``source`` of their exact lengths; what of them ``out`` has already is replaced.
+    """Set Modality and VOI LUTs of ``source`` in ``out``, with their exact lengths, in place of any that it has.
 
-    Raises DropRecord BAD_HEADER where one makes no table, as `curate.sources.window` does.
+    Raises DropRecord BAD_HEADER for one that is no valid table, as `curate.sources.window` does.
     """
     little = is_little(source)
     for keyword, kind in _SEQUENCES.items():
         if keyword in out:
             delattr(out, keyword)
-        found = value(source, keyword)
-        if not isinstance(found, Items):
+        tables = value(source, keyword)
+        if not isinstance(tables, Items):
             continue
-        items = [item for s in found if (item := _table(s, kind, little)) is not None]
+        items = [item for s in tables if (item := _table(s, kind, little)) is not None]
         if items:
             setattr(out, keyword, Items(items))
 
 
 def _table(source: Dataset, kind: str, little: bool) -> Dataset | None:
-    """One LUT item with nothing but its table, as words (C.11.1.1.1); None where it was left empty."""
+    """One LUT item with its table alone, as 16-bit words (C.11.1.1.1); None if it is empty."""
     if value(source, "LUTDescriptor") is None and value(source, "LUTData") is None:
         return None
     table = read_lut(source, little)
     if len(table.entries) != table.declared:
-        raise DropRecord(Reason.BAD_HEADER)  # without it the picture is another one
+        raise DropRecord(Reason.BAD_HEADER)  # the picture would look different without it
     item = Dataset()
     words = table.entries.astype("<u2")
     item.add_new(0x00283002, "US", [len(words) & 0xFFFF, table.first, max(table.bits, 8)])
     if kind:
-        said = text(source, kind).upper()
-        setattr(item, kind, said if said in _TYPES else "US")
+        table_type = text(source, kind).upper()
+        setattr(item, kind, table_type if table_type in _TYPES else "US")
     item.add_new(0x00283006, "OW", words.tobytes())
     return item

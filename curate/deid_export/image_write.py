@@ -1,11 +1,10 @@
-"""Image files that hold their pixels, the tags and tables that decoding needs, and nothing else.
+"""Image files with their pixels, the tags and tables that decoding needs, and nothing else.
 
-JPEG (ITU-T T.81 annex B): the coded pixels are untouched. What remains is a plain JFIF header, Adobe's colour
-transform, and of the tables those that a scan uses. Everything else goes: APPn with EXIF, ICC, thumbnails and maker
-notes, comments, tables that nothing refers to, what follows the end.
+JPEG (ITU-T T.81 annex B): the coded pixels are untouched. Kept are a plain JFIF header, Adobe's colour transform, and
+the tables that a scan uses. Everything else is removed: APPn with EXIF, ICC, thumbnails and maker notes, comments,
+unused tables, bytes after the end.
 
-TIFF (TIFF 6.0): written here because libraries pad between the parts, and what lies in padding cannot be told from what
-was put there.
+TIFF (TIFF 6.0): written here because libraries leave padding between the parts, in which anything could be hidden.
 """
 
 from __future__ import annotations
@@ -25,14 +24,14 @@ from curate.sources.images.jpeg import SOS, segments
 _SOI, _EOI = b"\xff\xd8", b"\xff\xd9"
 _DQT, _DHT, _DRI, _APP0, _ADOBE = 0xDB, 0xC4, 0xDD, 0xE0, 0xEE
 _FRAMES = (0xC0, 0xC1, 0xC2)  # baseline, extended and progressive Huffman; others are re-encoded
-_TAIL = 6  # bytes; a shorter stowaway behind a scan's last block is looked for by its letters
+_TAIL = 6  # bytes; anything shorter hidden behind a scan's last block is searched for by its letters
 _LETTERS = re.compile(rb"[A-Za-z0-9^ ,.:/_-]{5,}.?\Z", re.DOTALL)
 _RESTART = re.compile(rb"\xff[\xd0-\xd7]")
 
 
 def bare_jpeg(data: bytes) -> bytes | None:
-    """``data`` with the segments that decoding needs and no other, the scans byte for byte; None where it has a form
-    that is not known here, or where a scan looks as if it held more than pixels."""
+    """``data`` with only the segments that decoding needs, the scans byte for byte; None for a form that is not
+    supported here, and where a scan looks as if it held more than pixels."""
     out = [_SOI]
     tables: dict[tuple[int, int], bytes] = {}
     components: dict[int, int] = {}  # component -> its quantisation table
@@ -69,8 +68,8 @@ def bare_jpeg(data: bytes) -> bytes | None:
 
 
 def cut_short(bare: bytes) -> Iterator[bytes]:
-    """``bare`` with a few bytes less at the end of each scan: where one still decodes to the same picture, its last
-    bytes were no pixels. Of a progressive picture nothing: its later scans may end in what changes no pixel."""
+    """``bare`` with a few bytes less at the end of one scan each: if it still decodes to the same picture, these bytes
+    were no pixels. Nothing for a progressive picture, whose later scans may end in bytes that change no pixel."""
     parts = list(segments(bare))
     if any(marker == 0xC2 for marker, *_ in parts):
         return
@@ -80,12 +79,12 @@ def cut_short(bare: bytes) -> Iterator[bytes]:
 
 
 def _spells(scan: bytes) -> bool:
-    """Does the scan, or what stands before a restart marker, end in what reads as a word? Flat ground repeats one
-    letter, as no word does; before a marker, of which there are many, the word must be a long one."""
+    """Does the scan, or an interval before a restart marker, end in what reads as a word? Flat background repeats one
+    letter, which no word does; before restart markers, which are many, only long words count."""
     *inner, last = _RESTART.split(scan)
     for part, shortest in ((last, 5), *((part, 10) for part in inner)):
-        found = _LETTERS.search(part[-40:])
-        if found is not None and len(found[0]) >= shortest and len(set(found[0])) > 3:
+        match = _LETTERS.search(part[-40:])
+        if match is not None and len(match[0]) >= shortest and len(set(match[0])) > 3:
             return True
     return False
 
@@ -100,7 +99,7 @@ def _tables(marker: int, body: bytes) -> Iterator[bytes]:
 
 
 def _huffman(body: bytes, progressive: bool) -> list[int] | None:
-    """The Huffman tables that a scan header names: DC as 0n, AC as 1n; a progressive scan may use but one kind."""
+    """The Huffman tables that a scan header names: DC as 0n, AC as 1n; a progressive scan may use one kind only."""
     count = body[0] if body else 0
     if len(body) != 4 + 2 * count:
         return None
@@ -131,10 +130,10 @@ def encode_tiff(pages: Sequence[np.ndarray]) -> bytes:
 
 
 def _page(page: np.ndarray, at: int, last: bool) -> bytes:
-    """The page's directory, to lie at offset ``at``, what its tags point to, and its strip; the next page follows."""
+    """The page's directory (written at offset ``at``), the values that its tags point to, and its strip."""
     little = np.ascontiguousarray(page).astype(page.dtype.newbyteorder("<"), copy=False)
     strip = zlib.compress(little.tobytes(), _LEVEL)
-    strip += b"\0" * (len(strip) % 2)  # directories begin on a word; zlib's end is its own
+    strip += b"\0" * (len(strip) % 2)  # directories begin on a word boundary; zlib knows its own end
     samples = page.shape[2] if page.ndim == 3 else 1
     bits, form = [page.dtype.itemsize * 8] * samples, [_SAMPLES[page.dtype.kind]] * samples
     count = 11

@@ -1,4 +1,4 @@
-"""Plain image files: every page through the pixel gate, out again as a file that holds pixels and nothing else."""
+"""Plain image files: every page through the pixel gate, then written as a file with pixels and nothing else."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ _QUALITY = 97  # of a JPEG that must be encoded again
 
 
 def clean_image(path: Path, rules: ReleaseRules, pseudo: Pseudonymizer, phi: Sequence[str] = ()) -> Outcome:
-    """An image file with pixels only: JPEG and TIFF as such, PNG, BMP, WebP and JPEG 2000 as PNG, or as TIFF where
-    PNG does not hold their depth.
+    """An image file with pixels only: JPEG and TIFF stay so, PNG, BMP, WebP and JPEG 2000 become PNG, or TIFF if PNG
+    cannot hold their depth.
 
     Pixels are kept exactly as `curate.sources.images.read.decode` reads them, every page of a TIFF. A JPEG keeps its
-    coded data, but where text was blanked, it had to be turned, or its data holds more than pixels: then it is encoded
-    again with quality 97, or as PNG where its values were coded losslessly or have over 8 bits. Of an animation the
-    first frame is kept. ``phi`` are values to look for in what is written, ``rules.max_bytes`` bounds all pages
-    decoded. Never raises for bad data.
+    coded data unless text was blanked, it had to be turned, or its data holds more than pixels: then it is encoded
+    again with quality 97, or as PNG if its values were coded losslessly or have over 8 bits. Of an animation the
+    first frame is kept. ``phi`` are values to search for in the output, ``rules.max_bytes`` limits all decoded pages
+    together. Never raises for bad data.
     """
     try:
         return _clean(open_image(path, rules.max_bytes), rules, pseudo, phi)
@@ -58,24 +58,24 @@ def _clean(image: Opened, rules: ReleaseRules, pseudo: Pseudonymizer, phi: Seque
         actions["blank pixels"] += len(gated.regions) if gated.pixels is not stored else 0
         pages.append(gated.pixels)
     blanked = actions["blank pixels"] > 0
-    read = rules.pixels.burned_in != "trust" and (blanked or _sampled(image.data, rules.second_look, pseudo))
-    actions[SECOND_LOOK] += read and not blanked
-    if read and (seen := pixel_findings(pages, phi)):
-        return Outcome(kept_back(seen), actions=+actions, findings=tuple(seen))
+    verified = rules.pixels.burned_in != "trust" and (blanked or _sampled(image.data, rules.second_look, pseudo))
+    actions[SECOND_LOOK] += verified and not blanked
+    if verified and (pixel_codes := pixel_findings(pages, phi)):
+        return Outcome(kept_back(pixel_codes), actions=+actions, findings=tuple(pixel_codes))
     actions.update({"turn pixels": int(turned), "drop frames": image.left, "drop metadata": 1})
     written, suffix = _encode(image, pages, untouched=not actions["blank pixels"] and not turned)
-    found = file_findings(written, suffix, phi)
-    if found:
-        return Outcome(kept_back(found), findings=tuple(found))
+    codes = file_findings(written, suffix, phi)
+    if codes:
+        return Outcome(kept_back(codes), findings=tuple(codes))
     return Outcome(None, written, suffix, dict(sorted((+actions).items())))
 
 
 def _sampled(data: bytes, share: float, pseudo: Pseudonymizer) -> bool:
-    """Is this one of those that the verifier reads whatever the gate said? Told by the content alone."""
+    """Is this file in the sample that the verifier reads whatever the gate said? Decided by its content alone."""
     if share <= 0:
         return False
-    drawn = pseudo.digest("second-look", hashlib.sha256(data).hexdigest())
-    return int.from_bytes(drawn[:8], "big") < share * 2.0**64
+    number = pseudo.digest("second-look", hashlib.sha256(data).hexdigest())
+    return int.from_bytes(number[:8], "big") < share * 2.0**64
 
 
 def _encode(image: Opened, pages: list[np.ndarray], untouched: bool) -> tuple[bytes, str]:
@@ -92,7 +92,8 @@ def _encode(image: Opened, pages: list[np.ndarray], untouched: bool) -> tuple[by
 
 
 def _same_jpeg(data: bytes) -> bytes | None:
-    """The JPEG without its metadata, proven to decode as before, and its coded data to be needed to the end."""
+    """The JPEG without its metadata, proven to decode to the same pixels and to need its coded data to the end; or
+    None."""
     bare = bare_jpeg(data)
     before = _decoded(data) if bare is not None else np.empty(0)
     if bare is None or not before.size or not np.array_equal(before, _decoded(bare)):
@@ -101,7 +102,7 @@ def _same_jpeg(data: bytes) -> bytes | None:
 
 
 def _decoded(data: bytes) -> np.ndarray:
-    """The pixels by Pillow; of what it refuses none."""
+    """The pixels by Pillow; empty for what it cannot decode."""
     try:
         with call_third_party(Reason.UNDECODABLE, Image.open, io.BytesIO(data), formats=("JPEG",)) as image:
             call_third_party(Reason.UNDECODABLE, image.load)

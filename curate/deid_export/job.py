@@ -6,7 +6,7 @@
       *.csv *.jsonl *.parquet       report/ef/<key>.csv
       *.txt                         .work/ (only while it runs: sealed listings, the step's parts)
 
-A killed run goes on with the same command, to the same bytes. What is in DST at the end is what the attestation names.
+A killed run resumes with the same command, to the same bytes. At the end DST holds what the attestation names.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from curate.step import Progress, Step, read_parts, run_step
 from curate.storage import commit_bytes, commit_json, digest, exclusive, private_folder, read_json, remove_tree, sweep
 
 ATTESTATION, PAGE = "attestation.json", "index.html"
-_OURS = re.compile(r"(dicom|image|report)/[0-9a-f]{2}/[0-9a-f]{32}(-\d+)?\.\w+(\.gz)?")
+_RELEASED_FILE = re.compile(r"(dicom|image|report)/[0-9a-f]{2}/[0-9a-f]{32}(-\d+)?\.\w+(\.gz)?")
 
 
 def release(
@@ -48,9 +48,9 @@ def release(
     progress: Progress,
     crosswalk: Path | None = None,
 ) -> dict[str, Any]:
-    """De-identify every file below ``source`` into ``target``; the attestation, which also lies there.
+    """De-identify every file below ``source`` into ``target``; returns the attestation, which is also written there.
 
-    Raises RecipeError for folders that cannot be meant (`check_folders`) and for an unfinished run under other rules.
+    Raises RecipeError for wrong folders (`check_folders`) and for an unfinished run under other rules.
     """
     check_folders(source, target, {"--crosswalk": crosswalk})
     work = private_folder(target / WORK)
@@ -68,7 +68,7 @@ def release(
         if crosswalk is not None:
             write_crosswalk(crosswalk, (read_listing(work / "lists", name, pseudo) for name in names), pseudo)
         attestation = attest(released, asdict(rules), secret_id)
-        _only(target, released)
+        _remove_unnamed(target, released)
         commit_bytes(target / PAGE, render_attestation(attestation).encode())
         commit_bytes(target / ATTESTATION, attestation_bytes(attestation))
         remove_tree(work, target)
@@ -76,7 +76,7 @@ def release(
 
 
 def _claim(work: Path, job: str) -> None:
-    """Begin, or go on with, this very job; RecipeError where the target holds another one's beginning."""
+    """Begin or resume this job; RecipeError if the target holds an unfinished run of another one."""
     marker = work / "job.json"
     if not marker.exists():
         commit_json(marker, {"job": job})
@@ -84,25 +84,27 @@ def _claim(work: Path, job: str) -> None:
         raise RecipeError("DST", "holds an unfinished run of other rules, source or secret", "name a new folder")
 
 
-def _only(target: Path, released: pa.Table) -> None:
-    """Remove what an earlier, killed attempt wrote of files that are no longer in the source. RunError where somebody
-    else has put files there: what is in DST must be what the attestation names."""
+def _remove_unnamed(target: Path, released: pa.Table) -> None:
+    """Remove the output of an earlier, killed attempt for files that are no longer in the source. RunError if somebody
+    else has put files there: DST must hold exactly what the attestation names."""
     named = {target / out for outs in released["out"].to_pylist() for out in outs or []}
     written = [path for kind in ("dicom", "image", "report") for path in (target / kind).rglob("*")]
     others = [path for path in written if not path.is_dir() and path not in named]
-    foreign = [path for path in others if not _OURS.fullmatch(path.relative_to(target).as_posix())]
-    if foreign:
-        raise RunError(f"DST holds {len(foreign)} files that this command did not write; move them away and run again")
+    unexpected = [path for path in others if not _RELEASED_FILE.fullmatch(path.relative_to(target).as_posix())]
+    if unexpected:
+        raise RunError(
+            f"DST holds {len(unexpected)} files that this command did not write; move them away and run again"
+        )
     for path in others:
         path.unlink()
 
 
 def write_log(path: Path, attestation: Mapping[str, Any]) -> None:
-    """Append one JSON line an input (keys and codes only, for whoever watches runs) and the attestation's summary to
-    ``path``; RecipeError where it cannot be written."""
+    """Append one JSON line for each input (keys and codes only, for monitoring) and the attestation's summary to
+    ``path``; RecipeError if it cannot be written."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
     summary = {name: attestation[name] for name in ("inputs", "fates", "reasons", "verification")}
-    lines = [{"time": now, "event": "input", **told} for told in attestation["files"]]
+    lines = [{"time": now, "event": "input", **entry} for entry in attestation["files"]]
     try:
         with path.open("a", encoding="utf-8") as log:
             log.writelines(json.dumps(line) + "\n" for line in [*lines, {"time": now, "event": "attested", **summary}])

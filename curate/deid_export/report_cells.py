@@ -1,7 +1,7 @@
-"""One record of a report file, cell by cell: ids become pseudonyms, names go, days move, text is scrubbed, numbers stay
-only where they plainly measure something.
+"""One record of a report file, cell by cell: ids become pseudonyms, names are masked, dates shifted, text is scrubbed,
+and numbers stay only if they clearly measure something.
 
-A cell that is not what its column should hold is free text; nothing is kept because of where it stands alone.
+A cell that is not of its column's kind is treated as free text: no value is kept because of its column alone.
 """
 
 from __future__ import annotations
@@ -53,28 +53,31 @@ _AGE = re.compile(
 )
 _OLDEST = 90  # 45 CFR 164.514(b)(2)(i)(C)
 _PSEUDONYM = {Kind.PATIENT: "patient", Kind.ID: "id", Kind.FILE: "file", Kind.ACCESSION: "accession"}
-_SAID = tuple(name for name in SECTIONS if name not in ("other", "signature"))  # of a report, without its letterhead
+_BODY_SECTIONS = tuple(
+    name for name in SECTIONS if name not in ("other", "signature")
+)  # sections of a report without its letterhead
 
 
 @dataclass
 class Row:
-    """What is known of one record while it is cleaned, and what was done; the verifier reads ``texts``."""
+    """State of one record while it is cleaned: its patient, and counts of what was done. The verifier reads
+    ``texts``."""
 
     person: Person
     phi: tuple[str, ...]
     actions: Counter[str] = field(default_factory=Counter)
     texts: list[str] = field(default_factory=list)
-    filled: list[str] = field(default_factory=list)  # those of them that are written with surrogates
-    wanted: int = 0  # cells that held a section asked for
+    filled: list[str] = field(default_factory=list)  # those of ``texts`` that are written with surrogates, as written
+    wanted: int = 0  # cells with a requested section
     unwanted: int = 0
-    words: int = 0  # of reports, and how many of them are masked
+    words: int = 0  # of report text, and how many of them are masked
     masked: int = 0
 
 
 @dataclass(frozen=True)
 class Cells:
-    """Cleans the cells of one file. ``renamed`` tells the released name of an image file, where there is one;
-    ``taken`` are the names that no surrogate may have."""
+    """Cleans the cells of one file. ``renamed`` gives the released name of an image file, if there is one; ``taken``
+    are the names that no surrogate may have."""
 
     rules: ReleaseRules
     pseudo: Pseudonymizer
@@ -97,7 +100,7 @@ class Cells:
             row.actions["drop BINARY"] += 1
             return None
         if isinstance(value, dt.date | dt.time | dt.timedelta):
-            return self._moment(value, kind, row)
+            return self._day_or_time(value, kind, row)
         if isinstance(value, str):
             return self._string(value, kind, path, row)
         return self._number(value, kind, row)
@@ -106,13 +109,13 @@ class Cells:
         cell = value.strip(" \t\r\n\0\xa0")
         if not cell or (cell.lower() in ABSENT and kind not in (Kind.TEXT, Kind.REPORT)):
             return ""
-        cleaned = self._known(cell, kind, row)
+        cleaned = self._structured(cell, kind, row)
         if cleaned is None:
             report = kind in (Kind.REPORT, Kind.SECTION)
             if report and self.rules.text.vocabulary:
                 require_known_sections(value, parse_sections(value).values(), self.rules.text.languages)
             return self._text(self._sections(value, kind, path, row), row, report=report)
-        # a day that was moved says so to the verifier, which else would take it for one of the source's
+        # a shifted date is marked for the verifier, which would take it for one of the source's otherwise
         moved = kind is Kind.DATE and re.fullmatch(r"\d{4}-\d\d-\d\d", cleaned)
         row.texts.append(f"[DATE:{cleaned}]" if moved else cleaned)
         return cleaned
@@ -121,28 +124,28 @@ class Cells:
         scrubbed = self._scrub(text, row)
         if report:
             self._count_masked(text, scrubbed, row)
-        done = finish(
+        finished = finish(
             text, scrubbed, self.rules.text, self.pseudo, row.person.patient_id, row.phi, self.taken, cut=report
         )
-        row.actions.update(done.done)
-        row.texts.append(done.masked)
-        row.filled += [done.text] if done.text != done.masked else []
-        return done.text
+        row.actions.update(finished.done)
+        row.texts.append(finished.masked)
+        row.filled += [finished.text] if finished.text != finished.masked else []
+        return finished.text
 
     def _scrub(self, text: str, row: Row) -> str:
         return scrub(text, row.phi, row.person.patient_id, self.pseudo, self.rules.text, self.archive)
 
     def _count_masked(self, text: str, cleaned: str, row: Row) -> None:
-        """Count the words masked. A release keeps letterheads; they do not count against ``max_masked``, and where too
-        much is masked with them, what stands between them is scrubbed by itself to know."""
-        gone, words = masked_words(text, cleaned)
-        if exceeds(gone, words, self.rules.text.max_masked):
-            core = "\n".join(caption_sections(text, _SAID)[0].values())
-            gone, words = masked_words(core, self._scrub(core, row))
-        row.masked, row.words = row.masked + gone, row.words + words
+        """Count the masked words. A release keeps letterheads, but they do not count against ``max_masked``: if too
+        much is masked with them, the report's body is scrubbed and counted alone."""
+        masked, words = masked_words(text, cleaned)
+        if exceeds(masked, words, self.rules.text.max_masked):
+            core = "\n".join(caption_sections(text, _BODY_SECTIONS)[0].values())
+            masked, words = masked_words(core, self._scrub(core, row))
+        row.masked, row.words = row.masked + masked, row.words + words
 
-    def _known(self, cell: str, kind: Kind, row: Row) -> str | None:
-        """What a cell of a telling kind becomes; None where it is text to be scrubbed."""
+    def _structured(self, cell: str, kind: Kind, row: Row) -> str | None:
+        """The output of a cell of a structured kind (id, date, code, number); None for text that has to be scrubbed."""
         if kind in (Kind.BIRTH, Kind.PLACE, Kind.TIME):
             row.actions[f"drop {kind}"] += 1
             return ""
@@ -151,7 +154,7 @@ class Cells:
             return "[NAME]"
         if kind in _PSEUDONYM:
             row.actions[f"pseudonym {kind}"] += 1
-            return "; ".join(self._pseudonym(each, kind) for each in _each(cell, kind))
+            return "; ".join(self._pseudonym(each, kind) for each in _ids_in(cell, kind))
         if kind is Kind.UID or UID.fullmatch(cell):
             return self._uid(cell, row)
         if kind is Kind.DATE:
@@ -183,14 +186,14 @@ class Cells:
         return self.pseudo.uid(cell, self.rules.header.uid_root)
 
     def _day(self, cell: str, row: Row) -> str:
-        """A whole day moved by the patient's shift, ISO; [DATE] for less than a day or no known patient's."""
+        """A full date shifted by the patient's shift, ISO; [DATE] for a partial date or an unknown patient."""
         row.actions["shift DATE"] += 1
         day = whole_day(cell)
         known = self.rules.text.dates == "shift" and bool(canonical_id(row.person.patient_id))
         moved = self.pseudo.shift_date(row.person.patient_id, day.isoformat()) if day and known else None
         return moved or "[DATE]"
 
-    def _moment(self, value: dt.date | dt.time | dt.timedelta, kind: Kind, row: Row) -> str | None:
+    def _day_or_time(self, value: dt.date | dt.time | dt.timedelta, kind: Kind, row: Row) -> str | None:
         """A day inside a nested value, as an ISO string."""
         if isinstance(value, dt.date) and kind is not Kind.BIRTH:
             moved = self._day(value.isoformat()[:10], row)
@@ -200,7 +203,7 @@ class Cells:
         return None
 
     def _number(self, value: Any, kind: Kind, row: Row) -> Any:
-        """A number by type: kept, or as a string where it was an id, or None."""
+        """A value of numeric type: kept, or a string if it was an id, or None."""
         text = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
         if value != value or text.lower() in ("inf", "-inf"):
             return None
@@ -214,8 +217,8 @@ class Cells:
         return None
 
     def _measures(self, text: str, kind: Kind, row: Row) -> bool:
-        """Is this number no one's? By its column's name, or as a flag, a fraction, or of two digits; never a year or
-        one of the patient's own."""
+        """Is this number a measurement? By its column's name, or because it is a flag, a fraction or has two digits;
+        never a year or one of the patient's identifying values."""
         if text in row.phi or _YEAR.fullmatch(text) or len(text.lstrip("+-").partition(".")[0]) > 4:
             return False
         if kind is Kind.NUMBER:
@@ -226,54 +229,55 @@ class Cells:
             return False
 
     def _sections(self, value: str, kind: Kind, path: str, row: Row) -> str:
-        """Of a report the sections asked for, each under its heading; of a section's own column all or nothing."""
+        """The requested sections of a report, each under its heading; a section's own column is kept whole or
+        dropped."""
         wanted = self.rules.sections
         if wanted is None or kind not in (Kind.REPORT, Kind.SECTION):
             return value
         if kind is Kind.SECTION:
-            found = canonical(" ".join(words_of(path.rpartition(".")[2]))) in wanted
-            row.wanted, row.unwanted = row.wanted + found, row.unwanted + (not found)
-            return value if found else ""
-        kept = {name: text for name, text in parse_sections(value).items() if name in wanted}
-        row.wanted, row.unwanted = row.wanted + bool(kept), row.unwanted + (not kept)
-        return "\n\n".join(text if name == "body" else f"{name.upper()}:\n{text}" for name, text in kept.items())
+            is_wanted = canonical(" ".join(words_of(path.rpartition(".")[2]))) in wanted
+            row.wanted, row.unwanted = row.wanted + is_wanted, row.unwanted + (not is_wanted)
+            return value if is_wanted else ""
+        sections = {name: text for name, text in parse_sections(value).items() if name in wanted}
+        row.wanted, row.unwanted = row.wanted + bool(sections), row.unwanted + (not sections)
+        return "\n\n".join(text if name == "body" else f"{name.upper()}:\n{text}" for name, text in sections.items())
 
 
 @lru_cache(maxsize=256)
 def output_names(names: tuple[str, ...]) -> dict[str, str]:
-    """What each column or key is called in what is written: its own name, or "column_3" where that could be a value."""
+    """Each column's or key's name in the output: its own, or "column_3" if its own could be a value."""
     out: dict[str, str] = {}
     taken: set[str] = set()
     for i, name in enumerate(names, 1):
-        kept = safe_name(re.sub(r"#\d+$", "", name)) or f"column_{i}"
-        kept = kept if kept not in taken else f"{kept}_{i}"
-        while kept in taken:
-            kept += "_"
-        taken.add(kept)
-        out[name] = kept
+        output = safe_name(re.sub(r"#\d+$", "", name)) or f"column_{i}"
+        output = output if output not in taken else f"{output}_{i}"
+        while output in taken:
+            output += "_"
+        taken.add(output)
+        out[name] = output
     return out
 
 
-def _each(cell: str, kind: Kind) -> list[str]:
-    """The ids of one cell: a report of several studies names each, and each is that study's pseudonym."""
+def _ids_in(cell: str, kind: Kind) -> list[str]:
+    """The ids of one cell: a report of several studies lists their accession numbers, each with its own pseudonym."""
     return listed(cell) if kind is Kind.ACCESSION else [cell]
 
 
 def _age(cell: str) -> str:
-    """A number of years as such, 90 for 90 and over; months, weeks and days as they are below 90 years; else ""."""
-    found = _AGE.fullmatch(cell)
-    if found is None:
+    """The age as it is, in years, months, weeks or days; "90" from 90 years on; "" for what is no age."""
+    match = _AGE.fullmatch(cell)
+    if match is None:
         return ""
-    unit = (found["unit"] or "y")[0].lower()
-    years = int(found["n"]) / {"y": 1, "m": 12, "w": 52.18, "d": 365.25}[unit]
+    unit = (match["unit"] or "y")[0].lower()
+    years = int(match["n"]) / {"y": 1, "m": 12, "w": 52.18, "d": 365.25}[unit]
     if years >= _OLDEST:
         return str(_OLDEST)
     return cell
 
 
 def check_row(row: Row, rules: ReleaseRules) -> None:
-    """DropRecord NO_WANTED_SECTION where a report was there and none of the sections asked for; MASKED where too much
-    of it is masked."""
+    """DropRecord NO_WANTED_SECTION if there was a report but none of the requested sections; MASKED if too much of it
+    is masked."""
     if row.unwanted and not row.wanted:
         raise DropRecord(Reason.NO_WANTED_SECTION)
     require_words_left(row.masked, row.words, rules.text.max_masked)
@@ -281,7 +285,8 @@ def check_row(row: Row, rules: ReleaseRules) -> None:
 
 
 def _only_names(cell: str) -> bool:
-    """A cell of one to four capitalised words that could all be names: in no sentence, they are taken for names."""
+    """Is the cell one to four capitalised words that could all be names? Outside of a sentence they are taken for
+    names."""
     words = re.findall(r"[^\W\d_]{2,}", cell)
     if not 1 <= len(words) <= 4 or re.search(r"\d", cell) or not all(w[0].isupper() for w in words):
         return False

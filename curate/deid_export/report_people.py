@@ -1,5 +1,5 @@
-"""Who the patients of an archive are, as far as its headers and report columns say: looked up by keyed links; and
-by which values a report's row says whom it is about.
+"""The patients of an archive, as its headers and report columns give them, looked up by keyed links; and the values by
+which a report's row identifies its patient.
 
 A link is 64 bits of an HMAC over a patient id, a study UID or an accession number. All of it lives in memory only.
 """
@@ -24,22 +24,22 @@ from curate.deid.text.fold import fold_value
 from curate.sources.identity import canonical_id, canonical_ids, no_one, spellings
 from curate.sources.reports.columns import IDENTIFYING, Kind, Kinds, leaves
 
-# One fact a row. HEADER and ROW: the patient id (text) that a link leads to, by a DICOM header or a report's row.
-# VALUE: an identifying value of the link's patient. NAME: a folded word of anyone's name. WORD: one of the reports of
-# the link's patient.
+# One fact a row. HEADER and ROW: the patient id (text) of a link, from a DICOM header or a report's row. VALUE: an
+# identifying value of the link's patient. NAME: a folded word of anyone's name. WORD: a word in the reports of the
+# link's patient.
 HEADER, ROW, VALUE, NAME, WORD = range(5)
 SURVEY = pa.schema([("fact", pa.int8()), ("link", pa.uint64()), ("text", pa.large_string())])
 ABSENT = frozenset({"", "nan", "none", "null", "n/a", "na", "nil", "-", "--", "unknown", "<na>", "?"})
 _TITLES = "dr mr mrs ms md do pa np rn rt jr sr phd prof and the of von van de la mbbs frcr frcs dds"
 _NO_NAME = frozenset(_TITLES.split())
 UID = re.compile(r"[0-2](?:\.(?:0|[1-9]\d*)){2,}")
-_MOST_SHARED = 8  # patients; an accession number or a UID of more is a placeholder and leads to no one
+_MAX_PATIENTS = 8  # patients; an accession number or UID shared by more is a placeholder and identifies nobody
 
 
 @dataclass(frozen=True)
 class Person:
-    """The patient of one report: ``patient_id`` as a source has it ("" where it is not known), ``values`` the
-    identifying values of all whom its links lead to."""
+    """The patient of one report: ``patient_id`` as in the source ("" if unknown), ``values`` the identifying values of
+    every patient that its links lead to."""
 
     patient_id: str = ""
     values: tuple[str, ...] = ()
@@ -79,9 +79,9 @@ class People:
         return len(self._persons)
 
     def find(self, links: Sequence[int], patient_id: str = "") -> Person:
-        """Whoever ``links`` lead to; ``patient_id`` is the report's own, "" where it has none.
+        """The patient that ``links`` lead to; ``patient_id`` is the report's own, "" if it has none.
 
-        Where the links lead to several, each one's values are taken, and the id is the report's own or none.
+        If the links lead to several patients, the values of all are taken, and the id is the report's own or none.
         """
         rows: dict[int, None] = {}
         for link in links:
@@ -95,14 +95,14 @@ class People:
 
 
 def link(pseudo: Pseudonymizer, kind: str, value: str) -> int:
-    """64 bits standing for a patient id, study UID or accession number, however it is spelt."""
+    """64-bit keyed hash of a patient id, study UID or accession number, independent of its spelling."""
     return int.from_bytes(pseudo.digest("link", kind, canonical_id(value))[:8], "big")
 
 
 def archive_words(tables: Iterable[pa.Table], k: int) -> frozenset[str]:
-    """Words of reports seen with at least ``k`` patients, without any word of a person's or a place's name.
+    """Words in the reports of at least ``k`` patients, without any word of a person's or a place's name.
 
-    Reports whose patient is not known count for nothing: eight of them may be of one.
+    Reports of unknown patients do not count: several of them may be of one patient.
     """
     facts = _facts(tables, (HEADER, ROW, NAME, WORD))
     links = _links(facts).select("link", patient="person").unique()
@@ -123,36 +123,36 @@ def _facts(tables: Iterable[pa.Table], wanted: Sequence[int]) -> pl.DataFrame:
 
 
 def _links(facts: pl.DataFrame) -> pl.DataFrame:
-    """``link, person, text``: the patient whom it leads to, and one spelling of the id; a header's word goes before a
-    row's, a placeholder leads nowhere."""
-    found = facts.filter(pl.col("fact").is_in([HEADER, ROW])).with_columns(best=pl.col("fact").min().over("link"))
-    found = found.filter(pl.col("fact") == pl.col("best")).with_columns(person=canonical_ids("text"))
-    found = found.group_by("link", "person").agg(pl.col("text").min())
-    return found.filter(pl.len().over("link") <= _MOST_SHARED)
+    """``link, person, text``: the link's patient and one spelling of the id. A header takes precedence over a report's
+    row; placeholders are left out."""
+    leading = facts.filter(pl.col("fact").is_in([HEADER, ROW])).with_columns(best=pl.col("fact").min().over("link"))
+    leading = leading.filter(pl.col("fact") == pl.col("best")).with_columns(person=canonical_ids("text"))
+    leading = leading.group_by("link", "person").agg(pl.col("text").min())
+    return leading.filter(pl.len().over("link") <= _MAX_PATIENTS)
 
 
 def own_values(record: dict[str, Any], kinds: Kinds) -> Iterator[tuple[Kind, str]]:
-    """(kind, value) of every cell by which the record says who it is about or by whom."""
+    """(kind, value) of every cell that identifies the record's patient or staff."""
     for path, value in leaves(record):
         kind, cell = kinds.of(path), value.strip(" \t\r\n\0\xa0")
         if kind in IDENTIFYING and cell.lower() not in ABSENT:
             yield kind, cell
 
 
-def searched(kind: Kind, cell: str) -> Iterator[str]:
-    """What of such a cell is to be searched for in text: all of it, a name's words, a birth date as DICOM writes it."""
+def search_values(kind: Kind, cell: str) -> Iterator[str]:
+    """The values of such a cell to search for in text: all of it, a name's words, a birth date in DICOM's form."""
     if kind is Kind.BIRTH:
         day = whole_day(cell)
         if day is not None:
             yield f"{day:%Y%m%d}"
         return
-    if is_registered(cell):  # of a class of objects or of a transfer syntax, not of anyone's
+    if is_registered(cell):  # a SOP class or a transfer syntax identifies nobody
         return
     if kind is Kind.ID and not re.search(r"\d{3}|\d.*[^\W\d_]|[^\W\d_].*\d", cell):
         return
     if no_one(cell) or len(cell) < 2:
         return
-    if kind is Kind.PLACE and len(re.sub(r"[\W_]", "", cell)) < 4:  # would be met anywhere: "2", "A", "US"
+    if kind is Kind.PLACE and len(re.sub(r"[\W_]", "", cell)) < 4:  # occurs everywhere: "2", "A", "US"
         return
     if kind is Kind.NAME:
         words = [w for w in re.findall(r"[^\W\d_]+(?:['’-][^\W\d_]+)*", cell) if w.lower() not in _NO_NAME]
@@ -162,14 +162,14 @@ def searched(kind: Kind, cell: str) -> Iterator[str]:
 
 
 def whole_day(cell: str) -> dt.date | None:
-    """The day that a cell names and nothing else but a time of day; None for less than a day."""
+    """The date in a cell that holds nothing but a date and perhaps a time; None for anything else."""
     folded = fold_value(cell)
-    spans = [(s, e, day) for s, e, day in find_dates(folded) if day is not None]
-    if len({day for *_, day in spans}) != 1:
+    spans = [(s, e, each) for s, e, each in find_dates(folded) if each is not None]
+    if len({each for *_, each in spans}) != 1:
         return None
-    start, end, found = spans[0]
+    start, end, day = spans[0]
     rest = folded[:start] + folded[end:]
-    return None if re.search(r"[^\W\d_]{3,}", rest) or len(re.sub(r"\D", "", rest)) > 12 else found
+    return None if re.search(r"[^\W\d_]{3,}", rest) or len(re.sub(r"\D", "", rest)) > 12 else day
 
 
 def is_uid(value: str) -> bool:

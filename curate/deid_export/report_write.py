@@ -1,4 +1,4 @@
-"""Clean records as a file: RFC 4180 CSV, JSON lines, Parquet without a foreign word in its metadata, or one text."""
+"""Clean records as a file: RFC 4180 CSV, JSON lines, Parquet without the source's metadata, or one text."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ from curate.sources.reports.columns import Kind, Kinds, below
 from curate.sources.reports.rows import Records, is_plain
 
 _BATCH = 1024
-_NOW_TEXT = frozenset({Kind.PATIENT, Kind.ACCESSION, Kind.ID, Kind.FILE, Kind.NAME, Kind.UID, Kind.DATE})
+_WRITTEN_AS_TEXT = frozenset({Kind.PATIENT, Kind.ACCESSION, Kind.ID, Kind.FILE, Kind.NAME, Kind.UID, Kind.DATE})
 _ISO = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 def open_writer(records: Records, kinds: Kinds, suffix: str) -> Writer:
-    """A writer of ``records``' own format: CSV for a workbook, lines for JSON; ``suffix`` tells commas from tabs.
+    """A writer in the format of ``records``: CSV for a workbook, JSON lines for JSON; ``suffix`` selects commas or
+    tabs.
 
-    It takes clean records, whose keys are already the output's.
+    It takes clean records, whose keys are already the output's names.
     """
     if records.format == "parquet":
         return _Parquet(_schema(records, kinds))
@@ -41,7 +42,7 @@ def open_writer(records: Records, kinds: Kinds, suffix: str) -> Writer:
 
 
 class _Stream:
-    """A file that grows by what ``add`` writes of each record into ``out``."""
+    """A file in memory, to which ``add`` appends one record."""
 
     def __init__(self, out: io.StringIO | io.BytesIO, add: Callable[[dict[str, Any]], object]) -> None:
         self._out, self.add = out, add
@@ -89,14 +90,14 @@ Writer = _Stream | _Parquet
 
 
 def _array(values: list[Any], kind: pa.DataType) -> pa.Array:
-    if pa.types.is_temporal(kind):  # days come as ISO strings, what could not be moved as another
+    if pa.types.is_temporal(kind):  # dates come as ISO strings; any other string is a date that could not be shifted
         days = [v if isinstance(v, str) and _ISO.fullmatch(v) else None for v in values]
         return pa.array(days, pa.string()).cast(pa.date32()).cast(kind)
     return pa.array(values, kind)
 
 
 def _schema(records: Records, kinds: Kinds) -> pa.Schema:
-    """The source's fields without metadata, named for the output, ids as strings, bytes and odd types as nulls."""
+    """The source's fields without metadata, under their output names; ids, bytes and unsupported types as strings."""
     assert records.schema is not None
     names = output_names(records.columns)
     return pa.schema(
@@ -123,5 +124,5 @@ def _type(kind: pa.DataType, path: str, kinds: Kinds, top: bool = False) -> pa.D
     if pa.types.is_boolean(kind):
         return kind
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        return pa.string() if kinds.of(path) in _NOW_TEXT else kind
+        return pa.string() if kinds.of(path) in _WRITTEN_AS_TEXT else kind
     return pa.string()

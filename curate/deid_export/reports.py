@@ -1,4 +1,4 @@
-"""Report files: rows in, the rows that can be proven clean out, in a file of the same kind that holds nothing else."""
+"""Report files: the rows that can be proven clean are written to a new file of the same kind."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from curate.deid.verify.files import file_findings
 from curate.deid.verify.finding import Finding, kept_back
 from curate.deid.verify.leaks import findings
 from curate.deid_export.report_cells import Cells, Row, check_row
-from curate.deid_export.report_people import People, is_registered, is_uid, own_values, searched
+from curate.deid_export.report_people import People, is_registered, is_uid, own_values, search_values
 from curate.deid_export.report_write import Writer, open_writer
 from curate.deid_export.rules import Outcome, ReleaseRules
 from curate.deid_export.survey import SAMPLE, row_links, stem_links
@@ -37,15 +37,15 @@ def clean_report_parts(
     part_bytes: int = 64 << 20,
     renamed: Renamed | None = None,
 ) -> Iterator[Outcome]:
-    """A CSV, JSON lines, Parquet or text file (gzip'd too, written inflated) with every row clean, or its reason: in
-    files of about ``part_bytes`` bytes, each whole in itself; at least one. Memory holds one.
+    """The clean rows of a CSV, JSON lines, Parquet or text file (gzip too, written inflated), in one or more files of
+    about ``part_bytes`` bytes, each complete in itself. One part is held in memory.
 
-    ``people`` and ``archive`` are what `curate.deid_export.survey` learnt. Rows that cannot be proven clean are left
-    out and counted in ``rows``; a file without a clean row has the commonest of their reasons. ``renamed`` tells the
-    released name of an image file that a row names. Never raises for bad data. An error in reading after the first
-    part is one last outcome with its reason.
+    ``people`` and ``archive`` come from `curate.deid_export.survey`. Rows that cannot be proven clean are left out and
+    counted in ``rows``; a file without a clean row has the most frequent of their reasons. ``renamed`` gives the
+    released name of an image file that a row names. Never raises for bad data. A read error after the first part is
+    one last outcome with its reason.
     """
-    task = _File(path, rules, pseudo, people)
+    cleaner = _RecordCleaner(path, rules, pseudo, people)
     part = _Part()
     try:
         with open_records(path, rules.max_bytes) as records:
@@ -54,7 +54,7 @@ def clean_report_parts(
             cells = Cells(rules, pseudo, archive, kinds, renamed, people.taken)
             part.begin(records, kinds, report_suffix(path))
             for record in chain(head, records.rows):
-                part.take(record if isinstance(record, Reason) else task.clean(record, cells, records, part))
+                part.add(record if isinstance(record, Reason) else cleaner.clean(record, cells, records, part))
                 if part.size >= part_bytes:
                     yield part.finish()
                     part.begin(records, kinds, report_suffix(path))
@@ -67,7 +67,7 @@ def clean_report_parts(
 
 @dataclass
 class _Part:
-    """One file being written, and the counts that go with it."""
+    """One file being written, and its counts."""
 
     rows: Counter[str] = field(default_factory=Counter)
     actions: Counter[str] = field(default_factory=Counter)
@@ -84,8 +84,8 @@ class _Part:
     def size(self) -> int:
         return self.writer.size if self.writer is not None and self.rows[""] else 0
 
-    def take(self, record: dict[str, Any] | Reason) -> None:
-        """A clean record, or why there is none."""
+    def add(self, record: dict[str, Any] | Reason) -> None:
+        """Add a clean record, or count the reason why there is none."""
         if isinstance(record, Reason):
             self.rows[record.value] += 1
         else:
@@ -94,7 +94,7 @@ class _Part:
             self.writer.add(record)
 
     def finish(self) -> Outcome:
-        """What the part has become."""
+        """The outcome of the part."""
         self.finished += 1
         assert self.writer is not None
         codes, rows = tuple(sorted(self.findings)), dict(sorted(self.rows.items()))
@@ -102,23 +102,25 @@ class _Part:
             worst = min(rows, key=lambda reason: (-rows[reason], reason), default=Reason.EMPTY_REPORT.value)
             return Outcome(Reason(worst), findings=codes, rows=rows)
         data = self.writer.finish()
-        found = file_findings(data, _CHECKED_AS.get(self.suffix, self.suffix), ())  # its rows are proven one by one
-        if found:
-            return Outcome(Reason.PHI_IN_OUTPUT, findings=tuple(sorted({*codes, *found})), rows=rows)
+        file_codes = file_findings(
+            data, _CHECKED_AS.get(self.suffix, self.suffix), ()
+        )  # its rows were verified one by one
+        if file_codes:
+            return Outcome(Reason.PHI_IN_OUTPUT, findings=tuple(sorted({*codes, *file_codes})), rows=rows)
         return Outcome(None, data, self.suffix, dict(sorted(self.actions.items())), codes, rows)
 
 
 @dataclass(frozen=True)
-class _File:
+class _RecordCleaner:
     path: Path
     rules: ReleaseRules
     pseudo: Pseudonymizer
     people: People
 
     def clean(self, raw: dict[str, Any], cells: Cells, records: Records, part: _Part) -> dict[str, Any] | Reason:
-        """The record as it may be written, or why it may not; counts what was done and what was found in ``part``.
+        """The clean record, or the reason why it is not written; counts actions and findings in ``part``.
 
-        What is cleaned and written is the plain text; what is searched for is in either form."""
+        The decoded form is cleaned and written; the values to search for come from both forms."""
         record: dict[str, Any] = decoded(raw, cells.kinds)
         forms = [record] if record == raw else [record, raw]
         row = self._row(forms, cells.kinds, records)
@@ -127,11 +129,11 @@ class _File:
             check_row(row, self.rules)
         except DropRecord as dropped:
             return dropped.reason
-        found = findings(row.texts, row.phi, self._told(forms, cells.kinds))
+        codes = findings(row.texts, row.phi, self._source_words(forms, cells.kinds))
         if row.filled:
-            found += findings(row.filled, row.phi)
-        if (reason := kept_back(found)) is not None:
-            part.findings.update(found)
+            codes += findings(row.filled, row.phi)
+        if (reason := kept_back(codes)) is not None:
+            part.findings.update(codes)
             return reason
         part.actions.update(row.actions)
         assert isinstance(cleaned, dict)
@@ -143,18 +145,18 @@ class _File:
             links = stem_links(self.path, self.pseudo)
         person = self.people.find(links, patient)
         cells = (cell for form in forms for cell in own_values(form, kinds))
-        own = (value for kind, cell in cells for value in searched(kind, cell))
+        own = (value for kind, cell in cells for value in search_values(kind, cell))
         values = dict.fromkeys([*own, *person.values])
-        if "uids" in self.rules.header.retain:  # meant to stay, here as in the headers
+        if "uids" in self.rules.header.retain:  # the option keeps them here as in the headers
             values = dict.fromkeys(v for v in values if not is_uid(v))
         return Row(person, tuple(values))
 
-    def _told(self, forms: Sequence[dict[str, Any]], kinds: Kinds) -> Sequence[str]:
-        """The source's own words, for the verifier to take from them what identifies; measurements apart."""
+    def _source_words(self, forms: Sequence[dict[str, Any]], kinds: Kinds) -> Sequence[str]:
+        """The source's cells without measurements, from which the verifier takes what identifies."""
         cells = dict.fromkeys(cell for form in forms for cell in leaves(form))
-        told = (value for path, value in cells if kinds.of(path) not in _KEPT and value.strip())
+        values = (value for path, value in cells if kinds.of(path) not in _MEASUREMENTS and value.strip())
         stays = "uids" in self.rules.header.retain
-        return [v for v in told if not is_uid(v) or not (stays or is_registered(v))]
+        return [v for v in values if not is_uid(v) or not (stays or is_registered(v))]
 
 
-_KEPT = frozenset({Kind.NUMBER, Kind.AGE})
+_MEASUREMENTS = frozenset({Kind.NUMBER, Kind.AGE})

@@ -1,4 +1,4 @@
-"""What `curate deid` is told: the rules of headers, pixels and text; and what became of one input."""
+"""The options of `curate deid` (rules of headers, pixels and text), and the outcome of one input."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from curate.record import Reason
 
 @dataclass(frozen=True)
 class ReleaseRules:
-    """``sections`` keeps only those sections of a report (None: all of it). A word that the vocabulary does not know
-    stays where it is seen with at least ``k_patients`` patients. ``second_look``: the share of the pictures that the
-    verifier reads whatever the gate said of them, chosen by key. ``max_bytes`` bounds a decoded frame and an inflated
-    file.
+    """``sections`` keeps only those sections of a report (None: all of it). A word that the vocabulary does not know is
+    kept if it occurs with at least ``k_patients`` patients. ``second_look``: the share of pictures that the verifier
+    reads whatever the gate said of them, chosen by key. ``max_bytes`` limits a decoded frame and an inflated file.
     """
 
     header: HeaderRules = field(default_factory=HeaderRules)
@@ -29,11 +28,11 @@ class ReleaseRules:
 
 @dataclass(frozen=True)
 class Outcome:
-    """One file's end. Nothing in it identifies but ``data``, which is clean where ``reason`` is None.
+    """The outcome of one file. Without PHI: ``data`` is the clean file, there exactly if ``reason`` is None.
 
     ``actions`` counts what was done, by "action attribute" ("remove PatientAddress", "blank pixels",
-    "mask NAME"); ``findings`` are the codes of what the verifier found, of which none is a value. A report file
-    has one fate a row as well: ``rows`` counts them by reason, "" being the clean ones.
+    "mask NAME"); ``findings`` are the verifier's codes, never values. ``rows`` of a report file counts its
+    rows by reason, "" being the clean ones.
     """
 
     reason: Reason | None

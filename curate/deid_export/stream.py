@@ -1,8 +1,8 @@
-"""Compressed frames without what is not picture: comments, application data, boxes, slack, what follows the end.
+"""Compressed frames without anything that is not picture: comments, application data, boxes, padding, bytes after the
+end.
 
-A cleaned stream is written anew from the parts that decoding needs, each of its exact length; nothing is copied
-because it was there. A stream that does not parse to its last byte this way is `Unparsed`, and its pixels have to be
-written otherwise.
+A cleaned stream is rebuilt from the parts that decoding needs, each of its exact length. A stream that does not parse
+to its last byte is `Unparsed`, and its pixels are written uncompressed.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ def clean_rle(data: bytes, layout: Layout) -> bytes:
     planes, starts = layout.samples * layout.allocated // 8, rle_segments(data, len(data))
     if layout.allocated % 8 or starts is None or len(starts) != planes:
         raise Unparsed
-    segments = [_again(data[a:b], layout) for a, b in pairwise((*starts, len(data)))]
-    places, at = [], _HEADER.size
+    segments = [_recode_plane(data[a:b], layout) for a, b in pairwise((*starts, len(data)))]
+    offsets, at = [], _HEADER.size
     for part in segments:
-        places.append(at)
+        offsets.append(at)
         at += len(part)
-    return b"".join((_HEADER.pack(planes, *places, *[0] * (15 - planes)), *segments))
+    return b"".join((_HEADER.pack(planes, *offsets, *[0] * (15 - planes)), *segments))
 
 
-def _again(part: bytes, layout: Layout) -> bytes:
+def _recode_plane(part: bytes, layout: Layout) -> bytes:
     count = layout.rows * layout.columns
     try:
         plane: bytes | bytearray = call_third_party(Reason.UNDECODABLE, imagecodecs.packbits_decode, part)
-    except DropRecord:  # the decoder wants every byte to be a run; what follows the last one may be anything
+    except DropRecord:  # the decoder needs every byte to belong to a run; cut off what follows the last one
         end, more = end_of_runs(part, 0, count)
         if more < 0 or end > len(part):
             raise Unparsed from None
@@ -72,6 +72,6 @@ KNOWN = frozenset(_CLEANERS)  # transfer syntaxes whose streams can be cleaned
 def clean_stream(syntax: str, data: bytes, layout: Layout) -> bytes:
     """The frame's stream in ``syntax`` (one of `KNOWN`) with only what decoding it needs; the same pixels.
 
-    Raises Unparsed where the stream is not wholly understood, is cut short, or seems to hold text.
+    Raises Unparsed if the stream does not parse completely, is truncated, or seems to contain text.
     """
     return _CLEANERS[syntax](data, layout)

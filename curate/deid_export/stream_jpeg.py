@@ -2,8 +2,8 @@
 
 Kept: the frame and scan headers, the tables that a scan uses, restart intervals, the entropy-coded data, and of the
 application segments those that say how colours are coded: JFIF (without thumbnail and density), Adobe's transform and
-the "mrfx" of JPEG-LS. Comments, every other application segment, tables nobody uses, fill bytes between segments and
-what follows the end of the image are gone.
+the "mrfx" of JPEG-LS. Removed: comments, every other application segment, unused tables, fill bytes between segments
+and bytes after the end of the image.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _SEQUENTIAL, _LOSSLESS, _SOF55 = (0xC0, 0xC1), (0xC3,), (0xF7,)
 _FRAMES = {"dct": _SEQUENTIAL, "lossless": _LOSSLESS, "ls": _SOF55}  # the SOF markers of each coding
 _APPS = range(0xE0, 0xF0)
 _JFIF = segment(0xE0, b"JFIF\0\x01\x01\0\0\x01\0\x01\0\0")  # version 1.1, no unit, aspect 1:1, no thumbnail
-# What ends entropy-coded data: a marker other than RSTn; JPEG-LS stuffs a bit, so that FF 7F and below is data.
+# The end of entropy-coded data: a marker other than RSTn; JPEG-LS stuffs a bit, so that FF 7F and below is data.
 _END = re.compile(rb"\xff+[\x01-\xcf\xd8-\xfe]", re.DOTALL)
 _END_LS = re.compile(rb"\xff+[\x80-\xcf\xd8-\xfe]", re.DOTALL)
 
@@ -29,7 +29,7 @@ Key = tuple[int, int]  # of a table: its marker, its class and number as the seg
 
 @dataclass
 class _Picture:
-    """What was read so far, and what is written of it."""
+    """State of the parser: the segments read so far, and the output."""
 
     coding: Coding
     apps: dict[int, bytes] = field(default_factory=dict)
@@ -64,9 +64,9 @@ def clean_jpeg(data: bytes, coding: Coding) -> bytes:
 
 def _remember(picture: _Picture, code: int, parameters: bytes) -> None:
     if code in _APPS:
-        kept = _application(code, parameters, picture.coding)
-        if kept:
-            picture.apps.setdefault(code, kept)
+        application = _application(code, parameters, picture.coding)
+        if application:
+            picture.apps.setdefault(code, application)
     elif code in (_DQT, _DHT):
         picture.tables.update(_tables(code, parameters))
     elif code == _DRI and 2 <= len(parameters) <= 4:
@@ -75,7 +75,7 @@ def _remember(picture: _Picture, code: int, parameters: bytes) -> None:
         picture.preset = segment(code, parameters)
     elif code in _FRAMES[picture.coding] and not picture.frame:
         _begin_frame(picture, code, parameters)
-    elif code != _COM:  # mapping tables, DNL, progressive and hierarchical frames, whatever is not known
+    elif code != _COM:  # mapping tables, DNL, progressive and hierarchical frames, unknown markers
         raise Unparsed
 
 
@@ -92,8 +92,8 @@ def _application(code: int, parameters: bytes, coding: Coding) -> bytes:
 
 
 def _tables(code: int, parameters: bytes) -> dict[Key, bytes]:
-    """The tables of a DQT or DHT segment (T.81 B.2.4.1, B.2.4.2), each as its own parameters. A code's value is there
-    once, so no text hides among them."""
+    """The tables of a DQT or DHT segment (T.81 B.2.4.1, B.2.4.2), each as its own parameters. A Huffman
+    table has each value once, so that no text can hide in it."""
     tables, cursor = dict[Key, bytes](), Cursor(parameters)
     while cursor.at < len(parameters):
         head = cursor.number(1)
@@ -134,7 +134,7 @@ def _begin_scan(picture: _Picture, parameters: bytes) -> None:
             wanted += [(_DQT, picture.quantisers[component]), (_DHT, tables >> 4), (_DHT, 0x10 | (tables & 0x0F))]
         elif picture.coding == "lossless":
             wanted.append((_DHT, tables >> 4))
-    quantisers, codes = (_newly(picture, [k for k in wanted if k[0] == m]) for m in (_DQT, _DHT))
+    quantisers, codes = (_new_tables(picture, [k for k in wanted if k[0] == m]) for m in (_DQT, _DHT))
     out, first = picture.out, not picture.out
     if first:
         out += bytes((0xFF, _SOI)) + b"".join(picture.apps[code] for code in sorted(picture.apps))
@@ -143,7 +143,7 @@ def _begin_scan(picture: _Picture, parameters: bytes) -> None:
     picture.preset = picture.restart = b""
 
 
-def _newly(picture: _Picture, wanted: list[Key]) -> bytes:
+def _new_tables(picture: _Picture, wanted: list[Key]) -> bytes:
     out = b""
     for key in dict.fromkeys(wanted):
         table = picture.tables.get(key)

@@ -1,8 +1,8 @@
 """JPEG 2000 and HTJ2K codestreams (ITU-T T.800 Annex A, T.814), rebuilt from what decoding needs.
 
 Kept: size, coding and quantisation segments of their exact lengths, and the tiles' packets. Comments, component
-registration, the optional lists of lengths (TLM is made anew where there was one) and what follows the end of the
-codestream are gone; so is the JP2 file around it, which PS3.5 A.4.4 forbids.
+registration, the optional lists of lengths (TLM is rebuilt if there was one) and bytes after the end of the codestream
+are removed; so is the JP2 file around it, which PS3.5 A.4.4 forbids.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from curate.deid_export.stream_part import Cursor, Unparsed, seems_text, segment
 _SOC, _SIZ, _SOT, _SOD, _EOC = 0x4F, 0x51, 0x90, 0x93, 0xD9
 _COD, _COC, _QCD, _QCC, _RGN, _POC, _CAP, _CPF = 0x52, 0x53, 0x5C, 0x5D, 0x5E, 0x5F, 0x50, 0x59
 _TLM, _PLM, _PLT, _CRG, _COM = 0x55, 0x57, 0x58, 0x63, 0x64
-_DROPPED = (_TLM, _PLM, _PLT, _CRG, _COM)
+_REMOVED = (_TLM, _PLM, _PLT, _CRG, _COM)
 _MARKER = re.compile(rb"\xff[\x90\x93-\xff]", re.DOTALL)  # packets hold none but SOP and EPH, FF91 and FF92
-_MOST_LEVELS = 32
+_MAX_LEVELS = 32
 _TLM_ENTRIES = 10_000  # tile-parts that one TLM segment can list
 
 
 @dataclass(frozen=True)
 class _Size:
-    """What SIZ (A.5.1) says that other segments are measured by."""
+    """The fields of SIZ (A.5.1) on which the lengths of other segments depend."""
 
     components: int
     tiles: int
@@ -72,12 +72,12 @@ def _size(parameters: bytes) -> _Size:
 
 def _main_header(cursor: Cursor, size: _Size) -> tuple[bytes, bool]:
     """The kept segments up to the first tile-part, and whether tile-part lengths were listed."""
-    kept, listed = b"", False
+    segments, listed = b"", False
     while (code := cursor.marker()) != _SOT:
         parameters = cursor.segment()
         listed |= code == _TLM
-        kept += _kept(code, parameters, size)
-    return kept, listed
+        segments += _clean_segment(code, parameters, size)
+    return segments, listed
 
 
 def _tile_part(cursor: Cursor, size: _Size) -> tuple[int, bytes, bool]:
@@ -91,7 +91,7 @@ def _tile_part(cursor: Cursor, size: _Size) -> tuple[int, bytes, bool]:
         raise Unparsed
     header = b""
     while (code := cursor.marker()) != _SOD:
-        header += _kept(code, cursor.segment(), size)
+        header += _clean_segment(code, cursor.segment(), size)
     if length:
         packets = cursor.take(start + length - cursor.at)
     else:  # the last part, up to EOC
@@ -105,8 +105,8 @@ def _tile_part(cursor: Cursor, size: _Size) -> tuple[int, bytes, bool]:
     return tile, segment(_SOT, fields) + header + b"\xff\x93" + packets, following == _SOT
 
 
-def _kept(code: int, parameters: bytes, size: _Size) -> bytes:
-    if code in _DROPPED:
+def _clean_segment(code: int, parameters: bytes, size: _Size) -> bytes:
+    if code in _REMOVED:
         return b""
     if not _is_exact(code, parameters, size):
         raise Unparsed
@@ -122,14 +122,14 @@ def _is_exact(code: int, parameters: bytes, size: _Size) -> bool:
         style, rest = parameters[:1], parameters[1:]
     if code in (_COD, _COC) and style:
         coding = rest[4:] if code == _COD else rest  # progression order, layers and colour transform belong to COD
-        if len(coding) < 5 or coding[0] > _MOST_LEVELS:
+        if len(coding) < 5 or coding[0] > _MAX_LEVELS:
             return False
         return len(coding) == 5 + (coding[0] + 1 if style[0] & 1 else 0)
     if code in (_QCD, _QCC) and style:
         each = {0: 1, 1: 2, 2: 2}.get(style[0] & 0x1F, 0)
         bands = len(rest) // each if each else 0
         derived = style[0] & 0x1F == 1
-        fits = bands == 1 if derived else bands % 3 == 1 and bands <= 3 * _MOST_LEVELS + 1
+        fits = bands == 1 if derived else bands % 3 == 1 and bands <= 3 * _MAX_LEVELS + 1
         return bool(each) and len(rest) == bands * each and fits and not seems_text(rest)
     if code == _RGN:
         return len(parameters) == size.index + 2

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 _RUN = 16  # bytes; a run of letters this long comes by chance once in 10^9 bytes of entropy-coded data
-_DISTINCT = 6  # a flat picture repeats a few bytes for ever, which may happen to be letters
+_DISTINCT = 6  # a flat picture repeats a few bytes, which may happen to be letters
 
 
 class Unparsed(ValueError):
-    """The stream is not, byte for byte, what it should be. Carries no value of it."""
+    """The stream does not parse completely. Carries no value of it."""
 
 
 class Cursor:
@@ -53,7 +53,7 @@ _LETTERS[list(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789^ 
 
 
 def seems_text(data: bytes) -> bool:
-    """Does entropy-coded ``data`` hold a run of letters and digits that is none of its own?"""
+    """Does entropy-coded ``data`` contain a run of letters and digits too long to be chance?"""
     if len(data) < _RUN:
         return False
     runs = _LETTERS[np.frombuffer(data, np.uint8)]

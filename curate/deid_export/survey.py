@@ -1,7 +1,7 @@
-"""The first pass over an archive: who its patients are, what their reports call them by, which words many share.
+"""The first pass over an archive: its patients, the values that identify them, and the words that many of them share.
 
-A report names its patient in ways that only the image headers know, and whether a rare word is harmless only the whole
-archive can tell. What is learnt here is PHI: tables in memory, which the caller seals between the passes.
+Some names in a report are known only from image headers, and whether a rare word is harmless depends on the whole
+archive. The result is PHI: tables in memory, which the caller seals between the passes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pydicom.dataset import Dataset
 from curate.deid.header.phi import identifying_values
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.words.shared import called_words, name_words, rare_words
-from curate.deid_export.report_people import HEADER, NAME, ROW, SURVEY, VALUE, WORD, link, own_values, searched
+from curate.deid_export.report_people import HEADER, NAME, ROW, SURVEY, VALUE, WORD, link, own_values, search_values
 from curate.engine.guard import fault_of
 from curate.errors import DropRecord
 from curate.record import Reason
@@ -38,85 +38,85 @@ _Fact = tuple[int, int, str]
 def survey(paths: Sequence[Path], pseudo: Pseudonymizer) -> pa.Table:
     """SURVEY rows, sorted and without repeats, of the DICOM headers and report files among ``paths``.
 
-    What cannot be read says nothing here: the second pass gives it its reason. Pixels are not read.
+    Unreadable files are skipped here: the second pass gives them their reason. Pixels are not read.
     """
     facts: set[_Fact] = set()
     for path in paths:
         try:
             if report_suffix(path):
-                facts.update(_of_reports(path, pseudo))
+                facts.update(_report_facts(path, pseudo))
             elif sniff(path) == "dicom":
                 with open_dicom(path, MAX_BYTES) as file:
-                    facts.update(_of_header(file.dataset, pseudo))
+                    facts.update(_header_facts(file.dataset, pseudo))
         except DropRecord:
             continue
-        except Exception as error:  # noqa: BLE001  a bug that one file meets: the second pass counts it
+        except Exception as error:  # noqa: BLE001  a bug met with one file: the second pass counts it
             fault_of(error)
     columns = zip(*sorted(facts), strict=True) if facts else ((), (), ())
     return pa.table([pa.array(c, f.type) for c, f in zip(columns, SURVEY, strict=True)], schema=SURVEY)
 
 
-def _of_header(ds: Dataset, pseudo: Pseudonymizer) -> Iterator[_Fact]:
+def _header_facts(ds: Dataset, pseudo: Pseudonymizer) -> Iterator[_Fact]:
     patient = text(ds, "PatientID")
     study, accession = text(ds, "StudyInstanceUID"), text(ds, "AccessionNumber")
     links = _links(pseudo, patient, accession, study)
     yield from ((HEADER, each, patient) for each in links if patient)
-    told = {patient, accession, study, text(ds, "PatientBirthDate")}
+    identifiers = {patient, accession, study, text(ds, "PatientBirthDate")}
     for value in identifying_values(ds):
         yield from ((NAME, 0, word) for word in name_words(value))
-        # a series has thousands of instance UIDs, and a report's UIDs go whosever they are; of the patient's days only
-        # that of birth: the scrubber takes the oldest of a header's days for it
-        if links and (value in told or not (_UID.fullmatch(value) or _DAY.fullmatch(value))):
+        # Instance UIDs are left out (a series has thousands, and every UID in a report is masked anyway), and so are
+        # dates but that of birth, because the scrubber takes the oldest date for it.
+        if links and (value in identifiers or not (_UID.fullmatch(value) or _DAY.fullmatch(value))):
             yield VALUE, links[0], value
 
 
-def _of_reports(path: Path, pseudo: Pseudonymizer) -> Iterator[_Fact]:
+def _report_facts(path: Path, pseudo: Pseudonymizer) -> Iterator[_Fact]:
     with open_records(path, MAX_BYTES) as records:
         head = list(islice(records.rows, SAMPLE))
         kinds = Kinds(r for r in head if not isinstance(r, Reason))
         for record in chain(head, records.rows):
             if not isinstance(record, Reason):
                 stem = stem_links(path, pseudo) if records.format == "txt" else ()
-                yield from _of_record(decoded(record, kinds), kinds, stem, pseudo)
+                yield from _record_facts(decoded(record, kinds), kinds, stem, pseudo)
 
 
-def _of_record(record: dict[str, Any], kinds: Kinds, stem: Sequence[int], pseudo: Pseudonymizer) -> Iterator[_Fact]:
+def _record_facts(record: dict[str, Any], kinds: Kinds, stem: Sequence[int], pseudo: Pseudonymizer) -> Iterator[_Fact]:
     links, patient = row_links(record, kinds, pseudo)
     yield from ((ROW, each, patient) for each in links if patient)
     for kind, cell in own_values(record, kinds):
-        for value in searched(kind, cell):
+        for value in search_values(kind, cell):
             if kind in (Kind.NAME, Kind.PLACE):
                 yield from ((NAME, 0, word) for word in name_words(value))
             if links:
                 yield VALUE, links[0], value
-    # of the several that a file's name could be, one will lead on, by what a header says
-    about = links[:1] or stem
+    # a file's name gives several candidates; one of them may match a header
+    owners = links[:1] or stem
     for path, value in leaves(record):
         if kinds.of(path) in WORDS:
-            yield from ((WORD, each, word) for word in rare_words(value) for each in about)
+            yield from ((WORD, each, word) for word in rare_words(value) for each in owners)
             yield from ((NAME, 0, word) for word in called_words(value))
 
 
 def row_links(record: dict[str, Any], kinds: Kinds, pseudo: Pseudonymizer) -> tuple[list[int], str]:
     """The links of one record, the patient's first, and its patient id ("" where it has none)."""
-    found: dict[Kind, str] = {}
+    cells: dict[Kind, str] = {}
     for kind, cell in own_values(record, kinds):
         if kind is not Kind.UID or _UID.fullmatch(cell):
-            found.setdefault(kind, "" if no_one(cell) else cell)
-    patient = found.get(Kind.PATIENT, "")
+            cells.setdefault(kind, "" if no_one(cell) else cell)
+    patient = cells.get(Kind.PATIENT, "")
     studies = [value for path, value in leaves(record) if kinds.of(path) is Kind.UID and "study" in words_of(path)]
-    study = studies[0].strip() if studies else found.get(Kind.UID, "")
-    return _links(pseudo, patient, found.get(Kind.ACCESSION, ""), study), patient
+    study = studies[0].strip() if studies else cells.get(Kind.UID, "")
+    return _links(pseudo, patient, cells.get(Kind.ACCESSION, ""), study), patient
 
 
 def stem_links(path: Path, pseudo: Pseudonymizer) -> list[int]:
-    """What a text file's name could be: the accession number, study UID or patient id, whole or in parts; then its
-    folder's name."""
+    """Candidate links from a text file's name and its folders' names: accession number, study UID or patient id, whole
+    or in parts."""
     stem = path.name.removesuffix(".gz").rpartition(".")[0]
     parts = [*re.split(r"[_\s]+|(?<!\d)\.|\.(?!\d)", stem), *re.split(r"[_\s-]+", stem)]
     names = dict.fromkeys([stem, *parts, path.parent.name, path.parent.parent.name])
-    told = [name for name in names if len(name) > 3 and re.search(r"\d", name)]
-    return [link(pseudo, kind, name) for name in told for kind in ("accession", "study", "patient")]
+    candidates = [name for name in names if len(name) > 3 and re.search(r"\d", name)]
+    return [link(pseudo, kind, name) for name in candidates for kind in ("accession", "study", "patient")]
 
 
 def _links(pseudo: Pseudonymizer, patient: str, accession: str, study: str) -> list[int]:

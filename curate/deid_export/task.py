@@ -1,4 +1,4 @@
-"""The release step: a chunk of the source's files in, their clean copies written, a row of codes a file out."""
+"""The release step: reads a chunk of the source's files, writes their clean copies, returns one row of codes a file."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ from curate.step import Progress, mark_poison
 from curate.storage import commit_bytes, digest
 
 STEP = "release"
-_ABOUT = 32  # files a chunk in the mean: small enough to spread, large enough to be worth a task
+_FILES_A_CHUNK = 32  # mean number of files a chunk: small enough to spread, large enough to be worth a task
 _COUNTS = pa.map_(pa.string(), pa.int64())
-# One row an input. Nothing in it names anyone: it is what the attestation is made of.
+# One row an input, without PHI: the attestation is made of these.
 RELEASED = pa.schema(
     [
         pa.field("key", pa.string(), nullable=False),
@@ -45,16 +45,17 @@ RELEASED = pa.schema(
         pa.field("actions", _COUNTS),  # "action attribute" -> how often
         pa.field("findings", pa.list_(pa.string())),  # codes of the verifier
         pa.field("rows", _COUNTS),  # of a report file: reason -> rows, "" for the clean ones
-        pa.field("fault", pa.string()),  # where the program failed on it, as in `curate.record.RECORD`
+        pa.field("fault", pa.string()),  # where the program failed, as in `curate.record.RECORD`
         *DROP_FIELDS,
     ]
 )
 
 
 def list_source(source: Path, folder: Path, pseudo: Pseudonymizer) -> list[str]:
-    """Walk ``source``; every chunk of files leaves a sealed listing in ``folder``. The chunks' names, in order."""
+    """Walk ``source`` and write a sealed listing of every chunk of files into ``folder``; the chunks' names, in
+    order."""
     names = []
-    for chunk in chunks(walk(source), _ABOUT):
+    for chunk in chunks(walk(source), _FILES_A_CHUNK):
         name = chunk_name(chunk, pseudo, "release-chunk", str(source.resolve()))
         write_listing(chunk, folder, name, pseudo)
         names.append(name)
@@ -62,18 +63,19 @@ def list_source(source: Path, folder: Path, pseudo: Pseudonymizer) -> list[str]:
 
 
 def survey_reports(names: list[str], folder: Path, secret: SecretSource, engine: Engine, progress: Progress) -> None:
-    """Where the source holds reports, read once over all of it who its patients are and which words they share."""
+    """If the source holds reports: survey all of it (`curate.deid_export.survey`), a chunk a task, skipping finished
+    ones."""
     work = _Survey(str(folder), secret)
     if not any(work.has_reports(name) for name in names):
         return
     pseudo = secret.pseudonymizer()
-    todo = [n for n in names if not is_whole(_surveyed(folder, n), pseudo)]
+    todo = [n for n in names if not is_whole(_survey_path(folder, n), pseudo)]
     read_chunks(work, todo, len(names), engine, progress, "survey", "move the file away")
 
 
 @dataclass(frozen=True)
 class _Survey:
-    """A worker's share of the survey: told a chunk's name, it reads the paths from the sealed listing."""
+    """Surveys one chunk: it gets the chunk's name and reads the paths from the sealed listing."""
 
     folder: str
     secret: SecretSource
@@ -86,7 +88,7 @@ class _Survey:
         pseudo = self.secret.pseudonymizer()
         listing = read_listing(Path(self.folder), name, pseudo)
         paths = [Path(os.fsdecode(r["path"])) for r in listing.to_pylist() if not r["reason"]]
-        write_sealed(_surveyed(Path(self.folder), name), survey(paths, pseudo), pseudo)
+        write_sealed(_survey_path(Path(self.folder), name), survey(paths, pseudo), pseudo)
         return len(paths)
 
 
@@ -105,7 +107,7 @@ class ReleaseTask:
         return int(self._listing(partition).num_rows)
 
     def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
-        """RELEASED rows in the listing's order; every CLEAN file is committed below ``target`` before its row is."""
+        """RELEASED rows in the listing's order; every clean file is committed below ``target`` before its row is."""
         table = self._listing(partition)
         reasons = mark_poison([Reason(r) if r else None for r in table["reason"].to_pylist()], poison)
         rows = [{**row, "reason": reason} for row, reason in zip(table.to_pylist(), reasons, strict=True)]
@@ -124,28 +126,29 @@ class ReleaseTask:
         if not outcomes:
             try:
                 kind = kind_of(path)
-                for outcome in self._cleaned(path, row["relative"], kind):
+                for outcome in self._clean(path, row["relative"], kind):
                     if outcome.data is not None:
                         written.append(self._commit(f"{kind}/{key[:2]}/{key}", len(written), outcome))
                     outcomes.append(outcome)
             except DropRecord as dropped:
                 outcomes.append(Outcome(dropped.reason))
-            except Exception as error:  # noqa: BLE001  a bug that one file meets is that file's fate
+            except Exception as error:  # noqa: BLE001  a bug is the outcome of the file that met it
                 fault = fault_of(error)
                 outcomes.append(Outcome(Reason.FAILED))
             if outcomes and outcomes[-1].reason is Reason.UNREADABLE_FILE:
                 check_present(path)
-        return {"key": key, "kind": kind, "fault": fault, **self._told(outcomes, written)}
+        return {"key": key, "kind": kind, "fault": fault, **self._released_row(outcomes, written)}
 
     def _commit(self, stem: str, part: int, outcome: Outcome) -> tuple[str, str]:
-        """The clean file at its final name, whole; the name below the target, and the bytes' sha256."""
+        """Write the clean file under its final name; that name below the target, and the bytes' sha256."""
         assert outcome.data is not None
         out = f"{stem}-{part}{outcome.suffix}" if part else f"{stem}{outcome.suffix}"
         commit_bytes(Path(self.target) / out, outcome.data)
         return out, digest(outcome.data)
 
-    def _told(self, outcomes: list[Outcome], written: list[tuple[str, str]]) -> dict[str, Any]:
-        """What is said of an input. One that broke off in reading is withheld whole, its first parts too."""
+    def _released_row(self, outcomes: list[Outcome], written: list[tuple[str, str]]) -> dict[str, Any]:
+        """The RELEASED fields of an input. If reading broke off, nothing of it is released, not its first parts
+        either."""
         last = outcomes[-1]
         reason = last.reason if not written or (last.reason and last.reason not in last.rows) else None
         if reason is not None:
@@ -162,23 +165,23 @@ class ReleaseTask:
             "drop_reason": reason,
         }
 
-    def _cleaned(self, path: Path, relative: str, kind: str) -> Iterable[Outcome]:
-        """One outcome; of a large report file, one a part."""
+    def _clean(self, path: Path, relative: str, kind: str) -> Iterable[Outcome]:
+        """One outcome; several for a large report file, one a part."""
         pseudo = self.secret.pseudonymizer()
         if kind == "dicom":
             return [clean_dicom(path, self.rules, pseudo)]
         if kind == "image":
             return [clean_image(path, self.rules, pseudo)]
         if kind == "report":
-            people, words = _known(self.folder, self.names, self.rules.k_patients, self.secret)
-            renamed = _Renamed(path, relative, pseudo)
+            people, words = _load_survey(self.folder, self.names, self.rules.k_patients, self.secret)
+            renamed = _ReleasedNames(path, relative, pseudo)
             return clean_report_parts(path, self.rules, pseudo, people, words, renamed=renamed)
         raise DropRecord(Reason.REFUSED_KIND)
 
 
 @dataclass(frozen=True)
-class _Renamed:
-    """What a file named in a report's row is called in the release: its key. Names lead no further than the source."""
+class _ReleasedNames:
+    """The released name of a file that a report's row names: its key. Never looks outside of the source."""
 
     report: Path
     relative: str
@@ -196,10 +199,10 @@ class _Renamed:
 
 
 def kind_of(path: Path) -> str:
-    """dicom, image, report or other: by the first bytes, and of what these do not tell by the suffix."""
-    found = sniff(path)
-    if found != "none":
-        return found
+    """dicom, image, report or other: by the first bytes, or by the suffix if these do not decide."""
+    sniffed = sniff(path)
+    if sniffed != "none":
+        return sniffed
     return "report" if report_suffix(path) else "other"
 
 
@@ -209,12 +212,12 @@ def file_key(relative: str, pseudo: Pseudonymizer) -> str:
 
 
 @lru_cache(maxsize=1)
-def _known(folder: str, names: tuple[str, ...], k: int, secret: SecretSource) -> tuple[People, frozenset[str]]:
-    """What the survey knows: read once a process."""
+def _load_survey(folder: str, names: tuple[str, ...], k: int, secret: SecretSource) -> tuple[People, frozenset[str]]:
+    """The results of the survey: loaded once a process."""
     pseudo = secret.pseudonymizer()
-    tables = [read_sealed(_surveyed(Path(folder), name), pseudo) for name in names]
+    tables = [read_sealed(_survey_path(Path(folder), name), pseudo) for name in names]
     return People(tables), archive_words(tables, k)
 
 
-def _surveyed(folder: Path, name: str) -> Path:
+def _survey_path(folder: Path, name: str) -> Path:
     return folder / f"{name}.survey"
