@@ -46,11 +46,13 @@ _IGNORED = -1  # times of day, which the texts do not mark, and what stands mask
 # what of each share counts as one: two words lost are as bad as an identifier left
 GOALS = {"hard": 0.005, "word names": 0.005, "other names": 0.003, "lost": 0.001}
 LEFT_OUT = (("a", "g"), ("b", FRESH), ("c", "f"), ("d", "e"))  # writers, two at a time
-NEVER = 2.0
+AS_REPORTS = (
+    4  # times the fresh frames count where limits are chosen: reports are as they are, not as the writers' texts
+)
 START = {
     "begin": np.full(len(tagger.LABELS), 0.5, np.float32),
     "inside": np.array([0.2], np.float32),
-    "back": np.array([0.97, 0.97, NEVER, 0.97, 0.97], np.float32),  # what a cue gave away stays away
+    "back": np.array([0.97, 0.97, tagger.NEVER, 0.97, 0.97], np.float32),  # what a cue gave away stays away
 }
 
 
@@ -311,7 +313,7 @@ def choose(held: Held, rounds: int = 2) -> dict[str, NDArray[np.float32]]:
     for _ in range(rounds):
         for name, grid in grids.items():
             for at in range(1 if name == "begin" else 0, len(limits[name])):
-                for value in grid if limits[name][at] != NEVER else ():
+                for value in grid if limits[name][at] != tagger.NEVER else ():
                     tried = {k: v.copy() for k, v in limits.items()}
                     tried[name][at] = value
                     if (now := cost(counted(held, tried))) < best - 1e-9:
@@ -363,7 +365,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             held[name] = [(one, judged, chances(one, fitted)) for one, judged in to_judge(his)]
             print(f"{name}: rules alone: {told(counted(held[name], None))}", flush=True)
     everyone = [one for some in held.values() for one in some]
-    limits = choose(everyone)
+    limits = choose([*everyone, *held[FRESH] * (AS_REPORTS - 1)])
     total, before = counted(everyone, limits), counted(everyone, None)
     print(f"all: rules alone: {told(before)}\n  with tagger: {told(total)}")
     for name, some in held.items():

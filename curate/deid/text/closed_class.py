@@ -77,7 +77,7 @@ def _may_go(hit: re.Match[str], span: Found) -> bool:
         return True
     if hit.lastgroup == "listed" and span.placeholder.startswith(_DAYS):
         return True
-    named = span.placeholder in _PLACES and span.by != BY_TAGGER
+    named = span.placeholder in _PLACES and not span.by.startswith(BY_TAGGER)
     return named and hit.lastgroup in ("word", "level", "measure", "listed")
 
 

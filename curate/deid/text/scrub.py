@@ -194,7 +194,7 @@ def _pass(
     seen = first_look(text, phi, known, shift, rules, archive, why=gone is not None)
     folded, index, merged = seen.folded, seen.index, seen.spans
     if rules.vocabulary:
-        merged = _merged(_revised(seen, rules, gone))
+        merged = _merged(_revised(seen, rules, gone, shifted=shift is not None))
     merged = [*closed_class.without(folded, merged)]
     out: list[str] = []
     at = 0
@@ -280,13 +280,13 @@ def _decided(
     return found
 
 
-def _revised(seen: Looked, rules: TextRules, gone: list[Gone] | None) -> list[Found]:
+def _revised(seen: Looked, rules: TextRules, gone: list[Gone] | None, *, shifted: bool) -> list[Found]:
     """What the tagger makes of it, where the text is English; ``gone`` takes in which words it took back."""
     tokens = tagger.read(seen.folded, seen.spans, seen.labels, seen.likely)
     if not tokens.forms:
         return seen.spans
     chances = tagger.probabilities(tagger.embedded(tokens))
-    limits = tagger.limits(rules.name_threshold / NAME_THRESHOLD)
+    limits = tagger.limits(rules.name_threshold / NAME_THRESHOLD, shifted=shifted)
     found, back = tagger.revised(tokens, seen.spans, chances, limits)
     if gone is not None:
         for i in back:

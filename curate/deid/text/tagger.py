@@ -39,6 +39,7 @@ _TOKEN = re.compile(rf"{BARRIER}|[^\W\d_]+(?:'[^\W\d_]+)*|\d+|\n|[^\w\s]|_+")
 _SIGNS = "\n.,:;()-/#'\"@&+=%*<>[]_|?!"
 _RANGES = ((0, 1), (1, 13), (13, 32), (32, 60), (60, 90), (90, 111), (111, 1900), (1900, 2040))
 SOURCES = ("date", "rule", "name by its cue", "date without a day", "decision per word")
+NEVER = 2.0  # a limit that no chance reaches
 LIKELY = (0.005, 0.02, 0.07, 0.2, 0.5)  # of the decision per word
 FIXED: tuple[str, ...] = (
     *(f"masked as {label}" for label in PLACEHOLDERS),
@@ -200,12 +201,15 @@ def version() -> int:
     return zlib.crc32(said.encode()) % 2**24  # whole in float32
 
 
-def limits(scale: float = 1.0) -> dict[str, NDArray[np.float32]]:
-    """The fitted limits of `revised`; of names a chance ``scale`` times as high is asked for, at most 1."""
+def limits(scale: float = 1.0, *, shifted: bool = False) -> dict[str, NDArray[np.float32]]:
+    """The fitted limits of `revised`; of names a chance ``scale`` times as high is asked for, at most 1; where days are
+    ``shifted`` no year comes back: beside them it would tell by how much."""
     fitted = weights()
-    begin = fitted["begin"].copy()
+    begin, back = fitted["begin"].copy(), fitted["back"].copy()
     begin[LABELS.index("NAME")] = min(1.0, begin[LABELS.index("NAME")] * scale)
-    return {"begin": begin, "inside": fitted["inside"], "back": fitted["back"]}
+    if shifted:
+        back[[SOURCES.index("date"), SOURCES.index("date without a day")]] = NEVER
+    return {"begin": begin, "inside": fitted["inside"], "back": back}
 
 
 @lru_cache(maxsize=20_000)

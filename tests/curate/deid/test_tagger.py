@@ -75,6 +75,20 @@ def test_a_patients_own_values_never_come_back(seed):
 
 
 @given(SEEDS)
+def test_a_year_never_comes_back_beside_shifted_days(seed):
+    day, year = Found(0, 10, "[DATE:2013-03-21]", "date"), Found(23, 27, "[DATE]", "date without a day")
+    tokens = read("14.03.2021 and again in 2019, no mass", day, year)
+    lax = np.full(len(tagger.SOURCES), 0.0, np.float32)
+    for shifted in (True, False):
+        fitted = tagger.weights() | {"back": lax}
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(tagger, "weights", lambda fitted=fitted: fitted)
+            limits = tagger.limits(shifted=shifted)
+        found, back = tagger.revised(tokens, [day, year], drawn(seed, tokens), limits)
+        assert ({day, year} <= set(found)) is shifted and (not back) is shifted
+
+
+@given(SEEDS)
 def test_a_lower_limit_takes_no_less(seed):
     tokens = read("Ito rang Ahmed about 4471 and the effusion at Fernhill, then 12 mm; Bo agreed")
     chances = drawn(seed, tokens)
