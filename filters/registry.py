@@ -309,15 +309,18 @@ class CapfiltRules(BaseModel):
 
 
 class CleanRules(BaseModel):
-    """What the filters are trained on: records the ``clean`` column of the reports declares, else all of ``folder``
-    (the shards of an earlier run), else those of the train split whose text has ``min_words`` words and no second
-    patient (what many share is boilerplate). With ``folds``, of those the part ``agree`` on which networks trained on
-    the other folds agree most. At most ``max_pairs``, lowest keys first."""
+    """What the filters are trained on: records that reviewers marked good in ``marks``, or all of ``folder`` (the
+    shards of an earlier run); else those the ``clean`` column of the reports declares, else those of the train split
+    whose text has ``min_words`` words and no second patient (what many share is boilerplate). With ``folds``, of those
+    the part ``agree`` on which networks trained on the other folds agree most. At most ``max_pairs``, lowest keys
+    first."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     folder: Annotated[Path, AfterValidator(Path.absolute)] | None = None
     """Shards of an earlier run that are the clean set."""
+    marks: Annotated[Path, AfterValidator(Path.absolute)] | None = None
+    """RUN/review, what reviewers marked in `curate browse`: those that more find good than bad are the clean set."""
     min_words: Annotated[int, Field(ge=1)] = 5
     """Where nothing is declared: fewest words of a text that is believed."""
     max_pairs: Annotated[int, Field(ge=8), _formerly("max_pairs", "most")] = 100_000
@@ -326,6 +329,12 @@ class CleanRules(BaseModel):
     """Networks trained on the others' folds that must agree; 0: none."""
     agree: Annotated[float, Field(gt=0, le=1)] = 0.5
     """Share on which they agree most, that stays."""
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if self.folder is not None and self.marks is not None:
+            raise ValueError("folder and marks: give one of them")
+        return self
 
     @model_validator(mode="after")
     def _at_least_two_folds(self) -> Self:

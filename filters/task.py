@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from curate.errors import RunError, about
+from curate.errors import RecipeError, RunError, about
 from curate.export.split import SplitRules, split_of
 from curate.places import place
 from curate.record import live
@@ -80,6 +80,7 @@ class TrainTask:
     out: str
     unlabelled: int = 20_000
     name: str = ""  # the filter's in the recipe
+    marked: tuple[str, ...] | None = None  # keys that reviewers found good, where those are the clean set
 
     def rows(self, partition: int) -> int:
         """One unit of work."""
@@ -117,7 +118,8 @@ class TrainTask:
         rows = [r for r in rows if r["key"] not in leaked]
         unlabelled = set(sorted(r["key"] for r in rows)[: self.unlabelled])
         pool = self.pool.records(unlabelled) if unlabelled else NO_RECORDS
-        declared = self.clean.folder is not None or any(r["clean"] is not None for r in rows)
+        brought = self.clean.folder is not None or self.marked is not None
+        declared = brought or any(r["clean"] is not None for r in rows)
         return TrainingSet(self._clean(rows, held, scratch), pool, declared)
 
     def _clean(self, rows: list[dict[str, Any]], held: list[dict[str, Any]], scratch: Path) -> Records:
@@ -125,6 +127,12 @@ class TrainTask:
             brought = shard_records(self.clean.folder)
             known = {r["key"] for r in held}
             return brought.take([i for i, key in enumerate(brought.keys) if key not in known]).sorted()
+        if self.marked is not None:
+            here = sorted({r["key"] for r in rows} & set(self.marked))
+            if not here:
+                lacking = "no record of the train split is marked good"
+                raise RecipeError("clean.marks", lacking, "curate browse RUN --reviewer NAME, and mark some")
+            return self.pool.records(set(here[: self.clean.max_pairs]))
         chosen = self.pool.records(set(clean_keys(rows, self.clean)))
         if not self.clean.folds:
             return chosen

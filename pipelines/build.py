@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict, dataclass, fields, is_dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -121,8 +121,12 @@ class Pipeline:
     def _train(self, name: str) -> Step:
         f, clean = self.recipe.filters[name], self.recipe.clean
         rules = f.rules()
-        make = partial(tasks.train, self.pool, self.recipe.split_rules(), clean, f.method, rules, name=name)
-        config: dict[str, Any] = {"method": f.method, "rules": asdict(rules), "clean": clean.model_dump()}
+        marked = None if clean.marks is None else _marked(clean.marks)
+        make = partial(
+            tasks.train, self.pool, self.recipe.split_rules(), clean, f.method, rules, name=name, marked=marked
+        )
+        said = clean.model_dump(exclude={"marks"}) | ({} if marked is None else {"marks": digest(*marked)})
+        config: dict[str, Any] = {"method": f.method, "rules": asdict(rules), "clean": said}
         config |= {"split": asdict(self.recipe.split_rules()), "weights": _weights(rules)}
         if clean.folder is not None:
             config["clean"]["folder"] = {"sha256": filter_hash(clean.folder)}
@@ -287,6 +291,15 @@ def pool_pipeline(pipeline: Pipeline) -> Pipeline:
     """The same run with nothing cut, its shards in RUN/compare/pool."""
     recipe = pipeline.recipe.model_copy(update={"select": Select(), "capfilt": None})
     return Pipeline(recipe, pipeline.listing, pipeline.run / "compare" / "pool")
+
+
+@lru_cache(maxsize=4)
+def _marked(folder: Path) -> tuple[str, ...]:
+    """Keys of records that more reviewers find good than bad; read once, so that all steps of a command ask the same."""
+    from pipelines.browse.marks import Marks, consensus  # polars: only where marks are asked for
+
+    judged = consensus(Marks(folder).table())
+    return tuple(judged.filter(judged["good"].fill_null(False))["key"].to_list())
 
 
 def _weights(rules: Any) -> dict[str, str | None]:

@@ -71,12 +71,19 @@ def dedup(ingested: str, partitions: int, per_partition: int, rules: DedupRules,
 
 
 def train(
-    pool: Where, splits: SplitRules, clean: CleanRules, method: str, rules: Any, out: str, name: str
+    pool: Where,
+    splits: SplitRules,
+    clean: CleanRules,
+    method: str,
+    rules: Any,
+    out: str,
+    name: str,
+    marked: tuple[str, ...] | None = None,
 ) -> TrainTask:
     """See `filters.task`."""
     from filters.task import Pool, TrainTask
 
-    return TrainTask(Pool(*pool), splits, clean, method, rules, out, name=name)
+    return TrainTask(Pool(*pool), splits, clean, method, rules, out, name=name, marked=marked)
 
 
 def score(

@@ -40,6 +40,8 @@ def check(recipe: Recipe, touch: bool = True) -> None:
             raise
     if recipe.clean.folder is not None:
         _readable(recipe.clean.folder, "clean.folder")
+    if recipe.clean.marks is not None:
+        _readable(recipe.clean.marks, "clean.marks")
     for name, chosen in recipe.filters.items():
         with about(f"filters.{name}"):
             _filter(chosen, f"filters.{name}")
