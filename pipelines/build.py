@@ -295,7 +295,7 @@ def pool_pipeline(pipeline: Pipeline) -> Pipeline:
 
 @lru_cache(maxsize=4)
 def _marked(folder: Path) -> tuple[str, ...]:
-    """Keys of records that more reviewers find good than bad; read once, so that all steps of a command ask the same."""
+    """Keys of records that more reviewers find good than bad; read once, so that all steps ask the same."""
     from pipelines.browse.marks import Marks, consensus  # polars: only where marks are asked for
 
     judged = consensus(Marks(folder).table())
