@@ -45,7 +45,8 @@ def fit(data: Path, codes: int = 1200, figures: int = 900) -> dict[str, Any]:
     shown += [p for _, p in fit_pictures.clean_pictures(data, 0, 60) if p.dtype == np.uint8]
     rng = random.Random(3)
     shown += [with_figures(shown[k % len(shown)], rng) for k in range(figures)]
-    no = [measured(small, r, min(small.shape)) for view in shown for _, small, r in _asked(view)]
+    asked = (measured(small, r, min(small.shape)) for view in shown for _, small, r in _asked(view))
+    no = [traits for traits in asked if traits is not None]
     yes = [traits for code in plant_codes(smaller(pictures), codes, 11) for traits in _on(code)]
     print(f"{len(no)} regions of {len(shown)} pictures without codes, {len(yes)} on {codes} codes")
     return _weights(np.array([*no, *yes]), np.r_[np.zeros(len(no)), np.ones(len(yes))])
@@ -84,7 +85,9 @@ def _on(code: PlantedCode) -> Iterator[list[float]]:
         painted = _filled(view, whole(at_size, region.rect) * times)
         inside = np.count_nonzero(seen & label) > _ON * np.count_nonzero(seen)
         if inside and np.count_nonzero(painted & label) > _OF * np.count_nonzero(painted | label):
-            yield measured(at_size, region, min(at_size.shape))
+            traits = measured(at_size, region, min(at_size.shape))
+            if traits is not None:
+                yield traits
 
 
 def _filled(view: Image8, corners: np.ndarray) -> Image8:

@@ -50,18 +50,6 @@ def around(boxes: Sequence[Box]) -> Box:
     return x0, y0, max(b[0] + b[2] for b in boxes) - x0, max(b[1] + b[3] for b in boxes) - y0
 
 
-def merged(boxes: Iterable[Box]) -> list[Box]:
-    """Boxes that overlap or touch as one that holds both, in reading order: for what is read, never for painting."""
-    done: list[Box] = []
-    for box in sorted(set(boxes)):
-        # A box that has grown may touch what its parts did not.
-        while touching := [b for b in done if _touch(b, box)]:
-            done = [b for b in done if b not in touching]
-            box = around([box, *touching])
-        done.append(box)
-    return sorted(done, key=lambda b: (b[1], b[0]))
-
-
 def joined(boxes: Iterable[Box]) -> list[Box]:
     """``boxes`` in reading order, as fewer where that covers nearly nothing more.
 
@@ -120,7 +108,3 @@ def area(boxes: Iterable[Box], shape: Sequence[int]) -> int:
     """Pixels of a picture of ``shape`` that lie in any of ``boxes``."""
     inside = [within(box, shape) for box in boxes]
     return _covered(inside) if inside else 0
-
-
-def _touch(a: Box, b: Box) -> bool:
-    return all(a[k] <= b[k] + b[k + 2] and b[k] <= a[k] + a[k + 2] for k in (0, 1))

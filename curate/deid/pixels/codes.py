@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from curate.deid.pixels.boxes import Image8, shared
-from curate.deid.pixels.code_traits import WINDOW, Rect, Region, evenness, log_odds, measured, upright
+from curate.deid.pixels.code_traits import WINDOW, Rect, Region, evenness, log_odds, measured, quantiles, upright
 from curate.deid.pixels.text_detector import FoundText
 
 CODE = 1.5  # log-odds above which it is one; chosen on pictures the weights had not seen
@@ -86,7 +86,7 @@ def regions(view: Image8, new: npt.NDArray[np.bool_] | None = None) -> list[Regi
     dense = _dense(view)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(dense, connectivity=4)
     fresh = dense > 0
-    if new is not None:
+    if new is not None and count > 1:
         fresh = cv2.resize(new.astype(np.float32), dense.shape[::-1], interpolation=cv2.INTER_AREA) > 0
     found = []
     for label in range(1, count):
@@ -142,7 +142,8 @@ def whole(view: Image8, rect: Rect) -> npt.NDArray[np.float32]:
     steps[:, 1:] = cv2.absdiff(patch[:, 1:], patch[:, :-1])
     steps[1:] = np.maximum(steps[1:], cv2.absdiff(patch[1:], patch[:-1]))
     core = np.s_[by:-by, by:-by]
-    edges = steps > 0.3 * float(np.quantile(patch[core], 0.95) - np.quantile(patch[core], 0.05))
+    dark, light = quantiles(patch[core], 0.05, 0.95)
+    edges = steps > 0.3 * (light - dark)
     left, right = _extent(edges[by:-by].mean(axis=0), by)
     top, bottom = _extent(edges[:, by:-by].mean(axis=1), by)
     corners = cv2.boxPoints(((mx, my), (wide + 2 * by, high + 2 * by), degrees))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from itertools import chain
 
 import cv2
 import numpy as np
@@ -49,7 +48,7 @@ class TextSearch:
             if first and found:
                 return found
         for view in hidden_views(pixels):
-            found += _lines(view, _new(view, chain(self._plain, self._hidden)), HIDDEN)
+            found += _lines(view, _new(view, self._hidden), HIDDEN)
             self._hidden.append(view)
         return found
 

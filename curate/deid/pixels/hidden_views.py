@@ -20,13 +20,14 @@ Floats = npt.NDArray[np.float32]
 _MID = 128  # of 255: where a view holds nothing
 # Hue: steps of an opponent channel that are this many times those of brightness, and at least so much of the range.
 _HUE_TIMES, _HUE_LEAST, _HUE_GAIN = 2.0, 0.06, 3.0
-_AROUND = 15  # px around such a step that is shown: no stroke of a letter 48 px high is wider
 # Faint steps: of the range, what any window over it shows, how flat ground is, how much of what is around; the gain.
 _PLAIN, _GRAIN, _FLAT, _GAIN = 1 / 7, 1 / 150, 0.7, 6.0
 _STEP, _WIDE = 4, 11  # px between places where ground is looked for; places around
 _BESIDE, _ISLAND = 5, 7  # places left out about a plain step, and where ground ends; smaller islands are grain
-_SEEN = 20  # of 255: the faintest step that rows are looked for at
+_AROUND = 15  # px around a step that is shown: no stroke of a letter 48 px high is wider
+_SEEN = 20  # of 255: the faintest step that text is looked for at
 _FEW = 40  # pixels: a line of text has more
+_PART, _STROKES = 9, 6  # px of a side about any of a letter's pixels, and how many are its: fewer are grain
 
 
 def hidden_views(pixels: np.ndarray) -> Iterator[Image8]:
@@ -54,9 +55,10 @@ def hue_views(pixels: np.ndarray, span: float) -> Iterator[Image8]:
     steps = np.maximum(*(_steps(op(op(red, green), blue)) for op in (np.maximum, np.minimum)))
     for channel in (red - green, blue - (red + green) / 2):
         own = _steps(channel)
-        alone = (own > _HUE_TIMES * steps) & (own > 255 * _HUE_LEAST)
-        if np.count_nonzero(alone) >= _FEW:
-            yield _shown(channel, alone, _HUE_GAIN / 2)
+        near = _near_strokes((own > _HUE_TIMES * steps) & (own > 255 * _HUE_LEAST))
+        if near is not None:
+            ground = float(np.median(channel[near]))
+            yield np.where(near, np.clip(_MID + _HUE_GAIN / 2 * (channel - ground), 0, 255), _MID).astype(np.uint8)
 
 
 def _bytes(plane: np.ndarray, span: float) -> Floats:
@@ -68,10 +70,13 @@ def _steps(plane: np.ndarray) -> Floats:
     return np.asarray(cv2.morphologyEx(plane, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)), np.float32)
 
 
-def _shown(plane: np.ndarray, where: npt.NDArray[np.bool_], gain: float) -> Image8:
-    near = cv2.dilate(where.view(np.uint8), np.ones((_AROUND, _AROUND), np.uint8)).astype(bool)
-    ground = float(np.median(plane[near]))
-    return np.where(near, np.clip(_MID + gain * (plane - ground), 0, 255), _MID).astype(np.uint8)
+def _near_strokes(steps: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_] | None:
+    """bool[H, W]: what lies about those ``steps`` that are no single specks; None where they are too few for a line."""
+    around = cv2.boxFilter(steps.view(np.uint8), -1, (_PART, _PART), normalize=False, borderType=cv2.BORDER_CONSTANT)
+    strokes = steps & (around >= _STROKES)
+    if np.count_nonzero(strokes) < _FEW:
+        return None
+    return np.asarray(cv2.dilate(strokes.view(np.uint8), np.ones((_AROUND, _AROUND), np.uint8))) > 0
 
 
 def faint_view(plane: np.ndarray, span: float) -> Image8 | None:
@@ -84,20 +89,22 @@ def faint_view(plane: np.ndarray, span: float) -> Image8 | None:
     """
     if span <= 0 or min(plane.shape) < 4 * _STEP:
         return None
-    shades = _bytes(plane, span)
-    ground, flat = _ground(shades[::_STEP, ::_STEP])
+    ground, flat = _ground(_bytes(plane[::_STEP, ::_STEP], span))
     if not flat.any():
         return None
     size = (plane.shape[1], plane.shape[0])
-    away = shades - cv2.resize(ground, size, interpolation=cv2.INTER_LINEAR)
-    plain = cv2.resize((np.abs(away) > 255 * _PLAIN).view(np.uint8), flat.shape[::-1], interpolation=cv2.INTER_AREA)
-    rest = flat & (cv2.dilate(plain, np.ones((_BESIDE, _BESIDE), np.uint8)) == 0)
+    away = cv2.resize(ground, size, interpolation=cv2.INTER_LINEAR)
+    cv2.subtract(_bytes(plane, span), away, dst=away)
+    shown = cv2.resize(cv2.inRange(away, -255 * _PLAIN, 255 * _PLAIN), flat.shape[::-1], interpolation=cv2.INTER_AREA)
+    rest = flat & (cv2.erode(shown, np.ones((_BESIDE, _BESIDE), np.uint8)) > 127)
     large = cv2.morphologyEx(rest.view(np.uint8), cv2.MORPH_OPEN, np.ones((_ISLAND, _ISLAND), np.uint8))
     inside = cv2.erode(large, np.ones((_BESIDE, _BESIDE), np.uint8))
+    if not inside.any():
+        return None
     on = cv2.resize(inside, size, interpolation=cv2.INTER_NEAREST)
-    view = (_MID + np.clip(_GAIN * away, -_MID, 127) * on).astype(np.uint8)
-    marked = cv2.absdiff(view, np.full_like(view, _MID)) > _SEEN
-    return view if np.count_nonzero(marked) >= _FEW else None
+    steps = np.clip(cv2.multiply(away, on, dst=away, scale=_GAIN, dtype=cv2.CV_32F), -_MID, 127, out=away)
+    near = _near_strokes(np.abs(steps) > _SEEN)
+    return None if near is None else np.where(near, steps + _MID, _MID).astype(np.uint8)
 
 
 def _ground(shades: Floats) -> tuple[Floats, npt.NDArray[np.bool_]]:

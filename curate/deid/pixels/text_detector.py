@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from itertools import pairwise
+from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from curate.deid.pixels.boxes import Box, Image8, mask_of, merged, within
+from curate.deid.pixels.boxes import Box, Image8, grown, mask_of, within
 from curate.deid.pixels.network import Network
 
 Floats = npt.NDArray[np.float32]
@@ -32,14 +33,15 @@ _AROUND = 31  # px: what a pixel's tone is compared with
 _UNREST = 3.0  # of 255: less unrest than this is not made much of
 _TILE, _OVERLAP = 1024, 96  # px: a larger picture is shown in tiles of this side, so that memory stays bounded
 _STRIDE = 64  # px: sides of what is shown are multiples
+_CONTEXT = 16  # px shown about what is looked at, at least
+_CALL = 20_000  # px that could be shown for what asking once costs
 _LEAST = 12  # px: a side of a level that is worth a look
 _INSIDE, _FURTHER = 0.4, 0.3  # probability above which a pixel is of a line's core, and as far as which it goes on
 _SHRUNK = 1 / 3  # of a core's height: what was taken off a line on each side
 _WHOLE, _SUSPECT = 1 << 20, 0.03  # px, and the probability of half the size from which a larger picture is looked at
 _BLOCK = 16  # px of a level: it is looked at by blocks
 _FLAT = 3  # of 255: a block, with those beside it, that varies by no more holds no text (what is fainter: hidden_views)
-_BESIDE, _NEWS = 3, 9  # blocks that are shown about one that is worth it, across; and about what is new
-_MOST = 0.8  # of a picture: more is shown as one part
+_BESIDE, _NEWS = 3, 7  # blocks that are looked at about one that is suspected, across; and about what is new
 _SEEN, _DOUBT = 0.5, 0.1  # letters of most heights are seen at two levels; doubt of what one alone sees
 _NEAR = np.ones((3, 3), np.uint8)  # what is told by a finer level, and a pixel about it, is not told again
 _FULL, _RAGGED = 0.7, 0.3  # of its rectangle, what a line's core fills; doubt for each part less: wires, clips, vessels
@@ -106,10 +108,15 @@ def detected(view: Image8, least: float, new: Mask | None = None) -> list[FoundT
     """
     levels = [level for level in LEVELS if level == 1 or min(view.shape) >= _LEAST * level]
     sizes = {level: _smaller(view, level) for level in levels}
+    news = None if new is None else _reduced(new, _BLOCK)
     cores: dict[int, Floats] = {}
     for level in reversed(levels):
-        suspicion = cores[2] > _SUSPECT if level == 1 and view.size > _WHOLE and 2 in cores else None
-        cores[level] = _core(sizes[level], _parts(sizes[level], new, suspicion))
+        worth = _varied(sizes[level])
+        if news is not None:
+            worth &= _near(news, _NEWS, worth.shape)
+        if level == 1 and view.size > _WHOLE and 2 in cores:
+            worth &= _near(_reduced(cores[2] > _SUSPECT, _BLOCK // 4), _BESIDE, worth.shape)
+        cores[level] = _core(sizes[level], _parts(worth, sizes[level].shape))
     found: list[FoundText] = []
     known = np.zeros(view.shape, np.bool_)
     for level in levels:
@@ -132,28 +139,86 @@ def _elsewhere(cores: dict[int, Floats], level: int) -> Floats:
     return np.asarray(np.maximum.reduce(list(others)), np.float32)
 
 
-def _parts(view: Image8, new: Mask | None, suspicion: Mask | None) -> list[Box]:
-    """The parts of a level (uint8[H, W]) that are worth a look: not flat, and where something is new, and suspected,
-    both said of the same picture at any size (None: everywhere)."""
-    height, width = view.shape
-    worth: cv2.typing.MatLike = _varied(view)
-    for mask, about in ((new, _NEWS), (suspicion, _BESIDE)):
-        if mask is not None:
-            share = cv2.resize(mask.astype(np.float32), worth.shape[::-1], interpolation=cv2.INTER_AREA)
-            worth = cv2.min(worth, cv2.dilate((share > 0).view(np.uint8), np.ones((about, about), np.uint8)))
-    around = cv2.dilate(worth, np.ones((_BESIDE, _BESIDE), np.uint8))
-    _, _, stats, _ = cv2.connectedComponentsWithStats(around, connectivity=8)
-    found = [tuple(_BLOCK * n for n in part) for part in stats[1:, :4].tolist()]
-    parts = [within(part, view.shape) for part in merged(found)]
-    return parts if sum(w * h for _, _, w, h in parts) < _MOST * view.size else [(0, 0, width, height)]
-
-
-def _varied(view: Image8) -> Image8:
-    """uint8[H / 16, W / 16], rounded up: 1 where a block, or one beside it, is not flat."""
+def _varied(view: Image8) -> Mask:
+    """bool[H / 16, W / 16], rounded up: where a block, or one beside it, is not flat."""
     padded = np.pad(view, [(0, -n % _BLOCK) for n in view.shape], mode="edge")
     rows = padded.reshape(-1, _BLOCK, padded.shape[1])
     most, least = (op(op(rows, axis=1).reshape(len(rows), -1, _BLOCK), axis=2) for op in (np.max, np.min))
-    return np.asarray((cv2.dilate(most, _NEAR) - cv2.erode(least, _NEAR) > _FLAT).view(np.uint8))
+    return np.asarray(cv2.dilate(most, _NEAR) - cv2.erode(least, _NEAR) > _FLAT)
+
+
+def _reduced(mask: Mask, times: int) -> Mask:
+    """bool[H / times, W / times], rounded up: where any of ``mask`` is."""
+    rows, columns = (np.arange(0, side, times) for side in mask.shape)
+    return np.asarray(np.logical_or.reduceat(np.logical_or.reduceat(mask, rows, axis=0), columns, axis=1))
+
+
+def _near(blocks: Mask, about: int, shape: tuple[int, ...]) -> Mask:
+    """``blocks`` of a picture as ``shape`` of them, and what lies within ``about`` blocks across."""
+    share = cv2.resize(blocks.astype(np.float32), shape[::-1], interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.dilate((share > 0).view(np.uint8), np.ones((about, about), np.uint8))) > 0
+
+
+def _parts(worth: Mask, shape: Sequence[int]) -> list[Box]:
+    """The parts of a level of ``shape`` (H, W) that are shown so that all blocks that are ``worth`` it are seen with
+    what is around them, at even places and of few sizes."""
+    parts = []
+    for x, y, w, h in _rectangles(worth):
+        box = within(grown((_BLOCK * x, _BLOCK * y, _BLOCK * w, _BLOCK * h), _CONTEXT, _CONTEXT), shape)
+        (left, wide), (top, high) = (_side(box[k], box[k + 2], shape[1 - k]) for k in (0, 1))
+        parts.append((left, top, wide, high))
+    return parts
+
+
+def _side(start: int, length: int, most: int) -> tuple[int, int]:
+    """Where of ``most`` pixels what holds these begins, evenly, and its length, a multiple where there is room."""
+    end = start + length
+    whole = -(-(end - start // 2 * 2) // _STRIDE) * _STRIDE
+    start = max(0, min(start, most - whole)) // 2 * 2
+    return start, max(min(whole, most - start), end - start)
+
+
+def _rectangles(worth: Mask) -> list[Box]:
+    """Boxes that hold all that is set in ``worth``, so cut that little is shown: each once where that is cheapest
+    (guillotine cuts)."""
+    rows, columns = (np.flatnonzero(worth.any(axis=axis)) for axis in (1, 0))
+    if not len(rows):
+        return []
+    y, x = int(rows[0]), int(columns[0])
+    worth = worth[y : rows[-1] + 1, x : columns[-1] + 1]
+    h, w = worth.shape
+    (across, i), (down, j) = _cheapest_cut(worth), _cheapest_cut(worth.T)
+    if min(across, down) >= _cost(w, h):
+        return [(x, y, w, h)]
+    first, second, dx, dy = (worth[:, :i], worth[:, i:], i, 0) if across <= down else (worth[:j], worth[j:], 0, j)
+    return [
+        *((x + a, y + b, c, d) for a, b, c, d in _rectangles(first)),
+        *((x + dx + a, y + dy + b, c, d) for a, b, c, d in _rectangles(second)),
+    ]
+
+
+def _cheapest_cut(worth: Mask) -> tuple[float, int]:
+    """What the two parts cost at least, each as tight as it can be, if ``worth`` is cut before a column, and which."""
+    if worth.shape[1] < 2:
+        return math.inf, 0
+    before, after = _costs(worth)[:-1], _costs(worth[:, ::-1])[::-1][1:]
+    at = int(np.argmin(before + after))
+    return float((before + after)[at]), at + 1
+
+
+def _costs(worth: Mask) -> npt.NDArray[np.float64]:
+    """What the columns up to each cost, float64[W]."""
+    used, high = worth.any(axis=0), len(worth)
+    top = np.minimum.accumulate(np.where(used, worth.argmax(axis=0), high))
+    bottom = np.maximum.accumulate(np.where(used, high - worth[::-1].argmax(axis=0), 0))
+    last = np.maximum.accumulate(np.where(used, np.arange(1, worth.shape[1] + 1), 0))
+    return np.asarray(_cost(last, np.maximum(bottom - top, 0)), np.float64)
+
+
+def _cost(wide: Any, high: Any) -> Any:
+    """px, of showing so many blocks (numbers or arrays of them)."""
+    across, down = (-(-(_BLOCK * side + 2 * _CONTEXT) // _STRIDE) * _STRIDE for side in (wide, high))
+    return across * down + _CALL
 
 
 def _smaller(view: Image8, times: int) -> Image8:
@@ -165,7 +230,7 @@ def shown(view: Image8) -> Floats:
     """What the network sees of uint8[H, W], float32[2, H, W]: the tone, -1 to 1; and by how many times the unrest
     around it differs from the mean around it, halved and at most +-2."""
     tone = view.astype(np.float32)
-    mean, square = (cv2.blur(plane, (_AROUND, _AROUND)) for plane in (tone, tone * tone))
+    mean, square = (mean_of(view, cv2.CV_32F, (_AROUND, _AROUND)) for mean_of in (cv2.boxFilter, cv2.sqrBoxFilter))
     unrest = np.sqrt(np.maximum(square - mean * mean, 0))
     return np.stack([tone / np.float32(127.5) - 1, np.clip((tone - mean) / (unrest + _UNREST), -4, 4) / 2])
 
@@ -211,6 +276,8 @@ def _lines(core: Floats, elsewhere: Floats, scale: np.ndarray, least: float, coa
     """The connected cores whose mean is ``least`` or more, each as a line; more where they are ragged, or where nothing
     is seen ``elsewhere``. ``scale``: px of the picture (x, y) to one shown. Of a ``coarse`` level a core a pixel thin
     is a suspicion, to be told by the finer one."""
+    if float(core.max(initial=0)) <= _INSIDE:
+        return []
     _, labels, stats, _ = cv2.connectedComponentsWithStats((core > _FURTHER).view(np.uint8), connectivity=8)
     found = []
     for label, (x, y, w, h, _) in enumerate(stats.tolist()):

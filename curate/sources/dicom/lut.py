@@ -184,7 +184,8 @@ def _expand(codes: list[int], at: int, segments: int, out: list[int], count: int
             out += codes[at : at + length]
             at += length
         elif kind == 1 and out:  # linear, from the last value to the one given
-            out += np.rint(np.linspace(out[-1], codes[at], length + 1)[1:]).astype(int).tolist()
+            first, step = out[-1], (codes[at] - out[-1]) / max(length, 1)
+            out += [round(first + k * step) for k in range(1, length)] + [codes[at]] * (length > 0)
             at += 1
         elif kind == 2 and out and not depth:  # indirect: segments that were there before, by their byte offset
             words = 4 // size

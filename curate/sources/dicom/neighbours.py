@@ -117,8 +117,11 @@ def is_continuous(values: np.ndarray, parts: np.ndarray, span: float, among: np.
     They do where such neighbours are as near as others are, and nearer than a sixteenth of ``span``, the range
     that they could differ by. ``among``: the pixels that are asked.
     """
-    across, elsewhere = _distances(values, parts, among)
-    if across.size < _FEW or elsewhere.size < _FEW:
+    across = seams(values, parts, among)
+    if across.size < _FEW:
+        return False
+    elsewhere = seams(values, parts, among, inside=True)
+    if elsewhere.size < _FEW:
         return False
     return bool(np.median(across) <= min(4 * elsewhere.mean() + 2, span / 16))
 
@@ -138,23 +141,17 @@ def is_nearer(values: np.ndarray, others: np.ndarray, parts: np.ndarray, among: 
     return ratios[0] < 2 / 3 and ratios[1] < 1
 
 
-def seams(values: np.ndarray, parts: np.ndarray, among: np.ndarray | None) -> np.ndarray:
-    """Distances of neighbours that lie in different ``parts``."""
-    return _distances(values, parts, among)[0]
-
-
-def _distances(values: np.ndarray, parts: np.ndarray, among: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    """Of neighbours in different parts, and of all others."""
-    wide = values.astype(np.float64)
-    across, within = [], []
+def seams(values: np.ndarray, parts: np.ndarray, among: np.ndarray | None, *, inside: bool = False) -> np.ndarray:
+    """Distances of neighbours that lie in different ``parts``, or ``inside`` one."""
+    found = []
     for axis in (0, 1):
-        distance = np.abs(np.diff(wide, axis=axis))
-        seam = np.diff(parts, axis=axis) != 0
-        asked = _both(among, axis) if among is not None else np.ones(seam.shape, bool)
-        across.append(distance[seam & asked])
-        within.append(distance[~seam & asked])
-    return np.concatenate(across), np.concatenate(within)
+        (one, other), (here, there) = _neighbours(values, axis), _neighbours(parts, axis)
+        asked = here == there if inside else here != there
+        if among is not None:
+            asked &= np.logical_and(*_neighbours(among, axis))
+        found.append(np.abs(other[asked].astype(np.float64) - one[asked].astype(np.float64)))
+    return np.concatenate(found)
 
 
-def _both(among: np.ndarray, axis: int) -> np.ndarray:
-    return np.asarray(among[1:] & among[:-1] if axis == 0 else among[:, 1:] & among[:, :-1])
+def _neighbours(plane: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
+    return (plane[:-1], plane[1:]) if axis == 0 else (plane[:, :-1], plane[:, 1:])

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from curate.deid.pixels.boxes import mask_of
 from curate.deid.pixels.found_text import LEAST, TextSearch, found_text
-from curate.deid.pixels.text_detector import FoundText, _lines, detected, shown
+from curate.deid.pixels.text_detector import _CONTEXT, FoundText, _lines, _parts, _rectangles, detected, shown
 from tests.curate.deid.test_pixels import anatomy
 
 
@@ -106,6 +106,24 @@ def test_what_is_shown_is_bounded_whatever_the_picture() -> None:
         planes = shown(picture)
         assert planes.shape == (2, *picture.shape) and planes.dtype == np.float32
         assert np.isfinite(planes).all() and np.abs(planes).max() <= 2
+
+
+@given(st.integers(0, 2**20), st.floats(0, 0.3), st.integers(1, 40), st.integers(1, 40))
+def test_what_is_worth_a_look_is_shown_with_what_is_around_it(seed: int, share: float, high: int, wide: int) -> None:
+    worth = np.random.default_rng(seed).random((high, wide)) < share
+    assert mask_of(_rectangles(worth), worth.shape)[worth].all()
+    shape = (16 * high - 5, 16 * wide - 3)
+    around = cv2.dilate(np.kron(worth, np.ones((16, 16), np.uint8)), np.ones((2 * _CONTEXT + 1,) * 2, np.uint8))
+    parts = _parts(worth, shape)
+    assert mask_of(parts, shape)[around[: shape[0], : shape[1]] > 0].all()
+    assert all(x % 2 == y % 2 == 0 for x, y, _, _ in parts)
+
+
+def test_two_corners_cost_two_corners() -> None:
+    worth = np.zeros((100, 100), np.bool_)
+    worth[:3, :3] = worth[-2:, -4:] = True
+    assert sorted(_rectangles(worth)) == [(0, 0, 3, 3), (96, 98, 4, 2)]
+    assert _rectangles(np.ones((20, 30), np.bool_)) == [(0, 0, 30, 20)]
 
 
 @given(st.floats(0, 180), st.floats(0, 300), st.floats(0, 300))

@@ -91,6 +91,15 @@ def test_of_plain_pictures_there_is_no_faint_view_that_shows_rows():
     assert all(not found_text(anatomy(seed)) for seed in range(3))
 
 
+def test_grain_about_a_faint_name_is_left_out_and_the_name_is_not():
+    grain = np.where(np.random.default_rng(0).random((400, 400)) < 3e-4, 40, 0).astype(np.uint16)
+    assert faint_view(grain, 1000.0) is None
+    view = faint_view(np.maximum(grain, (40 * letters((400, 400))).astype(np.uint16)), 1000.0)
+    assert view is not None
+    assert (view[120:] == 128).all()
+    assert int(view[40:60, 30:200].max()) > 170
+
+
 def test_a_body_far_above_its_padding_is_a_view_of_its_own():
     picture = np.full((300, 300), -32768, np.int16)
     picture[40:260, 40:260] = cv2.resize(anatomy(size=256), (220, 220)).astype(np.int16) * 4

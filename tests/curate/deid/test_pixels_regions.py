@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
-from curate.deid.pixels.boxes import merged, outside
+from curate.deid.pixels.boxes import outside
 from curate.deid.pixels.found_text import TextSearch
 from curate.deid.pixels.gate import gate
 from curate.deid.pixels.intensity_views import coloured
@@ -97,14 +97,6 @@ def test_outside_and_inside_make_the_picture(boxes):
     for x, y, w, h in boxes:
         inside[max(0, y) : max(0, y + h), max(0, x) : max(0, x + w)] = 1
     assert np.array_equal(out, 1 - inside)
-
-
-@given(st.lists(BOX, max_size=6))
-def test_merging_is_idempotent_and_covers_every_box(boxes):
-    once = merged(boxes)
-    assert merged(once) == once
-    for x, y, w, h in boxes:
-        assert any(a <= x and b <= y and a + c >= x + w and b + d >= y + h for a, b, c, d in once)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint16, np.int32, np.float32, np.float64])
