@@ -44,9 +44,10 @@ WHY = {
     ("curate/deid_export/job.py", "release"): (1, "DST/.work, after check_folders and _claim: this job's"),
     ("curate/deid_export/job.py", "_only"): (1, "names that only this command gives, else RunError and nothing goes"),
     ("curate/deid_export/task.py", "_told"): (1, "files this very call has committed"),
-    ("pipelines/upkeep/withdrawal.py", "withdraw"): (
+    ("pipelines/upkeep/withdrawal.py", "withdraw"): (1, "its own sealed note"),
+    ("pipelines/upkeep/withdrawal.py", "_forget_models"): (
         2,
-        "its own sealed note; filters' steps by names that runs give",
+        "steps of filters by names that runs give, and the page by its files' names",
     ),
     ("pipelines/upkeep/withdrawal.py", "_rewrite"): (1, "copies of narrow columns by their names, below RUN/steps"),
     ("pipelines/upkeep/verify.py", "prune_locked"): (

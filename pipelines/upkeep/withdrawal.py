@@ -47,6 +47,7 @@ from curate.storage import (
 )
 from pipelines.build import FINISHED, Pipeline, pool_pipeline, scan_folder
 from pipelines.report.summary import write_report
+from pipelines.report.told import FILES
 from pipelines.upkeep.verify import prune_locked
 
 PROOFS = "withdrawals"  # below RUN/report
@@ -99,9 +100,7 @@ def withdraw(
                 _rewrite(each, step, known, pseudo)
         _rewrite_others(run, known)
         if forget_models:
-            for name in done.models:
-                if name.startswith("steps/"):
-                    remove_tree(run / name, run / "steps")
+            _forget_models(pipeline, done.models)
         else:
             _draw_again(pipeline)
         after = _hashes(run)
@@ -294,6 +293,17 @@ def _exported(pipeline: Pipeline) -> list[dict[str, Any]]:
     if not pipeline.export.partitions:
         return []
     return list(read_parts(pipeline.export.folder(pipeline.run), ["key", "split"]).to_pylist())
+
+
+def _forget_models(pipeline: Pipeline, models: Collection[str]) -> None:
+    """Remove the run's filters among ``models``, with what they keep of pictures, what they said of every record, and
+    the page: the next run trains, scores, cuts and draws anew, without the patient."""
+    run, filters = pipeline.run, [name for name in models if name.startswith("steps/")]
+    told = [step.folder(run) for step in (pipeline.score, pipeline.capfilt) if step is not None and filters]
+    for folder in [*(run / name for name in filters), *told]:
+        remove_tree(folder, run / "steps")
+    for name in (*FILES, "told.json"):
+        (run / "report" / name).unlink(missing_ok=True)
 
 
 def _draw_again(pipeline: Pipeline) -> None:

@@ -371,6 +371,33 @@ def test_a_patient_leaves_and_the_others_shards_keep_their_bytes(copied: Pipelin
     assert all(m.reused for m in run_pipeline(copied.recipe, local_engine, silent)[1])
 
 
+def test_models_that_learned_from_who_left_are_trained_anew_where_asked(
+    copied: Pipeline, inline_engine: Engine
+) -> None:
+    run, (name, step) = copied.run, next(iter(copied.train_filters.items()))
+    clean = read_parts(step.folder(run))["key"].to_pylist()
+    told_of(copied, run_pipeline(copied.recipe, inline_engine, silent)[1])
+    cards = (step.folder(run) / "model" / "card.json").read_bytes()
+
+    found = withdraw(copied, [], clean[:1], silent, forget_models=True)
+
+    assert f"steps/{step.folder(run).name}" in found.models and not step.folder(run).exists() and not found.found
+    assert not (run / "report" / "index.html").exists()
+    again, manifests = run_pipeline(copied.recipe, inline_engine, silent)
+    made = {m.step for m in manifests if not m.reused}
+    assert made == {f"train-{name}", "score", "select", "plan", "export"}
+    told_of(again, manifests)
+    left = read_parts(step.folder(run))["key"].to_pylist()
+    assert left and set(left) < set(clean) and clean[0] not in left
+    assert (step.folder(run) / "model" / "card.json").read_bytes() != cards
+    held = [p for p in run.rglob("*") if p.is_file() and "private" not in p.parts]
+    tables = [repr(pq.read_table(p).to_pylist()) for p in held if p.suffix == ".parquet"]
+    assert not [t for t in tables if clean[0] in t]
+    assert not [p for p in held if clean[0].encode() in p.read_bytes() and "withdrawals" not in p.parts]
+    assert not verify_run(run, copied.secret.pseudonymizer()).damaged
+    assert all(m.reused for m in run_pipeline(copied.recipe, inline_engine, silent)[1])
+
+
 def test_another_cut_needs_no_archive_and_new_data_does(
     finished: Pipeline, archive: Path, secret_file: Path, local_engine: Engine, tmp_path: Path
 ) -> None:
