@@ -42,8 +42,11 @@ WHY = {
         "its scratch folder in the training's, which _claim owns",
     ),
     ("curate/deid_export/job.py", "release"): (1, "DST/.work, after check_folders and _claim: this job's"),
-    ("curate/deid_export/job.py", "_only"): (1, "names that only this command gives, else RunError and nothing goes"),
-    ("curate/deid_export/task.py", "_told"): (1, "files this very call has committed"),
+    ("curate/deid_export/job.py", "_remove_unnamed"): (
+        1,
+        "names that only this command gives, else RunError and nothing goes",
+    ),
+    ("curate/deid_export/task.py", "_released_row"): (1, "files this very call has committed"),
     ("pipelines/upkeep/withdrawal.py", "withdraw"): (1, "its own sealed note"),
     ("pipelines/upkeep/withdrawal.py", "_forget_models"): (
         2,
