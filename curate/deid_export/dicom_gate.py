@@ -66,8 +66,9 @@ def gate_frames(frames: Frames, source: Dataset, policy: PixelPolicy, palette: P
             boxes, gated_pixels = (*boxes, *new), result
             shown = _without_burned_in_annotation(shown)
     if boxes and frames.layout.frames > 1:  # each frame may be within the limit and their union not
-        last = painted(frames.stored(frames.layout.frames - 1), boxes, indices=palette is not None)
+        last = frames.stored(frames.layout.frames - 1)
         known = written_regions(source, (last.shape[0], last.shape[1]))
+        last = painted(last, [box for box in boxes if box in known], indices=palette is not None)
         unexpected = [box for box in boxes if box not in known]
         if too_much_painted(next(shown_views(last, frames, palette)), unexpected, policy):
             raise DropRecord(Reason.TOO_MUCH_PAINTED)

@@ -72,7 +72,7 @@ def gate(pixels: np.ndarray, header: Dataset | None, policy: PixelPolicy, search
         if not left:
             break
         pixels = paint(source, boxes)
-        if too_much_painted(_shown(pixels, header), boxes, policy, tight):
+        if too_much_painted(_shown(source, header), boxes, policy, tight):
             return Gate(pixels, Reason.TOO_MUCH_PAINTED, (*written, *boxes))
         left = look(pixels)
         tight = [*tight, *left]
@@ -86,8 +86,8 @@ def gate(pixels: np.ndarray, header: Dataset | None, policy: PixelPolicy, search
 def too_much_painted(
     pixels: np.ndarray, boxes: Sequence[Box], policy: PixelPolicy, text: Sequence[Box] | None = None
 ) -> bool:
-    """Whether ``boxes``, painted in ``pixels`` (shown: grey or colours), are more than the policy allows of the area
-    of the ``text`` they were painted for, with its halo (None: not asked), or of the anatomy."""
+    """Whether ``boxes`` of ``pixels`` (shown: grey or colours; not yet painted) are more than the policy allows of the
+    area of the ``text`` they are painted for, with its halo (None: not asked), or of the anatomy."""
     if text is not None:
         letters = area([grown(box, HALO, HALO) for box in text], pixels.shape)
         if area(boxes, pixels.shape) > policy.max_painted_text * max(letters, 1):

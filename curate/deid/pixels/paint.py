@@ -14,21 +14,23 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from curate.deid.pixels.boxes import Box, Image8, grown, mask_of, within
+from curate.deid.pixels.boxes import Box, Image8, grown, mask_of, moved, within
 
 _RING = 3  # px: how far around a box its fill is looked for
 _LEAST_RING = 24  # pixels to take a tone from
 HALO = 2  # px that belong to a letter: its edge is no sharper
-_MARGIN, _LEAST_MARGIN = 0.2, 3  # of the text's height, px: its halo, and what compression left around it
+# Of the text's height, and px: its halo, what compression left around it, and what finding it is out by.
+_MARGIN, _LEAST_MARGIN, _MOST_MARGIN = 0.2, 3, 8
 _SHOWN = 512  # px: longer side at which anatomy is looked for
 _FLAT = 10  # of 255: ground differs by less within a few pixels
 _THIN = 11  # px at that size: frames, rulers and lines are thinner
+_SMALL, _ON_GROUND = 0.05, 0.9  # of the picture, a small box; of what is around one on the ground, ground
 _LEAST_ANATOMY = 0.05  # of the picture: where there is less, its share means nothing
 
 
 def with_margin(box: Box) -> Box:
     """What is painted for the text in ``box``."""
-    by = max(_LEAST_MARGIN, round(_MARGIN * min(box[2:])))
+    by = min(max(_LEAST_MARGIN, round(_MARGIN * min(box[2:]))), _MOST_MARGIN)
     return grown(box, by, by)
 
 
@@ -71,22 +73,29 @@ def _fill(ring: np.ndarray, indices: bool) -> np.ndarray:
 
 
 def share_of_anatomy(view: Image8, boxes: Sequence[Box]) -> float:
-    """How much of the anatomy ``boxes`` cover, 0 to 1; ``view``: the picture, uint8[H, W], painted there.
+    """How much of the anatomy ``boxes`` cover, 0 to 1; ``view``: the picture before it is painted there, uint8[H, W].
 
-    Anatomy is what is neither flat ground nor a thin line; under a box, what was filled with another tone than the
-    ground's. Where there is hardly any anatomy, it is the share of a twentieth of the picture.
+    Anatomy is what is neither flat ground nor a thin line; under a small box with ground all around it there is none,
+    under any other all that has not the ground's tone. Where there is hardly any anatomy, it is the share of a
+    twentieth of the picture.
     """
     if not boxes or not view.size:
         return 0.0
     factor = max(1.0, max(view.shape) / _SHOWN)
     size = (max(1, round(view.shape[1] / factor)), max(1, round(view.shape[0] / factor)))
     small = np.asarray(cv2.resize(view, size, interpolation=cv2.INTER_AREA), np.uint8)
-    covered = cv2.resize(mask_of(boxes, view.shape).view(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
+    scaled = [within(moved(box, view.shape, (0, 0, *size)), small.shape) for box in boxes]
+    covered = mask_of(scaled, small.shape)
     flat = cv2.morphologyEx(small, cv2.MORPH_GRADIENT, np.ones((5, 5), np.uint8)) <= _FLAT
     tones = np.bincount(small[flat & ~covered], minlength=256)
-    ground = np.abs(small.astype(np.int16) - int(tones.argmax())) <= _FLAT
-    ground |= (small <= _FLAT) | (small >= 255 - _FLAT)
+    dark = (small <= _FLAT) | (np.abs(small.astype(np.int16) - int(tones.argmax())) <= _FLAT)
+    ground = dark | (small >= 255 - _FLAT)
     body = (~(flat & ground) & ~covered).view(np.uint8)
     anatomy = cv2.countNonZero(cv2.morphologyEx(body, cv2.MORPH_OPEN, np.ones((_THIN, _THIN), np.uint8)))
-    lost = int(np.count_nonzero(covered & ~ground))
+    on_anatomy = [
+        box
+        for box in scaled
+        if box[2] * box[3] > _SMALL * small.size or _ring(ground, box, covered).mean() < _ON_GROUND
+    ]
+    lost = int(np.count_nonzero(mask_of(on_anatomy, small.shape) & ~dark))
     return float(min(1.0, lost / max(anatomy + lost, _LEAST_ANATOMY * small.size)))

@@ -68,6 +68,15 @@ def test_text_on_the_ground_costs_no_anatomy_and_text_on_anatomy_does():
     assert 0.02 < share_of_anatomy(painted(picture, [(200, 200, 100, 40)]), [(200, 200, 100, 40)]) < 0.05
 
 
+def test_a_box_that_reaches_from_air_to_air_costs_the_body_between():
+    picture = anatomy()
+    high, wide = picture.shape
+    assert share_of_anatomy(picture, [(0, 0, wide, high)]) > 0.9
+    assert 0.3 < share_of_anatomy(picture, [(0, 0, wide, high // 2)]) < 0.7
+    named = write(picture, "SMITH^JOHN 1957", (5, 20), 255)
+    assert share_of_anatomy(named, [(3, 3, 160, 22)]) == 0
+
+
 def test_a_budget_of_paint():
     picture, policy = anatomy(), PixelPolicy()
     text = [(200, 200, 40, 12)]
