@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 
@@ -84,8 +85,12 @@ def test_each_order_has_its_own_words_and_one_without_any_is_none(tmp_path: Path
     two = message("TX|||First.") + ORDER.format(acc="AC2", at="", status="") + "OBX|1|TX|||Second.||||||C\r"
     silent = message("ED|PDF||JVBE", acc="AC3")
     (tmp_path / "a.hl7").write_text(two + silent, newline="")
-    found = [(r.accession, r.text, r.status) for r in read_reports(tmp_path, ReportColumns())]
-    assert found == [("AC1; PL1", "First.", "F"), ("AC2; PL1", "Second.", "C")]
+    *found, unread = read_reports(tmp_path, ReportColumns())
+    assert [(r.accession, r.text, r.status) for r in found] == [
+        ("AC1; PL1", "First.", "F"),
+        ("AC2; PL1", "Second.", "C"),
+    ]
+    assert (unread.accession, unread.text, unread.reason) == ("AC3; PL1", "", Reason.UNREAD_DOCUMENT)
 
 
 def test_files_of_messages_that_report_nothing(tmp_path: Path) -> None:
@@ -172,3 +177,21 @@ def test_every_message_of_a_file_has_its_own_patient(end: str, tmp_path: Path) -
     (tmp_path / "a.hl7").write_text((message("TX|||Clear.") + second).replace("\r", end), newline="")
     got = [(r.text, r.patient.split("^")[0], r.accession) for r in read_reports(tmp_path, ReportColumns())]
     assert got == [("Clear.", "77", "AC1; PL1"), ("Fracture.", "78", "AC2; PL1")]
+
+
+def test_texts_that_are_encapsulated(tmp_path: Path) -> None:
+    rtf = base64.b64encode(rb"{\rtf1 FINDINGS:\par No effusion.}").decode()
+    (tmp_path / "a.hl7").write_text(message(f"ED|R||^TEXT^RTF^Base64^{rtf}"), newline="")
+    (tmp_path / "b.hl7").write_text(message("TX|||Clear.", f"ED|R||^TEXT^RTF^Base64^{rtf}"), newline="")
+    (tmp_path / "c.hl7").write_text(message("ED|R||^AP^PDF^Base64^JVBERi0="), newline="")
+    found = [(r.text.split(), r.reason) for r in read_reports(tmp_path, ReportColumns())]
+    assert found == [(["FINDINGS:", "No", "effusion."], None), (["Clear."], None), ([], Reason.UNREAD_DOCUMENT)]
+
+
+def test_documents_by_message_and_other_separators(tmp_path: Path) -> None:
+    document = HEAD.replace("ORU^R01^ORU_R01", "MDM^T02") + "TXA|1|RAD|TX|202401021100||||||||D1||PL1|AC7||LA\r"
+    (tmp_path / "a.hl7").write_text(document + "OBX|1|TX|||All clear.\r", newline="")
+    (tmp_path / "b.hl7").write_text(message("TX|||All clear.", acc="AC8").replace("|", "#"), newline="")
+    first, second = read_reports(tmp_path, ReportColumns())
+    assert (first.accession, first.status, first.text) == ("AC7; PL1", "final", "All clear.")
+    assert (second.accession, second.text) == ("AC8; PL1", "All clear.")

@@ -8,7 +8,7 @@ from typing import Literal
 
 from curate.sources.reports.captions import CaptionRules
 
-Asked = Literal["auto", "csv", "jsonl", "json", "parquet", "xlsx", "txt", "hl7", "fhir", "openi", "dicom"]
+Asked = Literal["auto", "csv", "jsonl", "json", "parquet", "xlsx", "txt", "hl7", "cda", "fhir", "openi", "dicom"]
 Several = Literal["ambiguous", "latest", "first", "join"]
 _MAPPINGS = ("sections", "keep")
 _NO_COLUMN = (*_MAPPINGS, "caption")

@@ -7,11 +7,14 @@ only where all of the value can be, so one bad row spoils no other and nothing i
 
 from __future__ import annotations
 
+import base64
+import binascii
 import codecs
 import datetime as dt
 import json
 import re
 import unicodedata
+from contextlib import suppress
 from typing import Any
 
 from curate.errors import DropRecord
@@ -52,6 +55,17 @@ def decode(raw: bytes) -> str | None:
         return mend(raw.decode(codec, errors))
     except UnicodeDecodeError:
         return None
+
+
+def from_base64(text: str) -> str:
+    """The text that ``text`` holds; DropRecord BROKEN_ROW where it is no base64, BAD_ENCODING as `decode`."""
+    raw, found = None, None
+    with suppress(binascii.Error, ValueError):
+        raw = base64.b64decode("".join(text.split()), validate=True)
+        found = decode(raw) if raw else ""
+    if found is None:
+        raise DropRecord(Reason.BROKEN_ROW if raw is None else Reason.BAD_ENCODING)
+    return found
 
 
 def mend(text: str) -> str | None:

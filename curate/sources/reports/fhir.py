@@ -7,8 +7,6 @@ same bundle or in another file of the export. So files are read twice, resource 
 
 from __future__ import annotations
 
-import base64
-import binascii
 import codecs
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,7 +18,7 @@ import ijson
 from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.reports.documents import parsed
-from curate.sources.reports.encoding import HEAD, decode
+from curate.sources.reports.encoding import HEAD, from_base64
 
 MAX_ATTACHMENT = 1 << 24  # bytes of one text
 _MAX_LINE = 1 << 28  # bytes of a line of NDJSON
@@ -207,16 +205,7 @@ def _attachment(
         return (known[1] or None) if known[:1] == ("Binary",) else None
     if len(data) > MAX_ATTACHMENT * 4 // 3 + 4:
         raise DropRecord(Reason.TOO_LARGE)
-    try:
-        raw = base64.b64decode("".join(data.split()), validate=True)
-    except (binascii.Error, ValueError):
-        raw = None
-    if raw is None:
-        raise DropRecord(Reason.BROKEN_ROW)
-    text = decode(raw) if raw else ""
-    if text is None:
-        raise DropRecord(Reason.BAD_ENCODING)
-    return text
+    return from_base64(data)
 
 
 def _identifiers(resource: Mapping[str, Any], kinds: tuple[str, ...]) -> list[str]:

@@ -3,6 +3,7 @@
     .csv .tsv .jsonl .ndjson .json .parquet .pq .xlsx     a report a row
     .txt .text .html .htm .rtf                            a report a file
     .hl7                                                  a report an order
+    .xml .cda .ccda that hold a clinical document         a report a file
     any of them as .gz                                    inflated to a limit
 
 Nothing else is a report. What is often met all the same is named (`explain`), so that an error says what to do.
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,24 +27,27 @@ from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.faults import stop_for_source
 from curate.sources.member import open_file
+from curate.sources.reports.cda import is_cda
 
-Format = Literal["csv", "jsonl", "json", "parquet", "xlsx", "txt", "hl7"]
+Format = Literal["csv", "jsonl", "json", "parquet", "xlsx", "txt", "hl7", "cda"]
 MAX_BYTES = 1 << 30  # of an inflated file
 SUFFIXES: dict[str, Format] = {
     ".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json", ".parquet": "parquet",
     ".pq": "parquet", ".xlsx": "xlsx", ".txt": "txt", ".text": "txt", ".html": "txt", ".htm": "txt", ".rtf": "txt",
-    ".hl7": "hl7",
+    ".hl7": "hl7", ".xml": "cda", ".cda": "cda", ".ccda": "cda",
 }  # fmt: skip
 _WRITTEN_AS = {
     ".json": ".jsonl", ".xlsx": ".csv", ".html": ".txt", ".htm": ".txt", ".rtf": ".txt", ".hl7": ".jsonl",
+    ".xml": ".jsonl", ".cda": ".jsonl", ".ccda": ".jsonl",
 }  # fmt: skip
 _GZIP, _ZIP, _PARQUET, _OLE = b"\x1f\x8b", b"PK\x03\x04", b"PAR1", b"\xd0\xcf\x11\xe0"
 _HL7 = (b"MSH|", b"FHS|", b"BHS|")
+_MESSAGE = re.compile(rb"(?:MSH|FHS|BHS)(?:\||([^\w\s])[^\w\s]{3,4}\1)")  # other marks than | must show themselves
 # What a file is that says it is text and is not: other documents, and kinds of report that have rules of their own.
 _OTHER_KINDS = (_ZIP, _OLE, _PARQUET, _GZIP, b"%PDF", *_HL7, b"SQLite format 3", b"BZh",
                 b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"7z\xbc\xaf", b"Rar!", b"\x89PNG", b"\xff\xd8\xff")  # fmt: skip
 _DOCUMENTS = (b"<?xml", b"<clinicaldocument", b"<soap", b"<bundle")
-_HEAD = 1024
+_HEAD = 4096
 _AS_TEXT = "save it as CSV or JSON lines, or one .txt file a report"
 _EXPLAINED = {
     "an Excel workbook of the old kind": ((".xls", ".xlsb", ".xlsm", ".ods"), "save it as .xlsx or CSV"),
@@ -50,7 +55,7 @@ _EXPLAINED = {
     "a word processor's document, which is not read": ((".doc", ".docx", ".odt"), "save it as .txt or .rtf"),
     "an archive of files": ((".tgz", ".7z", ".rar", ".bz2", ".xz", ".zst"), "unpack it, or pack it as .tar or .zip"),
     "an archive that cannot be read": ((".zip", ".tar"), "pack it again, or unpack it"),
-    "a document of XML, which is not read": ((".xml", ".cda", ".ccda"), _AS_TEXT),
+    "a document of XML, of which only CDA is read": ((".xml", ".cda", ".ccda"), _AS_TEXT),
     "a database": ((".db", ".sqlite", ".mdb", ".accdb", ".dta", ".sas7bdat", ".sav", ".rds"), _AS_TEXT),
 }
 
@@ -105,7 +110,7 @@ def _suffix(name: str) -> str:
 
 def is_hl7(head: bytes) -> bool:
     """Does a file that begins with ``head`` hold HL7 v2 messages, framed by their listener or not, UTF-16 too?"""
-    return head.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe\x0b \t\r\n").startswith(_HL7)
+    return _MESSAGE.match(head.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe\x0b \t\r\n")) is not None
 
 
 @contextmanager
@@ -174,8 +179,8 @@ def _check_kind(file: Any, kind: Format | Literal["xml"]) -> None:
             raise DropRecord(Reason.UNREADABLE_FILE)
         return
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    if kind == "hl7":
-        if not is_hl7(head):
+    if kind in ("hl7", "cda"):
+        if not (is_hl7(head) if kind == "hl7" else is_cda(head)):
             raise DropRecord(Reason.REFUSED_KIND)
         return
     if head.startswith(_OTHER_KINDS) or (kind != "xml" and start.startswith(_DOCUMENTS) and b"<html" not in start):

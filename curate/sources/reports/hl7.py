@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from curate.errors import DropRecord
+from curate.record import Reason
 from curate.sources.identity import canonical_id
-from curate.sources.reports.encoding import decode
+from curate.sources.reports.encoding import decode, from_base64
 from curate.sources.reports.section import canonical
 from curate.sources.reports.several import declared_status
 
@@ -23,15 +26,36 @@ _START = re.compile(r"[\s\ufeff\v\x1c]*(?:(?:FHS|BHS|MSH)([^\w\s])\S|(?:PID|PV1|
 _SEGMENT = re.compile(r"[A-Z][A-Z0-9]{2}$")
 _REPORTS = ("ORU", "MDM")
 _WORDS = ("TX", "FT", "ST", "CE", "CWE", "CNE", "")  # value types whose content is text (OBX-2)
+_HOLDS = ("ED", "RP")  # documents, and pointers to some
+_TEXTS = frozenset(("TEXT", "TX", "FT", "PLAIN", "RTF", "HTML", "XHTML", "X-HL7-FT"))  # ED.2 and ED.3, table 0291
 _GONE = ("D", "W", "X")  # OBX-11, table 0085: deleted, wrong, cannot be obtained
 # where an accession number stands, the surest first; fillers and placers of a RIS are often it, and sometimes not
-_ORDER = (("IPC", 1), ("OBR", 18), ("OBR", 3), ("ORC", 3), ("OBR", 2), ("ORC", 2), ("OBR", 20))
+_ORDER = (
+    ("IPC", 1),
+    ("OBR", 18),
+    ("OBR", 3),
+    ("ORC", 3),
+    ("OBR", 2),
+    ("ORC", 2),
+    ("OBR", 20),
+    ("TXA", 15),
+    ("TXA", 14),
+)
+_DOCUMENT = {
+    "AU": "final",
+    "LA": "final",
+    "DI": "preliminary",
+    "DO": "preliminary",
+    "IN": "preliminary",
+    "IP": "preliminary",
+    "PA": "preliminary",
+}  # TXA-17, table 0271
 _PEOPLE = (("OBR", 16), ("OBR", 32), ("OBR", 33), ("OBR", 34), ("OBR", 35), ("ORC", 10), ("ORC", 12), ("PV1", 7),
            ("PV1", 8), ("PV1", 9), ("PV1", 17), ("OBX", 16), ("TXA", 9))  # fmt: skip
 _KIN = (("PID", 6), ("PID", 9), ("NK1", 2))  # as PID-5, without an id before the name
 _NUMBERS = (("PID", 2), ("PID", 4), ("PID", 13), ("PID", 14), ("PID", 18), ("PID", 19), ("PID", 20), ("PV1", 19))
 # OBX-3 of the text's parts: suffixes of chapter 7 (7.2.5), LOINC
-_PARTS = {"imp": "IMPRESSION", "19005-8": "IMPRESSION", "18782-3": "FINDINGS", "59776-5": "FINDINGS",
+PARTS = {"imp": "IMPRESSION", "19005-8": "IMPRESSION", "18782-3": "FINDINGS", "59776-5": "FINDINGS",
           "rec": "RECOMMENDATION", "18783-1": "RECOMMENDATION", "his": "HISTORY", "55752-0": "HISTORY",
           "18785-6": "INDICATION", "con": "CONCLUSION", "adt": "ADDENDUM", "add": "ADDENDUM",
           "55111-9": "TECHNIQUE", "18834-2": "COMPARISON"}  # fmt: skip
@@ -79,7 +103,7 @@ class Message:
     numbers: tuple[str, ...]
     segments: Mapping[str, Sequence[Segment]]  # by their names, in order
     marks: str
-    broken: bool = False  # a segment of it is none, so that nobody knows what is missing
+    reason: Reason | None = None  # BROKEN_ROW: nobody knows what is missing of it; UNREAD_DOCUMENT: a PDF is all it has
 
     def field(self, name: str) -> str:
         """Of a field by a name like "OBR-20" the first component, in the first segment that has one."""
@@ -113,7 +137,7 @@ def is_message(text: str) -> bool:
 def read_messages(text: str) -> Iterator[Message]:
     """One for each order (OBR) of each message that reports; orders without words of their own are none.
 
-    One that is ``broken`` stands for an order with a segment that is none, for a message without a header that can be
+    One that is BROKEN_ROW stands for an order with a segment that is none, for a message without a header that can be
     read, and for what a batch lacks of the messages that its trailer (BTS-1) counts.
     """
     text = re.sub(r"[\ufeff\v\x1c]", "", text)
@@ -169,35 +193,58 @@ def _orders(segments: Sequence[Segment], marks: str) -> Iterator[Message]:
             own.setdefault(segment[0], []).append(segment)
         broken = any("\0" in value for segment in segments[begin:end] for value in segment)
         text = _text(own, marks)
-        if text or broken:
+        held = any(_get(s, 2).strip() in _HOLDS and _get(s, 5).strip() for s in own.get("OBX", ()))
+        reason = Reason.BROKEN_ROW if broken else Reason.UNREAD_DOCUMENT if held and not text else None
+        if text or reason:
             people = tuple(dict.fromkeys(_people((*shared, *segments[begin:end]), marks)))
             numbers = tuple(dict.fromkeys(_numbers(own, marks)))
-            yield Message(text, _known(own, marks), people, numbers, own, marks, broken)
+            yield Message(text, _known(own, marks), people, numbers, own, marks, reason)
 
 
 def _text(segments: Segments, marks: str) -> str:
     """The words of OBX-5, a heading before each part that OBX-3 names; of an order without any its notes (NTE-3)."""
-    lines: list[str] = []
-    heading = ""
-    for segment in segments.get("OBX", ()):
-        if _get(segment, 2).strip() not in _WORDS or _get(segment, 11).strip() in _GONE:
-            continue
-        part = _part(_get(segment, 3), marks)
-        repetitions = [_words(r, _get(segment, 2), marks) for r in _get(segment, 5).split(marks[2])]
-        if part != heading and part and not repetitions[0].lstrip().upper().startswith(part):
-            lines.append(f"{part}:")
-        heading = part
-        lines += repetitions
+    lines = _observed(segments, marks, _WORDS)
+    if not any(line.strip() for line in lines):
+        lines = _observed(segments, marks, ("ED",))  # which beside words holds them once more
     if not any(line.strip() for line in lines):
         lines = [r for s in segments.get("NTE", ()) for r in _get(s, 3).split(marks[2])]
     text = "\n".join(lines).strip()
     return text.replace(marks[3], "\\") if marks[3:4] not in ("", "\\") else text
 
 
+def _observed(segments: Segments, marks: str, kinds: Sequence[str]) -> list[str]:
+    lines: list[str] = []
+    heading = ""
+    for segment in segments.get("OBX", ()):
+        if _get(segment, 2).strip() not in kinds or _get(segment, 11).strip() in _GONE:
+            continue
+        part = _part(_get(segment, 3), marks)
+        repetitions = [_words(r, _get(segment, 2), marks) for r in _get(segment, 5).split(marks[2])]
+        if part != heading and part and any(repetitions) and not repetitions[0].lstrip().upper().startswith(part):
+            lines.append(f"{part}:")
+        heading = part
+        lines += repetitions
+    return lines
+
+
 def _words(value: str, kind: str, marks: str) -> str:
-    """Of coded values the text beside the code; of text all of it, as few escape a component's mark."""
+    """Of coded values the text beside the code, of encapsulated ones (ED) theirs; of text all of it, as few escape a
+    component's mark."""
     parts = value.split(marks[1])
+    if kind.strip() == "ED":
+        return _embedded(parts)
     return parts[1] if kind.strip() in ("CE", "CWE", "CNE") and len(parts) > 1 and parts[1].strip() else value
+
+
+def _embedded(parts: Sequence[str]) -> str:
+    """The words of an ED (2.A.24), source ^ type ^ subtype ^ encoding ^ data: plain, RTF, HTML; "" of anything else."""
+    if len(parts) < 5 or not {part.strip().upper() for part in parts[1:3]} & _TEXTS:
+        return ""
+    if parts[3].strip().upper() != "BASE64":
+        return parts[4]
+    with suppress(DropRecord):
+        return from_base64(parts[4])
+    return ""
 
 
 @lru_cache(maxsize=4096)
@@ -205,7 +252,7 @@ def _part(identifier: str, marks: str) -> str:
     """The heading that OBX-3 stands for, "" where it says nothing known."""
     parts = [p.strip() for p in re.split(f"[{re.escape(marks[1] + marks[4:5])}]", identifier)]
     for part in parts:
-        if (known := _PARTS.get(part.lower())) is not None:
+        if (known := PARTS.get(part.lower())) is not None:
             return known
     named = (canonical(part) for part in parts if part)
     return next((name.upper() for name in named if name not in (None, "body", "other", "exam")), "")
@@ -214,8 +261,9 @@ def _part(identifier: str, marks: str) -> str:
 def _known(segments: Segments, marks: str) -> dict[str, str]:
     numbers = [_at(segments, *place, marks) for place in _ORDER]
     listed = dict.fromkeys(n for n in numbers if any(c.isdigit() for c in n))
-    statuses = [_at(segments, "OBR", 25, marks), _at(segments, "OBX", 11, marks)]
-    times = (_at(segments, *place, marks) for place in (("OBR", 22), ("OBX", 14), ("MSH", 7)))
+    document = _DOCUMENT.get(_at(segments, "TXA", 17, marks).upper(), "")
+    statuses = [_at(segments, "OBR", 25, marks), document, _at(segments, "OBX", 11, marks)]
+    times = (_at(segments, *place, marks) for place in (("OBR", 22), ("OBX", 14), ("TXA", 8), ("TXA", 7), ("MSH", 7)))
     study = _at(segments, "IPC", 3, marks) or _at(segments, "ZDS", 1, marks)
     if not study:  # an observation of that name (IHE RAD TF-2, 4.28)
         uids = (_get(s, 5) for s in segments.get("OBX", ()) if "113014" in _get(s, 3))
@@ -260,4 +308,4 @@ def _at(segments: Segments, name: str, field: int, marks: str) -> str:
 
 
 _NOTHING = dict.fromkeys(("accession", "study", "patient", "patient_name", "date", "status", "order"), "")
-_BROKEN = Message("", _NOTHING, (), (), {}, "|^~\\&", broken=True)
+_BROKEN = Message("", _NOTHING, (), (), {}, "|^~\\&", Reason.BROKEN_ROW)

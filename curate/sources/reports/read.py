@@ -162,8 +162,8 @@ def _read(found: Found, source: _Source) -> Iterator[Report]:
             yield from _fhir(found, source)
         elif kind == "openi":
             yield _openi(found)
-        elif kind == "hl7":
-            yield from _messages(found, source.columns)
+        elif kind in ("hl7", "cda"):
+            yield from _messages(found, source.columns, kind)
         elif kind == "txt":
             yield _text_file(found, source.pattern)
         else:
@@ -183,9 +183,19 @@ def _kind(found: Found, format: Asked, single: bool) -> Format | Literal["fhir",
         return "openi" if found.relative.lower().endswith(".xml") else None
     if format == "fhir" and by_suffix in ("json", "jsonl"):
         return "fhir"
+    if by_suffix == "cda" and not _is_clinical(found):
+        return None
     if single and by_suffix is None and _is_structured(found, format):
         return "dicom"
     return by_suffix if format in ("auto", by_suffix) else None
+
+
+def _is_clinical(found: Found) -> bool:
+    try:
+        with open_bytes(place(found.path), "cda"):
+            return found.reason is None
+    except DropRecord:
+        return False
 
 
 def _is_structured(found: Found, format: Asked) -> bool:
@@ -286,18 +296,17 @@ def _within_text(found: Found, columns: ReportColumns) -> Literal["csv", "hl7", 
     return "txt"
 
 
-def _messages(found: Found, columns: ReportColumns) -> Iterator[Report]:
-    """The orders of HL7 messages; ``columns`` may name fields of theirs ("OBR-20") in place of the usual ones."""
+def _messages(found: Found, columns: ReportColumns, kind: Literal["hl7", "cda"]) -> Iterator[Report]:
+    """The orders of HL7 messages, or a CDA document; ``columns`` may name a message's fields ("OBR-20") in place of the
+    usual ones."""
     relative = as_text(found.relative)
     asked = {name: field for name, field in columns.asked().items() if FIELD.fullmatch(field)}
     some = False
-    for number, message in enumerate(open_messages(place(found.path)), start=1):
+    for number, message in enumerate(open_messages(place(found.path), kind), start=1):
         some = True
-        if message.broken:
-            yield Report(f"{relative}#{number}", reason=Reason.BROKEN_ROW)
-            continue
         known = {**message.known, **{name: message.field(field) for name, field in asked.items()}}
-        yield make_report(f"{relative}#{number}", message.text, known, phi=(*message.people, *message.numbers))
+        phi = (*message.people, *message.numbers)
+        yield make_report(f"{relative}#{number}", message.text, known, reason=message.reason, phi=phi)
     if not some:
         raise DropRecord(Reason.NOT_A_REPORT)
 
@@ -344,15 +353,9 @@ def _names_to_check(
 ) -> list[str]:
     """A table's columns; [] of what has none, or cannot be read and so may hold reports. RecipeError where that is all
     there is."""
-    if (
-        kind in ("txt", "hl7")
-        or kind == "fhir"
-        or kind == "openi"
-        or found.reason is not None
-        or _is_fhir(found, kind, columns)
-    ):
+    if kind in ("txt", "hl7", "cda", "fhir", "openi") or found.reason is not None or _is_fhir(found, kind, columns):
         return []
-    names = _names(found, kind, columns)
+    names = _names(found, cast("Format", kind), columns)
     if not names and single:
         what, fix = explain_content(place(found.path))
         raise RecipeError("path", f"is no readable {kind} file{what}", fix)

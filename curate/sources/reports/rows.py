@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,6 +22,7 @@ from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.identity import folded
 from curate.sources.image_rows import ImageColumn, image_columns, path_column, paths_of
+from curate.sources.reports.cda import read_cda
 from curate.sources.reports.dialect import read_csv
 from curate.sources.reports.documents import MAX_WORKBOOK, documents, parsed, read_workbook
 from curate.sources.reports.encoding import HEAD, decode, mended, text_encoding
@@ -99,9 +100,9 @@ def _opened(file: Any, kind: Format, wanted: Collection[str] | None) -> Records:
     if kind == "txt":
         text = _text(_whole(file, MAX_REPORT_BYTES))
         return Records(kind, ("text",), ("text",), iter([{"text": text}]))
-    if kind == "hl7":
-        found = _messages(file)
-        return Records(kind, (), (), (Reason.BROKEN_ROW if m.broken else m.record() for m in found))
+    if kind in ("hl7", "cda"):
+        found = _messages(file, kind)
+        return Records(kind, (), (), (m.reason or m.record() for m in found))
     if kind == "parquet":
         return _parquet(file, wanted)
     if kind == "xlsx":
@@ -121,13 +122,15 @@ def _opened(file: Any, kind: Format, wanted: Collection[str] | None) -> Records:
     return Records("csv", columns, tuple(names), _rows(rows, columns, Reason.BROKEN_ROW))
 
 
-def open_messages(path: Path) -> list[Message]:
-    """What a file of HL7 messages reports, an order each. Raises DropRecord as `open_records`."""
-    with open_bytes(path, "hl7") as file:
-        return list(_messages(file))
+def open_messages(path: Path, kind: Literal["hl7", "cda"]) -> list[Message]:
+    """What a file of HL7 messages reports, an order each; or a CDA document. Raises DropRecord as `open_records`."""
+    with open_bytes(path, kind) as file:
+        return list(_messages(file, kind))
 
 
-def _messages(file: Any) -> Iterator[Message]:
+def _messages(file: Any, kind: Format) -> Iterator[Message]:
+    if kind == "cda":
+        return iter([read_cda(_whole(file, MAX_REPORT_BYTES))])
     text = message_text(_whole(file, _MAX_DOCUMENT))
     if text is None:
         raise DropRecord(Reason.BAD_ENCODING)
