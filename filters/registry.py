@@ -56,11 +56,6 @@ class QShape:
     layers: int = 2
 
 
-def _check_share(name: str, value: float) -> None:
-    if not 0 <= value <= 1:
-        raise ValueError(f"{name} is {value}: a share, from 0 to 1")
-
-
 @dataclass(frozen=True)
 class TowersRules:
     """``train``: how the towers are trained. ``bank``: clean pairs kept for the scores that compare, 0 for none.
@@ -104,20 +99,13 @@ class BinaryRules:
 
 
 @dataclass(frozen=True)
-class BlipRules:
-    """What to train from and how. With ``checkpoint`` (and ``captioner``) and no ``epochs`` they are used as they are.
+class FusedRules:
+    """Of networks that read picture and text together. ``contrast_first``: the share of the epochs with ITC alone,
+    which is cheap and without which matching has nothing to look at. ``findings``: the reports' findings are read
+    (`filters.findings`), so that texts that say the same are no negatives of each other, and texts edited to be wrong
+    are negatives of their own images. ``soft``: the share of a momentum model's targets in what the contrast is to say,
+    for pairs that may be wrong (ALBEF, 2107.07651; BLIP has 0.4)."""
 
-    ``checkpoint``: a local folder of transformers' BlipForImageTextRetrieval, or one of ours; its config.json then
-    says the shape. ``captioner``: a folder of BlipForConditionalGeneration. ``contrast_first``: the share of the epochs
-    with ITC alone, which is cheap and without which matching has nothing to look at. ``findings``: the reports'
-    findings are read (`filters.findings`), so that texts that say the same are no negatives of each other, and texts
-    edited to be wrong are negatives of their own images. ``soft``: the share of a momentum model's beliefs in what the
-    contrast is to say, for pairs that may be wrong (ALBEF, 2107.07651; BLIP has 0.4).
-    """
-
-    checkpoint: str | None = None
-    captioner: str | None = None
-    shape: Shape = Shape()
     context: int = 64
     vocab: int = 2048
     epochs: int = 18
@@ -129,17 +117,31 @@ class BlipRules:
     holdout: float = 0.1
     findings: bool = True
     soft: float = 0.0
-    augment: bool = True
     seed: int = 0
     threads: int = 2
     device: str = "auto"
 
     def __post_init__(self) -> None:
-        _check_share("soft", self.soft)
+        if not 0 <= self.soft <= 1:
+            raise ValueError(f"soft is {self.soft}: a share, from 0 to 1")
 
 
 @dataclass(frozen=True)
-class Blip2Rules:
+class BlipRules(FusedRules):
+    """What to train from and how. With ``checkpoint`` (and ``captioner``) and no ``epochs`` they are used as they are.
+
+    ``checkpoint``: a local folder of transformers' BlipForImageTextRetrieval, or one of ours; its config.json then
+    says the shape. ``captioner``: a folder of BlipForConditionalGeneration.
+    """
+
+    checkpoint: str | None = None
+    captioner: str | None = None
+    shape: Shape = Shape()
+    augment: bool = True
+
+
+@dataclass(frozen=True)
+class Blip2Rules(FusedRules):
     """What to look through, and how to train what looks.
 
     ``encoder``: a filter's folder (its image tower is used) or, to be used as it is, a local checkpoint of
@@ -151,24 +153,10 @@ class Blip2Rules:
     encoder: str | None = None
     generate: bool = False
     shape: QShape = QShape()
-    context: int = 64
-    vocab: int = 2048
     views: int = 4
     epochs: int = 10
-    batch: int = 32
     lr: float = 1e-3
-    weight_decay: float = 0.05
-    warmup: float = 0.1
     contrast_first: float = 0.3
-    holdout: float = 0.1
-    findings: bool = True
-    soft: float = 0.0
-    seed: int = 0
-    threads: int = 2
-    device: str = "auto"
-
-    def __post_init__(self) -> None:
-        _check_share("soft", self.soft)
 
 
 @dataclass(frozen=True)
@@ -220,8 +208,9 @@ class ImageQualityRules:
 @dataclass(frozen=True)
 class JudgesRules:
     """``encoder``: a filter's folder whose towers are read, frozen; None takes the packaged ones (the extra
-    ``towers``). Towers that learned from the same pairs would find them right. ``rounds`` of belief where no
-    clean set is declared. At most ``max_pairs`` teach the judges: their cost grows with its cube."""
+    ``towers``). Towers that learned from the same pairs would find them right. ``rounds`` in which the pool's pairs
+    are weighed by their scores, where no clean set is declared. At most ``max_pairs`` teach the judges: their cost
+    grows with its cube."""
 
     encoder: str | None = None
     rounds: int = 2
@@ -246,7 +235,8 @@ def require_towers(rules: JudgesRules) -> None:
 
 @dataclass(frozen=True)
 class OursRules:
-    """``parts``: the filters mixed, each under its method's own rules (``part_rules``: fields by method).
+    """``parts``: the filters mixed, each under its method's own rules (``part_rules``: fields by method). With `judges`
+    among them mismatches are theirs to tell, and no clean set is needed for that.
 
     ``holdout``: share of the clean set, whole patients, that teaches the mixture. ``rounds`` of training again with the
     share ``grow`` of the pool that scores best. ``copies`` of each fault are planted in a pair; ``rare``: how common
@@ -267,6 +257,8 @@ class OursRules:
     def __post_init__(self) -> None:
         if not 0 <= self.rare <= 1:
             raise ValueError(f"rare is {self.rare}: from 0 to 1, how common another fault is than a mismatch")
+        if not set(self.parts) - {"judges"}:
+            raise ValueError("parts: judges alone are a method of their own; 'ours' mixes others with them")
         if unknown := sorted(set(self.part_rules or {}) - set(self.parts)):
             raise ValueError(f"part_rules: '{unknown[0]}' is no part; the parts are {', '.join(self.parts)}")
 

@@ -5,7 +5,8 @@
 
 Parts: synthetic (every method's AUROC by fault, precision among the kept), poison, real (--data holds radiology_pairs;
 real-scratch: its methods that begin at random), mismatches (judges beside heads and baselines, on pairs and whole
-studies deranged, with a clean set and without), rate (scoring, end to end against the model alone), reselect (another
+studies deranged, with a clean set and without), statements (what clinicians stated of pictures against its contrary:
+denial, side, position), rate (scoring, end to end against the model alone), reselect (another
 cut over a million scores). A run goes on where one stopped. What the kept pairs are worth to a model is
 `benchmarks.training`'s part synthetic, which reads the scores of these same filters from --work. Rate and reselect are
 timed: nothing else should run beside them. Intervals are 95 % of Student's t over seeds.
@@ -21,7 +22,12 @@ from benchmarks.parts import options_of, run_parts
 def main() -> None:
     """Run what is not done, write the JSON, print the table, draw the plot."""
     options = options_of(__doc__, PARTS, "benchmarks/results/filters.json", "docs/images/filters.svg")
-    results = run_parts(PARTS, options, ("rate", "reselect", "mismatches"), ("real", "real-scratch", "mismatches"))
+    results = run_parts(
+        PARTS,
+        options,
+        ("rate", "reselect", "mismatches", "statements"),
+        ("real", "real-scratch", "mismatches", "statements"),
+    )
     options.plot.write_text(plot.svg(results), "utf-8")
     print(table.markdown(results))
 

@@ -25,7 +25,7 @@ from sklearn.neighbors import NearestNeighbors
 from benchmarks import frozen
 from benchmarks.filters.methods import Contender, columns_of
 from benchmarks.filters.planting import HOW, LEVELS, SHARES, deranged
-from filters.judges.fit import PairFeatures, fit
+from filters.judges.fit import PairFeatures, fit, uncalibrated
 from filters.judges.towers import PACKAGED, digests, features, open_towers
 from filters.method import Records
 from filters.towers import preprocess
@@ -109,7 +109,7 @@ def _once(
     wrong = np.array([a != b for a, b in zip(some.texts, pool.texts, strict=True)])
     clean = pairs.given.take(~pairs.test) if mode == "clean" else pool
     began = time.process_time()
-    panel, said = fit(clean, pool, mode == "clean", seed, 2)
+    panel, metrics = fit(clean, pool, mode == "clean", seed, 2)
     rows = panel.rows(pool.images, pool.sentences, pool.texts)
     whole, alone = panel.probability(digests(pool.names), digests(pool.groups), *rows)
     cost = {"judges": time.process_time() - began}
@@ -134,8 +134,9 @@ def _once(
         "alone over best": _difference(
             scores["judges, pair alone"][asked], scores[best][asked], wrong[asked], groups, seed
         ),
-        "right": {"true": float((~wrong).mean()), "said": said["right_in_pool"]},
+        "right": {"true": float((~wrong).mean()), "said": metrics["right_in_pool"]},
         "ece": calibration_error(whole[asked], ~wrong[asked]),
+        "uncalibrated": uncalibrated(metrics),
         "cpu-s": cost,
     }
 

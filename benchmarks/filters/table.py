@@ -41,7 +41,14 @@ def methods(results: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
 
 def markdown(results: dict[str, Any]) -> str:
     """All tables that there are results for."""
-    makers: tuple[Callable[[dict[str, Any]], Iterator[str]], ...] = (_by_fault, _poison, _mismatches, _real, _rest)
+    makers: tuple[Callable[[dict[str, Any]], Iterator[str]], ...] = (
+        _by_fault,
+        _poison,
+        _mismatches,
+        _statements,
+        _real,
+        _rest,
+    )
     return "\n".join(line for make in makers for line in make(results))
 
 
@@ -106,14 +113,31 @@ def _mismatches(results: dict[str, Any]) -> Iterator[str]:
                 columns = list(dict.fromkeys(n for told in kinds.values() for t in told for n in t["auroc"]))
                 yield f"{name}, {'a clean set' if mode == 'clean' else 'no clean set'}"
                 yield ""
-                yield f"| deranged | {' | '.join(columns)} | over the best other | right | said | ECE | CPU-s |"
-                yield "|---|" + "---|" * (len(columns) + 5)
+                heads = [*columns, "over the best other", "right", "said", "ECE", "precision refused", "CPU-s"]
+                yield f"| deranged | {' | '.join(heads)} |"
+                yield "|---|" + "---|" * len(heads)
                 for kind, told in kinds.items():
                     cells = [said([t["auroc"][n] for t in told if n in t["auroc"]], halves=False) for n in columns]
                     right = [said([t["right"][k] for t in told], halves=False) for k in ("true", "said")]
-                    rest = [said([t["ece"] for t in told], False), f"{told[0]['cpu-s']['judges']:.0f}"]
+                    refused = sum(t["uncalibrated"] is not None for t in told)
+                    cost = f"{told[0]['cpu-s']['judges']:.0f}"
+                    rest = [said([t["ece"] for t in told], False), f"{refused} of {len(told)}", cost]
                     yield f"| {kind} | {' | '.join([*cells, _over(told), *right, *rest])} |"
                 yield ""
+
+
+def _statements(results: dict[str, Any]) -> Iterator[str]:
+    for one in results.get("statements", {}).values():
+        kinds = list(one)
+        yield f"| filter | {' | '.join(kinds)} |"
+        yield "|---|" + "---|" * len(kinds)
+        for name in one[kinds[0]]:
+            cells = (f"{one[k][name]['share']:.3f} ± {1.96 * one[k][name]['error']:.3f}" for k in kinds)
+            yield f"| {name} | {' | '.join(cells)} |"
+        first = next(iter(one[kinds[0]]))
+        counts = (f"{one[k][first]['statements']} of {one[k][first]['pictures']}" for k in kinds)
+        yield f"| statements, pictures | {' | '.join(counts)} |"
+        yield ""
 
 
 def _over(told: list[dict[str, Any]]) -> str:

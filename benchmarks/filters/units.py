@@ -43,6 +43,13 @@ def _mismatches(seed: int, quick: bool, data: Path | None, work: Path) -> Any:
     return measure(data, 1 if quick else 3, work, heads=not quick)
 
 
+def _statements(seed: int, quick: bool, data: Path | None, work: Path) -> Any:
+    from benchmarks.filters.statements import measure
+
+    assert data is not None
+    return measure(data, work, test=not quick, heads=not quick)
+
+
 def _rate(seed: int, quick: bool, data: Path | None, work: Path) -> Any:
     from benchmarks.filters.rate import on_cpu
 
@@ -64,4 +71,5 @@ PARTS: dict[str, Measure] = {
     "real": _real,
     "real-scratch": _scratch,
     "mismatches": _mismatches,
+    "statements": _statements,
 }

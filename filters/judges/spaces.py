@@ -81,12 +81,12 @@ class TextSpace:
     @classmethod
     def of(cls, rows: Rows, texts: Sequence[str], groups: Sequence[str]) -> TextSpace:
         """Fitted to the texts alone, ``groups`` being their patients."""
-        said: dict[str, set[str]] = defaultdict(set)
+        words: dict[str, set[str]] = defaultdict(set)
         for text, group in zip(texts, groups, strict=True):
-            said[group].update(words_of(text))
-        seen = Counter(word for words in said.values() for word in words)
+            words[group].update(words_of(text))
+        seen = Counter(word for those in words.values() for word in those)
         vocabulary = tuple(sorted(word for word, n in seen.items() if n >= _LEAST_GROUPS))
-        idf = np.array([np.log(len(said) / seen[word]) for word in vocabulary], np.float32)
+        idf = np.array([np.log(len(words) / seen[word]) for word in vocabulary], np.float32)
         mean = np.asarray(unit(rows).mean(0), np.float32)
         if len(vocabulary) < 2:
             return cls((), idf[:0], np.zeros(0, np.float32), np.zeros((0, 1), np.float32), mean)

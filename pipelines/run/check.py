@@ -19,7 +19,7 @@ from curate.sources.faults import patiently
 from curate.sources.pairing.paths import check_keys
 from curate.storage import check_own, claim, commit_bytes
 from filters.method import method_of, read_card
-from filters.registry import JudgesRules, require_towers
+from filters.registry import JudgesRules, OursRules, make_rules, require_towers
 from pipelines.recipe.deid import Deid
 from pipelines.recipe.recipe import Recipe
 from pipelines.recipe.scoring import Filter
@@ -146,6 +146,9 @@ def _filter(chosen: Filter, field: str) -> None:
             raise RecipeError(f"{field}.method", f"the folder holds a filter of method {found}", f"method: {found}")
         return
     rules = chosen.rules()
+    if isinstance(rules, OursRules) and "judges" in rules.parts:
+        with about(f"{field}.part_rules.judges"):
+            require_towers(make_rules("judges", (rules.part_rules or {}).get("judges", {})))
     if isinstance(rules, JudgesRules):
         require_towers(rules)
     train = getattr(rules, "train", None)

@@ -14,6 +14,7 @@ from benchmarks.filters.methods import CONTENDERS, Contender, columns_of
 from benchmarks.filters.planting import HOW, LEVELS, deranged
 from benchmarks.filters.pool import FAULTS, Pool, shuffled
 from benchmarks.filters.real import is_faulty, mismatched, pairs_of
+from benchmarks.filters.statements import contrasts
 from benchmarks.filters.synthetic import Size, _judge, poison
 from tests.filters.films import films
 from tests.realdata import real
@@ -117,3 +118,26 @@ def judged(value: float) -> dict[str, Any]:
 def test_noise_in_its_training_set_makes_a_worse_filter() -> None:
     found = poison(1, Size(pool=400, clean=240), (0.0, 0.9))
     assert found["0"] > found["0.9"]
+
+
+def test_a_statement_and_its_contrary_are_of_what_was_answered(tmp_path: Path) -> None:
+    (tmp_path / "vqa_rad").mkdir()
+    rows = [
+        ("a.jpg", "Is there a mass in the left lung?", "yes"),
+        ("a.jpg", "Is there a pneumothorax on the right?", "no"),  # on the left there may be none either
+        ("a.jpg", "Is the heart enlarged?", "yes"),
+        ("a.jpg", "Is the heart enlarged?", "no"),  # answered both ways
+        ("b.jpg", "Where is the mass?", "Upper left lobe, CT"),
+        ("b.jpg", "Is there a shift from left to right?", "yes"),  # names both
+    ]
+    lines = ["image,question,answer", *(f'{i},{q},"{a}"' for i, q, a in rows)]
+    (tmp_path / "vqa_rad" / "qa.csv").write_text("\n".join(lines) + "\n", "utf-8")
+    found = {(c.image, c.kind, c.right): c.wrong for c in contrasts(tmp_path)}
+    assert found == {
+        ("a.jpg", "denial", "There is a mass in the left lung."): "There is no mass in the left lung.",
+        ("a.jpg", "side", "There is a mass in the left lung."): "There is a mass in the right lung.",
+        ("a.jpg", "denial", "There is no pneumothorax on the right."): "There is a pneumothorax on the right.",
+        ("b.jpg", "side", "Where is the mass? Upper left lobe, CT."): "Where is the mass? Upper right lobe, CT.",
+        ("b.jpg", "position", "Where is the mass? Upper left lobe, CT."): "Where is the mass? Lower left lobe, CT.",
+        ("b.jpg", "denial", "There is a shift from left to right."): "There is no shift from left to right.",
+    }

@@ -10,6 +10,10 @@ mere suspicion of every pair that names a side would else outweigh what is known
 from the pool itself (Saerens, Latinne & Decaestecker 2002), before a part has learned from it, so that the probability
 is one of this archive.
 
+Where `judges` (`filters.judges`) are a part, they alone say whether picture and text belong together: they need no
+clean set, are fitted once, see the patient's other pairs, and their probability is the archive's own. The mixture then
+says whether a pair that belongs together has another fault.
+
 Columns: "" the probability that the pair is right; "mismatch", "side", "negation", "omission", "boilerplate", "blank",
 "nonradiology": the probability of that fault, where alone more is worse. "duplicate" is no class of the mixture, for a
 copy of a right pair is right: it is read off the pool by rule (`filters.methods.ours.copies`), 1 - 1/m of a pair that m
@@ -19,7 +23,7 @@ pairs of the pool, itself with them, nearly repeat in picture and claims; the ot
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -32,6 +36,7 @@ from curate.storage import remove_tree
 from filters.findings import concept
 from filters.method import (
     ON_CARD,
+    UNCALIBRATED,
     Batch,
     Progress,
     Records,
@@ -46,12 +51,13 @@ from filters.methods.ours.calibration import reliability
 from filters.methods.ours.copies import Copies
 from filters.methods.ours.inject import FAULTS, RIGHT, inject
 from filters.methods.ours.mixture import Mixture, fit
-from filters.methods.ours.prior import factors, right_share, weighed
+from filters.methods.ours.prior import USUAL, beside, factors, right_share, weighed
 from filters.registry import OursRules as Rules
 from filters.registry import field_names, make_rules, registered
 from filters.score import Needs, Scorer, column, prepare
 from filters.training.batches import hold_out
 
+JUDGES = "judges"
 _LEAST = 40  # clean pairs, below which there is nothing to hold out
 _BATCH = 64
 _SIDE = 64  # px at which copies are looked for where no part reads images
@@ -66,10 +72,15 @@ def train(data: TrainingSet, out: Path, rules: Rules, progress: Progress | None 
     taught, rest = clean.take(np.flatnonzero(held)), clean.take(np.flatnonzero(~held))
     injected = inject(taught, rules.seed, rules.copies)
     grown, share = rest, None
+    mixed = [name for name in rules.parts if name != JUDGES]
+    belongs, judges = _judged(data, out / "parts", rules, pool) if JUDGES in rules.parts else (None, {})
+    if belongs is not None:
+        share = judges["metrics"]["right_in_pool"]
     for round_ in range(rules.rounds + 1):
-        remove_tree(out / "parts", out)
-        _train_parts(TrainingSet(grown, pool), out / "parts", rules)
-        scorer = _scorer(out / "parts", rules)
+        for name in mixed:
+            remove_tree(out / "parts" / name, out)
+        _train_parts(TrainingSet(grown, pool, data.declared), out / "parts", rules, mixed)
+        scorer = _scorer(out / "parts", rules, mixed)
         features = _features(scorer, injected.records)
         mixture = fit(
             features, scorer.columns, [f or "right" for f in injected.faults], injected.records.groups, rules.seed
@@ -80,12 +91,21 @@ def train(data: TrainingSet, out: Path, rules: Rules, progress: Progress | None 
             break
         if round_ == 0 or round_ < rules.rounds:
             of_pool = _features(scorer, pool)
-        if round_ == 0:  # no part has been taught a pair of the pool yet
+        if share is None:  # in the first round: no part has been taught a pair of the pool yet
             share = right_share(mixture, rules.rare, of_pool)
         if round_ < rules.rounds:
-            right = weighed(mixture, factors(mixture, rules.rare), of_pool)[:, mixture.classes.index("right")]
+            common = factors(mixture, rules.rare) if belongs is None else beside(mixture, rules.rare, share)
+            right = weighed(mixture, common, of_pool)[:, mixture.classes.index("right")]
+            right = right if belongs is None else right * belongs
             grown = _grow(rest, clean, pool, right, rules)
-    prior = factors(mixture, rules.rare, share)
+    told = mixture.probability(features)
+    asked = np.ones(len(features), np.bool_)
+    if belongs is None or share is None:
+        prior = factors(mixture, rules.rare, share)
+    else:
+        prior = beside(mixture, rules.rare, share)
+        told = weighed(mixture, {USUAL: 0.0}, features)[:, mixture.classes.index("right")]
+        asked = np.array([f != USUAL for f in injected.faults])
     (out / "mixture.json").write_text(json.dumps({"mixture": mixture.to_json(), "prior": prior}, sort_keys=True) + "\n")
     metrics = {
         "holdout_pairs": float(len(taught)),
@@ -94,21 +114,33 @@ def train(data: TrainingSet, out: Path, rules: Rules, progress: Progress | None 
         "planted_auroc": mixture.metrics["auroc"],
         **{ON_CARD + name: mixture.metrics[f"auroc_{name}"] for name in mixture.classes if name != "right"},
     }
+    about: dict[str, Any] = {"prior": prior, "faults": [*FAULTS, "duplicate"]}
+    if belongs is not None:
+        metrics |= {ON_CARD + USUAL: judges["metrics"]["holdout_auroc"]}
+        metrics |= {k: v for k, v in judges["metrics"].items() if k == "right_error"}
+        about |= {UNCALIBRATED: judges[UNCALIBRATED]}
     drawn = reliability(
-        mixture.probability(features),
-        [f == RIGHT for f in injected.faults],
-        injected.records.groups,
-        note=f"{len(taught)} held-out clean pairs and faults planted in them",
+        told[asked],
+        np.array([f == RIGHT for f in injected.faults])[asked],
+        [g for g, a in zip(injected.records.groups, asked, strict=True) if a],
+        note=f"{len(taught)} held-out clean pairs and faults planted in them"
+        + ", exchanged texts left out" * (belongs is not None),
     )
-    about = _preprocessing(out / "parts")
-    _copies(clean, pool, max(about["sides"])).save(out)
-    more = {"preprocessing": about, "faults": [*FAULTS, "duplicate"], "prior": prior, "reliability": asdict(drawn)}
-    write_card(out, "ours", rules, data, metrics, **more)
+    seen = _preprocessing(out / "parts")
+    _copies(clean, pool, max(seen["sides"])).save(out)
+    write_card(out, "ours", rules, data, metrics, preprocessing=seen, reliability=asdict(drawn), **about)
     return metrics
 
 
-def _train_parts(data: TrainingSet, folder: Path, rules: Rules) -> None:
-    for name in rules.parts:
+def _judged(data: TrainingSet, folder: Path, rules: Rules, pool: Records) -> tuple[NDArray[np.float64], dict[str, Any]]:
+    """Judges trained in ``folder``: their probability that each pair of the pool belongs together, float64[n], and
+    their card."""
+    _train_parts(data, folder, rules, [JUDGES])
+    return _features(_scorer(folder, rules, [JUDGES]), pool)[:, 0], read_card(folder / JUDGES)
+
+
+def _train_parts(data: TrainingSet, folder: Path, rules: Rules, names: Sequence[str]) -> None:
+    for name in names:
         given = (rules.part_rules or {}).get(name, {})
         common = {"seed": rules.seed, "threads": rules.threads, "device": rules.device, "margin": True}
         known = field_names(registered(name).rules)
@@ -116,13 +148,14 @@ def _train_parts(data: TrainingSet, folder: Path, rules: Rules) -> None:
         module_of(name).train(data, folder / name, made)
 
 
-def _scorer(folder: Path, rules: Rules) -> Scorer:
-    return Scorer({name: str(folder / name) for name in rules.parts}, rules.device, rules.threads)
+def _scorer(folder: Path, rules: Rules, names: Sequence[str]) -> Scorer:
+    return Scorer({name: str(folder / name) for name in names}, rules.device, rules.threads)
 
 
 def _features(scorer: Scorer, records: Records) -> NDArray[np.float64]:
     """float64[n, k]: every column of every part."""
-    batches = [scorer(b) for b in prepare(records.images, records.texts, scorer.needs, _BATCH)]
+    whose = list(zip(records.keys, records.groups, strict=True))
+    batches = [scorer(b) for b in prepare(records.images, records.texts, scorer.needs, _BATCH, whose=whose)]
     return np.column_stack([np.concatenate([b[c] for b in batches]) for c in scorer.columns]).astype(np.float64)
 
 
@@ -194,11 +227,16 @@ class Ours:
             raise RunError(
                 f"'{self.mixture.names[int(lost.argmax())]}', a part of 'ours', is NaN: train the filter again"
             )
+        belongs = told[column(JUDGES, "")].astype(np.float64) if JUDGES in self.parts else None
         share = weighed(self.mixture, self.prior, features)
         share[~batch.valid] = np.nan
+        if belongs is not None:  # other faults are of a pair that belongs together
+            share *= belongs[:, None]
         at = {name: k for k, name in enumerate(self.mixture.classes)}
         found: dict[str, NDArray[Any]] = {"": share[:, at["right"]]}
         for fault in FAULTS:
             found[fault] = share[:, at[fault]] if fault in at else np.where(batch.valid, 0.0, np.nan)
+        if belongs is not None:
+            found[USUAL] = 1 - belongs
         found["duplicate"] = self.copies(batch.images[max(self.sides)], batch.texts, batch.valid)
         return {name: values.astype(np.float32) for name, values in found.items()}

@@ -28,12 +28,26 @@ def factors(mixture: Mixture, rare: float, right: float | None = None) -> dict[s
     usual = own.get(USUAL, max(p for name, p in own.items() if name != RIGHT))
     found = {RIGHT: 1.0}
     for name in (n for n in mixture.classes if n != RIGHT):
-        told = max(0.0, 2 * mixture.metrics[f"auroc_{name}"] - 1)
-        found[name] = 1.0 if name == USUAL else rare * told * usual / own[name]
+        found[name] = 1.0 if name == USUAL else rare * _told(mixture, name) * usual / own[name]
     if right is None:
         return found
     injected = _injected(mixture, found)
     return {n: f * (right / injected if n == RIGHT else (1 - right) / (1 - injected)) for n, f in found.items()}
+
+
+def beside(mixture: Mixture, rare: float, right: float) -> dict[str, float]:
+    """`factors` of the other faults where somebody else says of each pair how likely it is a mismatch, and that
+    ``right`` of the pool are none: each ``rare`` times as common as mismatches are, less as its AUROC nears one
+    half."""
+    own = dict(zip(mixture.classes, mixture.prior, strict=True))
+    odds = (1 - right) / max(right, 0.02)
+    others = {n: rare * _told(mixture, n) * odds * own[RIGHT] / p for n, p in own.items() if n not in (RIGHT, USUAL)}
+    return {RIGHT: 1.0, USUAL: 0.0, **others}
+
+
+def _told(mixture: Mixture, fault: str) -> float:
+    """How far a fault is told from right: 0 by chance, 1 always."""
+    return max(0.0, 2 * mixture.metrics[f"auroc_{fault}"] - 1)
 
 
 def right_share(mixture: Mixture, rare: float, features: Floats) -> float:
