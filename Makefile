@@ -6,13 +6,14 @@ DEMO   := demo
 # The 'ocr' extra without its opencv-python, which wants libGL and shares a module name with the headless one we have
 OCR    := rapidocr rapidocr-onnxruntime omegaconf colorlog pyclipper shapely six
 
-.PHONY: demo test test-all green check bench bench-ingest bench-input bench-deid bench-burned-in bench-filters bench-train bench-scale clean help
+.PHONY: demo test test-all green check bench bench-ingest bench-input bench-deid bench-burned-in bench-filters bench-train bench-scale docs clean help
 help:
 	@echo "make demo      environment, a synthetic archive, the whole pipeline on it, and whether filtering paid; prints the pages' paths"
 	@echo "make test      environment, the tests"
 	@echo "make test-all  the slow ones too"
 	@echo "make green [N=20]  the tests N times in a row: what each run said, as JSON lines"
 	@echo "make check     ruff, mypy --strict, import layers"
+	@echo "make docs      the documentation as a site, in site/; strict: a broken link or anchor fails"
 	@echo "make bench     the benchmarks that need no data but their own"
 	@echo "make bench-ingest  what ingest costs without the text search, and a command with nothing to do, beside other tools"
 	@echo "make bench-input [DATA=folder]  files as archives hold them: contradictions, unusual kinds, other renderers, report files, whole archives"
@@ -50,6 +51,15 @@ check: $(VENV)/ready
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
+# in an environment of its own: a site needs nothing of the product
+.venv-docs/ready: Makefile
+	$(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/pip install --quiet --disable-pip-version-check 'mkdocs-material==9.8.2' 'mkdocs==1.6.1'
+	touch $@
+
+docs: .venv-docs/ready
+	.venv-docs/bin/mkdocs build --strict --quiet
+
 bench: $(VENV)/ready
 	$(BIN)/python -m benchmarks.pipeline
 
@@ -75,4 +85,4 @@ bench-scale: $(VENV)/ready
 	$(BIN)/python -m benchmarks.scale
 
 clean:
-	rm -rf $(VENV) $(DEMO) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-docs site $(DEMO) .mypy_cache .ruff_cache .pytest_cache .hypothesis

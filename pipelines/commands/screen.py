@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 out, err = Console(highlight=False), Console(stderr=True)
 
-RecipeFile = Annotated[Path, typer.Argument(help="recipe YAML")]
+RecipeFile = Annotated[Path, typer.Argument(help="recipe YAML, or an installed one's name: demo")]
 Set = Annotated[list[str] | None, typer.Option("--set", help="override a field: --set select.keep=0.2")]
 Json = Annotated[bool, typer.Option("--json", help="print one JSON object, and nothing else on standard output")]
 RunFolder = Annotated[Path, typer.Argument(parser=place, help="a run's folder or URL (the recipe's 'out')")]

@@ -14,13 +14,19 @@ from curate.errors import RecipeError
 from pipelines.recipe.recipe import Recipe
 from pipelines.recipe.release import ReleaseRecipe
 
+RECIPES = Path(__file__).parents[1] / "recipes"  # installed with the package
 _MOST = 5  # faults that are told beside the first
 T = TypeVar("T", bound=BaseModel)
 
 
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
-    """The recipe in ``path`` with ``dotted.field=value`` overrides; RecipeError says what is wrong and the fix."""
-    return validated(_read(path), overrides, Recipe)
+    """The recipe in ``path``, or the one of that name that is installed with the package, with ``dotted.field=value``
+    overrides; RecipeError says what is wrong and the fix."""
+    shipped = RECIPES / f"{path}.yaml"
+    is_name = len(path.parts) == 1 and not path.suffix
+    return validated(
+        _read(shipped if is_name and shipped.is_file() and not path.is_file() else path), overrides, Recipe
+    )
 
 
 def load_release(path: Path | None, overrides: Sequence[str] = ()) -> ReleaseRecipe:
@@ -32,7 +38,9 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise RecipeError(str(path), f"cannot read it ({error.strerror})", "give the path of a recipe file") from None
+        there = ", ".join(sorted(recipe.stem for recipe in RECIPES.glob("*.yaml")))
+        fix = f"give the path of a recipe file, or the name of one that is installed: {there}"
+        raise RecipeError(str(path), f"cannot read it ({error.strerror})", fix) from None
     except UnicodeDecodeError:
         raise RecipeError(str(path), "is not a text file", "give the path of a YAML recipe") from None
     except yaml.YAMLError as error:

@@ -18,9 +18,9 @@ from pipelines.recipe.recipe import Recipe
 
 _HEAD = """# Every field of a recipe
 
-What can be written in a recipe, what it may be, and what holds where it is left out. Any field can be overridden:
-`--set select.keep=0.2`. `curate schema > recipe.schema.json` gives the same to an editor that completes and checks
-(`# yaml-language-server: $schema=recipe.schema.json` as a recipe's first line). This page is written by
+For who writes a recipe: what can stand in it, what it may be, and what holds where it is left out. Any field can be
+overridden: `--set select.keep=0.2`. `curate schema > recipe.schema.json` gives the same to an editor that completes and
+checks (`# yaml-language-server: $schema=recipe.schema.json` as a recipe's first line). This page is written by
 `python -m pipelines.recipe.reference docs/recipe.md`.
 """
 

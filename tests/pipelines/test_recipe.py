@@ -160,3 +160,17 @@ def test_judges_without_towers_are_told_before_any_work(
     with pytest.raises(RecipeError, match=r"radsift\[towers\]") as told:
         check(load_recipe(path), touch=False)
     assert told.value.field == "filters.judges.encoder"
+
+
+def test_an_installed_recipe_goes_by_its_name_and_a_file_of_that_name_goes_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for path in RECIPES:
+        assert load_recipe(Path(path.stem)) == load_recipe(path)
+    (tmp_path / "demo").write_text(
+        "name: mine\nout: run\nimages: [{name: a, path: b}]\npair: {unpaired_images: keep}\n"
+    )
+    assert load_recipe(Path("demo")).name == "mine"
+    with pytest.raises(RecipeError, match=r"pacs_ris"):
+        load_recipe(Path("pacs"))
