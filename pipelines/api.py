@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 import yaml
 
 from curate.errors import DamagedError, RecipeError
-from curate.export.narrow import columns_in
+from curate.export.column_cache import columns_in
 from curate.places import is_remote, place
 from curate.record import RECORD, Reason
 from curate.report.funnel import FUNNEL, StepCount, plain_lines, share

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.synth.canvas import Canvas
-from curate.synth.chest import SIZES, chest_film_of
+from curate.synth.chest import SIZES, chest_film_with
 from curate.synth.faults import swap_sides
 from curate.synth.findings import CARDIOMEGALY, CONSOLIDATION, EFFUSION, NODULE, PNEUMOTHORAX, SCENES, Finding
 from filters.method import Records
@@ -139,7 +139,9 @@ def film(seen: Seen, seed: int, index: int, side: int) -> NDArray[np.float32]:
     """The film in grey levels 0..255, float32[side, side]."""
     grain = np.random.default_rng([seed, index, 4])
     view = Canvas.view(side, side, grain)
-    image = chest_film_of(view, seen, np.random.default_rng([seed, index, 5]), np.random.default_rng([seed, index, 6]))
+    image = chest_film_with(
+        view, seen, np.random.default_rng([seed, index, 5]), np.random.default_rng([seed, index, 6])
+    )
     image = (image + 0.02 * view.grain(grain)) * grain.uniform(0.9, 1.1) + 0.02 * view.texture(grain, 4)
     return np.asarray(np.clip(image, 0, 1) * 255, np.float32)
 
@@ -153,7 +155,7 @@ def report(seen: Seen, rng: np.random.Generator) -> str:
             else " ".join([*_absences(set(), rng, 0.7), _line(rng), str(rng.choice(NOTHING))])
         )
     words = [_words(side, size) for _, side, size in seen]
-    lines = [str(rng.choice(BY_NAME[s[0]].seen)).format(**w) for s, w in zip(seen, words, strict=True)]
+    lines = [str(rng.choice(BY_NAME[s[0]].present)).format(**w) for s, w in zip(seen, words, strict=True)]
     lines += _absences({s[0] for s in seen}, rng, 0.4)
     sides = {s[1] for s in seen if s[1]}
     if len(sides) == 1 and rng.random() < 0.4:

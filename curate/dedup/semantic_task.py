@@ -15,7 +15,7 @@ import pyarrow as pa
 from curate.dedup.rules import SemanticRules
 from curate.dedup.semantic import NOTHING, Floats, Rows, Vectors, drop_duplicates, nearest_better, threshold_for
 from curate.errors import RecipeError
-from curate.export.narrow import columns_in, narrow
+from curate.export.column_cache import columns_in, read_columns
 from curate.export.select import splits_of
 from curate.export.split import SPLITS, SplitRules
 from curate.places import place
@@ -45,7 +45,7 @@ class SemanticTask:
 
     def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
         """SEMANTIC rows of all records that dedup kept; RecipeError where the filter gives no embeddings."""
-        kept = narrow(place(self.dedup), ("key", "partition", "cluster", "drop_reason"))
+        kept = read_columns(place(self.dedup), ("key", "partition", "cluster", "drop_reason"))
         kept = kept.filter(pa.array(live(kept)))
         keys, vectors = self._vectors()
         pool = _frame(pa.table({"key": keys, "row": np.arange(len(keys))}))
@@ -64,11 +64,11 @@ class SemanticTask:
 
     def _facts(self, kept: pa.Table) -> pl.DataFrame:
         """key, split, patient, score and claim of each kept record that was scored."""
-        facts = narrow(place(self.ingest), ("key", "patient", "official_split", "text_hash"))
+        facts = read_columns(place(self.ingest), ("key", "patient", "official_split", "text_hash"))
         if not facts.num_columns or not kept.num_rows:
             names = {"key": pl.String, "split": pl.Int8, "patient": pl.String, "score": pl.Float32, "claim": pl.String}
             return pl.DataFrame(schema=names)
-        scored = narrow(place(self.scores), ("key", self.rules.by, "findings"))
+        scored = read_columns(place(self.scores), ("key", self.rules.by, "findings"))
         table = (
             _frame(kept.select(["key"]))
             .join(_frame(facts), on="key", how="inner")

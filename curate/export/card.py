@@ -1,8 +1,8 @@
 """``README.md`` beside the shards: a data card for people, with the front matter that Hugging Face's `datasets` reads.
 
-With it ``datasets.load_dataset(FOLDER)`` gives pictures, texts and facts of every split. What it tells is counts,
-options and codes: no path, no time, no host, nothing of a person; so the same shards of the same recipe have the same
-card, byte for byte.
+With it ``datasets.load_dataset(FOLDER)`` gives pictures, texts and facts of every split. It contains counts, options
+and codes: no path, no time, no host, nothing about a person. So the same shards of the same recipe have the same card,
+byte for byte.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from curate.export.texts import CARRIED
 from curate.export.webdataset import INDEX, JSON_FIELDS, META
 from curate.record import RECORD, SELECTION
 
-HUGGING_FACE = {"train": "train", "val": "validation", "test": "test"}  # what `datasets` calls our splits
+HUGGING_FACE = {"train": "train", "val": "validation", "test": "test"}  # our splits' names in `datasets`
 _LARGEST = ((1e3, "n<1K"), (1e4, "1K<n<10K"), (1e5, "10K<n<100K"), (1e6, "100K<n<1M"), (1e7, "1M<n<10M"))
 
-# What a column or a member's field means, where its name does not say it.
-DESCRIBED: Mapping[str, str] = {
+# Meaning of columns and JSON fields whose names do not explain themselves.
+DESCRIPTIONS: Mapping[str, str] = {
     "key": "pseudonym of the record, stable under the run's secret",
     "patient": "pseudonym of the patient; a patient is in one split only",
     "study": "pseudonym of the study",
@@ -44,7 +44,7 @@ DESCRIBED: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class SplitFacts:
-    """One split: what it holds, and what was ``offered`` to the cut and ``dropped`` by it, by reason."""
+    """One split: its contents, the number of records ``offered`` to the cut, and those ``dropped`` by it, by reason."""
 
     name: str
     records: int
@@ -60,11 +60,11 @@ class SplitFacts:
 
 @dataclass(frozen=True)
 class CardFacts:
-    """``title``: the recipe's name; ``images``: suffixes of pictures (png, jpg); ``kept``: the reports' columns that
-    the recipe carries along; ``sections``: those a text may be of; ``deid``, ``select``: what the recipe says;
-    ``fates``, ``withheld``: how many records the de-identification let through and kept back, by reason; ``passed``:
-    whether its verifier found nothing, ``looked``: in how many pictures it looked for text again; ``content_version``:
-    of the shards' bytes; ``counts``: records by value, of columns such as modality."""
+    """``title``: the recipe's name; ``images``: suffixes of pictures (png, jpg); ``meta_columns``: the reports'
+    columns that the recipe carries along; ``sections``: those that a text may have; ``deid``, ``select``: the recipe's
+    options; ``outcomes``, ``withheld``: number of records by outcome of the de-identification, and of those it kept
+    back by reason; ``passed``: whether its verifier found nothing; ``verified``: number of pictures that it read again;
+    ``content_version``: digest of the shards' bytes; ``counts``: records by value, of columns such as modality."""
 
     title: str
     license: str | None
@@ -72,16 +72,16 @@ class CardFacts:
     content_version: str
     languages: Sequence[str]
     images: Sequence[str]
-    kept: Sequence[str]
+    meta_columns: Sequence[str]
     sections: Sequence[str]
     splits: Sequence[SplitFacts]
     select: Mapping[str, Any]
     filters: Mapping[str, str]
     deid: Mapping[str, Any]
-    fates: Mapping[str, int] = field(default_factory=dict)
+    outcomes: Mapping[str, int] = field(default_factory=dict)
     withheld: Mapping[str, int] = field(default_factory=dict)
     passed: bool = True
-    looked: int = 0
+    verified: int = 0
     counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @property
@@ -91,7 +91,7 @@ class CardFacts:
 
     @property
     def identifier(self) -> str:
-        """The title as catalogues take names: letters, digits, "-" and "_"."""
+        """The title as catalogues allow names: letters, digits, "-" and "_"."""
         return re.sub(r"[^A-Za-z0-9_-]+", "-", self.title).strip("-") or "radsift"
 
     @property
@@ -108,34 +108,34 @@ def card_bytes(facts: CardFacts) -> bytes:
 
 
 def front_matter(facts: CardFacts) -> dict[str, Any]:
-    """What Hugging Face reads: licence, languages, where each split's files lie, features and counts."""
-    made: dict[str, Any] = {"license": "unknown"}
+    """The front matter that Hugging Face reads: licence, languages, files of each split, features and counts."""
+    front: dict[str, Any] = {"license": "unknown"}
     if facts.license and re.fullmatch(r"[a-z0-9][a-z0-9.-]*", facts.license):
-        made["license"] = facts.license
+        front["license"] = facts.license
     elif facts.license:
-        made |= {"license": "other", "license_name": facts.license}
-    made |= {"language": list(facts.languages), "pretty_name": facts.title}
-    made |= {"task_categories": ["image-to-text", "zero-shot-image-classification"]}
-    made |= {"tags": ["medical", "radiology", "webdataset"]}
-    made["size_categories"] = [next((word for most, word in _LARGEST if facts.records < most), "n>10M")]
+        front |= {"license": "other", "license_name": facts.license}
+    front |= {"language": list(facts.languages), "pretty_name": facts.title}
+    front |= {"task_categories": ["image-to-text", "zero-shot-image-classification"]}
+    front |= {"tags": ["medical", "radiology", "webdataset"]}
+    front["size_categories"] = [next((word for limit, word in _LARGEST if facts.records < limit), "n>10M")]
     files = [{"split": HUGGING_FACE[split.name], "path": f"{split.name}/*.tar"} for split in facts.splits]
-    made["configs"] = [{"config_name": "default", "data_files": files}]
+    front["configs"] = [{"config_name": "default", "data_files": files}]
     counts = [
         {"name": HUGGING_FACE[split.name], "num_bytes": split.bytes, "num_examples": split.records}
         for split in facts.splits
     ]
-    made["dataset_info"] = {"config_name": "default", "features": features(facts), "splits": counts}
-    return made
+    front["dataset_info"] = {"config_name": "default", "features": features(facts), "splits": counts}
+    return front
 
 
 def features(facts: CardFacts) -> list[dict[str, Any]]:
-    """The features of a shard's samples, as `datasets` writes them in YAML. They are all said: what is inferred from
-    the first samples fails where a later one has a field that those had not."""
-    told = [RECORD.field(name) for name in JSON_FIELDS]
-    told += [pa.field("key", pa.string()), pa.field("caption", pa.string()), SELECTION.field("weight")]
-    told += [SELECTION.field("score"), *(CARRIED.field(n) for n in CARRIED.names if n != "provenance")]
-    json: list[dict[str, Any]] = [_feature(f.name, f.type) for f in told]
-    for name, parts in (("sections", facts.sections), ("meta", facts.kept)):
+    """The features of a shard's samples, as `datasets` writes them in YAML. All are listed: features inferred from the
+    first samples fail when a later sample has an additional field."""
+    fields = [RECORD.field(name) for name in JSON_FIELDS]
+    fields += [pa.field("key", pa.string()), pa.field("caption", pa.string()), SELECTION.field("weight")]
+    fields += [SELECTION.field("score"), *(CARRIED.field(n) for n in CARRIED.names if n != "provenance")]
+    json: list[dict[str, Any]] = [_feature(f.name, f.type) for f in fields]
+    for name, parts in (("sections", facts.sections), ("meta", facts.meta_columns)):
         if parts:
             json.append({"name": name, "struct": [_feature(part, pa.string()) for part in parts]})
     pictures = [{"name": suffix, "dtype": "image"} for suffix in facts.images]
@@ -153,7 +153,7 @@ def _item(kind: pa.DataType) -> Any:
 
 
 def _body(facts: CardFacts) -> str:
-    parts = [f"# {facts.title}", facts.summary, _splits(facts), _read(facts), _columns(facts), _made(facts)]
+    parts = [f"# {facts.title}", facts.summary, _splits(facts), _usage(facts), _columns(facts), _provenance(facts)]
     return "\n\n".join([*parts, _deid(facts), _limits(facts)]) + "\n"
 
 
@@ -165,19 +165,19 @@ def _splits(facts: CardFacts) -> str:
         for s in facts.splits
     ]
     cut, whole = ([s.name for s in facts.splits if s.cut is is_cut] for is_cut in (True, False))
-    said = "Nothing was cut: every record that was not a duplicate is here."
+    text = "Nothing was cut: every record that was not a duplicate is here."
     if cut:
-        said = f"By score: **{', '.join(cut)}** {'was' if len(cut) == 1 else 'were'} cut"
-        said += f"; **{', '.join(whole)}** not, so that a model is measured on what came." if whole else "."
-    return "\n".join(["## Splits", "", head, "|---" * 9 + "|", *rows, "", f"{said} No patient is in two splits."])
+        text = f"By score: **{', '.join(cut)}** {'was' if len(cut) == 1 else 'were'} cut"
+        text += f"; **{', '.join(whole)}** not, so that a model is measured on what came." if whole else "."
+    return "\n".join(["## Splits", "", head, "|---" * 9 + "|", *rows, "", f"{text} No patient is in two splits."])
 
 
 def _dropped(split: SplitFacts) -> str:
-    told = [f"{reason} {n:,}" for reason, n in sorted(split.dropped.items())]
-    return ", ".join(told) or ("0" if split.cut else "not cut")
+    counts = [f"{reason} {n:,}" for reason, n in sorted(split.dropped.items())]
+    return ", ".join(counts) or ("0" if split.cut else "not cut")
 
 
-def _read(facts: CardFacts) -> str:
+def _usage(facts: CardFacts) -> str:
     image = next(iter(facts.images), None)
     members = [image, "txt"] if image else ["txt"]
     return f"""## Read it
@@ -196,7 +196,7 @@ index = pl.read_parquet("PATH/TO/THIS/FOLDER/*/*.parquet")  # one row a record, 
 
 def _columns(facts: CardFacts) -> str:
     schema = index_schema(facts)
-    rows = [f"| `{f.name}` | {f.type} | {DESCRIBED.get(f.name, '')} |" for f in schema]
+    rows = [f"| `{f.name}` | {f.type} | {DESCRIPTIONS.get(f.name, '')} |" for f in schema]
     counts = [
         f"- {name}: {', '.join(f'{value} {n:,}' for value, n in sorted(by.items(), key=lambda i: (-i[1], i[0])))}"
         for name, by in facts.counts.items()
@@ -207,10 +207,10 @@ def _columns(facts: CardFacts) -> str:
 
 def index_schema(facts: CardFacts) -> pa.Schema:
     """The columns of the shards' Parquet files."""
-    return pa.schema([*INDEX, *(pa.field(META + name, pa.string()) for name in facts.kept)])
+    return pa.schema([*INDEX, *(pa.field(META + name, pa.string()) for name in facts.meta_columns)])
 
 
-def _made(facts: CardFacts) -> str:
+def _provenance(facts: CardFacts) -> str:
     filters = ", ".join(f"`{name}` ({method})" for name, method in facts.filters.items()) or "none"
     return "\n".join(
         [
@@ -219,20 +219,20 @@ def _made(facts: CardFacts) -> str:
             f"- radsift {facts.product}; shards {facts.content_version}",
             f"- filters: {filters}",
         ]
-        + [f"- `select.{name}`: {_said(value)}" for name, value in facts.select.items()]
+        + [f"- `select.{name}`: {_format_value(value)}" for name, value in facts.select.items()]
         + [f"- licence: {facts.license or 'the recipe names none; ask whoever made this before you share it'}"]
     )
 
 
 def _deid(facts: CardFacts) -> str:
-    fates = ", ".join(f"{name} {n:,}" for name, n in facts.fates.items())
+    fates = ", ".join(f"{name} {n:,}" for name, n in facts.outcomes.items())
     withheld = ", ".join(f"{reason} {n:,}" for reason, n in facts.withheld.items()) or "none"
     verdict = "found nothing" if facts.passed else "found what the rules had left; those records are not here"
     return "\n".join(
         ["## De-identification", ""]
-        + [f"- `deid.{name}`: {_said(value)}" for name, value in facts.deid.items()]
+        + [f"- `deid.{name}`: {_format_value(value)}" for name, value in facts.deid.items()]
         + [f"- records: {fates or 'none'}", f"- kept back, by reason: {withheld}"]
-        + [f"- a verifier that shares no rule with what cleans {verdict}; it read {facts.looked:,} pictures again"]
+        + [f"- a verifier that shares no rule with what cleans {verdict}; it read {facts.verified:,} pictures again"]
     )
 
 
@@ -244,9 +244,9 @@ volumes of the head can still lead to a person who is looked for with other data
 and whether the patients are like yours, nobody checked here. Not for diagnosis."""
 
 
-def _said(value: Any) -> str:
+def _format_value(value: Any) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{name} {_said(part)}" for name, part in value.items()) or "none"
+        return ", ".join(f"{name} {_format_value(part)}" for name, part in value.items()) or "none"
     if isinstance(value, list | tuple):
-        return ", ".join(_said(part) for part in value) or "none"
+        return ", ".join(_format_value(part) for part in value) or "none"
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)

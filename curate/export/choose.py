@@ -1,9 +1,9 @@
-"""The choice itself: a pure function of columns, keys and rules; no table, no file, no order.
+"""The selection itself: a pure function of columns, keys and rules, independent of tables, files and row order.
 
     scored? -> in the top of every other column? -> under its concept's cap? -> the cut -> floors -> draws
 
-Rows are worked on in key order, whatever order they come in, and every sort is stable: so ties break by key, and not
-even the last bit of a sum depends on the order of the table.
+Rows are processed in key order and every sort is stable: ties break by key, and not even the last bit of a sum depends
+on the order of the table.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.export.balance import balanced, floor_rows, make_room, over_cap
+from curate.export.balance import beyond_cap, floor_rows, make_room, take_balanced
 from curate.export.cut import best_first, combined, in_top, probability_cut
 from curate.export.labels import Labels, rarest_finding, subgroups
 from curate.export.repeat import Words, key_words, soft_cap
 from curate.export.rules import SelectRules
 from curate.record import Reason
 
-# What `Choice.reason` counts in; 0 is kept.
+# `Choice.reason` indexes this; 0 is kept.
 REASONS = (
     None,
     Reason.UNSCORED,
@@ -42,13 +42,13 @@ Scores = NDArray[np.float32]
 @dataclass(frozen=True, eq=False)
 class Choice:
     """``kept`` bool[n]; ``weight`` float32[n], how often a trainer should see it, 0 where not kept; ``reason`` int8[n]
-    into `REASONS`; ``line``: the lowest score kept by one cut for all, None where there is no such line; ``added`` and
-    ``displaced``: records that floors brought in and sent away."""
+    into `REASONS`; ``threshold``: the lowest kept score if one cut applies to all records, else None; ``added`` and
+    ``displaced``: number of records that floors brought in and pushed out."""
 
     kept: Bools
     weight: NDArray[np.float32]
     reason: NDArray[np.int8]
-    line: float | None
+    threshold: float | None
     added: int
     displaced: int
 
@@ -57,14 +57,14 @@ def choose(columns: Mapping[str, Any], keys: Any, rules: SelectRules) -> tuple[B
     """(kept bool[n], weight float32[n]) of records with distinct ASCII ``keys`` (n strings).
 
     ``columns``: float[n] scores, NaN meaning unscored and never kept unless nothing is cut; text columns (strings or
-    `Labels`) ``findings`` and subgroups, ``age`` in years, as far as ``rules`` name them. KeyError where one lacks.
+    `Labels`) ``findings`` and subgroups, ``age`` in years, as far as ``rules`` name them. KeyError for a missing one.
     """
     choice = decide(columns, keys, rules)
     return choice.kept, choice.weight
 
 
 def decide(columns: Mapping[str, Any], keys: Any, rules: SelectRules) -> Choice:
-    """`choose`, with what became of each record."""
+    """`choose`, with the reason for each record."""
     words = key_words(keys)
     n = len(words)
     if not rules.cuts:
@@ -72,11 +72,11 @@ def decide(columns: Mapping[str, Any], keys: Any, rules: SelectRules) -> Choice:
     order = _key_order(words)
     if order is None:
         return _decide(columns, words, rules)
-    made = _decide({name: _take(name, values, order) for name, values in columns.items()}, words[order], rules)
-    back = np.empty(n, dtype=np.int64)
-    back[order] = np.arange(n)
-    kept, weight, reason = made.kept[back], made.weight[back], made.reason[back]
-    return Choice(kept, weight, reason, made.line, made.added, made.displaced)
+    choice = _decide({name: _take(name, values, order) for name, values in columns.items()}, words[order], rules)
+    inverse = np.empty(n, dtype=np.int64)
+    inverse[order] = np.arange(n)
+    kept, weight, reason = choice.kept[inverse], choice.weight[inverse], choice.reason[inverse]
+    return Choice(kept, weight, reason, choice.threshold, choice.added, choice.displaced)
 
 
 def _decide(columns: Mapping[str, Any], words: Words, rules: SelectRules) -> Choice:
@@ -92,26 +92,28 @@ def _decide(columns: Mapping[str, Any], words: Words, rules: SelectRules) -> Cho
     ranked = best_first(scores, reason == 0)
     capped = ranked[:0]
     if rules.cap is not None:
-        capped = over_cap(ranked, Labels.of(columns["findings"]), rules.cap)
+        capped = beyond_cap(ranked, Labels.of(columns["findings"]), rules.cap)
         reason[capped] = _OVER_CAP
         ranked = ranked[reason[ranked] == 0]
     kept = _cut(columns, scores, int(scored.sum()), ranked, rules)
     reason[ranked[~kept[ranked]]] = _BELOW_CUT
     lowest = float(scores[kept].min()) if kept.any() else None
     if lowest is not None:
-        reason[capped[scores[capped] < np.float32(lowest)]] = _BELOW_CUT  # the cap is not why these went
-    shut = scored.copy()
-    shut[ranked] = False
-    kept, must, added, displaced = _with_floors(columns, scores, shut, ranked, kept, reason, rules)
+        reason[capped[scores[capped] < np.float32(lowest)]] = (
+            _BELOW_CUT  # these fall below the cut anyway, not because of the cap
+        )
+    excluded = scored.copy()
+    excluded[ranked] = False
+    kept, required, added, displaced = _with_floors(columns, scores, excluded, ranked, kept, reason, rules)
     weight = kept.astype(np.float32)
     if rules.repeats > 1:
         rows = np.flatnonzero(kept)
         drawn = soft_cap(scores[rows], words[rows], rules.repeats, rules.temperature, rules.seed)
-        weight[rows] = np.maximum(drawn, must[rows])  # what a floor holds is not drawn away
+        weight[rows] = np.maximum(drawn, required[rows])  # a record that a floor requires is kept whatever the draw
         reason[kept & (weight == 0)] = _NOT_DRAWN
         kept = weight > 0
-    one_line = not rules.balance and rules.floored is None
-    return Choice(kept, weight, reason, lowest if one_line else None, added, displaced)
+    single_threshold = not rules.balance and rules.floored is None
+    return Choice(kept, weight, reason, lowest if single_threshold else None, added, displaced)
 
 
 def _cut(columns: Mapping[str, Any], scores: Scores, all_scored: int, ranked: Rows, rules: SelectRules) -> Bools:
@@ -122,14 +124,14 @@ def _cut(columns: Mapping[str, Any], scores: Scores, all_scored: int, ranked: Ro
     elif rules.precision is not None:
         name = rules.probability or (rules.by if isinstance(rules.by, str) else "the weighted columns")
         source = columns[rules.probability] if rules.probability else scores
-        line = probability_cut(scores[ranked], np.asarray(source, np.float32)[ranked], rules.precision, name)
-        chosen = ranked[:0] if line is None else ranked[scores[ranked] >= np.float32(line)]
+        threshold = probability_cut(scores[ranked], np.asarray(source, np.float32)[ranked], rules.precision, name)
+        chosen = ranked[:0] if threshold is None else ranked[scores[ranked] >= np.float32(threshold)]
     elif rules.keep is not None or rules.top_k is not None:
         wanted = rules.top_k if rules.top_k is not None else round((rules.keep or 0.0) * all_scored)
         chosen = ranked[:wanted]
         if rules.balance and wanted < len(ranked):
             strata = rarest_finding(Labels.of(columns["findings"]), ranked)
-            chosen = balanced(ranked, strata, wanted, rules.balance)
+            chosen = take_balanced(ranked, strata, wanted, rules.balance)
     kept = np.zeros(len(scores), dtype=bool)
     kept[chosen] = True
     return kept
@@ -138,31 +140,31 @@ def _cut(columns: Mapping[str, Any], scores: Scores, all_scored: int, ranked: Ro
 def _with_floors(
     columns: Mapping[str, Any],
     scores: Scores,
-    shut: Bools,
+    excluded: Bools,
     ranked: Rows,
     kept: Bools,
     reason: NDArray[np.int8],
     rules: SelectRules,
 ) -> tuple[Bools, Bools, int, int]:
-    """(kept, what floors hold bool[n], records added, records displaced); ``reason`` is brought up to date.
+    """(kept, rows required by floors bool[n], records added, records displaced); ``reason`` is updated in place.
 
-    Floors count over all that is scored; what other columns or a cap ``shut`` out comes in last.
+    Floors count over all scored records; those ``excluded`` by other columns or a cap come in last.
     """
-    must = np.zeros(len(kept), dtype=bool)
+    required = np.zeros(len(kept), dtype=bool)
     floor = rules.floored
     if floor is None:
-        return kept, must, 0, 0
-    ranked = np.concatenate([ranked, best_first(scores, shut)])
-    must[floor_rows(ranked, [subgroups(name, columns) for name in floor.names], floor.keep)] = True
-    added, gone = make_room(kept, must, ranked, rules.keep is not None or rules.top_k is not None)
+        return kept, required, 0, 0
+    ranked = np.concatenate([ranked, best_first(scores, excluded)])
+    required[floor_rows(ranked, [subgroups(name, columns) for name in floor.names], floor.keep)] = True
+    added, dropped = make_room(kept, required, ranked, rules.keep is not None or rules.top_k is not None)
     kept = kept.copy()
-    kept[added], kept[gone] = True, False
-    reason[added], reason[gone] = 0, _DISPLACED
-    return kept, must, len(added), len(gone)
+    kept[added], kept[dropped] = True, False
+    reason[added], reason[dropped] = 0, _DISPLACED
+    return kept, required, len(added), len(dropped)
 
 
 def _key_order(words: Words) -> Rows | None:
-    """The rows in key order; None where they are, as those of a run always are."""
+    """The rows in key order; None if they already are, as in every run."""
     tied = np.ones(max(len(words) - 1, 0), dtype=bool)
     for column in words.T:
         if (column[1:][tied] < column[:-1][tied]).any():
@@ -176,5 +178,5 @@ def _key_order(words: Words) -> Rows | None:
 def _take(name: str, values: Any, rows: Rows) -> Any:
     if isinstance(values, Labels):
         return values.take(rows)
-    held = np.asarray(values, np.float64 if name == "age" else None)
-    return Labels.of(values).take(rows) if held.dtype.kind in "USO" else held[rows]
+    array = np.asarray(values, np.float64 if name == "age" else None)
+    return Labels.of(values).take(rows) if array.dtype.kind in "USO" else array[rows]

@@ -1,4 +1,4 @@
-"""Where the cut falls: scores of one or several columns, top fractions, the threshold for a wanted precision.
+"""The cut: scores from one or several columns, top fractions, the threshold for a wanted precision.
 
 All arrays here are in key order (`curate.export.choose`), so a stable sort by score breaks ties by key.
 """
@@ -21,10 +21,10 @@ _CLOSE = 1e-6  # probabilities are float32
 
 
 def combined(columns: Mapping[str, Any], by: str | Mapping[str, float], among: Bools) -> Floats:
-    """float32[n]: the score of every record; NaN where any of its columns is.
+    """float32[n]: the score of every record; NaN if any of its columns is NaN.
 
-    Weights over columns give the weighted mean of the columns' ranks, 0..1, ties at their middle. Ranks are taken
-    among the records of ``among`` (bool[n]); the others are placed between them.
+    Weights over columns give the weighted mean of the columns' ranks, 0..1, ties at their middle. Ranks are computed
+    among the records of ``among`` (bool[n]); the others are interpolated.
     """
     if isinstance(by, str):
         return np.asarray(columns[by], dtype=np.float32)
@@ -53,7 +53,7 @@ def best_first(scores: Floats, among: Bools) -> Rows:
 
 
 def in_top(scores: Floats, fraction: float) -> Bools:
-    """bool[n]: among the top ``fraction`` of what is scored; NaN never is."""
+    """bool[n]: among the top ``fraction`` of the scored records; never for NaN."""
     scored = ~np.isnan(scores)
     top = np.zeros(len(scores), dtype=bool)
     top[best_first(scores, scored)[: round(fraction * int(scored.sum()))]] = True
@@ -63,21 +63,21 @@ def in_top(scores: Floats, fraction: float) -> Bools:
 def precision_threshold(scores: NDArray[Any], probabilities: NDArray[Any], wanted: float) -> tuple[float | None, float]:
     """(The smallest score whose kept set, all scores >= it, has a mean probability >= ``wanted``; the best reachable).
 
-    None where no kept set reaches it; the best is NaN where there are no scores. Both float[n] without NaN.
+    None if no kept set reaches it; the best is NaN if there are no scores. Both float[n] without NaN.
     """
     if not len(scores):
         return None, float("nan")
     order = np.lexsort((probabilities, -scores))
     ranked = scores[order]
-    last = np.flatnonzero(np.r_[ranked[1:] != ranked[:-1], True])  # a score is kept whole or not at all
+    last = np.flatnonzero(np.r_[ranked[1:] != ranked[:-1], True])  # records of equal score are kept or dropped together
     mean = np.cumsum(probabilities[order], dtype=np.float64)[last] / (last + 1)
     reached = np.flatnonzero(mean >= wanted - _CLOSE)
     return (float(ranked[last[reached[-1]]]) if len(reached) else None), float(mean.max())
 
 
 def probability_cut(scores: Floats, probabilities: Floats, wanted: float, name: str) -> float | None:
-    """`precision_threshold` of a recipe: None where nothing is scored; RecipeError where ``name`` holds no
-    probabilities, or where none of its cuts is as good as ``wanted``."""
+    """`precision_threshold` for a recipe: None if nothing is scored; RecipeError if ``name`` holds no probabilities, or
+    if no cut reaches ``wanted``."""
     if len(probabilities) and not (probabilities.min() >= 0 and probabilities.max() <= 1):
         fix = "name a calibrated column with select.probability"
         raise RecipeError("select.precision", f"'{name}' is no column of probabilities: it leaves 0..1", fix)

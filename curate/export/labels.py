@@ -1,7 +1,7 @@
-"""Text columns as codes, and what subgroups a record is in: what concept caps, floors and keep rates count by.
+"""Text columns as codes, and the subgroups of a record, by which concept caps, floors and keep rates count.
 
-A concept is one string a record, as the score table's ``findings`` column holds it: present findings with their side,
-``"effusion@left;mass@right"``, ``"normal"`` where only absences are stated, ``""`` where nothing is known.
+A concept is one string a record, from the score table's ``findings`` column: present findings with their side,
+``"effusion@left;mass@right"``; ``"normal"`` if only absences are stated; ``""`` if nothing is known.
 """
 
 from __future__ import annotations
@@ -28,30 +28,31 @@ class Labels:
 
     @classmethod
     def of(cls, values: Sequence[str | None] | NDArray[Any] | pa.Array | pa.ChunkedArray | Labels) -> Labels:
-        """Of any text column."""
+        """From any text column."""
         if isinstance(values, Labels):
             return values
         column = values if isinstance(values, pa.Array | pa.ChunkedArray) else pa.array(values, pa.string())
         column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
         encoded = column if isinstance(column, pa.DictionaryArray) else column.dictionary_encode()
-        found: list[str | None] = [*encoded.dictionary.to_pylist(), None]  # the last stands for nulls
-        codes = encoded.indices.fill_null(len(found) - 1).to_numpy(zero_copy_only=False)
-        there = np.bincount(codes, minlength=len(found)) > 0
-        names = sorted({name or "" for name, used in zip(found, there, strict=True) if used})
-        place = {name: i for i, name in enumerate(names)}
-        renamed = np.array([place.get(name or "", 0) for name in found], dtype=np.int32)
+        dictionary: list[str | None] = [*encoded.dictionary.to_pylist(), None]  # the last one is for nulls
+        codes = encoded.indices.fill_null(len(dictionary) - 1).to_numpy(zero_copy_only=False)
+        present = np.bincount(codes, minlength=len(dictionary)) > 0
+        names = sorted({name or "" for name, used in zip(dictionary, present, strict=True) if used})
+        code_of = {name: i for i, name in enumerate(names)}
+        renamed = np.array([code_of.get(name or "", 0) for name in dictionary], dtype=np.int32)
         return cls(renamed[codes], tuple(names))
 
     def take(self, rows: NDArray[Any]) -> Labels:
-        """Those rows; the names stay."""
+        """The given rows, with unchanged names."""
         return Labels(self.codes[rows], self.names)
 
 
 @dataclass(frozen=True, eq=False)
 class Subgroups:
-    """Which of ``names`` each record is in, none, one or several: record i is in ``members[starts[i]:starts[i+1]]``.
+    """The subgroups of ``names`` that each record is in, none, one or several.
 
-    Stored once a distinct label: ``codes`` int32[n] says which.
+    Stored once for each distinct label: label ``codes[i]`` (int32[n]) of record i has ``counts`` entries in
+    ``members``.
     """
 
     names: tuple[str, ...]
@@ -62,17 +63,17 @@ class Subgroups:
     def expand(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """(record, subgroup) of every membership of ``rows``, in the order of ``rows``."""
         code = self.codes[rows]
-        many = self.counts[code]
+        counts = self.counts[code]
         start = np.cumsum(self.counts) - self.counts
-        first = np.repeat(start[code] - (np.cumsum(many) - many), many)
-        return np.repeat(rows, many), self.members[first + np.arange(int(many.sum()))]
+        first = np.repeat(start[code] - (np.cumsum(counts) - counts), counts)
+        return np.repeat(rows, counts), self.members[first + np.arange(int(counts.sum()))]
 
 
 def subgroups(by: str, columns: Mapping[str, Any]) -> Subgroups:
     """The subgroups of ``by``: a text column of that name, ``finding`` of ``findings``, ``age_band`` of ``age``.
 
     A missing value is the subgroup "unknown"; a record with several findings is in several, with none known in none.
-    KeyError where the column is not there.
+    KeyError for a missing column.
     """
     if by == "finding":
         return finding_groups(Labels.of(columns["findings"]))
@@ -83,12 +84,12 @@ def subgroups(by: str, columns: Mapping[str, Any]) -> Subgroups:
 
 
 def finding_groups(concepts: Labels) -> Subgroups:
-    """Each finding a subgroup, whatever its side."""
-    each = [findings_in(name) for name in concepts.names]
-    names = sorted({f for found in each for f in found})
-    place = {name: i for i, name in enumerate(names)}
-    counts = np.array([len(found) for found in each], dtype=np.int64)
-    members = np.array([place[f] for found in each for f in found], dtype=np.int64)
+    """Each finding a subgroup, regardless of its side."""
+    per_concept = [findings_in(name) for name in concepts.names]
+    names = sorted({f for findings in per_concept for f in findings})
+    index_of = {name: i for i, name in enumerate(names)}
+    counts = np.array([len(findings) for findings in per_concept], dtype=np.int64)
+    members = np.array([index_of[f] for findings in per_concept for f in findings], dtype=np.int64)
     return Subgroups(tuple(names), concepts.codes, counts, members)
 
 
@@ -98,7 +99,7 @@ def findings_in(concept: str) -> list[str]:
 
 
 def rarest_finding(concepts: Labels, rows: NDArray[np.int64]) -> Labels:
-    """Of each record the finding that fewest of ``rows`` have ("" where it has none): the stratum of balancing.
+    """For each record its finding that is rarest in ``rows`` ("" if it has none): the stratum of balancing.
 
     A pair of a rare and a common finding counts as rare, as in MetaCLIP (Xu et al. 2023, arXiv 2309.16671), where
     any of its entries may draw a pair. Ties by name.

@@ -1,5 +1,5 @@
-"""Which record goes into which shard: planned once for the whole selection, sorted by shard, so that whoever writes a
-shard reads that slice and nothing else."""
+"""Which record goes into which shard: planned once for the whole selection, sorted by shard, so that the writer of a
+shard reads only its slice."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def plan_shards(selection: pa.Table, per_shard: int) -> pa.Table:
         .lazy()
         .filter(pl.col("drop_reason").is_null())
         .with_columns(pl.col("split").cast(pl.Enum(SPLITS)))
-        .sort("split", "partition", maintain_order=True)  # as they lie: a writer relies on it
+        .sort("split", "partition", maintain_order=True)  # in ingest order, on which the writer relies
         .with_columns(number.alias("number"))
         .with_columns(pl.struct("split", "number").rle_id().alias("shard"))
         .collect()

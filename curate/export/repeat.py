@@ -1,7 +1,7 @@
-"""Sampling with repeats: a better pair is seen more often, up to a cap (soft-cap sampling).
+"""Sampling with repeats: a better pair is repeated more often, up to a cap (soft-cap sampling).
 
-The draw is a record's own: its expected number is rounded up or down by a hash of seed and key, so that it does not
-depend on the order of the table, and the noise is less than that of independent draws of the same expectation.
+Each record is drawn by itself: its expected number is rounded up or down by a hash of seed and key. So the result does
+not depend on the order of the table, and has less noise than independent draws with the same expectation.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 Words = NDArray[np.uint64]
 
-_LOWEST = -400.0  # exponents below are as good as never, and their sums stay above zero
+_LOWEST = -400.0  # smaller exponents mean never; the bound keeps sums above zero
 
 
 def key_words(keys: Any) -> Words:
     """uint64[n, w]: keys (strings, UTF-8) as big-endian words, zero-padded, so that words sort as the keys do."""
     try:
         raw = np.asarray(keys if isinstance(keys, np.ndarray) else list(keys), dtype=np.bytes_)
-    except UnicodeEncodeError:  # keys that are not ours
+    except UnicodeEncodeError:  # not ASCII: keys of another product
         raw = np.asarray([str(key).encode("utf-8", "surrogatepass") for key in keys], dtype=np.bytes_)
     width = max(8, -(-raw.dtype.itemsize // 8) * 8)
     wide = np.ascontiguousarray(raw.astype(f"S{width}"))
@@ -64,6 +64,6 @@ def _capped_shares(odds: NDArray[np.float64], total: int, cap: int) -> NDArray[n
     """float64[n] = min(cap, c * odds) with c such that they sum to ``total`` (or all at the cap)."""
     falling = np.sort(odds)[::-1]
     rest = np.cumsum(falling[::-1])[::-1]
-    c = (total - cap * np.arange(len(falling))) / rest  # were the first 0, 1, 2... of them at the cap
+    c = (total - cap * np.arange(len(falling))) / rest  # if the first 0, 1, 2... of them are at the cap
     first = np.flatnonzero(c * falling <= cap * (1 + 1e-9))[0]  # the last always fits, since total <= cap * n
     return np.asarray(np.minimum(cap, c[first] * odds))

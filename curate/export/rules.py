@@ -1,4 +1,4 @@
-"""What a selection is asked for: plain values, checked when they are made."""
+"""The rules of a selection: plain values, checked at construction."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ class SelectRules:
     probabilities; the score itself where None). ``all_of`` names columns in whose top fraction a record must be,
     ``cap`` how many records of one concept may stay (highest scores); both come before the cut, and the cut fills up
     with the next best. ``balance`` in 0..1 moves the cut from one for all (0) to equal numbers a finding (1).
-    ``floor`` then lets in the best of a subgroup that kept too little; with keep or top_k, the worst of the others go
-    for it. ``repeats`` > 1 draws as many records as are kept, with replacement, in proportion to exp(score /
+    ``floor`` then adds the best of a subgroup that kept too few; with keep or top_k, the worst of the others are
+    dropped for it. ``repeats`` > 1 draws as many records as are kept, with replacement, in proportion to exp(score /
     ``temperature``), none more often than ``repeats``; None takes the kept scores' standard deviation. ``seed`` is
-    the draw's. RecipeError where values do not fit.
+    that of the draw. RecipeError for bad values.
     """
 
     keep: float | None = None
@@ -65,9 +65,9 @@ class SelectRules:
     def __post_init__(self) -> None:
         if isinstance(self.floor, Mapping):
             object.__setattr__(self, "floor", _floor(self.floor))
-        given = [name for name in _CUTS if getattr(self, name) is not None]
-        if len(given) > 1:
-            raise RecipeError("select", f"{' and '.join(given)} are given", f"give one of {', '.join(_CUTS)}")
+        cuts = [name for name in _CUTS if getattr(self, name) is not None]
+        if len(cuts) > 1:
+            raise RecipeError("select", f"{' and '.join(cuts)} are given", f"give one of {', '.join(_CUTS)}")
         self._check_numbers()
         if self.balance and self.keep is None and self.top_k is None:
             raise RecipeError("select.balance", "there is no number to balance", "give keep or top_k with it")
@@ -91,7 +91,7 @@ class SelectRules:
 
     @property
     def floored(self) -> Floor | None:
-        """``floor`` as what it is."""
+        """``floor``, typed."""
         assert not isinstance(self.floor, Mapping)
         return self.floor
 

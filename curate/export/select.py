@@ -1,4 +1,4 @@
-"""Choose by score. Reads keys, scores and a few facts only: changing the cut never touches an image.
+"""Select by score. Reads only keys, scores and a few facts: changing the cut never touches an image.
 
 The cut is taken over the train split. Validation and test keep every record: a filtered evaluation set would
 measure the filter, not the model.
@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from curate.errors import RecipeError, RunError
 from curate.export.choose import REASONS, Choice, choose, decide
+from curate.export.column_cache import columns_in, fixed_bytes, read_columns, row_indices, take_rows
 from curate.export.cut import combined
 from curate.export.labels import Labels
-from curate.export.narrow import columns_in, fixed_bytes, narrow, rows_of, taken
 from curate.export.rules import Floor, SelectRules
 from curate.export.split import SPLITS, SplitRules, split_of
 from curate.export.texts import TEXT_FROM, Texts, read_texts
@@ -31,16 +31,16 @@ __all__ = ["Floor", "SelectPool", "SelectRules", "SelectTask", "choose", "cut_of
 
 STEP = "select"
 FACTS = ("modality", "body_part", "view", "sex", "age", "source")
-_TOLD = b"radsift.select"
+_COUNTS = b"radsift.select"
 _DIGIT = np.full(256, -1, np.int64)  # the value of a hex digit
 _DIGIT[np.frombuffer(b"0123456789abcdef", np.uint8)] = range(16)
 _DIGIT[np.frombuffer(b"ABCDEF", np.uint8)] = range(10, 16)
 _REASONS = (*REASONS, Reason.NO_TEXT_BELIEVED)
-_SCORE = "the score"  # as `decide` is given it: what the rules combine is combined already
+_SCORE = "the score"  # column name for `decide` of the score that is already combined
 
 
 def cut_of(selection: pa.Table, rules: SelectRules) -> float | None:
-    """The lowest kept train score: the line in the histogram. None where nothing was cut, or not by one line."""
+    """The lowest kept train score, the threshold in the histogram. None if nothing was cut, or not by one threshold."""
     if not rules.cuts or rules.balance or rules.floored is not None:
         return None
     if rules.threshold is not None:
@@ -51,16 +51,16 @@ def cut_of(selection: pa.Table, rules: SelectRules) -> float | None:
 
 
 def floor_counts(selection: pa.Table) -> tuple[int, int]:
-    """(records that floors let in below the cut, records that went for them), as `SelectTask` noted."""
-    told = json.loads((selection.schema.metadata or {}).get(_TOLD, b"{}"))
-    return int(told.get("added", 0)), int(told.get("displaced", 0))
+    """(records that floors added below the cut, records dropped for them), from the table's metadata."""
+    counts = json.loads((selection.schema.metadata or {}).get(_COUNTS, b"{}"))
+    return int(counts.get("added", 0)), int(counts.get("displaced", 0))
 
 
 @dataclass(frozen=True, eq=False)
 class SelectPool:
-    """What dedup kept, in ingest order: ``table`` (key, partition); ``split`` int8[n] into SPLITS; ``scores``
-    float32[n] that the cut is by, NaN where there is none; ``columns`` that the rules read; ``cut_here`` bool[n],
-    whether the cut is over the record; ``doubted`` bool[n], whether it goes because no text of it is believed."""
+    """The records that dedup kept, in ingest order: ``table`` (key, partition); ``split`` int8[n] into SPLITS;
+    ``scores`` float32[n] to cut by, NaN if there is none; ``columns`` that the rules read; ``in_cut`` bool[n], whether
+    the cut applies to the record; ``rejected`` bool[n], whether it is dropped because none of its texts is accepted."""
 
     table: pa.Table
     keys: pa.Array
@@ -68,8 +68,8 @@ class SelectPool:
     scores: NDArray[np.float32]
     columns: Mapping[str, Any]
     texts: Texts
-    cut_here: NDArray[np.bool_]
-    doubted: NDArray[np.bool_]
+    in_cut: NDArray[np.bool_]
+    rejected: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class SelectTask:
     """Records that dedup kept, their scores and their patients -> SELECTION, in ingest order.
 
     ``texts``: the folder of a step that proposed other texts (`curate.export.texts`), for the splits that are cut;
-    ``unbelieved``: whether a record of which no text is believed is dropped or keeps its own.
+    ``unbelieved``: whether a record without an accepted text is dropped or keeps its own.
     """
 
     ingest: str
@@ -94,88 +94,88 @@ class SelectTask:
         return 1
 
     def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
-        """SELECTION rows of all records that dedup kept; RecipeError where a column the rules name is not there."""
+        """SELECTION rows of all records that dedup kept; RecipeError if a column that the rules name is missing."""
         pool = self.pool()
         return _table(pool, self.choice(pool))
 
     def pool(self) -> SelectPool:
-        """What is chosen from, read once; RecipeError where a column the rules name is not there."""
-        table = narrow(place(self.dedup), ("key", "partition", "drop_reason"))
+        """The candidates, read once; RecipeError if a column that the rules name is missing."""
+        table = read_columns(place(self.dedup), ("key", "partition", "drop_reason"))
         alive = live(table)
         table = table if alive.all() else table.filter(pa.array(alive))
         keys = table["key"].combine_chunks()
         facts = self._facts(keys)
         split = splits_of(facts["patient"], self.splits, facts["official_split"])
-        cut_here = np.ones(len(keys), bool) if self.rules.filter_eval else split == SPLITS.index("train")
-        columns, texts = self._columns(keys, facts), read_texts(self.texts, keys, cut_here)
+        in_cut = np.ones(len(keys), bool) if self.rules.filter_eval else split == SPLITS.index("train")
+        columns, texts = self._columns(keys, facts), read_texts(self.texts, keys, in_cut)
         columns = texts.rescored(columns)
-        doubted = texts.unbelieved if self.unbelieved == "drop" else np.zeros(len(keys), bool)
-        cut_here &= ~doubted
-        return SelectPool(table, keys, split, self._score(columns, cut_here), columns, texts, cut_here, doubted)
+        rejected = texts.none_accepted if self.unbelieved == "drop" else np.zeros(len(keys), bool)
+        in_cut &= ~rejected
+        return SelectPool(table, keys, split, self._score(columns, in_cut), columns, texts, in_cut, rejected)
 
     def choice(self, pool: SelectPool) -> Choice:
-        """What these rules choose from the pool of a task whose rules differ from them in the place of the cut alone
-        (keep, threshold, top_k)."""
-        rows = np.flatnonzero(pool.cut_here)
-        columns = {**pool.columns, _SCORE: pool.scores}
-        taken = {n: c.take(rows) if isinstance(c, Labels) else c[rows] for n, c in columns.items()}
-        made = decide(taken, fixed_bytes(pool.keys)[rows], replace(self.rules, by=_SCORE))
-        return _spread(made, pool.cut_here, pool.doubted)
+        """The selection by these rules from the pool of a task whose rules differ only in the cut (keep, threshold,
+        top_k)."""
+        rows = np.flatnonzero(pool.in_cut)
+        all_columns = {**pool.columns, _SCORE: pool.scores}
+        take_rows = {n: c.take(rows) if isinstance(c, Labels) else c[rows] for n, c in all_columns.items()}
+        choice = decide(take_rows, fixed_bytes(pool.keys)[rows], replace(self.rules, by=_SCORE))
+        return _over_all(choice, pool.in_cut, pool.rejected)
 
     def _score(self, columns: Mapping[str, Any], among: NDArray[np.bool_]) -> NDArray[np.float32]:
-        """float32[n] of all records, those that are not cut placed among those that are."""
-        lacks = isinstance(self.rules.by, str) and self.rules.by not in columns
-        return np.full(len(among), np.nan, np.float32) if lacks else combined(columns, self.rules.by, among)
+        """float32[n] of all records, ranked among those to which the cut applies."""
+        missing = isinstance(self.rules.by, str) and self.rules.by not in columns
+        return np.full(len(among), np.nan, np.float32) if missing else combined(columns, self.rules.by, among)
 
     def _facts(self, keys: pa.Array) -> dict[str, pa.Array]:
         """Patients and subgroups of ``keys``, in their order."""
-        ours = ("patient", "official_split")
+        always = ("patient", "official_split")
         coded = [n for n in (*FACTS, "official_split") if n != "age"]
-        known = narrow(place(self.ingest), ("key", *ours, *FACTS), coded=coded)
+        known = read_columns(place(self.ingest), ("key", *always, *FACTS), coded=coded)
         if not known.num_rows:
-            return {name: pa.nulls(len(keys), pa.string()) for name in (*ours, *FACTS)}
-        rows = rows_of(keys, known["key"])
+            return {name: pa.nulls(len(keys), pa.string()) for name in (*always, *FACTS)}
+        rows = row_indices(keys, known["key"])
         if rows is not None and rows.null_count:
             raise RunError(f"dedup names {rows.null_count} records that ingest does not have: delete its folder")
-        wanted = {"age" if name == "age_band" else name for name in self.rules.fact_columns} | set(ours)
-        return {name: taken(known[name], rows) for name in (*ours, *FACTS) if name in wanted}
+        wanted = {"age" if name == "age_band" else name for name in self.rules.fact_columns} | set(always)
+        return {name: take_rows(known[name], rows) for name in (*always, *FACTS) if name in wanted}
 
     def _columns(self, keys: pa.Array, facts: Mapping[str, pa.Array]) -> dict[str, Any]:
-        """What `decide` reads: float32 scores, text columns as `Labels`, ages in years."""
+        """The columns for `decide`: float32 scores, text columns as `Labels`, ages in years."""
         out: dict[str, Any] = {
             n: Labels.of(c) for n, c in facts.items() if n not in ("patient", "official_split", "age")
         }
         if "age" in facts:
             out["age"] = facts["age"].cast(pa.float32()).to_numpy(zero_copy_only=False)
         wanted = [*self.rules.score_columns, *(["findings"] if self.rules.reads_findings else [])]
-        there = [n for n in columns_in(place(self.scores)) if not n.endswith("_embedding")] if self.scores else []
-        if not there:  # nothing was scored
+        available = [n for n in columns_in(place(self.scores)) if not n.endswith("_embedding")] if self.scores else []
+        if not available:  # nothing was scored
             empty = np.full(len(keys), np.nan, np.float32)
-            nothing = Labels(np.zeros(len(keys), np.int32), ("",))
-            return out | {n: nothing if n == "findings" else empty for n in wanted}
-        if self.rules.by == "dfn" and not self.rules.cuts and "dfn" not in there:
+            no_findings = Labels(np.zeros(len(keys), np.int32), ("",))
+            return out | {n: no_findings if n == "findings" else empty for n in wanted}
+        if self.rules.by == "dfn" and not self.rules.cuts and "dfn" not in available:
             return out  # nothing is cut, and no score is named
-        self._refuse_missing(wanted, there)
-        known = narrow(place(self.scores or ""), there, coded=[n for n in there if n == "findings"])
-        rows = rows_of(keys, known["key"])
+        self._refuse_missing(wanted, available)
+        known = read_columns(place(self.scores or ""), available, coded=[n for n in available if n == "findings"])
+        rows = row_indices(keys, known["key"])
         for name in wanted:
-            column = taken(known[name], rows)
+            column = take_rows(known[name], rows)
             text = name == "findings"
             out[name] = Labels.of(column) if text else column.cast(pa.float32()).to_numpy(zero_copy_only=False)
         return out
 
-    def _refuse_missing(self, wanted: list[str], there: list[str]) -> None:
-        lacking = [name for name in wanted if name not in there]
-        if lacking:
-            scores = ", ".join(name for name in there if name not in ("key", "findings")) or "none"
+    def _refuse_missing(self, wanted: list[str], available: list[str]) -> None:
+        missing = [name for name in wanted if name not in available]
+        if missing:
+            scores = ", ".join(name for name in available if name not in ("key", "findings")) or "none"
             fields = {"findings": "select.cap, balance or floor"} | dict.fromkeys(self.rules.all_of, "select.all_of")
-            field = fields.get(lacking[0], "select.by")
-            fix = f"name one of {scores}" if lacking[0] != "findings" else "add a filter that reads findings"
-            raise RecipeError(field, f"the scores have no column '{lacking[0]}'; there are {scores}", fix)
+            field = fields.get(missing[0], "select.by")
+            fix = f"name one of {scores}" if missing[0] != "findings" else "add a filter that reads findings"
+            raise RecipeError(field, f"the scores have no column '{missing[0]}'; there are {scores}", fix)
 
 
 def splits_of(patients: pa.Array, rules: SplitRules, official: pa.Array | None = None) -> NDArray[np.int8]:
-    """int8[n] into SPLITS, as `split_of` says of each patient pseudonym and the source's own split (null: none)."""
+    """int8[n] into SPLITS: `split_of` for each patient pseudonym and the source's own split (null: none)."""
     split = _by_patient(patients, rules)
     if official is None or official.null_count == len(official):
         return split
@@ -184,43 +184,45 @@ def splits_of(patients: pa.Array, rules: SplitRules, official: pa.Array | None =
 
 
 def _by_patient(patients: pa.Array, rules: SplitRules) -> NDArray[np.int8]:
-    """By the pseudonym alone; its 13 digits are read for all at once."""
+    """By the pseudonym's first 13 digits alone, vectorised."""
     raw = fixed_bytes(patients)
     digits = _DIGIT[np.ascontiguousarray(raw).view(np.uint8).reshape(len(raw), -1 if len(raw) else 1)[:, :13]]
     if digits.shape[1] < 13 or (digits < 0).any():
         return np.array([SPLITS.index(split_of(p, rules)) for p in patients.to_pylist()], dtype=np.int8)
-    place = np.zeros(len(raw), dtype=np.int64)
+    number = np.zeros(len(raw), dtype=np.int64)
     for digit in digits.T:
-        place = place * 16 + digit
-    u = place / 16.0**13
-    held = [SPLITS.index(name) for name in ("test", "val", "train")]
-    return np.where(u < rules.test, held[0], np.where(u < rules.test + rules.val, held[1], held[2])).astype(np.int8)
+        number = number * 16 + digit
+    u = number / 16.0**13
+    indices = [SPLITS.index(name) for name in ("test", "val", "train")]
+    return np.where(u < rules.test, indices[0], np.where(u < rules.test + rules.val, indices[1], indices[2])).astype(
+        np.int8
+    )
 
 
-def _spread(choice: Choice, among: NDArray[np.bool_], doubted: NDArray[np.bool_]) -> Choice:
-    """The choice ``among`` some as one over all: the others stay, those that are ``doubted`` go."""
+def _over_all(choice: Choice, among: NDArray[np.bool_], rejected: NDArray[np.bool_]) -> Choice:
+    """Extend the choice from the rows of ``among`` to all rows: the others are kept, those ``rejected`` dropped."""
     reason, weight = np.zeros(len(among), np.int8), np.ones(len(among), np.float32)
     reason[among], weight[among] = choice.reason, choice.weight
-    reason[doubted], weight[doubted] = _REASONS.index(Reason.NO_TEXT_BELIEVED), 0
+    reason[rejected], weight[rejected] = _REASONS.index(Reason.NO_TEXT_BELIEVED), 0
     return replace(choice, kept=reason == 0, weight=weight, reason=reason)
 
 
 def _table(pool: SelectPool, choice: Choice) -> pa.Table:
     dropped = pa.array(choice.reason, mask=choice.kept)
-    made = {
+    columns = {
         "key": pool.table["key"],
         "partition": pool.table["partition"],
-        "split": _named(pa.array(pool.split), SPLITS),
+        "split": _decode(pa.array(pool.split), SPLITS),
         "score": pa.array(pool.scores, pa.float32(), from_pandas=True),
         "weight": pa.array(choice.weight, pa.float32()),
-        "text_from": _named(pa.array(pool.texts.chosen, mask=pool.texts.chosen < 0), TEXT_FROM),
+        "text_from": _decode(pa.array(pool.texts.chosen, mask=pool.texts.chosen < 0), TEXT_FROM),
         "drop_step": pc.if_else(dropped.is_null(), pa.scalar(None, pa.string()), STEP),
-        "drop_reason": _named(dropped, [r.value if r else "" for r in _REASONS]),
+        "drop_reason": _decode(dropped, [r.value if r else "" for r in _REASONS]),
     }
     counts = json.dumps({"added": choice.added, "displaced": choice.displaced}).encode()
-    out = conform(pa.table(made), SELECTION)
-    return out.replace_schema_metadata({_TOLD: counts}) if choice.added else out
+    out = conform(pa.table(columns), SELECTION)
+    return out.replace_schema_metadata({_COUNTS: counts}) if choice.added else out
 
 
-def _named(codes: pa.Array, names: Collection[str]) -> pa.Array:
+def _decode(codes: pa.Array, names: Collection[str]) -> pa.Array:
     return pa.DictionaryArray.from_arrays(codes, pa.array(list(names), pa.string())).cast(pa.string())

@@ -1,5 +1,5 @@
-"""Patient-disjoint splits: what the source declares (`curate.ingest.splits` settled it by patient), else a patient's
-pseudonym decides, so a record's split never changes as the archive grows."""
+"""Patient-disjoint splits: the source's own (made patient-disjoint by `curate.ingest.splits`), else by the patient's
+pseudonym, so that a record's split never changes as the archive grows."""
 
 from __future__ import annotations
 
@@ -28,5 +28,5 @@ def split_of(patient: str, rules: SplitRules, official: str | None = None) -> st
 
 
 def split_all(patients: Sequence[str], rules: SplitRules) -> list[str]:
-    """`split_of` for each."""
+    """`split_of` for each patient."""
     return [split_of(p, rules) for p in patients]

@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from curate.errors import RecipeError
-from curate.export.remove import NOBODY, without
+from curate.export.remove import NOBODY, without_records
 from curate.export.split import SPLITS
 from curate.export.texts import CARRIED, carry, proposals
 from curate.intact import part_path
@@ -43,13 +43,13 @@ from curate.storage import (
     table_bytes,
 )
 
-MARKER = "export.json"  # whose shards they are
-README, CROISSANT = "README.md", "croissant.json"  # what says of the folder what is in it (`curate.export.card`)
+MARKER = "export.json"  # the step and records that the shards belong to
+README, CROISSANT = "README.md", "croissant.json"  # descriptions of the folder (`curate.export.card`)
 _SUFFIXES = (".tar", ".parquet", "_stats.json")
 _SHARD = rf"({'|'.join(SPLITS)})(/\d{{6}}({'|'.join(map(re.escape, _SUFFIXES))}))?"
-_OWN = re.compile(
+_OWN_FILES = re.compile(
     rf"({MARKER}|{README}|{CROISSANT}|{_SHARD})({re.escape(TEMPORARY)}[0-9a-f]{{8}})?"
-)  # all that a run may leave there
+)  # every file that a run may write there
 
 JSON_FIELDS = (
     "patient",
@@ -78,14 +78,14 @@ INDEX = pa.schema([*(RECORD.field(n) for n in _FIELDS), *(SELECTION.field(n) for
 
 @dataclass(frozen=True)
 class ExportTask:
-    """One partition is one shard. ``plan``: the folder of the step that planned them (`curate.export.plan`);
-    ``texts``: that of a step that proposed other texts; ``kept``: the columns of the reports that are carried along."""
+    """One partition is one shard. ``plan``: the folder of the step that planned them (`curate.export.plan`); ``texts``:
+    that of a step that proposed other texts; ``meta_columns``: the columns of the reports that are carried along."""
 
     ingest: str
     plan: str
     shards: str
     texts: str | None = None
-    kept: tuple[str, ...] = ()
+    meta_columns: tuple[str, ...] = ()
 
     def rows(self, partition: int) -> int:
         """Records in the shard."""
@@ -105,7 +105,7 @@ class ExportTask:
         table = pa.concat_tables(records or [RECORD.empty_table()])
         for name in ("split", "score", "weight", "text_from"):
             table = table.append_column(name, planned[name])
-        write_shard(place(self.shards) / first["split"], first["name"], table, proposed, self.kept)
+        write_shard(place(self.shards) / first["split"], first["name"], table, proposed, self.meta_columns)
         return planned.select(["key", "split", "name"]).rename_columns(["key", "split", "shard"])
 
     def beside(self, partition: int) -> list[Path]:
@@ -114,7 +114,7 @@ class ExportTask:
         return [place(self.shards) / first["split"] / f"{first['name']}{suffix}" for suffix in _SUFFIXES]
 
     def _slice(self, partition: int, columns: list[str] | None = None) -> pa.Table:
-        """The shard's rows of the plan, which is sorted by shard: its statistics say which few pages to read."""
+        """The shard's rows of the plan, which is sorted by shard: Parquet statistics limit the pages that are read."""
         return read_table(part_path(place(self.plan), 0), columns, [("shard", "=", partition)])
 
     def _read(self, partition: int, keys: pa.ChunkedArray) -> pa.Table:
@@ -136,10 +136,10 @@ def write_shard(
     name: str,
     records: pa.Table,
     proposed: Mapping[str, Mapping[str, Any]] | None = None,
-    kept: Sequence[str] = (),
+    meta_columns: Sequence[str] = (),
 ) -> None:
     """RECORD rows with split, score, weight and text_from, and the texts ``proposed`` for them by key -> the three
-    files of a shard, the stats last. ``kept``: names in ``meta`` that are columns of the index."""
+    files of a shard, the stats last. ``meta_columns``: names in ``meta`` that are columns of the index."""
     rows = [carry(row, (proposed or {}).get(row["key"])) for row in records.to_pylist()]
     sink = io.BytesIO()
     with tarfile.open(fileobj=sink, mode="w", format=tarfile.USTAR_FORMAT) as tar:
@@ -148,7 +148,7 @@ def write_shard(
                 info = tarfile.TarInfo(f"{row['key']}.{suffix}")
                 info.size, info.mode = len(data), 0o644
                 tar.addfile(info, io.BytesIO(data))
-    _commit(folder, name, sink.getvalue(), _index(rows, kept))
+    _commit(folder, name, sink.getvalue(), _index(rows, meta_columns))
 
 
 def _commit(folder: Path, name: str, data: bytes, index: pa.Table) -> None:
@@ -161,29 +161,29 @@ def _commit(folder: Path, name: str, data: bytes, index: pa.Table) -> None:
 
 def remove_from_shard(folder: Path, name: str, keys: Collection[str]) -> None:
     """Rewrite a shard's three files without the records under ``keys``; the other members' bytes are copied."""
-    kept = io.BytesIO()
+    buffer = io.BytesIO()
     with (
         tarfile.open(fileobj=io.BytesIO((folder / f"{name}.tar").read_bytes())) as old,
-        tarfile.open(fileobj=kept, mode="w", format=tarfile.USTAR_FORMAT) as new,
+        tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as new,
     ):
         for member in old:
             if member.name.partition(".")[0] not in keys:
                 new.addfile(member, old.extractfile(member))
-    _commit(folder, name, kept.getvalue(), without(read_table(folder / f"{name}.parquet"), keys))
+    _commit(folder, name, buffer.getvalue(), without_records(read_table(folder / f"{name}.parquet"), keys))
 
 
-def _index(rows: list[dict[str, Any]], kept: Sequence[str]) -> pa.Table:
+def _index(rows: list[dict[str, Any]], meta_columns: Sequence[str]) -> pa.Table:
     """The shard's Parquet index: all `INDEX` columns, and those carried along."""
     table = pa.table({f.name: pa.array([row[f.name] for row in rows], f.type) for f in INDEX}, schema=INDEX)
     carried = [dict(row["meta"] or []) for row in rows]
-    for name in kept:
+    for name in meta_columns:
         table = table.append_column(META + name, pa.array([each.get(name) for each in carried], pa.string()))
     return table
 
 
 def _members(row: dict[str, Any]) -> list[tuple[str, bytes]]:
     facts = {n: row[n] for n in JSON_FIELDS if row[n] is not None}
-    if row["painted"] == []:  # a box of no area: readers infer what a list holds from the first samples
+    if row["painted"] == []:  # an empty box: readers infer the list's type from the first samples
         facts["painted"] = [[0, 0, 0, 0]]
     facts |= {
         "key": row["key"],
@@ -203,45 +203,45 @@ def _members(row: dict[str, Any]) -> list[tuple[str, bytes]]:
 
 
 def check_shards(shards: Path) -> None:
-    """RecipeError where the folder is not this product's alone: it will be emptied when other records are chosen."""
+    """RecipeError if the folder holds other files than shards: it is emptied when the selection changes."""
     if shards.is_symlink() or (shards.exists() and not shards.is_dir()):
         raise RecipeError("out", f"{shards} is a link or a file", "another 'out', or move it away")
     if not shards.is_dir() or not any(shards.iterdir()):
         return
     if not (shards / MARKER).is_file():
         raise RecipeError("out", f"{shards} holds what no run wrote", "another 'out', or move that folder away")
-    foreign = sum(1 for p in shards.rglob("*") if not _OWN.fullmatch(p.relative_to(shards).as_posix()))
-    if foreign:
-        raise RecipeError("out", f"{shards} holds {foreign} files or folders that no run wrote", "move them away")
+    unknown = sum(1 for p in shards.rglob("*") if not _OWN_FILES.fullmatch(p.relative_to(shards).as_posix()))
+    if unknown:
+        raise RecipeError("out", f"{shards} holds {unknown} files or folders that no run wrote", "move them away")
 
 
 def reset_shards(shards: Path, step_hash: str, made_of: str, whole: bool) -> bool:
-    """Shards of another selection are removed before the first of this one is written: a reader never finds a mix.
+    """Remove shards of another selection before the first of this one is written: a reader never finds a mix.
 
-    ``made_of``: a digest of the records they hold; ``whole``: all of them are there, as written, and only the marker
-    may be damaged. False where the folder already belonged to this selection. Raises as `check_shards`.
+    ``made_of``: a digest of the records; ``whole``: all shards are there and intact, and only the marker may be
+    damaged. False if the folder already belonged to this selection. Raises as `check_shards`.
     """
     check_shards(shards)
     marker, owner = shards / MARKER, {"hash": step_hash, "records": made_of}
-    held = read_marker(marker)
-    fresh = held != owner and not (held is None and whole)
+    previous = read_marker(marker)
+    fresh = previous != owner and not (previous is None and whole)
     if fresh:
         remove_tree(shards, shards.parent)
-    if held != owner:
+    if previous != owner:
         commit_marker(marker, owner)
     sweep(shards)
     return fresh
 
 
 def shard_table(shards: Path) -> list[dict[str, Any]]:
-    """What was written: split, name, records, bytes of each shard, in order."""
-    found = []
+    """Split, name, records and bytes of each shard, in order."""
+    rows = []
     for split in SPLITS:
         for stats in sorted((shards / split).glob("*_stats.json")):
             facts = read_json(stats)
             name = stats.name.removesuffix("_stats.json")
-            found.append({"split": split, "name": name, "records": facts["count"], "bytes": facts["bytes"]})
-    return found
+            rows.append({"split": split, "name": name, "records": facts["count"], "bytes": facts["bytes"]})
+    return rows
 
 
 def read_index(shards: Path, columns: Sequence[str] | None = None) -> pa.Table:

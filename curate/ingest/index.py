@@ -25,7 +25,7 @@ from curate.deid.replace.surrogates import taken_names
 from curate.deid.vault import SecretSource, write_sealed
 from curate.deid.words.shared import shared_words
 from curate.errors import SourceError
-from curate.export.remove import withdrawn_fates, without
+from curate.export.remove import withdrawn_fates, without_records
 from curate.ingest.files import judge, with_column, with_path_keys
 from curate.ingest.rows import RecordRows, image_key, status_of, with_second_look
 from curate.ingest.rules import IndexRules, ReportSource
@@ -77,9 +77,11 @@ class IndexTask:
         gone = withdrawn_keys(index, read_withdrawn(place(self.scans).parent, pseudo))
         alive = index.filter(pa.array(live(index)))
         for i, start in enumerate(range(0, alive.num_rows, self.rows_per_partition)):
-            part = without(alive.slice(start, self.rows_per_partition), gone)  # the others stay in their partitions
+            part = without_records(
+                alive.slice(start, self.rows_per_partition), gone
+            )  # the others stay in their partitions
             write_sealed(sealed_part(place(self.sealed), i), part, pseudo)
-        alive = without(alive, gone)
+        alive = without_records(alive, gone)
         texts, values = texts_and_values(alive)
         words = shared_words(texts, values, self.k_patients)
         for name, listed in ((WORDS, words), (NAMES, taken_names(values))):

@@ -25,7 +25,7 @@ import pyarrow.compute as pc
 from curate.deid.replace.surrogates import taken_names
 from curate.deid.vault import SecretSource, read_sealed, write_sealed
 from curate.deid.words.shared import WordCount
-from curate.export.remove import withdrawn_fates, without
+from curate.export.remove import withdrawn_fates, without_records
 from curate.ingest.files import with_column
 from curate.ingest.index import IndexRules, IndexTask, paired, settled, texts_and_values, withdrawn_keys
 from curate.ingest.rows import RecordRows
@@ -231,7 +231,7 @@ class Parts(_Sealed):
             table = self._alive(partition, mine[0] * self.size, (mine[-1] + 1) * self.size)
             for i, number in enumerate(mine):
                 part = table.slice(i * self.size, self.size)
-                part = without(part.drop(["gone"]), part.filter(part["gone"])["key"].to_pylist())
+                part = without_records(part.drop(["gone"]), part.filter(part["gone"])["key"].to_pylist())
                 write_sealed(sealed_part(place(self.sealed), number), part, pseudo)
                 texts, values = texts_and_values(part)
                 count.add(texts, values)

@@ -20,7 +20,7 @@ from curate.deid.rules import TextRules
 from curate.deid.vault import SecretSource
 from curate.deid.words.vocabulary import unusual_words
 from curate.errors import DamagedError
-from curate.export.narrow import columns_in, narrow
+from curate.export.column_cache import columns_in, read_columns
 from curate.ingest.files import with_column
 from curate.ingest.sealed import read_shared_words, read_taken_names
 from curate.memory import once
@@ -74,7 +74,7 @@ def _rows(folder: Any, wanted: list[str]) -> pa.Table:
     manifest = load_manifest(folder)
     if manifest is None or not manifest.parts or _COLUMN not in columns_in(folder):
         return RECORD.empty_table()
-    known = narrow(folder, (_COLUMN,))[_COLUMN]
+    known = read_columns(folder, (_COLUMN,))[_COLUMN]
     places = pc.index_in(pa.array(wanted, pa.string()), value_set=known).drop_null().to_numpy()
     ends = np.cumsum([part["rows"] for part in manifest.parts])
     parts = sorted(set(np.searchsorted(ends, places, side="right").tolist()))

@@ -1,7 +1,7 @@
-"""A case as a picture: which scene is painted, from which generators, in which numbers.
+"""A case as a picture: chooses the scene, its random generators and its grey values.
 
 The patient's build comes from the patient's generator, the place of the finding from the study's, position and
-noise from the image's; so a patient's studies look alike, and the images of a study show the same disease.
+noise from the image's. So a patient's studies look alike, and the images of a study show the same disease.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ _ZOOM = {"ct_head": 1.05, "mr_brain": 1.05, "us_thyroid": 1.1}
 
 
 def _expose(view: Canvas, image: Image, modality: str, grain: np.random.Generator) -> Image:
-    """What the machine adds: its point spread, its noise, an uneven field; none of it in CT's calibrated numbers."""
+    """Add the machine's point spread, noise and uneven field; the field not in CT, whose numbers are calibrated."""
     if _BLUR[modality] > 0:
         image = np.asarray(cv2.GaussianBlur(image, (0, 0), _BLUR[modality]), np.float32)
     image = image + _NOISE[modality] * view.grain(grain)

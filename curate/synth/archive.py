@@ -1,6 +1,6 @@
 """A synthetic hospital archive of any size with ground truth: what `curate synth` writes.
 
-    OUT/dicom/<patient>/<study>/<n>.dcm   images: modalities, transfer syntaxes, planted faults
+    OUT/dicom/<patient>/<study>/<n>.dcm   images: modalities, transfer syntaxes, injected faults
     OUT/reports/reports.csv               one row a report
     OUT/truth/truth.parquet               the truth about every file, apart from the archive (`truth.TRUTH`)
 
@@ -27,7 +27,7 @@ def write_archive(out: Path, config: SynthConfig, progress: Callable[[int], None
     """Write the archive; ``progress`` is called with the number of studies done.
 
     Returns counts: ``studies``, ``images``, ``reports``, ``bytes`` of image files, and ``fault:<name>`` in truth rows.
-    Raises RecipeError where ``out`` holds something already or cannot be written.
+    Raises RecipeError if ``out`` is not empty or cannot be written.
     """
     _prepare(out)
     counts: Counter[str] = Counter(studies=config.studies, images=0, reports=0, bytes=0)

@@ -1,4 +1,4 @@
-"""Drawing in body coordinates: shapes as polygons, soft masks, textures. What `anatomy` paints with.
+"""Drawing in body coordinates: shapes as polygons, soft masks, textures. Used by `anatomy`.
 
 Units: one body unit is half the shorter side of the picture, the origin is its middle, x runs to image right
 (the patient's left), y runs down. A view may turn, zoom and shift the body a little.
@@ -124,5 +124,5 @@ class Canvas:
 
 
 def mix(image: Image, value: float | Image, mask: Image) -> None:
-    """Paint ``value`` over ``image`` in place, as opaque as ``mask`` says."""
+    """Blend ``value`` into ``image`` in place, with ``mask`` as opacity."""
     image += (value - image) * mask

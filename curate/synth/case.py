@@ -1,4 +1,4 @@
-"""What is wrong with whom: the case behind study i, a function of (seed, i) alone.
+"""The case behind study i (patient, scene, finding), a function of (seed, i) alone.
 
 Every draw comes from a generator keyed by the seed, an index and the purpose, so a study can be made again from its
 index at any time, in any order, in an archive of any size. Nothing is remembered between studies.
@@ -15,13 +15,13 @@ from curate.synth.chest import SIZES
 from curate.synth.findings import SCENES, Finding, Scene
 from curate.synth.others import LEVELS
 
-_HEALTHY = 0.3  # share of studies without a finding, where the planted fault does not need one
+_HEALTHY = 0.3  # share of studies without a finding, if the injected fault does not need one
 _BLOCK, _PATIENTS_A_BLOCK = 8, 6  # eight studies in a row belong to at most six patients
 _WEIGHTS = np.cumsum([s.weight for s in SCENES]) / sum(s.weight for s in SCENES)
 
 
 class Purpose(IntEnum):
-    """What a generator is for; never renumbered, or every archive changes."""
+    """The purpose of a generator; never renumbered, or every archive changes."""
 
     FAULT = 1
     CASE = 2
@@ -44,7 +44,7 @@ def rng_for(seed: int, purpose: Purpose, index: int, part: int = 0) -> np.random
 
 @dataclass(frozen=True)
 class Case:
-    """``patient`` is an index; ``finding`` and ``side`` are "" where there is none; ``level`` is of the spine."""
+    """``patient`` is an index; ``finding`` is None and ``side`` "" where there is none."""
 
     index: int
     patient: int
@@ -59,12 +59,12 @@ class Case:
         return self.finding.name if self.finding else ""
 
     def differs(self, other: Case) -> bool:
-        """True where a report of ``other`` is really wrong here: another part of the body or another finding."""
+        """Is a report of ``other`` wrong for this case: another part of the body or another finding?"""
         return self.scene.body_part != other.scene.body_part or self.finding_name != other.finding_name
 
 
 def draw_case(seed: int, index: int, needs_finding: bool, needs_side: bool) -> Case:
-    """The case of study ``index``; a fault that twists a finding or a side needs one to twist."""
+    """The case of study ``index``; some faults need a finding or a side that they can falsify."""
     rng = rng_for(seed, Purpose.CASE, index)
     healthy = rng.random() < _HEALTHY and not needs_finding and not needs_side
     scene, finding = _draw_finding(rng, needs_side)
@@ -85,12 +85,12 @@ def _draw_finding(rng: np.random.Generator, needs_side: bool) -> tuple[Scene, Fi
 
 
 def patient_of(seed: int, index: int) -> int:
-    """Index of the patient a study belongs to, before any duplicate moves it to its source's patient."""
+    """Index of the study's patient; a duplicate takes its source's patient instead."""
     block = index // _BLOCK
     seats = rng_for(seed, Purpose.BLOCK, block).integers(0, _PATIENTS_A_BLOCK, _BLOCK)
     return block * _BLOCK + int(seats[index % _BLOCK])
 
 
 def spine_level(seed: int, index: int) -> str:
-    """Which disc or vertebra the words name; the picture draws the same number."""
+    """The disc or vertebra that the report names; the picture shows the same one."""
     return LEVELS[int(rng_for(seed, Purpose.SPOT, index).integers(2, 5))]

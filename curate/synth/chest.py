@@ -1,4 +1,4 @@
-"""Frontal chest radiographs: float32 in 0..1, bright where the body stops the beam.
+"""Frontal chest radiographs: float32 in 0..1, bright where the body absorbs the beam.
 
 Radiological convention throughout the package: the patient's right is image left, so the sign of x is -1 on the
 patient's right and +1 on the patient's left.
@@ -30,11 +30,11 @@ def chest_film(
     view: Canvas, finding: str, side: str, size: str, body: np.random.Generator, spot: np.random.Generator
 ) -> Image:
     """A frontal chest film, float32[h, w]. ``body`` gives the patient's build, ``spot`` where the finding lies."""
-    return chest_film_of(view, [(finding, side, size)] if finding else [], body, spot)
+    return chest_film_with(view, [(finding, side, size)] if finding else [], body, spot)
 
 
-def chest_film_of(
-    view: Canvas, seen: Sequence[tuple[str, str, str]], body: np.random.Generator, spot: np.random.Generator
+def chest_film_with(
+    view: Canvas, findings: Sequence[tuple[str, str, str]], body: np.random.Generator, spot: np.random.Generator
 ) -> Image:
     """A chest film with several findings, each (name, side, size); at most one a lung, beside a large heart."""
     image = view.plain(_AIR)
@@ -43,9 +43,9 @@ def chest_film_of(
     field = view.fill(*lungs, soft=0.012)
     mix(image, _LUNG + body.uniform(-0.04, 0.04), field)
     _bones_and_vessels(view, image, field, body)
-    heart = next((size for name, _, size in seen if name == "cardiomegaly"), "")
+    heart = next((size for name, _, size in findings if name == "cardiomegaly"), "")
     _heart(view, image, body, bool(heart), heart)
-    for name, side, size in seen:
+    for name, side, size in findings:
         if side:
             lung = lungs[0] if side == "right" else lungs[1]
             _FINDINGS[name](view, image, lung, sign_of(side), size, spot)
@@ -111,12 +111,12 @@ def _effusion(view: Canvas, image: Image, lung: Shape, sign: float, size: str, s
 
 
 def _pneumothorax(view: Canvas, image: Image, lung: Shape, sign: float, size: str, spot: np.random.Generator) -> None:
-    left_over = scale(lung, grade(size, 0.76, 0.5) + spot.uniform(-0.03, 0.03), (sign * 0.14, 0.12))
-    inside = view.fill(left_over, soft=0.006)
-    free = np.clip(view.fill(lung) - inside, 0.0, 1.0)
-    mix(image, 0.07, free * 0.9)
+    collapsed = scale(lung, grade(size, 0.76, 0.5) + spot.uniform(-0.03, 0.03), (sign * 0.14, 0.12))
+    inside = view.fill(collapsed, soft=0.006)
+    air = np.clip(view.fill(lung) - inside, 0.0, 1.0)
+    mix(image, 0.07, air * 0.9)
     image += 0.07 * inside
-    image += 0.14 * view.stroke(np.vstack([left_over, left_over[:1]]), width=0.016) * view.fill(lung)
+    image += 0.14 * view.stroke(np.vstack([collapsed, collapsed[:1]]), width=0.016) * view.fill(lung)
 
 
 def _consolidation(view: Canvas, image: Image, lung: Shape, sign: float, size: str, spot: np.random.Generator) -> None:

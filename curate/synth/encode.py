@@ -1,4 +1,4 @@
-"""Transfer syntaxes: which may carry which pixels, and the pixel data of each (PS3.5 section 10 and annex A)."""
+"""Transfer syntaxes: which ones fit which pixels, and the encoded pixel data (PS3.5 section 10 and annex A)."""
 
 from __future__ import annotations
 
@@ -44,19 +44,19 @@ class PixelData:
 
 
 def allowed_syntaxes(stored: Stored, lossless: bool = False, compressed: bool = False) -> list[uid.UID]:
-    """The syntaxes these pixels may be written in; on demand without loss, or with compression only."""
-    found = [*(() if compressed else _NATIVE), uid.RLELossless]
+    """The syntaxes these pixels may be written in; ``lossless`` and ``compressed`` narrow the choice."""
+    syntaxes = [*(() if compressed else _NATIVE), uid.RLELossless]
     if not stored.signed:
-        found += [uid.JPEGLSLossless, uid.JPEG2000Lossless, uid.HTJ2KLossless]
+        syntaxes += [uid.JPEGLSLossless, uid.JPEG2000Lossless, uid.HTJ2KLossless]
         if not stored.colour:
-            found.append(uid.JPEGLosslessSV1)
+            syntaxes.append(uid.JPEGLosslessSV1)
         if stored.bits_stored == 8 and not lossless:
-            found.append(uid.JPEGBaseline8Bit)
-    return found
+            syntaxes.append(uid.JPEGBaseline8Bit)
+    return syntaxes
 
 
 def choose_syntax(choices: list[uid.UID], rng: np.random.Generator) -> uid.UID:
-    """One of ``choices``, the everyday ones more often."""
+    """One of ``choices``, the common ones more often."""
     share = np.array([_SHARE[c] for c in choices])
     return choices[int(rng.choice(len(choices), p=share / share.sum()))]
 

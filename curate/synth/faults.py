@@ -1,7 +1,7 @@
-"""Which fault is planted where, and the faults done to words, pixels and bytes.
+"""Which fault is injected into which study, and the faults of pixels and bytes.
 
-A study has one primary fault, drawn from the configured shares by (seed, index) alone. Text that was burned in may
-come on top of a fault of the words.
+A study has one primary fault, drawn from the configured shares by (seed, index) alone. Burned-in text may come on top
+of a fault of the report.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ NEEDS_FINDING = ("negated", "boilerplate")
 NEEDS_SIDE = ("wrong_side",)
 DUPLICATES = ("exact_duplicate", "near_duplicate")
 BROKEN_FILES = ("truncated", "corrupt", "empty", "not_dicom")
-OF_WORDS = ("mismatch", "wrong_side", "negated", "boilerplate")
+TEXT_FAULTS = ("mismatch", "wrong_side", "negated", "boilerplate")
 _DELIMITER = 8  # bytes that close a sequence of compressed fragments
-_LOOK_BACK = 256  # how far a duplicate looks for a source before it gives up and is faultless
+_MAX_DISTANCE = 256  # studies back in which a duplicate looks for its source; without one it is faultless
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class SynthConfig:
 
     ``side`` is the base picture size in pixels (films are 1.25 times as large, MR 0.75). ``reviewed`` is the share
     of faultless studies that are marked as reviewed by hand: the clean set a filter is trained on.
-    Raises RecipeError where a share is outside 0..1 or the faults' shares sum to more than 1.
+    Raises RecipeError if a share is outside 0..1 or the faults' shares sum to more than 1.
     """
 
     studies: int = 300
@@ -80,7 +80,8 @@ FAULTS = tuple(f.name for f in fields(SynthConfig))[4:]
 
 @dataclass(frozen=True)
 class Plan:
-    """What study ``index`` is to be. ``source`` is the case it duplicates, ``wrong`` the one its words describe."""
+    """The plan of study ``index``. ``source`` is the case that it duplicates, ``wrong`` the one that its report
+    describes."""
 
     index: int
     fault: str
@@ -93,8 +94,8 @@ class Plan:
     @property
     def faults(self) -> list[str]:
         """All faults, the primary one first."""
-        also = ["burned_in"] if self.burned_in and self.fault != "burned_in" else []
-        return [self.fault, *also] if self.fault != "none" else also
+        more = ["burned_in"] if self.burned_in and self.fault != "burned_in" else []
+        return [self.fault, *more] if self.fault != "none" else more
 
 
 def draw_fault(config: SynthConfig, index: int) -> str:
@@ -105,34 +106,34 @@ def draw_fault(config: SynthConfig, index: int) -> str:
 
 
 def plain_case(config: SynthConfig, index: int) -> Case:
-    """The case of a study as its own fault needs it, duplicates not followed."""
+    """The case of a study as its own fault needs it, not resolving duplicates."""
     fault = draw_fault(config, index)
     return draw_case(config.seed, index, fault in NEEDS_FINDING, fault in NEEDS_SIDE)
 
 
 def make_plan(config: SynthConfig, index: int) -> Plan:
-    """Everything decided about study ``index``, from the configured shares and (seed, index)."""
+    """All decisions about study ``index``, from the configured shares and (seed, index)."""
     fault, case = draw_fault(config, index), plain_case(config, index)
     rng = rng_for(config.seed, Purpose.FAULT, index, 1)
     source = _find_source(config, index) if fault in DUPLICATES else None
     if fault in DUPLICATES and source is None:
         fault = "none"
     wrong = _find_wrong(config, case, rng) if fault in ("mismatch", "ambiguous") else None
-    burned = fault == "burned_in" or (fault in OF_WORDS and rng.random() < config.burned_in)
+    burned = fault == "burned_in" or (fault in TEXT_FAULTS and rng.random() < config.burned_in)
     reviewed = fault == "none" and rng.random() < config.reviewed
     return Plan(index, fault, burned, reviewed, case, source, wrong)
 
 
 def _find_source(config: SynthConfig, index: int) -> Case | None:
     """The nearest faultless study before this one."""
-    for j in range(index - 1, max(-1, index - _LOOK_BACK), -1):
+    for j in range(index - 1, max(-1, index - _MAX_DISTANCE), -1):
         if draw_fault(config, j) == "none":
             return plain_case(config, j)
     return None
 
 
 def _find_wrong(config: SynthConfig, case: Case, rng: np.random.Generator) -> Case:
-    """Another study whose report would be really wrong here; it may lie beyond the end of a small archive."""
+    """Another study whose report is wrong for ``case``; it may lie beyond the end of a small archive."""
     while True:
         other = plain_case(config, case.index + int(rng.integers(1, 512)))
         if case.differs(other):
@@ -140,13 +141,13 @@ def _find_wrong(config: SynthConfig, case: Case, rng: np.random.Generator) -> Ca
 
 
 def file_fault(plan: Plan, number: int) -> str:
-    """The primary fault as it stands for one file: broken and blank is only the last image of a study."""
+    """The primary fault of one file: only the last image of a study is broken or blank."""
     last = number == (plan.source or plan.case).images - 1
     return plan.fault if last or plan.fault not in (*BROKEN_FILES, "blank") else "none"
 
 
 def swap_sides(text: str) -> str:
-    """Left for right and right for left, in the case they were written."""
+    """Exchange "left" and "right", keeping upper and lower case."""
     swap = {"left": "right", "right": "left"}
 
     def turn(match: re.Match[str]) -> str:
@@ -172,8 +173,8 @@ def burn_text(frames: NDArray[np.generic], lines: list[str], white: int, rng: np
     frames[:, layer > 96] = white
 
 
-def alter(frames: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """A near duplicate of 8-bit frames: other contrast, slightly other size."""
+def rescale_contrast(frames: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """A near duplicate of 8-bit frames: different contrast, slightly different size."""
     factor = rng.choice([0.85, 0.93, 1.0, 1.08])
     gain, lift = rng.uniform(0.85, 1.1), rng.uniform(-8, 12)
     size = round(frames.shape[2] * factor), round(frames.shape[1] * factor)

@@ -1,4 +1,4 @@
-"""One image file made whole: painted, stored, damaged as planned, written with its header; bytes in memory."""
+"""One image file: rendered, stored, damaged as planned, written with its header; bytes in memory."""
 
 from __future__ import annotations
 
@@ -22,25 +22,26 @@ _BARE_SHARE = 0.04  # files without preamble
 
 
 @dataclass(frozen=True)
-class Made:
-    """An image file: its bytes, its transfer syntax (None where it is no DICOM file), and what was planted in it."""
+class ImageFile:
+    """An image file: its bytes, its transfer syntax (None if it is no DICOM file), and the identifying strings in
+    it."""
 
     data: bytes
     syntax: uid.UID | None
     ledger: Ledger
 
 
-def make_file(config: SynthConfig, plan: Plan, patient: Patient, visit: Visit, number: int) -> Made:
+def make_file(config: SynthConfig, plan: Plan, patient: Patient, visit: Visit, number: int) -> ImageFile:
     """Image ``number`` of a planned study."""
     case = plan.source or plan.case
     ledger, rng = Ledger(), rng_for(config.seed, Purpose.DAMAGE, plan.index, number)
     fault = file_fault(plan, number)
     if fault == "empty":
-        return Made(b"", None, ledger)
+        return ImageFile(b"", None, ledger)
     if fault == "not_dicom":
-        return Made(_letter(patient, visit, ledger, rng), None, ledger)
+        return ImageFile(_stray_letter(patient, visit, ledger, rng), None, ledger)
     stored, syntax = picture(config, case, number)
-    stored, syntax = _twist(stored, syntax, fault, rng)
+    stored, syntax = _apply_fault(stored, syntax, fault, rng)
     if plan.burned_in:
         frames = stored.frames.copy()
         burn_text(frames, _burned_lines(patient, visit, ledger, rng), stored.ink, rng)
@@ -54,26 +55,26 @@ def make_file(config: SynthConfig, plan: Plan, patient: Patient, visit: Visit, n
     elif fault == "corrupt":
         data = garble(data, pixel_bytes, rng)
     elif bare:
-        data = data[132:]  # neither preamble nor DICM: it starts with the file meta information
-    return Made(data, syntax, ledger)
+        data = data[132:]  # without preamble and DICM prefix: it starts with the file meta information
+    return ImageFile(data, syntax, ledger)
 
 
 def picture(config: SynthConfig, case: Case, number: int) -> tuple[Stored, uid.UID]:
-    """Image ``number`` of a case as stored, and the transfer syntax it is sent in where nothing else decides."""
+    """Image ``number`` of a case as stored, and its transfer syntax unless a fault changes it."""
     rng = rng_for(config.seed, Purpose.PIXELS, case.index, number)
     cine = case.scene.modality == "US" and rng.random() < _CINE_SHARE
-    # the frames of a cine loop get generators of their own, beyond those of the images
+    # each frame of a cine loop has its own generator, numbered after those of the images
     parts = [number + 16 * f for f in range(_CINE_FRAMES if cine else 1)]
     frames = [render(case, config.seed, part, config.side) for part in parts]
     stored = store(frames, case.scene.modality, case.scene.body_part, rng)
     return stored, choose_syntax(allowed_syntaxes(stored), rng)
 
 
-def _twist(stored: Stored, syntax: uid.UID, fault: str, rng: np.random.Generator) -> tuple[Stored, uid.UID]:
-    """The picture and its transfer syntax as the file's fault changes them."""
-    if fault == "exact_duplicate":  # re-sent, maybe by a machine that packs it otherwise; lossy data stays as it is
-        again = choose_syntax(allowed_syntaxes(stored, lossless=True), rng)
-        return stored, syntax if syntax in LOSSY else again
+def _apply_fault(stored: Stored, syntax: uid.UID, fault: str, rng: np.random.Generator) -> tuple[Stored, uid.UID]:
+    """The picture and its transfer syntax after the file's fault."""
+    if fault == "exact_duplicate":  # sent again, maybe in another transfer syntax; lossy data stays as it is
+        resent = choose_syntax(allowed_syntaxes(stored, lossless=True), rng)
+        return stored, syntax if syntax in LOSSY else resent
     if fault == "near_duplicate":
         copy = near_copy(stored, rng)
         return copy, uid.JPEGBaseline8Bit if rng.random() < 0.5 else choose_syntax(allowed_syntaxes(copy), rng)
@@ -116,22 +117,22 @@ def write_dicom(
 
 
 def _burned_lines(patient: Patient, visit: Visit, ledger: Ledger, rng: np.random.Generator) -> list[str]:
-    """Name (or the MRN, where the name has no plain letters) and date, as drawn into the picture."""
+    """Name (or the MRN, if the name has no ASCII letters) and date, as drawn into the picture."""
     plain = [
         unicodedata.normalize("NFKD", s).encode("ascii", "ignore").decode() for s in (patient.surname, patient.given)
     ]
     surname, given = (s.upper() for s in plain)
-    scratch = Ledger()  # what is drawn is noted with `draw`
-    date = ledger.draw(write_date(visit.date, str(rng.choice(["dash", "us", "dots"])), scratch))
+    scratch = Ledger()  # drawn strings go into the real ledger with `note_drawn`
+    date = ledger.note_drawn(write_date(visit.date, str(rng.choice(["dash", "us", "dots"])), scratch))
     if min(len(surname), len(given)) < 6:
-        return [ledger.draw(patient.mrn), date]
-    return [ledger.draw(f"{surname}, {given}", surname, given), f"{date}  {ledger.draw(patient.mrn)}"]
+        return [ledger.note_drawn(patient.mrn), date]
+    return [ledger.note_drawn(f"{surname}, {given}", surname, given), f"{date}  {ledger.note_drawn(patient.mrn)}"]
 
 
-def _letter(patient: Patient, visit: Visit, ledger: Ledger, rng: np.random.Generator) -> bytes:
-    """A scanned-in letter that strayed among the images."""
+def _stray_letter(patient: Patient, visit: Visit, ledger: Ledger, rng: np.random.Generator) -> bytes:
+    """A letter that was filed among the images by mistake."""
     text = (
-        f"Dear Dr. {ledger.plant(visit.referring[0])},\n\nregarding {patient.name('full', ledger)} "
-        f"({ledger.plant(patient.mrn)}), seen on {write_date(visit.date, 'long', ledger)}.\n"
+        f"Dear Dr. {ledger.note(visit.referring[0])},\n\nregarding {patient.name('full', ledger)} "
+        f"({ledger.note(patient.mrn)}), seen on {write_date(visit.date, 'long', ledger)}.\n"
     )
     return (("%PDF-1.4\n" if rng.random() < 0.5 else "") + text).encode()

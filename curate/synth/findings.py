@@ -1,6 +1,6 @@
-"""The catalogue: which pictures there are, what may be found in each, and the words radiologists have for it.
+"""The catalogue: the kinds of pictures, the possible findings of each, and radiologists' phrases for them.
 
-Templates know ``{side}`` (left, right), ``{other}`` (the other side), ``{size}``, ``{level}`` (spine) and the same
+Templates may use ``{side}`` (left, right), ``{other}`` (the other side), ``{size}``, ``{level}`` (spine) and the same
 with a capital for the start of a sentence.
 """
 
@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Finding:
-    """One disease: its name in ground truth, whether it has a side, and how it is said or denied."""
+    """One finding: its name in ground truth, whether it has a side, and sentences that state or deny it."""
 
     name: str
     sided: bool
-    seen: tuple[str, ...]
+    present: tuple[str, ...]
     summary: tuple[str, ...]
     absent: tuple[str, ...]
 
@@ -32,18 +32,18 @@ class Scene:
     techniques: tuple[str, ...]
     indications: tuple[str, ...]
     normal: tuple[str, ...]
-    clear: tuple[str, ...]  # what is said of the healthy other side
+    other_side: tuple[str, ...]  # sentences about the healthy other side
     findings: tuple[Finding, ...]
 
 
-def _sided(name: str, *seen: str, absent: tuple[str, ...], summary: tuple[str, ...] = ()) -> Finding:
+def _sided(name: str, *present: str, absent: tuple[str, ...], summary: tuple[str, ...] = ()) -> Finding:
     usual = (f"{{Size}} {{side}} {name}.", f"{{Side}} {name}, {{size}}.", f"{{Side}}-sided {name}.")
-    return Finding(name, True, seen, usual + summary, absent)
+    return Finding(name, True, present, usual + summary, absent)
 
 
-def _whole(name: str, *seen: str, absent: tuple[str, ...], summary: tuple[str, ...] = ()) -> Finding:
+def _unsided(name: str, *present: str, absent: tuple[str, ...], summary: tuple[str, ...] = ()) -> Finding:
     usual = (f"{name.capitalize()}.", f"{{Grade}} {name}.")
-    return Finding(name, False, seen, usual + summary, absent)
+    return Finding(name, False, present, usual + summary, absent)
 
 
 EFFUSION = _sided(
@@ -80,7 +80,7 @@ NODULE = _sided(
     "Solitary {side} pulmonary nodule, {size}, with smooth margins.",
     absent=("No pulmonary nodule.", "No suspicious nodule or mass.", "There is no lung nodule."),
 )
-CARDIOMEGALY = _whole(
+CARDIOMEGALY = _unsided(
     "cardiomegaly",
     "The cardiac silhouette is enlarged.",
     "The heart is enlarged, with a cardiothoracic ratio above 0.5.",
@@ -116,7 +116,7 @@ SHIFT = _sided(
     absent=("No midline shift.", "The midline is central.", "There is no mass effect or midline shift."),
     summary=("Midline shift to the {side}.", "Mass effect with shift towards the {side}."),
 )
-HYDROCEPHALUS = _whole(
+HYDROCEPHALUS = _unsided(
     "hydrocephalus",
     "The lateral ventricles are dilated, in keeping with hydrocephalus.",
     "There is {grade} hydrocephalus.",
@@ -131,7 +131,7 @@ MASS = _sided(
     absent=("No intracranial mass.", "No mass lesion.", "There is no space-occupying lesion."),
     summary=("{Side} hemispheric tumour.",),
 )
-WHITE_MATTER = _whole(
+WHITE_MATTER = _unsided(
     "white matter disease",
     "Scattered foci of T2 hyperintensity in the white matter of both hemispheres.",
     "There is {grade} white matter disease of small vessel type.",
@@ -160,7 +160,7 @@ HYDRONEPHROSIS = _sided(
     "There is {grade} dilatation of the {side} renal pelvis, in keeping with hydronephrosis.",
     absent=("No hydronephrosis.", "The collecting systems are not dilated.", "There is no hydronephrosis."),
 )
-LIVER = _whole(
+LIVER = _unsided(
     "liver lesion",
     "{Size} hypodense lesion in the liver.",
     "There is a {size} focal hepatic lesion.",
@@ -168,21 +168,21 @@ LIVER = _whole(
     absent=("No focal liver lesion.", "The liver is homogeneous.", "There is no hepatic mass."),
     summary=("Indeterminate hepatic lesion.",),
 )
-SPLEEN = _whole(
+SPLEEN = _unsided(
     "splenomegaly",
     "The spleen is enlarged.",
     "There is {grade} splenomegaly.",
     "Enlargement of the spleen, {grade}.",
     absent=("No splenomegaly.", "The spleen is normal in size.", "There is no splenic enlargement."),
 )
-ASCITES = _whole(
+ASCITES = _unsided(
     "ascites",
     "Free fluid surrounds the abdominal organs.",
     "There is {grade} ascites.",
     "Intraperitoneal free fluid, {grade} in amount.",
     absent=("No ascites.", "No free fluid.", "There is no intraperitoneal fluid."),
 )
-HERNIATION = _whole(
+HERNIATION = _unsided(
     "disc herniation",
     "Disc herniation at {level} indenting the thecal sac.",
     "There is a {size} disc protrusion at {level} with narrowing of the canal.",
@@ -190,7 +190,7 @@ HERNIATION = _whole(
     absent=("No disc herniation.", "No disc protrusion.", "There is no significant disc bulge."),
     summary=("{Size} disc herniation at {level}.",),
 )
-FRACTURE = _whole(
+FRACTURE = _unsided(
     "compression fracture",
     "Loss of height of a lumbar vertebral body with marrow oedema.",
     "There is a {grade} vertebral compression fracture.",
@@ -198,14 +198,14 @@ FRACTURE = _whole(
     absent=("No compression fracture.", "Vertebral body heights are maintained.", "There is no vertebral fracture."),
     summary=("Acute vertebral compression fracture.",),
 )
-SYRINX = _whole(
+SYRINX = _unsided(
     "syrinx",
     "Fluid-filled cavity within the lower cord.",
     "There is a {size} syrinx of the conus.",
     "Central cord cavitation, in keeping with a syrinx.",
     absent=("No syrinx.", "Cord signal is normal.", "There is no cord cavity."),
 )
-GALLSTONES = _whole(
+GALLSTONES = _unsided(
     "gallstones",
     "Echogenic stone in the gallbladder with posterior shadowing.",
     "The gallbladder contains a {size} shadowing calculus.",
@@ -213,21 +213,21 @@ GALLSTONES = _whole(
     absent=("No gallstones.", "The gallbladder is free of stones.", "There is no cholelithiasis."),
     summary=("Cholelithiasis.",),
 )
-LIVER_CYST = _whole(
+LIVER_CYST = _unsided(
     "liver cyst",
     "{Size} anechoic cyst in the liver.",
     "There is a {size} simple hepatic cyst.",
     "Well-defined anechoic hepatic lesion, {size}.",
     absent=("No liver cyst.", "No focal hepatic lesion.", "There is no cystic liver lesion."),
 )
-KIDNEY_HYDRO = _whole(
+KIDNEY_HYDRO = _unsided(
     "hydronephrosis",
     "The collecting system of the examined kidney is dilated.",
     "There is {grade} hydronephrosis.",
     "Anechoic dilatation of the renal pelvis and calyces.",
     absent=("No hydronephrosis.", "The collecting system is not dilated.", "There is no pelvicalyceal dilatation."),
 )
-KIDNEY_STONE = _whole(
+KIDNEY_STONE = _unsided(
     "renal stone",
     "Echogenic renal calculus with posterior shadowing.",
     "There is a {size} stone in the examined kidney.",
@@ -242,7 +242,7 @@ THYROID_NODULE = _sided(
     "{Side} lobe nodule, {size}, markedly hypoechoic.",
     absent=("No thyroid nodule.", "No focal nodule in either lobe.", "There is no nodule."),
 )
-GOITRE = _whole(
+GOITRE = _unsided(
     "goitre",
     "Both thyroid lobes are diffusely enlarged.",
     "There is a {grade} diffuse goitre.",

@@ -1,8 +1,8 @@
-"""Who the patients, doctors and machines are, and a ledger of every identifying string that is written down.
+"""The patients, doctors and machines, and a ledger of every identifying string that is written.
 
 The names are invented combinations of uncommon names, none of them an English or a clinical word, and none shorter
 than six letters where it stands alone: a byte search for one of them in clean output has no chance hits. For the
-same reason no planted date has the form YYYY-MM-DD: that is how shifted, harmless dates are written downstream.
+same reason no date has the form YYYY-MM-DD, in which shifted, harmless dates are written downstream.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ _STREETS = ("Quillfeather Lane", "Old Tannery Row", "Marchbanks Terrace", "Salte
 
 @dataclass
 class Ledger:
-    """Every identifying string as written, in the order of writing; those drawn into pixels also apart."""
+    """Every identifying string as written, in order; ``pixels`` has those that are drawn into pixels."""
 
     strings: dict[str, None] = field(default_factory=dict)
     pixels: dict[str, None] = field(default_factory=dict)
 
-    def plant(self, text: str, *parts: str) -> str:
-        """Note ``text``, and those ``parts`` of it that are identifying by themselves; gives ``text`` back."""
+    def note(self, text: str, *parts: str) -> str:
+        """Add ``text``, and those ``parts`` of it that are identifying by themselves; returns ``text``."""
         for s in (text, *(p for p in parts if p in text)):
             if len(s) >= MIN_CHARS:
                 self.strings[s] = None
         return text
 
-    def draw(self, text: str, *parts: str) -> str:
-        """`plant` for what is drawn into the picture."""
+    def note_drawn(self, text: str, *parts: str) -> str:
+        """`note` for a text that is drawn into the picture."""
         for s in (text, *(p for p in parts if p in text)):
             self.pixels[s] = None
-        return self.plant(text, *parts)
+        return self.note(text, *parts)
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Patient:
     address: str
 
     def name(self, form: str, ledger: Ledger) -> str:
-        """The name in one of its written forms, noted in the ledger."""
+        """The name in one of its written forms, added to the ledger."""
         title = "Ms." if self.sex == "F" else "Mr."
         text = {
             "comma": f"{self.surname}, {self.given}",
@@ -68,11 +68,11 @@ class Patient:
             "dicom": f"{self.surname}^{self.given}^{self.middle}",
             "DICOM": f"{self.surname}^{self.given}^{self.middle}".upper(),
         }[form]
-        return ledger.plant(text, *self.parts)
+        return ledger.note(text, *self.parts)
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """What identifies by itself inside a longer form."""
+        """The parts that identify by themselves inside a longer form."""
         return self.surname, self.given, self.surname.upper(), self.given.upper()
 
 
@@ -95,9 +95,9 @@ class Visit:
     station: str
 
 
-def make_uid(seed: int, *what: object) -> str:
-    """A UID under 2.25 fixed by the seed and what it names."""
-    message = "/".join(str(w) for w in (seed, *what)).encode()
+def make_uid(seed: int, *parts: object) -> str:
+    """A UID under 2.25, a function of the seed and ``parts``."""
+    message = "/".join(str(part) for part in (seed, *parts)).encode()
     return f"2.25.{int.from_bytes(hashlib.blake2b(message, digest_size=16).digest(), 'big')}"
 
 
@@ -115,7 +115,7 @@ def make_patient(seed: int, index: int) -> Patient:
         surname, given, *native = names.JAPANESE[int(rng.integers(len(names.JAPANESE)))]
         charset, ideographic = ("", "ISO 2022 IR 87") if rng.random() < 0.6 else ("ISO_IR 192",), "^".join(native)
     birth = dt.date(1926, 1, 1) + dt.timedelta(days=int(rng.integers(0, 75 * 365)))
-    # the index keeps two patients apart whatever is drawn
+    # distinct for every index
     mrn = f"QH{(index * 7919 + 10_000_019 + seed * 104_729) % 100_000_000:08d}"
     address = f"{rng.integers(11, 9900)} {rng.choice(_STREETS)}"
     middle = str(rng.choice(list("ABCDEFGHJKLM")))
@@ -147,12 +147,12 @@ def make_visit(seed: int, index: int) -> Visit:
 
 
 def _phone(rng: np.random.Generator) -> str:
-    """A number of the block kept for fiction."""
+    """A number of the block reserved for fiction."""
     return f"({rng.integers(201, 989)}) 555-01{rng.integers(100):02d}"
 
 
 def write_date(day: dt.date, form: str, ledger: Ledger) -> str:
-    """A full date in one of the forms reports and tags use; never YYYY-MM-DD (see the module's text)."""
+    """A full date in one of the forms reports and tags use; never YYYY-MM-DD (see the module's docstring)."""
     text = {
         "da": f"{day:%Y%m%d}",
         "us": f"{day:%m/%d/%Y}",
@@ -161,4 +161,4 @@ def write_date(day: dt.date, form: str, ledger: Ledger) -> str:
         "british": f"{day.day} {names.MONTHS[day.month - 1]} {day.year}",
         "dash": f"{day.day:02d}-{names.MONTHS[day.month - 1][:3]}-{day.year}",
     }[form]
-    return ledger.plant(text)
+    return ledger.note(text)

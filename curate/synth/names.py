@@ -1,4 +1,4 @@
-"""The stock of names. Uncommon ones, so that none of them is a clinical or an everyday word (see `identities`)."""
+"""Lists of names. They are uncommon: none is a clinical or an everyday word (see `identities`)."""
 
 SURNAMES = (
     "Abernethy", "Achterberg", "Adeyeminka", "Bhattacharjee", "Bjornstad", "Castellanos", "Czerwinska",

@@ -52,7 +52,7 @@ def ultrasound(view: Canvas, organ: str, finding: str, side: str, size: str, bod
 
 
 def _shadow(view: Canvas, image: Image, x: float, y: float, width: float) -> None:
-    """What no echo comes back from, under a stone: the beam fans out."""
+    """The acoustic shadow below a stone, widening as the beam does."""
     mix(
         image,
         0.04,

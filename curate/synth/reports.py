@@ -1,4 +1,4 @@
-"""The report of a case: sections, synonyms, sides, denials and doubt, with the patient all over the text."""
+"""The report of a case: sections, synonyms, sides, negation and uncertainty, with identifiers throughout the text."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _NAME_FORMS = ("comma", "upper", "full", "short")
 
 @dataclass(frozen=True)
 class Author:
-    """Who writes about whom: the header values a report carries and where they are noted."""
+    """The header values that a report contains, and the ledger to which they are added."""
 
     patient: Patient
     visit: Visit
@@ -36,23 +36,23 @@ class Author:
     seed: int
 
     def date(self, rng: np.random.Generator, days_ago: int = 0) -> str:
-        """The day of the study, or one before it, in a form of its own."""
+        """The date of the study, or ``days_ago`` before it, in a random form."""
         day = self.visit.date - dt.timedelta(days=days_ago)
         return write_date(day, str(rng.choice(_DATE_FORMS)), self.ledger)
 
-    def doctor(self, who: tuple[str, str]) -> str:
+    def doctor(self, physician: tuple[str, str]) -> str:
         """A physician as named in text."""
-        return self.ledger.plant(f"Dr. {who[1]}. {who[0]}", who[0])
+        return self.ledger.note(f"Dr. {physician[1]}. {physician[0]}", physician[0])
 
 
 def write_report(case: Case, exam: str, fault: str, author: Author, rng: np.random.Generator) -> str:
-    """The whole report of ``case`` as a radiologist would dictate it, twisted as ``fault`` says.
+    """The whole report of ``case`` as a radiologist would dictate it, with ``fault`` injected.
 
-    ``exam`` is the title of the study it is filed under, which is another one where the report is a stray.
+    ``exam`` is the title of the study it is filed under: another one if the report is mismatched.
 
-    A wrong side, a negated finding and boilerplate twist the words; every other fault leaves them alone.
+    wrong_side, negated and boilerplate change the words; every other fault leaves them alone.
     """
-    # what is left out is decided first: the ledger may hold only what is really written
+    # decided first, because the ledger may hold only what is really written
     left_out = {name for name, share in _OPTIONAL.items() if rng.random() < share}
     sections = {}
     if "INDICATION" not in left_out:
@@ -74,16 +74,16 @@ def write_report(case: Case, exam: str, fault: str, author: Author, rng: np.rand
 
 
 def _header(exam: str, author: Author, rng: np.random.Generator) -> str:
-    patient, visit, plant = author.patient, author.visit, author.ledger.plant
+    patient, visit, note = author.patient, author.visit, author.ledger.note
     lines = [
-        f"{plant(visit.institution)}, {plant(visit.town)}",
+        f"{note(visit.institution)}, {note(visit.town)}",
         f"Patient: {patient.name(str(rng.choice(_NAME_FORMS)), author.ledger)}",
-        f"MRN: {plant(patient.mrn)}   DOB: {write_date(patient.birth, str(rng.choice(_DATE_FORMS)), author.ledger)}",
-        f"Accession: {plant(visit.accession)}   Exam date: {author.date(rng)}",
+        f"MRN: {note(patient.mrn)}   DOB: {write_date(patient.birth, str(rng.choice(_DATE_FORMS)), author.ledger)}",
+        f"Accession: {note(visit.accession)}   Exam date: {author.date(rng)}",
         f"Exam: {exam}   Referring: {author.doctor(visit.referring)}",
     ]
     if rng.random() < 0.4:
-        lines.insert(3, f"Address: {plant(patient.address)}   Phone: {plant(patient.phone)}")
+        lines.insert(3, f"Address: {note(patient.address)}   Phone: {note(patient.phone)}")
     return "\n".join(lines)
 
 
@@ -99,20 +99,20 @@ def _indication(case: Case, author: Author, rng: np.random.Generator) -> str:
 def _comparison(case: Case, author: Author, rng: np.random.Generator) -> str:
     if rng.random() < 0.35:
         return "None available."
-    where = f" at {author.ledger.plant(author.visit.institution)}" if rng.random() < 0.3 else ""
+    where = f" at {author.ledger.note(author.visit.institution)}" if rng.random() < 0.3 else ""
     return f"{case.scene.title} of {author.date(rng, int(rng.integers(20, 900)))}{where}."
 
 
 def _signature(author: Author, rng: np.random.Generator) -> str:
     line = f"Electronically signed by {author.doctor(author.visit.reader)} on {author.date(rng)}."
-    return line + (f" Questions: {author.ledger.plant(author.visit.phone)}." if rng.random() < 0.5 else "")
+    return line + (f" Questions: {author.ledger.note(author.visit.phone)}." if rng.random() < 0.5 else "")
 
 
 def _body(case: Case, fault: str, author: Author, rng: np.random.Generator) -> tuple[str, str]:
-    """Findings and impression, with what is said to whom among them."""
+    """Findings and impression, sometimes with a note on whom they were discussed with."""
     if fault == "boilerplate":
-        kept = [str(s) for s in rng.permutation(case.scene.normal)[: int(rng.integers(1, 3))]]
-        findings, impression = " ".join([*kept, str(rng.choice(_NOTHING))]), str(rng.choice(_NOTHING))
+        normal = [str(s) for s in rng.permutation(case.scene.normal)[: int(rng.integers(1, 3))]]
+        findings, impression = " ".join([*normal, str(rng.choice(_NOTHING))]), str(rng.choice(_NOTHING))
     elif case.finding is None or fault == "negated":
         findings, impression = _denial(case, rng)
     else:
@@ -120,16 +120,16 @@ def _body(case: Case, fault: str, author: Author, rng: np.random.Generator) -> t
     if fault == "wrong_side":
         findings, impression = swap_sides(findings), swap_sides(impression)
     if rng.random() < 0.3:
-        whom, visit = author.doctor(author.visit.referring), author.visit
-        call = f" at {author.ledger.plant(visit.phone)}" if rng.random() < 0.5 else ""
-        told = f"Discussed with {whom} by telephone{call} on {author.date(rng)}."
-        impression = f"{impression} {told}" if rng.random() < 0.6 else impression
-        findings = findings if told in impression else f"{findings} {told}"
+        physician, visit = author.doctor(author.visit.referring), author.visit
+        call = f" at {author.ledger.note(visit.phone)}" if rng.random() < 0.5 else ""
+        discussed = f"Discussed with {physician} by telephone{call} on {author.date(rng)}."
+        impression = f"{impression} {discussed}" if rng.random() < 0.6 else impression
+        findings = findings if discussed in impression else f"{findings} {discussed}"
     return findings, impression
 
 
 def _denial(case: Case, rng: np.random.Generator) -> tuple[str, str]:
-    """A report without a finding; a finding the picture does show is denied in so many words."""
+    """A report without a finding; a finding that the picture shows is denied explicitly."""
     denied = [f for f in case.scene.findings if f is not case.finding]
     lines = [str(rng.choice(f.absent)) for f in denied if rng.random() < 0.7]
     lines += [str(s) for s in rng.permutation(case.scene.normal)[:2]]
@@ -141,11 +141,11 @@ def _denial(case: Case, rng: np.random.Generator) -> tuple[str, str]:
 
 
 def _affirmation(case: Case, finding: Finding, seed: int, rng: np.random.Generator) -> tuple[str, str]:
-    """The finding said, the others denied, now and then with doubt."""
+    """The finding stated, others denied, sometimes with uncertainty."""
     words = _words(case, seed)
-    lines = [str(rng.choice(finding.seen)).format(**words)]
+    lines = [str(rng.choice(finding.present)).format(**words)]
     if case.side and rng.random() < 0.4:
-        lines.append(str(rng.choice(case.scene.clear)).format(**words))
+        lines.append(str(rng.choice(case.scene.other_side)).format(**words))
     lines += [str(rng.choice(f.absent)) for f in case.scene.findings if f is not finding and rng.random() < 0.5]
     lines += [str(s) for s in rng.permutation(case.scene.normal)[: int(rng.integers(0, 3))]]
     summary = str(rng.choice(finding.summary)).format(**words)
@@ -158,7 +158,7 @@ def _affirmation(case: Case, finding: Finding, seed: int, rng: np.random.Generat
 
 
 def _words(case: Case, seed: int) -> dict[str, str]:
-    side = case.side or "right"  # unsided findings never ask for it
+    side = case.side or "right"  # unused by findings without a side
     other = "left" if side == "right" else "right"
     words = {"side": side, "other": other, "size": case.size, "grade": _GRADES[case.size]}
     capital = {k.capitalize(): v.capitalize() for k, v in words.items()}

@@ -90,7 +90,7 @@ def _head_finding(
 
 
 def ct_chest(view: Canvas, finding: str, side: str, size: str, body: Rng, spot: Rng) -> Image:
-    """An axial chest slice in HU, float32[h, w]; the spine is below, as the patient lies."""
+    """An axial chest slice in HU, float32[h, w]; supine: the spine is at the bottom."""
     image = view.plain(-1000.0)
     rx, ry = body.uniform(0.86, 0.96), body.uniform(0.62, 0.7)
     mix(image, -90.0, view.fill(ellipse(0, 0, rx, ry)))

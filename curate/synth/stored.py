@@ -1,4 +1,4 @@
-"""From a painted picture to the integers a modality stores: bit depth, polarity, rescale, window, colour."""
+"""From a rendered picture to the integers that a modality stores: bit depth, polarity, rescale, window, colour."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.synth.canvas import Image
-from curate.synth.faults import alter
+from curate.synth.faults import rescale_contrast
 
 Frames = NDArray[Any]  # uint8, uint16 or int16: [n, h, w], or [n, h, w, 3] for colour
 
@@ -18,7 +18,7 @@ _CT_WINDOW = {"HEAD": (40.0, 80.0), "CHEST": (-500.0, 1500.0), "ABDOMEN": (60.0,
 
 @dataclass(frozen=True)
 class Stored:
-    """Pixels as stored, and the attributes of PS3.3 C.7.6.3 and C.11 that say how to read them."""
+    """Pixels as stored, and the attributes of PS3.3 C.7.6.3 and C.11 that describe them."""
 
     frames: Frames
     photometric: str
@@ -38,12 +38,12 @@ class Stored:
 
     @property
     def ink(self) -> int:
-        """The stored value shown brightest in this picture; writing in it survives any windowing."""
+        """The stored value displayed brightest in this picture; text in it stays visible with any window."""
         return int(self.frames.min() if self.photometric == "MONOCHROME1" else self.frames.max())
 
 
 def store(images: list[Image], modality: str, body_part: str, rng: np.random.Generator) -> Stored:
-    """The frames of one object as its modality would store them; the choices among its ways are ``rng``'s."""
+    """The frames of one object as its modality would store them; ``rng`` chooses among the possible forms."""
     frames = np.stack(images)
     if modality == "CT":
         return _store_ct(frames, _CT_WINDOW[body_part], rng)
@@ -66,7 +66,7 @@ def _store_ct(frames: Image, window: tuple[float, float], rng: np.random.Generat
 
 
 def _store_film(frames: Image, rng: np.random.Generator) -> Stored:
-    """8 or 12 bits; a fourth of the films is stored as the negative it is (MONOCHROME1)."""
+    """8 or 12 bits; a fourth of the films is stored as a negative (MONOCHROME1)."""
     eight, negative = rng.random() < 0.3, rng.random() < 0.25
     bits = 8 if eight else 12
     top = (1 << bits) - 1
@@ -89,20 +89,20 @@ def _store_us(frames: Image, rng: np.random.Generator) -> Stored:
     return Stored(colour, "RGB", 8)
 
 
-def as_shown(stored: Stored) -> NDArray[np.uint8]:
-    """The frames as 8 bits, white is bright: what a workstation would send on."""
+def as_displayed(stored: Stored) -> NDArray[np.uint8]:
+    """The frames with 8 bits as a workstation displays them, white is bright."""
     if stored.frames.dtype == np.uint8:
         return 255 - stored.frames if stored.photometric == "MONOCHROME1" else stored.frames
     values = stored.frames.astype(np.float32)
     slope, intercept = stored.rescale or (1.0, 0.0)
     centre, width = stored.window or (float(values.mean()), 4.0 * float(values.std()) + 1.0)
-    shown = np.clip((values * slope + intercept - centre) / width + 0.5, 0, 1) * 255
-    return np.asarray(255 - shown if stored.photometric == "MONOCHROME1" else shown).astype(np.uint8)
+    displayed = np.clip((values * slope + intercept - centre) / width + 0.5, 0, 1) * 255
+    return np.asarray(255 - displayed if stored.photometric == "MONOCHROME1" else displayed).astype(np.uint8)
 
 
 def near_copy(stored: Stored, rng: np.random.Generator) -> Stored:
-    """The same picture re-windowed to 8 bits, of slightly other contrast and size."""
-    return Stored(alter(as_shown(stored), rng), "RGB" if stored.colour else "MONOCHROME2", 8)
+    """The same picture windowed to 8 bits, with slightly different contrast and size."""
+    return Stored(rescale_contrast(as_displayed(stored), rng), "RGB" if stored.colour else "MONOCHROME2", 8)
 
 
 def blank(stored: Stored, rng: np.random.Generator) -> Stored:

@@ -1,12 +1,12 @@
-"""One study made whole: its files as bytes, its report rows, its truth; a function of the shares and (seed, index)."""
+"""One study: its files as bytes, its report rows, its truth; a function of the shares and (seed, index)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from curate.synth.case import Purpose, rng_for
-from curate.synth.faults import BROKEN_FILES, OF_WORDS, Plan, SynthConfig, file_fault, make_plan
-from curate.synth.files import Made, make_file
+from curate.synth.faults import BROKEN_FILES, TEXT_FAULTS, Plan, SynthConfig, file_fault, make_plan
+from curate.synth.files import ImageFile, make_file
 from curate.synth.identities import Ledger, Patient, Visit, make_patient, make_visit, write_date
 from curate.synth.reports import Author, write_report
 from curate.synth.truth import TruthRow
@@ -25,7 +25,7 @@ class Study:
 
 
 def make_study(config: SynthConfig, index: int) -> Study:
-    """Study ``index`` of the archive ``config`` describes, whatever the number of studies is."""
+    """Study ``index`` of the archive that ``config`` describes, independent of the number of studies."""
     plan = make_plan(config, index)
     patient, visit = make_patient(config.seed, (plan.source or plan.case).patient), make_visit(config.seed, index)
     words = Ledger()
@@ -35,26 +35,26 @@ def make_study(config: SynthConfig, index: int) -> Study:
         return Study((), reports, (_truth(plan, patient, visit, None, words),))
     files, truth = [], []
     for n in range((plan.source or plan.case).images):
-        path, made = file_path(config, plan, patient, visit, n), make_file(config, plan, patient, visit, n)
-        files.append((path, made.data))
-        row = _truth(plan, patient, visit, made, words, n)
+        path, image_file = file_path(config, plan, patient, visit, n), make_file(config, plan, patient, visit, n)
+        files.append((path, image_file.data))
+        row = _truth(plan, patient, visit, image_file, words, n)
         row["file"], row["duplicate_of"] = path, _source_path(config, plan, n) if plan.source else None
         truth.append(row)
     return Study(tuple(files), reports, tuple(truth))
 
 
 def _write_rows(config: SynthConfig, plan: Plan, author: Author) -> tuple[tuple[str, ...], ...]:
-    """The study's rows of the report table; two where its accession is ambiguous."""
+    """The study's rows of the report table; two if its accession is ambiguous."""
     case = plan.source or plan.case
     cases = {"mismatch": [plan.wrong], "ambiguous": [case, plan.wrong]}.get(plan.fault, [case])
     rows = []
-    for part, told in enumerate(cases):
-        assert told is not None
+    for part, described in enumerate(cases):
+        assert described is not None
         rng = rng_for(config.seed, Purpose.WORDS, case.index, part)
-        text = write_report(told, case.scene.title, plan.fault, author, rng)
-        plant, visit = author.ledger.plant, author.visit
+        text = write_report(described, case.scene.title, plan.fault, author, rng)
+        note, visit = author.ledger.note, author.visit
         name = author.patient.name("comma", author.ledger)
-        ids = plant(visit.accession), plant(author.patient.mrn), name, plant(visit.study_uid)
+        ids = note(visit.accession), note(author.patient.mrn), name, note(visit.study_uid)
         rows.append((*ids, write_date(visit.date, "da", author.ledger), text, "yes" if plan.reviewed else ""))
     return tuple(rows)
 
@@ -74,13 +74,15 @@ def _source_path(config: SynthConfig, plan: Plan, number: int) -> str:
     return file_path(config, source, patient, visit, number)
 
 
-def _truth(plan: Plan, patient: Patient, visit: Visit, made: Made | None, words: Ledger, number: int = 0) -> TruthRow:
-    """The row of one file, or of a report without any; the file's own name and its source are filled in later."""
+def _truth(
+    plan: Plan, patient: Patient, visit: Visit, image_file: ImageFile | None, words: Ledger, number: int = 0
+) -> TruthRow:
+    """The row of one file, or of a report without a file; the caller fills in file name and source."""
     case = plan.source or plan.case
-    fault = plan.fault if made is None else file_fault(plan, number)
-    wrong = (*OF_WORDS, *BROKEN_FILES, "blank", "orphan_image", "orphan_report", "ambiguous")
+    fault = plan.fault if image_file is None else file_fault(plan, number)
+    wrong = (*TEXT_FAULTS, *BROKEN_FILES, "blank", "orphan_image", "orphan_report", "ambiguous")
     faults = plan.faults if fault == plan.fault else []
-    strings = {**(made.ledger.strings if made else {}), **words.strings}
+    strings = {**(image_file.ledger.strings if image_file else {}), **words.strings}
     return {
         "file": None,
         "study": plan.index,
@@ -95,7 +97,7 @@ def _truth(plan: Plan, patient: Patient, visit: Visit, made: Made | None, words:
         "body_part": case.scene.body_part,
         "finding": case.finding_name,
         "side": case.side,
-        "transfer_syntax": made.syntax or "" if made else "",
+        "transfer_syntax": image_file.syntax or "" if image_file else "",
         "phi": list(strings),
-        "phi_pixels": list(made.ledger.pixels) if made else [],
+        "phi_pixels": list(image_file.ledger.pixels) if image_file else [],
     }

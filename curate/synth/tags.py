@@ -1,4 +1,4 @@
-"""A DICOM header as hospitals write them: the patient in standard tags, private tags, sequences and free text."""
+"""A DICOM header as hospitals write them, with identifiers in standard tags, private tags, sequences and free text."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _PRIVATE_CREATOR = "HALVORSEN HEADER 01"
 
 @dataclass(frozen=True)
 class Subject:
-    """What a header is about: one image of one study of one patient."""
+    """The subject of a header: one image of one study of one patient."""
 
     seed: int
     index: int
@@ -41,15 +41,15 @@ class Subject:
     @property
     def sop_uid(self) -> str:
         """SOPInstanceUID of this image."""
-        return self.ledger.plant(make_uid(self.seed, "instance", self.index, self.number))
+        return self.ledger.note(make_uid(self.seed, "instance", self.index, self.number))
 
 
 def make_header(
     subject: Subject, syntax: uid.UID, frames: int, burned: bool, bare: bool, rng: np.random.Generator
 ) -> Dataset:
-    """Everything but the pixels, file meta included; each planted string goes into the subject's ledger.
+    """Everything but the pixels, file meta included; each identifying string goes into the subject's ledger.
 
-    ``bare`` says that the file will have no preamble, so nothing can hide there.
+    ``bare``: the file will have no preamble, so nothing can hide there.
     """
     ds = Dataset()
     ds.SpecificCharacterSet = list(subject.patient.charset)
@@ -67,17 +67,17 @@ def make_header(
     if scene.name == "chest_film":
         ds.ViewPosition = "AP" if scene.modality == "CR" else "PA"
         ds.PatientOrientation = ["L", "F"]
-    # the flag cannot be trusted where there is text
-    if says := str(rng.choice(["YES", "NO", ""], p=[0.5, 0.3, 0.2] if burned else [0.0, 0.5, 0.5])):
-        ds.BurnedInAnnotation = says
+    # the flag is unreliable, as in real files
+    if flag := str(rng.choice(["YES", "NO", ""], p=[0.5, 0.3, 0.2] if burned else [0.0, 0.5, 0.5])):
+        ds.BurnedInAnnotation = flag
     _add_patient(ds, subject, rng)
     _add_visit(ds, subject, rng)
     _add_nested(ds, subject, rng)
     if rng.random() < 0.5:
         _add_private(ds, subject)
     _add_file_meta(ds, subject, syntax)
-    hides = rng.random() < _NAME_IN_PREAMBLE and not bare  # the 128 bytes are free for any use (PS3.10 7.1)
-    hidden = subject.patient.name("comma", subject.ledger).encode() if hides else b""
+    name_hidden = rng.random() < _NAME_IN_PREAMBLE and not bare  # the 128 bytes are free for any use (PS3.10 7.1)
+    hidden = subject.patient.name("comma", subject.ledger).encode() if name_hidden else b""
     ds.preamble = hidden.ljust(128, b"\0")
     return ds
 
@@ -86,36 +86,34 @@ def _add_patient(ds: Dataset, subject: Subject, rng: np.random.Generator) -> Non
     patient, ledger = subject.patient, subject.ledger
     form = "DICOM" if rng.random() < 0.4 and not patient.ideographic else "dicom"
     name = patient.name(form, ledger)
-    ds.PatientName = f"{name}={ledger.plant(patient.ideographic)}" if patient.ideographic else name
-    ds.PatientID = ledger.plant(patient.mrn)
+    ds.PatientName = f"{name}={ledger.note(patient.ideographic)}" if patient.ideographic else name
+    ds.PatientID = ledger.note(patient.mrn)
     ds.PatientBirthDate = write_date(patient.birth, "da", ledger)
     ds.PatientSex = patient.sex
     ds.PatientAge = f"{(subject.visit.date - patient.birth).days // 365:03d}Y"
     if rng.random() < 0.5:
-        ds.PatientAddress = ledger.plant(
-            f"{patient.address}, {subject.visit.town}", patient.address, subject.visit.town
-        )
-        ds.PatientTelephoneNumbers = ledger.plant(patient.phone)
+        ds.PatientAddress = ledger.note(f"{patient.address}, {subject.visit.town}", patient.address, subject.visit.town)
+        ds.PatientTelephoneNumbers = ledger.note(patient.phone)
     if rng.random() < 0.3:
-        ds.PatientComments = f"{patient.name('title', ledger)} asks for a call at {ledger.plant(patient.phone)}"
+        ds.PatientComments = f"{patient.name('title', ledger)} asks for a call at {ledger.note(patient.phone)}"
 
 
 def _add_visit(ds: Dataset, subject: Subject, rng: np.random.Generator) -> None:
-    visit, ledger, plant = subject.visit, subject.ledger, subject.ledger.plant
-    ds.StudyInstanceUID = plant(visit.study_uid)
-    ds.SeriesInstanceUID = plant(visit.series_uid)
-    ds.FrameOfReferenceUID = plant(visit.frame_uid)
-    ds.AccessionNumber = plant(visit.accession)
+    visit, ledger, note = subject.visit, subject.ledger, subject.ledger.note
+    ds.StudyInstanceUID = note(visit.study_uid)
+    ds.SeriesInstanceUID = note(visit.series_uid)
+    ds.FrameOfReferenceUID = note(visit.frame_uid)
+    ds.AccessionNumber = note(visit.accession)
     day = write_date(visit.date, "da", ledger)
     ds.StudyDate = ds.SeriesDate = ds.ContentDate = day
     ds.StudyTime = ds.SeriesTime = ds.ContentTime = visit.time
-    ds.AcquisitionDateTime = plant(f"{day}{visit.time}")
-    ds.InstitutionName = plant(visit.institution)
-    ds.InstitutionAddress = plant(f"Main Street, {visit.town}", visit.town)
-    ds.ReferringPhysicianName = plant("^".join(visit.referring), visit.referring[0])
-    ds.NameOfPhysiciansReadingStudy = plant("^".join(visit.reader), visit.reader[0])
-    ds.StationName = plant(visit.station)
-    ds.DeviceSerialNumber = plant(visit.serial)
+    ds.AcquisitionDateTime = note(f"{day}{visit.time}")
+    ds.InstitutionName = note(visit.institution)
+    ds.InstitutionAddress = note(f"Main Street, {visit.town}", visit.town)
+    ds.ReferringPhysicianName = note("^".join(visit.referring), visit.referring[0])
+    ds.NameOfPhysiciansReadingStudy = note("^".join(visit.reader), visit.reader[0])
+    ds.StationName = note(visit.station)
+    ds.DeviceSerialNumber = note(visit.serial)
     title = subject.case.scene.title
     if rng.random() < 0.15:
         title = f"{title} for {subject.patient.name('comma', ledger)}"
@@ -126,16 +124,16 @@ def _add_visit(ds: Dataset, subject: Subject, rng: np.random.Generator) -> None:
 def _add_nested(ds: Dataset, subject: Subject, rng: np.random.Generator) -> None:
     patient, visit, ledger = subject.patient, subject.visit, subject.ledger
     other = Dataset()
-    other.PatientID = ledger.plant(patient.mrn.replace("QH", "ZK"))
-    other.IssuerOfPatientID = ledger.plant(visit.institution)
+    other.PatientID = ledger.note(patient.mrn.replace("QH", "ZK"))
+    other.IssuerOfPatientID = ledger.note(visit.institution)
     ds.OtherPatientIDsSequence = Sequence([other])
     if rng.random() < 0.6:
         request, study = Dataset(), Dataset()
         study.ReferencedSOPClassUID = "1.2.840.10008.3.1.2.3.1"
-        study.ReferencedSOPInstanceUID = ledger.plant(make_uid(subject.seed, "earlier", subject.index))
+        study.ReferencedSOPInstanceUID = ledger.note(make_uid(subject.seed, "earlier", subject.index))
         request.ReferencedStudySequence = Sequence([study])
         request.RequestedProcedureDescription = f"Imaging of {patient.name('short', ledger)}"
-        request.ScheduledProcedureStepID = ledger.plant(f"P{visit.accession}")
+        request.ScheduledProcedureStepID = ledger.note(f"P{visit.accession}")
         ds.RequestAttributesSequence = Sequence([request])
 
 
@@ -143,18 +141,18 @@ def _add_private(ds: Dataset, subject: Subject) -> None:
     patient, ledger = subject.patient, subject.ledger
     block = ds.private_block(0x0009, _PRIVATE_CREATOR, create=True)
     block.add_new(0x01, "LO", f"worklist entry {patient.name('comma', ledger)}")
-    block.add_new(0x02, "SH", ledger.plant(patient.mrn))
+    block.add_new(0x02, "SH", ledger.note(patient.mrn))
     block.add_new(0x03, "DA", write_date(subject.visit.date - dt.timedelta(days=3), "da", ledger))
     item = Dataset()
     item.PatientName = patient.name("dicom", ledger)
     deep = item.private_block(0x0011, _PRIVATE_CREATOR, create=True)
-    deep.add_new(0x01, "LT", f"callback {ledger.plant(patient.phone)}, seen by {subject.visit.reader[0]}")
-    ledger.plant(subject.visit.reader[0])
+    deep.add_new(0x01, "LT", f"callback {ledger.note(patient.phone)}, seen by {subject.visit.reader[0]}")
+    ledger.note(subject.visit.reader[0])
     block.add_new(0x10, "SQ", Sequence([item]))
 
 
 def _add_file_meta(ds: Dataset, subject: Subject, syntax: uid.UID) -> None:
-    """File meta information, fixed in every byte: pydicom's own version string would change with pydicom."""
+    """File meta information with fixed bytes: pydicom's own version string would change with pydicom."""
     meta = FileMetaDataset()
     meta.FileMetaInformationVersion = b"\x00\x01"
     meta.MediaStorageSOPClassUID = ds.SOPClassUID

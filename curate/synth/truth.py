@@ -1,4 +1,4 @@
-"""The truth about an archive, kept apart from it: one row an image file and one an orphaned report."""
+"""Ground truth of an archive, in a folder of its own: one row for each image file and each orphaned report."""
 
 from __future__ import annotations
 
@@ -19,14 +19,18 @@ TRUTH = pa.schema(
         pa.field("fault", pa.string(), nullable=False),  # the primary one, or none
         pa.field("faults", pa.list_(pa.string()), nullable=False),
         pa.field("duplicate_of", pa.string()),  # relative file
-        pa.field("pair_is_right", pa.bool_(), nullable=False),  # one report, and it describes what the file shows
+        pa.field(
+            "pair_is_right", pa.bool_(), nullable=False
+        ),  # exactly one report, which describes what the file shows
         pa.field("reviewed", pa.bool_(), nullable=False),
         pa.field("modality", pa.string(), nullable=False),
         pa.field("body_part", pa.string(), nullable=False),
         pa.field("finding", pa.string(), nullable=False),  # what the picture shows; "" for nothing
         pa.field("side", pa.string(), nullable=False),  # left | right | ""
         pa.field("transfer_syntax", pa.string(), nullable=False),
-        pa.field("phi", pa.list_(pa.string()), nullable=False),  # every planted string of file and report, as written
+        pa.field(
+            "phi", pa.list_(pa.string()), nullable=False
+        ),  # every identifying string of file and report, as written
         pa.field("phi_pixels", pa.list_(pa.string()), nullable=False),  # those of them drawn into the picture
     ]
 )
@@ -71,7 +75,7 @@ class TruthWriter:
         self._writer.close()
 
     def add(self, rows: Iterable[TruthRow]) -> None:
-        """Take rows; they reach the file a group at a time."""
+        """Add rows; they are written a group at a time."""
         self._rows.extend(rows)
         if len(self._rows) >= self._group:
             self._flush()

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.errors import RecipeError
-from curate.export.narrow import fixed_bytes
+from curate.export.column_cache import fixed_bytes
 from curate.export.rules import SelectRules
 from curate.export.select import SelectTask
 from pipelines.api import Run
@@ -47,7 +47,7 @@ class Cut:
         rules = self.rules, recipe.split_rules()
         self._task = SelectTask(ingest, 0, dedup, where["score"], *rules, where["capfilt"], unbelieved)
         self._pool = self._task.pool()
-        self._here = self._pool.cut_here
+        self._here = self._pool.in_cut
         self.rows: Rows = table.rows(fixed_bytes(self._pool.keys)[self._here])
         self.scores = self._pool.scores[self._here]
         self.kept = self._task.choice(self._pool).kept[self._here]

@@ -17,8 +17,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from curate.export.column_cache import fixed_bytes
 from curate.export.labels import Labels, findings_in
-from curate.export.narrow import fixed_bytes
 from pipelines.api import Run
 
 FACETS = ("drop_step", "drop_reason", "split", "modality", "body_part", "finding", "view", "sex", "source")

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate import __version__
-from curate.export.card import DESCRIBED, CardFacts, SplitFacts, card_bytes, index_schema
+from curate.export.card import DESCRIPTIONS, CardFacts, SplitFacts, card_bytes, index_schema
 from curate.export.croissant import croissant_bytes
 from curate.export.split import SPLITS
 from curate.export.webdataset import CROISSANT, README, read_index, shard_table
@@ -30,7 +30,7 @@ def write_card(pipeline: Pipeline, attestation: Mapping[str, Any]) -> None:
     facts = card_facts(pipeline, attestation)
     for name, data in (
         (README, card_bytes(facts)),
-        (CROISSANT, croissant_bytes(facts, index_schema(facts), DESCRIBED)),
+        (CROISSANT, croissant_bytes(facts, index_schema(facts), DESCRIPTIONS)),
     ):
         path = pipeline.shards / name
         if not path.is_file() or path.read_bytes() != data:
@@ -51,16 +51,16 @@ def card_facts(pipeline: Pipeline, attestation: Mapping[str, Any]) -> CardFacts:
         content_version=_content(pipeline.shards, shards),
         languages=recipe.deid.languages,
         images=(suffix,) if recipe.images else (),
-        kept=pipeline.kept,
+        meta_columns=pipeline.kept,
         sections=recipe.text.sections,
         splits=_splits(pipeline, shards, index) if index is not None else (),
         select=recipe.select.model_dump(mode="json", exclude_defaults=True),
         filters={name: f.method for name, f in recipe.filters.items()},
         deid=recipe.deid.model_dump(mode="json") | {"dates": recipe.text.dates},
-        fates=attestation.get("fates", {}),
+        outcomes=attestation.get("fates", {}),
         withheld=withheld,
         passed=bool(verification.get("passed")),
-        looked=int(verification.get("second_look", {}).get("pictures", 0)),
+        verified=int(verification.get("second_look", {}).get("pictures", 0)),
         counts={name: _counts(index[name]) for name in _COUNTED} if index is not None else {},
     )
 

@@ -26,7 +26,7 @@ from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.replace.surrogates import taken_names
 from curate.deid.vault import read_sealed, write_sealed
 from curate.errors import RecipeError, RunError
-from curate.export.remove import withdrawn_fates, without, without_planned
+from curate.export.remove import withdrawn_fates, without_planned, without_records
 from curate.export.webdataset import MARKER, remove_from_shard
 from curate.ingest.sealed import NAMES, WITHDRAWN, read_withdrawn, write_withdrawn
 from curate.intact import files_of, marker_path, part_path
@@ -205,7 +205,7 @@ def _forget_index(pipeline: Pipeline, known: _Known, pseudo: Pseudonymizer) -> N
     values: list[str] = []
     for path in sorted(pipeline.sealed_index.glob("part-*.sealed")):
         table = read_sealed(path, pseudo)
-        left = without(table, known.keys)
+        left = without_records(table, known.keys)
         values += [v for row in left["phi"].to_pylist() for v in row or []]
         if left.num_rows != table.num_rows:
             write_sealed(path, left, pseudo)
@@ -254,7 +254,7 @@ def _left(step: Step, table: pa.Table, known: _Known, pseudo: Pseudonymizer) -> 
         return table
     if step.name == "index":
         return withdrawn_fates(table, known.keys, {k: pseudo.key("withdrawn", k) for k in known.keys})
-    return (without_planned if step.name == "plan" else without)(table, known.keys)
+    return (without_planned if step.name == "plan" else without_records)(table, known.keys)
 
 
 def _rewrite_others(run: Path, known: _Known) -> None:
@@ -262,7 +262,7 @@ def _rewrite_others(run: Path, known: _Known) -> None:
     folders = [folder for folder in (run / "compare", run / "review") if folder.is_dir()]
     for path in (p for folder in folders for p in sorted(folder.rglob("*.parquet"))):
         table = read_table(path)
-        left = without(table, known.keys)
+        left = without_records(table, known.keys)
         if left.num_rows != table.num_rows:
             commit_bytes(path, table_bytes(left))
 

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from curate.errors import RecipeError, RunError
 from curate.export.balance import quotas
 from curate.export.choose import REASONS, Choice, choose, decide
+from curate.export.column_cache import FEW, fixed_bytes, read_columns
 from curate.export.cut import precision_threshold, ranks
 from curate.export.labels import Labels, age_bands, findings_in, rarest_finding, subgroups
-from curate.export.narrow import FEW, fixed_bytes, narrow
 from curate.export.repeat import key_words, soft_cap, uniform
 from curate.export.select import Floor, SelectRules, SelectTask, cut_of, floor_counts, splits_of
 from curate.export.split import SPLITS, SplitRules, split_of
@@ -450,7 +450,7 @@ def test_keys_as_bytes_at_once_or_one_by_one(tmp_path: Path) -> None:
     assert fixed_bytes(pa.array(KEYS)).tolist() == [k.encode() for k in KEYS]
     assert fixed_bytes(pa.array(KEYS).slice(2, 3)).tolist() == [k.encode() for k in KEYS[2:5]]
     assert fixed_bytes(pa.array(["a", "bcd"])).tolist() == [b"a", b"bcd"]
-    assert narrow(tmp_path / "missing", ["key"]).num_rows == 0
+    assert read_columns(tmp_path / "missing", ["key"]).num_rows == 0
 
 
 def test_the_score_schema_is_what_the_task_reads(tmp_path: Path) -> None:

@@ -199,7 +199,7 @@ def test_every_header_value_that_identifies_is_in_the_truth(archive: Archive) ->
 
 def test_planted_strings_cannot_be_met_by_chance(archive: Archive) -> None:
     words = [w for s in SCENES for w in (s.title, *s.techniques, *s.indications, *s.normal, *s.clear)]
-    words += [w for s in SCENES for f in s.findings for w in (f.name, *f.seen, *f.summary, *f.absent)]
+    words += [w for s in SCENES for f in s.findings for w in (f.name, *f.present, *f.summary, *f.absent)]
     clinical = "\n".join(words).lower()
     planted = {p for r in archive.truth for p in r["phi"]}
     assert all(len(p) >= MIN_CHARS for p in planted)
@@ -388,7 +388,7 @@ def test_a_mismatched_report_describes_something_else(archive: Archive) -> None:
 
 def test_the_side_a_finding_template_names_is_always_there() -> None:
     for finding in (f for s in SCENES for f in s.findings):
-        for text in (*finding.seen, *finding.summary):
+        for text in (*finding.present, *finding.summary):
             assert ("{side}" in text.lower()) == finding.sided, text
         assert not any("{" in text for text in finding.absent)
 

@@ -65,7 +65,7 @@ def test_a_replaced_text_is_cut_by_the_score_it_has_and_what_nobody_believes_goe
 
 
 def test_a_recipe_may_keep_what_is_not_believed(tmp_path: Path) -> None:
-    table = archive(tmp_path, unbelieved="keep").run(0)
+    table = archive(tmp_path, none_accepted="keep").run(0)
     assert fates(table) == ["score_below_cut", "score_below_cut", "kept", "unscored"]
 
 
@@ -91,7 +91,7 @@ def test_held_out_splits_keep_the_texts_that_people_wrote(tmp_path: Path) -> Non
 
 def test_no_step_proposes_nothing() -> None:
     said = read_texts(None, pa.array(KEYS), np.ones(4, bool))
-    assert isinstance(said, Texts) and set(said.chosen.tolist()) == {-1} and not said.unbelieved.any()
+    assert isinstance(said, Texts) and set(said.chosen.tolist()) == {-1} and not said.none_accepted.any()
 
 
 @pytest.mark.parametrize("from_", ["original", "synthetic", "unbelieved", None])

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from curate.export.card import DESCRIBED, CardFacts, SplitFacts, card_bytes, index_schema
+from curate.export.card import DESCRIPTIONS, CardFacts, SplitFacts, card_bytes, index_schema
 from curate.export.croissant import croissant_bytes
 from curate.export.webdataset import CROISSANT, README, shard_table, write_shard
 from curate.record import RECORD, conform
@@ -51,7 +51,7 @@ def facts_of(folder: Path, **changes: object) -> CardFacts:
         content_version="0123456789ab",
         languages=("en",),
         images=("png",),
-        kept=KEPT,
+        meta_columns=KEPT,
         sections=("findings", "impression"),
         splits=splits,
         select={"by": "ours", "keep": 0.5},
@@ -67,9 +67,9 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
     first = 0
     for split, sizes in SIZES.items():
         for number, n in enumerate(sizes):
-            write_shard(folder / split, f"{number:06d}", records(split, first, n), kept=KEPT)
+            write_shard(folder / split, f"{number:06d}", records(split, first, n), meta_columns=KEPT)
             first += n
     facts = facts_of(folder)
     (folder / README).write_bytes(card_bytes(facts))
-    (folder / CROISSANT).write_bytes(croissant_bytes(facts, index_schema(facts), DESCRIBED))
+    (folder / CROISSANT).write_bytes(croissant_bytes(facts, index_schema(facts), DESCRIPTIONS))
     return folder

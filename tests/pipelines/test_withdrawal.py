@@ -15,7 +15,7 @@ import pytest
 from curate.engine import Engine
 from curate.errors import RecipeError
 from curate.export.plan import plan_shards
-from curate.export.remove import NOBODY, without, without_planned
+from curate.export.remove import NOBODY, without_planned, without_records
 from curate.record import DEDUP, SELECTION, Reason
 from curate.step import load_manifest, read_parts
 from curate.storage import read_marker
@@ -60,7 +60,7 @@ def test_rows_that_name_one_who_left_no_longer_do() -> None:
         {"key": "b", "partition": 0, "cluster": "a", "duplicate_of": "a", "drop_step": "dedup", "drop_reason": "x"},
         {"key": "c", "partition": 0, "cluster": "c"},
     ]
-    left = without(pa.Table.from_pylist(rows, DEDUP), {"a"}).to_pylist()
+    left = without_records(pa.Table.from_pylist(rows, DEDUP), {"a"}).to_pylist()
     assert [(r["key"], r["cluster"], r["duplicate_of"]) for r in left] == [("b", "b", None), ("c", "c", None)]
 
 

@@ -23,7 +23,9 @@ def _words(finding: Finding | None, side: str, size: str, rng: np.random.Generat
     if finding is None:
         return str(rng.choice(_NORMAL[:1])) + " " + str(rng.choice(EFFUSION.absent))
     words = {"side": side, "size": size, "grade": _GRADES[size]}
-    said = str(rng.choice(finding.seen)).format(**words, **{k.capitalize(): v.capitalize() for k, v in words.items()})
+    said = str(rng.choice(finding.present)).format(
+        **words, **{k.capitalize(): v.capitalize() for k, v in words.items()}
+    )
     return said if rng.random() < 0.5 else f"{said} {rng.choice(_NORMAL[1:])}"
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from curate.errors import RecipeError, RunError
 from curate.synth.canvas import Canvas
-from curate.synth.chest import chest_film_of
+from curate.synth.chest import chest_film_with
 from filters.method import Batch, Records, TrainingSet, load_method
 from filters.methods.image_quality import method as image_quality
 from filters.methods.image_quality.features import NAMES, describe, text_share
@@ -29,7 +29,7 @@ def film(seed: int, side: int = 96) -> NDArray[np.uint8]:
     rngs = [np.random.default_rng([seed, k]) for k in range(3)]
     view = Canvas.view(side, side, rngs[0])
     seen = (("pleural effusion", "left", "large"),) if seed % 2 else ()
-    image = chest_film_of(view, seen, rngs[1], rngs[2]) + 0.02 * view.grain(rngs[0])
+    image = chest_film_with(view, seen, rngs[1], rngs[2]) + 0.02 * view.grain(rngs[0])
     return np.asarray(np.clip(image * rngs[0].uniform(0.85, 1.1), 0, 1) * 255, np.uint8)
 
 

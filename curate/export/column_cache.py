@@ -1,8 +1,8 @@
-"""Narrow columns of many parts, read once and kept beside them in one file that is mapped, not read.
+"""A cache of small columns of a step's parts: one memory-mapped file beside them.
 
-A million records lie in some thousand parts; opening those takes seconds. The copy is an Arrow file, text of few
-values as codes, made by the first selection; it is made anew where the parts are newer or no longer the same, or
-where it is not as it was written.
+A million records lie in some thousand parts; opening those takes seconds. The cache is an Arrow file, with
+low-cardinality text as dictionary codes, written by the first selection. It is rebuilt if the parts are newer or
+different, or if it does not match its checksum.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ from curate.storage import (
     whole_or_damaged,
 )
 
-FEW, SMALL = 8, 16_000_000  # parts and bytes up to which no copy is made
+FEW, SMALL = 8, 16_000_000  # parts and bytes up to which no cache is written
 _Part = tuple[str, int, int]
 _CHECKED = {"page_checksum_verification": True}
 
 
-def narrow(folder: Path, columns: Sequence[str], coded: Sequence[str] = ()) -> pa.Table:
-    """``columns`` of the parts of a finished step, in partition order; a table without columns where it has no parts.
+def read_columns(folder: Path, columns: Sequence[str], coded: Sequence[str] = ()) -> pa.Table:
+    """``columns`` of a finished step's parts, in partition order; a table without columns if it has no parts.
 
-    Those of ``coded`` come as dictionary arrays. KeyError or ArrowInvalid where a column is not there.
+    Those of ``coded`` come as dictionary arrays. KeyError or ArrowInvalid for a missing column.
     """
     parts = _parts(folder)
     if not parts:
         return pa.table({})
-    if is_remote(folder):  # nothing to map: the columns are fetched from the parts
+    if is_remote(folder):  # cannot be mapped: the columns are fetched from the parts
         return _read(folder, parts, columns, coded)
     if len(parts) <= FEW and sum(size for _, size, _ in parts) <= SMALL:
         return _read(folder, parts, columns, coded)
@@ -51,8 +51,8 @@ def narrow(folder: Path, columns: Sequence[str], coded: Sequence[str] = ()) -> p
     copy = folder / f"narrow-{digest(*columns, '', *coded)[:16]}.arrow"
     newest = max(changed for _, _, changed in parts)
     if copy.exists() and copy.stat().st_mtime_ns >= newest:
-        told = read_marker(copy.with_suffix(".json"))
-        if told == {"made_of": made_of, "sha256": digest_file(copy)}:
+        marker = read_marker(copy.with_suffix(".json"))
+        if marker == {"made_of": made_of, "sha256": digest_file(copy)}:
             return pa.ipc.open_file(pa.memory_map(str(copy))).read_all()
     table = _read(folder, parts, columns, coded).combine_chunks()
     sink = io.BytesIO()
@@ -64,7 +64,7 @@ def narrow(folder: Path, columns: Sequence[str], coded: Sequence[str] = ()) -> p
 
 
 def columns_in(folder: Path) -> list[str]:
-    """The names of a step's columns; empty where it has no parts."""
+    """The names of a step's columns; empty if it has no parts."""
     parts = _parts(folder)
     if not parts:
         return []
@@ -73,7 +73,7 @@ def columns_in(folder: Path) -> list[str]:
 
 
 def fixed_bytes(column: pa.Array) -> NDArray[np.bytes_]:
-    """A text column without nulls as numpy's bytes, S<width>[n]: at once where all are of one length, as keys are."""
+    """A text column without nulls as numpy bytes, S<width>[n]; without a copy if all have one length, as keys have."""
     width = len(column[0].as_py()) if len(column) else 0
     offsets = np.frombuffer(column.buffers()[1], np.int32)[column.offset :][: len(column) + 1] if width else None
     if offsets is not None and column.type == pa.string() and (np.diff(offsets) == width).all():
@@ -82,13 +82,13 @@ def fixed_bytes(column: pa.Array) -> NDArray[np.bytes_]:
     return np.asarray(column.to_pylist(), dtype=np.bytes_)
 
 
-def rows_of(keys: pa.Array, known: pa.ChunkedArray) -> pa.Array | None:
+def row_indices(keys: pa.Array, known: pa.ChunkedArray) -> pa.Array | None:
     """int32[n]: where each key lies in ``known``, null where it does not; None where the two are the same."""
     return None if keys.equals(known.combine_chunks()) else pc.index_in(keys, value_set=known)
 
 
-def taken(column: pa.ChunkedArray, rows: pa.Array | None) -> pa.Array:
-    """The values at ``rows`` as `rows_of` gives them, null where a row is."""
+def take_rows(column: pa.ChunkedArray, rows: pa.Array | None) -> pa.Array:
+    """The values at ``rows`` as `row_indices` gives them, null where a row is null."""
     whole = column.combine_chunks()
     return whole if rows is None else whole.take(rows)
 
@@ -101,15 +101,15 @@ def _parts(folder: Path) -> list[_Part]:
     if not folder.is_dir():
         return []
     with os.scandir(folder) as entries:
-        found = [e for e in entries if e.name.startswith("part-") and e.name.endswith(".parquet")]
-        return sorted((e.name, e.stat().st_size, e.stat().st_mtime_ns) for e in found)
+        parts = [e for e in entries if e.name.startswith("part-") and e.name.endswith(".parquet")]
+        return sorted((e.name, e.stat().st_size, e.stat().st_mtime_ns) for e in parts)
 
 
 def _read(
     folder: Path, parts: Sequence[tuple[str, int, int]], columns: Sequence[str], coded: Sequence[str]
 ) -> pa.Table:
     whole = ds.ParquetFileFormat(default_fragment_scan_options=ds.ParquetFragmentScanOptions(**_CHECKED))
-    with whole_or_damaged(folder / parts[0][0]):  # which of them is found by the run that compares them all
+    with whole_or_damaged(folder / parts[0][0]):  # the run's integrity check finds out which part it is
         if is_remote(folder):
             table = pa.concat_tables([read_table(folder / name, columns) for name, _, _ in parts])
         else:
