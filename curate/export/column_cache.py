@@ -83,7 +83,7 @@ def fixed_bytes(column: pa.Array) -> NDArray[np.bytes_]:
 
 
 def row_indices(keys: pa.Array, known: pa.ChunkedArray) -> pa.Array | None:
-    """int32[n]: where each key lies in ``known``, null where it does not; None where the two are the same."""
+    """int32[n]: the row of each key in ``known``, null if it is not there; None if the two are equal."""
     return None if keys.equals(known.combine_chunks()) else pc.index_in(keys, value_set=known)
 
 

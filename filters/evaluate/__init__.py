@@ -1,1 +1,1 @@
-"""What a trained model is worth: every task over one pass of its images and texts, with intervals over patients."""
+"""Evaluation of a trained model: all tasks over one pass of images and texts, with intervals over patients."""

@@ -1,4 +1,4 @@
-"""clip_benchmark's WebDataset layout, read and written, so that public benchmarks and this product's sets exchange.
+"""clip_benchmark's WebDataset layout, read and written, to exchange sets with public benchmarks.
 
     FOLDER/dataset_type.txt                     "retrieval", or absent or "classification"
     FOLDER/classnames.txt                       a class a line, in the order of the labels
@@ -20,7 +20,7 @@ from pathlib import Path
 
 from curate.errors import RecipeError
 from curate.storage import commit_bytes
-from filters.evaluate.sets import MOST_IMAGE, MOST_TEXT, EvalSet, Lazy, matches, unique
+from filters.evaluate.sets import MAX_IMAGE_BYTES, MAX_TEXT_BYTES, EvalSet, Lazy, matches, unique
 from filters.training.shards import CUT_SHORT
 
 TYPE, CLASSES, TEMPLATES, SHARDS = (
@@ -33,61 +33,61 @@ Span = tuple[Path, int, int]  # of a member: its tar, offset and size
 
 
 def is_clip_benchmark(folder: Path, split: str) -> bool:
-    """Whether ``folder`` is laid out so; RecipeError where it is, but for the split."""
+    """Is ``folder`` in this layout? RecipeError if it is but has no such split."""
     part = _part(folder, split)
     named = any((folder / n).is_file() for n in (TYPE, CLASSES))
     if part is None and named:
-        held = ", ".join(sorted(p.name for p in folder.iterdir() if p.is_dir())) or "none"
-        raise RecipeError("data", f"{folder} holds no split {split!r} (found: {held})", "--split with one of these")
+        splits = ", ".join(sorted(p.name for p in folder.iterdir() if p.is_dir())) or "none"
+        raise RecipeError("data", f"{folder} holds no split {split!r} (found: {splits})", "--split with one of these")
     return part is not None and (named or (part / SHARDS).is_file())
 
 
 def read_clip_benchmark(folder: Path, split: str) -> EvalSet:
-    """A classification or retrieval set. RecipeError where its files do not fit each other."""
+    """A classification or retrieval set. RecipeError if its files contradict each other."""
     part = _part(folder, split)
     assert part is not None
     kind = (_text(folder / TYPE) or "classification").strip().lower()
     if kind not in ("classification", "retrieval"):
         raise RecipeError("data", f"{folder / TYPE} says {kind[:40]!r}", "classification or retrieval")
     skipped: Counter[str] = Counter()
-    told = "txt" if kind == "retrieval" else "cls"
-    held = (sample for tar in _tars(part) for sample in _samples(tar, skipped))
-    found = [(key, members) for key, members in held if _usable(members, told, skipped)]
-    keys = unique([key for key, _ in found])
-    images = [Lazy(partial(_read, members["image"])) for _, members in found]
-    plain = EvalSet(folder.name, keys, images, [()] * len(keys), list(keys), known_patients=False, skipped=skipped)
-    said = [_read(members[told]).decode("utf-8", "replace") for _, members in found]
-    return _with_captions(plain, said) if kind == "retrieval" else _with_labels(plain, said, folder)
+    suffix = "txt" if kind == "retrieval" else "cls"
+    samples = (sample for tar in _tars(part) for sample in _samples(tar, skipped))
+    usable = [(key, members) for key, members in samples if _usable(members, suffix, skipped)]
+    keys = unique([key for key, _ in usable])
+    images = [Lazy(partial(_read, members["image"])) for _, members in usable]
+    bare = EvalSet(folder.name, keys, images, [()] * len(keys), list(keys), known_patients=False, skipped=skipped)
+    values = [_read(members[suffix]).decode("utf-8", "replace") for _, members in usable]
+    return _with_captions(bare, values) if kind == "retrieval" else _with_labels(bare, values, folder)
 
 
-def _with_captions(plain: EvalSet, captions: list[str]) -> EvalSet:
+def _with_captions(bare: EvalSet, captions: list[str]) -> EvalSet:
     lines = [tuple(x.strip() for x in text.splitlines() if x.strip()) for text in captions]
-    told = [i for i, found in enumerate(lines) if found]
-    plain.skipped["without a caption"] += len(lines) - len(told)
-    found = plain.take(told)
+    rows = [i for i, taken in enumerate(lines) if taken]
+    bare.skipped["without a caption"] += len(lines) - len(rows)
+    taken = bare.take(rows)
     return EvalSet(
-        found.name, found.keys, found.images, [lines[i] for i in told], found.groups,
-        known_patients=False, skipped=+found.skipped,
+        taken.name, taken.keys, taken.images, [lines[i] for i in rows], taken.groups,
+        known_patients=False, skipped=+taken.skipped,
     )  # fmt: skip
 
 
-def _with_labels(plain: EvalSet, numbers: list[str], folder: Path) -> EvalSet:
+def _with_labels(bare: EvalSet, numbers: list[str], folder: Path) -> EvalSet:
     classes = tuple(x.strip() for x in (_text(folder / CLASSES) or "").rstrip().splitlines())
     if not classes:
         raise RecipeError("data", f"{folder / CLASSES} is not there or empty", "a class a line, in the labels' order")
     labels = [int(x) if x.strip().isdecimal() and len(x) < 10 else -1 for x in numbers]
-    told = [i for i, label in enumerate(labels) if 0 <= label < len(classes)]
-    plain.skipped[f"with a label that {CLASSES} does not have"] += len(labels) - len(told)
-    found = plain.take(told)
+    rows = [i for i, label in enumerate(labels) if 0 <= label < len(classes)]
+    bare.skipped[f"with a label that {CLASSES} does not have"] += len(labels) - len(rows)
+    taken = bare.take(rows)
     templates = tuple(x.strip() for x in (_text(folder / TEMPLATES) or "").splitlines() if "{c}" in x)
     return EvalSet(
-        found.name, found.keys, found.images, found.texts, found.groups, known_patients=False,
-        labels=[labels[i] for i in told], classes=classes, templates=templates, skipped=+found.skipped,
+        taken.name, taken.keys, taken.images, taken.texts, taken.groups, known_patients=False,
+        labels=[labels[i] for i in rows], classes=classes, templates=templates, skipped=+taken.skipped,
     )  # fmt: skip
 
 
 def _part(folder: Path, split: str) -> Path | None:
-    """The split's folder: the set's own name of it."""
+    """The split's folder, under any of its usual names."""
     if (folder / split).is_dir():
         return folder / split
     return next((p for p in sorted(folder.iterdir()) if p.is_dir() and matches(p.name, split)), None)
@@ -95,7 +95,7 @@ def _part(folder: Path, split: str) -> Path | None:
 
 def _text(path: Path) -> str | None:
     try:
-        if path.stat().st_size > MOST_TEXT:
+        if path.stat().st_size > MAX_TEXT_BYTES:
             raise RecipeError("data", f"{path} is over a megabyte", "a short list, a line each")
         return path.read_text("utf-8", "replace")
     except OSError:
@@ -103,12 +103,12 @@ def _text(path: Path) -> str | None:
 
 
 def _tars(part: Path) -> list[Path]:
-    told = _text(part / SHARDS)
-    if told is None:
+    count = _text(part / SHARDS)
+    if count is None:
         return sorted(part.glob("*.tar"))
-    if not told.strip().isdecimal() or len(told.strip()) > 7:
+    if not count.strip().isdecimal() or len(count.strip()) > 7:
         raise RecipeError("data", f"{part / SHARDS} holds no number", "how many shards there are")
-    tars = [part / f"{i}.tar" for i in range(int(told))]
+    tars = [part / f"{i}.tar" for i in range(int(count))]
     missing = [t.name for t in tars if not t.is_file()]
     if missing:
         problem = f"{part} lacks {missing[0]}, and {SHARDS} says {len(tars)} shards"
@@ -117,13 +117,13 @@ def _tars(part: Path) -> list[Path]:
 
 
 def _samples(tar: Path, skipped: Counter[str]) -> Iterator[tuple[str, dict[str, Span]]]:
-    """Records of one tar: members of one name but for its last suffix, as a key may hold dots (a UID). What a tar cut
-    short still holds is read."""
+    """Records of one tar: members that share a name up to its last suffix, since a key may contain dots (a UID). Of a
+    truncated tar the readable members are returned."""
     records: dict[str, dict[str, Span]] = {}
     size = tar.stat().st_size
     try:
-        with tarfile.open(tar, "r:") as held:
-            for member in held:
+        with tarfile.open(tar, "r:") as archive:
+            for member in archive:
                 stem, suffix = member.name.rpartition("/")[2].rpartition(".")[::2]
                 part = "image" if f".{suffix.lower()}" in _IMAGES else suffix.lower()
                 if member.isfile() and part in ("image", "cls", "txt") and member.offset_data + member.size <= size:
@@ -134,16 +134,16 @@ def _samples(tar: Path, skipped: Counter[str]) -> Iterator[tuple[str, dict[str, 
 
 
 def _usable(members: dict[str, Span], wanted: str, skipped: Counter[str]) -> bool:
-    why = (
+    problem = (
         "without an image" if "image" not in members
         else "without a caption" if wanted not in members and wanted == "txt"
         else "without a label" if wanted not in members
-        else "too large" if members["image"][2] > MOST_IMAGE or members[wanted][2] > MOST_TEXT
+        else "too large" if members["image"][2] > MAX_IMAGE_BYTES or members[wanted][2] > MAX_TEXT_BYTES
         else ""
     )  # fmt: skip
-    if why:
-        skipped[why] += 1
-    return not why
+    if problem:
+        skipped[problem] += 1
+    return not problem
 
 
 def _read(span: Span) -> bytes:
@@ -154,21 +154,21 @@ def _read(span: Span) -> bytes:
 
 
 def write_clip_benchmark(data: EvalSet, folder: Path, split: str = "test") -> None:
-    """Write ``data`` so that clip_benchmark reads it: as classes where it has labels, else with its captions.
+    """Write ``data`` in clip_benchmark's layout: classification if it has labels, else retrieval.
 
-    Images go out as they are where they are PNG, JPEG or WebP, and are left out otherwise. Equal sets give equal
-    bytes. RecipeError where the set has neither labels nor texts.
+    PNG, JPEG and WebP images are copied, others left out. Equal sets give equal bytes. RecipeError if the set has
+    neither labels nor texts.
     """
     labels = data.labels
     if labels is None and not any(data.texts):
         raise RecipeError("data", f"{data.name} has neither classes nor texts", "a set with one of them")
-    told = "cls" if labels is not None else "txt"
+    suffix = "cls" if labels is not None else "txt"
     rows = [i for i in range(len(data)) if (labels[i] >= 0 if labels is not None else data.texts[i])]
     starts = range(0, len(rows), _PER_SHARD)
     for number, start in enumerate(starts):
         chosen = rows[start : start + _PER_SHARD]
         values = [str(labels[i]) if labels is not None else "\n".join(_line(t) for t in data.texts[i]) for i in chosen]
-        _write_tar(folder / split / f"{number}.tar", start, [data.images[i]() for i in chosen], told, values)
+        _write_tar(folder / split / f"{number}.tar", start, [data.images[i]() for i in chosen], suffix, values)
     commit_bytes(folder / split / SHARDS, f"{len(starts)}\n".encode())
     commit_bytes(folder / TYPE, b"classification\n" if labels is not None else b"retrieval\n")
     if labels is not None:
@@ -181,14 +181,14 @@ def _line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _write_tar(path: Path, start: int, images: list[bytes], told: str, values: list[str]) -> None:
+def _write_tar(path: Path, start: int, images: list[bytes], suffix: str, values: list[str]) -> None:
     sink = io.BytesIO()
     with tarfile.open(fileobj=sink, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         for number, (image, value) in enumerate(zip(images, values, strict=True), start):
-            suffix = _suffix(image)
-            if suffix is None:
+            image_suffix = _suffix(image)
+            if image_suffix is None:
                 continue
-            for name, data in ((suffix, image), (told, value.encode("utf-8", "replace"))):
+            for name, data in ((image_suffix, image), (suffix, value.encode("utf-8", "replace"))):
                 info = tarfile.TarInfo(f"s{number:07d}.{name}")
                 info.size, info.mode = len(data), 0o644
                 tar.addfile(info, io.BytesIO(data))

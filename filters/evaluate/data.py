@@ -1,4 +1,4 @@
-"""Evaluation data, however it lies: a run, a folder of shards, clip_benchmark's layout, a table, a folder a class."""
+"""Evaluation data of any layout: a run, shards, clip_benchmark's layout, a table, a folder a class."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ _HASHES = ("pixel_hash", "phash")
 
 
 def read_set(path: Path, split: str = "test") -> EvalSet:
-    """The records of ``split`` under ``path``, in the order of their keys.
+    """The records of ``split`` under ``path``, sorted by key.
 
     ``path`` is a run's folder, a folder of shards, one in clip_benchmark's layout, a table (CSV, JSONL, Parquet) with
     columns for image and text or label or a folder with just one such table, or a folder with a subfolder a class. A
-    set that knows no splits is taken whole. RecipeError where it is none of these or holds no record; what is wrong
-    with one record leaves it out and is counted in ``skipped``.
+    set without splits is taken whole. RecipeError if it is none of these or holds no record; bad records are left out
+    and counted in ``skipped``.
     """
-    found = _read(path, split)
-    if not len(found):
-        why = ", ".join(f"{n} {reason}" for reason, n in sorted(found.skipped.items())) or "it is empty"
+    data = _read(path, split)
+    if not len(data):
+        why = ", ".join(f"{n} {reason}" for reason, n in sorted(data.skipped.items())) or "it is empty"
         raise RecipeError("data", f"{path} holds no record to evaluate on ({why})", "look at the files named there")
-    return found.sorted()
+    return data.sorted()
 
 
 def _read(path: Path, split: str) -> EvalSet:
@@ -64,8 +64,8 @@ def _shards(folder: Path, split: str, name: str) -> EvalSet:
     parts = [p for p in sorted(folder.iterdir()) if p.is_dir() and any(p.glob("*.tar"))]
     chosen = next((p for p in parts if matches(p.name, split)), None)
     if chosen is None and not any(folder.glob("*.tar")):
-        held = ", ".join(p.name for p in parts) or "none"
-        raise RecipeError("data", f"{folder} holds no split {split!r} (found: {held})", "--split with one of these")
+        splits = ", ".join(p.name for p in parts) or "none"
+        raise RecipeError("data", f"{folder} holds no split {split!r} (found: {splits})", "--split with one of these")
     return shard_set(chosen or folder, name)
 
 
@@ -104,9 +104,9 @@ def _image(shards: Shards, i: int) -> bytes:
 
 
 def read_hashes(shards: Shards) -> dict[str, dict[str, Any]]:
-    """Of each record the index tells of: patient, pixel_hash, phash, text_hash. {} where no shard has an index."""
+    """patient, pixel_hash, phash and text_hash of each record in the shards' indexes; {} if no shard has an index."""
     wanted = ("key", "patient", *_HASHES, "text_hash")
-    found: dict[str, dict[str, Any]] = {}
+    hashes: dict[str, dict[str, Any]] = {}
     for name in shards.tars:
         path = (shards.folder / name).with_suffix(".parquet")
         if not path.is_file():
@@ -117,5 +117,5 @@ def read_hashes(shards: Shards) -> dict[str, dict[str, Any]]:
         except (OSError, pa.ArrowException) as error:
             problem = f"{path} cannot be read ({type(error).__name__})"
             raise RecipeError("data", problem, "write the shards again, or remove the index") from None
-        found |= {str(r["key"]): r for r in rows}
-    return found
+        hashes |= {str(r["key"]): r for r in rows}
+    return hashes

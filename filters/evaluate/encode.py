@@ -1,4 +1,4 @@
-"""One pass over the images: rows of the model, and the signatures by which a copy is known."""
+"""One pass over the images: embeddings of the model, and signatures by which copies are found."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ UNDECODABLE = "with an image that does not decode"
 @dataclass(frozen=True, eq=False)
 class Encoded:
     """``data`` holds the records whose image decodes, ``images`` their unit rows float32[n, d]; ``pixel_hashes`` and
-    ``phashes`` are of the pixels themselves, empty where they were not asked for."""
+    ``phashes`` are of the pixels, empty unless requested."""
 
     data: EvalSet
     images: Rows
@@ -36,55 +36,54 @@ class Encoded:
         """The records at ``index``."""
         chosen = [int(i) for i in index]
         pixels = [self.pixel_hashes[i] for i in chosen] if self.pixel_hashes else []
-        near = [self.phashes[i] for i in chosen] if self.phashes else []
-        return Encoded(self.data.take(chosen), self.images[chosen], pixels, near)
+        phashes = [self.phashes[i] for i in chosen] if self.phashes else []
+        return Encoded(self.data.take(chosen), self.images[chosen], pixels, phashes)
 
 
-def encode(model: Filter, found: EvalSet, batch: int = 64, signed: bool = False) -> Encoded:
-    """Decode and encode every image once; what does not decode is counted in ``skipped``.
+def encode(model: Filter, data: EvalSet, batch: int = 64, signed: bool = False) -> Encoded:
+    """Decode and encode every image once; images that do not decode are counted in ``skipped``.
 
-    RecipeError where no image decodes, RunError where the model answers NaN.
+    RecipeError if no image decodes, RunError if the model returns NaN.
     """
-    kept: list[int] = []
+    decoded: list[int] = []
     rows: list[Rows] = []
-    signs: list[tuple[str, int]] = []
-    for chosen, pixels, marks in _batches(found, model.side, batch, signed):
-        kept += chosen
-        signs += marks
+    signatures: list[tuple[str, int]] = []
+    for chosen, pixels, batch_signatures in _batches(data, model.side, batch, signed):
+        decoded += chosen
+        signatures += batch_signatures
         rows.append(image_rows(model, pixels))
-    if not kept:
-        raise RecipeError("data", f"none of {len(found)} images decodes", "PNG, JPEG, WebP or TIFF images")
-    left = found.take(kept)
-    if len(kept) < len(found):
-        left.skipped[UNDECODABLE] += len(found) - len(kept)
-    return Encoded(left, np.concatenate(rows), [s for s, _ in signs], [h for _, h in signs])
+    if not decoded:
+        raise RecipeError("data", f"none of {len(data)} images decodes", "PNG, JPEG, WebP or TIFF images")
+    remaining = data.take(decoded)
+    if len(decoded) < len(data):
+        remaining.skipped[UNDECODABLE] += len(data) - len(decoded)
+    return Encoded(remaining, np.concatenate(rows), [s for s, _ in signatures], [h for _, h in signatures])
 
 
 def _batches(
-    found: EvalSet, side: int, batch: int, signed: bool
+    data: EvalSet, side: int, batch: int, signed: bool
 ) -> Iterator[tuple[list[int], preprocess.Pixels, list[tuple[str, int]]]]:
-    """(places, uint8[k, side, side, c], signatures) of at most ``batch`` records that decode."""
+    """(indices, uint8[k, side, side, c], signatures) of at most ``batch`` records that decode."""
     chosen: list[int] = []
     squares: list[preprocess.Pixels] = []
-    marks: list[tuple[str, int]] = []
-    for i, image in enumerate(found.images):
+    signatures: list[tuple[str, int]] = []
+    for i, image in enumerate(data.images):
         raw = preprocess.read(image())
         if raw is None:
             continue
         chosen.append(i)
         squares.append(preprocess.square(raw, side))
         if signed:
-            marks.append(signature(raw))
+            signatures.append(signature(raw))
         if len(chosen) == batch:
-            yield chosen, preprocess.stack(squares), marks
-            chosen, squares, marks = [], [], []
+            yield chosen, preprocess.stack(squares), signatures
+            chosen, squares, signatures = [], [], []
     if chosen:
-        yield chosen, preprocess.stack(squares), marks
+        yield chosen, preprocess.stack(squares), signatures
 
 
 def signature(raw: NDArray[Any]) -> tuple[str, int]:
-    """(pixel hash, perceptual hash) of a picture that was `filters.towers.preprocess.read`, as an index of shards holds
-    them."""
+    """(pixel hash, perceptual hash) of a picture from `filters.towers.preprocess.read`, as in the shards' index."""
     rgb = raw if raw.ndim == 2 else np.ascontiguousarray(cv2.cvtColor(raw, cv2.COLOR_BGR2RGB))
     return pixel_hash(rgb), perceptual_hash(rgb)
 
@@ -97,14 +96,14 @@ def image_rows(model: Filter, pixels: preprocess.Pixels) -> Rows:
 
 @torch.inference_mode()
 def text_rows(model: Filter, texts: Sequence[str], batch: int = 256) -> Rows:
-    """Unit rows float32[n, d]; texts of near length are encoded together, the order is kept."""
+    """Unit rows float32[n, d] in the order of ``texts``; texts of similar length are encoded together."""
     if not texts:
         return np.zeros((0, 0), np.float32)
     order = np.argsort([len(t) for t in texts], kind="stable")
     parts = [order[i : i + batch] for i in range(0, len(order), batch)]
-    found = [_finite(model.encode_texts([texts[int(i)] for i in part])) for part in parts]
-    out = np.empty((len(texts), found[0].shape[1]), np.float32)
-    out[order] = np.concatenate(found)
+    encoded = [_finite(model.encode_texts([texts[int(i)] for i in part])) for part in parts]
+    out = np.empty((len(texts), encoded[0].shape[1]), np.float32)
+    out[order] = np.concatenate(encoded)
     return out
 
 

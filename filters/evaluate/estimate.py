@@ -1,8 +1,7 @@
-"""Metrics that can be taken under any weights of the records: one bootstrap serves all, and a subgroup is a mask.
+"""Metrics under any weights of the records: one bootstrap serves all, and a subgroup is a mask.
 
 A `Metric` maps weights float64[r, n] (how often each of n records counts in each of r draws) to float64[r]. The plain
-value is the one of weights 1; intervals come of `filters.metrics.resampled`, which draws whole patients (Efron
-1979).
+value has weights 1; intervals come from `filters.metrics.resampled`, which draws whole patients (Efron 1979).
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ LEVEL = 0.95
 
 @dataclass(frozen=True, eq=False)
 class Metric:
-    """``rows`` bool[n]: the records it is taken over."""
+    """``rows`` bool[n]: the records that it is computed over."""
 
     measure: Measure
     rows: NDArray[np.bool_]
@@ -32,34 +31,33 @@ class Metric:
 def estimates(
     metrics: Mapping[str, Metric], groups: Sequence[str], draws: int, seed: int, mask: NDArray[np.bool_] | None = None
 ) -> dict[str, dict[str, Any]]:
-    """Of each metric ``value``, ``low``, ``high`` (95 %) and ``n``, over the records under ``mask``.
+    """``value``, ``low``, ``high`` (95 %) and ``n`` of each metric, over the records under ``mask``.
 
-    Values that are no numbers (a draw of one class alone) are left out; None where none is left, and no interval of
-    one patient alone.
+    Draws without a value (of one class alone) are left out; None if none is left, and no interval for a single patient.
     """
-    inside = np.ones((1, len(groups))) if mask is None else mask[None, :].astype(np.float64)
-    values = {name: float(m.measure(inside)[0]) for name, m in metrics.items()}
-    drawn: dict[str, list[Weights]] = {name: [] for name in metrics}
+    mask_weights = np.ones((1, len(groups))) if mask is None else mask[None, :].astype(np.float64)
+    values = {name: float(m.measure(mask_weights)[0]) for name, m in metrics.items()}
+    resamples: dict[str, list[Weights]] = {name: [] for name in metrics}
     for weights in resampled(groups, draws, seed):
         for name, m in metrics.items():
-            drawn[name].append(m.measure(weights * inside))
+            resamples[name].append(m.measure(weights * mask_weights))
     return {
         name: {
             "value": _number(values[name]),
-            **_bounds(drawn[name] if _drawable(m.rows & (inside[0] > 0), groups) else []),
-            "n": int((m.rows & (inside[0] > 0)).sum()),
+            **_bounds(resamples[name] if _drawable(m.rows & (mask_weights[0] > 0), groups) else []),
+            "n": int((m.rows & (mask_weights[0] > 0)).sum()),
         }
         for name, m in metrics.items()
     }
 
 
 def _drawable(rows: NDArray[np.bool_], groups: Sequence[str]) -> bool:
-    """Whether there are two patients to draw from: one, drawn again and again, varies in nothing."""
+    """Are there two patients to draw from? Resampling a single one does not vary."""
     return len({groups[int(i)] for i in np.flatnonzero(rows)}) > 1
 
 
-def _bounds(drawn: list[Weights]) -> dict[str, float | None]:
-    known = np.concatenate(drawn) if drawn else np.empty(0)
+def _bounds(resamples: list[Weights]) -> dict[str, float | None]:
+    known = np.concatenate(resamples) if resamples else np.empty(0)
     known = known[np.isfinite(known)]
     if not len(known):
         return {"low": None, "high": None}
@@ -72,7 +70,7 @@ def _number(value: float) -> float | None:
 
 
 def mean(values: ArrayLike) -> Metric:
-    """The mean of ``values`` float64[n]; NaN marks a record that does not count."""
+    """The mean of ``values`` float64[n]; NaN for a record that does not count."""
     v = np.asarray(values, np.float64)
     rows = np.isfinite(v)
     known = v[rows]
@@ -102,7 +100,7 @@ def median(values: ArrayLike) -> Metric:
 
 
 def auroc(scores: NDArray[Any], truth: NDArray[Any]) -> Metric:
-    """Area under the ROC curve; ``truth`` float[n] is 1, 0, or NaN where a record does not count."""
+    """Area under the ROC curve; ``truth`` float[n] is 1, 0, or NaN for a record that does not count."""
     return _ranked(weighted_auroc, scores, truth)
 
 
@@ -131,7 +129,7 @@ def f1(predicted: NDArray[np.bool_], truth: NDArray[Any]) -> Metric:
 
 
 def average(metrics: Sequence[Metric]) -> Metric:
-    """The unweighted ("macro") mean of ``metrics``; in each draw of those that have a value there."""
+    """The unweighted ("macro") mean of ``metrics``; in each draw over those that have a value."""
     rows = np.logical_or.reduce([m.rows for m in metrics])
 
     def measure(weights: Weights) -> Weights:
@@ -150,8 +148,9 @@ def ratio(above: Weights, below: Weights) -> Weights:
 def classified(
     labels: NDArray[np.int64], scores: NDArray[Any], rows: NDArray[np.bool_] | None = None
 ) -> dict[str, Metric]:
-    """Of scores float[n, c] for ``labels`` int64[n] (-1: does not count): accuracy, and the macro means over classes
-    of recall (balanced accuracy), AUROC and AUPRC of each class against the rest, and F1 of the highest score."""
+    """Metrics of scores float[n, c] for ``labels`` int64[n] (-1: does not count): accuracy, and macro means over
+    classes of recall (balanced accuracy), AUROC and AUPRC of each class against the rest, and F1 of the highest
+    score."""
     counted = labels >= 0 if rows is None else (labels >= 0) & rows
     best = scores.argmax(axis=1)
     present = [c for c in range(scores.shape[1]) if (labels[counted] == c).any()]

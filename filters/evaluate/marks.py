@@ -1,4 +1,4 @@
-"""The step that reads a recipe's evaluation sets and leaves their signatures, so that the pool can be kept apart."""
+"""The step that computes signatures of a recipe's evaluation sets, so that the pool can be kept disjoint from them."""
 
 from __future__ import annotations
 
@@ -30,22 +30,22 @@ class MarksTask:
         return 1
 
     def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
-        """`HELD` rows: what the set's own index tells of each record, and what its picture does."""
+        """`HELD` rows: of each record the signatures from the set's own index, and those of its picture."""
         path, split = self.sets[partition]
         return pa.Table.from_pylist(list(_marks(read_set(Path(path), split))), schema=HELD)
 
 
-def _marks(found: EvalSet) -> Iterator[dict[str, Any]]:
-    told = found.hashes.get("pixel_hash", [None] * len(found))
-    patients = found.groups if found.known_patients else [None] * len(found)
-    for key, image, patient, mark in zip(found.keys, found.images, patients, told, strict=True):
-        row: dict[str, Any] = {"key": key, "patient": patient, "pixel_hash": mark}
+def _marks(data: EvalSet) -> Iterator[dict[str, Any]]:
+    hashes = data.hashes.get("pixel_hash", [None] * len(data))
+    patients = data.groups if data.known_patients else [None] * len(data)
+    for key, image, patient, declared in zip(data.keys, data.images, patients, hashes, strict=True):
+        row: dict[str, Any] = {"key": key, "patient": patient, "pixel_hash": declared}
         raw = preprocess.read(image())
         if raw is None:
             yield row
             continue
         rgb = raw if raw.ndim == 2 else np.ascontiguousarray(cv2.cvtColor(raw, cv2.COLOR_BGR2RGB))
         small, own = thumb(rgb), pixel_hash(rgb)
-        yield {**row, "pixel_hash": mark or own, "phash": thumb_hash(small), "thumb": small}
-        if mark is not None and mark != own:  # the index tells of the picture before it was made smaller
+        yield {**row, "pixel_hash": declared or own, "phash": thumb_hash(small), "thumb": small}
+        if declared is not None and declared != own:  # the index has the hash of the picture before it was scaled down
             yield {"key": key, "pixel_hash": own}

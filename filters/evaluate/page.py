@@ -1,4 +1,4 @@
-"""Results of an evaluation as one HTML file that needs no network and runs no script, in the report's own style."""
+"""Results of an evaluation as one HTML file without network access or scripts, in the run report's style."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from curate.report.words import LEAKS, MEASURES, TASKS
 
 
 def render(results: Mapping[str, Any]) -> str:
-    """The page of what `filters.evaluate.run.evaluate` returned."""
+    """The page of the results of `filters.evaluate.run.evaluate`."""
     tasks: Mapping[str, Any] = results["tasks"]
     parts = {key: {t: m for t, m in tasks.items() if t.split("/")[0] == key} for key in TASKS}
     return render_page(

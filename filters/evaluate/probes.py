@@ -1,4 +1,4 @@
-"""What frozen image rows hold: a linear probe (CLIP, 2103.00020, section 3.2), on all training records or a few."""
+"""Linear probes of frozen image embeddings (CLIP, 2103.00020, section 3.2), on all training records or a few."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from filters.evaluate.rules import EvaluateRules
 from filters.evaluate.targets import Target
 from filters.training.batches import hold_out
 
-_STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0)  # of the L2 penalty; patients held out of the training half choose
-_FEW_STRENGTH = 0.1  # a few shots leave nothing to choose by
+_PENALTIES = (1e-3, 1e-2, 1e-1, 1.0)  # L2 penalties, chosen by patients held out of the training half
+_FEW_SHOT_PENALTY = 0.1  # with a few shots there is no held-out data to choose by
 _VALIDATION = 0.25
-_UNSEEN = -30.0  # the log-odds of a class that no training row is of
+_UNSEEN_LOG_ODDS = -30.0  # of a class without training rows
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
     """Rows to train and to measure on: ``x`` float32[m, d] with patients ``groups``; ``test`` bool[n] of the measured
-    set; ``own`` the places of the training rows in that set, empty where they are of another."""
+    set; ``own``: indices of the training rows in that set, empty if they are from another one."""
 
     x: Rows
     groups: list[str]
@@ -36,7 +36,7 @@ class Split:
 
 
 def split_of(images: Rows, groups: Sequence[str], rules: EvaluateRules) -> Split:
-    """Whole patients of the set itself to train on, the others to measure on."""
+    """Split the set itself by patient: some to train on, the others to measure on."""
     test = hold_out(groups, rules.probe_test, rules.seed)
     own = np.flatnonzero(~test)
     if len(own) > rules.max_probe:
@@ -45,28 +45,30 @@ def split_of(images: Rows, groups: Sequence[str], rules: EvaluateRules) -> Split
 
 
 def linear_probe(images: Rows, target: Target, split: Split, labels: NDArray[np.int64], seed: int) -> dict[str, Metric]:
-    """L2 logistic regression on ``labels`` int64[m] of the training rows; {} where they hold fewer than two classes."""
-    told = labels >= 0
-    if len(np.unique(labels[told])) < 2:
+    """L2 logistic regression on ``labels`` int64[m] of the training rows; {} if they have fewer than two classes."""
+    labelled = labels >= 0
+    if len(np.unique(labels[labelled])) < 2:
         return {}
-    truth = np.eye(len(target.classes))[labels[told]]
-    fitted = _chosen(split.x[told], truth, [g for g, t in zip(split.groups, told, strict=True) if t], True, seed)
+    truth = np.eye(len(target.classes))[labels[labelled]]
+    fitted = _select_strength(
+        split.x[labelled], truth, [g for g, t in zip(split.groups, labelled, strict=True) if t], True, seed
+    )
     return classified(target.labels, fitted(images), split.test)
 
 
 def finding_probe(
     images: Rows, truths: dict[str, Floats], split: Split, trained: dict[str, Floats], seed: int
 ) -> dict[str, Metric]:
-    """Macro AUROC and AUPRC of a logistic regression a finding; ``trained`` is the training rows' truth, by name."""
+    """Macro AUROC and AUPRC of one logistic regression a finding; ``trained``: the training rows' truth by name."""
     usable = [f for f in truths if {0.0, 1.0} <= set(trained[f].tolist())]
     if not usable:
         return {}
-    fitted = _chosen(split.x, np.stack([trained[f] for f in usable], axis=1), split.groups, False, seed)
+    fitted = _select_strength(split.x, np.stack([trained[f] for f in usable], axis=1), split.groups, False, seed)
     scores = fitted(images)
-    seen = [np.where(split.test, truths[f], np.nan) for f in usable]
+    measured = [np.where(split.test, truths[f], np.nan) for f in usable]
     return {
-        "auroc": average([auroc(scores[:, k], y) for k, y in enumerate(seen)]),
-        "auprc": average([auprc(scores[:, k], y) for k, y in enumerate(seen)]),
+        "auroc": average([auroc(scores[:, k], y) for k, y in enumerate(measured)]),
+        "auprc": average([auprc(scores[:, k], y) for k, y in enumerate(measured)]),
     }
 
 
@@ -75,10 +77,10 @@ def few_shot(
 ) -> dict[str, Metric]:
     """accuracy@k and balanced_accuracy@k of probes on k records a class, the mean over ``shot_draws`` draws of them.
 
-    A k that some class has too few training records for is left out. The interval is over the measured patients.
+    A k for which some class has too few training records is left out. The interval is over the measured patients.
     """
     classes, base = np.unique(labels[labels >= 0]), Probe.of(split.x)
-    found: dict[str, Metric] = {}
+    metrics: dict[str, Metric] = {}
     for k in rules.shots:
         if len(classes) < 2 or min(int((labels == c).sum()) for c in classes) < k:
             continue
@@ -87,69 +89,72 @@ def few_shot(
             rng = np.random.default_rng([rules.seed, k, draw])
             chosen = np.concatenate([rng.choice(np.flatnonzero(labels == c), k, replace=False) for c in classes])
             truth = np.eye(len(target.classes))[labels[chosen]]
-            fitted = base.fit(split.x[chosen], truth, _FEW_STRENGTH, True)
+            fitted = base.fit(split.x[chosen], truth, _FEW_SHOT_PENALTY, True)
             hits += fitted(images).argmax(axis=1) == target.labels
         hit = np.where(split.test & (target.labels >= 0), hits / rules.shot_draws, np.nan)
-        found |= {f"accuracy@{k}": mean(hit), f"balanced_accuracy@{k}": recall(target.labels, hit)}
-    return found
+        metrics |= {f"accuracy@{k}": mean(hit), f"balanced_accuracy@{k}": recall(target.labels, hit)}
+    return metrics
 
 
-def _chosen(x: Rows, truth: Floats, groups: Sequence[str], one: bool, seed: int) -> Probe:
-    """The probe of the strength that serves held-out patients best, fitted again on all."""
-    base, held = Probe.of(x), hold_out(groups, _VALIDATION, seed + 1)
-    if not held.any() or held.all():
-        return base.fit(x, truth, _FEW_STRENGTH, one)
-    losses = [base.fit(x[~held], truth[~held], s, one).loss(x[held], truth[held], one) for s in _STRENGTHS]
-    return base.fit(x, truth, _STRENGTHS[int(np.argmin(losses))], one)
+def _select_strength(x: Rows, truth: Floats, groups: Sequence[str], exclusive: bool, seed: int) -> Probe:
+    """The probe with the penalty that is best on held-out patients, fitted again on all."""
+    base, held_out = Probe.of(x), hold_out(groups, _VALIDATION, seed + 1)
+    if not held_out.any() or held_out.all():
+        return base.fit(x, truth, _FEW_SHOT_PENALTY, exclusive)
+    losses = [
+        base.fit(x[~held_out], truth[~held_out], s, exclusive).loss(x[held_out], truth[held_out], exclusive)
+        for s in _PENALTIES
+    ]
+    return base.fit(x, truth, _PENALTIES[int(np.argmin(losses))], exclusive)
 
 
 @dataclass(frozen=True, eq=False)
 class Probe:
-    """A linear map of standardised rows to scores float64[n, c]; log-probabilities where classes exclude each other."""
+    """A linear map of standardised rows to scores float64[n, c]; log-probabilities if classes are exclusive."""
 
     centre: Floats
     scale: Floats
     weight: Floats
     bias: Floats
-    one: bool = True
+    exclusive: bool = True
 
     @classmethod
     def of(cls, x: Rows) -> Probe:
-        """Standardised by the rows ``x``, with nothing learned."""
+        """An unfitted probe, standardised by the rows ``x``."""
         return cls(x.mean(axis=0, dtype=np.float64), x.std(axis=0, dtype=np.float64) + 1e-6, np.zeros(0), np.zeros(0))
 
     def __call__(self, x: Rows) -> Floats:
         scores = self._standard(x) @ self.weight + self.bias
-        return np.asarray(log_softmax(scores, axis=1) if self.one else scores)
+        return np.asarray(log_softmax(scores, axis=1) if self.exclusive else scores)
 
     def _standard(self, x: Rows) -> Floats:
         return np.asarray((x - self.centre) / self.scale)
 
-    def fit(self, x: Rows, truth: Floats, strength: float, one: bool) -> Probe:
-        """Fitted to ``truth`` float64[m, c]: one class a row (``one``), or any number, NaN where it is not known."""
+    def fit(self, x: Rows, truth: Floats, strength: float, exclusive: bool) -> Probe:
+        """Fitted to ``truth`` float64[m, c]: one class a row (``exclusive``), or any number, NaN for unknown ones."""
         rows = self._standard(x)
-        weight, bias = np.zeros((rows.shape[1], truth.shape[1])), np.full(truth.shape[1], _UNSEEN)
-        if one:
+        weight, bias = np.zeros((rows.shape[1], truth.shape[1])), np.full(truth.shape[1], _UNSEEN_LOG_ODDS)
+        if exclusive:
             labels = truth.argmax(axis=1)
-            pair = len(np.unique(labels)) == 2  # of which scikit-learn holds the difference down
-            found = _logistic(rows, labels, strength * len(rows) / (2 if pair else 1))
-            weight[:, found.classes_] = np.hstack([-found.coef_.T, found.coef_.T]) / 2 if pair else found.coef_.T
-            bias[found.classes_] = np.r_[-found.intercept_, found.intercept_] / 2 if pair else found.intercept_
+            pair = len(np.unique(labels)) == 2  # for two classes scikit-learn fits the difference
+            model = _logistic(rows, labels, strength * len(rows) / (2 if pair else 1))
+            weight[:, model.classes_] = np.hstack([-model.coef_.T, model.coef_.T]) / 2 if pair else model.coef_.T
+            bias[model.classes_] = np.r_[-model.intercept_, model.intercept_] / 2 if pair else model.intercept_
             return Probe(self.centre, self.scale, weight, bias, True)
         known = np.isfinite(truth)
-        for k, told in enumerate(known.T):
-            found = _logistic(rows[told], truth[told, k], strength * known.sum() / truth.shape[1])
-            weight[:, k], bias[k] = found.coef_[0], found.intercept_[0]
+        for k, labelled in enumerate(known.T):
+            model = _logistic(rows[labelled], truth[labelled, k], strength * known.sum() / truth.shape[1])
+            weight[:, k], bias[k] = model.coef_[0], model.intercept_[0]
         return Probe(self.centre, self.scale, weight, bias, False)
 
-    def loss(self, x: Rows, truth: Floats, one: bool) -> float:
-        """The mean log loss without the penalty, summed over what does not exclude each other."""
+    def loss(self, x: Rows, truth: Floats, exclusive: bool) -> float:
+        """The mean log loss without the penalty, summed over classes that are not exclusive."""
         scores = self(x)
-        if one:
+        if exclusive:
             return float(-(scores * truth).sum(axis=1).mean())
         return float(np.nanmean(np.logaddexp(0, scores) - truth * scores) * truth.shape[1])
 
 
 def _logistic(rows: Floats, labels: NDArray[Any], penalty: float) -> LogisticRegression:
-    """Of the least log loss, summed over ``rows``, and ``penalty`` times half the squared weights."""
+    """Minimises the log loss, summed over ``rows``, plus ``penalty`` times half the squared weights."""
     return LogisticRegression(C=1 / penalty, max_iter=1000).fit(rows, labels)

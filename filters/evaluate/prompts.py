@@ -1,6 +1,6 @@
-"""How a class is put in words: several templates a class, whose rows are averaged (CLIP, 2103.00020, section 3.1.4).
+"""Prompts of a class: several templates, whose embeddings are averaged (CLIP, 2103.00020, section 3.1.4).
 
-The words are those of reports and captions, not of photographs.
+The templates are phrases of reports and captions, not of photographs.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ TEMPLATES = {
     "laterality": ("{c}", "{c} side", "image of the {c} side", "{c} view"),
     "sex": ("{c}", "{c} patient", "image of a {c} patient"),
 }
-# the commonest of a radiologist's words: "X is absent" or "without X" are hardly ever said of a finding by itself, and
-# a model of reports does not know them: on drawn films they turn the score round
+# The most common phrases of radiologists. "X is absent" and "without X" hardly occur for a finding by itself: a model
+# of reports does not know them, and on synthetic films they reverse the score.
 PRESENT = ("{c}", "{c}.", "There is {c}.", "Findings consistent with {c}.")
 ABSENT = ("No {c}", "No {c}.", "There is no {c}.", "No evidence of {c}.")
 
-# a value as archives write it -> what it is called here; several may mean one thing
+# a value as archives write it -> its canonical name; several may mean the same
 VALUES = {
     "modality": {
         "CT": "CT", "MR": "MRI", "MRI": "MRI", "CR": "radiograph", "DX": "radiograph", "XR": "radiograph",
@@ -56,21 +56,21 @@ _NAMES = {
 
 
 def names(fact: str, value: str) -> tuple[str, ...]:
-    """The words for a value of a fact: itself, and what else it is called."""
+    """The names of a value of a fact: itself and its synonyms."""
     return _NAMES.get((fact, value), (value,))
 
 
-def prompts(said: Sequence[str], templates: Sequence[str]) -> list[str]:
-    """Every name in every template, the first letter a capital where a sentence ends with a stop."""
-    made = [t.replace("{c}", name) for t in templates for name in said]
-    return list(dict.fromkeys(p[:1].upper() + p[1:] if p.endswith(".") else p for p in made))
+def prompts(class_names: Sequence[str], templates: Sequence[str]) -> list[str]:
+    """Every name in every template, capitalised if the template is a sentence."""
+    filled = [t.replace("{c}", name) for t in templates for name in class_names]
+    return list(dict.fromkeys(p[:1].upper() + p[1:] if p.endswith(".") else p for p in filled))
 
 
 def ensemble(model: Filter, classes: Sequence[Sequence[str]], templates: Sequence[str]) -> Rows:
-    """Unit rows float32[c, d]: of each class the mean of its prompts' unit rows, made unit again."""
-    said = [prompts(c, templates) for c in classes]
-    rows = text_rows(model, [p for part in said for p in part])
-    starts = np.cumsum([0, *(len(p) for p in said)])
+    """Unit rows float32[c, d]: for each class the normalised mean of its prompts' unit rows."""
+    per_class = [prompts(c, templates) for c in classes]
+    rows = text_rows(model, [p for part in per_class for p in part])
+    starts = np.cumsum([0, *(len(p) for p in per_class)])
     means = np.stack([rows[a:b].mean(axis=0) for a, b in pairwise(starts.tolist())])
     return np.asarray(means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12), np.float32)
 

@@ -1,4 +1,4 @@
-"""Images found by their texts and texts by their images; a copy of the right text is right both ways."""
+"""Image-text retrieval in both directions; a copy of the right text counts as right."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from filters.evaluate.estimate import Measure, Metric, Weights, mean, median
 from filters.towers.encoder import Filter
 
 KS = (1, 5, 10)
-_TIE = 1e-6  # cosines as near as this are one: sums of float32 differ so much from order to order
+_TIE = 1e-6  # cosines this near are equal: float32 sums depend on their order
 _CHUNK = 1 << 23  # cosines held at a time: 32 MiB, and masks beside them
 
 
-def retrieval(model: Filter, found: Encoded) -> dict[str, dict[str, Metric]]:
-    """R@1, R@5, R@10, median rank and AUROC of both directions; {} where fewer than two different texts are.
+def retrieval(model: Filter, encoded: Encoded) -> dict[str, dict[str, Metric]]:
+    """R@1, R@5, R@10, median rank and AUROC of both directions; {} if there are fewer than two distinct texts.
 
-    A text is one candidate however many records have it (`curate.dedup.exact.normalise` decides what is the same), and
-    every image of it is right for it. The rank of a query is 1 + the wrong candidates that are at least as near as the
-    nearest right one: a tie counts against the model, so that a collapsed one finds nothing. The AUROC of a query is
-    the share of the wrong candidates that are behind; it varies least from training to training.
+    A text is one candidate however many records have it (equal by `curate.dedup.exact.normalise`), and all of their
+    images are right for it. The rank of a query is 1 + the wrong candidates that are at least as near as the
+    nearest right one: a tie counts against the model, so that a collapsed one scores nothing. The AUROC of a query is
+    the share of wrong candidates ranked behind; it varies least from training to training.
     """
-    owner, text = captions(found.data.texts)
+    owner, text = captions(encoded.data.texts)
     if len(owner) == 0 or text.max() < 1:
         return {}
-    rows = text_rows(model, distinct(found.data.texts, text))
-    return of_rows(found.images, rows, owner, text)
+    rows = text_rows(model, distinct(encoded.data.texts, text))
+    return of_rows(encoded.images, rows, owner, text)
 
 
 def captions(texts: Sequence[Sequence[str]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """(int64[m] the record, int64[m] the number of the text) of every caption; equal texts have one number."""
+    """(int64[m] record, int64[m] number of the text) of every caption; equal texts have the same number."""
     owner = np.array([i for i, part in enumerate(texts) for _ in part], np.int64)
     hashes = [text_hash(t) for part in texts for t in part]
     number = np.unique(np.array(hashes, np.str_), return_inverse=True)[1].reshape(-1) if hashes else owner
@@ -41,7 +41,7 @@ def captions(texts: Sequence[Sequence[str]]) -> tuple[NDArray[np.int64], NDArray
 
 
 def distinct(texts: Sequence[Sequence[str]], number: NDArray[np.int64]) -> list[str]:
-    """The text of each number: of those that count as one, the first in the alphabet."""
+    """The text of each number: of equal ones the alphabetically first."""
     chosen: dict[int, str] = {}
     for text, k in zip((t for part in texts for t in part), number.tolist(), strict=True):
         chosen[k] = min(chosen.get(k, text), text)
@@ -51,13 +51,13 @@ def distinct(texts: Sequence[Sequence[str]], number: NDArray[np.int64]) -> list[
 def of_rows(
     images: Rows, texts: Rows, owner: NDArray[np.int64], text: NDArray[np.int64]
 ) -> dict[str, dict[str, Metric]]:
-    """As `retrieval`, of unit rows: caption i of image ``owner[i]`` is the text ``text[i]``."""
+    """`retrieval` for unit rows: caption i belongs to image ``owner[i]`` and is the text ``text[i]``."""
     n = len(images)
     to_text = ranks(images, texts, owner, text)
     to_image = ranks(texts, images, text, owner)
-    own, its = np.unique(np.stack([owner, text]), axis=1)
-    per_image = _metrics(to_text, len(texts) - np.bincount(own, minlength=n))
-    per_text = _metrics(to_image[text], (n - np.bincount(its, minlength=len(texts)))[text])
+    images_of, texts_of = np.unique(np.stack([owner, text]), axis=1)
+    per_image = _metrics(to_text, len(texts) - np.bincount(images_of, minlength=n))
+    per_text = _metrics(to_image[text], (n - np.bincount(texts_of, minlength=len(texts)))[text])
     return {
         "retrieval/image_to_text": per_image,
         "retrieval/text_to_image": {name: _of_captions(metric, owner, n) for name, metric in per_text.items()},
@@ -65,7 +65,7 @@ def of_rows(
 
 
 def _metrics(rank: Weights, wrong: NDArray[np.int64]) -> dict[str, Metric]:
-    """Of the ranks of queries, each among ``wrong`` candidates that are not right for it."""
+    """Metrics of the queries' ranks, each among ``wrong`` wrong candidates."""
     behind = 1 - (rank - 1) / np.where(wrong > 0, wrong, np.nan)
     return {**{f"r{k}": mean(_hit(rank, k)) for k in KS}, "median_rank": median(rank), "auroc": mean(behind)}
 
@@ -75,28 +75,28 @@ def _hit(rank: Weights, k: int) -> Weights:
 
 
 def _of_captions(metric: Metric, owner: NDArray[np.int64], n: int) -> Metric:
-    """A metric over captions as one over records: a caption counts as often as its record."""
+    """A metric over captions as one over records: a caption has the weight of its record."""
     inner: Measure = metric.measure
     rows = np.zeros(n, bool)
     rows[owner] = True
     return Metric(lambda weights: inner(weights[:, owner]), rows)
 
 
-def ranks(queries: Rows, candidates: Rows, asks: NDArray[np.int64], right: NDArray[np.int64]) -> Weights:
-    """float64[q]: the rank of the nearest right candidate of each query; 1 is best, NaN where none is right.
+def ranks(queries: Rows, candidates: Rows, query: NDArray[np.int64], right: NDArray[np.int64]) -> Weights:
+    """float64[q]: the rank of the nearest right candidate of each query; 1 is best, NaN if none is right.
 
-    Candidate ``right[i]`` is right for query ``asks[i]``. Never more than `_CHUNK` cosines are held.
+    Candidate ``right[i]`` is right for query ``query[i]``. At most `_CHUNK` cosines are in memory.
     """
     out = np.full(len(queries), np.nan)
-    order = np.argsort(asks, kind="stable")
-    asks, right = asks[order], right[order]
+    order = np.argsort(query, kind="stable")
+    query, right = query[order], right[order]
     size = max(1, _CHUNK // max(len(candidates), 1))
     for start in range(0, len(queries), size):
-        a, b = np.searchsorted(asks, [start, start + size])
-        rows, columns = asks[a:b] - start, right[a:b]
+        a, b = np.searchsorted(query, [start, start + size])
+        rows, columns = query[a:b] - start, right[a:b]
         near = queries[start : start + size] @ candidates.T
         best = np.full(len(near), np.inf, np.float32)
-        np.minimum.at(best, rows, -near[rows, columns])  # the greatest cosine, its sign turned
+        np.minimum.at(best, rows, -near[rows, columns])  # the negated greatest cosine
         near[rows, columns] = -np.inf
         above = (near >= -best[:, None] - _TIE).sum(axis=1)
         out[start : start + size] = np.where(np.isfinite(best), 1 + above, np.nan)

@@ -1,4 +1,4 @@
-"""What is measured, and how."""
+"""Options of an evaluation."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ TASKS = ("zero_shot", "findings", "retrieval", "linear_probe", "few_shot", "lang
 
 @dataclass(frozen=True)
 class EvaluateRules:
-    """Which tasks, and how they are measured. A task a set has nothing for is left out of the results."""
+    """The tasks and their options. A task that does not apply to a set is left out of the results."""
 
     tasks: tuple[str, ...] = TASKS
     facts: tuple[str, ...] | None = (
-        None  # facts told by zero-shot and probes; None: every one with a few frequent values
+        None  # facts to classify by zero-shot and probes; None: all with a few frequent values
     )
     min_records: int = renamed(
         "least", 10
-    )  # records that a value of a fact, or each side of a finding, needs to be counted
-    max_values: int = renamed("most_values", 20)  # of a fact; one with more is no classification but free text
+    )  # records that a value of a fact, or each class of a finding, needs to be included
+    max_values: int = renamed("most_values", 20)  # of a fact; one with more is free text
     draws: int = 1000  # bootstrap samples of whole patients
     seed: int = 0
-    probe_test: float = 0.5  # share of the patients a probe is measured on, where no training set is given
-    max_probe: int = renamed("probe_most", 10_000)  # records a probe is trained on at most
+    probe_test: float = 0.5  # share of patients that a probe is measured on, if no training set is given
+    max_probe: int = renamed("probe_most", 10_000)  # at most so many records to train a probe on
     shots: tuple[int, ...] = (1, 2, 4, 8, 16)
     shot_draws: int = 5
     subgroups: tuple[str, ...] = ("modality", "body_part", "view", "sex", "age_band", "source")
-    min_subgroup: int = renamed("subgroup_least", 30)  # records of the smallest subgroup that is told
+    min_subgroup: int = renamed("subgroup_least", 30)  # records of the smallest subgroup that is reported
     batch: int = 64
     threads: int = 1
     device: str = "auto"
 
 
 def check_evaluate_rules(rules: EvaluateRules) -> None:
-    """RecipeError where a value is out of its range; before any work."""
+    """RecipeError for a value out of range, before any work."""
     unknown = sorted(set(rules.tasks) - set(TASKS))
     if unknown:
         raise RecipeError("evaluate.tasks", f"{', '.join(unknown)}: no such task", f"of {', '.join(TASKS)}")

@@ -1,4 +1,4 @@
-"""A set of images, with texts, classes or both, to measure a model on."""
+"""An evaluation set: images with texts, classes or both."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from numpy.typing import NDArray
 
 from curate.export.labels import age_bands
 
-MOST_TEXT = 1 << 20  # bytes of a text that is read
-MOST_IMAGE = 1 << 28  # bytes of an encoded image
-_MOST_WORD = 64  # characters of a fact; what is longer is a text
+MAX_TEXT_BYTES = 1 << 20  # larger texts are left out
+MAX_IMAGE_BYTES = 1 << 28  # larger encoded images are left out
+_MAX_FACT_CHARS = 64  # longer values are texts and no facts
 FACTS = ("modality", "body_part", "view", "laterality", "sex", "source")
 SYNONYMS = {
     "train": ("train", "training"),
     "val": ("val", "valid", "validation", "dev"),
     "test": ("test", "testing"),
-}  # what public sets call a split
+}  # names of splits in public sets
 Facts = dict[str, list[str | None]]
 
 
 @dataclass(frozen=True)
 class Lazy:
-    """An encoded image, read when it is asked for: a set need not fit in memory."""
+    """An encoded image, read on demand: a set need not fit in memory."""
 
     read: Callable[[], bytes]
 
     def __call__(self) -> bytes:
-        """The file's bytes; b"" where it cannot be read any more, which then decodes to nothing."""
+        """The file's bytes; b"" if it cannot be read, which then does not decode."""
         try:
             return self.read()
         except OSError:
@@ -43,10 +43,10 @@ class Lazy:
 class EvalSet:
     """n records, parallel lists.
 
-    ``texts``: the captions of each, () where there is none; ``groups``: patients, the record's key where unknown
-    (``known_patients`` False); ``labels``: of ``classes``, -1 without; ``templates`` hold ``{c}`` for a class's name.
-    ``hashes``: pixel_hash, phash as the data itself tells them, None where it does not. ``skipped``: why records were
-    left out, and how many.
+    ``texts``: the captions of each record, () for none; ``groups``: patients, or the record's key if unknown
+    (``known_patients`` False); ``labels``: indices into ``classes``, -1 for none; ``templates`` contain ``{c}`` for a
+    class's name. ``hashes``: pixel_hash and phash from the data's own index, None if missing. ``skipped``: number of
+    records left out, by reason.
     """
 
     name: str
@@ -80,7 +80,7 @@ class EvalSet:
         )  # fmt: skip
 
     def sorted(self) -> EvalSet:
-        """By key: no result depends on the order in which records were read."""
+        """Sorted by key, so that no result depends on the order in which records were read."""
         return self.take(sorted(range(len(self)), key=self.keys.__getitem__))
 
 
@@ -92,7 +92,7 @@ def set_of(
     groups: Sequence[str],
     facts: Facts | None = None,
 ) -> EvalSet:
-    """A set of encoded ``images`` that are in memory, a text each ("": none), with the patients ``groups``."""
+    """A set of encoded ``images`` in memory, each with a text ("": none), of the patients ``groups``."""
     lazy = [Lazy(partial(_same, image)) for image in images]
     return EvalSet(name, list(keys), lazy, [(t,) if t else () for t in texts], list(groups), facts or {})
 
@@ -102,16 +102,16 @@ def _same(image: bytes) -> bytes:
 
 
 def file_image(path: Path) -> Lazy:
-    """The image in ``path``."""
+    """The image in the file ``path``."""
     return Lazy(partial(_of_file, path))
 
 
 def _of_file(path: Path) -> bytes:
-    return path.read_bytes() if path.stat().st_size <= MOST_IMAGE else b""
+    return path.read_bytes() if path.stat().st_size <= MAX_IMAGE_BYTES else b""
 
 
 def inside(folder: Path, name: str) -> Path | None:
-    """The file ``name`` of ``folder``; None where there is none, or it leads out of the folder."""
+    """The file ``name`` below ``folder``; None if there is none or it lies outside of the folder."""
     if not name or "\0" in name:
         return None
     try:
@@ -122,22 +122,22 @@ def inside(folder: Path, name: str) -> Path | None:
 
 
 def plain(text: str) -> str:
-    """``text`` with "?" for lone surrogates, which names of files and JSON may hold and no tokenizer takes."""
+    """``text`` with "?" for lone surrogates, which file names and JSON may contain and tokenizers reject."""
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def unique(keys: list[str]) -> list[str]:
-    """``keys`` with a number after each that came before: shards written apart may hold the same."""
-    seen: Counter[str] = Counter()
+    """``keys`` made unique by a number after repeated ones: shards written separately may share keys."""
+    counts: Counter[str] = Counter()
     out = []
     for key in map(plain, keys):
-        seen[key] += 1
-        out.append(key if seen[key] == 1 else f"{key}#{seen[key]}")
+        counts[key] += 1
+        out.append(key if counts[key] == 1 else f"{key}#{counts[key]}")
     return out
 
 
 def gather(rows: Sequence[Mapping[str, Any]]) -> Facts:
-    """Facts of rows ``{name: value}`` as columns: blank ones None, ``age`` in years as ``age_band``; names sorted."""
+    """Facts of rows ``{name: value}`` as columns, sorted by name: blanks become None, ``age`` in years ``age_band``."""
     names = sorted({name for row in rows for name in row})
     facts: Facts = {}
     for name in names:
@@ -151,15 +151,15 @@ def gather(rows: Sequence[Mapping[str, Any]]) -> Facts:
 
 
 def _word(value: Any) -> str | None:
-    """A short value as text; what is long or made of parts is no fact."""
+    """A short value as text; None for long or nested ones, which are no facts."""
     if value is None or isinstance(value, dict | list):
         return None
     text = " ".join(plain(str(value)).split())
-    return text if 0 < len(text) <= _MOST_WORD and text != "nan" else None
+    return text if 0 < len(text) <= _MAX_FACT_CHARS and text != "nan" else None
 
 
 def _years(value: str | None) -> float:
-    """Years of "73", "73.0", "073Y"; NaN where it is none."""
+    """Years of "73", "73.0", "073Y"; NaN for anything else."""
     try:
         return float((value or "nan").upper().removesuffix("Y"))
     except ValueError:
@@ -167,10 +167,10 @@ def _years(value: str | None) -> float:
 
 
 def split_names(split: str) -> tuple[str, ...]:
-    """What the split may be called, lower-cased."""
+    """The names that the split may have, in lower case."""
     return SYNONYMS.get(split.lower(), (split.lower(),))
 
 
 def matches(value: str | None, split: str) -> bool:
-    """Whether a table's or a folder's word means ``split``."""
+    """Does the name of a folder or the value of a column mean ``split``?"""
     return value is not None and value.strip().lower() in split_names(split)

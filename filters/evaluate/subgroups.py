@@ -1,4 +1,4 @@
-"""The same metrics for men and women, young and old, one site and another: a mean hides whom a model fails."""
+"""Metrics by subgroup (sex, age band, source, ...): a mean hides the groups on which a model fails."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from filters.evaluate.rules import EvaluateRules
 from filters.evaluate.sets import EvalSet
 
 CHOSEN = {"findings": "auroc", "retrieval": "r5", "language": "preferred", "zero_shot": "accuracy"}
-_MOST = 12  # values of one fact that are told, the largest
+_MAX_VALUES = 12  # at most so many values of a fact are reported, the largest
 
 
 def subgroups(
-    tasks: Mapping[str, Mapping[str, Metric]], found: EvalSet, rules: EvaluateRules
+    tasks: Mapping[str, Mapping[str, Metric]], data: EvalSet, rules: EvaluateRules
 ) -> dict[str, dict[str, dict[str, Any]]]:
     """fact -> value -> "task: metric" -> value with interval and n, for values of at least ``min_subgroup`` records.
 
-    The candidates of retrieval and the prompts are those of the whole set: a subgroup is a choice of queries.
+    Candidates of retrieval and prompts are those of the whole set: a subgroup selects queries only.
     """
     out: dict[str, dict[str, dict[str, Any]]] = {}
     for fact in rules.subgroups:
-        values = found.facts.get(fact, [])
+        values = data.facts.get(fact, [])
         frequent = [v for v, n in Counter(values).items() if v is not None and n >= rules.min_subgroup]
         frequent.sort(key=lambda v: (-values.count(v), v))
         if len(frequent) < 2:
             continue
         chosen = _chosen(tasks, fact)
-        told = {v: np.array([x == v for x in values]) for v in frequent[:_MOST]}
-        out[fact] = {v: estimates(chosen, found.groups, rules.draws, rules.seed, mask) for v, mask in told.items()}
+        masks = {v: np.array([x == v for x in values]) for v in frequent[:_MAX_VALUES]}
+        out[fact] = {v: estimates(chosen, data.groups, rules.draws, rules.seed, mask) for v, mask in masks.items()}
     return out
 
 

@@ -1,4 +1,4 @@
-"""Sets of image files: a table that names them, or a folder with a subfolder a class."""
+"""Sets of image files: a table with paths, or a folder with a subfolder a class."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from curate.errors import DropRecord, RecipeError
 from curate.record import Reason
 from curate.sources.reports.encoding import as_string
 from curate.sources.reports.rows import named_rows, open_records
-from filters.evaluate.sets import MOST_TEXT, EvalSet, file_image, gather, inside, matches, plain, unique
+from filters.evaluate.sets import MAX_TEXT_BYTES, EvalSet, file_image, gather, inside, matches, plain, unique
 
 IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
 COLUMNS = {
@@ -20,58 +20,58 @@ COLUMNS = {
     "patient": ("group_id", "patient", "patient_id", "subject_id", "patientid"),
     "key": ("key", "image_id", "id"),
     "split": ("split", "fold"),
-}  # what a column is called, the likeliest first
-_IDS = {*COLUMNS["patient"], *COLUMNS["key"]}  # names of people and things, no facts about them
+}  # names of columns, the most likely first
+_IDS = {*COLUMNS["patient"], *COLUMNS["key"]}  # identifiers, no facts
 _NAMES = {"region": "body_part", "location_category": "body_part", "plane": "view", "gender": "sex", "site": "source"}
 
 
 def read_pairs(table: Path, split: str) -> EvalSet:
-    """The rows of ``split`` (all, where there is no such column) whose image lies in the table's folder.
+    """The rows of ``split`` (all, if there is no such column) whose image lies in the table's folder.
 
-    RecipeError where the table has no column of images, or none of texts or labels, or knows no such split.
+    RecipeError if the table has no column of images, or none of texts or labels, or no such split.
     """
     rows, columns, skipped = _rows(table)
     if "image" not in columns or not {"text", "label"} & columns.keys():
-        want = "a column 'image' with paths below the table's folder, and 'text' or 'label'"
-        raise RecipeError("data", f"{table} has the columns {', '.join(rows[0]) if rows else 'none'}", want)
+        fix = "a column 'image' with paths below the table's folder, and 'text' or 'label'"
+        raise RecipeError("data", f"{table} has the columns {', '.join(rows[0]) if rows else 'none'}", fix)
     rows = _of_split(table, rows, columns.get("split"), split)
-    root, kept, images = table.parent, [], []
+    root, usable, images = table.parent, [], []
     for row in rows:
         path = inside(root, row[columns["image"]])
         text = row.get(columns.get("text", ""), "").strip()
         label = row.get(columns.get("label", ""), "").strip()
-        why = (
+        problem = (
             "with an image that is not in the table's folder" if path is None
             else "without a text or a label" if not (text or label)
-            else "with a text of over a megabyte" if len(text) > MOST_TEXT
+            else "with a text of over a megabyte" if len(text) > MAX_TEXT_BYTES
             else ""
         )  # fmt: skip
-        if why or path is None:
-            skipped[why] += 1
+        if problem or path is None:
+            skipped[problem] += 1
             continue
-        kept.append(row)
+        usable.append(row)
         images.append(path)
-    return _assembled(table.parent.name, kept, images, columns, skipped)
+    return _assembled(table.parent.name, usable, images, columns, skipped)
 
 
 def _rows(table: Path) -> tuple[list[dict[str, str]], dict[str, str], Counter[str]]:
-    """(rows, role -> column, what was left out) of the whole table, every value a string."""
+    """(rows, role -> column, counts of skipped rows) of the whole table, every value a string."""
     try:
-        with open_records(table) as records:
-            names, rows = named_rows(records)
-            found = list(rows)
+        with open_records(table) as opened:
+            names, rows = named_rows(opened)
+            records = list(rows)
     except DropRecord as dropped:
         raise RecipeError("data", f"{table} cannot be read ({dropped.reason})", "write it again") from None
     skipped: Counter[str] = Counter()
     read = []
-    for row in found:
+    for row in records:
         if isinstance(row, Reason):
             skipped[f"in rows that cannot be read ({row.value})"] += 1
         else:
             read.append({name: as_string(row.get(name)) for name in names})
     low = {n.strip().lower(): n for n in reversed(names)}
-    found_as = {role: [low[a] for a in wanted if a in low] for role, wanted in COLUMNS.items()}
-    return read, {role: names[0] for role, names in found_as.items() if names}, skipped
+    by_role = {role: [low[a] for a in wanted if a in low] for role, wanted in COLUMNS.items()}
+    return read, {role: names[0] for role, names in by_role.items() if names}, skipped
 
 
 def _of_split(table: Path, rows: list[dict[str, str]], column: str | None, split: str) -> list[dict[str, str]]:
@@ -79,18 +79,18 @@ def _of_split(table: Path, rows: list[dict[str, str]], column: str | None, split
         return rows
     chosen = [r for r in rows if matches(r[column], split)]
     if rows and not chosen:
-        held = ", ".join(sorted({r[column] for r in rows})[:8])
-        raise RecipeError("data", f"{table} has no split {split!r} (found: {held})", "--split with one of these")
+        splits = ", ".join(sorted({r[column] for r in rows})[:8])
+        raise RecipeError("data", f"{table} has no split {split!r} (found: {splits})", "--split with one of these")
     return chosen
 
 
 def _assembled(
     name: str, rows: Sequence[dict[str, str]], images: Sequence[Path], columns: dict[str, str], skipped: Counter[str]
 ) -> EvalSet:
-    taken = {c for role, c in columns.items() if role != "label"} | {
+    not_facts = {c for role, c in columns.items() if role != "label"} | {
         n for n in (rows[0] if rows else ()) if n.lower() in _IDS
     }
-    facts = [{_NAMES.get(c.lower(), c.lower()): v for c, v in row.items() if c not in taken} for row in rows]
+    facts = [{_NAMES.get(c.lower(), c.lower()): v for c, v in row.items() if c not in not_facts} for row in rows]
     texts = [plain(row.get(columns.get("text", ""), "")).strip() for row in rows]
     labels = [row.get(columns.get("label", ""), "").strip() for row in rows]
     classes = tuple(sorted({x for x in labels if x}))
@@ -98,7 +98,7 @@ def _assembled(
     keys = unique([row.get(columns.get("key", ""), "").strip() or row[columns["image"]] for row in rows])
     if "label" in columns:
         for fact in facts:
-            fact.pop(columns["label"].lower(), None)  # what the classes say need not be said as a fact
+            fact.pop(columns["label"].lower(), None)  # the label is the class, not a fact as well
     return EvalSet(
         name=name,
         keys=keys,
@@ -120,13 +120,13 @@ def class_folders(folder: Path) -> list[Path]:
 
 def read_classes(folder: Path, name: str) -> EvalSet:
     """Every image of the subfolders of ``folder``; a subfolder's name is the class."""
-    found = class_folders(folder)
-    classes = [words(p.name) for p in found]
+    folders = class_folders(folder)
+    classes = [words(p.name) for p in folders]
     keys: list[str] = []
     images: list[Path] = []
     labels: list[int] = []
     skipped: Counter[str] = Counter()
-    for number, part in enumerate(found):
+    for number, part in enumerate(folders):
         for file in _images(part):
             path = inside(folder, f"{part.name}/{file.name}")
             if path is None:
@@ -146,5 +146,5 @@ def _images(folder: Path) -> list[Path]:
 
 
 def words(name: str) -> str:
-    """A class's name as it is said: ``glioma_tumor`` is "glioma tumor"."""
+    """A class's name in words: ``glioma_tumor`` is "glioma tumor"."""
     return " ".join(plain(name).replace("_", " ").split())

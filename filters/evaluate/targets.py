@@ -1,4 +1,4 @@
-"""What a classification task is over: the classes of a set, or the values of one of its facts."""
+"""Targets of classification tasks: the classes of a set, or the values of one of its facts."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from filters.evaluate.prompts import GENERIC, TEMPLATES, VALUES, names
 from filters.evaluate.rules import EvaluateRules
 from filters.evaluate.sets import FACTS, EvalSet
 
-_NEVER = ("age_band", "source")  # told to subgroups, but not by looking
-_COVERED = 0.5  # of the records a column that nobody named needs a frequent value for: titles and ids have none
+_NOT_CLASSIFIED = ("age_band", "source")  # used for subgroups, but not visible in a picture
+_COVERED = 0.5  # share of records with a frequent value that an unrequested column needs: titles and ids have none
 
 
 @dataclass(frozen=True, eq=False)
 class Target:
-    """``labels`` int64[n] of ``classes``, -1 where a record is of none; each class is said in its ``names``."""
+    """``labels`` int64[n]: indices into ``classes``, -1 for none; ``names``: the names of each class in prompts."""
 
     name: str
     classes: tuple[str, ...]
@@ -27,28 +27,32 @@ class Target:
     labels: NDArray[np.int64]
 
 
-def targets(found: EvalSet, rules: EvaluateRules) -> list[Target]:
+def targets(data: EvalSet, rules: EvaluateRules) -> list[Target]:
     """The set's classes, then each fact with 2 to ``max_values`` values that at least ``min_records`` records have."""
     out = []
-    if found.labels is not None and len(found.classes) > 1:
-        said = tuple((c,) for c in found.classes)
-        labels = np.asarray(found.labels, np.int64)
-        out.append(Target("classes", found.classes, said, found.templates or GENERIC, labels))
-    wanted = rules.facts if rules.facts is not None else [n for n in found.facts if _is_told(n, found.facts[n], rules)]
+    if data.labels is not None and len(data.classes) > 1:
+        class_names = tuple((c,) for c in data.classes)
+        labels = np.asarray(data.labels, np.int64)
+        out.append(Target("classes", data.classes, class_names, data.templates or GENERIC, labels))
+    wanted = (
+        rules.facts
+        if rules.facts is not None
+        else [n for n in data.facts if _is_classification(n, data.facts[n], rules)]
+    )
     for name in wanted:
-        target = _fact(name, found.facts.get(name, []), rules)
+        target = _fact(name, data.facts.get(name, []), rules)
         if target is not None:
             out.append(target)
     return out
 
 
-def _is_told(name: str, values: list[str | None], rules: EvaluateRules) -> bool:
-    """Whether a fact nobody asked for is a classification: a usual one, or a column of a few words for most records."""
+def _is_classification(name: str, values: list[str | None], rules: EvaluateRules) -> bool:
+    """Is an unrequested fact a classification? A standard one, or a column with a few values for most records."""
     if name in FACTS:
-        return name not in _NEVER
+        return name not in _NOT_CLASSIFIED
     count = Counter(v for v in values if v is not None)
     covered = sum(n for n in count.values() if n >= rules.min_records)
-    return name not in _NEVER and covered >= _COVERED * len(values) and not all(map(_is_number, count))
+    return name not in _NOT_CLASSIFIED and covered >= _COVERED * len(values) and not all(map(_is_number, count))
 
 
 def _is_number(value: str) -> bool:
@@ -56,31 +60,33 @@ def _is_number(value: str) -> bool:
 
 
 def _fact(name: str, values: list[str | None], rules: EvaluateRules) -> Target | None:
-    said = _said(name, values)
-    count = Counter(v for v in said if v is not None)
+    canonical = _canonical_values(name, values)
+    count = Counter(v for v in canonical if v is not None)
     classes = tuple(sorted(v for v, n in count.items() if n >= rules.min_records))
     if not 2 <= len(classes) <= rules.max_values:
         return None
-    told = tuple(names(name, c) for c in classes)
-    return Target(name, classes, told, TEMPLATES.get(name, GENERIC), _places(said, classes))
+    class_names = tuple(names(name, c) for c in classes)
+    return Target(name, classes, class_names, TEMPLATES.get(name, GENERIC), _class_indices(canonical, classes))
 
 
-def labels_of(target: Target, found: EvalSet) -> NDArray[np.int64]:
-    """int64[n]: the classes of ``target`` in another set, -1 where a record of it is of none."""
+def labels_of(target: Target, data: EvalSet) -> NDArray[np.int64]:
+    """int64[n]: the labels of ``target`` in another set, -1 for none."""
     if target.name != "classes":
-        return _places(_said(target.name, found.facts.get(target.name, [None] * len(found))), target.classes)
-    if found.labels is None:
-        return np.full(len(found), -1, np.int64)
-    own = [found.classes[i] if i >= 0 else None for i in found.labels]
-    return _places(own, target.classes)
+        return _class_indices(
+            _canonical_values(target.name, data.facts.get(target.name, [None] * len(data))), target.classes
+        )
+    if data.labels is None:
+        return np.full(len(data), -1, np.int64)
+    own = [data.classes[i] if i >= 0 else None for i in data.labels]
+    return _class_indices(own, target.classes)
 
 
-def _said(name: str, values: list[str | None]) -> list[str | None]:
-    """Values as they are called here."""
+def _canonical_values(name: str, values: list[str | None]) -> list[str | None]:
+    """Values under their canonical names."""
     known = VALUES.get(name, {})
     return [None if v is None else known.get(v.upper(), v.lower().replace("_", " ")) for v in values]
 
 
-def _places(said: list[str | None], classes: tuple[str, ...]) -> NDArray[np.int64]:
-    place = {v: i for i, v in enumerate(classes)}
-    return np.array([-1 if v is None else place.get(v, -1) for v in said], np.int64)
+def _class_indices(values: list[str | None], classes: tuple[str, ...]) -> NDArray[np.int64]:
+    index = {v: i for i, v in enumerate(classes)}
+    return np.array([-1 if v is None else index.get(v, -1) for v in values], np.int64)

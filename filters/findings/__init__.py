@@ -1,4 +1,4 @@
-"""What a report says of its picture, and reports that say something else. English only (`READS`); no torch."""
+"""Findings that a report states, and reports edited to state others. English only (`READS`); no torch."""
 
 from filters.findings.claims import READS, REGIONS, Claim, concept, extract, language_read, regions
 from filters.findings.edit import EDITS, edit

@@ -1,4 +1,4 @@
-"""What a report says of its picture: findings with state, side, size, level, found by rules and a lexicon."""
+"""Findings stated in a report, with state, side, size and level, extracted by rules and a lexicon."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ Side = Literal["left", "right", "both", ""]
 Size = Literal["", "small", "moderate", "large"]
 READS = ("en",)  # the languages whose findings are read
 REGIONS = frozenset({"chest", "neuro", "spine", "abdomen", "pelvis", "msk", "neck", "breast"})
-_REMEMBERED = 4  # organs of earlier sentences a bare "nodule" may belong to
+_REMEMBERED = 4  # organs of earlier sentences to which a "nodule" without an organ may belong
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One statement. ``span`` is where in the text; ``historic`` ones are not about this picture.
+    """One statement about a finding. ``span``: its characters in the text; ``historic``: it is not about this picture.
 
-    The finding "abnormality" is only ever absent: a report that says nothing is wrong.
+    The finding "abnormality" is only ever absent: the report says that nothing is wrong.
     """
 
     finding: str
@@ -40,7 +40,7 @@ class Claim:
 
 @dataclass(frozen=True, eq=False)
 class LocatedClaim:
-    """A claim with the sentence and the item it was read from: what `edit` needs."""
+    """A claim with the sentence and the item that it was extracted from, for `edit`."""
 
     claim: Claim
     sentence: Sentence
@@ -48,19 +48,19 @@ class LocatedClaim:
 
 
 def extract(text: str) -> tuple[Claim, ...]:
-    """The claims of ``text`` in its order; () where nothing is known, and of what is not in `READS`.
+    """The claims of ``text`` in order; () if there are none, and for languages outside of `READS`.
 
-    Any text will do: 10,000 words take 0.1 s.
+    Accepts any text; 10,000 words take 0.1 s.
 
     Negation, doubt and history reach as far as their clause (Chapman et al. 2001, Harkema et al. 2009). Sections
     headed history, indication, comparison or technique give historic claims.
     """
-    return tuple(said.claim for said in read(text))
+    return tuple(located.claim for located in read(text))
 
 
 def read_english(text: str) -> str:
-    """``text`` with what is in another language than `READS` blanked, character by character: a denial in another
-    language is never read as presence, nor as absence."""
+    """``text`` with segments in languages outside of `READS` replaced by blanks: a denial in another language is read
+    neither as presence nor as absence."""
     parts = segments(text)
     if all(code in READS for _, _, code in parts):
         return text
@@ -68,13 +68,13 @@ def read_english(text: str) -> str:
 
 
 def language_read(text: str) -> str | None:
-    """The language in which findings are read of ``text``; None where none of it is in one of `READS`, of which no
-    finding can be said, be it present or absent."""
+    """The language in which findings of ``text`` are read; None if no part of it is in one of `READS`, so that no
+    finding can be called present or absent."""
     return next((code for _, _, code in segments(text) if code in READS), None)
 
 
 def read(text: str) -> Iterator[LocatedClaim]:
-    """The claims with their origin, of the English part of ``text``."""
+    """The claims of the English part of ``text``, with their origin."""
     text = read_english(text)
     words = lexicon()
     low, sentences = scan(text)
@@ -88,13 +88,13 @@ def read(text: str) -> Iterator[LocatedClaim]:
             attach(words, low, sentence.tokens, items)
             for item in items:
                 yield from _claims(sentence, item)
-        earlier += [t.said.organ for t in sentence.tokens if t.said.organ]
+        earlier += [t.meaning.organ for t in sentence.tokens if t.meaning.organ]
         del earlier[:-_REMEMBERED]
 
 
 def _claims(sentence: Sentence, item: Item) -> Iterator[LocatedClaim]:
     if item.normal and item.deny:
-        return  # "not normal" says that something is wrong, not what
+        return  # "not normal" does not say what is wrong
     state: State = "absent" if item.deny or item.normal else "uncertain" if item.doubt else "present"
     if item.names[0] == NOTHING_WRONG and state != "absent":
         return
@@ -113,15 +113,15 @@ def regions(text: str) -> frozenset[str]:
     """The regions of the body whose organs or findings ``text`` names, affirmed or denied: chest, neuro, spine,
     abdomen, pelvis, msk (bones and joints), neck, breast."""
     words = lexicon()
-    found = {c.finding for c in extract(text)}
-    found |= {words.denied[t.said.organ][0] for s in scan(text)[1] for t in s.tokens if t.said.organ}
-    return frozenset(words.findings[name].region for name in found) & REGIONS
+    names = {c.finding for c in extract(text)}
+    names |= {words.denied[t.meaning.organ][0] for s in scan(text)[1] for t in s.tokens if t.meaning.organ}
+    return frozenset(words.findings[name].region for name in names) & REGIONS
 
 
 def concept(text: str) -> str:
-    """What the picture shows in one canonical string: "finding@side;..." of what is present, sorted.
+    """The present findings as one canonical string: "finding@side;...", sorted.
 
-    "normal" where the text only denies, "" where nothing is known. Doubtful and historic claims and devices are
+    "normal" if the text only denies findings, "" if nothing is known. Uncertain and historic claims and devices are
     left out.
     """
     claims = [c for c in extract(text) if not c.historic]

@@ -1,4 +1,4 @@
-"""The words an edit puts in the place of others: the other side, another size, another vertebra."""
+"""Replacement words for edits: the other side, another size, another vertebra."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ _SMALLER = {
     "high grade": "low-grade",
     "profound": "mild",
 }
-_BY_EXTENT = re.compile(  # of these one says small and large, of others mild and severe
+_BY_EXTENT = re.compile(  # findings that are small or large; others are mild or severe
     r"effusion|thorax|nodule|mass|lesion|cyst|stone|haem|collection|fluid|infarct|ascites|hernia|consolidation|shift|"
     r"opacity|calcul|tumour|fracture|abscess|fibroid|aneurysm|perito"
 )
@@ -78,39 +78,39 @@ _MEASURE = re.compile(r"\d+(?:\.\d+)?(?:\s?(?:mm|cm)?\s?[x\u00d7]\s?\d+(?:\.\d+)
 
 
 def swap_side(words: str) -> str:
-    """Left for right and right for left in ``words``, in the case they were written."""
+    """Exchange "left" and "right" in ``words``, keeping upper and lower case."""
     return _SIDE_WORD.sub(lambda m: as_written(_OTHER_SIDE[m[0].lower()], m[0]), words)
 
 
 def one_sided(words: str, side: str) -> str:
-    """ "Bilateral" as one side; other words for both sides stay."""
+    """ "Bilateral" as one side; unknown words for both sides are unchanged."""
     form = _ONE_SIDED.get(words.lower())
     return words if form is None else as_written(form.format(side), words)
 
 
 def grades(finding: str) -> tuple[str, str, str]:
-    """The three sizes as one says them of ``finding``: a large effusion, severe hydrocephalus."""
+    """The usual words for the three sizes of ``finding``: a large effusion, severe hydrocephalus."""
     return ("small", "moderate", "large") if _BY_EXTENT.search(finding) else ("mild", "moderate", "severe")
 
 
 def change_size(words: str, finding: str, low: bool) -> str:
-    """A size far from the one in ``words``; what is moderate becomes the least where ``low``, else the most."""
+    """A size far from the one in ``words``; moderate becomes the smallest if ``low``, else the largest."""
     key = " ".join(words.lower().replace("-", " ").split())
-    new = _LARGER.get(key) or _SMALLER.get(key)
-    if new is None and key.startswith("moderate"):
-        new = grades(finding)[0 if low else 2] + ("ly" if key == "moderately" else "")
-        new = {"smally": "slightly", "largely": "markedly"}.get(new, new)
-    return words if new is None else as_written(new, words)
+    replacement = _LARGER.get(key) or _SMALLER.get(key)
+    if replacement is None and key.startswith("moderate"):
+        replacement = grades(finding)[0 if low else 2] + ("ly" if key == "moderately" else "")
+        replacement = {"smally": "slightly", "largely": "markedly"}.get(replacement, replacement)
+    return words if replacement is None else as_written(replacement, words)
 
 
 def scale_numbers(sentence: str, factor: float) -> str | None:
-    """Measures in mm and cm multiplied by ``factor``; None where there are none, or they would vanish."""
+    """Measures in mm and cm multiplied by ``factor``; None if there are none or nothing changes."""
 
     def scaled(match: re.Match[str]) -> str:
         return re.sub(r"\d+(?:\.\d+)?", lambda n: _number(float(n[0]) * factor, n[0]), match[0])
 
-    made = _MEASURE.sub(scaled, sentence)
-    return made if made != sentence else None
+    result = _MEASURE.sub(scaled, sentence)
+    return result if result != sentence else None
 
 
 def _number(value: float, like: str) -> str:
@@ -136,7 +136,7 @@ def shift_level(words: str, by: int) -> str | None:
 
 
 def as_written(word: str, like: str) -> str:
-    """``word`` in capitals, capitalised or small as ``like`` is."""
+    """``word`` in the case of ``like``: upper, capitalised or lower."""
     if like.isupper() and (len(like) > 1 or len(word) == 1):
         return word.upper()
     return word[:1].upper() + word[1:] if like[:1].isupper() else word

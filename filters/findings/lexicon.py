@@ -1,8 +1,8 @@
-"""The words: findings, organs, what may be wrong with an organ, and the words that change what is said of them.
+"""The lexicon: findings, organs, head words (abnormalities of an organ), and cues that modify them.
 
-Four tables in ``data/``, written in British spelling and the singular, are made into one compiled pattern and one
-dictionary from phrase to `Meaning`. The pattern is a trie (Fredkin 1960): thousands of phrases in one alternation
-would be tried one by one by `re`, a trie tries one letter after another. The longest phrase wins.
+Four tables in ``data/``, in British spelling and the singular, are compiled into one pattern and one dictionary from
+phrase to `Meaning`. The pattern is a trie (Fredkin 1960): `re` would try thousands of alternatives one by one, a trie
+goes letter by letter. The longest phrase wins.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _SPLIT = re.compile(r"[\s-]+")
 
 
 class Meaning(NamedTuple):
-    """What a phrase can stand for, "" where it does not: "left base" is a side and an organ."""
+    """The roles of a phrase, "" for those it does not have: "left base" is a side and an organ."""
 
     cue: str = (
         ""  # deny, deny_after, deny_either, doubt..., certain, stop, affirm, history, or, and, normal, none, comma
@@ -42,7 +42,7 @@ class Meaning(NamedTuple):
 
 @dataclass(frozen=True)
 class Finding:
-    """A finding's canonical ``name``, the body ``region`` it belongs to, whether it can have a side."""
+    """A finding's canonical ``name``, its body ``region``, whether it can have a side and whether it is a device."""
 
     name: str
     region: str
@@ -52,26 +52,27 @@ class Finding:
 
 @dataclass(frozen=True, eq=False)
 class Lexicon:
-    """All of it, read once. ``denied`` is what a normal organ rules out; ``composed`` what is wrong with which."""
+    """The compiled tables. ``denied``: the findings that a normal organ rules out; ``composed``: those of head and
+    organ."""
 
     findings: dict[str, Finding]
     meanings: dict[str, Meaning]
     composed: dict[tuple[str, str], str]  # (head, organ) -> finding
-    alone: dict[str, str]  # head -> finding, where no organ is named
+    alone: dict[str, str]  # head -> finding if no organ is named
     denied: dict[str, tuple[str, ...]]
     pattern: re.Pattern[str]  # over the lower-cased text; group 1 is set for a boundary of sentences
     sections: re.Pattern[str]
-    past: frozenset[str]  # headings of sections that do not speak of this picture
+    past: frozenset[str]  # headings of sections that are not about this picture
 
 
 def normalise(phrase: str) -> str:
-    """The dictionary's form of what the pattern found: one space for any blank or hyphen."""
+    """The dictionary's form of a matched phrase: one space for any blanks and hyphens."""
     return " ".join(_SPLIT.split(phrase))
 
 
 @cache
 def lexicon() -> Lexicon:
-    """The tables of ``data/``, compiled; about 0.2 s, once a process."""
+    """The tables of ``data/``, compiled; about 0.2 s, once in each process."""
     findings: dict[str, Finding] = {}
     fields: dict[str, dict[str, str]] = {}
     for name, region, flags, words in _rows("findings.tsv"):
@@ -84,7 +85,7 @@ def lexicon() -> Lexicon:
         _enter(fields, "organ", organ, words.split("|"), nouns=True)
     composed, alone = _heads(fields, findings)
     sections = _cues(fields)
-    meanings = {phrase: Meaning(**said) for phrase, said in fields.items()}
+    meanings = {phrase: Meaning(**meaning) for phrase, meaning in fields.items()}
     headings = "|".join(re.escape(w) for w in sorted((w for s in sections.values() for w in s), key=len, reverse=True))
     return Lexicon(
         findings,
@@ -128,8 +129,8 @@ def _cues(fields: dict[str, dict[str, str]]) -> dict[str, list[str]]:
         else:
             for word in words.split("|"):
                 kinds.setdefault(normalise(word), set()).add(kind)
-    for word, found in kinds.items():
-        kind = next(iter(found)) if len(found) == 1 else _EITHER[frozenset(found)]
+    for word, cue_kinds in kinds.items():
+        kind = next(iter(cue_kinds)) if len(cue_kinds) == 1 else _EITHER[frozenset(cue_kinds)]
         _enter(fields, "cue", kind, [word])
     return sections
 
@@ -137,14 +138,14 @@ def _cues(fields: dict[str, dict[str, str]]) -> dict[str, list[str]]:
 def _enter(
     fields: dict[str, dict[str, str]], field: str, value: str, words: Iterable[str], nouns: bool = False
 ) -> None:
-    """A phrase already taken for this field keeps its first meaning; a head is no finding by itself."""
+    """Add phrases; one that already has this field keeps its first value, and a head is no finding by itself."""
     for word in words:
         for spelt in spellings(word):
             for phrase in plurals(spelt) if nouns else (spelt,):
-                said = fields.setdefault(normalise(phrase), {})
-                said.setdefault(field, value)
+                meaning = fields.setdefault(normalise(phrase), {})
+                meaning.setdefault(field, value)
                 if field == "head":
-                    said.pop("finding", None)
+                    meaning.pop("finding", None)
 
 
 def _rows(name: str) -> Iterator[list[str]]:

@@ -1,4 +1,4 @@
-"""A text as sentences of meaningful words: one pass of the compiled pattern, everything else is left out."""
+"""Tokenise a text into sentences of lexicon phrases, in one pass of the compiled pattern."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from operator import itemgetter
 
 from filters.findings.lexicon import Lexicon, Meaning, lexicon, normalise
 
-_LONGEST = 64  # tokens a sentence; a text without full stops is cut here, so that the work stays linear
+_MAX_TOKENS = 64  # tokens a sentence; longer ones are split, so that time stays linear in texts without full stops
 _VERTEBRA = re.compile(r"[ -](?:vertebra|level|body|bodies|rib|disc|disk|spinous|transverse|pedicle)")
 _LEVEL = re.compile(r"([ctls])(\d\d?)(?:[ ]?[-/\u2010-\u2014][ ]?([ctls]?)(\d\d?))?")
 _COMMA = Meaning(cue="comma")
@@ -19,16 +19,16 @@ _OR = Meaning(cue="or")
 
 @dataclass(slots=True, eq=False)
 class Token:
-    """One phrase of the lexicon at ``start:stop`` of the text."""
+    """A phrase of the lexicon at ``start:stop`` of the text, and its meaning."""
 
     start: int
     stop: int
-    said: Meaning
+    meaning: Meaning
 
 
 @dataclass(slots=True, eq=False)
 class Sentence:
-    """Its tokens, where it lies, and whether its section speaks of something else than this picture."""
+    """A sentence's tokens and offsets; ``past``: its section is not about this picture."""
 
     start: int
     stop: int
@@ -37,77 +37,77 @@ class Sentence:
 
 
 def lower(text: str) -> str:
-    """Lower case of the same length, letter by letter where one letter would become two."""
+    """Lower case of the same length: letters whose lower case is longer are kept."""
     low = text.lower()
     return low if len(low) == len(text) else "".join(c if len(c.lower()) != 1 else c.lower() for c in text)
 
 
 def scan(text: str) -> tuple[str, list[Sentence]]:
-    """The lower-cased text and its sentences, in order. Sentences without a known word are among them."""
+    """The lower-cased text and its sentences in order, also those without a known word."""
     words, low = lexicon(), lower(text)
     past = _past(words, low)
     sentences: list[Sentence] = []
-    now = Sentence(0, len(text), False)
+    current = Sentence(0, len(text), False)
     meanings = words.meanings
     for match in words.pattern.finditer(low):
         start, stop = match.span()
         if match.lastindex is not None:
             if low[start] == "\n" and not _ends_line(text, stop):
                 continue
-            _close(now, start, past, sentences)
-            now = Sentence(stop, len(text), False)
+            _close(current, start, past, sentences)
+            current = Sentence(stop, len(text), False)
             continue
-        found = match[0]
-        said = meanings.get(found) or meanings.get(normalise(found)) or _other(text, low, start, stop)
-        if said is not None and said.cue != "none":
-            now.tokens.append(Token(start, stop, said))
-            if len(now.tokens) >= _LONGEST:
-                _close(now, stop, past, sentences)
-                now = Sentence(stop, len(text), False)
-    _close(now, len(text), past, sentences)
+        phrase = match[0]
+        meaning = meanings.get(phrase) or meanings.get(normalise(phrase)) or _special_meaning(text, low, start, stop)
+        if meaning is not None and meaning.cue != "none":
+            current.tokens.append(Token(start, stop, meaning))
+            if len(current.tokens) >= _MAX_TOKENS:
+                _close(current, stop, past, sentences)
+                current = Sentence(stop, len(text), False)
+    _close(current, len(text), past, sentences)
     return low, sentences
 
 
-def _close(now: Sentence, stop: int, past: list[tuple[int, bool]], sentences: list[Sentence]) -> None:
-    now.stop = stop
-    if past and now.tokens:
-        section = bisect_right(past, now.tokens[-1].start, key=itemgetter(0)) - 1
-        now.past = section >= 0 and past[section][1]
-    sentences.append(now)
+def _close(current: Sentence, stop: int, past: list[tuple[int, bool]], sentences: list[Sentence]) -> None:
+    current.stop = stop
+    if past and current.tokens:
+        section = bisect_right(past, current.tokens[-1].start, key=itemgetter(0)) - 1
+        current.past = section >= 0 and past[section][1]
+    sentences.append(current)
 
 
 def _past(words: Lexicon, low: str) -> list[tuple[int, bool]]:
-    """(where a section begins, whether it speaks of the past) in order."""
+    """(start of a section, whether it is not about this picture), in order."""
     if ":" not in low:
         return []
     return [(m.end(), m[1] in words.past) for m in words.sections.finditer(low)]
 
 
 def _ends_line(text: str, stop: int) -> bool:
-    """A line that ends in the middle of a sentence was only wrapped: the next one goes on in lower case."""
+    """Does the line end the sentence? No if it was only wrapped, and the next line continues in lower case."""
     rest = text[stop : stop + 24]
     following = rest.lstrip(" \t\r")
     return not following[:1].islower()
 
 
-def _other(text: str, low: str, start: int, stop: int) -> Meaning | None:
-    """What is not in the dictionary: a comma or slash, a level of the spine, L and R in capitals."""
-    found = low[start:stop]
-    if found in (",", ":", "("):
+def _special_meaning(text: str, low: str, start: int, stop: int) -> Meaning | None:
+    """Matches outside of the dictionary: a comma or slash, a level of the spine, L and R in capitals."""
+    phrase = low[start:stop]
+    if phrase in (",", ":", "("):
         return _COMMA
-    if found == "/":
+    if phrase == "/":
         return _OR
-    if found in ("l", "r"):
+    if phrase in ("l", "r"):
         return _LETTERS.get(text[start])
-    level = level_name(found)
+    level = level_name(phrase)
     if level in ("T1", "T2") and not _VERTEBRA.match(low, stop):
         return None
     return Meaning(level=level) if level else None
 
 
-def level_name(found: str) -> str:
-    """ "l4/5" as "L4-L5"; "" where it is no level of the spine."""
-    match = _LEVEL.fullmatch(found)
+def level_name(phrase: str) -> str:
+    """ "l4/5" as "L4-L5"; "" if it is no level of the spine."""
+    match = _LEVEL.fullmatch(phrase)
     if match is None:
         return ""
     first = f"{match[1]}{match[2]}".upper()

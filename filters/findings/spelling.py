@@ -1,4 +1,4 @@
-"""British and American spelling, singular and plural: one form is written in the tables, the others are made."""
+"""British and American spelling, singular and plural: the tables have one form, the others are derived."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _NO_NOUN = re.compile(r"(?:ed|ic|al|ar|ing|ous|ent|s|ae|i|ary|less|oid|itis|osis
 
 
 def spellings(phrase: str) -> tuple[str, ...]:
-    """``phrase`` as written, and with every British word made American."""
+    """``phrase`` as written, and in American spelling."""
     american = phrase
     for british, other in _AMERICAN:
         american = american.replace(british, other)
@@ -39,7 +39,7 @@ def spellings(phrase: str) -> tuple[str, ...]:
 
 
 def plurals(phrase: str) -> tuple[str, ...]:
-    """``phrase`` and its plural, where its chief noun (before "of", "in", else the last word) is in the singular."""
+    """``phrase`` and its plural, if its head noun (before "of" or "in", else the last word) is singular."""
     head, link, rest = phrase, "", ""
     for joint in (" of ", " in ", " to ", " from ", " within "):
         if joint in phrase:

@@ -1,10 +1,10 @@
 """The findings verifier: does the picture show what the text claims, finding by finding?
 
-Texts are read by `filters.findings`, pictures by a small network trained on what right pairs say and on unpaired
-pictures and texts of the pool, as MedCLIP learns (Wang et al., arXiv 2210.10163, section 3.3). Columns: "" the log-odds
-that the pair is right, learned on held-out patients; "contradiction" the claim the picture speaks against most;
-"omission" what the picture shows and the text leaves out. Of all, more is better; 0 is what an average pair of nothing
-known would have.
+`filters.findings` extracts the claims of texts; a small network reads pictures, trained on the claims of right pairs
+and on unpaired pictures and texts of the pool, as MedCLIP (Wang et al., arXiv 2210.10163, section 3.3). Columns: "" the
+log-odds that the pair is right, fitted on held-out patients; "contradiction" the claim that the picture contradicts
+most; "omission" what the picture shows and the text leaves out. For all, higher is better; 0 is an average pair without
+evidence.
 """
 
 from __future__ import annotations
@@ -34,40 +34,46 @@ from filters.training.batches import hold_out
 from filters.training.curve import write_epochs
 from filters.training.determinism import determinism
 
-_LEAST = 16  # clean pairs
+_MIN_PAIRS = 16  # clean pairs
 _BLOCK = 64
 
 
 def train(training: TrainingSet, out: Path, rules: Rules, progress: Progress | None = None) -> dict[str, float]:
-    """Train on the clean pairs and the unpaired pool; RunError where the clean texts affirm too little."""
+    """Train on the clean pairs and the unpaired pool; RunError if the clean texts affirm too few findings."""
     clean = _Decoded.of(training.clean.sorted(), rules.side)
-    if len(clean.texts) < _LEAST:
+    if len(clean.texts) < _MIN_PAIRS:
         raise RunError(
-            f"the clean set has {len(clean.texts)} pairs with an image, findings needs {_LEAST}: declare more"
+            f"the clean set has {len(clean.texts)} pairs with an image, findings needs {_MIN_PAIRS}: declare more"
         )
     slots = learn_slots(clean.texts, rules.min_texts, rules.max_findings)
     if not slots.findings:
         raise RunError(
             f"no finding is affirmed by {rules.min_texts} texts of the clean set: lower min_texts, or give more pairs"
         )
-    pool = _Decoded.of(_some(training.pool.sorted(), rules), rules.side)
-    held = hold_out(clean.groups, rules.holdout, rules.seed)
+    pool = _Decoded.of(_sample(training.pool.sorted(), rules), rules.side)
+    held_out = hold_out(clean.groups, rules.holdout, rules.seed)
     with determinism(rules.seed, rules.threads):
         device = pick_device(rules.device)
         net = FindingsNet(slots, rules.width, rules.embed).to(device)
         claims = read_claims(slots, clean.texts)
-        taught = np.flatnonzero(~held)
-        right = clean.pixels[taught], claims.take(taught)
+        train_rows = np.flatnonzero(~held_out)
+        right = clean.pixels[train_rows], claims.take(train_rows)
         curve = fit(net, slots, right, (pool.pixels, read_claims(slots, pool.texts)), rules, device, progress)
         prior = prior_of(claims)
         judge = Findings(net, slots, prior, np.zeros(len(FEATURES) + 1), rules.side, device)
-        judge.weights, metrics = _calibrate(judge, clean, np.flatnonzero(held) if held.sum() >= _LEAST else taught)
+        judge.weights, metrics = _calibrate(
+            judge, clean, np.flatnonzero(held_out) if held_out.sum() >= _MIN_PAIRS else train_rows
+        )
     out.mkdir(parents=True, exist_ok=True)
     save_file(
         {k: v.detach().cpu().contiguous().clone() for k, v in net.state_dict().items()}, out / "model.safetensors"
     )
     write_epochs(out, curve)
-    metrics |= {"loss": curve[-1]["loss"], "train_pairs": float(len(taught)), "findings": float(len(slots.findings))}
+    metrics |= {
+        "loss": curve[-1]["loss"],
+        "train_pairs": float(len(train_rows)),
+        "findings": float(len(slots.findings)),
+    }
     more = {
         "preprocessing": {"side": rules.side},
         "findings": list(slots.findings),
@@ -80,7 +86,7 @@ def train(training: TrainingSet, out: Path, rules: Rules, progress: Progress | N
 
 
 def load(folder: Path, device: str = "auto") -> Findings:
-    """The filter `train` wrote; RecipeError where the folder is another's or damaged."""
+    """The filter that `train` wrote; RecipeError if the folder is damaged or holds something else."""
     card = read_card(folder)
     try:
         slots, rules = Slots(tuple(card["findings"]), tuple(card["regions"])), card["rules"]
@@ -114,36 +120,38 @@ class Findings:
         self.device = device
 
     def __call__(self, batch: Batch) -> Scores:
-        """float32[n] a column, NaN where the image did not decode."""
+        """float32[n] for each column, NaN if the image did not decode."""
         scores = {name: np.full(len(batch.texts), np.nan, np.float32) for name in self.columns}
         if not batch.valid.any():
             return scores
         rows = np.flatnonzero(batch.valid)
-        found = self.features(batch.images[self.sides[0]][rows], [batch.texts[i] for i in rows])
-        odds = found @ self.weights[1:] + self.weights[0]
+        features = self.features(batch.images[self.sides[0]][rows], [batch.texts[i] for i in rows])
+        odds = features @ self.weights[1:] + self.weights[0]
         if not np.isfinite(odds).all():
             raise RunError(f"findings: {int((~np.isfinite(odds)).sum())} of {len(rows)} scores are NaN: train it again")
-        for name, values in zip(self.columns, (odds, found[:, 1], found[:, 3]), strict=True):
+        for name, values in zip(self.columns, (odds, features[:, 1], features[:, 3]), strict=True):
             scores[name][rows] = np.round(values, 5)
         return scores
 
     def features(self, pixels: preprocess.Pixels, texts: Sequence[str]) -> NDArray[np.float64]:
-        """float64[n, 6]: what `FEATURES` names, in that order."""
-        logits, images = self._see(pixels)
+        """float64[n, 6]: `FEATURES`, in that order."""
+        logits, images = self._encode(pixels)
         claims = read_claims(self.slots, texts)
         with torch.inference_mode():
-            spoken = self.net.embed_claims(torch.from_numpy(claims.said).to(self.device)).cpu().numpy()
-        match = np.einsum("ij,ij->i", images, spoken.astype(np.float64)) * (claims.said != 0).any(axis=1)
-        *found, place = evidence(logits, claims, self.prior, 1 + 3 * len(self.slots.findings))
-        return np.column_stack([*found, match, place])
+            claim_rows = self.net.embed_claims(torch.from_numpy(claims.polarity).to(self.device)).cpu().numpy()
+        match = np.einsum("ij,ij->i", images, claim_rows.astype(np.float64)) * (claims.polarity != 0).any(axis=1)
+        *sums, region_sum = evidence(logits, claims, self.prior, 1 + 3 * len(self.slots.findings))
+        return np.column_stack([*sums, match, region_sum])
 
     @torch.inference_mode()
-    def _see(self, pixels: preprocess.Pixels) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _encode(self, pixels: preprocess.Pixels) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Logits and embeddings, in blocks of one shape so that a record's values do not depend on the others."""
         logits, images = [], []
         for start in range(0, len(pixels), _BLOCK):
             part = torch.from_numpy(pixels[start : start + _BLOCK]).permute(0, 3, 1, 2).float()
-            part = part.mean(dim=1, keepdim=True).round()  # as in training; grey given as colour is the same
+            part = part.mean(
+                dim=1, keepdim=True
+            ).round()  # as in training: grey pictures stored as colour give the same values
             filled = torch.cat([part, part[:1].expand(_BLOCK - len(part), -1, -1, -1)]).to(self.device)
             z, e = self.net(filled)
             logits.append(z[: len(part)].cpu().numpy().astype(np.float64))
@@ -159,15 +167,15 @@ class _Decoded:
 
     @classmethod
     def of(cls, records: Records, side: int) -> _Decoded:
-        """The records whose image decodes, in grey."""
-        found = [preprocess.decode(image, side) for image in records.images]
-        good = [i for i, pixels in enumerate(found) if pixels is not None]
-        grey = [np.rint(p.mean(axis=2, keepdims=True)).astype(np.uint8) for p in found if p is not None]
+        """The records whose image decodes, as grey pictures."""
+        decoded = [preprocess.decode(image, side) for image in records.images]
+        good = [i for i, pixels in enumerate(decoded) if pixels is not None]
+        grey = [np.rint(p.mean(axis=2, keepdims=True)).astype(np.uint8) for p in decoded if p is not None]
         pixels = np.stack(grey) if grey else np.zeros((0, side, side, 1), np.uint8)
         return cls(pixels, [records.texts[i] for i in good], [records.groups[i] for i in good])
 
 
-def _some(pool: Records, rules: Rules) -> Records:
+def _sample(pool: Records, rules: Rules) -> Records:
     order = np.random.default_rng(rules.seed).permutation(len(pool))[: rules.pool]
     return pool.take(np.sort(order))
 
@@ -175,7 +183,7 @@ def _some(pool: Records, rules: Rules) -> Records:
 def _calibrate(
     judge: Findings, clean: _Decoded, rows: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], dict[str, float]]:
-    """Logistic regression of right against wrong on ``rows``: wrong are other patients' texts and edited ones."""
+    """Logistic regression of right against wrong on ``rows``: wrong ones are other patients' texts and edited texts."""
     rng = np.random.default_rng(len(rows))
     pixels: list[int] = []
     texts: list[str] = []
@@ -184,11 +192,11 @@ def _calibrate(
         wrong = [edit(clean.texts[i], kind, rng) for kind in ("side", "negation", "drop")]
         others = (int(k) for k in rng.choice(rows, 3))
         wrong += [clean.texts[j] for j in others if clean.groups[j] != clean.groups[i]]
-        said = [t for t in wrong if t is not None and t != clean.texts[i]]
-        pixels += [i] * (len(said) + 1)
-        texts += [clean.texts[i], *said]
-        right += [True, *(False for _ in said)]
-    found, truth = judge.features(clean.pixels[pixels], texts), np.array(right)
-    weights = logistic(found, truth)
-    scores = found @ weights[1:] + weights[0]
+        negatives = [t for t in wrong if t is not None and t != clean.texts[i]]
+        pixels += [i] * (len(negatives) + 1)
+        texts += [clean.texts[i], *negatives]
+        right += [True, *(False for _ in negatives)]
+    features, truth = judge.features(clean.pixels[pixels], texts), np.array(right)
+    weights = logistic(features, truth)
+    scores = features @ weights[1:] + weights[0]
     return weights, {"holdout_auroc": auroc(scores, truth), "holdout_pairs": float(len(rows))}

@@ -1,4 +1,4 @@
-"""The picture's side of the findings verifier: a small residual network that tells findings, and left from right."""
+"""The image encoder of the findings verifier: a small residual network for findings and their sides."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from filters.findings.slots import LEFT, RIGHT, Slots
 
 
 class FindingsNet(nn.Module):
-    """Pictures to slots and to the space they share with claims.
+    """Maps pictures to slots and to the embedding space shared with claims.
 
-    Features are pooled over the whole picture and over each half. The weights that find something on the left read
-    the halves in one order, those on the right in the other: what is learned of one side is known of the other.
+    Features are pooled over the whole picture and over each half. The weights for the left read the halves in one
+    order, those for the right in the other, so that what is learned about one side holds for the other.
     """
 
     def __init__(self, slots: Slots, width: int, embed: int) -> None:
@@ -48,9 +48,9 @@ class FindingsNet(nn.Module):
         logits = torch.cat([anywhere[:, :1], by_finding.flatten(1), anywhere[:, 1 + self.count :]], dim=1)
         return logits, nn.functional.normalize(self.image(joined), dim=-1)
 
-    def embed_claims(self, said: torch.Tensor) -> torch.Tensor:
-        """Unit rows float[n, embed] of what texts say, float[n, slots] in -1..1."""
-        return nn.functional.normalize(self.claims(said), dim=-1)
+    def embed_claims(self, polarity: torch.Tensor) -> torch.Tensor:
+        """Unit rows float[n, embed] of the texts' ``polarity``, float[n, slots] in -1..1."""
+        return nn.functional.normalize(self.claims(polarity), dim=-1)
 
 
 class _Block(nn.Module):

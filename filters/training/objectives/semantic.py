@@ -35,8 +35,8 @@ class ReadClaims:
     def __call__(self, own: Sequence[str], read: Sequence[str]) -> Labels:
         """ "image_means" and "text_means" float32[n, width]; "own" bool[n]: the text read is the image's own."""
         return {
-            "image_means": read_claims(self.slots, own).shown(),
-            "text_means": read_claims(self.slots, read).shown(),
+            "image_means": read_claims(self.slots, own).label_vectors(),
+            "text_means": read_claims(self.slots, read).label_vectors(),
             "own": np.array([a == b for a, b in zip(own, read, strict=True)], np.bool_),
         }
 

@@ -10,7 +10,7 @@ from filters.evaluate.prompts import ABSENT, PRESENT, ensemble, names, prompts
 from filters.evaluate.rules import EvaluateRules
 from filters.evaluate.sets import EvalSet, set_of
 from filters.evaluate.targets import labels_of, targets
-from filters.evaluate.zero_shot import best_threshold, class_scores, crossed, finding_truth, truth_of
+from filters.evaluate.zero_shot import best_threshold, class_scores, cross_thresholded, finding_truth, truth_of
 from filters.metrics import auroc
 from filters.towers.encoder import Filter
 
@@ -39,7 +39,7 @@ def test_the_threshold_is_the_best_one_and_comes_from_the_other_half():
     assert best_threshold(scores, np.zeros(5)) == 0
     assert best_threshold(np.array([0.5, 0.5, 0.1]), np.array([1.0, 0, 0])) == 0.5
     half = np.array([True, True, True, False, False, False])
-    shown = crossed(np.array([1.0, 2, 3, 11, 12, 13]), np.array([0, 0, 1, 0, 1, 1.0]), half)
+    shown = cross_thresholded(np.array([1.0, 2, 3, 11, 12, 13]), np.array([0, 0, 1, 0, 1, 1.0]), half)
     assert shown.tolist() == [False, False, False, True, True, True]
 
 

@@ -131,12 +131,12 @@ def test_claims_become_slots() -> None:
     )
     # wrong at all | effusion anywhere, left, right | pneumothorax anywhere, left, right | chest
     assert claims.truth[0].tolist() == [1, 1, 1, 0, 0, 0, 0, 1]
-    assert claims.said[0].tolist() == [0, 0, 1, 0, -1, 0, 0, 1]
-    assert claims.silent[0].tolist() == [False, False, False, True, False, False, False, False]
+    assert claims.polarity[0].tolist() == [0, 0, 1, 0, -1, 0, 0, 1]
+    assert claims.unmentioned[0].tolist() == [False, False, False, True, False, False, False, False]
     assert (claims.weight[0, 4:7] == 1).all() and 0 < claims.weight[0, 3] < 1
-    assert claims.truth[1, 4] == claims.truth[1, 0] == 0.75 and 0 < claims.said[1, 4] < 1
-    assert claims.said[2, 0] == -1 and (claims.truth[2] == 0).all() and (claims.weight[2, :7] > 0).all()
-    assert claims.silent[3, :7].all() and not claims.weight[3].any()
+    assert claims.truth[1, 4] == claims.truth[1, 0] == 0.75 and 0 < claims.polarity[1, 4] < 1
+    assert claims.polarity[2, 0] == -1 and (claims.truth[2] == 0).all() and (claims.weight[2, :7] > 0).all()
+    assert claims.unmentioned[3, :7].all() and not claims.weight[3].any()
     mirrored = slots.mirrored()
     assert mirrored.tolist() == [0, 1, 3, 2, 4, 6, 5, 7] and (mirrored[mirrored] == np.arange(8)).all()
     turned = read_claims(slots, ["Right pleural effusion. No pneumothorax."])
