@@ -65,7 +65,7 @@ def test_a_replaced_text_is_cut_by_the_score_it_has_and_what_nobody_believes_goe
 
 
 def test_a_recipe_may_keep_what_is_not_believed(tmp_path: Path) -> None:
-    table = archive(tmp_path, none_accepted="keep").run(0)
+    table = archive(tmp_path, unbelieved="keep").run(0)
     assert fates(table) == ["score_below_cut", "score_below_cut", "kept", "unscored"]
 
 
