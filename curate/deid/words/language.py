@@ -67,6 +67,29 @@ _STRANGE, _ACCENTED = 1.0, 2.0  # log-odds of a word that no list has at all, in
 _MOST = 5.0  # log-odds of one word at most, either way
 _FOREIGN = 3.5  # log-odds that a text or a sentence has to reach to be in another language than English
 _CLEAR = 7.0  # ... a sentence inside an English text, to withhold the whole
+# ... or that it denies something, however short it is: of "Kein Erguss." nothing would be left but masks
+_DENIALS = {
+    code: re.compile(
+        rf"(?<![\w|-])(?i:{words})(?![\w|-])" + ("" if code == "de" else r"(?!\s+[A-Z][a-z])")
+    )  # Sin Lee, MD
+    for code, words in {
+        "de": "kein(?:e[nmrs]?)?|nicht|ohne|weder",
+        "es": "sin|ningún|ninguna|tampoco|no (?:se|hay|existen?)",
+        "fr": "pas|aucune?|sans",
+        "it": "non|senza|nessun[ao]?",
+        "nl": "geen|niet|zonder",
+        "pt": "sem|não|nenhuma?",
+        "cs": "bez|není",
+        "da": "ingen|intet|ikke|uden",
+        "hu": "nincs|nem",
+        "nb": "ingen|ikke|uten",
+        "pl": "bez|brak|nie",
+        "ro": "fără|nu",
+        "sv": "ingen|inget|inga|utan|ej",
+        "tr": "yok|yoktur",
+    }.items()
+}
+_FRENCH_DENIAL = re.compile(r"\b(?:pas|absence|aucune?) d(?:e\b|['’])", re.IGNORECASE)  # words that English has, too
 _LIKE_THE_TEXT = 3.0  # log-odds that the text's language gives each of its sentences
 _CLEARLY_OTHER, _FEWEST_OTHER = 6.0, 4  # log-odds over the text's language, and words, of a sentence in a third one
 _FEWEST_ENGLISH = 2  # words that build English sentences, of an English sentence in a text that is not
@@ -231,7 +254,13 @@ def _foreign(text: str) -> list[str]:
     found = {} if whole == "en" else {_NAMES.get(whole, UNKNOWN): None}
     for piece in pieces:
         code = _code_of(piece, whole)
-        if code != "en" and piece.words >= _PIECE and piece.odds.get(code, 0.0) > _CLEAR:
+        sentence = text[piece.start : piece.end]
+        if code == whole == "en" and _FRENCH_DENIAL.search(sentence):
+            found[_NAMES["fr"]] = None
+        elif code != "en" and (
+            (piece.words >= _PIECE and piece.odds.get(code, 0.0) > _CLEAR)
+            or (whole == "en" and code in _DENIALS and _DENIALS[code].search(sentence))
+        ):
             found[_NAMES.get(code, UNKNOWN)] = None
     return list(found)
 

@@ -17,6 +17,28 @@ GERMAN = "Herz normal groß. Lunge beidseits frei. Kein Erguss. Kein Pneumothora
 
 
 @pytest.mark.parametrize(
+    "sentence",
+    [
+        "Kein Erguss.", "Keine Infiltrate.", "Ohne Befund.", "Pas de fracture.", "Aucune lésion.",
+        "Absence de pneumothorax.", "Sin fractura.",
+        "No hay derrame.", "Non fratture.", "Nessuna frattura.", "Geen fractuur.", "Sem fratura.",
+        "Bez płynu w opłucnej.", "Ingen fraktur.",
+    ],
+)  # fmt: skip
+def test_a_short_denial_in_another_language_is_not_masked_away(sentence):
+    text = f"The heart is normal in size. {sentence} No acute bony abnormality."
+    with pytest.raises(DropRecord):
+        require_known_language(text, languages=("en",))
+
+
+@pytest.mark.parametrize(
+    "sentence", ["NON-TARGET: nodes, non-CR.", "Sent to PAS|RQX.", "Kellgren-Lawrence 3.", "Sin Lee, MD."]
+)
+def test_words_that_only_look_like_a_denial(sentence):
+    require_known_language(f"The heart is normal in size. {sentence} No acute bony abnormality.", languages=("en",))
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "Kein Erguss. Kein Pneumothorax.",
