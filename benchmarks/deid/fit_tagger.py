@@ -46,9 +46,7 @@ _IGNORED = -1  # times of day, which the texts do not mark, and what stands mask
 # what of each share counts as one: two words lost are as bad as an identifier left
 GOALS = {"hard": 0.005, "word names": 0.005, "other names": 0.003, "lost": 0.001}
 LEFT_OUT = (("a", "g"), ("b", FRESH), ("c", "f"), ("d", "e"))  # writers, two at a time
-AS_REPORTS = (
-    4  # times the fresh frames count where limits are chosen: reports are as they are, not as the writers' texts
-)
+AS_REPORTS = 2  # times the fresh frames count where limits are chosen: they are as reports are, the writers' odd
 START = {
     "begin": np.full(len(tagger.LABELS), 0.5, np.float32),
     "inside": np.array([0.2], np.float32),
@@ -301,7 +299,7 @@ def counted(held: Held, limits: Mapping[str, NDArray[np.float32]] | None) -> Cou
     return total
 
 
-def choose(held: Held, rounds: int = 2) -> dict[str, NDArray[np.float32]]:
+def choose(held: Held, rounds: int = 1) -> dict[str, NDArray[np.float32]]:
     """The limits with the least cost, one after the other."""
     limits = {name: values.copy() for name, values in START.items()}
     best = cost(counted(held, limits))
@@ -365,7 +363,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             held[name] = [(one, judged, chances(one, fitted)) for one, judged in to_judge(his)]
             print(f"{name}: rules alone: {told(counted(held[name], None))}", flush=True)
     everyone = [one for some in held.values() for one in some]
-    limits = choose([*everyone, *held[FRESH] * (AS_REPORTS - 1)])
+    every_other = [one for name, some in held.items() if name != FRESH for one in some][::2]
+    limits = choose([*every_other, *held[FRESH] * AS_REPORTS])
     total, before = counted(everyone, limits), counted(everyone, None)
     print(f"all: rules alone: {told(before)}\n  with tagger: {told(total)}")
     for name, some in held.items():
