@@ -84,10 +84,12 @@ def _identify(pipeline: Pipeline, key: str) -> dict[str, Any]:
     from curate.ingest.explain import find_file, find_identity
     from curate.storage import read_json
     from pipelines.build import scan_folder
+    from pipelines.report.story import sealed_index
 
-    if not pipeline.sealed_index.is_dir():
+    index, partitions = sealed_index(pipeline)
+    if not index.is_dir():
         raise RecipeError("--identify", "RUN/private with the sealed index is not here", "ask where the run was made")
-    found = find_identity(pipeline.sealed_index, pipeline.partitions, key, pipeline.secret)
+    found = find_identity(index, partitions, key, pipeline.secret)
     if found is None:
         chunks = read_json(pipeline.run / "listing.json")["chunks"]
         sources = [source.name for source in pipeline.recipe.images]
@@ -99,9 +101,10 @@ def _identify(pipeline: Pipeline, key: str) -> dict[str, Any]:
 
 def _explain_text(pipeline: Pipeline, key: str, words: bool) -> None:
     from curate.ingest.explain import explain_text, find_text, shape
+    from pipelines.report.story import sealed_index
 
-    index, rules = pipeline.sealed_index, pipeline.recipe.report_rules()
-    record = find_text(index, pipeline.partitions, key, pipeline.secret)
+    (index, partitions), rules = sealed_index(pipeline), pipeline.recipe.report_rules()
+    record = find_text(index, partitions, key, pipeline.secret)
     if record is None:
         raise RecipeError("KEY", f"no report of this run has {key[:40]!r}", _KEYS)
     found = list(explain_text(record, rules.sections, rules.text, index, pipeline.secret))

@@ -38,6 +38,13 @@ def finished(pipeline: Pipeline) -> dict[str, Path]:
     return found
 
 
+def sealed_index(pipeline: Pipeline) -> tuple[Path, int]:
+    """Where the index of the run's finished steps lies that names patients, and its partitions."""
+    index = finished(pipeline).get("index", pipeline.index.folder(pipeline.run))
+    folder = pipeline.run / "private" / index.name
+    return folder, len(list(folder.glob("part-*.sealed")))
+
+
 def full_key(pipeline: Pipeline, start: str) -> str:
     """The one key of the run that begins with ``start``; ``start`` itself where it is whole, or no key does.
 
@@ -46,7 +53,8 @@ def full_key(pipeline: Pipeline, start: str) -> str:
     if len(start) >= KEY_DIGITS or len(start) < _LEAST_DIGITS:
         return start
     found: set[str] = set()
-    for part in sorted(pipeline.index.folder(pipeline.run).glob("part-*.parquet")):
+    index = finished(pipeline).get("index", pipeline.index.folder(pipeline.run))
+    for part in sorted(index.glob("part-*.parquet")):
         keys = read_table(part, ["key"])["key"]
         found |= set(keys.filter(pc.starts_with(keys, start)).to_pylist())
     if len(found) > 1:

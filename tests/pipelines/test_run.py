@@ -26,6 +26,7 @@ from curate.ingest.explain import explain_text, find_text
 from curate.ingest.index import image_key
 from curate.record import Reason, live
 from curate.step import Manifest, load_manifest, read_parts
+from curate.storage import commit_marker
 from pipelines.build import ORDER, Pipeline
 from pipelines.recipe.load import load_recipe
 from pipelines.report.story import story
@@ -257,6 +258,22 @@ def test_explain_says_where_a_score_stands_among_the_others(finished: tuple[Pipe
     assert "not cut: test keeps every record" in shown.stdout and shown.returncode == 0
     page = (pipeline.run / "report" / "index.html").read_text()
     assert f"test ({sum(r['split'] == 'test' for r in rows):,})" in page and "select.filter_eval: true" in page
+
+
+def test_explain_tells_a_run_of_another_release_by_the_steps_that_it_finished_with(
+    finished: tuple[Pipeline, list[Manifest]], tmp_path: Path
+) -> None:
+    """As if this release named every step anew: no folder has the name that the recipe would give it."""
+    pipeline = finished[0]
+    run = Path(shutil.copytree(pipeline.run, tmp_path / "run"))
+    for folder in [*(run / "steps").iterdir(), *(run / "private").glob("index-*")]:
+        folder.rename(folder.with_name(folder.name[:-4] + "beef"))
+    known = json.loads((run / "run.json").read_text())
+    commit_marker(run / "run.json", {"steps": [name[:-4] + "beef" for name in known["steps"]]})
+    key = read_parts(pipeline.select.folder(pipeline.run), ["key"])["key"][0].as_py()
+    for asked in ((), ("--identify",), ("--text",)):
+        before, after = (curate("explain", where, key[:12], *asked) for where in (pipeline.run, run))
+        assert after.returncode == 0 and after.stdout == before.stdout
 
 
 def test_explain_identifies_a_record_for_who_has_the_secret_alone(
