@@ -136,11 +136,11 @@ def render_page(report: RunReport) -> str:
     return render(
         "run.html.j2",
         report=report,
-        head=_headline(report.counts),
+        head=headline(report.counts),
         funnel=_funnel(report.counts),
         gaps=funnel_gaps(report.counts),
-        quarantine=_quarantine(report.counts),
-        breakdown={name: _breakdown(rows) for name, rows in report.breakdown.items() if rows},
+        quarantine=quarantined(report.counts),
+        breakdown={name: breakdown_of(rows) for name, rows in report.breakdown.items() if rows},
         curves={name: _finite(points) for name, points in report.curves.items()},
         reasons=sorted(Counter(s.reason for s in report.dropped).items(), key=lambda item: (-item[1], item[0])),
         splits=_splits(report.shards),
@@ -177,7 +177,8 @@ def _plain(value: object) -> object:
     raise TypeError(f"a report holds a {type(value).__name__}, which JSON cannot")
 
 
-def _headline(counts: Sequence[StepCount]) -> dict[str, int]:
+def headline(counts: Sequence[StepCount]) -> dict[str, int]:
+    """Records in, kept, dropped, quarantined, and dropped otherwise."""
     rows_in, kept = (counts[0].rows_in, counts[-1].kept) if counts else (0, 0)
     quarantined, lost = sum(c.quarantined for c in counts), sum(c.lost for c in counts)
     return {"in": rows_in, "kept": kept, "dropped": lost, "quarantined": quarantined, "other": lost - quarantined}
@@ -199,12 +200,12 @@ def _funnel(counts: Sequence[StepCount]) -> list[dict[str, Any]]:
     return rows
 
 
-def _quarantine(counts: Sequence[StepCount]) -> list[tuple[str, str, int]]:
+def quarantined(counts: Sequence[StepCount]) -> list[tuple[str, str, int]]:
     """(step, reason, rows) of all that could not be proven clean."""
     return [(c.step, reason, n) for c in counts for reason, n in c.reasons if reason in QUARANTINE]
 
 
-def _breakdown(rows: Sequence[tuple[str, int, int]]) -> list[tuple[str, int, int]]:
+def breakdown_of(rows: Sequence[tuple[str, int, int]]) -> list[tuple[str, int, int]]:
     """Largest first; what comes after the first few is summed in one row."""
     ranked = sorted(rows, key=lambda row: (-row[1], row[0]))
     if len(ranked) <= MAX_VALUES:

@@ -127,3 +127,6 @@ FAULTS = {
     "nonradiology": "the picture is no radiograph or slice",
     "duplicate": "picture and text are much like another pair's",
 }
+
+# One page each for those who must agree to a run, beside its report.
+PAGES = ("radiologist.html", "privacy.html", "cluster.html")

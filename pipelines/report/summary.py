@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
+import yaml
 
 from curate.deid.attest import attest, attestation_bytes, text_warnings
 from curate.export.select import cut_of
@@ -20,6 +21,7 @@ from curate.export.webdataset import read_index, shard_table
 from curate.record import FATE, RECORD, Reason, live
 from curate.report.funnel import fault_lines
 from curate.report.page import DuplicatePair, Histogram, Painting, RunReport, Sample, render_page, report_json
+from curate.report.summaries import StepCost, summaries
 from curate.sources.images.read import encode_jpeg, resize
 from curate.step import Manifest, part_path, read_parts
 from curate.storage import commit_bytes, local_folder, read_table
@@ -47,10 +49,21 @@ def write_report(pipeline: Pipeline, manifests: Sequence[Manifest]) -> RunReport
     commit_bytes(folder / "attestation.json", attestation_bytes(report.attestation or {}))
     commit_bytes(folder / "index.html", render_page(report).encode("utf-8"))
     commit_bytes(folder / "report.json", report_json(report).encode("utf-8"))
+    engine = yaml.safe_dump(pipeline.recipe.engine.model_dump(mode="json"), sort_keys=False)
+    pages = summaries(report, _costs(pipeline, manifests), engine, pipeline.recipe.warnings(), faults(pipeline))
+    for name, page in pages.items():
+        commit_bytes(folder / name, page.encode("utf-8"))
     write_card(pipeline, report.attestation or {})
     measured = [(m.name, m.value, m.low, m.high) for m in report.measures]
     remember_told(pipeline, manifests, measured, report.shards, faults(pipeline))
     return report
+
+
+def _costs(pipeline: Pipeline, manifests: Sequence[Manifest]) -> list[StepCost]:
+    """What each step took, and what of it lies on disk."""
+    folders = {step.name: step.folder(pipeline.run) for step in pipeline.steps()}
+    sizes = {name: sum(p.stat().st_size for p in folder.glob("part-*.parquet")) for name, folder in folders.items()}
+    return [StepCost(m.step, m.rows_in, len(m.parts), m.seconds, sizes.get(m.step, 0)) for m in manifests]
 
 
 def collect(pipeline: Pipeline, manifests: Sequence[Manifest]) -> RunReport:

@@ -15,11 +15,12 @@ from typing import Any
 from curate import __version__
 from curate.export.webdataset import CROISSANT, README
 from curate.report.funnel import FUNNEL, StepCount
+from curate.report.words import PAGES
 from curate.step import Manifest
 from curate.storage import beside, commit_marker, digest, digest_file, read_json, read_marker
 from pipelines.build import Pipeline, stamp
 
-FILES = ("attestation.json", "index.html", "report.json")
+FILES = ("attestation.json", "index.html", "report.json", *PAGES)
 CARD = tuple(f"../shards/{name}" for name in (CROISSANT, README))  # written where they are not the same already
 
 
@@ -67,6 +68,8 @@ def _remembered(pipeline: Pipeline, manifests: Sequence[Manifest]) -> dict[str, 
     folder = pipeline.run / "report"
     known = read_marker(folder / "told.json")
     if known is None or known["made_of"] != _made_of(pipeline, manifests):
+        return None
+    if known["files"].keys() != {*FILES, *CARD}:  # drawn by a release with other pages
         return None
     try:
         whole = all(digest_file(beside(folder, name)) == sha256 for name, sha256 in known["files"].items())

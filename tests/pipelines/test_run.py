@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -16,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from markupsafe import escape
 
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.rules import TextRules
@@ -25,6 +27,8 @@ from curate.export.webdataset import read_index, shard_table
 from curate.ingest.explain import explain_text, find_text
 from curate.ingest.index import image_key
 from curate.record import Reason, live
+from curate.report.render import size
+from curate.report.words import PAGES, REASONS
 from curate.step import Manifest, load_manifest, read_parts
 from curate.storage import commit_marker
 from pipelines.build import ORDER, Pipeline
@@ -258,6 +262,23 @@ def test_explain_says_where_a_score_stands_among_the_others(finished: tuple[Pipe
     assert "not cut: test keeps every record" in shown.stdout and shown.returncode == 0
     page = (pipeline.run / "report" / "index.html").read_text()
     assert f"test ({sum(r['split'] == 'test' for r in rows):,})" in page and "select.filter_eval: true" in page
+
+
+def test_three_pages_to_print_say_what_the_run_says(finished: tuple[Pipeline, list[Manifest]]) -> None:
+    pipeline, manifests = finished
+    pages = {name: (pipeline.run / "report" / name).read_text() for name in PAGES}
+    for page in pages.values():
+        assert "default-src 'none'" in page and "<script" not in page and page.rstrip().endswith("</html>")
+        assert not re.findall(r"(?:src|href)=\"(?!data:|#)[^\"]*\"", page)
+    lost = {reason: n for m in manifests for reason, n in m.dropped.items() if not m.step.startswith("train-")}
+    for reason in lost:
+        assert escape(REASONS[Reason(reason)]) in pages["radiologist.html"]
+        assert (escape(REASONS[Reason(reason)]) in pages["privacy.html"]) == Reason(reason).is_quarantine
+    for manifest in manifests:
+        row = re.search(rf"<bdi>{manifest.step}</bdi></th><td class=\"n\">([\d,]+)</td>", pages["cluster.html"])
+        assert row is not None and int(row[1].replace(",", "")) == manifest.rows_in
+    ingest = sum(p.stat().st_size for p in pipeline.ingest.folder(pipeline.run).glob("part-*.parquet"))
+    assert size(ingest) in pages["cluster.html"]
 
 
 def test_explain_tells_a_run_of_another_release_by_the_steps_that_it_finished_with(
