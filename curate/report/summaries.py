@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from curate.report.page import RunReport, breakdown_of, headline, quarantined
 from curate.report.render import render
@@ -45,7 +46,7 @@ def summaries(
         "engine": engine,
         "faults": faults,
     }
-    told = {
+    told: dict[str, dict[str, Any]] = {
         "radiologist.html": {
             "breakdown": {name: breakdown_of(rows) for name, rows in report.breakdown.items() if rows},
             "lost": sorted(lost.items(), key=lambda item: (-item[1], item[0])),
