@@ -36,15 +36,15 @@ def archive(fault: Fault | None = None, studies: int = 3) -> Archive:
 
 
 @contextmanager
-def served(kind: str, what: Archive, **more: object) -> Iterator[Connect]:
+def served(kind: str, what: Archive, timeout: int = 0, **more: object) -> Iterator[Connect]:
     with ExitStack() as stack:
         if kind == "web":
             url = "http://127.0.0.1" + stack.enter_context(web_server(what))
-            yield lambda: DicomWeb(DicomWebRules(url, timeout=1, **more))  # type: ignore[arg-type]
+            yield lambda: DicomWeb(DicomWebRules(url, timeout=timeout or 1, **more))  # type: ignore[arg-type]
             return
         port = stack.enter_context(dimse_server(what))
         rules = DimseRules("127.0.0.1", port, "PACS", via="get" if kind == "get" else "move",
-                           port=what.receiver, timeout=5)  # type: ignore[arg-type, attr-defined]  # fmt: skip
+                           port=what.receiver, timeout=timeout or 5)  # type: ignore[arg-type, attr-defined]  # fmt: skip
         yield lambda: Dimse(rules)
 
 
@@ -145,7 +145,7 @@ def test_a_server_that_lies_is_not_believed(kind: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", FEW[:2])
 def test_a_slow_server_is_gone(kind: str, tmp_path: Path) -> None:
-    with served(kind, archive(Fault(slow=1.5))) as connect:
+    with served(kind, archive(Fault(slow=2.5)), timeout=1) as connect:
         done = run(tmp_path / "out", connect, "A1")
     assert done.failures == {"server_gone": 1} and done.lines == {"server_gone": [1]}
 
