@@ -116,6 +116,7 @@ def test_augmentation_never_exchanges_left_and_right():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(2400)  # ten CPU-minutes of training
 def test_real_pairs_are_told_from_shuffled_ones(tmp_path: Path):
     folder = real("radiology_pairs")
     with (folder / "pairs.csv").open() as file:
