@@ -196,6 +196,10 @@ def test_utf16_that_breaks_off_keeps_what_came_before(tmp_path):
         (b"caf\xe9", "café"),
         (b"\x93quoted\x94", "“quoted”"),
         (b"caf\xe9 \x81", None),  # a C1 control in latin-1, nothing in cp1252
+        ("Größe der Läsion".encode("cp437"), None),  # of other code pages, which make signs of letters
+        ("Größe der Läsion".encode("mac_roman"), None),
+        ("bez złamania".encode("cp1250"), None),
+        ("5 cm³, §7 of “x”".encode("cp1252"), "5 cm³, §7 of “x”"),
         ("no mark".encode("utf-16-le"), "no mark"),  # its zero bytes say so
         ("no mark, 肺".encode("utf-16-be"), "no mark, 肺"),
         ("mark 肺".encode("utf-32"), "mark 肺"),

@@ -129,3 +129,10 @@ def test_marks_in_a_line_breaks_place(raw: str) -> None:
 def test_marks_that_mean_themselves_stay() -> None:
     for text in ("DOE^JOHN was here.", "Ratio 3|4. a|b", "T2^3 and 10^9. Two.", "<summary> of care"):
         assert report_text(text) == text
+
+
+def test_unicode_text_as_a_spreadsheet_saves_it(tmp_path: Path) -> None:
+    table = 'acc\treport\r\nA1\t"No effusion."\r\nA2\t"Mild oedema, stable."\r\n'
+    for codec in ("utf-16", "utf-16-le", "utf-8-sig"):
+        (tmp_path / "r.txt").write_bytes(table.encode(codec))
+        assert read(tmp_path) == WANTED

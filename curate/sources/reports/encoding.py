@@ -24,6 +24,7 @@ HEAD = 4096  # bytes that show the encoding
 _DEEPEST = 32  # of nested values
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _WHITE = re.compile("[\t\n\v\f\r]+")
+_OF_ANOTHER = re.compile(r"(?<=[^\W\d_])[„”§¶³¹¤¬†‡](?=[^\W\d_])")
 _NO_TEXT = frozenset(("Cc", "Co", "Cn"))  # control, private and unassigned characters
 _MARKS = (  # UTF-32's begins as UTF-16's does
     (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
@@ -72,8 +73,9 @@ def mend(text: str) -> str | None:
     """``text``, decoded as UTF-8 with escaped bytes (PEP 383), made whole; None where that would be a guess.
 
     Escaped bytes are cp1252 where the value holds no UTF-8 beside them, all of its bytes are assigned in cp1252 (else
-    latin-1 would make them C1 controls) and they are few, as accents are. NUL at an end is padding, as in DICOM; within
-    it is a sign of another encoding.
+    latin-1 would make them C1 controls), they are few, as accents are, and none makes a sign of a letter within a word:
+    "Gr”áe" was written in a code page of DOS, "z³amania" in that of Central Europe. NUL at an end is padding, as in
+    DICOM; within it is a sign of another encoding.
     """
     if "\0" in text and "\0" in (text := text.strip("\0")):
         return None
@@ -84,6 +86,8 @@ def mend(text: str) -> str | None:
     try:
         mended = text.encode("ascii", "surrogateescape").decode("cp1252")
     except UnicodeDecodeError:
+        return None
+    if _OF_ANOTHER.search(mended):
         return None
     strange = sum(not c.isascii() for c in mended)
     return mended if strange * 3 <= len(mended) or len(mended) <= 16 else None

@@ -28,7 +28,7 @@ from curate.sources.pairing.paths import compile_keys, stem
 from curate.sources.reports.asked import Asked, ReportColumns
 from curate.sources.reports.captions import gathered
 from curate.sources.reports.columns import safe_name
-from curate.sources.reports.encoding import as_string
+from curate.sources.reports.encoding import as_string, text_encoding
 from curate.sources.reports.formats import SUFFIXES, Format, explain, explain_content, format_of, is_hl7, open_bytes
 from curate.sources.reports.headings import SECTIONS
 from curate.sources.reports.hl7 import FIELD
@@ -290,7 +290,8 @@ def _within_text(found: Found, columns: ReportColumns) -> Literal["csv", "hl7", 
     if not columns.make_text:
         return "txt"
     asked = columns.asked().values()
-    if len(asked) > 1 and all(column.encode() in head for column in asked):
+    text = head.decode(text_encoding(head)[0], "ignore")
+    if len(asked) > 1 and all(column in text for column in asked):
         names = _names(found, "csv", columns)
         return "csv" if set(asked) <= set(names) else "txt"
     return "txt"
