@@ -301,9 +301,18 @@ def patiently(request: Callable[[], T]) -> T:
 
 
 def _fail(error: Exception) -> NoReturn:
-    number = next((n for kind, n in _NUMBERS if isinstance(error, kind)), None)
+    number = errno.ENOSPC if _is_full(error) else next((n for kind, n in _NUMBERS if isinstance(error, kind)), None)
     number = number or (error.errno if isinstance(error, OSError) else None) or errno.EIO
     raise OSError(number, f"{os.strerror(number)} ({type(error).__name__})") from None
+
+
+def _is_full(error: Exception) -> bool:
+    """Whether a store says that it, or a quota, is full (S3 has no code of its own for it)."""
+    told = getattr(error.__cause__ or error, "response", None)
+    if not isinstance(told, dict):
+        return False
+    code = str(told.get("Error", {}).get("Code"))
+    return "Quota" in code or "StorageFull" in code or told.get("ResponseMetadata", {}).get("HTTPStatusCode") == 507
 
 
 def _stat(info: dict[str, Any]) -> RemoteStat:

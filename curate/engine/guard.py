@@ -15,8 +15,11 @@ from curate.engine import R, T
 from curate.errors import RadsiftError, RunError
 
 _ROOT = Path(__file__).parents[2]  # frames of the product's own say where to look
-_FULL = "no room on the disk of the run's folder or of the temporary one (TMPDIR): free some, or move it to another"
-_SHUT = "a folder of the run, or the temporary one, may not be read or written: see who owns it and how it is mounted"
+_FULL = "no room where the run's folder or the temporary one (TMPDIR) is: free some, or move it to another"
+_SHUT = (
+    "a folder of the run, or the temporary one, may not be read or written: see who owns it and how it is mounted, of "
+    "a bucket its policy"
+)
 _SILENT = "the storage of the run's folder does not answer: see that it is mounted, or reached with these credentials"
 _MACHINE = {  # what is no bug of ours: what to do about it
     errno.ENOSPC: _FULL,
