@@ -25,7 +25,7 @@ from filters.towers import preprocess
 from filters.towers.tokenizer import TextTokenizer, train_wordpiece
 from filters.training import texts
 from filters.training.distributed import DistributedContext
-from filters.training.loader import Steps, augmented, load
+from filters.training.loader import Steps, augment_image, load
 from filters.training.plan import make_plan
 from filters.training.rules import TrainingRules
 from filters.training.shards import open_shards
@@ -98,7 +98,7 @@ class Prepare:
         image = preprocess.read(sample.get("png") or sample.get("jpg"))
         assert image is not None
         rng = np.random.default_rng([0, 0, hash(sample["__key__"]) & 0xFFFFFFFF])
-        pixels = augmented(preprocess.square(image, self.side), rng)
+        pixels = augment_image(preprocess.square(image, self.side), rng)
         said = texts.choices(sample["txt"].decode(), json.loads(sample["json"]), ("caption",))
         return pixels, texts.draw(said, rng)
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from curate.errors import RecipeError
 from curate.storage import commit_bytes
 from filters.evaluate.sets import MAX_IMAGE_BYTES, MAX_TEXT_BYTES, EvalSet, Lazy, matches, unique
-from filters.training.shards import CUT_SHORT
+from filters.training.shards import TRUNCATED
 
 TYPE, CLASSES, TEMPLATES, SHARDS = (
     "dataset_type.txt", "classnames.txt", "zeroshot_classification_templates.txt", "nshards.txt",
@@ -129,7 +129,7 @@ def _samples(tar: Path, skipped: Counter[str]) -> Iterator[tuple[str, dict[str, 
                 if member.isfile() and part in ("image", "cls", "txt") and member.offset_data + member.size <= size:
                     records.setdefault(stem, {}).setdefault(part, (tar, member.offset_data, member.size))
     except (tarfile.TarError, OSError, EOFError):
-        skipped[CUT_SHORT] += 1
+        skipped[TRUNCATED] += 1
     return iter(records.items())
 
 

@@ -1,1 +1,1 @@
-"""Training: the one loop, ways to learn, a filter on pairs in memory, the final model on shards; resumed exactly."""
+"""Training: one loop for all objectives, of filters on pairs in memory and of the final model on shards; resumable."""

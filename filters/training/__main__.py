@@ -10,7 +10,7 @@ from filters.training.job import read_job, run_job
 
 
 def main(args: list[str]) -> int:
-    """The process's exit code; what is wrong goes to stderr in one line."""
+    """The process's exit code; an error is one line on stderr."""
     if len(args) != 1:
         sys.stderr.write("usage: torchrun --nproc-per-node N -m filters.training OUT/job.json\n")
         return 2

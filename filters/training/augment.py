@@ -1,4 +1,4 @@
-"""Small changes that a radiograph's meaning survives: crop, shift, light. Never a flip: reports state sides."""
+"""Augmentations that keep a radiograph's meaning: crop, shift, brightness. Never a flip: reports state sides."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import torch
 
 _ZOOM, _SHIFT = 0.12, 0.06  # of the side
 _CONTRAST, _BRIGHTNESS = 0.2, 25.0  # factor 1 +- this; grey levels of 255
-_LOCAL = (0.4, 0.7)  # of the side: what a part of the image shows (DINO, 2104.14294: 5 to 40 % of the area)
+_LOCAL = (0.4, 0.7)  # of the side: the size of a local crop (DINO, 2104.14294: 5 to 40 % of the area)
 
 
 def augment(pixels: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """uint8[n, c, side, side] to float32 in 0..255, each image zoomed, shifted and relit by itself."""
+    """uint8[n, c, side, side] to float32 in 0..255, each image zoomed, shifted and changed in brightness
+    independently."""
     n = len(pixels)
     draw = torch.rand((n, 5), generator=generator) * 2 - 1
     theta = torch.zeros((n, 2, 3))
@@ -25,7 +26,7 @@ def augment(pixels: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
 
 
 def local_crop(pixels: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """A part of each image, somewhere in it, at the image's own size: float32[n, c, side, side] in 0..255."""
+    """A random part of each image, scaled to the image's size: float32[n, c, side, side] in 0..255."""
     n = len(pixels)
     draw = torch.rand((n, 3), generator=generator)
     share = _LOCAL[0] + (_LOCAL[1] - _LOCAL[0]) * draw[:, 0]

@@ -1,4 +1,4 @@
-"""Clean pairs to training batches: who is held out, and index arrays in which no text comes twice. No torch here."""
+"""Training batches: hold-out by group, and index arrays in which no text occurs twice. No torch here."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ def hold_out(groups: Sequence[str], share: float, seed: int) -> NDArray[np.bool_
 def batches(labels: NDArray[np.int64], size: int, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
     """One epoch: index arrays of exactly ``size`` pairs whose ``labels`` (texts) differ from each other.
 
-    The same text twice in a batch would be taught as wrong for itself. A pair that finds no place in a batch waits
-    for the next; what is left when no full batch can be made sits out this epoch, another part the next time.
+    The same text twice in a batch would be a false negative of itself. A pair that does not fit into a batch is
+    postponed to the next; pairs left over when no full batch can be made are not used in this epoch.
     """
     return ordered_batches(labels, size, rng.permutation(len(labels)))
 
 
 def ordered_batches(labels: NDArray[np.int64], size: int, order: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-    """`batches` of the pairs as ``order`` names them, its last ones first."""
-    fresh = order.tolist()
-    late: list[int] = []
-    while len(fresh) + len(late) >= size:
+    """`batches` of the pairs in the given ``order``, taken from its end."""
+    remaining = order.tolist()
+    postponed: list[int] = []
+    while len(remaining) + len(postponed) >= size:
         batch: list[int] = []
-        rest: list[int] = []
-        seen: set[int] = set()
-        while (late or fresh) and len(batch) < size:
-            i = late.pop() if late else fresh.pop()
-            if labels[i] in seen:
-                rest.append(i)
+        repeated: list[int] = []
+        batch_texts: set[int] = set()
+        while (postponed or remaining) and len(batch) < size:
+            i = postponed.pop() if postponed else remaining.pop()
+            if labels[i] in batch_texts:
+                repeated.append(i)
             else:
-                seen.add(int(labels[i]))
+                batch_texts.add(int(labels[i]))
                 batch.append(i)
         if len(batch) < size:
             return
         yield np.array(batch)
-        late += rest
+        postponed += repeated

@@ -1,7 +1,7 @@
-"""A finished model's card: README.md as model hubs read it, and the same facts on card.json.
+"""A finished model's card: README.md as model hubs read it, and the same facts in card.json.
 
-What it tells: how the model was trained and on what, by hashes that name the data and the filters without showing
-them; how well it did, with intervals; what it is for and what it is not. No path, no time, nothing of a person.
+It contains how the model was trained, hashes of data and filters, metrics with intervals, intended use and limits. No
+path, no time, nothing about a person.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ LIMITS = """\
 
 @dataclass(frozen=True)
 class CardFacts:
-    """What the training itself does not know.
+    """Facts for the card that the training itself does not know.
 
-    ``licence`` is a hub's identifier ("other" until someone decides), ``notes`` what must be said about the licences of
-    data, checkpoints and towers. ``data``: the export step's hash and counts, plain values by name. ``filters``: name
-    to hash (`filters.towers.model.filter_hash`). ``evaluation``: name of a set to what `filters.evaluate` found on it.
+    ``licence`` is a hub's identifier ("other" until someone decides), ``notes`` remarks on the licences of data,
+    checkpoints and towers. ``data``: the export step's hash and counts, plain values by name. ``filters``: name to hash
+    (`filters.towers.model.filter_hash`). ``evaluation``: name of a set to the results of `filters.evaluate` on it.
     """
 
     title: str = "An image-text model of radiology"
@@ -57,12 +57,12 @@ class CardFacts:
 
 
 def write_card(folder: Path, facts: CardFacts) -> None:
-    """README.md into a finished model's ``folder``, and ``facts`` on its card.json; the same facts, the same bytes.
+    """Write README.md into a finished model's ``folder`` and add ``facts`` to its card.json; deterministic.
 
-    RecipeError where ``folder`` has no card.json, or a fact is a path.
+    RecipeError if ``folder`` has no card.json, or a fact is a path.
     """
-    evaluation = {name: _numbers(found) for name, found in sorted(facts.evaluation.items())}
-    told = {
+    evaluation = {name: _numbers(results) for name, results in sorted(facts.evaluation.items())}
+    card = {
         "title": facts.title,
         "curated": facts.curated,
         "licence": {"id": facts.licence, "notes": list(facts.notes)},
@@ -70,23 +70,23 @@ def write_card(folder: Path, facts: CardFacts) -> None:
         "filters": dict(facts.filters),
         "evaluation": evaluation,
     }
-    _check(told)
+    _check(card)
     weights = folder / "model.safetensors"
     if weights.is_file():
         with weights.open("rb") as file:
-            told["weights"] = hashlib.file_digest(file, "sha256").hexdigest()
-    add_to_card(folder, **told)
+            card["weights"] = hashlib.file_digest(file, "sha256").hexdigest()
+    add_to_card(folder, **card)
     text = _front(facts, evaluation) + "\n".join(_body(facts.title, read_card(folder)))
     commit_bytes(folder / "README.md", text.encode())
 
 
-def _numbers(found: Mapping[str, Any]) -> dict[str, Any]:
-    """The tasks' values and intervals, the leakage's counts; of subgroups the results' own page tells."""
+def _numbers(results: Mapping[str, Any]) -> dict[str, Any]:
+    """The tasks' values and intervals and the leakage counts; subgroups are on the evaluation's page only."""
     tasks = {
         task: {name: {k: _finite(v) for k, v in sorted(metric.items())} for name, metric in metrics.items()}
-        for task, metrics in found.get("tasks", found).items()
+        for task, metrics in results.get("tasks", results).items()
     }
-    leakage = found.get("leakage")
+    leakage = results.get("leakage")
     return {"tasks": tasks} | ({"leakage": dict(leakage)} if leakage else {})
 
 
@@ -94,9 +94,9 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _check(told: Any) -> None:
-    """RecipeError where a path would be told: it may name a place or a person."""
-    for value in _strings(told):
+def _check(card: Any) -> None:
+    """RecipeError if the card contains a path: it may name a place or a person."""
+    for value in _strings(card):
         if Path(value).is_absolute() or value.startswith("~") or ":\\" in value:
             raise RecipeError("card", "a path does not belong on a model's card", "a name or a hash")
 
@@ -115,15 +115,15 @@ def _strings(value: Any) -> Iterator[str]:
 
 def _front(facts: CardFacts, evaluation: Mapping[str, Any]) -> str:
     """The hub's front matter."""
-    rows = [(data, *row) for data, found in evaluation.items() for row in _rows(found)]
-    said: dict[str, Any] = {
+    rows = [(data, *row) for data, results_of_set in evaluation.items() for row in _rows(results_of_set)]
+    front: dict[str, Any] = {
         "library_name": "open_clip",
         "pipeline_tag": _TASK,
         "license": facts.licence,
         "tags": _TAGS,
     }
     if rows:
-        said["metrics"] = sorted({_hub(name) for _, _, name, _ in rows})
+        front["metrics"] = sorted({_hub(name) for _, _, name, _ in rows})
         results = [
             {
                 "task": {"type": _TASK, "name": task},
@@ -133,36 +133,36 @@ def _front(facts: CardFacts, evaluation: Mapping[str, Any]) -> str:
             for data, task, name, metric in rows
             if metric.get("value") is not None
         ]
-        said["model-index"] = [{"name": facts.title, "results": results}]
-    return f"---\n{yaml.safe_dump(said, sort_keys=False, allow_unicode=True)}---\n"
+        front["model-index"] = [{"name": facts.title, "results": results}]
+    return f"---\n{yaml.safe_dump(front, sort_keys=False, allow_unicode=True)}---\n"
 
 
 def _hub(name: str) -> str:
     return _HUB_NAMES.get(name.lower(), name)
 
 
-def _rows(found: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    for task, metrics in found["tasks"].items():
+def _rows(results: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for task, metrics in results["tasks"].items():
         for name, metric in metrics.items():
             yield task, name, metric
 
 
 def _body(title: str, card: Mapping[str, Any]) -> Iterator[str]:
     yield f"\n# {title}\n"
-    told = "that were de-identified, deduplicated and filtered by it" if card.get("curated") else "from elsewhere"
-    yield f"Trained by radsift on image-text pairs {told}.\n"
+    origin = "that were de-identified, deduplicated and filtered by it" if card.get("curated") else "from elsewhere"
+    yield f"Trained by radsift on image-text pairs {origin}.\n"
     yield from ("## Intended use\n", USE, "\n## Limits\n", LIMITS, "\n## Training\n")
     yield from _table(("", ""), _training(card))
-    made_of = [*_flat(card.get("export", {})), *_flat(card.get("filters", {}), "filter ")]
-    if made_of:
+    provenance = [*_flat(card.get("export", {})), *_flat(card.get("filters", {}), "filter ")]
+    if provenance:
         yield "\n## Data and filters\n"
-        yield from _table(("", ""), made_of)
-    for name, found in card.get("evaluation", {}).items():
+        yield from _table(("", ""), provenance)
+    for name, results in card.get("evaluation", {}).items():
         yield f"\n## Evaluation: {name}\n"
-        lines = [(task, metric, _interval(value), _cell(value.get("n"))) for task, metric, value in _rows(found)]
+        lines = [(task, metric, _interval(value), _cell(value.get("n"))) for task, metric, value in _rows(results)]
         yield from _table(("task", "metric", "value (95 % interval)", "n"), lines)
-        if "leakage" in found:
-            yield "\nSeen in training: " + ", ".join(f"{k} {v}" for k, v in found["leakage"].items()) + "."
+        if "leakage" in results:
+            yield "\nSeen in training: " + ", ".join(f"{k} {v}" for k, v in results["leakage"].items()) + "."
     licence = card.get("licence", {})
     yield f"\n## Licence\n\n`{licence.get('id', 'other')}`\n"
     yield from (f"- {note}" for note in licence.get("notes", []))
@@ -170,9 +170,9 @@ def _body(title: str, card: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _training(card: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What the training wrote on card.json, the rules that were used among it."""
+    """Facts about the training from card.json, with the rules that were used."""
     data, rules, pixels = card.get("data", {}), card.get("rules", {}), card.get("preprocessing", {})
-    told = {
+    facts = {
         "architecture": card.get("arch"),
         "objective": card.get("objective"),
         "tokenizer": card.get("tokenizer"),
@@ -182,18 +182,18 @@ def _training(card: Mapping[str, Any]) -> list[tuple[str, str]]:
         "samples seen": data.get("pairs seen"),
         "weights": card.get("weights"),
     }
-    used = ("batch", "lr", "optimizer", "weight_decay", "layer_decay", "patch_dropout", "ema", "seed")
-    told |= {name.replace("_", " "): rules.get(name) for name in used}
-    told |= {f"last {k}": v for k, v in card.get("metrics", {}).items() if k in ("loss", "contrast", "caption")}
-    return [(name, _cell(value)) for name, value in told.items() if value is not None]
+    reported_rules = ("batch", "lr", "optimizer", "weight_decay", "layer_decay", "patch_dropout", "ema", "seed")
+    facts |= {name.replace("_", " "): rules.get(name) for name in reported_rules}
+    facts |= {f"last {k}": v for k, v in card.get("metrics", {}).items() if k in ("loss", "contrast", "caption")}
+    return [(name, _cell(value)) for name, value in facts.items() if value is not None]
 
 
-def _flat(found: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:
-    for name, value in found.items():
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for name, value in values.items():
         if isinstance(value, Mapping):
-            yield from _flat(value, f"{before}{name} ")
+            yield from _flat(value, f"{prefix}{name} ")
         else:
-            yield f"{before}{name}", _cell(value)
+            yield f"{prefix}{name}", _cell(value)
 
 
 def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Iterator[str]:

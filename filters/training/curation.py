@@ -1,10 +1,10 @@
-"""Online active curation: batches the learner finds hard and a reference easy, chosen together from a super-batch.
+"""Online active curation: joint selection from a super-batch of pairs that the learner finds hard and a reference easy.
 
 JEST (Evans et al., 2406.17711): the learnability of a set of pairs is the learner's loss on it less the reference's.
 It is a sum over pairs of pairs, so a batch is grown chunk by chunk, each chunk drawn given those before. ACID
-(2411.18674) is the same with a reference stronger than the learner: data in place of soft labels. A filter's training
-asks the reference once of all pairs (`Reference`), the final model's each process of its own part of a batch
-(`Curator`).
+(2411.18674) is the same with a reference stronger than the learner: selection in place of soft labels. A filter's
+training embeds all pairs once by the reference (`Reference`); the final model's training runs the reference in each
+process on its part of a batch (`Curator`).
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def select_jointly(
     Both logits are float[n, n], t * cos + b of image i and text j, pair (i, i) being right. A chunk is drawn without
     replacement with probability proportional to exp(score): for the sigmoid loss a pair's own learnability plus its
     cross terms with what is chosen (2406.17711, algorithm 1); for the softmax its learnability among the chosen.
-    ValueError where shapes differ or there are fewer rows than wanted.
+    ValueError if shapes differ or there are fewer rows than wanted.
     """
     n = len(learner_logits)
     if learner_logits.shape != (n, n) or reference_logits.shape != (n, n):
@@ -53,12 +53,12 @@ def select_jointly(
         raise ValueError(f"{n_select} of {n} rows in {n_chunks} chunks")
     learner, reference = learner_logits.detach().double().cpu(), reference_logits.detach().double().cpu()
     chosen = torch.zeros(0, dtype=torch.int64)
-    free = torch.ones(n, dtype=torch.bool)
+    available = torch.ones(n, dtype=torch.bool)
     for size in _sizes(n_select, n_chunks):
         score = _scores(learner, reference, chosen, objective)
-        picked = _draw(score.masked_fill(~free, float("-inf")), size, generator)
-        free[picked] = False
-        chosen = torch.cat([chosen, picked])
+        drawn = _draw(score.masked_fill(~available, float("-inf")), size, generator)
+        available[drawn] = False
+        chosen = torch.cat([chosen, drawn])
     return chosen
 
 
@@ -68,15 +68,15 @@ def _sizes(total: int, parts: int) -> list[int]:
 
 
 def _scores(learner: torch.Tensor, reference: torch.Tensor, chosen: torch.Tensor, objective: str) -> torch.Tensor:
-    """float64[n]: what each row would add to the learnability of ``chosen``."""
+    """float64[n]: the learnability that each row would add to ``chosen``."""
     if objective == "siglip":
-        gain = elementwise(learner) - elementwise(reference)
-        return gain.diagonal() + gain[:, chosen].sum(1) + gain[chosen].sum(0)
-    return _among(learner, chosen) - _among(reference, chosen)
+        learnability = elementwise(learner) - elementwise(reference)
+        return learnability.diagonal() + learnability[:, chosen].sum(1) + learnability[chosen].sum(0)
+    return _softmax_losses(learner, chosen) - _softmax_losses(reference, chosen)
 
 
-def _among(logits: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
-    """The softmax loss of each row against ``chosen``, or where nothing is chosen yet against all."""
+def _softmax_losses(logits: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
+    """The softmax loss of each row against ``chosen``, or against all rows if nothing is chosen yet."""
     others = chosen if len(chosen) else torch.arange(len(logits))
     own = logits.diagonal()
     losses = []
@@ -96,7 +96,7 @@ def _draw(score: torch.Tensor, size: int, generator: torch.Generator) -> torch.T
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """What a reference filter thinks of n pairs: its unit rows of both sides, its t and b."""
+    """A reference filter's unit rows of n pairs, images ``left`` and texts ``right``, and its t and b."""
 
     left: torch.Tensor
     right: torch.Tensor
@@ -105,8 +105,8 @@ class Reference:
 
     def take(self, mask: NDArray[np.bool_]) -> Reference:
         """The pairs under ``mask``."""
-        kept = torch.from_numpy(mask)
-        return Reference(self.left[kept], self.right[kept], self.scale, self.bias)
+        selected = torch.from_numpy(mask)
+        return Reference(self.left[selected], self.right[selected], self.scale, self.bias)
 
     def logits(self, index: NDArray[np.int64]) -> torch.Tensor:
         """float32[k, k] of the pairs ``index``."""
@@ -117,13 +117,13 @@ class Reference:
 def read_reference(
     folder: str, images: list[bytes], texts: list[str], groups: list[str], device: str = "auto"
 ) -> Reference:
-    """The reference filter's view of every pair, made once: it does not learn. Pairs that do not decode are left out,
-    the same as `filters.training.pairs.decode_pairs` leaves out. RecipeError where ``folder`` is no filter."""
-    found = load_filter(Path(folder), device)
-    left, right = embed(found, decode_pairs(found, images, texts, groups))
+    """The reference filter's embeddings of every pair. Pairs that do not decode are left out, as in
+    `filters.training.pairs.decode_pairs`. RecipeError if ``folder`` is no filter."""
+    reference = load_filter(Path(folder), device)
+    left, right = embed(reference, decode_pairs(reference, images, texts, groups))
     if not (left.isfinite().all() and right.isfinite().all()):
         raise RecipeError("filter.reference", f"{folder} answers NaN", "another reference")
-    return Reference(left, right, *found.logit())
+    return Reference(left, right, *reference.logit())
 
 
 def choose(
@@ -138,7 +138,7 @@ def choose(
     generator: torch.Generator,
     objective: Objective,
 ) -> NDArray[np.int64]:
-    """The ``n_select`` of the super-batch ``index`` to train on. The learner must be in evaluation mode."""
+    """The ``n_select`` pairs of the super-batch ``index`` to train on. The learner must be in evaluation mode."""
     with torch.no_grad():
         left, right = learner.encode_images(pairs.images(index)), learner.encode_ids(pairs.texts(index))
         logits = scale * left @ right.T + bias
@@ -147,7 +147,7 @@ def choose(
 
 
 class Curator:
-    """Chooses ``1 - rules.filter_ratio`` of each batch. ``tokenizer`` is the reference's: the loader asks it."""
+    """Selects ``1 - rules.filter_ratio`` of each batch. ``tokenizer``: the reference's, for the loader."""
 
     def __init__(self, rules: TrainingRules, device: str) -> None:
         self.reference = load_filter(Path(rules.reference or ""), device)
@@ -157,32 +157,36 @@ class Curator:
         self.objective: Objective = "siglip" if rules.objective in ("siglip", "siglip2") else "clip"
 
     def __call__(self, batch: Batch, learner: Filter, distributed: DistributedContext) -> Batch:
-        """The chosen rows; drawn by the seed, the step and the process alone."""
+        """The selected rows; the draw depends on seed, step and rank alone."""
         assert batch.reference_ids is not None
         keep = self.rules.batch // distributed.size
         seed = int(np.random.SeedSequence([self.rules.seed, 3, batch.step, distributed.rank]).generate_state(1)[0])
         training = learner.model.training
         learner.model.eval()
-        own = _logits(learner, batch.pixels, batch.ids)
-        theirs = _logits(self.reference, batch.pixels, batch.reference_ids)
+        learner_logits = _logits(learner, batch.pixels, batch.ids)
+        reference_logits = _logits(self.reference, batch.pixels, batch.reference_ids)
         learner.model.train(training)
         generator = torch.Generator().manual_seed(seed)
-        rows = select_jointly(own, theirs, keep, self.rules.chunks, generator, self.objective).sort().values
+        rows = (
+            select_jointly(learner_logits, reference_logits, keep, self.rules.chunks, generator, self.objective)
+            .sort()
+            .values
+        )
         labels = {name: values[rows] for name, values in batch.labels.items()}
         return replace(batch, pixels=batch.pixels[rows], ids=batch.ids[rows], labels=labels, reference_ids=None)
 
 
 @torch.no_grad()
-def _logits(found: Filter, pixels: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
+def _logits(model: Filter, pixels: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
     """float32[n, n] on the CPU: t * cos + b of image i and text j."""
-    left = torch.cat([found.encode_images(_at_side(p, found.side)).cpu() for p in torch.split(pixels, _CHUNK)])
-    right = torch.cat([found.encode_ids(part).cpu() for part in torch.split(ids, _CHUNK)])
-    scale, bias = found.logit()
+    left = torch.cat([model.encode_images(_at_side(p, model.side)).cpu() for p in torch.split(pixels, _CHUNK)])
+    right = torch.cat([model.encode_ids(part).cpu() for part in torch.split(ids, _CHUNK)])
+    scale, bias = model.logit()
     return scale * left @ right.T + bias
 
 
 def _at_side(pixels: torch.Tensor, side: int) -> torch.Tensor:
-    """Square pixels at another model's side, still in 0..255."""
+    """Square pixels scaled to another model's side, still in 0..255."""
     if pixels.shape[-1] == side:
         return pixels
     return interpolate(pixels.float(), (side, side), mode="bilinear", antialias=True)

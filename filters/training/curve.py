@@ -1,5 +1,5 @@
-"""What a training tells: the final model's while it runs (curve.csv, TensorBoard's file, a call for the bar), a
-filter's at its end (metrics.csv)."""
+"""Training curves: the final model's while it trains (curve.csv, TensorBoard, progress calls), a filter's at its end
+(metrics.csv)."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from curate.storage import commit_bytes
 
 Progress = Callable[[int, int, Mapping[str, float]], None]  # steps done, steps in all, loss and pace
 Row = dict[str, float]
-WALL = ("pairs/s", "waiting")  # of the clock: another run has others
+WALL = ("pairs/s", "waiting")  # wall-clock values, which differ from run to run
 
 
 def read_curve(out: Path) -> list[Row]:
-    """The rows of curve.csv; none where there is none."""
+    """The rows of curve.csv; none if there is no file."""
     try:
         text = (out / "curve.csv").read_text("utf-8")
     except FileNotFoundError:
@@ -25,7 +25,7 @@ def read_curve(out: Path) -> list[Row]:
 
 
 def write_epochs(folder: Path, curve: Sequence[Row]) -> None:
-    """metrics.csv in a filter's ``folder``, a row an epoch; a loss that was not yet asked for is empty."""
+    """metrics.csv in a filter's ``folder``, a row an epoch; a loss that is not used yet is empty."""
     first = ("epoch", "loss", "lr", "pairs")
     names = [*first, *(n for n in dict.fromkeys(n for row in curve for n in row) if n not in (*first, "step"))]
     with (folder / "metrics.csv").open("w", newline="", encoding="utf-8") as file:
@@ -36,26 +36,26 @@ def write_epochs(folder: Path, curve: Sequence[Row]) -> None:
 
 def final_curves(run: Path) -> dict[str, list[tuple[float, float]]]:
     """Loss and rate by step of every model trained in the run, for its page."""
-    found: dict[str, list[tuple[float, float]]] = {}
+    curves: dict[str, list[tuple[float, float]]] = {}
     for out in sorted((run / "train").glob("*")) if (run / "train").is_dir() else []:
         rows = read_curve(out)
-        for what in ("loss", "lr") if rows else ():
-            found[f"final model {out.name}: {what}"] = [(r["step"], r[what]) for r in rows]
-    return found
+        for column in ("loss", "lr") if rows else ():
+            curves[f"final model {out.name}: {column}"] = [(r["step"], r[column]) for r in rows]
+    return curves
 
 
 class Curve:
-    """The rows so far, as files in ``out``; a training that goes on from step ``since`` forgets what came after it."""
+    """The rows so far, written to ``out``; when resuming from step ``since``, later rows are dropped."""
 
     def __init__(self, out: Path, since: int) -> None:
         self.out, self.rows = out, [row for row in read_curve(out) if row["step"] <= since]
-        from tensorboardX import SummaryWriter  # with protobuf: not where curves are only read
+        from tensorboardX import SummaryWriter  # imports protobuf, which reading curves does not need
 
-        # what it shows of steps after ``since`` is purged
+        # its entries of steps after ``since`` are purged
         self._board = SummaryWriter(str(out / "tensorboard"), purge_step=since + 1 if since else None)
 
     def add(self, row: Row) -> None:
-        """One more."""
+        """Add a row and write the files."""
         self.rows.append(row)
         for name, value in row.items():
             if name not in ("step", "steps"):
@@ -68,5 +68,5 @@ class Curve:
         commit_bytes(self.out / "curve.csv", sink.getvalue().encode())
 
     def close(self) -> None:
-        """Nothing more comes."""
+        """Close TensorBoard's file."""
         self._board.close()

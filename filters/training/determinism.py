@@ -1,4 +1,4 @@
-"""Torch made repeatable."""
+"""Deterministic torch."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ import torch
 
 @contextmanager
 def determinism(seed: int, threads: int) -> Iterator[None]:
-    """Torch's global state set for a repeatable training, and put back."""
+    """Set torch's global state for a deterministic training, and restore it afterwards."""
     threads_before, mode_before = torch.get_num_threads(), torch.get_deterministic_debug_mode()
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         torch.set_num_threads(threads)
-        torch.set_deterministic_debug_mode("warn")  # `use_deterministic_algorithms` loads the compiler: a second
+        torch.set_deterministic_debug_mode(
+            "warn"
+        )  # `use_deterministic_algorithms` would import the compiler, which takes a second
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # a debugging aid that costs 7 % here
         try:
             yield

@@ -1,4 +1,4 @@
-"""The processes that train together: one, torchrun's, or Ray Train's."""
+"""The processes of a training: one, torchrun's, or Ray Train's."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class DistributedContext:
 
     @property
     def first(self) -> bool:
-        """True in the one process that writes files and draws bars."""
+        """True in the process that writes files and reports progress."""
         return self.rank == 0
 
     def average(self, gradients: Iterable[torch.Tensor]) -> None:
-        """Each tensor becomes its mean over the processes, a bucket a message: while one is sent the next is filled."""
+        """All-reduce: each tensor becomes its mean over the processes, in buckets that are sent asynchronously."""
         if self.size == 1:
             return
         sent = []
@@ -40,7 +40,7 @@ class DistributedContext:
                 gradient.copy_(part.view_as(gradient))
 
     def summed(self, value: torch.Tensor) -> torch.Tensor:
-        """The sum of a tensor over the processes; nothing waits for it."""
+        """The sum of a tensor over the processes, without synchronising with the device."""
         if self.size > 1:
             value = value.clone()
             dist.all_reduce(value)
@@ -68,7 +68,7 @@ def _buckets(gradients: Iterable[torch.Tensor]) -> Iterator[list[torch.Tensor]]:
 
 
 def find_context(device: str) -> DistributedContext:
-    """Of torchrun's environment, or of a process group that is there already; alone where there is neither.
+    """The context from torchrun's environment or an existing process group; a single process if there is neither.
 
     ``device`` "cuda" becomes the process's own GPU.
     """
@@ -83,6 +83,6 @@ def find_context(device: str) -> DistributedContext:
 
 
 def leave(distributed: DistributedContext) -> None:
-    """End what `find_context` began."""
+    """Destroy the process group that `find_context` made."""
     if distributed.size > 1 and dist.is_initialized() and "TORCHELASTIC_RUN_ID" in os.environ:
         dist.destroy_process_group()

@@ -1,4 +1,4 @@
-"""The final model in the loop: batches as steps, on the device, in micro-batches, chosen where a reference chooses."""
+"""Feed the final model's training: batches of shards as steps of micro-batches on the device, curated if configured."""
 
 from __future__ import annotations
 
@@ -23,36 +23,36 @@ from filters.training.rules import TrainingRules
 def shard_steps(
     steps: Steps, workers: int, window: int, learner: Filter, skipped: Counter[str], curator: Curator | None = None
 ) -> Iterator[Step]:
-    """What is left of the plan, a row each ``window`` steps. ``skipped`` takes in the records others stood in for."""
+    """The remaining steps of the plan, with a row every ``window`` steps. ``skipped`` counts replaced records."""
     total, rules = steps.plan.steps, steps.rules
     for number, batch in enumerate(load(steps, workers), steps.first + 1):
         skipped.update(batch.skipped)
         chosen = batch if curator is None else curator(batch, learner, steps.distributed)
-        parts = _parts(chosen, learner, rules.accumulate, (number - 1) / total)
+        parts = _micro_batches(chosen, learner, rules.accumulate, (number - 1) / total)
         yield Step(parts, batch.epoch + 1, rules.batch, number % window == 0 or number == total)
 
 
-def _parts(batch: Batch, learner: Filter, parts: int, done: float) -> list[DeviceBatch]:
-    """The micro-batches; a pixel travels as the byte it is, and is scaled on the device."""
-    found = []
+def _micro_batches(batch: Batch, learner: Filter, parts: int, done: float) -> list[DeviceBatch]:
+    """The micro-batches; pixels are transferred as bytes and scaled on the device."""
+    batches = []
     for piece in np.array_split(np.arange(len(batch.ids)), parts):
         rows = slice(int(piece[0]), int(piece[-1]) + 1)
         labels = {name: to_device(values[rows], learner.device) for name, values in batch.labels.items()}
         pixels = learner.scaled(to_device(batch.pixels[rows], learner.device))
-        found.append(DeviceBatch(pixels, to_device(batch.ids[rows], learner.device), labels, done))
-    return found
+        batches.append(DeviceBatch(pixels, to_device(batch.ids[rows], learner.device), labels, done))
+    return batches
 
 
 def final_trainer(
     learner: Filter, objective: Objective, rules: TrainingRules, distributed: DistributedContext
 ) -> Trainer:
-    """The loop as the rules have it: with patches dropped, activations made again, towers compiled."""
+    """The trainer by the rules: patch dropout, gradient checkpointing, compiled towers."""
     model: Any = learner.model
     set_patch_dropout(model, rules.patch_dropout)
     if rules.grad_checkpointing:
         model.set_grad_checkpointing()
     if rules.compile:
-        torch.use_deterministic_algorithms(True, warn_only=True)  # the compiler is told by this alone
+        torch.use_deterministic_algorithms(True, warn_only=True)  # the only setting that the compiler reads
         compile_towers(model)
     bf16 = rules.precision == "bf16" or (rules.precision == "auto" and distributed.device.startswith("cuda"))
     course = Course.of(rules, bf16=bf16, part="train.")

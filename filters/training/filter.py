@@ -1,8 +1,8 @@
 """Train the filtering network: a CLIP on a small clean set (Fang et al., Data Filtering Networks, arXiv 2309.17425).
 
-What makes a filter good is that its training pairs are right, not that there are many; so this is plain InfoNCE
-with open_clip's own loss, AdamW and a cosine schedule, over batches in which no text comes twice. What more the
-rules ask for (`filters.training.rules`) is added to that, in `filters.training.memory` and the objective.
+A filter is good if its training pairs are right, not if there are many. So this is plain InfoNCE with open_clip's own
+loss, AdamW and a cosine schedule, over batches in which no text occurs twice. Options of `filters.training.rules` are
+added to that in `filters.training.memory` and the objective.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from filters.training.distributed import DistributedContext
 from filters.training.holdout import evaluate
 from filters.training.lit_features import Heads, check_lit_rules, image_features, text_features
 from filters.training.loop import Course, Trainer, train_epochs
-from filters.training.memory import LEAST_TEXTS as LEAST_TEXTS
+from filters.training.memory import MIN_TEXTS as MIN_TEXTS
 from filters.training.memory import Learner, MemorySteps, Phase
 from filters.training.objectives.contrastive import Contrastive
 from filters.training.pairs import Pairs, decode_pairs
@@ -51,41 +51,43 @@ def train_filter(
     progress: Progress | None = None,
     second: Columns | None = None,
 ) -> dict[str, float]:
-    """Train on n pairs and write the filter's folder into ``out``; returns the metrics that are on its card.
+    """Train on n pairs and write the filter's folder ``out``; returns the metrics that are on its card.
 
     ``images`` are encoded PNG or JPEG bytes, ``groups`` name the patient: a held-out patient is in no training pair.
     ``progress(epoch, epochs, {"loss": ..., "lr": ...})`` after each epoch. The order of the pairs does not matter.
     Equal inputs, ``seed`` and ``threads`` give equal bytes on one kind of machine. ``second`` (images, texts,
-    groups) is what the last ``rules.finetune`` epochs see; without it they see the first set again.
+    groups) is used by the last ``rules.finetune`` epochs; without it they use the first set again.
 
-    With no ``epochs`` the checkpoint is taken as it is, and the pairs only measure it. A clean set with fewer different
-    texts than ``batch`` is trained in smaller batches. Raises RunError where it has fewer than `LEAST_TEXTS`, or the
-    loss leaves the numbers; RecipeError where the model's parts do not fit.
+    With no ``epochs`` the checkpoint is unchanged, and the pairs only measure it. A clean set with fewer distinct texts
+    than ``batch`` is trained in smaller batches. Raises RunError if it has fewer than `MIN_TEXTS`, or the loss is not
+    finite; RecipeError if the model's parts do not fit together.
     """
     check_filter_training(rules)
     first, digest = _sorted(images, texts, groups)
-    then, then_digest = (first, digest) if second is None else _sorted(*second)
+    second_pairs, second_digest = (first, digest) if second is None else _sorted(*second)
     with determinism(rules.seed, rules.threads):
-        started = create_filter(rules.model, first[1], rules.vocab, rules.device, rules.objective)
-        learner, pairs = _prepare(started, decode_pairs(started, *first), rules)
-        held = hold_out(list(pairs.groups), rules.holdout, rules.seed)
+        network = create_filter(rules.model, first[1], rules.vocab, rules.device, rules.objective)
+        learner, pairs = _prepare(network, decode_pairs(network, *first), rules)
+        held_out = hold_out(list(pairs.groups), rules.holdout, rules.seed)
         curve: list[Row] = []
         if rules.epochs:
-            curve += _learn(started, learner, _phase(started, pairs, ~held, rules, first), rules, progress)
+            curve += _learn(network, learner, _phase(network, pairs, ~held_out, rules, first), rules, progress)
         if rules.finetune:
-            cleaner = pairs if second is None else _prepare(started, decode_pairs(started, *then), rules)[1]
-            kept = ~np.isin(cleaner.groups, pairs.groups[held])  # no held-out patient comes in by this door
-            phase = _phase(started, cleaner, kept, rules, None)
-            curve += _learn(started, learner, phase, rules, progress, rules.epochs)
-        metrics = evaluate(learner, pairs.take(held), rules.seed)
+            cleaner = pairs if second is None else _prepare(network, decode_pairs(network, *second_pairs), rules)[1]
+            allowed = ~np.isin(
+                cleaner.groups, pairs.groups[held_out]
+            )  # no held-out patient enters through the second set
+            phase = _phase(network, cleaner, allowed, rules, None)
+            curve += _learn(network, learner, phase, rules, progress, rules.epochs)
+        metrics = evaluate(learner, pairs.take(held_out), rules.seed)
     metrics |= {
-        "train_pairs": float((~held).sum()) if curve else 0.0,
-        "undecodable": float(len(first[0]) - len(held)),
+        "train_pairs": float((~held_out).sum()) if curve else 0.0,
+        "undecodable": float(len(first[0]) - len(held_out)),
     }
     if curve:
         metrics["loss"] = curve[-1]["loss"]
-    hashes = {"sha256": digest} | ({} if second is None else {"second": then_digest})
-    save_filter(started, out, _card(started, rules, hashes, metrics))
+    hashes = {"sha256": digest} | ({} if second is None else {"second": second_digest})
+    save_filter(network, out, _card(network, rules, hashes, metrics))
     write_epochs(out, curve)
     return metrics
 
@@ -93,7 +95,7 @@ def train_filter(
 def _sorted(
     images: Sequence[bytes], texts: Sequence[str], groups: Sequence[str]
 ) -> tuple[tuple[list[bytes], list[str], list[str]], str]:
-    """The pairs in the order of their digests, and the digest of all."""
+    """The pairs sorted by digest, and the digest of all."""
     if not len(images) == len(texts) == len(groups):
         raise ValueError(f"{len(images)} images, {len(texts)} texts, {len(groups)} groups")
     digests = [pair_digest(*pair) for pair in zip(images, texts, groups, strict=True)]
@@ -102,27 +104,27 @@ def _sorted(
     return columns, hashlib.sha256(b"".join(sorted(digests))).hexdigest()
 
 
-def _prepare(started: Filter, pairs: Pairs, rules: FilterTrainingRules) -> tuple[Learner, Pairs]:
-    """What learns, and from what: the filter from pixels, or frozen towers' heads from their features."""
-    if not isinstance(started.model, LitModel):
-        return started, pairs
+def _prepare(network: Filter, pairs: Pairs, rules: FilterTrainingRules) -> tuple[Learner, Pairs]:
+    """The learner and its data: the filter and pixels, or the heads of frozen towers and their features."""
+    if not isinstance(network.model, LitModel):
+        return network, pairs
     check_lit_rules(rules)
-    return Heads(started, started.model), image_features(started, started.model, pairs)
+    return Heads(network, network.model), image_features(network, network.model, pairs)
 
 
 def _learn(
-    started: Filter,
+    network: Filter,
     learner: Learner,
     phase: Phase,
     rules: FilterTrainingRules,
     progress: Progress | None,
     before: int = 0,
 ) -> list[Row]:
-    """One phase; the rows of its epochs, of which ``before`` went before."""
+    """Train one phase; the rows of its epochs, numbered from ``before`` on."""
     steps = MemorySteps(learner, phase, rules)
     set_patch_dropout(learner.model, rules.patch_dropout)
     parts = rules.caption, rules.distill, rules.distill_after, rules.masked
-    objective = Contrastive(rules.objective, started, *parts)
+    objective = Contrastive(rules.objective, network, *parts)
     course = Course.of(rules, lr=phase.lr, bf16=rules.bf16 and learner.device.startswith("cuda"))
     trainer = Trainer(learner.model, objective, course, DistributedContext(device=learner.device))
     curve = train_epochs(trainer, steps, rules.epochs + rules.finetune, progress, before)
@@ -131,29 +133,29 @@ def _learn(
 
 
 def _phase(
-    started: Filter,
+    network: Filter,
     pairs: Pairs,
-    kept: NDArray[np.bool_],
+    mask: NDArray[np.bool_],
     rules: FilterTrainingRules,
     columns: tuple[list[bytes], list[str], list[str]] | None,
 ) -> Phase:
-    """The pairs ``kept``; the first set's (``columns``) with the reference's view of them, the second's with none."""
-    tokenize = tokenized(started.tokenizer)
-    model = started.model
-    encode = (lambda t: text_features(started, model, tokenize(t))) if isinstance(model, LitModel) else tokenize
+    """The phase of the pairs under ``mask``; that of the first set (``columns``) with the reference's embeddings."""
+    tokenize = tokenized(network.tokenizer)
+    model = network.model
+    encode = (lambda t: text_features(network, model, tokenize(t))) if isinstance(model, LitModel) else tokenize
     if columns is None:
-        return Phase(pairs.take(kept), rules.finetune, rules.finetune_lr, encode)
-    reference = None if rules.reference is None else read_reference(rules.reference, *columns, rules.device).take(kept)
-    return Phase(pairs.take(kept), rules.epochs, rules.lr, encode, reference)
+        return Phase(pairs.take(mask), rules.finetune, rules.finetune_lr, encode)
+    reference = None if rules.reference is None else read_reference(rules.reference, *columns, rules.device).take(mask)
+    return Phase(pairs.take(mask), rules.epochs, rules.lr, encode, reference)
 
 
 def _card(
     trained: Filter, rules: FilterTrainingRules, hashes: dict[str, str], metrics: dict[str, float]
 ) -> dict[str, Any]:
-    """What card.json says. No path and no time: the same filter has the same card wherever it was trained."""
+    """The content of card.json. No path and no time: the same filter has the same card wherever it was trained."""
     origin = checkpoint_hash(rules.model.checkpoint)
     arch = arch_of(rules.model, trained)
-    said = asdict(rules) | {
+    recorded = asdict(rules) | {
         "model": {"arch": arch, "checkpoint": origin, "tokenizer": rules.model.tokenizer},
         "reference": checkpoint_hash(rules.reference),
     }
@@ -161,7 +163,7 @@ def _card(
         "format": 1,
         "arch": arch,
         "tokenizer": rules.model.tokenizer,
-        "rules": said,
+        "rules": recorded,
         "data": hashes,
         "metrics": {k: v if math.isfinite(v) else None for k, v in metrics.items()},
         "preprocessing": trained.preprocessing,

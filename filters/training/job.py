@@ -1,6 +1,6 @@
-"""A training as a thing to be done: the shards, the rules, the folder it fills. The same job goes on where it stopped.
+"""A training job: shards, rules and output folder. The same job resumes where it stopped.
 
-OUT/job.json                   what was asked
+OUT/job.json                   the job
     checkpoint.pt              the last step's state, while it runs
     curve.csv, tensorboard/    the losses, the rate, the pace
     model/                     the finished model, written last: weights, config, tokenizer, card
@@ -42,15 +42,15 @@ from filters.training.state import drop_state, read_state, write_state
 from filters.training.texts import check_texts
 
 _PACKAGES = ("torch", "open_clip_torch", "tokenizers", "opencv-python-headless")
-_TEXTS = 200_000  # of the training set, that a tokenizer and a vocabulary of findings are learned from
+_TEXTS = 200_000  # of the training set, from which a tokenizer and a vocabulary of findings are learned
 
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """``only``: a Parquet file of (key, weight) where not all of the shards are trained on. ``facts`` go on the card.
+    """``only``: a Parquet file of (key, weight) to train on a selection of the shards. ``facts`` go on the card.
 
     ``workers`` (processes that decode), ``window`` (steps a row of the curve) and ``every`` (steps a checkpoint,
-    0: twenty in all) decide nothing of the weights.
+    0: twenty in all) do not influence the weights.
     """
 
     shards: str
@@ -64,17 +64,17 @@ class TrainingJob:
     facts: dict[str, Any] = field(default_factory=dict)
 
     def write(self) -> Path:
-        """OUT/job.json, which ``torchrun -m filters.training`` takes."""
+        """Write OUT/job.json for ``torchrun -m filters.training``; its path."""
         path = Path(self.out) / "job.json"
         commit_json(path, asdict(self))
         return path
 
 
 def read_job(path: Path) -> TrainingJob:
-    """What `TrainingJob.write` wrote; RecipeError where it is none."""
+    """Read what `TrainingJob.write` wrote; RecipeError if it is no job."""
     try:
-        said = read_json(path)
-        return TrainingJob(**{**said, "rules": rules_from(said["rules"])})
+        recorded = read_json(path)
+        return TrainingJob(**{**recorded, "rules": rules_from(recorded["rules"])})
     except (OSError, DamagedError, ValueError, KeyError, TypeError) as error:
         problem = f"{path} is no training job ({type(error).__name__})"
         raise RecipeError("job", problem, "the job.json that curate train wrote") from None
@@ -82,9 +82,9 @@ def read_job(path: Path) -> TrainingJob:
 
 @about("train")
 def run_job(job: TrainingJob, progress: Progress | None = None) -> dict[str, Any]:
-    """Train, or go on training, in this process as one of the world's; returns the finished model's card.
+    """Train or resume, in this process as one of the group's; returns the finished model's card.
 
-    RecipeError or RunError where rules, shards or an earlier training in OUT do not fit; the loss's end is one too.
+    RecipeError or RunError if rules, shards or an earlier training in OUT do not fit, or the loss is not finite.
     """
     distributed = find_context(pick_device(job.device))
     out = Path(job.out)
@@ -100,10 +100,10 @@ def run_job(job: TrainingJob, progress: Progress | None = None) -> dict[str, Any
 
 @about("train")
 def check_job(job: TrainingJob, processes: int = 1) -> Plan:
-    """What the training will see; RecipeError or RunError where it cannot be, before any process is started."""
+    """The plan of the training; RecipeError or RunError if it is impossible, before any process is started."""
     check_training_rules(job.rules)
-    begun = {"teacher": job.rules.teacher, "reference": job.rules.reference, "checkpoint": job.rules.model.checkpoint}
-    for name, path in begun.items():
+    inputs = {"teacher": job.rules.teacher, "reference": job.rules.reference, "checkpoint": job.rules.model.checkpoint}
+    for name, path in inputs.items():
         if path is not None and not Path(path).exists():
             raise RecipeError(f"train.{name}", f"{path} does not exist", "correct the path")
     if job.rules.batch % (processes * job.rules.accumulate):
@@ -112,7 +112,7 @@ def check_job(job: TrainingJob, processes: int = 1) -> Plan:
     if job.rules.drawn % processes:
         problem = f"{processes} processes share the {job.rules.drawn} pairs that batches are chosen from"
         raise RecipeError("train.filter_ratio", problem, f"batch / (1 - filter_ratio) a multiple of {processes}")
-    plan = make_plan(_chosen(job), job.rules)
+    plan = make_plan(_selected_shards(job), job.rules)
     check_texts(plan.shards, job.rules.texts)
     return plan
 
@@ -120,7 +120,7 @@ def check_job(job: TrainingJob, processes: int = 1) -> Plan:
 def _run(job: TrainingJob, distributed: DistributedContext, progress: Progress | None) -> dict[str, Any]:
     plan = check_job(job, distributed.size)
     out, shards = Path(job.out), plan.shards
-    identity = digest(json.dumps(asdict(job.rules), sort_keys=True), shards.hash, *_begun_with(job.rules))[:16]
+    identity = digest(json.dumps(asdict(job.rules), sort_keys=True), shards.hash, *_initial_weights(job.rules))[:16]
     _claim(out, identity, distributed)
     if (out / "model" / "card.json").is_file():
         return dict(read_json(out / "model" / "card.json"))
@@ -128,7 +128,7 @@ def _run(job: TrainingJob, distributed: DistributedContext, progress: Progress |
         sample = [shards.text(int(i)) for i in np.linspace(0, len(shards) - 1, min(len(shards), _TEXTS))]
         kind = "siglip" if job.rules.objective in SIGMOID else "clip"
         learner = create_filter(job.rules.model, sample, job.rules.vocab, distributed.device, kind)
-        torch.manual_seed(job.rules.seed)  # what was drawn so far depends on the weights that were given
+        torch.manual_seed(job.rules.seed)  # the state so far depends on whether weights were given
         trainer = final_trainer(learner, make_objective(learner, job.rules, sample), job.rules, distributed)
         state = read_state(out, distributed.device)
         if state is not None:
@@ -151,7 +151,7 @@ def _train(
     progress: Progress | None,
     skipped: Counter[str],
 ) -> dict[str, float]:
-    """The rest of the steps, the curve and the checkpoints; the last row. ``skipped`` takes in what is found."""
+    """Train the remaining steps, with curve and checkpoints; the last row. ``skipped`` counts skipped records."""
     out, distributed, rules = Path(job.out), trainer.distributed, job.rules
     curator = None if rules.reference is None else Curator(rules, learner.device)
     reference = None if curator is None else curator.tokenizer
@@ -161,12 +161,12 @@ def _train(
     every = -(-every // job.window) * job.window
     curve = Curve(out, trainer.step) if distributed.first else None
     last: dict[str, float] = {}
-    found: Counter[str] = Counter()
-    for row in trainer.run(shard_steps(steps, job.workers, job.window, learner, found, curator)):
+    newly_skipped: Counter[str] = Counter()
+    for row in trainer.run(shard_steps(steps, job.workers, job.window, learner, newly_skipped, curator)):
         last = {"step": row["step"], "steps": plan.steps, **row, "pairs": row["step"] * rules.batch}
-        for reason, n in found.items():
+        for reason, n in newly_skipped.items():
             skipped[reason] += round(distributed.total(n)) if distributed.size > 1 else n
-        found.clear()
+        newly_skipped.clear()
         if curve is not None:
             curve.add(last)
             if progress is not None:
@@ -182,7 +182,7 @@ def _train(
 def _save(
     job: TrainingJob, learner: Filter, plan: Plan, last: dict[str, float], skipped: Counter[str], identity: str
 ) -> None:
-    """The model's folder, whole or not at all; then the checkpoints go."""
+    """Write the model's folder atomically, then remove the checkpoints."""
     out = Path(job.out)
     card = {
         "format": 1,
@@ -214,44 +214,44 @@ def _save(
     drop_state(out)
 
 
-def _chosen(job: TrainingJob) -> Shards:
-    """The shards' records, or those that ``only`` names, as often as it says."""
+def _selected_shards(job: TrainingJob) -> Shards:
+    """The shards' records, or those of ``only`` with its weights."""
     shards = open_shards(Path(job.shards))
     if job.only is None:
         return shards
     wanted = pq.read_table(job.only, columns=["key", "weight"], partitioning=None)
     weights = dict(zip(wanted["key"].to_pylist(), wanted["weight"].to_pylist(), strict=True))
-    told = np.array([weights.get(str(key), 0.0) for key in shards.keys], np.float32)
-    if not (told > 0).any():
+    chosen_weights = np.array([weights.get(str(key), 0.0) for key in shards.keys], np.float32)
+    if not (chosen_weights > 0).any():
         raise RecipeError("shards", f"none of the {len(weights)} keys chosen is in {job.shards}", "shards of one run")
-    return shards.take(told > 0, told[told > 0])
+    return shards.take(chosen_weights > 0, chosen_weights[chosen_weights > 0])
 
 
 def _claim(out: Path, identity: str, distributed: DistributedContext) -> None:
-    """OUT is this training's or nobody's; RunError where it is another's."""
+    """Mark OUT as this training's; RunError if it is another one's."""
     marker = out / "training.json"
     try:
-        found = read_json(marker)["training"]
+        owner = read_json(marker)["training"]
     except FileNotFoundError:
         distributed.barrier()
         if distributed.first:
             commit_json(marker, {"training": identity})
         return
-    if found != identity:
+    if owner != identity:
         raise RunError(f"{out} holds a training by other rules or on other shards; name another folder, or remove it")
 
 
-def _begun_with(rules: TrainingRules) -> list[str]:
-    """Hashes of the weights that training begins with, and of its teacher."""
+def _initial_weights(rules: TrainingRules) -> list[str]:
+    """Hashes of the initial weights, of the teacher and of the reference."""
     paths = (rules.model.checkpoint, rules.teacher, rules.reference)
     return [checkpoint_hash(path) or "" for path in paths]
 
 
 def _no_paths(rules: TrainingRules) -> dict[str, Any]:
-    """A card names weights by hash: where they lay is nobody's business."""
+    """The model's rules with the checkpoint's hash in place of its path."""
     return {**asdict(rules.model), "checkpoint": checkpoint_hash(rules.model.checkpoint)}
 
 
 def trained_model(out: Path, device: str = "auto") -> Filter:
-    """The finished model of a training's folder."""
+    """Load the finished model from a training's folder."""
     return load_filter(out / "model", device)

@@ -1,6 +1,6 @@
-"""A training in one process, in several on this machine, or on a Ray cluster: the same job, the same folder.
+"""Launch a training in one process, in several on this machine, or on a Ray cluster.
 
-Processes of their own say how it ended in OUT/ended-<rank>.json, and rank 0's curve.csv is read for the bar.
+Separate processes report errors in OUT/ended-<rank>.json, and progress is read from rank 0's curve.csv.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from filters.training.curve import Progress, read_curve
 from filters.training.distributed import find_context
 from filters.training.job import TrainingJob, check_job, run_job
 
-_LOOK = 1.0  # seconds between two looks at the curve
-_GONE = "a process of the training ended without a word (killed, or out of memory)"
+_POLL_SECONDS = 1.0  # between two reads of the curve
+_DIED = "a process of the training ended without a word (killed, or out of memory)"
 
 
 def launch(job: TrainingJob, processes: int = 1, progress: Progress | None = None) -> dict[str, Any]:
@@ -40,7 +40,7 @@ def launch(job: TrainingJob, processes: int = 1, progress: Progress | None = Non
         max_restarts=0,
         start_method="spawn",
     )
-    with _watched(job, progress):
+    with _following_curve(job, progress):
         try:
             elastic_launch(config, rank_main)(job)
         except ChildFailedError:
@@ -57,7 +57,7 @@ def launch_on(
     """Train where ``run_ranks(function, job)`` calls the function in each of a group's ``processes``
     (`curate.engine.ray_train`)."""
     check_job(job, processes)
-    with _watched(job, progress):
+    with _following_curve(job, progress):
         try:
             run_ranks(rank_main, job)
         except RunError:
@@ -66,7 +66,7 @@ def launch_on(
 
 
 def rank_main(job: TrainingJob) -> None:
-    """One process of several. What is wrong is written down for the one that waits, then raised."""
+    """One process of several. An error is written to a file for the launching process, then raised."""
     try:
         run_job(job)
     except RadsiftError as error:
@@ -77,17 +77,17 @@ def rank_main(job: TrainingJob) -> None:
 
 
 def _reason(out: Path) -> RadsiftError:
-    """What a process of the group said of its end."""
+    """The error that a process of the group reported."""
     for path in sorted(out.glob("ended-*.json")):
         with contextlib.suppress(OSError, DamagedError, KeyError, TypeError):
-            said = read_json(path)
-            return RecipeError(*said["parts"]) if said["kind"] == "recipe" else RunError(*said["parts"])
-    return RunError(f"{_GONE}; the same command goes on from the last checkpoint")
+            ended = read_json(path)
+            return RecipeError(*ended["parts"]) if ended["kind"] == "recipe" else RunError(*ended["parts"])
+    return RunError(f"{_DIED}; the same command goes on from the last checkpoint")
 
 
 @contextmanager
-def _watched(job: TrainingJob, progress: Progress | None) -> Iterator[None]:
-    """The job written down, and the curve followed for the bar while others train."""
+def _following_curve(job: TrainingJob, progress: Progress | None) -> Iterator[None]:
+    """Write the job, and report progress from the curve while other processes train."""
     job.write()
     out = Path(job.out)
     for path in out.glob("ended-*.json"):
@@ -105,7 +105,7 @@ def _watched(job: TrainingJob, progress: Progress | None) -> Iterator[None]:
 
 
 def _follow(out: Path, progress: Progress, done: threading.Event) -> None:
-    while not done.wait(_LOOK):
+    while not done.wait(_POLL_SECONDS):
         rows = read_curve(out)
         if rows:
             progress(int(rows[-1]["step"]), int(rows[-1]["steps"]), rows[-1])

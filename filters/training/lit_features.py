@@ -1,4 +1,4 @@
-"""Frozen towers are asked once: their features are kept, and training sees the heads alone."""
+"""LiT training on cached features: frozen towers run once, and only the heads are trained."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _CHUNK = 32
 
 
 class HeadsModel(torch.nn.Module):
-    """The heads of a LiT filter, under the same names: as a model whose images and texts are kept features."""
+    """The heads of a LiT filter, under the same names, as a model whose inputs are cached features."""
 
     def __init__(self, model: LitModel) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ class HeadsModel(torch.nn.Module):
 
 
 class Heads:
-    """The heads of a LiT filter as something that encodes kept features; what it learns, the filter has learned."""
+    """The heads of a LiT filter as an encoder of cached features; they share the filter's parameters."""
 
     def __init__(self, whole: Filter, model: LitModel) -> None:
         self.model, self.device = HeadsModel(model), whole.device
@@ -52,22 +52,24 @@ class Heads:
 
 
 def check_lit_rules(rules: FilterTrainingRules) -> None:
-    """RecipeError for what needs the towers in every step."""
-    asked = [name for name in ("mirror", "caption", "distill", "masked", "patch_dropout") if getattr(rules, name)]
-    if asked:
-        raise RecipeError(f"filter.{asked[0]}", "the towers of lit are frozen, and asked once", "0, or another arch")
+    """RecipeError for options that need the towers in every step."""
+    unsupported = [name for name in ("mirror", "caption", "distill", "masked", "patch_dropout") if getattr(rules, name)]
+    if unsupported:
+        raise RecipeError(
+            f"filter.{unsupported[0]}", "the towers of lit are frozen, and asked once", "0, or another arch"
+        )
 
 
 def image_features(whole: Filter, model: LitModel, pairs: Pairs) -> Features:
-    """``pairs`` as the towers see them; without augmentation, since a pair is looked at once."""
+    """The towers' features of ``pairs``; without augmentation, since each pair is encoded once."""
     chunks = np.array_split(np.arange(len(pairs.labels)), max(1, -(-len(pairs.labels) // _CHUNK)))
     rows = [model.image_features(whole.scaled(pairs.images(c))).cpu() for c in chunks]
-    kept: Any = torch.cat(rows).numpy()
-    return Features(kept, text_features(whole, model, pairs.ids), pairs.labels, pairs.groups, pairs.sentences)
+    features: Any = torch.cat(rows).numpy()
+    return Features(features, text_features(whole, model, pairs.ids), pairs.labels, pairs.groups, pairs.sentences)
 
 
 def text_features(whole: Filter, model: LitModel, ids: torch.Tensor) -> torch.Tensor:
-    """float32[n, g] of int64[n, context_length]; texts of like length go together, so that little is padding."""
+    """float32[n, g] of int64[n, context_length]; texts of similar length are batched together, to reduce padding."""
     lengths = (ids != model.masked_pad).sum(1)
     order = torch.argsort(lengths, stable=True)
     out = torch.zeros((len(ids), TEXT_FEATURES))

@@ -1,7 +1,7 @@
-"""Batches of a training: decoded, augmented, tokenised in processes beside the model's, the same from any step on.
+"""Batches of a training: decoded, augmented and tokenised in worker processes, reproducible from any step on.
 
-What is drawn for a record is drawn by the seed, the epoch and the record's key: not by the process, the worker or the
-place in the batch. So two processes see the halves of what one would see.
+Randomness of a record depends on the seed, the epoch and the record's key, not on the process, the worker or the
+position in the batch. So two processes see the halves of what one would see.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from filters.training.plan import Plan
 from filters.training.rules import TrainingRules
 from filters.training.shards import Sample
 
-_ZOOM = 0.12  # of the side; the picture is seen from 12 % nearer to 12 % farther
+_ZOOM = 0.12  # scale: 0.88 to 1.12
 _SHIFT, _CONTRAST, _BRIGHTNESS = 0.06, 0.2, 25.0
-_TRIES = 8  # records that are asked in place of one that does not decode
+_MAX_TRIES = 8  # records tried in place of one that does not decode
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,11 +42,11 @@ class Batch:
     pixels: torch.Tensor  # uint8[n, c, side, side], c 1 (all grey) or 3
     ids: torch.Tensor  # int64[n, context_length]
     labels: dict[str, torch.Tensor]
-    reference_ids: torch.Tensor | None  # the same texts as a reference's tokenizer has them, where there is one
-    skipped: Counter[str]  # records that others had to stand in for, by reason
+    reference_ids: torch.Tensor | None  # the same texts by the reference's tokenizer, if there is one
+    skipped: Counter[str]  # replaced records, by reason
 
     def pin_memory(self) -> Batch:
-        """In memory that a GPU copies from while it computes; torch's loader asks for it."""
+        """Pinned tensors, which a GPU copies asynchronously; called by torch's loader."""
         labels = {name: values.pin_memory() for name, values in self.labels.items()}
         other = None if self.reference_ids is None else self.reference_ids.pin_memory()
         pinned = self.pixels.pin_memory(), self.ids.pin_memory()
@@ -54,7 +54,7 @@ class Batch:
 
 
 class Steps(Dataset[Batch]):
-    """Item i is step ``first + i`` of the plan, as the process ``distributed`` sees it. Picklable."""
+    """Item i is this process's part of step ``first + i`` of the plan. Picklable."""
 
     def __init__(
         self,
@@ -82,51 +82,51 @@ class Steps(Dataset[Batch]):
             (self.distributed.rank + 1) * len(rows) // self.distributed.size,
         )
         skipped: Counter[str] = Counter()
-        mine = rows[part]
-        seen = [self._record(int(row), epoch, skipped) for row in mine]
-        own = [texts.draw(found, rng) for _, found, rng in seen]
-        read = self._exchanged(own, mine, step) if self.rules.unpaired else own
-        labels = self.labeller(own, read) if self.labeller is not None else {}
+        own_rows = rows[part]
+        records = [self._record(int(row), epoch, skipped) for row in own_rows]
+        own = [texts.draw(choices, rng) for _, choices, rng in records]
+        paired = self._unpaired_texts(own, own_rows, step) if self.rules.unpaired else own
+        labels = self.labeller(own, paired) if self.labeller is not None else {}
         return Batch(
             step,
             epoch,
-            torch.from_numpy(preprocess.stack([pixels for pixels, _, _ in seen])).permute(0, 3, 1, 2),
-            torch.from_numpy(self.tokenizer(read)),
+            torch.from_numpy(preprocess.stack([pixels for pixels, _, _ in records])).permute(0, 3, 1, 2),
+            torch.from_numpy(self.tokenizer(paired)),
             {name: torch.from_numpy(np.ascontiguousarray(rows)) for name, rows in labels.items()},
-            torch.from_numpy(self.reference(read)) if self.reference is not None else None,
+            torch.from_numpy(self.reference(paired)) if self.reference is not None else None,
             skipped,
         )
 
     def _record(self, row: int, epoch: int, skipped: Counter[str]) -> tuple[Pixels, list[str], np.random.Generator]:
-        """The record at ``row``; where it does not decode, the next ones in the shards stand in, first come."""
-        for place in range(row, row + _TRIES):
-            sample = self.plan.shards.read(place % len(self.plan.shards))
-            rng = self._drawn_by(place % len(self.plan.shards), epoch)
+        """The record at ``row``, or if it does not decode the next one in the shards that does."""
+        for index in range(row, row + _MAX_TRIES):
+            sample = self.plan.shards.read(index % len(self.plan.shards))
+            rng = self._rng_for(index % len(self.plan.shards), epoch)
             pixels = self._pixels(sample, rng)
             if pixels is not None:
                 return pixels, texts.choices(sample.text, sample.facts, self.rules.texts), rng
             skipped["undecodable image"] += 1
-        raise RunError(f"{_TRIES} records in a row have images that do not decode; the shards are damaged")
+        raise RunError(f"{_MAX_TRIES} records in a row have images that do not decode; the shards are damaged")
 
-    def _drawn_by(self, place: int, epoch: int) -> np.random.Generator:
-        return np.random.default_rng([self.rules.seed, epoch, *(int(w) for w in self.plan.words[place])])
+    def _rng_for(self, index: int, epoch: int) -> np.random.Generator:
+        return np.random.default_rng([self.rules.seed, epoch, *(int(w) for w in self.plan.words[index])])
 
     def _pixels(self, sample: Sample, rng: np.random.Generator) -> Pixels | None:
         if not self.rules.augment:
             return preprocess.decode(sample.image, self.side)
         image = preprocess.read(sample.image)
-        return None if image is None else augmented(preprocess.square(image, self.side), rng)
+        return None if image is None else augment_image(preprocess.square(image, self.side), rng)
 
-    def _exchanged(self, own: Sequence[str], rows: NDArray[np.int64], step: int) -> list[str]:
-        """Some images get another record's text; how right it is the labels say (2210.10163, section 3.3)."""
+    def _unpaired_texts(self, own: Sequence[str], rows: NDArray[np.int64], step: int) -> list[str]:
+        """Replace some texts by another record's; the labels say how well they match (2210.10163, section 3.3)."""
         rng = np.random.default_rng([self.rules.seed, 2, step, self.distributed.rank])
-        away = rng.random(len(own)) < self.rules.unpaired
+        exchanged = rng.random(len(own)) < self.rules.unpaired
         others = rng.integers(0, len(self.plan.shards), len(own))
-        return [self.plan.shards.text(int(o)) if a else t for t, a, o in zip(own, away, others, strict=True)]
+        return [self.plan.shards.text(int(o)) if a else t for t, a, o in zip(own, exchanged, others, strict=True)]
 
 
-def augmented(image: Pixels, rng: np.random.Generator) -> Pixels:
-    """uint8[side, side, c] zoomed, shifted and relit a little; never flipped, for reports state sides."""
+def augment_image(image: Pixels, rng: np.random.Generator) -> Pixels:
+    """uint8[side, side, c] slightly zoomed, shifted and changed in brightness; never flipped: reports state sides."""
     side = image.shape[0]
     zoom = 1 + _ZOOM * rng.uniform(-1, 1)
     wide = zoom * (1 + _ZOOM / 3 * rng.uniform(-1, 1))
@@ -135,12 +135,12 @@ def augmented(image: Pixels, rng: np.random.Generator) -> Pixels:
     matrix = np.array([[wide, 0, middle * (1 - wide) + shift[0]], [0, zoom, middle * (1 - zoom) + shift[1]]])
     moved: NDArray[Any] = cv2.warpAffine(image, matrix, (side, side), flags=cv2.INTER_LINEAR)
     table = np.clip(np.arange(256) * gain + light, 0, 255)
-    table[0] = 0  # what is black was outside the picture
+    table[0] = 0  # black is outside of the picture
     return np.asarray(cv2.LUT(moved, np.rint(table).astype(np.uint8)), np.uint8).reshape(side, side, image.shape[2])
 
 
 def load(steps: Steps, workers: int) -> Iterator[Batch]:
-    """The steps in order, made by ``workers`` processes ahead of the model; by this one where there are none."""
+    """The steps in order, prefetched by ``workers`` processes, or made in this process if there are none."""
     loader = DataLoader(
         steps,
         batch_size=None,
@@ -151,6 +151,6 @@ def load(steps: Steps, workers: int) -> Iterator[Batch]:
     )
     try:
         yield from loader
-    except RunError as error:  # of a worker: torch puts the worker's whole traceback into the text
-        said = str(error).strip().splitlines()[-1]
-        raise RunError(said.rpartition("RunError: ")[2]) from None
+    except RunError as error:  # of a worker: torch's message contains the worker's traceback
+        message = str(error).strip().splitlines()[-1]
+        raise RunError(message.rpartition("RunError: ")[2]) from None

@@ -1,9 +1,8 @@
-"""The training loop, the only one: of every filter on pairs in memory, of the final model on shards and processes.
+"""The one training loop, for filters on pairs in memory and for the final model on shards and several processes.
 
-What is trained is a model; how it learns is an `Objective`; what it sees are `Steps` of some source, a generator that
-may look at the model between two steps. Optimizer, rate, autocast, micro-batches, processes, clipping, averages, the
-curve's rows and the state that a training goes on from are the loop's. A step depends on the state before it and on the
-seed alone.
+It trains a model with an `Objective` on `Step`s of some source, a generator that may use the model between two steps.
+The loop owns optimizer, learning rate, autocast, micro-batches, distribution, clipping, weight averaging, the curve's
+rows and the state for resuming. A step depends on the state before it and on the seed alone.
 """
 
 from __future__ import annotations
@@ -26,13 +25,13 @@ from filters.training.optimizers import Averaged, make_optimizer, set_rate
 from filters.training.window import Losses, Window
 
 _MAX_LOGIT_SCALE = math.log(100)  # Radford et al. 2021, section 2.5
-_MOST_NORM = 1.0  # of the gradient
+_MAX_GRADIENT_NORM = 1.0  # of the gradient
 
 
 @dataclass(frozen=True)
 class Course:
-    """How the weights move. ``warmup`` and ``level`` are shares of the training: the rate rises to the one, and falls
-    from the other or the end of the rise, whichever is later. ``part`` is what errors put before a field's name."""
+    """Optimizer and schedule. ``warmup`` and ``level`` are shares of the training: the rate rises until ``warmup`` and
+    decays from ``level`` or ``warmup``, whichever is later. ``part``: prefix of a field's name in errors."""
 
     lr: float
     weight_decay: float
@@ -47,34 +46,37 @@ class Course:
 
     @classmethod
     def of(cls, rules: Any, **more: Any) -> Course:
-        """The fields that ``rules`` have of it, and ``more``."""
+        """From the fields that ``rules`` has, and ``more``."""
         return cls(**({f.name: getattr(rules, f.name) for f in fields(cls) if hasattr(rules, f.name)} | more))
 
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """The micro-batches of one step, ``pairs`` of all processes together; ``tells``: a row of the curve ends here."""
+    """The micro-batches of one step, ``pairs`` of all processes together; ``ends_row``: a row of the curve ends
+    here."""
 
     parts: Sequence[DeviceBatch]
     epoch: int
     pairs: int
-    tells: bool
+    ends_row: bool
 
 
 def epoch_steps(
-    epochs: int, draw: Callable[[], Iterable[NDArray[np.int64]]], see: Callable[[NDArray[np.int64], float], DeviceBatch]
+    epochs: int,
+    draw: Callable[[], Iterable[NDArray[np.int64]]],
+    make_batch: Callable[[NDArray[np.int64], float], DeviceBatch],
 ) -> Iterator[Step]:
-    """Steps over what lies in memory, a row an epoch: ``draw`` gives an epoch's index arrays, ``see`` makes of one what
-    the model sees when its turn comes; it is told how much of the training is done."""
+    """Steps over data in memory, a row an epoch: ``draw`` gives an epoch's index arrays, ``make_batch`` makes a batch
+    from one and the share of the training that is done."""
     for epoch in range(1, epochs + 1):
         drawn = list(draw())
         for k, index in enumerate(drawn):
-            part = see(index, (epoch - 1 + k / len(drawn)) / epochs)
+            part = make_batch(index, (epoch - 1 + k / len(drawn)) / epochs)
             yield Step((part,), epoch, len(part.ids), k == len(drawn) - 1)
 
 
 def to_device(rows: torch.Tensor, device: str | torch.device) -> torch.Tensor:
-    """``rows`` on ``device``; to a GPU the copy goes on beside the work there."""
+    """``rows`` on ``device``; asynchronously to a GPU."""
     if rows.device.type == "cpu" and torch.device(device).type == "cuda" and not rows.is_pinned():
         rows = rows.pin_memory()
     return rows.to(device, non_blocking=True)
@@ -83,12 +85,12 @@ def to_device(rows: torch.Tensor, device: str | torch.device) -> torch.Tensor:
 def train_epochs(
     trainer: Trainer, steps: Iterable[Step], epochs: int, progress: Progress | None = None, before: int = 0
 ) -> list[Row]:
-    """Train to the end; a row an epoch, of which ``before`` went before, without what the clock says. ``progress`` is
-    told each as ``progress(epoch, epochs, row)``."""
+    """Train to the end; a row an epoch, numbered from ``before`` on, without wall-clock values. Calls
+    ``progress(epoch, epochs, row)`` for each."""
     curve: list[Row] = []
     for row in trainer.run(steps):
-        told = {name: value for name, value in row.items() if name not in WALL}
-        curve.append(told | {"epoch": before + row["epoch"]})
+        reported = {name: value for name, value in row.items() if name not in WALL}
+        curve.append(reported | {"epoch": before + row["epoch"]})
         if progress is not None:
             progress(before + int(row["epoch"]), epochs, curve[-1])
     trainer.finish()
@@ -96,7 +98,7 @@ def train_epochs(
 
 
 class Trainer:
-    """A model in training; `run` yields at the end of each window, between steps, so that its state is whole there."""
+    """A model in training; `run` yields at the end of each window, between steps, when its state is consistent."""
 
     def __init__(
         self,
@@ -106,7 +108,7 @@ class Trainer:
         distributed: DistributedContext,
         whole: bool = True,
     ) -> None:
-        """``whole``: each step has one micro-batch, so that gradients of several processes can go out as they come."""
+        """``whole``: each step has one micro-batch, so that gradients can be all-reduced during the backward pass."""
         self.model, self.objective, self.course, self.distributed = model, objective, course, distributed
         objective.heads.to(distributed.device)
         self.averaged = Averaged(model, course.ema) if course.ema else None
@@ -123,7 +125,7 @@ class Trainer:
     # -- state ------------------------------------------------------------------------------------------------------
 
     def state(self) -> dict[str, Any]:
-        """Everything the next step depends on."""
+        """Everything that the next step depends on."""
         return {
             "step": self.step,
             "model": self.model.state_dict(),
@@ -133,7 +135,7 @@ class Trainer:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a `state`. RunError where it is of another model."""
+        """Resume from a `state`. RunError if it is of another model."""
         try:
             self.model.load_state_dict(state["model"])
             self.objective.heads.load_state_dict(state["heads"])
@@ -145,7 +147,7 @@ class Trainer:
         self.step = int(state["step"])
 
     def finish(self) -> None:
-        """The averaged weights, where they are kept, become the model's."""
+        """Copy the averaged weights, if there are any, to the model."""
         if self.averaged is not None:
             self.averaged.copy_to(self.model)
         self.model.eval()
@@ -153,21 +155,21 @@ class Trainer:
     # -- steps ------------------------------------------------------------------------------------------------------
 
     def run(self, steps: Iterable[Step]) -> Iterator[Row]:
-        """Train; a row at each step that tells: the losses' means since the last, and the pace. RunError where a loss
-        leaves the numbers."""
-        found = Window(self.model, self.distributed)
+        """Train; a row at each step with ``ends_row``: the losses' means since the last one, and the pace. RunError if
+        a loss is not finite."""
+        window = Window(self.model, self.distributed)
         self.model.train()
-        for step in found.timed(steps):
+        for step in window.timed(steps):
             rate = set_rate(self.optimizer, self.course.lr, self.course.warmup, step.parts[0].done, self.course.level)
-            found.add(self._step(step.parts), step.pairs)
+            window.add(self._step(step.parts), step.pairs)
             self.step += 1
-            row = found.close() if step.tells else {}
-            if not math.isfinite(found.loss):
+            row = window.close() if step.ends_row else {}
+            if not math.isfinite(window.loss):
                 fix = f"lower {self.course.part}lr (now {self.course.lr}) or raise {self.course.part}warmup"
-                raise RunError(f"loss {found.loss} in epoch {step.epoch}: {fix}")
-            if step.tells:
+                raise RunError(f"loss {window.loss} in epoch {step.epoch}: {fix}")
+            if step.ends_row:
                 yield {"step": self.step, "epoch": step.epoch, **row, "lr": rate}
-                found.open()
+                window.open()
 
     def _step(self, parts: Sequence[DeviceBatch]) -> Losses:
         """One update; the losses of this process by name."""
@@ -175,10 +177,10 @@ class Trainer:
             losses = self.objective.loss(self._features(self.forward, parts[0], 0), self.model, self.distributed)
             losses["loss"].backward()  # type: ignore[no-untyped-call]
         else:
-            losses = self._in_parts(parts)
+            losses = self._accumulate(parts)
         if not self.overlapped:
             self.distributed.average(p.grad for p in self.trained if p.grad is not None)
-        torch.nn.utils.clip_grad_norm_(self.trained, _MOST_NORM)
+        torch.nn.utils.clip_grad_norm_(self.trained, _MAX_GRADIENT_NORM)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         with torch.no_grad():
@@ -190,17 +192,17 @@ class Trainer:
         self.objective.update(self.model)
         return {name: value.detach() for name, value in losses.items()}
 
-    def _features(self, forward: torch.nn.Module, batch: DeviceBatch, place: int) -> Features:
-        """Forward, with what is drawn in it drawn by the seed, the step, the process and the place alone."""
-        drawn = np.random.SeedSequence([self.course.seed, self.step, self.distributed.rank, place])
+    def _features(self, forward: torch.nn.Module, batch: DeviceBatch, part: int) -> Features:
+        """The forward pass; its randomness depends on seed, step, rank and micro-batch alone."""
+        drawn = np.random.SeedSequence([self.course.seed, self.step, self.distributed.rank, part])
         seed = int(drawn.generate_state(1)[0])
         torch.manual_seed(seed)
         batch.generator.manual_seed(seed)
         with torch.autocast(torch.device(self.distributed.device).type, torch.bfloat16, enabled=self.course.bf16):
-            found: Features = forward(batch)
-        return found
+            features: Features = forward(batch)
+        return features
 
-    def _in_parts(self, parts: Sequence[DeviceBatch]) -> Losses:
+    def _accumulate(self, parts: Sequence[DeviceBatch]) -> Losses:
         """The gradient of the whole batch with the memory of one part (GradCache, 2101.06983, section 3.2)."""
         with torch.no_grad():
             cached = [self._features(self.forward, part, i) for i, part in enumerate(parts)]
@@ -211,16 +213,16 @@ class Trainer:
         start = 0
         for i, part in enumerate(parts):
             stop = start + len(part.ids)
-            again = self._features(self.forward, part, i)
-            flowing = [n for n, v in again.items() if v.requires_grad and whole[n].grad is not None]
-            gradients: Any = [whole[n].grad[start:stop] for n in flowing]  # type: ignore[index]
-            torch.autograd.backward([again[n] for n in flowing], gradients)
+            recomputed = self._features(self.forward, part, i)
+            names = [n for n, v in recomputed.items() if v.requires_grad and whole[n].grad is not None]
+            gradients: Any = [whole[n].grad[start:stop] for n in names]  # type: ignore[index]
+            torch.autograd.backward([recomputed[n] for n in names], gradients)
             start = stop
         return losses
 
 
 class _Forward(torch.nn.Module):
-    """The features as a module's forward pass, as torch's DistributedDataParallel wants it."""
+    """The objective's features as a module's forward pass, for torch's DistributedDataParallel."""
 
     def __init__(self, model: torch.nn.Module, objective: Objective) -> None:
         super().__init__()

@@ -1,5 +1,5 @@
-"""Clean pairs in memory as a filter's training sees them: batches of differing texts, some mirrored, with texts that
-were edited to be wrong, chosen by a reference where there is one."""
+"""Training steps from clean pairs in memory: batches of distinct texts, optionally mirrored, with edited texts as hard
+negatives, and curated by a reference."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from filters.training.pairs import Encoder, Features, Pairs
 from filters.training.rules import FilterTrainingRules
 from filters.training.variants import Variants, make_variants
 
-LEAST_TEXTS = 8  # fewer different texts than this teach nothing
+MIN_TEXTS = 8  # distinct texts that a training needs
 
 
 class Learner(Encoder, Protocol):
@@ -38,7 +38,7 @@ class Learner(Encoder, Protocol):
 
 @dataclass(frozen=True)
 class Phase:
-    """One set of pairs and how long to train on it. ``encode`` makes rows of texts as ``pairs`` holds them."""
+    """One set of pairs and the epochs to train on it. ``encode`` converts texts to the form of ``pairs.ids``."""
 
     pairs: Pairs
     epochs: int
@@ -48,15 +48,15 @@ class Phase:
 
 
 def batch_size(labels: NDArray[np.int64], wanted: int, left_out: float = 0.0) -> int:
-    """At most ``wanted`` pairs a step, of which no two read the same, after ``left_out`` of a super-batch is left out.
+    """At most ``wanted`` pairs a step with distinct texts, after ``left_out`` of a super-batch is left out.
 
-    RunError where there are too few different texts to learn from.
+    RunError if there are too few distinct texts.
     """
     distinct = len(np.unique(labels))
-    if distinct < LEAST_TEXTS:
-        found = f"the clean set's {len(labels)} training pairs hold {distinct} different texts"
+    if distinct < MIN_TEXTS:
+        problem = f"the clean set's {len(labels)} training pairs hold {distinct} different texts"
         fix = "declare more (reports.columns.clean), or train none: --set filters={} --set select={}"
-        raise RunError(f"{found}, a filter needs {LEAST_TEXTS}: {fix}")
+        raise RunError(f"{problem}, a filter needs {MIN_TEXTS}: {fix}")
     return min(wanted, max(2, math.floor(distinct * (1 - left_out))) if left_out else distinct)
 
 
@@ -67,7 +67,7 @@ class MemorySteps:
         self.learner, self.phase, self.rules = learner, phase, rules
         left_out = 0.0 if phase.reference is None else rules.filter_ratio
         self.size = batch_size(phase.pairs.labels, rules.batch, left_out)
-        # pairs that a batch is chosen from: 2406.17711's B = b / (1 - f)
+        # size of the super-batch: 2406.17711's B = b / (1 - f)
         self.drawn = min(round(self.size / (1 - left_out)), len(np.unique(phase.pairs.labels)))
         self.rng = np.random.default_rng(rules.seed)
         self.generator = torch.Generator().manual_seed(rules.seed)
@@ -82,14 +82,14 @@ class MemorySteps:
         return make_variants(list(self.phase.pairs.sentences), kinds, bool(rules.mirror), self.phase.encode, rng)
 
     def __iter__(self) -> Iterator[Step]:
-        return epoch_steps(self.phase.epochs, self._draw, self._see)
+        return epoch_steps(self.phase.epochs, self._draw, self._make_batch)
 
     def _draw(self) -> Iterator[NDArray[np.int64]]:
         return batches(self.phase.pairs.labels, self.drawn, self.rng)
 
-    def _see(self, index: NDArray[np.int64], done: float) -> DeviceBatch:
+    def _make_batch(self, index: NDArray[np.int64], done: float) -> DeviceBatch:
         if self.phase.reference is not None:
-            index = self._chosen(index, self.phase.reference)
+            index = self._select(index, self.phase.reference)
         pixels, ids, labels = self._pairs(index)
         device = self.learner.device
         if isinstance(self.learner, Filter) and not isinstance(self.phase.pairs, Features):
@@ -98,8 +98,8 @@ class MemorySteps:
         moved = {name: to_device(rows, device) for name, rows in labels.items()}
         return DeviceBatch(to_device(pixels, device), to_device(ids, device), moved, done)
 
-    def _chosen(self, index: NDArray[np.int64], reference: Reference) -> NDArray[np.int64]:
-        """The batch of a super-batch."""
+    def _select(self, index: NDArray[np.int64], reference: Reference) -> NDArray[np.int64]:
+        """The batch selected from a super-batch."""
         model: Any = self.learner.model
         bias = getattr(model, "logit_bias", None)
         logit = float(model.logit_scale.detach().exp()), 0.0 if bias is None else float(bias.detach())
@@ -112,7 +112,7 @@ class MemorySteps:
         return index
 
     def _pairs(self, index: NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor, dict[str, torch.Tensor]]:
-        """Images and texts of the step, some mirrored; the wrong texts, and that equal texts are not wrong."""
+        """Images and texts of the step, some mirrored; labels: the edited texts, and that equal texts are blocked."""
         pixels, ids = self.phase.pairs.images(index), self.phase.pairs.texts(index)
         if self.variants is None:
             return pixels, ids, {}

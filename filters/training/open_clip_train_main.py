@@ -1,7 +1,7 @@
-"""open_clip's own trainer where torchvision may be broken: ``python -m filters.training.open_clip_train_main``.
+"""open_clip's own trainer with a possibly broken torchvision: ``python -m filters.training.open_clip_train_main``.
 
-Takes exactly open_clip_train's arguments, and knows our small architectures (`filters/towers/configs`) by name besides.
-It runs in this process, because the operators `filters.towers.torchvision_ops` declares live in a process.
+Takes open_clip_train's arguments, and also knows this product's small architectures (`filters/towers/configs`) by name.
+It runs in this process, to which the operators declared by `filters.towers.torchvision_ops` are limited.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from filters.towers.architectures import CONFIGS
 
 
 def main(args: Sequence[str]) -> None:
-    """Run ``open_clip_train.main.main(args)``; it prints, writes and exits as it does by itself."""
+    """Run ``open_clip_train.main.main(args)`` unchanged."""
     torchvision_ops.ensure()
     import open_clip
     from open_clip_train.main import main as train

@@ -1,4 +1,4 @@
-"""Optimizers and the rate's course: AdamW or LAMB, warm-up and cosine, layer-wise decay, averaged weights."""
+"""Optimizers and learning-rate schedule: AdamW or LAMB, warm-up and cosine, layer-wise decay, averaged weights."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from filters.towers.torchvision_ops import ensure
 
 
 class RateRules(Protocol):
-    """What an optimizer is made from."""
+    """The options of an optimizer."""
 
     @property
     def lr(self) -> float: ...
@@ -34,10 +34,11 @@ _BETAS, _EPS = (0.9, 0.98), 1e-6  # Radford et al. 2021, table 19; EVA-CLIP, tab
 def make_optimizer(
     model: torch.nn.Module, rules: RateRules, others: tuple[torch.nn.Module, ...] = ()
 ) -> torch.optim.Optimizer:
-    """Over the model's trained parameters, and those of ``others`` (heads that only training knows) undecayed in rate.
+    """The optimizer of the model's trainable parameters, and of ``others`` (heads used only in training) at the full
+    rate.
 
-    Gains, biases and the temperature are not decayed in weight, as in open_clip. Each group's ``scale`` is its share
-    of the rate: ``layer_decay`` to the power of its depth below the head (EVA-CLIP, table 8; BEiT, 2106.08254).
+    Gains, biases and the temperature have no weight decay, as in open_clip. Each group's ``scale`` is its share of the
+    rate: ``layer_decay`` to the power of its depth below the head (EVA-CLIP, table 8; BEiT, 2106.08254).
     """
     depth = depths(model)
     groups: dict[tuple[bool, float], list[torch.nn.Parameter]] = {(False, 1.0): [], (True, 1.0): []}
@@ -58,15 +59,15 @@ def make_optimizer(
         ensure()
         from timm.optim import Lamb
 
-        # the gradient's norm is bounded once, by the loop
+        # the loop clips the gradient's norm
         lamb: torch.optim.Optimizer = Lamb(parts, lr=rules.lr, betas=_BETAS, eps=_EPS, max_grad_norm=None)
         return lamb
     return torch.optim.AdamW(parts, lr=rules.lr, betas=_BETAS, eps=_EPS)
 
 
 def set_rate(optimizer: torch.optim.Optimizer, lr: float, warmup: float, done: float, level: float = 0.0) -> float:
-    """Linear warm-up over the share ``warmup`` of the steps, as it is up to ``level``, then half a cosine down to zero;
-    returns the head's rate."""
+    """Set the rate: linear warm-up over the share ``warmup`` of the steps, constant up to ``level``, then half a cosine
+    down to zero; returns the head's rate."""
     if done < warmup:
         share = (done + 1e-3) / warmup
     else:
@@ -80,8 +81,8 @@ def set_rate(optimizer: torch.optim.Optimizer, lr: float, warmup: float, done: f
 class Averaged(torch.nn.Module):
     """An exponential moving average of a model's weights and of its running statistics.
 
-    Early on the decay is lower, (1 + k) / (10 + k) at step k, so that the random beginning is soon forgotten. Its
-    state holds k too: a training that goes on from it goes on the same.
+    Early on the decay is lower, (1 + k) / (10 + k) at step k, so that the random initial weights are soon forgotten.
+    Its state includes k, for exact resuming.
     """
 
     steps: torch.Tensor
@@ -93,7 +94,7 @@ class Averaged(torch.nn.Module):
         self._decay = decay
 
     def train(self, mode: bool = True) -> Averaged:
-        """Never in training: it is only asked."""
+        """Stays in evaluation mode."""
         super().train(mode)
         self.model.eval()
         return self
@@ -102,17 +103,19 @@ class Averaged(torch.nn.Module):
     def update(self, model: torch.nn.Module) -> None:
         """After a step of ``model``."""
         k = self.steps.double()
-        share = 1 - ((1 + k) / (10 + k)).clamp(max=self._decay)  # on the device: nothing waits for a number
+        share = 1 - ((1 + k) / (10 + k)).clamp(max=self._decay)  # on the device, without synchronising
         self.steps += 1
-        for mine, its in zip(self.model.parameters(), model.parameters(), strict=True):
-            mine.lerp_(its.detach(), share.to(mine.dtype))
-        for kept, its_own in zip(self.model.buffers(), model.buffers(), strict=True):
-            if kept.is_floating_point():  # what is equal stays: an infinite mask would become NaN
-                kept.copy_(torch.where(kept == its_own, kept, kept.lerp(its_own, share.to(kept.dtype))))
+        for average, current in zip(self.model.parameters(), model.parameters(), strict=True):
+            average.lerp_(current.detach(), share.to(average.dtype))
+        for buffer, current_buffer in zip(self.model.buffers(), model.buffers(), strict=True):
+            if buffer.is_floating_point():  # equal values are unchanged: an infinite mask would become NaN
+                buffer.copy_(
+                    torch.where(buffer == current_buffer, buffer, buffer.lerp(current_buffer, share.to(buffer.dtype)))
+                )
             else:
-                kept.copy_(its_own)
+                buffer.copy_(current_buffer)
 
     @torch.no_grad()
     def copy_to(self, model: Any) -> None:
-        """The average becomes the model."""
+        """Copy the average to the model."""
         model.load_state_dict(self.model.state_dict())

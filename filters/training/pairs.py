@@ -1,4 +1,4 @@
-"""Clean pairs as training holds them: decoded and tokenized, all in memory (a grey 64 px pair takes 4.6 kB)."""
+"""Decoded and tokenised pairs in memory (a grey 64 px pair takes 4.6 kB)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from filters.towers.model import Filter
 
 
 class Encoder(Protocol):
-    """What turns pairs to unit rows: a `Filter`, or its heads on features that are kept."""
+    """Encodes pairs to unit rows: a `Filter`, or its heads on cached features."""
 
     def encode_images(self, pixels: torch.Tensor) -> torch.Tensor: ...
 
@@ -24,7 +24,7 @@ class Encoder(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """n pairs. Equal ``labels`` mark texts that read the same to the tokenizer: none is wrong for the other's image."""
+    """n pairs. Equal ``labels`` mark texts with equal token ids: they are no negatives of each other."""
 
     pixels: NDArray[Any]  # uint8[n, side, side, c]
     ids: torch.Tensor  # int64[n, context_length]
@@ -53,20 +53,20 @@ class Pairs:
 
 
 class Features(Pairs):
-    """Pairs before frozen towers' heads: ``pixels`` float32[n, f] and ``ids`` float32[n, g] are what the towers say."""
+    """Cached features of frozen towers: images ``pixels`` float32[n, f], texts ``ids`` float32[n, g]."""
 
     def images(self, index: NDArray[np.int64]) -> torch.Tensor:
         """float32[k, f] of the pairs ``index``."""
         return torch.from_numpy(self.pixels[index])
 
 
-def decode_pairs(started: Filter, images: Sequence[bytes], texts: Sequence[str], groups: Sequence[str]) -> Pairs:
-    """The pairs whose image decodes, as ``started`` reads them; RecipeError where none does."""
-    pixels, good = preprocess.decode_all(images, started.side)
-    ids = started.tokenizer([texts[i] for i in good])
+def decode_pairs(model: Filter, images: Sequence[bytes], texts: Sequence[str], groups: Sequence[str]) -> Pairs:
+    """The pairs whose image decodes, in the form that ``model`` takes; RecipeError if none does."""
+    pixels, decodable = preprocess.decode_all(images, model.side)
+    ids = model.tokenizer([texts[i] for i in decodable])
     labels = np.unique(ids, axis=0, return_inverse=True)[1].reshape(-1)
-    sentences = np.array([texts[i] for i in good], object)
-    return Pairs(pixels, torch.from_numpy(ids), labels, np.array([groups[i] for i in good]), sentences)
+    sentences = np.array([texts[i] for i in decodable], object)
+    return Pairs(pixels, torch.from_numpy(ids), labels, np.array([groups[i] for i in decodable]), sentences)
 
 
 def embed(encoder: Encoder, pairs: Pairs, chunk: int = 64) -> tuple[torch.Tensor, torch.Tensor]:

@@ -1,7 +1,7 @@
-"""A folder of shards as training reads it: where each record's members lie, so that any record is one read away.
+"""A folder of shards for training: offsets of all members are read once, so that any record can be read directly.
 
-Any WebDataset of ``key.png|jpg|...``, ``key.txt``, ``key.json`` serves, this product's or img2dataset's; a Parquet
-index beside a shard says how often a record is to be seen (``weight``) and of which study it is.
+Works with any WebDataset of ``key.png|jpg|...``, ``key.txt``, ``key.json``, this product's or img2dataset's; a Parquet
+index beside a shard has each record's ``weight`` (how often to train on it) and study.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ from curate.storage import digest
 _IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
 _BLOCK = 512
 _FILES = b"0\0"
-_PLAIN = frozenset((*_FILES, *b"5"))  # files and folders; anything else changes what the next header means
-_MOST_WEIGHT = 10_000
-CUT_SHORT = "or more, in shards cut short"
-TWICE = "members that come twice in a record"
+_PLAIN = frozenset((*_FILES, *b"5"))  # files and folders; other types change the meaning of the next header
+_MAX_WEIGHT = 10_000
+TRUNCATED = "or more, in shards cut short"
+REPEATED_MEMBERS = "members that come twice in a record"
 _COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd")  # gzip, bzip2, xz, zstd
-_MOST_TEXT = 1 << 20  # bytes of a text or its facts that are read
+_MAX_TEXT_BYTES = 1 << 20  # limit of a text and of its facts
 PARTS = ("image", "text", "facts")
 Spans = dict[str, tuple[int, int]]
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One record as written: ``image`` encoded bytes, ``facts`` what its .json says."""
+    """One record as written: ``image`` encoded bytes, ``facts`` the content of its .json."""
 
     key: str
     image: bytes
@@ -59,22 +59,22 @@ class Shards:
     tar: NDArray[np.int32]
     spans: NDArray[np.int64]
     texts: NDArray[np.int64]  # equal numbers are equal texts
-    weights: NDArray[np.float32]  # how often an epoch shows the record, on the average
+    weights: NDArray[np.float32]  # how often an epoch has the record, on average
     studies: NDArray[np.int64]
-    skipped: Counter[str] = field(default_factory=Counter)  # why records were left out, and how many
+    skipped: Counter[str] = field(default_factory=Counter)  # number of records left out, by reason
 
     def __len__(self) -> int:
         return len(self.keys)
 
     def take(self, index: NDArray[Any], weights: NDArray[np.float32] | None = None) -> Shards:
-        """The records under a mask or at places ``index``; ``weights`` replace theirs."""
-        kept = {n: getattr(self, n)[index] for n in ("keys", "tar", "spans", "texts", "weights", "studies")}
+        """The records at ``index`` (a mask or indices); ``weights`` replace theirs."""
+        columns = {n: getattr(self, n)[index] for n in ("keys", "tar", "spans", "texts", "weights", "studies")}
         if weights is not None:
-            kept["weights"] = np.asarray(weights, np.float32)
-        return replace(self, **kept)
+            columns["weights"] = np.asarray(weights, np.float32)
+        return replace(self, **columns)
 
     def read(self, i: int) -> Sample:
-        """Record ``i``. RunError where the shard is not as it was when it was opened."""
+        """Record ``i``. RunError if the shard has changed since it was opened."""
         image, text, facts = (self._bytes(i, part) for part in range(len(PARTS)))
         return Sample(str(self.keys[i]), image, text.decode("utf-8", "replace"), _facts(facts))
 
@@ -83,29 +83,29 @@ class Shards:
         return self._bytes(i, 1).decode("utf-8", "replace")
 
     def _bytes(self, i: int, part: int) -> bytes:
-        """RunError where the shard is not what it was when it was opened."""
+        """The bytes of one member. RunError if the shard has changed since it was opened."""
         start, size = self.spans[i, part].tolist()
         if not size:
             return b""
         name = self.tars[self.tar[i]]
-        file, whole = _FILES_OPEN.get(self.folder / name)
-        data = os.pread(file, size, start) if whole == self.sizes[self.tar[i]] else b""
+        file, current_size = _FILES_OPEN.get(self.folder / name)
+        data = os.pread(file, size, start) if current_size == self.sizes[self.tar[i]] else b""
         if len(data) != size:
             raise RunError(f"{name} has changed since it was opened; run the same command again")
         return data
 
     @property
     def hash(self) -> str:
-        """16 hex digits over keys, texts' and images' places and weights: other data is another training."""
+        """16 hex digits over keys, offsets, texts and weights: the identity of the data."""
         parts = (self.spans.tobytes(), self.texts.tobytes(), self.weights.tobytes())
         return digest("\n".join(self.keys), *(p.hex() for p in parts))[:16]
 
 
 def open_shards(folder: Path) -> Shards:
-    """The shards directly in ``folder``, or in its ``train``. RecipeError where it holds none that can be read, or one
-    that is compressed.
+    """The shards directly in ``folder``, or in its ``train``. RecipeError if there is no readable one, or one is
+    compressed.
 
-    What one record or one shard lacks (no image, an empty text, a tar cut short) is counted in ``skipped``.
+    Incomplete records and truncated shards are counted in ``skipped``.
     """
     inside = folder / "train" if (folder / "train").is_dir() else folder
     paths = sorted(p for p in inside.glob("*.tar") if p.is_file())
@@ -113,11 +113,13 @@ def open_shards(folder: Path) -> Shards:
         fix = "the 'shards' folder of a run, or a folder of .tar files"
         raise RecipeError("shards", f"{folder} holds no .tar files", fix)
     skipped: Counter[str] = Counter()
-    found = [_read_tar(path, number, skipped) for number, path in enumerate(paths)]
-    joined = {name: np.concatenate([part[name] for part in found]) for name in found[0]}
+    tables = [_read_tar(path, number, skipped) for number, path in enumerate(paths)]
+    joined = {name: np.concatenate([part[name] for part in tables]) for name in tables[0]}
     if not len(joined["keys"]):
-        why = ", ".join(f"{n} {reason}" for reason, n in sorted(skipped.items())) or "they are empty"
-        raise RecipeError("shards", f"no record of {inside} has an image and a text ({why})", "write the shards again")
+        problems = ", ".join(f"{n} {reason}" for reason, n in sorted(skipped.items())) or "they are empty"
+        raise RecipeError(
+            "shards", f"no record of {inside} has an image and a text ({problems})", "write the shards again"
+        )
     sizes = tuple(p.stat().st_size for p in paths)
     return Shards(inside, tuple(p.name for p in paths), sizes, skipped=skipped, **joined)
 
@@ -134,9 +136,9 @@ def _read_tar(path: Path, number: int, skipped: Counter[str]) -> dict[str, NDArr
         for key, members in _samples(path, data, skipped):
             start, length = members.get("text", (0, 0))
             text = bytes(data[start : start + length]).strip()
-            why = "without an image" if "image" not in members else "" if text else "without a text"
-            if why or length > _MOST_TEXT:
-                skipped[why or "with a text of over a megabyte"] += 1
+            problem = "without an image" if "image" not in members else "" if text else "without a text"
+            if problem or length > _MAX_TEXT_BYTES:
+                skipped[problem or "with a text of over a megabyte"] += 1
                 continue
             keys.append(key)
             spans.append([members.get(part, (0, 0)) for part in PARTS])
@@ -152,26 +154,28 @@ def _read_tar(path: Path, number: int, skipped: Counter[str]) -> dict[str, NDArr
 
 
 def _samples(path: Path, data: Any, skipped: Counter[str]) -> Iterator[tuple[str, Spans]]:
-    """Records in the tar's order: a run of members of one stem is a record, as WebDataset has it, whose stem ends at
-    the first dot of the name. Where a record would have a part twice, its keys may hold dots: see `_told_apart`."""
+    """Records in the tar's order: consecutive members with the same stem, which as in WebDataset ends at the name's
+    first dot. If a record would have a part twice, its keys may contain dots: see `_split_by_last_dot`."""
     for stem, run in groupby(_members(path, data, skipped), key=lambda member: _stem(member[0])):
         parts = [(name, part, (start, size)) for name, start, size in run if (part := _part(name)) is not None]
         if len({part for _, part, _ in parts}) < len(parts):
-            yield from _told_apart(stem, parts, skipped)
+            yield from _split_by_last_dot(stem, parts, skipped)
         elif parts:
             yield stem, {part: span for _, part, span in parts}
 
 
-def _told_apart(stem: str, parts: list[tuple[str, str, tuple[int, int]]], skipped: Counter[str]) -> Iterator[Any]:
-    """The records of a run in which a part comes twice: by the last dot (P000.IM0.png) where that makes a record with
-    image and text, else one of the first of each part. What no record takes is counted."""
+def _split_by_last_dot(
+    stem: str, parts: list[tuple[str, str, tuple[int, int]]], skipped: Counter[str]
+) -> Iterator[Any]:
+    """The records of members in which a part occurs twice: split by the last dot (P000.IM0.png) if that gives a record
+    with image and text, else one record of the first of each part. Unused members are counted."""
     by_last: dict[str, Spans] = {}
     for name, part, span in parts:
         by_last.setdefault(name.rpartition(".")[0], {}).setdefault(part, span)
     if not any({"image", "text"} <= members.keys() for members in by_last.values()):
         by_last = {stem: {part: span for _, part, span in reversed(parts)}}
-    if left := len(parts) - sum(len(members) for members in by_last.values()):
-        skipped[TWICE] += left
+    if leftover := len(parts) - sum(len(members) for members in by_last.values()):
+        skipped[REPEATED_MEMBERS] += leftover
     yield from by_last.items()
 
 
@@ -186,8 +190,8 @@ def _part(name: str) -> str | None:
 
 
 def _members(path: Path, data: Any, skipped: Counter[str]) -> Iterator[tuple[str, int, int]]:
-    """(name, offset, size) of every whole file. Headers are read directly, fifty times faster than tarfile does;
-    a tar with long names or other extensions goes through tarfile."""
+    """(name, offset, size) of every complete file. Headers are parsed directly, fifty times faster than by tarfile;
+    a tar with long names or other extensions is read by tarfile."""
     at = 0
     while at + _BLOCK <= len(data):
         head = data[at : at + _BLOCK]
@@ -197,8 +201,8 @@ def _members(path: Path, data: Any, skipped: Counter[str]) -> Iterator[tuple[str
             size = int(head[124:136].strip(b" \0") or b"0", 8)
         except ValueError:
             size = -1
-        if head[156] not in _PLAIN or size < 0 or not _sums(head):
-            yield from _slowly(path, at, skipped)
+        if head[156] not in _PLAIN or size < 0 or not _has_valid_checksum(head):
+            yield from _members_by_tarfile(path, at, skipped)
             return
         if at + _BLOCK + size > len(data):
             break
@@ -207,16 +211,16 @@ def _members(path: Path, data: Any, skipped: Counter[str]) -> Iterator[tuple[str
             name = (prefix + b"/" if prefix else b"") + head[:100].rstrip(b"\0")
             yield name.decode("utf-8", "replace"), at + _BLOCK, size
         at += _BLOCK + -(-size // _BLOCK) * _BLOCK
-    skipped[CUT_SHORT] += 1  # a whole tar ends with a block of zeros
+    skipped[TRUNCATED] += 1  # a complete tar ends with a block of zeros
 
 
-def _sums(head: bytes) -> bool:
-    """Whether the header's checksum is right: without it the bytes are no header."""
-    told = head[148:156].strip(b" \0")
-    return told.isdigit() and int(told, 8) == sum(head) - sum(head[148:156]) + 8 * 32
+def _has_valid_checksum(head: bytes) -> bool:
+    """Is the header's checksum right? If not, the bytes are no header."""
+    checksum = head[148:156].strip(b" \0")
+    return checksum.isdigit() and int(checksum, 8) == sum(head) - sum(head[148:156]) + 8 * 32
 
 
-def _slowly(path: Path, after: int, skipped: Counter[str]) -> Iterator[tuple[str, int, int]]:
+def _members_by_tarfile(path: Path, after: int, skipped: Counter[str]) -> Iterator[tuple[str, int, int]]:
     size = path.stat().st_size
     try:
         with tarfile.open(path, "r:") as tar:
@@ -225,76 +229,76 @@ def _slowly(path: Path, after: int, skipped: Counter[str]) -> Iterator[tuple[str
                     name = member.name.encode("utf-8", "replace").decode("utf-8")
                     yield name, member.offset_data, member.size
     except (tarfile.TarError, OSError, EOFError):
-        skipped[CUT_SHORT] += 1
+        skipped[TRUNCATED] += 1
 
 
 def _index(path: Path, keys: list[str]) -> dict[str, NDArray[Any]]:
-    """Weights and studies from the Parquet index beside the tar; 1, and a study a record, where there is none."""
-    beside = path.with_suffix(".parquet")
+    """Weights and studies from the Parquet index beside the tar; weight 1 and a study a record if there is none."""
+    index_path = path.with_suffix(".parquet")
     facts: dict[str, tuple[float, str]] = {}
-    if beside.is_file():
+    if index_path.is_file():
         try:
-            names = [n for n in ("key", "weight", "study") if n in pq.read_schema(beside).names]
-            rows = pq.read_table(beside, columns=names, partitioning=None).to_pylist() if "key" in names else []
+            names = [n for n in ("key", "weight", "study") if n in pq.read_schema(index_path).names]
+            rows = pq.read_table(index_path, columns=names, partitioning=None).to_pylist() if "key" in names else []
         except (OSError, pa.ArrowInvalid) as error:
-            problem = f"{beside} cannot be read ({type(error).__name__})"
+            problem = f"{index_path} cannot be read ({type(error).__name__})"
             raise RecipeError("shards", problem, "write the shards again, or remove the index") from None
-        facts = {str(r["key"]): (_weight(r.get("weight"), beside), str(r.get("study") or r["key"])) for r in rows}
-    told = [facts.get(key, (1.0, key)) for key in keys]
+        facts = {str(r["key"]): (_weight(r.get("weight"), index_path), str(r.get("study") or r["key"])) for r in rows}
+    entries = [facts.get(key, (1.0, key)) for key in keys]
     return {
-        "weights": np.array([w for w, _ in told], np.float32),
-        "studies": np.array([_number(study) for _, study in told], np.int64),
+        "weights": np.array([w for w, _ in entries], np.float32),
+        "studies": np.array([_number(study) for _, study in entries], np.int64),
     }
 
 
 def _weight(value: Any, index: Path) -> float:
-    """How often a record is seen; 1 where the index does not say."""
+    """A record's weight; 1 if the index has none."""
     if value is None:
         return 1.0
-    if not isinstance(value, int | float) or not 0 <= value <= _MOST_WEIGHT:
-        fix = f"weights from 0 to {_MOST_WEIGHT:,}"
+    if not isinstance(value, int | float) or not 0 <= value <= _MAX_WEIGHT:
+        fix = f"weights from 0 to {_MAX_WEIGHT:,}"
         raise RecipeError("shards", f"{index} gives a record the weight {str(value)[:20]!r}", fix)
     return float(value)
 
 
 def _number(value: bytes | str) -> int:
-    """60 bits of a digest: equal values are equal numbers."""
+    """60 bits of a digest: equal values have equal numbers."""
     return int(digest(value)[:15], 16)
 
 
 def _facts(data: bytes) -> dict[str, Any]:
     try:
-        found = json.loads(data) if len(data) <= _MOST_TEXT else {}
+        facts = json.loads(data) if len(data) <= _MAX_TEXT_BYTES else {}
     except (ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return facts if isinstance(facts, dict) else {}
 
 
-class _Open:
-    """Open files of this process, the most recent ones: shards may be more than files that may be open."""
+class _OpenFiles:
+    """Open files of this process, least recently used ones closed: there may be more shards than file descriptors."""
 
-    def __init__(self, most: int) -> None:
-        self._most, self._files = most, OrderedDict[Path, tuple[int, tuple[int, int]]]()
+    def __init__(self, limit: int) -> None:
+        self._limit, self._files = limit, OrderedDict[Path, tuple[int, tuple[int, int]]]()
         os.register_at_fork(after_in_child=self._files.clear)
 
     def get(self, path: Path) -> tuple[int, int]:
-        """(descriptor, size of the file as it is now); pread only, for a forked process shares the file's position."""
+        """(descriptor, current size of the file); for pread only, since a forked process shares the file's position."""
         try:
-            now = path.stat()
-            found = self._files.get(path)
-            if found is None or found[1] != (now.st_ino, now.st_mtime_ns):
+            status = path.stat()
+            opened = self._files.get(path)
+            if opened is None or opened[1] != (status.st_ino, status.st_mtime_ns):
                 self._drop(path)
-                self._files[path] = os.open(path, os.O_RDONLY | os.O_CLOEXEC), (now.st_ino, now.st_mtime_ns)
+                self._files[path] = os.open(path, os.O_RDONLY | os.O_CLOEXEC), (status.st_ino, status.st_mtime_ns)
         except FileNotFoundError:
             raise RunError(f"{path.name} is gone since it was opened; run the same command again") from None
         self._files.move_to_end(path)
-        if len(self._files) > self._most:
+        if len(self._files) > self._limit:
             self._drop(next(iter(self._files)))
-        return self._files[path][0], now.st_size
+        return self._files[path][0], status.st_size
 
     def _drop(self, path: Path) -> None:
         if path in self._files:
             os.close(self._files.pop(path)[0])
 
 
-_FILES_OPEN = _Open(64)
+_FILES_OPEN = _OpenFiles(64)

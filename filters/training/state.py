@@ -1,4 +1,4 @@
-"""A training's checkpoint: everything the next step depends on. Tensors and plain values, written whole."""
+"""A training's checkpoint: everything that the next step depends on. Tensors and plain values, written atomically."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ from curate.errors import RunError
 from curate.storage import commit_bytes
 
 _NAME = "checkpoint.pt"
-_BEFORE = "checkpoint-before.pt"  # the one before: should a disk lose the last
+_PREVIOUS = "checkpoint-before.pt"  # the previous one, in case the last one is damaged
 
 
 def write_state(folder: Path, state: dict[str, Any]) -> None:
-    """Put ``state`` in place of the last, which is kept as the one before."""
+    """Write ``state`` as the last checkpoint; the former one is kept as the previous."""
     sink = io.BytesIO()
     torch.save(state, sink)
     last = folder / _NAME
     if last.exists():
-        last.replace(folder / _BEFORE)
+        last.replace(folder / _PREVIOUS)
     commit_bytes(last, sink.getvalue())
 
 
 def read_state(folder: Path, device: str) -> dict[str, Any] | None:
-    """The newest checkpoint that is whole; None where there is none, RunError where all that there are are damaged."""
-    found = [p for p in (folder / _NAME, folder / _BEFORE) if p.exists()]
-    for path in found:
+    """The newest intact checkpoint; None if there is none, RunError if all are damaged."""
+    existing = [p for p in (folder / _NAME, folder / _PREVIOUS) if p.exists()]
+    for path in existing:
         try:
             state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
         except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, ValueError):
             continue
         return state
-    if found:
+    if existing:
         raise RunError(f"the checkpoints in {folder} are damaged; remove the folder to begin again")
     return None
 
 
 def drop_state(folder: Path) -> None:
-    """A finished training needs none."""
-    for name in (_NAME, _BEFORE):
+    """Remove the checkpoints of a finished training."""
+    for name in (_NAME, _PREVIOUS):
         (folder / name).unlink(missing_ok=True)

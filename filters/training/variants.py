@@ -1,6 +1,6 @@
-"""Other texts for the images in hand: edited ones that are wrong, and the mirror image's right one.
+"""Variants of texts: edited ones as hard negatives, and that of the mirrored image.
 
-Both are made once, before the first step, and drawn from by every step.
+Both are made once, before the first step, and sampled in every step.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from filters.towers.tokenizer import TextTokenizer
 _SIDES = re.compile(r"(?i)\b(left|right|leftward|rightward|left-sided|right-sided|lt|rt)\b")
 _OTHER = {"left": "right", "leftward": "rightward", "left-sided": "right-sided", "lt": "rt"}
 _OTHER |= {b: a for a, b in _OTHER.items()}
-# what mirroring would make untrue, or where "right" is no side
+# phrases that mirroring makes untrue, or in which "right" is no side
 _UNMIRRORED = re.compile(
     r"(?i)\b(dextro\w*|levo\w*|situs|right[- ](?:angle|away|handed)|(?:is|are|was|all) right\b(?! (?:-?sided|\w)))"
 )
-_DRAWS = 4  # edits of one kind tried for one text: most kinds have few
+_DRAWS = 4  # edits of each kind tried for a text
 
 
 def swap_sides(text: str) -> str | None:
-    """The text of the mirrored image, every side exchanged; None where it names no side, or mirroring belies it."""
+    """The text of the mirrored image, with every side exchanged; None if it names no side or cannot be mirrored."""
     if _UNMIRRORED.search(text):
         return None
     swapped, count = _SIDES.subn(_swap, text)
@@ -44,10 +44,10 @@ def _swap(match: re.Match[str]) -> str:
 class Variants:
     """For n pairs: the ids of each mirrored text, and a bank of edited ones.
 
-    ``first[2 * i + m]`` to ``first[2 * i + m + 1]`` are pair i's rows of the bank, m 1 for its mirrored text.
+    ``first[2 * i + m]`` to ``first[2 * i + m + 1]`` are pair i's rows of the bank, with m = 1 for its mirrored text.
     """
 
-    mirrored: torch.Tensor  # as the pairs' ids, [n, ...]; the pair's own where it has no mirrored text
+    mirrored: torch.Tensor  # like the pairs' ids, [n, ...]; the pair's own if it has no mirrored text
     mirrorable: NDArray[np.bool_]
     bank: torch.Tensor
     first: NDArray[np.int64]
@@ -58,11 +58,11 @@ class Variants:
         """(ids [m, ...], owner int64[m]): at most ``count`` wrong texts for each of the pairs ``index``."""
         rows: list[int] = []
         owner: list[int] = []
-        for place, slot in enumerate(2 * index + flipped):
+        for row, slot in enumerate(2 * index + flipped):
             start, stop = int(self.first[slot]), int(self.first[slot + 1])
             chosen = rng.permutation(stop - start)[:count] + start
             rows += [int(i) for i in chosen]
-            owner += [place] * len(chosen)
+            owner += [row] * len(chosen)
         return self.bank[torch.tensor(rows, dtype=torch.int64)], torch.tensor(owner, dtype=torch.int64)
 
 
@@ -73,7 +73,8 @@ def make_variants(
     encode: Callable[[list[str]], torch.Tensor],
     rng: np.random.Generator,
 ) -> Variants:
-    """The variants of ``sentences``; ``encode`` makes rows of texts as the pairs hold them. No ``kinds``, no bank."""
+    """The variants of ``sentences``; ``encode`` converts texts to the form of the pairs' ids. No ``kinds``: empty
+    bank."""
     swapped = [swap_sides(text) if mirror else None for text in sentences]
     known: dict[str, list[str]] = {}
     texts: list[str] = []
@@ -91,7 +92,7 @@ def make_variants(
 
 def _edits(text: str, kinds: Sequence[str], rng: np.random.Generator) -> list[str]:
     drawn = [edit(text, kind, rng) for kind in kinds for _ in range(_DRAWS)]
-    return list(dict.fromkeys(found for found in drawn if found is not None and found != text))
+    return list(dict.fromkeys(edited for edited in drawn if edited is not None and edited != text))
 
 
 def tokenized(tokenizer: TextTokenizer) -> Callable[[list[str]], torch.Tensor]:

@@ -1,4 +1,4 @@
-"""An open_clip ViT CLIP as transformers' CLIPModel: whether it fits, its configuration, its weights' names."""
+"""An open_clip ViT CLIP as transformers' CLIPModel: check, configuration, names of weights."""
 
 from __future__ import annotations
 
@@ -28,26 +28,26 @@ _NO_EXTRAS = ("ls_init_value", "block_type", "qk_norm", "scaled_cosine_attn", "s
               "scale_attn", "scale_fc", "act_kwargs", "norm_kwargs")  # fmt: skip
 
 
-def why_not_clip(found: Filter) -> str | None:
-    """What CLIPModel has no place for; None where it can be one."""
-    vision, text = found.config.get("vision_cfg", {}), found.config.get("text_cfg", {})
-    tower = getattr(found.model, "visual", None)
+def why_not_clip(trained: Filter) -> str | None:
+    """The reason why it cannot be a CLIPModel; None if it can."""
+    vision, text = trained.config.get("vision_cfg", {}), trained.config.get("text_cfg", {})
+    tower = getattr(trained.model, "visual", None)
     odd = [f"{k}: {c[k]}" for c in (vision, text) for k in _NO_EXTRAS if c.get(k)]
-    for said, plain in ((vision, _PLAIN_VISION), (text, _PLAIN_TEXT)):
-        odd += [f"{k}: {said[k]}" for k, value in plain.items() if said.get(k, value) != value]
-    if not isinstance(found.model, open_clip.CLIP):
-        return f"transformers has no class for open_clip's {type(found.model).__name__}"
+    for config, expected in ((vision, _PLAIN_VISION), (text, _PLAIN_TEXT)):
+        odd += [f"{k}: {config[k]}" for k, value in expected.items() if config.get(k, value) != value]
+    if not isinstance(trained.model, open_clip.CLIP):
+        return f"transformers has no class for open_clip's {type(trained.model).__name__}"
     if not isinstance(tower, open_clip.transformer.VisionTransformer):
         return f"transformers' CLIPModel has no {type(tower).__name__} as its image tower"
     return f"transformers' CLIPModel has no {odd[0]}" if odd else None
 
 
-def clip_config(found: Filter) -> dict[str, Any]:
-    vision, text = found.config["vision_cfg"], found.config["text_cfg"]
-    model: Any = found.model
-    width, dim = int(vision["width"]), int(found.config["embed_dim"])
-    act = "quick_gelu" if found.config.get("quick_gelu") else "gelu"
-    ids = found.tokenizer([""])[0]
+def clip_config(trained: Filter) -> dict[str, Any]:
+    vision, text = trained.config["vision_cfg"], trained.config["text_cfg"]
+    model: Any = trained.model
+    width, dim = int(vision["width"]), int(trained.config["embed_dim"])
+    act = "quick_gelu" if trained.config.get("quick_gelu") else "gelu"
+    ids = trained.tokenizer([""])[0]
     end = int(ids.argmax())
     tokens = {"bos_token_id": int(ids[0]), "eos_token_id": int(ids[end]), "pad_token_id": 0}
     return {
@@ -70,11 +70,11 @@ def clip_config(found: Filter) -> dict[str, Any]:
             "projection_dim": dim,
             "num_hidden_layers": int(vision["layers"]),
             "num_attention_heads": width // int(vision.get("head_width", 64)),
-            "image_size": found.side,
+            "image_size": trained.side,
             "patch_size": int(vision["patch_size"]),
             "hidden_act": act,
         },
-        **({} if found.logit()[1] == 0 else {"logit_bias": found.logit()[1]}),
+        **({} if trained.logit()[1] == 0 else {"logit_bias": trained.logit()[1]}),
     }
 
 
@@ -93,7 +93,7 @@ _INNER = {"mlp.c_fc": "mlp.fc1", "mlp.c_proj": "mlp.fc2", "attn.out_proj": "self
 
 
 def clip_weights(name: str, value: torch.Tensor) -> list[tuple[str, torch.Tensor]]:
-    """One of open_clip's weights under transformers' names; queries, keys and values lie apart there."""
+    """One of open_clip's weights under transformers' names; queries, keys and values are separate there."""
     if name == "logit_bias":
         return []
     if name in ("visual.proj", "text_projection"):
@@ -112,7 +112,7 @@ def clip_weights(name: str, value: torch.Tensor) -> list[tuple[str, torch.Tensor
 
 
 def block_weights(place: str, name: str, value: torch.Tensor) -> list[tuple[str, torch.Tensor]]:
-    """A weight of one of open_clip's blocks, ``name`` within it, as transformers' block at ``place`` has it."""
+    """A weight of one of open_clip's blocks, ``name`` within it, under its name in transformers' block ``place``."""
     layer, _, kind = name.rpartition(".")
     if layer in ("ln_1", "ln_2"):
         return [(f"{place}layer_norm{layer[-1]}.{kind}", value)]

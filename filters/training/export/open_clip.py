@@ -1,8 +1,8 @@
-"""A finished model's folder in open_clip's layout, for those who have open_clip and not this product.
+"""A finished model's folder in open_clip's layout, for use without this product.
 
-`filters.training.export.transformers` writes transformers'. What is written is the same model: rows differ by rounding
-alone. Two things cannot go along: images are cut to size by the reader's own code (``resize_mode: longest``, bicubic
-where ours averages), and open_clip repairs texts (ftfy, HTML entities, white space) before it tokenizes them.
+`filters.training.export.transformers` writes transformers'. The model is the same: embeddings differ by rounding alone.
+Two things differ: open_clip resizes images by its own code (``resize_mode: longest``, bicubic where ours averages), and
+repairs texts (ftfy, HTML entities, white space) before it tokenizes them.
 """
 
 from __future__ import annotations
@@ -27,42 +27,42 @@ from filters.training.export.tokenizer import own_files
 def export_open_clip(model_folder: Path, out: Path) -> None:
     """``out`` for `open_clip.create_model_and_transforms("local-dir:OUT")` and `get_tokenizer`, both unchanged.
 
-    open_clip_config.json, open_clip_model.safetensors, and the tokenizer's files where it is not open_clip's own.
-    RecipeError where ``out`` holds something, or open_clip cannot build the architecture by itself.
+    open_clip_config.json, open_clip_model.safetensors, and the tokenizer's files if it is not open_clip's own.
+    RecipeError if ``out`` is not empty, or open_clip cannot build the architecture by itself.
     """
-    found = load_filter(model_folder, "cpu")
-    check_open_clip(found)
-    config = {k: v for k, v in found.config.items() if k != "preprocess_cfg"}
-    files = own_files(found)
-    if files:  # of a local-dir any name will do: open_clip reads the tokenizer from the folder itself
+    trained = load_filter(model_folder, "cpu")
+    check_open_clip(trained)
+    config = {k: v for k, v in trained.config.items() if k != "preprocess_cfg"}
+    files = own_files(trained)
+    if files:  # any name works with local-dir: open_clip reads the tokenizer from the folder itself
         config["text_cfg"] = {
             **config["text_cfg"],
             "hf_tokenizer_name": config["text_cfg"].get("hf_tokenizer_name") or _HERE,
         }
     pixels = {
-        "size": [found.side, found.side],
+        "size": [trained.side, trained.side],
         "mode": "RGB",
-        "mean": found.preprocessing["mean"],
-        "std": found.preprocessing["std"],
+        "mean": trained.preprocessing["mean"],
+        "std": trained.preprocessing["std"],
         "interpolation": "bicubic",
         "resize_mode": "longest",
         "fill_color": 0,
     }
     with new_folder(model_folder, out) as folder:
-        said = {"model_cfg": config, "preprocess_cfg": pixels}
-        (folder / "open_clip_config.json").write_text(json.dumps(said, indent=1) + "\n", "utf-8")
+        written = {"model_cfg": config, "preprocess_cfg": pixels}
+        (folder / "open_clip_config.json").write_text(json.dumps(written, indent=1) + "\n", "utf-8")
         for name, content in files.items():
             (folder / name).write_bytes(content)
-        save_file(weights(found), folder / "open_clip_model.safetensors", {"format": "pt"})
+        save_file(weights(trained), folder / "open_clip_model.safetensors", {"format": "pt"})
 
 
 _HERE = "tokenizer"  # on the hub: the repository's own name
 
 
-def check_open_clip(found: Filter) -> None:
-    """Whether open_clip alone can build it."""
-    text, vision = found.config.get("text_cfg", {}), found.config.get("vision_cfg", {})
-    if isinstance(found.model, OwnFolder):
+def check_open_clip(trained: Filter) -> None:
+    """RecipeError if open_clip alone cannot build the model."""
+    text, vision = trained.config.get("text_cfg", {}), trained.config.get("vision_cfg", {})
+    if isinstance(trained.model, OwnFolder):
         problem = "the model is not open_clip's"
     elif vision.get("timm_model_name") == tiny_eva.NAME:
         problem = f"timm by itself knows no {tiny_eva.NAME}"
@@ -75,16 +75,16 @@ def check_open_clip(found: Filter) -> None:
     )
 
 
-def weights(found: Filter) -> dict[str, Any]:
+def weights(trained: Filter) -> dict[str, Any]:
     """The model's state, float32 on the CPU."""
-    return {k: v.detach().cpu().contiguous().clone() for k, v in found.model.state_dict().items()}
+    return {k: v.detach().cpu().contiguous().clone() for k, v in trained.model.state_dict().items()}
 
 
 @contextmanager
 def new_folder(model_folder: Path, out: Path, library: str = "open_clip") -> Iterator[Path]:
-    """A folder that becomes ``out`` when all is written, the model's README.md in it, which names the ``library``.
+    """A temporary folder that is renamed to ``out`` when complete, with the model's README.md naming the ``library``.
 
-    RecipeError where ``out`` holds something.
+    RecipeError if ``out`` is not empty.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise RecipeError("export", f"{out} is there already", "a folder that is not, or is empty")

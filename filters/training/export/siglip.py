@@ -13,28 +13,28 @@ from filters.training.export.clip import block_weights, in_three
 _GELU = {"none": "gelu", "tanh": "gelu_pytorch_tanh"}
 
 
-def why_not_siglip(found: Filter) -> str | None:
-    """What SiglipModel has no place for; None where it can be one."""
-    vision, text = found.config.get("vision_cfg", {}), found.config.get("text_cfg", {})
-    model: Any = found.model
+def why_not_siglip(trained: Filter) -> str | None:
+    """The reason why it cannot be a SiglipModel; None if it can."""
+    vision, text = trained.config.get("vision_cfg", {}), trained.config.get("text_cfg", {})
+    model: Any = trained.model
     trunk: Any = getattr(getattr(model, "visual", None), "trunk", None)
     pool = getattr(trunk, "attn_pool", None)
     if pool is None or vision.get("timm_proj") != "none" or trunk.num_prefix_tokens:
         return "its image tower is not SigLIP's"
     if not (text.get("no_causal_mask") and text.get("proj_bias") and text.get("pool_type") == "last"):
         return "its text tower is not SigLIP's"
-    if getattr(model, "logit_bias", None) is None or text["width"] != found.config["embed_dim"]:
+    if getattr(model, "logit_bias", None) is None or text["width"] != trained.config["embed_dim"]:
         return "it has no bias, or towers of two widths"
-    names = {theirs for name, value in model.state_dict().items() for theirs, _ in siglip_weights(name, value)}
+    names = {renamed for name, value in model.state_dict().items() for renamed, _ in siglip_weights(name, value)}
     odd = sorted(n for n in names if n.startswith("?"))
     return f"SiglipModel has no {odd[0][1:]}" if odd else None
 
 
-def siglip_config(found: Filter) -> dict[str, Any]:
+def siglip_config(trained: Filter) -> dict[str, Any]:
     """SiglipConfig's arguments."""
-    model: Any = found.model
+    model: Any = trained.model
     trunk, text = model.visual.trunk, model.text
-    block, ids = text.transformer.resblocks[0], found.tokenizer([""])[0]
+    block, ids = text.transformer.resblocks[0], trained.tokenizer([""])[0]
     return {
         "text_config": {
             "vocab_size": text.vocab_size,
@@ -55,7 +55,7 @@ def siglip_config(found: Filter) -> dict[str, Any]:
             "intermediate_size": trunk.blocks[0].mlp.fc1.out_features,
             "num_hidden_layers": len(trunk.blocks),
             "num_attention_heads": trunk.blocks[0].attn.num_heads,
-            "image_size": found.side,
+            "image_size": trained.side,
             "patch_size": trunk.patch_embed.patch_size[0],
             "hidden_act": _GELU[getattr(trunk.blocks[0].mlp.act, "approximate", "tanh")],  # timm's GELUTanh says none
             "layer_norm_eps": trunk.norm.eps,
@@ -88,9 +88,9 @@ _INNER = {
 
 
 def siglip_weights(name: str, value: torch.Tensor) -> list[tuple[str, torch.Tensor]]:
-    """One of open_clip's weights under transformers' names; what has no name there begins with a question mark.
+    """One of open_clip's weights under transformers' names; unknown ones begin with a question mark.
 
-    The pooling head's queries lie apart from its keys and values here, not there: see `joined`.
+    The pooling head's queries are separate from its keys and values here, but not there: see `joined`.
     """
     if name in ("logit_scale", "logit_bias"):
         return [(name, value.reshape(1))]
@@ -116,7 +116,7 @@ def siglip_weights(name: str, value: torch.Tensor) -> list[tuple[str, torch.Tens
 
 
 def joined(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The pooling head's queries with its keys and values, in one tensor."""
+    """Join the pooling head's queries, keys and values into one tensor."""
     out = {name: value for name, value in state.items() if "|" not in name}
     for name in sorted({name.partition("|")[0] for name in state if "|" in name}):
         out[name] = torch.cat([state[f"{name}|q"], state[f"{name}|kv"]])

@@ -1,4 +1,4 @@
-"""A model's tokenizer as the files that transformers' AutoTokenizer, and so open_clip's HFTokenizer, read."""
+"""A model's tokenizer as files for transformers' AutoTokenizer, and so for open_clip's HFTokenizer."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ _SPECIAL = {"<start_of_text>": "<|startoftext|>", "<end_of_text>": "<|endoftext|
 
 
 def wordpiece_files(tokenizer: WordPiece) -> dict[str, bytes]:
-    """tokenizer.json and tokenizer_config.json: a plain fast tokenizer, whatever transformers' version calls it.
+    """tokenizer.json and tokenizer_config.json: a plain fast tokenizer.
 
-    Padding and cutting are said by the caller there, so they are taken out of tokenizer.json.
+    In transformers the caller sets padding and truncation, so they are removed from tokenizer.json.
     """
     with tempfile.TemporaryDirectory() as name:
         tokenizer.save(Path(name) / "tokenizer.json")
         content = json.loads((Path(name) / "tokenizer.json").read_text("utf-8"))
     content |= {"padding": None, "truncation": None}
-    said = {
+    config = {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "model_max_length": tokenizer.context_length,
         "padding_side": "right",
@@ -36,26 +36,26 @@ def wordpiece_files(tokenizer: WordPiece) -> dict[str, bytes]:
         "pad_token": PAD,
         "unk_token": UNKNOWN,
     }
-    return {"tokenizer.json": _json(content), "tokenizer_config.json": _json(said)}
+    return {"tokenizer.json": _json(content), "tokenizer_config.json": _json(config)}
 
 
-def clip_files(found: Filter) -> dict[str, bytes]:
-    """Of open_clip's own byte-pair tokenizer (OpenAI's), transformers' CLIPTokenizer."""
+def clip_files(trained: Filter) -> dict[str, bytes]:
+    """open_clip's own byte-pair tokenizer (OpenAI's) as transformers' CLIPTokenizer."""
     ensure()
     from transformers import CLIPTokenizer
 
     stock = open_clip.SimpleTokenizer()
     merges = sorted(stock.bpe_ranks, key=stock.bpe_ranks.__getitem__)
     vocab = {_SPECIAL.get(piece, piece): i for piece, i in stock.encoder.items()}
-    theirs: Any = CLIPTokenizer(vocab=vocab, merges=merges, model_max_length=found.tokenizer.context_length)
+    exported: Any = CLIPTokenizer(vocab=vocab, merges=merges, model_max_length=trained.tokenizer.context_length)
     with tempfile.TemporaryDirectory() as name:
-        theirs.save_pretrained(name)
+        exported.save_pretrained(name)
         return {path.name: path.read_bytes() for path in sorted(Path(name).iterdir())}
 
 
-def own_files(found: Filter) -> dict[str, bytes]:
-    """The transformers tokenizer that came with the model; {} where open_clip's own is used."""
-    tokenizer = found.tokenizer
+def own_files(trained: Filter) -> dict[str, bytes]:
+    """The transformers tokenizer that came with the model; {} for open_clip's own."""
+    tokenizer = trained.tokenizer
     if isinstance(tokenizer, WordPiece):
         return wordpiece_files(tokenizer)
     return dict(tokenizer.files) if isinstance(tokenizer, StockTokenizer) else {}

@@ -1,4 +1,4 @@
-"""A finished model's folder in transformers' layout: AutoModel, AutoProcessor and AutoTokenizer read it unchanged."""
+"""A finished model's folder in transformers' layout, for AutoModel, AutoProcessor and AutoTokenizer."""
 
 from __future__ import annotations
 
@@ -24,31 +24,31 @@ begun from a folder of transformers'"
 _OWN = (Siglip, TransformersClip)  # transformers' own classes
 
 
-def check_transformers(found: Filter) -> None:
-    """RecipeError where transformers has no class for the architecture."""
-    not_clip, not_siglip = why_not_clip(found), why_not_siglip(found)
-    if not isinstance(found.model, _OWN) and not_clip is not None and not_siglip is not None:
+def check_transformers(trained: Filter) -> None:
+    """RecipeError if transformers has no class for the architecture."""
+    not_clip, not_siglip = why_not_clip(trained), why_not_siglip(trained)
+    if not isinstance(trained.model, _OWN) and not_clip is not None and not_siglip is not None:
         raise RecipeError("export", f"not in transformers' layout: {not_clip}; {not_siglip}", _FIT)
 
 
 def export_transformers(model_folder: Path, out: Path) -> None:
     """``out`` for transformers: config.json, model.safetensors, preprocessor_config.json, the tokenizer's files.
 
-    A ViT CLIP becomes a CLIPModel; a sigmoid's bias, for which CLIPModel has no place, is kept in config.json
-    (``logit_bias``): sigma(t * cos + b) is for the caller to reckon. open_clip's SigLIP becomes a SiglipModel, whose
+    A ViT CLIP becomes a CLIPModel; a sigmoid's bias, which CLIPModel does not have, is written to config.json
+    (``logit_bias``): the caller computes sigma(t * cos + b). open_clip's SigLIP becomes a SiglipModel, whose
     texts are padded to the full length (``padding="max_length"``), as SigLIP's always are. Pixels are letterboxed as
-    ours. A model of transformers' own classes is written as it is. RecipeError names what fits where nothing does.
+    ours. A model of transformers' own classes is written as it is. RecipeError for other architectures.
     """
-    found = load_filter(model_folder, "cpu")
-    if isinstance(found.model, _OWN):
+    trained = load_filter(model_folder, "cpu")
+    if isinstance(trained.model, _OWN):
         with new_folder(model_folder, out, "transformers") as folder:
-            found.model.save(folder)
-            _write(folder, getattr(found.tokenizer, "files", {}))
+            trained.model.save(folder)
+            _write(folder, getattr(trained.tokenizer, "files", {}))
         return
-    check_transformers(found)
-    kind = "CLIP" if why_not_clip(found) is None else "Siglip"
-    model = _clip(found) if kind == "CLIP" else _siglip(found)
-    files = own_files(found) or clip_files(found)
+    check_transformers(trained)
+    kind = "CLIP" if why_not_clip(trained) is None else "Siglip"
+    model = _clip(trained) if kind == "CLIP" else _siglip(trained)
+    files = own_files(trained) or clip_files(trained)
     if kind == "Siglip":
         files = _without_mask(files)
     with new_folder(model_folder, out, "transformers") as folder:
@@ -58,35 +58,35 @@ def export_transformers(model_folder: Path, out: Path) -> None:
         state = {name: value.contiguous() for name, value in model.state_dict().items()}
         save_file(state, folder / "model.safetensors", {"format": "pt"})
         _write(folder, files)
-        (folder / "preprocessor_config.json").write_text(json.dumps(_pixels(found, kind), indent=1) + "\n", "utf-8")
+        (folder / "preprocessor_config.json").write_text(json.dumps(_pixels(trained, kind), indent=1) + "\n", "utf-8")
 
 
-def _clip(found: Filter) -> Any:
+def _clip(trained: Filter) -> Any:
     """A CLIPModel with the weights."""
     ensure()
     from transformers import CLIPConfig, CLIPModel
 
-    model: Any = CLIPModel(CLIPConfig(**clip_config(found)))
-    state = {theirs: value for name, v in weights(found).items() for theirs, value in clip_weights(name, v)}
+    model: Any = CLIPModel(CLIPConfig(**clip_config(trained)))
+    state = {renamed: value for name, v in weights(trained).items() for renamed, value in clip_weights(name, v)}
     model.load_state_dict(state, strict=True)
     return model
 
 
-def _siglip(found: Filter) -> Any:
+def _siglip(trained: Filter) -> Any:
     """A SiglipModel with the weights."""
     ensure()
     from transformers import SiglipConfig, SiglipModel
 
-    model: Any = SiglipModel(SiglipConfig(**siglip_config(found)))
-    state = {theirs: value for name, v in weights(found).items() for theirs, value in siglip_weights(name, v)}
+    model: Any = SiglipModel(SiglipConfig(**siglip_config(trained)))
+    state = {renamed: value for name, v in weights(trained).items() for renamed, value in siglip_weights(name, v)}
     model.load_state_dict(joined(state), strict=True)
     return model
 
 
 def _without_mask(files: dict[str, bytes]) -> dict[str, bytes]:
-    """SigLIP's text tower attends to padding: no mask may come from the tokenizer."""
-    said = json.loads(files["tokenizer_config.json"]) | {"model_input_names": ["input_ids"]}
-    return files | {"tokenizer_config.json": (json.dumps(said, indent=1, ensure_ascii=False) + "\n").encode()}
+    """Without attention mask in the tokenizer's output: SigLIP's text tower attends to padding."""
+    config = json.loads(files["tokenizer_config.json"]) | {"model_input_names": ["input_ids"]}
+    return files | {"tokenizer_config.json": (json.dumps(config, indent=1, ensure_ascii=False) + "\n").encode()}
 
 
 def _write(folder: Path, files: dict[str, bytes]) -> None:
@@ -94,9 +94,9 @@ def _write(folder: Path, files: dict[str, bytes]) -> None:
         (folder / name).write_bytes(content)
 
 
-def _pixels(found: Filter, kind: str) -> dict[str, Any]:
-    """preprocessor_config.json: the longest side made ``side``, the rest black, as `filters.towers.preprocess` does."""
-    side = found.side
+def _pixels(trained: Filter, kind: str) -> dict[str, Any]:
+    """preprocessor_config.json: the longest side scaled to ``side``, the rest black, as `filters.towers.preprocess`."""
+    side = trained.side
     return {
         "image_processor_type": "CLIPImageProcessor",
         "processor_class": f"{kind}Processor",
@@ -104,11 +104,11 @@ def _pixels(found: Filter, kind: str) -> dict[str, Any]:
         "do_resize": True,
         "size": {"max_height": side, "max_width": side},
         "resample": 3,  # bicubic
-        "do_center_crop": True,  # of what is smaller: padded with 0 to the middle of the square
+        "do_center_crop": True,  # smaller images are padded with 0, centred
         "crop_size": {"height": side, "width": side},
         "do_rescale": True,
         "rescale_factor": 1 / 255,
         "do_normalize": True,
-        "image_mean": found.preprocessing["mean"],
-        "image_std": found.preprocessing["std"],
+        "image_mean": trained.preprocessing["mean"],
+        "image_std": trained.preprocessing["std"],
     }

@@ -1,4 +1,4 @@
-"""The ways two towers can learn, by name: each an `filters.training.objectives.protocol.Objective`."""
+"""The objectives by name: each a `filters.training.objectives.protocol.Objective`."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ SIGMOID: tuple[ObjectiveName, ...] = ("siglip", "siglip2")  # these need a learn
 
 
 def make_objective(learner: Filter, rules: TrainingRules, texts: Sequence[str]) -> Objective:
-    """What ``rules.objective`` names, for ``learner``, its heads at random under torch's current seed.
+    """The objective ``rules.objective`` for ``learner``, its heads initialised under torch's current seed.
 
-    ``texts`` are the training set's: findings' vocabulary is learned from them, the same for the same texts in the same
-    order. The learner of a `SIGMOID` objective has a bias (`filters.towers.model.create_filter`, objective "siglip").
-    RecipeError where learner, rules or teacher do not go together; RunError where the texts do not serve.
+    ``texts`` of the training set, from which the findings' vocabulary is learned deterministically. The learner of a
+    `SIGMOID` objective has a bias (`filters.towers.model.create_filter`, objective "siglip"). RecipeError if learner,
+    rules or teacher do not fit together; RunError if the texts affirm too few findings.
     """
     match rules.objective:
         case "clip" | "siglip" as kind:

@@ -1,4 +1,4 @@
-"""CoCa (2205.01917): contrast and captioning by a model that has a decoder of texts."""
+"""CoCa (2205.01917): contrast and captioning by a model with a text decoder."""
 
 from __future__ import annotations
 
@@ -26,13 +26,16 @@ class Coca(Objective):
         self._weight = weight
 
     def features(self, model: Any, batch: DeviceBatch) -> Features:
-        """Unit rows "image" and "text" float32[n, d]; "caption" and "tokens" float32[n], as `token_sums` has them."""
-        said = model(batch.pixels, batch.ids)
-        caption, tokens = token_sums(said["logits"], said["labels"], model.pad_id)
-        rows = {"image": said["image_features"].float(), "text": said["text_features"].float()}
+        """Unit rows "image" and "text" float32[n, d]; "caption" and "tokens" float32[n], as from `token_sums`."""
+        outputs = model(batch.pixels, batch.ids)
+        caption, tokens = token_sums(outputs["logits"], outputs["labels"], model.pad_id)
+        rows = {"image": outputs["image_features"].float(), "text": outputs["text_features"].float()}
         return {**rows, "caption": caption, "tokens": tokens}
 
     def loss(self, features: Features, model: Any, distributed: DistributedContext) -> dict[str, torch.Tensor]:
         """open_clip's CoCaLoss: "contrast" + weight * "caption"."""
-        found, caption = contrast("clip", features, model, distributed), mean_of_tokens(features, distributed)
-        return {"loss": found + self._weight * caption, "contrast": found, "caption": caption}
+        contrastive_loss, caption = (
+            contrast("clip", features, model, distributed),
+            mean_of_tokens(features, distributed),
+        )
+        return {"loss": contrastive_loss + self._weight * caption, "contrast": contrastive_loss, "caption": caption}

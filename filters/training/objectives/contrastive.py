@@ -1,8 +1,7 @@
-"""CLIP (2103.00020) and SigLIP (2303.15343): images and texts of a batch, each to find its own among all processes'.
+"""CLIP (2103.00020) and SigLIP (2303.15343) losses over the batches of all processes.
 
-Beside the contrast a pair of towers may learn to caption, to agree with itself, and to predict masked patches:
-SigLIP 2's recipe (2502.14786, section 2), of either loss. A filter also sees texts that were edited to be wrong
-(`filters.training.memory`).
+Optionally with captioning, self-distillation and masked prediction: SigLIP 2's recipe (2502.14786, section 2), for
+either loss. A filter's training also has edited texts as hard negatives (`filters.training.memory`).
 """
 
 from __future__ import annotations
@@ -22,17 +21,17 @@ from filters.training.objectives.masked import MaskedPrediction
 from filters.training.objectives.protocol import DeviceBatch, Features, Objective
 from filters.training.optimizers import Averaged
 
-_TEACHER_DECAY = 0.99  # of the averaged model that is agreed with
+_TEACHER_DECAY = 0.99  # of the averaged teacher model
 Kind = Literal["clip", "siglip"]
 
 
 class Contrastive(Objective):
-    """The softmax or sigmoid loss, and where they have a weight a small captioner on the image's tokens and, late in
-    training, agreement with itself and masked prediction.
+    """The softmax or sigmoid loss, and if they have a weight a small captioner on the image's tokens and, late in
+    training, self-distillation and masked prediction.
 
-    The heads hold the captioner, each agreement's projection with its average and centre, the mask's token, and the
-    averaged model that is agreed with. RecipeError for a model without a bias where the loss is the sigmoid, and for
-    one without patches where some are to be masked.
+    The heads contain the captioner, each agreement's projection with its average and centre, the mask token, and the
+    averaged teacher. RecipeError for a model without a bias if the loss is the sigmoid, and for one without patches if
+    some are to be masked.
     """
 
     def __init__(
@@ -48,7 +47,7 @@ class Contrastive(Objective):
             raise RecipeError("train.objective", "the sigmoid loss needs a model with a bias", "objective: clip")
         self._kind, self._after = kind, distill_after
         self._weights = {"caption": caption, "agree": distill, "masked": masked}
-        self._mean_answers: dict[str, torch.Tensor] = {}  # of the step that is under way
+        self._mean_answers: dict[str, torch.Tensor] = {}  # of the current step
         self.steady = not distill and not masked
         blank = torch.zeros((1, 1, learner.side, learner.side), dtype=torch.uint8)
         self._parts = torch.nn.ModuleDict()
@@ -56,7 +55,7 @@ class Contrastive(Objective):
             if caption or masked:
                 width = image_tokens(learner.model, learner.scaled(blank))[1].shape[2]
             if caption:
-                self._parts["captioner"] = Captioner(width, _vocabulary(learner), learner.tokenizer.context_length)
+                self._parts["captioner"] = Captioner(width, _vocabulary_size(learner), learner.tokenizer.context_length)
             if distill:
                 self._parts["agreement"] = Agreement(learner.encode_images(blank).shape[1])
             if masked:
@@ -66,46 +65,46 @@ class Contrastive(Objective):
         self.heads: torch.nn.Module = self._parts.to(learner.device)
 
     def features(self, model: torch.nn.Module, batch: DeviceBatch) -> Features:
-        """Unit rows "image" and "text" float32[n, d]; "caption" and "tokens" float32[n]; once the teacher is listened
-        to, "agree" and "masked" float32[n], and its answers to each, "agree_answers" and "masked_answers" float32[n,
+        """Unit rows "image" and "text" float32[n, d]; "caption" and "tokens" float32[n]; once the teacher is
+        used, "agree" and "masked" float32[n], and its outputs "agree_answers" and "masked_answers" float32[n,
         prototypes].
 
-        Where the labels hold "wrong" texts int64[m, length] or ask that equal ones be "blocked", the `contrast`'s.
+        If the labels have "wrong" texts int64[m, length] or "blocked", also those inputs of `contrast`.
         """
-        found: Features = {}
+        features: Features = {}
         if "captioner" in self._parts:
             captioner: Any = self._parts["captioner"]
             pooled, tokens = image_tokens(model, batch.pixels)
-            found["image"] = torch.nn.functional.normalize(pooled.float(), dim=-1)
-            found["caption"], found["tokens"] = captioner.each(tokens, batch.ids)
+            features["image"] = torch.nn.functional.normalize(pooled.float(), dim=-1)
+            features["caption"], features["tokens"] = captioner.per_row(tokens, batch.ids)
         else:
-            found["image"] = image_rows(model, batch.pixels)
-        found["text"] = text_rows(model, batch.ids)
+            features["image"] = image_rows(model, batch.pixels)
+        features["text"] = text_rows(model, batch.ids)
         if (wrong := batch.labels.get("wrong")) is not None:
-            found["wrong"] = text_rows(model, wrong)
+            features["wrong"] = text_rows(model, wrong)
         if "blocked" in batch.labels:
-            found["blocked"] = same_text(batch.ids, wrong)
+            features["blocked"] = same_text(batch.ids, wrong)
         if "agreement" in self._parts and batch.done >= self._after:
-            found["agree"], found["agree_answers"] = self._agree(model, batch)
+            features["agree"], features["agree_answers"] = self._agree(model, batch)
         if "masked" in self._parts and batch.done >= self._after:
             masked, teacher = self._heads("masked"), self._heads("teacher")
-            mask = masked.draw(len(batch.pixels), _again(batch.generator))
-            found["masked"], found["masked_answers"] = masked.each(model, teacher.model, batch.pixels, mask)
-        return found
+            mask = masked.draw(len(batch.pixels), _copy_generator(batch.generator))
+            features["masked"], features["masked_answers"] = masked.per_row(model, teacher.model, batch.pixels, mask)
+        return features
 
     def _heads(self, name: str) -> Any:
         return self._parts[name]
 
     def _agree(self, model: Any, batch: DeviceBatch) -> tuple[torch.Tensor, torch.Tensor]:
-        """The student sees a part of each image, the same one each time it is asked of this ``batch``."""
+        """Self-distillation: the student sees a crop of each image, the same one each time for this ``batch``."""
         with torch.no_grad():
             whole = self._heads("teacher").model.encode_image(batch.pixels)
-        part = model.encode_image(local_crop(batch.pixels, _again(batch.generator)))
-        found: tuple[torch.Tensor, torch.Tensor] = self._heads("agreement").each(part, whole)
-        return found
+        part = model.encode_image(local_crop(batch.pixels, _copy_generator(batch.generator)))
+        result: tuple[torch.Tensor, torch.Tensor] = self._heads("agreement").per_row(part, whole)
+        return result
 
     def loss(self, features: Features, model: Any, distributed: DistributedContext) -> dict[str, torch.Tensor]:
-        """The contrast alone, or "contrast", "caption", "agree" and "masked", weighed."""
+        """The contrast alone, or the weighted sum of "contrast", "caption", "agree" and "masked"."""
         total = contrast(self._kind, features, model, distributed)
         if not self._parts:
             return {"loss": total}
@@ -122,7 +121,7 @@ class Contrastive(Objective):
         return {"loss": total, **parts}
 
     def update(self, model: torch.nn.Module) -> None:
-        """The averages follow, the centres too."""
+        """Update the averages and the centres."""
         if "teacher" in self._parts:
             self._heads("teacher").update(model)
         for name in ("agree", "masked"):
@@ -133,15 +132,15 @@ class Contrastive(Objective):
                     agreement.follow(self._mean_answers.pop(name))
 
 
-def _again(generator: torch.Generator) -> torch.Generator:
-    """One that draws what ``generator`` would, and leaves it where it is."""
-    found = torch.Generator()
-    found.set_state(generator.get_state())
-    return found
+def _copy_generator(generator: torch.Generator) -> torch.Generator:
+    """A copy of ``generator`` in its current state."""
+    copy = torch.Generator()
+    copy.set_state(generator.get_state())
+    return copy
 
 
-def _vocabulary(learner: Filter) -> int:
-    """Ids a text may hold."""
+def _vocabulary_size(learner: Filter) -> int:
+    """Number of token ids."""
     text = learner.config.get("text_cfg", {})
-    said = text.get("hf_config", {}).get("vocab_size") or text.get("vocab_size", 0)
-    return max(learner.tokenizer.vocab_size, int(said))
+    declared = text.get("hf_config", {}).get("vocab_size") or text.get("vocab_size", 0)
+    return max(learner.tokenizer.vocab_size, int(declared))

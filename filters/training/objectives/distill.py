@@ -1,9 +1,8 @@
-"""Distillation (open_clip's DistillClipLoss): beside the contrast, a frozen teacher's similarities are to be met.
+"""Distillation (open_clip's DistillClipLoss): the contrast, and the similarities of a frozen teacher as targets.
 
-The teacher may be any model's folder that `filters.towers.model.load_filter` reads. It sees the very pixels the learner
-sees, augmented alike, brought to its own side and statistics; texts it reads by its own tokenizer (the loader asks it,
-through the labeller), so that no two vocabularies need agree. Widths need not agree either: what is compared are the
-similarities within the batch.
+The teacher may be any model's folder that `filters.towers.model.load_filter` reads. It gets the learner's augmented
+pixels at its own side and statistics, and texts by its own tokenizer (through the labeller), so that vocabularies may
+differ. Widths may differ too: only similarities within the batch are compared.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from filters.training.rules import TrainingRules
 
 @dataclass(frozen=True)
 class TeacherIds:
-    """The `Labeller`: the texts read, as the teacher's tokenizer has them."""
+    """The `Labeller`: token ids of the texts by the teacher's tokenizer."""
 
     tokenizer: TextTokenizer
 
@@ -40,8 +39,8 @@ class Distill(Objective):
     """The softmax loss, and ``rules.distill`` times the cross-entropy to the teacher's softmax, both ways."""
 
     def __init__(self, learner: Filter, rules: TrainingRules) -> None:
-        """RecipeError where ``rules.teacher`` is no model's folder, or a damaged one."""
-        super().__init__()  # the teacher is no part of a checkpoint: it is a folder that stays as it is
+        """RecipeError if ``rules.teacher`` is no model's folder, or a damaged one."""
+        super().__init__()  # the teacher is not part of checkpoints: it never changes
         if rules.teacher is None:
             raise RecipeError("train.teacher", "no teacher", "a trained model's folder, with objective: distill")
         try:
@@ -63,12 +62,12 @@ class Distill(Objective):
         return rows | {"teacher_image": image, "teacher_text": text}
 
     def _view(self, pixels: torch.Tensor) -> torch.Tensor:
-        """The learner's normalised pixels as the teacher reads them."""
-        (mean, std), (its_mean, its_std) = self._views
+        """The learner's normalised pixels, scaled and normalised for the teacher."""
+        (mean, std), (teacher_mean, teacher_std) = self._views
         side = self._teacher.side
         if pixels.shape[-1] != side:
             pixels = torch.nn.functional.interpolate(pixels, (side, side), mode="bilinear", antialias=True)
-        return pixels * (std / its_std) + (mean - its_mean) / its_std
+        return pixels * (std / teacher_std) + (mean - teacher_mean) / teacher_std
 
     def loss(self, features: Features, model: Any, distributed: DistributedContext) -> dict[str, torch.Tensor]:
         """open_clip's DistillClipLoss: "contrast" + weight * "distill"."""
@@ -86,7 +85,7 @@ class Distill(Objective):
         return {"loss": contrast + self._weight * distill, "contrast": contrast, "distill": distill}
 
 
-def _statistics(found: Filter) -> tuple[torch.Tensor, torch.Tensor]:
+def _statistics(model: Filter) -> tuple[torch.Tensor, torch.Tensor]:
     """Mean and deviation float32[1, 3, 1, 1] of pixels in 0..1."""
-    mean, std = (torch.tensor(found.preprocessing[k], device=found.device) for k in ("mean", "std"))
+    mean, std = (torch.tensor(model.preprocessing[k], device=model.device) for k in ("mean", "std"))
     return mean.reshape(1, 3, 1, 1), std.reshape(1, 3, 1, 1)

@@ -1,6 +1,6 @@
-"""What a filter may learn beside the contrast: to caption, and to agree with itself (SigLIP 2, 2502.14786, section 2).
+"""Auxiliary heads beside the contrast: captioning and self-distillation (SigLIP 2, 2502.14786, section 2).
 
-Both bring heads that only training knows; they are no part of the filter.
+They exist in training only and are no part of the filter.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy, log_softmax, normalize, softmax
 
 from filters.training.optimizers import Averaged
 
-_WIDTH, _LAYERS, _HEADS = 128, 2, 4  # of the captioner: the image tower is to learn, not it
+_WIDTH, _LAYERS, _HEADS = 128, 2, 4  # a small captioner, so that the image tower learns
 _PROTOTYPES, _HIDDEN = 256, 256
 _STUDENT_HEAT, _TEACHER_HEAT, _CENTRE = 0.1, 0.04, 0.9  # DINO, 2104.14294, section 3.1
 _HEAD_DECAY = 0.99
@@ -35,40 +35,40 @@ class Captioner(torch.nn.Module):
     def forward(self, tokens: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
         """The mean cross-entropy, in nats a token, of the texts int64[n, length] given tokens float[n, m, width].
 
-        Padding is neither read nor predicted: nothing follows the end of a text.
+        Padding is neither an input nor a target.
         """
-        logits, wanted = self._logits(tokens, ids)
-        return cross_entropy(logits.flatten(0, 1), wanted.flatten(), ignore_index=self.pad)
+        logits, targets = self._logits(tokens, ids)
+        return cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=self.pad)
 
-    def each(self, tokens: torch.Tensor, ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """As `forward`, a text at a time: the cross-entropy summed over its tokens, their number; both float32[n]."""
+    def per_row(self, tokens: torch.Tensor, ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """As `forward`, for each text: the cross-entropy summed over its tokens, and their number; both float32[n]."""
         return token_sums(*self._logits(tokens, ids), self.pad)
 
     def _logits(self, tokens: torch.Tensor, ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Logits float32[n, length - 1, vocab], and the ids they are to predict."""
+        """Logits float32[n, length - 1, vocab], and the target ids."""
         longest = max(2, int((ids != self.pad).sum(1).max()))
         ids = ids[:, :longest].to(tokens.device)
-        given, wanted = ids[:, :-1], ids[:, 1:]
-        length = given.shape[1]
+        inputs, targets = ids[:, :-1], ids[:, 1:]
+        length = inputs.shape[1]
         mask = torch.triu(torch.full((length, length), float("-inf"), device=ids.device), diagonal=1)
-        x = self.embedding(given) + self.position[:length]
+        x = self.embedding(inputs) + self.position[:length]
         x = self.decoder(x, self.read(tokens.float()), tgt_mask=mask, tgt_is_causal=True)
-        return (x @ self.embedding.weight.T).float(), wanted
+        return (x @ self.embedding.weight.T).float(), targets
 
 
-def token_sums(logits: torch.Tensor, wanted: torch.Tensor, pad: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Cross-entropy summed over each row's tokens, and their number, both float32[n]; padding counts for nothing.
+def token_sums(logits: torch.Tensor, targets: torch.Tensor, pad: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Cross-entropy summed over each row's tokens, and their number, both float32[n]; padding is ignored.
 
-    ``logits`` float[n, length, vocab], ``wanted`` int64[n, length].
+    ``logits`` float[n, length, vocab], ``targets`` int64[n, length].
     """
-    each = cross_entropy(logits.float().mT, wanted, ignore_index=pad, reduction="none")
-    return each.sum(1), (wanted != pad).sum(1).float()
+    per_token = cross_entropy(logits.float().mT, targets, ignore_index=pad, reduction="none")
+    return per_token.sum(1), (targets != pad).sum(1).float()
 
 
 class Agreement(torch.nn.Module):
-    """Local-to-global consistency: the student sees a part of the image and is to say what the teacher says of all.
+    """Local-to-global consistency: the student predicts, from a crop, the teacher's output for the whole image.
 
-    The teacher is the student's moving average, its answers are centred and sharpened so that they do not collapse
+    The teacher is the student's moving average; its outputs are centred and sharpened to avoid collapse
     (SILC, 2310.13355, section 3.2, as SigLIP 2 uses it).
     """
 
@@ -84,23 +84,24 @@ class Agreement(torch.nn.Module):
 
     def forward(self, local: torch.Tensor, whole: torch.Tensor) -> torch.Tensor:
         """The mean cross-entropy of the student's rows ``local`` to the teacher's ``whole``, both float[n, d]."""
-        each, answers = self.each(local, whole)
+        losses, answers = self.per_row(local, whole)
         self.follow(answers.mean(0))
-        return each.mean()
+        return losses.mean()
 
-    def each(self, local: torch.Tensor, whole: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """As `forward`, float[n] a row at a time, with the teacher's answers float[n, prototypes]; changes nothing."""
+    def per_row(self, local: torch.Tensor, whole: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """As `forward` for each row, float[n], with the teacher's outputs float[n, prototypes]; without side
+        effects."""
         with torch.no_grad():
             answers = self.averaged.model(normalize(whole.detach().float(), dim=-1)).float()  # of autocast's half
             target = softmax((answers - self.centre) / _TEACHER_HEAT, dim=-1)
-        said = log_softmax(self.head(normalize(local.float(), dim=-1)).float() / _STUDENT_HEAT, dim=-1)
-        return -(target * said).sum(-1), answers
+        log_probabilities = log_softmax(self.head(normalize(local.float(), dim=-1)).float() / _STUDENT_HEAT, dim=-1)
+        return -(target * log_probabilities).sum(-1), answers
 
     @torch.no_grad()
     def follow(self, answers: torch.Tensor) -> None:
-        """The centre moves towards the mean ``answers`` float[prototypes] of a batch."""
+        """Move the centre towards the mean ``answers`` float[prototypes] of a batch."""
         self.centre.lerp_(answers, 1 - _CENTRE)
 
     def update(self) -> None:
-        """After a step: the teacher's head follows."""
+        """Update the teacher's head after a step."""
         self.averaged.update(self.head)

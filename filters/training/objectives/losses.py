@@ -1,8 +1,8 @@
-"""The contrastive losses: softmax (CLIP) and sigmoid (SigLIP), with further texts that are wrong for every image.
+"""Contrastive losses: softmax (CLIP) and sigmoid (SigLIP), with additional texts that are negatives of every image.
 
-Without further texts they are open_clip's own: each process has the rows of its own images and texts against all
-others', whose features are gathered (CLIP) or sent round in chunks (SigLIP), and gradients come back the same way.
-``blocked`` takes pairs out that are not the wrong pairs they look like.
+Without additional texts they are open_clip's own: each process has the rows of its own images and texts against all
+others', whose features are gathered (CLIP) or exchanged in chunks (SigLIP), with gradients. ``blocked`` removes false
+negatives.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from filters.towers.openclip import open_clip
 from filters.training.distributed import DistributedContext
 from filters.training.objectives.protocol import Features
 
-_MATCH_SCALE = 10.0  # of the meanings' cosines: texts of one meaning share the target, others get next to none
+_MATCH_SCALE = 10.0  # of the label vectors' cosines: texts of equal findings share the target, others get almost none
 
 
 def contrast(kind: str, features: Features, model: Any, distributed: DistributedContext) -> torch.Tensor:
-    """The `contrastive` loss of the unit rows "image" and "text", with "wrong" and "blocked" where they are there."""
-    found = (features.get(name) for name in ("image", "text", "wrong", "blocked"))
-    left, right, wrong, blocked = found
+    """The `contrastive` loss of the unit rows "image" and "text", with "wrong" and "blocked" if present."""
+    rows = (features.get(name) for name in ("image", "text", "wrong", "blocked"))
+    left, right, wrong, blocked = rows
     assert left is not None and right is not None
     bias = getattr(model, "logit_bias", None)
     return contrastive(kind, left, right, model.logit_scale.exp(), bias, wrong, blocked, distributed)
@@ -40,9 +40,9 @@ def contrastive(
 ) -> torch.Tensor:
     """The loss of n images ``left`` and texts ``right``, unit rows float[n, d], pair i being right.
 
-    ``scale`` is t itself, not its logarithm. ``extra`` float[m, d] are texts that are wrong: further columns of the
-    images' softmax (Yuksekgonul et al., 2210.01936), further negatives of the sigmoid. ``blocked`` bool[n, n + m]
-    marks pairs that count neither as right nor as wrong; never its diagonal. Both are of one process alone.
+    ``scale`` is t itself, not its logarithm. ``extra`` float[m, d] are wrong texts: additional columns of the
+    images' softmax (Yuksekgonul et al., 2210.01936), additional negatives of the sigmoid. ``blocked`` bool[n, n + m]
+    marks pairs that count neither as positive nor as negative; never its diagonal. Both for a single process only.
     """
     if extra is None and blocked is None:
         where = {} if distributed is None else {"rank": distributed.rank, "world_size": distributed.size}
@@ -58,7 +58,7 @@ def contrastive(
 
 
 def _softmax(logits: torch.Tensor, blocked: torch.Tensor | None) -> torch.Tensor:
-    """Images against all texts, and the right texts against all images: an edited text has no image to find."""
+    """Images against all texts, and the right texts against all images: an edited text has no image."""
     n = len(logits)
     logits = logits if blocked is None else logits.masked_fill(blocked, float("-inf"))
     own = torch.arange(n, device=logits.device)
@@ -77,9 +77,9 @@ def elementwise(logits: torch.Tensor) -> torch.Tensor:
 
 def soft_match(logits: torch.Tensor, meaning: torch.Tensor) -> torch.Tensor:
     """MedCLIP's semantic matching, one way (2210.10163, equations 3 to 6): the mean cross-entropy of ``logits`` to the
-    softmax of ``meaning``, the cosines of what row and column mean; both float[n, m]."""
-    wanted = torch.softmax(meaning * _MATCH_SCALE, dim=1)
-    return -(wanted * torch.log_softmax(logits, dim=1)).sum(dim=1).mean()
+    softmax of ``meaning``, the cosines of the label vectors; both float[n, m]."""
+    targets = torch.softmax(meaning * _MATCH_SCALE, dim=1)
+    return -(targets * torch.log_softmax(logits, dim=1)).sum(dim=1).mean()
 
 
 def _none(logits: torch.Tensor) -> torch.Tensor:
@@ -87,7 +87,7 @@ def _none(logits: torch.Tensor) -> torch.Tensor:
 
 
 def same_text(ids: torch.Tensor, extra: torch.Tensor | None = None) -> torch.Tensor:
-    """bool[n, n + m]: which texts, though not an image's own, read as its own does; ``ids`` int64[n, length]."""
+    """bool[n, n + m]: other texts that are equal to an image's own; ``ids`` int64[n, length]."""
     texts = ids if extra is None else torch.cat([ids, extra])
     same = (ids[:, None, :] == texts[None, :, :]).all(-1)
     same[:, : len(ids)].fill_diagonal_(False)
@@ -95,7 +95,7 @@ def same_text(ids: torch.Tensor, extra: torch.Tensor | None = None) -> torch.Ten
 
 
 def mean_of_tokens(features: Features, distributed: DistributedContext) -> torch.Tensor:
-    """The cross-entropy a token of a "caption" float32[n] over "tokens" float32[n], such that its mean over processes
-    is the whole batch's, however it is cut. No number is waited for."""
+    """The mean cross-entropy a token from "caption" float32[n] and "tokens" float32[n], scaled such that its mean over
+    processes is the whole batch's. Does not synchronise with the device."""
     total = distributed.summed(features["tokens"].detach().sum().double())
     return features["caption"].sum() * (distributed.size / total.clamp(min=1.0)).float()

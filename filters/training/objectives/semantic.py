@@ -1,8 +1,8 @@
 """MedCLIP's semantic matching (2210.10163, section 3.3): another patient's report of the same finding is no negative.
 
 Each image has the label vector of its own record's text, each text its own. The target of the match is the softmax of
-their cosines (equations 3 to 6), so that images and texts need not come in pairs. A pair that is one matches fully,
-whatever its text names: of a text without a known finding the label vector is zero and says nothing.
+their cosines (equations 3 to 6), so that images and texts need not be paired. A true pair always matches fully: the
+label vector of a text without a known finding is zero.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from filters.training.distributed import DistributedContext
 from filters.training.objectives.losses import soft_match
 from filters.training.objectives.protocol import DeviceBatch, Features, Labels, Objective
 
-_LEAST, _MOST = 6, 96  # texts that must affirm a finding for it to be learned; findings learned
-_READ = 20_000  # texts that the vocabulary is learned from, evenly through the set
+_MIN_TEXTS, _MAX_FINDINGS = 6, 96  # texts that must affirm a finding for the vocabulary; its size
+_VOCABULARY_TEXTS = 20_000  # texts from which the vocabulary is learned, evenly spaced
 
 
 @dataclass(frozen=True)
 class ReadClaims:
-    """The `Labeller`: what the texts claim on the vocabulary."""
+    """The `Labeller`: label vectors of the texts."""
 
     slots: Slots
 
@@ -42,14 +42,14 @@ class ReadClaims:
 
 
 class SemanticMatch(Objective):
-    """Soft targets from what texts claim."""
+    """Soft targets from the claims of texts."""
 
     def __init__(self, texts: Sequence[str]) -> None:
-        """RunError where ``texts`` affirm no finding often enough."""
+        """RunError if ``texts`` affirm no finding often enough."""
         super().__init__()
-        slots = learn_slots(texts[:: max(1, len(texts) // _READ)], _LEAST, _MOST)
+        slots = learn_slots(texts[:: max(1, len(texts) // _VOCABULARY_TEXTS)], _MIN_TEXTS, _MAX_FINDINGS)
         if not slots.findings:
-            problem = f"no finding is affirmed by {_LEAST} of the {len(texts)} training texts"
+            problem = f"no finding is affirmed by {_MIN_TEXTS} of the {len(texts)} training texts"
             raise RunError(f"{problem}: medclip learns from findings; train with objective: clip")
         self.labeller = ReadClaims(slots)
 
@@ -65,29 +65,29 @@ class SemanticMatch(Objective):
         image, text = (
             torch.nn.functional.normalize(features[f"{k}_means"].detach(), dim=-1) for k in ("image", "text")
         )
-        all_rows, all_means = _gathered(*rows, distributed, True), _gathered(image, text, distributed, False)
+        all_rows, all_means = _gather(*rows, distributed, True), _gather(image, text, distributed, False)
         own = features["own"]
         of_images = soft_match(scale * rows[0] @ all_rows[1].T, _with_own(image @ all_means[1].T, own, distributed))
         of_texts = soft_match(scale * rows[1] @ all_rows[0].T, _with_own(text @ all_means[0].T, own, distributed))
         return {"loss": (of_images + of_texts) / 2}
 
 
-def _gathered(
+def _gather(
     image: torch.Tensor, text: torch.Tensor, distributed: DistributedContext, gradient: bool
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Of all processes, in the order of their ranks."""
+    """The rows of all processes, in the order of their ranks."""
     if distributed.size == 1:
         return image, text
-    found: tuple[torch.Tensor, torch.Tensor] = open_clip.loss.gather_features(
+    gathered: tuple[torch.Tensor, torch.Tensor] = open_clip.loss.gather_features(
         image, text, local_loss=True, gather_with_grad=gradient, rank=distributed.rank, world_size=distributed.size
     )
-    return found
+    return gathered
 
 
 def _with_own(meaning: torch.Tensor, own: torch.Tensor, distributed: DistributedContext) -> torch.Tensor:
-    """``meaning`` float[n, all] with 1 where a row meets what belongs to it (``own`` bool[n])."""
-    place = torch.arange(len(own), device=meaning.device)
-    column = place + distributed.rank * len(own)
+    """``meaning`` float[n, all] with 1 for true pairs (``own`` bool[n])."""
+    row = torch.arange(len(own), device=meaning.device)
+    column = row + distributed.rank * len(own)
     meaning = meaning.clone()
-    meaning[place, column] = torch.where(own, 1.0, meaning[place, column])
+    meaning[row, column] = torch.where(own, 1.0, meaning[row, column])
     return meaning

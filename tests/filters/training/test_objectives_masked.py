@@ -45,7 +45,7 @@ def test_masked_prediction_sees_nothing_of_what_it_is_to_say(kind: str, tmp_path
     mask = masked.draw(2, torch.Generator().manual_seed(3))
     patches = (side // 8) ** 2
     assert mask.shape == (2, patches) and mask.sum(1).tolist() == [patches // 2] * 2
-    each, answers = masked.each(model, teacher, x, mask)
+    each, answers = masked.per_row(model, teacher, x, mask)
     assert each.shape == (2,) and len(answers) == 2
     hidden = mask.reshape(2, 1, side // 8, side // 8).repeat_interleave(8, 2).repeat_interleave(8, 3)
     noise = torch.where(hidden, torch.randn_like(x), x)
@@ -55,7 +55,7 @@ def test_masked_prediction_sees_nothing_of_what_it_is_to_say(kind: str, tmp_path
         one, other = masked._tokens(model, x), masked._tokens(model, noise)
     assert float((one - other).abs().max()) < 1e-5, "pixels under the mask are not seen"
     assert float((masked._tokens(model, x) - masked._tokens(model, noise)).detach().abs().max()) > 1e-3
-    said = masked.agreement.each(one[mask], masked._tokens(teacher, x)[mask])[0]
+    said = masked.agreement.per_row(one[mask], masked._tokens(teacher, x)[mask])[0]
     assert float((said.reshape(2, -1).mean(1) - each).detach().abs().max()) < 1e-5, "the agreement's loss, by patch"
     each.mean().backward()
     assert masked.token.grad is not None and float(masked.token.grad.abs().sum()) > 0
@@ -70,7 +70,7 @@ def test_masked_prediction_is_learned():
     optimizer = torch.optim.AdamW([*model.visual.parameters(), masked.token, *masked.agreement.head.parameters()], 3e-3)
     generator, losses = torch.Generator().manual_seed(5), []
     for _ in range(60):
-        loss = masked.each(model, teacher, x, masked.draw(8, generator))[0].mean()
+        loss = masked.per_row(model, teacher, x, masked.draw(8, generator))[0].mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -78,10 +78,10 @@ def test_masked_prediction_is_learned():
     assert sum(losses[-5:]) / 5 < losses[0] - 0.3, losses
     mask = masked.draw(8, generator)
     with torch.no_grad():
-        own = masked.each(model, teacher, x, mask)[0].mean()
+        own = masked.per_row(model, teacher, x, mask)[0].mean()
         tokens = masked._tokens
         masked._tokens = lambda m, seen: tokens(m, seen.roll(1, 0) if m is teacher else seen)  # type: ignore[method-assign]
-        others = masked.each(model, teacher, x, mask)[0].mean()
+        others = masked.per_row(model, teacher, x, mask)[0].mean()
     assert float(own) < float(others) - 0.1, "what is hidden is told from what is seen of this image"
 
 
