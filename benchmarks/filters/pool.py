@@ -159,7 +159,7 @@ def report(seen: Seen, rng: np.random.Generator) -> str:
     lines += _absences({s[0] for s in seen}, rng, 0.4)
     sides = {s[1] for s in seen if s[1]}
     if len(sides) == 1 and rng.random() < 0.4:
-        lines.append(str(rng.choice(SCENES[0].clear)).format(**_words(sides.pop(), "small")))
+        lines.append(str(rng.choice(SCENES[0].other_side)).format(**_words(sides.pop(), "small")))
     if rng.random() < 0.5:
         lines.append(_line(rng))
     summary = [str(rng.choice(BY_NAME[s[0]].summary)).format(**w) for s, w in zip(seen, words, strict=True)]
