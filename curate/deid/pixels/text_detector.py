@@ -285,9 +285,12 @@ def _lines(core: Floats, elsewhere: Floats, scale: np.ndarray, least: float, coa
         sure = line & (told > _INSIDE)
         if label == 0 or not sure.any() or (coarse and min(np.ptp(at) for at in np.nonzero(sure)) == 0):
             continue
+        score = float(told[sure].mean())
+        if score < least:
+            continue
         rect = cv2.minAreaRect(np.argwhere(line)[:, ::-1].astype(np.float32))
-        alone = float(np.quantile(elsewhere[y : y + h, x : x + w][sure], 0.9)) < _SEEN
-        score = float(told[sure].mean()) - _RAGGED * max(0.0, _FULL - _fill(line, rect)) - _DOUBT * alone
+        score -= _RAGGED * max(0.0, _FULL - _fill(line, rect))
+        score -= _DOUBT * (float(np.quantile(elsewhere[y : y + h, x : x + w][sure], 0.9)) < _SEEN)
         if score >= least:
             corners = 2 * (_corners(line, rect) + np.array([x, y])) * scale
             found.append(FoundText(tuple((float(a), float(b)) for a, b in corners), score, "detector"))
