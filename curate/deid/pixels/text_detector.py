@@ -47,7 +47,7 @@ _NEAR = np.ones((3, 3), np.uint8)  # what is told by a finer level, and a pixel 
 _FULL, _RAGGED = 0.7, 0.3  # of its rectangle, what a line's core fills; doubt for each part less: wires, clips, vessels
 _LEVEL = 4.0  # degrees: a line less steep is taken for level
 _LONG = 2.5  # length over height from which a line's slant can be told
-_PIECE = 1.2  # of its height: the pieces that a slanted line is covered by
+_PIECE = 0.6  # of its height: the pieces that a slanted line is covered by
 
 
 @dataclass(frozen=True)
