@@ -3,11 +3,12 @@
     python -m benchmarks.filters [--only PART ...] [--seeds N] [--quick] [--jobs N] [--data FOLDER] [--work FOLDER]
                                  [--out FILE] [--plot FILE] [--fresh]
 
-Parts: synthetic (every method's AUROC by fault, precision among the kept), poison, real (--data holds radiology_pairs;
+Parts: synthetic (every method's AUROC by fault, precision among the kept), second-writer (the same films in words and
+with faults that no method knows), poison, real (--data holds radiology_pairs;
 real-scratch: its methods that begin at random), mismatches (judges beside heads and baselines, on pairs and whole
 studies deranged, with a clean set and without), statements (what clinicians stated of pictures against its contrary:
-denial, side, position), rate (scoring, end to end against the model alone), reselect (another
-cut over a million scores). A run goes on where one stopped. What the kept pairs are worth to a model is
+denial, side, position), rate (scoring, end to end against the model alone), reselect (another cut over a million
+scores). A run goes on where one stopped. What the kept pairs are worth to a model is
 `benchmarks.training`'s part synthetic, which reads the scores of these same filters from --work. Rate and reselect are
 timed: nothing else should run beside them. Intervals are 95 % of Student's t over seeds.
 """

@@ -126,6 +126,19 @@ def _mismatches(results: dict[str, Any]) -> Iterator[str]:
                 yield ""
 
 
+def _second_writer(results: dict[str, Any]) -> Iterator[str]:
+    seeds = list(results.get("second-writer", {}).values())
+    if not seeds:
+        return
+    faults = list(next(iter(seeds[0]["methods"].values()))["auroc"])
+    yield f"| filter | {' | '.join(faults)} | CPU-s |"
+    yield "|---|" + "---|" * (len(faults) + 1)
+    for name in seeds[0]["methods"]:
+        cells = [said([s["methods"][name]["auroc"][f] for s in seeds]) for f in faults]
+        yield f"| {name} | {' | '.join(cells)} | {interval([s['methods'][name]['cpu-s'] for s in seeds])[0]:.0f} |"
+    yield ""
+
+
 def _statements(results: dict[str, Any]) -> Iterator[str]:
     for one in results.get("statements", {}).values():
         kinds = list(one)

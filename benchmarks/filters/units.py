@@ -16,6 +16,12 @@ def _synthetic(seed: int, quick: bool, data: Path | None, work: Path) -> Any:
     return measure(seed, QUICK if quick else Size(), work)
 
 
+def _second_writer(seed: int, quick: bool, data: Path | None, work: Path) -> Any:
+    from benchmarks.filters.second_writer import measure
+
+    return measure(seed, QUICK if quick else Size(2000, 400), work)
+
+
 def _poison(seed: int, quick: bool, data: Path | None, work: Path) -> Any:
     from benchmarks.filters.synthetic import poison
 
@@ -67,6 +73,7 @@ PARTS: dict[str, Measure] = {
     "rate": _rate,
     "reselect": _reselect,
     "synthetic": _synthetic,
+    "second-writer": _second_writer,
     "poison": _poison,
     "real": _real,
     "real-scratch": _scratch,

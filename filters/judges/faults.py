@@ -11,11 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import brentq
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from filters.judges.stack import Floats, Index
+from filters.methods.ours.calibration import ece
 
 FAULTS = ("single", "whole")
 # shares of the pairs and of the patients that are injected with each fault, one round each. A clean set is spoiled by
@@ -92,15 +94,6 @@ class Faults:
         scale = float(np.exp(brentq(excess, -_LOG, _LOG)))
         return replace(self, shares=scale * np.array(most), right=right)
 
-    def error(self, columns: Floats) -> float:
-        """The standard error of ``right`` as the share of these very pairs, ``columns`` of the pool, by the observed
-        information: large where a fault looks like right pairs, for then nobody can say how common it is."""
-        ratios = self.ratios(columns)
-        slope = (ratios - 1) / (self.right + ratios @ self.shares)[:, None]
-        covariance = np.linalg.pinv(slope.T @ slope + 1e-3 * np.eye(len(FAULTS)))
-        drawn = self.right * (1 - self.right) / len(columns)  # of another pool of as many
-        return float(np.sqrt(max(covariance.sum() - drawn, 0.0)))
-
     def unlike(self, injected: Floats, fault: Index, pool: Floats) -> float:
         """How much righter the pool's wrong pairs look by themselves than injected ones, in standard deviations of
         these: the mean log-odds, the first column, weighted by the probability of being wrong."""
@@ -111,6 +104,22 @@ class Faults:
         mean = np.average(injected[:, 0], weights=each)
         spread = np.sqrt(np.average((injected[:, 0] - mean) ** 2, weights=each))
         return float((np.average(pool[:, 0], weights=wrong) - mean) / max(spread, 1e-9))
+
+
+def holdout_errors(columns: Floats, fault: Index, half: NDArray[np.bool_], pool: Index) -> tuple[float, float]:
+    """(root mean square error of the share of right pairs, mean calibration error) of `Faults.of_pool` where the truth
+    is known: ``pool`` int64[n] says which injected pool a row is of, ``half`` bool[n] in which half of the patients;
+    what is fitted on one half is asked of each pool's rows of the other."""
+    shares, errors = [], []
+    for held in (half, ~half):
+        model = Faults.of(columns[~held], fault[~held])
+        for one in np.unique(pool[held]):
+            some = held & (pool == one)
+            found = model.of_pool(columns[some])
+            right = fault[some] == 0
+            shares.append(found.right - right.mean())
+            errors.append(ece(found(columns[some]), right))
+    return float(np.sqrt(np.mean(np.square(shares)))), float(np.mean(errors))
 
 
 def largest_share(ratios: Floats) -> float:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from curate.errors import RunError
-from filters.judges.faults import FAULTS, ON_CLEAN, ON_POOL, Faults, exchange
+from filters.judges.faults import FAULTS, ON_CLEAN, ON_POOL, Faults, exchange, holdout_errors
 from filters.judges.judges import Judges
 from filters.judges.posterior import Posterior
 from filters.judges.spaces import ImageSpace, Rows, TextSpace
@@ -28,9 +28,10 @@ LEAST_PAIRS, LEAST_GROUPS = 40, 8
 _FORGET = 0.2  # weight below which a pair teaches no judge
 _PENALTY = 0.03
 _RIGHT, _FAR, _NEAR = 0, 1, 2
-# above which a probability is not called calibrated: the standard error of the share of right pairs (0.03: nine of ten
-# are within 0.05), and how much righter the pool's wrong pairs look than injected ones, in standard deviations
-_MAX_ERROR, _MAX_UNLIKE = 0.03, 0.3
+# above which a probability is not called calibrated: what the share of right pairs and the probabilities are off by on
+# patients and faults that were held out, and how much righter the pool's wrong pairs look than injected ones, in
+# standard deviations
+_MAX_ERROR, _MAX_UNLIKE = 0.05, 0.3
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,9 +105,12 @@ def uncalibrated(metrics: Mapping[str, float]) -> str | None:
             "the wrong pairs it finds look righter by themselves than exchanged ones do "
             f"(by {metrics['unlike']:.2f} standard deviations): there are more of them than it says"
         )
-    if metrics["right_error"] > _MAX_ERROR:
-        half = 1.96 * metrics["right_error"]
-        return f"the share of right pairs, {metrics['right_in_pool']:.2f}, is known to {half:.2f} only, of so few pairs"
+    share, probability = metrics["right_error"], metrics["holdout_ece"]
+    if max(share, probability) > _MAX_ERROR:
+        return (
+            f"on held-out patients with known faults the share of right pairs was off by {share:.2f} and the "
+            f"probabilities by {probability:.2f}, and {_MAX_ERROR} is the most: a larger clean set"
+        )
     return None
 
 
@@ -123,8 +127,9 @@ def fit(
 
     The metrics: AUROC of pairs as they are against exchanged ones that no judge has seen (``holdout_auroc``; of look-
     alikes ``holdout_auroc_near``), the pool's share of right pairs (``right_in_pool``) and of each of `FAULTS`; with a
-    clean set the standard error of the share (``right_error``), and how far the pool's wrong pairs are ``unlike``
-    exchanged ones (`filters.judges.faults.Faults.unlike`).
+    clean set what share and probabilities are off by where the truth is known (``right_error``, ``holdout_ece``:
+    `filters.judges.faults.holdout_errors`), and how far the pool's wrong pairs are ``unlike`` exchanged ones
+    (`Faults.unlike`).
     """
     groups = digests(reference.groups)
     if len(reference) < LEAST_PAIRS or len(np.unique(groups)) < LEAST_GROUPS:
@@ -222,15 +227,25 @@ def _posterior(panel: Panel, pairs: PairFeatures, seed: int) -> Posterior:
     return Posterior.of(panel.log_odds(x, u, groups), np.concatenate(wrong))
 
 
-def _injected(panel: Panel, pairs: PairFeatures, clean: bool, size: int, seed: int) -> tuple[Floats, Index]:
-    """The columns of pairs as they are and of injected faults, and which is which. As many patients at a time as make
-    a pool of ``size``: among more texts the most alike is more alike."""
+@dataclass(frozen=True, eq=False)
+class _Injected:
+    """Columns float64[n, k] of pairs as they are and of injected ones; which ``fault``; of which injected ``pool``;
+    and in which ``half`` of the patients."""
+
+    columns: Floats
+    fault: Index
+    pool: Index
+    half: NDArray[np.bool_]
+
+
+def _injected(panel: Panel, pairs: PairFeatures, clean: bool, size: int, seed: int) -> _Injected:
+    """As many patients at a time as make a pool of ``size``: among more texts the most alike is more alike."""
     names, groups = digests(pairs.names), digests(pairs.groups)
     x, u = panel.rows(pairs.images, pairs.sentences, pairs.texts)
     fold = fold_of(groups)
     patients = np.unique(groups)
     several = max(LEAST_GROUPS, round(len(patients) * min(1.0, size / len(x))))
-    columns, faults = [], []
+    columns, faults, pools, halves = [], [], [], []
     for k, shares in enumerate(ON_CLEAN if clean else ON_POOL):
         rng = np.random.default_rng([seed, 3, k])
         some = np.flatnonzero(np.isin(groups, rng.permutation(patients)[:several]))
@@ -239,7 +254,9 @@ def _injected(panel: Panel, pairs: PairFeatures, clean: bool, size: int, seed: i
         odds = panel.log_odds(*asked[2:], asked[1])
         columns.append(_memory(*asked, odds, panel.posterior(odds)).columns(*asked, odds))
         faults.append(fault)
-    return np.concatenate(columns), np.concatenate(faults)
+        pools.append(np.full(len(some), k))
+        halves.append(groups[some] // np.uint64(FOLDS) % np.uint64(2) == 0)
+    return _Injected(np.concatenate(columns), np.concatenate(faults), np.concatenate(pools), np.concatenate(halves))
 
 
 def _of_pool(
@@ -251,13 +268,15 @@ def _of_pool(
     panel = replace(panel, posterior=_posterior(panel, pool if len(pool) >= LEAST_PAIRS else reference, seed))
     memory = _memory(*asked, odds, panel.posterior(odds))
     columns = memory.columns(*asked, odds)
-    injected, fault = _injected(panel, reference, clean, len(pool), seed)
-    faults = Faults.of(injected, fault)
+    made = _injected(panel, reference, clean, len(pool), seed)
+    faults = Faults.of(made.columns, made.fault)
     if clean:
         faults = faults.of_pool(columns)
-        metrics = {**metrics, "right_error": faults.error(columns), "unlike": faults.unlike(injected, fault, columns)}
+        share, calibration = holdout_errors(made.columns, made.fault, made.half, made.pool)
+        unlike = faults.unlike(made.columns, made.fault, columns)
+        metrics = {**metrics, "right_error": share, "holdout_ece": calibration, "unlike": unlike}
     else:
-        faults = faults.of_mixture(injected, fault, columns, panel.posterior.share)
+        faults = faults.of_mixture(made.columns, made.fault, columns, panel.posterior.share)
     posterior = replace(panel.posterior, share=float(np.clip(faults.right, 0.02, 0.98)))
     panel = replace(panel, memory=memory, faults=faults, posterior=posterior)
     shares = dict(zip(FAULTS, map(float, faults.shares), strict=True))

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.filters import plot, table
+from benchmarks.filters import plot, second_writer, table
 from benchmarks.filters.methods import CONTENDERS, Contender, columns_of
 from benchmarks.filters.planting import HOW, LEVELS, deranged
 from benchmarks.filters.pool import FAULTS, Pool, shuffled
 from benchmarks.filters.real import is_faulty, mismatched, pairs_of
 from benchmarks.filters.statements import contrasts
 from benchmarks.filters.synthetic import Size, _judge, poison
+from filters.findings import concept
 from tests.filters.films import films
 from tests.realdata import real
 
@@ -141,3 +142,15 @@ def test_a_statement_and_its_contrary_are_of_what_was_answered(tmp_path: Path) -
         ("b.jpg", "position", "Where is the mass? Upper left lobe, CT."): "Where is the mass? Lower left lobe, CT.",
         ("b.jpg", "denial", "There is a shift from left to right."): "There is no shift from left to right.",
     }
+
+
+def test_the_second_writer_has_words_and_faults_of_its_own(tmp_path: Path) -> None:
+    pool = second_writer.make(100, 5, 0.3)
+    assert set(pool.fault) == {"", *second_writer.FAULTS} and 0.15 < np.mean([f == "" for f in pool.fault]) < 0.45
+    assert not any(concept(text) for text in pool.records.texts), "the lexicon reads nothing of it"
+    assert len(set(pool.records.texts)) > 95
+    for text, fault, seen in zip(pool.records.texts, pool.fault, pool.seen, strict=True):
+        again = second_writer.text(seen, np.random.default_rng(0))
+        assert ("now gone" in text) == (fault == "film before") and again != text
+    found = second_writer.measure(5, Size(60, 40), tmp_path, ("text quality",))
+    assert found["unread"] == 1.0 and set(found["methods"]["text quality"]["auroc"]) == set(second_writer.FAULTS)
