@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence
@@ -405,3 +407,17 @@ def test_a_stream_that_was_cut_and_closed(tmp_path: Path, syntax: UID) -> None:
         assert dropped.value.reason in (Reason.TRUNCATED, Reason.UNDECODABLE)
     write(tmp_path / "a", pixels, syntax)
     assert np.abs(load_dicom(tmp_path / "a", 0, RULES).pixels.astype(int) - pixels).max() <= 12
+
+
+def test_a_restart_interval_that_is_missing(tmp_path: Path) -> None:
+    pixels, out = gradient(64, 64, 255, "u1"), io.BytesIO()
+    Image.fromarray(pixels).save(out, "JPEG", quality=95, restart_marker_blocks=4)
+    code = out.getvalue()
+    marks = [i for i in range(len(code) - 1) if code[i] == 0xFF and 0xD0 <= code[i + 1] <= 0xD7]
+    ds = dataset(pixels, JPEGBaseline8Bit)
+    ds.PixelData = encapsulate([code])
+    (tmp_path / "a").write_bytes(to_bytes(ds))
+    assert np.abs(load_dicom(tmp_path / "a", 0, RULES).pixels.astype(int) - pixels).max() <= 6
+    ds.PixelData = encapsulate([code[: marks[3]] + code[marks[4] :]])
+    (tmp_path / "a").write_bytes(to_bytes(ds))
+    assert reason(tmp_path / "a") is Reason.STREAM_SIZE

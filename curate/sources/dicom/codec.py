@@ -30,7 +30,7 @@ from curate.sources.dicom.file import FLOAT_PIXELS, DicomFile
 from curate.sources.dicom.layout import Layout, is_swapped
 from curate.sources.dicom.prove import ProvenPixels, frame_stream
 from curate.sources.images.jp2 import check_hole
-from curate.sources.images.jpeg import decode_whole, has_hole, with_more
+from curate.sources.images.jpeg import decode_whole, looks_whole, with_more
 from curate.sources.third_party import call_third_party
 
 PLUGIN = "imagecodecs"
@@ -146,7 +146,7 @@ def _check_whole(syntax: uid.UID, data: bytes, layout: Layout, cells: np.ndarray
     """Are all coded data of a JPEG stream there? Decoders, CharLS alone apart, make something up for those that are
     missing; what stands behind those of a whole one is not looked at."""
     more, _ = _first_that_decodes(syntax, with_more(data), layout, (plugin,))
-    if np.array_equal(more, cells) and not has_hole(data):
+    if np.array_equal(more, cells) and looks_whole(data):
         return
     if syntax in _JPEG_LS:
         raise DropRecord(Reason.TRUNCATED)

@@ -131,13 +131,11 @@ def decode_whole(data: bytes, tables: bytes = b"") -> np.ndarray:
         return values
     if not _all_sent(frame, [body for body, _, _ in scans]) or _changes(values, with_more(data), tables):
         raise DropRecord(Reason.TRUNCATED)
-    for _, scan, _ in scans:
-        numbers = [mark[1] & 7 for mark in _RESTART.findall(scan)]
-        if numbers != [i & 7 for i in range(len(numbers))]:
-            raise DropRecord(Reason.CONTRADICTORY)
+    if not _in_order(data):
+        raise DropRecord(Reason.CONTRADICTORY)
     _, scan, end = max(scans, key=lambda part: len(part[1]))
     start, used, spare = end - len(scan), len(scan.rstrip(b"\0\xff")), _SPARE  # some pad
-    if has_hole(data) and _matters(values, data, start + used + 2, tables):
+    if _has_hole(data) and _matters(values, data, start + used + 2, tables):
         used, spare = len(scan), 2  # zeros that are codes; or a copy broken off has left them in place of codes
     if used - spare > 8 and not _matters(values, data, start + used - spare, tables):
         raise DropRecord(Reason.CONTRADICTORY)
@@ -154,8 +152,17 @@ def with_more(data: bytes) -> bytes:
     return data[: end - len(scan)] + _RESTART.sub(lambda mark: _NOISE + mark[0], scan) + _MORE + _END
 
 
-def has_hole(data: bytes) -> bool:
-    """Do many zeros stand where coded data end?"""
+def looks_whole(data: bytes) -> bool:
+    """Is no restart interval missing, and do no zeros stand where coded data end?"""
+    return _in_order(data) and not _has_hole(data)
+
+
+def _in_order(data: bytes) -> bool:
+    restarts = [_RESTART.findall(scan) for marker, _, scan, _ in segments(data) if marker == SOS]
+    return all(mark[1] & 7 == i & 7 for marks in restarts for i, mark in enumerate(marks))
+
+
+def _has_hole(data: bytes) -> bool:
     scan = max((part[2] for part in segments(data) if part[0] == SOS), key=len, default=b"")
     return len(scan) - len(scan.rstrip(b"\0\xff")) > _HOLE
 
