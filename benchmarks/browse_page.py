@@ -114,6 +114,34 @@ def visit(server: Server, width: int, dark: bool, folder: Path, axe: str) -> lis
     return faults
 
 
+def faults_of_page(page: Path, width: int, dark: bool, axe: str) -> list[str]:
+    """Faults of a page that is a file: wider than its window, an error in the console, a request for another file or
+    place, what axe finds serious; so in print, too."""
+    browser = open_browser(width, dark)
+    name = f"{page.name}-{width}{'-dark' if dark else ''}"
+    faults = []
+    try:
+        browser.get(page.as_uri())
+        for medium in ("screen", "print"):
+            browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": medium})
+            wide = browser.execute_script("return document.documentElement.scrollWidth - innerWidth")
+            faults += [f"{name}: {wide} px wider than its window in {medium}"] if wide > 0 else []
+            if axe:
+                browser.execute_script(axe)
+                found = browser.execute_async_script("const done = arguments[0]; axe.run().then(done)")["violations"]
+                serious = [v["id"] for v in found if v["impact"] in ("serious", "critical")]
+                faults += [f"{name}: axe {rule} in {medium}" for rule in serious]
+        faults += [f"{name}: console: {e['message']}" for e in browser.get_log("browser") if e["level"] == "SEVERE"]
+        for entry in browser.get_log("performance"):
+            told = json.loads(entry["message"])["message"]
+            if told["method"] == "Network.requestWillBeSent":
+                url = told["params"]["request"]["url"]
+                faults += [] if url.startswith((page.as_uri(), "data:", "about:")) else [f"{name}: a request for {url}"]
+    finally:
+        browser.quit()
+    return faults
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path)
