@@ -63,7 +63,7 @@ def test_reasons_say_which_rule_dropped_a_record() -> None:
     }
     choice = decide(columns, KEYS, SelectRules(keep=0.4, all_of={"text": 0.9}, cap=1))
     assert reasons(choice) == [None, "below_another_cut", "concept_cap", None, "score_below_cut", "unscored"]
-    assert choice.line == pytest.approx(0.6)
+    assert choice.threshold == pytest.approx(0.6)
 
 
 def test_a_capped_record_below_the_cut_was_dropped_by_the_cut() -> None:

@@ -198,7 +198,7 @@ def test_every_header_value_that_identifies_is_in_the_truth(archive: Archive) ->
 
 
 def test_planted_strings_cannot_be_met_by_chance(archive: Archive) -> None:
-    words = [w for s in SCENES for w in (s.title, *s.techniques, *s.indications, *s.normal, *s.clear)]
+    words = [w for s in SCENES for w in (s.title, *s.techniques, *s.indications, *s.normal, *s.other_side)]
     words += [w for s in SCENES for f in s.findings for w in (f.name, *f.present, *f.summary, *f.absent)]
     clinical = "\n".join(words).lower()
     planted = {p for r in archive.truth for p in r["phi"]}
