@@ -53,7 +53,7 @@ def compare(source: Path, released: Path, retain: tuple[str, ...] = ()) -> dict[
     for path in files:
         data = path.read_bytes()
         began = time.process_time()
-        alone = set(audit_header(data).found)
+        alone = set(audit_header(data).places)
         spent += time.process_time() - began
         with quiet():
             beside = set(dicom_findings(data, pydicom.dcmread(source / path.name, force=True), retain=retain))

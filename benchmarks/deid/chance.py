@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import pydicom
 
-from curate.deid.verify.bytesearch import FALSE_ALARMS, held_in_pixels, holds_any
+from curate.deid.verify.bytesearch import FALSE_ALARMS, found_in_pixels, holds_any
 from curate.deid.verify.source import needles
 
 _BESIDE = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -81,7 +81,7 @@ def count(pictures: Iterator[tuple[str, bytes, int]], sought: list[str]) -> dict
         one["megabytes"] = round(one["megabytes"] + len(data) / 2**20, 2)
         for group in groups:
             one["hits"] += len(holds_any(data, group))
-            one["counted"] += len(held_in_pixels(data, group, cell))
+            one["counted"] += len(found_in_pixels(data, group, cell))
             one["allowed"] += FALSE_ALARMS
     for one in told.values():
         one["allowed"] = round(one["allowed"], 5)

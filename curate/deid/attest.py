@@ -1,4 +1,4 @@
-"""attestation.json: what was done to how much, what was kept back and why, what the verifier found. No value."""
+"""attestation.json: counts of actions, of withheld inputs by reason, and of the verifier's findings. No values."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ from curate.deid.verify.finding import Finding, fails
 from curate.record import Fate, Reason
 
 SECOND_LOOK = "second look"  # the action that counts pictures of the sample that the verifier read
-DECLARED_CLEAN = "declared clean"  # the action that counts records that nothing was done to, as the recipe said
-RATE = 0.001  # the leak rate of which the attestation says how likely the sample would have missed it
+DECLARED_CLEAN = (
+    "declared clean"  # the action that counts records left unchanged because the recipe declares them clean
+)
+RATE = 0.001  # the leak rate for which the attestation gives the probability that the sample missed it
 _PACKAGES = ("cryptography", "imagecodecs", "numpy", "opencv-python-headless", "pillow", "pyarrow", "pydicom")
 _ENTRY = pa.struct([("key", pa.string()), ("value", pa.int64())])  # of a map of counts
 _OPTIONAL = ("rapidocr", "rapidocr-onnxruntime", "onnxruntime", "presidio-analyzer")
@@ -29,13 +31,13 @@ _OPTIONAL = ("rapidocr", "rapidocr-onnxruntime", "onnxruntime", "presidio-analyz
 
 def attest(inputs: pa.Table, options: Mapping[str, Any], secret_id: str, files: bool = True) -> dict[str, Any]:
     """The attestation of ``inputs``, as JSON: a row an input, with key, kind, drop_reason, actions (a map of counts),
-    findings (codes), fault (a place in the code), and where there are files out, sha256 and rows (a map of counts).
-    ``files``: list every input too; without, only counts are made.
+    findings (codes), fault (a place in the code), and for files also out, sha256 and rows (a map of counts).
+    ``files``: list every input too, else only counts.
 
-    ``verification.passed`` is False where the verifier found what the scrubber had left: such inputs were not
-    written, but the rules were not enough; and where it read text in a picture of its own sample, in which the gate
-    had seen none: others like it may have gone out. ``second_look`` says how many pictures were in that sample, the
-    keys of those with text, and how probable it is that a leak of ``RATE`` of all pictures is in none of them.
+    ``verification.passed`` is False if the verifier found identities that the cleaning had left (such inputs were not
+    written, but the rules were not enough), or if it read text in a picture of its own sample in which the gate had
+    found none (similar ones may have been written). ``second_look`` has the number of pictures in that sample, the keys
+    of those with text, and the probability that the sample misses a leak of ``RATE`` of all pictures.
     """
     actions, findings = _counts(inputs, "actions"), _listed(inputs, "findings")
     reasons = _tally(inputs, "drop_reason")
@@ -43,13 +45,13 @@ def attest(inputs: pa.Table, options: Mapping[str, Any], secret_id: str, files: 
     for reason, n in reasons.items():
         fates[Fate.of(reason).value] += n
     second = _second_look(inputs, actions, findings)
-    found = Counter(findings["name"].to_pylist())
+    codes = Counter(findings["name"].to_pylist())
     places = _tally(inputs, "fault") if "fault" in inputs.column_names else {}
     faults = {place: n for place, n in places.items() if place}  # places in the code: bugs to report
     kinds = Counter[str]()
     for kind, n in _tally(inputs, "kind").items():
         kinds[kind or "other"] += n
-    told = {
+    attestation = {
         "product": {"radsift": __version__, "python": platform.python_version(), **versions()},
         "table": table_edition(),
         "options": dict(options),
@@ -62,18 +64,18 @@ def attest(inputs: pa.Table, options: Mapping[str, Any], secret_id: str, files: 
         "actions": _summed(actions),
         "text": masked_share(actions),
         "verification": {
-            "passed": not fails(found) and not second["hits"],
+            "passed": not fails(codes) and not second["hits"],
             "ocr": _reads_pixels(),
-            "findings": _sorted(found),
+            "findings": _sorted(codes),
             "second_look": second,
         },
     }
-    told |= {"faults": _sorted(faults)} if faults else {}
-    return told | ({"files": [_file(r) for r in inputs.to_pylist()]} if files else {})
+    attestation |= {"faults": _sorted(faults)} if faults else {}
+    return attestation | ({"files": [_file(r) for r in inputs.to_pylist()]} if files else {})
 
 
 def _tally(table: pa.Table, column: str) -> dict[str | None, int]:
-    """How many rows have each value, null among them."""
+    """Number of rows for each value, also null."""
     counts = pc.value_counts(table[column].cast(pa.string()))
     return dict(zip(counts.field("values").to_pylist(), counts.field("counts").to_pylist(), strict=True))
 
@@ -98,16 +100,21 @@ def _flat(lists: pa.ChunkedArray) -> tuple[Any, Any]:
 
 
 def _reads_pixels() -> bool:
-    from curate.deid.verify.pixels import reads_pixels  # the verifier: who only reads an attestation does without
+    from curate.deid.verify.pixels import reads_pixels  # slow import, not needed to read an attestation
 
     return reads_pixels()
 
 
 def _second_look(inputs: pa.Table, actions: pa.Table, findings: pa.Table) -> dict[str, Any]:
-    looked = pc.unique(_named(actions, SECOND_LOOK)["row"] if _reads_pixels() else actions["row"].slice(0, 0))
+    sampled = pc.unique(_named(actions, SECOND_LOOK)["row"] if _reads_pixels() else actions["row"].slice(0, 0))
     read = pc.unique(_named(findings, Finding.PIXEL_TEXT.value)["row"])
-    hits = inputs["key"].take(read.filter(pc.is_in(read, value_set=looked))).to_pylist()
-    return {"pictures": len(looked), "hits": sorted(hits), "rate": RATE, "unseen": round((1 - RATE) ** len(looked), 4)}
+    hits = inputs["key"].take(read.filter(pc.is_in(read, value_set=sampled))).to_pylist()
+    return {
+        "pictures": len(sampled),
+        "hits": sorted(hits),
+        "rate": RATE,
+        "unseen": round((1 - RATE) ** len(sampled), 4),
+    }
 
 
 def _named(entries: pa.Table, name: str) -> pa.Table:
@@ -115,20 +122,20 @@ def _named(entries: pa.Table, name: str) -> pa.Table:
 
 
 def masked_share(actions: pa.Table) -> dict[str, float]:
-    """Of inputs with text, by what was counted of each (`_counts`): how many there are, their words, and the share of
-    these that was masked, as the inputs' mean and 95th percentile."""
+    """Number of inputs with text, their words, and the masked share of words, as mean and 95th percentile over inputs,
+    from the counted ``actions`` (`_counts`)."""
     words, masked = _named(actions, WORDS), _named(actions, WORDS_MASKED)
     words = words.filter(pc.not_equal(words["count"], 0))
-    many = words["count"].to_numpy()
+    counts = words["count"].to_numpy()
     of = pc.index_in(words["row"], value_set=masked["row"])
-    gone = pc.fill_null(masked["count"].take(of), 0).to_numpy()
-    shares = gone / many if len(many) else np.zeros(1)
+    masked_counts = pc.fill_null(masked["count"].take(of), 0).to_numpy()
+    shares = masked_counts / counts if len(counts) else np.zeros(1)
     mean, p95 = round(float(shares.mean()), 4), round(float(np.quantile(shares, 0.95)), 4)
-    return {"inputs": len(many), "words": int(many.sum()), "masked_mean": mean, "masked_p95": p95}
+    return {"inputs": len(counts), "words": int(counts.sum()), "masked_mean": mean, "masked_p95": p95}
 
 
 def text_warnings(attestation: Mapping[str, Any]) -> list[str]:
-    """What is to be said aloud of texts withheld: how many for their language, how many as mostly masked."""
+    """Warnings about withheld texts: how many for their language, how many as mostly masked."""
     reasons, rows = attestation.get("reasons", {}), attestation.get("report_rows", {})
     texts = {
         Reason.LANGUAGE: "in a language that the recipe does not clean (deid.languages): most of their words"
@@ -142,14 +149,14 @@ def text_warnings(attestation: Mapping[str, Any]) -> list[str]:
 
 
 def pixel_warnings(attestation: Mapping[str, Any]) -> list[str]:
-    """What is to be said aloud of the second look: in which pictures it read text that the gate had not seen."""
+    """Warnings about the second look: pictures in which the verifier read text that the gate had not found."""
     hits = attestation.get("verification", {}).get("second_look", {}).get("hits", [])
     if not hits:
         return []
-    shown = ", ".join(hits[:3]) + (", ..." if len(hits) > 3 else "")
+    examples = ", ".join(hits[:3]) + (", ..." if len(hits) > 3 else "")
     return [
         f"the attestation fails: in {len(hits):,} pictures of its sample the verifier read text where the gate saw "
-        f"none ({shown}); they are kept back, but others like them may have gone out: look at their kind of device"
+        f"none ({examples}); they are kept back, but others like them may have gone out: look at their kind of device"
     ]
 
 
@@ -159,20 +166,20 @@ def attestation_bytes(attestation: Mapping[str, Any]) -> bytes:
 
 
 def versions() -> dict[str, str]:
-    """What the bytes may depend on; an extra that is absent is not named."""
-    found = {p: importlib.metadata.version(p) for p in _PACKAGES}
+    """Versions of the packages that output may depend on; extras only if installed."""
+    installed = {p: importlib.metadata.version(p) for p in _PACKAGES}
     for package in _OPTIONAL:
         try:
-            found[package] = importlib.metadata.version(package)
+            installed[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return found
+    return installed
 
 
 def _file(row: Mapping[str, Any]) -> dict[str, Any]:
-    told = {"key": row["key"], "kind": row["kind"], "fate": Fate.of(row["drop_reason"]).value}
+    entry = {"key": row["key"], "kind": row["kind"], "fate": Fate.of(row["drop_reason"]).value}
     optional = {"reason": row["drop_reason"], "findings": row["findings"]} | {n: row.get(n) for n in ("out", "sha256")}
-    return told | {name: value for name, value in optional.items() if value}
+    return entry | {name: value for name, value in optional.items() if value}
 
 
 def _summed(counts: pa.Table) -> dict[str, int]:

@@ -1,7 +1,7 @@
-"""A second opinion on report text by Microsoft Presidio, where it is installed: its spans are masked as well.
+"""A second opinion on report text by Microsoft Presidio, if installed: its spans are masked as well.
 
-Presidio finds names by a model of spaCy; one of those installed is taken, none is fetched. It is not asked for mail and
-web addresses: the rules know them, and Presidio's way of checking them loads a list of domains from the network.
+Presidio finds names by a spaCy model; an installed one is used, none is downloaded. Mail and web addresses are left to
+the rules, because Presidio's check of them loads a list of domains from the network.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ _SURE = 0.35
 
 
 def presidio_spans(text: str) -> Iterator[Span]:
-    """What Presidio finds in folded ``text``; dates and ages are left to the rules, which can shift them.
+    """Presidio's spans in folded ``text``; dates and ages are left to the rules, which can shift them.
 
-    RecipeError where the package or a model of spaCy is not installed.
+    RecipeError if the package or a spaCy model is not installed.
     """
-    for found in _analyzer().analyze(text=text.replace(BARRIER, "_"), language="en", entities=[*_LABELS]):
-        if found.score >= _SURE:
-            yield found.start, found.end, _LABELS[found.entity_type]
+    for result in _analyzer().analyze(text=text.replace(BARRIER, "_"), language="en", entities=[*_LABELS]):
+        if result.score >= _SURE:
+            yield result.start, result.end, _LABELS[result.entity_type]
 
 
 @cache

@@ -1,8 +1,8 @@
 """Pseudonyms and date shifts, all derived from one secret by HMAC-SHA256, domain-separated by kind.
 
 A plain hash of a UID or an MRN can be enumerated; an HMAC under a secret of 32 random bytes cannot. The same
-source value gives the same pseudonym on every worker, in every run and in every command under the same secret; what
-makes two spellings one value, `curate.sources.identity` says.
+source value gives the same pseudonym on every worker, in every run and command under the same secret;
+`curate.sources.identity` defines which spellings are the same value.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _SALT = b"radsift secret 1"  # fixed: the same passphrase must give the same pse
 
 @dataclass(frozen=True, repr=False)
 class Pseudonymizer:
-    """Derives everything that replaces an identity. Never printed: its repr hides the secret."""
+    """Derives pseudonyms and date shifts. Its repr hides the secret."""
 
     secret: bytes
     max_shift_days: int = 3650
@@ -53,10 +53,10 @@ class Pseudonymizer:
             raise RecipeError("max_shift_days", problem, "leave it out")
 
     def uid(self, uid: str, root: str = "2.25") -> str:
-        """A valid DICOM UID of at most 64 characters standing for ``uid``; padding and case are ignored.
+        """The pseudonym of ``uid``, a valid DICOM UID of at most 64 characters; padding and case are ignored.
 
         Under 2.25 it is a 128-bit integer (PS3.5 B.2), under an organisation's ``root`` as many of its decimal digits
-        as fit. RecipeError where ``root`` is none or leaves less than 20 digits, 2^66 values.
+        as fit. RecipeError if ``root`` is invalid or leaves less than 20 digits (2^66 values).
         """
         number = int.from_bytes(self.digest("uid", folded(uid))[:16], "big")
         if root == "2.25":
@@ -70,7 +70,7 @@ class Pseudonymizer:
         return dt.timedelta(days=days if days < 0 else days + 1)
 
     def shift_date(self, patient_id: str, da: str) -> str | None:
-        """A DICOM DA or ISO date moved by the patient's shift, as YYYY-MM-DD; None where it does not parse."""
+        """A DICOM DA or ISO date shifted by the patient's shift, as YYYY-MM-DD; None if it does not parse."""
         digits = re.sub(r"[^0-9]", "", da)[:8]
         try:
             day = dt.date(int(digits[:4]), int(digits[4:6]), int(digits[6:8]))
@@ -79,15 +79,15 @@ class Pseudonymizer:
             return None
 
     def shift_da(self, patient_id: str, da: str) -> str | None:
-        """A DICOM DA (YYYYMMDD, or YYYY.MM.DD of ACR-NEMA) moved, as YYYYMMDD; None where it is no such date."""
+        """A DICOM DA (YYYYMMDD, or YYYY.MM.DD of ACR-NEMA) shifted, as YYYYMMDD; None if it is no such date."""
         match = _DA.fullmatch(da.strip(PADDING))
         moved = self.shift_date(patient_id, "".join(match.groups())) if match else None
         return moved.replace("-", "") if moved else None
 
     def shift_dt(self, patient_id: str, value: str) -> str | None:
-        """A DICOM DT moved by whole days, its time of day and its offset from UTC as they were (PS3.5 6.2).
+        """A DICOM DT shifted by whole days, with unchanged time of day and UTC offset (PS3.5 6.2).
 
-        None where it is no DT or is not known to the day: a year or a month alone cannot be moved by days.
+        None if it is no DT or has no day: a year or a month alone cannot be shifted by days.
         """
         match = _DT.fullmatch(value.strip(PADDING))
         if match is None or not is_time(match["time"] or "00"):
@@ -98,8 +98,8 @@ class Pseudonymizer:
 
 _IDENTITIES = frozenset({"patient", "study", "accession", "id"})
 MOST_SHIFT_DAYS = 3650  # ten years either way
-_MOST_UID = 64  # PS3.5 9.1
-_FEWEST_DIGITS = 20
+_MAX_UID_LENGTH = 64  # PS3.5 9.1
+_MIN_UID_DIGITS = 20
 _ROOT = re.compile(r"[0-2](\.(0|[1-9]\d*))+")
 _DA = re.compile(r"(\d{4})\.?(\d{2})\.?(\d{2})", re.ASCII)
 _DT = re.compile(
@@ -114,15 +114,15 @@ def is_time(tm: str) -> bool:
 
 
 def _room(root: str) -> int:
-    """How many decimal digits fit behind an organisation's root."""
-    room = _MOST_UID - len(root) - 1
-    if not _ROOT.fullmatch(root) or room < _FEWEST_DIGITS:
+    """The number of decimal digits that fit after an organisation's root."""
+    room = _MAX_UID_LENGTH - len(root) - 1
+    if not _ROOT.fullmatch(root) or room < _MIN_UID_DIGITS:
         raise RecipeError("uid_root", f"{root!r} is no UID root of at most 43 characters", "2.25, or your own root")
     return min(room, 39)
 
 
 def load_secret(path: Path | None) -> bytes:
-    """The run's secret from a file, else from the environment; RecipeError where neither holds a good one."""
+    """The run's secret from a file, else from the environment; RecipeError if there is no good one."""
     if path is not None:
         if path.is_dir():
             raise RecipeError("secret", f"{path} is a folder", "name the file that holds it")
@@ -142,13 +142,13 @@ def load_secret(path: Path | None) -> bytes:
 
 
 def is_random(secret: bytes) -> bool:
-    """Whether it looks as `write_secret` leaves one: at least 32 hex digits. Anything else is taken for a passphrase,
-    which can be guessed, and goes through scrypt (RFC 7914), so that each guess costs 32 MB and a tenth of a second."""
+    """True for the form that `write_secret` writes: at least 32 hex digits. Anything else is a passphrase, which can be
+    guessed, and goes through scrypt (RFC 7914), so that each guess costs 32 MB and a tenth of a second."""
     return _HEX.fullmatch(secret) is not None
 
 
 def write_secret(path: Path) -> None:
-    """A new random secret of 32 bytes as hex, mode 0600; never overwrites one that is there."""
+    """Write a new random secret of 32 bytes as hex, mode 0600; never overwrites an existing file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -1,4 +1,4 @@
-"""Reading DICOM without a word: pydicom's warnings and log lines echo the values they complain about."""
+"""Reading DICOM without warnings and log lines: pydicom's contain the values that they are about."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pydicom.dataset import Dataset
 from pydicom.errors import BytesLengthException
 from pydicom.tag import BaseTag
 
-# What pydicom raises where an element's bytes do not fit its VR, length or character set.
+# What pydicom raises for elements whose bytes do not fit their VR, length or character set.
 UNPARSEABLE = (
     ValueError,  # UnicodeDecodeError, BytesLengthException and decimal errors among them
     TypeError,
@@ -33,7 +33,7 @@ UNPARSEABLE = (
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """No warning, and no log line of pydicom's, inside."""
+    """Suppress warnings and pydicom's log lines."""
     log = logging.getLogger("pydicom")
     before = log.disabled
     log.disabled = True
@@ -46,10 +46,10 @@ def quiet() -> Iterator[None]:
 
 
 def element(ds: Dataset, tag: BaseTag) -> DataElement | None:
-    """The element parsed, or None where it does not parse. Call it inside `quiet`."""
+    """The parsed element, or None if it does not parse. Call it inside `quiet`."""
     try:
-        found = ds[tag]
-        _ = found.value
+        data_element = ds[tag]
+        _ = data_element.value
     except UNPARSEABLE:
         return None
-    return found
+    return data_element

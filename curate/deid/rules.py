@@ -1,5 +1,5 @@
-"""What a recipe says of de-identification, and the words that its results are told in. Nothing that does it: a recipe
-is read without the scrubber."""
+"""Options of de-identification, and the names of its results, without its implementation: reading a recipe does not
+import the scrubber."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from dataclasses import dataclass
 from typing import Literal
 
 Cut = Literal["priors", "signoffs", "letterheads"]  # letterheads: `curate.sources.reports.letterhead`
-NAME_THRESHOLD = 0.07  # of the probability of a name, from which a known word goes (`curate.deid.text.decide`)
+NAME_THRESHOLD = 0.07  # minimum probability of a name for which a known word is masked (`curate.deid.text.decide`)
 LABELS = ("NAME", "ID", "DATE", "TIME", "PHONE", "EMAIL", "URL", "ADDRESS", "AGE", "FACILITY")
-# A shifted date says that it is one, or a second scrub would shift it again.
+# A shifted date is marked as such, or a second scrub would shift it again.
 PLACEHOLDER = re.compile(rf"\[(?:{'|'.join(LABELS)})\]|\[DATE:\d{{4}}-\d\d-\d\d\]")
-WORDS, WORDS_MASKED = "words", "words masked"  # as they are counted among a record's actions
+WORDS, WORDS_MASKED = "words", "words masked"  # names of counts among a record's actions
 
 
 @dataclass(frozen=True)
 class TextRules:
-    """How text is scrubbed.
+    """Options of text scrubbing.
 
-    ``dates``: "shift" writes [DATE:2019-05-02], moved as the patient's header dates are; "mask" writes [DATE].
-    ``vocabulary``: a word that is likely a name goes whether a cue gives it away or not, and a text in a language that
-    is not of ``languages`` is withheld. ``second_opinion``: what an installed Presidio finds goes as well.
-    ``max_masked``: a report of whose words a larger share is masked is withheld (`curate.deid.replace.masked`).
-    ``replace``: whether placeholders stay or surrogates stand in their place (`curate.deid.replace.surrogates`);
-    ``cut``: which sentences go (`curate.deid.replace.boilerplate`). Both are steps behind `scrub`.
+    ``dates``: "shift" writes [DATE:2019-05-02], shifted like the patient's header dates; "mask" writes [DATE].
+    ``vocabulary``: words that are probably names are masked even without a cue, and a text in a language outside of
+    ``languages`` is withheld. ``second_opinion``: spans of an installed Presidio are masked as well. ``max_masked``: a
+    report with a larger share of masked words is withheld (`curate.deid.replace.masked`). ``replace``: keep
+    placeholders, or replace them by surrogates (`curate.deid.replace.surrogates`); ``cut``: sentences to remove
+    (`curate.deid.replace.boilerplate`). Both are steps after `scrub`.
     """
 
     dates: Literal["mask", "shift"] = "shift"
@@ -39,13 +39,13 @@ class TextRules:
 
 @dataclass(frozen=True)
 class PixelPolicy:
-    """What to do with text in pixels: blank it and look again, quarantine the picture, or trust the source.
+    """Options for text in pixels: blank it and search again, quarantine the picture, or trust the source.
 
-    A picture is kept back where more than ``max_painted_text`` times the area of the text found was painted, or more
-    than the part ``max_painted_anatomy`` of the anatomy (`curate.deid.pixels.paint.share_of_anatomy`).
-    ``keep_markers``: a letter of side or orientation, alone, stays (`curate.deid.pixels.markers`), where the optional
-    OCR package is there to read it. ``faces``: whether CT, MR and PET of the head are kept back unless their header
-    says that the face was removed (`curate.deid.pixels.faces`).
+    A picture is withheld if more than ``max_painted_text`` times the area of the found text was painted, or more than
+    the share ``max_painted_anatomy`` of the anatomy (`curate.deid.pixels.paint.share_of_anatomy`). ``keep_markers``: a
+    single letter of side or orientation is kept (`curate.deid.pixels.markers`), if the optional OCR package can read
+    it. ``faces``: whether CT, MR and PET of the head are withheld unless their header declares that the face was
+    removed (`curate.deid.pixels.faces`).
     """
 
     burned_in: Literal["blank", "quarantine", "trust"] = "blank"

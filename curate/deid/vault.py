@@ -1,8 +1,8 @@
-"""What must lie on disk and still holds identities (the index) is encrypted under the run's secret.
+"""Encryption of files with identities (the index) under the run's secret.
 
-AES-256-GCM (NIST SP 800-38D) with a random nonce a file; the key is derived from the secret by HMAC, so whoever
-holds the run's folder without the secret holds nothing. The secret itself never travels in a task: a worker is told
-where to read it.
+AES-256-GCM (NIST SP 800-38D) with a random nonce for each file; the key is derived from the secret by HMAC, so that the
+run's folder without the secret discloses nothing. The secret itself is never part of a task: a worker gets the place to
+read it from.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ _NONCE = 12
 
 @dataclass(frozen=True)
 class SecretSource:
-    """Where the secret is read: a file, or the environment where ``file`` is None. Safe to send and to print."""
+    """Where the secret is read: a file, or the environment if ``file`` is None. Safe to send and to print."""
 
     file: str | None = None
     max_shift_days: int = 3650
 
     def pseudonymizer(self) -> Pseudonymizer:
-        """The pseudonymizer under this secret; RecipeError where it cannot be read."""
+        """The pseudonymizer under this secret; RecipeError if it cannot be read."""
         return _load(self.file, self.max_shift_days)
 
 
@@ -57,7 +57,7 @@ def write_sealed(path: Path, table: pa.Table, pseudo: Pseudonymizer) -> None:
 
 
 def is_whole(path: Path, pseudo: Pseudonymizer) -> bool:
-    """Whether ``path`` is there and as `write_sealed` left it under this secret."""
+    """True if ``path`` exists and is intact under this secret."""
     try:
         _opened(path.read_bytes(), pseudo)
     except (FileNotFoundError, InvalidTag, ValueError):
@@ -70,7 +70,7 @@ def _opened(raw: bytes, pseudo: Pseudonymizer) -> bytes:
 
 
 def read_sealed(path: Path, pseudo: Pseudonymizer) -> pa.Table:
-    """The table sealed in ``path``; RunError where the secret is another one or the file was altered."""
+    """The table sealed in ``path``; RunError if the secret is another one or the file was altered."""
     raw = path.read_bytes()
     try:
         plain = _opened(raw, pseudo)
@@ -78,5 +78,5 @@ def read_sealed(path: Path, pseudo: Pseudonymizer) -> pa.Table:
         raise RunError(
             f"{path.name}: sealed under another secret, or altered; of a run, delete RUN/private to index anew"
         ) from None
-    # on this thread alone: a thread of Arrow's that still holds Python's bytes when the interpreter ends aborts it
+    # single-threaded: an Arrow thread that still holds Python bytes at interpreter exit aborts the process
     return pq.ParquetFile(pa.BufferReader(plain), pre_buffer=False).read(use_threads=False)

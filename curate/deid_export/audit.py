@@ -198,8 +198,8 @@ def _kind(path: Path) -> str:
 
 def _dicom(path: Path, data: bytes, rules: AuditRules, out: Audited, audit: FileAudit) -> None:
     header = audit_header(data, rules.allowed)
-    for finding, places in header.found.items():
-        out.found.setdefault(finding, set()).update(places)
+    for finding, places in header.places.items():
+        out.places.setdefault(finding, set()).update(places)
     if header.document:
         for finding, place in table_findings("document.pdf", header.document):
             out.put(finding, f"EncapsulatedDocument {place}")
@@ -258,7 +258,7 @@ def _read_text(views: Sequence[np.ndarray], out: Audited, audit: FileAudit) -> N
 
 
 def _places(out: Audited) -> dict[str, list[str]]:
-    return {finding.value: sorted(places) for finding, places in sorted(out.found.items())}
+    return {finding.value: sorted(places) for finding, places in sorted(out.places.items())}
 
 
 def summary(audits: Sequence[FileAudit], rules: AuditRules, size: int) -> dict[str, Any]:

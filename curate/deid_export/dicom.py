@@ -22,7 +22,7 @@ from curate.deid.pixels.faces import check_face, is_defaced, may_show_face
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.quiet import quiet
 from curate.deid.verify.dicom import dicom_findings
-from curate.deid.verify.finding import kept_back
+from curate.deid.verify.finding import rejection_reason
 from curate.deid.verify.pixels import pixel_findings
 from curate.deid_export.dicom_coded import CodedFrames, read_coded
 from curate.deid_export.dicom_gate import Gated, gate_frames, is_numbers, shown_views, uncompressed
@@ -75,7 +75,7 @@ def _clean(file: DicomFile, rules: ReleaseRules, pseudo: Pseudonymizer) -> Outco
         codes |= set(pixel_findings(views, identifying_values(source)))
         actions[SECOND_LOOK] += not pixels.gated.boxes
     if codes:
-        return Outcome(kept_back(codes), actions=+actions, findings=tuple(sorted(codes)))
+        return Outcome(rejection_reason(codes), actions=+actions, findings=tuple(sorted(codes)))
     return Outcome(None, data, ".dcm", dict(+actions))
 
 

@@ -20,7 +20,7 @@ from pydicom.tag import BaseTag, Tag
 from pydicom.uid import UID, ExplicitVRLittleEndian
 from pydicom.valuerep import EXPLICIT_VR_LENGTH_32
 
-from curate.deid.header.values import made
+from curate.deid.header.values import explicit_element
 from curate.deid_export.dicom_native import Written
 from curate.errors import DropRecord
 from curate.record import Reason
@@ -59,12 +59,12 @@ def describe(header: Dataset, layout: Layout, tag: int, *, frames: bool) -> None
     for number, field in numbers.items():  # encoded here: faster than through pydicom's DataElement
         if not 0 <= field <= 0xFFFF:
             raise DropRecord(Reason.HEADER_UNPROVEN)
-        header[number] = made(number, "US", struct.pack("<H", field))
-    header[_PHOTOMETRIC] = made(_PHOTOMETRIC, "CS", layout.photometric)
+        header[number] = explicit_element(number, "US", struct.pack("<H", field))
+    header[_PHOTOMETRIC] = explicit_element(_PHOTOMETRIC, "CS", layout.photometric)
     if tag not in FLOAT_PIXELS:
         _set_stored_values(header, signed=layout.signed)
     if frames:
-        header[_FRAMES] = made(_FRAMES, "IS", str(layout.frames))
+        header[_FRAMES] = explicit_element(_FRAMES, "IS", str(layout.frames))
     elif _FRAMES in header:
         del header[_FRAMES]
 

@@ -15,7 +15,7 @@ from curate.deid.attest import SECOND_LOOK
 from curate.deid.pixels.gate import gate
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.verify.files import file_findings
-from curate.deid.verify.finding import kept_back
+from curate.deid.verify.finding import rejection_reason
 from curate.deid.verify.pixels import pixel_findings
 from curate.deid_export.image_write import bare_jpeg, cut_short, encode_tiff
 from curate.deid_export.rules import Outcome, ReleaseRules
@@ -61,12 +61,12 @@ def _clean(image: Opened, rules: ReleaseRules, pseudo: Pseudonymizer, phi: Seque
     verified = rules.pixels.burned_in != "trust" and (blanked or _sampled(image.data, rules.second_look, pseudo))
     actions[SECOND_LOOK] += verified and not blanked
     if verified and (pixel_codes := pixel_findings(pages, phi)):
-        return Outcome(kept_back(pixel_codes), actions=+actions, findings=tuple(pixel_codes))
+        return Outcome(rejection_reason(pixel_codes), actions=+actions, findings=tuple(pixel_codes))
     actions.update({"turn pixels": int(turned), "drop frames": image.left, "drop metadata": 1})
     written, suffix = _encode(image, pages, untouched=not actions["blank pixels"] and not turned)
     codes = file_findings(written, suffix, phi)
     if codes:
-        return Outcome(kept_back(codes), findings=tuple(codes))
+        return Outcome(rejection_reason(codes), findings=tuple(codes))
     return Outcome(None, written, suffix, dict(sorted((+actions).items())))
 
 

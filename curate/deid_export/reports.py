@@ -11,7 +11,7 @@ from typing import Any
 
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.verify.files import file_findings
-from curate.deid.verify.finding import Finding, kept_back
+from curate.deid.verify.finding import Finding, rejection_reason
 from curate.deid.verify.leaks import findings
 from curate.deid_export.report_cells import Cells, Row, check_row
 from curate.deid_export.report_people import People, is_registered, is_uid, own_values, search_values
@@ -132,7 +132,7 @@ class _RecordCleaner:
         codes = findings(row.texts, row.phi, self._source_words(forms, cells.kinds))
         if row.filled:
             codes += findings(row.filled, row.phi)
-        if (reason := kept_back(codes)) is not None:
+        if (reason := rejection_reason(codes)) is not None:
             part.findings.update(codes)
             return reason
         part.actions.update(row.actions)

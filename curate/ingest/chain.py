@@ -32,12 +32,12 @@ from curate.deid.pixels.faces import check_face
 from curate.deid.pixels.gate import Gate, gate
 from curate.deid.rules import TextRules
 from curate.deid.vault import SecretSource
-from curate.deid.verify.finding import Finding, kept_back
+from curate.deid.verify.finding import Finding, rejection_reason
 from curate.deid.verify.leaks import findings
 from curate.deid.verify.letters import plain
 from curate.deid.verify.people import named, strangers
 from curate.deid.verify.pixels import pixel_findings
-from curate.deid.verify.source import carried, sought
+from curate.deid.verify.source import search_values, source_identifiers
 from curate.engine.guard import fault_of
 from curate.errors import DropRecord, RunError, SourceError
 from curate.ingest.files import with_column
@@ -219,7 +219,7 @@ class _Picture:
             headers = [p.dataset for p, _ in shown if p.dataset is not None]
             told = (value for header in headers for value in identifying_values(header))
             made["phi"] = list(dict.fromkeys([*(row["phi"] or []), *told]))
-            read = [sought(carried(header), days=False) for header in headers]
+            read = [search_values(source_identifiers(header), days=False) for header in headers]
             made["people"] = list(dict.fromkeys(chain(*(people for people, _ in read))))
             made["identifiers"] = list(dict.fromkeys(chain(*(values for _, values in read))))
         return {**row, **made}
@@ -313,7 +313,7 @@ class _Verify:
             found = self._found(row)
         except Exception as error:  # noqa: BLE001  as in `_per_row`
             return None, fault_of(error), Reason.FAILED
-        return [f.value for f in found] or None, None, kept_back(found)
+        return [f.value for f in found] or None, None, rejection_reason(found)
 
     def _found(self, row: dict[str, Any]) -> tuple[Finding, ...]:
         phi, whole = [*(row["phi"] or []), *(row["people"] or [])], row["identifiers"] or []

@@ -1,6 +1,6 @@
-"""What a cleaned header may hold: the allow-list of attributes and the vocabularies of their values, as data.
+"""The content of a cleaned header: the allow-list of attributes and the vocabularies of their values, as data.
 
-Everything not named here is dropped, so the list is by construction tighter than the Basic Profile of
+Everything not listed here is dropped, so the list is by construction tighter than the Basic Profile of
 DICOM PS3.15 Table E.1-1. Attribute names are PS3.6 keywords; the terms are the defined terms and enumerated
 values of PS3.3, the body parts those of PS3.16 Table L-1. A value outside its vocabulary is dropped, never copied.
 """
@@ -14,8 +14,8 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-# Numbers that describe the picture and how it was made, none of which PS3.15 Table E.1-1 names. Copied only where
-# the element has the dictionary's VR and multiplicity and every value is a finite number.
+# Numbers that describe the picture and its acquisition, none of which is in PS3.15 Table E.1-1. Copied only if the
+# element has the dictionary's VR and multiplicity and every value is a finite number.
 NUMBERS = _words("""
 Rows Columns SamplesPerPixel PlanarConfiguration BitsAllocated BitsStored HighBit PixelRepresentation NumberOfFrames
 PixelAspectRatio SmallestImagePixelValue LargestImagePixelValue PixelPaddingValue PixelPaddingRangeLimit
@@ -114,7 +114,7 @@ TERMS: dict[str, frozenset[str]] = {
     "PartialView": _YES_NO,
 }
 
-# Makers by the spelling a header begins with; the canonical name is what is written.
+# Prefix of a manufacturer's name in lower case -> the canonical name that is written.
 MANUFACTURERS: tuple[tuple[str, str], ...] = (
     ("siemens", "Siemens"), ("ge ", "GE"), ("g e ", "GE"),
     ("ge medical", "GE"), ("general electric", "GE"), ("philips", "Philips"),
@@ -126,14 +126,14 @@ MANUFACTURERS: tuple[tuple[str, str], ...] = (
     ("elscint", "Elscint"), ("picker", "Picker"), ("marconi", "Marconi"), ("esaote", "Esaote"), ("aloka", "Aloka"),
 )  # fmt: skip
 
-# Attributes whose list above is the whole of it: any other term is dropped, whatever its words.
+# Attributes whose list above is complete: any other term is dropped.
 CLOSED = _words("""
 Modality Laterality ImageLaterality FrameLaterality PatientSex PhotometricInterpretation PresentationIntentType
 PresentationLUTShape LossyImageCompression VOILUTFunction QualityControlImage BreastImplantPresent PartialView
 PatientOrientation PixelIntensityRelationship MRAcquisitionType
 """)
 
-# Words of the defined terms of PS3.3, of all its CS attributes, beyond those of the lists above.
+# Words of the defined terms of all CS attributes of PS3.3, beyond those of the lists above.
 _IN_TERMS = frozenset(w.lower() for terms in TERMS.values() for t in terms for w in re.split(r"[ _/-]+", t))
 TERM_WORDS = _IN_TERMS | _words("""
 yes no none unknown other on off true false active inactive manual automatic auto semiautomatic fixed moving enabled
@@ -176,7 +176,7 @@ rectum plan planning simulation portal radiograph drr blank fluence target avoid
 cavity contrast_agent bolus isocenter registration marker fiducial support fixation dose_region control
 """)
 
-# Sample tables that belong to the picture or the measurement; any other value of a bulk VR is dropped.
+# Tables of samples that belong to the picture or the measurement; any other value of a bulk VR is dropped.
 BULK = _words("""
 LUTData RedPaletteColorLookupTableData GreenPaletteColorLookupTableData BluePaletteColorLookupTableData
 AlphaPaletteColorLookupTableData SegmentedRedPaletteColorLookupTableData SegmentedGreenPaletteColorLookupTableData
@@ -189,13 +189,13 @@ VectorCoordinateData VectorGridData TrackPointIndexList FloatingPointValues Coor
 SurfacePointNormalData ContourPointsData LookupTableData ModalityLUTData VOILUTData ImageBoxPixelData
 """)
 
-# Picture attributes without which nobody can read the pixels: where one cannot stay, nothing of the file can.
+# Attributes without which the pixels cannot be read: if one cannot be kept, the file is dropped.
 CORE = _words("""
 SamplesPerPixel PhotometricInterpretation Rows Columns BitsAllocated BitsStored HighBit PixelRepresentation
 """)
 
-# Never copied, whatever the class: what restates the data set, in another form or as it was; and what tells of a
-# person's life, of a visit or of who answers for something, in whatever words.
+# Never copied, in any class: attributes that repeat the data set in another or its original form, and those about a
+# person's life, a visit or responsible persons, which no vocabulary makes harmless.
 NEVER = _words("""
 Occupation PatientBreedDescription PatientSpeciesDescription ResponsiblePersonRole TypeOfPatientID
 ServiceEpisodeDescription ContactDisplayName RTPhysicianIntentNarrative SOPAuthorizationComment NTPSourceAddress
@@ -218,10 +218,10 @@ CODES: dict[str, tuple[str, ...]] = {
     "PatientOrientationModifierCodeSequence": ("cid20",),
 }
 
-# Codes that SNOMED CT retired and headers still hold -> the one the context groups list now.
+# Codes that SNOMED CT retired and headers still contain -> the current one of the context groups.
 SUPERSEDED = {("51185008", "SCT"): ("816094009", "SCT"), ("T-D3000", "SRT"): ("816094009", "SCT")}  # thorax
 
-# Coded views -> the ViewPosition term that says the same, by code meaning in lower case.
+# Code meaning of a view in lower case -> the equivalent ViewPosition term.
 VIEW_OF_MEANING = {
     "antero-posterior": "AP", "postero-anterior": "PA", "left lateral": "LL", "right lateral": "RL",
     "cranio-caudal": "CC", "medio-lateral": "ML", "medio-lateral oblique": "MLO", "latero-medial": "LM",
@@ -229,7 +229,7 @@ VIEW_OF_MEANING = {
     "left posterior oblique": "LPO", "right posterior oblique": "RPO",
 }  # fmt: skip
 
-# PS3.16 CID 7050, what was done; the Basic Profile stands for every file.
+# PS3.16 CID 7050, de-identification methods; the Basic Profile applies to every file.
 METHODS = {
     "basic": ("113100", "Basic Application Confidentiality Profile"),
     "structured": ("113104", "Clean Structured Content Option"),
@@ -241,7 +241,7 @@ METHODS = {
     "safe_private": ("113111", "Retain Safe Private Option"),
 }
 
-# What an object of an unknown class may keep beside the numbers and terms above: the references, the days, the person.
+# Attributes that an object of an unknown class may keep beside the numbers and terms above.
 GENERAL = _words("""
 SOPClassUID SOPInstanceUID StudyInstanceUID SeriesInstanceUID FrameOfReferenceUID PatientID PatientName PatientBirthDate
 PatientAge StudyDate StudyTime SeriesDate SeriesTime AcquisitionDate AcquisitionTime ContentDate ContentTime

@@ -1,4 +1,4 @@
-"""What a record says of its image, from the source header: defined terms, an age, a shifted day."""
+"""Attributes of a record's image from the source header: defined terms, an age, a shifted date."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from pydicom.sr.coding import Code
 from pydicom.tag import Tag
 
 from curate.deid.header import allowed
-from curate.deid.header.said import patient_of
+from curate.deid.header.method_attributes import patient_of
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.quiet import element, quiet
 
 _DATE = re.compile(r"(\d{4})\.?(\d{2})\.?(\d{2})")
 _AGE = re.compile(r"(\d{1,3})([DWMY])")
-_OLDEST = 90  # HIPAA Safe Harbor, 45 CFR 164.514(b)(2)(i)(C): ages over 89 are one class
+_MAX_AGE = 90  # HIPAA Safe Harbor, 45 CFR 164.514(b)(2)(i)(C): ages over 89 are one class
 
 
 def attributes(ds: Dataset, pseudo: Pseudonymizer, patient: str | None = None) -> dict[str, str | int | None]:
-    """What a record says of its image, from a source header: modality, body_part, view, laterality, sex, age, date.
+    """modality, body_part, view, laterality, sex, age and date of a record's image, from a source header.
 
-    Every string is a defined term of DICOM, or None. ``age`` is in whole years, 90 standing for 90 and over; ``date``
-    is the study's (else series', acquisition's, content's) moved by the shift of ``patient``, else of whom the file
-    says it is of (`patient_of`), YYYY-MM-DD; None where that is nobody.
+    Every string is a defined term of DICOM, or None. ``age`` is in whole years, 90 meaning 90 and over; ``date`` is the
+    study's (else series', acquisition's, content's), shifted for ``patient`` or else for the file's patient
+    (`patient_of`), YYYY-MM-DD; None if there is none.
     """
     with quiet():
-        whose = patient_of(ds) if patient is None else patient
+        patient_id = patient_of(ds) if patient is None else patient
         sides = (_term(ds, k) for k in ("ImageLaterality", "Laterality", "FrameLaterality"))
-        dates = (pseudo.shift_date(whose, d) for k in _DATE_ORDER if (d := _date(ds, k)) and whose)
+        dates = (pseudo.shift_date(patient_id, d) for k in _DATE_ORDER if (d := _date(ds, k)) and patient_id)
         return {
             "modality": _term(ds, "Modality"),
             "body_part": _term(ds, "BodyPartExamined") or _coded(ds, "AnatomicRegionSequence", _body_part),
@@ -52,21 +52,21 @@ _DATE_ORDER = ("StudyDate", "SeriesDate", "AcquisitionDate", "ContentDate")
 def _age(ds: Dataset) -> int | None:
     match = _AGE.fullmatch(_text(ds, "PatientAge").upper())
     if match is not None:
-        return min(_years(match), _OLDEST)
-    born, seen = _date(ds, "PatientBirthDate"), next((d for k in _DATE_ORDER if (d := _date(ds, k))), None)
-    if born is None or seen is None:
+        return min(_years(match), _MAX_AGE)
+    birth_date, study_date = _date(ds, "PatientBirthDate"), next((d for k in _DATE_ORDER if (d := _date(ds, k))), None)
+    if birth_date is None or study_date is None:
         return None
-    born, seen = born.replace(".", ""), seen.replace(".", "")
-    years = int(seen[:4]) - int(born[:4]) - (seen[4:] < born[4:])
-    return min(years, _OLDEST) if 0 <= years < 130 else None
+    birth_date, study_date = birth_date.replace(".", ""), study_date.replace(".", "")
+    years = int(study_date[:4]) - int(birth_date[:4]) - (study_date[4:] < birth_date[4:])
+    return min(years, _MAX_AGE) if 0 <= years < 130 else None
 
 
 def _years(match: re.Match[str]) -> int:
     return int(int(match[1]) / {"Y": 1, "M": 12, "W": 52.18, "D": 365.25}[match[2]])
 
 
-def _values(found: DataElement) -> list[Any]:
-    value = found.value
+def _values(data_element: DataElement) -> list[Any]:
+    value = data_element.value
     if value is None or value == "":
         return []
     return list(value) if isinstance(value, (MultiValue, list, tuple)) else [value]
@@ -84,9 +84,9 @@ def _find(ds: Dataset, keyword: str) -> DataElement | None:
 
 
 def _text(ds: Dataset, keyword: str) -> str:
-    """The first value of an attribute as a stripped string; empty where absent or malformed."""
-    found = _find(ds, keyword)
-    values = _values(found) if found is not None else []
+    """The first value of an attribute as a stripped string; empty if absent or malformed."""
+    data_element = _find(ds, keyword)
+    values = _values(data_element) if data_element is not None else []
     return str(values[0]).strip(" \0\t\r\n") if values else ""
 
 
@@ -97,7 +97,7 @@ def _date(ds: Dataset, keyword: str) -> str | None:
 
 @lru_cache(maxsize=4096)
 def _registered(keyword: str, value: str, scheme: str) -> Code | None:
-    """The context groups' own Code of this value. By equality: a Code equals its SNOMED-RT twin."""
+    """The Code of this value in the attribute's context groups. By equality: a Code equals its SNOMED-RT equivalent."""
     value, scheme = allowed.SUPERSEDED.get((value, scheme), (value, scheme))
     wanted = Code(value, scheme, "")
     groups = (getattr(codes, name).concepts.values() for name in allowed.CODES[keyword])
@@ -105,7 +105,7 @@ def _registered(keyword: str, value: str, scheme: str) -> Code | None:
 
 
 def _known_code(item: Dataset, keyword: str) -> Code | None:
-    """The code of a code-sequence item in the standard's words, or None where its context groups lack it."""
+    """The code of a code-sequence item in the standard's words, or None if its context groups do not have it."""
     return _registered(keyword, _text(item, "CodeValue"), _text(item, "CodingSchemeDesignator"))
 
 
@@ -115,9 +115,9 @@ def _coded(ds: Dataset, keyword: str, term: Callable[[str], str | None]) -> str 
 
 
 def _meanings(ds: Dataset, keyword: str) -> Iterator[str]:
-    found = _find(ds, keyword)
-    if found is not None and found.VR == "SQ":
-        yield from (c.meaning for item in found.value if (c := _known_code(item, keyword)))
+    data_element = _find(ds, keyword)
+    if data_element is not None and data_element.VR == "SQ":
+        yield from (c.meaning for item in data_element.value if (c := _known_code(item, keyword)))
 
 
 def _body_part(meaning: str) -> str | None:

@@ -1,6 +1,6 @@
-"""What a value must be to stay, VR by VR: a check returns what to write, or None where the value is not to be trusted.
+"""Checks of values by VR: each returns the value to write, or None for a value that cannot be trusted.
 
-Nothing is passed on that was not looked at whole: a number is digits to its last byte, a term is one of a list.
+Every value is checked completely: a number has only digits to its last byte, a term is one of a list.
 """
 
 from __future__ import annotations
@@ -29,38 +29,40 @@ _DAY = re.compile(r"(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])
 _AGE = re.compile(r"([0-9]{3})([DWMY])")
 _TERM = re.compile(r"[A-Z0-9 _/-]{1,16}")
 _UID = re.compile(r"[0-2](?:\.(?:0|[1-9][0-9]*))+")
-_FEWEST_DIGITS = 5  # a number this long that is also an identifier of the patient is taken for the identifier
-_LONGEST_DS = 16
-_BLOB = 4  # bytes from which on a binary value could spell a name
-OLDEST = 90  # HIPAA Safe Harbor, 45 CFR 164.514(b)(2)(i)(C): ages over 89 are one class
+_MIN_DIGITS = 5  # a number this long that equals an identifier of the patient is treated as the identifier
+_MAX_DS_LENGTH = 16
+_MIN_NEEDLE_BYTES = 4  # a binary value of so many bytes could spell a name
+MAX_AGE = 90  # HIPAA Safe Harbor, 45 CFR 164.514(b)(2)(i)(C): ages over 89 are one class
 
 
 @dataclass
 class Context:
-    """What every level needs: the rules, the pseudonyms, whose file it is, and the tally of what was done."""
+    """The context of all levels: rules, pseudonyms, the file's identity, and the counts of actions."""
 
     pseudo: Pseudonymizer
     rules: HeaderRules
-    patient: str  # what the patient's dates are shifted by; "" where the file names nobody at all
-    who: Identity
-    signed: bool = False  # PixelRepresentation of the file: what "US or SS" means
+    patient: str  # key of the date shift; "" if the file identifies no patient
+    identity: Identity
+    signed: bool = False  # PixelRepresentation of the file, which decides "US or SS"
     actions: Counter[str] = field(default_factory=Counter)
     needle: re.Pattern[bytes] | None = None
 
     def __post_init__(self) -> None:
-        words = sorted(w for w in {*self.who.words, *self.who.phrases} if len(w) >= _BLOB and w.isascii())
-        if words:
-            self.needle = re.compile(b"|".join(re.escape(w.encode()) for w in words), re.IGNORECASE)
+        needles = sorted(
+            w for w in {*self.identity.words, *self.identity.phrases} if len(w) >= _MIN_NEEDLE_BYTES and w.isascii()
+        )
+        if needles:
+            self.needle = re.compile(b"|".join(re.escape(w.encode()) for w in needles), re.IGNORECASE)
 
 
 class Step(NamedTuple):
-    """What to do with one attribute: a verb, and what its values are checked by."""
+    """The treatment of one attribute: a verb, and the parameters of its check."""
 
     tag: BaseTag
     keyword: str
     vrs: tuple[str, ...]
     verb: str
-    most: int  # values (PS3.6 VM)
+    max_values: int  # values (PS3.6 VM)
     type: str
     mandatory: bool
     terms: frozenset[str] | None = None
@@ -68,7 +70,7 @@ class Step(NamedTuple):
 
 def numbers(values: list[str], step: Step, context: Context) -> str | None:
     """DS or IS: finite numbers of the right form and count, none of them an identifier of the patient."""
-    if len(values) > step.most:
+    if len(values) > step.max_values:
         return None
     integers = step.vrs[0] == "IS"
     form = _INTEGER if integers else _DECIMAL
@@ -76,24 +78,24 @@ def numbers(values: list[str], step: Step, context: Context) -> str | None:
     for i, value in enumerate(values):
         if not form.fullmatch(value):
             return None
-        if len(value) >= _FEWEST_DIGITS and _identifies(value, context):
+        if len(value) >= _MIN_DIGITS and _is_identifier(value, context):
             return None
         if integers:
             if len(value) > 9 and not -(2**31) <= int(value) < 2**31:
                 return None
-        elif len(value) > _LONGEST_DS or "e" in value or "E" in value:
+        elif len(value) > _MAX_DS_LENGTH or "e" in value or "E" in value:
             number = float(value)
             if not math.isfinite(number):
                 return None
-            if len(value) > _LONGEST_DS:
-                out = [*out[:i], f"{number:.10g}"[:_LONGEST_DS], *out[i + 1 :]]
+            if len(value) > _MAX_DS_LENGTH:
+                out = [*out[:i], f"{number:.10g}"[:_MAX_DS_LENGTH], *out[i + 1 :]]
     return "\\".join(out)
 
 
-def _identifies(value: str, context: Context) -> bool:
-    """True for a number that is one of the file's identifiers, or a day of the last century or this."""
+def _is_identifier(value: str, context: Context) -> bool:
+    """True for a number that is one of the file's identifiers, or a date of the last or this century."""
     whole = value.lstrip("+-0")
-    digits = context.who.digits
+    digits = context.identity.digits
     if whole in digits or (
         ("." in whole) and (whole.replace(".", "") in digits or whole.rstrip("0").rstrip(".") in digits)
     ):
@@ -103,21 +105,21 @@ def _identifies(value: str, context: Context) -> bool:
 
 def binary(values: list[float], step: Step, context: Context, vr: str) -> bytes | None:
     """A binary VR: finite, not too many, none an identifier, and no name spelled by their bytes."""
-    if len(values) > step.most:
+    if len(values) > step.max_values:
         return None
     if vr == "AT":
         return packed(values, vr) if all(keyword_for_tag(int(v)) for v in values) else None
     if vr in ("FL", "FD") and not all(map(math.isfinite, values)):
         return None
-    digits = context.who.digits
+    digits = context.identity.digits
     if digits and len(values) <= 64 and any(v >= 10000 and v == int(v) and str(int(v)) in digits for v in values):
         return None
     raw = packed(values, vr)
-    return None if len(raw) >= _BLOB and context.needle is not None and context.needle.search(raw) else raw
+    return None if len(raw) >= _MIN_NEEDLE_BYTES and context.needle is not None and context.needle.search(raw) else raw
 
 
 def bulk(value: Bytes, step: Step, context: Context) -> bytes | None:
-    """Tables of samples: kept where no name of the file is spelled in them, in bytes or in UTF-16."""
+    """Tables of samples: kept if they contain no name of the file, in bytes or UTF-16."""
     if step.keyword not in allowed.BULK:
         return None
     needle = context.needle
@@ -129,14 +131,14 @@ def bulk(value: Bytes, step: Step, context: Context) -> bytes | None:
 
 
 def terms(values: list[str], step: Step, context: Context) -> str | None:
-    """CS: terms of the attribute's own list where there is one, else words of the standard that name nobody here.
+    """CS: terms of the attribute's own list if there is one, else words of the standard that are no name in this file.
 
-    A value that is none is left empty, so that the others keep their place.
+    Other values become empty, so that the remaining ones keep their position.
     """
-    kept = [_term(v, step, context) for v in values[: step.most]]
-    while kept and not kept[-1]:
-        kept.pop()
-    return "\\".join(kept) if any(kept) else None
+    valid = [_term(v, step, context) for v in values[: step.max_values]]
+    while valid and not valid[-1]:
+        valid.pop()
+    return "\\".join(valid) if any(valid) else None
 
 
 def _term(value: str, step: Step, context: Context) -> str:
@@ -149,53 +151,55 @@ def _term(value: str, step: Step, context: Context) -> str:
     if not _TERM.fullmatch(term):
         return ""
     words = re.split(r"[ _/-]+", term)
-    fine = all(_term_word(w, context) for w in words if w) and folded(term) not in context.who.phrases
-    return term if fine and any(w.isalpha() for w in words) else ""
+    known_words = all(_term_word(w, context) for w in words if w) and folded(term) not in context.identity.phrases
+    return term if known_words and any(w.isalpha() for w in words) else ""
 
 
 def _term_word(word: str, context: Context) -> bool:
     low = word.lower()
-    if low in context.who.words:
+    if low in context.identity.words:
         return False
     if word.isdigit():
         return len(word) <= 2
     if len(low) <= 1 or low in allowed.TERM_WORDS:
         return True
-    return known(re.sub(r"[0-9]{1,2}$", "", low), context.who)
+    return known(re.sub(r"[0-9]{1,2}$", "", low), context.identity)
 
 
 def remap(values: list[str], step: Step, context: Context) -> str | None:
-    """UI: names of the standard's registry stay, every other UID becomes the pseudonym it always becomes."""
+    """UI: UIDs of the standard's registry are kept, every other one becomes its pseudonym."""
     root = context.rules.uid_root
-    done = [v if _named(v) else context.pseudo.uid(v, root) for v in values[: step.most] if v]
-    return "\\".join(done) or None
+    uids = [v if _named(v) else context.pseudo.uid(v, root) for v in values[: step.max_values] if v]
+    return "\\".join(uids) or None
 
 
 def keep_uids(values: list[str], step: Step, context: Context) -> str | None:
-    """UI retained (PS3.15 E.3.9): as it is where it is a UID, remapped where it is none or spells an identifier."""
-    done = [
-        v if _may_stay(v, context) else context.pseudo.uid(v, context.rules.uid_root) for v in values[: step.most] if v
+    """UI retained (PS3.15 E.3.9): kept if valid, remapped if it is no UID or contains an identifier."""
+    uids = [
+        v if _may_stay(v, context) else context.pseudo.uid(v, context.rules.uid_root)
+        for v in values[: step.max_values]
+        if v
     ]
-    return "\\".join(done) or None
+    return "\\".join(uids) or None
 
 
 def _may_stay(uid: str, context: Context) -> bool:
-    return len(uid) <= 64 and _UID.fullmatch(uid) is not None and context.who.digits.isdisjoint(uid.split("."))
+    return len(uid) <= 64 and _UID.fullmatch(uid) is not None and context.identity.digits.isdisjoint(uid.split("."))
 
 
 def registered(values: list[str], step: Step, context: Context) -> str | None:
-    """UI that names a class of the standard: kept where the registry (PS3.6 Annex A) has it, else dropped."""
-    return "\\".join(values) if len(values) <= step.most and all(map(_named, values)) else None
+    """UI of a class of the standard: kept if the registry (PS3.6 Annex A) has it, else dropped."""
+    return "\\".join(values) if len(values) <= step.max_values and all(map(_named, values)) else None
 
 
 def _named(uid: str) -> bool:
-    """True for UIDs that name something of the standard, not of an archive."""
+    """True for UIDs of the standard, as opposed to instances."""
     return uid in UID_dictionary or iod_of(uid) is not None
 
 
 def shifted(values: list[str], step: Step, context: Context) -> str | None:
-    """DA, DT and TM: days moved by the patient's shift, times as they are; one that is no date drops all."""
-    if not context.patient or len(values) > step.most:
+    """DA, DT and TM: dates shifted by the patient's shift, times unchanged; one invalid value drops all."""
+    if not context.patient or len(values) > step.max_values:
         return None
     vr = step.vrs[0]
     if vr == "TM":
@@ -206,11 +210,11 @@ def shifted(values: list[str], step: Step, context: Context) -> str | None:
 
 
 def age(values: list[str], step: Step, context: Context) -> str | None:
-    """AS with ages of 90 years and over as 090Y, whatever unit they came in."""
+    """AS, with ages of 90 years and over in any unit as 090Y."""
     match = _AGE.fullmatch(values[0].upper().zfill(4))
     if match is None:
         return None
-    return "090Y" if years(match) >= OLDEST else match[0]
+    return "090Y" if years(match) >= MAX_AGE else match[0]
 
 
 def years(match: re.Match[str]) -> int:
@@ -219,13 +223,13 @@ def years(match: re.Match[str]) -> int:
 
 
 def text(values: list[str], step: Step, context: Context) -> str | None:
-    """A descriptor through the vocabulary, each value by itself."""
+    """Free text through the vocabulary, value by value."""
     if context.rules.descriptors == "remove":
         return None
-    kept = [_limited(clean_text(v, context.who), step.vrs[0]) for v in values[: step.most]]
-    while kept and not kept[-1]:
-        kept.pop()
-    return "\\".join(kept) or None
+    cleaned = [_limited(clean_text(v, context.identity), step.vrs[0]) for v in values[: step.max_values]]
+    while cleaned and not cleaned[-1]:
+        cleaned.pop()
+    return "\\".join(cleaned) or None
 
 
 def _limited(value: str, vr: str) -> str:
@@ -234,20 +238,20 @@ def _limited(value: str, vr: str) -> str:
 
 
 def device(values: list[str], step: Step, context: Context) -> str | None:
-    """A device's name or number, retained (PS3.15 E.3.8): as it is, unless a person of this file is named in it."""
-    kept = [v for v in values[: step.most] if v.isascii() and v.isprintable() and len(v) <= 64]
-    words = {w for v in kept for w in re.findall(r"[a-z0-9]+", v.lower())}
-    return "\\".join(kept) if len(kept) == len(values) and words.isdisjoint(context.who.words) else None
+    """A device's name or number, retained (PS3.15 E.3.8) unless it contains a name of this file."""
+    printable = [v for v in values[: step.max_values] if v.isascii() and v.isprintable() and len(v) <= 64]
+    words = {w for v in printable for w in re.findall(r"[a-z0-9]+", v.lower())}
+    return "\\".join(printable) if len(printable) == len(values) and words.isdisjoint(context.identity.words) else None
 
 
 def maker(values: list[str], step: Step, context: Context) -> str | None:
-    """Manufacturer: the maker's name in one spelling, from the list; None for any other."""
+    """Manufacturer: the canonical name from the list; None for any other."""
     spelled = " ".join(re.findall(r"[a-z]+", values[0].lower())) + " "
     return next((name for start, name in allowed.MANUFACTURERS if spelled.startswith(start)), None)
 
 
 def check(value: Value, step: Step, context: Context, vr: str) -> str | bytes | None:
-    """What to write of a value that is no sequence, by the step's verb."""
+    """The value to write for one that is no sequence, by the step's verb."""
     if isinstance(value, Bytes):
         return bulk(value, step, context)
     if vr in BINARY or vr == "AT":

@@ -1,4 +1,4 @@
-"""Coded concepts: in the standard's own words where it knows the code, else a checked code with checked words."""
+"""Coded concepts: in the standard's words if it has the code, else a checked code with checked words."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from pydicom.tag import BaseTag
 
 from curate.deid.header import allowed
 from curate.deid.header.phi import Identity
-from curate.deid.header.values import Held, header, made, value_of
+from curate.deid.header.values import Element, explicit_element, header, value_of
 from curate.deid.header.words import clean_text
 
 _VALUE, _SCHEME, _MEANING, _LONG = (BaseTag(t) for t in (0x00080100, 0x00080102, 0x00080104, 0x00080119))
-UNKNOWN = Code("261665006", "SCT", "Unknown")  # stands where an object must hold a code and its own cannot stay
-_MOST_MEANING = 64
+UNKNOWN = Code("261665006", "SCT", "Unknown")  # in place of a mandatory code that cannot be kept
+_MAX_MEANING = 64
 
 
 def _verhoeff(number: str) -> bool:
-    """The check digit of SNOMED CT identifiers (Verhoeff 1969): an arbitrary number fails in nine of ten cases."""
+    """The check digit of SNOMED CT identifiers (Verhoeff 1969): nine of ten arbitrary numbers fail."""
     check = 0
-    for place, digit in enumerate(reversed(number)):
-        check = _dihedral(check, _permuted(int(digit), place))
+    for position, digit in enumerate(reversed(number)):
+        check = _dihedral(check, _permuted(int(digit), position))
     return check == 0
 
 
@@ -39,8 +39,8 @@ def _dihedral(a: int, b: int) -> int:
     return 5 + (a - b) % 5 if b < 5 else (a - b) % 5
 
 
-def _permuted(digit: int, place: int) -> int:
-    for _ in range(place % 8):
+def _permuted(digit: int, position: int) -> int:
+    for _ in range(position % 8):
         digit = (1, 5, 7, 6, 2, 8, 3, 0, 9, 4)[digit]
     return digit
 
@@ -52,7 +52,7 @@ def _loinc(code: str) -> bool:
     return (10 - total % 10) % 10 == int(check)
 
 
-# Schemes of PS3.16 Table 8-1 by the form of their codes, with the check digit where there is one.
+# Schemes of PS3.16 Table 8-1: the form of their codes, and the check digit if there is one.
 _FORMS: dict[str, tuple[re.Pattern[str], Callable[[str], bool] | None]] = {
     "SCT": (re.compile(r"[1-9][0-9]{5,17}"), _verhoeff),
     "LN": (re.compile(r"[0-9]{1,6}-[0-9]"), _loinc),
@@ -72,9 +72,9 @@ _FORMS: dict[str, tuple[re.Pattern[str], Callable[[str], bool] | None]] = {
 
 @lru_cache(maxsize=8192)
 def standard(value: str, scheme: str, meaning: str = "") -> Code | None:
-    """The code in the standard's own words (PS3.16, as pydicom holds it), retired SNOMED-RT by its SNOMED CT code.
+    """The code in the standard's words (PS3.16, from pydicom), retired SNOMED-RT codes by their SNOMED CT code.
 
-    Of several meanings the one that ``meaning`` spells, else the one that most context groups use.
+    Of several meanings the one equal to ``meaning``, else the one that most context groups use.
     """
     if scheme in ("SRT", "SNM3", "99SDM"):
         value, scheme = mapping["SRT"].get(value, ""), "SCT"
@@ -88,27 +88,27 @@ def standard(value: str, scheme: str, meaning: str = "") -> Code | None:
 @lru_cache(maxsize=1)
 def _meanings() -> dict[tuple[str, str], list[str]]:
     """(scheme, value) -> meanings, those of most context groups first."""
-    found: dict[tuple[str, str], dict[str, int]] = {}
+    uses: dict[tuple[str, str], dict[str, int]] = {}
     tables: Any = concepts
     for scheme, names in tables.items():
         for codes in names.values():
             for value, (meaning, groups) in codes.items():
-                found.setdefault((scheme, value), {})[str(meaning)] = len(groups)
-    return {key: sorted(uses, key=lambda m: (-uses[m], m)) for key, uses in found.items()}
+                uses.setdefault((scheme, value), {})[str(meaning)] = len(groups)
+    return {key: sorted(counts, key=lambda m: (-counts[m], m)) for key, counts in uses.items()}
 
 
-def checked(value: str, scheme: str, meaning: str, who: Identity) -> Code | None:
-    """The code to write for the code a file holds; None where neither the standard nor the vocabulary vouches for it.
+def checked(value: str, scheme: str, meaning: str, identity: Identity) -> Code | None:
+    """The code to write for a file's code; None if neither the standard nor the vocabulary confirms it.
 
-    A code of a scheme of the standard needs its scheme's form and check digit; a local one, under 99... or L, must
-    itself be made of words that may stay. Both need a meaning of which some words stay. The local scheme's own name,
-    which may be a hospital's, is not written.
+    A code of a standard scheme needs its scheme's form and check digit; a local one (99... or L) must consist of
+    harmless words. Both need a meaning of which some words are harmless. The local scheme's name, which may be a
+    hospital's, is not written.
     """
     known = standard(value, scheme, meaning)
     if known is not None:
         return known
-    words = clean_text(meaning, who)[:_MOST_MEANING].strip()
-    if not words or value.lstrip("0") in who.digits or value.lower() in who.words:
+    words = clean_text(meaning, identity)[:_MAX_MEANING].strip()
+    if not words or value.lstrip("0") in identity.digits or value.lower() in identity.words:
         return None
     form = _FORMS.get(scheme)
     if form is not None:
@@ -116,25 +116,27 @@ def checked(value: str, scheme: str, meaning: str, who: Identity) -> Code | None
         return Code(value, scheme, words) if fits else None
     if re.fullmatch(r"99[A-Z0-9_ -]{0,14}|L", scheme, re.IGNORECASE) is None or words.lower() != meaning.lower():
         return None
-    return Code(value, "99LOCAL", words) if value and clean_text(value, who) == value and len(value) <= 16 else None
+    return (
+        Code(value, "99LOCAL", words) if value and clean_text(value, identity) == value and len(value) <= 16 else None
+    )
 
 
-def code_of(item: Dataset, who: Identity) -> Code | None:
+def code_of(item: Dataset, identity: Identity) -> Code | None:
     """The code of a code-sequence item, checked. Call it inside `quiet`."""
     value = _text(item, _VALUE, "SH") or _text(item, _LONG, "UC")
-    return checked(value, _text(item, _SCHEME, "SH"), _text(item, _MEANING, "LO"), who) if value else None
+    return checked(value, _text(item, _SCHEME, "SH"), _text(item, _MEANING, "LO"), identity) if value else None
 
 
-def elements_of(code: Code) -> dict[BaseTag, Held]:
+def elements_of(code: Code) -> dict[BaseTag, Element]:
     """The elements of a code item."""
     value, vr = (_VALUE, "SH") if len(code.value) <= 16 else (_LONG, "UC")
-    meaning = plain(code.meaning)[:_MOST_MEANING].strip()
+    meaning = plain(code.meaning)[:_MAX_MEANING].strip()
     triple = ((value, vr, code.value), (_SCHEME, "SH", code.scheme_designator), (_MEANING, "LO", meaning))
-    return {tag: made(tag, vr, text) for tag, vr, text in sorted(triple)}
+    return {tag: explicit_element(tag, vr, text) for tag, vr, text in sorted(triple)}
 
 
 def plain(meaning: str) -> str:
-    """A meaning in ASCII: the standard's few Greek letters and accents as their nearest letters."""
+    """A meaning in ASCII: Greek letters and accents as their nearest letters."""
     if meaning.isascii():
         return meaning
     apart = unicodedata.normalize("NFKD", meaning).replace("\u03bc", "u")

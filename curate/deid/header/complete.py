@@ -1,7 +1,7 @@
-"""What an object must hold (PS3.5 7.4) once its identities are gone: empty where it may be, else a stand-in.
+"""Complete a cleaned object with its mandatory attributes (PS3.5 7.4): empty if allowed, else a dummy value.
 
-A number is never invented: a measurement that could not stay is absent, and a picture that cannot be read
-without it is not released.
+A number is never invented: a measurement that could not be kept is absent, and a picture that cannot be read without it
+is dropped.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from curate.deid.header import allowed
 from curate.deid.header.checks import Context, Step
 from curate.deid.header.codes import UNKNOWN, code_item
 from curate.deid.header.plan import Plan
-from curate.deid.header.values import Held, made, sequence
+from curate.deid.header.values import Element, explicit_element, sequence
 from curate.errors import DropRecord
 from curate.record import Reason
 
@@ -22,7 +22,7 @@ _STAND_IN = {
     "PN": "REMOVED", "AE": "REMOVED", "DA": "19000101", "DT": "19000101000000", "TM": "000000", "AS": "000D",
     "UR": "urn:removed",
 }  # fmt: skip
-# CS has no word for "removed" that is valid everywhere; these are terms of the attribute that claim least.
+# No CS term means "removed" for every attribute; these are the least specific terms.
 _TERM = {
     "Modality": "OT", "ImageType": "DERIVED\\SECONDARY", "FrameType": "DERIVED\\SECONDARY\\OTHER\\NONE",
     "ConversionType": "WSD", "PresentationIntentType": "FOR PRESENTATION", "PositionerType": "NONE",
@@ -35,20 +35,22 @@ _TERM = {
 _FIRST_TERM = ("ORIGINAL", "DERIVED", "MIXED")
 
 
-def complete(out: dict[BaseTag, Held], source: Dataset, plan: Plan, context: Context, top: bool) -> None:
+def complete(out: dict[BaseTag, Element], source: Dataset, plan: Plan, context: Context, top: bool) -> None:
     """Fill ``out``, an object's or an item's elements, in place.
 
-    Of a mandatory module a type 2 attribute is always there; any other that the source held and that could not
-    stay is emptied (type 2) or stood in for (type 1). DropRecord(HEADER_UNPROVEN) where the picture cannot be read.
+    Type 2 attributes of mandatory modules are always added; any other attribute of the source that could not be kept
+    is emptied (type 2) or gets a dummy value (type 1). DropRecord(HEADER_UNPROVEN) if the picture cannot be read.
     """
     for number, step in plan.items():
         if step.type not in ("1", "2") or step.tag in out:
             continue
-        held = step.tag in source
+        in_source = step.tag in source
         if step.type == "2":
-            if held or (top and step.mandatory):
-                out[step.tag] = sequence(number, []) if step.vrs[0] == "SQ" else made(number, step.vrs[0], b"")
-        elif held:
+            if in_source or (top and step.mandatory):
+                out[step.tag] = (
+                    sequence(number, []) if step.vrs[0] == "SQ" else explicit_element(number, step.vrs[0], b"")
+                )
+        elif in_source:
             if top and step.keyword in allowed.CORE:
                 raise DropRecord(Reason.HEADER_UNPROVEN)
             stand_in = _stand_in(step)
@@ -57,16 +59,16 @@ def complete(out: dict[BaseTag, Held], source: Dataset, plan: Plan, context: Con
                 context.actions[f"replace {step.keyword}"] += 1
 
 
-def _stand_in(step: Step) -> Held | None:
+def _stand_in(step: Step) -> Element | None:
     vr = step.vrs[0]
     if vr == "SQ":
         return sequence(step.tag, [code_item(UNKNOWN)]) if step.verb == "code" else None
     value = _TERM.get(step.keyword, "OTHER") if vr == "CS" else _STAND_IN.get(vr)
-    return made(step.tag, vr, value) if value else None
+    return explicit_element(step.tag, vr, value) if value else None
 
 
 def image_type(value: str) -> str:
-    """ImageType with its first two values in place, which type 1 asks for (PS3.3 C.7.6.1.1.2)."""
+    """ImageType with valid first two values, which type 1 requires (PS3.3 C.7.6.1.1.2)."""
     values = value.split("\\")
     first = values[0] if values[0] in _FIRST_TERM else "DERIVED"
     second = values[1] if len(values) > 1 and values[1] in ("PRIMARY", "SECONDARY", "MIXED") else "SECONDARY"

@@ -1,4 +1,4 @@
-"""PS3.3 as data: which information object a SOP class is of, which attributes it has and of which type."""
+"""PS3.3 as data: the information object of a SOP class, its attributes and their types."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from curate.deid.header.table import data_lines
 
 Kind = Literal["object", "structured", "document", "directory", "unknown"]
 
-# Classes retired from PS3.3 that archives hold, by the class that took their place.
+# Classes retired from PS3.3 that archives still contain -> their successors.
 _SUCCESSOR = {
     "1.2.840.10008.5.1.4.1.1.3": "1.2.840.10008.5.1.4.1.1.3.1",  # ultrasound multi-frame
     "1.2.840.10008.5.1.4.1.1.6": "1.2.840.10008.5.1.4.1.1.6.1",  # ultrasound
@@ -20,8 +20,8 @@ _SUCCESSOR = {
     "1.2.840.10008.5.1.4.1.1.12.3": "1.2.840.10008.5.1.4.1.1.12.1",  # X-ray angiographic bi-plane
     "1.2.840.10008.5.1.4.1.1.77.1": "1.2.840.10008.5.1.4.1.1.77.1.4",  # VL image, trial
 }
-# Not a picture or a measurement of one patient, or one that cannot be told from an identity: a voice, a whole archive's
-# inventory, a maker's raw data, protocols and templates full of free text.
+# Objects that are no picture or measurement of one patient, or cannot be separated from identities: voice, an archive's
+# inventory, raw data, protocols and templates with free text.
 _REFUSED = frozenset(
     """
     raw-data inventory hanging-protocol basic-structured-display color-palette generic-implant-template
@@ -33,13 +33,13 @@ _REFUSED = frozenset(
 _DOCUMENTS = frozenset(
     "encapsulated-pdf encapsulated-cda encapsulated-stl encapsulated-obj encapsulated-mtl".split()  # noqa: SIM905
 )
-# Older trial classes of structured reports, of which PS3.3 knows no more than that they were.
+# Root of structured reports, also of older trial classes that PS3.3 no longer describes.
 _ROWS = 0x00280010
 _STRUCTURED_ROOT = "1.2.840.10008.5.1.4.1.1.88."
 
 
 class Need(NamedTuple):
-    """An attribute's type in an object (1, 1C, 2, 2C, 3, None); ``mandatory``: a module of usage M asks for it."""
+    """An attribute's type in an object (1, 1C, 2, 2C, 3, None); ``mandatory``: it is in a module of usage M."""
 
     type: str
     mandatory: bool
@@ -52,7 +52,7 @@ def _iods() -> dict[str, str]:
 
 @cache
 def _table(name: str) -> dict[str, str]:
-    """A data file's lines by name, not yet split: of 1,100 few are ever asked for."""
+    """A data file's lines by name, split on demand: few of the 1,100 are ever used."""
     return dict(line.split(": ", 1) for line in data_lines(name) if ": " in line)
 
 
@@ -62,17 +62,17 @@ def _pairs(name: str, key: str) -> list[tuple[str, str]]:
 
 
 def iod_of(sop_class: str) -> str | None:
-    """The information object a storage class is of, also for a retired class; None where it is not known."""
+    """The information object of a storage class, also of a retired one; None if unknown."""
     return _iods().get(_SUCCESSOR.get(sop_class, sop_class))
 
 
 def sop_classes() -> dict[str, str]:
-    """Every storage class known, and its information object."""
+    """Every known storage class and its information object."""
     return dict(_iods())
 
 
 def kind_of(sop_class: str) -> Kind:
-    """What a storage class holds, as far as it decides whether a file may pass."""
+    """The kind of a storage class, which decides whether its files are accepted."""
     iod = iod_of(sop_class)
     if iod == "basic-directory":
         return "directory"
@@ -86,24 +86,24 @@ def kind_of(sop_class: str) -> Kind:
 @cache
 def attributes_of(iod: str) -> dict[int, Need]:
     """Tag -> Need of every attribute at the top level of an information object, over all its modules."""
-    found: dict[int, Need] = {}
+    attributes: dict[int, Need] = {}
     order = ("1", "1C", "2", "2C", "3", "None")
     for module, usage in _pairs("iods.txt", iod):
         for keyword, kind in _pairs("modules.txt", module):
             tag = tag_for_keyword(keyword)
             if tag is None:
                 continue
-            before, here = found.get(int(tag)), Need(kind, usage == "M")
-            if before is None or (not here.mandatory, order.index(kind)) < (
-                not before.mandatory,
-                order.index(before.type),
+            previous, current = attributes.get(int(tag)), Need(kind, usage == "M")
+            if previous is None or (not current.mandatory, order.index(kind)) < (
+                not previous.mandatory,
+                order.index(previous.type),
             ):
-                found[int(tag)] = here
-    return found
+                attributes[int(tag)] = current
+    return attributes
 
 
 def is_picture(sop_class: str) -> bool:
-    """Whether an object of this class cannot be without pixels: its Image Pixel module is mandatory."""
+    """True if objects of this class must have pixels: the Image Pixel module is mandatory."""
     iod = iod_of(sop_class)
     need = attributes_of(iod).get(_ROWS) if iod is not None else None
     return need is not None and need.mandatory
@@ -111,9 +111,9 @@ def is_picture(sop_class: str) -> bool:
 
 @cache
 def items_of(sequence: str) -> dict[int, str]:
-    """Tag -> type of what an item of this sequence may hold; empty where no module has such a sequence."""
-    found = {tag_for_keyword(keyword): kind for keyword, kind in _pairs("items.txt", sequence)}
-    return {int(tag): kind for tag, kind in found.items() if tag is not None}
+    """Tag -> type of the attributes in items of this sequence; empty if no module has such a sequence."""
+    types = {tag_for_keyword(keyword): kind for keyword, kind in _pairs("items.txt", sequence)}
+    return {int(tag): kind for tag, kind in types.items() if tag is not None}
 
 
 def is_code(sequence: str) -> bool:

@@ -1,7 +1,7 @@
-"""The identifying values of a source header: what is searched for in report text and in everything written.
+"""The identifying values of a source header, which are searched for in report text and in all output.
 
-The opposite of `curate.deid.header.clean`: there a value must be known harmless to stay, here one must be known
-generic to be left out. Values live in memory only.
+The opposite of `curate.deid.header.clean`: there a value must be known as harmless to be kept, here one must be known
+as generic to be left out. Values live in memory only.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from curate.deid.pseudonym import is_time
 from curate.deid.quiet import element, quiet
 from curate.deid.words.technical import technical_words
 
-_SHORTEST = 3
-_REMEMBERED = 64  # bytes: shorter values, which the files of a series and of a hospital share, are looked at once
+_MIN_LENGTH = 3
+_MAX_CACHED = 64  # bytes; shorter values, which the files of a series share, are cached
 _MAX_DEPTH = 16
-_LONGEST_PRIVATE = 256  # longer private strings are tables and protocols, not values that recur in a report
+_MAX_PRIVATE = 256  # longer private strings are tables and protocols, not values that recur in a report
 _PEOPLE_AND_PLACES = re.compile(
     r"Physician|Operator|Person|Patient.*Name|Institution|Department|Address|Telephone|Telecom|Station|Serial|Accession"
     r"|Issuer|Location|Residence|Identifi|Insurance|Locator|Organization|Responsible|Requester|Performer|Verifying"
@@ -40,10 +40,10 @@ _TECHNICAL = re.compile(r"Tracking|Technique|Sequence|Organ$|Coding|CodingScheme
 _PATIENT_IDS = re.compile(
     r"^(Other)?PatientIDs?$|^PatientBirthName|^MedicalRecordLocator|^(Issuer)?AccessionNumber$|^AdmissionID$"
 )
-_SHORTEST_PHRASE = 4
-_FEWEST_DIGITS = 5
+_MIN_PHRASE = 4
+_MIN_DIGITS = 5
 _TEXT_VRS = frozenset({"PN", "LO", "SH", "ST", "LT", "UT", "UC", "UR", "AE", "CS"})
-# Words that name no one; a header full of them is an anonymised or a test one.
+# Words that identify nobody; a header full of them is an anonymised or a test one.
 _GENERIC_WORDS = """
 none null unknown anonymous anonymized anonymised anonymize deidentified removed withheld patient name test
 unnamed nothing empty default other yes no not available n/a na xxx xxxx male female unspecified radiology
@@ -58,11 +58,12 @@ _GENERIC = frozenset(_GENERIC_WORDS.split())
 
 @dataclass(frozen=True)
 class Identity:
-    """What identifies the patient, and everyone else, in one file's header. In memory only; its repr tells nothing.
+    """The identifying values of one file's header, of the patient and of everyone else. In memory only; its repr is
+    redacted.
 
-    ``values`` as of `identifying_values`. ``words``: the folded words of person names and of the patient's identifiers,
-    of two letters and more. ``phrases``: the folded values that are not of one of these words alone, to be searched
-    for as a whole. ``digits``: the digits of numbers and dates among them, of five and more, leading zeros stripped.
+    ``values`` as from `identifying_values`. ``words``: the folded words of person names and of the patient's
+    identifiers, of two letters and more. ``phrases``: the folded values, to be searched for as a whole. ``digits``: the
+    digits of numbers and dates among them, five and more, leading zeros stripped.
     """
 
     values: tuple[str, ...]
@@ -78,66 +79,66 @@ def identifying_values(ds: Dataset) -> list[str]:
     """Every identifying value of a source header, its file meta included, in the header's order, without repeats.
 
     Person names whole ("SMITH^JOHN") and in parts, identifiers, UIDs of instances, dates (DA, and the date of DT),
-    institutions, physicians, addresses, telephone and serial numbers, and private strings that could name someone, at
-    any depth. Values under 3 characters (2 outside ASCII) and generic ones ("CT", "NONE") are left out.
+    institutions, physicians, addresses, telephone and serial numbers, and private strings that could be names, at any
+    depth. Values under 3 characters (2 outside ASCII) and generic ones ("CT", "NONE") are left out.
     Never raises for malformed elements: their raw bytes are taken as Latin-1.
     """
-    return list(_read(ds)[0])
+    return list(_collect(ds)[0])
 
 
 def identity(ds: Dataset) -> Identity:
-    """The same, sorted by what each is good for."""
-    found, words = _read(ds)
-    forms = [(_forms if len(v) <= _REMEMBERED else _forms.__wrapped__)(v) for v in found]
+    """The identifying values, in the forms in which they are searched for."""
+    values, words = _collect(ds)
+    forms = [(_forms if len(v) <= _MAX_CACHED else _forms.__wrapped__)(v) for v in values]
     phrases = dict.fromkeys(phrase for phrase, _ in forms if phrase)
-    return Identity(tuple(found), frozenset(words), tuple(phrases), frozenset(d for _, d in forms if d))
+    return Identity(tuple(values), frozenset(words), tuple(phrases), frozenset(d for _, d in forms if d))
 
 
-def _read(ds: Dataset) -> tuple[dict[str, None], set[str]]:
-    """The values in the header's order, and the words of people and of the patient's identifiers."""
-    found: dict[str, None] = {}
+def _collect(ds: Dataset) -> tuple[dict[str, None], set[str]]:
+    """The values in the header's order, and the words of person names and of the patient's identifiers."""
+    values: dict[str, None] = {}
     words: set[str] = set()
     with quiet():
         for part in (getattr(ds, "file_meta", None), ds):
-            for told in _walk(part, 0, frozenset()) if part is not None else ():
-                found.update(dict.fromkeys(told.values))
-                words.update(told.words)
-    return found, words
+            for identifying in _walk(part, 0, frozenset()) if part is not None else ():
+                values.update(dict.fromkeys(identifying.values))
+                words.update(identifying.words)
+    return values, words
 
 
-class Told(NamedTuple):
-    """What one element tells: identifying values, and words of person names and of the patient's identifiers."""
+class IdentifyingValues(NamedTuple):
+    """The identifying values of one element, and the words of person names and of the patient's identifiers."""
 
     values: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
 
 
-_NOTHING = Told()
+_NOTHING = IdentifyingValues()
 
 
 @lru_cache(maxsize=8192)
 def _forms(value: str) -> tuple[str, str]:
-    """An identifying value as a phrase to search for, and its digits; "" where it is none or has too few or many."""
-    phrase = folded(value) if len(value) >= _SHORTEST_PHRASE and not re.fullmatch(r"[\d.]+", value) else ""
+    """An identifying value as a phrase to search for, and its digits; "" if too short, or too few or many digits."""
+    phrase = folded(value) if len(value) >= _MIN_PHRASE and not re.fullmatch(r"[\d.]+", value) else ""
     digits = re.sub(r"[^0-9]", "", value).lstrip("0")
-    return phrase, digits if _FEWEST_DIGITS <= len(digits) <= 16 else ""
+    return phrase, digits if _MIN_DIGITS <= len(digits) <= 16 else ""
 
 
-def _told(kind: Kind, texts: Iterable[str]) -> Told:
+def _values_of(kind: Kind, texts: Iterable[str]) -> IdentifyingValues:
     values: dict[str, None] = {}
     words: dict[str, None] = {}
     for value in texts:
         for piece in (value, *_pieces(value)):
             clean = piece.strip(" \0\t\r\n^=")
-            if len(clean) >= (_SHORTEST if clean.isascii() else 2) and not _generic(clean):
+            if len(clean) >= (_MIN_LENGTH if clean.isascii() else 2) and not _generic(clean):
                 values.setdefault(clean)
         if kind is Kind.PERSON:
             words |= dict.fromkeys(w for w in _words(value) if len(w) > 1 and w not in _GENERIC)
-    return Told(tuple(values), tuple(words))
+    return IdentifyingValues(tuple(values), tuple(words))
 
 
 def folded(text: str) -> str:
-    """Lower case without accents: how words are compared here."""
+    """Lower case without accents, the form in which words are compared."""
     if text.isascii():
         return text.lower()
     apart = unicodedata.normalize("NFKD", text.casefold())
@@ -149,20 +150,20 @@ def _words(value: str) -> list[str]:
 
 
 class Kind(Enum):
-    """How an attribute may identify: see `_kind`."""
+    """How an attribute identifies: see `_kind`."""
 
     NOTHING = 0
     PERSON = 1  # a person's name, or an identifier of the patient
     PLACE = 2  # institutions, addresses, physicians' identifiers
-    NUMBER = 3  # other identifiers: only where there is a digit in them, or a word that is no technical one
+    NUMBER = 3  # other identifiers: only values with a digit or a word that is not technical
     DATE = 4
     UID = 5
-    UNKNOWN = 6  # no attribute of the dictionary: where it could name someone
+    UNKNOWN = 6  # not in the dictionary: only values that could be a name
 
 
 @lru_cache(maxsize=8192)
 def _kind(tag: int) -> Kind:
-    """By the dictionary's attribute, whatever VR the file claims for it."""
+    """By the dictionary's attribute, independent of the file's VR."""
     keyword = keyword_for_tag(tag)
     if not keyword or tag >> 16 & 1:
         return Kind.UNKNOWN
@@ -178,48 +179,50 @@ def _kind(tag: int) -> Kind:
     return Kind.NOTHING
 
 
-def _walk(ds: Dataset, depth: int, above: frozenset[int]) -> Iterator[Told]:
-    above |= {id(ds)}  # an object made in memory may hold itself
-    for tag, held in list(ds.items()):  # not the Dataset itself: iterating it parses, and may raise
+def _walk(ds: Dataset, depth: int, ancestors: frozenset[int]) -> Iterator[IdentifyingValues]:
+    ancestors |= {id(ds)}  # a data set made in memory may contain itself
+    for tag, stored in list(ds.items()):  # not the Dataset itself: iterating it parses, and may raise
         number = int(tag)
         if number >> 16 == 0x7FE0:
             continue
-        vr = (held.VR or _implied(number)) if isinstance(held, RawDataElement) else None
-        if vr and vr != "SQ" and isinstance(held.value, bytes):
-            told = (_unparsed if len(held.value) <= _REMEMBERED else _unparsed.__wrapped__)(number, vr, held.value)
-            if told is not None:
-                if told is not _NOTHING:
-                    yield told
+        vr = (stored.VR or _implied(number)) if isinstance(stored, RawDataElement) else None
+        if vr and vr != "SQ" and isinstance(stored.value, bytes):
+            identifying = (_from_bytes if len(stored.value) <= _MAX_CACHED else _from_bytes.__wrapped__)(
+                number, vr, stored.value
+            )
+            if identifying is not None:
+                if identifying is not _NOTHING:
+                    yield identifying
                 continue
-        kind, found = _kind(number), element(ds, tag)
-        if found is None:
-            yield _told(kind, (v for v in _raw(held) if kind is Kind.PERSON or _could_name(v)))
-        elif found.VR == "SQ":
-            for item in found.value if depth < _MAX_DEPTH and isinstance(found.value, Items) else ():
-                if id(item) not in above:
-                    yield from _walk(item, depth + 1, above)
+        kind, data_element = _kind(number), element(ds, tag)
+        if data_element is None:
+            yield _values_of(kind, (v for v in _unparsed_strings(stored) if kind is Kind.PERSON or _could_name(v)))
+        elif data_element.VR == "SQ":
+            for item in data_element.value if depth < _MAX_DEPTH and isinstance(data_element.value, Items) else ():
+                if id(item) not in ancestors:
+                    yield from _walk(item, depth + 1, ancestors)
         elif not tag.is_private_creator:
-            strings = _strings(found, kind not in (Kind.NOTHING, Kind.UNKNOWN))
-            yield _told(kind, _wanted(kind, strings, found.VR))
+            strings = _strings(data_element, kind not in (Kind.NOTHING, Kind.UNKNOWN))
+            yield _values_of(kind, _select(kind, strings, data_element.VR))
 
 
 @lru_cache(maxsize=8192)
 def _implied(tag: int) -> str | None:
-    """The VR that a public element has where the file does not say one (implicit VR, PS3.5 7.1.3)."""
+    """The VR of a public element in a file with implicit VR (PS3.5 7.1.3)."""
     return dictionary_VR(tag) if not tag >> 16 & 1 and dictionary_has_tag(tag) else None
 
 
 @lru_cache(maxsize=16384)
-def _unparsed(tag: int, vr: str, raw: bytes) -> Told | None:
-    """What an element tells by its bytes; None where these have to be parsed."""
+def _from_bytes(tag: int, vr: str, raw: bytes) -> IdentifyingValues | None:
+    """The identifying values of an element from its bytes; None if these have to be parsed."""
     kind = _kind(tag)
-    if _plain(kind, vr, raw):
+    if _is_harmless_raw(kind, vr, raw):
         return _NOTHING
     texts = _ascii(vr, raw)
     if texts is None:
         return None
-    creator = tag >> 16 & 1 and not tag & 0xFF00  # a private creator names a maker
-    return _NOTHING if creator else _told(kind, _wanted(kind, texts, vr))
+    creator = tag >> 16 & 1 and not tag & 0xFF00  # a private creator is a manufacturer's name
+    return _NOTHING if creator else _values_of(kind, _select(kind, texts, vr))
 
 
 _SKIPPED_VRS = frozenset(
@@ -229,11 +232,11 @@ _NUMERIC = re.compile(rb"[-+0-9.eE\\ \0]*")
 _DECIMALS = re.compile(rb" *[+-]?\d+\.?\d*(?:[eE][+-]?\d+)? *(?:\\ *[+-]?\d+\.?\d*(?:[eE][+-]?\d+)? *)*")
 
 
-def _plain(kind: Kind, vr: str, raw: bytes) -> bool:
-    """True for raw elements that need no parsing: no attribute that identifies, holding what its VR says."""
+def _is_harmless_raw(kind: Kind, vr: str, raw: bytes) -> bool:
+    """True for raw elements that need no parsing: the attribute does not identify and the bytes fit its VR."""
     if vr == "TM" and kind in (Kind.UNKNOWN, Kind.NOTHING):
         return is_time(raw.decode("latin-1"))
-    if kind is Kind.UNKNOWN:  # of private elements most are numbers and tables
+    if kind is Kind.UNKNOWN:  # most private elements are numbers and tables
         if vr == "DS" and _DECIMALS.fullmatch(raw):
             return True
         return vr in _SKIPPED_VRS and (vr not in ("DS", "IS", "CS", "UI", "TM", "AS") or len(raw) > 64)
@@ -242,8 +245,8 @@ def _plain(kind: Kind, vr: str, raw: bytes) -> bool:
     return vr not in ("DS", "IS") or _NUMERIC.fullmatch(raw) is not None
 
 
-def _wanted(kind: Kind, texts: Iterable[str], vr: str) -> Iterator[str]:
-    """The values that identify, of an attribute of this kind that the file holds by this VR."""
+def _select(kind: Kind, texts: Iterable[str], vr: str) -> Iterator[str]:
+    """The identifying values of an attribute of this kind, with the file's VR."""
     if kind is Kind.UID:
         yield from (v for v in texts if v not in UID_dictionary and iod_of(v) is None)
     elif kind is Kind.DATE:
@@ -260,22 +263,22 @@ _STRING_VRS = _TEXT_VRS | {"DA", "DT", "UI"}
 
 
 def _ascii(vr: str, raw: bytes) -> list[str] | None:
-    """The values of a raw element of a string VR in plain ASCII, which needs no parsing; None for any other."""
+    """The values of a raw element of a string VR in ASCII, which needs no parsing; None for any other."""
     if vr not in _STRING_VRS or not raw.isascii() or b"\x1b" in raw:
         return None
     text = raw.decode("ascii").strip(" \0\t\r\n")
     return text.split("\\") if text else []
 
 
-def _raw(raw: object) -> Iterator[str]:
-    """An element that does not parse: its bytes, where they read as text."""
+def _unparsed_strings(raw: object) -> Iterator[str]:
+    """The values of an element that does not parse, if its bytes are readable as text."""
     if isinstance(raw, RawDataElement) and isinstance(raw.value, bytes):
         yield from _text_of(raw.value)
 
 
-def _strings(found: DataElement, numbers: bool) -> Iterator[str]:
-    """The values as text; ``numbers`` too, where the attribute identifies and a file holds it by a numeric VR."""
-    value: Any = found.value
+def _strings(data_element: DataElement, numbers: bool) -> Iterator[str]:
+    """The values as text; with ``numbers`` also numeric ones, for identifying attributes with a numeric VR."""
+    value: Any = data_element.value
     for each in [*value] if isinstance(value, (MultiValue, list, tuple)) else [value]:
         if isinstance(each, bytes):
             yield from _text_of(each)
@@ -284,9 +287,9 @@ def _strings(found: DataElement, numbers: bool) -> Iterator[str]:
 
 
 def _text_of(raw: bytes) -> list[str]:
-    """The values of a byte string that is text, else nothing."""
-    text = raw[:_LONGEST_PRIVATE].decode("latin-1").strip(" \0")
-    return text.split("\\") if text and text.isprintable() and len(raw) <= _LONGEST_PRIVATE else []
+    """The values of a byte string that is readable as text, else none."""
+    text = raw[:_MAX_PRIVATE].decode("latin-1").strip(" \0")
+    return text.split("\\") if text and text.isprintable() and len(raw) <= _MAX_PRIVATE else []
 
 
 def _pieces(value: str) -> Iterator[str]:
@@ -299,14 +302,14 @@ def _pieces(value: str) -> Iterator[str]:
 
 
 def _generic(value: str) -> bool:
-    """True for values that point at no one: all words generic, or one character repeated."""
+    """True for values that identify nobody: all words generic, or one character repeated."""
     words = re.findall(r"[^\W_]+", value.casefold())
     return not words or all(w in _GENERIC for w in words) or len(set("".join(words))) == 1
 
 
 def _could_name(value: str) -> bool:
-    """False for private strings that are plainly technical: every word in the standard's vocabulary, or short codes."""
-    if len(value) > _LONGEST_PRIVATE:
+    """False for private strings that are clearly technical: every word in the standard's vocabulary, or short codes."""
+    if len(value) > _MAX_PRIVATE:
         return False
     if re.search(r"\d{5,}|\^|@", value):
         return not re.fullmatch(r"[-+]?\d*\.\d*(e[-+]?\d+)?", value.strip(), re.IGNORECASE)

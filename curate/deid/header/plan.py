@@ -1,7 +1,8 @@
-"""What is done with every attribute of one information object, worked out once: tag -> Step.
+"""The plan of one information object, computed once: tag -> Step.
 
-The allow-list is the object's own attributes (`curate.deid.header.iod`); what PS3.15 Table E.1-1 with the options
-chosen strikes is struck (`curate.deid.header.table`); the rest stays if its value passes the check of its VR.
+The allow-list is the object's own attributes (`curate.deid.header.iod`); attributes that PS3.15 Table E.1-1 removes
+under the chosen options are removed (`curate.deid.header.table`); the rest is kept if its value passes the check of its
+VR.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from curate.deid.header.table import Treatment, treatment
 
 Plan = dict[int, Step]
 
-GENERIC = "generic"  # stands for the object of a class that is not known
-_MANY = 1 << 20
+GENERIC = "generic"  # the object of an unknown class
+_UNLIMITED = 1 << 20
 _ROWS = 0x00280010
 _CODE_MACRO = frozenset(items_of("AnatomicRegionSequence")) - frozenset({0x00082220})
 _VERB_OF_VR = {
@@ -30,8 +31,8 @@ _VERB_OF_VR = {
     "US": "number", "SS": "number", "UL": "number", "SL": "number", "FL": "number", "FD": "number", "UV": "number",
     "SV": "number", "AT": "number", "OB": "bulk", "OW": "bulk", "OF": "bulk", "OD": "bulk", "OL": "bulk", "OV": "bulk",
 }  # fmt: skip
-_CAMERA = 0x0016  # what a camera notes of itself and of where it was (PS3.3 C.7.6.22 to 24)
-# Identifiers by their keyword: no vocabulary makes one harmless. A stack's is a number within its own picture.
+_CAMERA = 0x0016  # a camera's data on itself and its location (PS3.3 C.7.6.22 to 24)
+# Identifiers by keyword, which no vocabulary makes harmless. StackID is a number within its own picture.
 _IDENTIFIERS = re.compile(r"(?<!^Stack)IDs?$|Issuer$|DeviceLabel$")
 _CLASS_NAMES = ("SOPClassUID", "ContextUID", "TransferSyntaxUID", "CodingSchemeUID", "SOPClassesInStudy")
 
@@ -50,9 +51,9 @@ def plan_for(iod: str, rules: HeaderRules) -> Plan:
 
 @cache
 def _of_any_picture() -> tuple[int, ...]:
-    """How a picture was made, as makers add it to classes that lack it (standard extended classes, PS3.2).
+    """Acquisition attributes that manufacturers add to classes without them (standard extended classes, PS3.2).
 
-    Without the RescaleSlope of many a maker's MR its pixels mean something else.
+    For example RescaleSlope in MR, without which pixel values mean something else.
     """
     tags = (tag_for_keyword(k) for k in sorted(allowed.NUMBERS | allowed.TERMS.keys()))
     return tuple(int(t) for t in tags if t is not None)
@@ -70,7 +71,7 @@ def item_plan(sequence: str, rules: HeaderRules) -> Plan:
 
 
 def _generic(rules: HeaderRules) -> Plan:
-    """What an object of an unknown class may keep: the picture, how it was made, and what names it."""
+    """The plan of an object of an unknown class: picture, acquisition and references."""
     keywords = sorted(allowed.NUMBERS | allowed.TERMS.keys() | allowed.GENERAL)
     tags = {int(BaseTag(tag)) for k in keywords if (tag := tag_for_keyword(k)) is not None}
     known = attributes_of("secondary-capture-image")
@@ -82,37 +83,38 @@ def _step(tag: int, kind: str, mandatory: bool, rules: HeaderRules) -> Step:
     verb = _verb(tag, keyword, vrs[0], treatment(tag, rules), rules)
     last = dictionary_VM(tag).split("-")[-1]
     terms = allowed.TERMS.get(keyword)
-    return Step(BaseTag(tag), keyword, vrs, verb, int(last) if last.isdigit() else _MANY, kind, mandatory, terms)
+    return Step(BaseTag(tag), keyword, vrs, verb, int(last) if last.isdigit() else _UNLIMITED, kind, mandatory, terms)
 
 
-def _verb(tag: int, keyword: str, vr: str, treated: Treatment, rules: HeaderRules) -> str:
-    if keyword in _OWN:
-        return _OWN[keyword]
+def _verb(tag: int, keyword: str, vr: str, table_action: Treatment, rules: HeaderRules) -> str:
+    if keyword in _SPECIAL_VERBS:
+        return _SPECIAL_VERBS[keyword]
     if keyword in allowed.NEVER or vr in ("PN", "UN", "AE", "UR") or tag >> 16 & 1 or tag >> 16 == _CAMERA:
-        return "strike"
-    if treated == "strike":
-        return "strike"
+        return "remove"
+    if table_action == "remove":
+        return "remove"
     if vr == "SQ":
         return "code" if is_code(keyword) else ("content" if keyword == "ContentSequence" else "recurse")
     if vr == "UI":
-        return _verb_of_uid(keyword, treated, rules)
-    if treated == "shift" or vr in ("DA", "DT", "TM"):
-        return "shift" if vr in ("DA", "DT", "TM") and "dates" in rules.retain else "strike"
-    if treated == "keep" and vr in ("LO", "SH", "ST", "LT", "UT", "UC"):
+        return _verb_of_uid(keyword, table_action, rules)
+    if table_action == "shift" or vr in ("DA", "DT", "TM"):
+        return "shift" if vr in ("DA", "DT", "TM") and "dates" in rules.retain else "remove"
+    if table_action == "keep" and vr in ("LO", "SH", "ST", "LT", "UT", "UC"):
         return "device"
-    verb = _VERB_OF_VR.get(vr, "strike")
-    return "strike" if verb in ("clean", "term") and _IDENTIFIERS.search(keyword) else verb
+    verb = _VERB_OF_VR.get(vr, "remove")
+    return "remove" if verb in ("clean", "term") and _IDENTIFIERS.search(keyword) else verb
 
 
-def _verb_of_uid(keyword: str, treated: Treatment, rules: HeaderRules) -> str:
+def _verb_of_uid(keyword: str, table_action: Treatment, rules: HeaderRules) -> str:
     if keyword.endswith(_CLASS_NAMES) or keyword == "SOPClassesInStudy":
         return "class"
-    return "keep uid" if treated == "keep" else "remap"
+    return "keep uid" if table_action == "keep" else "remap"
 
 
-# Attributes of which more is known than their VR says.
-_OWN = {
+# Attributes with a verb of their own, instead of that of their VR.
+_SPECIAL_VERBS = {
     "PatientName": "patient", "PatientID": "patient", "Manufacturer": "maker", "SOPClassUID": "class",
-    "PatientIdentityRemoved": "said", "DeidentificationMethod": "said", "DeidentificationMethodCodeSequence": "said",
-    "LongitudinalTemporalInformationModified": "said", "IssuerOfPatientID": "strike",
+    "PatientIdentityRemoved": "method attribute", "DeidentificationMethod": "method attribute",
+    "DeidentificationMethodCodeSequence": "method attribute",
+    "LongitudinalTemporalInformationModified": "method attribute", "IssuerOfPatientID": "remove",
 }  # fmt: skip

@@ -12,20 +12,20 @@ from pydicom.tag import BaseTag
 
 from curate.deid.header.checks import Context, Step, binary, numbers
 from curate.deid.header.table import data_lines
-from curate.deid.header.values import BINARY, Held, made, raw, read, value_of
+from curate.deid.header.values import BINARY, Element, explicit_element, raw, read, value_of
 
 
 class Safe(NamedTuple):
-    """A safe private attribute: its VR, and either "number" or the form its text must have as a whole."""
+    """A safe private attribute: its VR, and "number" or the pattern that its text must match."""
 
     vr: str
-    most: int
+    max_values: int
     check: str
 
 
 @cache
 def safe_attributes() -> dict[tuple[str, int, int], Safe]:
-    """(creator, group, element's last byte) -> what it must be."""
+    """(creator, group, element's last byte) -> its check."""
     reader = csv.DictReader(data_lines("safe_private.csv"))
     return {
         (r["creator"], int(r["group"], 16), int(r["element"], 16)): Safe(r["vr"], int(r["most"]), r["check"])
@@ -38,17 +38,17 @@ def _groups() -> frozenset[int]:
     return frozenset(group for _, group, _ in safe_attributes())
 
 
-def private_elements(ds: Dataset, context: Context) -> dict[BaseTag, Held]:
-    """The safe private elements of ``ds`` whose values hold, with their creators. Call it inside `quiet`."""
-    out: dict[BaseTag, Held] = {}
+def private_elements(ds: Dataset, context: Context) -> dict[BaseTag, Element]:
+    """The safe private elements of ``ds`` whose values pass, with their creators. Call it inside `quiet`."""
+    out: dict[BaseTag, Element] = {}
     for tag in sorted(t for t in list(ds.keys()) if t >> 16 in _groups() and t & 0xFF00):
         creator_tag = BaseTag((tag & 0xFFFF0000) | (tag >> 8 & 0xFF))
         creator = _creator(ds, creator_tag)
         safe = safe_attributes().get((creator, tag >> 16, tag & 0xFF)) if creator else None
         value = _checked(ds, tag, safe, context) if safe else None
         if value is not None and safe is not None:
-            out[creator_tag] = made(creator_tag, "LO", creator)
-            out[tag] = made(tag, safe.vr, value)
+            out[creator_tag] = explicit_element(creator_tag, "LO", creator)
+            out[tag] = explicit_element(tag, safe.vr, value)
     return out
 
 
@@ -58,13 +58,13 @@ def _creator(ds: Dataset, tag: BaseTag) -> str:
 
 
 def _checked(ds: Dataset, tag: BaseTag, safe: Safe, context: Context) -> str | bytes | None:
-    held = raw(ds, tag)
-    if held is None or held.VR not in (safe.vr, "UN", None):
+    stored = raw(ds, tag)
+    if stored is None or stored.VR not in (safe.vr, "UN", None):
         return None
-    value = read(ds, tag, held, safe.vr)
+    value = read(ds, tag, stored, safe.vr)
     if not isinstance(value, list) or not value:
         return None
-    step = Step(tag, "", (safe.vr,), "number", safe.most, "3", False)
+    step = Step(tag, "", (safe.vr,), "number", safe.max_values, "3", False)
     if safe.vr in BINARY:
         return binary(value, step, context, safe.vr)  # type: ignore[arg-type]  # of a binary VR are numbers
     if not all(isinstance(v, str) for v in value):

@@ -1,4 +1,4 @@
-"""What is kept of a header beyond the Basic Profile of PS3.15: its options, by choice."""
+"""Options of header cleaning beyond the Basic Profile of PS3.15."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PS3.15 Table E.1-1 as data: what the Basic Profile and the options chosen do with an attribute."""
+"""PS3.15 Table E.1-1 as data: the action of the Basic Profile with the chosen options on an attribute."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Literal, NamedTuple
 
 from curate.deid.header.rules import HeaderRules
 
-# keep: as it is, once it is checked; shift: moved by the patient's days; clean: rid of what identifies; recurse: the
-# sequence stays with its UIDs remapped; remap: another UID; strike: no value of it stays (X, Z and D of the table:
-# absent, empty or a dummy by what the object's module asks for); "": the table does not name it.
-Treatment = Literal["keep", "shift", "clean", "recurse", "remap", "strike", ""]
+# keep: unchanged, after a check; shift: by the patient's days; clean: free of identifiers; recurse: the sequence is
+# kept with its UIDs remapped; remap: another UID; remove: no value is kept (X, Z and D of the table: absent, empty or a
+# dummy, as the object's module requires); "": not in the table.
+Treatment = Literal["keep", "shift", "clean", "recurse", "remap", "remove", ""]
 
 
 class Row(NamedTuple):
@@ -44,7 +44,7 @@ def rows() -> tuple[Row, ...]:
 
 @cache
 def table_edition() -> str:
-    """The edition of the table, as the attestation names it."""
+    """The edition of the table, for the attestation."""
     text = (files("curate.deid.header") / "data" / "ps3_15_e1_1.csv").read_text(encoding="utf-8")
     match = re.search(r"edition (\w+)", text)
     return f"PS3.15 {match[1]}, {len(rows())} rows" if match else "PS3.15"
@@ -61,29 +61,29 @@ def row_of(tag: int) -> Row | None:
     if tag >> 16 & 1:
         return exact["odd"]
     wanted = f"{tag:08x}"
-    found = exact.get(wanted)
-    if found is None and wanted[0] in "56":
+    row = exact.get(wanted)
+    if row is None and wanted[0] in "56":
         fits = (r for r in open_ended if all(a in (b, "x") for a, b in zip(r.tag, wanted, strict=True)))
-        found = next(fits, None)
-    return found
+        row = next(fits, None)
+    return row
 
 
 def treatment(tag: int, rules: HeaderRules) -> Treatment:
-    """What the profile with the options of ``rules`` does with an attribute.
+    """The action of the profile with the options of ``rules`` on an attribute.
 
-    Where two options speak of one attribute the one that keeps less is taken: dates before devices. Retaining an
-    institution's identity, full dates and graphics are options this product does not offer.
+    If two options apply to an attribute, the one that keeps less is taken: dates before devices. This product does not
+    offer retaining an institution's identity, full dates and graphics.
     """
     row = row_of(tag)
     if row is None:
         return ""
     options, retain = row.options, rules.retain
     if "modified_dates" in options:
-        return "shift" if "dates" in retain else "strike"
+        return "shift" if "dates" in retain else "remove"
     if options.get("uids") == "K" and "uids" in retain:
         return "keep" if "U" in row.profile else "recurse"
     if "device_identity" in options and "device_identity" in retain:
-        return "keep" if options["device_identity"] == "K" else "strike"
+        return "keep" if options["device_identity"] == "K" else "remove"
     if "patient_characteristics" in options and "patient_characteristics" in retain:
         return "clean"
     if "clean_descriptors" in options and rules.descriptors == "clean" and "patient_characteristics" not in options:
@@ -92,4 +92,4 @@ def treatment(tag: int, rules: HeaderRules) -> Treatment:
         return "clean"
     if row.profile == "U":
         return "remap"
-    return "recurse" if row.profile == "X/Z/U*" else "strike"
+    return "recurse" if row.profile == "X/Z/U*" else "remove"

@@ -1,7 +1,7 @@
-"""An element's value, out of a file or out of memory, in one form; and elements made from values.
+"""Values of elements, from a file or from memory, in one form; and elements made from values.
 
-What a file holds is taken from its bytes where these are plain ASCII, without pydicom's parsing; anything else goes
-through pydicom, so that character sets, byte order and deferred reads are its own affair.
+ASCII values of a file are read from its bytes, without pydicom's parsing; anything else goes through pydicom, which
+handles character sets, byte order and deferred reads.
 """
 
 from __future__ import annotations
@@ -26,28 +26,28 @@ _SINGLE = frozenset({"ST", "LT", "UT", "UR"})  # a backslash in these is a chara
 _WORD = {"OW": 2, "OF": 4, "OL": 4, "OD": 8, "OV": 8}
 _PADDING = " \0\t\r\n"
 
-Held = RawDataElement | DataElement
+Element = RawDataElement | DataElement
 
 
 class Bytes(NamedTuple):
-    """A value of a bulk VR, little endian, as it was held."""
+    """A value of a bulk VR, little endian."""
 
     raw: bytes
 
 
-# What a handler is given: texts of a text or string VR, numbers of a binary VR, items of a sequence, or bulk bytes.
+# The argument of checks: texts of a string VR, numbers of a binary VR, items of a sequence, or bulk bytes.
 Value = list[str] | list[float] | list[Dataset] | Bytes
 
 
-def same_vr(found: str | None, standard: Sequence[str], signed: bool = False) -> str | None:
-    """The VR to read an element by: the file's, where the standard gives the attribute that one, else None.
+def same_vr(declared: str | None, standard: Sequence[str], signed: bool = False) -> str | None:
+    """The VR to read an element by: the file's, if the standard allows it for the attribute, else None.
 
-    An implicit-VR file says none, and there the standard's is taken; of several, by the PixelRepresentation
-    (``signed``) and by what holds any length (PS3.5 A.1).
+    For implicit VR the standard's is taken; of several, by PixelRepresentation (``signed``), or the one of any length
+    (PS3.5 A.1).
     """
-    if found in standard:
-        return found
-    if found is not None and " or " not in found:
+    if declared in standard:
+        return declared
+    if declared is not None and " or " not in declared:
         return None
     if len(standard) == 1:
         return standard[0]
@@ -56,8 +56,8 @@ def same_vr(found: str | None, standard: Sequence[str], signed: bool = False) ->
     return "SS" if signed and "SS" in standard else standard[0]
 
 
-def raw(ds: Dataset, tag: BaseTag) -> Held | None:
-    """The element as the file has it; None where it is absent, or cannot even be looked up (a VR of no kind)."""
+def raw(ds: Dataset, tag: BaseTag) -> Element | None:
+    """The element as stored in the file; None if it is absent or cannot be looked up (an invalid VR)."""
     try:
         return ds.get_item(tag) if tag in ds else None
     except UNPARSEABLE:
@@ -65,29 +65,27 @@ def raw(ds: Dataset, tag: BaseTag) -> Held | None:
 
 
 def value_of(ds: Dataset, tag: BaseTag, vr: str) -> Value | None:
-    """`read` of the element of this tag; None where it is absent, too."""
-    held = raw(ds, tag)
-    return None if held is None else read(ds, tag, held, vr)
+    """`read` of the element of this tag; None if it is absent, too."""
+    stored = raw(ds, tag)
+    return None if stored is None else read(ds, tag, stored, vr)
 
 
-def read(ds: Dataset, tag: BaseTag, held: Held, vr: str) -> Value | None:
-    """The element's value by this VR; None where it has none, or does not parse."""
-    if isinstance(held, RawDataElement) and held.value is not None:
-        raw = held.value
+def read(ds: Dataset, tag: BaseTag, stored: Element, vr: str) -> Value | None:
+    """The element's value by this VR; None if it has none or does not parse."""
+    if isinstance(stored, RawDataElement) and stored.value is not None:
+        raw = stored.value
         if not raw:
             return None
         if vr in BINARY:
-            return _numbers(raw, vr, held.is_little_endian)
+            return _numbers(raw, vr, stored.is_little_endian)
         if vr == "AT":
-            return _pointers(raw, held.is_little_endian)
+            return _pointers(raw, stored.is_little_endian)
         if vr in BULK:
-            return Bytes(raw if held.is_little_endian else _swapped(raw, vr))
+            return Bytes(raw if stored.is_little_endian else _swapped(raw, vr))
         if vr != "SQ" and raw.isascii() and b"\x1b" not in raw:
             return _split(raw.decode("ascii"), vr)
         if vr != "SQ" and vr not in TEXT:
-            return _split(
-                raw.decode("latin-1"), vr
-            )  # of the default repertoire only: what is not ASCII fails the checks
+            return _split(raw.decode("latin-1"), vr)  # default repertoire only: values outside ASCII fail the checks
     return _parsed(ds, tag, vr)
 
 
@@ -124,18 +122,20 @@ def _swapped(raw: bytes, vr: str) -> bytes:
 
 
 def _parsed(ds: Dataset, tag: BaseTag, vr: str) -> Value | None:
-    """The value as pydicom reads it. Call it inside `quiet`."""
-    found = element(ds, tag)
-    if found is None or found.value is None:
+    """The value, parsed by pydicom. Call it inside `quiet`."""
+    data_element = element(ds, tag)
+    if data_element is None or data_element.value is None:
         return None
-    value: Any = found.value
+    value: Any = data_element.value
     if vr == "SQ":
         return list(value) if isinstance(value, Items) and len(value) else None
     if vr in BULK:
         return Bytes(bytes(value)) if isinstance(value, bytes | bytearray) and value else None
     values = list(value) if isinstance(value, MultiValue | list | tuple) else [value]
     if vr in BINARY or vr == "AT":
-        if len(values) == 1 and isinstance(values[0], bytes) and vr in BINARY:  # an ambiguous VR, not yet corrected
+        if (
+            len(values) == 1 and isinstance(values[0], bytes) and vr in BINARY
+        ):  # an ambiguous VR that pydicom has not corrected yet
             return _numbers(values[0], vr, True)
         return [v if isinstance(v, float) else int(v) for v in values] if all(map(_is_number, values)) else None
     try:
@@ -150,14 +150,14 @@ def _is_number(value: object) -> bool:
 
 
 def packed(values: list[float], vr: str) -> bytes:
-    """Numbers of a binary VR, or tags, little endian; struct.error where one does not fit."""
+    """Numbers of a binary VR, or tags, little endian; struct.error if one does not fit."""
     if vr == "AT":
         return struct.pack(f"<{2 * len(values)}H", *(half for v in values for half in (int(v) >> 16, int(v) & 0xFFFF)))
     return struct.pack(f"<{len(values)}{BINARY[vr]}", *values)
 
 
-def made(tag: int, vr: str, value: str | bytes) -> RawDataElement:
-    """An element of this value as it is written: padded to even length, explicit VR, little endian."""
+def explicit_element(tag: int, vr: str, value: str | bytes) -> RawDataElement:
+    """An encoded element: padded to even length, explicit VR, little endian."""
     raw = value if isinstance(value, bytes) else value.encode("utf-8")
     if len(raw) & 1:
         raw += b"\0" if vr == "UI" or vr in BULK else b" "
@@ -169,8 +169,8 @@ def sequence(tag: int, items: list[Dataset]) -> DataElement:
     return DataElement(BaseTag(tag), "SQ", Items(items))
 
 
-def header(elements: dict[BaseTag, Held], charset: str = default_encoding) -> Dataset:
-    """A Dataset of elements made here, which pydicom can write without parsing them again."""
+def header(elements: dict[BaseTag, Element], charset: str = default_encoding) -> Dataset:
+    """A Dataset of encoded elements, which pydicom can write without parsing them again."""
     out = Dataset(elements)
     out.set_original_encoding(False, True, charset)
     return out

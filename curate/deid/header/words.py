@@ -1,8 +1,8 @@
-"""Clean Descriptors (PS3.15 E.3.5): which words of a header's free text may stay.
+"""Clean Descriptors (PS3.15 E.3.5): the words of a header's free text that may be kept.
 
-A text is taken apart; a word stays where a vocabulary of medicine and of DICOM's own terms knows it and nobody in this
-file is called so, a number where it is short and measures something or is a part of a protocol's name ("T2", "1.5 mm").
-What stays is written in ASCII, accents folded, so that no character set is needed to read it.
+A word is kept if a vocabulary of medicine or of DICOM's terms has it and it is no name in this file; a number if it is
+short and measures something or is part of a protocol's name ("T2", "1.5 mm"). The result is ASCII, with accents folded,
+so that it needs no character set.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from curate.deid.header.phi import Identity, folded
 from curate.deid.words.technical import technical_words
 from curate.deid.words.vocabulary import Kind, is_given_name, is_medical, is_surname, kind
 
-# Words of protocols that are in no dictionary, and the units numbers stand with.
+# Words of protocols that are in no dictionary, and units of numbers.
 _PROTOCOL = frozenset(
     """ap pa lat obl ll rl lao rao lpo rpo cc ml mlo lm rt lt bil sag cor ax axial tra trans fs fse tse se gre ge epi
     dwi adc flair stir dixon haste vibe tof mra mrv mrcp cta ctpa hrct cect nect iv wo w con post pre venous arterial
@@ -27,15 +27,15 @@ _PROTOCOL = frozenset(
     chest abd abdo pelv ext routine single multi phase frame left right both upper lower all image images series
     port portable view views with without no not non and or of the in on to from by for wwo""".split()  # noqa: SIM905
 ) | {w.lower() for term in BODY_PARTS for w in term.split()}
-_WITHOUT = frozenset({"w/o", "w/wo", "wo/w", "w/", "w/c"})  # half of it would say the opposite
+_WITHOUT = frozenset({"w/o", "w/wo", "wo/w", "w/", "w/c"})  # kept whole: a half would say the opposite
 _UNITS = frozenset(
     """mm cm um nm kv kvp mas ma ms s sec ml cc deg mgy gy mbq mci hz khz mhz hu t mg kg ml/s fps phase phases views
     view""".split()  # noqa: SIM905
 )
-# Single letters that say something alone: sides, planes, weightings, with and without, by.
+# Single letters with a meaning: sides, planes, weightings, with and without, by.
 _LETTERS = frozenset("lrtwxbk")
 _LEAD = frozenset("tlcsbik")  # a letter before a number: T2, L4, C7, S1, B30, I31f, K
-# In every vocabulary, and what a name or a date is made with.
+# In every vocabulary, but parts of dates, or cues of names.
 _NEVER = frozenset(
     """january february march april may june july august september october november december jan feb mar apr jun jul
     aug sep sept oct nov dec monday tuesday wednesday thursday friday saturday sunday mon tue wed thu fri sat sun
@@ -48,60 +48,60 @@ _CUES = frozenset(
 _DATE_LIKE = re.compile(
     r"\d+[-/.:]\d+[-/.:]\d+|\d+[-/:]\d+|\d{4,}|\d{1,2}[-./ ]?(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
 )
-# 45 CFR 164.514(b)(2)(i)(C): an age over 89 is not told, in whatever words
+# 45 CFR 164.514(b)(2)(i)(C): ages over 89 are removed
 _OLD = re.compile(
     r"(?<![\w.])(?:9\d|1[0-4]\d)[\s-]{0,2}(?:y(?:ea)?rs?|y\.?\s?/?o\.?|y)(?:[\s-]{1,2}old)?\b"
     r"|\bage[d:]?\s{0,2}(?:9\d|1[0-4]\d)\b|(?<![\w.])(?:9\d|1[0-4]\d)\s?[MF]\b",
     re.IGNORECASE,
 )
 _WORD = re.compile(r"[^\W_]+")
-_MOST_DIGITS = 3
-_LONGEST_TEXT = 1024
+_MAX_DIGITS = 3
+_MAX_TEXT = 1024
 
 
-def clean_text(text: str, who: Identity) -> str:
-    """The words and numbers of ``text`` that may stay, in their order; "" where none does."""
-    return _cleaned(text[:_LONGEST_TEXT], who.words, who.phrases, who.digits)
+def clean_text(text: str, identity: Identity) -> str:
+    """The words and numbers of ``text`` that may be kept, in order; "" if there are none."""
+    return _clean(text[:_MAX_TEXT], identity.words, identity.phrases, identity.digits)
 
 
 @lru_cache(maxsize=1024)
-def _cleaned(text: str, words: frozenset[str], phrases: tuple[str, ...], digits: frozenset[str]) -> str:
-    """The same, once for all files of a series, which name the same people and say the same."""
-    who = Identity((), words, phrases, digits)
-    plain = _OLD.sub(" ", _without_phrases(_unaccented(text), who))
+def _clean(text: str, words: frozenset[str], phrases: tuple[str, ...], digits: frozenset[str]) -> str:
+    """`clean_text`, cached for the files of a series, which share texts and identities."""
+    identity = Identity((), words, phrases, digits)
+    plain = _OLD.sub(" ", _without_phrases(_unaccented(text), identity))
     tokens = plain.split()
-    kept = [chunk for chunk in _in_context(tokens, [_token(token, who) for token in tokens]) if chunk]
-    result = " ".join(" ".join(_measured(kept)).split())
-    return "" if not re.search(r"[A-Za-z]", result) or holds_phrase(result, who) else result
+    remaining = [chunk for chunk in _in_context(tokens, [_token(token, identity) for token in tokens]) if chunk]
+    result = " ".join(" ".join(_measured(remaining)).split())
+    return "" if not re.search(r"[A-Za-z]", result) or holds_phrase(result, identity) else result
 
 
 def _unaccented(text: str) -> str:
-    """ASCII as it is; other letters without their accents."""
+    """Letters without their accents; ASCII is unchanged."""
     if text.isascii():
         return text
     return "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
 
 
-def _without_phrases(text: str, who: Identity) -> str:
-    """Without the identifying values that are in it whole: of an institution's name each word alone may stay."""
+def _without_phrases(text: str, identity: Identity) -> str:
+    """Without identifying values as a whole: each word of an institution's name alone may be harmless."""
     lowered = folded(text)
-    for phrase in who.phrases:
+    for phrase in identity.phrases:
         if phrase in lowered:
             text = re.sub(re.escape(phrase), " ", text, flags=re.IGNORECASE)
     return text
 
 
-def holds_phrase(text: str, who: Identity) -> bool:
-    """True where an identifying value of the file is in ``text`` as a whole, though each of its words may stay."""
+def holds_phrase(text: str, identity: Identity) -> bool:
+    """True if ``text`` contains a whole identifying value of the file, though each of its words is harmless."""
     lowered = folded(text)
     spelled = f" {' '.join(_WORD.findall(lowered))} "
-    return any(p in lowered or f" {p} " in spelled for p in who.phrases)
+    return any(p in lowered or f" {p} " in spelled for p in identity.phrases)
 
 
-def known(word: str, who: Identity) -> bool:
-    """True for a word of the vocabularies that is nobody's name in this file."""
+def known(word: str, identity: Identity) -> bool:
+    """True for a word of the vocabularies that is no name in this file."""
     low = folded(word)
-    return low not in who.words and _known(low)
+    return low not in identity.words and _known(low)
 
 
 @lru_cache(maxsize=65536)
@@ -110,8 +110,8 @@ def _known(word: str) -> bool:
         return False
     if word in _PROTOCOL:
         return True
-    what = kind(word)
-    if what & Kind.NAME and (not what & Kind.BY_HAND or what & (Kind.EPONYM | Kind.BOUND)):
+    word_kind = kind(word)
+    if word_kind & Kind.NAME and (not word_kind & Kind.BY_HAND or word_kind & (Kind.EPONYM | Kind.BOUND)):
         return False  # an eponym, or a rare word, that is also somebody's name
     if len(word) > 1 and is_medical(word):
         return True
@@ -119,77 +119,79 @@ def _known(word: str) -> bool:
 
 
 def _is_name(token: str) -> bool:
-    """A kept token that holds a word which is a name, too: a stone, a hill, something gray."""
+    """True for a kept token with a word that is also a name: stone, hill, gray."""
     words = (w.lower() for w in re.findall(r"[A-Za-z]{2,}", token))
     return any(w not in _PROTOCOL and kind(w) & Kind.NAME for w in words)
 
 
 def _in_context(tokens: list[str], kept: list[str]) -> list[str]:
-    """``kept`` without the words that are names where they stand: behind a cue, beside a word that had to go."""
-    gone = [not k and bool(re.search(r"[^\W\d_]{3,}", t)) for t, k in zip(tokens, kept, strict=True)]
+    """``kept`` without words that are names in their context: after a cue, or next to a removed word."""
+    removed = [not k and bool(re.search(r"[^\W\d_]{3,}", t)) for t, k in zip(tokens, kept, strict=True)]
     cue = [folded(t).strip(".,;:()[]") in _CUES for t in tokens]
-    again = True
-    while again:
-        again = False
+    changed = True
+    while changed:
+        changed = False
         for i, token in enumerate(kept):
-            beside = any(0 <= j < len(kept) and gone[j] and not cue[j] for j in (i - 1, i + 1))
+            beside = any(0 <= j < len(kept) and removed[j] and not cue[j] for j in (i - 1, i + 1))
             if (
                 token
                 and _is_name(token)
-                and (beside or (i > 0 and cue[i - 1]) or (i > 1 and cue[i - 2] and gone[i - 1]))
+                and (beside or (i > 0 and cue[i - 1]) or (i > 1 and cue[i - 2] and removed[i - 1]))
             ):
-                kept[i], gone[i], again = "", True, True
+                kept[i], removed[i], changed = "", True, True
     return kept
 
 
-def _token(token: str, who: Identity) -> str:
-    """What stays of one blank-separated token, punctuation between its kept parts included."""
+def _token(token: str, identity: Identity) -> str:
+    """The kept parts of one blank-separated token, with the punctuation between them."""
     if token.lower() in _WITHOUT:
         return token
-    if folded(token).strip(".,;:()[]") in who.words or _DATE_LIKE.match(token.lower()):
+    if folded(token).strip(".,;:()[]") in identity.words or _DATE_LIKE.match(token.lower()):
         return ""
     if not token.isascii() and not (token := re.sub(r"[^\x00-\x7f]", "", token)):
         return ""
     out: list[str] = []
     for joined in re.findall(r"[A-Za-z0-9.]+|[^A-Za-z0-9.]+", token):
         if joined[0].isalnum() or joined[0] == ".":
-            out.append(_joined(joined, who))
+            out.append(_joined(joined, identity))
         else:
             out.append(joined if joined in ("/", "-", "+", "_", "&", ",", "(", ")", "*", "x", "%", " ") else " ")
     return re.sub(r"^[\W_]+|[\W_]+$", "", "".join(out)) if any(re.search(r"[A-Za-z0-9]", o) for o in out) else ""
 
 
-def _joined(part: str, who: Identity) -> str:
-    """A run of letters and digits: kept whole or not at all ("T2W", "1.5mm", "Chest.")."""
+def _joined(part: str, identity: Identity) -> str:
+    """A run of letters and digits is kept whole or not at all ("T2W", "1.5mm", "Chest.")."""
     part = part.strip(".")
     runs = re.findall(r"[A-Za-z]+|\d+(?:\.\d+)?", part)
-    if not runs or "".join(runs) != part.replace("..", "") or len(runs) > 4 or folded(part) in who.words:
-        return _words_of(part, who)
+    if not runs or "".join(runs) != part.replace("..", "") or len(runs) > 4 or folded(part) in identity.words:
+        return _words_of(part, identity)
     if len(runs) == 1:
-        return part if _run(part, who, True) else ""
-    return part if all(_run(r, who, i == 0) for i, r in enumerate(runs)) and not _is_number_of(part, who) else ""
+        return part if _run(part, identity, True) else ""
+    return (
+        part if all(_run(r, identity, i == 0) for i, r in enumerate(runs)) and not _is_number_of(part, identity) else ""
+    )
 
 
-def _words_of(part: str, who: Identity) -> str:
-    """Words with dots between them, each by itself."""
-    return " ".join(w for w in part.split(".") if w.isalpha() and known(w, who))
+def _words_of(part: str, identity: Identity) -> str:
+    """Words separated by dots, each checked by itself."""
+    return " ".join(w for w in part.split(".") if w.isalpha() and known(w, identity))
 
 
-def _run(run: str, who: Identity, first: bool) -> bool:
+def _run(run: str, identity: Identity, first: bool) -> bool:
     if run[0].isdigit():
-        return len(run.replace(".", "")) <= _MOST_DIGITS + ("." in run)
+        return len(run.replace(".", "")) <= _MAX_DIGITS + ("." in run)
     low = run.lower()
     if len(low) == 1:
         return low in _LETTERS or (first and low in _LEAD) or (not first and low in "dfhst")
-    return low in _UNITS or known(run, who)
+    return low in _UNITS or known(run, identity)
 
 
-def _is_number_of(part: str, who: Identity) -> bool:
-    return re.sub(r"[^0-9]", "", part) in who.digits
+def _is_number_of(part: str, identity: Identity) -> bool:
+    return re.sub(r"[^0-9]", "", part) in identity.digits
 
 
 def _measured(tokens: list[str]) -> Iterator[str]:
-    """Without the bare numbers that nothing says the use of: of two digits and more, or at the end of a run."""
+    """Without numbers of two digits and more that have no unit."""
     for i, token in enumerate(tokens):
         if re.fullmatch(r"\d{1,3}", token) and len(token) > 1:
             after = tokens[i + 1].lower() if i + 1 < len(tokens) else ""

@@ -1,4 +1,4 @@
-"""The verifier's idea of a date and of an age over 89: how each is written, and which dates are shifted ones."""
+"""Dates and ages over 89 for the verifier: their written forms, and which dates are shifted ones."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _OTHER_CLOCK = re.compile(
     r"|cm|ml|mg|%))",
     re.I,
 )
-# A day without its year is only one beside a word that dates something, or before a clock time: not "3/10 pain".
+# A day without a year counts only after a word that dates something, or before a clock time: not "3/10 pain".
 _DAY_ONLY = r"(\d{1,2}/\d{1,2})(?![\d/]|\s?(?:mm|cm|%|pain|strength|images?|slices?|of\b))"
 _STUDY = (
     r"(?:films?|stud(?:y|ies)|exam\w*|radiographs?|x-?rays?|scans?|cts?|mris?|ultrasounds?|biops(?:y|ies)|surgery"
@@ -68,13 +68,13 @@ _TIMED = re.compile(
 
 
 def day_of(value: str) -> date | None:
-    """The day a DICOM DA or DT, or an ISO date, names."""
+    """The day of a DICOM DA or DT, or of an ISO date."""
     match = re.fullmatch(r"(\d{4})[-.]?(\d\d)[-.]?(\d\d)(?:\d{2,6}(?:\.\d+)?(?:[+-]\d{4})?)?", value.strip())
     return _day(int(match[1]), int(match[2]), int(match[3])) if match else None
 
 
-def written(day: date) -> Iterator[str]:
-    """A day as people write it, as `curate.deid.verify.letters.letters` flattens it."""
+def written_forms(day: date) -> Iterator[str]:
+    """The written forms of a day, flattened as by `curate.deid.verify.letters.letters`."""
     y, m, d, name = day.year, day.month, day.day, _MONTHS[day.month - 1]
     yield f"{y}{m:02}{d:02}"
     for dd in dict.fromkeys((f"{d:02}", str(d))):
@@ -90,8 +90,8 @@ def _ordinal(d: int) -> str:
     return "th" if 10 < d < 20 else {1: "st", 2: "nd", 3: "rd"}.get(d % 10, "th")
 
 
-def set_apart(text: str) -> tuple[str, frozenset[date]]:
-    """``text`` without the dates that say of themselves that they are shifted, and those.
+def without_shifted(text: str) -> tuple[str, frozenset[date]]:
+    """``text`` without the dates that are marked as shifted, and these dates.
 
     They are "[DATE:2019-05-02]", and a text that is an ISO date and nothing else: a cleaned column.
     """
@@ -107,41 +107,41 @@ def set_apart(text: str) -> tuple[str, frozenset[date]]:
 def is_unshifted(shifted: frozenset[date], source: frozenset[date]) -> bool:
     """True if the dates that should have been shifted are all dates of the source.
 
-    One alone may be so by chance, a day of the source moved onto another; all of them only if nothing was moved: no
-    finite set of days moved by a shift lies within itself.
+    A single one may be so by chance, if one day of the source was shifted onto another; all of them only if nothing was
+    shifted: no finite set of days contains its shifted copy.
     """
     return bool(shifted) and shifted <= source
 
 
-def told(text: str) -> set[str]:
-    """Every day, month of a year, day of a year and clock time of a text, by all its readings, as keys to compare."""
-    found: set[str] = set()
+def date_keys(text: str) -> set[str]:
+    """Every day, month of a year, day of a year and clock time in a text, in all readings, as keys to compare."""
+    keys: set[str] = set()
     for a, _, b, c in _NUMBERS.findall(text):
-        found.update(day.isoformat() for day in _readings(a, b, c))
+        keys.update(day.isoformat() for day in _readings(a, b, c))
     for groups in _SOLID.findall(text):
         y, m, d = groups[:3] if groups[0] else groups[3:]
-        found.update(day.isoformat() for day in [_day(int(y), int(m), int(d))] if day)
+        keys.update(day.isoformat() for day in [_day(int(y), int(m), int(d))] if day)
     for pattern in (_DAY_FIRST, _MONTH_FIRST):
         for hit in pattern.finditer(text):
-            found.update(_named(hit))
+            keys.update(_named(hit))
     for hit in _MONTH_YEAR.finditer(text):
         if _is_month(hit["mon"]):
-            found.add(f"{hit['y']}-{_month(hit['mon']):02}")
+            keys.add(f"{hit['y']}-{_month(hit['mon']):02}")
     for year, month, day in _KANJI.findall(text):
-        found.add(f"{year}年{int(month)}月{int(day)}日")
+        keys.add(f"{year}年{int(month)}月{int(day)}日")
     for hour, minute, twelve, half in _CLOCK.findall(text):
-        found.add(f"t{int(hour)}:{minute}" if hour else f"t{int(twelve)}{half.lower()}")
-    found.update(f"t{int(hour)}:{minute}" for hour, minute in _HOURS.findall(text))
+        keys.add(f"t{int(hour)}:{minute}" if hour else f"t{int(twelve)}{half.lower()}")
+    keys.update(f"t{int(hour)}:{minute}" for hour, minute in _HOURS.findall(text))
     for groups in _OTHER_CLOCK.findall(text):
         hour, minute = [part for part in groups if part]
-        found.add(f"t{int(hour)}:{minute}")
+        keys.add(f"t{int(hour)}:{minute}")
     for pattern in (_CUED, _TIMED):
-        found.update(f"--{day}" for day in pattern.findall(text) if _is_day_of_a_year(day))
-    return found
+        keys.update(f"--{day}" for day in pattern.findall(text) if _is_day_of_a_year(day))
+    return keys
 
 
-def places(text: str) -> Iterator[tuple[int, int]]:
-    """(start, end) of what of a text is written as a day, a month of a year or a clock time."""
+def date_spans(text: str) -> Iterator[tuple[int, int]]:
+    """(start, end) of every day, month of a year and clock time in a text."""
     for hit in _NUMBERS.finditer(text):
         if any(True for _ in _readings(hit[1], hit[3], hit[4])):
             yield hit.span()
@@ -157,14 +157,14 @@ def places(text: str) -> Iterator[tuple[int, int]]:
         yield from (hit.span(1) for hit in pattern.finditer(text) if _is_day_of_a_year(hit[1]))
 
 
-def _is_day_of_a_year(written: str) -> bool:
-    a, b = map(int, written.split("/"))
+def _is_day_of_a_year(written_forms: str) -> bool:
+    a, b = map(int, written_forms.split("/"))
     return 0 < min(a, b) < 13 and 0 < max(a, b) < 32
 
 
 def days(text: str) -> frozenset[date]:
-    """The whole days a text tells, by all their readings."""
-    return frozenset(date.fromisoformat(key) for key in told(text) if _WHOLE.fullmatch(key))
+    """The full dates in a text, in all readings."""
+    return frozenset(date.fromisoformat(key) for key in date_keys(text) if _WHOLE.fullmatch(key))
 
 
 def _readings(a: str, b: str, c: str) -> Iterator[date]:
@@ -215,10 +215,10 @@ def _day(y: int, m: int, d: int) -> date | None:
         return None
 
 
-_OVER_89_DAYS = 89 * 365 + 22  # between two days this far apart lie 89 years
+_OVER_89_DAYS = 89 * 365 + 22  # 89 years in days
 _AGE_UNIT = r"[\s-]{0,2}(?:years?|yrs?|y/?o|y\.o\.)\b"
 _AGE_WORDS = r"(?:ninety|(?:one|a)\s+hundred)(?:[\s-]+(?:and\s+)?(?:one|two|three|four|five|six|seven|eight|nine))?"
-_SAID = re.compile(
+_OVER_89 = re.compile(
     rf"\bnonagenarian|\bcentenarian|\b(?:his|her|their)\s+(?:(?:early|mid|late)[\s-]+)?(?:nineties|90'?s)\b"
     rf"|\b{_AGE_WORDS}{_AGE_UNIT}|\bage[d:]?\s+(?:ninety\b|1[0-4]\d\b(?!\s?%)|9\d\b(?!\s?[%m]))"
     rf"|(?<![\w.])(?:9\d|1[0-4]\d){_AGE_UNIT}"
@@ -242,11 +242,11 @@ _ISO_DAY = re.compile(r"(?<!\d)((?:18|19|20)\d\d)-(\d\d)-(\d\d)(?!\d)")
 
 
 def ages_and_births(texts: Sequence[str], *, together: bool = True) -> Iterator[Finding]:
-    """AGE for an age over 89 or two days 89 years apart in what is written of one record, BIRTH for a date of birth.
+    """AGE for an age over 89 or two dates 89 years apart in one record's output, BIRTH for a date of birth.
 
-    Shifted days are read like others: intervals survive the shift.
+    Shifted dates count too: intervals survive the shift.
     """
-    if any(_SAID.search(text) for text in texts):
+    if any(_OVER_89.search(text) for text in texts):
         yield Finding.AGE
     if any(_BORN.search(text) for text in texts):
         yield Finding.BIRTH

@@ -1,6 +1,6 @@
-"""The verifier of DICOM: what of the source survives in the bytes that are about to be written.
+"""The verifier of DICOM: identifiers of the source that survive in the bytes about to be written.
 
-It reads them with its own parser (`curate.deid.verify.part10`) and takes the source's identifiers by its own means
+It uses its own parser (`curate.deid.verify.part10`) and its own extraction of identifiers
 (`curate.deid.verify.source`); no list, code or pattern is shared with `curate.deid.header`.
 """
 
@@ -14,16 +14,25 @@ from pydicom.datadict import keyword_for_tag
 from pydicom.dataset import Dataset
 from pydicom.uid import UID_dictionary  # type: ignore[attr-defined]
 
-from curate.deid.verify.bytesearch import held_in_pixels, holds_any
+from curate.deid.verify.bytesearch import found_in_pixels, holds_any
 from curate.deid.verify.dates import ages_and_births, day_of
 from curate.deid.verify.direct import direct
 from curate.deid.verify.finding import Finding, sorted_unique
 from curate.deid.verify.frames import RLE, pixel_faults
-from curate.deid.verify.leaks import Known
+from curate.deid.verify.leaks import KnownValues
 from curate.deid.verify.letters import BARRIER, unprovable
 from curate.deid.verify.part10 import PIXELS, Element, Part10, Unsound, parse, undeclared
 from curate.deid.verify.people import unknown_names
-from curate.deid.verify.source import CLASS_UIDS, TEXT, Carried, carried, identifying, is_generic, needles, sought
+from curate.deid.verify.source import (
+    CLASS_UIDS,
+    TEXT,
+    SourceIdentifiers,
+    identifying,
+    is_generic,
+    needles,
+    search_values,
+    source_identifiers,
+)
 from curate.deid.verify.words import is_known, is_standard
 
 _META = frozenset(range(0x00020000, 0x00020004)) | {0x00020010, 0x00020012, 0x00020013}
@@ -60,7 +69,7 @@ _PATIENT = frozenset(
         0x00101021,
     }
 )
-# Group 0016 is what a camera noted of itself and of where it was: GPS, lens, maker's notes (PS3.3 C.7.6.22 to 24).
+# Group 0016 is a camera's data on itself and its location: GPS, lens, maker's notes (PS3.3 C.7.6.22 to 24).
 _DEVICE = re.compile(
     r"Station|Serial|Device(?!Sequence)|Gantry|Detector|Plate|Cassette|Generator|Scheduled(?!.*Physician)|UDI|Label|Lot"
 )
@@ -74,27 +83,26 @@ def dicom_findings(
     secondary: bool = False,
     preamble: bytes = b"",
 ) -> tuple[Finding, ...]:
-    """What identifies in ``written``, a whole Part 10 file about to be written of ``source``: codes, sorted, each once.
+    """Findings in ``written``, a whole Part 10 file about to be written for ``source``: codes, sorted, each once.
 
     ``source`` is the source file's header with its file meta; ``preamble`` its first bytes, if known (a written
-    preamble must be zero whatever it was). ``retain`` names the options of PS3.15 E.3 that were taken: "dates"
-    (modified), "uids", "device_identity", "patient_characteristics", "safe_private". ``secondary`` says that the pixels
-    are a new picture of ours, which changes nothing in what may be in the file.
+    preamble must be zero). ``retain``: the options of PS3.15 E.3 in use: "dates" (modified), "uids", "device_identity",
+    "patient_characteristics", "safe_private". ``secondary``: the pixels are a new picture; it changes nothing.
 
-    CONTAINER where the bytes are no sound Part 10 file or hold anything behind its end, in its preamble, in file meta
-    beside what PS3.10 asks for, in a codestream beside the picture. Never raises for bad data, never changes a value of
-    ``source``.
+    CONTAINER if the bytes are no sound Part 10 file or have anything behind its end, in its preamble, in file meta
+    beside the elements of PS3.10, or in a codestream beside the picture. Never raises for bad data, never changes a
+    value of ``source``.
     """
     try:
         file = parse(written)
     except Unsound:
         return (Finding.CONTAINER,)
-    known = carried(source, _DEVICE if "device_identity" in retain else None)
-    found = [*_container(file), *pixel_faults(file)]
-    found += _elements(file, known, retain)
-    found += _free_text(file, known, retain)
-    found += _bytes(file, known, preamble, retain)
-    return sorted_unique(found)
+    source_values = source_identifiers(source, _DEVICE if "device_identity" in retain else None)
+    codes = [*_container(file), *pixel_faults(file)]
+    codes += _elements(file, source_values, retain)
+    codes += _free_text(file, source_values, retain)
+    codes += _bytes(file, source_values, preamble, retain)
+    return sorted_unique(codes)
 
 
 def _container(file: Part10) -> Iterator[Finding]:
@@ -117,8 +125,8 @@ def _container(file: Part10) -> Iterator[Finding]:
             yield Finding.ATTRIBUTE
 
 
-def _elements(file: Part10, known: Carried, retain: Sequence[str]) -> Iterator[Finding]:
-    """Values that must not be, each by what its VR says it is."""
+def _elements(file: Part10, known: SourceIdentifiers, retain: Sequence[str]) -> Iterator[Finding]:
+    """Findings in single values, by their VR."""
     days: dict[tuple[int, ...], set[object]] = {}
     for element in (*file.meta, *file.elements):
         if element.tag >> 16 & 1:
@@ -129,11 +137,11 @@ def _elements(file: Part10, known: Carried, retain: Sequence[str]) -> Iterator[F
             if not all(_PSEUDONYM.fullmatch(v.strip("^= ")) for v in _values(element)):
                 yield Finding.NAME
         elif element.vr in ("DA", "DT"):
-            told = {day for v in _values(element) if (day := day_of(v)) is not None}
+            element_days = {day for v in _values(element) if (day := day_of(v)) is not None}
             if element.tag in _BIRTHS and element.value.strip(b" \0"):
                 yield Finding.BIRTH
-            elif told:
-                days.setdefault((*element.path, element.tag), set()).update(told)
+            elif element_days:
+                days.setdefault((*element.path, element.tag), set()).update(element_days)
         elif (
             element.vr == "TM"
             and "dates" not in retain
@@ -152,7 +160,7 @@ def _elements(file: Part10, known: Carried, retain: Sequence[str]) -> Iterator[F
             or (element.vr == "AS" and "patient_characteristics" not in retain)
             or (element.vr in _LABELS and identifying(element.tag))
         ):
-            yield from _carried_over(element, known, retain)
+            yield from _copied(element, known, retain)
     for path, written in days.items():
         before = known.days.get(path, set())
         if written & before and (len(before) == 1 or written <= before):
@@ -167,14 +175,14 @@ def _private(element: Element, retain: Sequence[str]) -> Iterator[Finding]:
         yield Finding.PRIVATE
 
 
-def _uids(element: Element, known: Carried, retain: Sequence[str]) -> Iterator[Finding]:
+def _uids(element: Element, known: SourceIdentifiers, retain: Sequence[str]) -> Iterator[Finding]:
     if "uids" in retain or element.tag in CLASS_UIDS:
         return
     if any(v in known.uids for v in _values(element) if v not in UID_dictionary):
         yield Finding.UID
 
 
-def _carried_over(element: Element, known: Carried, retain: Sequence[str]) -> Iterator[Finding]:
+def _copied(element: Element, known: SourceIdentifiers, retain: Sequence[str]) -> Iterator[Finding]:
     if "device_identity" in retain and _DEVICE.search(_keyword(element.tag)):
         return
     if any((element.tag, v) in known.same for v in _values(element) if not is_generic(v)):
@@ -195,19 +203,17 @@ def _over_90(value: str) -> bool:
     return match is not None and int(match[1]) / {"Y": 1, "M": 12, "W": 52.1786, "D": 365.25}[match[2]] > 90
 
 
-def _free_text(file: Part10, known: Carried, retain: Sequence[str]) -> Iterator[Finding]:
-    """Free text of the written file against names, numbers and dates of the source, and against its own words."""
-    spoken = [(e, text) for e in file.elements if e.vr in _FREE or e.vr == "CS" if (text := _text(e))]
-    free = [
-        (e, text) for e, text in spoken if e.vr != "CS" and not _is_code(e, text) and not _PSEUDONYM.fullmatch(text)
-    ]
+def _free_text(file: Part10, known: SourceIdentifiers, retain: Sequence[str]) -> Iterator[Finding]:
+    """Findings in free text: names, numbers and dates of the source, and words of its free text."""
+    texts = [(e, text) for e in file.elements if e.vr in _FREE or e.vr == "CS" if (text := _text(e))]
+    free = [(e, text) for e, text in texts if e.vr != "CS" and not _is_code(e, text) and not _PSEUDONYM.fullmatch(text)]
     own = dict.fromkeys(v for e, _ in free for v in known.free.get(e.tag, ()))
-    people, values = sought(known)
+    people, values = search_values(known)
     yield from _search(tuple(people), tuple(values)).in_text(BARRIER.join(text for _, text in free))
     yield from ages_and_births([text for _, text in free], together=False)
     if distinct := {w for name in known.people for w in _distinct(name)}:
-        said = BARRIER.join(text for _, text in spoken).lower()
-        yield from (Finding.NAME for w in re.findall(r"[^\W\d_]{4,}", said) if w in distinct)
+        joined = BARRIER.join(text for _, text in texts).lower()
+        yield from (Finding.NAME for w in re.findall(r"[^\W\d_]{4,}", joined) if w in distinct)
     sources = [text for text in own if not _PSEUDONYM.fullmatch(text)]
     if sources:
         before = BARRIER.join(sources)
@@ -220,13 +226,13 @@ def _free_text(file: Part10, known: Carried, retain: Sequence[str]) -> Iterator[
 
 
 @lru_cache(maxsize=64)
-def _search(people: tuple[str, ...], values: tuple[str, ...]) -> Known:
-    """Made once for all files of a series, which tell of the same people."""
-    return Known(people, whole=values)
+def _search(people: tuple[str, ...], values: tuple[str, ...]) -> KnownValues:
+    """Cached for the files of a series, which have the same people."""
+    return KnownValues(people, whole=values)
 
 
 def _distinct(name: str) -> Iterator[str]:
-    """The parts of a person's name that are no words."""
+    """The parts of a person's name that are no ordinary words."""
     if not is_generic(name):
         yield from (w for w in re.findall(r"[^\W\d_]{4,}", name.lower()) if not is_known(w))
 
@@ -242,39 +248,39 @@ def _text(element: Element) -> str:
 
 
 def _is_code(element: Element, text: str) -> bool:
-    """True for a code's meaning in the words of the standard, and for the code itself."""
+    """True for a code, and for a code meaning in words of the standard."""
     if element.tag in (0x00080104, 0x00080102, 0x00080103, 0x00080100):
         return all(is_standard(w) for w in re.findall(r"[a-z]{4,}", text.lower()))
     return False
 
 
-def _bytes(file: Part10, known: Carried, preamble: bytes, retain: Sequence[str]) -> Iterator[Finding]:
-    """Identifiers of 6 bytes and more anywhere in the file, in any of the encodings they could be in; in pixels those
-    of 7 and more that are not there by chance (`curate.deid.verify.bytesearch`)."""
-    sought: dict[bytes, Finding] = {}
-    for value in _sought_raw(known, retain):
+def _bytes(file: Part10, known: SourceIdentifiers, preamble: bytes, retain: Sequence[str]) -> Iterator[Finding]:
+    """Identifiers of 6 bytes and more anywhere in the file, in any encoding; in pixels those of 7 and more that are no
+    chance hits (`curate.deid.verify.bytesearch`)."""
+    search_values: dict[bytes, Finding] = {}
+    for value in _byte_values(known, retain):
         for raw in needles(value):
-            sought.setdefault(raw, Finding.NAME if "^" in value or value.isalpha() else Finding.ID)
+            search_values.setdefault(raw, Finding.NAME if "^" in value or value.isalpha() else Finding.ID)
     if "uids" not in retain:
         for uid in sorted(known.uids):
             raw = uid.encode("latin-1", "replace")
             if len(raw) > 12:
-                sought.setdefault(raw, Finding.UID)
-    for said in re.findall(rb"[\x20-\x7e]{7,}", preamble):
-        if not all(is_known(w) for w in re.findall(r"[^\W\d_]+", said.decode())):
-            sought.setdefault(said, Finding.CONTAINER)
+                search_values.setdefault(raw, Finding.UID)
+    for run in re.findall(rb"[\x20-\x7e]{7,}", preamble):
+        if not all(is_known(w) for w in re.findall(r"[^\W\d_]+", run.decode())):
+            search_values.setdefault(run, Finding.CONTAINER)
     plain, tables = _outside_pixels(file)
-    yield from (sought[raw] for raw in holds_any(plain, sought))
-    yield from (sought[raw] for raw in sought if len(raw) < 7 and raw in plain)
+    yield from (search_values[raw] for raw in holds_any(plain, search_values))
+    yield from (search_values[raw] for raw in search_values if len(raw) < 7 and raw in plain)
     for data, cell in (*tables, *_pixels(file)):
-        yield from (sought[raw] for raw in held_in_pixels(data, sought, cell))
+        yield from (search_values[raw] for raw in found_in_pixels(data, search_values, cell))
 
 
-_SMALLEST_TABLE = 512  # bytes; a shorter one is no place for chance
+_SMALLEST_TABLE = 512  # bytes; chance hits in shorter tables are negligible
 
 
 def _outside_pixels(file: Part10) -> tuple[bytes, list[tuple[bytes, int]]]:
-    """All bytes of the file but its pixels and its large tables of numbers; those, as samples of two bytes."""
+    """All bytes of the file without pixels and large tables of numbers, and these tables, as samples of two bytes."""
     values = {
         e.value: 2
         for e in file.elements
@@ -287,15 +293,15 @@ def _outside_pixels(file: Part10) -> tuple[bytes, list[tuple[bytes, int]]]:
 
 
 def _pixels(file: Part10) -> Iterator[tuple[bytes, int]]:
-    """(bytes, bytes a sample) of pixel data; 0 of what is entropy-coded. RLE (PS3.5 annex G) codes plane by plane."""
+    """(bytes, bytes a sample) of pixel data; 0 for entropy-coded data. RLE (PS3.5 annex G) codes plane by plane."""
     allocated = next((e.value for e in file.elements if e.tag == 0x00280100 and not e.path), b"\0")
     cell = 1 if allocated in (b"\1\0", b"\x08\0", b"\0\1", b"\0\x08") else 2
     yield from ((e.value, cell) for e in file.pixels if e.value)
     yield from ((fragment, 1 if file.syntax == RLE else 0) for fragment in file.fragments)
 
 
-def _sought_raw(known: Carried, retain: Sequence[str]) -> list[str]:
-    """What is distinct enough to be an identity wherever its bytes are met."""
+def _byte_values(known: SourceIdentifiers, retain: Sequence[str]) -> list[str]:
+    """Values distinct enough to identify wherever their bytes occur."""
     values: dict[str, None] = {}
     for name in known.people:
         if is_generic(name):
@@ -312,9 +318,9 @@ def _sought_raw(known: Carried, retain: Sequence[str]) -> list[str]:
     device = {v for tag, v in known.same if _DEVICE.search(_keyword(tag))} if "device_identity" in retain else set()
     for value in known.values:
         digits = sum(map(str.isdigit, value))
-        words_of = re.findall(r"[^\W\d_]{4,}", value)
+        words = re.findall(r"[^\W\d_]{4,}", value)
         if value in device or is_generic(value):
             continue
-        if (digits > 4 and len(value) > 5 and len(set(value)) > 3) or any(not is_known(w) for w in words_of):
+        if (digits > 4 and len(value) > 5 and len(set(value)) > 3) or any(not is_known(w) for w in words):
             values[value] = None
     return list(values)

@@ -1,8 +1,8 @@
-"""Direct identifiers that the verifier takes from a source text by its own broad means, and looks for again.
+"""Direct identifiers that the verifier extracts from a source text by its own broad patterns, and searches for again.
 
-Two ways. What has a shape (contacts, numbers, days, addresses) is taken from source and output alike, and what is in
-both was left in. What only a cue gives away (a name behind a title, a facility, a capitalised word of no vocabulary) is
-taken from the source and searched in the output.
+Two ways. Identifiers with a shape (contacts, numbers, dates, addresses) are extracted from source and output alike, and
+those in both were left in. Identifiers that only a cue reveals (a name after a title, a facility, a capitalised word of
+no vocabulary) are extracted from the source and searched for in the output.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ _ZIP = re.compile(r"\b[A-Z]{2} \d{5}(?:-\d{4})?\b")
 
 
 def shaped(text: str) -> dict[tuple[Finding, str], None]:
-    """What of ``text`` identifies by its shape, as (code, canonical form)."""
+    """Identifiers in ``text`` by shape, as (code, canonical form)."""
     return {(code, key): None for code, key, _, _ in _shapes(_one_line(text))}
 
 
@@ -77,10 +77,10 @@ def _shapes(flat: str) -> Iterator[tuple[Finding, str, int, int]]:
     for pattern in (_MAIL, _HOST):
         for hit in pattern.finditer(flat):
             yield Finding.CONTACT, re.sub(r"\s", "", hit[0]).lower().strip(".,;:)/'"), *hit.span()
-    for pattern, group, least in ((_PHONE, 0, 7), (_CALL, 1, 4)):
+    for pattern, group, min_digits in ((_PHONE, 0, 7), (_CALL, 1, 4)):
         for hit in pattern.finditer(flat):
             digits = re.sub(r"\D", "", hit[group])
-            if least <= len(digits) <= 16 and not _A_DATE.fullmatch(hit[group]):
+            if min_digits <= len(digits) <= 16 and not _A_DATE.fullmatch(hit[group]):
                 yield Finding.CONTACT, digits, *hit.span(group)
     for pattern in (_LONG, _HYPHENED, _DOTTED):
         for hit in pattern.finditer(flat):
@@ -101,7 +101,8 @@ _A_DATE = re.compile(r"\d{4}[-/.]\d\d?[-/.]\d\d?|\d\d?[-/.]\d\d?[-/.]\d{4}")
 
 
 def _identifies(token: str) -> bool:
-    """True for letters and digits that are a number of something: four digits behind capitals, or five anywhere."""
+    """True for a token of letters and digits that looks like an identifier: four digits after capitals, or five
+    anywhere."""
     digits = sum(map(str.isdigit, token))
     if digits < 4 or re.fullmatch(
         rf"\d+(?:x\d+)+|\d+-?(?:{_UNITS}|s|th|st|nd|rd|[a-z])|\d+-\d+-?(?:{_UNITS})", token, re.IGNORECASE
@@ -116,28 +117,27 @@ def _identifies(token: str) -> bool:
 
 
 def _is_strength(part: str) -> bool:
-    """True for a known word with up to three digits behind it: a contrast agent and its concentration."""
+    """True for a known word followed by up to three digits: a contrast agent and its concentration."""
     match = re.fullmatch(r"([A-Za-z]{5,})\d{1,3}", part)
     return match is not None and is_known(match[1])
 
 
 @dataclass(frozen=True)
 class Direct:
-    """What the source's own texts ask to look for.
+    """Identifiers of source texts to search for.
 
-    ``pieces``: words and numbers of what identifies there, in part of it: a day without its year, half a telephone
-    number, a name that is a word too. Each may be in a text as often as the source has it elsewhere (the number), and
-    no more.
+    ``pieces``: words and numbers that are parts of identifiers: a day without its year, half a telephone number, a name
+    that is also a word. Each may occur in a text as often as the source has it outside of identifiers (the number).
     """
 
     shapes: frozenset[tuple[Finding, str]] = frozenset()
-    told: frozenset[str] = frozenset()
+    date_keys: frozenset[str] = frozenset()
     days: frozenset[date] = frozenset()
     cued: tuple[tuple[str, Finding], ...] = ()  # flattened phrases
     pieces: tuple[tuple[str, Finding, int], ...] = ()
 
     def in_text(self, text: str) -> Iterator[Finding]:
-        """What of it a text still holds; ``text`` has no shifted dates in it."""
+        """Findings in ``text``, which has no shifted dates."""
         if not self:
             return
         flat = plain(text)
@@ -145,26 +145,26 @@ class Direct:
             digits = {re.sub(r"\D", "", run) for run in re.findall(r"\d(?:[ ()./-]?\d)*", flat)}
             yield from (kind for kind, _ in shaped(text).keys() & self.shapes)
             yield from (kind for kind, key in self.shapes if len(key) > 6 and key in digits)
-        if self.told and not self.told.isdisjoint(dates.told(flat)):
+        if self.date_keys and not self.date_keys.isdisjoint(dates.date_keys(flat)):
             yield Finding.DATE
         if self.cued:
             joined = letters(text)
             yield from (kind for phrase, kind in self.cued if phrase in joined)
-        # a table's cell of one value is no part of a text
-        if self.pieces and ("[" in text or len(_PROSE.findall(flat)) >= _FEWEST_WORDS):
-            held = Counter(_PIECE.findall(flat))
-            yield from (kind for piece, kind, elsewhere in self.pieces if held[piece] > elsewhere)
+        # a table's cell with one value is no text
+        if self.pieces and ("[" in text or len(_PROSE.findall(flat)) >= _MIN_WORDS):
+            counts = Counter(_PIECE.findall(flat))
+            yield from (kind for piece, kind, elsewhere in self.pieces if counts[piece] > elsewhere)
 
     def __bool__(self) -> bool:
-        return bool(self.shapes or self.told or self.cued or self.pieces)
+        return bool(self.shapes or self.date_keys or self.cued or self.pieces)
 
 
 @dataclass
-class _Taken:
-    """What one source gives: as in `Direct`, and of each piece how often it stands in what identifies."""
+class _SourceIdentifiers:
+    """The identifiers of one source: as in `Direct`, and how often each piece occurs inside of identifiers."""
 
     shapes: dict[tuple[Finding, str], None]
-    told: set[str]
+    date_keys: set[str]
     cued: dict[str, Finding]
     pieces: dict[str, Finding]
     inside: Counter[str]
@@ -173,46 +173,48 @@ class _Taken:
 
 _PIECE = re.compile(r"[^\W_]+")
 _PROSE = re.compile(r"[^\W\d_]{2,}")
-_FEWEST_WORDS = 3
+_MIN_WORDS = 3
 _YEAR = re.compile(r"(?:18|19|20)\d\d")
 _NO_PIECES = """
 www http https com org net edu gov street avenue ave road lane drive boulevard blvd court way place terrace parkway
 highway circle square trail close crescent box apt apartment suite hours hour hrs of the and at on st nd rd th am pm
 """
-_FEWEST_DIGITS = {Finding.ID: 3, Finding.CONTACT: 3, Finding.PLACE: 2}  # of a part by which someone could be told
+_MIN_DIGITS = {Finding.ID: 3, Finding.CONTACT: 3, Finding.PLACE: 2}  # of a piece that could identify someone
 _NO_PIECE = frozenset(_NO_PIECES.split())
 
 
 def direct(sources: Sequence[str], *, in_parts: bool = True) -> Direct:
-    """What identifies in ``sources``, texts as they were before anything was taken out.
+    """The identifiers in ``sources``, the original texts.
 
-    ``in_parts``: pieces of numbers and days, too, which needs the sources whole: how often a word may stand elsewhere
-    is counted.
+    ``in_parts``: pieces of numbers and dates, too, which needs the whole sources, because occurrences outside of
+    identifiers are counted.
     """
-    taken = [once(_taken, source) for source in sources]  # a report that comes again is read once a partition
-    told = {key for each in taken for key in each.told}
-    days = frozenset(date.fromisoformat(key) for key in told if re.fullmatch(r"\d{4}-\d\d-\d\d", key))
-    kinds: dict[str, Finding] = {piece: kind for each in taken for piece, kind in each.pieces.items()}
-    elsewhere = {p: sum(max(0, each.total[p] - each.inside[p]) for each in taken) for p in kinds}
-    cued = {phrase: kind for each in taken for phrase, kind in each.cued.items()}
-    shapes = frozenset(shape for each in taken for shape in each.shapes)
+    per_source = [
+        once(_read_source, source) for source in sources
+    ]  # a report that comes again is read once a partition
+    date_keys = {key for each in per_source for key in each.date_keys}
+    days = frozenset(date.fromisoformat(key) for key in date_keys if re.fullmatch(r"\d{4}-\d\d-\d\d", key))
+    kinds: dict[str, Finding] = {piece: kind for each in per_source for piece, kind in each.pieces.items()}
+    elsewhere = {p: sum(max(0, each.total[p] - each.inside[p]) for each in per_source) for p in kinds}
+    cued = {phrase: kind for each in per_source for phrase, kind in each.cued.items()}
+    shapes = frozenset(shape for each in per_source for shape in each.shapes)
     pieces = tuple((piece, kind, elsewhere[piece]) for piece, kind in kinds.items() if in_parts or kind is Finding.NAME)
-    return Direct(shapes, frozenset(told), days, tuple(cued.items()), pieces)
+    return Direct(shapes, frozenset(date_keys), days, tuple(cued.items()), pieces)
 
 
 @lru_cache(maxsize=64)
-def _taken(source: str) -> _Taken:
-    text, shifted = dates.set_apart(source)
+def _read_source(source: str) -> _SourceIdentifiers:
+    text, shifted = dates.without_shifted(source)
     flat = _one_line(text)
     lines = plain(text)
     cued: dict[str, Finding] = {}
     pieces: dict[str, Finding] = {}
-    places: dict[tuple[int, int], Finding] = {}
+    spans: dict[tuple[int, int], Finding] = {}
     shapes: dict[tuple[Finding, str], None] = {}
     for kind, key, start, end in _shapes(flat):
         shapes[kind, key] = None
-        places[start, end] = kind
-    places |= dict.fromkeys(dates.places(flat), Finding.DATE)
+        spans[start, end] = kind
+    spans |= dict.fromkeys(dates.date_spans(flat), Finding.DATE)
     words: list[tuple[int, int]] = []
     for start, end, distinct in named(lines):
         if distinct:
@@ -220,21 +222,21 @@ def _taken(source: str) -> _Taken:
         else:
             words.append((start, end))
     # the larger of the two counts: a word may be taken for part of a date and of a name in one place
-    inside = _inside(flat, places, pieces) | _inside(lines, dict.fromkeys(words, Finding.NAME), pieces)
-    cued |= {letters(place): Finding.PLACE for place in facilities(lines)}
+    inside = _count_inside(flat, spans, pieces) | _count_inside(lines, dict.fromkeys(words, Finding.NAME), pieces)
+    cued |= {letters(name): Finding.PLACE for name in facilities(lines)}
     cued |= {phrase: kind for kind, phrase in shapes if kind is Finding.PLACE}
-    told = dates.told(lines) | {day.isoformat() for day in shifted}
-    return _Taken(shapes, told, cued, pieces, inside, Counter(_PIECE.findall(lines)))
+    date_keys = dates.date_keys(lines) | {day.isoformat() for day in shifted}
+    return _SourceIdentifiers(shapes, date_keys, cued, pieces, inside, Counter(_PIECE.findall(lines)))
 
 
-def _inside(text: str, places: Mapping[tuple[int, int], Finding], pieces: dict[str, Finding]) -> Counter[str]:
-    """How often each word or number stands in one of ``places``, each place once; the words go into ``pieces``."""
+def _count_inside(text: str, spans: Mapping[tuple[int, int], Finding], pieces: dict[str, Finding]) -> Counter[str]:
+    """How often each word or number occurs in ``spans``, overlapping ones once; the words are added to ``pieces``."""
     counted: Counter[str] = Counter()
     end = 0
-    for (start, stop), kind in sorted(places.items()):
+    for (start, stop), kind in sorted(spans.items()):
         for hit in _PIECE.finditer(text, max(start, end), stop):
             word = hit[0]
-            if word.lower() in _NO_PIECE or (word.isdigit() and len(word) < _FEWEST_DIGITS.get(kind, 1)):
+            if word.lower() in _NO_PIECE or (word.isdigit() and len(word) < _MIN_DIGITS.get(kind, 1)):
                 continue
             if kind is Finding.DATE and _YEAR.fullmatch(word):
                 continue

@@ -1,4 +1,4 @@
-"""The verifier of whole files: pictures, tables and texts that are about to be written, container and content."""
+"""The verifier of whole files about to be written: container and content of pictures, tables and texts."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from curate.deid.verify.leaks import findings, text_findings
 from curate.deid.verify.pictures import PNG, jpeg_is_bare, png_is_bare, tiff_is_bare
 
 _TEXT = frozenset({".csv", ".tsv", ".jsonl", ".json", ".txt", ".text"})
-_ROWS = frozenset({".csv", ".tsv", ".jsonl"})  # of many patients
+_ROWS = frozenset({".csv", ".tsv", ".jsonl"})  # rows of many patients
 _PARQUET = b"PAR1"
 
 
 def file_findings(data: bytes, suffix: str, phi: Sequence[str], sources: Sequence[str] = ()) -> tuple[Finding, ...]:
-    """What identifies in a file about to be written, by its suffix: ".png", ".jpg", ".tif", ".parquet", ".csv",
-    ".jsonl", ".txt", and their kin.
+    """Findings in a file about to be written, by its suffix: ".png", ".jpg", ".tif", ".parquet", ".csv", ".jsonl",
+    ".txt", and variants.
 
-    Pictures may hold pixels only (their pixels are `curate.deid.verify.pixels`'s). Texts must be UTF-8 and are searched
-    as `curate.deid.verify.leaks.findings` does. Of Parquet every string of every column is, its column
-    names, metadata and statistics; bytes of it that no reader sees, page indexes among them, are CONTAINER. So is a
-    file of another kind, or one that is not what its suffix says.
+    Pictures may contain pixels only (which `curate.deid.verify.pixels` checks). Texts must be UTF-8 and are searched by
+    `curate.deid.verify.leaks.findings`. In Parquet every string of every column is searched, with column names,
+    metadata and statistics; bytes that no reader sees, page indexes among them, are CONTAINER. So is a file of another
+    kind, or one that contradicts its suffix.
     """
     kind = suffix.lower()
     if kind in (".png", ".jpg", ".jpeg", ".tif", ".tiff"):
@@ -38,10 +38,10 @@ def file_findings(data: bytes, suffix: str, phi: Sequence[str], sources: Sequenc
         text = data.decode("utf-8")
     except UnicodeDecodeError:
         return sorted_unique([Finding.CONTAINER, *findings([data], phi, sources)])
-    found = list(
+    codes = list(
         text_findings(text.splitlines() if kind in _ROWS else [text], phi, sources, together=kind not in _ROWS)
     )
-    return sorted_unique([*found, Finding.CONTAINER] if "\0" in text else found)
+    return sorted_unique([*codes, Finding.CONTAINER] if "\0" in text else codes)
 
 
 def _picture_is_bare(data: bytes, kind: str) -> bool:
@@ -59,15 +59,15 @@ def _parquet(data: bytes, phi: Sequence[str], sources: Sequence[str]) -> tuple[F
     except (pa.ArrowException, OSError, ValueError):
         return (Finding.CONTAINER,)
     values = [v if isinstance(v, str) else v.decode("utf-8", "replace") for v in _strings(table)]
-    found = list(text_findings(values, phi, sources, together=False))
-    found += text_findings(_around(file), phi, sources, together=False)
+    codes = list(text_findings(values, phi, sources, together=False))
+    codes += text_findings(_metadata_strings(file), phi, sources, together=False)
     if not _is_whole(data, file):
-        found.append(Finding.CONTAINER)
-    return sorted_unique(found)
+        codes.append(Finding.CONTAINER)
+    return sorted_unique(codes)
 
 
 def _strings(table: pa.Table) -> Iterator[str | bytes]:
-    """Every string and byte string a table holds, dictionaries' unused values among them."""
+    """Every string and byte string in a table, with unused values of dictionaries."""
     for column in table.columns:
         for chunk in column.chunks:
             if pa.types.is_dictionary(chunk.type):
@@ -87,18 +87,18 @@ def _values(values: list[Any]) -> Iterator[str | bytes]:
             yield str(value)
 
 
-def _around(file: pq.ParquetFile) -> list[str]:
-    """What a Parquet file says beside its rows: names, key-value metadata, statistics of every column."""
+def _metadata_strings(file: pq.ParquetFile) -> list[str]:
+    """The strings of a Parquet file beside its rows: names, key-value metadata, statistics of every column."""
     meta = file.metadata
-    said = [str(file.schema_arrow.names), str(file.schema), meta.created_by or ""]
+    strings = [str(file.schema_arrow.names), str(file.schema), meta.created_by or ""]
     for pairs in (meta.metadata or {}, *(field.metadata or {} for field in file.schema_arrow)):
-        said += [part.decode("latin-1") for pair in pairs.items() if pair[0] != b"ARROW:schema" for part in pair]
+        strings += [part.decode("latin-1") for pair in pairs.items() if pair[0] != b"ARROW:schema" for part in pair]
     for group in range(meta.num_row_groups):
         for column in range(meta.num_columns):
             statistics = meta.row_group(group).column(column).statistics
             if statistics is not None and statistics.has_min_max:
-                said += [str(statistics.min), str(statistics.max)]
-    return said
+                strings += [str(statistics.min), str(statistics.max)]
+    return strings
 
 
 def _is_whole(data: bytes, file: pq.ParquetFile) -> bool:

@@ -1,4 +1,4 @@
-"""What the verifier can find. A code, never a value: it goes into attestations and logs."""
+"""The verifier's findings: codes, never values, since they go into attestations and logs."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from curate.record import Reason
 
 
 class Finding(StrEnum):
-    """The kind of what should not have been in an output.
+    """The kinds of findings in an output.
 
-    All fail the run's attestation but two, which say that something could not be proven: UNPROVABLE and PIXEL_TEXT.
+    All fail the run's attestation except two, which mean that something could not be proven: UNPROVABLE and PIXEL_TEXT.
     """
 
     NAME = "name"
@@ -23,30 +23,30 @@ class Finding(StrEnum):
     CONTACT = "contact"
     UID = "uid"
     ATTRIBUTE = "attribute"  # an identifying attribute carried over, or one that must not be there at all
-    WORD = "unknown_word"  # free text whose words no vocabulary knows, as the source had it
+    WORD = "unknown_word"  # free text of the source with words of no vocabulary
     PRIVATE = "private_data"
-    CONTAINER = "container"  # bytes that are no part of what the file should hold, or a file that is not sound
+    CONTAINER = "container"  # bytes that do not belong into the file, or a file that is not sound
     HIDDEN_BITS = "hidden_bits"
     PIXEL_TEXT = "pixel_text"
-    UNPROVABLE = "unprovable"  # nothing was found, and nothing could have been
+    UNPROVABLE = "unprovable"  # nothing was found, but nothing could have been
 
 
-def sorted_unique(found: Iterable[Finding]) -> tuple[Finding, ...]:
+def sorted_unique(codes: Iterable[Finding]) -> tuple[Finding, ...]:
     """The codes once each, in alphabetical order."""
-    return tuple(sorted(set(found)))
+    return tuple(sorted(set(codes)))
 
 
 _UNPROVEN = frozenset({Finding.UNPROVABLE, Finding.PIXEL_TEXT})
 
 
-def fails(found: Iterable[str]) -> bool:
-    """Whether an identity was found, and not only text in pixels that is like none, or what cannot be searched."""
-    return not _UNPROVEN.issuperset(found)
+def fails(codes: Iterable[str]) -> bool:
+    """True if an identity was found, and not only text in pixels that matches none, or something unsearchable."""
+    return not _UNPROVEN.issuperset(codes)
 
 
-def kept_back(found: Iterable[Finding]) -> Reason | None:
-    """Why an input with these findings is not written: None where there are none."""
-    codes = frozenset(found)
+def rejection_reason(findings: Iterable[Finding]) -> Reason | None:
+    """The reason why an input with these findings is not written; None without findings."""
+    codes = frozenset(findings)
     if fails(codes):
         return Reason.PHI_IN_OUTPUT
     if Finding.PIXEL_TEXT in codes:

@@ -1,4 +1,4 @@
-"""Pixel data about to be written, as a container: unused bits, bytes behind a picture, marks inside a codestream."""
+"""Pixel data about to be written, as a container: unused bits, bytes after the picture, extras in a codestream."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from curate.deid.verify.pictures import jpeg_is_bare
 
 _J2K = "1.2.840.10008.1.2.4.9", "1.2.840.10008.1.2.4.20"
 RLE = "1.2.840.10008.1.2.5"
-# What an encoder says of itself and of nothing else.
+# Comments with nothing but an encoder's name.
 _ENCODER = re.compile(rb"(?:Created by OpenJPEG version |Kakadu-v|OpenJPH Ver |LEADTOOLS |Grok )[\w.+ -]{1,24}\0?")
 _SKIPPED = frozenset(range(0xFF30, 0xFF40)) | {0xFF4F}
 
@@ -96,7 +96,7 @@ def _encapsulated(file: Part10) -> Iterator[Finding]:
 
 
 def _streams(fragments: Sequence[bytes], table: bytes, frames: int) -> Iterator[bytes]:
-    """The codestream of each frame: one fragment a frame, or as the offset table says, or all of them one stream."""
+    """The codestream of each frame: one fragment a frame, or by the offset table, or all fragments as one stream."""
     if len(fragments) == frames:
         yield from fragments
         return
@@ -112,7 +112,7 @@ def _streams(fragments: Sequence[bytes], table: bytes, frames: int) -> Iterator[
 
 
 def stream_is_bare(data: bytes, syntax: str) -> bool:
-    """True if a codestream holds what its decoder needs and no more: no comment, no other data, nothing behind."""
+    """True if a codestream has only what its decoder needs: no comment, no other data, nothing after it."""
     if syntax == RLE:
         return _rle_is_bare(data)
     if syntax.startswith(_J2K):
@@ -124,7 +124,7 @@ def stream_is_bare(data: bytes, syntax: str) -> bool:
 
 
 def _rle_is_bare(data: bytes) -> bool:
-    """PS3.5 Annex G: 64 bytes of header, of which only the segments' offsets are set, the first behind it."""
+    """PS3.5 Annex G: 64 bytes of header with only the segments' offsets set, the first one right after it."""
     if len(data) < 64:
         return False
     count, *offsets = struct.unpack_from("<16I", data)

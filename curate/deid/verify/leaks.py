@@ -1,8 +1,8 @@
-"""The verifier: does anything that identifies survive in what is about to be written?
+"""The verifier: does any identifier survive in the output that is about to be written?
 
-It shares no code, no patterns and no tables with what cleans (`curate.deid.header`, `curate.deid.text`,
-`curate.deid.pixels`): another normalisation, another idea of what a name or a date is, so that a mistake there is not
-repeated here. It also reads the container: an image file may hold pixels and nothing else.
+It shares no code, patterns or tables with the cleaning (`curate.deid.header`, `curate.deid.text`,
+`curate.deid.pixels`): it has its own normalisation and its own definitions of names and dates, so that mistakes there
+are not repeated here. It also checks the container: an image file may contain pixels and nothing else.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from datetime import date
 from itertools import islice
 
 from curate.deid.verify import dates
-from curate.deid.verify.dates import ages_and_births, day_of, written
+from curate.deid.verify.dates import ages_and_births, day_of, written_forms
 from curate.deid.verify.direct import direct
 from curate.deid.verify.finding import Finding, sorted_unique
 from curate.deid.verify.letters import (
@@ -34,7 +34,7 @@ from curate.deid.verify.letters import (
 from curate.deid.verify.pictures import PNG, jpeg_is_bare, png_is_bare
 from curate.memory import once
 
-_PART = 4  # name parts shorter than this are met by chance in any text
+_PART = 4  # shorter parts of names occur by chance in any text
 _PLACES = """hospital clinic center centre medical university institute department radiology imaging health healthcare
 system street road avenue lane drive general regional memorial community and the of for prof professor doctor miss"""
 _NO_NAME = frozenset(_PLACES.split())
@@ -46,11 +46,11 @@ _PLACE = re.compile(
 _CONTACT = re.compile(r"@|://|^www\.|^\+?[\d\s()./-]{7,}$")
 
 
-class Known:
-    """What ``phi`` asks to look for: words and phrases with their codes, digit runs, days, names in other letters."""
+class KnownValues:
+    """The search terms of ``phi``: words and phrases with their codes, digit runs, dates, names in other scripts."""
 
     def __init__(self, phi: Sequence[str], whole: Sequence[str] = ()) -> None:
-        """``whole`` are values that are looked for as they are, not in parts."""
+        """``whole``: values that are searched for as a whole, not in parts."""
         phrases: dict[str, Finding] = {}
         self.digits: dict[str, Finding] = {}
         for value in (*phi, *whole):
@@ -77,7 +77,7 @@ class Known:
         ]
 
     def in_text(self, text: str) -> Iterator[Finding]:
-        """What of it a text holds; ``text`` has no shifted dates in it (`curate.deid.verify.dates.set_apart`)."""
+        """Findings in ``text``, which has no shifted dates (`curate.deid.verify.dates.without_shifted`)."""
         flat = letters(text)
         yield from (kind for phrase, kind in self.phrases if phrase in flat)
         yield from (Finding.NAME for _ in range(1) if self._other_letters(text, flat))
@@ -87,13 +87,13 @@ class Known:
         joined = flat.replace(" ", "")
         yield from (kind for long, kind in self.joined if long in joined)
         if self.digits:
-            narrow = unicodedata.normalize("NFKC", text)
-            runs = {re.sub(r"\D", "", run) for run in re.findall(r"\d(?:[ ./()_-]{0,2}\d)*", narrow)}
-            runs.update(re.findall(r"\d+", narrow))
+            normalised = unicodedata.normalize("NFKC", text)
+            runs = {re.sub(r"\D", "", run) for run in re.findall(r"\d(?:[ ./()_-]{0,2}\d)*", normalised)}
+            runs.update(re.findall(r"\d+", normalised))
             yield from (kind for number, kind in self.digits.items() if number in runs)
 
     def _other_letters(self, text: str, flat: str) -> bool:
-        """Names with their umlauts written out or not, romanised, or of two letters."""
+        """Is there a name with umlauts written out or not, romanised, or of two letters?"""
         out = flat if text.isascii() else letters(written_out(text))
         if out != flat and any(phrase in out for phrase, _ in self.phrases):
             return True
@@ -105,7 +105,7 @@ class Known:
 
 
 def kind_of(value: str) -> Finding:
-    """Which kind of identity a value is, by its look."""
+    """The kind of an identifying value, by its form."""
     value = value.strip()
     if day_of(value) is not None:
         return Finding.DATE
@@ -119,11 +119,11 @@ def kind_of(value: str) -> Finding:
 
 
 def _phrases(value: str) -> Iterator[str]:
-    """A value and what of it would give it away alone, as `letters` writes it."""
+    """A value and its identifying parts, flattened by `letters`."""
     whole = letters(value).strip()
     day = day_of(value)
     if day is not None:
-        yield from written(day)
+        yield from written_forms(day)
         return
     words = whole.split()
     solid = whole.replace(" ", "")
@@ -157,24 +157,24 @@ _LABEL = re.compile(r"\[(?:NAME|ID|DATE|TIME|PHONE|EMAIL|URL|ADDRESS|AGE|FACILIT
 def findings(
     outputs: Sequence[str | bytes], phi: Sequence[str], sources: Sequence[str] = (), whole: Sequence[str] = ()
 ) -> tuple[Finding, ...]:
-    """What of a record's identities survives in ``outputs``: codes, sorted, each once; () where nothing was found.
+    """Identities of a record that survive in ``outputs``: codes, sorted, each once; () for none.
 
     Text (str, or bytes read as UTF-8, Latin-1 and UTF-16), with its markup and escapes and without, is searched
     without case and accents for every value of ``phi`` whole, for each part of 4 and more letters of a name, for
     numbers of 5 and more digits whatever separates their digits, and for dates in other written forms; for names also
     with their umlauts written out, in the Latin spellings of Cyrillic and Greek, and, if of two letters, where they
-    stand capitalised. Values of ``whole`` are sought as they are, not in parts. From ``sources``, the texts as they
-    came, the reader takes contacts, numbers, dates and times, addresses, facilities and names by its own means
-    (`curate.deid.verify.direct`), none of which may be in ``outputs``. An age over 89 and a date of birth are found
-    by themselves. Dates that say they were shifted are found where all of them are dates of the source.
+    stand capitalised. Values of ``whole`` are searched for as they are, not in parts. From ``sources``, the original
+    texts, contacts, numbers, dates and times, addresses, facilities and names are extracted
+    (`curate.deid.verify.direct`), none of which may be in ``outputs``. Ages over 89 and dates of birth are always
+    findings; dates marked as shifted are if all of them are dates of the source.
 
     Bytes that begin as PNG or JPEG must hold pixels only (`curate.deid.verify.pictures`), else CONTAINER. UNPROVABLE is
     Latin words beside a person whose name is known in a script of which no romanisation is certain, and in that alone.
     """
     texts = [text for output in outputs for text in _readings(output)]
-    found = [Finding.CONTAINER for output in outputs if isinstance(output, bytes) and not _is_bare(output)]
-    found += once(_in_all, tuple(texts), _told(texts, phi), tuple(sources), _told(texts, whole))
-    return sorted_unique(found)
+    codes = [Finding.CONTAINER for output in outputs if isinstance(output, bytes) and not _is_bare(output)]
+    codes += once(_in_all, tuple(texts), _possible_values(texts, phi), tuple(sources), _possible_values(texts, whole))
+    return sorted_unique(codes)
 
 
 def _in_all(
@@ -186,9 +186,9 @@ def _in_all(
 _DOTTED = re.compile(r"\d+(?:\.\d+){3,}")
 
 
-def _told(texts: Sequence[str], values: Sequence[str]) -> tuple[str, ...]:
-    """The values that can be in ``texts``: not the UIDs with more digits than any text has. What else the pictures of
-    a series carry is the same in all of them."""
+def _possible_values(texts: Sequence[str], values: Sequence[str]) -> tuple[str, ...]:
+    """The values that can occur in ``texts``: without UIDs that have more digits than any text. The remaining values
+    are the same for all pictures of a series, which helps caching."""
     if not all(map(str.isascii, texts)):
         return tuple(values)
     digits = max((len(re.sub(r"[^0-9]", "", text)) for text in texts), default=0)
@@ -203,12 +203,12 @@ def text_findings(
     *,
     together: bool = True,
 ) -> Iterator[Finding]:
-    """What `findings` finds in texts; ``together``: they are of one patient, so that their dates tell an age."""
-    known, taken = Known(phi, whole), tuple(sources)
+    """The findings of `findings` in texts; ``together``: they are of one patient, so that their dates give an age."""
+    known, source_texts = KnownValues(phi, whole), tuple(sources)
     if together:
-        yield from _in_texts(texts, known, taken)
+        yield from _in_texts(texts, known, source_texts)
     else:
-        yield from (finding for text in texts for finding in _in_texts([text], known, taken))
+        yield from (finding for text in texts for finding in _in_texts([text], known, source_texts))
     if phi or whole or sources:
         yield from ages_and_births(texts, together=together)
     if unprovable(texts, phi):
@@ -216,7 +216,7 @@ def text_findings(
 
 
 def placeholders_masked(text: str) -> str:
-    """``text`` with the names of our placeholders out of them: someone may be called Name."""
+    """``text`` without the labels of placeholders: someone may be called Name."""
     return _LABEL.sub("[", text)
 
 
@@ -225,11 +225,11 @@ def leaks(outputs: Sequence[str | bytes], phi: Sequence[str]) -> bool:
     return bool(findings(outputs, phi))
 
 
-def _in_texts(texts: Sequence[str], known: Known, sources: tuple[str, ...]) -> Iterator[Finding]:
+def _in_texts(texts: Sequence[str], known: KnownValues, sources: tuple[str, ...]) -> Iterator[Finding]:
     placeholders: set[date] = set()
     columns: set[date] = set()
     for text in texts:
-        rest, shifted = dates.set_apart(text.replace(BARRIER, ""))
+        rest, shifted = dates.without_shifted(text.replace(BARRIER, ""))
         (placeholders if rest else columns).update(shifted)
         rest = placeholders_masked(rest)
         yield from known.in_text(rest)
@@ -240,7 +240,7 @@ def _in_texts(texts: Sequence[str], known: Known, sources: tuple[str, ...]) -> I
 
 
 def _of_sources(sources: tuple[str, ...], text: str) -> tuple[Finding, ...]:
-    """What of ``sources`` is in ``text``: the same whoever a report that comes again is of."""
+    """Findings of ``sources`` in ``text``, cached for repeated reports."""
     return tuple(once(direct, sources).in_text(text))
 
 
@@ -251,7 +251,7 @@ def _is_bare(output: bytes) -> bool:
 
 
 def _readings(output: str | bytes) -> list[str]:
-    """An output as text, bytes in each way that they could be meant; of a picture nothing."""
+    """An output as text, bytes in each possible encoding; nothing for a picture."""
     if isinstance(output, str):
         return list(dict.fromkeys([output, unwrapped(output)]))
     if output.startswith((PNG, b"\xff\xd8")):
@@ -267,12 +267,12 @@ _ESCAPE = re.compile(r"\\X((?:[0-9A-F]{2})+)\\|\\u00([0-9A-F]{2})|\\x([0-9A-F]{2
 
 
 def unwrapped(text: str) -> str:
-    """The text as a viewer of its markup would show it: a name in which tags or escapes stand is a name all the same.
+    """The text without markup and escapes, as a viewer displays it, to find names that contain tags.
 
-    It is only searched in, so nothing need prove that the marks are meant as such."""
+    It is only searched, so it does not matter whether the marks are really markup."""
     if not any(mark in text for mark in "&<\\_"):
         return text
-    shown = _ESCAPE.sub(lambda found: bytes.fromhex(next(filter(None, found.groups()))).decode("latin-1"), text)
+    visible = _ESCAPE.sub(lambda match: bytes.fromhex(next(filter(None, match.groups()))).decode("latin-1"), text)
     for _ in range(2):  # tags may be escaped themselves
-        shown = html.unescape(_MARKUP.sub("", shown))
-    return _MARKUP.sub("", shown)
+        visible = html.unescape(_MARKUP.sub("", visible))
+    return _MARKUP.sub("", visible)

@@ -1,4 +1,4 @@
-"""How the verifier writes text before it searches, and names in other letters: romanised, or not to be proven absent"""
+"""The verifier's normalisation of text, and names in other scripts: romanised, or not provably absent."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from pydicom.sr.codedict import codes
 
-BARRIER = "\x1e"  # between texts that are searched in one go: no phrase reaches across it
+BARRIER = "\x1e"  # between texts that are searched together: no phrase crosses it
 _TWO = {"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe", "æ": "ae", "œ": "oe"}
 _OTHER = str.maketrans({"ø": "o", "æ": "ae", "œ": "oe", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i"})
 _APOSTROPHES = "'’`´"
@@ -34,12 +34,12 @@ _ASCII = _ascii_table()
 
 def letters(text: str) -> str:
     """Case- and accent-free words of letters and digits, one space between, one at each end; "|" for a barrier."""
-    kept = text.translate(_ASCII) if text.isascii() else "".join(_kept(text))
-    words = f"{kept} ".replace("'s ", " ").replace("'", "")
+    letters_only = text.translate(_ASCII) if text.isascii() else "".join(_normalised(text))
+    words = f"{letters_only} ".replace("'s ", " ").replace("'", "")
     return f" {' '.join(words.split())} "
 
 
-def _kept(text: str) -> Iterator[str]:
+def _normalised(text: str) -> Iterator[str]:
     flat = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold()).translate(_OTHER)
     for ch in flat:
         kind = unicodedata.category(ch)
@@ -52,7 +52,7 @@ def _kept(text: str) -> Iterator[str]:
 
 
 def written_out(text: str) -> str:
-    """Umlauts and ligatures as the two letters that replace them on a plain keyboard."""
+    """Umlauts and ligatures written out as two letters."""
     composed = unicodedata.normalize("NFKC", text).casefold()
     return "".join(_TWO.get(ch, ch) for ch in composed)
 
@@ -66,12 +66,12 @@ def plain(text: str) -> str:
 
 
 def healed(text: str) -> str:
-    """A word broken by a line end, a hyphen or a hard space put together again."""
+    """Words broken by a line end, a hyphen or a no-break space joined again."""
     return re.sub(r"(?<=\w)-?\s*\n\s*(?=\w)|(?<=\w)[-\u00a0](?=\w)", "", text)
 
 
 def unspaced(text: str) -> str:
-    """Letters spaced out put together: "S M I T H"."""
+    """Spaced-out letters joined: "S M I T H"."""
     return re.sub(r"\b(\w)[ .](?=\w\b)", r"\1", text)
 
 
@@ -111,25 +111,25 @@ _PLACES = ("病院", "医院", "醫院", "大学", "大學", "クリニック", 
 
 
 def blurred(word: str) -> str:
-    """A word in which Mueller and Muller, Haakon and Hakon are one."""
+    """A form that is equal for Mueller and Muller, Haakon and Hakon."""
     return re.sub(r"a[ae]+|(?<=[ou])e+", lambda hit: hit[0][0] if hit[0][0] == "a" else "", word)
 
 
 def cyrillic_or_greek(word: str) -> bool:
-    """True for one word of letters of which one is Cyrillic or Greek and none of yet another script but Latin."""
+    """True for a word with Cyrillic or Greek letters and none of another script except Latin."""
     return not word.isascii() and word.isalpha() and len(word) > 2 and {_script(c) for c in word} <= {"?", "LATIN"}
 
 
 @lru_cache(maxsize=256)
 def latin_spellings(word: str) -> list[re.Pattern[str]]:
-    """Searches, in text as `verify` flattens it, for a Cyrillic or Greek word in Latin letters."""
+    """Patterns for a Cyrillic or Greek word in Latin letters, in text flattened by `letters`."""
     sounds = re.findall("|".join(sorted(_SOUNDS, key=len, reverse=True)) + "|.", word)
     return [re.compile(rf"(?<= ){''.join(_SOUNDS.get(s, re.escape(s)) for s in sounds)}(?= )")]
 
 
 def short_names(phi: Sequence[str]) -> tuple[str, ...]:
-    """Person names' parts of two letters, as patterns of lower case; only of values that are a person's ("A^B")."""
-    found: dict[str, None] = {}
+    """Parts of person names with two letters, as patterns in lower case; only from person names ("A^B")."""
+    patterns: dict[str, None] = {}
     for group in (group for value in phi if "^" in value for group in _plain(value).split("=")):
         for component in group.split("^")[:3]:
             words = re.findall(r"[^\W_]+(?:['’][^\W_]+)*", component)
@@ -137,8 +137,8 @@ def short_names(phi: Sequence[str]) -> tuple[str, ...]:
                 if len(word) != 2 or not word.isalpha() or word in _TITLES or (len(words) > 1 and word in _PARTICLES):
                     continue
                 if word.isascii() or all(letter in _SOUNDS for letter in word):
-                    found.setdefault("".join(_SOUNDS.get(letter, letter) for letter in word))
-    return tuple(found)
+                    patterns.setdefault("".join(_SOUNDS.get(letter, letter) for letter in word))
+    return tuple(patterns)
 
 
 def _plain(text: str) -> str:
@@ -146,7 +146,8 @@ def _plain(text: str) -> str:
 
 
 def two_letters(text: str, names: Sequence[str]) -> bool:
-    """True where one stands as a name does, capitalised: not "5 ng/mL", "MR", nor a word of a text all in capitals."""
+    """True if one occurs capitalised like a name: not "5 ng/mL", "MR", nor an English word of a text all in
+    capitals."""
     if not names or text.strip() in _ATTRIBUTES:
         return False
     text = _plain(text)
@@ -162,25 +163,25 @@ def two_letters(text: str, names: Sequence[str]) -> bool:
 
 @lru_cache(maxsize=8192)
 def _script(ch: str) -> str:
-    """ "LATIN", "?" for Cyrillic and Greek, "" for what is no letter, else the script's name."""
+    """ "LATIN", "?" for Cyrillic and Greek, "" for non-letters, else the script's name."""
     if not unicodedata.category(ch).startswith("L"):
         return ""
     script = unicodedata.name(ch, "UNNAMED").split()[0].split("-")[0]
     return "?" if script in ("CYRILLIC", "GREEK") else "" if script in ("MODIFIER", "MICRO") else script
 
 
-def _foreign(value: str) -> bool:
+def _has_other_script(value: str) -> bool:
     return any(_script(ch) not in ("", "?", "LATIN") for ch in unicodedata.normalize("NFKC", value))
 
 
 def unprovable(texts: Sequence[str], phi: Sequence[str]) -> bool:
-    """True if a person is named only in a script without certain romanisation, and a text holds Latin words.
+    """True if a person is named only in a script without unique romanisation, and a text has Latin words.
 
-    A Latin group of the same name (PS3.5 6.2.1) is what to look for, and is searched. A text that holds no Latin word
-    but those of the standard's vocabulary (CT, chest, contrast) could hold no name but one that is such a word.
+    If the name has a Latin group (PS3.5 6.2.1), that one is searched for. A text whose only Latin words are those of
+    the standard's vocabulary (CT, chest, contrast) cannot contain another name.
     """
-    named = {piece for value in phi if _has_latin_group(value) for piece in _pieces(value)}
-    if not any(_foreign(value) and value not in named and _names_someone(value) for value in phi):
+    latin_pieces = {piece for value in phi if _has_latin_group(value) for piece in _pieces(value)}
+    if not any(_has_other_script(value) and value not in latin_pieces and _names_someone(value) for value in phi):
         return False
     return any(_latin_words(text) for text in texts)
 
@@ -188,7 +189,7 @@ def unprovable(texts: Sequence[str], phi: Sequence[str]) -> bool:
 def _has_latin_group(value: str) -> bool:
     groups = value.split("=")
     return len(groups) > 1 and any(
-        not _foreign(group) and re.search(r"[^\W\d_]{2}", group) is not None for group in groups
+        not _has_other_script(group) and re.search(r"[^\W\d_]{2}", group) is not None for group in groups
     )
 
 
@@ -201,7 +202,7 @@ def _pieces(value: str) -> Iterator[str]:
 
 
 def _names_someone(value: str) -> bool:
-    """A person name, or up to four words of letters that are of no institution."""
+    """True for a person name, or up to four words of letters that are no institution."""
     if "^" in value:
         return True
     words = value.split()
@@ -216,9 +217,9 @@ def _latin_words(text: str) -> bool:
 
 @cache
 def _vocabulary() -> frozenset[str]:
-    """Words that a header's attributes and the captions made of them use, and units."""
-    spoken = [*_ATTRIBUTES, *_set(_CAPTION)]
+    """Words of header attributes and of captions made from them, and units."""
+    words = [*_ATTRIBUTES, *_set(_CAPTION)]
     for scheme in ("SCT", "DCM"):
         dictionary: Any = getattr(codes, scheme)
-        spoken += re.findall(r"[A-Z]?[a-z]{2,}|[A-Z]{2,}", " ".join(dictionary.dir()))
-    return frozenset(word.casefold() for word in spoken)
+        words += re.findall(r"[A-Z]?[a-z]{2,}|[A-Z]{2,}", " ".join(dictionary.dir()))
+    return frozenset(word.casefold() for word in words)

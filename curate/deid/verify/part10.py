@@ -1,7 +1,7 @@
 """A small reader of DICOM Part 10 files, for files about to be written: PS3.10 section 7, PS3.5 section 7 and A.4.
 
-It is strict where a reader of archives is tolerant: what it does not understand is a fault of the file. Of pydicom
-it uses the data dictionary alone, which says the VR of an element written without one.
+It is strict: anything it does not understand is a fault of the file. Of pydicom it uses only the data dictionary, for
+the VR of elements written without one.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import NamedTuple
 from pydicom.datadict import DicomDictionary  # type: ignore[attr-defined]
 
 PIXEL_DATA = 0x7FE00010
-PIXELS = frozenset({PIXEL_DATA, 0x7FE00008, 0x7FE00009})  # and the two of floats
+PIXELS = frozenset({PIXEL_DATA, 0x7FE00008, 0x7FE00009})  # and the two for floats
 _UNDEFINED = 0xFFFFFFFF
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 _LONG_VRS = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
@@ -25,11 +25,11 @@ _VRS = frozenset(b"AE AS AT CS DA DS DT FL FD IS LO LT PN SH SL SS ST TM UI UL U
 _MAX_DEPTH = 64
 IMPLICIT, BIG, DEFLATED = "1.2.840.10008.1.2", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"
 _NATIVE = frozenset({IMPLICIT, BIG, DEFLATED, "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.8.1"})
-_MOST_INFLATED = 1 << 31
+_MAX_INFLATED = 1 << 31
 
 
 class Unsound(ValueError):
-    """The bytes are no DICOM file, or not one to be written. Says nothing of what they hold."""
+    """The bytes are no DICOM file, or not a valid one. Carries no value of it."""
 
 
 class Element(NamedTuple):
@@ -59,31 +59,31 @@ class Part10:
 
 
 def parse(data: bytes) -> Part10:
-    """The file in pieces; Unsound where anything does not fit, is out of order, doubled, or behind the end."""
+    """The parsed file; Unsound if anything does not fit, is out of order, repeated, or after the end."""
     if len(data) < 140 or data[128:132] != b"DICM":
         raise Unsound
     reader = _Reader(data, implicit=False, big=False)
     try:
         meta, at = reader.meta(132)
         syntax = next((e.value.rstrip(b"\0 ").decode("latin-1") for e in meta if e.tag == 0x00020010), "")
-        found = Part10(data[:128], meta, syntax, encapsulated=syntax not in _NATIVE, big=syntax == BIG)
+        file = Part10(data[:128], meta, syntax, encapsulated=syntax not in _NATIVE, big=syntax == BIG)
         if syntax == DEFLATED:
             inflater = zlib.decompressobj(-15)
-            inner = inflater.decompress(data[at:], _MOST_INFLATED)
+            inner = inflater.decompress(data[at:], _MAX_INFLATED)
             if not inflater.eof or inflater.unused_data.strip(b"\0"):
                 raise Unsound
             head, data, at = data[:at], inner, 0
         else:
             head = b""
-        reader = _Reader(data, implicit=syntax == IMPLICIT, big=found.big)
-        reader.dataset(at, len(data), (), found.elements)
+        reader = _Reader(data, implicit=syntax == IMPLICIT, big=file.big)
+        reader.dataset(at, len(data), (), file.elements)
     except (StructError, zlib.error, KeyError):
         raise Unsound from None
-    found.fragments = reader.fragments
-    found.pixels = [e for e in found.elements if e.tag in PIXELS and not e.path]
-    found.body = head + (data[: reader.pixels_at] if reader.pixels_at else data)
-    found.tail = data[reader.pixels_end :] if reader.pixels_at else b""
-    return found
+    file.fragments = reader.fragments
+    file.pixels = [e for e in file.elements if e.tag in PIXELS and not e.path]
+    file.body = head + (data[: reader.pixels_at] if reader.pixels_at else data)
+    file.tail = data[reader.pixels_end :] if reader.pixels_at else b""
+    return file
 
 
 class _Reader:
@@ -95,16 +95,16 @@ class _Reader:
         self.pixels_at = self.pixels_end = 0
 
     def meta(self, at: int) -> tuple[list[Element], int]:
-        """The elements of group 2 and where they end, by its length and by the tags alike."""
-        found: list[Element] = []
+        """The elements of group 2 and their end, which its length and the tags must agree on."""
+        elements: list[Element] = []
         while at + 8 <= len(self.data) and self.tag_of.unpack_from(self.data, at)[0] == 2:
-            at = self.element(at, len(self.data), (), found)
-        length = found[0] if found else None
+            at = self.element(at, len(self.data), (), elements)
+        length = elements[0] if elements else None
         if length is None or length.tag != 0x00020000 or int.from_bytes(length.value, "little") + 144 != at:
             raise Unsound
-        return found, at
+        return elements, at
 
-    def dataset(self, at: int, end: int, path: tuple[int, ...], found: list[Element]) -> None:
+    def dataset(self, at: int, end: int, path: tuple[int, ...], elements: list[Element]) -> None:
         """Every element of ``data[at:end]``, in ascending order of tags, appended to ``found``, depth first."""
         last = -1
         while at < end:
@@ -113,31 +113,31 @@ class _Reader:
             if tag <= last or group == 0xFFFE or group < (8 if not path else 4):
                 raise Unsound
             last = tag
-            at = self.element(at, end, path, found)
+            at = self.element(at, end, path, elements)
         if at != end:
             raise Unsound
 
-    def element(self, at: int, end: int, path: tuple[int, ...], found: list[Element]) -> int:
+    def element(self, at: int, end: int, path: tuple[int, ...], elements: list[Element]) -> int:
         group, number = self.tag_of.unpack_from(self.data, at)
         tag = group << 16 | number
         vr, length, start = self._implicit(tag, at) if self.implicit else self._explicit(at)
         if vr == "SQ" or (length == _UNDEFINED and vr == "UN"):
-            found.append(Element(tag, vr, b"", path))
+            elements.append(Element(tag, vr, b"", path))
             if len(path) >= _MAX_DEPTH:
                 raise Unsound
-            return self._sequence(start, end, length, (*path, tag), found)
+            return self._sequence(start, end, length, (*path, tag), elements)
         if length == _UNDEFINED:
             if tag != PIXEL_DATA or path:
                 raise Unsound
             self.pixels_at = at
-            found.append(Element(tag, vr, b"", path))
+            elements.append(Element(tag, vr, b"", path))
             self.pixels_end = self._encapsulated(start, end)
             return self.pixels_end
         if start + length > end or length & 1:
             raise Unsound
         if tag in PIXELS and not path:
             self.pixels_at, self.pixels_end = self.pixels_at or at, start + length
-        found.append(Element(tag, vr, self.data[start : start + length], path))
+        elements.append(Element(tag, vr, self.data[start : start + length], path))
         return start + length
 
     def _explicit(self, at: int) -> tuple[str, int, int]:
@@ -152,7 +152,7 @@ class _Reader:
         length = self.long.unpack_from(self.data, at + 4)[0]
         return dictionary_vr(tag) or ("SQ" if length == _UNDEFINED and tag != PIXEL_DATA else "UN"), length, at + 8
 
-    def _sequence(self, at: int, end: int, length: int, path: tuple[int, ...], found: list[Element]) -> int:
+    def _sequence(self, at: int, end: int, length: int, path: tuple[int, ...], elements: list[Element]) -> int:
         stop = end if length == _UNDEFINED else at + length
         if stop > end:
             raise Unsound
@@ -166,15 +166,15 @@ class _Reader:
             if size != _UNDEFINED:
                 if at + size > stop:
                     raise Unsound
-                self.dataset(at, at + size, path, found)
+                self.dataset(at, at + size, path, elements)
                 at += size
             else:
-                at = self._open_item(at, stop, path, found)
+                at = self._open_item(at, stop, path, elements)
         if length == _UNDEFINED:
             raise Unsound
         return at
 
-    def _open_item(self, at: int, end: int, path: tuple[int, ...], found: list[Element]) -> int:
+    def _open_item(self, at: int, end: int, path: tuple[int, ...], elements: list[Element]) -> int:
         last = -1
         while True:
             group, number = self.tag_of.unpack_from(self.data, at)
@@ -184,7 +184,7 @@ class _Reader:
             if tag <= last or group == 0xFFFE:
                 raise Unsound
             last = tag
-            at = self.element(at, end, path, found)
+            at = self.element(at, end, path, elements)
 
     def _encapsulated(self, at: int, end: int) -> int:
         while at < end:
@@ -205,7 +205,7 @@ class _Reader:
 
 @lru_cache(maxsize=8192)
 def dictionary_vr(tag: int) -> str:
-    """The VR the data dictionary (PS3.6) gives a tag, the first where it gives a choice; "" where it has none."""
+    """The VR of a tag in the data dictionary (PS3.6), the first of several; "" if it has none."""
     if tag >> 16 & 1:
         return "LO" if 0x10 <= tag & 0xFFFF <= 0xFF else ""
     if not tag & 0xFFFF:
@@ -216,13 +216,13 @@ def dictionary_vr(tag: int) -> str:
 
 @lru_cache(maxsize=8192)
 def dictionary_vrs(tag: int) -> frozenset[str]:
-    """All VRs the data dictionary allows for a tag; empty where it has none."""
+    """All VRs that the data dictionary allows for a tag; empty if it has none."""
     entry = DicomDictionary.get(tag)
     return frozenset() if entry is None else frozenset(str(entry[0]).split(" or "))
 
 
 def undeclared(elements: list[Element]) -> Iterator[Element]:
-    """Elements whose VR is not one the dictionary gives their tag, or of tags it has not; private ones aside."""
+    """Public elements whose VR the dictionary does not allow for their tag, or whose tag it does not have."""
     for element in elements:
         allowed = dictionary_vrs(element.tag)
         if element.tag >> 16 & 1 or element.vr in allowed or not element.tag & 0xFFFF:

@@ -1,4 +1,4 @@
-"""The verifier's idea of who is named: behind titles and cues, before degrees, or by no vocabulary known."""
+"""The verifier's detection of names: after titles and cues, before degrees, or words of no vocabulary."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from itertools import pairwise
 from curate.deid.verify import tongues
 from curate.deid.verify.words import is_known, is_standard
 
-# Bounded, and begun at a word's begin: what is no text ("AAAA...", base64) must not cost the square of its length.
+# Bounded, and anchored at the start of a word: for what is no text ("AAAA...", base64) time must stay linear.
 _WORD = r"[^\W\d_]{1,60}(?:['’-][^\W\d_]{1,60}){0,5}"
 _NAME = r"(?<![^\W\d_])[A-Z][^\W\d_]{0,60}(?:['’-][^\W\d_]{1,60}){0,5}"  # in text without accents
 _RUN = rf"(?:[A-Z]\.|{_NAME})(?:,?[ \t]{{1,2}}(?:[A-Z]\.|{_NAME})){{0,3}}"
@@ -21,7 +21,7 @@ _BY = re.compile(
     r"|performed|ordered|requested|referred|entered|prepared|supervised|examined|seen|scanned|typed)"
     rf"(?: (?i:electronically|off|out))?(?: (?i:by)|:) ?:?\s{{0,2}}({_RUN})"
 )
-_TOLD = re.compile(
+_TOLD_TO = re.compile(
     r"\b(?i:discussed|communicated|conveyed|relayed|spoken?|speaking|called|paged|telephoned|faxed|notified|informed|contacted)"
     rf"(?: \w{{1,60}}){{0,5}}? (?i:with|to) ({_RUN})|\b(?i:notified|informed|contacted|attn:?|dear|cc:?|named) ({_RUN})"
 )
@@ -35,7 +35,7 @@ _DEGREE = re.compile(
     rf"({_NAME}\.?(?:[ ]{_NAME}\.?){{0,3}}),? (?:M\.?D\.?|D\.O\.|MBBS|MBChB|Ph\.?D\.?"
     r"|R\.N\.|RN|PA-C|NP|FRCR|FACR|DDS)(?!\w)"
 )
-# What a person does, and no film, finding or department.
+# Verbs of persons, not of films, findings or departments.
 _ACTS = (
     r"(?i:held|called|phoned|brought|came|told|said|says|asked|asks|insisted|agreed|accompanied|helped|drove|moved?"
     r"|cried|phones|calls|will (?:bring|call|return|come)|(?:was|were|is) (?:crying|present|informed|told|notified"
@@ -52,7 +52,7 @@ _SUBJECT = re.compile(
     rf"|(?<![^.:\n] )(?<![\w,])((?![A-Z]\w*(?:ists?|ians?|ants?)\b){_NAME}(?:[ ]{_NAME}){{0,2}})(?= {_SPEAKS})"
     rf"|(?<=\bthat )({_NAME})(?= (?:measured|described|reported|noted|saw|placed|reviewed|mentioned) )"
 )
-# "Frost and Rogers concur", "Roe: thank you" at a line's begin
+# "Frost and Rogers concur", "Roe: thank you" at the start of a line
 _AGREE = re.compile(rf"(?<![\w,] )({_NAME})(?: and ({_NAME}))? (?:concurs?|disagrees?|agrees?)\b")
 _SPEAKER = re.compile(r"^[ \t]*([A-Z][a-z]{2,20}):(?= \S)", re.MULTILINE)
 _TOWARD = re.compile(
@@ -69,9 +69,12 @@ _BY_SMALL = re.compile(
 )  # no "MR images"
 _SURE, _UNSURE, _NOT = 2, 1, 0
 _PLURALS = ("ists", "ians", "ants", "ents", "tors", "rses", "ngs", "ves", "ues", "ters", "lts")
-_CUES = ((_TITLED, _SURE), (_DEGREE, _SURE), (_BY, _UNSURE), (_TOLD, _UNSURE), (_FIELD, _UNSURE), (_SUBJECT, _UNSURE),
-         (_TOWARD, _UNSURE), (_KIN, _UNSURE))  # fmt: skip
-# Words that a cue may lead to and that are a team, a place in the house, or a part of the body.
+_CUES = (
+    (_TITLED, _SURE),
+    (_DEGREE, _SURE),
+    *((pattern, _UNSURE) for pattern in (_BY, _TOLD_TO, _FIELD, _SUBJECT, _TOWARD, _KIN)),
+)
+# Words that may follow a cue and are a team, a place in the hospital, or a part of the body.
 _TEAM_WORDS = """
 radiology surgery medicine emergency neurology neurosurgery orthopedics orthopaedics cardiology oncology pathology
 anesthesia anesthesiology urology nephrology pulmonology gastroenterology pediatrics paediatrics obstetrics gynecology
@@ -117,7 +120,7 @@ psychiatric
 """
 _GENERIC = frozenset(_GENERIC_WORDS.split())
 _OF_PLACES = frozenset(["central", "national", "city", "county"])  # with a capital before a kind: "Central Clinic"
-# What follows or leads an eponym: "Baker cyst", "vein of Galen".
+# Words after or before an eponym: "Baker cyst", "vein of Galen".
 _THINGS = (
     r"sign|signs|diseases?|syndromes?|fractures?|type|classification|nodes?|nodules?|cysts?|tumou?rs?|ducts?|lines?|angles?"
     r"|space|pouch|fossa|foramen|test|reflex|score|scale|grade|stage|method|procedure|catheters?|tubes?|drains?|filters?|stents?"
@@ -136,37 +139,37 @@ _EPONYM_AHEAD = re.compile(
 
 
 def named(text: str, *, unknown: bool = True) -> Iterator[tuple[int, int, bool]]:
-    """(start, end, whether the word is a name wherever it stands) of the words of a text, without accents, that name
-    someone: behind a title or a cue, before a degree or a person's verb, or (``unknown``) known to no vocabulary.
+    """(start, end, whether the word is a name everywhere) of the names in a text without accents: after a title or a
+    cue, before a degree or a person's verb, or (``unknown``) in no vocabulary.
 
-    A word that is also a known one (Green, Hall) is a name only here; how often it may stand elsewhere, the text says.
+    A word that is also an ordinary one (Green, Hall) is a name only in this place.
     """
     code = tongues.language(text)
     if code != "en":
-        yield from _named_elsewhere(text, code, unknown=unknown)
+        yield from _named_other_language(text, code, unknown=unknown)
         return
-    found: dict[tuple[int, int], bool] = {}
+    names: dict[tuple[int, int], bool] = {}
     for pattern, certainty in _CUES:
         for hit in pattern.finditer(text):
             group = next((g for g in range(hit.re.groups, 0, -1) if hit[g] and len(hit[g]) > 1), 0)
             sure = certainty
             if pattern is _TITLED and hit[1] is None and hit[0][:2] in ("DR", "MR", "MS"):
                 sure = _NOT  # "MR Brain", "DR chest"
-            found |= {(start, end): distinct for start, end, distinct in _words_of(text, *hit.span(group), sure)}
+            names |= {(start, end): distinct for start, end, distinct in _words_of(text, *hit.span(group), sure)}
     for hit in _AGREE.finditer(text):
         for group in (1, 2) if hit[2] else (1,):
-            found |= {(s, e): new for s, e, new in _words_of(text, *hit.span(group), _UNSURE)}
+            names |= {(s, e): distinct for s, e, distinct in _words_of(text, *hit.span(group), _UNSURE)}
     for hit in _SPEAKER.finditer(text):
         if not is_known(hit[1]):
-            found[hit.span(1)] = True
+            names[hit.span(1)] = True
     for hit in _BY_SMALL.finditer(text):
         if not is_known(hit[1]):
-            found[hit.span(1)] = True
+            names[hit.span(1)] = True
     if unknown:
-        found |= dict.fromkeys(strangers(text), True)
-    for start, end in list(found):
-        found |= dict.fromkeys((s for s in _beside(text, start, end) if s not in found), False)
-    yield from ((start, end, distinct) for (start, end), distinct in sorted(found.items()))
+        names |= dict.fromkeys(strangers(text), True)
+    for start, end in list(names):
+        names |= dict.fromkeys((s for s in _beside(text, start, end) if s not in names), False)
+    yield from ((start, end, distinct) for (start, end), distinct in sorted(names.items()))
 
 
 def _words_of(text: str, start: int, end: int, certainty: int) -> Iterator[tuple[int, int, bool]]:
@@ -192,35 +195,37 @@ def _words_of(text: str, start: int, end: int, certainty: int) -> Iterator[tuple
             yield *place, False
 
 
-def _named_elsewhere(text: str, code: str, *, unknown: bool) -> Iterator[tuple[int, int, bool]]:
-    """`named` of a text in another language than English."""
-    found: dict[tuple[int, int], bool] = {}
-    text = (
-        text.upper() if text.islower() and len(text.upper()) == len(text) else text
-    )  # where a title stands, a name does
+def _named_other_language(text: str, code: str, *, unknown: bool) -> Iterator[tuple[int, int, bool]]:
+    """`named` for a text in another language than English."""
+    names: dict[tuple[int, int], bool] = {}
+    text = text.upper() if text.islower() and len(text.upper()) == len(text) else text  # a title is followed by a name
     for start, end in tongues.titled(text, code):
-        found |= {(s, e): new for s, e, new in _other_words(text, start, end, code, sure=True)}
+        names |= {(s, e): distinct for s, e, distinct in _other_words(text, start, end, code, sure=True)}
     for start, end in tongues.led(text, code):
-        found |= {(s, e): new for s, e, new in _other_words(text, start, end, code, sure=False) if (s, e) not in found}
+        names |= {
+            (s, e): distinct
+            for s, e, distinct in _other_words(text, start, end, code, sure=False)
+            if (s, e) not in names
+        }
     if unknown and code != "de":  # every noun has a capital in German
         strange = (hit for hit in _STRANGER.finditer(text) if not _is_word(hit[0], code))
-        found |= {
+        names |= {
             hit.span(): True for hit in strange if re.search(r"[a-z,;] $", text[max(0, hit.start() - 2) : hit.start()])
         }
-    yield from ((start, end, distinct) for (start, end), distinct in sorted(found.items()))
+    yield from ((start, end, distinct) for (start, end), distinct in sorted(names.items()))
 
 
-_LONGER = 5  # letters: more than an abbreviation in capitals has
+_MIN_NAME_IN_CAPITALS = 5  # letters; shorter words in capitals are abbreviations
 
 
 def _other_words(text: str, start: int, end: int, code: str, *, sure: bool) -> Iterator[tuple[int, int, bool]]:
-    """The words of a run behind a cue: behind a title all that are written as names, else those that no list has."""
+    """The words of a run after a cue: after a title all that are written like names, else those in no list."""
     shouted = text[start:end].isupper()
     words = list(re.finditer(_WORD, text[start:end]))
     if shouted and len(words) > 1 and re.match(r"[ ][A-Z0-9]", text[end:]):
         words = words[:1]  # a sentence in capitals goes on
     for hit in words:
-        short = not shouted and hit[0].isupper() and len(hit[0]) < _LONGER  # "BSN"
+        short = not shouted and hit[0].isupper() and len(hit[0]) < _MIN_NAME_IN_CAPITALS  # "BSN"
         if len(hit[0]) < 3 or short or not hit[0][0].isupper() or tongues.is_builder(hit[0], code):
             continue
         known = _is_word(hit[0], code)
@@ -234,10 +239,10 @@ def _is_word(word: str, code: str) -> bool:
 
 
 def strangers(text: str) -> Iterator[tuple[int, int]]:
-    """Where capitalised words stand that no vocabulary of the verifier knows and that are no eponym.
+    """Spans of capitalised words that are in no vocabulary of the verifier and are no eponyms.
 
-    At a sentence's begin, where every word is capitalised, only before another such word or before what a person does;
-    in a heading nowhere.
+    At the start of a sentence, where every word is capitalised, only before another such word or a person's verb; in a
+    heading never.
     """
     for line in re.finditer(r"[^\n\r\x1e]+", text):
         long = re.findall(r"[^\W\d_]{4,}", re.sub(r"^[A-Z][A-Za-z ]{2,30}:", "", line[0]))[1:]
@@ -263,7 +268,7 @@ def strangers(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _beside(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """The capitalised words next to a name in the same sentence: "Brenda" of "Brenda Kowalska"."""
+    """Capitalised words next to a name in the same sentence: "Brenda" in "Brenda Kowalska"."""
     after = re.compile(r"[ ](?:[A-Z]\.? )?([A-Z][a-z]{2,})\b").match(text, end)
     before = re.search(r"(?<=[a-z,] )([A-Z][a-z]{2,})(?: [A-Z]\.?)?[ ]$", text[max(0, start - 60) : start])
     places = [after.span(1)] if after else []
@@ -277,12 +282,12 @@ def _beside(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 
 
 def unknown_names(text: str) -> set[str]:
-    """Words of a short value, in lower case, that no vocabulary knows and that stand as names do.
+    """Words of a short value, in lower case, that are in no vocabulary and written like names.
 
-    A word with a capital before small letters, two unknown words side by side, or one behind a title or "for", "by",
-    "pt": not "LightSpeed", nor a single abbreviation in capitals.
+    A capitalised word, two unknown words side by side, or one after a title or "for", "by", "pt": not "LightSpeed", nor
+    a single abbreviation in capitals.
     """
-    found: set[str] = set()
+    names: set[str] = set()
     for value in text.split("\x1e"):
         words = list(re.finditer(r"[^\W\d_]{4,}", value))
         strange = [w for w in words if not is_known(w[0])]
@@ -291,15 +296,15 @@ def unknown_names(text: str) -> set[str]:
             if re.fullmatch(r"[A-Z][a-z]+", w[0]) or re.search(
                 r"\b(?:dr|mr|mrs|ms|for|by|pt|patient)\b[.:^ ]{1,3}$", behind, re.I
             ):
-                found.add(w[0].lower())
+                names.add(w[0].lower())
         for a, b in pairwise(words):
             if a in strange and b in strange and re.fullmatch(r"[\s,^._-]{1,2}", value[a.end() : b.start()]):
-                found |= {a[0].lower(), b[0].lower()}
-    return found
+                names |= {a[0].lower(), b[0].lower()}
+    return names
 
 
 def facilities(text: str) -> Iterator[str]:
-    """Names of hospitals and the like, as far as they are names: with the kind's word, and a strange word alone."""
+    """Names of facilities: with the word for their kind, and each unknown word alone."""
     code = tongues.language(text)
     if code != "en":
         for start, end in tongues.houses(text, code):
@@ -312,12 +317,12 @@ def facilities(text: str) -> Iterator[str]:
         while words and words[0] in _GENERIC and words[0] not in ("st", "saint", *_OF_PLACES):
             words.pop(0)
         kind = hit[0][len(hit[1]) :].split(" of ")[0]
-        named = [w for w in words if w not in _GENERIC and len(w) > 2]
+        proper = [w for w in words if w not in _GENERIC and len(w) > 2]
         of_places = kind[0].isupper() and words and words[0] in _OF_PLACES
         if (
             of_places
-            or any(not is_known(w) for w in named)
-            or (kind[0].isupper() and any(not is_standard(w) for w in named))
+            or any(not is_known(w) for w in proper)
+            or (kind[0].isupper() and any(not is_standard(w) for w in proper))
         ):
             yield f"{' '.join(words)} {kind}"
             yield from (w for w in words if len(w) > 3 and not is_known(w))

@@ -1,4 +1,4 @@
-"""Image files as containers: one that is about to be written may hold pixels, the tags they need, and nothing else."""
+"""Image files as containers: a file about to be written may have pixels, the tags they need, and nothing else."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ _PNG_CHUNKS = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
 
 
 def png_is_bare(data: bytes) -> bool:
-    """Only pixel chunks, right lengths and CRCs, exactly the pixels the header announces, nothing after the end."""
+    """True for pixel chunks only, valid lengths and CRCs, exactly the header's number of pixels, nothing after the
+    end."""
     at, order, packed = len(PNG), [], []
     while at + 12 <= len(data):
         size, kind = struct.unpack_from(">I4s", data, at)
@@ -44,16 +45,17 @@ def _png_pixels_fit(header: bytes, packed: bytes) -> bool:
     expected = height * (1 + (width * channels * bits + 7) // 8)
     inflater = zlib.decompressobj()
     try:
-        got = inflater.decompress(packed, expected + 1)
+        pixels = inflater.decompress(packed, expected + 1)
     except zlib.error:
         return False
-    return len(got) == expected and (inflater.eof or not inflater.flush()) and not inflater.unused_data
+    return len(pixels) == expected and (inflater.eof or not inflater.flush()) and not inflater.unused_data
 
 
 def jpeg_is_bare(data: bytes, *, every_process: bool = False) -> bool:
-    """Only the markers that decoding needs, JFIF without a thumbnail and Adobe's 12 bytes, and EOI as the last byte.
+    """True for the markers that decoding needs, JFIF without a thumbnail and Adobe's 12 bytes only, with EOI at the
+    end.
 
-    Of the processes baseline, extended and progressive; with ``every_process``, as DICOM has them, lossless and LS.
+    Processes: baseline, extended and progressive; with ``every_process``, as in DICOM, also lossless and LS.
     """
     at, stuffs_bits = 2, False
     while at + 4 <= len(data) and data[at] == 0xFF:
@@ -88,7 +90,7 @@ def _marker_allowed(marker: int, body: bytes, every_process: bool) -> bool:
     return marker in (0xDB, 0xC4, 0xDA, 0xDD) or marker in (0xC0, 0xC1, 0xC2)
 
 
-# Tags of TIFF 6.0 that describe pixels: not Software, DateTime, Artist, ImageDescription, nor private ones.
+# Tags of TIFF 6.0 that describe pixels, without Software, DateTime, Artist, ImageDescription and private ones.
 _TAGS = frozenset(
     (
         254,
@@ -120,15 +122,15 @@ _TAGS = frozenset(
 )
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 16: 8}
 _DATA = ((273, 279), (324, 325))  # strips and tiles: offsets and byte counts
-# Zeros, and the header of a page that was made as a file of its own, which has the offset of that page's directory.
+# Zeros, and the header of a page that was written as a separate file, with the offset of that page's directory.
 _PADDING = re.compile(rb"\0*(?:(?:II\*\0..\0\0|MM\0\*\0\0..))?", re.DOTALL)
 _MAX_PAGES = 100_000
 
 
 def tiff_is_bare(data: bytes) -> bool:
-    """Only tags of pixels, none of text, every byte of the file accounted for by header, directories, values or pixels.
+    """True if all tags are about pixels, none is text, and every byte belongs to header, directories, values or pixels.
 
-    Classic TIFF of either byte order; a BigTIFF is not bare. Between the parts may lie zeros, for alignment.
+    Classic TIFF of either byte order; a BigTIFF is not bare. Zeros between the parts are allowed, for alignment.
     """
     if data[:4] not in (b"II*\0", b"MM\0*"):
         return False
@@ -136,11 +138,11 @@ def tiff_is_bare(data: bytes) -> bool:
     used: list[tuple[int, int]] = [(0, 8)]
     try:
         (at,) = struct.unpack_from(order + "I", data, 4)
-        seen = 0
+        pages = 0
         while at:
-            seen += 1
+            pages += 1
             after = _directory(data, at, order, used)
-            if after is None or seen > _MAX_PAGES:
+            if after is None or pages > _MAX_PAGES:
                 return False
             at = after
     except struct.error:
@@ -149,23 +151,25 @@ def tiff_is_bare(data: bytes) -> bool:
 
 
 def _directory(data: bytes, at: int, order: str, used: list[tuple[int, int]]) -> int | None:
-    """The offset of the next directory, with what this one uses added; None where it holds what it should not."""
+    """The offset of the next directory; adds the ranges of this one to ``used``. None if it has other content."""
     (count,) = struct.unpack_from(order + "H", data, at)
     used.append((at, at + 2 + 12 * count + 4))
     numbers: dict[int, list[int]] = {}
     for k in range(count):
-        tag, kind, many, _ = struct.unpack_from(order + "HHII", data, at + 2 + 12 * k)
-        size = _SIZES.get(kind, 0) * many
+        tag, kind, count_of_values, _ = struct.unpack_from(order + "HHII", data, at + 2 + 12 * k)
+        size = _SIZES.get(kind, 0) * count_of_values
         if tag not in _TAGS or kind == 2 or not size:
             return None
-        place = at + 2 + 12 * k + 8
+        value_at = at + 2 + 12 * k + 8
         if size > 4:
-            (place,) = struct.unpack_from(order + "I", data, place)
-            used.append((place, place + size))
-        elif data[place + size : at + 2 + 12 * k + 12].strip(b"\0"):
+            (value_at,) = struct.unpack_from(order + "I", data, value_at)
+            used.append((value_at, value_at + size))
+        elif data[value_at + size : at + 2 + 12 * k + 12].strip(b"\0"):
             return None
         if kind in (1, 3, 4):
-            numbers[tag] = list(struct.unpack_from(f"{order}{many}{ {1: 'B', 3: 'H', 4: 'I'}[kind] }", data, place))
+            numbers[tag] = list(
+                struct.unpack_from(f"{order}{count_of_values}{ {1: 'B', 3: 'H', 4: 'I'}[kind] }", data, value_at)
+            )
     for offsets, counts in _DATA:
         pairs = list(zip(numbers.get(offsets, []), numbers.get(counts, []), strict=False))
         if len(numbers.get(offsets, [])) != len(numbers.get(counts, [])):

@@ -1,9 +1,9 @@
-"""The verifier of what somebody else released: no source to compare with, so a file is judged by itself alone.
+"""The verifier of files that somebody else released: without a source, a file is judged by itself alone.
 
-What PS3.15 table E.1-1 wants emptied, removed or replaced and is not, what has the shape of an identity, and what was
-forgotten while its neighbours were replaced. What a file says was kept on purpose (PS3.16 CID 7050, in
-De-identification Method Code Sequence) is believed and told; whether a number is a pseudonym, or a day was moved, no
-reader can know. Findings go by where they are (keywords and tags), never by what stands there.
+Findings are attributes that PS3.15 table E.1-1 empties, removes or replaces but that still have a value, values with
+the form of identifiers, and values forgotten while similar ones were replaced. Options that a file declares (PS3.16 CID
+7050, in De-identification Method Code Sequence) are accepted and reported; whether a number is a pseudonym, or a date
+was shifted, cannot be known. Findings are reported by place (keywords and tags), never by value.
 """
 
 from __future__ import annotations
@@ -50,44 +50,43 @@ _SUBJECT = frozenset({0x00100040, 0x00101010, 0x00101020, 0x00101030, 0x00102160
                       0x001021F0, 0x00102203, 0x00102201, 0x00102202, 0x00101021, 0x00101022})  # fmt: skip
 _DEVICE = re.compile(r"Station|Serial|Device(?!Sequence)|Gantry|Detector|Plate|Cassette|Generator|UDI|LotNumber")
 _INSTITUTION = re.compile(r"^Institution")
-# The standard's own words, numbers of a machine, and names of its parts: no prose, and nobody's.
+# Words of the standard, numbers and parts of a machine: no prose, and no identities.
 _TECHNICAL = re.compile(
     r"^(?:Manufacturer|Software|ManufacturerModelName|Scanning|Sequence(?:Name|Variant)|ConvolutionKernel|FilterType"
     r"|Coding|ContextGroup|MappingResource|Timezone|SpecificCharacter|Photometric|LossyImage|Deidentification|Code(?:Value|Meaning)"
     r"|Content(?:Label|Creator)|DerivationDescription|FrameComments|Pixel|Rescale|PresentationLUT|Contrast|Radiopharmaceutical"
     r"|ReceiveCoil|TransmitCoil|Transducer|Reconstruction|ImplementationVersion|LongCodeValue|URNCodeValue)"
 )
-# Makers of devices and archives, by the roots of the UIDs that their machines give (PS3.5 annex B); who de-identifies
-# gives UIDs of a root of his own.
+# UID roots of manufacturers of devices and archives (PS3.5 annex B); de-identified files have UIDs of other roots.
 _MAKERS = re.compile(
     r"1\.2\.840\.113(?:619|704|845|564|681|674|663|543)\.|1\.3\.12\.2\.1107\.|1\.3\.46\.670589\.|1\.2\.392\.2000(?:36|46)\."
     r"|1\.2\.528\.1\.1001\.|1\.2\.124\.113532\.|1\.3\.51\.|1\.2\.250\.1\.59\.|1\.2\.752\.24\.|1\.2\.276\.0\.(?:26|37|50|20)\."
     r"|1\.2\.410\.200010\.|1\.2\.156\.112605\."
 )
 _UID_DAY = re.compile(r"(?:^|\.)((?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01]))(?:\d{4}|\d{6})?(?=\.|$)")
-_WIDE_ROOTS = ("1.2.826.0.1.3680043.", "1.3.6.1.4.1.")  # under which everyone has a number
+_WIDE_ROOTS = ("1.2.826.0.1.3680043.", "1.3.6.1.4.1.")  # roots under which organisations register
 
 
 @dataclass
 class Audited:
-    """``found``: where each finding is, no value among it; ``declared``: options that the file says were taken;
-    ``removed``: whether it says that the identity was removed (0012,0062)."""
+    """``places``: the places of each finding, without values; ``declared``: options that the file declares;
+    ``removed``: whether it declares that the identity was removed (0012,0062)."""
 
-    found: dict[Finding, set[str]] = field(default_factory=dict)
+    places: dict[Finding, set[str]] = field(default_factory=dict)
     declared: frozenset[str] = frozenset()
     removed: bool = False
     document: bytes = b""
 
     def put(self, finding: Finding, where: str) -> None:
-        """A finding, once a place."""
-        self.found.setdefault(finding, set()).add(where)
+        """Add a finding, once for each place."""
+        self.places.setdefault(finding, set()).add(where)
 
 
 def audit_header(data: bytes, allowed: Collection[str] = ()) -> Audited:
-    """What identifies in a whole DICOM file by its header, documents and text in it; pixels are not looked at.
+    """Findings in the header, documents and text of a whole DICOM file, without pixels.
 
-    ``allowed``: options of `ALLOWED` that were agreed beside those that the file declares. CONTAINER where the file is
-    no sound Part 10 file, or holds more than one; it is then read by pydicom, as far as that goes.
+    ``allowed``: options of `ALLOWED` that were agreed on beside those that the file declares. CONTAINER if the file is
+    no sound Part 10 file, or more than that; it is then read by pydicom, as far as possible.
     """
     out = Audited()
     try:
@@ -112,7 +111,7 @@ def audit_header(data: bytes, allowed: Collection[str] = ()) -> Audited:
 
 
 def place(element: Element) -> str:
-    """Where an element is: keywords from the outermost sequence to it, tags of what has none."""
+    """The place of an element: keywords from the outermost sequence down, or tags without a keyword."""
     return "/".join(_name(tag) for tag in (*element.path, element.tag))
 
 
@@ -133,8 +132,8 @@ def _tolerant(data: bytes) -> tuple[list[Element], list[Element]]:
 def _walked(ds: Dataset, path: tuple[int, ...]) -> Iterator[Element]:
     for tag in list(ds.keys()):
         try:
-            lying = ds.get_item(tag)
-            vr, value = str(lying.VR or dictionary_vr(int(tag)) or "UN"), lying.value
+            stored = ds.get_item(tag)
+            vr, value = str(stored.VR or dictionary_vr(int(tag)) or "UN"), stored.value
         except UNPARSEABLE:
             continue
         if vr == "SQ" and (parsed := element(ds, tag)) is not None and len(path) < 64:
@@ -144,8 +143,8 @@ def _walked(ds: Dataset, path: tuple[int, ...]) -> Iterator[Element]:
         elif isinstance(value, bytes):
             yield Element(int(tag), vr, value, path)
         elif value is not None:
-            many = value if isinstance(value, list) else [value]
-            yield Element(int(tag), vr, "\\".join(map(str, many)).encode("utf-8", "replace"), path)
+            values = value if isinstance(value, list) else [value]
+            yield Element(int(tag), vr, "\\".join(map(str, values)).encode("utf-8", "replace"), path)
 
 
 def _declared(elements: Iterable[Element]) -> Iterator[str]:
@@ -174,7 +173,7 @@ def _of_element(each: Element, options: Collection[str], own: str) -> Iterator[F
     if group in (0x0016,) or (group & 0xFF00 in (0x5000, 0x6000) and tag & 0xFFFF == 0x3000) or group in (0xFFFA,):
         yield Finding.ATTRIBUTE
     elif group == 0x7FE0 and each.path:
-        yield Finding.ATTRIBUTE  # an icon: the picture before anything in it was painted over
+        yield Finding.ATTRIBUTE  # an icon: the picture before de-identification of its pixels
     elif vr == "UI":
         yield from _uid(each, options, own)
     elif vr == "PN":
@@ -199,7 +198,7 @@ def _of_element(each: Element, options: Collection[str], own: str) -> Iterator[F
 
 
 def _kept_private(each: Element) -> Iterator[Finding]:
-    """A private element that is declared safe: names, days, UIDs of machines and what is shaped as an identity."""
+    """Findings in a private element that is declared safe: names, and text with the form of identifiers."""
     if each.vr == "PN" and any(is_a_name(v) for v in _values(each)):
         yield Finding.NAME
     elif each.vr in TEXT:
@@ -225,7 +224,7 @@ def _words(each: Element, options: Collection[str]) -> Iterator[Finding]:
 
 
 def _uid(each: Element, options: Collection[str], own: str) -> Iterator[Finding]:
-    """A UID of a maker's root, one with a day in it, or one that kept another root than its file's new one."""
+    """UIDs with a manufacturer's root, with a date in them, or with another root than the file's new one."""
     if "uids" in options or each.tag in CLASS_UIDS:
         return
     for uid in _values(each):
@@ -240,7 +239,7 @@ def _uid(each: Element, options: Collection[str], own: str) -> Iterator[Finding]
 
 
 def _root(uid: str) -> str:
-    """Whose a UID is: its first arcs."""
+    """The root of a UID: its first arcs."""
     if uid.startswith("2.25."):
         return "2.25"
     arcs = uid.split(".")

@@ -1,7 +1,6 @@
-"""Tables, texts and documents of a released folder, read by means of the verifier's own: what in them identifies.
+"""Findings in tables, texts and documents of a released folder, by the verifier's own readers.
 
-A table's cell is judged by its column's name too. Formats are told by the file's name; what is not what it says is read
-as text all the same, since a text is what people read.
+A table's cell is judged by its column's name too. Formats are chosen by the file's name.
 """
 
 from __future__ import annotations
@@ -25,18 +24,18 @@ from curate.deid.verify.released_words import cell_findings, text_findings_alone
 
 _TEXTS = frozenset({".txt", ".text", ".md", ".html", ".htm", ".xml", ".hl7", ".yaml", ".yml", ".log"})
 _TABLES = frozenset({".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".pq", ".xlsx", ".rtf", ".pdf"})
-_LARGEST = 1 << 30  # bytes, inflated
-Told = Iterator[tuple[Finding, str]]
+_MAX_INFLATED = 1 << 30  # bytes, inflated
+TextFindings = Iterator[tuple[Finding, str]]
 
 
 def searches(name: str) -> bool:
-    """Whether a file of this name is read as a table, a text or a document."""
+    """True if a file of this name is read as a table, a text or a document."""
     return _suffix(name)[0] in _TEXTS | _TABLES
 
 
-def table_findings(name: str, data: bytes) -> Told:
+def table_findings(name: str, data: bytes) -> TextFindings:
     """(finding, where) in a file's bytes: columns and keys by their names, "text", a PDF's "page 3". A PDF is always
-    UNPROVABLE as well: what it shows as a picture nobody reads here; so is a file that cannot be read."""
+    UNPROVABLE as well, since its pictures are not read; so is a file that cannot be read."""
     suffix, zipped = _suffix(name)
     try:
         data = _inflated(data) if zipped else data
@@ -48,19 +47,19 @@ def table_findings(name: str, data: bytes) -> Told:
 def _suffix(name: str) -> tuple[str, bool]:
     low = name.lower()
     zipped = low.endswith(".gz")
-    found = re.search(r"\.[a-z0-9]{1,8}$", low.removesuffix(".gz"))
-    return (found[0] if found else "", zipped)
+    match = re.search(r"\.[a-z0-9]{1,8}$", low.removesuffix(".gz"))
+    return (match[0] if match else "", zipped)
 
 
 def _inflated(data: bytes) -> bytes:
     with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
-        out = file.read(_LARGEST + 1)
-    if len(out) > _LARGEST:
+        out = file.read(_MAX_INFLATED + 1)
+    if len(out) > _MAX_INFLATED:
         raise ValueError
     return out
 
 
-def _findings(suffix: str, data: bytes) -> Told:
+def _findings(suffix: str, data: bytes) -> TextFindings:
     if suffix == ".pdf":
         yield from _pdf(data)
     elif suffix in (".parquet", ".pq"):
@@ -93,14 +92,14 @@ def _decoded(data: bytes) -> str:
         return data.decode("latin-1")
 
 
-def _text(text: str) -> Told:
+def _text(text: str) -> TextFindings:
     yield from ((finding, "text") for finding in text_findings_alone(unwrapped(text)))
 
 
-def _rows(rows: Iterator[list[str]]) -> Told:
+def _rows(rows: Iterator[list[str]]) -> TextFindings:
     head = next(rows, [])
-    said = dict.fromkeys(range(len(head)), "")
-    named = {i: name.strip() for i, name in enumerate(head)} | ({} if _is_head(head) else said)
+    unnamed = dict.fromkeys(range(len(head)), "")
+    named = {i: name.strip() for i, name in enumerate(head)} | ({} if _is_head(head) else unnamed)
     for row in rows if _is_head(head) else _chained(head, rows):
         for i, value in enumerate(row):
             for finding in cell_findings(named.get(i, ""), unwrapped(value)):
@@ -117,12 +116,12 @@ def _is_head(head: list[str]) -> bool:
 
 
 def _column(name: str, number: int) -> str:
-    """A column as it may be told: by its name where that is one, else by its number."""
+    """A column's place: its name if that looks like one, else its number."""
     plain = re.fullmatch(r"[A-Za-z][A-Za-z_ ]{0,40}", name)
     return f"column {name}" if plain else f"column {number + 1}"
 
 
-def _json(value: Any, name: str) -> Told:
+def _json(value: Any, name: str) -> TextFindings:
     if isinstance(value, dict):
         for key, part in value.items():
             yield from _json(part, str(key))
@@ -131,13 +130,13 @@ def _json(value: Any, name: str) -> Told:
             yield from _json(part, name)
     elif isinstance(value, int) and not isinstance(value, bool):
         if Finding.ID in cell_findings(name, f"no {value}") - cell_findings("", f"no {value}"):
-            yield Finding.ID, _column(name, 0)  # by the name of what it counts or numbers
+            yield Finding.ID, _column(name, 0)  # by the name of the key alone
     elif isinstance(value, str):
         for finding in cell_findings(name, unwrapped(value)):
             yield finding, _column(name, 0) if name else "text"
 
 
-def _parquet(data: bytes) -> Told:
+def _parquet(data: bytes) -> TextFindings:
     table = pq.ParquetFile(pa.BufferReader(data)).read(use_threads=False)
     for number, name in enumerate(table.column_names):
         for value in table[name].to_pylist():
@@ -146,7 +145,7 @@ def _parquet(data: bytes) -> Told:
                 yield finding, _column(name, number)
 
 
-def _workbook(data: bytes) -> Told:
+def _workbook(data: bytes) -> TextFindings:
     import python_calamine
 
     try:
@@ -158,7 +157,7 @@ def _workbook(data: bytes) -> Told:
         yield from _rows(iter([["" if cell is None else str(cell) for cell in row] for row in sheet]))
 
 
-def _pdf(data: bytes) -> Told:
+def _pdf(data: bytes) -> TextFindings:
     yield Finding.UNPROVABLE, "a document: what it shows as pictures is not read"
     if find_spec("pypdf") is None:
         return
@@ -168,7 +167,7 @@ def _pdf(data: bytes) -> Told:
     try:
         reader = pypdf.PdfReader(io.BytesIO(data), strict=False)
         texts = [page.extract_text() for page in reader.pages]
-        told = {str(key).strip("/"): str(value) for key, value in (reader.metadata or {}).items()}
+        properties = {str(key).strip("/"): str(value) for key, value in (reader.metadata or {}).items()}
     except (PyPdfError, KeyError, TypeError, AttributeError, IndexError):
         raise ValueError from None
     for number, text in enumerate(texts, 1):
@@ -176,5 +175,5 @@ def _pdf(data: bytes) -> Told:
     for key in ("Author", "Title", "Subject", "Keywords"):
         yield from (
             (finding, f"property {key}")
-            for finding in cell_findings("name" if key == "Author" else key, told.get(key, ""))
+            for finding in cell_findings("name" if key == "Author" else key, properties.get(key, ""))
         )

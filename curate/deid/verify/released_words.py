@@ -1,8 +1,7 @@
-"""Words of a released file by themselves: texts, paths, cells of tables, nobody's source beside them.
+"""Findings in texts, paths and cells of a released file, without a source to compare with.
 
-The verifier's shapes and cues (`curate.deid.verify.direct`, `people`, `dates`), applied to what was written: what of it
-identifies has no business there. Names are found by their cues; an English word that is somebody's name and stands
-behind no cue is not.
+The verifier's shapes and cues (`curate.deid.verify.direct`, `people`, `dates`), applied to the output itself. Names are
+found by their cues; a name that is also an English word is not found without a cue.
 """
 
 from __future__ import annotations
@@ -29,14 +28,14 @@ DIGITS = re.compile(r"\d{5,}")  # a hospital's number, in PatientID: a pseudonym
 
 
 def is_a_name(value: str) -> bool:
-    """True for words in which nobody recognises a pseudonym: no digit in them, no word of those that stand for one."""
+    """True for a value that does not look like a pseudonym: a word without digits that is no placeholder."""
     if is_generic(value) or PSEUDONYM.fullmatch(value.strip("^= ")):
         return False
     words = [w for w in re.split(r"[\^=\s,]+", value) if w and not re.search(r"[\d_-]", w)]
     return any(len(w) > 1 and not REPLACED.search(w) and not is_generic(w) for w in words)
 
 
-# Pseudonyms in hexadecimal digits, UIDs of the standard itself, addresses of licences and standards.
+# Hexadecimal pseudonyms, UIDs of the standard, web addresses of licences and standards.
 _NO_ONES = re.compile(
     r"\b(?=[0-9a-f]{0,31}[a-f])[0-9a-f]{32,64}\b|(?<![\d.])1\.2\.840\.10008(?:\.\d+)*"
     r"|https?://(?:www\.)?(?:creativecommons|spdx|schema|w3|opensource|apache|dicomstandard)\.org\S*"
@@ -44,17 +43,17 @@ _NO_ONES = re.compile(
 
 
 def text_findings_alone(text: str) -> Iterator[Finding]:
-    """What identifies in a text nobody has the source of: contacts, numbers, days, addresses by their shape; names and
-    facilities by their cues; ages over 89 and days of birth. Placeholders ([NAME], [DATE:2013-03-21]) are none."""
+    """Findings in a text without its source: contacts, numbers, dates, addresses by shape; names and facilities by cue;
+    ages over 89 and dates of birth. Placeholders ([NAME], [DATE:2013-03-21]) are no findings."""
     plain = _NO_ONES.sub(" ", text)
-    rest = placeholders_masked(dates.set_apart(plain)[0] or plain)  # a bare day says of itself nothing at all
-    taken = direct([rest], in_parts=False)
-    yield from (kind for kind, _ in taken.shapes)
-    yield from (kind for _, kind in taken.cued)
-    yield from (kind for _, kind, _ in taken.pieces if kind is Finding.NAME)
-    if dates.days(rest):
+    remaining = placeholders_masked(dates.without_shifted(plain)[0] or plain)  # a bare date is not marked as shifted
+    identifiers = direct([remaining], in_parts=False)
+    yield from (kind for kind, _ in identifiers.shapes)
+    yield from (kind for _, kind in identifiers.cued)
+    yield from (kind for _, kind, _ in identifiers.pieces if kind is Finding.NAME)
+    if dates.days(remaining):
         yield Finding.DATE
-    yield from ages_and_births([rest])
+    yield from ages_and_births([remaining])
 
 
 _PARTS = re.compile(r"[^\W_]+")
@@ -62,8 +61,8 @@ _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 def name_findings(relative: str) -> frozenset[Finding]:
-    """What identifies in a path below the released folder: people's names, days, numbers as hospitals give them."""
-    found: set[Finding] = set()
+    """Findings in a path below the released folder: names, dates, numbers like a hospital's."""
+    codes: set[Finding] = set()
     for part in re.split(r"[/\\]", relative):
         stem = re.sub(r"(?:\.[A-Za-z0-9]{1,8}){1,2}$", "", part) or part
         if PSEUDONYM.fullmatch(stem) or re.fullmatch(r"[0-9.]+", stem):
@@ -71,15 +70,15 @@ def name_findings(relative: str) -> frozenset[Finding]:
         tokens = [t for word in _PARTS.findall(stem) for t in _CAMEL.split(word)]
         for token in tokens:
             if re.fullmatch(r"\d{8}", token) and day_of(token) is not None:
-                found.add(Finding.DATE)
+                codes.add(Finding.DATE)
             elif re.fullmatch(r"(?!00)\d{6,12}", token):
-                found.add(Finding.ID)
+                codes.add(Finding.ID)
         for pair in pairwise(tokens):
             if _are_someone(*pair):
-                found.add(Finding.NAME)
+                codes.add(Finding.NAME)
         if "@" in stem:
-            found.add(Finding.CONTACT)
-    return frozenset(found)
+            codes.add(Finding.CONTACT)
+    return frozenset(codes)
 
 
 _GIVEN_NAMES = """
@@ -93,8 +92,8 @@ _GIVEN = frozenset(_GIVEN_NAMES.split())
 
 
 def _are_someone(a: str, b: str) -> bool:
-    """Whether two neighbouring words of a path are a name: one of them given often, or both capitalised and not both
-    words of English. Two words that are English, "Penny_Baker", are taken for what they say."""
+    """Are two neighbouring words of a path a person's name? One is a frequent given name, or both are capitalised and
+    not both English words. Two English words, "Penny_Baker", are not taken for a name."""
     capitals = [re.fullmatch(r"[A-Z][a-z]{2,}", word) is not None for word in (a, b)]
     lower = a.lower(), b.lower()
     for given, word, other in ((lower[0], b, lower[1]), (lower[1], a, lower[0])):
@@ -122,16 +121,16 @@ _NUMBER = re.compile(r"\d{5,}|@|\d[\d ()./-]{5,}\d")
 
 
 def cell_findings(column: str, value: str) -> frozenset[Finding]:
-    """What identifies in a table's cell, by its column's name and by what stands there."""
+    """Findings in a table's cell, by its column's name and its value."""
     value = value.strip()
     if not value or PSEUDONYM.fullmatch(value):
         return frozenset()
-    found = set(text_findings_alone(value)) if re.search(r"\s|@|\d{6}|[-/.]\d", value) else set()
+    codes = set(text_findings_alone(value)) if re.search(r"\s|@|\d{6}|[-/.]\d", value) else set()
     for pattern, kind in _COLUMNS:
         if pattern.search(column) and not is_generic(value):
             if kind is Finding.NAME and not is_a_name(value):
                 continue
             if kind in (Finding.ID, Finding.CONTACT) and not _NUMBER.search(value):
                 continue
-            found.add(kind)
-    return frozenset(found)
+            codes.add(kind)
+    return frozenset(codes)

@@ -1,4 +1,4 @@
-"""The direct identifiers of a source header, taken by the verifier's own means. They live in memory only."""
+"""The direct identifiers of a source header, extracted by the verifier's own code. They live in memory only."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from curate.deid.verify.part10 import dictionary_vr
 from curate.deid.verify.words import is_known
 
 TEXT = frozenset(["LO", "SH", "ST", "LT", "UT", "UC", "UR", "AE", "PN"])
-_SPOKEN = TEXT | {"CS", "IS", "UN", "OB"}
+_STRING_VRS = TEXT | {"CS", "IS", "UN", "OB"}
 _MAX_DEPTH = 64
 _MAX_ELEMENTS = 200_000
-_REMEMBERED = 64  # bytes: shorter elements, which the files of a series share, are read once
-_LONGEST = 256  # a longer run of bytes is a table or a picture, not a value
+_MAX_CACHED = 64  # bytes; shorter elements, which the files of a series share, are cached
+_MAX_VALUE = 256  # longer byte strings are tables or pictures, no values
 _IDENTIFYING = re.compile(
     r"^PatientName|Address|Telephone|Telecom|Institution|Department|Station|Serial|Accession|^PatientID|OtherPatient|Issuer"
     r"|Admission|ServiceEpisode|Location|Residence|Insurance|Locator|Occupation|Mother|Owner|Contact|Religious|Ethnic|Region"
@@ -59,8 +59,8 @@ _GENERIC = frozenset(_GENERIC_WORDS.split())
 
 
 @dataclass(slots=True)
-class Carried:
-    """What a source header holds that must not be in what is written of it."""
+class SourceIdentifiers:
+    """The values of a source header that must not be in its output."""
 
     people: list[str] = field(default_factory=list)  # PN values, whole
     values: dict[str, Finding] = field(default_factory=dict)  # other direct identifiers
@@ -73,26 +73,26 @@ class Carried:
     raw: dict[bytes, Finding] = field(default_factory=dict)  # bytes that no decoding is sure of
 
 
-def carried(source: Dataset, spared: re.Pattern[str] | None = None) -> Carried:
-    """The direct identifiers of ``source`` and its file meta, at any depth, but for the attributes whose keyword has
-    ``spared`` in it. Never raises for malformed elements."""
-    found = Carried()
+def source_identifiers(source: Dataset, spared: re.Pattern[str] | None = None) -> SourceIdentifiers:
+    """The direct identifiers of ``source`` and its file meta, at any depth, without attributes whose keyword matches
+    ``spared``. Never raises for malformed elements."""
+    identifiers = SourceIdentifiers()
     with quiet():
         for part in (getattr(source, "file_meta", None), source):
             if part is not None:
                 for tag, taken, path in islice(_walk(part, ["iso8859"], ()), _MAX_ELEMENTS):
                     if taken and (spared is None or not spared.search(keyword_for_tag(tag))):
-                        _put(found, tag, taken, path)
-    return found
+                        _put(identifiers, tag, taken, path)
+    return identifiers
 
 
-def sought(known: Carried, *, days: bool = True) -> tuple[list[str], list[str]]:
-    """The people, to be searched in parts, and what else identifies, searched whole: with ``days`` every day as well
-    as births."""
-    told = sorted(known.births) + [day for each in known.days.values() if days for day in sorted(each)]
+def search_values(known: SourceIdentifiers, *, days: bool = True) -> tuple[list[str], list[str]]:
+    """Person names, to be searched in parts, and other identifiers, searched whole; with ``days`` every date, else only
+    those of birth."""
+    days_to_search = sorted(known.births) + [day for each in known.days.values() if days for day in sorted(each)]
     values = [v for v in known.values if not is_generic(v) and len(v) > 2 and not _common(v)]
     people = [_without_generic(name) for name in known.people if not is_generic(name)]
-    return people, list(dict.fromkeys([*values, *(day.strftime("%Y%m%d") for day in told)]))
+    return people, list(dict.fromkeys([*values, *(day.strftime("%Y%m%d") for day in days_to_search)]))
 
 
 def _without_generic(name: str) -> str:
@@ -100,46 +100,48 @@ def _without_generic(name: str) -> str:
 
 
 def _common(value: str) -> bool:
-    """True for a value of common words alone: a department called Radiology may be in a description as well."""
+    """True for a value of common words alone: "Radiology" as a department may occur in a description as well."""
     words = re.findall(r"[^\W_]+", value)
     return not re.search(r"\d", value) and all(is_known(w) for w in words) and len(words) < 3
 
 
-def _put(found: Carried, tag: int, taken: Taken, path: tuple[int, ...]) -> None:
-    for place, value in taken:
-        if isinstance(place, Finding):
-            found.values.setdefault(value, place)
-        elif place == "same":
-            found.same.add((tag, value))
-        elif place == "free":
-            found.free.setdefault(tag, []).append(value)
-        elif place == "person":
-            found.people.append(value)
-        elif place == "day":
-            found.days.setdefault((*path, tag), set()).add(value)
-        elif place == "birth":
-            found.births.add(value)
-        elif place == "uid":
-            found.uids.add(value)
+def _put(identifiers: SourceIdentifiers, tag: int, values: ElementValues, path: tuple[int, ...]) -> None:
+    for kind, value in values:
+        if isinstance(kind, Finding):
+            identifiers.values.setdefault(value, kind)
+        elif kind == "same":
+            identifiers.same.add((tag, value))
+        elif kind == "free":
+            identifiers.free.setdefault(tag, []).append(value)
+        elif kind == "person":
+            identifiers.people.append(value)
+        elif kind == "day":
+            identifiers.days.setdefault((*path, tag), set()).add(value)
+        elif kind == "birth":
+            identifiers.births.add(value)
+        elif kind == "uid":
+            identifiers.uids.add(value)
         else:
-            found.times.add((tag, value))
+            identifiers.times.add((tag, value))
 
 
-# What an element tells: where in `Carried` it belongs, or the code it is a value of, and the text or day.
-Taken = tuple[tuple[str | Finding, Any], ...]
+# Identifying values of an element: (field of `SourceIdentifiers` or finding code, text or date).
+ElementValues = tuple[tuple[str | Finding, Any], ...]
 
 
-def _walk(ds: Dataset, encodings: list[str], path: tuple[int, ...]) -> Iterator[tuple[int, Taken, tuple[int, ...]]]:
+def _walk(
+    ds: Dataset, encodings: list[str], path: tuple[int, ...]
+) -> Iterator[tuple[int, ElementValues, tuple[int, ...]]]:
     encodings = _encodings(ds, encodings)
-    for tag, lying in list(ds.items()):  # not the Dataset itself: iterating it parses, and may raise
+    for tag, stored in list(ds.items()):  # not the Dataset itself: iterating it parses, and may raise
         number = int(tag)
         if number >> 16 in (0x7FE0, 0xFFFC):
             continue
-        if isinstance(lying, RawDataElement) and isinstance(lying.value, bytes) and len(lying.value) <= _REMEMBERED:
-            vr = lying.VR or dictionary_vr(number) or "UN"
-            if vr not in ("SQ", "UN") and lying.value.isascii() and b"\x1b" not in lying.value:
-                if taken := _of_ascii(number, vr, lying.value):
-                    yield number, taken, path
+        if isinstance(stored, RawDataElement) and isinstance(stored.value, bytes) and len(stored.value) <= _MAX_CACHED:
+            vr = stored.VR or dictionary_vr(number) or "UN"
+            if vr not in ("SQ", "UN") and stored.value.isascii() and b"\x1b" not in stored.value:
+                if values := _of_ascii(number, vr, stored.value):
+                    yield number, values, path
                 continue
         vr, value = _raw(ds, tag)
         if vr == "SQ" or (vr == "UN" and isinstance(value, bytes) and value[:4] == b"\xfe\xff\x00\xe0"):
@@ -151,20 +153,20 @@ def _walk(ds: Dataset, encodings: list[str], path: tuple[int, ...]) -> Iterator[
                     yield from _walk(item, encodings, (*path, number))
                 continue
             vr = "UN"
-        yield number, tuple(_taken(number, vr, _strings(vr, value, encodings))), path
+        yield number, tuple(_element_values(number, vr, _strings(vr, value, encodings))), path
 
 
 @lru_cache(maxsize=16384)
-def _of_ascii(tag: int, vr: str, value: bytes) -> Taken:
-    """What a short element in ASCII tells, which is the same in every file that holds it."""
-    return tuple(_taken(tag, vr, _strings(vr, value, [])))
+def _of_ascii(tag: int, vr: str, value: bytes) -> ElementValues:
+    """The identifying values of a short element in ASCII, cached."""
+    return tuple(_element_values(tag, vr, _strings(vr, value, [])))
 
 
 def _raw(ds: Dataset, tag: BaseTag) -> tuple[str, object]:
-    """VR and value of an element as they lie there, parsed only where someone did before."""
+    """VR and value of an element as stored, without parsing it."""
     try:
-        lying: Any = ds.get_item(tag)
-        return str(lying.VR or dictionary_vr(int(tag)) or "UN"), lying.value
+        stored: Any = ds.get_item(tag)
+        return str(stored.VR or dictionary_vr(int(tag)) or "UN"), stored.value
     except UNPARSEABLE:
         return "UN", b""
 
@@ -179,7 +181,7 @@ def _encodings(ds: Dataset, outer: list[str]) -> list[str]:
 
 
 def _strings(vr: str, value: object, encodings: list[str]) -> list[str]:
-    """The values of an element as text, stripped; none of numbers and of long bytes that are no text."""
+    """The values of an element as text, stripped; none for numbers and for long bytes that are no text."""
     if value is None or isinstance(value, int | float):
         return [str(value)] if vr == "IS" and value is not None else []
     if isinstance(value, bytes):
@@ -187,10 +189,10 @@ def _strings(vr: str, value: object, encodings: list[str]) -> list[str]:
             return _printable(value) if vr == "OB" else []
         text = _decoded(value, encodings) if vr != "UN" else "\\".join(_printable(value))
         return [v.strip(" \0\t\r\n") for v in (text.split("\\") if vr not in ("ST", "LT", "UT") else [text])]
-    many = list(value) if isinstance(value, (MultiValue, list, tuple)) else [value]
+    values = list(value) if isinstance(value, (MultiValue, list, tuple)) else [value]
     return [
         each
-        for v in many
+        for v in values
         if v is not None
         for each in ([str(v).strip(" \0")] if not isinstance(v, bytes) else _printable(v))
     ]
@@ -206,11 +208,11 @@ def _decoded(value: bytes, encodings: list[str]) -> str:
 
 
 def _printable(value: bytes) -> list[str]:
-    text = value[: _LONGEST + 1].decode("latin-1").strip(" \0")
-    return text.split("\\") if 2 < len(text) <= _LONGEST and text.isprintable() else []
+    text = value[: _MAX_VALUE + 1].decode("latin-1").strip(" \0")
+    return text.split("\\") if 2 < len(text) <= _MAX_VALUE and text.isprintable() else []
 
 
-def _taken(tag: int, vr: str, values: list[str]) -> Iterator[tuple[str | Finding, Any]]:
+def _element_values(tag: int, vr: str, values: list[str]) -> Iterator[tuple[str | Finding, Any]]:
     private = bool(tag >> 16 & 1)
     for value in values:
         if not value:
@@ -227,16 +229,16 @@ def _taken(tag: int, vr: str, values: list[str]) -> Iterator[tuple[str | Finding
                 yield "birth" if tag in _BIRTHS else "day", day
         elif vr == "TM":
             yield "time", value
-        elif private or vr in _SPOKEN:
-            yield from _text_taken(tag, vr, value, private)
+        elif private or vr in _STRING_VRS:
+            yield from _text_values(tag, vr, value, private)
         elif vr in ("AS", "DS"):
             yield "same", value
 
 
-def _text_taken(tag: int, vr: str, value: str, private: bool) -> Iterator[tuple[str | Finding, Any]]:
+def _text_values(tag: int, vr: str, value: str, private: bool) -> Iterator[tuple[str | Finding, Any]]:
     yield "same", value
     if private or vr in ("UN", "OB"):
-        if tag & 0xFFFF > 0xFF and len(value) <= _LONGEST and _strange(value):
+        if tag & 0xFFFF > 0xFF and len(value) <= _MAX_VALUE and _strange(value):
             yield Finding.PRIVATE if private else Finding.ATTRIBUTE, value
         return
     if identifying(tag) and vr != "CS" and not is_generic(value):
@@ -246,7 +248,7 @@ def _text_taken(tag: int, vr: str, value: str, private: bool) -> Iterator[tuple[
 
 
 def _strange(value: str) -> bool:
-    """True for a private string that could name someone: a long number, a mail, a name, words of no vocabulary only."""
+    """True for a private string that could identify someone: a long number, an e-mail, a name, only unknown words."""
     if re.fullmatch(r"[-+.\dEe\s]*", value) and not re.fullmatch(r"\d{6,}", value):
         return False
     if any(ch in value for ch in "{}<>=") or "1.2.840.10008" in value:
@@ -260,8 +262,8 @@ def _strange(value: str) -> bool:
 
 
 def is_generic(value: str) -> bool:
-    """True for values that point at no one: generic words, one character repeated, a single digit or letter or two."""
-    return (_is_generic if len(value) <= _REMEMBERED else _is_generic.__wrapped__)(value)
+    """True for values that identify nobody: generic words, one character repeated, one or two characters."""
+    return (_is_generic if len(value) <= _MAX_CACHED else _is_generic.__wrapped__)(value)
 
 
 @lru_cache(maxsize=8192)
@@ -272,13 +274,13 @@ def _is_generic(value: str) -> bool:
 
 @cache
 def identifying(tag: int) -> bool:
-    """True for an attribute whose value tells of a person, a place, a device or a document, by its keyword in PS3.6."""
+    """True for an attribute that identifies a person, a place, a device or a document, by its keyword in PS3.6."""
     entry = DicomDictionary.get(tag)
     return entry is not None and bool(_IDENTIFYING.search(entry[4])) and not _HARMLESS.search(entry[4])
 
 
 _BIRTHS = frozenset({0x00100030, 0x00100032, 0x00100033, 0x00100034})
-# What names a class, a syntax or a coding scheme, not an instance (PS3.6): private ones are no one's identity.
+# UIDs of classes, syntaxes and coding schemes, not of instances (PS3.6); private ones identify nobody either.
 CLASS_UIDS = frozenset(
     {
         0x00020002,
@@ -299,7 +301,7 @@ CLASS_UIDS = frozenset(
 
 @lru_cache(maxsize=2048)
 def needles(value: str) -> tuple[bytes, ...]:
-    """A value's bytes in the encodings and cases it could lie in a file: 6 bytes and more."""
+    """A value's bytes in all encodings and cases in which a file could contain it: 6 bytes and more."""
     return tuple(dict.fromkeys(_encoded(value)))
 
 
@@ -311,7 +313,7 @@ def _encoded(value: str) -> Iterator[bytes]:
                 raw = spelled.encode(encoding)
             except UnicodeEncodeError:
                 continue
-            raw = raw.rstrip(b"\0") if encoding == "utf-16-le" else raw  # so that big-endian holds it as well
+            raw = raw.rstrip(b"\0") if encoding == "utf-16-le" else raw  # so that it also matches big endian
             if len(raw) >= 6 and len(set(raw)) > 2:
                 yield raw
 

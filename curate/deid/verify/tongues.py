@@ -1,7 +1,7 @@
-"""The verifier's idea of the languages beside English: which a text is in, its words, who is named, and where.
+"""Languages other than English for the verifier: detection, vocabulary, names and places.
 
-Its own: telling a language by what builds sentences, words by how frequent they are (`data/others.txt.gz`), names by
-titles and by who does what. Nothing of it is shared with what cleans.
+A language is detected by its function words, words are known by frequency (`data/others.txt.gz`), names by titles and
+agents. Nothing is shared with the cleaning.
 """
 
 from __future__ import annotations
@@ -40,16 +40,16 @@ _BUILDERS = {
 }
 _BUILDS = {code: frozenset(plain(words).split()) for code, words in _BUILDERS.items()}
 _WORD = re.compile(r"[^\W\d_]+")
-_LEAST = 1  # words that build sentences, more than English has, to be in another language
+_MIN_MARGIN = 1  # function words more than English ones, for a text to be in another language
 
 
 @lru_cache(maxsize=64)
 def language(text: str) -> str:
-    """The code of the language that a text's little words are of: "en" unless another has clearly more of them."""
+    """The language code by a text's function words: "en" unless another language has more of them."""
     words = Counter(_WORD.findall(plain(text).lower()))
     votes = {code: sum(n for w, n in words.items() if w in builds) for code, builds in _BUILDS.items()}
     best = max(CODES, key=lambda code: votes[code])
-    return best if votes[best] >= votes["en"] + _LEAST else "en"
+    return best if votes[best] >= votes["en"] + _MIN_MARGIN else "en"
 
 
 @cache
@@ -59,7 +59,7 @@ def _frequent() -> dict[str, frozenset[str]]:
     return {code: frozenset(plain(body).split()) for code, body in zip(parts[::2], parts[1::2], strict=True)}
 
 
-# What medicine's words end in, in these languages.
+# Endings of medical words in these languages.
 _MEDICAL = re.compile(
     r".{2,}(?:itis|ite|iti|itide[ns]?|os[ei]n?|osis|omas?|ome[ns]?|omi|ektomi?en?|ectomi[ae]s?|tomi[ae]s?"
     r"|gra[fp]h?i[aekc]\w{0,4}|gramm?[aeo]?s?|skop\w{2,5}"
@@ -97,8 +97,7 @@ _OFFICES = _words(
 
 
 def is_builder(word: str, code: str) -> bool:
-    """True for one of the little words that build the sentences of the language ``code``, and for titles and
-    offices."""
+    """True for function words of the language ``code``, titles and offices."""
     return word.lower() in _BUILDS[code] or word.lower() in _OFFICES
 
 
@@ -163,17 +162,17 @@ def _cues(code: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
 
 
 def titled(text: str, code: str) -> Iterator[tuple[int, int]]:
-    """Where names stand behind a title."""
+    """Spans of names after a title."""
     yield from (hit.span(1) for hit in _cues(code)[0].finditer(text))
 
 
 def led(text: str, code: str) -> Iterator[tuple[int, int]]:
-    """Where capitalised words stand behind who signs, asks or is examined."""
+    """Spans of capitalised words after a word for who signs, requests or is examined."""
     yield from (hit.span(1) for hit in _cues(code)[1].finditer(text))
 
 
 def houses(text: str, code: str) -> Iterator[tuple[int, int]]:
-    """Where facilities stand with their names."""
+    """Spans of facilities with their names."""
     kinds = _HOUSES[code]
     pattern = (
         rf"(?<!\w)(?i:{kinds})(?:[ ](?:de|do|da|di|van|of|Sint|San|Santa|Sao|Sainte?|Universit\w+|General"
@@ -183,7 +182,7 @@ def houses(text: str, code: str) -> Iterator[tuple[int, int]]:
 
 
 def roads(text: str) -> Iterator[tuple[int, int]]:
-    """Where streets with numbers and postal codes with towns stand."""
+    """Spans of streets with numbers and of postal codes with towns."""
     for pattern in _ROADS:
         for hit in re.finditer(pattern, text, 0 if pattern == _ROADS[3] else re.IGNORECASE):
             if not re.match(r"(?:19|20)\d\d ?[A-Z]{2} ", hit[0]):  # "2013 IN ..."

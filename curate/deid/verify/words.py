@@ -1,7 +1,7 @@
-"""The verifier's idea of a word that names no one: English, the standard's vocabulary, medicine by its endings.
+"""The verifier's vocabulary of words that are no names: English, the standard's terms, medical words by ending.
 
-A word it does not know is not therefore a name; but one that stands capitalised in a source and again in what is
-written of it has not been proven to be none.
+An unknown word is not necessarily a name; but if it is capitalised in a source and occurs in the output again, it has
+not been proven to be none.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from pydicom.datadict import DicomDictionary  # type: ignore[attr-defined]
 from pydicom.sr.codedict import codes
 
-# Endings that make a word of anatomy, disease, procedure, drug or chemistry, whatever comes before.
+# Endings of words of anatomy, disease, procedures, drugs and chemistry.
 _MEDICAL = re.compile(
     r".{2,}(?:itis|itid(?:es|al)|os[ie]s|otic|ectom(?:y|ies)|ostom(?:y|ies)|otom(?:y|ies)|plast(?:y|ies|ic)|graph(?:y|ic|ies|ically)?"
     r"|gram(?:s|me)?|grams?|scop(?:y|ic|ies|e)|oma(?:s|ta|tous)?|ology|ological(?:ly)?|ologic|ologists?|path(?:y|ic|ies)|emi[ac]"
@@ -47,11 +47,11 @@ def known_words() -> frozenset[str]:
 @cache
 def _standard() -> frozenset[str]:
     """The words of the standard's attribute names and code meanings (PS3.6, PS3.16)."""
-    spoken = " ".join(str(entry[2]) for entry in DicomDictionary.values())
+    text = " ".join(str(entry[2]) for entry in DicomDictionary.values())
     for scheme in ("SCT", "DCM", "UCUM", "FMA", "UMLS", "NEU", "LN"):
         dictionary: Any = getattr(codes, scheme)
-        spoken += " " + " ".join(re.findall(r"[A-Z]?[a-z]{2,}|[A-Z]{2,}", " ".join(dictionary.dir())))
-    return frozenset(word.lower() for word in re.findall(r"[A-Za-z]{3,}", spoken))
+        text += " " + " ".join(re.findall(r"[A-Z]?[a-z]{2,}|[A-Z]{2,}", " ".join(dictionary.dir())))
+    return frozenset(word.lower() for word in re.findall(r"[A-Za-z]{3,}", text))
 
 
 def is_standard(word: str) -> bool:
@@ -61,8 +61,8 @@ def is_standard(word: str) -> bool:
 
 @lru_cache(maxsize=65536)
 def is_known(word: str) -> bool:
-    """True for a word of three letters and less, a known one, its plural or possessive, a compound of known words, or
-    one of medicine by its form. ``word`` in any case, of letters, hyphens and apostrophes."""
+    """True for a word of at most three letters, a known one, its plural or possessive, a compound of known words, or a
+    medical one by its form. ``word`` in any case, of letters, hyphens and apostrophes."""
     plain = word.lower().replace("’", "'")
     for ending in ("'s", "'"):
         plain = plain.removesuffix(ending)

@@ -140,7 +140,7 @@ LEFT = [
 
 def test_what_a_careful_tool_released_is_clean() -> None:
     found = audit_header(to_bytes(released()))
-    assert found.found == {} and found.removed and found.declared == frozenset()
+    assert found.places == {} and found.removed and found.declared == frozenset()
 
 
 @pytest.mark.parametrize(("leave", "finding", "place", "value"), LEFT, ids=lambda v: getattr(v, "value", None))
@@ -160,20 +160,20 @@ def test_each_identity_that_was_left_is_found_where_it_is_and_not_told(
 def test_what_a_file_declares_and_what_was_agreed_is_believed_and_told() -> None:
     ds = released()
     ds.StudyDate, ds.PatientAge, ds.DeviceSerialNumber = "20190312", "044Y", "73104"
-    assert set(audit_header(to_bytes(ds)).found) == {Finding.DATE, Finding.ATTRIBUTE}
+    assert set(audit_header(to_bytes(ds)).places) == {Finding.DATE, Finding.ATTRIBUTE}
     more = [code("113107", "Modified Dates"), code("113108", "Characteristics"), code("113109", "Device Identity")]
     ds.DeidentificationMethodCodeSequence.extend(more)
     found = audit_header(to_bytes(ds))
-    assert found.found == {} and found.declared == {"dates", "patient_characteristics", "device_identity"}
+    assert found.places == {} and found.declared == {"dates", "patient_characteristics", "device_identity"}
     del ds.DeidentificationMethodCodeSequence
-    assert audit_header(to_bytes(ds), ("dates", "patient_characteristics", "device_identity")).found == {}
+    assert audit_header(to_bytes(ds), ("dates", "patient_characteristics", "device_identity")).places == {}
 
 
 def test_what_our_own_release_leaves_is_clean(tmp_path: Path) -> None:
     source = write(tmp_path / "source.dcm", gradient(), PatientBirthDate="19610714", InstitutionName="Mercy Ridge")
     out = clean_dicom(source, ReleaseRules(), Pseudonymizer(b"\x07" * 32))
-    assert out.data is not None and audit_header(out.data).found == {}
-    assert len(audit_header(source.read_bytes()).found) >= 4
+    assert out.data is not None and audit_header(out.data).places == {}
+    assert len(audit_header(source.read_bytes()).places) >= 4
 
 
 def test_limits_and_versions_of_our_own_attestation_are_no_identities(tmp_path: Path) -> None:
@@ -189,9 +189,9 @@ def test_limits_and_versions_of_our_own_attestation_are_no_identities(tmp_path: 
 def test_a_file_that_is_cut_off_or_followed_by_more_is_no_sound_container() -> None:
     whole = to_bytes(released())
     for broken in (whole[:-9], whole + b"Kowalska Brenda MRN 4471123 xx"):
-        assert "file structure" in audit_header(broken).found[Finding.CONTAINER]
+        assert "file structure" in audit_header(broken).places[Finding.CONTAINER]
     preamble = b"Brenda Kowalska".ljust(128, b"\0") + whole[128:]
-    assert "preamble" in audit_header(preamble).found[Finding.CONTAINER]
+    assert "preamble" in audit_header(preamble).places[Finding.CONTAINER]
 
 
 def pdf(text: str) -> bytes:

@@ -109,7 +109,7 @@ def test_a_release_keeps_heads_back_and_says_where_they_were_defaced(tmp_path: P
     done = clean_dicom(defaced, KEPT_BACK, PSEUDO)
     assert done.data is not None and done.reason is None and done.actions["face declared removed"] == 1
     found = audit_header(done.data)
-    assert found.declared >= {"clean_pixels", "clean_faces"} and found.found == {}
+    assert found.declared >= {"clean_pixels", "clean_faces"} and found.places == {}
     import io
 
     import pydicom

@@ -34,7 +34,7 @@ def struck(rules: HeaderRules) -> list[tuple[int, str]]:
     found = []
     for row in rows():
         tag = int({"odd": "00091001"}.get(row.tag, row.tag.replace("x", "2")), 16)
-        if tag >> 16 == 0x0002 or treatment(tag, rules) not in ("strike", "remap", "clean", "shift"):
+        if tag >> 16 == 0x0002 or treatment(tag, rules) not in ("remove", "remap", "clean", "shift"):
             continue
         known = keyword_for_tag(tag)
         found.append((tag, dictionary_VR(tag) if known else "LO"))
@@ -52,9 +52,9 @@ def test_the_table_is_whole_and_says_its_edition() -> None:
 def test_options_say_what_becomes_of_a_row() -> None:
     dates, birth, serial, sex, text, uid = 0x00080020, 0x00100030, 0x00181000, 0x00100040, 0x00081030, 0x0020000D
     assert [treatment(t, EVERYTHING) for t in (dates, birth, serial, sex, text, uid)] == [
-        "shift", "strike", "keep", "clean", "clean", "keep",
+        "shift", "remove", "keep", "clean", "clean", "keep",
     ]  # fmt: skip
-    assert {treatment(t, NOTHING) for t in (dates, birth, serial, sex, text)} == {"strike"}
+    assert {treatment(t, NOTHING) for t in (dates, birth, serial, sex, text)} == {"remove"}
     assert treatment(uid, NOTHING) == "remap"
 
 

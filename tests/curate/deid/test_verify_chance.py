@@ -15,7 +15,7 @@ from pydicom.uid import RLELossless
 
 from curate.deid.header.clean import clean_header
 from curate.deid.header.rules import HeaderRules
-from curate.deid.verify.bytesearch import FALSE_ALARMS, alone_bits, chance_bits, held_in_pixels, holds_any, needed_bits
+from curate.deid.verify.bytesearch import FALSE_ALARMS, alone_bits, chance_bits, found_in_pixels, holds_any, needed_bits
 from curate.deid.verify.dicom import dicom_findings
 from curate.deid.verify.finding import Finding
 from curate.deid.verify.source import needles
@@ -56,7 +56,7 @@ def test_a_name_that_stands_as_text_among_pixels_is_found(name, cell, encoding, 
     if cell == 2 and encoding == "utf-16-be" and background == 200:
         background = 2000  # its letters are 256 times as bright
     for at in (0, 5000, SIDE * SIDE - len(raw) // cell):
-        assert held_in_pixels(planted(cell, raw, background, at), sought, cell), at
+        assert found_in_pixels(planted(cell, raw, background, at), sought, cell), at
 
 
 @pytest.mark.parametrize("where", ["pixels", "tail", "private", "text", "behind"])
@@ -88,7 +88,7 @@ def test_chance_hits_in_noise_like_letters_do_not_count(mean, spread):
     data = np.clip(rng.normal(mean, spread, 1 << 20), 0, 255).astype("<u2").tobytes()
     sought = {raw: name for name in names for raw in needles(name)}
     assert len(holds_any(data, sought)) > 3  # what a search without a bound would call leaks
-    assert held_in_pixels(data, sought, 2) == []
+    assert found_in_pixels(data, sought, 2) == []
 
 
 def test_the_bound_is_ten_of_a_million_images_whatever_their_sizes():
@@ -115,7 +115,7 @@ def test_a_longer_name_of_the_same_letters_is_never_likelier(name, cell):
 
 def test_samples_of_one_value_prove_nothing():
     assert chance_bits(b"aaaaaaaaaa", 1) == 0
-    assert held_in_pixels(b"\x61" * 4096, {b"aaaaaaaa": None}, 1) == []
+    assert found_in_pixels(b"\x61" * 4096, {b"aaaaaaaa": None}, 1) == []
 
 
 def test_run_length_coded_pixels_are_searched_as_bytes():

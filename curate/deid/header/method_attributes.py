@@ -1,4 +1,4 @@
-"""What an object is, whose it is, and what the cleaned one says of itself."""
+"""The object's class and patient, and the attributes of a cleaned header that describe its de-identification."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from curate.deid.header.codes import code_item
 from curate.deid.header.iod import iod_of, kind_of
 from curate.deid.header.plan import GENERIC
 from curate.deid.header.rules import HeaderRules
-from curate.deid.header.values import Held, made, sequence, value_of
+from curate.deid.header.values import Element, explicit_element, sequence, value_of
 from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.dicom.file import text
@@ -24,9 +24,9 @@ _CONVERSION = BaseTag(0x00080064)
 _STUDY, _SERIES = BaseTag(0x0020000D), BaseTag(0x0020000E)
 _PATIENT_NAME, _PATIENT_ID = BaseTag(0x00100010), BaseTag(0x00100020)
 _VERIFICATION, _VERIFIER = BaseTag(0x0040A493), BaseTag(0x0040A073)
-_WHOSE = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
-# What tells one object of a series from another where it has no UID of its own.
-_TELLS_APART = (
+_PATIENT_KEYWORDS = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
+# Attributes that distinguish objects of a series without SOP Instance UIDs.
+_DISTINGUISHING = (
     (_STUDY, "UI"), (_SERIES, "UI"), (_PATIENT_ID, "LO"), (0x00080020, "DA"), (0x00080033, "TM"), (0x00080032, "TM"),
     (0x00080030, "TM"), (0x00200011, "IS"), (0x00200013, "IS"), (0x00080013, "TM"), (0x00181012, "DA"),
     (0x00181014, "TM"),
@@ -40,16 +40,16 @@ _REFUSALS = {
 
 
 def _text(ds: Dataset | None, tag: int, vr: str) -> str:
-    """The first value of an element as a string, "" where absent, malformed or of another VR."""
+    """The first value of an element as a string, "" if absent, malformed or of another VR."""
     value = value_of(ds, BaseTag(tag), vr) if ds is not None else None
     return str(value[0]) if isinstance(value, list) and value and isinstance(value[0], str) else ""
 
 
 def object_of(ds: Dataset, rules: HeaderRules) -> str:
-    """The information object of ``ds``, by its SOP class, in the data set or else in the file meta (PS3.10 7.1).
+    """The information object of ``ds`` by its SOP class, from the data set or else the file meta (PS3.10 7.1).
 
-    Raises DropRecord(REFUSED_*) where ``rules`` say that such an object must not pass. Where the two places name
-    two classes, neither is believed.
+    Raises DropRecord(REFUSED_*) if ``rules`` refuse such objects. If the two places have different classes, neither is
+    accepted.
     """
     meta = getattr(ds, "file_meta", None)
     within, outside = _text(ds, _SOP_CLASS, "UI"), _text(meta, 0x00020002, "UI")
@@ -71,21 +71,23 @@ def object_of(ds: Dataset, rules: HeaderRules) -> str:
 
 
 def patient_of(ds: Dataset) -> str:
-    """Whose file it is: what the patient's pseudonym and date shift are derived from. Call it inside `quiet`.
+    """The file's patient, from which pseudonym and date shift are derived. Call it inside `quiet`.
 
-    The PatientID, which `Pseudonymizer.id` reads whatever its issuer and spelling. A file without one belongs to its
-    study (else series, else itself): the days of one study keep their distances, and two people without a number
-    do not become one, as they would by an empty PatientID or by a name. "" where there is none of them.
+    The PatientID; without one the study's, series' or instance's UID, so that intervals within a study are kept and two
+    patients without an id are not merged, as an empty PatientID or a name would do. "" if there is none of them.
     """
-    return first_id(text(ds, keyword) for keyword in _WHOSE)
+    return first_id(text(ds, keyword) for keyword in _PATIENT_KEYWORDS)
 
 
-def say(out: dict[BaseTag, Held], ds: Dataset, context: Context, iod: str) -> None:
-    """Write into ``out`` the class, the references, the pseudonym, and what was done (PS3.15 E.1.1, CID 7050)."""
+def add_method_attributes(out: dict[BaseTag, Element], ds: Dataset, context: Context, iod: str) -> None:
+    """Write into ``out`` the class, the UIDs, the pseudonym, and the de-identification method (PS3.15 E.1.1, CID
+    7050)."""
     _identify(out, ds, context)
-    if iod == GENERIC and _SOP_CLASS not in out:  # a maker's own class would name the maker, and nobody could read it
-        out[_SOP_CLASS] = made(_SOP_CLASS, "UI", SecondaryCaptureImageStorage)
-        out.setdefault(_CONVERSION, made(_CONVERSION, "CS", "WSD"))
+    if (
+        iod == GENERIC and _SOP_CLASS not in out
+    ):  # a private class identifies the manufacturer, and no reader supports it
+        out[_SOP_CLASS] = explicit_element(_SOP_CLASS, "UI", SecondaryCaptureImageStorage)
+        out.setdefault(_CONVERSION, explicit_element(_CONVERSION, "CS", "WSD"))
     patient = context.pseudo.key("patient", context.patient) if context.patient else ""
     dates = "dates" in context.rules.retain and bool(context.patient)
     for tag, vr, value in (
@@ -95,38 +97,42 @@ def say(out: dict[BaseTag, Held], ds: Dataset, context: Context, iod: str) -> No
         (0x00120063, "LO", "PS3.15 E Basic Profile, allow-list by SOP class"),
         (0x00280303, "CS", "MODIFIED" if dates else "REMOVED"),
     ):
-        out[BaseTag(tag)] = made(tag, vr, value)
+        out[BaseTag(tag)] = explicit_element(tag, vr, value)
     for tag, keyword in ((_PATIENT_NAME, "PatientName"), (_PATIENT_ID, "PatientID")):
         if tag in ds:
             context.actions[f"replace {keyword}"] += 1
     out[BaseTag(0x00120064)] = sequence(0x00120064, [code_item(Code(v, "DCM", m)) for v, m in methods(context.rules)])
-    if _VERIFICATION in out and _VERIFIER not in out:  # who verified is gone, and so the claim (PS3.3 C.17.2)
-        out[_VERIFICATION] = made(_VERIFICATION, "CS", "UNVERIFIED")
+    if (
+        _VERIFICATION in out and _VERIFIER not in out
+    ):  # without the verifier's name the report is unverified (PS3.3 C.17.2)
+        out[_VERIFICATION] = explicit_element(_VERIFICATION, "CS", "UNVERIFIED")
 
 
-def _identify(out: dict[BaseTag, Held], ds: Dataset, context: Context) -> None:
-    """The class and the three UIDs that every object has, made up from one another where the source lacked one."""
+def _identify(out: dict[BaseTag, Element], ds: Dataset, context: Context) -> None:
+    """Set the class and the three UIDs that every object has, derived from one another if the source lacked one."""
     meta = getattr(ds, "file_meta", None)
     root = context.rules.uid_root
     if _SOP_CLASS not in out and (name := _text(meta, 0x00020002, "UI")) and kind_of(name) != "unknown":
-        out[_SOP_CLASS] = made(_SOP_CLASS, "UI", name)
-    own = _text(ds, _SOP_INSTANCE, "UI") or _text(meta, 0x00020003, "UI")
-    if not own:
-        own = "\\".join(_text(ds, tag, vr) for tag, vr in _TELLS_APART).strip("\\")
-    if not own:
+        out[_SOP_CLASS] = explicit_element(_SOP_CLASS, "UI", name)
+    instance = _text(ds, _SOP_INSTANCE, "UI") or _text(meta, 0x00020003, "UI")
+    if not instance:
+        instance = "\\".join(_text(ds, tag, vr) for tag, vr in _DISTINGUISHING).strip("\\")
+    if not instance:
         raise DropRecord(Reason.HEADER_UNPROVEN)
     if _SOP_INSTANCE not in out:
-        out[_SOP_INSTANCE] = made(_SOP_INSTANCE, "UI", context.pseudo.uid(own, root))
+        out[_SOP_INSTANCE] = explicit_element(_SOP_INSTANCE, "UI", context.pseudo.uid(instance, root))
     for tag, name in ((_STUDY, "study"), (_SERIES, "series")):
         if tag not in out:
-            out[tag] = made(tag, "UI", context.pseudo.uid(f"{name} of {canonical_id(context.patient) or own}", root))
+            out[tag] = explicit_element(
+                tag, "UI", context.pseudo.uid(f"{name} of {canonical_id(context.patient) or instance}", root)
+            )
 
 
 def methods(rules: HeaderRules) -> list[tuple[str, str]]:
-    """The codes of CID 7050 for what these rules do, in code order."""
-    done = ["basic", *rules.retain]
+    """The codes of CID 7050 for these rules, in code order."""
+    names = ["basic", *rules.retain]
     if rules.descriptors == "clean":
-        done.append("descriptors")
+        names.append("descriptors")
     if rules.structured_reports == "clean":
-        done.append("structured")
-    return sorted(allowed.METHODS[name] for name in set(done))
+        names.append("structured")
+    return sorted(allowed.METHODS[name] for name in set(names))
