@@ -191,7 +191,10 @@ def deny(seen: Seen, rng: np.random.Generator) -> str:
 def _without(text: str, finding: Finding, others: list[Finding]) -> str:
     """``text`` without the absence of ``finding`` said by chance, and without calling the other lung clear."""
     sentences = re.split(r"(?<=\.) ", text)
-    hidden = {*finding.absent, *(c.format(**_words(s, "small")) for c in SCENES[0].other_side for s in ("left", "right"))}
+    hidden = {
+        *finding.absent,
+        *(c.format(**_words(s, "small")) for c in SCENES[0].other_side for s in ("left", "right")),
+    }
     return " ".join(s for s in sentences if s not in hidden)
 
 

@@ -1,4 +1,4 @@
-"""A server that speaks DICOMweb (PS3.18): QIDO-RS finds, WADO-RS retrieves, a series a request."""
+"""A DICOMweb server (PS3.18): QIDO-RS to find, WADO-RS to retrieve, one series per request."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from curate.fetch.server import (
     untrusted,
 )
 
-_STUDY = ("StudyInstanceUID", "AccessionNumber", "PatientID", "NumberOfStudyRelatedInstances")
+_STUDY_KEYWORDS = ("StudyInstanceUID", "AccessionNumber", "PatientID", "NumberOfStudyRelatedInstances")
 _TAGS = {"StudyInstanceUID": "0020000D", "AccessionNumber": "00080050", "PatientID": "00100020",
          "NumberOfStudyRelatedInstances": "00201208", "SeriesInstanceUID": "0020000E",
          "SOPInstanceUID": "00080018"}  # fmt: skip
-_LATER = (408, 425, 429, 500, 502, 503, 504)
+_RETRY_LATER = (408, 425, 429, 500, 502, 503, 504)
 
 
 @dataclass(frozen=True)
 class DicomWebRules:
-    """``token``: a file with a bearer token, or a whole Authorization value ("Basic ..."), read anew whenever the
-    server refuses the last one. ``ca``: certificates to trust; ``certificate`` and ``key``: the client's own."""
+    """``token``: a file with a bearer token or a whole Authorization value ("Basic ..."), read again whenever the
+    server refuses it. ``ca``: certificates to trust; ``certificate`` and ``key``: the client's own."""
 
     url: str
     token: Path | None = None
@@ -51,14 +51,14 @@ class DicomWeb:
         self._rules, self._requests = rules, extra("requests")
         web = extra("dicomweb_client.web")
         for name in ("dicomweb_client", "urllib3", "requests"):
-            logging.getLogger(name).setLevel(logging.CRITICAL + 1)  # they tell URLs, which hold identities
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)  # they log URLs, which hold identifiers
         session = self._requests.Session()
-        session.trust_env = False  # no proxy and no password file that nobody named
+        session.trust_env = False  # no proxy and no .netrc from the environment
         if rules.ca is not None:
             session.verify = str(rules.ca)
         if rules.certificate is not None:
             session.cert = (str(rules.certificate), str(rules.key or rules.certificate))
-        with _told_apart(self._requests, rules):
+        with _translated_errors(self._requests, rules):
             waits = min(rules.timeout, 10), rules.timeout
             self._client = web.DICOMwebClient(rules.url, session=session, timeout=waits, permissive_uid=True)
         self._client.set_http_retry_params(retry=False)
@@ -76,26 +76,26 @@ class DicomWeb:
         """See `Server.find`."""
 
         def page(offset: int) -> list[dict[str, Any]]:
-            found: list[dict[str, Any]] = self._client.search_for_studies(
-                search_filters=dict(filters), fields=list(_STUDY), limit=PAGE, offset=offset
+            answers: list[dict[str, Any]] = self._client.search_for_studies(
+                search_filters=dict(filters), fields=list(_STUDY_KEYWORDS), limit=PAGE, offset=offset
             )
-            return found
+            return answers
 
-        found = []
+        studies = []
         for uid, answer in self._pages(page, "StudyInstanceUID").items():
             count = _value(answer, "NumberOfStudyRelatedInstances")
-            told = int(count) if count.isdigit() else None
-            found.append(Study(uid, _value(answer, "AccessionNumber"), _value(answer, "PatientID"), told))
-        return found
+            object_count = int(count) if count.isdigit() else None
+            studies.append(Study(uid, _value(answer, "AccessionNumber"), _value(answer, "PatientID"), object_count))
+        return studies
 
     def objects(self, study: Study) -> dict[str, list[str]]:
         """See `Server.objects`."""
 
         def page(offset: int) -> list[dict[str, Any]]:
-            found: list[dict[str, Any]] = self._client.search_for_instances(
+            answers: list[dict[str, Any]] = self._client.search_for_instances(
                 study.uid, fields=["SeriesInstanceUID", "SOPInstanceUID"], limit=PAGE, offset=offset
             )
-            return found
+            return answers
 
         series: dict[str, list[str]] = {}
         for uid, answer in self._pages(page, "SOPInstanceUID").items():
@@ -103,62 +103,62 @@ class DicomWeb:
         return series
 
     def _pages(self, page: Callable[[int], list[dict[str, Any]]], key: str) -> dict[str, dict[str, Any]]:
-        """Every answer by its UID. A server that gives the same page for ever, or all at once, ends it as well."""
-        found: dict[str, dict[str, Any]] = {}
+        """Every answer by its UID. Also ends for a server that repeats the same page, or that ignores the limit."""
+        by_uid: dict[str, dict[str, Any]] = {}
         while True:
-            answers = self._again(partial(page, len(found)))
-            fresh = {uid: a for a in answers if isinstance(a, dict) and (uid := _value(a, key)) and uid not in found}
-            found |= fresh
-            if len(answers) < PAGE or not fresh:
-                return found
+            answers = self._with_fresh_token(partial(page, len(by_uid)))
+            new = {uid: a for a in answers if isinstance(a, dict) and (uid := _value(a, key)) and uid not in by_uid}
+            by_uid |= new
+            if len(answers) < PAGE or not new:
+                return by_uid
 
     def retrieve(self, study: Study, listed: Listing, missing: Listing, deliver: Deliver) -> None:
-        """See `Server.retrieve`. A series is streamed; of one of which some is there the rest is asked for one by
-        one."""
+        """See `Server.retrieve`. A whole series is streamed; the missing objects of an incomplete one are requested one
+        by one."""
         for series, objects in missing.items():
-            seen: set[str] = set()
+            received: set[str] = set()
             if len(objects) == len(listed[series]) > 1:
-                for uid, data in self._streamed(study.uid, series):
-                    seen.add(uid)
+                for uid, data in self._stream_series(study.uid, series):
+                    received.add(uid)
                     deliver(data)
             for uid in objects:
-                if uid not in seen:
-                    self._one(study.uid, series, uid, deliver)
+                if uid not in received:
+                    self._retrieve_object(study.uid, series, uid, deliver)
 
-    def _streamed(self, study: str, series: str) -> Iterator[tuple[str, bytes]]:
-        """UID and file of a series' objects, up to one that makes no sense."""
-        with _told_apart(self._requests, self._rules):
+    def _stream_series(self, study: str, series: str) -> Iterator[tuple[str, bytes]]:
+        """UID and file of a series' objects, until one that cannot be parsed."""
+        with _translated_errors(self._requests, self._rules):
             stream = self._client.iter_series(study, series)
         while True:
             try:
-                with _told_apart(self._requests, self._rules):
+                with _translated_errors(self._requests, self._rules):
                     dataset = next(stream, None)
-                    made = None if dataset is None else (str(dataset.get("SOPInstanceUID", "")), _file(dataset))
+                    received = None if dataset is None else (str(dataset.get("SOPInstanceUID", "")), _file(dataset))
             except ServerFailedError:
                 return
-            if made is None:
+            if received is None:
                 return
-            yield made
+            yield received
 
-    def _one(self, study: str, series: str, uid: str, deliver: Deliver) -> None:
+    def _retrieve_object(self, study: str, series: str, uid: str, deliver: Deliver) -> None:
         try:
-            with _told_apart(self._requests, self._rules):
+            with _translated_errors(self._requests, self._rules):
                 data = _file(self._client.retrieve_instance(study, series, uid))
         except ServerFailedError:
-            return  # the object is missing then, and counted as such
+            return  # the object stays missing, and is counted as such
         deliver(data)
 
-    def _again(self, ask: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
-        """``ask``; once more with the token as it stands in its file now where the server refuses the last one."""
+    def _with_fresh_token(self, request: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
+        """Call ``request``; where the server refuses the token, read its file again and repeat once."""
         try:
-            with _told_apart(self._requests, self._rules):
-                return ask()
+            with _translated_errors(self._requests, self._rules):
+                return request()
         except RecipeError as error:
             if error.field != "--token-file" or self._rules.token is None:
                 raise
         self._authorize()
-        with _told_apart(self._requests, self._rules):
-            return ask()
+        with _translated_errors(self._requests, self._rules):
+            return request()
 
     def close(self) -> None:
         """See `Server.close`."""
@@ -174,15 +174,15 @@ def _value(answer: Mapping[str, Any], keyword: str) -> str:
 
 
 def _file(dataset: Any) -> bytes:
-    """The object as a Part 10 file; what was not looked at is as it came."""
+    """The object as a Part 10 file; elements that were not decoded are written as received."""
     memory = io.BytesIO()
     dataset.save_as(memory, enforce_file_format=True)
     return memory.getvalue()
 
 
 @contextmanager
-def _told_apart(requests: Any, rules: DicomWebRules) -> Iterator[None]:
-    """What the client raises, as one of the ends there are; nothing of its text, which holds URLs and values."""
+def _translated_errors(requests: Any, rules: DicomWebRules) -> Iterator[None]:
+    """Turn the client's exceptions into our own, without their text, which holds URLs and values."""
     kinds = requests.exceptions
     end: Exception | None = None
     try:
@@ -196,7 +196,7 @@ def _told_apart(requests: Any, rules: DicomWebRules) -> Iterator[None]:
                 "--token-file", f"the server refuses ({status})", "renew the token in the file, and go on"
             )
         else:
-            end = ServerGoneError() if status in _LATER else ServerFailedError()
+            end = ServerGoneError() if status in _RETRY_LATER else ServerFailedError()
     except (kinds.InvalidURL, kinds.MissingSchema, kinds.InvalidSchema):
         end = RecipeError("--dicomweb", "is no URL", "as https://pacs.example/dicom-web")
     except (kinds.RequestException, ConnectionError, TimeoutError):

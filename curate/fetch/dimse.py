@@ -1,5 +1,5 @@
-"""A server that speaks DIMSE (PS3.7): C-FIND finds; C-GET retrieves over the same association, or C-MOVE has the server
-send to a receiver of our own (C-STORE)."""
+"""A DIMSE server (PS3.7): C-FIND to find; C-GET to retrieve over the same association, or C-MOVE to have the server
+send to our own receiver (C-STORE)."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from curate.fetch.server import Deliver, Listing, ServerFailedError, ServerGoneE
 
 _PENDING, _WARNING = (0xFF00, 0xFF01), 0xB000
 _REFUSED, _OUT_OF_RESOURCES = 0x0124, 0xA700  # PS3.7 annex C, PS3.4 table B.2-1
-_LISTED = 128  # UIDs in one request: a list of UIDs is one value, and servers bound it
-_MOST_CONTEXTS = 126  # an association has 128
+_UIDS_PER_REQUEST = 128  # a list of UIDs is one element, whose length servers limit
+_MAX_CONTEXTS = 126  # an association holds 128, and two are for queries
 
 
 @dataclass(frozen=True)
 class DimseRules:
-    """``called`` and ``calling``: AE titles. ``port``: of our receiver, for C-MOVE; the server must know it by
-    ``calling``. ``tls``: with ``ca`` to trust, and ``certificate`` and ``key`` of our own where the server asks."""
+    """``called`` and ``calling``: AE titles. ``port``: our receiver's, for C-MOVE; the server must know it under
+    ``calling``. ``tls``: with ``ca`` to trust, and our ``certificate`` and ``key`` where the server requires them."""
 
     host: str
     server_port: int
@@ -63,23 +63,23 @@ class Dimse:
 
     def _contexts(self) -> list[Any]:
         model = self._classes
-        for each in (model.StudyRootQueryRetrieveInformationModelFind, self._retrieving()):
-            self._ae.add_requested_context(each)
+        for sop_class in (model.StudyRootQueryRetrieveInformationModelFind, self._retrieve_model()):
+            self._ae.add_requested_context(sop_class)
         if self._rules.via == "move":
             return []
         roles = []
         syntaxes = self._net.ALL_TRANSFER_SYNTAXES
-        for context in self._net.StoragePresentationContexts[:_MOST_CONTEXTS]:
+        for context in self._net.StoragePresentationContexts[:_MAX_CONTEXTS]:
             self._ae.add_requested_context(context.abstract_syntax, syntaxes)
             roles.append(self._net.build_role(context.abstract_syntax, scp_role=True))
         return roles
 
-    def _retrieving(self) -> Any:
+    def _retrieve_model(self) -> Any:
         name = "Get" if self._rules.via == "get" else "Move"
         return getattr(self._classes, f"StudyRootQueryRetrieveInformationModel{name}")
 
     def _listen(self) -> None:
-        """Receive what the server sends on our port, any storage class in any transfer syntax."""
+        """Start the receiver on our port: any storage class, any transfer syntax."""
         receiver = self._net.AE(ae_title=self._rules.calling)
         for context in self._net.AllStoragePresentationContexts:
             receiver.add_supported_context(context.abstract_syntax, self._net.ALL_TRANSFER_SYNTAXES)
@@ -94,23 +94,28 @@ class Dimse:
 
     def find(self, filters: Mapping[str, str]) -> list[Study]:
         """See `Server.find`."""
-        asked = {"StudyInstanceUID": "", "AccessionNumber": "", "PatientID": "", "NumberOfStudyRelatedInstances": ""}
-        found: dict[str, Study] = {}
-        for answer in self._query("STUDY", {**asked, **filters}):
-            uid, count = _of(answer, "StudyInstanceUID"), _of(answer, "NumberOfStudyRelatedInstances")
-            told = int(count) if count.isdigit() else None
-            found[uid] = Study(uid, _of(answer, "AccessionNumber"), _of(answer, "PatientID"), told)
-        return [study for uid, study in found.items() if uid]
+        return_keys = {
+            "StudyInstanceUID": "",
+            "AccessionNumber": "",
+            "PatientID": "",
+            "NumberOfStudyRelatedInstances": "",
+        }
+        studies: dict[str, Study] = {}
+        for answer in self._query("STUDY", {**return_keys, **filters}):
+            uid, count = _text(answer, "StudyInstanceUID"), _text(answer, "NumberOfStudyRelatedInstances")
+            object_count = int(count) if count.isdigit() else None
+            studies[uid] = Study(uid, _text(answer, "AccessionNumber"), _text(answer, "PatientID"), object_count)
+        return [study for uid, study in studies.items() if uid]
 
     def objects(self, study: Study) -> dict[str, list[str]]:
         """See `Server.objects`."""
         upper = {"StudyInstanceUID": study.uid}
-        series = [_of(a, "SeriesInstanceUID") for a in self._query("SERIES", {**upper, "SeriesInstanceUID": ""})]
-        found = {}
+        series = [_text(a, "SeriesInstanceUID") for a in self._query("SERIES", {**upper, "SeriesInstanceUID": ""})]
+        by_series = {}
         for uid in dict.fromkeys(filter(None, series)):
             answers = self._query("IMAGE", {**upper, "SeriesInstanceUID": uid, "SOPInstanceUID": ""})
-            found[uid] = [*dict.fromkeys(filter(None, (_of(a, "SOPInstanceUID") for a in answers)))]
-        return found
+            by_series[uid] = [*dict.fromkeys(filter(None, (_text(a, "SOPInstanceUID") for a in answers)))]
+        return by_series
 
     def _query(self, level: str, keys: Mapping[str, str]) -> Iterator[Any]:
         model = self._classes.StudyRootQueryRetrieveInformationModelFind
@@ -119,7 +124,7 @@ class Dimse:
                 yield answer
 
     def retrieve(self, study: Study, listed: Listing, missing: Listing, deliver: Deliver) -> None:
-        """See `Server.retrieve`: a study, or of one the objects that are missing, in one request each."""
+        """See `Server.retrieve`. One request for a whole study, or requests for the missing objects of each series."""
         self._deliver, self._failed = deliver, None
         upper = {"StudyInstanceUID": study.uid}
         if missing == listed:
@@ -127,16 +132,16 @@ class Dimse:
             return
         for series, objects in missing.items():
             uids = list(objects)
-            for at in range(0, len(uids), _LISTED):
-                some = "\\".join(uids[at : at + _LISTED])
-                self._fetch("IMAGE", {**upper, "SeriesInstanceUID": series, "SOPInstanceUID": some})
+            for start in range(0, len(uids), _UIDS_PER_REQUEST):
+                batch = "\\".join(uids[start : start + _UIDS_PER_REQUEST])
+                self._fetch("IMAGE", {**upper, "SeriesInstanceUID": series, "SOPInstanceUID": batch})
 
     def _fetch(self, level: str, keys: Mapping[str, str]) -> None:
         association, identifier = self._connected(), _identifier(level, keys)
         if self._rules.via == "get":
-            answers = association.send_c_get(identifier, self._retrieving())
+            answers = association.send_c_get(identifier, self._retrieve_model())
         else:
-            answers = association.send_c_move(identifier, self._rules.calling, self._retrieving())
+            answers = association.send_c_move(identifier, self._rules.calling, self._retrieve_model())
         failed = None
         try:
             for status, _ in answers:
@@ -144,17 +149,17 @@ class Dimse:
         except ServerFailedError as error:
             failed = error
         if self._failed is not None:
-            raise self._failed  # of our own disk, in the receiver's thread
+            raise self._failed  # a write error on our disk, from the receiver's thread
         if failed is not None:
             raise failed
 
     def _store(self, event: Any) -> int:
-        """C-STORE: what the server sends. Raises nothing: that would be told to the server, and to nobody else."""
+        """Handle a C-STORE. It must not raise: pynetdicom would report that to the server only."""
         if self._deliver is None:
             return _REFUSED
         try:
             self._deliver(event.encoded_dataset())
-        except Exception as error:  # noqa: BLE001  kept for the thread that asked
+        except Exception as error:  # noqa: BLE001  raised later in the requesting thread
             self._failed = error
             return _OUT_OF_RESOURCES
         return 0
@@ -184,7 +189,7 @@ class Dimse:
 
 
 def _pending(status: Any) -> bool:
-    """Whether more is to come. ServerGoneError where the association ended instead of an answer."""
+    """Whether more answers follow. ServerGoneError where the association ended without a status."""
     if not status or "Status" not in status:
         raise ServerGoneError
     code = int(status.Status)
@@ -207,7 +212,7 @@ def _identifier(level: str, keys: Mapping[str, str]) -> Any:
     return identifier
 
 
-def _of(answer: Any, keyword: str) -> str:
+def _text(answer: Any, keyword: str) -> str:
     try:
         value = answer.get(keyword, "")
     except (ValueError, TypeError, NotImplementedError):
@@ -226,7 +231,7 @@ def _client_context(rules: DimseRules) -> ssl.SSLContext:
 
 
 def _shake_hands(context: ssl.SSLContext, rules: DimseRules) -> None:
-    """RecipeError where the certificate is not trusted or of another name, which an association would not say."""
+    """RecipeError where the certificate is not trusted or its name differs: an association would not report that."""
     try:
         with (
             socket.create_connection((rules.host, rules.server_port), min(rules.timeout, 10)) as plain,

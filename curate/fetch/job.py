@@ -1,11 +1,11 @@
-"""Fetch studies into a folder: what a list or a query names, once, with every failure counted.
+"""Fetch the studies that a list or a query names into a folder, each once, and count every failure.
 
 OUT/dicom/<study>/<series>/<object>.dcm      as the server sent them; nothing here is de-identified
-OUT/complete/<digest>                        a study, or a line of the list, of which everything is there
-OUT/fetch.json                               counts by reason, and which lines of the list they are of: no value
+OUT/complete/<digest>                        marks a study, or a line of the list, that is complete
+OUT/fetch.json                               failures by reason and by line number of the list; no identifiers
 
-A second command with the same OUT asks for what is missing. Files are renamed into place, so a part of one is never
-taken for the whole.
+A second command with the same OUT requests what is missing. Files are renamed into place, so a partial file is never
+taken for a complete one.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from curate.storage import TEMPORARY, commit_bytes, commit_json, digest, exclusi
 
 _UID = re.compile(r"[0-9.]{1,64}")
 _MARKER = ".radsift-fetch.json"
-_IN_A_ROW = 3  # studies for which the server does not answer, before it is the server that is gone
-_WILD = re.compile(r"[*?\\]")
+_MAX_UNANSWERED = 3  # consecutive studies without an answer, after which the run stops: the server is gone
+_WILDCARD = re.compile(r"[*?\\]")
 
 
 @dataclass(frozen=True)
 class FetchRules:
-    """``per_second``: objects at most, in the mean (0: no limit); ``tries`` for each study, ``pause`` seconds before
-    the second, twice as long before each further one."""
+    """``per_second``: maximum mean rate of objects (0: no limit). ``tries``: attempts for each study, with ``pause``
+    seconds before the second and twice as long before each further one."""
 
     per_second: float = 0.0
     tries: int = 4
@@ -46,8 +46,8 @@ class FetchRules:
 
 @dataclass
 class Fetched:
-    """``studies``: whole, these among them that were so before; ``objects``: written now; ``failures``: by reason;
-    ``lines``: reason -> lines of the list, from 1."""
+    """``studies``: complete ones, earlier runs' included. ``objects``: written by this run. ``failures``: by reason.
+    ``lines``: reason -> line numbers of the list, from 1."""
 
     studies: int = 0
     objects: int = 0
@@ -63,14 +63,15 @@ class Fetched:
 
 
 def read_accessions(path: Path) -> list[str]:
-    """One a line; empty lines and a header without a digit are none. RecipeError where the file holds none."""
+    """One accession number per line; empty lines and a header line without a digit give "". RecipeError where there is
+    none at all."""
     try:
         lines = [line.strip().strip('"') for line in path.read_text(encoding="utf-8-sig").splitlines()]
     except (OSError, UnicodeDecodeError):
         raise RecipeError("--accessions", f"{path} cannot be read", "name a text file, an accession a line") from None
     if lines and not any(c.isdigit() for c in lines[0]):
         lines[0] = ""
-    if wrong := [n for n, line in enumerate(lines, 1) if _WILD.search(line) or len(line) > 64]:
+    if wrong := [n for n, line in enumerate(lines, 1) if _WILDCARD.search(line) or len(line) > 64]:
         problem = f"line {wrong[0]} is no accession number: a wildcard, or over 64 characters"
         raise RecipeError("--accessions", problem, "one whole number a line")
     if not any(lines):
@@ -78,13 +79,13 @@ def read_accessions(path: Path) -> list[str]:
     return lines
 
 
-def read_query(given: Sequence[str]) -> dict[str, str]:
-    """KEYWORD=VALUE of study level; RecipeError where one is none."""
-    from pydicom.datadict import tag_for_keyword  # pydicom: only where something is fetched
+def read_query(pairs: Sequence[str]) -> dict[str, str]:
+    """Parse KEYWORD=VALUE pairs of study level; RecipeError where one is malformed."""
+    from pydicom.datadict import tag_for_keyword  # imported only where something is fetched
 
     filters = {}
-    for each in given:
-        keyword, equals, value = each.partition("=")
+    for pair in pairs:
+        keyword, equals, value = pair.partition("=")
         if not equals or not value or tag_for_keyword(keyword) is None:
             raise RecipeError(
                 "--query", f"'{keyword}' is no DICOM keyword with a value", "as StudyDate=20240101-20240131"
@@ -101,8 +102,8 @@ def fetch(
     rules: FetchRules,
     progress: Progress,
 ) -> Fetched:
-    """Fetch into ``out``. RunError where the server is gone for several studies in a row, or the disk is full: what is
-    whole stays, the same command goes on."""
+    """Fetch into ``out``. RunError where the server stops answering for several studies in a row, or the disk is full:
+    complete studies stay, and the same command resumes."""
     _claim(out)
     with exclusive(out / "lock"):
         sweep(out / "dicom")
@@ -113,10 +114,10 @@ def fetch(
             else:
                 job.by_query(query)
         finally:
-            job.hang_up()
+            job.disconnect()
             done = job.done
-            told = {"studies": done.studies, "objects": done.objects, "failures": dict(done.failures)}
-            commit_json(out / "fetch.json", {**told, "lines": done.lines})
+            counts = {"studies": done.studies, "objects": done.objects, "failures": dict(done.failures)}
+            commit_json(out / "fetch.json", {**counts, "lines": done.lines})
         return done
 
 
@@ -134,57 +135,58 @@ class _Job:
         self._out, self._connect, self._rules, self._progress = out, connect, rules, progress
         self._server: Server | None = None
         self._pace = _Pace(rules.per_second)
-        self._gone = 0
+        self._studies_unanswered = 0
         self.done = Fetched()
 
-    def hang_up(self) -> None:
+    def disconnect(self) -> None:
         if self._server is not None:
             self._server.close()
             self._server = None
 
     def by_accession(self, accessions: Sequence[str], query: Mapping[str, str]) -> None:
-        wanted = [(n, a) for n, a in enumerate(accessions, 1) if a]
-        for done, (line, accession) in enumerate(wanted):
-            self._progress("studies", done, len(wanted))
+        numbered = [(n, a) for n, a in enumerate(accessions, 1) if a]
+        for done, (line, accession) in enumerate(numbered):
+            self._progress("studies", done, len(numbered))
             marker = self._out / "complete" / digest("accession", accession, repr(sorted(query.items())))
             if marker.exists():
                 self.done.studies += int(marker.read_text())
                 continue
-            studies = self._tried(lambda: self._of_accession(accession, query, line), line)  # noqa: B023  called at once
+            studies = self._with_retries(lambda: self._of_accession(accession, query, line), line)  # noqa: B023  called at once
             whole = [self._study(study, line) for study in studies or ()]
             if whole and all(whole):
                 commit_bytes(marker, str(len(whole)).encode())
-        self._progress("studies", len(wanted), len(wanted))
+        self._progress("studies", len(numbered), len(numbered))
 
     def by_query(self, query: Mapping[str, str]) -> None:
-        studies = self._tried(lambda: self._asked().find(query), None) or []
+        studies = self._with_retries(lambda: self._connected().find(query), None) or []
         for n, study in enumerate(studies):
             self._progress("studies", n, len(studies))
             self._study(study, None)
         self._progress("studies", len(studies), len(studies))
 
     def _of_accession(self, accession: str, query: Mapping[str, str], line: int) -> list[Study]:
-        """The accession's studies. A server that does not know the key answers with others', or all there are."""
-        found = self._asked().find({**query, "AccessionNumber": accession})
-        mine = [study for study in found if canonical_id(study.accession) == canonical_id(accession)]
-        if len(mine) < len(found):
-            self.done.fail(FetchReason.NOT_ASKED_FOR, line, len(found) - len(mine))
-        if not found:
+        """The accession's studies. A server that ignores the key answers with other accessions' studies, or with
+        all."""
+        answered = self._connected().find({**query, "AccessionNumber": accession})
+        matching = [study for study in answered if canonical_id(study.accession) == canonical_id(accession)]
+        if len(matching) < len(answered):
+            self.done.fail(FetchReason.NOT_ASKED_FOR, line, len(answered) - len(matching))
+        if not answered:
             self.done.fail(FetchReason.NOT_FOUND, line)
-        if len({canonical_id(study.patient) for study in mine if study.patient}) > 1:
+        if len({canonical_id(study.patient) for study in matching if study.patient}) > 1:
             self.done.fail(FetchReason.SEVERAL_PATIENTS, line)
             return []
-        return mine
+        return matching
 
     def _study(self, study: Study, line: int | None) -> bool:
-        """Whether the study is whole now."""
+        """Fetch one study; return whether it is complete."""
         if not _UID.fullmatch(study.uid):
             self.done.fail(FetchReason.NOT_ASKED_FOR, line)
             return False
         marker = self._out / "complete" / digest("study", study.uid)
         if not marker.exists():
             receiving = _Receiving(self._out / "dicom", study, self._pace)
-            whole = self._tried(lambda: self._retrieved(study, receiving), line)
+            whole = self._with_retries(lambda: self._retrieve_missing(study, receiving), line)
             self.done.objects += receiving.objects
             self.done.bytes += receiving.bytes
             for reason, count in receiving.refused.items():
@@ -197,51 +199,50 @@ class _Job:
         self.done.studies += 1
         return True
 
-    def _retrieved(self, study: Study, receiving: _Receiving) -> bool:
-        server = self._asked()
+    def _retrieve_missing(self, study: Study, receiving: _Receiving) -> bool:
+        server = self._connected()
         listed = server.objects(study)
-        told = {uid for objects in listed.values() for uid in objects}
-        receiving.expected = told
+        listed_uids = {uid for objects in listed.values() for uid in objects}
+        receiving.expected = listed_uids
         missing = {s: [u for u in us if not receiving.has(s, u)] for s, us in listed.items() if _UID.fullmatch(s)}
         missing = {series: objects for series, objects in missing.items() if objects}
         if missing:
             server.retrieve(study, listed, missing, receiving.deliver)
         receiving.raise_fault()
-        there = sum(receiving.has(series, uid) for series, objects in listed.items() for uid in objects)
-        return there == len(told) > 0 and there >= (study.objects or 0)
+        present = sum(receiving.has(series, uid) for series, objects in listed.items() for uid in objects)
+        return present == len(listed_uids) > 0 and present >= (study.objects or 0)
 
-    def _tried(self, work: Callable[[], Any], line: int | None) -> Any:
-        """What ``work`` gives; None where the server fails or is gone for all tries, which is counted."""
+    def _with_retries(self, work: Callable[[], Any], line: int | None) -> Any:
+        """The result of ``work``; None where the server fails, or does not answer any attempt (both are counted)."""
         for attempt in range(self._rules.tries):
             if attempt:
                 time.sleep(self._rules.pause * 2 ** (attempt - 1))
             try:
-                made = work()
-                self._gone = 0
-                return made
+                result = work()
+                self._studies_unanswered = 0
+                return result
             except ServerFailedError:
                 self.done.fail(FetchReason.SERVER_FAILED, line)
                 return None
             except ServerGoneError:
-                self.hang_up()
+                self.disconnect()
         self.done.fail(FetchReason.SERVER_GONE, line)
-        self._gone += 1
-        if self._gone >= _IN_A_ROW or line is None:
+        self._studies_unanswered += 1
+        if self._studies_unanswered >= _MAX_UNANSWERED or line is None:
             raise RunError(
                 f"the server does not answer any more; {self.done.studies:,} studies are whole, and the same command "
                 "goes on with the others"
             )
         return None
 
-    def _asked(self) -> Server:
+    def _connected(self) -> Server:
         if self._server is None:
             self._server = self._connect()
         return self._server
 
 
 class _Receiving:
-    """The objects of one study as they come in, from whichever thread: each is the one that was asked for, or is not
-    written."""
+    """Receives the objects of one study, from any thread, and writes those that were requested."""
 
     def __init__(self, folder: Path, study: Study, pace: _Pace) -> None:
         self._folder, self._study, self._pace = folder / study.uid, study, pace
@@ -256,12 +257,12 @@ class _Receiving:
 
     def deliver(self, data: bytes) -> None:
         """Write one object, if it is of this study and patient."""
-        told = _identity(data)
+        identity = _identity(data)
         with self._lock:
-            if told is None:
+            if identity is None:
                 self.refused[FetchReason.UNREADABLE] += 1
                 return
-            study, series, uid, patient = told
+            study, series, uid, patient = identity
             if (
                 study != self._study.uid
                 or uid not in self.expected
@@ -269,7 +270,7 @@ class _Receiving:
             ):
                 self.refused[FetchReason.NOT_ASKED_FOR] += 1
                 return
-            self._patient = self._patient or canonical_id(patient)  # of a server that does not say, the first one's
+            self._patient = self._patient or canonical_id(patient)  # the first object's, where the server gave none
             if canonical_id(patient) != self._patient:
                 self.refused[FetchReason.ANOTHER_PATIENT] += 1
                 return
@@ -289,13 +290,13 @@ class _Receiving:
         self.bytes += len(data)
 
     def raise_fault(self) -> None:
-        """What our own disk said, where a protocol kept it to itself."""
+        """Raise the write error that the protocol swallowed, if any."""
         if self._fault is not None:
             raise self._fault
 
 
 def _identity(data: bytes) -> tuple[str, str, str, str] | None:
-    """Study, series, object and patient of a Part 10 file; None where it is none."""
+    """Study, series, object and patient of a Part 10 file; None where it cannot be read as one."""
     from pydicom import dcmread
 
     tags = ["StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "PatientID"]
@@ -310,13 +311,13 @@ def _identity(data: bytes) -> tuple[str, str, str, str] | None:
 
 
 class _Pace:
-    """Not more than so many a second, in the mean."""
+    """Limits the mean rate of objects per second."""
 
     def __init__(self, per_second: float) -> None:
-        self._each = 1 / per_second if per_second else 0.0
+        self._interval = 1 / per_second if per_second else 0.0
         self._next = time.monotonic()
 
     def wait(self) -> None:
-        if self._each:
-            self._next = max(self._next, time.monotonic() - self._each) + self._each
+        if self._interval:
+            self._next = max(self._next, time.monotonic() - self._interval) + self._interval
             time.sleep(max(0.0, self._next - time.monotonic()))

@@ -1,4 +1,4 @@
-"""What a server of images is asked, whichever protocol it speaks; and the ends that asking it can have."""
+"""The interface of an image server, whichever protocol it speaks, and the errors of its calls."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any, Protocol
 
 from curate.errors import RecipeError
 
-Deliver = Callable[[bytes], None]  # takes an object as a Part 10 file; from several threads, maybe
+Deliver = Callable[[bytes], None]  # takes an object as a Part 10 file; may be called from several threads
 Listing = Mapping[str, Collection[str]]  # series -> its objects
-PAGE = 1000  # answers asked for at a time, where a protocol has pages
+PAGE = 1000  # answers per request, where a protocol has pages
 
 
 class FetchReason(StrEnum):
@@ -25,13 +25,13 @@ class FetchReason(StrEnum):
     SEVERAL_PATIENTS = "accession_of_several_patients"
     INCOMPLETE = "fewer_objects_than_told"
     UNREADABLE = "object_unreadable"
-    SERVER_FAILED = "server_failed"  # it answered, and that it cannot
-    SERVER_GONE = "server_gone"  # it does not answer, or broke off
+    SERVER_FAILED = "server_failed"  # it answered with an error
+    SERVER_GONE = "server_gone"  # no answer, or the connection broke
 
 
 @dataclass(frozen=True)
 class Study:
-    """As the server describes it; ``objects``: how many it says there are, None where it does not."""
+    """A study as the server describes it. ``objects``: the number it states, if it does."""
 
     uid: str
     accession: str
@@ -40,16 +40,16 @@ class Study:
 
 
 class ServerGoneError(Exception):
-    """The server cannot be reached, is too slow, or broke off. Worth another try. Holds no text of the server's."""
+    """The server cannot be reached, is too slow, or broke the connection. Worth retrying. Holds no server text."""
 
 
 class ServerFailedError(Exception):
-    """The server says that it cannot do this."""
+    """The server answered that it cannot do this."""
 
 
 class Server(Protocol):
-    """One connection, of one thread. Every call may raise ServerGoneError, ServerFailedError; RecipeError where the
-    fault is the user's to mend: a name, a certificate, a token."""
+    """One connection, used by one thread. Every call may raise ServerGoneError or ServerFailedError, and RecipeError
+    where the user must correct something: a name, a certificate, a token."""
 
     def find(self, filters: Mapping[str, str]) -> list[Study]:
         """The studies that match, by DICOM keywords of study level."""
@@ -58,10 +58,10 @@ class Server(Protocol):
         """Series Instance UID -> its SOP Instance UIDs."""
 
     def retrieve(self, study: Study, listed: Listing, missing: Listing, deliver: Deliver) -> None:
-        """Deliver what is ``missing`` of the objects that are ``listed``, of each series some at least."""
+        """Deliver the ``missing`` objects among those ``listed``. Every series in ``missing`` has at least one."""
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
 
 
 def extra(module: str) -> Any:
@@ -82,7 +82,7 @@ def read_file(path: Path, flag: str) -> str:
 
 
 def untrusted(host: str) -> RecipeError:
-    """What is said of a certificate that is not trusted, or is of another name."""
+    """The error for a certificate that is not trusted, or has another name."""
     problem = f"the certificate of {host} is not trusted, or is of another name"
     fix = "name the file of the authority that signed it, and the server as its certificate does"
     return RecipeError("--ca", problem, fix)
