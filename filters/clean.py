@@ -43,12 +43,12 @@ def seen_in_evaluation(rows: Sequence[dict[str, Any]], held: Sequence[dict[str, 
     pixel_hash and phash."""
     keys, pixels = {r["key"] for r in held}, {r["pixel_hash"] for r in held if r["pixel_hash"]}
     found = {r["key"] for r in rows if r["key"] in keys or r["pixel_hash"] in pixels}
-    told = [[r for r in part if r["phash"] is not None] for part in (rows, held)]
-    if all(told):
-        hashes = np.array([r["phash"] for part in told for r in part], dtype=np.uint64)
-        n = len(told[0])
+    hashed = [[r for r in part if r["phash"] is not None] for part in (rows, held)]
+    if all(hashed):
+        hashes = np.array([r["phash"] for part in hashed for r in part], dtype=np.uint64)
+        n = len(hashed[0])
         for pairs in hamming_pairs(hashes, _NEAR):  # rows sorted: the left is the lower
-            found |= {told[0][int(i)]["key"] for i, j in pairs if i < n <= j}
+            found |= {hashed[0][int(i)]["key"] for i, j in pairs if i < n <= j}
     return found
 
 

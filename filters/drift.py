@@ -78,20 +78,22 @@ def score_drift(reference: ScoreReference, scores: ArrayLike, name: str = "score
     usual = float(chi2.ppf(0.95, bins - 1)) if bins > 1 else 0.0
     noise = usual * (1 / max(reference.n, 1) + 1 / len(s))
     level = _level(value) if value > noise else "none"
-    return Drift(name, "PSI", value, level, _said(name, "PSI", value, level), reference.shares, tuple(found.tolist()))
+    return Drift(
+        name, "PSI", value, level, _sentence(name, "PSI", value, level), reference.shares, tuple(found.tolist())
+    )
 
 
 def _level(value: float) -> str:
     return "none" if value < WATCH else "watch" if value <= WARN else "warn"
 
 
-def _said(name: str, measure: str, value: float, level: str) -> str:
-    told = f"{measure} of '{name}' against the pool its filter was trained on: {value:.2f}"
+def _sentence(name: str, measure: str, value: float, level: str) -> str:
+    sentence = f"{measure} of '{name}' against the pool its filter was trained on: {value:.2f}"
     if level == "none":
-        return f"{told}. No drift."
+        return f"{sentence}. No drift."
     if level == "watch":
-        return f"{told}. Some drift: look at the histogram; if it grows, {_FIX}."
-    return f"{told}. This archive is unlike that pool, and thresholds and probabilities do not carry over: {_FIX}."
+        return f"{sentence}. Some drift: look at the histogram; if it grows, {_FIX}."
+    return f"{sentence}. This archive is unlike that pool, and thresholds and probabilities do not carry over: {_FIX}."
 
 
 def _shares(s: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.float64]:

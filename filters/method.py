@@ -74,7 +74,7 @@ def pair_digest(image: bytes, text: str, group: str) -> bytes:
 
 @dataclass(frozen=True, eq=False)
 class TrainingSet:
-    """``clean``: pairs believed right. ``pool``: unlabelled pairs of the same archive, never of evaluation splits.
+    """``clean``: pairs taken for right. ``pool``: unlabelled pairs of the same archive, never of evaluation splits.
     ``declared``: somebody said that the clean pairs are right; else they are those of the pool that look best."""
 
     clean: Records
@@ -140,16 +140,16 @@ def load_method(folder: Path, device: str = "auto", scoring: Mapping[str, Any] |
             raise RecipeError(next(iter(scoring)), f"a {method} filter has no such choice", "leave it out")
         loaded: Method = module_of(method).load(folder, device, **(scoring or {}))
     except RecipeError as error:
-        said = error.problem if str(folder) in f"{error.field} {error.problem}" else f"{error.problem} (in {folder})"
-        raise RecipeError(error.field, said, error.fix or "train the filter again") from None
+        problem = error.problem if str(folder) in f"{error.field} {error.problem}" else f"{error.problem} (in {folder})"
+        raise RecipeError(error.field, problem, error.fix or "train the filter again") from None
     return loaded
 
 
 def method_of(card: Mapping[str, Any]) -> str:
     """The method a card names; cards of plain towers written before there were methods are "dfn", and the findings
     verifier called itself "medclip" until the original had that name."""
-    said = str(card.get("method", "dfn"))
-    return "findings" if said == "medclip" and "findings" in card else said
+    method_name = str(card.get("method", "dfn"))
+    return "findings" if method_name == "medclip" and "findings" in card else method_name
 
 
 def read_card(folder: Path) -> dict[str, Any]:

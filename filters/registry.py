@@ -314,7 +314,7 @@ class CleanRules(BaseModel):
     marks: Annotated[Path, AfterValidator(Path.absolute)] | None = None
     """RUN/review, what reviewers marked in `curate browse`: those that more find good than bad are the clean set."""
     min_words: Annotated[int, Field(ge=1)] = 5
-    """Where nothing is declared: fewest words of a text that is believed."""
+    """Where nothing is declared: fewest words of a text that is taken for right."""
     max_pairs: Annotated[int, Field(ge=8), _formerly("max_pairs", "most")] = 100_000
     """Most pairs that are trained on, lowest keys first."""
     folds: Annotated[int, Field(ge=0, le=10)] = 0

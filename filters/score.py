@@ -35,9 +35,9 @@ class Needs:
     @classmethod
     def of(cls, folders: Iterable[Path]) -> Needs:
         """What the filters in ``folders`` say on their cards; nothing is loaded."""
-        said = [read_card(folder).get("preprocessing", {}) for folder in folders]
-        sides = {int(side) for p in said for side in p.get("sides", [p["side"]] if "side" in p else [])}
-        return cls(tuple(sorted(sides)), any(p.get("native", False) for p in said))
+        described = [read_card(folder).get("preprocessing", {}) for folder in folders]
+        sides = {int(side) for p in described for side in p.get("sides", [p["side"]] if "side" in p else [])}
+        return cls(tuple(sorted(sides)), any(p.get("native", False) for p in described))
 
 
 def prepare(

@@ -69,8 +69,8 @@ def _row(row: Row) -> dict[str, Any]:
 
 
 def _numbers(found: Estimate) -> dict[str, Any]:
-    said = {"value": found.value, "low": found.low, "high": found.high, "n": found.n, "certain": found.certain}
-    return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in said.items()}
+    values = {"value": found.value, "low": found.low, "high": found.high, "n": found.n, "certain": found.certain}
+    return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in values.items()}
 
 
 def _selections(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

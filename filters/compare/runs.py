@@ -59,7 +59,9 @@ def run_experiment(run: ExperimentRun) -> str:
     trained = time.process_time()
     model = load_filter(run.out / "model", run.job.device)
     found = {evaluation.name: evaluate(model, _data(evaluation), run.rules)["tasks"] for evaluation in run.evaluations}
-    tasks = {evaluation: {t: _values(metrics) for t, metrics in said.items()} for evaluation, said in found.items()}
+    tasks = {
+        evaluation: {t: _values(metrics) for t, metrics in by_task.items()} for evaluation, by_task in found.items()
+    }
     commit_json(
         run.out / RESULTS,
         {

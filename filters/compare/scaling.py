@@ -27,8 +27,8 @@ class PowerLaw:
 
     def at(self, compute: float) -> tuple[float, float, float]:
         """(E, low, high) at ``compute``. Far beyond `reach` it is a guess: a law of three sizes knows no bend."""
-        told = [a * compute**b for a, b in self.draws]
-        low, high = np.quantile(told, [0.025, 0.975]) if told else (math.nan, math.nan)
+        predicted = [a * compute**b for a, b in self.draws]
+        low, high = np.quantile(predicted, [0.025, 0.975]) if predicted else (math.nan, math.nan)
         return self.a * compute**self.b, float(low), float(high)
 
     def beyond(self, compute: float) -> float:

@@ -121,8 +121,8 @@ def train(data_: TrainingSet, out: Path, rules: Rules, progress: Progress | None
         classifier = Classifier(rows[0][0].shape[1], rules.hidden)
         metrics = _fit(classifier, rows, rules, out, progress)
     files.save_weights(classifier.state_dict(), out / "model.safetensors")
-    said = replace(rules, encoder=checkpoint_hash(rules.encoder))
-    write_card(out, "binary", said, data_, metrics, preprocessing=towers.preprocessing)
+    public = replace(rules, encoder=checkpoint_hash(rules.encoder))
+    write_card(out, "binary", public, data_, metrics, preprocessing=towers.preprocessing)
     return metrics
 
 
@@ -206,5 +206,5 @@ def _fit(
     write_epochs(out, curve)
     with torch.no_grad():
         found = classifier(x[held]).numpy()
-    told = {"loss": curve[-1]["loss"], "train_pairs": float(len(train_x)), "holdout_pairs": float(held.sum())}
-    return told | {"holdout_auroc_clean_against_pool": auroc(found, y[held].numpy() > 0)}
+    measured = {"loss": curve[-1]["loss"], "train_pairs": float(len(train_x)), "holdout_pairs": float(held.sum())}
+    return measured | {"holdout_auroc_clean_against_pool": auroc(found, y[held].numpy() > 0)}

@@ -189,17 +189,17 @@ def _sentences(text: str) -> Iterator[str]:
 
 
 def _count(sources: Sequence[Records], least: int) -> Tables:
-    said: dict[str, set[str]] = defaultdict(set)
+    groups_of: dict[str, set[str]] = defaultdict(set)
     used: dict[str, set[str]] = defaultdict(set)
     groups: set[str] = set()
     for records in sources:
         for text, group in zip(records.texts, records.groups, strict=True):
             groups.add(group)
             for sentence in _sentences(text[:_LONGEST]):
-                said[sentence].add(group)
+                groups_of[sentence].add(group)
             for word in _WORD.findall(text[:_LONGEST].lower()):
                 used[word].add(group)
-    return Tables(*_table(said, least, len(groups)), *_table(used, least, len(groups)), len(groups))
+    return Tables(*_table(groups_of, least, len(groups)), *_table(used, least, len(groups)), len(groups))
 
 
 def _table(seen: dict[str, set[str]], least: int, groups: int) -> tuple[NDArray[np.uint64], NDArray[np.float32]]:

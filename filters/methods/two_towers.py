@@ -90,9 +90,9 @@ def load(folder: Path, device: str = "auto", **scoring: Any) -> Towers:
     RecipeError where a file is missing, damaged or of another width.
     """
     found, path = load_filter(folder, device), folder / _BANK
-    said = read_card(folder).get("rules", {})
-    chosen = {name: said[name] for name in ("embeddings", *SCORING) if name in said}
-    if "bank" in said and "margin" not in said:
+    trained_with = read_card(folder).get("rules", {})
+    chosen = {name: trained_with[name] for name in ("embeddings", *SCORING) if name in trained_with}
+    if "bank" in trained_with and "margin" not in trained_with:
         chosen["margin"] = True  # towers from before it was a choice: a mixture may have learned from it
     chosen |= scoring
     if not path.exists():

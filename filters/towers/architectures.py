@@ -62,8 +62,8 @@ def read_source(arch: str) -> Source:
     if arch.startswith("hf-hub:"):
         return read_source(str(fetch_folder(arch)))
     if is_hub_name(arch):
-        name, weights, said = fetch_tag(arch)
-        return Source(_as_released(_named(name), said), {}, weights)
+        name, weights, published = fetch_tag(arch)
+        return Source(_as_released(_named(name), published), {}, weights)
     path = Path(arch)
     if arch.endswith(".json"):
         return Source(_parse(path), tokenizer_files(path))
@@ -89,20 +89,20 @@ def _named(arch: str) -> Config:
         )
     known_weights = open_clip.pretrained
     tags = known_weights.list_pretrained_tags_by_model(name)
-    said = [known_weights.get_pretrained_cfg(name, tag) for tag in tags]
-    statistics = {(tuple(s["mean"]), tuple(s["std"])) for s in said if s.get("mean") and s.get("std")}
+    published = [known_weights.get_pretrained_cfg(name, tag) for tag in tags]
+    statistics = {(tuple(s["mean"]), tuple(s["std"])) for s in published if s.get("mean") and s.get("std")}
     if len(statistics) == 1:
         mean, std = statistics.pop()
         known = known | {"preprocess_cfg": {"mean": list(mean), "std": list(std)}}
     return dict(known)
 
 
-def _as_released(config: Config, said: Mapping[str, Any]) -> Config:
+def _as_released(config: Config, published: Mapping[str, Any]) -> Config:
     """``config`` as the weights were trained: OpenAI's and DFN's with the quick GELU, whatever the bare name says."""
-    if said.get("quick_gelu"):
+    if published.get("quick_gelu"):
         config = config | {"quick_gelu": True}
-    if said.get("mean") and said.get("std"):
-        config = config | {"preprocess_cfg": {"mean": list(said["mean"]), "std": list(said["std"])}}
+    if published.get("mean") and published.get("std"):
+        config = config | {"preprocess_cfg": {"mean": list(published["mean"]), "std": list(published["std"])}}
     return config
 
 
@@ -118,9 +118,9 @@ def _parse(path: Path) -> Config:
         raise RecipeError(
             "filter.arch", f"{path} is no open_clip model config", "it needs embed_dim, vision_cfg and text_cfg"
         )
-    said = found.get("preprocess_cfg", {})
-    if {"mean", "std"} <= set(said):
-        config["preprocess_cfg"] = {"mean": list(said["mean"]), "std": list(said["std"])}
+    statistics_of = found.get("preprocess_cfg", {})
+    if {"mean", "std"} <= set(statistics_of):
+        config["preprocess_cfg"] = {"mean": list(statistics_of["mean"]), "std": list(statistics_of["std"])}
     return _with_text_tower(dict(config), path.parent)
 
 
@@ -230,8 +230,8 @@ def _as_folder(config: Config, files: Mapping[str, bytes]) -> Iterator[str]:
                 config["text_cfg"] = text | {"hf_model_name": name}
             for file, content in files.items():
                 (folder / file).write_bytes(content)
-            said = {"model_cfg": config, "preprocess_cfg": statistics}
-            (folder / "open_clip_config.json").write_text(json.dumps(said), "utf-8")
+            described = {"model_cfg": config, "preprocess_cfg": statistics}
+            (folder / "open_clip_config.json").write_text(json.dumps(described), "utf-8")
             yield name
     finally:
         root.removeFilter(_is_not_of_open_clip)

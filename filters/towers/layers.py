@@ -61,8 +61,8 @@ def image_tokens(model: Any, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tenso
             visual.output_tokens = before
         return pooled, tokens
     if hasattr(visual, "attnpool"):
-        said = visual.forward_intermediates(x, indices=1)
-        return said["image_features"], said["image_intermediates"][-1].flatten(2).mT
+        output = visual.forward_intermediates(x, indices=1)
+        return output["image_features"], output["image_intermediates"][-1].flatten(2).mT
     raise RecipeError("filter.caption", "this architecture gives no image tokens", "caption: 0, or another arch")
 
 

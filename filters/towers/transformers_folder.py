@@ -80,8 +80,8 @@ def load_model(kind: Any, folder: Path) -> Any:
 
     RecipeError where a part is missing or damaged, holds code, or the weights are of another architecture.
     """
-    said = read_model_config(folder) or {}
-    given = {k: v for k, v in said.items() if k not in ("architectures", "torch_dtype", "dtype")}
+    stored = read_model_config(folder) or {}
+    given = {k: v for k, v in stored.items() if k not in ("architectures", "torch_dtype", "dtype")}
     try:
         with quiet():
             config = kind.config_class.from_dict(given)
@@ -95,7 +95,7 @@ def fill_model(kind: Any, config: Any, state: State, folder: Path) -> Any:
     """``state`` in a model of class ``kind``, all of the model's weights; RecipeError names one that does not fit."""
     try:
         with quiet():
-            model, said = kind.from_pretrained(
+            model, report = kind.from_pretrained(
                 None,
                 config=config,
                 state_dict=dict(state),
@@ -106,7 +106,7 @@ def fill_model(kind: Any, config: Any, state: State, folder: Path) -> Any:
     except (OSError, ValueError, RuntimeError, KeyError, AttributeError, ZeroDivisionError) as error:
         problem = f"cannot load the weights in {folder} ({type(error).__name__})"
         raise RecipeError("filter.checkpoint", problem, "config.json and model.safetensors of one model") from None
-    wrong = sorted({_name(key) for kind in ("missing_keys", "mismatched_keys") for key in said[kind]})
+    wrong = sorted({_name(key) for kind in ("missing_keys", "mismatched_keys") for key in report[kind]})
     if wrong:
         problem = f"{folder} does not fit its config: {wrong[0]}"
         raise RecipeError("filter.checkpoint", problem, "its own config.json beside model.safetensors")
@@ -133,9 +133,9 @@ def read_preprocessor(folder: Path) -> dict[str, Any]:
             found = None
         if not isinstance(found, dict):
             raise RecipeError("filter.checkpoint", f"cannot read {path}", "the checkpoint's own file")
-        said = found if part is None else found.get(part)
-        if isinstance(said, dict):
-            return said
+        entry = found if part is None else found.get(part)
+        if isinstance(entry, dict):
+            return entry
     return {}
 
 

@@ -98,7 +98,7 @@ def _admit(text: str, model: Blip, rules: CapfiltRules) -> tuple[str | None, str
 
 
 def choose(original: NDArray[np.float32], synthetic: NDArray[np.float32], rules: CapfiltRules) -> list[str]:
-    """ "original", "synthetic" or "none" for each of n records; NaN is believed of nothing."""
+    """ "original", "synthetic" or "none" for each of n records; NaN is accepted nowhere."""
     own, made = original >= rules.threshold, synthetic >= rules.threshold
     if rules.margin is not None:
         own &= ~(made & (synthetic - original >= rules.margin))
@@ -108,7 +108,7 @@ def choose(original: NDArray[np.float32], synthetic: NDArray[np.float32], rules:
 def rescored(table: pa.Table, batch: Batch, scorer: Scorer) -> pa.Table:
     """`CAPFILT` rows of ``batch`` with a column ``synthetic_NAME`` for every score NAME of ``scorer`` and for what the
     text claims: null but where the synthetic text is chosen."""
-    replaced = [i for i, said in enumerate(table["chosen"].to_pylist()) if said == "synthetic"]
+    replaced = [i for i, choice in enumerate(table["chosen"].to_pylist()) if choice == "synthetic"]
     texts = [str(table["synthetic"][i].as_py()) for i in replaced]
     found = scorer(_again(batch, replaced, texts)) if replaced else {}
     claimed: list[str | None] = [None] * table.num_rows
@@ -147,8 +147,8 @@ def check_captioner(folder: Path, field_: str) -> None:
 
 def provenance_of(folder: Path, rules: CapfiltRules) -> str:
     """What a synthetic text says of where it comes from: the method, the filter's hash, the rules; sorted JSON."""
-    said = {"method": "capfilt", "filter": filter_hash(folder), "rules": rules.model_dump()}
-    return json.dumps(said, sort_keys=True)
+    made_by = {"method": "capfilt", "filter": filter_hash(folder), "rules": rules.model_dump()}
+    return json.dumps(made_by, sort_keys=True)
 
 
 @dataclass(frozen=True)
@@ -195,10 +195,10 @@ class CapfiltTask:
             return refuse  # nothing was trained because there is nothing to propose for
         scorer = self._scorer()  # sets torch's threads for both
         loaded = method.load(_local(self.folder), self.device)
-        said = provenance_of(_local(self.folder), self.rules)
+        made_by = provenance_of(_local(self.folder), self.rules)
 
         def propose(part: tuple[list[str], Batch]) -> pa.Table:
-            return rescored(capfilt(loaded, part[0], part[1], self.rules, said), part[1], scorer)
+            return rescored(capfilt(loaded, part[0], part[1], self.rules, made_by), part[1], scorer)
 
         return propose
 

@@ -41,13 +41,13 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def read_config(path: Path, kind: type[ConfigT]) -> ConfigT:
     """transformers' config of class ``kind``; RecipeError naming the file where it is another model's, or none."""
-    said = read_json(path)
+    content = read_json(path)
     where, wanted = f"{path.parent.name}/{path.name}", str(kind.model_type)
-    if said.get("model_type") != wanted:
-        problem = f"{where} is of {said.get('model_type', 'no model')}"
+    if content.get("model_type") != wanted:
+        problem = f"{where} is of {content.get('model_type', 'no model')}"
         raise RecipeError("filter.checkpoint", problem, f"a checkpoint of {wanted}")
     try:
-        made: ConfigT = kind(**{k: v for k, v in said.items() if k not in ("architectures", "transformers_version")})
+        made: ConfigT = kind(**{k: v for k, v in content.items() if k not in ("architectures", "transformers_version")})
     except (TypeError, ValueError, StrictDataclassError) as error:
         problem = f"{where}: {str(error).splitlines()[0][:200]}"
         raise RecipeError("filter.checkpoint", problem, "the config.json that came with the weights") from None
@@ -90,10 +90,10 @@ def save_json(content: Any, path: Path) -> None:
 def plain(config: Any) -> dict[str, Any]:
     """A transformers config without where it was loaded from and by which version."""
 
-    def strip(said: Any) -> Any:
-        if not isinstance(said, dict):
-            return said
-        return {k: strip(v) for k, v in said.items() if k not in ("_name_or_path", "transformers_version")}
+    def strip(value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        return {k: strip(v) for k, v in value.items() if k not in ("_name_or_path", "transformers_version")}
 
     return dict(strip(config.to_dict()))
 
@@ -101,18 +101,18 @@ def plain(config: Any) -> dict[str, Any]:
 def save_tokenizer(tokenizer: WordPiece, folder: Path) -> None:
     """As transformers' AutoTokenizer reads it, with the same ids."""
     tokenizer.save(folder / "tokenizer.json")
-    said = {
+    content = {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "model_max_length": tokenizer.context_length,
         "pad_token": "[PAD]",
         "unk_token": "[UNK]",
     }
-    save_json(said, folder / "tokenizer_config.json")
+    save_json(content, folder / "tokenizer_config.json")
 
 
 def save_preprocessing(side: int, mean: list[float], std: list[float], folder: Path) -> None:
     """How pixels become the model's input, in transformers' words where it has them."""
-    said = {
+    content = {
         "image_mean": mean,
         "image_std": std,
         "size": {"height": side, "width": side},
@@ -120,13 +120,13 @@ def save_preprocessing(side: int, mean: list[float], std: list[float], folder: P
         "rescale_factor": 1 / 255,
         "radsift_geometry": "longest side resized, padded with 0; 16 bit: least to greatest value",
     }
-    save_json(said, folder / "preprocessor_config.json")
+    save_json(content, folder / "preprocessor_config.json")
 
 
 def read_preprocessing(folder: Path) -> tuple[list[float], list[float]]:
     """Mean and standard deviation in 0..1 the folder says; CLIP's, as BLIP uses, where it says none."""
-    said = read_preprocessor(folder)
-    return list(said.get("image_mean", _CLIP_MEAN)), list(said.get("image_std", _CLIP_STD))
+    content = read_preprocessor(folder)
+    return list(content.get("image_mean", _CLIP_MEAN)), list(content.get("image_std", _CLIP_STD))
 
 
 def normaliser(mean: list[float], std: list[float]) -> Callable[[torch.Tensor], torch.Tensor]:

@@ -1,4 +1,4 @@
-"""BLIP as a filter (Li et al., arXiv 2201.12086): does the matching head believe the pair, would the captioner say it?
+"""BLIP as a filter (Li et al., arXiv 2201.12086): does the matching head accept the pair, would the captioner say it?
 
 Columns: "" the log-odds of the image-text matching head; "itc" the cosine of the contrastive towers; "caption" the
 captioner's mean log-likelihood a token of the text given the image, less the same given a black image: how much of
@@ -95,9 +95,9 @@ def train(data_: TrainingSet, out: Path, rules: Rules, progress: Progress | None
     save_net(blip.net, initial.tokenizer, initial.preprocessing, out)
     write_epochs(out, curve)
     files.save_json(count_seen(clean.texts, clean.groups), out / SEEN)
-    said = replace(rules, checkpoint=checkpoint_hash(rules.checkpoint), captioner=checkpoint_hash(rules.captioner))
+    public = replace(rules, checkpoint=checkpoint_hash(rules.checkpoint), captioner=checkpoint_hash(rules.captioner))
     about = {"side": blip.net.side, "mean": initial.preprocessing[0], "std": initial.preprocessing[1]}
-    write_card(out, "blip", said, data_, metrics, context=initial.tokenizer.context_length, preprocessing=about)
+    write_card(out, "blip", public, data_, metrics, context=initial.tokenizer.context_length, preprocessing=about)
     return metrics
 
 

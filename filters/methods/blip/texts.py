@@ -44,8 +44,8 @@ def read_texts(texts: Sequence[str], tokenizer: TextTokenizer, findings: bool, s
     none = torch.zeros((0, ids.shape[1]), dtype=torch.int64)
     if not findings:
         return Texts(rows, labels, labels, [none] * len(first))
-    said = [meaning_of(texts[at]) or f"\0{label}" for label, at in enumerate(first)]
-    meanings = np.unique(said, return_inverse=True)[1].reshape(-1)[labels]
+    meant = [meaning_of(texts[at]) or f"\0{label}" for label, at in enumerate(first)]
+    meanings = np.unique(meant, return_inverse=True)[1].reshape(-1)[labels]
     edits = []
     for at in first:
         changed = torch.from_numpy(np.asarray(tokenizer(edits_of(texts[at], seed)), np.int64))

@@ -1,7 +1,7 @@
 """BLIP's pre-training on clean pairs: contrast (ITC), matching with hard and edited negatives (ITM), captioning (LM).
 
-``soft``: where the right partner is in doubt, a share of the contrast's targets is what a momentum model believes of
-the batch (ALBEF, 2107.07651, section 3.2, as BLIP uses it; without its queue: batches of a filter are small sets' own).
+``soft``: where the right partner is in doubt, a share of the contrast's targets is what a momentum model makes of the
+batch (ALBEF, 2107.07651, section 3.2, as BLIP uses it; without its queue: batches of a filter are small sets' own).
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def last_losses(curve: list[Row]) -> dict[str, float]:
 class BlipObjective(Objective):
     """The sum of ITC and, from ``first`` of the training on, ITM and LM. The heads hold the contrast's temperature.
 
-    What ``momentum`` believes is ``soft`` of the contrast's targets, less before ``ramp`` of the training: two epochs.
+    The softmax of ``momentum`` is ``soft`` of the contrast's targets, less before ``ramp`` of the training: two epochs.
     """
 
     def __init__(

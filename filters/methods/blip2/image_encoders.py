@@ -76,8 +76,8 @@ class TowerEncoder(ImageEncoder):
     def save(self, folder: Path) -> dict[str, torch.Tensor]:
         """The tower's weights, and its config for open_clip."""
         files.save_weights(self.visual.state_dict(), folder / f"{_TOWER}.safetensors")
-        said = {"config": self.config, "side": self.side, "mean": self.mean, "std": self.std}
-        files.save_json(said, folder / f"{_TOWER}.json")
+        header = {"config": self.config, "side": self.side, "mean": self.mean, "std": self.std}
+        files.save_json(header, folder / f"{_TOWER}.json")
         return {}
 
 
@@ -102,9 +102,9 @@ class VitEncoder(ImageEncoder):
 
 def of_filter(found: Filter) -> TowerEncoder:
     """The image tower of a filter, with the filter's preprocessing."""
-    said = found.preprocessing
+    pixels = found.preprocessing
     visual: Any = found.model.visual
-    return TowerEncoder(visual.cpu(), found.config, found.side, said["mean"], said["std"])
+    return TowerEncoder(visual.cpu(), found.config, found.side, pixels["mean"], pixels["std"])
 
 
 def of_filter_folder(folder: Path) -> TowerEncoder:
@@ -116,7 +116,7 @@ def saved_tower(folder: Path) -> TowerEncoder | None:
     """The tower `TowerEncoder.save` left in ``folder``; None where the folder holds none."""
     if not (folder / f"{_TOWER}.json").is_file():
         return None
-    said = files.read_json(folder / f"{_TOWER}.json")
-    model: Any = build(said["config"])
+    header = files.read_json(folder / f"{_TOWER}.json")
+    model: Any = build(header["config"])
     files.fill(model.visual, read_folder(folder, _TOWER), f"{folder.name}/{_TOWER}.safetensors", {})
-    return TowerEncoder(model.visual, said["config"], int(said["side"]), said["mean"], said["std"])
+    return TowerEncoder(model.visual, header["config"], int(header["side"]), header["mean"], header["std"])

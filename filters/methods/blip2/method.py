@@ -74,10 +74,10 @@ def train(data_: TrainingSet, out: Path, rules: Rules, progress: Progress | None
         with determinism(rules.seed, rules.threads):
             blip2, metrics = _fit(encoder, clean, rules, device, out, progress)
     _save(blip2, out)
-    said = replace(rules, encoder=checkpoint_hash(rules.encoder))
+    public = replace(rules, encoder=checkpoint_hash(rules.encoder))
     about = {"side": blip2.encoder.side, "mean": blip2.encoder.mean, "std": blip2.encoder.std}
     context = blip2.tokenizer.context_length
-    write_card(out, "blip2", said, data_, metrics, context=context, preprocessing=about)
+    write_card(out, "blip2", public, data_, metrics, context=context, preprocessing=about)
     return metrics
 
 

@@ -85,8 +85,8 @@ def _signatures(pixels: Pixels, texts: list[str]) -> tuple[Words, Words, Words]:
     levels = ranks(np.frombuffer(b"".join(thumbs), np.uint8).reshape(-1, SIDE * SIDE)).reshape(-1, SIDE, SIDE)
     bits = (_DCT @ levels @ _DCT.T).reshape(-1, _ORDER**2) > 0
     words = [normalise(text) for text in texts]
-    claims = [concept(text) or said for text, said in zip(texts, words, strict=True)]
-    own = [image + said.encode("utf-8", "surrogatepass") for image, said in zip(thumbs, words, strict=True)]
+    claims = [concept(text) or word for text, word in zip(texts, words, strict=True)]
+    own = [image + word.encode("utf-8", "surrogatepass") for image, word in zip(thumbs, words, strict=True)]
     hashed = _hash([c.encode("utf-8", "surrogatepass") for c in claims]), _hash(own)
     return np.packbits(bits, axis=1).view(np.uint64).reshape(-1, _ORDER**2 // 64), *hashed
 

@@ -64,8 +64,8 @@ def _faults(
         if (edited := edit(text, kind, rng)) is not None and edited != text:
             found.append((fault, (image, edited)))
     if concepts[i] not in ("", "normal"):
-        said = normal[int(rng.integers(len(normal)))] if normal and rng.random() < 0.5 else _boilerplate(rng)
-        found.append(("boilerplate", (image, said)))
+        phrase = normal[int(rng.integers(len(normal)))] if normal and rng.random() < 0.5 else _boilerplate(rng)
+        found.append(("boilerplate", (image, phrase)))
     if rng.random() < 0.2:
         found.append(("blank", (blank_image(rng), text)))
     if rng.random() < 0.2:

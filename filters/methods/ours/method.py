@@ -98,13 +98,13 @@ def train(data: TrainingSet, out: Path, rules: Rules, progress: Progress | None 
             right = weighed(mixture, common, of_pool)[:, mixture.classes.index("right")]
             right = right if belongs is None else right * belongs
             grown = _grow(rest, clean, pool, right, rules)
-    told = mixture.probability(features)
+    probability = mixture.probability(features)
     asked = np.ones(len(features), np.bool_)
     if belongs is None or share is None:
         prior = factors(mixture, rules.rare, share)
     else:
         prior = beside(mixture, rules.rare, share)
-        told = weighed(mixture, {USUAL: 0.0}, features)[:, mixture.classes.index("right")]
+        probability = weighed(mixture, {USUAL: 0.0}, features)[:, mixture.classes.index("right")]
         asked = np.array([f != USUAL for f in injected.faults])
     (out / "mixture.json").write_text(json.dumps({"mixture": mixture.to_json(), "prior": prior}, sort_keys=True) + "\n")
     metrics = {
@@ -120,7 +120,7 @@ def train(data: TrainingSet, out: Path, rules: Rules, progress: Progress | None 
         metrics |= {k: v for k, v in judges["metrics"].items() if k == "right_error"}
         about |= {UNCALIBRATED: judges[UNCALIBRATED]}
     drawn = reliability(
-        told[asked],
+        probability[asked],
         np.array([f == RIGHT for f in injected.faults])[asked],
         [g for g, a in zip(injected.records.groups, asked, strict=True) if a],
         note=f"{len(taught)} held-out clean pairs and faults planted in them"
@@ -172,9 +172,9 @@ def _grow(rest: Records, clean: Records, pool: Records, right: NDArray[np.float6
     for i in np.argsort(-right, kind="stable"):
         if len(chosen) == wanted:
             break
-        said = concept(pool.texts[i])
-        if pool.keys[i] not in known and room.get(said, 2.0) >= 1:
-            room[said] = room.get(said, 2.0) - 1
+        subject = concept(pool.texts[i])
+        if pool.keys[i] not in known and room.get(subject, 2.0) >= 1:
+            room[subject] = room.get(subject, 2.0) - 1
             chosen.append(int(i))
     more = pool.take(sorted(chosen))
     return Records(
@@ -197,9 +197,9 @@ def load(folder: Path, device: str = "auto") -> Ours:
     """The mixture in ``folder`` and its parts; RecipeError where a file is missing or damaged."""
     card = read_card(folder)
     try:
-        said = json.loads((folder / "mixture.json").read_text("utf-8"))
-        mixture = Mixture.from_json(said["mixture"])
-        prior = {str(k): float(v) for k, v in said["prior"].items()}
+        stored = json.loads((folder / "mixture.json").read_text("utf-8"))
+        mixture = Mixture.from_json(stored["mixture"])
+        prior = {str(k): float(v) for k, v in stored["prior"].items()}
         parts = [str(name) for name in card["rules"]["parts"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         problem = f"cannot be read ({type(error).__name__})"
@@ -221,13 +221,13 @@ class Ours:
 
     def __call__(self, batch: Batch) -> Scores:
         """float32[n] a column; NaN where the image did not decode."""
-        told = {column(n, s): v for n, m in self.parts.items() for s, v in m(batch).items()}
-        features = np.column_stack([np.round(told[name], 5) for name in self.mixture.names]).astype(np.float64)
+        scored = {column(n, s): v for n, m in self.parts.items() for s, v in m(batch).items()}
+        features = np.column_stack([np.round(scored[name], 5) for name in self.mixture.names]).astype(np.float64)
         if (lost := np.isnan(features[batch.valid]).any(axis=0)).any():  # the mixture would take it for missing
             raise RunError(
                 f"'{self.mixture.names[int(lost.argmax())]}', a part of 'ours', is NaN: train the filter again"
             )
-        belongs = told[column(JUDGES, "")].astype(np.float64) if JUDGES in self.parts else None
+        belongs = scored[column(JUDGES, "")].astype(np.float64) if JUDGES in self.parts else None
         share = weighed(self.mixture, self.prior, features)
         share[~batch.valid] = np.nan
         if belongs is not None:  # other faults are of a pair that belongs together

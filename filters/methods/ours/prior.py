@@ -28,7 +28,7 @@ def factors(mixture: Mixture, rare: float, right: float | None = None) -> dict[s
     usual = own.get(USUAL, max(p for name, p in own.items() if name != RIGHT))
     found = {RIGHT: 1.0}
     for name in (n for n in mixture.classes if n != RIGHT):
-        found[name] = 1.0 if name == USUAL else rare * _told(mixture, name) * usual / own[name]
+        found[name] = 1.0 if name == USUAL else rare * _separability(mixture, name) * usual / own[name]
     if right is None:
         return found
     injected = _injected(mixture, found)
@@ -41,11 +41,13 @@ def beside(mixture: Mixture, rare: float, right: float) -> dict[str, float]:
     half."""
     own = dict(zip(mixture.classes, mixture.prior, strict=True))
     odds = (1 - right) / max(right, 0.02)
-    others = {n: rare * _told(mixture, n) * odds * own[RIGHT] / p for n, p in own.items() if n not in (RIGHT, USUAL)}
+    others = {
+        n: rare * _separability(mixture, n) * odds * own[RIGHT] / p for n, p in own.items() if n not in (RIGHT, USUAL)
+    }
     return {RIGHT: 1.0, USUAL: 0.0, **others}
 
 
-def _told(mixture: Mixture, fault: str) -> float:
+def _separability(mixture: Mixture, fault: str) -> float:
     """How far a fault is told from right: 0 by chance, 1 always."""
     return max(0.0, 2 * mixture.metrics[f"auroc_{fault}"] - 1)
 
@@ -55,8 +57,8 @@ def right_share(mixture: Mixture, rare: float, features: Floats) -> float:
     (`filters.methods.ours.calibration.adapt`). No part of the mixture may have learned from the pool: what a network
     was taught it finds right."""
     found = factors(mixture, rare)
-    told = weighed(mixture, found, features)[:, mixture.classes.index(RIGHT)]
-    return adapt(told, _injected(mixture, found))[1]
+    right = weighed(mixture, found, features)[:, mixture.classes.index(RIGHT)]
+    return adapt(right, _injected(mixture, found))[1]
 
 
 def weighed(mixture: Mixture, factors: Mapping[str, float], features: Floats) -> Floats:
