@@ -278,6 +278,8 @@ def is_protected(tokens: Tokens, i: int, label: str) -> bool:
             return not (lower in _COUNTING and label in _NUMBERED)
         if lower in roles.LICENSED or (form.isupper() and kind(lower) & Kind.SHORT):
             return True
+        if label == "ADDRESS" and lower.endswith(roles.DEPARTMENTS) and kind(lower) & Kind.KNOWN:
+            return True  # "seen in Orthopedics"
         return lower in _UNIT and i > 0 and tokens.forms[i - 1].isdecimal()
     if not form.isdecimal():
         return False
