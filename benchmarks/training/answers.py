@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.training.selections import ORACLE, OURS
-from filters.compare.outcome import ALL, Estimate, Row, compare, efficiency, measures, value
+from filters.compare.outcome import ALL, Estimate, Row, compare_selections, efficiency, measures, value
 
 Name = tuple[str, str, str]  # exam, task, metric
 _DRAWS = 2000
@@ -23,7 +23,7 @@ def cells_of(results: dict[str, Any], part: str, kind: str | None = None) -> lis
 
 def rows(cells: Sequence[dict[str, Any]], name: Name) -> list[Row]:
     """As `filters.compare` tells them; none where the cells were not asked this."""
-    return compare(cells, name) if cells and name in measures(cells) else []
+    return compare_selections(cells, name) if cells and name in measures(cells) else []
 
 
 def gap(cells: Sequence[dict[str, Any]], name: Name, selection: str = OURS) -> Estimate:

@@ -1,4 +1,4 @@
-"""Cells to answers: means over seeds with intervals, differences seed by seed, how much of the pool was needed."""
+"""Summarise runs: means over seeds with confidence intervals, paired differences, the share of the pool needed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Result = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Estimate:
-    """The mean of n seeds and the 95 % interval of Student's t; no interval for one seed."""
+    """The mean of n seeds with its 95 % interval (Student's t); one seed has no interval."""
 
     value: float
     low: float | None
@@ -26,37 +26,37 @@ class Estimate:
 
     @property
     def certain(self) -> bool:
-        """Of a difference: the interval leaves out zero."""
+        """For a difference: whether the interval excludes zero."""
         return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
 
 
 def estimate(values: Sequence[float]) -> Estimate:
-    """Of one number a seed; NaN where there are none."""
-    known = [v for v in values if v is not None and math.isfinite(v)]
-    n = len(known)
+    """The estimate from one value per seed; NaN where there is none."""
+    finite = [v for v in values if v is not None and math.isfinite(v)]
+    n = len(finite)
     if n < 2:
-        return Estimate(known[0] if known else math.nan, None, None, n)
-    mean, half = float(np.mean(known)), t95(n - 1) * float(np.std(known, ddof=1)) / math.sqrt(n)
+        return Estimate(finite[0] if finite else math.nan, None, None, n)
+    mean, half = float(np.mean(finite)), student_t95(n - 1) * float(np.std(finite, ddof=1)) / math.sqrt(n)
     return Estimate(mean, mean - half, mean + half, n)
 
 
-def within(found: Estimate) -> Estimate:
-    """The interval of a share ends where shares do."""
-    if found.low is None or found.high is None:
-        return found
-    return replace(found, low=max(found.low, 0.0), high=min(found.high, 1.0))
+def clip_to_share(interval: Estimate) -> Estimate:
+    """The interval of a share, clipped to [0, 1]."""
+    if interval.low is None or interval.high is None:
+        return interval
+    return replace(interval, low=max(interval.low, 0.0), high=min(interval.high, 1.0))
 
 
-def t95(freedom: int) -> float:
+def student_t95(degrees_of_freedom: int) -> float:
     """The two-sided 95 % point of Student's t."""
-    from scipy.stats import t  # where runs are compared alone: a recipe is read without it
+    from scipy.stats import t  # imported only where runs are compared
 
-    return float(t.ppf(0.975, freedom))
+    return float(t.ppf(0.975, degrees_of_freedom))
 
 
 @dataclass(frozen=True)
 class Row:
-    """A selection on one measure; ``gain`` is its difference to `ALL`, paired by seed."""
+    """One selection on one measure; ``gain`` is its difference from `ALL`, paired by seed."""
 
     selection: str
     estimate: Estimate
@@ -64,7 +64,7 @@ class Row:
 
 
 def measures(results: Sequence[Result]) -> list[tuple[str, str, str]]:
-    """(evaluation, task, metric) that every run has, in the order of tasks; means over findings, not each finding."""
+    """The (evaluation, task, metric) that every run has, in task order; means over findings, not single findings."""
     names: dict[tuple[str, str, str], int] = {}
     for result in results:
         for evaluation, tasks in result["tasks"].items():
@@ -75,31 +75,31 @@ def measures(results: Sequence[Result]) -> list[tuple[str, str, str]]:
     return [name for name, n in names.items() if n == len(results)]
 
 
-def compare(results: Sequence[Result], name: tuple[str, str, str]) -> list[Row]:
-    """Every selection of whole budget on one measure, in the order in which they came."""
-    whole = [r for r in results if r["budget"] == 1]
-    base = {r["seed"]: value(r, name) for r in whole if r["selection"] == ALL}
+def compare_selections(results: Sequence[Result], name: tuple[str, str, str]) -> list[Row]:
+    """Every selection trained with the full budget, on one measure, in the order of ``results``."""
+    full_budget = [r for r in results if r["budget"] == 1]
+    baseline = {r["seed"]: value(r, name) for r in full_budget if r["selection"] == ALL}
     rows = []
-    for selection in dict.fromkeys(r["selection"] for r in whole):
-        mine = {r["seed"]: value(r, name) for r in whole if r["selection"] == selection}
-        shared = sorted(set(mine) & set(base))
-        gain = estimate([mine[s] - base[s] for s in shared]) if selection != ALL and shared else None
-        found = estimate(list(mine.values()))
-        rows.append(Row(selection, found if name[2] == "median_rank" else within(found), gain))
+    for selection in dict.fromkeys(r["selection"] for r in full_budget):
+        by_seed = {r["seed"]: value(r, name) for r in full_budget if r["selection"] == selection}
+        shared = sorted(set(by_seed) & set(baseline))
+        gain = estimate([by_seed[s] - baseline[s] for s in shared]) if selection != ALL and shared else None
+        mean = estimate(list(by_seed.values()))
+        rows.append(Row(selection, mean if name[2] == "median_rank" else clip_to_share(mean), gain))
     return rows
 
 
 def value(result: Result, name: tuple[str, str, str]) -> float:
-    """One number of one run; NaN where it is missing."""
+    """One metric of one run; NaN where it is missing."""
     evaluation, task, metric = name
-    found = result["tasks"].get(evaluation, {}).get(task, {}).get(metric)
-    return math.nan if found is None else float(found)
+    number = result["tasks"].get(evaluation, {}).get(task, {}).get(metric)
+    return math.nan if number is None else float(number)
 
 
 @dataclass(frozen=True)
 class Efficiency:
-    """The least that was enough to do as well as the unfiltered pool does with everything: ``share`` of the pool's
-    records or of the samples seen; None where nothing tried was."""
+    """The smallest share that matched the unfiltered pool at full budget: ``share`` of the pool's records or of the
+    samples seen; None where no tried share did."""
 
     of: str
     share: float | None
@@ -107,19 +107,19 @@ class Efficiency:
 
 
 def efficiency(results: Sequence[Result], name: tuple[str, str, str], family: str) -> list[Efficiency]:
-    """Of the pool's records (runs of several fractions, whole budget) and of the samples (several budgets)."""
-    whole = [r for r in results if r["budget"] == 1]
-    by_size = _means([r for r in whole if r["family"] == family], "fraction", name)
-    by_budget = _means([r for r in results if r["selection"] == family], "budget", name)
-    wanted = estimate([value(r, name) for r in whole if r["selection"] == ALL]).value
+    """Efficiency in the pool's records (runs of several fractions at full budget) and in samples (several budgets)."""
+    full_budget = [r for r in results if r["budget"] == 1]
+    by_size = _mean_by([r for r in full_budget if r["family"] == family], "fraction", name)
+    by_budget = _mean_by([r for r in results if r["selection"] == family], "budget", name)
+    target = estimate([value(r, name) for r in full_budget if r["selection"] == ALL]).value
     sign = -1 if name[2] == "median_rank" else 1
-    found = []
+    results_of = []
     for of, means in (("the pool's records", by_size), ("the samples seen", by_budget)):
-        enough = [share for share, mean in means.items() if sign * mean >= sign * wanted]
-        found.append(Efficiency(of, min(enough) if enough else None, tuple(sorted(means))))
-    return found
+        sufficient = [share for share, mean in means.items() if sign * mean >= sign * target]
+        results_of.append(Efficiency(of, min(sufficient) if sufficient else None, tuple(sorted(means))))
+    return results_of
 
 
-def _means(results: Sequence[Result], key: str, name: tuple[str, str, str]) -> dict[float, float]:
+def _mean_by(results: Sequence[Result], key: str, name: tuple[str, str, str]) -> dict[float, float]:
     shares = {float(r[key]) for r in results}
     return {s: estimate([value(r, name) for r in results if r[key] == s]).value for s in sorted(shares)}

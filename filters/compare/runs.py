@@ -1,4 +1,4 @@
-"""One run of a comparison: a selection and a seed, trained and measured. Done once, found again."""
+"""One run of a comparison: train and evaluate one selection with one seed. A finished run is not repeated."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RESULTS = "results.json"
 
 @dataclass(frozen=True)
 class EvaluationTask:
-    """What a model is measured on: the ``split`` of ``data``, of it only the keys in the Parquet file ``only``."""
+    """A data set to evaluate on: the ``split`` of ``data``, restricted to the keys in the Parquet file ``only``."""
 
     name: str
     data: str
@@ -31,8 +31,8 @@ class EvaluationTask:
 
 @dataclass(frozen=True)
 class ExperimentRun:
-    """``fraction`` of the pool was kept, ``budget`` of the comparison's samples are seen; ``right``: share of right
-    pairs among them, where truth is known. Selections of one ``family`` differ in how much they keep."""
+    """``fraction``: share of the pool that is selected. ``budget``: share of the comparison's samples that are seen.
+    ``right``: share of correct pairs, where known. Selections of one ``family`` differ in how much they keep."""
 
     selection: str
     family: str
@@ -46,21 +46,25 @@ class ExperimentRun:
 
     @property
     def out(self) -> Path:
-        """The cell's folder."""
+        """The run's folder."""
         return Path(self.job.out)
 
 
 def run_experiment(run: ExperimentRun) -> str:
-    """Train and measure; what is done is left alone. The selection's name, for the engine's sake."""
+    """Train and evaluate, unless the results exist. Returns the selection's name, as the engine requires."""
     if (run.out / RESULTS).exists():
         return run.selection
-    began = time.process_time()
+    start = time.process_time()
     card = run_job(run.job)
     trained = time.process_time()
     model = load_filter(run.out / "model", run.job.device)
-    found = {evaluation.name: evaluate(model, _data(evaluation), run.rules)["tasks"] for evaluation in run.evaluations}
+    evaluated = {
+        evaluation.name: evaluate(model, _read_evaluation(evaluation), run.rules)["tasks"]
+        for evaluation in run.evaluations
+    }
     tasks = {
-        evaluation: {t: _values(metrics) for t, metrics in by_task.items()} for evaluation, by_task in found.items()
+        evaluation: {t: _metric_values(metrics) for t, metrics in of_evaluation.items()}
+        for evaluation, of_evaluation in evaluated.items()
     }
     commit_json(
         run.out / RESULTS,
@@ -73,7 +77,7 @@ def run_experiment(run: ExperimentRun) -> str:
             "right": run.right,
             "pairs": card["data"]["shown"],
             "samples": card["data"]["pairs seen"],
-            "cpu_seconds": round(trained - began, 3),
+            "cpu_seconds": round(trained - start, 3),
             "tasks": tasks,
             "rules": asdict(run.rules),
         },
@@ -81,18 +85,18 @@ def run_experiment(run: ExperimentRun) -> str:
     return run.selection
 
 
-def _values(metrics: dict[str, Any]) -> dict[str, float | None]:
+def _metric_values(metrics: dict[str, Any]) -> dict[str, float | None]:
     return {name: metric["value"] for name, metric in metrics.items()}
 
 
 def read_experiment(run: ExperimentRun) -> dict[str, Any]:
-    """What `run_experiment` left."""
+    """The results that `run_experiment` wrote."""
     return dict(read_json(run.out / RESULTS))
 
 
-def _data(evaluation: EvaluationTask) -> Any:
-    found = read_set(Path(evaluation.data), evaluation.split)
+def _read_evaluation(evaluation: EvaluationTask) -> Any:
+    evaluation_set = read_set(Path(evaluation.data), evaluation.split)
     if evaluation.only is None:
-        return found
-    wanted = set(pq.read_table(evaluation.only, columns=["key"], partitioning=None)["key"].to_pylist())
-    return found.take([i for i, key in enumerate(found.keys) if key in wanted])
+        return evaluation_set
+    keys = set(pq.read_table(evaluation.only, columns=["key"], partitioning=None)["key"].to_pylist())
+    return evaluation_set.take([i for i, key in enumerate(evaluation_set.keys) if key in keys])

@@ -10,7 +10,7 @@ import numpy as np
 
 from curate.errors import RunError
 
-_LEAST = 3  # sizes below which a line says nothing
+_MIN_SIZES = 3  # sizes below which a law cannot be fitted
 _DRAWS = 1000
 
 
@@ -26,34 +26,37 @@ class PowerLaw:
     draws: tuple[tuple[float, float], ...] = ()
 
     def at(self, compute: float) -> tuple[float, float, float]:
-        """(E, low, high) at ``compute``. Far beyond `reach` it is a guess: a law of three sizes knows no bend."""
-        predicted = [a * compute**b for a, b in self.draws]
-        low, high = np.quantile(predicted, [0.025, 0.975]) if predicted else (math.nan, math.nan)
+        """(E, low, high) at ``compute``. Far beyond `reach` this is extrapolation: three sizes cannot show
+        curvature."""
+        predictions = [a * compute**b for a, b in self.draws]
+        low, high = np.quantile(predictions, [0.025, 0.975]) if predictions else (math.nan, math.nan)
         return self.a * compute**self.b, float(low), float(high)
 
     def beyond(self, compute: float) -> float:
-        """How many times farther than the largest training seen."""
+        """``compute`` as a multiple of the largest fitted training."""
         return compute / self.reach[1]
 
 
 def fit(compute: Sequence[float], error: Sequence[float], seed: int = 0) -> PowerLaw:
-    """Least squares on logarithms, the draws resampling trainings within each size.
+    """Fit by least squares on logarithms; the bootstrap resamples trainings within each size.
 
     ``compute`` > 0 in any unit, ``error`` in (0, 1]; RunError with fewer than three different sizes.
     """
-    c, e = np.asarray(compute, np.float64), np.asarray(error, np.float64)
-    good = np.isfinite(c) & np.isfinite(e) & (c > 0) & (e > 0)
-    c, e = np.log(c[good]), np.log(e[good])
-    sizes = np.unique(c)
-    if len(sizes) < _LEAST:
-        raise RunError(f"{len(sizes)} sizes of training: a scaling law needs {_LEAST} or more")
-    slope, start = np.polyfit(c, e, 1)
+    log_compute, log_error = np.asarray(compute, np.float64), np.asarray(error, np.float64)
+    valid = np.isfinite(log_compute) & np.isfinite(log_error) & (log_compute > 0) & (log_error > 0)
+    log_compute, log_error = np.log(log_compute[valid]), np.log(log_error[valid])
+    sizes = np.unique(log_compute)
+    if len(sizes) < _MIN_SIZES:
+        raise RunError(f"{len(sizes)} sizes of training: a scaling law needs {_MIN_SIZES} or more")
+    slope, intercept = np.polyfit(log_compute, log_error, 1)
     rng = np.random.default_rng(seed)
     draws = []
     for _ in range(_DRAWS):
-        rows = np.concatenate([rng.choice(np.flatnonzero(c == s), int((c == s).sum())) for s in sizes])
-        b, a = np.polyfit(c[rows], e[rows], 1)
+        rows = np.concatenate(
+            [rng.choice(np.flatnonzero(log_compute == s), int((log_compute == s).sum())) for s in sizes]
+        )
+        b, a = np.polyfit(log_compute[rows], log_error[rows], 1)
         draws.append((math.exp(a), float(b)))
     low, high = np.quantile([b for _, b in draws], [0.025, 0.975])
     reach = (math.exp(sizes[0]), math.exp(sizes[-1]))
-    return PowerLaw(math.exp(start), float(slope), float(low), float(high), reach, tuple(draws))
+    return PowerLaw(math.exp(intercept), float(slope), float(low), float(high), reach, tuple(draws))

@@ -1,6 +1,6 @@
-"""Architectures: an open_clip config by name, by path, from a folder or the hub; built with nothing downloaded unasked.
+"""Architectures: open_clip configs by name, path, folder or hub name. Nothing is downloaded unless a hub name is given.
 
-A config may carry two things open_clip's own does not: ``preprocess_cfg`` (the pixels' mean and deviation), and in
+A config may hold two things that open_clip's do not: ``preprocess_cfg`` (pixel mean and standard deviation), and in
 ``text_cfg`` an ``hf_config``, the transformers configuration of a text tower, so that a filter's folder needs no hub.
 """
 
@@ -42,7 +42,7 @@ Config = dict[str, Any]
 
 @dataclass(frozen=True)
 class Source:
-    """An architecture with what belongs to it: tokenizer files by name, and its weights where it brings them."""
+    """An architecture's config, its tokenizer files by name, and its weights where it has any."""
 
     config: Config
     files: Mapping[str, bytes] = field(default_factory=dict)
@@ -62,8 +62,8 @@ def read_source(arch: str) -> Source:
     if arch.startswith("hf-hub:"):
         return read_source(str(fetch_folder(arch)))
     if is_hub_name(arch):
-        name, weights, published = fetch_tag(arch)
-        return Source(_as_released(_named(name), published), {}, weights)
+        name, weights, preprocessing = fetch_tag(arch)
+        return Source(_as_released(_named(name), preprocessing), {}, weights)
     path = Path(arch)
     if arch.endswith(".json"):
         return Source(_parse(path), tokenizer_files(path))
@@ -74,88 +74,88 @@ def read_source(arch: str) -> Source:
 
 
 def _named(arch: str) -> Config:
-    """One of ours or of open_clip's, with the pixel statistics its released weights agree on."""
-    ours = CONFIGS / f"{arch}.json"
-    if ours.is_file():
-        return _parse(ours)
+    """A config of ours or of open_clip's, with the pixel statistics if all its released weights share them."""
+    shipped = CONFIGS / f"{arch}.json"
+    if shipped.is_file():
+        return _parse(shipped)
     name = arch.replace("/", "-")
-    known = open_clip.get_model_config(name)
-    if known is None:
+    config = open_clip.get_model_config(name)
+    if config is None:
         names = ", ".join(sorted(p.stem for p in CONFIGS.glob("*.json")))
         raise RecipeError(
             "filter.arch",
             f"no architecture {arch!r}",
             f"{names}, lit, a name of open_clip.list_models(), or a .json file",
         )
-    known_weights = open_clip.pretrained
-    tags = known_weights.list_pretrained_tags_by_model(name)
-    published = [known_weights.get_pretrained_cfg(name, tag) for tag in tags]
-    statistics = {(tuple(s["mean"]), tuple(s["std"])) for s in published if s.get("mean") and s.get("std")}
+    pretrained = open_clip.pretrained
+    tags = pretrained.list_pretrained_tags_by_model(name)
+    preprocessings = [pretrained.get_pretrained_cfg(name, tag) for tag in tags]
+    statistics = {(tuple(s["mean"]), tuple(s["std"])) for s in preprocessings if s.get("mean") and s.get("std")}
     if len(statistics) == 1:
         mean, std = statistics.pop()
-        known = known | {"preprocess_cfg": {"mean": list(mean), "std": list(std)}}
-    return dict(known)
+        config = config | {"preprocess_cfg": {"mean": list(mean), "std": list(std)}}
+    return dict(config)
 
 
-def _as_released(config: Config, published: Mapping[str, Any]) -> Config:
-    """``config`` as the weights were trained: OpenAI's and DFN's with the quick GELU, whatever the bare name says."""
-    if published.get("quick_gelu"):
+def _as_released(config: Config, preprocessing: Mapping[str, Any]) -> Config:
+    """``config`` with the released weights' preprocessing and activation (OpenAI's and DFN's use the quick GELU)."""
+    if preprocessing.get("quick_gelu"):
         config = config | {"quick_gelu": True}
-    if published.get("mean") and published.get("std"):
-        config = config | {"preprocess_cfg": {"mean": list(published["mean"]), "std": list(published["std"])}}
+    if preprocessing.get("mean") and preprocessing.get("std"):
+        config = config | {"preprocess_cfg": {"mean": list(preprocessing["mean"]), "std": list(preprocessing["std"])}}
     return config
 
 
 def _parse(path: Path) -> Config:
     try:
-        found = json.loads(path.read_text("utf-8"))
+        content = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise RecipeError(
             "filter.arch", f"cannot read {path} ({type(error).__name__})", "a path to an open_clip config"
         ) from None
-    config = found.get("model_cfg", found) if isinstance(found, dict) else {}
+    config = content.get("model_cfg", content) if isinstance(content, dict) else {}
     if not isinstance(config, dict) or not {"embed_dim", "vision_cfg", "text_cfg"} <= set(config):
         raise RecipeError(
             "filter.arch", f"{path} is no open_clip model config", "it needs embed_dim, vision_cfg and text_cfg"
         )
-    statistics_of = found.get("preprocess_cfg", {})
-    if {"mean", "std"} <= set(statistics_of):
-        config["preprocess_cfg"] = {"mean": list(statistics_of["mean"]), "std": list(statistics_of["std"])}
+    preprocessing = content.get("preprocess_cfg", {})
+    if {"mean", "std"} <= set(preprocessing):
+        config["preprocess_cfg"] = {"mean": list(preprocessing["mean"]), "std": list(preprocessing["std"])}
     return _with_text_tower(dict(config), path.parent)
 
 
 def _with_text_tower(config: Config, folder: Path) -> Config:
-    """The transformers config that ``hf_model_name`` points to, taken in: of a local folder, else of the known ones
-    (`filters.towers.text_configs`); any other name stays a name."""
+    """``config`` with the transformers config of its ``hf_model_name`` embedded: from a local folder, else from
+    `filters.towers.text_configs`. Any other name is left as it is."""
     text = config["text_cfg"]
     if "hf_model_name" not in text or "hf_config" in text:
         return config
     for place in _places(text["hf_model_name"], folder):
         try:
-            found = json.loads((place / "config.json").read_text("utf-8"))
+            tower = json.loads((place / "config.json").read_text("utf-8"))
         except (OSError, ValueError):
             continue
-        if isinstance(found, dict) and "model_type" in found and not {"text_config", "vision_config"} & set(found):
+        if isinstance(tower, dict) and "model_type" in tower and not {"text_config", "vision_config"} & set(tower):
             break
     else:
-        found = dict(TEXT_TOWERS.get(text["hf_model_name"], {}))
-    if found:
-        config["text_cfg"] = text | {"hf_config": found, "hf_model_name": Path(text["hf_model_name"]).name}
+        tower = dict(TEXT_TOWERS.get(text["hf_model_name"], {}))
+    if tower:
+        config["text_cfg"] = text | {"hf_config": tower, "hf_model_name": Path(text["hf_model_name"]).name}
     return config
 
 
 def _places(name: str, folder: Path) -> tuple[Path, ...]:
-    """Where the files of a text tower called ``name`` may lie, for a config in ``folder``."""
+    """Folders that may hold the files of the text tower ``name``, for a config in ``folder``."""
     return Path(name), folder / name, folder / Path(name).name, folder
 
 
 def tokenizer_files(config: Path) -> dict[str, bytes]:
-    """The transformers tokenizer that lies with a model config, or where its text tower does; {} where none does."""
+    """The transformers tokenizer files beside a model config or with its text tower; {} where there are none."""
     try:
-        found = json.loads(config.read_text("utf-8"))
+        content = json.loads(config.read_text("utf-8"))
     except (OSError, ValueError):
         return {}
-    text = found.get("model_cfg", found).get("text_cfg", {})
+    text = content.get("model_cfg", content).get("text_cfg", {})
     for key in ("hf_tokenizer_name", "hf_model_name"):
         for place in reversed(_places(text[key], config.parent)) if text.get(key) else ():
             files = {name: (place / name).read_bytes() for name in TOKENIZER_FILES if (place / name).is_file()}
@@ -184,37 +184,37 @@ def build(config: Config) -> torch.nn.Module:
 
 @torch.no_grad()
 def _begin_decoder(model: Any) -> None:
-    """What open_clip 3.3 leaves as the memory was, since its decoder's own initialisation is never called."""
+    """Initialise the projection: open_clip 3.3 never calls its decoder's initialisation and leaves it uninitialised."""
     projection = model.text_decoder.text_projection
     torch.nn.init.normal_(projection, std=projection.shape[0] ** -0.5)
 
 
 def stock_tokenizer(config: Config, files: Mapping[str, bytes] | None = None) -> Callable[..., torch.Tensor]:
     """The tokenizer open_clip pairs with this config; ``files`` are a transformers tokenizer's where it needs one."""
-    wanted = config["text_cfg"].get("hf_tokenizer_name") or ""
+    name = config["text_cfg"].get("hf_tokenizer_name") or ""
     with _as_folder(config, files or {}) as folder:
         try:
-            if wanted and not files:
-                found = open_clip.tokenizer.HFTokenizer(
-                    wanted,
+            if name and not files:
+                stock = open_clip.tokenizer.HFTokenizer(
+                    name,
                     context_length=config["text_cfg"].get("context_length", 77),
                     tokenizer_mode=config["text_cfg"].get("tokenizer_mode"),
                     **config["text_cfg"].get("tokenizer_kwargs", {}),
                 )
             else:
-                found = open_clip.get_tokenizer(f"local-dir:{folder}")
+                stock = open_clip.get_tokenizer(f"local-dir:{folder}")
         except (OSError, ValueError) as error:
             fix = "tokenizer.json and tokenizer_config.json beside the config"
-            raise RecipeError("filter.tokenizer", f"no tokenizer {wanted!r} ({type(error).__name__})", fix) from None
-    tokenizer: Callable[..., torch.Tensor] = found
+            raise RecipeError("filter.tokenizer", f"no tokenizer {name!r} ({type(error).__name__})", fix) from None
+    tokenizer: Callable[..., torch.Tensor] = stock
     return tokenizer
 
 
 @contextmanager
 def _as_folder(config: Config, files: Mapping[str, bytes]) -> Iterator[str]:
-    """A config as the folder open_clip's ``local-dir:`` reads, so that its registry of names stays as it is.
+    """A temporary folder with the config for open_clip's ``local-dir:``, so that its registry of names is unchanged.
 
-    What open_clip logs meanwhile (no weights in the folder) is not news, and is kept quiet.
+    open_clip's log messages meanwhile (no weights in the folder) are suppressed.
     """
     config = dict(config)
     statistics = config.pop("preprocess_cfg", {})
@@ -230,8 +230,8 @@ def _as_folder(config: Config, files: Mapping[str, bytes]) -> Iterator[str]:
                 config["text_cfg"] = text | {"hf_model_name": name}
             for file, content in files.items():
                 (folder / file).write_bytes(content)
-            described = {"model_cfg": config, "preprocess_cfg": statistics}
-            (folder / "open_clip_config.json").write_text(json.dumps(described), "utf-8")
+            content_of_config = {"model_cfg": config, "preprocess_cfg": statistics}
+            (folder / "open_clip_config.json").write_text(json.dumps(content_of_config), "utf-8")
             yield name
     finally:
         root.removeFilter(_is_not_of_open_clip)
@@ -242,7 +242,7 @@ def _is_not_of_open_clip(record: logging.LogRecord) -> bool:
 
 
 def load_weights(model: torch.nn.Module, path: Path, arch: str) -> None:
-    """Weights of ``path`` into ``model``, through open_clip's conversions of other projects' formats.
+    """Load the weights of ``path`` into ``model``, with open_clip's conversions of other projects' formats.
 
     RecipeError where the file is missing, unreadable, holds anything but tensors (a pickle can run code: open_clip is
     given only what `filters.towers.weights.read_state` has read), or was made for another architecture than ``arch``.

@@ -35,8 +35,8 @@ class PlainText:
     def __call__(self, texts: Sequence[str]) -> NDArray[np.int64]:
         out = np.zeros((len(texts), self._context), np.int64)
         plain = [i for i, text in enumerate(texts) if _PLAIN.fullmatch(text)]
-        for i, found in zip(plain, self._fast.encode_batch([texts[i].lower() for i in plain]), strict=True):
-            ids = [self._slow.sot_token_id, *found.ids[: self._context - 2], self._slow.eot_token_id]
+        for i, encoding in zip(plain, self._fast.encode_batch([texts[i].lower() for i in plain]), strict=True):
+            ids = [self._slow.sot_token_id, *encoding.ids[: self._context - 2], self._slow.eot_token_id]
             out[i, : len(ids)] = ids
         other = sorted(set(range(len(texts))) - set(plain))
         if other:

@@ -29,8 +29,8 @@ def is_hub_name(arch: str) -> bool:
 
 
 @contextmanager
-def _asked() -> Iterator[None]:
-    """The hub may be called: the user named what is to be fetched from it."""
+def _allow_hub() -> Iterator[None]:
+    """Allow requests to the hub, for a name that the user gave."""
     from huggingface_hub import constants
 
     before = constants.HF_HUB_OFFLINE
@@ -50,7 +50,7 @@ def fetch_folder(arch: str) -> Path:
     patterns = ["*.json", "*.txt", "*.model", "*.safetensors"]
     name = arch.removeprefix("hf-hub:")
     try:
-        with _asked():
+        with _allow_hub():
             folder = Path(snapshot_download(name, allow_patterns=patterns))
             if not _has_safetensors(folder):
                 folder = Path(snapshot_download(name, allow_patterns=[*patterns, *_WEIGHTS, "pytorch_model-*.bin"]))
@@ -60,7 +60,7 @@ def fetch_folder(arch: str) -> Path:
 
 
 def _has_safetensors(folder: Path) -> bool:
-    """Whether the weights are there: transformers' beside an open_clip_config.json are not those it describes."""
+    """Whether safetensors weights exist; beside an open_clip_config.json only open_clip's own file counts."""
     if (folder / OPEN_CLIP_CONFIG).is_file() and (folder / "config.json").is_file():
         return (folder / OPEN_CLIP_WEIGHTS[0]).is_file()
     return any(folder.glob("*.safetensors"))
@@ -76,7 +76,7 @@ def fetch_tag(arch: str) -> tuple[str, Path, dict[str, Any]]:
         tags = ", ".join(weights.list_pretrained_tags_by_model(name)) or "no tags: correct the name before the colon"
         raise RecipeError("filter.arch", f"open_clip knows no weights {arch!r}", tags)
     try:
-        with _asked():
+        with _allow_hub():
             path = Path(weights.download_pretrained(chosen))
     except (OSError, RuntimeError, ValueError) as error:
         raise _no_hub(arch, error) from None
@@ -90,8 +90,8 @@ def find_weights(folder: Path) -> Path:
             return folder / name
     others = sorted(p for p in folder.glob("*") if p.suffix in (".safetensors", ".bin", ".pt", ".pth"))
     if len(others) != 1:
-        found = ", ".join(p.name for p in others) or "no weights"
-        raise RecipeError("filter.checkpoint", f"{folder} holds {found}", f"one of {', '.join(_WEIGHTS)}")
+        held = ", ".join(p.name for p in others) or "no weights"
+        raise RecipeError("filter.checkpoint", f"{folder} holds {held}", f"one of {', '.join(_WEIGHTS)}")
     return others[0]
 
 

@@ -1,4 +1,4 @@
-"""The parts of a tower, whoever built it (open_clip, timm, transformers): depth of a weight, image tokens, patches."""
+"""Access to parts of open_clip, timm and transformers towers: layer depth, image tokens, patch dropout."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ _INPUT = re.compile(
     r"|cls_token|reg_token|norm_pre|stem"
 )
 _IMAGE = ("visual.", "inner.vision_model.", "image_")
-_ALONE = ("logit_scale", "logit_bias", "inner.logit_scale", "inner.logit_bias")
+_WITHOUT_DEPTH = ("logit_scale", "logit_bias", "inner.logit_scale", "inner.logit_bias")
 
 
 def depths(model: torch.nn.Module) -> dict[str, float]:
-    """How far below its tower's head each trained parameter lies: 0 in the head, blocks + 1 in the embedding."""
-    found: dict[str, tuple[str, int | None]] = {}
+    """Distance of each trained parameter from its tower's head: 0 in the head, blocks + 1 in the embedding."""
+    tower_and_depth: dict[str, tuple[str, int | None]] = {}
     last: dict[str, int] = {}
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
             continue
         tower = "image" if name.startswith(_IMAGE) else "text"
-        found[name] = (tower, None if name in _ALONE else _depth(name))
-        last[tower] = max(last.get(tower, 0), found[name][1] or 0)
-    return {n: 0.0 if d is None else float(last[tower] + 1 - d) for n, (tower, d) in found.items()}
+        tower_and_depth[name] = (tower, None if name in _WITHOUT_DEPTH else _depth(name))
+        last[tower] = max(last.get(tower, 0), tower_and_depth[name][1] or 0)
+    return {n: 0.0 if d is None else float(last[tower] + 1 - d) for n, (tower, d) in tower_and_depth.items()}
 
 
 def _depth(name: str) -> int | None:
@@ -46,12 +46,14 @@ def image_tokens(model: Any, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tenso
     The tokens are what the tower pools: a ViT's patches, the positions of a ResNet's last map.
     """
     if hasattr(model, "image_tokens"):
-        own: tuple[torch.Tensor, torch.Tensor] = model.image_tokens(x)
-        return own
+        embedding_and_tokens: tuple[torch.Tensor, torch.Tensor] = model.image_tokens(x)
+        return embedding_and_tokens
     visual: Any = getattr(model, "visual", None)
     if hasattr(visual, "trunk"):
-        found = visual.trunk.forward_features(x)
-        return visual.head(visual.trunk.forward_head(found)), found if found.ndim == 3 else found.flatten(2).mT
+        feature_map = visual.trunk.forward_features(x)
+        return visual.head(
+            visual.trunk.forward_head(feature_map)
+        ), feature_map if feature_map.ndim == 3 else feature_map.flatten(2).mT
     if isinstance(visual, open_clip.transformer.VisionTransformer):
         before = visual.output_tokens
         visual.output_tokens = True
@@ -61,13 +63,13 @@ def image_tokens(model: Any, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tenso
             visual.output_tokens = before
         return pooled, tokens
     if hasattr(visual, "attnpool"):
-        output = visual.forward_intermediates(x, indices=1)
-        return output["image_features"], output["image_intermediates"][-1].flatten(2).mT
+        outputs = visual.forward_intermediates(x, indices=1)
+        return outputs["image_features"], outputs["image_intermediates"][-1].flatten(2).mT
     raise RecipeError("filter.caption", "this architecture gives no image tokens", "caption: 0, or another arch")
 
 
 def set_patch_dropout(model: Any, share: float) -> None:
-    """Drop this share of a ViT's patches in training. It holds no weights: what is saved is the same model.
+    """Drop this share of a ViT's patches in training. Patch dropout has no weights, so the saved model is unchanged.
 
     RecipeError for a tower that has no patches.
     """

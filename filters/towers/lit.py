@@ -79,16 +79,19 @@ class LitModel(torch.nn.Module):
     @torch.no_grad()
     def image_features(self, x: torch.Tensor) -> torch.Tensor:
         """float32[n, 2560] of normalised float32[n, 3, side, side]: means over the left half, over the right."""
-        found = self.image_tower.forward_features(x)
-        middle = found.shape[3] // 2
-        return torch.cat([found[..., : found.shape[3] - middle].mean((2, 3)), found[..., middle:].mean((2, 3))], dim=1)
+        feature_map = self.image_tower.forward_features(x)
+        middle = feature_map.shape[3] // 2
+        return torch.cat(
+            [feature_map[..., : feature_map.shape[3] - middle].mean((2, 3)), feature_map[..., middle:].mean((2, 3))],
+            dim=1,
+        )
 
     @torch.no_grad()
     def text_features(self, ids: torch.Tensor) -> torch.Tensor:
         """float32[n, 384] of int64[n, length]: the mean over the tokens, as the tower was trained to be read."""
         mask = (ids != self.masked_pad).long()
-        found = self.text_tower(input_ids=ids, attention_mask=mask).last_hidden_state
-        mean: torch.Tensor = (found * mask[:, :, None]).sum(1) / mask.sum(1, keepdim=True).clamp(min=1)
+        hidden_states = self.text_tower(input_ids=ids, attention_mask=mask).last_hidden_state
+        mean: torch.Tensor = (hidden_states * mask[:, :, None]).sum(1) / mask.sum(1, keepdim=True).clamp(min=1)
         return mean
 
     def encode_image(self, x: torch.Tensor) -> torch.Tensor:
@@ -124,10 +127,10 @@ def _image_tower() -> Any:
     import timm
 
     tower = timm.create_model("tf_efficientnet_lite0", pretrained=False)
-    theirs, ours = read_state(_file(*_IMAGE)), tower.state_dict()
-    if [t.shape for t in theirs.values()] != [t.shape for t in ours.values()]:
+    released, expected = read_state(_file(*_IMAGE)), tower.state_dict()
+    if [t.shape for t in released.values()] != [t.shape for t in expected.values()]:
         raise RecipeError("filter.arch", f"{_IMAGE[1]} is no EfficientNet-Lite0", "pip install 'radsift[towers]'")
-    tower.load_state_dict(dict(zip(ours, theirs.values(), strict=True)))
+    tower.load_state_dict(dict(zip(expected, released.values(), strict=True)))
     return tower
 
 

@@ -37,16 +37,16 @@ def medclip_config(folder: Path) -> dict[str, Any] | None:
 
     A ``config.json`` that came with Bio_ClinicalBERT's tokenizer may lie in it: the weights' names decide.
     """
-    found = read_model_config(folder)
-    if found is not None and found["model_type"] not in (MODEL_TYPE, "bert"):
+    config = read_model_config(folder)
+    if config is not None and config["model_type"] not in (MODEL_TYPE, "bert"):
         return None
-    if found is not None and found["model_type"] == MODEL_TYPE:
-        return found
+    if config is not None and config["model_type"] == MODEL_TYPE:
+        return config
     if not any((folder / name).is_file() for name in ("model.safetensors", "pytorch_model.bin")):
         return None
     names = tensor_names(folder)
-    ours = any(n.startswith(f"{_IMAGE}model.") for n in names) and f"{_TEXT}projection_head.weight" in names
-    return {"model_type": MODEL_TYPE} if ours else None
+    is_medclip = any(n.startswith(f"{_IMAGE}model.") for n in names) and f"{_TEXT}projection_head.weight" in names
+    return {"model_type": MODEL_TYPE} if is_medclip else None
 
 
 class MedclipModel(torch.nn.Module):
@@ -67,12 +67,12 @@ class MedclipModel(torch.nn.Module):
 
     def image_tokens(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """(embedding float[n, d], tokens float[n, m, width]) of normalised float[n, 3, side, side]."""
-        found = self.image_tower(x)
-        if isinstance(found, torch.Tensor):
-            tokens = found.flatten(2).mT
-            return self.image_head(found.mean((2, 3))), tokens
-        rows: torch.Tensor = self.image_head(found.pooler_output)
-        return rows, found.last_hidden_state
+        feature_map = self.image_tower(x)
+        if isinstance(feature_map, torch.Tensor):
+            tokens = feature_map.flatten(2).mT
+            return self.image_head(feature_map.mean((2, 3))), tokens
+        rows: torch.Tensor = self.image_head(feature_map.pooler_output)
+        return rows, feature_map.last_hidden_state
 
     def encode_image(self, x: torch.Tensor) -> torch.Tensor:
         """Rows float[n, d], not yet of unit length."""
@@ -83,8 +83,8 @@ class MedclipModel(torch.nn.Module):
         mask = (ids != self.masked_pad).long()
         states = self.text_tower(input_ids=ids, attention_mask=mask, output_hidden_states=True).hidden_states
         mean = torch.stack([states[i] for i in _STATES]).mean(0)
-        known = mask[:, :, None].to(mean.dtype)
-        rows: torch.Tensor = self.text_head((mean * known).sum(1) / known.sum(1).clamp(min=1))
+        valid = mask[:, :, None].to(mean.dtype)
+        rows: torch.Tensor = self.text_head((mean * valid).sum(1) / valid.sum(1).clamp(min=1))
         return rows
 
     def save(self, folder: Path) -> None:
@@ -174,8 +174,8 @@ class _WithoutPooler:
     def __init__(self, kind: Any) -> None:
         self._kind = kind
 
-    def from_pretrained(self, *given: Any, **more: Any) -> Any:
-        return self._kind.from_pretrained(*given, add_pooling_layer=False, **more)
+    def from_pretrained(self, *args: Any, **kwargs: Any) -> Any:
+        return self._kind.from_pretrained(*args, add_pooling_layer=False, **kwargs)
 
 
 def _below(state: Mapping[str, torch.Tensor], prefix: str) -> State:

@@ -1,4 +1,4 @@
-"""A Filter's folder: how one begins, is written, and is read again.
+"""Create a Filter, write its folder and read it.
 
 The folder holds ``model.safetensors``, ``config.json`` (open_clip's model config), ``tokenizer.json`` and what else the
 tokenizer needs, ``card.json`` (what it was trained on and how, its metrics, its preprocessing). Models that are not
@@ -33,15 +33,15 @@ _SIGLIP_SCALE, _SIGLIP_BIAS = math.log(10), -10.0  # Zhai et al. 2023, section 3
 def create_filter(
     rules: ModelRules, texts: Sequence[str], vocab: int, device: str = "auto", objective: str = "clip"
 ) -> Filter:
-    """A filter to train: from ``rules.checkpoint``, or at random under torch's current seed.
+    """A filter to train: from ``rules.checkpoint``, or randomly initialised from torch's current seed.
 
-    ``texts`` train the tokenizer where it is ours and new. ``objective`` siglip gives it a learned bias. RecipeError
-    where the parts do not fit each other.
+    ``texts`` train the tokenizer where it is a new WordPiece. ``objective`` siglip adds a learned bias. RecipeError
+    where the parts are incompatible.
     """
-    found = _create(rules, texts, vocab, device)
+    model = _create(rules, texts, vocab, device)
     if objective == "siglip":
-        _add_bias(found, fresh=rules.checkpoint is None and not is_hub_name(rules.arch))
-    return found
+        _add_bias(model, randomly_initialized=rules.checkpoint is None and not is_hub_name(rules.arch))
+    return model
 
 
 def _create(rules: ModelRules, texts: Sequence[str], vocab: int, device: str) -> Filter:
@@ -51,9 +51,9 @@ def _create(rules: ModelRules, texts: Sequence[str], vocab: int, device: str) ->
     _check_own(rules, start)
     if rules.arch == lit.ARCH:
         return _wrap(lit.create(), pick_device(device))
-    begun = _own_folder(rules, start)
-    if begun is not None:
-        return _wrap(load_own(begun), pick_device(device))
+    own_folder = _own_folder(rules, start)
+    if own_folder is not None:
+        return _wrap(load_own(own_folder), pick_device(device))
     source = _source(rules, start)
     config = source.config
     if rules.tokenizer == "wordpiece":
@@ -68,7 +68,7 @@ def _create(rules: ModelRules, texts: Sequence[str], vocab: int, device: str) ->
 
 
 def _own_folder(rules: ModelRules, start: Path | None) -> Path | None:
-    """The folder to begin from, the hub's too, where its model is not open_clip's."""
+    """The initial folder (local or from the hub), where its model is not open_clip's."""
     folder = fetch_folder(rules.arch) if rules.arch.startswith("hf-hub:") else start
     if folder is None or not folder.is_dir() or is_open_clip(folder) or own_config(folder) is None:
         return None
@@ -83,9 +83,9 @@ def _source(rules: ModelRules, start: Path | None) -> Source:
     archive = openai.is_archive(start)
     if rules.arch == AUTO:
         return Source(openai.read_architecture(start), {}, start)
-    found = read_source(rules.arch)
-    config = found.config | {"quick_gelu": True} if archive else found.config  # only OpenAI's are such archives
-    return Source(config, found.files, start)
+    source = read_source(rules.arch)
+    config = source.config | {"quick_gelu": True} if archive else source.config  # only OpenAI's are such archives
+    return Source(config, source.files, start)
 
 
 def _wrap(parts: tuple[Any, TextTokenizer], device: str) -> Filter:
@@ -101,14 +101,14 @@ def check_rules(rules: ModelRules) -> Config:
     _check_own(rules, start)
     if rules.arch == lit.ARCH:
         return lit.find_towers()
-    begun = _own_folder(rules, start)
-    if begun is not None:
-        return own_config(begun) or {}
+    own_folder = _own_folder(rules, start)
+    if own_folder is not None:
+        return own_config(own_folder) or {}
     return _source(rules, start).config
 
 
 def _check_own(rules: ModelRules, start: Path | None) -> None:
-    """Whether architecture, checkpoint and tokenizer go together, as far as their names say."""
+    """RecipeError where the names of architecture, checkpoint and tokenizer are incompatible."""
     folder = start is not None and start.is_dir()
     if start is not None and folder:
         check_folder(start)
@@ -128,59 +128,59 @@ def _check_own(rules: ModelRules, start: Path | None) -> None:
         raise RecipeError("filter.tokenizer", f"{rules.arch} brings its own text tower", "tokenizer: open_clip")
 
 
-def _continue(found: Filter, rules: ModelRules) -> Filter:
-    arch, tokenizer = found.card["arch"], found.card["tokenizer"]
+def _continue(model: Filter, rules: ModelRules) -> Filter:
+    arch, tokenizer = model.card["arch"], model.card["tokenizer"]
     if (rules.arch not in (arch, AUTO) and arch_name(rules.arch) != arch) or tokenizer != rules.tokenizer:
         raise RecipeError(
             "filter.checkpoint",
             f"the filter is a {arch} with the {tokenizer} tokenizer",
             f"arch: {arch}, tokenizer: {tokenizer}",
         )
-    return found
+    return model
 
 
-def _add_bias(found: Filter, fresh: bool) -> None:
-    """The sigmoid loss's bias, where the model has none, and for a random model its temperature."""
-    model: Any = found.model
-    if getattr(model, "logit_bias", None) is not None:
+def _add_bias(model: Filter, randomly_initialized: bool) -> None:
+    """Add the sigmoid loss's bias where the model has none; for a new model also set its initial temperature."""
+    network: Any = model.model
+    if getattr(network, "logit_bias", None) is not None:
         return
-    if isinstance(model, OwnFolder) and not isinstance(model, lit.LitModel):
-        problem = f"the layout of {arch_of(ModelRules(AUTO), found)} has no place for the sigmoid's bias"
+    if isinstance(network, OwnFolder) and not isinstance(network, lit.LitModel):
+        problem = f"the layout of {arch_of(ModelRules(AUTO), model)} has no place for the sigmoid's bias"
         raise RecipeError("filter.objective", problem, "objective: clip, or a checkpoint of SigLIP")
     with torch.no_grad():
-        model.logit_bias = torch.nn.Parameter(torch.full_like(model.logit_scale, _SIGLIP_BIAS))
-        if fresh:
-            model.logit_scale.fill_(_SIGLIP_SCALE)
-    found.config["init_logit_bias"] = _SIGLIP_BIAS
-    if fresh:
-        found.config["init_logit_scale"] = _SIGLIP_SCALE
+        network.logit_bias = torch.nn.Parameter(torch.full_like(network.logit_scale, _SIGLIP_BIAS))
+        if randomly_initialized:
+            network.logit_scale.fill_(_SIGLIP_SCALE)
+    model.config["init_logit_bias"] = _SIGLIP_BIAS
+    if randomly_initialized:
+        model.config["init_logit_scale"] = _SIGLIP_SCALE
 
 
 def arch_name(arch: str) -> str:
-    """The architecture's name without its path: what a card may say."""
+    """The architecture's name without its path, as the card records it."""
     return Path(arch).stem if arch.endswith(".json") else arch
 
 
-def arch_of(rules: ModelRules, found: Filter) -> str:
-    """What a card calls the architecture of a filter begun by ``rules``."""
+def arch_of(rules: ModelRules, model: Filter) -> str:
+    """The architecture's name in the card of a filter created by ``rules``."""
     if rules.arch != AUTO:
         return arch_name(rules.arch)
-    return str(found.card.get("arch") or found.config.get("model_type") or AUTO)
+    return str(model.card.get("arch") or model.config.get("model_type") or AUTO)
 
 
-def save_filter(found: Filter, folder: Path, card: dict[str, Any]) -> None:
+def save_filter(model: Filter, folder: Path, card: dict[str, Any]) -> None:
     """Write the filter's folder; the same filter gives the same bytes."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, content in getattr(found.tokenizer, "files", {}).items():
+    for name, content in getattr(model.tokenizer, "files", {}).items():
         (folder / name).write_bytes(content)
-    if isinstance(found.tokenizer, WordPiece):
-        found.tokenizer.save(folder / "tokenizer.json")
-    if isinstance(found.model, OwnFolder):
-        found.model.save(folder)
+    if isinstance(model.tokenizer, WordPiece):
+        model.tokenizer.save(folder / "tokenizer.json")
+    if isinstance(model.model, OwnFolder):
+        model.model.save(folder)
     else:
-        weights = {k: v.detach().cpu().contiguous().clone() for k, v in found.model.state_dict().items()}
+        weights = {k: v.detach().cpu().contiguous().clone() for k, v in model.model.state_dict().items()}
         save_file(weights, folder / "model.safetensors")
-        write_json(folder / "config.json", found.config)
+        write_json(folder / "config.json", model.config)
     write_json(folder / "card.json", card)
 
 
@@ -196,18 +196,18 @@ def load_filter(folder: Path, device: str = "auto") -> Filter:
     """
     try:
         card = json.loads((folder / "card.json").read_text("utf-8"))
-        arch, ours = card["arch"], card["tokenizer"] == "wordpiece"
+        arch, is_wordpiece = card["arch"], card["tokenizer"] == "wordpiece"
     except (OSError, ValueError, KeyError, TypeError) as error:
         problem = f"{folder} is not a filter folder (card.json: {type(error).__name__})"
         raise RecipeError("filter", problem, "a folder `curate train-filter` wrote") from None
     if own_config(folder) is not None:
-        model, own = load_own(folder)
-        return Filter(model, own, model.config, card, pick_device(device))
+        model, own_tokenizer = load_own(folder)
+        return Filter(model, own_tokenizer, model.config, card, pick_device(device))
     config = _folder_config(folder)
     context = config["text_cfg"].get("context_length", 77)
     files = tokenizer_files(folder / "config.json")
     tokenizer: TextTokenizer = (
-        WordPiece.load(folder / "tokenizer.json", context) if ours else StockTokenizer(config, files)
+        WordPiece.load(folder / "tokenizer.json", context) if is_wordpiece else StockTokenizer(config, files)
     )
     built = build(config)
     load_weights(built, folder / "model.safetensors", arch)

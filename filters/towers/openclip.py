@@ -18,9 +18,9 @@ from filters.towers import tiny_eva, torchvision_ops
 @cache
 def _load() -> ModuleType:
     torchvision_ops.ensure()
-    found = importlib.import_module("open_clip")
+    package = importlib.import_module("open_clip")
     tiny_eva.register()
-    return found
+    return package
 
 
 class _OpenClip:

@@ -53,8 +53,8 @@ class Siglip(TransformersModel):
 
     def image_tokens(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """(pooled float[n, d], tokens float[n, patches, d]) of normalised float[n, 3, side, side]."""
-        found = self.inner.vision_model(pixel_values=x)
-        return found.pooler_output, found.last_hidden_state
+        outputs = self.inner.vision_model(pixel_values=x)
+        return outputs.pooler_output, outputs.last_hidden_state
 
     def encode_text(self, ids: torch.Tensor) -> torch.Tensor:
         """Rows float[n, d]. The tower attends to padding, as it was trained: the ids must be of full length."""
@@ -98,8 +98,8 @@ class SiglipNaflex(Siglip):
             pixels[i, : len(rows)] = rows.to(device)
             mask[i, : len(rows)] = 1
         grid = torch.tensor(shapes, dtype=torch.int64, device=device)
-        found = self.inner.vision_model(pixel_values=pixels, pixel_attention_mask=mask, spatial_shapes=grid)
-        return found.pooler_output, found.last_hidden_state
+        outputs = self.inner.vision_model(pixel_values=pixels, pixel_attention_mask=mask, spatial_shapes=grid)
+        return outputs.pooler_output, outputs.last_hidden_state
 
 
 def fit(height: int, width: int, patch: int, most: int) -> tuple[int, int]:

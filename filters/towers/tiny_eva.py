@@ -12,13 +12,15 @@ from filters.towers.torchvision_ops import ensure
 NAME = "radsift_eva02_tiny_patch8_64"
 
 
-def radsift_eva02_tiny_patch8_64(pretrained: bool = False, **given: Any) -> Any:
+def radsift_eva02_tiny_patch8_64(pretrained: bool = False, **kwargs: Any) -> Any:
     """4 blocks of width 128 on 64 x 64 pixels in patches of 8; there are no weights to be ``pretrained`` with."""
     if pretrained:
         raise ValueError(f"{NAME} has no pretrained weights")
     from timm.models.eva import Eva
 
-    known = {k: v for k, v in given.items() if k in ("num_classes", "global_pool", "patch_drop_rate", "drop_path_rate")}
+    supported = {
+        k: v for k, v in kwargs.items() if k in ("num_classes", "global_pool", "patch_drop_rate", "drop_path_rate")
+    }
     return Eva(
         img_size=64,
         patch_size=8,
@@ -32,7 +34,7 @@ def radsift_eva02_tiny_patch8_64(pretrained: bool = False, **given: Any) -> Any:
         scale_attn_inner=True,
         use_rot_pos_emb=True,
         ref_feat_shape=(8, 8),
-        **known,
+        **supported,
     )
 
 

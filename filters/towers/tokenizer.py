@@ -55,29 +55,29 @@ class WordPiece:
     def load(cls, path: Path, context_length: int) -> WordPiece:
         """A tokenizer written by `save`; RecipeError where the file is not one."""
         try:
-            found = Tokenizer.from_str(path.read_text("utf-8"))
+            tokenizer = Tokenizer.from_str(path.read_text("utf-8"))
         except Exception:  # noqa: BLE001  the library raises nothing narrower on a bad file
             raise RecipeError(str(path), "is not a tokenizer", "train the filter again") from None
-        return cls(found, context_length)
+        return cls(tokenizer, context_length)
 
 
 def read_wordpiece(folder: Path, context_length: int, words: int) -> WordPiece:
     """tokenizer.json, or BERT's vocab.txt; RecipeError where neither is there or its ids exceed ``words``."""
     if (folder / "tokenizer.json").is_file():
-        found = WordPiece.load(folder / "tokenizer.json", context_length)
+        tokenizer = WordPiece.load(folder / "tokenizer.json", context_length)
     elif (folder / "vocab.txt").is_file():
         from transformers import BertTokenizerFast
 
         lower = bool(_optional_json(folder / "tokenizer_config.json").get("do_lower_case", True))
         bert: Any = BertTokenizerFast(vocab=str(folder / "vocab.txt"), do_lower_case=lower)
-        found = WordPiece(Tokenizer.from_str(bert.backend_tokenizer.to_str()), context_length)
+        tokenizer = WordPiece(Tokenizer.from_str(bert.backend_tokenizer.to_str()), context_length)
     else:
         problem = f"{folder.name} holds no tokenizer.json and no vocab.txt"
         raise RecipeError("filter.checkpoint", problem, "put the checkpoint's tokenizer beside it")
-    if found.vocab_size > words:
-        problem = f"the tokenizer knows {found.vocab_size} tokens, the model {words}"
+    if tokenizer.vocab_size > words:
+        problem = f"the tokenizer knows {tokenizer.vocab_size} tokens, the model {words}"
         raise RecipeError("filter.checkpoint", problem, "give the tokenizer of this checkpoint")
-    return found
+    return tokenizer
 
 
 def _optional_json(path: Path) -> dict[str, Any]:
@@ -85,12 +85,12 @@ def _optional_json(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        found = json.loads(path.read_text("utf-8"))
+        content = json.loads(path.read_text("utf-8"))
     except ValueError:
-        found = None
-    if not isinstance(found, dict):
+        content = None
+    if not isinstance(content, dict):
         raise RecipeError("filter.checkpoint", f"cannot read {path.name}", "the checkpoint's own file")
-    return found
+    return content
 
 
 def train_wordpiece(texts: Sequence[str], vocab: int, context_length: int) -> WordPiece:

@@ -37,18 +37,18 @@ class TransformersClip(TransformersModel):
 
     def image_tokens(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """See `TransformersModel`."""
-        found = self.inner.vision_model(pixel_values=x)
-        tokens: torch.Tensor = found.last_hidden_state
-        rows: torch.Tensor = self.inner.visual_projection(found.pooler_output)
+        outputs = self.inner.vision_model(pixel_values=x)
+        tokens: torch.Tensor = outputs.last_hidden_state
+        rows: torch.Tensor = self.inner.visual_projection(outputs.pooler_output)
         return rows, tokens if tokens.ndim == 3 else tokens.flatten(2).mT
 
     def encode_text(self, ids: torch.Tensor) -> torch.Tensor:
         """Rows float[n, d]. What follows the end of a text, or pads it, does not change its row."""
         if self._end is not None:
-            found = self.inner.text_model(input_ids=ids)
+            outputs = self.inner.text_model(input_ids=ids)
         else:
-            found = self.inner.text_model(input_ids=ids, attention_mask=(ids != self.masked_pad).long())
-        rows: torch.Tensor = self.inner.text_projection(found.pooler_output)
+            outputs = self.inner.text_model(input_ids=ids, attention_mask=(ids != self.masked_pad).long())
+        rows: torch.Tensor = self.inner.text_projection(outputs.pooler_output)
         return rows
 
     def text_ends(self, ids: torch.Tensor) -> torch.Tensor:

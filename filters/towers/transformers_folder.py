@@ -80,11 +80,11 @@ def load_model(kind: Any, folder: Path) -> Any:
 
     RecipeError where a part is missing or damaged, holds code, or the weights are of another architecture.
     """
-    stored = read_model_config(folder) or {}
-    given = {k: v for k, v in stored.items() if k not in ("architectures", "torch_dtype", "dtype")}
+    model_config = read_model_config(folder) or {}
+    arguments = {k: v for k, v in model_config.items() if k not in ("architectures", "torch_dtype", "dtype")}
     try:
         with quiet():
-            config = kind.config_class.from_dict(given)
+            config = kind.config_class.from_dict(arguments)
     except (TypeError, ValueError, KeyError, StrictDataclassError) as error:
         problem = f"{folder.name}/config.json: {str(error).splitlines()[0][:200]}"
         raise RecipeError("filter.checkpoint", problem, "the config.json that came with the weights") from None
@@ -95,7 +95,7 @@ def fill_model(kind: Any, config: Any, state: State, folder: Path) -> Any:
     """``state`` in a model of class ``kind``, all of the model's weights; RecipeError names one that does not fit."""
     try:
         with quiet():
-            model, report = kind.from_pretrained(
+            model, loading_info = kind.from_pretrained(
                 None,
                 config=config,
                 state_dict=dict(state),
@@ -106,9 +106,9 @@ def fill_model(kind: Any, config: Any, state: State, folder: Path) -> Any:
     except (OSError, ValueError, RuntimeError, KeyError, AttributeError, ZeroDivisionError) as error:
         problem = f"cannot load the weights in {folder} ({type(error).__name__})"
         raise RecipeError("filter.checkpoint", problem, "config.json and model.safetensors of one model") from None
-    wrong = sorted({_name(key) for kind in ("missing_keys", "mismatched_keys") for key in report[kind]})
-    if wrong:
-        problem = f"{folder} does not fit its config: {wrong[0]}"
+    unfitting = sorted({_name(key) for kind in ("missing_keys", "mismatched_keys") for key in loading_info[kind]})
+    if unfitting:
+        problem = f"{folder} does not fit its config: {unfitting[0]}"
         raise RecipeError("filter.checkpoint", problem, "its own config.json beside model.safetensors")
     check_finite(model, folder.name)
     return model.eval()
@@ -128,14 +128,14 @@ def read_preprocessor(folder: Path) -> dict[str, Any]:
         if not path.exists():
             continue
         try:
-            found = json.loads(path.read_text("utf-8"))
+            content = json.loads(path.read_text("utf-8"))
         except ValueError:
-            found = None
-        if not isinstance(found, dict):
+            content = None
+        if not isinstance(content, dict):
             raise RecipeError("filter.checkpoint", f"cannot read {path}", "the checkpoint's own file")
-        entry = found if part is None else found.get(part)
-        if isinstance(entry, dict):
-            return entry
+        section = content if part is None else content.get(part)
+        if isinstance(section, dict):
+            return section
     return {}
 
 
@@ -192,8 +192,8 @@ class FolderTokenizer:
         if self._stock is not None:
             return np.asarray(self._stock(list(texts)), np.int64)
         texts = [text.lower() for text in texts] if self._lower else list(texts)
-        found = self._tokenizer(texts, padding="max_length", truncation=True, max_length=self.context_length)
-        return np.asarray(found["input_ids"], np.int64)
+        encoding = self._tokenizer(texts, padding="max_length", truncation=True, max_length=self.context_length)
+        return np.asarray(encoding["input_ids"], np.int64)
 
 
 @contextmanager
@@ -203,12 +203,12 @@ def quiet() -> Iterator[None]:
 
     logging: Any = untyped
     level = logging.get_verbosity()
-    shown = logging.is_progress_bar_enabled()
+    had_progress_bar = logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     try:
         yield
     finally:
         logging.set_verbosity(level)
-        if shown:
+        if had_progress_bar:
             logging.enable_progress_bar()

@@ -35,12 +35,12 @@ def read_state(path: Path) -> State:
 
     RecipeError where the file is missing, unreadable, or holds anything but tensors.
     """
-    found: Any
+    loaded: Any
     if path.suffix in _GRAPHS:
         problem = f"{path.name} is a program for another runtime, not a state dict; it is not run"
         raise RecipeError("filter.checkpoint", problem, "the checkpoint it was exported from, as .safetensors")
     try:
-        found = _read_script(path) if is_script(path) else _read_plain(path)
+        loaded = _read_script(path) if is_script(path) else _read_plain(path)
     except FileNotFoundError:
         raise RecipeError(
             "filter.checkpoint", f"no file {path}", "a local .safetensors or .pt file, or a filter folder"
@@ -52,7 +52,7 @@ def read_state(path: Path) -> State:
     except (OSError, SafetensorError, RuntimeError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
         problem = f"cannot read {path.name} ({type(error).__name__}): corrupt"
         raise RecipeError("filter.checkpoint", problem, "save its state dict as .safetensors") from None
-    weights = found.get("state_dict", found) if isinstance(found, dict) else None
+    weights = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else None
     if not weights or not all(isinstance(k, str) and isinstance(v, torch.Tensor) for k, v in weights.items()):
         raise RecipeError(
             "filter.checkpoint", f"{path.name} holds no state dict", "a checkpoint of open_clip or its state dict"
@@ -87,17 +87,17 @@ def tensor_names(folder: Path) -> frozenset[str]:
         if (folder / "model.safetensors").is_file():
             with safe_open(folder / "model.safetensors", framework="pt") as file:
                 return frozenset(file.keys())
-        found = torch.load(folder / "pytorch_model.bin", map_location="meta", weights_only=True)
+        tensors = torch.load(folder / "pytorch_model.bin", map_location="meta", weights_only=True)
     except (OSError, SafetensorError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError):
         return frozenset()
-    return frozenset(str(k) for k in found) if isinstance(found, dict) else frozenset()
+    return frozenset(str(k) for k in tensors) if isinstance(tensors, dict) else frozenset()
 
 
 def _shards(index: Path) -> list[str]:
     """The files beside an index, whatever paths it names."""
     try:
-        found = json.loads(index.read_text("utf-8"))["weight_map"]
-        return sorted({Path(str(name)).name for name in found.values()})
+        weight_map = json.loads(index.read_text("utf-8"))["weight_map"]
+        return sorted({Path(str(name)).name for name in weight_map.values()})
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         problem = f"cannot read {index.name} of {index.parent} ({type(error).__name__})"
         raise RecipeError("filter.checkpoint", problem, "the checkpoint's own index") from None

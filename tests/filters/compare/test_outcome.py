@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filters.compare.outcome import compare, efficiency, estimate, measures, t95
+from filters.compare.outcome import compare_selections, efficiency, estimate, measures, student_t95
 from tests.filters.compare.results import NAME, cell
 
 VALUES = st.lists(st.floats(-100, 100), min_size=2, max_size=12)
@@ -21,7 +21,7 @@ VALUES = st.lists(st.floats(-100, 100), min_size=2, max_size=12)
     [(1, 12.706), (2, 4.303), (4, 2.776), (9, 2.262), (15, 2.131), (20, 2.086), (30, 2.042), (60, 2.000), (120, 1.980)],
 )
 def test_students_t_by_its_table(freedom: int, point: float) -> None:
-    assert t95(freedom) == pytest.approx(point, rel=0.005)
+    assert student_t95(freedom) == pytest.approx(point, rel=0.005)
 
 
 def test_an_estimate_by_hand() -> None:
@@ -56,7 +56,7 @@ def test_differences_are_paired_by_seed() -> None:
     rows = [("all", s, 0.1 * s) for s in range(1, 6)] + [("ours", s, 0.1 * s + 0.02 + 0.001 * s) for s in range(1, 6)]
     results = [cell(*row) for row in rows]
     random.Random(0).shuffle(results)
-    found = {r.selection: r for r in compare(results, NAME)}
+    found = {r.selection: r for r in compare_selections(results, NAME)}
     assert found["all"].gain is None
     ours = found["ours"]
     assert ours.estimate.low is not None and ours.estimate.low < found["all"].estimate.value
@@ -67,7 +67,7 @@ def test_differences_are_paired_by_seed() -> None:
 def test_only_shared_seeds_and_whole_budgets_are_compared() -> None:
     results = [cell("all", 1, 0.3), cell("all", 2, 0.5), cell("ours", 2, 0.6), cell("ours", 3, 0.9)]
     results += [cell("ours", 2, 0.0, budget=0.25), cell("all", 4, None)]
-    found = {r.selection: r for r in compare(results, NAME)}
+    found = {r.selection: r for r in compare_selections(results, NAME)}
     gain = found["ours"].gain
     assert gain is not None and gain.n == 1 and gain.value == pytest.approx(0.1)
     assert found["ours"].estimate.value == pytest.approx(0.75) and found["all"].estimate.n == 2
