@@ -5,7 +5,7 @@
 Milliseconds of the clock, and of CPU (all threads, the asking one too), which other work on the machine does not move.
 
 The run is made of random keys, facts, scores and texts by the steps' own writers, without pictures. Every question goes
-over HTTP, with an address that was not asked before, until the last byte is there.
+over HTTP, with an address that was not requested before, and is timed until the last byte has arrived.
 """
 
 from __future__ import annotations
@@ -65,22 +65,24 @@ def make_run(folder: Path, records: int) -> None:
         "view": draw(["PA", "AP", "LL", None]), "text": [" ".join(row) for row in words],
         "drop_step": np.where(bad < 0.02, "decode", None), "drop_reason": reasons,
     }  # fmt: skip
-    made = pa.table({n: pa.array(v, RECORD.field(n).type) for n, v in facts.items()})
-    alive = np.flatnonzero(bad >= 0.02)
-    twice = rng.random(len(alive)) < 0.1
-    first = np.roll(keys[alive], 1)
+    ingested = pa.table({n: pa.array(v, RECORD.field(n).type) for n, v in facts.items()})
+    readable = np.flatnonzero(bad >= 0.02)
+    is_duplicate = rng.random(len(readable)) < 0.1
+    original = np.roll(keys[readable], 1)
     dedup = {
-        "key": keys[alive], "partition": (alive // PER_PART).astype(np.int32), "cluster": keys[alive],
-        "duplicate_of": np.where(twice, first, None), "drop_step": np.where(twice, "dedup", None),
-        "drop_reason": np.where(twice, Reason.NEAR_DUPLICATE_IMAGE.value, None),
+        "key": keys[readable], "partition": (readable // PER_PART).astype(np.int32), "cluster": keys[readable],
+        "duplicate_of": np.where(is_duplicate, original, None), "drop_step": np.where(is_duplicate, "dedup", None),
+        "drop_reason": np.where(is_duplicate, Reason.NEAR_DUPLICATE_IMAGE.value, None),
     }  # fmt: skip
-    kept = alive[~twice]
-    right = rng.random(len(kept))
-    scores = {n: (right + rng.normal(scale=0.2, size=len(kept))).astype(np.float32) for n in ("dfn", "dfn_b", "dfn_c")}
-    scored = pa.table({"key": keys[kept], "findings": np.array(FINDINGS)[rng.integers(0, 9, len(kept))], **scores})
+    unique = readable[~is_duplicate]
+    right = rng.random(len(unique))
+    scores = {
+        n: (right + rng.normal(scale=0.2, size=len(unique))).astype(np.float32) for n in ("dfn", "dfn_b", "dfn_c")
+    }
+    scored = pa.table({"key": keys[unique], "findings": np.array(FINDINGS)[rng.integers(0, 9, len(unique))], **scores})
     steps = [
-        _step(folder, "index", _parts(conform(made.drop_columns(["drop_step", "drop_reason"]), FATE))),
-        _step(folder, "ingest", _parts(conform(made, RECORD))),
+        _step(folder, "index", _parts(conform(ingested.drop_columns(["drop_step", "drop_reason"]), FATE))),
+        _step(folder, "ingest", _parts(conform(ingested, RECORD))),
         _step(folder, "dedup", [conform(pa.table(dedup), DEDUP)]),
         _step(folder, "score", _parts(scored)),
     ]  # fmt: skip
@@ -103,13 +105,13 @@ def _step(run: Path, name: str, parts: Sequence[pa.Table]) -> str:
     step = Step(name, None, len(parts), {})  # type: ignore[arg-type]
     for i, part in enumerate(parts):
         commit_part(step.folder(run), i, part, 0.0)
-    made: Manifest = finish(step, run, 0.0)
-    return f"{made.step}-{made.hash}"
+    manifest: Manifest = finish(step, run, 0.0)
+    return f"{manifest.step}-{manifest.hash}"
 
 
-def questions() -> dict[str, list[str]]:
-    """Addresses by what they measure, each asked once."""
-    records = lambda **asked: "/api/records?" + urlencode(asked)  # noqa: E731
+def requests_by_topic() -> dict[str, list[str]]:
+    """The addresses to request by what they measure, each requested once."""
+    records = lambda **query: "/api/records?" + urlencode(query)  # noqa: E731
     return {
         "filter": [records(modality=m, drop_step=s) for m in ("CT", "MR") for s in ("", "dedup", "select")],
         "filter by a score's range": [records(column="dfn", low=x, high=x + 0.1) for x in (0.2, 0.5, 0.8)],
@@ -126,7 +128,7 @@ def questions() -> dict[str, list[str]]:
 
 
 def measure(folder: Path) -> dict[str, Any]:
-    """Seconds to open, milliseconds a question (median, worst), bytes of memory at the end."""
+    """Seconds to open, milliseconds per request (median, worst), peak memory."""
     started = time.perf_counter()
     bench = Bench(curate.open(folder), "a")
     opened = time.perf_counter() - started
@@ -136,15 +138,15 @@ def measure(folder: Path) -> dict[str, Any]:
     with Server(bench) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         headers = {"Cookie": f"{server.cookie}={server.token}"}
-        for name, asked in {"start": ["/api/start"], **questions()}.items():
+        for name, addresses in {"start": ["/api/start"], **requests_by_topic()}.items():
             times, spent = [], []
-            for address in asked:
-                link = http.client.HTTPConnection("127.0.0.1", server.port)
-                began, before = time.perf_counter(), time.process_time()
-                link.request("GET", address, headers=headers)
-                answer = link.getresponse()
+            for address in addresses:
+                connection = http.client.HTTPConnection("127.0.0.1", server.port)
+                start, before = time.perf_counter(), time.process_time()
+                connection.request("GET", address, headers=headers)
+                answer = connection.getresponse()
                 body = answer.read()
-                times.append(1000 * (time.perf_counter() - began))
+                times.append(1000 * (time.perf_counter() - start))
                 spent.append(1000 * (time.process_time() - before))
                 if answer.status != 200:
                     raise SystemExit(f"{address}: {body.decode()}")
@@ -162,18 +164,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--folder", type=Path, help="where the run is made, or was made before; else a temporary one")
     parser.add_argument("--json", type=Path, help="write the results here as well")
     args = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory() as held:
-        folder = args.folder or Path(held)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = args.folder or Path(temporary)
         if not (folder / FINISHED).exists():
             make_run(folder, args.records)
         print(f"{args.records:,} records, parts of {PER_PART:,}; {platform.machine()}, {os.cpu_count()} cores\n")
         print("| asked | ms, median | ms, worst | ms of CPU, median |\n|---|---|---|---|")
-        told = measure(folder)
+        results = measure(folder)
     print(
-        f"\nopened in {told['opened_s']} s, texts read after {told['texts_read_s']} s, {told['memory_gb']} GB at most"
+        f"\nopened in {results['opened_s']} s, texts read after {results['texts_read_s']} s, "
+        f"{results['memory_gb']} GB at most"
     )
     if args.json:
-        args.json.write_text(json.dumps({"records": args.records, "cores": os.cpu_count(), **told}, indent=1) + "\n")
+        args.json.write_text(json.dumps({"records": args.records, "cores": os.cpu_count(), **results}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -34,24 +34,24 @@ def open_browser(width: int, dark: bool) -> Any:
 
     options = webdriver.ChromeOptions()
     options.binary_location = shutil.which("chromium") or ""
-    for said in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars"):
-        options.add_argument(said)
+    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars"):
+        options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
     size = {"width": width, "height": 1000, "deviceScaleFactor": 1, "mobile": False}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     if dark:
-        seen = [{"name": "prefers-color-scheme", "value": "dark"}]
-        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": seen})
+        features = [{"name": "prefers-color-scheme", "value": "dark"}]
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
     return browser
 
 
-def until(asked: Callable[[], Any], seconds: float = 30) -> Any:
-    """What ``asked`` gives once it is true; TimeoutError."""
+def until(condition: Callable[[], Any], seconds: float = 30) -> Any:
+    """Wait for ``condition`` to be true and return its result; TimeoutError after ``seconds``."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        if found := asked():
-            return found
+        if result := condition():
+            return result
         time.sleep(0.1)
     raise TimeoutError("the page does not come to what is waited for")
 
@@ -62,16 +62,16 @@ def visit(server: Server, width: int, dark: bool, folder: Path, axe: str) -> lis
     name = f"{width}{'-dark' if dark else ''}"
     faults: list[str] = []
 
-    def look(what: str) -> None:
+    def capture(view: str) -> None:
         time.sleep(0.5)
-        browser.save_screenshot(str(folder / f"{what}-{name}.png"))
+        browser.save_screenshot(str(folder / f"{view}-{name}.png"))
         if browser.execute_script("return document.documentElement.scrollWidth > innerWidth"):
-            faults.append(f"{what}-{name}: wider than its window")
+            faults.append(f"{view}-{name}: wider than its window")
         if axe:
             browser.execute_script(axe)
-            found = browser.execute_async_script("const done = arguments[0]; axe.run().then(done)")["violations"]
-            serious = [v["id"] for v in found if v["impact"] in ("serious", "critical")]
-            faults.extend(f"{what}-{name}: axe {rule}" for rule in serious)
+            violations = browser.execute_async_script("const done = arguments[0]; axe.run().then(done)")["violations"]
+            serious = [v["id"] for v in violations if v["impact"] in ("serious", "critical")]
+            faults.extend(f"{view}-{name}: axe {rule}" for rule in serious)
 
     run: Callable[..., Any] = browser.execute_script
     try:
@@ -81,17 +81,17 @@ def visit(server: Server, width: int, dark: bool, folder: Path, axe: str) -> lis
             faults.append("the token stays in the address")
         run("for (const i of document.images) i.loading = 'eager'")
         until(lambda: run("return [...document.images].every((i) => i.complete)"))
-        look("records")
+        capture("records")
         move = "const s = document.getElementById('slider'); s.value = 400; s.dispatchEvent(new Event('input'))"
         if run("return !document.getElementById('cut-body').hidden"):
             run(move)
             until(lambda: run("return !document.getElementById('cut-set').hidden"))
             run("document.getElementById('cut-groups').open = true")
-            look("cut")
+            capture("cut")
             run("document.getElementById('back').click()")
         run("document.querySelector('.card > button').click()")
         until(lambda: run("return document.getElementById('one').open"))
-        look("record")
+        capture("record")
         run("document.getElementById('one').close(); document.getElementById('cut').open = false")
         run("document.getElementById('review').open = true; document.getElementById('begin').click()")
         until(lambda: run("return document.querySelector('#judged .side')"))
@@ -100,14 +100,14 @@ def visit(server: Server, width: int, dark: bool, folder: Path, axe: str) -> lis
         until(lambda: len(server.bench.marks.mine()) == before + 1)
         run("document.getElementById('sums').open = true; document.getElementById('review').scrollIntoView()")
         until(lambda: run("return document.querySelector('#sums-told table')"))
-        look("review")
+        capture("review")
     except TimeoutError as error:
         faults.append(f"{name}: {error}")
     faults += [f"{name}: console: {e['message']}" for e in browser.get_log("browser") if e["level"] == "SEVERE"]
     for entry in browser.get_log("performance"):
-        told = json.loads(entry["message"])["message"]
-        if told["method"] == "Network.requestWillBeSent":
-            url = told["params"]["request"]["url"]
+        message = json.loads(entry["message"])["message"]
+        if message["method"] == "Network.requestWillBeSent":
+            url = message["params"]["request"]["url"]
             if not url.startswith((f"http://127.0.0.1:{server.port}/", "data:", "about:")):
                 faults.append(f"{name}: a request for {url}")
     browser.quit()
@@ -151,8 +151,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args.folder.mkdir(parents=True, exist_ok=True)
     axe = args.axe.read_text() if args.axe else ""
     bench = Bench(curate.open(args.run), "browser")
-    with tempfile.TemporaryDirectory() as held, Server(bench) as server:
-        bench.marks.folder = Path(held)  # the run's own review is left alone
+    with tempfile.TemporaryDirectory() as temporary, Server(bench) as server:
+        bench.marks.folder = Path(temporary)  # the run's own review is left alone
         threading.Thread(target=server.serve_forever, daemon=True).start()
         faults = [fault for width, dark in WIDTHS for fault in visit(server, width, dark, args.folder, axe)]
         server.shutdown()

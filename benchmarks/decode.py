@@ -55,8 +55,8 @@ def plain_stored(path: Path, plugin: str) -> np.ndarray:
 def plain_picture(path: Path, plugin: str) -> np.ndarray:
     ds = pydicom.dcmread(path)
     ds.pixel_array_options(index=0, decoding_plugin=plugin)
-    shown = apply_voi_lut(apply_modality_lut(ds.pixel_array, ds), ds).astype(np.float64)
-    return ((shown - shown.min()) / (shown.max() - shown.min()) * 255 + 0.5).astype(np.uint8)
+    windowed = apply_voi_lut(apply_modality_lut(ds.pixel_array, ds), ds).astype(np.float64)
+    return ((windowed - windowed.min()) / (windowed.max() - windowed.min()) * 255 + 0.5).astype(np.uint8)
 
 
 def our_stored(path: Path) -> np.ndarray:
@@ -64,7 +64,7 @@ def our_stored(path: Path) -> np.ndarray:
         return codec.decode_frame(prove(file), 0)[0]
 
 
-def in_turn(calls: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
+def alternating_medians(calls: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
     """Median CPU milliseconds of each call; they alternate, so that a busy machine is unfair to none."""
     times: dict[str, list[float]] = {name: [] for name in calls}
     for turn in range(repeats + 1):
@@ -82,7 +82,7 @@ def measure(folder: Path, syntax: UID, side: int, repeats: int) -> dict[str, flo
     extra = {"RescaleSlope": "1", "RescaleIntercept": "0", "BitsStored": bits, **window}
     path, plugin = write(folder / "a.dcm", radiograph(side, bits), syntax, **extra), plain_plugin(syntax)
     assert np.array_equal(our_stored(path), plain_stored(path, plugin)), syntax.name
-    ms = in_turn(
+    ms = alternating_medians(
         {
             "plain_stored": lambda: plain_stored(path, plugin),
             "our_stored": lambda: our_stored(path),

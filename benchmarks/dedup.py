@@ -53,10 +53,10 @@ class Pictures:
         self.hashes = np.array([image.thumb_hash(t.tobytes()) for t in self.thumbs], np.uint64)
 
     def links(self, pairs: list[tuple[int, int]]) -> dict[str, int]:
-        both = np.array(pairs, np.int64).reshape(-1, 2)
-        bits = np.bitwise_count(self.hashes[both[:, 0]] ^ self.hashes[both[:, 1]])
-        both, bits = both[bits <= 10], bits[bits <= 10]
-        rho = image.correlations(self.thumbs, both)
+        indices = np.array(pairs, np.int64).reshape(-1, 2)
+        bits = np.bitwise_count(self.hashes[indices[:, 0]] ^ self.hashes[indices[:, 1]])
+        indices, bits = indices[bits <= 10], bits[bits <= 10]
+        rho = image.correlations(self.thumbs, indices)
         return {f"{d}/{c}": int(((bits <= d) & (rho >= c)).sum()) for d, c in GRID}
 
 
@@ -102,31 +102,31 @@ def distorted() -> dict[str, Callable[[np.ndarray], np.ndarray]]:
 def measure_images() -> list[dict[str, object]]:
     out: list[dict[str, object]] = []
 
-    def tell(what: str, want: str, pictures: Pictures, pairs: list[tuple[int, int]]) -> None:
-        out.append({"pairs": what, "want": want, "of": len(pairs), **pictures.links(pairs)})
+    def record(name_of_pairs: str, expected: str, pictures: Pictures, pairs: list[tuple[int, int]]) -> None:
+        out.append({"pairs": name_of_pairs, "want": expected, "of": len(pairs), **pictures.links(pairs)})
 
     positive, pictures = equalised()
-    tell("raw - equalised film", "link", pictures, positive["raw - equalised"])
+    record("raw - equalised film", "link", pictures, positive["raw - equalised"])
 
     folder = ROOT / "cxr_pairs"
     rows = list({r["image"]: r for r in table(folder / "pairs.csv") if r["modality"] == "X-ray"}.values())
     for name, change in distorted().items():
         both = Pictures(q for r in rows[::4] for p in [read(folder / r["image"])] for q in (p, change(p)))
-        want = "apart" if "another" in name else "link"
-        tell(f"film - {name}", want, both, [(i, i + 1) for i in range(0, len(both.hashes), 2)])
+        expected = "apart" if "another" in name else "link"
+        record(f"film - {name}", expected, both, [(i, i + 1) for i in range(0, len(both.hashes), 2)])
 
     labelled = ROOT / "vision" / "cxr_labelled"
     films = table(labelled / "labels.csv")
     pictures = Pictures(read(p) for p in [folder / r["image"] for r in rows] + [labelled / r["image"] for r in films])
     at = {Path(r["orig"]).stem: i for i, r in enumerate(rows)}
     copies = [(at.get(Path(r["duplicate_of_cxr_pairs_orig"]).stem, -1), len(rows) + j) for j, r in enumerate(films)]
-    tell("copies across data sets (half are crops)", "link", pictures, [c for c in copies if c[0] >= 0])
+    record("copies across data sets (half are crops)", "link", pictures, [c for c in copies if c[0] >= 0])
     nih = [(len(rows) + j, r["patient_id"]) for j, r in enumerate(films) if r["patient_id"]]
     same, other = [], []
     for (i, a), (j, b) in combinations(nih, 2):
         (same if a == b else other).append((i, j))
-    tell("follow-up films of a patient", "apart", pictures, same)
-    tell("films of different patients", "apart", pictures, other)
+    record("follow-up films of a patient", "apart", pictures, same)
+    record("films of different patients", "apart", pictures, other)
 
     folder = ROOT / "radiology_pairs"
     slices = table(folder / "pairs.csv")
@@ -135,17 +135,17 @@ def measure_images() -> list[dict[str, object]]:
     for (i, a), (j, b) in combinations(enumerate(slices), 2):
         one_case = a["group_id"] == b["group_id"]
         (alike if one_case and a["caption"] == b["caption"] else case if one_case else other).append((i, j))
-    tell("slices of a case, one caption", "either", pictures, alike)
-    tell("slices of a case, other captions", "apart", pictures, case)
-    tell("slices of different cases", "apart", pictures, other)
+    record("slices of a case, one caption", "either", pictures, alike)
+    record("slices of a case, other captions", "apart", pictures, case)
+    record("slices of different cases", "apart", pictures, other)
 
     folder = ROOT / "vision" / "neardup_ukbench"
     names = ["ukbench00120.jpg", "ukbench00120_resize.jpg", "ukbench00120_hflip.jpg", "ukbench00120_rotation.jpg"]
     base = sorted((folder / "base_images").glob("*.jpg"))
     photos = Pictures(read(p) for p in [*(folder / "mixed_images" / n for n in names), *base])
-    tell("photograph - resized", "link", photos, [(0, 1)])
-    tell("photograph - flipped, rotated", "apart", photos, [(0, 2), (0, 3)])
-    tell("different photographs", "apart", photos, list(combinations(range(4, len(photos.hashes)), 2)))
+    record("photograph - resized", "link", photos, [(0, 1)])
+    record("photograph - flipped, rotated", "apart", photos, [(0, 2), (0, 3)])
+    record("different photographs", "apart", photos, list(combinations(range(4, len(photos.hashes)), 2)))
     return out
 
 
@@ -194,12 +194,18 @@ def measure_texts() -> list[dict[str, object]]:
     for want, edits in (("link", BENIGN), ("apart", CRITICAL)):
         for name, edit in edits.items():
             changed = [(t, e) for t in reports[:800] if (e := edit(t)) != t]
-            both = [t for pair in changed for t in pair]
-            signatures = np.frombuffer(b"".join(map(text.minhash, both)), "<u4").reshape(-1, text.MINHASH_SIZE)
+            originals_and_edits = [t for pair in changed for t in pair]
+            signatures = np.frombuffer(b"".join(map(text.minhash, originals_and_edits)), "<u4").reshape(
+                -1, text.MINHASH_SIZE
+            )
             group = np.repeat(np.arange(len(changed)), 2)
-            found = len(text.near_text_pairs(signatures, both, group=group))
-            similar = text.jaccards(both, np.arange(len(both)).reshape(-1, 2)) >= text.JACCARD
-            out.append({"edit": name, "want": want, "of": len(changed), "linked": found, "similar": int(similar.sum())})
+            linked = len(text.near_text_pairs(signatures, originals_and_edits, group=group))
+            similar = (
+                text.jaccards(originals_and_edits, np.arange(len(originals_and_edits)).reshape(-1, 2)) >= text.JACCARD
+            )
+            out.append(
+                {"edit": name, "want": want, "of": len(changed), "linked": linked, "similar": int(similar.sum())}
+            )
     return out
 
 
@@ -208,15 +214,15 @@ def corpus(n: int, seed: int = 0) -> tuple[list[str], list[tuple[int, int, str]]
     the same, a twentieth with one that says something else."""
     lines = (ROOT / "reports" / "iu_reports.jsonl").read_text(encoding="utf-8").splitlines()
     reports = [json.loads(line) for line in lines]
-    found, told = (
-        [s.strip() for r in reports for s in re.split(r"(?<=\.)\s+", r[name]) if len(s) > least]
-        for name, least in (("findings", 15), ("impression", 8))
+    findings, impressions = (
+        [s.strip() for r in reports for s in re.split(r"(?<=\.)\s+", r[name]) if len(s) > min_length]
+        for name, min_length in (("findings", 15), ("impression", 8))
     )
     rng = random.Random(seed)
     texts: list[str] = []
     edited: dict[str, list[tuple[int, int, str]]] = {"benign": [], "critical": []}
     while len(texts) < n:
-        report = " ".join([*rng.sample(found, rng.randint(4, 9)), *rng.sample(told, rng.randint(1, 2))])
+        report = " ".join([*rng.sample(findings, rng.randint(4, 9)), *rng.sample(impressions, rng.randint(1, 2))])
         draw = rng.random()
         kind, edits = ("benign", BENIGN) if draw < 0.2 else ("critical", CRITICAL)
         name = rng.choice(list(edits))
@@ -308,67 +314,72 @@ def looks(n: int, width: int = 512, seed: int = 0) -> np.ndarray:
     return out
 
 
-def measure_semantic(n: int, asked: int = 2000) -> list[dict[str, object]]:
+def measure_semantic(n: int, queries: int = 2000) -> list[dict[str, object]]:
     """Nearest better record among n, and against the exact search of some: how many of those that have one from .95 on
     are found to have one."""
     vectors, rules = looks(n), SemanticRules("f")
-    alone = np.zeros(n, np.int64)
+    no_patients = np.zeros(n, np.int64)
     start, clock = time.process_time(), time.monotonic()
-    similarity, nearest = semantic.nearest_better(vectors, alone, alone, rules)
+    similarity, nearest = semantic.nearest_better(vectors, no_patients, no_patients, rules)
     parent, _ = semantic.drop_duplicates(vectors, similarity, nearest, 0.95)
     spent, waited = time.process_time() - start, time.monotonic() - clock
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    rows = np.sort(np.random.default_rng(1).permutation(n)[:asked])
+    rows = np.sort(np.random.default_rng(1).permutation(n)[:queries])
     best = np.full(len(rows), -1.0, np.float32)
     for at in range(0, n, 50_000):
-        found = vectors[rows].astype(np.float32) @ vectors[at : at + 50_000].astype(np.float32).T
-        found[np.arange(at, at + found.shape[1])[None, :] >= rows[:, None]] = -1
-        best = np.maximum(best, found.max(axis=1))
-    have = np.round(best, 4) >= 0.95
+        similarities = vectors[rows].astype(np.float32) @ vectors[at : at + 50_000].astype(np.float32).T
+        similarities[np.arange(at, at + similarities.shape[1])[None, :] >= rows[:, None]] = -1
+        best = np.maximum(best, similarities.max(axis=1))
+    with_duplicate = np.round(best, 4) >= 0.95
     row = {"vectors": f"{n:,} x 512", "CPU-s": round(spent, 1), "s": round(waited, 1), "peak GiB": round(peak, 2)}
-    row |= {"recall at .95": round(float((similarity[rows][have] >= 0.95).mean()), 4), "of": int(have.sum())}
+    row |= {
+        "recall at .95": round(float((similarity[rows][with_duplicate] >= 0.95).mean()), 4),
+        "of": int(with_duplicate.sum()),
+    }
     return [{**row, "dropped": int((parent != np.arange(n)).sum())}]
 
 
 def measure_speed(n: int) -> list[dict[str, object]]:
     out: list[dict[str, object]] = []
 
-    def clock(what: str, count: int, unit: str, work: Callable[[], object]) -> None:
+    def time_work(name_of_work: str, count: int, unit: str, work: Callable[[], object]) -> None:
         start = time.process_time()
         work()
-        out.append({"what": what, "rate": round(count / (time.process_time() - start)), "unit": f"{unit} / cpu-s"})
+        out.append(
+            {"what": name_of_work, "rate": round(count / (time.process_time() - start)), "unit": f"{unit} / cpu-s"}
+        )
 
     rng = np.random.default_rng(0)
     hashes = rng.integers(0, 2**64, n, dtype=np.uint64)
     for distance in (4, 6):
-        clock(
+        time_work(
             f"{n:,} random hashes, distance {distance}",
             n,
             "hashes",
             lambda d=distance: list(hamming.hamming_pairs(hashes, d)),
         )
     patients = rng.integers(0, n // 5, n)
-    clock(
+    time_work(
         f"{n:,} random hashes of {n // 5:,} patients",
         n,
         "hashes",
         lambda: list(hamming.hamming_pairs(hashes, 6, patients)),
     )
     film = rng.integers(0, 4096, (1024, 1024), dtype=np.uint16)
-    clock(
+    time_work(
         "perceptual_hash, 1024 x 1024, 16 bit", 50, "images", lambda: [image.perceptual_hash(film) for _ in range(50)]
     )
-    clock("pixel_hash, 1024 x 1024, 16 bit", 50, "images", lambda: [exact.pixel_hash(film) for _ in range(50)])
+    time_work("pixel_hash, 1024 x 1024, 16 bit", 50, "images", lambda: [exact.pixel_hash(film) for _ in range(50)])
     thumbs = rng.integers(0, 256, (4096, 1024), dtype=np.uint8)
     pairs = rng.integers(0, 4096, (20000, 2))
-    clock("thumbnails correlated", 20000, "pairs", lambda: image.correlations(thumbs, pairs))
+    time_work("thumbnails correlated", 20000, "pairs", lambda: image.correlations(thumbs, pairs))
     words = [f"w{i}" for i in range(3000)]
     reports = [" ".join(words[i] for i in rng.integers(0, 3000, 45)) for _ in range(20000)]
     texts = [*reports, *(r + " again" for r in reports[:2000])]
     signed: list[bytes] = []
-    clock("minhash, reports of 45 words", len(texts), "docs", lambda: signed.extend(map(text.minhash, texts)))
+    time_work("minhash, reports of 45 words", len(texts), "docs", lambda: signed.extend(map(text.minhash, texts)))
     signatures = np.frombuffer(b"".join(signed), "<u4").reshape(-1, text.MINHASH_SIZE)
-    clock(
+    time_work(
         "near_text_pairs, a tenth of them duplicates",
         len(texts),
         "docs",

@@ -53,9 +53,9 @@ class Font:
             else:
                 font = ImageFont.truetype(self.source, size)
             left, top, right, bottom = (int(v) for v in font.getbbox(text))
-            drawn = Image.new("L", (right - left + 2 * size, bottom - top + 2 * size), 0)
-            ImageDraw.Draw(drawn).text((size - left, size - top), text, font=font, fill=255)
-            mask = np.asarray(drawn)
+            canvas = Image.new("L", (right - left + 2 * size, bottom - top + 2 * size), 0)
+            ImageDraw.Draw(canvas).text((size - left, size - top), text, font=font, fill=255)
+            mask = np.asarray(canvas)
             if self.source == "bitmap" and size >= 20:
                 mask = cv2.resize(mask, None, fx=size // 10, fy=size // 10, interpolation=cv2.INTER_NEAREST)
         x, y, w, h = cv2.boundingRect(mask)
@@ -70,5 +70,5 @@ def fonts(half: Literal["fit", "test"], folder: Path = Path("/usr/share/fonts/tr
 
 
 def _files(folder: Path, word: str, with_word: bool) -> list[str]:
-    found = sorted(p for p in folder.rglob("*.ttf") if "Math" not in p.name and (word in p.name) == with_word)
-    return [str(p) for p in found][:: max(1, len(found) // 8)]
+    fonts = sorted(p for p in folder.rglob("*.ttf") if "Math" not in p.name and (word in p.name) == with_word)
+    return [str(p) for p in fonts][:: max(1, len(fonts) // 8)]

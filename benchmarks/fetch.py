@@ -35,20 +35,20 @@ def connected(server: Orthanc, kind: str) -> Server:
     return Dimse(DimseRules("127.0.0.1", server.dicom, "PACS", via=via, port=server.receiver))  # type: ignore[arg-type]
 
 
-def ours(server: Orthanc, kind: str, studies: int, out: Path) -> int:
+def fetch_with_curate(server: Orthanc, kind: str, studies: int, out: Path) -> int:
     """Objects fetched."""
     accessions = [f"A{n}" for n in range(1, studies + 1)]
     return fetch(out, lambda: connected(server, kind), accessions, {}, FetchRules(), lambda *_: None).objects
 
 
-def theirs(server: Orthanc, tool: str, studies: int, out: Path) -> int:
+def fetch_with_dcmtk(server: Orthanc, tool: str, studies: int, out: Path) -> int:
     """Objects fetched by DCMTK: an association a study, as its tools take one."""
     out.mkdir()
     receiving = ["-aem", "RADSIFT", "+P", str(server.receiver)] if tool == "movescu" else []
     for study in range(1, studies + 1):
-        asked = ["-k", "QueryRetrieveLevel=STUDY", "-k", f"StudyInstanceUID=1.2.3.{study}"]
+        query = ["-k", "QueryRetrieveLevel=STUDY", "-k", f"StudyInstanceUID=1.2.3.{study}"]
         peer = ["-aet", "RADSIFT", "-aec", "PACS", "127.0.0.1", str(server.dicom)]
-        subprocess.run([tool, "-S", "-od", str(out), *receiving, *asked, *peer], check=True, capture_output=True)
+        subprocess.run([tool, "-S", "-od", str(out), *receiving, *query, *peer], check=True, capture_output=True)
     return sum(1 for path in out.iterdir() if path.is_file())
 
 
@@ -62,8 +62,8 @@ def main() -> None:
         for study in range(1, studies + 1):
             for n in range(1, PER_STUDY + 1):
                 server.store(as_file(instance(study, 1, n)))
-        runs = [("curate fetch", kind, ours) for kind in ("DICOMweb", "C-GET", "C-MOVE")]
-        runs += [("DCMTK", tool, theirs) for tool in ("getscu", "movescu") if shutil.which(tool)]
+        runs = [("curate fetch", kind, fetch_with_curate) for kind in ("DICOMweb", "C-GET", "C-MOVE")]
+        runs += [("DCMTK", tool, fetch_with_dcmtk) for tool in ("getscu", "movescu") if shutil.which(tool)]
         for who, how, run in runs:
             start, out = time.monotonic(), Path(folder) / how
             objects = run(server, how, studies, out)

@@ -21,7 +21,7 @@ from curate.engine import Crash, Resources, start_engine
 
 @dataclass(frozen=True)
 class Sleep:
-    """An item's work; ``kill``: the item whose process dies the first time, leaving ``note``."""
+    """The work per item. The process of item ``kill`` dies the first time, after creating the file ``note``."""
 
     seconds: float
     kill: int
@@ -44,12 +44,12 @@ def wall(kind: str, items: int, seconds: float, kill: int) -> float:
     try:
         with tempfile.TemporaryDirectory() as folder:
             work = Sleep(seconds, kill, str(Path(folder) / "killed"))
-            list(engine.map(Sleep(0.1, -1, ""), range(8)))  # all have begun
-            begun = time.monotonic()
-            done = [result for _, result in engine.map(work, range(items)) if not isinstance(result, Crash)]
-            if sorted(done) != list(range(items)):
-                raise RuntimeError(f"{items - len(done)} of {items} items were lost")
-            return time.monotonic() - begun
+            list(engine.map(Sleep(0.1, -1, ""), range(8)))  # all workers have started
+            start = time.monotonic()
+            results = [result for _, result in engine.map(work, range(items)) if not isinstance(result, Crash)]
+            if sorted(results) != list(range(items)):
+                raise RuntimeError(f"{items - len(results)} of {items} items were lost")
+            return time.monotonic() - start
     finally:
         engine.close()
 
@@ -59,9 +59,9 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=60)
     parser.add_argument("--seconds", type=float, default=2)
     parser.add_argument("--engines", nargs="+", default=["local", "ray"])
-    chosen = parser.parse_args()
-    for kind in chosen.engines:
-        quiet, killed = (wall(kind, chosen.items, chosen.seconds, kill) for kill in (-1, chosen.items // 2))
+    args = parser.parse_args()
+    for kind in args.engines:
+        quiet, killed = (wall(kind, args.items, args.seconds, kill) for kill in (-1, args.items // 2))
         print(f"{kind}: undisturbed {quiet:.1f} s, one of four killed {killed:.1f} s: {killed / quiet:.2f}", flush=True)
 
 

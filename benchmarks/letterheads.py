@@ -1,4 +1,4 @@
-"""Letterheads and signature blocks of four countries around clinical sentences: what is cut, and what is lost with it.
+"""Letterhead removal: letterheads and signature blocks of four countries around clinical sentences.
 
     python -m benchmarks.letterheads [--count 400] [--seed 5] [--show 5]
 
@@ -26,7 +26,7 @@ _WANTED = ("findings", "impression", "body")
 
 @dataclass(frozen=True)
 class Report:
-    """A report as it stands in a file, and the clinical sentences of it; ``style`` says whose manner it is in."""
+    """A report's full text and its clinical sentences; ``style`` is the country's style of letterhead."""
 
     text: str
     clinical: str
@@ -199,7 +199,7 @@ def _report(style: str, rng: random.Random) -> Report:
 
 
 def caption(text: str) -> str:
-    """What a run would make of the report before it is scrubbed."""
+    """The caption that a run would extract from the report, before scrubbing."""
     return wanted_text(caption_sections(text, _WANTED)[0], _WANTED)
 
 
@@ -208,26 +208,26 @@ def _words(text: str) -> Counter[str]:
 
 
 def main() -> None:
-    """Print, by style, how many captions are right, and the clinical words lost."""
+    """Print the share of correct captions by style, and the number of clinical words lost."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=400)
     parser.add_argument("--seed", type=int, default=5)
     parser.add_argument("--show", type=int, default=0)
-    asked = parser.parse_args()
-    reports = generate(asked.count, asked.seed)
+    args = parser.parse_args()
+    reports = generate(args.count, args.seed)
     right: dict[str, list[bool]] = {}
     lost, shown = 0, 0
     for report in reports:
-        made = caption(report.text)
-        missing = _words(report.clinical) - _words(made)
+        text = caption(report.text)
+        missing = _words(report.clinical) - _words(text)
         lost += missing.total()
-        right.setdefault(report.style, []).append(_words(made) == _words(report.clinical))
-        if (missing or not right[report.style][-1]) and shown < asked.show:
+        right.setdefault(report.style, []).append(_words(text) == _words(report.clinical))
+        if (missing or not right[report.style][-1]) and shown < args.show:
             shown += 1
-            print(repr(report.text), "->", repr(made), dict(missing))
-    for style, each in sorted(right.items()):
-        print(f"{style:8} cut wholly {sum(each):4} of {len(each):4} ({sum(each) / len(each):.1%})")
-    total = [x for each in right.values() for x in each]
+            print(repr(report.text), "->", repr(text), dict(missing))
+    for style, results in sorted(right.items()):
+        print(f"{style:8} cut wholly {sum(results):4} of {len(results):4} ({sum(results) / len(results):.1%})")
+    total = [x for results in right.values() for x in results]
     share = sum(total) / len(total)
     print(f"all      cut wholly {sum(total):4} of {len(total):4} ({share:.1%}), clinical words lost: {lost}")
 

@@ -1,5 +1,5 @@
-"""A benchmark in parts, each measured over seeds: every unit (a part and a seed) in a process of its own, written as it
-ends, so that a run goes on where one stopped."""
+"""A benchmark in parts, each measured over seeds. Every unit (a part and a seed) runs in its own process, and its
+result is written when it ends, so that an interrupted run can resume."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Protocol
 
-_BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data"
+_SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
 class Measure(Protocol):
@@ -30,7 +30,7 @@ def options_of(doc: str | None, parts: Collection[str], out: str, plot: str) -> 
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--quick", action="store_true", help="small sizes, that show it works and nothing else")
     parser.add_argument("--jobs", type=int, default=1, help="units at a time, a core each")
-    parser.add_argument("--data", type=Path, default=_BESIDE if _BESIDE.is_dir() else None)
+    parser.add_argument("--data", type=Path, default=_SHARED_DATA if _SHARED_DATA.is_dir() else None)
     parser.add_argument("--work", type=Path, default=Path("build/benchmarks"), help="scores and models, to be reused")
     parser.add_argument("--out", type=Path, default=Path(out))
     parser.add_argument("--plot", type=Path, default=Path(plot))
@@ -41,8 +41,8 @@ def options_of(doc: str | None, parts: Collection[str], out: str, plot: str) -> 
 def run_parts(
     parts: Mapping[str, Measure], options: argparse.Namespace, once: Collection[str], need_data: Collection[str]
 ) -> dict[str, Any]:
-    """part -> seed -> what it found, of all units done so far. Parts ``once`` have one seed; those that ``need_data``
-    are left out where there is none."""
+    """part -> seed -> result, of all units done so far. Parts in ``once`` run with one seed; those in ``need_data`` are
+    skipped without data."""
     out: Path = options.out
     results: dict[str, Any] = {} if options.fresh or not out.exists() else json.loads(out.read_text("utf-8"))
     results["machine"] = {"cpu": platform.processor() or platform.machine(), "torch": version("torch")}
@@ -54,17 +54,17 @@ def run_parts(
     ]
     options.work.mkdir(parents=True, exist_ok=True)
     with ProcessPoolExecutor(options.jobs, get_context("spawn"), max_tasks_per_child=1) as pool:
-        asked = (options.quick, options.data, options.work)
-        waiting = {pool.submit(_unit, parts[part], seed, *asked): (part, seed) for part, seed in todo}
-        for done in as_completed(waiting):
-            part, seed = waiting[done]
-            found, seconds = done.result()
-            results.setdefault(part, {})[str(seed)] = found
+        arguments = (options.quick, options.data, options.work)
+        pending = {pool.submit(_unit, parts[part], seed, *arguments): (part, seed) for part, seed in todo}
+        for future in as_completed(pending):
+            part, seed = pending[future]
+            result, seconds = future.result()
+            results.setdefault(part, {})[str(seed)] = result
             out.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n", "utf-8")
             print(f"{part} {seed}: {seconds:.0f} s", flush=True)
     return results
 
 
 def _unit(measure: Measure, seed: int, quick: bool, data: Path | None, work: Path) -> tuple[Any, float]:
-    began = time.monotonic()
-    return measure(seed, quick, data, work), time.monotonic() - began
+    start = time.monotonic()
+    return measure(seed, quick, data, work), time.monotonic() - start

@@ -1,4 +1,4 @@
-"""What a GPU could do at most."""
+"""Peak throughput of GPUs."""
 
 from __future__ import annotations
 

@@ -34,26 +34,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--studies", type=int, default=300)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/pipeline.json"))
-    chosen = parser.parse_args()
+    args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
-        write_archive(work / "archive", SynthConfig(studies=chosen.studies, seed=11, side=512))
+        write_archive(work / "archive", SynthConfig(studies=args.studies, seed=11, side=512))
         (work / "secret").write_text("ab" * 32)
         rows = [measure_floor(work)]
         for kind, workers in (("local", 1), ("local", 2), ("ray", 2)):
             rows.append(measure_run(work, kind, workers))
-        rows += [measure_run(work, "local", workers, least=0) for workers in (1, 2)]
+        rows += [measure_run(work, "local", workers, min_checked=0) for workers in (1, 2)]
         rows.append(measure_run(work, "local", 2, "trust"))
     for row in rows:
         row["of floor"] = round(row["images/s"] / rows[0]["images/s"], 2)
         print("  ".join(f"{k} {v}" for k, v in row.items()))
-    chosen.out.parent.mkdir(parents=True, exist_ok=True)
-    chosen.out.write_text(json.dumps({"machine": machine(), "studies": chosen.studies, "rows": rows}, indent=2) + "\n")
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    args.out.write_text(json.dumps({"machine": machine(), "studies": args.studies, "rows": rows}, indent=2) + "\n")
 
 
 def measure_floor(work: Path) -> dict[str, Any]:
     """Decode, window, resize, encode, tar; files that fail are passed over."""
-    started, done, sink = time.perf_counter(), 0, io.BytesIO()
+    start, written, sink = time.perf_counter(), 0, io.BytesIO()
     with tarfile.open(fileobj=sink, mode="w") as tar:
         for path in sorted((work / "archive" / "dicom").rglob("*")):
             if path.is_file():
@@ -68,21 +68,21 @@ def measure_floor(work: Path) -> dict[str, Any]:
                 image, encoded = Image.fromarray(eight), io.BytesIO()
                 image.thumbnail((256, 256))
                 image.save(encoded, "PNG")
-                info = tarfile.TarInfo(f"{done}.png")
+                info = tarfile.TarInfo(f"{written}.png")
                 info.size = len(encoded.getvalue())
                 tar.addfile(info, io.BytesIO(encoded.getvalue()))
-                done += 1
-    seconds = time.perf_counter() - started
+                written += 1
+    seconds = time.perf_counter() - start
     return {
         "what": "floor, 1 process",
-        "images": done,
+        "images": written,
         "seconds": round(seconds, 2),
-        "images/s": round(done / seconds, 1),
+        "images/s": round(written / seconds, 1),
     }
 
 
 def measure_run(
-    work: Path, kind: str, workers: int, burned_in: str = "blank", least: int | None = None
+    work: Path, kind: str, workers: int, burned_in: str = "blank", min_checked: int | None = None
 ) -> dict[str, Any]:
     """The main job without the filter: index, ingest, dedup, select, export. ``burned_in`` "trust" looks for no text in
     the pictures: what that search costs. ``least``: of the pictures without text, how many the verifier reads at least
@@ -91,8 +91,8 @@ def measure_run(
     columns |= {"patient_name": "patient_name", "date": "study_date"}
     recipe = work / "recipe.yaml"
     fields = {
-        "out": str(work / f"{kind}{workers}{burned_in}{'' if least is None else least}"),
-        "deid": {"burned_in": burned_in} | ({} if least is None else {"second_look": {"least": least}}),
+        "out": str(work / f"{kind}{workers}{burned_in}{'' if min_checked is None else min_checked}"),
+        "deid": {"burned_in": burned_in} | ({} if min_checked is None else {"second_look": {"least": min_checked}}),
         "secret": str(work / "secret"),
         "images": [{"path": str(work / "archive" / "dicom")}],
         "reports": [{"path": str(work / "archive" / "reports" / "reports.csv"), "columns": columns}],
@@ -104,15 +104,15 @@ def measure_run(
     engine = start_engine(Resources(kind="ray" if kind == "ray" else "local", workers=workers))
     try:
         list(engine.map(_warm, list(range(workers * 2))))  # imports are not the job
-        started = time.perf_counter()
+        start = time.perf_counter()
         _, manifests = run_pipeline(load_recipe(recipe), engine, lambda name, done, total: None)
-        seconds = time.perf_counter() - started
+        seconds = time.perf_counter() - start
     finally:
         engine.close()
     images = next(m.rows_in for m in manifests if m.step == "ingest")
     name = f"curate run, {kind}, {workers} worker{'s' if workers > 1 else ''}"
     name += "" if burned_in == "blank" else f", burned_in: {burned_in}"
-    name += "" if least is None else ", second look at a hundredth, as in a large archive"
+    name += "" if min_checked is None else ", second look at a hundredth, as in a large archive"
     return {"what": name, "images": images, "seconds": round(seconds, 2), "images/s": round(images / seconds, 1)}
 
 

@@ -64,20 +64,20 @@ def archive(folder: Path, records: int) -> SelectTask:
         ";".join(sorted({f"{a}@{s}", b})) for a in FINDINGS for s in ("left", "right", "both") for b in FINDINGS
     ]
     chances = np.sort(rng.pareto(1.0, len(concepts)))[::-1]
-    named = pa.array(np.array(concepts)[rng.choice(len(concepts), n, p=chances / chances.sum())])
+    findings = pa.array(np.array(concepts)[rng.choice(len(concepts), n, p=chances / chances.sum())])
     right = rng.random(n)
     scores = {c: right + rng.normal(scale=0.2, size=n) for c in ("dfn", "ours", "text")}
     scores["ours"] = np.clip(scores["ours"], 0, 1)
-    scored = pa.table({"key": keys, **{c: pa.array(v, pa.float32()) for c, v in scores.items()}, "findings": named})
+    scored = pa.table({"key": keys, **{c: pa.array(v, pa.float32()) for c, v in scores.items()}, "findings": findings})
     for name, rows in (("ingest", table), ("score", scored)):
         (folder / name).mkdir()
         for i in range(-(-n // PER_PART)):
             pq.write_table(rows.slice(i * PER_PART, PER_PART), part_path(folder / name, i), compression="zstd")
     (folder / "dedup").mkdir()
-    kept = pa.table({"key": keys, "partition": pa.array(np.arange(n) // PER_PART, pa.int32())})
-    pq.write_table(conform(kept, DEDUP), part_path(folder / "dedup", 0), compression="zstd")
-    where = (str(folder / name) for name in ("ingest", "dedup", "score"))
-    ingest, dedup, score = where
+    deduplicated = pa.table({"key": keys, "partition": pa.array(np.arange(n) // PER_PART, pa.int32())})
+    pq.write_table(conform(deduplicated, DEDUP), part_path(folder / "dedup", 0), compression="zstd")
+    folders = (str(folder / name) for name in ("ingest", "dedup", "score"))
+    ingest, dedup, score = folders
     return SelectTask(ingest, -(-n // PER_PART), dedup, score, SelectRules(), SplitRules())
 
 
@@ -86,17 +86,17 @@ def measure(folder: Path, records: int, rounds: int) -> list[dict[str, object]]:
     task = archive(folder, records)
     out: list[dict[str, object]] = []
     for name, rules in {"top 20 %, the first time": RULES["top 20 %"], **RULES}.items():
-        again = SelectTask(task.ingest, task.partitions, task.dedup, task.scores, rules, task.splits)
+        selection = SelectTask(task.ingest, task.partitions, task.dedup, task.scores, rules, task.splits)
         times, work = [], []
         for _ in range(1 if "first" in name else rounds):
-            start, worked = time.perf_counter(), time.process_time()
-            table = again.run(0)
+            start, cpu_start = time.perf_counter(), time.process_time()
+            table = selection.run(0)
             times.append(time.perf_counter() - start)
-            work.append(time.process_time() - worked)
-        kept = table.num_rows - len(table["drop_reason"].drop_null())
+            work.append(time.process_time() - cpu_start)
+        selected = table.num_rows - len(table["drop_reason"].drop_null())
         row = {"selection": name, "seconds": round(min(times), 2), "worst": round(max(times), 2)}
-        out.append(row | {"cpu_seconds": round(min(work), 2), "kept": kept})
-        print(f"| {name} | {row['seconds']} | {row['worst']} | {min(work):.2f} | {kept:,} |", flush=True)
+        out.append(row | {"cpu_seconds": round(min(work), 2), "kept": selected})
+        print(f"| {name} | {row['seconds']} | {row['worst']} | {min(work):.2f} | {selected:,} |", flush=True)
     return out
 
 
@@ -123,8 +123,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     unordered = shuffled(args.records)
     print(f"\nThe choice alone on rows in no order: {unordered} s")
     if args.json:
-        told = {"records": args.records, "cores": os.cpu_count(), "selections": rows, "unordered": unordered}
-        args.json.write_text(json.dumps(told, indent=1) + "\n")
+        results = {"records": args.records, "cores": os.cpu_count(), "selections": rows, "unordered": unordered}
+        args.json.write_text(json.dumps(results, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""CPU and memory of what one process does for the whole archive, against the number of records, with the slope.
+"""CPU time and memory of the steps that one process does for the whole archive, against the number of records.
 
     python -m benchmarks.scale [--records 10000 100000] [--out benchmarks/results/scale.json]
 
@@ -29,7 +29,7 @@ import numpy as np
 import pyarrow as pa
 import yaml
 
-MADE = "ingested"  # no measurement: what the steps after it read
+INGESTED = "ingested"  # not measured: makes the input of later steps
 STEPS = ("index", "dedup", "select", "plan", "export", "report")
 PER_PARTITION, PER_SHARD, SHARDS = 500, 1000, 5  # of `export` so many shards are written, the first
 _WORDS = [f"word{chr(97 + i % 26)}{chr(97 + i // 26)}" for i in range(600)]
@@ -41,25 +41,25 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/scale.json"))
     parser.add_argument("--plot", type=Path, default=Path("docs/images/scale.svg"))
     parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)  # a step and its place: a process of its own
-    chosen = parser.parse_args()
-    if chosen.one:
-        step, place = chosen.one
-        print(json.dumps(measure(step, Path(place), chosen.records[0])))
+    args = parser.parse_args()
+    if args.one:
+        step, place = args.one
+        print(json.dumps(measure(step, Path(place), args.records[0])))
         return
     rows: list[dict[str, Any]] = []
-    for n in chosen.records:
+    for n in args.records:
         with tempfile.TemporaryDirectory() as folder:
             for step in STEPS:
                 if step == "dedup":
-                    _in_a_process(MADE, folder, n)
-                rows.append(_in_a_process(step, folder, n))
+                    _run_in_process(INGESTED, folder, n)
+                rows.append(_run_in_process(step, folder, n))
                 print("  ".join(f"{k} {v}" for k, v in rows[-1].items()), flush=True)
     slopes = {step: slope([r for r in rows if r["step"] == step]) for step in STEPS}
     print("slope  " + "  ".join(f"{step} {value}" for step, value in slopes.items()))
-    told = {"machine": f"{platform.machine()}, {os.cpu_count()} CPUs", "python": platform.python_version()}
-    chosen.out.parent.mkdir(parents=True, exist_ok=True)
-    chosen.out.write_text(json.dumps({**told, "rows": rows, "slopes": slopes}, indent=2) + "\n")
-    draw(rows, chosen.plot)
+    machine = {"machine": f"{platform.machine()}, {os.cpu_count()} CPUs", "python": platform.python_version()}
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    args.out.write_text(json.dumps({**machine, "rows": rows, "slopes": slopes}, indent=2) + "\n")
+    draw(rows, args.plot)
 
 
 def slope(rows: list[dict[str, Any]]) -> float | None:
@@ -98,23 +98,23 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
     path.write_text(f'{head}<rect width="880" height="280" fill="#fff"/>{"".join(shapes)}</svg>\n')
 
 
-def _in_a_process(step: str, place: str, n: int) -> dict[str, Any]:
+def _run_in_process(step: str, place: str, n: int) -> dict[str, Any]:
     command = [sys.executable, "-m", "benchmarks.scale", "--one", step, place, "--records", str(n)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(done.stderr)
-    row: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    if process.returncode:
+        raise SystemExit(process.stderr)
+    row: dict[str, Any] = json.loads(process.stdout.splitlines()[-1])
     return row
 
 
 def measure(step: str, place: Path, n: int) -> dict[str, Any]:
-    """One step at one size; what it needs is made before the clock runs."""
+    """Measure one step at one size; its input is made before the clock starts."""
     work = WORK[step](place, n)
-    before, begun, clock = _peak(), _cpu(), time.monotonic()
+    memory_before, cpu_before, clock = _peak(), _cpu(), time.monotonic()
     work()
-    spent, waited = _cpu() - begun, time.monotonic() - clock
+    spent, waited = _cpu() - cpu_before, time.monotonic() - clock
     row = {"step": step, "records": n, "CPU-s": round(spent, 3), "s": round(waited, 2)}
-    return {**row, "peak MiB": round(_peak()), "of it before": round(before)}
+    return {**row, "peak MiB": round(_peak()), "of it before": round(memory_before)}
 
 
 def _cpu() -> float:
@@ -153,12 +153,20 @@ def _index(place: Path, n: int) -> Callable[[], object]:
     (place / "reports.csv").write_text("\n".join(lines) + "\n")
     (place / "secret").write_text("ab" * 32)
     columns = {"text": "report", "image": "file", "patient": "patient"}
-    said = {"name": "scale", "out": str(place / "run"), "secret": str(place / "secret"), "deid": {"burned_in": "trust"}}
-    said |= {"images": [{"name": "archive", "path": str(place / "archive")}], "filters": {"text_quality": {}}}
-    said |= {"reports": [{"path": str(place / "reports.csv"), "columns": columns}], "engine": {"workers": 1}}
-    said |= {"select": {"by": "text_quality", "keep": 0.5, "force": True}, "records_per_partition": PER_PARTITION}
-    said |= {"dedup": {"text_near": "archive"}, "export": {"records_per_shard": PER_SHARD}}
-    (place / "recipe.yaml").write_text(yaml.safe_dump(said))
+    recipe_fields = {
+        "name": "scale",
+        "out": str(place / "run"),
+        "secret": str(place / "secret"),
+        "deid": {"burned_in": "trust"},
+    }
+    recipe_fields |= {"images": [{"name": "archive", "path": str(place / "archive")}], "filters": {"text_quality": {}}}
+    recipe_fields |= {"reports": [{"path": str(place / "reports.csv"), "columns": columns}], "engine": {"workers": 1}}
+    recipe_fields |= {
+        "select": {"by": "text_quality", "keep": 0.5, "force": True},
+        "records_per_partition": PER_PARTITION,
+    }
+    recipe_fields |= {"dedup": {"text_near": "archive"}, "export": {"records_per_shard": PER_SHARD}}
+    (place / "recipe.yaml").write_text(yaml.safe_dump(recipe_fields))
     recipe = load_recipe(place / "recipe.yaml", [])
 
     def work() -> None:
@@ -197,8 +205,8 @@ def _ingested(pipeline: Any, n: int) -> None:
         columns |= {"pixel_hash": keys, "phash": [thumb_hash(t.tobytes()) for t in thumbs]}
         columns |= {"thumb": [t.tobytes() for t in thumbs], "text_hash": [s[0] for s in signed]}
         columns |= {"minhash": [s[1] for s in signed], "actions": [[("mask NAME", 1), ("words", 40)]] * m}
-        made = {k: pa.array(v, RECORD.field(k).type) for k, v in columns.items()}
-        commit_part(ingest.folder(pipeline.run), at // PER_PARTITION, conform(pa.table(made), RECORD), 0)
+        arrays = {k: pa.array(v, RECORD.field(k).type) for k, v in columns.items()}
+        commit_part(ingest.folder(pipeline.run), at // PER_PARTITION, conform(pa.table(arrays), RECORD), 0)
         scores = {"key": keys, "findings": ["effusion@left"] * m, "text_quality": pa.array(rng.random(m), pa.float32())}
         commit_part(score.folder(pipeline.run), at // PER_PARTITION, pa.table(scores), 0)
     for step in pipeline.train_filters.values():
@@ -259,7 +267,7 @@ def _report(place: Path, n: int) -> Callable[[], object]:
 
 WORK: dict[str, Callable[[Path, int], Callable[[], object]]] = {
     "index": _index,
-    MADE: lambda place, n: partial(_ingested, pipeline_of(place), n),
+    INGESTED: lambda place, n: partial(_ingested, pipeline_of(place), n),
     "dedup": _dedup,
     "select": _then("select"),
     "plan": _then("plan"),

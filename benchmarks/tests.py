@@ -1,4 +1,4 @@
-"""Whether the tests are green every time: `make test`, many times in a row. Each run is one JSON line on stdout."""
+"""Find flaky tests: run `make test` many times in a row and print one JSON line per run."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ ROOT = Path(__file__).parents[1]
 
 def main() -> int:
     """0 where every run was green."""
-    told = argparse.ArgumentParser(description=__doc__)
-    told.add_argument("--times", type=int, default=20)
-    told.add_argument("--target", default="test", help="the target of make")
-    arguments = told.parse_args()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--times", type=int, default=20)
+    parser.add_argument("--target", default="test", help="the target of make")
+    arguments = parser.parse_args()
     green = 0
     for number in range(arguments.times):
         row = run_once(arguments.target)
@@ -35,33 +35,33 @@ def run_once(target: str) -> dict[str, Any]:
     commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder) / "junit.xml"
-        told = os.environ | {"PYTEST_ADDOPTS": f"{os.environ.get('PYTEST_ADDOPTS', '')} --junitxml={page}"}
-        begun = time.monotonic()
-        done = subprocess.run(
+        environment = os.environ | {"PYTEST_ADDOPTS": f"{os.environ.get('PYTEST_ADDOPTS', '')} --junitxml={page}"}
+        start = time.monotonic()
+        process = subprocess.run(
             ["make", target],
             cwd=ROOT,
-            env=told,
+            env=environment,
             stdout=subprocess.DEVNULL,
             check=False,
         )
-        seconds = time.monotonic() - begun
+        seconds = time.monotonic() - start
         counts = count_outcomes(page.read_text()) if page.exists() else {"passed": 0, "failed": [], "skipped": 0}
-    green = done.returncode == 0 and counts["passed"] > 0 and not counts["failed"]
+    green = process.returncode == 0 and counts["passed"] > 0 and not counts["failed"]
     return {"commit": commit.stdout.strip(), "green": green, "seconds": round(seconds, 1), **counts}
 
 
 def count_outcomes(junit: str) -> dict[str, Any]:
     """passed and skipped (numbers) and failed (names) of a JUnit XML page."""
-    found: dict[str, Any] = {"passed": 0, "failed": [], "skipped": 0}
+    counts: dict[str, Any] = {"passed": 0, "failed": [], "skipped": 0}
     for case in ElementTree.fromstring(junit).iter("testcase"):
         kinds = {child.tag for child in case}
         if kinds & {"failure", "error"}:
-            found["failed"].append(f"{case.get('classname')}::{case.get('name')}")
+            counts["failed"].append(f"{case.get('classname')}::{case.get('name')}")
         elif "skipped" in kinds:
-            found["skipped"] += 1
+            counts["skipped"] += 1
         else:
-            found["passed"] += 1
-    return found
+            counts["passed"] += 1
+    return counts
 
 
 if __name__ == "__main__":

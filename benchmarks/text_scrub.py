@@ -1,4 +1,4 @@
-"""What the text scrubber takes and what it leaves: span recall on labelled text, clinical words lost on reports, speed.
+"""The text scrubber: span recall on labelled text, clinical words lost on reports, speed.
 
     python benchmarks/text_scrub.py DATA [--show N] [--out FILE.json]
 
@@ -37,7 +37,7 @@ def documents(path: Path) -> list[dict[str, Any]]:
 
 
 def spans(doc: dict[str, Any]) -> list[tuple[str, str]]:
-    """(label, text) of what a document's annotators marked and its text holds."""
+    """(label, text) of the annotated spans that occur in the document's text."""
     if "spans" in doc:
         return [(s["label"], s["text"]) for s in doc["spans"]]
     return [(v["label"], v["text"]) for v in doc["phi_values"] if v["text"] in doc["text"]]
@@ -51,51 +51,51 @@ def scrubbed(text: str, phi: list[str], gate: bool) -> str | None:
         return None
 
 
-def recall(path: Path, known: bool, gate: bool, show: int) -> dict[str, Any]:
+def recall(path: Path, header_known: bool, gate: bool, show: int) -> dict[str, Any]:
     """Spans masked and all, by label; documents in which one is left, and those withheld."""
     masked, total, leaking, withheld = Counter[str](), Counter[str](), 0, 0
     docs = documents(path)
     for doc in docs:
         marked = spans(doc)
-        phi = [text for label, text in marked if label in KNOWN] if known else []
+        phi = [text for label, text in marked if label in KNOWN] if header_known else []
         out = scrubbed(doc["text"], phi, gate)
         if out is None:
             withheld += 1
             continue
-        bare = PLACEHOLDER.sub(" ", out).casefold()
-        left = [(label, text) for label, text in marked if text.casefold() in bare]
-        leaking += bool(left)
+        remaining = PLACEHOLDER.sub(" ", out).casefold()
+        unmasked = [(label, text) for label, text in marked if text.casefold() in remaining]
+        leaking += bool(unmasked)
         for label, _ in marked:
             total[label] += 1
         masked.update(label for label, _ in marked)
-        masked.subtract(label for label, _ in left)
-        for label, text in left[: max(0, show)]:
+        masked.subtract(label for label, _ in unmasked)
+        for label, text in unmasked[: max(0, show)]:
             print("  left:", label, repr(text), "in", repr(out[:150]))
-        show -= len(left)
+        show -= len(unmasked)
     by_label = {label: [masked[label], n] for label, n in total.most_common()}
     share = sum(masked.values()) / total.total() if total else None
     return {
-        "source": path.stem, "gate": gate, "header_known": known, "documents": len(docs), "withheld": withheld,
+        "source": path.stem, "gate": gate, "header_known": header_known, "documents": len(docs), "withheld": withheld,
         "leaking": leaking, "recall": share, "by_label": by_label,
     }  # fmt: skip
 
 
 def reports(folder: Path) -> dict[str, list[str]]:
     """The real English texts without marked PHI, by source."""
-    found = {}
+    texts = {}
     for path in sorted((folder / "reports").glob("*.jsonl")):
-        found[path.stem] = ["\n".join(doc.get(s) or "" for s in SECTIONS) for doc in documents(path)]
+        texts[path.stem] = ["\n".join(doc.get(s) or "" for s in SECTIONS) for doc in documents(path)]
     for path in sorted(folder.glob("*/pairs.csv")):
         with path.open(encoding="utf-8", newline="") as file:
             rows = ["\n".join(row.get(c) or "" for c in CAPTIONS).strip() for row in csv.DictReader(file)]
-        found[path.parent.name] = [text for text in dict.fromkeys(rows) if text]
-    return found
+        texts[path.parent.name] = [text for text in dict.fromkeys(rows) if text]
+    return texts
 
 
 def words_lost(name: str, texts: list[str], gate: bool, show: int) -> dict[str, Any]:
-    """Words that the source has and the output lacks; with the gate on, those that the rules alone would have left."""
+    """Words of the source that the output lacks; with the gate on, only those that the rules alone would have kept."""
     words = lost = withheld = 0
-    taken: Counter[str] = Counter()
+    lost_words: Counter[str] = Counter()
     start = time.process_time()
     outs = [scrubbed(text, HEADER, gate) for text in texts]
     cpu = time.process_time() - start
@@ -105,11 +105,13 @@ def words_lost(name: str, texts: list[str], gate: bool, show: int) -> dict[str, 
             continue
         reference = scrubbed(text, HEADER, False) if gate else text
         before = Counter(re.findall(r"\w+", PLACEHOLDER.sub(" ", reference or "")))
-        gone = before - Counter(re.findall(r"\w+", PLACEHOLDER.sub(" ", out)))
-        gone = Counter({word: n for word, n in gone.items() if "XXXX" not in word})  # the source's own placeholder
-        words, lost = words + before.total(), lost + gone.total()
-        taken += gone
-    print(f"  most often lost in {name}:", ", ".join(f"{w} {n}" for w, n in taken.most_common(show)))
+        missing = before - Counter(re.findall(r"\w+", PLACEHOLDER.sub(" ", out)))
+        missing = Counter(
+            {word: n for word, n in missing.items() if "XXXX" not in word}
+        )  # the source's own placeholder
+        words, lost = words + before.total(), lost + missing.total()
+        lost_words += missing
+    print(f"  most often lost in {name}:", ", ".join(f"{w} {n}" for w, n in lost_words.most_common(show)))
     return {
         "source": name, "gate": gate, "texts": len(texts), "withheld": withheld, "words": words, "lost": lost,
         "share_lost": lost / max(words, 1), "words_per_text": words / max(len(texts), 1),
@@ -119,19 +121,19 @@ def words_lost(name: str, texts: list[str], gate: bool, show: int) -> dict[str, 
 
 def measure(data: Path, show: int) -> dict[str, Any]:
     scrub("warm up", HEADER, "patient", PSEUDO, TextRules())  # the word lists are read once a process
-    found: dict[str, Any] = {"machine": platform.platform(), "recall": [], "words": []}
+    results: dict[str, Any] = {"machine": platform.platform(), "recall": [], "words": []}
     for path in sorted((data / "deid" / "text").glob("*.jsonl")):
         for gate in (False, True):
-            for known in (False, True):
-                row = recall(path, known, gate, show if known and gate else 0)
-                found["recall"].append(row)
+            for header_known in (False, True):
+                row = recall(path, header_known, gate, show if header_known and gate else 0)
+                results["recall"].append(row)
                 print(json.dumps(row))
     for name, texts in reports(data).items():
         for gate in (False, True):
             row = words_lost(name, texts, gate, show)
-            found["words"].append(row)
+            results["words"].append(row)
             print(json.dumps(row))
-    return found
+    return results
 
 
 def main() -> None:
@@ -140,9 +142,9 @@ def main() -> None:
     parser.add_argument("--show", type=int, default=20)
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
-    found = measure(args.data, args.show)
+    results = measure(args.data, args.show)
     if args.out is not None:
-        args.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        args.out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

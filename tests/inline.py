@@ -1,5 +1,5 @@
-"""What a test runs without processes of its own, whose imports would cost more than its work: the engine and the
-command in this process. That processes give the same is what the tests of engines, kills and signals show."""
+"""The engine and the command line in the test's own process, since starting processes costs more than most tests.
+The tests of engines, kills and signals show that separate processes give the same results."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from curate.engine.guard import guarded
 
 
 class InlineEngine:
-    """An `Engine` that maps here, one item after another."""
+    """An `Engine` that maps in this process, one item after another."""
 
     def map(self, fn: Callable[[Any], Any], items: Sequence[Any], alone: bool = False) -> Iterator[tuple[Any, Any]]:
         for item in items:
@@ -25,10 +25,10 @@ class InlineEngine:
     def map_model(
         self, prepare: Callable[[Any], Iterable[Any]], model: Callable[[], Callable[[Any], Any]], items: Sequence[Any]
     ) -> Iterator[tuple[Any, list[Any]]]:
-        made = model() if items else None
+        infer = model() if items else None
         for item in items:
-            assert made is not None
-            yield item, [made(batch) for batch in prepare(item)]
+            assert infer is not None
+            yield item, [infer(batch) for batch in prepare(item)]
 
     def close(self) -> None:
         """Nothing was started."""
@@ -36,7 +36,7 @@ class InlineEngine:
 
 @dataclass(frozen=True)
 class Done:
-    """How a command ended, as `subprocess.run` has it."""
+    """Result of a command, like `subprocess.run`'s."""
 
     returncode: int
     stdout: str
@@ -44,7 +44,7 @@ class Done:
 
 
 def curate(*arguments: str | Path, cwd: Path | None = None) -> Done:
-    """The command as `python -m pipelines.cli` begins it, in this process."""
+    """Run the command line as `python -m pipelines.cli` does, in this process."""
     from pipelines.cli import main
 
     before, code = sys.argv, 0

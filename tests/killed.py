@@ -1,4 +1,4 @@
-"""kill -9 at a moment that the work itself names, so that no load of the machine moves it."""
+"""kill -9 at a point that the code under test determines, independent of the machine's load."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ ROOT = Path(__file__).parents[1]
 _DIE = "import os, signal, sys\ndef die():\n    os.kill(os.getpid(), signal.SIGKILL)\n"
 
 
-def run_to_its_death(code: str, *arguments: str | Path) -> None:
-    """``code`` in a process of its own, with ``arguments`` as sys.argv[1:], until it calls ``die()``, which it must.
+def run_until_killed(code: str, *arguments: str | Path) -> None:
+    """Run ``code`` in a new process, with ``arguments`` as sys.argv[1:], until it calls ``die()``, which it must.
 
-    Comes back when the processes it started are gone too: they hold its output open.
+    Returns when the processes it started have ended too, since they hold its output open.
     """
     assert was_killed(code, *arguments)
 
 
 def was_killed(code: str, *arguments: str | int | Path) -> bool:
-    """As `run_to_its_death`; False where it came to its end."""
+    """As `run_until_killed`; False where ``code`` ended without calling ``die()``."""
     ended = subprocess.run(
         [sys.executable, "-c", _DIE + code, *map(str, arguments)],
         env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=500, check=False,

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from curate.deid.pixels import text_reader
-from tests.observe import Seen, observe
+from tests.observe import Observed, observe
 from tests.pipelines.archive import make_archive, recipe_for
 
 _LIBRARIES = """
@@ -29,7 +29,7 @@ engine.close()
 """
 
 
-def quiet(seen: Seen) -> None:
+def quiet(seen: Observed) -> None:
     assert seen.addresses == set()
     assert seen.files == set()
 

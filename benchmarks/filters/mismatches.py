@@ -87,7 +87,7 @@ def measure(data: Path, seeds: int, work: Path, heads: bool = True) -> dict[str,
     """set -> "clean" or "none" -> kind of mismatch -> method -> AUROC by planting; of the judges also the difference to
     the best other, what they say of how many are right, and the calibration error; CPU-seconds."""
     found: dict[str, Any] = {}
-    with frozen.asked_once():
+    with frozen.cached_features():
         for name in SETS:
             pairs = read(data, name, work)
             for mode in ("clean", "none"):

@@ -73,7 +73,7 @@ def measure(data: Path, seed: int, part: float, work: Path, scratch: bool = Fals
     clean, pool = records_of(pairs.clean, data), records_of(pairs.pool, data)
     faulty = np.array([is_faulty(text) for text in pool.texts])
     found: dict[str, Any] = {}
-    with frozen.asked_once() if frozen.installed() else nullcontext():
+    with frozen.cached_features() if frozen.installed() else nullcontext():
         for kind, (share, near) in KINDS.items():
             captions, wrong = mismatched(pairs.pool, share, near, seed)
             told, place = replace(pool, texts=captions), pairs.place / kind.replace(" ", "-")

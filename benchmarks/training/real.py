@@ -54,7 +54,7 @@ def measure(seed: int, size: Size, data: Path, work: Path) -> dict[str, Any]:
     if (data / "vision" / OUTSIDE).is_dir():
         exams.append(EvaluationTask(OUTSIDE, str(data / "vision" / OUTSIDE)))
     clean, right = records_of(pairs.clean, data), records_of(pairs.pool, data)
-    with frozen.asked_once() if lit else nullcontext():
+    with frozen.cached_features() if lit else nullcontext():
         for kind in MISMATCHES:
             share, near = KINDS[kind]
             captions, wrong = mismatched(pairs.pool, share, near, seed)

@@ -139,13 +139,13 @@ def test_towers_are_asked_once() -> None:
         asked.append(len(rows))
         return rows.float().sum(dim=1, keepdim=True)
 
-    answer = frozen._remembering(ask, lambda row: row[row != 0])
+    answer = frozen._cached(ask, lambda row: row[row != 0])
     rows = torch.tensor([[1, 2, 0], [3, 0, 0]])
     assert answer(None, rows).tolist() == [[3.0], [3.0]] and asked == [2]  # type: ignore[arg-type]
     assert answer(None, torch.tensor([[3, 0], [4, 5]])).tolist() == [[3.0], [9.0]]  # type: ignore[arg-type]
     assert asked == [2, 1]
     before = LitModel.image_features
-    with frozen.asked_once():
+    with frozen.cached_features():
         assert LitModel.image_features is not before
     assert LitModel.image_features is before
 

@@ -38,7 +38,7 @@ from pipelines.report.summary import write_report
 from pipelines.report.why import why
 from pipelines.run.execute import run_pipeline
 from tests.inline import curate
-from tests.killed import run_to_its_death
+from tests.killed import run_until_killed
 from tests.pipelines.archive import fingerprint, hits, make_archive, recipe_for
 
 STUDIES = 80
@@ -371,7 +371,7 @@ def test_a_killed_run_resumes_to_the_same_bytes(
     """kill -9 at several moments of one run, while its worker is at the next part, then the command with two."""
     recipe = recipe_for(archive, tmp_path / "killed", secret_file)
     for step, done in (("scan", 1), ("ingest", 2), ("dedup", 1), ("score", 1), ("export", 2)):
-        run_to_its_death(_DIES, recipe, step, str(done))
+        run_until_killed(_DIES, recipe, step, str(done))
     done = curate("run", recipe, "--workers", "2")
     assert done.returncode == 0, done.stderr
     assert fingerprint(tmp_path / "killed") == fingerprint(finished[0].run)

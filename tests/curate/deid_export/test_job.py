@@ -20,7 +20,7 @@ from curate.deid_export.rules import ReleaseRules
 from curate.deid_export.task import file_key
 from curate.engine import Engine
 from curate.errors import RecipeError
-from tests.killed import run_to_its_death
+from tests.killed import run_until_killed
 from tests.pipelines.archive import make_archive
 
 
@@ -134,7 +134,7 @@ release(Path(source), Path(target), ReleaseRules(), SecretSource(secret), engine
 
 def test_a_killed_release_goes_on_to_the_same_bytes(source, secret, done, local_engine: Engine, tmp_path: Path) -> None:
     target = tmp_path / "out"
-    run_to_its_death(_DIES, source, target, secret.file)
+    run_until_killed(_DIES, source, target, secret.file)
     assert not (target / "attestation.json").exists()
     release(source, target, ReleaseRules(), secret, local_engine, silent)
     assert contents(target) == contents(done[0])

@@ -17,7 +17,7 @@ from filters.training.job import TrainingJob
 from filters.training.rules import ModelRules, TrainingRules
 from filters.training.shards import open_shards
 from tests.filters.training.shards import write_films
-from tests.killed import run_to_its_death
+from tests.killed import run_until_killed
 
 _DIES = """
 from pathlib import Path
@@ -100,7 +100,7 @@ def test_a_killed_cell_goes_on_to_the_same_model(cell: ExperimentRun, tmp_path: 
         replace(at(cell, tmp_path / n), job=replace(cell.job, out=str(tmp_path / n), rules=longer))
         for n in ("whole", "broken")
     )
-    run_to_its_death(_DIES, broken.job.write())
+    run_until_killed(_DIES, broken.job.write())
     assert (broken.out / "checkpoint.pt").exists() and not (broken.out / RESULTS).exists()
     for each in (whole, broken):
         run_experiment(each)

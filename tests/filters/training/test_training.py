@@ -24,7 +24,7 @@ from filters.training.plan import make_plan
 from filters.training.rules import ModelRules, TrainingRules, check_training_rules
 from filters.training.shards import open_shards
 from tests.filters.training.shards import write_films, write_shards
-from tests.killed import run_to_its_death
+from tests.killed import run_until_killed
 
 DIES = """
 from pathlib import Path
@@ -74,7 +74,7 @@ def test_killed_and_resumed_is_the_same_model(shards: Path, tmp_path: Path, rule
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     run_job(job(shards, whole, rules))
     path = job(shards, broken, rules).write()
-    run_to_its_death(DIES, path, "10")  # of 20 steps, in the second epoch of three
+    run_until_killed(DIES, path, "10")  # of 20 steps, in the second epoch of three
     assert (broken / "checkpoint.pt").exists() and not (broken / "model").exists()
     started: list[int] = []
     run_job(read_job(path), lambda step, steps, row: started.append(step))
