@@ -150,9 +150,9 @@ def measure(folder: Path) -> dict[str, Any]:
                 spent.append(1000 * (time.process_time() - before))
                 if answer.status != 200:
                     raise SystemExit(f"{address}: {body.decode()}")
-            told = {"median": float(np.median(times)), "worst": max(times), "cpu": float(np.median(spent))}
-            out["ms"][name] = {n: round(value) for n, value in told.items()}
-            print(f"| {name} | {told['median']:.0f} | {told['worst']:.0f} | {told['cpu']:.0f} |", flush=True)
+            timings = {"median": float(np.median(times)), "worst": max(times), "cpu": float(np.median(spent))}
+            out["ms"][name] = {n: round(value) for n, value in timings.items()}
+            print(f"| {name} | {timings['median']:.0f} | {timings['worst']:.0f} | {timings['cpu']:.0f} |", flush=True)
         server.shutdown()
     out["memory_gb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 2)
     return out

@@ -128,14 +128,16 @@ def faults_of_page(page: Path, width: int, dark: bool, axe: str) -> list[str]:
             faults += [f"{name}: {wide} px wider than its window in {medium}"] if wide > 0 else []
             if axe:
                 browser.execute_script(axe)
-                found = browser.execute_async_script("const done = arguments[0]; axe.run().then(done)")["violations"]
-                serious = [v["id"] for v in found if v["impact"] in ("serious", "critical")]
+                violations = browser.execute_async_script("const done = arguments[0]; axe.run().then(done)")[
+                    "violations"
+                ]
+                serious = [v["id"] for v in violations if v["impact"] in ("serious", "critical")]
                 faults += [f"{name}: axe {rule} in {medium}" for rule in serious]
         faults += [f"{name}: console: {e['message']}" for e in browser.get_log("browser") if e["level"] == "SEVERE"]
         for entry in browser.get_log("performance"):
-            told = json.loads(entry["message"])["message"]
-            if told["method"] == "Network.requestWillBeSent":
-                url = told["params"]["request"]["url"]
+            message = json.loads(entry["message"])["message"]
+            if message["method"] == "Network.requestWillBeSent":
+                url = message["params"]["request"]["url"]
                 faults += [] if url.startswith((page.as_uri(), "data:", "about:")) else [f"{name}: a request for {url}"]
     finally:
         browser.quit()

@@ -48,8 +48,8 @@ class Pseudonymizer:
         return self.digest(kind, *values)[:16].hex()
 
     def __post_init__(self) -> None:
-        if not 1 <= self.max_shift_days <= MOST_SHIFT_DAYS:
-            problem = f"{self.max_shift_days} days, at least 1 and at most {MOST_SHIFT_DAYS}"
+        if not 1 <= self.max_shift_days <= MAX_SHIFT_DAYS:
+            problem = f"{self.max_shift_days} days, at least 1 and at most {MAX_SHIFT_DAYS}"
             raise RecipeError("max_shift_days", problem, "leave it out")
 
     def uid(self, uid: str, root: str = "2.25") -> str:
@@ -97,7 +97,7 @@ class Pseudonymizer:
 
 
 _IDENTITIES = frozenset({"patient", "study", "accession", "id"})
-MOST_SHIFT_DAYS = 3650  # ten years either way
+MAX_SHIFT_DAYS = 3650  # ten years either way
 _MAX_UID_LENGTH = 64  # PS3.5 9.1
 _MIN_UID_DIGITS = 20
 _ROOT = re.compile(r"[0-2](\.(0|[1-9]\d*))+")

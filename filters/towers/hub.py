@@ -90,8 +90,8 @@ def find_weights(folder: Path) -> Path:
             return folder / name
     others = sorted(p for p in folder.glob("*") if p.suffix in (".safetensors", ".bin", ".pt", ".pth"))
     if len(others) != 1:
-        held = ", ".join(p.name for p in others) or "no weights"
-        raise RecipeError("filter.checkpoint", f"{folder} holds {held}", f"one of {', '.join(_WEIGHTS)}")
+        listed = ", ".join(p.name for p in others) or "no weights"
+        raise RecipeError("filter.checkpoint", f"{folder} holds {listed}", f"one of {', '.join(_WEIGHTS)}")
     return others[0]
 
 

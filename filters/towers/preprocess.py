@@ -18,7 +18,7 @@ from PIL import Image
 from curate.errors import RecipeError
 
 Pixels = NDArray[np.uint8]
-_MOST_PIXELS = 1 << 27  # of an encoded picture: a mammogram has 25 million
+_MAX_PIXELS = 1 << 27  # of an encoded picture: a mammogram has 25 million
 
 
 def decode(data: bytes | None, side: int) -> Pixels | None:
@@ -46,16 +46,16 @@ def read(data: bytes | None) -> NDArray[Any] | None:
 
 
 def _bounded(data: bytes) -> bool:
-    """Whether the picture says, before it is decoded, that it has at most `_MOST_PIXELS`."""
+    """Whether the size in the picture's header is at most `_MAX_PIXELS`; nothing is decoded."""
     if data[:8] == b"\x89PNG\r\n\x1a\n" and len(data) >= 24:
-        return int.from_bytes(data[16:20], "big") * int.from_bytes(data[20:24], "big") <= _MOST_PIXELS
+        return int.from_bytes(data[16:20], "big") * int.from_bytes(data[20:24], "big") <= _MAX_PIXELS
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             width, height = Image.open(io.BytesIO(data)).size
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return False
-    return width * height <= _MOST_PIXELS
+    return width * height <= _MAX_PIXELS
 
 
 def native(image: NDArray[Any], most: int) -> Pixels:
