@@ -113,11 +113,11 @@ def efficiency(results: Sequence[Result], name: tuple[str, str, str], family: st
     by_budget = _mean_by([r for r in results if r["selection"] == family], "budget", name)
     target = estimate([value(r, name) for r in full_budget if r["selection"] == ALL]).value
     sign = -1 if name[2] == "median_rank" else 1
-    results_of = []
+    efficiencies = []
     for of, means in (("the pool's records", by_size), ("the samples seen", by_budget)):
         sufficient = [share for share, mean in means.items() if sign * mean >= sign * target]
-        results_of.append(Efficiency(of, min(sufficient) if sufficient else None, tuple(sorted(means))))
-    return results_of
+        efficiencies.append(Efficiency(of, min(sufficient) if sufficient else None, tuple(sorted(means))))
+    return efficiencies
 
 
 def _mean_by(results: Sequence[Result], key: str, name: tuple[str, str, str]) -> dict[float, float]:
