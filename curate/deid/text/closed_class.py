@@ -75,10 +75,11 @@ def without(text: str, spans: Iterable[Found]) -> Iterator[Found]:
 def _may_go(hit: re.Match[str], span: Found) -> bool:
     if hit.lastgroup in ("negation", "word") and span.by.startswith(ASKED):
         return True
+    if span.by.startswith(BY_TAGGER):
+        return False
     if hit.lastgroup == "listed" and span.placeholder.startswith(_DAYS):
         return True
-    named = span.placeholder in _PLACES and not span.by.startswith(BY_TAGGER)
-    return named and hit.lastgroup in ("word", "level", "measure", "listed")
+    return span.placeholder in _PLACES and hit.lastgroup in ("word", "level", "measure", "listed")
 
 
 def _line(text: str, at: int) -> int:

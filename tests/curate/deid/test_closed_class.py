@@ -72,8 +72,8 @@ def test_places_are_named_by_sides_and_levels():
 
 @pytest.mark.parametrize("text", ["L4-5", "T12", "1.No", "4 x 5 mm", "Old\n2) Mild", "12.5% of it"])
 def test_the_tagger_takes_them_from_no_place_either(text):
-    for by in ("tagger", "tagger; 0.99 likely ADDRESS: a word"):
-        left = [*without(text, [Found(0, len(text), "[ADDRESS]", by)])]
+    for label, by in (("[ADDRESS]", "tagger"), ("[DATE]", "tagger"), ("[ADDRESS]", "tagger; 0.99 likely: a word")):
+        left = [*without(text, [Found(0, len(text), label, by)])]
         assert not any(c.isdigit() for one in left for c in text[one.start : one.end])
 
 
