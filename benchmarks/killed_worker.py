@@ -16,7 +16,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from curate.engine import Crash, Resources, start_engine
+from curate.engine import Crash, Engine, Resources, start_engine
 
 
 @dataclass(frozen=True)
@@ -38,20 +38,16 @@ class Sleep:
         return item
 
 
-def wall(kind: str, items: int, seconds: float, kill: int) -> float:
-    """Seconds of all items on four workers of an engine that has started; RuntimeError where one is lost."""
-    engine = start_engine(Resources(kind=kind, workers=4))  # type: ignore[arg-type]
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            work = Sleep(seconds, kill, str(Path(folder) / "killed"))
-            list(engine.map(Sleep(0.1, -1, ""), range(8)))  # all workers have started
-            start = time.monotonic()
-            results = [result for _, result in engine.map(work, range(items)) if not isinstance(result, Crash)]
-            if sorted(results) != list(range(items)):
-                raise RuntimeError(f"{items - len(results)} of {items} items were lost")
-            return time.monotonic() - start
-    finally:
-        engine.close()
+def wall(engine: Engine, items: int, seconds: float, kill: int) -> float:
+    """Seconds of all items on an engine's workers; RuntimeError where one is lost."""
+    with tempfile.TemporaryDirectory() as folder:
+        work = Sleep(seconds, kill, str(Path(folder) / "killed"))
+        list(engine.map(Sleep(0.1, -1, ""), range(8)))  # all workers have started
+        start = time.monotonic()
+        results = [result for _, result in engine.map(work, range(items)) if not isinstance(result, Crash)]
+        if sorted(results) != list(range(items)):
+            raise RuntimeError(f"{items - len(results)} of {items} items were lost")
+        return time.monotonic() - start
 
 
 def main() -> None:
@@ -61,7 +57,9 @@ def main() -> None:
     parser.add_argument("--engines", nargs="+", default=["local", "ray"])
     args = parser.parse_args()
     for kind in args.engines:
-        quiet, killed = (wall(kind, args.items, args.seconds, kill) for kill in (-1, args.items // 2))
+        engine = start_engine(Resources(kind=kind, workers=4))
+        quiet, killed = (wall(engine, args.items, args.seconds, kill) for kill in (-1, args.items // 2))
+        engine.close()
         print(f"{kind}: undisturbed {quiet:.1f} s, one of four killed {killed:.1f} s: {killed / quiet:.2f}", flush=True)
 
 
