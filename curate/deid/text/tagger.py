@@ -259,6 +259,7 @@ _UNIT = roles.words(
 )
 _OLD = 90  # years: from here on an age tells who
 _COUNTING = roles.words("one two three four five six seven eight nine ten first second third single")
+_OF_A_KIND = roles.words("hospital hospitals clinic clinics ward wards department")
 _NUMBERED = ("DATE", "PHONE", "ID", "AGE")
 _JOIN = re.compile(r"[^\w\n]{0,3}")
 ACTS = "decision per word (acts)"
@@ -278,8 +279,10 @@ def is_protected(tokens: Tokens, i: int, label: str) -> bool:
             return not (lower in _COUNTING and label in _NUMBERED)
         if lower in roles.LICENSED or (form.isupper() and kind(lower) & Kind.SHORT):
             return True
-        if label == "ADDRESS" and lower.endswith(roles.DEPARTMENTS) and kind(lower) & Kind.KNOWN:
-            return True  # "seen in Orthopedics"
+        if label == "ADDRESS" and (
+            lower in _OF_A_KIND or (lower.endswith(roles.DEPARTMENTS) and kind(lower) & Kind.KNOWN)
+        ):
+            return True  # "seen in Orthopedics", "our local hospital"
         return lower in _UNIT and i > 0 and tokens.forms[i - 1].isdecimal()
     if not form.isdecimal():
         return False
@@ -317,9 +320,23 @@ def revised(
                 continue
             if which[beside] == which[i] if own[beside] else _same(tokens, masked, beside, which[i]):
                 own[i] = _may_go(tokens, i, LABELS[which[i]], signs=True)
+    for i in map(int, np.flatnonzero(own)):
+        for k in _glued_numbers(tokens, i):
+            if masks[k] < 0 and not own[k] and _may_go(tokens, k, LABELS[which[i]]):
+                own[k], which[k] = True, which[i]  # "18.20" goes whole
     spans = [*_left_masked(tokens, masked, back), *_own_spans(tokens, own, which)]
     words = [i for i in map(int, np.flatnonzero(back)) if tokens.forms[i][0].isalnum()]
     return sorted(spans, key=lambda one: (one.start, -one.end)), words
+
+
+def _glued_numbers(tokens: Tokens, i: int) -> list[int]:
+    """The numbers that one sign joins to the number at ``i``."""
+    found = []
+    for sign, k in ((i - 1, i - 2), (i + 1, i + 2)):
+        numbers = 0 <= k < len(tokens.forms) and tokens.forms[i].isdecimal() and tokens.forms[k].isdecimal()
+        if numbers and abs(tokens.starts[k] - tokens.starts[i]) == len(tokens.forms[min(i, k)]) + 1:
+            found += [k] if tokens.forms[sign] in ".:/-" else []
+    return found
 
 
 def _may_go(tokens: Tokens, i: int, label: str, *, signs: bool = False) -> bool:
@@ -352,6 +369,15 @@ def _taken_back(
                 if tokens.forms[i][0].isalnum() and chances[i, 0] < limit:
                     break
                 back[i] = True
+        for order, step in ((inside, -1), (inside[::-1], 1)):
+            for i in order:
+                beside = i + step
+                if (
+                    beside in inside
+                    and not back[beside]
+                    and tokens.ends[min(i, beside)] == tokens.starts[max(i, beside)]
+                ):
+                    back[i] = False  # "16.20" goes whole
     return back
 
 
