@@ -27,7 +27,10 @@ CUED = ("known value", "name by its cue", "Presidio")  # what found a span that 
 _PLACES = ("[ADDRESS]", "[FACILITY]")
 _DAYS = ("[DATE", "[TIME]")  # "14.03. Seen"
 _NEGATION = r"\b(?:no|not|none|nil|neg|negative|without|absent|never|nor|free|excluded|denies)\b"
-_SIDE = r"\b(?:left|right|bilateral(?:ly)?|midline|both)\b|(?<=-)(?:LT|RT)\b"
+_SIDE = (
+    r"\b(?:left|right|bilateral(?:ly)?|midline|both)\b|(?<=-)(?:LT|RT)\b"
+    r"|\b(?-i:[LR]t)\b(?!\.?[ ](?-i:[A-Z]))"  # "Lt knee"; "Lt Smith" is an officer
+)
 _SEVERITY = (
     r"\b(?:mild|moderate|severe|small|large|minimal|trace|marked|tiny|gross|massive|subtle|normal|abnormal|stable"
     r"|unchanged)\b"
@@ -42,7 +45,8 @@ _GRADE = (
     r"(?:\d|[ivx]+)[a-z]?\b"
 )
 _HEAD = (
-    r"^[ ]*(?:exam|history|findings|impression|conclusion|comparison|indication|clinical[ ]notes|imp|report)(?=[ ]?:)"
+    r"(?:^[ ]*|(?<=[.][ ]))(?:exam|history|findings|impression|conclusion|comparison|indication|clinical[ ]notes|imp"
+    r"|report|technique|(?:support[ ])?devices|lines|tubes|lines[ ](?:and|&)[ ]tubes)(?=[ ]?:)"
 )
 _LISTED = r"(?:^[ ]*|(?<=[^\d.]\.))\d{1,2}[.)](?=\s?[a-z])"
 _CLOSED = re.compile(

@@ -103,6 +103,8 @@ initials""",
 _OPEN = re.compile(r"(?:patient|name|surname|from|to|dear|attn|attention|initials|paciente|cc)\b", _I)  # or anything
 _PAIR = re.compile(r"[A-Z][a-z]+,[ ][A-Z][a-z]+")
 _TITLED = re.compile(r"[A-Z][a-z]+(?:,|[ ]+[A-Z]|[ ]?[.;]?[ ]?(?:\n|$))")
+# "14 cc Lt lobe" is a volume: a number of up to three digits, of no date and no time, stands before
+_COPY = "(?=cc)" + "".join(rf"(?<![^-/:\w]{n}[ ])(?<!\A{n}[ ])" for n in (r"\d", r"\d\d", r"\d\d\d")) + "cc"
 _TOLD = rule(
     "NAME",
     guard(
@@ -116,7 +118,7 @@ paramedic technician
     r"\b(?i:discussed|communicated|conveyed|relayed|called|spoken?|speaking|telephoned|paged|phoned|reviewed"
     r"|faxed|reported)"
     r"[ ]+(?:(?!with\b|to\b)\w+[ ]+){0,5}(?:with|to)[ ]+(?=[A-Z])"
-    r"|\b(?i:notified|informed|contacted|cc|mother|father|wife|husband|son|daughter|brother|sister|spouse|guardian"
+    rf"|\b(?i:notified|informed|contacted|{_COPY}|mother|father|wife|husband|son|daughter|brother|sister|spouse|guardian"
     r"|caregiver|named|nurse|paramedic|technician|technologist|attendant|therapist|sonographer|radiographer|physician"
     r"|supervisor),?[ ]+(?:is[ ]+|named[ ]+)?(?=[A-Z])",
 )
@@ -128,7 +130,7 @@ _SHOUTED = rule(
 _COPIED = rule(
     "NAME",
     guard("cc copies copy", led="words"),
-    r"\b(?i:cc|copies[ ]to|copy[ ]to)\b[ ]?:?[ ]+(?=[A-Z])|\bcc:[ ]*(?=[a-z])",
+    rf"\b(?i:{_COPY}|copies[ ]to|copy[ ]to)\b[ ]?:?[ ]+(?=[A-Z])|\bcc:[ ]*(?=[a-z])",
 )
 _NEXT = re.compile(r"[ ]?[;,][ ]?(?=[A-Za-z])")
 _DEGREE = rule(
@@ -213,6 +215,7 @@ def _take(text: str, at: int, most: int, *, lower: bool, sure: bool) -> Iterator
         if taken and _is_done(plain):
             break
         technical = plain.lower() in technical_words() or (taken == 0 and _is_of_medicine(plain.lower()))
+        technical = technical or (taken == 0 and plain.lower() in _SIDES)
         if technical and ((taken == 0 and not sure) or (taken > 0 and not capital) or taken > 1):
             break
         end = word.end() if len(plain) == 1 else word.start() + len(plain)
@@ -221,6 +224,7 @@ def _take(text: str, at: int, most: int, *, lower: bool, sure: bool) -> Iterator
         yield start, end, "NAME"
 
 
+_SIDES = _words("lt rt bilat")  # "MR LT KNEE"
 _DONE = _words("thank thanks given told rang says said saw wants spoke sent took gave left came went")
 
 

@@ -80,6 +80,8 @@ def test_the_tagger_takes_them_from_no_place_either(text):
 @pytest.mark.parametrize(
     ("text", "stays"),
     [("Disc T6-7 edema", "T6-7"), ("LT 3 O'CLOCK 8 MM CYST. BIRADS 2.", "BIRADS 2"), ("NEW: none.", "none"),
+     ("Injected 10 cc Lt hip joint.", "10 cc Lt hip"), ("MR LT KNEE - NO TEAR.", "MR LT KNEE - NO"),
+     ("60 cc Omnipaque given.", "60 cc Omnipaque"), ("Lines: Rt IJ tip in SVC.", "Lines: Rt IJ tip"),
      ("2 h 64%, 4 h 22% (normal <10%). Delayed.", "22%"), ("MRI for Z J 0071182. 41 mm lesion", "41 mm lesion")],
 )  # fmt: skip
 def test_of_a_whole_report(text, stays):
