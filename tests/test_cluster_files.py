@@ -16,7 +16,7 @@ import jsonschema
 import pytest
 import typer
 
-from pipelines.commands import release, runs
+from pipelines.commands import begin, release, runs
 from pipelines.recipe.load import load_recipe
 from tests.test_docker import compose, rayjob
 
@@ -35,7 +35,7 @@ def parsed_by_ray(words: list[str]) -> dict[str, Any]:
 def parsed_by_curate(words: list[str]) -> dict[str, Any]:
     """The same of ``curate WORDS``."""
     app = typer.Typer()
-    for command in (runs.run, runs.synth, release.deid):
+    for command in (runs.run, begin.synth, release.deid):
         app.command(command.__name__)(command)
     group = typer.main.get_command(app)
     assert isinstance(group, click.Group) or hasattr(group, "commands")

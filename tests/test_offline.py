@@ -48,10 +48,10 @@ def test_what_is_switched_off_is_off_before_any_library_is_imported() -> None:
     assert ours.stdout.split() == ["1", "1"]
 
 
-def test_the_hub_is_open_to_what_is_asked_for_unless_the_user_shut_it() -> None:
-    asked = "from filters.towers.hub import _asked\nfrom huggingface_hub import constants\n"
+def test_the_hub_is_open_to_what_is_allow_hub_for_unless_the_user_shut_it() -> None:
+    asked = "from filters.towers.hub import _allow_hub\nfrom huggingface_hub import constants\n"
     asked += "print(constants.HF_HUB_OFFLINE)\n"
-    asked += "with _asked(): print(constants.HF_HUB_OFFLINE)\nprint(constants.HF_HUB_OFFLINE)"
+    asked += "with _allow_hub(): print(constants.HF_HUB_OFFLINE)\nprint(constants.HF_HUB_OFFLINE)"
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "TRANSFORMERS_", "RADSIFT_"))}
     for more, inside in (({}, "False"), ({"HF_HUB_OFFLINE": "1"}, "True")):
         done = subprocess.run([sys.executable, "-c", asked], env=clean | more, capture_output=True, text=True)

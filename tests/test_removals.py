@@ -60,7 +60,7 @@ WHY = {
     ("pipelines/run/execute.py", "execute_step"): (1, "the export step's folder below RUN/steps"),
     ("pipelines/final/train.py", "_export"): (2, "an export of before, below the training's folder, which _claim owns"),
     ("filters/task.py", "run"): (1, "the step's own model folder"),
-    ("filters/training/launch.py", "_watched"): (1, "ended-*.json in a training's folder, which _claim owns"),
+    ("filters/training/launch.py", "_following_curve"): (1, "ended-*.json in a training's folder, which _claim owns"),
     ("filters/training/export/open_clip.py", "new_folder"): (
         2,
         "an empty folder (rmdir), and the temporary one it has made",
