@@ -24,9 +24,10 @@ def verify(folder: RunFolder) -> None:
         pseudo = load_recipe(folder / "recipe.yaml").secret_source().pseudonymizer()
     except RadsiftError:
         pseudo = None
-        say([], ["no secret: the sealed listings under private/scan are not opened"])
     with progress_bars() as bars:
         found = verify_run(folder, pseudo, step_progress(bars))
+    if pseudo is None:
+        say([], ["no secret: the sealed listings under private/scan are not opened"])
     for name, what in found.damaged:
         out.print(f"  {name}: {what}", markup=False, soft_wrap=True)
     if found.unchecked:

@@ -48,7 +48,7 @@ def _read(path: Path) -> dict[str, Any]:
         where = f" at line {mark.line + 1}" if mark else ""
         raise RecipeError(str(path), f"is not valid YAML{where}", "check indentation and quotes there") from None
     if not isinstance(raw, dict):
-        raise RecipeError(str(path), "holds no fields", "start from a file in pipelines/recipes")
+        raise RecipeError(str(path), "holds no fields", "curate init PATH... writes one")
     return raw
 
 

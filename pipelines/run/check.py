@@ -75,7 +75,10 @@ def _sources(recipe: Recipe) -> None:
         from curate.sources.reports.read import check_columns
 
         _readable(place(reports.path), f"reports.{i}.path")
-        check_columns(place(reports.path), reports.columns, reports.format, reports.name_pattern)
+        try:
+            check_columns(place(reports.path), reports.columns, reports.format, reports.name_pattern)
+        except RecipeError as error:
+            raise RecipeError(f"reports.{i}.{error.field}", error.problem, error.fix) from None
     if recipe.split.table is not None:
         _readable(recipe.split.table.path, "split.table.path")
         recipe.split.table.table().check()
@@ -190,7 +193,9 @@ def _readable(path: Path, field: str) -> None:
     except OSError as error:
         raise RecipeError(field, f"{path} cannot be read ({error.strerror})", "check who may read it") from None
     if not there:
-        raise RecipeError(field, f"{path} does not exist", "correct the path; it is relative to the working directory")
+        whole = is_remote(path) or path.is_absolute()
+        fix = "correct the path" + ("" if whole else "; it is relative to the working directory")
+        raise RecipeError(field, f"{path} does not exist", fix)
     if not is_remote(path) and not os.access(path, os.R_OK):
         raise RecipeError(field, f"{path} cannot be read", "check its permissions")
 

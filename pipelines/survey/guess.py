@@ -5,6 +5,7 @@ Nothing of what a file says is written or printed, but names of columns and coun
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ from pipelines.survey.there import require_there
 FILES, ROWS = 20_000, 200  # that are looked at: names of files, rows of a table
 _SNIFFED = 400  # files without a telling name whose first bytes are read
 _PROSE = 20.0  # characters: a column of words that is this long in the mean may be the report
+_BY_LENGTH = "the longest prose"
 _SECTIONS = ("findings", "impression")
 _STATUS = ({"status"}, {"report", "status"}, {"result", "status"})  # words of a column's name
 _SPLIT = ({"split"}, {"subset"}, {"partition"}, {"fold"})
@@ -115,7 +117,7 @@ def _look(path: Path) -> _Seen:
         if kind == "txt":
             seen.texts += 1
         elif kind is not None:
-            seen.tables.append(Path(entry.path))
+            seen.tables.append(path / entry.relative if path.is_dir() else path)
         else:
             suffix = Path(entry.relative).suffix.lower().lstrip(".")
             if suffix in ("png", "jpg", "jpeg", "tif", "tiff"):
@@ -186,7 +188,7 @@ def _columns(table: Path) -> tuple[dict[str, Any], dict[str, str]]:
         best = max(prose, key=lambda n: prose[n], default=None)
         if best is None or prose[best] < _PROSE:
             return {}, {}
-        take("text", best, f"the longest prose: {prose[best]:.0f} characters in the mean")
+        take("text", best, f"{_BY_LENGTH}: {prose[best]:.0f} characters in the mean")
     return found, why
 
 
@@ -195,11 +197,20 @@ def _mean_length(cells: Sequence[str]) -> float:
 
 
 def _try_pairing(found: Guess) -> None:
-    """Pair a sample as the recipe stands, and with looser ids where few pair; the better one stays, and is told."""
+    """Pair a sample as the recipe stands; where few pair, with a kind of table alone, since an archive's other tables
+    speak of the same studies, and then with looser ids. What pairs more stays, and is told."""
     if "images" not in found.fields or "reports" not in found.fields:
         return
     looser: dict[str, Any] = {"ignore": ["leading_zeros", "punctuation", "prefix"]}
     best, looked = preview(_recipe(found.fields))
+    reports = found.fields["reports"]
+    keep = list(range(len(reports)))
+    for alone in _kinds_of_tables(found):
+        if best.is_few:
+            other, said = preview(_recipe({**found.fields, "reports": [reports[n] for n in alone]}))
+            if other.paired > best.paired:
+                best, looked, keep = other, said, alone
+    _keep_reports(found, keep)
     if best.is_few:
         other, _ = preview(_recipe({**found.fields, "pair": looser}))
         if other.paired > best.paired:
@@ -208,6 +219,35 @@ def _try_pairing(found: Guess) -> None:
             found.why["pair.ignore"] = "more pair so: compare some by hand"
     found.notes.append(f"{best.headline} (looked at {looked})")
     found.notes += [f"  {line}" for line in best.lines[:6]]
+    found.notes += [
+        f"left out, fewer pair with it: {_scalar(r['path'])}" for n, r in enumerate(reports) if n not in keep
+    ]
+
+
+def _kinds_of_tables(found: Guess) -> list[list[int]]:
+    """Numbers of the sources that have the same columns, a list a kind, those with a report by its name first, what
+    is only long prose last; [] where all are of one kind."""
+    kinds: dict[str, list[int]] = {}
+    for number, source in enumerate(found.fields["reports"]):
+        kinds.setdefault(json.dumps(source.get("columns")), []).append(number)
+
+    def doubt(numbers: list[int]) -> tuple[bool, bool]:
+        reason = found.why.get(f"reports.{numbers[0]}.columns.text", "")
+        return reason.startswith(_BY_LENGTH), not reason
+
+    return sorted(kinds.values(), key=doubt) if len(kinds) > 1 else []
+
+
+def _keep_reports(found: Guess, keep: Sequence[int]) -> None:
+    """Only these report sources, and the reasons under their new numbers."""
+    why: dict[str, str] = {}
+    for name, reason in found.why.items():
+        head, number, *rest = name.split(".")
+        if head != "reports":
+            why[name] = reason
+        elif int(number) in keep:
+            why[".".join([head, str(keep.index(int(number))), *rest])] = reason
+    found.why, found.fields["reports"] = why, [found.fields["reports"][n] for n in keep]
 
 
 def _recipe(fields: Mapping[str, Any]) -> Recipe:

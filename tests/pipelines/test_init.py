@@ -73,11 +73,17 @@ def test_a_hospitals_archive_gets_a_recipe_that_pairs_it(tmp_path: Path) -> None
     ],
 )
 def test_tables_of_pairs(
-    tmp_path: Path, rows: list[dict[str, str]], columns: dict[str, str], questions: dict[str, str] | None
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    rows: list[dict[str, str]],
+    columns: dict[str, str],
+    questions: dict[str, str] | None,
 ) -> None:
     pictures(tmp_path / "d" / "images", ["0.png"])
     table(tmp_path / "d" / "pairs.csv", rows)
-    made = guess([tmp_path / "d"], tmp_path / "run", tmp_path / "s")
+    monkeypatch.chdir(tmp_path)
+    made = guess([Path("d")], tmp_path / "run", tmp_path / "s")
+    assert (made.fields["images"][0]["path"], made.fields["reports"][0]["path"]) == ("d", "d/pairs.csv")
     assert made.fields["reports"][0]["columns"] == columns
     assert made.fields["reports"][0].get("questions") == questions
     assert "1 PNG" in made.why["images.0.path"]
@@ -90,6 +96,20 @@ def test_ids_without_their_prefix_are_loosened_and_it_is_said(tmp_path: Path) ->
     made = guess([archive / "dicom", table(tmp_path / "r.csv", rows)], tmp_path / "run", tmp_path / "s")
     assert "ignore" in made.fields["pair"] and "# more pair so" in made.text()
     assert not made.notes[0].startswith("0 of")
+
+
+def test_a_table_that_speaks_of_the_same_studies_is_left_out_and_it_is_said(tmp_path: Path) -> None:
+    archive = make_archive(tmp_path / "a", 12, side=64)
+    with (archive / "reports" / "reports.csv").open() as f:
+        rows = [
+            {"ACCESSION": row["accession"], "remark": f"the invoice was sent on day {i}"}
+            for i, row in enumerate(csv.DictReader(f))
+        ]
+    other = table(tmp_path / "billing.csv", rows)
+    made = guess([archive / "dicom", other, archive / "reports"], tmp_path / "run", tmp_path / "s")
+    assert [source["path"] for source in made.fields["reports"]] == [str(archive / "reports" / "reports.csv")]
+    assert "text: report  # a report by its name" in made.text() and "prose" not in made.text()
+    assert made.notes[-1] == f"left out, fewer pair with it: {other}"
 
 
 def test_what_cannot_be_guessed_is_told_with_its_fix(

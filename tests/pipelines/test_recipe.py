@@ -114,7 +114,10 @@ def test_check_refuses_before_any_work(tmp_path: Path, secret_file: Path, monkey
         ({"filters": {"dfn": {"checkpoint": str(tmp_path / "absent")}}}, "filters.dfn.checkpoint"),
         ({"truth": {"path": str(archive / "reports.csv")}}, "truth.path"),
         ({"truth": {"path": str(tmp_path / "absent")}}, "truth.path"),
-        ({"reports": [{**reports[0], "columns": {"text": "repport"}}]}, "repport"),
+        (
+            {"reports": [{**reports[0], "columns": {"text": "repport"}}]},
+            "reports.0.columns.text: there is no column 'repport'",
+        ),
     ]
     for change, field in wrong:
         with pytest.raises(RecipeError, match=field):
