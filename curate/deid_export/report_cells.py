@@ -113,7 +113,8 @@ class Cells:
         if cleaned is None:
             report = kind in (Kind.REPORT, Kind.SECTION)
             if report and self.rules.text.vocabulary:
-                require_known_sections(value, parse_sections(value).values(), self.rules.text.languages)
+                sections, _ = caption_sections(value, _BODY_SECTIONS)  # names and numbers alone are in no language
+                require_known_sections(value, sections.values(), self.rules.text.languages)
             return self._text(self._sections(value, kind, path, row), row, report=report)
         # a shifted date is marked for the verifier, which would take it for one of the source's otherwise
         moved = kind is Kind.DATE and re.fullmatch(r"\d{4}-\d\d-\d\d", cleaned)

@@ -167,6 +167,17 @@ def test_a_text_file_is_one_report(tmp_path: Path) -> None:
     assert clean(path, people, ReleaseRules(sections=("technique",))).reason is Reason.NO_WANTED_SECTION
 
 
+def test_a_letterhead_of_names_is_in_no_language_and_a_section_is(tmp_path: Path) -> None:
+    head = "Patient: OKONKWOSON, KAZIMIERZ\nMRN: QH10741041   DOB: 29.11.1929\nAccession: RX2022\n\n"
+    body = "FINDINGS: The right lung is clear. No cardiomegaly.\n"
+    for last, reason in (("Left lung pneumonia.", None), ("Pneumonie im linken Unterlappen.", Reason.LANGUAGE)):
+        path = tmp_path / "a.txt"
+        path.write_text(f"{head}{body}\nIMPRESSION: {last}")
+        outcome = clean(path)
+        assert outcome.reason is reason
+        assert outcome.data is None or (b"OKONK" not in outcome.data and b"clear" in outcome.data)
+
+
 def test_only_the_wanted_sections_of_columns_are_kept(tmp_path: Path) -> None:
     path = as_jsonl(tmp_path / "a.jsonl", [{"findings": "Clear lungs.", "impression": "Normal.", "modality": "CR"}])
     got = read(clean(path, rules=ReleaseRules(sections=("impression",))))
