@@ -386,19 +386,18 @@ class _Poisoned:
 
 def _isolate(work: PartitionWork, partitions: Sequence[int], engine: Engine) -> None:
     """Partitions crashed their process: bisect to the rows at fault, all beside one another, mark them CRASHED, commit
-    the rest."""
+    the rest. A row is at fault that crashes with nothing beside it: another may have taken the memory."""
     guilty: dict[int, set[int]] = {partition: set() for partition in partitions}
     suspects: list[_Rows] = [(partition, range(work.task.rows(partition))) for partition in partitions]
     while suspects:
         halves = [(partition, half) for partition, rows in suspects for half in _halve(rows)]
-        suspects = []
-        for (partition, rows), outcome in engine.map(_Probe(work.task), halves, alone=True):
-            if isinstance(outcome, Crash):
-                if len(rows) == 1:
+        crashed = [some for some, end in engine.map(_Probe(work.task), halves, alone=True) if isinstance(end, Crash)]
+        suspects = [(partition, rows) for partition, rows in crashed if len(rows) > 1]
+        for single in (some for some in crashed if len(some[1]) == 1):
+            for (partition, rows), again in engine.map(_Probe(work.task), [single], alone=True):
+                if isinstance(again, Crash):
                     guilty[partition].add(rows[0])
-                else:
-                    suspects.append((partition, rows))
-    for partition, last in engine.map(_Poisoned(work, guilty), partitions, alone=True):
+    for partition, last in engine.map(_Poisoned(work, guilty), partitions):
         if isinstance(last, Crash):
             known = len(guilty[partition])
             raise RunError(f"{work.name}: partition {partition} crashes even without its {known} guilty records")

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict, dataclass, fields, is_dataclass, replace
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -121,7 +121,7 @@ class Pipeline:
     def _train(self, name: str) -> Step:
         f, clean = self.recipe.filters[name], self.recipe.clean
         rules = f.rules()
-        marked = None if clean.marks is None else _marked(clean.marks)
+        marked = self._marked
         make = partial(
             tasks.train, self.pool, self.recipe.split_rules(), clean, f.method, rules, name=name, marked=marked
         )
@@ -133,6 +133,17 @@ class Pipeline:
         inputs = [self.ingest.hash, self.dedup.hash]
         step = Step(f"train-{name}", Deferred(partial(make, out="")), 1, config, inputs, version=4)
         return replace(step, task=Deferred(partial(make, out=str(step.folder(self.run) / "model"))))
+
+    @cached_property
+    def _marked(self) -> tuple[str, ...] | None:
+        """Keys of records that more reviewers find good than bad, where the recipe asks for them; read once, so that
+        all filters learn the same."""
+        if self.recipe.clean.marks is None:
+            return None
+        from pipelines.browse.marks import Marks, consensus  # polars: only where marks are asked for
+
+        judged = consensus(Marks(self.recipe.clean.marks).table())
+        return tuple(judged.filter(judged["good"].fill_null(False))["key"].to_list())
 
     @cached_property
     def score(self) -> Step | None:
@@ -291,15 +302,6 @@ def pool_pipeline(pipeline: Pipeline) -> Pipeline:
     """The same run with nothing cut, its shards in RUN/compare/pool."""
     recipe = pipeline.recipe.model_copy(update={"select": Select(), "capfilt": None})
     return Pipeline(recipe, pipeline.listing, pipeline.run / "compare" / "pool")
-
-
-@lru_cache(maxsize=4)
-def _marked(folder: Path) -> tuple[str, ...]:
-    """Keys of records that more reviewers find good than bad; read once, so that all steps ask the same."""
-    from pipelines.browse.marks import Marks, consensus  # polars: only where marks are asked for
-
-    judged = consensus(Marks(folder).table())
-    return tuple(judged.filter(judged["good"].fill_null(False))["key"].to_list())
 
 
 def _weights(rules: Any) -> dict[str, str | None]:

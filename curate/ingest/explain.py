@@ -17,6 +17,7 @@ from curate.deid.vault import SecretSource
 from curate.ingest.rows import image_key
 from curate.ingest.sealed import read_index, read_shared_words
 from curate.record import Reason
+from curate.sources.member import place as as_in_a_folder
 from curate.sources.reports.letterhead import caption_sections
 from curate.sources.scan import read_scan
 
@@ -84,7 +85,9 @@ def find_file(
 def _identity(row: Mapping[str, Any]) -> dict[str, object]:
     """What a row of INDEX or SCAN says of who and where."""
     path = row["path"]
-    told = {"file": None if path is None else os.fsdecode(path), "frame": row.get("frame") or None}
+    # a member of an archive as though that were a folder; bytes that are not UTF-8 as \xff, for no terminal shows them
+    file = None if path is None else os.fsencode(as_in_a_folder(os.fsdecode(path))).decode("utf-8", "backslashreplace")
+    told = {"file": file, "frame": row.get("frame") or None}
     told |= {name: row.get(name) for name in ("patient_id", "patient_name", "accession", "study_uid", "sop_uid")}
     told["identity"] = row.get("identity")
     return {name: value for name, value in told.items() if value}

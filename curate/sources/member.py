@@ -105,6 +105,12 @@ def read_at(file: BinaryIO, length: int, start: int) -> bytes:
     return file.read(length)
 
 
+class _Whole(io.BytesIO):
+    """A member in memory."""
+
+    name = ""  # pydicom asks a buffered reader for it
+
+
 class _Part(places.RangeStream):
     """``size`` bytes of ``file`` from ``start``, as a file of their own; closing it closes ``file``."""
 
@@ -138,7 +144,7 @@ def _open_in_zip(archive: str, start: int) -> BinaryIO:
         data = None  # another header, another checksum, encrypted, or packed by what nobody reads
     if data is None:
         raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
-    return io.BufferedReader(io.BytesIO(data))
+    return io.BufferedReader(_Whole(data))
 
 
 def _open_in_table(archive: str, row: int, name: str) -> BinaryIO:
@@ -150,7 +156,7 @@ def _open_in_table(archive: str, row: int, name: str) -> BinaryIO:
         data = None
     if data is None:
         raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
-    return io.BufferedReader(io.BytesIO(data))
+    return io.BufferedReader(_Whole(data))
 
 
 def _in_zip(archive: str, start: int) -> tuple[zipfile.ZipFile, zipfile.ZipInfo]:

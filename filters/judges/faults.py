@@ -109,7 +109,9 @@ class Faults:
 def holdout_errors(columns: Floats, fault: Index, half: NDArray[np.bool_], pool: Index) -> tuple[float, float]:
     """(root mean square error of the share of right pairs, mean calibration error) of `Faults.of_pool` where the truth
     is known: ``pool`` int64[n] says which injected pool a row is of, ``half`` bool[n] in which half of the patients;
-    what is fitted on one half is asked of each pool's rows of the other."""
+    what is fitted on one half is asked of each pool's rows of the other. (1, 1) where one half has nobody."""
+    if half.all() or not half.any():
+        return 1.0, 1.0
     shares, errors = [], []
     for held in (half, ~half):
         model = Faults.of(columns[~held], fault[~held])

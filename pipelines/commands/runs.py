@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -30,9 +30,6 @@ from pipelines.commands.screen import (
     say_pairing,
     say_warnings,
 )
-
-if TYPE_CHECKING:
-    pass
 
 
 def run(

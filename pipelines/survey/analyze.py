@@ -29,6 +29,7 @@ from curate.record import Reason
 from curate.report.interval import wilson
 from curate.sources.dicom.read import load_dicom
 from curate.sources.images.read import load_image
+from curate.sources.member import open_file
 from curate.sources.picture import PixelRules
 from curate.sources.reports.letterhead import caption_sections
 from curate.sources.reports.report import Report
@@ -174,9 +175,14 @@ def _shows_text(row: Mapping[str, Any]) -> bool:
 def _duplicates(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Files of the same bytes, and instances that are there twice, among those that were looked at."""
     some = [row for row in rows if row["size"] <= _LARGEST][:HASHED]
-    digests = (hashlib.sha256(place(os.fsdecode(row["path"])).read_bytes()).digest() for row in some)
+    digests = (_digest(place(os.fsdecode(row["path"]))) for row in some)
     uids = [row["sop_uid"] for row in rows if row["sop_uid"]]
     return {"same_bytes": [_repeats(digests), len(some)], "same_instance": [_repeats(uids), len(uids)]}
+
+
+def _digest(path: Path) -> bytes:
+    with open_file(path) as file:  # or a member of an archive
+        return hashlib.sha256(file.read()).digest()
 
 
 def _repeats(values: Iterable[Any]) -> int:

@@ -89,17 +89,19 @@ def _is_a_file(path: Path) -> bool:
 
 def _expected(run: Path) -> Iterator[tuple[str, tuple[str, str]]]:
     """File, as named from the run -> (the step's folder that says so, its sha256), of all that a marker speaks of."""
-    for folder in sorted((run / "steps").glob("*")):
+    steps = run / "steps"
+    for folder in sorted([*steps.glob("*"), *steps.glob("*/work/steps/*")]):  # those of a spread step that was killed
+        step = name_from(folder, steps)
         for marker_file in folder.glob("part-*.json"):
             marker = read_marker(marker_file)
             if marker is None:
                 continue
             for name, sha256 in files_of(folder, partition_of(marker_file), marker).items():
                 path = beside(folder, name)
-                yield name_from(path, run), (folder.name, sha256)
+                yield name_from(path, run), (step, sha256)
         for marker_file in folder.glob("narrow-*.json"):
             if (told := read_marker(marker_file)) is not None:
-                yield name_from(marker_file.with_suffix(".arrow"), run), (folder.name, str(told["sha256"]))
+                yield name_from(marker_file.with_suffix(".arrow"), run), (step, str(told["sha256"]))
     if (told := read_marker(run / "report" / "told.json")) is not None:
         for name, sha256 in told["files"].items():
             yield name_from(beside(run / "report", name).resolve(), run.resolve()), ("", sha256)

@@ -9,6 +9,7 @@ import zipfile
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,12 +17,15 @@ from hypothesis import strategies as st
 from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.archives import samples, walk_members
+from curate.sources.dicom.read import load_dicom
 from curate.sources.faults import check_present, open_source, stat_source
 from curate.sources.member import is_there, place
+from curate.sources.picture import PixelRules
 from curate.sources.reports.asked import ReportColumns
 from curate.sources.reports.read import read_reports
 from curate.sources.scan import listed, scan_file
 from curate.sources.walk import Found
+from tests.curate.dicomfiles import dataset, gradient, to_bytes
 from tests.curate.pools import png, write_tar, write_zip
 
 LONG = "deep/" * 30 + "1.2.840.113619.2.55.3.png"  # beyond the 100 bytes of a tar's name field
@@ -48,6 +52,23 @@ def test_a_member_is_read_as_the_file_it_was(write, tmp_path: Path) -> None:
             assert file.seek(10) == 10 and file.read(3) == data[10:13]
     row = scan_file(listed(found[f"{archive.name}/b/c.png"]))
     assert (row["kind"], row["rows"], row["columns"], row["reason"]) == ("image", 48, 48, None)
+
+
+@pytest.mark.parametrize("write", [write_tar, write_zip])
+def test_a_dicom_member_is_read_as_the_file_it_was(write, tmp_path: Path) -> None:
+    data = to_bytes(dataset(gradient(), PatientID="77"))
+    (tmp_path / "a.dcm").write_bytes(data)
+    write(tmp_path / f"shard.{write.__name__[-3:]}", [("a.dcm", data)])
+    alone, member = (scan_file(listed(found)) for found in members(tmp_path).values())
+    assert alone["reason"] is None and alone["patient_id"] == "77"
+    assert {k: v for k, v in member.items() if member[k] != alone[k]}.keys() == {
+        "path",
+        "relative",
+        "mtime_ns",
+        "sample",
+    }
+    pictures = [load_dicom(Path(found.path), 0, PixelRules()).pixels for found in members(tmp_path).values()]
+    assert np.array_equal(*pictures)
 
 
 def test_names_that_lead_out_links_and_repeats_are_counted(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from curate.errors import RecipeError
+from curate.errors import DropRecord, RecipeError
 from curate.record import Reason
 from curate.sources.reports.asked import ReportColumns
 from curate.sources.reports.cda import read_cda
@@ -80,3 +80,11 @@ def test_documents_in_a_folder_and_what_is_none(tmp_path: Path) -> None:
     with open_records(tmp_path / "a.xml") as records:
         (row,) = records.rows
     assert (row["accession"], row["order_number"], row["patient_name"]) == ("AC1", ["PL1"], "Doe^John Q")
+
+
+@pytest.mark.parametrize("around", ["structuredBody", "component"])
+def test_a_document_of_elements_within_elements_is_refused_at_once(around: str) -> None:
+    many = 1_000_000
+    with pytest.raises(DropRecord) as dropped:
+        read_cda(f"<ClinicalDocument><{around}>{'<a>' * many}{'</a>' * many}</{around}></ClinicalDocument>".encode())
+    assert dropped.value.reason is Reason.BROKEN_ROW

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import time
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,6 +81,44 @@ def test_a_deadly_record_is_found_dropped_and_nothing_else_is_lost(engine: Engin
     assert manifest.dropped == {Reason.CRASHED.value: 2}
     table = read_parts(step.folder(tmp_path))
     assert [i for i, alive in enumerate(live(table)) if not alive] == [5, 17]
+
+
+@dataclass(frozen=True)
+class Crowded:
+    """Two rows: the second takes the memory there is for a while and then its process's life, the first finds none
+    beside it. ``folder``: where the memory is a lock."""
+
+    folder: str
+
+    def rows(self, partition: int) -> int:
+        return 2
+
+    def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
+        begun = Path(self.folder) / "begun"
+        if only is None and not poison:
+            os._exit(9)
+        with (Path(self.folder) / "memory").open("w") as memory:
+            if only == range(1):
+                while not begun.exists():
+                    time.sleep(0.01)
+            try:
+                fcntl.flock(memory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os._exit(9)
+            if only == range(1, 2):
+                begun.touch()
+                time.sleep(0.5)
+                os._exit(9)
+        table = pa.table({n: ["a", "b"] if n == "key" else pa.nulls(2, pa.string()) for n in FATE.names})
+        return drop_each(table, mark_poison([None, None], poison), "crowded")
+
+
+def test_a_record_that_lacked_memory_beside_a_deadly_one_is_kept(local_engine: Engine, tmp_path: Path) -> None:
+    step = Step("crowded", Crowded(str(tmp_path)), 1, {})
+    assert local_engine.workers > 1  # type: ignore[attr-defined]
+    manifest = run_step(step, tmp_path, local_engine)
+    assert (manifest.kept, manifest.dropped) == (1, {Reason.CRASHED.value: 1})
+    assert live(read_parts(step.folder(tmp_path))).tolist() == [True, False]
 
 
 def test_an_unforeseen_exception_stops_the_run_without_its_text(engine: Engine, tmp_path: Path) -> None:

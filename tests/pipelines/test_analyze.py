@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import zipfile
 from collections import Counter
 from pathlib import Path
 
@@ -63,6 +64,15 @@ def test_a_copied_file_counts_and_a_modality_that_is_no_code_is_not_shown(archiv
     assert found["duplicates"] == {"same_bytes": [1, 3], "same_instance": [1, 3]}
     assert found["pictures"]["modalities"].get("other") == 1 and "DOE" not in json.dumps(found)
     assert found["reports"] is None and found["pairing"] is None
+
+
+def test_files_of_an_archive_are_compared_as_others_are(archive: Path, tmp_path: Path) -> None:
+    source = next(p for p in sorted((archive / "dicom").rglob("*.dcm")) if p.stat().st_size > 10_000)
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.dcm").write_bytes(source.read_bytes())
+    with zipfile.ZipFile(tmp_path / "in" / "study.zip", "w") as packed:
+        packed.write(source, "b.dcm")
+    assert analyze([tmp_path / "in"])["duplicates"]["same_bytes"] == [1, 2]
 
 
 def test_what_it_reads_is_not_written_into_and_an_empty_place_is_an_error(archive: Path, tmp_path: Path) -> None:

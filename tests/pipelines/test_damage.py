@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import random
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
@@ -19,7 +20,8 @@ from curate.errors import DamagedError, RecipeError, RunError, SourceError
 from curate.record import Reason
 from curate.sources.picture import Header
 from curate.sources.scan import SCAN
-from curate.step import read_parts
+from curate.step import Step, Task, Unit, read_parts, run_spread_step
+from curate.storage import claim
 from pipelines.build import Pipeline
 from pipelines.commands.screen import reasons_again
 from pipelines.recipe.load import load_recipe
@@ -29,6 +31,7 @@ from pipelines.run.execute import run_pipeline
 from pipelines.run.listing import list_archive
 from pipelines.upkeep.verify import prune_run, verify_run
 from pipelines.upkeep.withdrawal import withdraw
+from tests.inline import InlineEngine
 from tests.pipelines.archive import fingerprint, make_archive, recipe_for
 
 PLAIN = {"filters": {"text_quality": {}}, "select": {"by": "text_quality", "keep": 0.5}}
@@ -464,3 +467,35 @@ def test_what_was_dropped_for_a_passing_reason_is_tried_again(
     assert all(m.reused for m in run_pipeline(recipe, local_engine, silent)[1])
     with pytest.raises(RecipeError, match="does not pass"):
         reasons_again(["image_without_report"])
+
+
+class Killed(InlineEngine):
+    """Dies after the first of two inner steps."""
+
+    def map(self, fn, items, alone=False):  # type: ignore[no-untyped-def]
+        if fn.name == "wide-second":
+            raise KeyboardInterrupt
+        yield from super().map(fn, items)
+
+
+@dataclass(frozen=True)
+class Keys(Unit):
+    """One row; and, as a `curate.step.SpreadTask`, two steps of it before the last."""
+
+    def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
+        return pa.table({"key": ["0" * 32]})
+
+    def spread(self, inner: Callable[[str, Task, int], str]) -> Task:
+        inner("first", self, 2)
+        inner("second", self, 1)
+        return self
+
+
+def test_inner_parts_of_a_killed_step_are_checked_as_others_are(tmp_path: Path) -> None:
+    claim(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        run_spread_step(Step("wide", Keys(), 1, {}), Keys(), tmp_path, Killed())
+    assert not verify_run(tmp_path, None).damaged
+    part = next(tmp_path.rglob("part-00001.parquet"))
+    part.write_bytes(flip(part.read_bytes()))
+    assert verify_run(tmp_path, None).damaged == ((part.relative_to(tmp_path).as_posix(), "damaged"),)

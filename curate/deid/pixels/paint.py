@@ -93,9 +93,12 @@ def share_of_anatomy(view: Image8, boxes: Sequence[Box]) -> float:
     body = (~(flat & ground) & ~covered).view(np.uint8)
     anatomy = cv2.countNonZero(cv2.morphologyEx(body, cv2.MORPH_OPEN, np.ones((_THIN, _THIN), np.uint8)))
     on_anatomy = [
-        box
-        for box in scaled
-        if box[2] * box[3] > _SMALL * small.size or _ring(ground, box, covered).mean() < _ON_GROUND
+        box for box in scaled if box[2] * box[3] > _SMALL * small.size or not _on_ground(_ring(ground, box, covered))
     ]
     lost = int(np.count_nonzero(mask_of(on_anatomy, small.shape) & ~dark))
     return float(min(1.0, lost / max(anatomy + lost, _LEAST_ANATOMY * small.size)))
+
+
+def _on_ground(ring: npt.NDArray[np.bool_]) -> bool:
+    """Whether what is around a box is ground; of one with nothing but boxes around it nobody knows."""
+    return bool(len(ring)) and float(ring.mean()) >= _ON_GROUND

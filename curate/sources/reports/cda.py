@@ -23,6 +23,7 @@ _PERSONS = frozenset(("patient", "assignedPerson", "associatedPerson", "relatedP
 _NAME = ("family", "given", "prefix", "suffix")
 _UID = re.compile(r"\d+(?:\.\d+){3,}")
 _ACCESSION, _ORDER = ("accessionNumber",), ("order", "id")
+_DEEPEST = 200  # elements within one another: each is asked what it lies in
 
 
 def is_cda(head: bytes) -> bool:
@@ -33,8 +34,8 @@ def is_cda(head: bytes) -> bool:
 def read_cda(raw: bytes) -> Message:
     """The document, with the names and numbers of everybody in it.
 
-    Raises DropRecord BROKEN_ROW where it is no XML, TOO_LARGE where it declares entities, REFUSED_KIND where it is no
-    clinical document. Its `reason` is UNREAD_DOCUMENT where its body is a PDF or a picture.
+    Raises DropRecord BROKEN_ROW where it is no XML or nested too deep, TOO_LARGE where it declares entities,
+    REFUSED_KIND where it is no clinical document. Its `reason` is UNREAD_DOCUMENT where its body is a PDF or a picture.
     """
     found, parser = _Document(), expat.ParserCreate()
     parser.StartElementHandler, parser.EndElementHandler = found.start, found.end
@@ -75,6 +76,8 @@ class _Document:
 
     def start(self, tag: str, attributes: Mapping[str, str]) -> None:
         name = tag.rpartition(":")[2]
+        if len(self._path) == _DEEPEST:
+            raise ValueError
         self.root = self.root or name
         self._path.append(name)
         if "structuredBody" in self._path:

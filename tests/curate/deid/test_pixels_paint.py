@@ -73,6 +73,8 @@ def test_a_box_that_reaches_from_air_to_air_costs_the_body_between():
     high, wide = picture.shape
     assert share_of_anatomy(picture, [(0, 0, wide, high)]) > 0.9
     assert 0.3 < share_of_anatomy(picture, [(0, 0, wide, high // 2)]) < 0.7
+    tiles = [(x, y, 40, 40) for y in range(0, high, 40) for x in range(0, wide, 40)]
+    assert share_of_anatomy(picture, tiles) > 0.9  # around most of them is nothing but others
     named = write(picture, "SMITH^JOHN 1957", (5, 20), 255)
     assert share_of_anatomy(named, [(3, 3, 160, 22)]) == 0
 

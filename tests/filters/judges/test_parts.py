@@ -134,6 +134,8 @@ def test_errors_where_the_truth_is_known_are_small_where_faults_can_be_told_and_
     assert holdout_errors(apart(looks, rng), fault, half, pool)[0] > 0.1
     turned = apart(np.where(half & (fault > 0), 3 - fault, fault), rng)  # one half's faults look like the other's
     assert holdout_errors(turned, fault, half, pool)[1] < 0.08, "which fault it is does not matter"
+    everybody = np.ones(len(fault), bool)
+    assert holdout_errors(turned, fault, everybody, pool) == (1, 1) == holdout_errors(turned, fault, ~everybody, pool)
 
 
 def test_a_fault_that_could_not_be_injected_has_no_share():
