@@ -84,7 +84,7 @@ REASONS: dict[Reason, str] = {
     Reason.IN_EVALUATION: "it stands in an evaluation set",
     Reason.EVALUATION_PATIENT: "its patient is in an evaluation set",
     Reason.NO_TEXT_BELIEVED: "neither its own text nor one that was made is believed",
-    Reason.BELOW_CUT: "its score lies below the cut",
+    Reason.BELOW_CUT: "its score lies below the cut; select.keep, or another of select's cuts",
     Reason.UNSCORED: "no filter could score it",
     Reason.NOT_IN_ALL: "above the cut, but not in the top of every column of select.all_of",
     Reason.OVER_CAP: "enough better records say the same; select.cap",

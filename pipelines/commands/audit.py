@@ -9,6 +9,8 @@ from typing import Any
 from curate.errors import RecipeError
 from pipelines.commands.screen import near, out, running_engine
 
+_AGREED = {"date": "dates", "uid": "uids"}  # finding -> the option by which it may stay
+
 
 def audit(
     folder: Path,
@@ -69,3 +71,6 @@ def _print(found: Mapping[str, Any]) -> None:
     told = found["pixels"]
     out.print(f"pictures read for text: {told.get('read', 0):,}, not read: {told.get('unread', 0):,}")
     out.print("clean: nothing was found" if found["passed"] else "not clean")
+    for code, option in _AGREED.items():
+        if code in found["places"] and option not in found["allowed"]:
+            out.print(f"{code}: if it was agreed that they stay (shifted, remapped), --allow {option}")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pipelines.build import Pipeline
     from pipelines.report.why import Why
 
-_KEYS = "keys are 32 hex digits, as in shards/*/*.parquet"
+_KEYS = "keys are 32 hex digits, as in shards/*/*.parquet; the first four or more will do"
 
 
 def explain(

@@ -51,7 +51,10 @@ class Why:
         if self.fault is not None:
             name, probability = self.fault
             told.append(f"likeliest fault: {name} ({FAULTS.get(name, name)}), probability {probability:.2f}")
-        return [*told, *(f"{each.column} {each.value:.4g}: higher than {each.above:.1%}" for each in self.columns)]
+        return [
+            *told,
+            *(f"{each.column} {each.value + 0.0:.4g}: higher than {each.above:.1%}" for each in self.columns),
+        ]
 
 
 def why(pipeline: Pipeline, key: str) -> Why | None:

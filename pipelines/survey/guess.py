@@ -31,6 +31,7 @@ from pipelines.survey.there import require_there
 FILES, ROWS = 20_000, 200  # that are looked at: names of files, rows of a table
 _SNIFFED = 400  # files without a telling name whose first bytes are read
 _PROSE = 20.0  # characters: a column of words that is this long in the mean may be the report
+_FEW_PAIRS = 200  # up to which no filter of pictures is suggested
 _BY_LENGTH = "the longest prose"
 _SECTIONS = ("findings", "impression")
 _STATUS = ({"status"}, {"report", "status"}, {"result", "status"})  # words of a column's name
@@ -217,6 +218,9 @@ def _try_pairing(found: Guess) -> None:
             best = other
             found.fields["pair"] = looser
             found.why["pair.ignore"] = "more pair so: compare some by hand"
+    if not best.is_few and best.paired < _FEW_PAIRS:
+        found.fields["filters"] = {"text_quality": {}}
+        found.why["filters"] = f"of {best.paired:,} pairs 'ours', the default, learns too little; this one needs few"
     found.notes.append(f"{best.headline} (looked at {looked})")
     found.notes += [f"  {line}" for line in best.lines[:6]]
     found.notes += [

@@ -87,6 +87,8 @@ def test_tables_of_pairs(
     assert made.fields["reports"][0]["columns"] == columns
     assert made.fields["reports"][0].get("questions") == questions
     assert "1 PNG" in made.why["images.0.path"]
+    if questions is None:  # a question so short makes no statement, and nothing pairs
+        assert made.fields["filters"] == {"text_quality": {}} and "of 1 pairs 'ours'" in made.text()
 
 
 def test_ids_without_their_prefix_are_loosened_and_it_is_said(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import csv
 import gzip
 import io
 import json
+import logging
 import re
 import zlib
 from collections.abc import Iterator
@@ -164,6 +165,7 @@ def _pdf(data: bytes) -> TextFindings:
     import pypdf
     from pypdf.errors import PyPdfError
 
+    logging.getLogger("pypdf").setLevel(logging.CRITICAL + 1)  # its messages hold bytes of the file
     try:
         reader = pypdf.PdfReader(io.BytesIO(data), strict=False)
         texts = [page.extract_text() for page in reader.pages]

@@ -48,7 +48,8 @@ def train(training: TrainingSet, out: Path, rules: Rules, progress: Progress | N
     slots = learn_slots(clean.texts, rules.min_texts, rules.max_findings)
     if not slots.findings:
         raise RunError(
-            f"no finding is affirmed by {rules.min_texts} texts of the clean set: lower min_texts, or give more pairs"
+            f"no finding is affirmed by {rules.min_texts} of the clean set's {len(clean.texts)} texts: more pairs,"
+            " fewer 'min_texts' (in ours: part_rules.findings.min_texts), or another filter (text_quality needs few)"
         )
     pool = _Decoded.of(_sample(training.pool.sorted(), rules), rules.side)
     held_out = hold_out(clean.groups, rules.holdout, rules.seed)

@@ -222,11 +222,13 @@ def places_of(tmp_path: Path, name: str, data: bytes) -> dict[str, list[str]]:
     return file.places
 
 
-def test_documents_are_read_and_never_called_clean(tmp_path: Path) -> None:
+def test_documents_are_read_and_never_called_clean(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     pytest.importorskip("pypdf")
     found = places_of(tmp_path, "report.pdf", pdf("Signed by Dr. Kowalska"))
     assert found["name"] == ["page 1"] and "unprovable" in found
     assert set(places_of(tmp_path, "report.pdf", pdf("No acute finding."))) == {"unprovable"}
+    assert set(places_of(tmp_path, "report.pdf", b"Kowalska")) == {"unprovable"}
+    assert caplog.text == ""  # its parser logs the bytes that it did not expect
 
 
 @pytest.mark.parametrize(
