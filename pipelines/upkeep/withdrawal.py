@@ -82,7 +82,8 @@ def withdraw(
     """
     run, pseudo = pipeline.run, pipeline.secret.pseudonymizer()
     with exclusive(private_folder(run / "private") / "lock"):
-        if read_marker(run / FINISHED) is None:
+        finished = read_marker(run / FINISHED)
+        if finished is None or not {step.folder(run).name for step in pipeline.steps()} <= {*finished["steps"]}:
             raise RunError("the run is not finished; finish it first: curate run RECIPE")
         whose = _pseudonyms(pipeline, patients, keys)
         prune_locked(pipeline)  # steps that nothing refers to hold the patient too

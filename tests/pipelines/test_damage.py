@@ -6,7 +6,7 @@ import os
 import random
 import shutil
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -499,3 +499,9 @@ def test_inner_parts_of_a_killed_step_are_checked_as_others_are(tmp_path: Path) 
     part = next(tmp_path.rglob("part-00001.parquet"))
     part.write_bytes(flip(part.read_bytes()))
     assert verify_run(tmp_path, None).damaged == ((part.relative_to(tmp_path).as_posix(), "damaged"),)
+
+
+def test_nobody_leaves_a_run_whose_archive_has_grown_and_is_not_done(finished: Pipeline) -> None:
+    grown = Pipeline(finished.recipe, replace(finished.listing, digest="0" * 32))
+    with pytest.raises(RunError, match=r"the run is not finished; finish it first"):
+        withdraw(grown, ["nobody"], [], silent)
