@@ -27,6 +27,7 @@ import yaml
 
 from curate.errors import DamagedError, RecipeError
 from curate.export.column_cache import columns_in
+from curate.export.split import SPLITS
 from curate.places import is_remote, place
 from curate.record import RECORD, Reason
 from curate.report.funnel import FUNNEL, StepCount, plain_lines, share
@@ -35,6 +36,7 @@ from curate.storage import read_json, read_marker, read_table
 from pipelines.build import FINISHED
 
 _HEAVY = ("image", "thumb", "minhash")  # payload and signatures: only where they are asked for
+_DROPPING = ("index", "ingest", "dedup", "semantic", "select")  # steps that drop records; a run need not have all
 _SHOWN = 12  # records that a table draws with a picture
 
 
@@ -119,7 +121,8 @@ class Run:
         return {name: dict(read_json(path)) for name, path in paths.items() if path.exists()}
 
     def shards(self, split: str | None = None) -> list[Path]:
-        """The WebDataset shards (tar files), of one split where named."""
+        """The WebDataset shards (tar files), of one split where named; ValueError for a split that is none."""
+        _require("split", split, SPLITS)
         return sorted((self.path / "shards").glob(f"{split or '*'}/*.tar"))
 
     def score_table(self) -> pl.DataFrame:
@@ -140,13 +143,15 @@ class Run:
         the stage within ingest).
 
         ``reason`` and ``step`` (as in the funnel): dropped for it, or there; ``kept``: True for those in the shards;
-        ``columns``: only these beside the key. ValueError for a reason that is none. Files of the archive that became
-        no record (``step="index"``) have a key, a source and a reason alone.
+        ``columns``: only these beside the key. ValueError for a reason, step or split that is none. Files of the
+        archive that became no record (``step="index"``) have a key, a source and a reason alone.
         """
         wanted = [reason] if isinstance(reason, str) else reason
         known = {r.value for r in Reason}
         if wanted is not None and (odd := [r for r in wanted if r not in known]):
             raise ValueError(f"no such reason: {odd[0]!r}; those of this run are in run.funnel")
+        _require("step", step, list(dict.fromkeys([*_DROPPING, *(count.step for count in self.funnel)])))
+        _require("split", split, SPLITS)
         table = self._table
         if wanted is not None:
             table = table.filter(pl.col("drop_reason").is_in([str(r) for r in wanted]))
@@ -359,6 +364,11 @@ class Funnel(list[StepCount]):
         )
         head = "".join(f"<th>{name}</th>" for name in ("step", "in", "kept", "dropped", "kept %", "reasons"))
         return f"<table><tr>{head}</tr>{rows}</table>"
+
+
+def _require(what: str, asked: str | None, there: Sequence[str]) -> None:
+    if asked is not None and asked not in there:
+        raise ValueError(f"no such {what}: {asked!r}; one of {', '.join(there)}")
 
 
 def _flat(part: Path) -> list[str]:

@@ -97,10 +97,12 @@ def status(folder: RunFolder, json_: Json = False) -> None:
         steps = [{**asdict(s), "percent": round(s.percent, 1)} for s in found.steps]
         print_json({**asdict(found), "steps": steps, "funnel": counts})
         return
-    out.print(f"curate {found.command}, begun {duration(time.time() - found.since)} ago: {found.state}")
+    further = "; the same command goes on from here" if found.state == "stopped" else ""
+    out.print(f"curate {found.command}, begun {duration(time.time() - found.since)} ago: {found.state}{further}")
+    width = max([14, *(len(step.step) for step in found.steps)])
     for step in found.steps:
         left = "" if not step.left or found.state != "running" else f"  about {duration(step.left)} left"
-        out.print(f"  {step.step:16} {step.done:>6,}/{step.total:<6,} {step.percent:5.1f} %{left}")
+        out.print(f"  {step.step:{width}} {step.done:>6,}/{step.total:<6,} {step.percent:5.1f} %{left}")
     if found.state == "done" and counts:
         print_funnel([StepCount(**{**row, "reused": False}) for row in counts])
 

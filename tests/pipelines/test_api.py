@@ -55,6 +55,13 @@ def test_records_are_chosen_by_reason_step_split_and_columns(run: Run) -> None:
     assert set(run.records(step="index").to_polars()["drop_reason"]) <= {r for r, _ in run.funnel[0].reasons}
     with pytest.raises(ValueError, match="no such reason: 'blank'"):
         run.records(reason="blank")
+    with pytest.raises(ValueError, match=r"no such step: 'deid'; one of index, .*select"):
+        run.records(step="deid")
+    with pytest.raises(ValueError, match=r"no such split: 'valid'; one of train"):
+        run.records(split="valid")
+    with pytest.raises(ValueError, match="no such split: 'valid'"):
+        run.shards("valid")
+    assert len(run.records(step="semantic")) == 0
 
 
 def test_a_record_shows_the_written_picture_and_its_whole_story(run: Run) -> None:

@@ -65,7 +65,9 @@ def test_time_left_follows_the_pace_of_the_step(tmp_path: Path, monkeypatch: pyt
     assert found is not None and found.steps[0].left is None  # its pace is not known yet
 
 
-def test_a_killed_command_is_stopped_and_a_line_cut_short_is_left_out(tmp_path: Path) -> None:
+def test_a_killed_command_is_stopped_and_a_line_cut_short_is_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     row: dict[str, object] = {"time": time.time(), "step": "index", "done": 0, "total": 4}
@@ -74,6 +76,11 @@ def test_a_killed_command_is_stopped_and_a_line_cut_short_is_left_out(tmp_path: 
         log.write('{"time": 17')
     found = read_progress(tmp_path)
     assert found is not None and found.state == "stopped" and found.steps[0].done == 0
+    row["step"] = "train-text_quality"
+    write_log(tmp_path, {**row, "step": "index"}, row, pid=gone.pid)
+    head, *shown = curate(capsys, monkeypatch, "status", tmp_path).splitlines()
+    assert head.endswith("stopped; the same command goes on from here")
+    assert len({line.index("0/4") for line in shown}) == 1 and len(shown) == 2  # columns stand below each other
     write_log(tmp_path, row, pid=gone.pid, host="another")
     found = read_progress(tmp_path)
     assert found is not None and found.state == "running"
