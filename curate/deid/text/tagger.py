@@ -320,6 +320,9 @@ def revised(
                 continue
             if which[beside] == which[i] if own[beside] else _same(tokens, masked, beside, which[i]):
                 own[i] = _may_go(tokens, i, LABELS[which[i]], signs=True)
+    goes = np.pad(own | gone, 1)
+    for i in map(int, np.flatnonzero(own & ~goes[:-2] & ~goes[2:])):
+        own[i] = LABELS[which[i]] != "ADDRESS" or not _is_of_medicine(tokens.forms[i])  # alone it is no place
     for i in map(int, np.flatnonzero(own)):
         for k in _glued_numbers(tokens, i):
             if masks[k] < 0 and not own[k] and _may_go(tokens, k, LABELS[which[i]]):
@@ -343,7 +346,12 @@ def _may_go(tokens: Tokens, i: int, label: str, *, signs: bool = False) -> bool:
     form = tokens.forms[i]
     if form[0] == BARRIER or form == "\n" or not (signs or form[0].isalnum()):
         return False
-    return not is_protected(tokens, i, label)
+    return not is_protected(tokens, i, label) and not (label == "NAME" and _is_of_medicine(form))
+
+
+def _is_of_medicine(form: str) -> bool:
+    """A clinical word that no list of names or towns holds: "Lipomas" on a line of its own."""
+    return kind(form.lower()) & (Kind.CLINICAL | Kind.NAME | Kind.TOWN) == Kind.CLINICAL
 
 
 def _same(tokens: Tokens, masked: Sequence[Found], i: int, label: int) -> bool:

@@ -64,6 +64,23 @@ def test_what_a_report_means_is_never_masked_whatever_the_network_says(seed, wor
     assert not {w for w in gone if w in roles.PROTECTED} - tagger._COUNTING
 
 
+@given(SEEDS, st.lists(st.sampled_from(["Lipomas", "SYRINX", "Ito", "at", "Fernhill", "\n"]), max_size=30))
+def test_a_clinical_word_that_nobody_is_called_is_never_added_as_a_name(seed, words):
+    tokens = read(" ".join(words))
+    found, _ = tagger.revised(tokens, [], drawn(seed, tokens), tagger.limits())
+    named = [tokens.text[one.start : one.end] for one in found if one.placeholder == "[NAME]"]
+    assert not [span for span in named if {"Lipomas", "SYRINX"} & {*span.split()}]
+
+
+@pytest.mark.parametrize(("text", "goes"), [("Lipomas", []), ("Midtown Spine Center", ["Midtown Spine Center"])])
+def test_a_clinical_word_is_a_place_beside_other_words_of_one(text, goes):
+    tokens = read(text)
+    chances = np.zeros((len(tokens.forms), len(tagger.LABELS)), np.float32)
+    chances[:, tagger.LABELS.index("ADDRESS")] = 1
+    found, _ = tagger.revised(tokens, [], chances, tagger.limits())
+    assert [text[one.start : one.end] for one in found] == goes
+
+
 @given(SEEDS)
 def test_a_patients_own_values_never_come_back(seed):
     text = "Head CT of Head, no mass"
