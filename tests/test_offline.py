@@ -82,7 +82,7 @@ def test_the_main_commands_stay_at_home(places: tuple[Path, Path], tmp_path: Pat
 
     said = curate("run", recipes["local"], to=tmp_path / "local")
     assert text_reader.available() != ("no OCR package" in said)
-    curate("run", recipes["ray"], "--engine", "ray", to=tmp_path / "ray")
+    curate("run", recipes["ray"], "--engine", "ray", "--workers", "2", to=tmp_path / "ray")
     curate("train", recipes["local"], to=tmp_path / "local")
     model = next((tmp_path / "local" / "train").glob("*/model"))
     curate("evaluate", model, tmp_path / "local", "--to", tmp_path / "e", "--set", "draws=20", to=tmp_path / "e")
