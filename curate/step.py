@@ -32,6 +32,7 @@ from curate.record import Reason
 from curate.storage import commit_bytes, commit_marker, digest, read_marker, read_table, remove_tree, table_bytes
 
 __all__ = [
+    "INNER",
     "Manifest",
     "ModelTask",
     "Progress",
@@ -47,6 +48,7 @@ __all__ = [
     "run_step",
 ]
 
+INNER = "work"  # in a spread step's folder: the run of its inner steps
 Progress = Callable[[str, int, int], None]  # step name, partitions done, partitions in all
 
 
@@ -271,7 +273,7 @@ def run_spread_step(
     """`run_step` for work on all records: its inner steps lie below the step's folder, are gone on with where a run was
     killed, and are removed when the step is done."""
     folder, inputs = step.folder(run), step.made_of(run)
-    work, last = folder / "work", step.task
+    work, last = folder / INNER, step.task
 
     def inner(name: str, task: Task, partitions: int) -> str:
         part = Step(f"{step.name}-{name}", task, partitions, {}, [inputs])
@@ -287,7 +289,7 @@ def run_spread_step(
 
 def forget_inner(step: Step, run: Path) -> None:
     """Remove what `run_spread_step` has made on the way."""
-    if (work := step.folder(run) / "work").is_dir():
+    if (work := step.folder(run) / INNER).is_dir():
         remove_tree(work, run / "steps")
 
 

@@ -12,7 +12,7 @@ from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.vault import is_whole
 from curate.errors import RecipeError, RunError
 from curate.intact import doubt, files_of, partition_of
-from curate.step import Step
+from curate.step import INNER, Step
 from curate.storage import (
     OWNER,
     TEMPORARY,
@@ -90,7 +90,7 @@ def _is_a_file(path: Path) -> bool:
 def _expected(run: Path) -> Iterator[tuple[str, tuple[str, str]]]:
     """File, as named from the run -> (the step's folder that says so, its sha256), of all that a marker speaks of."""
     steps = run / "steps"
-    for folder in sorted([*steps.glob("*"), *steps.glob("*/work/steps/*")]):  # those of a spread step that was killed
+    for folder in sorted([*steps.glob("*"), *steps.glob(f"*/{INNER}/steps/*")]):  # of a killed spread step
         step = name_from(folder, steps)
         for marker_file in folder.glob("part-*.json"):
             marker = read_marker(marker_file)

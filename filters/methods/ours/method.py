@@ -32,6 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.errors import RecipeError, RunError
+from curate.report.trust import Reliability
 from curate.storage import remove_tree
 from filters.findings import concept
 from filters.method import (
@@ -49,7 +50,7 @@ from filters.method import (
 )
 from filters.methods.ours.calibration import reliability
 from filters.methods.ours.copies import Copies
-from filters.methods.ours.inject import FAULTS, RIGHT, inject
+from filters.methods.ours.inject import FAULTS, RIGHT, Injected, inject
 from filters.methods.ours.mixture import Mixture, fit
 from filters.methods.ours.prior import USUAL, beside, factors, right_share, weighed
 from filters.registry import OursRules as Rules
@@ -99,13 +100,11 @@ def train(data: TrainingSet, out: Path, rules: Rules, progress: Progress | None 
             right = right if belongs is None else right * belongs
             grown = _grow(rest, clean, pool, right, rules)
     probability = mixture.probability(features)
-    asked = np.ones(len(features), np.bool_)
     if belongs is None or share is None:
         prior = factors(mixture, rules.rare, share)
     else:
         prior = beside(mixture, rules.rare, share)
         probability = weighed(mixture, {USUAL: 0.0}, features)[:, mixture.classes.index("right")]
-        asked = np.array([f != USUAL for f in injected.faults])
     (out / "mixture.json").write_text(json.dumps({"mixture": mixture.to_json(), "prior": prior}, sort_keys=True) + "\n")
     metrics = {
         "holdout_pairs": float(len(taught)),
@@ -119,17 +118,26 @@ def train(data: TrainingSet, out: Path, rules: Rules, progress: Progress | None 
         metrics |= {ON_CARD + USUAL: judges["metrics"]["holdout_auroc"]}
         metrics |= {k: v for k, v in judges["metrics"].items() if k == "right_error"}
         about |= {UNCALIBRATED: judges[UNCALIBRATED]}
-    drawn = reliability(
-        probability[asked],
-        np.array([f == RIGHT for f in injected.faults])[asked],
-        [g for g, a in zip(injected.records.groups, asked, strict=True) if a],
-        note=f"{len(taught)} held-out clean pairs and faults planted in them"
-        + ", exchanged texts left out" * (belongs is not None),
-    )
+    drawn = _reliability(probability, injected, len(taught), exchanged=belongs is None)
     seen = _preprocessing(out / "parts")
     _copies(clean, pool, max(seen["sides"])).save(out)
     write_card(out, "ours", rules, data, metrics, preprocessing=seen, reliability=asdict(drawn), **about)
     return metrics
+
+
+def _reliability(
+    probability: NDArray[np.float64], injected: Injected, held_out: int, *, exchanged: bool
+) -> Reliability:
+    """How often held-out pairs with faults injected into them are as right as ``probability`` says; exchanged texts,
+    of which judges have a probability of their own, are left out unless ``exchanged``."""
+    asked = np.array([exchanged or f != USUAL for f in injected.faults])
+    return reliability(
+        probability[asked],
+        np.array([f == RIGHT for f in injected.faults])[asked],
+        [g for g, a in zip(injected.records.groups, asked, strict=True) if a],
+        note=f"{held_out} held-out clean pairs and faults planted in them"
+        + ", exchanged texts left out" * (not exchanged),
+    )
 
 
 def _judged(data: TrainingSet, folder: Path, rules: Rules, pool: Records) -> tuple[NDArray[np.float64], dict[str, Any]]:
