@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, NoReturn, TypeVar, cast
 
@@ -40,7 +41,11 @@ def place(url: str | os.PathLike[str] | RemotePath) -> Path:
     storage whose package is not installed."""
     if isinstance(url, Path | RemotePath):
         return cast(Path, url)
-    text = os.fspath(url)
+    return _placed(os.fspath(url))
+
+
+@lru_cache(maxsize=16)  # a file is asked for several times in a row
+def _placed(text: str) -> Path:
     if not _URL.match(text):
         return Path(text)
     protocol, _, rest = text.partition("://")

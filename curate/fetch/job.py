@@ -1,17 +1,16 @@
-"""Fetch the studies that a list or a query names into a folder, each once, and count every failure.
+"""Fetch the studies that a list or a query names into a folder or bucket, each once, and count every failure.
 
 OUT/dicom/<study>/<series>/<object>.dcm      as the server sent them; nothing here is de-identified
 OUT/complete/<digest>                        marks a study, or a line of the list, that is complete
 OUT/fetch.json                               failures by reason and by line number of the list; no identifiers
 
-A second command with the same OUT requests what is missing. Files are renamed into place, so a partial file is never
-taken for a complete one.
+A second command with the same OUT requests what is missing. Files are committed whole, so a partial file is never
+taken for a complete one. On an object store the bucket's policy says who reads.
 """
 
 from __future__ import annotations
 
 import io
-import os
 import re
 import threading
 import time
@@ -26,7 +25,7 @@ from curate.errors import RecipeError, RunError
 from curate.fetch.server import FetchReason, Server, ServerFailedError, ServerGoneError, Study
 from curate.sources.identity import canonical_id
 from curate.step import Progress
-from curate.storage import TEMPORARY, commit_bytes, commit_json, digest, exclusive, private_folder, sweep
+from curate.storage import commit_bytes, commit_json, digest, exclusive, private_folder, sweep
 
 _UID = re.compile(r"[0-9.]{1,64}")
 _MARKER = ".radsift-fetch.json"
@@ -102,12 +101,12 @@ def fetch(
     rules: FetchRules,
     progress: Progress,
 ) -> Fetched:
-    """Fetch into ``out``. RunError where the server stops answering for several studies in a row, or the disk is full:
-    complete studies stay, and the same command resumes."""
+    """Fetch into ``out``. RunError where the server stops answering for several studies in a row, or another process
+    fetches into ``out``, OSError where the disk is full: complete studies stay, and the same command resumes."""
     _claim(out)
-    with exclusive(out / "lock"):
+    with exclusive(out / "lock") as check_lock:
         sweep(out / "dicom")
-        job = _Job(out, connect, rules, progress)
+        job = _Job(out, connect, rules, progress, check_lock)
         try:
             if accessions:
                 job.by_accession(accessions, query)
@@ -131,8 +130,16 @@ def _claim(out: Path) -> None:
 
 
 class _Job:
-    def __init__(self, out: Path, connect: Callable[[], Server], rules: FetchRules, progress: Progress) -> None:
+    def __init__(
+        self,
+        out: Path,
+        connect: Callable[[], Server],
+        rules: FetchRules,
+        progress: Progress,
+        check_lock: Callable[[], None],
+    ) -> None:
         self._out, self._connect, self._rules, self._progress = out, connect, rules, progress
+        self._check_lock = check_lock
         self._server: Server | None = None
         self._pace = _Pace(rules.per_second)
         self._studies_unanswered = 0
@@ -183,6 +190,7 @@ class _Job:
         if not _UID.fullmatch(study.uid):
             self.done.fail(FetchReason.NOT_ASKED_FOR, line)
             return False
+        self._check_lock()
         marker = self._out / "complete" / digest("study", study.uid)
         if not marker.exists():
             receiving = _Receiving(self._out / "dicom", study, self._pace)
@@ -248,12 +256,13 @@ class _Receiving:
         self._folder, self._study, self._pace = folder / study.uid, study, pace
         self._patient, self._lock = canonical_id(study.patient), threading.Lock()
         self._fault: OSError | None = None
+        self._present = {(path.parent.name, path.stem) for path in self._folder.rglob("*.dcm")}
         self.expected: set[str] = set()
         self.objects = self.bytes = 0
         self.refused: Counter[FetchReason] = Counter()
 
     def has(self, series: str, uid: str) -> bool:
-        return bool(_UID.fullmatch(uid)) and (self._folder / series / f"{uid}.dcm").exists()
+        return (series, uid) in self._present
 
     def deliver(self, data: bytes) -> None:
         """Write one object, if it is of this study and patient."""
@@ -275,19 +284,14 @@ class _Receiving:
                 self.refused[FetchReason.ANOTHER_PATIENT] += 1
                 return
             try:
-                self._write(self._folder / series / f"{uid}.dcm", data)
+                commit_bytes(self._folder / series / f"{uid}.dcm", data)
             except OSError as error:
                 self._fault = error
                 raise
+            self._present.add((series, uid))
+            self.objects += 1
+            self.bytes += len(data)
         self._pace.wait()
-
-    def _write(self, path: Path, data: bytes) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f"{path.name}{TEMPORARY}{os.urandom(4).hex()}")
-        temporary.write_bytes(data)
-        temporary.replace(path)
-        self.objects += 1
-        self.bytes += len(data)
 
     def raise_fault(self) -> None:
         """Raise the write error that the protocol swallowed, if any."""

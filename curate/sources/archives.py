@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -112,13 +113,31 @@ def _images(table: Found, excluded: Callable[[str, str], bool]) -> Iterator[Foun
             yield table
 
 
+class Header(tarfile.TarInfo):
+    """Of a plain file's header only what is asked for, which halves the time of a listing; all else as tarfile does."""
+
+    @classmethod
+    def frombuf(cls, buf: Any, encoding: str, errors: str) -> Self:
+        """As `tarfile.TarInfo.frombuf`."""
+        try:
+            size, checksum = int(buf[124:135], 8), int(buf[148:154], 8)
+        except ValueError:
+            checksum = -1
+        whole = len(buf) == tarfile.BLOCKSIZE and sum(buf) - sum(buf[148:156]) + 8 * ord(" ") == checksum
+        if not whole or buf[156:157] != tarfile.REGTYPE or buf[345]:  # damaged, no plain file, or a name in two parts
+            return super().frombuf(buf, encoding, errors)
+        header = cls(bytes(buf[:100]).partition(b"\0")[0].decode(encoding, errors))
+        header.size = size
+        return header
+
+
 def _list_tar(archive: Found) -> list[_Entry]:
     """The members; last, without a name, what says that there is more which cannot be read."""
     entries: list[_Entry] = []
     whole = False
     with place(archive.path).open("rb") as file:
         try:
-            with tarfile.open(fileobj=file, mode="r:", errors="surrogateescape") as tar:
+            with tarfile.open(fileobj=file, mode="r:", tarinfo=Header, errors="surrogateescape") as tar:
                 for info in tar:
                     tar.members.clear()  # type: ignore[attr-defined]  # else it keeps them all
                     if not info.isdir():

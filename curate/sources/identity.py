@@ -29,6 +29,7 @@ SCIENTIFIC = re.compile(r"\d(?:[.,]\d+)?e\+?\d{1,3}", re.IGNORECASE)
 # one whose digits are all written, so that nothing was rounded: of 12 digits and more a spreadsheet shows no others
 _EXACT = re.compile(r"(\d)[.,](\d{8,14})e\+?(\d{1,2})")
 _AND = re.compile(r"(?<=\d)\s+(?:and|und|et)\s+(?=\S*\d)", re.IGNORECASE)
+_DIGIT = re.compile(r"\d")
 _STRONG, _WEAK = ";|~\\", ",/&+ \t\r\n"
 _ANONYMOUS_WORDS = """
 none null unknown anonymous anonymized anonymised anonymize anon deidentified removed withheld patient name test unnamed
@@ -57,7 +58,7 @@ def canonical_id(value: str) -> str:
     ``PT``), else the first (v2 table 0203). Not equal are leading zeros, for 00123 and 123 can be two people, and
     whatever scientific notation has rounded.
     """
-    if value.isascii() and value.isalnum():
+    if not value or (value.isascii() and value.isalnum()):
         return value.lower()
     text = next((part for part in folded(value).split("\\") if part.strip()), "").strip()
     if "~" in text and "^" in text:
@@ -123,8 +124,9 @@ def first_id(values: Iterable[str]) -> str:
 
 
 def _says_nothing(value: str) -> bool:
-    words = re.findall(r"[^\W_]+", value)
-    return not value.strip("0") or (not any(c.isdigit() for c in value) and _all_of(words, _NO_ID))
+    if _DIGIT.search(value):
+        return not value.strip("0")
+    return not value or _all_of(re.findall(r"[^\W_]+", value), _NO_ID)
 
 
 def no_one(value: str) -> bool:
@@ -160,6 +162,8 @@ def listed(value: str, separators: str = _STRONG) -> list[str]:
     Brackets and quotes around a list are taken off. Every part must hold a digit; a separator that prose and numbers
     use as well (comma, slash, blank) counts only between parts of one form: "A1/A2", not "CT 2024/1".
     """
+    if value.isascii() and value.isalnum():
+        return [value]
     if "," in separators:
         value = _AND.sub(", ", value)
     strong = [c for c in separators if c in _STRONG]

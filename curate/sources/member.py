@@ -25,6 +25,7 @@ from curate import places
 
 TABLES = (".parquet", ".pq")
 MAX_MEMBER = 1 << 30  # bytes that a compressed member may inflate to
+_SMALL = 1 << 16  # bytes of a tar's member that are read at once: cheaper than reading them piece by piece
 _MARK = "/\0"
 _BLOCK = 512  # of tar (POSIX pax, "ustar Interchange Format")
 
@@ -68,12 +69,12 @@ def open_file(path: Path) -> BinaryIO:
         return _open_in_zip(archive, start)
     if archive.lower().endswith(TABLES):
         return _open_in_table(archive, start, name)
-    return io.BufferedReader(_Part(_opened(archive), start, size))
-
-
-def _opened(archive: str) -> BinaryIO:
     path = places.place(archive)
-    return path.open("rb") if places.is_remote(path) else cast(BinaryIO, open(archive, "rb", buffering=0))
+    file = path.open("rb") if places.is_remote(path) else cast(BinaryIO, open(archive, "rb", buffering=0))  # noqa: SIM115  closed with what is returned
+    if size <= _SMALL:
+        with file:
+            return io.BufferedReader(_Whole(read_at(file, size, start)))
+    return io.BufferedReader(_Part(file, start, size))
 
 
 def stat_file(path: Path) -> Stat:

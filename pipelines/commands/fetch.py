@@ -1,4 +1,4 @@
-"""curate fetch: studies from a PACS into a folder."""
+"""curate fetch: studies from a PACS into a folder or bucket."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from typing import Annotated, Literal
 import typer
 
 from curate.errors import RecipeError
+from curate.places import place
 from pipelines.commands.screen import fail, near, out, progress_bars, step_progress, stoppable
 
 
 def fetch(
-    target: Annotated[Path, typer.Argument(metavar="OUT", help="folder for the studies: new, or fetched into before")],
+    target: Annotated[
+        str, typer.Argument(metavar="OUT", help="folder, or s3:// URL, for the studies: new, or fetched into before")
+    ],
     dicomweb: Annotated[str | None, typer.Option("--dicomweb", help="https://pacs.example/dicom-web")] = None,
     dimse: Annotated[str | None, typer.Option("--dimse", help="AET@HOST:PORT of the server")] = None,
     accessions: Annotated[Path | None, typer.Option("--accessions", help="text file, an accession a line")] = None,
@@ -64,17 +67,18 @@ def fetch(
     def connect() -> Server:
         return DicomWeb(web) if dicomweb is not None else Dimse(peer)
 
+    folder = place(target)
     with stoppable(), progress_bars() as bars:
-        done = fetch_studies(target, connect, wanted, filters, FetchRules(per_second, tries), step_progress(bars))
+        done = fetch_studies(folder, connect, wanted, filters, FetchRules(per_second, tries), step_progress(bars))
     out.print(f"{done.studies:,} studies are whole, {done.objects:,} objects ({done.bytes / 1e6:,.1f} MB) fetched now")
     for reason, count in sorted(done.failures.items()):
         lines = done.lines.get(reason, [])
         shown = f", lines {', '.join(map(str, lines[:5]))}{' ...' if len(lines) > 5 else ''}" if lines else ""
         out.print(f"  {reason}={count:,}{shown}")
-    out.print(f"archive, not de-identified: {near((target / 'dicom').resolve())}", soft_wrap=True)
+    out.print(f"archive, not de-identified: {near((folder / 'dicom').resolve())}", soft_wrap=True)
     if done.failures:
         fail(
-            1, "not all was fetched", f"{near((target / 'fetch.json').resolve())} counts why; the same command goes on"
+            1, "not all was fetched", f"{near((folder / 'fetch.json').resolve())} counts why; the same command goes on"
         )
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from curate.errors import DropRecord
 from curate.record import Reason
-from curate.sources.archives import samples, walk_members
+from curate.sources.archives import Header, samples, walk_members
 from curate.sources.dicom.read import load_dicom
 from curate.sources.faults import check_present, open_source, stat_source
 from curate.sources.member import is_there, place
@@ -168,6 +168,36 @@ def test_texts_of_a_shard_name_the_sample_of_their_image(tmp_path: Path) -> None
     told = [r for r in read_reports(tmp_path, ReportColumns()) if r.reason is None]
     assert {r.text: r.image for r in told} == {"No effusion.": "s.tar/a/", "Cardiomegaly.": "s.tar/b/"}
     assert {f.relative: f.sample for f in walk_members(tmp_path)}["s.tar/a.1.png"] == "s.tar/a/"
+
+
+@given(
+    form=st.sampled_from([tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT]),
+    name=st.sampled_from(["a.png", "x" * 99, "x" * 100, "deep/" * 25 + "b.txt", "ümlaut.txt", "sp ace.txt", LONG]),
+    size=st.integers(0, 2000),
+    kind=st.sampled_from([tarfile.REGTYPE, tarfile.SYMTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE]),
+    flip=st.none() | st.tuples(st.integers(0, 511), st.integers(0, 7)),
+)
+def test_headers_are_read_as_tarfile_reads_them(
+    form: int, name: str, size: int, kind: bytes, flip: tuple[int, int] | None
+) -> None:
+    info = tarfile.TarInfo(name)
+    info.size, info.type, info.linkname = size if kind == tarfile.REGTYPE else 0, kind, "elsewhere"
+    memory = io.BytesIO()
+    with tarfile.open(fileobj=memory, mode="w", format=form) as tar:
+        tar.addfile(info, io.BytesIO(bytes(info.size)))
+        tar.addfile(tarfile.TarInfo("last.txt"))
+    data = bytearray(memory.getvalue())
+    if flip is not None:
+        data[flip[0]] ^= 1 << flip[1]
+
+    def listing(header: type[tarfile.TarInfo]) -> list[object]:
+        try:
+            with tarfile.open(fileobj=io.BytesIO(data), mode="r:", tarinfo=header, errors="surrogateescape") as tar:
+                return [(m.name, m.size, m.type, m.offset_data, m.isreg(), m.issparse()) for m in tar]
+        except (tarfile.TarError, ValueError, EOFError) as error:
+            return [type(error)]
+
+    assert listing(Header) == listing(tarfile.TarInfo)
 
 
 def test_a_tar_of_another_writer_is_read(tmp_path: Path) -> None:

@@ -21,7 +21,10 @@ from curate.fetch.dicomweb import DicomWeb, DicomWebRules
 from curate.fetch.dimse import Dimse, DimseRules
 from curate.fetch.job import Fetched, FetchRules, fetch, read_accessions, read_query
 from curate.fetch.server import Server
+from curate.places import place
 from tests.curate.pacs import Archive, Fault, as_file, dimse_server, instance, web_server
+from tests.inline import curate as command
+from tests.s3server import s3_server
 
 pytest.importorskip("pynetdicom")
 pytest.importorskip("dicomweb_client")
@@ -223,6 +226,26 @@ def test_a_folder_of_others_is_not_touched_and_arguments_are_asked(tmp_path: Pat
     assert read_query(["StudyDate=20240101-"]) == {"StudyDate": "20240101-"}
     with pytest.raises(RecipeError, match="'Studydate' is no DICOM keyword"):
         read_query(["Studydate=2024"])
+
+
+def test_a_bucket_is_fetched_into_as_a_folder_is(tmp_path: Path) -> None:
+    pytest.importorskip("s3fs", reason="s3fs is not installed")
+    pytest.importorskip("moto.server", reason="moto's server is not installed")
+    listed = tmp_path / "list.txt"
+    listed.write_text("A1\nA3\nA404\n")
+    what = archive(Fault(dies_after=8))
+    with s3_server("pacs"), web_server(what) as path:
+        server = ["--dicomweb", f"http://127.0.0.1{path}", "--accessions", str(listed)]
+        ended = command("fetch", "s3://pacs/in", *server)
+        assert ended.returncode == 1 and "2 studies are whole, 12 objects" in ended.stdout, ended
+        assert "s3://pacs/in/dicom" in ended.stdout and "study_not_found=1, lines 3" in ended.stdout
+        out, before = place("s3://pacs/in"), what.served
+        objects = {path.stem: path.read_bytes() for path in (out / "dicom").rglob("*.dcm")}
+        assert objects == {ds.SOPInstanceUID: as_file(ds) for ds in what.datasets if ds.StudyInstanceUID != "1.2.3.2"}
+        assert "0 objects" in command("fetch", "s3://pacs/in", *server).stdout and what.served == before
+        (place("s3://pacs/theirs") / "x").write_bytes(b"x")
+        refused = command("fetch", "s3://pacs/theirs", *server)
+        assert refused.returncode == 2 and "was not made by fetch" in refused.stderr, refused
 
 
 def test_not_faster_than_asked(tmp_path: Path) -> None:

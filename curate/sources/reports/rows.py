@@ -33,6 +33,7 @@ Record = dict[str, Any] | Reason
 MAX_REPORT_BYTES = 1 << 24  # a text file beyond this is not one report
 _MAX_DOCUMENT = 1 << 28  # bytes of a JSON document, which is read whole
 _MAX_LINE = 1 << 24  # characters: a line without an end must not fill the memory
+_PIECE = 1 << 16
 _BATCH = 1024
 _LOOK_AHEAD = 1000  # records that show which names a file without a header has
 
@@ -139,7 +140,9 @@ def _messages(file: Any, kind: Format) -> Iterator[Message]:
 
 def _whole(file: Any, limit: int) -> bytes:
     with reading():
-        raw: bytes = file.read(limit + 1)
+        raw: bytes = file.read(_PIECE)
+        if len(raw) == _PIECE:  # room for as much as there may be is made only where there is more
+            raw += file.read(limit + 1 - _PIECE)
     if len(raw) > limit:
         raise DropRecord(Reason.TOO_LARGE)
     return raw
