@@ -91,11 +91,11 @@ def quantiles(values: npt.NDArray[Any], *at: float) -> tuple[float, ...]:
 
 
 def _changes(tone: Floats) -> npt.NDArray[np.int64]:
-    """How often each row of ``tone`` goes from dark to light or back; what is neither is passed over."""
-    signs = (tone > _BETWEEN).astype(np.int8) - (tone < -_BETWEEN)
-    at = np.maximum.accumulate(np.where(signs != 0, np.arange(signs.shape[1]), 0), axis=1)
-    last = np.take_along_axis(signs, at, axis=1)
-    return np.asarray(np.count_nonzero(last[:, 1:] * last[:, :-1] < 0, axis=1), np.int64)
+    """How often each row of ``tone`` goes from dark to light or back, int64[h]; what is neither is passed over."""
+    at = np.flatnonzero(np.abs(tone) > _BETWEEN)
+    light, row = tone.ravel()[at] > 0, at // tone.shape[1]
+    turns = (light[1:] != light[:-1]) & (row[1:] == row[:-1])
+    return np.bincount(row[1:][turns], minlength=len(tone))
 
 
 def evenness(view: Image8, rect: Rect) -> float:
@@ -122,9 +122,10 @@ def _directions(patch: Image8, contrast: Floats, inner: tuple[slice, slice]) -> 
     turned, strength = turned[strength > _STEEP], strength[strength > _STEEP]
     if not len(strength):
         return 0.0, 0.0
-    unit = turned / strength
+    twice = np.square(turned / strength)
     total = float(strength.sum())
-    return float(np.abs((strength * unit**4).sum())) / total, float(np.abs((strength * unit**2).sum())) / total
+    square, parallel = (float(np.abs((strength * way).sum())) / total for way in (np.square(twice), twice))
+    return square, parallel
 
 
 def upright(view: Image8, rect: Rect) -> Image8:

@@ -20,7 +20,7 @@ _RING = 3  # px: how far around a box its fill is looked for
 _LEAST_RING = 24  # pixels to take a tone from
 HALO = 2  # px that belong to a letter: its edge is no sharper
 # Of the text's height, and px: its halo, what compression left around it, and what finding it is out by.
-_MARGIN, _LEAST_MARGIN, _MOST_MARGIN = 0.2, 3, 8
+_MARGIN, _LEAST_MARGIN, _MOST_MARGIN = 0.1, 2, 8
 _SHOWN = 512  # px: longer side at which anatomy is looked for
 _FLAT = 10  # of 255: ground differs by less within a few pixels
 _THIN = 11  # px at that size: frames, rulers and lines are thinner
