@@ -34,12 +34,11 @@ from curate.export.rules import SelectRules
 from curate.export.select import SelectTask
 from curate.export.split import SplitRules
 from curate.record import DEDUP, FATE, RECORD, Reason, conform
-from curate.step import Manifest, Step, commit_part, finish
+from curate.step import FINISHED, Manifest, Step, commit_part, finish
 from curate.storage import commit_marker
 from pipelines.browse.bench import Bench
 from pipelines.browse.server import Server
 from pipelines.browse.table import Query
-from pipelines.build import FINISHED
 
 PER_PART = 2000
 _TEXT = (

@@ -32,6 +32,7 @@ from curate.record import Reason
 from curate.storage import commit_bytes, commit_marker, digest, read_marker, read_table, remove_tree, table_bytes
 
 __all__ = [
+    "FINISHED",
     "INNER",
     "Manifest",
     "ModelTask",
@@ -48,6 +49,7 @@ __all__ = [
     "run_step",
 ]
 
+FINISHED = "run.json"  # in a run's folder: the step folders that its last finished run is made of
 INNER = "work"  # in a spread step's folder: the run of its inner steps
 Progress = Callable[[str, int, int], None]  # step name, partitions done, partitions in all
 

@@ -31,9 +31,8 @@ from curate.export.split import SPLITS
 from curate.places import is_remote, place
 from curate.record import RECORD, Reason
 from curate.report.funnel import FUNNEL, StepCount, plain_lines, share
-from curate.step import Manifest, load_manifest, part_path, read_parts
+from curate.step import FINISHED, Manifest, load_manifest, part_path, read_parts
 from curate.storage import read_json, read_marker, read_table
-from pipelines.build import FINISHED
 
 _HEAVY = ("image", "thumb", "minhash")  # payload and signatures: only where they are asked for
 _DROPPING = ("index", "ingest", "dedup", "semantic", "select")  # steps that drop records; a run need not have all

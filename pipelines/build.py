@@ -33,7 +33,6 @@ from pipelines import tasks
 from pipelines.recipe.recipe import Recipe
 from pipelines.recipe.scoring import Select
 
-FINISHED = "run.json"  # in a run's folder: the step folders that its last finished run is made of
 ORDER = (
     *("index", "ingest", "evaluation", "dedup", "train-filter", "score", "capfilt"),
     *("semantic", "select", "plan", "export"),

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.export.balance import beyond_cap, floor_rows, make_room, take_balanced
-from curate.export.cut import best_first, combined, in_top, probability_cut
+from curate.export.cut import best, best_first, combined, in_top, probability_cut
 from curate.export.labels import Labels, rarest_finding, subgroups
 from curate.export.repeat import Words, key_words, soft_cap
 from curate.export.rules import SelectRules
@@ -89,7 +89,8 @@ def _decide(columns: Mapping[str, Any], words: Words, rules: SelectRules) -> Cho
     reason = np.where(scored, 0, _UNSCORED).astype(np.int8)
     for name, fraction in rules.all_of.items():
         reason[scored & (reason == 0) & ~in_top(np.asarray(columns[name], np.float32), fraction)] = _NOT_IN_ALL
-    ranked = best_first(scores, reason == 0)
+    in_order = rules.cap is not None or rules.balance or rules.floored is not None
+    ranked = best_first(scores, reason == 0) if in_order else np.flatnonzero(reason == 0)
     capped = ranked[:0]
     if rules.cap is not None:
         capped = beyond_cap(ranked, Labels.of(columns["findings"]), rules.cap)
@@ -128,7 +129,7 @@ def _cut(columns: Mapping[str, Any], scores: Scores, all_scored: int, ranked: Ro
         chosen = ranked[:0] if threshold is None else ranked[scores[ranked] >= np.float32(threshold)]
     elif rules.keep is not None or rules.top_k is not None:
         wanted = rules.top_k if rules.top_k is not None else round((rules.keep or 0.0) * all_scored)
-        chosen = ranked[:wanted]
+        chosen = best(scores, ranked, wanted)
         if rules.balance and wanted < len(ranked):
             strata = rarest_finding(Labels.of(columns["findings"]), ranked)
             chosen = take_balanced(ranked, strata, wanted, rules.balance)

@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -108,11 +107,13 @@ def _parts(folder: Path) -> list[_Part]:
 def _read(
     folder: Path, parts: Sequence[tuple[str, int, int]], columns: Sequence[str], coded: Sequence[str]
 ) -> pa.Table:
-    whole = ds.ParquetFileFormat(default_fragment_scan_options=ds.ParquetFragmentScanOptions(**_CHECKED))
     with whole_or_damaged(folder / parts[0][0]):  # the run's integrity check finds out which part it is
         if is_remote(folder):
             table = pa.concat_tables([read_table(folder / name, columns) for name, _, _ in parts])
         else:
+            import pyarrow.dataset as ds  # only where no cache serves: it takes as long as all other imports
+
+            whole = ds.ParquetFileFormat(default_fragment_scan_options=ds.ParquetFragmentScanOptions(**_CHECKED))
             paths = [str(folder / name) for name, _, _ in parts]
             table = ds.dataset(paths, format=whole).to_table(columns=list(columns))
     for name in coded:

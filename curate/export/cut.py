@@ -17,6 +17,7 @@ Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]
 Rows = NDArray[np.int64]
 
+_ROW = 0xFFFFFFFF
 _CLOSE = 1e-6  # probabilities are float32
 
 
@@ -49,14 +50,37 @@ def ranks(scores: Floats, among: Bools) -> NDArray[np.float64]:
 def best_first(scores: Floats, among: Bools) -> Rows:
     """The rows of ``among`` (all scored), highest score first, ties in row order."""
     rows = np.flatnonzero(among)
-    return np.asarray(rows[np.argsort(-scores[rows], kind="stable")])
+    return np.asarray(rows[stable_order(-scores[rows])])
+
+
+def best(scores: Floats, rows: Rows, wanted: int) -> Rows:
+    """The ``wanted`` of ``rows`` (all scored) with the highest scores, ties as the rows come; in no order."""
+    if wanted >= len(rows):
+        return rows
+    packed = _packed(-scores[rows])
+    packed.partition(wanted)
+    return np.asarray(rows[packed[:wanted] & _ROW])
+
+
+def stable_order(scores: Floats) -> Rows:
+    """The rows by score, lowest first, ties in row order, NaN last: a stable argsort in half its time."""
+    packed = _packed(scores)
+    packed.sort()
+    return packed & _ROW
+
+
+def _packed(scores: Floats) -> Rows:
+    """int64[n], which sort fast: a score's bits, made to sort as the score does, above its row's number."""
+    bits = (scores + np.float32(0)).view(np.int32)  # -0 as 0
+    ascending = np.where(np.isnan(scores), np.iinfo(np.int32).max, bits ^ ((bits >> 31) & np.int32(0x7FFFFFFF)))
+    return (ascending.astype(np.int64) << 32) | np.arange(len(scores))
 
 
 def in_top(scores: Floats, fraction: float) -> Bools:
     """bool[n]: among the top ``fraction`` of the scored records; never for NaN."""
     scored = ~np.isnan(scores)
     top = np.zeros(len(scores), dtype=bool)
-    top[best_first(scores, scored)[: round(fraction * int(scored.sum()))]] = True
+    top[best(scores, np.flatnonzero(scored), round(fraction * int(scored.sum())))] = True
     return top
 
 

@@ -13,12 +13,14 @@ Precision is estimated by the first of the kept ones in key order, as far as all
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from curate.export.cut import stable_order
 from pipelines.browse.cut import Cut
 from pipelines.browse.marks import Marks, agreement, consensus, precision
 from pipelines.browse.table import Rows, Table
@@ -104,19 +106,21 @@ class Review:
 
     def _near(self, told: pl.DataFrame, mine: pl.DataFrame, done: NDArray[np.bool_]) -> int | None:
         """Of the nearest by rank the one whose subgroup and side have the fewest marks so far."""
-        scored = np.flatnonzero(~np.isnan(self._scores))
-        if not len(scored):
-            return None
-        by_score = scored[np.argsort(self._scores[scored], kind="stable")]
-        line = int((~self._kept[by_score]).sum())  # ranks below the cut, where there is one
-        around = by_score[np.argsort(np.abs(np.arange(len(by_score)) - line + 0.5), kind="stable")]
-        close = around[:_CLOSE]
+        close = self._around[:_CLOSE]
         left = close[~done[close]]
         if not len(left):
-            return _first(around[~done[around]])
+            return _first(self._around[~done[self._around]])
         stratum = 2 * self._groups.astype(np.int64) + self._kept
         marked = np.bincount(stratum[close[done[close]]], minlength=int(stratum.max()) + 1)
         return _first(left[np.argsort(marked[stratum[left]], kind="stable")])
+
+    @cached_property
+    def _around(self) -> Rows:
+        """The scored, the nearest to the cut by rank first."""
+        scored = np.flatnonzero(~np.isnan(self._scores))
+        by_score = scored[stable_order(self._scores[scored])]
+        line = int((~self._kept[by_score]).sum())  # ranks below the cut, where there is one
+        return by_score[np.argsort(np.abs(np.arange(len(by_score)) - line + 0.5), kind="stable")]
 
     def _uncertain(self, told: pl.DataFrame, mine: pl.DataFrame, done: NDArray[np.bool_]) -> int | None:
         judged = consensus(told).drop_nulls("good")

@@ -7,7 +7,7 @@ Texts are read once, in the background, and held.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,6 +18,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from curate.export.column_cache import fixed_bytes
+from curate.export.cut import stable_order
 from curate.export.labels import Labels, findings_in
 from pipelines.api import Run
 
@@ -97,16 +98,19 @@ class Table:
 
     def counts(self, rows: Rows) -> dict[str, list[tuple[str, int]]]:
         """How many of ``rows`` have each value of each facet, the most first; a finding whatever its side."""
-        out: dict[str, list[tuple[str, int]]] = {}
-        for name, labels in self.facets.items():
-            seen: dict[str, int] = {}
-            for value, n in zip(
-                labels.names, np.bincount(labels.codes[rows], minlength=len(labels.names)), strict=True
-            ):
-                for each in (findings_in(value) or [""]) if name == "finding" else [value]:
-                    seen[each] = seen.get(each, 0) + int(n)
-            out[name] = sorted(((v, n) for v, n in seen.items() if n), key=lambda x: (-x[1], x[0]))
-        return out
+        found = {name: self.tally(name, rows, np.zeros(len(rows), np.int32), 1) for name in self.facets}
+        return {name: [(value, n) for value, (n,) in values.items()] for name, values in found.items()}
+
+    def tally(self, facet: str, rows: Rows, state: NDArray[np.int32], states: int) -> dict[str, list[int]]:
+        """How many of ``rows`` have each value of a facet in each ``state`` (below ``states``), the most first."""
+        labels = self.facets[facet]
+        counted = np.bincount(states * labels.codes[rows] + state, minlength=states * len(labels.names))
+        by_value: dict[str, NDArray[np.int64]] = {}
+        for label, n in zip(labels.names, counted.reshape(-1, states), strict=True):
+            for value in _values(facet, label):
+                by_value[value] = by_value.get(value, 0) + n
+        ordered = sorted(by_value, key=lambda value: (-by_value[value].sum(), value))
+        return {value: by_value[value].tolist() for value in ordered if by_value[value].any()}
 
     def facts(self, rows: Sequence[int]) -> list[dict[str, Any]]:
         """What is known of each row, as plain values: key, kept, facets, scores and a few more; nulls left out."""
@@ -125,8 +129,7 @@ class Table:
         """bool[n]: which records have one of ``values`` ("": none) of a facet."""
         labels = self._facet(facet)
         wanted = set(values)
-        each = ((findings_in(n) or [""]) if facet == "finding" else [n] for n in labels.names)
-        return np.array([not wanted.isdisjoint(found) for found in each], bool)[labels.codes]
+        return np.array([not wanted.isdisjoint(_values(facet, label)) for label in labels.names], bool)[labels.codes]
 
     def _found(self, query: Query, versions: tuple[int, ...]) -> Rows:
         mask = np.ones(len(self), bool)
@@ -154,7 +157,7 @@ class Table:
     def _order(self, column: str, descending: bool) -> Rows:
         """All rows by a score, ties by key; those without one last."""
         score = self._score(column)
-        return np.argsort(-score if descending else score, kind="stable")
+        return stable_order(-score if descending else score)
 
     def _said(self, text: str, among: Bools) -> Bools:
         """bool[n]: of those ``among``, the texts that hold every word of ``text``; or the keys that begin so."""
@@ -203,16 +206,6 @@ def _labels(column: pl.Series) -> Labels:
     return Labels.of(column.cast(pl.String).to_arrow())
 
 
-def groups_of(table: Table, rows: Rows, kept: Mapping[str, Bools]) -> dict[str, list[dict[str, Any]]]:
-    """Of every subgroup facet, a dictionary a value: how many of ``rows`` have it, and how many of those under each of
-    ``kept`` (bool, one a row)."""
-    out: dict[str, list[dict[str, Any]]] = {}
-    every, each = table.counts(rows), {name: table.counts(rows[mask]) for name, mask in kept.items()}
-    for facet in ("modality", "body_part", "finding", "view", "sex", "source"):
-        if facet not in table.facets:
-            continue
-        counted = {name: dict(found[facet]) for name, found in each.items()}
-        told = every[facet]
-        if len(told) > 1:
-            out[facet] = [{"value": v, "n": n, **{k: c.get(v, 0) for k, c in counted.items()}} for v, n in told[:20]]
-    return out
+def _values(facet: str, label: str) -> list[str]:
+    """What a facet's label stands for: a record has several findings."""
+    return (findings_in(label) or [""]) if facet == "finding" else [label]

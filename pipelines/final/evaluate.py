@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from curate.errors import RecipeError, about
 from curate.storage import commit_bytes
-from filters.evaluate.data import read_set
-from filters.evaluate.page import render
 from filters.evaluate.rules import EvaluateRules, check_evaluate_rules
-from filters.evaluate.run import evaluate
 from filters.method import Progress, filter_hash
-from filters.towers.encoder import Filter
-from filters.towers.model import create_filter, load_filter
 from filters.training.rules import AUTO, ModelRules
+
+if TYPE_CHECKING:
+    from filters.towers.encoder import Filter
 
 RESULTS, PAGE = "results.json", "index.html"
 
@@ -38,10 +36,14 @@ def evaluate_command(
     """
     check_evaluate_rules(rules)
     folder = model_folder(model)
-    found = read_set(data, split)
-    fitted = None if probe is None else read_set(probe, "train")
     if train is not None and not train.is_dir():
         raise RecipeError("train", f"{train} is no folder", "the run or the shards the model was trained on")
+    from filters.evaluate.data import read_set
+
+    found = read_set(data, split)
+    fitted = None if probe is None else read_set(probe, "train")
+    from filters.evaluate.run import evaluate  # torch and scikit-learn: once nothing is wrong with what is given
+
     results = evaluate(load_model(folder, rules.device), found, rules, train, fitted, progress)
     results["model"]["sha256"] = filter_hash(folder)
     if out is not None:
@@ -62,6 +64,8 @@ def model_folder(model: Path) -> Path:
 @about("model")
 def load_model(folder: Path, device: str = "auto") -> Filter:
     """Ours by its card; another by its own layout."""
+    from filters.towers.model import create_filter, load_filter
+
     if (folder / "card.json").is_file():
         return load_filter(folder, device)
     return create_filter(ModelRules(AUTO, str(folder), "open_clip"), [], 0, device)
@@ -69,6 +73,8 @@ def load_model(folder: Path, device: str = "auto") -> Filter:
 
 def write_results(results: dict[str, Any], out: Path) -> None:
     """results.json and index.html; equal results give equal bytes."""
+    from filters.evaluate.page import render
+
     text = json.dumps(results, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     commit_bytes(out / RESULTS, text.encode("utf-8", "replace"))
     commit_bytes(out / PAGE, render(results).encode("utf-8", "replace"))

@@ -8,8 +8,9 @@ from typing import Any
 import pyarrow.compute as pc
 
 from curate.errors import RecipeError
+from curate.step import FINISHED
 from curate.storage import read_marker, read_table
-from pipelines.build import FINISHED, Pipeline
+from pipelines.build import Pipeline
 
 KEY_DIGITS, _LEAST_DIGITS = 32, 4
 

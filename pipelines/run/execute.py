@@ -10,9 +10,19 @@ from curate.export.webdataset import check_shards, reset_shards
 from curate.intact import damaged, doubt, forget, parts_with
 from curate.record import Reason
 from curate.sources.scan import forget_dropped, scan
-from curate.step import Deferred, Manifest, Progress, Step, forget_inner, run_model_step, run_spread_step, run_step
+from curate.step import (
+    FINISHED,
+    Deferred,
+    Manifest,
+    Progress,
+    Step,
+    forget_inner,
+    run_model_step,
+    run_spread_step,
+    run_step,
+)
 from curate.storage import claim, commit_marker, exclusive, private_folder, remove_tree, sweep
-from pipelines.build import FINISHED, ORDER, Pipeline, scan_folder
+from pipelines.build import ORDER, Pipeline, scan_folder
 from pipelines.recipe.recipe import Recipe
 from pipelines.run.listing import walk
 from pipelines.run.pairing import require_pairs

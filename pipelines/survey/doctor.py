@@ -94,17 +94,25 @@ def _text_detector() -> Iterator[Check]:
 
 
 def _device() -> Iterator[Check]:
-    import torch
-
-    if torch.cuda.is_available():
-        cards = [torch.cuda.get_device_properties(i) for i in range(torch.cuda.device_count())]
-        told = ", ".join(f"{c.name} {c.total_memory / GIB:.0f} GiB" for c in cards)
-        yield Check("device", "ok", f"{told}; use them: --set engine.gpus=1 (per model)")
+    cards = _cards()
+    if cards:
+        yield Check("device", "ok", f"{', '.join(cards)}; use them: --set engine.gpus=1 (per model)")
     else:
         flags = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
         more = "; bf16 is fast here: filters.NAME.precision: bf16" if "amx_bf16" in flags else ""
         says = f"no GPU: filters score and train on the CPU{more}"
         yield Check("device", "note", says, "a GPU, for more than some 100,000 pairs")
+
+
+def _cards() -> list[str]:
+    """The GPUs that torch can use."""
+    if importlib.metadata.version("torch").endswith("+cpu"):
+        return []  # known without its import, which takes seconds
+    import torch
+
+    properties = torch.cuda.get_device_properties
+    cards = [properties(i) for i in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
+    return [f"{card.name} {card.total_memory / GIB:.0f} GiB" for card in cards]
 
 
 def _ray() -> Iterator[Check]:

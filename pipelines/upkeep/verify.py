@@ -12,7 +12,7 @@ from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.vault import is_whole
 from curate.errors import RecipeError, RunError
 from curate.intact import doubt, files_of, partition_of
-from curate.step import INNER, Step
+from curate.step import FINISHED, INNER, Step
 from curate.storage import (
     OWNER,
     TEMPORARY,
@@ -25,7 +25,7 @@ from curate.storage import (
     read_marker,
     remove_tree,
 )
-from pipelines.build import FINISHED, Pipeline, pool_pipeline
+from pipelines.build import Pipeline, pool_pipeline
 from pipelines.run.progress import LOG, TEXTFILE
 
 _STEP = re.compile(r"[A-Za-z0-9_.-]+-[0-9a-f]{16}")

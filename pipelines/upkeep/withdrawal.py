@@ -31,7 +31,7 @@ from curate.export.webdataset import MARKER, remove_from_shard
 from curate.ingest.sealed import NAMES, WITHDRAWN, read_withdrawn, write_withdrawn
 from curate.intact import files_of, marker_path, part_path
 from curate.sources.scan import forget_scanned
-from curate.step import Step, commit_part, finish, load_manifest, read_parts
+from curate.step import FINISHED, Step, commit_part, finish, load_manifest, read_parts
 from curate.storage import (
     beside,
     commit_bytes,
@@ -45,7 +45,7 @@ from curate.storage import (
     remove_tree,
     table_bytes,
 )
-from pipelines.build import FINISHED, Pipeline, pool_pipeline, scan_folder
+from pipelines.build import Pipeline, pool_pipeline, scan_folder
 from pipelines.report.summary import write_report
 from pipelines.report.told import FILES
 from pipelines.upkeep.verify import prune_locked

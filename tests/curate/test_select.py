@@ -18,7 +18,7 @@ from curate.errors import RecipeError, RunError
 from curate.export.balance import quotas
 from curate.export.choose import REASONS, Choice, choose, decide
 from curate.export.column_cache import FEW, fixed_bytes, read_columns
-from curate.export.cut import precision_threshold, ranks
+from curate.export.cut import precision_threshold, ranks, stable_order
 from curate.export.labels import Labels, age_bands, findings_in, rarest_finding, subgroups
 from curate.export.repeat import key_words, soft_cap, uniform
 from curate.export.select import Floor, SelectRules, SelectTask, cut_of, floor_counts, splits_of
@@ -53,6 +53,15 @@ def test_one_cut(rules: SelectRules, kept: list[int]) -> None:
 
 def test_a_threshold_is_met_by_the_float32_nearest_to_it() -> None:
     assert choose({"dfn": np.array([0.7], np.float32)}, ["a"], SelectRules(threshold=0.7))[0].all()
+
+
+_FEW = st.sampled_from([0.0, -0.0, 0.5, -0.5, np.inf, -np.inf, np.nan, -np.nan, 1e-45, -1e-45])
+
+
+@given(st.lists(_FEW | st.floats(width=32), max_size=20))
+def test_the_order_of_scores_is_numpys_stable_one(values: list[float]) -> None:
+    scores = np.array(values, np.float32)
+    assert stable_order(scores).tolist() == np.argsort(scores, kind="stable").tolist()
 
 
 def test_reasons_say_which_rule_dropped_a_record() -> None:
