@@ -75,7 +75,7 @@ class Pipeline:
             self.secret,
             r.deid.k_patients,
         )
-        step = Step("index", Deferred(partial(make, "")), 1, config, [self.listing.digest], version=9)
+        step = Step("index", Deferred(partial(make, "")), 1, config, [self.listing.digest], version=10)
         return replace(step, task=Deferred(partial(make, str(self.run / "private" / f"index-{step.hash}"))))
 
     @property

@@ -82,6 +82,17 @@ def test_documents_in_a_folder_and_what_is_none(tmp_path: Path) -> None:
     assert (row["accession"], row["order_number"], row["patient_name"]) == ("AC1", ["PL1"], "Doe^John Q")
 
 
+def test_several_patients_what_is_struck_out_and_powers() -> None:
+    other = b'<recordTarget><patientRole><id root="1.3" extension="88"/></patientRole></recordTarget>'
+    body = SECTIONS.replace(
+        "Stable.", '<content revised="delete">Worse<br/></content>Stable, 10<sup>3</sup> mm<sup>2</sup>.'
+    )
+    assert read_cda(document(body)).text.endswith("No acute disease.\n\nStable, 10^3 mm2.")
+    both = document().replace(b"<legalAuthenticator>", other + b"<legalAuthenticator>")
+    assert read_cda(both).reason is Reason.SEVERAL_PATIENTS
+    assert read_cda(both.replace(b'"88"', b'"77"')).reason is None
+
+
 @pytest.mark.parametrize("around", ["structuredBody", "component"])
 def test_a_document_of_elements_within_elements_is_refused_at_once(around: str) -> None:
     many = 1_000_000

@@ -81,6 +81,15 @@ def test_lines_as_observations_and_loinc_parts() -> None:
     assert parse_sections(next(read_messages(coded)).text) == {"findings": "Clear.", "impression": "Normal."}
 
 
+def test_notes_to_observations_and_segments_that_go_on() -> None:
+    told = (
+        message("TX|||x").replace("OBX|1|TX|||x||||||F\r", "OBX|1|tx|||No mass. Small \r")
+        + "ADD|effusion.\rNTE|1||Seen by CT.~Stable.\r OBX|2|TX|||Clear.||||||F\r"
+    )
+    assert next(read_messages(told)).text == "No mass. Small effusion.\nSeen by CT.\nStable.\nClear."
+    assert next(read_messages(message("NM|||3") + "NTE|1||Late.\r")).text == "Late."
+
+
 def test_each_order_has_its_own_words_and_one_without_any_is_none(tmp_path: Path) -> None:
     two = message("TX|||First.") + ORDER.format(acc="AC2", at="", status="") + "OBX|1|TX|||Second.||||||C\r"
     silent = message("ED|PDF||JVBE", acc="AC3")

@@ -199,6 +199,10 @@ def test_utf16_that_breaks_off_keeps_what_came_before(tmp_path):
         ("Größe der Läsion".encode("cp437"), None),  # of other code pages, which make signs of letters
         ("Größe der Läsion".encode("mac_roman"), None),
         ("bez złamania".encode("cp1250"), None),
+        ("lésion évidente à gauche".encode("mac_roman"), None),
+        ("pulmón normal".encode("cp850"), None),
+        ("pas de nœud".encode("iso8859-15"), None),
+        ("École, GRÖSSE, McÉwan".encode("cp1252"), "École, GRÖSSE, McÉwan"),
         ("5 cm³, §7 of “x”".encode("cp1252"), "5 cm³, §7 of “x”"),
         ("no mark".encode("utf-16-le"), "no mark"),  # its zero bytes say so
         ("no mark, 肺".encode("utf-16-be"), "no mark, 肺"),

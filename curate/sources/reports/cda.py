@@ -21,6 +21,8 @@ _CELLS = frozenset(("td", "th"))
 _PERSONS = frozenset(("patient", "assignedPerson", "associatedPerson", "relatedPerson", "guardianPerson",
                       "informationRecipient", "maintainingPerson"))  # fmt: skip
 _NAME = ("family", "given", "prefix", "suffix")
+_RAISED = "\x02"  # where a raised number begins: 10 to the power of 3 is not 103
+_POWER = re.compile(rf"(?<=\d){_RAISED}(?=[-+\u2212]?\d)")
 _UID = re.compile(r"\d+(?:\.\d+){3,}")
 _ACCESSION, _ORDER = ("accessionNumber",), ("order", "id")
 _DEEPEST = 200  # elements within one another: each is asked what it lies in
@@ -35,7 +37,8 @@ def read_cda(raw: bytes) -> Message:
     """The document, with the names and numbers of everybody in it.
 
     Raises DropRecord BROKEN_ROW where it is no XML or nested too deep, TOO_LARGE where it declares entities,
-    REFUSED_KIND where it is no clinical document. Its `reason` is UNREAD_DOCUMENT where its body is a PDF or a picture.
+    REFUSED_KIND where it is no clinical document. Its `reason` is UNREAD_DOCUMENT where its body is a PDF or a picture,
+    SEVERAL_PATIENTS where it is about several.
     """
     found, parser = _Document(), expat.ParserCreate()
     parser.StartElementHandler, parser.EndElementHandler = found.start, found.end
@@ -66,6 +69,8 @@ class _Document:
         self._name: dict[str, list[str]] = {}
         self._form: tuple[str, str] | None = None  # mediaType and representation of a body that is no XML
         self._first: dict[str, str] = {}
+        self._targets: list[set[str]] = []  # the ids of each patient
+        self._deleted = 0  # how deep the element lies that a later version has struck out (`revised`)
         self._accessions: list[str] = []
         self._people: list[str] = []
         self._numbers: list[str] = []
@@ -80,6 +85,8 @@ class _Document:
             raise ValueError
         self.root = self.root or name
         self._path.append(name)
+        if attributes.get("revised") == "delete":
+            self._deleted = self._deleted or len(self._path)
         if "structuredBody" in self._path:
             if name == "section":
                 self._code.append("")
@@ -89,7 +96,7 @@ class _Document:
                 self._body.append(f"\n{self._code[-1].upper()}:")
                 self._code[-1] = ""
             if self._in_text():
-                self._body.append("\n" if name in _LINES else "\t" if name in _CELLS else "")
+                self._body.append("\n" if name in _LINES else "\t" if name in _CELLS else _RAISED * (name == "sup"))
             return
         self._said = []
         if self._path[-2:] == ["nonXMLBody", "text"]:
@@ -100,7 +107,7 @@ class _Document:
 
     def words(self, data: str) -> None:
         if "structuredBody" in self._path:
-            if self._in_text() or self._path[-2:] == ["section", "title"]:
+            if not self._deleted and (self._in_text() or self._path[-2:] == ["section", "title"]):
                 self._body.append(data)
         else:
             self._said.append(data)
@@ -127,6 +134,8 @@ class _Document:
                 self._numbers.append(said)
             if name != "name":
                 self._said = []
+        if self._deleted == len(self._path):
+            self._deleted = 0
         self._path.pop()
 
     def _in_text(self) -> bool:
@@ -144,8 +153,11 @@ class _Document:
     def _told(self, name: str, attributes: Mapping[str, str]) -> None:
         extension, root, value = (attributes.get(key, "").strip() for key in ("extension", "root", "value"))
         place = tuple(self._path)
+        if name == "recordTarget":
+            self._targets.append(set())
         if name == "id" and extension:
-            if place[-2:] == ("patientRole", "id"):
+            if place[-2:] == ("patientRole", "id") and self._targets:
+                self._targets[-1].add(extension)
                 self._first.setdefault("patient", extension)
             if place[-2:] != _ORDER:
                 self._numbers.append(extension)
@@ -170,6 +182,9 @@ class _Document:
         text, reason = "".join(self._body), None
         if self._form is not None:
             text, reason = _unpacked(text, *self._form)
+        if len(self._targets) > 1 and not set.intersection(*self._targets):
+            reason = Reason.SEVERAL_PATIENTS
+        text = _POWER.sub("^", text).replace(_RAISED, "")
         lines = [line.strip() for line in re.sub(r"[^\S\n\t]+", " ", text).split("\n")]
         text = re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
         known = dict.fromkeys(("accession", "study", "patient", "patient_name", "date", "status", "order"), "")

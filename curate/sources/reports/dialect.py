@@ -29,6 +29,7 @@ _SAMPLE_CHARACTERS = 1 << 20
 _SEPARATOR = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE | re.DOTALL)  # Excel's own first line
 _ID = re.compile(r"(?=\D*\d)\S{1,64}")
 # what clients of databases write below a table
+_DRAWN = re.compile(r"[ |]*[-=]{2,}[ :]*(?:[|+][ :|+]*[-=]{2,}[ :]*)+[ |+]*|\+[-=]+\+\s*")
 _FOOTER = re.compile(r"\s*\(?\d+ rows?(?: affected| selected\.?| in set.*)?\)?\s*", re.IGNORECASE)
 
 
@@ -89,7 +90,8 @@ def read_csv(lines: Iterator[str], wanted: Collection[str] = ()) -> tuple[list[s
     _, dialect, skip = max(ranked, key=lambda found: found[0])
     again = _Lines(as_rfc(islice(rest, skip, None), dialect.delimiter, dialect.quoting))
     names = _header(again, dialect.delimiter, dialect.quoting)
-    return [name.strip("\ufeff \t\r\n\xa0") for name in names], _records(_lines_of(again, dialect), dialect)
+    records = _records(_lines_of(again, dialect, names), dialect)
+    return [name.strip("\ufeff \t\r\n\xa0\u200b") for name in names], records
 
 
 def _titles(sample: list[str], wanted: Collection[str]) -> int:
@@ -135,7 +137,7 @@ def _fit(sample: list[str], delimiter: str, quoting: str, complete: bool) -> tup
     names = _header(again, delimiter, quoting)
     named = max((i for i, name in enumerate(names, 1) if name.strip()), default=0)
     plain = Dialect(delimiter, quoting, max(len(names), 1), max(named, 1))
-    lines = list(_lines_of(again, plain))
+    lines = list(_lines_of(again, plain, names))
     dialect = _with_starts(plain, [cells for cells in lines if cells is not None])
     found = list(_records(iter(lines), dialect))
     if not complete and len(found) > 1:
@@ -222,8 +224,9 @@ class _Lines:
         self._again.extend(reversed(self.taken[1:]))
 
 
-def _lines_of(lines: _Lines, dialect: Dialect) -> Iterator[list[str] | None]:
-    """The cells of every record as quotes hold it together, None where they do not; mostly of one line."""
+def _lines_of(lines: _Lines, dialect: Dialect, names: list[str]) -> Iterator[list[str] | None]:
+    """The cells of every record as quotes hold it together, None where they do not; mostly of one line. The header
+    again, as of files joined to one, lines drawn under it and a client's last one are no records."""
     rows = _reader(lines, dialect.delimiter, dialect.quoting)
     while True:
         lines.taken.clear()
@@ -236,10 +239,17 @@ def _lines_of(lines: _Lines, dialect: Dialect) -> Iterator[list[str] | None]:
         if cells is None or (len(lines.taken) > 1 and not dialect.fits(cells)):
             lines.give_back()
             yield None
-        elif cells and not (len(cells) == 1 and _FOOTER.fullmatch(cells[0])):
+        elif (
+            cells and cells != names and not (len(cells) == 1 and _FOOTER.fullmatch(cells[0])) and not _is_drawn(cells)
+        ):
             quote, last = _QUOTE_OF.get(dialect.quoting, '"'), lines.taken[-1].rstrip()
             doubted = dialect.quoting == "inner" and any('""' in line for line in lines.taken)
             yield _Closed(cells) if quote and last.endswith(quote) and not doubted else cells
+
+
+def _is_drawn(cells: list[str]) -> bool:
+    """Is this a line drawn between a header and its records, as clients of databases do?"""
+    return _DRAWN.fullmatch("|".join(cells)) is not None
 
 
 def _records(lines: Iterator[list[str] | None], dialect: Dialect) -> Iterator[list[str] | None]:

@@ -36,7 +36,7 @@ _BETWEEN = re.compile(r"[\s,]*")
 def parsed(text: str) -> Any:
     """The value, or None where it is no JSON."""
     try:
-        return json.loads(text)
+        return json.loads(text, strict=False)  # tabs and line breaks that nobody has escaped stay what they are
     except (ValueError, RecursionError):
         return None
 
@@ -55,7 +55,7 @@ def documents(text: str, wanted: Collection[str] | None = None) -> Iterator[Any]
 def _in_turn(text: str) -> list[Any]:
     """Values one behind the other, whatever line breaks they have, commas between or none; [] where they are not."""
     found: list[Any] = []
-    at, decoder = 0, json.JSONDecoder()
+    at, decoder = 0, json.JSONDecoder(strict=False)
     while (start := _BETWEEN.match(text, at)) is not None and (at := start.end()) < len(text):
         try:
             value, at = decoder.raw_decode(text, at)

@@ -24,7 +24,10 @@ HEAD = 4096  # bytes that show the encoding
 _DEEPEST = 32  # of nested values
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _WHITE = re.compile("[\t\n\v\f\r]+")
-_OF_ANOTHER = re.compile(r"(?<=[^\W\d_])[„”§¶³¹¤¬†‡](?=[^\W\d_])")
+# signs between letters, and capitals between small ones
+_OF_ANOTHER = re.compile(
+    r"(?<=[^\W\d_])[„”“‚ˆ‰˜§¶³¹¤¢£¥¡¿¦¬†‡¼½¾](?=[^\W\d_])|(?<![A-Z][a-z])(?<=[a-zß-ÿ])[À-ÖØ-ÞŠŽŒŸ](?=[a-zß-ÿ])|(?:^|\s)[ˆ‰](?:\s|$)"
+)
 _NO_TEXT = frozenset(("Cc", "Co", "Cn"))  # control, private and unassigned characters
 _MARKS = (  # UTF-32's begins as UTF-16's does
     (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),

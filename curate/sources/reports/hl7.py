@@ -162,9 +162,16 @@ def read_messages(text: str) -> Iterator[Message]:
 
 
 def _joined(lines: Sequence[str], field: str) -> Iterator[str]:
-    """Segments; a line that begins with none goes on in the one above, as texts with bare line ends do."""
+    """Segments; a line that begins with none goes on in the one above, as texts with bare line ends do, and an ADD
+    (2.10.2) in its last field."""
     held = ""
     for line in lines:
+        if line[:1].isspace() and _SEGMENT.match(line.strip()[:3]) and line.strip()[3:4] == field:
+            line = line.strip()
+        if held and line.startswith(f"ADD{field}"):
+            whole = held.startswith("OBX") and held.count(field) > 5  # it is not its words that go on
+            held += ("\0" if whole else "") + line[4:]
+            continue
         if _SEGMENT.match(line[:3]) and line[3:4] in (field, ""):
             if held:
                 yield held
@@ -191,6 +198,8 @@ def _orders(segments: Sequence[Segment], marks: str) -> Iterator[Message]:
         own: dict[str, list[Segment]] = {}
         for segment in (*shared, *segments[begin:end]):
             own.setdefault(segment[0], []).append(segment)
+            if segment[0] == "NTE" and "OBX" in own:  # a note to an observation, in its place
+                own["OBX"].append(segment)
         broken = any("\0" in value for segment in segments[begin:end] for value in segment)
         text = _text(own, marks)
         held = any(_get(s, 2).strip() in _HOLDS and _get(s, 5).strip() for s in own.get("OBX", ()))
@@ -202,7 +211,8 @@ def _orders(segments: Sequence[Segment], marks: str) -> Iterator[Message]:
 
 
 def _text(segments: Segments, marks: str) -> str:
-    """The words of OBX-5, a heading before each part that OBX-3 names; of an order without any its notes (NTE-3)."""
+    """The words of OBX-5 and of the notes to them (NTE-3), a heading before each part that OBX-3 names; of an order
+    without any its notes."""
     lines = _observed(segments, marks, _WORDS)
     if not any(line.strip() for line in lines):
         lines = _observed(segments, marks, ("ED",))  # which beside words holds them once more
@@ -216,7 +226,10 @@ def _observed(segments: Segments, marks: str, kinds: Sequence[str]) -> list[str]
     lines: list[str] = []
     heading = ""
     for segment in segments.get("OBX", ()):
-        if _get(segment, 2).strip() not in kinds or _get(segment, 11).strip() in _GONE:
+        if segment[0] == "NTE":
+            lines += _get(segment, 3).split(marks[2]) if lines else []
+            continue
+        if _get(segment, 2).strip().upper() not in kinds or _get(segment, 11).strip() in _GONE:
             continue
         part = _part(_get(segment, 3), marks)
         repetitions = [_words(r, _get(segment, 2), marks) for r in _get(segment, 5).split(marks[2])]
@@ -230,10 +243,10 @@ def _observed(segments: Segments, marks: str, kinds: Sequence[str]) -> list[str]
 def _words(value: str, kind: str, marks: str) -> str:
     """Of coded values the text beside the code, of encapsulated ones (ED) theirs; of text all of it, as few escape a
     component's mark."""
-    parts = value.split(marks[1])
-    if kind.strip() == "ED":
+    parts, kind = value.split(marks[1]), kind.strip().upper()
+    if kind == "ED":
         return _embedded(parts)
-    return parts[1] if kind.strip() in ("CE", "CWE", "CNE") and len(parts) > 1 and parts[1].strip() else value
+    return parts[1] if kind in ("CE", "CWE", "CNE") and len(parts) > 1 and parts[1].strip() else value
 
 
 def _embedded(parts: Sequence[str]) -> str:

@@ -21,10 +21,14 @@ from striprtf.striprtf import rtf_to_text
 from curate.sources.reports.tags import without_tags
 
 _DEEPEST = 24  # decodings one inside another; a text that needs more is left at that
-_INVISIBLE = "\ufeff\u200b\u2060\u00ad"  # marks of byte order, width and hyphenation: never of a word
-_ENDS = "\f\x1c\x1e\x85\u2028\u2029"  # of a line or a page, as others write them
+# marks of byte order, width, hyphenation and direction, and controls: never of a word
+_INVISIBLE = "\ufeff\u00ad\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\x00-\x08\x0e-\x1b\x1d\x1f\x7f"
+_ENDS = "\v\f\x1c\x1e\x85\u2028\u2029"  # of a line or a page, as others write them
 _LINE_END = re.compile(rf"[{_ENDS}](?=\s*\S)")
-_SUSPECT = re.compile(rf"[\\<&~{_INVISIBLE}{_ENDS}]|(?<=[.:;!?)])[|^\xb6]|_x[0-9A-Fa-f]{{4}}_|=\r?\n|[=%]0[AaDd]|%20")
+_SIGNS = _INVISIBLE + _ENDS + "\u2010\u2011\uf020-\uf0ff"
+_SUSPECT = re.compile(
+    rf"[\\<&~{_SIGNS}]|[ÂÃÅÎâï][\x80-\xbf\u0152-\u2122]|''|(?<=[.:;!?)])[|^\xb6]|_x[0-9A-Fa-f]{{4}}_|=\r?\n|[=%]0[AaDd]|%20"
+)
 # "1.No fracture", "#2No mass": the number of a list's item, whose word is no part of an identifier or a day
 _MONTH = r"(?i:jan|feb|m[a\u00e4]r|apr|ma[iy]|jun|jul|aug|sep|o[ck]t|nov|de[cz])[^\W\d_]*[. ]{0,2}\d"
 _ITEM = re.compile(
@@ -37,7 +41,8 @@ def plain_text(text: str) -> str:
     """``text`` without markup and escapes, line breaks where they said so. Idempotent; a text without any is unchanged.
 
     Decoded: RTF, HTML and XML tags, CDATA, entities, HL7 v2 escapes (chapter 2.7), Excel's _x000D_, written-out escapes
-    of JSON, C and SQL, quoted-printable (RFC 2045), HL7 repetitions, invisible characters.
+    of JSON, C and SQL, quoted-printable (RFC 2045), HL7 repetitions, invisible characters, signs of the Symbol font,
+    UTF-8 that was read as Windows-1252. What is struck out goes.
     """
     for _ in range(_DEEPEST):
         if _SUSPECT.search(text) is None:
@@ -65,7 +70,17 @@ _RTF_MARK = re.compile(
     r"\\(?:'(?P<hex>[0-9a-f]{2})|(?P<word>pard?|plain|line|tab|[biv][01]?|ul[01w]?|ulnone|strike0?|sub|super|nosupersub"
     r"|q[lrcj]|(?:fs|f|cf|cb|highlight|li|ri|fi|sa|sb|sl|lang|viewkind)-?\d{1,5})(?![A-Za-z0-9])[ ]?)"
 )
-_RTF_HIDDEN = re.compile(r"\\(?:v|deleted)(?:1)?(?![a-z0-9])[ ]?[^{}\\]*(?=\\(?:v|deleted)0|\})")
+# hidden or struck out, to the mark's end or the group's
+_RTF_HIDDEN = re.compile(
+    r"\\(?P<mark>v|deleted|striked?)1?(?![a-z0-9])[ ]?(?:[^{}\\]|\\'..|\\(?!(?P=mark)0)[a-z]+-?\d*)*(?=\\(?P=mark)0|\})"
+)
+_RTF_CHARSETS = {"mac": "mac_roman", "pc": "cp437", "pca": "cp850"}  # in place of \ansi
+_RTF_CHARSET = re.compile(r"\{\s*\\rtf\d?\s*\\(mac|pca?)(?![a-z])")
+_RTF_SYMBOL = re.compile(
+    r'\{\\field[^{}]*\{\\\*\\fldinst[^{}]*?SYMBOL (\d{1,3}) \\\\f "Symbol"[^{}]*\}(?:\}|\{[^{}]*\})*'
+)
+_RTF_SYMBOL_FONT = re.compile(r"\\f(\d+)(?:\\[a-z]+\d*)*\\fcharset2(?!\d)[^{};]*Symbol")
+_RTF_POWER = re.compile(r"(?<=\d)(\{)?\\super(?![a-z\d])[ ]?(?=[-+]?\d)")  # 10 to the power of 3 is not 103
 
 
 def _rtf(text: str) -> str:
@@ -110,13 +125,25 @@ def _rtf_end(text: str, start: int) -> int:
 
 
 def _of_rtf(rtf: str) -> str:
-    rtf = re.sub(r"\\(?:nest)?cell(?![a-z])", r"\\tab", _RTF_HIDDEN.sub("", rtf))
+    rtf = re.sub(r"\\(?:nest)?cell(?![a-z])", r"\\tab", _RTF_HIDDEN.sub("", rtf)).replace("\\softline", "\\line")
+    rtf = _RTF_POWER.sub(r"\1^", rtf.replace("{\\pntext", "{\\listtext"))
+    rtf = _RTF_SYMBOL.sub(lambda found: f"\\u{0xF000 + int(found[1])}?", rtf)
+    for font in dict.fromkeys(_RTF_SYMBOL_FONT.findall(rtf)):
+        rtf = re.sub(rf"(?<=\\f{font} )[^{{}}]*?(?=\}}|\\f\d|\\plain)", _of_symbol_font, rtf)
+    charset = _RTF_CHARSET.match(rtf)
+    encoding = _RTF_CHARSETS[charset[1]] if charset else "cp1252"
     try:
-        plain: str = rtf_to_text(rtf, errors="replace")  # type: ignore[no-untyped-call]
+        plain: str = rtf_to_text(rtf, encoding, errors="replace")  # type: ignore[no-untyped-call]
     except (ValueError, LookupError, TypeError):  # a number where there is none, a code page that is none
         plain = re.sub(r"\\[a-z]+-?\d* ?|[{}]", " ", rtf)
     # characters beyond the first plane are written as two halves
     return plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace").strip("\n ")
+
+
+def _of_symbol_font(run: re.Match[str]) -> str:
+    """Characters of a run in that font as Unicode's private ones, as Word writes them; control words stay."""
+    sign = re.compile(r"\\'([0-9a-f]{2})|(\\[a-z]+-?\d*[ ]?|\\.)|([!-~])", re.IGNORECASE)
+    return sign.sub(lambda c: c[2] or f"\\u{0xF000 + (int(c[1], 16) if c[1] else ord(c[3]))}?", run[0])
 
 
 # -- entities ----------------------------------------------------------------------------------------------------------
@@ -282,11 +309,44 @@ def _percent(text: str) -> str:
     return _SURE_PERCENT.sub(lambda found: "\n" if found["line"] else chr(int(found["code"], 16)), text)
 
 
+_UNSEEN = re.compile(f"[{_INVISIBLE}]")
+# Adobe's Symbol encoding, as word processors keep it in the private use area; hyphens that are one in type alone
+_SYMBOLS = dict(zip(
+    (*range(0xF041, 0xF05B), *range(0xF061, 0xF07B), *(0xF000 + ord(c) for c in " %()+,-./0123456789:;<=>[]"),
+     0xF0A3, 0xF0A5, 0xF0AC, 0xF0AD, 0xF0AE, 0xF0AF, 0xF0B0, 0xF0B1, 0xF0B3, 0xF0B4, 0xF0B7, 0xF0B8, 0xF0B9, 0xF0BB,
+     0xF0C6, 0x2010, 0x2011),
+    "ΑΒΧΔΕΦΓΗΙϑΚΛΜΝΟΠΘΡΣΤΥςΩΞΨΖαβχδεφγηιϕκλμνοπθρστυϖωξψζ %()+,-./0123456789:;<=>[]≤∞←↑→↓°±≥×•÷≠≈∅--",
+    strict=True,
+))  # fmt: skip
+
+
 def _invisible(text: str) -> str:
-    return _LINE_END.sub("\n", text.translate(dict.fromkeys(map(ord, _INVISIBLE))))
+    return _LINE_END.sub("\n", _UNSEEN.sub("", text).translate(_SYMBOLS))
+
+
+# what UTF-8 becomes where each of its bytes is taken for a character of Windows-1252, bytes without any for themselves
+_BYTES = {bytes([b]).decode("cp1252", "replace").replace("\ufffd", chr(b)): b for b in range(0x80, 0x100)}
+_BYTES |= {chr(b): b for b in range(0x80, 0xA0)}  # as Latin-1 has them
+_REST = f"[{re.escape(''.join(c for c, b in _BYTES.items() if b < 0xC0))}]"
+_TWICE = re.compile(f"[\xc2\xc3\xc5\xce]{_REST}|[\xe2\xef]{_REST}{{2}}")  # of Western letters and print alone
+
+
+def _encoded_twice(text: str) -> str:
+    """ "MÃ¼ller" was "Müller": proven where no other character beyond ASCII is such a byte on its own."""
+    if any(c in _BYTES for c in _TWICE.sub("", text)):
+        return text
+    return _TWICE.sub(lambda found: bytes(_BYTES[c] for c in found[0]).decode("utf-8", "replace"), text)
+
+
+_QUOTED_TWICE = re.compile(r"(?<=[^\W\d_])''(?=[^\W\d_])")  # patient''s, O''Brien: as SQL writes one
+
+
+def _doubled(text: str) -> str:
+    return _QUOTED_TWICE.sub("'", text)
 
 
 # the first that changes anything is followed by all of them again: what one writes, another may have to read
 _DECODERS: tuple[Callable[[str], str], ...] = (
-    _invisible, _rtf, without_tags, _entities, _hl7, _excel, _quoted_printable, _percent, _written_out, _repetitions,
+    _encoded_twice, _invisible, _rtf, without_tags, _entities, _hl7, _excel, _quoted_printable, _percent, _written_out,
+    _repetitions, _doubled,
 )  # fmt: skip

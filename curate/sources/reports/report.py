@@ -20,7 +20,9 @@ _PHI = ("patient_name", "patient", "accession", "study")
 NAMED = ("accession", "study", "patient", "date", "image")  # what a file's name can say
 _TOLD = (*NAMED, "group", "split", "status", "order")  # fields of a report that are a column's
 _AS_IT_IS = frozenset(("image",))  # a path's backslashes are no escapes
-_NO_TEXT = re.compile(r"\s*(?:null|none|nan|n/?a|nil|\\n|<na>|nat)\s*", re.IGNORECASE)  # as databases write nothing
+_NO_TEXT = re.compile(
+    r"\s*(?:\"\"|null|none|nan|n/?a|nil|\\n|<na>|nat)\s*", re.IGNORECASE
+)  # as databases write nothing
 
 
 @dataclass(frozen=True)

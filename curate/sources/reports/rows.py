@@ -161,7 +161,7 @@ def _lines(stream: io.TextIOWrapper) -> Iterator[str]:
         while line := stream.readline(_MAX_LINE):
             if len(line) == _MAX_LINE:
                 raise DropRecord(Reason.TOO_LARGE)
-            if whole := line.strip("\0"):  # what a crash or a fixed size has filled up with
+            if whole := line.strip("\0\x1a"):  # what a crash or a fixed size has filled up with, DOS's end of a file
                 yield whole
 
 

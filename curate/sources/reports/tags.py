@@ -22,7 +22,7 @@ _ALWAYS = frozenset(_BLOCK_NAMES.split()) | _CELLS | frozenset(_SURE_NAMES.split
 # elements of exports that are called as a report's sections are; names that HTML has are none
 _HEADINGS = frozenset(("findings", "impression", "conclusion", "indication", "technique", "comparison",
                        "recommendation", "recommendations"))  # fmt: skip
-_DROPPED = frozenset(("head", "script", "style", "template"))
+_DROPPED = frozenset(("head", "script", "style", "template", "del", "s", "strike"))  # what is struck out, too
 _ATTRIBUTE = r"""\s+[\w:.-]+\s*=\s*(?:"[^"]*"|'[^']*'|[^\s"'<>]+)"""
 _FLAG = r"\s+(?:nowrap|noshade|checked|disabled|selected|hidden|compact|readonly)(?=[\s/>])"
 _TAG = re.compile(
@@ -30,7 +30,8 @@ _TAG = re.compile(
     rf"|<(?P<close>/?)(?P<name>[a-z][a-z0-9]*(?:[:.-][\w.-]+)?)(?P<rest>(?:{_ATTRIBUTE}|{_FLAG})*)\s*(?P<empty>/?)\s*>",
     re.IGNORECASE | re.DOTALL,
 )
-_HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden|(?<=\s)hidden(?=[\s/]|$)", re.IGNORECASE)
+_POWER = re.compile(r"[-+\u2212]?\d")
+_HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden|line-through|(?<=\s)hidden(?=[\s/]|$)", re.IGNORECASE)
 
 
 def without_tags(text: str) -> str:
@@ -51,6 +52,13 @@ def without_tags(text: str) -> str:
         if tag.start() < at:  # inside of what was left out
             continue
         out += [text[at : tag.start()], _instead(tag)]
+        if (
+            tag["name"] in ("sup", "SUP")
+            and not tag["close"]
+            and _POWER.match(text, tag.end())
+            and out[-2][-1:].isdigit()
+        ):
+            out.append("^")  # 10 to the power of 3 is not 103
         at = ends[i] if i in ends and _is_hidden(tag) else tag.end()
     return re.sub(r"\n[ \t]*\n[ \t\n]*\n", "\n\n", "".join([*out, text[at:]]))
 
