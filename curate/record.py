@@ -102,6 +102,7 @@ class Reason(StrEnum):
     NEAR_DUPLICATE_IMAGE = "near_duplicate_image"
     DUPLICATE_TEXT = "duplicate_text"
     NEAR_DUPLICATE_TEXT = "near_duplicate_text"
+    RELEASED = "in_earlier_release"  # exported by a run of dedup.against, or a duplicate of what was
     SEMANTIC_DUPLICATE = "semantic_duplicate"  # a filter sees the pictures alike, and the texts claim the same
     # -- dedup: kept apart from what filters and models are measured on
     IN_EVALUATION = "in_evaluation_set"
@@ -244,7 +245,9 @@ DEDUP = pa.schema(
     [
         pa.field("key", pa.string(), nullable=False),
         pa.field("partition", pa.int32()),  # of the ingested record: readers prune by it
-        pa.field("cluster", pa.string()),  # the kept representative's key; a record alone is its own
+        pa.field(
+            "cluster", pa.string()
+        ),  # the kept representative's key, or RUN/KEY of an earlier run; a record alone is its own
         pa.field("duplicate_of", pa.string()),  # the representative, where this row is dropped
         *DROP_FIELDS,
     ]

@@ -15,6 +15,7 @@ from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from curate.dedup.against import release_of
 from curate.export.webdataset import count_shards
 from curate.ingest.sealed import read_pairing
 from curate.intact import marker_path
@@ -106,11 +107,14 @@ class Pipeline:
     def dedup(self) -> Step:
         """Exact and near duplicates, and what is in an evaluation set, from signatures alone."""
         held = self.evaluation
-        ingest, rules = str(self.ingest.folder(self.run)), self.recipe.dedup_rules()
+        ingest, rules = str(self.ingest.folder(self.run)), self.recipe.dedup
         told = str(held.folder(self.run)) if held else None
         rows = self.recipe.records_per_partition
-        task = Deferred(partial(tasks.dedup, ingest, self.partitions, rows, rules, told))
-        return Step("dedup", task, 1, asdict(rules), [self.ingest.hash, *([held.hash] if held else [])], version=5)
+        before = [release_of(path, f"dedup.against.{i}") for i, path in enumerate(rules.against)]
+        against = tuple(release for release, _ in before)
+        task = Deferred(partial(tasks.dedup, ingest, self.partitions, rows, rules, told, against))
+        inputs = [self.ingest.hash, *([held.hash] if held else []), *(content for _, content in before)]
+        return Step("dedup", task, 1, rules.model_dump(exclude={"against"}), inputs, version=5)
 
     @cached_property
     def train_filters(self) -> dict[str, Step]:

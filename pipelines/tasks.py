@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
+from curate.dedup.against import Release
 from curate.dedup.rules import DedupRules, SemanticRules
 from curate.deid.vault import SecretSource
 from curate.export.rules import SelectRules
@@ -63,11 +64,18 @@ def evaluation(sets: tuple[tuple[str, str], ...]) -> MarksTask:
     return MarksTask(sets)
 
 
-def dedup(ingested: str, partitions: int, per_partition: int, rules: DedupRules, held: str | None) -> DedupJob:
+def dedup(
+    ingested: str,
+    partitions: int,
+    per_partition: int,
+    rules: DedupRules,
+    held: str | None,
+    against: tuple[Release, ...],
+) -> DedupJob:
     """See `curate.dedup.job`."""
     from curate.dedup.job import DedupJob
 
-    return DedupJob(ingested, partitions, per_partition, rules, held)
+    return DedupJob(ingested, partitions, per_partition, rules, held, against)
 
 
 def train(

@@ -19,16 +19,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curate.dedup.against import Release, is_released, own
 from curate.dedup.exact import bucket_of
 from curate.dedup.held import HELD, Held
 from curate.dedup.resolve import (
     DECIDED,
+    RELEASED,
     after_pictures,
     alone,
     behind,
     equal_pictures,
     near_pictures,
     ranked,
+    same_records,
     same_texts,
     spoken,
 )
@@ -47,40 +50,71 @@ _READ = ["key", "patient", "width", "height", "text", "official_split", "pixel_h
 
 @dataclass(frozen=True)
 class DedupJob:
-    """What the step reads: the ingested parts, of so many records each, and ``held``, the folder of a step that wrote
-    `curate.dedup.held.HELD`: what is in it is dropped before duplicates are looked for."""
+    """What the step reads: the ingested parts, of so many records each; ``held``, the folder of a step that wrote
+    `curate.dedup.held.HELD`: what is in it is dropped before duplicates are looked for; and what earlier runs released,
+    as partitions after the run's own."""
 
     ingest: str
     partitions: int
     per_partition: int
     rules: DedupRules
     held: str | None = None
+    against: tuple[Release, ...] = ()
     per_bucket: int = PER_BUCKET
 
     def spread(self, inner: Callable[[str, Task, int], str]) -> Task:
         """As `curate.step.SpreadTask`; the last task makes the step's DEDUP table, rows in ingest order."""
-        rules = self.rules
-        sources = max(1, self.per_bucket // self.per_partition)  # ingested parts to a task that sorts
-        if self.partitions <= sources:
-            return Whole(self.ingest, self.partitions, sources, 1, rules, self.held)
-        sorting = -(-self.partitions // sources)
-        buckets = -(-self.partitions * self.per_partition // self.per_bucket)
+        rules, pool = self.rules, Parts(self.ingest, self.partitions, self.against)
+        records = max(self.per_partition, *(run.per_partition for run in self.against), 1)  # of a part
+        sources = max(1, self.per_bucket // records)  # ingested parts to a task that sorts
+        if len(pool) <= sources:
+            return Whole(pool, sources, 1, rules, self.held)
+        sorting = -(-len(pool) // sources)
+        buckets = -(-len(pool) * records // self.per_bucket)
         whole = buckets if rules.image_near != "archive" else 1  # near ones of all patients are one bucket
-        signed = inner("signatures", SortByPatient(self.ingest, self.partitions, sources, whole), sorting)
+        signed = inner("signatures", SortByPatient(pool, sources, whole), sorting)
         kept = Kept(signed, inner("pictures", Pictures(signed, rules, self.held), whole), rules)
         if rules.text_exact == "off" and rules.text_near == "off":
-            return kept
+            return Last(inner("kept", kept, 1), None) if self.against else kept
         left = inner("kept", kept, 1)
-        texts = inner("texts", SortByText(self.ingest, self.partitions, sources, buckets, left), sorting)
+        texts = inner("texts", SortByText(pool, sources, buckets, left), sorting)
         return Last(left, inner("reports", Reports(texts, rules), buckets))
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The run's ingested parts, and after them those of earlier runs."""
+
+    ingest: str
+    partitions: int
+    against: tuple[Release, ...]
+
+    def __len__(self) -> int:
+        return self.partitions + sum(run.partitions for run in self.against)
+
+    def read(self, partition: int, columns: Sequence[str]) -> pa.Table:
+        """The live rows of one part, `ranked`, each with its ``partition`` and its ``row`` there."""
+        there = partition - self.partitions  # counted over earlier runs' parts
+        if there < 0:
+            table = read_table(part_path(place(self.ingest), partition), columns)
+        else:
+            starts = np.cumsum([0, *(run.partitions for run in self.against)])
+            run = int(np.searchsorted(starts, there, side="right")) - 1
+            table = self.against[run].read(there - int(starts[run]), columns)
+        table = table.append_column("partition", pa.array(np.full(table.num_rows, partition, np.int32)))
+        table = table.append_column("row", pa.array(np.arange(table.num_rows, dtype=np.int32)))
+        table = ranked(table.filter(pa.array(live(table))))
+        if there < 0:
+            return table
+        rank = pa.array(np.full(table.num_rows, RELEASED, np.int8))
+        return table.set_column(table.column_names.index("held_out"), "held_out", rank)
 
 
 @dataclass(frozen=True)
 class SortByPatient(Unit):
     """Live records of ``sources`` ingested parts, sorted by the bucket of their patient; who is not known is alone."""
 
-    ingest: str
-    partitions: int
+    parts: Parts
     sources: int
     buckets: int
 
@@ -91,14 +125,10 @@ class SortByPatient(Unit):
         return _sorted(table.select([*_NARROW, *_PICTURE]), [who or key for who, key in known], self.buckets)
 
     def _read(self, partition: int, more: Sequence[str]) -> pa.Table:
-        """The live rows of the partition's parts, `ranked`, each with its ``partition`` and its ``row`` there."""
-        first, names, tables = partition * self.sources, list(dict.fromkeys([*_READ, *more])), []
-        for i in range(first, min(first + self.sources, self.partitions)):
-            table = read_table(part_path(place(self.ingest), i), names)
-            table = table.append_column("partition", pa.array(np.full(table.num_rows, i, np.int32)))
-            table = table.append_column("row", pa.array(np.arange(table.num_rows, dtype=np.int32)))
-            tables.append(table.filter(pa.array(live(table))))
-        return ranked(pa.concat_tables(tables))
+        """As `Parts.read`, of all the task's parts."""
+        first, names = partition * self.sources, list(dict.fromkeys([*_READ, *more]))
+        last = min(first + self.sources, len(self.parts))
+        return pa.concat_tables([self.parts.read(i, names) for i in range(first, last)])
 
 
 @dataclass(frozen=True)
@@ -110,11 +140,11 @@ class Whole(SortByPatient):
 
     def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
         """DEDUP, in ingest order."""
-        if not self.partitions:
+        if not len(self.parts):
             return DEDUP.empty_table()
         table = self._read(partition, [*_PICTURE, *_TEXT])
         found = behind(_alone(table), pictures(table, self.rules, self.held))
-        return after_pictures(table, found, self.rules)
+        return own(after_pictures(table, found, self.rules))
 
 
 @dataclass(frozen=True)
@@ -172,19 +202,21 @@ class Kept(Unit):
         table = read_parts(place(self.signed), _NARROW)
         table = table.sort_by([("partition", "ascending"), ("row", "ascending")])
         found = behind(_alone(table), read_parts(place(self.decided)))
+        found = behind(found, same_records(table.filter(pa.array(live(found)))))
         return behind(found, equal_pictures(table.filter(pa.array(live(found))), self.rules))
 
 
 @dataclass(frozen=True)
 class Last(Unit):
-    """What pictures left, and what texts decided."""
+    """What pictures left, and what texts decided where they were asked; of this run alone."""
 
     kept: str
-    reports: str
+    reports: str | None
 
     def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
         """DEDUP, in ingest order."""
-        return behind(conform(read_parts(place(self.kept)), DEDUP), read_parts(place(self.reports)))
+        kept = conform(read_parts(place(self.kept)), DEDUP)
+        return own(kept if self.reports is None else behind(kept, read_parts(place(self.reports))))
 
 
 def _sorted(table: pa.Table, values: Sequence[str | bytes], buckets: int) -> pa.Table:
@@ -205,6 +237,7 @@ def pictures(table: pa.Table, rules: DedupRules, held: str | None) -> pa.Table:
         return near_pictures(table, rules)
     said = Held(read_parts(place(held), empty=HELD)).reasons(table)
     reasons = pa.array([None if r is None else r.value for r in said], pa.string())
+    reasons = pc.if_else(is_released(table["key"]), None, reasons)
     free = near_pictures(table.filter(pc.is_null(reasons)), rules)
     apart = table.select(["key"]).append_column("stands", table["key"]).append_column("reason", reasons)
     return pa.concat_tables([free, apart.filter(pc.is_valid(reasons)).cast(DECIDED)])

@@ -13,12 +13,15 @@ The three looks - near pictures, equal pictures wherever they are, texts - each 
 (of a patient, of a hash, of a text's critical words), so that each can be spread (`curate.dedup.job`). A row that an
 earlier look dropped, whose representative a later one drops, points on to the row that is kept; its reason stays its
 own link's. Everything happens in the order of the rule, so neither the order of rows nor the buckets change anything.
+
+Records that an earlier run released (``held_out`` of `RELEASED`) come before all others and are never linked to one
+another: each stays, and what matches any of them goes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -34,6 +37,7 @@ from curate.dedup.text import MINHASH_SIZE, near_text_pairs, near_texts, text_si
 from curate.record import DEDUP, Reason, conform, live
 
 STEP = "dedup"
+RELEASED = -1  # the rank of a record of an earlier run
 
 _NONE, _NEAR, _EXACT = 0, 1, 2
 # by the link that dropped a row: a picture's, then a text's
@@ -73,7 +77,8 @@ def resolve(table: pa.Table, rules: DedupRules) -> pa.Table:
 
 
 def after_pictures(table: pa.Table, found: pa.Table, rules: DedupRules) -> pa.Table:
-    """DEDUP of `ranked` rows ``table`` of which near pictures have ``found`` theirs: the two looks that are left."""
+    """DEDUP of `ranked` rows ``table`` of which near pictures have ``found`` theirs: the looks that are left."""
+    found = behind(found, same_records(table.filter(pa.array(live(found)))))
     for look in (equal_pictures, same_texts):
         found = behind(found, look(table.filter(pa.array(live(found))), rules))
     return found
@@ -124,6 +129,10 @@ def _best_first(table: pa.Table, keep: str) -> pa.Table:
     return table.take(pc.sort_indices(table.select([name for name, _ in order]), sort_keys=order))
 
 
+def _released(table: pa.Table) -> npt.NDArray[np.bool_]:
+    return np.asarray(table["held_out"].to_numpy() == RELEASED, dtype=np.bool_)
+
+
 _HELD_OUT = ("test", "val")
 
 
@@ -155,13 +164,25 @@ def _together(group: Rows | None, left: Rows, right: Rows) -> npt.NDArray[np.boo
     return np.asarray(group[left] == group[right], dtype=np.bool_)
 
 
+def same_records(table: pa.Table) -> pa.Table:
+    """DECIDED of `ranked` rows: those whose key a released record has; such a one's own is RUN/KEY."""
+    released = pa.array(_released(table))
+    before = table.filter(released)["key"].combine_chunks()
+    bare = pc.replace_substring_regex(before, "^.*/", "")
+    mine = table.filter(pc.invert(released))["key"].combine_chunks()
+    found = pc.index_in(mine, value_set=bare)
+    again = pc.is_valid(found)
+    made = {"key": mine.filter(again), "stands": before.take(found.filter(again))}
+    return conform(pa.table({**made, "reason": pa.repeat(Reason.RELEASED.value, len(made["key"]))}), DECIDED)
+
+
 def near_pictures(table: pa.Table, rules: DedupRules) -> pa.Table:
     """DECIDED of `ranked` rows: near pictures within their scope, and equal ones where both scopes allow it."""
     if rules.image_near == "off":
         return DECIDED.empty_table()
     best = _best_first(table, rules.keep)
     if rules.image_exact == "archive":  # beyond the scope of near ones is for `equal_pictures`
-        rules = replace(rules, image_exact=rules.image_near)
+        rules = rules.model_copy(update={"image_exact": rules.image_near})
     return _decided(best, *_image_links(best, rules))
 
 
@@ -172,6 +193,7 @@ def equal_pictures(table: pa.Table, rules: DedupRules) -> pa.Table:
     best = _best_first(table.select(["key", "patient", "pixel_hash", "held_out", "length", "pixels"]), rules.keep)
     group = _group(_ids(best["patient"], unknown_alone=True), rules.image_exact)
     pairs = exact_pairs(_ids(best["pixel_hash"]), group)
+    pairs = pairs[~_released(best)[pairs[:, 1]]]
     parent, link = np.arange(best.num_rows), np.zeros(best.num_rows, dtype=np.int8)
     parent[pairs[:, 1]], link[pairs[:, 1]] = pairs[:, 0], _EXACT
     return _decided(best, parent, link)
@@ -190,10 +212,14 @@ def _image_links(table: pa.Table, rules: DedupRules) -> tuple[Rows, Links]:
     group = None if near_group is None else near_group[rows]
     pairs.append(rows[near_image_pairs(phash, thumbs, rules.distance, rules.correlation, group)])
     place = np.cumsum(pictured) - 1  # row of the table -> row of phash and thumbs
+    released = _released(table)
 
     def match(reps: Rows, members: Rows) -> Links:
-        exact = (hashes[reps] >= 0) & (hashes[reps] == hashes[members]) & _together(exact_group, reps, members)
-        test = np.flatnonzero(pictured[reps] & pictured[members] & _together(near_group, reps, members) & ~exact)
+        apart = ~released[members]
+        exact = apart & (hashes[reps] >= 0) & (hashes[reps] == hashes[members])
+        exact &= _together(exact_group, reps, members)
+        near_by = apart & ~exact & _together(near_group, reps, members)
+        test = np.flatnonzero(pictured[reps] & pictured[members] & near_by)
         both = np.stack([place[reps[test]], place[members[test]]], axis=1)
         close = np.bitwise_count(phash[both[:, 0]] ^ phash[both[:, 1]]) <= rules.distance
         test, both = test[close], both[close]
@@ -244,6 +270,7 @@ class _Documents:
     study: Rows
     patient: Rows
     text_id: Rows
+    released: npt.NDArray[np.bool_]
     texts: Sequence[str]
     signatures: npt.NDArray[np.uint32]
 
@@ -264,6 +291,7 @@ def _documents(table: pa.Table) -> _Documents:
         study=studies[best],
         patient=_ids(table["patient"], unknown_alone=True)[best],
         text_id=texts[best],
+        released=_released(table)[best],
         texts=_Texts(some["text"]),
         signatures=packed.reshape(len(best), MINHASH_SIZE),
     )
@@ -300,7 +328,7 @@ def _document_links(docs: _Documents, rules: DedupRules) -> tuple[Rows, Links]:
         pairs.append(near_text_pairs(docs.signatures, docs.texts, rules.jaccard, near_group, docs.text_id))
 
     def match(reps: Rows, members: Rows) -> Links:
-        apart = docs.study[reps] != docs.study[members]
+        apart = (docs.study[reps] != docs.study[members]) & ~docs.released[members]
         exact = apart & (docs.text_id[reps] == docs.text_id[members]) & _together(exact_group, reps, members)
         exact &= rules.text_exact != "off"
         near = np.zeros(len(reps), dtype=bool)

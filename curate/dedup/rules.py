@@ -3,40 +3,51 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator
+
+from curate.part import Location, Part
 
 DISTANCE = 6
 CORRELATION = 0.97
 JACCARD = 0.8  # of the words
-Scope = Literal["off", "patient", "archive"]
+_Scope = Literal["off", "patient", "archive"]
+Scope = Annotated[_Scope, BeforeValidator(lambda v: "off" if v is False else v)]  # YAML reads a bare `off` as false
+Share = Annotated[float, Field(gt=0.0, le=1.0)]
 
 
-@dataclass(frozen=True)
-class DedupRules:
-    """What counts as a duplicate, how far one is looked for, and which is kept.
-
-    ``distance`` is in bits of 64, ``correlation`` and ``jaccard`` in (0, 1]. ``keep``: ``best`` is most text, then most
-    pixels, then lowest key; ``first`` is lowest key. Before either, what the source holds out goes before what it
-    trains on: the copy in train is dropped, the test set stays whole. An unknown patient is nobody else's.
-    """
+class DedupRules(Part):
+    """Which duplicates are dropped, and how far they are looked for: off, within a patient, over the archive. An
+    unknown patient is nobody else's. What the source holds out goes before what it trains on: the copy in train is
+    dropped, the test set stays whole."""
 
     image_exact: Scope = "archive"
+    """Same pixels: looked for over the archive, within a patient, or off."""
     image_near: Scope = "patient"
+    """Nearly the same picture, by a hash of 64 bits and then by correlation."""
     text_exact: Scope = "off"
+    """Same words."""
     text_near: Scope = "off"
-    distance: int = DISTANCE
-    correlation: float = CORRELATION
-    jaccard: float = JACCARD
+    """Nearly the same words; an edit of a side, a number or a negation is no duplicate."""
+    distance: Annotated[int, Field(ge=0, le=12)] = DISTANCE
+    """Bits by which two pictures' hashes may differ; beyond 12, unrelated pictures meet."""
+    correlation: Share = CORRELATION
+    """Least correlation of two pictures' small copies."""
+    jaccard: Share = JACCARD
+    """Least Jaccard similarity of two texts' sets of words."""
     keep: Literal["best", "first"] = "best"
+    """Which of a cluster stays: the best (most text, then most pixels, then lowest key), or the lowest key."""
+    against: tuple[Annotated[Location, AfterValidator(lambda path: path.absolute())], ...] = ()
+    """Finished runs whose exported records are not to come again: what is one of them, or a duplicate of one, goes."""
 
-    def __post_init__(self) -> None:
-        scopes = (self.image_exact, self.image_near, self.text_exact, self.text_near)
-        if any(s not in get_args(Scope) for s in scopes) or self.keep not in ("best", "first"):
-            raise ValueError(f"scopes are {', '.join(get_args(Scope))}; keep is best or first")
-        if not 0 <= self.distance <= 12:
-            raise ValueError(f"distance {self.distance} is outside 0..12: beyond, unrelated pictures meet")
-        if not (0 < self.correlation <= 1 and 0 < self.jaccard <= 1):
-            raise ValueError("correlation and jaccard lie in (0, 1]")
+    @field_validator("against")
+    @classmethod
+    def _named_apart(cls, runs: tuple[Path, ...]) -> tuple[Path, ...]:
+        if len({run.name for run in runs}) < len(runs):
+            raise ValueError("two runs have folders of one name, by which their records are told apart")
+        return runs
 
 
 @dataclass(frozen=True)

@@ -80,6 +80,7 @@ REASONS: dict[Reason, str] = {
     Reason.NEAR_DUPLICATE_IMAGE: "nearly the picture of the record that `duplicate_of` names; dedup.image_near",
     Reason.DUPLICATE_TEXT: "the same words as the record that `duplicate_of` names; dedup.text_exact",
     Reason.NEAR_DUPLICATE_TEXT: "nearly the words of the record that `duplicate_of` names; dedup.text_near",
+    Reason.RELEASED: "a run of dedup.against exported it, or what it is a duplicate of: `duplicate_of` is RUN/KEY",
     Reason.SEMANTIC_DUPLICATE: "a filter sees it as the record that `duplicate_of` names, and the texts claim the same",
     Reason.IN_EVALUATION: "it stands in an evaluation set",
     Reason.EVALUATION_PATIENT: "its patient is in an evaluation set",

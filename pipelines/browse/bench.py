@@ -64,8 +64,8 @@ class Bench:
         """One record, and beside a duplicate the record kept in its place."""
         row = self._row(asked.get("key", ""))
         record = self.payloads.told([row])[0]
-        other = record.get("duplicate_of")
-        return {"record": record, "kept_instead": self.payloads.told([self._row(other)])[0] if other else None}
+        other = record.get("duplicate_of") or "/"  # one of an earlier run is RUN/KEY
+        return {"record": record, "kept_instead": None if "/" in other else self.payloads.told([self._row(other)])[0]}
 
     def picture(self, key: str, side: int) -> bytes | None:
         """A JPEG of at most ``side`` px; None where the record has no picture."""

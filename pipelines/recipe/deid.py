@@ -8,7 +8,7 @@ from pydantic import Field
 
 from curate.deid.rules import Cut, PixelPolicy, TextRules
 from curate.ingest.rules import SecondLook
-from pipelines.recipe.part import Fraction, Part
+from curate.part import Fraction, Part
 
 
 class SecondLookPart(Part):

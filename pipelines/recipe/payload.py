@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from curate.deid.rules import Cut
+from curate.part import Part
 from curate.sources.reports.headings import SECTIONS
-from pipelines.recipe.part import Part
 
 
 def _section(name: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from curate.dedup.rules import DedupRules, SemanticRules
 from curate.deid.vault import SecretSource
@@ -17,40 +17,16 @@ from curate.engine import Resources
 from curate.export.rules import SelectRules
 from curate.export.split import SplitRules
 from curate.ingest.rules import IndexRules, OfficialSplits, PictureRules, ReportRules, ReportSource, SecondLook
+from curate.part import Fraction, Location, Part
 from curate.sources.pairing.rules import PairRules
 from curate.sources.picture import PixelRules
 from curate.sources.scan import ImageSource
 from filters.registry import CleanRules, TowersRules, registered
 from pipelines.recipe.deid import Deid
-from pipelines.recipe.part import Fraction, Location, Part
 from pipelines.recipe.payload import Image, Text
 from pipelines.recipe.scoring import Capfilt, Filter, FilterName, Select
 from pipelines.recipe.sources import Images, Pair, Reports, Split
 from pipelines.recipe.training import Compare, EvaluationSet, Train
-
-_Scope = Literal["off", "patient", "archive"]
-Scope = Annotated[_Scope, BeforeValidator(lambda v: "off" if v is False else v)]  # YAML reads a bare `off` as false
-
-
-class Dedup(Part):
-    """Which duplicates are dropped, and how far they are looked for: off, within a patient, over the archive."""
-
-    image_exact: Scope = "archive"
-    """Same pixels: looked for over the archive, within a patient, or off."""
-    image_near: Scope = "patient"
-    """Nearly the same picture, by a hash of 64 bits and then by correlation."""
-    text_exact: Scope = "off"
-    """Same words."""
-    text_near: Scope = "off"
-    """Nearly the same words; an edit of a side, a number or a negation is no duplicate."""
-    distance: Annotated[int, Field(ge=0, le=12)] = DedupRules().distance
-    """Bits by which two pictures' hashes may differ."""
-    correlation: Fraction = DedupRules().correlation
-    """Least correlation of two pictures' small copies."""
-    jaccard: Fraction = DedupRules().jaccard
-    """Least Jaccard similarity of two texts' sets of words."""
-    keep: Literal["best", "first"] = "best"
-    """Which of a cluster stays: the best by size and text, or the first by key."""
 
 
 class Semantic(Part):
@@ -133,7 +109,7 @@ class Recipe(Part):
     """What is kept of reports."""
     deid: Deid = Deid()
     """What is done with identities."""
-    dedup: Dedup = Dedup()
+    dedup: DedupRules = DedupRules()
     """Which duplicates are dropped."""
     clean: CleanRules = CleanRules()
     """What filters are trained on, where they need a clean set."""
@@ -264,10 +240,6 @@ class Recipe(Part):
         """Which text is kept."""
         rules = self.deid.text_rules(self.text.dates, self.text.cut)
         return ReportRules(self.text.sections, self.text.min_words, rules, "letterheads" in self.text.cut)
-
-    def dedup_rules(self) -> DedupRules:
-        """What counts as a duplicate."""
-        return DedupRules(**self.dedup.model_dump())
 
     def semantic_rules(self) -> SemanticRules | None:
         """What counts as a semantic duplicate; ValueError where no filter's pictures can be compared."""

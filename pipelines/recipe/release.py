@@ -8,9 +8,9 @@ from pydantic import AfterValidator, Field
 
 from curate.deid.header.rules import HeaderRules, Retain
 from curate.deid_export.rules import ReleaseRules
+from curate.part import Part
 from curate.sources.reports.headings import SECTIONS
 from pipelines.recipe.deid import Deid
-from pipelines.recipe.part import Part
 
 
 def _known(names: tuple[str, ...] | None) -> tuple[str, ...] | None:

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from curate.export.rules import SelectRules
+from curate.part import Fraction, Part
 from filters.registry import METHODS, SCORING, CapfiltRules, field_names, make_rules, registered
-from pipelines.recipe.part import Fraction, Part
 
 FilterName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 

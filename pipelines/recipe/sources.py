@@ -9,10 +9,10 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from curate.ingest.rules import Facts, FileRules, ReportSource, SplitTable
+from curate.part import Fraction, Location, Part
 from curate.sources.reports.asked import Asked, ReportColumns
 from curate.sources.reports.captions import CaptionRules, label_words
 from curate.sources.scan import ImageSource
-from pipelines.recipe.part import Fraction, Location, Part
 
 
 def _uid(name: str) -> str:

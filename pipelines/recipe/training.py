@@ -8,11 +8,11 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from curate.errors import RecipeError
+from curate.part import Part
 from filters.compare.outcome import ALL
 from filters.evaluate.rules import EvaluateRules, check_evaluate_rules
 from filters.registry import fill_rules
 from filters.training.rules import TrainingRules, check_training_rules
-from pipelines.recipe.part import Part
 from pipelines.recipe.scoring import Select
 
 RANDOM, ORACLE, CHOSEN = "random", "oracle", "recipe"  # selections of every comparison, beside the unfiltered pool

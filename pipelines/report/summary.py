@@ -200,7 +200,8 @@ class _Gallery:
 
     def pairs(self) -> list[DuplicatePair]:
         """Some duplicates beside what they duplicate, every reason in turn."""
-        by_reason = _of_each_reason(self.dedup.filter(pc.is_valid(self.dedup["duplicate_of"])), PAIRS)
+        here = pc.is_in(self.dedup["duplicate_of"], value_set=self.dedup["key"].combine_chunks())  # no earlier run's
+        by_reason = _of_each_reason(self.dedup.filter(here), PAIRS)
         chosen = [key for keys in by_reason.values() for key in keys[: max(PAIRS // len(by_reason), 1)]]
         fates = _rows(self.dedup, chosen)
         found = self._read([*chosen, *(fates[key]["duplicate_of"] for key in chosen)])

@@ -12,12 +12,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
+from curate.dedup.against import release_of
 from curate.errors import RecipeError, SourceError, about
 from curate.export.webdataset import check_shards
 from curate.places import is_remote, place
 from curate.sources.faults import patiently
 from curate.sources.pairing.paths import check_keys
-from curate.storage import check_own, claim, commit_bytes
+from curate.storage import check_own, claim, commit_bytes, read_json
 from filters.method import method_of, read_card
 from filters.registry import JudgesRules, OursRules, make_rules, require_towers
 from pipelines.recipe.deid import Deid
@@ -38,6 +39,8 @@ def check(recipe: Recipe, touch: bool = True) -> None:
     except (RecipeError, SourceError):
         if ingested(recipe) is None:  # else another cut of it needs no source
             raise
+    for i, path in enumerate(recipe.dedup.against):
+        _earlier(path, recipe.out, f"dedup.against.{i}")
     if recipe.clean.folder is not None:
         _readable(recipe.clean.folder, "clean.folder")
     if recipe.clean.marks is not None:
@@ -84,6 +87,16 @@ def _sources(recipe: Recipe) -> None:
         recipe.split.table.table().check()
 
 
+def _earlier(path: Path, out: Path, field: str) -> None:
+    """A finished run, another one, whose signatures can be compared."""
+    if path.resolve() == out.resolve():
+        raise RecipeError(field, "is this run itself", "name runs that were before")
+    release, _ = release_of(path, field)
+    if not release.is_comparable():
+        problem = f"{path} was made by a version of the program whose signatures are others"
+        raise RecipeError(field, problem, "run its recipe again with this version")
+
+
 def _is_there(path: Path) -> bool:
     """Waits for as long as for anything that fails for a while."""
 
@@ -127,7 +140,19 @@ def save_recipe(recipe: Recipe) -> None:
 
 def notes(recipe: Recipe) -> list[str]:
     """What the user should know at the start though nothing is wrong."""
-    return ocr_note(recipe.deid) if recipe.images else []
+    return [*_strange(recipe), *(ocr_note(recipe.deid) if recipe.images else [])]
+
+
+def _strange(recipe: Recipe) -> list[str]:
+    """Earlier runs under another secret."""
+    mine = recipe.secret_source().pseudonymizer().key("secret-id") if recipe.dedup.against else ""
+    told = []
+    for i, run in enumerate(recipe.dedup.against):
+        attested = run / "report" / "attestation.json"
+        if not attested.is_file() or read_json(attested).get("secret") != mine:
+            what = "was not made under this secret, or does not say so: its keys and patients are others"
+            told.append(f"dedup.against.{i}: {run.name} {what}, and only what is looked for over the archive is found")
+    return told
 
 
 def ocr_note(deid: Deid) -> list[str]:

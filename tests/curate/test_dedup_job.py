@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,7 @@ from curate.dedup.rules import DedupRules
 from curate.engine import Engine
 from curate.record import DEDUP, RECORD, conform
 from curate.step import Step, commit_part, finish, read_parts, run_spread_step
-from tests.curate.test_dedup_resolve import ALL, PIXELS, ROWS, RULES, TEXTS, table
+from tests.curate.test_dedup_resolve import ALL, PIXELS, ROWS, RULES, TEXTS, changed, table
 from tests.inline import InlineEngine
 
 
@@ -105,7 +104,7 @@ def test_what_an_evaluation_set_holds_goes_first_and_is_nobodys_duplicate(tmp_pa
 
 
 def test_nothing_ingested_gives_an_empty_table(tmp_path: Path):
-    for rules in (DedupRules(), replace(ALL, image_near="patient")):
+    for rules in (DedupRules(), changed(ALL, image_near="patient")):
         run = tmp_path / rules.text_near
         assert spread(InlineEngine(), run, DedupJob(str(run / "ingest"), 0, 5, rules)).num_rows == 0
 
