@@ -8,6 +8,7 @@ import socket
 import ssl
 import warnings
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -80,12 +81,13 @@ class Dimse:
 
     def _listen(self) -> None:
         """Start the receiver on our port: any storage class, any transfer syntax."""
-        receiver = self._net.AE(ae_title=self._rules.calling)
+        receiver, evt = self._net.AE(ae_title=self._rules.calling), self._net.evt
         for context in self._net.AllStoragePresentationContexts:
             receiver.add_supported_context(context.abstract_syntax, self._net.ALL_TRANSFER_SYNTAXES)
         try:
             self._receiver = receiver.start_server(
-                ("", self._rules.port), block=False, evt_handlers=[(self._net.evt.EVT_C_STORE, self._store)],
+                ("", self._rules.port), block=False,
+                evt_handlers=[(evt.EVT_C_STORE, self._store), (evt.EVT_DATA_SENT, _acknowledge)],
                 ssl_context=_server_context(self._rules) if self._rules.tls else None,
             )  # fmt: skip
         except OSError:
@@ -167,7 +169,9 @@ class Dimse:
     def _connected(self) -> Any:
         if self._association is None or not self._association.is_established:
             r, evt = self._rules, self._net.evt
-            handlers = [(evt.EVT_C_STORE, self._store)] if r.via == "get" else []
+            handlers: list[Any] = [(evt.EVT_DATA_SENT, _acknowledge)]
+            if r.via == "get":
+                handlers.append((evt.EVT_C_STORE, self._store))
             tls = (self._tls, r.host) if self._tls else None
             self._association = self._ae.associate(
                 r.host, r.server_port, ae_title=r.called, ext_neg=self._roles or None, evt_handlers=handlers,
@@ -186,6 +190,15 @@ class Dimse:
             self._association.release()
         if self._receiver is not None:
             self._receiver.shutdown()
+
+
+def _acknowledge(event: Any) -> None:
+    """Acknowledge what came at once: a server that sends a message in parts waits for it before each (Nagle), 40 ms
+    where the acknowledgement is delayed. Linux forgets the option, so it is set anew."""
+    connection = event.assoc.dul.socket
+    if connection is not None and connection.socket is not None and hasattr(socket, "TCP_QUICKACK"):
+        with suppress(OSError):  # closed since
+            connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
 
 def _pending(status: Any) -> bool:

@@ -107,7 +107,8 @@ def padchest(tree: Path) -> Made:
     rows += "2,20537_c.png,1,20140916,20537,8467,M,PA,cardiomegali moder,['cardiomegaly']\n"
     put(tree / "t.csv.gz", gzip.compress((head + rows).encode()))
     told = ["sin hallazg patolog edem"] * 2 + ["cardiomegali moder"]
-    return Made(["images.0.path={}/images", "reports.0.path={}/t.csv.gz"], told)
+    places = ["images.0.path={}/images", "reports.0.path={}/t.csv.gz"]
+    return Made([*places, "images.0.declared_clean=true", "reports.0.declared_clean=true"], told)
 
 
 def chexpert_plus(tree: Path) -> Made:
@@ -136,6 +137,23 @@ def roco(tree: Path) -> Made:
     return Made(["images.0.path={}", *captions], told, dropped, {"train": 1, "val": 1, "test": 1})
 
 
+def roco_v1(tree: Path) -> Made:
+    for n, (split, table) in enumerate((("train", "traindata"), ("validation", "valdata"), ("test", "testdata"))):
+        rows = ""
+        for m in range(2):
+            put(tree / split / "radiology" / "images" / f"PMC{n}_x-0{m}-g00{m}.jpg", jpg(10 * n + m))
+            rows += f'ROCO_0000{n}{m},PMC{n}_x-0{m}-g00{m}.jpg," Radiograph of the chest, a nodule {n}{m}."\n'
+        put(tree / split / "radiology" / f"{table}.csv", f"id,name,caption\n{rows}")
+        put(tree / split / "radiology" / "captions.txt", f"ROCO_0000{n}0\t Radiograph of the chest, a nodule {n}0.\n")
+        put(tree / split / "non-radiology" / "images" / f"PMC{n}_graph.jpg", jpg(90 + n))
+        put(tree / split / "non-radiology" / f"{table}.csv", f"id,name,caption\nROCO_9,PMC{n}_graph.jpg,A graph.\n")
+    places = {"train/radiology/traindata": 0, "validation/radiology/valdata": 1, "test/radiology/testdata": 2}
+    told = [f"Radiograph of the chest, a nodule {n}{m}." for n in range(3) for m in range(2)]
+    dropped = {"not_an_image": 3, "read_as_a_report": 3}
+    given = ["images.0.path={}", *(f"reports.{n}.path={{}}/{name}.csv" for name, n in places.items())]
+    return Made(given, told, dropped, {"train": 2, "val": 2, "test": 2})
+
+
 def pmc_oa(tree: Path) -> Made:
     names = ["PMC212319_Fig3_4.jpg", "PMC212319_Fig4_1.jpg", "PMC500000_Fig1.jpg"]
     write_zip(put(tree / "images.zip", b""), [(f"images/{name}", jpg(n)) for n, name in enumerate(names)])
@@ -147,7 +165,7 @@ def pmc_oa(tree: Path) -> Made:
 
 
 RECIPE_OF = {"openi": "iu_xray"}
-LAYOUTS: list[Callable[[Path], Made]] = [mimic_cxr_jpg, iu_xray, openi, padchest, chexpert_plus, roco, pmc_oa]
+LAYOUTS: list[Callable[[Path], Made]] = [mimic_cxr_jpg, iu_xray, openi, padchest, chexpert_plus, roco, roco_v1, pmc_oa]
 
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.__name__)
@@ -173,3 +191,16 @@ def test_a_public_sets_tree(
     assert len({(r["study"], r["patient"]) for r in records}) == len({r["study"] for r in records})
     if made.splits:
         assert Counter(r["official_split"] for r in records) == made.splits
+
+
+def test_what_is_in_no_language_is_withheld_until_it_is_declared(
+    tmp_path: Path, secret_file: Path, inline_engine: Engine
+) -> None:
+    made = padchest(tmp_path / "tree")
+    places = [place.replace("{}", str(tmp_path / "tree")) for place in made.places if "declared" not in place]
+    recipe = load_recipe(
+        RECIPES / "padchest.yaml", [*places, f"out={tmp_path / 'run'}", f"secret={secret_file}", *QUICK]
+    )
+    done, _ = run_pipeline(recipe, inline_engine, lambda *_: None, "ingest")
+    records = read_parts(done.ingest.folder(done.run)).to_pylist()
+    assert Counter(r["drop_reason"] for r in records) == {"quarantine_language": 2, None: 1}  # of two words it is none

@@ -143,7 +143,7 @@ def read_messages(text: str) -> Iterator[Message]:
     text = re.sub(r"[\ufeff\v\x1c]", "", text)
     parts = [part for part in _HEADER.split(text) if part.strip()]
     for part in parts:
-        lines = [line for line in re.split(r"\r\n|\r|\n", part) if line.strip()]
+        lines = [line for line in part.replace("\r", "\n").split("\n") if line.strip()]
         if not lines:
             continue
         if lines[0].startswith("MSH") and (len(lines[0]) < 9 or lines[0][3].isalnum()):
@@ -200,7 +200,7 @@ def _orders(segments: Sequence[Segment], marks: str) -> Iterator[Message]:
             own.setdefault(segment[0], []).append(segment)
             if segment[0] == "NTE" and "OBX" in own:  # a note to an observation, in its place
                 own["OBX"].append(segment)
-        broken = any("\0" in value for segment in segments[begin:end] for value in segment)
+        broken = any("\0" in marks[0].join(segment) for segment in segments[begin:end])
         text = _text(own, marks)
         held = any(_get(s, 2).strip() in _HOLDS and _get(s, 5).strip() for s in own.get("OBX", ()))
         reason = Reason.BROKEN_ROW if broken else Reason.UNREAD_DOCUMENT if held and not text else None
@@ -243,10 +243,13 @@ def _observed(segments: Segments, marks: str, kinds: Sequence[str]) -> list[str]
 def _words(value: str, kind: str, marks: str) -> str:
     """Of coded values the text beside the code, of encapsulated ones (ED) theirs; of text all of it, as few escape a
     component's mark."""
-    parts, kind = value.split(marks[1]), kind.strip().upper()
+    kind = kind.strip().upper()
     if kind == "ED":
-        return _embedded(parts)
-    return parts[1] if kind in ("CE", "CWE", "CNE") and len(parts) > 1 and parts[1].strip() else value
+        return _embedded(value.split(marks[1]))
+    if kind in ("CE", "CWE", "CNE"):
+        parts = value.split(marks[1])
+        return parts[1] if len(parts) > 1 and parts[1].strip() else value
+    return value
 
 
 def _embedded(parts: Sequence[str]) -> str:

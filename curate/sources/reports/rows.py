@@ -123,10 +123,10 @@ def _opened(file: Any, kind: Format, wanted: Collection[str] | None) -> Records:
     return Records("csv", columns, tuple(names), _rows(rows, columns, Reason.BROKEN_ROW))
 
 
-def open_messages(path: Path, kind: Literal["hl7", "cda"]) -> list[Message]:
+def open_messages(path: Path, kind: Literal["hl7", "cda"]) -> Iterator[Message]:
     """What a file of HL7 messages reports, an order each; or a CDA document. Raises DropRecord as `open_records`."""
     with open_bytes(path, kind) as file:
-        return list(_messages(file, kind))
+        yield from _messages(file, kind)
 
 
 def _messages(file: Any, kind: Format) -> Iterator[Message]:
