@@ -109,7 +109,7 @@ def _decide(columns: Mapping[str, Any], words: Words, rules: SelectRules) -> Cho
     weight = kept.astype(np.float32)
     if rules.repeats > 1:
         rows = np.flatnonzero(kept)
-        drawn = soft_cap(scores[rows], words[rows], rules.repeats, rules.temperature, rules.seed)
+        drawn = soft_cap(scores[rows], words[rows], rules.repeats, rules.temperature, rules.seed, rules.penalty)
         weight[rows] = np.maximum(drawn, required[rows])  # a record that a floor requires is kept whatever the draw
         reason[kept & (weight == 0)] = _NOT_DRAWN
         kept = weight > 0

@@ -1,4 +1,5 @@
-"""Sampling with repeats: a better pair is repeated more often, up to a cap (soft-cap sampling).
+"""Sampling with repeats: a better pair is repeated more often, up to a cap, or at a penalty that each time costs (soft
+cap sampling, Shechter & Carmon 2025, arXiv 2503.08805).
 
 Each record is drawn by itself: its expected number is rounded up or down by a hash of seed and key. So the result does
 not depend on the order of the table, and has less noise than independent draws with the same expectation.
@@ -43,21 +44,41 @@ def _mix(z: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 
 def soft_cap(
-    scores: NDArray[Any], words: Words, repeats: int, temperature: float | None = None, seed: int = 0
+    scores: NDArray[Any],
+    words: Words,
+    repeats: int,
+    temperature: float | None = None,
+    seed: int = 0,
+    penalty: float = 0.0,
 ) -> NDArray[np.int64]:
     """int64[n]: how often each record is drawn, 0 to ``repeats``, about n in all.
 
-    ``scores`` float[n] without NaN, ``words`` as `key_words`. Expected numbers are in proportion to
-    exp(score / temperature) but for those at the cap; ``temperature`` None is the scores' standard deviation.
+    ``scores`` float[n] without NaN, ``words`` as `key_words`. A record is drawn in proportion to exp(score /
+    ``temperature``) until it is at the cap, and each time it was this exponent falls by ``penalty``. ``temperature``
+    None is the scores' standard deviation.
     """
     values = np.asarray(scores, dtype=np.float64)
     if not len(values):
         return np.zeros(0, dtype=np.int64)
     scale = temperature if temperature is not None else float(values.std())
     below = np.maximum((values - values.max()) / scale, _LOWEST) if scale > 0 else np.zeros(len(values))
-    odds = np.exp(below)
-    expected = _capped_shares(odds, len(values), repeats)
+    expected = _penalised(below, repeats, penalty) if penalty else _capped_shares(np.exp(below), len(values), repeats)
     return np.minimum(np.floor(expected + uniform(words, seed)), repeats).astype(np.int64)
+
+
+def _penalised(exponent: NDArray[np.float64], cap: int, penalty: float) -> NDArray[np.float64]:
+    """float64[n]: the numbers that drawing one at a time tends to, n in all (or all at the cap).
+
+    A record of number c is drawn at the rate exp(exponent - penalty c), so after the time t c = log(1 + penalty t
+    exp(exponent)) / penalty. The t at which n are drawn is searched for.
+    """
+    from scipy.optimize import brentq
+
+    def drawn(log_time: float) -> NDArray[np.float64]:
+        return np.minimum(cap, np.logaddexp(0, exponent + log_time + np.log(penalty)) / penalty)
+
+    latest = -_LOWEST + penalty * cap + max(0.0, -float(np.log(penalty)))  # all are at the cap
+    return drawn(brentq(lambda log_time: drawn(log_time).sum() - len(exponent), 0, latest, xtol=1e-9))
 
 
 def _capped_shares(odds: NDArray[np.float64], total: int, cap: int) -> NDArray[np.float64]:

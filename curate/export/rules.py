@@ -43,8 +43,8 @@ class SelectRules:
     with the next best. ``balance`` in 0..1 moves the cut from one for all (0) to equal numbers a finding (1).
     ``floor`` then adds the best of a subgroup that kept too few; with keep or top_k, the worst of the others are
     dropped for it. ``repeats`` > 1 draws as many records as are kept, with replacement, in proportion to exp(score /
-    ``temperature``), none more often than ``repeats``; None takes the kept scores' standard deviation. ``seed`` is
-    that of the draw. RecipeError for bad values.
+    ``temperature``), none more often than ``repeats``; None takes the kept scores' standard deviation. Each time that a
+    record was drawn takes ``penalty`` off this exponent. ``seed`` is that of the draw. RecipeError for bad values.
     """
 
     keep: float | None = None
@@ -60,6 +60,7 @@ class SelectRules:
     floor: Floor | Mapping[str, object] | None = None
     repeats: int = 1
     temperature: float | None = None
+    penalty: float = 0.0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -79,6 +80,9 @@ class SelectRules:
             _within(f"all_of.{column}", fraction, 0, 1)
         for name in ("top_k", "cap", "repeats"):
             _within(name, getattr(self, name), 0 if name == "top_k" else 1, math.inf)
+        _within("penalty", self.penalty, 0, math.inf)
+        if self.penalty and self.repeats == 1:
+            raise RecipeError("select.penalty", "nothing is repeated", "give repeats above 1 with it")
         if self.temperature is not None and not 0 < self.temperature < math.inf:
             raise RecipeError("select.temperature", f"{self.temperature:g}", "a number above 0")
         if not isinstance(self.by, str) and (not self.by or not all(0 < w < math.inf for w in self.by.values())):

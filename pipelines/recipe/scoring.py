@@ -118,6 +118,8 @@ class Select(Part):
     """Above 1, as many records as are kept are drawn with replacement by score, none more often than this."""
     temperature: Annotated[float, Field(gt=0)] | None = None
     """Of the draw, in units of the score: higher is more even; null: the kept scores' standard deviation."""
+    penalty: Annotated[float, Field(ge=0)] = 0.0
+    """Of the draw: what each time a record was drawn takes off its score, in units of temperature; 0: nothing."""
     seed: int = 0
     """Of the draw."""
     filter_eval: bool = False

@@ -226,6 +226,24 @@ def test_expected_draws_follow_the_odds_below_the_cap() -> None:
     assert drawn[6000:].mean() / drawn[:6000].mean() == pytest.approx(2.0, rel=0.06)
 
 
+@pytest.mark.parametrize("penalty", [0.15, 0.6, 3.0])
+def test_a_penalty_gives_what_drawing_one_at_a_time_would(penalty: float) -> None:
+    rng = np.random.default_rng(2)
+    scores = rng.normal(size=60)
+    times = np.zeros((200, 60), int)  # 200 repetitions of the paper's loop, one draw a round, to 60 draws
+    for row in times:
+        for _ in range(60):
+            odds = np.exp(scores - penalty * row)
+            row[rng.choice(60, p=odds / odds.sum())] += 1
+    words = key_words([f"{i:032x}" for i in range(60)])
+    drawn = np.mean([soft_cap(scores, words, 60, 1.0, seed, penalty) for seed in range(400)], axis=0)
+    assert np.abs(drawn - times.mean(0)).max() < 0.2 and np.corrcoef(drawn, times.mean(0))[0, 1] > 0.98
+    assert drawn.sum() == pytest.approx(60, abs=1)
+    assert soft_cap(scores, words, 2, 1.0, 0, penalty).max() <= 2
+    plain = soft_cap(scores, words, 60, 1.0).max()
+    assert soft_cap(scores, words, 60, 1.0, 0, 1e-9).max() == plain > drawn.max(), "the best are repeated less"
+
+
 def test_uniform_numbers_are_uniform_and_those_of_their_key() -> None:
     words = key_words([f"{i:032x}" for i in range(20000)])
     u = uniform(words, 5)
@@ -311,6 +329,8 @@ def test_the_choice_is_independent_of_order_and_keeps_its_word(
         ({"balance": 0.5, "threshold": 0.1}, "select.balance"),
         ({"cap": 0}, "select.cap"),
         ({"temperature": 0.0}, "select.temperature"),
+        ({"penalty": 0.5}, "select.penalty"),
+        ({"penalty": -1.0, "repeats": 4}, "select.penalty"),
         ({"by": {}}, "select.by"),
         ({"by": {"dfn": -1}}, "select.by"),
         ({"all_of": {"dfn": 2}}, "select.all_of.dfn"),
