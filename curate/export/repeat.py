@@ -75,7 +75,7 @@ def _penalised(exponent: NDArray[np.float64], cap: int, penalty: float) -> NDArr
     from scipy.optimize import brentq
 
     def drawn(log_time: float) -> NDArray[np.float64]:
-        return np.minimum(cap, np.logaddexp(0, exponent + log_time + np.log(penalty)) / penalty)
+        return np.asarray(np.minimum(cap, np.logaddexp(0, exponent + log_time + np.log(penalty)) / penalty))
 
     latest = -_LOWEST + penalty * cap + max(0.0, -float(np.log(penalty)))  # all are at the cap
     return drawn(brentq(lambda log_time: drawn(log_time).sum() - len(exponent), 0, latest, xtol=1e-9))
