@@ -32,6 +32,9 @@ class Reason(StrEnum):
     PACKED_ARCHIVE = "compressed_archive"  # as a whole (.tar.gz), so that nothing in it can be read alone
     UNSAFE_NAME = "unsafe_name_in_archive"  # absolute, or one that leads out of it
     REPEATED_NAME = "name_twice_in_archive"  # which of them belongs to the rest nobody says
+    URL_NOT_FOUND = "url_not_found"  # of `curate fetch --urls`: the server has no such thing
+    URL_REFUSED = "url_refused"  # it forbids it, or asks not to use it; or no http(s) URL
+    URL_FAILED = "url_failed"  # no answer, or an error, as often as it was asked
     NOT_AN_IMAGE = "not_an_image"
     BAD_HEADER = "bad_header"
     NO_PIXELS = "dicom_without_pixels"

@@ -23,6 +23,7 @@ from typing import Any
 
 from curate.errors import RecipeError, RunError
 from curate.fetch.server import FetchReason, Server, ServerFailedError, ServerGoneError, Study
+from curate.record import Reason
 from curate.sources.identity import canonical_id
 from curate.step import Progress
 from curate.storage import commit_bytes, commit_json, digest, exclusive, private_folder, sweep
@@ -54,7 +55,7 @@ class Fetched:
     failures: Counter[str] = field(default_factory=Counter)
     lines: dict[str, list[int]] = field(default_factory=dict)
 
-    def fail(self, reason: FetchReason, line: int | None, count: int = 1) -> None:
+    def fail(self, reason: FetchReason | Reason, line: int | None, count: int = 1) -> None:
         """Count a failure of a study, or of one object of it."""
         self.failures[reason.value] += count
         if line is not None and line not in self.lines.setdefault(reason.value, []):
@@ -103,7 +104,7 @@ def fetch(
 ) -> Fetched:
     """Fetch into ``out``. RunError where the server stops answering for several studies in a row, or another process
     fetches into ``out``, OSError where the disk is full: complete studies stay, and the same command resumes."""
-    _claim(out)
+    claim(out, "dicom", "complete")
     with exclusive(out / "lock") as check_lock:
         sweep(out / "dicom")
         job = _Job(out, connect, rules, progress, check_lock)
@@ -120,11 +121,12 @@ def fetch(
         return done
 
 
-def _claim(out: Path) -> None:
+def claim(out: Path, *folders: str) -> None:
+    """Make ``out`` and the ``folders`` in it fetch's own, for its owner alone; RecipeError where it is another's."""
     if out.is_dir() and any(out.iterdir()) and not (out / _MARKER).exists():
         raise RecipeError("OUT", f"{out} is not empty, and was not made by fetch", "name a new folder")
     private_folder(out)
-    for name in ("dicom", "complete"):
+    for name in folders:
         private_folder(out / name)
     commit_json(out / _MARKER, {"made_by": "radsift fetch"})
 

@@ -12,6 +12,8 @@ from curate.record import Reason
 from curate.sources.faults import open_source
 
 HEAD_BYTES = 160  # the 128-byte preamble, "DICM" and the first data elements
+NOT_FETCHED = b"radsift-not-fetched: "  # what `curate fetch --urls` leaves for a picture that did not come; its reason
+_URL_REASONS = {r.value.encode(): r for r in (Reason.URL_NOT_FOUND, Reason.URL_REFUSED, Reason.URL_FAILED)}
 _VRS = frozenset(str(vr).encode() for vr in VR if len(str(vr)) == 2)
 _MAGIC = (
     (b"\x89PNG\r\n\x1a\n", "png"),
@@ -34,12 +36,15 @@ def sniff(path: Path) -> Literal["dicom", "image", "none"]:
     byte order. Images are what `image_kind` knows. "DICM" wins over an image's magic number: the
     preamble of a dual-personality file holds a TIFF header.
 
-    Raises DropRecord EMPTY_FILE, UNREADABLE_FILE; SourceError where the archive cannot be read.
+    Raises DropRecord EMPTY_FILE, UNREADABLE_FILE, or the reason that stands for a picture that was not fetched;
+    SourceError where the archive cannot be read.
     """
     with open_source(path) as file:
         head = file.read(HEAD_BYTES)
     if not head:
         raise DropRecord(Reason.EMPTY_FILE)
+    if reason := _URL_REASONS.get(head.removeprefix(NOT_FETCHED)):
+        raise DropRecord(reason)
     return kind_of(head)
 
 

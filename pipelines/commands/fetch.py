@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from curate.errors import RecipeError
 from curate.places import place
+from curate.record import Reason
 from pipelines.commands.screen import fail, near, out, progress_bars, step_progress, stoppable
+
+if TYPE_CHECKING:
+    from curate.fetch.job import Fetched
 
 
 def fetch(
@@ -23,6 +27,18 @@ def fetch(
     query: Annotated[
         list[str] | None, typer.Option("--query", help="KEYWORD=VALUE of study level: StudyDate=20240101-20240131")
     ] = None,
+    urls: Annotated[
+        Path | None, typer.Option("--urls", help="Parquet or CSV with a URL a row, fetched by img2dataset")
+    ] = None,
+    url_column: Annotated[str, typer.Option("--url-column", help="of --urls")] = "url",
+    text_column: Annotated[str | None, typer.Option("--text-column", help="of --urls: the pictures' texts")] = None,
+    user_agent: Annotated[
+        str | None, typer.Option("--user-agent", help="who asks, in the servers' logs: a word and an address")
+    ] = None,
+    img2dataset: Annotated[
+        Path | None, typer.Option("--img2dataset", help="Python of the environment that has img2dataset")
+    ] = None,
+    threads: Annotated[int, typer.Option("--threads", min=1, help="of --urls: requests at a time")] = 16,
     calling: Annotated[str, typer.Option("--calling", help="our AE title")] = "RADSIFT",
     move: Annotated[int | None, typer.Option("--move", help="C-MOVE to this port of ours, instead of C-GET")] = None,
     tls: Annotated[bool, typer.Option("--tls", help="DIMSE over TLS")] = False,
@@ -36,14 +52,30 @@ def fetch(
     timeout: Annotated[float, typer.Option("--timeout", min=0.1, help="seconds without an answer")] = 60,
     tries: Annotated[int, typer.Option("--tries", min=1, help="for a study")] = 4,
 ) -> None:
-    """Fetch studies from a PACS (DICOMweb or DIMSE) into OUT/dicom, as they are: nothing is de-identified yet.
+    """Fetch studies from a PACS (DICOMweb or DIMSE) into OUT/dicom, or pictures from a table of URLs into OUT/images.
 
-    Exit code 1 where studies are missing; OUT/fetch.json counts why, and the same command goes on.
+    All comes as it is: nothing is de-identified yet. Exit code 1 where some are missing; OUT/fetch.json counts why, and
+    the same command goes on.
     """
+    from curate.fetch.job import FetchRules
+
+    folder = place(target)
+    if urls is not None:
+        if dicomweb or dimse or accessions or query:
+            raise RecipeError("--urls", "a table of URLs has no server to ask", "leave the options of a PACS out")
+        from curate.fetch.urls import UrlRules, fetch_urls, read_urls
+
+        rules = UrlRules(url_column, text_column, user_agent, threads, timeout, img2dataset)
+        table = read_urls(urls, rules)
+        with stoppable(), progress_bars() as bars:
+            done = fetch_urls(folder, table, rules, FetchRules(per_second, tries), step_progress(bars))
+        out.print(f"{done.studies:,} pictures are there, {done.objects:,} ({done.bytes / 1e6:,.1f} MB) fetched now")
+        _tell(done, folder, "images", bool(done.failures[Reason.URL_FAILED]))
+        return
     from curate.fetch.dicomweb import DicomWeb, DicomWebRules
     from curate.fetch.dimse import Dimse, DimseRules
-    from curate.fetch.job import FetchRules, read_accessions, read_query
     from curate.fetch.job import fetch as fetch_studies
+    from curate.fetch.job import read_accessions, read_query
     from curate.fetch.server import Server
 
     if (dicomweb is None) == (dimse is None):
@@ -67,16 +99,19 @@ def fetch(
     def connect() -> Server:
         return DicomWeb(web) if dicomweb is not None else Dimse(peer)
 
-    folder = place(target)
     with stoppable(), progress_bars() as bars:
         done = fetch_studies(folder, connect, wanted, filters, FetchRules(per_second, tries), step_progress(bars))
     out.print(f"{done.studies:,} studies are whole, {done.objects:,} objects ({done.bytes / 1e6:,.1f} MB) fetched now")
+    _tell(done, folder, "dicom", bool(done.failures))
+
+
+def _tell(done: Fetched, folder: Path, archive: str, missing: bool) -> None:
     for reason, count in sorted(done.failures.items()):
         lines = done.lines.get(reason, [])
         shown = f", lines {', '.join(map(str, lines[:5]))}{' ...' if len(lines) > 5 else ''}" if lines else ""
         out.print(f"  {reason}={count:,}{shown}")
-    out.print(f"archive, not de-identified: {near((folder / 'dicom').resolve())}", soft_wrap=True)
-    if done.failures:
+    out.print(f"archive, not de-identified: {near((folder / archive).resolve())}", soft_wrap=True)
+    if missing:
         fail(
             1, "not all was fetched", f"{near((folder / 'fetch.json').resolve())} counts why; the same command goes on"
         )
