@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import statistics
 import sys
 import tempfile
 import threading
@@ -22,8 +23,10 @@ from pathlib import Path
 from typing import Any
 
 import curate
+from curate.report.words import MAP
 from pipelines.browse.bench import Bench
 from pipelines.browse.server import Server
+from pipelines.browse.table import Query
 
 WIDTHS = ((1300, False), (800, False), (390, False), (1300, True))
 
@@ -56,6 +59,14 @@ def until(condition: Callable[[], Any], seconds: float = 30) -> Any:
     raise TimeoutError("the page does not come to what is waited for")
 
 
+def serious_violations(browser: Any, axe: str) -> list[str]:
+    """The rules that axe-core finds broken in earnest."""
+    browser.execute_script(axe)
+    run = "const done = arguments[0]; axe.run({preload: false}).then(done)"  # a page that is a file may fetch nothing
+    violations = browser.execute_async_script(run)["violations"]
+    return [v["id"] for v in violations if v["impact"] in ("serious", "critical")]
+
+
 def visit(server: Server, width: int, dark: bool, folder: Path, axe: str) -> list[str]:
     """Faults at one width; pictures go into ``folder``."""
     browser = open_browser(width, dark)
@@ -68,10 +79,7 @@ def visit(server: Server, width: int, dark: bool, folder: Path, axe: str) -> lis
         if browser.execute_script("return document.documentElement.scrollWidth > innerWidth"):
             faults.append(f"{view}-{name}: wider than its window")
         if axe:
-            browser.execute_script(axe)
-            violations = browser.execute_async_script("const done = arguments[0]; axe.run().then(done)")["violations"]
-            serious = [v["id"] for v in violations if v["impact"] in ("serious", "critical")]
-            faults.extend(f"{view}-{name}: axe {rule}" for rule in serious)
+            faults.extend(f"{view}-{name}: axe {rule}" for rule in serious_violations(browser, axe))
 
     run: Callable[..., Any] = browser.execute_script
     try:
@@ -93,6 +101,18 @@ def visit(server: Server, width: int, dark: bool, folder: Path, axe: str) -> lis
         until(lambda: run("return document.getElementById('one').open"))
         capture("record")
         run("document.getElementById('one').close(); document.getElementById('cut').open = false")
+        run("document.getElementById('map').open = true")
+        if (server.bench.run.path / "report" / MAP).exists():
+            until(lambda: run("return !document.getElementById('map-body').hidden"))
+            capture("map")
+            places = "map.records.map((r, i) => [Math.hypot(map.x[i], map.y[i]), i]).sort((a, b) => a[0] - b[0])[0][1]"
+            at = "[box.left + mapX(i) * box.width / 1400, box.top + mapY(i) * box.height / 900]"
+            click = f"const i = {places}, box = $('plane').getBoundingClientRect(), [clientX, clientY] = {at};"
+            click += " $('plane').dispatchEvent(new MouseEvent('click', {clientX, clientY})); return map.records[i].key"
+            key = run(click)
+            until(lambda: run("return document.querySelector('#one[open] code.key')?.textContent") == key)
+            run("document.getElementById('one').close()")
+        run("document.getElementById('map').open = false")
         run("document.getElementById('review').open = true; document.getElementById('begin').click()")
         until(lambda: run("return document.querySelector('#judged .side')"))
         before = len(server.bench.marks.mine())
@@ -114,11 +134,47 @@ def visit(server: Server, width: int, dark: bool, folder: Path, axe: str) -> lis
     return faults
 
 
-def faults_of_page(page: Path, width: int, dark: bool, axe: str) -> list[str]:
-    """Faults of a page that is a file: wider than its window, an error in the console, a request for another file or
-    place, what axe finds serious; so in print, too."""
+def timings(server: Server) -> dict[str, float]:
+    """Milliseconds of the clock until a Chromium has drawn what was asked for, medians: first paint, first records, a
+    filter, a page turn, a search, the cut moved (the slider waits 120 of them for another move)."""
+    browser = open_browser(1300, False)
+    drawn = """
+        const done = arguments[1], at = document.getElementById(arguments[0]), began = performance.now();
+        const later = (_, seen) => {
+            seen.disconnect();
+            requestAnimationFrame(() => setTimeout(() => done(performance.now() - began)));
+        };
+        new MutationObserver(later).observe(at, {childList: true, characterData: true, subtree: true});
+    """
+    box = "document.querySelectorAll('#facets details[data-name=modality] input')[{}].click()"
+    slide = "$('slider').value = {}; $('slider').dispatchEvent(new Event('input'))"
+    search = "$('q').value = '{}'; $('search').requestSubmit()"
+    acts = {
+        "filter": [box.format(i % 2) for i in range(6)],
+        "page turn": ["$('next').click()"] * 6,
+        "search": [search.format(word) for word in ("pneumonia", "fracture", "mediastinal", "")],
+        "cut moved": [slide.format(v) for v in (300, 420, 510, 640)],
+    }
+    try:
+        browser.get(server.address)
+        until(lambda: browser.execute_script("return document.querySelectorAll('.card').length"), 120)
+        painted = "return performance.getEntriesByName('first-contentful-paint')[0].startTime"
+        answered = "return performance.getEntriesByType('resource').find((e) => e.name.includes('records')).responseEnd"
+        found = {name: browser.execute_script(of) for name, of in (("paint", painted), ("records", answered))}
+        for name, steps in acts.items():
+            at = "cut-told" if name == "cut moved" else "cards"
+            times = [browser.execute_async_script(drawn + step, at) for step in steps]
+            found[name] = statistics.median(times)
+        return found
+    finally:
+        browser.quit()
+
+
+def faults_of_page(page: Path, width: int, dark: bool, axe: str, folder: Path | None = None) -> list[str]:
+    """Faults of a page that is a file: wider than its window, an error in the console, a request for another file (not
+    in ``folder``) or place, what axe finds serious; so in print, too."""
     browser = open_browser(width, dark)
-    name = f"{page.name}-{width}{'-dark' if dark else ''}"
+    name, inside = f"{page.name}-{width}{'-dark' if dark else ''}", (folder or page).as_uri()
     faults = []
     try:
         browser.get(page.as_uri())
@@ -127,18 +183,13 @@ def faults_of_page(page: Path, width: int, dark: bool, axe: str) -> list[str]:
             wide = browser.execute_script("return document.documentElement.scrollWidth - innerWidth")
             faults += [f"{name}: {wide} px wider than its window in {medium}"] if wide > 0 else []
             if axe:
-                browser.execute_script(axe)
-                violations = browser.execute_async_script("const done = arguments[0]; axe.run().then(done)")[
-                    "violations"
-                ]
-                serious = [v["id"] for v in violations if v["impact"] in ("serious", "critical")]
-                faults += [f"{name}: axe {rule} in {medium}" for rule in serious]
+                faults += [f"{name}: axe {rule} in {medium}" for rule in serious_violations(browser, axe)]
         faults += [f"{name}: console: {e['message']}" for e in browser.get_log("browser") if e["level"] == "SEVERE"]
         for entry in browser.get_log("performance"):
             message = json.loads(entry["message"])["message"]
             if message["method"] == "Network.requestWillBeSent":
                 url = message["params"]["request"]["url"]
-                faults += [] if url.startswith((page.as_uri(), "data:", "about:")) else [f"{name}: a request for {url}"]
+                faults += [] if url.startswith((inside, "data:", "about:")) else [f"{name}: a request for {url}"]
     finally:
         browser.quit()
     return faults
@@ -148,6 +199,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("run", type=Path)
     parser.add_argument("folder", type=Path, help="for the pictures")
+    parser.add_argument("--timings", action="store_true", help="only how long a Chromium takes to show what is asked")
     parser.add_argument("--axe", type=Path, help="axe-core's axe.min.js")
     args = parser.parse_args(arguments)
     args.folder.mkdir(parents=True, exist_ok=True)
@@ -156,6 +208,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as temporary, Server(bench) as server:
         bench.marks.folder = Path(temporary)  # the run's own review is left alone
         threading.Thread(target=server.serve_forever, daemon=True).start()
+        if args.timings:
+            bench.table.find(Query(text="once"))  # waits for the texts
+            print(*(f"| {name} | {ms:.0f} |" for name, ms in timings(server).items()), sep="\n")
+            server.shutdown()
+            return 0
         faults = [fault for width, dark in WIDTHS for fault in visit(server, width, dark, args.folder, axe)]
         server.shutdown()
     print("\n".join(faults) or f"no faults{'' if axe else '; accessibility was not checked'}")

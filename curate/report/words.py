@@ -132,5 +132,6 @@ FAULTS = {
     "duplicate": "picture and text are much like another pair's",
 }
 
+MAP = "map.parquet"  # in RUN/report: where records lie on the map of `curate browse`
 # One page each for those who must agree to a run, beside its report.
 PAGES = ("radiologist.html", "privacy.html", "cluster.html")

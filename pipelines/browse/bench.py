@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+from curate.report.words import MAP
 from pipelines.api import Run
 from pipelines.browse.cut import Cut
+from pipelines.browse.map import read_map
 from pipelines.browse.marks import WHYS, Marks
 from pipelines.browse.records import Payloads
 from pipelines.browse.review import MODES, Review
@@ -77,6 +79,10 @@ class Bench:
         if value is None:
             raise ValueError("value: a number")
         return self.cut.told(asked.get("kind", ""), value)
+
+    def map(self) -> dict[str, Any]:
+        """The points of `curate browse --map` (`read_map`); {} where none is made."""
+        return read_map(self.run.path / "report" / MAP, self.table) or {}
 
     def draw(self, asked: Mapping[str, str]) -> dict[str, Any]:
         """The record to mark next, without what the run thinks of it; and how many this reviewer has marked."""

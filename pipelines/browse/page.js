@@ -28,7 +28,10 @@ const n = (value) => value.toLocaleString("en");
 const number = (value) => Number(value.toPrecision(4)).toString();
 const called = (value) => value === "" ? "none" : value;
 
+const files = typeof local === "undefined" ? null : local; // static.js: the page is files, and nobody answers but they
+const source = (key, at) => files ? files.picture(key) : `/${at}/${key}`;
 async function ask(path, asked = {}, body = null) {
+  if (files) return files.ask(path, asked);
   const address = "/api/" + path + "?" + new URLSearchParams(asked);
   const answer = await fetch(address, body ? {method: "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify(body)} : {});
   const told = await answer.json().catch(() => ({error: answer.statusText}));
@@ -117,7 +120,7 @@ function outcome(r) {
 }
 function picture(r, at) {
   if (!r.width) return el("div", {class: "thumb none"}, el("span", {}, "no picture"));
-  return el("div", {class: "thumb"}, el("img", {src: `/${at}/${r.key}`, alt: `${r.modality || "picture"} ${r.body_part || ""}`, loading: "lazy"}));
+  return el("div", {class: "thumb"}, el("img", {src: source(r.key, at), alt: `${r.modality || "picture"} ${r.body_part || ""}`, loading: "lazy"}));
 }
 function card(r) {
   const score = r.scores.score;
@@ -134,7 +137,7 @@ function side(r, title) {
   const layer = svg("svg", {viewBox: `0 0 ${r.width} ${r.height}`, "aria-hidden": "true"}, ...boxes.map(([x, y, w, h]) => svg("rect", {x, y, width: w, height: h})));
   const known = ["split", "modality", "body_part", "view", "sex", "age", "source", "finding", "text_from", "drop_stage", "duplicate_of"];
   return el("div", {class: "side"}, el("h3", {}, title), r.kept === undefined ? null : outcome(r),
-    r.width ? el("div", {class: "picture"}, el("img", {src: `/image/${r.key}`, alt: "the picture as it was written"}), layer) : picture(r, "image"),
+    r.width ? el("div", {class: "picture"}, el("img", {src: source(r.key, "image"), alt: "the picture as it was written"}), layer) : picture(r, "image"),
     r.width ? el("p", {class: "note"}, boxes.length ? `${boxes.length} places painted over, ${(100 * (r.painted_share || 0)).toFixed(2)} % of the picture` : "nothing was painted over") : null,
     r.sections && r.sections.length ? el("div", {}, ...r.sections.map(([name, said]) => el("div", {}, el("h3", {}, name), el("p", {class: "text"}, ...texts(said, hits())))))
       : r.text ? el("p", {class: "text"}, ...texts(r.text, hits())) : el("p", {class: "absent"}, "no text"),
@@ -217,6 +220,46 @@ function debounced(make, ms) {
   return (...given) => { clearTimeout(timer); timer = setTimeout(() => make(...given), ms); };
 }
 
+// -- the map -------------------------------------------------------------------------------------------------------
+const HUES = ["#4cc9b0", "#ffb000", "#6ea8fe", "#ff7a90", "#c7a4ff", "#9bd64a", "#f2e394", "#8ad8ff", "#d49a6a", "#e7e7e7"], OTHERS = "#66717a";
+let map = null;
+async function openMap() {
+  if (map || !$("map").open) return;
+  map = await ask("map").catch(failed);
+  if (!map || !map.x) { map = null; return; }
+  $("map-none").hidden = true;
+  $("map-body").hidden = false;
+  $("map-told").textContent = `${n(map.x.length)} records, a fair draw; alike pictures lie near each other; a click opens the nearest`;
+  $("colour").replaceChildren(...map.colours.flatMap((c) => c === "scores" ? start.scores.map((s) => el("option", {value: `scores.${s}`}, s)) : [el("option", {value: c}, TITLES[c])]));
+  drawMap();
+}
+const mapX = (i) => 700 + 680 * map.x[i], mapY = (i) => 450 + 430 * map.y[i];
+function drawMap() {
+  const [name, score] = $("colour").value.split("."), values = map.records.map((r) => score ? r.scores[score] ?? null : called(r[name] ?? ""));
+  let colourOf, legend;
+  if (score) {
+    const known = values.filter((v) => v !== null).sort((a, b) => a - b), rank = new Map(known.map((v, i) => [v, i / Math.max(known.length - 1, 1)]));
+    colourOf = (v) => v === null ? OTHERS : `hsl(${20 + 160 * rank.get(v)} 85% 60%)`;
+    legend = known.length ? [known[0], known[known.length >> 1], known.at(-1)].map((v) => [number(v), colourOf(v)]) : [];
+  } else {
+    const many = new Map();
+    for (const v of values) many.set(v, (many.get(v) || 0) + 1);
+    const first = [...many].sort((a, b) => b[1] - a[1]).slice(0, HUES.length).map(([v]) => v), hue = new Map(first.map((v, i) => [v, HUES[i]]));
+    colourOf = (v) => hue.get(v) || OTHERS;
+    legend = [...first.map((v) => [`${v} ${n(many.get(v))}`, hue.get(v)]), ...(many.size > first.length ? [["others", OTHERS]] : [])];
+  }
+  const plane = $("plane").getContext("2d"), size = map.x.length > 1500 ? 4 : 6;
+  plane.clearRect(0, 0, 1400, 900);
+  values.forEach((v, i) => { plane.fillStyle = colourOf(v); plane.beginPath(); plane.arc(mapX(i), mapY(i), size, 0, 7); plane.fill(); });
+  $("map-key").replaceChildren(...legend.map(([said, colour]) => { const dot = el("i"); dot.style.background = colour; return el("li", {}, dot, said); }));
+}
+function pick(e) {
+  const box = $("plane").getBoundingClientRect(), x = (e.clientX - box.left) * 1400 / box.width, y = (e.clientY - box.top) * 900 / box.height;
+  let near = -1, least = 40 * 40;
+  for (let i = 0; i < map.x.length; i++) { const d = (mapX(i) - x) ** 2 + (mapY(i) - y) ** 2; if (d < least) [near, least] = [i, d]; }
+  if (near >= 0) openRecord(map.records[near].key);
+}
+
 // -- review --------------------------------------------------------------------------------------------------------
 let judged = null, before = [];
 function startReview() {
@@ -291,10 +334,14 @@ addEventListener("DOMContentLoaded", async () => {
   for (const name of start.scores) for (const id of ["sort", "column"]) $(id).append(el("option", {value: name}, name));
   state.column = start.scores[0] || "";
   $("range").hidden = !start.scores.length;
+  if (files) for (const part of document.querySelectorAll(".served")) part.hidden = true;
   if (matchMedia("(max-width: 860px)").matches) $("more").open = false;
   fill();
   startCut();
   startReview();
+  $("map").addEventListener("toggle", openMap);
+  $("colour").addEventListener("change", drawMap);
+  $("plane").addEventListener("click", pick);
   const again = () => { read(); search(); };
   $("search").addEventListener("submit", (e) => { e.preventDefault(); again(); });
   for (const id of ["status", "sort", "order", "low", "high", "column", "marked"]) $(id).addEventListener("change", again);

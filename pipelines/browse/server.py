@@ -125,6 +125,7 @@ class Handler(BaseHTTPRequestHandler):
             "api/records": partial(self.server.bench.records, asked),
             "api/record": partial(self.server.bench.record, asked),
             "api/cut": partial(self.server.bench.cut_moved, asked),
+            "api/map": self.server.bench.map,
             "api/draw": partial(self.server.bench.draw, asked),
             "api/marks": self.server.bench.review.told,
         }

@@ -107,7 +107,7 @@ class Table:
         counted = np.bincount(states * labels.codes[rows] + state, minlength=states * len(labels.names))
         by_value: dict[str, NDArray[np.int64]] = {}
         for label, n in zip(labels.names, counted.reshape(-1, states), strict=True):
-            for value in _values(facet, label):
+            for value in values_of(facet, label):
                 by_value[value] = by_value.get(value, 0) + n
         ordered = sorted(by_value, key=lambda value: (-by_value[value].sum(), value))
         return {value: by_value[value].tolist() for value in ordered if by_value[value].any()}
@@ -121,6 +121,10 @@ class Table:
             fact["scores"] = {n: float(v[row]) for n, v in self.scores.items() if not np.isnan(v[row])}
         return [{k: v for k, v in fact.items() if v is not None} for fact in told]
 
+    def partitions(self) -> NDArray[np.int64]:
+        """int64[n]: the part of ingest that each record lies in, -1 where it is in none."""
+        return self._shown["partition"].fill_null(-1).cast(pl.Int64).to_numpy()
+
     def texts(self, rows: Sequence[int]) -> list[str | None] | None:
         """The texts of some rows, as ingest wrote them; None while they are still being read."""
         return self._text.result()[list(rows)].to_list() if self._text.done() else None
@@ -129,7 +133,7 @@ class Table:
         """bool[n]: which records have one of ``values`` ("": none) of a facet."""
         labels = self._facet(facet)
         wanted = set(values)
-        return np.array([not wanted.isdisjoint(_values(facet, label)) for label in labels.names], bool)[labels.codes]
+        return np.array([not wanted.isdisjoint(values_of(facet, label)) for label in labels.names], bool)[labels.codes]
 
     def _found(self, query: Query, versions: tuple[int, ...]) -> Rows:
         mask = np.ones(len(self), bool)
@@ -206,6 +210,6 @@ def _labels(column: pl.Series) -> Labels:
     return Labels.of(column.cast(pl.String).to_arrow())
 
 
-def _values(facet: str, label: str) -> list[str]:
+def values_of(facet: str, label: str) -> list[str]:
     """What a facet's label stands for: a record has several findings."""
     return (findings_in(label) or [""]) if facet == "finding" else [label]

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from curate.errors import RecipeError
-from pipelines.commands.screen import RunFolder, near, out
+from pipelines.commands.screen import RunFolder, near, out, step_bar
 
 
 def browse(
@@ -17,7 +17,9 @@ def browse(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free")] = 0,
     reviewer: Annotated[str | None, typer.Option(help="whose marks are set: a name or pseudonym")] = None,
     marks: Annotated[bool, typer.Option("--marks", help="only print what the marks say so far")] = False,
+    map_: Annotated[bool, typer.Option("--map", help="place records by a filter's embeddings first, once")] = False,
     good: Annotated[Path | None, typer.Option(help="only write what is marked good as shards into this folder")] = None,
+    static: Annotated[Path | None, typer.Option(help="only write page and data as files into this folder")] = None,
     no_open: Annotated[bool, typer.Option("--no-open", help="print the address, open no browser")] = False,
 ) -> None:
     """All records of a finished run in a browser on this machine: search, filters, the cut to move, marks."""
@@ -27,13 +29,28 @@ def browse(
     from pipelines.browse.bench import Bench  # the server and its tables: once there is a run
     from pipelines.browse.good import write_good
     from pipelines.browse.server import Server
+    from pipelines.browse.static import write_static
 
+    if map_:
+        from pipelines.browse.map import make_map
+
+        with step_bar("map"):
+            points = make_map(run)
+        out.print(f"{points:,} records on the map")
     bench = Bench(run, reviewer)
     if marks:
         _say_marks(bench.review.told())
         return
     if good is not None:
         out.print(f"{write_good(run, bench.marks.table(), good):,} records marked good: {near(good)}", soft_wrap=True)
+        return
+    if static is not None:
+        from curate.report.render import size
+
+        with step_bar("static") as progress:
+            written = write_static(bench, static, progress)
+        told = f"{written.records:,} records ({size(written.data_bytes)}), {written.pictures:,} pictures"
+        out.print(f"{told} ({size(written.picture_bytes)}): {near(static / 'index.html')}", soft_wrap=True)
         return
     try:
         server = Server(bench, port)

@@ -30,6 +30,7 @@ from curate.export.remove import withdrawn_fates, without_planned, without_recor
 from curate.export.webdataset import MARKER, remove_from_shard
 from curate.ingest.sealed import NAMES, WITHDRAWN, read_withdrawn, write_withdrawn
 from curate.intact import files_of, marker_path, part_path
+from curate.report.words import MAP
 from curate.sources.scan import forget_scanned
 from curate.step import FINISHED, Step, commit_part, finish, load_manifest, read_parts
 from curate.storage import (
@@ -303,7 +304,7 @@ def _forget_models(pipeline: Pipeline, models: Collection[str]) -> None:
     told = [step.folder(run) for step in (pipeline.score, pipeline.capfilt) if step is not None and filters]
     for folder in [*(run / name for name in filters), *told]:
         remove_tree(folder, run / "steps")
-    for name in (*FILES, "told.json"):
+    for name in (*FILES, "told.json", MAP):
         (run / "report" / name).unlink(missing_ok=True)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import http.client
 import json
 import re
@@ -31,6 +33,7 @@ from pipelines.browse.bench import Bench
 from pipelines.browse.good import write_good
 from pipelines.browse.marks import Marks, agreement, consensus
 from pipelines.browse.server import Server
+from pipelines.browse.static import Written, write_static
 from tests.pipelines.archive import make_archive, recipe_for
 
 PLAIN = {"filters": {"text_quality": {}}, "select": {"by": "text_quality", "keep": 0.5}, "engine": {"workers": 1}}
@@ -119,6 +122,47 @@ def test_the_token_becomes_a_cookie_and_the_page_may_load_only_from_here(site: S
     assert headers["Cache-Control"] == "no-store" and headers["Referrer-Policy"] == "no-referrer"
     for named in re.findall(rb'(?:src|href)="([^"]+)"', page):
         assert named.startswith(b"/") and site.ask(named.decode())[0] == 200
+
+
+@pytest.fixture(scope="module")
+def static(site: Site, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Written]:
+    folder = tmp_path_factory.mktemp("static") / "page"
+    return folder, write_static(site.server.bench, folder, lambda *_: None)
+
+
+def unpacked(folder: Path, name: str) -> bytes:
+    script = (folder / "data" / f"{name}.js").read_text("ascii")
+    found = re.fullmatch(rf'local\.put\("{name}", "([A-Za-z0-9+/=]*)"\);\n', script)  # nothing else is code
+    assert found
+    return gzip.decompress(base64.b64decode(found[1]))
+
+
+def test_files_hold_what_the_server_would_say_and_name_nothing_outside(
+    site: Site, static: tuple[Path, Written], table: pl.DataFrame
+) -> None:
+    folder, written = static
+    records = json.loads(unpacked(folder, "records-00000"))
+    assert records == [site.told("record", key=key)["record"] for key in sorted(table["key"])]
+    start, begun = json.loads(unpacked(folder, "start")), site.told("start")
+    same = ("name", "records", "kept", "facets", "scores")
+    assert [start[n] for n in same] == [begun[n] for n in same]
+    for facet, values in start["values"].items():
+        codes = np.frombuffer(unpacked(folder, f"column-{facet}"), "<i4")
+        said = [{part.split("@")[0] for part in str(r.get(facet, "")).split(";")} for r in records]
+        assert [set(values[code]) for code in codes] == said
+    scores = np.frombuffer(unpacked(folder, "column-score"), "<f4")
+    assert [None if np.isnan(s) else float(s) for s in scores] == [r["scores"].get("score") for r in records]
+    pictures = sorted(folder.glob("pictures/*/*.jpg"))
+    with_one = table.filter(pl.col("image").is_not_null() & (pl.col("image").bin.size() > 0))
+    assert sorted(p.stem for p in pictures) == sorted(with_one["key"]) and written.pictures == len(pictures)
+    assert written.picture_bytes == sum(p.stat().st_size for p in pictures)
+    assert written.data_bytes == sum(p.stat().st_size for p in (folder / "data").iterdir())
+    page = (folder / "index.html").read_text()
+    assert "default-src 'none'" in page and not re.search(r'(?:src|href)="(?:/|[a-z]+:)', page)
+    assert all((folder / name).is_file() for name in re.findall(r'(?:src|href)="([^"]+)"', page))
+    assert not re.search(r"innerHTML|eval\(|Function\(|https?:", (folder / "static.js").read_text())
+    with pytest.raises(RecipeError, match="not empty"):
+        write_static(site.server.bench, folder, lambda *_: None)
 
 
 def test_markup_in_a_text_stays_text(site: Site) -> None:

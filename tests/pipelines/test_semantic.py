@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from scipy.stats import spearmanr
 
 from curate.engine import Engine
 from curate.errors import RecipeError
 from curate.export.webdataset import read_index
 from curate.record import Reason
+from curate.report.words import MAP
 from curate.step import read_parts
 from pipelines.api import open_run
 from pipelines.browse.bench import Bench
+from pipelines.browse.map import make_map
 from pipelines.recipe.load import load_recipe
 from pipelines.report.story import story
 from pipelines.report.summary import collect
@@ -66,7 +70,19 @@ def test_a_run_drops_what_looks_and_says_the_same(secret_file: Path, tmp_path: P
     opened = open_run(pipeline.run)
     told = opened.records(step="semantic").to_polars()
     assert dict(told.select("key", "duplicate_of").rows()) == {r["key"]: r["duplicate_of"] for r in gone}
-    cut = Bench(opened).cut
+    assert make_map(opened) == len(opened.score_table().drop_nulls("dfn_image_embedding")) >= 20
+    made = (pipeline.run / "report" / MAP).stat().st_mtime_ns
+    assert make_map(opened) and (pipeline.run / "report" / MAP).stat().st_mtime_ns == made  # once
+    bench = Bench(opened)
+    drawn = bench.map()
+    assert [r["key"] for r in drawn["records"]] == sorted(opened.score_table()["key"])
+    assert max(map(abs, [*drawn["x"], *drawn["y"]])) == 1 and drawn["colours"][-1] == "scores"
+    near = np.hypot(*(np.subtract.outer(np.array(drawn[axis]), drawn[axis]) for axis in "xy"))
+    vectors = np.stack(opened.score_table().sort("key")["dfn_image_embedding"].to_list()).astype(np.float32)
+    alike = (vectors @ vectors.T) / np.outer(*2 * [np.linalg.norm(vectors, axis=1)])
+    off = ~np.eye(len(near), dtype=bool)
+    assert spearmanr(near[off], alike[off]).statistic < -0.3  # alike pictures lie near each other
+    cut = bench.cut
     assert len(cut.rows) == len(opened.records(split="train")) and cut.kept.all()
     again = run_pipeline(recipe, inline_engine, lambda *_: None)[1]
     assert all(m.reused for m in again)
