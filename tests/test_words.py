@@ -9,6 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 ROOMS = (
     "benchmarks/*.py",
+    "curate/dedup/**/*.py",
     "curate/deid/*.py",
     "curate/deid/header/**/*.py",
     "curate/deid/verify/**/*.py",
@@ -21,6 +22,7 @@ ROOMS = (
     "filters/findings/**/*.py",
     "filters/towers/**/*.py",
     "filters/training/**/*.py",
+    "pipelines/browse/**/*.py",
     "tests/inline.py",
     "tests/killed.py",
     "tests/observe.py",

@@ -32,8 +32,8 @@ class Release:
 
     def read(self, partition: int, columns: Sequence[str]) -> pa.Table:
         """``columns`` of the exported records of one of its partitions."""
-        asked = [("partition", "=", partition)]
-        chosen = read_table(part_path(place(self.select), 0), ["key", "drop_reason"], asked)
+        wanted = [("partition", "=", partition)]
+        chosen = read_table(part_path(place(self.select), 0), ["key", "drop_reason"], wanted)
         table = read_table(part_path(place(self.ingest), partition), columns)
         exported = chosen.filter(pa.array(live(chosen)))["key"].combine_chunks()
         table = table.filter(pc.is_in(table["key"], value_set=exported))
@@ -48,22 +48,22 @@ class Release:
 
         for i in range(self.partitions):
             for row in self.read(i, ["key", "text", "text_hash", "minhash", "phash", "thumb"]).slice(0, 1).to_pylist():
-                told = (row["text_hash"], row["minhash"]) == text_signature(row["text"] or "")
-                return told and (row["thumb"] is None or thumb_hash(row["thumb"]) == row["phash"])
+                whole = (row["text_hash"], row["minhash"]) == text_signature(row["text"] or "")
+                return whole and (row["thumb"] is None or thumb_hash(row["thumb"]) == row["phash"])
         return True
 
 
 def release_of(run: Path, field: str) -> tuple[Release, str]:
     """What a finished run exported, and a digest of it. RecipeError, of ``field``, where there is no such run."""
-    told = read_marker(run / FINISHED) or {"steps": []}
-    folders = {name.rpartition("-")[0]: run / "steps" / name for name in told["steps"]}
+    known = read_marker(run / FINISHED) or {"steps": []}
+    folders = {name.rpartition("-")[0]: run / "steps" / name for name in known["steps"]}
     manifests = [load_manifest(folders[name]) if name in folders else None for name in ("ingest", "select")]
     ingest, select = manifests
     if ingest is None or select is None:
         raise RecipeError(field, f"{run} is no finished run", "name its 'out' folder, or end it first: curate run")
     rows = max((int(part["rows"]) for part in ingest.parts), default=0)
     release = Release(run.name, str(folders["ingest"]), str(folders["select"]), len(ingest.parts), rows)
-    return release, digest(run.name, *(str(part["sha256"]) for made in (ingest, select) for part in made.parts))
+    return release, digest(run.name, *(str(part["sha256"]) for manifest in (ingest, select) for part in manifest.parts))
 
 
 def is_released(keys: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -109,8 +109,8 @@ def plain_hash(plain: str) -> str:
 
 def bucket_of(values: Sequence[str | bytes], buckets: int) -> npt.NDArray[np.int32]:
     """int32[n] in [0, buckets): the bucket of each value, the same on every machine."""
-    said = (v.encode("utf-8", "surrogatepass") if isinstance(v, str) else v for v in values)
-    return np.fromiter((crc32(v) % buckets for v in said), np.int32, len(values))
+    encoded = (v.encode("utf-8", "surrogatepass") if isinstance(v, str) else v for v in values)
+    return np.fromiter((crc32(v) % buckets for v in encoded), np.int32, len(values))
 
 
 def exact_pairs(ids: npt.NDArray[np.int64], group: npt.NDArray[np.int64] | None = None) -> Pairs:

@@ -28,7 +28,7 @@ HELD = pa.schema(
 
 
 @dataclass(frozen=True)
-class Held:
+class HeldOut:
     """Signatures to look for: a `HELD` table."""
 
     table: pa.Table

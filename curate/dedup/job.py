@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 
 from curate.dedup.against import Release, is_released, own
 from curate.dedup.exact import bucket_of
-from curate.dedup.held import HELD, Held
+from curate.dedup.held import HELD, HeldOut
 from curate.dedup.resolve import (
     DECIDED,
     RELEASED,
@@ -29,11 +29,11 @@ from curate.dedup.resolve import (
     alone,
     behind,
     equal_pictures,
+    has_text,
     near_pictures,
     ranked,
     same_records,
     same_texts,
-    spoken,
 )
 from curate.dedup.rules import DedupRules
 from curate.dedup.text import GUARD_SIZE
@@ -50,7 +50,7 @@ _READ = ["key", "patient", "width", "height", "text", "official_split", "pixel_h
 
 @dataclass(frozen=True)
 class DedupJob:
-    """What the step reads: the ingested parts, of so many records each; ``held``, the folder of a step that wrote
+    """What the step reads: the ingested parts, of so many records each; ``held_out``, the folder of a step that wrote
     `curate.dedup.held.HELD`: what is in it is dropped before duplicates are looked for; and what earlier runs released,
     as partitions after the run's own."""
 
@@ -58,7 +58,7 @@ class DedupJob:
     partitions: int
     per_partition: int
     rules: DedupRules
-    held: str | None = None
+    held_out: str | None = None
     against: tuple[Release, ...] = ()
     per_bucket: int = PER_BUCKET
 
@@ -68,12 +68,12 @@ class DedupJob:
         records = max(self.per_partition, *(run.per_partition for run in self.against), 1)  # of a part
         sources = max(1, self.per_bucket // records)  # ingested parts to a task that sorts
         if len(pool) <= sources:
-            return Whole(pool, sources, 1, rules, self.held)
+            return Whole(pool, sources, 1, rules, self.held_out)
         sorting = -(-len(pool) // sources)
         buckets = -(-len(pool) * records // self.per_bucket)
         whole = buckets if rules.image_near != "archive" else 1  # near ones of all patients are one bucket
         signed = inner("signatures", SortByPatient(pool, sources, whole), sorting)
-        kept = Kept(signed, inner("pictures", Pictures(signed, rules, self.held), whole), rules)
+        kept = Kept(signed, inner("pictures", Pictures(signed, rules, self.held_out), whole), rules)
         if rules.text_exact == "off" and rules.text_near == "off":
             return Last(inner("kept", kept, 1), None) if self.against else kept
         left = inner("kept", kept, 1)
@@ -136,14 +136,14 @@ class Whole(SortByPatient):
     """An archive of one bucket: nothing is sorted, one task does all."""
 
     rules: DedupRules
-    held: str | None
+    held_out: str | None
 
     def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
         """DEDUP, in ingest order."""
         if not len(self.parts):
             return DEDUP.empty_table()
         table = self._read(partition, [*_PICTURE, *_TEXT])
-        found = behind(_alone(table), pictures(table, self.rules, self.held))
+        found = behind(_alone(table), pictures(table, self.rules, self.held_out))
         return own(after_pictures(table, found, self.rules))
 
 
@@ -157,10 +157,10 @@ class SortByText(SortByPatient):
     def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
         """``bucket`` and what `same_texts` asks for."""
         table, first = self._read(partition, _TEXT), partition * self.sources
-        asked = [("partition", ">=", first), ("partition", "<", first + self.sources)]
-        kept = read_table(part_path(place(self.kept), 0), ["key", "drop_reason"], asked)
-        table = table.filter(pa.array(live(kept) & spoken(table)))
-        guards = [said[: 4 * GUARD_SIZE] for said in table["minhash"].to_pylist()]
+        wanted = [("partition", ">=", first), ("partition", "<", first + self.sources)]
+        kept = read_table(part_path(place(self.kept), 0), ["key", "drop_reason"], wanted)
+        table = table.filter(pa.array(live(kept) & has_text(table)))
+        guards = [signature[: 4 * GUARD_SIZE] for signature in table["minhash"].to_pylist()]
         return _sorted(table.select([*_NARROW, *_TEXT]), guards, self.buckets)
 
 
@@ -170,11 +170,11 @@ class Pictures(Unit):
 
     signed: str
     rules: DedupRules
-    held: str | None
+    held_out: str | None
 
     def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
         """DECIDED."""
-        return pictures(_bucket(self.signed, partition), self.rules, self.held)
+        return pictures(_bucket(self.signed, partition), self.rules, self.held_out)
 
 
 @dataclass(frozen=True)
@@ -231,12 +231,12 @@ def _bucket(folder: str, bucket: int) -> pa.Table:
     return pa.concat_tables([read_table(path, None, [("bucket", "=", bucket)]) for path in parts])
 
 
-def pictures(table: pa.Table, rules: DedupRules, held: str | None) -> pa.Table:
-    """DECIDED: what is in an evaluation set (``held``: as `DedupJob`), then `near_pictures` among the rest."""
-    if held is None:
+def pictures(table: pa.Table, rules: DedupRules, held_out: str | None) -> pa.Table:
+    """DECIDED: what is in an evaluation set (``held_out``: as `DedupJob`), then `near_pictures` among the rest."""
+    if held_out is None:
         return near_pictures(table, rules)
-    said = Held(read_parts(place(held), empty=HELD)).reasons(table)
-    reasons = pa.array([None if r is None else r.value for r in said], pa.string())
+    found = HeldOut(read_parts(place(held_out), empty=HELD)).reasons(table)
+    reasons = pa.array([None if r is None else r.value for r in found], pa.string())
     reasons = pc.if_else(is_released(table["key"]), None, reasons)
     free = near_pictures(table.filter(pc.is_null(reasons)), rules)
     apart = table.select(["key"]).append_column("stands", table["key"]).append_column("reason", reasons)

@@ -56,8 +56,8 @@ def signatures(pixels: np.ndarray | None, text: str) -> dict[str, object]:
     if pixels is not None:
         small = thumb(pixels)
         image = {"pixel_hash": pixel_hash(pixels), "phash": thumb_hash(small), "thumb": small}
-    said, signed = text_signature(text)
-    return {**image, "text_hash": said, "minhash": signed}
+    hashed, signed = text_signature(text)
+    return {**image, "text_hash": hashed, "minhash": signed}
 
 
 DECIDED = pa.schema([("key", pa.string()), ("stands", pa.string()), ("reason", pa.string())])  # of rows that go
@@ -108,18 +108,18 @@ def behind(table: pa.Table, decided: pa.Table) -> pa.Table:
     reason = pc.coalesce(table["drop_reason"].combine_chunks(), decided["reason"].combine_chunks().take(mine))
     dropped, none = pc.is_valid(reason), pa.scalar(None, pa.string())
     duplicate = pc.and_(dropped, pc.not_equal(cluster, table["key"].combine_chunks()))
-    made = {"key": table["key"], "partition": table["partition"], "cluster": cluster, "drop_reason": reason}
-    made |= {"duplicate_of": pc.if_else(duplicate, cluster, none), "drop_step": pc.if_else(dropped, STEP, none)}
-    return conform(pa.table(made), DEDUP)
+    columns = {"key": table["key"], "partition": table["partition"], "cluster": cluster, "drop_reason": reason}
+    columns |= {"duplicate_of": pc.if_else(duplicate, cluster, none), "drop_step": pc.if_else(dropped, STEP, none)}
+    return conform(pa.table(columns), DEDUP)
 
 
 def _decided(best: pa.Table, parent: Rows, reason: npt.NDArray[np.int8]) -> pa.Table:
     """DECIDED: the rows with a ``reason`` (a place in `_REASONS`) and their ``parent``."""
     gone = np.flatnonzero(reason)
     keys = best["key"].combine_chunks()
-    told = pa.DictionaryArray.from_arrays(pa.array(reason[gone]), pa.array(_REASONS)).cast(pa.string())
-    made = {"key": keys.take(pa.array(gone)), "stands": keys.take(pa.array(parent[gone])), "reason": told}
-    return pa.table(made, schema=DECIDED)
+    names = pa.DictionaryArray.from_arrays(pa.array(reason[gone]), pa.array(_REASONS)).cast(pa.string())
+    columns = {"key": keys.take(pa.array(gone)), "stands": keys.take(pa.array(parent[gone])), "reason": names}
+    return pa.table(columns, schema=DECIDED)
 
 
 def _best_first(table: pa.Table, keep: str) -> pa.Table:
@@ -172,8 +172,8 @@ def same_records(table: pa.Table) -> pa.Table:
     mine = table.filter(pc.invert(released))["key"].combine_chunks()
     found = pc.index_in(mine, value_set=bare)
     again = pc.is_valid(found)
-    made = {"key": mine.filter(again), "stands": before.take(found.filter(again))}
-    return conform(pa.table({**made, "reason": pa.repeat(Reason.RELEASED.value, len(made["key"]))}), DECIDED)
+    columns = {"key": mine.filter(again), "stands": before.take(found.filter(again))}
+    return conform(pa.table({**columns, "reason": pa.repeat(Reason.RELEASED.value, len(columns["key"]))}), DECIDED)
 
 
 def near_pictures(table: pa.Table, rules: DedupRules) -> pa.Table:
@@ -277,7 +277,7 @@ class _Documents:
 
 def _documents(table: pa.Table) -> _Documents:
     studies, texts = _ids(table["study"], unknown_alone=True), _ids(table["text_hash"])
-    rows = np.flatnonzero(spoken(table))
+    rows = np.flatnonzero(has_text(table))
     _, first, place = np.unique(np.stack([studies[rows], texts[rows]]), axis=1, return_index=True, return_inverse=True)
     by_rank = np.argsort(first, kind="stable")
     of_row = np.full(table.num_rows, -1, dtype=np.int64)
@@ -297,10 +297,10 @@ def _documents(table: pa.Table) -> _Documents:
     )
 
 
-def spoken(table: pa.Table) -> npt.NDArray[np.bool_]:
+def has_text(table: pa.Table) -> npt.NDArray[np.bool_]:
     """bool[n]: which rows have a text that says anything."""
-    told = pc.and_(pc.not_equal(table["text_hash"], text_hash("")), pc.not_equal(table["text_hash"], ""))
-    return np.asarray(pc.fill_null(told, False).to_numpy(), dtype=bool)
+    known = pc.and_(pc.not_equal(table["text_hash"], text_hash("")), pc.not_equal(table["text_hash"], ""))
+    return np.asarray(pc.fill_null(known, False).to_numpy(), dtype=bool)
 
 
 def same_texts(table: pa.Table, rules: DedupRules) -> pa.Table:

@@ -77,9 +77,11 @@ class SemanticTask:
         split = splits_of(
             table["patient"].to_arrow().cast(pa.string()), self.splits, table["official_split"].to_arrow()
         )
-        said = pl.col("findings").fill_null("")
+        findings = pl.col("findings").fill_null("")
         # A text of which no finding is known claims what its very words say.
-        claim = pl.when(said == "").then(pl.lit("=") + pl.col("text_hash").fill_null(pl.col("key"))).otherwise(said)
+        claim = (
+            pl.when(findings == "").then(pl.lit("=") + pl.col("text_hash").fill_null(pl.col("key"))).otherwise(findings)
+        )
         return table.select(
             "key",
             pl.Series("split", split),
@@ -115,22 +117,22 @@ class SemanticTask:
 def read_threshold(folder: Path) -> float | None:
     """The cosine that the step in ``folder`` cut at, None where it is not done."""
     try:
-        told = (read_parts(folder, ["key"]).schema.metadata or {}).get(_TOLD)
+        threshold = (read_parts(folder, ["key"]).schema.metadata or {}).get(_TOLD)
     except (FileNotFoundError, ValueError):
         return None
-    return None if told is None else float(told)
+    return None if threshold is None else float(threshold)
 
 
 def _table(kept: pa.Table, keys: pl.Series, similarity: Floats, parent: Rows, threshold: float) -> pa.Table:
     gone = parent != np.arange(len(parent))
-    asked = pl.DataFrame(
+    decided = pl.DataFrame(
         {
             "key": keys,
             "similarity": pl.Series(similarity).replace(float(NOTHING), None),
             "duplicate_of": keys.gather(parent).set(pl.Series(~gone), None) if len(keys) else keys,
         }
     )
-    table = _frame(kept.select(["key", "partition"])).join(asked, on="key", how="left", maintain_order="left")
+    table = _frame(kept.select(["key", "partition"])).join(decided, on="key", how="left", maintain_order="left")
     dropped = pl.col("duplicate_of").is_not_null()
     table = table.with_columns(
         pl.coalesce("duplicate_of", "key").alias("cluster"),

@@ -52,53 +52,56 @@ class Bench:
             "whys": list(WHYS),
         }
 
-    def records(self, asked: Mapping[str, str]) -> dict[str, Any]:
+    def records(self, parameters: Mapping[str, str]) -> dict[str, Any]:
         """One page of what a query finds, and on its first page how many of it each facet's values have."""
-        size, page = _whole(asked, "size", 24), _whole(asked, "page", 0)
+        size, page = _whole(parameters, "size", 24), _whole(parameters, "page", 0)
         if size not in _SIZES or page < 0:
             raise ValueError("size: 1 to 100; page: from 0")
-        rows = self.table.find(query_of(asked))
+        rows = self.table.find(query_of(parameters))
         shown = rows[page * size : (page + 1) * size].tolist()
         out = {"found": len(rows), "page": page, "size": size, "records": self.payloads.listed(shown)}
         return out if page else out | {"facets": self.table.counts(rows)}
 
-    def record(self, asked: Mapping[str, str]) -> dict[str, Any]:
+    def record(self, parameters: Mapping[str, str]) -> dict[str, Any]:
         """One record, and beside a duplicate the record kept in its place."""
-        row = self._row(asked.get("key", ""))
-        record = self.payloads.told([row])[0]
+        row = self._row(parameters.get("key", ""))
+        record = self.payloads.described([row])[0]
         other = record.get("duplicate_of") or "/"  # one of an earlier run is RUN/KEY
-        return {"record": record, "kept_instead": None if "/" in other else self.payloads.told([self._row(other)])[0]}
+        return {
+            "record": record,
+            "kept_instead": None if "/" in other else self.payloads.described([self._row(other)])[0],
+        }
 
     def picture(self, key: str, side: int) -> bytes | None:
         """A JPEG of at most ``side`` px; None where the record has no picture."""
         return self.payloads.picture(self._row(key), side)
 
-    def cut_moved(self, asked: Mapping[str, str]) -> dict[str, Any]:
-        """What another cut would change (`Cut.told`)."""
-        value = _number(asked, "value")
+    def cut_moved(self, parameters: Mapping[str, str]) -> dict[str, Any]:
+        """What another cut would change (`Cut.effect`)."""
+        value = _number(parameters, "value")
         if value is None:
             raise ValueError("value: a number")
-        return self.cut.told(asked.get("kind", ""), value)
+        return self.cut.effect(parameters.get("kind", ""), value)
 
     def map(self) -> dict[str, Any]:
         """The points of `curate browse --map` (`read_map`); {} where none is made."""
         return read_map(self.run.path / "report" / MAP, self.table) or {}
 
-    def draw(self, asked: Mapping[str, str]) -> dict[str, Any]:
+    def draw(self, parameters: Mapping[str, str]) -> dict[str, Any]:
         """The record to mark next, without what the run thinks of it; and how many this reviewer has marked."""
-        row, drawn = self.review.draw(asked.get("mode", "mixed"))
-        told = {} if row is None else self.payloads.told([row])[0]
-        record = {k: v for k, v in told.items() if k in _BLIND} | {"scores": {}} if told else None
+        row, drawn = self.review.draw(parameters.get("mode", "mixed"))
+        facts = {} if row is None else self.payloads.described([row])[0]
+        record = {k: v for k, v in facts.items() if k in _BLIND} | {"scores": {}} if facts else None
         return {"record": record, "drawn": drawn, "done": len(self.marks.mine())}
 
-    def mark(self, said: Mapping[str, Any]) -> dict[str, Any]:
+    def mark(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Keep a mark: key, verdict, why, drawn."""
-        row = self._row(str(said.get("key", "")))
-        why, drawn = said.get("why"), str(said.get("drawn", ""))
+        row = self._row(str(body.get("key", "")))
+        why, drawn = body.get("why"), str(body.get("drawn", ""))
         if drawn not in (*MODES, ""):
             raise ValueError(f"drawn: {drawn[:40]!r}; one of {', '.join(MODES)}")
         given = None if why is None else str(why)
-        self.marks.mark(self.table.keys[row].decode(), str(said.get("verdict", "")), given, drawn or None)
+        self.marks.mark(self.table.keys[row].decode(), str(body.get("verdict", "")), given, drawn or None)
         self.review.refresh()
         return {"done": len(self.marks.mine())}
 
@@ -109,32 +112,32 @@ class Bench:
         return row
 
 
-def query_of(asked: Mapping[str, str]) -> Query:
+def query_of(parameters: Mapping[str, str]) -> Query:
     """The query that an address holds: q, status, column, low, high, among, sort, order, and every facet, its values
     behind one another with "|" between them."""
-    wanted = tuple((name, tuple(asked[name].split("|"))) for name in FACETS if name in asked)
+    wanted = tuple((name, tuple(parameters[name].split("|"))) for name in FACETS if name in parameters)
     return Query(
-        text=asked.get("q", "")[:500],
+        text=parameters.get("q", "")[:500],
         wanted=wanted,
-        status=asked.get("status", ""),
-        column=asked.get("column", ""),
-        low=_number(asked, "low"),
-        high=_number(asked, "high"),
-        among=tuple(n for n in asked.get("among", "").split("|") if n),
-        sort=asked.get("sort", ""),
-        descending=asked.get("order", "down") != "up",
+        status=parameters.get("status", ""),
+        column=parameters.get("column", ""),
+        low=_number(parameters, "low"),
+        high=_number(parameters, "high"),
+        among=tuple(n for n in parameters.get("among", "").split("|") if n),
+        sort=parameters.get("sort", ""),
+        descending=parameters.get("order", "down") != "up",
     )
 
 
-def _number(asked: Mapping[str, str], name: str) -> float | None:
+def _number(parameters: Mapping[str, str], name: str) -> float | None:
     try:
-        return float(asked[name]) if asked.get(name) else None
+        return float(parameters[name]) if parameters.get(name) else None
     except ValueError:
-        raise ValueError(f"{name}: {asked[name][:40]!r} is no number") from None
+        raise ValueError(f"{name}: {parameters[name][:40]!r} is no number") from None
 
 
-def _whole(asked: Mapping[str, str], name: str, usual: int) -> int:
+def _whole(parameters: Mapping[str, str], name: str, usual: int) -> int:
     try:
-        return int(asked.get(name, usual))
+        return int(parameters.get(name, usual))
     except ValueError:
-        raise ValueError(f"{name}: {asked[name][:40]!r} is no whole number") from None
+        raise ValueError(f"{name}: {parameters[name][:40]!r} is no whole number") from None

@@ -91,7 +91,7 @@ class Cut:
             raise ValueError(str(error)) from None
         return Moved(replace(self._task, rules=rules).choice(self._pool).kept[self._here], rules)
 
-    def told(self, kind: str, value: float) -> dict[str, Any]:
+    def effect(self, kind: str, value: float) -> dict[str, Any]:
         """What `moved` would change: counts over all and by subgroup, and the --set to run it with. Queries may then
         ask among "in" (dropped now, kept then) and "out"."""
         then = self.moved(kind, value).kept

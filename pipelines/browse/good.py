@@ -35,9 +35,9 @@ def write_good(run: Run, marks: pl.DataFrame, folder: Path) -> int:
         raise RecipeError("--good", "no record of the train split is marked good", "mark some first")
     for name in ("drop_step", "drop_reason"):
         chosen = chosen.set_column(chosen.column_names.index(name), name, pa.nulls(chosen.num_rows, pa.string()))
-    with tempfile.TemporaryDirectory() as held:
-        commit_bytes(part_path(Path(held), 0), table_bytes(plan_shards(chosen, _PER_SHARD)))
-        task = ExportTask(str(ingest), held, str(folder), str(texts) if texts else None)
+    with tempfile.TemporaryDirectory() as plan:
+        commit_bytes(part_path(Path(plan), 0), table_bytes(plan_shards(chosen, _PER_SHARD)))
+        task = ExportTask(str(ingest), plan, str(folder), str(texts) if texts else None)
         for shard in range(-(-chosen.num_rows // _PER_SHARD)):
             task.run(shard)
     return int(chosen.num_rows)

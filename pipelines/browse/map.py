@@ -71,8 +71,8 @@ def read_map(path: Path, table: Table) -> dict[str, Any] | None:
     Records that the run does not know any longer are left out."""
     if not path.exists():
         return None
-    told: Any = pl.from_arrow(read_table(path))
-    rows = [(table.row(key), x, y) for key, x, y in told.iter_rows()]
+    placed: Any = pl.from_arrow(read_table(path))
+    rows = [(table.row(key), x, y) for key, x, y in placed.iter_rows()]
     facts = table.facts([row for row, _, _ in rows if row is not None])
     return {
         "x": [round(x, 4) for row, x, _ in rows if row is not None],

@@ -55,8 +55,8 @@ class Marks:
     def table(self) -> pl.DataFrame:
         """All marks of all reviewers, one row a record and reviewer, as `MARKS`."""
         files = sorted(self.folder.glob("*.parquet")) if self.folder.is_dir() else []
-        told: Any = pl.from_arrow(pa.concat_tables([MARKS.empty_table(), *(_read(path) for path in files)]))
-        return told  # type: ignore[no-any-return]
+        marks: Any = pl.from_arrow(pa.concat_tables([MARKS.empty_table(), *(_read(path) for path in files)]))
+        return marks  # type: ignore[no-any-return]
 
     def mine(self) -> pl.DataFrame:
         """Those of this reviewer."""
@@ -108,9 +108,9 @@ def agreement(marks: pl.DataFrame) -> list[dict[str, Any]]:
     for a, b in combinations(sorted(judged["reviewer"].unique()), 2):
         both = judged.filter(pl.col("reviewer") == a).join(judged.filter(pl.col("reviewer") == b), on="key")
         if len(both):
-            said = both["verdict"].to_list(), both["verdict_right"].to_list()
-            kappa = float(cohen_kappa_score(*said)) if len({*said[0], *said[1]}) > 1 else None
-            same = sum(x == y for x, y in zip(*said, strict=True)) / len(both)
+            verdicts = both["verdict"].to_list(), both["verdict_right"].to_list()
+            kappa = float(cohen_kappa_score(*verdicts)) if len({*verdicts[0], *verdicts[1]}) > 1 else None
+            same = sum(x == y for x, y in zip(*verdicts, strict=True)) / len(both)
             out.append({"reviewers": [a, b], "records": len(both), "agree": same, "kappa": kappa})
     return out
 

@@ -28,11 +28,11 @@ class Payloads:
         """The facts of each row with its text: what a list shows, without opening a part where that can be."""
         known = self._table.texts(rows)
         if known is None or self._proposed:
-            return self.told(rows)
+            return self.described(rows)
         facts = self._table.facts(rows)
         return [fact | ({"text": text} if text else {}) for fact, text in zip(facts, known, strict=True)]
 
-    def told(self, rows: Sequence[int]) -> list[dict[str, Any]]:
+    def described(self, rows: Sequence[int]) -> list[dict[str, Any]]:
         """The facts of each row (`Table.facts`) with text, sections, boxes of what was painted and, of a duplicate, the
         record that was kept in its place."""
         facts = self._table.facts(rows)

@@ -46,8 +46,8 @@ class Review:
 
     def refresh(self) -> pl.DataFrame:
         """Read the marks anew; queries may then ask among "good", "bad", "unsure" and "unmarked"."""
-        told = self.marks.table()
-        known = told.filter(pl.col("key").is_in(self.table.keys.astype(str)))
+        marks = self.marks.table()
+        known = marks.filter(pl.col("key").is_in(self.table.keys.astype(str)))
         for verdict in ("good", "bad", "unsure"):
             keys = known.filter(pl.col("verdict") == verdict)["key"].unique().to_numpy().astype("S32")
             self.table.put(verdict, self.table.rows(keys))
@@ -57,17 +57,17 @@ class Review:
         """(The row to mark next, None where there is none left; how it was drawn). ValueError on another mode."""
         if mode not in MODES:
             raise ValueError(f"mode: {mode[:40]!r}; one of {', '.join(MODES)}")
-        told = self.marks.table()
-        mine = told.filter(pl.col("reviewer") == (self.marks.reviewer or ""))
+        marks = self.marks.table()
+        mine = marks.filter(pl.col("reviewer") == (self.marks.reviewer or ""))
         turns = _TURNS[len(mine) % len(_TURNS) :] + _TURNS[: len(mine) % len(_TURNS)] if mode == "mixed" else (mode,)
         done = self._marked(mine)
         for turn in turns:
-            row = getattr(self, f"_{turn}")(told, mine, done)
+            row = getattr(self, f"_{turn}")(marks, mine, done)
             if row is not None:
                 return int(self.rows[row]), turn
         return None, mode
 
-    def told(self) -> dict[str, Any]:
+    def summary(self) -> dict[str, Any]:
         """How many marks there are, agreement, precision of what is kept (over all and by subgroup) and why not."""
         marks = self.refresh()
         counted = marks.group_by("reviewer", "verdict").len().sort("reviewer", "verdict").rows()
@@ -96,15 +96,15 @@ class Review:
     def _marked(self, marks: pl.DataFrame) -> NDArray[np.bool_]:
         return np.isin(self.table.keys[self.rows], _keys(marks))
 
-    def _random(self, told: pl.DataFrame, mine: pl.DataFrame, done: NDArray[np.bool_]) -> int | None:
+    def _random(self, marks: pl.DataFrame, mine: pl.DataFrame, done: NDArray[np.bool_]) -> int | None:
         return _first(np.flatnonzero(self._kept & ~done))
 
-    def _subgroup(self, told: pl.DataFrame, mine: pl.DataFrame, done: NDArray[np.bool_]) -> int | None:
+    def _subgroup(self, marks: pl.DataFrame, mine: pl.DataFrame, done: NDArray[np.bool_]) -> int | None:
         left = np.flatnonzero(self._kept & ~done)
         marked = np.bincount(self._groups[done], minlength=int(self._groups.max(initial=0)) + 1)
         return _first(left[np.argsort(marked[self._groups[left]], kind="stable")])
 
-    def _near(self, told: pl.DataFrame, mine: pl.DataFrame, done: NDArray[np.bool_]) -> int | None:
+    def _near(self, marks: pl.DataFrame, mine: pl.DataFrame, done: NDArray[np.bool_]) -> int | None:
         """Of the nearest by rank the one whose subgroup and side have the fewest marks so far."""
         close = self._around[:_CLOSE]
         left = close[~done[close]]
@@ -122,8 +122,8 @@ class Review:
         line = int((~self._kept[by_score]).sum())  # ranks below the cut, where there is one
         return by_score[np.argsort(np.abs(np.arange(len(by_score)) - line + 0.5), kind="stable")]
 
-    def _uncertain(self, told: pl.DataFrame, mine: pl.DataFrame, done: NDArray[np.bool_]) -> int | None:
-        judged = consensus(told).drop_nulls("good")
+    def _uncertain(self, marks: pl.DataFrame, mine: pl.DataFrame, done: NDArray[np.bool_]) -> int | None:
+        judged = consensus(marks).drop_nulls("good")
         good = judged["good"].to_numpy().astype(bool)
         if min(int(good.sum()), int((~good).sum())) < _LEAST:
             return None
@@ -139,8 +139,8 @@ class Review:
         left = np.flatnonzero(~done & ~np.isnan(self._scores))
         return _first(left[np.argsort(doubt[left], kind="stable")])
 
-    def _shared(self, told: pl.DataFrame, mine: pl.DataFrame, done: NDArray[np.bool_]) -> int | None:
-        return _first(np.flatnonzero(self._marked(told) & ~done))
+    def _shared(self, marks: pl.DataFrame, mine: pl.DataFrame, done: NDArray[np.bool_]) -> int | None:
+        return _first(np.flatnonzero(self._marked(marks) & ~done))
 
 
 def _keys(marks: pl.DataFrame) -> NDArray[np.bytes_]:

@@ -97,15 +97,15 @@ class Handler(BaseHTTPRequestHandler):
 
     def _answer(self, make: Callable[[str, Mapping[str, str]], Answer]) -> None:
         parts = urlsplit(self.path)
-        asked = {name: values[-1] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
+        parameters = {name: values[-1] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
         try:
             if self.headers.get("Host", "") not in self.server.hosts:
                 return self._send(403, "text/plain", b"this host is not served")
-            if parts.path == "/" and self._is_token(asked.get("token", "")):
+            if parts.path == "/" and self._is_token(parameters.get("token", "")):
                 return self._enter()
             if not self._is_token(self._cookie()):
                 return self._send(403, "text/plain", b"open the address that `curate browse` printed")
-            self._send(*make(parts.path, asked))
+            self._send(*make(parts.path, parameters))
         except (ValueError, KeyError) as error:
             self._send(400, _JSON, json.dumps({"error": str(error.args[0] if error.args else "")}).encode())
         except (BrokenPipeError, ConnectionResetError):
@@ -113,7 +113,7 @@ class Handler(BaseHTTPRequestHandler):
         except Exception as error:  # noqa: BLE001  told without its text
             self._send(500, _JSON, json.dumps({"error": str(withheld(error))}).encode())
 
-    def _get(self, path: str, asked: Mapping[str, str]) -> Answer:
+    def _get(self, path: str, parameters: Mapping[str, str]) -> Answer:
         if path in self.server.assets:
             return 200, *self.server.assets[path]
         first, _, rest = path.removeprefix("/").partition("/")
@@ -122,17 +122,17 @@ class Handler(BaseHTTPRequestHandler):
             return (200, "image/jpeg", picture) if picture else (404, "text/plain", b"it has no picture")
         asks: dict[str, Callable[[], Any]] = {
             "api/start": self.server.bench.start,
-            "api/records": partial(self.server.bench.records, asked),
-            "api/record": partial(self.server.bench.record, asked),
-            "api/cut": partial(self.server.bench.cut_moved, asked),
+            "api/records": partial(self.server.bench.records, parameters),
+            "api/record": partial(self.server.bench.record, parameters),
+            "api/cut": partial(self.server.bench.cut_moved, parameters),
             "api/map": self.server.bench.map,
-            "api/draw": partial(self.server.bench.draw, asked),
-            "api/marks": self.server.bench.review.told,
+            "api/draw": partial(self.server.bench.draw, parameters),
+            "api/marks": self.server.bench.review.summary,
         }
-        made = asks.get(path.removeprefix("/"))
-        return (200, _JSON, _json(made())) if made else (404, "text/plain", b"there is no such page")
+        answer = asks.get(path.removeprefix("/"))
+        return (200, _JSON, _json(answer())) if answer else (404, "text/plain", b"there is no such page")
 
-    def _post(self, path: str, asked: Mapping[str, str]) -> Answer:
+    def _post(self, path: str, parameters: Mapping[str, str]) -> Answer:
         origin = self.headers.get("Origin")
         if origin is not None and origin not in [f"http://{h}" for h in self.server.hosts]:
             self.close_connection = True
@@ -141,10 +141,10 @@ class Handler(BaseHTTPRequestHandler):
         if path != "/api/mark" or not 0 < size <= _MOST:
             self.close_connection = True  # its body is not read
             return 404, "text/plain", b"there is no such page"
-        said = json.loads(self.rfile.read(size))
-        if not isinstance(said, dict):
+        body = json.loads(self.rfile.read(size))
+        if not isinstance(body, dict):
             raise ValueError("a mark is an object")
-        return 200, _JSON, _json(self.server.bench.mark(said))
+        return 200, _JSON, _json(self.server.bench.mark(body))
 
     def _enter(self) -> None:
         self.send_response(303)

@@ -100,7 +100,7 @@ const local = (() => {
       return {found: rows.length, records, facets: asked.page ? null : await count(rows)};
     },
     record: async ({key}) => {
-      const told = await record((await rowOf(key))[0]), other = told.duplicate_of;
+      const told = await record((await rowOf(key))[0]), other = told.duplicate_of?.includes("/") ? null : told.duplicate_of;
       return {record: told, kept_instead: other ? await record((await rowOf(other))[0]) : null};
     },
     map: () => start.map ? json("map") : {},

@@ -75,7 +75,7 @@ def write_static(bench: Bench, folder: Path, progress: Callable[[int, int, dict[
     lines = [b""] * len(table)
     done = 0
     for rows in _by_partition(bench):
-        for row, fact in zip(rows, bench.payloads.told(rows), strict=True):
+        for row, fact in zip(rows, bench.payloads.described(rows), strict=True):
             lines[row] = _json(fact)
         written.picture_bytes += sum(pictures := _write_pictures(bench, rows, folder / "pictures"))
         written.pictures += len(pictures)

@@ -114,12 +114,12 @@ class Table:
 
     def facts(self, rows: Sequence[int]) -> list[dict[str, Any]]:
         """What is known of each row, as plain values: key, kept, facets, scores and a few more; nulls left out."""
-        told = self._shown[list(rows)].to_dicts()
-        for row, fact in zip(rows, told, strict=True):
+        facts = self._shown[list(rows)].to_dicts()
+        for row, fact in zip(rows, facts, strict=True):
             fact |= {"key": self.keys[row].decode(), "kept": bool(self.live[row])}
             fact |= {name: labels.names[labels.codes[row]] or None for name, labels in self.facets.items()}
             fact["scores"] = {n: float(v[row]) for n, v in self.scores.items() if not np.isnan(v[row])}
-        return [{k: v for k, v in fact.items() if v is not None} for fact in told]
+        return [{k: v for k, v in fact.items() if v is not None} for fact in facts]
 
     def partitions(self) -> NDArray[np.int64]:
         """int64[n]: the part of ingest that each record lies in, -1 where it is in none."""
@@ -152,7 +152,7 @@ class Table:
                 raise ValueError(f"among: there is no {name[:40]!r}")
             mask &= self._sets[name][1]
         if query.text.strip():
-            mask = self._said(query.text, mask)
+            mask = self._holds(query.text, mask)
         if not query.sort:
             return np.flatnonzero(mask)
         order = self._ordered(query.sort, query.descending)
@@ -163,7 +163,7 @@ class Table:
         score = self._score(column)
         return stable_order(-score if descending else score)
 
-    def _said(self, text: str, among: Bools) -> Bools:
+    def _holds(self, text: str, among: Bools) -> Bools:
         """bool[n]: of those ``among``, the texts that hold every word of ``text``; or the keys that begin so."""
         low = text.strip().lower()
         if _KEY.fullmatch(low):
@@ -186,10 +186,10 @@ class Table:
         wanted = pl.DataFrame({"key": self.keys.astype(str)})
         if folder is None or not any(folder.glob("part-*.parquet")):
             return pl.Series("text", [None] * len(self), pl.String)
-        told = self._run.rows(folder, ["key", "text"])
+        texts = self._run.rows(folder, ["key", "text"])
         if "score" in self.scores:
             self._ordered("score", True)  # what is asked first, ready before it is
-        found: pl.Series = wanted.join(told, on="key", how="left", maintain_order="left")["text"]
+        found: pl.Series = wanted.join(texts, on="key", how="left", maintain_order="left")["text"]
         return found
 
     def _facet(self, name: str) -> Labels:

@@ -39,7 +39,7 @@ def browse(
         out.print(f"{points:,} records on the map")
     bench = Bench(run, reviewer)
     if marks:
-        _say_marks(bench.review.told())
+        _say_marks(bench.review.summary())
         return
     if good is not None:
         out.print(f"{write_good(run, bench.marks.table(), good):,} records marked good: {near(good)}", soft_wrap=True)

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from curate.dedup.exact import pixel_hash
-from curate.dedup.held import HELD, Held
+from curate.dedup.held import HELD, HeldOut
 from curate.dedup.image import thumb, thumb_hash
 from curate.record import Reason
 
@@ -35,7 +35,7 @@ def table(*rows: dict[str, object]) -> pa.Table:
 def test_key_pixels_near_pictures_and_patients() -> None:
     seen, other = picture(1), picture(2)
     darker = np.uint8(seen * 0.9)
-    held = Held(table(row("k", None, picture(3)), row("e", "p1", seen)))
+    held = HeldOut(table(row("k", None, picture(3)), row("e", "p1", seen)))
     pool = table(
         row("k", "q1", picture(4)),
         row("a", "q2", seen),
@@ -50,11 +50,11 @@ def test_key_pixels_near_pictures_and_patients() -> None:
 
 def test_nothing_held_drops_nothing_and_unknown_patients_are_nobody() -> None:
     pool = table(row("a", None, picture(1)), row("b", "", picture(2)))
-    assert Held(table()).reasons(pool) == [None, None]
-    assert Held(table(row("x", "", picture(5)), row("y", None, None))).reasons(pool) == [None, None]
+    assert HeldOut(table()).reasons(pool) == [None, None]
+    assert HeldOut(table(row("x", "", picture(5)), row("y", None, None))).reasons(pool) == [None, None]
 
 
 def test_blank_pictures_are_not_each_others_near_duplicates() -> None:
     black = np.zeros((64, 64), np.uint8)
     grey = np.full((64, 64), 90, np.uint8)
-    assert Held(table(row("x", None, black))).reasons(table(row("a", None, grey))) == [None]
+    assert HeldOut(table(row("x", None, black))).reasons(table(row("a", None, grey))) == [None]
