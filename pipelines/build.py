@@ -22,7 +22,7 @@ from curate.intact import marker_path
 from curate.places import is_remote
 from curate.sources.pairing.outcome import Pairing
 from curate.sources.scan import Walked
-from curate.step import Deferred, Step, load_manifest
+from curate.step import FINISHED, Deferred, Step, load_manifest
 from curate.storage import (
     digest,
     local_folder,
@@ -215,9 +215,25 @@ class Pipeline:
     @cached_property
     def plan(self) -> Step:
         """Which record goes into which shard."""
+        return self._plan_after(self.continued)
+
+    def _plan_after(self, earlier: str | None) -> Step:
         per_shard = self.recipe.export.records_per_shard
-        task = Deferred(partial(tasks.plan, str(self.select.folder(self.run)), per_shard))
-        return Step("plan", task, 1, {"records_per_shard": per_shard}, [self.select.hash])
+        folder = str(self.run / "steps" / earlier) if earlier else None
+        task = Deferred(partial(tasks.plan, str(self.select.folder(self.run)), per_shard, folder))
+        config = {"records_per_shard": per_shard, **({"after": earlier} if earlier else {})}
+        return Step("plan", task, 1, config, [self.select.hash])
+
+    @cached_property
+    def continued(self) -> str | None:
+        """The folder's name of the plan whose shards `plan`'s begin with, where the recipe appends: that of the last
+        finished run, or, where that is this very run, the one which it continued."""
+        told = read_marker(self.run / FINISHED)
+        if told is None or not self.recipe.export.append or self.shards != self.run / "shards":
+            return None
+        before: str | None = told.get("continued")
+        last: str | None = next((name for name in told["steps"] if name.startswith("plan-")), None)
+        return before if self._plan_after(before).folder(self.run).name == last else last
 
     @cached_property
     def export(self) -> Step:

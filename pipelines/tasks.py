@@ -144,11 +144,11 @@ def semantic(
     return SemanticTask(ingested, deduplicated, scores, partitions, rules, splits)
 
 
-def plan(selection: str, per_shard: int) -> PlanTask:
+def plan(selection: str, per_shard: int, continued: str | None) -> PlanTask:
     """See `curate.export.plan`."""
     from curate.export.plan import PlanTask
 
-    return PlanTask(selection, per_shard)
+    return PlanTask(selection, per_shard, continued)
 
 
 def export(ingested: str, planned: str, shards: str, texts: str | None, kept: tuple[str, ...] = ()) -> ExportTask:

@@ -10,44 +10,74 @@ from typing import cast
 import polars as pl
 import pyarrow as pa
 
+from curate.errors import RunError
+from curate.export.remove import NOBODY
 from curate.export.split import SPLITS
 from curate.places import place
 from curate.record import SELECTION, SHARD_PLAN, conform
-from curate.step import read_parts
+from curate.step import part_path, read_parts
 
 _COLUMNS = ("key", "partition", "split", "score", "weight", "text_from", "drop_reason")
 
 
 @dataclass(frozen=True)
 class PlanTask:
-    """One unit of global work: the SELECTION in the folder ``selection`` -> SHARD_PLAN."""
+    """One unit of global work: the SELECTION in the folder ``selection`` -> SHARD_PLAN. ``continued``: the folder of an
+    earlier plan, whose shards this one's begin with."""
 
     selection: str
     per_shard: int
+    continued: str | None = None
 
     def rows(self, partition: int) -> int:
         """The plan is global: one unit."""
         return 1
 
     def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
-        """SHARD_PLAN rows of all kept records."""
-        return plan_shards(read_parts(place(self.selection), _COLUMNS, empty=SELECTION), self.per_shard)
+        """SHARD_PLAN rows of all kept records. RunError where the plan to continue is gone."""
+        earlier = None
+        if self.continued is not None:
+            if not part_path(place(self.continued), 0).is_file():
+                problem = "the plan that export.append continues is gone, and its continuation is damaged"
+                raise RunError(f"{problem}; --set export.append=false plans all shards anew")
+            earlier = read_parts(place(self.continued), ["key", "split", "name"])
+        selection = read_parts(place(self.selection), _COLUMNS, empty=SELECTION)
+        return plan_shards(selection, self.per_shard, earlier)
 
 
-def plan_shards(selection: pa.Table, per_shard: int) -> pa.Table:
+def plan_shards(selection: pa.Table, per_shard: int, earlier: pa.Table | None = None) -> pa.Table:
     """SHARD_PLAN: kept rows of a SELECTION, split by split, cut into shards of ``per_shard`` in ingest order. Keys are
     HMACs and partitions are sorted by key, so this order is already a shuffle, and a shard reads one or two partitions.
+
+    What has a shard in an ``earlier`` plan stays there, in the same order; the rest fills shards after those. A shard
+    that loses all its records keeps its name, and one row under `NOBODY`.
     """
-    number = pl.int_range(pl.len()).over("split") // per_shard
     planned = (
         cast("pl.DataFrame", pl.from_arrow(selection.select(_COLUMNS)))
         .lazy()
         .filter(pl.col("drop_reason").is_null())
         .with_columns(pl.col("split").cast(pl.Enum(SPLITS)))
         .sort("split", "partition", maintain_order=True)  # in ingest order, on which the writer relies
-        .with_columns(number.alias("number"))
-        .with_columns(pl.struct("split", "number").rle_id().alias("shard"))
-        .collect()
     )
-    names = planned["number"].cast(pl.String).str.zfill(6)
-    return conform(planned.with_columns(pl.col("split").cast(pl.String), names.alias("name")).to_arrow(), SHARD_PLAN)
+    if earlier is None:
+        planned = planned.with_columns((pl.int_range(pl.len()).over("split") // per_shard).alias("number"))
+    else:
+        planned = _continued(planned, cast("pl.DataFrame", pl.from_arrow(earlier)), per_shard)
+    table = planned.with_columns(pl.struct("split", "number").rle_id().alias("shard")).collect()
+    names = table["number"].cast(pl.String).str.zfill(6)
+    return conform(table.with_columns(pl.col("split").cast(pl.String), names.alias("name")).to_arrow(), SHARD_PLAN)
+
+
+def _continued(planned: pl.LazyFrame, earlier: pl.DataFrame, per_shard: int) -> pl.LazyFrame:
+    """``planned`` with the ``number`` of each row's shard: the ``earlier`` one (key, split, name), or one after all."""
+    numbered = pl.col("split").cast(pl.Enum(SPLITS)), pl.col("name").cast(pl.Int64).alias("number")
+    before = earlier.lazy().select("key", *numbered)
+    after = before.group_by("split").agg((pl.col("number").max() + 1).alias("first"))
+    is_new = pl.col("number").is_null()
+    number = pl.col("first").fill_null(0) + pl.int_range(pl.len()).over("split", is_new) // per_shard
+    planned = planned.join(before, on=["key", "split"], how="left", maintain_order="left")
+    planned = planned.join(after, on="split", how="left", maintain_order="left")
+    planned = planned.with_columns(pl.when(is_new).then(number).otherwise("number").alias("number"))
+    emptied = before.select("split", "number").unique().join(planned, on=["split", "number"], how="anti")
+    emptied = emptied.with_columns(key=pl.lit(NOBODY), partition=pl.lit(-1, pl.Int32))
+    return pl.concat([planned, emptied], how="diagonal").sort("split", "number", maintain_order=True)

@@ -35,6 +35,7 @@ from curate.storage import (
     commit_json,
     commit_marker,
     digest,
+    digest_file,
     read_json,
     read_marker,
     read_table,
@@ -152,11 +153,17 @@ def write_shard(
 
 
 def _commit(folder: Path, name: str, data: bytes, index: pa.Table) -> None:
-    commit_bytes(folder / f"{name}.tar", data)
-    commit_bytes(folder / f"{name}.parquet", table_bytes(index))
+    _put(folder / f"{name}.tar", data)
+    _put(folder / f"{name}.parquet", table_bytes(index))
     count = index.num_rows
     stats = {"count": count, "successes": count, "bytes": len(data), "sha256": digest(data)}
     commit_json(folder / f"{name}_stats.json", stats)
+
+
+def _put(path: Path, data: bytes) -> None:
+    """Write the file, unless it is there as it is to be."""
+    if not path.is_file() or path.stat().st_size != len(data) or digest_file(path) != digest(data):
+        commit_bytes(path, data)
 
 
 def remove_from_shard(folder: Path, name: str, keys: Collection[str]) -> None:
@@ -215,17 +222,18 @@ def check_shards(shards: Path) -> None:
         raise RecipeError("out", f"{shards} holds {unknown} files or folders that no run wrote", "move them away")
 
 
-def reset_shards(shards: Path, step_hash: str, made_of: str, whole: bool) -> bool:
+def reset_shards(shards: Path, step_hash: str, made_of: str, whole: bool, continued: bool = False) -> bool:
     """Remove shards of another selection before the first of this one is written: a reader never finds a mix.
 
     ``made_of``: a digest of the records; ``whole``: all shards are there and intact, and only the marker may be
-    damaged. False if the folder already belonged to this selection. Raises as `check_shards`.
+    damaged; ``continued``: this selection begins with the shards that are there, which stay. False if the folder
+    already belonged to this selection. Raises as `check_shards`.
     """
     check_shards(shards)
     marker, owner = shards / MARKER, {"hash": step_hash, "records": made_of}
     previous = read_marker(marker)
     fresh = previous != owner and not (previous is None and whole)
-    if fresh:
+    if fresh and not continued:
         remove_tree(shards, shards.parent)
     if previous != owner:
         commit_marker(marker, owner)

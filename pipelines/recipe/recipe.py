@@ -59,6 +59,9 @@ class Export(Part):
 
     records_per_shard: Annotated[int, Field(ge=1)] = 1000
     """Records in a tar file."""
+    append: bool = False
+    """Shards of the last finished run stay as they are, but for records that are no longer chosen or that changed; what
+    is new goes into new shards. What comes out then depends on what was exported before."""
     license: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\r\n]+$")] | None = None
     """What the shards' card says of it: an SPDX identifier in small letters, or words of your own."""
 

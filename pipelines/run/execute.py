@@ -93,7 +93,8 @@ def _each_step(pipeline: Pipeline, engine: Engine, progress: Progress, until: st
         if name == "index":
             require_pairs(pipeline.recipe, pipeline.pairing, manifests[-1])
     if until == "export":
-        commit_marker(pipeline.run / FINISHED, {"steps": [s.folder(pipeline.run).name for s in pipeline.steps()]})
+        told = {"steps": [s.folder(pipeline.run).name for s in pipeline.steps()], "continued": pipeline.continued}
+        commit_marker(pipeline.run / FINISHED, told)
     return pipeline, manifests
 
 
@@ -109,6 +110,6 @@ def execute_step(pipeline: Pipeline, step: Step, engine: Engine, progress: Progr
     if step.name == "export":
         made_of = step.made_of(pipeline.run)
         whole = not damaged(folder, step.partitions, made_of)
-        if reset_shards(pipeline.shards, step.hash, made_of, whole):
+        if reset_shards(pipeline.shards, step.hash, made_of, whole, pipeline.continued is not None):
             remove_tree(folder, pipeline.run / "steps")
     return run_step(step, pipeline.run, engine, progress)

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curate.export.plan import plan_shards
+from curate.export.remove import NOBODY
 from curate.export.select import SelectRules, cut_of
 from curate.export.split import SPLITS, SplitRules, split_all, split_of
 from curate.export.webdataset import ExportTask, count_shards, reset_shards, shard_table, write_shard
@@ -63,6 +64,39 @@ def test_shards_are_consecutive_and_hold_every_kept_record_once() -> None:
 
 
 SPLIT = st.sampled_from(SPLITS)
+
+
+@given(st.lists(st.tuples(SPLIT, st.booleans(), st.booleans()), min_size=1, max_size=40), st.integers(1, 5))
+def test_a_continued_plan_moves_nothing_and_adds_behind(rows: list[tuple[str, bool, bool]], per_shard: int) -> None:
+    """Each row: its split, whether it was chosen before, whether it is now."""
+
+    def chosen(now: int) -> pa.Table:
+        told = {
+            "key": [f"{i:032x}" for i in range(len(rows))],
+            "partition": [i // 5 for i in range(len(rows))],
+            "split": [split for split, *_ in rows],
+            "drop_reason": [None if row[1 + now] else Reason.BELOW_CUT.value for row in rows],
+        }
+        empty = [None] * len(rows)
+        return conform(pa.table({f.name: pa.array(told.get(f.name, empty), f.type) for f in SELECTION}), SELECTION)
+
+    first = plan_shards(chosen(0), per_shard)
+    found = plan_shards(chosen(1), per_shard, first).to_pylist()
+    before = {r["key"]: (r["split"], r["name"]) for r in first.to_pylist()}
+    now = {r["key"]: (r["split"], r["name"]) for r in found if r["key"] != NOBODY}
+    assert set(now) == set(plan_shards(chosen(1), per_shard)["key"].to_pylist())
+    assert all(now[key] == shard for key, shard in before.items() if key in now)
+    assert set(before.values()) <= {(r["split"], r["name"]) for r in found}  # an emptied one keeps its name
+    assert not set(before.values()) & {shard for key, shard in now.items() if key not in before}
+    assert [r["shard"] for r in found] == sorted(r["shard"] for r in found)
+    shards = {(r["split"], r["name"]): r["shard"] for r in found}
+    assert sorted(shards.values()) == list(range(len(shards)))
+    for split, name in shards:
+        keys = [r["key"] for r in found if (r["split"], r["name"]) == (split, name)]
+        assert keys == sorted(keys) and (NOBODY not in keys or keys == [NOBODY])
+        numbers = sorted(int(n) for s, n in shards if s == split)
+        assert numbers == list(range(len(numbers)))  # no gap: they are read by a range
+    assert plan_shards(chosen(0), per_shard, first).equals(first)
 
 
 @given(st.lists(st.tuples(SPLIT, st.booleans()), max_size=40), st.integers(1, 7))
