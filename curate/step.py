@@ -27,6 +27,7 @@ import pyarrow as pa
 from curate.engine import Crash, Engine
 from curate.errors import FunnelError, RunError
 from curate.intact import MANIFEST, damaged, digests_beside, forget, marker_path, part_path, remember
+from curate.isolate import isolate
 from curate.places import place
 from curate.record import Reason
 from curate.storage import commit_bytes, commit_marker, digest, read_marker, read_table, remove_tree, table_bytes
@@ -158,11 +159,12 @@ class Step:
         return run / "steps" / f"{self.name}-{self.hash}"
 
     def made_of(self, run: Path) -> str:
-        """A digest of the parts of the steps it reads, as they are now."""
+        """A digest of the parts, and what was left beside them, of the steps it reads, as they are now."""
         folders = (run / "steps").iterdir() if self.inputs and (run / "steps").is_dir() else ()
         named = {folder.name.rpartition("-")[2]: folder for folder in folders}
         read = [load_manifest(named[name]) for name in self.inputs if name in named]
-        return digest(*(str(part["sha256"]) for manifest in read if manifest for part in manifest.parts))
+        parts = (part for manifest in read if manifest for part in manifest.parts)
+        return digest(*(f"{part['sha256']}{part.get('beside', '')}" for part in parts))
 
 
 @dataclass(frozen=True)
@@ -218,7 +220,7 @@ def run_step(step: Step, run: Path, engine: Engine, progress: Progress | None = 
             finished += 1
             say(step.name, finished, step.partitions)
     if crashed:
-        _isolate(work, crashed, engine)
+        isolate(work, crashed, engine)
         say(step.name, step.partitions, step.partitions)
     return finish(step, run, time.monotonic() - started)
 
@@ -311,13 +313,20 @@ def finish(step: Step, run: Path, seconds: float) -> Manifest:
         rows_in=sum(p["rows_in"] for p in parts),
         kept=sum(p["kept"] for p in parts),
         dropped=dict(sorted(dropped.items())),
-        parts=[{"sha256": p["sha256"], "rows": p["rows_in"]} for p in parts],
+        parts=[{"sha256": p["sha256"], "rows": p["rows_in"], **_own_files(p["files"])} for p in parts],
         seconds=round(seconds, 3),
     )
     fields = {k: v for k, v in vars(manifest).items() if k != "reused"}
     remember(folder, parts)
     commit_marker(folder / MANIFEST, fields)
     return manifest
+
+
+def _own_files(files: Mapping[str, str]) -> dict[str, str]:
+    """A digest of a part's files below the step's folder: a model, which is not its part's keys. Files elsewhere (the
+    sealed index, shards) are other bytes whenever they are written, or nobody's input."""
+    own = {name: sha256 for name, sha256 in files.items() if not name.startswith("..")}
+    return {"beside": digest(json.dumps(own, sort_keys=True))} if own else {}
 
 
 def commit_part(
@@ -361,55 +370,6 @@ class PartitionWork:
         beside = self.task.beside(partition) if isinstance(self.task, LeavesFiles) else ()
         commit_part(place(self.folder), partition, table, time.monotonic() - started, self.inputs, beside)
         return int(table.num_rows)
-
-
-_Rows = tuple[int, range]  # of a partition
-
-
-@dataclass(frozen=True)
-class _Probe:
-    """Run some rows of a partition and throw the result away: does it crash?"""
-
-    task: Task
-
-    def __call__(self, some: _Rows) -> None:
-        partition, rows = some
-        self.task.run(partition, only=rows)
-
-
-@dataclass(frozen=True)
-class _Poisoned:
-    """Whole partitions again, without touching the rows known to crash."""
-
-    work: PartitionWork
-    poison: Mapping[int, Collection[int]]
-
-    def __call__(self, partition: int) -> int:
-        return self.work(partition, self.poison[partition])
-
-
-def _isolate(work: PartitionWork, partitions: Sequence[int], engine: Engine) -> None:
-    """Partitions crashed their process: bisect to the rows at fault, all beside one another, mark them CRASHED, commit
-    the rest. A row is at fault that crashes with nothing beside it: another may have taken the memory."""
-    guilty: dict[int, set[int]] = {partition: set() for partition in partitions}
-    suspects: list[_Rows] = [(partition, range(work.task.rows(partition))) for partition in partitions]
-    while suspects:
-        halves = [(partition, half) for partition, rows in suspects for half in _halve(rows)]
-        crashed = [some for some, end in engine.map(_Probe(work.task), halves, alone=True) if isinstance(end, Crash)]
-        suspects = [(partition, rows) for partition, rows in crashed if len(rows) > 1]
-        for single in (some for some in crashed if len(some[1]) == 1):
-            for (partition, rows), again in engine.map(_Probe(work.task), [single], alone=True):
-                if isinstance(again, Crash):
-                    guilty[partition].add(rows[0])
-    for partition, last in engine.map(_Poisoned(work, guilty), partitions):
-        if isinstance(last, Crash):
-            known = len(guilty[partition])
-            raise RunError(f"{work.name}: partition {partition} crashes even without its {known} guilty records")
-
-
-def _halve(rows: range) -> list[range]:
-    middle = (rows.start + rows.stop) // 2
-    return [r for r in (range(rows.start, middle), range(middle, rows.stop)) if len(r)]
 
 
 def mark_poison(reasons: list[Reason | None], poison: Collection[int]) -> list[Reason | None]:

@@ -16,7 +16,18 @@ from curate.engine import Engine
 from curate.errors import FunnelError, RecipeError, RunError
 from curate.record import FATE, Reason, drop_each, live
 from curate.stage import Stage, run_stages
-from curate.step import Manifest, Step, load_manifest, mark_poison, part_path, read_parts, run_model_step, run_step
+from curate.step import (
+    Manifest,
+    Step,
+    Unit,
+    load_manifest,
+    mark_poison,
+    part_path,
+    read_parts,
+    run_model_step,
+    run_step,
+)
+from tests.inline import InlineEngine
 
 ROWS = 8
 
@@ -150,6 +161,38 @@ def test_model_batches_are_the_same_on_every_engine(engine: Engine, tmp_path: Pa
     step = Step("triple", task, 4, {})
     run_model_step(step, task, tmp_path, engine)
     assert read_parts(step.folder(tmp_path))["key"].to_pylist() == [f"{3 * n:032x}" for n in range(4 * ROWS)]
+
+
+@dataclass(frozen=True)
+class Fitted(Unit):
+    """A part of keys, and beside it a model that says ``said``; ``outside``: not in the step's own folder."""
+
+    out: str
+    said: str
+
+    def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
+        Path(self.out).parent.mkdir(parents=True, exist_ok=True)
+        Path(self.out).write_text(self.said)
+        return pa.table({"key": ["a"]})
+
+    def beside(self, partition: int) -> list[Path]:
+        return [Path(self.out)]
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_what_was_made_of_a_model_that_is_another_now_is_made_again(tmp_path: Path, inside: bool) -> None:
+    """The part beside the retrained model is the same, its bytes are others. A sealed file elsewhere always is."""
+    engine, folder = InlineEngine(), Step("fit", Fitted("", ""), 1, {}).folder(tmp_path)
+    out = str((folder if inside else tmp_path / "private") / "model" / "weights")
+    first, second = (Step("fit", Fitted(out, said), 1, {}) for said in ("one", "two"))
+    use = Step("use", Numbers(), 1, {}, [first.hash])
+    run_step(first, tmp_path, engine)
+    run_step(use, tmp_path, engine)
+    assert run_step(use, tmp_path, engine).reused
+    Path(out).write_text("damaged")
+    run_step(second, tmp_path, engine)
+    assert Path(out).read_text() == "two" and first.hash == second.hash
+    assert run_step(use, tmp_path, engine).reused is not inside
 
 
 def test_the_hash_covers_what_decides_the_bytes_and_nothing_else() -> None:
