@@ -10,6 +10,8 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import fsspec
+
 _SERVER = """
 import logging, sys, threading
 from moto.server import ThreadedMotoServer
@@ -40,8 +42,10 @@ def s3_server(bucket: str) -> Iterator[str]:
                 break
             except OSError:
                 time.sleep(0.1)
+        _forget_other_servers()
         yield url
     finally:
+        _forget_other_servers()
         process.terminate()
         process.wait()
         for name, value in before.items():
@@ -49,3 +53,8 @@ def s3_server(bucket: str) -> Iterator[str]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+def _forget_other_servers() -> None:
+    """fsspec keeps a file system for its options, and the server's place is in none of them."""
+    fsspec.get_filesystem_class("s3").clear_instance_cache()

@@ -10,7 +10,6 @@ import typer
 
 from curate.errors import RecipeError
 from curate.places import place
-from curate.record import Reason
 from pipelines.commands.screen import fail, near, out, progress_bars, step_progress, stoppable
 
 if TYPE_CHECKING:
@@ -58,6 +57,7 @@ def fetch(
     the same command goes on.
     """
     from curate.fetch.job import FetchRules
+    from curate.record import Reason
 
     folder = place(target)
     if urls is not None:
