@@ -2,9 +2,10 @@
 
     python -m benchmarks.deid.marked benchmarks/deid/frames_fifth.jsonl --out benchmarks/results/deid_fifth.json
 
-The fifth set (200 texts, 1,010 marks) was written on 2026-11-28 by a hand that had seen neither rules nor other sets,
-and read by no one who builds: whoever looks at what fails there has used it up. No header is given: nothing is known
-of the patient but what the text says.
+The fifth set (200 texts, 1,010 marks, odd kinds of them) was written on 2026-11-28, the sixth (320 ordinary reports in
+eight styles, 1,598 marks) on 2026-11-29, each by a hand that had seen neither rules nor other sets, and read by no one
+who builds: whoever looks at what fails there has used it up. No header is given: nothing is known of the patient but
+what the text says.
 """
 
 from __future__ import annotations
@@ -25,12 +26,12 @@ _HARD = {"PLACE": "address", "DATE": "date", "AGE": "age over 89", "PHONE": "pho
 
 
 def read(path: Path) -> list[Text]:
-    """A text a line: {"id", "text"}."""
+    """A text a line: {"id", "text"}, and maybe its "style"."""
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    return [_text(row["id"], row["text"]) for row in rows]
+    return [_text(row["id"], row.get("style", "as written"), row["text"]) for row in rows]
 
 
-def _text(key: str, source: str) -> Text:
+def _text(key: str, style: str, source: str) -> Text:
     plain, gold, protected, at = "", [], [], 0
     for hit in _MARK.finditer(source):
         before = source[at : hit.start()]
@@ -40,7 +41,7 @@ def _text(key: str, source: str) -> Text:
         plain += hit[2]
         at = hit.end()
     protected.append((len(plain), len(plain) + len(source) - at))
-    return Text(key, "fifth", "", "as written", plain + source[at:], tuple(gold), tuple(protected), ())
+    return Text(key, style, "", style, plain + source[at:], tuple(gold), tuple(protected), ())
 
 
 def _kind(label: str, value: str) -> str:

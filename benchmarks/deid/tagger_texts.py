@@ -1,11 +1,13 @@
 """Texts with marked identifiers, for fitting the tagger (`curate.deid.text.tagger`), and what is made of them.
 
-`train_a.jsonl` to `train_g.jsonl` were written (2026-11-28) by seven hands that had seen neither rules nor tests nor
-each other's texts: reports, letters, notes and left-overs with every identifying value marked `[[LABEL|value]]`; f
-wrote more of places, days and numbers, g of names and what looks like one. An eighth hand's are the fresh frames, which
-are in-sample for the rules. So that no name or number is learned by heart, values are drawn anew each time a text is
-read, in the same shape; capitals, full stops and letters vary as well. Beside them stand the dev half of the frames,
-the forms of identifiers with their look-alikes (but the fresh ones), and the sentences of `fit_words`.
+`train_a.jsonl` to `train_l.jsonl` were written (2026-11-28 and 29) by twelve hands that had seen neither rules nor
+tests nor each other's texts: reports, letters, notes and left-overs with every identifying value marked
+`[[LABEL|value]]`; f wrote more of places, days and numbers, g of names and what looks like one, h ordinary reports,
+i, j and k as in North America, in Britain, Ireland and the south, and in India, the Gulf, Africa and Asia, l of cases
+and what looks like a name and is none. Another hand's are the fresh frames, which are in-sample for the rules. So
+that no name or number is learned by heart, values are drawn anew each time a text is read, in the same shape;
+capitals, full stops and letters vary as well. Beside them stand the dev half of the frames, the forms of identifiers
+with their look-alikes (but the fresh ones), and sentences of our own making.
 """
 
 from __future__ import annotations
@@ -19,8 +21,8 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 from benchmarks.deid import frames
-from benchmarks.deid.fit_words import Maker
 from benchmarks.deid.forms.__main__ import texts as form_texts
+from benchmarks.deid.made_sentences import Maker
 from curate.deid.text.fold import tidy
 from curate.deid.words.context_words import words
 from curate.deid.words.vocabulary import Kind, kind
@@ -56,8 +58,9 @@ class Marked:
     pieces: Pieces
 
 
-WRITERS = "abcdefg"
+WRITERS = "abcdefghijkl"
 FRESH = "fresh"  # frames, filled
+FOLDS = (("i", "j", "k", "l"), ("b", "e", "h", FRESH), ("a", "c", "d", "f", "g"))  # left out together
 
 
 def written(name: str) -> list[Marked]:
@@ -108,7 +111,7 @@ def forms(name: str) -> list[Marked]:
 
 
 def sentences(maker: Maker, count: int) -> Iterator[Marked]:
-    """Texts of `fit_words`: their names, places, days and numbers."""
+    """Sentences of our own making: their names, places, days and numbers."""
     for number in range(count):
         text, names, masked = maker.text()
         spans = sorted([*((s, e, "NAME") for s, e in names), *masked])
@@ -144,6 +147,19 @@ class Drawer:
             for label, text in one.pieces
         ]
         return self._styled(pieces)
+
+    def of(self, name: str, times: int) -> list[Marked]:
+        """The texts of a writer, or the fresh frames, each ``times`` drawn anew; of a quarter of them some of what must
+        go is masked already, as a second look sees it."""
+        texts = framed(FRESH, times, 5) if name == FRESH else [one for one in written(name) for _ in range(times)]
+        return [self.drawn(one) for one in texts]
+
+    def drawn(self, one: Marked) -> Marked:
+        """Another text like this one."""
+        pieces, r = self.vary(one), self.r
+        if r.random() < 0.25:
+            pieces = [(k, f"[{k}]" if k and text[:1] != "[" and r.random() < 0.6 else text) for k, text in pieces]
+        return Marked(one.key, pieces)
 
     def _styled(self, pieces: Pieces) -> Pieces:
         r = self.r

@@ -172,4 +172,3 @@ def _compiled(pattern: str) -> re.Pattern[str] | None:
 
 
 CODES = guard(shapes="0", led="codes")
-DIGITS_FIRST = guard(shapes="0", led="digits")

@@ -40,6 +40,11 @@ _MEASURE = (
     r"[ ]?(?:%|(?:mm|cms?|ml|mg|bpm|degrees|mbq)(?!\w)|(?-i:g|cc)(?![\w:.]|[ ](?:(?-i:[A-Z])|dr|to\b))))"
 )
 _LEVEL = r"(?<![\w/-])[CTLSD]\d{1,2}(?:[-/][CTLS]?\d{1,2})?(?![\w/-])"
+_ORDINAL = (  # "4th and 5th metatarsals"
+    r"\b\d{1,2}(?:st|nd|rd|th)(?:(?:,|[ ]?[-/&]|[ ](?:and|or|to|through))[ ]?\d{1,2}(?:st|nd|rd|th))*"
+    r"(?=[ ](?:left[ ]|right[ ])?(?:metatars|metacarp|rib|toe|finger|digit|ray|phalan|cranial|intercostal|interspace"
+    r"|ventric|cervical|thoracic|lumbar|sacral|proximal|middle|distal|web|MTP|MCP|PIP|DIP|CMC|TMT|trimester))"
+)
 _GRADE = (
     r"\b(?:grade|stage|type|category|(?:bi|ti|pi|li|cad|o|lung)-?rads|aspects|fazekas|bosniak|kl[ ]grade)[ -]?"
     r"(?:\d|[ivx]+)[a-z]?\b"
@@ -50,7 +55,7 @@ _HEAD = (
 )
 _LISTED = r"(?:^[ ]*|(?<=[^\d.]\.))\d{1,2}[.)](?=\s?[a-z])"
 _CLOSED = re.compile(
-    rf"(?P<negation>{_NEGATION})|(?P<word>{_SIDE}|{_SEVERITY})|(?P<level>{_LEVEL}|{_GRADE})"
+    rf"(?P<negation>{_NEGATION})|(?P<word>{_SIDE}|{_SEVERITY})|(?P<level>{_LEVEL}|{_ORDINAL}|{_GRADE})"
     rf"|(?P<measure>{_MEASURE})|(?P<listed>{_LISTED})|(?P<head>{_HEAD})",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -64,7 +69,7 @@ def without(text: str, spans: Iterable[Found]) -> Iterator[Found]:
             yield span
             continue
         at = span.start
-        for hit in _CLOSED.finditer(text, _line(text, span.start)):
+        for hit in _CLOSED.finditer(text, _line(text, span.start), span.end + _BEYOND):
             if hit.start() >= span.end:
                 break
             if hit.end() > span.start and not _may_go(hit, span):
@@ -91,7 +96,7 @@ def _line(text: str, at: int) -> int:
     return max(text.rfind("\n", 0, at) + 1, at - _REACH)
 
 
-_REACH = 24  # characters
+_REACH, _BEYOND = 24, 60  # characters: before a span a number may begin, behind it one may end
 
 
 def _piece(text: str, span: Found, start: int, end: int) -> Iterator[Found]:

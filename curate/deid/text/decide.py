@@ -1,16 +1,16 @@
 """The one decision per word: is it somebody's name? `curate.deid.text.features` -> a probability -> a threshold.
 
 What no rule and no header can know are the names of third parties without a cue. A network of one hidden layer, fitted
-to text of our own making (`benchmarks/deid/fit_words.py`), reads what is known of a word and its neighbours. Words that
-a report's meaning stands and falls with (`roles.PROTECTED`) are never asked about: they go only as part of a name that
-a cue gives away. Works on folded text (`curate.deid.text.fold`).
+to marked texts and to sentences of our own making (`benchmarks/deid/fit_words.py`), reads what is known of a word and
+its neighbours. Words that a report's meaning stands and falls with (`roles.PROTECTED`) are never asked about: they go
+only as part of a name that a cue gives away. Works on folded text (`curate.deid.text.fold`).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -23,7 +23,8 @@ from curate.deid.rules import NAME_THRESHOLD
 from curate.deid.text import features
 from curate.deid.text.context import is_acting, is_eponym
 from curate.deid.text.fold import BARRIER
-from curate.deid.text.tokens import Word, is_shouted, words_of
+from curate.deid.text.text_index import is_shouted
+from curate.deid.text.tokens import Word, words_of
 from curate.deid.words import context_words as roles
 from curate.deid.words.looks import weights
 from curate.deid.words.vocabulary import Kind, is_listed
@@ -36,12 +37,13 @@ _BESIDE = re.compile(r"[ \xa0]{1,2}|[ ]?[,&^_/-][ ]?|'|\.[ ]?")
 
 @dataclass(frozen=True)
 class Thresholds:
-    """The probability of a name from which a word goes, by what is known of the word (fitted on text of our own making,
-    chosen on the frames of `benchmarks/deid` that are there to choose on)."""
+    """The probability of a name from which a word goes, by what is known of the word (chosen on the frames of
+    `benchmarks/deid` that are there to choose on)."""
 
     known: float = NAME_THRESHOLD
     unknown: float = 0.07
     report: float = 0.3  # a word that reports are made of, and a name
+    plain: float = 0.55  # ... in small letters, that few are called, or an abbreviation in capitals
     unnamed: float = 0.8  # one that no list of names and towns has
     unnamed_inside: float = 0.5  # such a one with a capital inside a sentence
     medicine: float = 0.97  # ... a long one of medicine ("Dextrocardia")
@@ -50,21 +52,8 @@ class Thresholds:
     @classmethod
     def from_one(cls, known: float) -> Thresholds:
         """From the one number of a recipe: the others keep their proportion to it."""
-        scale = known / cls.known
-        return cls(
-            known,
-            *(
-                min(1.0, each * scale)
-                for each in (
-                    cls.unknown,
-                    cls.report,
-                    cls.unnamed,
-                    cls.unnamed_inside,
-                    cls.medicine,
-                    cls.given_away,
-                )
-            ),
-        )
+        _, *others = astuple(cls())
+        return cls(known, *(min(1.0, each * known / cls.known) for each in others))
 
 
 @dataclass(frozen=True)
@@ -300,7 +289,9 @@ def _threshold(word: Word, state: State, thresholds: Thresholds) -> float:
     elif word.kind & Kind.FUNCTION and not capital:
         least = thresholds.report if state.level else thresholds.unnamed
     elif usual:
-        least = thresholds.report
+        few = word.text.islower() and not word.kind & Kind.FREQUENT
+        short = word.text.isupper() and word.kind & Kind.SHORT
+        least = thresholds.plain if few or short else thresholds.report
     if word.lower in roles.PROTECTED:
         least = min(least, thresholds.known)  # asked about where its place gives it away
     return min(least, thresholds.given_away) if word.lower in state.known else least

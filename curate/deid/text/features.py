@@ -122,6 +122,7 @@ OWN: tuple[str, ...] = (
     "given name",
     "a letter from a word of medicine",
 )
+_AT = {name: number for number, name in enumerate(OWN)}
 _GAPS: dict[str, re.Pattern[str]] = {
     "blank": re.compile(r"[ \xa0]+"),
     "line's end": re.compile(r".*\n.*", re.DOTALL),
@@ -161,23 +162,37 @@ def version() -> int:
 
 
 @lru_cache(maxsize=100_000)
-def own_features(word: str) -> NDArray[np.float32]:
-    """(len(OWN),) float32, 0 or 1, of a folded word as it is written, or of what stands for none."""
-    row = [word == name for name in _STANDINS]
-    if any(row):
-        return np.array(row + [False] * (len(OWN) - len(row)), np.float32)
+def own_features(word: str) -> tuple[int, ...]:
+    """Which of `OWN` a folded word has as it is written, or what stands for none."""
+    if word in _STANDINS:
+        return (_AT[_STANDINS[word]],)
     lower = word.lower().removesuffix("'s")
     what, likeness, rank, english = kind(lower), name_likeness(lower), surname_rank(lower), english_rank(lower)
-    row += [test(word) for test in _SHAPES.values()]
-    row += [bool(what & bit) for bit in _KINDS.values()]
-    row += [lower in words for words in _CONTEXT.values()]
-    row += [lower.endswith(ending) for ending in _ENDINGS]
-    row += [likeness > odds for odds in _LIKENESS]
-    row += [len(lower) >= size for size in _LENGTHS]
-    row += [rank is not None and rank < most for most in _RANKS]
-    row += [english is not None and english < most for most in _ENGLISH]
-    row += [is_given_name(lower), not what & Kind.KNOWN and is_near_medical(lower)]
-    return np.array(row, np.float32)
+    found = [_AT[name] for name, test in _SHAPES.items() if test(word)]
+    found += [_AT[name] for name, bit in _KINDS.items() if what & bit]
+    found += _of_context().get(lower, ())
+    found += [_AT[f"ends in -{ending}"] for ending in _ENDINGS if lower.endswith(ending)]
+    found += [_AT[f"looks like a name: over {odds:g}"] for odds in _LIKENESS if likeness > odds]
+    found += [_AT[f"{size} letters and more"] for size in _LENGTHS if len(lower) >= size]
+    if rank is not None:
+        found += [_AT[f"surname among the first {most}"] for most in _RANKS if rank < most]
+    if english is not None:
+        found += [_AT[f"among the first {most} words of English"] for most in _ENGLISH if english < most]
+    if is_given_name(lower):
+        found.append(_AT["given name"])
+    if not what & Kind.KNOWN and is_near_medical(lower):
+        found.append(_AT["a letter from a word of medicine"])
+    return tuple(found)
+
+
+@cache
+def _of_context() -> dict[str, list[int]]:
+    """Word -> which context words it is among."""
+    found = dict[str, list[int]]()
+    for name, words in _CONTEXT.items():
+        for word in words:
+            found.setdefault(word, []).append(_AT[name])
+    return found
 
 
 @lru_cache(maxsize=10_000)
@@ -205,9 +220,9 @@ def table(
 
     ``known``: names in small letters that a cue gives away somewhere; ``level``: capitals tell nothing in this text.
     """
-    pad = own_features(NOTHING)
-    forms = [standing(word) for word in words]
-    own = np.stack([*[pad] * REACH, *map(own_features, forms), *[pad] * REACH])
+    own = np.zeros((len(words) + 2 * REACH, len(OWN)), np.float32)
+    for row, form in zip(own, _padded(words), strict=True):
+        row[[*own_features(form)]] = 1
     begins = [0, *(word.end for word in words)]
     gaps = [text[begins[i] : word.start] for i, word in enumerate(words)] + [text[begins[-1] :] + "\n"]
     between = np.stack([_nothing(), *(gap_features(gap) for gap in gaps), _nothing(), _nothing()])
@@ -225,16 +240,24 @@ def hidden(
     """(len(which), H) float32: `table` times the fitted hidden layer, its bias added."""
     small = {word.text for word in words if word.text.islower()}
     bias, of_places = weights()["hidden_bias"], weights()["hidden"][-len(PLACE) :]
-    forms = [NOTHING] * REACH + [standing(word) for word in words] + [NOTHING] * REACH
-    found = np.empty((len(which), len(bias)), np.float32)
-    for row, i in enumerate(which):
-        parts = [bias]
-        parts += [_own_hidden(forms[i + n])[n] for n in range(len(_WINDOW))]
-        parts += [_gap_hidden(_gap_before(words, text, i + at))[n] for n, at in enumerate(_GAPS_AT)]
-        place = _place(words, text, i, small, known, level=level, shouted=shouted)
-        parts += [of_places[n] for n, is_so in enumerate(place) if is_so]
-        np.add.reduce(parts, axis=0, out=found[row])
-    return found
+    forms, at = _padded(words), np.asarray(which)
+    near = sorted({i + n for i in which for n in range(len(_WINDOW))})  # their forms and the gaps before them
+    place_of = np.zeros(len(forms) + 1, np.int64)
+    place_of[near] = range(len(near))
+    own = np.stack([_own_hidden(forms[i]) for i in near])
+    gaps = np.stack([_gap_hidden(_gap_before(words, text, i - REACH)) for i in near])
+    places = np.array([_place(words, text, i, small, known, level=level, shouted=shouted) for i in which], np.float32)
+    found = places @ of_places + bias
+    for n in range(len(_WINDOW)):
+        found += own[place_of[at + n], n]
+    for n, away in enumerate(_GAPS_AT):
+        found += gaps[place_of[at + REACH + away], n]
+    return np.asarray(found, np.float32)
+
+
+def _padded(words: Sequence[Word]) -> list[str]:
+    """The words as their own features are asked for, and what stands on either side of the text."""
+    return [*[NOTHING] * REACH, *map(standing, words), *[NOTHING] * REACH]
 
 
 def _gap_before(words: Sequence[Word], text: str, i: int) -> str | None:
@@ -249,7 +272,7 @@ def _gap_before(words: Sequence[Word], text: str, i: int) -> str | None:
 def _own_hidden(form: str) -> NDArray[np.float32]:
     """(7, H) float32: what a word adds to the hidden layer at each place of the window."""
     layer = weights()["hidden"][: len(OWN) * len(_WINDOW)].reshape(len(_WINDOW), len(OWN), -1)
-    return np.asarray(layer[:, np.flatnonzero(own_features(form))].sum(axis=1), np.float32)
+    return np.asarray(layer[:, own_features(form)].sum(axis=1), np.float32)
 
 
 @lru_cache(maxsize=2048)

@@ -25,7 +25,7 @@ from curate.deid.rules import TextRules as TextRules
 from curate.deid.text import closed_class, tagger
 from curate.deid.text.closed_class import BY_TAGGER, Found
 from curate.deid.text.dates import find_dates, header_days
-from curate.deid.text.decide import Thresholds, name_spans, read, reasons
+from curate.deid.text.decide import State, Thresholds, name_spans, read, reasons
 from curate.deid.text.fold import BARRIER, fold, has_wide, tidy
 from curate.deid.text.names import find_names
 from curate.deid.text.rules import find_spans
@@ -130,16 +130,22 @@ def _cued(folded: str, names: Sequence[Span]) -> Iterator[str]:
 class Looked:
     """What rules and the decision per word have found in a folded text, before the tagger looks.
 
-    ``spans``: sorted and apart; ``labels``: of the placeholders that stand in it; ``likely``: where a word begins that
-    was decided on -> how likely it is a name; ``other``: where the text is in another language than English.
+    ``spans``: sorted and apart; ``labels``: of the placeholders that stand in it; ``states``: the English parts as they
+    were decided on, with where each begins; ``other``: where the text is in another language than English.
     """
 
     folded: str
     index: Sequence[int]
     spans: list[Found]
     labels: list[str]
-    likely: dict[int, float]
+    states: list[tuple[int, State]]
     other: list[tuple[int, int]]
+
+    def likely(self) -> dict[int, float]:
+        """Where a word begins that was decided on -> how likely it is a name."""
+        return {
+            state.words[i].start + first: state.words[i].likely for first, state in self.states for i in state.which
+        }
 
 
 def first_look(
@@ -167,7 +173,7 @@ def first_look(
     spans = _spans(glance, phi, shift, names, rules, other)
     if has_wide(text):
         spans = sorted([*spans, *_wide_spans(text, phi, index)], key=_order)
-    merged, likely = _merged(spans), dict[int, float]()
+    merged, states = _merged(spans), list[tuple[int, State]]()
     if rules.vocabulary:
         decided = _decided(
             folded,
@@ -175,10 +181,10 @@ def first_look(
             parts,
             archive,
             _Asked(frozenset(known), accents, rules, why),
-            likely,
+            states,
         )
         merged = _merged(sorted([*merged, *decided], key=_order)) if decided else merged
-    return Looked(folded, index, merged, placeholders(text), likely, other)
+    return Looked(folded, index, merged, placeholders(text), states, other)
 
 
 def _pass(
@@ -252,11 +258,11 @@ def _decided(
     parts: Sequence[tuple[int, int, str]],
     archive: frozenset[str],
     asked: _Asked,
-    likely: dict[int, float],
+    states: list[tuple[int, State]],
 ) -> list[Found]:
     """What the decision per word adds, each part of the text by its own language; it leaves alone what is covered.
 
-    ``likely`` takes in how likely each English word that was decided on is a name.
+    ``states`` takes in the English parts as they were decided on.
     """
     found: list[Found] = []
     for first, last, code in parts or [(0, len(folded), "en")]:
@@ -276,13 +282,13 @@ def _decided(
             acts = any(start <= state.words[i].start < end and state.words[i].likely == 1.0 for i in state.which)
             by = "; ".join([tagger.ACTS if acts else "decision per word", *said])
             found.append(Found(start + first, end + first, f"[{label}]", by))
-        likely.update((state.words[i].start + first, state.words[i].likely) for i in state.which)
+        states.append((first, state))
     return found
 
 
 def _revised(seen: Looked, rules: TextRules, gone: list[Gone] | None, *, shifted: bool) -> list[Found]:
     """What the tagger makes of it, where the text is English; ``gone`` takes in which words it took back."""
-    tokens = tagger.read(seen.folded, seen.spans, seen.labels, seen.likely)
+    tokens = tagger.read(seen.folded, seen.spans, seen.labels, seen.likely())
     if not tokens.forms:
         return seen.spans
     chances = tagger.probabilities(tagger.embedded(tokens))

@@ -27,7 +27,7 @@ from curate.deid.rules import LABELS as PLACEHOLDERS
 from curate.deid.text import features
 from curate.deid.text.closed_class import BY_TAGGER, Found
 from curate.deid.text.fold import BARRIER
-from curate.deid.text.tokens import is_shouted
+from curate.deid.text.text_index import is_shouted
 from curate.deid.words import context_words as roles
 from curate.deid.words.vocabulary import Kind, kind
 
@@ -100,9 +100,9 @@ def rows(form: str) -> tuple[int, ...]:
     if not form[0].isalpha():
         return (_AT.get(f"sign {form[0]!r}", _AT["another sign"]),)
     lower = form.lower()
-    own = np.flatnonzero(features.own_features(form)) + (len(FIXED) - len(features.OWN))
+    own = len(FIXED) - len(features.OWN)
     return (
-        *map(int, own),
+        *(own + at for at in features.own_features(form)),
         _hashed(f"w{lower}", WORDS, 0),
         _hashed(f"p{lower[:3]}", AFFIXES, WORDS),
         _hashed(f"s{lower[-3:]}", AFFIXES, WORDS + AFFIXES),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cached_property
+from string import ascii_lowercase, ascii_uppercase
 
 from curate.deid.known.roman import collapsed
 
@@ -23,9 +24,17 @@ CUES: set[str] = set()  # the keys of FIRES
 SIGNED: dict[str, list[int]] = {}
 SHAPED: dict[str, list[int]] = {}
 _DIGITS, _PLAIN_DIGITS = re.compile(r"\d+"), re.compile(r"[0-9]+")
+_SMALL, _LARGE = ascii_lowercase.encode(), ascii_uppercase.encode()
 _SHOUTED = 9  # as many capitals for each small letter
 _NUMBERS, _PLAIN_NUMBERS = re.compile(r"\d[\d\s().,:+/-]*"), re.compile(r"[0-9][0-9 \t\n().,:+/-]*")
 _SHAPE = {i: "0" if chr(i).isdigit() else "" if chr(i).isspace() else chr(i) for i in range(128)}
+
+
+def is_shouted(text: str) -> bool:
+    """True for a text all in capitals."""
+    plain = text.encode("ascii", "ignore")
+    small = len(plain) - len(plain.translate(None, _SMALL))
+    return len(plain) - len(plain.translate(None, _LARGE)) > _SHOUTED * small
 
 
 @dataclass(frozen=True)
@@ -105,7 +114,7 @@ class Glance:
     @cached_property
     def shouted(self) -> bool:
         """True for a text all in capitals."""
-        return sum(map(str.isupper, self.text)) > _SHOUTED * sum(map(str.islower, self.text))
+        return is_shouted(self.text)
 
     @cached_property
     def joints(self) -> dict[int, bool]:

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
-from string import ascii_lowercase, ascii_uppercase
 
 from curate.deid.patterns.around import MEASURED, is_any_before, words_before
 from curate.deid.patterns.prefilter import Span
@@ -24,9 +23,7 @@ _ROMAN = re.compile(
 )  # segment IVa
 _BEYOND: Span = (sys.maxsize, sys.maxsize, "")
 _ALPHA, _DIGITS, _DOTS = range(3)  # shapes of a token
-_SMALL, _LARGE = ascii_lowercase.encode(), ascii_uppercase.encode()
 _LONGEST_SHORT = 4  # letters of a title that is cut short, as "Dr" and "Prof" are
-_SHOUTED = 9  # as many capitals for each small letter
 
 
 @dataclass(slots=True)
@@ -43,13 +40,6 @@ class Word:
     accented: bool = False  # the source writes it with letters beyond ASCII
     label: str = ""  # of a word that is masked already: what as
     likely: float = 0.0  # a name, once it is decided on
-
-
-def is_shouted(text: str) -> bool:
-    """True for a text all in capitals."""
-    plain = text.encode("ascii", "ignore")
-    small = len(plain) - len(plain.translate(None, _SMALL))
-    return len(plain) - len(plain.translate(None, _LARGE)) > _SHOUTED * small
 
 
 def words_of(text: str, archive: frozenset[str], taken: Sequence[Span]) -> list[Word]:

@@ -37,12 +37,6 @@ IS = words(
     is was were has had will and be been are from at who also then to wants
     """
 )
-# Of these, only people are the subject: "Stone asked", though a stone may be "reported".
-TOLD_OF = words(
-    """
-    notified informed told contacted paged aware phoned advised unavailable
-    """
-)
 BELONGINGS = words(
     """
     note notes request film films report office clinic team exam opinion review question practice

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 
 from curate.deid.text.fold import fold_value
-from curate.deid.text.tokens import is_shouted
+from curate.deid.text.text_index import is_shouted
 from curate.deid.words.lexicon import CODES, LANGUAGES, NAMES_OF, frequent_words, lexicon, read_sections
 from curate.deid.words.vocabulary import Kind, kind, word_sections
 from curate.errors import DropRecord

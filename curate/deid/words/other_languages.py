@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 
 from curate.deid.text.fold import BARRIER
-from curate.deid.text.tokens import is_code_known, is_shouted
+from curate.deid.text.text_index import is_shouted
+from curate.deid.text.tokens import is_code_known
 from curate.deid.words.lexicon import Lexicon, lexicon
 from curate.deid.words.other_cues import Span, cued_spans
 from curate.deid.words.vocabulary import Kind, kind

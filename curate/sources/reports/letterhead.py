@@ -15,7 +15,7 @@ from enum import IntEnum
 from functools import cache, lru_cache
 
 from curate.deid.text.fold import fold_value
-from curate.deid.text.tokens import is_shouted
+from curate.deid.text.text_index import is_shouted
 from curate.deid.words.vocabulary import Kind, kind, word_sections
 from curate.sources.reports import letterhead_signs as signs
 from curate.sources.reports.section import parse_sections

@@ -29,7 +29,7 @@ def clean(text: str, *phi: str) -> str:
         "The film {Cord} brought is here. Seen with her husband {Tibia}. Shown to {Ostrowska} and {Over} in clinic.",
         "{Lumen} held the child still. {Among} will bring the disc. {Meniscus} called 1 of the nurses back.",
         "{Disc} drove her here. {Facet} would not consent. {Stent} was unable to lie flat.",
-        "The cyst that {Page} measured is unchanged. Known to {Lumen} since the fall. Treated by {Ilium} before.",
+        "The cyst that {Page} measured is unchanged. Known to {Okonkwo} since the fall. Treated by {Ilium} before.",
         "Attending radiologist: {Base}, {Omar}\nTechnologist: {Lobe}, {Anita}\nNo acute disease.",
         "Image 4 is labelled {T. Lobe}. See the film of {Per Ostrowska}, which is not hers.",
         "Read with {Wiktor Eleven}, who agrees. {Ramus} and {Ostrowska} concur. Requested by {Facet}.",
