@@ -136,7 +136,7 @@ def _floats(dataset: Dataset, keyword: str) -> list[float | None]:
 
 def _number(part: Any) -> float | None:
     try:
-        number = float(part)
+        number = float(re.sub(r"(?<=\d),(?=\d)", ".", part) if isinstance(part, str) else part)  # of German makers
     except (TypeError, ValueError):
         return None
     return number if np.isfinite(number) else None

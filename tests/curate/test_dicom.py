@@ -282,6 +282,15 @@ def test_windows_of_the_header(tmp_path: Path) -> None:
     assert (full.min(), full.max()) == (0, 255) and np.all(np.diff(full.ravel().astype(int)) >= 0)
 
 
+def test_decimal_commas_of_a_window(tmp_path: Path) -> None:
+    ds = dataset(gradient())
+    ds.add_new("WindowCenter", "LO", "2048,5")
+    ds.add_new("WindowWidth", "LO", "1000,0")
+    (tmp_path / "a").write_bytes(to_bytes(ds))
+    shown = load_dicom(tmp_path / "a", 0, RULES).pixels
+    assert np.array_equal(shown, np.floor(window(gradient() * 1.0, 2048.5, 1000) * 255 + 0.5))
+
+
 def test_voi_and_modality_lut_sequences(tmp_path: Path) -> None:
     def item(first: int, bits: int, entries: np.ndarray) -> Dataset:
         lut = Dataset()

@@ -25,6 +25,7 @@ from curate.deid.header.iod import iod_of
 from curate.deid.pseudonym import is_time
 from curate.deid.quiet import element, quiet
 from curate.deid.words.technical import technical_words
+from curate.sources.reports.markup import plain_text
 
 _MIN_LENGTH = 3
 _MAX_CACHED = 64  # bytes; shorter values, which the files of a series share, are cached
@@ -127,7 +128,7 @@ def _forms(value: str) -> tuple[str, str]:
 def _values_of(kind: Kind, texts: Iterable[str]) -> IdentifyingValues:
     values: dict[str, None] = {}
     words: dict[str, None] = {}
-    for value in texts:
+    for value in (each for text in texts for each in dict.fromkeys((text, plain_text(text)))):
         for piece in (value, *_pieces(value)):
             clean = piece.strip(" \0\t\r\n^=")
             if len(clean) >= (_MIN_LENGTH if clean.isascii() else 2) and not _generic(clean):
@@ -202,7 +203,9 @@ def _walk(ds: Dataset, depth: int, ancestors: frozenset[int]) -> Iterator[Identi
                 if id(item) not in ancestors:
                     yield from _walk(item, depth + 1, ancestors)
         elif not tag.is_private_creator:
-            strings = _strings(data_element, kind not in (Kind.NOTHING, Kind.UNKNOWN))
+            strings = [*_strings(data_element, kind not in (Kind.NOTHING, Kind.UNKNOWN))]
+            if any("\ufffd" in each for each in strings):  # Latin-1 that is called UTF-8
+                strings += _unparsed_strings(stored)
             yield _values_of(kind, _select(kind, strings, data_element.VR))
 
 
@@ -299,6 +302,8 @@ def _pieces(value: str) -> Iterator[str]:
         for component in re.split(r"[\^=]", value):
             yield component
             yield from re.split(r"[\s,]+", component)
+    elif re.fullmatch(r"[^\W\d_]+(?:_[^\W\d_]+)+", value):
+        yield from value.split("_")
 
 
 def _generic(value: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from pathlib import Path
 
@@ -270,6 +271,29 @@ def test_identifying_values_are_found_by_the_attribute_whatever_the_vr() -> None
         assert value in found, value
     assert {"smith", "john", "12345"} <= identity(ds).words
     assert "Smith" not in repr(identity(ds))
+
+
+@pytest.mark.parametrize(
+    ("declared", "name"),
+    [
+        (None, "Müller^Ada".encode()),  # UTF-8 that nobody declares, or that is called Latin-1
+        (b"ISO_IR 100", "Müller^Ada".encode()),
+        (b"ISO_IR 192", "Müller^Ada".encode("latin-1")),
+        (b"ISO_IR 192", "Müller^Ada".encode().decode("latin-1").encode()),  # encoded twice
+        (b"ISO_IR 100", b"M&uuml;ller^Ada"),
+        (b"ISO_IR 100", "Müller_Ada".encode("latin-1")),
+    ],
+)
+def test_a_name_in_another_character_set_than_the_header_says(declared: bytes | None, name: bytes) -> None:
+    ds = Dataset()
+    if declared:
+        ds[0x00080005] = raw(0x00080005, "CS", declared)
+    ds[0x00100010] = raw(0x00100010, "PN", name)
+    written = io.BytesIO()
+    ds.save_as(written, implicit_vr=False, little_endian=True)
+    read = pydicom.dcmread(written, force=True)
+    assert {"Müller", "Ada"} <= set(identifying_values(read))
+    assert {"muller", "ada"} <= identity(read).words
 
 
 def test_real_headers_never_raise_and_lose_every_identifying_value(recwarn: pytest.WarningsRecorder) -> None:
