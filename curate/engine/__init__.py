@@ -56,6 +56,7 @@ class Resources:
     address: str | None = None  # of a running Ray cluster; None starts a local one
     gpus: float = 0.0  # GPUs a model actor; 0: models run on CPU
     actors: int = 1  # model actors
+    record_seconds: float = 0.0  # that a record may take at ingest before its process is ended; 0: no limit
 
 
 def start_engine(resources: Resources) -> Engine:

@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import resource
+import signal
 import traceback
 from collections.abc import Callable
 from functools import cache
@@ -39,15 +40,35 @@ def no_core_dumps() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def guarded(fn: Callable[[T], R], item: T) -> R:
-    """``fn(item)``; an unforeseen exception goes on as a RunError that names only its type and where it arose."""
+def guarded(fn: Callable[[T], R], item: T, record_seconds: float = 0.0) -> R:
+    """``fn(item)``; an unforeseen exception goes on as a RunError that names only its type and where it arose.
+    ``record_seconds``: what `clock_record` gives a record; 0: no limit, as in a process that is not a worker's."""
     no_core_dumps()
+    _seconds[0] = record_seconds
     try:
         return fn(item)
     except RadsiftError:
         raise
     except Exception as error:  # noqa: BLE001  a bug: reported without its text, never swallowed
         raise withheld(error) from None
+    finally:
+        stop_clock()
+        _seconds[0] = 0.0
+
+
+_seconds = [0.0]  # of this process: it works on one item at a time
+
+
+def clock_record() -> None:
+    """A record begins: where it takes too long the system ends the process, whatever code it is in, and what hangs is
+    found as what crashes is (`curate.isolate`)."""
+    if _seconds[0]:
+        signal.setitimer(signal.ITIMER_REAL, _seconds[0])
+
+
+def stop_clock() -> bool:
+    """No record is at work, or it waits for its source; whether there was one."""
+    return bool(_seconds[0]) and signal.setitimer(signal.ITIMER_REAL, 0)[0] > 0
 
 
 def withheld(error: Exception) -> RunError:

@@ -25,6 +25,7 @@ class LocalEngine:
     def __init__(self, resources: Resources) -> None:
         self.workers = resources.workers or os.cpu_count() or 1
         self.models = resources.actors if resources.gpus else self.workers  # a GPU's memory holds few copies of one
+        self.record_seconds = resources.record_seconds
         self._processes: dict[int, ProcessPoolExecutor] = {}  # each a pool of one, by its number
 
     def map(self, fn: Callable[[T], R], items: Sequence[T], alone: bool = False) -> Iterator[tuple[T, R | Crash]]:
@@ -85,10 +86,10 @@ class LocalEngine:
 
     def _submit(self, number: int, fn: Callable[[T], R], item: T) -> Future[R]:
         try:
-            return self._process(number).submit(guarded, fn, item)
+            return self._process(number).submit(guarded, fn, item, self.record_seconds)
         except BrokenProcessPool:  # it died while it had nothing to do
             del self._processes[number]
-            return self._process(number).submit(guarded, fn, item)
+            return self._process(number).submit(guarded, fn, item, self.record_seconds)
 
     def _process(self, number: int) -> ProcessPoolExecutor:
         return self._processes.get(number) or self._processes.setdefault(number, self._start())

@@ -43,7 +43,7 @@ class RayEngine:
             window = max(_cpus(), 1) * _IN_FLIGHT  # as nodes come and go
             while left and len(running) < window:
                 item = left.pop()
-                running[task.remote(shared, item)] = item
+                running[task.remote(shared, item, self.resources.record_seconds)] = item
             done, _ = ray.wait(list(running), num_returns=1)
             yield running.pop(done[0]), _result(done[0])
 

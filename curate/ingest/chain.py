@@ -38,7 +38,7 @@ from curate.deid.verify.letters import plain
 from curate.deid.verify.people import named, strangers
 from curate.deid.verify.pixels import pixel_findings
 from curate.deid.verify.source import search_values, source_identifiers
-from curate.engine.guard import fault_of
+from curate.engine.guard import clock_record, fault_of, stop_clock
 from curate.errors import DropRecord, RunError, SourceError
 from curate.ingest.files import with_column
 from curate.ingest.reuse import Reuse, with_digests
@@ -109,6 +109,7 @@ class IngestTask:
         except SourceError as error:
             raise SourceError(error.number, error.name, out_of_reach(_paths(table, error.name))) from None
         records = pa.concat_tables(done) if done else RECORD.empty_table()
+        stop_clock()
         _stop_if_many(table, records)
         if order is None:
             return records
@@ -136,6 +137,7 @@ def _per_row(table: pa.Table, fn: Callable[[dict[str, Any]], dict[str, Any]], st
     reasons: list[Reason | None] = []
     for row in table.to_pylist():
         reason: Reason | None = None
+        clock_record()
         try:
             row = fn(row)
         except DropRecord as dropped:
@@ -309,6 +311,7 @@ class _Verify:
         """The codes found, where the program failed, the reason why the row is kept back; None where there is none."""
         if row["declared_clean"]:
             return None, None, None
+        clock_record()
         try:
             found = self._found(row)
         except Exception as error:  # noqa: BLE001  as in `_per_row`

@@ -60,7 +60,7 @@ REASONS: dict[Reason, str] = {
     Reason.BLANK: "the picture is of one grey",
     Reason.TOO_SMALL: "a side is shorter than image.min_side",
     Reason.CHANGED: "the file has changed since it was indexed; the next run reads it anew",
-    Reason.CRASHED: "decoding it ended its process; `curate run --again crashed_its_process` tries again",
+    Reason.CRASHED: "it ended its process, or took over engine.record_seconds; `--again crashed_its_process`",
     Reason.FAILED: "the program failed on it, at the place named by `fault`: a bug to report",
     Reason.BURNED_IN: "text stands in the pixels, and deid.burned_in keeps such pictures back",
     Reason.PIXELS_UNPROVEN: "it could not be shown that no text is left in the pixels",

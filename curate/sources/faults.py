@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
+from curate.engine.guard import clock_record, stop_clock
 from curate.errors import DropRecord, SourceError
 from curate.places import is_remote, pauses
 from curate.record import Reason
@@ -44,7 +45,10 @@ def patiently(read: Callable[[], T]) -> T:
         try:
             return read()
         except SourceError:
+            clocked = stop_clock()
             time.sleep(pause)
+            if clocked:
+                clock_record()
     return read()
 
 

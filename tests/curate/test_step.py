@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -12,7 +13,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from curate.engine import Engine
+from curate.engine import Engine, Resources, start_engine
+from curate.engine.guard import clock_record, guarded, stop_clock
 from curate.errors import FunnelError, RecipeError, RunError
 from curate.record import FATE, Reason, drop_each, live
 from curate.stage import Stage, run_stages
@@ -229,3 +231,45 @@ def test_a_stage_that_loses_a_row_is_a_bug() -> None:
     table = pa.table({n: list("abc") if n == "key" else pa.nulls(3, pa.string()) for n in FATE.names})
     with pytest.raises(FunnelError):
         run_stages(table, [Stage("lossy", lambda t: t.slice(1))])
+
+
+@dataclass(frozen=True)
+class Hanging(Numbers):
+    """Row 5 hangs where no signal's handler of Python would be run: its process sleeps with all signals but the
+    clock's at their default."""
+
+    def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
+        for row in only or range(ROWS):
+            clock_record()
+            if row == 5 and row not in poison:
+                time.sleep(600)
+        stop_clock()
+        time.sleep(0.01)
+        return super().run(partition, only, poison)
+
+
+@pytest.mark.slow  # a process ends and begins for each half that holds the row
+@pytest.mark.parametrize("kind", ["local", pytest.param("ray", marks=pytest.mark.ray)])
+def test_a_record_that_hangs_is_found_as_one_that_crashes(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    resources = Resources(kind="ray" if kind == "ray" else "local", workers=2, record_seconds=0.3)
+    if kind == "ray":
+        request.getfixturevalue("ray_engine")  # Ray is there; an engine of other resources joins it
+    running = start_engine(resources)
+    try:
+        step = Step("numbers", Hanging(), 1, {})
+        manifest = run_step(step, tmp_path, running)
+    finally:
+        running.close()
+    assert (manifest.kept, manifest.dropped) == (7, {Reason.CRASHED.value: 1})
+    assert [i for i, alive in enumerate(live(read_parts(step.folder(tmp_path)))) if not alive] == [5]
+
+
+def test_a_clock_runs_only_where_a_worker_was_given_one() -> None:
+    def left(_: int) -> float:
+        clock_record()
+        return signal.getitimer(signal.ITIMER_REAL)[0]
+
+    before = signal.getitimer(signal.ITIMER_REAL)[0]
+    assert abs(guarded(left, 0) - before) < 5  # whoever else's clock it is
