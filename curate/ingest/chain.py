@@ -86,16 +86,16 @@ class IngestTask:
         whole = self._read(partition)
         if only is not None or self.reuse is None:
             whole = drop_each(whole, mark_poison([None] * whole.num_rows, poison), "picture")
-            return self._made(whole if only is None else whole.slice(only.start, len(only)))
-        said = self.reuse.digests(whole)
-        held = self.reuse.find(said)
-        known = set(held["made_of"].to_pylist())
-        new = np.array([one not in known for one in said], bool)
+            return self._ingested(whole if only is None else whole.slice(only.start, len(only)))
+        made_of = self.reuse.digests(whole)
+        reused = self.reuse.find(made_of)
+        known = set(reused["made_of"].to_pylist())
+        new = np.array([one not in known for one in made_of], bool)
         todo = drop_each(whole, mark_poison([None] * whole.num_rows, poison), "picture").filter(pa.array(new))
-        made = with_digests(self._made(todo), [one for one in said if one not in known])
-        return _in_order(pa.concat_tables([held, made]), whole["key"].to_pylist())
+        fresh = with_digests(self._ingested(todo), [one for one in made_of if one not in known])
+        return _in_order(pa.concat_tables([reused, fresh]), whole["key"].to_pylist())
 
-    def _made(self, table: pa.Table) -> pa.Table:
+    def _ingested(self, table: pa.Table) -> pa.Table:
         """RECORD rows of INDEX rows, in their order."""
         order = _reading_order(table)
         if order is not None:
@@ -203,7 +203,7 @@ class _Picture:
         pixels = whole if self.rules.side is None else resize(whole, self.rules.side)
         small = thumb(pixels)
         jpeg = self.rules.format == "jpeg"
-        made = {
+        fresh = {
             "image": encode_jpeg(pixels, self.rules.quality) if jpeg else encode_png(pixels),
             "image_format": "jpg" if jpeg else "png",
             "width": pixels.shape[1],
@@ -217,14 +217,14 @@ class _Picture:
             "actions": self._actions(row, sum(len(gated.regions) for _, gated in shown)),
         }
         if picture.dataset is not None:
-            made |= attributes(picture.dataset, self.secret.pseudonymizer(), row["patient_id"])
+            fresh |= attributes(picture.dataset, self.secret.pseudonymizer(), row["patient_id"])
             headers = [p.dataset for p, _ in shown if p.dataset is not None]
-            told = (value for header in headers for value in identifying_values(header))
-            made["phi"] = list(dict.fromkeys([*(row["phi"] or []), *told]))
+            header_values = (value for header in headers for value in identifying_values(header))
+            fresh["phi"] = list(dict.fromkeys([*(row["phi"] or []), *header_values]))
             read = [search_values(source_identifiers(header), days=False) for header in headers]
-            made["people"] = list(dict.fromkeys(chain(*(people for people, _ in read))))
-            made["identifiers"] = list(dict.fromkeys(chain(*(values for _, values in read))))
-        return {**row, **made}
+            fresh["people"] = list(dict.fromkeys(chain(*(people for people, _ in read))))
+            fresh["identifiers"] = list(dict.fromkeys(chain(*(values for _, values in read))))
+        return {**row, **fresh}
 
     def _actions(self, row: dict[str, Any], regions: int) -> list[tuple[str, int]]:
         """What was blanked; and of a picture in which nothing was, whether the verifier is to read it all the same."""
@@ -303,8 +303,8 @@ class _Verify:
     def __call__(self, table: pa.Table) -> pa.Table:
         judged = [self._judged(row) for row in table.to_pylist()]
         for at, name in enumerate(("findings", "fault")):
-            told = pa.array([each[at] for each in judged], _INSIDE.field(name).type)
-            table = with_column(table, name, told)
+            column = pa.array([each[at] for each in judged], _INSIDE.field(name).type)
+            table = with_column(table, name, column)
         return drop_each(table, [reason for _, _, reason in judged], "verify")
 
     def _judged(self, row: dict[str, Any]) -> tuple[list[str] | None, str | None, Reason | None]:

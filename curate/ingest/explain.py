@@ -87,7 +87,7 @@ def _identity(row: Mapping[str, Any]) -> dict[str, object]:
     path = row["path"]
     # a member of an archive as though that were a folder; bytes that are not UTF-8 as \xff, for no terminal shows them
     file = None if path is None else os.fsencode(as_in_a_folder(os.fsdecode(path))).decode("utf-8", "backslashreplace")
-    told = {"file": file, "frame": row.get("frame") or None}
-    told |= {name: row.get(name) for name in ("patient_id", "patient_name", "accession", "study_uid", "sop_uid")}
-    told["identity"] = row.get("identity")
-    return {name: value for name, value in told.items() if value}
+    origin = {"file": file, "frame": row.get("frame") or None}
+    origin |= {name: row.get(name) for name in ("patient_id", "patient_name", "accession", "study_uid", "sop_uid")}
+    origin["identity"] = row.get("identity")
+    return {name: value for name, value in origin.items() if value}

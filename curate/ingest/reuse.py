@@ -48,12 +48,12 @@ class Reuse:
         shared = read_shared_words(self.index, self.secret) if self.text.vocabulary else frozenset[str]()
         taken = sorted(read_taken_names(self.index, self.secret)) if self.text.replace == "surrogates" else []
         names = digest(*taken)
-        said = []
+        computed = []
         for row in table.drop_columns(["drop_step", "drop_reason"]).to_pylist():
-            asked = (row["text"] or "", *(value for _, value in row["meta"] or [] if value))
-            words = sorted({w for text in asked for w in once(unusual_words, text) if w in shared})
-            said.append(pseudo.key("made-of", self.rules, names, " ".join(words), repr(sorted(row.items()))))
-        return said
+            texts = (row["text"] or "", *(value for _, value in row["meta"] or [] if value))
+            words = sorted({w for text in texts for w in once(unusual_words, text) if w in shared})
+            computed.append(pseudo.key("made-of", self.rules, names, " ".join(words), repr(sorted(row.items()))))
+        return computed
 
     def find(self, digests: Sequence[str]) -> pa.Table:
         """RECORD rows of earlier steps that were made of the same, in no order; a step that is damaged gives none."""
@@ -78,8 +78,8 @@ def _rows(folder: Any, wanted: list[str]) -> pa.Table:
     places = pc.index_in(pa.array(wanted, pa.string()), value_set=known).drop_null().to_numpy()
     ends = np.cumsum([part["rows"] for part in manifest.parts])
     parts = sorted(set(np.searchsorted(ends, places, side="right").tolist()))
-    asked = [(_COLUMN, "in", wanted)]
-    tables = (read_table(part_path(folder, i), RECORD.names, asked).cast(RECORD) for i in parts)
+    only = [(_COLUMN, "in", wanted)]
+    tables = (read_table(part_path(folder, i), RECORD.names, only).cast(RECORD) for i in parts)
     return pa.concat_tables([RECORD.empty_table(), *tables])
 
 
@@ -87,5 +87,5 @@ def with_digests(records: pa.Table, digests: Sequence[str]) -> pa.Table:
     """RECORD rows that say what they were made of, but for those that may become something else another time."""
     passing = {reason.value for reason in PASSING}
     reasons = records["drop_reason"].to_pylist()
-    told = [None if reason in passing else said for reason, said in zip(reasons, digests, strict=True)]
-    return with_column(records, _COLUMN, pa.array(told, pa.string()))
+    reusable = [None if reason in passing else digest for reason, digest in zip(reasons, digests, strict=True)]
+    return with_column(records, _COLUMN, pa.array(reusable, pa.string()))

@@ -84,15 +84,15 @@ class RecordRows:
         return {**{name: file[name] for name in _OF_A_FILE}, "frame": max(file["frames"] or 1, 1) // 2}
 
     def _image(self, file: dict[str, Any], report: Report | None) -> dict[str, Any]:
-        pseudo, told = self._pseudo, report or _NOBODY
+        pseudo, stated = self._pseudo, report or _NOBODY
         # as `curate deid` does: a file of no named patient is its study's; who is not known at all, its report's or
         # alone. Views of a study stay together where only a path or a report says that they are of one.
-        study = first_id((file["study_uid"], file["accession"], told.study, told.accession))
+        study = first_id((file["study_uid"], file["accession"], stated.study, stated.accession))
         uids = (file["study_uid"], file["series_uid"], file["sop_uid"])
-        person = first_id((file["patient_id"], told.patient, *uids, study))
-        alone = pseudo.key("alone", *(("reports", told.row) if report else (file["source"], file["relative"])))
+        person = first_id((file["patient_id"], stated.patient, *uids, study))
+        alone = pseudo.key("alone", *(("reports", stated.row) if report else (file["source"], file["relative"])))
         return {
-            "patient": pseudo.key("patient", first_id((told.group, person)) or alone),
+            "patient": pseudo.key("patient", first_id((stated.group, person)) or alone),
             "study": pseudo.key("study", study or alone),
             "source": file["source"],
             "kind": file["kind"],
@@ -104,12 +104,12 @@ class RecordRows:
             "layout": "\\".join(map(str, (file[name] for name in _LAYOUT))) if file["kind"] == "dicom" else "",
             "text": report.text if report else None,
             "undecoded": report.undecoded or None if report else None,
-            "phi": self._identities((*(file[n] for n in _NAMED if file[n]), *(file["path_ids"] or ()), *told.phi)),
+            "phi": self._identities((*(file[n] for n in _NAMED if file[n]), *(file["path_ids"] or ()), *stated.phi)),
             "patient_id": person or study or alone,
-            "meta": list(told.meta.items()),
-            "clean": told.clean,
+            "meta": list(stated.meta.items()),
+            "clean": stated.clean,
             "declared_clean": self._declared(file["source"]) and (report is None or report.declared_clean),
-            "official_split": split_of_file(file, told.split, self._rules.splits),
+            "official_split": split_of_file(file, stated.split, self._rules.splits),
             "drop_step": _STEP if file["reason"] else None,
             "drop_reason": file["reason"],
         }
@@ -195,8 +195,8 @@ def with_second_look(index: pa.Table, rules: SecondLook) -> pa.Table:
 
 def _sample(index: pa.Table, rows: np.ndarray, wanted: int) -> np.ndarray:
     """``wanted`` of ``rows``: the first of each layout, then evenly along each."""
-    told = {name: pl.Series(index[name].take(pa.array(rows)).to_pylist()) for name in ("key", "source", "layout")}
-    frame = pl.DataFrame({"row": rows, **told})
+    columns = {name: pl.Series(index[name].take(pa.array(rows)).to_pylist()) for name in ("key", "source", "layout")}
+    frame = pl.DataFrame({"row": rows, **columns})
     layout = ["source", "layout"]
     place = pl.col("key").rank("ordinal").over(layout) - 1
     turn = pl.when(place == 0).then(0.0).otherwise((place + 0.5) / pl.len().over(layout))

@@ -117,10 +117,10 @@ class OfficialSplits:
 
     def strongest(self, values: Iterable[str]) -> str | None:
         """Of several statements the one that counts."""
-        told = {name for value in values if (name := self.named(value)) is not None}
-        if UNKNOWN in told:
+        named_splits = {name for value in values if (name := self.named(value)) is not None}
+        if UNKNOWN in named_splits:
             return UNKNOWN
-        return max(told, key=STRENGTH.__getitem__, default=None)
+        return max(named_splits, key=STRENGTH.__getitem__, default=None)
 
 
 @dataclass(frozen=True)

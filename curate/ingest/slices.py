@@ -38,7 +38,7 @@ _PAIRED = re.compile(
     re.IGNORECASE,
 )
 _RANGE = re.compile(r"(\d+)\s*(?:to|bis|through|-|\u2013)\s*(\d+)")
-_MOST_OF_RANGE = 50
+_MAX_OF_RANGE = 50
 
 
 @dataclass(frozen=True)
@@ -60,10 +60,10 @@ def mentions(text: str) -> list[Mention]:
     for match in [*pairs, *_MENTION.finditer(rest)]:
         parts = match.groupdict()
         series, of = parts.get("series") or parts.get("behind"), parts.get("of")
-        made = (
+        mentioned = (
             Mention(n, int(series) if series else None, int(of) if of else None) for n in _numbers(parts["numbers"])
         )
-        found += [(match.start(), mention) for mention in made]
+        found += [(match.start(), mention) for mention in mentioned]
     return list(dict.fromkeys(mention for _, mention in sorted(found, key=lambda f: f[0])))
 
 
@@ -71,7 +71,7 @@ def _numbers(text: str) -> list[int]:
     out: list[int] = []
     for first, last in _RANGE.findall(text):
         a, b = int(first), int(last)
-        if a <= b <= a + _MOST_OF_RANGE:
+        if a <= b <= a + _MAX_OF_RANGE:
             out += [a, (a + b) // 2, b]
     return out + [int(n) for n in re.findall(r"\d+", _RANGE.sub(" ", text))]
 

@@ -41,10 +41,10 @@ class ReportStage:
         if row["declared_clean"]:
             return {**row, **self._as_it_is(row)}
         meta = tuple((name, value) for name, value in row["meta"] or [] if value)
-        phi = self._asked(tuple(row["phi"] or ()), row["text"], *(value for _, value in meta))
-        made, done = once(self._cleaned, row["text"], phi, row["patient_id"] or "", meta)
+        phi = self._wanted(tuple(row["phi"] or ()), row["text"], *(value for _, value in meta))
+        cleaned, done = once(self._cleaned, row["text"], phi, row["patient_id"] or "", meta)
         actions = [*(row["actions"] or []), *sorted((+done).items())]
-        return {**row, **made, "actions": actions, **_declared(row, dict(made["meta"]))}
+        return {**row, **cleaned, "actions": actions, **_declared(row, dict(cleaned["meta"]))}
 
     def _as_it_is(self, row: dict[str, Any]) -> dict[str, Any]:
         """What a record has of a report of which the recipe says that it names nobody: the wanted sections, whole."""
@@ -83,14 +83,14 @@ class ReportStage:
         done = Counter({WORDS: words, WORDS_MASKED: gone, **{f"cut {name}": n for name, n in cut.items()}})
         parts = [*clean.values(), *meta.values()]
         done += sum((each.done for each in parts), Counter[str]())
-        made = {
+        cleaned = {
             "text": text,
             "sections": [(name, each.text) for name, each in clean.items() if each.text],
             "meta": [(name, each.text) for name, each in meta.items()],
             "raw": report,
             "masked": [each.masked for each in parts] if self.rules.text.replace == "surrogates" else None,
         }
-        return made | _signed(text), done
+        return cleaned | _signed(text), done
 
     def _sections(self, report: str) -> tuple[dict[str, str], Counter[str]]:
         if self.rules.letterheads:
@@ -106,10 +106,10 @@ class ReportStage:
     def _scrub(self, text: str, phi: tuple[str, ...], patient: str) -> str:
         """Once in a partition for equal texts of a patient: the columns of a study hold few values."""
         words = read_shared_words(self.index, self.secret)
-        asked = self._asked(phi, text)
-        return once(scrub, text, asked, patient, self.secret.pseudonymizer(), self.rules.text, words)
+        wanted = self._wanted(phi, text)
+        return once(scrub, text, wanted, patient, self.secret.pseudonymizer(), self.rules.text, words)
 
-    def _asked(self, phi: tuple[str, ...], *texts: str) -> tuple[str, ...]:
+    def _wanted(self, phi: tuple[str, ...], *texts: str) -> tuple[str, ...]:
         """What is sought in the texts; the same for all pictures of a series, which differ in their UIDs. Surrogates
         are chosen in view of every value."""
         return without_absent_uids(texts, phi) if self.rules.text.replace == "placeholders" else phi
@@ -130,8 +130,8 @@ def header_caption(row: dict[str, Any]) -> str:
 
 
 def _signed(text: str) -> dict[str, Any]:
-    said, signed = text_signature(text)
-    return {"text_hash": said, "minhash": signed}
+    hashed, signed = text_signature(text)
+    return {"text_hash": hashed, "minhash": signed}
 
 
 def _declared(row: dict[str, Any], meta: dict[str, str]) -> dict[str, Any]:

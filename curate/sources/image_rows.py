@@ -63,9 +63,9 @@ def _holds_images(table: pq.ParquetFile, name: str) -> bool:
 def list_images(table: pq.ParquetFile) -> Iterator[tuple[int, str]]:
     """(row from 0, member's name) of every image whose bytes are in the table, in the rows' order. A null is none."""
     columns = image_columns(table)
-    held = [_counts(table, column) for column in columns]
+    entries = [_counts(table, column) for column in columns]
     for row in range(table.metadata.num_rows):
-        for column, counts in zip(columns, held, strict=True):
+        for column, counts in zip(columns, entries, strict=True):
             n = 1 if counts is None else counts[row]
             names = [f"{column.name}.{i}" for i in range(n)] if column.several else [column.name][:n]
             for name in names:
@@ -111,16 +111,16 @@ def _nulls(table: pq.ParquetFile, column: ImageColumn) -> int | None:
     path = column.name if column.field is None else f"{column.name}.{column.field}"
     places = [i for i in range(table.metadata.num_columns) if table.schema.column(i).path == path]
     chunks = [table.metadata.row_group(g).column(i) for g in range(table.num_row_groups) for i in places]
-    told = [c.statistics.null_count if c.is_stats_set and c.statistics.has_null_count else None for c in chunks]
-    return None if not places or None in told else sum(n for n in told if n)
+    nulls = [c.statistics.null_count if c.is_stats_set and c.statistics.has_null_count else None for c in chunks]
+    return None if not places or None in nulls else sum(n for n in nulls if n)
 
 
 def _batches(table: pq.ParquetFile, column: ImageColumn, groups: range) -> Iterator[pa.RecordBatch]:
     size = sum(table.metadata.row_group(g).total_byte_size for g in groups)
     rows = sum(table.metadata.row_group(g).num_rows for g in groups)
     batch = max(1, min(1024, rows * _BATCH_BYTES // max(size, 1)))
-    asked = f"{column.name}.{column.field}" if column.field and not column.several else column.name
-    return iter(table.iter_batches(batch, row_groups=list(groups), columns=[asked], use_threads=False))
+    leaf = f"{column.name}.{column.field}" if column.field and not column.several else column.name
+    return iter(table.iter_batches(batch, row_groups=list(groups), columns=[leaf], use_threads=False))
 
 
 def _bytes(values: pa.Array, column: ImageColumn) -> pa.Array:
@@ -135,8 +135,8 @@ def read_image(path: str, row: int, name: str) -> bytes:
     cursors = _cursors(path, info.st_size, info.st_mtime_ns, os.getpid())
     if column in cursors and cursors[column].column.several:
         values = cursors[column].value(row) or []
-        held = values[int(number)] if number.isdigit() and int(number) < len(values) else None
-        value = held if held is None or cursors[column].column.field is None else held["bytes"]
+        entry = values[int(number)] if number.isdigit() and int(number) < len(values) else None
+        value = entry if entry is None or cursors[column].column.field is None else entry["bytes"]
     else:
         value = cursors[name.partition("/")[2]].value(row)
     if value is None:

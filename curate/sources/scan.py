@@ -114,15 +114,15 @@ def scan(names: Sequence[str], folder: Path, secret: SecretSource, engine: Engin
 
 
 def read_chunks(
-    work: Callable[[str], int], todo: Sequence[str], of: int, engine: Engine, progress: Progress, what: str, fix: str
+    work: Callable[[str], int], todo: Sequence[str], of: int, engine: Engine, progress: Progress, step: str, fix: str
 ) -> None:
     """``work`` on the chunks ``todo``, all that is left to do ``of`` so many; RunError, with ``fix``, where a process
     dies."""
-    progress(what, of - len(todo), of)
+    progress(step, of - len(todo), of)
     for done, (_, outcome) in enumerate(engine.map(work, todo), of - len(todo) + 1):
         if isinstance(outcome, Crash):
             raise RunError(f"a process died while reading headers; run the same command again, or {fix}")
-        progress(what, done, of)
+        progress(step, done, of)
 
 
 def read_scan(names: Sequence[str], folder: Path, pseudo: Pseudonymizer) -> pa.Table:
@@ -139,8 +139,8 @@ def forget_scanned(folder: Path, patients: Collection[str], paths: Collection[by
         rows = read_sealed(path, pseudo).to_pylist()
         mine = [r["path"] in paths or pseudo.key("patient", r["patient_id"] or "") in patients for r in rows]
         if any(mine):
-            said = {**nothing, "identity": None, "fault": None, "reason": Reason.WITHDRAWN.value}
-            rows = [{**row, **said} if gone else row for row, gone in zip(rows, mine, strict=True)]
+            withdrawn = {**nothing, "identity": None, "fault": None, "reason": Reason.WITHDRAWN.value}
+            rows = [{**row, **withdrawn} if gone else row for row, gone in zip(rows, mine, strict=True)]
             write_sealed(path, pa.Table.from_pylist(rows, SCAN), pseudo)
 
 

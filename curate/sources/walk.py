@@ -198,20 +198,20 @@ def chunks(found: Iterable[Found], about: int = 1000) -> Iterator[list[Found]]:
     """
     if about < 1:
         raise ValueError(f"about must be at least 1, not {about}")
-    held: list[Found] = []
+    waiting: list[Found] = []
     hashes: list[int] = []
     for one in found:
-        held.append(one)
+        waiting.append(one)
         hashes.append(_path_hash(one.relative))
         if hashes[-1] % about == 0:
-            yield held
-            held, hashes = [], []
-        elif len(held) == 4 * about:
+            yield waiting
+            waiting, hashes = [], []
+        elif len(waiting) == 4 * about:
             cut = min(range(2 * about, 4 * about), key=hashes.__getitem__) + 1
-            yield held[:cut]
-            held, hashes = held[cut:], hashes[cut:]
-    if held:
-        yield held
+            yield waiting[:cut]
+            waiting, hashes = waiting[cut:], hashes[cut:]
+    if waiting:
+        yield waiting
 
 
 def _path_hash(relative: str) -> int:

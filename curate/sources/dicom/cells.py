@@ -51,7 +51,7 @@ def settle(cells: np.ndarray, layout: Layout, overlays: int = 0, *, doubted: boo
     above = int(np.bitwise_or.reduce(codes, axis=None)) >> layout.stored << layout.stored & ~overlays
     if above:
         layout = _explained(codes, layout, above)
-    layout = replace(layout, signed=_is_signed(codes, layout.stored, told=layout.signed, doubted=doubted))
+    layout = replace(layout, signed=_is_signed(codes, layout.stored, declared=layout.signed, doubted=doubted))
     return mask(codes.view(f"{cells.dtype.byteorder}{'i' if layout.signed else 'u'}{cells.itemsize}"), layout), layout
 
 
@@ -110,22 +110,22 @@ def _sign_or_none(codes: np.ndarray, stored: int) -> bool:
     return bool(((high <= 1) | (high == high.dtype.type((1 << (8 * codes.itemsize - stored + 1)) - 1))).all())
 
 
-def _is_signed(codes: np.ndarray, stored: int, *, told: bool, doubted: bool) -> bool:
-    """Is there a sign in bit ``stored - 1``, as ``told``, or does the picture go on over the seam between the highest
-    and the lowest number that this makes?
+def _is_signed(codes: np.ndarray, stored: int, *, declared: bool, doubted: bool) -> bool:
+    """Is there a sign in bit ``stored - 1``, as ``declared``, or does the picture go on over the seam between the
+    highest and the lowest number that this makes?
 
     Asked only where values come near both, and of the pixels that are not there themselves: black beside white is no
     seam. ``doubted``: where the picture does not tell, the header's word is not enough; in noise it never is.
     """
     plane, half, span = _plane(codes & codes.dtype.type((1 << stored) - 1)), 1 << (stored - 1), 1 << stored
-    if plane is None or (stored <= 8 and not told):  # of 8 bits and no sign is every screen with letters on it
-        return told
-    places = plane ^ plane.dtype.type(half) if told else plane  # from the lowest number
+    if plane is None or (stored <= 8 and not declared):  # of 8 bits and no sign is every screen with letters on it
+        return declared
+    places = plane ^ plane.dtype.type(half) if declared else plane  # from the lowest number
     if int(places.min()) >= max(span >> 4, 1) or int(places.max()) < span - max(span >> 4, 1):
-        return told
+        return declared
     parts, among = plane >> plane.dtype.type(stored - 1), (places > 0) & (places < span - 1)
     numbers = plane.astype(np.int64) - (parts.astype(np.int64) << stored)
-    if not told:
+    if not declared:
         return _has_untold_sign(plane, numbers, parts, among)
     if is_nearer(plane, numbers, parts, among):
         return False

@@ -81,9 +81,9 @@ def end_of_runs(data: bytes, at: int, count: int) -> tuple[int, int]:
     more than these they make, below 0: fewer."""
     while count > 0 and at < len(data):
         code = data[at]
-        made = 0 if code == 128 else code + 1 if code < 128 else 257 - code
-        at += 1 + (made if code < 128 else code != 128)
-        count -= made
+        produced = 0 if code == 128 else code + 1 if code < 128 else 257 - code
+        at += 1 + (produced if code < 128 else code != 128)
+        count -= produced
     return at, -count
 
 

@@ -170,14 +170,14 @@ def _end_of_meta(head: bytes) -> int | None:
 def value(dataset: Dataset, keyword: str) -> Any:
     """The element's value, None where it is absent, empty or so malformed that pydicom cannot convert it."""
     tag = _tag_of(keyword)
-    held: Any = dataset.get_item(tag) if tag is not None and tag in dataset else None
-    if tag is None or held is None:
+    found: Any = dataset.get_item(tag) if tag is not None and tag in dataset else None
+    if tag is None or found is None:
         return None
-    if isinstance(held, DataElement) and held.VR != "SQ":  # converted before
-        return held.value
+    if isinstance(found, DataElement) and found.VR != "SQ":  # converted before
+        return found.value
     try:
-        if isinstance(held, RawDataElement) and isinstance(held.value, bytes) and _is_plain(held, held.value):
-            return once(_alone, tag, held.VR, held.value, held.is_implicit_VR, held.is_little_endian)
+        if isinstance(found, RawDataElement) and isinstance(found.value, bytes) and _is_plain(found, found.value):
+            return once(_alone, tag, found.VR, found.value, found.is_implicit_VR, found.is_little_endian)
         return call_third_party(Reason.BAD_HEADER, _converted, dataset, tag)
     except DropRecord:
         return None
@@ -189,9 +189,9 @@ _PLAIN_VRS = _BINARY_VRS | {"AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "PN"
 _SHORT = 64  # bytes
 
 
-def _is_plain(held: RawDataElement, raw: bytes) -> bool:
+def _is_plain(found: RawDataElement, raw: bytes) -> bool:
     """Whether its bytes and VR alone say what it means: no text that another element says how to decode."""
-    vr = held.VR or _implied(int(held.tag))
+    vr = found.VR or _implied(int(found.tag))
     if vr not in _PLAIN_VRS or len(raw) > _SHORT:
         return False
     return vr in _BINARY_VRS or (raw.isascii() and b"\x1b" not in raw)

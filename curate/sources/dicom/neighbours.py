@@ -146,10 +146,10 @@ def seams(values: np.ndarray, parts: np.ndarray, among: np.ndarray | None, *, in
     found = []
     for axis in (0, 1):
         (one, other), (here, there) = _neighbours(values, axis), _neighbours(parts, axis)
-        asked = here == there if inside else here != there
+        mask = here == there if inside else here != there
         if among is not None:
-            asked &= np.logical_and(*_neighbours(among, axis))
-        found.append(np.abs(other[asked].astype(np.float64) - one[asked].astype(np.float64)))
+            mask &= np.logical_and(*_neighbours(among, axis))
+        found.append(np.abs(other[mask].astype(np.float64) - one[mask].astype(np.float64)))
     return np.concatenate(found)
 
 

@@ -157,8 +157,8 @@ def _of_stream(layout: Layout, stream: Stream) -> Layout:
         stored = stream.bits  # of numbers without a sign of their own, the highest bit is the sign
     if stream.colours is not None:
         ybr = "YBR_FULL_422" if stream.coding == "dct" and stream.bits == 8 else "YBR_FULL"
-        told = layout.photometric if layout.photometric.startswith(stream.colours) else ybr
-        layout = replace(layout, photometric="RGB" if stream.colours == "RGB" else told)
+        photometric = layout.photometric if layout.photometric.startswith(stream.colours) else ybr
+        layout = replace(layout, photometric="RGB" if stream.colours == "RGB" else photometric)
     high = layout.high if layout.high is not None and layout.high < allocated else None
     return replace(layout, allocated=allocated, stored=stored, high=high)
 
@@ -167,9 +167,9 @@ def _rle(layout: Layout, segments: int) -> Layout:
     """Segments are the bytes of the samples (PS3.5 G.2), so they prove Bits Allocated."""
     for samples in (layout.samples, 4 - layout.samples):
         allocated = 8 * (segments // samples)
-        told = samples == 1 or layout.photometric in COLOUR
+        fits = samples == 1 or layout.photometric in COLOUR
         wider = allocated < layout.stored <= layout.allocated  # values that need more bytes than there are
-        if segments % samples == 0 and allocated in WIDTHS and told and not wider:
+        if segments % samples == 0 and allocated in WIDTHS and fits and not wider:
             return clamped(replace(with_samples(layout, samples, None), allocated=allocated))
     raise DropRecord(Reason.STREAM_SIZE)
 

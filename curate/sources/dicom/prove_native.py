@@ -39,7 +39,7 @@ def native_layout(file: DicomFile, layout: Layout) -> Layout:
         fitting = [other for other in _alternatives(file, consistent[0]) if _agrees(file, layout, other)]
     if len(fitting) == 1:
         found = _planar(file, clamped(fitting[0]))
-        _check_lines(file, found, told=found.frames == layout.frames)
+        _check_lines(file, found, known=found.frames == layout.frames)
         return found
     if there < consistent[0].bytes_of_all:
         raise DropRecord(Reason.TRUNCATED)
@@ -119,9 +119,9 @@ def _agrees(file: DicomFile, declared: Layout, other: Layout) -> bool:
     return nearest_stride(cells, strides) == step
 
 
-def _check_lines(file: DicomFile, layout: Layout, *, told: bool) -> None:
+def _check_lines(file: DicomFile, layout: Layout, *, known: bool) -> None:
     """DropRecord PIXEL_LENGTH where the lines have another length than Columns says, or the frames are strips of one
-    picture; where the header does not count as many frames as there are (``told``), frames must be seen."""
+    picture; where the header does not count as many frames as there are (``known``), frames must be seen."""
     if layout.allocated not in WIDTHS or min(layout.rows, layout.columns) < _FEW:
         return
     whole = layout.bits_a_frame // 8
@@ -136,7 +136,7 @@ def _check_lines(file: DicomFile, layout: Layout, *, told: bool) -> None:
     if layout.frames == 1 or count < 2:
         return
     found = frames_or_strips(cells[: count * layout.rows * line].reshape(count, layout.rows, line))
-    if found == "strips" or (found is None and not told):
+    if found == "strips" or (found is None and not known):
         raise DropRecord(Reason.PIXEL_LENGTH)
 
 

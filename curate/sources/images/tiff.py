@@ -196,8 +196,8 @@ def _meaning(tags: Tags) -> tuple[int, int, int, int]:
 
 
 def _alpha(tags: Tags, extra: int) -> Alpha:
-    told = tags.get(Tag.EXTRA_SAMPLES, ())
-    return _ALPHA.get(told[0], "none") if told and extra > 0 else "none"
+    kinds = tags.get(Tag.EXTRA_SAMPLES, ())
+    return _ALPHA.get(kinds[0], "none") if kinds and extra > 0 else "none"
 
 
 def _inverted(values: np.ndarray, top: int) -> np.ndarray:

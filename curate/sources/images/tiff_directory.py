@@ -13,8 +13,8 @@ from curate.record import Reason
 
 Tags = Mapping[int, tuple[int, ...]]
 _TYPES = {1: "B", 3: "H", 4: "I", 6: "b", 7: "B", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q", 18: "Q"}
-_MOST_VALUES = 1 << 22  # of one tag, offsets of tiles
-_MOST_PAGES = 1 << 16
+_MAX_VALUES = 1 << 22  # of one tag, offsets of tiles
+_MAX_PAGES = 1 << 16
 
 
 class Tag(IntEnum):
@@ -64,9 +64,9 @@ def directories(file: BinaryIO) -> Iterator[Tags]:
     big = struct.unpack(order + "H", head[2:4])[0] == 43
     number = order + ("Q" if big else "I")
     at = _one(number, head[8:] if big else head[4:8])
-    seen: set[int] = set()
-    while at and at not in seen and len(seen) < _MOST_PAGES:
-        seen.add(at)
+    visited: set[int] = set()
+    while at and at not in visited and len(visited) < _MAX_PAGES:
+        visited.add(at)
         count = _one(order + ("Q" if big else "H"), _at(file, at, 8 if big else 2))
         size, start = (20, at + 8) if big else (12, at + 2)
         if count > 1 << 16:
@@ -93,7 +93,7 @@ def _tags(file: BinaryIO, entries: dict[int, bytes], order: str, number: str) ->
         if tag not in _WANTED or kind not in _TYPES:
             continue
         count = _one(number, entry[4 : 4 + room])
-        if not 0 < count <= _MOST_VALUES:
+        if not 0 < count <= _MAX_VALUES:
             raise DropRecord(Reason.BAD_HEADER)
         form = f"{order}{count}{_TYPES[kind]}"
         size = struct.calcsize(form)

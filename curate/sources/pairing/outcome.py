@@ -37,5 +37,5 @@ class Pairing:
     @classmethod
     def of_table(cls, table: pa.Table) -> Pairing:
         """What `table` made."""
-        told = json.loads(table["pairing"][0].as_py())
-        return cls(**{**told, "lines": tuple(told["lines"])})
+        stored = json.loads(table["pairing"][0].as_py())
+        return cls(**{**stored, "lines": tuple(stored["lines"])})

@@ -78,7 +78,7 @@ def stem(path: str) -> str:
 
 
 def beside(
-    asked: Sequence[str], places: Sequence[Sequence[str]], names: Sequence[str], paths: Sequence[str]
+    references: Sequence[str], places: Sequence[Sequence[str]], names: Sequence[str], paths: Sequence[str]
 ) -> tuple[list[str], list[str]]:
     """What reports ask for and what images are called, with one name for what is the same: (asked, names).
 
@@ -89,12 +89,12 @@ def beside(
     of that bare name, in any letter case.
     """
     at, there = dict(zip(paths, names, strict=True)), set(names)
-    both = [(name.replace("\\", "/"), where) for name, where in zip(asked, places, strict=True)]
+    both = [(name.replace("\\", "/"), where) for name, where in zip(references, places, strict=True)]
     exact = [
         next((at[p] for p in where if p in at), name if name in there else "") if name else "" for name, where in both
     ]
-    if all(found or not name for found, name in zip(exact, asked, strict=True)):
-        return [found or name for found, name in zip(exact, asked, strict=True)], list(names)
+    if all(found or not name for found, name in zip(exact, references, strict=True)):
+        return [found or name for found, name in zip(exact, references, strict=True)], list(names)
     # what a report names to the letter is no other's: of a.png and a.jpg one may be missing, and the other is not it
     taken = {stem(name) for name in exact}
     by_place = {s: n for s, n in _by_stem(zip(paths, names, strict=True)).items() if stem(n) not in taken}
@@ -124,8 +124,8 @@ def beside(
             merged.add(stem(other))
         return other or name
 
-    told = [found or (like(name, where) if name else "") for found, (name, where) in zip(exact, both, strict=True)]
-    return told, [stems[one] if (one := stem(name)) in merged else name for name in names]
+    resolved = [found or (like(name, where) if name else "") for found, (name, where) in zip(exact, both, strict=True)]
+    return resolved, [stems[one] if (one := stem(name)) in merged else name for name in names]
 
 
 def _in_any_case(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:

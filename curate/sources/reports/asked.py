@@ -34,12 +34,12 @@ class ReportColumns:
     caption: CaptionRules = field(default_factory=CaptionRules)  # a text made of several columns
     keep: Mapping[str, str] = field(default_factory=dict)  # name in the record's meta -> column
 
-    def asked(self) -> dict[str, str]:
+    def by_field(self) -> dict[str, str]:
         """Field of the recipe under ``columns`` -> the column it names."""
         single = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in _NO_COLUMN}
         many = {f"{name}.{key}": column for name in _MAPPINGS for key, column in getattr(self, name).items()}
-        made = {f"caption.{column}": column for column in self.caption.columns}
-        return {name: column for name, column in (single | many | made).items() if column is not None}
+        caption_fields = {f"caption.{column}": column for column in self.caption.columns}
+        return {name: column for name, column in (single | many | caption_fields).items() if column is not None}
 
     @property
     def make_text(self) -> bool:

@@ -45,14 +45,14 @@ class CaptionRules:
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that are read, each once."""
-        asked = [name for name in _FIELD.findall(self._template) if name not in (LABELS, STATEMENT)]
-        asked += [*self.labels, *(name for name in (self.question, self.answer) if name)]
-        return tuple(dict.fromkeys(asked))
+        fields = [name for name in _FIELD.findall(self._template) if name not in (LABELS, STATEMENT)]
+        fields += [*self.labels, *(name for name in (self.question, self.answer) if name)]
+        return tuple(dict.fromkeys(fields))
 
     @property
     def _template(self) -> str:
-        made = [LABELS] if self.labels else []
-        return self.template or " ".join(f"{{{name}}}" for name in ([STATEMENT] if self.question else []) + made)
+        label_slot = [LABELS] if self.labels else []
+        return self.template or " ".join(f"{{{name}}}" for name in ([STATEMENT] if self.question else []) + label_slot)
 
     def compose(self, row: Mapping[str, str]) -> tuple[list[str], Claim | None, Reason | None]:
         """The sentences of a row (column -> cell), what its question states, and why there is no text: NO_STATEMENT,
@@ -64,22 +64,22 @@ class CaptionRules:
             if stated is None or (stated.denial is None and self.open == "drop"):
                 return [], None, Reason.NO_STATEMENT
             values[STATEMENT] = stated.statement
-        said = self._labels(values)
-        if said is None:
+        spelled = self._labels(values)
+        if spelled is None:
             return [], None, Reason.UNKNOWN_LABEL
-        values[LABELS] = " ".join(said)
+        values[LABELS] = " ".join(spelled)
         sentences = [s for part in _SENTENCE.split(self._template) if (s := _filled(part, values))]
         return sentences, stated, None if sentences else Reason.EMPTY_REPORT
 
     def _labels(self, values: Mapping[str, str]) -> list[str] | None:
-        said = []
+        spelled = []
         for column, words in self.labels.items():
             value = label_value(values[column])
             if value and value not in words:
                 return None
             if value and words[value]:
-                said.append(words[value])
-        return said
+                spelled.append(words[value])
+        return spelled
 
 
 def label_value(cell: str) -> str:

@@ -64,7 +64,7 @@ class _Document:
         self.entities = False
         self._path: list[str] = []
         self._body: list[str] = []
-        self._said: list[str] = []  # characters of the element that is read
+        self._characters: list[str] = []  # characters of the element that is read
         self._code: list[str] = []  # of each section that is open, the heading its code stands for
         self._name: dict[str, list[str]] = {}
         self._form: tuple[str, str] | None = None  # mediaType and representation of a body that is no XML
@@ -98,19 +98,19 @@ class _Document:
             if self._in_text():
                 self._body.append("\n" if name in _LINES else "\t" if name in _CELLS else _RAISED * (name == "sup"))
             return
-        self._said = []
+        self._characters = []
         if self._path[-2:] == ["nonXMLBody", "text"]:
             self._form = attributes.get("mediaType", "text/plain"), attributes.get("representation", "TXT")
         if name == "name":
             self._name = {}
-        self._told(name, attributes)
+        self._read_attributes(name, attributes)
 
     def words(self, data: str) -> None:
         if "structuredBody" in self._path:
             if not self._deleted and (self._in_text() or self._path[-2:] == ["section", "title"]):
                 self._body.append(data)
         else:
-            self._said.append(data)
+            self._characters.append(data)
 
     def end(self, _: str) -> None:
         name = self._path[-1]
@@ -123,17 +123,17 @@ class _Document:
             elif name == "section":
                 self._code.pop()
         else:
-            said = "".join(self._said).strip()
+            content = "".join(self._characters).strip()
             if self._path[-2:] == ["nonXMLBody", "text"]:
-                self._body = [said]
+                self._body = [content]
             elif name in _NAME and "name" in self._path:
-                self._name.setdefault(name, []).append(said)
+                self._name.setdefault(name, []).append(content)
             elif name == "name" and not _PERSONS.isdisjoint(self._path):
-                self._person(said)
-            elif name == "streetAddressLine" and said:
-                self._numbers.append(said)
+                self._person(content)
+            elif name == "streetAddressLine" and content:
+                self._numbers.append(content)
             if name != "name":
-                self._said = []
+                self._characters = []
         if self._deleted == len(self._path):
             self._deleted = 0
         self._path.pop()
@@ -150,7 +150,7 @@ class _Document:
         if person:
             self._people.append(person)
 
-    def _told(self, name: str, attributes: Mapping[str, str]) -> None:
+    def _read_attributes(self, name: str, attributes: Mapping[str, str]) -> None:
         extension, root, value = (attributes.get(key, "").strip() for key in ("extension", "root", "value"))
         place = tuple(self._path)
         if name == "recordTarget":

@@ -180,8 +180,8 @@ def kind_of(name: str, cells: Sequence[str]) -> Kind:
     if kind not in (Kind.TEXT, Kind.NUMBER, Kind.SECTION, Kind.REPORT) or not cells:
         return kind
     if kind is not Kind.NUMBER:
-        told = ((Kind.UID, _UID), (Kind.DATE, _DAY), (Kind.NAME, _PN), (Kind.FILE, _FILE), (Kind.ID, _CODE))
-        return next((k for k, pattern in told if _most(cells, pattern)), kind)
+        candidates = ((Kind.UID, _UID), (Kind.DATE, _DAY), (Kind.NAME, _PN), (Kind.FILE, _FILE), (Kind.ID, _CODE))
+        return next((k for k, pattern in candidates if _most(cells, pattern)), kind)
     return kind
 
 
@@ -251,7 +251,7 @@ def safe_name(name: str) -> str | None:
 def _known(word: str) -> bool:
     if word.isdigit() or len(word) == 1 or word in _NAMES or kind_of_name(word) not in (Kind.TEXT, Kind.ID):
         return True
-    what = vocabulary.kind(word)
-    if what & vocabulary.Kind.NAME and word not in _COLUMN_WORDS:
-        return bool(what & vocabulary.Kind.BY_HAND and not what & vocabulary.Kind.FREQUENT)
+    bits = vocabulary.kind(word)
+    if bits & vocabulary.Kind.NAME and word not in _COLUMN_WORDS:
+        return bool(bits & vocabulary.Kind.BY_HAND and not bits & vocabulary.Kind.FREQUENT)
     return vocabulary.is_medical(word) or vocabulary.is_general(word)

@@ -96,10 +96,10 @@ def read_csv(lines: Iterator[str], wanted: Collection[str] = ()) -> tuple[list[s
 
 def _titles(sample: list[str], wanted: Collection[str]) -> int:
     """How many lines stand before the header that has all ``wanted`` columns; 0 where the first has, or none."""
-    asked = {folded(name) for name in wanted}
-    for i, line in enumerate(sample[:_TITLES] if len(asked) > 1 else ()):
+    wanted_names = {folded(name) for name in wanted}
+    for i, line in enumerate(sample[:_TITLES] if len(wanted_names) > 1 else ()):
         for delimiter in _DELIMITERS:
-            if asked <= {folded(cell.strip(" \t\r\n\ufeff\"'")) for cell in line.split(delimiter)}:
+            if wanted_names <= {folded(cell.strip(" \t\r\n\ufeff\"'")) for cell in line.split(delimiter)}:
                 return i
     return 0
 
@@ -256,22 +256,22 @@ def _records(lines: Iterator[list[str] | None], dialect: Dialect) -> Iterator[li
     """Lines joined to records. Where no ids tell whose a line of too few cells is, or it is an id alone amid lines that
     go on ("T12"), the record above that ends in words may be cut off by it and is broken too; without ids also the one
     below that begins with words."""
-    held: list[str] | None = None
+    open_row: list[str] | None = None
     doubted = False
     for cells in lines:
-        if held is not None and cells is not None and dialect.goes_on(held, cells):
-            held = [*held[:-1], f"{held[-1].rstrip()}\n{cells[0]}", *cells[1:]]
+        if open_row is not None and cells is not None and dialect.goes_on(open_row, cells):
+            open_row = [*open_row[:-1], f"{open_row[-1].rstrip()}\n{cells[0]}", *cells[1:]]
             continue
         short = cells is not None and len(cells) < dialect.least and (not dialect.starts or dialect.loose)
-        if held is not None:
-            cut = short and dialect.ends and not isinstance(held, _Closed)
-            yield None if doubted or cut else _whole(held, dialect)
-            doubted = not dialect.starts and dialect.opens and len(held) < dialect.least
-        held = cells
+        if open_row is not None:
+            cut = short and dialect.ends and not isinstance(open_row, _Closed)
+            yield None if doubted or cut else _whole(open_row, dialect)
+            doubted = not dialect.starts and dialect.opens and len(open_row) < dialect.least
+        open_row = cells
         if cells is None:
             yield None
-    if held is not None:
-        yield None if doubted else _whole(held, dialect)
+    if open_row is not None:
+        yield None if doubted else _whole(open_row, dialect)
 
 
 def _whole(cells: list[str], dialect: Dialect) -> list[str] | None:

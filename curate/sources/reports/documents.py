@@ -135,13 +135,13 @@ def read_workbook(raw: bytes, wanted: Collection[str] | None) -> tuple[list[str]
     with reading():
         book = CalamineWorkbook.from_filelike(io.BytesIO(raw))
         tables = [_table(book, i) for i in range(len(book.sheet_names))]
-    asked = set(map(folded, wanted or ()))
-    tables = [_from_header(table, asked) for table in tables if table]
-    shown = [table for table in tables if asked and asked <= _header(table)] or tables
+    named = set(map(folded, wanted or ()))
+    tables = [_from_header(table, named) for table in tables if table]
+    shown = [table for table in tables if named and named <= _header(table)] or tables
     names = [as_string(cell).strip() for cell in shown[0][0]] if shown else []
     if not any(names):
         raise DropRecord(Reason.UNREADABLE_FILE)
-    return names, _rows(tables, names, asked)
+    return names, _rows(tables, names, named)
 
 
 def _table(book: CalamineWorkbook, sheet: int) -> list[list[Any]]:
@@ -152,19 +152,19 @@ def _header(table: list[list[Any]]) -> set[str]:
     return {folded(as_string(cell)) for cell in table[0]}
 
 
-def _from_header(table: list[list[Any]], asked: set[str]) -> list[list[Any]]:
+def _from_header(table: list[list[Any]], named: set[str]) -> list[list[Any]]:
     """The rows from the first that has all columns asked for, of the first ones; all of them where none has."""
-    starts = (i for i in range(min(len(table), _TITLES)) if len(asked) > 1 and asked <= _header(table[i:]))
+    starts = (i for i in range(min(len(table), _TITLES)) if len(named) > 1 and named <= _header(table[i:]))
     return table[next(starts, 0) :]
 
 
-def _rows(tables: list[list[list[Any]]], names: list[str], asked: set[str]) -> Iterator[list[str] | None]:
+def _rows(tables: list[list[list[Any]]], names: list[str], named: set[str]) -> Iterator[list[str] | None]:
     header = list(map(folded, names))
     for table in tables:
         own = [folded(as_string(cell)) for cell in table[0]]
         if own == header:
             yield from ([as_string(cell) for cell in row] for row in table[1:])
-        elif asked and asked <= set(own) and len(set(own)) == len(own):
+        elif named and named <= set(own) and len(set(own)) == len(own):
             places = [own.index(name) if name in own else None for name in header]
             yield from (["" if i is None else as_string(row[i]) for i in places] for row in table[1:])
         else:

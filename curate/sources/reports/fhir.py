@@ -96,10 +96,10 @@ class References:
         kind = resource.get("resourceType") if _is(resource) else None
         if kind not in _REFERRED:
             return
-        told = _told(kind, resource)
+        values = _values_of(kind, resource)
         for name in (url, f"{kind}/{_text(resource.get('id'))}"):
             if name and not name.endswith("/"):
-                self._known[name] = told
+                self._known[name] = values
 
     def of(self, reference: Any, contained: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
         """What is known of the resource that a Reference names: its type first; () where it is not there."""
@@ -110,7 +110,7 @@ class References:
         return self._known.get(name) or self._known.get(short) or ()
 
 
-def _told(kind: str, resource: Mapping[str, Any]) -> tuple[str, ...]:
+def _values_of(kind: str, resource: Mapping[str, Any]) -> tuple[str, ...]:
     """(type, what it is known by, ...): of a patient the id, the name and every identifying value; of a study its UID
     and accession numbers; of an order these; of a person the name; of an observation and a document their text."""
     if kind == "Patient":
@@ -137,19 +137,21 @@ def fhir_report(report: Mapping[str, Any], references: References) -> FhirReport
     """What a DiagnosticReport says. Its text is what is presented (attachments of text), with the conclusion where that
     is not in it; else its observations and the conclusion; else the narrative. A report of which only documents that
     are not read are presented (PDF) is UNREAD_DOCUMENT, an attachment that is no base64 a BROKEN_ROW."""
-    contained = {_text(c.get("id")): _told(c["resourceType"], c) for c in _list(report, "contained")
+    contained = {_text(c.get("id")): _values_of(c["resourceType"], c) for c in _list(report, "contained")
                  if c.get("resourceType") in _REFERRED}  # fmt: skip
-    seen = [references.of(r, contained) for name in ("subject", "imagingStudy", "basedOn", "performer",
+    linked = [references.of(r, contained) for name in ("subject", "imagingStudy", "basedOn", "performer",
             "resultsInterpreter", "result", "study") for r in _listed(report.get(name))]  # fmt: skip
-    patient = next((known for known in seen if known[:1] == ("Patient",)), ())
-    studies = [known for known in seen if known[:1] == ("ImagingStudy",)]
-    orders = [value for known in seen if known[:1] == ("ServiceRequest",) for value in known[1:]]
+    patient = next((known for known in linked if known[:1] == ("Patient",)), ())
+    studies = [known for known in linked if known[:1] == ("ImagingStudy",)]
+    orders = [value for known in linked if known[:1] == ("ServiceRequest",) for value in known[1:]]
     own = _identifiers(report, _ORDER_IDS)
     numbers = [*own, *(value for known in studies for value in known[2:]), *orders]
     subject = report.get("subject")
     inline = _text(subject["identifier"].get("value")) if _is(subject) and _is(subject.get("identifier")) else ""
     named = [_display(r) for n in ("subject", "performer", "resultsInterpreter") for r in _listed(report.get(n))]
-    people = [value for known in seen if known[:1] in (("Practitioner",), ("PractitionerRole",)) for value in known[1:]]
+    people = [
+        value for known in linked if known[:1] in (("Practitioner",), ("PractitionerRole",)) for value in known[1:]
+    ]
     period = report.get("effectivePeriod")
     when = _text(report.get("effectiveDateTime")) or (_text(period.get("start")) if _is(period) else "")
     known = {
@@ -164,14 +166,14 @@ def fhir_report(report: Mapping[str, Any], references: References) -> FhirReport
     }  # fmt: skip
     phi = tuple(dict.fromkeys(value for value in (*patient[2:], *numbers, *named, *people) if value))
     try:
-        return FhirReport(_words(report, seen, references, contained), known, phi)
+        return FhirReport(_words(report, linked, references, contained), known, phi)
     except DropRecord as dropped:
         return FhirReport("", known, phi, dropped.reason)
 
 
 def _words(
     report: Mapping[str, Any],
-    seen: Iterable[tuple[str, ...]],
+    linked: Iterable[tuple[str, ...]],
     references: References,
     contained: Mapping[str, tuple[str, ...]],
 ) -> str:
@@ -180,7 +182,7 @@ def _words(
     parts = [text for text in texts if text]
     conclusion = _text(report.get("conclusion")).strip()
     if not parts:
-        observed = [known for known in seen if known[:1] == ("Observation",) and known[2].strip()]
+        observed = [known for known in linked if known[:1] == ("Observation",) and known[2].strip()]
         parts = [f"{heading}: {value}" if heading else value for _, heading, value in observed]
     if conclusion and not any(" ".join(conclusion.split()) in " ".join(part.split()) for part in parts):
         parts.append(f"IMPRESSION: {conclusion}" if parts else conclusion)

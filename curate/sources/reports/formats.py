@@ -75,9 +75,9 @@ def report_suffix(path: PurePath) -> str:
 def explain(name: str) -> tuple[str, str]:
     """(what a file by this name is, what to do) for one that is read by none of the formats."""
     suffix = _suffix(name)
-    for what, (suffixes, fix) in _EXPLAINED.items():
+    for problem, (suffixes, fix) in _EXPLAINED.items():
         if suffix in suffixes:
-            return f"is {what}", fix
+            return f"is {problem}", fix
     return "the file's suffix does not say what it is", "give 'format'"
 
 
@@ -94,8 +94,8 @@ def explain_content(path: Path) -> tuple[str, str]:
         (b"<?xml", ".xml"),
     ):
         if head.startswith(magic):
-            what, fix = explain(f"x{suffix}")
-            return f": it {what}", fix
+            problem, fix = explain(f"x{suffix}")
+            return f": it {problem}", fix
     if is_hl7(head):
         return ": it holds HL7 messages", "name it .hl7; what is read are the texts of OBX-5"
     if head.startswith(_ZIP) and path.suffix.lower() != ".xlsx":

@@ -164,22 +164,22 @@ def read_messages(text: str) -> Iterator[Message]:
 def _joined(lines: Sequence[str], field: str) -> Iterator[str]:
     """Segments; a line that begins with none goes on in the one above, as texts with bare line ends do, and an ADD
     (2.10.2) in its last field."""
-    held = ""
+    pending = ""
     for line in lines:
         if line[:1].isspace() and _SEGMENT.match(line.strip()[:3]) and line.strip()[3:4] == field:
             line = line.strip()
-        if held and line.startswith(f"ADD{field}"):
-            whole = held.startswith("OBX") and held.count(field) > 5  # it is not its words that go on
-            held += ("\0" if whole else "") + line[4:]
+        if pending and line.startswith(f"ADD{field}"):
+            whole = pending.startswith("OBX") and pending.count(field) > 5  # it is not its words that go on
+            pending += ("\0" if whole else "") + line[4:]
             continue
         if _SEGMENT.match(line[:3]) and line[3:4] in (field, ""):
-            if held:
-                yield held
-            held = line
-        elif held:
-            held += ("\0" if field == "|" and _TORN.match(line) else "\n") + line
-    if held:
-        yield held
+            if pending:
+                yield pending
+            pending = line
+        elif pending:
+            pending += ("\0" if field == "|" and _TORN.match(line) else "\n") + line
+    if pending:
+        yield pending
 
 
 def _fields(line: str, marks: str) -> Segment:
@@ -202,8 +202,8 @@ def _orders(segments: Sequence[Segment], marks: str) -> Iterator[Message]:
                 own["OBX"].append(segment)
         broken = any("\0" in marks[0].join(segment) for segment in segments[begin:end])
         text = _text(own, marks)
-        held = any(_get(s, 2).strip() in _HOLDS and _get(s, 5).strip() for s in own.get("OBX", ()))
-        reason = Reason.BROKEN_ROW if broken else Reason.UNREAD_DOCUMENT if held and not text else None
+        document = any(_get(s, 2).strip() in _HOLDS and _get(s, 5).strip() for s in own.get("OBX", ()))
+        reason = Reason.BROKEN_ROW if broken else Reason.UNREAD_DOCUMENT if document and not text else None
         if text or reason:
             people = tuple(dict.fromkeys(_people((*shared, *segments[begin:end]), marks)))
             numbers = tuple(dict.fromkeys(_numbers(own, marks)))

@@ -45,7 +45,7 @@ def caption_sections(text: str, wanted: Sequence[str]) -> tuple[dict[str, str], 
         if name in found and name not in wanted:
             lines = found.pop(name).split("\n")
             cut[label] += len(lines)
-            rest = [said for line in lines if (said := _sentences(line))]
+            rest = [sentences for line in lines if (sentences := _sentences(line))]
             if rest:
                 found["body"] = "\n".join([*([found["body"]] if "body" in found else []), *rest])
     kept = {}

@@ -289,7 +289,7 @@ def _within_text(found: Found, columns: ReportColumns) -> Literal["csv", "hl7", 
         return "hl7"
     if not columns.make_text:
         return "txt"
-    asked = columns.asked().values()
+    asked = columns.by_field().values()
     text = head.decode(text_encoding(head)[0], "ignore")
     if len(asked) > 1 and all(column in text for column in asked):
         names = _names(found, "csv", columns)
@@ -301,7 +301,7 @@ def _messages(found: Found, columns: ReportColumns, kind: Literal["hl7", "cda"])
     """The orders of HL7 messages, or a CDA document; ``columns`` may name a message's fields ("OBR-20") in place of the
     usual ones."""
     relative = as_text(found.relative)
-    asked = {name: field for name, field in columns.asked().items() if FIELD.fullmatch(field)}
+    asked = {name: field for name, field in columns.by_field().items() if FIELD.fullmatch(field)}
     some = False
     for number, message in enumerate(open_messages(place(found.path), kind), start=1):
         some = True
@@ -345,7 +345,7 @@ def _as_asked(names: Sequence[str], columns: ReportColumns) -> dict[str, str]:
     spelt: dict[str, list[str]] = {}
     for name in names:
         spelt.setdefault(folded(name), []).append(name)
-    missing = [column for column in columns.asked().values() if column not in names]
+    missing = [column for column in columns.by_field().values() if column not in names]
     return {same[0]: column for column in missing if len(same := spelt.get(folded(column), [])) == 1}
 
 
@@ -366,7 +366,7 @@ def _names_to_check(
 def _names(found: Found, kind: Format, columns: ReportColumns) -> list[str]:
     """The columns a file has, from its head; [] where it cannot be read."""
     try:
-        with open_records(place(found.path), format=kind, wanted=frozenset(columns.asked().values())) as records:
+        with open_records(place(found.path), format=kind, wanted=frozenset(columns.by_field().values())) as records:
             names = named_rows(records, nested=True)[0]
             asked = _as_asked(names, columns)
             return [asked.get(name, name) for name in names]
@@ -395,13 +395,13 @@ def _is_closed(found: Found) -> bool:
 
 def _is_meant(names: list[str], columns: ReportColumns) -> bool:
     """Is a table among other files one of the reports'? One that has none of the columns is something else."""
-    return columns.make_text and not set(names).isdisjoint(columns.asked().values())
+    return columns.make_text and not set(names).isdisjoint(columns.by_field().values())
 
 
 def _check_names(names: list[str], columns: ReportColumns) -> None:
     if not columns.make_text:
         raise RecipeError("columns.text", "names no column, and columns.sections neither", _there(names))
-    for name, column in columns.asked().items():
+    for name, column in columns.by_field().items():
         if names.count(column) != 1:
             problem = (
                 f"there is no column {column!r}" if column not in names else f"several columns are named {column!r}"

@@ -56,11 +56,11 @@ class RowPlan:
     """Which of a row's values goes where, worked out once a file."""
 
     def __init__(self, columns: ReportColumns) -> None:
-        asked = columns.asked()
-        self.nested = any("." in column for column in asked.values())
-        self.wanted = frozenset([*asked.values(), *(c.split(".")[0] for c in asked.values() if "." in c)])
-        self._text, self._clean = asked.pop("text", None), asked.pop("clean", None)
-        self._single = [(name, column) for name, column in asked.items() if "." not in name]
+        mapped = columns.by_field()
+        self.nested = any("." in column for column in mapped.values())
+        self.wanted = frozenset([*mapped.values(), *(c.split(".")[0] for c in mapped.values() if "." in c)])
+        self._text, self._clean = mapped.pop("text", None), mapped.pop("clean", None)
+        self._single = [(name, column) for name, column in mapped.items() if "." not in name]
         self._sections = [(name.upper(), column) for name, column in columns.sections.items()]
         self._sections.sort(key=lambda s: s[0] != "BODY")  # what has no heading can only stand first
         self._keep = list(columns.keep.items())
@@ -69,11 +69,11 @@ class RowPlan:
     def report(self, row: str, record: Mapping[str, Any]) -> Report:
         """The row's report, or the Reason why it is none."""
         try:
-            return self._made(row, record)
+            return self._report(row, record)
         except DropRecord as dropped:
             return Report(row, reason=dropped.reason)
 
-    def _made(self, row: str, record: Mapping[str, Any]) -> Report:
+    def _report(self, row: str, record: Mapping[str, Any]) -> Report:
         clean = None if self._clean is None else as_string(record.get(self._clean)).strip().casefold() in _TRUE
         raw = {name: as_string(record.get(column)).strip() for name, column in self._single}
         known = {name: value if name in _AS_IT_IS else plain_text(value).strip() for name, value in raw.items()}
@@ -121,11 +121,11 @@ def make_report(
     if _NO_TEXT.fullmatch(raw):
         raw = ""
     text = report_text(raw)
-    told: dict[str, Any] = {name: known.get(name, "") for name in _TOLD}
+    parts: dict[str, Any] = {name: known.get(name, "") for name in _TOLD}
     return Report(
         row=row,
         text=text,
-        **told,
+        **parts,
         phi=tuple(dict.fromkeys([*(known[name] for name in _PHI if known.get(name)), *phi])),
         clean=clean,
         meta=meta or {},

@@ -166,11 +166,11 @@ def _lines(stream: io.TextIOWrapper) -> Iterator[str]:
 
 
 def _unique(names: Collection[str]) -> tuple[str, ...]:
-    seen: dict[str, int] = {}
+    counts: dict[str, int] = {}
     columns = []
     for name in names:
-        seen[name] = seen.get(name, 0) + 1
-        columns.append(name if seen[name] == 1 else f"{name}#{seen[name]}")
+        counts[name] = counts.get(name, 0) + 1
+        columns.append(name if counts[name] == 1 else f"{name}#{counts[name]}")
     return tuple(columns)
 
 
@@ -206,20 +206,20 @@ def _parquet(file: Any, wanted: Collection[str] | None) -> Records:
 def _parquet_rows(
     parquet: Any, columns: tuple[str, ...], wanted: Collection[str] | None, images: Sequence[ImageColumn]
 ) -> Iterator[Record]:
-    asked = None if wanted is None else set(map(folded, wanted))
-    names = [name for name in columns if asked is None or folded(name) in asked]
+    wanted_names = None if wanted is None else set(map(folded, wanted))
+    names = [name for name in columns if wanted_names is None or folded(name) in wanted_names]
     with reading():
         paths = {column.name: path_column(parquet, column) for column in images}
-        told = [name for name in names if paths.get(name, name)]  # of images that the table holds nothing is read
-        read = [paths.get(name) or name for name in told]
+        held_names = [name for name in names if paths.get(name, name)]  # of images that the table holds nothing is read
+        read = [paths.get(name) or name for name in held_names]
         for batch in parquet.iter_batches(batch_size=_BATCH, use_threads=False, columns=read):
             lists = [
                 paths_of(column) if name in paths else _values(column, keep_bytes=wanted is not None)
-                for name, column in zip(told, batch.columns, strict=True)
+                for name, column in zip(held_names, batch.columns, strict=True)
             ]
             for i in range(batch.num_rows):
-                row = {name: values[i] for name, values in zip(told, lists, strict=True)}
-                yield mended(row if told == names else {name: row.get(name) for name in names})
+                row = {name: values[i] for name, values in zip(held_names, lists, strict=True)}
+                yield mended(row if held_names == names else {name: row.get(name) for name in names})
 
 
 def _values(column: pa.Array, keep_bytes: bool) -> list[Any]:

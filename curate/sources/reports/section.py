@@ -15,7 +15,7 @@ from curate.deid.words.vocabulary import Kind, kind
 from curate.sources.reports.headings import HEADINGS
 
 _NAMES = {heading: name for name, headings in HEADINGS.items() for heading in headings.split("|")}
-_MOST_WORDS = max(len(heading.split()) for heading in _NAMES)
+_MAX_WORDS = max(len(heading.split()) for heading in _NAMES)
 _LONGEST = max(map(len, _NAMES))
 
 _MARK = r"[ \t\u3000>#*_=•·■【\[-]*"  # what may stand before a heading: markdown, bullets, brackets
@@ -106,14 +106,14 @@ def _is_statement(before: str, after: str) -> bool:
     value = re.split(r"[.;\n]", after.lstrip(), maxsplit=1)[0]
     words = re.findall(r"[^\W_]+", value.lower())
     bits = [kind(word) for word in words]
-    said = bool(words) and all(b & Kind.KNOWN and (b & Kind.FUNCTION or not b & Kind.NAME) for b in bits)
-    return said and before.rstrip(" \t*_").lower().endswith("patient")
+    known = bool(words) and all(b & Kind.KNOWN and (b & Kind.FUNCTION or not b & Kind.NAME) for b in bits)
+    return known and before.rstrip(" \t*_").lower().endswith("patient")
 
 
 def _ending(before: str, whole_line: bool) -> tuple[int, str] | None:
     """Where in ``before``, the line up to a colon, a heading begins that ends it, and the heading's section."""
     lead = _LEAD.match(before)
-    words = list(_WORD.finditer(before))[-_MOST_WORDS:]
+    words = list(_WORD.finditer(before))[-_MAX_WORDS:]
     for word in words:
         name = canonical(before[word.start() :])
         if name is None:

@@ -174,7 +174,7 @@ def joined(texts: Sequence[str], statuses: Sequence[str]) -> str:
             parts.append(text.strip())
             continue
         sections = parse_sections(text)
-        told = " ".join(" ".join(said.split()) for name, said in sections.items() if name not in _APART)
-        parts.append(f"ADDENDUM: {told}")
-        parts += [f"{name.upper()}: {said}" for name, said in sections.items() if name in _APART and name != "other"]
+        sentences = " ".join(" ".join(body.split()) for name, body in sections.items() if name not in _APART)
+        parts.append(f"ADDENDUM: {sentences}")
+        parts += [f"{name.upper()}: {body}" for name, body in sections.items() if name in _APART and name != "other"]
     return "\n\n".join(parts)

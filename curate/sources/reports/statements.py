@@ -54,32 +54,32 @@ def claim(question: str, answer: str) -> Claim | None:
     """
     if "\t" in question.strip():  # cells run together
         return None
-    asked, told = _clean(question), " ".join(answer.split()).strip(" .;,")
-    word = told.casefold()
-    if not asked or not told:
+    query, reply = _clean(question), " ".join(answer.split()).strip(" .;,")
+    word = reply.casefold()
+    if not query or not reply:
         return None
-    first = asked.split()[0].casefold()
-    if _ASKED.match(asked):
+    first = query.split()[0].casefold()
+    if _ASKED.match(query):
         if word in _YES or word in _NO:
             return None
-        return Claim(asked.casefold(), f"{_capital(asked)}? {_capital(told)}.")
+        return Claim(query.casefold(), f"{_capital(query)}? {_capital(reply)}.")
     if word in _YES or word in _NO:
-        sides = _sides(asked, affirmed=word in _YES)
+        sides = _sides(query, affirmed=word in _YES)
     else:
-        chosen = _chosen(asked, told) if first in _BE and asked.split()[1:2] != ["there"] else None
+        chosen = _chosen(query, reply) if first in _BE and query.split()[1:2] != ["there"] else None
         sides = _sides(chosen, affirmed=True) if chosen else None
     if sides is None:
         return None
     true, false = sides if word not in _NO else sides[::-1]
-    return Claim(asked.casefold(), true, false)
+    return Claim(query.casefold(), true, false)
 
 
-def _sides(asked: str, affirmed: bool) -> tuple[str, str] | None:
+def _sides(query: str, affirmed: bool) -> tuple[str, str] | None:
     """(what yes states, what no states) of a question; None where no rule fits, or ``affirmed`` decides too little."""
-    words = asked.split()
+    words = query.split()
     verb, rest = words[0].casefold(), words[1:]
     lowered = [w.casefold() for w in rest]
-    if not rest or _CLAUSES & set(lowered) or NEGATIVE & set(lowered) or re.search(r"[,;?!:]|\.\s|n't\b", asked):
+    if not rest or _CLAUSES & set(lowered) or NEGATIVE & set(lowered) or re.search(r"[,;?!:]|\.\s|n't\b", query):
         return None
     if _ASKED.search(" ".join(rest)) or (not affirmed and "and" in lowered):
         return None
@@ -100,20 +100,20 @@ def _sides(asked: str, affirmed: bool) -> tuple[str, str] | None:
     return None if sides is None else (_sentence(sides[0]), _sentence(sides[1]))
 
 
-def _there(be: str, what: list[str]) -> tuple[str, str] | None:
+def _there(be: str, subject: list[str]) -> tuple[str, str] | None:
     """Is there X: There is X; There is no X."""
-    if not what:
+    if not subject:
         return None
-    first = what[0].casefold()
-    if what[:3] == ["the", "presence", "of"]:
-        what, first = what[3:], what[3].casefold() if len(what) > 3 else ""
-    be = be or ("are" if is_plural(what) else "is")
+    first = subject[0].casefold()
+    if subject[:3] == ["the", "presence", "of"]:
+        subject, first = subject[3:], subject[3].casefold() if len(subject) > 3 else ""
+    be = be or ("are" if is_plural(subject) else "is")
     if first in ("anything", "something"):
-        rest = " ".join(what[1:])
+        rest = " ".join(subject[1:])
         return f"there {be} something {rest}", f"there {be} nothing {rest}"
     if not first or first in ("the", "this", "that", "these", "only", "also", "still", "just"):
         return None
-    x, bare = " ".join(what), " ".join(what[1:])
+    x, bare = " ".join(subject), " ".join(subject[1:])
     if first in QUANTIFIERS or first[0].isdigit() or first[0] in "<>":
         return f"there {be} {x}", f"there {be} not {x}"
     if first in ("a", "an", "any", "some"):
@@ -214,7 +214,7 @@ def _does(verb: str, rest: list[str]) -> tuple[str, str] | None:
     """Does SUBJECT VERB ...: The base verb ends the subject."""
     words = [w.casefold() for w in rest]
     if words[:2] == ["you", "see"] and len(words) > 2:
-        return _seen(rest[2:], "be seen")
+        return _visible(rest[2:], "be seen")
     at = next((i for i in range(1, len(words)) if words[i] in VERBS), None)
     if at is None or words[0] in ("you", "we", "they", "it", "i", "both", "all", "most", "either", "any", "a", "an"):
         return None
@@ -223,15 +223,16 @@ def _does(verb: str, rest: list[str]) -> tuple[str, str] | None:
     subject, base, tail = " ".join(rest[:at]), rest[at], rest[at + 1 :]
     helper = verb if "/" not in verb else ("do" if is_plural(rest[:at]) else "does")
     does = {"does": third_person(base), "do": base, "did": f"did {base}"}[helper]
-    told = tail[1:] if tail and tail[0].casefold() == "any" else tail
-    return " ".join([subject, does, *told]), " ".join([subject, helper, "not", base, *tail])
+    affirmed = tail[1:] if tail and tail[0].casefold() == "any" else tail
+    return " ".join([subject, does, *affirmed]), " ".join([subject, helper, "not", base, *tail])
 
 
 def _can(rest: list[str]) -> tuple[str, str] | None:
     """Can you see X; can X be seen."""
     words = [w.casefold() for w in rest]
     if words[:1] == ["you"]:
-        return _seen(rest[2:], "be seen") if words[1:2] in (["see"], ["identify"], ["visualize"]) and rest[2:] else None
+        sees = words[1:2] in (["see"], ["identify"], ["visualize"]) and rest[2:]
+        return _visible(rest[2:], "be seen") if sees else None
     return _parted("can", rest, {"be"})
 
 
@@ -243,24 +244,24 @@ def _parted(verb: str, rest: list[str], ends: set[str]) -> tuple[str, str] | Non
     return _stated(rest[:at], verb, " ".join(rest[at:]))
 
 
-def _seen(what: list[str], predicate: str) -> tuple[str, str] | None:
-    if what[0].casefold() in ("that", "from", "to", "both", "all", "most", "either"):
+def _visible(subject: list[str], predicate: str) -> tuple[str, str] | None:
+    if subject[0].casefold() in ("that", "from", "to", "both", "all", "most", "either"):
         return None
-    return _stated(what, "can", predicate)
+    return _stated(subject, "can", predicate)
 
 
-def _chosen(asked: str, told: str) -> str | None:
-    """The question with only the option that ``told`` names: "Is it on the left or right?", "left" -> "... left".
+def _chosen(query: str, reply: str) -> str | None:
+    """The question with only the option that ``reply`` names: "Is it on the left or right?", "left" -> "... left".
 
     Only where it is certain what the two options are: the second ends the question, or both are single words of a kind
     that is asked for ("PA or AP film").
     """
-    words = asked.split()
+    words = query.split()
     lowered = [w.casefold() for w in words]
     if lowered.count("or") != 1 or "and" in lowered:
         return None
     at = lowered.index("or")
-    answer = _bare(told.casefold().split())
+    answer = _bare(reply.casefold().split())
     left, right = lowered[:at], _bare(lowered[at + 1 :])
     skipped = len(words) - at - 1 - len(right)
     second = words[at + 1 + skipped :]
@@ -299,8 +300,8 @@ def _sentence(text: str) -> str:
 def _article(following: str) -> str:
     """ "a " or "an ", by how the next word begins; of capitals, by how the first is spoken."""
     word = following.split()[0]
-    spoken = "AEFHILMNORSX" if len(word) > 1 and word[:2].isupper() else "AEIOUaeiou"
-    return "an " if word[0] in spoken and not word.casefold().startswith(("uni", "one", "use", "ure")) else "a "
+    vowels = "AEFHILMNORSX" if len(word) > 1 and word[:2].isupper() else "AEIOUaeiou"
+    return "an " if word[0] in vowels and not word.casefold().startswith(("uni", "one", "use", "ure")) else "a "
 
 
 def _capital(text: str) -> str:

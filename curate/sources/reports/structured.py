@@ -49,18 +49,18 @@ def _lines(item: Dataset, section: str, depth: int) -> Iterator[str]:
     if depth > _DEEPEST or text(item, "RelationshipType") in ("HAS OBS CONTEXT", "HAS ACQ CONTEXT", "HAS CONCEPT MOD"):
         return
     name, kind = _meaning(item, "ConceptNameCodeSequence"), text(item, "ValueType").upper()
-    said = _said(item, kind)
+    statement = _statement(item, kind)
     if kind == "CONTAINER" and name:
         yield from ("", f"{name.upper()}:")
-    elif said:
+    elif statement:
         same = not name or _section(name) == section
-        yield said if same else f"{name}: {said}"
+        yield statement if same else f"{name}: {statement}"
     below = _section(name) if kind == "CONTAINER" and name else section
     for each in _items(item):
         yield from _lines(each, below, depth + 1)
 
 
-def _said(item: Dataset, kind: str) -> str:
+def _statement(item: Dataset, kind: str) -> str:
     if kind == "TEXT":
         return text(item, "TextValue")
     if kind == "CODE":
