@@ -2,7 +2,7 @@
 
 Word sequences of four and of six words, and whole sentences of at least four words, of each set that are in a file of
 `curate/` or `tests/`; and of the words that of all sets only this one has and that no public list of the product
-(`*.txt.gz`) has, those on the lists made by hand (`curate/deid/words/data/*.txt`). Report English repeats itself
+(`*.words`) has, those on the lists made by hand (`curate/deid/words/data/*.txt`). Report English repeats itself
 ("there is no evidence of"), so some of every set is found by chance: the test half of the frames, which nobody who
 wrote rules has seen, says how much.
 

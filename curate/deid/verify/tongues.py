@@ -1,19 +1,18 @@
 """Languages other than English for the verifier: detection, vocabulary, names and places.
 
-A language is detected by its function words, words are known by frequency (`data/others.txt.gz`), names by titles and
+A language is detected by its function words, words are known by frequency (`data/others.words`), names by titles and
 agents. Nothing is shared with the cleaning.
 """
 
 from __future__ import annotations
 
-import gzip
 import re
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache, lru_cache
-from importlib.resources import files
 
 from curate.deid.verify.letters import plain
+from curate.deid.word_lists import read_word_list
 
 
 def _words(text: str) -> frozenset[str]:
@@ -54,8 +53,8 @@ def language(text: str) -> str:
 
 @cache
 def _frequent() -> dict[str, frozenset[str]]:
-    raw = gzip.decompress((files("curate.deid.verify") / "data" / "others.txt.gz").read_bytes()).decode()
-    parts = re.split(r"^## (\w\w)\n", raw, flags=re.MULTILINE)[1:]
+    listed = "\n".join(read_word_list("verify/data", "others"))
+    parts = re.split(r"^## (\w\w)\n", listed, flags=re.MULTILINE)[1:]
     return {code: frozenset(plain(body).split()) for code, body in zip(parts[::2], parts[1::2], strict=True)}
 
 

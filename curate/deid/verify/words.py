@@ -6,7 +6,6 @@ not been proven to be none.
 
 from __future__ import annotations
 
-import gzip
 import re
 from functools import cache, lru_cache
 from importlib.resources import files
@@ -14,6 +13,8 @@ from typing import Any
 
 from pydicom.datadict import DicomDictionary  # type: ignore[attr-defined]
 from pydicom.sr.codedict import codes
+
+from curate.deid.word_lists import read_word_list
 
 # Endings of words of anatomy, disease, procedures, drugs and chemistry.
 _MEDICAL = re.compile(
@@ -37,11 +38,9 @@ _STARTS = re.compile(
 @cache
 def known_words() -> frozenset[str]:
     """English words of four and more letters, those of the standard's attributes and codes, and jargon; lower case."""
-    packed = (files("curate.deid.verify") / "data" / "english.txt.gz").read_bytes()
-    english = {line for line in gzip.decompress(packed).decode().splitlines() if not line.startswith("#")}
     jargon = (files("curate.deid.verify") / "data" / "jargon.txt").read_text(encoding="utf-8").splitlines()
     by_hand = {word for line in jargon if not line.startswith("#") for word in line.split()}
-    return frozenset(english | _standard() | by_hand)
+    return frozenset({*read_word_list("verify/data", "english")} | _standard() | by_hand)
 
 
 @cache

@@ -1,6 +1,6 @@
 """Which language a text is in, and each of its sentences: a report may be English with a German impression.
 
-Every word votes by its rank among the most frequent words of some thirty languages (`data/languages/frequent.txt.gz`)
+Every word votes by its rank among the most frequent words of some thirty languages (`data/languages/frequent.words`)
 and by the words of reports written by hand (`data/foreign.txt`, `data/languages/<code>.txt`): a Bayesian sum of
 logarithms,
 each word's share bounded, so that one word decides little. What English medicine has as well (Latin: os trigonum, spina

@@ -8,13 +8,13 @@ it is Latin and Greek in all of them.
 
 from __future__ import annotations
 
-import gzip
 import re
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
 
 from curate.deid.text.fold import fold_value
+from curate.deid.word_lists import read_word_list
 from curate.deid.words.cognates import BEGINNINGS, is_cognate
 from curate.deid.words.stems import PREFIXES
 from curate.deid.words.vocabulary import Kind, is_given_name, is_surname, kind
@@ -251,8 +251,7 @@ def frequent_words() -> dict[str, tuple[str, ...]]:
 
 
 def _lines(name: str) -> list[str]:
-    raw = (files("curate.deid.words") / "data" / "languages" / f"{name}.txt.gz").read_bytes()
-    return [line for line in gzip.decompress(raw).decode().splitlines() if line and not line.startswith("# ")]
+    return read_word_list("words/data/languages", name)
 
 
 @cache

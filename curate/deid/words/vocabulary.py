@@ -7,13 +7,13 @@ standard's own words (`technical_words`) are part of the vocabulary.
 
 from __future__ import annotations
 
-import gzip
 import re
 from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Final
 
 from curate.deid.text.fold import fold_value
+from curate.deid.word_lists import read_word_list
 from curate.deid.words.stems import PREFIXES, stems
 from curate.deid.words.technical import technical_words
 
@@ -37,14 +37,9 @@ class Kind:
     TOWN: Final = 1024  # also a word of a town's name, or a country's
 
 
-def _text(name: str) -> str:
-    raw = (files("curate.deid.words") / "data" / name).read_bytes()
-    return (gzip.decompress(raw) if name.endswith(".gz") else raw).decode("utf-8")
-
-
 @cache
 def _list(name: str) -> tuple[str, ...]:
-    return tuple(line for line in _text(f"{name}.txt.gz").splitlines() if line and line[0] != "#")
+    return tuple(read_word_list("words/data", name))
 
 
 @cache
@@ -52,7 +47,8 @@ def word_sections(name: str) -> dict[str, frozenset[str]]:
     """ "## title" and the words under it, of a list in plain text: "radiology", "eponyms", "places", "foreign"."""
     found: dict[str, list[str]] = {}
     title = ""
-    for line in _text(f"{name}.txt").splitlines():
+    text = (files("curate.deid.words") / "data" / f"{name}.txt").read_text(encoding="utf-8")
+    for line in text.splitlines():
         if line.startswith("## "):
             title = line[3:].strip()
         elif not line.startswith("#"):

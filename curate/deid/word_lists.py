@@ -1,0 +1,40 @@
+"""Word lists as the package carries them: of each line only what the line before it does not begin with, then bz2.
+
+Half of what gzip makes of a sorted list; the order is kept, so that a list by frequency may be packed too.
+"""
+
+from __future__ import annotations
+
+import bz2
+from collections.abc import Iterable
+from importlib.resources import files
+from os.path import commonprefix
+
+_LONGEST = 64  # characters taken over from the line before
+_ZERO = ord("0")  # stands for none
+
+
+def read_word_list(folder: str, name: str) -> list[str]:
+    """The lines of the list ``name`` below ``folder`` of `curate.deid`, comments ("# ...") and empty ones apart."""
+    packed = (files("curate.deid") / folder / f"{name}.words").read_bytes()
+    return [line for line in unpack(packed) if line and not line.startswith("# ")]
+
+
+def unpack(packed: bytes) -> list[str]:
+    """The lines that `pack` was given."""
+    lines = []
+    last = ""
+    for line in bz2.decompress(packed).decode("utf-8").split("\n"):
+        last = last[: ord(line[0]) - _ZERO] + line[1:]
+        lines.append(last)
+    return lines
+
+
+def pack(lines: Iterable[str]) -> bytes:
+    """``lines``, which hold no line break, as a file's bytes."""
+    last, coded = "", []
+    for line in lines:
+        shared = min(len(commonprefix((last, line))), _LONGEST)  # noqa: RUF071  of strings is meant
+        coded.append(chr(_ZERO + shared) + line[shared:])
+        last = line
+    return bz2.compress("\n".join(coded).encode("utf-8"), 9)
