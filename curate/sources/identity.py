@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 PADDING = " \t\r\n\v\f\0\u00a0"
 _INVISIBLE = re.compile("[\\s\0-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff]+")
 _DELETED = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]+")
+# as word processors set one: 12–345 is 12-345
+_DASHES = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"), "-")
 # HL7 CX (v2 2.A.14): id, check digit, its scheme, assigning authority; the three fields behind the id are no part of it
 _ISSUER = re.compile(r"([^~^]*[^~^\s][^~^]*)\^[^~^]*\^[^~^]*\^[^~]*")
 _IDENTIFIER_TYPES = ("mr", "pi", "pt")
@@ -50,9 +52,9 @@ _WRAPPED = " \t\r\n\0\u00a0[](){}'\""
 def canonical_id(value: str) -> str:
     """What ``value`` is compared by and a pseudonym is derived from; "" where it says nothing. Idempotent.
 
-    Equal are: letter case, Unicode's width and compatibility forms (NFKC), padding of any kind, an issuer in HL7's form
-    (``12345^^^HOSPITAL``), a float made of a whole number (``12345.0``, or ``1.23451678901E+11`` with all of its
-    digits), a spreadsheet's ``="12345"`` and ``'12345``.
+    Equal are: letter case, Unicode's width and compatibility forms (NFKC), dashes of any kind, padding of any kind, an
+    issuer in HL7's form (``12345^^^HOSPITAL``), a float made of a whole number (``12345.0``, or ``1.23451678901E+11``
+    with all of its digits), a spreadsheet's ``="12345"`` and ``'12345``.
     Of a value that a backslash splits, the first counts, as of DICOM's multiple values (PS3.5 6.4); of an HL7 list of
     identifiers with their types (PID-3), the medical record number (``MR``), else the patient's internal one (``PI``,
     ``PT``), else the first (v2 table 0203). Not equal are leading zeros, for 00123 and 123 can be two people, and
@@ -88,12 +90,13 @@ def _without_wrapping(text: str) -> str:
 
 
 def folded(value: str) -> str:
-    """Unicode's compatibility form without case, invisible characters gone, white space one space, ends stripped."""
+    """Unicode's compatibility form without case, invisible characters gone, every dash "-", white space one space, ends
+    stripped."""
     if value.isascii():
         return _INVISIBLE.sub(" ", value).strip().lower()
     while True:  # of one pass the result need not be stable: folding makes characters that compose again
         text = unicodedata.normalize("NFKC", _DELETED.sub("", value)).casefold()
-        text = _INVISIBLE.sub(" ", unicodedata.normalize("NFKC", text)).strip()
+        text = _INVISIBLE.sub(" ", unicodedata.normalize("NFKC", text).translate(_DASHES)).strip()
         if text == value:
             return text
         value = text

@@ -84,6 +84,10 @@ def test_a_line_break_however_it_is_written(end: str) -> None:
             '{\\rtf1 {\\field{\\*\\fldinst SYMBOL 163 \\\\f "Symbol" \\\\s 10}{\\fldrslt\\f3\\fs20}}3 \\u-3917?4}',
             "\u22643 \u22654",
         ),
+        (
+            "{\\rtf1 {\\upr{No M?ller {\\b x}}{\\*\\ud{No M\\u252?ller}}} seen, {\\upr{clear}}.",
+            "No Müller seen, clear.",
+        ),
         ("{\\rtf1\\pc caf\\'82}", "caf\u00e9"),
         ("{\\rtf1\\mac caf\\'8e\\softline x}", "caf\u00e9\nx"),
         ("{\\rtf1{\\pntext 1.\\tab}No 10{\\super -3} mm\\super 2\\nosupersub /s}", "1.\tNo 10^-3 mm2/s"),

@@ -111,6 +111,13 @@ def candidates(*said: tuple[str, str]) -> list[Candidate]:
         ([("", "1"), ("", "")], "latest", None),
         ([("", "2"), ("", "1")], "join", (1, 0)),
         ([("", ""), ("", "")], "join", (0, 1)),
+        # ten in Paris is before half past nine in London; of which zone a time is that says none nobody knows
+        ([("final", "2024-01-05T10:00:00+01:00"), ("final", "2024-01-05T09:30:00Z")], "ambiguous", (1,)),
+        ([("final", "20240105100000+0100"), ("final", "20240105083000-0100")], "ambiguous", (1,)),
+        ([("final", "2024-01-05T10:00:00"), ("final", "2024-01-05T09:30:00Z")], "ambiguous", None),
+        ([("final", "2024-01-07T10:00:00"), ("final", "2024-01-05T09:30:00Z")], "ambiguous", (0,)),
+        ([("final", "02-JAN-24 10.30.00.000000 AM"), ("final", "02-JAN-24 01.30.00.000000 PM")], "ambiguous", (1,)),
+        ([("final", "20240105"), ("final", "20240104235959")], "ambiguous", (0,)),
     ],
 )
 def test_which_of_several_is_the_report(said, rule, chosen) -> None:
@@ -222,6 +229,25 @@ def test_several(images, reports, image_fates, report_fates) -> None:
     assert run(images, reports) == (image_fates, report_fates)
 
 
+LINES = ("LEFT:", "Normal.", "RIGHT:", "Normal.")
+
+
+@pytest.mark.parametrize(
+    ("lines", "orders", "report"),
+    [
+        (LINES, ("1", "2", "3", "4"), (0, [1, 2, 3])),
+        (LINES, ("", "", "", ""), (0, [1, 2, 3])),
+        (LINES, ("20240105",) * 4, (0, [1, 2, 3])),  # the report's time, of every line the same
+        (LINES, ("4", "2", "1", "2"), (2, [1, 0])),  # line 2 twice, as a join of tables has it
+        (("A.", "B.", "A.", "B."), ("", "", "", ""), (0, [1])),  # all of the report twice
+        (("Same.", "Same."), ("", ""), (0, [])),
+    ],
+)
+def test_equal_lines_of_a_joined_report_are_each_its_own(lines, orders, report) -> None:
+    reports = [A | {"text": t, "order": o, "several": "join"} for t, o in zip(lines, orders, strict=True)]
+    assert run([A], reports) == ([(*report, None)], [USED] * len(lines))
+
+
 @pytest.mark.parametrize(
     ("image", "report", "ignore", "pairs"),
     [
@@ -236,6 +262,7 @@ def test_several(images, reports, image_fates, report_fates) -> None:
         ("5041", "5042", ("prefix",), False),
         ("ACC-007", "7", ("prefix", "leading_zeros"), True),
         ("12345.0", "12345", (), True),
+        ("RX-24-7", "RX\u201324\u22127", (), True),  # an en dash and a minus sign
         ("A1^^^RIS", "a1", (), True),
         ("1.23457E+11", "123457000000", ("leading_zeros", "punctuation", "prefix"), False),
     ],

@@ -7,14 +7,10 @@ import pyarrow as pa
 
 from curate.record import Reason
 from curate.sources.identity import PADDING, canonical_id, canonical_ids, listed, placeholders, separators
+from curate.sources.moments import sure_day
 
 _COLUMNS = ["row", "accession", "study", "patient", "date", "image"]
 _OPTIONAL = ["text", "reason", "status", "order", "several"]
-_DATES = (
-    r"^(?<y>\d{4})(?<m>\d\d)(?<d>\d\d)(?:\d{4,6})?(?:\D.*)?$",
-    r"^(?<y>\d{4})[-/. ](?<m>\d\d?)[-/. ](?<d>\d\d?)(?:\D.*)?$",
-    r"^(?<d>\d\d?)\.(?<m>\d\d?)\.(?<y>\d{4})(?:\D.*)?$",
-)
 
 
 def frames_of(images: pa.Table, reports: pa.Table, ignore: tuple[str, ...]) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -171,13 +167,14 @@ def _patient_day(patient: str) -> pl.Expr:
 
 
 def day(date: pl.Expr) -> pl.Expr:
-    """YYYYMMDD, or null. Year first (DICOM DA or DT, ISO 8601) or day first with dots; 01/02/2024 could be two days."""
-    parts = [date.str.extract_groups(form) for form in _DATES]
-    year, month, day = (
-        pl.coalesce(p.struct.field(name) for p in parts).str.zfill(width)
-        for name, width in (("y", 4), ("m", 2), ("d", 2))
-    )
-    return pl.concat_str(year, month, day).str.to_date("%Y%m%d", strict=False).dt.strftime("%Y%m%d")
+    """YYYYMMDD of the day that `sure_day` reads, or null."""
+    return date.map_batches(_days, pl.String)
+
+
+def _days(values: pl.Series) -> pl.Series:
+    known = values.unique().to_list()
+    days = [found.strftime("%Y%m%d") if (found := sure_day(value or "")) else None for value in known]
+    return values.replace_strict(known, days, return_dtype=pl.String) if known else values
 
 
 def _by_image(reports: pl.DataFrame, images: pl.DataFrame) -> pl.DataFrame:

@@ -16,6 +16,7 @@ import pyarrow as pa
 from curate.record import Reason
 from curate.sources.pairing.keys import bare, by_patient, frames_of, keys_of, of_another_study
 from curate.sources.pairing.rules import PairRules
+from curate.sources.reports.asked import Several
 from curate.sources.reports.several import Candidate, resolve
 
 IMAGE_MATCH = pa.schema(
@@ -117,7 +118,10 @@ def _resolved(rows: pl.DataFrame) -> pl.DataFrame:
     for (key,), group in rows.sort("row").group_by("key", maintain_order=True):
         records = group.to_dicts()
         rules = {r["several"] for r in records}
-        chosen = resolve(_candidates(records), rules.pop() if len(rules) == 1 else "ambiguous")
+        rule: Several = rules.pop() if len(rules) == 1 else "ambiguous"
+        if rule == "join":
+            _set_apart(records)
+        chosen = resolve(_candidates(records), rule)
         known, also = chosen is not None, list(chosen[1:]) if chosen else []
         leader = chosen[0] if chosen else records[0]["row"]
         for r in records:
@@ -125,6 +129,18 @@ def _resolved(rows: pl.DataFrame) -> pl.DataFrame:
             made.append((str(key), r["row"], r["report"], also, not known, r["row"] == leader, past))
     types = (pl.String, pl.Int64, pl.Int64, pl.List(pl.Int64), pl.Boolean, pl.Boolean, pl.Boolean)
     return pl.DataFrame(made, schema=dict(zip(_MEMBER, types, strict=True)), orient="row")
+
+
+def _set_apart(records: list[dict[str, Any]]) -> None:
+    """Equal texts of rows that are joined are as many lines of one report ("Normal." of each side): the same one only
+    where both stand at one place of an order that tells lines apart, or where all of the rows stand there again."""
+    texts, orders = [r["text"] for r in records], [r["order"] for r in records]
+    again = next((n for n in range(1, len(texts)) if texts == texts[:n] * (len(texts) // n)), len(texts))
+    told = len(set(orders)) > 1 and len(set(zip(texts, orders, strict=True))) == len(set(orders))
+    first: dict[tuple[str, str, int], int] = {}
+    for i, r in enumerate(records):
+        place = (r["text"], r["order"], 0) if told else ("", "", i % again)
+        r["report"] = first.setdefault(place, r["row"])
 
 
 _STANDING = ("preliminary", "", "addendum", "final", "corrected")  # of equal texts the highest says what they are

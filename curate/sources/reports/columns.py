@@ -119,7 +119,11 @@ _SOMEONE = re.compile(rf" (?:{_PERSON}) ")
 _WHOLE = re.compile(r" (?:reports?|report text|text|narrative|notes?|full text|body|document|radiology report) ")
 _UID = re.compile(r"[0-2](?:\.\d+){3,}")
 _DAY = re.compile(r"(?:19|20)\d\d[-/.]?[01]\d[-/.]?[0-3]\d(?:[T ].*|\d{6}.*)?|[0-3]?\d[-/.][0-3]?\d[-/.](?:19|20)\d\d")
-_PN = re.compile(r"[^\W\d_][\w'’.-]*(?:\^[\w'’. -]*)+|[^\W\d_][\w'’-]+,\s?[^\W\d_][\w'’.-]*(?:\s[^\W\d_][\w'’.]*){0,2}")
+_LETTER = r"(?:[^\W\d_]|['’.-])"
+_PN = re.compile(  # no sentence: its last word is none of four letters and a full stop
+    rf"(?!.*[a-zß-ÿ]{{4}}\.$)(?:[^\W\d_]{_LETTER}*(?:\^(?:{_LETTER}| )*)+"
+    rf"|[^\W\d_][\w'’-]+,\s?[^\W\d_][\w'’.-]*(?:\s[^\W\d_][\w'’.]*){{0,2}})"
+)
 _CODE = re.compile(r"(?=(?:\D*\d){4})[\w./#-]+")
 _ONE_WORD = re.compile(r"[\w./\\:#-]+")
 _FILE = re.compile(r"(?:.*[/\\])?[^/\\]+\.(?:png|jpe?g|tiff?|dcm|bmp|webp|nii|gz|txt|pdf)", re.IGNORECASE)

@@ -82,6 +82,9 @@ _RTF_SYMBOL = re.compile(
 _RTF_SYMBOL_FONT = re.compile(r"\\f(\d+)(?:\\[a-z]+\d*)*\\fcharset2(?!\d)[^{};]*Symbol")
 _RTF_POWER = re.compile(r"(?<=\d)(\{)?\\super(?![a-z\d])[ ]?(?=[-+]?\d)")  # 10 to the power of 3 is not 103
 
+_RTF_TWICE = re.compile(r"\\upr(?![a-z])\s*(?=\{)")
+_RTF_UNICODE = re.compile(r"\s*\{\s*\\\*\s*\\ud(?![a-z])")
+
 
 def _rtf(text: str) -> str:
     if "\\" not in text:
@@ -124,7 +127,18 @@ def _rtf_end(text: str, start: int) -> int:
     return len(text)
 
 
+def _in_unicode(rtf: str) -> str:
+    """Of what is written twice, {\\upr{bytes}{\\*\\ud{Unicode}}}, the second."""
+    while (twice := _RTF_TWICE.search(rtf)) is not None:
+        behind = rtf[_rtf_end(rtf, twice.end()) :]
+        rtf = rtf[: twice.start()] + (
+            _RTF_UNICODE.sub("{", behind, count=1) if _RTF_UNICODE.match(behind) else rtf[twice.end() :]
+        )
+    return rtf
+
+
 def _of_rtf(rtf: str) -> str:
+    rtf = _in_unicode(rtf)
     rtf = re.sub(r"\\(?:nest)?cell(?![a-z])", r"\\tab", _RTF_HIDDEN.sub("", rtf)).replace("\\softline", "\\line")
     rtf = _RTF_POWER.sub(r"\1^", rtf.replace("{\\pntext", "{\\listtext"))
     rtf = _RTF_SYMBOL.sub(lambda found: f"\\u{0xF000 + int(found[1])}?", rtf)

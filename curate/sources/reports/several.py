@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from curate.sources.identity import folded
+from curate.sources.moments import ranks
 from curate.sources.reports.asked import Several
 from curate.sources.reports.section import parse_sections
 
@@ -93,7 +94,7 @@ def resolve(candidates: Sequence[Candidate], rule: Several) -> tuple[int, ...] |
     """
     if not all(c.readable for c in candidates) or len({c.patient for c in candidates} - {""}) > 1:
         return None
-    places = dict(zip((c.row for c in candidates), _places([c.order for c in candidates]), strict=True))
+    places = dict(zip((c.row for c in candidates), ranks([c.order for c in candidates]), strict=True))
     if rule == "join":
         return tuple(sorted(places, key=lambda row: (places[row], row)))
     bases = [c for c in candidates if c.status != "addendum"] or (list(candidates) if rule != "ambiguous" else [])
@@ -119,47 +120,6 @@ def _only(pool: Sequence[Candidate], heights: Sequence[int]) -> Candidate | None
     """The one that stands highest; None where several do."""
     highest = [c for c, height in zip(pool, heights, strict=True) if height == max(heights)]
     return highest[0] if len(highest) == 1 else None
-
-
-_NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?")
-_DAY = re.compile(r"(\d{1,4})[-/. ]?(\d{1,2})[-/. ]?(\d{1,4})(?:[T ,]+|$)(.*)", re.DOTALL)
-_COMPACT = re.compile(r"(\d{4})(\d\d)(\d\d)(?:(\d\d)(\d\d)(\d\d)?(\.\d+)?)?(?:[+-]\d{4})?")
-_TIME = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d)(\.\d+)?)?\s*([ap])?\.?m?\.?(?:z|[+-]\d\d:?\d\d)?", re.IGNORECASE)
-
-
-def _places(orders: Sequence[str]) -> list[int]:
-    """Rank of each value as a number or a moment, equal ones alike; all 0 where one is neither, or days read both ways
-    ("03/04/2024") would stand in different orders."""
-    values = [order.strip() for order in orders]
-    compact = [_COMPACT.fullmatch(v) for v in values]
-    if all(compact):
-        return _ranks([tuple(float(part or 0) for part in found.groups()) for found in compact if found])
-    if all(_NUMBER.fullmatch(v) for v in values):
-        return _ranks([(float(v),) for v in values])
-    read = ([_moment(v, way) for v in values] for way in ("ymd", "dmy", "mdy"))
-    found = {tuple(_ranks([m for m in moments if m])) for moments in read if all(moments)}
-    return list(found.pop()) if len(found) == 1 else [0] * len(values)
-
-
-def _moment(value: str, way: str) -> tuple[float, ...] | None:
-    """(year, month, day, seconds) of a value that writes its day this way."""
-    if not (day := _DAY.fullmatch(value)):
-        return None
-    parts = dict(zip(way, day.groups()[:3], strict=True))
-    if len(parts["y"]) != 4 or not (1 <= int(parts["m"]) <= 12 and 1 <= int(parts["d"]) <= 31):
-        return None
-    if not day[4]:
-        return int(parts["y"]), int(parts["m"]), int(parts["d"]), 0.0
-    if not (time := _TIME.fullmatch(day[4].strip())):
-        return None
-    hour = int(time[1]) % 12 + (12 if time[5].lower() == "p" else 0) if time[5] else int(time[1])
-    seconds = hour * 3600 + int(time[2]) * 60 + int(time[3] or 0) + float(time[4] or 0)
-    return int(parts["y"]), int(parts["m"]), int(parts["d"]), seconds
-
-
-def _ranks(values: Sequence[tuple[float, ...]]) -> list[int]:
-    height = {value: i for i, value in enumerate(sorted(set(values)))}
-    return [height[value] for value in values]
 
 
 # Sections that are no part of what an addendum says; they keep their headings, so that they stay what they are.

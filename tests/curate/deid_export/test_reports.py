@@ -339,6 +339,7 @@ def test_cells_say_what_a_name_does_not() -> None:
     assert kind_of("foo", ["2020-03-01", "2019-12-31 10:00"]) is Kind.DATE
     assert kind_of("foo", ["Quartermaine^Allan", "Thornquist, Eva"]) is Kind.NAME
     assert kind_of("foo", ["QH77001", "QH77002"]) is Kind.ID
+    assert kind_of("report", ["T1^T2 normal."]) is Kind.REPORT and kind_of("foo", ["Stable, no change."]) is Kind.TEXT
     assert kind_of("patient", ["QH77001"]) is Kind.PATIENT
     assert kind_of("patient", ["Allan Quartermaine"]) is Kind.NAME
     assert kind_of("foo", ["The liver is normal.", "2020-03-01"]) is Kind.TEXT
