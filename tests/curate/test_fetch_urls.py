@@ -34,7 +34,7 @@ from pipelines.recipe.load import load_recipe
 from pipelines.run.execute import run_pipeline
 from tests.inline import curate
 
-PYTHON = os.environ.get("RADSIFT_IMG2DATASET")
+PYTHON = os.environ.get("RADSIFT_IMG2DATASET") or None
 needs_img2dataset = pytest.mark.skipif(
     PYTHON is None and find_spec("img2dataset") is None, reason="no img2dataset; RADSIFT_IMG2DATASET names its Python"
 )
