@@ -262,11 +262,6 @@ SEMANTIC = pa.schema(
 )  # cosine to the nearest better one; null: not asked
 
 
-def score_schema(*names: str) -> pa.Schema:
-    """Output of `score`: ``key`` and one float32 column a score, rows as in the scored table."""
-    return pa.schema([pa.field("key", pa.string(), nullable=False), *(pa.field(n, pa.float32()) for n in names)])
-
-
 # Output of `select`.
 SELECTION = pa.schema(
     [

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -20,7 +19,7 @@ from curate.export.select import splits_of
 from curate.export.split import SPLITS, SplitRules
 from curate.places import place
 from curate.record import SEMANTIC, Reason, conform, live
-from curate.step import part_path, read_parts
+from curate.step import part_path
 from curate.storage import read_table
 
 STEP = "semantic"
@@ -112,15 +111,6 @@ class SemanticTask:
         if not vectors:
             return pa.array([], pa.string()), np.zeros((0, 1), np.float16)
         return pa.concat_arrays(found), np.concatenate(vectors)
-
-
-def read_threshold(folder: Path) -> float | None:
-    """The cosine that the step in ``folder`` cut at, None where it is not done."""
-    try:
-        threshold = (read_parts(folder, ["key"]).schema.metadata or {}).get(_TOLD)
-    except (FileNotFoundError, ValueError):
-        return None
-    return None if threshold is None else float(threshold)
 
 
 def _table(kept: pa.Table, keys: pl.Series, similarity: Floats, parent: Rows, threshold: float) -> pa.Table:

@@ -3,7 +3,6 @@ pseudonym, so that a record's split never changes as the archive grows."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 SPLITS = ("train", "val", "test")
@@ -25,8 +24,3 @@ def split_of(patient: str, rules: SplitRules, official: str | None = None) -> st
     if u < rules.test:
         return "test"
     return "val" if u < rules.test + rules.val else "train"
-
-
-def split_all(patients: Sequence[str], rules: SplitRules) -> list[str]:
-    """`split_of` for each patient."""
-    return [split_of(p, rules) for p in patients]

@@ -26,7 +26,7 @@ from curate.storage import TEMPORARY, commit_folder, commit_json, digest, exclus
 from filters.method import checkpoint_hash
 from filters.towers.encoder import Filter
 from filters.towers.layers import set_patch_dropout
-from filters.towers.model import arch_of, create_filter, load_filter, pick_device, save_filter
+from filters.towers.model import arch_of, create_filter, pick_device, save_filter
 from filters.training.curation import Curator
 from filters.training.curve import WALL, Curve, Progress
 from filters.training.determinism import determinism
@@ -250,8 +250,3 @@ def _initial_weights(rules: TrainingRules) -> list[str]:
 def _no_paths(rules: TrainingRules) -> dict[str, Any]:
     """The model's rules with the checkpoint's hash in place of its path."""
     return {**asdict(rules.model), "checkpoint": checkpoint_hash(rules.model.checkpoint)}
-
-
-def trained_model(out: Path, device: str = "auto") -> Filter:
-    """Load the finished model from a training's folder."""
-    return load_filter(out / "model", device)

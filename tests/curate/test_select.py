@@ -23,7 +23,7 @@ from curate.export.labels import Labels, age_bands, findings_in, rarest_finding,
 from curate.export.repeat import key_words, soft_cap, uniform
 from curate.export.select import Floor, SelectRules, SelectTask, cut_of, floor_counts, splits_of
 from curate.export.split import SPLITS, SplitRules, split_of
-from curate.record import DEDUP, RECORD, SELECTION, Reason, conform, drop, score_schema
+from curate.record import DEDUP, RECORD, SELECTION, Reason, conform, drop
 from curate.step import part_path
 
 KEYS = [f"{i:032x}" for i in range(6)]
@@ -484,4 +484,4 @@ def test_keys_as_bytes_at_once_or_one_by_one(tmp_path: Path) -> None:
 
 def test_the_score_schema_is_what_the_task_reads(tmp_path: Path) -> None:
     task = archive(tmp_path, dfn=numbers())
-    assert pq.read_schema(part_path(Path(task.scores or ""), 0)).names == score_schema("dfn").names
+    assert pq.read_schema(part_path(Path(task.scores or ""), 0)).names == ["key", "dfn"]

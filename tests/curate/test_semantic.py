@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from curate.dedup.rules import SemanticRules
 from curate.dedup.semantic import NOTHING, drop_duplicates, nearest_better, threshold_for
-from curate.dedup.semantic_task import SemanticTask, read_threshold
+from curate.dedup.semantic_task import SemanticTask
 from curate.errors import RecipeError
 from curate.export.rules import SelectRules
 from curate.export.select import SelectTask
@@ -128,12 +128,12 @@ def test_the_best_scored_of_one_look_and_one_claim_stays(tmp_path: Path) -> None
         ],
     )
     table = task.run(0)
-    assert table.schema.remove_metadata() == SEMANTIC and table["key"].to_pylist() == [f"{i:032x}" for i in range(8)]
+    assert table.schema.remove_metadata() == SEMANTIC and float(table.schema.metadata[b"radsift.semantic"]) == 0.95
+    assert table["key"].to_pylist() == [f"{i:032x}" for i in range(8)]
     told = {r["key"][-1]: r["duplicate_of"][-1] for r in table.to_pylist() if r["drop_reason"]}
     assert told == {"0": "1", "5": "4"}
     assert set(table["drop_reason"].to_pylist()) == {None, Reason.SEMANTIC_DUPLICATE.value}
     commit_part(tmp_path / "semantic", 0, table, 0)
-    assert read_threshold(tmp_path / "semantic") == 0.95
     folders = str(tmp_path / "ingest"), 1, str(tmp_path / "semantic"), str(tmp_path / "score")
     chosen = SelectTask(*folders, SelectRules(), SplitRules(0, 0)).run(0)
     assert [k[-1] for k in chosen["key"].to_pylist()] == ["1", "2", "3", "4", "6", "7"]

@@ -80,14 +80,13 @@ def dicom_findings(
     source: Dataset,
     *,
     retain: Sequence[str] = (),
-    secondary: bool = False,
     preamble: bytes = b"",
 ) -> tuple[Finding, ...]:
     """Findings in ``written``, a whole Part 10 file about to be written for ``source``: codes, sorted, each once.
 
     ``source`` is the source file's header with its file meta; ``preamble`` its first bytes, if known (a written
     preamble must be zero). ``retain``: the options of PS3.15 E.3 in use: "dates" (modified), "uids", "device_identity",
-    "patient_characteristics", "safe_private". ``secondary``: the pixels are a new picture; it changes nothing.
+    "patient_characteristics", "safe_private".
 
     CONTAINER if the bytes are no sound Part 10 file or have anything behind its end, in its preamble, in file meta
     beside the elements of PS3.10, or in a codestream beside the picture. Never raises for bad data, never changes a

@@ -155,14 +155,6 @@ class _Piece:
         return max(raised, default=(-math.inf, "en"))
 
 
-def language_of(text: str) -> str:
-    """The code of the language that most of ``text`` is in ("en", "de", "es", "fr", "it", "nl", "pt"), or "unknown"."""
-    if _script(text) is not None:
-        return UNKNOWN
-    code = _read(text)[1]
-    return code if code in LANGUAGES else UNKNOWN
-
-
 def language_name(text: str) -> str:
     """The code of the language that most of ``text`` is in, of some thirty; "unknown" for another script's."""
     return UNKNOWN if _script(text) is not None else _read(text)[1]
