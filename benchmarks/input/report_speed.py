@@ -1,6 +1,7 @@
 """How many reports a CPU-second are read from HL7 messages and FHIR resources, and in how much memory.
 
 python -m benchmarks.input.report_speed [--reports 20000]
+python -m benchmarks.input.report_speed --bundle 2      one FHIR bundle of 2 GB, scans of the reports (PDF) in it
 """
 
 from __future__ import annotations
@@ -66,12 +67,33 @@ def write(folder: Path, count: int) -> Iterator[Path]:
     yield folder / "export.ndjson"
 
 
+def write_bundle(path: Path, size: int) -> int:
+    """One bundle of at least ``size`` bytes, a PDF beside every report's text; how many reports it holds."""
+    scan = {"contentType": "application/pdf", "data": base64.b64encode(b"%PDF-1.4" + bytes(60_000)).decode()}
+    count, shown = 0, json.dumps(scan)
+    with open(path, "w") as file:
+        file.write('{"resourceType": "Bundle", "entry": [')
+        for each in resources(size):
+            entry = json.dumps({"resource": each})
+            if each["resourceType"] == "DiagnosticReport":
+                entry, count = entry.replace('[{"contentType', f'[{shown}, {{"contentType', 1), count + 1
+            elif each["resourceType"] == "ImagingStudy" and file.tell() > size:
+                file.write("," + entry + "]}")
+                return count
+            file.write(("," if file.tell() > 50 else "") + entry)
+    raise AssertionError("as many reports as bytes are more than enough")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--reports", type=int, default=20_000)
-    count = parser.parse_args().reports
+    parser.add_argument("--bundle", type=float, help="GB")
+    args = parser.parse_args()
+    count = args.reports
     with tempfile.TemporaryDirectory() as folder:
-        for path in write(Path(folder), count):
+        if args.bundle:
+            count = write_bundle(Path(folder) / "bundle.json", round(args.bundle * 1e9))
+        for path in [Path(folder) / "bundle.json"] if args.bundle else write(Path(folder), count):
             start = time.process_time()
             read = sum(report.reason is None for report in read_reports(path, ReportColumns()))
             spent, memory = time.process_time() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024

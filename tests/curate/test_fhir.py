@@ -14,6 +14,7 @@ import pytest
 from curate.errors import RecipeError
 from curate.ingest.rows import status_of
 from curate.record import Reason
+from curate.sources.reports import fhir
 from curate.sources.reports.asked import ReportColumns
 from curate.sources.reports.read import check_columns, read_reports
 from curate.sources.reports.report import Report
@@ -102,6 +103,7 @@ def test_every_form_says_the_same(name: str, tmp_path: Path) -> None:
     ("more", "text"),
     [
         ({"presentedForm": [form("<p>No <b>mass</b>.</p>", "text/html")]}, "No mass."),
+        ({"presentedForm": [form("# Chest\n\nNo mass.", "text/markdown; charset=utf-8")]}, "# Chest\n\nNo mass."),
         ({"presentedForm": [form(), form("%PDF", "application/pdf")], "conclusion": "No acute disease."}, WORDS),
         ({"presentedForm": None, "conclusion": "No fracture."}, "No fracture."),
         ({"presentedForm": [form("Clear.")], "conclusion": "No fracture."}, "Clear.\n\nIMPRESSION: No fracture."),
@@ -143,6 +145,22 @@ def test_what_breaks_off_or_is_no_json_is_counted(tmp_path: Path) -> None:
         ("cut.json#1", None), ("cut.json#2", Reason.BROKEN_ROW), ("l.ndjson#1", None),
         ("l.ndjson#2", Reason.BROKEN_ROW), ("l.ndjson#3", None), ("p.ndjson", Reason.NOT_A_REPORT)
     ]  # fmt: skip
+
+
+def test_a_resource_without_an_end_does_not_fill_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fhir, "MAX_RESOURCE", 1 << 17)
+    huge = report(2, presentedForm=[form("x" * (1 << 20))])
+    (tmp_path / "b.json").write_text(json.dumps(bundle([report(1), huge, report(3)])))
+    (tmp_path / "l.ndjson").write_text(lines([report(4), huge, report(5)]))
+    got = [(r.row, r.reason) for r in read(tmp_path)]
+    assert got[:3] == [("b.json#1", None), ("b.json", Reason.TOO_LARGE), ("l.ndjson#1", None)]
+    assert {reason for _, reason in got[3:-1]} == {Reason.BROKEN_ROW} and got[-1][1] is None
+
+
+def test_fhir_in_xml_is_named(tmp_path: Path) -> None:
+    (tmp_path / "b.xml").write_text('<?xml version="1.0"?><Bundle xmlns="http://hl7.org/fhir"><entry/></Bundle>')
+    with pytest.raises(RecipeError, match="there is a document of XML, of which only CDA is read"):
+        check_columns(tmp_path, ReportColumns())
 
 
 def test_columns_asked_for_make_it_a_table_as_before(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from curate.sources.reports.documents import parsed
 from curate.sources.reports.encoding import HEAD, from_base64
 
 MAX_ATTACHMENT = 1 << 24  # bytes of one text
-_MAX_LINE = 1 << 28  # bytes of a line of NDJSON
+MAX_RESOURCE = 1 << 28  # bytes of an entry of a bundle, or of a line of NDJSON
 _TYPE = re.compile(rb'"resourceType"\s*:\s*"[A-Z]')
 _BUNDLE = re.compile(rb'"resourceType"\s*:\s*"Bundle"|^\{[^{\[]*"entry"\s*:\s*\[')
 _REFERRED = frozenset(
@@ -63,22 +63,40 @@ def resources(file: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _lines(file: Any) -> Iterator[tuple[str, Any]]:
-    while line := file.readline(_MAX_LINE):
+    while line := file.readline(MAX_RESOURCE):
         if line.strip():
             value = parsed(line.decode("utf-8-sig", "replace"))
             yield "", value if _is(value) else None
 
 
 def _values(file: Any, place: str) -> Iterator[tuple[str, Any]]:
-    """The entries of bundles, one behind the other, or resources written over several lines."""
+    """The entries of bundles, one behind the other, or resources written over several lines. DropRecord TOO_LARGE where
+    one does not end within `MAX_RESOURCE`."""
+    bounded = _Bounded(file)
     try:
-        for value in ijson.items(file, place, use_float=True, multiple_values=True):
+        for value in ijson.items(bounded, place, use_float=True, multiple_values=True):
+            bounded.left = MAX_RESOURCE
             if place and _is(value):
                 yield _text(value.get("fullUrl")), value.get("resource")
             elif _is(value):
                 yield "", value
     except ijson.JSONError:
         yield "", None
+
+
+class _Bounded:
+    """A file of which ``left`` bytes may still be read, so that one value cannot fill the memory."""
+
+    def __init__(self, file: Any) -> None:
+        self._file, self.left = file, MAX_RESOURCE
+
+    def read(self, size: int) -> bytes:
+        """As the file's."""
+        data: bytes = self._file.read(size)
+        self.left -= len(data)
+        if self.left < 0:
+            raise DropRecord(Reason.TOO_LARGE)
+        return data
 
 
 def _is(value: Any) -> TypeGuard[dict[str, Any]]:
