@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +27,7 @@ SNIPPETS = {
     for name, body in SECTION.findall(DOCS.read_text())
     for code in re.findall(r"```python\n(.*?)```", body, re.DOTALL)
 }
+ENERGON = "Megatron-Energon"  # its snippet comes after commands
 
 
 @pytest.fixture
@@ -41,7 +45,7 @@ def run(code: str, shards: Path) -> dict[str, Any]:
     return made
 
 
-@pytest.mark.parametrize("name", SNIPPETS)
+@pytest.mark.parametrize("name", sorted(SNIPPETS.keys() - {ENERGON}))
 def test_every_snippet_of_the_docs_runs(name: str, shards: Path, no_hub: None) -> None:
     from filters.towers import torchvision_ops
 
@@ -54,9 +58,40 @@ def test_every_snippet_of_the_docs_runs(name: str, shards: Path, no_hub: None) -
 
 def test_the_docs_have_a_snippet_for_each_neighbour() -> None:
     told = "".join(SNIPPETS.values())
-    assert len(SNIPPETS) == 7
-    for module in ("datasets", "webdataset", "open_clip", "monai", "polars", "mlcroissant", "torch"):
+    assert len(SNIPPETS) == 8
+    for module in ("datasets", "webdataset", "open_clip", "monai", "polars", "mlcroissant", "torch", "megatron"):
         assert re.search(rf"^(?:import|from) {module}\b", told, re.MULTILINE), module
+
+
+@pytest.mark.slow  # 15 CPU-seconds: three processes that import torch
+def test_energon_prepares_the_shards_and_reads_every_record(shards: Path, tmp_path: Path) -> None:
+    pytest.importorskip("megatron.energon")
+    (commands,) = re.findall(r"```sh\n(.*?)```", DOCS.read_text(), re.DOTALL)
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    prepared = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        script = commands.replace("RUN/shards", str(shards))
+        subprocess.run(["sh", "-ec", script], cwd=tmp_path / name, env={**os.environ, "PATH": path}, check=True)
+        files = [p for p in (tmp_path / name).rglob("*") if p.is_file()]
+        prepared.append({p.relative_to(tmp_path / name): p.read_bytes() for p in files})
+    assert prepared[0] == prepared[1] and not list(shards.rglob("*.idx"))
+    reads = (
+        SNIPPETS[ENERGON]
+        + """
+from megatron.energon import get_val_dataset
+
+for part in ("train", "val", "test"):
+    for sample in get_loader(get_val_dataset("pairs", split_part=part, batch_size=1, worker_config=alone)):
+        print("|", part, *sample.caption)
+"""
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", reads], cwd=tmp_path / "one", capture_output=True, text=True, check=True
+    )
+    told = sorted(line[2:] for line in done.stdout.splitlines() if line.startswith("|"))
+    parts = [part for part, sizes in SIZES.items() for _ in range(sum(sizes))]
+    assert told == sorted(f"{part} Müde – record {n}." for n, part in enumerate(parts))
 
 
 def test_datasets_loads_pictures_texts_and_facts_of_every_split(shards: Path, no_hub: None) -> None:
