@@ -32,6 +32,11 @@ def marker_path(folder: Path, partition: int) -> Path:
     return folder / f"part-{partition:05d}.json"
 
 
+def part_paths(folder: Path) -> list[Path]:
+    """The parts that are there, in partition order: from the hundred thousandth on names are longer."""
+    return sorted(folder.glob("part-*.parquet"), key=partition_of)
+
+
 def partition_of(path: Path) -> int:
     """Which partition a part or a marker is of."""
     return int(path.stem.removeprefix("part-"))
@@ -60,7 +65,9 @@ def damaged(folder: Path, partitions: int, inputs: str) -> list[int]:
 def remember(folder: Path, markers: Sequence[Mapping[str, Any]]) -> None:
     """All parts and their files were just written or compared: they need not be read for that again."""
     names = [n for i, marker in enumerate(markers) for n in files_of(folder, i, marker)]
-    commit_marker(folder / VERIFIED, {name: stamp_of(beside(folder, name)) for name in names})
+    with ThreadPoolExecutor() as pool:
+        stamps = list(pool.map(lambda name: stamp_of(beside(folder, name)), names))
+    commit_marker(folder / VERIFIED, dict(zip(names, stamps, strict=True)))
 
 
 def doubt(folder: Path) -> bool:
@@ -81,6 +88,12 @@ def parts_with(folder: Path, reason: str) -> list[int]:
     """The partitions in which a record was dropped for ``reason``."""
     markers = {partition_of(p): read_marker(p) for p in folder.glob("part-*.json")}
     return sorted(i for i, marker in markers.items() if marker and marker["dropped"].get(reason))
+
+
+def read_markers(folder: Path, partitions: int) -> list[dict[str, Any]]:
+    """The markers of a step that are there, in partition order; on an object store each is a request, so in threads."""
+    with ThreadPoolExecutor() as pool:
+        return [m for m in pool.map(lambda i: read_marker(marker_path(folder, i)), range(partitions)) if m is not None]
 
 
 def files_of(folder: Path, partition: int, marker: Mapping[str, Any]) -> dict[str, str]:

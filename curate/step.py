@@ -26,7 +26,17 @@ import pyarrow as pa
 
 from curate.engine import Crash, Engine
 from curate.errors import FunnelError, RunError
-from curate.intact import MANIFEST, damaged, digests_beside, forget, marker_path, part_path, remember
+from curate.intact import (
+    MANIFEST,
+    damaged,
+    digests_beside,
+    forget,
+    marker_path,
+    part_path,
+    part_paths,
+    read_markers,
+    remember,
+)
 from curate.isolate import isolate
 from curate.places import place
 from curate.record import Reason
@@ -194,7 +204,7 @@ def load_manifest(folder: Path) -> Manifest | None:
 def read_parts(folder: Path, columns: Sequence[str] | None = None, empty: pa.Schema | None = None) -> pa.Table:
     """All parts of a finished step as one table, in partition order; ``empty`` is the schema of a step whose input
     was empty, so that it has no parts."""
-    parts = sorted(folder.glob("part-*.parquet"))
+    parts = part_paths(folder)
     if not parts and empty is not None:
         table = empty.empty_table()
         return table.select(columns) if columns else table
@@ -300,8 +310,7 @@ def forget_inner(step: Step, run: Path) -> None:
 def finish(step: Step, run: Path, seconds: float) -> Manifest:
     """Add the partitions' counts up and write the manifest, last of all."""
     folder = step.folder(run)
-    read = [read_marker(marker_path(folder, i)) for i in range(step.partitions)]
-    parts = [marker for marker in read if marker is not None]
+    parts = read_markers(folder, step.partitions)
     if len(parts) != step.partitions:
         raise RunError(f"{step.name}: {step.partitions - len(parts)} markers are gone; run the same command again")
     dropped: Counter[str] = Counter()

@@ -28,6 +28,7 @@ import yaml
 from curate.errors import DamagedError, RecipeError
 from curate.export.column_cache import columns_in
 from curate.export.split import SPLITS
+from curate.intact import part_paths
 from curate.places import is_remote, place
 from curate.record import RECORD, Reason
 from curate.report.funnel import FUNNEL, StepCount, plain_lines, share
@@ -189,20 +190,20 @@ class Run:
         """A row each key that any step knows: ``columns`` of RECORD, among them key, drop_step and drop_reason, and all
         of dedup (``partition``: where its payload lies), semantic, score (without embeddings) and select."""
         ingest, index = self.folder("ingest"), self.folder("index")
-        table = self.rows(ingest, columns) if ingest and self._parts(ingest) else _empty(columns)
+        table = self.rows(ingest, columns) if ingest and part_paths(ingest) else _empty(columns)
         dropped = pl.when(pl.col("drop_reason").is_not_null()).then(pl.lit("ingest"))
         table = table.with_columns(pl.col("drop_step").alias("drop_stage"), dropped.alias("drop_step"))
         for name in ("dedup", "semantic", "select"):
             folder = self.folder(name)
-            if folder is None or not self._parts(folder):
+            if folder is None or not part_paths(folder):
                 continue
             table = table.join(self.rows(folder), on="key", how="left", suffix="_later")
             both = [n for n in ("drop_step", "drop_reason", "duplicate_of") if f"{n}_later" in table.columns]
             table = table.with_columns(pl.coalesce(n, f"{n}_later").alias(n) for n in both)
             table = table.drop([n for n in table.columns if n.endswith("_later")])
-        if (scores := self.folder("score")) is not None and (parts := self._parts(scores)):
+        if (scores := self.folder("score")) is not None and (parts := part_paths(scores)):
             table = table.join(self.rows(scores, _flat(parts[0])), on="key", how="left", suffix="_scored")
-        if index is not None and self._parts(index):
+        if index is not None and part_paths(index):
             early = self.rows(index).filter(pl.col("drop_reason").is_not_null())
             table = pl.concat([table, early], how="diagonal_relaxed")
         first = [n for n in ("key", "drop_step", "drop_reason", "split", "score") if n in table.columns]
@@ -213,7 +214,7 @@ class Run:
         for folder in self._folders:
             if "key" not in columns_in(folder):
                 continue
-            for path in self._parts(folder):
+            for path in part_paths(folder):
                 rows = read_table(path, filters=[("key", "=", key)]).to_pylist()
                 found += [(folder.name.rpartition("-")[0], row) for row in rows]
         return found
@@ -221,10 +222,10 @@ class Run:
     def _payload(self, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
         """image and text by key, of records that have them."""
         folder = self.folder("dedup")
-        if folder is None or not self._parts(folder) or not keys:
+        if folder is None or not part_paths(folder) or not keys:
             return {}
         wanted = [("key", "in", list(keys))]
-        tables = [read_table(path, ["key", "partition"], wanted) for path in self._parts(folder)]
+        tables = [read_table(path, ["key", "partition"], wanted) for path in part_paths(folder)]
         return self.payloads((r["key"], r["partition"]) for table in tables for r in table.to_pylist())
 
     def payloads(
@@ -245,16 +246,12 @@ class Run:
         """Where a step's tables lie; None where the run has no such step."""
         return next((f for f in self._folders if f.name.rpartition("-")[0] == step), None)
 
-    @staticmethod
-    def _parts(folder: Path) -> list[Path]:
-        return sorted(folder.glob("part-*.parquet"))
-
     def rows(self, folder: Path, columns: Sequence[str] | None = None) -> pl.DataFrame:
         """All rows of a step's folder. Of a million they take a quarter of `_frame`'s time, for no page is compared
         with its CRC. DamagedError where a part cannot be read."""
         if is_remote(folder):
             return self._frame(folder, columns)
-        scanned = pl.scan_parquet(self._parts(folder))
+        scanned = pl.scan_parquet(part_paths(folder))
         try:
             return (scanned if columns is None else scanned.select(columns)).collect()
         except pl.exceptions.ComputeError:

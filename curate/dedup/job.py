@@ -37,6 +37,7 @@ from curate.dedup.resolve import (
 )
 from curate.dedup.rules import DedupRules
 from curate.dedup.text import GUARD_SIZE
+from curate.intact import part_paths
 from curate.places import place
 from curate.record import DEDUP, conform, live
 from curate.step import Task, Unit, part_path, read_parts
@@ -227,7 +228,7 @@ def _sorted(table: pa.Table, values: Sequence[str | bytes], buckets: int) -> pa.
 
 def _bucket(folder: str, bucket: int) -> pa.Table:
     """A bucket's rows of all sorted parts."""
-    parts = sorted(place(folder).glob("part-*.parquet"))
+    parts = part_paths(place(folder))
     return pa.concat_tables([read_table(path, None, [("bucket", "=", bucket)]) for path in parts])
 
 

@@ -35,17 +35,33 @@ class RayEngine:
         self._session = None if ray.is_initialized() else Session(resources)
 
     def map(self, fn: Callable[[T], R], items: Sequence[T], alone: bool = False) -> Iterator[tuple[T, R | Crash]]:
-        """One Ray task an item, a bounded number in flight; Ray retries a task whose worker died ``_RETRIES`` times."""
-        task: Any = ray.remote(num_cpus=1, max_retries=0 if alone else _RETRIES)(guarded)
+        """One Ray task an item, a bounded number in flight; Ray retries a task whose worker died ``_RETRIES`` times.
+        One that dies then too is tried when the others are done, with a node to itself, where there is memory."""
+        died: list[T] = []
+        retries = 0 if alone else _RETRIES
+        for item, result in self._spread(ray.remote(num_cpus=1, max_retries=retries)(guarded), fn, items, _slots):
+            if isinstance(result, Crash) and not alone:
+                died.append(item)
+            else:
+                yield item, result
+        if died:
+            whole = ray.remote(num_cpus=min(_nodes(), default=1.0), max_retries=0, scheduling_strategy="SPREAD")
+            yield from self._spread(whole(guarded), fn, died, lambda: len(_nodes()))
+
+    def _spread(
+        self, task: Any, fn: Callable[[T], R], items: Sequence[T], window: Callable[[], int]
+    ) -> Iterator[tuple[T, R | Crash]]:
         shared, left = ray.put(fn), list(reversed(items))
         running: dict[Any, T] = {}
         while left or running:
-            window = max(_cpus(), 1) * _IN_FLIGHT  # as nodes come and go
-            while left and len(running) < window:
+            most = max(window(), 1)  # as nodes come and go
+            while left and len(running) < most:
                 item = left.pop()
                 running[task.remote(shared, item, self.resources.record_seconds)] = item
-            done, _ = ray.wait(list(running), num_returns=1)
-            yield running.pop(done[0]), _result(done[0])
+            ray.wait(list(running), num_returns=1)
+            # the others that are done by now are taken with it: a look at a wide window is dear
+            for one in ray.wait(list(running), num_returns=len(running), timeout=0)[0]:
+                yield running.pop(one), _result(one)
 
     def map_model(
         self, prepare: Callable[[T], Iterable[Any]], model: Callable[[], Callable[[Any], R]], items: Sequence[T]
@@ -66,7 +82,9 @@ class RayEngine:
             batch_size=1,
             batch_format="pyarrow",
             zero_copy_batch=True,
-            compute=ray.data.ActorPoolStrategy(size=self.resources.actors),
+            compute=ray.data.ActorPoolStrategy(
+                min_size=1, max_size=self.resources.actors, initial_size=_fitting(self.resources)
+            ),
             num_cpus=0 if self.resources.gpus else 1,
             num_gpus=self.resources.gpus or None,
         )
@@ -195,6 +213,16 @@ def _cpus() -> int:
     return int(_cluster().get("CPU", 0))
 
 
+def _slots() -> int:
+    return _cpus() * _IN_FLIGHT
+
+
+def _nodes() -> list[float]:
+    """The CPUs of each node that has any."""
+    nodes = (node["Resources"].get("CPU", 0.0) for node in ray.nodes() if node["Alive"])  # type: ignore[no-untyped-call]
+    return [cpus for cpus in nodes if cpus]
+
+
 def _check_room(resources: Resources) -> None:
     """Actors that take every CPU starve the decode tasks and Ray Data waits for ever: refuse before starting."""
     cpus = _cpus()
@@ -204,8 +232,10 @@ def _check_room(resources: Resources) -> None:
             f"{resources.actors} CPU actors leave no CPU of {cpus} to decode",
             "fewer actors or more workers",
         )
-    gpus = _cluster().get("GPU", 0.0)
-    if resources.gpus * resources.actors > gpus:
-        raise RecipeError(
-            "engine.gpus", f"{resources.actors} actors want more than the cluster's {gpus:g} GPUs", "engine.gpus: 0"
-        )
+    if resources.gpus > _cluster().get("GPU", 0.0):
+        raise RecipeError("engine.gpus", "a model actor wants more GPUs than the cluster has", "engine.gpus: 0")
+
+
+def _fitting(resources: Resources) -> int:
+    """The model actors that there is room for now; the others come with their nodes."""
+    return min(resources.actors, int(_cluster().get("GPU", 0.0) / resources.gpus) if resources.gpus else _cpus())

@@ -75,6 +75,7 @@ def _init(settings: dict[str, Any]) -> None:
     """`ray.init`, tried twice: raylet's start-up times out on a loaded machine."""
     os.environ.setdefault("RAY_DEDUP_LOGS", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    os.environ.setdefault("RAY_task_oom_retries", "2")  # else for ever: who is killed for its memory alone as well
     logging.getLogger("ray").setLevel(logging.ERROR)
     for attempt in (1, 2):
         try:

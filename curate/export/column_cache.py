@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from curate.intact import part_paths, partition_of
 from curate.places import is_remote
 from curate.storage import (
     commit_bytes,
@@ -95,13 +96,14 @@ def take_rows(column: pa.ChunkedArray, rows: pa.Array | None) -> pa.Array:
 def _parts(folder: Path) -> list[_Part]:
     """(name, bytes, ns of the last change) of each part, in partition order."""
     if is_remote(folder):
-        objects = [(path, path.stat()) for path in sorted(folder.glob("part-*.parquet"))]
+        objects = [(path, path.stat()) for path in part_paths(folder)]
         return [(path.name, info.st_size, info.st_mtime_ns) for path, info in objects]
     if not folder.is_dir():
         return []
     with os.scandir(folder) as entries:
         parts = [e for e in entries if e.name.startswith("part-") and e.name.endswith(".parquet")]
-        return sorted((e.name, e.stat().st_size, e.stat().st_mtime_ns) for e in parts)
+        stamps = [(e.name, e.stat().st_size, e.stat().st_mtime_ns) for e in parts]
+    return sorted(stamps, key=lambda stamp: partition_of(Path(stamp[0])))
 
 
 def _read(

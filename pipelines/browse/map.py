@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from curate.errors import RecipeError
 from curate.export.column_cache import columns_in
+from curate.intact import part_paths
 from curate.report.words import MAP
 from curate.storage import commit_bytes, read_table, table_bytes
 from pipelines.api import Run
@@ -42,7 +43,7 @@ def make_map(run: Run) -> int:
         return int(known.num_rows)
     keys = run.rows(folder, ["key"])["key"].sort().head(_MAX_POINTS).to_list()
     wanted = [("key", "in", keys)]
-    parts = [read_table(part, ["key", names[0]], wanted) for part in sorted(folder.glob("part-*.parquet"))]
+    parts = [read_table(part, ["key", names[0]], wanted) for part in part_paths(folder)]
     frame: Any = pl.from_arrow(pa.concat_tables(parts))
     frame = frame.drop_nulls().sort("key")
     if frame.height < _MIN_POINTS:

@@ -78,7 +78,7 @@ class EngineChoice(Part):
     gpus: Annotated[float, Field(ge=0)] = 0.0
     """Of a model's actor: 1, or a part of one; 0 scores on the CPU."""
     actors: Annotated[int, Field(ge=1)] = 1
-    """Models that score beside each other."""
+    """Models that score beside each other at most: on Ray, as many of them as there is room for."""
     record_seconds: Annotated[float, Field(ge=0)] = 600.0
     """What takes longer to decode, clean or verify has its process ended, is tried again, and is then dropped as
     crashed_its_process; waiting for a source does not count. 0: no limit."""

@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow.compute as pc
 
 from curate.errors import RecipeError
+from curate.intact import part_paths
 from curate.step import FINISHED
 from curate.storage import read_marker, read_table
 from pipelines.build import Pipeline
@@ -19,7 +20,7 @@ def story(pipeline: Pipeline, key: str) -> list[tuple[str, dict[str, Any]]]:
     """What each step knows of one record, in order; empty where no step knows the key."""
     told = []
     for name, folder in finished(pipeline).items():
-        for part in sorted(folder.glob("part-*.parquet")):
+        for part in part_paths(folder):
             rows = read_table(part, filters=[("key", "=", key)]).to_pylist()
             told += [(name, {k: v for k, v in r.items() if v is not None and _is_told(k)}) for r in rows]
     return told
@@ -55,7 +56,7 @@ def full_key(pipeline: Pipeline, start: str) -> str:
         return start
     found: set[str] = set()
     index = finished(pipeline).get("index", pipeline.index.folder(pipeline.run))
-    for part in sorted(index.glob("part-*.parquet")):
+    for part in part_paths(index):
         keys = read_table(part, ["key"])["key"]
         found |= set(keys.filter(pc.starts_with(keys, start)).to_pylist())
     if len(found) > 1:

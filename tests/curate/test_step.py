@@ -16,6 +16,7 @@ import pytest
 from curate.engine import Engine, Resources, start_engine
 from curate.engine.guard import clock_record, guarded, stop_clock
 from curate.errors import FunnelError, RecipeError, RunError
+from curate.intact import part_paths, partition_of
 from curate.record import FATE, Reason, drop_each, live
 from curate.stage import Stage, run_stages
 from curate.step import (
@@ -273,3 +274,9 @@ def test_a_clock_runs_only_where_a_worker_was_given_one() -> None:
 
     before = signal.getitimer(signal.ITIMER_REAL)[0]
     assert abs(guarded(left, 0) - before) < 5  # whoever else's clock it is
+
+
+def test_a_hundred_thousand_parts_are_in_order(tmp_path: Path) -> None:
+    for number in (9, 99_999, 100_000, 100_001):
+        part_path(tmp_path, number).touch()
+    assert [partition_of(path) for path in part_paths(tmp_path)] == [9, 99_999, 100_000, 100_001]
