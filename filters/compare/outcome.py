@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 ALL = "all"  # the unfiltered pool, against which everything is compared
+VALIDATION = "validation"  # the evaluation that filters are chosen on; what is reported is measured on others
 _MEASURES = ("auroc", "accuracy", "balanced_accuracy", "r1", "r5", "r10", "median_rank", "preferred")
 
 Result = Mapping[str, Any]
@@ -87,6 +88,33 @@ def compare_selections(results: Sequence[Result], name: tuple[str, str, str]) ->
         mean = estimate(list(by_seed.values()))
         rows.append(Row(selection, mean if name[2] == "median_rank" else clip_to_share(mean), gain))
     return rows
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The selection whose models did best on average; ``lead`` is how far they are ahead of the ``second``'s, seed by
+    seed."""
+
+    selection: str
+    second: str
+    lead: Estimate
+
+
+def choose(results: Sequence[Result], name: tuple[str, str, str], among: Sequence[str]) -> Choice | None:
+    """Which of the selections ``among`` made the best induced models on one measure (Data Filtering Networks,
+    2309.17425, section 4: filters are chosen by what models become of them, not by their own accuracy); None where
+    fewer than two were trained with the full budget."""
+    sign = -1 if name[2] == "median_rank" else 1
+    by_seed = {
+        s: {r["seed"]: sign * value(r, name) for r in results if r["selection"] == s and r["budget"] == 1}
+        for s in among
+    }
+    means = {s: mean for s, of in by_seed.items() if math.isfinite(mean := estimate(list(of.values())).value)}
+    if len(means) < 2:
+        return None
+    first, second = sorted(means, key=lambda s: -means[s])[:2]
+    seeds = sorted(set(by_seed[first]) & set(by_seed[second]))
+    return Choice(first, second, estimate([by_seed[first][s] - by_seed[second][s] for s in seeds]))
 
 
 def value(result: Result, name: tuple[str, str, str]) -> float:

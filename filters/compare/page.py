@@ -13,7 +13,18 @@ from curate.errors import RecipeError, RunError
 from curate.report.render import render as render_page
 from curate.report.words import MEASURES
 from filters.compare import scaling
-from filters.compare.outcome import ALL, Estimate, Row, compare_selections, efficiency, estimate, measures, value
+from filters.compare.outcome import (
+    ALL,
+    VALIDATION,
+    Estimate,
+    Row,
+    choose,
+    compare_selections,
+    efficiency,
+    estimate,
+    measures,
+    value,
+)
 
 _EXTRAPOLATED = (10.0, 100.0)  # multiples of the largest training at which the law is evaluated
 _PLOTTED = ("r10", "auroc", "preferred")
@@ -26,11 +37,13 @@ def report(
     filter_seconds: float,
     title: str,
     chosen: str = "recipe",
+    among: Sequence[str] = (),
 ) -> dict[str, Any]:
     """JSON of all runs: tables by measure, efficiency, costs, and the scaling law where there are enough sizes.
 
     ``headline`` is the (task, metric) of the first evaluation from which efficiency and scaling are computed;
-    RecipeError where it does not exist. ``filter_seconds``: wall time of training and scoring the filters.
+    RecipeError where it does not exist. ``filter_seconds``: wall time of training and scoring the filters. One of the
+    selections ``among`` is chosen by the models that were trained on it, on the evaluation `VALIDATION`.
     """
     names = measures(results)
     if not names:
@@ -45,12 +58,14 @@ def report(
         {"exam": e, "task": t, "metric": m, "rows": [_row(r) for r in compare_selections(results, (e, t, m))]}
         for e, t, m in names
     ]
+    choice = choose(results, (VALIDATION, *headline), among) if among else None
     families = [f for f in dict.fromkeys(r["family"] for r in results) if f == chosen]
     return {
         "format": 1,
         "title": title,
         "headline": list(headline_name),
         "chosen": chosen,
+        "choice": choice and {**asdict(choice), "lead": _numbers(choice.lead)},
         "seeds": len({r["seed"] for r in results}),
         "tables": tables,
         "selections": _selections(results),

@@ -185,6 +185,10 @@ def _print_comparison(found: dict[str, Any]) -> None:
         known = "" if share is None else f"{share:.0%}"
         table.add_row(row["selection"], known, f"{row['value']:.3f}", escape(interval), against)
     out.print(table)
+    if choice := found["choice"]:
+        sure = "" if choice["lead"]["certain"] else " (noise)"
+        over = f"{choice['lead']['value']:+.3f}{sure} on validation against {choice['second']}"
+        out.print(f"the models choose {choice['selection']}: {over}")
     for told in found["efficiency"].get(found["chosen"], []):
         if told["share"] is not None and len(told["tried"]) > 1:
             out.print(f"{told['share']:.0%} of {told['of']} were enough to do as well as all")

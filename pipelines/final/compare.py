@@ -20,7 +20,7 @@ from curate.errors import RecipeError, RunError
 from curate.record import live
 from curate.step import Progress, load_manifest, read_parts
 from curate.storage import commit_bytes, commit_json, digest, exclusive, private_folder, table_bytes
-from filters.compare.outcome import ALL
+from filters.compare.outcome import ALL, VALIDATION
 from filters.compare.page import render, report
 from filters.compare.runs import RESULTS, EvaluationTask, ExperimentRun, read_experiment, run_experiment
 from filters.registry import fill_rules
@@ -64,7 +64,12 @@ def _compare(pipeline: Pipeline, engine: Engine, progress: Progress) -> dict[str
     spent = {m.step: m.seconds for s in pipeline.steps() if (m := load_manifest(s.folder(pipeline.run)))}
     cost = sum(s for name, s in spent.items() if name.startswith("train-") or name == "score")
     found = report(
-        [read_experiment(c) for c in runs], _evaluation_names(runs), recipe.compare.headline, cost, recipe.name
+        [read_experiment(c) for c in runs],
+        _evaluation_names(runs),
+        recipe.compare.headline,
+        cost,
+        recipe.name,
+        among=_candidates(runs) if recipe.compare.choose else (),
     )
     commit_json(folder / "results.json", found)
     commit_bytes(folder / "index.html", render(found).encode())
@@ -76,6 +81,8 @@ def check_compare(recipe: Recipe) -> None:
     training_rules(recipe)
     if not recipe.select_rules().cuts:
         raise RecipeError("select", "the recipe cuts nothing, so there is nothing to compare", "select: {keep: 0.3}")
+    if recipe.compare.choose and len(recipe.filters) + len(recipe.compare.selections) < 2:
+        raise RecipeError("compare.choose", "there is one filter", "another in filters, or another cut in selections")
     if not recipe.evaluation and not recipe.split.test:
         raise RecipeError("split.test", "no record is held out to measure on", "split: {test: 0.1}, or evaluation sets")
 
@@ -100,6 +107,12 @@ def compare_folder(pipeline: Pipeline) -> Path:
 
 def _evaluation_names(runs: list[ExperimentRun]) -> list[str]:
     return [evaluation.name for evaluation in runs[0].evaluations]
+
+
+def _candidates(runs: list[ExperimentRun]) -> list[str]:
+    """The selections that a filter made, without further sizes of one."""
+    made = dict.fromkeys(r.selection for r in runs if r.selection == r.family)
+    return [name for name in made if name not in (ALL, RANDOM, ORACLE)]
 
 
 @dataclass(frozen=True)
@@ -196,20 +209,28 @@ def _least_texts(pool: Pipeline, chosen: list[_Chosen]) -> int:
 
 
 def _evaluations(pool: Pipeline, truth: dict[str, bool], table: pa.Table, folder: Path) -> tuple[EvaluationTask, ...]:
-    """The recipe's evaluation sets, and the held-out split of the run: of it the right pairs, where truth is known."""
+    """The held-out split of the run (of it the right pairs, where truth is known), the recipe's evaluation sets, and
+    the validation split where filters are chosen on it."""
     given = [
         EvaluationTask(name, str(e.path), e.split)
         for name, e in zip(_named(pool.recipe), pool.recipe.evaluation, strict=True)
     ]
-    rows = zip(table["key"].to_pylist(), table["split"].to_pylist(), strict=True)
-    held = [k for k, split in rows if split == "test" and truth.get(k, not truth)]
-    if held:
-        only = folder / "held-out.parquet"
-        commit_bytes(only, table_bytes(pa.table({"key": held})))
-        given.insert(0, EvaluationTask("held out", str(pool.shards), "test", str(only)))
+    keys, splits = table["key"].to_pylist(), table["split"].to_pylist()
+
+    def held_out(name: str, split: str) -> list[EvaluationTask]:
+        held = [k for k, of in zip(keys, splits, strict=True) if of == split and truth.get(k, not truth)]
+        only = folder / f"{name.replace(' ', '-')}.parquet"
+        if held:
+            commit_bytes(only, table_bytes(pa.table({"key": held})))
+        return [EvaluationTask(name, str(pool.shards), split, str(only))] if held else []
+
+    given = held_out("held out", "test") + given
     if not given:
         raise RecipeError("split.test", "no record is held out to measure on", "split: {test: 0.1}, or evaluation sets")
-    return tuple(given)
+    validation = held_out(VALIDATION, "val") if pool.recipe.compare.choose else []
+    if pool.recipe.compare.choose and not validation:
+        raise RecipeError("split.val", "no record is held out to choose a filter on", "split: {val: 0.1}")
+    return (*given, *validation)
 
 
 def _named(recipe: Recipe) -> list[str]:

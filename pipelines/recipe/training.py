@@ -68,7 +68,9 @@ class Compare(Part):
     recipe's own cut; where truth is known, beside its right pairs too. All keep ``keep`` of the train split (null: as
     much as the recipe's cut keeps) and train on ``samples`` pairs (null: twenty passes over what is kept), with
     ``seeds`` seeds. ``fractions`` are further sizes of the recipe's cut; ``budgets`` shares of the samples at which
-    it and the pool are trained again. ``train`` and ``evaluate`` override the fields of those parts."""
+    it and the pool are trained again. ``choose``: which of the cuts by one filter makes the best models is told by the
+    validation split (Data Filtering Networks), while what is reported is measured on other records. ``train`` and
+    ``evaluate`` override the fields of those parts."""
 
     seeds: Annotated[int, Field(ge=1)] = 3
     """Trainings of each selection."""
@@ -82,6 +84,8 @@ class Compare(Part):
     """Further sizes of the recipe's cut."""
     budgets: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = ()
     """Shares of the samples at which it and the pool are trained again."""
+    choose: bool = False
+    """Choose a filter by the models trained on its cut, measured on the validation split."""
     headline: tuple[str, str] = ("retrieval/image_to_text", "r10")
     """Task and metric that are printed."""
     train: dict[str, Any] = Field(default_factory=dict)

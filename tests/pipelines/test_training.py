@@ -34,6 +34,7 @@ COMPARE = {
     "budgets": [0.5],
     "fractions": [0.3],
     "selections": {"short": {"by": "dfn", "top_k": 12}},
+    "choose": True,
 }
 
 
@@ -149,7 +150,9 @@ def test_compare_trains_every_cell_once_and_writes_the_page(finished: Pipeline, 
     sizes = {s["selection"]: s["pairs"] for s in found["selections"]}
     assert sizes["short"] == 12 and sizes["recipe"] == sizes["random"] < sizes["all"]
     page = (found["folder"] / "index.html").read_text()
-    assert "Did filtering pay?" in page and "too few" in page
+    assert "Did filtering pay?" in page and "too few" in page and "the models chose" in page
+    assert {found["choice"][k] for k in ("selection", "second")} <= {"recipe", "top by text_quality", "short"}
+    assert "validation" not in found["headline"]
     again = compare_run(finished, _never(), silent)
     assert again["cells"] == found["cells"]
     assert {k: v for k, v in fingerprint(finished.run).items() if k in before} == before  # nothing of the run changed

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filters.compare.outcome import compare_selections, efficiency, estimate, measures, student_t95
+from filters.compare.outcome import choose, compare_selections, efficiency, estimate, measures, student_t95
 from tests.filters.compare.results import NAME, cell
 
 VALUES = st.lists(st.floats(-100, 100), min_size=2, max_size=12)
@@ -107,3 +107,19 @@ def test_a_lower_median_rank_is_better() -> None:
     for result, rank in zip(results, (9.0, 4.0, 12.0), strict=True):
         result["tasks"]["held out"][NAME[1]]["median_rank"] = rank
     assert efficiency(results, name, "ours")[1].share == 1.0
+
+
+def test_the_filter_is_chosen_by_its_models_not_by_what_is_reported() -> None:
+    """A leads on the records that are reported, B on validation: B is chosen, by its lead seed by seed."""
+    results = []
+    for seed, of_a, of_b in ((1, 0.30, 0.33), (2, 0.40, 0.42), (3, 0.20, 0.24)):
+        for name, there, validation in (("A", 0.9, of_a), ("B", 0.1, of_b), ("all", 0.5, 0.99)):
+            found = cell(name, seed, there)
+            found["tasks"]["validation"] = {NAME[1]: {NAME[2]: validation, "median_rank": 10 * validation}}
+            results.append(found)
+    choice = choose(results, ("validation", *NAME[1:]), ["A", "B"])
+    assert choice is not None and (choice.selection, choice.second) == ("B", "A")
+    assert choice.lead.value == pytest.approx(0.03) and choice.lead.certain
+    ranks = choose(results, ("validation", NAME[1], "median_rank"), ["A", "B"])
+    assert ranks is not None and ranks.selection == "A", "a low rank is a good one"
+    assert choose(results, ("validation", *NAME[1:]), ["A"]) is None
