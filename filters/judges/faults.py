@@ -17,7 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from filters.judges.stack import Floats, Index
-from filters.methods.ours.calibration import ece
+from filters.metrics import resampled
 
 FAULTS = ("single", "whole")
 # shares of the pairs and of the patients that are injected with each fault, one round each. A clean set is spoiled by
@@ -27,6 +27,7 @@ _MIXES = ((0.3, 0.0), (0.0, 0.3), (0.2, 0.2), (0.5, 0.2), (0.1, 0.1), (0.1, 0.5)
 ON_CLEAN, ON_POOL = _MIXES * 2, ((0.12, 0.0),) * 10 + ((0.0, 0.12),) * 10
 _PENALTY = 0.005  # a pair, of half the squared weights
 _ROUNDS = 300
+_DRAWS = 50  # of the patients; 64 are the most in one piece
 _SURELY = 0.95  # the quantile of a fault's own ratios above which the pool can hold nothing but it
 _LOG = 30.0  # of a ratio
 _CLIP = 4.0  # standard deviations: nothing is so far off that its square decides alone
@@ -72,14 +73,15 @@ class Faults:
         return cls(scaler.mean_, scaler.scale_, weights, intercept, np.zeros(len(FAULTS)))
 
     def of_pool(self, columns: Floats) -> Faults:
-        """As common as they are in a pool, where pairs as they are were right ones: expectation maximisation over the
-        shares (Saerens, Latinne & Decaestecker 2002)."""
-        ratios = np.column_stack([np.ones(len(columns)), self.ratios(columns)])
-        shares = np.full(ratios.shape[1], 1 / ratios.shape[1])
-        for _ in range(_ROUNDS):
-            each = shares * ratios
-            shares = (each / each.sum(axis=1, keepdims=True)).mean(axis=0)
+        """As common as they are in a pool, where pairs as they are were right ones."""
+        shares = shares_of(self.ratios(columns), np.ones((1, len(columns))))[0]
         return replace(self, shares=shares[1:], right=float(shares[0]))
+
+    def standard_error(self, columns: Floats, groups: NDArray[np.uint64], seed: int) -> float:
+        """Of the share of right pairs in `of_pool`, over patients drawn again (``groups`` uint64[n]): where the two
+        faults can stand for each other, or for right pairs, it is large."""
+        (drawn,) = resampled(groups.tolist(), _DRAWS, seed)
+        return float(np.std(shares_of(self.ratios(columns), drawn)[:, 0]))
 
     def of_mixture(self, columns: Floats, fault: Index, pool: Floats, right: float) -> Faults:
         """Where pairs as they are were the pool itself, of which ``right`` are: the other pairs have each fault in the
@@ -106,22 +108,30 @@ class Faults:
         return float((np.average(pool[:, 0], weights=wrong) - mean) / max(spread, 1e-9))
 
 
-def holdout_errors(columns: Floats, fault: Index, half: NDArray[np.bool_], pool: Index) -> tuple[float, float]:
-    """(root mean square error of the share of right pairs, mean calibration error) of `Faults.of_pool` where the truth
-    is known: ``pool`` int64[n] says which injected pool a row is of, ``half`` bool[n] in which half of the patients;
-    what is fitted on one half is asked of each pool's rows of the other. (1, 1) where one half has nobody."""
+def holdout_error(columns: Floats, fault: Index, half: NDArray[np.bool_], pool: Index) -> float:
+    """Root mean square error of the share of right pairs by `Faults.of_pool` where the truth is known: ``pool``
+    int64[n] says which injected pool a row is of, ``half`` bool[n] in which half of the patients; each pool is judged
+    by what the other half of its patients taught. 1 where one half has nobody."""
     if half.all() or not half.any():
-        return 1.0, 1.0
-    shares, errors = [], []
+        return 1.0
+    ratios = np.empty((len(columns), len(FAULTS)))
     for held in (half, ~half):
-        model = Faults.of(columns[~held], fault[~held])
-        for one in np.unique(pool[held]):
-            some = held & (pool == one)
-            found = model.of_pool(columns[some])
-            right = fault[some] == 0
-            shares.append(found.right - right.mean())
-            errors.append(ece(found(columns[some]), right))
-    return float(np.sqrt(np.mean(np.square(shares)))), float(np.mean(errors))
+        ratios[held] = Faults.of(columns[~held], fault[~held]).ratios(columns[held])
+    each = np.equal(np.unique(pool)[:, None], pool[None]).astype(np.float64)
+    right = each @ (fault == 0) / each.sum(axis=1)
+    return float(np.sqrt(np.mean(np.square(shares_of(ratios, each)[:, 0] - right))))
+
+
+def shares_of(ratios: Floats, weights: Floats) -> Floats:
+    """float64[r, 1 + f]: the shares of right pairs and of each fault among pairs with these ``ratios`` float64[n, f],
+    counted by each row of ``weights`` float64[r, n]: expectation maximisation (Saerens, Latinne & Decaestecker
+    2002)."""
+    ratios = np.column_stack([np.ones(len(ratios)), ratios])
+    weights = weights / weights.sum(axis=1, keepdims=True)
+    shares = np.full((len(weights), ratios.shape[1]), 1 / ratios.shape[1])
+    for _ in range(_ROUNDS):
+        shares = shares * ((weights / (shares @ ratios.T)) @ ratios)
+    return shares
 
 
 def largest_share(ratios: Floats) -> float:

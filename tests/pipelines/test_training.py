@@ -51,6 +51,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def recipe(folder: Path, secret_file: Path) -> Path:
     archive = make_archive(folder / "archive", 60, seed=7)
     changes: dict[str, Any] = {"train": {**TRAIN, "export": ["open_clip", "transformers"]}, "compare": COMPARE}
+    changes |= {"split": {"val": 0.25, "test": 0.1}}
     return recipe_for(archive, folder / "run", secret_file, **changes)
 
 

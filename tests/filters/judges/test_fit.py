@@ -47,15 +47,16 @@ def test_a_clean_set_teaches_and_the_pool_says_how_many_are_right():
     assert metrics["holdout_auroc"] > 0.9 and metrics["holdout_auroc_near"] <= metrics["holdout_auroc"] + 0.02
     # half were exchanged; some met a text of their own subject, and so did some that were injected
     assert abs(metrics["right_in_pool"] - 0.5) < 3 * metrics["right_error"] < 0.2
+    assert 0 < metrics["share_error"] < 0.1
     assert metrics["unlike"] < 0.3, "wrong pairs are exchanged ones, as those that were injected"
 
 
 def test_a_probability_is_called_calibrated_only_where_that_was_checked(of_pool):
-    good = {"right_in_pool": 0.7, "right_error": 0.02, "holdout_ece": 0.04, "unlike": 0.1}
+    good = {"right_in_pool": 0.7, "right_error": 0.05, "share_error": 0.02, "unlike": 0.1}
     assert uncalibrated(good) is None
     assert "no clean set" in str(uncalibrated(of_pool[3]))
     assert "off by 0.12" in str(uncalibrated({**good, "right_error": 0.12}))
-    assert "probabilities by 0.07" in str(uncalibrated({**good, "holdout_ece": 0.07}))
+    assert "standard error of 0.050" in str(uncalibrated({**good, "share_error": 0.05}))
     assert "more of them than it says" in str(uncalibrated({**good, "unlike": 0.7}))
 
 

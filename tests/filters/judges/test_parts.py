@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from filters.judges.faults import Faults, exchange, holdout_errors, largest_share
+from filters.judges.faults import Faults, exchange, holdout_error, largest_share
 from filters.judges.judges import Judges
 from filters.judges.posterior import Posterior, right_share
 from filters.judges.spaces import ImageSpace, TextSpace, unit, words_of
@@ -128,14 +128,28 @@ def test_errors_where_the_truth_is_known_are_small_where_faults_can_be_told_and_
     rng = np.random.default_rng(6)
     fault = rng.permutation(INJECTED)
     half, pool = rng.random(len(fault)) < 0.5, rng.integers(0, 4, len(fault))
-    share, calibration = holdout_errors(apart(fault, rng), fault, half, pool)
-    assert share < 0.04 and calibration < 0.06
+    assert holdout_error(apart(fault, rng), fault, half, pool) < 0.04
     looks = np.where(fault == 2, 0, fault)  # the second fault looks right: nobody can count it
-    assert holdout_errors(apart(looks, rng), fault, half, pool)[0] > 0.1
+    assert holdout_error(apart(looks, rng), fault, half, pool) > 0.1
     turned = apart(np.where(half & (fault > 0), 3 - fault, fault), rng)  # one half's faults look like the other's
-    assert holdout_errors(turned, fault, half, pool)[1] < 0.08, "which fault it is does not matter"
+    assert holdout_error(turned, fault, half, pool) < 0.08, "which fault it is does not matter"
     everybody = np.ones(len(fault), bool)
-    assert holdout_errors(turned, fault, everybody, pool) == (1, 1) == holdout_errors(turned, fault, ~everybody, pool)
+    assert holdout_error(turned, fault, everybody, pool) == 1 == holdout_error(turned, fault, ~everybody, pool)
+
+
+def test_the_share_of_right_pairs_is_as_sure_as_there_are_patients():
+    """Drawn anew from the same population, the share varies as much as its standard error says: over 40 pools."""
+    rng = np.random.default_rng(7)
+    model = Faults.of(apart(INJECTED, rng), INJECTED)
+    found, said = [], []
+    for seed in range(40):
+        kinds = np.repeat(rng.choice(3, 60, p=[0.5, 0.3, 0.2]), 3)  # three pairs a patient, right or wrong together
+        columns = apart(kinds, rng)
+        found.append(model.of_pool(columns).right)
+        said.append(model.standard_error(columns, np.repeat(np.arange(60, dtype=np.uint64), 3), seed))
+    assert 0.7 < np.mean(said) / np.std(found) < 1.4
+    alone = model.standard_error(columns, np.arange(180, dtype=np.uint64), 0)
+    assert alone < 0.75 * said[-1], "pairs of a patient are no pairs of their own"
 
 
 def test_a_fault_that_could_not_be_injected_has_no_share():
