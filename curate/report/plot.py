@@ -122,6 +122,19 @@ def curve(points: Sequence[tuple[float, float]], label: str) -> Markup:
     return _figure(shapes, label)
 
 
+def scatter(points: Sequence[tuple[float, float]], line: Sequence[tuple[float, float]], label: str) -> Markup:
+    """Finite ``points`` (x, y), one or more, and a ``line`` that was fitted to them, on one pair of axes."""
+    every = [*points, *line]
+    left, right = _widened(min(x for x, _ in every), max(x for x, _ in every))
+    low, high = _widened(min(0.0, *(y for _, y in every)), max(y for _, y in every))
+    path = " ".join(f"{_x(x, left, right):.1f},{_y(y, low, high):.1f}" for x, y in line)
+    shapes = _axes(left, right, low, high) + Markup('<polyline class="line" points="{}"/>').format(path)
+    for x, y in points:
+        dot = Markup('<circle class="kept" cx="{:.1f}" cy="{:.1f}" r="3.5"/>')
+        shapes += dot.format(_x(x, left, right), _y(y, low, high))
+    return _figure(shapes, label)
+
+
 def interval(value: float, low: float | None, high: float | None, label: str) -> tuple[Markup, float, float]:
     """A dot with its interval on an axis, and the axis' ends: 0 to 1 where all lies within, else round numbers."""
     known = [v for v in (value, low, high) if v is not None and math.isfinite(v)]
