@@ -5,6 +5,7 @@ Both are decided from what the scan read, so another choice reads no file again.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import polars as pl
@@ -12,10 +13,11 @@ import pyarrow as pa
 
 from curate.ingest.rules import Facts, FileRules
 from curate.record import Reason
-from curate.sources.identity import canonical_id, placeholders
+from curate.sources.identity import canonical_id
+from curate.sources.pairing.known import IdSurvey, KnownIds
 from curate.sources.pairing.paths import IDENTITIES, compile_keys, path_keys
 
-_COLUMN = {"accession": "accession", "study": "study_uid", "patient": "patient_id"}  # group -> what it fills of SCAN
+COLUMN = {"accession": "accession", "study": "study_uid", "patient": "patient_id"}  # group -> what it fills of SCAN
 _SECONDARY = "1.2.840.10008.5.1.4.1.1.7"  # Secondary Capture Image Storage and its multi-frame kin (PS3.4 B.5)
 _DOCUMENTS = ("SR", "PR", "KO", "DOC", "PLAN", "RTPLAN", "AU", "ECG", "HD")  # modalities that make no picture
 _VALUE = r"(?:^|\\)\s*(?:{})\s*(?:\\|$)"  # one whole value of ImageType
@@ -32,22 +34,42 @@ _SCREEN_SERIES = (
 )
 
 
-def with_path_keys(files: pa.Table, rules: Mapping[str, FileRules]) -> pa.Table:
-    """``files`` (SCAN and ``source``) with what their paths say: the identities in their columns, and the new columns
-    ``image_id``, ``split`` ("" where nothing is said) and ``path_ids``, every identity found, as it is PHI."""
-    patterns = {n: compile_keys(r.key_pattern, "images.key_pattern") for n, r in rules.items() if r.key_pattern}
+def said_by_paths(files: pa.Table, rules: Mapping[str, FileRules]) -> list[dict[str, str]]:
+    """What `images.key_pattern` finds in each file's path: group -> value."""
+    patterns = _patterns(rules)
     sources, paths = files["source"].to_pylist(), files["relative"].to_pylist()
-    found = [
-        path_keys(patterns[s], p) if s in patterns else dict[str, str]() for s, p in zip(sources, paths, strict=True)
-    ]
+    return [path_keys(patterns[s], p) if s in patterns else {} for s, p in zip(sources, paths, strict=True)]
+
+
+def _patterns(rules: Mapping[str, FileRules]) -> dict[str, re.Pattern[str]]:
+    return {n: compile_keys(r.key_pattern, "images.key_pattern") for n, r in rules.items() if r.key_pattern}
+
+
+def ids_of_files(files: pa.Table, rules: Mapping[str, FileRules]) -> IdSurvey:
+    """The ids in the files' headers and paths."""
+    survey, found = IdSurvey(), said_by_paths(files, rules)
+    for group, column in COLUMN.items():
+        cells = {*files[column].unique().to_pylist(), *(keys.get(group) for keys in found)}
+        survey.add("images", group, (canonical_id(cell) for cell in cells if cell))
+    return survey
+
+
+def with_path_keys(files: pa.Table, rules: Mapping[str, FileRules], known: KnownIds | None = None) -> pa.Table:
+    """``files`` (SCAN and ``source``) with what their paths say: the identities in their columns, and the new columns
+    ``image_id``, ``split`` ("" where nothing is said) and ``path_ids``, every identity found, as it is PHI. ``known``:
+    of the archive whose part they are, by default what their own ids say."""
+    known = known or ids_of_files(files, rules).known()
+    found, sources = said_by_paths(files, rules), files["source"].to_pylist()
     path_first = [s in rules and rules[s].key_first == "path" for s in sources]
-    for group, column in _COLUMN.items():
-        if any(group in p.groupindex for p in patterns.values()):
+    for group, column in COLUMN.items():
+        if any(group in p.groupindex for p in _patterns(rules).values()):
             own = files[column].to_pylist()
-            bare = [canonical_id(value or "") for value in own]
-            none = {"", *placeholders(bare)}  # a header that says "0" or "unknown" lacks it
-            mine = zip(found, path_first, own, bare, strict=True)
-            values = [(k.get(group) if first or id_ in none else None) or said or "" for k, first, said, id_ in mine]
+            none = {"", *known.none["images", group]}  # a header that says "0" or "unknown" lacks it
+            mine = zip(found, path_first, own, strict=True)
+            values = [
+                (k.get(group) if first or canonical_id(said or "") in none else None) or said or ""
+                for k, first, said in mine
+            ]
             files = with_column(files, column, pa.array(values, pa.string()))
     ids = [[k[g] for g in IDENTITIES if g in k] for k in found]
     for name, group in (("image_id", "image"), ("split", "split")):

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
@@ -26,22 +27,23 @@ from curate.deid.vault import SecretSource, write_sealed
 from curate.deid.words.shared import shared_words
 from curate.errors import SourceError
 from curate.export.remove import withdrawn_fates, without_records
-from curate.ingest.files import judge, with_column, with_path_keys
+from curate.ingest.files import ids_of_files, judge, with_column, with_path_keys
 from curate.ingest.rows import RecordRows, image_key, status_of, with_second_look
 from curate.ingest.rules import IndexRules, ReportSource
 from curate.ingest.sealed import NAMES, PAIRING, WORDS, read_index, read_withdrawn, sealed_part
 from curate.ingest.slices import choose_slices, middle_of_series
-from curate.ingest.splits import settle, with_table_splits
+from curate.ingest.splits import require_named, settle, with_table_splits
 from curate.places import normalised, place
 from curate.record import FATE, Reason, conform, live
 from curate.sources.faults import patiently
 from curate.sources.member import place as as_in_a_folder
-from curate.sources.pairing.coverage import describe
+from curate.sources.pairing.coverage import Tally, explained, tally
+from curate.sources.pairing.known import IDS, KnownIds
 from curate.sources.pairing.outcome import Pairing
 from curate.sources.pairing.pair import pair
 from curate.sources.pairing.paths import beside, stem
 from curate.sources.reports.packed import PackedReports, pack
-from curate.sources.reports.read import not_read, read_reports
+from curate.sources.reports.read import Counted, not_read, read_reports
 from curate.sources.reports.report import Report
 from curate.sources.scan import SCAN, read_scan
 from curate.sources.walk import as_path
@@ -49,7 +51,7 @@ from curate.sources.walk import as_path
 __all__ = ["STEP", "IndexRules", "IndexTask", "ReportSource", "image_key", "read_index"]
 
 STEP = "index"
-_NO_FILES = SCAN.append(pa.field("source", pa.string())).empty_table()
+NO_FILES = SCAN.append(pa.field("source", pa.string())).empty_table()
 
 
 @dataclass(frozen=True)
@@ -114,42 +116,52 @@ def withdrawn_keys(index: pa.Table, patients: Collection[str]) -> frozenset[str]
 
 
 def read_sources(sources: Sequence[ReportSource], scans: Sequence[tuple[str, pa.Table]]) -> Iterator[Report]:
-    """Every report of every source, each with its file and its source's rule for several of one study. Files that an
-    image source of ``scans`` counts, and that are no reports, are left to it."""
-    for i, s in enumerate(sources):
-        root = place(s.path)
-        counted = _counted(scans, s.path)
-        below = root if root.is_dir() else root.parent  # a single file's own name, or a member's of a single archive
-        for r in read_reports(root, s.columns, s.format, s.name_pattern, counted):
-            file = str(below / as_path(re.sub(r"#\d+$", "", r.row)))
-            yield replace(
-                r, row=f"{i}/{r.row}", several=s.several, file=file, declared_clean=s.declared_clean
-            )  # two sources may hold files of one name
+    """Every report of every source. Files that an image source of ``scans`` counts, and that are no reports, are left
+    to it."""
+    for i, source in enumerate(sources):
+        below = [files_below(table, source.path) for _, table in scans]
+        yield from read_source(i, source, {path: picture for some in below for path, picture in some})
 
 
-def _counted(scans: Sequence[tuple[str, pa.Table]], folder: str) -> dict[str, bool]:
-    """Files below ``folder`` that an image source counts -> whether they are pictures."""
+def read_source(number: int, source: ReportSource, counted: Counted) -> Iterator[Report]:
+    """Every report of the source of this number, each with its file and its source's rule for several of one study.
+    ``counted``: as of `read_reports`."""
+    root = place(source.path)
+    below = root if root.is_dir() else root.parent  # a single file's own name, or a member's of a single archive
+    for r in read_reports(root, source.columns, source.format, source.name_pattern, counted):
+        file = str(below / as_path(re.sub(r"#\d+$", "", r.row)))
+        row = f"{number}/{r.row}"  # two sources may hold files of one name
+        yield replace(r, row=row, several=source.several, file=file, declared_clean=source.declared_clean)
+
+
+def files_below(files: pa.Table, folder: str) -> Iterator[tuple[str, bool]]:
+    """Files below ``folder`` that an image source counts, and whether they are pictures."""
     root = os.fsencode(os.path.join(folder, ""))  # noqa: PTH118 - a path's end
-    below = [t.filter(pc.starts_with(t["path"], root)).select(["path", "reason"]) for _, t in scans]
-    return {os.fsdecode(r["path"]): r["reason"] is None for t in below for r in t.to_pylist()}
+    below = files.filter(pc.starts_with(files["path"], root)).select(["path", "reason"])
+    return ((os.fsdecode(r["path"]), r["reason"] is None) for r in below.to_pylist())
 
 
 @dataclass(frozen=True)
 class Matched:
-    """The files, each with the report it was given or the reason it has none; the reports' own ends; how it went."""
+    """The files, each with the report it was given or the reason it has none; the reports' own ends; what was compared
+    (`pair`), and how it went."""
 
     files: pa.Table
     reports: pa.Table  # REPORT_MATCH
+    images: pa.Table
+    told: pa.Table
+    counts: Tally
     pairing: Pairing
 
-    def index(self, reports: Sequence[Report], rules: IndexRules, pseudo: Pseudonymizer) -> pa.Table:
-        """INDEX rows, sorted by key, so that neither file order nor worker decides anything downstream.
-
-        Every file and every report that no image uses has exactly one (a multi-frame file has one a chosen frame).
-        """
+    def rows(self, reports: Sequence[Report], rules: IndexRules, pseudo: Pseudonymizer) -> pa.Table:
+        """INDEX rows: every file and every report that no image uses has exactly one (a multi-frame file has one a
+        chosen frame)."""
         rows = RecordRows(self.files, reports, rules, pseudo)
-        table = pa.concat_tables([rows.of_images(self.files), rows.of_reports(self.reports)])
-        return settled(table, rules)
+        return pa.concat_tables([rows.of_images(self.files), rows.of_reports(self.reports)])
+
+    def index(self, reports: Sequence[Report], rules: IndexRules, pseudo: Pseudonymizer) -> pa.Table:
+        """INDEX rows, sorted by key, so that neither file order nor worker decides anything downstream."""
+        return settled(self.rows(reports, rules, pseudo), rules)
 
 
 def settled(index: pa.Table, rules: IndexRules) -> pa.Table:
@@ -162,28 +174,55 @@ def settled(index: pa.Table, rules: IndexRules) -> pa.Table:
 
 def match(scans: Sequence[tuple[str, pa.Table]], reports: Sequence[Report], rules: IndexRules) -> Matched:
     """Every file and every report, paired: of the files that are wanted, the chosen ones."""
-    files = pa.concat_tables(
-        [t.append_column("source", pa.array([name] * t.num_rows)) for name, t in scans] or [_NO_FILES]
-    )
-    files = with_column(files, "reason", _read_as_reports(files, reports))
-    files = with_table_splits(with_path_keys(files, rules.files), rules.splits)
+    files = pa.concat_tables([NO_FILES, *(with_source(table, name) for name, table in scans)])
+    mine = {r.file for r in reports if is_read(r)}
+    files = with_column(files, "reason", read_as_reports(files, [f in mine for f in file_names(files)]))
+    told = report_table(reports)
+    known = ids_of_files(files, rules.files).add_cells("reports", told.select(IDS).to_pydict()).known()
+    matched = match_part(files, reports, told, rules, known)
+    require_named(files.num_rows, named_by_table(matched.files), rules.splits)
+    return replace(matched, pairing=told_of(matched.counts, matched.images, matched.told, rules, reports))
+
+
+def match_part(
+    files: pa.Table, reports: Sequence[Report], told: pa.Table, rules: IndexRules, known: KnownIds
+) -> Matched:
+    """Files (SCAN and ``source``) and reports (``told``: their `report_table`) of an archive whose ids are ``known``,
+    paired: all that could meet must be among them (`curate.ingest.links`)."""
+    files = with_table_splits(with_path_keys(files, rules.files, known), rules.splits)
     files = with_column(files, "reason", judge(files, rules.files))
     if rules.per_series == "middle":
         files = with_column(files, "reason", middle_of_series(files))
     usable = np.flatnonzero(files["reason"].is_null().to_numpy(zero_copy_only=False))
-    told = _report_table(reports)
     images = _pairing_columns(files, usable, set(told["image"].to_pylist()))
     if "image" in rules.pair.by:
         images, told = _with_stems(images, told, files.take(pa.array(usable))["path"].to_pylist(), reports)
-    image_match, report_match = pair(images, told, rules.pair)
-    pairing = describe(images, told, image_match, rules.pair)
-    if pairing.is_few:
-        pairing = replace(pairing, lines=(*pairing.lines, *not_read(reports)))
+    image_match, report_match = pair(images, told, rules.pair, known)
+    counts = tally(images, told, image_match, rules.pair, known)
     files = _with_matches(files, usable, image_match, rules)
     if rules.per_series in ("key", "montage"):
         texts = [r.text for r in reports] if rules.per_series == "key" else []
         files = choose_slices(files, rules.per_series, rules.slices, texts)
-    return Matched(files, report_match, pairing)
+    return Matched(files, report_match, images, told, counts, counts.pairing(rules.pair))
+
+
+def told_of(counts: Tally, images: pa.Table, told: pa.Table, rules: IndexRules, reports: Iterable[Report]) -> Pairing:
+    """How the pairing of an archive went; where few paired, why, for which both sides are compared again."""
+    made = counts.pairing(rules.pair)
+    if not made.is_few:
+        return made
+    made = explained(made, counts, images, told, rules.pair)
+    return replace(made, lines=(*made.lines, *not_read(reports)))
+
+
+def named_by_table(files: pa.Table) -> int:
+    """How many files the table of splits names."""
+    return int(files.num_rows - files["table_split"].null_count)
+
+
+def with_source(files: pa.Table, name: str) -> pa.Table:
+    """Scanned files (SCAN) with their source's name."""
+    return files.append_column("source", pa.array([name] * files.num_rows, pa.string()))
 
 
 def texts_and_values(index: pa.Table) -> tuple[Iterator[tuple[str, str]], list[str]]:
@@ -210,7 +249,7 @@ def _with_stems(
 ) -> tuple[pa.Table, pa.Table]:
     """Both with one name for an image and for a report that stands beside it (`curate.sources.paths.beside`)."""
     asked = told["image"].to_pylist()
-    places = [_places(r, name) if name and r.file else () for r, name in zip(reports, asked, strict=True)]
+    places = [places_of(r, name) if name and r.file else () for r, name in zip(reports, asked, strict=True)]
     named, names = beside(
         asked, places, images["image"].to_pylist(), [as_in_a_folder(os.fsdecode(path)) for path in paths]
     )
@@ -218,25 +257,32 @@ def _with_stems(
     return images, with_column(told, "image", pa.array(named, pa.string()))
 
 
-def _places(report: Report, name: str) -> tuple[str, ...]:
+def places_of(report: Report, name: str) -> tuple[str, ...]:
     """Absolute paths where the image may lie that a report names: beside the report's file."""
     if not re.search(r"#\d+$", report.row):
         return (stem(report.file),)
-    return (normalised(place(report.file).parent / as_path(name)),)
+    return (normalised(_folder_of(report.file) / as_path(name)),)
 
 
-def _read_as_reports(files: pa.Table, reports: Sequence[Report]) -> pa.Array:
-    """The files' reasons; what was read as a report is no image that failed."""
-    mine = {r.file for r in reports if r.file and r.reason is not Reason.NOT_A_REPORT}
-    if not mine:
-        return files["reason"].combine_chunks()
-    told = [
-        Reason.READ_AS_REPORT.value
-        if reason == Reason.NOT_AN_IMAGE.value and as_in_a_folder(os.fsdecode(path)) in mine
-        else reason
-        for reason, path in zip(files["reason"].to_pylist(), files["path"].to_pylist(), strict=True)
-    ]
-    return pa.array(told, pa.string())
+@lru_cache(maxsize=16)  # a table's rows, one after another
+def _folder_of(file: str) -> Path:
+    return place(file).parent
+
+
+def is_read(report: Report) -> bool:
+    """True for a report whose file is no image that failed, whatever became of the report."""
+    return bool(report.file) and report.reason is not Reason.NOT_A_REPORT
+
+
+def file_names(files: pa.Table) -> Iterator[str]:
+    """Where each file lies, absolute, as `Report.file` names it; "" of one that could not be a report."""
+    rows = zip(files["path"].to_pylist(), files["reason"].to_pylist(), strict=True)
+    return (as_in_a_folder(os.fsdecode(p)) if why == Reason.NOT_AN_IMAGE.value else "" for p, why in rows)
+
+
+def read_as_reports(files: pa.Table, read: Sequence[bool]) -> pa.Array:
+    """The files' reasons, of those that were ``read`` as reports READ_AS_REPORT."""
+    return pc.if_else(pa.array(read, pa.bool_()), Reason.READ_AS_REPORT.value, files["reason"].combine_chunks())
 
 
 def _with_matches(files: pa.Table, usable: np.ndarray, matches: pa.Table, rules: IndexRules) -> pa.Table:
@@ -256,7 +302,8 @@ def _with_matches(files: pa.Table, usable: np.ndarray, matches: pa.Table, rules:
     return files.append_column("report", pa.array(report, mask=report < 0))
 
 
-def _report_table(reports: Sequence[Report]) -> pa.Table:
+def report_table(reports: Sequence[Report]) -> pa.Table:
+    """What `pair` asks of each report; ``row`` counts them."""
     batches, some = [_REPORT.empty_table()], iter(reports)
     while rows := list(islice(some, _BATCH)):
         columns = [[getattr(r, c) for r in rows] for c in _KEYS]

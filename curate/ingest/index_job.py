@@ -1,10 +1,13 @@
-"""The index of a large archive, spread: one process pairs by narrow columns, workers make and sort the rows.
+"""The index of a large archive, spread: what could meet is put together, and paired by itself.
 
-    paired    headers and reports read, paired by identities; batches of files, each with its reports, sealed
-    rows      a batch: INDEX rows, sorted into pieces by the range of their keys, sealed
-    settled   narrow columns of all rows: splits, who has left, the second look, which partition each row is in
-    parts     a range of keys: the pieces put together, the sealed parts of the index; which words its patients write
-    (last)    the words that the archive shares; the fates
+    linked     some chunks of headers: what each file could be paired by, as hashes (`curate.ingest.links`); ids
+    reports    a source's reports, read as they come and sealed in batches; their hashes and ids
+    buckets    hashes alone: who shares one is put into one bucket; what the ids say all together
+    sorted     some files, or a batch of reports: sorted into pieces by bucket
+    rows       a bucket, paired: INDEX rows, sorted into pieces by the range of their keys
+    settled    narrow columns of all rows: splits, who has left, the second look, which partition each row is in
+    parts      a range of keys: the pieces put together, the sealed parts of the index; which words its patients write
+    (last)     the words that the archive shares; the fates
 
 Each is a step below the index step's folder (`curate.step.run_spread_step`), whose parts hold counts and fates only:
 what names patients lies sealed in ``work`` beside the sealed index, and goes at the end. `IndexTask` does the same in
@@ -13,9 +16,12 @@ one process, where there is little to do.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain, islice, pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,14 +31,36 @@ import pyarrow.compute as pc
 from curate.deid.replace.surrogates import taken_names
 from curate.deid.vault import SecretSource, read_sealed, write_sealed
 from curate.deid.words.shared import WordCount
+from curate.errors import SourceError
 from curate.export.remove import withdrawn_fates, without_records
-from curate.ingest.files import with_column
-from curate.ingest.index import IndexRules, IndexTask, paired, settled, texts_and_values, withdrawn_keys
-from curate.ingest.rows import RecordRows
-from curate.ingest.sealed import NAMES, WORDS, read_withdrawn, sealed_part
+from curate.ingest.files import ids_of_files, with_column
+from curate.ingest.index import (
+    NO_FILES,
+    IndexRules,
+    IndexTask,
+    ReportSource,
+    files_below,
+    match_part,
+    named_by_table,
+    read_as_reports,
+    read_source,
+    report_table,
+    settled,
+    texts_and_values,
+    told_of,
+    with_source,
+    withdrawn_keys,
+)
+from curate.ingest.links import LINKS, buckets_of, hash_of, links_of_files, links_of_reports, none_of
+from curate.ingest.sealed import NAMES, PAIRING, WORDS, read_withdrawn, sealed_part
+from curate.ingest.splits import require_named
 from curate.places import place
 from curate.record import FATE, INDEX, conform, live
-from curate.sources.reports.packed import PackedReports
+from curate.sources.faults import patiently
+from curate.sources.pairing.coverage import Tally
+from curate.sources.pairing.known import IDS, IdSurvey
+from curate.sources.reports.packed import PackedReports, pack
+from curate.sources.scan import read_scan
 from curate.step import Task, Unit, read_parts
 from curate.storage import remove_tree
 
@@ -45,31 +73,45 @@ _NARROW = [
     "second_look",
 ]  # of INDEX: what decides all together
 _SAID = ["key", "official_split", *FATE.names[-2:], "second_look", "place", "gone"]
-_OWN = b"own"  # metadata of a batch: how many of its files are its own, before those that its montages show
+_COUNTED = pa.schema([("source", pa.int64()), ("file", pa.uint64()), ("picture", pa.bool_())])
+_PIECES = pa.schema([("bucket", pa.int32()), ("batch", pa.int32()), ("rows", pa.int64())])
+_BATCHES = pa.schema([("source", pa.int64()), ("rows", pa.int64())])
 
 
 @dataclass(frozen=True)
 class IndexJob:
-    """``task``: what there is to index. ``batch``: files, or reports that no image uses, to a task; ``range_rows``:
-    rows to a range of keys; ``small``: chunks up to which one process does all."""
+    """``task``: what there is to index. ``chunks``: of files, to a task; ``batch``: reports to a task; ``bucket``:
+    files and reports that are paired together; ``range_rows``: rows to a range of keys; ``small``: chunks up to which
+    one process does all."""
 
     task: IndexTask
+    chunks: int = 20
     batch: int = 20_000
+    bucket: int = 40_000
     range_rows: int = 50_000
     small: int = SMALL
 
     def spread(self, inner: Callable[[str, Task, int], str]) -> Task:
         """As `curate.step.SpreadTask`; the last task returns the fates."""
         task = self.task
-        if sum(len(names) for _, names in task.chunks) <= self.small:
+        chunks = [(name, chunk) for name, names in task.chunks for chunk in names]
+        if len(chunks) <= self.small:
             return task
-        counts = read_parts(place(inner("paired", Paired(task, self.batch), 1)))
-        batches = counts.num_rows
-        ranges = -(-pc.sum(counts["rows"]).as_py() // self.range_rows)
         sealed = task.sealed, task.secret
-        inner("rows", Rows(*sealed, task.rules, ranges), batches)
-        fates = inner("settled", Settled(*sealed, task.rules, task.scans, batches, ranges), 1)
-        inner("parts", Parts(*sealed, task.rows_per_partition, task.k_patients, batches, ranges), ranges)
+        some = [tuple(chunks[i : i + self.chunks]) for i in range(0, len(chunks), self.chunks)]
+        files = *sealed, task.rules, task.scans, some
+        linked = read_parts(place(inner("linked", Linked(*files, task.reports), len(some))))
+        reports = Reports(*sealed, task.rules, task.reports, self.batch, len(some))
+        batches = read_parts(place(inner("reports", reports, len(task.reports))), empty=_BATCHES)
+        counts = *linked["rows"].to_pylist(), *batches["rows"].to_pylist()
+        sources = batches["source"].to_pylist()
+        pieces = inner("buckets", Buckets(*sealed, counts, len(some), sources, len(task.reports), self.bucket), 1)
+        inner("sorted", Sorted(*files, sources), len(counts))
+        buckets = pc.max(read_parts(place(pieces))["bucket"]).as_py() + 1
+        ranges = -(-(sum(counts)) // self.range_rows)
+        inner("rows", Rows(*sealed, task.rules, pieces, len(some), ranges), buckets)
+        fates = inner("settled", Settled(*sealed, task.rules, task.scans, buckets, ranges), 1)
+        inner("parts", Parts(*sealed, task.rows_per_partition, task.k_patients, buckets, ranges), ranges)
         return Last(*sealed, task.k_patients, ranges, fates)
 
 
@@ -90,95 +132,209 @@ class _Sealed(Unit):
     def write(self, table: pa.Table, name: str, *numbers: int) -> None:
         write_sealed(self.path(name, *numbers), table, self.secret.pseudonymizer())
 
+    def ids(self, name: str, count: int) -> IdSurvey:
+        """The ids of so many parts."""
+        survey = IdSurvey()
+        for i in range(count):
+            survey.add_table(self.read(name, i))
+        return survey
+
 
 @dataclass(frozen=True)
-class Paired(Unit):
-    """Everything paired, and written in batches that stand alone."""
+class _OfFiles(_Sealed):
+    rules: IndexRules
+    scans: str
+    chunks: Sequence[Sequence[tuple[str, str]]]  # of each task: source name, chunk name
 
-    task: IndexTask
-    batch: int
+    def files(self, partition: int) -> pa.Table:
+        """SCAN and ``source`` of the partition's files."""
+        pseudo = self.secret.pseudonymizer()
+        tables = (with_source(read_scan([c], place(self.scans), pseudo), name) for name, c in self.chunks[partition])
+        return pa.concat_tables(tables)
+
+
+@dataclass(frozen=True)
+class Linked(_OfFiles):
+    """What some files could be paired by; the ids they have; which of them lie among the reports."""
+
+    reports: Sequence[ReportSource]
 
     def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
-        """``rows``: how many files, and reports without one, of each batch."""
-        reports, matched = paired(self.task)
-        counts: list[int] = []
-        for start in range(0, matched.files.num_rows, self.batch):
-            own = np.arange(start, min(start + self.batch, matched.files.num_rows))
-            self._write(len(counts), *_batch(matched.files, own, reports.packed), matched.reports.slice(0, 0))
-            counts.append(len(own))
-        unused = np.flatnonzero(~matched.reports["used"].to_numpy(zero_copy_only=False))
-        for rows in (unused[i : i + self.batch] for i in range(0, len(unused), self.batch)):
-            none, _ = _batch(matched.files, np.arange(0), reports.packed)
-            told = [reports.packed[row] for row in rows.tolist()]
-            self._write(len(counts), none, told, matched.reports.take(pa.array(rows)))
-            counts.append(len(rows))
-        return pa.table({"rows": pa.array(counts, pa.int64())})
+        """``rows``: how many files."""
+        files = self.files(partition)
+        self.write(links_of_files(files, self.rules), "links", partition)
+        self.write(ids_of_files(files, self.rules.files).table(), "ids", partition)
+        below = [(i, *found) for i, source in enumerate(self.reports) for found in files_below(files, source.path)]
+        counted = [{"source": i, "file": hash_of(path), "picture": picture} for i, path, picture in below]
+        self.write(pa.Table.from_pylist(counted, _COUNTED), "counted", partition)
+        return pa.table({"rows": [files.num_rows]})
 
-    def _write(self, batch: int, files: pa.Table, reports: list[bytes], matches: pa.Table) -> None:
-        sealed = _Sealed(self.task.sealed, self.task.secret)
-        sealed.write(files, "files", batch)
-        sealed.write(pa.table({"report": pa.array(reports, pa.large_binary())}), "reports", batch)
-        sealed.write(matches, "matches", batch)
-
-    def beside(self, partition: int) -> Iterator[Path]:
-        """The batches."""
-        yield from sorted((place(self.task.sealed) / "work").glob("files-*"))
-        yield from sorted((place(self.task.sealed) / "work").glob("reports-*"))
-        yield from sorted((place(self.task.sealed) / "work").glob("matches-*"))
+    def beside(self, partition: int) -> list[Path]:
+        """All three."""
+        return [self.path(name, partition) for name in ("links", "ids", "counted")]
 
 
-def _batch(files: pa.Table, own: npt.NDArray[np.int64], packed: list[bytes]) -> tuple[pa.Table, list[bytes]]:
-    """(The files under ``own`` and those that their montages show, the reports they were given), rows of either that
-    are named renumbered."""
-    some = files.take(pa.array(own))
-    if "members" in files.column_names:
-        shown = np.setdiff1d(_flat(some["members"]), own)
-        some = files.take(pa.array(np.concatenate([own, shown])))
-        some = with_column(some, "members", _renumbered(some["members"], np.concatenate([own, shown])))
-    used = np.union1d(some["report"].drop_null().to_numpy(), _flat(some["also"]))
-    report = some["report"].combine_chunks()
-    there = np.searchsorted(used, report.fill_null(0).to_numpy(zero_copy_only=False))
-    some = with_column(some, "report", pa.array(there, mask=report.is_null().to_numpy(zero_copy_only=False)))
-    some = with_column(some, "also", _renumbered(some["also"], used))
-    return some.replace_schema_metadata({_OWN: str(len(own))}), [packed[row] for row in used.tolist()]
+class _Counted:
+    """`curate.sources.reports.read.Counted` out of hashes: 9 bytes a file."""
+
+    def __init__(self, table: pa.Table) -> None:
+        order = np.argsort(table["file"].to_numpy())
+        self._files = table["file"].to_numpy()[order]
+        self._pictures = table["picture"].to_numpy(zero_copy_only=False)[order]
+
+    def get(self, path: str, /) -> bool | None:
+        """As `Counted.get`."""
+        if not len(self._files):
+            return None
+        at = int(np.searchsorted(self._files, wanted := np.uint64(hash_of(path))))
+        return bool(self._pictures[at]) if at < len(self._files) and self._files[at] == wanted else None
 
 
-def _flat(column: pa.ChunkedArray) -> npt.NDArray[np.int64]:
-    return np.asarray(pc.list_flatten(column).to_numpy(), np.int64)
+@dataclass(frozen=True)
+class Reports(_Sealed):
+    """A source's reports in batches, what each could be paired by, and their ids."""
+
+    rules: IndexRules
+    sources: Sequence[ReportSource]
+    batch: int
+    linked: int  # tasks that left what they counted
+
+    def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
+        """``source`` and ``rows`` of each batch."""
+        counted = [self.read("counted", i) for i in range(self.linked)]
+        mine = _Counted(pa.concat_tables([t.filter(pc.equal(t["source"], partition)) for t in counted]))
+        try:
+            counts = patiently(partial(self._read, partition, mine))
+        except SourceError as error:
+            raise SourceError(error.number, "reports") from None
+        return pa.table([[partition] * len(counts), counts], schema=_BATCHES)
+
+    def _read(self, partition: int, counted: _Counted) -> list[int]:
+        reports, survey, counts = read_source(partition, self.sources[partition], counted), IdSurvey(), list[int]()
+        inside = self.ids("ids", self.linked).known().inside
+        while batch := list(islice(reports, self.batch)):
+            survey.add_cells("reports", {name: [getattr(r, name) for r in batch] for name in IDS})
+            self.write(links_of_reports(batch, self.rules, inside), "told", partition, len(counts))
+            self.write(pack(batch).table(), "reports", partition, len(counts))
+            counts.append(len(batch))
+        self.write(survey.table(), "ids-of-reports", partition)
+        return counts
+
+    def beside(self, partition: int) -> list[Path]:
+        """The batches with their hashes, and the ids."""
+        batches = ((place(self.sealed) / "work").glob(f"{name}-{partition:06d}-*") for name in ("reports", "told"))
+        return [*sorted(chain.from_iterable(batches)), self.path("ids-of-reports", partition)]
 
 
-def _renumbered(column: pa.ChunkedArray, names: npt.NDArray[np.int64]) -> pa.Array:
-    """A column of lists of numbers, each as its place in ``names``."""
-    order = np.argsort(names, kind="stable")
-    values = [None if v is None else order[np.searchsorted(names[order], v)].tolist() for v in column.to_pylist()]
-    return pa.array(values, column.type)
+def _batch(sources: Sequence[int], number: int) -> tuple[int, int]:
+    """(source, which of its batches) of a batch counted over all sources."""
+    return sources[number], number - sources.index(sources[number])
+
+
+@dataclass(frozen=True)
+class Buckets(_Sealed):
+    """Who could meet whom, by hashes."""
+
+    counts: Sequence[int]  # rows of the tasks' files, then of the batches of reports
+    files: int  # how many of these are files
+    sources: Sequence[int]  # of each batch of reports
+    all_sources: int
+    size: int
+
+    def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
+        """``rows`` of each ``bucket`` that come from each ``batch`` of files or reports."""
+        starts = np.cumsum([0, *self.counts])
+        of_files, of_reports = range(self.files), range(self.files, len(self.counts))
+        files = self._links(("links", i, starts[i]) for i in of_files)
+        reports = self._links(
+            ("told", *_batch(self.sources, i - self.files), starts[i] - starts[self.files]) for i in of_reports
+        )
+        survey = self.ids("ids", self.files).add_table(self.ids("ids-of-reports", self.all_sources).table())
+        self.write(survey.table(), "known", 0)
+        none = none_of(survey.known())
+        rows = int(starts[self.files]), int(starts[-1] - starts[self.files])
+        buckets, read = buckets_of(files, reports, rows, none, self.size)
+        read = np.concatenate([read, np.zeros(rows[1], bool)])
+        pieces = [_PIECES.empty_table()]
+        for i, (start, stop) in enumerate(pairwise(starts)):
+            self.write(pa.table({"bucket": buckets[start:stop], "read": read[start:stop]}), "bucket", i)
+            there, counts = np.unique(buckets[start:stop], return_counts=True)
+            pieces.append(pa.table([there, np.full(len(there), i), counts], schema=_PIECES))
+        return pa.concat_tables(pieces)
+
+    def _links(self, parts: Iterable[tuple[Any, ...]]) -> pa.Table:
+        tables = [LINKS.empty_table()]
+        for *name, start in parts:
+            table = self.read(*name)
+            tables.append(with_column(table, "row", pc.add(table["row"], int(start))))
+        return pa.concat_tables(tables)
+
+    def beside(self, partition: int) -> list[Path]:
+        """Which bucket each row is in, and the ids."""
+        return [*(self.path("bucket", i) for i in range(len(self.counts))), self.path("known", 0)]
+
+
+@dataclass(frozen=True)
+class Sorted(_OfFiles):
+    """Some files, or a batch of reports, in pieces by bucket."""
+
+    sources: Sequence[int]  # of each batch of reports
+
+    def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
+        """``rows``: how many."""
+        table, said = self._table(partition), self.read("bucket", partition)
+        bucket = said["bucket"].to_numpy()
+        if partition < len(self.chunks):
+            table = with_column(table, "reason", read_as_reports(table, said["read"].to_pylist()))
+        for i in np.unique(bucket).tolist():
+            self.write(table.filter(pa.array(bucket == i)), "piece", i, partition)
+        return pa.table({"rows": [table.num_rows]})
+
+    def _table(self, partition: int) -> pa.Table:
+        if partition < len(self.chunks):
+            return self.files(partition)
+        return self.read("reports", *_batch(self.sources, partition - len(self.chunks)))
+
+    def beside(self, partition: int) -> list[Path]:
+        """The pieces."""
+        return [
+            self.path("piece", i, partition) for i in pc.unique(self.read("bucket", partition)["bucket"]).to_pylist()
+        ]
 
 
 @dataclass(frozen=True)
 class Rows(_Sealed):
-    """A batch's rows, in pieces by the range of their keys."""
+    """A bucket's files and reports paired, and their rows, in pieces by the range of their keys."""
 
     rules: IndexRules
+    pieces: str
+    files: int  # tasks of files, before batches of reports
     ranges: int
 
     def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
         """``rows``: how many."""
-        files, matches = self.read("files", partition), self.read("matches", partition)
-        reports = PackedReports(self.read("reports", partition)["report"].to_pylist())
-        own = int((files.schema.metadata or {})[_OWN])
-        rows = RecordRows(files, reports, self.rules, self.secret.pseudonymizer())
-        # `of_reports` wants a match a report: a batch has files, or reports that no image uses
-        told = [rows.of_reports(matches)] if matches.num_rows else []
-        table = pa.concat_tables([rows.of_images(files.slice(0, own)), *told])
+        pseudo, known = self.secret.pseudonymizer(), self.ids("known", 1).known()
+        mine = read_parts(place(self.pieces)).filter(pc.field("bucket") == partition)["batch"].to_pylist()
+        files = pa.concat_tables([NO_FILES, *(self.read("piece", partition, i) for i in mine if i < self.files)])
+        packed = [self.read("piece", partition, i) for i in mine if i >= self.files]
+        reports = PackedReports.of_table(pa.concat_tables([PackedReports([]).table(), *packed]))
+        matched = match_part(files, reports, report_table(reports), self.rules, known)
+        table = matched.rows(reports, self.rules, pseudo)
         where = _ranges(table["key"].to_pylist(), self.ranges)
         for i in range(self.ranges):
             self.write(table.filter(pa.array(where == i)), "rows", i, partition)
         self.write(table.select(_NARROW), "narrow", partition)
+        self.write(matched.images, "images", partition)
+        self.write(matched.told, "asked", partition)
+        self.write(matched.counts.table(), "counts", partition)
+        counts = {"files": [files.num_rows], "named": [named_by_table(matched.files)]}
+        self.write(pa.table(counts), "splits", partition)
         return pa.table({"rows": [table.num_rows]})
 
     def beside(self, partition: int) -> list[Path]:
-        """The pieces."""
-        return [*(self.path("rows", i, partition) for i in range(self.ranges)), self.path("narrow", partition)]
+        """The pieces, and what was compared."""
+        told = [self.path(name, partition) for name in ("narrow", "images", "asked", "counts", "splits")]
+        return [*(self.path("rows", i, partition) for i in range(self.ranges)), *told]
 
 
 def _ranges(keys: Sequence[str], ranges: int) -> npt.NDArray[np.int64]:
@@ -192,13 +348,14 @@ class Settled(_Sealed):
 
     rules: IndexRules
     scans: str
-    batches: int
+    buckets: int
     ranges: int
 
     def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
         """FATE rows sorted by key."""
         pseudo = self.secret.pseudonymizer()
-        index = settled(pa.concat_tables([self.read("narrow", i) for i in range(self.batches)]), self.rules)
+        self._tell_pairing()
+        index = settled(self._all("narrow"), self.rules)
         gone = withdrawn_keys(index, read_withdrawn(place(self.scans).parent, pseudo))
         alive = live(index)
         index = index.append_column("place", pa.array(np.cumsum(alive) - 1, mask=~alive))
@@ -209,9 +366,32 @@ class Settled(_Sealed):
             self.write(index.select(_SAID).filter(pa.array(where == i)), "settled", i)
         return withdrawn_fates(conform(index, FATE), gone, {key: pseudo.key("withdrawn", key) for key in gone})
 
+    def _all(self, name: str) -> pa.Table:
+        return pa.concat_tables([self.read(name, i) for i in range(self.buckets)])
+
+    def _tell_pairing(self) -> None:
+        """Seal how the pairing went; RecipeError where a table of splits names no file."""
+        splits = self._all("splits")
+        require_named(pc.sum(splits["files"]).as_py(), pc.sum(splits["named"]).as_py(), self.rules.splits)
+        counts = Tally.of_tables(self.read("counts", i) for i in range(self.buckets))
+        pairing = counts.pairing(self.rules.pair)
+        if pairing.is_few:  # both sides are compared again, in this process: narrow columns, but of all
+            images, told = (numbered(self._all(name)) for name in ("images", "asked"))
+            packed = (
+                read_sealed(p, self.secret.pseudonymizer()) for p in sorted(self.path("x").parent.glob("reports-*"))
+            )
+            reports = (r for table in packed for r in PackedReports.of_table(table))
+            pairing = told_of(counts, images, told, self.rules, reports)
+        write_sealed(place(self.sealed) / PAIRING, pairing.table(), self.secret.pseudonymizer())
+
     def beside(self, partition: int) -> list[Path]:
-        """What is said of each range's rows."""
-        return [self.path("settled", i) for i in range(self.ranges)]
+        """What is said of each range's rows, and how the pairing went."""
+        return [*(self.path("settled", i) for i in range(self.ranges)), place(self.sealed) / PAIRING]
+
+
+def numbered(table: pa.Table) -> pa.Table:
+    """A table of parts, each counting its rows from 0, with its rows counted over all."""
+    return with_column(table, "row", pa.array(range(table.num_rows), pa.int64()))
 
 
 @dataclass(frozen=True)
@@ -220,7 +400,7 @@ class Parts(_Sealed):
 
     size: int
     k_patients: int
-    batches: int
+    buckets: int
     ranges: int
 
     def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
@@ -261,7 +441,7 @@ class Parts(_Sealed):
 
     def _of_range(self, i: int, said: pa.Table) -> pa.Table:
         """INDEX rows of a range as ``said`` has settled them, and ``gone``."""
-        pieces = [self.read("rows", i, batch) for batch in range(self.batches)] if said.num_rows else []
+        pieces = [self.read("rows", i, bucket) for bucket in range(self.buckets)] if said.num_rows else []
         table = pa.concat_tables([INDEX.empty_table(), *pieces])
         table = table.take(pc.index_in(said["key"].combine_chunks(), value_set=table["key"]))
         for name in ("official_split", "drop_step", "drop_reason", "second_look"):

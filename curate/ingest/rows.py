@@ -90,9 +90,11 @@ class RecordRows:
         study = first_id((file["study_uid"], file["accession"], stated.study, stated.accession))
         uids = (file["study_uid"], file["series_uid"], file["sop_uid"])
         person = first_id((file["patient_id"], stated.patient, *uids, study))
-        alone = pseudo.key("alone", *(("reports", stated.row) if report else (file["source"], file["relative"])))
+        patient, alone = first_id((stated.group, person)), ""
+        if not (patient and study):
+            alone = pseudo.key("alone", *(("reports", stated.row) if report else (file["source"], file["relative"])))
         return {
-            "patient": pseudo.key("patient", first_id((stated.group, person)) or alone),
+            "patient": pseudo.key("patient", patient or alone),
             "study": pseudo.key("study", study or alone),
             "source": file["source"],
             "kind": file["kind"],

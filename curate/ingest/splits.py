@@ -25,26 +25,31 @@ _ASKED = ("image_id", "relative", "sop_uid", "accession", "study_uid", "patient_
 
 
 def with_table_splits(files: pa.Table, rules: OfficialSplits) -> pa.Table:
-    """``files`` (SCAN after `with_path_keys`) with ``table_split``: what the rules' table says of each, null without
-    one. RecipeError where the table names nothing of the archive."""
+    """``files`` (SCAN after `with_path_keys`) with ``table_split``: what the rules' table says of each, null where it
+    says nothing."""
     table, kind = rules.table, pa.list_(pa.string())
     if table is None:
         return files.append_column("table_split", pa.nulls(files.num_rows, kind))
+    rows = files.select(_ASKED).to_pylist()
     told: dict[str, dict[str, list[str]]] = {}
     for key in KEYS:
         column = getattr(table, key)
         if column is not None:
+            asked = pl.Series(list({v for file in rows for v in _asked(file)[key] if v}), dtype=pl.String)
             pairs = table.rows.select(pl.col(column).alias("k"), pl.col(table.column).alias("v"))
-            grouped = pairs.filter(pl.col("k") != "").group_by("k", maintain_order=True).agg(pl.col("v").unique())
+            pairs = pairs.filter(pl.col("k").is_in(asked.implode()))
+            grouped = pairs.group_by("k", maintain_order=True).agg(pl.col("v").unique())
             told[key] = dict(zip(grouped["k"].to_list(), grouped["v"].to_list(), strict=True))
-    batches = files.select(_ASKED).to_batches(max_chunksize=10_000)
-    found = [pa.array([_from_table(told, file) for file in batch.to_pylist()], kind) for batch in batches]
-    splits = pa.chunked_array(found, kind)
-    if told and files.num_rows and splits.null_count == files.num_rows:
-        columns = [getattr(table, key) for key in told]
-        shown = "; ".join(f"{c} is like {', '.join(shapes(table.rows[c].to_list()))}" for c in columns)
+    found = [_from_table(told, file) for file in rows]
+    return files.append_column("table_split", pa.array(found, kind))
+
+
+def require_named(files: int, named: int, rules: OfficialSplits) -> None:
+    """RecipeError where the rules' table names none of an archive's ``files``, ``named`` of them being 0."""
+    columns = [column for key in KEYS if rules.table and (column := getattr(rules.table, key))]
+    if rules.table is not None and columns and files and not named:
+        shown = "; ".join(f"{c} is like {', '.join(shapes(rules.table.rows[c].to_list()))}" for c in columns)
         raise RecipeError("split.table", f"names none of the archive's images: {shown}", "name other columns")
-    return files.append_column("table_split", splits)
 
 
 def split_of_file(file: Mapping[str, Any], said: str, rules: OfficialSplits) -> str | None:
@@ -53,15 +58,20 @@ def split_of_file(file: Mapping[str, Any], said: str, rules: OfficialSplits) -> 
 
 
 def _from_table(told: Mapping[str, Mapping[str, list[str]]], file: Mapping[str, Any]) -> list[str] | None:
+    asked = _asked(file)
+    return next((rows[value] for key, rows in told.items() for value in asked[key] if value and value in rows), None)
+
+
+def _asked(file: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """What a table may call the file by, by the kinds of its columns."""
     path = file["relative"]
     name = PurePosixPath(path).name
-    asked = {
+    return {
         "image": (file["image_id"], path, name, stem(name), file["sop_uid"]),
         "accession": (file["accession"],),
         "study": (file["study_uid"], file["accession"]),
         "patient": (file["patient_id"],),
     }
-    return next((rows[value] for key, rows in told.items() for value in asked[key] if value and value in rows), None)
 
 
 def settle(index: pa.Table, rules: OfficialSplits) -> pa.Table:

@@ -60,7 +60,7 @@ def canonical_id(value: str) -> str:
     ``PT``), else the first (v2 table 0203). Not equal are leading zeros, for 00123 and 123 can be two people, and
     whatever scientific notation has rounded.
     """
-    if not value or (value.isascii() and value.isalnum()):
+    if not value or _is_plain(value):
         return value.lower()
     text = next((part for part in folded(value).split("\\") if part.strip()), "").strip()
     if "~" in text and "^" in text:
@@ -70,6 +70,11 @@ def canonical_id(value: str) -> str:
         if bare == text:
             return text
         text = bare
+
+
+def _is_plain(value: str) -> bool:
+    """True for ASCII letters and digits alone, and for a UID: nothing to fold or to take off, and no list."""
+    return value.isascii() and (value.isalnum() or (value.count(".") > 1 and value.replace(".", "").isalnum()))
 
 
 def _best_repetition(text: str) -> str:
@@ -150,6 +155,26 @@ def placeholders(ids: Iterable[str]) -> set[str]:
     return {value for value in known if _stands_for_none(value, known)}
 
 
+def telling_ids(ids: Iterable[str]) -> set[str]:
+    """Those of ``ids`` that decide what `placeholders` finds: of parts of an archive, all these together say as much as
+    all ids do."""
+    return {value for value in ids if value and _is_telling(value)}
+
+
+def _is_telling(value: str) -> bool:
+    if not value.isdigit():
+        return is_wordless_id(value)
+    if len(set(value[1:-1])) > 1:  # neither of one digit alone nor beside such a one
+        return False
+    beside = (str(int(value) + step) for step in (-1, 0, 1))
+    return any(len(set(number.zfill(len(value)))) == 1 or len(set(number)) == 1 for number in beside)
+
+
+def is_wordless_id(value: str) -> bool:
+    """True for words ("n/a", "temp") and signs that stand where an id should, whatever other ids there are."""
+    return not value.isdigit() and _stands_for_none(value, set())
+
+
 def _stands_for_none(value: str, known: set[str]) -> bool:
     if not value.isdigit():
         words = re.findall(r"[^\W_]+", value)
@@ -165,7 +190,7 @@ def listed(value: str, separators: str = _STRONG) -> list[str]:
     Brackets and quotes around a list are taken off. Every part must hold a digit; a separator that prose and numbers
     use as well (comma, slash, blank) counts only between parts of one form: "A1/A2", not "CT 2024/1".
     """
-    if value.isascii() and value.isalnum():
+    if _is_plain(value):
         return [value]
     if "," in separators:
         value = _AND.sub(", ", value)

@@ -49,46 +49,6 @@ def test_dialects(content: str, texts: list[str]) -> None:
     assert [cells and cells[:2] for cells in records] == [[str(i), text] for i, text in enumerate(texts, start=1)]
 
 
-ROWS = [
-    ["A1", 'a "b", c', "x"],
-    ["A2", "line\none\ttab", ""],
-    ["A3", "back\\slash; x, C:\\new", "y"],
-    ["A4", "plain", ""],
-]
-
-
-@pytest.mark.parametrize("delimiter", ["\t", ",", ";"])
-@pytest.mark.parametrize("quote", ["", '"'])
-@pytest.mark.parametrize("letters", [False, True])
-def test_what_databases_escape_by_backslashes(delimiter: str, quote: str, letters: bool) -> None:
-    """MySQL's SELECT INTO OUTFILE, plain and ENCLOSED BY; with letters for line breaks PostgreSQL's COPY."""
-
-    def cell(value: str) -> str:
-        for sign in ("\\", quote, delimiter, "\n"):
-            value = value.replace(sign, "\\" + sign) if sign else value
-        value = value.replace("\\\n", "\\n").replace("\t", "\\t") if letters and delimiter != "\t" else value
-        return quote + value + quote if value else "\\N"
-
-    content = "".join(delimiter.join(map(cell, row)) + "\n" for row in [["id", "text", "n"], *ROWS])
-    assert read(content) == (["id", "text", "n"], ROWS)
-
-
-@pytest.mark.parametrize("kind", [csv.QUOTE_MINIMAL, csv.QUOTE_ALL, csv.QUOTE_NONE])
-def test_what_pandas_escapes(kind: int) -> None:
-    rows = [["A1", 'a "b", c', "x"], ["A2", "one, two", "v"], ["A3", 'plain "q"', "y"]]
-    out = io.StringIO(newline="")
-    writer = csv.writer(out, escapechar="\\", doublequote=False, quoting=kind)  # type: ignore[call-overload]
-    writer.writerows([["id", "text", "n"], *rows])
-    assert read(out.getvalue()) == (["id", "text", "n"], rows)
-
-
-def test_backslashes_that_are_no_escapes_stay() -> None:
-    rows = [["A1", r"C:\new\, b", r"\N"], ["A2", r"\.br\ x", ""]]
-    out = io.StringIO(newline="")
-    csv.writer(out).writerows([["id", "text", "n"], *rows])
-    assert read(out.getvalue())[1] == rows
-
-
 @pytest.mark.parametrize("header", ["#id,text", "# id,text"])
 def test_a_header_may_begin_as_a_remark_does(header: str) -> None:
     names, records = read(f'{header}\n1,"a, b"\n2,c\n')

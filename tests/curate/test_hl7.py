@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from curate.ingest.index import _report_table
+from curate.ingest.index import report_table
 from curate.record import Reason
 from curate.sources.pairing.pair import pair
 from curate.sources.pairing.rules import PairRules
@@ -118,7 +118,7 @@ def test_preliminary_final_and_addendum(tmp_path: Path) -> None:
     reports = list(read_reports(tmp_path, ReportColumns()))
     images = pa.table({"row": pa.array([0]), "accession": ["AC1"], "patient": ["77"],
                        "study": [""], "date": [""], "image": [""]})  # fmt: skip
-    (found,) = pair(images, _report_table(reports), PairRules())[0].to_pylist()
+    (found,) = pair(images, report_table(reports), PairRules())[0].to_pylist()
     assert (found["report"], found["also"], found["reason"]) == (1, [2], None)
 
 

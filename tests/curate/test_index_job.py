@@ -24,6 +24,7 @@ from tests.curate.test_index import file
 from tests.inline import InlineEngine
 
 FILES = 60
+SIZES = {"chunks": 2, "batch": 11, "bucket": 25, "range_rows": 20, "small": 0}
 
 
 def archive(folder: Path, secret: SecretSource) -> tuple[IndexTask, str]:
@@ -85,7 +86,7 @@ def test_spread_and_whole_are_the_same_index(tmp_path: Path, secret: SecretSourc
     rules = replace(RULES[name], splits=OfficialSplits(table) if name in ("usual", "montage") else OfficialSplits())
     task = replace(task, rules=rules)
     whole = made(tmp_path / "whole", task, InlineEngine(), small=99)
-    spread = made(tmp_path / "spread", task, InlineEngine(), batch=13, range_rows=9, small=0)
+    spread = made(tmp_path / "spread", task, InlineEngine(), **SIZES)
     assert sorted(whole) == sorted(spread) and len(whole) > 6
     for what, table in whole.items():
         assert spread[what].equals(table), what
@@ -98,7 +99,7 @@ def test_spread_and_whole_are_the_same_index(tmp_path: Path, secret: SecretSourc
 
 def test_a_killed_index_goes_on(tmp_path: Path, secret: SecretSource) -> None:
     class Stops(InlineEngine):
-        left = 7
+        left = 9
 
         def map(self, fn, items, alone=False):  # type: ignore[no-untyped-def]
             for item in items:
@@ -108,11 +109,10 @@ def test_a_killed_index_goes_on(tmp_path: Path, secret: SecretSource) -> None:
                 yield from super().map(fn, [item])
 
     task, _ = archive(tmp_path, secret)
-    sizes = {"batch": 13, "range_rows": 9, "small": 0}
     with pytest.raises(KeyboardInterrupt):
-        made(tmp_path / "run", task, Stops(), **sizes)
+        made(tmp_path / "run", task, Stops(), **SIZES)
     assert (tmp_path / "run" / "private" / "index-0" / "work").is_dir()
-    found, want = made(tmp_path / "run", task, InlineEngine(), **sizes), made(tmp_path / "other", task, InlineEngine())
+    found, want = made(tmp_path / "run", task, InlineEngine(), **SIZES), made(tmp_path / "other", task, InlineEngine())
     assert all(found[what].equals(table) for what, table in want.items()) and sorted(found) == sorted(want)
 
 
@@ -125,10 +125,22 @@ def test_inner_tables_in_the_clear_name_nobody(tmp_path: Path, secret: SecretSou
 
     task, _ = archive(tmp_path, secret)
     with pytest.raises(KeyboardInterrupt):
-        made(tmp_path / "run", task, Stops(), batch=13, range_rows=9, small=0)
+        made(tmp_path / "run", task, Stops(), **SIZES)
     parts = sorted((tmp_path / "run" / "steps").rglob("*.parquet"))
     names = {name for path in parts for name in pa.parquet.read_schema(path).names}
     assert len(parts) > 8
-    assert names == {"rows", "part", "key", "patient", "study", "source", "fault", "drop_step", "drop_reason"}
+    assert names == {
+        "rows",
+        "part",
+        "bucket",
+        "batch",
+        "key",
+        "patient",
+        "study",
+        "source",
+        "fault",
+        "drop_step",
+        "drop_reason",
+    }
     for path in (p for p in (tmp_path / "run").rglob("*") if p.is_file()):
         assert not any(word in path.read_bytes() for word in (b"Miller", b"1.2.3.", b"Gadgetron", b"reports.csv"))

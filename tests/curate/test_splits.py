@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from curate.errors import RecipeError
 from curate.export.split import SplitRules, split_of
+from curate.ingest.index import named_by_table
 from curate.ingest.rules import OfficialSplits, SplitTable
-from curate.ingest.splits import settle, split_of_file, with_table_splits
+from curate.ingest.splits import require_named, settle, split_of_file, with_table_splits
 from curate.record import INDEX, conform
 
 Told = list[tuple[str, str | None, str | None]]
@@ -75,8 +76,9 @@ FILE = {
 def split_by(
     rules: OfficialSplits, file: dict[str, str], said: str, beside: dict[str, str] | None = None
 ) -> str | None:
-    made = with_table_splits(pa.Table.from_pylist([file, beside or FILE]), rules).to_pylist()[0]
-    return split_of_file(made, said, rules)
+    made = with_table_splits(pa.Table.from_pylist([file, beside or FILE]), rules)
+    require_named(made.num_rows, named_by_table(made), rules)
+    return split_of_file(made.to_pylist()[0], said, rules)
 
 
 def test_a_table_says_it_by_image_study_or_patient(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import get_args
 
 import polars as pl
@@ -17,14 +17,14 @@ import pyarrow as pa
 from curate.record import Reason
 from curate.sources.identity import SCIENTIFIC, canonical_id, placeholders, shape
 from curate.sources.pairing.keys import bare, day
+from curate.sources.pairing.known import IDS, KnownIds
 from curate.sources.pairing.outcome import Pairing
-from curate.sources.pairing.pair import pair
+from curate.sources.pairing.pair import known_of, pair
 from curate.sources.pairing.rules import IGNORE, PAIR_KEYS, PairRules
 
 _FORMS = 3  # shown a side
 _PARTS = 8  # of a name
 _LOOKED_AT = 50_000  # values, to count forms
-_IDS = ("accession", "study", "patient")
 _UID = re.compile(r"\d+(?:\.\d+){2,}")
 _EVERYTHING = ("leading_zeros", "punctuation", "prefix")
 _SAID = {
@@ -34,14 +34,87 @@ _SAID = {
 }
 
 
-def describe(images: pa.Table, reports: pa.Table, image_match: pa.Table, rules: PairRules) -> Pairing:
+@dataclass
+class Tally:
+    """How the pairing went, in counts that add up over parts of an archive. ``held``: (column of ids, side, form) of
+    what stands for no id."""
+
+    images: int = 0
+    reports: int = 0
+    paired: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    held: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+
+    def table(self) -> pa.Table:
+        """As it is sealed."""
+        told: list[tuple[list[str], int]] = [([name], getattr(self, name)) for name in ("images", "reports", "paired")]
+        told += [(["refused", reason], n) for reason, n in self.refused.items()]
+        told += [(["held", *of], n) for of, n in self.held.items()]
+        return pa.table({"of": pa.array([of for of, _ in told], pa.list_(pa.string())), "n": [n for _, n in told]})
+
+    @classmethod
+    def of_tables(cls, parts: Iterable[pa.Table]) -> Tally:
+        """What `table` of all parts made, added up."""
+        sums: Counter[tuple[str, ...]] = Counter()
+        for part in parts:
+            for of, n in zip(part["of"].to_pylist(), part["n"].to_pylist(), strict=True):
+                sums[tuple(of)] += n
+        refused = Counter({of[1]: n for of, n in sums.items() if of[0] == "refused"})
+        held = Counter({(of[1], of[2], of[3]): n for of, n in sums.items() if of[0] == "held"})
+        return cls(sums["images",], sums["reports",], sums["paired",], refused, held)
+
+    def pairing(self, rules: PairRules) -> Pairing:
+        """What is said of it, whether or not few have paired."""
+        lines = (*self._no_ids(rules), *self._shared())
+        return Pairing(self.images, self.reports, self.paired, lines)
+
+    def _no_ids(self, rules: PairRules) -> Iterator[str]:
+        """How many rows of either side hold a placeholder in place of an id."""
+        for name in (n for n in IDS if n in rules.by or n == "patient"):
+            said = []
+            for side, rows in (("images", self.images), ("reports", self.reports)):
+                held = Counter({form: n for (column, of, form), n in self.held.items() if (column, of) == (name, side)})
+                if held:
+                    shown = sorted(held.items(), key=lambda f: (-f[1], f[0]))[:_FORMS]
+                    said.append(f"{held.total():,} of {rows:,} {side} hold {' or '.join(form for form, _ in shown)}")
+            if said:
+                fix = "give another column or group" if name == "patient" else "another key must pair them: pair.by"
+                yield f"{name}: {', '.join(said)}, which stands for no id and is left aside; columns.{name}, or {fix}"
+
+    def _shared(self) -> Iterator[str]:
+        """What is refused as nothing says whose it is."""
+        if n := self.refused[Reason.SEVERAL_PATIENTS.value]:
+            yield (
+                f"{n:,} images share an id with another patient's, and the report does not say whose it is: give "
+                "columns.patient (or columns.study), or pair by a key that is one patient's (pair.by)"
+            )
+
+
+def tally(images: pa.Table, reports: pa.Table, image_match: pa.Table, rules: PairRules, known: KnownIds) -> Tally:
     """How the pairing of these tables (as `pair` takes them) went, by the ``image_match`` that it gave."""
-    lines = [*_no_ids(images, reports, rules), *_shared(image_match)]
-    made = Pairing(images.num_rows, reports.num_rows, _paired(image_match), tuple(lines))
-    if not made.is_few:
-        return made
-    lines += [*_coverage(images, reports, rules), *_refused(image_match), *_lost(reports, rules)]
-    remedies = sorted(_remedies(images, reports, rules, image_match), key=lambda r: (-r[0], r[1]))
+    counts = Tally(images.num_rows, reports.num_rows, _paired(image_match))
+    counts.refused.update(reason for reason in image_match["reason"].to_pylist() if reason)
+    for name in (n for n in IDS if n in rules.by or n == "patient"):
+        for side, table in (("images", images), ("reports", reports)):
+            cells = Counter(table[name].to_pylist())
+            for cell, n in cells.items():
+                if cell and canonical_id(cell) in known.none[side, name]:
+                    counts.held[name, side, _form(cell)] += n
+    return counts
+
+
+def describe(images: pa.Table, reports: pa.Table, image_match: pa.Table, rules: PairRules) -> Pairing:
+    """How the pairing of these tables (as `pair` takes them) went, by the ``image_match`` that it gave; where few have
+    paired, why."""
+    counts = tally(images, reports, image_match, rules, known_of(images, reports))
+    made = counts.pairing(rules)
+    return explained(made, counts, images, reports, rules) if made.is_few else made
+
+
+def explained(made: Pairing, counts: Tally, images: pa.Table, reports: pa.Table, rules: PairRules) -> Pairing:
+    """``made`` of few with which keys either side has, what was refused or lost, and what would have paired."""
+    lines = [*made.lines, *_coverage(images, reports, rules), *_refused(counts.refused), *_lost(reports, rules)]
+    remedies = sorted(_remedies(images, reports, rules, counts), key=lambda r: (-r[0], r[1]))
     lines += [f"{n:,} of {made.images:,} images would pair if {what}" for n, what in remedies]
     return replace(made, lines=tuple(lines))
 
@@ -68,61 +141,28 @@ def _side(table: pa.Table, name: str, what: str) -> str:
 
 def _values(table: pa.Table, name: str) -> list[str]:
     """The ids there are, as written, sorted; what stands for none left out."""
-    known, none = _ids(table, name)
-    return sorted(v for v, bare in known if bare not in none)
-
-
-def _ids(table: pa.Table, name: str) -> tuple[list[tuple[str, str]], set[str]]:
-    """(each value with its canonical form, what among the forms stands for no id)."""
     known = [(v, bare) for v in table[name].to_pylist() if v and (bare := canonical_id(v))]
-    return known, placeholders(bare for _, bare in known)
-
-
-def _no_ids(images: pa.Table, reports: pa.Table, rules: PairRules) -> Iterator[str]:
-    """How many rows of either side hold a placeholder in place of an id."""
-    for name in (n for n in _IDS if n in rules.by or n == "patient"):
-        said = []
-        for table, what in ((images, "images"), (reports, "reports")):
-            known, none = _ids(table, name)
-            held = [_form(v) for v, bare in known if bare in none]
-            if held:
-                forms = " or ".join(form for form, _ in Counter(held).most_common(_FORMS))
-                said.append(f"{len(held):,} of {table.num_rows:,} {what} hold {forms}")
-        if said:
-            fix = "give another column or group" if name == "patient" else "another key must pair them: pair.by"
-            yield f"{name}: {', '.join(said)}, which stands for no id and is left aside; columns.{name}, or {fix}"
-
-
-def _refusals(image_match: pa.Table, reason: Reason) -> int:
-    return sum(found == reason.value for found in image_match["reason"].to_pylist())
-
-
-def _shared(image_match: pa.Table) -> Iterator[str]:
-    """What is refused as nothing says whose it is."""
-    if n := _refusals(image_match, Reason.SEVERAL_PATIENTS):
-        yield (
-            f"{n:,} images share an id with another patient's, and the report does not say whose it is: give "
-            "columns.patient (or columns.study), or pair by a key that is one patient's (pair.by)"
-        )
+    none = placeholders(bare for _, bare in known)
+    return sorted(v for v, bare in known if bare not in none)
 
 
 def _form(value: str) -> str:
     return "a UID" if _UID.fullmatch(value.strip()) else shape(value)[:40]
 
 
-def _refused(image_match: pa.Table) -> Iterator[str]:
+def _refused(refused: Counter[str]) -> Iterator[str]:
     """What the images were refused for that did find something."""
-    if n := _refusals(image_match, Reason.PATIENT_MISMATCH):
+    if n := refused[Reason.PATIENT_MISMATCH.value]:
         yield f"{n:,} images found a report of another patient (patient ids that differ are never paired)"
-    if n := _refusals(image_match, Reason.ANOTHER_STUDY):
+    if n := refused[Reason.ANOTHER_STUDY.value]:
         yield f"{n:,} images found a report of their patient's day that may be of another study (pair.by, patient_date)"
-    if n := _refusals(image_match, Reason.AMBIGUOUS_REPORT):
+    if n := refused[Reason.AMBIGUOUS_REPORT.value]:
         yield f"{n:,} images found several reports: columns.status and columns.order, or 'several', say which counts"
 
 
 def _lost(reports: pa.Table, rules: PairRules) -> Iterator[str]:
     """Values that no rule brings back."""
-    for name in _IDS:
+    for name in IDS:
         values = [v for v in _values(reports, name) if SCIENTIFIC.fullmatch(v.strip())]
         if values:
             form = shape(values[0])
@@ -139,11 +179,9 @@ def _lost(reports: pa.Table, rules: PairRules) -> Iterator[str]:
         yield f"date: {unread.height:,} of {reports.num_rows:,} reports write it so that its day is not sure ({form})"
 
 
-def _remedies(
-    images: pa.Table, reports: pa.Table, rules: PairRules, image_match: pa.Table
-) -> Iterator[tuple[int, str]]:
-    """(images that would pair, by what), of everything that would pair more than ``image_match``."""
-    now, spelt = _paired(image_match), False
+def _remedies(images: pa.Table, reports: pa.Table, rules: PairRules, counts: Tally) -> Iterator[tuple[int, str]]:
+    """(images that would pair, by what), of everything that would pair more than now."""
+    now, spelt = counts.paired, False
     for ignore in [(one,) for one in get_args(IGNORE)] + [_EVERYTHING]:
         n = _paired(pair(images, reports, replace(rules, ignore=tuple({*rules.ignore, *ignore})))[0])
         if n > now:
@@ -156,7 +194,7 @@ def _remedies(
     if n > now and set(keys) - set(rules.by):
         yield n, f"every key counted: pair.by: [{', '.join(keys)}]"
     # several patients' one id is no reason to compare patients less
-    if rules.require_same_patient and not spelt and not _refusals(image_match, Reason.SEVERAL_PATIENTS):
+    if rules.require_same_patient and not spelt and not counts.refused[Reason.SEVERAL_PATIENTS.value]:
         n = _paired(pair(images, reports, replace(rules, require_same_patient=False))[0])
         if n > now:
             yield n, "ids of patients were not compared (is columns.patient right?): pair.require_same_patient: false"
@@ -166,9 +204,9 @@ def _remedies(
 
 def _crossed(images: pa.Table, reports: pa.Table) -> Iterator[tuple[int, str]]:
     """Values of one key that are the other side's of another."""
-    for mine in _IDS:
+    for mine in IDS:
         found = [canonical_id(v) for v in _values(images, mine)]
-        for theirs in _IDS:
+        for theirs in IDS:
             known = {canonical_id(v) for v in _values(reports, theirs)}
             n = sum(v in known for v in found) if mine != theirs else 0
             if n:

@@ -6,26 +6,28 @@ import polars as pl
 import pyarrow as pa
 
 from curate.record import Reason
-from curate.sources.identity import PADDING, canonical_id, canonical_ids, listed, placeholders, separators
+from curate.sources.identity import PADDING, canonical_id, canonical_ids, listed, separators
 from curate.sources.moments import sure_day
+from curate.sources.pairing.known import KnownIds
 
 _COLUMNS = ["row", "accession", "study", "patient", "date", "image"]
 _OPTIONAL = ["text", "reason", "status", "order", "several"]
 
 
-def frames_of(images: pa.Table, reports: pa.Table, ignore: tuple[str, ...]) -> tuple[pl.DataFrame, pl.DataFrame]:
+def frames_of(
+    images: pa.Table, reports: pa.Table, ignore: tuple[str, ...], known: KnownIds
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Both tables with their columns as strings, ids canonical; ``accession_raw`` and ``study_raw``: as written;
     ``patient_bare``: without what is ignored; ``owner``: that, or of a report without a patient its study's.
 
-    What stands for no id is none: `placeholders` of the images' ids and of both sides' patients. ValueError where
+    What stands for no id is none, as ``known`` says of the images' ids and of both sides' patients. ValueError where
     ``row`` is not unique.
     """
     left, right = _frame(images), _frame(reports)
     right = right.with_columns(_known_repetition(reports["patient"], right["patient"], left["patient"]))
-    left = left.with_columns(_without(name, placeholders(left[name].unique())) for name in ("accession", "study"))
-    nobody = placeholders(pl.concat([left["patient"], right["patient"]]).unique())
+    left = left.with_columns(_without(name, known.none["images", name]) for name in ("accession", "study"))
     left, right = (
-        frame.with_columns(_without("patient", nobody)).with_columns(patient_bare=bare(pl.col("patient"), ignore))
+        frame.with_columns(_without("patient", known.nobody)).with_columns(patient_bare=bare(pl.col("patient"), ignore))
         for frame in (left, right)
     )
     whose = left.filter((pl.col("study") != "") & (pl.col("patient_bare") != ""))
@@ -44,7 +46,7 @@ def _known_repetition(cells: pa.ChunkedArray, patients: pl.Series, known: pl.Ser
     return pl.Series("patient", made, pl.String)
 
 
-def _without(name: str, values: set[str]) -> pl.Expr:
+def _without(name: str, values: frozenset[str]) -> pl.Expr:
     return pl.when(pl.col(name).is_in(sorted(values))).then(pl.lit("")).otherwise(name).alias(name)
 
 
@@ -75,7 +77,7 @@ def bare(ids: pl.Expr, ignore: tuple[str, ...]) -> pl.Expr:
 
 
 def keys_of(
-    images: pl.DataFrame, reports: pl.DataFrame, key: str, ignore: tuple[str, ...]
+    images: pl.DataFrame, reports: pl.DataFrame, key: str, ignore: tuple[str, ...], known: KnownIds
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Both frames with the column ``key``, what this identity is compared by, "" where there is none; a report that
     lists several has a row for each. ``unlike``: of a relaxed key, that images of different ids share it."""
@@ -85,7 +87,7 @@ def keys_of(
         patient = "patient_bare" if ignore else "patient"
         mine, theirs = (frame.with_columns(key=_patient_day(patient)) for frame in (images, reports))
     else:
-        theirs = _listed(reports, key, images[key])
+        theirs = _listed(reports, key, images[key], known.inside[key])
         mine, theirs = images.with_columns(key=pl.col(key)), theirs.unique(["row", "key"], maintain_order=True)
         if ignore:
             mine, theirs = (frame.with_columns(key=bare(pl.col("key"), ignore)) for frame in (mine, theirs))
@@ -94,23 +96,26 @@ def keys_of(
     return mine.with_columns(unlike=exact.n_unique().over("key") > 1), theirs
 
 
-def _listed(reports: pl.DataFrame, key: str, known: pl.Series) -> pl.DataFrame:
+def _listed(reports: pl.DataFrame, key: str, known: pl.Series, inside: str) -> pl.DataFrame:
     """``reports`` with ``key``, one row for each id that a cell lists: where no image has the whole cell for its id.
 
-    A character that stands inside the images' own ids separates nothing.
+    A character that stands ``inside`` the images' own ids separates nothing.
     """
-    ids = known.unique()
-    inside = "".join(c for c in separators() if ids.str.contains(c, literal=True).any())
     raw = pl.col(f"{key}_raw")
-    whole = pl.col(key).is_in(ids.implode())
+    whole = pl.col(key).is_in(known.unique().implode())
     lists = (raw.str.contains(r"[;|~,/&+\s\[]") & ~whole) | raw.str.contains(r"[\\~]")
     cells = reports.filter(lists)[f"{key}_raw"].unique().to_list()
-    parts = [[i for e in listed(cell, separators(inside)) if (i := canonical_id(e))] for cell in cells]
+    parts = [listed_ids(cell, inside) for cell in cells]
     several = pl.DataFrame(
         {f"{key}_raw": cells, "key": parts}, schema={f"{key}_raw": pl.String, "key": pl.List(pl.String)}
     )
     frame = reports.join(several, on=f"{key}_raw", how="left")
     return frame.with_columns(pl.coalesce("key", pl.concat_list(key))).explode("key")
+
+
+def listed_ids(cell: str, inside: str) -> list[str]:
+    """The canonical ids that a cell lists, or its own; what stands ``inside`` ids separates nothing."""
+    return [i for each in listed(cell, separators(inside)) if (i := canonical_id(each))]
 
 
 def by_patient(mine: pl.DataFrame, theirs: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:

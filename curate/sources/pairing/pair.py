@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from curate.record import Reason
 from curate.sources.pairing.keys import bare, by_patient, frames_of, keys_of, of_another_study
+from curate.sources.pairing.known import IDS, IdSurvey, KnownIds
 from curate.sources.pairing.rules import PairRules
 from curate.sources.reports.asked import Several
 from curate.sources.reports.several import Candidate, resolve
@@ -28,14 +29,17 @@ _NOBODY, _NONE = pl.lit(None, pl.Int64), pl.lit(None, pl.String)
 _DECIDED = ("row", "patient", "key", "turn", "report", "also")
 
 
-def pair(images: pa.Table, reports: pa.Table, rules: PairRules) -> tuple[pa.Table, pa.Table]:
+def pair(
+    images: pa.Table, reports: pa.Table, rules: PairRules, known: KnownIds | None = None
+) -> tuple[pa.Table, pa.Table]:
     """Match every image with at most one report; returns (image_match, report_match), each sorted by ``row``.
 
     ``images``: ``row`` int64, unique, and the strings ``accession, study, patient, date, image`` ("" or null: absent;
     ``image`` is the relative path). ``reports``: the same columns, ``image`` being the file it names, and optionally
     ``text`` (the report, or a digest of it: only compared), ``reason`` (a Reason's value or null: why it is bad),
     ``status``, ``order`` and ``several`` (`curate.sources.reports.several`). A report's accession, study or image
-    may list several, of which each is its own.
+    may list several, of which each is its own. ``known``: what is known of the archive whose part they are, by default
+    what they say themselves.
 
     For each image the first key of ``rules.by`` that it has and that some report shares decides, by equal ids, else by
     what ``rules.ignore`` leaves of them: one report is a match; of several one that `resolve` chooses, else they are
@@ -49,14 +53,15 @@ def pair(images: pa.Table, reports: pa.Table, rules: PairRules) -> tuple[pa.Tabl
     paired). report_match: ``row``, ``used`` (an image has it, or its equal), ``reason``: its own, else SUPERSEDED where
     an image has a later one in its place or it was cancelled, else ORPHAN_REPORT where not used, else null.
     """
-    left, right = frames_of(images, reports, rules.ignore)
+    known = known or known_of(images, reports)
+    left, right = frames_of(images, reports, rules.ignore, known)
     current = right.filter(pl.col("status") != "void")
     decided: list[pl.DataFrame] = []
     members: list[pl.DataFrame] = []
     pending = left
     for key in rules.by:
         for relaxed in (False, True) if rules.ignore and key != "image" else (False,):
-            mine, theirs = keys_of(left, current, key, rules.ignore if relaxed else ())
+            mine, theirs = keys_of(left, current, key, rules.ignore if relaxed else (), known)
             mine, turn = mine.filter(pl.col("key") != ""), pl.lit(len(decided)).alias("turn")
             refused = mine.clear().with_columns(refusal=_NONE)
             if rules.require_same_patient:
@@ -78,6 +83,12 @@ def pair(images: pa.Table, reports: pa.Table, rules: PairRules) -> tuple[pa.Tabl
     image_match = pl.concat([found.select(orphans.columns), orphans]).sort("row")
     report_match = _report_fates(right, pl.concat(members), found)
     return image_match.to_arrow().cast(IMAGE_MATCH), report_match.to_arrow().cast(REPORT_MATCH)
+
+
+def known_of(images: pa.Table, reports: pa.Table) -> KnownIds:
+    """What these tables' own ids say."""
+    survey = IdSurvey().add_cells("images", images.select(IDS).to_pydict())
+    return survey.add_cells("reports", reports.select(IDS).to_pydict()).known()
 
 
 def _grouped(theirs: pl.DataFrame) -> pl.DataFrame:

@@ -17,10 +17,12 @@ from itertools import chain, islice
 
 from curate.sources.identity import folded, shape
 from curate.sources.reports.encoding import mend
-from curate.sources.reports.quoting import ESCAPED, MAX_CELL, QUOTINGS, is_escaped, quote_of, rewritten, rows
+from curate.sources.reports.quoting import QUOTINGS, as_rfc
 
+MAX_CELL = 1 << 22  # characters; an unclosed quote must not swallow the rest of the file
 _USUAL = ",;\t|"
 _DELIMITERS = _USUAL + "^~\x01\x1f"  # the last two are Hive's and of old mainframes
+_QUOTE_OF = {"single": "'", "none": ""}
 _TITLES = 20  # lines that may stand before a header
 _SAMPLE = 200  # lines that show the dialect
 _SAMPLE_CHARACTERS = 1 << 20
@@ -38,7 +40,7 @@ class Dialect:
     words, the last one is; ``loose``: some cells have line breaks and no quotes."""
 
     delimiter: str
-    quoting: str = "rfc"  # one of `quoting`'s ways
+    quoting: str = "rfc"  # rfc, blanks, backslash, backslash blanks, inner, single, none
     width: int = 1
     least: int = 1
     starts: frozenset[str] = frozenset()
@@ -86,7 +88,7 @@ def read_csv(lines: Iterator[str], wanted: Collection[str] = ()) -> tuple[list[s
     remarks = next((i for i, line in enumerate(sample) if not line.startswith("#")), 0)
     ranked = [(*_best(sample[skip:], delimiters, complete), skip) for skip in sorted({0, remarks})]
     _, dialect, skip = max(ranked, key=lambda found: found[0])
-    again = _Lines(rewritten(islice(rest, skip, None), dialect.delimiter, dialect.quoting))
+    again = _Lines(as_rfc(islice(rest, skip, None), dialect.delimiter, dialect.quoting))
     names = _header(again, dialect.delimiter, dialect.quoting)
     records = _records(_lines_of(again, dialect, names), dialect)
     return [name.strip("\ufeff \t\r\n\xa0\u200b") for name in names], records
@@ -119,7 +121,6 @@ def _best(sample: list[str], delimiters: str, complete: bool) -> tuple[tuple[boo
     best, rank = Dialect(delimiters[0]), (False, 0, 0, 0)
     for delimiter in (d for d in delimiters if d in _USUAL or any(d in line for line in sample[:_TITLES])):
         ways = ("single",) if _is_single(sample, delimiter) else QUOTINGS if delimiter == "\t" else QUOTINGS[:-1]
-        ways = (*ESCAPED, *ways) if is_escaped(sample, delimiter) else ways
         for quoting in ways:
             found, fit, of = _fit(sample, delimiter, quoting, complete)
             new = (found.width > 1 and 2 * fit >= of, found.width, fit - of, fit)
@@ -132,7 +133,7 @@ def _best(sample: list[str], delimiters: str, complete: bool) -> tuple[tuple[boo
 
 def _fit(sample: list[str], delimiter: str, quoting: str, complete: bool) -> tuple[Dialect, int, int]:
     """(dialect, records that fit, records) of the sample's lines; a last record may be cut off by the sample's end."""
-    again = _Lines(rewritten(iter(sample), delimiter, quoting))
+    again = _Lines(as_rfc(iter(sample), delimiter, quoting))
     names = _header(again, delimiter, quoting)
     named = max((i for i, name in enumerate(names, 1) if name.strip()), default=0)
     plain = Dialect(delimiter, quoting, max(len(names), 1), max(named, 1))
@@ -184,14 +185,22 @@ def _is_unread(cell: str) -> bool:
 def _header(lines: _Lines, delimiter: str, quoting: str) -> list[str]:
     """The names in the first row that is not empty."""
     record = next((line for line in lines if line.strip()), "")
-    quote = quote_of(quoting)
-    while quote and record.count(quote) % 2 and len(record) < MAX_CELL and (more := next(lines, "")):
+    quote = "'" if quoting == "single" else '"'
+    while quoting != "none" and record.count(quote) % 2 and len(record) < MAX_CELL and (more := next(lines, "")):
         record += more  # a name with a line break in it
     try:
-        names = next(rows(io.StringIO(record, newline=""), delimiter, quoting), [])
+        names = next(_reader(io.StringIO(record, newline=""), delimiter, quoting), [])
     except csv.Error:
         return []
     return [mend(name) or ("?" if name else "") for name in names]
+
+
+def _reader(lines: Iterator[str], delimiter: str, quoting: str) -> Iterator[list[str]]:
+    """Strict: a quote that never ends, or ends amid a cell, is a csv.Error and not a cell made up."""
+    csv.field_size_limit(max(MAX_CELL, csv.field_size_limit()))
+    if quoting == "none":
+        return csv.reader(lines, delimiter=delimiter, strict=True, quoting=csv.QUOTE_NONE)
+    return csv.reader(lines, delimiter=delimiter, strict=True, quotechar="'" if quoting == "single" else '"')
 
 
 class _Lines:
@@ -218,11 +227,11 @@ class _Lines:
 def _lines_of(lines: _Lines, dialect: Dialect, names: list[str]) -> Iterator[list[str] | None]:
     """The cells of every record as quotes hold it together, None where they do not; mostly of one line. The header
     again, as of files joined to one, lines drawn under it and a client's last one are no records."""
-    cells_of = rows(lines, dialect.delimiter, dialect.quoting)
+    rows = _reader(lines, dialect.delimiter, dialect.quoting)
     while True:
         lines.taken.clear()
         try:
-            cells = next(cells_of)
+            cells = next(rows)
         except StopIteration:
             return
         except csv.Error:
@@ -233,7 +242,7 @@ def _lines_of(lines: _Lines, dialect: Dialect, names: list[str]) -> Iterator[lis
         elif (
             cells and cells != names and not (len(cells) == 1 and _FOOTER.fullmatch(cells[0])) and not _is_drawn(cells)
         ):
-            quote, last = quote_of(dialect.quoting), lines.taken[-1].rstrip()
+            quote, last = _QUOTE_OF.get(dialect.quoting, '"'), lines.taken[-1].rstrip()
             doubted = dialect.quoting == "inner" and any('""' in line for line in lines.taken)
             yield _Closed(cells) if quote and last.endswith(quote) and not doubted else cells
 

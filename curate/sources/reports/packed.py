@@ -6,6 +6,8 @@ import pickle
 from collections.abc import Iterable, Iterator, Sequence
 from typing import overload
 
+import pyarrow as pa
+
 from curate.sources.reports.report import Report
 
 
@@ -29,6 +31,15 @@ class PackedReports(Sequence[Report]):
 
     def __iter__(self) -> Iterator[Report]:
         return (self[row] for row in range(len(self)))
+
+    def table(self) -> pa.Table:
+        """As they are sealed."""
+        return pa.table({"report": pa.array(self.packed, pa.large_binary())})
+
+    @classmethod
+    def of_table(cls, table: pa.Table) -> PackedReports:
+        """What `table` made."""
+        return cls(table["report"].to_pylist())
 
 
 def pack(reports: Iterable[Report]) -> PackedReports:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 from curate.engine.guard import fault_of
 from curate.errors import DropRecord, RecipeError
@@ -43,6 +43,14 @@ _MAX_XML = 1 << 24  # bytes of one document; what is longer is cut, and then mal
 _HEAD = 4096  # bytes of a text file that show whether it is something else
 _BROKEN_FIX = "quote cells that hold the delimiter, quotes or line breaks; name a field of a field as report.text"
 _HEADER = re.compile(r"[A-Za-z]\w*(?:_\w+)+|[A-Z][A-Z0-9]{1,7}")  # FINDINGS_COL, ACC: as no one is called
+
+
+class Counted(Protocol):
+    """Files that an image source counts: absolute path -> whether it is a picture."""
+
+    def get(self, path: str, /) -> bool | None:
+        """None of a file that no image source counts."""
+        ...
 
 
 def check_columns(path: Path, columns: ReportColumns, format: Asked = "auto", name_pattern: str | None = None) -> None:
@@ -87,13 +95,13 @@ def read_reports(
     columns: ReportColumns,
     format: Asked = "auto",
     name_pattern: str | None = None,
-    images: Mapping[str, bool] | None = None,
+    images: Counted | None = None,
 ) -> Iterator[Report]:
     """Every report under ``path``, a file or a folder, streaming, in the order of `walk` and of the rows.
 
     A folder's file is read as its suffix says, where ``format`` is that or "auto"; a DICOM structured report as such;
     any other, and a table without any of ``columns``, is one NOT_A_REPORT. ``images`` are the files that an image
-    source counts (absolute path -> whether it is a picture): of these, those that are no report are left to it. A text
+    source counts: of these, those that are no report are left to it. A text
     file's identity is its stem, taken as the accession; or what the groups ``accession, study, patient, date`` of the
     regular expression ``name_pattern`` find in its name, or else in its relative path. Raises RecipeError where the
     path does not exist, the pattern is none, or (when its turn comes) a file lacks a column; `check_columns` says so
@@ -131,7 +139,7 @@ class _Source:
         return known
 
 
-def _reports(files: Iterable[Found], source: _Source, images: Mapping[str, bool]) -> Iterator[Report]:
+def _reports(files: Iterable[Found], source: _Source, images: Counted) -> Iterator[Report]:
     """An exception that nobody foresaw ends its file, as FAILED with its place in the code, and no other."""
     for found in files:
         counted = images.get(found.path)
@@ -374,17 +382,22 @@ def _names(found: Found, kind: Format, columns: ReportColumns) -> list[str]:
         return []
 
 
-def not_read(reports: Sequence[Report]) -> list[str]:
+def not_read(reports: Iterable[Report]) -> list[str]:
     """Of the files that are no reports, how many are of a kind that holds reports often, and what to do; so of rows."""
+    files, rows, broken = dict[str, None](), 0, 0
+    for r in reports:
+        rows, broken = rows + 1, broken + (r.reason is Reason.BROKEN_ROW)
+        if r.reason is Reason.NOT_A_REPORT and r.file:
+            files[r.file] = None
     found: Counter[tuple[str, str]] = Counter()
-    for file in dict.fromkeys(r.file for r in reports if r.reason is Reason.NOT_A_REPORT and r.file):
+    for file in files:
         what, fix = explain(PurePath(file).name)
         if not what.startswith("is "):
             what, fix = explain_content(place(file))
         found[what.removeprefix(": it "), fix] += what.startswith(("is ", ": it "))
     told = [f"{n:,} files beside the reports: each {what}; {fix}" for (what, fix), n in sorted(found.items()) if n]
-    if broken := sum(r.reason is Reason.BROKEN_ROW for r in reports):
-        told.append(f"{broken:,} of {len(reports):,} report rows are malformed: {_BROKEN_FIX}")
+    if broken:
+        told.append(f"{broken:,} of {rows:,} report rows are malformed: {_BROKEN_FIX}")
     return told
 
 
