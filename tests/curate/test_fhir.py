@@ -8,6 +8,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from xml.sax.saxutils import quoteattr
 
 import pytest
 
@@ -69,7 +70,33 @@ def lines(resources: Sequence[Resource]) -> str:
     return "".join(json.dumps(r) + "\n" for r in resources)
 
 
+def as_xml(resource: Resource) -> str:
+    """A resource as the standard's XML has it (R4, 2.6.1)."""
+    return '<?xml version="1.0"?>\n' + _element(resource, ' xmlns="http://hl7.org/fhir"')
+
+
+def _element(resource: Resource, attributes: str = "") -> str:
+    inner = "".join(_fields(name, value) for name, value in resource.items() if name != "resourceType")
+    return f"<{resource['resourceType']}{attributes}>{inner}</{resource['resourceType']}>"
+
+
+def _fields(name: str, value: Any) -> str:
+    if isinstance(value, list):
+        return "".join(_fields(name, each) for each in value)
+    if name == "div":
+        return str(value)
+    if isinstance(value, dict):
+        inside = "".join(_fields(n, v) for n, v in value.items())
+        return f"<{name}>{_element(value) if 'resourceType' in value else inside}</{name}>"
+    return f"<{name} value={quoteattr(str(value))}/>"
+
+
 FORMS = {
+    "XML bundle": {"b.xml": as_xml(bundle([report(), *others()]))},
+    "XML, UTF-16": {
+        "b.xml": as_xml(bundle([report(), *others()])).replace("?>", ' encoding="utf-16"?>').encode("utf-16")
+    },
+    "XML, one file a resource": {f"{r['resourceType']}.xml": as_xml(r) for r in [report(), *others()]},
     "bundle": {"b.json": json.dumps(bundle([report(), *others()]))},
     "pretty bundle, report last": {"b.json": json.dumps(bundle([*others(), report()]), indent=2)},
     "gzip": {"b.json.gz": gzip.compress(json.dumps(bundle([report(), *others()])).encode())},
@@ -118,6 +145,10 @@ def test_every_form_says_the_same(name: str, tmp_path: Path) -> None:
 def test_where_the_words_stand(more: Resource, text: str, tmp_path: Path) -> None:
     (tmp_path / "b.json").write_text(json.dumps(bundle([report(**more), *others()])))
     (told,) = read(tmp_path)
+    (tmp_path / "b.json").unlink()
+    (tmp_path / "b.xml").write_text(as_xml(bundle([report(**more), *others()])))
+    (again,) = read(tmp_path)
+    assert (again.text, again.phi, again.accession) == (told.text, told.phi, told.accession)
     assert told.text.strip() == text and told.reason is None
 
 
@@ -157,10 +188,18 @@ def test_a_resource_without_an_end_does_not_fill_the_memory(tmp_path: Path, monk
     assert {reason for _, reason in got[3:-1]} == {Reason.BROKEN_ROW} and got[-1][1] is None
 
 
-def test_fhir_in_xml_is_named(tmp_path: Path) -> None:
-    (tmp_path / "b.xml").write_text('<?xml version="1.0"?><Bundle xmlns="http://hl7.org/fhir"><entry/></Bundle>')
-    with pytest.raises(RecipeError, match="there is a document of XML, of which only CDA is read"):
-        check_columns(tmp_path, ReportColumns())
+def test_xml_of_another_kind_and_markdown_are_named(tmp_path: Path) -> None:
+    (tmp_path / "b.xml").write_text('<?xml version="1.0"?><reports xmlns="urn:ris"><report/></reports>')
+    (tmp_path / "b.md").write_text("# Findings")
+    with pytest.raises(RecipeError, match=r"a document of Markdown.*; a document of XML, of which CDA and FHIR are"):
+        read(tmp_path)
+
+
+def test_xml_that_breaks_off_is_malformed(tmp_path: Path) -> None:
+    (tmp_path / "b.xml").write_text(as_xml(bundle([report(), *others()]))[:-60])
+    assert [r.reason for r in read(tmp_path)] == [Reason.BROKEN_ROW]
+    (tmp_path / "b.xml").write_text(as_xml(report()).replace("?>", '?><!DOCTYPE x [<!ENTITY a "b">]>'))
+    assert [r.reason for r in read(tmp_path)] == [Reason.TOO_LARGE]
 
 
 def test_columns_asked_for_make_it_a_table_as_before(tmp_path: Path) -> None:

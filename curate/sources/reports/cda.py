@@ -1,19 +1,19 @@
 """HL7 CDA documents as reports (Clinical Document Architecture R2; imaging reports: DICOM PS3.20).
 
 The header says whose the report is and of which order, the body's sections are its text: a title each, and what a
-reader sees of the narrative. A document that declares entities is refused unread: of a few lines they make gigabytes.
+reader sees of the narrative.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from xml.parsers import expat
 
 from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.reports.encoding import from_base64
 from curate.sources.reports.hl7 import PARTS, Message
+from curate.sources.reports.xml import read_parts
 
 _START = re.compile(rb"<(?:[\w.-]+:)?clinicaldocument[\s>]", re.IGNORECASE)
 _LINES = frozenset(("paragraph", "list", "item", "br", "table", "tr", "caption", "title", "section", "text"))
@@ -25,7 +25,6 @@ _RAISED = "\x02"  # where a raised number begins: 10 to the power of 3 is not 10
 _POWER = re.compile(rf"(?<=\d){_RAISED}(?=[-+\u2212]?\d)")
 _UID = re.compile(r"\d+(?:\.\d+){3,}")
 _ACCESSION, _ORDER = ("accessionNumber",), ("order", "id")
-_DEEPEST = 200  # elements within one another: each is asked what it lies in
 
 
 def is_cda(head: bytes) -> bool:
@@ -36,23 +35,13 @@ def is_cda(head: bytes) -> bool:
 def read_cda(raw: bytes) -> Message:
     """The document, with the names and numbers of everybody in it.
 
-    Raises DropRecord BROKEN_ROW where it is no XML or nested too deep, TOO_LARGE where it declares entities,
-    REFUSED_KIND where it is no clinical document. Its `reason` is UNREAD_DOCUMENT where its body is a PDF or a picture,
-    SEVERAL_PATIENTS where it is about several.
+    Raises DropRecord as `read_parts`, and REFUSED_KIND where it is no clinical document. Its `reason` is
+    UNREAD_DOCUMENT where its body is a PDF or a picture, SEVERAL_PATIENTS where it is about several.
     """
-    found, parser = _Document(), expat.ParserCreate()
-    parser.StartElementHandler, parser.EndElementHandler = found.start, found.end
-    parser.CharacterDataHandler, parser.EntityDeclHandler = found.words, found.entity
-    parser.buffer_text = True
-    reason = None
-    try:
-        parser.Parse(raw, True)
-    except (expat.ExpatError, ValueError, LookupError):
-        reason = Reason.TOO_LARGE if found.entities else Reason.BROKEN_ROW
-    if reason is None and found.root != "ClinicalDocument":
-        reason = Reason.REFUSED_KIND
-    if reason is not None:
-        raise DropRecord(reason)
+    found = _Document()
+    read_parts(raw, found.start, found.end, found.words)
+    if found.root != "ClinicalDocument":
+        raise DropRecord(Reason.REFUSED_KIND)
     return found.message()
 
 
@@ -61,7 +50,6 @@ class _Document:
 
     def __init__(self) -> None:
         self.root = ""
-        self.entities = False
         self._path: list[str] = []
         self._body: list[str] = []
         self._characters: list[str] = []  # characters of the element that is read
@@ -75,14 +63,7 @@ class _Document:
         self._people: list[str] = []
         self._numbers: list[str] = []
 
-    def entity(self, *_: object) -> None:
-        self.entities = True
-        raise ValueError
-
-    def start(self, tag: str, attributes: Mapping[str, str]) -> None:
-        name = tag.rpartition(":")[2]
-        if len(self._path) == _DEEPEST:
-            raise ValueError
+    def start(self, name: str, attributes: Mapping[str, str]) -> None:
         self.root = self.root or name
         self._path.append(name)
         if attributes.get("revised") == "delete":
@@ -112,8 +93,7 @@ class _Document:
         else:
             self._characters.append(data)
 
-    def end(self, _: str) -> None:
-        name = self._path[-1]
+    def end(self, name: str) -> None:
         if "structuredBody" in self._path:
             if self._in_text() and name in _LINES:
                 self._body.append("\n")

@@ -1,4 +1,5 @@
-"""FHIR R4 as reports: DiagnosticReports of bundles, of bulk exports (NDJSON) and alone, with what they refer to.
+"""FHIR R4 as reports: DiagnosticReports of bundles, of bulk exports (NDJSON) and alone, in JSON or XML, with what they
+refer to.
 
 A report's resource says whose it is by reference: to a Patient, an ImagingStudy, a ServiceRequest, Observations, in the
 same bundle or in another file of the export. So files are read twice, resource by resource, however large: once for
@@ -19,10 +20,12 @@ from curate.errors import DropRecord
 from curate.record import Reason
 from curate.sources.reports.documents import parsed
 from curate.sources.reports.encoding import HEAD, from_base64
+from curate.sources.reports.xml import fhir_values
 
 MAX_ATTACHMENT = 1 << 24  # bytes of one text
 MAX_RESOURCE = 1 << 28  # bytes of an entry of a bundle, or of a line of NDJSON
-_TYPE = re.compile(rb'"resourceType"\s*:\s*"[A-Z]')
+_MAX_XML = 1 << 28  # bytes of a document of XML, which is read whole
+_TYPE = re.compile(rb'"resourceType"\s*:\s*"[A-Z]|<(?:\w+:)?[A-Z]\w+\s[^>]*"http://hl7\.org/fhir"')
 _BUNDLE = re.compile(rb'"resourceType"\s*:\s*"Bundle"|^\{[^{\[]*"entry"\s*:\s*\[')
 _REFERRED = frozenset(
     ("Patient", "ImagingStudy", "ServiceRequest", "Practitioner", "PractitionerRole", "Observation", "Binary")
@@ -44,17 +47,23 @@ class FhirReport:
 
 
 def is_fhir(head: bytes) -> bool:
-    """Does a JSON file that begins with ``head`` hold resources?"""
-    return _TYPE.search(head) is not None
+    """Does a file of JSON or XML that begins with ``head`` hold resources, UTF-16 too?"""
+    return _TYPE.search(head.replace(b"\0", b"")) is not None
 
 
 def resources(file: Any) -> Iterator[tuple[str, Any]]:
     """(full URL or "", resource) of each entry of a bundle, of each line, or of the one there is; of a line that is no
-    JSON and where a bundle can be read no further ("", None). ``file``: bytes, that can `peek`."""
+    JSON and where a bundle can be read no further ("", None). ``file``: bytes, that can `peek`. Of XML as
+    `fhir_values`."""
     if file.peek(3)[:3] == codecs.BOM_UTF8:
         file.read(3)
     head = file.peek(HEAD)[:HEAD].lstrip()
-    if _BUNDLE.search(head):
+    if head.startswith((b"<", codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raw = file.read(_MAX_XML + 1)
+        if len(raw) > _MAX_XML:
+            raise DropRecord(Reason.TOO_LARGE)
+        yield from ((_text(entry.get("fullUrl")), entry.get("resource")) for entry in fhir_values(raw))
+    elif _BUNDLE.search(head):
         yield from _values(file, "entry.item")
     elif head.startswith(b'{"'):
         yield from _lines(file)

@@ -3,7 +3,7 @@
     .csv .tsv .jsonl .ndjson .json .parquet .pq .xlsx     a report a row
     .txt .text .html .htm .rtf                            a report a file
     .hl7                                                  a report an order
-    .xml .cda .ccda that hold a clinical document         a report a file
+    .xml .cda .ccda that hold a clinical document         a report a file; resources of FHIR: `fhir`
     any of them as .gz                                    inflated to a limit
 
 Nothing else is a report. What is often met all the same is named (`explain`), so that an error says what to do.
@@ -53,9 +53,10 @@ _EXPLAINED = {
     "an Excel workbook of the old kind": ((".xls", ".xlsb", ".xlsm", ".ods"), "save it as .xlsx or CSV"),
     "a PDF, which is not read": ((".pdf",), "export the reports as text, or as CSV"),
     "a word processor's document, which is not read": ((".doc", ".docx", ".odt"), "save it as .txt or .rtf"),
+    "a document of Markdown, which is not read": ((".md", ".markdown", ".rst"), "name it .txt if it is a report"),
     "an archive of files": ((".tgz", ".7z", ".rar", ".bz2", ".xz", ".zst"), "unpack it, or pack it as .tar or .zip"),
     "an archive that cannot be read": ((".zip", ".tar"), "pack it again, or unpack it"),
-    "a document of XML, of which only CDA is read": ((".xml", ".cda", ".ccda"), _AS_TEXT),
+    "a document of XML, of which CDA and FHIR are read": ((".xml", ".cda", ".ccda"), _AS_TEXT),
     "a database": ((".db", ".sqlite", ".mdb", ".accdb", ".dta", ".sas7bdat", ".sav", ".rds"), _AS_TEXT),
 }
 

@@ -132,8 +132,8 @@ class _Source:
         known = References()
         for found in walk_members(self.path):
             kind = _kind(found, self.format, self.single)
-            if found.reason is None and kind is not None and _is_fhir(found, kind, self.columns):
-                with suppress(DropRecord), open_bytes(place(found.path), "jsonl") as file:
+            if kind == "fhir" or (kind is not None and _may_be_fhir(found, kind, self.columns)):
+                with suppress(DropRecord), open_bytes(place(found.path), "xml") as file:
                     for url, resource in resources(file):
                         known.add(url, resource)
         return known
@@ -161,7 +161,7 @@ def _read(found: Found, source: _Source) -> Iterator[Report]:
         return
     if kind == "txt":
         kind = _within_text(found, source.columns)
-    if kind is not None and _is_fhir(found, kind, source.columns):
+    if kind is not None and _may_be_fhir(found, kind, source.columns):
         kind = "fhir"
     try:
         if kind in (None, "dicom"):
@@ -192,7 +192,7 @@ def _kind(found: Found, format: Asked, single: bool) -> Format | Literal["fhir",
     if format == "fhir" and by_suffix in ("json", "jsonl"):
         return "fhir"
     if by_suffix == "cda" and not _is_clinical(found):
-        return None
+        return "fhir" if format in ("auto", "fhir") and _is_fhir(found) else None
     if single and by_suffix is None and _is_structured(found, format):
         return "dicom"
     return by_suffix if format in ("auto", by_suffix) else None
@@ -215,21 +215,23 @@ def _is_structured(found: Found, format: Asked) -> bool:
         return False
 
 
-def _is_fhir(found: Found, kind: str, columns: ReportColumns) -> bool:
+def _may_be_fhir(found: Found, kind: str, columns: ReportColumns) -> bool:
     """A JSON file of FHIR's resources; where columns are asked for, it is a table of its fields as any other."""
-    if kind not in ("json", "jsonl", "fhir") or columns.make_text or found.reason is not None:
-        return False
+    return kind in ("json", "jsonl") and not columns.make_text and _is_fhir(found)
+
+
+def _is_fhir(found: Found) -> bool:
     from curate.sources.reports.fhir import is_fhir  # ijson: only where there is FHIR
 
     try:
-        with open_bytes(place(found.path), "jsonl") as file:
-            return is_fhir(file.peek(_HEAD)[:_HEAD])
+        with open_bytes(place(found.path), "xml") as file:
+            return found.reason is None and is_fhir(file.peek(_HEAD)[:_HEAD])
     except DropRecord:
         return False
 
 
 def _openi(found: Found) -> Report:
-    from curate.sources.reports.openi import read_openi
+    from curate.sources.reports.xml import read_openi
 
     with open_bytes(Path(found.path), "xml") as file:
         text, known = read_openi(file.read(_MAX_XML))
@@ -241,7 +243,7 @@ def _fhir(found: Found, source: _Source) -> Iterator[Report]:
     from curate.sources.reports.fhir import fhir_report, resources
 
     relative, number, references = as_text(found.relative), 0, source.references
-    with open_bytes(place(found.path), "jsonl") as file:
+    with open_bytes(place(found.path), "xml") as file:
         for _, resource in resources(file):
             if resource is not None and resource.get("resourceType") != "DiagnosticReport":
                 continue
@@ -362,7 +364,7 @@ def _names_to_check(
 ) -> list[str]:
     """A table's columns; [] of what has none, or cannot be read and so may hold reports. RecipeError where that is all
     there is."""
-    if kind in ("txt", "hl7", "cda", "fhir", "openi") or found.reason is not None or _is_fhir(found, kind, columns):
+    if kind in ("txt", "hl7", "cda", "fhir", "openi") or found.reason is not None or _may_be_fhir(found, kind, columns):
         return []
     names = _names(found, cast("Format", kind), columns)
     if not names and single:
