@@ -29,29 +29,31 @@ class Ground:
 
 @dataclass(frozen=True)
 class Crop:
-    """``pixels``: uint8[SIDE, SIDE]; ``truth``: uint8, 1 in a line's core, 0 on ground, 2 where nothing is asked."""
+    """``pixels``: uint8[side, side]; ``truth``: uint8, 1 in a line's core, 0 on ground, 2 where nothing is asked."""
 
     pixels: Image8
     truth: Image8
 
 
-def crop(grounds: Sequence[Ground], fonts: Sequence[str], rng: random.Random, bare: bool = False) -> Crop:
-    """One crop with 0 to 9 lines, or ``bare``: on a part of one picture, or on several as small as in a pyramid's last
-    levels."""
-    pixels, truth = _mosaic(grounds, rng) if rng.random() < 0.35 else _ground(rng.choice(grounds), rng)
-    if rng.random() < 0.4:
+def crop(grounds: Sequence[Ground], fonts: Sequence[str], rng: random.Random, side: int = SIDE) -> Crop:
+    """One crop with 0 to 9 lines: on a part of one picture, or on several as small as in a pyramid's last levels; of a
+    smaller ``side`` on one as small as that, as such a level is shown alone."""
+    small = side < SIDE
+    pixels, truth = _mosaic(grounds, rng, side) if small or rng.random() < 0.3 else _ground(rng.choice(grounds), rng)
+    if not small and rng.random() < 0.4:
         pixels = draw_figures(pixels, rng)
     canvas = pixels.astype(np.float32)
-    for _ in range(0 if bare else rng.choice((0, 0, 1, 1, 2, 2, 3, 4, 6, 9))):
+    for _ in range(rng.choice((0, 1, 1, 2) if small else (0, 0, 1, 1, 2, 2, 3, 4, 6, 9))):
         write_text(canvas, truth, fonts, rng)
     return Crop(_finished(canvas, rng), truth)
 
 
-def _mosaic(grounds: Sequence[Ground], rng: random.Random) -> tuple[Image8, Image8]:
-    """Whole pictures, or most of one, in 4 to 16 cells; what is written on them is too small to be asked about."""
-    many = rng.choice((2, 2, 3, 4))
-    pixels, marks = np.zeros((SIDE, SIDE), np.uint8), np.zeros((SIDE, SIDE), np.uint8)
-    edges = [round(k * SIDE / many) for k in range(many + 1)]
+def _mosaic(grounds: Sequence[Ground], rng: random.Random, across: int) -> tuple[Image8, Image8]:
+    """Whole pictures, or most of one, in 4 to 16 cells, or one alone where there is no room; what is written on them is
+    too small to be asked about."""
+    many = rng.choice((2, 2, 3, 4)) if across == SIDE else 1
+    pixels, marks = np.zeros((across, across), np.uint8), np.zeros((across, across), np.uint8)
+    edges = [round(k * across / many) for k in range(many + 1)]
     for top, bottom in pairwise(edges):
         for left, right in pairwise(edges):
             one, (h, w) = rng.choice(grounds), (bottom - top, right - left)

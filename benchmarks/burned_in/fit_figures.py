@@ -150,7 +150,35 @@ def _wedge(out: Image8, rng: random.Random) -> None:
     out[y : y + 120, x : x + 10] = np.linspace(0, 255, 120).astype(np.uint8)[:, None]
 
 
+def _couch(out: Image8, rng: random.Random) -> None:
+    """What a scanner's table or head holder shows below a body: one to three thin rims, straight or bent, foam between
+    them, and tubes, rails and cables along them."""
+    x, y, wide = rng.uniform(0, SIDE), rng.uniform(0, SIDE), rng.uniform(20, 260)
+    t = np.linspace(-1, 1, 60)
+    bent, high = rng.choice((0, rng.uniform(-0.4, 0.4))), rng.uniform(3, 26)
+    tone, thick = rng.randint(60, 255), rng.choice((1, 1, 2, 3))
+    layer = out.copy()
+    for k in range(rng.randint(1, 3)):
+        rim = np.c_[x + wide * t, y + bent * wide * rng.choice((1, 1, rng.uniform(-1, 1))) * t * t + k * high]
+        cv2.polylines(layer, [np.int32(rim * (1 << _AT))], False, tone, thick, cv2.LINE_AA, _AT)
+    for _ in range(rng.randint(0, 7)):
+        u, size = rng.uniform(-1, 1), rng.randint(1, max(2, round(0.7 * high)))
+        at = (round(x + wide * u), round(y + bent * wide * u * u + rng.uniform(0, 2) * high))
+        other, line = rng.choice((tone, rng.randint(60, 255))), rng.choice((1, 1, 2, -1))
+        far = (at[0] + rng.randint(-3, 3) * size, at[1] + rng.randint(-2, 2) * size)
+        part = rng.randrange(4)
+        if part == 0:
+            cv2.circle(layer, at, size, other, line, cv2.LINE_AA)
+        elif part == 1:
+            cv2.rectangle(layer, at, far, other, line)
+        elif part == 2:
+            cv2.ellipse(layer, at, (2 * size, size), rng.randrange(180), 0, 360, other, line, cv2.LINE_AA)
+        else:
+            cv2.line(layer, at, far, other, abs(line))
+    out[:] = cv2.GaussianBlur(layer, (0, 0), rng.uniform(0.4, 1.6)) if rng.random() < 0.7 else layer
+
+
 _FIGURES: dict[Callable[[Image8, random.Random], None], float] = {
     _line: 1, _ruler: 1, _grid: 1, _arrow: 1, _ellipse: 1, _curve: 1, _frame: 1, _calipers: 4, _wires: 2, _flow: 1.5,
-    _blobs: 2, _wedge: 1, draw_metal: 10,
+    _blobs: 2, _wedge: 1, _couch: 4, draw_metal: 10,
 }  # fmt: skip

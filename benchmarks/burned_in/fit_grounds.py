@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,18 @@ from benchmarks.burned_in.fit_crops import Ground
 from benchmarks.burned_in.fit_pictures import PARTS, dicom_pictures, eight, of_half, spread, synthetic
 from benchmarks.burned_in.fit_text import Image8
 from benchmarks.burned_in.pictures import LIST, clean_pictures
-from curate.deid.pixels.boxes import within
+from curate.deid.pixels.boxes import Box, grown, within
+from curate.deid.pixels.intensity_views import views
 from curate.deid.pixels.text_detector import detected
 
 _EACH = 60  # pictures of a folder
 _GROUPS = {"radiology_pairs": 300, "cxr_pairs": 100}
+_OF_TESTS = ("693_J2KR.dcm", "CT1_JLSN.dcm")  # slices that the unit tests ask about
 _SIDE = 1400  # px: larger pictures are made smaller
 _ALIKE = 24  # of 256 bits of a difference hash: a picture of the benchmark, or nearly
 _SURE = 0.75  # of the reader, from which two characters and more are text; other finds are not asked about
+SEEN = Path(__file__).with_name("fit_seen.csv")
+_ABOUT, _TIMES = 180, 3  # px about what is no text that are shown alone, and how often
 _SHRUNK = 0.22  # of a line's height, on each side
 
 
@@ -31,15 +36,19 @@ def grounds(data: Path) -> list[Ground]:
     tested = [_hash(eight(p.pixels) if p.pixels.ndim == 2 else p.pixels.max(axis=2)) for p in clean_pictures(data)]
     others = (_read(path) for path in (data / "vqa_rad" / "images").glob("*"))
     tested += [_hash(picture) for picture in others if picture is not None]
+    dicom = dict(dicom_pictures(data))
+    tested += [_hash(_small(eight(frame))) for name, frame in dicom.items() if name.endswith(_OF_TESTS)]
     known, ocr, found = np.array(tested), _ocr(), []
     for path, part in _files(data):
         picture = None if str(path.relative_to(data)) in listed else _read(path)
-        if picture is None or ((known != _hash(picture)).sum(axis=1) <= _ALIKE).any():
+        if picture is None or _alike(picture, known):
             continue
         free = _free(picture, part)
         found.append(Ground(picture, _marked(picture, ocr, free), free))
     bare = [synthetic(0, k) for k in range(40)]
-    bare += [_small(eight(f)) for name, f in dicom_pictures(data)[0::2] if f"dicom/{name}" not in listed]
+    for name, frame in list(dicom.items())[0::2]:
+        if f"dicom/{name}" not in listed and not _alike(_small(eight(frame)), known):
+            bare += [_small(view) for view in views(frame)]
     return found + [Ground(p, np.zeros(p.shape, np.uint8), np.ones(p.shape, np.uint8)) for p in bare]
 
 
@@ -56,6 +65,34 @@ def doubted(on: list[Ground], least: float = 0.55) -> list[Ground]:
                     marks[at][(marks[at] == 0) & (ground.free[at] == 0)] = 2
         out.append(Ground(ground.pixels, marks, ground.free))
     return out
+
+
+def seen(on: list[Ground]) -> list[Ground]:
+    """The same grounds with what a person saw there of the detector's finds (`SEEN`): text and signs are not asked
+    about, the rest is ground, and what is about it is shown oftener."""
+    told: dict[str, list[tuple[Box, bool]]] = defaultdict(list)
+    for row in csv.DictReader(line for line in SEEN.open() if not line.startswith("#")):
+        x, y, w, h, text = (int(row[name]) for name in ("x", "y", "width", "height", "text"))
+        told[row["hash"]].append(((x, y, w, h), bool(text)))
+    out = []
+    for ground in on:
+        marks, shape, about = ground.written.copy(), ground.pixels.shape, []
+        for box, text in told.get(np.packbits(_hash(ground.pixels)).tobytes().hex(), ()):
+            at = marks[_slices(within(grown(box, 2, 2), shape))]
+            at[at == (0 if text else 2)] = 2 if text else 0
+            about += [] if text else [_slices(within(grown(box, _ABOUT, _ABOUT), shape))] * _TIMES
+        out.append(Ground(ground.pixels, marks, ground.free))
+        out += [Ground(ground.pixels[part], marks[part], ground.free[part]) for part in about]
+    return out
+
+
+def _slices(box: Box) -> tuple[slice, slice]:
+    x, y, w, h = box
+    return np.s_[y : y + h, x : x + w]
+
+
+def _alike(picture: Image8, known: np.ndarray) -> bool:
+    return bool(((known != _hash(picture)).sum(axis=1) <= _ALIKE).any())
 
 
 def _files(data: Path) -> Iterator[tuple[Path, str]]:

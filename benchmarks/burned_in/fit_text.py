@@ -26,7 +26,8 @@ SIDE = 256  # px of a crop
 LOWEST, HIGHEST = 4, 48  # px: heights of letters that one level of the pyramid is to see, or to suspect
 _LARGE = 90  # px: letters up to this height are drawn too; what is larger than HIGHEST is neither text nor ground
 _SHRUNK = 0.2  # of a line's height, on each side: the core that is marked
-_STEP, _NOISE = 5.0, 2.0  # of 255, and of the ground's unrest: what stands out less is not asked for
+_LONGEST = 1.6  # characters: of a square's side by a line's height, so that most of it is seen
+_STEP, _NOISE = 5.0, 1.2  # of 255, and of the ground's unrest: what stands out less is not asked for
 _NO_LETTERS, _OF_THE_TEST = ("Symbol", "D050000L", "Dingbats", "cursor", "nil"), ("DejaVu",)
 _OTHER = (
     "АБВГДЕЖЗИКЛМНОПРСТУФХЦЧШЩЫЭЮЯабвгдежзиклмнопрстΑΒΓΔΕΖΗΘαβγδεζηθ"
@@ -52,7 +53,7 @@ def _words(rng: random.Random) -> str:
         return wording(rng)[1]
     if kind < 0.5:  # what machines write
         return re.sub("#", lambda _: str(rng.randrange(10)), rng.choice(_MACHINES))
-    if kind < 0.58:
+    if kind < 0.55:
         return "".join(rng.choices(_OTHER, k=rng.randint(2, 10)))
     letters = rng.choice(
         (
@@ -63,6 +64,8 @@ def _words(rng: random.Random) -> str:
             string.ascii_letters + string.digits,
         )
     )
+    if kind < 0.75:  # short ones
+        return "".join(rng.choices(letters, k=rng.randint(2, 4)))
     words = ["".join(rng.choices(letters, k=rng.randint(1, 9))) for _ in range(rng.choice((1, 1, 2, 3, 5)))]
     return rng.choice((" ", " ", " ", "-", "^", "  ")).join(words)
 
@@ -134,32 +137,36 @@ def _ink(text: str, height: int, fonts: Sequence[str], rng: random.Random) -> Im
 def write_text(canvas: npt.NDArray[np.float32], truth: Image8, fonts: Sequence[str], rng: random.Random) -> None:
     """A line, or a block of lines, drawn into ``canvas``; its cores marked in ``truth``."""
     height = round(math.exp(rng.uniform(math.log(LOWEST), math.log(rng.choice((16, 30, HIGHEST, _LARGE))))))
-    inks = [_ink(_words(rng), height, fonts, rng) for _ in range(rng.choice((1, 1, 1, 1, 2, 4)))]
+    side = len(canvas)
+    if side < SIDE:
+        height = min(height, side // 2)
+    longest = max(2, int(_LONGEST * side / height))
+    inks = [_ink(_words(rng)[:longest], height, fonts, rng) for _ in range(rng.choice((1, 1, 1, 1, 2, 4)))]
     inks = [ink for ink in inks if ink is not None]
     if not inks:
         return
     gap = round(height * rng.uniform(0.25, 0.9)) + 1
     wide, high = max(i.shape[1] for i in inks), sum(i.shape[0] + gap for i in inks)
-    angle = rng.choice((0, 0, 0, 0, 0, 90, 270, 180, rng.uniform(-180, 180), rng.uniform(-25, 25)))
+    angle = rng.choice((*(0,) * 6, 90, 270, 180, *(rng.uniform(-180, 180) for _ in range(4)), rng.uniform(-25, 25)))
     a = math.radians(angle)
     turn = np.array([[math.cos(a), -math.sin(a)], [math.sin(a), math.cos(a)]])
     corners = np.array([(0, 0), (wide, 0), (wide, high), (0, high)], np.float64) @ turn.T
     low, size = corners.min(axis=0), np.ptp(corners, axis=0)
-    spare = SIDE - size
+    spare = side - size
     at = np.array([rng.uniform(min(2, s), max(2, s - 2)) for s in spare])
     if rng.random() < 0.3:
         at[1] = rng.choice((2, max(2, spare[1] - 2)))
     shift = at - low
     if angle % 90 == 0:
         shift = np.round(shift)
-    ink = np.zeros((SIDE, SIDE), np.float32)
+    ink = np.zeros((side, side), np.float32)
     cores, boxes = [], []
     top = 0
     for each in inks:
         h, w = each.shape
         matrix = np.c_[turn, turn @ np.array([0, top]) + shift]
         flags = cv2.INTER_LINEAR if angle % 90 else cv2.INTER_NEAREST
-        ink = np.maximum(ink, cv2.warpAffine(each, matrix, (SIDE, SIDE), flags=flags).astype(np.float32) / 255)
+        ink = np.maximum(ink, cv2.warpAffine(each, matrix, (side, side), flags=flags).astype(np.float32) / 255)
         by = min(_SHRUNK * h, max(0.0, (h - 3) / 2))
         for inset, kept in ((by, cores), (-2, boxes)):
             x = min(inset, 0.3 * w)
@@ -172,7 +179,7 @@ def write_text(canvas: npt.NDArray[np.float32], truth: Image8, fonts: Sequence[s
     strokes = ink > 0.4
     if np.count_nonzero(strokes) < 6:
         return
-    zone = np.zeros((SIDE, SIDE), np.uint8)
+    zone = np.zeros((side, side), np.uint8)
     for box, _ in boxes:
         cv2.fillPoly(zone, [np.int32(np.round(box * 16))], 1, shift=4)
     if (truth[zone > 0] != 0).any():
@@ -202,7 +209,7 @@ def _paint(canvas: npt.NDArray[np.float32], ink: npt.NDArray[np.float32], zone: 
     inside = canvas[zone > 0]
     level = float(np.median(inside))
     kind = rng.random()
-    if kind < 0.45:
+    if kind < 0.6:
         contrast = math.exp(rng.uniform(math.log(0.03), 0))
         tone = level + contrast * 255 * (1 if level < rng.uniform(90, 165) else -1)
     else:

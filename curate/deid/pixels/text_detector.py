@@ -43,7 +43,8 @@ _BLOCK = 16  # px of a level: it is looked at by blocks
 _FLAT = 3  # of 255: a block, with those beside it, that varies by no more holds no text (what is fainter: hidden_views)
 _BESIDE, _NEWS = 3, 7  # blocks that are looked at about one that is suspected, across; and about what is new
 _SEEN, _DOUBT = 0.5, 0.1  # letters of most heights are seen at two levels; doubt of what one alone sees
-_NEAR = np.ones((3, 3), np.uint8)  # what is told by a finer level, and a pixel about it, is not told again
+_NEAR = np.ones((3, 3), np.uint8)  # what is told by a finer level, and a pixel about it, is known
+_KNOWN = 0.9  # of a core: nothing new
 _FULL, _RAGGED = 0.7, 0.3  # of its rectangle, what a line's core fills; doubt for each part less: wires, clips, vessels
 _LEVEL = 4.0  # degrees: a line less steep is taken for level
 _LONG = 2.5  # length over height from which a line's slant can be told
@@ -123,7 +124,7 @@ def detected(view: Image8, least: float, new: Mask | None = None) -> list[FoundT
         scale = np.array(view.shape[::-1]) / np.array(sizes[level].shape[::-1])
         told = cv2.resize(known.view(np.uint8), cores[level].shape[::-1], interpolation=cv2.INTER_NEAREST)
         told = cv2.dilate(told, _NEAR)
-        lines = _lines(np.where(told, 0, cores[level]), _elsewhere(cores, level), scale, least, level > 1)
+        lines = _lines(cores[level], _elsewhere(cores, level), told > 0, scale, least, level > 1)
         found += lines
         known |= mask_of([box for line in lines for box in line.boxes()], view.shape)
     return found
@@ -272,10 +273,13 @@ def _starts(length: int) -> list[int]:
     return [2 * round(k * (length - _TILE) / (count - 1) / 2) for k in range(count)]
 
 
-def _lines(core: Floats, elsewhere: Floats, scale: np.ndarray, least: float, coarse: bool) -> list[FoundText]:
+def _lines(
+    core: Floats, elsewhere: Floats, known: Mask, scale: np.ndarray, least: float, coarse: bool
+) -> list[FoundText]:
     """The connected cores whose mean is ``least`` or more, each as a line; more where they are ragged, or where nothing
-    is seen ``elsewhere``. ``scale``: px of the picture (x, y) to one shown. Of a ``coarse`` level a core a pixel thin
-    is a suspicion, to be told by the finer one."""
+    is seen ``elsewhere``. What is ``known`` by finer levels is not told again, but as a part of what is larger.
+    ``scale``: px of the picture (x, y) to one shown. Of a ``coarse`` level a core a pixel thin is a suspicion, to be
+    told by the finer one."""
     if float(core.max(initial=0)) <= _INSIDE:
         return []
     _, labels, stats, _ = cv2.connectedComponentsWithStats((core > _FURTHER).view(np.uint8), connectivity=8)
@@ -286,7 +290,7 @@ def _lines(core: Floats, elsewhere: Floats, scale: np.ndarray, least: float, coa
         if label == 0 or not sure.any() or (coarse and min(np.ptp(at) for at in np.nonzero(sure)) == 0):
             continue
         score = float(told[sure].mean())
-        if score < least:
+        if score < least or known[y : y + h, x : x + w][line].mean() > _KNOWN:
             continue
         rect = cv2.minAreaRect(np.argwhere(line)[:, ::-1].astype(np.float32))
         score -= _RAGGED * max(0.0, _FULL - _fill(line, rect))

@@ -179,7 +179,14 @@ def test_text_in_the_corner_of_a_flat_picture_is_found() -> None:
 def lines(core: np.ndarray, elsewhere: float) -> list[FoundText]:
     """What a core of .75 at half size is, where another size says ``elsewhere``."""
     sure = np.where(core, 0.75, 0).astype(np.float32)
-    return _lines(sure, np.full(core.shape, elsewhere, np.float32), np.array([2.0, 2.0]), LEAST, coarse=True)
+    return _lines(
+        sure,
+        np.full(core.shape, elsewhere, np.float32),
+        np.zeros(core.shape, np.bool_),
+        np.array([2.0, 2.0]),
+        LEAST,
+        coarse=True,
+    )
 
 
 def bar() -> np.ndarray:
