@@ -36,9 +36,9 @@ address=$(srun --nodes=1 --ntasks=1 --nodelist="$first" hostname --ip-address | 
 started=()
 # shellcheck disable=SC2317  # called by the trap
 stop() {
-  for pid in "${started[@]}"; do kill "$pid" 2>/dev/null || true; done  # srun passes it on to its node's Ray
+  for pid in "${started[@]}"; do kill "$pid" 2>/dev/null || true; done  # srun has SLURM kill the step
   wait || true
-  rm -f "$token"
+  rm -f "$token" "$token.step"
 }
 trap stop EXIT
 
@@ -58,11 +58,14 @@ for node in "${nodes[@]:1}"; do start "$node" --address="$address"; done
 
 secret=()
 if [ -n "${RADSIFT_SECRET_FILE:-}" ]; then secret=(--set "secret=$RADSIFT_SECRET_FILE"); fi
-srun --nodes=1 --ntasks=1 --nodelist="$first" --overlap \
+# shellcheck disable=SC2016  # the step's own number
+srun --nodes=1 --ntasks=1 --nodelist="$first" --overlap sh -c 'echo "$SLURM_STEP_ID" >"$0"; exec "$@"' "$token.step" \
   curate run "$recipe" --set engine.kind=ray --set "engine.address=$address" "${secret[@]}" "$@" &
 driver=$!
-trap 'kill -TERM "$driver" 2>/dev/null || true' TERM INT  # a limit that nears: what is committed stays
+# A limit that nears: what is committed stays. By scancel, since of a srun that is told to end SLURM kills the step.
+stopped=
+trap 'stopped=yes; scancel --signal=TERM "$SLURM_JOB_ID.$(cat "$token.step")" || true' TERM INT
 code=0
 wait "$driver" || code=$?
-if kill -0 "$driver" 2>/dev/null; then code=0; wait "$driver" || code=$?; fi  # the signal ended the first wait
+if [ -n "$stopped" ]; then code=0; wait "$driver" || code=$?; fi  # the signal ended the first wait
 exit "$code"

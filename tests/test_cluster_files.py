@@ -1,9 +1,11 @@
-"""The files that start a cluster: every command in them is read by the parser of the program it is for, manifests have
-the keys of their kinds and no other, and the SLURM script runs, with stand-ins for SLURM, Ray and curate that note what
+"""The files that start a cluster: every command in them is read by the parser of the program it is for, manifests are
+valid by the schemas of their kinds, and the SLURM script runs, with stand-ins for SLURM, Ray and curate that note what
 they are asked."""
 
 from __future__ import annotations
 
+import gzip
+import json
 import os
 import re
 import shutil
@@ -18,10 +20,17 @@ import typer
 
 from pipelines.commands import begin, release, runs
 from pipelines.recipe.load import load_recipe
-from tests.test_docker import compose, rayjob
+from tests.test_docker import compose, pods, rayjob
 
 ROOT = Path(__file__).resolve().parents[1]
 SLURM = ROOT / "docker" / "slurm.sh"
+
+
+def schema(name: str) -> dict[str, Any]:
+    """Whose kind the file is of: the Compose Specification's schema (compose-spec at 170098b), or that of a RayJob
+    (v1) in KubeRay's custom resource definitions (kuberay at feeaf72); both Apache 2.0, without their descriptions."""
+    made: dict[str, Any] = json.loads(gzip.decompress((ROOT / "tests" / "schemas" / f"{name}.json.gz").read_bytes()))
+    return made
 
 
 def parsed_by_ray(words: list[str]) -> dict[str, Any]:
@@ -51,49 +60,14 @@ def test_the_parsers_are_strict() -> None:
 
 # -- compose ---------------------------------------------------------------------------------------------------------
 
-_SERVICE = """
-image init environment secrets volumes networks shm_size ulimits cap_drop security_opt build entrypoint command
-healthcheck depends_on deploy profiles
-"""
-COMPOSE = {
-    "type": "object",
-    "required": ["name", "services"],
-    "propertyNames": {"pattern": "^(name|services|networks|volumes|secrets|x-[a-z-]+)$"},
-    "properties": {
-        "services": {
-            "additionalProperties": {
-                "type": "object",
-                "required": ["image", "entrypoint"],
-                "propertyNames": {"enum": _SERVICE.split()},
-                "properties": {
-                    "shm_size": {"type": "string", "pattern": r"^\d+(b|k|m|g|kb|mb|gb)$"},
-                    "init": {"type": "boolean"},
-                    "healthcheck": {
-                        "required": ["test"],
-                        "propertyNames": {"enum": ["test", "interval", "timeout", "retries", "start_period"]},
-                        "properties": {
-                            "interval": {"pattern": r"^\d+(s|m)$"},
-                            "timeout": {"pattern": r"^\d+(s|m)$"},
-                            "retries": {"type": "integer"},
-                        },
-                    },
-                    "depends_on": {
-                        "additionalProperties": {
-                            "properties": {"condition": {"enum": ["service_started", "service_healthy"]}},
-                            "additionalProperties": False,
-                        }
-                    },
-                    "volumes": {"items": {"type": "string", "pattern": r"^[^:]+(:-[^}]+\})?:/[^:]+(:ro)?$"}},
-                },
-            }
-        },
-        "secrets": {"additionalProperties": {"required": ["file"], "type": "object"}},
-    },
-}
-
 
 def test_compose_has_the_keys_of_its_kind() -> None:
-    jsonschema.validate(compose(), COMPOSE)
+    told = schema("compose")
+    jsonschema.validate(compose(), told, cls=jsonschema.Draft7Validator)
+    wrong = compose()
+    wrong["services"]["head"]["entrypiont"] = []
+    with pytest.raises(jsonschema.ValidationError, match="entrypiont"):
+        jsonschema.validate(wrong, told, cls=jsonschema.Draft7Validator)
 
 
 def test_every_command_of_compose_is_one_that_its_program_knows() -> None:
@@ -112,79 +86,28 @@ def test_every_command_of_compose_is_one_that_its_program_knows() -> None:
 
 # -- Kubernetes ------------------------------------------------------------------------------------------------------
 
-_QUANTITY = {"type": "string", "pattern": r"^\d+(\.\d+)?(m|[KMGT]i?)?$"}
-_RESOURCES = {"properties": {k: {"additionalProperties": _QUANTITY} for k in ("requests", "limits")}}
-_CONTAINER = {
-    "required": ["name", "image", "resources"],
-    "propertyNames": {"enum": ["name", "image", "workingDir", "resources", "securityContext", "volumeMounts", "env"]},
-    "properties": {
-        "resources": {**_RESOURCES, "additionalProperties": False},
-        "volumeMounts": {"items": {"required": ["name", "mountPath"]}},
-    },
-}
-_POD = {
-    "required": ["spec"],
-    "properties": {
-        "spec": {
-            "required": ["containers", "volumes", "securityContext"],
-            "propertyNames": {"enum": ["containers", "volumes", "securityContext", "nodeSelector", "tolerations"]},
-            "properties": {"containers": {"items": _CONTAINER, "minItems": 1, "maxItems": 1}},
-        }
-    },
-}
-_PARAMS = {"additionalProperties": {"type": "string"}}  # KubeRay refuses numbers
-_WORKERS = {
-    "required": ["groupName", "replicas", "minReplicas", "maxReplicas", "rayStartParams", "template"],
-    "additionalProperties": False,
-    "properties": {
-        "groupName": {"pattern": "^[a-z0-9-]+$"},
-        **{name: {"type": "integer", "minimum": 0} for name in ("replicas", "minReplicas", "maxReplicas")},
-        "rayStartParams": _PARAMS,
-        "template": _POD,
-    },
-}
-_JOB = "entrypoint shutdownAfterJobFinishes ttlSecondsAfterFinished backoffLimit rayClusterSpec"
-RAYJOB = {
-    "properties": {
-        "apiVersion": {"const": "ray.io/v1"},
-        "kind": {"const": "RayJob"},
-        "metadata": {"required": ["name"]},
-        "spec": {
-            "required": ["entrypoint", "rayClusterSpec"],
-            "propertyNames": {
-                "enum": [
-                    "entrypoint",
-                    "shutdownAfterJobFinishes",
-                    "ttlSecondsAfterFinished",
-                    "backoffLimit",
-                    "rayClusterSpec",
-                ]
-            },
-            "properties": {
-                "rayClusterSpec": {
-                    "required": ["rayVersion", "headGroupSpec", "workerGroupSpecs"],
-                    "additionalProperties": False,
-                    "properties": {
-                        "rayVersion": {"type": "string"},
-                        "authOptions": {"properties": {"mode": {"enum": ["token", "disabled"]}}},
-                        "headGroupSpec": {
-                            "additionalProperties": False,
-                            "properties": {"rayStartParams": _PARAMS, "template": _POD},
-                        },
-                        "workerGroupSpecs": {"items": _WORKERS},
-                    },
-                }
-            },
-        },
-    },
-    "required": ["apiVersion", "kind", "metadata", "spec"],
-    "additionalProperties": False,
-}
+
+def shut(node: Any) -> Any:
+    """A schema under which a key that it does not name is an error; Kubernetes would leave it out in silence."""
+    if isinstance(node, dict):
+        made = {key: shut(value) for key, value in node.items()}
+        return {"additionalProperties": False, **made} if "properties" in node else made
+    return [shut(value) for value in node] if isinstance(node, list) else node
 
 
 def test_the_rayjob_has_the_keys_of_its_kind_and_no_more_memory_than_it_asks_for() -> None:
     job = rayjob()
-    jsonschema.validate(job, RAYJOB)
+    told = shut(schema("rayjob"))
+    told["properties"]["metadata"] = {"required": ["name"]}  # of Kubernetes itself
+    jsonschema.validate(job, told)
+    wrong = rayjob()
+    pods(wrong)[0]["containers"][0]["volumeMount"] = []
+    with pytest.raises(jsonschema.ValidationError, match="volumeMount"):
+        jsonschema.validate(wrong, told)
+    numbers = rayjob()  # KubeRay refuses them
+    numbers["spec"]["rayClusterSpec"]["headGroupSpec"]["rayStartParams"]["num-cpus"] = 0
+    with pytest.raises(jsonschema.ValidationError, match="not of type 'string'"):
+        jsonschema.validate(numbers, told)
     groups = job["spec"]["rayClusterSpec"]["workerGroupSpecs"]
     assert all(g["minReplicas"] <= g["replicas"] <= g["maxReplicas"] for g in groups)
     for group in groups:
@@ -206,16 +129,18 @@ def test_every_command_of_the_rayjob_is_one_that_its_program_knows() -> None:
 
 # Stand-ins: `srun` runs its command here, `ray start` stays until it is told to stop, `curate` ends as it is asked to.
 _STANDINS = {
+    "scancel": '[ "$*" = "--signal=TERM 77.4" ] && kill -TERM "$(cat "$NOTES.driver")"',
     "scontrol": 'printf "n1\\nn2\\nn3\\n"',
     "srun": 'while [[ "$1" == --* ]]; do [[ "$1" == --nodelist=* ]] && export ON="${1#*=}"; shift; done; exec "$@"',
     "hostname": "echo 10.0.0.1 fe80::1",
     "ray": 'echo "ray $ON $RAY_AUTH_MODE $(stat -c %a "$RAY_AUTH_TOKEN_PATH") $*" >>"$NOTES"\n'
     'if [ "$1" = start ]; then trap "exit 0" TERM; while :; do sleep 0.05; done; fi',
-    "curate": 'sleep 0.3; echo "curate $ON $*" >>"$NOTES"; exit "$ENDS"',
+    "curate": 'echo "curate $ON $*" >>"$NOTES"; echo $$ >"$NOTES.driver"; trap "exit 130" TERM\n'
+    '[ "$ENDS" = stopped ] && kill -TERM $PPID && sleep 20 & wait; sleep 0.3; exit "$ENDS"',
 }
 
 
-def submit(tmp_path: Path, *arguments: str, ends: int = 0) -> tuple[subprocess.CompletedProcess[str], list[str]]:
+def submit(tmp_path: Path, *arguments: str, ends: int | str = 0) -> tuple[subprocess.CompletedProcess[str], list[str]]:
     """The script as SLURM would run it on three nodes; what was asked of `ray` and `curate`, in order."""
     folder = tmp_path / "bin"
     folder.mkdir()
@@ -226,7 +151,7 @@ def submit(tmp_path: Path, *arguments: str, ends: int = 0) -> tuple[subprocess.C
     notes.touch()
     env = {"PATH": f"{folder}:{os.environ['PATH']}", "NOTES": str(notes), "ENDS": str(ends), "HOME": str(tmp_path)}
     env |= {"SLURM_JOB_NODELIST": "n[1-3]", "SLURM_CPUS_PER_TASK": "16", "RADSIFT_SHARED": str(tmp_path)}
-    env |= {"RADSIFT_SECRET_FILE": "/shared/secret.key"}
+    env |= {"RADSIFT_SECRET_FILE": "/shared/secret.key", "SLURM_JOB_ID": "77", "SLURM_STEP_ID": "4"}
     done = subprocess.run(["bash", str(SLURM), *arguments], env=env, cwd=tmp_path, capture_output=True, text=True,
                           timeout=60, check=False)  # fmt: skip
     return done, notes.read_text().splitlines()
@@ -254,9 +179,10 @@ def test_the_slurm_script_starts_a_head_workers_and_the_run_by_commands_that_the
 
 
 def test_the_slurm_script_ends_as_the_run_does_and_says_how_it_is_called(tmp_path: Path) -> None:
-    done, _ = submit(tmp_path, "/shared/recipe.yaml", ends=3)
-    assert done.returncode == 3 and not list(tmp_path.glob(".ray-token-*"))
-    shutil.rmtree(tmp_path / "bin")
+    for ends, code in ((3, 3), ("stopped", 130)):  # stopped: the script is told that the limit nears
+        done, _ = submit(tmp_path, "/shared/recipe.yaml", ends=ends)
+        assert done.returncode == code and not list(tmp_path.glob(".ray-token-*"))
+        shutil.rmtree(tmp_path / "bin")
     asked, _ = submit(tmp_path)
     assert asked.returncode == 2 and "RECIPE" in asked.stderr
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -62,6 +63,16 @@ def test_a_ray_that_does_not_come_up_is_started_once_more_and_then_told(
     with pytest.raises(RecipeError, match=rf"(?s)engine\.address: cannot reach a local Ray \({type(error).__name__}\)"):
         ray_start._init({"address": "local"})
     assert (slow.tried, dead.tried) == (2, 2)
+
+
+def test_a_polite_stop_is_still_ours_after_ray_has_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(ray_start.ray, "init", lambda **_: signal.signal(signal.SIGTERM, signal.SIG_IGN))  # as Ray does
+    try:
+        ray_start._init({"address": "local"})
+        assert signal.getsignal(signal.SIGTERM) is before
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_a_fault_that_is_no_late_start_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
