@@ -1,4 +1,4 @@
-"""clip_benchmark's WebDataset layout, read and written, to exchange sets with public benchmarks.
+"""clip_benchmark's WebDataset layout, in which public benchmarks are exchanged.
 
     FOLDER/dataset_type.txt                     "retrieval", or absent or "classification"
     FOLDER/classnames.txt                       a class a line, in the order of the labels
@@ -11,7 +11,6 @@
 
 from __future__ import annotations
 
-import io
 import tarfile
 from collections import Counter
 from collections.abc import Iterator
@@ -19,7 +18,6 @@ from functools import partial
 from pathlib import Path
 
 from curate.errors import RecipeError
-from curate.storage import commit_bytes
 from filters.evaluate.sets import MAX_IMAGE_BYTES, MAX_TEXT_BYTES, EvalSet, Lazy, matches, unique
 from filters.training.shards import TRUNCATED
 
@@ -27,8 +25,6 @@ TYPE, CLASSES, TEMPLATES, SHARDS = (
     "dataset_type.txt", "classnames.txt", "zeroshot_classification_templates.txt", "nshards.txt",
 )  # fmt: skip
 _IMAGES = (".webp", ".png", ".jpg", ".jpeg")
-_PNG, _RIFF = b"\x89PNG\r\n\x1a\n", b"RIFF"
-_PER_SHARD = 10_000
 Span = tuple[Path, int, int]  # of a member: its tar, offset and size
 
 
@@ -151,53 +147,3 @@ def _read(span: Span) -> bytes:
     with path.open("rb") as file:
         file.seek(offset)
         return file.read(size)
-
-
-def write_clip_benchmark(data: EvalSet, folder: Path, split: str = "test") -> None:
-    """Write ``data`` in clip_benchmark's layout: classification if it has labels, else retrieval.
-
-    PNG, JPEG and WebP images are copied, others left out. Equal sets give equal bytes. RecipeError if the set has
-    neither labels nor texts.
-    """
-    labels = data.labels
-    if labels is None and not any(data.texts):
-        raise RecipeError("data", f"{data.name} has neither classes nor texts", "a set with one of them")
-    suffix = "cls" if labels is not None else "txt"
-    rows = [i for i in range(len(data)) if (labels[i] >= 0 if labels is not None else data.texts[i])]
-    starts = range(0, len(rows), _PER_SHARD)
-    for number, start in enumerate(starts):
-        chosen = rows[start : start + _PER_SHARD]
-        values = [str(labels[i]) if labels is not None else "\n".join(_line(t) for t in data.texts[i]) for i in chosen]
-        _write_tar(folder / split / f"{number}.tar", start, [data.images[i]() for i in chosen], suffix, values)
-    commit_bytes(folder / split / SHARDS, f"{len(starts)}\n".encode())
-    commit_bytes(folder / TYPE, b"classification\n" if labels is not None else b"retrieval\n")
-    if labels is not None:
-        commit_bytes(folder / CLASSES, "".join(f"{_line(c)}\n" for c in data.classes).encode())
-        templates = data.templates or ("{c}", "an image of {c}")
-        commit_bytes(folder / TEMPLATES, "".join(f"{_line(t)}\n" for t in templates).encode())
-
-
-def _line(text: str) -> str:
-    return " ".join(text.split())
-
-
-def _write_tar(path: Path, start: int, images: list[bytes], suffix: str, values: list[str]) -> None:
-    sink = io.BytesIO()
-    with tarfile.open(fileobj=sink, mode="w", format=tarfile.USTAR_FORMAT) as tar:
-        for number, (image, value) in enumerate(zip(images, values, strict=True), start):
-            image_suffix = _suffix(image)
-            if image_suffix is None:
-                continue
-            for name, data in ((image_suffix, image), (suffix, value.encode("utf-8", "replace"))):
-                info = tarfile.TarInfo(f"s{number:07d}.{name}")
-                info.size, info.mode = len(data), 0o644
-                tar.addfile(info, io.BytesIO(data))
-    commit_bytes(path, sink.getvalue())
-
-
-def _suffix(image: bytes) -> str | None:
-    if image.startswith(_PNG):
-        return "png"
-    if image.startswith(b"\xff\xd8\xff"):
-        return "jpg"
-    return "webp" if image.startswith(_RIFF) and image[8:12] == b"WEBP" else None

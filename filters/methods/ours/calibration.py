@@ -1,14 +1,12 @@
 """From a score to the probability that a pair is right, and how good such probabilities are.
 
-A `Calibration` is a monotone piecewise-linear table, whatever it was fitted by: it is JSON, and applying it is one
-interpolation. All arrays are float64[n] unless said otherwise; labels are bool[n], True for a right pair.
+All arrays are float64[n] unless said otherwise; labels are bool[n], True for a right pair.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,54 +16,40 @@ from curate.report.trust import Reliability, ReliabilityBin
 from filters.metrics import resampled
 
 Floats = NDArray[np.float64]
-_KNOTS = 129  # of a tabulated sigmoid: its error is below 1e-3
-_REACH = 10.0  # logits of a tabulated sigmoid's ends
-_QUANTILES = 101
+_REACH = 30.0  # logits: no probability is 0 or 1
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Rising ``at`` and the ``probability`` there, which never falls; between them straight lines, beyond them flat.
+    """The probability expit(``slope`` * score + ``intercept``), which never falls."""
 
-    ``sample`` are quantiles of the scores it was fitted on, ``kind`` says how.
-    """
-
-    kind: str
-    at: tuple[float, ...]
-    probability: tuple[float, ...]
-    sample: tuple[float, ...]
+    slope: float
+    intercept: float
 
     def __post_init__(self) -> None:
-        rising = all(a < b for a, b in zip(self.at, self.at[1:], strict=False))
-        p = self.probability
-        if not self.at or len(self.at) != len(p) or not rising or list(p) != sorted(p) or not 0 <= p[0] <= p[-1] <= 1:
-            raise ValueError("a calibration takes rising scores and as many probabilities that never fall")
+        if not (0 <= self.slope < np.inf and np.isfinite(self.intercept)):
+            raise ValueError("a calibration takes a finite slope that does not fall and a finite intercept")
 
     def apply(self, scores: ArrayLike) -> Floats:
         """The probability of each score; NaN stays NaN."""
-        return np.asarray(np.interp(np.asarray(scores, np.float64), self.at, self.probability))
+        from scipy.special import expit
 
-    def to_json(self) -> dict[str, Any]:
-        """As plain values."""
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Calibration:
-        """Of `to_json`'s values; KeyError, TypeError or ValueError where they are not."""
-        at, probability, sample = (tuple(float(v) for v in value[n]) for n in ("at", "probability", "sample"))
-        return cls(str(value["kind"]), at, probability, sample)
+        logits = self.slope * np.asarray(scores, np.float64) + self.intercept
+        return np.asarray(expit(np.clip(logits, -_REACH, _REACH)))
 
 
 def platt(scores: ArrayLike, right: ArrayLike) -> Calibration:
     """A sigmoid of the score, fitted with Platt's targets (Platt 1999; Lin, Lin & Weng 2007).
 
-    Strictly rising within its table, which is as wide as the scores and 10 logits besides; where the scores order
-    pairs the wrong way round, flat at the share of right pairs. RunError without both kinds, or on a NaN score.
+    Where the scores order pairs the wrong way round, flat at the share of right pairs. RunError without both kinds, or
+    on a NaN score.
     """
     s, y = _checked(scores, right)
     scale = float(s.std()) or 1.0
-    a, b = _sigmoid_fit((s - s.mean()) / scale, _targets(y))
-    return _tabulated(a / scale, b - a * float(s.mean()) / scale, s, float(y.mean()))
+    slope, intercept = _sigmoid_fit((s - s.mean()) / scale, _targets(y))
+    if slope <= 1e-9:
+        return Calibration(0.0, _digits(np.log(y.mean() / (1 - y.mean()))))
+    return Calibration(_digits(slope / scale), _digits(intercept - slope * float(s.mean()) / scale))
 
 
 def reliability(
@@ -152,25 +136,9 @@ def _sigmoid_fit(x: Floats, target: Floats) -> tuple[float, float]:
     return float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
 
 
-def _tabulated(slope: float, intercept: float, s: Floats, share: float) -> Calibration:
-    from scipy.special import expit
-
-    if slope <= 1e-9:
-        return Calibration("platt", (float(s.mean()),), (share,), _sample(s))
-    ends = np.array([s.min() * slope + intercept, s.max() * slope + intercept])
-    logits = np.linspace(min(-_REACH, ends[0]), max(_REACH, ends[1]), _KNOTS)
-    at = _digits((logits - intercept) / slope)
-    keep = np.r_[True, np.diff(at) > 0]
-    return Calibration("platt", tuple(at[keep].tolist()), tuple(expit(logits)[keep].tolist()), _sample(s))
-
-
-def _sample(s: Floats) -> tuple[float, ...]:
-    return tuple(_digits(np.quantile(s, np.linspace(0, 1, min(_QUANTILES, len(s))))).tolist())
-
-
-def _digits(values: Any) -> Any:
-    """Nine significant digits of one number or many: the same on machines whose sums differ in the last bit."""
-    return np.array([float(f"{v:.9g}") for v in values]) if np.ndim(values) else float(f"{values:.9g}")
+def _digits(value: float) -> float:
+    """Nine significant digits: the same on machines whose sums differ in the last bit."""
+    return float(f"{value:.9g}")
 
 
 def _bins_of(p: Floats, bins: int) -> NDArray[np.int64]:

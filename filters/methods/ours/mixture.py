@@ -9,7 +9,7 @@ groups (patients), and the probability of "right" is calibrated on what the fold
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -124,7 +124,7 @@ class Mixture:
             "flagged": list(e.flagged),
             "knots": e.knots.tolist(),
             "weights": self.weights.tolist(),
-            "calibration": self.calibration.to_json(),
+            "calibration": asdict(self.calibration),
             "metrics": dict(self.metrics),
         }
 
@@ -142,7 +142,7 @@ class Mixture:
         inputs = expansion(np.zeros((1, len(names)))).shape[1]
         if weights.shape != (inputs + 1, len(classes)) or not np.isfinite(weights).all():
             raise ValueError(f"a mixture's weights are {inputs + 1} x {len(classes)} finite numbers")
-        calibration = Calibration.from_json(value["calibration"])
+        calibration = Calibration(**{n: float(value["calibration"][n]) for n in ("slope", "intercept")})
         return cls(names, classes, prior, expansion, weights, calibration, dict(value["metrics"]))
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from curate.errors import RecipeError
-from filters.evaluate.clip_benchmark import write_clip_benchmark
 from filters.evaluate.page import render
 from filters.evaluate.rules import EvaluateRules
 from filters.evaluate.sets import EvalSet
 from pipelines.final.evaluate import evaluate_command
+from tests.filters.evaluate.clip_benchmark_layout import write_clip_benchmark
 from tests.filters.evaluate.test_leakage import train_shards
 from tests.realdata import real
 

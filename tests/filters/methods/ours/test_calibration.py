@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -25,14 +23,12 @@ def drawn(n: int, seed: int = 0, slope: float = 2.0) -> tuple[np.ndarray, np.nda
 
 @settings(max_examples=60, deadline=None)
 @given(rows=ROWS)
-def test_probabilities_never_fall_and_the_table_comes_back_from_json(rows):
+def test_probabilities_never_fall(rows):
     s, y = np.array([r[0] for r in rows]) / 7, [r[1] for r in rows]
     calibration = platt(s, y)
     grid = np.linspace(-5, 5, 101)
     p = calibration.apply(grid)
     assert (np.diff(p) >= 0).all() and 0 <= p[0] <= p[-1] <= 1
-    again = Calibration.from_json(json.loads(json.dumps(calibration.to_json())))
-    assert again == calibration and np.array_equal(again.apply(grid), p)
 
 
 def test_a_known_sigmoid_is_found_again():
@@ -49,7 +45,7 @@ def test_a_sigmoid_does_not_depend_on_the_scores_unit():
 
 def test_scores_the_wrong_way_round_are_worth_nothing():
     s, y, _ = drawn(500)
-    assert set(platt(-s, y).apply(-s)) == {y.mean()}
+    assert platt(-s, y).apply(-s) == pytest.approx(y.mean())
 
 
 def test_extremes_stay_between_0_and_1_and_nan_stays_nan():
@@ -110,9 +106,8 @@ def test_what_cannot_be_calibrated_is_refused():
         platt([1.0, 2.0], [True])
 
 
-@pytest.mark.parametrize("change", [{"at": [1.0, 0.0]}, {"probability": [0.9, 0.1]}, {"probability": [0.1, 1.7]}])
-def test_a_table_that_is_none_is_refused(change):
-    good = {"kind": "platt", "at": [0.0, 1.0], "probability": [0.1, 0.9], "sample": []}
-    assert Calibration.from_json(good).apply([0.5])[0] == pytest.approx(0.5)
-    with pytest.raises(ValueError, match="rising"):
-        Calibration.from_json(good | change)
+@pytest.mark.parametrize(("slope", "intercept"), [(-1.0, 0.0), (np.nan, 0.0), (np.inf, 0.0), (1.0, np.nan)])
+def test_numbers_that_are_no_calibration_are_refused(slope, intercept):
+    assert Calibration(2.0, -1.0).apply([0.5])[0] == 0.5
+    with pytest.raises(ValueError, match="finite slope"):
+        Calibration(slope, intercept)
