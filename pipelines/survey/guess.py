@@ -13,22 +13,31 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import yaml
 
 from curate.errors import DropRecord, RecipeError
+from curate.places import place
 from curate.record import Reason
+from curate.sources.archives import walk_members
+from curate.sources.member import TABLES, archive_of
 from curate.sources.reports.columns import Kind, kind_of, leaves, words_of
 from curate.sources.reports.formats import format_of
 from curate.sources.reports.rows import open_records
 from curate.sources.reports.section import canonical
 from curate.sources.sniff import sniff
-from curate.sources.walk import walk
 from pipelines.recipe.load import validated
 from pipelines.recipe.recipe import Recipe
 from pipelines.survey.preview import preview
 from pipelines.survey.there import require_there
 
 FILES, ROWS = 20_000, 200  # that are looked at: names of files, rows of a table
+_PICTURES = {
+    **{".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".tif": "TIFF", ".tiff": "TIFF"},
+    **dict.fromkeys((".dcm", ".dicom"), "DICOM"),
+}
+_TABLES = 50  # members of archives that are looked at for columns
 _SNIFFED = 400  # files without a telling name whose first bytes are read
 _PROSE = 20.0  # characters: a column of words that is this long in the mean may be the report
 _FEW_PAIRS = 200  # up to which no filter of pictures is suggested
@@ -64,16 +73,18 @@ def guess(paths: Sequence[Path], out: Path, secret: Path) -> Guess:
             name = "archive" if not images else f"archive{len(images) + 1}"
             found.why[f"images.{len(images)}.path"] = seen.told()
             images.append({"name": name, "path": str(path)})
-        for table in seen.tables:
+        said = len(reports)
+        for table, source in seen.tables.items():
             columns, why = _columns(table)
-            if columns:
+            if columns and not any(r["path"] == source["path"] for r in reports[said:]):
                 asked = {n: columns.pop(n) for n in ("question", "answer") if n in columns}
                 found.why |= {f"reports.{len(reports)}.columns.{name}": reason for name, reason in why.items()}
-                reports.append({"path": str(table), "columns": columns} | ({"questions": asked} if asked else {}))
-        if seen.texts and not seen.tables:
-            told = f"{seen.texts:,} text files: a report each, the name its accession"
-            found.why[f"reports.{len(reports)}.path"] = told
-            reports.append({"path": str(path)})
+                columns = source.get("columns", {}) | columns
+                reports.append({**source, "columns": columns} | ({"questions": asked} if asked else {}))
+        if seen.texts and (seen.in_samples or not seen.tables):
+            beside = "of the pictures of its name" if seen.in_samples else "the name its accession"
+            found.why[f"reports.{len(reports)}.path"] = f"{seen.texts:,} text files: a report each, {beside}"
+            reports.append({"path": str(path)} | ({"format": "txt"} if seen.in_samples else {}))
     if not images and not reports:
         fix = "DICOM, PNG, JPEG or TIFF files; a CSV, JSONL, Parquet or xlsx table, or txt files"
         raise RecipeError("PATH", "holds no picture and no report that is known", fix)
@@ -95,10 +106,14 @@ def guess(paths: Sequence[Path], out: Path, secret: Path) -> Guess:
 
 @dataclass
 class _Seen:
+    """``tables``: each with the source of reports that it suggests; ``texts``: text files, ``in_samples``: of archives,
+    where each belongs to the pictures of its name; ``whole``: nothing was left unseen."""
+
     pictures: Counter[str]
-    tables: list[Path]
-    texts: int
-    whole: bool
+    tables: dict[Path, dict[str, Any]]
+    texts: int = 0
+    in_samples: bool = False
+    whole: bool = True
 
     def told(self) -> str:
         kinds = ", ".join(f"{n:,} {kind}" for kind, n in self.pictures.most_common())
@@ -106,40 +121,49 @@ class _Seen:
 
 
 def _look(path: Path) -> _Seen:
-    """What lies there, by names, and by the first bytes where a name says nothing."""
-    seen, sniffed = _Seen(Counter(), [], 0, True), 0
-    for number, entry in enumerate(walk(path)):
+    """What lies there, in archives too, by names, and by the first bytes where a name says nothing."""
+    seen, sniffed = _Seen(Counter(), {}), 0
+    for number, entry in enumerate(walk_members(path, tables=True)):
         if number == FILES:
             seen.whole = False
             break
         if entry.reason is not None:
             continue
-        kind = format_of(entry.relative if path.is_dir() else path.name)
-        if kind == "txt":
+        file = place(entry.path)
+        archive = archive_of(file)
+        kind = format_of(entry.relative if path.is_dir() else path.name) if archive is None else format_of(file.name)
+        if archive is not None and archive.name.lower().endswith(TABLES):
+            seen.pictures["in Parquet"] += 1
+            image = file.name.partition(".")[0]
+            seen.tables.setdefault(archive, {"path": str(path), "format": "parquet", "columns": {"image": image}})
+        elif kind == "txt":
             seen.texts += 1
+            seen.in_samples |= archive is not None
+        elif kind is not None and archive is not None:
+            seen.tables |= {file: {"path": str(path), "format": kind}} if len(seen.tables) < _TABLES else {}
         elif kind is not None:
-            seen.tables.append(path / entry.relative if path.is_dir() else path)
-        else:
-            suffix = Path(entry.relative).suffix.lower().lstrip(".")
-            if suffix in ("png", "jpg", "jpeg", "tif", "tiff"):
-                seen.pictures["TIFF" if suffix[0] == "t" else "PNG" if suffix == "png" else "JPEG"] += 1
-            elif suffix in ("dcm", "dicom"):
-                seen.pictures["DICOM"] += 1
-            elif sniffed < _SNIFFED:
-                sniffed += 1
-                told = sniff(Path(entry.path))
-                if told != "none":
-                    seen.pictures["DICOM" if told == "dicom" else "images"] += 1
+            table = path / entry.relative if path.is_dir() else path
+            seen.tables[table] = {"path": str(table)}
+        elif (suffix := file.suffix.lower()) in _PICTURES:
+            seen.pictures[_PICTURES[suffix]] += 1
+        elif sniffed < _SNIFFED:
+            sniffed += 1
+            content = sniff(file)
+            if content != "none":
+                seen.pictures["DICOM" if content == "dicom" else "images"] += 1
+    if seen.in_samples:  # img2dataset's .json says what the .txt beside it says, and more
+        seen.tables = {table: source for table, source in seen.tables.items() if source.get("format") != "json"}
     return seen
 
 
 def _columns(table: Path) -> tuple[dict[str, Any], dict[str, str]]:
     """Fields of ``columns`` that the table's names and first rows suggest, and why; nothing where it has no text."""
     try:
-        with open_records(table) as opened:
+        names = None if table.suffix.lower() not in TABLES else pq.read_schema(table).names  # pictures are left unread
+        with open_records(table, wanted=names) as opened:
             rows = [r for r in islice(opened.rows, ROWS) if not isinstance(r, Reason)]
             names = list(opened.names) or list(dict.fromkeys(name for row in rows for name, _ in leaves(row)))
-    except (DropRecord, OSError):
+    except (DropRecord, OSError, pa.ArrowException):
         return {}, {}
     cells: dict[str, list[str]] = {name: [] for name in names}
     for row in rows:

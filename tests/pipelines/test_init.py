@@ -8,6 +8,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from curate.errors import RecipeError
@@ -15,6 +17,7 @@ from pipelines.cli import main
 from pipelines.recipe.load import load_recipe
 from pipelines.survey.guess import guess
 from pipelines.survey.preview import preview
+from tests.curate.pools import png, write_tar, write_zip
 from tests.pipelines.archive import make_archive
 
 
@@ -134,3 +137,33 @@ def test_what_cannot_be_guessed_is_told_with_its_fix(
         main()
     assert ended.value.code == 0 and load_recipe(tmp_path / "new.yaml").images[0].name == "archive"
     assert (tmp_path / "secret.key").stat().st_mode & 0o077 == 0
+
+
+def test_pictures_and_texts_that_lie_only_in_archives_are_seen(tmp_path: Path) -> None:
+    """A pool of WebDataset shards, a zip with its table, DICOM in a tar, Parquet with images."""
+    pool = tmp_path / "pool"
+    pool.mkdir()
+    samples = [(f"{i}.png", png(i)) for i in range(6)] + [(f"{i}.txt", b"The heart is enlarged.") for i in range(5)]
+    write_tar(pool / "a.tar", [*samples, ("0.json", b'{"caption": "of the shard itself", "sha256": "0"}')])
+    made = guess([pool], tmp_path / "run", tmp_path / "s")
+    assert made.fields["reports"] == [{"path": str(pool), "format": "txt"}]
+    assert made.why["images.0.path"] == "6 PNG" and made.notes[0].startswith("5 of 6")
+    rows = [{"file": f"p/{i}.png", "caption": f"CT of the head, number {i}"} for i in range(6)]
+    listed = table(tmp_path / "t.csv", rows).read_bytes()
+    book = write_zip(tmp_path / "b.zip", [("t.csv", listed), *((f"p/{i}.png", png(i)) for i in range(6))])
+    made = guess([book], tmp_path / "run", tmp_path / "s")
+    assert made.fields["reports"][0]["columns"] == {"image": "file", "text": "caption"}
+    assert made.notes[0].startswith("6 of 6")
+    archive = make_archive(tmp_path / "a", 12, side=64)
+    files = sorted(p for p in (archive / "dicom").rglob("*") if p.is_file())
+    write_tar(tmp_path / "d.tar", [(str(p.relative_to(archive)), p.read_bytes()) for p in files])
+    made = guess([tmp_path / "d.tar", archive / "reports"], tmp_path / "run", tmp_path / "s")
+    assert "DICOM" in made.why["images.0.path"] and not made.notes[0].startswith("0 of")
+    images = pa.array([{"bytes": png(i), "path": f"{i}.png"} for i in range(6)])
+    captions = pa.array([f"Radiograph of the chest, number {i}" for i in range(6)])
+    (tmp_path / "hf").mkdir()
+    for split in ("train", "test"):
+        pq.write_table(pa.table({"scan": images, "caption": captions}), tmp_path / "hf" / f"{split}-0.parquet")
+    made = guess([tmp_path / "hf"], tmp_path / "run", tmp_path / "s")
+    wanted = {"path": str(tmp_path / "hf"), "format": "parquet", "columns": {"image": "scan", "text": "caption"}}
+    assert made.fields["reports"] == [wanted] and made.notes[0].startswith("12 of 12")
