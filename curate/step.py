@@ -25,6 +25,7 @@ from typing import Any, Protocol, runtime_checkable
 import pyarrow as pa
 
 from curate.engine import Crash, Engine
+from curate.engine.spent import peak_memory, reset_peak, retries
 from curate.errors import FunnelError, RunError
 from curate.intact import (
     MANIFEST,
@@ -179,7 +180,8 @@ class Step:
 
 @dataclass(frozen=True)
 class Manifest:
-    """A finished step: what it read, kept and dropped, and the sha256 of each part."""
+    """A finished step: what it read, kept and dropped, and the sha256 of each part; bytes that a worker held at most
+    (0: not known), how often parts were begun again since a process died."""
 
     step: str
     hash: str
@@ -188,6 +190,8 @@ class Manifest:
     dropped: Mapping[str, int]
     parts: Sequence[Mapping[str, Any]]
     seconds: float
+    memory: int = field(default=0, compare=False)
+    retries: int = field(default=0, compare=False)
     reused: bool = field(default=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -324,6 +328,8 @@ def finish(step: Step, run: Path, seconds: float) -> Manifest:
         dropped=dict(sorted(dropped.items())),
         parts=[{"sha256": p["sha256"], "rows": p["rows_in"], **_own_files(p["files"])} for p in parts],
         seconds=round(seconds, 3),
+        memory=max((p.get("memory", 0) for p in parts), default=0),
+        retries=sum(p.get("retries", 0) for p in parts),
     )
     fields = {k: v for k, v in vars(manifest).items() if k != "reused"}
     remember(folder, parts)
@@ -339,10 +345,16 @@ def _own_files(files: Mapping[str, str]) -> dict[str, str]:
 
 
 def commit_part(
-    folder: Path, partition: int, table: pa.Table, seconds: float, inputs: str = "", beside: Iterable[Path] = ()
+    folder: Path,
+    partition: int,
+    table: pa.Table,
+    seconds: float,
+    inputs: str = "",
+    beside: Iterable[Path] = (),
+    cost: Mapping[str, int] | None = None,
 ) -> None:
     """Write one partition's table, then its marker; a partition without a marker is done again. ``inputs``: what it was
-    made of (`Step.made_of`); ``beside``: what else was written for it."""
+    made of (`Step.made_of`); ``beside``: what else was written for it; ``cost``: what its worker took."""
     data = table_bytes(table, row_group=_row_group(table))
     commit_bytes(part_path(folder, partition), data)
     reasons: list[str | None] = table["drop_reason"].to_pylist() if "drop_reason" in table.column_names else []
@@ -355,6 +367,7 @@ def commit_part(
         "files": digests_beside(folder, beside),
         "inputs": inputs,
         "seconds": round(seconds, 3),
+        **(cost or {}),
     }
     commit_marker(marker_path(folder, partition), marker)
 
@@ -375,9 +388,11 @@ class PartitionWork:
 
     def __call__(self, partition: int, poison: Collection[int] = ()) -> int:
         started = time.monotonic()
+        reset_peak()
         table = self.task.run(partition, poison=poison)
         beside = self.task.beside(partition) if isinstance(self.task, LeavesFiles) else ()
-        commit_part(place(self.folder), partition, table, time.monotonic() - started, self.inputs, beside)
+        seconds, cost = time.monotonic() - started, {"memory": peak_memory(), "retries": retries() + bool(poison)}
+        commit_part(place(self.folder), partition, table, seconds, self.inputs, beside, cost)
         return int(table.num_rows)
 
 

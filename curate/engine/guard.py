@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from curate.engine import R, T
+from curate.engine.spent import attempt
 from curate.errors import RadsiftError, RunError
 
 _ROOT = Path(__file__).parents[2]  # frames of the product's own say where to look
@@ -40,13 +41,15 @@ def no_core_dumps() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def guarded(fn: Callable[[T], R], item: T, record_seconds: float = 0.0) -> R:
+def guarded(fn: Callable[[T], R], item: T, record_seconds: float = 0.0, retry: int = 0) -> R:
     """``fn(item)``; an unforeseen exception goes on as a RunError that names only its type and where it arose.
-    ``record_seconds``: what `clock_record` gives a record; 0: no limit, as in a process that is not a worker's."""
+    ``record_seconds``: what `clock_record` gives a record; 0: no limit, as in a process that is not a worker's.
+    ``retry``: how often its process died before."""
     no_core_dumps()
     _seconds[0] = record_seconds
     try:
-        return fn(item)
+        with attempt(retry):
+            return fn(item)
     except RadsiftError:
         raise
     except Exception as error:  # noqa: BLE001  a bug: reported without its text, never swallowed

@@ -36,12 +36,12 @@ class LocalEngine:
         """An item whose process dies is tried again at the end, with nothing beside it, where there is memory; only one
         that dies then too is reported as a Crash."""
         died: list[T] = []
-        for item, result in self._spread(fn, items, workers):
+        for item, result in self._spread(fn, items, workers, 0):
             if isinstance(result, Crash) and not once:
                 died.append(item)
             else:
                 yield item, result
-        yield from self._spread(fn, died, 1)
+        yield from self._spread(fn, died, 1, 1)
 
     def map_model(
         self, prepare: Callable[[T], Iterable[Any]], model: Callable[[], Callable[[Any], R]], items: Sequence[T]
@@ -62,7 +62,9 @@ class LocalEngine:
             # its thread is joined: one that the interpreter's end finds at work writes a traceback (cpython 83279)
             pool.shutdown(wait=True, cancel_futures=True)
 
-    def _spread(self, fn: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[tuple[T, R | Crash]]:
+    def _spread(
+        self, fn: Callable[[T], R], items: Iterable[T], workers: int, retry: int
+    ) -> Iterator[tuple[T, R | Crash]]:
         """An item a process at a time, so that one that dies takes nothing else with it and is known."""
         left, free = iter(items), list(range(workers))
         running: dict[Future[R], tuple[int, T]] = {}
@@ -71,7 +73,7 @@ class LocalEngine:
             while free and (item := next(left, _NONE)) is not _NONE:
                 number = min(free)  # one that has begun before
                 free.remove(number)
-                running[self._submit(number, fn, item)] = number, item  # type: ignore[arg-type, assignment]
+                running[self._submit(number, fn, item, retry)] = number, item  # type: ignore[arg-type, assignment]
 
         fill()
         while running:
@@ -84,12 +86,12 @@ class LocalEngine:
             fill()  # nobody waits for what is done with the results
             yield from finished
 
-    def _submit(self, number: int, fn: Callable[[T], R], item: T) -> Future[R]:
+    def _submit(self, number: int, fn: Callable[[T], R], item: T, retry: int) -> Future[R]:
         try:
-            return self._process(number).submit(guarded, fn, item, self.record_seconds)
+            return self._process(number).submit(guarded, fn, item, self.record_seconds, retry)
         except BrokenProcessPool:  # it died while it had nothing to do
             del self._processes[number]
-            return self._process(number).submit(guarded, fn, item, self.record_seconds)
+            return self._process(number).submit(guarded, fn, item, self.record_seconds, retry)
 
     def _process(self, number: int) -> ProcessPoolExecutor:
         return self._processes.get(number) or self._processes.setdefault(number, self._start())

@@ -39,17 +39,17 @@ class RayEngine:
         One that dies then too is tried when the others are done, with a node to itself, where there is memory."""
         died: list[T] = []
         retries = 0 if alone else _RETRIES
-        for item, result in self._spread(ray.remote(num_cpus=1, max_retries=retries)(guarded), fn, items, _slots):
+        for item, result in self._spread(ray.remote(num_cpus=1, max_retries=retries)(_guarded), fn, items, _slots):
             if isinstance(result, Crash) and not alone:
                 died.append(item)
             else:
                 yield item, result
         if died:
             whole = ray.remote(num_cpus=min(_nodes(), default=1.0), max_retries=0, scheduling_strategy="SPREAD")
-            yield from self._spread(whole(guarded), fn, died, lambda: len(_nodes()))
+            yield from self._spread(whole(_guarded), fn, died, lambda: len(_nodes()), retries + 1)
 
     def _spread(
-        self, task: Any, fn: Callable[[T], R], items: Sequence[T], window: Callable[[], int]
+        self, task: Any, fn: Callable[[T], R], items: Sequence[T], window: Callable[[], int], before: int = 0
     ) -> Iterator[tuple[T, R | Crash]]:
         shared, left = ray.put(fn), list(reversed(items))
         running: dict[Any, T] = {}
@@ -57,7 +57,7 @@ class RayEngine:
             most = max(window(), 1)  # as nodes come and go
             while left and len(running) < most:
                 item = left.pop()
-                running[task.remote(shared, item, self.resources.record_seconds)] = item
+                running[task.remote(shared, item, self.resources.record_seconds, before)] = item
             ray.wait(list(running), num_returns=1)
             # the others that are done by now are taken with it: a look at a wide window is dear
             for one in ray.wait(list(running), num_returns=len(running), timeout=0)[0]:
@@ -107,6 +107,13 @@ class RayEngine:
         """Leave the cluster; a local one is stopped."""
         if self._session is not None:
             self._session.close()
+
+
+def _guarded(fn: Callable[[T], R], item: T, record_seconds: float, before: int) -> R:
+    """In a worker: `guarded`, told how often Ray has begun this task before, which it says nowhere else, and ``before``
+    that."""
+    worker: Any = ray._private.worker.global_worker
+    return guarded(fn, item, record_seconds, before + worker.core_worker.get_current_task_attempt_number())
 
 
 class _End:

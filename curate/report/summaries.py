@@ -17,13 +17,16 @@ _RECUT = ("select", "plan", "export")
 
 @dataclass(frozen=True)
 class StepCost:
-    """What a step took: records in, parts, seconds of the clock, bytes on disk."""
+    """What a step took: records in, parts, seconds of the clock, bytes on disk, bytes that one worker held at most (0:
+    not known), how often a part was begun again since its process died."""
 
     step: str
     rows: int
     parts: int
     seconds: float
     bytes: int
+    memory: int = 0
+    retries: int = 0
 
 
 def summaries(

@@ -63,7 +63,10 @@ def _costs(pipeline: Pipeline, manifests: Sequence[Manifest]) -> list[StepCost]:
     """What each step took, and what of it lies on disk."""
     folders = {step.name: step.folder(pipeline.run) for step in pipeline.steps()}
     sizes = {name: sum(p.stat().st_size for p in folder.glob("part-*.parquet")) for name, folder in folders.items()}
-    return [StepCost(m.step, m.rows_in, len(m.parts), m.seconds, sizes.get(m.step, 0)) for m in manifests]
+    return [
+        StepCost(m.step, m.rows_in, len(m.parts), m.seconds, sizes.get(m.step, 0), m.memory, m.retries)
+        for m in manifests
+    ]
 
 
 def collect(pipeline: Pipeline, manifests: Sequence[Manifest]) -> RunReport:

@@ -12,6 +12,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from pydicom.uid import UID
 from curate.deid.pixels.gate import gate
 from curate.deid.rules import PixelPolicy
 from curate.deid.words.language import language_name
+from curate.engine import Crash, Engine
+from curate.engine.guard import clock_record
 from curate.errors import DropRecord
 from curate.ingest.index import read_sources
 from curate.places import place
@@ -35,6 +38,7 @@ from curate.sources.reports.letterhead import caption_sections
 from curate.sources.reports.report import Report
 from pipelines.recipe.load import validated
 from pipelines.recipe.recipe import Recipe
+from pipelines.survey.apart import apart
 from pipelines.survey.guess import guess
 from pipelines.survey.preview import Looked, look
 
@@ -47,10 +51,11 @@ _REPORT_KEYS = ("patient", "study", "accession", "date", "image")
 _SECTIONS = ("findings", "impression", "history", "technique", "comparison", "body")
 
 
-def analyze(paths: Sequence[Path]) -> dict[str, Any]:
+def analyze(paths: Sequence[Path], engine: Engine | None = None) -> dict[str, Any]:
     """Plain JSON of what ``paths`` (folders, tables) hold; `analysis.html.j2` draws it. Shares are [n, of].
 
-    RecipeError where they hold no picture and no report.
+    Pictures are decoded in a process of ``engine`` (None: one of its own), which one of them may end. RecipeError where
+    ``paths`` hold no picture and no report.
     """
     nowhere = Path("analysis-writes-no-run")
     recipe = validated({**guess(paths, nowhere, nowhere).fields}, (), Recipe)
@@ -65,7 +70,7 @@ def analyze(paths: Sequence[Path]) -> dict[str, Any]:
         "keys": _keys(pictures, looked.reports),
         "pairing": _pairing(looked) if recipe.images and recipe.reports else None,
         "reports": _reports(recipe, looked) if recipe.reports else None,
-        "text_in_pictures": _text_in_pictures(pictures),
+        "text_in_pictures": _text_in_pictures(pictures, engine),
         "duplicates": _duplicates(pictures),
     }
 
@@ -141,28 +146,50 @@ def _reports(recipe: Recipe, looked: Looked) -> dict[str, Any]:
     }
 
 
-def _text_in_pictures(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _text_in_pictures(rows: Sequence[Mapping[str, Any]], engine: Engine | None) -> dict[str, Any]:
     """Some pictures, evenly drawn, and in how many the gate sees text; by modality too."""
-    drawn = [rows[i] for i in np.linspace(0, len(rows) - 1, min(PICTURES, len(rows))).astype(int)] if rows else []
+    at = np.linspace(0, len(rows) - 1, min(PICTURES, len(rows))).astype(int) if rows else []
+    drawn = [{name: rows[i][name] for name in ("path", "kind", "frames", "modality")} for i in at]
     seen: Counter[str] = Counter()
     written: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
-    began = time.process_time()
-    for row in drawn:
-        if time.process_time() - began > _SECONDS:
-            break
-        kind = _coded(row["modality"]) if row["kind"] == "dicom" else "image"
-        try:
-            shows_text = _shows_text(row)
-        except DropRecord as drop:
-            reasons[drop.reason.value] += 1
-            continue
-        seen[kind] += 1
-        written[kind] += shows_text
+    spent = 0.0
+    with apart(engine) as workers:
+        for row, outcome in workers.map(_look, drawn, alone=True):
+            if isinstance(outcome, Crash):
+                reasons[Reason.CRASHED.value] += 1
+            elif isinstance(outcome.shows_text, Reason):
+                reasons[outcome.shows_text.value] += 1
+            else:
+                kind = _coded(row["modality"]) if row["kind"] == "dicom" else "image"
+                seen[kind] += 1
+                written[kind] += outcome.shows_text
+            spent += 0.0 if isinstance(outcome, Crash) else outcome.seconds
+            if spent > _SECONDS:
+                break
     n, k = sum(seen.values()), sum(written.values())
     low, high = (float(end) for end in wilson(k, n))
     by = {kind: [written[kind], count] for kind, count in seen.most_common()}
     return {"share": [k, n], "low": low, "high": high, "by_modality": by, "reasons": _ranked(reasons)}
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """Whether a picture shows text, or why it cannot be decoded; CPU-seconds that this took."""
+
+    shows_text: bool | Reason
+    seconds: float
+
+
+def _look(row: Mapping[str, Any]) -> _Seen:
+    """In a worker of this machine, told a file's path alone."""
+    began = time.process_time()
+    clock_record()
+    try:
+        shows_text: bool | Reason = _shows_text(row)
+    except DropRecord as drop:
+        shows_text = drop.reason
+    return _Seen(shows_text, time.process_time() - began)
 
 
 def _shows_text(row: Mapping[str, Any]) -> bool:

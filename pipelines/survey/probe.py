@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from curate.deid.vault import write_sealed
+from curate.engine import Crash, Engine
 from curate.ingest.chain import ingest_stages
 from curate.ingest.files import with_column
 from curate.ingest.sealed import NAMES, WORDS
@@ -26,6 +27,7 @@ from curate.report.render import duration as in_words
 from curate.report.render import size
 from curate.stage import Stage, run_stages
 from pipelines.recipe.recipe import Recipe
+from pipelines.survey.apart import apart
 from pipelines.survey.preview import Looked, with_texts
 
 RECORDS = 16  # that are tried
@@ -77,8 +79,9 @@ class Estimate:
         return (self.index + self.ingest) / 3600
 
 
-def probe(recipe: Recipe, looked: Looked, most: int = RECORDS) -> Estimate | None:
-    """The estimate by at most ``most`` of the records that `look` found; None where it found none."""
+def probe(recipe: Recipe, looked: Looked, most: int = RECORDS, engine: Engine | None = None) -> Estimate | None:
+    """The estimate by at most ``most`` of the records that `look` found, tried in a process of ``engine`` (None: one of
+    its own); None where it found none."""
     rows = looked.rows(recipe)
     rows = rows.filter(pa.array(live(rows)))
     if not rows.num_rows:
@@ -92,20 +95,20 @@ def probe(recipe: Recipe, looked: Looked, most: int = RECORDS) -> Estimate | Non
     wanted = recipe.deid.second_look
     trusts = recipe.deid.burned_in == "trust"
     sample = 0 if trusts else min(pictures, max(wanted.least, round(wanted.share * pictures)))
-    tried = _try(recipe, drawn)
-    painted = float(np.mean(tried.painted)) if pictures else 0.0
-    second = sample * (1 - painted) * tried.look
+    tried = _try(recipe, drawn, engine)
+    painted = _mean(one.painted for one in tried) if pictures else 0.0
+    second = sample * (1 - painted) * _mean(one.look for one in tried if one.look is not None)
     return Estimate(
         files=looked.files,
         records=records,
-        probed=len(tried.seconds),
+        probed=len(tried),
         index=looked.header_seconds * looked.files,
-        ingest=float(np.mean(tried.seconds)) * records + second,
+        ingest=_mean(one.seconds for one in tried if one.seconds) * records + second,
         second_look=second,
         looked=sample,
-        payload=round(float(np.mean(tried.bytes)) * records),
+        payload=round(_mean(one.bytes for one in tried) * records),
         painted=painted,
-        withheld=float(np.mean(tried.lost)),
+        withheld=_mean(one.lost for one in tried),
         read=0.0 if trusts or not pictures else min(painted + sample / pictures, 1.0),
         workers=recipe.engine.workers or os.cpu_count() or 1,
     )
@@ -113,41 +116,60 @@ def probe(recipe: Recipe, looked: Looked, most: int = RECORDS) -> Estimate | Non
 
 @dataclass(frozen=True)
 class _Tried:
-    """Of each record: CPU-seconds, bytes written, whether it was painted, whether it was lost; ``look``: CPU-seconds
-    that the verifier's second look adds to a picture."""
+    """A record: CPU-seconds, bytes written, whether it was painted, whether it was lost; ``look``: CPU-seconds that the
+    verifier's second look adds, None where that was not tried."""
 
-    seconds: Sequence[float]
-    bytes: Sequence[int]
-    painted: Sequence[bool]
-    lost: Sequence[bool]
-    look: float
+    seconds: float
+    bytes: int
+    painted: bool
+    lost: bool
+    look: float | None
 
 
-def _try(recipe: Recipe, rows: pa.Table) -> _Tried:
-    """The chain on each of ``rows`` alone; the first one twice, since it loads networks and word lists."""
-    source = recipe.secret_source()
-    with tempfile.TemporaryDirectory() as folder:
+def _try(recipe: Recipe, rows: pa.Table, engine: Engine | None) -> list[_Tried]:
+    """The chain on each of ``rows`` alone; one that ends its process is lost and has no time."""
+    tried: list[_Tried] = []
+    with tempfile.TemporaryDirectory() as folder, apart(engine) as workers:
+        pseudo = recipe.secret_source().pseudonymizer()
         for name in (WORDS, NAMES):  # of an index that is not made yet: no word is shared
-            write_sealed(Path(folder) / name, pa.table({"word": pa.array([], pa.string())}), source.pseudonymizer())
-        stages = ingest_stages(recipe.picture_rules(), recipe.report_rules(), source, folder)
-        plain, looked = (with_column(rows, "second_look", pa.array([v] * rows.num_rows)) for v in (False, True))
-        for first in (looked, plain):
-            _timed(first.slice(0, 1), stages)
-        done: list[tuple[float, pa.Table]] = []
-        for i in range(rows.num_rows):
-            if done and sum(seconds for seconds, _ in done) > _SECONDS:
+            write_sealed(Path(folder) / name, pa.table({"word": pa.array([], pa.string())}), pseudo)
+        for _, outcome in workers.map(_Trial(recipe, rows, folder), range(rows.num_rows), alone=True):
+            tried.append(_Tried(0.0, 0, False, True, None) if isinstance(outcome, Crash) else outcome)
+            if sum(one.seconds for one in tried) > _SECONDS:
                 break
-            done.append(_timed(plain.slice(i, 1), stages))
-        extra = [
-            _timed(looked.slice(i, 1), stages)[0] - done[i][0] for i in range(len(done)) if not _shows_text(done[i][1])
-        ][:_LOOKED]
-    return _Tried(
-        seconds=[seconds for seconds, _ in done],
-        bytes=[_bytes(made) for _, made in done],
-        painted=[_shows_text(made) for _, made in done],
-        lost=[not live(made).all() for _, made in done],
-        look=max(float(np.mean(extra)), 0.0) if extra else 0.0,
-    )
+    return tried
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """In a worker of this machine, the chain on one row, the process's first one twice, since it loads networks and
+    word lists; ``folder`` holds the index's sealed words."""
+
+    recipe: Recipe
+    rows: pa.Table
+    folder: str
+
+    def __call__(self, i: int) -> _Tried:
+        row = self.rows.slice(i, 1)
+        plain, looked = (with_column(row, "second_look", pa.array([v])) for v in (False, True))
+        stages = _warm.get(self.folder)
+        if stages is None:
+            _warm.clear()
+            rules = self.recipe.picture_rules(), self.recipe.report_rules(), self.recipe.secret_source(), self.folder
+            stages = _warm[self.folder] = ingest_stages(*rules)
+            for first in (looked, plain):
+                _timed(first, stages)
+        seconds, made = _timed(plain, stages)
+        painted = _shows_text(made)
+        look = None if painted or i >= _LOOKED else max(_timed(looked, stages)[0] - seconds, 0.0)
+        return _Tried(seconds, _bytes(made), painted, not live(made).all(), look)
+
+
+_warm: dict[str, Sequence[Stage]] = {}  # a process's stages, of the folder at hand
+
+
+def _mean(values: Iterable[float]) -> float:
+    return float(np.mean(list(values) or [0.0]))
 
 
 def _timed(row: pa.Table, stages: Sequence[Stage]) -> tuple[float, pa.Table]:

@@ -280,3 +280,26 @@ def test_a_hundred_thousand_parts_are_in_order(tmp_path: Path) -> None:
     for number in (9, 99_999, 100_000, 100_001):
         part_path(tmp_path, number).touch()
     assert [partition_of(path) for path in part_paths(tmp_path)] == [9, 99_999, 100_000, 100_001]
+
+
+@dataclass(frozen=True)
+class DiesOnce(Numbers):
+    """Its first process is killed, as by the system where memory is short; the next one holds 64 MB for a while."""
+
+    folder: str = ""
+
+    def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
+        begun = Path(self.folder) / "begun"
+        if not begun.exists():
+            begun.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        assert len(b"x" * (64 << 20))
+        return super().run(partition, only, poison)
+
+
+@pytest.mark.parametrize("kind", ["local", pytest.param("ray", marks=pytest.mark.ray)])
+def test_what_a_step_took_is_in_its_manifest(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    engine = request.getfixturevalue(f"{kind}_engine")
+    manifest = run_step(Step("numbers", DiesOnce(folder=str(tmp_path)), 1, {}), tmp_path, engine)
+    assert manifest.retries == 1 and manifest.kept == 8
+    assert 64 << 20 < manifest.memory < 8 << 30

@@ -6,11 +6,14 @@ import csv
 import json
 import zipfile
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import pydicom
 import pytest
 
+from curate.engine import Engine, Resources
+from curate.engine.local import LocalEngine
 from pipelines.survey.analyze import analyze
 from tests.inline import curate
 from tests.pipelines.archive import make_archive
@@ -52,7 +55,9 @@ def test_the_page_tells_what_was_written_and_no_value_of_it(archive: Path, tmp_p
     assert not [value for value in identities if len(value) > 3 and value in everything]
 
 
-def test_a_copied_file_counts_and_a_modality_that_is_no_code_is_not_shown(archive: Path, tmp_path: Path) -> None:
+def test_a_copied_file_counts_and_a_modality_that_is_no_code_is_not_shown(
+    archive: Path, tmp_path: Path, inline_engine: Engine
+) -> None:
     source = next(p for p in sorted((archive / "dicom").rglob("*.dcm")) if p.stat().st_size > 10_000)
     (tmp_path / "in").mkdir()
     for name in ("a.dcm", "b.dcm"):
@@ -60,19 +65,19 @@ def test_a_copied_file_counts_and_a_modality_that_is_no_code_is_not_shown(archiv
     header = pydicom.dcmread(source)
     header.Modality, header.SOPInstanceUID = "DOE JOHN", "1.2.3"
     header.save_as(tmp_path / "in" / "c.dcm")
-    found = analyze([tmp_path / "in"])
+    found = analyze([tmp_path / "in"], inline_engine)
     assert found["duplicates"] == {"same_bytes": [1, 3], "same_instance": [1, 3]}
     assert found["pictures"]["modalities"].get("other") == 1 and "DOE" not in json.dumps(found)
     assert found["reports"] is None and found["pairing"] is None
 
 
-def test_files_of_an_archive_are_compared_as_others_are(archive: Path, tmp_path: Path) -> None:
+def test_files_of_an_archive_are_compared_as_others_are(archive: Path, tmp_path: Path, inline_engine: Engine) -> None:
     source = next(p for p in sorted((archive / "dicom").rglob("*.dcm")) if p.stat().st_size > 10_000)
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a.dcm").write_bytes(source.read_bytes())
     with zipfile.ZipFile(tmp_path / "in" / "study.zip", "w") as packed:
         packed.write(source, "b.dcm")
-    assert analyze([tmp_path / "in"])["duplicates"]["same_bytes"] == [1, 2]
+    assert analyze([tmp_path / "in"], inline_engine)["duplicates"]["same_bytes"] == [1, 2]
 
 
 def test_what_it_reads_is_not_written_into_and_an_empty_place_is_an_error(archive: Path, tmp_path: Path) -> None:
@@ -80,3 +85,12 @@ def test_what_it_reads_is_not_written_into_and_an_empty_place_is_an_error(archiv
     assert inside.returncode == 2 and "--out" in inside.stderr and not (archive / "told").exists()
     (tmp_path / "empty").mkdir()
     assert curate("analyze", tmp_path / "empty", "--out", tmp_path / "o").returncode == 2
+
+
+def test_a_picture_that_ends_its_process_is_counted(archive: Path, tmp_path: Path) -> None:
+    source = next(p for p in sorted((archive / "dicom").rglob("*.dcm")) if p.stat().st_size > 10_000)
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.dcm").write_bytes(source.read_bytes())
+    with closing(LocalEngine(Resources(workers=1, record_seconds=1e-4))) as engine:  # no picture is read so fast
+        found = analyze([tmp_path / "in"], engine)["text_in_pictures"]
+    assert found["share"] == [0, 0] and found["reasons"] == {"crashed_its_process": 1}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from curate.engine import Engine
+from curate.engine import Engine, Resources
+from curate.engine.local import LocalEngine
 from curate.record import Reason
 from curate.step import read_parts
 from pipelines.recipe.load import load_recipe
@@ -28,7 +30,7 @@ def recipe_file(secret_file: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 def test_an_estimate_by_all_records_is_what_the_run_then_makes(recipe_file: Path, inline_engine: Engine) -> None:
     recipe = load_recipe(recipe_file)
-    found = probe(recipe, look(recipe), 100)
+    found = probe(recipe, look(recipe), 100, inline_engine)
     assert found is not None and not recipe.out.exists()
     recipe.out.mkdir()
     save_recipe(recipe)
@@ -53,3 +55,11 @@ def test_the_command_says_it_and_writes_nothing(recipe_file: Path, tmp_path: Pat
     shown = curate(*arguments, "--probe", "1")
     assert "(1 tried)" in shown.stdout and "not in it: training and scoring of dfn" in shown.stdout
     assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.slow
+def test_records_that_end_their_process_are_lost_and_the_plan_goes_on(recipe_file: Path) -> None:
+    recipe = load_recipe(recipe_file)
+    with closing(LocalEngine(Resources(workers=1, record_seconds=1e-4))) as engine:
+        found = probe(recipe, look(recipe), 2, engine)
+    assert found is not None and (found.probed, found.withheld, found.payload) == (2, 1.0, 0)
