@@ -105,15 +105,34 @@ def _fault(found: Any, model: type[BaseModel]) -> tuple[str, str, str]:
         meant = f"did you mean '{near[0]}'? " if near else ""
         return field, "no such field", f"{meant}the fields here are: {', '.join(allowed)}"
     shown = "" if found["type"] in ("missing", "value_error") else f" (got {found['input']!r})"
-    return field, found["msg"].removeprefix("Value error, ") + shown, "correct the field in the recipe"
+    problem = (
+        found["msg"].removeprefix("Value error, ").replace("valid tuple", "list").replace("valid dictionary", "map")
+    )
+    described = _description(found["loc"], model)
+    return field, problem + shown, f"it says: {described}" if described else "correct the field in the recipe"
+
+
+def _description(location: Sequence[int | str], root: type[BaseModel]) -> str:
+    """The first sentence of what a field is described by; "" where it is none of a model."""
+    names = [name for name in location if isinstance(name, str)]
+    for end in range(len(names), 0, -1):  # pydantic goes on with the kinds that a field may be of
+        field = _model_at(names[: end - 1], root).model_fields.get(names[end - 1])
+        if field is not None and field.description:
+            return " ".join(field.description.split()).partition(". ")[0].rstrip(".")
+    return ""
 
 
 def _fields_at(location: Sequence[int | str], root: type[BaseModel]) -> list[str]:
+    return list(_model_at(location, root).model_fields)
+
+
+def _model_at(location: Sequence[int | str], root: type[BaseModel]) -> type[BaseModel]:
     model: Any = root
     for name in location:
-        if isinstance(name, int):
+        if isinstance(name, int) or name not in model.model_fields:
             continue
         annotation = model.model_fields[name].annotation
         options = [annotation, *getattr(annotation, "__args__", ())]
         model = next((o for o in options if isinstance(o, type) and issubclass(o, BaseModel)), model)
-    return list(model.model_fields)
+    found: type[BaseModel] = model
+    return found

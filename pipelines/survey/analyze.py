@@ -148,7 +148,7 @@ def _reports(recipe: Recipe, looked: Looked) -> dict[str, Any]:
 
 def _text_in_pictures(rows: Sequence[Mapping[str, Any]], engine: Engine | None) -> dict[str, Any]:
     """Some pictures, evenly drawn, and in how many the gate sees text; by modality too."""
-    at = np.linspace(0, len(rows) - 1, min(PICTURES, len(rows))).astype(int) if rows else []
+    at: list[int] = np.linspace(0, len(rows) - 1, min(PICTURES, len(rows))).astype(int).tolist() if rows else []
     drawn = [{name: rows[i][name] for name in ("path", "kind", "frames", "modality")} for i in at]
     seen: Counter[str] = Counter()
     written: Counter[str] = Counter()
