@@ -128,7 +128,7 @@ class Pipeline:
         make = partial(
             tasks.train, self.pool, self.recipe.split_rules(), clean, f.method, rules, name=name, marked=marked
         )
-        said = clean.model_dump(exclude={"marks"}) | ({} if marked is None else {"marks": digest(*marked)})
+        said = clean.model_dump(exclude={"marks"}) | ({} if self._marks is None else {"marks": digest(*self._marks)})
         config: dict[str, Any] = {"method": f.method, "rules": asdict(rules), "clean": said}
         config |= {"split": asdict(self.recipe.split_rules()), "weights": _weights(rules)}
         if clean.folder is not None:
@@ -143,10 +143,18 @@ class Pipeline:
         all filters learn the same."""
         if self.recipe.clean.marks is None:
             return None
-        from pipelines.browse.marks import Marks, consensus  # polars: only where marks are asked for
+        from pipelines.browse.marks import Marks  # polars: only where marks are asked for
 
-        judged = consensus(Marks(self.recipe.clean.marks).table())
-        return tuple(judged.filter(judged["good"].fill_null(False))["key"].to_list())
+        return tuple(Marks(self.recipe.clean.marks).good())
+
+    @cached_property
+    def _marks(self) -> list[str] | None:
+        """What names `_marked`: the same after a patient of theirs withdrew, as what was learned stays."""
+        if self._marked is None or self.recipe.clean.marks is None:
+            return None
+        from pipelines.browse.marks import Marks
+
+        return sorted({*map(digest, self._marked), *Marks(self.recipe.clean.marks).withdrawn()})
 
     @cached_property
     def score(self) -> Step | None:

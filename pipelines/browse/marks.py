@@ -6,6 +6,7 @@ Marks hold keys and codes, no text of a reviewer's own: a free text could name a
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from itertools import combinations
 from pathlib import Path
 from threading import Lock
@@ -16,8 +17,10 @@ import polars as pl
 import pyarrow as pa
 
 from curate.errors import RecipeError
-from curate.storage import commit_bytes, read_table, table_bytes
+from curate.export.remove import without_records
+from curate.storage import commit_bytes, commit_marker, digest, read_marker, read_table, table_bytes
 
+WITHDRAWN = "withdrawn.json"
 VERDICTS = ("good", "bad", "unsure")
 WHYS = (
     "another_study",  # the text is of another picture
@@ -57,6 +60,27 @@ class Marks:
         files = sorted(self.folder.glob("*.parquet")) if self.folder.is_dir() else []
         marks: Any = pl.from_arrow(pa.concat_tables([MARKS.empty_table(), *(_read(path) for path in files)]))
         return marks  # type: ignore[no-any-return]
+
+    def good(self) -> list[str]:
+        """Keys of records that more reviewers find good than bad."""
+        judged = consensus(self.table())
+        return [str(key) for key in judged.filter(judged["good"].fill_null(False))["key"]]
+
+    def withdrawn(self) -> list[str]:
+        """Digests of the keys that were `good` and whose patients withdrew: what was learned from them has its name
+        still."""
+        return list((read_marker(self.folder / WITHDRAWN) or {}).get("good", ()))
+
+    def forget(self, keys: Collection[str]) -> None:
+        """Remove every mark of these records; killed halfway, to be called again."""
+        gone = {digest(key) for key in self.good() if key in keys}
+        if gone:
+            commit_marker(self.folder / WITHDRAWN, {"good": sorted(gone | set(self.withdrawn()))})
+        for path in sorted(self.folder.glob("*.parquet")):
+            table = read_table(path)
+            left = without_records(table, keys)
+            if left.num_rows != table.num_rows:
+                commit_bytes(path, table_bytes(left))
 
     def mine(self) -> pl.DataFrame:
         """Those of this reviewer."""

@@ -261,8 +261,11 @@ def _left(step: Step, table: pa.Table, known: _Known, pseudo: Pseudonymizer) -> 
 
 def _rewrite_others(run: Path, known: _Known) -> None:
     """Tables of keys that a comparison has left beside its trainings, and reviewers' marks."""
-    folders = [folder for folder in (run / "compare", run / "review") if folder.is_dir()]
-    for path in (p for folder in folders for p in sorted(folder.rglob("*.parquet"))):
+    if (run / "review").is_dir():
+        from pipelines.browse.marks import Marks
+
+        Marks(run / "review").forget(known.keys)
+    for path in sorted((run / "compare").rglob("*.parquet")) if (run / "compare").is_dir() else []:
         table = read_table(path)
         left = without_records(table, known.keys)
         if left.num_rows != table.num_rows:

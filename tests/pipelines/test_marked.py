@@ -15,7 +15,10 @@ from curate.step import read_parts
 from pipelines.browse.marks import Marks
 from pipelines.build import Pipeline
 from pipelines.recipe.load import load_recipe
+from pipelines.report.told import told_of
+from pipelines.run.check import save_recipe
 from pipelines.run.execute import run_pipeline
+from pipelines.upkeep.withdrawal import withdraw
 from tests.pipelines.archive import make_archive, recipe_for
 
 
@@ -58,3 +61,31 @@ def test_marks_of_nothing_are_told(secret_file: Path, inline_engine: Engine, tmp
     recipe = load_recipe(recipe_for(archive, tmp_path / "run", secret_file, **changes))
     with pytest.raises(RecipeError, match=r"clean\.marks: no record of the train split is marked good"):
         run_pipeline(recipe, inline_engine, lambda *_: None, until="train-filter")
+
+
+@pytest.mark.slow  # a whole run, and a removal that draws its page again
+def test_who_withdraws_takes_marks_along_and_the_filter_keeps_its_name(
+    secret_file: Path, inline_engine: Engine, tmp_path: Path
+) -> None:
+    archive = make_archive(tmp_path / "archive", 24, side=64)
+    plain = {"filters": {"text_quality": {}}, "select": {"by": "text_quality", "keep": 0.7}, "truth": None}
+    path = recipe_for(archive, tmp_path / "run", secret_file, **plain)
+    first, _ = run_pipeline(load_recipe(path), inline_engine, lambda *_: None, until="dedup")
+    dedup = read_parts(first.dedup.folder(first.run))
+    marks = Marks(tmp_path / "run" / "review", "a")
+    for key in sorted(dedup.filter(pa.array(live(dedup)))["key"].to_pylist()):
+        marks.mark(key, "good", None, "random")
+    recipe = load_recipe(path, [f"clean.marks={marks.folder}"])
+    save_recipe(recipe)
+    pipeline, manifests = run_pipeline(recipe, inline_engine, lambda *_: None)
+    told_of(pipeline, manifests)
+    name = pipeline.train_filters["text_quality"].hash
+    learned = read_parts(pipeline.train_filters["text_quality"].folder(pipeline.run))["key"].to_pylist()
+    for key in learned[:2]:  # one after another
+        withdraw(Pipeline(recipe, pipeline.listing), [], [key], lambda *_: None)
+        assert key not in marks.table()["key"].to_list()
+    again = Pipeline(recipe, pipeline.listing)
+    assert again.train_filters["text_quality"].hash == name
+    assert all(m.reused for m in run_pipeline(recipe, inline_engine, lambda *_: None)[1])
+    marks.mark(marks.good()[0], "bad", None, None)
+    assert Pipeline(recipe, pipeline.listing).train_filters["text_quality"].hash != name
