@@ -302,7 +302,7 @@ def counted(held: Held, limits: Mapping[str, NDArray[np.float32]] | None) -> Cou
     total = Counter[str]()
     for one, judged, chance in held:
         spans = one.seen.spans if limits is None else tagger.revised(one.tokens, one.seen.spans, chance, limits)[0]
-        spans = [*closed_class.without(one.seen.folded, spans)]
+        spans = [*closed_class.without(one.seen.folded, spans, one.seen.cued)]
         key = tuple((span.start, span.end) for span in spans)
         if key not in judged.known:
             judged.known[key] = judge(judged, one.seen, spans)

@@ -49,6 +49,17 @@ bilateral|displaced|comminuted|simple|complex|calcified|cystic|solid|enhancing|p
 tiny|lobulated|spiculated|loculated|layering|nonspecific|degenerative|postsurgical|hypodense|hyperintense|echogenic"""
 EXAMS = """CT|MRI|MR|X-ray|XR|CXR|Ultrasound|US|USG|CT Chest|CT Head|CT Abdomen|CT Pelvis|MRI Brain|MRI Spine|MRI Knee
 Chest X-ray|PET CT|HRCT|CTA|MRA|MRCP|Mammogram|DEXA|Fluoroscopy|Barium swallow|Doppler|Bone scan|Echo|CT Angio|MR Hip"""
+SITES = """Tree|Hill|Park|Grove|Meadow|Lane|Street|Road|Bridge|Court|House|Valley|Creek|Bay|Point|Cross|Gate|Field|Water
+Wood|Brook|View|Ridge|Lake|Harbour|Harbor|Springs|Green|Oaks|Moor|Falls|Farm|Place|Square|Gardens|Corner|Heights|Coast"""
+HEADS = """Hospital|General Hospital|Memorial Hospital|District Hospital|Medical Center|Medical Centre|Clinic
+Health Centre|Surgery|Medical Practice|Family Practice|Family Medicine|Urgent Care|Walk-in Centre|Minor Injuries Unit
+Imaging|Imaging Center|Radiology|Diagnostics|Diagnostic Centre|Scan Centre|X-ray|Breast Unit|Breast Clinic|Dental|ED
+Infirmary|Cancer Centre|Cancer Center|Children's Hospital|Children's|Women's|Maternity|Nursing Home|Care Home|Hospice
+Rehab|Physio|Pharmacy|Orthopaedics|Heart Centre|Dialysis|Dialysis Unit|ward|Ward|Unit|Wing|Suite|House|Lodge|Court
+Primary School|High School|Middle School|School|College|University|Academy|Nursery|Daycare|Farm|Mill|Quarry|Works|Depot
+Bakery|Logistics|Motors|Foods|Ltd|Inc|Shipyard|Dockyard|Prison|Barracks|Brewery|Leisure Centre|Rugby Club|Station|Hotel
+Nagar|Road|Street|Lane|Close|Avenue|Village|Heights|Estate|Retirement Village|University Hospital of|Urology of
+Hospice of|Health|Healthcare|Medical Group|Associates|NHS Trust|Regional|Memorial|General|Base Hospital|Polyclinic"""
 STARTS = """No|Mild|Moderate|Severe|Small|Large|Minimal|Acute|Chronic|Left|Right|Bilateral|Stable|Possible|Probable
 Multiple|Subtle|Trace|New|Old|Normal|Without|Focal|Diffuse|Suspected|Early|Late|Interval|Few|Several|Large right"""
 
@@ -169,14 +180,36 @@ class Maker:
         before = r.choice(["", "", "", "Port ", "Mount ", "North ", "New ", "St ", "Fort ", "Lake "])
         return before + (place + r.choice(endings)).title()
 
+    def site(self) -> str:
+        """A named place as reports have it: of care, of learning, of work, of living."""
+        r = self.r
+        name = self.town() if r.random() < 0.45 else self.surname().split("-")[0]
+        if r.random() < 0.25:
+            name = (
+                r.choice(["St ", "St. ", "Saint ", "Our Lady of ", "Mount ", "Royal ", "Sri ", "New ", "Old ", "The "])
+                + name
+            )
+        elif r.random() < 0.2:
+            name = f"{r.choice(self.plain).title()} {r.choice(_sites())}"  # "Holly Tree", "Patient Grove"
+        name += "'s" if r.random() < 0.12 else ""
+        head = r.choice(_heads())
+        form = f"{head} {name}" if head.endswith(" of") else f"{name} {head}" if r.random() < 0.85 else name
+        x = r.random()
+        if x < 0.12:
+            form += f", {self.town()}"
+        elif x < 0.18:
+            form += f" {r.choice(['ED', 'OPD', 'ICU', 'A&E', 'HDU', 'MAU', 'radiology', 'ward', 'theatre'])}"
+        elif x < 0.22:
+            form += f" {r.randint(1, 30)}"
+        return f"the {form}" if x > 0.95 else form
+
     def masked(self, which: str) -> str:
         """What a rule masks: a place, a day or a time, a number; written out, or gone already."""
         r = self.r
         digits = "".join(r.choices(string.digits, k=8))
         if which == "Z":
             street = f"{digits[:3]} {self.surname()} {r.choice(['Street', 'Road', 'Ave', 'Nagar', 'Close'])}"
-            hospital = f"{self.town()} {r.choice(['Hospital', 'Clinic', 'Urgent Care', 'Infirmary'])}"
-            label, form = r.choice([("ADDRESS", street), ("FACILITY", hospital), ("ADDRESS", f"{digits[:2]}B")])
+            label, form = r.choice([("ADDRESS", street), ("FACILITY", self.site()), ("ADDRESS", f"{digits[:2]}B")])
         elif which == "U":
             day = f"{r.randint(1, 12)}/{r.randint(1, 28)}"
             label, form = r.choice(
@@ -350,6 +383,6 @@ def marked(text: str) -> tuple[str, list[tuple[int, int]], list[tuple[int, int, 
     return "".join([*plain, text[at:]]), names, masked
 
 
-_anatomy, _findings, _adjectives, _exams, _starts = (
-    cache(lambda text=text: _list(text)) for text in (ANATOMY, FINDING, ADJECTIVE, EXAMS, STARTS)
+_anatomy, _findings, _adjectives, _exams, _starts, _sites, _heads = (
+    cache(lambda text=text: _list(text)) for text in (ANATOMY, FINDING, ADJECTIVE, EXAMS, STARTS, SITES, HEADS)
 )

@@ -59,6 +59,7 @@ class Marked:
 
 
 WRITERS = "abcdefghijkl"
+SITES = 0.4  # of named places, how many become quite another
 FRESH = "fresh"  # frames, filled
 FOLDS = (("i", "j", "k", "l"), ("b", "e", "h", FRESH), ("a", "c", "d", "f", "g"))  # left out together
 
@@ -211,6 +212,8 @@ class Drawer:
             new = self.maker.surname() if self.r.random() < 0.5 else self.maker.town()
             return self._like(hit[0], new)
 
+        if not any(map(str.isdigit, value)) and len(value) > 4 and self.r.random() < SITES:
+            return self._like(value, self.maker.site())
         return self._digits(_WORD.sub(word, value))
 
     def _digits(self, value: str) -> str:

@@ -1,8 +1,9 @@
 """Words that a report's meaning stands and falls with, in one place: whatever found a span, they are cut out of it.
 
-Negations, sides, severities, numbers with their unit, levels, grades, section heads and a list's numbers go only as a
-patient's own value, as part of a name that a cue gives away, or, but for negations and heads, of a place's name ("Left
-Bank Road", "bed C4"). Works on folded text (`curate.deid.text.fold`).
+Negations and sides go only as a patient's own value. Severities go as a name that a cue gives away as well ("seen by
+Small") or, with a capital, in a place's name ("Small Heath Road"); levels behind a word for a place ("bed C4"); a
+list's numbers as days; numbers with their unit, grades and section heads never. Works on folded text
+(`curate.deid.text.fold`).
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ class Found(NamedTuple):
 
 ASKED = "decision per word"  # of such words only where somebody's name is led by a cue ("seen by Small")
 BY_TAGGER = "tagger"
-CUED = ("known value", "name by its cue", "Presidio")  # what found a span that is left whole
+KNOWN = ("known value", "Presidio")  # what found a span that is left whole
+CUED = (*KNOWN, "name by its cue")
 _PLACES = ("[ADDRESS]", "[FACILITY]")
 _DAYS = ("[DATE", "[TIME]")  # "14.03. Seen"
 _NEGATION = r"\b(?:no|not|none|nil|neg|negative|without|absent|never|nor|free|excluded|denies)\b"
@@ -55,24 +57,31 @@ _HEAD = (
 )
 _LISTED = r"(?:^[ ]*|(?<=[^\d.]\.))\d{1,2}[.)](?=\s?[a-z])"
 _CLOSED = re.compile(
-    rf"(?P<negation>{_NEGATION})|(?P<word>{_SIDE}|{_SEVERITY})|(?P<level>{_LEVEL}|{_ORDINAL}|{_GRADE})"
-    rf"|(?P<measure>{_MEASURE})|(?P<listed>{_LISTED})|(?P<head>{_HEAD})",
+    rf"(?P<never>{_NEGATION}|{_SIDE}|{_ORDINAL}|{_GRADE}|{_MEASURE}|{_HEAD})|(?P<severity>{_SEVERITY})"
+    rf"|(?P<level>{_LEVEL})|(?P<listed>{_LISTED})",
     re.IGNORECASE | re.MULTILINE,
 )
 _WORD = re.compile(r"[^\W_]")
 
 
-def without(text: str, spans: Iterable[Found]) -> Iterator[Found]:
-    """Of each span what is left of it, in order, once words of the closed class are cut out."""
+_LIES = re.compile(
+    r"\b(?:beds?|bd|bay|wards?|room|rm|suite|cubicle|unit|flat|apt|pod|theatre|cot|floor|block|icu|ccu|hdu)\b[^\n]{0,8}\Z",
+    re.IGNORECASE,
+)
+
+
+def without(text: str, spans: Iterable[Found], cued: Iterable[Found] = ()) -> Iterator[Found]:
+    """Of each span what is left of it, in order, once words of the closed class are cut out.
+
+    ``cued``: the spans of `CUED` before they were merged with others: what lies in one of them may go.
+    """
+    cued = [*cued]
     for span in spans:
-        if span.by.startswith(CUED):
-            yield span
-            continue
         at = span.start
         for hit in _CLOSED.finditer(text, _line(text, span.start), span.end + _BEYOND):
             if hit.start() >= span.end:
                 break
-            if hit.end() > span.start and not _may_go(hit, span):
+            if hit.end() > span.start and not _may_go(hit, span, cued):
                 yield from _piece(text, span, at, hit.start())
                 at = max(at, hit.end())
         if at == span.start:
@@ -81,14 +90,20 @@ def without(text: str, spans: Iterable[Found]) -> Iterator[Found]:
             yield from _piece(text, span, at, span.end)
 
 
-def _may_go(hit: re.Match[str], span: Found) -> bool:
-    if hit.lastgroup in ("negation", "word") and span.by.startswith(ASKED):
-        return True
-    if span.by.startswith(BY_TAGGER):
+def _may_go(hit: re.Match[str], span: Found, cued: Iterable[Found]) -> bool:
+    for one in cued:
+        known = one.by.startswith(KNOWN) and one.start < hit.end() and hit.start() < one.end
+        if known or (hit.lastgroup == "severity" and one.start <= hit.start() and hit.end() <= one.end):
+            return True
+    if hit.lastgroup == "never" or span.by.startswith(BY_TAGGER):
         return False
-    if hit.lastgroup == "listed" and span.placeholder.startswith(_DAYS):
+    if hit.lastgroup == "severity" and span.by.startswith(ASKED):
         return True
-    return span.placeholder in _PLACES and hit.lastgroup in ("word", "level", "measure", "listed")
+    if hit.lastgroup == "listed":
+        return span.placeholder.startswith(_DAYS) or span.placeholder in _PLACES
+    if span.placeholder not in _PLACES:
+        return False
+    return hit[0].istitle() if hit.lastgroup == "severity" else _LIES.search(hit.string, 0, hit.start()) is not None
 
 
 def _line(text: str, at: int) -> int:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from curate.deid.known.values import phi_spans
 from curate.deid.patterns.prefilter import Span
+from curate.deid.patterns.rules import find_spans
 from curate.deid.patterns.seasons import find_vague
 from curate.deid.presidio import presidio_spans
 from curate.deid.pseudonym import Pseudonymizer
@@ -28,7 +29,6 @@ from curate.deid.text.dates import find_dates, header_days
 from curate.deid.text.decide import State, Thresholds, name_spans, read, reasons
 from curate.deid.text.fold import BARRIER, fold, has_wide, tidy
 from curate.deid.text.names import find_names
-from curate.deid.text.rules import find_spans
 from curate.deid.text.text_index import Glance
 from curate.deid.words.language import require_known_language, segments
 from curate.deid.words.lexicon import CODES
@@ -130,13 +130,15 @@ def _cued(folded: str, names: Sequence[Span]) -> Iterator[str]:
 class Looked:
     """What rules and the decision per word have found in a folded text, before the tagger looks.
 
-    ``spans``: sorted and apart; ``labels``: of the placeholders that stand in it; ``states``: the English parts as they
-    were decided on, with where each begins; ``other``: where the text is in another language than English.
+    ``spans``: sorted and apart; ``cued``: those of a cue or the patient's own values as they were found; ``labels``: of
+    the placeholders that stand in it; ``states``: the English parts as they were decided on, with where each begins;
+    ``other``: where the text is in another language than English.
     """
 
     folded: str
     index: Sequence[int]
     spans: list[Found]
+    cued: list[Found]
     labels: list[str]
     states: list[tuple[int, State]]
     other: list[tuple[int, int]]
@@ -174,6 +176,7 @@ def first_look(
     if has_wide(text):
         spans = sorted([*spans, *_wide_spans(text, phi, index)], key=_order)
     merged, states = _merged(spans), list[tuple[int, State]]()
+    cued = [one for one in spans if one.by.startswith(closed_class.CUED)]
     if rules.vocabulary:
         decided = _decided(
             folded,
@@ -184,7 +187,7 @@ def first_look(
             states,
         )
         merged = _merged(sorted([*merged, *decided], key=_order)) if decided else merged
-    return Looked(folded, index, merged, placeholders(text), states, other)
+    return Looked(folded, index, merged, cued, placeholders(text), states, other)
 
 
 def _pass(
@@ -201,7 +204,7 @@ def _pass(
     folded, index, merged = seen.folded, seen.index, seen.spans
     if rules.vocabulary:
         merged = _merged(_revised(seen, rules, gone, shifted=shift is not None))
-    merged = [*closed_class.without(folded, merged)]
+    merged = [*closed_class.without(folded, merged, seen.cued)]
     out: list[str] = []
     at = 0
     for start, end, placeholder, by in merged:

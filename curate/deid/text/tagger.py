@@ -265,10 +265,16 @@ _JOIN = re.compile(r"[^\w\n]{0,3}")
 ACTS = "decision per word (acts)"
 KEPT = ("known value", ACTS)  # what found a span that never comes back
 _TIME = "[TIME]"
+_PLACE = LABELS.index("ADDRESS")
+_PLACES = ("[ADDRESS]", "[FACILITY]")
+_JOINTS = (",", "-", "&")
+# chances of being of a place: of what goes, from which it is one; of what stands beside it, from which it goes along
+_A_PLACE, _PART = 0.1, 0.03
 
 
-def is_protected(tokens: Tokens, i: int, label: str) -> bool:
-    """Words and numbers that the tagger does not add: those of the closed class, of grammar, of a number that counts.
+def is_protected(tokens: Tokens, i: int, label: str, *, inside: bool = False) -> bool:
+    """Words and numbers that the tagger does not add: those of the closed class, of grammar, of a number that counts;
+    abbreviations and departments where they are not ``inside`` what goes ("Barron Children's ED").
 
     Levels, heads and a list's numbers are cut out of what it adds by `closed_class`, as of whatever found a span.
     """
@@ -277,10 +283,12 @@ def is_protected(tokens: Tokens, i: int, label: str) -> bool:
     if form.isalpha():
         if lower in roles.PROTECTED:
             return not (lower in _COUNTING and label in _NUMBERED)
-        if lower in roles.LICENSED or (form.isupper() and kind(lower) & Kind.SHORT):
+        if lower in roles.LICENSED or (form.isupper() and kind(lower) & Kind.SHORT and not inside):
             return True
-        if label == "ADDRESS" and (
-            lower in _OF_A_KIND or (lower.endswith(roles.DEPARTMENTS) and kind(lower) & Kind.KNOWN)
+        if (
+            label == "ADDRESS"
+            and not inside
+            and (lower in _OF_A_KIND or (lower.endswith(roles.DEPARTMENTS) and kind(lower) & Kind.KNOWN))
         ):
             return True  # "seen in Orthopedics", "our local hospital"
         return lower in _UNIT and i > 0 and tokens.forms[i - 1].isdecimal()
@@ -320,6 +328,7 @@ def revised(
                 continue
             if which[beside] == which[i] if own[beside] else _same(tokens, masked, beside, which[i]):
                 own[i] = _may_go(tokens, i, LABELS[which[i]], signs=True)
+    _grow(tokens, masked, chances[:, _PLACE], own, gone, which)
     goes = np.pad(own | gone, 1)
     for i in map(int, np.flatnonzero(own & ~goes[:-2] & ~goes[2:])):
         own[i] = LABELS[which[i]] != "ADDRESS" or not _is_of_medicine(tokens.forms[i])  # alone it is no place
@@ -330,6 +339,41 @@ def revised(
     spans = [*_left_masked(tokens, masked, back), *_own_spans(tokens, own, which)]
     words = [i for i in map(int, np.flatnonzero(back)) if tokens.forms[i][0].isalnum()]
     return sorted(spans, key=lambda one: (one.start, -one.end)), words
+
+
+def _grow(
+    tokens: Tokens,
+    masked: Sequence[Found],
+    chance: NDArray[np.float32],
+    own: NDArray[np.bool_],
+    gone: NDArray[np.bool_],
+    which: list[int],
+) -> None:
+    """A place goes whole: along with what goes of it the words on either side that places are named by ("Oakmont Middle
+    School", "Kerrville TX"), and those that may well be of it; ``own`` and ``which`` take them in."""
+    sites = np.array([*(one.placeholder in _PLACES for one in masked), False])
+    places = own & (np.asarray(which) == _PLACE) | gone & (sites[tokens.masks] | (chance >= _A_PLACE))
+    if not places.any():
+        return
+    level = not any(form.istitle() and len(form) > 1 for form in tokens.forms)
+    for step in (1, -1):
+        for first in map(int, np.flatnonzero(places)[::step]):
+            i = first + step
+            while 0 <= i < len(own):
+                i += step if tokens.forms[i] in _JOINTS and 0 <= i + step < len(own) else 0
+                if not (own[i] or gone[i]):
+                    if not _is_part(tokens, i, float(chance[i]), level=level):
+                        break
+                    own[i], which[i] = True, _PLACE
+                i += step
+
+
+def _is_part(tokens: Tokens, i: int, chance: float, *, level: bool) -> bool:
+    form = tokens.forms[i]
+    lower = form.lower()
+    if not form[0].isalnum() or (form.islower() and not level) or is_protected(tokens, i, "ADDRESS", inside=True):
+        return False
+    return lower in roles.PARTS_OF_PLACES or (chance >= _PART and not _is_of_medicine(form))
 
 
 def _glued_numbers(tokens: Tokens, i: int) -> list[int]:
@@ -346,7 +390,8 @@ def _may_go(tokens: Tokens, i: int, label: str, *, signs: bool = False) -> bool:
     form = tokens.forms[i]
     if form[0] == BARRIER or form == "\n" or not (signs or form[0].isalnum()):
         return False
-    return not is_protected(tokens, i, label) and not (label == "NAME" and _is_of_medicine(form))
+    inside = signs and label == "ADDRESS"
+    return not is_protected(tokens, i, label, inside=inside) and not (label == "NAME" and _is_of_medicine(form))
 
 
 def _is_of_medicine(form: str) -> bool:
@@ -355,7 +400,8 @@ def _is_of_medicine(form: str) -> bool:
 
 
 def _same(tokens: Tokens, masked: Sequence[Found], i: int, label: int) -> bool:
-    return masked[tokens.masks[i]].placeholder.startswith(f"[{LABELS[label]}")
+    placeholder = masked[tokens.masks[i]].placeholder
+    return placeholder.startswith(f"[{LABELS[label]}") or (label == _PLACE and placeholder in _PLACES)
 
 
 def _taken_back(

@@ -64,6 +64,21 @@ OF_PLACES = words(
     partners associates clinic hospital practice surgery imaging radiology diagnostics medical health care foundation
     """
 )
+# What stands beside the name of a place as a part of it: kinds of house, department, road, firm, states in short.
+PARTS_OF_PLACES = OF_PLACES | words(
+    """
+    hospitals clinics centers unit ward nhs ed er opd icu hdu nicu picu micu sicu ccu cvicu itu amu mau sau miu pacu
+    resus school academy house home lodge nursing daycare nursery diagnostic diag dental ultrasound scan scans usg xray
+    physio hospice convent residence associates healthcare family med saint st mount mt northeast northwest
+    southeast southwest street road lane avenue drive square park gardens hill terrace rise crescent way row flats
+    apartments farm yard shipyard dockyard refinery depot plant mill creamery works factory office warehouse prison
+    barracks branch block wing floor tower suite room bay bed pod chair stepdown lounge theatre theater base inc ltd llc
+    plc pty corp service services lab labs laboratory pharmacy airlines sheltered housing middle primary secondary
+    elementary high junior hs jhs children's women's men's city town village nagar colony phase sector cantt dist po
+    al az ca co ct fl ga ia il ks ky la ma md mi mn mo ms mt nc nd ne nh nj nm nv ny oh ok pa ri sc sd tn tx ut va vt wa
+    wi wv wy bc mb nb nl ns qc sk nsw vic qld
+    """
+)
 # What is done with, by or to someone, before one of LINKS.
 TOLD = words(
     """

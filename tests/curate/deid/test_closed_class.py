@@ -61,13 +61,34 @@ def test_what_goes_was_found_and_everything_else_that_was_found_goes(made):
 @pytest.mark.parametrize("by", ["known value", "name by its cue"])
 def test_a_cue_takes_whatever_it_names(by):
     span = Found(4, 9, "[NAME]", by)
-    assert [*without("Mrs Small phoned", [span])] == [span]
+    assert [*without("Mrs Small phoned", [span], [span])] == [span]
 
 
-def test_places_are_named_by_sides_and_levels():
-    for text in ("14 Left Bank Road", "bed C4"):
-        span = Found(0, len(text), "[ADDRESS]", "rule")
-        assert [*without(text, [span])] == [span]
+@given(spans_over(), st.integers(0, 40), st.integers(1, 9))
+def test_beside_a_cued_name_no_denial_side_or_number_goes_whatever_the_spans_were_merged_into(made, at, size):
+    text, closed, spans = made
+    cued = Found(at, min(len(text), at + size), "[NAME]", "name by its cue")
+    whole = Found(0, len(text), "[NAME]", "name by its cue")
+    left = [*without(text, [whole], [cued, *spans])]
+    for start, end in closed:
+        word = text[start:end].strip().strip("x.:").rstrip(".)")
+        if not {"mild", "unchanged", "Small", "Trace"} & {*word.replace(")", " ").split()}:
+            found = text.index(word, start)
+            assert not any(one.start < found + len(word) and one.end > found for one in left), (word, left)
+
+
+def test_a_patients_own_value_goes_whatever_it_was_merged_into():
+    text = "14 Left Bank Road"
+    known, whole = Found(3, 7, "[NAME]", "known value"), Found(0, 17, "[ADDRESS]", "rule")
+    assert [*without(text, [whole], [known])] == [whole]
+    assert [text[one.start : one.end] for one in without(text, [whole])] == ["14", "Bank Road"]
+
+
+@pytest.mark.parametrize("text", ["Bed C4", "ward L4", "9 Small Heath Road"])
+def test_places_are_named_by_levels_and_severities(text):
+    start = 0 if text[0] == "9" else text.index(" ") + 1
+    span = Found(start, len(text), "[ADDRESS]", "rule")
+    assert [*without(text, [span])] == [span]
 
 
 @pytest.mark.parametrize("text", ["L4-5", "T12", "1.No", "4 x 5 mm", "Old\n2) Mild", "12.5% of it"])

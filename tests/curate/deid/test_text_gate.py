@@ -12,10 +12,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from curate.deid.patterns import days, facilities, seasons
+from curate.deid.patterns import days, facilities, rules, seasons
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.rules import PLACEHOLDER, TextRules
-from curate.deid.text import dates, names, rules
+from curate.deid.text import dates, names
 from curate.deid.text.decide import Thresholds, name_spans, read
 from curate.deid.text.fold import fold
 from curate.deid.text.scrub import scrub
