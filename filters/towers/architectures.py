@@ -21,7 +21,7 @@ from curate.errors import RecipeError
 from filters.towers.hub import fetch_folder, fetch_tag, find_weights, is_hub_name
 from filters.towers.openclip import open_clip
 from filters.towers.text_configs import TEXT_TOWERS
-from filters.towers.weights import is_script, read_state
+from filters.towers.weights import is_script, read_object, read_state
 
 CONFIGS = Path(__file__).parent / "configs"
 TOKENIZER_FILES = (
@@ -107,13 +107,9 @@ def _as_released(config: Config, preprocessing: Mapping[str, Any]) -> Config:
 
 
 def _parse(path: Path) -> Config:
-    try:
-        content = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise RecipeError(
-            "filter.arch", f"cannot read {path} ({type(error).__name__})", "a path to an open_clip config"
-        ) from None
-    config = content.get("model_cfg", content) if isinstance(content, dict) else {}
+    if (content := read_object(path)) is None:
+        raise RecipeError("filter.arch", f"cannot read {path}", "a path to an open_clip config")
+    config = content.get("model_cfg", content)
     if not isinstance(config, dict) or not {"embed_dim", "vision_cfg", "text_cfg"} <= set(config):
         raise RecipeError(
             "filter.arch", f"{path} is no open_clip model config", "it needs embed_dim, vision_cfg and text_cfg"
@@ -131,11 +127,8 @@ def _with_text_tower(config: Config, folder: Path) -> Config:
     if "hf_model_name" not in text or "hf_config" in text:
         return config
     for place in _places(text["hf_model_name"], folder):
-        try:
-            tower = json.loads((place / "config.json").read_text("utf-8"))
-        except (OSError, ValueError):
-            continue
-        if isinstance(tower, dict) and "model_type" in tower and not {"text_config", "vision_config"} & set(tower):
+        tower = read_object(place / "config.json")
+        if tower and "model_type" in tower and not {"text_config", "vision_config"} & set(tower):
             break
     else:
         tower = dict(TEXT_TOWERS.get(text["hf_model_name"], {}))
@@ -151,10 +144,7 @@ def _places(name: str, folder: Path) -> tuple[Path, ...]:
 
 def tokenizer_files(config: Path) -> dict[str, bytes]:
     """The transformers tokenizer files beside a model config or with its text tower; {} where there are none."""
-    try:
-        content = json.loads(config.read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
+    content = read_object(config) or {}
     text = content.get("model_cfg", content).get("text_cfg", {})
     for key in ("hf_tokenizer_name", "hf_model_name"):
         for place in reversed(_places(text[key], config.parent)) if text.get(key) else ():

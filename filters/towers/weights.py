@@ -93,6 +93,15 @@ def tensor_names(folder: Path) -> frozenset[str]:
     return frozenset(str(k) for k in tensors) if isinstance(tensors, dict) else frozenset()
 
 
+def read_object(path: Path) -> dict[str, Any] | None:
+    """The object in a JSON file; None where there is no file, or it holds none."""
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
 def _shards(index: Path) -> list[str]:
     """The files beside an index, whatever paths it names."""
     try:
