@@ -29,7 +29,7 @@ class Reason(StrEnum):
     SYMLINK = "symlink_not_followed"
     EMPTY_FILE = "empty_file"
     DAMAGED_ARCHIVE = "damaged_archive"  # a tar or zip, or what is missing of one
-    PACKED_ARCHIVE = "compressed_archive"  # as a whole (.tar.gz), so that nothing in it can be read alone
+    PACKED_ARCHIVE = "compressed_archive"  # as a whole (.tar.xz), so that nothing in it can be read alone
     UNSAFE_NAME = "unsafe_name_in_archive"  # absolute, or one that leads out of it
     REPEATED_NAME = "name_twice_in_archive"  # which of them belongs to the rest nobody says
     URL_NOT_FOUND = "url_not_found"  # of `curate fetch --urls`: the server has no such thing

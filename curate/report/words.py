@@ -12,7 +12,7 @@ REASONS: dict[Reason, str] = {
     Reason.SYMLINK: "a link is not followed; images.N.follow_symlinks: true follows it",
     Reason.EMPTY_FILE: "the file holds no byte",
     Reason.DAMAGED_ARCHIVE: "the tar or zip is damaged, or a part of it is missing",
-    Reason.PACKED_ARCHIVE: "the archive is compressed as a whole, so nothing in it can be read alone: unpack it",
+    Reason.PACKED_ARCHIVE: "nothing in an archive that is packed so can be read alone: make a .tar or .tar.gz of it",
     Reason.UNSAFE_NAME: "its name in the archive is absolute or leads out of it",
     Reason.REPEATED_NAME: "two members of the archive have this name, and nobody says which belongs to the rest",
     Reason.URL_NOT_FOUND: "the server has nothing under this URL",

@@ -6,14 +6,17 @@ links are not followed. `samples` says which members of an archive belong togeth
 
 from __future__ import annotations
 
+import gzip
+import math
 import stat
 import tarfile
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, BinaryIO, Self, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -21,13 +24,14 @@ import pyarrow.parquet as pq
 from curate.places import place
 from curate.record import Reason
 from curate.sources.faults import stop_for_source
-from curate.sources.member import MAX_MEMBER, TABLES, address, read_at
+from curate.sources.member import GZIPPED, MAX_MEMBER, TABLES, address, read_at
 from curate.sources.walk import Found, matcher, walk
 
-_TAR, _ZIP, _PACKED = (".tar",), (".zip",), (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
+_TAR, _ZIP, _PACKED = (".tar", *GZIPPED), (".zip",), (".tar.bz2", ".tar.xz", ".tar.zst")
 OF_ARCHIVES = (Reason.DAMAGED_ARCHIVE, Reason.PACKED_ARCHIVE, Reason.UNSAFE_NAME, Reason.REPEATED_NAME)
 _TEXTS = frozenset(("txt", "text", "json", "html", "htm", "rtf", "caption"))  # suffixes of what describes an image
 _ENCRYPTED = 0x1  # general purpose bit 0 of a zip's entry (APPNOTE 4.4.4)
+_DAMAGED = (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error)
 _DEEPEST = 3  # dots from the end at which a sample's key may end
 
 
@@ -46,12 +50,12 @@ def walk_members(
 ) -> Iterator[Found]:
     """`walk`, with the members of an archive in its place, in the archive's order.
 
-    An archive is told by its name (.tar, .zip) and must be one: else, and where it ends too early, it stands for what
-    cannot be read as DAMAGED_ARCHIVE; packed as a whole (.tar.gz) it is PACKED_ARCHIVE, as no member of it can be read
-    alone. A member's ``relative`` path is as though its archive were a folder, its time is the archive's, its
-    ``sample`` what it shares with those that belong to it. Absolute names and such that lead out are UNSAFE_NAME, a
-    name that stands twice is REPEATED_NAME every time; links are SYMLINK. With ``tables`` a Parquet file that holds
-    images is such an archive, too, whose members are called ``row/column``. Raises as `walk`.
+    An archive is told by its name (.tar, .tar.gz, .tgz, .zip) and must be one: else, and where it ends too early, it
+    stands for what cannot be read as DAMAGED_ARCHIVE; packed by bzip2, xz or Zstandard it is PACKED_ARCHIVE. A
+    member's ``relative`` path is as though its archive were a folder, its time is the archive's, its ``sample`` what
+    it shares with those that belong to it. Absolute names and such that lead out are UNSAFE_NAME, a name that stands
+    twice is REPEATED_NAME every time; links are SYMLINK. With ``tables`` a Parquet file that holds images is such an
+    archive, too, whose members are called ``row/column``. Raises as `walk`.
     """
     excluded = matcher(exclude)
     for found in walk(root, follow_symlinks, exclude):
@@ -135,21 +139,25 @@ def _list_tar(archive: Found) -> list[_Entry]:
     """The members; last, without a name, what says that there is more which cannot be read."""
     entries: list[_Entry] = []
     whole = False
-    with place(archive.path).open("rb") as file:
+    packed = archive.relative.lower().endswith(GZIPPED)
+    with place(archive.path).open("rb") as opened:
+        file = cast(BinaryIO, gzip.GzipFile(fileobj=opened)) if packed else opened
         try:
             with tarfile.open(fileobj=file, mode="r:", tarinfo=Header, errors="surrogateescape") as tar:
                 for info in tar:
                     tar.members.clear()  # type: ignore[attr-defined]  # else it keeps them all
                     if not info.isdir():
-                        entries.append(_tar_entry(info, archive.size))
+                        entries.append(_tar_entry(info, math.inf if packed else archive.size))
                 end = read_at(file, tarfile.BLOCKSIZE, tar.offset)
                 whole = not any(end)  # tarfile ends in silence where a header makes no sense
-        except (tarfile.TarError, EOFError, ValueError, OverflowError, RecursionError):
+                while packed and file.read(1 << 20):  # to the checksum of all that was inflated
+                    pass
+        except (*_DAMAGED, ValueError, OverflowError, RecursionError):
             whole = False
     return entries if whole else [*entries, _Entry("", 0, 0, Reason.DAMAGED_ARCHIVE)]
 
 
-def _tar_entry(info: tarfile.TarInfo, length: int) -> _Entry:
+def _tar_entry(info: tarfile.TarInfo, length: float) -> _Entry:
     name, safe = _clean(info.name)
     reason = None
     if not safe:
@@ -160,6 +168,8 @@ def _tar_entry(info: tarfile.TarInfo, length: int) -> _Entry:
         reason = Reason.UNREADABLE_FILE
     elif info.offset_data + info.size > length:
         reason = Reason.DAMAGED_ARCHIVE
+    elif length == math.inf and info.size > MAX_MEMBER:
+        reason = Reason.TOO_LARGE
     elif info.size == 0:
         reason = Reason.EMPTY_FILE
     return _Entry(name, info.offset_data, info.size, reason)

@@ -21,7 +21,7 @@ def png(seed: int, side: int = 48) -> bytes:
 
 
 def write_tar(path: Path, entries: Entries, links: Sequence[str] = ()) -> Path:
-    with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as tar:
+    with tarfile.open(path, "w:gz" if path.suffix in (".gz", ".tgz") else "w", format=tarfile.PAX_FORMAT) as tar:
         for name, data in entries:
             info = tarfile.TarInfo(name)
             info.size = len(data)
@@ -31,6 +31,10 @@ def write_tar(path: Path, entries: Entries, links: Sequence[str] = ()) -> Path:
             info.type, info.linkname = tarfile.SYMTYPE, "/etc/passwd"
             tar.addfile(info)
     return path
+
+
+def write_tgz(path: Path, entries: Entries) -> Path:
+    return write_tar(path, entries)
 
 
 def write_zip(path: Path, entries: Entries, packed: int = zipfile.ZIP_DEFLATED) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import tarfile
 import warnings
@@ -26,7 +27,7 @@ from curate.sources.reports.read import read_reports
 from curate.sources.scan import listed, scan_file
 from curate.sources.walk import Found
 from tests.curate.dicomfiles import dataset, gradient, to_bytes
-from tests.curate.pools import png, write_tar, write_zip
+from tests.curate.pools import png, write_tar, write_tgz, write_zip
 
 LONG = "deep/" * 30 + "1.2.840.113619.2.55.3.png"  # beyond the 100 bytes of a tar's name field
 
@@ -35,7 +36,7 @@ def members(path: Path) -> dict[str, Found]:
     return {f.relative: f for f in walk_members(path)}
 
 
-@pytest.mark.parametrize("write", [write_tar, write_zip])
+@pytest.mark.parametrize("write", [write_tar, write_tgz, write_zip])
 def test_a_member_is_read_as_the_file_it_was(write, tmp_path: Path) -> None:
     entries = [("a.png", png(1)), ("b/c.png", png(2)), (LONG, png(3)), ("ä ö.png", png(4)), ("t.txt", b"x" * 5000)]
     archive = write(tmp_path / f"shard.{write.__name__[-3:]}", entries)
@@ -54,7 +55,7 @@ def test_a_member_is_read_as_the_file_it_was(write, tmp_path: Path) -> None:
     assert (row["kind"], row["rows"], row["columns"], row["reason"]) == ("image", 48, 48, None)
 
 
-@pytest.mark.parametrize("write", [write_tar, write_zip])
+@pytest.mark.parametrize("write", [write_tar, write_tgz, write_zip])
 def test_a_dicom_member_is_read_as_the_file_it_was(write, tmp_path: Path) -> None:
     data = to_bytes(dataset(gradient(), PatientID="77"))
     (tmp_path / "a.dcm").write_bytes(data)
@@ -96,7 +97,11 @@ def test_an_archive_that_is_none_or_ends_early_says_so(tmp_path: Path) -> None:
     (tmp_path / "torn.tar").write_bytes(middle)
     (tmp_path / "text.tar").write_bytes(b"no archive at all " * 100)
     (tmp_path / "text.zip").write_bytes(b"PK\x03\x04 and no more")
-    (tmp_path / "packed.tar.gz").write_bytes(b"\x1f\x8b")
+    (tmp_path / "packed.tar.xz").write_bytes(b"\xfd7zXZ")
+    packed = gzip.compress(whole)
+    (tmp_path / "none.tar.gz").write_bytes(b"no gzip at all")
+    (tmp_path / "short.tgz").write_bytes(packed[: len(packed) // 2])
+    (tmp_path / "bits.tgz").write_bytes(packed[:-8] + b"wrong...")  # a checksum that is not the data's
     found = list(walk_members(tmp_path))
     by = {
         name: [f for f in found if f.relative.split("/")[0] == name]
@@ -106,7 +111,27 @@ def test_an_archive_that_is_none_or_ends_early_says_so(tmp_path: Path) -> None:
     assert [f.reason for f in by["torn.tar"]] == [None, Reason.DAMAGED_ARCHIVE]
     assert by["cut.tar"][-1].reason is Reason.DAMAGED_ARCHIVE and by["cut.tar"][0].reason is None
     assert [f.reason for f in by["text.tar"]] == [f.reason for f in by["text.zip"]] == [Reason.DAMAGED_ARCHIVE]
-    assert [f.reason for f in by["packed.tar.gz"]] == [Reason.PACKED_ARCHIVE]
+    assert [f.reason for f in by["packed.tar.xz"]] == [Reason.PACKED_ARCHIVE]
+    assert [f.reason for f in by["none.tar.gz"]] == [Reason.DAMAGED_ARCHIVE]
+    assert by["short.tgz"][-1].reason is Reason.DAMAGED_ARCHIVE and by["short.tgz"][0].reason is None
+    assert [f.reason for f in by["bits.tgz"]] == [None] * 4 + [Reason.DAMAGED_ARCHIVE]
+    with open_source(Path(by["short.tgz"][0].path)) as file:
+        assert file.read() == png(0)
+    with pytest.raises(DropRecord) as caught, open_source(Path(by["short.tgz"][-2].path)) as file:
+        file.read()
+    assert caught.value.reason is Reason.UNREADABLE_FILE
+
+
+def test_a_packed_archive_is_read_in_any_order_and_no_bomb_of_it_is_inflated(tmp_path: Path) -> None:
+    path = write_tar(tmp_path / "s.tar.gz", [(f"{n}.png", png(n)) for n in range(5)])
+    found = members(tmp_path)
+    for n in (3, 1, 4, 0, 2):
+        with open_source(Path(found[f"s.tar.gz/{n}.png"].path)) as file:
+            assert file.read() == png(n)
+    info = tarfile.TarInfo("big.png")
+    info.size = 1 << 40
+    path.write_bytes(gzip.compress(info.tobuf() + bytes(5000)))
+    assert [f.reason for f in walk_members(tmp_path)] == [Reason.TOO_LARGE, Reason.DAMAGED_ARCHIVE]
 
 
 def test_a_bomb_and_a_wrong_checksum_are_reasons_and_inflate_nothing(tmp_path: Path) -> None:

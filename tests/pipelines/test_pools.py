@@ -59,14 +59,11 @@ SHARD: Entries = [
 ]
 
 
-@pytest.mark.parametrize("packed", [False, True])
-def test_a_shard_is_read_where_it_lies(packed: bool, tmp_path: Path, secret_file: Path, inline_engine: Engine) -> None:
+@pytest.mark.parametrize("kind", ["tar", "tgz", "zip"])
+def test_a_shard_is_read_where_it_lies(kind: str, tmp_path: Path, secret_file: Path, inline_engine: Engine) -> None:
     pool = tmp_path / "pool"
     pool.mkdir()
-    if packed:
-        write_zip(pool / "a.zip", SHARD)
-    else:
-        write_tar(pool / "a.tar", SHARD)
+    (write_zip if kind == "zip" else write_tar)(pool / f"a.{kind}", SHARD)
     write_tar(pool / "b.tar", [("case1.png", png(9)), ("case1.txt", b"Two shards with one key.")])
     before = {p: p.read_bytes() for p in pool.iterdir()}
     done = run("webdataset.yaml", pool, tmp_path, secret_file, inline_engine)

@@ -86,7 +86,8 @@ def check_columns(path: Path, columns: ReportColumns, format: Asked = "auto", na
     for names in tables:
         _check_names(names, columns)
     there = "; ".join(sorted(what.removeprefix("is ") for what in others if what.startswith("is ")))
-    fix = "name a " + ", ".join(SUFFIXES) + " file, or give 'format'"
+    fix = "name a " + ", ".join(SUFFIXES) + " file, or give 'format'; "
+    fix += "for pictures without any, --set 'reports=[]' --set pair.unpaired_images=keep"
     raise RecipeError("path", "holds no reports" + (f": there is {there}" if there else ""), fix)
 
 
