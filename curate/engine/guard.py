@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import re
 import resource
@@ -39,6 +40,23 @@ _MACHINE = {  # what is no bug of ours: what to do about it
 def no_core_dumps() -> None:
     """A process that dies leaves no image of its memory: that would hold whatever it was reading."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+@cache
+def code_digest() -> str:
+    """Of the product's source files, as they are installed where this is asked."""
+    folders = (_ROOT / name for name in ("curate", "filters", "pipelines"))
+    found = hashlib.sha256()
+    for path in sorted(path for folder in folders for path in folder.rglob("*.py")):
+        found.update(f"{path.relative_to(_ROOT)}\0".encode() + path.read_bytes())
+    return found.hexdigest()
+
+
+def check_code(driver: str) -> None:
+    """RunError where this process does not run the driver's program (its `code_digest`): it would make other bytes."""
+    if driver != code_digest():
+        fix = "install the same on every node and restart Ray there; the same command goes on"
+        raise RunError(f"a worker has another version of radsift than the driver: {fix}")
 
 
 def guarded(fn: Callable[[T], R], item: T, record_seconds: float = 0.0, retry: int = 0) -> R:

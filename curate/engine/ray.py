@@ -18,7 +18,7 @@ import ray.data
 from ray.exceptions import NodeDiedError, OutOfMemoryError, RayError, RayTaskError, WorkerCrashedError
 
 from curate.engine import CRASH, Crash, R, Resources, T
-from curate.engine.guard import guarded
+from curate.engine.guard import check_code, code_digest, guarded
 from curate.engine.ray_start import Session
 from curate.errors import RadsiftError, RecipeError, RunError
 
@@ -57,7 +57,7 @@ class RayEngine:
             most = max(window(), 1)  # as nodes come and go
             while left and len(running) < most:
                 item = left.pop()
-                running[task.remote(shared, item, self.resources.record_seconds, before)] = item
+                running[task.remote(shared, item, self.resources.record_seconds, before, code_digest())] = item
             ray.wait(list(running), num_returns=1)
             # the others that are done by now are taken with it: a look at a wide window is dear
             for one in ray.wait(list(running), num_returns=len(running), timeout=0)[0]:
@@ -73,12 +73,16 @@ class RayEngine:
         rows = [{"item": i} for i in range(len(items))]
         source = ray.data.from_items(rows, override_num_blocks=len(rows))
         decoded = source.map_batches(
-            _Prepare(prepare, list(items)), batch_size=1, batch_format="pyarrow", zero_copy_batch=True, num_cpus=1
+            _Prepare(prepare, list(items), code_digest()),
+            batch_size=1,
+            batch_format="pyarrow",
+            zero_copy_batch=True,
+            num_cpus=1,
         )
         # `max_errored_blocks` stays 0: Ray drops the rows of an errored block without a word
         scored = decoded.map_batches(
             _ModelActor,
-            fn_constructor_args=(model,),
+            fn_constructor_args=(model, code_digest()),
             batch_size=1,
             batch_format="pyarrow",
             zero_copy_batch=True,
@@ -109,9 +113,10 @@ class RayEngine:
             self._session.close()
 
 
-def _guarded(fn: Callable[[T], R], item: T, record_seconds: float, before: int) -> R:
+def _guarded(fn: Callable[[T], R], item: T, record_seconds: float, before: int, code: str) -> R:
     """In a worker: `guarded`, told how often Ray has begun this task before, which it says nowhere else, and ``before``
-    that."""
+    that. ``code``: as `check_code`."""
+    check_code(code)
     worker: Any = ray._private.worker.global_worker
     return guarded(fn, item, record_seconds, before + worker.core_worker.get_current_task_attempt_number())
 
@@ -132,12 +137,12 @@ class _Prepare:
     is what is around them.
     """
 
-    def __init__(self, prepare: Callable[[Any], Iterable[Any]], items: list[Any]) -> None:
-        self.prepare, self.items = prepare, items
+    def __init__(self, prepare: Callable[[Any], Iterable[Any]], items: list[Any], code: str) -> None:
+        self.prepare, self.items, self.code = prepare, items, code
 
     def __call__(self, rows: pa.Table) -> Iterator[pa.Table]:
         item = rows["item"][0].as_py()
-        source = _told(lambda i: iter(self.prepare(i)), self.items[item])
+        source = _told(lambda i: iter(self.prepare(i)), self.items[item], self.code)
         place = 0
         while not isinstance(source, RadsiftError):
             batch = _told(lambda batches: next(batches, _End), source)
@@ -159,8 +164,8 @@ def _row(item: int, place: int, batch: Any) -> pa.Table:
 class _ModelActor:
     """Holds the model; called with one row, which is one batch."""
 
-    def __init__(self, model: Callable[[], Callable[[Any], Any]]) -> None:
-        self.model = _told(lambda build: build(), model)
+    def __init__(self, model: Callable[[], Callable[[Any], Any]], code: str) -> None:
+        self.model = _told(lambda build: build(), model, code)
 
     def __call__(self, row: pa.Table) -> pa.Table:
         arrays = [array.as_buffer() for array in row["arrays"][0].values]
@@ -174,10 +179,12 @@ class _ModelActor:
         return self.model if isinstance(self.model, RadsiftError) else _told(self.model, batch)
 
 
-def _told(fn: Callable[[T], R], item: T) -> R | RadsiftError:
+def _told(fn: Callable[[T], R], item: T, code: str = "") -> R | RadsiftError:
     """``fn(item)``, or the error it ended in, as a value: of an exception in an actor's construction Ray Data brings
     back a text only, and it prints the others with their traceback."""
     try:
+        if code:
+            check_code(code)
         return guarded(fn, item)
     except RadsiftError as error:
         return error

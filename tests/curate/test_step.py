@@ -303,3 +303,16 @@ def test_what_a_step_took_is_in_its_manifest(kind: str, tmp_path: Path, request:
     manifest = run_step(Step("numbers", DiesOnce(folder=str(tmp_path)), 1, {}), tmp_path, engine)
     assert manifest.retries == 1 and manifest.kept == 8
     assert 64 << 20 < manifest.memory < 8 << 30
+
+
+@pytest.mark.ray
+def test_ray_workers_of_another_version_stop_the_run(
+    tmp_path: Path, ray_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("curate.engine.ray.code_digest", lambda: "0" * 64)  # the driver's
+    step = Step("numbers", Numbers(), 3, {})
+    with pytest.raises(RunError, match="another version of radsift"):
+        run_step(step, tmp_path, ray_engine)
+    with pytest.raises(RunError, match="another version of radsift"):
+        run_model_step(step, Numbers(), tmp_path, ray_engine)
+    assert not list(step.folder(tmp_path).glob("part-*"))
