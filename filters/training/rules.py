@@ -108,11 +108,17 @@ class TrainingRules(CommonRules):
         return self.batch if self.reference is None else round(self.batch / (1 - self.filter_ratio))
 
 
+_TOGETHER = "2 or more: pairs are told apart from each other"
+
+
 def check_filter_training(rules: FilterTrainingRules) -> None:
     """RecipeError for a value out of range; checks that depend on the model come when it is built."""
     _check_common(rules, "filter")
     for name in ("negatives", "finetune"):
         _refuse(getattr(rules, name) < 0, f"filter.{name}", getattr(rules, name), "0 (none) or more")
+    _refuse(rules.epochs < 0, "filter.epochs", rules.epochs, "0 (none) or more")
+    _refuse(rules.batch < 2, "filter.batch", rules.batch, _TOGETHER)
+    _refuse(not rules.lr > 0, "filter.lr", rules.lr, "above 0")
 
 
 def check_training_rules(rules: TrainingRules) -> None:
@@ -121,7 +127,7 @@ def check_training_rules(rules: TrainingRules) -> None:
     for name, low, high in _COUNTS:
         value = getattr(rules, name)
         _refuse(not low <= value <= high, f"train.{name}", value, f"{low} to {high}")
-    _refuse(rules.batch < 2, "train.batch", rules.batch, "2 or more: pairs are told apart from each other")
+    _refuse(rules.batch < 2, "train.batch", rules.batch, _TOGETHER)
     uneven = rules.accumulate < 1 or rules.batch % rules.accumulate
     problem = f"{rules.accumulate} micro-batches of {rules.batch} pairs"
     _refuse(uneven, "train.accumulate", problem, "a batch of 2 or more, a whole multiple of accumulate")

@@ -104,11 +104,15 @@ def _fault(found: Any, model: type[BaseModel]) -> tuple[str, str, str]:
         near = get_close_matches(str(found["loc"][-1]), allowed, 1)
         meant = f"did you mean '{near[0]}'? " if near else ""
         return field, "no such field", f"{meant}the fields here are: {', '.join(allowed)}"
-    shown = "" if found["type"] in ("missing", "value_error") else f" (got {found['input']!r})"
-    problem = (
-        found["msg"].removeprefix("Value error, ").replace("valid tuple", "list").replace("valid dictionary", "map")
-    )
+    problem = found["msg"].removeprefix("Value error, ")
+    if found["type"] == "value_error":  # ours: "problem; fix"
+        problem, _, fix = (
+            problem.rpartition("; ") if "; " in problem else (problem, "", "correct the field in the recipe")
+        )
+        return field, problem, fix
     described = _description(found["loc"], model)
+    problem = problem.replace("valid tuple", "list").replace("valid dictionary", "map")
+    shown = "" if found["type"] == "missing" else f" (got {found['input']!r})"
     return field, problem + shown, f"it says: {described}" if described else "correct the field in the recipe"
 
 

@@ -160,7 +160,7 @@ class Recipe(Part):
             raise ValueError("select cuts by score, but 'filters: {}' scores nothing; 'select: {}' keeps everything")
         if len(self.filters) > 1 and "ours" not in self.filters and cuts and self.select.by is None:
             raise ValueError(f"select.by: name the score to cut by, of {', '.join(self.filters)}")
-        if cuts:
+        if cuts or (self.filters and self.select.by is not None):
             self._columns_of_filters()
         if self.capfilt is not None and self.capfilt.folder is None:
             self._writes(self.capfilt.filter)

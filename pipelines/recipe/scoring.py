@@ -7,9 +7,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from curate.errors import RecipeError
 from curate.export.rules import SelectRules
 from curate.part import Fraction, Part
 from filters.registry import METHODS, SCORING, CapfiltRules, field_names, make_rules, registered
+from filters.training.rules import FilterTrainingRules, check_filter_training
 
 FilterName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 
@@ -38,6 +40,11 @@ class Filter(BaseModel):
         train = getattr(made, "train", None)
         if train is not None and train.epochs == 0 and train.model.checkpoint is None:
             raise ValueError("epochs: 0 trains nothing; name a checkpoint to score with as it is, or a folder")
+        if isinstance(train, FilterTrainingRules):
+            try:
+                check_filter_training(train)
+            except RecipeError as error:
+                raise ValueError(f"{error.field.removeprefix('filter.')}: {error.problem}; {error.fix}") from None
         return self
 
     @property
@@ -98,7 +105,7 @@ class Select(Part):
     """A score's column, or weights over several; null: the only filter, or the one named ours."""
     keep: Annotated[float, Field(gt=0, le=1)] | None = None
     """Share of the train split that stays, the best first."""
-    threshold: float | None = None
+    threshold: Annotated[float, Field(allow_inf_nan=False)] | None = None
     """Least score that stays."""
     top_k: Annotated[int, Field(ge=1)] | None = None
     """How many records stay."""

@@ -30,6 +30,11 @@ def test_every_shipped_recipe_is_valid(path: Path) -> None:
     ("changes", "words"),
     [
         ({"selct": {}}, ["selct", "no such field", "select"]),
+        ({"images": 3}, ["images", "should be a list (got 3)", "fix: it says: Where pictures lie"]),
+        ({"filters": {"dfn": {"lr": -1}}}, ["filters.dfn", "lr: -1.0", "fix: above 0"]),
+        ({"filters": {"dfn": {"epochs": -2}}}, ["filters.dfn", "epochs: -2", "fix: 0 (none) or more"]),
+        ({"select": {"by": "nosuch"}}, ["select.by", "no filter makes 'nosuch'"]),
+        ({"select": {"threshold": float("nan")}}, ["select.threshold", "finite number"]),
         ({"select": {"keep": 1.5}}, ["select.keep", "1.5"]),
         ({"select": {"keep": 0.5, "top_k": 3}}, ["select", "keep, top_k"]),
         ({"dedup": {"image_near": "everywhere"}}, ["dedup.image_near", "everywhere", "patient"]),

@@ -132,7 +132,17 @@ def test_an_average_forgets_its_beginning_and_follows():
 
 @pytest.mark.parametrize(
     "change",
-    [{"mirror": 1.5}, {"filter_ratio": 1.0}, {"layer_decay": 0.0}, {"negatives": -1}, {"chunks": 0}, {"ema": 1.0}],
+    [
+        {"mirror": 1.5},
+        {"filter_ratio": 1.0},
+        {"layer_decay": 0.0},
+        {"negatives": -1},
+        {"chunks": 0},
+        {"ema": 1.0},
+        {"lr": -1.0},
+        {"epochs": -2},
+        {"batch": 1},
+    ],
 )
 def test_values_out_of_range_are_named(change: dict):
     with pytest.raises(RecipeError, match=f"filter.{next(iter(change))}"):
