@@ -28,6 +28,7 @@ from benchmarks.filters.planting import HOW, LEVELS, SHARES, deranged
 from filters.judges.fit import PairFeatures, fit, uncalibrated
 from filters.judges.towers import PACKAGED, digests, features, open_towers
 from filters.method import Records
+from filters.methods.ours.calibration import ece
 from filters.towers import preprocess
 
 _SPLIT, _TEST = 20261128, 0.25
@@ -135,7 +136,7 @@ def _once(
             scores["judges, pair alone"][asked], scores[best][asked], wrong[asked], groups, seed
         ),
         "right": {"true": float((~wrong).mean()), "said": metrics["right_in_pool"]},
-        "ece": calibration_error(whole[asked], ~wrong[asked]),
+        "ece": ece(whole[asked], ~wrong[asked], bins=10),
         "uncalibrated": uncalibrated(metrics),
         "cpu-s": cost,
     }
@@ -171,13 +172,6 @@ def _difference(
             drawn.append(roc_auc_score(~wrong[rows], ours[rows]) - roc_auc_score(~wrong[rows], other[rows]))
     mean = float(roc_auc_score(~wrong, ours) - roc_auc_score(~wrong, other))
     return {"mean": mean, "error": float(np.std(drawn))}
-
-
-def calibration_error(probability: Scores, right: NDArray[np.bool_], bins: int = 10) -> float:
-    """ECE over bins of equal numbers."""
-    parts = np.array_split(np.argsort(probability, kind="stable"), bins)
-    gaps = [abs(float(probability[p].mean() - right[p].mean())) * len(p) for p in parts if len(p)]
-    return float(sum(gaps) / len(probability))
 
 
 # -- what thirty lines can do ----------------------------------------------------------------------------------------

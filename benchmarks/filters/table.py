@@ -9,18 +9,15 @@ from typing import Any
 import numpy as np
 
 from benchmarks.filters.pool import FAULTS
+from filters.compare.outcome import estimate
 
-_T = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365, 9: 2.306, 10: 2.262}  # 0.975 quantiles
 WANTED = {"mismatch": 0.95, "side": 0.92, "negation": 0.85, "boilerplate": 0.95, "blank": 0.95, "nonradiology": 0.95}
 
 
 def interval(values: list[float]) -> tuple[float, float]:
     """(mean, half width) over seeds; the half width is nan for one seed."""
-    known = np.array([v for v in values if v is not None and math.isfinite(v)])
-    if not len(known):
-        return math.nan, math.nan
-    half = _T.get(len(known), 2.0) * known.std(ddof=1) / math.sqrt(len(known)) if len(known) > 1 else math.nan
-    return float(known.mean()), float(half)
+    found = estimate(values)
+    return found.value, math.nan if found.high is None else found.high - found.value
 
 
 def said(values: list[float], halves: bool = True) -> str:
