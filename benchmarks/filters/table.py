@@ -116,9 +116,10 @@ def _mismatches(results: dict[str, Any]) -> Iterator[str]:
                 for kind, told in kinds.items():
                     cells = [said([t["auroc"][n] for t in told if n in t["auroc"]], halves=False) for n in columns]
                     right = [said([t["right"][k] for t in told], halves=False) for k in ("true", "said")]
-                    refused = sum(t["uncalibrated"] is not None for t in told)
+                    reasons = [t["uncalibrated"] for t in told if "uncalibrated" in t]  # earlier results do not say
+                    refused = f"{len(reasons) - reasons.count(None)} of {len(reasons)}" if reasons else "–"
                     cost = f"{told[0]['cpu-s']['judges']:.0f}"
-                    rest = [said([t["ece"] for t in told], False), f"{refused} of {len(told)}", cost]
+                    rest = [said([t["ece"] for t in told], False), refused, cost]
                     yield f"| {kind} | {' | '.join([*cells, _over(told), *right, *rest])} |"
                 yield ""
 
