@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
+from imagecodecs import jpeg2k_encode, jpeg8_encode
 from pydicom.encaps import encapsulate
 from pydicom.pixels.encoders import RLELosslessEncoder
 from pydicom.pixels.processing import convert_color_space
-from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, RLELossless
+from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, JPEG2000Lossless, JPEGBaseline8Bit, RLELossless
 
+from curate.deid.pseudonym import Pseudonymizer
+from curate.deid.rules import PixelPolicy
+from curate.deid_export.dicom import clean_dicom
+from curate.deid_export.rules import ReleaseRules
+from curate.errors import DropRecord
+from curate.record import Reason
 from curate.sources.dicom.read import load_dicom
 from curate.sources.picture import PixelRules
 from tests.curate.dicomfiles import dataset, gradient, to_bytes, write
@@ -99,3 +108,54 @@ def test_padding_of_floats(tmp_path: Path, vr: str, form: str, tag: int, bits: i
     low, high = np.percentile(values[10:], (0.5, 99.5))
     expected = np.floor(np.clip((values - low) / (high - low), 0, 1) * 255 + 0.5)
     assert np.abs(found - expected).max() <= 1
+
+
+def echo(grey: float) -> np.ndarray:
+    """RGB, grey but for a coloured corner of ``1 - grey`` of the rows."""
+    pixels = np.dstack([texture()] * 3)
+    rows = round(48 * (1 - grey))
+    pixels[:rows] = np.dstack([texture(seed=k)[:rows] for k in (1, 2, 3)])
+    return pixels
+
+
+def coloured(pixels: np.ndarray, stream: bytes, syntax: str, photometric: str) -> bytes:
+    ds = dataset(pixels, PhotometricInterpretation=photometric)
+    ds.file_meta.TransferSyntaxUID = syntax
+    ds.PixelData = encapsulate([stream])
+    ds["PixelData"].VR, ds["PixelData"].is_undefined_length = "OB", True
+    return to_bytes(ds)
+
+
+@pytest.mark.parametrize("photometric", ["YBR_FULL", "YBR_FULL_422"])
+@pytest.mark.parametrize("holds", ["RGB", "YBR"])
+def test_jpeg_2000_that_took_its_samples_for_rgb_under_a_header_of_ybr(tmp_path: Path, photometric, holds) -> None:
+    """A transcoder leaves the former header, or gives YBR to an encoder that takes it for RGB."""
+    rgb = echo(0.8)
+    stored = rgb if holds == "RGB" else convert_color_space(rgb, "RGB", "YBR_FULL")
+    stream = jpeg2k_encode(stored, codecformat="j2k", reversible=True, level=0, mct=True)
+    (tmp_path / "a").write_bytes(coloured(rgb, stream, JPEG2000Lossless, photometric))
+    found = load_dicom(tmp_path / "a", 0, RULES).pixels
+    assert np.abs(found.astype(int) - rgb).max() <= (0 if holds == "RGB" else 2)
+    outcome = clean_dicom(tmp_path / "a", ReleaseRules(pixels=PixelPolicy("trust")), Pseudonymizer(bytes(32)))
+    assert outcome.data is not None
+    written = pydicom.dcmread(io.BytesIO(outcome.data))
+    assert (written.PhotometricInterpretation == "RGB") is (holds == "RGB")
+
+
+def test_jpeg_2000_of_colours_that_nothing_shows_is_dropped(tmp_path: Path) -> None:
+    stream = jpeg2k_encode(echo(0), codecformat="j2k", reversible=True, level=0, mct=True)
+    (tmp_path / "a").write_bytes(coloured(echo(0), stream, JPEG2000Lossless, "YBR_FULL"))
+    with pytest.raises(DropRecord) as dropped:
+        load_dicom(tmp_path / "a", 0, RULES)
+    assert dropped.value.reason is Reason.STREAM_SIZE
+
+
+@pytest.mark.parametrize("photometric", ["YBR_ICT", "YBR_RCT"])
+@pytest.mark.parametrize("marked", [True, False])
+def test_colours_of_jpeg_2000_named_over_jpeg(tmp_path: Path, photometric: str, marked: bool) -> None:
+    rgb = echo(0.5)
+    stream = jpeg8_encode(rgb, level=98, colorspace="RGB", outcolorspace="YCBCR", subsampling="444")
+    assert stream[2:4] == b"\xff\xe0"
+    stream = stream if marked else stream[:2] + stream[20:]  # without its JFIF segment
+    (tmp_path / "a").write_bytes(coloured(rgb, stream, JPEGBaseline8Bit, photometric))
+    assert np.abs(load_dicom(tmp_path / "a", 0, RULES).pixels.astype(int) - rgb).max() < 12

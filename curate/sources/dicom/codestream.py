@@ -42,6 +42,7 @@ HEAD = _RLE_HEADER.size  # bytes by which `starts_frame` knows a frame's first f
 @dataclass(frozen=True)
 class Stream:
     """``signed`` is None where the coding cannot say; ``colours``: what three samples are, where the stream says;
+    ``transformed``: the encoder took them for RGB, and made its own YBR of them (T.800 Annex G);
     ``end``: the offset behind the end marker, None in a stream that was cut."""
 
     coding: Coding
@@ -52,6 +53,7 @@ class Stream:
     signed: bool | None = None
     colours: Literal["RGB", "YBR"] | None = None
     end: int | None = None
+    transformed: bool = False
 
     def syntax(self, declared: uid.UID) -> uid.UID:
         """``declared`` where the stream is of its coding, else a syntax of the stream's own."""
@@ -143,13 +145,17 @@ def _jpeg2000(data: bytes) -> Stream | None:
     right, bottom, left, top = (int.from_bytes(data[siz + k : siz + k + 4], "big") for k in (8, 12, 16, 20))
     samples, depth = int.from_bytes(data[siz + 40 : siz + 42], "big"), data[siz + 42]
     coding: Coding = "j2k"
+    transformed = False
     at = siz + 2
     while data[at : at + 1] == b"\xff" and data[at + 1 : at + 2] not in (b"\x90", b""):
         if data[at + 1] == 0x50:  # CAP, which only the high-throughput coder writes
             coding = "ht"
+        elif data[at + 1] == 0x52 and len(data) > at + 8:  # COD
+            transformed = data[at + 8] == 1
         at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
     end = _end_of_tiles(data, at)
-    return Stream(coding, bottom - top, right - left, samples, (depth & 0x7F) + 1, depth >= 0x80, None, end)
+    bits, signed = (depth & 0x7F) + 1, depth >= 0x80
+    return Stream(coding, bottom - top, right - left, samples, bits, signed, None, end, transformed)
 
 
 def _end_of_tiles(data: bytes, at: int) -> int | None:
