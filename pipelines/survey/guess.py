@@ -66,7 +66,7 @@ def guess(paths: Sequence[Path], out: Path, secret: Path) -> Guess:
     images: list[dict[str, Any]] = []
     reports: list[dict[str, Any]] = []
     found = Guess({"name": paths[0].resolve().name.lower() or "run", "out": str(out), "secret": str(secret)})
-    for path in paths:
+    for path in {path.resolve(): path for path in paths}.values():  # pictures and texts of one folder are one source
         require_there(path)
         seen = _look(path)
         if seen.pictures:
@@ -223,7 +223,8 @@ def _mean_length(cells: Sequence[str]) -> float:
 
 def _try_pairing(found: Guess) -> None:
     """Pair a sample as the recipe stands; where few pair, with a kind of table alone, since an archive's other tables
-    speak of the same studies, and then with looser ids. What pairs more stays, and is told."""
+    speak of the same studies, and then with looser ids. What pairs more stays, and is told; texts beside the pictures
+    with which no more pair than with the tables go."""
     if "images" not in found.fields or "reports" not in found.fields:
         return
     looser: dict[str, Any] = {"ignore": ["leading_zeros", "punctuation", "prefix"]}
@@ -235,6 +236,11 @@ def _try_pairing(found: Guess) -> None:
             other, said = preview(_recipe({**found.fields, "reports": [reports[n] for n in alone]}))
             if other.paired > best.paired:
                 best, looked, keep = other, said, alone
+    tables = [n for n, source in enumerate(reports) if "columns" in source]
+    if not best.is_few and 0 < len(tables) < len(reports):  # a README beside the pictures is no report
+        other, said = preview(_recipe({**found.fields, "reports": [reports[n] for n in tables]}))
+        if other.paired >= best.paired:
+            best, looked, keep = other, said, tables
     _keep_reports(found, keep)
     if best.is_few:
         other, _ = preview(_recipe({**found.fields, "pair": looser}))
@@ -248,7 +254,7 @@ def _try_pairing(found: Guess) -> None:
     found.notes.append(f"{best.headline} (looked at {looked})")
     found.notes += [f"  {line}" for line in best.lines[:6]]
     found.notes += [
-        f"left out, fewer pair with it: {_scalar(r['path'])}" for n, r in enumerate(reports) if n not in keep
+        f"left out, no more pair with it: {_scalar(r['path'])}" for n, r in enumerate(reports) if n not in keep
     ]
 
 

@@ -114,7 +114,17 @@ def test_a_table_that_speaks_of_the_same_studies_is_left_out_and_it_is_said(tmp_
     made = guess([archive / "dicom", other, archive / "reports"], tmp_path / "run", tmp_path / "s")
     assert [source["path"] for source in made.fields["reports"]] == [str(archive / "reports" / "reports.csv")]
     assert "text: report  # a report by its name" in made.text() and "prose" not in made.text()
-    assert made.notes[-1] == f"left out, fewer pair with it: {other}"
+    assert made.notes[-1] == f"left out, no more pair with it: {other}"
+
+
+def test_a_read_me_beside_the_pictures_is_no_report_and_a_folder_given_twice_is_one(tmp_path: Path) -> None:
+    archive = make_archive(tmp_path / "a", 6, side=64)
+    (archive / "dicom" / "README.TXT").write_text("This disc was made for the patient by the hospital's viewer.")
+    dicom = archive / "dicom"
+    made = guess([dicom, archive / "reports", dicom / ".." / "dicom"], tmp_path / "run", tmp_path / "s")
+    assert len(made.fields["images"]) == 1
+    assert [source["path"] for source in made.fields["reports"]] == [str(archive / "reports" / "reports.csv")]
+    assert made.notes[-1] == f"left out, no more pair with it: {made.fields['images'][0]['path']}"
 
 
 def test_what_cannot_be_guessed_is_told_with_its_fix(
