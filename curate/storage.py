@@ -284,7 +284,8 @@ def remove_tree(path: Path, inside: Path) -> None:
 
 def check_own(run: Path) -> None:
     """RecipeError where ``run`` is neither new, nor empty, nor a folder that `claim` made a run's."""
-    if run.is_dir() and any(run.iterdir()) and not is_run(run):
+    begun = f"{OWNER}{TEMPORARY}"  # of a run that was killed while it made the folder its own
+    if run.is_dir() and any(not path.name.startswith(begun) for path in run.iterdir()) and not is_run(run):
         raise RecipeError("out", f"{run} is not empty and holds no run", "name a new folder; nothing is overwritten")
     if run.exists() and not run.is_dir():
         raise RecipeError("out", f"{run} is a file", "name a folder")

@@ -10,6 +10,7 @@ import pytest
 
 from curate.errors import DamagedError, RecipeError, RunError
 from curate.storage import (
+    OWNER,
     TEMPORARY,
     check_own,
     claim,
@@ -17,6 +18,7 @@ from curate.storage import (
     commit_marker,
     digest,
     digest_file,
+    is_run,
     read_json,
     read_marker,
     read_table,
@@ -140,3 +142,14 @@ def test_a_files_digest_is_that_of_its_bytes(tmp_path: Path) -> None:
     for data in (b"", b"x", random.Random(1).randbytes((1 << 20) + 7)):
         (tmp_path / "f").write_bytes(data)
         assert digest_file(tmp_path / "f") == digest(data)
+
+
+def test_a_run_killed_while_it_claimed_its_folder_goes_on(tmp_path: Path) -> None:
+    left = tmp_path / f"{OWNER}{TEMPORARY}0123abcd"
+    left.write_text("{")
+    claim(tmp_path)
+    assert is_run(tmp_path)
+    (tmp_path / OWNER).unlink()
+    (tmp_path / "mine.txt").touch()
+    with pytest.raises(RecipeError, match="holds no run"):
+        claim(tmp_path)

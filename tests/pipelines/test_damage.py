@@ -505,3 +505,28 @@ def test_nobody_leaves_a_run_whose_archive_has_grown_and_is_not_done(finished: P
     grown = Pipeline(finished.recipe, replace(finished.listing, digest="0" * 32))
     with pytest.raises(RunError, match=r"the run is not finished; finish it first"):
         withdraw(grown, ["nobody"], [], silent)
+
+
+def test_a_source_that_moved_keeps_its_keys_where_it_keeps_its_name(
+    finished: Pipeline, archive: Path, secret_file: Path, inline_engine: Engine, tmp_path: Path
+) -> None:
+    """The same files under another root, and by a URL: no record is another, nor is its payload."""
+    moved = Path(shutil.copytree(archive, tmp_path / "elsewhere"))
+    there = recipe_for(moved, tmp_path / "run", secret_file, **PLAIN)
+    recipe = load_recipe(there, [f"images.0.path=file://{moved / 'dicom'}"])
+    pipeline, _ = run_pipeline(recipe, inline_engine, silent, until="ingest")
+    mine, theirs = (read_parts(p.ingest.folder(p.run)) for p in (pipeline, finished))
+    assert mine.drop(["made_of"]).equals(theirs.drop(["made_of"]))
+    other = load_recipe(there, ["images.0.name=another"])
+    renamed, _ = run_pipeline(other, inline_engine, silent, until="index")
+    keys = read_parts(renamed.index.folder(renamed.run))["key"].to_pylist()
+    assert mine.num_rows and not {*mine["key"].to_pylist()} & {*keys}
+
+
+def test_two_sources_of_one_name_whose_keys_would_collide_are_refused(
+    archive: Path, secret_file: Path, tmp_path: Path
+) -> None:
+    source = {"name": "archive", "path": str(archive / "dicom")}
+    with pytest.raises(RecipeError) as told:
+        load_recipe(recipe_for(archive, tmp_path / "run", secret_file, images=[source, source]))
+    assert told.value.field.startswith("images") and told.value.fix
