@@ -527,6 +527,5 @@ def test_two_sources_of_one_name_whose_keys_would_collide_are_refused(
     archive: Path, secret_file: Path, tmp_path: Path
 ) -> None:
     source = {"name": "archive", "path": str(archive / "dicom")}
-    with pytest.raises(RecipeError) as told:
+    with pytest.raises(RecipeError, match="two image sources share a name"):
         load_recipe(recipe_for(archive, tmp_path / "run", secret_file, images=[source, source]))
-    assert told.value.field.startswith("images") and told.value.fix
