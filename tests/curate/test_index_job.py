@@ -42,6 +42,7 @@ def archive(folder: Path, secret: SecretSource) -> tuple[IndexTask, str]:
     for i in range(26):
         lines.append(f'A{i},P{i // 2},"Gadgetron seen, image {i} of series 1. Dr. Miller{i}.",x{i}')
         lines += [f'A{i},P{i // 2},"Addendum: no wobblefish in patient {i}.",y{i}'] if i % 4 == 0 else []
+        lines += [f"A{i},P{i // 2},Normal.,z{i}"] * 2 if i % 5 == 1 else []  # equal lines, of which each counts
     (folder / "reports.csv").write_text("\n".join(lines) + "\n")
     (folder / "splits.csv").write_text("subject,split\nP1,test\nP2,val\nP3,train\n")
     columns = ReportColumns(text="report", accession="acc", patient="mrn", keep={"keep": "keep"})
