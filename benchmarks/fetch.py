@@ -63,8 +63,8 @@ def send(fetched: Path, server: Orthanc, objects: int) -> int:
     studies = [str(fetched / "dicom" / f"1.2.3.{n}") for n in range(1, objects // PER_STUDY + 1)]
     peer = ["-aec", "PACS", "127.0.0.1", str(server.dicom)]
     subprocess.run(["storescu", "+sd", "+r", *peer, *studies], check=True, capture_output=True)
-    with urllib.request.urlopen(f"http://127.0.0.1:{server.http}/statistics", timeout=60) as told:
-        return int(json.load(told)["CountInstances"])
+    with urllib.request.urlopen(f"http://127.0.0.1:{server.http}/statistics", timeout=60) as response:
+        return int(json.load(response)["CountInstances"])
 
 
 def measure(who: str, how: str, objects: int, run: Callable[[], int]) -> None:

@@ -52,14 +52,14 @@ class Fairness:
 
     def warnings(self, most: int = 5) -> list[str]:
         """A sentence for each of the ``most`` subgroups furthest behind, and one for the others."""
-        said = [
+        lines = [
             f"{r.by} '{r.value}': {100 * r.rate:.1f} % of {r.n:,} kept "
             f"(95 % interval {100 * r.low:.1f} to {100 * r.high:.1f}), {100 * self.overall:.1f} % of all; "
             f"select.floor: {{by: {r.by}, keep: ...}} holds more"
             for r in self.behind[:most]
         ]
-        more = len(self.behind) - len(said)
-        return [*said, f"{more:,} more subgroups are kept far less than the others: see Keep rates"] if more else said
+        more = len(self.behind) - len(lines)
+        return [*lines, f"{more:,} more subgroups are kept far less than the others: see Keep rates"] if more else lines
 
 
 def fairness(columns: Mapping[str, Any], kept: NDArray[np.bool_], by: Sequence[str] = SUBGROUPS) -> Fairness:

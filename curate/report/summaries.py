@@ -49,7 +49,7 @@ def summaries(
         "engine": engine,
         "faults": faults,
     }
-    told: dict[str, dict[str, Any]] = {
+    contents: dict[str, dict[str, Any]] = {
         "radiologist.html": {
             "breakdown": {name: breakdown_of(rows) for name, rows in report.breakdown.items() if rows},
             "lost": sorted(lost.items(), key=lambda item: (-item[1], item[0])),
@@ -57,5 +57,5 @@ def summaries(
         "privacy.html": {"quarantine": quarantined(report.counts), "settings": settings},
         "cluster.html": cost,
     }
-    words = {reason.value: said for reason, said in REASONS.items()}
-    return {name: render(f"{name}.j2", report=report, head=head, words=words, **told[name]) for name in PAGES}
+    words = {reason.value: sentence for reason, sentence in REASONS.items()}
+    return {name: render(f"{name}.j2", report=report, head=head, words=words, **contents[name]) for name in PAGES}

@@ -64,8 +64,8 @@ _WAY_TOO = re.compile(rf"\b(?:{_either(_WAYS_TOO)})\.?\Z", _I)
 
 
 def _is_of_reports(word: str) -> bool:
-    what = kind(word)
-    return bool(what & (Kind.FUNCTION | Kind.BY_HAND)) and not what & (Kind.NAME | Kind.TOWN)
+    bits = kind(word)
+    return bool(bits & (Kind.FUNCTION | Kind.BY_HAND)) and not bits & (Kind.NAME | Kind.TOWN)
 
 
 def _is_street(hit: re.Match[str]) -> bool:
@@ -123,20 +123,20 @@ def _is_house(hit: re.Match[str]) -> bool:
     """ "Rose Cottage", no "a farm": each word of its name could be a name, and where letters do not tell, someone is
     said to live there or a list has it."""
     named = re.findall(r"[a-z']+", hit["name"].lower())
-    what = [kind(w.removesuffix("'s")) for w in named]
+    bits = [kind(w.removesuffix("'s")) for w in named]
     if hit["head"].lower() in _ONLY_HOUSES and _is_at_home(hit):
-        return not any(w & Kind.FUNCTION for w in what)
-    if not named or any(w & (Kind.FUNCTION | Kind.NOUN) or (w & Kind.CLINICAL and not w & Kind.NAME) for w in what):
+        return not any(w & Kind.FUNCTION for w in bits)
+    if not named or any(w & (Kind.FUNCTION | Kind.NOUN) or (w & Kind.CLINICAL and not w & Kind.NAME) for w in bits):
         return False
     if all(word.istitle() for word in hit["name"].split()) and hit["head"].istitle():
-        return not all(w & Kind.BY_HAND for w in what) or _is_at_home(hit)
-    return _is_at_home(hit) and not any(w & Kind.CLINICAL for w in what)
+        return not all(w & Kind.BY_HAND for w in bits) or _is_at_home(hit)
+    return _is_at_home(hit) and not any(w & Kind.CLINICAL for w in bits)
 
 
 def _is_house_less(hit: re.Match[str]) -> bool:
     """A street's name alone, where letters do not tell: no word that reports are made of."""
-    what = kind(hit["name"].strip().lower())
-    return not what & (Kind.FUNCTION | Kind.CLINICAL | Kind.NOUN | Kind.BY_HAND)
+    bits = kind(hit["name"].strip().lower())
+    return not bits & (Kind.FUNCTION | Kind.CLINICAL | Kind.NOUN | Kind.BY_HAND)
 
 
 def _is_at_home(hit: re.Match[str]) -> bool:
@@ -145,16 +145,16 @@ def _is_at_home(hit: re.Match[str]) -> bool:
 
 def _is_region(hit: re.Match[str]) -> bool:
     """ "PO Sowerbypur", no "PO fluids" and no "Dist. radius"."""
-    what = kind(hit[1].lower())
-    return not what & (Kind.CLINICAL | Kind.FUNCTION | Kind.BY_HAND) and (
-        hit[1].istitle() or bool(what & (Kind.NAME | Kind.TOWN)) or not what & Kind.KNOWN
+    bits = kind(hit[1].lower())
+    return not bits & (Kind.CLINICAL | Kind.FUNCTION | Kind.BY_HAND) and (
+        hit[1].istitle() or bool(bits & (Kind.NAME | Kind.TOWN)) or not bits & Kind.KNOWN
     )
 
 
 def _is_place_named(hit: re.Match[str]) -> bool:
     """Is what "near" or "off" names no part of a body?"""
-    what = [kind(w.removesuffix("'s")) for w in re.findall(r"[a-z']+", hit["name"].lower())]
-    return not any(w & (Kind.FUNCTION | Kind.CLINICAL | Kind.NOUN | Kind.EPONYM) for w in what)
+    bits = [kind(w.removesuffix("'s")) for w in re.findall(r"[a-z']+", hit["name"].lower())]
+    return not any(w & (Kind.FUNCTION | Kind.CLINICAL | Kind.NOUN | Kind.EPONYM) for w in bits)
 
 
 SURE: tuple[Rule, ...] = (

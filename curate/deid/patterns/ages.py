@@ -107,13 +107,13 @@ def _is_of_a_person(hit: re.Match[str]) -> bool:
     who = _WHO.search(hit.string, max(0, hit.start() - 48), hit.start())
     if who is None:
         return False
-    said = re.findall(r"[^\W\d_]+", who[1])
-    kinds = [kind(word.lower()) for word in said]
-    if any(word.lower() in _VITAL or what & Kind.FUNCTION for word, what in zip(said, kinds, strict=True)):
+    parts = re.findall(r"[^\W\d_]+", who[1])
+    kinds = [kind(word.lower()) for word in parts]
+    if any(word.lower() in _VITAL or bits & Kind.FUNCTION for word, bits in zip(parts, kinds, strict=True)):
         return False
-    if not all(word.istitle() for word in said) and any(what & Kind.CLINICAL for what in kinds):
+    if not all(word.istitle() for word in parts) and any(bits & Kind.CLINICAL for bits in kinds):
         return False
-    return any((what & Kind.NAME and not what & Kind.CLINICAL) or not what & Kind.KNOWN for what in kinds)
+    return any((bits & Kind.NAME and not bits & Kind.CLINICAL) or not bits & Kind.KNOWN for bits in kinds)
 
 
 _BEHIND: tuple[Rule, ...] = (

@@ -87,15 +87,15 @@ def _is_range(text: str, start: int, end: int) -> bool:
 def _is_time(hit: re.Match[str]) -> bool:
     """Nothing counted before it: "DLP 1430", "Fluoroscopy time: 2:30", "ratio of 1:20"; and no place on the face of a
     clock ("left 4:00, 3 cm FN")."""
-    at, said = hit.start(hit.re.groups and 1), hit[hit.re.groups and 1].lstrip()
+    at, shape = hit.start(hit.re.groups and 1), hit[hit.re.groups and 1].lstrip()
     text, before = hit.string, words_before(hit.string, at)
-    if ":" not in said:
+    if ":" not in shape:
         return not is_any_before(before, MEASURED)
     if is_any_before(before, _LASTS) and not _is_range(text, at, hit.end()):
         return False
-    if said[0] == "0" or int(said.split(":")[0]) > _NOON or "m" in said.lower():
+    if shape[0] == "0" or int(shape.split(":")[0]) > _NOON or "m" in shape.lower():
         return True
-    if said.endswith((":00", ":30")) and _OF_A_BREAST.search(text, max(0, at - 40), at):
+    if shape.endswith((":00", ":30")) and _OF_A_BREAST.search(text, max(0, at - 40), at):
         return False
     if _ON_THE_CLOCK.match(text, hit.end()) or is_any_before(before, _RATIOS):
         return False

@@ -166,20 +166,20 @@ started off back again dated admitted discharged due lmp edd
     """
 )  # before these a point between two numbers parts a day from a month
 _IMAGED = words("ct mri mr pet us usg uss xr cxr film films x-ray xray echo tte ctb mrb scan of from the by for to")
-_MOST_DECIMALS = 2
+_MAX_DECIMALS = 2
 
 
 def _is_dotted(hit: re.Match[str]) -> bool:
     """Is "28.08" a day? Behind what is dated, or before the time of it; no measure ends with a point and a colon."""
-    text, start, said = hit.string, hit.start(), hit[0]
+    text, start, figure = hit.string, hit.start(), hit[0]
     before = words_before(text, start)
     last = before[-1] if before else "\n"
     if word_behind(text, hit.end()) in _COUNTED_BEHIND or is_any_before(before, COUNTED | MEASURED):
         return False
     if text[start - 1 : start] not in ("", " ", ":", "(", "\n", "\0", ","):
         return False
-    ended = said.endswith(".")
-    whole = len(said.rstrip(".").replace(".", "")) == 2 * _MOST_DECIMALS
+    ended = figure.endswith(".")
+    whole = len(figure.rstrip(".").replace(".", "")) == 2 * _MAX_DECIMALS
     if last in _POINTED or (_WORK_DONE.search(last) and last not in COUNTED and (ended or whole)):
         return True
     if _BEFORE_TIME.match(text, hit.end()):

@@ -117,9 +117,9 @@ def find_facilities(text: str, glance: Glance) -> Iterator[Span]:
 
 def _is_a_firms_name(word: str) -> bool:
     """A name of the lists, or no word of English: "Nik logistics", no "data mining"."""
-    what = kind(word)
-    return not what & (Kind.FUNCTION | Kind.CLINICAL | Kind.BY_HAND) and bool(
-        what & (Kind.NAME | Kind.TOWN) or not what & Kind.KNOWN
+    bits = kind(word)
+    return not bits & (Kind.FUNCTION | Kind.CLINICAL | Kind.BY_HAND) and bool(
+        bits & (Kind.NAME | Kind.TOWN) or not bits & Kind.KNOWN
     )
 
 
@@ -172,26 +172,26 @@ _LED = re.compile(r"\b(?:from|at|to|via|by|ref|near|of)\.?[ ]\Z", re.IGNORECASE)
 
 def _is_plain(word: str) -> bool:
     """A word of English that reports are not made of."""
-    what = kind(word.lower())
-    plain = word.lower() not in COMMON and not what & (Kind.CLINICAL | Kind.FUNCTION | Kind.BY_HAND)
+    bits = kind(word.lower())
+    plain = word.lower() not in COMMON and not bits & (Kind.CLINICAL | Kind.FUNCTION | Kind.BY_HAND)
     return plain and word.isalpha() and not word.lower().endswith((*DEPARTMENTS, "ing", "ed", "al", "ic"))
 
 
 def _is_name(word: str, lower: str, *, level: bool, ward: bool, weak: bool) -> bool:
     plain = lower.removesuffix("'s")
-    what = kind(plain)
-    if lower in COMMON or what & Kind.FUNCTION or any(map(str.isdigit, word)):
+    bits = kind(plain)
+    if lower in COMMON or bits & Kind.FUNCTION or any(map(str.isdigit, word)):
         return False
     if "-" in lower and any(kind(part) & Kind.CLINICAL for part in lower.split("-")):
         return False  # "Cross-sectional imaging"
     if lower.endswith(DEPARTMENTS):
         return False
     if not level and not (ward and word.islower()):
-        named = what & (Kind.NAME | Kind.TOWN) and not (weak and what & Kind.BY_HAND)
-        known = what & (Kind.KNOWN if weak else Kind.CLINICAL) and (weak or is_listed(plain))
+        named = bits & (Kind.NAME | Kind.TOWN) and not (weak and bits & Kind.BY_HAND)
+        known = bits & (Kind.KNOWN if weak else Kind.CLINICAL) and (weak or is_listed(plain))
         return word[0].isupper() and bool(named or not known)
-    if lower.endswith("'s") and what & Kind.NAME:
+    if lower.endswith("'s") and bits & Kind.NAME:
         return True
-    if (what & Kind.TOWN or plain in PLACES) and not what & Kind.BY_HAND:
+    if (bits & Kind.TOWN or plain in PLACES) and not bits & Kind.BY_HAND:
         return True
-    return bool(what & Kind.NAME and not what & Kind.CLINICAL) or not what & (Kind.KNOWN | Kind.EPONYM)
+    return bool(bits & Kind.NAME and not bits & Kind.CLINICAL) or not bits & (Kind.KNOWN | Kind.EPONYM)

@@ -31,11 +31,11 @@ def _is_dotted(hit: re.Match[str]) -> bool:
 
 def _is_no_small_word(hit: re.Match[str]) -> bool:
     """Behind who typed or signed: any letters that are no word of grammar; where capitals tell nothing, none known."""
-    said = hit[1]
-    what = kind(said.lower())
-    if said.isupper() and not hit.string.isupper():
-        return not what & Kind.FUNCTION
-    return len(said) > len(re.sub(r"[^A-Za-z]", "", said)) or not what & Kind.KNOWN
+    initials = hit[1]
+    bits = kind(initials.lower())
+    if initials.isupper() and not hit.string.isupper():
+        return not bits & Kind.FUNCTION
+    return len(initials) > len(re.sub(r"[^A-Za-z]", "", initials)) or not bits & Kind.KNOWN
 
 
 _LAST = words("nad nfa nkda nka dnr dnar wnl tbc tbd tba rtc stat asap prn fyi eom fin nil n/a tci tto ttos pto otd")
@@ -43,16 +43,16 @@ _LAST = words("nad nfa nkda nka dnr dnar wnl tbc tbd tba rtc stat asap prn fyi e
 
 def _is_no_abbreviation(hit: re.Match[str]) -> bool:
     """Letters that stand where initials do, and that are no abbreviation or word that reports have."""
-    said = hit[1]
-    letters = re.sub(r"[^A-Za-z]", "", said)
-    if said.isupper() and hit.string[max(0, hit.start(1) - 1) : hit.start(1)] == "\n" and not hit.string.isupper():
-        return said.lower() not in _LAST and not kind(said.lower()) & Kind.FUNCTION  # a line of its own
-    if letters != said:  # "K.D.", "M S"
+    initials = hit[1]
+    letters = re.sub(r"[^A-Za-z]", "", initials)
+    if initials.isupper() and hit.string[max(0, hit.start(1) - 1) : hit.start(1)] == "\n" and not hit.string.isupper():
+        return initials.lower() not in _LAST and not kind(initials.lower()) & Kind.FUNCTION  # a line of its own
+    if letters != initials:  # "K.D.", "M S"
         return (".".join(letters.upper()) + ".") not in _DOTTED and " ".join(letters.upper()) not in ("A P", "P A")
     return (
-        not kind(said.lower()) & Kind.KNOWN
-        and said.lower() not in _LAST
-        and (said.isupper() or not re.search("[aeiouy]", said.lower()))
+        not kind(initials.lower()) & Kind.KNOWN
+        and initials.lower() not in _LAST
+        and (initials.isupper() or not re.search("[aeiouy]", initials.lower()))
     )
 
 

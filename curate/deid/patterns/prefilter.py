@@ -119,8 +119,8 @@ def cued(
     """
     phrases = sorted((one.strip() for line in cues.splitlines() for one in line.split("|") if one.strip()), key=len)
     first = {re.match(r"[a-z]+", one)[0] for one in phrases}  # type: ignore[index]
-    said = "|".join(re.escape(one).replace("\\ ", "[ ]") for one in reversed(phrases))
-    pattern = rf"\b(?:{said})(?![a-z]){joint}({value})"
+    choices = "|".join(re.escape(one).replace("\\ ", "[ ]") for one in reversed(phrases))
+    pattern = rf"\b(?:{choices})(?![a-z]){joint}({value})"
     return rule(label, guard(" ".join(sorted(first)), led="words", also=also), pattern, flags, 1, check)
 
 
@@ -159,12 +159,12 @@ def guard(
 ) -> Guard:
     """A Guard from words, shapes and signs between blanks and the patterns of a number and of a text."""
     listed, shaped, signed = frozenset(words.split()), tuple(shapes.split()), tuple(signs.split())
-    made = Guard(listed, shaped, signed, led, _compiled(also), _compiled(like), reach, next(_COUNT))
-    for keys, registry in ((made.words, FIRES), (made.shapes, SHAPED), (made.signs, SIGNED)):
+    built = Guard(listed, shaped, signed, led, _compiled(also), _compiled(like), reach, next(_COUNT))
+    for keys, registry in ((built.words, FIRES), (built.shapes, SHAPED), (built.signs, SIGNED)):
         for key in keys:
-            registry.setdefault(key, []).append(made.number)
-    CUES.update(made.words)
-    return made
+            registry.setdefault(key, []).append(built.number)
+    CUES.update(built.words)
+    return built
 
 
 def _compiled(pattern: str) -> re.Pattern[str] | None:

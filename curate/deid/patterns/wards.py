@@ -50,11 +50,11 @@ teaching theatre operating
 def _is_a_wards_name(hit: re.Match[str]) -> bool:
     """A word that says nothing of who lies there: "Kestrel ward", no "stroke ward"."""
     word = hit["name"].lower().removesuffix("'s")
-    what = kind(word)
-    if word in COMMON or word in _OF_A_KIND or word.endswith(DEPARTMENTS) or what & (Kind.FUNCTION | Kind.CLINICAL):
+    bits = kind(word)
+    if word in COMMON or word in _OF_A_KIND or word.endswith(DEPARTMENTS) or bits & (Kind.FUNCTION | Kind.CLINICAL):
         return False
-    named = what & (Kind.NAME | Kind.TOWN) or not what & Kind.KNOWN or word.isalpha()
-    return bool(named) and not what & (Kind.BY_HAND | Kind.EPONYM | Kind.BOUND)
+    named = bits & (Kind.NAME | Kind.TOWN) or not bits & Kind.KNOWN or word.isalpha()
+    return bool(named) and not bits & (Kind.BY_HAND | Kind.EPONYM | Kind.BOUND)
 
 
 def _is_a_units_name(hit: re.Match[str]) -> bool:

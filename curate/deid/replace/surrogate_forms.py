@@ -18,8 +18,8 @@ _FULL_DATE = re.compile(r"(\d{4})(\d\d)(\d\d)")
 
 def digits_of(number: int, like: str) -> str:
     """As many digits as ``like`` has, of ``number``; the first is none only where it was none."""
-    made = f"{number % 10 ** len(like):0{len(like)}d}"
-    return made if like[0] == "0" or made[0] != "0" else f"{1 + number % 9}{made[1:]}"
+    formed = f"{number % 10 ** len(like):0{len(like)}d}"
+    return formed if like[0] == "0" or formed[0] != "0" else f"{1 + number % 9}{formed[1:]}"
 
 
 def ordinal(n: int) -> str:
@@ -37,10 +37,10 @@ def day_like(original: str, old: dt.date, new: dt.date) -> str | None:
     named = any(_month_of(word) for word in _TOKEN.findall(original)) or re.match(r"\d\d?\.", original) is not None
     out, at = [], 0
     for hit in _TOKEN.finditer(original):
-        made = _part(hit[0], old, new, open_, padded=padded, named=named)
-        if made is None:
+        formed = _part(hit[0], old, new, open_, padded=padded, named=named)
+        if formed is None:
             return None
-        out += [original[at : hit.start()], made]
+        out += [original[at : hit.start()], formed]
         at = hit.end()
     return None if open_ else "".join([*out, original[at:]])
 
@@ -120,17 +120,17 @@ def _moved(token: str, new: dt.date) -> str:
 def age_like(original: str, ones: int) -> str | None:
     """An age of 80 to 89 in the form of one over 89: those over 89 may not be told, and of 80 to 89 there are many."""
     if number := re.fullmatch(r"(\W*)(\d{2,3})(st|nd|rd|th)?('?s)?(\W*)", original):
-        told = "80" if number[4] else ordinal(80 + ones) if number[3] else str(80 + ones)
-        return f"{number[1]}{told}{number[4] or ''}{number[5]}"
+        spelled = "80" if number[4] else ordinal(80 + ones) if number[3] else str(80 + ones)
+        return f"{number[1]}{spelled}{number[4] or ''}{number[5]}"
     low = original.lower()
     for old, new in (("nonagenarian", "octogenarian"), ("centenarian", "octogenarian"), ("nineties", "eighties"),
                      ("hundreds", "eighties"), ("ninetieth", "eightieth")):  # fmt: skip
         if low.removesuffix("s" if old.endswith("n") else "") == old:
-            made = new + ("s" if low.endswith("s") and not new.endswith("s") else "")
-            return made.capitalize() if original[0].isupper() else made
+            formed = new + ("s" if low.endswith("s") and not new.endswith("s") else "")
+            return formed.capitalize() if original[0].isupper() else formed
     if re.fullmatch(rf"(?:ninety|(?:an?|one)[\s-]+hundred)(?:[\s-]+(?:and[\s-]+)?(?:{'|'.join(_ONES[1:])}))?", low):
-        made = f"eighty-{_ONES[ones]}" if ones else "eighty"
-        return made.upper() if original.isupper() else made.capitalize() if original[0].isupper() else made
+        formed = f"eighty-{_ONES[ones]}" if ones else "eighty"
+        return formed.upper() if original.isupper() else formed.capitalize() if original[0].isupper() else formed
     return None
 
 
@@ -141,9 +141,11 @@ def time_like(original: str, number: int) -> str | None:
         return None
     twelve = re.search(r"[ap]\.?\s?m", original, re.IGNORECASE) is not None
     hour, minute = (1 + number % 12 if twelve else number % 24), number // 24 % 60
-    made = [f"{hour:02d}{minute:02d}"] if len(groups[0]) == 4 else [f"{hour:02d}" if len(groups[0]) == 2 else str(hour)]
-    made += [
+    formed = (
+        [f"{hour:02d}{minute:02d}"] if len(groups[0]) == 4 else [f"{hour:02d}" if len(groups[0]) == 2 else str(hour)]
+    )
+    formed += [
         f"{(minute if i == 0 else number // 1440) % 10 ** len(g) % 60:0{len(g)}d}" for i, g in enumerate(groups[1:])
     ]
-    following = iter(made)
+    following = iter(formed)
     return re.sub(r"\d+", lambda _: next(following), original)

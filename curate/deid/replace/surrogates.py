@@ -32,7 +32,7 @@ from curate.deid.words.vocabulary import word_sections
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 _DEGREE = re.compile(r"(?:M\.D|D\.O|R\.N|Ph\.D)\b")
 _PART = re.compile(rf"{_DEGREE.pattern}|{_WORD.pattern}")
-_MOST_TRIES = 200
+_MAX_TRIES = 200
 _TITLE_WORDS = """
 dr drs doctor prof professor mr mrs ms miss mx md phd rn np jr sr ii iii mbbs frcr facr rt nurse herr frau he she they
 his her is was
@@ -59,7 +59,7 @@ def pools() -> dict[str, tuple[str, ...]]:
 
 
 @cache
-def _told(gender: str) -> frozenset[str]:
+def _names_for(gender: str) -> frozenset[str]:
     found = word_sections("surrogates")
     return found[gender] | found[f"told {gender}"]
 
@@ -146,18 +146,18 @@ class Surrogates:
         if kept and not alone and low not in self._refused:
             return word
         if label != "NAME":
-            made = self._chosen("surnames", "place", low, refused)
+            surrogate = self._chosen("surnames", "place", low, refused)
         elif len(low) == 1:
             return self._initial(word, refused)
         else:
-            made = self._name(low, refused)
+            surrogate = self._name(low, refused)
         if word.isupper() and len(low) > 1:
-            return made.upper() + ending
-        return (made if word[0].islower() else made.capitalize()) + ending
+            return surrogate.upper() + ending
+        return (surrogate if word[0].islower() else surrogate.capitalize()) + ending
 
     def _name(self, low: str, refused: frozenset[str]) -> str:
         """Of a given name another, of the same gender where that is told; else of a surname another."""
-        woman, man = low in _told("women"), low in _told("men")
+        woman, man = low in _names_for("women"), low in _names_for("men")
         if woman != man:
             return self._chosen("women" if woman else "men", "given", low, refused)
         if woman or low in self._given:
@@ -167,8 +167,10 @@ class Surrogates:
     def _initial(self, letter: str, refused: frozenset[str]) -> str:
         """That of the surrogate of the patient's given name that begins so, else another letter."""
         own = next((w for w in sorted(self._given) if w.startswith(letter.lower()) and len(w) > 1), None)
-        made = self._name(own, refused)[0] if own else self._chosen("surnames", "initial", letter.lower(), refused)[0]
-        return made.upper() if letter.isupper() else made
+        surrogate = (
+            self._name(own, refused)[0] if own else self._chosen("surnames", "initial", letter.lower(), refused)[0]
+        )
+        return surrogate.upper() if letter.isupper() else surrogate
 
     def _chosen(self, pool: str, kind: str, value: str, refused: frozenset[str]) -> str:
         names = pools()[pool]
@@ -188,13 +190,13 @@ class Surrogates:
     def _coded(self, original: str, kept: frozenset[str]) -> str:
         """Its digits others, its letters others of the same case; no number of the patient's own."""
         own = {_solid(value) for value in (*self.phi, original)}
-        made = ""
-        for i in range(_MOST_TRIES):
+        surrogate = ""
+        for i in range(_MAX_TRIES):
             seed = self.pseudo.digest("surrogate", self.scope, "code", _solid(original), str(i))
-            made = _recoded(original, random.Random(seed), kept)  # noqa: S311  the seed is the secret
-            if _solid(made) not in own:
+            surrogate = _recoded(original, random.Random(seed), kept)  # noqa: S311  the seed is the secret
+            if _solid(surrogate) not in own:
                 break
-        return made
+        return surrogate
 
     def _date(self, original: str, day: str) -> str | None:
         """The shifted day written as the original was; of a month or a year alone, that of its middle shifted.
