@@ -172,10 +172,10 @@ def main() -> None:
         seconds = durations(args.durations, nodes * cpus * args.each, args.mean)
         if args.real:  # in a process of its own: Ray is started with a token once in each
             with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
-                told = process.submit(measure, nodes, seconds).result()
+                measured = process.submit(measure, nodes, seconds).result()
         else:
-            told = simulate(nodes, cpus, seconds, tuple(args.driver))
-        shown = "  ".join(f"{name} {value:.3f}" for name, value in told.items())
+            measured = simulate(nodes, cpus, seconds, tuple(args.driver))
+        shown = "  ".join(f"{name} {value:.3f}" for name, value in measured.items())
         print(f"{nodes} nodes of {cpus}, {len(seconds):,} items of {args.mean:g} s: {shown}", flush=True)
 
 
