@@ -58,7 +58,7 @@ GOALS = {"hard": 0.005, "word names": 0.005, "other names": 0.003, "lost": 0.001
 FLOORS = {
     "begin": np.array([0, 0.5, 0.35, 0.6, 0.35, 0.35, 0.5, 0.5, 0.9], np.float32),
     "inside": np.array([0.2], np.float32),
-    "back": np.array([0.85, 0.85, 0, 0.85, 0.9], np.float32),
+    "back": np.array([0.85, 0.85, 0, 0.85, 0.94], np.float32),
 }
 START = {
     "begin": np.full(len(tagger.LABELS), 0.5, np.float32),

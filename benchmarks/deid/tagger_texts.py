@@ -2,12 +2,13 @@
 
 `train_a.jsonl` to `train_l.jsonl` were written (2026-11-28 and 29) by twelve hands that had seen neither rules nor
 tests nor each other's texts: reports, letters, notes and left-overs with every identifying value marked
-`[[LABEL|value]]`; f wrote more of places, days and numbers, g of names and what looks like one, h ordinary reports,
-i, j and k as in North America, in Britain, Ireland and the south, and in India, the Gulf, Africa and Asia, l of cases
-and what looks like a name and is none. Another hand's are the fresh frames, which are in-sample for the rules. So
-that no name or number is learned by heart, values are drawn anew each time a text is read, in the same shape;
-capitals, full stops and letters vary as well. Beside them stand the dev half of the frames, the forms of identifiers
-with their look-alikes (but the fresh ones), and sentences of our own making.
+`[[LABEL|value]]`; f wrote more of places, days and numbers, g of names and what looks like one, h ordinary reports, i,
+j and k as in North America, in Britain, Ireland and the south, and in India, the Gulf, Africa and Asia, l of cases and
+what looks like a name and is none. m (one line each, by the hand that mended the rules) is of named places and of
+scores and makers named by cities. Another hand's are the fresh frames, which are in-sample for the rules. So that no
+name or number is learned by heart, values are drawn anew each time a text is read, in the same shape; capitals, full
+stops and letters vary as well. Beside them stand the dev half of the frames, the forms of identifiers with their look-
+alikes (but the fresh ones), and sentences of our own making.
 """
 
 from __future__ import annotations
@@ -58,10 +59,10 @@ class Marked:
     pieces: Pieces
 
 
-WRITERS = "abcdefghijkl"
+WRITERS = "abcdefghijklm"
 SITES = 0.4  # of named places, how many become quite another
 FRESH = "fresh"  # frames, filled
-FOLDS = (("i", "j", "k", "l"), ("b", "e", "h", FRESH), ("a", "c", "d", "f", "g"))  # left out together
+FOLDS = (("i", "j", "k", "l"), ("b", "e", "h", FRESH), ("a", "c", "d", "f", "g", "m"))  # left out together
 
 
 def written(name: str) -> list[Marked]:

@@ -283,6 +283,8 @@ def is_protected(tokens: Tokens, i: int, label: str, *, inside: bool = False) ->
     if form.isalpha():
         if lower in roles.PROTECTED:
             return not (lower in _COUNTING and label in _NUMBERED)
+        if label == "ADDRESS" and lower in roles.PARTS_OF_PLACES and _leads_a_number(tokens, i):
+            return True  # "MAU K3", "bed 14": the cue stays
         if lower in roles.LICENSED or (form.isupper() and kind(lower) & Kind.SHORT and not inside):
             return True
         if (
@@ -300,6 +302,11 @@ def is_protected(tokens: Tokens, i: int, label: str, *, inside: bool = False) ->
     k = 2 if after[0] == "." and after[1].isdecimal() else 0  # 3.5 cm
     k += after[k] == "-"  # 67-year-old
     return after[k].lower() in _UNIT and not (label == "AGE" and int(form) >= _OLD)
+
+
+def _leads_a_number(tokens: Tokens, i: int) -> bool:
+    after = [*tokens.forms[i + 1 : i + 3], "", ""]
+    return after[0].isdecimal() or (len(after[0]) == 1 and after[0].isalpha() and after[1].isdecimal())
 
 
 def revised(
@@ -362,18 +369,22 @@ def _grow(
             while 0 <= i < len(own):
                 i += step if tokens.forms[i] in _JOINTS and 0 <= i + step < len(own) else 0
                 if not (own[i] or gone[i]):
-                    if not _is_part(tokens, i, float(chance[i]), level=level):
+                    named = len(tokens.forms[i - step]) > 2 and not tokens.forms[i - step].isdecimal()
+                    if not _is_part(tokens, i, float(chance[i]), level=level, named=named):
                         break
                     own[i], which[i] = True, _PLACE
                 i += step
 
 
-def _is_part(tokens: Tokens, i: int, chance: float, *, level: bool) -> bool:
+def _is_part(tokens: Tokens, i: int, chance: float, *, level: bool, named: bool) -> bool:
+    """``named``: what it stands beside is a word; of a number or a letter the cue stays ("MAU K3", "bed 14")."""
     form = tokens.forms[i]
     lower = form.lower()
     if not form[0].isalnum() or (form.islower() and not level) or is_protected(tokens, i, "ADDRESS", inside=True):
         return False
-    return lower in roles.PARTS_OF_PLACES or (chance >= _PART and not _is_of_medicine(form))
+    if lower in roles.PARTS_OF_PLACES:
+        return named
+    return chance >= _PART and not _is_of_medicine(form)
 
 
 def _glued_numbers(tokens: Tokens, i: int) -> list[int]:

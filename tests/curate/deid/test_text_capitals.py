@@ -33,7 +33,7 @@ def clean(text: str, *phi: str) -> str:
         "Attending radiologist: {Base}, {Omar}\nTechnologist: {Lobe}, {Anita}\nNo acute disease.",
         "Image 4 is labelled {T. Lobe}. See the film of {Per Ostrowska}, which is not hers.",
         "Read with {Wiktor Eleven}, who agrees. {Ramus} and {Ostrowska} concur. Requested by {Facet}.",
-        "The lungs are clear. {Bile} and {Eleven} concur.",
+        "The lungs are clear. {Coil} and {Eleven} concur.",
         "Marked by {hilum} on the workstation. Saved by {vertex} on the console. Dr. {Order} was present.",
         "Signed: {Date} MD\nHistory: {Canal} (DOB 1950) has cough. {Lobe Canal} presents with pain.",
         "According to {Antoni} the clip is new. Placed by {Facet} on the ward. {Apex, Wiktor} was unable to lie flat.",
