@@ -37,7 +37,7 @@ from curate.places import normalised, place
 from curate.record import FATE, Reason, conform, live
 from curate.sources.faults import patiently
 from curate.sources.member import place as as_in_a_folder
-from curate.sources.pairing.coverage import Tally, explained, tally
+from curate.sources.pairing.coverage import Tally, describe, tally
 from curate.sources.pairing.known import IDS, KnownIds
 from curate.sources.pairing.outcome import Pairing
 from curate.sources.pairing.pair import pair
@@ -208,11 +208,8 @@ def match_part(
 
 def told_of(counts: Tally, images: pa.Table, told: pa.Table, rules: IndexRules, reports: Iterable[Report]) -> Pairing:
     """How the pairing of an archive went; where few paired, why, for which both sides are compared again."""
-    made = counts.pairing(rules.pair)
-    if not made.is_few:
-        return made
-    made = explained(made, counts, images, told, rules.pair)
-    return replace(made, lines=(*made.lines, *not_read(reports)))
+    made = describe(counts, images, told, rules.pair)
+    return replace(made, lines=(*made.lines, *not_read(reports))) if made.is_few else made
 
 
 def named_by_table(files: pa.Table) -> int:

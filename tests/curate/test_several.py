@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from curate.deid.pseudonym import Pseudonymizer
 from curate.ingest.index import match
 from curate.ingest.rules import IndexRules
-from curate.sources.pairing.coverage import describe
+from curate.sources.pairing.coverage import describe, tally
 from curate.sources.pairing.outcome import Pairing
-from curate.sources.pairing.pair import pair
+from curate.sources.pairing.pair import known_of, pair
 from curate.sources.pairing.rules import PairRules
 from curate.sources.reports.report import Report
 from curate.sources.reports.section import parse_sections
@@ -355,7 +355,8 @@ def test_the_index_holds_the_final_with_its_addendum_and_searches_it_for_everyon
 
 def told(images, reports, **rules) -> Pairing:
     left, right, by = table(images), table(reports, MORE), PairRules(**rules)
-    return describe(left, right, pair(left, right, by)[0], by)
+    counts = tally(left, right, pair(left, right, by)[0], by, known_of(left, right))
+    return describe(counts, left, right, by)
 
 
 @pytest.mark.parametrize(

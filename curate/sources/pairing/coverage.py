@@ -19,7 +19,7 @@ from curate.sources.identity import SCIENTIFIC, canonical_id, placeholders, shap
 from curate.sources.pairing.keys import bare, day
 from curate.sources.pairing.known import IDS, KnownIds
 from curate.sources.pairing.outcome import Pairing
-from curate.sources.pairing.pair import known_of, pair
+from curate.sources.pairing.pair import pair
 from curate.sources.pairing.rules import IGNORE, PAIR_KEYS, PairRules
 
 _FORMS = 3  # shown a side
@@ -103,16 +103,12 @@ def tally(images: pa.Table, reports: pa.Table, image_match: pa.Table, rules: Pai
     return counts
 
 
-def describe(images: pa.Table, reports: pa.Table, image_match: pa.Table, rules: PairRules) -> Pairing:
-    """How the pairing of these tables (as `pair` takes them) went, by the ``image_match`` that it gave; where few have
-    paired, why."""
-    counts = tally(images, reports, image_match, rules, known_of(images, reports))
+def describe(counts: Tally, images: pa.Table, reports: pa.Table, rules: PairRules) -> Pairing:
+    """How the pairing of these tables (as `pair` takes them) went, as ``counts`` say; where few have paired: which keys
+    either side has, what was refused or lost, and what would have paired."""
     made = counts.pairing(rules)
-    return explained(made, counts, images, reports, rules) if made.is_few else made
-
-
-def explained(made: Pairing, counts: Tally, images: pa.Table, reports: pa.Table, rules: PairRules) -> Pairing:
-    """``made`` of few with which keys either side has, what was refused or lost, and what would have paired."""
+    if not made.is_few:
+        return made
     lines = [*made.lines, *_coverage(images, reports, rules), *_refused(counts.refused), *_lost(reports, rules)]
     remedies = sorted(_remedies(images, reports, rules, counts), key=lambda r: (-r[0], r[1]))
     lines += [f"{n:,} of {made.images:,} images would pair if {what}" for n, what in remedies]
