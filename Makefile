@@ -20,7 +20,7 @@ help:
 	@echo "make bench-deid  de-identification against its numbers, and against other tools in environments of their own"
 	@echo "make bench-burned-in DATA=folder  text planted on real pictures: what the pixel gate leaves and what it takes; pictures without text"
 	@echo "make bench-filters  every filter against its numbers, on synthetic and real pairs, over five seeds"
-	@echo "make bench-scale  CPU and memory of index, dedup, select, plan, export and report against the number of records"
+	@echo "make bench-scale  CPU and memory of index, dedup, select, plan, export and report against the number of records; of a run that goes on"
 	@echo "make bench-train  the loader, the losses, and whether filtering pays, on synthetic and real pairs"
 
 # constraints.txt is the lock: exact versions, and on a machine with a CPU-only torch wheel, that one
@@ -83,6 +83,7 @@ bench-train: $(VENV)/ready
 
 bench-scale: $(VENV)/ready
 	$(BIN)/python -m benchmarks.scale
+	$(BIN)/python -m benchmarks.upkeep
 
 clean:
 	rm -rf $(VENV) .venv-docs site $(DEMO) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,112 @@
+"""CPU of what happens to a run after its first time: nothing new, a touched table, 1 % more studies, a withdrawal.
+
+    python -m benchmarks.upkeep [--patients 10000] [--per-partition 10] [--out benchmarks/results/upkeep.json]
+
+One picture of 128 px and one report a patient, no text looked for in pictures, no filter: a cheap record, so that what
+does not grow with payloads weighs as much as it can. Every command is a process of its own, CPU its user and system
+time with its children's. Digests of all shards before and after say which bytes a command changed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import yaml
+
+_WORDS = ("clear", "lungs", "heart", "normal", "size", "effusion", "left", "right", "small", "no", "nodule", "lobe")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--patients", type=int, default=10_000)
+    parser.add_argument("--per-partition", type=int, default=10)
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/upkeep.json"))
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        rows = measured(Path(folder), args.patients, args.per_partition)
+    machine = {"machine": f"{os.uname().machine}, {os.cpu_count()} CPUs", "per_partition": args.per_partition}
+    args.out.write_text(json.dumps({**machine, "patients": args.patients, "rows": rows}, indent=2) + "\n")
+
+
+def measured(folder: Path, patients: int, per_partition: int) -> list[dict[str, Any]]:
+    """A row for each thing that happens, in this order, to one run."""
+    recipe, run = _recipe(folder, per_partition), folder / "run"
+    _add(folder, 0, patients)
+    rows = [_measure("first", folder, "run", str(recipe))]
+    rows.append(_measure("again", folder, "run", str(recipe)))
+    os.utime(folder / "reports.csv")
+    rows.append(_measure("reports touched", folder, "run", str(recipe)))
+    _add(folder, patients, patients // 100)
+    rows.append(_measure("1 % more studies", folder, "run", str(recipe)))
+    (folder / "who").write_text("P00000042\n")
+    rows.append(_measure("one patient removed", folder, "remove", str(run), "--patient-file", str(folder / "who")))
+    return rows
+
+
+def _recipe(folder: Path, per_partition: int) -> Path:
+    (folder / "secret").write_text("ab" * 32)
+    columns = {"text": "report", "image": "file", "patient": "patient"}
+    fields: dict[str, Any] = {"name": "upkeep", "out": str(folder / "run"), "secret": str(folder / "secret")}
+    fields |= {"images": [{"name": "archive", "path": str(folder / "archive")}], "deid": {"burned_in": "trust"}}
+    fields |= {"reports": [{"path": str(folder / "reports.csv"), "columns": columns}], "engine": {"workers": 1}}
+    fields |= {"filters": {}, "select": {}}
+    fields |= {"records_per_partition": per_partition, "export": {"records_per_shard": 1000, "append": True}}
+    (folder / "recipe.yaml").write_text(yaml.safe_dump(fields))
+    return folder / "recipe.yaml"
+
+
+def _add(folder: Path, start: int, count: int) -> None:
+    """So many more patients, in new folders of the archive and at the end of the table."""
+    rng = np.random.default_rng(start)
+    lines = [] if start else ["file,report,patient"]
+    for i in range(start, start + count):
+        coarse = rng.integers(0, 256, (6, 6), dtype=np.uint8)
+        picture = cv2.imencode(".png", cv2.resize(coarse, (128, 128), interpolation=cv2.INTER_CUBIC))[1]
+        name = f"{i // 100:04d}/{i:08d}.png"
+        path = folder / "archive" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(picture.tobytes())
+        lines.append(f"{name},{' '.join(_WORDS[w] for w in rng.integers(0, len(_WORDS), 12))}.,P{i:08d}")
+    with (folder / "reports.csv").open("a") as table:
+        table.write("\n".join(lines) + "\n")
+
+
+def _measure(what: str, folder: Path, *command: str) -> dict[str, Any]:
+    before, cpu, clock = _shards(folder), _cpu(), time.monotonic()
+    made = subprocess.run(
+        [sys.executable, "-m", "pipelines.cli", *command], capture_output=True, text=True, check=False
+    )
+    if made.returncode:
+        raise SystemExit(f"{what}: exit {made.returncode}\n{made.stdout}\n{made.stderr}")
+    row = {"what": what, "CPU-s": round(_cpu() - cpu, 2), "s": round(time.monotonic() - clock, 1)}
+    after = _shards(folder)
+    changed = sum(after.get(name) != digest for name, digest in before.items())
+    row |= {"shards": len(after), "shards changed": changed, "new": len(after.keys() - before.keys())}
+    print("  ".join(f"{name} {value}" for name, value in row.items()), flush=True)
+    return row
+
+
+def _cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _shards(folder: Path) -> dict[str, str]:
+    tars = sorted((folder / "run" / "shards").rglob("*.tar"))
+    return {str(path): sha256(path.read_bytes()).hexdigest() for path in tars}
+
+
+if __name__ == "__main__":
+    main()
