@@ -42,10 +42,10 @@ def s3_server(bucket: str) -> Iterator[str]:
                 break
             except OSError:
                 time.sleep(0.1)
-        _forget_other_servers()
+        forget_servers()
         yield url
     finally:
-        _forget_other_servers()
+        forget_servers()
         process.terminate()
         process.wait()
         for name, value in before.items():
@@ -55,6 +55,6 @@ def s3_server(bucket: str) -> Iterator[str]:
                 os.environ[name] = value
 
 
-def _forget_other_servers() -> None:
+def forget_servers() -> None:
     """fsspec keeps a file system for its options, and the server's place is in none of them."""
     fsspec.get_filesystem_class("s3").clear_instance_cache()

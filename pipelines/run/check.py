@@ -32,6 +32,7 @@ def check(recipe: Recipe, touch: bool = True) -> None:
     if recipe.trains_alone:
         raise RecipeError("images", "the recipe trains on shards alone", "curate train, or name images and reports")
     recipe.secret_source().pseudonymizer()
+    _exists(recipe.out, "out")
     for i, source in enumerate(recipe.images):
         _apart(source.path, recipe.out, f"images.{i}.path")
     try:
@@ -212,12 +213,15 @@ def _truth(path: Path) -> None:
         raise RecipeError("truth.path", lacking, "truth/truth.parquet of 'curate synth'")
 
 
-def _readable(path: Path, field: str) -> None:
+def _exists(path: Path, field: str) -> bool:
     try:
-        there = path.exists()
+        return path.exists()
     except OSError as error:
         raise RecipeError(field, f"{path} cannot be read ({error.strerror})", "check who may read it") from None
-    if not there:
+
+
+def _readable(path: Path, field: str) -> None:
+    if not _exists(path, field):
         whole = is_remote(path) or path.is_absolute()
         fix = "correct the path" + ("" if whole else "; it is relative to the working directory")
         raise RecipeError(field, f"{path} does not exist", fix)

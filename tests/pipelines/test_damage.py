@@ -521,11 +521,3 @@ def test_a_source_that_moved_keeps_its_keys_where_it_keeps_its_name(
     renamed, _ = run_pipeline(other, inline_engine, silent, until="index")
     keys = read_parts(renamed.index.folder(renamed.run))["key"].to_pylist()
     assert mine.num_rows and not {*mine["key"].to_pylist()} & {*keys}
-
-
-def test_two_sources_of_one_name_whose_keys_would_collide_are_refused(
-    archive: Path, secret_file: Path, tmp_path: Path
-) -> None:
-    source = {"name": "archive", "path": str(archive / "dicom")}
-    with pytest.raises(RecipeError, match="two image sources share a name"):
-        load_recipe(recipe_for(archive, tmp_path / "run", secret_file, images=[source, source]))

@@ -33,7 +33,7 @@ from pipelines.upkeep.withdrawal import withdraw
 from tests.inline import InlineEngine
 from tests.killed import was_killed
 from tests.pipelines.archive import make_archive, recipe_for
-from tests.s3server import s3_server
+from tests.s3server import forget_servers, s3_server
 
 PLAIN = {"filters": {"text_quality": {}}, "select": {"by": "text_quality", "keep": 0.5}}
 
@@ -205,7 +205,10 @@ class _Refuses(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Type", "application/xml")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    do_GET = do_HEAD = do_PUT
 
     def log_message(self, *_: object) -> None:
         """Quiet."""
@@ -233,3 +236,25 @@ def test_a_full_bucket_and_one_that_refuses_say_what_to_do(
         server.shutdown()
     assert failed.value.errno == number and "DOE" not in str(failed.value)
     assert told in str(withheld(failed.value))
+
+
+def test_a_bucket_that_may_not_be_read_or_written_stops_before_any_work(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, secret_file: Path
+) -> None:
+    handler = type("Handler", (_Refuses,), {"status": 403, "code": "AccessDenied"})
+    archive = make_archive(tmp_path / "a", 1, side=64)
+    written = recipe_for(archive, tmp_path / "run", secret_file, **PLAIN)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        told = {"ENDPOINT_URL": url, "ACCESS_KEY_ID": "nobody", "SECRET_ACCESS_KEY": "-", "DEFAULT_REGION": "us-east-1"}
+        for name, value in told.items():
+            monkeypatch.setenv(f"AWS_{name}", value)
+        forget_servers()
+        with pytest.raises(RecipeError, match=r"images\.0\.path: s3://shut/pacs cannot be read \(Permission denied"):
+            check(load_recipe(written, ["images.0.path=s3://shut/pacs"]))
+        with pytest.raises(RecipeError, match=r"out: s3://shut/run cannot be read \(Permission denied"):
+            check(load_recipe(written, ["out=s3://shut/run"]))
+        forget_servers()
+        server.shutdown()
+    assert not (tmp_path / "run" / "steps").exists()
