@@ -54,8 +54,8 @@ NOTES = [
 ]  # fmt: skip
 FINDERS = ("phi_spans", "find_dates", "find_spans", "find_names", "find_vague", "name_spans")
 RULES = (  # lists of patterns that finders go through
-    ("text.rules", "RULES"),
-    ("text.rules", "STRICT_RULES"),
+    ("patterns.rules", "RULES"),
+    ("patterns.rules", "STRICT_RULES"),
     ("text.dates", "_DATES"),
     ("patterns.seasons", "RULES"),
     ("patterns.days", "RULES"),
