@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from curate.deid.rules import TextRules
 from curate.deid.vault import SecretSource
@@ -23,6 +24,7 @@ from curate.errors import DamagedError
 from curate.export.column_cache import columns_in, read_columns
 from curate.ingest.files import with_column
 from curate.ingest.sealed import read_shared_words, read_taken_names
+from curate.intact import MANIFEST
 from curate.memory import once
 from curate.places import place
 from curate.record import PASSING, RECORD
@@ -70,17 +72,31 @@ class Reuse:
         return pa.concat_tables(found)
 
 
-def _rows(folder: Any, wanted: list[str]) -> pa.Table:
-    manifest = load_manifest(folder)
-    if manifest is None or not manifest.parts or _COLUMN not in columns_in(folder):
+def _rows(folder: Path, wanted: list[str]) -> pa.Table:
+    if not (folder / MANIFEST).exists() or _COLUMN not in columns_in(folder):
         return RECORD.empty_table()
-    known = read_columns(folder, (_COLUMN,))[_COLUMN]
-    places = pc.index_in(pa.array(wanted, pa.string()), value_set=known).drop_null().to_numpy()
-    ends = np.cumsum([part["rows"] for part in manifest.parts])
-    parts = sorted(set(np.searchsorted(ends, places, side="right").tolist()))
+    digests, partitions = _made_of(folder)
+    sought = np.array(wanted, "S32")
+    first = np.searchsorted(digests, sought)
+    hits = first[np.append(digests, b"")[first] == sought]
     only = [(_COLUMN, "in", wanted)]
+    parts = np.unique(partitions[hits]).tolist()
     tables = (read_table(part_path(folder, i), RECORD.names, only).cast(RECORD) for i in parts)
     return pa.concat_tables([RECORD.empty_table(), *tables])
+
+
+@lru_cache(maxsize=2)  # every partition asks for them
+def _made_of(folder: Path) -> tuple[NDArray[np.bytes_], NDArray[np.int32]]:
+    """What the records of a finished step were made of, S32[n] sorted, and the partition of each."""
+    manifest = load_manifest(folder)
+    if manifest is None:
+        raise DamagedError(folder / MANIFEST)
+    partitions = np.repeat(np.arange(len(manifest.parts), dtype=np.int32), [part["rows"] for part in manifest.parts])
+    column = read_columns(folder, (_COLUMN,))[_COLUMN]
+    reusable = column.is_valid().to_numpy()
+    digests = np.array(column.drop_null().to_pylist(), "S32")
+    order = np.argsort(digests)
+    return digests[order], partitions[reusable][order]
 
 
 def with_digests(records: pa.Table, digests: Sequence[str]) -> pa.Table:
