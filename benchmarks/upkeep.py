@@ -83,14 +83,14 @@ def _add(folder: Path, start: int, count: int) -> None:
         table.write("\n".join(lines) + "\n")
 
 
-def _measure(what: str, folder: Path, *command: str) -> dict[str, Any]:
+def _measure(event: str, folder: Path, *command: str) -> dict[str, Any]:
     before, cpu, clock = _shards(folder), _cpu(), time.monotonic()
-    made = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-m", "pipelines.cli", *command], capture_output=True, text=True, check=False
     )
-    if made.returncode:
-        raise SystemExit(f"{what}: exit {made.returncode}\n{made.stdout}\n{made.stderr}")
-    row = {"what": what, "CPU-s": round(_cpu() - cpu, 2), "s": round(time.monotonic() - clock, 1)}
+    if done.returncode:
+        raise SystemExit(f"{event}: exit {done.returncode}\n{done.stdout}\n{done.stderr}")
+    row = {"event": event, "CPU-s": round(_cpu() - cpu, 2), "s": round(time.monotonic() - clock, 1)}
     after = _shards(folder)
     changed = sum(after.get(name) != digest for name, digest in before.items())
     row |= {"shards": len(after), "shards changed": changed, "new": len(after.keys() - before.keys())}
