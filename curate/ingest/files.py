@@ -49,8 +49,9 @@ def ids_of_files(files: pa.Table, rules: Mapping[str, FileRules]) -> IdSurvey:
     """The ids in the files' headers and paths."""
     survey, found = IdSurvey(), said_by_paths(files, rules)
     for group, column in COLUMN.items():
-        cells = {*files[column].unique().to_pylist(), *(keys.get(group) for keys in found)}
-        survey.add("images", group, (canonical_id(cell) for cell in cells if cell))
+        headers = {canonical_id(cell) for cell in files[column].unique().to_pylist() if cell}
+        survey.add("headers", group, headers)
+        survey.add("images", group, headers | {canonical_id(keys[group]) for keys in found if group in keys})
     return survey
 
 
@@ -64,7 +65,7 @@ def with_path_keys(files: pa.Table, rules: Mapping[str, FileRules], known: Known
     for group, column in COLUMN.items():
         if any(group in p.groupindex for p in _patterns(rules).values()):
             own = files[column].to_pylist()
-            none = {"", *known.none["images", group]}  # a header that says "0" or "unknown" lacks it
+            none = {"", *known.none["headers", group]}  # one that says "0" or "unknown" lacks it, whatever paths number
             mine = zip(found, path_first, own, strict=True)
             values = [
                 (k.get(group) if first or canonical_id(said or "") in none else None) or said or ""

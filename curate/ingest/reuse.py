@@ -21,7 +21,7 @@ from curate.deid.rules import TextRules
 from curate.deid.vault import SecretSource
 from curate.deid.words.vocabulary import unusual_words
 from curate.errors import DamagedError
-from curate.export.column_cache import columns_in, read_columns
+from curate.export.column_cache import columns_in, fixed_bytes, read_columns
 from curate.ingest.files import with_column
 from curate.ingest.sealed import read_shared_words, read_taken_names
 from curate.intact import MANIFEST
@@ -76,7 +76,7 @@ def _rows(folder: Path, wanted: list[str]) -> pa.Table:
     if not (folder / MANIFEST).exists() or _COLUMN not in columns_in(folder):
         return RECORD.empty_table()
     digests, partitions = _made_of(folder)
-    sought = np.array(wanted, "S32")
+    sought = np.array(wanted, digests.dtype)
     first = np.searchsorted(digests, sought)
     hits = first[np.append(digests, b"")[first] == sought]
     only = [(_COLUMN, "in", wanted)]
@@ -85,18 +85,18 @@ def _rows(folder: Path, wanted: list[str]) -> pa.Table:
     return pa.concat_tables([RECORD.empty_table(), *tables])
 
 
-@lru_cache(maxsize=2)  # every partition asks for them
+@lru_cache(maxsize=8)  # every partition asks for those of each step
 def _made_of(folder: Path) -> tuple[NDArray[np.bytes_], NDArray[np.int32]]:
-    """What the records of a finished step were made of, S32[n] sorted, and the partition of each."""
+    """The first half of what each record of a finished step was made of, S16[n] sorted, and its partition."""
     manifest = load_manifest(folder)
-    if manifest is None:
+    column = read_columns(folder, (_COLUMN,))[_COLUMN]
+    if manifest is None or len(column) != sum(part["rows"] for part in manifest.parts):  # a removal was killed there
         raise DamagedError(folder / MANIFEST)
     partitions = np.repeat(np.arange(len(manifest.parts), dtype=np.int32), [part["rows"] for part in manifest.parts])
-    column = read_columns(folder, (_COLUMN,))[_COLUMN]
-    reusable = column.is_valid().to_numpy()
-    digests = np.array(column.drop_null().to_pylist(), "S32")
+    chunks = [fixed_bytes(chunk).view("S16")[::2] for chunk in column.drop_null().chunks if len(chunk)]
+    digests = np.concatenate([np.empty(0, "S16"), *chunks])
     order = np.argsort(digests)
-    return digests[order], partitions[reusable][order]
+    return digests[order], partitions[column.is_valid().to_numpy()][order]
 
 
 def with_digests(records: pa.Table, digests: Sequence[str]) -> pa.Table:

@@ -45,6 +45,7 @@ onbekend geen without
 """
 _ANONYMOUS = frozenset(_ANONYMOUS_WORDS.split())
 _NO_ID = _ANONYMOUS | frozenset(_NO_ID_WORDS.split())
+_LONGEST = 1000  # digits
 _REPEATED = 4  # times that a digit stands alone in a placeholder
 _WRAPPED = " \t\r\n\0\u00a0[](){}'\""
 
@@ -162,7 +163,7 @@ def telling_ids(ids: Iterable[str]) -> set[str]:
 
 
 def _is_telling(value: str) -> bool:
-    if not value.isdigit():
+    if not _is_number(value):
         return is_wordless_id(value)
     if len(set(value[1:-1])) > 1:  # neither of one digit alone nor beside such a one
         return False
@@ -170,13 +171,18 @@ def _is_telling(value: str) -> bool:
     return any(len(set(number.zfill(len(value)))) == 1 or len(set(number)) == 1 for number in beside)
 
 
+def _is_number(value: str) -> bool:
+    """True for digits that `int` reads: those of every script, but no circled ones, and not as many as it refuses."""
+    return value.isdecimal() and len(value) <= _LONGEST
+
+
 def is_wordless_id(value: str) -> bool:
     """True for words ("n/a", "temp") and signs that stand where an id should, whatever other ids there are."""
-    return not value.isdigit() and _stands_for_none(value, set())
+    return not _is_number(value) and _stands_for_none(value, set())
 
 
 def _stands_for_none(value: str, known: set[str]) -> bool:
-    if not value.isdigit():
+    if not _is_number(value):
         words = re.findall(r"[^\W_]+", value)
         return not any(c.isdigit() for c in value) and (not words or _all_of(words, _NO_ID))
     if len(set(value)) > 1 or (value.strip("0") and len(value) < _REPEATED):

@@ -9,14 +9,15 @@ from collections.abc import Sequence
 
 _WAYS = ("ymd", "dmy", "mdy")
 _COMPACT = re.compile(
-    r"(\d{4})(\d\d)(\d\d)(?:(\d\d)(\d\d)(\d\d)?)?((?:\D.*)?)", re.DOTALL
-)  # DICOM's DA and DT, HL7's TS
+    r"(\d{4})(\d\d)(\d\d)(?:[T ]?(\d\d)(\d\d)(\d\d)?)?((?:\D.*)?)", re.DOTALL
+)  # DICOM's DA and DT, HL7's TS, ISO 8601 without signs
 _WRITTEN = re.compile(r"(\d{4}|\d{1,2})([-/. ])(\d{1,2})\2(\d{4}|\d{1,2})((?:\D.*)?)", re.DOTALL)
 # with the month's name: 02-JAN-2024, Jan 2, 2024, 2. Januar 2024, Oracle's 02-JAN-24
 _NAMED = tuple(
     re.compile(rf"(?:[^\W\d_]{{2,}}\.?,?\s+)?{form}(?P<rest>(?:\D.*)?)", re.DOTALL)
     for form in (
-        r"(?P<d>\d{1,2})(?:st|nd|rd|th|\.)?[-/. ]*(?:de )?(?P<m>[^\W\d_]{3,10})\.?,?[-/. ]*(?:de )?(?P<y>\d{4}|\d\d)",
+        r"(?P<d>\d{1,2})(?:st|nd|rd|th|\.)?[-/. ]*(?:de )?(?P<m>[^\W\d_]{3,10})\.?,?[-/. ]*(?:de )?"
+        r"(?P<y>\d{4}|\d\d(?!:))",
         r"(?P<m>[^\W\d_]{3,10})\.?[-/. ]*(?P<d>\d{1,2})(?:st|nd|rd|th)?,?[-/. ]+(?P<y>\d{4})",
         r"(?P<y>\d{4})[-/. ]?(?P<m>[^\W\d_]{3,10})[-/. ]?(?P<d>\d{1,2})",
     )
@@ -28,7 +29,7 @@ _TIME = re.compile(
     r"[T ,]*(\d{1,2})[:.](\d\d)(?:[:.](\d\d)(?:[.,](\d+))?)?\s*(?:([ap])\.?m\.?)?\s*(z|gmt|utc|[+-]\d\d(?::?\d\d)?)?",
     re.IGNORECASE,
 )
-_BEHIND = re.compile(r"(?:\.(\d+))?(z|[+-]\d{4})?", re.IGNORECASE)  # a compact moment's
+_BEHIND = re.compile(r"(?:\.(\d+))?(z|[+-]\d\d:?\d\d)?", re.IGNORECASE)  # a compact moment's
 _NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?")
 _SERIAL = re.compile(r"([2-7]\d{4})(?:[.,]\d+)?")  # a spreadsheet's, 1954 to 2119
 _EPOCH = re.compile(r"\d{13}")  # milliseconds, as pandas writes JSON; no DT has so many digits
@@ -80,7 +81,7 @@ def _moment(value: str, way: str) -> tuple[float, bool] | None:
     if (day := _day(value, way)) is None:
         return None
     at, rest = day[0].toordinal() * 86_400.0, day[1].strip()
-    if compact := _COMPACT.fullmatch(value):
+    if (compact := _COMPACT.fullmatch(value)) and compact[4]:
         behind = _BEHIND.fullmatch(rest)
         hour, minute, second = (int(part or 0) for part in compact.groups()[3:6])
         fraction, zone = behind.groups() if behind else (None, None)

@@ -103,5 +103,8 @@ def test_a_path_fills_what_the_header_lacks_or_stands_in_its_place() -> None:
         "9",
         "unknown",
     ]
+    numbered = [{"relative": f"p{i}/s{i}/x.dcm", "patient_id": "0", "accession": "0"} for i in range(3)]
+    found = with_path_keys(table(*numbered), {"a": FileRules(pattern)})  # that paths count from 0 makes no id of it
+    assert found["patient_id"].to_pylist() == found["accession"].to_pylist() == ["0", "1", "2"]
     wins = with_path_keys(table(*rows), {"a": FileRules(pattern, "path")})
     assert wins["patient_id"].to_pylist() == ["7", "7", ""]

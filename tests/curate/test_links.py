@@ -35,6 +35,7 @@ RULES = {
     "middle": IndexRules(per_series="middle"),
     "key": IndexRules(per_series="key", slices=1, pair=PairRules(by=("image", "study"))),
     "paths": IndexRules(files={"a": FileRules(r"p(?P<patient>\d+)/s(?P<study>\d+)", "path")}),
+    "headers": IndexRules(files={"b": FileRules(r"p(?P<patient>\d+)/s(?P<accession>\d+)")}),
 }
 
 
@@ -136,6 +137,8 @@ def test_parts_pair_as_the_whole(name: str, seed: int) -> None:
                 "--",
                 "A0",
                 "0a",
+                "\u1369",
+                "0" * 5000,
             ]
         )
     )

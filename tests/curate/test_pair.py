@@ -191,6 +191,7 @@ def test_numbers_of_one_numbering_are_ids():
         ("20240131", "45322.4243", True),
         ("20240131", "1706659200000", True),  # pandas' milliseconds
         ("20240131", "45321", False),
+        ("20100512", "12 May 10:30", False),  # a time is no year
         ("20240101", "1/1/2024", True),
         ("20240102", "01/02/2024", False),  # which day is not said
         ("2024-13-01", "2024-13-01", False),  # no day at all

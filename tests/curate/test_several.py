@@ -118,6 +118,8 @@ def candidates(*said: tuple[str, str]) -> list[Candidate]:
         ([("final", "2024-01-07T10:00:00"), ("final", "2024-01-05T09:30:00Z")], "ambiguous", (0,)),
         ([("final", "02-JAN-24 10.30.00.000000 AM"), ("final", "02-JAN-24 01.30.00.000000 PM")], "ambiguous", (1,)),
         ([("final", "20240105"), ("final", "20240104235959")], "ambiguous", (0,)),
+        ([("final", "20240105 13:30"), ("final", "20240105 09:30:00")], "ambiguous", (0,)),
+        ([("final", "20240105T133000+01:00"), ("final", "20240105T130000Z")], "ambiguous", (1,)),
     ],
 )
 def test_which_of_several_is_the_report(said, rule, chosen) -> None:

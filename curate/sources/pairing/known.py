@@ -5,15 +5,16 @@ Both are found in parts of an archive and put together, since a part cannot say 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import pyarrow as pa
 
 from curate.sources.identity import PADDING, canonical_id, is_wordless_id, placeholders, separators, telling_ids
 
-Side = Literal["images", "reports"]
+Side = Literal["images", "reports", "headers"]  # "images": by header or path; "headers": those of the images alone
+_SIDES: tuple[str, ...] = get_args(Side)
 IDS = ("accession", "study", "patient")
 _SURVEY = pa.schema([("what", pa.string()), ("id", pa.string())])
 
@@ -65,11 +66,7 @@ class IdSurvey:
 
     def known(self) -> KnownIds:
         """What all of them say."""
-        told = {(side, column): self._told.get(f"{side}.{column}", set()) for side, column in _columns()}
+        told = {(side, column): self._told.get(f"{side}.{column}", set()) for side in _SIDES for column in IDS}
         none = {where: frozenset(placeholders(ids)) for where, ids in told.items()}
         nobody = frozenset(placeholders(told["images", "patient"] | told["reports", "patient"]))
         return KnownIds(none, nobody, {c: "".join(sorted(self._told.get(f"inside.{c}", ()))) for c in IDS})
-
-
-def _columns() -> Iterator[tuple[str, str]]:
-    return ((side, column) for side in ("images", "reports") for column in IDS)
