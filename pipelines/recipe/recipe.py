@@ -253,7 +253,7 @@ class Recipe(Part):
         if told is None:
             return None
         towers = [name for name, f in self.filters.items() if registered(f.method).rules is TowersRules]
-        there = f"there are {', '.join(towers)}" if towers else "there is none, for example filters: {dfn: {}}"
+        there = f"there are {', '.join(towers)}" if towers else "there is none yet: add one, for example dfn: {}"
         if told.by is not None and told.by not in towers:
             raise ValueError(f"semantic.by: '{told.by}' is no filter with towers; {there}")
         if told.by is None and len(towers) != 1:

@@ -28,7 +28,7 @@ from tests.pipelines.archive import make_archive, recipe_for
 @pytest.mark.parametrize(
     ("filters", "semantic", "said"),
     [
-        ({"text_quality": {}}, {}, "name the filter with towers that is to compare pictures; there is none"),
+        ({"text_quality": {}}, {}, "fix: there is none yet: add one"),
         ({"dfn": {}, "siglip": {}}, {}, "there are dfn, siglip"),
         ({"dfn": {}}, {"by": "ours"}, "'ours' is no filter with towers"),
         ({"dfn": {}}, {"similarity": 0.9, "keep": 0.5}, "give one of them"),

@@ -29,6 +29,7 @@ CUED = (*KNOWN, "name by its cue")
 _PLACES = ("[ADDRESS]", "[FACILITY]")
 _DAYS = ("[DATE", "[TIME]")  # "14.03. Seen"
 _NEGATION = r"\b(?:no|not|none|nil|neg|negative|without|absent|never|nor|free|excluded|denies)\b"
+_FREE = r"\b(?-i:Free|FREE)\b"  # with a capital somebody's name too ("Dr Free", "Royal Free")
 _SIDE = (
     r"\b(?:left|right|bilateral(?:ly)?|midline|both)\b|(?<=-)(?:LT|RT)\b"
     r"|\b(?-i:[LR]t)\b(?!\.?[ ](?-i:[A-Z]))"  # "Lt knee"; "Lt Smith" is an officer
@@ -57,7 +58,7 @@ _HEAD = (
 )
 _LISTED = r"(?:^[ ]*|(?<=[^\d.]\.))\d{1,2}[.)](?=\s?[a-z])"
 _CLOSED = re.compile(
-    rf"(?P<never>{_NEGATION}|{_SIDE}|{_ORDINAL}|{_GRADE}|{_MEASURE}|{_HEAD})|(?P<severity>{_SEVERITY})"
+    rf"(?P<severity>{_SEVERITY}|{_FREE})|(?P<never>{_NEGATION}|{_SIDE}|{_ORDINAL}|{_GRADE}|{_MEASURE}|{_HEAD})"
     rf"|(?P<level>{_LEVEL})|(?P<listed>{_LISTED})",
     re.IGNORECASE | re.MULTILINE,
 )

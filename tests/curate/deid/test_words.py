@@ -42,6 +42,8 @@ def test_what_a_cue_or_a_capital_must_not_take(text, stays):
     [
         ("The film was witnessed by Small and the ward clerk.", "Small"),
         ("Discussed with registrar Free.", "Free"),
+        ("Seen by Dr Free.", "Free"),
+        ("Transferred from the Royal Free Hospital", "Free"),
         ("Copy to Abernathy Gross who lives nearby.", "Gross"),
     ],
 )
