@@ -21,6 +21,7 @@ from curate.sources.identity import PADDING, canonical_id, folded
 SECRET_ENV = "RADSIFT_SECRET"  # noqa: S105  the name of a variable
 _MIN_BYTES = 16
 _HEX = re.compile(rb"[0-9a-fA-F]{32,}")
+_CONTROL, _FIELDS = re.compile(r"[\0-\x08\x0e-\x1b]"), re.compile(r"[\s:,;{]")
 _SALT = b"radsift secret 1"  # fixed: the same passphrase must give the same pseudonyms everywhere
 
 
@@ -135,10 +136,22 @@ def load_secret(path: Path | None) -> bytes:
         if not raw:
             fix = f"curate secret FILE, then --secret FILE ('secret: FILE' in a recipe), or set {SECRET_ENV}"
             raise RecipeError("secret", "no secret given", fix)
+    if _is_text(raw):
+        problem = f"{path or SECRET_ENV} holds lines of text, as a recipe or a table does, and no secret"
+        raise RecipeError("secret", problem, "what 'curate secret FILE' writes, or a passphrase of one line")
     if len(raw) < _MIN_BYTES:
         problem = f"{len(raw)} bytes are too few, at least {_MIN_BYTES}"
         raise RecipeError("secret", problem, "curate secret FILE writes a good one")
     return raw if is_random(raw) else hashlib.scrypt(raw, salt=_SALT, n=2**15, r=8, p=1, maxmem=2**26, dklen=32)
+
+
+def _is_text(raw: bytes) -> bool:
+    """Several lines, one of them with blanks or fields: no key's (base64, PEM) and no random bytes."""
+    text = raw.decode("utf-8", "replace")
+    if _CONTROL.search(text) or 10 * text.count("\ufffd") > len(text):
+        return False
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return len(lines) > 1 and any(_FIELDS.search(line) for line in lines if not line.startswith("-----"))
 
 
 def is_random(secret: bytes) -> bool:

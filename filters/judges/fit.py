@@ -100,17 +100,17 @@ def uncalibrated(metrics: Mapping[str, float]) -> str | None:
     """Why the probability of judges with these `fit` metrics cannot be trusted as one; None where it can."""
     if "right_error" not in metrics:
         return "no clean set says what right pairs look like, so how many there are cannot be checked"
-    if metrics["unlike"] > _MAX_UNLIKE:
+    if not metrics["unlike"] <= _MAX_UNLIKE:  # of no number, too
         return (
             "the wrong pairs it finds look righter by themselves than exchanged ones do "
             f"(by {metrics['unlike']:.2f} standard deviations): there are more of them than it says"
         )
-    if metrics["right_error"] > _MAX_HOLDOUT:
+    if not metrics["right_error"] <= _MAX_HOLDOUT:
         return (
             "on held-out patients with known faults the share of right pairs was off by "
             f"{metrics['right_error']:.2f}, and {_MAX_HOLDOUT} is the most: a larger clean set"
         )
-    if metrics["share_error"] > _MAX_ERROR:
+    if not metrics["share_error"] <= _MAX_ERROR:
         return (
             f"the share of right pairs has a standard error of {metrics['share_error']:.3f}, and {_MAX_ERROR} is the "
             "most: single and whole studies exchanged cannot be told apart in so few patients"
@@ -276,9 +276,10 @@ def _of_pool(
     faults = Faults.of(made.columns, made.fault)
     if clean:
         faults = faults.of_pool(columns)
+        few = len(np.unique(asked[1])) < LEAST_GROUPS  # one patient drawn again is always the same
         metrics = {
             **metrics,
-            "share_error": faults.standard_error(columns, asked[1], seed),
+            "share_error": 1.0 if few else faults.standard_error(columns, asked[1], seed),
             "right_error": holdout_error(made.columns, made.fault, made.half, made.pool),
             "unlike": faults.unlike(made.columns, made.fault, columns),
         }

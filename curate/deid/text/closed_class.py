@@ -1,9 +1,9 @@
 """Words that a report's meaning stands and falls with, in one place: whatever found a span, they are cut out of it.
 
-Negations and sides go only as a patient's own value. Severities go as a name that a cue gives away as well ("seen by
-Small") or, with a capital, in a place's name ("Small Heath Road"); levels behind a word for a place ("bed C4"); a
-list's numbers as days; numbers with their unit, grades and section heads never. Works on folded text
-(`curate.deid.text.fold`).
+Negations and sides go only as a patient's own value (a side in two letters as somebody's initials, too). Severities go
+as a name that a cue gives away as well ("seen by Small") or, with a capital, in a place's name ("Small Heath Road");
+levels behind a word for a place ("bed C4"); a list's numbers as days; numbers with their unit, grades and section heads
+never. Works on folded text (`curate.deid.text.fold`).
 """
 
 from __future__ import annotations
@@ -28,18 +28,17 @@ KNOWN = ("known value", "Presidio")  # what found a span that is left whole
 CUED = (*KNOWN, "name by its cue")
 _PLACES = ("[ADDRESS]", "[FACILITY]")
 _DAYS = ("[DATE", "[TIME]")  # "14.03. Seen"
-_NEGATION = r"\b(?:no|not|none|nil|neg|negative|without|absent|never|nor|free|excluded|denies)\b"
+_NEGATION = r"\b(?:no|not|none|nil|neg|negative|without|w/o|absent|never|nor|free|excluded|denies)\b"
 _FREE = r"\b(?-i:Free|FREE)\b"  # with a capital somebody's name too ("Dr Free", "Royal Free")
-_SIDE = (
-    r"\b(?:left|right|bilateral(?:ly)?|midline|both)\b|(?<=-)(?:LT|RT)\b"
-    r"|\b(?-i:[LR]t)\b(?!\.?[ ](?-i:[A-Z]))"  # "Lt knee"; "Lt Smith" is an officer
-)
+_SIDE = r"\b(?:left|right|bilateral(?:ly)?|b/l|midline|both)\b"
+_SIDE_IN_SHORT = r"\b[lr]t\b"  # "Lt knee"; of "Lt Smith" the rank stays
 _SEVERITY = (
     r"\b(?:mild|moderate|severe|small|large|minimal|trace|marked|tiny|gross|massive|subtle|normal|abnormal|stable"
     r"|unchanged)\b"
 )
 _MEASURE = (
-    r"(?<![\w-])(?<!\d[.,])(?:\d{1,2}[ ]?wks?\b|\d{1,4}(?:\.\d{1,3})?(?:[ ]?x[ ]?\d{1,4}(?:\.\d{1,3})?)*"
+    r"(?<![\w-])(?<!\d[.,])(?:\d{1,3}(?:\.\d{1,2})?-)?"  # "3-4 mm"
+    r"(?:\d{1,2}[ ]?wks?\b|\d{1,4}(?:\.\d{1,3})?(?:[ ]?x[ ]?\d{1,4}(?:\.\d{1,3})?)*"
     r"[ ]?(?:%|(?:mm|cms?|ml|mg|bpm|degrees|mbq)(?!\w)|(?-i:g|cc)(?![\w:.]|[ ](?:(?-i:[A-Z])|dr|to\b))))"
 )
 _LEVEL = r"(?<![\w/-])[CTLSD]\d{1,2}(?:[-/][CTLS]?\d{1,2})?(?![\w/-])"
@@ -59,11 +58,11 @@ _HEAD = (
 _LISTED = r"(?:^[ ]*|(?<=[^\d.]\.))\d{1,2}[.)](?=\s?[a-z])"
 _CLOSED = re.compile(
     rf"(?P<severity>{_SEVERITY}|{_FREE})|(?P<never>{_NEGATION}|{_SIDE}|{_ORDINAL}|{_GRADE}|{_MEASURE}|{_HEAD})"
-    rf"|(?P<level>{_LEVEL})|(?P<listed>{_LISTED})",
+    rf"|(?P<level>{_LEVEL})|(?P<listed>{_LISTED})|(?P<short>{_SIDE_IN_SHORT})",
     re.IGNORECASE | re.MULTILINE,
 )
+_INITIALS = re.compile(r"[LR]T(?:[/:]\w+)?")  # "Typed by RT"
 _WORD = re.compile(r"[^\W_]")
-
 
 _LIES = re.compile(
     r"\b(?:beds?|bd|bay|wards?|room|rm|suite|cubicle|unit|flat|apt|pod|theatre|cot|floor|block|icu|ccu|hdu)\b[^\n]{0,8}\Z",
@@ -98,6 +97,8 @@ def _may_go(hit: re.Match[str], span: Found, cued: Iterable[Found]) -> bool:
             return True
     if hit.lastgroup == "never" or span.by.startswith(BY_TAGGER):
         return False
+    if hit.lastgroup == "short":
+        return span.by == "rule" and _INITIALS.fullmatch(hit.string, span.start, span.end) is not None
     if hit.lastgroup == "severity" and span.by.startswith(ASKED):
         return True
     if hit.lastgroup == "listed":

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.deid.frame_words import CLOSED as MEASURED
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.rules import TextRules
 from curate.deid.text.closed_class import Found, without
@@ -15,6 +18,7 @@ PSEUDO = Pseudonymizer(b"a secret of enough bytes, for tests")
 MASK = TextRules(dates="mask", max_masked=1.0)
 CLOSED = ["no", "NOT", "without", "left", "Bilateral", "mild", "unchanged", "12 mm", "3.5 x 2 cm", "40%", "L4-5", "T12"]
 CLOSED += ["grade 2", "BI-RADS 4", "LungRADS 2", "Bosniak IIF", "\n1. Small", "\nImpression:", "x.2)Trace", "250 mg"]
+CLOSED += ["B/L", "w/o", "Lt", "rt", "3-4 mm"]
 OTHER = ["Ito", "effusion", "4471", "Quay", "14.03.2021", "at", "ext.", "KX-77", ";"]
 RULES = ["rule", "tagger", "date", "date without a day"]
 LABELS = ["[NAME]", "[ID]", "[PHONE]", "[DATE]", "[AGE]", "[TIME]"]
@@ -56,6 +60,22 @@ def test_what_goes_was_found_and_everything_else_that_was_found_goes(made):
         if not any(a < span.end and b > span.start for a, b in closed):
             assert span in left
     assert [*without(text, left)] == left
+
+
+@pytest.mark.parametrize("kind", ["negation", "side", "severity"])
+def test_what_the_measure_counts_stays(kind):
+    words = re.findall(r"[a-z/]{2,}", MEASURED[kind].pattern.replace("(?:ly)?", ""))
+    assert len(words) > 7
+    for word in (form for w in words for form in (w, w.title(), w.upper())):
+        for label, by in (("[NAME]", "rule"), ("[NAME]", "tagger"), ("[DATE]", "date")):
+            left = [*without(f"Ito {word} 4471", [Found(0, 9 + len(word), label, by)])]
+            assert [(one.start, one.end) for one in left] == [(0, 3), (5 + len(word), 9 + len(word))], word
+
+
+@pytest.mark.parametrize("text", ["RT", "LT/ab", "RT:mk"])
+def test_initials_go_though_they_are_a_side_in_short(text):
+    span = Found(0, len(text), "[NAME]", "rule")
+    assert [*without(f"{text}.", [span])] == [span]
 
 
 @pytest.mark.parametrize("by", ["known value", "name by its cue"])
@@ -103,6 +123,8 @@ def test_the_tagger_takes_them_from_no_place_either(text):
     [("Disc T6-7 edema", "T6-7"), ("LT 3 O'CLOCK 8 MM CYST. BIRADS 2.", "BIRADS 2"), ("NEW: none.", "none"),
      ("Injected 10 cc Lt hip joint.", "10 cc Lt hip"), ("MR LT KNEE - NO TEAR.", "MR LT KNEE - NO"),
      ("60 cc Omnipaque given.", "60 cc Omnipaque"), ("Lines: Rt IJ tip in SVC.", "Lines: Rt IJ tip"),
+     ("Ref by Dr Smith B/L knee OA", "B/L knee"), ("ref dr smith rt knee pain", "rt knee"),
+     ("Ref by Dr Smith w/o pain", "w/o pain"), ("Mr Smith LT KNEE", "LT KNEE"), ("Mrs Jones Rt Shoulder", "Rt"),
      ("2 h 64%, 4 h 22% (normal <10%). Delayed.", "22%"), ("MRI for Z J 0071182. 41 mm lesion", "41 mm lesion")],
 )  # fmt: skip
 def test_of_a_whole_report(text, stays):

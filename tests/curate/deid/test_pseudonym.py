@@ -114,6 +114,27 @@ def test_a_secret_comes_from_a_file_or_the_environment(tmp_path: Path, monkeypat
         load_secret(None)
 
 
+@pytest.mark.parametrize(
+    "held",
+    ["name: chest\nout: /runs/chest\n", "key,patient\n1,DOE^JANE\n", "{\n}\n", "a\n\nr\u00e9sum\u00e9 of a study\n"],
+)
+@pytest.mark.parametrize("coding", ["utf-8", "cp1252"])
+def test_a_recipe_or_a_table_is_no_secret(tmp_path: Path, held: str, coding: str) -> None:
+    (tmp_path / "s").write_bytes(held.encode(coding))
+    with pytest.raises(RecipeError, match="lines of text") as told:
+        load_secret(tmp_path / "s")
+    assert "DOE" not in str(told.value) and "curate secret" in told.value.fix
+
+
+@pytest.mark.parametrize(
+    "held", ["a phrase: of, one line\n", f"{'ab' * 32}\n", f"{'aB3+' * 16}\n{'aB3+' * 4}/w==\n", "\x01\n: \x02" * 8,
+             f"-----BEGIN PRIVATE KEY-----\n{'aB3+' * 16}\n-----END PRIVATE KEY-----\n"]
+)  # fmt: skip
+def test_a_secret_may_be_a_key_or_a_passphrase(tmp_path: Path, held: str) -> None:
+    (tmp_path / "s").write_text(held)
+    assert len(load_secret(tmp_path / "s")) in (32, 64)
+
+
 def test_a_sealed_table_opens_under_its_secret_only(tmp_path: Path) -> None:
     table = pa.table({"path": ["/pacs/DOE^JANE/1.dcm"]})
     write_sealed(tmp_path / "private" / "x", table, P)

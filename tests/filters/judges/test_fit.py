@@ -10,7 +10,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from curate.errors import RecipeError, RunError
-from filters.judges.fit import FOLDS, PairFeatures, Panel, fit, fold_of, uncalibrated
+from filters.judges.fit import FOLDS, PairFeatures, Panel, _of_pool, fit, fold_of, uncalibrated
 from filters.judges.folder import load, save
 from filters.judges.towers import digests
 from tests.filters.judges.made import given
@@ -58,6 +58,14 @@ def test_a_probability_is_called_calibrated_only_where_that_was_checked(of_pool)
     assert "off by 0.12" in str(uncalibrated({**good, "right_error": 0.12}))
     assert "standard error of 0.050" in str(uncalibrated({**good, "share_error": 0.05}))
     assert "more of them than it says" in str(uncalibrated({**good, "unlike": 0.7}))
+    assert all(uncalibrated({**good, name: float("nan")}) for name in ("right_error", "share_error", "unlike"))
+
+
+def test_of_a_pool_of_few_patients_nobody_knows_the_share(of_pool):
+    panel, pool, _, _ = of_pool
+    few = pool.take(np.isin(pool.groups, sorted(set(pool.groups))[:1]))
+    metrics = _of_pool(panel, pool, few, True, 0, {})[1]
+    assert "so few patients" in str(uncalibrated({**metrics, "unlike": 0.0, "right_error": 0.0}))
 
 
 def test_texts_that_have_nothing_to_do_with_the_pictures_are_not_told():
