@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 ALL = "all"  # the unfiltered pool, against which everything is compared
+HELD_OUT = "held out"  # the evaluation on the run's own test split
 VALIDATION = "validation"  # the evaluation that filters are chosen on; what is reported is measured on others
 _MEASURES = ("auroc", "accuracy", "balanced_accuracy", "r1", "r5", "r10", "median_rank", "preferred")
 

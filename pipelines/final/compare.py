@@ -20,7 +20,7 @@ from curate.errors import RecipeError, RunError
 from curate.record import live
 from curate.step import Progress, load_manifest, read_parts
 from curate.storage import commit_bytes, commit_json, digest, exclusive, private_folder, table_bytes
-from filters.compare.outcome import ALL, VALIDATION
+from filters.compare.outcome import ALL, HELD_OUT, VALIDATION
 from filters.compare.page import render, report
 from filters.compare.runs import RESULTS, EvaluationTask, ExperimentRun, read_experiment, run_experiment
 from filters.registry import fill_rules
@@ -73,6 +73,10 @@ def _compare(pipeline: Pipeline, engine: Engine, progress: Progress) -> dict[str
     )
     commit_json(folder / "results.json", found)
     commit_bytes(folder / "index.html", render(found).encode())
+    if recipe.compare.choose and found["choice"] is None:
+        problem = f"not two filters' models have {', '.join(recipe.compare.headline)} on the validation split"
+        fix = "a larger split.val, or another headline"
+        raise RecipeError("compare.choose", f"{problem}; all else is in {folder}", fix)
     return {**found, "folder": folder}
 
 
@@ -224,7 +228,7 @@ def _evaluations(pool: Pipeline, truth: dict[str, bool], table: pa.Table, folder
             commit_bytes(only, table_bytes(pa.table({"key": held})))
         return [EvaluationTask(name, str(pool.shards), split, str(only))] if held else []
 
-    given = held_out("held out", "test") + given
+    given = held_out(HELD_OUT, "test") + given
     if not given:
         raise RecipeError("split.test", "no record is held out to measure on", "split: {test: 0.1}, or evaluation sets")
     validation = held_out(VALIDATION, "val") if pool.recipe.compare.choose else []
@@ -234,11 +238,12 @@ def _evaluations(pool: Pipeline, truth: dict[str, bool], table: pa.Table, folder
 
 
 def _named(recipe: Recipe) -> list[str]:
-    """Names of the evaluation sets: the last part of the path, with as much before it as tells them apart."""
+    """Names of the evaluation sets: the last part of the path, with as much before it as tells them apart, from the
+    run's splits too."""
     paths = [e.path for e in recipe.evaluation]
     for parts in range(1, 1 + max((len(p.parts) for p in paths), default=0)):
         names = ["/".join(p.parts[-parts:]) for p in paths]
-        if len(set(names)) == len(names):
+        if len(set(names)) == len(names) and not {HELD_OUT, VALIDATION} & {*names}:
             return names
     return [f"{p.name} {i}, {e.split}" for i, (p, e) in enumerate(zip(paths, recipe.evaluation, strict=True), 1)]
 

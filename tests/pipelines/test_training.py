@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -36,6 +37,14 @@ COMPARE = {
     "selections": {"short": {"by": "dfn", "top_k": 12}},
     "choose": True,
 }
+
+
+@pytest.mark.parametrize("path", ["/data/validation", "/data/held out", "validation"])
+def test_no_evaluation_set_is_taken_for_the_runs_own_split(path: str) -> None:
+    from pipelines.final.compare import _named
+
+    told = _named(SimpleNamespace(evaluation=[SimpleNamespace(path=Path(path), split="test")]))  # type: ignore[arg-type]
+    assert len(told) == 1 and told[0] not in ("held out", "validation")
 
 
 def silent(*_: Any) -> None:

@@ -260,6 +260,7 @@ _UNIT = roles.words(
 _OLD = 90  # years: from here on an age tells who
 _COUNTING = roles.words("one two three four five six seven eight nine ten first second third single")
 _OF_A_KIND = roles.words("hospital hospitals clinic clinics ward wards department")
+_EXAMS = roles.words("ct pa ca la mi sc x xray usg ultrasound scan scans lab labs")  # that states and houses have too
 _NUMBERED = ("DATE", "PHONE", "ID", "AGE")
 _JOIN = re.compile(r"[^\w\n]{0,3}")
 ACTS = "decision per word (acts)"
@@ -285,6 +286,8 @@ def is_protected(tokens: Tokens, i: int, label: str, *, inside: bool = False) ->
             return not (lower in _COUNTING and label in _NUMBERED)
         if label == "ADDRESS" and lower in roles.PARTS_OF_PLACES and _leads_a_number(tokens, i):
             return True  # "MAU K3", "bed 14": the cue stays
+        if label == "ADDRESS" and lower in _EXAMS and _leads_an_exam(tokens, i):
+            return True  # "Mercy Hospital CT head", no "Hartford CT"
         if lower in roles.LICENSED or (form.isupper() and kind(lower) & Kind.SHORT and not inside):
             return True
         if (
@@ -302,6 +305,13 @@ def is_protected(tokens: Tokens, i: int, label: str, *, inside: bool = False) ->
     k = 2 if after[0] == "." and after[1].isdecimal() else 0  # 3.5 cm
     k += after[k] == "-"  # 67-year-old
     return after[k].lower() in _UNIT and not (label == "AGE" and int(form) >= _OLD)
+
+
+def _leads_an_exam(tokens: Tokens, i: int) -> bool:
+    before, after = tokens.forms[i - 1].lower() if i else "", [*tokens.forms[i + 1 : i + 3], "", ""]
+    if tokens.forms[i] in "Xx":
+        return after[1].lower() == "ray"
+    return after[0].isalpha() and (before in roles.OF_PLACES or _is_of_medicine(after[0]))
 
 
 def _leads_a_number(tokens: Tokens, i: int) -> bool:

@@ -169,3 +169,19 @@ def test_days_numbers_and_high_ages_are_not_protected():
     for text, label in (("14.03.2021", "DATE"), ("93 years", "AGE"), ("ref 4471", "ID")):
         tokens = read(text)
         assert not any(tagger.is_protected(tokens, i, label) for i, f in enumerate(tokens.forms) if f.isdecimal())
+
+
+@pytest.mark.parametrize(
+    ("text", "stays"),
+    [("From St Mary's Hospital CT head shows bleed.", "CT head"), ("FROM OAKMONT HOSPITAL PA CHEST.", "PA CHEST"),
+     ("Mercy Hospital X-ray shows fracture.", "X-ray"), ("From Oakmont Hospital CA breast.", "CA breast"),
+     ("Compared with the Oakmont Hospital Ultrasound of the liver.", "Ultrasound of the liver")],
+)  # fmt: skip
+def test_an_examination_is_no_part_of_the_house_that_it_was_done_in(text, stays):
+    left = scrub(f"The lungs are clear. {text}", (), "p", PSEUDO, MASK)
+    assert stays in left and not any(name in left for name in ("Mary", "Oakmont", "OAKMONT", "Mercy"))
+
+
+def test_a_state_goes_with_its_town():
+    left = scrub("Clear. Seen at Hartford CT.", (), "p", PSEUDO, MASK)
+    assert "CT" not in left and "Hartford" not in left

@@ -63,7 +63,8 @@ def many(seeds: int = 3) -> list[dict[str, Any]]:
 
 
 def test_the_page_says_what_came_of_it() -> None:
-    found = report(many(), ["held out"], HEAD, 321.4, "a pool")
+    found = report(many(), ["held out"], HEAD, 321.4, "a pool", among=("ours", "random"))
+    assert found["choice"] is None, "nothing was measured on validation"
     page = render(found)
     text = read(page).text
     for word in ("a pool", "recipe", "oracle", "within noise", "R@10", "321 s", "With more compute", "At 10 times"):
