@@ -210,3 +210,33 @@ def test_columns_asked_for_make_it_a_table_as_before(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match=r"columns\.text"):
         check_columns(tmp_path, ReportColumns())
     assert [r.reason for r in read_reports(tmp_path, ReportColumns(), format="fhir")] == [Reason.NOT_A_REPORT]
+
+
+def test_a_resource_that_is_none_is_its_own_fault_alone(tmp_path: Path) -> None:
+    more = [{"resource": "x"}, {"resource": [1]}, {"resource": {"resourceType": ["Patient"], "id": "p1"}}]
+    inside = report(1, contained=[{"resourceType": ["Patient"], "id": "c"}])
+    entries = [*more, *({"resource": each} for each in (*others(), inside, report(1)))]
+    (tmp_path / "a.json").write_text(json.dumps({"resourceType": "Bundle", "entry": entries}))
+    (tmp_path / "b.json").write_text(json.dumps(report(1)))
+    found = read(tmp_path)
+    assert [r.reason for r in found] == [Reason.BROKEN_ROW, Reason.BROKEN_ROW, None, None, None]
+    assert {r.patient for r in found[2:]} == {"MRN1"}
+
+
+def test_bundles_that_give_their_resources_the_same_names_each_mean_their_own(tmp_path: Path) -> None:
+    def own(n: int) -> list[Resource]:
+        told = {"resourceType": "Observation", "id": "o", "valueString": f"Words of report {n}."}
+        resources = [resource | {"id": resource["id"].rstrip("0123456789")} for resource in others(n)]
+        subject, study = {"reference": "Patient/p"}, [{"reference": "ImagingStudy/i"}]
+        words = {"result": [{"reference": "Observation/o"}], "presentedForm": None}
+        return [*resources, told, report(n, subject=subject, imagingStudy=study, **words)]
+
+    for n in (1, 2):
+        (tmp_path / f"{n}.json").write_text(json.dumps(bundle(own(n), f"https://{n}.example")))
+    known = [(r.patient, r.study, r.text) for r in read(tmp_path)]
+    assert known == [(f"MRN{n}", f"1.2.3.{n}", f"Words of report {n}.") for n in (1, 2)]
+    for n in (1, 2):
+        (tmp_path / f"{n}.json").unlink()
+    both = "\n".join(json.dumps(bundle(own(n))) for n in (1, 2))  # in one file nothing tells whose they are
+    (tmp_path / "both.ndjson").write_text(both)
+    assert {(r.patient, r.study, r.text) for r in read(tmp_path)} == {("", "", "")}

@@ -52,8 +52,8 @@ def is_fhir(head: bytes) -> bool:
 
 
 def resources(file: Any) -> Iterator[tuple[str, Any]]:
-    """(full URL or "", resource) of each entry of a bundle, of each line, or of the one there is; of a line that is no
-    JSON and where a bundle can be read no further ("", None). ``file``: bytes, that can `peek`. Of XML as
+    """(full URL or "", resource) of each entry of a bundle, of each line, or of the one there is; None in place of one
+    that is none, and where a bundle can be read no further. ``file``: bytes, that can `peek`. Of XML as
     `fhir_values`."""
     if file.peek(3)[:3] == codecs.BOM_UTF8:
         file.read(3)
@@ -62,7 +62,7 @@ def resources(file: Any) -> Iterator[tuple[str, Any]]:
         raw = file.read(_MAX_XML + 1)
         if len(raw) > _MAX_XML:
             raise DropRecord(Reason.TOO_LARGE)
-        yield from ((_text(entry.get("fullUrl")), entry.get("resource")) for entry in fhir_values(raw))
+        yield from map(_of_entry, fhir_values(raw))
     elif _BUNDLE.search(head):
         yield from _values(file, "entry.item")
     elif head.startswith(b'{"'):
@@ -86,11 +86,16 @@ def _values(file: Any, place: str) -> Iterator[tuple[str, Any]]:
         for value in ijson.items(bounded, place, use_float=True, multiple_values=True):
             bounded.left = MAX_RESOURCE
             if place and _is(value):
-                yield _text(value.get("fullUrl")), value.get("resource")
+                yield _of_entry(value)
             elif _is(value):
                 yield "", value
     except ijson.JSONError:
         yield "", None
+
+
+def _of_entry(entry: Mapping[str, Any]) -> tuple[str, Any]:
+    resource = entry.get("resource")
+    return _text(entry.get("fullUrl")), resource if _is(resource) else None
 
 
 class _Bounded:
@@ -113,28 +118,43 @@ def _is(value: Any) -> TypeGuard[dict[str, Any]]:
 
 
 class References:
-    """What resources other than reports say, by the names they are referred to by: a few strings each."""
+    """What resources other than reports say, by the names they are referred to by: a few strings each.
 
-    def __init__(self) -> None:
-        self._known: dict[str, tuple[str, ...]] = {}
+    A file's own go first, as bundles may count their resources each for itself; of a name that several things have
+    nothing is known.
+    """
+
+    def __init__(self, known: dict[tuple[str, str], tuple[str, ...]] | None = None, file: str = "") -> None:
+        self._known, self._file = {} if known is None else known, file
+
+    def within(self, file: str) -> References:
+        """The same, as a file's own resources name one another."""
+        return References(self._known, file)
 
     def add(self, url: str, resource: Any) -> None:
         """Remember what a report may need of ``resource``."""
-        kind = resource.get("resourceType") if _is(resource) else None
+        kind = _text(resource.get("resourceType")) if _is(resource) else ""
         if kind not in _REFERRED:
             return
         values = _values_of(kind, resource)
-        for name in (url, f"{kind}/{_text(resource.get('id'))}"):
-            if name and not name.endswith("/"):
-                self._known[name] = values
+        for name in {url, f"{kind}/{_text(resource.get('id'))}"}:
+            for key in {(self._file, name), ("", name)} if name and not name.endswith("/") else ():
+                before = self._known.setdefault(key, values)
+                if before != values:
+                    same = kind in _BY_ID and any(values[1:2]) and before[1:2] == values[1:2]  # another version of it
+                    self._known[key] = values if same or kind in _PEOPLE else _UNSURE.get(kind, ())
 
     def of(self, reference: Any, contained: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
         """What is known of the resource that a Reference names: its type first; () where it is not there."""
         name = _VERSION.sub("", _text(reference.get("reference")) if _is(reference) else "")
         if name.startswith("#"):
             return contained.get(name[1:], ())
-        short = "/".join(name.rsplit("/", 2)[-2:])
-        return self._known.get(name) or self._known.get(short) or ()
+        keys = ((file, n) for n in (name, "/".join(name.rsplit("/", 2)[-2:])) for file in (self._file, ""))
+        return next((self._known[key] for key in keys if key in self._known), ())
+
+
+_BY_ID, _PEOPLE = ("Patient", "ImagingStudy", "ServiceRequest"), ("Practitioner", "PractitionerRole")
+_UNSURE = {"Patient": ("Patient", "", "")}  # nobody's id, not even the one it is referred to by
 
 
 def _values_of(kind: str, resource: Mapping[str, Any]) -> tuple[str, ...]:
@@ -152,7 +172,7 @@ def _values_of(kind: str, resource: Mapping[str, Any]) -> tuple[str, ...]:
         return kind, next(iter(uids), ""), *(v for v in _identifiers(resource, _ORDER_IDS) if _bare(v) not in uids)
     if kind == "ServiceRequest":
         return kind, *_identifiers(resource, _ORDER_IDS)
-    if kind in ("Practitioner", "PractitionerRole"):
+    if kind in _PEOPLE:
         return kind, *_names(resource), _display(resource.get("practitioner"))
     if kind == "Observation":
         return kind, _heading(resource), _value(resource)
@@ -165,7 +185,7 @@ def fhir_report(report: Mapping[str, Any], references: References) -> FhirReport
     is not in it; else its observations and the conclusion; else the narrative. A report of which only documents that
     are not read are presented (PDF) is UNREAD_DOCUMENT, an attachment that is no base64 a BROKEN_ROW."""
     contained = {_text(c.get("id")): _values_of(c["resourceType"], c) for c in _list(report, "contained")
-                 if c.get("resourceType") in _REFERRED}  # fmt: skip
+                 if _text(c.get("resourceType")) in _REFERRED}  # fmt: skip
     linked = [references.of(r, contained) for name in ("subject", "imagingStudy", "basedOn", "performer",
             "resultsInterpreter", "result", "study") for r in _listed(report.get(name))]  # fmt: skip
     patient = next((known for known in linked if known[:1] == ("Patient",)), ())

@@ -135,8 +135,9 @@ class _Source:
             kind = _kind(found, self.format, self.single)
             if kind == "fhir" or (kind is not None and _may_be_fhir(found, kind, self.columns)):
                 with suppress(DropRecord), open_bytes(place(found.path), "xml") as file:
+                    own = known.within(found.path)
                     for url, resource in resources(file):
-                        known.add(url, resource)
+                        own.add(url, resource)
         return known
 
 
@@ -234,7 +235,7 @@ def _is_fhir(found: Found) -> bool:
 def _openi(found: Found) -> Report:
     from curate.sources.reports.xml import read_openi
 
-    with open_bytes(Path(found.path), "xml") as file:
+    with open_bytes(place(found.path), "xml") as file:
         text, known = read_openi(file.read(_MAX_XML))
     return make_report(as_text(found.relative), text, known)
 
@@ -243,7 +244,7 @@ def _fhir(found: Found, source: _Source) -> Iterator[Report]:
     """The DiagnosticReports of a file; what is no JSON in it is a BROKEN_ROW."""
     from curate.sources.reports.fhir import fhir_report, resources
 
-    relative, number, references = as_text(found.relative), 0, source.references
+    relative, number, references = as_text(found.relative), 0, source.references.within(found.path)
     with open_bytes(place(found.path), "xml") as file:
         for _, resource in resources(file):
             if resource is not None and resource.get("resourceType") != "DiagnosticReport":
