@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pipelines.survey.probe import Estimate
 
 _PROBE = 16
+_MEASURE = "sh benchmarks/gpu.sh --parts scoring"  # of the checkout: pairs/s of the card at hand
 
 
 def plan(
@@ -139,3 +140,5 @@ def _print(recipe: Recipe, found: _Plan) -> None:
             out.print(f"  {'' if i else 'estimate':13} {line}", soft_wrap=True)
         if recipe.filters:
             out.print(f"  {'':13} not in it: training and scoring of {', '.join(recipe.filters)}", soft_wrap=True)
+            if recipe.engine.gpus:
+                out.print(f"  {'':13} GPU-hours: not known, measure with `{_MEASURE}`", soft_wrap=True)

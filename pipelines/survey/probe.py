@@ -65,9 +65,11 @@ class Estimate:
     def lines(self) -> list[str]:
         """The same in sentences."""
         wall, index, ingest = (in_words(s) for s in (self.seconds, self.index, self.ingest))
+        hours = " and ".join(f"{s / 3600:,.{0 if s >= 360_000 else 3}f}" for s in (self.index, self.ingest))
         most = f"at most {self.records:,} records of {self.files:,} files ({self.probed} tried)"
         return [
-            f"{most}: index {index} and ingest {ingest} of CPU, about {wall} with {self.workers} workers",
+            f"{most}: index {index} and ingest {ingest} of CPU ({hours} CPU-hours), about {wall} with "
+            f"{self.workers} workers",
             f"{size(self.payload)} written by ingest, and the shards of what is kept again",
             f"text recognition reads {self.read:.0%} of the pictures: text found in {self.painted:.0%}, and a sample "
             f"of {self.looked:,} ({in_words(self.second_look)} of CPU); {self.withheld:.0%} of records lost at ingest",

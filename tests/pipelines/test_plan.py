@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,8 @@ def test_an_estimate_by_all_records_is_what_the_run_then_makes(recipe_file: Path
     assert found.withheld == sum(r["drop_reason"] is not None for r in rows) / len(rows)
     assert found.looked == 2 and found.painted <= found.read <= found.painted + 2 / found.records
     assert found.ingest > found.second_look >= 0 and found.index > 0
+    grown = replace(found, index=1800.0, ingest=2 * 360_000.0)
+    assert "(0.500 and 200 CPU-hours)" in grown.lines[0] and grown.cpu_hours == 200.5
 
 
 def test_the_command_says_it_and_writes_nothing(recipe_file: Path, tmp_path: Path) -> None:
@@ -52,8 +55,8 @@ def test_the_command_says_it_and_writes_nothing(recipe_file: Path, tmp_path: Pat
     assert told["probed"] == 2 and told["read"] == 0.0 and told["looked"] == 0 and told["payload"] > 0
     assert told["cpu_hours"] == pytest.approx((told["index"] + told["ingest"]) / 3600)
     assert json.loads(curate(*arguments, "--probe", "0", "--json").stdout)["estimate"] is None
-    shown = curate(*arguments, "--probe", "1")
-    assert "(1 tried)" in shown.stdout and "not in it: training and scoring of dfn" in shown.stdout
+    shown = curate(*arguments, "--probe", "1", "--set", "engine.gpus=1").stdout
+    assert "(1 tried)" in shown and "not in it: training and scoring of dfn" in shown and "GPU-hours: not known" in shown
     assert not (tmp_path / "other").exists()
 
 
