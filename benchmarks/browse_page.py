@@ -18,7 +18,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -101,37 +101,55 @@ def visit(server: Server, width: int, dark: bool, folder: Path, axe: str) -> lis
         until(lambda: run("return document.getElementById('one').open"))
         capture("record")
         run("document.getElementById('one').close(); document.getElementById('cut').open = false")
-        run("document.getElementById('map').open = true")
-        if (server.bench.run.path / "report" / MAP).exists():
-            until(lambda: run("return !document.getElementById('map-body').hidden"))
-            capture("map")
-            places = "map.records.map((r, i) => [Math.hypot(map.x[i], map.y[i]), i]).sort((a, b) => a[0] - b[0])[0][1]"
-            at = "[box.left + mapX(i) * box.width / 1400, box.top + mapY(i) * box.height / 900]"
-            click = f"const i = {places}, box = $('plane').getBoundingClientRect(), [clientX, clientY] = {at};"
-            click += " $('plane').dispatchEvent(new MouseEvent('click', {clientX, clientY})); return map.records[i].key"
-            key = run(click)
-            until(lambda: run("return document.querySelector('#one[open] code.key')?.textContent") == key)
-            run("document.getElementById('one').close()")
-        run("document.getElementById('map').open = false")
-        run("document.getElementById('review').open = true; document.getElementById('begin').click()")
-        until(lambda: run("return document.querySelector('#judged .side')"))
-        before = len(server.bench.marks.mine())
-        browser.find_element("tag name", "body").send_keys("g")
-        until(lambda: len(server.bench.marks.mine()) == before + 1)
-        run("document.getElementById('sums').open = true; document.getElementById('review').scrollIntoView()")
-        until(lambda: run("return document.querySelector('#sums-told table')"))
-        capture("review")
+        _visit_map(server, run, capture)
+        _mark_one(server, browser, capture)
     except TimeoutError as error:
         faults.append(f"{name}: {error}")
-    faults += [f"{name}: console: {e['message']}" for e in browser.get_log("browser") if e["level"] == "SEVERE"]
+    faults += _logged(server, browser, name)
+    browser.quit()
+    return faults
+
+
+def _visit_map(server: Server, run: Callable[..., Any], capture: Callable[[str], None]) -> None:
+    """A click on a point of the map opens its record."""
+    run("document.getElementById('map').open = true")
+    if (server.bench.run.path / "report" / MAP).exists():
+        until(lambda: run("return !document.getElementById('map-body').hidden"))
+        capture("map")
+        places = "map.records.map((r, i) => [Math.hypot(map.x[i], map.y[i]), i]).sort((a, b) => a[0] - b[0])[0][1]"
+        at = "[box.left + mapX(i) * box.width / 1400, box.top + mapY(i) * box.height / 900]"
+        click = f"const i = {places}, box = $('plane').getBoundingClientRect(), [clientX, clientY] = {at};"
+        click += " $('plane').dispatchEvent(new MouseEvent('click', {clientX, clientY})); return map.records[i].key"
+        key = run(click)
+        until(lambda: run("return document.querySelector('#one[open] code.key')?.textContent") == key)
+        run("document.getElementById('one').close()")
+    run("document.getElementById('map').open = false")
+
+
+def _mark_one(server: Server, browser: Any, capture: Callable[[str], None]) -> None:
+    """A record is marked by keyboard, and the sums are shown."""
+    run: Callable[..., Any] = browser.execute_script
+    run("document.getElementById('review').open = true; document.getElementById('begin').click()")
+    until(lambda: run("return document.querySelector('#judged .side')"))
+    before = len(server.bench.marks.mine())
+    browser.find_element("tag name", "body").send_keys("g")
+    until(lambda: len(server.bench.marks.mine()) == before + 1)
+    run("document.getElementById('sums').open = true; document.getElementById('review').scrollIntoView()")
+    until(lambda: run("return document.querySelector('#sums-told table')"))
+    capture("review")
+
+
+def _logged(server: Server, browser: Any, name: str) -> Iterator[str]:
+    """Errors of the console, and requests to anybody else."""
+    for entry in browser.get_log("browser"):
+        if entry["level"] == "SEVERE":
+            yield f"{name}: console: {entry['message']}"
     for entry in browser.get_log("performance"):
         message = json.loads(entry["message"])["message"]
         if message["method"] == "Network.requestWillBeSent":
             url = message["params"]["request"]["url"]
             if not url.startswith((f"http://127.0.0.1:{server.port}/", "data:", "about:")):
-                faults.append(f"{name}: a request for {url}")
-    browser.quit()
-    return faults
+                yield f"{name}: a request for {url}"
 
 
 def timings(server: Server) -> dict[str, float]:

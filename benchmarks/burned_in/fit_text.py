@@ -146,19 +146,8 @@ def write_text(canvas: npt.NDArray[np.float32], truth: Image8, fonts: Sequence[s
     if not inks:
         return
     gap = round(height * rng.uniform(0.25, 0.9)) + 1
-    wide, high = max(i.shape[1] for i in inks), sum(i.shape[0] + gap for i in inks)
-    angle = rng.choice((*(0,) * 6, 90, 270, 180, *(rng.uniform(-180, 180) for _ in range(4)), rng.uniform(-25, 25)))
-    a = math.radians(angle)
-    turn = np.array([[math.cos(a), -math.sin(a)], [math.sin(a), math.cos(a)]])
-    corners = np.array([(0, 0), (wide, 0), (wide, high), (0, high)], np.float64) @ turn.T
-    low, size = corners.min(axis=0), np.ptp(corners, axis=0)
-    spare = side - size
-    at = np.array([rng.uniform(min(2, s), max(2, s - 2)) for s in spare])
-    if rng.random() < 0.3:
-        at[1] = rng.choice((2, max(2, spare[1] - 2)))
-    shift = at - low
-    if angle % 90 == 0:
-        shift = np.round(shift)
+    size = max(i.shape[1] for i in inks), sum(i.shape[0] + gap for i in inks)
+    angle, turn, shift = _turned(*size, side, rng)
     ink = np.zeros((side, side), np.float32)
     cores, boxes = [], []
     top = 0
@@ -176,8 +165,7 @@ def write_text(canvas: npt.NDArray[np.float32], truth: Image8, fonts: Sequence[s
             )
             kept.append((box, h))
         top += h + gap
-    strokes = ink > 0.4
-    if np.count_nonzero(strokes) < 6:
+    if np.count_nonzero(ink > 0.4) < 6:
         return
     zone = np.zeros((side, side), np.uint8)
     for box, _ in boxes:
@@ -185,13 +173,7 @@ def write_text(canvas: npt.NDArray[np.float32], truth: Image8, fonts: Sequence[s
     if (truth[zone > 0] != 0).any():
         return  # on other writing
     ground = canvas.copy()
-    _paint(canvas, ink, zone, rng)
-    step = float(np.median(np.abs(canvas - ground)[strokes]))
-    if rng.random() < 0.1 and step > 10:  # on a plate of its own
-        tone = float(np.median(ground[zone > 0]))
-        away = canvas[strokes].mean() - tone
-        np.copyto(canvas, tone, where=(zone > 0) & (ink < 0.2))
-        canvas[zone > 0] = np.clip(tone + away * ink[zone > 0], 0, 255)
+    step = _lay(canvas, ink, zone, rng)
     fine = ground - cv2.GaussianBlur(ground, (0, 0), max(1.0, height / 3))
     inside = fine[zone > 0]
     unrest = 1.4826 * float(np.median(np.abs(inside - np.median(inside))))
@@ -202,6 +184,36 @@ def write_text(canvas: npt.NDArray[np.float32], truth: Image8, fonts: Sequence[s
             cv2.fillPoly(halo, [np.int32(np.round(box * 16))], 1, shift=4)
             truth[halo > 0] = 0
             cv2.fillPoly(truth, [np.int32(np.round(core * 16))], 1, shift=4)
+
+
+def _turned(
+    wide: int, high: int, side: int, rng: random.Random
+) -> tuple[float, npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """How a block lies in a picture: degrees, the same as a matrix, and what moves it to its place."""
+    angle = rng.choice((*(0,) * 6, 90, 270, 180, *(rng.uniform(-180, 180) for _ in range(4)), rng.uniform(-25, 25)))
+    a = math.radians(angle)
+    turn = np.array([[math.cos(a), -math.sin(a)], [math.sin(a), math.cos(a)]])
+    corners = np.array([(0, 0), (wide, 0), (wide, high), (0, high)], np.float64) @ turn.T
+    low, size = corners.min(axis=0), np.ptp(corners, axis=0)
+    spare = side - size
+    at = np.array([rng.uniform(min(2, s), max(2, s - 2)) for s in spare])
+    if rng.random() < 0.3:
+        at[1] = rng.choice((2, max(2, spare[1] - 2)))
+    shift = at - low
+    return angle, turn, np.round(shift) if angle % 90 == 0 else shift
+
+
+def _lay(canvas: npt.NDArray[np.float32], ink: npt.NDArray[np.float32], zone: Image8, rng: random.Random) -> float:
+    """The ink on its ground, at times on a plate; its median contrast before that."""
+    ground, strokes = canvas.copy(), ink > 0.4
+    _paint(canvas, ink, zone, rng)
+    step = float(np.median(np.abs(canvas - ground)[strokes]))
+    if rng.random() < 0.1 and step > 10:  # on a plate of its own
+        tone = float(np.median(ground[zone > 0]))
+        away = canvas[strokes].mean() - tone
+        np.copyto(canvas, tone, where=(zone > 0) & (ink < 0.2))
+        canvas[zone > 0] = np.clip(tone + away * ink[zone > 0], 0, 255)
+    return step
 
 
 def _paint(canvas: npt.NDArray[np.float32], ink: npt.NDArray[np.float32], zone: Image8, rng: random.Random) -> None:

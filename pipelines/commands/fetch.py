@@ -13,7 +13,11 @@ from curate.places import place
 from pipelines.commands.screen import fail, near, out, progress_bars, step_progress, stoppable
 
 if TYPE_CHECKING:
-    from curate.fetch.job import Fetched
+    from curate.fetch.dicomweb import DicomWebRules
+    from curate.fetch.dimse import DimseRules
+    from curate.fetch.job import Fetched, FetchRules
+    from curate.fetch.server import Server
+    from curate.fetch.urls import UrlRules
 
 
 def fetch(
@@ -56,51 +60,59 @@ def fetch(
     All comes as it is: nothing is de-identified yet. Exit code 1 where some are missing; OUT/fetch.json counts why, and
     the same command goes on.
     """
+    from curate.fetch.dicomweb import DicomWebRules
     from curate.fetch.job import FetchRules
-    from curate.record import Reason
+    from curate.fetch.urls import UrlRules
 
-    folder = place(target)
+    folder, pace = place(target), FetchRules(per_second, tries)
     if urls is not None:
         if dicomweb or dimse or accessions or query:
             raise RecipeError("--urls", "a table of URLs has no server to ask", "leave the options of a PACS out")
-        from curate.fetch.urls import UrlRules, fetch_urls, read_urls
-
-        rules = UrlRules(url_column, text_column, user_agent, threads, timeout, img2dataset)
-        table = read_urls(urls, rules)
-        with stoppable(), progress_bars() as bars:
-            done = fetch_urls(folder, table, rules, FetchRules(per_second, tries), step_progress(bars))
-        out.print(f"{done.studies:,} pictures are there, {done.objects:,} ({done.bytes / 1e6:,.1f} MB) fetched now")
-        _tell(done, folder, "images", bool(done.failures[Reason.URL_FAILED]))
+        _fetch_urls(folder, urls, UrlRules(url_column, text_column, user_agent, threads, timeout, img2dataset), pace)
         return
-    from curate.fetch.dicomweb import DicomWeb, DicomWebRules
-    from curate.fetch.dimse import Dimse, DimseRules
-    from curate.fetch.job import fetch as fetch_studies
-    from curate.fetch.job import read_accessions, read_query
-    from curate.fetch.server import Server
+    _check_server(dicomweb, dimse, {"--ca": ca, "--cert": cert, "--key": key, "--token-file": token_file})
+    if accessions is None and not query:
+        raise RecipeError("--accessions", "nothing says what to fetch", "--accessions FILE, or --query KEYWORD=VALUE")
+    trust = ca, cert, key, timeout
+    server = DicomWebRules(dicomweb, token_file, *trust) if dicomweb else _peer(dimse or "", calling, move, tls, *trust)
+    _fetch_studies(folder, server, accessions, query or [], pace)
 
+
+def _fetch_urls(folder: Path, urls: Path, rules: UrlRules, pace: FetchRules) -> None:
+    from curate.fetch.urls import fetch_urls, read_urls
+    from curate.record import Reason
+
+    table = read_urls(urls, rules)
+    with stoppable(), progress_bars() as bars:
+        done = fetch_urls(folder, table, rules, pace, step_progress(bars))
+    out.print(f"{done.studies:,} pictures are there, {done.objects:,} ({done.bytes / 1e6:,.1f} MB) fetched now")
+    _tell(done, folder, "images", bool(done.failures[Reason.URL_FAILED]))
+
+
+def _check_server(dicomweb: str | None, dimse: str | None, files: dict[str, Path | None]) -> None:
     if (dicomweb is None) == (dimse is None):
         raise RecipeError("--dicomweb", "name one server", "--dicomweb URL, or --dimse AET@HOST:PORT")
     if dicomweb is not None and not re.match(r"https?://[^/]", dicomweb):
         raise RecipeError("--dicomweb", "is no URL", "as https://pacs.example/dicom-web")
-    if accessions is None and not query:
-        raise RecipeError("--accessions", "nothing says what to fetch", "--accessions FILE, or --query KEYWORD=VALUE")
-    for flag, path in (("--ca", ca), ("--cert", cert), ("--key", key), ("--token-file", token_file)):
+    for flag, path in files.items():
         if path is not None and not path.is_file():
             raise RecipeError(flag, f"{path} does not exist", "name a file")
-    wanted = [] if accessions is None else read_accessions(accessions)
-    filters = read_query(query or [])
-    if dicomweb is not None:
-        web = DicomWebRules(dicomweb, token_file, ca, cert, key, timeout)
-    else:
-        title, host, port = _peer(dimse or "")
-        via: Literal["get", "move"] = "get" if move is None else "move"
-        peer = DimseRules(host, port, title, calling, via, move or 0, tls, ca, cert, key, timeout)
+
+
+def _fetch_studies(
+    folder: Path, server: DicomWebRules | DimseRules, accessions: Path | None, query: list[str], pace: FetchRules
+) -> None:
+    from curate.fetch.dicomweb import DicomWeb, DicomWebRules
+    from curate.fetch.dimse import Dimse
+    from curate.fetch.job import fetch, read_accessions, read_query
+
+    wanted, filters = [] if accessions is None else read_accessions(accessions), read_query(query)
 
     def connect() -> Server:
-        return DicomWeb(web) if dicomweb is not None else Dimse(peer)
+        return DicomWeb(server) if isinstance(server, DicomWebRules) else Dimse(server)
 
     with stoppable(), progress_bars() as bars:
-        done = fetch_studies(folder, connect, wanted, filters, FetchRules(per_second, tries), step_progress(bars))
+        done = fetch(folder, connect, wanted, filters, pace, step_progress(bars))
     out.print(f"{done.studies:,} studies are whole, {done.objects:,} objects ({done.bytes / 1e6:,.1f} MB) fetched now")
     _tell(done, folder, "dicom", bool(done.failures))
 
@@ -117,8 +129,21 @@ def _tell(done: Fetched, folder: Path, archive: str, missing: bool) -> None:
         )
 
 
-def _peer(given: str) -> tuple[str, str, int]:
+def _peer(
+    given: str,
+    calling: str,
+    move: int | None,
+    tls: bool,
+    ca: Path | None,
+    cert: Path | None,
+    key: Path | None,
+    timeout: float,
+) -> DimseRules:
+    from curate.fetch.dimse import DimseRules
+
     found = re.fullmatch(r"([^@]{1,16})@(\[[^\]]+\]|[^:]+):(\d{1,5})", given)
     if found is None:
         raise RecipeError("--dimse", "is no server", "as AET@HOST:PORT: ORTHANC@pacs.example:104")
-    return found[1], found[2].strip("[]"), int(found[3])
+    title, host, port = found.groups()
+    via: Literal["get", "move"] = "get" if move is None else "move"
+    return DimseRules(host.strip("[]"), int(port), title, calling, via, move or 0, tls, ca, cert, key, timeout)
