@@ -14,6 +14,7 @@ new bytes are the old ones.
 from __future__ import annotations
 
 import json
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -25,6 +26,7 @@ from typing import Any, Protocol, runtime_checkable
 import pyarrow as pa
 
 from curate.engine import Crash, Engine
+from curate.engine.share import read_shares, shared
 from curate.engine.spent import peak_memory, reset_peak, retries
 from curate.errors import FunnelError, RunError
 from curate.intact import (
@@ -63,7 +65,7 @@ __all__ = [
 
 FINISHED = "run.json"  # in a run's folder: the step folders that its last finished run is made of
 INNER = "work"  # in a spread step's folder: the run of its inner steps
-Progress = Callable[[str, int, int], None]  # step name, partitions done, partitions in all
+Progress = Callable[[str, float, int], None]  # step name, partitions done (with shares of those at work), and in all
 
 
 class Task(Protocol):
@@ -225,14 +227,24 @@ def run_step(step: Step, run: Path, engine: Engine, progress: Progress | None = 
     forget(folder, todo)
     say, finished = progress or (lambda name, n, of: None), step.partitions - len(todo)
     say(step.name, finished, step.partitions)
-    work = PartitionWork(step.task, str(folder), step.name, inputs)
     crashed: list[int] = []
-    for partition, outcome in engine.map(work, todo):
-        if isinstance(outcome, Crash):
-            crashed.append(partition)  # looked at when all others are done, so that nobody waits for it
-        else:
-            finished += 1
-            say(step.name, finished, step.partitions)
+    shown = float(finished)
+    with tempfile.TemporaryDirectory(prefix="radsift-") as shares:
+
+        def idle() -> None:
+            nonlocal shown
+            now = finished + read_shares(Path(shares))
+            if now > shown:
+                shown = now
+                say(step.name, shown, step.partitions)
+
+        work = PartitionWork(step.task, str(folder), step.name, inputs, shares)
+        for partition, outcome in engine.map(work, todo, idle=idle):
+            if isinstance(outcome, Crash):
+                crashed.append(partition)  # looked at when all others are done, so that nobody waits for it
+            else:
+                finished += 1
+                say(step.name, finished, step.partitions)
     if crashed:
         isolate(work, crashed, engine)
         say(step.name, step.partitions, step.partitions)
@@ -384,12 +396,14 @@ class PartitionWork:
     task: Task
     folder: str
     name: str
-    inputs: str = ""
+    inputs: str
+    shares: str  # folder of `curate.engine.share`
 
     def __call__(self, partition: int, poison: Collection[int] = ()) -> int:
         started = time.monotonic()
         reset_peak()
-        table = self.task.run(partition, poison=poison)
+        with shared(Path(self.shares) / str(partition)):
+            table = self.task.run(partition, poison=poison)
         beside = self.task.beside(partition) if isinstance(self.task, LeavesFiles) else ()
         seconds, cost = time.monotonic() - started, {"memory": peak_memory(), "retries": retries() + bool(poison)}
         commit_part(place(self.folder), partition, table, seconds, self.inputs, beside, cost)

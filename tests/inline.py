@@ -18,7 +18,9 @@ from curate.engine.guard import guarded
 class InlineEngine:
     """An `Engine` that maps in this process, one item after another."""
 
-    def map(self, fn: Callable[[Any], Any], items: Sequence[Any], alone: bool = False) -> Iterator[tuple[Any, Any]]:
+    def map(
+        self, fn: Callable[[Any], Any], items: Sequence[Any], alone: bool = False, idle: Any = None
+    ) -> Iterator[tuple[Any, Any]]:
         for item in items:
             yield item, guarded(fn, item)
 

@@ -23,13 +23,17 @@ class Crash:
 
 
 CRASH = Crash()
+PAUSE = 2.0
 
 
 class Engine(Protocol):
     """What both engines offer."""
 
-    def map(self, fn: Callable[[T], R], items: Sequence[T], alone: bool = False) -> Iterator[tuple[T, R | Crash]]:
-        """``fn`` over ``items``, results in order of completion; ``alone``: a process an item, tried once."""
+    def map(
+        self, fn: Callable[[T], R], items: Sequence[T], alone: bool = False, idle: Callable[[], None] | None = None
+    ) -> Iterator[tuple[T, R | Crash]]:
+        """``fn`` over ``items``, results in order of completion; ``alone``: a process an item, tried once; ``idle`` is
+        called about every `PAUSE` seconds in which none is done."""
         ...
 
     def map_model(

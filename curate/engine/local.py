@@ -12,7 +12,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
-from curate.engine import CRASH, Crash, R, Resources, T
+from curate.engine import CRASH, PAUSE, Crash, R, Resources, T
 from curate.engine.ahead import one_ahead
 from curate.engine.guard import guarded
 
@@ -28,20 +28,29 @@ class LocalEngine:
         self.record_seconds = resources.record_seconds
         self._processes: dict[int, ProcessPoolExecutor] = {}  # each a pool of one, by its number
 
-    def map(self, fn: Callable[[T], R], items: Sequence[T], alone: bool = False) -> Iterator[tuple[T, R | Crash]]:
+    def map(
+        self, fn: Callable[[T], R], items: Sequence[T], alone: bool = False, idle: Callable[[], None] | None = None
+    ) -> Iterator[tuple[T, R | Crash]]:
         """As `Engine.map`."""
-        return self._map(fn, items, alone, self.workers)
+        return self._map(fn, items, alone, self.workers, idle)
 
-    def _map(self, fn: Callable[[T], R], items: Iterable[T], once: bool, workers: int) -> Iterator[tuple[T, R | Crash]]:
+    def _map(
+        self,
+        fn: Callable[[T], R],
+        items: Iterable[T],
+        once: bool,
+        workers: int,
+        idle: Callable[[], None] | None = None,
+    ) -> Iterator[tuple[T, R | Crash]]:
         """An item whose process dies is tried again at the end, with nothing beside it, where there is memory; only one
         that dies then too is reported as a Crash."""
         died: list[T] = []
-        for item, result in self._spread(fn, items, workers, 0):
+        for item, result in self._spread(fn, items, workers, 0, idle):
             if isinstance(result, Crash) and not once:
                 died.append(item)
             else:
                 yield item, result
-        yield from self._spread(fn, died, 1, 1)
+        yield from self._spread(fn, died, 1, 1, idle)
 
     def map_model(
         self, prepare: Callable[[T], Iterable[Any]], model: Callable[[], Callable[[Any], R]], items: Sequence[T]
@@ -63,7 +72,7 @@ class LocalEngine:
             pool.shutdown(wait=True, cancel_futures=True)
 
     def _spread(
-        self, fn: Callable[[T], R], items: Iterable[T], workers: int, retry: int
+        self, fn: Callable[[T], R], items: Iterable[T], workers: int, retry: int, idle: Callable[[], None] | None
     ) -> Iterator[tuple[T, R | Crash]]:
         """An item a process at a time, so that one that dies takes nothing else with it and is known."""
         left, free = iter(items), list(range(workers))
@@ -78,7 +87,10 @@ class LocalEngine:
         fill()
         while running:
             finished: list[tuple[T, R | Crash]] = []
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
+            done = wait(running, PAUSE if idle else None, FIRST_COMPLETED).done
+            if idle and not done:
+                idle()
+            for future in done:
                 number, item = running.pop(future)
                 free.append(number)
                 result: R | Crash = self._result(number, future)

@@ -17,7 +17,7 @@ import ray
 import ray.data
 from ray.exceptions import NodeDiedError, OutOfMemoryError, RayError, RayTaskError, WorkerCrashedError
 
-from curate.engine import CRASH, Crash, R, Resources, T
+from curate.engine import CRASH, PAUSE, Crash, R, Resources, T
 from curate.engine.guard import check_code, code_digest, guarded
 from curate.engine.ray_start import Session
 from curate.errors import RadsiftError, RecipeError, RunError
@@ -34,22 +34,31 @@ class RayEngine:
         self.resources = resources
         self._session = None if ray.is_initialized() else Session(resources)
 
-    def map(self, fn: Callable[[T], R], items: Sequence[T], alone: bool = False) -> Iterator[tuple[T, R | Crash]]:
+    def map(
+        self, fn: Callable[[T], R], items: Sequence[T], alone: bool = False, idle: Callable[[], None] | None = None
+    ) -> Iterator[tuple[T, R | Crash]]:
         """One Ray task an item, a bounded number in flight; Ray retries a task whose worker died ``_RETRIES`` times.
         One that dies then too is tried when the others are done, with a node to itself, where there is memory."""
         died: list[T] = []
         retries = 0 if alone else _RETRIES
-        for item, result in self._spread(ray.remote(num_cpus=1, max_retries=retries)(_guarded), fn, items, _slots):
+        task = ray.remote(num_cpus=1, max_retries=retries)(_guarded)
+        for item, result in self._spread(task, fn, items, _slots, 0, idle):
             if isinstance(result, Crash) and not alone:
                 died.append(item)
             else:
                 yield item, result
         if died:
             whole = ray.remote(num_cpus=min(_nodes(), default=1.0), max_retries=0, scheduling_strategy="SPREAD")
-            yield from self._spread(whole(_guarded), fn, died, lambda: len(_nodes()), retries + 1)
+            yield from self._spread(whole(_guarded), fn, died, lambda: len(_nodes()), retries + 1, idle)
 
     def _spread(
-        self, task: Any, fn: Callable[[T], R], items: Sequence[T], window: Callable[[], int], before: int = 0
+        self,
+        task: Any,
+        fn: Callable[[T], R],
+        items: Sequence[T],
+        window: Callable[[], int],
+        before: int,
+        idle: Callable[[], None] | None,
     ) -> Iterator[tuple[T, R | Crash]]:
         shared, left = ray.put(fn), list(reversed(items))
         running: dict[Any, T] = {}
@@ -58,7 +67,9 @@ class RayEngine:
             while left and len(running) < most:
                 item = left.pop()
                 running[task.remote(shared, item, self.resources.record_seconds, before, code_digest())] = item
-            ray.wait(list(running), num_returns=1)
+            while not ray.wait(list(running), num_returns=1, timeout=PAUSE if idle else None)[0]:
+                if idle:
+                    idle()
             # the others that are done by now are taken with it: a look at a wide window is dear
             for one in ray.wait(list(running), num_returns=len(running), timeout=0)[0]:
                 yield running.pop(one), _result(one)

@@ -39,6 +39,7 @@ from curate.deid.verify.people import named, strangers
 from curate.deid.verify.pixels import pixel_findings
 from curate.deid.verify.source import search_values, source_identifiers
 from curate.engine.guard import clock_record, fault_of, stop_clock
+from curate.engine.share import write_share
 from curate.errors import DropRecord, RunError, SourceError
 from curate.ingest.files import with_column
 from curate.ingest.reuse import Reuse, with_digests
@@ -102,10 +103,11 @@ class IngestTask:
             table = table.take(order)
         try:
             with remembering():
-                done = [
-                    without_payload(conform(run_stages(table.slice(i, self.batch), self.stages), RECORD))
-                    for i in range(0, table.num_rows, self.batch)
-                ]
+                done = []
+                for i in range(0, table.num_rows, self.batch):
+                    write_share(i, table.num_rows)
+                    made = run_stages(table.slice(i, self.batch), self.stages)
+                    done.append(without_payload(conform(made, RECORD)))
         except SourceError as error:
             raise SourceError(error.number, error.name, out_of_reach(_paths(table, error.name))) from None
         records = pa.concat_tables(done) if done else RECORD.empty_table()

@@ -102,7 +102,7 @@ def status(folder: RunFolder, json_: Json = False) -> None:
     width = max([14, *(len(step.step) for step in found.steps)])
     for step in found.steps:
         left = "" if not step.left or found.state != "running" else f"  about {duration(step.left)} left"
-        out.print(f"  {step.step:{width}} {step.done:>6,}/{step.total:<6,} {step.percent:5.1f} %{left}")
+        out.print(f"  {step.step:{width}} {int(step.done):>6,}/{step.total:<6,} {step.percent:5.1f} %{left}")
     if found.state == "done" and counts:
         print_funnel([StepCount(**{**row, "reused": False}) for row in counts])
 

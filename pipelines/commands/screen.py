@@ -96,7 +96,7 @@ def execute(recipe: Recipe, until: str = "export", again: Sequence[Reason] = ())
 @contextmanager
 def running_engine(
     resources: Resources, shown: bool = True
-) -> Iterator[tuple[Engine, Callable[[str, int, int], None]]]:
+) -> Iterator[tuple[Engine, Callable[[str, float, int], None]]]:
     """A started engine and a progress bar a step; Ctrl-C, and a scheduler's polite stop, end in one line."""
     from curate.engine import start_engine
 
@@ -108,11 +108,11 @@ def running_engine(
         engine.close()
 
 
-def step_progress(bars: Progress) -> Callable[[str, int, int], None]:
+def step_progress(bars: Progress) -> Callable[[str, float, int], None]:
     """A bar a step, as steps report how far they are."""
     tasks: dict[str, TaskID] = {}
 
-    def progress(name: str, done: int, total: int) -> None:
+    def progress(name: str, done: float, total: int) -> None:
         if name not in tasks:
             tasks[name] = bars.add_task(name, total=total)
         bars.update(tasks[name], completed=done, total=total)

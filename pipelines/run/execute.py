@@ -45,7 +45,7 @@ def run_pipeline(
     check_shards(recipe.out / "shards")
     with exclusive(private_folder(recipe.out / "private") / "lock") as check_held:
 
-        def watched(name: str, done: int, total: int) -> None:
+        def watched(name: str, done: float, total: int) -> None:
             check_held()
             progress(name, done, total)
 

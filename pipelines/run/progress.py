@@ -23,7 +23,7 @@ from curate.storage import commit_bytes
 LOG, TEXTFILE = "progress.jsonl", "progress.prom"
 _PAUSE, _PAUSE_REMOTE = 1.0, 10.0  # seconds between two lines of one step that is not at its end
 
-Say = Callable[[str, int, int], None]
+Say = Callable[[str, float, int], None]
 
 
 @contextmanager
@@ -32,7 +32,7 @@ def followed(run: Path, command: str, say: Say) -> Iterator[Say]:
     log = _Log(run, command)
     try:
 
-        def both(step: str, done: int, total: int) -> None:
+        def both(step: str, done: float, total: int) -> None:
             say(step, done, total)
             log.add(step, done, total)
 
@@ -46,18 +46,18 @@ def followed(run: Path, command: str, say: Say) -> Iterator[Say]:
 class _Log:
     def __init__(self, run: Path, command: str) -> None:
         self.run, self.command = run, command
-        self.numbers: dict[str, tuple[int, int]] = {}
+        self.numbers: dict[str, tuple[float, int]] = {}
         self.written = 0.0
         begun = {"command": command, "host": socket.gethostname(), "pid": os.getpid()}
         self.lines = [self._line(begun)]
         commit_bytes(run / LOG, self.lines[0].encode())
 
-    def add(self, step: str, done: int, total: int) -> None:
+    def add(self, step: str, done: float, total: int) -> None:
         news = step not in self.numbers or done == total
         self.numbers[step] = (done, total)
         if news or time.monotonic() - self.written > (_PAUSE_REMOTE if is_remote(self.run) else _PAUSE):
             self.written = time.monotonic()
-            self._append({"step": step, "done": done, "total": total})
+            self._append({"step": step, "done": round(done, 3), "total": total})
             self._textfile()
 
     def end(self, how: str) -> None:
@@ -80,7 +80,7 @@ class _Log:
         for name, place, what in (("done", 0, "finished"), ("total", 1, "in all")):
             lines.append(f"# HELP radsift_step_{name} parts of a step {what}")
             lines.append(f"# TYPE radsift_step_{name} gauge")
-            lines += [f'radsift_step_{name}{{step="{step}"}} {n[place]}' for step, n in self.numbers.items()]
+            lines += [f'radsift_step_{name}{{step="{step}"}} {n[place]:.15g}' for step, n in self.numbers.items()]
         lines += ["# TYPE radsift_progress_timestamp_seconds gauge"]
         lines += [f"radsift_progress_timestamp_seconds {time.time():.0f}", ""]
         commit_bytes(self.run / TEXTFILE, "\n".join(lines).encode())
@@ -88,10 +88,11 @@ class _Log:
 
 @dataclass(frozen=True)
 class StepProgress:
-    """One step of a command: ``left`` is in seconds, None where nothing is known of its pace."""
+    """One step of a command: ``done`` counts parts, with shares of those at work; ``left`` is in seconds, None where
+    nothing is known of its pace."""
 
     step: str
-    done: int
+    done: float
     total: int
     left: float | None
 

@@ -60,7 +60,7 @@ class Stops(InlineEngine):
     def __init__(self, n: int) -> None:
         self.left = n
 
-    def map(self, fn, items, alone=False):
+    def map(self, fn, items, alone=False, idle=None):
         for item in items:
             self.left -= 1
             if self.left < 0:

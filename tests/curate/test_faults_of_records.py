@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 
 from curate.deid.vault import SecretSource, write_sealed
 from curate.engine import Engine, Resources, start_engine
+from curate.engine.share import read_shares, shared
 from curate.errors import RecipeError, RunError, SourceError
 from curate.ingest.chain import IngestTask, _per_row
 from curate.ingest.sealed import sealed_part
@@ -60,6 +62,19 @@ def test_one_record_that_meets_a_bug_is_counted_and_the_rest_is_kept(
     assert fault_lines(table["fault"].to_pylist()) == [
         f"2 records ended in a fault of the program at {place}, dropped as 'unforeseen_failure': please report it"
     ]
+
+
+def test_a_partition_says_after_each_batch_how_far_it_is(secret_file: Path, tmp_path: Path) -> None:
+    work, said = task(tmp_path / "index", secret_file, ()), list[float]()
+    (tmp_path / "shares").mkdir()
+
+    def look(table: pa.Table) -> pa.Table:
+        said.append(read_shares(tmp_path / "shares"))
+        return table
+
+    with shared(tmp_path / "shares" / "0"):
+        replace(work, stages=(Stage("look", look), *work.stages), batch=8).run(0)
+    assert said == [0, 0.4, 0.8] and read_shares(tmp_path / "shares") == 0
 
 
 def test_most_records_that_meet_a_bug_stop_the_run(secret_file: Path, tmp_path: Path) -> None:

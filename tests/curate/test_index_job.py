@@ -102,7 +102,7 @@ def test_a_killed_index_goes_on(tmp_path: Path, secret: SecretSource) -> None:
     class Stops(InlineEngine):
         left = 9
 
-        def map(self, fn, items, alone=False):  # type: ignore[no-untyped-def]
+        def map(self, fn, items, alone=False, idle=None):  # type: ignore[no-untyped-def]
             for item in items:
                 self.left -= 1
                 if not self.left:
@@ -119,7 +119,7 @@ def test_a_killed_index_goes_on(tmp_path: Path, secret: SecretSource) -> None:
 
 def test_inner_tables_in_the_clear_name_nobody(tmp_path: Path, secret: SecretSource) -> None:
     class Stops(InlineEngine):
-        def map(self, fn, items, alone=False):  # type: ignore[no-untyped-def]
+        def map(self, fn, items, alone=False, idle=None):  # type: ignore[no-untyped-def]
             yield from super().map(fn, items)
             if "Parts" in repr(fn):
                 raise KeyboardInterrupt

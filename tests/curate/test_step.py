@@ -15,6 +15,7 @@ import pytest
 
 from curate.engine import Engine, Resources, start_engine
 from curate.engine.guard import clock_record, guarded, stop_clock
+from curate.engine.share import write_share
 from curate.errors import FunnelError, RecipeError, RunError
 from curate.intact import part_paths, partition_of
 from curate.record import FATE, Reason, drop_each, live
@@ -95,6 +96,35 @@ def test_a_deadly_record_is_found_dropped_and_nothing_else_is_lost(engine: Engin
     assert manifest.dropped == {Reason.CRASHED.value: 2}
     table = read_parts(step.folder(tmp_path))
     assert [i for i, alive in enumerate(live(table)) if not alive] == [5, 17]
+
+
+@dataclass(frozen=True)
+class Followed(Numbers):
+    """Is at a quarter, and goes on when that was seen."""
+
+    seen: Path = Path()
+
+    def run(self, partition: int, only: range | None = None, poison: Collection[int] = ()) -> pa.Table:
+        write_share(2, ROWS)
+        end = time.monotonic() + 60
+        while not self.seen.exists() and time.monotonic() < end:
+            time.sleep(0.01)
+        return super().run(partition, only, poison)
+
+
+def test_a_step_says_how_far_its_parts_are_before_one_is_done(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"{type(engine).__module__}.PAUSE", 0.05)
+    seen, said = tmp_path / "seen", list[float]()
+
+    def progress(name: str, done: float, total: int) -> None:
+        said.append(done)
+        if done % 1:
+            seen.touch()
+
+    run_step(Step("numbers", Followed(seen=seen), 1, {}), tmp_path / "run", engine, progress)
+    assert said == [0, 0.25, 1]
 
 
 @dataclass(frozen=True)

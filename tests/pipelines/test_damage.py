@@ -472,7 +472,7 @@ def test_what_was_dropped_for_a_passing_reason_is_tried_again(
 class Killed(InlineEngine):
     """Dies after the first of two inner steps."""
 
-    def map(self, fn, items, alone=False):  # type: ignore[no-untyped-def]
+    def map(self, fn, items, alone=False, idle=None):  # type: ignore[no-untyped-def]
         if fn.name == "wide-second":
             raise KeyboardInterrupt
         yield from super().map(fn, items)

@@ -110,7 +110,7 @@ def _never() -> Any:
     """An engine that has nothing to do: everything is done."""
 
     class Idle:
-        def map(self, fn: Any, items: Any, alone: bool = False) -> Any:
+        def map(self, fn: Any, items: Any, alone: bool = False, idle: Any = None) -> Any:
             assert not list(items)
             return iter(())
 
