@@ -45,10 +45,10 @@ def open_run(folder: str | Path) -> Run:
     path = place(folder)
     if not (path / "recipe.yaml").is_file():
         raise RecipeError(str(path), "holds no run (no recipe.yaml)", "give the recipe's 'out' folder")
-    told = read_marker(path / FINISHED)
-    if told is None:
+    finished = read_marker(path / FINISHED)
+    if finished is None:
         raise RecipeError(str(path), "the run has not ended yet", "end it first: curate run RECIPE")
-    return Run(path, told["steps"])
+    return Run(path, finished["steps"])
 
 
 def run_recipe(
@@ -71,17 +71,17 @@ def run_recipe(
     sets = [
         f"{name}={yaml.safe_dump(value, default_flow_style=True).strip()}" for name, value in (changes or {}).items()
     ]
-    made = validated(dict(recipe), sets, Recipe) if isinstance(recipe, Mapping) else load_recipe(Path(recipe), sets)
-    check(made)
-    save_recipe(made)
-    engine = start_engine(made.resources())
+    loaded = validated(dict(recipe), sets, Recipe) if isinstance(recipe, Mapping) else load_recipe(Path(recipe), sets)
+    check(loaded)
+    save_recipe(loaded)
+    engine = start_engine(loaded.resources())
     try:
-        with progress_bars(not quiet) as bars, followed(made.out, "run", step_progress(bars)) as progress:
-            pipeline, manifests = run_pipeline(made, engine, progress)
+        with progress_bars(not quiet) as bars, followed(loaded.out, "run", step_progress(bars)) as progress:
+            pipeline, manifests = run_pipeline(loaded, engine, progress)
     finally:
         engine.close()
     told_of(pipeline, manifests)
-    return open_run(made.out)
+    return open_run(loaded.out)
 
 
 class Run:
@@ -105,8 +105,8 @@ class Run:
     @property
     def funnel(self) -> Funnel:
         """What each step that records pass through took in, kept and dropped, and why."""
-        told = [m for name, m in self.steps.items() if name in FUNNEL]
-        return Funnel([StepCount(m.step, m.rows_in, m.kept, dict(m.dropped), m.seconds, False) for m in told])
+        shown = [m for name, m in self.steps.items() if name in FUNNEL]
+        return Funnel([StepCount(m.step, m.rows_in, m.kept, dict(m.dropped), m.seconds, False) for m in shown])
 
     @property
     def page(self) -> Path:
@@ -238,8 +238,8 @@ class Run:
             parts.setdefault(partition, []).append(key)
         found: dict[str, dict[str, Any]] = {}
         for partition, keys in sorted(parts.items()):
-            told = read_table(part_path(folder, partition), ["key", *columns], [("key", "in", keys)])
-            found |= {r["key"]: r for r in told.to_pylist()}
+            rows = read_table(part_path(folder, partition), ["key", *columns], [("key", "in", keys)])
+            found |= {r["key"]: r for r in rows.to_pylist()}
         return found
 
     def folder(self, step: str) -> Path | None:
@@ -275,10 +275,10 @@ class Records:
             return self._table
         keys = self._table["key"].to_list()
         found = self._run._payload(keys)
-        told = [found.get(key, {}) for key in keys]
+        rows = [found.get(key, {}) for key in keys]
         return self._table.with_columns(
-            pl.Series("image", [r.get("image") for r in told], pl.Binary),
-            pl.Series("text", [r.get("text") for r in told], pl.String),
+            pl.Series("image", [r.get("image") for r in rows], pl.Binary),
+            pl.Series("text", [r.get("text") for r in rows], pl.String),
         )
 
     def to_arrow(self) -> pa.Table:
@@ -331,14 +331,14 @@ class Record:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        told = "".join(
+        rows = "".join(
             f"<tr><td><b>{html.escape(name)}</b></td><td>"
             + html.escape(", ".join(f"{k}={v}" for k, v in row.items() if k not in ("key", "text", "sections")))
             + "</td></tr>"
             for name, row in self.steps
         )
-        said = f"<p><code>{self.key}</code> {self.reason or 'kept'}</p><p>{html.escape(self.text or '')}</p>"
-        return f"{_picture(self.image, 256)}{said}<table>{told}</table>"
+        texts = f"<p><code>{self.key}</code> {self.reason or 'kept'}</p><p>{html.escape(self.text or '')}</p>"
+        return f"{_picture(self.image, 256)}{texts}<table>{rows}</table>"
 
 
 class Funnel(list[StepCount]):
@@ -362,9 +362,9 @@ class Funnel(list[StepCount]):
         return f"<table><tr>{head}</tr>{rows}</table>"
 
 
-def _require(what: str, asked: str | None, there: Sequence[str]) -> None:
-    if asked is not None and asked not in there:
-        raise ValueError(f"no such {what}: {asked!r}; one of {', '.join(there)}")
+def _require(kind: str, name: str | None, there: Sequence[str]) -> None:
+    if name is not None and name not in there:
+        raise ValueError(f"no such {kind}: {name!r}; one of {', '.join(there)}")
 
 
 def _flat(part: Path) -> list[str]:

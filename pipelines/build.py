@@ -106,14 +106,14 @@ class Pipeline:
     @cached_property
     def dedup(self) -> Step:
         """Exact and near duplicates, and what is in an evaluation set, from signatures alone."""
-        held = self.evaluation
+        evaluation = self.evaluation
         ingest, rules = str(self.ingest.folder(self.run)), self.recipe.dedup
-        told = str(held.folder(self.run)) if held else None
+        folder = str(evaluation.folder(self.run)) if evaluation else None
         rows = self.recipe.records_per_partition
         before = [release_of(path, f"dedup.against.{i}") for i, path in enumerate(rules.against)]
         against = tuple(release for release, _ in before)
-        task = Deferred(partial(tasks.dedup, ingest, self.partitions, rows, rules, told, against))
-        inputs = [self.ingest.hash, *([held.hash] if held else []), *(content for _, content in before)]
+        task = Deferred(partial(tasks.dedup, ingest, self.partitions, rows, rules, folder, against))
+        inputs = [self.ingest.hash, *([evaluation.hash] if evaluation else []), *(content for _, content in before)]
         return Step("dedup", task, 1, rules.model_dump(exclude={"against"}), inputs, version=5)
 
     @cached_property
@@ -128,8 +128,8 @@ class Pipeline:
         make = partial(
             tasks.train, self.pool, self.recipe.split_rules(), clean, f.method, rules, name=name, marked=marked
         )
-        said = clean.model_dump(exclude={"marks"}) | ({} if self._marks is None else {"marks": digest(*self._marks)})
-        config: dict[str, Any] = {"method": f.method, "rules": asdict(rules), "clean": said}
+        given = clean.model_dump(exclude={"marks"}) | ({} if self._marks is None else {"marks": digest(*self._marks)})
+        config: dict[str, Any] = {"method": f.method, "rules": asdict(rules), "clean": given}
         config |= {"split": asdict(self.recipe.split_rules()), "weights": _weights(rules)}
         if clean.folder is not None:
             config["clean"]["folder"] = {"sha256": filter_hash(clean.folder)}
@@ -177,17 +177,17 @@ class Pipeline:
     @cached_property
     def capfilt(self) -> Step | None:
         """Other texts, by a captioner, and what is believed of them and of the records' own; None unless asked for."""
-        said = self.recipe.capfilt
-        if said is None:
+        capfilt = self.recipe.capfilt
+        if capfilt is None:
             return None
-        folder = said.folder or self.filter_folders[said.filter]
-        own = self.train_filters.get(said.filter)
+        folder = capfilt.folder or self.filter_folders[capfilt.filter]
+        own = self.train_filters.get(capfilt.filter)
         device, batch = "auto" if self.recipe.engine.gpus else "cpu", self.recipe.score_batch
         filters = {name: str(path) for name, path in self.filter_folders.items()}
-        task = partial(tasks.capfilt, self.pool, str(folder), batch, said.rules(), device, filters, self.scoring)
+        task = partial(tasks.capfilt, self.pool, str(folder), batch, capfilt.rules(), device, filters, self.scoring)
         inputs = [self.dedup.hash, own.hash if own else filter_hash(folder), *([self.score.hash] if self.score else [])]
         return Step(
-            "capfilt", Deferred(task), self.partitions, {"batch": batch, "rules": said.rules().model_dump()}, inputs
+            "capfilt", Deferred(task), self.partitions, {"batch": batch, "rules": capfilt.rules().model_dump()}, inputs
         )
 
     @cached_property
@@ -236,11 +236,11 @@ class Pipeline:
     def continued(self) -> str | None:
         """The folder's name of the plan whose shards `plan`'s begin with, where the recipe appends: that of the last
         finished run, or, where that is this very run, the one which it continued."""
-        told = read_marker(self.run / FINISHED)
-        if told is None or not self.recipe.export.append or self.shards != self.run / "shards":
+        finished = read_marker(self.run / FINISHED)
+        if finished is None or not self.recipe.export.append or self.shards != self.run / "shards":
             return None
-        before: str | None = told.get("continued")
-        last: str | None = next((name for name in told["steps"] if name.startswith("plan-")), None)
+        before: str | None = finished.get("continued")
+        last: str | None = next((name for name in finished["steps"] if name.startswith("plan-")), None)
         return before if self._plan_after(before).folder(self.run).name == last else last
 
     @cached_property
@@ -275,9 +275,9 @@ class Pipeline:
     @property
     def kept(self) -> tuple[str, ...]:
         """Names of what the reports' rows say beside the text, as the recipe asks for them: columns of the index."""
-        asked = {name for reports in self.recipe.reports for name in reports.columns.keep}
-        told = ("statement", "denial") if any(reports.questions for reports in self.recipe.reports) else ()
-        return tuple(sorted(asked.union(told)))
+        kept = {name for reports in self.recipe.reports for name in reports.columns.keep}
+        answers = ("statement", "denial") if any(reports.questions for reports in self.recipe.reports) else ()
+        return tuple(sorted(kept.union(answers)))
 
     @property
     def texts(self) -> str | None:

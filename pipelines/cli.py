@@ -63,10 +63,10 @@ def main() -> None:
         _fail(1, "run failed", str(withheld(error)))
 
 
-def _fail(code: int, what: str, message: str) -> None:
+def _fail(code: int, title: str, message: str) -> None:
     from pipelines.commands.screen import fail
 
-    fail(code, what, message)
+    fail(code, title, message)
 
 
 if __name__ == "__main__":

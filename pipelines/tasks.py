@@ -69,13 +69,13 @@ def dedup(
     partitions: int,
     per_partition: int,
     rules: DedupRules,
-    held: str | None,
+    held_out: str | None,
     against: tuple[Release, ...],
 ) -> DedupJob:
     """See `curate.dedup.job`."""
     from curate.dedup.job import DedupJob
 
-    return DedupJob(ingested, partitions, per_partition, rules, held, against)
+    return DedupJob(ingested, partitions, per_partition, rules, held_out, against)
 
 
 def train(

@@ -41,7 +41,7 @@ class RayEngine:
         One that dies then too is tried when the others are done, with a node to itself, where there is memory."""
         died: list[T] = []
         retries = 0 if alone else _RETRIES
-        task = ray.remote(num_cpus=1, max_retries=retries)(_guarded)
+        task: Any = ray.remote(num_cpus=1, max_retries=retries)(_guarded)
         for item, result in self._spread(task, fn, items, _slots, 0, idle):
             if isinstance(result, Crash) and not alone:
                 died.append(item)

@@ -68,8 +68,8 @@ def _print(found: Mapping[str, Any]) -> None:
         for place, n in sorted(places.items(), key=lambda item: (-item[1], item[0]))[:5]:
             table.add_row(f"  {escape(place)}", f"{n:,}")
     out.print(table)
-    told = found["pixels"]
-    out.print(f"pictures read for text: {told.get('read', 0):,}, not read: {told.get('unread', 0):,}")
+    read = found["pixels"]
+    out.print(f"pictures read for text: {read.get('read', 0):,}, not read: {read.get('unread', 0):,}")
     out.print("clean: nothing was found" if found["passed"] else "not clean")
     for code, option in _AGREED.items():
         if code in found["places"] and option not in found["allowed"]:

@@ -31,13 +31,13 @@ def init(
     from curate.storage import commit_bytes
     from pipelines.survey.guess import guess
 
-    made = guess(paths, out_, secret)
-    commit_bytes(to.absolute(), made.text().encode())
+    guessed = guess(paths, out_, secret)
+    commit_bytes(to.absolute(), guessed.text().encode())
     load(to, None, None, None)
     if not secret.exists():
         write_secret(secret)
         out.print(f"secret: {secret} (keep it: the same secret gives the same pseudonyms)", soft_wrap=True)
-    out.print(made.text(), markup=False, soft_wrap=True)
+    out.print(guessed.text(), markup=False, soft_wrap=True)
     out.print(f"recipe: {to}; next: curate plan {to}, curate run {to}", soft_wrap=True)
 
 
@@ -72,9 +72,9 @@ def analyze(
 
 def schema() -> None:
     """The recipe's JSON Schema, for an editor that completes and checks: curate schema > recipe.schema.json."""
-    from pipelines.recipe.reference import schema as made
+    from pipelines.recipe.reference import schema as recipe_schema
 
-    print_json(made())
+    print_json(recipe_schema())
 
 
 def doctor(
@@ -128,5 +128,5 @@ def synth(
     with progress_bars() as bars:
         task = bars.add_task("synth", total=studies)
         counts = write_archive(folder, config, lambda done: bars.update(task, completed=done))
-    for what, n in counts.items():
-        out.print(f"  {what:24} {n}")
+    for name, n in counts.items():
+        out.print(f"  {name:24} {n}")

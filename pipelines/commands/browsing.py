@@ -49,8 +49,8 @@ def browse(
 
         with step_bar("static") as progress:
             written = write_static(bench, static, progress)
-        told = f"{written.records:,} records ({size(written.data_bytes)}), {written.pictures:,} pictures"
-        out.print(f"{told} ({size(written.picture_bytes)}): {near(static / 'index.html')}", soft_wrap=True)
+        amounts = f"{written.records:,} records ({size(written.data_bytes)}), {written.pictures:,} pictures"
+        out.print(f"{amounts} ({size(written.picture_bytes)}): {near(static / 'index.html')}", soft_wrap=True)
         return
     try:
         server = Server(bench, port)
@@ -67,18 +67,18 @@ def browse(
             out.print("ended")
 
 
-def _say_marks(told: dict[str, Any]) -> None:
-    for row in told["marks"]:
+def _say_marks(sums: dict[str, Any]) -> None:
+    for row in sums["marks"]:
         out.print(f"  {row['reviewer']:24} {row['verdict']:8} {row['records']:,}", markup=False)
-    for pair in told["agreement"]:
+    for pair in sums["agreement"]:
         kappa = "not defined" if pair["kappa"] is None else f"{pair['kappa']:.3f}"
         both = f"{' and '.join(pair['reviewers'])}: {pair['records']:,} records of both"
         out.print(f"  {both}, {100 * pair['agree']:.0f} % alike, kappa {kappa}", markup=False)
-    for name, found in {"precision of what is kept": told["precision"], **told["groups"]}.items():
+    for name, found in {"precision of what is kept": sums["precision"], **sums["groups"]}.items():
         if found["records"]:
             interval = f"{found['share']:.3f} [{found['low']:.3f}, {found['high']:.3f}]"
             out.print(f"  {name:26} {interval} of {found['records']:,}", markup=False)
-    for why, n in told["why"]:
+    for why, n in sums["why"]:
         out.print(f"  bad: {why:24} {n:,}", markup=False)
-    if not told["marks"]:
+    if not sums["marks"]:
         out.print("no marks yet: curate browse RUN --reviewer NAME")

@@ -39,25 +39,25 @@ def explain(
     if text or words:
         _explain_text(pipeline, key, words)
         return
-    told = story(pipeline, key)
-    if not told:
+    rows = story(pipeline, key)
+    if not rows:
         raise RecipeError("KEY", f"no step of this run knows {key[:40]!r}", _KEYS)
     whose = _identify(pipeline, key) if identify else {}
     reasons = why(pipeline, key)
     if json_:
-        steps = [{"step": name, **row} for name, row in told]
+        steps = [{"step": name, **row} for name, row in rows]
         print_json({"key": key, "steps": steps} | ({"why": asdict(reasons)} if reasons else {}) | whose)
         return
-    _print_story(told, reasons)
+    _print_story(rows, reasons)
     for field, value in whose.items():
         out.print(f"{field}: {value}", markup=False, soft_wrap=True)
 
 
-def _print_story(told: list[tuple[str, dict[str, Any]]], reasons: Why | None) -> None:
+def _print_story(rows: list[tuple[str, dict[str, Any]]], reasons: Why | None) -> None:
     from curate.record import Reason
     from curate.report.words import REASONS
 
-    for name, row in told:
+    for name, row in rows:
         dropped = row.get("drop_reason")
         out.print(f"[bold]{name}[/bold]  {_outcome(dropped)}")
         if dropped:
@@ -109,6 +109,6 @@ def _explain_text(pipeline: Pipeline, key: str, words: bool) -> None:
         raise RecipeError("KEY", f"no report of this run has {key[:40]!r}", _KEYS)
     found = list(explain_text(record, rules.sections, rules.text, index, pipeline.secret))
     for section, gone in found:
-        said = gone.words if words else shape(gone.words)
-        out.print(f"{section}: {gone.placeholder} for {said!r}: {gone.by}", markup=False, soft_wrap=True)
+        shown = gone.words if words else shape(gone.words)
+        out.print(f"{section}: {gone.placeholder} for {shown!r}: {gone.by}", markup=False, soft_wrap=True)
     out.print(f"{len(found)} places of the report's text went" + ("" if words else "; --words shows what stood there"))

@@ -40,15 +40,15 @@ def train_filter(
     from curate.storage import local_folder, read_json
     from pipelines.run.check import check
 
-    made = load(recipe, set_, engine, workers)
-    trained = [name for name, f in made.filters.items() if f.folder is None]
+    loaded = load(recipe, set_, engine, workers)
+    trained = [name for name, f in loaded.filters.items() if f.folder is None]
     if not trained:
         raise RecipeError("filters", "the recipe trains no filter", "name one without a folder, such as 'ours: {}'")
     if to is not None and to.exists():
         raise RecipeError("--to", f"{to} exists already", "name a new folder")
-    check(made)
-    say_warnings(made)
-    pipeline, _ = execute(made, until="train-filter")
+    check(loaded)
+    say_warnings(loaded)
+    pipeline, _ = execute(loaded, until="train-filter")
     for name in trained:
         folder = pipeline.filter_folders[name]
         if to is not None:
@@ -76,25 +76,25 @@ def train(
 
     more = [f"train.processes={processes}"] if processes else []
     more += [f"train.shards={json.dumps(str(shards.absolute()))}"] if shards else []
-    made = load(recipe, [*(set_ or []), *more], engine, workers)
+    loaded = load(recipe, [*(set_ or []), *more], engine, workers)
     if to is not None and to.exists():
         raise RecipeError("--to", f"{to} exists already", "name a new folder")
     pipeline = None
-    check_local(made)
-    if made.train.shards is None:
-        check(made)
-        say_warnings(made)
-        pipeline, _ = execute(made)
+    check_local(loaded)
+    if loaded.train.shards is None:
+        check(loaded)
+        say_warnings(loaded)
+        pipeline, _ = execute(loaded)
     else:
-        save_recipe(made)
+        save_recipe(loaded)
     from curate.step import load_manifest  # torch and the trainer: once nothing is wrong with the recipe
     from pipelines.final.train import train_final
     from pipelines.report.summary import write_report
 
-    source = pipeline.shards if pipeline else made.train.shards or made.out
+    source = pipeline.shards if pipeline else loaded.train.shards or loaded.out
     filters = pipeline.filter_folders if pipeline else {}
     with step_bar("train") as progress:
-        folder = train_final(made.train, source, made.out, made.resources(), filters, progress)
+        folder = train_final(loaded.train, source, loaded.out, loaded.resources(), filters, progress)
     if pipeline is not None:
         done = [m for s in pipeline.steps() if (m := load_manifest(s.folder(pipeline.run)))]
         write_report(pipeline, done)
@@ -134,8 +134,8 @@ def evaluate(
         given = {k: yaml.safe_load(v) for k, _, v in (item.partition("=") for item in set_ or [])}
         rules = fill_rules("evaluate", EvaluateRules, given)
     except (ValueError, yaml.YAMLError) as error:
-        said = "no YAML" if isinstance(error, yaml.YAMLError) else str(error)
-        raise RecipeError("--set", said, "one of these, as name=value") from None
+        fault = "no YAML" if isinstance(error, yaml.YAMLError) else str(error)
+        raise RecipeError("--set", fault, "one of these, as name=value") from None
     with step_bar("evaluate") as progress:
         results = evaluate_command(model, data, folder, train, rules, split, probe, progress)
     if json_:
@@ -151,18 +151,18 @@ def compare(
     """Did filtering pay: the same training on the pool, a random part, the filter's choice; a page of answers."""
     from pipelines.run.check import check, check_local, save_recipe
 
-    made = load(recipe, set_, engine, workers)
-    check_local(made)
-    check(made)
+    loaded = load(recipe, set_, engine, workers)
+    check_local(loaded)
+    check(loaded)
     from pipelines.final.compare import check_compare, compare_run  # torch: once nothing else is wrong
     from pipelines.run.execute import run_pipeline
     from pipelines.run.progress import followed
 
-    check_compare(made)
-    say_warnings(made)
-    save_recipe(made)
-    with running_engine(made.resources()) as (started, say_step), followed(made.out, "compare", say_step) as progress:
-        pipeline, _ = run_pipeline(made, started, progress)
+    check_compare(loaded)
+    say_warnings(loaded)
+    save_recipe(loaded)
+    with running_engine(loaded.resources()) as (started, show), followed(loaded.out, "compare", show) as progress:
+        pipeline, _ = run_pipeline(loaded, started, progress)
         found = compare_run(pipeline, started, progress)
     if json_:
         print_json(found)
@@ -189,9 +189,9 @@ def _print_comparison(found: dict[str, Any]) -> None:
         sure = "" if choice["lead"]["certain"] else " (noise)"
         over = f"{choice['lead']['value']:+.3f}{sure} on validation against {choice['second']}"
         out.print(f"the models choose {choice['selection']}: {over}")
-    for told in found["efficiency"].get(found["chosen"], []):
-        if told["share"] is not None and len(told["tried"]) > 1:
-            out.print(f"{told['share']:.0%} of {told['of']} were enough to do as well as all")
+    for enough in found["efficiency"].get(found["chosen"], []):
+        if enough["share"] is not None and len(enough["tried"]) > 1:
+            out.print(f"{enough['share']:.0%} of {enough['of']} were enough to do as well as all")
 
 
 def _print_results(results: dict[str, Any]) -> None:

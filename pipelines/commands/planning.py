@@ -48,13 +48,13 @@ def plan(
     from pipelines.run.check import check
     from pipelines.run.pairing import pairing_warnings
 
-    made = load(recipe, set_, engine, workers)
-    check(made, touch=False)
-    found = _plan(made, probe)
+    loaded = load(recipe, set_, engine, workers)
+    check(loaded, touch=False)
+    found = _plan(loaded, probe)
     if json_:
-        print_json(found.plain(made))
+        print_json(found.plain(loaded))
     else:
-        _print(made, found)
+        _print(loaded, found)
     if found.pairing is not None:
         say_pairing(pairing_warnings(found.pairing))
     say(found.texts, [])
@@ -76,7 +76,7 @@ class _Plan:
         """As JSON has it."""
         pairing = None if self.pairing is None else {"says": self.pairing.headline, "looked_at": self.looked}
         cost = self.estimate
-        told = None if cost is None else {**asdict(cost), "seconds": cost.seconds, "cpu_hours": cost.cpu_hours}
+        estimate = None if cost is None else {**asdict(cost), "seconds": cost.seconds, "cpu_hours": cost.cpu_hours}
         return {
             "name": recipe.name,
             "engine": recipe.engine.kind,
@@ -88,7 +88,7 @@ class _Plan:
                 for s, done, parts in self.steps
             ],
             "pairing": pairing,
-            "estimate": told,
+            "estimate": estimate,
         }
 
 
@@ -108,12 +108,12 @@ def _plan(recipe: Recipe, records: int) -> _Plan:
     else:
         from pipelines.survey.preview import look  # what reads headers and reports
 
-        seen = look(recipe)
-        pairing, looked = (seen.pairing, seen.said) if recipe.images and recipe.reports else (None, None)
+        sample = look(recipe)
+        pairing, looked = (sample.pairing, sample.extent) if recipe.images and recipe.reports else (None, None)
         if records:
             from pipelines.survey.probe import probe
 
-            estimate = probe(recipe, seen, records)
+            estimate = probe(recipe, sample, records)
     return _Plan(listing.sources, steps, pairing, looked, estimate, _texts(recipe, "ingest" in done))
 
 

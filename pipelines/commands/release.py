@@ -86,8 +86,8 @@ def _release(
     from pipelines.recipe.load import load_release
 
     (log, crosswalk), (engine, workers, address) = beside, where
-    made = load_release(*rules)
-    source_of = SecretSource(None if secret is None else str(secret.resolve()), made.deid.max_shift_days)
+    loaded = load_release(*rules)
+    source_of = SecretSource(None if secret is None else str(secret.resolve()), loaded.deid.max_shift_days)
     source_of.pseudonymizer()
     check_folders(source, target, {"--crosswalk": crosswalk, "--log": log, "--secret": secret})
     from curate.deid.attest import pixel_warnings, text_warnings  # decoders and word lists: once nothing is wrong
@@ -96,10 +96,10 @@ def _release(
     from curate.report.funnel import fault_lines
     from pipelines.run.check import ocr_note
 
-    say(made.warnings(), ocr_note(made.deid))
+    say(loaded.warnings(), ocr_note(loaded.deid))
     resources = Resources(kind="ray" if engine == "ray" else "local", workers=workers, address=address)
     with running_engine(resources) as (started, progress):
-        attestation = release(source, target, made.rules(), source_of, started, progress, crosswalk)
+        attestation = release(source, target, loaded.rules(), source_of, started, progress, crosswalk)
     if log is not None:
         write_log(log, attestation)
     if json_:

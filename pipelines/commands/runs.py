@@ -48,38 +48,38 @@ def run(
     from pipelines.run.check import check
     from pipelines.run.pairing import pairing_warnings
 
-    made = load(recipe, set_, engine, workers)
-    check(made)
-    say_warnings(made)
-    pipeline, manifests = execute(made, again=reasons_again(again or []))
+    loaded = load(recipe, set_, engine, workers)
+    check(loaded)
+    say_warnings(loaded)
+    pipeline, manifests = execute(loaded, again=reasons_again(again or []))
     if pipeline.listing.away:
         say([f"{pipeline.listing.away}; what was ingested before was cut, and nothing new was looked for"], [])
-    told = told_of(pipeline, manifests)
+    summary = told_of(pipeline, manifests)
     if json_:
         print_json(
             {
                 "run": str(pipeline.run),
                 "report": str(pipeline.run / "report" / "index.html"),
                 "funnel": [asdict(count) for count in funnel(manifests)],
-                "measures": {n: {"value": value, "low": low, "high": high} for n, value, low, high in told.measures},
-                "shards": [dict(s) for s in told.shards],
-                "faults": list(told.faults),
+                "measures": {n: {"value": value, "low": low, "high": high} for n, value, low, high in summary.measures},
+                "shards": [dict(s) for s in summary.shards],
+                "faults": list(summary.faults),
             }
         )
     else:
         print_funnel(funnel(manifests))
     say_pairing(pairing_warnings(pipeline.pairing))
-    say([*text_warnings(told.attestation), *pixel_warnings(told.attestation)], [])
-    for name, value, low, high in () if json_ else told.measures:
+    say([*text_warnings(summary.attestation), *pixel_warnings(summary.attestation)], [])
+    for name, value, low, high in () if json_ else summary.measures:
         interval = f" [{low:.3f}, {high:.3f}]" if low is not None else ""
         out.print(f"{name:32} {value:.3f}{interval}")
-    say(list(told.faults), [])
-    records = sum(s["records"] for s in told.shards)
+    say(list(summary.faults), [])
+    records = sum(s["records"] for s in summary.shards)
     if not records:
         say(["no record is left, and the shards are empty: the funnel says what dropped them"], [])
     if json_:
         return
-    out.print(f"{records} records in {len(told.shards)} shards: {near(pipeline.shards)}", soft_wrap=True)
+    out.print(f"{records} records in {len(summary.shards)} shards: {near(pipeline.shards)}", soft_wrap=True)
     out.print(f"report: {near(pipeline.run / 'report' / 'index.html')}", soft_wrap=True)
 
 

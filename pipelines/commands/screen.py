@@ -45,14 +45,14 @@ SetEngine = Annotated[str | None, typer.Option("--engine", help="local or ray; s
 Workers = Annotated[int | None, typer.Option("--workers", min=1, help="processes or Ray CPUs")]
 
 
-def fail(code: int, what: str, message: str) -> None:
-    err.print(what, style="bold red", end=": ")
+def fail(code: int, title: str, message: str) -> None:
+    err.print(title, style="bold red", end=": ")
     err.print(message, soft_wrap=True, markup=False)
     sys.exit(code)
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _version(wanted: bool) -> None:
+    if wanted:
         sys.stdout.write(f"radsift {__version__}\n")
         raise typer.Exit
 
@@ -137,12 +137,12 @@ def stoppable() -> Iterator[None]:
 def step_bar(name: str) -> Iterator[Callable[[int, int, Mapping[str, float]], None]]:
     """One bar that takes (steps done, steps in all, numbers to show beside it)."""
     shown = {"loss": "loss {:.3f}", "pairs/s": "{:.0f} pairs/s"}
-    with stoppable(), Progress(*_columns(), TextColumn("{task.fields[told]}"), console=err) as bars:
-        task = bars.add_task(name, total=None, told="")
+    with stoppable(), Progress(*_columns(), TextColumn("{task.fields[measures]}"), console=err) as bars:
+        task = bars.add_task(name, total=None, measures="")
 
         def progress(done: int, total: int, numbers: Mapping[str, float]) -> None:
-            told = "  ".join(form.format(numbers[n]) for n, form in shown.items() if n in numbers)
-            bars.update(task, completed=done, total=total, told=told)
+            measures = "  ".join(form.format(numbers[n]) for n, form in shown.items() if n in numbers)
+            bars.update(task, completed=done, total=total, measures=measures)
 
         yield progress
 
@@ -197,16 +197,16 @@ def say_warnings(recipe: Recipe) -> None:
 
 
 def say(warned: list[str], noted: list[str]) -> None:
-    for what, said in (("warning", warned), ("note", noted)):
-        for line in said:
-            err.print(what, style="bold yellow", end=": ")
+    for title, lines in (("warning", warned), ("note", noted)):
+        for line in lines:
+            err.print(title, style="bold yellow", end=": ")
             err.print(line, soft_wrap=True, markup=False)
 
 
-def say_pairing(told: list[str]) -> None:
+def say_pairing(lines: list[str]) -> None:
     """Why few pair: a warning, and what explains it below, indented."""
-    say(told[:1], [])
-    for line in told[1:]:
+    say(lines[:1], [])
+    for line in lines[1:]:
         err.print(f"  {line}", style="yellow", soft_wrap=True, markup=False)
 
 

@@ -28,14 +28,14 @@ def verify(folder: RunFolder) -> None:
         found = verify_run(folder, pseudo, step_progress(bars))
     if pseudo is None:
         say([], ["no secret: the sealed listings under private/scan are not opened"])
-    for name, what in found.damaged:
-        out.print(f"  {name}: {what}", markup=False, soft_wrap=True)
+    for name, damage in found.damaged:
+        out.print(f"  {name}: {damage}", markup=False, soft_wrap=True)
     if found.unchecked:
         say([], [f"{len(found.unchecked)} files that nothing is known of: {', '.join(found.unchecked[:5])}"])
-    told = f"{found.checked:,} files, {found.bytes / 1e6:,.1f} MB compared"
+    compared = f"{found.checked:,} files, {found.bytes / 1e6:,.1f} MB compared"
     if found.damaged:
-        fail(1, f"{len(found.damaged)} damaged", f"of {told}; the same 'curate run RECIPE' makes them again")
-    out.print(f"whole: {told}")
+        fail(1, f"{len(found.damaged)} damaged", f"of {compared}; the same 'curate run RECIPE' makes them again")
+    out.print(f"whole: {compared}")
 
 
 def prune(

@@ -93,9 +93,9 @@ def check_compare(recipe: Recipe) -> None:
 
 def training_rules(recipe: Recipe) -> TrainingRules:
     """How every run is trained, but for its seed and its length. RecipeError where a field is wrong."""
-    said = {**(recipe.train.model_extra or {}), "threads": 1, **recipe.compare.train}
+    fields = {**(recipe.train.model_extra or {}), "threads": 1, **recipe.compare.train}
     try:
-        rules: TrainingRules = fill_rules("compare.train", TrainingRules, said)
+        rules: TrainingRules = fill_rules("compare.train", TrainingRules, fields)
     except ValueError as error:
         raise RecipeError("compare.train", str(error), "a field of train") from None
     check_training_rules(rules)
@@ -105,8 +105,8 @@ def training_rules(recipe: Recipe) -> TrainingRules:
 def compare_folder(pipeline: Pipeline) -> Path:
     """Where this comparison's runs go."""
     recipe = pipeline.recipe
-    said = recipe.compare.model_dump_json() + recipe.train.model_dump_json()
-    return pipeline.run / "compare" / digest(said, pipeline.select.hash, pool_pipeline(pipeline).export.hash)[:12]
+    settings = recipe.compare.model_dump_json() + recipe.train.model_dump_json()
+    return pipeline.run / "compare" / digest(settings, pipeline.select.hash, pool_pipeline(pipeline).export.hash)[:12]
 
 
 def _evaluation_names(runs: list[ExperimentRun]) -> list[str]:
@@ -115,8 +115,8 @@ def _evaluation_names(runs: list[ExperimentRun]) -> list[str]:
 
 def _candidates(runs: list[ExperimentRun]) -> list[str]:
     """The selections that a filter made, without further sizes of one."""
-    made = dict.fromkeys(r.selection for r in runs if r.selection == r.family)
-    return [name for name in made if name not in (ALL, RANDOM, ORACLE)]
+    selections = dict.fromkeys(r.selection for r in runs if r.selection == r.family)
+    return [name for name in selections if name not in (ALL, RANDOM, ORACLE)]
 
 
 @dataclass(frozen=True)
@@ -133,18 +133,18 @@ def _runs(
     pipeline: Pipeline, pool: Pipeline, table: pa.Table, folder: Path, engine: Engine, progress: Progress
 ) -> list[ExperimentRun]:
     """Every training of the comparison, its keys written down. All see as many pairs in batches of one size."""
-    recipe, said = pipeline.recipe, pipeline.recipe.compare
+    recipe, compare = pipeline.recipe, pipeline.recipe.compare
     truth = {key: bool(row["pair_is_right"]) for key, row in truths(pipeline).items()}
     keys = [k for k, s in zip(table["key"].to_pylist(), table["split"].to_pylist(), strict=True) if s == "train"]
     fixed = _selections(pipeline, keys, engine, progress)
     for chosen in fixed:
         if not any(weight > 0 for weight in chosen.weights.values()):
             raise RecipeError("compare.selections", f"'{chosen.name}' keeps nothing", "a cut that keeps some")
-    size = round((said.keep or len(fixed[-1].weights) / len(keys)) * len(keys))
+    size = round((compare.keep or len(fixed[-1].weights) / len(keys)) * len(keys))
     evaluations = _evaluations(pool, truth, table, folder)
-    found = [(seed, c) for seed in range(1, said.seeds + 1) for c in [*fixed, *_drawn(keys, truth, size, seed)]]
-    rules = replace(training_rules(recipe), samples=said.samples or 20 * size)
-    rules = replace(rules, batch=min(rules.batch, max(2, _least_texts(pool, [c for _, c in found]) // 2)))
+    found = [(seed, c) for seed in range(1, compare.seeds + 1) for c in [*fixed, *_drawn(keys, truth, size, seed)]]
+    rules = replace(training_rules(recipe), samples=compare.samples or 20 * size)
+    rules = replace(rules, batch=min(rules.batch, max(2, _min_texts(pool, [c for _, c in found]) // 2)))
     runs = []
     for seed, chosen in found:
         place = folder / _slug(chosen.name) / f"{seed}-{chosen.budget:g}"
@@ -162,7 +162,7 @@ def _runs(
         fraction = len(chosen.weights) / len(keys)
         runs.append(
             ExperimentRun(
-                chosen.name, chosen.family, seed, fraction, chosen.budget, right, job, evaluations, said.rules()
+                chosen.name, chosen.family, seed, fraction, chosen.budget, right, job, evaluations, compare.rules()
             )
         )
     return runs
@@ -173,24 +173,26 @@ def _selections(pipeline: Pipeline, keys: list[str], engine: Engine, progress: P
 
     RecipeError where that cuts nothing, or everything.
     """
-    recipe, said = pipeline.recipe, pipeline.recipe.compare
+    recipe, compare = pipeline.recipe, pipeline.recipe.compare
 
     def kept(select: Select) -> dict[str, float]:
         return _weights(_cut(pipeline, select), engine, progress)
 
-    own = kept(recipe.select if said.keep is None else _resized(recipe.select, said.keep))
+    own = kept(recipe.select if compare.keep is None else _resized(recipe.select, compare.keep))
     if not own or len(own) == len(keys):
         raise RecipeError("select", f"the cut keeps {len(own)} of {len(keys)} records", "a cut between the two")
     keep = len(own) / len(keys)
-    others = {f"top by {n}": Select(by=n) for n in recipe.filters if n != recipe.select_rules().by} | said.selections
+    others = {f"top by {n}": Select(by=n) for n in recipe.filters if n != recipe.select_rules().by} | compare.selections
     found = [_Chosen(ALL, ALL, dict.fromkeys(keys, 1.0))]
     for name, select in others.items():
         cuts = select.rules(list(recipe.filters)).cuts
         found.append(_Chosen(name, name, kept(select if cuts else _resized(select, keep))))
-    sizes = [(f"{CHOSEN}, {100 * share:g}% kept", kept(_resized(recipe.select, share))) for share in said.fractions]
+    sizes = [(f"{CHOSEN}, {100 * share:g}% kept", kept(_resized(recipe.select, share))) for share in compare.fractions]
     found += [_Chosen(name, CHOSEN, weights) for name, weights in sizes]
     found += [
-        _Chosen(c.name, c.family, c.weights, b) for b in said.budgets for c in (found[0], _Chosen(CHOSEN, CHOSEN, own))
+        _Chosen(c.name, c.family, c.weights, b)
+        for b in compare.budgets
+        for c in (found[0], _Chosen(CHOSEN, CHOSEN, own))
     ]
     return [*found, _Chosen(CHOSEN, CHOSEN, own)]
 
@@ -205,7 +207,7 @@ def _drawn(keys: list[str], truth: dict[str, bool], size: int, seed: int) -> lis
     return found
 
 
-def _least_texts(pool: Pipeline, chosen: list[_Chosen]) -> int:
+def _min_texts(pool: Pipeline, chosen: list[_Chosen]) -> int:
     """Different texts of the smallest selection: no batch can hold more."""
     shards = open_shards(pool.shards)
     texts = dict(zip(shards.keys.tolist(), shards.texts.tolist(), strict=True))
@@ -222,11 +224,11 @@ def _evaluations(pool: Pipeline, truth: dict[str, bool], table: pa.Table, folder
     keys, splits = table["key"].to_pylist(), table["split"].to_pylist()
 
     def held_out(name: str, split: str) -> list[EvaluationTask]:
-        held = [k for k, of in zip(keys, splits, strict=True) if of == split and truth.get(k, not truth)]
+        chosen = [k for k, of in zip(keys, splits, strict=True) if of == split and truth.get(k, not truth)]
         only = folder / f"{name.replace(' ', '-')}.parquet"
-        if held:
-            commit_bytes(only, table_bytes(pa.table({"key": held})))
-        return [EvaluationTask(name, str(pool.shards), split, str(only))] if held else []
+        if chosen:
+            commit_bytes(only, table_bytes(pa.table({"key": chosen})))
+        return [EvaluationTask(name, str(pool.shards), split, str(only))] if chosen else []
 
     given = held_out(HELD_OUT, "test") + given
     if not given:

@@ -25,8 +25,8 @@ from pipelines.recipe.training import Train
 
 def train_folder(run: Path, shards: Path, train: Train) -> Path:
     """Where the model of these rules on these shards goes."""
-    made = json.dumps(asdict(train.rules()), sort_keys=True)
-    return run / "train" / digest(made, shards_hash(shards))[:12]
+    rules = json.dumps(asdict(train.rules()), sort_keys=True)
+    return run / "train" / digest(rules, shards_hash(shards))[:12]
 
 
 def shards_hash(shards: Path) -> str:
@@ -61,8 +61,8 @@ def train_final(
         launch_on(on_ray, job, train.processes, progress)
     else:
         launch(job, train.processes, progress)
-    told = [{k: s[k] for k in ("split", "records")} for s in shard_table(shards)]
-    counts = {split: sum(s["records"] for s in told if s["split"] == split) for split in {s["split"] for s in told}}
+    sizes = [{k: s[k] for k in ("split", "records")} for s in shard_table(shards)]
+    counts = {split: sum(s["records"] for s in sizes if s["split"] == split) for split in {s["split"] for s in sizes}}
     hashes = {name: filter_hash(folder) for name, folder in filters.items() if folder.is_dir()}
     write_card(
         out / "model",

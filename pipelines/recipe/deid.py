@@ -75,21 +75,25 @@ class Deid(Part):
 
     def warnings(self) -> list[str]:
         """Settings that are less safe than the default, to be said aloud."""
-        said = []
+        lines = []
         if self.burned_in == "trust":
-            said.append("deid.burned_in: trust - pixels are not checked for burned-in text; for public data only")
+            lines.append("deid.burned_in: trust - pixels are not checked for burned-in text; for public data only")
         if self.max_painted_anatomy > PixelPolicy().max_painted_anatomy:
             share = f"{self.max_painted_anatomy:g}"
-            said.append(f"deid.max_painted_anatomy: {share} - pictures may be kept that lost so much of their anatomy")
+            lines.append(f"deid.max_painted_anatomy: {share} - pictures may be kept that lost so much of their anatomy")
         if not self.vocabulary:
-            said.append("deid.vocabulary: false - a name that no cue gives away stays in report text")
+            lines.append("deid.vocabulary: false - a name that no cue gives away stays in report text")
         if self.replace == "surrogates":
-            said.append("deid.replace: surrogates - names, numbers and days in the texts are inventions, and look real")
+            lines.append(
+                "deid.replace: surrogates - names, numbers and days in the texts are inventions, and look real"
+            )
         if self.languages != ("en",):
             others = ", ".join(code for code in self.languages if code != "en")
-            said.append(f"deid.languages: {others} - names are found less surely than in English; look at a sample")
+            lines.append(f"deid.languages: {others} - names are found less surely than in English; look at a sample")
         if self.name_threshold > TextRules().name_threshold:
-            said.append(f"deid.name_threshold: {self.name_threshold:g} - more names that are words stay in report text")
+            lines.append(
+                f"deid.name_threshold: {self.name_threshold:g} - more names that are words stay in report text"
+            )
         if self.max_masked > TextRules().max_masked:
-            said.append(f"deid.max_masked: {self.max_masked:g} - reports may be kept that are mostly placeholders")
-        return said
+            lines.append(f"deid.max_masked: {self.max_masked:g} - reports may be kept that are mostly placeholders")
+        return lines

@@ -90,7 +90,7 @@ def _override(raw: dict[str, Any], text: str) -> None:
 def _explain(error: ValidationError, model: type[BaseModel]) -> RecipeError:
     """The first thing that is wrong with its fix; of the others, what and where."""
     (field, problem, fix), *others = (_fault(each, model) for each in error.errors())
-    more = [f"{other}: {what}" for other, what, _ in others[:_MOST]]
+    more = [f"{other}: {fault}" for other, fault, _ in others[:_MOST]]
     if len(others) > _MOST:
         more.append(f"{len(others) - _MOST} more")
     return RecipeError(field, "; also ".join([problem, *more]), fix)

@@ -187,8 +187,8 @@ class Recipe(Part):
             name, _, suffix = column.rpartition("_")
             made_by = self.filters.get(name) if suffix == "margin" else None
             if made_by is not None and made_by.folder is None and not getattr(made_by.rules(), "margin", True):
-                asked = f"filters.{name}.margin: true"
-                raise ValueError(f"select.by: '{column}' is not computed unless it is asked for; {asked}")
+                flag = f"filters.{name}.margin: true"
+                raise ValueError(f"select.by: '{column}' is not computed unless it is asked for; {flag}")
         read = self.select.probability or self.select_rules().by
         if self.select.precision is not None and not (isinstance(read, str) and self._is_probability(read)):
             raise ValueError(
@@ -249,17 +249,17 @@ class Recipe(Part):
 
     def semantic_rules(self) -> SemanticRules | None:
         """What counts as a semantic duplicate; ValueError where no filter's pictures can be compared."""
-        told = self.semantic
-        if told is None:
+        semantic = self.semantic
+        if semantic is None:
             return None
         towers = [name for name, f in self.filters.items() if registered(f.method).rules is TowersRules]
         there = f"there are {', '.join(towers)}" if towers else "there is none yet: add one, for example dfn: {}"
-        if told.by is not None and told.by not in towers:
-            raise ValueError(f"semantic.by: '{told.by}' is no filter with towers; {there}")
-        if told.by is None and len(towers) != 1:
+        if semantic.by is not None and semantic.by not in towers:
+            raise ValueError(f"semantic.by: '{semantic.by}' is no filter with towers; {there}")
+        if semantic.by is None and len(towers) != 1:
             raise ValueError(f"semantic.by: name the filter with towers that is to compare pictures; {there}")
-        similarity = None if told.keep is not None else (told.similarity or SemanticRules("").similarity)
-        return SemanticRules(told.by or towers[0], similarity, told.keep, told.scope, told.seed)
+        similarity = None if semantic.keep is not None else (semantic.similarity or SemanticRules("").similarity)
+        return SemanticRules(semantic.by or towers[0], similarity, semantic.keep, semantic.scope, semantic.seed)
 
     def select_rules(self) -> SelectRules:
         """The cut."""
@@ -275,9 +275,9 @@ class Recipe(Part):
 
     def warnings(self) -> list[str]:
         """Settings that are less safe than the default, to be said aloud."""
-        said = self.deid.warnings()
+        warned = self.deid.warnings()
         if self.image.format == "jpeg":
-            said.append(f"image.format: jpeg - pixels are encoded once, lossy, at quality {self.image.quality}")
+            warned.append(f"image.format: jpeg - pixels are encoded once, lossy, at quality {self.image.quality}")
         unread = {"images": "pictures are not searched for text", "reports": "texts are not cleaned"}
         declared = {
             "images": [source.declared_clean for source in self.images],
@@ -286,6 +286,6 @@ class Recipe(Part):
         for kind, sources in declared.items():
             for i, is_declared in enumerate(sources):
                 if is_declared:
-                    what = f"{unread[kind]}, and nothing verifies them: you answer for it"
-                    said.append(f"{kind}.{i}.declared_clean: true - these {what}")
-        return said
+                    unverified = f"{unread[kind]}, and nothing verifies them: you answer for it"
+                    warned.append(f"{kind}.{i}.declared_clean: true - these {unverified}")
+        return warned

@@ -27,14 +27,14 @@ checks (`# yaml-language-server: $schema=recipe.schema.json` as a recipe's first
 
 def schema() -> dict[str, Any]:
     """The recipe's JSON Schema (2020-12)."""
-    made: dict[str, Any] = Recipe.model_json_schema()
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made}
+    properties: dict[str, Any] = Recipe.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **properties}
 
 
 def undocumented() -> list[str]:
     """Fields of the recipe without a description, as Part.field."""
-    made = schema()
-    parts = {"Recipe": made, **made["$defs"]}
+    whole = schema()
+    parts = {"Recipe": whole, **whole["$defs"]}
     return [
         f"{n}.{f}" for n, part in parts.items() for f, p in part.get("properties", {}).items() if "description" not in p
     ]
@@ -42,10 +42,10 @@ def undocumented() -> list[str]:
 
 def reference() -> str:
     """docs/recipe.md."""
-    made = schema()
-    lines = [_HEAD, "## The recipe", "", *_table(made, made["$defs"], "")]
-    for name, value in made["properties"].items():
-        lines += _section(name, value, made["$defs"])
+    whole = schema()
+    lines = [_HEAD, "## The recipe", "", *_table(whole, whole["$defs"], "")]
+    for name, value in whole["properties"].items():
+        lines += _section(name, value, whole["$defs"])
     lines += [
         "## The fields of each filter",
         "",
@@ -53,8 +53,8 @@ def reference() -> str:
     ]
     for method in METHODS:
         preset = {k: v for k, v in registered(method).preset.items() if k != "method"}
-        told = f" (means {', '.join(f'{k}: {_shown(v)}' for k, v in preset.items())})" if preset else ""
-        lines += ["", f"### `{method}`{told}", "", *_fields(registered(method).rules)]
+        meaning = f" (means {', '.join(f'{k}: {_shown(v)}' for k, v in preset.items())})" if preset else ""
+        lines += ["", f"### `{method}`{meaning}", "", *_fields(registered(method).rules)]
     lines += ["", "## The fields of `train`", "", "docs/training.md says what they do.", "", *_fields(TrainingRules)]
     return "\n".join(lines) + "\n"
 
@@ -135,10 +135,10 @@ def _fields(rules: type) -> Iterator[str]:
 
 def _defaults(rules: type) -> Iterator[tuple[str, Any]]:
     """(name, default); the fields of a part of its own are the method's, too."""
-    made: Any = rules()
-    names = [f.name for f in dataclasses.fields(made)] if dataclasses.is_dataclass(made) else list(rules.model_fields)  # type: ignore[attr-defined]
+    usual: Any = rules()
+    names = [f.name for f in dataclasses.fields(usual)] if dataclasses.is_dataclass(usual) else list(rules.model_fields)  # type: ignore[attr-defined]
     for name in names:
-        value = getattr(made, name)
+        value = getattr(usual, name)
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
             yield from _defaults(type(value))
         elif name != "method":

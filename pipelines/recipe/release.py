@@ -56,11 +56,11 @@ class ReleaseRecipe(Part):
 
     def warnings(self) -> list[str]:
         """Settings that are less safe than the default, to be said aloud."""
-        said = self.deid.warnings()
+        warned = self.deid.warnings()
         if "uids" in self.header.retain:
-            said.append("header.retain: uids - instance UIDs stay, and lead back to the archive")
+            warned.append("header.retain: uids - instance UIDs stay, and lead back to the archive")
         if "device_identity" in self.header.retain:
-            said.append("header.retain: device_identity - serial numbers and station names stay")
+            warned.append("header.retain: device_identity - serial numbers and station names stay")
         if self.header.unknown_classes == "generic":
-            said.append("header.unknown_classes: generic - objects of classes nobody has listed are let through")
-        return said
+            warned.append("header.unknown_classes: generic - objects of classes nobody has listed are let through")
+        return warned

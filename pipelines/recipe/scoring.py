@@ -36,8 +36,8 @@ class Filter(BaseModel):
                 raise ValueError(f"'{training[0]}' is of training, and folder brings a trained filter")
             self.rules()
             return self
-        made = self.rules()
-        train = getattr(made, "train", None)
+        rules = self.rules()
+        train = getattr(rules, "train", None)
         if train is not None and train.epochs == 0 and train.model.checkpoint is None:
             raise ValueError("epochs: 0 trains nothing; name a checkpoint to score with as it is, or a folder")
         if isinstance(train, FilterTrainingRules):

@@ -158,8 +158,8 @@ class Labels(Part):
         found = {}
         for column, own in self.columns.items():
             values = {**self.values, **(own if isinstance(own, dict) else {})}
-            said = {value: text or "" for value, text in values.items()}
-            found[column] = label_words(own if isinstance(own, str) else column, said)
+            texts = {value: text or "" for value, text in values.items()}
+            found[column] = label_words(own if isinstance(own, str) else column, texts)
         return found
 
 
@@ -215,10 +215,10 @@ class Reports(Part):
 
     def report_columns(self) -> ReportColumns:
         """What its columns say."""
-        asked = self.questions
+        questions = self.questions
         words = self.labels.words() if self.labels else {}
-        told = (asked.question, asked.answer, asked.open) if asked else (None, None, "keep")
-        return ReportColumns(**self.columns.model_dump(), caption=CaptionRules(self.caption or "", words, *told))
+        columns = (questions.question, questions.answer, questions.open) if questions else (None, None, "keep")
+        return ReportColumns(**self.columns.model_dump(), caption=CaptionRules(self.caption or "", words, *columns))
 
 
 class Pair(Part):

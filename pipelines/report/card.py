@@ -79,8 +79,8 @@ def _splits(pipeline: Pipeline, shards: Sequence[Mapping[str, Any]], index: pa.T
         mine = [s for s in shards if s["split"] == split]
         if not mine:
             continue
-        rows, asked = (t.filter(pc.equal(t["split"], split)) for t in (index, selection))
-        dropped = Counter(asked.filter(pa.array(~live(asked)))["drop_reason"].to_pylist())
+        rows, offered = (t.filter(pc.equal(t["split"], split)) for t in (index, selection))
+        dropped = Counter(offered.filter(pa.array(~live(offered)))["drop_reason"].to_pylist())
         found.append(
             SplitFacts(
                 name=split,
@@ -90,7 +90,7 @@ def _splits(pipeline: Pipeline, shards: Sequence[Mapping[str, Any]], index: pa.T
                 studies=pc.count_distinct(rows["study"]).as_py(),
                 shards=len(mine),
                 bytes=sum(s["bytes"] for s in mine),
-                offered=asked.num_rows,
+                offered=offered.num_rows,
                 dropped=dict(sorted(dropped.items())),
                 cut=rules.cuts and (split == "train" or rules.filter_eval),
             )

@@ -44,25 +44,25 @@ def measures(pipeline: Pipeline, selection: pa.Table) -> list[Measure]:
     return found
 
 
-def _held_out(name: str, what: str, metrics: dict[str, Any]) -> list[Measure]:
+def _held_out(name: str, title: str, metrics: dict[str, Any]) -> list[Measure]:
     """What the filter's card says of itself; a card without held-out pairs says nothing."""
     if metrics.get("holdout_auroc") is None:
         return []
     low, high = metrics.get("holdout_auroc_low"), metrics.get("holdout_auroc_high")
     counts = [metrics.get(key) for key in ("holdout_pairs", "train_pairs")]
-    held, trained = ("" if n is None else f"{n:.0f} " for n in counts)
-    pairs = f"{held}held-out pairs of the clean set, trained on {trained or 'the '}others"
-    told = [Measure(f"{name}: AUROC, {what}", metrics["holdout_auroc"], low, high, pairs)]
+    measured, trained = ("" if n is None else f"{n:.0f} " for n in counts)
+    pairs = f"{measured}held-out pairs of the clean set, trained on {trained or 'the '}others"
+    found = [Measure(f"{name}: AUROC, {title}", metrics["holdout_auroc"], low, high, pairs)]
     if metrics.get("holdout_r1") is not None:
-        told.append(Measure(f"{name}: R@1", metrics["holdout_r1"], None, None, pairs))
-    return told
+        found.append(Measure(f"{name}: R@1", metrics["holdout_r1"], None, None, pairs))
+    return found
 
 
 def _planted(name: str, card: Mapping[str, Any]) -> list[Measure]:
     """What a filter that was asked about planted faults says of each."""
     pairs = f"{card['metrics'].get('holdout_pairs', 0):.0f} held-out clean pairs, and the fault planted in them"
-    told = _by_planted(card).items()
-    return [Measure(f"{name}: AUROC on planted {fault}", value, None, None, pairs) for fault, value in told]
+    by_fault = _by_planted(card).items()
+    return [Measure(f"{name}: AUROC on planted {fault}", value, None, None, pairs) for fault, value in by_fault]
 
 
 def _estimated(name: str, card: Mapping[str, Any]) -> list[Measure]:
@@ -87,10 +87,10 @@ def _against_truth(pipeline: Pipeline, selection: pa.Table) -> list[Measure]:
     recipe = pipeline.recipe
     assert recipe.truth is not None and pipeline.score is not None
     facts = truths(pipeline)
-    seen = _clean_set(pipeline)
+    clean = _clean_set(pipeline)
     names = list(recipe.filters)
     scored = _scored(pipeline, names).to_pylist()
-    rows = [{**r, **facts[r["key"]]} for r in scored if r["key"] in facts and r["key"] not in seen]
+    rows = [{**r, **facts[r["key"]]} for r in scored if r["key"] in facts and r["key"] not in clean]
     found = [m for name in names for m in _by_fault(name, rows)]
     pool = [r for r in selection.to_pylist() if r["key"] in facts and r["split"] == "train"]
     kept = [r for r in pool if r["drop_reason"] is None and r["text_from"] != "synthetic"]  # of those no truth is known
@@ -133,9 +133,9 @@ def drifts(pipeline: Pipeline) -> list[Drift]:
         return []
     found = []
     for name, card in pipeline.cards.items():
-        if (said := card.get("pool_scores")) is not None:
+        if (noted := card.get("pool_scores")) is not None:
             scores = _scored(pipeline, [name])[name].to_numpy()
-            found.append(score_drift(ScoreReference.from_json(said), scores, name))
+            found.append(score_drift(ScoreReference.from_json(noted), scores, name))
     return found
 
 
@@ -143,9 +143,9 @@ def reliabilities(pipeline: Pipeline) -> list[Reliability]:
     """The reliability diagrams that filters carry on their cards."""
     found = []
     for name, card in pipeline.cards.items():
-        if (said := card.get("reliability")) is not None:
-            bins = tuple(ReliabilityBin(**b) for b in said["bins"])
-            found.append(Reliability(name, bins, said["ece"], said["brier"], said["note"]))
+        if (noted := card.get("reliability")) is not None:
+            bins = tuple(ReliabilityBin(**b) for b in noted["bins"])
+            found.append(Reliability(name, bins, noted["ece"], noted["brier"], noted["note"]))
     return found
 
 
@@ -197,8 +197,8 @@ def _clean_set(pipeline: Pipeline) -> set[str]:
 def flattered(pipeline: Pipeline, selection: pa.Table) -> list[str]:
     """A filter scores the pairs it was trained on too high; said aloud where they are many."""
     scored = selection["key"].filter(pc.is_valid(selection["score"]))
-    seen = pc.sum(pc.is_in(scored, value_set=pa.array(list(_clean_set(pipeline)), pa.string()))).as_py() or 0
-    if seen <= len(scored) * _FLATTERED:
+    own = pc.sum(pc.is_in(scored, value_set=pa.array(list(_clean_set(pipeline)), pa.string()))).as_py() or 0
+    if own <= len(scored) * _FLATTERED:
         return []
-    share = f"{seen} of {len(scored)} scored records are the filter's own training pairs, and their scores flatter them"
+    share = f"{own} of {len(scored)} scored records are the filter's own training pairs, and their scores flatter them"
     return [f"{share}: declare a smaller clean set (reports.columns.clean), or bring a filter (filters.NAME.folder)"]

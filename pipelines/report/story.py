@@ -13,17 +13,17 @@ from curate.step import FINISHED
 from curate.storage import read_marker, read_table
 from pipelines.build import Pipeline
 
-KEY_DIGITS, _LEAST_DIGITS = 32, 4
+KEY_DIGITS, _MIN_DIGITS = 32, 4
 
 
 def story(pipeline: Pipeline, key: str) -> list[tuple[str, dict[str, Any]]]:
     """What each step knows of one record, in order; empty where no step knows the key."""
-    told = []
+    rows_by_step = []
     for name, folder in finished(pipeline).items():
         for part in part_paths(folder):
             rows = read_table(part, filters=[("key", "=", key)]).to_pylist()
-            told += [(name, {k: v for k, v in r.items() if v is not None and _is_told(k)}) for r in rows]
-    return told
+            rows_by_step += [(name, {k: v for k, v in r.items() if v is not None and _is_told(k)}) for r in rows]
+    return rows_by_step
 
 
 def finished(pipeline: Pipeline) -> dict[str, Path]:
@@ -52,7 +52,7 @@ def full_key(pipeline: Pipeline, start: str) -> str:
 
     RecipeError where several do.
     """
-    if len(start) >= KEY_DIGITS or len(start) < _LEAST_DIGITS:
+    if len(start) >= KEY_DIGITS or len(start) < _MIN_DIGITS:
         return start
     found: set[str] = set()
     index = finished(pipeline).get("index", pipeline.index.folder(pipeline.run))

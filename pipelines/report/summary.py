@@ -79,7 +79,7 @@ def collect(pipeline: Pipeline, manifests: Sequence[Manifest]) -> RunReport:
     gallery = _Gallery(pipeline, dedup, selection)
     rates, drifted = keep_rates(pipeline, records, selection), drifts(pipeline)
     attestation, shards = _attestation(pipeline), shard_table(pipeline.shards)
-    told = [
+    warned = [
         *text_warnings(attestation),
         *flattered(pipeline, selection),
         *blind_spots(pipeline.cards),
@@ -104,7 +104,7 @@ def collect(pipeline: Pipeline, manifests: Sequence[Manifest]) -> RunReport:
             *recipe.warnings(),
             *faults(pipeline),
             *(f"pairing: {line}" for line in pairing_warnings(pipeline.pairing)),
-            *told,
+            *warned,
         ],
         attestation=attestation,
         fairness=rates,
@@ -179,7 +179,7 @@ def _painting(records: pa.Table, gallery: _Gallery) -> Painting:
     pictures = pictures.filter(pl.col("drop_reason").is_null() & pl.col("painted_share").is_not_null())
     painted = pictures.filter(pl.col("painted_share") > 0).sort(["painted_share", "key"], descending=[True, False])
     shares = painted["painted_share"].cast(pl.Float64)
-    most, mean = (float(cast("float", told or 0.0)) for told in (shares.max(), shares.mean()))
+    most, mean = (float(cast("float", share or 0.0)) for share in (shares.max(), shares.mean()))
     worst = gallery.samples(painted["key"].head(SAMPLES).to_list())
     return Painting(pictures.height, painted.height, most, mean, withheld, worst)
 
@@ -225,8 +225,8 @@ class _Gallery:
         folder = self.pipeline.ingest.folder(self.pipeline.run)
         tables = [read_table(part_path(folder, p), columns, [("key", "in", k)]) for p, k in sorted(parts.items())]
         rows = {r["key"]: r for t in tables for r in t.to_pylist()}
-        told = (proposals(self.pipeline.texts, p, tuple(k)) for p, k in sorted(parts.items()))
-        proposed = {key: row for found in told for key, row in found.items()}
+        by_part = (proposals(self.pipeline.texts, p, tuple(k)) for p, k in sorted(parts.items()))
+        proposed = {key: row for found in by_part for key, row in found.items()}
         from_ = {k: self.chosen.get(k, {}).get("text_from") for k in keys}
         return {k: carry({**row, "text_from": from_[k]}, proposed.get(k)) for k, row in rows.items()}
 
@@ -299,14 +299,14 @@ def _texts(pipeline: Pipeline, selection: pa.Table) -> dict[str, list[tuple[str,
     """Of the records that CapFilt looked at for the cut: whose text was believed, and why a text was withheld."""
     if pipeline.capfilt is None:
         return {}
-    said = read_parts(pipeline.capfilt.folder(pipeline.run), ["key", "chosen", "withheld"], empty=CAPFILT)
+    chosen = read_parts(pipeline.capfilt.folder(pipeline.run), ["key", "chosen", "withheld"], empty=CAPFILT)
     fates = selection.select(["key", "text_from", "drop_reason"]).filter(pc.is_valid(selection["text_from"]))
-    rows = fates.join(said, "key", join_type="inner").to_pylist()
+    rows = fates.join(chosen, "key", join_type="inner").to_pylist()
     out: dict[str, list[tuple[str, int, int]]] = {}
     for title, column in (("text believed (CapFilt)", "chosen"), ("synthetic text withheld", "withheld")):
-        seen = Counter(r[column] for r in rows if r[column])
+        counted = Counter(r[column] for r in rows if r[column])
         stay = Counter(r[column] for r in rows if r["drop_reason"] is None)
-        out |= {title: [(value, n, stay[value]) for value, n in sorted(seen.items())]} if seen else {}
+        out |= {title: [(value, n, stay[value]) for value, n in sorted(counted.items())]} if counted else {}
     return out
 
 

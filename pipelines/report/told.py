@@ -25,7 +25,7 @@ CARD = tuple(f"../shards/{name}" for name in (CROISSANT, README))  # written whe
 
 
 @dataclass(frozen=True)
-class Told:
+class Summary:
     """``measures``: (name, value, low, high); ``shards``: one mapping a shard with split, name, records, bytes;
     ``faults``: a line for each place in the code where a record met an exception that nobody foresaw."""
 
@@ -35,7 +35,7 @@ class Told:
     faults: Sequence[str]
 
 
-def told_of(pipeline: Pipeline, manifests: Sequence[Manifest]) -> Told:
+def told_of(pipeline: Pipeline, manifests: Sequence[Manifest]) -> Summary:
     """What there is to say of these finished steps; the report is drawn where the one that lies there is of others."""
     known = _remembered(pipeline, manifests)
     if known is None:
@@ -44,7 +44,7 @@ def told_of(pipeline: Pipeline, manifests: Sequence[Manifest]) -> Told:
         write_report(pipeline, manifests)
         known = _remembered(pipeline, manifests) or {}
     attestation = read_json(pipeline.run / "report" / "attestation.json")
-    return Told(attestation, [tuple(m) for m in known["measures"]], known["shards"], known["faults"])
+    return Summary(attestation, [tuple(m) for m in known["measures"]], known["shards"], known["faults"])
 
 
 def remember_told(

@@ -41,18 +41,18 @@ class Why:
     fault: tuple[str, float] | None
 
     def lines(self) -> list[str]:
-        """The same in sentences."""
-        told = [f"score {self.score:.4g}: higher than {self.above:.1%} of the {self.others:,} train records scored"]
+        """The same in found."""
+        found = [f"score {self.score:.4g}: higher than {self.above:.1%} of the {self.others:,} train records scored"]
         if not self.is_cut:
-            told.append(f"not cut: {self.split} keeps every record, whatever its score (else select.filter_eval)")
+            found.append(f"not cut: {self.split} keeps every record, whatever its score (else select.filter_eval)")
         elif self.cut is not None:
             far = "at or above" if self.score >= self.cut else "below"
-            told.append(f"{far} the cut, {self.cut:.4g}")
+            found.append(f"{far} the cut, {self.cut:.4g}")
         if self.fault is not None:
             name, probability = self.fault
-            told.append(f"likeliest fault: {name} ({FAULTS.get(name, name)}), probability {probability:.2f}")
+            found.append(f"likeliest fault: {name} ({FAULTS.get(name, name)}), probability {probability:.2f}")
         return [
-            *told,
+            *found,
             *(f"{each.column} {each.value + 0.0:.4g}: higher than {each.above:.1%}" for each in self.columns),
         ]
 

@@ -49,8 +49,8 @@ def check(recipe: Recipe, touch: bool = True) -> None:
     for name, chosen in recipe.filters.items():
         with about(f"filters.{name}"):
             _filter(chosen, f"filters.{name}")
-    for i, held in enumerate(recipe.evaluation):
-        _readable(held.path, f"evaluation.{i}.path")
+    for i, data in enumerate(recipe.evaluation):
+        _readable(data.path, f"evaluation.{i}.path")
     if recipe.capfilt is not None:
         _captioner(recipe)
     if recipe.semantic is not None and find_spec("faiss") is None:
@@ -147,13 +147,15 @@ def notes(recipe: Recipe) -> list[str]:
 def _strange(recipe: Recipe) -> list[str]:
     """Earlier runs under another secret."""
     mine = recipe.secret_source().pseudonymizer().key("secret-id") if recipe.dedup.against else ""
-    told = []
+    strange = []
     for i, run in enumerate(recipe.dedup.against):
         attested = run / "report" / "attestation.json"
         if not attested.is_file() or read_json(attested).get("secret") != mine:
-            what = "was not made under this secret, or does not say so: its keys and patients are others"
-            told.append(f"dedup.against.{i}: {run.name} {what}, and only what is looked for over the archive is found")
-    return told
+            problem = "was not made under this secret, or does not say so: its keys and patients are others"
+            strange.append(
+                f"dedup.against.{i}: {run.name} {problem}, and only what is looked for over the archive is found"
+            )
+    return strange
 
 
 def ocr_note(deid: Deid) -> list[str]:

@@ -93,8 +93,8 @@ def _each_step(pipeline: Pipeline, engine: Engine, progress: Progress, until: st
         if name == "index":
             require_pairs(pipeline.recipe, pipeline.pairing, manifests[-1])
     if until == "export":
-        told = {"steps": [s.folder(pipeline.run).name for s in pipeline.steps()], "continued": pipeline.continued}
-        commit_marker(pipeline.run / FINISHED, told)
+        finished = {"steps": [s.folder(pipeline.run).name for s in pipeline.steps()], "continued": pipeline.continued}
+        commit_marker(pipeline.run / FINISHED, finished)
     return pipeline, manifests
 
 

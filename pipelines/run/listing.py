@@ -29,10 +29,10 @@ def list_archive(recipe: Recipe, pseudo: Pseudonymizer, write: bool = True) -> L
     sources = tuple(_walked(s, recipe.out, folder, pseudo, write) for s in recipe.image_sources())
     tables = [s.path for s in recipe.reports] + ([recipe.split.table.path] if recipe.split.table else [])
     try:
-        said = patiently(lambda: _contents(tables, recipe.out / "private", pseudo, write))
+        contents = patiently(lambda: _contents(tables, recipe.out / "private", pseudo, write))
     except OSError as error:
         raise SourceError(error.errno or errno.EIO, "reports") from None
-    return Listing(sources, pseudo.key("listing", *(n for w in sources for n in (w.name, *w.chunks)), *said))
+    return Listing(sources, pseudo.key("listing", *(n for w in sources for n in (w.name, *w.chunks)), *contents))
 
 
 def _walked(source: ImageSource, run: Path, folder: Path, pseudo: Pseudonymizer, write: bool) -> Walked:
@@ -48,8 +48,8 @@ def _walked(source: ImageSource, run: Path, folder: Path, pseudo: Pseudonymizer,
 def gone_since(run: Path, name: str) -> SourceError | None:
     """What to say of a source that is not there; None where the run's last listing found nothing of it either."""
     known = read_marker(run / "listing.json")
-    held = known["files"].get(name) if known is not None else 0
-    return SourceError(errno.ENOENT, name, f" (it held {held} files at the last run)") if held else None
+    files = known["files"].get(name) if known is not None else 0
+    return SourceError(errno.ENOENT, name, f" (it held {files} files at the last run)") if files else None
 
 
 def _contents(tables: Sequence[Path], private: Path, pseudo: Pseudonymizer, write: bool) -> list[str]:
@@ -108,8 +108,8 @@ def walk(recipe: Recipe, needed: bool) -> Listing:
         return replace(before, away=str(error).partition("\n")[0])
     files = {source.name: source.files for source in listing.sources}
     chunks = [name for source in listing.sources for name in source.chunks]
-    told = {"digest": listing.digest, "files": files, "chunks": chunks, "places": _places(recipe)}
-    commit_marker(recipe.out / "listing.json", told)
+    remembered = {"digest": listing.digest, "files": files, "chunks": chunks, "places": _places(recipe)}
+    commit_marker(recipe.out / "listing.json", remembered)
     return listing
 
 
@@ -119,7 +119,7 @@ def _stop_if_empty(run: Path, listing: Listing) -> None:
     before = known["files"] if known is not None else {}
     for source in listing.sources:
         if not source.files and before.get(source.name):
-            told = (
+            lost = (
                 f" (it held {before[source.name]} files at the last run and holds none; if that is meant, a new 'out')"
             )
-            raise SourceError(errno.ENOENT, source.name, told)
+            raise SourceError(errno.ENOENT, source.name, lost)

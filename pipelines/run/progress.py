@@ -48,8 +48,8 @@ class _Log:
         self.run, self.command = run, command
         self.numbers: dict[str, tuple[float, int]] = {}
         self.written = 0.0
-        begun = {"command": command, "host": socket.gethostname(), "pid": os.getpid()}
-        self.lines = [self._line(begun)]
+        head = {"command": command, "host": socket.gethostname(), "pid": os.getpid()}
+        self.lines = [self._line(head)]
         commit_bytes(run / LOG, self.lines[0].encode())
 
     def add(self, step: str, done: float, total: int) -> None:
@@ -64,21 +64,21 @@ class _Log:
         self._append({"ended": how})
         self._textfile()
 
-    def _append(self, said: dict[str, Any]) -> None:
+    def _append(self, news: dict[str, Any]) -> None:
         if is_remote(self.run):  # where nothing can be appended
-            self.lines.append(self._line(said))
+            self.lines.append(self._line(news))
             commit_bytes(self.run / LOG, "".join(self.lines).encode())
             return
         with (self.run / LOG).open("a", encoding="utf-8") as log:
-            log.write(self._line(said))
+            log.write(self._line(news))
 
-    def _line(self, said: dict[str, Any]) -> str:
-        return json.dumps({"time": round(time.time(), 3), **said}) + "\n"
+    def _line(self, news: dict[str, Any]) -> str:
+        return json.dumps({"time": round(time.time(), 3), **news}) + "\n"
 
     def _textfile(self) -> None:
         lines = []
-        for name, place, what in (("done", 0, "finished"), ("total", 1, "in all")):
-            lines.append(f"# HELP radsift_step_{name} parts of a step {what}")
+        for name, place, meaning in (("done", 0, "finished"), ("total", 1, "in all")):
+            lines.append(f"# HELP radsift_step_{name} parts of a step {meaning}")
             lines.append(f"# TYPE radsift_step_{name} gauge")
             lines += [f'radsift_step_{name}{{step="{step}"}} {n[place]:.15g}' for step, n in self.numbers.items()]
         lines += ["# TYPE radsift_progress_timestamp_seconds gauge"]
@@ -127,11 +127,11 @@ def read_progress(run: Path) -> RunProgress | None:
     if not lines or "command" not in lines[0]:
         return None
     head, ended = lines[0], lines[-1].get("ended")
-    told: dict[str, list[dict[str, Any]]] = {}
-    for said in lines:
-        if "step" in said:
-            told.setdefault(said["step"], []).append(said)
-    steps = tuple(_step(name, rows) for name, rows in told.items())
+    by_step: dict[str, list[dict[str, Any]]] = {}
+    for entry in lines:
+        if "step" in entry:
+            by_step.setdefault(entry["step"], []).append(entry)
+    steps = tuple(_step(name, rows) for name, rows in by_step.items())
     state = ended or ("running" if _is_alive(head) else "stopped")
     return RunProgress(head["command"], state, head["time"], steps)
 

@@ -21,10 +21,10 @@ def require_sight(recipe: Recipe, cards: Mapping[str, Mapping[str, Any]]) -> Non
         return
     for name in _filters_of(rules.score_columns, cards):
         metrics = cards[name].get("metrics", {})
-        told = metrics.get(f"{ON_CARD}mismatch", metrics.get("holdout_auroc"))
-        if told is not None and told < LEAST:
+        auroc = metrics.get(f"{ON_CARD}mismatch", metrics.get("holdout_auroc"))
+        if auroc is not None and auroc < LEAST:
             raise RunError(
-                f"filter '{name}' cannot tell right pairs from others: AUROC {told:.2f} on pairs it had not seen, "
+                f"filter '{name}' cannot tell right pairs from others: AUROC {auroc:.2f} on pairs it had not seen, "
                 f"and {LEAST} is the least to cut by\n"
                 "  choose: more or cleaner clean pairs ('clean'), another filter ('select.by'), no cut "
                 "('select: {}'), or 'select.force: true' to cut all the same"

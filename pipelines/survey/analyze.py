@@ -64,7 +64,7 @@ def analyze(paths: Sequence[Path], engine: Engine | None = None) -> dict[str, An
     pictures = [row for row in rows if row["reason"] is None]
     return {
         "format": 1,
-        "said": looked.said,
+        "said": looked.extent,
         "files": _files(looked, rows),
         "pictures": _pictures(pictures),
         "keys": _keys(pictures, looked.reports),
@@ -82,7 +82,7 @@ def _files(looked: Looked, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     mean = float(np.mean(sizes)) if sizes else 0.0
     return {
         "all": looked.files,
-        "seen": looked.seen,
+        "seen": looked.examined,
         "bytes": round(mean * looked.files),
         "kinds": _ranked(kinds),
         "reasons": _ranked(reasons),
@@ -150,7 +150,7 @@ def _text_in_pictures(rows: Sequence[Mapping[str, Any]], engine: Engine | None) 
     """Some pictures, evenly drawn, and in how many the gate sees text; by modality too."""
     at: list[int] = np.linspace(0, len(rows) - 1, min(PICTURES, len(rows))).astype(int).tolist() if rows else []
     drawn = [{name: rows[i][name] for name in ("path", "kind", "frames", "modality")} for i in at]
-    seen: Counter[str] = Counter()
+    decoded: Counter[str] = Counter()
     written: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
     spent = 0.0
@@ -162,26 +162,26 @@ def _text_in_pictures(rows: Sequence[Mapping[str, Any]], engine: Engine | None) 
                 reasons[outcome.shows_text.value] += 1
             else:
                 kind = _coded(row["modality"]) if row["kind"] == "dicom" else "image"
-                seen[kind] += 1
+                decoded[kind] += 1
                 written[kind] += outcome.shows_text
             spent += 0.0 if isinstance(outcome, Crash) else outcome.seconds
             if spent > _SECONDS:
                 break
-    n, k = sum(seen.values()), sum(written.values())
+    n, k = sum(decoded.values()), sum(written.values())
     low, high = (float(end) for end in wilson(k, n))
-    by = {kind: [written[kind], count] for kind, count in seen.most_common()}
+    by = {kind: [written[kind], count] for kind, count in decoded.most_common()}
     return {"share": [k, n], "low": low, "high": high, "by_modality": by, "reasons": _ranked(reasons)}
 
 
 @dataclass(frozen=True)
-class _Seen:
+class _Gated:
     """Whether a picture shows text, or why it cannot be decoded; CPU-seconds that this took."""
 
     shows_text: bool | Reason
     seconds: float
 
 
-def _look(row: Mapping[str, Any]) -> _Seen:
+def _look(row: Mapping[str, Any]) -> _Gated:
     """In a worker of this machine, told a file's path alone."""
     began = time.process_time()
     clock_record()
@@ -189,7 +189,7 @@ def _look(row: Mapping[str, Any]) -> _Seen:
         shows_text: bool | Reason = _shows_text(row)
     except DropRecord as drop:
         shows_text = drop.reason
-    return _Seen(shows_text, time.process_time() - began)
+    return _Gated(shows_text, time.process_time() - began)
 
 
 def _shows_text(row: Mapping[str, Any]) -> bool:

@@ -145,8 +145,8 @@ def _machine() -> Iterator[Check]:
 
 def _free_memory() -> int | None:
     """Bytes that can be had, by the machine and by the container's limit; None where nobody says."""
-    told = Path("/proc/meminfo")
-    lines = dict(line.split(":", 1) for line in told.read_text().splitlines()) if told.exists() else {}
+    meminfo = Path("/proc/meminfo")
+    lines = dict(line.split(":", 1) for line in meminfo.read_text().splitlines()) if meminfo.exists() else {}
     free = int(lines["MemAvailable"].split()[0]) * 1024 if "MemAvailable" in lines else None
     group = Path("/sys/fs/cgroup")
     if free is not None and (group / "memory.max").exists():

@@ -68,23 +68,23 @@ def guess(paths: Sequence[Path], out: Path, secret: Path) -> Guess:
     found = Guess({"name": paths[0].resolve().name.lower() or "run", "out": str(out), "secret": str(secret)})
     for path in {path.resolve(): path for path in paths}.values():  # pictures and texts of one folder are one source
         require_there(path)
-        seen = _look(path)
-        if seen.pictures:
+        contents = _look(path)
+        if contents.pictures:
             name = "archive" if not images else f"archive{len(images) + 1}"
-            found.why[f"images.{len(images)}.path"] = seen.told()
+            found.why[f"images.{len(images)}.path"] = contents.in_words()
             images.append({"name": name, "path": str(path)})
-        said = len(reports)
-        for table, source in seen.tables.items():
+        before = len(reports)
+        for table, source in contents.tables.items():
             columns, why = _columns(table)
-            if columns and not any(r["path"] == source["path"] for r in reports[said:]):
-                asked = {n: columns.pop(n) for n in ("question", "answer") if n in columns}
+            if columns and not any(r["path"] == source["path"] for r in reports[before:]):
+                questions = {n: columns.pop(n) for n in ("question", "answer") if n in columns}
                 found.why |= {f"reports.{len(reports)}.columns.{name}": reason for name, reason in why.items()}
                 columns = source.get("columns", {}) | columns
-                reports.append({**source, "columns": columns} | ({"questions": asked} if asked else {}))
-        if seen.texts and (seen.in_samples or not seen.tables):
-            beside = "of the pictures of its name" if seen.in_samples else "the name its accession"
-            found.why[f"reports.{len(reports)}.path"] = f"{seen.texts:,} text files: a report each, {beside}"
-            reports.append({"path": str(path)} | ({"format": "txt"} if seen.in_samples else {}))
+                reports.append({**source, "columns": columns} | ({"questions": questions} if questions else {}))
+        if contents.texts and (contents.in_samples or not contents.tables):
+            beside = "of the pictures of its name" if contents.in_samples else "the name its accession"
+            found.why[f"reports.{len(reports)}.path"] = f"{contents.texts:,} text files: a report each, {beside}"
+            reports.append({"path": str(path)} | ({"format": "txt"} if contents.in_samples else {}))
     if not images and not reports:
         fix = "DICOM, PNG, JPEG or TIFF files; a CSV, JSONL, Parquet or xlsx table, or txt files"
         raise RecipeError("PATH", "holds no picture and no report that is known", fix)
@@ -105,7 +105,7 @@ def guess(paths: Sequence[Path], out: Path, secret: Path) -> Guess:
 
 
 @dataclass
-class _Seen:
+class _Contents:
     """``tables``: each with the source of reports that it suggests; ``texts``: text files, ``in_samples``: of archives,
     where each belongs to the pictures of its name; ``whole``: nothing was left unseen."""
 
@@ -115,17 +115,17 @@ class _Seen:
     in_samples: bool = False
     whole: bool = True
 
-    def told(self) -> str:
+    def in_words(self) -> str:
         kinds = ", ".join(f"{n:,} {kind}" for kind, n in self.pictures.most_common())
         return kinds if self.whole else f"{kinds} among the first {FILES:,} files"
 
 
-def _look(path: Path) -> _Seen:
+def _look(path: Path) -> _Contents:
     """What lies there, in archives too, by names, and by the first bytes where a name says nothing."""
-    seen, sniffed = _Seen(Counter(), {}), 0
+    contents, sniffed = _Contents(Counter(), {}), 0
     for number, entry in enumerate(walk_members(path, tables=True)):
         if number == FILES:
-            seen.whole = False
+            contents.whole = False
             break
         if entry.reason is not None:
             continue
@@ -133,27 +133,27 @@ def _look(path: Path) -> _Seen:
         archive = archive_of(file)
         kind = format_of(entry.relative if path.is_dir() else path.name) if archive is None else format_of(file.name)
         if archive is not None and archive.name.lower().endswith(TABLES):
-            seen.pictures["in Parquet"] += 1
+            contents.pictures["in Parquet"] += 1
             image = file.name.partition(".")[0]
-            seen.tables.setdefault(archive, {"path": str(path), "format": "parquet", "columns": {"image": image}})
+            contents.tables.setdefault(archive, {"path": str(path), "format": "parquet", "columns": {"image": image}})
         elif kind == "txt":
-            seen.texts += 1
-            seen.in_samples |= archive is not None
+            contents.texts += 1
+            contents.in_samples |= archive is not None
         elif kind is not None and archive is not None:
-            seen.tables |= {file: {"path": str(path), "format": kind}} if len(seen.tables) < _TABLES else {}
+            contents.tables |= {file: {"path": str(path), "format": kind}} if len(contents.tables) < _TABLES else {}
         elif kind is not None:
             table = path / entry.relative if path.is_dir() else path
-            seen.tables[table] = {"path": str(table)}
+            contents.tables[table] = {"path": str(table)}
         elif (suffix := file.suffix.lower()) in _PICTURES:
-            seen.pictures[_PICTURES[suffix]] += 1
+            contents.pictures[_PICTURES[suffix]] += 1
         elif sniffed < _SNIFFED:
             sniffed += 1
             content = sniff(file)
             if content != "none":
-                seen.pictures["DICOM" if content == "dicom" else "images"] += 1
-    if seen.in_samples:  # img2dataset's .json says what the .txt beside it says, and more
-        seen.tables = {table: source for table, source in seen.tables.items() if source.get("format") != "json"}
-    return seen
+                contents.pictures["DICOM" if content == "dicom" else "images"] += 1
+    if contents.in_samples:  # img2dataset's .json says what the .txt beside it says, and more
+        contents.tables = {table: source for table, source in contents.tables.items() if source.get("format") != "json"}
+    return contents
 
 
 def _columns(table: Path) -> tuple[dict[str, Any], dict[str, str]]:
@@ -233,14 +233,14 @@ def _try_pairing(found: Guess) -> None:
     keep = list(range(len(reports)))
     for alone in _kinds_of_tables(found):
         if best.is_few:
-            other, said = preview(_recipe({**found.fields, "reports": [reports[n] for n in alone]}))
+            other, extent = preview(_recipe({**found.fields, "reports": [reports[n] for n in alone]}))
             if other.paired > best.paired:
-                best, looked, keep = other, said, alone
+                best, looked, keep = other, extent, alone
     tables = [n for n, source in enumerate(reports) if "columns" in source]
     if not best.is_few and 0 < len(tables) < len(reports):  # a README beside the pictures is no report
-        other, said = preview(_recipe({**found.fields, "reports": [reports[n] for n in tables]}))
+        other, extent = preview(_recipe({**found.fields, "reports": [reports[n] for n in tables]}))
         if other.paired >= best.paired:
-            best, looked, keep = other, said, tables
+            best, looked, keep = other, extent, tables
     _keep_reports(found, keep)
     if best.is_few:
         other, _ = preview(_recipe({**found.fields, "pair": looser}))

@@ -35,13 +35,13 @@ IMAGES, REPORTS, TEXTS = 2000, 200_000, 200  # that a plan looks at: some second
 @dataclass(frozen=True)
 class Looked:
     """What was looked at: in words how much it was, the ``scans`` (SCAN) by source, the ``reports`` with a digest in
-    place of each text, how they matched, ``seen`` of ``files`` files, CPU-seconds that reading a header takes."""
+    place of each text, how they matched, ``examined`` of ``files`` files, CPU-seconds that reading a header takes."""
 
-    said: str
+    extent: str
     scans: tuple[tuple[str, pa.Table], ...]
     reports: tuple[Report, ...]
     matched: Matched
-    seen: int
+    examined: int
     files: int
     header_seconds: float
 
@@ -59,7 +59,7 @@ class Looked:
 def preview(recipe: Recipe) -> tuple[Pairing, str]:
     """How the pairing will go, and how much was looked at: see `look`."""
     looked = look(recipe)
-    return looked.pairing, looked.said
+    return looked.pairing, looked.extent
 
 
 def look(recipe: Recipe) -> Looked:
@@ -67,19 +67,19 @@ def look(recipe: Recipe) -> Looked:
 
     At most ``IMAGES`` files, drawn evenly by their paths, and ``REPORTS`` reports, the first.
     """
-    scans, files, seen, spent = [], 0, 0, 0.0
+    scans, files, examined, spent = [], 0, 0, 0.0
     for source in recipe.image_sources():
         drawn, n = _draw(source, IMAGES // len(recipe.images))
-        files, seen, before = files + n, seen + len(drawn), time.process_time()
+        files, examined, before = files + n, examined + len(drawn), time.process_time()
         rows = [scan_file(listed(found)) for found in drawn]
         spent += time.process_time() - before
         scans.append((source.name, pa.Table.from_pylist(rows, SCAN)))
     every = read_sources(recipe.report_sources(), scans)
     reports = [_light(report) for report in islice(every, REPORTS)]
     more = next(every, None) is not None
-    said = f"{seen:,} of {files:,} files and {'the first ' if more else 'all '}{len(reports):,} reports"
+    extent = f"{examined:,} of {files:,} files and {'the first ' if more else 'all '}{len(reports):,} reports"
     matched = match(scans, reports, _rules(recipe))
-    return Looked(said, tuple(scans), tuple(reports), matched, seen, files, spent / max(seen, 1))
+    return Looked(extent, tuple(scans), tuple(reports), matched, examined, files, spent / max(examined, 1))
 
 
 def _rules(recipe: Recipe) -> IndexRules:
@@ -96,15 +96,15 @@ def with_texts(recipe: Recipe, rows: pa.Table) -> pa.Table:
             texts[digest] = report.text
         if len(texts) == len(wanted):
             break
-    told = [{**r, "text": texts.get(r["text"], "") if r["text"] else r["text"]} for r in rows.to_pylist()]
-    return pa.Table.from_pylist([r for r in told if r["text"] != ""], rows.schema)
+    filled = [{**r, "text": texts.get(r["text"], "") if r["text"] else r["text"]} for r in rows.to_pylist()]
+    return pa.Table.from_pylist([r for r in filled if r["text"] != ""], rows.schema)
 
 
 def text_preview(recipe: Recipe) -> list[str]:
     """What the language and the limit of masked words will withhold, of the first ``TEXTS`` reports; no word of any."""
     found = (r for r in read_sources(recipe.report_sources(), []) if r.reason is None and r.text.strip())
     reports, rules, pseudo = list(islice(found, TEXTS)), recipe.report_rules(), recipe.secret_source().pseudonymizer()
-    told = language_preview((r.text for r in reports), rules.text.languages) if rules.text.vocabulary else []
+    lines = language_preview((r.text for r in reports), rules.text.languages) if rules.text.vocabulary else []
     masked = 0
     for report in reports:
         sections = caption_sections(report.text, rules.sections)[0]
@@ -115,8 +115,8 @@ def text_preview(recipe: Recipe) -> list[str]:
         except DropRecord as dropped:
             masked += dropped.reason is Reason.MASKED
     if masked:
-        told.append(f"masked: {masked:,} of {len(reports):,} reports would be withheld, over deid.max_masked")
-    return told
+        lines.append(f"masked: {masked:,} of {len(reports):,} reports would be withheld, over deid.max_masked")
+    return lines
 
 
 def _draw(source: ImageSource, most: int) -> tuple[list[Found], int]:

@@ -92,7 +92,7 @@ def probe(recipe: Recipe, looked: Looked, most: int = RECORDS, engine: Engine | 
     drawn = with_texts(recipe, drawn)
     if not drawn.num_rows:
         return None
-    records = round(rows.num_rows / max(looked.seen, 1) * looked.files) if looked.seen else rows.num_rows
+    records = round(rows.num_rows / max(looked.examined, 1) * looked.files) if looked.examined else rows.num_rows
     pictures = records if recipe.images else 0
     wanted = recipe.deid.second_look
     trusts = recipe.deid.burned_in == "trust"
@@ -161,10 +161,10 @@ class _Trial:
             stages = _warm[self.folder] = ingest_stages(*rules)
             for first in (looked, plain):
                 _timed(first, stages)
-        seconds, made = _timed(plain, stages)
-        painted = _shows_text(made)
+        seconds, ingested = _timed(plain, stages)
+        painted = _shows_text(ingested)
         look = None if painted or i >= _LOOKED else max(_timed(looked, stages)[0] - seconds, 0.0)
-        return _Tried(seconds, _bytes(made), painted, not live(made).all(), look)
+        return _Tried(seconds, _bytes(ingested), painted, not live(ingested).all(), look)
 
 
 _warm: dict[str, Sequence[Stage]] = {}  # a process's stages, of the folder at hand
@@ -177,19 +177,19 @@ def _mean(values: Iterable[float]) -> float:
 def _timed(row: pa.Table, stages: Sequence[Stage]) -> tuple[float, pa.Table]:
     before = time.process_time()
     with remembering():
-        made = run_stages(row, stages)
-    return time.process_time() - before, made
+        ingested = run_stages(row, stages)
+    return time.process_time() - before, ingested
 
 
-def _shows_text(made: pa.Table) -> bool:
+def _shows_text(ingested: pa.Table) -> bool:
     """Whether text was found in the one picture, so that it is read again whatever comes of it."""
-    told = made["actions"][0].as_py() if "actions" in made.column_names else None
-    return "blank pixels" in dict(told or ()) or made["drop_reason"][0].as_py() in _TEXT
+    actions = ingested["actions"][0].as_py() if "actions" in ingested.column_names else None
+    return "blank pixels" in dict(actions or ()) or ingested["drop_reason"][0].as_py() in _TEXT
 
 
-def _bytes(made: pa.Table) -> int:
+def _bytes(ingested: pa.Table) -> int:
     """What of the one record is written."""
-    if not live(made).all():
+    if not live(ingested).all():
         return 0
-    row = made.select([n for n in ("image", "text") if n in made.column_names]).to_pylist()[0]
+    row = ingested.select([n for n in ("image", "text") if n in ingested.column_names]).to_pylist()[0]
     return len(row.get("image") or b"") + len((row.get("text") or "").encode())

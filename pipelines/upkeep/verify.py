@@ -61,8 +61,8 @@ def verify_run(run: Path, pseudo: Pseudonymizer | None, progress: Progress | Non
     unchecked: list[str] = []
     size = 0
     with ThreadPoolExecutor() as pool:
-        told = pool.map(lambda name: _judge(name, files.get(name), expected.get(name), pseudo), names)
-        for done, (name, (wrong, read)) in enumerate(zip(names, told, strict=True), 1):
+        judged = pool.map(lambda name: _judge(name, files.get(name), expected.get(name), pseudo), names)
+        for done, (name, (wrong, read)) in enumerate(zip(names, judged, strict=True), 1):
             size += read
             if wrong is None:
                 unchecked.append(name)
@@ -100,10 +100,10 @@ def _expected(run: Path) -> Iterator[tuple[str, tuple[str, str]]]:
                 path = beside(folder, name)
                 yield name_from(path, run), (step, sha256)
         for marker_file in folder.glob("narrow-*.json"):
-            if (told := read_marker(marker_file)) is not None:
-                yield name_from(marker_file.with_suffix(".arrow"), run), (step, str(told["sha256"]))
-    if (told := read_marker(run / "report" / "told.json")) is not None:
-        for name, sha256 in told["files"].items():
+            if (columns := read_marker(marker_file)) is not None:
+                yield name_from(marker_file.with_suffix(".arrow"), run), (step, str(columns["sha256"]))
+    if (report := read_marker(run / "report" / "told.json")) is not None:
+        for name, sha256 in report["files"].items():
             yield name_from(beside(run / "report", name).resolve(), run.resolve()), ("", sha256)
     owner = read_marker(run / OWNER)
     if owner is not None and "recipe" in owner:
@@ -116,20 +116,20 @@ def _step_of(name: str, expected: dict[str, tuple[str, str]]) -> str:
 
 
 def _judge(
-    name: str, path: Path | None, said: tuple[str, str] | None, pseudo: Pseudonymizer | None
+    name: str, path: Path | None, noted: tuple[str, str] | None, pseudo: Pseudonymizer | None
 ) -> tuple[str | None, int]:
     """(what is wrong, empty where nothing is, None where nobody can say; bytes read)."""
     if path is None:
         return "missing", 0
     try:
-        return _wrong(name, path, said, pseudo), path.stat().st_size
+        return _wrong(name, path, noted, pseudo), path.stat().st_size
     except OSError as error:
         return f"cannot be read ({error.strerror or type(error).__name__})", 0
 
 
-def _wrong(name: str, path: Path, said: tuple[str, str] | None, pseudo: Pseudonymizer | None) -> str | None:
-    if said is not None:
-        return "" if digest_file(path) == said[1] else "damaged"
+def _wrong(name: str, path: Path, noted: tuple[str, str] | None, pseudo: Pseudonymizer | None) -> str | None:
+    if noted is not None:
+        return "" if digest_file(path) == noted[1] else "damaged"
     if name.split("/")[0] in _UNCHECKED:
         return None
     if path.suffix == ".json":

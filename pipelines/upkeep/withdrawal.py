@@ -89,8 +89,8 @@ def withdraw(
         whose = _pseudonyms(pipeline, patients, keys)
         prune_locked(pipeline)  # steps that nothing refers to hold the patient too
         known = _Known.of(pipeline, whose, pseudo)
-        begun = run / "private" / _BEGUN
-        write_sealed(begun, pa.table({"key": pa.array(sorted(known.keys), pa.string())}), pseudo)
+        intent = run / "private" / _BEGUN
+        write_sealed(intent, pa.table({"key": pa.array(sorted(known.keys), pa.string())}), pseudo)
         write_withdrawn(run / "private", whose | read_withdrawn(run / "private", pseudo), pseudo)
         done = Withdrawal(records=len(known.keys))
         before = _hashes(run)
@@ -110,7 +110,7 @@ def withdraw(
         done.changed = {n: (before.get(n, ""), after.get(n, "")) for n in both if before.get(n) != after.get(n)}
         done.searched, done.found = _search(run, known, pseudo, progress)
         done.proof = _write_proof(run, whose, done, pseudo)
-        begun.unlink()
+        intent.unlink()
     if done.found:
         where = ", ".join(sorted({name for name, _ in done.found})[:3])
         raise RunError(f"{len(done.found)} places still hold something of the patient, the first in {where}")
@@ -133,8 +133,8 @@ class _Known:
         fates = read_parts(pipeline.index.folder(run), ["key", "patient", "study"])
         mine = [r for r in fates.to_pylist() if r["patient"] in patients]
         keys = frozenset(r["key"] for r in mine)
-        if (begun := run / "private" / _BEGUN).is_file():
-            keys |= frozenset(read_sealed(begun, pseudo)["key"].to_pylist())
+        if (intent := run / "private" / _BEGUN).is_file():
+            keys |= frozenset(read_sealed(intent, pseudo)["key"].to_pylist())
         studies = {r["study"] for r in mine if r["study"]}
         rows, others = list[dict[str, Any]](), set[str]()
         for table in _sealed(pipeline, pseudo):
@@ -143,8 +143,8 @@ class _Known:
                     rows.append(row)
                 else:
                     others |= {*(row["phi"] or []), row["patient_id"]}
-        said = {v for r in rows for v in (*(r["phi"] or []), r["patient_id"]) if v} - others
-        raw = {v for v in said if len(v) >= _LONG and not _DAY.fullmatch(v)}
+        identifying = {v for r in rows for v in (*(r["phi"] or []), r["patient_id"]) if v} - others
+        raw = {v for v in identifying if len(v) >= _LONG and not _DAY.fullmatch(v)}
         needles = {
             "key": {k.encode() for k in keys},
             "pseudonym": {p.encode() for p in [*patients, *studies]},
@@ -233,7 +233,7 @@ def _rewrite(pipeline: Pipeline, step: Step, known: _Known, pseudo: Pseudonymize
         table = read_table(part_path(folder, i))
         files = [beside(folder, name) for name in files_of(folder, i, marker) if name != part_path(folder, i).name]
         if step.name == "export":
-            for split, shard in {(r["split"], r["shard"]) for r in _held(table, known)}:
+            for split, shard in {(r["split"], r["shard"]) for r in _placed(table, known)}:
                 remove_from_shard(pipeline.shards / split, shard, known.keys)
         new = _left(step, table, known, pseudo)
         if new is not table or step.name == "index":
@@ -245,7 +245,7 @@ def _rewrite(pipeline: Pipeline, step: Step, known: _Known, pseudo: Pseudonymize
     finish(step, run, manifest.seconds)
 
 
-def _held(table: pa.Table, known: _Known) -> list[dict[str, Any]]:
+def _placed(table: pa.Table, known: _Known) -> list[dict[str, Any]]:
     return [r for r in table.select(["key", "split", "shard"]).to_pylist() if r["key"] in known.keys]
 
 
@@ -282,9 +282,9 @@ def _models(pipeline: Pipeline, known: _Known) -> dict[str, str]:
         if load_manifest(folder) is None:
             continue
         clean = set(read_parts(folder)["key"].to_pylist()) & known.keys
-        said = f"{len(clean)} records were in its clean set" if clean else "records may have been in its pool"
+        how = f"{len(clean)} records were in its clean set" if clean else "records may have been in its pool"
         if clean or pooled:
-            found[f"steps/{folder.name}"] = said
+            found[f"steps/{folder.name}"] = how
     shown = {r["split"] for r in _exported(pipeline) if r["key"] in known.keys}
     for model in sorted((run / "train").glob("*")) if (run / "train").is_dir() and shown else []:
         found[f"train/{model.name}"] = f"records were in its shards ({', '.join(sorted(shown))})"
@@ -304,8 +304,8 @@ def _forget_models(pipeline: Pipeline, models: Collection[str]) -> None:
     """Remove the run's filters among ``models``, with what they keep of pictures, what they said of every record, and
     the page: the next run trains, scores, cuts and draws anew, without the patient."""
     run, filters = pipeline.run, [name for name in models if name.startswith("steps/")]
-    told = [step.folder(run) for step in (pipeline.score, pipeline.capfilt) if step is not None and filters]
-    for folder in [*(run / name for name in filters), *told]:
+    scored = [step.folder(run) for step in (pipeline.score, pipeline.capfilt) if step is not None and filters]
+    for folder in [*(run / name for name in filters), *scored]:
         remove_tree(folder, run / "steps")
     for name in (*FILES, "told.json", MAP):
         (run / "report" / name).unlink(missing_ok=True)
@@ -330,14 +330,14 @@ def _hashes(run: Path) -> dict[str, str]:
 def _search(run: Path, known: _Known, pseudo: Pseudonymizer, progress: Progress) -> tuple[int, list[tuple[str, str]]]:
     """Search every file of the run, sealed and compressed ones opened, for the patient's bytes."""
     kinds = {needle: kind for kind, needles in known.needles.items() for needle in needles}
-    asked = re.compile(b"|".join(re.escape(n) for n in sorted(kinds, key=len, reverse=True)) or b"(?!)")
+    pattern = re.compile(b"|".join(re.escape(n) for n in sorted(kinds, key=len, reverse=True)) or b"(?!)")
     files = sorted(p for p in run.rglob("*") if p.is_file() and PROOFS not in p.parts)
     found = []
     for done, path in enumerate(files, 1):
         if path.name == _BEGUN:
             continue
         for data in _plain(path, pseudo):
-            hits = {kinds[hit] for hit in asked.findall(data)}
+            hits = {kinds[hit] for hit in pattern.findall(data)}
             found += [(name_from(path, run), kind) for kind in sorted(hits)]
         progress("search", done, len(files))
     return len(files), found
