@@ -96,8 +96,10 @@ class SplitTable:
         for name in ("column", *KEYS):
             wanted = getattr(self, name)
             if wanted is not None and wanted not in raw.columns:
-                there = ", ".join(raw.columns[:30])
-                raise RecipeError(f"split.table.{name}", f"there is no column '{wanted}'", f"the columns are {there}")
+                from curate.sources.reports.read import columns_there
+
+                fix = columns_there(raw.columns)
+                raise RecipeError(f"split.table.{name}", f"there is no column '{wanted}'", fix)
         return raw.with_columns(pl.all().cast(pl.String).fill_null("").str.strip_chars())
 
 

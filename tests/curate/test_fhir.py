@@ -240,3 +240,13 @@ def test_bundles_that_give_their_resources_the_same_names_each_mean_their_own(tm
     both = "\n".join(json.dumps(bundle(own(n))) for n in (1, 2))  # in one file nothing tells whose they are
     (tmp_path / "both.ndjson").write_text(both)
     assert {(r.patient, r.study, r.text) for r in read(tmp_path)} == {("", "", "")}
+
+
+def test_a_link_that_is_not_followed_says_nothing_of_whose_a_report_is(tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "x.json").write_text(json.dumps(bundle(others())))
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "l.json").symlink_to(tmp_path / "outside" / "x.json")
+    (tmp_path / "in" / "r.json").write_text(json.dumps(report(1)))
+    link, own = read_reports(tmp_path / "in", ReportColumns(), "fhir")
+    assert (link.reason, own.patient) == (Reason.SYMLINK, "p1")

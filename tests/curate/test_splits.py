@@ -100,6 +100,11 @@ def test_a_table_that_names_nothing_of_the_archive_is_refused(tmp_path: Path) ->
     path.write_text("study,split\ns12345,train\n")
     with pytest.raises(RecipeError, match="no column 'dicom_id'"):
         SplitTable(str(path), image="dicom_id").check()
+    path.write_text("P1234567,train\nP2345678,test\n")  # no header: a patient stands where names should
+    with pytest.raises(RecipeError) as shown:
+        SplitTable(str(path), image="dicom_id").check()
+    assert "P1234567" not in str(shown.value)
+    path.write_text("study,split\ns12345,train\n")
     with pytest.raises(RecipeError, match="s#####") as caught:
         split_by(
             OfficialSplits(SplitTable(str(path), study="study")),

@@ -129,12 +129,12 @@ def _rtf_end(text: str, start: int) -> int:
 
 def _in_unicode(rtf: str) -> str:
     """Of what is written twice, {\\upr{bytes}{\\*\\ud{Unicode}}}, the second."""
-    while (twice := _RTF_TWICE.search(rtf)) is not None:
-        behind = rtf[_rtf_end(rtf, twice.end()) :]
-        rtf = rtf[: twice.start()] + (
-            _RTF_UNICODE.sub("{", behind, count=1) if _RTF_UNICODE.match(behind) else rtf[twice.end() :]
-        )
-    return rtf
+    kept, at = list[str](), 0
+    while (twice := _RTF_TWICE.search(rtf, at)) is not None:
+        unicode = _RTF_UNICODE.match(rtf, _rtf_end(rtf, twice.end()))
+        kept += [rtf[at : twice.start()], "{" if unicode else ""]
+        at = (unicode or twice).end()
+    return "".join(kept) + rtf[at:]
 
 
 def _of_rtf(rtf: str) -> str:

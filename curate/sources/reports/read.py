@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 _MAX_XML = 1 << 24  # bytes of one document; what is longer is cut, and then malformed
 _HEAD = 4096  # bytes of a text file that show whether it is something else
 _BROKEN_FIX = "quote cells that hold the delimiter, quotes or line breaks; name a field of a field as report.text"
-_HEADER = re.compile(r"[A-Za-z]\w*(?:_\w+)+|[A-Z][A-Z0-9]{1,7}")  # FINDINGS_COL, ACC: as no one is called
+_HEADER = re.compile(r"(?!.*\d{3})(?:[A-Za-z]\w*(?:_\w+)+|[A-Z]{2,7}\d?)")  # FINDINGS_COL, ACC: neither name nor number
 
 
 class Counted(Protocol):
@@ -133,7 +133,8 @@ class _Source:
         known = References()
         for found in walk_members(self.path):
             kind = _kind(found, self.format, self.single)
-            if kind == "fhir" or (kind is not None and _may_be_fhir(found, kind, self.columns)):
+            is_one = kind == "fhir" or (kind is not None and _may_be_fhir(found, kind, self.columns))
+            if is_one and found.reason is None:
                 with suppress(DropRecord), open_bytes(place(found.path), "xml") as file:
                     own = known.within(found.path)
                     for url, resource in resources(file):
@@ -417,16 +418,16 @@ def _is_meant(names: list[str], columns: ReportColumns) -> bool:
 
 def _check_names(names: list[str], columns: ReportColumns) -> None:
     if not columns.make_text:
-        raise RecipeError("columns.text", "names no column, and columns.sections neither", _there(names))
+        raise RecipeError("columns.text", "names no column, and columns.sections neither", columns_there(names))
     for name, column in columns.by_field().items():
         if names.count(column) != 1:
             problem = (
                 f"there is no column {column!r}" if column not in names else f"several columns are named {column!r}"
             )
-            raise RecipeError(f"columns.{name}", problem, _there(names))
+            raise RecipeError(f"columns.{name}", problem, columns_there(names))
 
 
-def _there(names: list[str]) -> str:
+def columns_there(names: list[str]) -> str:
     """The columns there are, those apart that could be a patient's: a first row of data stands where names should."""
     shown = [name for name in names if _HEADER.fullmatch(name) or safe_name(name)]
     if not shown or 2 * len(shown) < len(names):
