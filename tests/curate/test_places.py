@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import errno
 import io
+import itertools
 import os
 import pickle
 import random
 import tarfile
+import threading
 import time
 import zipfile
 from collections.abc import Iterator
@@ -247,8 +249,8 @@ def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return place(f"{RUN}/private/lock.lease") if request.param == "remote" else tmp_path / "lock.lease"
 
 
-def lease(folder: Path) -> Lease:
-    return Lease(folder, beat=0.02, stale=0.2)
+def lease(folder: Path, stale: float = 0.2) -> Lease:
+    return Lease(folder, beat=0.02, stale=stale)
 
 
 def test_a_lease_is_held_by_one_and_taken_over_from_the_dead(folder: Path) -> None:
@@ -293,6 +295,52 @@ def test_a_damaged_lease_is_watched_as_any(folder: Path) -> None:
     taken.take()
     assert taken.number == 2
     taken.release()
+
+
+def test_a_clock_that_jumps_takes_no_lease_away_and_jams_none(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every question what time it is has an answer a year off, to one side and to the other."""
+    clock, jumps, write = time.time, itertools.cycle([-3e7, 3e7]), leases._write
+    monkeypatch.setattr(time, "time", lambda: clock() + next(jumps))
+    monkeypatch.setattr(time, "time_ns", lambda: int(time.time() * 1e9))
+    first = lease(folder, 1)
+    first.take()
+    with pytest.raises(RunError, match="another run is at work"):
+        lease(folder, 1).take()
+    failed = threading.Semaphore(0)
+
+    def fail(path: Path, data: bytes) -> None:
+        failed.release()
+        raise OSError
+
+    monkeypatch.setattr(leases, "_write", fail)  # an outage much shorter than what a holder is given
+    assert failed.acquire(timeout=5) and failed.acquire(timeout=5)
+    monkeypatch.setattr(leases, "_write", write)
+    first.check()
+    if not is_remote(folder):
+        for file in folder.iterdir():
+            os.utime(file, (4e9, 4e9))
+    with pytest.raises(RunError, match="another run is at work"):
+        lease(folder, 1).take()
+    first.check()
+    first._over.set()  # killed
+    taken, refused = [], []
+
+    def take() -> None:
+        mine = lease(folder, 1)
+        try:
+            mine.take()
+            taken.append(mine)
+        except RunError:
+            refused.append(mine)
+
+    both = [threading.Thread(target=take) for _ in range(2)]
+    for thread in both:
+        thread.start()
+    for thread in both:
+        thread.join(5)
+    assert len(taken) == len(refused) == 1 and taken[0].number == 2
+    taken[0].check()
+    taken[0].release()
 
 
 def test_a_run_at_a_url_is_exclusive(monkeypatch: pytest.MonkeyPatch) -> None:
