@@ -24,8 +24,9 @@ from benchmarks import frozen
 from benchmarks.filters.methods import Contender, columns_of
 from benchmarks.filters.mismatches import BASELINES
 from curate.sources.reports.statements import claim
+from filters.banks import digests
 from filters.judges.fit import PairFeatures, fit
-from filters.judges.towers import PACKAGED, digests, features, open_towers
+from filters.judges.towers import PACKAGED, features, open_towers
 from filters.method import Records
 
 _SPLIT, _TEST, _BOOT = 20261129, 0.25, 1000

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from curate.errors import RunError
+from filters.banks import digests
 from filters.judges.faults import FAULTS, ON_CLEAN, ON_POOL, Faults, exchange, holdout_error
 from filters.judges.judges import Judges
 from filters.judges.posterior import Posterior
 from filters.judges.spaces import ImageSpace, Rows, TextSpace
 from filters.judges.stack import Floats, Index, Linear, wrong_texts
 from filters.judges.study import COLUMNS, Memory
-from filters.judges.towers import digests
 
 FOLDS = 4
 LEAST_PAIRS, LEAST_GROUPS = 40, 8
@@ -135,7 +135,7 @@ def fit(
     ``share_error`` over the pool's patients: `Faults.standard_error`), and how far the pool's wrong pairs are
     ``unlike`` exchanged ones (`Faults.unlike`).
     """
-    groups = digests(reference.groups)
+    names, groups = digests(reference.names), digests(reference.groups)
     if len(reference) < LEAST_PAIRS or len(np.unique(groups)) < LEAST_GROUPS:
         found = f"{len(reference)} pairs of {len(np.unique(groups))} patients"
         raise RunError(
@@ -148,7 +148,7 @@ def fit(
     weights = np.ones(len(x), np.float32)
     metrics: dict[str, float] = {}
     for _ in range(1 if clean else rounds + 1):
-        judges = tuple(_judges(x, u, weights, fold != k) for k in range(FOLDS))
+        judges = tuple(_judges(x, u, weights, names, fold != k) for k in range(FOLDS))
         stack, scored = _stack(judges, x, u, reference.groups, fold, weights, rng)
         metrics = metrics or scored  # of the first round: weights carry word of a fold to the others
         odds = _unseen(judges, stack, x, u, fold)
@@ -163,11 +163,11 @@ _NONE = Posterior(0.5, 0.0, 1.0, 0.0, 0.0, 0.0)
 _UNFITTED = Faults.of(np.zeros((1, COLUMNS)), np.zeros(1, np.int64))
 
 
-def _judges(x: Rows, u: Rows, weights: Rows, allowed: NDArray[np.bool_]) -> Judges:
+def _judges(x: Rows, u: Rows, weights: Rows, names: NDArray[np.uint64], allowed: NDArray[np.bool_]) -> Judges:
     kept = allowed & (weights > _FORGET)
     if kept.sum() < LEAST_PAIRS // 4:
         kept = allowed
-    return Judges.of(x[kept], u[kept], weights[kept])
+    return Judges.of(x[kept], u[kept], weights[kept], names[kept])
 
 
 def _unseen(judges: Sequence[Judges], stack: Linear, x: Rows, u: Rows, fold: Index) -> Floats:

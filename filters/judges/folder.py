@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields, is_dataclass
+from collections.abc import Collection
+from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 
 import numpy as np
 from safetensors import SafetensorError
+from safetensors.numpy import load as load_bytes
 from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save as save_bytes
 
 from curate.errors import RecipeError
+from filters.banks import JUDGES, digests, without_rows
 from filters.judges.fit import FOLDS, Panel
 from filters.judges.judges import Judges
 
-_ARRAYS, _VALUES = "judges.safetensors", "judges.json"
+_ARRAYS, _VALUES = JUDGES, "judges.json"
 
 
 def save(panel: Panel, folder: Path) -> None:
@@ -33,12 +37,27 @@ def load(folder: Path) -> Panel:
     try:
         arrays = load_file(folder / _ARRAYS)
         values = json.loads((folder / _VALUES).read_text("utf-8"))
+        for fold in range(FOLDS):  # rows had no names once
+            arrays.setdefault(f"judges.{fold}.names", np.zeros(0, np.uint64))
         panel: Panel = _unpack(Panel, "", arrays, values)
         _check(panel)
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         problem = f"cannot be read ({type(error).__name__})"
         raise RecipeError(str(folder / _ARRAYS), problem, "train the filter again") from None
     return panel
+
+
+def without_patients(data: bytes, keys: Collection[str], patients: Collection[str]) -> bytes:
+    """`filters.banks.without_rows` of the arrays, without ``patients`` among those that taught judges. The judges are
+    closed forms of their rows, and solved again from those that stay; spaces, stack and calibration are as before."""
+    before, arrays = load_bytes(data), load_bytes(without_rows(data, keys))
+    stay = ~np.isin(arrays["known"], digests(sorted(patients)))
+    arrays["known"] = arrays["known"][stay]
+    changed = [n for n in before if len(before[n]) != len(arrays[n])]
+    for prefix in [n.removesuffix("answers") for n in changed if n.endswith(".answers")]:
+        rows = (arrays[prefix + part] for part in ("images", "texts", "weights", "names"))
+        arrays |= {prefix + n: np.ascontiguousarray(a) for n, a in asdict(Judges.of(*rows)).items()}
+    return save_bytes(arrays) if changed else data
 
 
 def _pack(value: Any, name: str, arrays: dict[str, np.ndarray], values: dict[str, Any]) -> None:

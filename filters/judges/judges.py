@@ -28,7 +28,8 @@ _CLIP = 8.0
 
 @dataclass(frozen=True, eq=False)
 class Judges:
-    """Fitted on n pairs ``images`` float32[n, d] and ``texts`` float32[n, e], unit rows, of ``weights`` float32[n]."""
+    """Fitted on n pairs ``images`` float32[n, d] and ``texts`` float32[n, e], unit rows, of ``weights`` float32[n];
+    ``names`` are the pairs' digests, for `filters.banks`."""
 
     images: Rows
     texts: Rows
@@ -38,16 +39,17 @@ class Judges:
     image_turn: Rows  # float32[d, k]
     text_turn: Rows  # float32[e, k]
     answers: Rows  # float32[n, e], of the kernel regression
+    names: NDArray[np.uint64]
 
     @classmethod
-    def of(cls, images: Rows, texts: Rows, weights: Rows) -> Judges:
+    def of(cls, images: Rows, texts: Rows, weights: Rows, names: NDArray[np.uint64]) -> Judges:
         """Fitted in O(n^3): a second for 2,000 pairs."""
         mean_image, mean_text = (np.average(rows, 0, weights).astype(np.float32) for rows in (images, texts))
         turns = _correlate(images - mean_image, texts - mean_text, weights)
         kernel = _kernel(images, images).astype(np.float64)
         kernel[np.diag_indices(len(images))] += _RIDGE / np.maximum(weights, 1e-3)
         answers = linalg.solve(kernel, (texts - mean_text).astype(np.float64), assume_a="pos").astype(np.float32)
-        return cls(images, texts, weights.astype(np.float32), mean_image, mean_text, *turns, answers)
+        return cls(images, texts, weights.astype(np.float32), mean_image, mean_text, *turns, answers, names)
 
     def columns(self, images: Rows, texts: Rows) -> NDArray[np.float64]:
         """float64[n, 3 * judges] of the pairs of ``images`` and ``texts``: each judge's opinion less what is usual of

@@ -8,7 +8,7 @@ Columns: "" the probability that the pair is right, its patient's other pairs co
 alone. Those of a patient whom the judges learned from are judged by judges that did not.
 
 The folder holds rows of the (de-identified) pairs of the pool that was looked at, at most 20,000, and digests of their
-keys and patients: a record is compared with its patient's others among them.
+keys and patients: a record is compared with its patient's others among them (`filters.banks` takes some out again).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.errors import RecipeError
+from filters.banks import digests
 from filters.judges import fit as fitting
 from filters.judges import folder as files
 from filters.judges import towers as frozen
@@ -112,7 +113,7 @@ class JudgesMethod:
         texts = [t for t, valid in zip(batch.texts, seen, strict=True) if valid]
         rows = self.panel.rows(images[seen], sentences[seen], texts)
         whose = batch.whose or [("", "")] * len(batch.texts)
-        keys, groups = (frozen.digests([w[k] for w, valid in zip(whose, seen, strict=True) if valid]) for k in (0, 1))
+        keys, groups = (digests([w[k] for w, valid in zip(whose, seen, strict=True) if valid]) for k in (0, 1))
         for name, values in zip(self.columns, self.panel.probability(keys, groups, *rows), strict=True):
             out[name][seen] = values
         return out

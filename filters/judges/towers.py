@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
@@ -44,8 +42,3 @@ def features(towers: Towers, records: Records) -> tuple[Rows, Rows, NDArray[np.b
         return np.zeros((0, 1), np.float32), np.zeros((0, 1), np.float32), np.zeros(0, np.bool_)
     left, right = (np.concatenate(part) for part in zip(*rows, strict=True))
     return left, right, np.isfinite(left[:, 0])
-
-
-def digests(names: Sequence[str]) -> NDArray[np.uint64]:
-    """uint64[n]: 8 bytes of each name's BLAKE2b."""
-    return np.array([int.from_bytes(blake2b(n.encode(), digest_size=8).digest(), "big") for n in names], np.uint64)

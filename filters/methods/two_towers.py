@@ -27,6 +27,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from curate.errors import RecipeError
+from filters.banks import digests
 from filters.findings import EDITS, edit
 from filters.method import Batch, Progress, Records, Scores, TrainingSet, read_card, write_card
 from filters.registry import SCORING
@@ -81,7 +82,8 @@ def _write_bank(out: Path, found: Filter, clean: Records, most: int) -> None:
     rows = [towers.embed(b) for b in prepare(chosen.images, chosen.texts, needs, 64)]
     valid = np.concatenate([np.isfinite(left[:, 0]) for left, _ in rows])
     left, right = (np.concatenate(part)[valid].astype(np.float16) for part in zip(*rows, strict=True))
-    save_file({"images": left, "texts": right}, out / _BANK)
+    names = digests(chosen.keys)[valid]
+    save_file({"images": left, "texts": right, "names": names}, out / _BANK)
 
 
 def load(folder: Path, device: str = "auto", **scoring: Any) -> Towers:

@@ -3,8 +3,9 @@ choice.
 
 What is rewritten: the sealed index and listings, every step's tables, the shards that held the patient, the page. What
 stays byte by byte: all other parts and shards. The cut is not taken again, nor are duplicates of the patient's records
-brought back. A list of who withdrew (pseudonyms, sealed) keeps a later index from taking them in again. Models that
-learned from the patient cannot forget one: they are named, or, where asked, their steps are removed to be trained anew.
+brought back. A list of who withdrew (pseudonyms, sealed) keeps a later index from taking them in again. Rows that
+filters keep of the patient's records are taken out of their banks (`filters.banks`); weights, and what else was fitted,
+cannot forget one: such models are named, or, where asked, their steps are removed to be trained anew.
 
 Killed halfway, the same command goes on: the list comes first, and every table is rewritten whole.
 """
@@ -30,6 +31,7 @@ from curate.export.remove import withdrawn_fates, without_planned, without_recor
 from curate.export.webdataset import MARKER, remove_from_shard
 from curate.ingest.sealed import NAMES, WITHDRAWN, read_withdrawn, write_withdrawn
 from curate.intact import files_of, marker_path, part_path
+from curate.record import RECORD, SHARD_PLAN
 from curate.report.words import MAP
 from curate.sources.scan import forget_scanned
 from curate.step import FINISHED, Step, commit_part, finish, load_manifest, read_parts
@@ -46,6 +48,8 @@ from curate.storage import (
     remove_tree,
     table_bytes,
 )
+from filters.banks import FILES as BANKS
+from filters.banks import JUDGES, without_rows
 from pipelines.build import Pipeline, pool_pipeline, scan_folder
 from pipelines.report.summary import write_report
 from pipelines.report.told import FILES
@@ -108,6 +112,9 @@ def withdraw(
         after = _hashes(run)
         both = sorted(before.keys() | after.keys())
         done.changed = {n: (before.get(n, ""), after.get(n, "")) for n in both if before.get(n) != after.get(n)}
+        for name in (n for n, (_, now) in done.changed.items() if now and n.rpartition("/")[2] in BANKS):
+            model, file = "/".join(name.split("/")[:2]), "/".join(name.split("/")[2:])
+            done.models[model] = f"{done.models.get(model, 'rows were kept')}; the rows in {file} are out"
         done.searched, done.found = _search(run, known, pseudo, progress)
         done.proof = _write_proof(run, whose, done, pseudo)
         intent.unlink()
@@ -159,10 +166,7 @@ def _payload(pipeline: Pipeline, keys: Collection[str]) -> dict[str, set[bytes]]
     """Bytes of the patient's pictures and texts that no other record of the run shares."""
     folder = pipeline.ingest.folder(pipeline.run)
     names = ["key", "pixel_hash", "text_hash"]
-    table = (
-        read_parts(folder, names) if pipeline.partitions else pa.table({n: pa.array([], pa.string()) for n in names})
-    )
-    marks = table.to_pylist()
+    marks = read_parts(folder, names, empty=RECORD).to_pylist()
     shared = {r[n] for r in marks if r["key"] not in keys for n in names[1:]}
     found: dict[str, set[bytes]] = {"picture": set(), "text": set(), "signature": set()}
     for i in range(pipeline.partitions):
@@ -235,14 +239,28 @@ def _rewrite(pipeline: Pipeline, step: Step, known: _Known, pseudo: Pseudonymize
         if step.name == "export":
             for split, shard in {(r["split"], r["shard"]) for r in _placed(table, known)}:
                 remove_from_shard(pipeline.shards / split, shard, known.keys)
-        new = _left(step, table, known, pseudo)
-        if new is not table or step.name == "index":
+        new, banks = _left(step, table, known, pseudo), [path for path in files if path.name in BANKS]
+        for path in banks:
+            _forget_rows(path, known)
+        if new is not table or banks or step.name == "index":
             commit_part(folder, i, new, marker["seconds"], inputs, files)
         elif marker["inputs"] != inputs:
             commit_marker(marker_path(folder, i), {**marker, "inputs": inputs})
     if step.name == "export":
         commit_marker(pipeline.shards / MARKER, {"hash": step.hash, "records": inputs})
     finish(step, run, manifest.seconds)
+
+
+def _forget_rows(bank: Path, known: _Known) -> None:
+    data = bank.read_bytes()
+    if bank.name == JUDGES:
+        from filters.judges.folder import without_patients  # SciPy and torch: only where there are judges
+
+        left = without_patients(data, known.keys, known.patients)
+    else:
+        left = without_rows(data, known.keys)
+    if left is not data:
+        commit_bytes(bank, left)
 
 
 def _placed(table: pa.Table, known: _Known) -> list[dict[str, Any]]:
@@ -285,19 +303,14 @@ def _models(pipeline: Pipeline, known: _Known) -> dict[str, str]:
         how = f"{len(clean)} records were in its clean set" if clean else "records may have been in its pool"
         if clean or pooled:
             found[f"steps/{folder.name}"] = how
-    shown = {r["split"] for r in _exported(pipeline) if r["key"] in known.keys}
+    exported = read_parts(pipeline.export.folder(run), ["key", "split"], empty=SHARD_PLAN).to_pylist()
+    shown = {r["split"] for r in exported if r["key"] in known.keys}
     for model in sorted((run / "train").glob("*")) if (run / "train").is_dir() and shown else []:
         found[f"train/{model.name}"] = f"records were in its shards ({', '.join(sorted(shown))})"
     for cells in sorted((run / "compare").glob("*")) if (run / "compare").is_dir() and pooled else []:
         if cells.name != "pool" and cells.is_dir():
             found[f"compare/{cells.name}"] = "records may have been in its selections"
     return found
-
-
-def _exported(pipeline: Pipeline) -> list[dict[str, Any]]:
-    if not pipeline.export.partitions:
-        return []
-    return list(read_parts(pipeline.export.folder(pipeline.run), ["key", "split"]).to_pylist())
 
 
 def _forget_models(pipeline: Pipeline, models: Collection[str]) -> None:

@@ -8,9 +8,11 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from safetensors.numpy import load, load_file
 
 from curate.engine import Engine
 from curate.errors import RecipeError
@@ -19,6 +21,8 @@ from curate.export.remove import NOBODY, without_planned, without_records
 from curate.record import DEDUP, SELECTION, Reason
 from curate.step import load_manifest, read_parts
 from curate.storage import read_marker
+from filters.methods.image_quality.features import describe
+from filters.towers.preprocess import decode
 from pipelines.browse.marks import Marks
 from pipelines.build import Pipeline
 from pipelines.recipe.load import load_recipe
@@ -29,6 +33,7 @@ from pipelines.upkeep.verify import verify_run
 from pipelines.upkeep.withdrawal import is_signed, withdraw
 from tests.pipelines.archive import fingerprint, make_archive, recipe_for
 
+ANY = {"by": "dfn", "keep": 0.7, "force": True}
 PLAIN = {"filters": {"text_quality": {}}, "select": {"by": "text_quality", "keep": 0.7}}
 
 
@@ -171,3 +176,43 @@ def test_a_removal_that_was_killed_goes_on(
     assert not done.found and not [n for n, data in opened(run).items() if key.encode() in data]
     assert not (run / "private" / "removing.sealed").exists()
     assert all(m.reused for m in run_pipeline(recipe, local_engine, silent)[1])
+
+
+@pytest.mark.slow  # 10 CPU-seconds; shorter ones are in tests/filters/test_banks.py
+def test_rows_that_filters_keep_of_a_patient_go_and_their_weights_are_named(
+    inline_engine: Engine, secret_file: Path, tmp_path: Path
+) -> None:
+    archive = make_archive(tmp_path / "a", 32, side=64)
+    rules = {"filters": {"dfn": {"epochs": 1, "batch": 8, "vocab": 256}, "image_quality": {"side": 32, "drawn": 40}}}
+    recipe = load_recipe(recipe_for(archive, tmp_path / "run", secret_file, **PLAIN | rules | {"select": ANY}))
+    save_recipe(recipe)
+    pipeline, manifests = run_pipeline(recipe, inline_engine, silent)
+    told_of(pipeline, manifests)
+    run, steps = pipeline.run, pipeline.train_filters
+    clean = read_parts(steps["dfn"].folder(run))["key"].to_pylist()
+    fates = read_parts(pipeline.index.folder(run)).to_pylist()
+    patient = {r["key"]: r["patient"] for r in fates}[clean[0]]
+    mine = [r["key"] for r in fates if r["patient"] == patient]
+    payload = read_parts(pipeline.ingest.folder(run)).to_pylist()
+    pictures = [decode(r["image"], 32) for r in payload if r["key"] in mine and r["key"] in clean]
+    files = {p: p.read_bytes() for step in steps.values() for p in step.folder(run).glob("model/*")}
+
+    done = withdraw(pipeline, [], clean[:1], silent)
+
+    two, quality = (steps[name].folder(run) / "model" / "bank.safetensors" for name in ("dfn", "image_quality"))
+    assert {p for p, data in files.items() if p.read_bytes() != data} == {two, quality}
+    before, after = load(files[two]), load_file(two)  # its rows are the clean pairs that decode, in order of their keys
+    stay = [key not in mine for key in sorted(clean)]
+    assert not all(stay) and len(before["images"]) == len(stay)
+    assert all((after[side] == before[side][stay]).all() for side in ("images", "texts"))
+    before, after = load(files[quality]), load_file(quality)
+    white = [np.clip((describe(p) - before["middle"]) @ before["whiten"], -6, 6) for p in pictures if p is not None]
+    held = {i for i, row in enumerate(before["known"]) if any(np.allclose(row, w) for w in white)}
+    assert held and (after["known"] == np.delete(before["known"], sorted(held), axis=0)).all()
+    assert all((after[n] == before[n]).all() for n in ("middle", "whiten", "judge", "blank", "usual"))
+    proof = read_marker(run / done.proof)
+    assert proof is not None and all(str(p.relative_to(run)) in proof["changed"] for p in (two, quality))
+    told = proof["learned_from"][f"steps/{steps['dfn'].folder(run).name}"]
+    assert "in its clean set" in told and told.endswith("the rows in model/bank.safetensors are out")
+    assert not verify_run(run, recipe.secret_source().pseudonymizer()).damaged
+    assert all(m.reused for m in run_pipeline(recipe, inline_engine, silent)[1])

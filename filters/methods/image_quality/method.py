@@ -19,6 +19,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from curate.errors import RecipeError, RunError
+from filters.banks import digests
 from filters.method import Batch, Progress, Scores, TrainingSet, read_card, write_card
 from filters.methods.image_quality.features import BLANK, NAMES, describe, text_share
 from filters.methods.image_quality.negatives import draw_negative
@@ -68,8 +69,9 @@ def train(training: TrainingSet, out: Path, rules: Rules, progress: Progress | N
     rng = np.random.default_rng(rules.seed)
     clean = training.clean.sorted()
     chosen = np.sort(rng.permutation(len(clean))[: rules.max_images])
-    decoded = (preprocess.decode(clean.images[int(i)], rules.side) for i in chosen)
-    pictures = [p for p in decoded if p is not None]
+    decoded = ((clean.keys[int(i)], preprocess.decode(clean.images[int(i)], rules.side)) for i in chosen)
+    named = [(key, p) for key, p in decoded if p is not None]
+    keys, pictures = [key for key, _ in named], [p for _, p in named]
     if len(pictures) < _LEAST:
         raise RunError(f"{len(pictures)} images of the clean set decode, image_quality needs {_LEAST}: declare more")
     described = np.array([describe(p) for p in pictures])
@@ -84,7 +86,9 @@ def train(training: TrainingSet, out: Path, rules: Rules, progress: Progress | N
         "train_images": float((~held).sum()),
     }
     out.mkdir(parents=True, exist_ok=True)
-    save_file({name: np.ascontiguousarray(getattr(bank, name)) for name in _ARRAYS}, out / "bank.safetensors")
+    arrays = {name: np.ascontiguousarray(getattr(bank, name)) for name in _ARRAYS}
+    names = digests(keys)[~held][: rules.bank]
+    save_file({**arrays, "names": names}, out / "bank.safetensors")
     write_card(out, "image_quality", rules, training, metrics, preprocessing={"side": rules.side}, statistics=NAMES)
     return metrics
 

@@ -9,7 +9,7 @@ without their thumbnails: on 2,500 films of the synthetic pool no two different 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ from safetensors.numpy import load_file, save_file
 from curate.dedup.exact import normalise
 from curate.dedup.image import SIDE, ranks, thumb
 from curate.errors import RecipeError
+from filters.banks import digests
 from filters.findings import concept
 from filters.method import Batch
 from filters.towers.preprocess import Pixels
@@ -35,9 +36,13 @@ Words = NDArray[np.uint64]
 
 class Copies:
     """What a pool holds: of n distinct pairs ``pictures`` uint64[n, 4], ``claims`` uint64[n] (what the text affirms; of
-    a text without a known finding its words) and ``own`` uint64[n], which tell a pair from its copies."""
+    a text without a known finding its words) and ``own`` uint64[n], which tell a pair from its copies. Of the pairs
+    given, ``names`` are their records' digests: several records may be one pair."""
 
-    def __init__(self, pictures: Words, claims: Words, own: Words) -> None:
+    def __init__(self, pictures: Words, claims: Words, own: Words, names: Words) -> None:
+        _, once = np.unique(np.column_stack([own, names]), axis=0, return_index=True)
+        given = {"pictures": pictures, "claims": claims, "own": own, "names": names}
+        self._given = {name: np.ascontiguousarray(rows[once]) for name, rows in given.items()}
         own, first = np.unique(own, return_index=True)
         order = np.lexsort((own, claims[first]))
         self.pictures, self.claims, self.own = pictures[first][order], claims[first][order], own[order]
@@ -45,7 +50,10 @@ class Copies:
     @classmethod
     def of(cls, batches: Iterable[Batch], side: int) -> Copies:
         """Of all pairs whose image decoded; later calls must come with images of the same ``side``."""
-        parts = [[column[b.valid] for column in _signatures(b.images[side], b.texts)] for b in batches]
+        parts = [
+            [column[b.valid] for column in (*_signatures(b.images[side], b.texts), _names(b.whose, len(b.texts)))]
+            for b in batches
+        ]
         return cls(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
     def __call__(self, pixels: Pixels, texts: list[str], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -62,8 +70,8 @@ class Copies:
         return out
 
     def save(self, folder: Path) -> None:
-        """`FILE` in ``folder``: 48 bytes a pair, of which no picture can be made."""
-        save_file({"pictures": self.pictures, "claims": self.claims, "own": self.own}, folder / FILE)
+        """`FILE` in ``folder``: 56 bytes a record, of which no picture can be made."""
+        save_file(self._given, folder / FILE)
 
     @classmethod
     def load(cls, folder: Path) -> Copies:
@@ -72,11 +80,16 @@ class Copies:
         try:
             held = load_file(path)
             pictures, claims, own = (held[name].astype(np.uint64) for name in ("pictures", "claims", "own"))
+            names = held.get("names", np.zeros(len(own), np.uint64))  # rows had none once
             if pictures.shape != (len(own), _ORDER**2 // 64) or claims.shape != own.shape or own.ndim != 1:
                 raise ValueError
         except (OSError, ValueError, KeyError, SafetensorError) as error:
             raise RecipeError(str(path), f"cannot be read ({type(error).__name__})", "train the filter again") from None
-        return cls(pictures, claims, own)
+        return cls(pictures, claims, own, names)
+
+
+def _names(whose: Sequence[tuple[str, str]] | None, n: int) -> Words:
+    return digests([key for key, _ in whose or [("", "")] * n])
 
 
 def _signatures(pixels: Pixels, texts: list[str]) -> tuple[Words, Words, Words]:

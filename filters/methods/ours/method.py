@@ -198,7 +198,8 @@ def _preprocessing(folder: Path) -> dict[str, Any]:
 def _copies(clean: Records, pool: Records, side: int) -> Copies:
     """What there are copies of: all pairs of the pool and of the clean set whose image decodes."""
     images, texts = [*clean.images, *pool.images], [*clean.texts, *pool.texts]
-    return Copies.of(prepare(images, texts, Needs((side,)), _BATCH), side)
+    whose = list(zip([*clean.keys, *pool.keys], [*clean.groups, *pool.groups], strict=True))
+    return Copies.of(prepare(images, texts, Needs((side,)), _BATCH, whose=whose), side)
 
 
 def load(folder: Path, device: str = "auto") -> Ours:

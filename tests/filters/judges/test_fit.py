@@ -10,9 +10,9 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from curate.errors import RecipeError, RunError
+from filters.banks import digests
 from filters.judges.fit import FOLDS, PairFeatures, Panel, _of_pool, fit, fold_of, uncalibrated
 from filters.judges.folder import load, save
-from filters.judges.towers import digests
 from tests.filters.judges.made import given
 
 

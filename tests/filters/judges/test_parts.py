@@ -11,13 +11,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from filters.banks import digests
 from filters.judges.faults import Faults, exchange, holdout_error, largest_share
 from filters.judges.judges import Judges
 from filters.judges.posterior import Posterior, right_share
 from filters.judges.spaces import ImageSpace, TextSpace, unit, words_of
 from filters.judges.stack import Linear, wrong_texts
 from filters.judges.study import COLUMNS, Memory
-from filters.judges.towers import digests
 from filters.methods.ours.calibration import ece
 from tests.filters.judges.made import given
 
@@ -52,7 +52,7 @@ def test_each_judge_prefers_right_pairs():
     pairs, _ = given(300, 11)
     x = ImageSpace.of(pairs.images)(pairs.images)
     u = TextSpace.of(pairs.sentences, pairs.texts, pairs.groups)(pairs.sentences, pairs.texts)
-    judges = Judges.of(x[:200], u[:200], np.ones(200, np.float32))
+    judges = Judges.of(x[:200], u[:200], np.ones(200, np.float32), digests(pairs.names[:200]))
     right, wrong = judges.columns(x[200:], u[200:]), judges.columns(x[200:], np.roll(u[200:], 30, axis=0))
     assert (right[:, ::3].mean(0) > wrong[:, ::3].mean(0) + 0.5).all()
 
