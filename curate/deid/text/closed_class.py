@@ -28,9 +28,15 @@ KNOWN = ("known value", "Presidio")  # what found a span that is left whole
 CUED = (*KNOWN, "name by its cue")
 _PLACES = ("[ADDRESS]", "[FACILITY]")
 _DAYS = ("[DATE", "[TIME]")  # "14.03. Seen"
-_NEGATION = r"\b(?:no|not|none|nil|neg|negative|without|w/o|absent|never|nor|free|excluded|denies)\b"
-_FREE = r"\b(?-i:Free|FREE)\b"  # with a capital somebody's name too ("Dr Free", "Royal Free")
-_SIDE = r"\b(?:left|right|bilateral(?:ly)?|b/l|midline|both)\b"
+_NEGATION = r"\b(?:no|not|none|nil|neg|negative|without|w/o|absent|never|neither|nor|free|excluded|denies)\b"
+# with a capital somebody's name too ("Dr Free", "Royal Free")
+_FREE = r"\b(?-i:Free|FREE)\b(?![ ](?:fluid|air|gas)\b)"
+_SIDE = (
+    r"\b(?:left|right|bilat(?:eral(?:ly)?)?|unilateral(?:ly)?|b/l|midline|both)\b"
+    # "R hip", no "Dr R Hand"
+    r"|\b(?-i:[LR])(?=[ ](?-i:hip|knee|shoulder|elbow|wrist|hand|foot|ankle|arm|leg|femur|tibia|humerus|lung|kidney"
+    r"|renal|breast|ovary|eye|ear|side|sided|upper|lower|middle|pleural|effusion|pneumothorax)\b)"
+)
 _SIDE_IN_SHORT = r"\b[lr]t\b"  # "Lt knee"; of "Lt Smith" the rank stays
 _SEVERITY = (
     r"\b(?:mild|moderate|severe|small|large|minimal|trace|marked|tiny|gross|massive|subtle|normal|abnormal|stable"
@@ -39,7 +45,8 @@ _SEVERITY = (
 _MEASURE = (
     r"(?<![\w-])(?<!\d[.,])(?:\d{1,3}(?:\.\d{1,2})?-)?"  # "3-4 mm"
     r"(?:\d{1,2}[ ]?wks?\b|\d{1,4}(?:\.\d{1,3})?(?:[ ]?x[ ]?\d{1,4}(?:\.\d{1,3})?)*"
-    r"[ ]?(?:%|(?:mm|cms?|ml|mg|bpm|degrees|mbq)(?!\w)|(?-i:g|cc)(?![\w:.]|[ ](?:(?-i:[A-Z])|dr|to\b))))"
+    r"[ ]?(?:%|(?:mm|cms?|ml|mg|bpm|degrees|mbq)(?!\w)|french(?=[ ](?-i:[a-z]))"
+    r"|(?-i:g|cc)(?![\w:.]|[ ](?:(?-i:[A-Z])|dr|to\b))))"
 )
 _LEVEL = r"(?<![\w/-])[CTLSD]\d{1,2}(?:[-/][CTLS]?\d{1,2})?(?![\w/-])"
 _ORDINAL = (  # "4th and 5th metatarsals"

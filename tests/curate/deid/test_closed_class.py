@@ -125,6 +125,8 @@ def test_the_tagger_takes_them_from_no_place_either(text):
      ("60 cc Omnipaque given.", "60 cc Omnipaque"), ("Lines: Rt IJ tip in SVC.", "Lines: Rt IJ tip"),
      ("Ref by Dr Smith B/L knee OA", "B/L knee"), ("ref dr smith rt knee pain", "rt knee"),
      ("Ref by Dr Smith w/o pain", "w/o pain"), ("Mr Smith LT KNEE", "LT KNEE"), ("Mrs Jones Rt Shoulder", "Rt"),
+     ("Dr Smith bilat effusions", "bilat"), ("Dr Smith R hip", "R hip"), ("Dr Smith Neither side", "Neither"),
+     ("Dr Lee Free fluid", "Free fluid"), ("Dr Smith 12 French catheter", "12 French"),
      ("2 h 64%, 4 h 22% (normal <10%). Delayed.", "22%"), ("MRI for Z J 0071182. 41 mm lesion", "41 mm lesion")],
 )  # fmt: skip
 def test_of_a_whole_report(text, stays):
