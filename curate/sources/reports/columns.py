@@ -119,9 +119,9 @@ _SOMEONE = re.compile(rf" (?:{_PERSON}) ")
 _WHOLE = re.compile(r" (?:reports?|report text|text|narrative|notes?|full text|body|document|radiology report) ")
 _UID = re.compile(r"[0-2](?:\.\d+){3,}")
 _DAY = re.compile(r"(?:19|20)\d\d[-/.]?[01]\d[-/.]?[0-3]\d(?:[T ].*|\d{6}.*)?|[0-3]?\d[-/.][0-3]?\d[-/.](?:19|20)\d\d")
-_LETTER = r"(?:[^\W\d_]|['’.-])"
-_PN = re.compile(  # no sentence: its last word is none of four letters and a full stop
-    rf"(?!.*[a-zß-ÿ]{{4}}\.$)(?:[^\W\d_]{_LETTER}*(?:\^(?:{_LETTER}| )*)+"
+_LETTER = r"(?:[^\W\d]|['’.-]|(?<=[^\W\d_]{3})\d+)"  # a digit behind three letters, as of Jane2: T2 is no one
+_PN = re.compile(  # no sentence: its last word is none of four small letters and a full stop
+    rf"(?!.*(?<![^\W\d_])[a-zß-ÿ]{{4,}}\.$)(?:[^\W\d_]{_LETTER}*(?:\^(?:{_LETTER}| )*)+"
     rf"|[^\W\d_][\w'’-]+,\s?[^\W\d_][\w'’.-]*(?:\s[^\W\d_][\w'’.]*){{0,2}})"
 )
 _CODE = re.compile(r"(?=(?:\D*\d){4})[\w./#-]+")

@@ -340,6 +340,9 @@ def test_cells_say_what_a_name_does_not() -> None:
     assert kind_of("foo", ["Quartermaine^Allan", "Thornquist, Eva"]) is Kind.NAME
     assert kind_of("foo", ["QH77001", "QH77002"]) is Kind.ID
     assert kind_of("report", ["T1^T2 normal."]) is Kind.REPORT and kind_of("foo", ["Stable, no change."]) is Kind.TEXT
+    for name in ("DOE_JANE^M", "van_der_Berg^Jan", "Doe^Jane2", "Garcia, Juan Carlos.", "Patel^Anil^M.D."):
+        assert kind_of("foo", [name]) is Kind.NAME
+    assert kind_of("foo", ["T2^T1 seen", "O2^ 3"]) is Kind.TEXT
     assert kind_of("patient", ["QH77001"]) is Kind.PATIENT
     assert kind_of("patient", ["Allan Quartermaine"]) is Kind.NAME
     assert kind_of("foo", ["The liver is normal.", "2020-03-01"]) is Kind.TEXT
