@@ -191,6 +191,7 @@ def test_kills_at_random_requests_lose_nothing(bucket: str, tmp_path: Path, secr
         assert shards(place(out)) == want, f"seed {seed}"
         assert not verify_run(place(out), recipe.secret_source().pseudonymizer()).damaged, f"seed {seed}"
         whole += 1
+        print(f"{died} kills, {whole} whole runs")
 
 
 class _Refuses(http.server.BaseHTTPRequestHandler):
