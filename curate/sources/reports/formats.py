@@ -54,8 +54,8 @@ _EXPLAINED = {
     "a PDF, which is not read": ((".pdf",), "export the reports as text, or as CSV"),
     "a word processor's document, which is not read": ((".doc", ".docx", ".odt"), "save it as .txt or .rtf"),
     "a document of Markdown, which is not read": ((".md", ".markdown", ".rst"), "name it .txt if it is a report"),
-    "an archive of files": ((".tgz", ".7z", ".rar", ".bz2", ".xz", ".zst"), "unpack it, or pack it as .tar or .zip"),
-    "an archive that cannot be read": ((".zip", ".tar"), "pack it again, or unpack it"),
+    "an archive of files": ((".7z", ".rar", ".bz2", ".xz", ".zst"), "unpack it, or pack it as .tar or .zip"),
+    "an archive that cannot be read": ((".zip", ".tar", ".tgz"), "pack it again, or unpack it"),
     "a document of XML, of which CDA and FHIR are read": ((".xml", ".cda", ".ccda"), _AS_TEXT),
     "a database": ((".db", ".sqlite", ".mdb", ".accdb", ".dta", ".sas7bdat", ".sav", ".rds"), _AS_TEXT),
 }
