@@ -79,7 +79,7 @@ class EngineChoice(Part):
     """Of a model's actor: 1, or a part of one; 0 scores on the CPU."""
     actors: Annotated[int, Field(ge=1)] = 1
     """Models that score beside each other at most: on Ray, as many of them as there is room for."""
-    record_seconds: Annotated[float, Field(ge=0)] = 600.0
+    record_seconds: Annotated[float, Field(ge=0, le=1e6)] = 600.0
     """What takes longer to decode, clean or verify has its process ended, is tried again, and is then dropped as
     crashed_its_process; waiting for a source does not count. 0: no limit."""
 
@@ -150,7 +150,7 @@ class Recipe(Part):
     def _sources_make_sense(self) -> Recipe:
         names = [s.name for s in self.images]
         if len(set(names)) != len(names):
-            raise ValueError("two image sources share a name; names are part of every key")
+            raise ValueError("two image sources share a name, which is part of every key; name each otherwise")
         if not self.images and self.pair.unpaired_reports == "drop" and not self.trains_alone:
             raise ValueError("no images: give 'images', or 'pair.unpaired_reports: keep' for a text-only run")
         if not self.reports and self.pair.unpaired_images == "drop" and not self.trains_alone:
@@ -161,7 +161,9 @@ class Recipe(Part):
         if len(self.filters) > 1 and "ours" not in self.filters and cuts and self.select.by is None:
             raise ValueError(f"select.by: name the score to cut by, of {', '.join(self.filters)}")
         if cuts or (self.filters and self.select.by is not None):
-            self._columns_of_filters()
+            self._columns_of_filters(self.select, "select")
+        for name, select in self.compare.selections.items():
+            self._columns_of_filters(select, f"compare.selections.{name}")
         if self.capfilt is not None and self.capfilt.folder is None:
             self._writes(self.capfilt.filter)
         self.semantic_rules()
@@ -179,20 +181,21 @@ class Recipe(Part):
             there = f"of {', '.join(blips)}" if blips else "here there is none"
             raise ValueError(f"capfilt.filter: '{name}' is no blip filter of the recipe, {there}; or give a folder")
 
-    def _columns_of_filters(self) -> None:
-        """Every column that the cut reads is a filter's, and what is called a probability can be one."""
-        for column in self.select_rules().score_columns:
+    def _columns_of_filters(self, select: Select, at: str) -> None:
+        """Every column that a cut reads is a filter's, and what is called a probability can be one."""
+        rules = select.rules(list(self.filters))
+        for column in rules.score_columns:
             if not any(column == name or column.startswith(f"{name}_") for name in self.filters):
-                raise ValueError(f"select.by: no filter makes '{column}'; there are {', '.join(self.filters)}")
+                raise ValueError(f"{at}.by: no filter makes '{column}'; there are {', '.join(self.filters)}")
             name, _, suffix = column.rpartition("_")
             made_by = self.filters.get(name) if suffix == "margin" else None
             if made_by is not None and made_by.folder is None and not getattr(made_by.rules(), "margin", True):
                 flag = f"filters.{name}.margin: true"
-                raise ValueError(f"select.by: '{column}' is not computed unless it is asked for; {flag}")
-        read = self.select.probability or self.select_rules().by
-        if self.select.precision is not None and not (isinstance(read, str) and self._is_probability(read)):
+                raise ValueError(f"{at}.by: '{column}' is not computed unless it is asked for; {flag}")
+        read = select.probability or rules.by
+        if select.precision is not None and not (isinstance(read, str) and self._is_probability(read)):
             raise ValueError(
-                "select.precision: it needs a probability: that of 'ours' or 'judges', or a sigmoid filter's column _p"
+                f"{at}.precision: it needs a probability: that of 'ours' or 'judges', or a sigmoid filter's column _p"
             )
 
     def _is_probability(self, column: str) -> bool:

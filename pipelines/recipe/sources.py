@@ -297,5 +297,5 @@ class Split(Part):
     @model_validator(mode="after")
     def _something_trains(self) -> Split:
         if self.val + self.test >= 1:
-            raise ValueError(f"val + test is {self.val + self.test:g}; nothing is left to train on")
+            raise ValueError(f"val + test is {self.val + self.test:g}, which leaves nothing to train on; hold out less")
         return self
