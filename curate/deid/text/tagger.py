@@ -311,6 +311,8 @@ def _leads_an_exam(tokens: Tokens, i: int) -> bool:
     before, after = tokens.forms[i - 1].lower() if i else "", [*tokens.forms[i + 1 : i + 3], "", ""]
     if tokens.forms[i] in "Xx":
         return after[1].lower() == "ray"
+    if kind(after[0].lower()) & Kind.FUNCTION and before not in roles.OF_PLACES:
+        return False
     return after[0].isalpha() and (before in roles.OF_PLACES or _is_of_medicine(after[0]))
 
 

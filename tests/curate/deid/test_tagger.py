@@ -182,6 +182,7 @@ def test_an_examination_is_no_part_of_the_house_that_it_was_done_in(text, stays)
     assert stays in left and not any(name in left for name in ("Mary", "Oakmont", "OAKMONT", "Mercy"))
 
 
-def test_a_state_goes_with_its_town():
-    left = scrub("Clear. Seen at Hartford CT.", (), "p", PSEUDO, MASK)
+@pytest.mark.parametrize("end", [".", " by Dr Lee."])
+def test_a_state_goes_with_its_town(end):
+    left = scrub(f"Clear. Seen at Hartford CT{end}", (), "p", PSEUDO, MASK)
     assert "CT" not in left and "Hartford" not in left
