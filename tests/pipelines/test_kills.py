@@ -49,6 +49,7 @@ def live(recipe: Path, out: Path, fatal: int, told: Path) -> None:
 
 
 @pytest.mark.slow  # 100 processes that die, and the runs they come to
+@pytest.mark.timeout(3600)
 def test_kills_at_random_writes_lose_nothing(tmp_path: Path, secret_file: Path) -> None:
     kills = int(os.environ.get("RADSIFT_KILLS", "100"))
     seed = int(os.environ.get("RADSIFT_SEED", random.randrange(2**32)))
@@ -68,14 +69,15 @@ def test_kills_at_random_writes_lose_nothing(tmp_path: Path, secret_file: Path) 
 
     assert lived(tmp_path / "run", 0)
     want, writes = fingerprint(tmp_path / "run"), int(told.read_text())
-    places, whole = Counter[str](), 0
-    while places.total() < kills or not whole:
+    places, whole, killed = Counter[str](), 0, True
+    while places.total() < kills or killed:
         out = tmp_path / f"killed-{whole}"
-        if not lived(out, chance.randrange(1, writes) if places.total() < kills else 0):
+        if killed := not lived(out, chance.randrange(1, writes) if places.total() < kills else 0):
             places[told.read_text()] += 1
             continue
         assert fingerprint(out) == want, f"seed {seed}"
         pseudo = load_recipe(out.with_suffix(".yaml")).secret_source().pseudonymizer()
         assert not verify_run(out, pseudo).damaged, f"seed {seed}"
         whole += 1
+        print(f"{places.total()} kills, {whole} whole runs", flush=True)
     print(f"{places.total()} kills, {whole} whole runs of {writes} writes; before a write below: {dict(places)}")

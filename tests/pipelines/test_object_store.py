@@ -169,6 +169,7 @@ run_pipeline(recipe, InlineEngine(), lambda *_: None)
 
 
 @pytest.mark.slow  # 25 processes that die, and the runs they come to
+@pytest.mark.timeout(3600)
 def test_kills_at_random_requests_lose_nothing(bucket: str, tmp_path: Path, secret_file: Path) -> None:
     """kill -9 before or after a random request that writes, again and again, until so many died: what comes of it is a
     local run's, byte by byte."""
@@ -180,12 +181,12 @@ def test_kills_at_random_requests_lose_nothing(bucket: str, tmp_path: Path, secr
     recipe = load_recipe(written)
     save_recipe(recipe)
     want = shards(run_pipeline(recipe, InlineEngine(), silent)[0].run)
-    died, whole = 0, 0
-    while died < kills or not whole:
+    died, whole, killed = 0, 0, True
+    while died < kills or killed:
         out = f"{bucket}/killed-{whole}"
         (tmp_path / "far.yaml").write_text(yaml.safe_dump(yaml.safe_load(written.read_text()) | {"out": out}))
         after = chance.randrange(1, 30) if died < kills else 0
-        if was_killed(_LIFE, tmp_path / "far.yaml", after, chance.randrange(2**32)):
+        if killed := was_killed(_LIFE, tmp_path / "far.yaml", after, chance.randrange(2**32)):
             died += 1
             continue
         assert shards(place(out)) == want, f"seed {seed}"
