@@ -38,6 +38,10 @@ WHY = {
         "after check_shards: our marker and no foreign name",
     ),
     ("curate/engine/ray_start.py", "close"): (1, "the folder that mkdtemp has made for this Ray"),
+    ("curate/engine/share.py", "shared"): (
+        1,
+        "a number by a random name, in the temporary folder of the engine that runs",
+    ),
     ("curate/engine/ray_train.py", "run_ranks"): (
         1,
         "its scratch folder in the training's, which _claim owns",

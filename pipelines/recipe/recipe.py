@@ -186,7 +186,8 @@ class Recipe(Part):
         rules = select.rules(list(self.filters))
         for column in rules.score_columns:
             if not any(column == name or column.startswith(f"{name}_") for name in self.filters):
-                raise ValueError(f"{at}.by: no filter makes '{column}'; there are {', '.join(self.filters)}")
+                there = f"there are {', '.join(self.filters)}" if self.filters else "the recipe has no filters"
+                raise ValueError(f"{at}.by: no filter makes '{column}'; {there}")
             name, _, suffix = column.rpartition("_")
             made_by = self.filters.get(name) if suffix == "margin" else None
             if made_by is not None and made_by.folder is None and not getattr(made_by.rules(), "margin", True):

@@ -137,7 +137,8 @@ def test_what_an_evaluation_set_holds_is_kept_out(
     if not copied.exists():
         shutil.copytree(finished.shards / "test", copied)
     held = pq.read_table(next(copied.glob("*.parquet")), partitioning=None).to_pylist()
-    made = load_recipe(recipe, [f"evaluation=[{{path: {copied}}}]", "filters={}", "select={}"])
+    plain = ["filters={}", "select={}", "compare.selections={}"]
+    made = load_recipe(recipe, [f"evaluation=[{{path: {copied}}}]", *plain])
     pipeline, manifests = run_pipeline(made, inline_engine, silent)
     counts = next(m for m in manifests if m.step == "dedup").dropped
     assert counts[Reason.IN_EVALUATION.value] >= len(held)
