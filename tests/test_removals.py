@@ -40,7 +40,7 @@ WHY = {
     ("curate/engine/ray_start.py", "close"): (1, "the folder that mkdtemp has made for this Ray"),
     ("curate/engine/share.py", "shared"): (
         1,
-        "a number by a random name, in the temporary folder of the engine that runs",
+        "a partition's file in the temporary folder that the driver has made for them",
     ),
     ("curate/engine/ray_train.py", "run_ranks"): (
         1,
