@@ -4,8 +4,8 @@
 
 Every name is searched as the verifier does, in every case and encoding of 7 bytes and more, in every picture. No
 picture holds a name, so each hit is chance. Three counts: hits of the bytes alone (what a search without a bound would
-call a leak), hits that count, and how many may by the bound that `curate.deid.verify.bytesearch.needed_bits` states.
-The noise is the least favourable there is: of the mean and the spread of the letters themselves.
+call a leak), hits that count, and how many may by the bound that `curate.deid.verify.dicom.byte_search.needed_bits`
+states. The noise is the least favourable there is: of the mean and the spread of the letters themselves.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from typing import Any
 import numpy as np
 import pydicom
 
-from curate.deid.verify.bytesearch import FALSE_ALARMS, found_in_pixels, holds_any
-from curate.deid.verify.source import needles
+from curate.deid.verify.dicom.byte_search import FALSE_ALARMS, found_in_pixels, holds_any
+from curate.deid.verify.dicom.header import byte_forms
 
 _BESIDE = Path(__file__).resolve().parents[3] / "shared" / "data"
 _A_FILE = 64  # spellings sought in one file at a time, as of a header's ten or so values
@@ -71,7 +71,7 @@ def count(pictures: Iterator[tuple[str, bytes, int]], sought: list[str]) -> dict
     """Per kind of picture: how many, their bytes, names searched, hits of bytes, hits that count, how many may."""
     groups: list[dict[bytes, str]] = [{}]
     for name in sought:
-        groups[-1].update(dict.fromkeys(needles(name), name))
+        groups[-1].update(dict.fromkeys(byte_forms(name), name))
         if len(groups[-1]) >= _A_FILE:
             groups.append({})
     told: dict[str, dict[str, float]] = {}

@@ -31,7 +31,7 @@ from curate.deid.replace.finish import finish
 from curate.deid.replace.surrogates import originals
 from curate.deid.rules import PLACEHOLDER, TextRules
 from curate.deid.text.scrub import scrub
-from curate.deid.verify.people import named
+from curate.deid.verify.names import person_names
 from curate.errors import DropRecord
 from filters.findings import extract
 
@@ -79,7 +79,7 @@ def by_scrubber(text: str) -> set[str]:
 def by_verifier(text: str) -> set[str]:
     """Words that the verifier's cues take for a name."""
     plain = PLACEHOLDER.sub("[]", text)
-    return {plain[start:end] for start, end, _ in named(plain)}
+    return {plain[start:end] for start, end, _ in person_names(plain)}
 
 
 def attacked(notes: Sequence[Note], share: float, seed: int) -> dict[str, Any]:

@@ -32,7 +32,7 @@ from benchmarks.deid.text import identifying, tokens
 from curate.deid.rules import LABELS, PLACEHOLDER, TextRules
 from curate.deid.text import scrub as scrubber
 from curate.deid.text.scrub import scrub
-from curate.deid.verify.leaks import findings
+from curate.deid.verify.text import findings
 from curate.errors import DropRecord
 
 _BESIDE = Path(__file__).resolve().parents[3] / "shared" / "data"

@@ -24,12 +24,11 @@ import numpy as np
 from curate import __version__
 from curate.deid.attest import versions
 from curate.deid.quiet import quiet
+from curate.deid.verify.audit_text import is_searched, path_findings, table_findings
+from curate.deid.verify.dicom.audit import ALLOWED, Audited, audit_header
 from curate.deid.verify.finding import Finding
-from curate.deid.verify.pictures import jpeg_is_bare, png_is_bare, tiff_is_bare
+from curate.deid.verify.images import jpeg_is_bare, png_is_bare, tiff_is_bare
 from curate.deid.verify.pixels import pixel_findings, reads_pixels
-from curate.deid.verify.released import ALLOWED, Audited, audit_header
-from curate.deid.verify.released_texts import searches, table_findings
-from curate.deid.verify.released_words import name_findings
 from curate.deid_export.dicom_coded import read_coded
 from curate.deid_export.dicom_gate import is_numbers, shown_views
 from curate.deid_export.dicom_native import Frames, read_native
@@ -135,7 +134,7 @@ class _Work:
 def audit_file(file: Found, rules: AuditRules) -> FileAudit:
     """One file: never raises for what is wrong with it."""
     header_findings = Audited()
-    for finding in name_findings(file.relative):
+    for finding in path_findings(file.relative):
         header_findings.put(finding, "path")
     path = Path(file.path)
     if file.reason is not None and file.size == 0:
@@ -154,7 +153,7 @@ def audit_file(file: Found, rules: AuditRules) -> FileAudit:
             _dicom(path, data, rules, header_findings, audit)
         elif audit.kind == "image":
             _image(path, data, rules, header_findings, audit)
-        elif searches(path.name):
+        elif is_searched(path.name):
             audit.kind = "text"
             dates = "dates" in rules.allowed or file.relative in _OWN_FILES
             searched = _without_versions(path, data) if file.relative in _OWN_FILES else data

@@ -21,7 +21,7 @@ from curate.deid.header.iod import is_picture
 from curate.deid.pixels.faces import check_face, is_defaced, may_show_face
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.quiet import quiet
-from curate.deid.verify.dicom import dicom_findings
+from curate.deid.verify.dicom.findings import dicom_findings
 from curate.deid.verify.finding import rejection_reason
 from curate.deid.verify.pixels import pixel_findings
 from curate.deid_export.dicom_coded import CodedFrames, read_coded

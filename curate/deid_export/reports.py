@@ -12,7 +12,7 @@ from typing import Any
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.verify.files import file_findings
 from curate.deid.verify.finding import Finding, rejection_reason
-from curate.deid.verify.leaks import findings
+from curate.deid.verify.text import findings
 from curate.deid_export.report_cells import Cells, Row, check_row
 from curate.deid_export.report_people import People, is_registered, is_uid, own_values, search_values
 from curate.deid_export.report_write import Writer, open_writer

@@ -32,12 +32,12 @@ from curate.deid.pixels.faces import check_face
 from curate.deid.pixels.gate import Gate, gate
 from curate.deid.rules import TextRules
 from curate.deid.vault import SecretSource
+from curate.deid.verify.dicom.header import search_values, source_identifiers
 from curate.deid.verify.finding import Finding, rejection_reason
-from curate.deid.verify.leaks import findings
-from curate.deid.verify.letters import plain
-from curate.deid.verify.people import named, strangers
+from curate.deid.verify.names import person_names, unknown_capitalised
+from curate.deid.verify.normalise import plain
 from curate.deid.verify.pixels import pixel_findings
-from curate.deid.verify.source import search_values, source_identifiers
+from curate.deid.verify.text import findings
 from curate.engine.guard import clock_record, fault_of, stop_clock
 from curate.engine.share import write_share
 from curate.errors import DropRecord, RunError, SourceError
@@ -290,8 +290,8 @@ def _without_strangers(source: str) -> str:
     """``source`` with the words that are taken for names only since no vocabulary knows them, in small letters: where
     the recipe lets those stay, that they stayed is no finding. Names that a title or a cue gives away are."""
     text = plain(source)
-    called = {text[start:end] for start, end, _ in named(text, unknown=False)}
-    strange = {text[start:end] for start, end in strangers(text)} - called
+    called = {text[start:end] for start, end, _ in person_names(text, unknown=False)}
+    strange = {text[start:end] for start, end in unknown_capitalised(text)} - called
     return re.sub(r"[^\W\d_]+", lambda word: word[0].lower() if word[0] in strange else word[0], source)
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.rules import TextRules
 from curate.deid.text.scrub import scrub
-from curate.deid.verify.leaks import findings
+from curate.deid.verify.text import findings
 from curate.sources.reports.markup import plain_text, report_text
 from curate.sources.reports.section import parse_sections
 

@@ -15,7 +15,7 @@ from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.rules import PixelPolicy, TextRules
 from curate.deid.text.scrub import scrub
 from curate.deid.vault import SecretSource, write_sealed
-from curate.deid.verify import leaks
+from curate.deid.verify import text as verify_text
 from curate.deid.words import language
 from curate.errors import DropRecord
 from curate.ingest import texts
@@ -127,8 +127,8 @@ def test_uids_that_a_text_has_no_room_for_are_not_missed(uids, words, named, mor
     pseudo = Pseudonymizer(b"s" * 32)
     rules = TextRules(vocabulary=False)
     assert scrub(text, without_absent_uids([text], phi), "p", pseudo, rules) == scrub(text, phi, "p", pseudo, rules)
-    found = leaks.findings([text], phi, [text])
-    assert found == leaks.sorted_unique(leaks.text_findings(leaks._readings(text), phi, [text]))
+    found = verify_text.findings([text], phi, [text])
+    assert found == verify_text.sorted_unique(verify_text.text_findings(verify_text._readings(text), phi, [text]))
 
 
 def test_uids_that_no_text_of_a_series_has_are_not_asked_for() -> None:
@@ -136,7 +136,7 @@ def test_uids_that_no_text_of_a_series_has_are_not_asked_for() -> None:
     assert without_absent_uids(["Clear lungs, 12/03/2019."], phi) == ("Quill^Ann",)
     assert without_absent_uids([f"See {UID}.2"], phi) == phi
     assert without_absent_uids(["Clear lungs, é"], phi) == phi
-    assert leaks.findings([f"See {UID}.2"], phi) and not leaks.findings(["See image 2"], phi)
+    assert verify_text.findings([f"See {UID}.2"], phi) and not verify_text.findings(["See image 2"], phi)
 
 
 @given(

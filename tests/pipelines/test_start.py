@@ -25,7 +25,7 @@ from tests.pipelines.archive import make_archive, recipe_for
 HEAVY = ("torch", "torchvision", "open_clip", "open_clip_train", "transformers", "timm", "tensorboardX", "sklearn")
 HEAVY += ("scipy", "pandas", "ray", "webdataset", "rapidocr", "rapidocr_onnxruntime", "onnxruntime", "faiss")
 WORKERS = ("polars", "pydicom", "cv2", "PIL", "imagecodecs", "jinja2", "curate.deid.text.scrub", "curate.ingest.chain")
-WORKERS += ("curate.ingest.index", "curate.deid.verify.leaks", "filters.task", "curate.dedup.resolve")
+WORKERS += ("curate.ingest.index", "curate.deid.verify.text", "filters.task", "curate.dedup.resolve")
 PLAIN = {"filters": {}, "select": {}, "deid": {"burned_in": "trust"}, "engine": {"workers": 1}}
 _RUN = """
 import json, sys

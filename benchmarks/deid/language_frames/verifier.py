@@ -20,7 +20,7 @@ from benchmarks.deid.language_frames.words import measure_of
 from benchmarks.deid.notes import Note, Span
 from benchmarks.deid.verifier import noticed, scrubbed
 from curate.deid.rules import TextRules
-from curate.deid.verify.leaks import findings
+from curate.deid.verify.text import findings
 
 
 def measure(split: str, fills: int, codes: tuple[str, ...] = CODES) -> dict[str, Any]:

@@ -73,8 +73,8 @@ def day_of(value: str) -> date | None:
     return _day(int(match[1]), int(match[2]), int(match[3])) if match else None
 
 
-def written_forms(day: date) -> Iterator[str]:
-    """The written forms of a day, flattened as by `curate.deid.verify.letters.letters`."""
+def date_forms(day: date) -> Iterator[str]:
+    """The written forms of a day, flattened as by `curate.deid.verify.normalise.normalise`."""
     y, m, d, name = day.year, day.month, day.day, _MONTHS[day.month - 1]
     yield f"{y}{m:02}{d:02}"
     for dd in dict.fromkeys((f"{d:02}", str(d))):
@@ -157,8 +157,8 @@ def date_spans(text: str) -> Iterator[tuple[int, int]]:
         yield from (hit.span(1) for hit in pattern.finditer(text) if _is_day_of_a_year(hit[1]))
 
 
-def _is_day_of_a_year(written_forms: str) -> bool:
-    a, b = map(int, written_forms.split("/"))
+def _is_day_of_a_year(numbers: str) -> bool:
+    a, b = map(int, numbers.split("/"))
     return 0 < min(a, b) < 13 and 0 < max(a, b) < 32
 
 
@@ -238,6 +238,8 @@ _BORN = re.compile(
     rf"|le)\s+){{0,3}}{_BIRTH_DATE}",
     re.IGNORECASE,
 )
+_AGE_STRING = re.compile(r"(\d{3})([DWMY])")
+_PER_YEAR = {"Y": 1, "M": 12, "W": 52.1786, "D": 365.25}
 _ISO_DAY = re.compile(r"(?<!\d)((?:18|19|20)\d\d)-(\d\d)-(\d\d)(?!\d)")
 
 
@@ -253,6 +255,12 @@ def ages_and_births(texts: Sequence[str], *, together: bool = True) -> Iterator[
     for days in [[d for text in texts for d in _days(text)]] if together else map(list, map(_days, texts)):
         if days and (max(days) - min(days)).days >= _OVER_89_DAYS:
             yield Finding.AGE
+
+
+def is_over_89(value: str) -> bool:
+    """True for an age string (PS3.5, AS) of 90 years and more."""
+    age = _AGE_STRING.fullmatch(value)
+    return age is not None and int(age[1]) / _PER_YEAR[age[2]] > 90
 
 
 def _days(text: str) -> Iterator[date]:

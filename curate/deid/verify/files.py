@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curate.deid.verify.finding import Finding, sorted_unique
-from curate.deid.verify.leaks import findings, text_findings
-from curate.deid.verify.pictures import PNG, jpeg_is_bare, png_is_bare, tiff_is_bare
+from curate.deid.verify.images import PNG, jpeg_is_bare, png_is_bare, tiff_is_bare
+from curate.deid.verify.text import findings, text_findings
 
 _TEXT = frozenset({".csv", ".tsv", ".jsonl", ".json", ".txt", ".text"})
 _ROWS = frozenset({".csv", ".tsv", ".jsonl"})  # rows of many patients
@@ -23,7 +23,7 @@ def file_findings(data: bytes, suffix: str, phi: Sequence[str], sources: Sequenc
     ".txt", and variants.
 
     Pictures may contain pixels only (which `curate.deid.verify.pixels` checks). Texts must be UTF-8 and are searched by
-    `curate.deid.verify.leaks.findings`. In Parquet every string of every column is searched, with column names,
+    `curate.deid.verify.text.findings`. In Parquet every string of every column is searched, with column names,
     metadata and statistics; bytes that no reader sees, page indexes among them, are CONTAINER. So is a file of another
     kind, or one that contradicts its suffix.
     """

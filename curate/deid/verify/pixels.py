@@ -19,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from curate.deid.verify.finding import Finding, sorted_unique
-from curate.deid.verify.leaks import kind_of
-from curate.deid.verify.letters import letters
+from curate.deid.verify.normalise import normalise
+from curate.deid.verify.text import kind_of
 
 Image8 = npt.NDArray[np.uint8]
 
@@ -84,7 +84,7 @@ def is_text(line: str) -> bool:
 def _search_values(phi: Sequence[str]) -> list[tuple[str, Finding]]:
     parts: dict[str, Finding] = {}
     for value in phi:
-        flat = letters(value).strip()
+        flat = normalise(value).strip()
         words = flat.split() if "^" in value else []
         for part in (flat, *words):
             if len(part) >= 4:
@@ -93,7 +93,7 @@ def _search_values(phi: Sequence[str]) -> list[tuple[str, Finding]]:
 
 
 def _is_like(line: str, value: str) -> bool:
-    flat = letters(line).strip()
+    flat = normalise(line).strip()
     if value in flat:
         return True
     words = flat.split()

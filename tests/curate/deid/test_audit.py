@@ -19,10 +19,10 @@ from pydicom.sequence import Sequence as Items
 from pydicom.uid import ExplicitVRLittleEndian
 
 from curate.deid.pseudonym import Pseudonymizer
+from curate.deid.verify.audit_text import audit_text, cell_findings, path_findings
+from curate.deid.verify.dicom.audit import audit_header
 from curate.deid.verify.finding import Finding
 from curate.deid.verify.pixels import reads_pixels
-from curate.deid.verify.released import audit_header
-from curate.deid.verify.released_words import cell_findings, name_findings, text_findings_alone
 from curate.deid_export.audit import AuditRules, FileAudit, audit_file, summary
 from curate.deid_export.dicom import clean_dicom
 from curate.deid_export.rules import ReleaseRules
@@ -272,7 +272,7 @@ def test_a_parquet_table_is_read_in_every_column(tmp_path: Path) -> None:
     ],
 )
 def test_clean_texts_are_clean(text: str) -> None:
-    assert not set(text_findings_alone(text))
+    assert not set(audit_text(text))
 
 
 @pytest.mark.parametrize(
@@ -287,7 +287,7 @@ def test_clean_texts_are_clean(text: str) -> None:
     ],
 )
 def test_paths_as_released_folders_have_them_are_clean(path: str) -> None:
-    assert not name_findings(path)
+    assert not path_findings(path)
 
 
 def test_a_number_counts_where_its_column_says_whose_it_is() -> None:

@@ -11,8 +11,8 @@ from curate.deid.header.iod import items_of
 from curate.deid.header.plan import Plan, item_plan, plan_for
 from curate.deid.header.rules import HeaderRules
 from curate.deid.header.table import data_lines
-from curate.deid.verify.dicom import dicom_findings
-from curate.deid.verify.source import identifying
+from curate.deid.verify.dicom.findings import dicom_findings
+from curate.deid.verify.dicom.header import identifying
 from tests.curate.deid.test_mutation_header import PSEUDO, source, written
 
 RULES = HeaderRules()

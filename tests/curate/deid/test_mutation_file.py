@@ -10,9 +10,9 @@ from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence
 
-from curate.deid.verify.dicom import dicom_findings
+from curate.deid.verify.dicom.findings import dicom_findings
+from curate.deid.verify.dicom.part10 import parse
 from curate.deid.verify.finding import Finding
-from curate.deid.verify.part10 import parse
 from curate.deid.verify.pixels import pixel_findings
 from tests.curate.deid.test_mutation_header import cleaned, copied, source, written
 

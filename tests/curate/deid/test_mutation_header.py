@@ -21,7 +21,7 @@ from curate.deid.header.rules import HeaderRules
 from curate.deid.header.table import rows
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.quiet import quiet
-from curate.deid.verify.dicom import dicom_findings
+from curate.deid.verify.dicom.findings import dicom_findings
 from curate.deid.verify.finding import Finding
 
 PSEUDO = Pseudonymizer(b"0123456789abcdef")

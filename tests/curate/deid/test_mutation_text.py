@@ -18,7 +18,7 @@ from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.rules import LABELS, TextRules
 from curate.deid.text import scrub as scrubber
 from curate.deid.text.scrub import scrub
-from curate.deid.verify.leaks import findings
+from curate.deid.verify.text import findings
 
 PSEUDO = Pseudonymizer(b"0123456789abcdef")
 PHI = ["VANDERBEEK^WILHELMINA", "HX-4471203", "19610214", "Northfield General Hospital", "ACC7741902"]

@@ -17,7 +17,7 @@ from curate.deid.replace.surrogate_forms import age_like, day_like, month_like, 
 from curate.deid.replace.surrogates import Surrogates, originals, pools, taken_names
 from curate.deid.rules import PLACEHOLDER, TextRules
 from curate.deid.text.scrub import placeholders, scrub
-from curate.deid.verify.leaks import findings
+from curate.deid.verify.text import findings
 from curate.deid.words.vocabulary import Kind, kind
 from curate.engine import Engine
 from curate.step import read_parts

@@ -21,11 +21,17 @@ from curate.deid.header.clean import identifying_values
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.rules import TextRules
 from curate.deid.text.scrub import scrub
-from curate.deid.verify.leaks import leaks
+from curate.deid.verify.text import findings
 from tests.realdata import real
 
 PHI = ["SMITH^JOHN^A", "MRN-0012345", "19570312", "1.2.840.99.4711", "Mercy General Hospital", "MÜLLER^ZOË",
        "HONG^GILDONG=洪^吉洞"]  # fmt: skip
+
+
+def leaks(outputs, phi):
+    return bool(findings(outputs, phi))
+
+
 PICTURE = (np.arange(64 * 48).reshape(48, 64) % 251).astype(np.uint8)
 
 

@@ -15,10 +15,17 @@ from pydicom.uid import RLELossless
 
 from curate.deid.header.clean import clean_header
 from curate.deid.header.rules import HeaderRules
-from curate.deid.verify.bytesearch import FALSE_ALARMS, alone_bits, chance_bits, found_in_pixels, holds_any, needed_bits
-from curate.deid.verify.dicom import dicom_findings
+from curate.deid.verify.dicom.byte_search import (
+    FALSE_ALARMS,
+    alone_bits,
+    chance_bits,
+    found_in_pixels,
+    holds_any,
+    needed_bits,
+)
+from curate.deid.verify.dicom.findings import dicom_findings
+from curate.deid.verify.dicom.header import byte_forms
 from curate.deid.verify.finding import Finding
-from curate.deid.verify.source import needles
 from tests.curate.deid.test_mutation_header import PSEUDO, source, written
 
 NAMES = ("Vrba", "Quorvik", "Zwyxel", "Dworzakowna", "QUORVIK^ILVANE")
@@ -50,7 +57,7 @@ def planted(cell: int, raw: bytes, background: int, at: int) -> bytes:
 @pytest.mark.parametrize("background", [0, 200])
 def test_a_name_that_stands_as_text_among_pixels_is_found(name, cell, encoding, around, background):
     raw = (around.format(name) if around else name).encode(encoding)
-    sought = dict.fromkeys(needles(name))
+    sought = dict.fromkeys(byte_forms(name))
     if len(name.encode(encoding)) < 7:
         return  # shorter strings are not searched in pixels
     if cell == 2 and encoding == "utf-16-be" and background == 200:
@@ -86,7 +93,7 @@ def test_chance_hits_in_noise_like_letters_do_not_count(mean, spread):
     letters = "abcdefghiklmnoprstu"
     names = ["".join(rng.choice(list(letters), 4)) for _ in range(800)]
     data = np.clip(rng.normal(mean, spread, 1 << 20), 0, 255).astype("<u2").tobytes()
-    sought = {raw: name for name in names for raw in needles(name)}
+    sought = {raw: name for name in names for raw in byte_forms(name)}
     assert len(holds_any(data, sought)) > 3  # what a search without a bound would call leaks
     assert found_in_pixels(data, sought, 2) == []
 

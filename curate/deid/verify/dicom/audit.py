@@ -19,12 +19,20 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID_dictionary  # type: ignore[attr-defined]
 
 from curate.deid.quiet import UNPARSEABLE, element, quiet
-from curate.deid.verify.dates import day_of
+from curate.deid.verify.audit_text import DIGITS, PSEUDONYM, REPLACED, audit_text, is_a_name
+from curate.deid.verify.dates import day_of, is_over_89
+from curate.deid.verify.dicom.header import (
+    BIRTHS,
+    CLASS_UIDS,
+    DEVICE,
+    PATIENT_CHARACTERISTICS,
+    TEXT,
+    identifying,
+    is_generic,
+)
+from curate.deid.verify.dicom.part10 import PIXELS, Element, Unsound, dictionary_vr, parse
 from curate.deid.verify.finding import Finding
-from curate.deid.verify.part10 import PIXELS, Element, Unsound, dictionary_vr, parse
-from curate.deid.verify.people import unknown_names
-from curate.deid.verify.released_words import DIGITS, PSEUDONYM, REPLACED, is_a_name, text_findings_alone
-from curate.deid.verify.source import CLASS_UIDS, TEXT, identifying, is_generic
+from curate.deid.verify.names import unknown_names
 
 # Codes of CID 7050 and the option of PS3.15 E.3 that each declares, as `Audited.declared` names them.
 OPTIONS = {
@@ -44,11 +52,8 @@ OPTIONS = {
 ALLOWED = ("dates", "uids", "device_identity", "patient_characteristics", "safe_private", "institution")
 _METHODS, _CODE_VALUE = 0x00120064, 0x00080100
 _DOCUMENT, _DOCUMENT_TYPE = 0x00420011, 0x00420012
-_BIRTHS = frozenset({0x00100030, 0x00100032, 0x00100033, 0x00100034})
 _PATIENT_ID = frozenset({0x00100020, 0x00101000})
-_SUBJECT = frozenset({0x00100040, 0x00101010, 0x00101020, 0x00101030, 0x00102160, 0x00102180, 0x001021A0, 0x001021C0,
-                      0x001021F0, 0x00102203, 0x00102201, 0x00102202, 0x00101021, 0x00101022})  # fmt: skip
-_DEVICE = re.compile(r"Station|Serial|Device(?!Sequence)|Gantry|Detector|Plate|Cassette|Generator|UDI|LotNumber")
+_SUBJECT = PATIENT_CHARACTERISTICS | {0x00102180, 0x001021F0}  # and occupation, religion
 _INSTITUTION = re.compile(r"^Institution")
 # Words of the standard, numbers and parts of a machine: no prose, and no identities.
 _TECHNICAL = re.compile(
@@ -100,7 +105,7 @@ def audit_header(data: bytes, allowed: Collection[str] = ()) -> Audited:
     out.declared = frozenset(_declared(elements))
     out.removed = any(e.tag == 0x00120062 and not e.path and e.value.strip(b" \0") == b"YES" for e in elements)
     options = out.declared | set(allowed)
-    own = next((_values(e)[0] for e in elements if e.tag == 0x00080018 and not e.path and _values(e)), "")
+    own = next((e.values[0] for e in elements if e.tag == 0x00080018 and not e.path and e.values), "")
     for each in (*meta, *elements):
         for finding in _of_element(each, options, own):
             out.put(finding, place(each))
@@ -177,16 +182,16 @@ def _of_element(each: Element, options: Collection[str], own: str) -> Iterator[F
     elif vr == "UI":
         yield from _uid(each, options, own)
     elif vr == "PN":
-        if any(is_a_name(v) for v in _values(each)):
+        if any(is_a_name(v) for v in each.values):
             yield Finding.NAME
-    elif tag in _BIRTHS:
-        if any(day is not None and (day.month, day.day) != (1, 1) for day in map(day_of, _values(each))):
+    elif tag in BIRTHS:
+        if any(day is not None and (day.month, day.day) != (1, 1) for day in map(day_of, each.values)):
             yield Finding.BIRTH
     elif vr in ("DA", "DT"):
-        if "dates" not in options and any(day_of(v) for v in _values(each)):
+        if "dates" not in options and any(day_of(v) for v in each.values):
             yield Finding.DATE
     elif vr == "AS":
-        if any(_over_89(v) for v in _values(each)):
+        if any(is_over_89(v) for v in each.values):
             yield Finding.AGE
         elif "patient_characteristics" not in options:
             yield Finding.ATTRIBUTE
@@ -199,26 +204,26 @@ def _of_element(each: Element, options: Collection[str], own: str) -> Iterator[F
 
 def _kept_private(each: Element) -> Iterator[Finding]:
     """Findings in a private element that is declared safe: names, and text with the form of identifiers."""
-    if each.vr == "PN" and any(is_a_name(v) for v in _values(each)):
+    if each.vr == "PN" and any(is_a_name(v) for v in each.values):
         yield Finding.NAME
     elif each.vr in TEXT:
-        yield from text_findings_alone(_text(each))
+        yield from audit_text(each.text)
 
 
 def _words(each: Element, options: Collection[str]) -> Iterator[Finding]:
-    keyword = keyword_for_tag(each.tag)
-    values = [v for v in _values(each) if not is_generic(v) and not PSEUDONYM.fullmatch(v)]
+    keyword = each.keyword
+    values = [v for v in each.values if not is_generic(v) and not PSEUDONYM.fullmatch(v)]
     if each.tag in _PATIENT_ID:
         yield from (Finding.ID for v in values if DIGITS.fullmatch(v))
     elif each.vr in ("AE", "UR"):
         yield from (Finding.ATTRIBUTE for v in values if not REPLACED.search(v))
     elif identifying(each.tag) and each.vr in (*TEXT, "IS"):
-        excused = (_DEVICE, "device_identity"), (_INSTITUTION, "institution")
+        excused = (DEVICE, "device_identity"), (_INSTITUTION, "institution")
         if not any(pattern.search(keyword) and option in options for pattern, option in excused):
             yield from (Finding.ATTRIBUTE for v in values if not REPLACED.search(v))
     if each.vr in TEXT and each.vr not in ("AE", "UR") and not _TECHNICAL.match(keyword) and values:
-        text = _text(each)
-        yield from text_findings_alone(text)
+        text = each.text
+        yield from audit_text(text)
         if each.vr in ("LO", "SH") and each.tag not in _PATIENT_ID and unknown_names(text):
             yield Finding.WORD
 
@@ -227,7 +232,7 @@ def _uid(each: Element, options: Collection[str], own: str) -> Iterator[Finding]
     """UIDs with a manufacturer's root, with a date in them, or with another root than the file's new one."""
     if "uids" in options or each.tag in CLASS_UIDS:
         return
-    for uid in _values(each):
+    for uid in each.values:
         if not uid or uid in UID_dictionary or uid.startswith("1.2.840.10008."):
             continue
         if (
@@ -244,21 +249,3 @@ def _root(uid: str) -> str:
         return "2.25"
     arcs = uid.split(".")
     return ".".join(arcs[: 8 if uid.startswith(_WIDE_ROOTS[0]) else 7 if uid.startswith(_WIDE_ROOTS[1]) else 3])
-
-
-def _over_89(value: str) -> bool:
-    match = re.fullmatch(r"(\d{3})([DWMY])", value)
-    return match is not None and int(match[1]) / {"Y": 1, "M": 12, "W": 52.1786, "D": 365.25}[match[2]] > 90
-
-
-def _values(each: Element) -> list[str]:
-    text = _text(each)
-    return [v.strip(" \0") for v in text.split("\\")] if text else []
-
-
-def _text(each: Element) -> str:
-    raw = each.value.strip(b" \0")
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return raw.decode("latin-1")

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 
-from curate.deid.verify import dates, tongues
+from curate.deid.verify import dates, languages
 from curate.deid.verify.finding import Finding
-from curate.deid.verify.letters import letters, plain
-from curate.deid.verify.people import facilities, named
-from curate.deid.verify.words import is_known
+from curate.deid.verify.names import facilities, person_names
+from curate.deid.verify.normalise import normalise, plain
+from curate.deid.verify.vocabulary import is_known
 from curate.memory import once
 
 _UNITS = r"mm|cm|ml|cc|mg|mcg|ug|kg|hu|msec|ms|mgy|mhz|khz|hz|kvp?|mas?|iu|units?|cells|bpm|mmhg|ft|lbs?|x10|ppm|ng|pg"
@@ -63,7 +63,7 @@ _BOX = re.compile(r"\b(?:P\.?O\.? Box|Apt\.?|Apartment|Suite) ?#?\d+\w?", re.IGN
 _ZIP = re.compile(r"\b[A-Z]{2} \d{5}(?:-\d{4})?\b")
 
 
-def shaped(text: str) -> dict[tuple[Finding, str], None]:
+def shapes_of(text: str) -> dict[tuple[Finding, str], None]:
     """Identifiers in ``text`` by shape, as (code, canonical form)."""
     return {(code, key): None for code, key, _, _ in _shapes(_one_line(text))}
 
@@ -92,9 +92,9 @@ def _shapes(flat: str) -> Iterator[tuple[Finding, str, int, int]]:
         yield Finding.ID, re.sub(r"[\W_]", "", hit[1]).lower(), *hit.span(1)
     for pattern in (_STREET, _BOX, _ZIP):
         for hit in pattern.finditer(flat):
-            yield Finding.PLACE, letters(hit[0]), *hit.span()
-    if tongues.language(flat) != "en":
-        yield from ((Finding.PLACE, letters(flat[s:e]), s, e) for s, e in tongues.roads(flat))
+            yield Finding.PLACE, normalise(hit[0]), *hit.span()
+    if languages.language(flat) != "en":
+        yield from ((Finding.PLACE, normalise(flat[s:e]), s, e) for s, e in languages.roads(flat))
 
 
 _A_DATE = re.compile(r"\d{4}[-/.]\d\d?[-/.]\d\d?|\d\d?[-/.]\d\d?[-/.]\d{4}")
@@ -123,7 +123,7 @@ def _is_strength(part: str) -> bool:
 
 
 @dataclass(frozen=True)
-class Direct:
+class TextIdentifiers:
     """Identifiers of source texts to search for.
 
     ``pieces``: words and numbers that are parts of identifiers: a day without its year, half a telephone number, a name
@@ -143,12 +143,12 @@ class Direct:
         flat = plain(text)
         if self.shapes:
             digits = {re.sub(r"\D", "", run) for run in re.findall(r"\d(?:[ ()./-]?\d)*", flat)}
-            yield from (kind for kind, _ in shaped(text).keys() & self.shapes)
+            yield from (kind for kind, _ in shapes_of(text).keys() & self.shapes)
             yield from (kind for kind, key in self.shapes if len(key) > 6 and key in digits)
         if self.date_keys and not self.date_keys.isdisjoint(dates.date_keys(flat)):
             yield Finding.DATE
         if self.cued:
-            joined = letters(text)
+            joined = normalise(text)
             yield from (kind for phrase, kind in self.cued if phrase in joined)
         # a table's cell with one value is no text
         if self.pieces and ("[" in text or len(_PROSE.findall(flat)) >= _MIN_WORDS):
@@ -183,7 +183,7 @@ _MIN_DIGITS = {Finding.ID: 3, Finding.CONTACT: 3, Finding.PLACE: 2}  # of a piec
 _NO_PIECE = frozenset(_NO_PIECES.split())
 
 
-def direct(sources: Sequence[str], *, in_parts: bool = True) -> Direct:
+def text_identifiers(sources: Sequence[str], *, in_parts: bool = True) -> TextIdentifiers:
     """The identifiers in ``sources``, the original texts.
 
     ``in_parts``: pieces of numbers and dates, too, which needs the whole sources, because occurrences outside of
@@ -199,7 +199,7 @@ def direct(sources: Sequence[str], *, in_parts: bool = True) -> Direct:
     cued = {phrase: kind for each in per_source for phrase, kind in each.cued.items()}
     shapes = frozenset(shape for each in per_source for shape in each.shapes)
     pieces = tuple((piece, kind, elsewhere[piece]) for piece, kind in kinds.items() if in_parts or kind is Finding.NAME)
-    return Direct(shapes, frozenset(date_keys), days, tuple(cued.items()), pieces)
+    return TextIdentifiers(shapes, frozenset(date_keys), days, tuple(cued.items()), pieces)
 
 
 @lru_cache(maxsize=64)
@@ -216,14 +216,14 @@ def _read_source(source: str) -> _SourceIdentifiers:
         spans[start, end] = kind
     spans |= dict.fromkeys(dates.date_spans(flat), Finding.DATE)
     words: list[tuple[int, int]] = []
-    for start, end, distinct in named(lines):
+    for start, end, distinct in person_names(lines):
         if distinct:
-            cued[letters(lines[start:end])] = Finding.NAME
+            cued[normalise(lines[start:end])] = Finding.NAME
         else:
             words.append((start, end))
     # the larger of the two counts: a word may be taken for part of a date and of a name in one place
     inside = _count_inside(flat, spans, pieces) | _count_inside(lines, dict.fromkeys(words, Finding.NAME), pieces)
-    cued |= {letters(name): Finding.PLACE for name in facilities(lines)}
+    cued |= {normalise(name): Finding.PLACE for name in facilities(lines)}
     cued |= {phrase: kind for kind, phrase in shapes if kind is Finding.PLACE}
     date_keys = dates.date_keys(lines) | {day.isoformat() for day in shifted}
     return _SourceIdentifiers(shapes, date_keys, cued, pieces, inside, Counter(_PIECE.findall(lines)))

@@ -1,7 +1,7 @@
 """The verifier of DICOM: identifiers of the source that survive in the bytes about to be written.
 
-It uses its own parser (`curate.deid.verify.part10`) and its own extraction of identifiers
-(`curate.deid.verify.source`); no list, code or pattern is shared with `curate.deid.header`.
+It uses its own parser (`curate.deid.verify.dicom.part10`) and its own extraction of identifiers
+(`curate.deid.verify.dicom.header`); no list, code or pattern is shared with `curate.deid.header`.
 """
 
 from __future__ import annotations
@@ -14,26 +14,29 @@ from pydicom.datadict import keyword_for_tag
 from pydicom.dataset import Dataset
 from pydicom.uid import UID_dictionary  # type: ignore[attr-defined]
 
-from curate.deid.verify.bytesearch import found_in_pixels, holds_any
-from curate.deid.verify.dates import ages_and_births, day_of
-from curate.deid.verify.direct import direct
-from curate.deid.verify.finding import Finding, sorted_unique
-from curate.deid.verify.frames import RLE, pixel_faults
-from curate.deid.verify.leaks import KnownValues
-from curate.deid.verify.letters import BARRIER, unprovable
-from curate.deid.verify.part10 import PIXELS, Element, Part10, Unsound, parse, undeclared
-from curate.deid.verify.people import unknown_names
-from curate.deid.verify.source import (
+from curate.deid.verify.dates import ages_and_births, day_of, is_over_89
+from curate.deid.verify.dicom.byte_search import found_in_pixels, holds_any
+from curate.deid.verify.dicom.header import (
+    BIRTHS,
     CLASS_UIDS,
+    DEVICE,
+    PATIENT_CHARACTERISTICS,
     TEXT,
     SourceIdentifiers,
+    byte_forms,
     identifying,
     is_generic,
-    needles,
     search_values,
     source_identifiers,
 )
-from curate.deid.verify.words import is_known, is_standard
+from curate.deid.verify.dicom.part10 import PIXELS, Element, Part10, Unsound, parse, undeclared
+from curate.deid.verify.dicom.pixel_data import RLE, pixel_faults
+from curate.deid.verify.finding import Finding, sorted_unique
+from curate.deid.verify.identifiers import text_identifiers
+from curate.deid.verify.names import unknown_names
+from curate.deid.verify.normalise import BARRIER, unprovable
+from curate.deid.verify.text import KnownValues
+from curate.deid.verify.vocabulary import is_known, is_standard
 
 _META = frozenset(range(0x00020000, 0x00020004)) | {0x00020010, 0x00020012, 0x00020013}
 _PSEUDONYM = re.compile(r"(?:[0-9a-fA-F]{16,64})?")
@@ -43,36 +46,7 @@ _LABELS = TEXT | {"CS", "IS"}
 # waveforms, surfaces.
 _TABLES = re.compile(r"7FE0|0028(?:12|11|3006|2000|010[4-9]|011|012)|54000(?:110|112)|54001010|0066")
 _BINARY = frozenset(["OB", "OW", "OF", "OD", "OL", "OV"])
-_PATIENT = frozenset(
-    {
-        0x00101010,
-        0x00101020,
-        0x00101030,
-        0x00100040,
-        0x00101022,
-        0x00102160,
-        0x001021A0,
-        0x001021C0,
-        0x00102203,
-        0x00102201,
-    }
-    | {
-        0x00102202,
-        0x00102292,
-        0x00102293,
-        0x00102294,
-        0x00102295,
-        0x00102110,
-        0x00102000,
-        0x00100022,
-        0x00100035,
-        0x00101021,
-    }
-)
-# Group 0016 is a camera's data on itself and its location: GPS, lens, maker's notes (PS3.3 C.7.6.22 to 24).
-_DEVICE = re.compile(
-    r"Station|Serial|Device(?!Sequence)|Gantry|Detector|Plate|Cassette|Generator|Scheduled(?!.*Physician)|UDI|Label|Lot"
-)
+_CAMERA = 0x0016  # group of a camera's data on itself and its location: GPS, maker's notes (PS3.3 C.7.6.22 to 24)
 
 
 def dicom_findings(
@@ -96,7 +70,7 @@ def dicom_findings(
         file = parse(written)
     except Unsound:
         return (Finding.CONTAINER,)
-    source_values = source_identifiers(source, _DEVICE if "device_identity" in retain else None)
+    source_values = source_identifiers(source, DEVICE if "device_identity" in retain else None)
     codes = [*_container(file), *pixel_faults(file)]
     codes += _elements(file, source_values, retain)
     codes += _free_text(file, source_values, retain)
@@ -133,26 +107,28 @@ def _elements(file: Part10, known: SourceIdentifiers, retain: Sequence[str]) -> 
         elif element.vr == "UI":
             yield from _uids(element, known, retain)
         elif element.vr == "PN":
-            if not all(_PSEUDONYM.fullmatch(v.strip("^= ")) for v in _values(element)):
+            if not all(_PSEUDONYM.fullmatch(v.strip("^= ")) for v in element.values):
                 yield Finding.NAME
         elif element.vr in ("DA", "DT"):
-            element_days = {day for v in _values(element) if (day := day_of(v)) is not None}
-            if element.tag in _BIRTHS and element.value.strip(b" \0"):
+            element_days = {day for v in element.values if (day := day_of(v)) is not None}
+            if element.tag in BIRTHS and element.value.strip(b" \0"):
                 yield Finding.BIRTH
             elif element_days:
                 days.setdefault((*element.path, element.tag), set()).update(element_days)
         elif (
             element.vr == "TM"
             and "dates" not in retain
-            and any((element.tag, v) in known.times for v in _values(element) if v)
+            and any((element.tag, v) in known.times for v in element.values if v)
         ):
             yield Finding.DATE
         elif element.vr == "UN":
             yield Finding.ATTRIBUTE
-        elif element.vr == "AS" and any(_over_90(v) for v in _values(element)):
+        elif element.vr == "AS" and any(is_over_89(v) for v in element.values):
             yield Finding.AGE
-        elif element.tag in _PATIENT or element.tag >> 16 == 0x0016:
-            if element.value.strip(b" \0") and (element.tag not in _PATIENT or "patient_characteristics" not in retain):
+        elif element.tag in PATIENT_CHARACTERISTICS or element.tag >> 16 == _CAMERA:
+            if element.value.strip(b" \0") and (
+                element.tag not in PATIENT_CHARACTERISTICS or "patient_characteristics" not in retain
+            ):
                 yield Finding.ATTRIBUTE
         elif (
             element.vr in ("AE", "UR")
@@ -166,9 +142,6 @@ def _elements(file: Part10, known: SourceIdentifiers, retain: Sequence[str]) -> 
             yield Finding.DATE
 
 
-_BIRTHS = frozenset({0x00100030, 0x00100032, 0x00100033, 0x00100034})
-
-
 def _private(element: Element, retain: Sequence[str]) -> Iterator[Finding]:
     if "safe_private" not in retain or element.vr in ("UN", "DA", "DT", "PN", "UI", "AE"):
         yield Finding.PRIVATE
@@ -177,34 +150,20 @@ def _private(element: Element, retain: Sequence[str]) -> Iterator[Finding]:
 def _uids(element: Element, known: SourceIdentifiers, retain: Sequence[str]) -> Iterator[Finding]:
     if "uids" in retain or element.tag in CLASS_UIDS:
         return
-    if any(v in known.uids for v in _values(element) if v not in UID_dictionary):
+    if any(v in known.uids for v in element.values if v not in UID_dictionary):
         yield Finding.UID
 
 
 def _copied(element: Element, known: SourceIdentifiers, retain: Sequence[str]) -> Iterator[Finding]:
-    if "device_identity" in retain and _DEVICE.search(_keyword(element.tag)):
+    if "device_identity" in retain and DEVICE.search(element.keyword):
         return
-    if any((element.tag, v) in known.same for v in _values(element) if not is_generic(v)):
+    if any((element.tag, v) in known.same for v in element.values if not is_generic(v)):
         yield Finding.ATTRIBUTE
-
-
-def _keyword(tag: int) -> str:
-    return keyword_for_tag(tag)
-
-
-def _values(element: Element) -> list[str]:
-    text = element.value.decode("latin-1").strip(" \0")
-    return [v.strip(" \0") for v in text.split("\\")] if text else []
-
-
-def _over_90(value: str) -> bool:
-    match = re.fullmatch(r"(\d{3})([DWMY])", value)
-    return match is not None and int(match[1]) / {"Y": 1, "M": 12, "W": 52.1786, "D": 365.25}[match[2]] > 90
 
 
 def _free_text(file: Part10, known: SourceIdentifiers, retain: Sequence[str]) -> Iterator[Finding]:
     """Findings in free text: names, numbers and dates of the source, and words of its free text."""
-    texts = [(e, text) for e in file.elements if e.vr in _FREE or e.vr == "CS" if (text := _text(e))]
+    texts = [(e, text) for e in file.elements if e.vr in _FREE or e.vr == "CS" if (text := e.text)]
     free = [(e, text) for e, text in texts if e.vr != "CS" and not _is_code(e, text) and not _PSEUDONYM.fullmatch(text)]
     own = dict.fromkeys(v for e, _ in free for v in known.free.get(e.tag, ()))
     people, values = search_values(known)
@@ -216,7 +175,7 @@ def _free_text(file: Part10, known: SourceIdentifiers, retain: Sequence[str]) ->
     sources = [text for text in own if not _PSEUDONYM.fullmatch(text)]
     if sources:
         before = BARRIER.join(sources)
-        yield from direct([before], in_parts=False).in_text(BARRIER.join(text for _, text in free))
+        yield from text_identifiers([before], in_parts=False).in_text(BARRIER.join(text for _, text in free))
         words = unknown_names(before)
         if words and any(w.lower() in words for _, text in free for w in re.findall(r"[^\W\d_]{4,}", text)):
             yield Finding.WORD
@@ -236,16 +195,6 @@ def _distinct(name: str) -> Iterator[str]:
         yield from (w for w in re.findall(r"[^\W\d_]{4,}", name.lower()) if not is_known(w))
 
 
-def _text(element: Element) -> str:
-    raw = element.value.strip(b" \0")
-    if raw.isascii():
-        return raw.decode("ascii")
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return raw.decode("latin-1")
-
-
 def _is_code(element: Element, text: str) -> bool:
     """True for a code, and for a code meaning in words of the standard."""
     if element.tag in (0x00080104, 0x00080102, 0x00080103, 0x00080100):
@@ -255,10 +204,10 @@ def _is_code(element: Element, text: str) -> bool:
 
 def _bytes(file: Part10, known: SourceIdentifiers, preamble: bytes, retain: Sequence[str]) -> Iterator[Finding]:
     """Identifiers of 6 bytes and more anywhere in the file, in any encoding; in pixels those of 7 and more that are no
-    chance hits (`curate.deid.verify.bytesearch`)."""
+    chance hits (`curate.deid.verify.dicom.byte_search`)."""
     search_values: dict[bytes, Finding] = {}
     for value in _byte_values(known, retain):
-        for raw in needles(value):
+        for raw in byte_forms(value):
             search_values.setdefault(raw, Finding.NAME if "^" in value or value.isalpha() else Finding.ID)
     if "uids" not in retain:
         for uid in sorted(known.uids):
@@ -314,7 +263,9 @@ def _byte_values(known: SourceIdentifiers, retain: Sequence[str]) -> list[str]:
         for group in name.split("="):
             if not group.isascii() and len(group) > 1:
                 values |= dict.fromkeys([group, *(c for c in group.split("^") if len(c) > 1)])
-    device = {v for tag, v in known.same if _DEVICE.search(_keyword(tag))} if "device_identity" in retain else set()
+    device = (
+        {v for tag, v in known.same if DEVICE.search(keyword_for_tag(tag))} if "device_identity" in retain else set()
+    )
     for value in known.values:
         digits = sum(map(str.isdigit, value))
         words = re.findall(r"[^\W\d_]{4,}", value)

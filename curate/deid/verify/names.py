@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
-from curate.deid.verify import tongues
-from curate.deid.verify.words import is_known, is_standard
+from curate.deid.verify import languages
+from curate.deid.verify.vocabulary import is_known, is_standard
 
 # Bounded, and anchored at the start of a word: for what is no text ("AAAA...", base64) time must stay linear.
 _WORD = r"[^\W\d_]{1,60}(?:['’-][^\W\d_]{1,60}){0,5}"
@@ -138,13 +138,13 @@ _EPONYM_AHEAD = re.compile(
 )
 
 
-def named(text: str, *, unknown: bool = True) -> Iterator[tuple[int, int, bool]]:
+def person_names(text: str, *, unknown: bool = True) -> Iterator[tuple[int, int, bool]]:
     """(start, end, whether the word is a name everywhere) of the names in a text without accents: after a title or a
     cue, before a degree or a person's verb, or (``unknown``) in no vocabulary.
 
     A word that is also an ordinary one (Green, Hall) is a name only in this place.
     """
-    code = tongues.language(text)
+    code = languages.language(text)
     if code != "en":
         yield from _named_other_language(text, code, unknown=unknown)
         return
@@ -166,7 +166,7 @@ def named(text: str, *, unknown: bool = True) -> Iterator[tuple[int, int, bool]]
         if not is_known(hit[1]):
             names[hit.span(1)] = True
     if unknown:
-        names |= dict.fromkeys(strangers(text), True)
+        names |= dict.fromkeys(unknown_capitalised(text), True)
     for start, end in list(names):
         names |= dict.fromkeys((s for s in _beside(text, start, end) if s not in names), False)
     yield from ((start, end, distinct) for (start, end), distinct in sorted(names.items()))
@@ -199,9 +199,9 @@ def _named_other_language(text: str, code: str, *, unknown: bool) -> Iterator[tu
     """`named` for a text in another language than English."""
     names: dict[tuple[int, int], bool] = {}
     text = text.upper() if text.islower() and len(text.upper()) == len(text) else text  # a title is followed by a name
-    for start, end in tongues.titled(text, code):
+    for start, end in languages.titled(text, code):
         names |= {(s, e): distinct for s, e, distinct in _other_words(text, start, end, code, sure=True)}
-    for start, end in tongues.led(text, code):
+    for start, end in languages.led(text, code):
         names |= {
             (s, e): distinct
             for s, e, distinct in _other_words(text, start, end, code, sure=False)
@@ -226,7 +226,7 @@ def _other_words(text: str, start: int, end: int, code: str, *, sure: bool) -> I
         words = words[:1]  # a sentence in capitals goes on
     for hit in words:
         short = not shouted and hit[0].isupper() and len(hit[0]) < _MIN_NAME_IN_CAPITALS  # "BSN"
-        if len(hit[0]) < 3 or short or not hit[0][0].isupper() or tongues.is_builder(hit[0], code):
+        if len(hit[0]) < 3 or short or not hit[0][0].isupper() or languages.is_builder(hit[0], code):
             continue
         known = _is_word(hit[0], code)
         if known and (not sure or (shouted and hit is not words[0])):
@@ -235,10 +235,10 @@ def _other_words(text: str, start: int, end: int, code: str, *, sure: bool) -> I
 
 
 def _is_word(word: str, code: str) -> bool:
-    return is_known(word) or tongues.is_other_word(word, code) or tongues.is_builder(word, code)
+    return is_known(word) or languages.is_other_word(word, code) or languages.is_builder(word, code)
 
 
-def strangers(text: str) -> Iterator[tuple[int, int]]:
+def unknown_capitalised(text: str) -> Iterator[tuple[int, int]]:
     """Spans of capitalised words that are in no vocabulary of the verifier and are no eponyms.
 
     At the start of a sentence, where every word is capitalised, only before another such word or a person's verb; in a
@@ -305,11 +305,11 @@ def unknown_names(text: str) -> set[str]:
 
 def facilities(text: str) -> Iterator[str]:
     """Names of facilities: with the word for their kind, and each unknown word alone."""
-    code = tongues.language(text)
+    code = languages.language(text)
     if code != "en":
-        for start, end in tongues.houses(text, code):
+        for start, end in languages.houses(text, code):
             words = [w.lower() for w in re.findall(r"[^\W\d_]{4,}", text[start:end])]
-            yield from (w for w in words if not is_known(w) and not tongues.is_other_word(w, code))
+            yield from (w for w in words if not is_known(w) and not languages.is_other_word(w, code))
         return
     for hit in _FACILITY.finditer(text):
         yield from (w.lower() for w in re.findall(r"[^\W\d_]{4,}", hit[2] or "") if not is_known(w))

@@ -32,7 +32,7 @@ def _ascii_table() -> dict[int, str]:
 _ASCII = _ascii_table()
 
 
-def letters(text: str) -> str:
+def normalise(text: str) -> str:
     """Case- and accent-free words of letters and digits, one space between, one at each end; "|" for a barrier."""
     letters_only = text.translate(_ASCII) if text.isascii() else "".join(_normalised(text))
     words = f"{letters_only} ".replace("'s ", " ").replace("'", "")
@@ -51,7 +51,7 @@ def _normalised(text: str) -> Iterator[str]:
             yield "'" if ch in _APOSTROPHES else " "
 
 
-def written_out(text: str) -> str:
+def expand_umlauts(text: str) -> str:
     """Umlauts and ligatures written out as two letters."""
     composed = unicodedata.normalize("NFKC", text).casefold()
     return "".join(_TWO.get(ch, ch) for ch in composed)
@@ -65,12 +65,12 @@ def plain(text: str) -> str:
     return "".join(ch for ch in flat if unicodedata.category(ch) not in ("Mn", "Cf"))
 
 
-def healed(text: str) -> str:
+def join_broken_words(text: str) -> str:
     """Words broken by a line end, a hyphen or a no-break space joined again."""
     return re.sub(r"(?<=\w)-?\s*\n\s*(?=\w)|(?<=\w)[-\u00a0](?=\w)", "", text)
 
 
-def unspaced(text: str) -> str:
+def join_spaced_letters(text: str) -> str:
     """Spaced-out letters joined: "S M I T H"."""
     return re.sub(r"\b(\w)[ .](?=\w\b)", r"\1", text)
 
@@ -110,18 +110,18 @@ _PLACES = ("病院", "医院", "醫院", "大学", "大學", "クリニック", 
            "مستشفى", "عيادة", "בית חולים", "מרכז", "โรงพยาบาล", "अस्पताल")  # fmt: skip
 
 
-def blurred(word: str) -> str:
+def fold_umlauts(word: str) -> str:
     """A form that is equal for Mueller and Muller, Haakon and Hakon."""
     return re.sub(r"a[ae]+|(?<=[ou])e+", lambda hit: hit[0][0] if hit[0][0] == "a" else "", word)
 
 
-def cyrillic_or_greek(word: str) -> bool:
+def is_cyrillic_or_greek(word: str) -> bool:
     """True for a word with Cyrillic or Greek letters and none of another script except Latin."""
     return not word.isascii() and word.isalpha() and len(word) > 2 and {_script(c) for c in word} <= {"?", "LATIN"}
 
 
 @lru_cache(maxsize=256)
-def latin_spellings(word: str) -> list[re.Pattern[str]]:
+def transliterations(word: str) -> list[re.Pattern[str]]:
     """Patterns for a Cyrillic or Greek word in Latin letters, in text flattened by `letters`."""
     sounds = re.findall("|".join(sorted(_SOUNDS, key=len, reverse=True)) + "|.", word)
     return [re.compile(rf"(?<= ){''.join(_SOUNDS.get(s, re.escape(s)) for s in sounds)}(?= )")]
@@ -145,7 +145,7 @@ def _plain(text: str) -> str:
     return "".join(ch for ch in unicodedata.normalize("NFKD", text) if unicodedata.category(ch) != "Mn")
 
 
-def two_letters(text: str, names: Sequence[str]) -> bool:
+def has_short_name(text: str, names: Sequence[str]) -> bool:
     """True if one occurs capitalised like a name: not "5 ng/mL", "MR", nor an English word of a text all in
     capitals."""
     if not names or text.strip() in _ATTRIBUTES:

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from curate.deid.verify.dicom.part10 import PIXEL_DATA, Part10
 from curate.deid.verify.finding import Finding
-from curate.deid.verify.part10 import PIXEL_DATA, Part10
-from curate.deid.verify.pictures import jpeg_is_bare
+from curate.deid.verify.images import jpeg_is_bare
 
 _J2K = "1.2.840.10008.1.2.4.9", "1.2.840.10008.1.2.4.20"
 RLE = "1.2.840.10008.1.2.5"

@@ -14,7 +14,7 @@ from struct import Struct
 from struct import error as StructError
 from typing import NamedTuple
 
-from pydicom.datadict import DicomDictionary  # type: ignore[attr-defined]
+from pydicom.datadict import DicomDictionary, keyword_for_tag  # type: ignore[attr-defined]
 
 PIXEL_DATA = 0x7FE00010
 PIXELS = frozenset({PIXEL_DATA, 0x7FE00008, 0x7FE00009})  # and the two for floats
@@ -39,6 +39,26 @@ class Element(NamedTuple):
     vr: str
     value: bytes
     path: tuple[int, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The value as text, UTF-8 or else Latin-1, without its padding."""
+        raw = self.value.strip(b" \0")
+        try:
+            return raw.decode("utf-8")
+        except UnicodeDecodeError:
+            return raw.decode("latin-1")
+
+    @property
+    def values(self) -> list[str]:
+        """The values of the text, stripped; none for an empty one."""
+        text = self.text
+        return [v.strip(" \0") for v in text.split("\\")] if text else []
+
+    @property
+    def keyword(self) -> str:
+        """The keyword of its tag (PS3.6); "" if it has none."""
+        return keyword_for_tag(self.tag)
 
 
 @dataclass(slots=True)

@@ -15,23 +15,23 @@ from datetime import date
 from itertools import islice
 
 from curate.deid.verify import dates
-from curate.deid.verify.dates import ages_and_births, day_of, written_forms
-from curate.deid.verify.direct import direct
+from curate.deid.verify.dates import ages_and_births, date_forms, day_of
 from curate.deid.verify.finding import Finding, sorted_unique
-from curate.deid.verify.letters import (
+from curate.deid.verify.identifiers import text_identifiers
+from curate.deid.verify.images import PNG, jpeg_is_bare, png_is_bare
+from curate.deid.verify.normalise import (
     BARRIER,
-    blurred,
-    cyrillic_or_greek,
-    healed,
-    latin_spellings,
-    letters,
+    expand_umlauts,
+    fold_umlauts,
+    has_short_name,
+    is_cyrillic_or_greek,
+    join_broken_words,
+    join_spaced_letters,
+    normalise,
     short_names,
-    two_letters,
+    transliterations,
     unprovable,
-    unspaced,
-    written_out,
 )
-from curate.deid.verify.pictures import PNG, jpeg_is_bare, png_is_bare
 from curate.memory import once
 
 _PART = 4  # shorter parts of names occur by chance in any text
@@ -62,12 +62,14 @@ class KnownValues:
             for run in _digit_runs(value):
                 self.digits.setdefault(run, Finding.ID if kind is Finding.NAME else kind)
         self.days: frozenset[date] = frozenset(day for value in (*phi, *whole) if (day := day_of(value)) is not None)
-        self.spellings = tuple(s for w in phrases if cyrillic_or_greek(w) for s in latin_spellings(w))
+        self.spellings = tuple(s for w in phrases if is_cyrillic_or_greek(w) for s in transliterations(w))
         self.short = short_names(phi)
-        self.blurred = {b for p in phrases if p.isascii() and len(p) > 4 and p.isalpha() and len(b := blurred(p)) > 3}
+        self.folded = {
+            b for p in phrases if p.isascii() and len(p) > 4 and p.isalpha() and len(b := fold_umlauts(p)) > 3
+        }
         for value in phi:
             if not value.isascii():
-                for phrase in _phrases(written_out(value)):
+                for phrase in _phrases(expand_umlauts(value)):
                     phrases.setdefault(phrase, kind_of(value))
         self.phrases = [(f" {p} ", kind) for p, kind in phrases.items()]
         self.joined = [
@@ -78,10 +80,10 @@ class KnownValues:
 
     def in_text(self, text: str) -> Iterator[Finding]:
         """Findings in ``text``, which has no shifted dates (`curate.deid.verify.dates.without_shifted`)."""
-        flat = letters(text)
+        flat = normalise(text)
         yield from (kind for phrase, kind in self.phrases if phrase in flat)
         yield from (Finding.NAME for _ in range(1) if self._other_letters(text, flat))
-        for other in dict.fromkeys((letters(healed(text)), letters(unspaced(text)))):
+        for other in dict.fromkeys((normalise(join_broken_words(text)), normalise(join_spaced_letters(text)))):
             if other != flat:
                 yield from (kind for phrase, kind in self.phrases if phrase in other)
         joined = flat.replace(" ", "")
@@ -94,14 +96,14 @@ class KnownValues:
 
     def _other_letters(self, text: str, flat: str) -> bool:
         """Is there a name with umlauts written out or not, romanised, or of two letters?"""
-        out = flat if text.isascii() else letters(written_out(text))
+        out = flat if text.isascii() else normalise(expand_umlauts(text))
         if out != flat and any(phrase in out for phrase, _ in self.phrases):
             return True
-        if self.blurred and not self.blurred.isdisjoint(map(blurred, {*flat.split(), *out.split()})):
+        if self.folded and not self.folded.isdisjoint(map(fold_umlauts, {*flat.split(), *out.split()})):
             return True
         if self.spellings and any(spelling.search(flat) for spelling in self.spellings):
             return True
-        return two_letters(text, self.short)
+        return has_short_name(text, self.short)
 
 
 def kind_of(value: str) -> Finding:
@@ -120,10 +122,10 @@ def kind_of(value: str) -> Finding:
 
 def _phrases(value: str) -> Iterator[str]:
     """A value and its identifying parts, flattened by `letters`."""
-    whole = letters(value).strip()
+    whole = normalise(value).strip()
     day = day_of(value)
     if day is not None:
-        yield from written_forms(day)
+        yield from date_forms(day)
         return
     words = whole.split()
     solid = whole.replace(" ", "")
@@ -133,7 +135,7 @@ def _phrases(value: str) -> Iterator[str]:
         yield from (w for w in words if len(w) >= _PART or (not w.isascii() and len(w) > 1))
         if len(words) > 1:
             yield f"{words[1]} {words[0]}"
-        after = (letters(w).strip() for w in re.findall(r"['’]([^\W\d_]+)", value))  # Donoghue of O'Donoghue
+        after = (normalise(w).strip() for w in re.findall(r"['’]([^\W\d_]+)", value))  # Donoghue of O'Donoghue
         yield from (w for w in after if len(w) >= _PART)
 
 
@@ -149,8 +151,6 @@ def _digit_runs(value: str) -> Iterator[str]:
             yield run.lstrip("0")
 
 
-__all__ = ["Finding", "findings", "leaks"]
-
 _LABEL = re.compile(r"\[(?:NAME|ID|DATE|TIME|PHONE|EMAIL|URL|ADDRESS|AGE|FACILITY)(?=[\]:])")
 
 
@@ -165,10 +165,10 @@ def findings(
     with their umlauts written out, in the Latin spellings of Cyrillic and Greek, and, if of two letters, where they
     stand capitalised. Values of ``whole`` are searched for as they are, not in parts. From ``sources``, the original
     texts, contacts, numbers, dates and times, addresses, facilities and names are extracted
-    (`curate.deid.verify.direct`), none of which may be in ``outputs``. Ages over 89 and dates of birth are always
+    (`curate.deid.verify.identifiers`), none of which may be in ``outputs``. Ages over 89 and dates of birth are always
     findings; dates marked as shifted are if all of them are dates of the source.
 
-    Bytes that begin as PNG or JPEG must hold pixels only (`curate.deid.verify.pictures`), else CONTAINER. UNPROVABLE is
+    Bytes that begin as PNG or JPEG must hold pixels only (`curate.deid.verify.images`), else CONTAINER. UNPROVABLE is
     Latin words beside a person whose name is known in a script of which no romanisation is certain, and in that alone.
     """
     texts = [text for output in outputs for text in _readings(output)]
@@ -220,11 +220,6 @@ def placeholders_masked(text: str) -> str:
     return _LABEL.sub("[", text)
 
 
-def leaks(outputs: Sequence[str | bytes], phi: Sequence[str]) -> bool:
-    """True if `findings` finds anything."""
-    return bool(findings(outputs, phi))
-
-
 def _in_texts(texts: Sequence[str], known: KnownValues, sources: tuple[str, ...]) -> Iterator[Finding]:
     placeholders: set[date] = set()
     columns: set[date] = set()
@@ -234,14 +229,14 @@ def _in_texts(texts: Sequence[str], known: KnownValues, sources: tuple[str, ...]
         rest = placeholders_masked(rest)
         yield from known.in_text(rest)
         yield from once(_of_sources, sources, rest)
-    days = known.days | once(direct, sources).days
+    days = known.days | once(text_identifiers, sources).days
     if dates.is_unshifted(frozenset(placeholders), days) or dates.is_unshifted(frozenset(columns), days):
         yield Finding.DATE
 
 
 def _of_sources(sources: tuple[str, ...], text: str) -> tuple[Finding, ...]:
     """Findings of ``sources`` in ``text``, cached for repeated reports."""
-    return tuple(once(direct, sources).in_text(text))
+    return tuple(once(text_identifiers, sources).in_text(text))
 
 
 def _is_bare(output: bytes) -> bool:

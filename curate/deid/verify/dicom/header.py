@@ -20,9 +20,9 @@ from pydicom.uid import UID_dictionary  # type: ignore[attr-defined]
 
 from curate.deid.quiet import UNPARSEABLE, element, quiet
 from curate.deid.verify.dates import day_of
+from curate.deid.verify.dicom.part10 import dictionary_vr
 from curate.deid.verify.finding import Finding
-from curate.deid.verify.part10 import dictionary_vr
-from curate.deid.verify.words import is_known
+from curate.deid.verify.vocabulary import is_known
 
 TEXT = frozenset(["LO", "SH", "ST", "LT", "UT", "UC", "UR", "AE", "PN"])
 _STRING_VRS = TEXT | {"CS", "IS", "UN", "OB"}
@@ -46,6 +46,25 @@ _HARMLESS = re.compile(
     r"|RadiopharmaceuticalRoute|TimeOfFlight|BulkMotion|NonUniform|Polarization|ImmersionMedia|SpatialLocations"
     r"|TissueLocation|TreatmentSite|SensingRegion|SourceLocation|ContactMethod"
     r"|^Tracking|UltrasoundRegions|LateralityCode|ScheduledStepAttributes|Procedure(?:Step)?(?:Description|Type)|Window|Modality"
+)
+BIRTHS = frozenset({0x00100030, 0x00100032, 0x00100033, 0x00100034})
+# Sex, size, weight, ethnic group, smoking, pregnancy, allergies, alerts, and what says the same of animals.
+PATIENT_CHARACTERISTICS = frozenset(
+    0x00100000 + number
+    for number in (
+        *(0x22, 0x35, 0x40, 0x1010, 0x1020, 0x1021, 0x1022, 0x1030, 0x2000, 0x2110, 0x2160, 0x21A0, 0x21C0),
+        *(0x2201, 0x2202, 0x2203, 0x2292, 0x2293, 0x2294, 0x2295),
+    )
+)
+DEVICE = re.compile(
+    r"Station|Serial|Device(?!Sequence)|Gantry|Detector|Plate|Cassette|Generator|Scheduled(?!.*Physician)|UDI|Label|Lot"
+)
+# UIDs of classes, syntaxes and coding schemes, not of instances (PS3.6); private ones identify nobody either.
+CLASS_UIDS = frozenset(
+    {
+        *(0x00020002, 0x00020010, 0x00020012, 0x00041510, 0x00041512, 0x00080016, 0x0008001A, 0x0008001B, 0x00080062),
+        *(0x0008010C, 0x00080117, 0x00080118, 0x00081150, 0x0008115A, 0x00189004, 0x04000010, 0x04000510),
+    }
 )
 _GENERIC_WORDS = """
 none null unknown anonymous anonymized anonymised deidentified removed withheld patient name test unnamed nothing
@@ -226,7 +245,7 @@ def _element_values(tag: int, vr: str, values: list[str]) -> Iterator[tuple[str 
         elif vr in ("DA", "DT"):
             day = day_of(value)
             if day is not None:
-                yield "birth" if tag in _BIRTHS else "day", day
+                yield "birth" if tag in BIRTHS else "day", day
         elif vr == "TM":
             yield "time", value
         elif private or vr in _STRING_VRS:
@@ -279,28 +298,8 @@ def identifying(tag: int) -> bool:
     return entry is not None and bool(_IDENTIFYING.search(entry[4])) and not _HARMLESS.search(entry[4])
 
 
-_BIRTHS = frozenset({0x00100030, 0x00100032, 0x00100033, 0x00100034})
-# UIDs of classes, syntaxes and coding schemes, not of instances (PS3.6); private ones identify nobody either.
-CLASS_UIDS = frozenset(
-    {
-        0x00020002,
-        0x00020010,
-        0x00020012,
-        0x00080016,
-        0x0008001A,
-        0x0008001B,
-        0x00081150,
-        0x0008115A,
-        0x00080062,
-        0x0008010C,
-        0x00080117,
-    }
-    | {0x00080118, 0x00041510, 0x00041512, 0x04000010, 0x04000510, 0x00189004}
-)
-
-
 @lru_cache(maxsize=2048)
-def needles(value: str) -> tuple[bytes, ...]:
+def byte_forms(value: str) -> tuple[bytes, ...]:
     """A value's bytes in all encodings and cases in which a file could contain it: 6 bytes and more."""
     return tuple(dict.fromkeys(_encoded(value)))
 

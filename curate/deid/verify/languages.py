@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import cache, lru_cache
 
-from curate.deid.verify.letters import plain
+from curate.deid.verify.normalise import plain
 from curate.deid.word_lists import read_word_list
 
 
@@ -71,13 +71,13 @@ _MEDICAL = re.compile(
 )
 
 
-def is_other_word(word: str, code: str) -> bool:
+def is_word_of(word: str, code: str) -> bool:
     """True for a frequent word of the language ``code``, its plural, or one of medicine by its form."""
     low = word.lower()
     known = _frequent().get(code, frozenset())
     if low in known or low.rstrip("snaeio") in known or _MEDICAL.fullmatch(low) is not None:
         return True
-    return "-" in low and all(len(part) < 4 or is_other_word(part, code) for part in low.split("-"))
+    return "-" in low and all(len(part) < 4 or is_word_of(part, code) for part in low.split("-"))
 
 
 _OFFICES = _words(
@@ -95,7 +95,7 @@ _OFFICES = _words(
 )
 
 
-def is_builder(word: str, code: str) -> bool:
+def is_function_word(word: str, code: str) -> bool:
     """True for function words of the language ``code``, titles and offices."""
     return word.lower() in _BUILDS[code] or word.lower() in _OFFICES
 
@@ -160,17 +160,17 @@ def _cues(code: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
     return re.compile(titles), re.compile(agents)
 
 
-def titled(text: str, code: str) -> Iterator[tuple[int, int]]:
+def names_after_titles(text: str, code: str) -> Iterator[tuple[int, int]]:
     """Spans of names after a title."""
     yield from (hit.span(1) for hit in _cues(code)[0].finditer(text))
 
 
-def led(text: str, code: str) -> Iterator[tuple[int, int]]:
+def names_after_roles(text: str, code: str) -> Iterator[tuple[int, int]]:
     """Spans of capitalised words after a word for who signs, requests or is examined."""
     yield from (hit.span(1) for hit in _cues(code)[1].finditer(text))
 
 
-def houses(text: str, code: str) -> Iterator[tuple[int, int]]:
+def facility_spans(text: str, code: str) -> Iterator[tuple[int, int]]:
     """Spans of facilities with their names."""
     kinds = _HOUSES[code]
     pattern = (
@@ -180,7 +180,7 @@ def houses(text: str, code: str) -> Iterator[tuple[int, int]]:
     yield from (hit.span() for hit in re.finditer(pattern, text))
 
 
-def roads(text: str) -> Iterator[tuple[int, int]]:
+def street_spans(text: str) -> Iterator[tuple[int, int]]:
     """Spans of streets with numbers and of postal codes with towns."""
     for pattern in _ROADS:
         for hit in re.finditer(pattern, text, 0 if pattern == _ROADS[3] else re.IGNORECASE):
