@@ -25,7 +25,7 @@ from benchmarks.deid import peers
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.quiet import quiet
 from curate.deid.rules import PixelPolicy
-from curate.deid.verify.dicom.audit import audit_header
+from curate.deid.verify.audit.header import audit_header
 from curate.deid.verify.dicom.findings import dicom_findings
 from curate.deid_export.dicom import clean_dicom
 from curate.deid_export.rules import ReleaseRules

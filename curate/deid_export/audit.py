@@ -24,8 +24,8 @@ import numpy as np
 from curate import __version__
 from curate.deid.attest import versions
 from curate.deid.quiet import quiet
-from curate.deid.verify.audit_text import is_searched, path_findings, table_findings
-from curate.deid.verify.dicom.audit import ALLOWED, Audited, audit_header
+from curate.deid.verify.audit.header import ALLOWED, Audited, audit_header
+from curate.deid.verify.audit.text import is_searched, path_findings, table_findings
 from curate.deid.verify.finding import Finding
 from curate.deid.verify.images import jpeg_is_bare, png_is_bare, tiff_is_bare
 from curate.deid.verify.pixels import pixel_findings, reads_pixels

@@ -7,18 +7,25 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 
 from curate.deid.verify.finding import Finding
+from curate.deid.verify.normalise import plain
 
+# The months in English, Spanish, Portuguese, Italian, French, German and Dutch, as they are written in full and short.
 _MONTHS = (
-    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
-    "december",
-)  # fmt: skip
-# First letters of the months in English, Spanish, Portuguese, Italian, French, German and Dutch.
-_STEMS = (
-    "jan jän ene gen", "feb fév fev", "mar mär maa mrz", "apr abr avr", "may mai mag mei", "jun juin giu",
-    "jul juil lug", "aug ago aoû aou", "sep set", "oct okt ott out", "nov", "dec dez dic déc",
-)  # fmt: skip
-_STEM_MONTH = {stem: month for month, stems in enumerate(_STEMS, 1) for stem in stems.split()}
-_MONTH = rf"(?P<mon>(?:{'|'.join(sorted(_STEM_MONTH, key=len, reverse=True))})[^\W\d_]{{0,9}})"
+    "january jan enero ene janeiro gennaio gen janvier januar jänner januari",
+    "february feb febrero fevereiro fev febbraio février februar februari",
+    "march mar marzo março mars märz maerz mrz maart",
+    "april apr abril abr aprile avril",
+    "may mayo maio mai maggio mag mei",
+    "june jun junio junho giugno giu juin juni",
+    "july jul julio julho luglio lug juillet juli",
+    "august aug agosto ago août augustus",
+    "september sep sept septiembre setiembre setembro set settembre septembre",
+    "october oct octubre outubro out ottobre ott octobre oktober okt",
+    "november nov noviembre novembro novembre",
+    "december dec diciembre dic dezembro dez dicembre décembre dezember",
+)
+_MONTH_OF = {form: n for n, names in enumerate(_MONTHS, 1) for form in f"{names} {plain(names)}".split()}
+_MONTH = rf"(?P<mon>(?:{'|'.join(sorted({name[:3] for name in _MONTH_OF}))})[^\W\d_]{{0,9}})"
 _LINK = r"[\s,./-]{0,3}(?:(?:of|de|del|di|the)\s)?\s?"
 _YEAR = r"(?P<y>(?:18|19|20)\d\d|['’]?\d\d)(?!\d)"
 _PLACEHOLDER = re.compile(r"\[DATE:(\d{4}-\d\d-\d\d)\]")
@@ -35,20 +42,21 @@ _MONTH_FIRST = re.compile(
 )
 _MONTH_YEAR = re.compile(rf"\b{_MONTH}{_LINK}(?P<y>(?:18|19|20)\d\d)(?!\d)", re.I)
 _KANJI = re.compile(r"(?:(\d{4}|(?:明治|大正|昭和|平成|令和)\s?(?:\d{1,2}|元))年\s?)?(\d{1,2})月\s?(\d{1,2})日")
-_CLOCK = re.compile(
-    r"(?<![\d:.])([01]?\d|2[0-3]):([0-5]\d)(?::[0-5]\d)?(?!\d|:)(?!\s?(?:o['’]?\s?clock|position|radian"
-    r"|in the (?:\w+ ){0,3}breast|,? ?\d+ ?cm (?:fn\b|from the nipple)))"
-    r"|(?<![\w.:])(1[0-2]|0?[1-9])\s?([ap])\.?m\b",
-    re.I,
-)
-_HOURS = re.compile(r"(?<![\w.:/])([01]\d|2[0-3]):?([0-5]\d)\s?(?:hours|hrs?|h)\b", re.I)
-# "14h30", "14.30 Uhr", "a las 14.30": a full stop or an h in other languages than English.
-_OTHER_CLOCK = re.compile(
-    r"(?<![\w.,:/])([01]?\d|2[0-3])\s?h\s?([0-5]\d)(?!\d)|(?<![\w.,:/])([01]?\d|2[0-3])[.]([0-5]\d)\s?(?:uhr"
-    r"|uur|h|hs|horas|ore)\b"
-    r"|\b(?:um|gegen|om|alle|alle ore|ore|a las|las|as|às|à)\s([01]?\d|2[0-3])[.]([0-5]\d)(?!\d|[.,]\d|\s?(?:mm"
-    r"|cm|ml|mg|%))",
-    re.I,
+# Clock times: (pattern with groups h and m, or h and half). A full stop or an h in other languages than English.
+_CLOCKS = (
+    re.compile(
+        r"(?<![\d:.])(?P<h>[01]?\d|2[0-3]):(?P<m>[0-5]\d)(?::[0-5]\d)?(?!\d|:)(?!\s?(?:o['’]?\s?clock|position|radian"
+        r"|in the (?:\w+ ){0,3}breast|,? ?\d+ ?cm (?:fn\b|from the nipple)))"
+    ),
+    re.compile(r"(?<![\w.:])(?P<h>1[0-2]|0?[1-9])\s?(?P<half>[ap])\.?m\b", re.I),
+    re.compile(r"(?<![\w.:/])(?P<h>[01]\d|2[0-3]):?(?P<m>[0-5]\d)\s?(?:hours|hrs?|h)\b", re.I),
+    re.compile(r"(?<![\w.,:/])(?P<h>[01]?\d|2[0-3])\s?h\s?(?P<m>[0-5]\d)(?!\d)", re.I),
+    re.compile(r"(?<![\w.,:/])(?P<h>[01]?\d|2[0-3])[.](?P<m>[0-5]\d)\s?(?:uhr|uur|h|hs|horas|ore)\b", re.I),
+    re.compile(
+        r"\b(?:um|gegen|om|alle|alle ore|ore|a las|las|as|às|à)\s(?P<h>[01]?\d|2[0-3])[.](?P<m>[0-5]\d)"
+        r"(?!\d|[.,]\d|\s?(?:mm|cm|ml|mg|%))",
+        re.I,
+    ),
 )
 # A day without a year counts only after a word that dates something, or before a clock time: not "3/10 pain".
 _DAY_ONLY = r"(\d{1,2}/\d{1,2})(?![\d/]|\s?(?:mm|cm|%|pain|strength|images?|slices?|of\b))"
@@ -74,8 +82,8 @@ def day_of(value: str) -> date | None:
 
 
 def date_forms(day: date) -> Iterator[str]:
-    """The written forms of a day, flattened as by `curate.deid.verify.normalise.normalise`."""
-    y, m, d, name = day.year, day.month, day.day, _MONTHS[day.month - 1]
+    """The written forms of a day, flattened as by `normalise`."""
+    y, m, d, name = day.year, day.month, day.day, _MONTHS[day.month - 1].split()[0]
     yield f"{y}{m:02}{d:02}"
     for dd in dict.fromkeys((f"{d:02}", str(d))):
         for mm in dict.fromkeys((f"{m:02}", str(m))):
@@ -113,48 +121,37 @@ def is_unshifted(shifted: frozenset[date], source: frozenset[date]) -> bool:
     return bool(shifted) and shifted <= source
 
 
-def date_keys(text: str) -> set[str]:
-    """Every day, month of a year, day of a year and clock time in a text, in all readings, as keys to compare."""
-    keys: set[str] = set()
-    for a, _, b, c in _NUMBERS.findall(text):
-        keys.update(day.isoformat() for day in _readings(a, b, c))
-    for groups in _SOLID.findall(text):
-        y, m, d = groups[:3] if groups[0] else groups[3:]
-        keys.update(day.isoformat() for day in [_day(int(y), int(m), int(d))] if day)
+def date_spans(text: str) -> Iterator[tuple[int, int, tuple[str, ...]]]:
+    """(start, end, keys to compare) of every day, month of a year, day of a year and clock time; a key a reading."""
+    for hit in _NUMBERS.finditer(text):
+        if readings := tuple(day.isoformat() for day in _readings(hit[1], hit[3], hit[4])):
+            yield *hit.span(), readings
+    for hit in _SOLID.finditer(text):
+        y, m, d = (int(part) for part in hit.groups() if part)
+        yield *hit.span(), tuple(day.isoformat() for day in [_day(y, m, d)] if day)
     for pattern in (_DAY_FIRST, _MONTH_FIRST):
         for hit in pattern.finditer(text):
-            keys.update(_named(hit))
+            if keys := tuple(_named(hit)):
+                yield *hit.span(), keys
     for hit in _MONTH_YEAR.finditer(text):
-        if _is_month(hit["mon"]):
-            keys.add(f"{hit['y']}-{_month(hit['mon']):02}")
-    for year, month, day in _KANJI.findall(text):
-        keys.add(f"{year}年{int(month)}月{int(day)}日")
-    for hour, minute, twelve, half in _CLOCK.findall(text):
-        keys.add(f"t{int(hour)}:{minute}" if hour else f"t{int(twelve)}{half.lower()}")
-    keys.update(f"t{int(hour)}:{minute}" for hour, minute in _HOURS.findall(text))
-    for groups in _OTHER_CLOCK.findall(text):
-        hour, minute = [part for part in groups if part]
-        keys.add(f"t{int(hour)}:{minute}")
+        if month := _MONTH_OF.get(hit["mon"].lower()):
+            yield *hit.span(), (f"{hit['y']}-{month:02}",)
+    for hit in _KANJI.finditer(text):
+        yield *hit.span(), (f"{hit[1] or ''}年{int(hit[2])}月{int(hit[3])}日",)
+    for pattern in _CLOCKS:
+        for hit in pattern.finditer(text):
+            parts = hit.groupdict()
+            minute = f":{parts['m']}" if "m" in parts else parts["half"].lower()
+            yield hit.start("h"), hit.end(), (f"t{int(hit['h'])}{minute}",)
     for pattern in (_CUED, _TIMED):
-        keys.update(f"--{day}" for day in pattern.findall(text) if _is_day_of_a_year(day))
-    return keys
+        for hit in pattern.finditer(text):
+            if _is_day_of_a_year(hit[1]):
+                yield *hit.span(1), (f"--{hit[1]}",)
 
 
-def date_spans(text: str) -> Iterator[tuple[int, int]]:
-    """(start, end) of every day, month of a year and clock time in a text."""
-    for hit in _NUMBERS.finditer(text):
-        if any(True for _ in _readings(hit[1], hit[3], hit[4])):
-            yield hit.span()
-    for pattern in (_DAY_FIRST, _MONTH_FIRST):
-        yield from (hit.span() for hit in pattern.finditer(text) if any(True for _ in _named(hit)))
-    yield from (hit.span() for hit in _MONTH_YEAR.finditer(text) if _is_month(hit["mon"]))
-    for hit in _OTHER_CLOCK.finditer(text):
-        first = next(n for n in (1, 3, 5) if hit[n])
-        yield hit.start(first), hit.end(first + 1)
-    for pattern in (_SOLID, _KANJI, _CLOCK, _HOURS):
-        yield from (hit.span() for hit in pattern.finditer(text))
-    for pattern in (_CUED, _TIMED):
-        yield from (hit.span(1) for hit in pattern.finditer(text) if _is_day_of_a_year(hit[1]))
+def date_keys(text: str) -> set[str]:
+    """The keys of all `date_spans` of a text."""
+    return {key for _, _, keys in date_spans(text) for key in keys}
 
 
 def _is_day_of_a_year(numbers: str) -> bool:
@@ -162,7 +159,7 @@ def _is_day_of_a_year(numbers: str) -> bool:
     return 0 < min(a, b) < 13 and 0 < max(a, b) < 32
 
 
-def days(text: str) -> frozenset[date]:
+def days_in(text: str) -> frozenset[date]:
     """The full dates in a text, in all readings."""
     return frozenset(date.fromisoformat(key) for key in date_keys(text) if _WHOLE.fullmatch(key))
 
@@ -177,8 +174,8 @@ def _readings(a: str, b: str, c: str) -> Iterator[date]:
 
 
 def _named(hit: re.Match[str]) -> Iterator[str]:
-    month, day = _month(hit["mon"]), int(hit["d"])
-    if not _is_month(hit["mon"]) or not 1 <= day <= 31:
+    month, day = _MONTH_OF.get(hit["mon"].lower(), 0), int(hit["d"])
+    if not month or not 1 <= day <= 31:
         return
     year = (hit["y"] or "").lstrip("'’")
     if year:
@@ -186,26 +183,6 @@ def _named(hit: re.Match[str]) -> Iterator[str]:
         yield from (d.isoformat() for y in years if (d := _day(y, month, day)) is not None)
     elif hit["mon"][0].isupper():  # "lesions may 3 ..."
         yield f"--{month:02}-{day:02}"
-
-
-_MONTH_NAMES = """
-january february march april may june july august september october november december jan feb mar apr jun jul aug
-sep sept oct nov dec enero febrero marzo abril mayo junio julio agosto septiembre setiembre octubre noviembre
-diciembre ene abr ago dic janeiro fevereiro março marco maio junho julho setembro outubro novembro dezembro fev mai
-set out dez gennaio febbraio aprile maggio giugno luglio settembre ottobre dicembre gen mag giu lug ott janvier
-février fevrier mars avril juin juillet août aout septembre octobre décembre decembre januar jänner februar märz
-maerz juni juli oktober dezember mrz okt januari februari maart mei augustus
-"""
-_WORDS = frozenset(_MONTH_NAMES.split())
-
-
-def _is_month(word: str) -> bool:
-    return word.lower() in _WORDS
-
-
-def _month(word: str) -> int:
-    lowered = word.lower()
-    return next((_STEM_MONTH[lowered[:n]] for n in (4, 3) if lowered[:n] in _STEM_MONTH), 0)
 
 
 def _day(y: int, m: int, d: int) -> date | None:

@@ -94,7 +94,7 @@ def _shapes(flat: str) -> Iterator[tuple[Finding, str, int, int]]:
         for hit in pattern.finditer(flat):
             yield Finding.PLACE, normalise(hit[0]), *hit.span()
     if languages.language(flat) != "en":
-        yield from ((Finding.PLACE, normalise(flat[s:e]), s, e) for s, e in languages.roads(flat))
+        yield from ((Finding.PLACE, normalise(flat[s:e]), s, e) for s, e in languages.street_spans(flat))
 
 
 _A_DATE = re.compile(r"\d{4}[-/.]\d\d?[-/.]\d\d?|\d\d?[-/.]\d\d?[-/.]\d{4}")
@@ -214,7 +214,7 @@ def _read_source(source: str) -> _SourceIdentifiers:
     for kind, key, start, end in _shapes(flat):
         shapes[kind, key] = None
         spans[start, end] = kind
-    spans |= dict.fromkeys(dates.date_spans(flat), Finding.DATE)
+    spans |= {(start, end): Finding.DATE for start, end, _ in dates.date_spans(flat)}
     words: list[tuple[int, int]] = []
     for start, end, distinct in person_names(lines):
         if distinct:

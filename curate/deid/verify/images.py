@@ -91,34 +91,8 @@ def _marker_allowed(marker: int, body: bytes, every_process: bool) -> bool:
 
 
 # Tags of TIFF 6.0 that describe pixels, without Software, DateTime, Artist, ImageDescription and private ones.
-_TAGS = frozenset(
-    (
-        254,
-        255,
-        256,
-        257,
-        258,
-        259,
-        262,
-        266,
-        273,
-        274,
-        277,
-        278,
-        279,
-        282,
-        283,
-        284,
-        296,
-        317,
-        320,
-        322,
-        323,
-        324,
-        325,
-        338,
-        339,
-    )
+_TAGS = frozenset([*range(254, 260), *range(277, 280), *range(282, 285), *range(322, 326)]) | frozenset(
+    [262, 266, 273, 274, 296, 317, 320, 338, 339]
 )
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 16: 8}
 _DATA = ((273, 279), (324, 325))  # strips and tiles: offsets and byte counts

@@ -199,9 +199,9 @@ def _named_other_language(text: str, code: str, *, unknown: bool) -> Iterator[tu
     """`named` for a text in another language than English."""
     names: dict[tuple[int, int], bool] = {}
     text = text.upper() if text.islower() and len(text.upper()) == len(text) else text  # a title is followed by a name
-    for start, end in languages.titled(text, code):
+    for start, end in languages.names_after_titles(text, code):
         names |= {(s, e): distinct for s, e, distinct in _other_words(text, start, end, code, sure=True)}
-    for start, end in languages.led(text, code):
+    for start, end in languages.names_after_roles(text, code):
         names |= {
             (s, e): distinct
             for s, e, distinct in _other_words(text, start, end, code, sure=False)
@@ -226,7 +226,7 @@ def _other_words(text: str, start: int, end: int, code: str, *, sure: bool) -> I
         words = words[:1]  # a sentence in capitals goes on
     for hit in words:
         short = not shouted and hit[0].isupper() and len(hit[0]) < _MIN_NAME_IN_CAPITALS  # "BSN"
-        if len(hit[0]) < 3 or short or not hit[0][0].isupper() or languages.is_builder(hit[0], code):
+        if len(hit[0]) < 3 or short or not hit[0][0].isupper() or languages.is_function_word(hit[0], code):
             continue
         known = _is_word(hit[0], code)
         if known and (not sure or (shouted and hit is not words[0])):
@@ -235,7 +235,7 @@ def _other_words(text: str, start: int, end: int, code: str, *, sure: bool) -> I
 
 
 def _is_word(word: str, code: str) -> bool:
-    return is_known(word) or languages.is_other_word(word, code) or languages.is_builder(word, code)
+    return is_known(word) or languages.is_word_of(word, code) or languages.is_function_word(word, code)
 
 
 def unknown_capitalised(text: str) -> Iterator[tuple[int, int]]:
@@ -307,9 +307,9 @@ def facilities(text: str) -> Iterator[str]:
     """Names of facilities: with the word for their kind, and each unknown word alone."""
     code = languages.language(text)
     if code != "en":
-        for start, end in languages.houses(text, code):
+        for start, end in languages.facility_spans(text, code):
             words = [w.lower() for w in re.findall(r"[^\W\d_]{4,}", text[start:end])]
-            yield from (w for w in words if not is_known(w) and not languages.is_other_word(w, code))
+            yield from (w for w in words if not is_known(w) and not languages.is_word_of(w, code))
         return
     for hit in _FACILITY.finditer(text):
         yield from (w.lower() for w in re.findall(r"[^\W\d_]{4,}", hit[2] or "") if not is_known(w))

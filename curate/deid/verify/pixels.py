@@ -19,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from curate.deid.verify.finding import Finding, sorted_unique
+from curate.deid.verify.known_values import kind_of
 from curate.deid.verify.normalise import normalise
-from curate.deid.verify.text import kind_of
 
 Image8 = npt.NDArray[np.uint8]
 

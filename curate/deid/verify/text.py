@@ -9,147 +9,17 @@ from __future__ import annotations
 
 import html
 import re
-import unicodedata
 from collections.abc import Iterator, Sequence
 from datetime import date
-from itertools import islice
 
 from curate.deid.verify import dates
-from curate.deid.verify.dates import ages_and_births, date_forms, day_of
+from curate.deid.verify.dates import ages_and_births
 from curate.deid.verify.finding import Finding, sorted_unique
 from curate.deid.verify.identifiers import text_identifiers
 from curate.deid.verify.images import PNG, jpeg_is_bare, png_is_bare
-from curate.deid.verify.normalise import (
-    BARRIER,
-    expand_umlauts,
-    fold_umlauts,
-    has_short_name,
-    is_cyrillic_or_greek,
-    join_broken_words,
-    join_spaced_letters,
-    normalise,
-    short_names,
-    transliterations,
-    unprovable,
-)
+from curate.deid.verify.known_values import KnownValues, unprovable
+from curate.deid.verify.normalise import BARRIER
 from curate.memory import once
-
-_PART = 4  # shorter parts of names occur by chance in any text
-_PLACES = """hospital clinic center centre medical university institute department radiology imaging health healthcare
-system street road avenue lane drive general regional memorial community and the of for prof professor doctor miss"""
-_NO_NAME = frozenset(_PLACES.split())
-_PLACE = re.compile(
-    r"\b(?:hospital|clinic|cent(?:er|re)|university|institute|department|dept|street|road|avenue|lane|drive|infirmary)\b"
-    r"|病院|医院|醫院|大学|병원",
-    re.IGNORECASE,
-)
-_CONTACT = re.compile(r"@|://|^www\.|^\+?[\d\s()./-]{7,}$")
-
-
-class KnownValues:
-    """The search terms of ``phi``: words and phrases with their codes, digit runs, dates, names in other scripts."""
-
-    def __init__(self, phi: Sequence[str], whole: Sequence[str] = ()) -> None:
-        """``whole``: values that are searched for as a whole, not in parts."""
-        phrases: dict[str, Finding] = {}
-        self.digits: dict[str, Finding] = {}
-        for value in (*phi, *whole):
-            kind = kind_of(value)
-            for phrase in (
-                _phrases(value) if value in phi else islice(_phrases(value), None if kind is Finding.DATE else 1)
-            ):
-                phrases.setdefault(phrase, kind)
-            for run in _digit_runs(value):
-                self.digits.setdefault(run, Finding.ID if kind is Finding.NAME else kind)
-        self.days: frozenset[date] = frozenset(day for value in (*phi, *whole) if (day := day_of(value)) is not None)
-        self.spellings = tuple(s for w in phrases if is_cyrillic_or_greek(w) for s in transliterations(w))
-        self.short = short_names(phi)
-        self.folded = {
-            b for p in phrases if p.isascii() and len(p) > 4 and p.isalpha() and len(b := fold_umlauts(p)) > 3
-        }
-        for value in phi:
-            if not value.isascii():
-                for phrase in _phrases(expand_umlauts(value)):
-                    phrases.setdefault(phrase, kind_of(value))
-        self.phrases = [(f" {p} ", kind) for p, kind in phrases.items()]
-        self.joined = [
-            (p, kind)
-            for phrase, kind in phrases.items()
-            if len(p := phrase.replace(" ", "")) > 7 and not p.isdigit() and kind is not Finding.DATE
-        ]
-
-    def in_text(self, text: str) -> Iterator[Finding]:
-        """Findings in ``text``, which has no shifted dates (`curate.deid.verify.dates.without_shifted`)."""
-        flat = normalise(text)
-        yield from (kind for phrase, kind in self.phrases if phrase in flat)
-        yield from (Finding.NAME for _ in range(1) if self._other_letters(text, flat))
-        for other in dict.fromkeys((normalise(join_broken_words(text)), normalise(join_spaced_letters(text)))):
-            if other != flat:
-                yield from (kind for phrase, kind in self.phrases if phrase in other)
-        joined = flat.replace(" ", "")
-        yield from (kind for long, kind in self.joined if long in joined)
-        if self.digits:
-            normalised = unicodedata.normalize("NFKC", text)
-            runs = {re.sub(r"\D", "", run) for run in re.findall(r"\d(?:[ ./()_-]{0,2}\d)*", normalised)}
-            runs.update(re.findall(r"\d+", normalised))
-            yield from (kind for number, kind in self.digits.items() if number in runs)
-
-    def _other_letters(self, text: str, flat: str) -> bool:
-        """Is there a name with umlauts written out or not, romanised, or of two letters?"""
-        out = flat if text.isascii() else normalise(expand_umlauts(text))
-        if out != flat and any(phrase in out for phrase, _ in self.phrases):
-            return True
-        if self.folded and not self.folded.isdisjoint(map(fold_umlauts, {*flat.split(), *out.split()})):
-            return True
-        if self.spellings and any(spelling.search(flat) for spelling in self.spellings):
-            return True
-        return has_short_name(text, self.short)
-
-
-def kind_of(value: str) -> Finding:
-    """The kind of an identifying value, by its form."""
-    value = value.strip()
-    if day_of(value) is not None:
-        return Finding.DATE
-    if re.fullmatch(r"[0-2](?:\.\d+){3,}", value):
-        return Finding.UID
-    if "^" not in value and _PLACE.search(value):
-        return Finding.PLACE
-    if _CONTACT.search(value):
-        return Finding.CONTACT if re.search(r"\D", value) else Finding.ID
-    return Finding.ID if re.search(r"\d", value) else Finding.NAME
-
-
-def _phrases(value: str) -> Iterator[str]:
-    """A value and its identifying parts, flattened by `letters`."""
-    whole = normalise(value).strip()
-    day = day_of(value)
-    if day is not None:
-        yield from date_forms(day)
-        return
-    words = whole.split()
-    solid = whole.replace(" ", "")
-    if len(whole) >= (3 if whole.isascii() else 2) and not (solid.isdigit() and len(solid) < _PART):
-        yield whole
-    if "^" in value or _looks_like_a_name(words):
-        yield from (w for w in words if len(w) >= _PART or (not w.isascii() and len(w) > 1))
-        if len(words) > 1:
-            yield f"{words[1]} {words[0]}"
-        after = (normalise(w).strip() for w in re.findall(r"['’]([^\W\d_]+)", value))  # Donoghue of O'Donoghue
-        yield from (w for w in after if len(w) >= _PART)
-
-
-def _looks_like_a_name(words: list[str]) -> bool:
-    return 2 <= len(words) <= 3 and all(w.isalpha() and w not in _NO_NAME for w in words)
-
-
-def _digit_runs(value: str) -> Iterator[str]:
-    run = re.sub(r"\D", "", value)
-    if day_of(value) is None and len(run) > 4 and "." not in value:
-        yield run
-        if len(run.lstrip("0")) > 4:
-            yield run.lstrip("0")
-
 
 _LABEL = re.compile(r"\[(?:NAME|ID|DATE|TIME|PHONE|EMAIL|URL|ADDRESS|AGE|FACILITY)(?=[\]:])")
 

@@ -40,11 +40,11 @@ def known_words() -> frozenset[str]:
     """English words of four and more letters, those of the standard's attributes and codes, and jargon; lower case."""
     jargon = (files("curate.deid.verify") / "data" / "jargon.txt").read_text(encoding="utf-8").splitlines()
     by_hand = {word for line in jargon if not line.startswith("#") for word in line.split()}
-    return frozenset({*read_word_list("verify/data", "english")} | _standard() | by_hand)
+    return frozenset({*read_word_list("verify/data", "english")} | standard_words() | by_hand)
 
 
 @cache
-def _standard() -> frozenset[str]:
+def standard_words() -> frozenset[str]:
     """The words of the standard's attribute names and code meanings (PS3.6, PS3.16)."""
     text = " ".join(str(entry[2]) for entry in DicomDictionary.values())
     for scheme in ("SCT", "DCM", "UCUM", "FMA", "UMLS", "NEU", "LN"):
@@ -55,7 +55,7 @@ def _standard() -> frozenset[str]:
 
 def is_standard(word: str) -> bool:
     """True for a word of the standard's own vocabulary, or of medicine by its form; ``word`` in lower case."""
-    return word in _standard() or _MEDICAL.fullmatch(word) is not None
+    return word in standard_words() or _MEDICAL.fullmatch(word) is not None
 
 
 @lru_cache(maxsize=65536)

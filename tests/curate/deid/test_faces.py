@@ -12,7 +12,7 @@ from curate.deid.pixels.faces import check_face, is_defaced, may_show_face
 from curate.deid.pseudonym import Pseudonymizer
 from curate.deid.rules import PixelPolicy
 from curate.deid.vault import SecretSource
-from curate.deid.verify.dicom.audit import audit_header
+from curate.deid.verify.audit.header import audit_header
 from curate.deid_export.dicom import clean_dicom
 from curate.deid_export.rules import ReleaseRules
 from curate.errors import DropRecord

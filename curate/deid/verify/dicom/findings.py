@@ -33,9 +33,9 @@ from curate.deid.verify.dicom.part10 import PIXELS, Element, Part10, Unsound, pa
 from curate.deid.verify.dicom.pixel_data import RLE, pixel_faults
 from curate.deid.verify.finding import Finding, sorted_unique
 from curate.deid.verify.identifiers import text_identifiers
+from curate.deid.verify.known_values import KnownValues, unprovable
 from curate.deid.verify.names import unknown_names
-from curate.deid.verify.normalise import BARRIER, unprovable
-from curate.deid.verify.text import KnownValues
+from curate.deid.verify.normalise import BARRIER
 from curate.deid.verify.vocabulary import is_known, is_standard
 
 _META = frozenset(range(0x00020000, 0x00020004)) | {0x00020010, 0x00020012, 0x00020013}

@@ -19,7 +19,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID_dictionary  # type: ignore[attr-defined]
 
 from curate.deid.quiet import UNPARSEABLE, element, quiet
-from curate.deid.verify.audit_text import DIGITS, PSEUDONYM, REPLACED, audit_text, is_a_name
+from curate.deid.verify.audit.text import DIGITS, PSEUDONYM, REPLACED, audit_text, is_a_name
 from curate.deid.verify.dates import day_of, is_over_89
 from curate.deid.verify.dicom.header import (
     BIRTHS,

@@ -63,7 +63,7 @@ def audit_text(text: str) -> Iterator[Finding]:
     yield from (kind for kind, _ in identifiers.shapes)
     yield from (kind for _, kind in identifiers.cued)
     yield from (kind for _, kind, _ in identifiers.pieces if kind is Finding.NAME)
-    if dates.days(remaining):
+    if dates.days_in(remaining):
         yield Finding.DATE
     yield from ages_and_births([remaining])
 
