@@ -1,60 +1,42 @@
-"""Fits the decision per word (`curate.deid.text.decide`) to marked texts and sentences of our own making.
-
-    python -m benchmarks.deid.fit_words --names DIR --folds FOLDER     # about ten CPU-minutes; then fit_tagger
-
-DIR is where faker (MIT) is unpacked. Written are the product's numbers, fitted to all writers, and to FOLDER those
-that are fitted without the writers of each of `FOLDS`: what the tagger is fitted to must be chances of texts that the
-decision has not seen, as those are that it will be asked about. Each fit says what it would leave and lose of the
-writers that it has not seen.
-"""
+"""Fits the decision per word (`curate.deid.text.decide`) to marked texts and sentences of our own making."""
 
 from __future__ import annotations
 
-import argparse
-import random
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.deid.made_sentences import Maker, Names, load_names
-from benchmarks.deid.tagger_texts import FOLDS, FRESH, WRITERS, Drawer, Marked
+from benchmarks.deid.made_sentences import Maker
+from benchmarks.deid.tagger_texts import Marked
 from curate.deid.rules import TextRules
 from curate.deid.text import decide, features
 from curate.deid.text.scrub import first_look
-from curate.deid.words import looks, vocabulary
+from curate.deid.words import looks
 from curate.deid.words.vocabulary import Kind, kind
 
-BATCH = 2048
+BATCH, EPOCHS, HIDDEN = 2048, 6, 96
 LEFT_OUT = 0.15  # of the features of a row
-DATA = Path(vocabulary.__file__).parent / "data" / "words.npz"
 RULES = TextRules(dates="mask", max_masked=1.0)
-OFTEN = 2  # times the rows of marked texts count
+
+Numbers = dict[str, NDArray[np.floating]]
+Asked = Iterable[tuple[decide.State, list[bool]]]  # texts as they are decided on, which of the words asked about go
+Rows = tuple[NDArray[np.int16], NDArray[np.float32]]  # (n, most) features of each word, filled up with WIDTH; (n,) goes
 
 
-class Rows(NamedTuple):
-    """Words that are asked about: the numbers of the features each has, filled up with WIDTH (n, most), whether it is a
-    name, whether a vocabulary knows it."""
-
-    x: NDArray[np.int16]
-    named: NDArray[np.float32]
-    known: NDArray[np.bool_]
-
-
-def fit_letters(maker: Maker, names: Names) -> np.ndarray:
-    """(BUCKETS + 1,) float32: the log-odds of `looks`, by logistic regression."""
-    r = maker.r
+def fit_letters(maker: Maker) -> NDArray[np.float16]:
+    """(BUCKETS + 1,): the log-odds of `looks`, by logistic regression."""
+    r, names = maker.r, maker.names
     people = list(dict.fromkeys([*names.common[:12000], *names.given, *names.foreign]))
     made = [maker.invented() for _ in range(4000)]
-    words = [w for w in {*maker.medical, *maker.large, *r.sample(maker.plain, 25000)} if not kind(w) & Kind.NAME]
-    wrong = [maker.misspelt(w) for w in r.sample(sorted(words), 15000)]
+    pool = dict.fromkeys([*maker.medical, *maker.large, *r.sample(maker.plain, 25000)])
+    words = [w for w in pool if not kind(w) & Kind.NAME]
+    wrong = [maker.misspelt(w) for w in r.sample(words, 15000)]
     rows = [(w, 1.0) for w in (*people, *made)] + [(w, 0.0) for w in (*words, *wrong)]
-    r.shuffle(rows)
-    flat = torch.tensor([b for w, _ in rows for b in looks.buckets(w)])
-    offsets = torch.tensor([0, *np.cumsum([len(looks.buckets(w)) for w, _ in rows])[:-1]])
+    found = [looks.buckets(w) for w, _ in rows]
+    flat = torch.tensor([b for some in found for b in some])
+    offsets = torch.tensor([0, *np.cumsum([*map(len, found)])[:-1]])
     goal = torch.tensor([y for _, y in rows])
     table = torch.nn.EmbeddingBag(looks.BUCKETS, 1, mode="sum")
     torch.nn.init.zeros_(table.weight)
@@ -67,21 +49,21 @@ def fit_letters(maker: Maker, names: Names) -> np.ndarray:
         loss.backward()
         optimizer.step()
     print(f"letters: loss {loss.item():.3f}, right {((odds > 0) == (goal > 0)).float().mean().item():.3f}")
-    return torch.cat([table.weight.detach()[:, 0], bias.detach()]).numpy()
+    return torch.cat([table.weight.detach()[:, 0], bias.detach()]).numpy().astype(np.float16)
 
 
 def of_sentences(maker: Maker, count: int) -> Iterator[tuple[decide.State, list[bool]]]:
-    """Texts as they are decided on, and which of the words that are asked about are names."""
+    """Sentences of our own making; a quarter of their names is masked already."""
     for _ in range(count):
         text, spans, masked = maker.text()
-        seen = {span for span in spans if maker.r.random() > 0.25}  # the rest is masked already
+        seen = {span for span in spans if maker.r.random() > 0.25}
         hidden = sorted([*masked, *((s, e, "NAME") for s, e in spans if (s, e) not in seen)])
         state = decide.read(text, frozenset(), hidden, frozenset())
         yield state, [any(s <= state.words[i].start < e for s, e in spans) for i in state.which]
 
 
 def of_marked(texts: Iterable[Marked]) -> Iterator[tuple[decide.State, list[bool]]]:
-    """The same of marked texts, behind the rules; names of places are names."""
+    """Marked texts behind the rules; names of places are names."""
     for one in texts:
         seen = first_look("".join(text for _, text in one.pieces), (), {}, None, RULES, frozenset())
         goes = np.concatenate([np.full(len(text), label != "") for label, text in one.pieces])
@@ -89,34 +71,34 @@ def of_marked(texts: Iterable[Marked]) -> Iterator[tuple[decide.State, list[bool
             yield state, [bool(goes[seen.index[first + state.words[i].start]]) for i in state.which]
 
 
-def collected(texts: Iterable[tuple[decide.State, list[bool]]]) -> Rows:
-    active, named, known = list[NDArray[np.int64]](), list[bool](), list[bool]()
+def collected(texts: Asked) -> Rows:
+    """The words that are asked about."""
+    active, goes = list[NDArray[np.int64]](), list[bool]()
     for state, goal in texts:
         if state.which:
             active += [np.flatnonzero(row) for row in state.table()]
-            named += goal
-            known += [bool(state.words[i].kind & Kind.KNOWN) for i in state.which]
+            goes += goal
     x = np.full((len(active), max(map(len, active))), features.WIDTH, np.int16)
     for filled, numbers in zip(x, active, strict=True):
         filled[: len(numbers)] = numbers
-    return Rows(x, np.array(named, np.float32), np.array(known))
+    return x, np.array(goes, np.float32)
 
 
 def joined(some: Sequence[Rows]) -> Rows:
-    width = max(rows.x.shape[1] for rows in some)
-    x = [np.pad(r.x, ((0, 0), (0, width - r.x.shape[1])), constant_values=features.WIDTH) for r in some]
-    return Rows(np.concatenate(x), np.concatenate([r.named for r in some]), np.concatenate([r.known for r in some]))
+    width = max(x.shape[1] for x, _ in some)
+    padded = [np.pad(x, ((0, 0), (0, width - x.shape[1])), constant_values=features.WIDTH) for x, _ in some]
+    return np.concatenate(padded), np.concatenate([goes for _, goes in some])
 
 
 class Net(torch.nn.Module):
     """One hidden layer over the features that are there, given by their numbers (n, most) and filled up with WIDTH."""
 
-    def __init__(self, hidden: int) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.one = torch.nn.EmbeddingBag(features.WIDTH + 1, hidden, mode="sum", padding_idx=features.WIDTH)
+        self.one = torch.nn.EmbeddingBag(features.WIDTH + 1, HIDDEN, mode="sum", padding_idx=features.WIDTH)
         torch.nn.init.uniform_(self.one.weight, -(features.WIDTH**-0.5), features.WIDTH**-0.5)
-        self.bias = torch.nn.Parameter(torch.zeros(hidden))
-        self.two = torch.nn.Linear(hidden, 1)
+        self.bias = torch.nn.Parameter(torch.zeros(HIDDEN))
+        self.two = torch.nn.Linear(HIDDEN, 1)
         self.drop = torch.nn.Dropout(0.3)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -125,25 +107,24 @@ class Net(torch.nn.Module):
         return self.two(self.drop(torch.relu(self.one(x.long(), per_sample_weights=kept) + self.bias)))[:, 0]
 
 
-def fit_words(rows: Rows, hidden: int, epochs: int) -> dict[str, np.ndarray]:
+def fit(rows: Rows) -> dict[str, NDArray[np.floating]]:
     """The numbers of the network, fitted to ``rows``."""
-    x, y = torch.from_numpy(rows.x), torch.from_numpy(rows.named)
+    x, y = map(torch.from_numpy, rows)
     torch.manual_seed(0)
-    net = Net(hidden)
+    net = Net()
     optimizer = torch.optim.AdamW(net.parameters(), lr=6e-3, weight_decay=1e-3)
-    steps = epochs * (len(x) // BATCH)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-    for epoch in range(epochs):
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, EPOCHS * (len(x) // BATCH))
+    for _ in range(EPOCHS):
         order, total = torch.randperm(len(x)), 0.0
         for n in range(len(x) // BATCH):
-            rows = order[n * BATCH : (n + 1) * BATCH]
-            loss = torch.nn.functional.binary_cross_entropy_with_logits(net(x[rows]), y[rows])
+            some = order[n * BATCH : (n + 1) * BATCH]
+            loss = torch.nn.functional.binary_cross_entropy_with_logits(net(x[some]), y[some])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             schedule.step()
             total += loss.item()
-        print(f"words: epoch {epoch} loss {total / (len(x) // BATCH):.4f}", flush=True)
+    print(f"words: {len(x)} rows, loss {total / (len(x) // BATCH):.4f}", flush=True)
     return {
         "hidden": net.one.weight.detach()[: features.WIDTH].numpy().astype(np.float16),
         "hidden_bias": net.bias.detach().numpy(),
@@ -152,65 +133,9 @@ def fit_words(rows: Rows, hidden: int, epochs: int) -> dict[str, np.ndarray]:
     }
 
 
-def report(rows: Rows, fitted: dict[str, np.ndarray]) -> str:
-    """What it would leave of names and lose of words that it has not seen, at two losses."""
-    layer = np.concatenate([fitted["hidden"].astype(np.float32), np.zeros((1, fitted["hidden"].shape[1]), np.float32)])
-    odds = np.concatenate(
-        [
-            np.maximum(layer[rows.x[at : at + BATCH]].sum(axis=1) + fitted["hidden_bias"], 0) @ fitted["out"]
-            for at in range(0, len(rows.x), BATCH)
-        ]
-    )
-    said = []
-    for label, some in (("known", rows.known), ("unknown", ~rows.known)):
-        names, others = odds[some & (rows.named > 0)], odds[some & (rows.named == 0)]
-        for lost in (0.05, 0.1):
-            left = (names < np.quantile(others, 1 - lost)).mean()
-            said.append(f"{label}: {100 * left:.1f} % of {len(names)} left at {lost:.0%} of {len(others)} lost")
-    return "; ".join(said)
-
-
-def use(fitted: dict[str, np.ndarray]) -> None:
+def use(fitted: dict[str, NDArray[np.floating]]) -> None:
     """Decide by these numbers from now on, in this process."""
     looks.weights().update({name: np.asarray(value, np.float32) for name, value in fitted.items()})
+    features.own_features.cache_clear()
     features._own_hidden.cache_clear()
     features._gap_hidden.cache_clear()
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--names", type=Path, required=True, help="where faker is unpacked")
-    parser.add_argument("--folds", type=Path, required=True, help="a folder for what fit_tagger reads")
-    parser.add_argument("--sentences", type=int, default=50_000, help="texts of them")
-    parser.add_argument("--times", type=int, default=4, help="times each marked text is drawn anew")
-    parser.add_argument("--keep-letters", action="store_true", help="fit only the decision, to the letters there are")
-    parser.add_argument("--hidden", type=int, default=96)
-    parser.add_argument("--epochs", type=int, default=6)
-    given = parser.parse_args(arguments)
-    torch.set_num_threads(1)
-    names = load_names(given.names)
-    print(f"names: {len(names.wordlike)} words, {len(names.common)} common, {len(names.foreign)} in no list")
-    maker = Maker(names, 20261128)
-    if not given.keep_letters:
-        use({"letters": fit_letters(maker, names).astype(np.float16)})
-        features.own_features.cache_clear()
-    sentences = collected(of_sentences(maker, given.sentences))
-    drawer = Drawer(maker, random.Random(5))
-    own = {name: collected(of_marked(drawer.of(name, given.times))) for name in (*WRITERS, FRESH)}
-    print(f"{len(sentences.x)} words of sentences, {sum(len(rows.x) for rows in own.values())} of marked texts")
-    given.folds.mkdir(parents=True, exist_ok=True)
-    fitted = dict[str, np.ndarray]()
-    for number, left_out in enumerate([*FOLDS, ()]):
-        some = [rows for name, rows in own.items() if name not in left_out]
-        fitted = fit_words(joined([sentences, *some * OFTEN]), given.hidden, given.epochs)
-        for name in left_out:
-            print(f"{name}: {report(own[name], fitted)}", flush=True)
-        if left_out:
-            np.savez(given.folds / f"words_{number}.npz", **fitted)
-    letters = looks.weights()["letters"].astype(np.float16)
-    np.savez_compressed(DATA, letters=letters, features=np.array(features.version(), np.int32), **fitted)
-    print(DATA.stat().st_size, "bytes")
-
-
-if __name__ == "__main__":
-    main()

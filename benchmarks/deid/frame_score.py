@@ -66,7 +66,15 @@ def _one(text: Text, rules: TextRules, measure: Measure) -> Outcome:
 
 def judge(text: Text, out: str, cpu: float = 0.0, measure: Measure = ENGLISH) -> Outcome:
     """What leaked and what was lost of ``text``, of which a scrubber made ``out`` in ``cpu`` seconds."""
-    stayed = kept(text.text, out)
+    leaks, lost, words, closed = verdict(text, kept(text.text, out), measure)
+    return Outcome(out, leaks, lost, words, closed, cpu)
+
+
+def verdict(
+    text: Text, stayed: Sequence[bool], measure: Measure = ENGLISH
+) -> tuple[tuple[Gold, ...], tuple[tuple[str, str], ...], int, int]:
+    """Leaks, lost words (their kind and themselves), how many words and how many of the closed class there are;
+    ``stayed``: of each character."""
     leaks = tuple(g for g in text.gold if _left(text.text, g, stayed, measure))
     closed = closed_words(text, measure)
     lost, words = [], 0
@@ -78,7 +86,7 @@ def judge(text: Text, out: str, cpu: float = 0.0, measure: Measure = ENGLISH) ->
             if not all(stayed[word.start() : word.end()]) and not any(s <= word.start() < e for s, e, _ in closed):
                 lost.append(("", word.group()))
     lost += [(kind, text.text[s:e]) for s, e, kind in closed if not all(stayed[s:e])]
-    return Outcome(out, leaks, tuple(lost), words, len(closed), cpu)
+    return leaks, tuple(lost), words, len(closed)
 
 
 def closed_words(text: Text, measure: Measure = ENGLISH) -> list[tuple[int, int, str]]:

@@ -13,6 +13,7 @@ import re
 import string
 from dataclasses import dataclass
 from functools import cache
+from importlib.resources import files
 from pathlib import Path
 
 from curate.deid.text import features
@@ -78,12 +79,13 @@ class Names:
     foreign: list[str]  # of other countries, most in no list of ours
 
 
-def load_names(folder: Path) -> Names:
-    """The census's names by frequency, and those of faker's locales in Latin letters."""
+def load_names() -> Names:
+    """The census's names by frequency, and those of the installed faker's locales in Latin letters."""
+    folder = Path(str(files("faker")))
     surnames = list(vocabulary._list("surnames"))
     wordlike = [w for w in surnames if kind(w) & Kind.KNOWN and len(w) > 2 and w not in features.roles.PROTECTED]
     foreign: set[str] = set()
-    for path in sorted(folder.rglob("faker/providers/person/*/__init__.py")):
+    for path in sorted(folder.glob("providers/person/*/__init__.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 for piece in re.split(r"[\s-]+", fold_value(node.value)):

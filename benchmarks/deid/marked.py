@@ -22,26 +22,36 @@ from benchmarks.deid.frames import Gold, Text
 from curate.deid.words.vocabulary import Kind, kind
 
 _MARK = re.compile(r"\[\[([A-Z]+)\|(.*?)\]\]", re.DOTALL)
-_HARD = {"PLACE": "address", "DATE": "date", "AGE": "age over 89", "PHONE": "phone", "ID": "id"}
+_HARD = {"PLACE": "address", "ADDRESS": "address", "DATE": "date", "AGE": "age over 89", "PHONE": "phone", "ID": "id"}
+
+Pieces = list[tuple[str, str]]  # (label, text); label "" is of no one
 
 
 def read(path: Path) -> list[Text]:
     """A text a line: {"id", "text"}, and maybe its "style"."""
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    return [_text(row["id"], row.get("style", "as written"), row["text"]) for row in rows]
+    return [text_of(row["id"], pieces_of(row["text"]), row.get("style", "as written")) for row in rows]
 
 
-def _text(key: str, style: str, source: str) -> Text:
-    plain, gold, protected, at = "", [], [], 0
+def pieces_of(source: str) -> Pieces:
+    """ "by [[NAME|Ito]]." -> [("", "by "), ("NAME", "Ito"), ("", ".")]"""
+    found, at = Pieces(), 0
     for hit in _MARK.finditer(source):
-        before = source[at : hit.start()]
-        protected.append((len(plain), len(plain) + len(before)))
-        plain += before
-        gold.append(Gold(len(plain), len(plain) + len(hit[2]), _kind(hit[1], hit[2])))
-        plain += hit[2]
+        found += [("", source[at : hit.start()]), (hit[1], hit[2])]
         at = hit.end()
-    protected.append((len(plain), len(plain) + len(source) - at))
-    return Text(key, style, "", style, plain + source[at:], tuple(gold), tuple(protected), ())
+    return [(label, piece) for label, piece in [*found, ("", source[at:])] if piece]
+
+
+def text_of(key: str, some: Pieces, style: str = "as written") -> Text:
+    """What must go and what must stay of a text in pieces."""
+    gold, protected, at = list[Gold](), list[tuple[int, int]](), 0
+    for label, piece in some:
+        if label:
+            gold.append(Gold(at, at + len(piece), _kind(label, piece)))
+        else:
+            protected.append((at, at + len(piece)))
+        at += len(piece)
+    return Text(key, style, "", style, "".join(piece for _, piece in some), tuple(gold), tuple(protected), ())
 
 
 def _kind(label: str, value: str) -> str:

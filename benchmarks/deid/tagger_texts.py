@@ -1,14 +1,15 @@
 """Texts with marked identifiers, for fitting the tagger (`curate.deid.text.tagger`), and what is made of them.
 
-`train_a.jsonl` to `train_l.jsonl` were written (2026-11-28 and 29) by twelve hands that had seen neither rules nor
-tests nor each other's texts: reports, letters, notes and left-overs with every identifying value marked
+`train_a.jsonl` to `train_o.jsonl` but m were written (2026-11-28 and 29) by fourteen hands that had seen neither rules
+nor tests nor each other's texts: reports, letters, notes and left-overs with every identifying value marked
 `[[LABEL|value]]`; f wrote more of places, days and numbers, g of names and what looks like one, h ordinary reports, i,
 j and k as in North America, in Britain, Ireland and the south, and in India, the Gulf, Africa and Asia, l of cases and
-what looks like a name and is none. m (one line each, by the hand that mended the rules) is of named places and of
-scores and makers named by cities. Another hand's are the fresh frames, which are in-sample for the rules. So that no
-name or number is learned by heart, values are drawn anew each time a text is read, in the same shape; capitals, full
-stops and letters vary as well. Beside them stand the dev half of the frames, the forms of identifiers with their look-
-alikes (but the fresh ones), and sentences of our own making.
+what looks like a name and is none, n of places and of names that are words, o of numbers, days, telephones and ages and
+of numbers that are none of these. m (one line each, by the hand that mended the rules) is of named places and of scores
+and makers named by cities. Another hand's are the fresh frames, which are in-sample for the rules. So that no name or
+number is learned by heart, values are drawn anew each time a text is read, in the same shape; capitals, full stops and
+letters vary as well. Beside them stand the dev half of the frames, the forms of identifiers with their look-alikes (but
+the fresh ones), and sentences of our own making.
 """
 
 from __future__ import annotations
@@ -24,12 +25,11 @@ from importlib.resources import files
 from benchmarks.deid import frames
 from benchmarks.deid.forms.__main__ import texts as form_texts
 from benchmarks.deid.made_sentences import Maker
+from benchmarks.deid.marked import Pieces, pieces_of
 from curate.deid.text.fold import tidy
 from curate.deid.words.context_words import words
 from curate.deid.words.vocabulary import Kind, kind
 
-Pieces = list[tuple[str, str]]  # (label, text); label "" is of no one
-_MARK = re.compile(r"\[\[([A-Z]+)\|(.*?)\]\]", re.DOTALL)
 _LABEL = {"PLACE": "ADDRESS"}  # as the product calls it
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
 _STAY = words("de van der von den la le el al bin binti bint abu ibn san dos da di st y e ap ben ter")
@@ -59,10 +59,10 @@ class Marked:
     pieces: Pieces
 
 
-WRITERS = "abcdefghijklm"
+WRITERS = "abcdefghijklmno"
 SITES = 0.4  # of named places, how many become quite another
 FRESH = "fresh"  # frames, filled
-FOLDS = (("i", "j", "k", "l"), ("b", "e", "h", FRESH), ("a", "c", "d", "f", "g", "m"))  # left out together
+FOLDS = (("i", "j", "k", "l"), ("b", "e", "h", "n", FRESH), ("a", "c", "d", "f", "g", "m", "o"))  # left out together
 
 
 def written(name: str) -> list[Marked]:
@@ -73,13 +73,8 @@ def written(name: str) -> list[Marked]:
 
 
 def marked(text: str) -> Pieces:
-    """ "by [[NAME|Ito]]." -> [("", "by "), ("NAME", "Ito"), ("", ".")]"""
-    pieces, at = list[tuple[str, str]](), 0
-    text = tidy(text)
-    for hit in _MARK.finditer(text):
-        pieces += [("", text[at : hit.start()]), (_LABEL.get(hit[1], hit[1]), hit[2])]
-        at = hit.end()
-    return [(label, piece) for label, piece in [*pieces, ("", text[at:])] if piece]
+    """The pieces of a text as it is scrubbed, by the product's labels."""
+    return [(_LABEL.get(label, label), piece) for label, piece in pieces_of(tidy(text))]
 
 
 _KINDS = (

@@ -1,7 +1,7 @@
 """A learned look at what rules and the decision per word have found: what else identifies goes, what is nobody's stays.
 
 Rules know the wordings that somebody thought of. A small network of convolutions, fitted to texts whose identifying
-values are marked (`benchmarks/deid/fit_tagger.py`), reads of each token its letters, what the vocabularies say of it,
+values are marked (`benchmarks/deid/fit.py`), reads of each token its letters, what the vocabularies say of it,
 what found it and the same of sixteen tokens on either side, and says how likely it is part of a name, a place, a day,
 an age, a number. What it is sure of goes beside what the rules mask; what it is all but sure is nobody's comes back.
 Words that a report's meaning stands and falls with are never masked by it, and a patient's own values never come back.
@@ -13,11 +13,13 @@ from __future__ import annotations
 import re
 import sys
 import zlib
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
 from io import BytesIO
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,7 +68,8 @@ PLACE: tuple[str, ...] = (
 _AT = {name: number for number, name in enumerate(FIXED)}
 _PLACED = {name: number for number, name in enumerate(PLACE)}
 _GLUED, _WIDE, _BEGINS, _CAPITAL, _ALL_SMALL, _NAMED, _SMALL_ELSEWHERE = range(7)
-_SMALL = re.compile(r"\b[^\W\d_A-Z]+\b")
+_LIKELIEST = len(PLACE) - len(LIKELY) - 1  # the first of these rows
+_SMALL, _LONG_WORD = re.compile(r"\b[^\W\d_A-Z]+\b"), re.compile(r"[^\W\d_]{3,}")
 _BEYOND = (sys.maxsize, sys.maxsize)
 ROWS = len(FIXED) + WORDS + 2 * AFFIXES
 
@@ -100,9 +103,8 @@ def rows(form: str) -> tuple[int, ...]:
     if not form[0].isalpha():
         return (_AT.get(f"sign {form[0]!r}", _AT["another sign"]),)
     lower = form.lower()
-    own = len(FIXED) - len(features.OWN)
     return (
-        *(own + at for at in features.own_features(form)),
+        *(_AT[features.OWN[0]] + at for at in features.own_features(form)),
         _hashed(f"w{lower}", WORDS, 0),
         _hashed(f"p{lower[:3]}", AFFIXES, WORDS),
         _hashed(f"s{lower[-3:]}", AFFIXES, WORDS + AFFIXES),
@@ -117,10 +119,13 @@ def read(text: str, masked: Sequence[Found], labels: Sequence[str], likely: Mapp
     """``masked``: sorted and apart; ``labels``: what the placeholders that stand in ``text`` say, in order; ``likely``:
     how likely the words that begin there are names."""
     starts, ends, forms, places, masks = list[int](), list[int](), list[str](), list[tuple[int, ...]](), list[int]()
-    cases = _cases(text)
+    cases = (_ALL_SMALL,) if text.islower() else (_CAPITAL,) if is_shouted(text) else ()
     # by where a token stands: behind a blank, glued to the one before, behind a wide gap; at a line's beginning as well
     stands = [(*cases, *gap, *begins) for begins in ((), (_BEGINS,)) for gap in ((), (_GLUED,), (_WIDE,))]
-    standing, names = iter(labels), _names(text, masked)
+    standing = iter(labels)
+    named = (text[one.start : one.end].lower() for one in masked if one.placeholder == "[NAME]")
+    names = {word for name in named for word in _LONG_WORD.findall(name)}
+    by = [_PLACED[f"{source_of(one.by)}: {_label_of(one)}"] for one in masked]
     small = set() if cases else set(_SMALL.findall(text))
     at, begun, reached, last, line = -1, -1, 0, 0, 3
     for hit in _TOKEN.finditer(text):
@@ -133,7 +138,7 @@ def read(text: str, masked: Sequence[Found], labels: Sequence[str], likely: Mapp
             begun, reached = masked[at][:2] if at < len(masked) else _BEYOND
         mask = at if begun <= start else -1
         if mask >= 0:
-            placed = (*placed, _source(masked[mask]))
+            placed = (*placed, by[mask])
         if form[0].isalpha():
             lower = form.lower()
             if lower in names:
@@ -141,7 +146,7 @@ def read(text: str, masked: Sequence[Found], labels: Sequence[str], likely: Mapp
             if lower in small and form != lower:
                 placed = (*placed, _SMALL_ELSEWHERE)
             if (chance := likely.get(start)) is not None:
-                placed = (*placed, _bucket(chance))
+                placed = (*placed, _LIKELIEST + bisect_right(LIKELY, chance))
         elif form == "\n":
             line = 3
         elif form == BARRIER:
@@ -154,37 +159,15 @@ def read(text: str, masked: Sequence[Found], labels: Sequence[str], likely: Mapp
     return Tokens(text, starts, ends, forms, places, masks)
 
 
-def _cases(text: str) -> tuple[int, ...]:
-    if text.islower():
-        return (_ALL_SMALL,)
-    return (_CAPITAL,) if is_shouted(text) else ()
-
-
-def _names(text: str, masked: Sequence[Found]) -> set[str]:
-    found = (text[one.start : one.end].lower() for one in masked if one.placeholder == "[NAME]")
-    return {word for name in found for word in re.findall(r"[^\W\d_]{3,}", name)}
-
-
-@lru_cache(maxsize=1024)
-def _mask_row(source: str, label: str) -> int:
-    return _PLACED[f"{source}: {label}"]
-
-
 def source_of(by: str) -> str:
     """What found a span, of `SOURCES`."""
     source = by.partition(";")[0].partition(" (")[0]
     return source if source in SOURCES else "rule"
 
 
-def _source(one: Found) -> int:
-    return _mask_row(source_of(one.by), one.placeholder[1:-1].partition(":")[0])
-
-
-def _bucket(chance: float) -> int:
-    return next(
-        (_PLACED[f"decision per word: below {limit:g}"] for limit in LIKELY if chance < limit),
-        _PLACED["decision per word: below 1.01"],
-    )
+def _label_of(one: Found) -> str:
+    """What its placeholder says: "DATE" of "[DATE:2019-03-21]"."""
+    return one.placeholder[1:-1].partition(":")[0]
 
 
 @cache
@@ -209,7 +192,7 @@ def limits(scale: float = 1.0, *, shifted: bool = False) -> dict[str, NDArray[np
     begin[LABELS.index("NAME")] = min(1.0, begin[LABELS.index("NAME")] * scale)
     if shifted:
         back[[SOURCES.index("date"), SOURCES.index("date without a day")]] = NEVER
-    return {"begin": begin, "inside": fitted["inside"], "back": back}
+    return {"begin": begin, "inside": fitted["inside"], "back": back, "site": fitted["site"]}
 
 
 @lru_cache(maxsize=20_000)
@@ -265,12 +248,10 @@ _NUMBERED = ("DATE", "PHONE", "ID", "AGE")
 _JOIN = re.compile(r"[^\w\n]{0,3}")
 ACTS = "decision per word (acts)"
 KEPT = ("known value", ACTS)  # what found a span that never comes back
-_TIME = "[TIME]"
 _PLACE = LABELS.index("ADDRESS")
-_PLACES = ("[ADDRESS]", "[FACILITY]")
-_JOINTS = (",", "-", "&")
-# chances of being of a place: of what goes, from which it is one; of what stands beside it, from which it goes along
-_A_PLACE, _PART = 0.1, 0.03
+_LABEL = {name: number for number, name in enumerate(LABELS)} | {"FACILITY": _PLACE}
+_JOINTS = roles.words(", - & of and the de la on upon")  # inside a place's name
+_SAINTS = roles.words("st mt ft")  # before a full stop
 
 
 def is_protected(tokens: Tokens, i: int, label: str, *, inside: bool = False) -> bool:
@@ -328,75 +309,82 @@ def revised(
 
     ``limits``: "begin" (len(LABELS),) the chance of being anybody's from which a token goes as such a label, "inside"
     (1,) that of one beside a token that goes, "back" (len(SOURCES),) the chance of being nobody's from which what such
-    a source masks comes back.
+    a source masks comes back, "site" (2,) the chances of being of a place from which what goes is one, and from which
+    what stands beside a place goes along.
     """
-    count = len(tokens.forms)
-    anyone = 1 - chances[:, 0]
-    which: list[int] = (1 + chances[:, 1:].argmax(axis=1)).tolist()
-    masks = np.asarray(tokens.masks)
-    back = _taken_back(tokens, masked, chances, limits["back"])
-    gone = (masks >= 0) & ~back
-    own = (masks < 0) & (anyone >= limits["begin"][which])
+    spans, back = _taken_back(tokens, masked, chances[:, 0], limits["back"])
+    which = 1 + chances[:, 1:].argmax(axis=1)
+    masks = np.asarray(tokens.masks, np.int64)
+    free = masks < 0
+    own = free & (1 - chances[:, 0] >= limits["begin"][which])
     for i in map(int, np.flatnonzero(own)):
         own[i] = _may_go(tokens, i, LABELS[which[i]])
-    rest = [int(i) for i in np.flatnonzero((masks < 0) & (anyone >= limits["inside"][0]) & ~own)]
-    for order, step in ((rest, -1), (rest[::-1], 1)):
-        for i in order:
-            beside = i + step
-            if not 0 <= beside < count or not (own[beside] or gone[beside]):
-                continue
-            if which[beside] == which[i] if own[beside] else _same(tokens, masked, beside, which[i]):
-                own[i] = _may_go(tokens, i, LABELS[which[i]], signs=True)
-    _grow(tokens, masked, chances[:, _PLACE], own, gone, which)
-    goes = np.pad(own | gone, 1)
-    for i in map(int, np.flatnonzero(own & ~goes[:-2] & ~goes[2:])):
-        own[i] = LABELS[which[i]] != "ADDRESS" or not _is_of_medicine(tokens.forms[i])  # alone it is no place
-    for i in map(int, np.flatnonzero(own)):
+    labels = np.where(free, which, np.array([*(_LABEL.get(_label_of(one), 0) for one in masked), 0])[masks])
+    goes = own | ~(free | back)
+    _grow(tokens, chances, free, goes, labels, limits)
+    beside = np.pad(goes, 1)
+    for i in map(int, np.flatnonzero(goes & free & ~beside[:-2] & ~beside[2:] & (labels == _PLACE))):
+        goes[i] = not _is_of_medicine(tokens.forms[i])  # alone it is no place
+    for i in map(int, np.flatnonzero(goes & free)):
         for k in _glued_numbers(tokens, i):
-            if masks[k] < 0 and not own[k] and _may_go(tokens, k, LABELS[which[i]]):
-                own[k], which[k] = True, which[i]  # "18.20" goes whole
-    spans = [*_left_masked(tokens, masked, back), *_own_spans(tokens, own, which)]
+            if free[k] and not goes[k] and _may_go(tokens, k, LABELS[labels[i]]):
+                goes[k], labels[k] = True, labels[i]  # "18.20" goes whole
+    spans += _own_spans(tokens, goes & free, labels)
     words = [i for i in map(int, np.flatnonzero(back)) if tokens.forms[i][0].isalnum()]
     return sorted(spans, key=lambda one: (one.start, -one.end)), words
 
 
 def _grow(
     tokens: Tokens,
-    masked: Sequence[Found],
-    chance: NDArray[np.float32],
-    own: NDArray[np.bool_],
-    gone: NDArray[np.bool_],
-    which: list[int],
+    chances: NDArray[np.float32],
+    free: NDArray[np.bool_],
+    goes: NDArray[np.bool_],
+    labels: NDArray[np.int64],
+    limits: Mapping[str, NDArray[np.float32]],
 ) -> None:
-    """A place goes whole: along with what goes of it the words on either side that places are named by ("Oakmont Middle
-    School", "Kerrville TX"), and those that may well be of it; ``own`` and ``which`` take them in."""
-    sites = np.array([*(one.placeholder in _PLACES for one in masked), False])
-    places = own & (np.asarray(which) == _PLACE) | gone & (sites[tokens.masks] | (chance >= _A_PLACE))
-    if not places.any():
-        return
+    """Along with what goes goes what stands beside it and may be of the same; with a place what places are named by
+    ("Oakmont Middle School", "Kerrville, TX"). ``goes`` and ``labels`` take it in."""
+    anyone, chance, count = 1 - chances[:, 0], chances[:, _PLACE], len(tokens.forms)
+    a_place, part = map(float, limits["site"])
+    site = goes & ((labels == _PLACE) | (~free & (chance >= a_place)))
     level = not any(form.istitle() and len(form) > 1 for form in tokens.forms)
     for step in (1, -1):
-        for first in map(int, np.flatnonzero(places)[::step]):
-            i = first + step
-            while 0 <= i < len(own):
-                i += step if tokens.forms[i] in _JOINTS and 0 <= i + step < len(own) else 0
-                if not (own[i] or gone[i]):
-                    named = len(tokens.forms[i - step]) > 2 and not tokens.forms[i - step].isdecimal()
-                    if not _is_part(tokens, i, float(chance[i]), level=level, named=named):
-                        break
-                    own[i], which[i] = True, _PLACE
-                i += step
+        for last in map(int, np.flatnonzero(goes)[::step]):
+            word, i = tokens.forms[last], last + step
+            while 0 <= i < count and free[i] and not goes[i]:
+                along = anyone[i] >= limits["inside"][0] and labels[i] == labels[last]
+                along = along and _may_go(tokens, i, LABELS[labels[i]], signs=True)
+                if not along and site[last]:
+                    beside, i = i, _behind_joints(tokens, i, step)
+                    named = len(word) > 2 and not word.isdecimal() and (i == beside or chance[i] >= part)
+                    along = free[i] and not goes[i] and _is_part(tokens, i, chance[i] >= part, level=level, named=named)
+                    labels[i] = _PLACE if along else labels[i]
+                if not along:
+                    break
+                goes[i], site[i] = True, labels[i] == _PLACE
+                last, word, i = i, tokens.forms[i] if tokens.forms[i][0].isalnum() else word, i + step
 
 
-def _is_part(tokens: Tokens, i: int, chance: float, *, level: bool, named: bool) -> bool:
-    """``named``: what it stands beside is a word; of a number or a letter the cue stays ("MAU K3", "bed 14")."""
+def _behind_joints(tokens: Tokens, i: int, step: int) -> int:
+    """``i``, or where the next word is behind what joins the words of a place's name."""
+    while 0 < i < len(tokens.forms) - 1:
+        form = tokens.forms[i].lower()
+        if form not in _JOINTS and not (form == "." and tokens.forms[i - 1].lower() in _SAINTS):
+            break
+        i += step
+    return i
+
+
+def _is_part(tokens: Tokens, i: int, likely: bool, *, level: bool, named: bool) -> bool:
+    """``likely``: it may well be of a place; ``named``: it stands beside a word; of a number or a letter the cue stays
+    ("MAU K3", "bed 14")."""
     form = tokens.forms[i]
     lower = form.lower()
     if not form[0].isalnum() or (form.islower() and not level) or is_protected(tokens, i, "ADDRESS", inside=True):
         return False
     if lower in roles.PARTS_OF_PLACES:
         return named
-    return chance >= _PART and not _is_of_medicine(form)
+    return likely and not _is_of_medicine(form)
 
 
 def _glued_numbers(tokens: Tokens, i: int) -> list[int]:
@@ -422,63 +410,37 @@ def _is_of_medicine(form: str) -> bool:
     return kind(form.lower()) & (Kind.CLINICAL | Kind.NAME | Kind.TOWN) == Kind.CLINICAL
 
 
-def _same(tokens: Tokens, masked: Sequence[Found], i: int, label: int) -> bool:
-    placeholder = masked[tokens.masks[i]].placeholder
-    return placeholder.startswith(f"[{LABELS[label]}") or (label == _PLACE and placeholder in _PLACES)
-
-
 def _taken_back(
-    tokens: Tokens, masked: Sequence[Found], chances: NDArray[np.float32], limits: NDArray[np.float32]
-) -> NDArray[np.bool_]:
-    """Which tokens come back: at both ends of what is masked those that are all but surely nobody's."""
-    back = np.zeros(len(tokens.forms), bool)
-    under: dict[int, list[int]] = {}
-    for i, mask in enumerate(tokens.masks):
-        if mask >= 0:
-            under.setdefault(mask, []).append(i)
-    for mask, inside in under.items():
-        one = masked[mask]
-        if one.by.startswith(KEPT) or one.placeholder == _TIME:
+    tokens: Tokens, masked: Sequence[Found], nobody: NDArray[np.float32], limits: NDArray[np.float32]
+) -> tuple[list[Found], NDArray[np.bool_]]:
+    """What of ``masked`` stays masked, and which tokens come back: at its ends what is all but surely nobody's."""
+    back, spans = np.zeros(len(tokens.forms), bool), list(masked)
+    for mask, same in groupby(range(len(tokens.forms)), tokens.masks.__getitem__):
+        if mask < 0 or masked[mask].by.startswith(KEPT) or masked[mask].placeholder == "[TIME]":
             continue
+        one, inside = masked[mask], [*same]
         limit = limits[SOURCES.index(source_of(one.by))]
-        for order in (inside, inside[::-1]):
-            for i in order:
-                if tokens.forms[i][0].isalnum() and chances[i, 0] < limit:
-                    break
-                back[i] = True
-        for order, step in ((inside, -1), (inside[::-1], 1)):
-            for i in order:
-                beside = i + step
-                if (
-                    beside in inside
-                    and not back[beside]
-                    and tokens.ends[min(i, beside)] == tokens.starts[max(i, beside)]
-                ):
-                    back[i] = False  # "16.20" goes whole
-    return back
+        stay = [i for i in inside if tokens.forms[i][0].isalnum() and nobody[i] < limit]
+        first, last = (stay[0], stay[-1]) if stay else (inside[-1] + 1, inside[-1])
+        while stay and first > inside[0] and tokens.ends[first - 1] == tokens.starts[first]:
+            first -= 1  # "16.20" goes whole
+        while stay and last < inside[-1] and tokens.ends[last] == tokens.starts[last + 1]:
+            last += 1
+        back[inside[0] : first] = back[last + 1 : inside[-1] + 1] = True
+        if (first, last) != (inside[0], inside[-1]):
+            spans[mask] = one._replace(start=tokens.starts[first], end=tokens.ends[last]) if stay else _NOTHING
+    return [one for one in spans if one is not _NOTHING], back
 
 
-def _left_masked(tokens: Tokens, masked: Sequence[Found], back: NDArray[np.bool_]) -> list[Found]:
-    if not back.any():
-        return list(masked)
-    ends: dict[int, tuple[int, int]] = {}
-    for i, mask in enumerate(tokens.masks):
-        if mask >= 0 and not back[i]:
-            ends[mask] = ends.get(mask, (tokens.starts[i], 0))[0], tokens.ends[i]
-    touched = {mask for mask, comes in zip(tokens.masks, back, strict=True) if comes}
-    return [
-        Found(*ends[number], *one[2:]) if number in touched else one
-        for number, one in enumerate(masked)
-        if number not in touched or number in ends
-    ]
+_NOTHING = Found(0, 0, "", "")
 
 
-def _own_spans(tokens: Tokens, own: NDArray[np.bool_], which: Sequence[int]) -> list[Found]:
+def _own_spans(tokens: Tokens, own: NDArray[np.bool_], labels: NDArray[np.int64]) -> list[Found]:
     found: list[Found] = []
     for i in map(int, np.flatnonzero(own)):
         if not tokens.forms[i][0].isalnum():
             continue  # a sign goes between two words that go
-        start, end, placeholder = tokens.starts[i], tokens.ends[i], f"[{LABELS[which[i]]}]"
+        start, end, placeholder = tokens.starts[i], tokens.ends[i], f"[{LABELS[labels[i]]}]"
         if found and found[-1].placeholder == placeholder and _JOIN.fullmatch(tokens.text, found[-1].end, start):
             found[-1] = Found(found[-1].start, end, placeholder, BY_TAGGER)
         else:

@@ -29,7 +29,7 @@ def masked(text: str, *known: str) -> list[str]:
 def test_the_numbers_were_fitted_to_these_features():
     fitted = looks.weights()
     assert fitted["hidden"].shape[0] == features.WIDTH == len(features.feature_names())
-    assert int(fitted["features"]) == features.version(), "fit again: python -m benchmarks.deid.fit_words"
+    assert int(fitted["features"]) == features.version(), "fit again: python -m benchmarks.deid.fit"
 
 
 def test_three_words_are_three_rows_of_features():

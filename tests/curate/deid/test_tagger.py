@@ -30,7 +30,7 @@ def read(text: str, *masked: Found) -> tagger.Tokens:
 
 def test_the_numbers_were_fitted_to_these_features():
     fitted = tagger.weights()
-    assert int(fitted["version"]) == tagger.version(), "fit again: python -m benchmarks.deid.fit_tagger"
+    assert int(fitted["version"]) == tagger.version(), "fit again: python -m benchmarks.deid.fit"
     assert fitted["forms"].shape == (tagger.ROWS, tagger.EMBEDDED)
     assert fitted["places"].shape == (len(tagger.PLACE), tagger.EMBEDDED)
 

@@ -1,0 +1,74 @@
+"""Fitting the text rules' networks: the same bytes each time, limits that are chosen, texts that are nobody's test."""
+
+from __future__ import annotations
+
+import random
+import re
+from importlib.resources import files
+
+import numpy as np
+import pytest
+
+from benchmarks.deid.made_sentences import Maker, Names
+from benchmarks.deid.tagger_texts import FOLDS, FRESH, WRITERS, Drawer, marked, written
+from curate.deid.text import tagger
+
+HELD_OUT = ("test", "third", "fourth", "fifth", "sixth")
+NAMES = Names(["rose", "young"], ["ito", "abara"], ["mary"], ["okonkwo", "szymborska"])
+
+
+def runs(text: str, size: int = 8) -> set[tuple[str, ...]]:
+    """All runs of so many words."""
+    words = re.findall(r"[a-z]+", re.sub(r"\[\[[A-Z]+\||\]\]|\{\w+\}", " ", text).lower())
+    return {tuple(words[i : i + size]) for i in range(len(words) - size + 1)}
+
+
+def texts(name: str) -> list[str]:
+    lines = files("benchmarks.deid").joinpath(f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
+    return re.findall(r'"text": "((?:[^"\\]|\\.)*)"', "\n".join(lines))
+
+
+def test_every_writer_is_left_out_once():
+    assert sorted(name for fold in FOLDS for name in fold) == sorted([*WRITERS, FRESH])
+
+
+def test_no_text_that_is_fitted_to_repeats_one_that_is_counted_on():
+    counted = {
+        run: (name, at) for name in HELD_OUT for at, text in enumerate(texts(f"frames_{name}")) for run in runs(text)
+    }
+    for writer in WRITERS:
+        for text in texts(f"train_{writer}"):
+            own = runs(text)
+            same = [counted[run] for run in own if run in counted]
+            assert len(same) <= max(4, len(own) // 4), f"a text of train_{writer} is half one that is held out"
+
+
+def test_a_text_drawn_anew_keeps_its_marks_and_everything_else():
+    drawer = Drawer(Maker(NAMES, 1), random.Random(1))
+    for one in written("m")[:20]:
+        new = drawer.vary(one)
+        assert [label for label, _ in new] == [label for label, _ in one.pieces]
+    assert marked("by [[NAME|Ito]] of [[PLACE|Fernhill]].")[1::2] == [("NAME", "Ito"), ("ADDRESS", "Fernhill")]
+
+
+def test_a_fit_writes_the_same_bytes_again_and_its_limits_cost_no_more_than_where_they_began(monkeypatch):
+    torch = pytest.importorskip("torch")
+    from benchmarks.deid import fit_tagger
+
+    monkeypatch.setattr(fit_tagger, "EPOCHS", 1)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        some = [fit_tagger.example(one) for one in written("m")[:30]]
+        one, other = fit_tagger.fit(some), fit_tagger.fit(some)
+    finally:
+        torch.set_num_threads(threads)
+    assert all(one[name].tobytes() == other[name].tobytes() for name in one)
+    numbers = {name: value.astype(np.float32) for name, value in one.items()}
+    held = [fit_tagger.Held.of(each, numbers) for each in some]
+    limits = fit_tagger.choose(held)
+    assert fit_tagger.cost(fit_tagger.total(held, limits)) <= fit_tagger.cost(fit_tagger.total(held, fit_tagger.START))
+    assert {name: len(value) for name, value in limits.items()} == {
+        name: len(value) for name, value in fit_tagger.START.items()
+    }
+    assert len(limits["begin"]) == len(tagger.LABELS)
